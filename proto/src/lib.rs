@@ -1,0 +1,49 @@
+//! Everything that is said over a wire, and the only place where said things become domain values.
+//!
+//! `v1` is the schema as integrators see it; `raw` is the exchange server's view of the same bytes.
+
+/// The modules that the build script generates from the `.proto` files.
+#[expect(
+    unreachable_pub,
+    clippy::all,
+    reason = "generated; documented in the .proto files"
+)]
+mod schema {
+    pub mod single_window {
+        pub mod declaration {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/single_window.declaration.v1.rs"));
+                include!(concat!(env!("OUT_DIR"), "/single_window.declaration.v1.serde.rs"));
+            }
+        }
+        pub mod exchange {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/single_window.exchange.v1.rs"));
+            }
+            pub mod raw {
+                include!(concat!(env!("OUT_DIR"), "/raw/single_window.exchange.v1.rs"));
+            }
+        }
+        pub mod trade {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/single_window.trade.v1.rs"));
+                include!(concat!(env!("OUT_DIR"), "/single_window.trade.v1.serde.rs"));
+            }
+        }
+    }
+}
+
+/// The schema as it is published: trade, declaration and exchange in one place.
+pub mod v1 {
+    pub use crate::schema::single_window::declaration::v1::*;
+    pub use crate::schema::single_window::exchange::v1::*;
+    pub use crate::schema::single_window::trade::v1::*;
+}
+
+/// The exchange server's spelling of `v1`: the payload of an event stays as the bytes in the journal.
+pub mod raw {
+    pub use crate::schema::single_window::exchange::raw::*;
+}
+
+/// The compiled schema, for reflection and for tests that walk every RPC.
+pub const DESCRIPTOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));

@@ -1,0 +1,1 @@
+//! The acceptance tests: see `main.rs`.
