@@ -1,1 +1,19 @@
-//! placeholder
+//! The rules of the single window as plain values and pure functions.
+//!
+//! No I/O, no clock, no randomness, no serialisation: time and ids are arguments. Start with
+//! [`clearance`] (the life of a declaration), then [`declaration`] and [`rules`] (what a valid
+//! declaration is), then [`refusal`] (every business "no", numbered).
+
+pub mod clearance;
+pub mod codes;
+pub mod declaration;
+pub mod ids;
+pub mod limits;
+pub mod principal;
+pub mod refusal;
+pub mod rules;
+
+pub use declaration::Declaration;
+pub use ids::{DeclarationId, OrderId, ReleaseId, RequestId, Slot};
+pub use principal::{Kind, Principal};
+pub use refusal::{Code, Refusal, Violation};

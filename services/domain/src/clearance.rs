@@ -1,0 +1,478 @@
+//! The life of a declaration: one declaration, one inspection, one release. Step 5 of 5.
+//!
+//! ```text
+//!            file                           both cleared
+//!   (nothing) ───► UNDER REVIEW ─────────────────────────────► RELEASED
+//!                   │  ▲  ▲ │ an agency wants to look
+//!     amend: new    │  │  │ ▼                    (the second one joins the open order)
+//!     version,      └──┘  │ INSPECTING
+//!     round 1             │ │
+//!                         └─┘ the site reports: next round, both conclude anew
+//!
+//!   UNDER REVIEW or INSPECTING ── an agency rejects ──► REJECTED ── amend ──► UNDER REVIEW
+//!   UNDER REVIEW or INSPECTING ── an agency returns ──► RETURNED
+//!   UNDER REVIEW ── the enterprise withdraws ─────────► WITHDRAWN
+//! ```
+//!
+//! Three promises, each a named function below, each repeated as a key in the schema:
+//! release is given once and only when both agencies cleared the current version in the current
+//! round ([`may_release`]); at most one inspection is open, and a declaration has at most one order
+//! ever ([`Joint`]); either agency can stop, and only the holder lifts its own hold ([`Stand`]).
+//! Source: the rule of 2016 for customs and inspection, "一次申报、一次查验、一次放行".
+
+use crate::refusal::{Code, Refusal};
+
+/// Where a declaration stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Customs and inspection look at it side by side.
+    UnderReview,
+    /// The joint inspection order is open.
+    Inspecting,
+    /// Released; nothing changes any more.
+    Released,
+    /// Returned by an agency with reasons; a new version may follow.
+    Rejected,
+    /// Taken back by the enterprise.
+    Withdrawn,
+    /// The goods go back abroad.
+    Returned,
+}
+
+/// The two agencies whose verdicts count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Agency {
+    /// Customs (海关).
+    Customs,
+    /// Entry-exit inspection and quarantine (国检).
+    Inspection,
+}
+
+/// Where one agency stands in the current round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stand {
+    /// Nothing heard yet.
+    Pending,
+    /// Taken into its database (120).
+    Accepted,
+    /// Somebody reviews it (300).
+    ManualReview,
+    /// Examination of the data concluded (399).
+    Concluded,
+    /// Asked for the joint inspection and waits for findings (500).
+    WantsInspection,
+    /// Waits for documents. Only the same agency lifts it.
+    Held,
+    /// The goods are detained (501 to 599). Only the same agency ends it.
+    Detained,
+    /// No objection.
+    Cleared,
+}
+
+/// What an agency decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Taken into its database (120).
+    Accepted,
+    /// Somebody reviews it (300).
+    ManualReview,
+    /// Examination of the data concluded (399).
+    Concluded,
+    /// Wants to look at the goods (500).
+    WantsInspection,
+    /// Waits for documents.
+    Held,
+    /// Goods detained (501 to 599).
+    Detained,
+    /// No objection.
+    Cleared,
+    /// Returned to the enterprise (100).
+    Rejected,
+    /// Goods go back abroad (700).
+    Returned,
+}
+
+/// The one joint inspection order of a declaration. It belongs to the goods, so it survives a new
+/// version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Joint {
+    /// Never opened.
+    None,
+    /// Open.
+    Open,
+    /// Completed; later demands are answered from the record.
+    Done,
+    /// Fell away while open, because an agency ended the case. The same order is opened again when
+    /// a later version needs it.
+    Cancelled,
+}
+
+/// A declaration as far as clearance is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Clearance {
+    /// Version of the content, from 1.
+    pub version: u32,
+    /// Round of review within the version, from 1.
+    pub round: u32,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Where customs stands.
+    pub customs: Stand,
+    /// Where inspection stands.
+    pub inspection: Stand,
+    /// The joint inspection.
+    pub joint: Joint,
+    /// Customs took it in once and gave its number.
+    pub numbered: bool,
+}
+
+/// What can happen to a filed declaration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// The enterprise files a new version.
+    Amend {
+        /// The version that it saw.
+        seen: u32,
+    },
+    /// The enterprise takes it back.
+    Withdraw {
+        /// The version that it saw.
+        seen: u32,
+    },
+    /// An agency decides.
+    Verdict {
+        /// Who.
+        agency: Agency,
+        /// On which version.
+        version: u32,
+        /// In which round.
+        round: u32,
+        /// What.
+        outcome: Outcome,
+    },
+    /// The site reports on the open order.
+    Findings {
+        /// Customs' instructions are answered.
+        for_customs: bool,
+        /// Inspection's instructions are answered.
+        for_inspection: bool,
+    },
+}
+
+/// What happened, for the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fact {
+    /// A new version; the number is of the one before.
+    Amended(u32),
+    /// Taken back.
+    Withdrawn,
+    /// An agency moved on.
+    StandChanged(Agency, Stand),
+    /// The order was opened.
+    InspectionOrdered(Agency),
+    /// The other agency joined it.
+    InspectionJoined(Agency),
+    /// The site reported.
+    InspectionCompleted,
+    /// A late demand was answered from the record.
+    InspectionAnswered(Agency),
+    /// The open order fell away.
+    InspectionCancelled,
+    /// Customs took it in for the first time.
+    Numbered,
+    /// The one release.
+    Released,
+    /// An agency returned it.
+    Rejected(Agency),
+    /// An agency sends the goods back.
+    Returned(Agency),
+}
+
+impl Clearance {
+    /// A declaration that was just filed.
+    pub const FILED: Self = Self {
+        version: 1,
+        round: 1,
+        phase: Phase::UnderReview,
+        customs: Stand::Pending,
+        inspection: Stand::Pending,
+        joint: Joint::None,
+        numbered: false,
+    };
+
+    /// Where an agency stands.
+    pub fn stand(&self, agency: Agency) -> Stand {
+        match agency {
+            Agency::Customs => self.customs,
+            Agency::Inspection => self.inspection,
+        }
+    }
+
+    fn with_stand(mut self, agency: Agency, stand: Stand) -> Self {
+        match agency {
+            Agency::Customs => self.customs = stand,
+            Agency::Inspection => self.inspection = stand,
+        }
+        self
+    }
+
+    fn detained(&self) -> bool {
+        self.customs == Stand::Detained || self.inspection == Stand::Detained
+    }
+}
+
+/// One release: both agencies cleared the current version in the current round, and no inspection
+/// is open.
+pub fn may_release(c: &Clearance) -> bool {
+    c.phase == Phase::UnderReview
+        && c.joint != Joint::Open
+        && c.customs == Stand::Cleared
+        && c.inspection == Stand::Cleared
+}
+
+/// The only way in which a declaration changes.
+///
+/// An empty list of facts means: kept in the history without effect, because the agency already
+/// stands further (a receipt of lower rank never moves the state back).
+///
+/// # Errors
+///
+/// A [`Refusal`] when the event does not fit the state, the version or the round.
+pub fn next(now: Clearance, event: Event) -> Result<(Clearance, Vec<Fact>), Refusal> {
+    match event {
+        Event::Amend { seen } => amend(now, seen),
+        Event::Withdraw { seen } => withdraw(now, seen),
+        Event::Verdict { agency, version, round, outcome } => {
+            current(&now, version, round)?;
+            let (then, mut facts) = verdict(now, agency, outcome)?;
+            Ok(number_and_release(then, agency, &mut facts)).map(|then| (then, facts))
+        }
+        Event::Findings { for_customs, for_inspection } => {
+            findings(now, for_customs, for_inspection)
+        }
+    }
+}
+
+fn amend(now: Clearance, seen: u32) -> Result<(Clearance, Vec<Fact>), Refusal> {
+    changeable(&now, seen)?;
+    let then = Clearance {
+        version: now.version + 1,
+        round: 1,
+        phase: Phase::UnderReview,
+        customs: Stand::Pending,
+        inspection: Stand::Pending,
+        ..now
+    };
+    Ok((then, vec![Fact::Amended(now.version)]))
+}
+
+fn withdraw(now: Clearance, seen: u32) -> Result<(Clearance, Vec<Fact>), Refusal> {
+    changeable(&now, seen)?;
+    match now.phase {
+        Phase::Rejected => Err(Refusal::of(Code::AlreadyEnded)),
+        Phase::UnderReview
+        | Phase::Inspecting
+        | Phase::Released
+        | Phase::Withdrawn
+        | Phase::Returned => {
+            Ok((Clearance { phase: Phase::Withdrawn, ..now }, vec![Fact::Withdrawn]))
+        }
+    }
+}
+
+/// The enterprise may change a declaration until it is released or ended, but not while goods are
+/// being looked at or detained: after the notice of examination neither change nor withdrawal is
+/// possible until the matter is settled (GACC Order 220, from general knowledge).
+fn changeable(now: &Clearance, seen: u32) -> Result<(), Refusal> {
+    match now.phase {
+        Phase::Released => return Err(Refusal::of(Code::AlreadyReleased)),
+        Phase::Withdrawn | Phase::Returned => return Err(Refusal::of(Code::AlreadyEnded)),
+        Phase::Inspecting => return Err(Refusal::of(Code::InspectionOpen)),
+        Phase::UnderReview | Phase::Rejected => {}
+    }
+    if now.detained() && now.phase == Phase::UnderReview {
+        return Err(Refusal::of(Code::GoodsDetained));
+    }
+    if seen != now.version {
+        return Err(Refusal::of(Code::VersionMismatch)
+            .with("current_version", now.version)
+            .with("your_version", seen));
+    }
+    Ok(())
+}
+
+fn current(now: &Clearance, version: u32, round: u32) -> Result<(), Refusal> {
+    use std::cmp::Ordering::{Equal, Greater, Less};
+    let code = match (version.cmp(&now.version), round.cmp(&now.round)) {
+        (Less, _) => Code::StaleVersion,
+        (Equal, Less) => Code::StaleRound,
+        (Equal, Equal) => return Ok(()),
+        (Greater, _) | (Equal, Greater) => Code::NeverSent,
+    };
+    Err(Refusal::of(code).with("current_version", now.version).with("current_round", now.round))
+}
+
+fn verdict(
+    now: Clearance,
+    agency: Agency,
+    outcome: Outcome,
+) -> Result<(Clearance, Vec<Fact>), Refusal> {
+    match now.phase {
+        Phase::UnderReview | Phase::Inspecting => {}
+        Phase::Released => {
+            return match outcome {
+                // Late or repeated good news changes nothing.
+                Outcome::Accepted
+                | Outcome::ManualReview
+                | Outcome::Concluded
+                | Outcome::Cleared => Ok((now, Vec::new())),
+                Outcome::WantsInspection
+                | Outcome::Held
+                | Outcome::Detained
+                | Outcome::Rejected
+                | Outcome::Returned => Err(Refusal::of(Code::AlreadyReleased)),
+            };
+        }
+        Phase::Rejected | Phase::Withdrawn | Phase::Returned => {
+            return Err(Refusal::of(Code::AlreadyEnded));
+        }
+    }
+    match outcome {
+        Outcome::Rejected => Ok(end(now, Phase::Rejected, Fact::Rejected(agency))),
+        Outcome::Returned => Ok(end(now, Phase::Returned, Fact::Returned(agency))),
+        Outcome::WantsInspection => demand(now, agency),
+        Outcome::Accepted => Ok(progress(now, agency, Stand::Accepted)),
+        Outcome::ManualReview => Ok(progress(now, agency, Stand::ManualReview)),
+        Outcome::Concluded => Ok(progress(now, agency, Stand::Concluded)),
+        Outcome::Held => settle(now, agency, Stand::Held),
+        Outcome::Detained => settle(now, agency, Stand::Detained),
+        Outcome::Cleared => settle(now, agency, Stand::Cleared),
+    }
+}
+
+/// Either can stop: the case ends, and an open order falls away with it.
+fn end(now: Clearance, phase: Phase, fact: Fact) -> (Clearance, Vec<Fact>) {
+    let mut facts = Vec::with_capacity(2);
+    let mut then = Clearance { phase, ..now };
+    if now.joint == Joint::Open {
+        then.joint = Joint::Cancelled;
+        facts.push(Fact::InspectionCancelled);
+    }
+    facts.push(fact);
+    (then, facts)
+}
+
+/// One inspection: the first demand opens the order, the second joins it, and a later one is
+/// answered from the record.
+fn demand(now: Clearance, agency: Agency) -> Result<(Clearance, Vec<Fact>), Refusal> {
+    match now.stand(agency) {
+        Stand::WantsInspection => return Ok((now, Vec::new())),
+        Stand::Detained => return Err(Refusal::of(Code::GoodsDetained)),
+        Stand::Pending
+        | Stand::Accepted
+        | Stand::ManualReview
+        | Stand::Concluded
+        | Stand::Held
+        | Stand::Cleared => {}
+    }
+    Ok(match now.joint {
+        Joint::None | Joint::Cancelled => (
+            Clearance { phase: Phase::Inspecting, joint: Joint::Open, ..now }
+                .with_stand(agency, Stand::WantsInspection),
+            vec![Fact::InspectionOrdered(agency)],
+        ),
+        Joint::Open => {
+            (now.with_stand(agency, Stand::WantsInspection), vec![Fact::InspectionJoined(agency)])
+        }
+        // The agency asked, so it has not cleared any more: it concludes with the record in hand.
+        Joint::Done => {
+            (now.with_stand(agency, Stand::Pending), vec![Fact::InspectionAnswered(agency)])
+        }
+    })
+}
+
+/// News without a decision: it moves an agency forward, never back, and lifts its own hold.
+fn progress(now: Clearance, agency: Agency, to: Stand) -> (Clearance, Vec<Fact>) {
+    let forward = match now.stand(agency) {
+        Stand::Pending => true,
+        Stand::Accepted => to != Stand::Accepted,
+        Stand::ManualReview => to == Stand::Concluded,
+        Stand::Held => to != Stand::Accepted,
+        Stand::Concluded | Stand::WantsInspection | Stand::Detained | Stand::Cleared => false,
+    };
+    if forward {
+        (now.with_stand(agency, to), vec![Fact::StandChanged(agency, to)])
+    } else {
+        (now, Vec::new())
+    }
+}
+
+/// A decision short of ending the case. An agency whose instruction is open waits for the findings;
+/// detained goods are only cleared, rejected or sent back.
+fn settle(now: Clearance, agency: Agency, to: Stand) -> Result<(Clearance, Vec<Fact>), Refusal> {
+    let stands = now.stand(agency);
+    if stands == to {
+        return Ok((now, Vec::new()));
+    }
+    match stands {
+        Stand::WantsInspection => Err(Refusal::of(Code::InspectionOpen)),
+        Stand::Detained if to != Stand::Cleared => Err(Refusal::of(Code::GoodsDetained)),
+        Stand::Detained
+        | Stand::Pending
+        | Stand::Accepted
+        | Stand::ManualReview
+        | Stand::Concluded
+        | Stand::Held
+        | Stand::Cleared => Ok((now.with_stand(agency, to), vec![Fact::StandChanged(agency, to)])),
+    }
+}
+
+/// Customs' first word on a declaration that it does not reject gives it its number; the last
+/// missing clearance gives the release.
+fn number_and_release(mut then: Clearance, agency: Agency, facts: &mut Vec<Fact>) -> Clearance {
+    let ended = matches!(then.phase, Phase::Rejected | Phase::Returned);
+    if agency == Agency::Customs && !then.numbered && !ended && !facts.is_empty() {
+        then.numbered = true;
+        facts.insert(0, Fact::Numbered);
+    }
+    if may_release(&then) {
+        then.phase = Phase::Released;
+        facts.push(Fact::Released);
+    }
+    then
+}
+
+/// Findings complete the order when every agency that instructed has an answer. Both agencies see
+/// them and conclude anew; holds and detentions stay with their holders.
+fn findings(
+    now: Clearance,
+    for_customs: bool,
+    for_inspection: bool,
+) -> Result<(Clearance, Vec<Fact>), Refusal> {
+    if now.phase != Phase::Inspecting {
+        return Err(Refusal::of(Code::NoOpenInspection));
+    }
+    let answered = |stand: Stand, given: bool| stand != Stand::WantsInspection || given;
+    if !answered(now.customs, for_customs) || !answered(now.inspection, for_inspection) {
+        return Err(Refusal::of(Code::InstructionUnanswered));
+    }
+    let anew = |stand: Stand| match stand {
+        Stand::Held => Stand::Held,
+        Stand::Detained => Stand::Detained,
+        Stand::Pending
+        | Stand::Accepted
+        | Stand::ManualReview
+        | Stand::Concluded
+        | Stand::WantsInspection
+        | Stand::Cleared => Stand::Pending,
+    };
+    let then = Clearance {
+        round: now.round + 1,
+        phase: Phase::UnderReview,
+        customs: anew(now.customs),
+        inspection: anew(now.inspection),
+        joint: Joint::Done,
+        ..now
+    };
+    Ok((then, vec![Fact::InspectionCompleted]))
+}

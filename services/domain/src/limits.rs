@@ -1,0 +1,62 @@
+//! Every bound of the system in one place, each with its reason. What is over a bound is refused.
+
+/// Lines of goods in one import inventory (CEB621: InventoryList 1..99).
+pub const LINES_MAX_IMPORT: usize = 99;
+/// Lines of goods in one export inventory (CEB603: InventoryList 1..100).
+pub const LINES_MAX_EXPORT: usize = 100;
+/// Documents in one national message (specification 202205: 1..100).
+pub const CEB_DOCUMENTS_MAX: usize = 100;
+/// Size of one national message in bytes. 100 documents of 100 lines need about 7 MB of indented
+/// XML; real systems stay far below.
+pub const CEB_BYTES_MAX: usize = 5 * 1024 * 1024;
+/// Depth of elements in one national message. The deepest legal one, inside a signature, has eight.
+pub const CEB_DEPTH_MAX: usize = 32;
+/// Attributes of one element.
+pub const CEB_ATTRIBUTES_MAX: usize = 32;
+/// Attachments named by one declaration.
+pub const ATTACHMENTS_MAX: usize = 50;
+/// Size of one gRPC message in bytes.
+pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Violations listed in one refusal. 100 lines with every field wrong would fill the trailers.
+pub const VIOLATIONS_MAX: usize = 200;
+/// Requests that wait for the group commit, over all callers. Beyond: RESOURCE_EXHAUSTED.
+pub const COMMIT_QUEUE_MAX: usize = 8_192;
+/// Requests in one transaction. Larger batches gain nothing and make everybody wait longer.
+pub const COMMIT_BATCH_MAX: usize = 500;
+/// Items of one submit stream that are not yet answered. The stream stops reading beyond.
+pub const STREAM_IN_FLIGHT_MAX: usize = 1_024;
+/// Unacknowledged events of one agency consumer.
+pub const EXCHANGE_IN_FLIGHT_MAX: u32 = 8_192;
+/// Events in one frame to an agency.
+pub const EXCHANGE_BATCH_MAX: usize = 256;
+/// Verdicts in one frame from an agency.
+pub const VERDICTS_MAX: usize = 1_000;
+/// Commits that a slow reader may lag behind before it reads from the database instead of memory.
+pub const TAIL_BATCHES_MAX: usize = 64;
+/// Journal entries read from the database at once.
+pub const REPLAY_PAGE: i64 = 500;
+/// Declarations on one page of a list.
+pub const PAGE_MAX: i32 = 1_000;
+/// The same when the caller does not say.
+pub const PAGE_DEFAULT: i32 = 50;
+/// Streams on one connection.
+pub const STREAMS_PER_CONNECTION_MAX: u32 = 100;
+/// Connections at once, over all principals.
+pub const CONNECTIONS_MAX: usize = 1_024;
+/// Connections of one principal.
+pub const CONNECTIONS_PER_PRINCIPAL_MAX: usize = 256;
+/// Reasons in one verdict, and findings in one report.
+pub const REASONS_MAX: usize = 100;
+/// Characters in one reason, finding or remark.
+pub const TEXT_MAX: usize = 1_000;
+/// Seconds that a unary call may take.
+pub const UNARY_SECONDS_MAX: u64 = 30;
+/// Seconds without a sign of life after which slots go to another consumer of the agency.
+pub const LEASE_SECONDS: i64 = 15;
+/// Seconds between heartbeats on a quiet stream.
+pub const HEARTBEAT_SECONDS: u64 = 5;
+/// Declarations filed by the declarants of one slot in one day: the nine digits of preNo are shared
+/// evenly among the slots.
+pub const NUMBERS_PER_SLOT: i64 = 1_000_000_000 / 256;
+/// The same for export customs numbers, which have eleven digits.
+pub const NUMBERS_PER_SLOT_EXPORT: i64 = 100_000_000_000 / 256;

@@ -1,0 +1,85 @@
+//! Who is calling, and whose data that caller may see. The certificate says who, the registry says
+//! what may; nothing is ever taken from the message.
+
+use crate::{Declaration, Slot};
+
+/// What kind of caller a certificate belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A firm that declares its own trade.
+    Enterprise,
+    /// A firm that declares for others.
+    Agent,
+    /// The customs system (海关).
+    Customs,
+    /// The entry-exit inspection system (国检).
+    Inspection,
+    /// The system of an examination site (查验场地).
+    Site,
+    /// Runs the window; reads everything, declares nothing.
+    Administrator,
+}
+
+/// A caller as the registry knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// Name in the registry, for logs.
+    pub name: String,
+    /// What kind.
+    pub kind: Kind,
+    /// Customs code of an enterprise or agent.
+    pub customs_code: String,
+    /// Declarants that an agent may file for; `*` stands for every declarant and exists in the
+    /// sandbox only.
+    pub mandates: Vec<String>,
+}
+
+/// Which declarants a caller may see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// These.
+    Declarants(Vec<String>),
+    /// All.
+    All,
+}
+
+impl Principal {
+    /// Whose declarations this caller may file, change and see.
+    pub fn scope(&self) -> Scope {
+        match self.kind {
+            Kind::Enterprise => Scope::Declarants(vec![self.customs_code.clone()]),
+            Kind::Agent if self.mandates.iter().any(|code| code == "*") => Scope::All,
+            Kind::Agent => Scope::Declarants(self.mandates.clone()),
+            Kind::Administrator => Scope::All,
+            Kind::Customs | Kind::Inspection | Kind::Site => Scope::Declarants(Vec::new()),
+        }
+    }
+
+    /// Whether this caller may file for the declarant of a declaration.
+    pub fn may_declare(&self, declaration: &Declaration) -> bool {
+        self.scope().covers(&declaration.declarant.code)
+    }
+}
+
+impl Scope {
+    /// Whether a declarant is in it.
+    pub fn covers(&self, customs_code: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Declarants(codes) => codes.iter().any(|code| code == customs_code),
+        }
+    }
+
+    /// The slots in which its declarations are.
+    pub fn slots(&self) -> Vec<Slot> {
+        match self {
+            Self::All => Slot::all().collect(),
+            Self::Declarants(codes) => {
+                let mut slots: Vec<_> = codes.iter().map(|code| Slot::of(code)).collect();
+                slots.sort_unstable();
+                slots.dedup();
+                slots
+            }
+        }
+    }
+}

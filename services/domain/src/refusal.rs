@@ -1,0 +1,692 @@
+//! Every business "no", numbered. A code is a promise: it never changes its meaning, and each has a
+//! page in `docs/errors/`.
+
+use std::fmt;
+
+/// Who has to act on a refusal. One table in `proto::status` turns this into a gRPC code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// The message has to be changed.
+    FixMessage,
+    /// The state says no.
+    StateForbids,
+    /// The same id or key exists with other content.
+    Exists,
+    /// There is no such thing for this caller.
+    NotFound,
+    /// The caller may not do this.
+    Forbidden,
+    /// The caller is not known.
+    Unknown,
+    /// The caller has to slow down.
+    SlowDown,
+    /// The caller's copy is old: read again and repeat.
+    ReadAgain,
+    /// The window is not there for a moment: repeat with the same request id.
+    Later,
+    /// A bug of ours.
+    Ours,
+    /// Nobody: it is told, and the declaration goes on.
+    Nobody,
+    /// The operator of the window, at start.
+    Operator,
+}
+
+/// The numbered refusals, violations, warnings and start-up errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each has a title below and a page in docs/errors")]
+pub enum Code {
+    Invalid,
+    RequestIdMissing,
+    NameMalformed,
+    PageTokenForeign,
+    ResumeTokenMalformed,
+    FrameUnexpected,
+    RequestIdReused,
+    BusinessKeyTaken,
+    IdentityChanged,
+    NotFound,
+    VersionMismatch,
+    AlreadyReleased,
+    AlreadyEnded,
+    InspectionOpen,
+    GoodsDetained,
+    NoOpenInspection,
+    InstructionUnanswered,
+    NeverSent,
+    StaleVersion,
+    StaleRound,
+    StaleEpoch,
+    CertificateMissing,
+    CertificateUnknown,
+    NotAllowed,
+    NotYourAgency,
+    DeclarantForeign,
+    Overloaded,
+    NumbersUsedUp,
+    Unavailable,
+    StorageFull,
+    Internal,
+    Required,
+    TooLong,
+    WrongLength,
+    BadCharacter,
+    CodeUnknown,
+    NumberOutOfRange,
+    ModeWrongWay,
+    DirectionUnclear,
+    LinePriceWrong,
+    OrderSumWrong,
+    QuantityMismatch,
+    LineNumbersBroken,
+    TooManyLines,
+    WeightWrong,
+    CurrencyWrong,
+    PackagesWrong,
+    GuarantorWrong,
+    BondedDataMissing,
+    VoyageDataMissing,
+    SingleLimitExceeded,
+    DateWrong,
+    BuyerIdWrong,
+    TransportUnusual,
+    DigestWrong,
+    ScriptOutsideSandbox,
+    ReasonMissing,
+    PartyCodeWrong,
+    XmlMalformed,
+    XmlEncoding,
+    XmlTooLarge,
+    XmlForbidden,
+    XmlTooDeep,
+    XmlElementUnexpected,
+    XmlTransferBlock,
+    XmlTypeUnsupported,
+    XmlTooManyDocuments,
+    XmlValueUnreadable,
+    JsonMalformed,
+    SignatureNotChecked,
+    DraftNotDeclared,
+    DataDirectoryInUse,
+    PortInUse,
+    PostgresMissing,
+    PostgresUnsafe,
+    PostgresFailed,
+    ConnectionFailed,
+    FileUnreadable,
+}
+
+impl Code {
+    /// Every code, in the order of its number.
+    pub const ALL: [Self; 78] = {
+        use Code::*;
+        [
+            Invalid,
+            RequestIdMissing,
+            NameMalformed,
+            PageTokenForeign,
+            ResumeTokenMalformed,
+            FrameUnexpected,
+            RequestIdReused,
+            BusinessKeyTaken,
+            IdentityChanged,
+            NotFound,
+            VersionMismatch,
+            AlreadyReleased,
+            AlreadyEnded,
+            InspectionOpen,
+            GoodsDetained,
+            NoOpenInspection,
+            InstructionUnanswered,
+            NeverSent,
+            StaleVersion,
+            StaleRound,
+            StaleEpoch,
+            CertificateMissing,
+            CertificateUnknown,
+            NotAllowed,
+            NotYourAgency,
+            DeclarantForeign,
+            Overloaded,
+            NumbersUsedUp,
+            Unavailable,
+            StorageFull,
+            Internal,
+            Required,
+            TooLong,
+            WrongLength,
+            BadCharacter,
+            CodeUnknown,
+            NumberOutOfRange,
+            ModeWrongWay,
+            DirectionUnclear,
+            LinePriceWrong,
+            OrderSumWrong,
+            QuantityMismatch,
+            LineNumbersBroken,
+            TooManyLines,
+            WeightWrong,
+            CurrencyWrong,
+            PackagesWrong,
+            GuarantorWrong,
+            BondedDataMissing,
+            VoyageDataMissing,
+            SingleLimitExceeded,
+            DateWrong,
+            BuyerIdWrong,
+            TransportUnusual,
+            DigestWrong,
+            ScriptOutsideSandbox,
+            ReasonMissing,
+            PartyCodeWrong,
+            XmlMalformed,
+            XmlEncoding,
+            XmlTooLarge,
+            XmlForbidden,
+            XmlTooDeep,
+            XmlElementUnexpected,
+            XmlTransferBlock,
+            XmlTypeUnsupported,
+            XmlTooManyDocuments,
+            XmlValueUnreadable,
+            JsonMalformed,
+            SignatureNotChecked,
+            DraftNotDeclared,
+            DataDirectoryInUse,
+            PortInUse,
+            PostgresMissing,
+            PostgresUnsafe,
+            PostgresFailed,
+            ConnectionFailed,
+            FileUnreadable,
+        ]
+    };
+
+    /// Number, who acts, and what happened in English and Chinese.
+    fn entry(self) -> (&'static str, Act, &'static str, &'static str) {
+        use Act::*;
+        match self {
+            Self::Invalid => (
+                "SW-1001",
+                FixMessage,
+                "the declaration breaks rules; every broken rule is listed",
+                "申报数据不符合规则，见逐项说明",
+            ),
+            Self::RequestIdMissing => (
+                "SW-1002",
+                FixMessage,
+                "request_id must be a UUID that the caller made and keeps",
+                "request_id 须为由调用方生成并保存的 UUID",
+            ),
+            Self::NameMalformed => (
+                "SW-1003",
+                FixMessage,
+                "name must look like declarations/{uuid}",
+                "name 格式应为 declarations/{uuid}",
+            ),
+            Self::PageTokenForeign => (
+                "SW-1004",
+                FixMessage,
+                "page_token does not belong to this caller and these filters; start again without it",
+                "page_token 与本调用方或本查询条件不符，请从第一页重新查询",
+            ),
+            Self::ResumeTokenMalformed => (
+                "SW-1005",
+                FixMessage,
+                "resume_token cannot be read; use one from an earlier answer, unchanged",
+                "resume_token 无法识别，请原样使用以前收到的值",
+            ),
+            Self::FrameUnexpected => (
+                "SW-1006",
+                FixMessage,
+                "this frame does not fit here on the stream",
+                "数据流中此处不应出现该帧",
+            ),
+            Self::RequestIdReused => (
+                "SW-1101",
+                Exists,
+                "this request_id was used before with other content",
+                "该 request_id 已用于其他内容",
+            ),
+            Self::BusinessKeyTaken => (
+                "SW-1102",
+                Exists,
+                "a declaration with this business key exists",
+                "业务主键重复，清单已存在",
+            ),
+            Self::IdentityChanged => (
+                "SW-1103",
+                FixMessage,
+                "an amendment keeps direction, declarant, e-commerce firm, order number and own number",
+                "变更不得改变进出口标记、申报企业、电商企业、订单编号和企业内部编号",
+            ),
+            Self::NotFound => (
+                "SW-1201",
+                NotFound,
+                "there is no such declaration for this caller",
+                "未找到该清单",
+            ),
+            Self::VersionMismatch => (
+                "SW-1202",
+                ReadAgain,
+                "the declaration has another version by now; read it again",
+                "清单版本已变化，请重新读取",
+            ),
+            Self::AlreadyReleased => (
+                "SW-1203",
+                StateForbids,
+                "the declaration is released; nothing changes any more",
+                "清单已放行，不能再更改",
+            ),
+            Self::AlreadyEnded => (
+                "SW-1204",
+                StateForbids,
+                "the declaration has ended (rejected, withdrawn or returned)",
+                "清单已终结（退单、撤单或退运）",
+            ),
+            Self::InspectionOpen => (
+                "SW-1205",
+                StateForbids,
+                "the joint inspection is open; wait for its findings",
+                "联合查验尚未完成，请等待查验结果",
+            ),
+            Self::GoodsDetained => (
+                "SW-1206",
+                StateForbids,
+                "the goods are detained; only the agency that detained them can go on",
+                "货物已被扣留，须由扣留机关处理",
+            ),
+            Self::NoOpenInspection => (
+                "SW-1207",
+                StateForbids,
+                "no inspection is open for this declaration",
+                "该清单没有未完成的查验",
+            ),
+            Self::InstructionUnanswered => (
+                "SW-1208",
+                FixMessage,
+                "every agency that instructed needs at least one finding",
+                "每个布控机关的指令都须有查验结果",
+            ),
+            Self::NeverSent => (
+                "SW-1209",
+                FixMessage,
+                "this version and round was never sent to an agency",
+                "该版本或轮次从未发送",
+            ),
+            Self::StaleVersion => (
+                "SW-1210",
+                ReadAgain,
+                "the verdict is for an older version and void",
+                "回执针对旧版本，无效",
+            ),
+            Self::StaleRound => (
+                "SW-1211",
+                ReadAgain,
+                "the verdict is for an older round of review and void",
+                "回执针对旧轮次，无效",
+            ),
+            Self::StaleEpoch => (
+                "SW-1212",
+                ReadAgain,
+                "another consumer serves these slots now; connect again",
+                "该数据槽已由其他消费者接管，请重新连接",
+            ),
+            Self::CertificateMissing => {
+                ("SW-1301", Unknown, "a client certificate is required", "需要客户端证书")
+            }
+            Self::CertificateUnknown => {
+                ("SW-1302", Unknown, "the certificate is not in the registry", "证书未登记")
+            }
+            Self::NotAllowed => (
+                "SW-1303",
+                Forbidden,
+                "this kind of caller may not do this",
+                "该类用户无权执行此操作",
+            ),
+            Self::NotYourAgency => (
+                "SW-1304",
+                Forbidden,
+                "the certificate belongs to another agency",
+                "证书属于其他机关",
+            ),
+            Self::DeclarantForeign => (
+                "SW-1305",
+                Forbidden,
+                "the caller may not file for this declarant",
+                "无权代该申报企业申报",
+            ),
+            Self::Overloaded => (
+                "SW-1401",
+                SlowDown,
+                "too much is waiting; slow down and repeat",
+                "系统繁忙，请放慢后重试",
+            ),
+            Self::NumbersUsedUp => (
+                "SW-1402",
+                SlowDown,
+                "the numbers of the day for this group of declarants are used up",
+                "当日编号已用完",
+            ),
+            Self::Unavailable => (
+                "SW-1501",
+                Later,
+                "the window cannot answer now; repeat with the same request_id",
+                "服务暂不可用，请用相同 request_id 重试",
+            ),
+            Self::StorageFull => (
+                "SW-1502",
+                Later,
+                "the storage is full; nothing was accepted",
+                "存储空间已满，未受理",
+            ),
+            Self::Internal => ("SW-1901", Ours, "something went wrong on our side", "系统内部错误"),
+            Self::Required => ("SW-2001", FixMessage, "a required field is empty", "必填项为空"),
+            Self::TooLong => ("SW-2002", FixMessage, "a field is too long", "字段超长"),
+            Self::WrongLength => {
+                ("SW-2003", FixMessage, "a field must have an exact length", "字段长度不符")
+            }
+            Self::BadCharacter => (
+                "SW-2004",
+                FixMessage,
+                "a field has a character that is not allowed",
+                "字段含有不允许的字符",
+            ),
+            Self::CodeUnknown => {
+                ("SW-2005", FixMessage, "a code is not in its table", "代码不在参数表中")
+            }
+            Self::NumberOutOfRange => {
+                ("SW-2006", FixMessage, "a number is out of range", "数值超出范围")
+            }
+            Self::ModeWrongWay => (
+                "SW-2007",
+                FixMessage,
+                "the supervision mode does not exist in this direction",
+                "监管方式与进出口方向不符",
+            ),
+            Self::DirectionUnclear => (
+                "SW-2008",
+                FixMessage,
+                "the direction is not said, or contradicts the message type",
+                "进出口标记缺失或与报文类型矛盾",
+            ),
+            Self::LinePriceWrong => (
+                "SW-2009",
+                FixMessage,
+                "the price of a line is not price times quantity",
+                "商品总价不等于单价乘以数量",
+            ),
+            Self::OrderSumWrong => {
+                ("SW-2010", FixMessage, "the sums of the order do not add up", "订单金额不平衡")
+            }
+            Self::QuantityMismatch => (
+                "SW-2011",
+                FixMessage,
+                "declared and statutory quantities contradict each other",
+                "申报数量与法定数量矛盾",
+            ),
+            Self::LineNumbersBroken => (
+                "SW-2012",
+                FixMessage,
+                "lines must be numbered 1, 2, 3 without gaps",
+                "商品序号须从1开始连续",
+            ),
+            Self::TooManyLines => {
+                ("SW-2013", FixMessage, "no lines, or too many", "商品项数为零或超限")
+            }
+            Self::WeightWrong => (
+                "SW-2014",
+                FixMessage,
+                "weights must be above zero, gross not below net",
+                "毛重、净重须大于零且毛重不小于净重",
+            ),
+            Self::CurrencyWrong => (
+                "SW-2015",
+                FixMessage,
+                "imports are declared in CNY (142)",
+                "进口清单币制须为人民币（142）",
+            ),
+            Self::PackagesWrong => (
+                "SW-2016",
+                FixMessage,
+                "an import inventory has exactly one package",
+                "进口清单件数限定为1",
+            ),
+            Self::GuarantorWrong => (
+                "SW-2017",
+                FixMessage,
+                "the guarantor must be the declarant, the e-commerce firm or the logistics firm",
+                "担保企业须为申报企业、电商企业或物流企业",
+            ),
+            Self::BondedDataMissing => (
+                "SW-2018",
+                FixMessage,
+                "bonded trade (1210) needs ledger, ledger item and warehouse",
+                "保税模式须填账册编号、账册备案料号和区内企业",
+            ),
+            Self::VoyageDataMissing => (
+                "SW-2019",
+                FixMessage,
+                "direct-purchase import (9610) needs vehicle, voyage and bill of lading",
+                "直购进口须填运输工具编号、航班航次号和提运单号",
+            ),
+            Self::SingleLimitExceeded => (
+                "SW-2020",
+                FixMessage,
+                "the value is above the single limit of CNY 5,000",
+                "超过单次交易限值人民币5000元",
+            ),
+            Self::DateWrong => (
+                "SW-2021",
+                FixMessage,
+                "a date must be a real day as YYYYMMDD",
+                "日期须为有效的YYYYMMDD",
+            ),
+            Self::BuyerIdWrong => (
+                "SW-2022",
+                Nobody,
+                "the identity number has a wrong check digit",
+                "身份证号码校验位不正确",
+            ),
+            Self::TransportUnusual => (
+                "SW-2023",
+                Nobody,
+                "this way of transport is unusual for this mode",
+                "运输方式与监管方式组合不常见",
+            ),
+            Self::DigestWrong => (
+                "SW-2024",
+                FixMessage,
+                "a digest must be a SHA-256 of 32 bytes",
+                "摘要须为32字节的SHA-256",
+            ),
+            Self::ScriptOutsideSandbox => (
+                "SW-2025",
+                FixMessage,
+                "order numbers that script the sandbox are refused outside of it",
+                "沙箱专用订单编号不能在正式环境使用",
+            ),
+            Self::ReasonMissing => ("SW-2026", FixMessage, "a reason is required", "须填写原因"),
+            Self::PartyCodeWrong => (
+                "SW-2027",
+                FixMessage,
+                "a firm's code must have 10 or 18 letters and digits",
+                "企业代码须为10位海关编码或18位统一社会信用代码",
+            ),
+            Self::XmlMalformed => (
+                "SW-3001",
+                FixMessage,
+                "the message is not well-formed XML",
+                "报文不是格式良好的XML",
+            ),
+            Self::XmlEncoding => {
+                ("SW-3002", FixMessage, "the message must be UTF-8", "报文须为UTF-8编码")
+            }
+            Self::XmlTooLarge => ("SW-3003", FixMessage, "the message is too large", "报文过大"),
+            Self::XmlForbidden => (
+                "SW-3004",
+                FixMessage,
+                "DTDs, entities and processing instructions are not allowed",
+                "报文不得包含DTD、实体或处理指令",
+            ),
+            Self::XmlTooDeep => (
+                "SW-3005",
+                FixMessage,
+                "elements are nested too deep, or have too many attributes",
+                "元素嵌套过深或属性过多",
+            ),
+            Self::XmlElementUnexpected => (
+                "SW-3006",
+                FixMessage,
+                "an element is unknown, missing, repeated or out of order",
+                "元素未知、缺失、重复或顺序错误",
+            ),
+            Self::XmlTransferBlock => (
+                "SW-3007",
+                FixMessage,
+                "BaseTransfer must stand exactly once",
+                "BaseTransfer须出现且仅出现一次",
+            ),
+            Self::XmlTypeUnsupported => {
+                ("SW-3008", FixMessage, "this message type is not supported", "不支持该报文类型")
+            }
+            Self::XmlTooManyDocuments => (
+                "SW-3009",
+                FixMessage,
+                "a message has 1 to 100 documents",
+                "每个报文的单证数须为1至100",
+            ),
+            Self::XmlValueUnreadable => (
+                "SW-3010",
+                FixMessage,
+                "a value cannot be read as what the schema says",
+                "字段值与规范类型不符",
+            ),
+            Self::JsonMalformed => {
+                ("SW-3011", FixMessage, "the JSON does not fit the schema", "JSON不符合数据结构")
+            }
+            Self::SignatureNotChecked => (
+                "SW-3012",
+                Nobody,
+                "the signature of the message was not checked",
+                "未校验报文签名",
+            ),
+            Self::DraftNotDeclared => (
+                "SW-3013",
+                Nobody,
+                "the document is a draft (appStatus 1) and was not declared",
+                "暂存单证（appStatus为1）未申报",
+            ),
+            Self::DataDirectoryInUse => {
+                ("SW-4001", Operator, "another window uses this data directory", "数据目录已被占用")
+            }
+            Self::PortInUse => ("SW-4002", Operator, "the port is in use", "端口已被占用"),
+            Self::PostgresMissing => (
+                "SW-4003",
+                Operator,
+                "no PostgreSQL server programs were found",
+                "未找到PostgreSQL",
+            ),
+            Self::PostgresUnsafe => (
+                "SW-4004",
+                Operator,
+                "this PostgreSQL is set up to lose acknowledged data",
+                "PostgreSQL设置可能丢失已确认的数据",
+            ),
+            Self::PostgresFailed => (
+                "SW-4005",
+                Operator,
+                "PostgreSQL cannot be started or reached",
+                "PostgreSQL无法启动或连接",
+            ),
+            Self::ConnectionFailed => {
+                ("SW-4006", Operator, "the window cannot be reached", "无法连接单一窗口")
+            }
+            Self::FileUnreadable => ("SW-4007", Operator, "a file cannot be read", "文件无法读取"),
+        }
+    }
+
+    /// The stable number, for example SW-1203.
+    pub fn id(self) -> &'static str {
+        self.entry().0
+    }
+
+    /// Who has to act.
+    pub fn act(self) -> Act {
+        self.entry().1
+    }
+
+    /// What happened, in English.
+    pub fn title(self) -> &'static str {
+        self.entry().2
+    }
+
+    /// What happened, in Chinese.
+    pub fn title_zh(self) -> &'static str {
+        self.entry().3
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}
+
+/// A rule that a message breaks, with the place where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which rule.
+    pub code: Code,
+    /// Field path within the declaration, for example `lines[2].gcode`.
+    pub field: String,
+    /// What is wrong there, in English.
+    pub text: String,
+    /// The same in Chinese.
+    pub text_zh: String,
+    /// Customs' own code for the same fault, when one is known.
+    pub customs_code: Option<&'static str>,
+}
+
+/// A business "no" with its data.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {}", code.title())]
+pub struct Refusal {
+    /// Which one.
+    pub code: Code,
+    /// Data that belongs to it, as names and values.
+    pub data: Vec<(&'static str, String)>,
+    /// Every broken rule, for [`Code::Invalid`].
+    pub violations: Vec<Violation>,
+}
+
+impl Refusal {
+    /// A refusal without data.
+    pub fn of(code: Code) -> Self {
+        Self { code, data: Vec::new(), violations: Vec::new() }
+    }
+
+    /// Adds a piece of data.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.data.push((name, value.to_string()));
+        self
+    }
+
+    /// The refusal of a message that breaks these rules.
+    pub fn invalid(violations: Vec<Violation>) -> Self {
+        Self { code: Code::Invalid, data: Vec::new(), violations }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_listed_once_in_the_order_of_its_number() {
+        assert!(Code::ALL.windows(2).all(|pair| pair[0].id() < pair[1].id()));
+        assert!(Code::ALL.windows(2).all(|pair| pair[0] < pair[1]), "declared in that order too");
+        assert_eq!(Code::FileUnreadable as usize + 1, Code::ALL.len(), "none is left out");
+    }
+}
