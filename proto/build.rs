@@ -13,7 +13,7 @@ const SERVICES: [&str; 2] = [
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=single_window");
-    let out = std::path::PathBuf::from(std::env::var("OUT_DIR")?);
+    let out = std::path::PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     let schema = protox::compile(SERVICES, ["."])?;
     let encoded = prost::Message::encode_to_vec(&schema);
     std::fs::write(out.join("descriptor.bin"), &encoded)?;
@@ -49,7 +49,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .build_transport(false)
         .extern_path(".google.protobuf.Timestamp", "::pbjson_types::Timestamp")
         .extern_path(".single_window.trade.v1", "crate::schema::single_window::trade::v1")
-        .extern_path(".single_window.declaration.v1", "crate::schema::single_window::declaration::v1")
+        .extern_path(
+            ".single_window.declaration.v1",
+            "crate::schema::single_window::declaration::v1",
+        )
         .compile_fds(raw)?;
     Ok(())
 }

@@ -1,1 +1,2 @@
-//! The acceptance tests: see `main.rs`.
+//! The acceptance tests of the window are in `main.rs`: journeys over the public API against the real
+//! binary, faults, the model of clearance, and the promises of the architecture.

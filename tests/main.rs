@@ -1,1 +1,8 @@
-//! x
+//! The acceptance tests: the real binary, the public API, real PostgreSQL, simulated agencies.
+#![expect(clippy::print_stdout, reason = "tests tell people what they measured or skipped")]
+
+mod clearance_model;
+mod faults;
+mod harness;
+mod journeys;
+mod tidy;

@@ -2,10 +2,18 @@
 //!
 //! `v1` is the schema as integrators see it; `raw` is the exchange server's view of the same bytes.
 
+pub mod ceb;
+pub mod declaration;
+pub mod exchange;
+pub mod facts;
+pub mod status;
+
 /// The modules that the build script generates from the `.proto` files.
-#[expect(
+#[allow(
+    missing_docs,
     unreachable_pub,
     clippy::all,
+    clippy::allow_attributes,
     reason = "generated; documented in the .proto files"
 )]
 mod schema {
@@ -47,3 +55,17 @@ pub mod raw {
 
 /// The compiled schema, for reflection and for tests that walk every RPC.
 pub const DESCRIPTOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));
+
+/// A point in time on the wire.
+pub fn timestamp(time: time::OffsetDateTime) -> pbjson_types::Timestamp {
+    pbjson_types::Timestamp {
+        seconds: time.unix_timestamp(),
+        nanos: i32::try_from(time.nanosecond()).unwrap_or_default(),
+    }
+}
+
+/// A point in time from the wire; `None` when it is out of range.
+pub fn time(wire: pbjson_types::Timestamp) -> Option<time::OffsetDateTime> {
+    let whole = time::OffsetDateTime::from_unix_timestamp(wire.seconds).ok()?;
+    Some(whole + time::Duration::nanoseconds(i64::from(wire.nanos)))
+}

@@ -1,1 +1,172 @@
-//! placeholder
+//! Customs, inspection and the examination site as programs that know only the public protocol.
+//!
+//! They are what an integrator tests against, and what our own tests use instead of mocks. By
+//! default both agencies clear at once; an order number that begins with `SBX-` scripts them, see
+//! [`script`].
+
+pub mod script;
+
+use std::time::Duration;
+
+use client::{Consumer, Reply, Window};
+use proto::v1::{self, fact::Kind};
+use script::Script;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+use uuid::Uuid;
+
+/// Replies of simulators are named by what they answer, so that they are the same after a restart.
+const NAMESPACE: Uuid = Uuid::from_u128(0x5b2f_0f0e_7c0b_5e0a_9d3c_0001_5157_0001);
+
+/// Runs a simulated agency until `shutdown`.
+///
+/// # Errors
+///
+/// A status against which connecting again does not help.
+pub async fn run(
+    window: Window,
+    agency: v1::Agency,
+    name: &str,
+    shutdown: CancellationToken,
+) -> Result<(), Status> {
+    let consumer = Consumer { window, agency, name: name.to_owned(), from: Vec::new() };
+    consumer.run(|event| replies(agency, event), |result| note(agency, result), shutdown).await
+}
+
+fn note(agency: v1::Agency, result: &v1::Result) {
+    if result.result == i32::from(v1::ResultCode::Refused) {
+        let v1::Result { request_id, code, message, .. } = result;
+        tracing::info!(?agency, request_id, code, message, "the window refused a reply");
+    }
+}
+
+/// What an agency says to an event.
+pub fn replies(agency: v1::Agency, event: &v1::Event) -> Vec<Reply> {
+    let facts = event.facts.iter().flat_map(|facts| &facts.facts);
+    facts.filter_map(|fact| fact.kind.as_ref()).flat_map(|kind| say(agency, event, kind)).collect()
+}
+
+fn say(agency: v1::Agency, event: &v1::Event, fact: &Kind) -> Vec<Reply> {
+    match (agency, fact) {
+        (v1::Agency::Customs | v1::Agency::Inspection, Kind::Filed(_) | Kind::Amended(_)) => {
+            review(agency, event, &script(event))
+        }
+        (v1::Agency::Customs | v1::Agency::Inspection, Kind::InspectionCompleted(done)) => {
+            conclude(agency, event, &done.findings)
+        }
+        (_, Kind::InspectionAnswered(answered)) if answered.demanded_by == i32::from(agency) => {
+            conclude(agency, event, &answered.findings)
+        }
+        (v1::Agency::Site, Kind::InspectionOrdered(order)) => vec![examine(event, order)],
+        _ => Vec::new(),
+    }
+}
+
+fn script(event: &v1::Event) -> Script {
+    event.declaration.as_ref().map(|d| Script::of(&d.order_no)).unwrap_or_default()
+}
+
+/// A verdict under an id that is the same whenever it is given again.
+fn verdict(
+    agency: v1::Agency,
+    event: &v1::Event,
+    (outcome, after): (v1::Outcome, Duration),
+    reasons: Vec<v1::Reason>,
+) -> Reply {
+    let v1::Event { declaration_id, version, round, .. } = event;
+    let name = format!("{agency:?}/{declaration_id}/{version}/{round}/{outcome:?}");
+    Reply::Verdict(
+        after,
+        v1::Verdict {
+            request_id: Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string(),
+            declaration_id: declaration_id.clone(),
+            version: *version,
+            round: *round,
+            outcome: outcome.into(),
+            reasons,
+        },
+    )
+}
+
+fn reason(code: &str, text: &str) -> Vec<v1::Reason> {
+    vec![v1::Reason { code: code.to_owned(), text: text.to_owned() }]
+}
+
+/// The first look at a version, as the script says.
+fn review(agency: v1::Agency, event: &v1::Event, script: &Script) -> Vec<Reply> {
+    let give = |outcome, reasons| verdict(agency, event, (outcome, script.delay), reasons);
+    let accepted = || give(v1::Outcome::Accepted, Vec::new());
+    let cleared = || give(v1::Outcome::Cleared, Vec::new());
+    let wish = script.wish(agency, event.version);
+    let customs = agency == v1::Agency::Customs;
+    let mut replies = match wish {
+        script::Wish::Silence => return Vec::new(),
+        script::Wish::Clear => vec![cleared()],
+        script::Wish::Reject(code) => {
+            vec![give(
+                v1::Outcome::Rejected,
+                reason(&code, &format!("[Code:{code};Desc:人工退单]")),
+            )]
+        }
+        script::Wish::Inspect => {
+            let what = reason("500", if customs { "核对品名数量" } else { "检疫查验" });
+            vec![give(v1::Outcome::WantsInspection, what)]
+        }
+        script::Wish::Hold => vec![give(v1::Outcome::Held, reason("DOC", "请补充发票"))],
+        script::Wish::Detain => vec![give(v1::Outcome::Detained, reason("501", "扣留移送通关"))],
+        script::Wish::Return => vec![give(v1::Outcome::Returned, reason("700", "退运"))],
+    };
+    if customs {
+        // Customs takes a declaration into its database before it decides.
+        let at = if script.disorder { replies.len() } else { 0 };
+        replies.insert(at, accepted());
+    }
+    if script.stale
+        && let Some(Reply::Verdict(after, right)) = replies.first().cloned()
+    {
+        let request_id = Uuid::new_v5(&NAMESPACE, format!("stale/{}", right.request_id).as_bytes());
+        let (request_id, version) = (request_id.to_string(), event.version.saturating_sub(1));
+        replies.insert(0, Reply::Verdict(after, v1::Verdict { request_id, version, ..right }));
+    }
+    if script.twice {
+        replies.extend(replies.clone());
+    }
+    replies
+}
+
+/// After the joint inspection: no objection when everything conforms.
+fn conclude(agency: v1::Agency, event: &v1::Event, findings: &[v1::Finding]) -> Vec<Reply> {
+    let bad = findings.iter().find(|finding| finding.result != "CONFORM");
+    let (outcome, reasons) = match bad {
+        None => (v1::Outcome::Cleared, Vec::new()),
+        Some(finding) => {
+            (v1::Outcome::Rejected, reason("1300", &format!("查验结果：{}", finding.result)))
+        }
+    };
+    vec![verdict(agency, event, (outcome, Duration::ZERO), reasons)]
+}
+
+/// The site looks at everything that may be asked of it, so that an agency that joins the open order
+/// has its answer too.
+fn examine(event: &v1::Event, order: &v1::InspectionOrdered) -> Reply {
+    let script = script(event);
+    let name = format!("site/{}/{}/{}", order.order_id, event.version, event.position);
+    let result = if script.fail { "QTY_MISMATCH" } else { "CONFORM" };
+    let found = |agency: v1::Agency| v1::Finding {
+        instructed_by: agency.into(),
+        gnum: 0,
+        result: result.to_owned(),
+        text: "simulated examination".to_owned(),
+        evidence: Vec::new(),
+    };
+    Reply::Findings(
+        script.examination,
+        v1::FindingsReport {
+            request_id: Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string(),
+            declaration_id: event.declaration_id.clone(),
+            order_id: order.order_id.clone(),
+            version: event.version,
+            findings: vec![found(v1::Agency::Customs), found(v1::Agency::Inspection)],
+        },
+    )
+}

@@ -1,1 +1,454 @@
-//! placeholder
+//! Takes a declaration once and carries it to exactly one release.
+//!
+//! What this service promises: an answer is given after it is durable; repeating a request has no
+//! second effect; every broken rule is named at once; a caller sees only its own; a state changes
+//! only by the rules of `domain::clearance`. Read [`submit`], then [`clear`].
+
+mod amend;
+mod case;
+mod clear;
+mod commit;
+mod error;
+mod read;
+mod submit;
+mod watch;
+mod withdraw;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use domain::clearance::Phase;
+use domain::decision::{Decided, Decision};
+use domain::declaration::Profile;
+use domain::refusal::{Code, Refusal, Violation};
+use domain::{DeclarationId, Principal, limits};
+use futures::stream::FuturesOrdered;
+use futures::{Stream, StreamExt as _};
+use prost::Message as _;
+use proto::status::{self, Language};
+use proto::v1::declaration_service_server::{DeclarationService, DeclarationServiceServer};
+use proto::v1::{self, submit_stream_response::Result as Item};
+use sqlx::PgPool;
+use store::batch::{self, Batch, Work as _};
+use store::journal::{Entry, Tail};
+use store::{Clock, Fault};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+pub use commit::{Command, Done, Ledger};
+pub use error::Error;
+
+/// The schema of this service, in `migrations/declaration`.
+pub const SCHEMA: &str = "declaration";
+/// Brings it up to date.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/declaration");
+
+/// What is declared, as it is said on the wire.
+pub(crate) type Content = v1::Declaration;
+
+/// The declaration service.
+#[derive(Debug)]
+pub struct Declarations {
+    pub(crate) pool: PgPool,
+    pub(crate) tail: Tail,
+    pub(crate) batch: Batch<Ledger>,
+    pub(crate) ledger: commit::Shared,
+    pub(crate) profile: Profile,
+    pub(crate) draining: CancellationToken,
+}
+
+/// The service as it is mounted, and the bench of its exchange.
+#[derive(Debug, Clone)]
+pub struct Service(Arc<Declarations>);
+
+impl Service {
+    /// The service over its tables, and the lanes of its group commit, which the caller runs.
+    pub fn new(
+        pool: PgPool,
+        clock: Clock,
+        profile: Profile,
+        writers: usize,
+        draining: CancellationToken,
+    ) -> (Self, Vec<impl Future<Output = ()> + Send + use<>>) {
+        let tail = Tail::default();
+        let ledger = Arc::new(Ledger { tail: tail.clone(), clock });
+        let (batch, lanes) = batch::lanes(Arc::clone(&ledger), &pool, writers);
+        (Self(Arc::new(Declarations { pool, tail, batch, ledger, profile, draining })), lanes)
+    }
+
+    /// As a gRPC service.
+    pub fn into_server(self) -> DeclarationServiceServer<Self> {
+        DeclarationServiceServer::new(self).max_decoding_message_size(limits::MESSAGE_BYTES_MAX)
+    }
+
+    /// The exchange that serves this service's journal.
+    pub fn exchange(&self) -> exchange::Exchange<Self> {
+        let Declarations { pool, tail, draining, .. } = &*self.0;
+        exchange::Exchange::new(pool.clone(), tail.clone(), self.clone(), draining.clone())
+    }
+}
+
+impl exchange::Bench for Service {
+    async fn decide(&self, decision: Decision) -> Result<Result<Decided, Refusal>, Fault> {
+        let slot = decision.declaration().slot();
+        let done = self.0.batch.queue(slot, Command::Decide(decision)).await?;
+        Ok(done.map(|done| match done {
+            Done::Decided(decided) => decided,
+            Done::Filed(_) | Done::Amended(_) | Done::Withdrawn => Decided::Applied,
+        }))
+    }
+}
+
+impl Declarations {
+    /// Takes part in the next transaction.
+    async fn run(&self, command: Command) -> Result<Done, Error> {
+        let slot = command.slot();
+        Ok(self.batch.offer(slot, command).await??)
+    }
+
+    /// Does everything but keep it: the transaction is rolled back.
+    async fn rehearse(&self, command: Command) -> Result<Done, Error> {
+        let mut tx = self.pool.begin().await.map_err(Fault::from)?;
+        let (answers, _) = self.ledger.work(&mut tx, &[command]).await?;
+        let answer = answers.into_iter().next();
+        Ok(answer.ok_or_else(|| Fault::Broken("a rehearsal has no answer".into()))??)
+    }
+
+    async fn run_or_rehearse(&self, command: Command, only_check: bool) -> Result<Done, Error> {
+        if only_check { self.rehearse(command).await } else { self.run(command).await }
+    }
+}
+
+fn caller<T>(request: &Request<T>) -> Result<Arc<Principal>, Status> {
+    let principal = request.extensions().get::<Arc<Principal>>().cloned();
+    principal.ok_or_else(|| status::plain(Code::CertificateMissing))
+}
+
+fn trace<T>(request: &Request<T>) -> String {
+    let value = request.metadata().get("traceparent").and_then(|value| value.to_str().ok());
+    value.filter(|value| value.len() <= 64).unwrap_or_default().to_owned()
+}
+
+#[tonic::async_trait]
+impl DeclarationService for Service {
+    type SubmitStreamStream =
+        Pin<Box<dyn Stream<Item = Result<v1::SubmitStreamResponse, Status>> + Send>>;
+    type WatchStream = Pin<Box<dyn Stream<Item = Result<v1::WatchResponse, Status>> + Send>>;
+
+    async fn submit(
+        &self,
+        request: Request<v1::SubmitRequest>,
+    ) -> Result<Response<v1::SubmitResponse>, Status> {
+        let language = Language::of(request.metadata());
+        let (principal, trace) = (caller(&request)?, trace(&request));
+        let done = submit_one(&self.0, &principal, request.into_inner(), trace, Door::Offer).await;
+        done.map(Response::new).map_err(|error| error.into_status(language))
+    }
+
+    async fn submit_stream(
+        &self,
+        request: Request<Streaming<v1::SubmitStreamRequest>>,
+    ) -> Result<Response<Self::SubmitStreamStream>, Status> {
+        let (principal, trace) = (caller(&request)?, trace(&request));
+        let answers = answer_stream(Arc::clone(&self.0), principal, trace, request.into_inner());
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn get(
+        &self,
+        request: Request<v1::GetRequest>,
+    ) -> Result<Response<v1::GetResponse>, Status> {
+        let language = Language::of(request.metadata());
+        let scope = caller(&request)?.scope();
+        let whole = read::get(&self.0, &scope, &request.into_inner().name)
+            .await
+            .and_then(whole)
+            .map_err(|error| error.into_status(language))?;
+        Ok(Response::new(v1::GetResponse { record: Some(whole) }))
+    }
+
+    async fn list(
+        &self,
+        request: Request<v1::ListRequest>,
+    ) -> Result<Response<v1::ListResponse>, Status> {
+        let language = Language::of(request.metadata());
+        let scope = caller(&request)?.scope();
+        let asked = request.into_inner();
+        let (size, token) = (asked.page_size, asked.page_token.clone());
+        let (records, next_page_token) = read::list(&self.0, &scope, filter(asked), size, &token)
+            .await
+            .map_err(|error| error.into_status(language))?;
+        let records = records.into_iter().map(record).collect();
+        Ok(Response::new(v1::ListResponse { records, next_page_token }))
+    }
+
+    async fn amend(
+        &self,
+        request: Request<v1::AmendRequest>,
+    ) -> Result<Response<v1::AmendResponse>, Status> {
+        let language = Language::of(request.metadata());
+        let (principal, trace) = (caller(&request)?, trace(&request));
+        let done = amend_one(&self.0, &principal, request.into_inner(), trace).await;
+        done.map(Response::new).map_err(|error| error.into_status(language))
+    }
+
+    async fn withdraw(
+        &self,
+        request: Request<v1::WithdrawRequest>,
+    ) -> Result<Response<v1::WithdrawResponse>, Status> {
+        let language = Language::of(request.metadata());
+        let (principal, trace) = (caller(&request)?, trace(&request));
+        let done = withdraw_one(&self.0, &principal, request.into_inner(), trace).await;
+        done.map(Response::new).map_err(|error| error.into_status(language))
+    }
+
+    async fn watch(
+        &self,
+        request: Request<v1::WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let language = Language::of(request.metadata());
+        let scope = caller(&request)?.scope();
+        let v1::WatchRequest { resume_token, name } = request.into_inner();
+        let news = watch::watch(Arc::clone(&self.0), scope, name, resume_token);
+        let told =
+            news.map(move |news| news.and_then(told).map_err(|error| error.into_status(language)));
+        Ok(Response::new(Box::pin(told)))
+    }
+}
+
+/// How a request comes to the group commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    /// Refused when too much is waiting.
+    Offer,
+    /// Waits for room: the stream's own flow control bounds it.
+    Queue,
+}
+
+async fn submit_one(
+    declarations: &Declarations,
+    principal: &Principal,
+    request: v1::SubmitRequest,
+    trace: String,
+    door: Door,
+) -> Result<v1::SubmitResponse, Error> {
+    let v1::SubmitRequest { request_id, declaration, validate_only } = request;
+    let submission = submit::parse(declarations, principal, &request_id, declaration, trace)?;
+    let warnings =
+        warnings(&submission.checked.warnings, submission.checked.declaration.ceb.as_ref());
+    let slot = submission.slot;
+    let command = Command::Submit(Box::new(submission));
+    let done = match door {
+        Door::Queue if !validate_only => declarations.batch.queue(slot, command).await??,
+        Door::Offer | Door::Queue => declarations.run_or_rehearse(command, validate_only).await?,
+    };
+    let Done::Filed(receipt) = done else {
+        return Err(Fault::Broken("a submission was answered with something else".into()).into());
+    };
+    let kept = !validate_only;
+    let mut warnings = warnings;
+    if let Some(field) = &receipt.repeats {
+        warnings.push(repeats(field));
+    }
+    Ok(v1::SubmitResponse {
+        name: if kept { receipt.id.name() } else { String::new() },
+        pre_no: if kept { receipt.pre_no } else { String::new() },
+        version: 1,
+        state: v1::State::UnderReview.into(),
+        filed_time: Some(proto::timestamp(receipt.filed_time)),
+        warnings,
+    })
+}
+
+/// Rules that were broken without stopping it, and what was not checked.
+fn warnings(found: &[Violation], ceb: Option<&domain::declaration::CebSource>) -> Vec<v1::Warning> {
+    let mut warnings: Vec<v1::Warning> = found.iter().map(Into::into).collect();
+    if let Some(source) = ceb {
+        let code = Code::SignatureNotChecked;
+        let what = if source.signed { "carries a signature" } else { "carries no signature" };
+        let what_zh = if source.signed { "报文带有签名" } else { "报文没有签名" };
+        warnings.push(v1::Warning {
+            code: code.id().to_owned(),
+            field: "declaration.ceb".to_owned(),
+            text: format!("the message {what}; {}", code.title()),
+            text_zh: format!("{what_zh}，{}", code.title_zh()),
+        });
+    }
+    warnings
+}
+
+/// A national document that repeats another one under the same guid with other content.
+fn repeats(field: &str) -> v1::Warning {
+    let code = Code::DocumentRepeated;
+    v1::Warning {
+        code: code.id().to_owned(),
+        field: field.to_owned(),
+        text: format!("{}; this one differs from it here", code.title()),
+        text_zh: format!("{}；本单证在此处与其不同", code.title_zh()),
+    }
+}
+
+/// Answers a stream item by item, in order; many items share a transaction.
+fn answer_stream(
+    declarations: Arc<Declarations>,
+    principal: Arc<Principal>,
+    trace: String,
+    mut items: Streaming<v1::SubmitStreamRequest>,
+) -> impl Stream<Item = Result<v1::SubmitStreamResponse, Status>> + Send {
+    async_stream::try_stream! {
+        let mut filing = FuturesOrdered::new();
+        let mut open = true;
+        while open || !filing.is_empty() {
+            let room = open && filing.len() < limits::STREAM_IN_FLIGHT_MAX;
+            let (item, answered) = tokio::select! {
+                item = items.message(), if room => (Some(item), None),
+                answered = filing.next(), if !filing.is_empty() => (None, answered),
+            };
+            match item.transpose()? {
+                Some(Some(item)) => {
+                    let (declarations, principal) = (declarations.clone(), principal.clone());
+                    filing.push_back(answer(declarations, principal, trace.clone(), item.item));
+                }
+                Some(None) => open = false,
+                None => {}
+            }
+            if let Some(answered) = answered {
+                yield answered;
+            }
+        }
+    }
+}
+
+async fn answer(
+    declarations: Arc<Declarations>,
+    principal: Arc<Principal>,
+    trace: String,
+    item: Option<v1::SubmitRequest>,
+) -> v1::SubmitStreamResponse {
+    let item = item.unwrap_or_default();
+    let request_id = item.request_id.clone();
+    let done = submit_one(&declarations, &principal, item, trace, Door::Queue).await;
+    let result = match done {
+        Ok(receipt) => Item::Receipt(receipt),
+        Err(error) => Item::Refusal(status::refused_item(error.into_refusal())),
+    };
+    v1::SubmitStreamResponse { request_id, result: Some(result) }
+}
+
+async fn amend_one(
+    declarations: &Declarations,
+    principal: &Principal,
+    request: v1::AmendRequest,
+    trace: String,
+) -> Result<v1::AmendResponse, Error> {
+    let v1::AmendRequest { request_id, name, version, declaration, validate_only } = request;
+    let asked = (request_id.as_str(), name.as_str(), version);
+    let amendment = amend::parse(declarations, principal, asked, declaration, trace)?;
+    let (id, checked) = (amendment.id, &amendment.checked);
+    let warnings = warnings(&checked.warnings, checked.declaration.ceb.as_ref());
+    let command = Command::Amend(Box::new(amendment));
+    let done = declarations.run_or_rehearse(command, validate_only).await?;
+    let Done::Amended(version) = done else {
+        return Err(Fault::Broken("an amendment was answered with something else".into()).into());
+    };
+    let state = v1::State::UnderReview.into();
+    Ok(v1::AmendResponse { name: id.name(), version, state, warnings })
+}
+
+async fn withdraw_one(
+    declarations: &Declarations,
+    principal: &Principal,
+    request: v1::WithdrawRequest,
+    trace: String,
+) -> Result<v1::WithdrawResponse, Error> {
+    let v1::WithdrawRequest { request_id, name, version, reason, validate_only } = request;
+    let asked = (request_id.as_str(), name.as_str(), version);
+    let withdrawal = withdraw::parse(principal, asked, reason, trace)?;
+    let id = withdrawal.id;
+    let command = Command::Withdraw(withdrawal);
+    declarations.run_or_rehearse(command, validate_only).await?;
+    Ok(v1::WithdrawResponse { name: id.name(), state: v1::State::Withdrawn.into() })
+}
+
+fn filter(asked: v1::ListRequest) -> read::Filter {
+    let v1::ListRequest {
+        page_size: _,
+        page_token: _,
+        state,
+        trade_mode,
+        order_no,
+        declarant_code,
+        filed_from_time,
+        filed_until_time,
+    } = asked;
+    let text = |value: String| (!value.is_empty()).then_some(value);
+    read::Filter {
+        only: None,
+        phase: v1::State::try_from(state).ok().and_then(v1::State::phase),
+        trade_mode: text(trade_mode),
+        order_no: text(order_no),
+        declarants: text(declarant_code).map(|code| vec![code]),
+        filed_from: filed_from_time.and_then(proto::time),
+        filed_until: filed_until_time.and_then(proto::time),
+    }
+}
+
+fn record(record: read::Record) -> v1::DeclarationRecord {
+    let id = |id: Option<uuid::Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
+    v1::DeclarationRecord {
+        name: record.id.name(),
+        pre_no: record.pre_no,
+        invt_no: record.invt_no,
+        version: record.version,
+        round: record.round,
+        state: v1::State::from(record.phase).into(),
+        customs: v1::Stand::from(record.customs).into(),
+        inspection: v1::Stand::from(record.inspection).into(),
+        inspection_order_id: id(record.order_id),
+        release_id: id(record.release_id),
+        filed_time: Some(proto::timestamp(record.filed_time)),
+        released_time: record.released_time.map(proto::timestamp),
+        declaration: None,
+        history: Vec::new(),
+        order_no: record.order_no,
+        trade_mode: record.trade_mode,
+    }
+}
+
+fn damaged(error: impl std::fmt::Display) -> Error {
+    Fault::Broken(format!("a stored message cannot be read: {error}")).into()
+}
+
+fn whole(whole: read::Whole) -> Result<v1::DeclarationRecord, Error> {
+    let read::Whole { record: kept, content, history } = whole;
+    let mut shown = record(kept);
+    shown.declaration = Some(Content::decode(content).map_err(damaged)?);
+    for entry in history {
+        shown.history.push(v1::HistoryEntry {
+            time: Some(proto::timestamp(entry.recorded_time)),
+            version: u32::try_from(entry.version).unwrap_or_default(),
+            facts: proto::facts::decode(&entry.facts).map_err(damaged)?,
+        });
+    }
+    Ok(shown)
+}
+
+fn told(news: watch::News) -> Result<v1::WatchResponse, Error> {
+    match news {
+        watch::News::Quiet(resume_token) => {
+            Ok(v1::WatchResponse { resume_token, ..Default::default() })
+        }
+        watch::News::Entry(entry, token) => {
+            let Entry { subject, version, phase, facts, recorded_time, .. } = entry;
+            let phase: Phase = case::phase(phase)?;
+            Ok(v1::WatchResponse {
+                name: DeclarationId::from_uuid(subject).name(),
+                version: u32::try_from(version).unwrap_or_default(),
+                state: v1::State::from(phase).into(),
+                facts: proto::facts::decode(&facts).map_err(damaged)?,
+                time: Some(proto::timestamp(recorded_time)),
+                resume_token: token.unwrap_or_default(),
+            })
+        }
+    }
+}

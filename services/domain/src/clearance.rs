@@ -152,6 +152,8 @@ pub enum Event {
     },
     /// The site reports on the open order.
     Findings {
+        /// On which version it was asked: a report from before a cancelled order is void.
+        version: u32,
         /// Customs' instructions are answered.
         for_customs: bool,
         /// Inspection's instructions are answered.
@@ -247,7 +249,11 @@ pub fn next(now: Clearance, event: Event) -> Result<(Clearance, Vec<Fact>), Refu
             let (then, mut facts) = verdict(now, agency, outcome)?;
             Ok(number_and_release(then, agency, &mut facts)).map(|then| (then, facts))
         }
-        Event::Findings { for_customs, for_inspection } => {
+        Event::Findings { version, for_customs, for_inspection } => {
+            if now.phase != Phase::Inspecting {
+                return Err(Refusal::of(Code::NoOpenInspection));
+            }
+            current(&now, version, now.round)?;
             findings(now, for_customs, for_inspection)
         }
     }
@@ -259,24 +265,39 @@ fn amend(now: Clearance, seen: u32) -> Result<(Clearance, Vec<Fact>), Refusal> {
         version: now.version + 1,
         round: 1,
         phase: Phase::UnderReview,
-        customs: Stand::Pending,
-        inspection: Stand::Pending,
+        customs: anew(now.customs),
+        inspection: anew(now.inspection),
         ..now
     };
     Ok((then, vec![Fact::Amended(now.version)]))
 }
 
+/// A new version is looked at from the beginning, but detained goods stay detained: only the agency
+/// that detained them lifts that.
+fn anew(stand: Stand) -> Stand {
+    match stand {
+        Stand::Detained => Stand::Detained,
+        Stand::Pending
+        | Stand::Accepted
+        | Stand::ManualReview
+        | Stand::Concluded
+        | Stand::WantsInspection
+        | Stand::Held
+        | Stand::Cleared => Stand::Pending,
+    }
+}
+
 fn withdraw(now: Clearance, seen: u32) -> Result<(Clearance, Vec<Fact>), Refusal> {
     changeable(&now, seen)?;
     match now.phase {
-        Phase::Rejected => Err(Refusal::of(Code::AlreadyEnded)),
-        Phase::UnderReview
+        Phase::UnderReview => {
+            Ok((Clearance { phase: Phase::Withdrawn, ..now }, vec![Fact::Withdrawn]))
+        }
+        Phase::Rejected
         | Phase::Inspecting
         | Phase::Released
         | Phase::Withdrawn
-        | Phase::Returned => {
-            Ok((Clearance { phase: Phase::Withdrawn, ..now }, vec![Fact::Withdrawn]))
-        }
+        | Phase::Returned => Err(Refusal::of(Code::AlreadyEnded)),
     }
 }
 
@@ -338,7 +359,10 @@ fn verdict(
         }
     }
     match outcome {
-        Outcome::Rejected => Ok(end(now, Phase::Rejected, Fact::Rejected(agency))),
+        // Its own rejection ends an agency's own detention.
+        Outcome::Rejected => {
+            Ok(end(now.with_stand(agency, Stand::Pending), Phase::Rejected, Fact::Rejected(agency)))
+        }
         Outcome::Returned => Ok(end(now, Phase::Returned, Fact::Returned(agency))),
         Outcome::WantsInspection => demand(now, agency),
         Outcome::Accepted => Ok(progress(now, agency, Stand::Accepted)),
@@ -449,14 +473,11 @@ fn findings(
     for_customs: bool,
     for_inspection: bool,
 ) -> Result<(Clearance, Vec<Fact>), Refusal> {
-    if now.phase != Phase::Inspecting {
-        return Err(Refusal::of(Code::NoOpenInspection));
-    }
     let answered = |stand: Stand, given: bool| stand != Stand::WantsInspection || given;
     if !answered(now.customs, for_customs) || !answered(now.inspection, for_inspection) {
         return Err(Refusal::of(Code::InstructionUnanswered));
     }
-    let anew = |stand: Stand| match stand {
+    let anew_round = |stand: Stand| match stand {
         Stand::Held => Stand::Held,
         Stand::Detained => Stand::Detained,
         Stand::Pending
@@ -469,8 +490,8 @@ fn findings(
     let then = Clearance {
         round: now.round + 1,
         phase: Phase::UnderReview,
-        customs: anew(now.customs),
-        inspection: anew(now.inspection),
+        customs: anew_round(now.customs),
+        inspection: anew_round(now.inspection),
         joint: Joint::Done,
         ..now
     };

@@ -6,7 +6,9 @@
 
 pub mod clearance;
 pub mod codes;
+pub mod decision;
 pub mod declaration;
+pub mod history;
 pub mod ids;
 pub mod limits;
 pub mod principal;

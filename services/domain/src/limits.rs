@@ -17,8 +17,8 @@ pub const CEB_ATTRIBUTES_MAX: usize = 32;
 pub const ATTACHMENTS_MAX: usize = 50;
 /// Size of one gRPC message in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Violations listed in one refusal. 100 lines with every field wrong would fill the trailers.
-pub const VIOLATIONS_MAX: usize = 200;
+/// Violations listed in one refusal: they travel in the trailers, which clients bound too.
+pub const VIOLATIONS_MAX: usize = 100;
 /// Requests that wait for the group commit, over all callers. Beyond: RESOURCE_EXHAUSTED.
 pub const COMMIT_QUEUE_MAX: usize = 8_192;
 /// Requests in one transaction. Larger batches gain nothing and make everybody wait longer.

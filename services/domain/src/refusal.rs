@@ -107,6 +107,7 @@ pub enum Code {
     JsonMalformed,
     SignatureNotChecked,
     DraftNotDeclared,
+    DocumentRepeated,
     DataDirectoryInUse,
     PortInUse,
     PostgresMissing,
@@ -118,7 +119,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of its number.
-    pub const ALL: [Self; 78] = {
+    pub const ALL: [Self; 79] = {
         use Code::*;
         [
             Invalid,
@@ -192,6 +193,7 @@ impl Code {
             JsonMalformed,
             SignatureNotChecked,
             DraftNotDeclared,
+            DocumentRepeated,
             DataDirectoryInUse,
             PortInUse,
             PostgresMissing,
@@ -576,6 +578,12 @@ impl Code {
                 Nobody,
                 "the document is a draft (appStatus 1) and was not declared",
                 "暂存单证（appStatus为1）未申报",
+            ),
+            Self::DocumentRepeated => (
+                "SW-3014",
+                Nobody,
+                "a document with the same guid and keys was declared before; the first one stands",
+                "相同guid和业务主键的单证已申报，以先申报的为准",
             ),
             Self::DataDirectoryInUse => {
                 ("SW-4001", Operator, "another window uses this data directory", "数据目录已被占用")

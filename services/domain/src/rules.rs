@@ -7,7 +7,10 @@
 //! [`Report::refuse_unless_sample`].
 
 use crate::codes::{self, CNY, Mode};
-use crate::declaration::{Declaration, Direction, GoodsLine, Money, Profile, Quantity};
+use crate::declaration::{
+    Attachment, CebSource, Declaration, Direction, GoodsLine, InspectionData, Money, Order,
+    Profile, Quantity,
+};
 use crate::limits;
 use crate::refusal::{Code, Violation};
 
@@ -107,6 +110,7 @@ pub fn check(d: &Declaration, profile: &Profile, report: &mut Report) -> Option<
     for field in HEAD {
         text(report, d.ie_flag, field.name, field, (field.of)(d));
     }
+    optional_parts(d, report);
     mode(d, report);
     head_codes(d, report);
     dates(d, report);
@@ -227,6 +231,39 @@ const LINE: &[Field<GoodsLine>] = &[
     field("note", "备注", Need::Optional, (1000, 1000), |l| &l.note),
 ];
 
+#[rustfmt::skip]
+const ORDER: &[Field<Order>] = &[
+    field("order.order_type", "电子订单类型", Need::Always, (1, 1), |o| &o.order_type),
+    field("order.pay_code", "支付企业代码", Need::Optional, (18, 18), |o| &o.pay_code),
+    field("order.pay_transaction_id", "支付交易编号", Need::Optional, (60, 60), |o| &o.pay_transaction_id),
+];
+
+#[rustfmt::skip]
+const INSPECTION: &[Field<InspectionData>] = &[
+    field("inspection.storage_place", "存放地点", Need::Optional, (100, 100), |i| &i.storage_place),
+    field("inspection.departure_port", "启运口岸", Need::Optional, (8, 8), |i| &i.departure_port),
+    field("inspection.marks", "标记唛码", Need::Optional, (400, 400), |i| &i.marks),
+    field("inspection.entry_port", "入境口岸", Need::Optional, (8, 8), |i| &i.entry_port),
+    field("inspection.accepting_authority", "检验检疫受理机关", Need::Optional, (10, 10), |i| &i.accepting_authority),
+    field("inspection.certificate_authority", "领证机关", Need::Optional, (10, 10), |i| &i.certificate_authority),
+    field("inspection.port_authority", "口岸检验检疫机关", Need::Optional, (10, 10), |i| &i.port_authority),
+    field("inspection.destination_authority", "目的地检验检疫机关", Need::Optional, (10, 10), |i| &i.destination_authority),
+    field("inspection.departure_date", "启运日期", Need::Optional, (8, 8), |i| &i.departure_date),
+];
+
+#[rustfmt::skip]
+const ATTACHMENT: &[Field<Attachment>] = &[
+    field("kind", "单证类型", Need::Always, (30, 30), |a| &a.kind),
+    field("name", "文件名", Need::Always, (255, 255), |a| &a.name),
+];
+
+#[rustfmt::skip]
+const CEB: &[Field<CebSource>] = &[
+    field("ceb.message_type", "报文类型", Need::Always, (6, 6), |c| &c.message_type),
+    field("ceb.guid", "系统唯一序号", Need::Always, (36, 36), |c| &c.guid),
+    field("ceb.app_time", "报送时间", Need::Always, (14, 14), |c| &c.app_time),
+];
+
 fn text<T>(
     report: &mut Report,
     direction: Option<Direction>,
@@ -266,11 +303,7 @@ fn text<T>(
             format!("{}长度为{length}，最多{max}个字符", field.zh),
         );
     }
-    let forbidden = |c: char| {
-        let line_break = matches!(c, '\n' | '\r' | '\t') && max > 100;
-        (c.is_control() && !line_break)
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
+    let forbidden = |c: char| is_odd(c) && !(matches!(c, '\n' | '\r' | '\t') && max > 100);
     if value.chars().any(forbidden) {
         report.refuse(
             Code::BadCharacter,
@@ -278,6 +311,33 @@ fn text<T>(
             "control characters and direction overrides are not allowed",
             format!("{}含有控制字符", field.zh),
         );
+    }
+}
+
+/// Control characters, and those that change the direction of what is shown after them.
+fn is_odd(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// The text fields of what is optional as a whole.
+fn optional_parts(d: &Declaration, report: &mut Report) {
+    for field in d.order.iter().flat_map(|_| ORDER) {
+        let value = d.order.as_ref().map_or("", |order| (field.of)(order));
+        text(report, d.ie_flag, field.name, field, value);
+    }
+    for field in d.inspection.iter().flat_map(|_| INSPECTION) {
+        let value = d.inspection.as_ref().map_or("", |data| (field.of)(data));
+        text(report, d.ie_flag, field.name, field, value);
+    }
+    for field in d.ceb.iter().flat_map(|_| CEB) {
+        let value = d.ceb.as_ref().map_or("", |source| (field.of)(source));
+        text(report, d.ie_flag, field.name, field, value);
+    }
+    for (index, attachment) in d.attachments.iter().enumerate() {
+        for field in ATTACHMENT {
+            let path = format!("attachments[{index}].{}", field.name);
+            text(report, d.ie_flag, &path, field, (field.of)(attachment));
+        }
     }
 }
 
@@ -373,9 +433,12 @@ fn firm(report: &mut Report, path: &str, code: &str) {
 }
 
 fn dates(d: &Declaration, report: &mut Report) {
-    for (path, zh, value) in
-        [("decl_time", "申报日期", &d.decl_time), ("ie_date", "进出口日期", &d.ie_date)]
-    {
+    let departure = d.inspection.as_ref().map_or("", |data| data.departure_date.as_str());
+    for (path, zh, value) in [
+        ("decl_time", "申报日期", d.decl_time.as_str()),
+        ("ie_date", "进出口日期", d.ie_date.as_str()),
+        ("inspection.departure_date", "启运日期", departure),
+    ] {
         if !value.is_empty() && !is_date(value) {
             report.refuse(
                 Code::DateWrong,
@@ -432,7 +495,10 @@ fn money(report: &mut Report, path: &str, zh: &str, money: Option<&Money>, zero:
 }
 
 fn weights(d: &Declaration, report: &mut Report) {
-    if d.net_weight_e5 <= 0 || d.gross_weight_e5 < d.net_weight_e5 {
+    let sane = d.net_weight_e5 > 0
+        && d.gross_weight_e5 >= d.net_weight_e5
+        && d.gross_weight_e5 <= AMOUNT_E5_MAX;
+    if !sane {
         report.refuse(
             Code::WeightWrong,
             "gross_weight_e5",
@@ -477,10 +543,8 @@ fn lines(d: &Declaration, report: &mut Report) {
         for field in LINE {
             let value = (field.of)(line);
             // The path is only built for a field that may be wrong.
-            if value.is_empty() && field.need == Need::Optional {
-                continue;
-            }
-            if value.trim().is_empty() || value.len() > 13 || value.chars().any(char::is_control) {
+            let max = field.max.0.min(field.max.1);
+            if value.trim().is_empty() || value.len() > max || value.chars().any(is_odd) {
                 text(report, d.ie_flag, &at(field.name), field, value);
             }
         }
@@ -568,10 +632,11 @@ fn line_price(line: &GoodsLine, at: &dyn Fn(&str) -> String, report: &mut Report
         return;
     }
     let (Some(price), Some(total)) = (&line.price, &line.total_price) else { return };
-    if price.amount_e5 <= 0 || !codes::is_currency(&price.currency) {
+    let fits = |money: &Money| (1..=AMOUNT_E5_MAX).contains(&money.amount_e5);
+    if !fits(price) || !codes::is_currency(&price.currency) {
         money(report, &at("price"), "单价", Some(price), Zero::Refused);
     }
-    if total.amount_e5 <= 0 || !codes::is_currency(&total.currency) {
+    if !fits(total) || !codes::is_currency(&total.currency) {
         money(report, &at("total_price"), "总价", Some(total), Zero::Refused);
     }
     if price.currency != total.currency {
@@ -586,7 +651,8 @@ fn line_price(line: &GoodsLine, at: &dyn Fn(&str) -> String, report: &mut Report
     let e5 = i128::from(E5);
     let product = i128::from(price.amount_e5) * i128::from(qty.value_e5) / e5;
     let rounding = i128::from(qty.value_e5) * i128::from(FEN_E5) / 2 / e5;
-    let tolerance = rounding.max(i128::from(FEN_E5));
+    // For many cheap pieces the rounding of the unit price alone would hide almost anything.
+    let tolerance = rounding.min(product / 100).max(i128::from(FEN_E5));
     if (product - i128::from(total.amount_e5)).abs() > tolerance {
         report.refuse_unless_sample(
             Code::LinePriceWrong,

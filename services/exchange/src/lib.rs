@@ -1,1 +1,87 @@
-//! placeholder
+//! Serves a journal to agencies as one resumable stream each, and takes their verdicts back.
+//! Step 3 of 5 is [`stream`].
+//!
+//! What this service promises: every event of an agency's slots reaches it at least once and in
+//! order; what it acknowledged is not sent again; only the holder of a slot's lease moves its cursor;
+//! a stalled consumer costs bounded memory and slows nobody else. It never opens the envelopes that
+//! it carries.
+
+mod slots;
+mod stream;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use domain::decision::{Decided, Decision, Desk};
+use domain::refusal::{Code, Refusal};
+use domain::{Principal, history::topic};
+use proto::raw::exchange_service_server::{ExchangeService, ExchangeServiceServer};
+use proto::{raw, status};
+use sqlx::PgPool;
+use store::Fault;
+use store::journal::Tail;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+/// The service whose journal is served: it takes decisions.
+pub trait Bench: Send + Sync + 'static {
+    /// Decides, durably; repeating the same decision has no second effect.
+    fn decide(
+        &self,
+        decision: Decision,
+    ) -> impl Future<Output = Result<Result<Decided, Refusal>, Fault>> + Send;
+}
+
+/// The exchange of one service.
+#[derive(Debug)]
+pub struct Exchange<B> {
+    shared: Arc<Shared<B>>,
+}
+
+#[derive(Debug)]
+struct Shared<B> {
+    pool: PgPool,
+    tail: Tail,
+    bench: B,
+    draining: CancellationToken,
+}
+
+impl<B: Bench> Exchange<B> {
+    /// The exchange over this journal. `draining` says goodbye to every consumer.
+    pub fn new(pool: PgPool, tail: Tail, bench: B, draining: CancellationToken) -> Self {
+        Self { shared: Arc::new(Shared { pool, tail, bench, draining }) }
+    }
+
+    /// As a gRPC service.
+    pub fn into_server(self) -> ExchangeServiceServer<Self> {
+        ExchangeServiceServer::new(self)
+            .max_decoding_message_size(domain::limits::MESSAGE_BYTES_MAX)
+    }
+}
+
+/// What concerns a desk. The site only sees inspections.
+fn topics(desk: Desk) -> i32 {
+    match desk {
+        Desk::Customs | Desk::Inspection => topic::CONTENT | topic::INSPECTION | topic::END,
+        Desk::Site => topic::INSPECTION,
+    }
+}
+
+#[tonic::async_trait]
+impl<B: Bench> ExchangeService for Exchange<B> {
+    type ConnectStream =
+        std::pin::Pin<Box<dyn futures::Stream<Item = Result<raw::ConnectResponse, Status>> + Send>>;
+
+    async fn connect(
+        &self,
+        request: Request<Streaming<raw::ConnectRequest>>,
+    ) -> Result<Response<Self::ConnectStream>, Status> {
+        let desk = request
+            .extensions()
+            .get::<Arc<Principal>>()
+            .and_then(|principal| Desk::of(principal.kind))
+            .ok_or_else(|| status::plain(Code::NotAllowed))?;
+        let frames = stream::serve(Arc::clone(&self.shared), desk, request.into_inner());
+        Ok(Response::new(Box::pin(frames)))
+    }
+}

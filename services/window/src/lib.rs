@@ -1,1 +1,12 @@
-//! x
+//! The window as a program: configuration, TLS, roles, sandbox and command line. Only this crate
+//! reads the environment, installs globals and spawns.
+
+pub mod bench;
+pub mod certificates;
+pub mod cli;
+pub mod commands;
+pub mod identity;
+pub mod run;
+pub mod sandbox;
+pub mod tasks;
+pub mod tls;

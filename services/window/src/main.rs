@@ -1,2 +1,23 @@
-//! x
-fn main(){}
+//! The binary: reads the command line, starts what it asks for, says how it ended.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use window::cli::Cli;
+
+/// Measured: a fifth to two fifths more calls on the same machine.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    cli.start_logging();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return window::cli::failed(&anyhow::Error::new(error)),
+    };
+    let ended = runtime.block_on(cli.run());
+    // What still runs is not waited for: everything that matters was finished before.
+    runtime.shutdown_background();
+    ended.unwrap_or_else(|error| window::cli::failed(&error))
+}

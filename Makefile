@@ -1,0 +1,35 @@
+# Two commands do all the set-up, each on its own: `make sandbox` and `make test`.
+.PHONY: sandbox test bench check sqlx postgres
+CARGO ?= cargo
+# Only what asks for a database itself: a build needs none, see .sqlx/.
+PG_FOUND = $(shell command -v initdb || ls -d "$${SW_PG_BIN:-/nowhere}"/initdb /usr/lib/postgresql/*/bin/initdb 2>/dev/null)
+
+sandbox: postgres ## build everything and start the sandbox
+	$(CARGO) build --release --package window
+	./target/release/single-window sandbox $(ARGS)
+
+test: postgres ## every test, against real PostgreSQL and the real binary
+	$(CARGO) build --workspace
+	$(CARGO) test --workspace -- $(ARGS)
+
+bench: postgres ## measure this machine, beside its own limits
+	$(CARGO) build --release --package window
+	./target/release/single-window bench $(ARGS)
+
+check: ## what CI checks besides the tests
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- --deny warnings
+	@command -v cargo-deny >/dev/null && $(CARGO) deny --offline check bans licenses sources \
+		|| echo "cargo-deny is not installed: dependencies were not checked"
+
+sqlx: ## refresh .sqlx/ after a query or a migration changed
+	./deploy/refresh-queries
+
+# Debian's server programs, when none are found. They are started by the window itself.
+postgres:
+ifeq ($(strip $(PG_FOUND)),)
+	@echo "installing Debian's postgresql (server programs)"
+	@if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO=sudo; fi; \
+	$$SUDO apt-get update -q && \
+	$$SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends postgresql
+endif

@@ -1,0 +1,170 @@
+-- The declaration service. Every key begins with the slot (a hash of the declarant's customs code),
+-- so that the tables can be distributed by it; a transaction touches rows of its own slots only.
+
+-- The newest position of each slot. Its row is the slot's lock: whoever appends to a slot holds it
+-- until commit, which makes positions dense and in commit order.
+create table journal_head (
+    slot smallint primary key,
+    position bigint not null default 0
+);
+insert into journal_head (slot) select generate_series(0, 255);
+
+-- What happened, in order. The content that was filed is kept here and nowhere else.
+create table journal (
+    slot smallint not null,
+    position bigint not null,
+    event_id uuid not null,
+    subject uuid not null,
+    -- Customs code of the declarant, so that everybody is shown only what is theirs.
+    owner text not null,
+    version integer not null,
+    round integer not null,
+    phase smallint not null,
+    topics integer not null,
+    recorded_time timestamptz not null,
+    trace text not null,
+    -- Encoded trade.v1.Facts.
+    facts bytea not null,
+    -- Encoded trade.v1.Declaration, where the content is new or has to be seen again.
+    body bytea compression lz4,
+    primary key (slot, position)
+);
+
+-- One row a declaration. Narrow, because every verdict rewrites it; no column that changes on the
+-- way to release is indexed, so that those updates stay within the page.
+create table declaration (
+    slot smallint not null,
+    id uuid not null,
+    declarant_code text not null,
+    ebc_code text not null,
+    order_no text not null,
+    cop_no text not null,
+    direction smallint not null,
+    trade_mode text not null,
+    customs_code text not null,
+    pre_no text not null,
+    invt_no text,
+    filed_time timestamptz not null,
+    -- False once a later declaration took over the business key of a rejected or withdrawn one.
+    current boolean not null default true,
+    version integer not null,
+    round integer not null,
+    phase smallint not null,
+    customs smallint not null,
+    inspection smallint not null,
+    joint smallint not null,
+    -- Position of the journal entry that holds the content of the current version.
+    content_position bigint not null,
+    -- Positions of all journal entries about it, oldest first.
+    positions bigint[] not null,
+    primary key (slot, id),
+    constraint declaration_phase_is_legal check (phase between 1 and 6),
+    constraint declaration_stands_are_legal check (customs between 1 and 8 and inspection between 1 and 8),
+    constraint declaration_joint_is_legal check (joint between 0 and 3),
+    -- An open order and the state "inspecting" are the same thing.
+    constraint declaration_inspecting_means_open check ((phase = 2) = (joint = 1)),
+    -- Released means that both cleared.
+    constraint declaration_released_means_cleared check (phase <> 3 or (customs = 8 and inspection = 8))
+) with (fillfactor = 80);
+
+-- Business keys are unique for ever, except that a rejected or withdrawn declaration gives way.
+create unique index declaration_order_key on declaration (slot, ebc_code, order_no) where current;
+create unique index declaration_own_key on declaration (slot, declarant_code, cop_no)
+    where current and cop_no <> '';
+
+-- What an enterprise asked for, once for each request id: the receipt is the idempotency record.
+create table filing (
+    slot smallint not null,
+    request_id uuid not null,
+    -- 1 submit, 2 amend, 3 withdraw.
+    kind smallint not null,
+    digest bytea not null,
+    declaration_id uuid not null,
+    version integer not null,
+    position bigint not null,
+    recorded_time timestamptz not null,
+    primary key (slot, request_id),
+    constraint filing_kind_is_legal check (kind between 1 and 3)
+);
+
+-- What an agency decided, once for each request id.
+create table verdict (
+    slot smallint not null,
+    request_id uuid not null,
+    declaration_id uuid not null,
+    -- 1 customs, 2 inspection, 3 site.
+    agency smallint not null,
+    version integer not null,
+    round integer not null,
+    outcome smallint not null,
+    -- False when it was kept without effect.
+    applied boolean not null,
+    digest bytea not null,
+    recorded_time timestamptz not null,
+    primary key (slot, request_id)
+);
+
+-- One release: the key says so.
+create table release (
+    slot smallint not null,
+    declaration_id uuid not null,
+    release_id uuid not null,
+    version integer not null,
+    released_time timestamptz not null,
+    primary key (slot, declaration_id)
+);
+
+-- One inspection: the key says so. The order belongs to the goods and survives a new version.
+create table joint_inspection (
+    slot smallint not null,
+    declaration_id uuid not null,
+    order_id uuid not null,
+    -- 1 open, 2 done, 3 cancelled.
+    state smallint not null,
+    opened_time timestamptz not null,
+    closed_time timestamptz,
+    -- Encoded findings, once done.
+    findings bytea,
+    primary key (slot, declaration_id),
+    constraint joint_inspection_state_is_legal check (state between 1 and 3),
+    constraint joint_inspection_done_has_findings check ((state = 2) = (findings is not null))
+);
+
+-- How many numbers of a kind were given in a period: B for preNo by day, I and E for invtNo by year.
+create table number_used (
+    slot smallint not null,
+    kind text not null,
+    period integer not null,
+    used bigint not null,
+    primary key (slot, kind, period)
+);
+
+-- Who serves which slot for an agency, until when, and how far it has stored the journal.
+create table subscription (
+    slot smallint not null,
+    agency smallint not null,
+    position bigint not null default 0,
+    consumer text not null default '',
+    epoch bigint not null default 0,
+    expires_time timestamptz not null default '-infinity',
+    primary key (slot, agency)
+);
+
+-- Live consumers of an agency; the slots are shared evenly among them.
+create table consumer (
+    agency smallint not null,
+    name text not null,
+    epoch bigint not null,
+    expires_time timestamptz not null,
+    primary key (agency, name)
+);
+
+-- Events that an agency could not read, set aside for people.
+create table parked_event (
+    slot smallint not null,
+    position bigint not null,
+    agency smallint not null,
+    reason text not null,
+    parked_time timestamptz not null,
+    primary key (slot, position, agency)
+);

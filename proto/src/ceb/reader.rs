@@ -1,0 +1,333 @@
+//! The XML half: one pass over the events of a message, with every limit that holds for what comes
+//! from outside.
+//!
+//! Invariant: nothing of the message reaches a table before it went through [`Reader::next`], so
+//! document types, processing instructions, foreign entities, depth and attributes are judged in one
+//! place, inside skipped elements too. Offsets are kept and lines counted only when somebody asks.
+
+use std::borrow::Cow;
+
+use domain::{Code, limits};
+use quick_xml::NsReader;
+use quick_xml::errors::Error;
+use quick_xml::events::{BytesDecl, BytesStart, Event};
+use quick_xml::name::{NamespaceError, QName, ResolveResult};
+
+use super::fault::shown;
+use super::{Fault, value};
+
+/// The namespace of every element of the CEB messages.
+pub(super) const CEB: &str = "http://www.chinaport.gov.cn/ceb";
+/// The namespace of signatures.
+const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
+/// Attributes of this namespace (schemaLocation) may stand anywhere.
+const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
+/// A namespace, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Space {
+    Ceb,
+    Dsig,
+    Other,
+}
+
+/// A start tag.
+pub(super) struct Open<'i> {
+    /// Offset of its `<`.
+    pub(super) at: usize,
+    pub(super) space: Space,
+    pub(super) tag: BytesStart<'i>,
+}
+
+impl Open<'_> {
+    pub(super) fn name(&self) -> &str {
+        self.tag.local_name().into_inner()
+    }
+}
+
+/// What comes next in the message.
+pub(super) enum Item<'i> {
+    Open(Open<'i>),
+    Close,
+    Text(Cow<'i, str>),
+    End,
+}
+
+/// Reading cannot go on; the reason is among the faults.
+#[derive(Debug)]
+pub(super) struct Stop;
+
+/// Reads one message. Its fields are shared with the tables of the next module.
+pub(super) struct Reader<'i> {
+    pub(super) source: &'i str,
+    xml: NsReader<&'i [u8]>,
+    depth: usize,
+    /// The last start tag was `<x/>`: its end is still to be told.
+    empty: bool,
+    /// Groups that are open, with their number when they may stand several times.
+    pub(super) path: Vec<(&'static str, usize)>,
+    /// For each group its offset and then the offset of each row of its table, 0 when absent.
+    pub(super) marks: Vec<u32>,
+    pub(super) faults: Vec<(usize, Fault)>,
+    /// Faults that do not refuse the message, since the last call of [`Self::take_warnings`].
+    pub(super) warnings: Vec<(usize, Fault)>,
+}
+
+impl<'i> Reader<'i> {
+    pub(super) fn new(source: &'i str) -> Self {
+        let mut xml = NsReader::from_str(source);
+        xml.config_mut().check_comments = true;
+        // The search for a prefix is linear in them.
+        xml.resolver_mut().set_max_namespace_bindings(limits::CEB_ATTRIBUTES_MAX);
+        Self {
+            source,
+            xml,
+            depth: 0,
+            empty: false,
+            path: Vec::with_capacity(4),
+            marks: Vec::with_capacity(256),
+            faults: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The next item, comments left out.
+    pub(super) fn next(&mut self) -> Result<Item<'i>, Stop> {
+        if std::mem::take(&mut self.empty) {
+            self.depth -= 1;
+            return Ok(Item::Close);
+        }
+        if self.faults.len() >= limits::VIOLATIONS_MAX {
+            return Err(Stop);
+        }
+        loop {
+            let at = self.position();
+            match self.xml.read_event() {
+                Ok(Event::Start(tag)) => return self.open(at, tag),
+                Ok(Event::Empty(tag)) => {
+                    self.empty = true;
+                    return self.open(at, tag);
+                }
+                Ok(Event::End(_)) => {
+                    self.depth -= 1;
+                    return Ok(Item::Close);
+                }
+                Ok(Event::Text(text)) => return self.text(at, text.xml10_content()),
+                Ok(Event::CData(text)) if self.depth > 0 => {
+                    return Ok(Item::Text(text.xml10_content()));
+                }
+                Ok(Event::GeneralRef(name)) if self.depth > 0 => {
+                    let character = match name.resolve_char_ref() {
+                        Ok(Some(character)) => Some(character),
+                        Ok(None) => self.entity(at, &name),
+                        Err(error) => return Err(self.ill_formed(at, error)),
+                    };
+                    let text = character.map_or_else(String::new, String::from);
+                    return Ok(Item::Text(Cow::Owned(text)));
+                }
+                Ok(Event::CData(_) | Event::GeneralRef(_)) => return Err(self.outside(at)),
+                Ok(Event::Comment(_)) => {}
+                Ok(Event::Decl(declaration)) => self.declaration(at, &declaration)?,
+                Ok(Event::DocType(_)) => self.forbidden(at, "a document type (DTD)", "DTD"),
+                Ok(Event::PI(_)) => self.forbidden(at, "a processing instruction", "处理指令"),
+                Ok(Event::Eof) if self.depth > 0 => {
+                    return Err(self.malformed(
+                        at,
+                        "the message ends inside an element",
+                        "报文不完整，元素没有结束标签",
+                    ));
+                }
+                Ok(Event::Eof) => return Ok(Item::End),
+                Err(error) => return Err(self.broken(error)),
+            }
+        }
+    }
+
+    /// Reads on to the end of the element that was opened last.
+    pub(super) fn skip(&mut self) -> Result<(), Stop> {
+        let outer = self.depth - 1;
+        while self.depth > outer {
+            self.next()?;
+        }
+        Ok(())
+    }
+
+    /// The text of the element that was opened last, when it is nothing but text; its end is read too.
+    pub(super) fn leaf(&mut self, name: &str) -> Result<Option<Cow<'i, str>>, Stop> {
+        let mut text = Cow::Borrowed("");
+        let mut told = false;
+        loop {
+            match self.next()? {
+                Item::Text(more) if text.is_empty() => text = more,
+                Item::Text(more) => text.to_mut().push_str(&more),
+                // A forgotten end tag makes everything after it a child: one fault is enough.
+                Item::Open(_) if std::mem::replace(&mut told, true) => self.skip()?,
+                Item::Open(open) => {
+                    let inner = shown(open.name());
+                    self.fault(
+                        Code::XmlElementUnexpected,
+                        open.at,
+                        name,
+                        format!("{inner} stands inside {name}, which holds text only"),
+                        format!("{name}只能含文本，不得含元素{inner}"),
+                    );
+                    self.skip()?;
+                }
+                Item::Close | Item::End => return Ok((!told).then_some(text)),
+            }
+        }
+    }
+
+    /// Refuses attributes of an element that has none in the schema. `known` are those that it has.
+    pub(super) fn attributes(&mut self, open: &Open<'_>, known: &[&str]) {
+        for attribute in open.tag.attributes().flatten() {
+            let free = attribute.key.as_namespace_binding().is_some()
+                || known.contains(&attribute.key.into_inner())
+                || self.is_instance(attribute.key);
+            if !free {
+                let name = shown(attribute.key.into_inner());
+                self.fault(
+                    Code::XmlElementUnexpected,
+                    open.at,
+                    open.name(),
+                    format!("{} has no attribute {name}", open.name()),
+                    format!("{}没有属性{name}", open.name()),
+                );
+            }
+        }
+    }
+
+    /// Offset of what comes next.
+    pub(super) fn position(&self) -> usize {
+        usize::try_from(self.xml.buffer_position()).unwrap_or(usize::MAX).min(self.source.len())
+    }
+
+    fn open(&mut self, at: usize, tag: BytesStart<'i>) -> Result<Item<'i>, Stop> {
+        self.depth += 1;
+        if self.depth > limits::CEB_DEPTH_MAX {
+            return Err(self.too_deep(
+                at,
+                format!("elements are nested deeper than {}", limits::CEB_DEPTH_MAX),
+                format!("元素嵌套超过{}层", limits::CEB_DEPTH_MAX),
+            ));
+        }
+        if !tag.attributes_raw().trim_matches(value::is_space).is_empty() {
+            self.well_formed(at, &tag)?;
+        }
+        let space = match self.xml.resolver().resolve_element(tag.name()).0 {
+            ResolveResult::Bound(space) if space.0 == CEB => Space::Ceb,
+            ResolveResult::Bound(space) if space.0 == DSIG => Space::Dsig,
+            ResolveResult::Bound(_) | ResolveResult::Unbound => Space::Other,
+            ResolveResult::Unknown(prefix) => {
+                let prefix = shown(&prefix);
+                let text = format!("the prefix {prefix} is not declared");
+                return Err(self.malformed(at, &text, &format!("命名空间前缀{prefix}未声明")));
+            }
+        };
+        Ok(Item::Open(Open { at, space, tag }))
+    }
+
+    /// The XML library hands out attributes unchecked; what XML forbids in them is refused here.
+    fn well_formed(&mut self, at: usize, tag: &BytesStart<'_>) -> Result<(), Stop> {
+        for (index, attribute) in tag.attributes().enumerate() {
+            if index >= limits::CEB_ATTRIBUTES_MAX {
+                return Err(self.too_deep(
+                    at,
+                    format!("an element has more than {} attributes", limits::CEB_ATTRIBUTES_MAX),
+                    format!("元素属性超过{}个", limits::CEB_ATTRIBUTES_MAX),
+                ));
+            }
+            let attribute = match attribute {
+                Ok(attribute) => attribute,
+                Err(error) => return Err(self.ill_formed(at, error)),
+            };
+            if attribute.value.contains('<') {
+                return Err(self.malformed(at, "an attribute value contains <", "属性值含有<"));
+            }
+            if quick_xml::escape::unescape(&attribute.value).is_err() {
+                self.forbidden(at, "an entity in an attribute", "属性中的实体");
+            }
+        }
+        Ok(())
+    }
+
+    fn is_instance(&self, key: QName<'_>) -> bool {
+        matches!(self.xml.resolver().resolve_attribute(key).0,
+            ResolveResult::Bound(space) if space.0 == XSI)
+    }
+
+    fn text(&mut self, at: usize, text: Cow<'i, str>) -> Result<Item<'i>, Stop> {
+        if self.depth == 0 && !text.trim_matches(value::is_space).is_empty() {
+            return Err(self.outside(at));
+        }
+        Ok(Item::Text(text))
+    }
+
+    fn outside(&mut self, at: usize) -> Stop {
+        self.malformed(at, "text stands outside of the root element", "根元素之外不得有文本")
+    }
+
+    fn entity(&mut self, at: usize, name: &str) -> Option<char> {
+        match name {
+            "lt" => Some('<'),
+            "gt" => Some('>'),
+            "amp" => Some('&'),
+            "apos" => Some('\''),
+            "quot" => Some('"'),
+            _ => {
+                let name = shown(name);
+                self.forbidden(at, &format!("the entity {name}"), &format!("实体{name}"));
+                None
+            }
+        }
+    }
+
+    fn declaration(&mut self, at: usize, declaration: &BytesDecl<'_>) -> Result<(), Stop> {
+        if at != 0 {
+            return Err(self.malformed(
+                at,
+                "the XML declaration must be the very first thing",
+                "XML声明须位于报文开头",
+            ));
+        }
+        match declaration.version() {
+            Ok(version) if version == "1.0" => {}
+            Ok(_) => return Err(self.malformed(at, "only XML 1.0 is read", "只支持XML 1.0")),
+            Err(error) => return Err(self.ill_formed(at, error)),
+        }
+        match declaration.encoding() {
+            None => Ok(()),
+            Some(Ok(name)) if name.eq_ignore_ascii_case("utf-8") => Ok(()),
+            Some(Ok(name)) => {
+                let name = shown(&name);
+                self.fault(
+                    Code::XmlEncoding,
+                    at,
+                    "",
+                    format!("the message says that its encoding is {name}; it must be UTF-8"),
+                    format!("报文声明编码为{name}，须为UTF-8"),
+                );
+                Err(Stop)
+            }
+            Some(Err(error)) => Err(self.ill_formed(at, error)),
+        }
+    }
+
+    fn forbidden(&mut self, at: usize, what: &str, zh: &str) {
+        let text = format!("{what} is not allowed");
+        self.fault(Code::XmlForbidden, at, "", text, format!("报文不得包含{zh}"));
+    }
+
+    fn too_deep(&mut self, at: usize, text: String, zh: String) -> Stop {
+        self.fault(Code::XmlTooDeep, at, "", text, zh);
+        Stop
+    }
+
+    fn broken(&mut self, error: Error) -> Stop {
+        let at = usize::try_from(self.xml.error_position()).unwrap_or(usize::MAX);
+        if let Error::Namespace(NamespaceError::TooManyBindings(max)) = error {
+            let text = format!("more than {max} namespaces are declared");
+            return self.too_deep(at, text, format!("命名空间声明超过{max}个"));
+        }
+        self.ill_formed(at, error)
+    }
+}

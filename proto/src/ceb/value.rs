@@ -1,0 +1,137 @@
+//! The values of the schema: decimals and integers, read by their value as XML Schema reads them.
+//!
+//! Leading zeros, zeros at the end of the fraction and a sign do not count as digits; an exponent,
+//! a space within or an empty value is no number. Nothing is ever rounded.
+
+/// Why a value cannot be read, in English and Chinese.
+pub(super) type Reason = (&'static str, &'static str);
+
+const NOT_DECIMAL: Reason =
+    ("is not a decimal number; write digits and one point", "不是十进制数，只能含数字和一个小数点");
+const FRACTION: Reason = ("has more than 5 digits after the point", "小数位数超过5位");
+const DIGITS: Reason = ("has more than 19 digits", "总位数超过19位");
+const OVERFLOW: Reason =
+    ("is too large; the window holds up to 92233720368547.75807", "数值过大，超出可存储范围");
+const NOT_INTEGER: Reason = ("is not a whole number", "不是整数");
+const TOO_MANY: Reason = ("has too many digits", "位数过多");
+const NEGATIVE: Reason = ("must not be negative", "不得为负");
+
+/// Space, tab, carriage return and line feed: what XML calls white space.
+pub(super) fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\r' | '\n')
+}
+
+/// A decimal of at most 19 digits, 5 of them after the point (N19,5), in 1/100000.
+pub(super) fn decimal_e5(text: &str) -> Result<i64, Reason> {
+    let (negative, digits) = sign(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    if whole.len() + fraction.len() == 0 || !is_digits(whole) || !is_digits(fraction) {
+        return Err(NOT_DECIMAL);
+    }
+    let whole = whole.trim_start_matches('0');
+    let fraction = fraction.trim_end_matches('0');
+    if fraction.len() > 5 {
+        return Err(FRACTION);
+    }
+    if whole.len() + fraction.len() > 19 {
+        return Err(DIGITS);
+    }
+    let zeros = b"00000".iter().skip(fraction.len());
+    let mut value: i64 = 0;
+    for digit in whole.bytes().chain(fraction.bytes()).chain(zeros.copied()) {
+        let digit = i64::from(digit - b'0');
+        value = value.checked_mul(10).and_then(|v| v.checked_add(digit)).ok_or(OVERFLOW)?;
+    }
+    Ok(if negative { -value } else { value })
+}
+
+/// A whole number of at most `digits` digits that is not negative. The schema's type is a signed
+/// 32-bit integer, but every one of them counts something.
+pub(super) fn count(text: &str, digits: usize) -> Result<u32, Reason> {
+    let (negative, number) = sign(text);
+    if number.is_empty() || !is_digits(number) {
+        return Err(NOT_INTEGER);
+    }
+    let number = number.trim_start_matches('0');
+    if negative && !number.is_empty() {
+        return Err(NEGATIVE);
+    }
+    if number.len() > digits {
+        return Err(TOO_MANY);
+    }
+    if number.is_empty() {
+        return Ok(0);
+    }
+    match number.parse::<i32>() {
+        Ok(value) => Ok(value.unsigned_abs()),
+        Err(_) => Err(TOO_MANY),
+    }
+}
+
+/// Characters, as the schema counts them: not bytes.
+pub(super) fn length(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { text.chars().count() }
+}
+
+fn sign(text: &str) -> (bool, &str) {
+    match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    }
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_are_exact() {
+        for (text, value) in [
+            ("0", 0),
+            ("-0", 0),
+            ("12.34", 1_234_000),
+            ("0.00001", 1),
+            ("-1.5", -150_000),
+            ("+7", 700_000),
+            (".5", 50_000),
+            ("5.", 500_000),
+            ("000000000000000000000000001.50000000", 150_000),
+            ("92233720368547.75807", i64::MAX),
+        ] {
+            assert_eq!(decimal_e5(text), Ok(value), "{text}");
+        }
+        for (text, reason) in [
+            ("", NOT_DECIMAL),
+            (".", NOT_DECIMAL),
+            ("-", NOT_DECIMAL),
+            ("--1", NOT_DECIMAL),
+            ("1e5", NOT_DECIMAL),
+            ("1,5", NOT_DECIMAL),
+            ("1.2.3", NOT_DECIMAL),
+            ("１２", NOT_DECIMAL),
+            ("INF", NOT_DECIMAL),
+            ("0.000001", FRACTION),
+            ("123456789012345.12345", DIGITS),
+            ("92233720368547.75808", OVERFLOW),
+            ("9999999999999999999", OVERFLOW),
+        ] {
+            assert_eq!(decimal_e5(text), Err(reason), "{text}");
+        }
+    }
+
+    #[test]
+    fn counts_are_bounded() {
+        assert_eq!(count("007", 5), Ok(7));
+        assert_eq!(count("-0", 9), Ok(0));
+        assert_eq!(count("999999999", 9), Ok(999_999_999));
+        assert_eq!(count("1000000000", 9), Err(TOO_MANY));
+        assert_eq!(count("2147483648", 10), Err(TOO_MANY));
+        assert_eq!(count("-1", 9), Err(NEGATIVE));
+        assert_eq!(count("1.0", 9), Err(NOT_INTEGER));
+        assert_eq!(count("", 9), Err(NOT_INTEGER));
+    }
+}

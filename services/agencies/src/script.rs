@@ -1,0 +1,149 @@
+//! What the simulated agencies do, written in the order number: `SBX-` and words joined by hyphens,
+//! until the first word that is none. `SBX-DELAY2-INSPECT-0001` answers after two seconds and then
+//! wants to look at the goods. Documented for integrators in `docs/sandbox.md`.
+//!
+//! Outside the sandbox the window refuses such order numbers (SW-2025).
+
+use std::time::Duration;
+
+use domain::rules::SCRIPT_PREFIX;
+use proto::v1::Agency;
+
+/// How long the simulated examination takes: long enough for the second agency to join the order.
+const EXAMINATION: Duration = Duration::from_millis(300);
+/// The longest scripted delay.
+const DELAY_SECONDS_MAX: u64 = 3_600;
+
+/// What an agency does at its first look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// No objection.
+    Clear,
+    /// Rejects with this code.
+    Reject(String),
+    /// Wants to look at the goods.
+    Inspect,
+    /// Holds the first version for documents; clears a later one.
+    Hold,
+    /// Detains the goods and leaves it at that.
+    Detain,
+    /// Sends the goods back abroad.
+    Return,
+    /// Never answers.
+    Silence,
+}
+
+/// A script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    customs: Wish,
+    inspection: Wish,
+    /// Before each answer.
+    pub delay: Duration,
+    /// Before the findings.
+    pub examination: Duration,
+    /// Every answer is given twice, under the same request id.
+    pub twice: bool,
+    /// Customs decides before it accepts.
+    pub disorder: bool,
+    /// An answer for the version before comes first.
+    pub stale: bool,
+    /// The findings do not conform.
+    pub fail: bool,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self {
+            customs: Wish::Clear,
+            inspection: Wish::Clear,
+            delay: Duration::ZERO,
+            examination: EXAMINATION,
+            twice: false,
+            disorder: false,
+            stale: false,
+            fail: false,
+        }
+    }
+}
+
+impl Script {
+    /// Reads the script of an order number; the default when it has none.
+    pub fn of(order_no: &str) -> Self {
+        let mut script = Self::default();
+        let Some(words) = order_no.strip_prefix(SCRIPT_PREFIX) else { return script };
+        for word in words.split('-') {
+            if !script.obey(word) {
+                break;
+            }
+        }
+        script
+    }
+
+    fn obey(&mut self, word: &str) -> bool {
+        let seconds = |digits: &str| {
+            digits.parse().ok().map(|n: u64| Duration::from_secs(n.min(DELAY_SECONDS_MAX)))
+        };
+        match word {
+            "ACCEPT" => {}
+            "INSPECT" => {
+                self.customs = Wish::Inspect;
+                self.inspection = Wish::Inspect;
+            }
+            "CUSTOMSINSPECT" => self.customs = Wish::Inspect,
+            "CIQINSPECT" => self.inspection = Wish::Inspect,
+            "HOLD" => self.customs = Wish::Hold,
+            "DETAIN" => self.customs = Wish::Detain,
+            "RETURN" => self.customs = Wish::Return,
+            "SILENT" => self.customs = Wish::Silence,
+            "TWICE" => self.twice = true,
+            "DISORDER" => self.disorder = true,
+            "STALE" => self.stale = true,
+            "FAIL" => self.fail = true,
+            other => {
+                if let Some(code) = other.strip_prefix("CIQREJECT") {
+                    self.inspection = Wish::Reject(code_or_default(code));
+                } else if let Some(code) = other.strip_prefix("REJECT") {
+                    self.customs = Wish::Reject(code_or_default(code));
+                } else if let Some(delay) = other.strip_prefix("DELAY").and_then(seconds) {
+                    self.delay = delay;
+                } else if let Some(time) = other.strip_prefix("EXAMINE").and_then(seconds) {
+                    self.examination = time;
+                } else {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// What an agency does with a version.
+    pub fn wish(&self, agency: Agency, version: u32) -> Wish {
+        let wish = if agency == Agency::Customs { &self.customs } else { &self.inspection };
+        match wish {
+            // The documents came with the new version.
+            Wish::Hold if version > 1 => Wish::Clear,
+            other => other.clone(),
+        }
+    }
+}
+
+fn code_or_default(code: &str) -> String {
+    if code.is_empty() { "1300".to_owned() } else { code.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_obeyed_until_the_first_that_is_none() {
+        let script = Script::of("SBX-DELAY2-REJECT1313-TWICE-0001-INSPECT");
+        assert_eq!(script.wish(Agency::Customs, 1), Wish::Reject("1313".to_owned()));
+        assert_eq!(script.wish(Agency::Inspection, 1), Wish::Clear);
+        assert_eq!(script.delay, Duration::from_secs(2));
+        assert!(script.twice);
+        assert_eq!(Script::of("QD-INSPECT-1"), Script::default());
+        assert_eq!(Script::of("SBX-HOLD-1").wish(Agency::Customs, 2), Wish::Clear);
+    }
+}

@@ -1,0 +1,133 @@
+//! Filing a new version: verdicts for older versions become void and review starts again.
+//!
+//! The invariant: a version follows the one that the caller saw, once for each request id.
+
+use bytes::Bytes;
+use domain::clearance::{self, Event};
+use domain::declaration::Checked;
+use domain::history::Record;
+use domain::principal::Scope;
+use domain::refusal::{Code, Refusal};
+use domain::{DeclarationId, Principal, RequestId};
+use prost::Message as _;
+use sha2::{Digest as _, Sha256};
+use store::Fault;
+
+use crate::case::Case;
+use crate::commit::{Answer, Done, Filing, Kind, Step, content, known};
+use crate::{Declarations, Error};
+
+/// A new version that obeys every rule and waits for its transaction.
+#[derive(Debug, Clone)]
+pub struct Amendment {
+    pub(crate) request_id: RequestId,
+    pub(crate) id: DeclarationId,
+    pub(crate) seen: u32,
+    pub(crate) scope: Scope,
+    pub(crate) checked: Checked,
+    pub(crate) body: Bytes,
+    pub(crate) digest: Vec<u8>,
+    pub(crate) trace: String,
+}
+
+/// From the message to an amendment.
+pub(crate) fn parse(
+    declarations: &Declarations,
+    principal: &Principal,
+    (request_id, name, seen): (&str, &str, u32),
+    content: Option<crate::Content>,
+    trace: String,
+) -> Result<Amendment, Error> {
+    let request_id = proto::exchange::request(request_id)?;
+    let id = crate::read::parse_name(name)?;
+    let content = content.unwrap_or_default();
+    let body = Bytes::from(content.encode_to_vec());
+    let checked = domain::Declaration::from(content)
+        .check(&declarations.profile)
+        .map_err(|violations| Error::Refused(Refusal::invalid(violations)))?;
+    let digest = Sha256::new()
+        .chain_update(b"amend")
+        .chain_update(id.uuid().as_bytes())
+        .chain_update(seen.to_be_bytes())
+        .chain_update(&body)
+        .finalize()
+        .to_vec();
+    let scope = principal.scope();
+    Ok(Amendment { request_id, id, seen, scope, checked, body, digest, trace })
+}
+
+/// Amends all of them; answers with their places.
+pub(crate) async fn commit(
+    step: &mut Step<'_>,
+    amendments: &[(usize, &Amendment)],
+) -> Result<Vec<(usize, Answer)>, Fault> {
+    let requests = amendments.iter().map(|(_, a)| (a.id.slot(), a.request_id));
+    let before = known(step.tx, requests).await?;
+    let mut answers = Vec::with_capacity(amendments.len());
+    for (index, amendment) in amendments {
+        let answer = match before.get(&amendment.request_id) {
+            Some(known) if known.digest == amendment.digest => Ok(Done::Amended(known.version)),
+            Some(known) => {
+                let kept = content(step.tx, known.declaration.slot(), known.position).await;
+                let field = match kept {
+                    Ok(kept) if known.declaration == amendment.id => {
+                        proto::declaration::first_difference(&kept, &amendment.body)
+                            .unwrap_or_else(|| "version".to_owned())
+                    }
+                    Ok(_) | Err(_) => "name".to_owned(),
+                };
+                Err(Refusal::of(Code::RequestIdReused).with("field", field))
+            }
+            None => amend(step, amendment)?,
+        };
+        answers.push((*index, answer));
+    }
+    Ok(answers)
+}
+
+fn amend(step: &mut Step<'_>, amendment: &Amendment) -> Result<Answer, Fault> {
+    let id = amendment.id;
+    let visible = step.cases.get_mut(&id).filter(|c| amendment.scope.covers(&c.declarant_code));
+    let Some(case) = visible else { return Ok(Err(Refusal::of(Code::NotFound))) };
+    let next = clearance::next(case.clearance, Event::Amend { seen: amendment.seen });
+    let (then, _) = match next {
+        Ok(next) => next,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    if let Some(field) = identity_changed(case, &amendment.checked) {
+        return Ok(Err(Refusal::of(Code::IdentityChanged).with("field", field)));
+    }
+    let previous_version = case.clearance.version;
+    case.clearance = then;
+    case.trade_mode.clone_from(&amendment.checked.declaration.trade_mode);
+    case.customs_code.clone_from(&amendment.checked.declaration.customs_code);
+    step.record(id, [Record::Amended { previous_version }]);
+    step.show(id, amendment.body.clone());
+    let position = step.enter(id, &amendment.trace)?;
+    if let Some(case) = step.cases.get_mut(&id) {
+        case.content_position = position;
+    }
+    step.filings.push(Filing {
+        request_id: amendment.request_id,
+        kind: Kind::Amend,
+        digest: amendment.digest.clone(),
+        declaration: id,
+        version: then.version,
+        position,
+    });
+    Ok(Ok(Done::Amended(then.version)))
+}
+
+/// The first field that makes it another declaration instead of a new version of this one.
+fn identity_changed(case: &Case, checked: &Checked) -> Option<&'static str> {
+    let d = &checked.declaration;
+    [
+        ("declaration.ie_flag", case.direction == checked.direction),
+        ("declaration.declarant.code", case.declarant_code == d.declarant.code),
+        ("declaration.ebc.code", case.ebc_code == d.ebc.code),
+        ("declaration.order_no", case.order_no == d.order_no),
+        ("declaration.cop_no", case.cop_no == d.cop_no),
+    ]
+    .into_iter()
+    .find_map(|(field, same)| (!same).then_some(field))
+}

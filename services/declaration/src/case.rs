@@ -1,0 +1,377 @@
+//! A declaration as its transaction sees it, and the columns that it is kept in.
+
+use std::collections::HashMap;
+
+use domain::clearance::{Agency, Clearance, Joint, Outcome, Phase, Stand};
+use domain::declaration::{Checked, Direction};
+use domain::{DeclarationId, OrderId};
+use sqlx::PgConnection;
+use store::Fault;
+use time::OffsetDateTime;
+
+/// One declaration while it is being worked on.
+#[derive(Debug, Clone)]
+pub(crate) struct Case {
+    pub(crate) id: DeclarationId,
+    pub(crate) declarant_code: String,
+    pub(crate) ebc_code: String,
+    pub(crate) order_no: String,
+    pub(crate) cop_no: String,
+    pub(crate) direction: Direction,
+    pub(crate) trade_mode: String,
+    pub(crate) customs_code: String,
+    pub(crate) pre_no: String,
+    pub(crate) invt_no: Option<String>,
+    pub(crate) filed_time: OffsetDateTime,
+    pub(crate) clearance: Clearance,
+    pub(crate) content_position: i64,
+    /// Positions added by this transaction.
+    pub(crate) added: Vec<i64>,
+    /// The order, when there is one and it was needed.
+    pub(crate) order: Option<Order>,
+}
+
+/// The joint inspection order of a case.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    pub(crate) id: OrderId,
+    pub(crate) findings: Option<Vec<u8>>,
+}
+
+impl Case {
+    /// A declaration that is being filed.
+    pub(crate) fn filed(
+        id: DeclarationId,
+        checked: &Checked,
+        pre_no: String,
+        filed_time: OffsetDateTime,
+    ) -> Self {
+        let d = &checked.declaration;
+        Self {
+            id,
+            declarant_code: d.declarant.code.clone(),
+            ebc_code: d.ebc.code.clone(),
+            order_no: d.order_no.clone(),
+            cop_no: d.cop_no.clone(),
+            direction: checked.direction,
+            trade_mode: d.trade_mode.clone(),
+            customs_code: d.customs_code.clone(),
+            pre_no,
+            invt_no: None,
+            filed_time,
+            clearance: Clearance::FILED,
+            content_position: 0,
+            added: Vec::new(),
+            order: None,
+        }
+    }
+}
+
+/// Loads the declarations with these ids; ids that do not exist are left out.
+pub(crate) async fn load(
+    tx: &mut PgConnection,
+    ids: &[DeclarationId],
+) -> Result<HashMap<DeclarationId, Case>, Fault> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let (slots, uuids): (Vec<_>, Vec<_>) =
+        ids.iter().map(|id| (id.slot().column(), id.uuid())).unzip();
+    let rows = sqlx::query!(
+        r#"select d.id, declarant_code, ebc_code, order_no, cop_no, direction, trade_mode,
+                  customs_code, pre_no, invt_no, filed_time, version, round, phase, customs,
+                  inspection, joint, content_position,
+                  o.order_id as "order_id?", o.findings as "findings?"
+           from unnest($1::smallint[], $2::uuid[]) as wanted (slot, id)
+           join declaration d on d.slot = wanted.slot and d.id = wanted.id
+           left join joint_inspection o
+             on d.joint > 0 and o.slot = d.slot and o.declaration_id = d.id"#,
+        &slots,
+        &uuids
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let id = DeclarationId::from_uuid(row.id);
+            let clearance = Clearance {
+                version: number(row.version)?,
+                round: number(row.round)?,
+                phase: phase(row.phase)?,
+                customs: stand(row.customs)?,
+                inspection: stand(row.inspection)?,
+                joint: joint(row.joint)?,
+                numbered: row.invt_no.is_some(),
+            };
+            let order = row.order_id.map(|id| Order { id: OrderId(id), findings: row.findings });
+            Ok((
+                id,
+                Case {
+                    id,
+                    declarant_code: row.declarant_code,
+                    ebc_code: row.ebc_code,
+                    order_no: row.order_no,
+                    cop_no: row.cop_no,
+                    direction: direction(row.direction)?,
+                    trade_mode: row.trade_mode,
+                    customs_code: row.customs_code,
+                    pre_no: row.pre_no,
+                    invt_no: row.invt_no,
+                    filed_time: row.filed_time,
+                    clearance,
+                    content_position: row.content_position,
+                    added: Vec::new(),
+                    order,
+                },
+            ))
+        })
+        .collect()
+}
+
+/// Writes declarations that were just filed.
+pub(crate) async fn insert(tx: &mut PgConnection, cases: &[&Case]) -> Result<(), Fault> {
+    if cases.is_empty() {
+        return Ok(());
+    }
+    let text = |of: fn(&Case) -> &str| cases.iter().map(|case| of(case)).collect::<Vec<&str>>();
+    let slots: Vec<i16> = cases.iter().map(|c| c.id.slot().column()).collect();
+    let ids: Vec<_> = cases.iter().map(|c| c.id.uuid()).collect();
+    let directions: Vec<i16> = cases.iter().map(|c| direction_column(c.direction)).collect();
+    let times: Vec<_> = cases.iter().map(|c| c.filed_time).collect();
+    let contents: Vec<i64> = cases.iter().map(|c| c.content_position).collect();
+    let states = States::of(cases);
+    sqlx::query!(
+        "insert into declaration (slot, id, declarant_code, ebc_code, order_no, cop_no, direction,
+                                  trade_mode, customs_code, pre_no, invt_no, filed_time, version,
+                                  round, phase, customs, inspection, joint, content_position,
+                                  positions)
+         select slot, id, declarant_code, ebc_code, order_no, cop_no, direction, trade_mode,
+                customs_code, pre_no, invt_no, filed_time, version, round, phase, customs,
+                inspection, joint, content_position, added::bigint[]
+         from unnest($1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
+                     $7::smallint[], $8::text[], $9::text[], $10::text[], $11::text[],
+                     $12::timestamptz[], $13::int[], $14::int[], $15::smallint[], $16::smallint[],
+                     $17::smallint[], $18::smallint[], $19::bigint[], $20::text[])
+              as filed (slot, id, declarant_code, ebc_code, order_no, cop_no, direction,
+                        trade_mode, customs_code, pre_no, invt_no, filed_time, version, round,
+                        phase, customs, inspection, joint, content_position, added)",
+        &slots,
+        &ids,
+        &text(|c| &c.declarant_code) as &[&str],
+        &text(|c| &c.ebc_code) as &[&str],
+        &text(|c| &c.order_no) as &[&str],
+        &text(|c| &c.cop_no) as &[&str],
+        &directions,
+        &text(|c| &c.trade_mode) as &[&str],
+        &text(|c| &c.customs_code) as &[&str],
+        &text(|c| &c.pre_no) as &[&str],
+        &states.invt_nos as &[Option<&str>],
+        &times,
+        &states.versions,
+        &states.rounds,
+        &states.phases,
+        &states.customs,
+        &states.inspections,
+        &states.joints,
+        &contents,
+        &states.added,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Writes what changed.
+pub(crate) async fn update(tx: &mut PgConnection, cases: &[&Case]) -> Result<(), Fault> {
+    if cases.is_empty() {
+        return Ok(());
+    }
+    let slots: Vec<i16> = cases.iter().map(|c| c.id.slot().column()).collect();
+    let ids: Vec<_> = cases.iter().map(|c| c.id.uuid()).collect();
+    let contents: Vec<i64> = cases.iter().map(|c| c.content_position).collect();
+    let modes: Vec<&str> = cases.iter().map(|c| c.trade_mode.as_str()).collect();
+    let houses: Vec<&str> = cases.iter().map(|c| c.customs_code.as_str()).collect();
+    let states = States::of(cases);
+    sqlx::query!(
+        "update declaration d
+         set invt_no = now.invt_no, version = now.version, round = now.round, phase = now.phase,
+             customs = now.customs, inspection = now.inspection, joint = now.joint,
+             content_position = now.content_position, trade_mode = now.trade_mode,
+             customs_code = now.customs_code, positions = d.positions || now.added::bigint[]
+         from unnest($1::smallint[], $2::uuid[], $3::text[], $4::int[], $5::int[], $6::smallint[],
+                     $7::smallint[], $8::smallint[], $9::smallint[], $10::bigint[], $11::text[],
+                     $12::text[], $13::text[])
+              as now (slot, id, invt_no, version, round, phase, customs, inspection, joint,
+                      content_position, trade_mode, customs_code, added)
+         where d.slot = now.slot and d.id = now.id",
+        &slots,
+        &ids,
+        &states.invt_nos as &[Option<&str>],
+        &states.versions,
+        &states.rounds,
+        &states.phases,
+        &states.customs,
+        &states.inspections,
+        &states.joints,
+        &contents,
+        &modes as &[&str],
+        &houses as &[&str],
+        &states.added,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// The columns that change with the life of a declaration.
+struct States<'a> {
+    invt_nos: Vec<Option<&'a str>>,
+    versions: Vec<i32>,
+    rounds: Vec<i32>,
+    phases: Vec<i16>,
+    customs: Vec<i16>,
+    inspections: Vec<i16>,
+    joints: Vec<i16>,
+    added: Vec<String>,
+}
+
+impl<'a> States<'a> {
+    fn of(cases: &[&'a Case]) -> Self {
+        let c = |of: fn(&Clearance) -> i16| {
+            cases.iter().map(|case| of(&case.clearance)).collect::<Vec<i16>>()
+        };
+        Self {
+            invt_nos: cases.iter().map(|case| case.invt_no.as_deref()).collect(),
+            versions: cases.iter().map(|case| integer(case.clearance.version)).collect(),
+            rounds: cases.iter().map(|case| integer(case.clearance.round)).collect(),
+            phases: c(|c| phase_column(c.phase)),
+            customs: c(|c| stand_column(c.customs)),
+            inspections: c(|c| stand_column(c.inspection)),
+            joints: c(|c| joint_column(c.joint)),
+            added: cases.iter().map(|case| array(&case.added)).collect(),
+        }
+    }
+}
+
+/// An array literal: `unnest` cannot carry an array for each row.
+fn array(positions: &[i64]) -> String {
+    let list: Vec<String> = positions.iter().map(ToString::to_string).collect();
+    format!("{{{}}}", list.join(","))
+}
+
+fn broken(what: &str, value: impl std::fmt::Display) -> Fault {
+    Fault::Broken(format!("the database holds the {what} {value}, which does not exist"))
+}
+
+pub(crate) fn number(column: i32) -> Result<u32, Fault> {
+    u32::try_from(column).map_err(|_| broken("version or round", column))
+}
+
+pub(crate) fn integer(value: u32) -> i32 {
+    i32::try_from(value).unwrap_or(i32::MAX)
+}
+
+pub(crate) fn direction_column(direction: Direction) -> i16 {
+    match direction {
+        Direction::Import => 1,
+        Direction::Export => 2,
+    }
+}
+
+fn direction(column: i16) -> Result<Direction, Fault> {
+    match column {
+        1 => Ok(Direction::Import),
+        2 => Ok(Direction::Export),
+        other => Err(broken("direction", other)),
+    }
+}
+
+const PHASES: [Phase; 6] = [
+    Phase::UnderReview,
+    Phase::Inspecting,
+    Phase::Released,
+    Phase::Rejected,
+    Phase::Withdrawn,
+    Phase::Returned,
+];
+
+pub(crate) fn phase_column(phase: Phase) -> i16 {
+    match phase {
+        Phase::UnderReview => 1,
+        Phase::Inspecting => 2,
+        Phase::Released => 3,
+        Phase::Rejected => 4,
+        Phase::Withdrawn => 5,
+        Phase::Returned => 6,
+    }
+}
+
+pub(crate) fn phase(column: i16) -> Result<Phase, Fault> {
+    let found = PHASES.into_iter().find(|phase| phase_column(*phase) == column);
+    found.ok_or_else(|| broken("phase", column))
+}
+
+const STANDS: [Stand; 8] = [
+    Stand::Pending,
+    Stand::Accepted,
+    Stand::ManualReview,
+    Stand::Concluded,
+    Stand::WantsInspection,
+    Stand::Held,
+    Stand::Detained,
+    Stand::Cleared,
+];
+
+fn stand_column(stand: Stand) -> i16 {
+    match stand {
+        Stand::Pending => 1,
+        Stand::Accepted => 2,
+        Stand::ManualReview => 3,
+        Stand::Concluded => 4,
+        Stand::WantsInspection => 5,
+        Stand::Held => 6,
+        Stand::Detained => 7,
+        Stand::Cleared => 8,
+    }
+}
+
+pub(crate) fn stand(column: i16) -> Result<Stand, Fault> {
+    let found = STANDS.into_iter().find(|stand| stand_column(*stand) == column);
+    found.ok_or_else(|| broken("stand", column))
+}
+
+fn joint_column(joint: Joint) -> i16 {
+    match joint {
+        Joint::None => 0,
+        Joint::Open => 1,
+        Joint::Done => 2,
+        Joint::Cancelled => 3,
+    }
+}
+
+fn joint(column: i16) -> Result<Joint, Fault> {
+    let all = [Joint::None, Joint::Open, Joint::Done, Joint::Cancelled];
+    let found = all.into_iter().find(|joint| joint_column(*joint) == column);
+    found.ok_or_else(|| broken("joint inspection state", column))
+}
+
+pub(crate) fn agency_column(agency: Agency) -> i16 {
+    match agency {
+        Agency::Customs => 1,
+        Agency::Inspection => 2,
+    }
+}
+
+pub(crate) fn outcome_column(outcome: Outcome) -> i16 {
+    match outcome {
+        Outcome::Accepted => 1,
+        Outcome::ManualReview => 2,
+        Outcome::Concluded => 3,
+        Outcome::WantsInspection => 4,
+        Outcome::Held => 5,
+        Outcome::Rejected => 6,
+        Outcome::Cleared => 7,
+        Outcome::Detained => 8,
+        Outcome::Returned => 9,
+    }
+}

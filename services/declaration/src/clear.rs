@@ -1,0 +1,439 @@
+//! Answers of agencies become decisions, many at once and safe to repeat. Step 4 of 5.
+//!
+//! The invariant: a state changes only by [`clearance::next`]; a decision has its effect once for
+//! each request id; a release and an order are rows whose key is the declaration.
+
+use std::collections::{BTreeMap, HashMap};
+
+use domain::clearance::{self, Agency, Clearance, Event, Fact, Joint};
+use domain::decision::{Decided, Decision, Report, Verdict};
+use domain::declaration::Direction;
+use domain::history::{Reason, Record};
+use domain::refusal::{Code, Refusal};
+use domain::{DeclarationId, OrderId, ReleaseId, RequestId, Slot, limits};
+use sha2::{Digest as _, Sha256};
+use sqlx::PgConnection;
+use store::Fault;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::case::{Case, Order, agency_column, integer, outcome_column};
+use crate::commit::{Answer, Done, Step, content, use_numbers};
+use crate::submit::CHINA;
+
+/// Decides all of them, in order; answers with their places.
+pub(crate) async fn commit(
+    step: &mut Step<'_>,
+    decisions: &[(usize, &Decision)],
+) -> Result<Vec<(usize, Answer)>, Fault> {
+    if decisions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut before = decided_before(step.tx, decisions).await?;
+    let mut answers = Vec::with_capacity(decisions.len());
+    let mut unnumbered = Vec::new();
+    for (index, decision) in decisions {
+        let digest = digest(decision);
+        let answer = match before.get(&decision.request_id()) {
+            Some(same) if *same == digest => Ok(Done::Decided(Decided::Duplicate)),
+            Some(_) => Err(Refusal::of(Code::RequestIdReused)),
+            None => decide(step, decision, digest.clone(), &mut unnumbered).await?,
+        };
+        if answer.is_ok() {
+            before.insert(decision.request_id(), digest);
+        }
+        answers.push((*index, answer));
+    }
+    number(step, &unnumbered).await?;
+    Ok(answers)
+}
+
+async fn decide(
+    step: &mut Step<'_>,
+    decision: &Decision,
+    digest: Vec<u8>,
+    unnumbered: &mut Vec<DeclarationId>,
+) -> Result<Answer, Fault> {
+    let id = decision.declaration();
+    let Some(case) = step.cases.get(&id) else { return Ok(Err(Refusal::of(Code::NotFound))) };
+    let event = match event(decision, case) {
+        Ok(event) => event,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let (then, facts) = match clearance::next(case.clearance, event) {
+        Ok(next) => next,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let applied = !facts.is_empty();
+    let now = case.clearance;
+    step.clearing.verdicts.push(Kept::of(decision, &now, applied, digest));
+    if !applied {
+        return Ok(Ok(Done::Decided(Decided::Ignored)));
+    }
+    for fact in facts {
+        let record = match fact {
+            // The number itself is given at the end, for all of the batch at once.
+            Fact::Numbered => {
+                unnumbered.push(id);
+                Record::Numbered { invt_no: String::new() }
+            }
+            other => record(step, id, decision, other).await?,
+        };
+        step.record(id, [record]);
+    }
+    if let Some(case) = step.cases.get_mut(&id) {
+        case.clearance = then;
+    }
+    Ok(Ok(Done::Decided(Decided::Applied)))
+}
+
+/// What a decision means for the machine.
+fn event(decision: &Decision, case: &Case) -> Result<Event, Refusal> {
+    match decision {
+        Decision::Verdict(Verdict { agency, version, round, outcome, .. }) => Ok(Event::Verdict {
+            agency: *agency,
+            version: *version,
+            round: *round,
+            outcome: *outcome,
+        }),
+        Decision::Report(Report { order_id, findings, version, .. }) => {
+            let open = case.clearance.joint == Joint::Open;
+            if !open || case.order.as_ref().is_none_or(|order| order.id != *order_id) {
+                return Err(Refusal::of(Code::NoOpenInspection));
+            }
+            let answers = |agency: Agency| findings.iter().any(|f| f.instructed_by == agency);
+            Ok(Event::Findings {
+                version: *version,
+                for_customs: answers(Agency::Customs),
+                for_inspection: answers(Agency::Inspection),
+            })
+        }
+    }
+}
+
+/// A fact with its data, and the row that repeats its promise.
+async fn record(
+    step: &mut Step<'_>,
+    id: DeclarationId,
+    decision: &Decision,
+    fact: Fact,
+) -> Result<Record, Fault> {
+    let reasons = || match decision {
+        Decision::Verdict(verdict) => verdict.reasons.clone(),
+        Decision::Report(_) => Vec::<Reason>::new(),
+    };
+    let findings = || match decision {
+        Decision::Report(report) => report.findings.clone(),
+        Decision::Verdict(_) => Vec::new(),
+    };
+    Ok(match fact {
+        Fact::Amended(_) | Fact::Withdrawn | Fact::Numbered => {
+            return Err(Fault::Broken("a decision had the effect of a filing".into()));
+        }
+        Fact::StandChanged(agency, stand) => {
+            Record::StandChanged { agency, stand, reasons: reasons() }
+        }
+        Fact::InspectionOrdered(agency) => {
+            let case = case(step, id)?;
+            let at = case.content_position;
+            // The order is one for the declaration: opened again, it is the same one.
+            let order_id = case.order.as_ref().map_or_else(|| OrderId(Uuid::now_v7()), |o| o.id);
+            case.order = Some(Order { id: order_id, findings: None });
+            step.clearing.orders.insert(id, (order_id, OrderState::Open, None));
+            let body = content(step.tx, id.slot(), at).await?;
+            step.show(id, body);
+            Record::InspectionOrdered { order_id, demanded_by: agency, instructions: reasons() }
+        }
+        Fact::InspectionJoined(agency) => Record::InspectionJoined {
+            order_id: order(step, id)?.id,
+            demanded_by: agency,
+            instructions: reasons(),
+        },
+        Fact::InspectionCompleted => {
+            let kept = proto::facts::encode_findings(&findings());
+            let order = order(step, id)?;
+            order.findings = Some(kept.clone());
+            let order_id = order.id;
+            step.clearing.orders.insert(id, (order_id, OrderState::Done, Some(kept)));
+            Record::InspectionCompleted { order_id, findings: findings() }
+        }
+        Fact::InspectionAnswered(agency) => {
+            let order = order(step, id)?;
+            let kept = order.findings.clone().unwrap_or_default();
+            let findings = proto::facts::decode_findings(&kept)
+                .map_err(|error| Fault::Broken(format!("kept findings: {error}")))?;
+            Record::InspectionAnswered { order_id: order.id, demanded_by: agency, findings }
+        }
+        Fact::InspectionCancelled => {
+            let order_id = order(step, id)?.id;
+            step.clearing.orders.insert(id, (order_id, OrderState::Cancelled, None));
+            Record::InspectionCancelled { order_id }
+        }
+        Fact::Released => {
+            let release_id = ReleaseId(Uuid::now_v7());
+            let version = case(step, id)?.clearance.version;
+            step.clearing.releases.push((id, release_id, version));
+            Record::Released { release_id }
+        }
+        Fact::Rejected(agency) => Record::Rejected { agency, reasons: reasons() },
+        Fact::Returned(agency) => Record::Returned { agency, reasons: reasons() },
+    })
+}
+
+fn case<'s>(step: &'s mut Step<'_>, id: DeclarationId) -> Result<&'s mut Case, Fault> {
+    let found = step.cases.get_mut(&id);
+    found.ok_or_else(|| Fault::Broken("a decision is about nothing that was loaded".into()))
+}
+
+fn order<'s>(step: &'s mut Step<'_>, id: DeclarationId) -> Result<&'s mut Order, Fault> {
+    let found = case(step, id)?.order.as_mut();
+    found.ok_or_else(|| Fault::Broken("an inspection has no order".into()))
+}
+
+/// invtNo: customs house, year, I or E, and nine digits on imports, eleven on exports.
+async fn number(step: &mut Step<'_>, unnumbered: &[DeclarationId]) -> Result<(), Fault> {
+    let year = step.now.to_offset(CHINA).year();
+    for (direction, kind, per_slot) in [
+        (Direction::Import, "I", limits::NUMBERS_PER_SLOT),
+        (Direction::Export, "E", limits::NUMBERS_PER_SLOT_EXPORT),
+    ] {
+        let ids: Vec<DeclarationId> = unnumbered
+            .iter()
+            .filter(|id| step.cases.get(id).is_some_and(|case| case.direction == direction))
+            .copied()
+            .collect();
+        let mut wanted: BTreeMap<Slot, i64> = BTreeMap::new();
+        for id in &ids {
+            *wanted.entry(id.slot()).or_default() += 1;
+        }
+        let mut used = use_numbers(step.tx, kind, year, &wanted).await?;
+        for id in ids {
+            let used = used.entry(id.slot()).or_default();
+            // Past the year's share the serial goes on in the next slot's range rather than stop
+            // trade; the house and the year in front keep it apart in practice.
+            let serial = i64::from(id.slot().column()) * per_slot + *used;
+            *used += 1;
+            let case = case(step, id)?;
+            let invt_no = match direction {
+                Direction::Import => format!("{}{year}I{serial:09}", case.customs_code),
+                Direction::Export => format!("{}{year}E{serial:011}", case.customs_code),
+            };
+            case.invt_no = Some(invt_no.clone());
+            step.fill_number(id, &invt_no);
+        }
+    }
+    Ok(())
+}
+
+/// To tell a repetition from another decision under the same request id.
+fn digest(decision: &Decision) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    match decision {
+        Decision::Verdict(v) => {
+            hash.update([1, u8::try_from(outcome_column(v.outcome)).unwrap_or_default()]);
+            hash.update(v.declaration.uuid().as_bytes());
+            hash.update(v.version.to_be_bytes());
+            hash.update(v.round.to_be_bytes());
+            for reason in &v.reasons {
+                hash.update(&reason.code);
+                hash.update([0]);
+                hash.update(&reason.text);
+                hash.update([0]);
+            }
+        }
+        Decision::Report(r) => {
+            hash.update([2]);
+            hash.update(r.declaration.uuid().as_bytes());
+            hash.update(r.version.to_be_bytes());
+            hash.update(proto::facts::encode_findings(&r.findings));
+        }
+    }
+    hash.finalize().to_vec()
+}
+
+async fn decided_before(
+    tx: &mut PgConnection,
+    decisions: &[(usize, &Decision)],
+) -> Result<HashMap<RequestId, Vec<u8>>, Fault> {
+    let (slots, ids): (Vec<i16>, Vec<Uuid>) = decisions
+        .iter()
+        .map(|(_, decision)| (decision.declaration().slot().column(), decision.request_id().0))
+        .unzip();
+    let rows = sqlx::query!(
+        "select v.request_id, v.digest
+         from unnest($1::smallint[], $2::uuid[]) as wanted (slot, request_id)
+         join verdict v on v.slot = wanted.slot and v.request_id = wanted.request_id",
+        &slots,
+        &ids
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (RequestId(row.request_id), row.digest)).collect())
+}
+
+/// A decision as it is kept.
+#[derive(Debug)]
+struct Kept {
+    id: DeclarationId,
+    request_id: RequestId,
+    agency: i16,
+    version: u32,
+    round: u32,
+    outcome: i16,
+    applied: bool,
+    digest: Vec<u8>,
+}
+
+impl Kept {
+    fn of(decision: &Decision, now: &Clearance, applied: bool, digest: Vec<u8>) -> Self {
+        let (agency, outcome) = match decision {
+            Decision::Verdict(verdict) => {
+                (agency_column(verdict.agency), outcome_column(verdict.outcome))
+            }
+            Decision::Report(_) => (domain::decision::Desk::Site.column(), 0),
+        };
+        Self {
+            id: decision.declaration(),
+            request_id: decision.request_id(),
+            agency,
+            version: now.version,
+            round: now.round,
+            outcome,
+            applied,
+            digest,
+        }
+    }
+}
+
+/// State of an order as it is kept.
+#[derive(Debug, Clone, Copy)]
+enum OrderState {
+    Open,
+    Done,
+    Cancelled,
+}
+
+/// What this use case writes at the end of the transaction.
+#[derive(Debug, Default)]
+pub(crate) struct Writes {
+    verdicts: Vec<Kept>,
+    releases: Vec<(DeclarationId, ReleaseId, u32)>,
+    orders: BTreeMap<DeclarationId, (OrderId, OrderState, Option<Vec<u8>>)>,
+}
+
+impl Writes {
+    /// Writes it.
+    pub(crate) async fn write(
+        &self,
+        tx: &mut PgConnection,
+        now: OffsetDateTime,
+    ) -> Result<(), Fault> {
+        insert_verdicts(tx, &self.verdicts, now).await?;
+        insert_releases(tx, &self.releases, now).await?;
+        keep_orders(tx, &self.orders, now).await
+    }
+}
+
+async fn insert_verdicts(
+    tx: &mut PgConnection,
+    verdicts: &[Kept],
+    now: OffsetDateTime,
+) -> Result<(), Fault> {
+    if verdicts.is_empty() {
+        return Ok(());
+    }
+    let slots: Vec<i16> = verdicts.iter().map(|v| v.id.slot().column()).collect();
+    let requests: Vec<Uuid> = verdicts.iter().map(|v| v.request_id.0).collect();
+    let declarations: Vec<Uuid> = verdicts.iter().map(|v| v.id.uuid()).collect();
+    let agencies: Vec<i16> = verdicts.iter().map(|v| v.agency).collect();
+    let versions: Vec<i32> = verdicts.iter().map(|v| integer(v.version)).collect();
+    let rounds: Vec<i32> = verdicts.iter().map(|v| integer(v.round)).collect();
+    let outcomes: Vec<i16> = verdicts.iter().map(|v| v.outcome).collect();
+    let applied: Vec<bool> = verdicts.iter().map(|v| v.applied).collect();
+    let digests: Vec<&[u8]> = verdicts.iter().map(|v| v.digest.as_slice()).collect();
+    sqlx::query!(
+        "insert into verdict (slot, request_id, declaration_id, agency, version, round, outcome,
+                              applied, digest, recorded_time)
+         select slot, request_id, declaration_id, agency, version, round, outcome, applied, digest,
+                $10
+         from unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::smallint[], $5::int[], $6::int[],
+                     $7::smallint[], $8::bool[], $9::bytea[])
+              as kept (slot, request_id, declaration_id, agency, version, round, outcome, applied,
+                       digest)",
+        &slots,
+        &requests,
+        &declarations,
+        &agencies,
+        &versions,
+        &rounds,
+        &outcomes,
+        &applied,
+        &digests as &[&[u8]],
+        now
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn insert_releases(
+    tx: &mut PgConnection,
+    releases: &[(DeclarationId, ReleaseId, u32)],
+    now: OffsetDateTime,
+) -> Result<(), Fault> {
+    if releases.is_empty() {
+        return Ok(());
+    }
+    metrics::counter!("sw_releases_total").increment(u64::try_from(releases.len()).unwrap_or(0));
+    let slots: Vec<i16> = releases.iter().map(|(id, ..)| id.slot().column()).collect();
+    let ids: Vec<Uuid> = releases.iter().map(|(id, ..)| id.uuid()).collect();
+    let release_ids: Vec<Uuid> = releases.iter().map(|(_, release, _)| release.0).collect();
+    let versions: Vec<i32> = releases.iter().map(|(.., version)| integer(*version)).collect();
+    sqlx::query!(
+        "insert into release (slot, declaration_id, release_id, version, released_time)
+         select slot, declaration_id, release_id, version, $5
+         from unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::int[])
+              as given (slot, declaration_id, release_id, version)",
+        &slots,
+        &ids,
+        &release_ids,
+        &versions,
+        now
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Orders are rare: one statement each.
+async fn keep_orders(
+    tx: &mut PgConnection,
+    orders: &BTreeMap<DeclarationId, (OrderId, OrderState, Option<Vec<u8>>)>,
+    now: OffsetDateTime,
+) -> Result<(), Fault> {
+    for (id, (order_id, state, findings)) in orders {
+        let (state, closed) = match state {
+            OrderState::Open => (1_i16, None),
+            OrderState::Done => (2, Some(now)),
+            OrderState::Cancelled => (3, Some(now)),
+        };
+        sqlx::query!(
+            "insert into joint_inspection (slot, declaration_id, order_id, state, opened_time,
+                                           closed_time, findings)
+             values ($1, $2, $3, $4, $5, $6, $7)
+             on conflict (slot, declaration_id) do update
+             set state = excluded.state, closed_time = excluded.closed_time,
+                 findings = excluded.findings",
+            id.slot().column(),
+            id.uuid(),
+            order_id.0,
+            state,
+            now,
+            closed,
+            findings.as_deref()
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,234 @@
+//! Reading declarations: one with its content and history, or a page of many.
+//!
+//! The invariant: a caller sees only its own; another's is not found.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use domain::clearance::{Phase, Stand};
+use domain::principal::Scope;
+use domain::refusal::{Code, Refusal};
+use domain::{DeclarationId, Slot, limits};
+use sha2::{Digest as _, Sha256};
+use sqlx::PgPool;
+use store::journal::{self, Entry};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::case::{number, phase, phase_column, stand};
+use crate::{Declarations, Error};
+
+/// A declaration as it is kept, without content and history.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    pub(crate) id: DeclarationId,
+    pub(crate) pre_no: String,
+    pub(crate) invt_no: String,
+    pub(crate) order_no: String,
+    pub(crate) trade_mode: String,
+    pub(crate) version: u32,
+    pub(crate) round: u32,
+    pub(crate) phase: Phase,
+    pub(crate) customs: Stand,
+    pub(crate) inspection: Stand,
+    pub(crate) filed_time: OffsetDateTime,
+    pub(crate) released_time: Option<OffsetDateTime>,
+    pub(crate) release_id: Option<Uuid>,
+    pub(crate) order_id: Option<Uuid>,
+}
+
+/// One declaration with everything about it.
+#[derive(Debug, Clone)]
+pub(crate) struct Whole {
+    pub(crate) record: Record,
+    pub(crate) content: bytes::Bytes,
+    pub(crate) history: Vec<Entry>,
+}
+
+/// Reads a resource name.
+pub(crate) fn parse_name(name: &str) -> Result<DeclarationId, Refusal> {
+    DeclarationId::parse(name).ok_or_else(|| Refusal::of(Code::NameMalformed).with("name", name))
+}
+
+/// Reads one declaration that the caller may see.
+pub(crate) async fn get(
+    declarations: &Declarations,
+    scope: &Scope,
+    name: &str,
+) -> Result<Whole, Error> {
+    let id = parse_name(name)?;
+    let (positions, content_position) = locate(&declarations.pool, scope, id).await?;
+    let filter = Filter { only: Some(id), ..Filter::default() };
+    let slots = [id.slot().column()];
+    let mut rows = select(&declarations.pool, &slots, &filter, Uuid::max(), 1).await?;
+    let record = rows.pop().ok_or_else(|| Refusal::of(Code::NotFound))?;
+    let history = journal::at(&declarations.pool, id.slot(), &positions).await?;
+    let content = history
+        .iter()
+        .find(|entry| entry.position == content_position)
+        .and_then(|entry| entry.body.clone())
+        .unwrap_or_default();
+    Ok(Whole { record, content, history })
+}
+
+/// Where the journal entries of a declaration are, and the one that holds its content.
+pub(crate) async fn locate(
+    pool: &PgPool,
+    scope: &Scope,
+    id: DeclarationId,
+) -> Result<(Vec<i64>, i64), Error> {
+    let row = sqlx::query!(
+        "select positions, content_position, declarant_code from declaration
+         where slot = $1 and id = $2",
+        id.slot().column(),
+        id.uuid()
+    )
+    .fetch_optional(pool)
+    .await
+    .map_err(store::Fault::from)?;
+    match row {
+        Some(row) if scope.covers(&row.declarant_code) => Ok((row.positions, row.content_position)),
+        Some(_) | None => Err(Refusal::of(Code::NotFound).with("name", id.name()).into()),
+    }
+}
+
+/// What a list is asked for. Every filter that is set must hold.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Filter {
+    pub(crate) only: Option<DeclarationId>,
+    pub(crate) phase: Option<Phase>,
+    pub(crate) trade_mode: Option<String>,
+    pub(crate) order_no: Option<String>,
+    pub(crate) declarants: Option<Vec<String>>,
+    pub(crate) filed_from: Option<OffsetDateTime>,
+    pub(crate) filed_until: Option<OffsetDateTime>,
+}
+
+/// Reads a page, newest first, and the token of the next one.
+pub(crate) async fn list(
+    declarations: &Declarations,
+    scope: &Scope,
+    mut filter: Filter,
+    page_size: i32,
+    page_token: &str,
+) -> Result<(Vec<Record>, String), Error> {
+    let wanted = filter.declarants.take();
+    filter.declarants = match (scope, wanted) {
+        (Scope::All, wanted) => wanted,
+        (Scope::Declarants(own), None) => Some(own.clone()),
+        (Scope::Declarants(_), Some(wanted)) => {
+            Some(wanted.into_iter().filter(|code| scope.covers(code)).collect())
+        }
+    };
+    let slots: Vec<i16> = match &filter.declarants {
+        Some(codes) => codes.iter().map(|code| Slot::of(code).column()).collect(),
+        None => Slot::all().map(Slot::column).collect(),
+    };
+    let size = match page_size {
+        0 => limits::PAGE_DEFAULT,
+        size => size.clamp(1, limits::PAGE_MAX),
+    };
+    let bound = bound(scope, &filter);
+    let after = read_token(page_token, &bound)?;
+    let mut rows = select(&declarations.pool, &slots, &filter, after, i64::from(size) + 1).await?;
+    let more = rows.len() > usize::try_from(size).unwrap_or(usize::MAX);
+    if more {
+        rows.pop();
+    }
+    let token = match rows.last() {
+        Some(last) if more => write_token(last.id, &bound),
+        Some(_) | None => String::new(),
+    };
+    Ok((rows, token))
+}
+
+/// A token belongs to a caller and to filters: a digest of both is part of it.
+fn bound(scope: &Scope, filter: &Filter) -> [u8; 8] {
+    let digest = Sha256::digest(format!("{scope:?}{filter:?}"));
+    let mut short = [0; 8];
+    short.copy_from_slice(&digest[..8]);
+    short
+}
+
+fn write_token(last: DeclarationId, bound: &[u8; 8]) -> String {
+    BASE64.encode([last.uuid().as_bytes().as_slice(), bound].concat())
+}
+
+fn read_token(token: &str, bound: &[u8; 8]) -> Result<Uuid, Refusal> {
+    if token.is_empty() {
+        return Ok(Uuid::max());
+    }
+    let bytes = BASE64.decode(token).unwrap_or_default();
+    match bytes.split_at_checked(16) {
+        Some((id, rest)) if rest == bound => {
+            Uuid::from_slice(id).map_err(|_| Refusal::of(Code::PageTokenForeign))
+        }
+        Some(_) | None => Err(Refusal::of(Code::PageTokenForeign)),
+    }
+}
+
+/// The newest declarations before an id. Each slot is read from its key, so that a page costs the
+/// same however many declarations there are.
+async fn select(
+    pool: &PgPool,
+    slots: &[i16],
+    filter: &Filter,
+    before: Uuid,
+    count: i64,
+) -> Result<Vec<Record>, store::Fault> {
+    let rows = sqlx::query!(
+        r#"select d.id as "id!", d.pre_no as "pre_no!", d.invt_no as "invt_no?",
+                  d.order_no as "order_no!", d.trade_mode as "trade_mode!",
+                  d.version as "version!", d.round as "round!", d.phase as "phase!",
+                  d.customs as "customs!", d.inspection as "inspection!",
+                  d.filed_time as "filed_time!", r.released_time as "released_time?",
+                  r.release_id as "release_id?", o.order_id as "order_id?"
+           from unnest($1::smallint[]) as wanted (slot)
+           cross join lateral (
+               select * from declaration
+               where declaration.slot = wanted.slot and declaration.id < $2
+                 and ($4::uuid is null or id = $4)
+                 and ($5::smallint is null or phase = $5)
+                 and ($6::text is null or trade_mode = $6)
+                 and ($7::text is null or order_no = $7)
+                 and ($8::text[] is null or declarant_code = any($8))
+                 and ($9::timestamptz is null or filed_time >= $9)
+                 and ($10::timestamptz is null or filed_time < $10)
+               order by id desc limit $3
+           ) d
+           left join release r on r.slot = d.slot and r.declaration_id = d.id
+           left join joint_inspection o on o.slot = d.slot and o.declaration_id = d.id
+           order by d.id desc limit $3"#,
+        slots,
+        before,
+        count,
+        filter.only.map(DeclarationId::uuid),
+        filter.phase.map(phase_column),
+        filter.trade_mode,
+        filter.order_no,
+        filter.declarants.as_deref(),
+        filter.filed_from,
+        filter.filed_until
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Record {
+                id: DeclarationId::from_uuid(row.id),
+                pre_no: row.pre_no,
+                invt_no: row.invt_no.unwrap_or_default(),
+                order_no: row.order_no,
+                trade_mode: row.trade_mode,
+                version: number(row.version)?,
+                round: number(row.round)?,
+                phase: phase(row.phase)?,
+                customs: stand(row.customs)?,
+                inspection: stand(row.inspection)?,
+                filed_time: row.filed_time,
+                released_time: row.released_time,
+                release_id: row.release_id,
+                order_id: row.order_id,
+            })
+        })
+        .collect()
+}

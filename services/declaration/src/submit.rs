@@ -1,0 +1,310 @@
+//! Filing a declaration: parse, check, keep once, write down as `Filed` in a shared commit. Step 2 of 5.
+//!
+//! The invariant: what was acknowledged is in the database, once for each request id and once for
+//! each business key. Repeating a request gives the same receipt.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::Bytes;
+use domain::clearance::Phase;
+use domain::declaration::Checked;
+use domain::history::Record;
+use domain::refusal::{Code, Refusal};
+use domain::{DeclarationId, Principal, RequestId, Slot, limits};
+use prost::Message as _;
+use sha2::{Digest as _, Sha256};
+use sqlx::PgConnection;
+use store::Fault;
+use time::{OffsetDateTime, UtcOffset};
+use uuid::Uuid;
+
+use crate::case::{self, Case, phase};
+use crate::commit::{Answer, Done, Filing, Kind, Known, Step, content, known, use_numbers};
+use crate::{Declarations, Error};
+
+/// A declaration that obeys every rule and waits for its transaction.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    pub(crate) request_id: RequestId,
+    pub(crate) slot: Slot,
+    pub(crate) checked: Checked,
+    /// The content as it is kept and sent on.
+    pub(crate) body: Bytes,
+    /// To tell a repetition from another request under the same id.
+    pub(crate) digest: Vec<u8>,
+    /// `traceparent` of the caller.
+    pub(crate) trace: String,
+}
+
+/// What the enterprise gets for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    pub(crate) id: DeclarationId,
+    pub(crate) pre_no: String,
+    pub(crate) filed_time: OffsetDateTime,
+    /// The first field in which a national document differs from the one that it repeats. A document
+    /// is known by its guid, so the first one stands; the declarant is told what was not taken.
+    pub(crate) repeats: Option<String>,
+}
+
+/// From the message to a submission: every broken rule is named at once.
+pub(crate) fn parse(
+    declarations: &Declarations,
+    principal: &Principal,
+    request_id: &str,
+    content: Option<crate::Content>,
+    trace: String,
+) -> Result<Submission, Error> {
+    let request_id = proto::exchange::request(request_id)?;
+    let content = content.unwrap_or_default();
+    let body = Bytes::from(content.encode_to_vec());
+    let declaration = domain::Declaration::from(content);
+    let allowed = principal.may_declare(&declaration);
+    let slot = Slot::of(&declaration.declarant.code);
+    let checked = declaration
+        .check(&declarations.profile)
+        .map_err(|violations| Error::Refused(Refusal::invalid(violations)))?;
+    if !allowed {
+        let refusal = Refusal::of(Code::DeclarantForeign)
+            .with("declarant", &checked.declaration.declarant.code);
+        return Err(Error::Refused(refusal));
+    }
+    let digest = Sha256::new().chain_update(b"submit").chain_update(&body).finalize().to_vec();
+    Ok(Submission { request_id, slot, checked, body, digest, trace })
+}
+
+/// Files all of them; answers with their places.
+pub(crate) async fn commit(
+    step: &mut Step<'_>,
+    submissions: &[(usize, &Submission)],
+) -> Result<Vec<(usize, Answer)>, Fault> {
+    if submissions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let requests = submissions.iter().map(|(_, s)| (s.slot, s.request_id));
+    let before = known(step.tx, requests).await?;
+    let (repeated, new): (Vec<_>, Vec<_>) =
+        submissions.iter().partition(|(_, s)| before.contains_key(&s.request_id));
+
+    let mut answers: Vec<(usize, Answer)> = Vec::with_capacity(submissions.len());
+    let mut taken = holders(step.tx, &new).await?;
+    let numbers = numbers(step, &new).await?;
+    let mut numbers = numbers.into_iter();
+    let mut in_batch: HashMap<RequestId, (&Bytes, Answer)> = HashMap::new();
+    for (index, submission) in new {
+        if let Some((body, answer)) = in_batch.get(&submission.request_id) {
+            let field = proto::declaration::first_difference(body, &submission.body);
+            answers.push((index, stand_by_first(submission, answer.clone(), field)));
+            continue;
+        }
+        let number = numbers.next().flatten();
+        let answer = file(step, submission, &mut taken, number).await?;
+        in_batch.insert(submission.request_id, (&submission.body, answer.clone()));
+        answers.push((index, answer));
+    }
+    for (index, submission) in repeated {
+        let Some(before) = before.get(&submission.request_id) else { continue };
+        answers.push((index, repeat(step.tx, submission, before).await?));
+    }
+    Ok(answers)
+}
+
+/// Files one that was not seen before.
+async fn file(
+    step: &mut Step<'_>,
+    submission: &Submission,
+    taken: &mut HashMap<Key, Holder>,
+    number: Option<String>,
+) -> Result<Answer, Fault> {
+    let keys = keys(submission);
+    for key in &keys {
+        let Some(holder) = taken.get(key) else { continue };
+        if !matches!(holder.phase, Phase::Rejected | Phase::Withdrawn | Phase::Returned) {
+            return Ok(Err(Refusal::of(Code::BusinessKeyTaken)
+                .with("existing", holder.id.name())
+                .with("key", key.describe())));
+        }
+    }
+    let Some(pre_no) = number else { return Ok(Err(Refusal::of(Code::NumbersUsedUp))) };
+    let id = DeclarationId::new(Uuid::now_v7(), submission.slot);
+    for key in keys {
+        if let Some(holder) = taken.insert(key, Holder { id, phase: Phase::UnderReview }) {
+            give_way(step.tx, holder.id).await?;
+        }
+    }
+    step.open(Case::filed(id, &submission.checked, pre_no.clone(), step.now));
+    step.record(id, [Record::Filed { pre_no: pre_no.clone() }]);
+    step.show(id, submission.body.clone());
+    let position = step.enter(id, &submission.trace)?;
+    if let Some(case) = step.cases.get_mut(&id) {
+        case.content_position = position;
+    }
+    step.filings.push(Filing {
+        request_id: submission.request_id,
+        kind: Kind::Submit,
+        digest: submission.digest.clone(),
+        declaration: id,
+        version: 1,
+        position,
+    });
+    Ok(Ok(Done::Filed(Receipt { id, pre_no, filed_time: step.now, repeats: None })))
+}
+
+/// The answer to a request that was answered before.
+async fn repeat(
+    tx: &mut PgConnection,
+    submission: &Submission,
+    before: &Known,
+) -> Result<Answer, Fault> {
+    let cases = case::load(tx, &[before.declaration]).await?;
+    let case = cases
+        .get(&before.declaration)
+        .ok_or_else(|| Fault::Broken("a receipt names a declaration that is not there".into()))?;
+    let answer = Ok(Done::Filed(Receipt {
+        id: case.id,
+        pre_no: case.pre_no.clone(),
+        filed_time: case.filed_time,
+        repeats: None,
+    }));
+    if before.digest == submission.digest {
+        return Ok(answer);
+    }
+    let kept = content(tx, before.declaration.slot(), before.position).await?;
+    let field = proto::declaration::first_difference(&kept, &submission.body);
+    Ok(stand_by_first(submission, answer, field.or_else(|| Some("request_id".to_owned()))))
+}
+
+/// The answer to a request whose id was used before, with the field in which it differs, if any.
+fn stand_by_first(submission: &Submission, first: Answer, field: Option<String>) -> Answer {
+    let (Some(field), Ok(Done::Filed(receipt))) = (field, &first) else { return first };
+    if submission.checked.declaration.ceb.is_some() {
+        return Ok(Done::Filed(Receipt { repeats: Some(field), ..receipt.clone() }));
+    }
+    Err(Refusal::of(Code::RequestIdReused).with("existing", receipt.id.name()).with("field", field))
+}
+
+/// What may exist only once: the order of a seller, and the declarant's own number.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Key {
+    Order { slot: Slot, ebc_code: String, order_no: String },
+    Own { slot: Slot, declarant_code: String, cop_no: String },
+}
+
+impl Key {
+    fn describe(&self) -> String {
+        match self {
+            Self::Order { ebc_code, order_no, .. } => {
+                format!("ebc.code {ebc_code} + order_no {order_no}")
+            }
+            Self::Own { declarant_code, cop_no, .. } => {
+                format!("declarant.code {declarant_code} + cop_no {cop_no}")
+            }
+        }
+    }
+}
+
+fn keys(submission: &Submission) -> Vec<Key> {
+    let d = &submission.checked.declaration;
+    let slot = submission.slot;
+    let mut keys =
+        vec![Key::Order { slot, ebc_code: d.ebc.code.clone(), order_no: d.order_no.clone() }];
+    if !d.cop_no.is_empty() {
+        keys.push(Key::Own {
+            slot,
+            declarant_code: d.declarant.code.clone(),
+            cop_no: d.cop_no.clone(),
+        });
+    }
+    keys
+}
+
+/// Who has a business key now.
+#[derive(Debug, Clone, Copy)]
+struct Holder {
+    id: DeclarationId,
+    phase: Phase,
+}
+
+/// Finds who has the business keys of these submissions.
+async fn holders(
+    tx: &mut PgConnection,
+    submissions: &[(usize, &Submission)],
+) -> Result<HashMap<Key, Holder>, Fault> {
+    let slots: Vec<i16> = submissions.iter().map(|(_, s)| s.slot.column()).collect();
+    let of = |field: fn(&domain::Declaration) -> &str| {
+        submissions.iter().map(|(_, s)| field(&s.checked.declaration)).collect::<Vec<&str>>()
+    };
+    let rows = sqlx::query!(
+        r#"select d.slot as "slot!", d.id as "id!", d.phase as "phase!", d.ebc_code as "first!",
+                  d.order_no as "second!", false as "own!"
+           from unnest($1::smallint[], $2::text[], $3::text[]) as wanted (slot, ebc_code, order_no)
+           join declaration d on d.slot = wanted.slot and d.ebc_code = wanted.ebc_code
+             and d.order_no = wanted.order_no and d.current
+           union all
+           select d.slot, d.id, d.phase, d.declarant_code, d.cop_no, true
+           from unnest($1::smallint[], $4::text[], $5::text[]) as wanted (slot, declarant_code, cop_no)
+           join declaration d on d.slot = wanted.slot and d.declarant_code = wanted.declarant_code
+             and d.cop_no = wanted.cop_no and d.current and d.cop_no <> ''"#,
+        &slots,
+        &of(|d| &d.ebc.code) as &[&str],
+        &of(|d| &d.order_no) as &[&str],
+        &of(|d| &d.declarant.code) as &[&str],
+        &of(|d| &d.cop_no) as &[&str],
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let slot = store::journal::slot_of(row.slot)
+                .ok_or_else(|| Fault::Broken("a slot that does not exist".into()))?;
+            let key = if row.own {
+                Key::Own { slot, declarant_code: row.first, cop_no: row.second }
+            } else {
+                Key::Order { slot, ebc_code: row.first, order_no: row.second }
+            };
+            let id = DeclarationId::from_uuid(row.id);
+            Ok((key, Holder { id, phase: phase(row.phase)? }))
+        })
+        .collect()
+}
+
+/// A declaration that ended without release leaves its business keys to a new one.
+async fn give_way(tx: &mut PgConnection, id: DeclarationId) -> Result<(), Fault> {
+    sqlx::query!(
+        "update declaration set current = false where slot = $1 and id = $2",
+        id.slot().column(),
+        id.uuid()
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// preNo: B, the date in China, nine digits; the digits are shared evenly among the slots. `None`
+/// where the day's numbers are used up.
+async fn numbers(
+    step: &mut Step<'_>,
+    submissions: &[(usize, &Submission)],
+) -> Result<Vec<Option<String>>, Fault> {
+    let mut wanted: BTreeMap<Slot, i64> = BTreeMap::new();
+    for (_, submission) in submissions {
+        *wanted.entry(submission.slot).or_default() += 1;
+    }
+    let date = step.now.to_offset(CHINA).date();
+    let day =
+        date.year() * 10_000 + i32::from(u8::from(date.month())) * 100 + i32::from(date.day());
+    let mut used = use_numbers(step.tx, "B", day, &wanted).await?;
+    Ok(submissions
+        .iter()
+        .map(|(_, submission)| {
+            let used = used.entry(submission.slot).or_default();
+            let serial = i64::from(submission.slot.column()) * limits::NUMBERS_PER_SLOT + *used;
+            let left = *used < limits::NUMBERS_PER_SLOT;
+            *used += 1;
+            left.then(|| format!("B{day:08}{serial:09}"))
+        })
+        .collect())
+}
+
+/// China Standard Time, without daylight saving.
+pub(crate) const CHINA: UtcOffset = time::macros::offset!(+8);

@@ -1,0 +1,214 @@
+//! Which consumer of an agency serves which slots, by lease and epoch, and how far it has stored them.
+//!
+//! The invariant: a cursor moves only under the lease of the connection that moves it. Slots are
+//! shared evenly among the live consumers; a consumer that is silent for too long loses its slots.
+
+use domain::decision::Desk;
+use domain::{Slot, limits};
+use sqlx::{Connection as _, PgPool};
+use store::Fault;
+use store::journal::slot_of;
+
+/// The lease of one connection.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    desk: Desk,
+    consumer: String,
+    epoch: i64,
+}
+
+/// Positions that an agency has stored, by slot.
+pub(crate) type Stored = Vec<(Slot, i64)>;
+
+impl Lease {
+    /// Registers a connection of a consumer; an older connection of the same name ends.
+    pub(crate) async fn open(pool: &PgPool, desk: Desk, consumer: &str) -> Result<Self, Fault> {
+        let mut connection = pool.acquire().await?;
+        let mut tx = connection.begin().await?;
+        lock(&mut tx, desk).await?;
+        sqlx::query!(
+            "insert into subscription (slot, agency) select slot, $1 from generate_series(0, 255) slot
+             on conflict do nothing",
+            desk.column()
+        )
+        .execute(&mut *tx)
+        .await?;
+        let row = sqlx::query!(
+            r#"insert into consumer (agency, name, epoch, expires_time)
+               select $1, $2,
+                      1 + greatest((select coalesce(max(epoch), 0) from consumer where agency = $1),
+                                   (select max(epoch) from subscription where agency = $1)),
+                      clock_timestamp() + make_interval(secs => $3::int)
+               on conflict (agency, name) do update
+               set epoch = excluded.epoch, expires_time = excluded.expires_time
+               returning epoch"#,
+            desk.column(),
+            consumer,
+            seconds()
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(Self { desk, consumer: consumer.to_owned(), epoch: row.epoch })
+    }
+
+    /// The epoch of this connection.
+    pub(crate) fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
+    /// Keeps what was stored, extends the lease, gives up slots that belong to others now and takes
+    /// free ones of the fair share. Returns the slots held with their stored positions; `None` when
+    /// a newer connection of the same consumer took over.
+    pub(crate) async fn renew(
+        &self,
+        pool: &PgPool,
+        stored: &Stored,
+    ) -> Result<Option<Stored>, Fault> {
+        let mut connection = pool.acquire().await?;
+        let mut tx = connection.begin().await?;
+        lock(&mut tx, self.desk).await?;
+        self.keep(&mut tx, stored).await?;
+        let extended = sqlx::query!(
+            "update consumer set expires_time = clock_timestamp() + make_interval(secs => $4::int)
+             where agency = $1 and name = $2 and epoch = $3",
+            self.desk.column(),
+            self.consumer,
+            self.epoch,
+            seconds()
+        )
+        .execute(&mut *tx)
+        .await?;
+        if extended.rows_affected() == 0 {
+            return Ok(None);
+        }
+        sqlx::query!(
+            "delete from consumer where agency = $1 and expires_time < clock_timestamp()",
+            self.desk.column()
+        )
+        .execute(&mut *tx)
+        .await?;
+        let live = sqlx::query_scalar!(
+            "select name from consumer where agency = $1 order by name",
+            self.desk.column()
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let share = self.share(&live);
+        sqlx::query!(
+            "update subscription set consumer = '', expires_time = '-infinity'
+             where agency = $1 and consumer = $2 and slot <> all($3)",
+            self.desk.column(),
+            self.consumer,
+            &share
+        )
+        .execute(&mut *tx)
+        .await?;
+        let held = sqlx::query!(
+            "update subscription
+             set consumer = $2, epoch = $3,
+                 expires_time = clock_timestamp() + make_interval(secs => $5::int)
+             where agency = $1 and slot = any($4)
+               and (consumer in ('', $2) or expires_time < clock_timestamp())
+             returning slot, position",
+            self.desk.column(),
+            self.consumer,
+            self.epoch,
+            &share,
+            seconds()
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(Some(
+            held.into_iter().filter_map(|row| Some((slot_of(row.slot)?, row.position))).collect(),
+        ))
+    }
+
+    /// Keeps what was stored and gives everything back, at a clean end.
+    pub(crate) async fn close(&self, pool: &PgPool, stored: &Stored) -> Result<(), Fault> {
+        let mut connection = pool.acquire().await?;
+        let mut tx = connection.begin().await?;
+        lock(&mut tx, self.desk).await?;
+        self.keep(&mut tx, stored).await?;
+        sqlx::query!(
+            "update subscription set consumer = '', expires_time = '-infinity'
+             where agency = $1 and consumer = $2 and epoch = $3",
+            self.desk.column(),
+            self.consumer,
+            self.epoch
+        )
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query!(
+            "delete from consumer where agency = $1 and name = $2 and epoch = $3",
+            self.desk.column(),
+            self.consumer,
+            self.epoch
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Sets an event aside that the agency cannot read.
+    pub(crate) async fn park(
+        &self,
+        pool: &PgPool,
+        slot: Slot,
+        position: i64,
+        reason: &str,
+    ) -> Result<(), Fault> {
+        sqlx::query!(
+            "insert into parked_event (slot, position, agency, reason, parked_time)
+             values ($1, $2, $3, $4, clock_timestamp()) on conflict do nothing",
+            slot.column(),
+            position,
+            self.desk.column(),
+            reason
+        )
+        .execute(pool)
+        .await?;
+        Ok(())
+    }
+
+    async fn keep(&self, tx: &mut sqlx::PgConnection, stored: &Stored) -> Result<(), Fault> {
+        if stored.is_empty() {
+            return Ok(());
+        }
+        let (slots, positions): (Vec<i16>, Vec<i64>) =
+            stored.iter().map(|(slot, position)| (slot.column(), *position)).unzip();
+        sqlx::query!(
+            "update subscription set position = greatest(subscription.position, stored.position)
+             from unnest($4::smallint[], $5::bigint[]) as stored (slot, position)
+             where subscription.slot = stored.slot and agency = $1 and consumer = $2 and epoch = $3",
+            self.desk.column(),
+            self.consumer,
+            self.epoch,
+            &slots,
+            &positions
+        )
+        .execute(tx)
+        .await?;
+        Ok(())
+    }
+
+    fn share(&self, live: &[String]) -> Vec<i16> {
+        let mine = live.iter().position(|name| *name == self.consumer).unwrap_or_default();
+        let all = Slot::all().map(Slot::column).enumerate();
+        all.filter(|(index, _)| index % live.len().max(1) == mine).map(|(_, slot)| slot).collect()
+    }
+}
+
+/// Changes of an agency's leases happen one at a time.
+async fn lock(tx: &mut sqlx::PgConnection, desk: Desk) -> Result<(), Fault> {
+    sqlx::query!("select pg_advisory_xact_lock(7101, $1::int)", i32::from(desk.column()))
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+fn seconds() -> i32 {
+    i32::try_from(limits::LEASE_SECONDS).unwrap_or(i32::MAX)
+}

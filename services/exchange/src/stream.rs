@@ -1,0 +1,382 @@
+//! One agency's stream: events out from where it stopped, verdicts in. Step 3 of 5.
+//!
+//! One loop owns everything of the stream, so nothing is shared and nothing is spawned. Events wait
+//! in the journal, not here: the loop reads on only while fewer than the agreed number are
+//! unacknowledged. Verdicts are decided many at once and answered in their order.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::decision::Desk;
+use domain::refusal::{Code, Refusal};
+use domain::{Slot, limits};
+use futures::stream::FuturesOrdered;
+use futures::{FutureExt as _, Stream, StreamExt as _};
+use proto::raw::connect_request::Frame as In;
+use proto::raw::connect_response::Frame as Out;
+use proto::{exchange as wire, raw, status};
+use store::Fault;
+use store::journal::{Entry, Reader};
+use tonic::{Status, Streaming};
+
+use crate::slots::{Lease, Stored};
+use crate::{Bench, Shared, topics};
+
+/// How often stored positions are kept and the lease is renewed. A crash between two of these only
+/// means that events are delivered again.
+const RENEW: Duration = Duration::from_millis(500);
+
+type Deciding = FuturesOrdered<Pin<Box<dyn Future<Output = raw::Result> + Send>>>;
+
+/// Serves one stream until the agency leaves, the window drains or the lease is lost.
+pub(crate) fn serve<B: Bench>(
+    shared: Arc<Shared<B>>,
+    desk: Desk,
+    mut frames: Streaming<raw::ConnectRequest>,
+) -> impl Stream<Item = Result<raw::ConnectResponse, Status>> + Send {
+    async_stream::try_stream! {
+        let first = frames.message().await?.and_then(|request| request.frame);
+        let mut session = Session::open(&shared, desk, first).await?;
+        let mut deciding = Deciding::new();
+        let mut renew = tokio::time::interval(RENEW);
+        let mut heartbeat = tokio::time::interval(Duration::from_secs(limits::HEARTBEAT_SECONDS));
+        heartbeat.reset();
+        yield session.opened();
+        loop {
+            let step = tokio::select! {
+                frame = frames.message(), if deciding.len() < 4 * limits::VERDICTS_MAX => {
+                    Step::Heard(frame)
+                }
+                Some(first) = deciding.next(), if !deciding.is_empty() => Step::Decided(first),
+                read = session.reader.next(), if session.has_room() => Step::Read(read),
+                _ = renew.tick() => Step::Renew,
+                _ = heartbeat.tick() => Step::Heartbeat,
+                () = shared.draining.cancelled() => Step::Drain,
+            };
+            match step {
+                Step::Heard(Ok(Some(request))) => {
+                    session.hear(&shared, request.frame, &mut deciding).await?;
+                }
+                // The agency closed its side, or the connection broke.
+                Step::Heard(Ok(None) | Err(_)) => break,
+                Step::Decided(first) => {
+                    let mut results = vec![first];
+                    while let Some(Some(more)) = deciding.next().now_or_never() {
+                        results.push(more);
+                    }
+                    yield frame(Out::Results(raw::Results { results }));
+                }
+                Step::Read(read) => session.take(read.map_err(|fault| unavailable(&fault))?),
+                Step::Renew => {
+                    if session.renew(&shared).await? {
+                        yield session.opened();
+                    }
+                }
+                Step::Heartbeat => yield session.heartbeat(),
+                Step::Drain => {
+                    let reason = "the window drains; connect again".to_owned();
+                    yield frame(Out::GoAway(raw::GoAway { reason }));
+                    break;
+                }
+            }
+            while let Some(batch) = session.batch() {
+                heartbeat.reset();
+                yield batch;
+            }
+        }
+        // What was taken is decided and answered even now; what the agency stored is kept.
+        while let Some(result) = deciding.next().await {
+            yield frame(Out::Results(raw::Results { results: vec![result] }));
+        }
+        session.close(&shared).await?;
+    }
+}
+
+/// What the loop of a stream woke up for.
+enum Step {
+    Heard(Result<Option<raw::ConnectRequest>, Status>),
+    Decided(raw::Result),
+    Read(Result<Vec<Entry>, Fault>),
+    Renew,
+    Heartbeat,
+    Drain,
+}
+
+fn frame(frame: Out) -> raw::ConnectResponse {
+    raw::ConnectResponse { frame: Some(frame) }
+}
+
+fn unavailable(fault: &Fault) -> Status {
+    tracing::warn!(%fault, "the exchange cannot read or write the database");
+    status::plain(Code::Unavailable)
+}
+
+struct Session {
+    desk: Desk,
+    lease: Lease,
+    reader: Reader,
+    /// Read and not yet sent.
+    backlog: VecDeque<Entry>,
+    /// Sent and not yet acknowledged, by slot.
+    unacknowledged: BTreeMap<Slot, VecDeque<i64>>,
+    in_flight: usize,
+    in_flight_max: usize,
+    /// Heads when the stream opened: what is not newer may have been delivered before.
+    delivered: BTreeMap<Slot, i64>,
+}
+
+impl Session {
+    async fn open<B>(shared: &Shared<B>, desk: Desk, first: Option<In>) -> Result<Self, Status> {
+        let Some(In::Open(open)) = first else {
+            return Err(refuse(Refusal::of(Code::FrameUnexpected).with("expected", "Open")));
+        };
+        if wire::desk(open.agency) != Some(desk) {
+            return Err(refuse(Refusal::of(Code::NotYourAgency)));
+        }
+        if open.consumer.is_empty() || open.consumer.len() > 100 {
+            let refusal = Refusal::of(Code::Required).with("field", "consumer");
+            return Err(refuse(refusal));
+        }
+        let lease = Lease::open(&shared.pool, desk, &open.consumer)
+            .await
+            .map_err(|fault| unavailable(&fault))?;
+        let wanted = open.max_in_flight.clamp(1, limits::EXCHANGE_IN_FLIGHT_MAX);
+        let wanted = if open.max_in_flight == 0 { limits::EXCHANGE_IN_FLIGHT_MAX } else { wanted };
+        let mut session = Self {
+            desk,
+            lease,
+            reader: shared.tail.read(shared.pool.clone(), []),
+            backlog: VecDeque::new(),
+            unacknowledged: BTreeMap::new(),
+            in_flight: 0,
+            in_flight_max: usize::try_from(wanted).unwrap_or(1),
+            delivered: BTreeMap::new(),
+        };
+        session.renew(shared).await?;
+        for raw::Position { slot, position } in open.from {
+            let known = Slot::new(slot).filter(|slot| session.reader.cursors().contains_key(slot));
+            if let (Some(slot), Ok(position)) = (known, i64::try_from(position)) {
+                session.reader.add(slot, position.saturating_sub(1).max(0));
+            }
+        }
+        tracing::info!(
+            agency = ?desk,
+            consumer = open.consumer,
+            slots = session.reader.cursors().len(),
+            "an agency connected"
+        );
+        Ok(session)
+    }
+
+    fn opened(&self) -> raw::ConnectResponse {
+        frame(Out::Opened(raw::Opened {
+            slots: positions(self.reader.cursors().iter().map(|(slot, at)| (*slot, *at))),
+            epoch: u64::try_from(self.lease.epoch()).unwrap_or_default(),
+            max_in_flight: u32::try_from(self.in_flight_max).unwrap_or(u32::MAX),
+        }))
+    }
+
+    /// Newest position of each slot that waits for an acknowledgement.
+    fn heartbeat(&self) -> raw::ConnectResponse {
+        let waiting = self
+            .unacknowledged
+            .iter()
+            .filter_map(|(slot, sent)| sent.back().map(|position| (*slot, *position)));
+        frame(Out::Heartbeat(raw::Heartbeat { heads: positions(waiting) }))
+    }
+
+    fn has_room(&self) -> bool {
+        self.backlog.is_empty() && self.in_flight < self.in_flight_max
+    }
+
+    fn take(&mut self, entries: Vec<Entry>) {
+        let wanted = topics(self.desk);
+        self.backlog.extend(entries.into_iter().filter(|entry| entry.topics & wanted != 0));
+    }
+
+    /// The next frame of events, as far as there is room.
+    fn batch(&mut self) -> Option<raw::ConnectResponse> {
+        let room = self.in_flight_max - self.in_flight;
+        let count = self.backlog.len().min(room).min(limits::EXCHANGE_BATCH_MAX);
+        if count == 0 {
+            return None;
+        }
+        let mut events = Vec::with_capacity(count);
+        for entry in self.backlog.drain(..count) {
+            self.unacknowledged.entry(entry.slot).or_default().push_back(entry.position);
+            let seen = self.delivered.get(&entry.slot).is_some_and(|head| entry.position <= *head);
+            events.push(event(entry, if seen { 2 } else { 1 }));
+        }
+        self.in_flight += count;
+        Some(frame(Out::Batch(raw::Batch { events })))
+    }
+
+    async fn hear<B: Bench>(
+        &mut self,
+        shared: &Arc<Shared<B>>,
+        frame: Option<In>,
+        deciding: &mut Deciding,
+    ) -> Result<(), Status> {
+        match frame {
+            Some(In::Ack(ack)) => self.acknowledge(&ack),
+            Some(In::Verdicts(raw::Verdicts { verdicts })) => {
+                if verdicts.len() > limits::VERDICTS_MAX {
+                    let refusal = Refusal::of(Code::TooLong)
+                        .with("field", "verdicts")
+                        .with("most", limits::VERDICTS_MAX);
+                    return Err(refuse(refusal));
+                }
+                for verdict in verdicts {
+                    let id = verdict.request_id.clone();
+                    let read = wire::verdict(self.desk, verdict);
+                    deciding.push_back(decide(Arc::clone(shared), id, read));
+                }
+                Ok(())
+            }
+            Some(In::Findings(report)) => {
+                let id = report.request_id.clone();
+                let read = wire::report(self.desk, report);
+                deciding.push_back(decide(Arc::clone(shared), id, read));
+                Ok(())
+            }
+            Some(In::Park(raw::Park { position: Some(at), reason })) => {
+                let slot =
+                    Slot::new(at.slot).ok_or_else(|| status::plain(Code::FrameUnexpected))?;
+                let position = i64::try_from(at.position).unwrap_or_default();
+                tracing::warn!(agency = ?self.desk, slot = at.slot, position, "an event was parked");
+                let reason: String = reason.chars().take(limits::TEXT_MAX).collect();
+                self.lease
+                    .park(&shared.pool, slot, position, &reason)
+                    .await
+                    .map_err(|fault| unavailable(&fault))
+            }
+            Some(In::Open(_) | In::Park(_)) | None => {
+                Err(refuse(Refusal::of(Code::FrameUnexpected)))
+            }
+        }
+    }
+
+    fn acknowledge(&mut self, ack: &raw::Ack) -> Result<(), Status> {
+        if i64::try_from(ack.epoch) != Ok(self.lease.epoch()) {
+            return Err(refuse(
+                Refusal::of(Code::StaleEpoch).with("current_epoch", self.lease.epoch()),
+            ));
+        }
+        for raw::Position { slot, position } in &ack.positions {
+            let Some(sent) = Slot::new(*slot).and_then(|slot| self.unacknowledged.get_mut(&slot))
+            else {
+                continue;
+            };
+            let position = i64::try_from(*position).unwrap_or(i64::MAX);
+            while sent.front().is_some_and(|oldest| *oldest <= position) {
+                sent.pop_front();
+                self.in_flight -= 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Up to where the agency has stored each slot: before the oldest unacknowledged event, or all
+    /// that was read, since what does not concern the desk needs no acknowledgement.
+    fn stored(&self) -> Stored {
+        let waiting = |slot: &Slot| {
+            let sent = self.unacknowledged.get(slot).and_then(|sent| sent.front().copied());
+            let unsent = self.backlog.iter().find(|entry| entry.slot == *slot).map(|e| e.position);
+            sent.or(unsent).map(|position| position - 1)
+        };
+        self.reader
+            .cursors()
+            .iter()
+            .map(|(slot, read)| (*slot, waiting(slot).unwrap_or(*read)))
+            .collect()
+    }
+
+    /// Renews the lease; true when the slots changed.
+    async fn renew<B>(&mut self, shared: &Shared<B>) -> Result<bool, Status> {
+        let held = self
+            .lease
+            .renew(&shared.pool, &self.stored())
+            .await
+            .map_err(|fault| unavailable(&fault))?
+            .ok_or_else(|| refuse(Refusal::of(Code::StaleEpoch)))?;
+        let lost: Vec<Slot> = self
+            .reader
+            .cursors()
+            .keys()
+            .filter(|slot| !held.iter().any(|(other, _)| other == *slot))
+            .copied()
+            .collect();
+        for slot in &lost {
+            self.reader.remove(*slot);
+            self.backlog.retain(|entry| entry.slot != *slot);
+            let sent = self.unacknowledged.remove(slot).unwrap_or_default();
+            self.in_flight -= sent.len();
+        }
+        let new: Stored = held
+            .into_iter()
+            .filter(|(slot, _)| !self.reader.cursors().contains_key(slot))
+            .collect();
+        let slots: Vec<i16> = new.iter().map(|(slot, _)| slot.column()).collect();
+        if !slots.is_empty() {
+            let heads = store::journal::heads(&shared.pool, &slots)
+                .await
+                .map_err(|fault| unavailable(&fault))?;
+            self.delivered.extend(heads);
+        }
+        for (slot, stored) in &new {
+            self.reader.add(*slot, *stored);
+        }
+        Ok(!lost.is_empty() || !new.is_empty())
+    }
+
+    async fn close<B>(&self, shared: &Shared<B>) -> Result<(), Status> {
+        tracing::info!(agency = ?self.desk, "an agency left");
+        self.lease.close(&shared.pool, &self.stored()).await.map_err(|fault| unavailable(&fault))
+    }
+}
+
+fn refuse(refusal: Refusal) -> Status {
+    status::refused(&refusal, status::Language::English)
+}
+
+fn decide<B: Bench>(
+    shared: Arc<Shared<B>>,
+    request_id: String,
+    read: Result<domain::decision::Decision, Refusal>,
+) -> Pin<Box<dyn Future<Output = raw::Result> + Send>> {
+    Box::pin(async move {
+        match read {
+            Err(refusal) => wire::result(request_id, Err(refusal)),
+            Ok(decision) => match shared.bench.decide(decision).await {
+                Ok(decided) => wire::result(request_id, decided),
+                Err(fault) => wire::retry(request_id, &fault.to_string()),
+            },
+        }
+    })
+}
+
+fn positions(of: impl Iterator<Item = (Slot, i64)>) -> Vec<raw::Position> {
+    of.map(|(slot, position)| raw::Position {
+        slot: slot.number(),
+        position: u64::try_from(position).unwrap_or_default(),
+    })
+    .collect()
+}
+
+fn event(entry: Entry, attempt: u32) -> raw::Event {
+    raw::Event {
+        slot: entry.slot.number(),
+        position: u64::try_from(entry.position).unwrap_or_default(),
+        event_id: entry.event_id.to_string(),
+        attempt,
+        declaration_id: entry.subject.to_string(),
+        version: u32::try_from(entry.version).unwrap_or_default(),
+        round: u32::try_from(entry.round).unwrap_or_default(),
+        trace_id: entry.trace,
+        time: Some(proto::timestamp(entry.recorded_time)),
+        facts: entry.facts,
+        declaration: entry.body.unwrap_or_default(),
+    }
+}

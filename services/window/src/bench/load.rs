@@ -1,0 +1,353 @@
+//! The load: declarations filed in a closed loop or at a rate, each followed to its release.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use client::{Config, Window};
+use futures::StreamExt as _;
+use hdrhistogram::Histogram;
+use prost::Message as _;
+use proto::v1::{self, fact::Kind, submit_stream_response::Result as Item};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use uuid::Uuid;
+
+use super::Latency;
+use crate::tasks::{Task, Tasks};
+
+/// How declarations are filed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Loop {
+    /// Over a few streams.
+    Streams { streams: usize, in_flight: usize },
+    /// By one call each.
+    Unary { in_flight: usize },
+}
+
+/// What a part of the measurement came to.
+#[derive(Debug)]
+pub(super) struct Ran {
+    pub(super) released: u64,
+    time: Duration,
+    pub(super) latency: Latency,
+}
+
+impl Ran {
+    pub(super) fn per_second(&self) -> u64 {
+        let ms = u64::try_from(self.time.as_millis()).unwrap_or(1).max(1);
+        self.released * 1_000 / ms
+    }
+}
+
+/// A declaration between submit and release. Either may be seen first by this client.
+enum Seen {
+    Receipt(Instant, OwnedSemaphorePermit),
+    Release(Instant),
+}
+
+/// Releases as they are seen on `Watch`.
+#[derive(Default)]
+struct Board {
+    open: Mutex<HashMap<String, Seen>>,
+    latencies: Mutex<Option<Histogram<u64>>>,
+    submitted: AtomicU64,
+    released: AtomicU64,
+}
+
+impl Board {
+    fn receipt(&self, name: String, start: Instant, permit: OwnedSemaphorePermit) {
+        self.submitted.fetch_add(1, Ordering::Relaxed);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        match open.remove(&name) {
+            Some(Seen::Release(at)) => self.record(at.saturating_duration_since(start)),
+            Some(Seen::Receipt(..)) | None => {
+                open.insert(name, Seen::Receipt(start, permit));
+            }
+        }
+    }
+
+    fn release(&self, name: String, at: Instant) {
+        self.released.fetch_add(1, Ordering::Relaxed);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        match open.remove(&name) {
+            Some(Seen::Receipt(start, _permit)) => self.record(at.saturating_duration_since(start)),
+            Some(Seen::Release(_)) | None => {
+                open.insert(name, Seen::Release(at));
+            }
+        }
+    }
+
+    fn record(&self, latency: Duration) {
+        let us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        let mut latencies = self.latencies.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(histogram) = latencies.as_mut() {
+            // A latency that the histogram cannot hold would be over an hour.
+            let _too_long = histogram.record(us);
+        }
+    }
+}
+
+/// A client that files and watches.
+pub(super) struct Load {
+    windows: Vec<Window>,
+    board: Arc<Board>,
+    template: v1::Declaration,
+    declarants: usize,
+    next: Arc<AtomicU64>,
+    _watching: Tasks,
+}
+
+/// Connections that the load is spread over.
+const CONNECTIONS: usize = 8;
+
+impl Load {
+    /// Connects and begins to watch.
+    pub(super) async fn start(config: &Config, declarants: usize) -> anyhow::Result<Self> {
+        let mut windows = Vec::new();
+        for _ in 0..CONNECTIONS {
+            windows.push(Window::connect(config).await?);
+        }
+        let board = Arc::new(Board::default());
+        let mut watching = Tasks::default();
+        let watcher = Window::connect(config).await?;
+        let mut news =
+            watcher.declarations().watch(v1::WatchRequest::default()).await?.into_inner();
+        let seen = Arc::clone(&board);
+        watching.spawn(Task::Show, async move {
+            while let Some(told) = news.next().await {
+                let told = told?;
+                let now = Instant::now();
+                let released = |f: &v1::Fact| matches!(f.kind, Some(Kind::Released(_)));
+                if told.facts.iter().any(released) {
+                    seen.release(told.name, now);
+                }
+            }
+            Ok(())
+        });
+        let template = template();
+        let next = Arc::new(AtomicU64::new(1));
+        let declarants = declarants.max(1);
+        Ok(Self { windows, board, template, declarants, next, _watching: watching })
+    }
+
+    /// Files for a while, as fast as releases come back or at a rate a second, and waits for the
+    /// last release.
+    pub(super) async fn run(
+        &self,
+        how: Loop,
+        rate: Option<u64>,
+        time: Duration,
+    ) -> anyhow::Result<Ran> {
+        *self.board.latencies.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Histogram::new(3)?);
+        let in_flight = match how {
+            Loop::Streams { in_flight, .. } | Loop::Unary { in_flight } => in_flight,
+        };
+        let room = Arc::new(Semaphore::new(in_flight));
+        let before = self.board.released.load(Ordering::Relaxed);
+        let start = Instant::now();
+        let pace = Pace { start, end: start + time, rate, sent: Arc::default() };
+        let mut senders = Tasks::default();
+        let workers = match how {
+            Loop::Streams { streams, .. } => streams,
+            Loop::Unary { in_flight } => in_flight,
+        };
+        for worker in 0..workers {
+            let filer = Filer {
+                window: self.windows[worker % self.windows.len()].clone(),
+                board: Arc::clone(&self.board),
+                room: Arc::clone(&room),
+                template: self.template.clone(),
+                declarants: self.declarants,
+                next: Arc::clone(&self.next),
+                pace: pace.clone(),
+            };
+            senders.spawn(Task::Agency, async move {
+                match how {
+                    Loop::Streams { .. } => filer.stream().await,
+                    Loop::Unary { .. } => filer.unary().await,
+                }
+            });
+        }
+        tokio::time::sleep(time).await;
+        let took = start.elapsed();
+        let released = self.board.released.load(Ordering::Relaxed) - before;
+        anyhow::ensure!(
+            senders.finish(Duration::from_secs(60)).await,
+            "the load did not finish within a minute"
+        );
+        // Every permit is back when everything that was filed is released.
+        let all = u32::try_from(in_flight)?;
+        let drained = tokio::time::timeout(Duration::from_secs(60), room.acquire_many(all)).await;
+        drop(drained.context("some declarations were not released within a minute")??);
+        let histogram = self.board.latencies.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let at = |q: f64| histogram.as_ref().map_or(0, |h| h.value_at_quantile(q));
+        let latency = Latency { p50: at(0.5), p90: at(0.9), p99: at(0.99) };
+        Ok(Ran { released, time: took, latency })
+    }
+
+    /// Declarations that were acknowledged, and releases that were seen.
+    pub(super) fn totals(&self) -> (u64, u64) {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (read(&self.board.submitted), read(&self.board.released))
+    }
+}
+
+/// When the next one is due.
+#[derive(Clone)]
+struct Pace {
+    start: Instant,
+    end: Instant,
+    rate: Option<u64>,
+    sent: Arc<AtomicU64>,
+}
+
+impl Pace {
+    /// Waits until the next one is due; its due time, or `None` when the time is over. Latency
+    /// counts from the due time, so that a stall is not hidden.
+    async fn next(&self) -> Option<Instant> {
+        let due = match self.rate {
+            None => Instant::now(),
+            Some(rate) => {
+                let nth = self.sent.fetch_add(1, Ordering::Relaxed);
+                self.start + Duration::from_micros(nth * 1_000_000 / rate.max(1))
+            }
+        };
+        if due >= self.end {
+            return None;
+        }
+        tokio::time::sleep_until(due.into()).await;
+        Some(due)
+    }
+}
+
+struct Filer {
+    window: Window,
+    board: Arc<Board>,
+    room: Arc<Semaphore>,
+    template: v1::Declaration,
+    declarants: usize,
+    next: Arc<AtomicU64>,
+    pace: Pace,
+}
+
+impl Filer {
+    fn request(&self) -> v1::SubmitRequest {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut declaration = self.template.clone();
+        let declarants = u64::try_from(self.declarants).unwrap_or(1);
+        let code = format!("37029{:05}", number % declarants);
+        declaration.order_no = format!("BENCH-{number:012}");
+        declaration.cop_no = format!("B{number:012}");
+        for party in [&mut declaration.declarant, &mut declaration.ebc].into_iter().flatten() {
+            party.code.clone_from(&code);
+        }
+        v1::SubmitRequest {
+            request_id: Uuid::now_v7().to_string(),
+            declaration: Some(declaration),
+            validate_only: false,
+        }
+    }
+
+    async fn unary(self) -> anyhow::Result<()> {
+        let mut service = self.window.declarations();
+        while let Some(due) = self.pace.next().await {
+            let permit = Arc::clone(&self.room).acquire_owned().await?;
+            let receipt = service.submit(self.request()).await?.into_inner();
+            self.board.receipt(receipt.name, due, permit);
+        }
+        Ok(())
+    }
+
+    async fn stream(self) -> anyhow::Result<()> {
+        let (sender, receiver) = mpsc::channel(256);
+        let (started, mut begun) = mpsc::unbounded_channel();
+        let mut service = self.window.declarations();
+        let answers = service.submit_stream(ReceiverStream::new(receiver));
+        let filing = async {
+            while let Some(due) = self.pace.next().await {
+                let permit = Arc::clone(&self.room).acquire_owned().await?;
+                let item = Some(self.request());
+                started.send((due, permit))?;
+                sender.send(v1::SubmitStreamRequest { item }).await?;
+            }
+            drop((sender, started));
+            anyhow::Ok(())
+        };
+        let answering = async {
+            let mut answers = answers.await?.into_inner();
+            while let Some(answer) = answers.message().await? {
+                let (start, permit) = begun.recv().await.context("an answer without a question")?;
+                match answer.result {
+                    Some(Item::Receipt(receipt)) => self.board.receipt(receipt.name, start, permit),
+                    other => anyhow::bail!("a declaration of the load was refused: {other:?}"),
+                }
+            }
+            Ok(())
+        };
+        tokio::try_join!(filing, answering)?;
+        Ok(())
+    }
+}
+
+/// Size of the message that is filed.
+pub(super) fn message_bytes() -> usize {
+    template().encoded_len()
+}
+
+/// A declaration of a usual size: export, eight lines.
+pub(super) fn template() -> v1::Declaration {
+    let party = |code: &str, name: &str| Some(v1::Party { code: code.into(), name: name.into() });
+    let cny = |amount_e5| Some(v1::Money { currency: "142".into(), amount_e5 });
+    let quantity = |unit: &str, value_e5| Some(v1::Quantity { unit: unit.into(), value_e5 });
+    let line = |gnum: u32| v1::GoodsLine {
+        gnum,
+        item_no: format!("QD-SKU-{gnum:06}"),
+        item_name: "不锈钢保温杯".into(),
+        gcode: "9617009000".into(),
+        gname: "不锈钢真空保温杯".into(),
+        gmodel: "品牌:海之星|容量:500ml|材质:304不锈钢|无电热功能".into(),
+        bar_code: "6901234567892".into(),
+        country: "502".into(),
+        qty: quantity("007", 200_000),
+        qty1: quantity("035", 80_000),
+        price: cny(4_550_000),
+        total_price: cny(9_100_000),
+        ..Default::default()
+    };
+    v1::Declaration {
+        ie_flag: v1::Direction::Export.into(),
+        trade_mode: "9610".into(),
+        customs_code: "4258".into(),
+        port_code: "4258".into(),
+        order_no: "BENCH-000000000000".into(),
+        cop_no: "B000000000000".into(),
+        logistics_no: "SF20261124000001".into(),
+        declarant: party("3702900000", "青岛海之星跨境电商有限公司"),
+        ebc: party("3702900000", "青岛海之星跨境电商有限公司"),
+        ebp: party("3702960009", "海之星商城"),
+        logistics: party("3702980007", "青岛速达国际物流有限公司"),
+        owner: party("3702900000", "青岛海之星跨境电商有限公司"),
+        traf_mode: "5".into(),
+        traf_no: "CA8512".into(),
+        voyage_no: "20261124".into(),
+        bill_no: "999-12345675".into(),
+        country: "502".into(),
+        pod: "USA".into(),
+        statistics_flag: "A".into(),
+        ie_date: "20261124".into(),
+        freight: cny(3_000_000),
+        f_flag: "3".into(),
+        insured_fee: cny(0),
+        i_flag: "3".into(),
+        wrap_type: "2".into(),
+        pack_no: 1,
+        gross_weight_e5: 720_000,
+        net_weight_e5: 640_000,
+        lines: (1..=8).map(line).collect(),
+        ..Default::default()
+    }
+}

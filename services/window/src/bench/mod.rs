@@ -1,0 +1,289 @@
+//! Measures this machine: cleared declarations a second, end to end and durable, beside the machine's
+//! own limits in the same run, so that the ratios hold where absolute figures drift.
+//!
+//! A run counts only if it is right: every acknowledged declaration was released, and once.
+
+mod limits;
+mod load;
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use client::{Config, Window};
+use proto::v1;
+use tokio::process::{Child, Command};
+use tokio_util::sync::CancellationToken;
+
+use crate::sandbox;
+use crate::tasks::{Task, Tasks};
+use load::{Load, Loop};
+
+/// Measure this machine: cleared declarations a second, beside the machine's own limits.
+///
+/// Starts a window of its own in a temporary directory, with simulated agencies, and files against
+/// it over streams and by unary calls. Everything is durable and over mutual TLS.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Bench {
+    /// Seconds of each measured part.
+    #[arg(long, default_value_t = 8)]
+    seconds: u64,
+    /// Declarations on their way at once over streams.
+    #[arg(long, default_value_t = 2_048)]
+    stream_in_flight: usize,
+    /// Streams that carry them.
+    #[arg(long, default_value_t = 4)]
+    streams: usize,
+    /// Declarations on their way at once by unary calls.
+    #[arg(long, default_value_t = 1_024)]
+    unary_in_flight: usize,
+    /// Declarants; their slots share the work.
+    #[arg(long, default_value_t = 64)]
+    declarants: usize,
+    /// Where the figures go.
+    #[arg(long, default_value = "target/bench/main.json")]
+    out: PathBuf,
+}
+
+/// What was measured; rates are a second, latencies in microseconds.
+#[derive(Debug, Default)]
+struct Figures {
+    limit_commits: u64,
+    limit_bulk_rows: u64,
+    limit_echo: u64,
+    limit_echo_stream: u64,
+    stream: u64,
+    unary: u64,
+    stream_latency: Latency,
+    unary_latency: Latency,
+    submitted: u64,
+    released: u64,
+    rss_mb: u64,
+    service_cpu_us: u64,
+    message_bytes: u64,
+}
+
+/// Percentiles from submit to release seen on `Watch`, in microseconds.
+#[derive(Debug, Default, Clone, Copy)]
+struct Latency {
+    p50: u64,
+    p90: u64,
+    p99: u64,
+}
+
+/// Measures.
+///
+/// # Errors
+///
+/// What kept it from measuring.
+pub async fn run(bench: Bench) -> anyhow::Result<ExitCode> {
+    let place = tempdir()?;
+    let measured = measure(&bench, &place).await;
+    std::fs::remove_dir_all(&place).context("the measurement's directory cannot be removed")?;
+    let figures = measured?;
+    write(&bench.out, &figures)?;
+    print(&figures)?;
+    let right = figures.submitted == figures.released;
+    Ok(if right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn tempdir() -> anyhow::Result<PathBuf> {
+    let place = std::env::temp_dir().join(format!("single-window-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&place).context("no directory for the measurement")?;
+    Ok(place)
+}
+
+async fn measure(bench: &Bench, place: &Path) -> anyhow::Result<Figures> {
+    let time = Duration::from_secs(bench.seconds);
+    let mut figures = Figures::default();
+    tell("limits of this machine: durable commits, bulk insert, bare gRPC");
+    figures.message_bytes = u64::try_from(load::message_bytes())?;
+    (figures.limit_commits, figures.limit_bulk_rows) =
+        limits::database(&place.join("limits"), time / 2).await?;
+    (figures.limit_echo, figures.limit_echo_stream) =
+        limits::echo(&place.join("echo"), time / 2, bench.unary_in_flight).await?;
+
+    tell("the window: service with its own PostgreSQL, simulated customs and inspection");
+    let data_dir = place.join("window");
+    let mut service = start(&data_dir).await?;
+    let outcome = window(bench, &data_dir, &service, &mut figures).await;
+    end(&mut service).await?;
+    outcome?;
+    Ok(figures)
+}
+
+async fn window(
+    bench: &Bench,
+    data_dir: &Path,
+    service: &Child,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    let time = Duration::from_secs(bench.seconds);
+    let pid = service.id().context("the service has ended")?;
+    let mut agencies = Tasks::default();
+    let stop = CancellationToken::new();
+    for agency in [v1::Agency::Customs, v1::Agency::Inspection] {
+        let window = Window::connect(&caller(data_dir, sandbox::caller(agency)).await?).await?;
+        let stop = stop.clone();
+        agencies.spawn(Task::Agency, async move {
+            Ok(agencies::run(window, agency, "bench", stop).await?)
+        });
+    }
+    let config = caller(data_dir, "agent").await?;
+    let load = Load::start(&config, bench.declarants).await?;
+    tell("warming up");
+    let streams = Loop::Streams { streams: bench.streams, in_flight: bench.stream_in_flight };
+    let unary = Loop::Unary { in_flight: bench.unary_in_flight };
+    load.run(streams, None, Duration::from_secs(2)).await?;
+    tell("streams, as fast as they go");
+    let before = cpu_us(pid)?;
+    let ran = load.run(streams, None, time).await?;
+    figures.service_cpu_us = (cpu_us(pid)? - before) / ran.released.max(1);
+    figures.stream = ran.per_second();
+    tell("unary calls, as fast as they go");
+    figures.unary = load.run(unary, None, time).await?.per_second();
+    tell("streams at half that rate");
+    let half = load.run(streams, Some(figures.stream / 2), time).await?;
+    figures.stream_latency = half.latency;
+    tell("unary calls at half that rate");
+    let half = load.run(unary, Some(figures.unary / 2), time).await?;
+    figures.unary_latency = half.latency;
+    (figures.submitted, figures.released) = load.totals();
+    figures.rss_mb = rss_mb(pid)?;
+    stop.cancel();
+    agencies.finish(Duration::from_secs(5)).await;
+    Ok(())
+}
+
+/// Starts the service as a process of its own, so that its memory is its own.
+async fn start(data_dir: &Path) -> anyhow::Result<Child> {
+    let program = std::env::current_exe().context("the own program has no path")?;
+    let service = Command::new(program)
+        .args(["sandbox", "--quiet", "--no-agencies", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(data_dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .context("the service cannot be started")?;
+    Ok(service)
+}
+
+async fn end(service: &mut Child) -> anyhow::Result<()> {
+    if let Some(pid) = service.id().and_then(|pid| i32::try_from(pid).ok()) {
+        let pid = rustix::process::Pid::from_raw(pid).context("the service has no process id")?;
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+    }
+    let ended = tokio::time::timeout(Duration::from_secs(90), service.wait()).await;
+    ended.context("the service did not end")??;
+    Ok(())
+}
+
+/// How a caller connects, as soon as the service has written where it is.
+async fn caller(data_dir: &Path, name: &str) -> anyhow::Result<Config> {
+    for _ in 0..300 {
+        match sandbox::config(data_dir, name, None) {
+            Ok(config) => return Ok(config),
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+    sandbox::config(data_dir, name, None).context("the service did not start in 30 seconds")
+}
+
+/// User and system time of a process in microseconds (`/proc/PID/stat`, ticks of 10 ms).
+fn cpu_us(pid: u32) -> anyhow::Result<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok());
+    Ok(ticks.sum::<u64>() * 10_000)
+}
+
+/// Resident memory at its highest, in MB.
+fn rss_mb(pid: u32) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kb = line.and_then(|line| line.split_whitespace().next()).and_then(|kb| kb.parse().ok());
+    Ok(kb.unwrap_or(0_u64) / 1_024)
+}
+
+fn tell(what: &str) {
+    // Progress is for people; nothing depends on it.
+    let _unseen = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("… {what}\n"));
+}
+
+fn write(out: &Path, figures: &Figures) -> anyhow::Result<()> {
+    let milli = |us: u64| format!("{}.{:03}", us / 1_000, us % 1_000);
+    let number = |text: String| text.parse::<serde_json::Number>().unwrap_or_else(|_| 0.into());
+    let json = serde_json::json!({
+        "stream_cleared_per_s": figures.stream,
+        "unary_cleared_per_s": figures.unary,
+        "p50_ms": number(milli(figures.stream_latency.p50)),
+        "p99_ms": number(milli(figures.stream_latency.p99)),
+        "unary_p50_ms": number(milli(figures.unary_latency.p50)),
+        "unary_p99_ms": number(milli(figures.unary_latency.p99)),
+        "limit_commits_per_s": figures.limit_commits,
+        "limit_bulk_rows_per_s": figures.limit_bulk_rows,
+        "limit_echo_per_s": figures.limit_echo,
+        "limit_echo_stream_per_s": figures.limit_echo_stream,
+        "service_rss_mb": figures.rss_mb,
+        "service_cpu_us_per_declaration": figures.service_cpu_us,
+        "message_bytes": figures.message_bytes,
+        "submitted": figures.submitted,
+        "released": figures.released,
+    });
+    if let Some(directory) = out.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    std::fs::write(out, serde_json::to_string_pretty(&json)? + "\n")
+        .with_context(|| format!("{} cannot be written", out.display()))
+}
+
+fn print(figures: &Figures) -> anyhow::Result<()> {
+    let mut table = comfy_table::Table::new();
+    table.set_header(["measured", "per second", "of commits", "of bulk rows", "of gRPC"]);
+    let ratio = |of: u64, to: u64| {
+        let hundredths = of * 100 / to.max(1);
+        format!("{}.{:02}", hundredths / 100, hundredths % 100)
+    };
+    for (what, rate, echo) in [
+        ("cleared declarations, streams", figures.stream, figures.limit_echo_stream),
+        ("cleared declarations, unary", figures.unary, figures.limit_echo),
+    ] {
+        table.add_row([
+            what.to_owned(),
+            rate.to_string(),
+            ratio(rate, figures.limit_commits),
+            ratio(rate, figures.limit_bulk_rows),
+            ratio(rate, echo),
+        ]);
+    }
+    for (what, rate) in [
+        ("limit: durable single-row commits, 32 connections", figures.limit_commits),
+        ("limit: bulk insert of the same bytes, 2 writers", figures.limit_bulk_rows),
+        ("limit: bare gRPC over TLS, unary", figures.limit_echo),
+        ("limit: bare gRPC over TLS, streams", figures.limit_echo_stream),
+    ] {
+        table.add_row([what.to_owned(), rate.to_string()]);
+    }
+    let mut out = std::io::stdout().lock();
+    let milli = |us: u64| format!("{}.{} ms", us / 1_000, us % 1_000 / 100);
+    use std::io::Write as _;
+    writeln!(out, "{table}")?;
+    for (what, latency) in [("streams", figures.stream_latency), ("unary", figures.unary_latency)] {
+        let Latency { p50, p90, p99 } = latency;
+        let (p50, p90, p99) = (milli(p50), milli(p90), milli(p99));
+        writeln!(
+            out,
+            "submit to release at half that rate, {what}: p50 {p50}, p90 {p90}, p99 {p99}"
+        )?;
+    }
+    writeln!(
+        out,
+        "message {} bytes; service at most {} MB, {} us of CPU a declaration (streams)",
+        figures.message_bytes, figures.rss_mb, figures.service_cpu_us
+    )?;
+    writeln!(out, "submitted {}, released {}", figures.submitted, figures.released)?;
+    writeln!(out, "fsync, full_page_writes and synchronous_commit on; mutual TLS 1.3 on")?;
+    Ok(())
+}

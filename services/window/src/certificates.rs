@@ -1,0 +1,171 @@
+//! Certificates that the sandbox makes for itself: an authority, the window, and one for each kind of
+//! caller. Never for production.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose,
+};
+use time::{Duration, OffsetDateTime};
+
+use crate::identity::{Registered, fingerprint};
+
+/// A caller that the sandbox knows.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller {
+    /// Name, for `--as`.
+    pub name: &'static str,
+    kind: &'static str,
+    customs_code: &'static str,
+    mandates: &'static [&'static str],
+    /// What it is good for, for people.
+    pub purpose: &'static str,
+}
+
+/// The callers of the sandbox.
+pub const CALLERS: &[Caller] = &[
+    Caller {
+        name: "agent",
+        kind: "agent",
+        customs_code: "3702980001",
+        mandates: &["*"],
+        purpose: "files for every declarant; the default of the command line",
+    },
+    Caller {
+        name: "enterprise-a",
+        kind: "enterprise",
+        customs_code: "3702960001",
+        mandates: &[],
+        purpose: "a firm that sees only its own",
+    },
+    Caller {
+        name: "enterprise-b",
+        kind: "enterprise",
+        customs_code: "3702960002",
+        mandates: &[],
+        purpose: "another one",
+    },
+    Caller { name: "customs", kind: "customs", customs_code: "", mandates: &[], purpose: "海关" },
+    Caller {
+        name: "inspection",
+        kind: "inspection",
+        customs_code: "",
+        mandates: &[],
+        purpose: "国检",
+    },
+    Caller { name: "site", kind: "site", customs_code: "", mandates: &[], purpose: "查验场地" },
+    Caller {
+        name: "admin",
+        kind: "administrator",
+        customs_code: "",
+        mandates: &[],
+        purpose: "reads everything",
+    },
+];
+
+/// File names within the directory of certificates.
+pub const AUTHORITY: &str = "authority.pem";
+/// The window's certificate; its key is beside it.
+pub const WINDOW: &str = "window";
+/// The registry of callers.
+pub const REGISTRY: &str = "registry.json";
+
+/// Makes everything that is not there yet. The directory is moved into place when it is whole, so a
+/// start that was cut leaves nothing half done.
+///
+/// # Errors
+///
+/// When files cannot be written.
+pub fn ensure(directory: &Path, now: OffsetDateTime) -> anyhow::Result<()> {
+    if directory.join(REGISTRY).exists() {
+        return Ok(());
+    }
+    let unfinished = directory.with_extension("unfinished");
+    if unfinished.exists() {
+        std::fs::remove_dir_all(&unfinished)
+            .context("an unfinished directory cannot be removed")?;
+    }
+    std::fs::create_dir_all(&unfinished)
+        .with_context(|| format!("{} cannot be made", unfinished.display()))?;
+    let authority = authority(now)?;
+    write(&unfinished, AUTHORITY, &authority.pem())?;
+    let (certificate, key) = signed(&authority, WINDOW, Purpose::Server, now)?;
+    write(&unfinished, "window.pem", &certificate.pem())?;
+    write(&unfinished, "window.key", &key.serialize_pem())?;
+    let mut registry = Vec::new();
+    for caller in CALLERS {
+        let (certificate, key) = signed(&authority, caller.name, Purpose::Client, now)?;
+        write(&unfinished, &format!("{}.pem", caller.name), &certificate.pem())?;
+        write(&unfinished, &format!("{}.key", caller.name), &key.serialize_pem())?;
+        registry.push(Registered {
+            fingerprint: fingerprint(certificate.der()),
+            name: caller.name.to_owned(),
+            kind: caller.kind.to_owned(),
+            customs_code: caller.customs_code.to_owned(),
+            mandates: caller.mandates.iter().map(|code| (*code).to_owned()).collect(),
+        });
+    }
+    write(&unfinished, REGISTRY, &serde_json::to_string_pretty(&registry)?)?;
+    std::fs::rename(&unfinished, directory)
+        .with_context(|| format!("{} cannot be put in place", directory.display()))
+}
+
+fn write(directory: &Path, name: &str, text: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let path = directory.join(name);
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        // Keys are for their owner only.
+        .mode(0o600)
+        .open(&path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .with_context(|| format!("{} cannot be written", path.display()))
+}
+
+type Authority = CertifiedIssuer<'static, KeyPair>;
+
+fn authority(now: OffsetDateTime) -> anyhow::Result<Authority> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, "single-window sandbox authority");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    valid(&mut params, now);
+    Ok(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?)
+}
+
+/// What a certificate is for.
+enum Purpose {
+    Server,
+    Client,
+}
+
+fn signed(
+    authority: &Authority,
+    name: &str,
+    purpose: Purpose,
+    now: OffsetDateTime,
+) -> anyhow::Result<(rcgen::Certificate, KeyPair)> {
+    let names = match purpose {
+        Purpose::Server => vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()],
+        Purpose::Client => Vec::new(),
+    };
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.extended_key_usages = vec![match purpose {
+        Purpose::Server => ExtendedKeyUsagePurpose::ServerAuth,
+        Purpose::Client => ExtendedKeyUsagePurpose::ClientAuth,
+    }];
+    valid(&mut params, now);
+    let key = KeyPair::generate()?;
+    let certificate = params.signed_by(&key, authority)?;
+    Ok((certificate, key))
+}
+
+fn valid(params: &mut CertificateParams, now: OffsetDateTime) {
+    params.not_before = now - Duration::days(1);
+    params.not_after = now + Duration::days(3_650);
+}

@@ -1,0 +1,364 @@
+//! The command line: every role and every client command of `single-window`, with help that teaches.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use client::Config;
+use proto::v1;
+use tokio_util::sync::CancellationToken;
+
+use crate::commands::{self, Language, Output, Session};
+use crate::run::{self, Settings};
+use crate::sandbox;
+
+/// One declaration, one inspection, one release: a single window for cross-border e-commerce
+/// (跨境电商单一窗口).
+///
+/// Start with `single-window sandbox`, then, in another terminal, `single-window submit --wait
+/// docs/examples/import-9610.xml`.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    /// Where the sandbox keeps everything, and where the private PostgreSQL lives.
+    #[arg(long, global = true, env = "SW_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Tables for people, JSON for programs.
+    #[arg(long, global = true, value_enum, default_value = "table")]
+    output: OutputArg,
+    /// Language of texts.
+    #[arg(long, global = true, value_enum, env = "SW_LANGUAGE", default_value = "en")]
+    language: LanguageArg,
+    /// What to log, for example `info` or `declaration=debug` [default: warn, info for serve].
+    #[arg(long, global = true, env = "SW_LOG", value_name = "FILTER")]
+    log: Option<String>,
+    /// A window other than the sandbox: host:port.
+    #[arg(long, global = true, env = "SW_ENDPOINT", help_heading = "Connection")]
+    endpoint: Option<String>,
+    /// Who calls, among the callers of the sandbox.
+    #[arg(long = "as", global = true, value_name = "CALLER", help_heading = "Connection")]
+    caller: Option<String>,
+    /// Authority of the window's certificate (PEM), with --cert and --key.
+    #[arg(long, global = true, env = "SW_CA", value_name = "FILE", help_heading = "Connection")]
+    ca: Option<PathBuf>,
+    /// Your certificate (PEM).
+    #[arg(long, global = true, env = "SW_CERT", value_name = "FILE", help_heading = "Connection")]
+    cert: Option<PathBuf>,
+    /// Its key (PEM).
+    #[arg(long, global = true, env = "SW_KEY", value_name = "FILE", help_heading = "Connection")]
+    key: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum OutputArg {
+    Table,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LanguageArg {
+    En,
+    Zh,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start everything on this machine, with simulated agencies, and show what happens.
+    Sandbox(SandboxArgs),
+    /// Serve a window with your own certificates and registry.
+    Serve(ServeArgs),
+    /// Run a simulated agency against a sandbox.
+    Agency(AgencyArgs),
+    /// Bring the database's tables up to date and end.
+    Migrate(DatabaseArgs),
+    Submit(commands::submit::Submit),
+    Get(commands::read::Get),
+    List(commands::read::List),
+    Watch(commands::watch::Watch),
+    Amend(commands::change::Amend),
+    Withdraw(commands::change::Withdraw),
+    Bench(crate::bench::Bench),
+}
+
+#[derive(Debug, Clone, Args)]
+struct DatabaseArgs {
+    /// Another PostgreSQL than the private one, for example postgres://user@host/database.
+    #[arg(long, env = "SW_DATABASE_URL", value_name = "URL")]
+    database_url: Option<String>,
+    /// Where PostgreSQL's programs are, when not in the usual places.
+    #[arg(long, env = "SW_PG_BIN", value_name = "DIR")]
+    pg_bin: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+struct ListenArgs {
+    /// Where to serve gRPC.
+    #[arg(long, default_value = "127.0.0.1:7443", env = "SW_LISTEN")]
+    listen: SocketAddr,
+    /// Where to serve metrics for Prometheus.
+    #[arg(long, env = "SW_METRICS", value_name = "ADDRESS")]
+    metrics: Option<SocketAddr>,
+    /// Lanes of the group commit.
+    #[arg(long, default_value_t = 2, env = "SW_WRITERS")]
+    writers: usize,
+    /// Seconds that calls may take to finish when the window drains.
+    #[arg(long, default_value_t = 10, env = "SW_DRAIN_SECONDS")]
+    drain_seconds: u64,
+}
+
+#[derive(Debug, Args)]
+struct SandboxArgs {
+    #[command(flatten)]
+    listen: ListenArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// Do not simulate agencies: connect your own.
+    #[arg(long)]
+    no_agencies: bool,
+    /// Print nothing but problems.
+    #[arg(long)]
+    quiet: bool,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    listen: ListenArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// Only this service. The declaration service is the only one yet.
+    #[arg(long, value_enum)]
+    only: Option<ServiceArg>,
+    /// The window's certificate (PEM).
+    #[arg(long, env = "SW_SERVER_CERT", value_name = "FILE")]
+    server_cert: PathBuf,
+    /// Its key (PEM).
+    #[arg(long, env = "SW_SERVER_KEY", value_name = "FILE")]
+    server_key: PathBuf,
+    /// Authority that signs callers' certificates (PEM).
+    #[arg(long, env = "SW_CLIENT_CA", value_name = "FILE")]
+    client_ca: PathBuf,
+    /// Registry of callers (JSON).
+    #[arg(long, env = "SW_REGISTRY", value_name = "FILE")]
+    registry: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ServiceArg {
+    Declaration,
+}
+
+#[derive(Debug, Args)]
+struct AgencyArgs {
+    /// Which one.
+    #[arg(value_enum)]
+    agency: AgencyArg,
+    /// Name of this consumer; several consumers of one agency share the work.
+    #[arg(long, default_value = "simulator")]
+    name: String,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum AgencyArg {
+    Customs,
+    Inspection,
+    Site,
+}
+
+/// Ends with the code that the error means for scripts, after saying it.
+pub fn failed(error: &anyhow::Error) -> ExitCode {
+    // Nothing can be done when even this cannot be written.
+    let _unsaid = writeln!(std::io::stderr(), "error: {error:#}");
+    commands::Exit::of_error(error).into()
+}
+
+impl Cli {
+    /// Structured logs on stderr: for people on a terminal, JSON otherwise.
+    pub fn start_logging(&self) {
+        let serves = matches!(self.command, Command::Serve(_) | Command::Agency(_));
+        let default = if serves { "info" } else { "warn" };
+        let filter = self.common.log.as_deref().unwrap_or(default);
+        let filter = tracing_subscriber::EnvFilter::new(filter);
+        let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        if std::io::stderr().is_terminal() {
+            logs.init();
+        } else {
+            logs.json().init();
+        }
+    }
+
+    /// Does what it asks for.
+    ///
+    /// # Errors
+    ///
+    /// What kept it from doing so.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let Self { command, common } = self;
+        match command {
+            Command::Sandbox(args) => {
+                let settings = common.settings(&args.listen, &args.database)?;
+                let cast = sandbox::Cast { agencies: !args.no_agencies, show: !args.quiet };
+                sandbox::run(settings, cast, common.language(), interrupted()).await?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Serve(args) => {
+                let mut settings = common.settings(&args.listen, &args.database)?;
+                settings.authority = args.client_ca;
+                settings.certificate = args.server_cert;
+                settings.key = args.server_key;
+                settings.registry = args.registry;
+                match args.only {
+                    Some(ServiceArg::Declaration) | None => {}
+                }
+                run::Window::start(&settings).await?.run(interrupted()).await?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Agency(args) => common.agency(&args).await,
+            Command::Migrate(database) => {
+                let listen = ListenArgs {
+                    listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+                    metrics: None,
+                    writers: 2,
+                    drain_seconds: 1,
+                };
+                run::migrate(&common.settings(&listen, &database)?).await?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Submit(args) => {
+                Ok(commands::submit::run(&common.session().await?, args).await?.into())
+            }
+            Command::Get(args) => {
+                Ok(commands::read::get(&common.session().await?, args).await?.into())
+            }
+            Command::List(args) => {
+                Ok(commands::read::list(&common.session().await?, args).await?.into())
+            }
+            Command::Watch(args) => {
+                Ok(commands::watch::run(&common.session().await?, args).await?.into())
+            }
+            Command::Amend(args) => {
+                Ok(commands::change::amend(&common.session().await?, args).await?.into())
+            }
+            Command::Withdraw(args) => {
+                Ok(commands::change::withdraw(&common.session().await?, args).await?.into())
+            }
+            Command::Bench(args) => crate::bench::run(args).await,
+        }
+    }
+}
+
+/// Ctrl-C or a request to end from the system.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut end) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = end.recv() => {}
+    }
+}
+
+impl Common {
+    fn data_dir(&self) -> anyhow::Result<PathBuf> {
+        match &self.data_dir {
+            Some(directory) => std::path::absolute(directory).context("--data-dir"),
+            None => default_data_dir(),
+        }
+    }
+
+    fn language(&self) -> Language {
+        match self.language {
+            LanguageArg::En => Language::English,
+            LanguageArg::Zh => Language::Chinese,
+        }
+    }
+
+    fn settings(&self, listen: &ListenArgs, database: &DatabaseArgs) -> anyhow::Result<Settings> {
+        Ok(Settings {
+            listen: listen.listen,
+            metrics: listen.metrics,
+            data_dir: self.data_dir()?,
+            database_url: database.database_url.clone(),
+            postgres_programs: database.pg_bin.clone(),
+            path: std::env::var_os("PATH"),
+            authority: PathBuf::new(),
+            certificate: PathBuf::new(),
+            key: PathBuf::new(),
+            registry: PathBuf::new(),
+            sandbox: false,
+            writers: listen.writers,
+            drain: Duration::from_secs(listen.drain_seconds),
+        })
+    }
+
+    /// The window that is named by flags, or the sandbox in the data directory.
+    fn config(&self, default_caller: &str) -> anyhow::Result<Config> {
+        let (Some(ca), Some(cert), Some(key)) = (&self.ca, &self.cert, &self.key) else {
+            anyhow::ensure!(
+                self.ca.is_none() && self.cert.is_none() && self.key.is_none(),
+                "--ca, --cert and --key belong together"
+            );
+            let caller = self.caller.as_deref().unwrap_or(default_caller);
+            return sandbox::config(&self.data_dir()?, caller, self.endpoint.as_deref());
+        };
+        let read = |path: &PathBuf| {
+            std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
+        };
+        let address = self.endpoint.clone().context("--endpoint is needed with --cert")?;
+        Ok(Config { address, authority: read(ca)?, certificate: read(cert)?, key: read(key)? })
+    }
+
+    async fn session(&self) -> anyhow::Result<Session> {
+        Ok(Session {
+            window: client::Window::connect(&self.config("agent")?).await?,
+            output: match self.output {
+                OutputArg::Table => Output::Table,
+                OutputArg::Json => Output::Json,
+            },
+            language: self.language(),
+        })
+    }
+
+    async fn agency(&self, args: &AgencyArgs) -> anyhow::Result<ExitCode> {
+        let agency = match args.agency {
+            AgencyArg::Customs => v1::Agency::Customs,
+            AgencyArg::Inspection => v1::Agency::Inspection,
+            AgencyArg::Site => v1::Agency::Site,
+        };
+        let window = client::Window::connect_lazy(&self.config(sandbox::caller(agency))?)?;
+        let stop = CancellationToken::new();
+        let simulated = agencies::run(window, agency, &args.name, stop.clone());
+        let mut simulated = std::pin::pin!(simulated);
+        tokio::select! {
+            ended = &mut simulated => ended?,
+            () = interrupted() => {
+                stop.cancel();
+                simulated.await?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Root keeps its data where the user `postgres` can reach it; others at home.
+fn default_data_dir() -> anyhow::Result<PathBuf> {
+    if rustix::process::geteuid().is_root() {
+        return Ok(PathBuf::from("/var/lib/single-window"));
+    }
+    if let Some(data) = std::env::var_os("XDG_DATA_HOME").filter(|value| !value.is_empty()) {
+        return Ok(PathBuf::from(data).join("single-window"));
+    }
+    let home = std::env::var_os("HOME").context("neither HOME nor --data-dir is set")?;
+    Ok(PathBuf::from(home).join(".local/share/single-window"))
+}

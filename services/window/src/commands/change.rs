@@ -1,0 +1,187 @@
+//! `amend` and `withdraw`: changes before release. Each names the version that it was made for, so
+//! that nobody overwrites what they have not seen; repeating the command is the same request.
+
+use std::path::PathBuf;
+
+use domain::Code;
+use proto::ceb::{AppType, Document};
+use proto::v1;
+use tonic::{Response, Status};
+
+use super::input::{self, Item};
+use super::problem::{Broken, Problem};
+use super::words::{self, pick};
+use super::{Exit, Output, Session, read, say, say_json};
+
+/// File a new version of a declaration. Verdicts for older versions are void, and review begins
+/// again.
+#[derive(Debug, clap::Args)]
+pub struct Amend {
+    /// Name (declarations/UUID), UUID, preNo or order number.
+    pub name: String,
+    /// The whole new content: JSON, or a CEB message with one document; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The version that you saw [default: the current one].
+    #[arg(long, value_name = "N")]
+    pub version: Option<u32>,
+    /// Only check: nothing is kept.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Take a declaration back before release.
+#[derive(Debug, clap::Args)]
+pub struct Withdraw {
+    /// Name (declarations/UUID), UUID, preNo or order number.
+    pub name: String,
+    /// Why; it is kept and the agencies read it.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// The version that you saw [default: the current one].
+    #[arg(long, value_name = "N")]
+    pub version: Option<u32>,
+    /// Only check: nothing is kept.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Files a new version.
+///
+/// # Errors
+///
+/// What kept it from doing so.
+pub async fn amend(session: &Session, args: Amend) -> anyhow::Result<Exit> {
+    session.settle(file_version(session, args).await)
+}
+
+async fn file_version(session: &Session, args: Amend) -> anyhow::Result<Exit> {
+    let file = input::name(&args.file);
+    let mut items = match input::read(&args.file, session.language).await {
+        Ok(items) => items,
+        Err(problem) => return Ok(session.refused(&problem.in_file(&file))?),
+    };
+    let (Some(Item { request, source, .. }), true) = (items.pop(), items.is_empty()) else {
+        anyhow::bail!("{file} must hold exactly one document to amend with");
+    };
+    if let Some(problem) = source.as_ref().and_then(|source| obstacle(source, session)) {
+        return Ok(session.refused(&problem.in_file(&file))?);
+    }
+    let name = read::resolve(session, &args.name).await?;
+    let version = version(session, &name, args.version).await?;
+    let declaration = request.declaration.unwrap_or_default();
+    let content = prost::Message::encode_to_vec(&declaration);
+    let request = v1::AmendRequest {
+        request_id: input::change_id("amend", &name, version, &content),
+        name,
+        version,
+        declaration: Some(declaration),
+        validate_only: args.check,
+    };
+    let call = async || {
+        let mut declarations = session.window.declarations();
+        declarations.amend(session.request(request.clone())).await.map(Response::into_inner)
+    };
+    match client::repeat(call).await {
+        Ok(answer) => tell_version(session, answer, &file, source.as_ref(), args.check),
+        Err(status) => {
+            let problem = Problem::of_status(&status, session.language).placed(source.as_ref());
+            Ok(session.refused(&problem.in_file(&file))?)
+        }
+    }
+}
+
+/// Why a document of a message is no new version.
+fn obstacle(document: &Document, session: &Session) -> Option<Problem> {
+    let language = session.language;
+    let (code, element, text) = match document.app_type {
+        AppType::New | AppType::Change if document.draft => (
+            Code::DraftNotDeclared,
+            "appStatus",
+            pick(language, "a draft is not declared", "暂存单证不申报"),
+        ),
+        AppType::New | AppType::Change => return None,
+        AppType::Delete => (
+            Code::XmlTypeUnsupported,
+            "appType",
+            pick(
+                language,
+                "appType 3 takes a declaration back: use `single-window withdraw NAME`",
+                "appType为3（删除）：请使用 single-window withdraw NAME",
+            ),
+        ),
+    };
+    let why = Broken::in_document(code, document, element, text);
+    Some(Problem::local(code, language, vec![why]))
+}
+
+fn tell_version(
+    session: &Session,
+    answer: v1::AmendResponse,
+    file: &str,
+    source: Option<&Document>,
+    check: bool,
+) -> anyhow::Result<Exit> {
+    if session.output == Output::Json {
+        say_json(&answer)?;
+        return Ok(Exit::Done);
+    }
+    let language = session.language;
+    let (english, chinese) = words::state(answer.state());
+    let mut text = if check {
+        pick(language, "correct, nothing is kept", "校验通过，未保存").to_owned()
+    } else {
+        format!("{}  v{}  {english} {chinese}", answer.name, answer.version)
+    };
+    for warning in answer.warnings {
+        let mut warning = Broken::of_warning(warning, language);
+        warning.place(source);
+        let word = pick(language, "warning", "警告");
+        text.push_str(&format!("\n  {word} {} {}", warning.code, warning.placed_text(Some(file))));
+    }
+    say(&text)?;
+    Ok(Exit::Done)
+}
+
+/// Takes a declaration back.
+///
+/// # Errors
+///
+/// What kept it from doing so.
+pub async fn withdraw(session: &Session, args: Withdraw) -> anyhow::Result<Exit> {
+    session.settle(take_back(session, args).await)
+}
+
+async fn take_back(session: &Session, args: Withdraw) -> anyhow::Result<Exit> {
+    let name = read::resolve(session, &args.name).await?;
+    let version = version(session, &name, args.version).await?;
+    let request = v1::WithdrawRequest {
+        request_id: input::change_id("withdraw", &name, version, args.reason.as_bytes()),
+        name,
+        version,
+        reason: args.reason,
+        validate_only: args.check,
+    };
+    let call = async || {
+        let mut declarations = session.window.declarations();
+        declarations.withdraw(session.request(request.clone())).await.map(Response::into_inner)
+    };
+    let answer = client::repeat(call).await?;
+    if session.output == Output::Json {
+        say_json(&answer)?;
+    } else if args.check {
+        say(pick(session.language, "correct, nothing is kept", "校验通过，未保存"))?;
+    } else {
+        let (english, chinese) = words::state(answer.state());
+        say(&format!("{}  {english} {chinese}", answer.name))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The version that was named, or else the current one.
+async fn version(session: &Session, name: &str, named: Option<u32>) -> Result<u32, Status> {
+    match named {
+        Some(version) => Ok(version),
+        None => read::fetch(session, name).await.map(|record| record.version),
+    }
+}

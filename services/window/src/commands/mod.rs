@@ -1,0 +1,220 @@
+//! The commands of an enterprise: file, read, follow, change. They know only the public schema and
+//! the SDK, like every other client.
+//!
+//! A command says how it went by its exit code, so that scripts need not read texts:
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | the window, or we before it, refused at least one item or the request; or a declaration that was waited for ended other than released |
+//! | 2 | the command line or the configuration cannot be used |
+//! | 3 | the window cannot be reached, is not available, or did not come to an end in time |
+//! | 4 | there is no such declaration for this caller |
+//! | 5 | a fault of the window |
+//!
+//! When several apply, the highest is told. Results go to stdout; progress and, with tables, refusals
+//! of a whole request go to stderr. With `--output json` everything is JSON on stdout, one object a
+//! line. A reader that closes the pipe ends the command quietly.
+
+mod card;
+pub mod change;
+mod follow;
+mod input;
+mod problem;
+pub mod read;
+mod report;
+pub mod submit;
+pub mod watch;
+mod words;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use domain::Code;
+use domain::refusal::Act;
+pub use proto::status::Language;
+use serde::Serialize;
+use tonic::{Code as Grpc, Status};
+pub use watch::describe;
+
+use problem::Problem;
+
+/// For whom a command writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// How a command ended; the numbers are a promise to scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Something was refused, or ended other than released.
+    Refused = 1,
+    /// The command line or the configuration cannot be used.
+    Usage = 2,
+    /// The window cannot be reached or did not answer in time.
+    Unreachable = 3,
+    /// There is no such declaration for this caller.
+    NotFound = 4,
+    /// A fault of the window.
+    Fault = 5,
+}
+
+impl Exit {
+    /// What an error that a command gave back means.
+    pub fn of_error(error: &anyhow::Error) -> Self {
+        if let Some(status) = error.downcast_ref::<Status>() {
+            return Self::of_grpc(status.code());
+        }
+        if let Some(error) = error.downcast_ref::<client::Error>() {
+            return match error {
+                client::Error::Unreachable { .. } => Self::Unreachable,
+                client::Error::Address(_) | client::Error::Identity { .. } => Self::Usage,
+            };
+        }
+        match error.downcast_ref::<Code>() {
+            Some(Code::ConnectionFailed) => Self::Unreachable,
+            Some(Code::FileUnreadable) => Self::Refused,
+            Some(code) if code.act() == Act::Operator => Self::Fault,
+            Some(_) | None => Self::Usage,
+        }
+    }
+
+    /// What a code of gRPC means. The window itself never says UNKNOWN or CANCELLED: that is how the
+    /// transport reports a connection that broke.
+    fn of_grpc(code: Grpc) -> Self {
+        match code {
+            Grpc::Ok => Self::Done,
+            Grpc::NotFound => Self::NotFound,
+            Grpc::Unavailable
+            | Grpc::ResourceExhausted
+            | Grpc::DeadlineExceeded
+            | Grpc::Cancelled
+            | Grpc::Unknown => Self::Unreachable,
+            Grpc::Internal | Grpc::DataLoss | Grpc::Unimplemented => Self::Fault,
+            Grpc::InvalidArgument
+            | Grpc::AlreadyExists
+            | Grpc::PermissionDenied
+            | Grpc::FailedPrecondition
+            | Grpc::Aborted
+            | Grpc::OutOfRange
+            | Grpc::Unauthenticated => Self::Refused,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        let number: u8 = match exit {
+            Exit::Done => 0,
+            Exit::Refused => 1,
+            Exit::Usage => 2,
+            Exit::Unreachable => 3,
+            Exit::NotFound => 4,
+            Exit::Fault => 5,
+        };
+        Self::from(number)
+    }
+}
+
+/// What every command works with.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The window.
+    pub window: client::Window,
+    /// For whom to write.
+    pub output: Output,
+    /// In which language.
+    pub language: Language,
+}
+
+impl Session {
+    /// A request that asks for texts in the caller's language.
+    fn request<T>(&self, message: T) -> tonic::Request<T> {
+        let mut request = tonic::Request::new(message);
+        let language = words::pick(self.language, "en", "zh-CN");
+        let language = tonic::metadata::MetadataValue::from_static(language);
+        request.metadata_mut().insert("accept-language", language);
+        request
+    }
+
+    /// Tells a refusal of the whole request, and how the command ends by it.
+    fn refused(&self, problem: &Problem) -> io::Result<Exit> {
+        match self.output {
+            Output::Json => say_json(&serde_json::json!({ "refusal": problem }))?,
+            Output::Table => writeln!(io::stderr(), "{}", clean(&problem.text()))?,
+        }
+        Ok(problem.exit)
+    }
+
+    /// The end of every command: a status is told as a refusal, and a closed pipe is no error.
+    fn settle(&self, ended: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+        let told = match ended {
+            Ok(exit) => return Ok(exit),
+            Err(error) => match error.downcast::<Status>() {
+                Ok(status) => {
+                    let problem = Problem::of_status(&status, self.language);
+                    self.refused(&problem).map_err(anyhow::Error::new)
+                }
+                Err(error) => Err(error),
+            },
+        };
+        told.or_else(|error| if is_closed_pipe(&error) { Ok(Exit::Done) } else { Err(error) })
+    }
+}
+
+/// Whether the reader of our output went away.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let io = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
+    io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Writes a text for people and ends the line.
+fn say(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}", clean(text))?;
+    out.flush()
+}
+
+/// Writes a value for programs as one line.
+fn say_json(value: &impl Serialize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, value).map_err(io::Error::from)?;
+    writeln!(out)?;
+    out.flush()
+}
+
+/// What others wrote must not steer the terminal.
+fn clean(text: &str) -> String {
+    let steers = |c: char| c.is_control() && c != '\n';
+    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_have_the_exit_code_of_who_must_act() {
+        let of = |error: anyhow::Error| Exit::of_error(&error);
+        assert_eq!(of(Status::unavailable("").into()), Exit::Unreachable);
+        assert_eq!(of(Status::not_found("").into()), Exit::NotFound);
+        assert_eq!(of(Status::internal("").into()), Exit::Fault);
+        assert_eq!(of(Status::aborted("").into()), Exit::Refused);
+        assert_eq!(of(client::Error::Address(String::new()).into()), Exit::Usage);
+        assert_eq!(of(anyhow::anyhow!("port").context(Code::PortInUse)), Exit::Fault);
+    }
+
+    #[test]
+    fn a_closed_pipe_is_found_and_terminals_are_not_steered() {
+        let closed = io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(is_closed_pipe(&anyhow::Error::new(closed).context("table")));
+        assert!(!is_closed_pipe(&anyhow::anyhow!("other")));
+        assert_eq!(clean("a\u{1b}[31m\nb\u{9b}"), "a\u{fffd}[31m\nb\u{fffd}");
+    }
+}

@@ -1,0 +1,256 @@
+//! `watch`: follows what happens, one line an entry, and says each fact in words.
+
+use std::pin::pin;
+
+use futures::StreamExt as _;
+use proto::status::Language;
+use proto::v1;
+use proto::v1::fact::Kind;
+
+use super::words::{self, pick};
+use super::{Exit, Output, Session, read, say, say_json};
+
+/// Columns of the longest state.
+const STATE_COLUMNS: usize = 12;
+
+/// Follow what happens to your declarations, from now on.
+#[derive(Debug, clap::Args)]
+pub struct Watch {
+    /// Only this declaration, its whole history first: name, UUID, preNo or order number.
+    pub name: Option<String>,
+    /// Go on after this resume token of an earlier entry.
+    #[arg(long, value_name = "TOKEN")]
+    pub from: Option<String>,
+    /// End when the declaration is released, rejected, withdrawn or returned; the exit code is 0
+    /// when it is released.
+    #[arg(long, requires = "name")]
+    pub until_end: bool,
+}
+
+/// Follows until the end that was asked for, or Ctrl-C.
+///
+/// # Errors
+///
+/// What kept it from doing so.
+pub async fn run(session: &Session, args: Watch) -> anyhow::Result<Exit> {
+    session.settle(follow(session, args).await)
+}
+
+async fn follow(session: &Session, args: Watch) -> anyhow::Result<Exit> {
+    let mut request =
+        v1::WatchRequest { resume_token: args.from.unwrap_or_default(), ..Default::default() };
+    // A rejected version that was amended since is part of the history and not its end.
+    let mut last_version = 0;
+    if let Some(name) = &args.name {
+        let name = read::resolve(session, name).await?;
+        if args.until_end {
+            last_version = read::fetch(session, &name).await?.version;
+        }
+        request.name = name;
+    }
+    let mut news = pin!(client::watch(session.window.clone(), request));
+    loop {
+        let entry = tokio::select! {
+            entry = news.next() => entry,
+            _ = tokio::signal::ctrl_c() => return Ok(Exit::Done),
+        };
+        let Some(entry) = entry.transpose()? else { return Ok(Exit::Done) };
+        match session.output {
+            Output::Json => say_json(&entry)?,
+            Output::Table => say(&line(&entry, session.language))?,
+        }
+        let ended = words::is_final(entry.state()) && entry.version >= last_version;
+        if args.until_end && ended {
+            let released = entry.state() == v1::State::Released;
+            return Ok(if released { Exit::Done } else { Exit::Refused });
+        }
+    }
+}
+
+/// One entry: when, which, where it stands, what happened.
+fn line(entry: &v1::WatchResponse, language: Language) -> String {
+    let time = words::when(entry.time.and_then(proto::time));
+    let state = words::padded(words::state_in(language, entry.state()), STATE_COLUMNS);
+    let facts = describe_all(&entry.facts, language);
+    format!("{time}  {}  {state}  {facts}", short(&entry.name))
+}
+
+/// The end of an id: its beginning is a time, which declarations of one moment share.
+fn short(name: &str) -> &str {
+    name.rsplit('-').next().unwrap_or(name)
+}
+
+/// Several facts in words.
+pub(super) fn describe_all(facts: &[v1::Fact], language: Language) -> String {
+    let facts: Vec<_> = facts.iter().map(|fact| describe(fact, language)).collect();
+    facts.join(pick(language, "; ", "；"))
+}
+
+/// A fact in words.
+pub fn describe(fact: &v1::Fact, language: Language) -> String {
+    let say = |english: String, chinese: String| match language {
+        Language::English => english,
+        Language::Chinese => chinese,
+    };
+    let who = |agency| words::agency(language, agency);
+    let Some(kind) = &fact.kind else {
+        return pick(language, "something that this program does not know", "未知事件").to_owned();
+    };
+    match kind {
+        Kind::Filed(v1::Filed { pre_no }) => {
+            say(format!("filed as {pre_no}"), format!("已申报，预录入编号{pre_no}"))
+        }
+        Kind::Amended(v1::Amended { previous_version: old }) => {
+            say(format!("amended; version {old} is void"), format!("已变更，第{old}版作废"))
+        }
+        Kind::Withdrawn(v1::Withdrawn { reason }) => {
+            say(format!("withdrawn: {reason}"), format!("企业撤单：{reason}"))
+        }
+        Kind::StandChanged(changed) => {
+            let stand = words::stand(language, changed.stand());
+            let gap = pick(language, " ", "");
+            let why = reasons(&changed.reasons, language);
+            format!("{}{gap}{stand}{why}", who(changed.agency()))
+        }
+        Kind::InspectionOrdered(ordered) => {
+            let (by, what) = (who(ordered.demanded_by()), reasons(&ordered.instructions, language));
+            say(
+                format!("one joint inspection ordered by {by}{what}"),
+                format!("{by}布控，开立一次联合查验{what}"),
+            )
+        }
+        Kind::InspectionJoined(joined) => {
+            let (by, what) = (who(joined.demanded_by()), reasons(&joined.instructions, language));
+            say(
+                format!("{by} joined the same joint inspection{what}"),
+                format!("{by}加入同一次联合查验{what}"),
+            )
+        }
+        Kind::InspectionCompleted(done) => {
+            let found = findings(&done.findings, language);
+            say(format!("joint inspection completed{found}"), format!("联合查验完成{found}"))
+        }
+        Kind::InspectionAnswered(answered) => {
+            let by = who(answered.demanded_by());
+            say(
+                format!("{by} asked to inspect again; answered from the recorded findings"),
+                format!("{by}再次要求查验，以已有查验结果答复"),
+            )
+        }
+        Kind::InspectionCancelled(_) => {
+            pick(language, "the joint inspection fell away", "联合查验取消").to_owned()
+        }
+        Kind::Numbered(v1::Numbered { invt_no }) => {
+            say(format!("customs number {invt_no}"), format!("海关清单编号{invt_no}"))
+        }
+        Kind::Released(v1::Released { release_id }) => {
+            say(format!("RELEASED, release {release_id}"), format!("放行，放行编号{release_id}"))
+        }
+        Kind::Rejected(rejected) => {
+            let (by, why) = (who(rejected.agency()), reasons(&rejected.reasons, language));
+            say(format!("rejected by {by}{why}"), format!("{by}退单{why}"))
+        }
+        Kind::Returned(returned) => {
+            let (by, why) = (who(returned.agency()), reasons(&returned.reasons, language));
+            say(format!("sent back abroad by {by}{why}"), format!("{by}责令退运{why}"))
+        }
+    }
+}
+
+/// What agencies say: `: 1313 weights differ, …`; nothing when they say nothing.
+fn reasons(reasons: &[v1::Reason], language: Language) -> String {
+    let said = reasons.iter().map(|reason| format!("{} {}", reason.code, reason.text));
+    listed(said.map(|reason| reason.trim().to_owned()).collect(), language)
+}
+
+/// What was found, each under the agency that asked.
+fn findings(findings: &[v1::Finding], language: Language) -> String {
+    let found = |finding: &v1::Finding| {
+        let by = words::agency(language, finding.instructed_by());
+        let line = match (finding.gnum, language) {
+            (0, _) => String::new(),
+            (gnum, Language::English) => format!(" line {gnum}"),
+            (gnum, Language::Chinese) => format!("第{gnum}项"),
+        };
+        format!("{by}{line} {} {}", finding.result, finding.text).trim_end().to_owned()
+    };
+    listed(findings.iter().map(found).collect(), language)
+}
+
+fn listed(items: Vec<String>, language: Language) -> String {
+    if items.is_empty() {
+        return String::new();
+    }
+    pick(language, ": ", "：").to_owned() + &items.join(pick(language, ", ", "，"))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::clearance::{Agency, Stand};
+    use domain::history::{Finding, Reason, Record};
+    use domain::{OrderId, ReleaseId};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn both(record: Record) -> [String; 2] {
+        let fact = record.into();
+        [describe(&fact, Language::English), describe(&fact, Language::Chinese)]
+    }
+
+    #[test]
+    fn facts_are_said_in_words() {
+        let cleared = Record::StandChanged {
+            agency: Agency::Customs,
+            stand: Stand::Cleared,
+            reasons: Vec::new(),
+        };
+        assert_eq!(both(cleared), ["customs cleared", "海关同意放行"]);
+        let ordered = Record::InspectionOrdered {
+            order_id: OrderId(Uuid::nil()),
+            demanded_by: Agency::Customs,
+            instructions: vec![Reason { code: "X1".to_owned(), text: "open the box".to_owned() }],
+        };
+        assert_eq!(
+            both(ordered),
+            [
+                "one joint inspection ordered by customs: X1 open the box",
+                "海关布控，开立一次联合查验：X1 open the box"
+            ]
+        );
+        let finding = Finding {
+            instructed_by: Agency::Inspection,
+            gnum: 2,
+            result: "CONFORM".to_owned(),
+            text: String::new(),
+            evidence: Vec::new(),
+        };
+        let order_id = OrderId(Uuid::nil());
+        let completed = Record::InspectionCompleted { order_id, findings: vec![finding] };
+        assert_eq!(
+            both(completed),
+            [
+                "joint inspection completed: inspection line 2 CONFORM",
+                "联合查验完成：国检第2项 CONFORM"
+            ]
+        );
+        let [released, _] = both(Record::Released { release_id: ReleaseId(Uuid::nil()) });
+        assert!(released.starts_with("RELEASED, release 0000"));
+        assert!(describe(&v1::Fact { kind: None }, Language::English).contains("does not know"));
+    }
+
+    #[test]
+    fn a_line_has_time_short_id_state_and_facts() {
+        let entry = v1::WatchResponse {
+            name: "declarations/0190a6e1-0000-7000-8000-0000000000ab".to_owned(),
+            state: v1::State::Released.into(),
+            facts: vec![Record::Numbered { invt_no: "4220".to_owned() }.into()],
+            time: Some(proto::timestamp(time::OffsetDateTime::UNIX_EPOCH)),
+            ..Default::default()
+        };
+        assert_eq!(
+            line(&entry, Language::English),
+            "1970-01-01 08:00:00.000 +08:00  0000000000ab  RELEASED      customs number 4220"
+        );
+    }
+}

@@ -1,0 +1,204 @@
+//! Who is calling, and what each kind of caller may do.
+//!
+//! A certificate says who; the registry says what that caller is; one line a method says which kinds
+//! may call it. A method without a line does not start. Nothing is taken from headers or messages.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use anyhow::Context as _;
+use domain::refusal::Code;
+use domain::{Kind, Principal};
+use proto::status;
+use rustls_pki_types::CertificateDer;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// One line a method: which kinds of caller.
+pub const POLICY: &[(&str, &[Kind])] = &[
+    ("/single_window.declaration.v1.DeclarationService/Submit", FILERS),
+    ("/single_window.declaration.v1.DeclarationService/SubmitStream", FILERS),
+    ("/single_window.declaration.v1.DeclarationService/Get", READERS),
+    ("/single_window.declaration.v1.DeclarationService/List", READERS),
+    ("/single_window.declaration.v1.DeclarationService/Amend", FILERS),
+    ("/single_window.declaration.v1.DeclarationService/Withdraw", FILERS),
+    ("/single_window.declaration.v1.DeclarationService/Watch", READERS),
+    ("/single_window.exchange.v1.ExchangeService/Connect", DESKS),
+    ("/grpc.health.v1.Health/Check", EVERYBODY),
+    ("/grpc.health.v1.Health/List", EVERYBODY),
+    ("/grpc.health.v1.Health/Watch", EVERYBODY),
+    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", EVERYBODY),
+];
+
+const FILERS: &[Kind] = &[Kind::Enterprise, Kind::Agent];
+const READERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Administrator];
+const DESKS: &[Kind] = &[Kind::Customs, Kind::Inspection, Kind::Site];
+const EVERYBODY: &[Kind] = &[
+    Kind::Enterprise,
+    Kind::Agent,
+    Kind::Customs,
+    Kind::Inspection,
+    Kind::Site,
+    Kind::Administrator,
+];
+
+/// Fails when a method of the schema has no line.
+///
+/// # Errors
+///
+/// Names the methods.
+pub fn check_policy() -> anyhow::Result<()> {
+    use prost::Message as _;
+    let schema = prost_types::FileDescriptorSet::decode(proto::DESCRIPTOR)?;
+    let missing: Vec<String> = schema
+        .file
+        .iter()
+        .flat_map(|file| file.service.iter().map(move |service| (file.package(), service)))
+        .flat_map(|(package, service)| {
+            let path = move |method: &str| format!("/{package}.{}/{method}", service.name());
+            service.method.iter().map(move |method| path(method.name()))
+        })
+        .filter(|path| !POLICY.iter().any(|(known, _)| known == path))
+        .collect();
+    anyhow::ensure!(missing.is_empty(), "no policy line for {}", missing.join(", "));
+    Ok(())
+}
+
+/// The digest by which a certificate is registered.
+pub fn fingerprint(certificate: &CertificateDer<'_>) -> String {
+    Sha256::digest(certificate).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A caller in the registry file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Registered {
+    /// SHA-256 of the certificate (DER), hexadecimal.
+    pub fingerprint: String,
+    /// Name, for logs.
+    pub name: String,
+    /// enterprise, agent, customs, inspection, site or administrator.
+    pub kind: String,
+    /// Customs code of an enterprise or agent.
+    #[serde(default)]
+    pub customs_code: String,
+    /// Declarants that an agent may file for.
+    #[serde(default)]
+    pub mandates: Vec<String>,
+}
+
+/// Certificates and their callers.
+#[derive(Debug, Default)]
+pub struct Registry(HashMap<String, Arc<Principal>>);
+
+impl Registry {
+    /// Reads the registry file, a JSON list.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read or an entry makes no sense.
+    pub fn load(path: &Path, sandbox: bool) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("the registry {} cannot be read", path.display()))?;
+        let entries: Vec<Registered> = serde_json::from_str(&text)
+            .with_context(|| format!("the registry {} is not in order", path.display()))?;
+        let mut known = HashMap::new();
+        for entry in entries {
+            let kind = kind(&entry.kind).with_context(|| {
+                format!("{}: {:?} is not a kind of caller", entry.name, entry.kind)
+            })?;
+            let any = entry.mandates.iter().any(|code| code == "*");
+            anyhow::ensure!(
+                sandbox || !any,
+                "{}: a mandate for every declarant (*) exists in the sandbox only",
+                entry.name
+            );
+            let Registered { fingerprint, name, customs_code, mandates, .. } = entry;
+            let principal = Principal { name, kind, customs_code, mandates };
+            known.insert(fingerprint.to_ascii_lowercase(), Arc::new(principal));
+        }
+        Ok(Self(known))
+    }
+
+    /// The caller of a certificate.
+    pub fn find(&self, fingerprint: &str) -> Option<Arc<Principal>> {
+        self.0.get(fingerprint).cloned()
+    }
+}
+
+fn kind(name: &str) -> Option<Kind> {
+    let kinds = BTreeMap::from([
+        ("enterprise", Kind::Enterprise),
+        ("agent", Kind::Agent),
+        ("customs", Kind::Customs),
+        ("inspection", Kind::Inspection),
+        ("site", Kind::Site),
+        ("administrator", Kind::Administrator),
+    ]);
+    kinds.get(name).copied()
+}
+
+/// The caller of a connection; `None` when its certificate is not in the registry.
+#[derive(Debug, Clone)]
+pub struct Peer(pub Option<Arc<Principal>>);
+
+/// Lets a call through when its caller may make it.
+#[derive(Debug, Clone)]
+pub struct Gate<S>(S);
+
+/// Puts a [`Gate`] before every service.
+#[derive(Debug, Clone, Copy)]
+pub struct GateLayer;
+
+impl<S> tower::Layer<S> for GateLayer {
+    type Service = Gate<S>;
+
+    fn layer(&self, inner: S) -> Gate<S> {
+        Gate(inner)
+    }
+}
+
+impl<S, B> tower::Service<http::Request<B>> for Gate<S>
+where
+    S: tower::Service<http::Request<B>, Response = http::Response<tonic::body::Body>>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = futures::future::Either<
+        S::Future,
+        std::future::Ready<Result<http::Response<tonic::body::Body>, S::Error>>,
+    >;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
+        match admit(&request) {
+            Ok(principal) => {
+                request.extensions_mut().insert(principal);
+                futures::future::Either::Left(self.0.call(request))
+            }
+            Err(code) => {
+                let refused = status::plain(code).into_http();
+                futures::future::Either::Right(std::future::ready(Ok(refused)))
+            }
+        }
+    }
+}
+
+fn admit<B>(request: &http::Request<B>) -> Result<Arc<Principal>, Code> {
+    let peer = request.extensions().get::<Peer>().ok_or(Code::CertificateMissing)?;
+    let principal = peer.0.clone().ok_or(Code::CertificateUnknown)?;
+    let path = request.uri().path();
+    let line = POLICY.iter().find(|(known, _)| *known == path);
+    match line {
+        Some((_, kinds)) if kinds.contains(&principal.kind) => Ok(principal),
+        // A method that does not exist is for the router to say.
+        Some(_) | None => Err(Code::NotAllowed),
+    }
+}

@@ -1,0 +1,293 @@
+//! Starts a window and lets it end in order: stop taking, finish what was taken, then close the
+//! database. Tests, the sandbox and production start the same thing.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use declaration::Service;
+use domain::declaration::Profile;
+use domain::limits;
+use domain::refusal::Code;
+use sqlx::postgres::PgConnectOptions;
+use store::Clock;
+use store::private::PrivatePostgres;
+use time::OffsetDateTime;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+
+use crate::identity::{GateLayer, Registry};
+use crate::tasks::{Task, Tasks};
+use crate::tls;
+
+/// Everything that a window needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where to serve gRPC.
+    pub listen: SocketAddr,
+    /// Where to serve metrics, when at all.
+    pub metrics: Option<SocketAddr>,
+    /// Where the private PostgreSQL and the sandbox's certificates are.
+    pub data_dir: PathBuf,
+    /// Another PostgreSQL than the private one.
+    pub database_url: Option<String>,
+    /// Where PostgreSQL's programs are, when not in the usual places.
+    pub postgres_programs: Option<PathBuf>,
+    /// The process's PATH.
+    pub path: Option<std::ffi::OsString>,
+    /// Authority that signs callers' certificates.
+    pub authority: PathBuf,
+    /// The window's certificate.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// Registry of callers.
+    pub registry: PathBuf,
+    /// Rules of the sandbox.
+    pub sandbox: bool,
+    /// Lanes of the group commit.
+    pub writers: usize,
+    /// How long requests may take to finish when the window drains.
+    pub drain: Duration,
+}
+
+/// A window that serves.
+#[derive(Debug)]
+pub struct Window {
+    /// Where it serves.
+    pub address: SocketAddr,
+    draining: CancellationToken,
+    server: Tasks,
+    lanes: Tasks,
+    pool: sqlx::PgPool,
+    database: Database,
+    drain: Duration,
+}
+
+/// The private PostgreSQL as a task, when there is one.
+#[derive(Debug, Default)]
+struct Database {
+    tasks: Tasks,
+    stop: CancellationToken,
+}
+
+/// Finds or starts the database and brings its tables up to date.
+async fn database(settings: &Settings) -> anyhow::Result<(Database, sqlx::PgPool)> {
+    let mut database = Database::default();
+    let options: PgConnectOptions = match &settings.database_url {
+        Some(url) => url.parse().with_context(|| {
+            format!("{}: --database-url is not a PostgreSQL address", Code::PostgresFailed)
+        })?,
+        None => {
+            let programs = settings.postgres_programs.as_deref();
+            let postgres =
+                PrivatePostgres::start(&settings.data_dir, programs, settings.path.as_deref())
+                    .await
+                    .map_err(coded)?;
+            let options = postgres.connect_options();
+            let stop = database.stop.clone();
+            database.tasks.spawn(Task::Postgres, async move {
+                postgres.run(stop.cancelled_owned()).await.map_err(coded)
+            });
+            options
+        }
+    };
+    match open(options, settings).await {
+        Ok(pool) => Ok((database, pool)),
+        Err(error) => {
+            database.close().await;
+            Err(error)
+        }
+    }
+}
+
+async fn open(options: PgConnectOptions, settings: &Settings) -> anyhow::Result<sqlx::PgPool> {
+    let writers = u32::try_from(settings.writers).unwrap_or(2);
+    let pool =
+        store::connect(options, declaration::SCHEMA, writers + 14).await.map_err(|error| {
+            let code = match error {
+                store::Error::Unsafe { .. } => Code::PostgresUnsafe,
+                store::Error::Unreachable(_) | store::Error::Migration { .. } => {
+                    Code::PostgresFailed
+                }
+            };
+            anyhow::Error::new(error).context(code)
+        })?;
+    store::connect::migrate(&pool, declaration::SCHEMA, &declaration::MIGRATOR).await?;
+    Ok(pool)
+}
+
+impl Database {
+    async fn close(&mut self) {
+        self.stop.cancel();
+        // The server stops in milliseconds; a checkpoint of a full cache may take longer.
+        self.tasks.finish(Duration::from_secs(60)).await;
+    }
+}
+
+/// Our code in front of what the private PostgreSQL says.
+fn coded(error: store::private::Error) -> anyhow::Error {
+    let code = match &error {
+        store::private::Error::ProgramsMissing { .. } => Code::PostgresMissing,
+        store::private::Error::InUse { .. } => Code::DataDirectoryInUse,
+        _ => Code::PostgresFailed,
+    };
+    anyhow::Error::new(error).context(code)
+}
+
+/// Brings the tables up to date and ends.
+///
+/// # Errors
+///
+/// When the database cannot be used.
+pub async fn migrate(settings: &Settings) -> anyhow::Result<()> {
+    let (mut database, pool) = database(settings).await?;
+    pool.close().await;
+    database.close().await;
+    Ok(())
+}
+
+impl Window {
+    /// Starts a window. When it returns, the window serves.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong and what to do about it; nothing is left running.
+    pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
+        crate::identity::check_policy()?;
+        let registry = Registry::load(&settings.registry, settings.sandbox)?;
+        let acceptor = tls::acceptor(&settings.authority, &settings.certificate, &settings.key)?;
+        let (mut database, pool) = database(settings).await?;
+        let listener = match TcpListener::bind(settings.listen).await {
+            Ok(listener) => listener,
+            Err(error) => {
+                pool.close().await;
+                database.close().await;
+                let what = format!("{} cannot be served", settings.listen);
+                let more = "choose another address with --listen";
+                let code = Code::PortInUse;
+                return Err(anyhow::Error::new(error).context(format!("{code}: {what}; {more}")));
+            }
+        };
+        let address = listener.local_addr()?;
+
+        let draining = CancellationToken::new();
+        let profile = Profile {
+            sandbox: settings.sandbox,
+            sample_declarants: if settings.sandbox {
+                vec![SAMPLE_DECLARANT.to_owned()]
+            } else {
+                Vec::new()
+            },
+        };
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+        let clock = Clock::new(OffsetDateTime::now_utc);
+        let writers = settings.writers.max(1);
+        let (service, commit_lanes) =
+            Service::new(pool.clone(), clock, profile, writers, draining.clone());
+        let mut lanes = Tasks::default();
+        for lane in commit_lanes {
+            lanes.spawn(Task::Lane, async move {
+                lane.await;
+                Ok(())
+            });
+        }
+        let mut server = Tasks::default();
+        let exchange = service.exchange();
+        let (health, health_service) = tonic_health::server::health_reporter();
+        health
+            .set_serving::<proto::v1::declaration_service_server::DeclarationServiceServer<Service>>()
+            .await;
+        let reflection = settings.sandbox.then(reflection).transpose()?;
+        let router = Server::builder()
+            .initial_stream_window_size(4 * 1024 * 1024)
+            .initial_connection_window_size(16 * 1024 * 1024)
+            .max_concurrent_streams(limits::STREAMS_PER_CONNECTION_MAX.max(1))
+            .http2_keepalive_interval(Some(Duration::from_secs(20)))
+            .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+            .http2_max_header_list_size(Some(64 * 1024))
+            .layer(GateLayer)
+            .add_service(service.into_server())
+            .add_service(exchange.into_server())
+            .add_service(health_service)
+            .add_optional_service(reflection);
+        let incoming = tls::incoming(listener, acceptor, registry);
+        let stop = draining.clone();
+        server.spawn(Task::Server, async move {
+            let goodbye = async move {
+                stop.cancelled().await;
+                health
+                    .set_not_serving::<proto::v1::declaration_service_server::DeclarationServiceServer<
+                        Service,
+                    >>()
+                    .await;
+            };
+            router.serve_with_incoming_shutdown(incoming, goodbye).await?;
+            Ok(())
+        });
+        if let Some(address) = settings.metrics {
+            server.spawn(Task::Metrics, metrics(address)?);
+        }
+        tracing::info!(%address, sandbox = settings.sandbox, "the window serves");
+        Ok(Self { address, draining, server, lanes, pool, database, drain: settings.drain })
+    }
+
+    /// Serves until `shutdown` or until something vital fails; then drains.
+    ///
+    /// # Errors
+    ///
+    /// What failed.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let failed = tokio::select! {
+            () = shutdown => None,
+            error = self.server.failed() => Some(error),
+            error = self.lanes.failed() => Some(error),
+            error = self.database.tasks.failed() => Some(error),
+        };
+        tracing::info!("the window drains");
+        self.draining.cancel();
+        if !self.server.finish(self.drain).await {
+            tracing::warn!(within = ?self.drain, "some calls did not finish and were cut");
+        }
+        // The lanes end by themselves when the last handle is gone and what was taken is durable.
+        if !self.lanes.finish(self.drain).await {
+            tracing::warn!("the group commit did not finish in time");
+        }
+        self.pool.close().await;
+        self.database.close().await;
+        tracing::info!("the window is closed");
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+/// The declarant of the published sample messages: the specification's own test firm.
+pub const SAMPLE_DECLARANT: &str = "1105910159";
+
+/// Lets tools read the schema from the window itself; in the sandbox only.
+fn reflection() -> anyhow::Result<
+    tonic_reflection::server::v1::ServerReflectionServer<
+        impl tonic_reflection::server::v1::ServerReflection,
+    >,
+> {
+    let service = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTOR)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    Ok(service)
+}
+
+/// Installs the recorder and returns the page's task.
+fn metrics(
+    address: SocketAddr,
+) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + Send + 'static> {
+    let (recorder, page) = metrics_exporter_prometheus::PrometheusBuilder::new()
+        .with_http_listener(address)
+        .build()
+        .with_context(|| format!("metrics cannot be served at {address}"))?;
+    metrics::set_global_recorder(recorder).context("metrics are served already")?;
+    Ok(
+        async move { page.await.map_err(|error| anyhow::anyhow!("the metrics page ended: {error:?}")) },
+    )
+}

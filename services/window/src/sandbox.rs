@@ -1,0 +1,192 @@
+//! The sandbox: one command starts everything on loopback, with certificates of its own and simulated
+//! agencies, and shows live what happens.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use client::Config;
+use futures::StreamExt as _;
+use proto::v1;
+use tokio_util::sync::CancellationToken;
+
+use crate::certificates::{self, AUTHORITY, CALLERS, REGISTRY, WINDOW};
+use crate::commands::{Language, describe};
+use crate::run::{Settings, Window};
+use crate::tasks::{Task, Tasks};
+
+/// Where the sandbox's certificates are.
+pub fn identities(data_dir: &Path) -> PathBuf {
+    data_dir.join("identities")
+}
+
+/// Where the address of the running sandbox is written, for the command line.
+fn address_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("address")
+}
+
+/// Points the settings at the sandbox's own certificates.
+pub fn settle(settings: &mut Settings) {
+    let directory = identities(&settings.data_dir);
+    settings.authority = directory.join(AUTHORITY);
+    settings.certificate = directory.join(format!("{WINDOW}.pem"));
+    settings.key = directory.join(format!("{WINDOW}.key"));
+    settings.registry = directory.join(REGISTRY);
+    settings.sandbox = true;
+}
+
+/// How a caller of the sandbox in this data directory connects.
+///
+/// # Errors
+///
+/// When there is no sandbox or no such caller.
+pub fn config(data_dir: &Path, name: &str, address: Option<&str>) -> anyhow::Result<Config> {
+    let address = match address {
+        Some(address) => address.to_owned(),
+        None => std::fs::read_to_string(address_file(data_dir))
+            .with_context(|| {
+                format!(
+                    "no sandbox was started in {}; start one with `single-window sandbox`, or name \
+                     a window with --endpoint",
+                    data_dir.display()
+                )
+            })?
+            .trim()
+            .to_owned(),
+    };
+    let known = CALLERS.iter().map(|caller| caller.name).collect::<Vec<_>>().join(", ");
+    let read = |file: String| {
+        let path = identities(data_dir).join(file);
+        std::fs::read(&path).with_context(|| {
+            format!("{} cannot be read; the sandbox's callers are {known}", path.display())
+        })
+    };
+    Ok(Config {
+        address,
+        authority: read(AUTHORITY.to_owned())?,
+        certificate: read(format!("{name}.pem"))?,
+        key: read(format!("{name}.key"))?,
+    })
+}
+
+/// What a sandbox starts besides the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cast {
+    /// The simulated agencies.
+    pub agencies: bool,
+    /// The live view.
+    pub show: bool,
+}
+
+/// Runs the sandbox until `shutdown`.
+///
+/// # Errors
+///
+/// What kept it from starting, or what failed.
+pub async fn run(
+    mut settings: Settings,
+    cast: Cast,
+    language: Language,
+    shutdown: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&settings.data_dir)
+        .with_context(|| format!("{} cannot be made", settings.data_dir.display()))?;
+    #[expect(clippy::disallowed_methods, reason = "certificates begin now")]
+    let now = time::OffsetDateTime::now_utc();
+    certificates::ensure(&identities(&settings.data_dir), now)?;
+    settle(&mut settings);
+    let window = Window::start(&settings).await?;
+    let address = format!("localhost:{}", window.address.port());
+    publish(&address_file(&settings.data_dir), &address)?;
+
+    let mut tasks = Tasks::default();
+    let stop = CancellationToken::new();
+    if cast.agencies {
+        for agency in [v1::Agency::Customs, v1::Agency::Inspection, v1::Agency::Site] {
+            let name = caller(agency);
+            let config = config(&settings.data_dir, name, Some(&address))?;
+            let stop = stop.clone();
+            tasks.spawn(Task::Agency, async move {
+                let window = client::Window::connect_lazy(&config)?;
+                Ok(agencies::run(window, agency, "sandbox", stop).await?)
+            });
+        }
+    }
+    if cast.show {
+        welcome(&address, &settings)?;
+        let config = config(&settings.data_dir, "admin", Some(&address))?;
+        let stop = stop.clone();
+        tasks.spawn(Task::Show, async move {
+            tokio::select! {
+                shown = show(config, language) => shown,
+                () = stop.cancelled() => Ok(()),
+            }
+        });
+    }
+    let ended = window
+        .run(async {
+            shutdown.await;
+            stop.cancel();
+        })
+        .await;
+    stop.cancel();
+    tasks.finish(std::time::Duration::from_secs(2)).await;
+    ended
+}
+
+/// The certificate of a simulated agency.
+pub fn caller(agency: v1::Agency) -> &'static str {
+    match agency {
+        v1::Agency::Customs => "customs",
+        v1::Agency::Inspection => "inspection",
+        v1::Agency::Site | v1::Agency::Unspecified => "site",
+    }
+}
+
+/// Readers see the old address or the new one, never half of it.
+fn publish(file: &Path, address: &str) -> anyhow::Result<()> {
+    let unfinished = file.with_extension("unfinished");
+    std::fs::write(&unfinished, address)
+        .and_then(|()| std::fs::rename(&unfinished, file))
+        .with_context(|| format!("{} cannot be written", file.display()))
+}
+
+fn welcome(address: &str, settings: &Settings) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "single-window sandbox\n")?;
+    writeln!(out, "  gRPC       {address}  (mutual TLS)")?;
+    if let Some(metrics) = settings.metrics {
+        writeln!(out, "  metrics    http://{metrics}/metrics")?;
+    }
+    writeln!(out, "  data       {}", settings.data_dir.display())?;
+    writeln!(out, "  callers    {}", identities(&settings.data_dir).display())?;
+    for caller in CALLERS {
+        writeln!(out, "             {:<13} {}", caller.name, caller.purpose)?;
+    }
+    writeln!(out, "  agencies   customs, inspection and site are simulated\n")?;
+    writeln!(out, "Try, in another terminal:\n")?;
+    writeln!(out, "  single-window submit --wait docs/examples/import-9610.xml")?;
+    writeln!(out, "  single-window list")?;
+    writeln!(out, "  single-window watch\n")?;
+    writeln!(out, "Ctrl-C ends it. What happens:\n")?;
+    out.flush()?;
+    Ok(())
+}
+
+/// One line for each thing that happens.
+async fn show(config: Config, language: Language) -> anyhow::Result<()> {
+    let window = client::Window::connect_lazy(&config)?;
+    let news = client::watch(window, v1::WatchRequest::default());
+    let mut news = std::pin::pin!(news);
+    while let Some(told) = news.next().await {
+        let told = told?;
+        let mut out = std::io::stdout().lock();
+        let time = told.time.and_then(proto::time);
+        let clock = time.map(|time| time.to_offset(time::macros::offset!(+8)));
+        let clock = clock.map(|t| format!("{:02}:{:02}:{:02}", t.hour(), t.minute(), t.second()));
+        let words: Vec<String> = told.facts.iter().map(|fact| describe(fact, language)).collect();
+        let id = told.name.trim_start_matches("declarations/");
+        writeln!(out, "  {}  {id}  {}", clock.unwrap_or_default(), words.join("; "))?;
+    }
+    Ok(())
+}

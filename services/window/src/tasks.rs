@@ -1,0 +1,78 @@
+//! Every task has a name, an owner and a policy. Nothing else in the workspace spawns.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+/// What a task is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// A lane of the group commit.
+    Lane,
+    /// The gRPC server.
+    Server,
+    /// The private PostgreSQL.
+    Postgres,
+    /// The metrics page.
+    Metrics,
+    /// A simulated agency.
+    Agency,
+    /// What the sandbox shows.
+    Show,
+}
+
+impl Task {
+    /// Whether the process cannot go on when it ends on its own.
+    fn is_vital(self) -> bool {
+        match self {
+            Self::Lane | Self::Server | Self::Postgres => true,
+            Self::Metrics | Self::Agency | Self::Show => false,
+        }
+    }
+}
+
+/// The tasks of a part of the process.
+#[derive(Debug, Default)]
+pub struct Tasks {
+    set: JoinSet<(Task, anyhow::Result<()>)>,
+}
+
+impl Tasks {
+    /// Starts a task.
+    pub fn spawn(
+        &mut self,
+        task: Task,
+        work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) {
+        self.set.spawn(async move { (task, work.await) });
+    }
+
+    /// Waits until a vital task ends, which it should not. Says which and why.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        while let Some(ended) = self.set.join_next().await {
+            match ended {
+                Ok((task, outcome)) if task.is_vital() => {
+                    return match outcome {
+                        Err(error) => error,
+                        Ok(()) => anyhow::anyhow!("the task {task:?} ended"),
+                    };
+                }
+                Ok((task, Err(error))) => {
+                    tracing::error!(?task, error = format!("{error:#}"), "a task failed");
+                }
+                Ok((_, Ok(()))) => {}
+                Err(error) => return anyhow::anyhow!(error).context("a task panicked"),
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Waits for all tasks to end, at most this long; what is left is cut. True when none was.
+    pub async fn finish(&mut self, within: Duration) -> bool {
+        let all = async { while self.set.join_next().await.is_some() {} };
+        let done = tokio::time::timeout(within, all).await.is_ok();
+        self.set.shutdown().await;
+        done
+    }
+}

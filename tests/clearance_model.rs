@@ -1,0 +1,553 @@
+//! Every order of events, not only those that somebody thought of: a model of the enterprise, two
+//! agencies, the site, a bad network and a window that dies, around [`domain::clearance::next`]
+//! itself.
+//!
+//! A request has no effect before it first arrives. So one that is late, or lost and repeated, or
+//! that meets a window which dies before its commit, is like one that is decided later on old news:
+//! here a sender decides and its request arrives in one step, on news as old as you like. A window
+//! that dies after its commit leaves a sender that does not know (`answered: false`), which repeats
+//! the same request id. A copy of a request that arrived may stay in the network and arrive again,
+//! any number of times, overtaken by whatever came after it. A consumer that connects again may be
+//! told of the filing once more.
+
+use std::collections::HashMap;
+
+use domain::clearance::{Agency, Clearance, Event, Fact, Joint, Outcome, Phase, Stand, next};
+use domain::refusal::Refusal;
+use stateright::{Checker, Expectation, HasDiscoveries, Model, Property};
+
+type Next = fn(Clearance, Event) -> Result<(Clearance, Vec<Fact>), Refusal>;
+
+/// What is tried, and how much of it.
+#[derive(Debug, Clone)]
+struct Window {
+    next: Next,
+    /// It keeps the ids of the requests that it applied.
+    remembers: bool,
+    amendments: u32,
+    /// Free decisions of each agency on one version and round. Beyond them it only clears, so that
+    /// running out of decisions never hides a dead end.
+    decisions: u8,
+    /// Copies in the network.
+    copies: usize,
+    outcomes: &'static [Outcome],
+}
+
+/// What a consumer reads from the journal: an agency what to review, the site what to look for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum News {
+    Review { version: u32, round: u32 },
+    Order { version: u32, for_customs: bool, for_inspection: bool },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Request {
+    event: Event,
+    /// Its id is in the table of applied requests.
+    applied: bool,
+}
+
+/// An agency or the site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Sender {
+    told: News,
+    /// The newest version and round that it ever decided on, and how often.
+    newest: (u32, u32),
+    decided: u8,
+    /// It decides nothing new before it knows what became of this.
+    unanswered: Option<Request>,
+    /// Still in the network.
+    copy: Option<Request>,
+}
+
+impl Sender {
+    fn decided_on(&self, news: News) -> u8 {
+        match news {
+            News::Review { version, round } if (version, round) > self.newest => 0,
+            News::Review { .. } | News::Order { .. } => self.decided,
+        }
+    }
+}
+
+const AGENCIES: [Agency; 2] = [Agency::Customs, Agency::Inspection];
+/// Among the senders, after the agencies.
+const SITE: usize = 2;
+
+/// What must hold for a step, not only for a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Promise {
+    BothCleared,
+    EndIsEnd,
+    OwnHold,
+    Forward,
+    Answered,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct World {
+    // What the window committed, beside the ids of requests.
+    record: Clearance,
+    releases: u8,
+    numbers: u8,
+    orders: u8,
+    open_orders: u8,
+    // Everybody else.
+    senders: [Sender; 3],
+    /// The version that the enterprise saw last.
+    seen: u32,
+    // What an observer remembers who trusts only requests that were really applied.
+    cleared: [Option<(u32, u32)>; 2],
+    broken: Option<Promise>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Step {
+    Read,
+    Amend,
+    Withdraw,
+    Tell(usize),
+    ConnectAgain(usize),
+    Decide { agency: usize, outcome: Outcome, answered: bool },
+    Report { answered: bool },
+    Repeat(usize),
+    Copy(usize),
+    Lose(usize),
+}
+
+fn ended(phase: Phase) -> bool {
+    matches!(phase, Phase::Released | Phase::Withdrawn | Phase::Returned)
+}
+
+impl World {
+    fn filed() -> Self {
+        let sender =
+            |told| Sender { told, newest: (1, 1), decided: 0, unanswered: None, copy: None };
+        let review = News::Review { version: 1, round: 1 };
+        let order = News::Order { version: 1, for_customs: false, for_inspection: false };
+        Self {
+            record: Clearance::FILED,
+            releases: 0,
+            numbers: 0,
+            orders: 0,
+            open_orders: 0,
+            senders: [sender(review), sender(review), sender(order)],
+            seen: 1,
+            cleared: [None; 2],
+            broken: None,
+        }
+    }
+
+    fn news(&self, of: usize) -> News {
+        let c = &self.record;
+        let asks = |stand| stand == Stand::WantsInspection && c.joint == Joint::Open;
+        if of == SITE {
+            News::Order {
+                version: c.version,
+                for_customs: asks(c.customs),
+                for_inspection: asks(c.inspection),
+            }
+        } else {
+            News::Review { version: c.version, round: c.round }
+        }
+    }
+
+    /// A request arrives for the first time.
+    fn first(&mut self, model: &Window, from: usize, event: Event, answered: bool) {
+        let request = Request { event, applied: self.commit(model.next, event) };
+        let copies = self.senders.iter().filter(|sender| sender.copy.is_some()).count();
+        let sender = &mut self.senders[from];
+        if copies < model.copies && sender.copy.is_none() && !ended(self.record.phase) {
+            sender.copy = Some(request);
+        }
+        // A request that was refused without an answer is decided again like a new one.
+        sender.unanswered = (!answered && request.applied).then_some(request);
+    }
+
+    /// A request arrives once more; one that was applied is answered from the table.
+    fn again(&mut self, model: &Window, request: Request) -> Request {
+        if !request.applied {
+            return Request { applied: self.commit(model.next, request.event), ..request };
+        }
+        if !model.remembers {
+            // The observer knows a repetition when it sees one.
+            let cleared = self.cleared;
+            self.commit(model.next, request.event);
+            self.cleared = cleared;
+        }
+        request
+    }
+
+    /// Commits an event, as the store does, and judges the step. False: refused.
+    fn commit(&mut self, next: Next, event: Event) -> bool {
+        let Ok((then, facts)) = next(self.record, event) else { return false };
+        let now = std::mem::replace(&mut self.record, then);
+        self.observe(&now, event);
+        for fact in &facts {
+            match fact {
+                Fact::Released => {
+                    self.releases += 1;
+                    let current = Some((then.version, then.round));
+                    self.demand(Promise::BothCleared, self.cleared == [current; 2]);
+                }
+                Fact::Numbered => self.numbers += 1,
+                Fact::InspectionOrdered(_) => {
+                    self.open_orders += 1;
+                    // A cancelled order is opened again under its old identity.
+                    self.orders += u8::from(now.joint != Joint::Cancelled);
+                }
+                Fact::InspectionCompleted | Fact::InspectionCancelled => self.open_orders -= 1,
+                Fact::Amended(_)
+                | Fact::Withdrawn
+                | Fact::StandChanged(..)
+                | Fact::InspectionJoined(_)
+                | Fact::InspectionAnswered(_)
+                | Fact::Rejected(_)
+                | Fact::Returned(_) => {}
+            }
+        }
+        self.demand(Promise::EndIsEnd, !ended(now.phase) || (now == then && facts.is_empty()));
+        let forward = (now.version, now.round) <= (then.version, then.round);
+        self.demand(Promise::Forward, forward);
+        for agency in AGENCIES {
+            let (was, is) = (now.stand(agency), then.stand(agency));
+            let holds = matches!(was, Stand::Held | Stand::Detained);
+            let own = matches!(event, Event::Verdict { agency: who, .. } if who == agency);
+            // Both look at a new version anew, so a mere hold ends with it; a detention does not.
+            let anew = matches!(event, Event::Amend { .. }) && was == Stand::Held;
+            self.demand(Promise::OwnHold, !holds || was == is || own || anew);
+        }
+        if let Event::Findings { version, for_customs, for_inspection } = event {
+            let customs = for_customs || now.customs != Stand::WantsInspection;
+            let inspection = for_inspection || now.inspection != Stand::WantsInspection;
+            let asked = version == now.version;
+            self.demand(Promise::Answered, asked && customs && inspection);
+        }
+        true
+    }
+
+    fn observe(&mut self, now: &Clearance, event: Event) {
+        let Event::Verdict { agency, version, round, outcome } = event else { return };
+        let cleared = &mut self.cleared[usize::from(agency == Agency::Inspection)];
+        match outcome {
+            _ if ended(now.phase) => {}
+            Outcome::Cleared => *cleared = Some((version, round)),
+            Outcome::Accepted | Outcome::ManualReview | Outcome::Concluded => {}
+            Outcome::WantsInspection
+            | Outcome::Held
+            | Outcome::Detained
+            | Outcome::Rejected
+            | Outcome::Returned => *cleared = None,
+        }
+    }
+
+    fn demand(&mut self, promise: Promise, kept: bool) {
+        if !kept && self.broken.is_none() {
+            self.broken = Some(promise);
+        }
+    }
+
+    /// Ends that differ in nothing that matters become equal; everybody may try everything again.
+    fn forget(&mut self) {
+        self.seen = self.record.version;
+        for sender in &mut self.senders {
+            (sender.newest, sender.decided) = ((1, 1), 0);
+        }
+        let version = self.record.version;
+        self.senders[SITE].told = News::Order { version, for_customs: true, for_inspection: true };
+    }
+
+    /// Nothing more is due: ended, or rejected for good.
+    fn over(&self, model: &Window) -> bool {
+        let last = self.record.version > model.amendments;
+        ended(self.record.phase) || (self.record.phase == Phase::Rejected && last)
+    }
+}
+
+impl Model for Window {
+    type State = World;
+    type Action = Step;
+
+    fn init_states(&self) -> Vec<World> {
+        vec![World::filed()]
+    }
+
+    fn actions(&self, world: &World, steps: &mut Vec<Step>) {
+        if world.record.version <= self.amendments {
+            steps.push(Step::Amend);
+        }
+        steps.push(Step::Withdraw);
+        for (at, sender) in world.senders.iter().enumerate() {
+            steps.extend(sender.copy.map(|_| Step::Copy(at)));
+            if sender.unanswered.is_some() {
+                steps.push(Step::Repeat(at));
+            } else if at == SITE {
+                steps.extend([true, false].map(|answered| Step::Report { answered }));
+            } else {
+                let free = sender.decided_on(sender.told) < self.decisions;
+                for &outcome in if free { self.outcomes } else { &[Outcome::Cleared] } {
+                    let decide = |answered| Step::Decide { agency: at, outcome, answered };
+                    steps.extend([true, false].map(decide));
+                }
+            }
+        }
+        // After the end it only matters that nothing changes any more.
+        if ended(world.record.phase) {
+            return;
+        }
+        steps.push(Step::Read);
+        for (at, sender) in world.senders.iter().enumerate() {
+            steps.push(Step::Tell(at));
+            steps.extend(sender.copy.map(|_| Step::Lose(at)));
+            steps.extend((at != SITE).then_some(Step::ConnectAgain(at)));
+        }
+    }
+
+    fn next_state(&self, before: &World, step: Step) -> Option<World> {
+        let mut world = before.clone();
+        match step {
+            Step::Read => world.seen = world.record.version,
+            // That the answer was lost shows in what the enterprise saw.
+            Step::Amend => drop(world.commit(self.next, Event::Amend { seen: world.seen })),
+            Step::Withdraw => drop(world.commit(self.next, Event::Withdraw { seen: world.seen })),
+            Step::Tell(at) => world.senders[at].told = world.news(at),
+            Step::ConnectAgain(at) => {
+                world.senders[at].told = News::Review { version: 1, round: 1 };
+            }
+            Step::Decide { agency, outcome, answered } => {
+                let sender = &mut world.senders[agency];
+                let News::Review { version, round } = sender.told else { return None };
+                sender.decided = self.decisions.min(sender.decided_on(sender.told) + 1);
+                sender.newest = sender.newest.max((version, round));
+                let by = AGENCIES[agency];
+                let event = Event::Verdict { agency: by, version, round, outcome };
+                world.first(self, agency, event, answered);
+            }
+            Step::Report { answered } => {
+                let News::Order { version, for_customs, for_inspection } = world.senders[SITE].told
+                else {
+                    return None;
+                };
+                if !for_customs && !for_inspection {
+                    return None;
+                }
+                let event = Event::Findings { version, for_customs, for_inspection };
+                world.first(self, SITE, event, answered);
+            }
+            Step::Repeat(at) => {
+                let request = world.senders[at].unanswered.take()?;
+                world.again(self, request);
+            }
+            Step::Copy(at) => {
+                let request = world.senders[at].copy?;
+                world.senders[at].copy = Some(world.again(self, request));
+            }
+            Step::Lose(at) => world.senders[at].copy = None,
+        }
+        if ended(world.record.phase) {
+            world.forget();
+        }
+        (world != *before).then_some(world)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always("one release", |_, w: &World| {
+                w.releases == u8::from(w.record.phase == Phase::Released)
+            }),
+            Property::always("both agencies cleared what is released", |_, w: &World| {
+                w.broken != Some(Promise::BothCleared)
+            }),
+            Property::always("one inspection", |_, w: &World| {
+                w.orders <= 1
+                    && w.open_orders == u8::from(w.record.joint == Joint::Open)
+                    && (w.record.joint == Joint::Open) == (w.record.phase == Phase::Inspecting)
+            }),
+            Property::always("every instruction is answered", |_, w: &World| {
+                w.broken != Some(Promise::Answered)
+            }),
+            Property::always("a hold is lifted by its holder", |_, w: &World| {
+                w.broken != Some(Promise::OwnHold)
+            }),
+            Property::always("one number", |_, w: &World| w.numbers == u8::from(w.record.numbered)),
+            Property::always("an end is an end", |_, w: &World| {
+                w.broken != Some(Promise::EndIsEnd)
+            }),
+            Property::always("version and round go forward", |_, w: &World| {
+                w.broken != Some(Promise::Forward)
+            }),
+            // The model is not empty talk: what should happen does.
+            Property::sometimes("released after an amendment and an inspection", |_, w: &World| {
+                w.releases == 1 && w.record.version == 2 && w.record.round == 2
+            }),
+            Property::sometimes("both ask for one inspection", |_, w: &World| {
+                w.record.customs == Stand::WantsInspection
+                    && w.record.inspection == Stand::WantsInspection
+            }),
+        ]
+    }
+}
+
+const ALL: &[Outcome] = &[
+    Outcome::Accepted,
+    Outcome::ManualReview,
+    Outcome::Concluded,
+    Outcome::WantsInspection,
+    Outcome::Held,
+    Outcome::Detained,
+    Outcome::Cleared,
+    Outcome::Rejected,
+    Outcome::Returned,
+];
+
+/// Everything once, with an amendment.
+const WIDE: Window =
+    Window { next, remembers: true, amendments: 1, decisions: 1, copies: 0, outcomes: ALL };
+/// Agencies that change their minds.
+const DEEP: Window = Window {
+    decisions: 2,
+    outcomes: &[Outcome::WantsInspection, Outcome::Held, Outcome::Detained, Outcome::Cleared],
+    ..WIDE
+};
+/// The same, and copies overtaken by what came later.
+const LATE: Window = Window {
+    amendments: 0,
+    copies: 1,
+    outcomes: &[Outcome::WantsInspection, Outcome::Held, Outcome::Cleared],
+    ..DEEP
+};
+/// Copies that come after an amendment or in a later round.
+const STALE: Window =
+    Window { copies: 1, outcomes: &[Outcome::WantsInspection, Outcome::Cleared], ..WIDE };
+
+#[test]
+fn clearance_keeps_its_promises_in_every_order_of_events() {
+    let mut states = 0;
+    for window in [WIDE, DEEP, LATE, STALE] {
+        let amends = window.amendments > 0;
+        let checker = window.checker().threads(2).spawn_bfs().join();
+        for property in checker.model().properties() {
+            let found = checker.discovery(property.name).map(|path| path.into_actions());
+            match property.expectation {
+                Expectation::Always => assert_eq!(found, None, "{}", property.name),
+                Expectation::Sometimes if amends => assert!(found.is_some(), "{}", property.name),
+                Expectation::Sometimes | Expectation::Eventually => {}
+            }
+        }
+        states += checker.unique_state_count();
+    }
+    eprintln!("clearance model: {states} distinct states, each bound counted on its own");
+}
+
+/// From every state, somebody can do something that leads on to the release, unless the declaration
+/// has ended. A search backwards, because the model has cycles.
+#[test]
+fn whatever_has_not_ended_can_still_be_released() {
+    let mut worlds = vec![World::filed()];
+    let mut causes: Vec<Vec<usize>> = vec![Vec::new()];
+    let mut known = HashMap::from([(World::filed(), 0)]);
+    let mut at = 0;
+    while at < worlds.len() {
+        for world in WIDE.next_states(&worlds[at]) {
+            let to = *known.entry(world).or_insert_with_key(|world| {
+                worlds.push(world.clone());
+                causes.push(Vec::new());
+                worlds.len() - 1
+            });
+            causes[to].push(at);
+        }
+        at += 1;
+    }
+    let mut hopeful = vec![false; worlds.len()];
+    let mut open: Vec<usize> = (0..worlds.len()).filter(|&at| worlds[at].releases > 0).collect();
+    while let Some(at) = open.pop() {
+        if !std::mem::replace(&mut hopeful[at], true) {
+            open.extend(&causes[at]);
+        }
+    }
+    let stuck = worlds.iter().zip(hopeful).find(|(world, hope)| !hope && !world.over(&WIDE));
+    assert_eq!(stuck, None, "nothing leads on from here");
+}
+
+/// The promise that a window built around a broken `next` breaks first.
+fn broken_by(next: Next, window: Window) -> Vec<&'static str> {
+    let checker = Window { next, ..window }
+        .checker()
+        .threads(2)
+        .finish_when(HasDiscoveries::AnyFailures)
+        .spawn_bfs()
+        .join();
+    let properties = checker.model().properties();
+    let always = properties.iter().filter(|p| p.expectation == Expectation::Always);
+    always.map(|p| p.name).filter(|name| checker.discovery(name).is_some()).collect()
+}
+
+fn release(then: (Clearance, Vec<Fact>)) -> (Clearance, Vec<Fact>) {
+    let (then, mut facts) = then;
+    facts.push(Fact::Released);
+    (Clearance { phase: Phase::Released, ..then }, facts)
+}
+
+#[test]
+fn the_model_finds_a_release_on_one_clearance() {
+    let next: Next = |now, event| {
+        let (then, facts) = next(now, event)?;
+        let one = then.customs == Stand::Cleared && then.phase == Phase::UnderReview;
+        Ok(if one { release((then, facts)) } else { (then, facts) })
+    };
+    assert_eq!(broken_by(next, WIDE), ["both agencies cleared what is released"]);
+}
+
+#[test]
+fn the_model_finds_a_second_release() {
+    let next: Next = |now, event| {
+        let again = now.phase == Phase::Released && matches!(event, Event::Verdict { .. });
+        next(now, event).map(|then| if again { release(then) } else { then })
+    };
+    assert!(broken_by(next, WIDE).contains(&"one release"));
+}
+
+#[test]
+fn the_model_finds_a_verdict_on_an_old_version_or_round() {
+    let version: Next = |now, event| match event {
+        Event::Verdict { agency, outcome, round, .. } => {
+            next(now, Event::Verdict { agency, outcome, round, version: now.version })
+        }
+        Event::Amend { .. } | Event::Withdraw { .. } | Event::Findings { .. } => next(now, event),
+    };
+    let round: Next = |now, event| match event {
+        Event::Verdict { agency, outcome, version, .. } => {
+            next(now, Event::Verdict { agency, outcome, version, round: now.round })
+        }
+        Event::Amend { .. } | Event::Withdraw { .. } | Event::Findings { .. } => next(now, event),
+    };
+    assert_eq!(broken_by(version, WIDE), ["both agencies cleared what is released"]);
+    assert_eq!(broken_by(round, WIDE), ["both agencies cleared what is released"]);
+}
+
+#[test]
+fn the_model_finds_a_second_order() {
+    let next: Next = |now, event| {
+        let joint = if now.joint == Joint::Done { Joint::None } else { now.joint };
+        next(Clearance { joint, ..now }, event)
+    };
+    assert_eq!(broken_by(next, WIDE), ["one inspection"]);
+}
+
+#[test]
+fn the_model_finds_a_hold_lifted_by_the_other() {
+    let next: Next = |now, event| {
+        let (then, facts) = next(now, event)?;
+        let lifted = then.customs == Stand::Cleared && then.inspection == Stand::Held;
+        let inspection = if lifted { Stand::Pending } else { then.inspection };
+        Ok((Clearance { inspection, ..then }, facts))
+    };
+    assert_eq!(broken_by(next, WIDE), ["a hold is lifted by its holder"]);
+}
+
+/// "Cleared" arrives, then "held", then a copy of "cleared": the table of request ids is what keeps
+/// the hold.
+#[test]
+fn the_model_finds_a_forgotten_table_of_requests() {
+    let forgetful = Window { remembers: false, ..LATE };
+    assert_eq!(broken_by(next, forgetful), ["both agencies cleared what is released"]);
+}

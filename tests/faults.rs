@@ -1,0 +1,225 @@
+//! Real processes are killed under load, and the books are checked afterwards: every acknowledged
+//! declaration is there once, each ends, none is released twice, no event is lost.
+//!
+//! A longer run: `SW_KILLS=200 cargo test --package tests faults -- --nocapture`.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use proto::v1::{self, fact::Kind};
+
+use crate::harness::people::{export, filing};
+use crate::harness::{PATIENCE, Sandbox, binary};
+
+/// Declarants of the load, so that several slots are at work.
+const DECLARANTS: u64 = 8;
+
+/// Files without end; keeps what was acknowledged.
+async fn file(
+    window: client::Window,
+    next: Arc<AtomicU64>,
+    receipts: Arc<Mutex<HashMap<String, String>>>,
+    stop: Arc<AtomicBool>,
+) {
+    while !stop.load(Ordering::Relaxed) {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let scripted = ["QD", "SBX-TWICE", "SBX-DISORDER", "SBX-EXAMINE0-CIQINSPECT", "SBX-STALE"];
+        let script = scripted[usize::try_from(number % 25 / 4).unwrap_or(0) % scripted.len()];
+        let mut declaration = export(&format!("{script}-{number}"));
+        let code = format!("37029{:05}", number % DECLARANTS);
+        for party in [&mut declaration.declarant, &mut declaration.ebc].into_iter().flatten() {
+            party.code.clone_from(&code);
+        }
+        let request = filing(declaration);
+        // The same request until it is answered, as a client must.
+        loop {
+            match window.declarations().submit(request.clone()).await {
+                Ok(receipt) => {
+                    let receipt = receipt.into_inner();
+                    let mut kept = receipts.lock().unwrap_or_else(PoisonError::into_inner);
+                    kept.insert(request.request_id.clone(), receipt.name);
+                    break;
+                }
+                Err(status) if proto::status::is_worth_repeating(status.code()) => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                Err(status) => panic!("{status:?}"),
+            }
+        }
+    }
+}
+
+/// What a watcher saw, across all cuts.
+#[derive(Default)]
+struct Seen {
+    /// Names with the number of releases, by distinct entries.
+    releases: HashMap<String, HashSet<String>>,
+    filed: HashSet<String>,
+}
+
+async fn watch(window: client::Window, seen: Arc<Mutex<Seen>>) {
+    let news = client::watch(window, v1::WatchRequest::default());
+    let mut news = std::pin::pin!(news);
+    while let Some(told) = news.next().await {
+        let told = told.expect("watching goes on");
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        for fact in told.facts {
+            match fact.kind {
+                Some(Kind::Released(released)) => {
+                    let of = seen.releases.entry(told.name.clone()).or_default();
+                    of.insert(released.release_id);
+                }
+                Some(Kind::Filed(_)) => {
+                    seen.filed.insert(told.name.clone());
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A simulated agency as a process of its own, which reconnects by itself.
+fn agency(sandbox: &Sandbox, name: &str) -> std::process::Child {
+    std::process::Command::new(binary())
+        .args(["agency", name, "--log", "off", "--data-dir"])
+        .arg(sandbox.directory.path())
+        .stdin(std::process::Stdio::null())
+        .spawn()
+        .expect("the binary starts")
+}
+
+#[expect(clippy::disallowed_methods, reason = "the load runs beside the faults")]
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_and_nothing_is_released_twice() {
+    let kills: u64 = std::env::var_os("SW_KILLS")
+        .and_then(|kills| kills.to_str().and_then(|kills| kills.parse().ok()))
+        .unwrap_or(20);
+    let postgres_kills = (kills / 7).max(3);
+    let mut sandbox = Sandbox::with(&["--no-agencies"]).await;
+    sandbox.may_log_errors = true;
+    let mut agencies: Vec<_> =
+        ["customs", "inspection", "site"].map(|name| agency(&sandbox, name)).into();
+
+    let (next, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let receipts = Arc::new(Mutex::new(HashMap::new()));
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    let window = sandbox.connect("agent").await;
+    let watcher = tokio::spawn(watch(sandbox.connect("admin").await, Arc::clone(&seen)));
+    let load: Vec<_> = (0..16)
+        .map(|_| {
+            let (next, stop) = (Arc::clone(&next), Arc::clone(&stop));
+            tokio::spawn(file(window.clone(), next, Arc::clone(&receipts), stop))
+        })
+        .collect();
+
+    let acknowledged = || receipts.lock().unwrap_or_else(PoisonError::into_inner).len();
+    let progress = |by: usize| {
+        let from = acknowledged();
+        async move {
+            let more = async {
+                while acknowledged() < from + by {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            tokio::time::timeout(PATIENCE, more).await.expect("work goes on after a kill");
+        }
+    };
+    for kill in 0..kills {
+        // A different moment each time, always in the middle of work.
+        progress(20 + usize::try_from(kill * 37 % 60).unwrap_or(0)).await;
+        sandbox.kill();
+        sandbox.spawn();
+    }
+    for kill in 0..postgres_kills {
+        progress(20 + usize::try_from(kill * 53 % 60).unwrap_or(0)).await;
+        let postmaster = sandbox.postgres().expect("PostgreSQL runs");
+        rustix::process::kill_process(postmaster, rustix::process::Signal::KILL).expect("ours");
+    }
+    progress(50).await;
+    stop.store(true, Ordering::Relaxed);
+    for filer in load {
+        filer.await.expect("every request was answered");
+    }
+
+    let receipts = receipts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let names: HashSet<String> = receipts.values().cloned().collect();
+    assert_eq!(names.len(), receipts.len(), "one declaration for each request");
+    let all_released = async {
+        loop {
+            let left = {
+                let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                names.iter().filter(|name| !seen.releases.contains_key(*name)).count()
+            };
+            if left == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let ended = tokio::time::timeout(2 * PATIENCE, all_released).await;
+    watcher.abort();
+    {
+        let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let left: Vec<_> = names.iter().filter(|name| !seen.releases.contains_key(*name)).collect();
+        assert!(ended.is_ok(), "{} never ended, for example {:?}", left.len(), left.first());
+        assert!(seen.releases.values().all(|ids| ids.len() == 1), "released twice");
+        assert!(names.iter().all(|name| seen.filed.contains(name)), "an event was lost");
+    }
+    books_are_right(&sandbox, &receipts).await;
+    println!(
+        "faults: {} kills of the service, {postgres_kills} of PostgreSQL, {} declarations \
+         acknowledged, each there once and released once",
+        kills,
+        receipts.len()
+    );
+    for agency in &mut agencies {
+        agency.kill().expect("it is our child");
+        agency.wait().expect("it was killed");
+    }
+}
+
+/// What the tables say.
+async fn books_are_right(sandbox: &Sandbox, receipts: &HashMap<String, String>) {
+    let mut database = sandbox.database().await;
+    let kept: Vec<(uuid::Uuid, uuid::Uuid)> =
+        sqlx::query_as("select request_id, declaration_id from filing where kind = 1")
+            .fetch_all(&mut database)
+            .await
+            .expect("the table is there");
+    let kept: HashMap<String, String> = kept
+        .into_iter()
+        .map(|(request, id)| (request.to_string(), format!("declarations/{id}")))
+        .collect();
+    for (request, name) in receipts {
+        assert_eq!(kept.get(request), Some(name), "an acknowledged declaration is missing");
+    }
+    for (what, broken) in [
+        (
+            "declarations without exactly one filing",
+            "select count(*) from declaration d where 1 <> (select count(*) from filing f where f.slot = d.slot and f.declaration_id = d.id and kind = 1)",
+        ),
+        (
+            "released without a release",
+            "select count(*) from declaration d where phase = 3 and not exists (select from release r where r.slot = d.slot and r.declaration_id = d.id)",
+        ),
+        (
+            "a release of something not released",
+            "select count(*) from release r join declaration d on d.slot = r.slot and d.id = r.declaration_id where d.phase <> 3",
+        ),
+        (
+            "gaps in a journal",
+            "select count(*) from journal_head h where h.position <> (select count(*) from journal j where j.slot = h.slot) or h.position <> (select coalesce(max(position), 0) from journal j where j.slot = h.slot)",
+        ),
+        ("open inspections", "select count(*) from joint_inspection where state = 1"),
+        (
+            "numbers given twice",
+            "select count(*) - count(distinct pre_no) + count(invt_no) - count(distinct invt_no) from declaration",
+        ),
+    ] {
+        let count: i64 = sqlx::query_scalar(broken).fetch_one(&mut database).await.expect(what);
+        assert_eq!(count, 0, "{what}");
+    }
+}

@@ -1,0 +1,367 @@
+//! The stream as an agency's engineers meet it: resume, acknowledge, replay, share, be refused.
+
+use std::time::Duration;
+
+use proto::v1::{self, connect_request::Frame as Out, connect_response::Frame as In};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Status, Streaming};
+use uuid::Uuid;
+
+use crate::harness::people::{Enterprise, code, export, filing};
+use crate::harness::{PATIENCE, Sandbox};
+
+/// One connection of an agency, by hand.
+struct Stream {
+    sender: mpsc::Sender<v1::ConnectRequest>,
+    frames: Streaming<v1::ConnectResponse>,
+    epoch: u64,
+    slots: usize,
+}
+
+impl Stream {
+    async fn open(
+        window: &client::Window,
+        agency: v1::Agency,
+        consumer: &str,
+        from: Vec<v1::Position>,
+        max_in_flight: u32,
+    ) -> Result<Self, Status> {
+        let (sender, receiver) = mpsc::channel(64);
+        let consumer = consumer.to_owned();
+        let open = v1::Open { agency: agency.into(), consumer, from, max_in_flight };
+        let request = v1::ConnectRequest { frame: Some(Out::Open(open)) };
+        sender.send(request).await.expect("the receiver is ours");
+        let frames = window.exchange().connect(ReceiverStream::new(receiver)).await?.into_inner();
+        let mut stream = Self { sender, frames, epoch: 0, slots: 0 };
+        match stream.next().await? {
+            In::Opened(opened) => {
+                (stream.epoch, stream.slots) = (opened.epoch, opened.slots.len());
+                Ok(stream)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The next frame that is no heartbeat.
+    async fn next(&mut self) -> Result<In, Status> {
+        loop {
+            let next = tokio::time::timeout(PATIENCE, self.frames.message()).await;
+            let frame = next.expect("a frame in time")?;
+            let frame = frame.ok_or_else(|| Status::cancelled("the end"))?.frame.expect("a frame");
+            if !matches!(frame, In::Heartbeat(_)) {
+                return Ok(frame);
+            }
+        }
+    }
+
+    /// Events until there are this many.
+    async fn events(&mut self, count: usize) -> Vec<v1::Event> {
+        let mut events = Vec::new();
+        while events.len() < count {
+            match self.next().await.expect("the stream holds") {
+                In::Batch(batch) => events.extend(batch.events),
+                In::Opened(opened) => self.slots = opened.slots.len(),
+                other => panic!("{other:?}"),
+            }
+        }
+        events
+    }
+
+    async fn say(&self, frame: Out) {
+        let request = v1::ConnectRequest { frame: Some(frame) };
+        self.sender.send(request).await.expect("the stream holds");
+    }
+
+    async fn acknowledge(&self, event: &v1::Event) {
+        let positions = vec![v1::Position { slot: event.slot, position: event.position }];
+        self.say(Out::Ack(v1::Ack { positions, epoch: self.epoch })).await;
+    }
+
+    /// What became of what was said, events aside.
+    async fn results(&mut self) -> Vec<v1::Result> {
+        loop {
+            match self.next().await.expect("the stream holds") {
+                In::Results(results) => return results.results,
+                In::Batch(_) | In::Opened(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Closes this side and waits for the window to close its own.
+    async fn leaves(self) {
+        let Self { sender, mut frames, .. } = self;
+        drop(sender);
+        while frames.message().await.expect("a clean end").is_some() {}
+    }
+
+    /// Gives one verdict and hears what became of it.
+    async fn decides(&mut self, verdict: v1::Verdict) -> v1::Result {
+        self.say(Out::Verdicts(v1::Verdicts { verdicts: vec![verdict] })).await;
+        self.results().await.remove(0)
+    }
+}
+
+fn verdict(event: &v1::Event, outcome: v1::Outcome) -> v1::Verdict {
+    v1::Verdict {
+        request_id: Uuid::now_v7().to_string(),
+        declaration_id: event.declaration_id.clone(),
+        version: event.version,
+        round: event.round,
+        outcome: outcome.into(),
+        reasons: Vec::new(),
+    }
+}
+
+async fn customs(sandbox: &Sandbox) -> Stream {
+    let window = sandbox.connect("customs").await;
+    Stream::open(&window, v1::Agency::Customs, "one", Vec::new(), 0).await.expect("it may")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_does_not_come_again_and_the_rest_does() {
+    let mut sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    for number in 0..5 {
+        firm.files(&format!("QD-{number}")).await;
+    }
+    let mut stream = customs(&sandbox).await;
+    assert_eq!(stream.slots, 256);
+    let first = stream.events(5).await;
+    let orders: Vec<_> =
+        first.iter().map(|e| e.declaration.as_ref().expect("content").order_no.clone()).collect();
+    assert_eq!(orders, ["QD-0", "QD-1", "QD-2", "QD-3", "QD-4"], "in the order of commit");
+    let positions: Vec<_> = first.iter().map(|event| event.position).collect();
+    assert_eq!(positions, [1, 2, 3, 4, 5], "dense");
+    assert_eq!(first[0].declaration, Some(export("QD-0")), "as it was filed");
+
+    stream.acknowledge(&first[1]).await;
+    stream.leaves().await;
+    let mut again = reopened(&sandbox, 3).await;
+    let second = again.events(3).await;
+    assert_eq!(second[0].position, 3);
+    assert_eq!(second[0].event_id, first[2].event_id, "the same event");
+    assert_eq!(second[0].attempt, 2, "it may have been delivered before");
+    again.acknowledge(&second[2]).await;
+    again.leaves().await;
+
+    // Replay from any position, also after a restart.
+    reopened(&sandbox, 0).await.leaves().await;
+    sandbox.stop();
+    sandbox.spawn();
+    sandbox.ready().await;
+    let slot = first[0].slot;
+    let window = sandbox.connect("customs").await;
+    let from = vec![v1::Position { slot, position: 2 }];
+    let mut replay =
+        Stream::open(&window, v1::Agency::Customs, "one", from, 0).await.expect("it may");
+    assert_eq!(replay.events(4).await[0].event_id, first[1].event_id);
+}
+
+/// Opens the stream again until this many events are left for it; the cursor is kept lazily.
+async fn reopened(sandbox: &Sandbox, left: usize) -> Stream {
+    let mut database = sandbox.database().await;
+    let kept = async {
+        loop {
+            let waiting: i64 = sqlx::query_scalar(
+                "select coalesce(sum(h.position - s.position), 0)::bigint
+                 from subscription s join journal_head h on h.slot = s.slot where s.agency = 1",
+            )
+            .fetch_one(&mut database)
+            .await
+            .expect("the tables are there");
+            if waiting == i64::try_from(left).expect("few") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, kept).await.expect("the cursor is kept");
+    customs(sandbox).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stalled_consumer_gets_no_more_than_it_agreed_to() {
+    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let window = sandbox.connect("customs").await;
+    let mut stream =
+        Stream::open(&window, v1::Agency::Customs, "one", Vec::new(), 3).await.expect("it may");
+    for number in 0..10 {
+        firm.files(&format!("QD-{number}")).await;
+    }
+    let first = stream.events(3).await;
+    assert_eq!(first.len(), 3);
+    let more = tokio::time::timeout(Duration::from_millis(700), stream.events(1)).await;
+    assert!(more.is_err(), "nothing comes before an acknowledgement");
+    stream.acknowledge(&first[2]).await;
+    assert_eq!(stream.events(3).await[0].position, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verdicts_are_answered_in_order_and_have_their_effect_once() {
+    use v1::ResultCode::{Applied, Duplicate, Ignored, Refused, StaleRound, StaleVersion};
+    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let receipt = firm.files("QD-1").await;
+    let mut stream = customs(&sandbox).await;
+    let event = stream.events(1).await.remove(0);
+
+    let cleared = verdict(&event, v1::Outcome::Cleared);
+    let late = verdict(&event, v1::Outcome::Accepted);
+    let mut old = verdict(&event, v1::Outcome::Cleared);
+    old.version = 0;
+    let mut early = verdict(&event, v1::Outcome::Cleared);
+    early.round = 9;
+    let silent = verdict(&event, v1::Outcome::Rejected);
+    let mut other = cleared.clone();
+    other.outcome = v1::Outcome::Held.into();
+    other.reasons = vec![v1::Reason { code: "X".into(), text: "x".into() }];
+    let mut unknown = verdict(&event, v1::Outcome::Cleared);
+    unknown.declaration_id = Uuid::now_v7().to_string();
+    let verdicts = vec![cleared.clone(), cleared.clone(), late, old, early, silent, other, unknown];
+    let ids: Vec<_> = verdicts.iter().map(|verdict| verdict.request_id.clone()).collect();
+    stream.say(Out::Verdicts(v1::Verdicts { verdicts })).await;
+    let mut results = Vec::new();
+    while results.len() < ids.len() {
+        results.extend(stream.results().await);
+    }
+    assert_eq!(results.iter().map(|r| r.request_id.clone()).collect::<Vec<_>>(), ids);
+    let codes: Vec<_> = results.iter().map(|r| (r.result(), r.code.as_str())).collect();
+    assert_eq!(
+        codes,
+        [
+            (Applied, ""),
+            (Duplicate, ""),
+            (Ignored, ""),
+            (StaleVersion, "SW-1210"),
+            (Refused, "SW-1209"),
+            (Refused, "SW-2026"),
+            (Refused, "SW-1101"),
+            (Refused, "SW-1201"),
+        ]
+    );
+
+    // An inspection starts a new round: what was decided before it is void.
+    let look = verdict(&event, v1::Outcome::WantsInspection);
+    assert_eq!(stream.decides(look).await.result(), Applied);
+    let site = sandbox.connect("site").await;
+    let mut site =
+        Stream::open(&site, v1::Agency::Site, "one", Vec::new(), 0).await.expect("it may");
+    let ordered = site.events(1).await.remove(0);
+    assert_eq!(ordered.declaration, Some(export("QD-1")), "the site sees what it looks for");
+    let order_id = firm.reads(&receipt.name).await.inspection_order_id;
+    let findings = |agency: v1::Agency, order_id: &str| {
+        Out::Findings(v1::FindingsReport {
+            request_id: Uuid::now_v7().to_string(),
+            declaration_id: event.declaration_id.clone(),
+            order_id: order_id.to_owned(),
+            version: 1,
+            findings: vec![v1::Finding {
+                instructed_by: agency.into(),
+                result: "CONFORM".into(),
+                ..Default::default()
+            }],
+        })
+    };
+    let wrong_order = findings(v1::Agency::Customs, &Uuid::now_v7().to_string());
+    for (report, expected) in [
+        (wrong_order, "SW-1207"),
+        (findings(v1::Agency::Inspection, &order_id), "SW-1208"),
+        (findings(v1::Agency::Customs, &order_id), ""),
+        (findings(v1::Agency::Customs, &order_id), "SW-1207"),
+    ] {
+        site.say(report).await;
+        assert_eq!(site.results().await[0].code, expected);
+    }
+    assert_eq!(stream.decides(verdict(&event, v1::Outcome::Cleared)).await.result(), StaleRound);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consumers_of_one_agency_share_the_slots_and_a_dead_one_is_replaced() {
+    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let (first, second) = (sandbox.connect("customs").await, sandbox.connect("customs").await);
+    let open = |window: client::Window, name: &'static str| async move {
+        Stream::open(&window, v1::Agency::Customs, name, Vec::new(), 0).await.expect("it may")
+    };
+    let mut one = open(first.clone(), "one").await;
+    let mut two = open(second, "two").await;
+    assert_eq!(one.slots, 256);
+    // The first gives up half at its next renewal, and the second takes it.
+    for stream in [&mut one, &mut two] {
+        while stream.slots != 128 {
+            match stream.next().await.expect("the stream holds") {
+                In::Opened(opened) => stream.slots = opened.slots.len(),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    let admin = Enterprise(sandbox.connect("agent").await);
+    for number in 0..40 {
+        let mut declaration = export(&format!("QD-{number}"));
+        let code = format!("37029{number:05}");
+        for party in [&mut declaration.declarant, &mut declaration.ebc].into_iter().flatten() {
+            party.code.clone_from(&code);
+        }
+        admin.tries(filing(declaration)).await.expect("valid");
+    }
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    while ours.len() + theirs.len() < 40 {
+        tokio::select! {
+            events = one.events(1) => ours.extend(events),
+            events = two.events(1) => theirs.extend(events),
+        }
+    }
+    assert!(!ours.is_empty() && !theirs.is_empty(), "{} and {}", ours.len(), theirs.len());
+    let shared = ours.iter().any(|a| theirs.iter().any(|b| a.event_id == b.event_id));
+    assert!(!shared, "each event went to one of them");
+
+    // A connection of the same name takes over; the old one may not acknowledge any more.
+    let mut newer = open(first, "one").await;
+    let status = loop {
+        one.acknowledge(&ours[0]).await;
+        match one.next().await {
+            Ok(_) => {}
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(code(&status).0, "SW-1212");
+    // The second leaves; the first serves everything, and what was not acknowledged comes again.
+    drop(two);
+    while newer.slots != 256 {
+        match newer.next().await.expect("the stream holds") {
+            In::Opened(opened) => newer.slots = opened.slots.len(),
+            In::Batch(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_only_for_the_agency_of_the_certificate() {
+    let mut sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let customs = sandbox.connect("customs").await;
+    let open = |agency| Stream::open(&customs, agency, "one", Vec::new(), 0);
+    let status = open(v1::Agency::Inspection).await.err().expect("refused");
+    assert_eq!(code(&status).0, "SW-1304");
+    let status = open(v1::Agency::Unspecified).await.err().expect("refused");
+    assert_eq!(code(&status).0, "SW-1304");
+    let firm = sandbox.connect("enterprise-a").await;
+    let refused = Stream::open(&firm, v1::Agency::Customs, "one", Vec::new(), 0).await;
+    assert_eq!(refused.err().expect("refused").code(), tonic::Code::PermissionDenied);
+    let status = Enterprise(customs.clone()).tries(filing(export("QD-1"))).await;
+    assert_eq!(code(&status.expect_err("customs files nothing")).0, "SW-1303");
+
+    // A draining window says goodbye.
+    let mut stream = open(v1::Agency::Customs).await.expect("it may");
+    sandbox.stop();
+    let goodbye = loop {
+        match stream.next().await.expect("goodbye comes first") {
+            In::GoAway(goodbye) => break goodbye,
+            In::Opened(_) => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(goodbye.reason.contains("connect again"));
+}

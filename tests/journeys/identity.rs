@@ -1,0 +1,185 @@
+//! Who is calling: certificates, the registry, and what is not one's own.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use client::{Config, Window};
+use proto::v1;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
+use time::{Duration, OffsetDateTime};
+
+use crate::harness::people::{Enterprise, FIRM_A, code, export, filing};
+use crate::harness::{PATIENCE, Sandbox, binary, data_dir};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_firm_sees_only_its_own() {
+    let sandbox = Sandbox::start().await;
+    let a = Enterprise(sandbox.connect("enterprise-a").await);
+    let b = Enterprise(sandbox.connect("enterprise-b").await);
+    let receipt = a.files("QD-1").await;
+    a.sees(&receipt.name, v1::State::Released).await;
+
+    let get = v1::GetRequest { name: receipt.name.clone() };
+    let status = b.0.declarations().get(get.clone()).await.expect_err("not theirs");
+    assert_eq!((code(&status).0.as_str(), status.code()), ("SW-1201", tonic::Code::NotFound));
+    for status in [
+        b.amends(&receipt.name, 1, export("QD-1")).await.expect_err("not theirs"),
+        b.withdraws(&receipt.name, 1).await.expect_err("not theirs"),
+    ] {
+        assert_eq!(status.code(), tonic::Code::NotFound);
+    }
+    let watch = v1::WatchRequest { name: receipt.name.clone(), ..Default::default() };
+    let mut watching = b.0.declarations().watch(watch).await.expect("a stream").into_inner();
+    assert_eq!(watching.message().await.expect_err("not theirs").code(), tonic::Code::NotFound);
+    let list = v1::ListRequest { declarant_code: FIRM_A.into(), ..Default::default() };
+    let listed = b.0.declarations().list(list).await.expect("an answer").into_inner();
+    assert!(listed.records.is_empty());
+    let status = b.tries(filing(export("QD-2"))).await.expect_err("files for another firm");
+    assert_eq!(
+        (code(&status).0.as_str(), status.code()),
+        ("SW-1305", tonic::Code::PermissionDenied)
+    );
+
+    // The administrator reads and files nothing.
+    let admin = Enterprise(sandbox.connect("admin").await);
+    assert_eq!(admin.reads(&receipt.name).await.name, receipt.name);
+    let status = admin.tries(filing(export("QD-3"))).await.expect_err("reads only");
+    assert_eq!(code(&status).0, "SW-1303");
+
+    // A page token belongs to the caller and the filters.
+    let page = v1::ListRequest { page_size: 1, ..Default::default() };
+    a.files("QD-4").await;
+    let token = a.0.declarations().list(page.clone()).await.expect("a page").into_inner();
+    let token = token.next_page_token;
+    assert!(!token.is_empty());
+    for (who, request) in [
+        (&b, v1::ListRequest { page_token: token.clone(), ..page.clone() }),
+        (&a, v1::ListRequest { page_token: token, order_no: "QD-1".into(), ..page }),
+    ] {
+        let status = who.0.declarations().list(request).await.expect_err("foreign");
+        assert_eq!(code(&status).0, "SW-1004");
+    }
+}
+
+/// An authority of our own, and what it signs.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        Self(CertifiedIssuer::self_signed(params, key).expect("an authority"))
+    }
+
+    /// Certificate, key and fingerprint; valid from a day ago for this many days from now.
+    fn signs(&self, usage: ExtendedKeyUsagePurpose, days: i64) -> (String, String, String) {
+        use sha2::Digest as _;
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        params.extended_key_usages = vec![usage];
+        let now = now();
+        params.not_before = now - Duration::days(30);
+        params.not_after = now + Duration::days(days);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.0).expect("signed");
+        let digest = sha2::Sha256::digest(certificate.der());
+        let fingerprint = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        (certificate.pem(), key.serialize_pem(), fingerprint)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "certificates are valid now")]
+fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}
+
+fn serve(directory: &Path, port: u16) -> Child {
+    let at = |name: &str| directory.join(name).display().to_string();
+    Command::new(binary())
+        .args(["serve", "--only", "declaration", "--data-dir", &at("data")])
+        .args(["--listen", &format!("127.0.0.1:{port}"), "--drain-seconds", "1"])
+        .args(["--server-cert", &at("server.pem"), "--server-key", &at("server.key")])
+        .args(["--client-ca", &at("ca.pem"), "--registry", &at("registry.json")])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(at("log")).expect("a log"))
+        .spawn()
+        .expect("the binary starts")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_served_window_trusts_its_own_authority_and_registry_only() {
+    let directory = data_dir();
+    let write = |name: &str, text: &str| {
+        std::fs::write(directory.path().join(name), text).expect("the directory is ours");
+    };
+    let authority = Authority::new();
+    let (server, server_key, _) = authority.signs(ExtendedKeyUsagePurpose::ServerAuth, 10);
+    let client = ExtendedKeyUsagePurpose::ClientAuth;
+    let known = authority.signs(client.clone(), 10);
+    let unregistered = authority.signs(client.clone(), 10);
+    let expired = authority.signs(client.clone(), -1);
+    let stranger = Authority::new().signs(client, 10);
+    write("ca.pem", &authority.0.pem());
+    write("server.pem", &server);
+    write("server.key", &server_key);
+    let registry = serde_json::json!([
+        {"fingerprint": known.2, "name": "firm", "kind": "enterprise", "customs_code": FIRM_A},
+        {"fingerprint": expired.2, "name": "old", "kind": "enterprise", "customs_code": FIRM_A},
+    ]);
+    write("registry.json", &registry.to_string());
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = free.local_addr().expect("bound").port();
+    drop(free);
+    let mut served = serve(directory.path(), port);
+    let config = |(certificate, key, _): &(String, String, String)| Config {
+        address: format!("localhost:{port}"),
+        authority: authority.0.pem().into_bytes(),
+        certificate: certificate.clone().into_bytes(),
+        key: key.clone().into_bytes(),
+    };
+    let start = Instant::now();
+    let firm = loop {
+        match Window::connect(&config(&known)).await {
+            Ok(window) => break Enterprise(window),
+            Err(error) => {
+                assert!(start.elapsed() < PATIENCE, "{error}");
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        }
+    };
+
+    firm.files("QD-1").await;
+    let status = firm.tries(filing(export("SBX-ACCEPT-1"))).await.expect_err("no sandbox");
+    let violations = tonic_types::StatusExt::get_details_bad_request(&status).expect("listed");
+    assert!(violations.field_violations[0].description.contains("SW-2025"), "{violations:?}");
+
+    let nobody = Enterprise(Window::connect(&config(&unregistered)).await.expect("signed"));
+    let status = nobody.tries(filing(export("QD-2"))).await.expect_err("not registered");
+    assert_eq!(
+        (code(&status).0.as_str(), status.code()),
+        ("SW-1302", tonic::Code::Unauthenticated)
+    );
+
+    for (what, certificate) in [("expired", &expired), ("not trust", &stranger)] {
+        // TLS 1.3 tells the client after its handshake: the first call fails.
+        let told = match Window::connect(&config(certificate)).await {
+            Err(error) => error.to_string(),
+            Ok(window) => {
+                let status = Enterprise(window).tries(filing(export("QD-3"))).await;
+                format!("{:?}", status.expect_err("refused"))
+            }
+        };
+        let alert = if what == "expired" { "CertificateExpired" } else { "DecryptError" };
+        let unknown = told.contains("UnknownCA") || told.contains(what);
+        assert!(told.contains(alert) || unknown, "{what}: {told}");
+    }
+
+    let pid = i32::try_from(served.id()).ok().and_then(rustix::process::Pid::from_raw);
+    rustix::process::kill_process(pid.expect("a process"), rustix::process::Signal::TERM)
+        .expect("it is our child");
+    assert!(served.wait().expect("it is our child").success());
+}

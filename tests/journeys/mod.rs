@@ -1,0 +1,10 @@
+//! What users do, from the outside.
+
+mod bad_input;
+mod command_line;
+mod exchange;
+mod identity;
+mod one_inspection;
+mod one_release;
+mod refused;
+mod replay;

@@ -1,0 +1,169 @@
+//! The promises of the architecture, executable. Each failure names the place and the remedy.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use domain::Code;
+use prost::Message as _;
+
+use crate::harness::workspace;
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// Files with this ending below a folder.
+fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![workspace().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("the folder is there") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_string_lossy().ends_with(ending) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn crates_depend_only_on_what_the_architecture_allows() {
+    let allowed: [(&str, &[&str]); 8] = [
+        ("services/domain", &[]),
+        ("proto", &["domain"]),
+        ("services/client", &["domain", "proto"]),
+        ("services/store", &["domain"]),
+        ("services/exchange", &["domain", "proto", "store"]),
+        ("services/declaration", &["domain", "proto", "store", "exchange"]),
+        ("services/agencies", &["domain", "proto", "client"]),
+        (
+            "services/window",
+            &["domain", "proto", "client", "store", "exchange", "declaration", "agencies"],
+        ),
+    ];
+    let ours =
+        ["domain", "proto", "client", "store", "exchange", "declaration", "agencies", "window"];
+    for (folder, allowed) in allowed {
+        let manifest = workspace().join(folder).join("Cargo.toml");
+        for line in read(&manifest).lines() {
+            let Some(name) = line.strip_suffix(".workspace = true") else { continue };
+            assert!(
+                !ours.contains(&name) || allowed.contains(&name),
+                "{}: {folder} may not depend on {name}; see docs/architecture.md",
+                manifest.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn wire_types_stay_at_the_door() {
+    let doors = ["lib.rs"];
+    for service in ["declaration", "store", "domain"] {
+        for file in files(&format!("services/{service}/src"), ".rs") {
+            let name = file.file_name().expect("a file").to_string_lossy().into_owned();
+            let text = read(&file);
+            let door = service == "declaration" && doors.contains(&name.as_str());
+            assert!(
+                door || !(text.contains("proto::v1") || text.contains("v1::")),
+                "{}: wire types belong into proto or lib.rs; convert at the door",
+                file.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn the_rules_are_pure() {
+    for file in files("services/domain/src", ".rs") {
+        let text = read(&file);
+        for word in ["async ", "tokio", "std::fs", "std::env", "Instant", "now_utc", "serde"] {
+            assert!(
+                !text.contains(word),
+                "{}: `{word}` in domain; pass values in, keep I/O outside",
+                file.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_service_names_no_other_schema() {
+    for file in files("services", ".rs").into_iter().chain(files("migrations", ".sql")) {
+        let text = read(&file);
+        for schema in ["inspection.", "payment.", "refund."] {
+            for verb in ["from ", "into ", "update ", "join "] {
+                assert!(
+                    !text.contains(&format!("{verb}{schema}")),
+                    "{}: services meet in the exchange protocol, not in tables",
+                    file.display()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_code_has_its_page_and_every_page_its_code() {
+    let pages: BTreeSet<String> = files("docs/errors", ".md")
+        .iter()
+        .map(|page| page.file_stem().expect("a name").to_string_lossy().into_owned())
+        .filter(|name| name != "README")
+        .collect();
+    let codes: BTreeSet<String> = Code::ALL.iter().map(|code| code.id().to_owned()).collect();
+    let missing: Vec<_> = codes.difference(&pages).collect();
+    let orphaned: Vec<_> = pages.difference(&codes).collect();
+    assert!(missing.is_empty(), "write docs/errors/ for {missing:?}");
+    assert!(orphaned.is_empty(), "no such code: {orphaned:?}");
+    for code in Code::ALL {
+        let page = read(&workspace().join(format!("docs/errors/{}.md", code.id())));
+        let title = format!("# {}: {}", code.id(), code.title());
+        assert!(page.starts_with(&title), "docs/errors/{}.md must begin with {title:?}", code.id());
+    }
+}
+
+#[test]
+fn paths_in_documents_exist() {
+    let folders = ["proto/", "services/", "migrations/", "deploy/", "tests/", "docs/", ".ci/"];
+    let mut documents = files("docs", ".md");
+    documents.push(workspace().join("README.md"));
+    for document in documents {
+        for (number, line) in read(&document).lines().enumerate() {
+            let words = line.split(|c: char| c.is_whitespace() || "`()[]<>,;|'\"".contains(c));
+            for word in words {
+                let word = word.trim_end_matches(['.', ':']);
+                let path = word.split([':', '#']).next().unwrap_or(word);
+                let named = folders.iter().any(|folder| path.starts_with(folder));
+                if !named || path.contains(['*', '…', '{', 'x', '$']) && !path.ends_with(".rs") {
+                    continue;
+                }
+                assert!(
+                    workspace().join(path).exists(),
+                    "{}:{}: {path} does not exist",
+                    document.display(),
+                    number + 1
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_call_of_the_schema_is_in_the_glossary_or_the_guide() {
+    let schema = prost_types::FileDescriptorSet::decode(proto::DESCRIPTOR).expect("compiled");
+    let guide = read(&workspace().join("docs/api.md"));
+    for service in schema.file.iter().flat_map(|file| &file.service) {
+        for method in &service.method {
+            assert!(
+                guide.contains(&format!("`{}`", method.name())),
+                "docs/api.md says nothing about `{}` of {}",
+                method.name(),
+                service.name()
+            );
+        }
+    }
+}
