@@ -82,13 +82,26 @@ async fn watch(window: client::Window, seen: Arc<Mutex<Seen>>) {
 }
 
 /// A simulated agency as a process of its own, which reconnects by itself.
-fn agency(sandbox: &Sandbox, name: &str) -> std::process::Child {
-    std::process::Command::new(binary())
+fn agency(sandbox: &Sandbox, name: &str) -> Agency {
+    let process = std::process::Command::new(binary())
         .args(["agency", name, "--log", "off", "--data-dir"])
         .arg(sandbox.directory.path())
         .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
         .spawn()
-        .expect("the binary starts")
+        .expect("the binary starts");
+    Agency(process)
+}
+
+/// Ends with the test, however that ends.
+struct Agency(std::process::Child);
+
+impl Drop for Agency {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _reaped = self.0.wait();
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the load runs beside the faults")]
@@ -100,8 +113,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_released_twice() {
     let postgres_kills = (kills / 7).max(3);
     let mut sandbox = Sandbox::with(&["--no-agencies"]).await;
     sandbox.may_log_errors = true;
-    let mut agencies: Vec<_> =
-        ["customs", "inspection", "site"].map(|name| agency(&sandbox, name)).into();
+    let _agencies = ["customs", "inspection", "site"].map(|name| agency(&sandbox, name));
 
     let (next, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let receipts = Arc::new(Mutex::new(HashMap::new()));
@@ -147,6 +159,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_released_twice() {
     let receipts = receipts.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let names: HashSet<String> = receipts.values().cloned().collect();
     assert_eq!(names.len(), receipts.len(), "one declaration for each request");
+    everything_acknowledged_is_there(&sandbox, &receipts).await;
     let all_released = async {
         loop {
             let left = {
@@ -168,21 +181,16 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_released_twice() {
         assert!(seen.releases.values().all(|ids| ids.len() == 1), "released twice");
         assert!(names.iter().all(|name| seen.filed.contains(name)), "an event was lost");
     }
-    books_are_right(&sandbox, &receipts).await;
+    books_are_right(&sandbox).await;
     println!(
         "faults: {} kills of the service, {postgres_kills} of PostgreSQL, {} declarations \
          acknowledged, each there once and released once",
         kills,
         receipts.len()
     );
-    for agency in &mut agencies {
-        agency.kill().expect("it is our child");
-        agency.wait().expect("it was killed");
-    }
 }
 
-/// What the tables say.
-async fn books_are_right(sandbox: &Sandbox, receipts: &HashMap<String, String>) {
+async fn everything_acknowledged_is_there(sandbox: &Sandbox, receipts: &HashMap<String, String>) {
     let mut database = sandbox.database().await;
     let kept: Vec<(uuid::Uuid, uuid::Uuid)> =
         sqlx::query_as("select request_id, declaration_id from filing where kind = 1")
@@ -196,6 +204,11 @@ async fn books_are_right(sandbox: &Sandbox, receipts: &HashMap<String, String>) 
     for (request, name) in receipts {
         assert_eq!(kept.get(request), Some(name), "an acknowledged declaration is missing");
     }
+}
+
+/// What the tables say.
+async fn books_are_right(sandbox: &Sandbox) {
+    let mut database = sandbox.database().await;
     for (what, broken) in [
         (
             "declarations without exactly one filing",

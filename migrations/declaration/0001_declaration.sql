@@ -130,7 +130,8 @@ create table joint_inspection (
     constraint joint_inspection_done_has_findings check ((state = 2) = (findings is not null))
 );
 
--- How many numbers of a kind were given in a period: B for preNo by day, I and E for invtNo by year.
+-- How many numbers of a kind were given in a period: B for preNo by day; I or E and the customs house
+-- for invtNo by year.
 create table number_used (
     slot smallint not null,
     kind text not null,

@@ -51,8 +51,10 @@ fn grpc(act: Act) -> Grpc {
 }
 
 /// How long a caller waits before it repeats a refused request, when repeating helps.
-fn retry_after(act: Act) -> Option<Duration> {
-    match act {
+fn retry_after(code: Code) -> Option<Duration> {
+    match code.act() {
+        // Not before the next day or year.
+        Act::SlowDown if code == Code::NumbersUsedUp => None,
         Act::SlowDown => Some(Duration::from_millis(100)),
         Act::Later => Some(Duration::from_millis(500)),
         Act::FixMessage
@@ -92,7 +94,7 @@ pub fn refused(refusal: &Refusal, language: Language) -> Status {
         Language::Chinese => ("zh-CN", code.title_zh()),
     };
     details.set_localized_message(locale, words);
-    if let Some(delay) = retry_after(code.act()) {
+    if let Some(delay) = retry_after(code) {
         details.set_retry_info(Some(delay));
     }
     Status::with_error_details(grpc(code.act()), format!("{}: {words}", code.id()), details)

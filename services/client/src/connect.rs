@@ -76,8 +76,7 @@ impl Window {
     ///
     /// [`Error`] with the cause.
     pub async fn connect(config: &Config) -> Result<Self, Error> {
-        let (endpoint, connector) = prepare(config)?;
-        match endpoint.connect_with_connector(connector).await {
+        match endpoint(config)?.connect_with_connector(connector(config)?).await {
             Ok(channel) => Ok(Self { channel }),
             Err(error) => {
                 let why = explain(&error);
@@ -92,8 +91,7 @@ impl Window {
     ///
     /// [`Error`] when the configuration cannot be used.
     pub fn connect_lazy(config: &Config) -> Result<Self, Error> {
-        let (endpoint, connector) = prepare(config)?;
-        Ok(Self { channel: endpoint.connect_with_connector_lazy(connector) })
+        Ok(Self { channel: endpoint(config)?.connect_with_connector_lazy(connector(config)?) })
     }
 
     /// The declaration service.
@@ -114,37 +112,29 @@ impl Window {
     }
 }
 
-type Connecting = std::pin::Pin<
-    Box<
-        dyn Future<Output = std::io::Result<TokioIo<tokio_rustls::client::TlsStream<TcpStream>>>>
-            + Send,
-    >,
->;
+type Tls = TokioIo<tokio_rustls::client::TlsStream<TcpStream>>;
+type Connecting = std::pin::Pin<Box<dyn Future<Output = std::io::Result<Tls>> + Send>>;
 
-fn prepare(
-    config: &Config,
-) -> Result<
-    (
-        Endpoint,
-        impl tower::Service<
-            Uri,
-            Response = TokioIo<tokio_rustls::client::TlsStream<TcpStream>>,
-            Error = std::io::Error,
-            Future = Connecting,
-        > + Send
-        + Clone
-        + 'static,
-    ),
-    Error,
-> {
-    let address = || Error::Address(config.address.clone());
-    let (host, port) = config.address.rsplit_once(':').ok_or_else(address)?;
-    let port: u16 = port.parse().map_err(|_| address())?;
+/// Where the window is.
+struct Address {
+    host: String,
+    port: u16,
+    name: ServerName<'static>,
+}
+
+fn address(config: &Config) -> Result<Address, Error> {
+    let wrong = || Error::Address(config.address.clone());
+    let (host, port) = config.address.rsplit_once(':').ok_or_else(wrong)?;
+    let port: u16 = port.parse().map_err(|_| wrong())?;
     let host = host.trim_start_matches("https://").trim_matches(['[', ']']).to_owned();
-    let name = ServerName::try_from(host.clone()).map_err(|_| address())?;
-    let tls = TlsConnector::from(Arc::new(tls(config)?));
+    let name = ServerName::try_from(host.clone()).map_err(|_| wrong())?;
+    Ok(Address { host, port, name })
+}
+
+fn endpoint(config: &Config) -> Result<Endpoint, Error> {
+    let Address { host, port, .. } = address(config)?;
     let endpoint = Endpoint::from_shared(format!("https://{}:{port}", bracketed(&host)))
-        .map_err(|_| address())?
+        .map_err(|_| Error::Address(config.address.clone()))?
         .connect_timeout(Duration::from_secs(10))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -152,15 +142,25 @@ fn prepare(
         .http2_keep_alive_interval(Duration::from_secs(10))
         .keep_alive_timeout(Duration::from_secs(10))
         .keep_alive_while_idle(true);
-    let connector = tower::service_fn(move |_: Uri| -> Connecting {
+    Ok(endpoint)
+}
+
+fn connector(
+    config: &Config,
+) -> Result<
+    impl tower::Service<Uri, Response = Tls, Error = std::io::Error, Future = Connecting> + Clone,
+    Error,
+> {
+    let Address { host, port, name } = address(config)?;
+    let tls = TlsConnector::from(Arc::new(tls(config)?));
+    Ok(tower::service_fn(move |_: Uri| -> Connecting {
         let (tls, name, host) = (tls.clone(), name.clone(), host.clone());
         Box::pin(async move {
             let tcp = TcpStream::connect((host.as_str(), port)).await?;
             tcp.set_nodelay(true)?;
             Ok(TokioIo::new(accepted(tls.connect(name, tcp).await?).await?))
         })
-    });
-    Ok((endpoint, connector))
+    }))
 }
 
 /// In TLS 1.3 the client is done before the window has looked at its certificate. What the window

@@ -88,7 +88,9 @@ pub(crate) async fn commit(
 fn amend(step: &mut Step<'_>, amendment: &Amendment) -> Result<Answer, Fault> {
     let id = amendment.id;
     let visible = step.cases.get_mut(&id).filter(|c| amendment.scope.covers(&c.declarant_code));
-    let Some(case) = visible else { return Ok(Err(Refusal::of(Code::NotFound))) };
+    let Some(case) = visible else {
+        return Ok(Err(Refusal::of(Code::NotFound).with("name", id.name())));
+    };
     let next = clearance::next(case.clearance, Event::Amend { seen: amendment.seen });
     let (then, _) = match next {
         Ok(next) => next,

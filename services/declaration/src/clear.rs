@@ -30,21 +30,20 @@ pub(crate) async fn commit(
         return Ok(Vec::new());
     }
     let mut before = decided_before(step.tx, decisions).await?;
+    let mut numbers = numbers(step, decisions).await?;
     let mut answers = Vec::with_capacity(decisions.len());
-    let mut unnumbered = Vec::new();
     for (index, decision) in decisions {
         let digest = digest(decision);
         let answer = match before.get(&decision.request_id()) {
             Some(same) if *same == digest => Ok(Done::Decided(Decided::Duplicate)),
             Some(_) => Err(Refusal::of(Code::RequestIdReused)),
-            None => decide(step, decision, digest.clone(), &mut unnumbered).await?,
+            None => decide(step, decision, digest.clone(), &mut numbers).await?,
         };
         if answer.is_ok() {
             before.insert(decision.request_id(), digest);
         }
         answers.push((*index, answer));
     }
-    number(step, &unnumbered).await?;
     Ok(answers)
 }
 
@@ -52,10 +51,12 @@ async fn decide(
     step: &mut Step<'_>,
     decision: &Decision,
     digest: Vec<u8>,
-    unnumbered: &mut Vec<DeclarationId>,
+    numbers: &mut HashMap<DeclarationId, String>,
 ) -> Result<Answer, Fault> {
     let id = decision.declaration();
-    let Some(case) = step.cases.get(&id) else { return Ok(Err(Refusal::of(Code::NotFound))) };
+    let Some(case) = step.cases.get(&id) else {
+        return Ok(Err(Refusal::of(Code::NotFound).with("name", id.name())));
+    };
     let event = match event(decision, case) {
         Ok(event) => event,
         Err(refusal) => return Ok(Err(refusal)),
@@ -64,6 +65,9 @@ async fn decide(
         Ok(next) => next,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    if facts.contains(&Fact::Numbered) && !numbers.contains_key(&id) {
+        return Ok(Err(Refusal::of(Code::NumbersUsedUp)));
+    }
     let applied = !facts.is_empty();
     let now = case.clearance;
     step.clearing.verdicts.push(Kept::of(decision, &now, applied, digest));
@@ -72,10 +76,10 @@ async fn decide(
     }
     for fact in facts {
         let record = match fact {
-            // The number itself is given at the end, for all of the batch at once.
             Fact::Numbered => {
-                unnumbered.push(id);
-                Record::Numbered { invt_no: String::new() }
+                let invt_no = numbers.remove(&id).unwrap_or_default();
+                self::case(step, id)?.invt_no = Some(invt_no.clone());
+                Record::Numbered { invt_no }
             }
             other => record(step, id, decision, other).await?,
         };
@@ -190,39 +194,47 @@ fn order<'s>(step: &'s mut Step<'_>, id: DeclarationId) -> Result<&'s mut Order,
     found.ok_or_else(|| Fault::Broken("an inspection has no order".into()))
 }
 
-/// invtNo: customs house, year, I or E, and nine digits on imports, eleven on exports.
-async fn number(step: &mut Step<'_>, unnumbered: &[DeclarationId]) -> Result<(), Fault> {
+/// Numbers for what customs is about to take in for the first time. invtNo is customs house, year, I
+/// or E, and nine digits on imports, eleven on exports, so it is counted by house, year and way; the
+/// digits are shared evenly among the slots. Left out where the share is used up.
+async fn numbers(
+    step: &mut Step<'_>,
+    decisions: &[(usize, &Decision)],
+) -> Result<HashMap<DeclarationId, String>, Fault> {
     let year = step.now.to_offset(CHINA).year();
-    for (direction, kind, per_slot) in [
-        (Direction::Import, "I", limits::NUMBERS_PER_SLOT),
-        (Direction::Export, "E", limits::NUMBERS_PER_SLOT_EXPORT),
-    ] {
-        let ids: Vec<DeclarationId> = unnumbered
-            .iter()
-            .filter(|id| step.cases.get(id).is_some_and(|case| case.direction == direction))
-            .copied()
-            .collect();
-        let mut wanted: BTreeMap<Slot, i64> = BTreeMap::new();
-        for id in &ids {
-            *wanted.entry(id.slot()).or_default() += 1;
-        }
-        let mut used = use_numbers(step.tx, kind, year, &wanted).await?;
-        for id in ids {
-            let used = used.entry(id.slot()).or_default();
-            // Past the year's share the serial goes on in the next slot's range rather than stop
-            // trade; the house and the year in front keep it apart in practice.
-            let serial = i64::from(id.slot().column()) * per_slot + *used;
-            *used += 1;
-            let case = case(step, id)?;
-            let invt_no = match direction {
-                Direction::Import => format!("{}{year}I{serial:09}", case.customs_code),
-                Direction::Export => format!("{}{year}E{serial:011}", case.customs_code),
-            };
-            case.invt_no = Some(invt_no.clone());
-            step.fill_number(id, &invt_no);
+    let mut wanted: BTreeMap<(String, Direction), Vec<DeclarationId>> = BTreeMap::new();
+    let by_customs = decisions.iter().filter_map(|(_, decision)| match decision {
+        Decision::Verdict(verdict) if verdict.agency == Agency::Customs => Some(verdict),
+        Decision::Verdict(_) | Decision::Report(_) => None,
+    });
+    for verdict in by_customs {
+        let Some(case) = step.cases.get(&verdict.declaration) else { continue };
+        let ids = wanted.entry((case.customs_code.clone(), case.direction)).or_default();
+        if !case.clearance.numbered && !ids.contains(&verdict.declaration) {
+            ids.push(verdict.declaration);
         }
     }
-    Ok(())
+    let mut given = HashMap::new();
+    for ((house, direction), ids) in wanted {
+        let (way, digits, share) = match direction {
+            Direction::Import => ("I", 9, limits::NUMBERS_PER_SLOT),
+            Direction::Export => ("E", 11, limits::NUMBERS_PER_SLOT_EXPORT),
+        };
+        let mut counts: BTreeMap<Slot, i64> = BTreeMap::new();
+        for id in &ids {
+            *counts.entry(id.slot()).or_default() += 1;
+        }
+        let mut used = use_numbers(step.tx, &format!("{way}{house}"), year, &counts).await?;
+        for id in ids {
+            let used = used.entry(id.slot()).or_default();
+            if *used < share {
+                let serial = i64::from(id.slot().column()) * share + *used;
+                given.insert(id, format!("{house}{year}{way}{serial:0digits$}"));
+            }
+            *used += 1;
+        }
+    }
+    Ok(given)
 }
 
 /// To tell a repetition from another decision under the same request id.

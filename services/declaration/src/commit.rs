@@ -189,16 +189,6 @@ impl<'t> Step<'t> {
         self.pending.entry(id).or_default().records.extend(records);
     }
 
-    /// Fills the number into the fact that waits for it.
-    pub(crate) fn fill_number(&mut self, id: DeclarationId, number: &str) {
-        let records = self.pending.get_mut(&id).map(|pending| &mut pending.records);
-        for record in records.into_iter().flatten() {
-            if let Record::Numbered { invt_no } = record {
-                number.clone_into(invt_no);
-            }
-        }
-    }
-
     /// The content goes along with the next entry of this case.
     pub(crate) fn show(&mut self, id: DeclarationId, body: Bytes) {
         self.pending.entry(id).or_default().body = Some(body);

@@ -75,7 +75,9 @@ pub(crate) async fn commit(
 fn withdraw(step: &mut Step<'_>, withdrawal: &Withdrawal) -> Result<Answer, Fault> {
     let id = withdrawal.id;
     let visible = step.cases.get_mut(&id).filter(|c| withdrawal.scope.covers(&c.declarant_code));
-    let Some(case) = visible else { return Ok(Err(Refusal::of(Code::NotFound))) };
+    let Some(case) = visible else {
+        return Ok(Err(Refusal::of(Code::NotFound).with("name", id.name())));
+    };
     let next = clearance::next(case.clearance, Event::Withdraw { seen: withdrawal.seen });
     let (then, _) = match next {
         Ok(next) => next,

@@ -7,7 +7,7 @@ use crate::refusal::Violation;
 use crate::rules;
 
 /// Which way the goods cross the border (ieFlag).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Direction {
     /// Into the country.
     Import,

@@ -58,5 +58,6 @@ pub const HEARTBEAT_SECONDS: u64 = 5;
 /// Declarations filed by the declarants of one slot in one day: the nine digits of preNo are shared
 /// evenly among the slots.
 pub const NUMBERS_PER_SLOT: i64 = 1_000_000_000 / 256;
-/// The same for export customs numbers, which have eleven digits.
+/// The same for export customs numbers of one house in one year, which have eleven digits. Import
+/// customs numbers have nine, like preNo.
 pub const NUMBERS_PER_SLOT_EXPORT: i64 = 100_000_000_000 / 256;

@@ -367,8 +367,8 @@ impl Code {
             Self::NumbersUsedUp => (
                 "SW-1402",
                 SlowDown,
-                "the numbers of the day for this group of declarants are used up",
-                "当日编号已用完",
+                "the numbers of the period for this group of declarants are used up",
+                "本期编号已用完",
             ),
             Self::Unavailable => (
                 "SW-1501",

@@ -77,9 +77,10 @@ struct Database {
 async fn database(settings: &Settings) -> anyhow::Result<(Database, sqlx::PgPool)> {
     let mut database = Database::default();
     let options: PgConnectOptions = match &settings.database_url {
-        Some(url) => url.parse().with_context(|| {
-            format!("{}: --database-url is not a PostgreSQL address", Code::PostgresFailed)
-        })?,
+        Some(url) => url
+            .parse()
+            .context("--database-url is not a PostgreSQL address")
+            .context(Code::PostgresFailed)?,
         None => {
             let programs = settings.postgres_programs.as_deref();
             let postgres =
@@ -115,7 +116,9 @@ async fn open(options: PgConnectOptions, settings: &Settings) -> anyhow::Result<
             };
             anyhow::Error::new(error).context(code)
         })?;
-    store::connect::migrate(&pool, declaration::SCHEMA, &declaration::MIGRATOR).await?;
+    store::connect::migrate(&pool, declaration::SCHEMA, &declaration::MIGRATOR)
+        .await
+        .context(Code::PostgresFailed)?;
     Ok(pool)
 }
 
@@ -165,10 +168,11 @@ impl Window {
             Err(error) => {
                 pool.close().await;
                 database.close().await;
-                let what = format!("{} cannot be served", settings.listen);
-                let more = "choose another address with --listen";
-                let code = Code::PortInUse;
-                return Err(anyhow::Error::new(error).context(format!("{code}: {what}; {more}")));
+                let what = format!(
+                    "{} cannot be served; choose another address with --listen",
+                    settings.listen
+                );
+                return Err(anyhow::Error::new(error).context(what).context(Code::PortInUse));
             }
         };
         let address = listener.local_addr()?;
@@ -197,9 +201,8 @@ impl Window {
         let mut server = Tasks::default();
         let exchange = service.exchange();
         let (health, health_service) = tonic_health::server::health_reporter();
-        health
-            .set_serving::<proto::v1::declaration_service_server::DeclarationServiceServer<Service>>()
-            .await;
+        health.set_serving::<DeclarationServer>().await;
+        health.set_serving::<ExchangeServer>().await;
         let reflection = settings.sandbox.then(reflection).transpose()?;
         let router = Server::builder()
             .initial_stream_window_size(4 * 1024 * 1024)
@@ -208,6 +211,7 @@ impl Window {
             .http2_keepalive_interval(Some(Duration::from_secs(20)))
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
             .http2_max_header_list_size(Some(64 * 1024))
+            .timeout(Duration::from_secs(limits::UNARY_SECONDS_MAX))
             .layer(GateLayer)
             .add_service(service.into_server())
             .add_service(exchange.into_server())
@@ -218,11 +222,8 @@ impl Window {
         server.spawn(Task::Server, async move {
             let goodbye = async move {
                 stop.cancelled().await;
-                health
-                    .set_not_serving::<proto::v1::declaration_service_server::DeclarationServiceServer<
-                        Service,
-                    >>()
-                    .await;
+                health.set_not_serving::<DeclarationServer>().await;
+                health.set_not_serving::<ExchangeServer>().await;
             };
             router.serve_with_incoming_shutdown(incoming, goodbye).await?;
             Ok(())
@@ -261,6 +262,10 @@ impl Window {
         failed.map_or(Ok(()), Err)
     }
 }
+
+type DeclarationServer = proto::v1::declaration_service_server::DeclarationServiceServer<Service>;
+type ExchangeServer =
+    proto::raw::exchange_service_server::ExchangeServiceServer<exchange::Exchange<Service>>;
 
 /// The declarant of the published sample messages: the specification's own test firm.
 pub const SAMPLE_DECLARANT: &str = "1105910159";

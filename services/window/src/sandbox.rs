@@ -113,7 +113,7 @@ pub async fn run(
         }
     }
     if cast.show {
-        welcome(&address, &settings)?;
+        welcome(&address, &settings, cast)?;
         let config = config(&settings.data_dir, "admin", Some(&address))?;
         let stop = stop.clone();
         tasks.spawn(Task::Show, async move {
@@ -151,7 +151,7 @@ fn publish(file: &Path, address: &str) -> anyhow::Result<()> {
         .with_context(|| format!("{} cannot be written", file.display()))
 }
 
-fn welcome(address: &str, settings: &Settings) -> anyhow::Result<()> {
+fn welcome(address: &str, settings: &Settings, cast: Cast) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "single-window sandbox\n")?;
     writeln!(out, "  gRPC       {address}  (mutual TLS)")?;
@@ -163,7 +163,9 @@ fn welcome(address: &str, settings: &Settings) -> anyhow::Result<()> {
     for caller in CALLERS {
         writeln!(out, "             {:<13} {}", caller.name, caller.purpose)?;
     }
-    writeln!(out, "  agencies   customs, inspection and site are simulated\n")?;
+    let simulated = "customs, inspection and site are simulated";
+    let own = "none; connect your own, or run `single-window agency customs`";
+    writeln!(out, "  agencies   {}\n", if cast.agencies { simulated } else { own })?;
     writeln!(out, "Try, in another terminal:\n")?;
     writeln!(out, "  single-window submit --wait docs/examples/import-9610.xml")?;
     writeln!(out, "  single-window list")?;

@@ -80,7 +80,7 @@ impl Exit {
         match error.downcast_ref::<Code>() {
             Some(Code::ConnectionFailed) => Self::Unreachable,
             Some(Code::FileUnreadable) => Self::Refused,
-            Some(code) if code.act() == Act::Operator => Self::Fault,
+            Some(code) if code.act() == Act::Operator => Self::Usage,
             Some(_) | None => Self::Usage,
         }
     }
