@@ -31,7 +31,7 @@ create table journal (
 );
 
 -- One row a declaration. Narrow, because every verdict rewrites it; no column that changes on the
--- way to release is indexed, so that those updates stay within the page.
+-- way to release is indexed and half of each page is left free, so that those updates stay in it.
 create table declaration (
     slot smallint not null,
     id uuid not null,
@@ -65,7 +65,7 @@ create table declaration (
     constraint declaration_inspecting_means_open check ((phase = 2) = (joint = 1)),
     -- Released means that both cleared.
     constraint declaration_released_means_cleared check (phase <> 3 or (customs = 8 and inspection = 8))
-) with (fillfactor = 80);
+) with (fillfactor = 50);
 
 -- Business keys are unique for ever, except that a rejected or withdrawn declaration gives way.
 create unique index declaration_order_key on declaration (slot, ebc_code, order_no) where current;

@@ -115,6 +115,23 @@ impl Window {
 type Tls = TokioIo<tokio_rustls::client::TlsStream<TcpStream>>;
 type Connecting = std::pin::Pin<Box<dyn Future<Output = std::io::Result<Tls>> + Send>>;
 
+/// Makes a TLS connection.
+trait Connect:
+    tower::Service<Uri, Response = Tls, Error = std::io::Error, Future = Connecting>
+    + Send
+    + Clone
+    + 'static
+{
+}
+
+impl<S> Connect for S where
+    S: tower::Service<Uri, Response = Tls, Error = std::io::Error, Future = Connecting>
+        + Send
+        + Clone
+        + 'static
+{
+}
+
 /// Where the window is.
 struct Address {
     host: String,
@@ -145,12 +162,7 @@ fn endpoint(config: &Config) -> Result<Endpoint, Error> {
     Ok(endpoint)
 }
 
-fn connector(
-    config: &Config,
-) -> Result<
-    impl tower::Service<Uri, Response = Tls, Error = std::io::Error, Future = Connecting> + Clone,
-    Error,
-> {
+fn connector(config: &Config) -> Result<impl Connect + use<>, Error> {
     let Address { host, port, name } = address(config)?;
     let tls = TlsConnector::from(Arc::new(tls(config)?));
     Ok(tower::service_fn(move |_: Uri| -> Connecting {

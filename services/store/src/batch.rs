@@ -137,6 +137,8 @@ async fn lane<W: Work>(work: std::sync::Arc<W>, pool: PgPool, mut waiting: mpsc:
         let outcome = transaction(&*work, &pool, &commands).await;
         metrics::histogram!("sw_commit_seconds").record(started.elapsed());
         metrics::counter!("sw_commits_total").increment(1);
+        let requests = u64::try_from(commands.len()).unwrap_or_default();
+        metrics::counter!("sw_commit_requests_total").increment(requests);
         match outcome {
             Ok(done) => reply(answers, done.into_iter().map(Ok)),
             Err(Fault::Broken(reason)) if commands.len() > 1 => {

@@ -264,6 +264,7 @@ impl Reader {
             let due = self.polled.map_or_else(Instant::now, |at| at + POLL);
             match tokio::time::timeout_at(due, self.tail.recv()).await {
                 Ok(Ok(batch)) => {
+                    metrics::counter!("sw_journal_read_from_memory_total").increment(1);
                     let fresh = self.take(&batch);
                     if !fresh.is_empty() {
                         return Ok(fresh);
@@ -283,6 +284,7 @@ impl Reader {
         let after = self.cursors.get(&slot).copied().unwrap_or_default();
         let page: Vec<i64> = (after + 1..=after + limits::REPLAY_PAGE).collect();
         let found = at(&self.pool, slot, &page).await?;
+        metrics::counter!("sw_journal_read_from_database_total").increment(1);
         match found.last() {
             Some(last) => {
                 self.cursors.insert(slot, last.position);

@@ -219,7 +219,10 @@ impl Pace {
         if due >= self.end {
             return None;
         }
-        tokio::time::sleep_until(due.into()).await;
+        // A timer has a grain of a millisecond, which would be the limit of a stream.
+        if due > Instant::now() {
+            tokio::time::sleep_until(due.into()).await;
+        }
         Some(due)
     }
 }
