@@ -10,7 +10,7 @@ sandbox: postgres ## build everything and start the sandbox
 
 test: postgres ## every test, against real PostgreSQL and the real binary
 	$(CARGO) build --workspace
-	$(CARGO) test --workspace -- $(ARGS)
+	$(CARGO) test --workspace -- --show-output $(ARGS)
 
 bench: postgres ## measure this machine, beside its own limits
 	$(CARGO) build --release --package window

@@ -45,7 +45,7 @@ create table declaration (
     pre_no text not null,
     invt_no text,
     filed_time timestamptz not null,
-    -- False once a later declaration took over the business key of a rejected or withdrawn one.
+    -- False once a later declaration took over the business key of one that ended without release.
     current boolean not null default true,
     version integer not null,
     round integer not null,
@@ -67,7 +67,8 @@ create table declaration (
     constraint declaration_released_means_cleared check (phase <> 3 or (customs = 8 and inspection = 8))
 ) with (fillfactor = 50);
 
--- Business keys are unique for ever, except that a rejected or withdrawn declaration gives way.
+-- Business keys are unique for ever, except that a declaration that was rejected, withdrawn or sent
+-- back gives way.
 create unique index declaration_order_key on declaration (slot, ebc_code, order_no) where current;
 create unique index declaration_own_key on declaration (slot, declarant_code, cop_no)
     where current and cop_no <> '';

@@ -130,11 +130,11 @@ pub fn result(request_id: String, decided: Result<Decided, Refusal>) -> raw::Res
 }
 
 /// The request could not be decided now; the agency repeats it.
-pub fn retry(request_id: String, why: &str) -> raw::Result {
+pub fn retry(request_id: String) -> raw::Result {
     raw::Result {
         request_id,
         result: raw::ResultCode::Retry.into(),
         code: Code::Unavailable.id().to_owned(),
-        message: why.to_owned(),
+        message: Code::Unavailable.title().to_owned(),
     }
 }

@@ -57,9 +57,12 @@ async fn amendments_and_withdrawals_repeat_too() {
         validate_only: false,
     };
     let mut service = firm.0.declarations();
-    let first = service.amend(amend.clone()).await.expect("open").into_inner();
-    let again = service.amend(amend.clone()).await.expect("the same answer").into_inner();
-    assert_eq!((first.version, &again), (2, &first));
+    let racing = (0..20).map(|_| {
+        let (mut service, amend) = (service.clone(), amend.clone());
+        async move { service.amend(amend).await.expect("the same answer").into_inner() }
+    });
+    let first = futures::future::join_all(racing).await;
+    assert!(first.iter().all(|answer| answer.version == 2 && *answer == first[0]), "{first:?}");
     let withdraw = v1::WithdrawRequest {
         request_id: Uuid::now_v7().to_string(),
         name: receipt.name.clone(),
@@ -67,10 +70,16 @@ async fn amendments_and_withdrawals_repeat_too() {
         reason: "不再出口".into(),
         validate_only: false,
     };
-    for _ in 0..2 {
-        let done = service.withdraw(withdraw.clone()).await.expect("open").into_inner();
+    let racing = (0..20).map(|_| {
+        let (mut service, withdraw) = (service.clone(), withdraw.clone());
+        async move { service.withdraw(withdraw).await.expect("the same answer").into_inner() }
+    });
+    for done in futures::future::join_all(racing).await {
         assert_eq!(done.state(), v1::State::Withdrawn);
     }
+    let reused =
+        v1::SubmitRequest { request_id: withdraw.request_id.clone(), ..filing(export("QD-9")) };
+    assert_eq!(code(&firm.tries(reused).await.expect_err("used for a withdrawal")).0, "SW-1101");
     let other = v1::WithdrawRequest { reason: "别的原因".into(), ..withdraw };
     let status = service.withdraw(other).await.expect_err("other content");
     assert_eq!(code(&status).0, "SW-1101");

@@ -2,6 +2,8 @@
 //!
 //! The invariant: a version follows the one that the caller saw, once for each request id.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use domain::clearance::{self, Event};
 use domain::declaration::Checked;
@@ -14,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use store::Fault;
 
 use crate::case::Case;
-use crate::commit::{Answer, Done, Filing, Kind, Step, content, known};
+use crate::commit::{Answer, Done, Filing, Kind, Known, Step, content, known};
 use crate::{Declarations, Error};
 
 /// A new version that obeys every rule and waits for its transaction.
@@ -63,26 +65,38 @@ pub(crate) async fn commit(
 ) -> Result<Vec<(usize, Answer)>, Fault> {
     let requests = amendments.iter().map(|(_, a)| (a.id.slot(), a.request_id));
     let before = known(step.tx, requests).await?;
+    let mut in_batch: HashMap<RequestId, (&Vec<u8>, Answer)> = HashMap::new();
     let mut answers = Vec::with_capacity(amendments.len());
     for (index, amendment) in amendments {
-        let answer = match before.get(&amendment.request_id) {
-            Some(known) if known.digest == amendment.digest => Ok(Done::Amended(known.version)),
-            Some(known) => {
-                let kept = content(step.tx, known.declaration.slot(), known.position).await;
-                let field = match kept {
-                    Ok(kept) if known.declaration == amendment.id => {
-                        proto::declaration::first_difference(&kept, &amendment.body)
-                            .unwrap_or_else(|| "version".to_owned())
-                    }
-                    Ok(_) | Err(_) => "name".to_owned(),
-                };
-                Err(Refusal::of(Code::RequestIdReused).with("field", field))
-            }
-            None => amend(step, amendment)?,
+        let earlier = in_batch.get(&amendment.request_id);
+        let answer = match (before.get(&amendment.request_id), earlier) {
+            (Some(known), _) => repeat(step, amendment, known).await?,
+            (None, Some((digest, answer))) if **digest == amendment.digest => answer.clone(),
+            (None, Some(_)) => Err(Refusal::of(Code::RequestIdReused)),
+            (None, None) => amend(step, amendment)?,
         };
+        in_batch.insert(amendment.request_id, (&amendment.digest, answer.clone()));
         answers.push((*index, answer));
     }
     Ok(answers)
+}
+
+/// The answer to a request that was answered before.
+async fn repeat(
+    step: &mut Step<'_>,
+    amendment: &Amendment,
+    known: &Known,
+) -> Result<Answer, Fault> {
+    if known.digest == amendment.digest {
+        return Ok(Ok(Done::Amended(known.version)));
+    }
+    if known.kind != Kind::Amend || known.declaration != amendment.id {
+        return Ok(Err(Refusal::of(Code::RequestIdReused)));
+    }
+    let kept = content(step.tx, known.declaration.slot(), known.position).await?;
+    let field = proto::declaration::first_difference(&kept, &amendment.body);
+    let field = field.unwrap_or_else(|| "version".to_owned());
+    Ok(Err(Refusal::of(Code::RequestIdReused).with("field", field)))
 }
 
 fn amend(step: &mut Step<'_>, amendment: &Amendment) -> Result<Answer, Fault> {

@@ -35,12 +35,16 @@ pub(crate) async fn commit(
     for (index, decision) in decisions {
         let digest = digest(decision);
         let answer = match before.get(&decision.request_id()) {
-            Some(same) if *same == digest => Ok(Done::Decided(Decided::Duplicate)),
+            Some((same, applied)) if *same == digest => {
+                let decided = if *applied { Decided::Duplicate } else { Decided::Ignored };
+                Ok(Done::Decided(decided))
+            }
             Some(_) => Err(Refusal::of(Code::RequestIdReused)),
             None => decide(step, decision, digest.clone(), &mut numbers).await?,
         };
-        if answer.is_ok() {
-            before.insert(decision.request_id(), digest);
+        if let Ok(done) = &answer {
+            let applied = *done != Done::Decided(Decided::Ignored);
+            before.insert(decision.request_id(), (digest, applied));
         }
         answers.push((*index, answer));
     }
@@ -242,7 +246,9 @@ fn digest(decision: &Decision) -> Vec<u8> {
     let mut hash = Sha256::new();
     match decision {
         Decision::Verdict(v) => {
-            hash.update([1, u8::try_from(outcome_column(v.outcome)).unwrap_or_default()]);
+            // The agency is part of it: two agencies may make up their ids by the same recipe.
+            let byte = |column| u8::try_from(column).unwrap_or_default();
+            hash.update([1, byte(agency_column(v.agency)), byte(outcome_column(v.outcome))]);
             hash.update(v.declaration.uuid().as_bytes());
             hash.update(v.version.to_be_bytes());
             hash.update(v.round.to_be_bytes());
@@ -266,13 +272,13 @@ fn digest(decision: &Decision) -> Vec<u8> {
 async fn decided_before(
     tx: &mut PgConnection,
     decisions: &[(usize, &Decision)],
-) -> Result<HashMap<RequestId, Vec<u8>>, Fault> {
+) -> Result<HashMap<RequestId, (Vec<u8>, bool)>, Fault> {
     let (slots, ids): (Vec<i16>, Vec<Uuid>) = decisions
         .iter()
         .map(|(_, decision)| (decision.declaration().slot().column(), decision.request_id().0))
         .unzip();
     let rows = sqlx::query!(
-        "select v.request_id, v.digest
+        "select v.request_id, v.digest, v.applied
          from unnest($1::smallint[], $2::uuid[]) as wanted (slot, request_id)
          join verdict v on v.slot = wanted.slot and v.request_id = wanted.request_id",
         &slots,
@@ -280,7 +286,7 @@ async fn decided_before(
     )
     .fetch_all(tx)
     .await?;
-    Ok(rows.into_iter().map(|row| (RequestId(row.request_id), row.digest)).collect())
+    Ok(rows.into_iter().map(|row| (RequestId(row.request_id), (row.digest, row.applied))).collect())
 }
 
 /// A decision as it is kept.
@@ -396,7 +402,6 @@ async fn insert_releases(
     if releases.is_empty() {
         return Ok(());
     }
-    metrics::counter!("sw_releases_total").increment(u64::try_from(releases.len()).unwrap_or(0));
     let slots: Vec<i16> = releases.iter().map(|(id, ..)| id.slot().column()).collect();
     let ids: Vec<Uuid> = releases.iter().map(|(id, ..)| id.uuid()).collect();
     let release_ids: Vec<Uuid> = releases.iter().map(|(_, release, _)| release.0).collect();

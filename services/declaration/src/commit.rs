@@ -8,8 +8,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use domain::clearance::Phase;
 use domain::decision::{Decided, Decision};
 use domain::history::Record;
+use domain::history::topic::END;
 use domain::refusal::Refusal;
 use domain::{DeclarationId, RequestId, Slot};
 use sqlx::PgConnection;
@@ -131,6 +133,9 @@ impl Work for Ledger {
     }
 
     fn tell(&self, entries: Vec<Entry>) {
+        let released = |e: &&Entry| e.phase == phase_column(Phase::Released) && e.topics & END != 0;
+        let released = entries.iter().filter(released).count();
+        metrics::counter!("sw_releases_total").increment(u64::try_from(released).unwrap_or(0));
         self.tail.tell(entries);
     }
 }
@@ -273,11 +278,18 @@ impl Kind {
             Self::Withdraw => 3,
         }
     }
+
+    fn of(column: i16) -> Result<Self, Fault> {
+        let all = [Self::Submit, Self::Amend, Self::Withdraw];
+        let found = all.into_iter().find(|kind| kind.column() == column);
+        found.ok_or_else(|| Fault::Broken(format!("a filing of kind {column}")))
+    }
 }
 
 /// A request that was answered before.
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
+    pub(crate) kind: Kind,
     pub(crate) digest: Vec<u8>,
     pub(crate) declaration: DeclarationId,
     pub(crate) version: u32,
@@ -295,7 +307,7 @@ pub(crate) async fn known(
         return Ok(HashMap::new());
     }
     let rows = sqlx::query!(
-        "select f.request_id, f.digest, f.declaration_id, f.version, f.position
+        "select f.request_id, f.kind, f.digest, f.declaration_id, f.version, f.position
          from unnest($1::smallint[], $2::uuid[]) as wanted (slot, request_id)
          join filing f on f.slot = wanted.slot and f.request_id = wanted.request_id",
         &slots,
@@ -306,6 +318,7 @@ pub(crate) async fn known(
     rows.into_iter()
         .map(|row| {
             let known = Known {
+                kind: Kind::of(row.kind)?,
                 digest: row.digest,
                 declaration: DeclarationId::from_uuid(row.declaration_id),
                 version: case::number(row.version)?,

@@ -34,11 +34,20 @@ impl Error {
             Self::Refused(refusal) => refusal,
             Self::Fault(fault) => {
                 let reference = Uuid::now_v7();
-                tracing::error!(%fault, %reference, "a call failed");
-                let code = match fault {
-                    Fault::Away(_) => Code::Unavailable,
-                    Fault::Full(_) => Code::StorageFull,
-                    Fault::Broken(_) => Code::Internal,
+                let code = match &fault {
+                    // The lane that met it has said so once for all who waited.
+                    Fault::Away(_) => {
+                        tracing::debug!(%fault, %reference, "a call found the database away");
+                        Code::Unavailable
+                    }
+                    Fault::Full(_) => {
+                        tracing::debug!(%fault, %reference, "a call found the storage full");
+                        Code::StorageFull
+                    }
+                    Fault::Broken(_) => {
+                        tracing::error!(%fault, %reference, "a call failed");
+                        Code::Internal
+                    }
                 };
                 Refusal::of(code).with("reference", reference)
             }

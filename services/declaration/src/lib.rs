@@ -32,6 +32,7 @@ use sqlx::PgPool;
 use store::batch::{self, Batch, Work as _};
 use store::journal::{Entry, Tail};
 use store::{Clock, Fault};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -55,6 +56,8 @@ pub struct Declarations {
     pub(crate) ledger: commit::Shared,
     pub(crate) profile: Profile,
     pub(crate) draining: CancellationToken,
+    /// Checks without effect take the slot's lock like everything else: few at a time.
+    rehearsals: Semaphore,
 }
 
 /// The service as it is mounted, and the bench of its exchange.
@@ -73,7 +76,9 @@ impl Service {
         let tail = Tail::default();
         let ledger = Arc::new(Ledger { tail: tail.clone(), clock });
         let (batch, lanes) = batch::lanes(Arc::clone(&ledger), &pool, writers);
-        (Self(Arc::new(Declarations { pool, tail, batch, ledger, profile, draining })), lanes)
+        let rehearsals = Semaphore::new(limits::REHEARSALS_MAX);
+        let this = Declarations { pool, tail, batch, ledger, profile, draining, rehearsals };
+        (Self(Arc::new(this)), lanes)
     }
 
     /// As a gRPC service.
@@ -108,6 +113,7 @@ impl Declarations {
 
     /// Does everything but keep it: the transaction is rolled back.
     async fn rehearse(&self, command: Command) -> Result<Done, Error> {
+        let _turn = self.rehearsals.acquire().await;
         let mut tx = self.pool.begin().await.map_err(Fault::from)?;
         let (answers, _) = self.ledger.work(&mut tx, &[command]).await?;
         let answer = answers.into_iter().next();

@@ -160,6 +160,11 @@ async fn repeat(
     let case = cases
         .get(&before.declaration)
         .ok_or_else(|| Fault::Broken("a receipt names a declaration that is not there".into()))?;
+    let own = case.declarant_code == submission.checked.declaration.declarant.code;
+    if !own || before.kind != Kind::Submit {
+        // Nothing is told about what may belong to somebody else.
+        return Ok(Err(Refusal::of(Code::RequestIdReused)));
+    }
     let answer = Ok(Done::Filed(Receipt {
         id: case.id,
         pre_no: case.pre_no.clone(),

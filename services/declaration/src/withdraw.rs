@@ -2,6 +2,8 @@
 //!
 //! The invariant: once withdrawn nothing changes any more, and no verdict has an effect.
 
+use std::collections::HashMap;
+
 use domain::clearance::{self, Event};
 use domain::history::Record;
 use domain::principal::Scope;
@@ -57,16 +59,20 @@ pub(crate) async fn commit(
 ) -> Result<Vec<(usize, Answer)>, Fault> {
     let requests = withdrawals.iter().map(|(_, w)| (w.id.slot(), w.request_id));
     let before = known(step.tx, requests).await?;
+    let mut in_batch: HashMap<RequestId, (&Vec<u8>, Answer)> = HashMap::new();
     let mut answers = Vec::with_capacity(withdrawals.len());
     for (index, withdrawal) in withdrawals {
-        let answer = match before.get(&withdrawal.request_id) {
-            Some(known) if known.digest == withdrawal.digest => Ok(Done::Withdrawn),
-            Some(known) => {
-                let field = if known.declaration == withdrawal.id { "reason" } else { "name" };
-                Err(Refusal::of(Code::RequestIdReused).with("field", field))
+        let earlier = in_batch.get(&withdrawal.request_id);
+        let answer = match (before.get(&withdrawal.request_id), earlier) {
+            (Some(known), _) if known.digest == withdrawal.digest => Ok(Done::Withdrawn),
+            (None, Some((digest, answer))) if **digest == withdrawal.digest => answer.clone(),
+            (Some(known), _) if known.declaration == withdrawal.id => {
+                Err(Refusal::of(Code::RequestIdReused).with("field", "reason"))
             }
-            None => withdraw(step, withdrawal)?,
+            (Some(_), _) | (None, Some(_)) => Err(Refusal::of(Code::RequestIdReused)),
+            (None, None) => withdraw(step, withdrawal)?,
         };
+        in_batch.insert(withdrawal.request_id, (&withdrawal.digest, answer.clone()));
         answers.push((*index, answer));
     }
     Ok(answers)

@@ -23,6 +23,8 @@ pub const VIOLATIONS_MAX: usize = 100;
 pub const COMMIT_QUEUE_MAX: usize = 8_192;
 /// Requests in one transaction. Larger batches gain nothing and make everybody wait longer.
 pub const COMMIT_BATCH_MAX: usize = 500;
+/// Checks without effect (`validate_only`) at once: each takes a connection and a slot's lock.
+pub const REHEARSALS_MAX: usize = 2;
 /// Items of one submit stream that are not yet answered. The stream stops reading beyond.
 pub const STREAM_IN_FLIGHT_MAX: usize = 1_024;
 /// Unacknowledged events of one agency consumer.

@@ -351,7 +351,8 @@ fn decide<B: Bench>(
             Err(refusal) => wire::result(request_id, Err(refusal)),
             Ok(decision) => match shared.bench.decide(decision).await {
                 Ok(decided) => wire::result(request_id, decided),
-                Err(fault) => wire::retry(request_id, &fault.to_string()),
+                // The lane that met the fault has logged it.
+                Err(_) => wire::retry(request_id),
             },
         }
     })

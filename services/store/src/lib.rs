@@ -12,7 +12,7 @@ pub use connect::{Error, connect};
 use std::sync::Arc;
 use time::OffsetDateTime;
 
-/// Where the time comes from: the machine's clock, or one that the sandbox moves.
+/// Where the time comes from. Whoever starts the service says, so that nothing else reads a clock.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> OffsetDateTime + Send + Sync>);
 

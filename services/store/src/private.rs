@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use tokio::time::{Instant, sleep};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use self::cluster::{Cluster, Unopened, open_database};
 pub use self::error::Error;
@@ -39,6 +39,8 @@ const DATABASE: &str = "single_window";
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// More deaths than this within the window are a fault that restarting does not cure.
 const DEATHS_MAX: usize = 8;
+/// What the system says when the disk is full.
+const NO_ROOM: &str = "No space left on device";
 const DEATHS_WINDOW: Duration = Duration::from_mins(5);
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -96,7 +98,14 @@ impl PrivatePostgres {
                 () = &mut shutdown => return self.stop().await,
                 status = self.postmaster.gone() => status,
             };
-            let Some(pause) = pause_after(&mut deaths, Instant::now()) else {
+            let pause = if self.tail().contains(NO_ROOM) {
+                // Only people can make room. Until they do nothing is accepted and nothing is lost.
+                error!(log = %self.cluster.log.display(), "SW-1502: the disk is full");
+                deaths.clear();
+                PAUSE_MAX
+            } else if let Some(pause) = pause_after(&mut deaths, Instant::now()) {
+                pause
+            } else {
                 return Err(Error::KeepsDying { deaths: deaths.len(), log: self.cluster.log });
             };
             warn!(%status, pause_ms = pause.as_millis(), "PostgreSQL died, starting it again");

@@ -352,7 +352,7 @@ impl Common {
 }
 
 /// Root keeps its data where the user `postgres` can reach it; others at home.
-fn default_data_dir() -> anyhow::Result<PathBuf> {
+pub(crate) fn default_data_dir() -> anyhow::Result<PathBuf> {
     if rustix::process::geteuid().is_root() {
         return Ok(PathBuf::from("/var/lib/single-window"));
     }

@@ -167,9 +167,18 @@ fn welcome(address: &str, settings: &Settings, cast: Cast) -> anyhow::Result<()>
     let own = "none; connect your own, or run `single-window agency customs`";
     writeln!(out, "  agencies   {}\n", if cast.agencies { simulated } else { own })?;
     writeln!(out, "Try, in another terminal:\n")?;
-    writeln!(out, "  single-window submit --wait docs/examples/import-9610.xml")?;
-    writeln!(out, "  single-window list")?;
-    writeln!(out, "  single-window watch\n")?;
+    let program = std::env::current_exe().ok();
+    let here = std::env::current_dir().ok();
+    let program = program.as_deref().map_or(Path::new("single-window"), |program| {
+        here.and_then(|here| program.strip_prefix(here).ok()).unwrap_or(program)
+    });
+    let program = program.display();
+    let usual = crate::cli::default_data_dir().is_ok_and(|usual| usual == settings.data_dir);
+    let data_dir = settings.data_dir.display();
+    let more = if usual { String::new() } else { format!(" --data-dir {data_dir}") };
+    writeln!(out, "  {program} submit --wait docs/examples/import-9610.xml{more}")?;
+    writeln!(out, "  {program} list{more}")?;
+    writeln!(out, "  {program} watch{more}\n")?;
     writeln!(out, "Ctrl-C ends it. What happens:\n")?;
     out.flush()?;
     Ok(())
