@@ -10,7 +10,7 @@ sandbox: postgres ## build everything and start the sandbox
 
 test: postgres ## every test, against real PostgreSQL and the real binary
 	$(CARGO) build --workspace
-	$(CARGO) test --workspace -- --show-output $(ARGS)
+	$(CARGO) test --workspace --lib --bins --tests -- --show-output $(ARGS)
 
 bench: postgres ## measure this machine, beside its own limits
 	$(CARGO) build --release --package window
@@ -19,8 +19,8 @@ bench: postgres ## measure this machine, beside its own limits
 check: ## what CI checks besides the tests
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
-	@command -v cargo-deny >/dev/null && $(CARGO) deny --offline check bans licenses sources \
-		|| echo "cargo-deny is not installed: dependencies were not checked"
+	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
+	$(CARGO) deny --offline --log-level error check bans licenses sources
 
 sqlx: ## refresh .sqlx/ after a query or a migration changed
 	./deploy/refresh-queries

@@ -16,7 +16,9 @@ use sha2::{Digest as _, Sha256};
 use store::Fault;
 
 use crate::case::Case;
-use crate::commit::{Answer, Done, Filing, Kind, Known, Step, content, known};
+use crate::commit::{Answer, Done};
+use crate::filing::{Filing, Kind, Known, known};
+use crate::step::{Step, content};
 use crate::{Declarations, Error};
 
 /// A new version that obeys every rule and waits for its transaction.

@@ -18,8 +18,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::case::{Case, Order, agency_column, integer, outcome_column};
-use crate::commit::{Answer, Done, Step, content, use_numbers};
-use crate::submit::CHINA;
+use crate::commit::{Answer, Done};
+use crate::numbers::{CHINA, use_numbers};
+use crate::step::{Step, content};
 
 /// Decides all of them, in order; answers with their places.
 pub(crate) async fn commit(

@@ -15,11 +15,14 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 use store::Fault;
-use time::{OffsetDateTime, UtcOffset};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::case::{self, Case, phase};
-use crate::commit::{Answer, Done, Filing, Kind, Known, Step, content, known, use_numbers};
+use crate::commit::{Answer, Done};
+use crate::filing::{Filing, Kind, Known, known};
+use crate::numbers::{CHINA, use_numbers};
+use crate::step::{Step, content};
 use crate::{Declarations, Error};
 
 /// A declaration that obeys every rule and waits for its transaction.
@@ -310,6 +313,3 @@ async fn numbers(
         })
         .collect())
 }
-
-/// China Standard Time, without daylight saving.
-pub(crate) const CHINA: UtcOffset = time::macros::offset!(+8);

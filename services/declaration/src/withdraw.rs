@@ -13,7 +13,9 @@ use sha2::{Digest as _, Sha256};
 use store::Fault;
 
 use crate::Error;
-use crate::commit::{Answer, Done, Filing, Kind, Step, known};
+use crate::commit::{Answer, Done};
+use crate::filing::{Filing, Kind, known};
+use crate::step::Step;
 
 /// A withdrawal that waits for its transaction.
 #[derive(Debug, Clone)]

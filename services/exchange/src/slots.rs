@@ -104,18 +104,29 @@ impl Lease {
         )
         .execute(&mut *tx)
         .await?;
-        let held = sqlx::query!(
+        // A lease that still runs for long is left alone: an idle window writes next to nothing.
+        sqlx::query!(
             "update subscription
              set consumer = $2, epoch = $3,
                  expires_time = clock_timestamp() + make_interval(secs => $5::int)
              where agency = $1 and slot = any($4)
                and (consumer in ('', $2) or expires_time < clock_timestamp())
-             returning slot, position",
+               and (consumer <> $2 or epoch <> $3
+                    or expires_time < clock_timestamp() + make_interval(secs => $5::int * 2 / 3))",
             self.desk.column(),
             self.consumer,
             self.epoch,
             &share,
             seconds()
+        )
+        .execute(&mut *tx)
+        .await?;
+        let held = sqlx::query!(
+            "select slot, position from subscription
+             where agency = $1 and consumer = $2 and epoch = $3",
+            self.desk.column(),
+            self.consumer,
+            self.epoch
         )
         .fetch_all(&mut *tx)
         .await?;
@@ -123,6 +134,12 @@ impl Lease {
         Ok(Some(
             held.into_iter().filter_map(|row| Some((slot_of(row.slot)?, row.position))).collect(),
         ))
+    }
+
+    /// Keeps what was stored.
+    pub(crate) async fn store(&self, pool: &PgPool, stored: &Stored) -> Result<(), Fault> {
+        let mut connection = pool.acquire().await?;
+        self.keep(&mut connection, stored).await
     }
 
     /// Keeps what was stored and gives everything back, at a clean end.
@@ -180,9 +197,10 @@ impl Lease {
         let (slots, positions): (Vec<i16>, Vec<i64>) =
             stored.iter().map(|(slot, position)| (slot.column(), *position)).unzip();
         sqlx::query!(
-            "update subscription set position = greatest(subscription.position, stored.position)
+            "update subscription set position = stored.position
              from unnest($4::smallint[], $5::bigint[]) as stored (slot, position)
-             where subscription.slot = stored.slot and agency = $1 and consumer = $2 and epoch = $3",
+             where subscription.slot = stored.slot and agency = $1 and consumer = $2 and epoch = $3
+               and subscription.position < stored.position",
             self.desk.column(),
             self.consumer,
             self.epoch,

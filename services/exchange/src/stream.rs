@@ -24,9 +24,11 @@ use tonic::{Status, Streaming};
 use crate::slots::{Lease, Stored};
 use crate::{Bench, Shared, topics};
 
-/// How often stored positions are kept and the lease is renewed. A crash between two of these only
-/// means that events are delivered again.
-const RENEW: Duration = Duration::from_millis(500);
+/// How often stored positions are kept. A crash between two of these only means that events are
+/// delivered again.
+const KEEP: Duration = Duration::from_millis(500);
+/// How often the lease is looked at: whether it is still ours, and whether slots have to be shared.
+const RENEW: Duration = Duration::from_secs(2);
 
 type Deciding = FuturesOrdered<Pin<Box<dyn Future<Output = raw::Result> + Send>>>;
 
@@ -40,7 +42,9 @@ pub(crate) fn serve<B: Bench>(
         let first = frames.message().await?.and_then(|request| request.frame);
         let mut session = Session::open(&shared, desk, first).await?;
         let mut deciding = Deciding::new();
+        let mut keep = tokio::time::interval(KEEP);
         let mut renew = tokio::time::interval(RENEW);
+        renew.reset();
         let mut heartbeat = tokio::time::interval(Duration::from_secs(limits::HEARTBEAT_SECONDS));
         heartbeat.reset();
         yield session.opened();
@@ -51,6 +55,7 @@ pub(crate) fn serve<B: Bench>(
                 }
                 Some(first) = deciding.next(), if !deciding.is_empty() => Step::Decided(first),
                 read = session.reader.next(), if session.has_room() => Step::Read(read),
+                _ = keep.tick() => Step::Keep,
                 _ = renew.tick() => Step::Renew,
                 _ = heartbeat.tick() => Step::Heartbeat,
                 () = shared.draining.cancelled() => Step::Drain,
@@ -69,6 +74,7 @@ pub(crate) fn serve<B: Bench>(
                     yield frame(Out::Results(raw::Results { results }));
                 }
                 Step::Read(read) => session.take(read.map_err(|fault| unavailable(&fault))?),
+                Step::Keep => session.keep(&shared).await?,
                 Step::Renew => {
                     if session.renew(&shared).await? {
                         yield session.opened();
@@ -99,6 +105,7 @@ enum Step {
     Heard(Result<Option<raw::ConnectRequest>, Status>),
     Decided(raw::Result),
     Read(Result<Vec<Entry>, Fault>),
+    Keep,
     Renew,
     Heartbeat,
     Drain,
@@ -125,6 +132,8 @@ struct Session {
     in_flight_max: usize,
     /// Heads when the stream opened: what is not newer may have been delivered before.
     delivered: BTreeMap<Slot, i64>,
+    /// What is known to be kept, so that only what moved is written.
+    kept: BTreeMap<Slot, i64>,
 }
 
 impl Session {
@@ -153,6 +162,7 @@ impl Session {
             in_flight: 0,
             in_flight_max: usize::try_from(wanted).unwrap_or(1),
             delivered: BTreeMap::new(),
+            kept: BTreeMap::new(),
         };
         session.renew(shared).await?;
         for raw::Position { slot, position } in open.from {
@@ -293,6 +303,15 @@ impl Session {
             .collect()
     }
 
+    /// Writes down how far the agency has stored the slots that moved.
+    async fn keep<B>(&mut self, shared: &Shared<B>) -> Result<(), Status> {
+        let mut moved = self.stored();
+        moved.retain(|(slot, position)| self.kept.get(slot) != Some(position));
+        self.lease.store(&shared.pool, &moved).await.map_err(|fault| unavailable(&fault))?;
+        self.kept.extend(moved);
+        Ok(())
+    }
+
     /// Renews the lease; true when the slots changed.
     async fn renew<B>(&mut self, shared: &Shared<B>) -> Result<bool, Status> {
         let held = self
@@ -310,6 +329,7 @@ impl Session {
             .collect();
         for slot in &lost {
             self.reader.remove(*slot);
+            self.kept.remove(slot);
             self.backlog.retain(|entry| entry.slot != *slot);
             let sent = self.unacknowledged.remove(slot).unwrap_or_default();
             self.in_flight -= sent.len();
@@ -327,6 +347,7 @@ impl Session {
         }
         for (slot, stored) in &new {
             self.reader.add(*slot, *stored);
+            self.kept.insert(*slot, *stored);
         }
         Ok(!lost.is_empty() || !new.is_empty())
     }

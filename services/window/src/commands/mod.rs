@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(of(Status::internal("").into()), Exit::Fault);
         assert_eq!(of(Status::aborted("").into()), Exit::Refused);
         assert_eq!(of(client::Error::Address(String::new()).into()), Exit::Usage);
-        assert_eq!(of(anyhow::anyhow!("port").context(Code::PortInUse)), Exit::Fault);
+        assert_eq!(of(anyhow::anyhow!("port").context(Code::PortInUse)), Exit::Usage);
     }
 
     #[test]

@@ -1,0 +1,139 @@
+//! A transaction under way: what was loaded, what happened, and what will be written.
+//!
+//! The invariant: what happened to a declaration becomes an entry of the journal in the same
+//! transaction as the rows that it describes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::Bytes;
+use domain::history::Record;
+use domain::{DeclarationId, Slot};
+use sqlx::PgConnection;
+use store::Fault;
+use store::journal::{Entry, Heads};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::case::{self, Case, integer, phase_column};
+use crate::clear;
+use crate::filing::{self, Filing};
+
+/// A transaction under way: what was loaded, and what will be written.
+pub(crate) struct Step<'t> {
+    pub(crate) tx: &'t mut PgConnection,
+    pub(crate) now: OffsetDateTime,
+    heads: Heads,
+    pub(crate) cases: HashMap<DeclarationId, Case>,
+    filed: Vec<DeclarationId>,
+    /// Facts of a case that are not yet an entry.
+    pending: BTreeMap<DeclarationId, Pending>,
+    entries: Vec<Entry>,
+    pub(crate) filings: Vec<Filing>,
+    pub(crate) clearing: clear::Writes,
+}
+
+#[derive(Default)]
+struct Pending {
+    records: Vec<Record>,
+    body: Option<Bytes>,
+}
+
+impl<'t> Step<'t> {
+    pub(crate) fn new(
+        tx: &'t mut PgConnection,
+        now: OffsetDateTime,
+        heads: Heads,
+        cases: HashMap<DeclarationId, Case>,
+    ) -> Self {
+        Self {
+            tx,
+            now,
+            heads,
+            cases,
+            filed: Vec::new(),
+            pending: BTreeMap::new(),
+            entries: Vec::new(),
+            filings: Vec::new(),
+            clearing: clear::Writes::default(),
+        }
+    }
+
+    /// Writes down facts about a case; those of one transaction share an entry.
+    pub(crate) fn record(&mut self, id: DeclarationId, records: impl IntoIterator<Item = Record>) {
+        self.pending.entry(id).or_default().records.extend(records);
+    }
+
+    /// The content goes along with the next entry of this case.
+    pub(crate) fn show(&mut self, id: DeclarationId, body: Bytes) {
+        self.pending.entry(id).or_default().body = Some(body);
+    }
+
+    /// Begins a case.
+    pub(crate) fn open(&mut self, case: Case) {
+        self.filed.push(case.id);
+        self.cases.insert(case.id, case);
+    }
+
+    /// Makes an entry of what was recorded about a case so far. Returns its position.
+    pub(crate) fn enter(&mut self, id: DeclarationId, trace: &str) -> Result<i64, Fault> {
+        let Pending { records, body } = self.pending.remove(&id).unwrap_or_default();
+        let position = self.heads.next(id.slot());
+        let case = self
+            .cases
+            .get_mut(&id)
+            .ok_or_else(|| Fault::Broken("an entry is about nothing that was loaded".into()))?;
+        case.added.push(position);
+        self.entries.push(Entry {
+            slot: id.slot(),
+            position,
+            event_id: Uuid::now_v7(),
+            subject: id.uuid(),
+            owner: case.declarant_code.clone(),
+            version: integer(case.clearance.version),
+            round: integer(case.clearance.round),
+            phase: phase_column(case.clearance.phase),
+            topics: records.iter().fold(0, |topics, record| topics | record.topic()),
+            recorded_time: self.now,
+            trace: trace.to_owned(),
+            facts: proto::facts::encode(records),
+            body,
+        });
+        Ok(position)
+    }
+
+    pub(crate) async fn write(mut self) -> Result<Vec<Entry>, Fault> {
+        let waiting: Vec<_> = self.pending.keys().copied().collect();
+        for id in waiting {
+            self.enter(id, "")?;
+        }
+        let (new, changed): (Vec<&Case>, Vec<&Case>) = self
+            .cases
+            .values()
+            .filter(|case| !case.added.is_empty())
+            .partition(|case| self.filed.contains(&case.id));
+        case::insert(self.tx, &new).await?;
+        case::update(self.tx, &changed).await?;
+        filing::insert(self.tx, &self.filings, self.now).await?;
+        self.clearing.write(self.tx, self.now).await?;
+        self.heads.append(self.tx, &self.entries).await?;
+        Ok(self.entries)
+    }
+}
+
+/// The content of an entry, for what has to show it again.
+pub(crate) async fn content(
+    tx: &mut PgConnection,
+    slot: Slot,
+    position: i64,
+) -> Result<Bytes, Fault> {
+    let body = sqlx::query_scalar!(
+        "select body from journal where slot = $1 and position = $2",
+        slot.column(),
+        position
+    )
+    .fetch_optional(tx)
+    .await?;
+    body.flatten()
+        .map(Bytes::from)
+        .ok_or_else(|| Fault::Broken("a declaration has no content in the journal".into()))
+}
