@@ -88,7 +88,7 @@ create table filing (
     constraint filing_kind_is_legal check (kind between 1 and 3)
 );
 
--- What an agency decided, once for each request id.
+-- What an agency decided, once for each of its request ids.
 create table verdict (
     slot smallint not null,
     request_id uuid not null,
@@ -102,7 +102,7 @@ create table verdict (
     applied boolean not null,
     digest bytea not null,
     recorded_time timestamptz not null,
-    primary key (slot, request_id)
+    primary key (slot, request_id, agency)
 );
 
 -- One release: the key says so.

@@ -58,7 +58,11 @@ pub fn report(desk: Desk, report: raw::FindingsReport) -> Result<Decision, Refus
         return Err(Refusal::of(Code::NotYourAgency).with("reason", why));
     }
     if findings.len() > limits::REASONS_MAX
-        || findings.iter().any(|finding| finding.text.len() > 4 * limits::TEXT_MAX)
+        || findings.iter().any(|finding| {
+            finding.text.len() > 4 * limits::TEXT_MAX
+                || finding.result.len() > 40
+                || finding.evidence.len() > limits::ATTACHMENTS_MAX
+        })
     {
         return Err(Refusal::of(Code::TooLong).with("field", "findings"));
     }

@@ -117,6 +117,12 @@ async fn our_own_examples_go_in_and_come_out_released() {
     assert!(shown(&output).contains("SW-1203"), "{}", shown(&output));
     let output = sandbox.command(&["get", &format!("{}0", uuid::Uuid::now_v7())]);
     assert_ne!(output.status.code(), Some(0));
+    for args in [vec!["withdraw", "", "--reason", "unset"], vec!["get", ""]] {
+        let output = sandbox.command(&args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", shown(&output));
+    }
+    let output = sandbox.command(&["submit", "--as", "admin", &files[0]]);
+    assert_eq!(output.status.code(), Some(1), "{}", shown(&output));
     let output = sandbox.command(&["get", &uuid::Uuid::now_v7().to_string()]);
     assert_eq!(output.status.code(), Some(4), "{}", shown(&output));
 }

@@ -182,6 +182,85 @@ async fn reopened(sandbox: &Sandbox, left: usize) -> Stream {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn there_is_one_release_for_an_order_and_no_way_around_a_detention() {
+    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let window = sandbox.connect("inspection").await;
+    let mut customs = customs(&sandbox).await;
+    let mut inspection =
+        Stream::open(&window, v1::Agency::Inspection, "one", Vec::new(), 0).await.expect("it may");
+    let why = || vec![v1::Reason { code: "1".into(), text: "why".into() }];
+
+    // Rejected, filed anew: the first one has lost its order for good.
+    let first = firm.files("QD-1").await;
+    let event = customs.events(1).await.remove(0);
+    let rejected = v1::Verdict { reasons: why(), ..verdict(&event, v1::Outcome::Rejected) };
+    assert_eq!(customs.decides(rejected).await.result(), v1::ResultCode::Applied);
+    let second = firm.files("QD-1").await;
+    assert_ne!(first.name, second.name);
+    let status = firm.amends(&first.name, 1, export("QD-1")).await.expect_err("it has no order");
+    assert_eq!(code(&status).0, "SW-1102");
+
+    // Detained by one agency, rejected by the other: neither amending nor filing anew frees the goods.
+    let detained = firm.files("QD-2").await;
+    let id = detained.name.trim_start_matches("declarations/").to_owned();
+    let on = |outcome| v1::Verdict {
+        declaration_id: id.clone(),
+        reasons: why(),
+        ..verdict(&event, outcome)
+    };
+    assert_eq!(
+        inspection.decides(on(v1::Outcome::Detained)).await.result(),
+        v1::ResultCode::Applied
+    );
+    assert_eq!(customs.decides(on(v1::Outcome::Rejected)).await.result(), v1::ResultCode::Applied);
+    let status = firm.tries(filing(export("QD-2"))).await.expect_err("still detained");
+    assert_eq!(code(&status).0, "SW-1206");
+    firm.amends(&detained.name, 1, export("QD-2")).await.expect("rejected may be amended");
+    let status = firm.withdraws(&detained.name, 2).await.expect_err("still detained");
+    assert_eq!(code(&status).0, "SW-1206");
+
+    // The same request id from both agencies is two requests.
+    let third = firm.files("QD-3").await;
+    let id = third.name.trim_start_matches("declarations/").to_owned();
+    let cleared = v1::Verdict { declaration_id: id, ..verdict(&event, v1::Outcome::Cleared) };
+    assert_eq!(customs.decides(cleared.clone()).await.result(), v1::ResultCode::Applied);
+    assert_eq!(inspection.decides(cleared).await.result(), v1::ResultCode::Applied);
+    firm.sees(&third.name, v1::State::Released).await;
+
+    // Going forward without an acknowledgement would lose events.
+    let slot = event.slot;
+    let from = vec![v1::Position { slot, position: 1_000_000 }];
+    let refused = Stream::open(&window, v1::Agency::Inspection, "one", from, 0).await;
+    assert_eq!(code(&refused.err().expect("refused")).0, "SW-1006");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_events_come_in_frames_that_every_client_takes() {
+    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    for number in 0..12 {
+        let mut large = export(&format!("QD-{number}"));
+        let line = v1::GoodsLine { note: "大".repeat(1_000), ..large.lines[0].clone() };
+        large.lines = (1..=100).map(|gnum| v1::GoodsLine { gnum, ..line.clone() }).collect();
+        firm.tries(filing(large)).await.expect("large is legal");
+    }
+    let mut stream = customs(&sandbox).await;
+    let mut events = 0;
+    while events < 12 {
+        match stream.next().await.expect("the stream holds") {
+            In::Batch(batch) => {
+                let size = prost::Message::encoded_len(&batch);
+                assert!(size < 2 * 1024 * 1024, "{size} bytes in one frame");
+                events += batch.events.len();
+            }
+            In::Opened(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stalled_consumer_gets_no_more_than_it_agreed_to() {
     let sandbox = Sandbox::with(&["--no-agencies"]).await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);

@@ -22,6 +22,8 @@ use crate::{Window, backoff};
 
 /// Pause before a reply that the window could not decide is sent again.
 const RETRY: Duration = Duration::from_millis(200);
+/// How long the window may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
 /// Frames that may wait to be sent.
 const FRAMES_MAX: usize = 64;
 
@@ -88,7 +90,9 @@ impl Consumer {
                 Ok(()) if shutdown.is_cancelled() => return Ok(()),
                 Ok(()) => {}
                 Err(status) if is_final(&status) => return Err(status),
-                Err(status) => tracing::debug!(%status, agency = ?self.agency, "the stream broke"),
+                Err(status) => {
+                    tracing::warn!(%status, agency = ?self.agency, "the stream broke; connecting again")
+                }
             }
             let pause = pauses.next().unwrap_or(RETRY);
             tokio::select! {
@@ -112,8 +116,8 @@ struct Session {
     epoch: u64,
     /// Replies that an event still waits for, by slot and position.
     open: BTreeMap<u32, BTreeMap<u64, usize>>,
-    /// Sent or waiting replies by request id, with the event that they belong to.
-    replies: HashMap<String, (u32, u64, Reply)>,
+    /// Sent or waiting replies by request id, with the events that wait for them.
+    replies: HashMap<String, (Reply, Vec<(u32, u64)>)>,
     later: DelayQueue<String>,
     /// Newest position of each slot that may be acknowledged.
     done: BTreeMap<u32, u64>,
@@ -160,7 +164,14 @@ impl Session {
                 Some(due) = self.later.next(), if !self.later.is_empty() => {
                     self.send(&sender, vec![due.into_inner()]).await?;
                 }
-                () = shutdown.cancelled() => return Ok(()),
+                () = shutdown.cancelled() => {
+                    // Closing our side first lets the window keep what was acknowledged and give the
+                    // slots to others at once.
+                    drop(sender);
+                    let rest = async { while let Ok(Some(_)) = frames.message().await {} };
+                    let _too_slow = tokio::time::timeout(GOODBYE, rest).await;
+                    return Ok(());
+                }
             }
             self.acknowledge(&sender).await?;
         }
@@ -174,14 +185,18 @@ impl Session {
     ) -> Vec<String> {
         let mut now = Vec::new();
         for event in events {
-            let replies = handle(&event);
             let (slot, position) = (event.slot, event.position);
+            if self.open.get(&slot).is_some_and(|open| open.contains_key(&position)) {
+                // It came again while its replies are on their way: they are waited for already.
+                continue;
+            }
             let mut waiting = 0;
-            for reply in replies {
-                let id = reply.request_id().to_owned();
-                let after = reply.after();
+            for reply in handle(&event) {
+                let (id, after) = (reply.request_id().to_owned(), reply.after());
+                let known = self.replies.entry(id.clone()).or_insert_with(|| (reply, Vec::new()));
                 // A script may say the same twice: it is one reply for the acknowledgement.
-                if self.replies.insert(id.clone(), (slot, position, reply)).is_none() {
+                if !known.1.contains(&(slot, position)) {
+                    known.1.push((slot, position));
                     waiting += 1;
                 }
                 if after.is_zero() {
@@ -204,11 +219,14 @@ impl Session {
             return;
         }
         // A second answer to a reply that was said twice finds nothing here.
-        let Some((slot, position, _)) = self.replies.remove(&answer.request_id) else { return };
-        if let Some(waiting) = self.open.get_mut(&slot).and_then(|open| open.get_mut(&position)) {
-            *waiting -= 1;
+        let Some((_, events)) = self.replies.remove(&answer.request_id) else { return };
+        for (slot, position) in events {
+            let open = self.open.get_mut(&slot).and_then(|open| open.get_mut(&position));
+            if let Some(waiting) = open {
+                *waiting = waiting.saturating_sub(1);
+            }
+            self.settle(slot);
         }
-        self.settle(slot);
     }
 
     /// Moves the acknowledgement of a slot over events that wait for nothing.
@@ -231,8 +249,8 @@ impl Session {
         let mut verdicts = Vec::new();
         for id in due {
             match self.replies.get(&id) {
-                Some((_, _, Reply::Verdict(_, verdict))) => verdicts.push(verdict.clone()),
-                Some((_, _, Reply::Findings(_, findings))) => {
+                Some((Reply::Verdict(_, verdict), _)) => verdicts.push(verdict.clone()),
+                Some((Reply::Findings(_, findings), _)) => {
                     send(sender, Out::Findings(findings.clone())).await?;
                 }
                 None => {}

@@ -10,7 +10,7 @@ use domain::declaration::Checked;
 use domain::history::Record;
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
-use domain::{DeclarationId, Principal, RequestId};
+use domain::{DeclarationId, Principal, RequestId, Slot};
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use store::Fault;
@@ -67,17 +67,18 @@ pub(crate) async fn commit(
 ) -> Result<Vec<(usize, Answer)>, Fault> {
     let requests = amendments.iter().map(|(_, a)| (a.id.slot(), a.request_id));
     let before = known(step.tx, requests).await?;
-    let mut in_batch: HashMap<RequestId, (&Vec<u8>, Answer)> = HashMap::new();
+    let mut in_batch: HashMap<(Slot, RequestId), (&Vec<u8>, Answer)> = HashMap::new();
     let mut answers = Vec::with_capacity(amendments.len());
     for (index, amendment) in amendments {
-        let earlier = in_batch.get(&amendment.request_id);
-        let answer = match (before.get(&amendment.request_id), earlier) {
+        let request = (amendment.id.slot(), amendment.request_id);
+        let earlier = in_batch.get(&request);
+        let answer = match (before.get(&request), earlier) {
             (Some(known), _) => repeat(step, amendment, known).await?,
             (None, Some((digest, answer))) if **digest == amendment.digest => answer.clone(),
             (None, Some(_)) => Err(Refusal::of(Code::RequestIdReused)),
             (None, None) => amend(step, amendment)?,
         };
-        in_batch.insert(amendment.request_id, (&amendment.digest, answer.clone()));
+        in_batch.insert(request, (&amendment.digest, answer.clone()));
         answers.push((*index, answer));
     }
     Ok(answers)
@@ -107,6 +108,11 @@ fn amend(step: &mut Step<'_>, amendment: &Amendment) -> Result<Answer, Fault> {
     let Some(case) = visible else {
         return Ok(Err(Refusal::of(Code::NotFound).with("name", id.name())));
     };
+    if !case.current {
+        // Another declaration has its order by now: amended, there would be two for one order.
+        let keys = format!("order_no {}", case.order_no);
+        return Ok(Err(Refusal::of(Code::BusinessKeyTaken).with("key", keys)));
+    }
     let next = clearance::next(case.clearance, Event::Amend { seen: amendment.seen });
     let (then, _) = match next {
         Ok(next) => next,

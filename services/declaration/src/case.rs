@@ -23,6 +23,8 @@ pub(crate) struct Case {
     pub(crate) pre_no: String,
     pub(crate) invt_no: Option<String>,
     pub(crate) filed_time: OffsetDateTime,
+    /// It still has its business keys.
+    pub(crate) current: bool,
     pub(crate) clearance: Clearance,
     pub(crate) content_position: i64,
     /// Positions added by this transaction.
@@ -59,6 +61,7 @@ impl Case {
             pre_no,
             invt_no: None,
             filed_time,
+            current: true,
             clearance: Clearance::FILED,
             content_position: 0,
             added: Vec::new(),
@@ -79,8 +82,8 @@ pub(crate) async fn load(
         ids.iter().map(|id| (id.slot().column(), id.uuid())).unzip();
     let rows = sqlx::query!(
         r#"select d.id, declarant_code, ebc_code, order_no, cop_no, direction, trade_mode,
-                  customs_code, pre_no, invt_no, filed_time, version, round, phase, customs,
-                  inspection, joint, content_position,
+                  customs_code, pre_no, invt_no, filed_time, current, version, round,
+                  phase, customs, inspection, joint, content_position,
                   o.order_id as "order_id?", o.findings as "findings?"
            from unnest($1::smallint[], $2::uuid[]) as wanted (slot, id)
            join declaration d on d.slot = wanted.slot and d.id = wanted.id
@@ -118,6 +121,7 @@ pub(crate) async fn load(
                     pre_no: row.pre_no,
                     invt_no: row.invt_no,
                     filed_time: row.filed_time,
+                    current: row.current,
                     clearance,
                     content_position: row.content_position,
                     added: Vec::new(),

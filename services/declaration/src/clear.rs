@@ -35,7 +35,7 @@ pub(crate) async fn commit(
     let mut answers = Vec::with_capacity(decisions.len());
     for (index, decision) in decisions {
         let digest = digest(decision);
-        let answer = match before.get(&decision.request_id()) {
+        let answer = match before.get(&(agency(decision), decision.request_id())) {
             Some((same, applied)) if *same == digest => {
                 let decided = if *applied { Decided::Duplicate } else { Decided::Ignored };
                 Ok(Done::Decided(decided))
@@ -45,7 +45,7 @@ pub(crate) async fn commit(
         };
         if let Ok(done) = &answer {
             let applied = *done != Done::Decided(Decided::Ignored);
-            before.insert(decision.request_id(), (digest, applied));
+            before.insert((agency(decision), decision.request_id()), (digest, applied));
         }
         answers.push((*index, answer));
     }
@@ -247,9 +247,7 @@ fn digest(decision: &Decision) -> Vec<u8> {
     let mut hash = Sha256::new();
     match decision {
         Decision::Verdict(v) => {
-            // The agency is part of it: two agencies may make up their ids by the same recipe.
-            let byte = |column| u8::try_from(column).unwrap_or_default();
-            hash.update([1, byte(agency_column(v.agency)), byte(outcome_column(v.outcome))]);
+            hash.update([1, u8::try_from(outcome_column(v.outcome)).unwrap_or_default()]);
             hash.update(v.declaration.uuid().as_bytes());
             hash.update(v.version.to_be_bytes());
             hash.update(v.round.to_be_bytes());
@@ -270,16 +268,24 @@ fn digest(decision: &Decision) -> Vec<u8> {
     hash.finalize().to_vec()
 }
 
+/// Who decides, as it is kept. Each agency makes up its own request ids.
+fn agency(decision: &Decision) -> i16 {
+    match decision {
+        Decision::Verdict(verdict) => agency_column(verdict.agency),
+        Decision::Report(_) => domain::decision::Desk::Site.column(),
+    }
+}
+
 async fn decided_before(
     tx: &mut PgConnection,
     decisions: &[(usize, &Decision)],
-) -> Result<HashMap<RequestId, (Vec<u8>, bool)>, Fault> {
+) -> Result<HashMap<(i16, RequestId), (Vec<u8>, bool)>, Fault> {
     let (slots, ids): (Vec<i16>, Vec<Uuid>) = decisions
         .iter()
         .map(|(_, decision)| (decision.declaration().slot().column(), decision.request_id().0))
         .unzip();
     let rows = sqlx::query!(
-        "select v.request_id, v.digest, v.applied
+        "select v.agency, v.request_id, v.digest, v.applied
          from unnest($1::smallint[], $2::uuid[]) as wanted (slot, request_id)
          join verdict v on v.slot = wanted.slot and v.request_id = wanted.request_id",
         &slots,
@@ -287,7 +293,10 @@ async fn decided_before(
     )
     .fetch_all(tx)
     .await?;
-    Ok(rows.into_iter().map(|row| (RequestId(row.request_id), (row.digest, row.applied))).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| ((row.agency, RequestId(row.request_id)), (row.digest, row.applied)))
+        .collect())
 }
 
 /// A decision as it is kept.
@@ -305,11 +314,10 @@ struct Kept {
 
 impl Kept {
     fn of(decision: &Decision, now: &Clearance, applied: bool, digest: Vec<u8>) -> Self {
-        let (agency, outcome) = match decision {
-            Decision::Verdict(verdict) => {
-                (agency_column(verdict.agency), outcome_column(verdict.outcome))
-            }
-            Decision::Report(_) => (domain::decision::Desk::Site.column(), 0),
+        let agency = agency(decision);
+        let outcome = match decision {
+            Decision::Verdict(verdict) => outcome_column(verdict.outcome),
+            Decision::Report(_) => 0,
         };
         Self {
             id: decision.declaration(),

@@ -59,14 +59,14 @@ pub(crate) struct Known {
 pub(crate) async fn known(
     tx: &mut PgConnection,
     requests: impl Iterator<Item = (Slot, RequestId)>,
-) -> Result<HashMap<RequestId, Known>, Fault> {
+) -> Result<HashMap<(Slot, RequestId), Known>, Fault> {
     let (slots, ids): (Vec<i16>, Vec<Uuid>) =
         requests.map(|(slot, request)| (slot.column(), request.0)).unzip();
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
     let rows = sqlx::query!(
-        "select f.request_id, f.kind, f.digest, f.declaration_id, f.version, f.position
+        "select f.slot, f.request_id, f.kind, f.digest, f.declaration_id, f.version, f.position
          from unnest($1::smallint[], $2::uuid[]) as wanted (slot, request_id)
          join filing f on f.slot = wanted.slot and f.request_id = wanted.request_id",
         &slots,
@@ -83,7 +83,9 @@ pub(crate) async fn known(
                 version: case::number(row.version)?,
                 position: row.position,
             };
-            Ok((RequestId(row.request_id), known))
+            let slot = store::journal::slot_of(row.slot)
+                .ok_or_else(|| Fault::Broken("a slot that does not exist".into()))?;
+            Ok(((slot, RequestId(row.request_id)), known))
         })
         .collect()
 }

@@ -53,7 +53,10 @@ pub(crate) type Content = v1::Declaration;
 /// The declaration service.
 #[derive(Debug)]
 pub struct Declarations {
+    /// For reading: what many readers do must not keep a transaction from its connection.
     pub(crate) pool: PgPool,
+    /// For the exchange and for rehearsals.
+    work: PgPool,
     pub(crate) tail: Tail,
     pub(crate) batch: Batch<Ledger>,
     pub(crate) ledger: commit::Shared,
@@ -68,19 +71,22 @@ pub struct Declarations {
 pub struct Service(Arc<Declarations>);
 
 impl Service {
-    /// The service over its tables, and the lanes of its group commit, which the caller runs.
+    /// The service over its tables, with connections for work and for reading, and the lanes of its group commit, which the caller runs until `closing`.
     pub fn new(
-        pool: PgPool,
+        work: PgPool,
+        reads: PgPool,
         clock: Clock,
         profile: Profile,
         writers: usize,
         draining: CancellationToken,
+        closing: CancellationToken,
     ) -> (Self, Vec<impl Future<Output = ()> + Send + use<>>) {
         let tail = Tail::default();
         let ledger = Arc::new(Ledger { tail: tail.clone(), clock });
-        let (batch, lanes) = batch::lanes(Arc::clone(&ledger), &pool, writers);
+        let (batch, lanes) = batch::lanes(Arc::clone(&ledger), &work, writers, &closing);
         let rehearsals = Semaphore::new(limits::REHEARSALS_MAX);
-        let this = Declarations { pool, tail, batch, ledger, profile, draining, rehearsals };
+        let this =
+            Declarations { pool: reads, work, tail, batch, ledger, profile, draining, rehearsals };
         (Self(Arc::new(this)), lanes)
     }
 
@@ -91,8 +97,8 @@ impl Service {
 
     /// The exchange that serves this service's journal.
     pub fn exchange(&self) -> exchange::Exchange<Self> {
-        let Declarations { pool, tail, draining, .. } = &*self.0;
-        exchange::Exchange::new(pool.clone(), tail.clone(), self.clone(), draining.clone())
+        let Declarations { work, tail, draining, .. } = &*self.0;
+        exchange::Exchange::new(work.clone(), tail.clone(), self.clone(), draining.clone())
     }
 }
 
@@ -117,7 +123,7 @@ impl Declarations {
     /// Does everything but keep it: the transaction is rolled back.
     async fn rehearse(&self, command: Command) -> Result<Done, Error> {
         let _turn = self.rehearsals.acquire().await;
-        let mut tx = self.pool.begin().await.map_err(Fault::from)?;
+        let mut tx = self.work.begin().await.map_err(Fault::from)?;
         let (answers, _) = self.ledger.work(&mut tx, &[command]).await?;
         let answer = answers.into_iter().next();
         Ok(answer.ok_or_else(|| Fault::Broken("a rehearsal has no answer".into()))??)
@@ -184,7 +190,8 @@ impl DeclarationService for Service {
         let scope = caller(&request)?.scope();
         let asked = request.into_inner();
         let (size, token) = (asked.page_size, asked.page_token.clone());
-        let (records, next_page_token) = read::list(&self.0, &scope, filter(asked), size, &token)
+        let filter = filter(asked).map_err(|refusal| Error::from(refusal).into_status(language))?;
+        let (records, next_page_token) = read::list(&self.0, &scope, filter, size, &token)
             .await
             .map_err(|error| error.into_status(language))?;
         let records = records.into_iter().map(record).collect();
@@ -306,12 +313,17 @@ fn answer_stream(
 ) -> impl Stream<Item = Result<v1::SubmitStreamResponse, Status>> + Send {
     async_stream::try_stream! {
         let mut filing = FuturesOrdered::new();
-        let mut open = true;
+        let (mut open, mut drained) = (true, false);
         while open || !filing.is_empty() {
             let room = open && filing.len() < limits::STREAM_IN_FLIGHT_MAX;
             let (item, answered) = tokio::select! {
                 item = items.message(), if room => (Some(item), None),
                 answered = filing.next(), if !filing.is_empty() => (None, answered),
+                // What was taken is answered; the rest is for the next window.
+                () = declarations.draining.cancelled(), if open => {
+                    (open, drained) = (false, true);
+                    (None, None)
+                }
             };
             match item.transpose()? {
                 Some(Some(item)) => {
@@ -324,6 +336,9 @@ fn answer_stream(
             if let Some(answered) = answered {
                 yield answered;
             }
+        }
+        if drained {
+            Err(status::plain(Code::Unavailable))?;
         }
     }
 }
@@ -379,9 +394,10 @@ async fn withdraw_one(
     Ok(v1::WithdrawResponse { name: id.name(), state: v1::State::Withdrawn.into() })
 }
 
-fn filter(asked: v1::ListRequest) -> read::Filter {
+/// A filter that cannot be read is refused: dropped, it would widen the list.
+fn filter(asked: v1::ListRequest) -> Result<read::Filter, Refusal> {
     let v1::ListRequest {
-        page_size: _,
+        page_size,
         page_token: _,
         state,
         trade_mode,
@@ -390,16 +406,30 @@ fn filter(asked: v1::ListRequest) -> read::Filter {
         filed_from_time,
         filed_until_time,
     } = asked;
-    let text = |value: String| (!value.is_empty()).then_some(value);
-    read::Filter {
-        only: None,
-        phase: v1::State::try_from(state).ok().and_then(v1::State::phase),
-        trade_mode: text(trade_mode),
-        order_no: text(order_no),
-        declarants: text(declarant_code).map(|code| vec![code]),
-        filed_from: filed_from_time.and_then(proto::time),
-        filed_until: filed_until_time.and_then(proto::time),
+    let refuse = |code: Code, field: &str| Refusal::of(code).with("field", field);
+    if page_size < 0 {
+        return Err(refuse(Code::NumberOutOfRange, "page_size"));
     }
+    let state = v1::State::try_from(state).map_err(|_| refuse(Code::CodeUnknown, "state"))?;
+    let text = |value: String, field: &str| {
+        if value.chars().any(char::is_control) {
+            return Err(refuse(Code::BadCharacter, field));
+        }
+        Ok((!value.is_empty()).then_some(value))
+    };
+    let time = |wire: Option<pbjson_types::Timestamp>, field: &str| {
+        let read = wire.map(|wire| proto::time(wire).ok_or_else(|| refuse(Code::DateWrong, field)));
+        read.transpose()
+    };
+    Ok(read::Filter {
+        only: None,
+        phase: state.phase(),
+        trade_mode: text(trade_mode, "trade_mode")?,
+        order_no: text(order_no, "order_no")?,
+        declarants: text(declarant_code, "declarant_code")?.map(|code| vec![code]),
+        filed_from: time(filed_from_time, "filed_from_time")?,
+        filed_until: time(filed_until_time, "filed_until_time")?,
+    })
 }
 
 fn record(record: read::Record) -> v1::DeclarationRecord {

@@ -119,10 +119,13 @@ pub(crate) async fn list(
             Some(wanted.into_iter().filter(|code| scope.covers(code)).collect())
         }
     };
-    let slots: Vec<i16> = match &filter.declarants {
+    let mut slots: Vec<i16> = match &filter.declarants {
         Some(codes) => codes.iter().map(|code| Slot::of(code).column()).collect(),
         None => Slot::all().map(Slot::column).collect(),
     };
+    // Two declarants may share a slot.
+    slots.sort_unstable();
+    slots.dedup();
     let size = match page_size {
         0 => limits::PAGE_DEFAULT,
         size => size.clamp(1, limits::PAGE_MAX),

@@ -87,26 +87,29 @@ pub(crate) async fn commit(
     let requests = submissions.iter().map(|(_, s)| (s.slot, s.request_id));
     let before = known(step.tx, requests).await?;
     let (repeated, new): (Vec<_>, Vec<_>) =
-        submissions.iter().partition(|(_, s)| before.contains_key(&s.request_id));
+        submissions.iter().partition(|(_, s)| before.contains_key(&(s.slot, s.request_id)));
 
     let mut answers: Vec<(usize, Answer)> = Vec::with_capacity(submissions.len());
     let mut taken = holders(step.tx, &new).await?;
     let numbers = numbers(step, &new).await?;
     let mut numbers = numbers.into_iter();
-    let mut in_batch: HashMap<RequestId, (&Bytes, Answer)> = HashMap::new();
+    let mut in_batch: HashMap<(Slot, RequestId), (&Submission, Answer)> = HashMap::new();
     for (index, submission) in new {
-        if let Some((body, answer)) = in_batch.get(&submission.request_id) {
-            let field = proto::declaration::first_difference(body, &submission.body);
-            answers.push((index, stand_by_first(submission, answer.clone(), field)));
+        let request = (submission.slot, submission.request_id);
+        if let Some((first, answer)) = in_batch.get(&request) {
+            // Every new one has a number, this one too; it stays unused.
+            numbers.next();
+            answers.push((index, repeated_in_batch(submission, first, answer.clone())));
             continue;
         }
         let number = numbers.next().flatten();
         let answer = file(step, submission, &mut taken, number).await?;
-        in_batch.insert(submission.request_id, (&submission.body, answer.clone()));
+        in_batch.insert(request, (submission, answer.clone()));
         answers.push((index, answer));
     }
     for (index, submission) in repeated {
-        let Some(before) = before.get(&submission.request_id) else { continue };
+        let request = (submission.slot, submission.request_id);
+        let Some(before) = before.get(&request) else { continue };
         answers.push((index, repeat(step.tx, submission, before).await?));
     }
     Ok(answers)
@@ -122,17 +125,29 @@ async fn file(
     let keys = keys(submission);
     for key in &keys {
         let Some(holder) = taken.get(key) else { continue };
+        let own = holder.declarant_code == submission.checked.declaration.declarant.code;
+        if !own {
+            // Whose it is belongs to them, and so do the keys, whatever became of it.
+            return Ok(Err(Refusal::of(Code::BusinessKeyTaken).with("key", key.describe())));
+        }
+        let existing = holder.id.name();
         if !matches!(holder.phase, Phase::Rejected | Phase::Withdrawn | Phase::Returned) {
             return Ok(Err(Refusal::of(Code::BusinessKeyTaken)
-                .with("existing", holder.id.name())
+                .with("existing", existing)
                 .with("key", key.describe())));
+        }
+        if holder.detained {
+            // Filing anew is no way out of a detention.
+            return Ok(Err(Refusal::of(Code::GoodsDetained).with("existing", existing)));
         }
     }
     let Some(pre_no) = number else { return Ok(Err(Refusal::of(Code::NumbersUsedUp))) };
     let id = DeclarationId::new(Uuid::now_v7(), submission.slot);
     for key in keys {
-        if let Some(holder) = taken.insert(key, Holder { id, phase: Phase::UnderReview }) {
-            give_way(step.tx, holder.id).await?;
+        let declarant_code = submission.checked.declaration.declarant.code.clone();
+        let now = Holder { id, phase: Phase::UnderReview, detained: false, declarant_code };
+        if let Some(holder) = taken.insert(key, now) {
+            give_way(step, holder.id).await?;
         }
     }
     step.open(Case::filed(id, &submission.checked, pre_no.clone(), step.now));
@@ -151,6 +166,17 @@ async fn file(
         position,
     });
     Ok(Ok(Done::Filed(Receipt { id, pre_no, filed_time: step.now, repeats: None })))
+}
+
+/// The answer to a request whose id stands earlier in the same batch.
+fn repeated_in_batch(submission: &Submission, first: &Submission, answer: Answer) -> Answer {
+    let declarant = |s: &Submission| s.checked.declaration.declarant.code.clone();
+    if declarant(submission) != declarant(first) {
+        // Nothing is told about what belongs to somebody else.
+        return Err(Refusal::of(Code::RequestIdReused));
+    }
+    let field = proto::declaration::first_difference(&first.body, &submission.body);
+    stand_by_first(submission, answer, field)
 }
 
 /// The answer to a request that was answered before.
@@ -227,10 +253,13 @@ fn keys(submission: &Submission) -> Vec<Key> {
 }
 
 /// Who has a business key now.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Holder {
     id: DeclarationId,
+    declarant_code: String,
     phase: Phase,
+    /// An agency detained the goods.
+    detained: bool,
 }
 
 /// Finds who has the business keys of these submissions.
@@ -243,13 +272,16 @@ async fn holders(
         submissions.iter().map(|(_, s)| field(&s.checked.declaration)).collect::<Vec<&str>>()
     };
     let rows = sqlx::query!(
-        r#"select d.slot as "slot!", d.id as "id!", d.phase as "phase!", d.ebc_code as "first!",
+        r#"select d.slot as "slot!", d.id as "id!", d.phase as "phase!",
+                  d.declarant_code as "declarant_code!",
+                  (7 in (d.customs, d.inspection)) as "detained!", d.ebc_code as "first!",
                   d.order_no as "second!", false as "own!"
            from unnest($1::smallint[], $2::text[], $3::text[]) as wanted (slot, ebc_code, order_no)
            join declaration d on d.slot = wanted.slot and d.ebc_code = wanted.ebc_code
              and d.order_no = wanted.order_no and d.current
            union all
-           select d.slot, d.id, d.phase, d.declarant_code, d.cop_no, true
+           select d.slot, d.id, d.phase, d.declarant_code, 7 in (d.customs, d.inspection),
+                  d.declarant_code, d.cop_no, true
            from unnest($1::smallint[], $4::text[], $5::text[]) as wanted (slot, declarant_code, cop_no)
            join declaration d on d.slot = wanted.slot and d.declarant_code = wanted.declarant_code
              and d.cop_no = wanted.cop_no and d.current and d.cop_no <> ''"#,
@@ -271,19 +303,23 @@ async fn holders(
                 Key::Order { slot, ebc_code: row.first, order_no: row.second }
             };
             let id = DeclarationId::from_uuid(row.id);
-            Ok((key, Holder { id, phase: phase(row.phase)? }))
+            let (phase, detained) = (phase(row.phase)?, row.detained);
+            Ok((key, Holder { id, phase, detained, declarant_code: row.declarant_code }))
         })
         .collect()
 }
 
 /// A declaration that ended without release leaves its business keys to a new one.
-async fn give_way(tx: &mut PgConnection, id: DeclarationId) -> Result<(), Fault> {
+async fn give_way(step: &mut Step<'_>, id: DeclarationId) -> Result<(), Fault> {
+    if let Some(case) = step.cases.get_mut(&id) {
+        case.current = false;
+    }
     sqlx::query!(
         "update declaration set current = false where slot = $1 and id = $2",
         id.slot().column(),
         id.uuid()
     )
-    .execute(tx)
+    .execute(&mut *step.tx)
     .await?;
     Ok(())
 }

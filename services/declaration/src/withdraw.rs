@@ -8,7 +8,7 @@ use domain::clearance::{self, Event};
 use domain::history::Record;
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
-use domain::{DeclarationId, Principal, RequestId, limits};
+use domain::{DeclarationId, Principal, RequestId, Slot, limits};
 use sha2::{Digest as _, Sha256};
 use store::Fault;
 
@@ -61,11 +61,12 @@ pub(crate) async fn commit(
 ) -> Result<Vec<(usize, Answer)>, Fault> {
     let requests = withdrawals.iter().map(|(_, w)| (w.id.slot(), w.request_id));
     let before = known(step.tx, requests).await?;
-    let mut in_batch: HashMap<RequestId, (&Vec<u8>, Answer)> = HashMap::new();
+    let mut in_batch: HashMap<(Slot, RequestId), (&Vec<u8>, Answer)> = HashMap::new();
     let mut answers = Vec::with_capacity(withdrawals.len());
     for (index, withdrawal) in withdrawals {
-        let earlier = in_batch.get(&withdrawal.request_id);
-        let answer = match (before.get(&withdrawal.request_id), earlier) {
+        let request = (withdrawal.id.slot(), withdrawal.request_id);
+        let earlier = in_batch.get(&request);
+        let answer = match (before.get(&request), earlier) {
             (Some(known), _) if known.digest == withdrawal.digest => Ok(Done::Withdrawn),
             (None, Some((digest, answer))) if **digest == withdrawal.digest => answer.clone(),
             (Some(known), _) if known.declaration == withdrawal.id => {
@@ -74,7 +75,7 @@ pub(crate) async fn commit(
             (Some(_), _) | (None, Some(_)) => Err(Refusal::of(Code::RequestIdReused)),
             (None, None) => withdraw(step, withdrawal)?,
         };
-        in_batch.insert(withdrawal.request_id, (&withdrawal.digest, answer.clone()));
+        in_batch.insert(request, (&withdrawal.digest, answer.clone()));
         answers.push((*index, answer));
     }
     Ok(answers)

@@ -361,7 +361,9 @@ fn verdict(
     match outcome {
         // Its own rejection ends an agency's own detention.
         Outcome::Rejected => {
-            Ok(end(now.with_stand(agency, Stand::Pending), Phase::Rejected, Fact::Rejected(agency)))
+            let lifted = now.stand(agency) == Stand::Detained;
+            let now = if lifted { now.with_stand(agency, Stand::Pending) } else { now };
+            Ok(end(now, Phase::Rejected, Fact::Rejected(agency)))
         }
         Outcome::Returned => Ok(end(now, Phase::Returned, Fact::Returned(agency))),
         Outcome::WantsInspection => demand(now, agency),

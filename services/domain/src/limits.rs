@@ -22,7 +22,7 @@ pub const VIOLATIONS_MAX: usize = 100;
 /// Requests that wait for the group commit, over all callers. Beyond: RESOURCE_EXHAUSTED.
 pub const COMMIT_QUEUE_MAX: usize = 8_192;
 /// Requests in one transaction. Larger batches gain nothing and make everybody wait longer.
-pub const COMMIT_BATCH_MAX: usize = 500;
+pub const COMMIT_BATCH_MAX: usize = 1_500;
 /// Checks without effect (`validate_only`) at once: each takes a connection and a slot's lock.
 pub const REHEARSALS_MAX: usize = 2;
 /// Items of one submit stream that are not yet answered. The stream stops reading beyond.
@@ -31,12 +31,15 @@ pub const STREAM_IN_FLIGHT_MAX: usize = 1_024;
 pub const EXCHANGE_IN_FLIGHT_MAX: u32 = 8_192;
 /// Events in one frame to an agency.
 pub const EXCHANGE_BATCH_MAX: usize = 256;
+/// Bytes of events in one frame to an agency: stock gRPC clients take 4 MiB. One event may be larger
+/// than this, but never than [`MESSAGE_BYTES_MAX`].
+pub const EXCHANGE_BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// Verdicts in one frame from an agency.
 pub const VERDICTS_MAX: usize = 1_000;
 /// Commits that a slow reader may lag behind before it reads from the database instead of memory.
 pub const TAIL_BATCHES_MAX: usize = 64;
-/// Journal entries read from the database at once.
-pub const REPLAY_PAGE: i64 = 500;
+/// Journal entries read from the database at once. A content has up to half a megabyte.
+pub const REPLAY_PAGE: i64 = 128;
 /// Declarations on one page of a list.
 pub const PAGE_MAX: i32 = 1_000;
 /// The same when the caller does not say.
@@ -45,6 +48,10 @@ pub const PAGE_DEFAULT: i32 = 50;
 pub const STREAMS_PER_CONNECTION_MAX: u32 = 100;
 /// Connections at once, over all principals.
 pub const CONNECTIONS_MAX: usize = 1_024;
+/// Connections at once whose certificate is in no registry.
+pub const CONNECTIONS_UNKNOWN_MAX: usize = 16;
+/// TLS handshakes at once; they do not count as connections before they are done.
+pub const HANDSHAKES_MAX: usize = 512;
 /// Connections of one principal.
 pub const CONNECTIONS_PER_PRINCIPAL_MAX: usize = 256;
 /// Reasons in one verdict, and findings in one report.

@@ -44,9 +44,12 @@ pub(crate) fn serve<B: Bench>(
         let mut deciding = Deciding::new();
         let mut keep = tokio::time::interval(KEEP);
         let mut renew = tokio::time::interval(RENEW);
+        renew.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        keep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         renew.reset();
         let mut heartbeat = tokio::time::interval(Duration::from_secs(limits::HEARTBEAT_SECONDS));
         heartbeat.reset();
+        let mut ended: Result<(), Status> = Ok(());
         yield session.opened();
         loop {
             let step = tokio::select! {
@@ -62,10 +65,18 @@ pub(crate) fn serve<B: Bench>(
             };
             match step {
                 Step::Heard(Ok(Some(request))) => {
-                    session.hear(&shared, request.frame, &mut deciding).await?;
+                    if let Err(status) = session.hear(&shared, request.frame, &mut deciding).await {
+                        ended = Err(status);
+                        break;
+                    }
                 }
-                // The agency closed its side, or the connection broke.
-                Step::Heard(Ok(None) | Err(_)) => break,
+                // The agency closed its side.
+                Step::Heard(Ok(None)) => break,
+                // The connection broke, or a frame cannot be read.
+                Step::Heard(Err(status)) => {
+                    ended = Err(status);
+                    break;
+                }
                 Step::Decided(first) => {
                     let mut results = vec![first];
                     while let Some(Some(more)) = deciding.next().now_or_never() {
@@ -97,6 +108,7 @@ pub(crate) fn serve<B: Bench>(
             yield frame(Out::Results(raw::Results { results: vec![result] }));
         }
         session.close(&shared).await?;
+        ended?;
     }
 }
 
@@ -144,9 +156,10 @@ impl Session {
         if wire::desk(open.agency) != Some(desk) {
             return Err(refuse(Refusal::of(Code::NotYourAgency)));
         }
-        if open.consumer.is_empty() || open.consumer.len() > 100 {
-            let refusal = Refusal::of(Code::Required).with("field", "consumer");
-            return Err(refuse(refusal));
+        let named = !open.consumer.is_empty() && open.consumer.len() <= 100;
+        if !named || open.consumer.chars().any(char::is_control) {
+            let code = if named { Code::BadCharacter } else { Code::Required };
+            return Err(refuse(Refusal::of(code).with("field", "consumer")));
         }
         let lease = Lease::open(&shared.pool, desk, &open.consumer)
             .await
@@ -167,9 +180,18 @@ impl Session {
         session.renew(shared).await?;
         for raw::Position { slot, position } in open.from {
             let known = Slot::new(slot).filter(|slot| session.reader.cursors().contains_key(slot));
-            if let (Some(slot), Ok(position)) = (known, i64::try_from(position)) {
-                session.reader.add(slot, position.saturating_sub(1).max(0));
+            let Some(slot) = known else { continue };
+            let stored = session.reader.cursors().get(&slot).copied().unwrap_or_default();
+            let after = i64::try_from(position).unwrap_or(i64::MAX).saturating_sub(1).max(0);
+            if after > stored {
+                // Going forward without an acknowledgement would lose what lies between.
+                let refusal = Refusal::of(Code::FrameUnexpected)
+                    .with("reason", "from lies after what is acknowledged")
+                    .with("slot", slot.number())
+                    .with("acknowledged", stored);
+                return Err(refuse(refusal));
             }
+            session.reader.add(slot, after);
         }
         tracing::info!(
             agency = ?desk,
@@ -209,10 +231,17 @@ impl Session {
     /// The next frame of events, as far as there is room.
     fn batch(&mut self) -> Option<raw::ConnectResponse> {
         let room = self.in_flight_max - self.in_flight;
-        let count = self.backlog.len().min(room).min(limits::EXCHANGE_BATCH_MAX);
-        if count == 0 {
+        let most = self.backlog.len().min(room).min(limits::EXCHANGE_BATCH_MAX);
+        if most == 0 {
             return None;
         }
+        let mut bytes = 0;
+        let fits = |entry: &&Entry| {
+            bytes += entry.size();
+            bytes <= limits::EXCHANGE_BATCH_BYTES_MAX
+        };
+        // One event goes alone however large it is.
+        let count = self.backlog.iter().take(most).take_while(fits).count().max(1);
         let mut events = Vec::with_capacity(count);
         for entry in self.backlog.drain(..count) {
             self.unacknowledged.entry(entry.slot).or_default().push_back(entry.position);
@@ -256,7 +285,8 @@ impl Session {
                     Slot::new(at.slot).ok_or_else(|| status::plain(Code::FrameUnexpected))?;
                 let position = i64::try_from(at.position).unwrap_or_default();
                 tracing::warn!(agency = ?self.desk, slot = at.slot, position, "an event was parked");
-                let reason: String = reason.chars().take(limits::TEXT_MAX).collect();
+                let printable = reason.chars().filter(|c| !c.is_control());
+                let reason: String = printable.take(limits::TEXT_MAX).collect();
                 self.lease
                     .park(&shared.pool, slot, position, &reason)
                     .await
@@ -352,7 +382,7 @@ impl Session {
         Ok(!lost.is_empty() || !new.is_empty())
     }
 
-    async fn close<B>(&self, shared: &Shared<B>) -> Result<(), Status> {
+    async fn close<B>(&mut self, shared: &Shared<B>) -> Result<(), Status> {
         tracing::info!(agency = ?self.desk, "an agency left");
         self.lease.close(&shared.pool, &self.stored()).await.map_err(|fault| unavailable(&fault))
     }

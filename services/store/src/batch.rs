@@ -10,6 +10,7 @@ use std::time::Instant;
 use domain::{Slot, limits};
 use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::Fault;
 
@@ -111,26 +112,44 @@ fn drained() -> Fault {
     Fault::Away("the window is draining".to_owned())
 }
 
-/// Makes the handle and the lanes behind it. The caller runs each lane as a task; a lane ends when
-/// every handle is gone and what was waiting is done.
+/// Makes the handle and the lanes behind it. The caller runs each lane as a task; a lane ends after
+/// `closing`, when what was waiting is done.
 pub fn lanes<W: Work>(
     work: std::sync::Arc<W>,
     pool: &PgPool,
     count: usize,
+    closing: &CancellationToken,
 ) -> (Batch<W>, Vec<impl Future<Output = ()> + Send + use<W>>) {
     let mut senders = Vec::with_capacity(count);
     let mut tasks = Vec::with_capacity(count);
     for _ in 0..count {
         let (sender, receiver) = mpsc::channel(limits::COMMIT_QUEUE_MAX / count);
         senders.push(sender);
-        tasks.push(lane(std::sync::Arc::clone(&work), pool.clone(), receiver));
+        let work = std::sync::Arc::clone(&work);
+        tasks.push(lane(work, pool.clone(), receiver, closing.clone()));
     }
     (Batch { lanes: senders }, tasks)
 }
 
-async fn lane<W: Work>(work: std::sync::Arc<W>, pool: PgPool, mut waiting: mpsc::Receiver<Job<W>>) {
+async fn lane<W: Work>(
+    work: std::sync::Arc<W>,
+    pool: PgPool,
+    mut waiting: mpsc::Receiver<Job<W>>,
+    closing: CancellationToken,
+) {
     let mut jobs = Vec::with_capacity(limits::COMMIT_BATCH_MAX);
-    while waiting.recv_many(&mut jobs, limits::COMMIT_BATCH_MAX).await > 0 {
+    loop {
+        let taken = tokio::select! {
+            biased;
+            () = closing.cancelled(), if !waiting.is_closed() => {
+                waiting.close();
+                continue;
+            }
+            taken = waiting.recv_many(&mut jobs, limits::COMMIT_BATCH_MAX) => taken,
+        };
+        if taken == 0 {
+            return;
+        }
         let (commands, answers): (Vec<_>, Vec<_>) =
             jobs.drain(..).map(|job| (job.command, job.answer)).unzip();
         let started = Instant::now();

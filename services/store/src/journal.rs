@@ -5,6 +5,7 @@
 //! missed: at the start, after falling behind, or when another process wrote.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +51,13 @@ pub struct Entry {
     pub facts: Bytes,
     /// The content, encoded, where it is new.
     pub body: Option<Bytes>,
+}
+
+impl Entry {
+    /// About as many bytes as it takes in memory and on the wire.
+    pub fn size(&self) -> usize {
+        256 + self.facts.len() + self.body.as_ref().map_or(0, Bytes::len)
+    }
 }
 
 /// The heads of some slots, locked until the end of the transaction.
@@ -213,12 +221,18 @@ impl Tail {
     /// A reader of these slots, from after these positions.
     pub fn read(&self, pool: PgPool, after: impl IntoIterator<Item = (Slot, i64)>) -> Reader {
         let cursors: BTreeMap<Slot, i64> = after.into_iter().collect();
-        Reader { pool, tail: self.0.subscribe(), cursors, behind: VecDeque::new(), polled: None }
+        Reader {
+            pool,
+            tail: self.0.subscribe(),
+            cursors,
+            behind: VecDeque::new(),
+            polled: None,
+            page: None,
+        }
     }
 }
 
 /// Follows some slots of the journal without a gap, from memory when it can.
-#[derive(Debug)]
 pub struct Reader {
     pool: PgPool,
     tail: broadcast::Receiver<Arc<Vec<Entry>>>,
@@ -226,6 +240,22 @@ pub struct Reader {
     /// Slots that have to be read from the database before memory is of use.
     behind: VecDeque<Slot>,
     polled: Option<Instant>,
+    /// A page that is being read. It is kept over a call that was dropped while waiting, so that
+    /// frequent interruptions do not begin it again and again.
+    page: Option<Page>,
+}
+
+/// A slot, the position after which it is read, and the reading.
+struct Page {
+    slot: Slot,
+    after: i64,
+    read: Pin<Box<dyn Future<Output = Result<Vec<Entry>, Fault>> + Send>>,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").field("behind", &self.behind).finish_non_exhaustive()
+    }
 }
 
 impl Reader {
@@ -282,12 +312,19 @@ impl Reader {
 
     async fn catch_up(&mut self, slot: Slot) -> Result<Vec<Entry>, Fault> {
         let after = self.cursors.get(&slot).copied().unwrap_or_default();
-        let page: Vec<i64> = (after + 1..=after + limits::REPLAY_PAGE).collect();
-        let found = at(&self.pool, slot, &page).await?;
+        let page = match self.page.as_mut().filter(|p| (p.slot, p.after) == (slot, after)) {
+            Some(page) => page,
+            None => self.page.insert(Page { slot, after, read: read(&self.pool, slot, after) }),
+        };
+        let found = (&mut page.read).await;
+        self.page = None;
+        let found = found?;
         metrics::counter!("sw_journal_read_from_database_total").increment(1);
         match found.last() {
             Some(last) => {
                 self.cursors.insert(slot, last.position);
+                // Every slot has its turn, so that a long replay of one does not hold up the others.
+                self.behind.rotate_left(1);
             }
             None => {
                 self.behind.pop_front();
@@ -322,4 +359,15 @@ impl Reader {
         }
         fresh
     }
+}
+
+/// Reads the page of a slot after a position.
+fn read(
+    pool: &PgPool,
+    slot: Slot,
+    after: i64,
+) -> Pin<Box<dyn Future<Output = Result<Vec<Entry>, Fault>> + Send>> {
+    let pool = pool.clone();
+    let page: Vec<i64> = (after + 1..=after + limits::REPLAY_PAGE).collect();
+    Box::pin(async move { at(&pool, slot, &page).await })
 }

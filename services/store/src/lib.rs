@@ -66,7 +66,9 @@ impl From<sqlx::Error> for Fault {
                         || code.starts_with("40")
                         || code == "53300"
                         || code == "57014"
-                        || code == "58030" =>
+                        || code == "58030"
+                        // A standby after a failover takes no writes.
+                        || code == "25006" =>
                 {
                     Self::Away(error.to_string())
                 }

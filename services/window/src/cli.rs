@@ -22,7 +22,7 @@ use crate::sandbox;
 /// Start with `single-window sandbox`, then, in another terminal, `single-window submit --wait
 /// docs/examples/import-9610.xml`.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(name = "single-window", version, max_term_width = 100)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -109,6 +109,18 @@ impl Registry {
             let kind = kind(&entry.kind).with_context(|| {
                 format!("{}: {:?} is not a kind of caller", entry.name, entry.kind)
             })?;
+            let hex = entry.fingerprint.bytes().all(|byte| byte.is_ascii_hexdigit());
+            anyhow::ensure!(
+                entry.fingerprint.len() == 64 && hex,
+                "{}: the fingerprint must be 64 hexadecimal digits without colons",
+                entry.name
+            );
+            let firm = matches!(kind, Kind::Enterprise | Kind::Agent);
+            anyhow::ensure!(
+                !firm || !entry.customs_code.is_empty(),
+                "{}: an enterprise or agent needs its customs_code",
+                entry.name
+            );
             let any = entry.mandates.iter().any(|code| code == "*");
             anyhow::ensure!(
                 sandbox || !any,
@@ -117,7 +129,10 @@ impl Registry {
             );
             let Registered { fingerprint, name, customs_code, mandates, .. } = entry;
             let principal = Principal { name, kind, customs_code, mandates };
-            known.insert(fingerprint.to_ascii_lowercase(), Arc::new(principal));
+            let twice = known.insert(fingerprint.to_ascii_lowercase(), Arc::new(principal));
+            if let Some(other) = twice {
+                anyhow::bail!("{}: the same fingerprint stands twice in the registry", other.name);
+            }
         }
         Ok(Self(known))
     }

@@ -59,9 +59,11 @@ pub struct Window {
     /// Where it serves.
     pub address: SocketAddr,
     draining: CancellationToken,
+    closing: CancellationToken,
     server: Tasks,
+    pages: Tasks,
     lanes: Tasks,
-    pool: sqlx::PgPool,
+    pools: [sqlx::PgPool; 2],
     database: Database,
     drain: Duration,
 }
@@ -74,7 +76,7 @@ struct Database {
 }
 
 /// Finds or starts the database and brings its tables up to date.
-async fn database(settings: &Settings) -> anyhow::Result<(Database, sqlx::PgPool)> {
+async fn database(settings: &Settings) -> anyhow::Result<(Database, sqlx::PgPool, sqlx::PgPool)> {
     let mut database = Database::default();
     let options: PgConnectOptions = match &settings.database_url {
         Some(url) => url
@@ -96,7 +98,7 @@ async fn database(settings: &Settings) -> anyhow::Result<(Database, sqlx::PgPool
         }
     };
     match open(options, settings).await {
-        Ok(pool) => Ok((database, pool)),
+        Ok((work, reads)) => Ok((database, work, reads)),
         Err(error) => {
             database.close().await;
             Err(error)
@@ -104,22 +106,30 @@ async fn database(settings: &Settings) -> anyhow::Result<(Database, sqlx::PgPool
     }
 }
 
-async fn open(options: PgConnectOptions, settings: &Settings) -> anyhow::Result<sqlx::PgPool> {
+/// Connections for work, and others for reading.
+async fn open(
+    options: PgConnectOptions,
+    settings: &Settings,
+) -> anyhow::Result<(sqlx::PgPool, sqlx::PgPool)> {
     let writers = u32::try_from(settings.writers).unwrap_or(2);
-    let pool =
-        store::connect(options, declaration::SCHEMA, writers + 14).await.map_err(|error| {
-            let code = match error {
-                store::Error::Unsafe { .. } => Code::PostgresUnsafe,
-                store::Error::Unreachable(_) | store::Error::Migration { .. } => {
-                    Code::PostgresFailed
-                }
-            };
-            anyhow::Error::new(error).context(code)
-        })?;
+    let pool = connect(options.clone(), writers + 8).await?;
     store::connect::migrate(&pool, declaration::SCHEMA, &declaration::MIGRATOR)
         .await
         .context(Code::PostgresFailed)?;
-    Ok(pool)
+    Ok((pool, connect(options, READERS).await?))
+}
+
+/// Connections for reading.
+const READERS: u32 = 8;
+
+async fn connect(options: PgConnectOptions, connections: u32) -> anyhow::Result<sqlx::PgPool> {
+    store::connect(options, declaration::SCHEMA, connections).await.map_err(|error| {
+        let code = match error {
+            store::Error::Unsafe { .. } => Code::PostgresUnsafe,
+            store::Error::Unreachable(_) | store::Error::Migration { .. } => Code::PostgresFailed,
+        };
+        anyhow::Error::new(error).context(code)
+    })
 }
 
 impl Database {
@@ -146,8 +156,9 @@ fn coded(error: store::private::Error) -> anyhow::Error {
 ///
 /// When the database cannot be used.
 pub async fn migrate(settings: &Settings) -> anyhow::Result<()> {
-    let (mut database, pool) = database(settings).await?;
+    let (mut database, pool, reads) = database(settings).await?;
     pool.close().await;
+    reads.close().await;
     database.close().await;
     Ok(())
 }
@@ -162,11 +173,15 @@ impl Window {
         crate::identity::check_policy()?;
         let registry = Registry::load(&settings.registry, settings.sandbox)?;
         let acceptor = tls::acceptor(&settings.authority, &settings.certificate, &settings.key)?;
-        let (mut database, pool) = database(settings).await?;
+        // What can fail is done before the database, so that a failed start leaves nothing running.
+        let reflection = settings.sandbox.then(reflection).transpose()?;
+        let page = settings.metrics.map(metrics).transpose()?;
+        let (mut database, pool, reads) = database(settings).await?;
         let listener = match TcpListener::bind(settings.listen).await {
             Ok(listener) => listener,
             Err(error) => {
                 pool.close().await;
+                reads.close().await;
                 database.close().await;
                 let what = format!(
                     "{} cannot be served; choose another address with --listen",
@@ -177,7 +192,7 @@ impl Window {
         };
         let address = listener.local_addr()?;
 
-        let draining = CancellationToken::new();
+        let (draining, closing) = (CancellationToken::new(), CancellationToken::new());
         let profile = Profile {
             sandbox: settings.sandbox,
             sample_declarants: if settings.sandbox {
@@ -189,8 +204,15 @@ impl Window {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
         let clock = Clock::new(OffsetDateTime::now_utc);
         let writers = settings.writers.max(1);
-        let (service, commit_lanes) =
-            Service::new(pool.clone(), clock, profile, writers, draining.clone());
+        let (service, commit_lanes) = Service::new(
+            pool.clone(),
+            reads.clone(),
+            clock,
+            profile,
+            writers,
+            draining.clone(),
+            closing.clone(),
+        );
         let mut lanes = Tasks::default();
         for lane in commit_lanes {
             lanes.spawn(Task::Lane, async move {
@@ -203,7 +225,6 @@ impl Window {
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<DeclarationServer>().await;
         health.set_serving::<ExchangeServer>().await;
-        let reflection = settings.sandbox.then(reflection).transpose()?;
         let router = Server::builder()
             .initial_stream_window_size(4 * 1024 * 1024)
             .initial_connection_window_size(16 * 1024 * 1024)
@@ -228,11 +249,14 @@ impl Window {
             router.serve_with_incoming_shutdown(incoming, goodbye).await?;
             Ok(())
         });
-        if let Some(address) = settings.metrics {
-            server.spawn(Task::Metrics, metrics(address)?);
+        let mut pages = Tasks::default();
+        if let Some(page) = page {
+            pages.spawn(Task::Metrics, page);
         }
         tracing::info!(%address, sandbox = settings.sandbox, "the window serves");
-        Ok(Self { address, draining, server, lanes, pool, database, drain: settings.drain })
+        let drain = settings.drain;
+        let pools = [pool, reads];
+        Ok(Self { address, draining, closing, server, pages, lanes, pools, database, drain })
     }
 
     /// Serves until `shutdown` or until something vital fails; then drains.
@@ -252,11 +276,15 @@ impl Window {
         if !self.server.finish(self.drain).await {
             tracing::warn!(within = ?self.drain, "some calls did not finish and were cut");
         }
-        // The lanes end by themselves when the last handle is gone and what was taken is durable.
+        // The lanes end when what was taken is durable.
+        self.closing.cancel();
         if !self.lanes.finish(self.drain).await {
             tracing::warn!("the group commit did not finish in time");
         }
-        self.pool.close().await;
+        self.pages.finish(Duration::ZERO).await;
+        for pool in &self.pools {
+            pool.close().await;
+        }
         self.database.close().await;
         tracing::info!("the window is closed");
         failed.map_or(Ok(()), Err)

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use domain::{Principal, limits};
+use domain::limits;
 use futures::stream::FuturesUnordered;
 use futures::{Stream, StreamExt as _};
 use rustls::RootCertStore;
@@ -29,7 +29,7 @@ use tonic::transport::server::Connected;
 use crate::identity::{Peer, Registry, fingerprint};
 
 /// A handshake that takes longer is given up.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+const HANDSHAKE: Duration = Duration::from_secs(5);
 
 /// The server's side of TLS from PEM files.
 ///
@@ -70,7 +70,7 @@ pub struct Connection {
     stream: TlsStream<TcpStream>,
     peer: Peer,
     _one_of_all: OwnedSemaphorePermit,
-    _one_of_caller: Option<OwnedSemaphorePermit>,
+    _one_of_caller: OwnedSemaphorePermit,
 }
 
 impl Connected for Connection {
@@ -130,11 +130,10 @@ struct Doorman {
 }
 
 impl Doorman {
-    fn caller(&self, principal: &Principal) -> Option<OwnedSemaphorePermit> {
+    fn caller(&self, name: &str, most: usize) -> Option<OwnedSemaphorePermit> {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        let most = limits::CONNECTIONS_PER_PRINCIPAL_MAX;
         let semaphore =
-            callers.entry(principal.name.clone()).or_insert_with(|| Arc::new(Semaphore::new(most)));
+            callers.entry(name.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(most)));
         Arc::clone(semaphore).try_acquire_owned().ok()
     }
 }
@@ -155,28 +154,27 @@ pub fn incoming(
                 Some(shaken) = shaking.next(), if !shaking.is_empty() => (None, Some(shaken)),
             };
             match accepted {
-                Some(Ok((stream, address))) => match Arc::clone(&doorman.all).try_acquire_owned() {
-                    Ok(permit) => {
-                        let (acceptor, doorman) = (acceptor.clone(), Arc::clone(&doorman));
-                        shaking.push(async move {
-                            let greeted = greet(stream, permit, &acceptor, &doorman);
-                            match tokio::time::timeout(HANDSHAKE, greeted).await {
-                                Ok(Ok(connection)) => Some(connection),
-                                Ok(Err(error)) => {
-                                    tracing::info!(%address, %error, "a handshake failed");
-                                    None
-                                }
-                                Err(_) => {
-                                    tracing::info!(%address, "a handshake took too long");
-                                    None
-                                }
+                Some(Ok((stream, address))) if shaking.len() < limits::HANDSHAKES_MAX => {
+                    let (acceptor, doorman) = (acceptor.clone(), Arc::clone(&doorman));
+                    shaking.push(async move {
+                        let greeted = greet(stream, &acceptor, &doorman);
+                        match tokio::time::timeout(HANDSHAKE, greeted).await {
+                            Ok(Ok(connection)) => Some(connection),
+                            Ok(Err(error)) => {
+                                tracing::info!(%address, %error, "a handshake failed");
+                                None
                             }
-                        });
-                    }
-                    Err(_) => {
-                        tracing::warn!(%address, most = limits::CONNECTIONS_MAX, "too many connections");
-                    }
-                },
+                            Err(_) => {
+                                tracing::info!(%address, "a handshake took too long");
+                                None
+                            }
+                        }
+                    });
+                }
+                Some(Ok((_, address))) => {
+                    let most = limits::HANDSHAKES_MAX;
+                    tracing::warn!(%address, most, "too many handshakes at once");
+                }
                 // Out of file descriptors, for example: the listener itself is fine.
                 Some(Err(error)) => {
                     tracing::warn!(%error, "a connection was not accepted");
@@ -193,7 +191,6 @@ pub fn incoming(
 
 async fn greet(
     stream: TcpStream,
-    permit: OwnedSemaphorePermit,
     acceptor: &TlsAcceptor,
     doorman: &Doorman,
 ) -> io::Result<Connection> {
@@ -201,11 +198,13 @@ async fn greet(
     let stream = acceptor.accept(stream).await?;
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let principal = certificate.and_then(|leaf| doorman.registry.find(&fingerprint(leaf)));
-    let caller = match &principal {
-        Some(principal) => Some(doorman.caller(principal).ok_or_else(|| {
-            io::Error::other(format!("{} has too many connections", principal.name))
-        })?),
-        None => None,
+    let name = principal.as_ref().map_or("(not in the registry)", |principal| &principal.name);
+    let most = match &principal {
+        Some(_) => limits::CONNECTIONS_PER_PRINCIPAL_MAX,
+        None => limits::CONNECTIONS_UNKNOWN_MAX,
     };
+    let full = || io::Error::other(format!("too many connections of {name}"));
+    let caller = doorman.caller(name, most).ok_or_else(full)?;
+    let permit = Arc::clone(&doorman.all).try_acquire_owned().map_err(|_| full())?;
     Ok(Connection { stream, peer: Peer(principal), _one_of_all: permit, _one_of_caller: caller })
 }

@@ -142,6 +142,8 @@ pub(super) async fn fetch(session: &Session, name: &str) -> Result<v1::Declarati
 
 /// The resource name of what a person typed.
 pub(super) async fn resolve(session: &Session, text: &str) -> anyhow::Result<String> {
+    // An unset variable of a script must not stand for "any".
+    anyhow::ensure!(!text.trim().is_empty(), "NAME is empty");
     if text.starts_with("declarations/") {
         return Ok(text.to_owned());
     }

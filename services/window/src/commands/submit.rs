@@ -81,7 +81,9 @@ async fn submit(session: &Session, args: Submit) -> anyhow::Result<Exit> {
         Ok(()) => Ok(exit),
         Err(status) => {
             let told = session.refused(&Problem::of_status(&status, session.language))?;
-            Ok(exit.max(told))
+            // A caller who may not file at all is refused; repeating would not help.
+            let final_word = !proto::status::is_worth_repeating(status.code());
+            Ok(if final_word { told } else { exit.max(told) })
         }
     }
 }
