@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -35,10 +35,16 @@ pub(crate) fn watch(
 ) -> impl Stream<Item = Result<News, Error>> + Send {
     async_stream::try_stream! {
         let only = if name.is_empty() { None } else { Some(crate::read::parse_name(&name)?) };
-        let from = start(&declarations, &scope, only, &token).await?;
+        let (from, history) = start(&declarations, &scope, only, &token).await?;
         let mut reader = declarations.tail.read(declarations.pool.clone(), from);
+        let mut history = history.into_iter().peekable();
+        while let Some(entry) = history.next() {
+            let token = history.peek().is_none().then(|| write_token(reader.cursors()));
+            yield News::Entry(entry, token);
+        }
+        let wait = Duration::from_secs(limits::HEARTBEAT_SECONDS);
+        let mut told = Instant::now();
         loop {
-            let wait = Duration::from_secs(limits::HEARTBEAT_SECONDS);
             let read = tokio::select! {
                 read = tokio::time::timeout(wait, reader.next()) => Some(read),
                 () = declarations.draining.cancelled() => None,
@@ -48,6 +54,7 @@ pub(crate) fn watch(
                 break;
             };
             let Ok(entries) = read.map_err(drop) else {
+                told = Instant::now();
                 yield News::Quiet(write_token(reader.cursors()));
                 continue;
             };
@@ -56,7 +63,13 @@ pub(crate) fn watch(
                 .filter(|entry| scope.covers(&entry.owner))
                 .filter(|entry| only.is_none_or(|id| id.uuid() == entry.subject))
                 .peekable();
+            if own.peek().is_none() && told.elapsed() > wait {
+                // Others in the slot are busy: the token goes forward all the same.
+                told = Instant::now();
+                yield News::Quiet(write_token(reader.cursors()));
+            }
             while let Some(entry) = own.next() {
+                told = Instant::now();
                 let token = own.peek().is_none().then(|| write_token(reader.cursors()));
                 yield News::Entry(entry, token);
             }
@@ -64,33 +77,37 @@ pub(crate) fn watch(
     }
 }
 
-/// The positions after which a watcher reads.
+/// The positions after which a watcher reads, and what it is told before: the history of the one
+/// declaration that it asked for.
 async fn start(
     declarations: &Declarations,
     scope: &Scope,
     only: Option<DeclarationId>,
     token: &str,
-) -> Result<BTreeMap<Slot, i64>, Error> {
-    let mut slots = scope.slots();
-    if let Some(id) = only {
-        let (positions, _) = crate::read::locate(&declarations.pool, scope, id).await?;
-        slots = vec![id.slot()];
-        if token.is_empty() {
-            let first = positions.first().copied().unwrap_or(1);
-            return Ok(BTreeMap::from([(id.slot(), first - 1)]));
-        }
-    }
+) -> Result<(BTreeMap<Slot, i64>, Vec<Entry>), Error> {
     let known = read_token(token)?;
+    let slots = only.map_or_else(|| scope.slots(), |id| vec![id.slot()]);
     let columns: Vec<i16> = slots.iter().map(|slot| slot.column()).collect();
     let heads = journal::heads(&declarations.pool, &columns).await?;
-    Ok(heads
+    let mut history = Vec::new();
+    if let Some(id) = only {
+        let (mut positions, _) = crate::read::locate(&declarations.pool, scope, id).await?;
+        if known.is_none() {
+            // What is newer than the head that was read before comes from the reader.
+            let head = heads.first().map_or(0, |(_, head)| *head);
+            positions.retain(|position| *position <= head);
+            history = journal::at(&declarations.pool, id.slot(), &positions).await?;
+        }
+    }
+    let from = heads
         .into_iter()
         .map(|(slot, head)| {
             // With a token, a slot that it does not name was empty then.
             let resumed = known.as_ref().map(|known| known.get(&slot).copied().unwrap_or(0));
             (slot, resumed.unwrap_or(head).min(head))
         })
-        .collect())
+        .collect();
+    Ok((from, history))
 }
 
 /// Slot and position of each slot that has entries, nine bytes each.
