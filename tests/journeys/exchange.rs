@@ -444,3 +444,27 @@ async fn a_stream_is_only_for_the_agency_of_the_certificate() {
     };
     assert!(goodbye.reason.contains("connect again"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draining_window_answers_what_it_took_and_takes_no_more() {
+    let mut sandbox = Sandbox::start().await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let (sender, receiver) = mpsc::channel(8);
+    let mut service = firm.0.declarations();
+    let answers = service.submit_stream(ReceiverStream::new(receiver)).await.expect("a stream");
+    let mut answers = answers.into_inner();
+    let item = |order: &str| v1::SubmitStreamRequest { item: Some(filing(export(order))) };
+    sender.send(item("QD-1")).await.expect("the stream holds");
+    answers.message().await.expect("an answer").expect("an answer");
+
+    // The client leaves its side open, as a busy one does; the window does not wait for it.
+    let start = std::time::Instant::now();
+    let stopped =
+        tokio::task::spawn_blocking(move || sandbox.stop().map(|status| (sandbox, status)));
+    let status = answers.message().await.expect_err("the window says that it goes");
+    assert_eq!((code(&status).0.as_str(), status.code()), ("SW-1501", tonic::Code::Unavailable));
+    let (_sandbox, status) = stopped.await.expect("it stopped").expect("it was running");
+    assert!(status.success(), "{status}");
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}: no call was cut", start.elapsed());
+    drop(sender);
+}
