@@ -280,3 +280,41 @@ async fn send(sender: &mpsc::Sender<v1::ConnectRequest>, frame: Out) -> Result<(
     let request = v1::ConnectRequest { frame: Some(frame) };
     sender.send(request).await.map_err(|_| Status::unavailable("the stream ended"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(position: u64) -> v1::Event {
+        v1::Event { slot: 1, position, ..Default::default() }
+    }
+
+    fn verdict(request_id: &str) -> Reply {
+        let request_id = request_id.to_owned();
+        Reply::Verdict(Duration::ZERO, v1::Verdict { request_id, ..Default::default() })
+    }
+
+    fn applied(request_id: &str) -> v1::Result {
+        let result = v1::ResultCode::Applied.into();
+        v1::Result { request_id: request_id.to_owned(), result, ..Default::default() }
+    }
+
+    #[tokio::test]
+    async fn an_event_is_acknowledged_after_its_replies_also_when_it_comes_again() {
+        let mut session = Session::default();
+        let mut handle = |event: &v1::Event| match event.position {
+            1 => vec![verdict("a"), verdict("a"), verdict("b")],
+            2 => Vec::new(),
+            _ => vec![verdict("b")],
+        };
+        session.take(vec![event(1), event(2), event(3)], &mut handle);
+        // A slot that was lost and regained brings its events again.
+        session.take(vec![event(1), event(2)], &mut handle);
+        assert!(session.done.is_empty(), "nothing is answered yet");
+        session.answered(&applied("a"));
+        assert!(session.done.is_empty(), "one reply is still on its way");
+        session.answered(&applied("b"));
+        session.answered(&applied("b"));
+        assert_eq!(session.done, BTreeMap::from([(1, 3)]), "both events waited for the same reply");
+    }
+}
