@@ -31,7 +31,7 @@ impl Desk {
             Kind::Customs => Some(Self::Customs),
             Kind::Inspection => Some(Self::Inspection),
             Kind::Site => Some(Self::Site),
-            Kind::Enterprise | Kind::Agent | Kind::Administrator => None,
+            Kind::Enterprise | Kind::Agent | Kind::Administrator | Kind::Gateway => None,
         }
     }
 

@@ -57,6 +57,8 @@ pub mod topic {
     pub const INSPECTION: i32 = 4;
     /// Released, rejected, returned or withdrawn.
     pub const END: i32 = 8;
+    /// Customs gave an import its number. Exports need no bill, so nobody waits for theirs.
+    pub const IMPORT_NUMBER: i32 = 16;
 }
 
 impl Record {
@@ -64,6 +66,10 @@ impl Record {
     pub fn topic(&self) -> i32 {
         match self {
             Self::Filed { .. } | Self::Amended { .. } => topic::CONTENT,
+            // House, year, I or E, serial.
+            Self::Numbered { invt_no } if invt_no.as_bytes().get(8) == Some(&b'I') => {
+                topic::PROGRESS | topic::IMPORT_NUMBER
+            }
             Self::StandChanged { .. } | Self::Numbered { .. } => topic::PROGRESS,
             Self::InspectionOrdered { .. }
             | Self::InspectionJoined { .. }

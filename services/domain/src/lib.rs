@@ -8,6 +8,7 @@ pub mod clearance;
 pub mod codes;
 pub mod decision;
 pub mod declaration;
+pub mod documents;
 pub mod history;
 pub mod ids;
 pub mod limits;

@@ -6,6 +6,8 @@ pub const LINES_MAX_IMPORT: usize = 99;
 pub const LINES_MAX_EXPORT: usize = 100;
 /// Documents in one national message (specification 202205: 1..100).
 pub const CEB_DOCUMENTS_MAX: usize = 100;
+/// Size of a transport envelope in bytes: its content is base64.
+pub const CEB_ENVELOPE_BYTES_MAX: usize = 7 * 1024 * 1024;
 /// Size of one national message in bytes. 100 documents of 100 lines need about 7 MB of indented
 /// XML; real systems stay far below.
 pub const CEB_BYTES_MAX: usize = 5 * 1024 * 1024;
@@ -40,6 +42,12 @@ pub const VERDICTS_MAX: usize = 1_000;
 pub const TAIL_BATCHES_MAX: usize = 64;
 /// Journal entries read from the database at once. A content has up to half a megabyte.
 pub const REPLAY_PAGE: i64 = 128;
+/// Seconds that a pull of receipts may wait for the first one; below [`UNARY_SECONDS_MAX`].
+pub const RECEIPTS_WAIT_SECONDS_MAX: u64 = 25;
+/// Receipts read at once when the caller does not say.
+pub const RECEIPTS_PAGE_DEFAULT: i32 = 100;
+/// Errands to the declaration service that are on their way at once.
+pub const ERRANDS_MAX: i64 = 512;
 /// Declarations on one page of a list.
 pub const PAGE_MAX: i32 = 1_000;
 /// The same when the caller does not say.
@@ -67,6 +75,8 @@ pub const HEARTBEAT_SECONDS: u64 = 5;
 /// Declarations filed by the declarants of one slot in one day: the nine digits of preNo are shared
 /// evenly among the slots.
 pub const NUMBERS_PER_SLOT: i64 = 1_000_000_000 / 256;
+/// From here on the numbers of a slot are given by the national door, before by the declaration service.
+pub const NUMBERS_OF_DOOR_FROM: i64 = NUMBERS_PER_SLOT / 2;
 /// The same for export customs numbers of one house in one year, which have eleven digits. Import
 /// customs numbers have nine, like preNo.
 pub const NUMBERS_PER_SLOT_EXPORT: i64 = 100_000_000_000 / 256;

@@ -18,7 +18,14 @@ pub enum Kind {
     Site,
     /// Runs the window; reads everything, declares nothing.
     Administrator,
+    /// The national door: declares what enterprises sent it as national messages, and follows what
+    /// becomes of it. It has checked who they are.
+    Gateway,
 }
+
+/// Where customs finds copies of national documents that concern it besides inventories: it reads this
+/// log like a firm reads its own.
+pub const CUSTOMS_LOG: &str = "CUSTOMS";
 
 /// A caller as the registry knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +39,12 @@ pub struct Principal {
     /// Declarants that an agent may file for; `*` stands for every declarant and exists in the
     /// sandbox only.
     pub mandates: Vec<String>,
+    /// Numbers on the exchange platform (dxpId) whose receipts this caller reads and under which it
+    /// sends; `*` stands for every number and exists in the sandbox only.
+    pub dxp_ids: Vec<String>,
+    /// Certificates that sign for this caller: SHA-256, hexadecimal, or the certificate number
+    /// (KeyName) of the signing card.
+    pub signers: Vec<String>,
 }
 
 /// Which declarants a caller may see.
@@ -50,7 +63,7 @@ impl Principal {
             Kind::Enterprise => Scope::Declarants(vec![self.customs_code.clone()]),
             Kind::Agent if self.mandates.iter().any(|code| code == "*") => Scope::All,
             Kind::Agent => Scope::Declarants(self.mandates.clone()),
-            Kind::Administrator => Scope::All,
+            Kind::Administrator | Kind::Gateway => Scope::All,
             Kind::Customs | Kind::Inspection | Kind::Site => Scope::Declarants(Vec::new()),
         }
     }
@@ -58,6 +71,18 @@ impl Principal {
     /// Whether this caller may file for the declarant of a declaration.
     pub fn may_declare(&self, declaration: &Declaration) -> bool {
         self.scope().covers(&declaration.declarant.code)
+    }
+
+    /// Whether this caller sends and reads under a number of the exchange platform.
+    pub fn holds(&self, dxp_id: &str) -> bool {
+        self.kind == Kind::Administrator
+            || self.kind == Kind::Customs && dxp_id == CUSTOMS_LOG
+            || self.dxp_ids.iter().any(|own| own == dxp_id || own == "*")
+    }
+
+    /// Whether this caller transmits for a firm (copCode): itself, or one that mandated it.
+    pub fn transmits_for(&self, customs_code: &str) -> bool {
+        self.customs_code == customs_code || self.scope().covers(customs_code)
     }
 }
 

@@ -62,6 +62,7 @@ pub enum Code {
     NotAllowed,
     NotYourAgency,
     DeclarantForeign,
+    ExchangeNumberForeign,
     Overloaded,
     NumbersUsedUp,
     Unavailable,
@@ -120,7 +121,7 @@ pub enum Code {
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 79] = {
+    pub const ALL: [Self; 80] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
@@ -128,7 +129,7 @@ impl Code {
             VersionMismatch, AlreadyReleased, AlreadyEnded, InspectionOpen, GoodsDetained,
             NoOpenInspection, InstructionUnanswered, NeverSent, StaleVersion, StaleRound,
             StaleEpoch, CertificateMissing, CertificateUnknown, NotAllowed, NotYourAgency,
-            DeclarantForeign, Overloaded, NumbersUsedUp, Unavailable, StorageFull, Internal,
+            DeclarantForeign, ExchangeNumberForeign, Overloaded, NumbersUsedUp, Unavailable, StorageFull, Internal,
             Required, TooLong, WrongLength, BadCharacter, CodeUnknown, NumberOutOfRange,
             ModeWrongWay, DirectionUnclear, LinePriceWrong, OrderSumWrong, QuantityMismatch,
             LineNumbersBroken, TooManyLines, WeightWrong, CurrencyWrong, PackagesWrong,
@@ -173,6 +174,7 @@ impl Code {
             Self::NotAllowed => ("SW-1303", Forbidden, "this kind of caller may not do this", "该类用户无权执行此操作"),
             Self::NotYourAgency => ("SW-1304", Forbidden, "the certificate belongs to another agency", "证书属于其他机关"),
             Self::DeclarantForeign => ("SW-1305", Forbidden, "the caller may not file for this declarant", "无权代该申报企业申报"),
+            Self::ExchangeNumberForeign => ("SW-1306", Forbidden, "the caller does not hold this number of the exchange platform (dxpId)", "无权使用该交换平台用户编号（dxpId）"),
             Self::Overloaded => ("SW-1401", SlowDown, "too much is waiting; slow down and repeat", "系统繁忙，请放慢后重试"),
             Self::NumbersUsedUp => ("SW-1402", SlowDown, "the numbers of the period for this group of declarants are used up", "本期编号已用完"),
             Self::Unavailable => ("SW-1501", Later, "the window cannot answer now; repeat with the same request_id", "服务暂不可用，请用相同 request_id 重试"),

@@ -22,11 +22,11 @@ pub const SCRIPT_PREFIX: &str = "SBX-";
 /// CNY 5,000 in 1/100000: an import order may reach it but not exceed it.
 const SINGLE_LIMIT_E5: i64 = 5_000 * E5;
 /// The fixed point of amounts and quantities.
-const E5: i64 = 100_000;
+pub(crate) const E5: i64 = 100_000;
 /// N19,5 allows nineteen digits; a 64-bit integer holds all of them but the last few per cent.
 const AMOUNT_E5_MAX: i64 = 9_200_000_000_000_000_000;
 /// Two fen digits: totals are rounded to them.
-const FEN_E5: i64 = 1_000;
+pub(crate) const FEN_E5: i64 = 1_000;
 
 /// Collects what is wrong.
 #[derive(Debug)]

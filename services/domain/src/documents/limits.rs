@@ -1,0 +1,182 @@
+//! How much a person may import this way, and until when goods may come back.
+//!
+//! Sources: 财关税〔2016〕18号 and 财关税〔2018〕49号 for the limits; announcements 2018 No. 194 and 2020
+//! No. 44 and 45 and announcement 2026 No. 16 of three ministries for the times.
+
+use time::macros::date;
+use time::{Date, Duration, Month};
+
+use super::returns::{Return, coded, status};
+use super::tax::Band;
+use crate::rules::{E5, FEN_E5, decimal};
+
+/// The limits from one day on, in fen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Limits {
+    from: Date,
+    single_fen: i64,
+    annual_fen: i64,
+}
+
+/// By falling day. The last row holds for everything before, too.
+const LIMITS: &[Limits] = &[
+    Limits { from: date!(2019 - 01 - 01), single_fen: 500_000, annual_fen: 2_600_000 },
+    Limits { from: date!(2016 - 04 - 08), single_fen: 200_000, annual_fen: 2_000_000 },
+];
+
+fn on(date: Date) -> Limits {
+    let found = LIMITS.iter().find(|limits| limits.from <= date);
+    found.copied().unwrap_or(LIMITS[LIMITS.len() - 1])
+}
+
+/// What one order may be worth, in fen.
+pub fn single_limit(date: Date) -> i64 {
+    on(date).single_fen
+}
+
+/// What one person may buy in a calendar year, in fen.
+pub fn annual_limit(date: Date) -> i64 {
+    on(date).annual_fen
+}
+
+/// An amount in fen, rounded half up; amounts below zero count as nothing.
+pub fn fen(amount_e5: i64) -> i64 {
+    let amount = amount_e5.max(0);
+    amount / FEN_E5 + i64::from(amount % FEN_E5 >= FEN_E5 / 2)
+}
+
+/// Which rules of collection hold for an order of this value (goods, freight and insurance).
+///
+/// An order may reach the single limit. Above it only one single item passes: one line, and one
+/// piece on it. `key` names the inventory in the text.
+///
+/// # Errors
+///
+/// -621005.
+pub fn check_single(
+    date: Date,
+    value_e5: i64,
+    line_quantities_e5: &[i64],
+    key: &str,
+) -> Result<Band, Return> {
+    let limit = single_limit(date);
+    if value_e5 <= limit * FEN_E5 {
+        Ok(Band::Within)
+    } else if line_quantities_e5 == [E5] {
+        Ok(Band::Above)
+    } else {
+        Err(Return::refused(-621_005, &[key, &decimal(limit * FEN_E5)]))
+    }
+}
+
+/// What one person has used of a calendar year, China Standard Time.
+///
+/// Values: whoever keeps the amounts reads one, works on it and stores it in one transaction, locked
+/// by person and year. An amount is reserved when an inventory is accepted and restored when that
+/// one is rejected, cancelled or sent back (-621014, -623025, -625024 say that this failed).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Quota {
+    /// In fen.
+    pub used_fen: i64,
+}
+
+impl Quota {
+    /// Books a purchase.
+    ///
+    /// # Errors
+    ///
+    /// A rejection (100, customs' code 1313) with the observed text.
+    pub fn reserve(self, date: Date, amount_fen: i64) -> Result<Self, Return> {
+        let used_fen = self.used_fen.saturating_add(amount_fen.max(0));
+        let limit = annual_limit(date);
+        if used_fen <= limit {
+            return Ok(Self { used_fen });
+        }
+        let text = format!(
+            "订购人购买超过年度限额,超过个人年度购买额度;totalPrice：{} > limitPrice: {};",
+            grouped(used_fen),
+            grouped(limit)
+        );
+        Err(Return::new(status::REJECTED, coded("1313", &text)))
+    }
+
+    /// Gives a purchase back; never below zero.
+    #[must_use]
+    pub fn restore(self, amount_fen: i64) -> Self {
+        Self { used_fen: self.used_fen.saturating_sub(amount_fen.max(0)).max(0) }
+    }
+}
+
+/// An amount in fen as yuan with thousands separators: 26,114.44.
+fn grouped(amount_fen: i64) -> String {
+    let plain = decimal(amount_fen.saturating_mul(FEN_E5));
+    let (whole, rest) = plain.split_once('.').unwrap_or((&plain, ""));
+    let mut text = String::new();
+    for (at, digit) in whole.chars().enumerate() {
+        if at > 0 && (whole.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if !rest.is_empty() {
+        text.push('.');
+        text.push_str(rest);
+    }
+    text
+}
+
+/// The times of an import that was released on a day. Whether the day of release counts as the first
+/// one is unverified; here it does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImportTimes {
+    /// Last day to apply for the return of goods (625): 30 days.
+    pub apply_until: Date,
+    /// Last day for the goods to be back at the site: 45 days.
+    pub goods_back_until: Date,
+    /// First day of the payment in bulk: day 31.
+    pub pay_from: Date,
+    /// Last day of the payment in bulk: day 45.
+    pub pay_until: Date,
+}
+
+impl ImportTimes {
+    /// Counts from the day of release.
+    pub fn after(released: Date) -> Self {
+        let day = |number| released.saturating_add(Duration::days(number));
+        Self {
+            apply_until: day(30),
+            goods_back_until: day(45),
+            pay_from: day(31),
+            pay_until: day(45),
+        }
+    }
+}
+
+/// The times of an export that was released on a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExportTimes {
+    /// Last day to apply for the goods to come back (213): one year.
+    pub apply_until: Date,
+    /// Last day for goods that come back unsold and unchanged to be free of import taxes: six months;
+    /// only for exports declared from 2026-01-01 to 2027-12-31, and not for food.
+    pub untaxed_until: Option<Date>,
+}
+
+impl ExportTimes {
+    /// Counts from the day of release. A month that has no such day ends on its last one.
+    pub fn after(released: Date) -> Self {
+        let relieved = date!(2026 - 01 - 01)..=date!(2027 - 12 - 31);
+        Self {
+            apply_until: months_after(released, 12),
+            untaxed_until: relieved.contains(&released).then(|| months_after(released, 6)),
+        }
+    }
+}
+
+fn months_after(date: Date, months: u8) -> Date {
+    let number = u8::from(date.month()) - 1 + months;
+    let year = date.year() + i32::from(number / 12);
+    let month = Month::December.nth_next(number % 12 + 1);
+    let day = date.day().min(month.length(year));
+    Date::from_calendar_date(year, month, day).unwrap_or(Date::MAX)
+}

@@ -1,0 +1,19 @@
+//! The national documents around a declaration: orders, payments, waybills, arrivals, cancellations.
+//!
+//! What they are ([`kind`]), whether one may be stored over another ([`mod@admit`]), whether they fit
+//! each other ([`matching`]), what the answers say ([`returns`], [`errors`]), and what import costs
+//! ([`tax`], [`limits`]). Rules stand in tables, so that an unverified one is corrected in its row.
+
+pub mod admit;
+pub mod errors;
+pub mod kind;
+pub mod limits;
+pub mod matching;
+mod parcel;
+pub mod returns;
+pub mod tax;
+
+pub use admit::{Admission, AppType, Held, Incoming, Split, admit, complete};
+pub use kind::{DocumentKind, key};
+pub use matching::{Broken, Missing, Outcome};
+pub use returns::{Return, allowed, status, supersedes};

@@ -1,0 +1,699 @@
+//! Every rule about national documents: what replaces what, what fits what, what the answers say.
+
+#![expect(
+    clippy::inconsistent_digit_grouping,
+    clippy::mistyped_literal_suffixes,
+    reason = "amounts are written as yuan_fen"
+)]
+
+use std::collections::BTreeSet;
+
+use domain::documents::admit::{changeable, deletable};
+use domain::documents::errors::ERRORS;
+use domain::documents::limits::ExportTimes;
+use domain::documents::matching::{
+    self, Consignee, IMPORT, Inventory, InventoryLine, Ledger, Order, OrderLine, Payment, Person,
+    Policy, PositiveList, Restriction, Set, Waybill,
+};
+use domain::documents::returns::{allowed, status, supersedes, title_zh};
+use domain::documents::tax::{
+    Assessment, Band, Goods, Measure, SAMPLE_TARIFF, Unassessable, apportion, assess, find,
+};
+use domain::documents::{
+    Admission, AppType, DocumentKind, Held, Incoming, Missing, Outcome, Return, Split, admit,
+    complete, key,
+};
+use proptest::prelude::*;
+use time::macros::date;
+
+// What the documents are.
+
+#[test]
+fn every_kind_has_its_own_number_and_a_reply() {
+    let numbers: BTreeSet<u16> = DocumentKind::ALL.iter().map(|kind| kind.number()).collect();
+    let replies: BTreeSet<u16> = DocumentKind::ALL.iter().map(|kind| kind.reply()).collect();
+    assert_eq!((numbers.len(), replies.len()), (19, 19));
+    assert!(numbers.is_disjoint(&replies));
+    for kind in DocumentKind::ALL {
+        assert_eq!(DocumentKind::from_number(kind.number()), Some(kind));
+        assert!((2..=3).contains(&kind.key_elements().len()), "{kind:?}");
+        assert!(!kind.title().is_empty() && !kind.title_zh().is_empty());
+    }
+    assert_eq!(DocumentKind::from_number(622), None);
+    assert_eq!(DocumentKind::ALL.iter().filter(|kind| kind.is_export()).count(), 11);
+}
+
+// What the answers say.
+
+#[test]
+fn answers_say_the_observed_texts() {
+    let inventory = Return::accepted_inventory("E1", "O1").without_payment("P1", "O1");
+    #[rustfmt::skip]
+    let table: [(Return, i32, &str); 11] = [
+        (Return::accepted("G"), 2, "新增申报成功[G]"),
+        (inventory, 2, "清单新增申报成功[电商企业编码：E1订单编号：O1]; 对应电商平台为[P1]订单号为[O1]支付信息不存在"),
+        (Return::taken_in(), 120, "[Code:1800;Desc:逻辑校验通过]"),
+        (Return::manual_review(), 300, "[Code:1200;Desc:待人工审核]"),
+        (Return::concluded(), 399, "[Code:2300;Desc:审核通过]"),
+        (Return::cancelled(), 399, "[Code:2300;Desc:审核通过],撤单申请审核通过,清单已成功撤单"),
+        (Return::examination(), 500, "查验"),
+        (Return::released(), 800, "[Code:2600;Desc:放行]"),
+        (Return::rejected_manually("品名不符"), 100, "[Code:1300;Desc:人工退单，品名不符]"),
+        (Return::repeated(&key(&["E1", "O1"])), 100, "重复申报，业务主键[E1+O1]"),
+        (Return::refused(-304_001, &[&key(&["E1", "O1"])]), -304_001, "处理失败，业务主键重复入库失败，报文业务主键[E1+O1]"),
+    ];
+    for (said, status, info) in table {
+        assert_eq!(said, Return { status, info: info.to_owned() });
+    }
+}
+
+#[test]
+fn errors_take_as_many_parameters_as_they_get() {
+    let said = |parameters: &[&str]| Return::refused(-621_018, parameters).info;
+    assert_eq!(
+        said(&["1", "2", "3", "4"]),
+        "清单[1]中购买人[2]已用购买额度为[3]，本次购买将超过年度限额[4]"
+    );
+    assert_eq!(said(&[]), "清单中购买人已用购买额度为，本次购买将超过年度限额");
+    assert_eq!(Return::refused(-301_010, &["K"]).info, "已存在相同编号的订单[K]");
+    assert_eq!(Return::refused(-1, &["K"]).info, "处理异常[K]");
+    assert_eq!(ERRORS.len(), 160);
+}
+
+#[test]
+fn a_text_is_never_empty_and_never_too_long() {
+    for status in [1, 2, 501, 700, 12_345, -621_027, -5] {
+        assert!(!Return::new(status, "").info.is_empty());
+        assert!(!title_zh(status).is_empty());
+    }
+    assert_eq!(Return::rejected_manually(&"长".repeat(2_000)).info.chars().count(), 1_000);
+}
+
+#[test]
+fn receipts_know_their_statuses() {
+    use DocumentKind as K;
+    for kind in K::ALL {
+        for known in [2, 3, 4, 100, -621_004] {
+            assert!(allowed(kind, known), "{kind:?} {known}");
+        }
+        assert!(!allowed(kind, 99) && !allowed(kind, 0), "{kind:?}");
+    }
+    for status in [1, 120, 300, 399, 500, 501, 502, 503, 599, 700, 800, 899] {
+        assert!(allowed(K::ImportInventory, status), "{status}");
+    }
+    assert!(allowed(K::ExportReturn, 505) && allowed(K::ExportReturn, 600));
+    assert!(!allowed(K::ExportInventory, 700) && !allowed(K::ImportOrder, 800));
+    assert!(!allowed(K::Payment, 1) && !allowed(K::Arrival, 120));
+}
+
+#[test]
+fn a_state_only_rises_but_for_rejection_and_return() {
+    let kind = DocumentKind::ImportInventory;
+    let way = [1, 2, 4, 3, 120, 300, 399, 500, 501, 800, 899];
+    for (at, &held) in way.iter().enumerate() {
+        for (then, &new) in way.iter().enumerate() {
+            assert_eq!(supersedes(kind, held, new), then > at, "{held} to {new}");
+        }
+        let open = !matches!(held, 800 | 899);
+        assert_eq!(supersedes(kind, held, 100), open, "{held} to 100");
+        assert_eq!(supersedes(kind, held, 700), held != 899, "{held} to 700");
+        assert!(!supersedes(kind, held, -621_003), "{held} to an error");
+        assert!(!supersedes(kind, 100, held) && !supersedes(kind, 700, held));
+        assert!(supersedes(kind, 0, held) && supersedes(kind, -621_003, held));
+    }
+    assert!(supersedes(kind, 501, 502) && supersedes(kind, 502, 501), "handed on");
+    assert!(supersedes(kind, 0, -621_003));
+    assert!(!supersedes(kind, 2, 600), "an import inventory is never suspended");
+}
+
+// What replaces what.
+
+const EARLY: &str = "20261101080000";
+const LATE: &str = "20261101080001";
+
+fn incoming(kind: DocumentKind, app_type: AppType) -> Incoming<'static> {
+    Incoming { kind, key: "E1\u{1f}O1", guid: "NEW", app_type, app_time: LATE, draft: false }
+}
+
+fn held(status: i32) -> Held<'static> {
+    Held {
+        guid: "OLD",
+        app_time: EARLY,
+        same_content: false,
+        draft: status == 1,
+        status,
+        deleted: false,
+        used: false,
+    }
+}
+
+/// The status of the refusal, or 0.
+fn refusal(answer: &Result<Admission, Return>) -> i32 {
+    answer.as_ref().map_or_else(|refused| refused.status, |_| 0)
+}
+
+#[test]
+fn the_first_of_a_key_is_stored_and_nothing_else_is_done_to_nothing() {
+    for kind in DocumentKind::ALL {
+        assert_eq!(admit(&incoming(kind, AppType::New), None), Ok(Admission::Store));
+        let deleted = Held { deleted: true, ..held(2) };
+        assert_eq!(admit(&incoming(kind, AppType::New), Some(&deleted)), Ok(Admission::Replace));
+        for app_type in [AppType::Change, AppType::Delete] {
+            let answer = admit(&incoming(kind, app_type), None);
+            assert!(refusal(&answer) < 0, "{kind:?} {app_type:?}: {answer:?}");
+            assert_eq!(admit(&incoming(kind, app_type), Some(&deleted)), answer);
+        }
+    }
+}
+
+#[test]
+fn published_codes_answer() {
+    use DocumentKind as K;
+    // Missing, stale, exists, used: by kind.
+    let table = [
+        (K::ImportOrder, -301_009, -301_014, -301_010, -301_011),
+        (K::ExportOrder, -301_009, -301_014, -304_001, -301_011),
+        (K::Payment, -401_006, -401_012, -401_007, -401_008),
+        (K::MoneyReceipt, -401_006, -401_012, 100, -401_008),
+        (K::ImportWaybill, -504_014, -505_016, -504_012, -504_016),
+        (K::ExportWaybill, -504_014, -505_016, 100, -504_016),
+        (K::WaybillStatus, -505_014, -505_016, -505_012, -505_014),
+        (K::ImportInventory, -621_011, -621_003, -621_004, -621_012),
+        (K::ExportInventory, -621_011, -621_003, 100, -621_012),
+        (K::ImportCancel, -623_004, -623_001, -623_009, -623_001),
+        (K::ImportRefund, -625_016, -625_004, -625_033, -625_022),
+        (K::Delivery, -800_001, -800_005, -800_003, -800_001),
+        (K::WaybillList, -800_001, -800_005, 100, -800_001),
+    ];
+    for (kind, missing, stale, exists, used) in table {
+        let change = incoming(kind, AppType::Change);
+        assert_eq!(refusal(&admit(&change, None)), missing, "{kind:?} missing");
+        for app_time in ["20261101075959", EARLY] {
+            for app_type in [AppType::New, AppType::Change, AppType::Delete] {
+                let old = Incoming { app_time, ..incoming(kind, app_type) };
+                assert_eq!(refusal(&admit(&old, Some(&held(2)))), stale, "{kind:?} stale");
+            }
+        }
+        let new = incoming(kind, AppType::New);
+        assert_eq!(refusal(&admit(&new, Some(&held(399)))), exists, "{kind:?} exists");
+        let in_use = Held { used: true, ..held(120) };
+        for app_type in [AppType::Change, AppType::Delete] {
+            let answer = admit(&incoming(kind, app_type), Some(&in_use));
+            assert_eq!(refusal(&answer), used, "{kind:?} used");
+        }
+    }
+}
+
+#[test]
+fn every_kind_in_every_state_replaces_only_what_it_may() {
+    use Admission::{Delete, Replace};
+    let states =
+        [-621_003, 1, 2, 3, 4, 100, 120, 300, 399, 500, 501, 502, 503, 599, 600, 700, 800, 899];
+    for kind in DocumentKind::ALL {
+        for state in states {
+            let case = format!("{kind:?} in {state}");
+            let held = held(state);
+            let of = |app_type| admit(&incoming(kind, app_type), Some(&held));
+            let open = state <= 1 || state == 100;
+            assert_eq!(of(AppType::New).ok(), open.then_some(Replace), "{case}: new");
+            let (change, delete) = (of(AppType::Change).ok(), of(AppType::Delete).ok());
+            assert_eq!(change, changeable(kind, state).then_some(Replace), "{case}: change");
+            assert_eq!(delete, deletable(kind, state).then_some(Delete), "{case}: delete");
+            if kind.is_inventory() {
+                let before_examination = state <= 399;
+                assert_eq!(change.is_some(), before_examination, "{case}");
+                assert_eq!(delete.is_some(), open, "{case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_document_that_came_before_is_answered_again() {
+    let lower = "0b7a1f6e-58f2-4c35-9d6e-a1b2c3d4e5f6";
+    let upper = lower.to_ascii_uppercase();
+    for kind in DocumentKind::ALL {
+        for state in [2, 100, 120, 899, -621_003] {
+            let held = Held { guid: lower, same_content: true, app_time: LATE, ..held(state) };
+            let again = Incoming { guid: &upper, ..incoming(kind, AppType::New) };
+            assert_eq!(admit(&again, Some(&held)), Ok(Admission::Repeat), "{kind:?} {state}");
+            let other = Held { same_content: false, ..held };
+            assert!(admit(&again, Some(&other)).is_err(), "{kind:?} {state}: other content");
+        }
+    }
+}
+
+#[test]
+fn drafts_are_changed_and_deleted_freely_and_never_take_back_a_declaration() {
+    for kind in DocumentKind::ALL {
+        let draft = held(1);
+        for app_type in [AppType::New, AppType::Change] {
+            let next = incoming(kind, app_type);
+            assert_eq!(admit(&next, Some(&draft)), Ok(Admission::Replace));
+            // From draft to declaration within one second, but not to another draft.
+            let at_once = Incoming { app_time: EARLY, ..next };
+            assert_eq!(admit(&at_once, Some(&draft)), Ok(Admission::Replace));
+            let other_draft = Incoming { draft: true, ..at_once };
+            assert!(admit(&other_draft, Some(&draft)).is_err());
+        }
+        assert_eq!(admit(&incoming(kind, AppType::Delete), Some(&draft)), Ok(Admission::Delete));
+        let back = Incoming { draft: true, ..incoming(kind, AppType::Change) };
+        assert!(admit(&back, Some(&held(2))).is_err(), "{kind:?}");
+        assert_eq!(admit(&back, Some(&held(100))), Ok(Admission::Replace), "{kind:?}");
+    }
+}
+
+#[test]
+fn app_types_are_read() {
+    assert_eq!(AppType::parse(""), Some(AppType::New));
+    assert_eq!(AppType::parse("2"), Some(AppType::Change));
+    assert_eq!(AppType::parse("3"), Some(AppType::Delete));
+    assert_eq!(AppType::parse("4"), None);
+}
+
+#[test]
+fn split_documents_are_complete_when_every_part_is_in() {
+    assert_eq!(complete(1, &[1]), Ok(true));
+    assert_eq!(complete(3, &[3, 1, 1]), Ok(false), "one is to come");
+    assert_eq!(complete(3, &[3, 1, 2, 2]), Ok(true), "any order, and twice");
+    assert_eq!(complete(3, &[]), Ok(false));
+    assert_eq!(complete(0, &[]), Ok(false));
+    for wrong in [complete(3, &[0]), complete(3, &[1, 4]), complete(0, &[1])] {
+        assert_eq!(wrong.expect_err("there is no such part").status, status::REJECTED);
+    }
+    assert!(Split { count: 3, seq: 2 }.check(Some(3)).is_ok());
+    assert!(Split { count: 3, seq: 2 }.check(Some(4)).is_err(), "the parts disagree");
+}
+
+// What fits what.
+
+type Mistake = fn(&mut Parcel);
+
+#[derive(Clone)]
+struct Parcel {
+    inventory: Inventory,
+    order: Order,
+    payment: Payment,
+    waybill: Waybill,
+}
+
+impl Parcel {
+    fn set(&self) -> Set<'_> {
+        Set {
+            inventory: &self.inventory,
+            order: Some(&self.order),
+            payment: Some(&self.payment),
+            waybill: Some(&self.waybill),
+        }
+    }
+
+    fn matched(&self, policy: &Policy<'_>) -> Outcome {
+        matching::match_import(&self.set(), policy)
+    }
+}
+
+fn yuan(fen: i64) -> i64 {
+    fen * 1_000
+}
+
+/// A bonded parcel with two lines in which everything fits.
+fn parcel() -> Parcel {
+    let buyer = Person {
+        name: "张三".to_owned(),
+        id_type: "1".to_owned(),
+        id_number: "11010519491231002X".to_owned(),
+        telephone: "13800000000".to_owned(),
+    };
+    let consignee = Consignee {
+        name: "李四".to_owned(),
+        telephone: "13900000000".to_owned(),
+        address: "山东省青岛市".to_owned(),
+    };
+    let text = str::to_owned;
+    let line = |gnum: u32| InventoryLine {
+        gnum,
+        item_no: format!("SKU-{gnum}"),
+        item_record_no: format!("REC-{gnum}"),
+        gcode: "2106909090".to_owned(),
+        qty_e5: 200_000,
+        price_e5: yuan(125_00),
+        total_price_e5: yuan(250_00),
+    };
+    let order_line = |gnum: u32| OrderLine {
+        gnum,
+        item_no: format!("SKU-{gnum}"),
+        currency: "142".to_owned(),
+        qty_e5: 200_000,
+        price_e5: yuan(125_00),
+        total_price_e5: yuan(250_00),
+    };
+    Parcel {
+        inventory: Inventory {
+            order_no: text("O1"),
+            ebp_code: text("P1"),
+            ebc_code: text("E1"),
+            agent_code: text("A1"),
+            logistics_code: text("L1"),
+            logistics_no: text("W1"),
+            assure_code: text("L1"),
+            trade_mode: text("1210"),
+            country: text("142"),
+            ems_no: text("T4227"),
+            area_code: text("R1"),
+            area_name: text("仓库"),
+            buyer: buyer.clone(),
+            lines: vec![line(1), line(2)],
+        },
+        order: Order {
+            order_no: text("O1"),
+            ebp_code: text("P1"),
+            ebc_code: text("E1"),
+            pay_code: text("B1"),
+            pay_transaction_id: text("T1"),
+            currency: text("142"),
+            goods_value_e5: yuan(500_00),
+            freight_e5: yuan(20_00),
+            discount_e5: yuan(30_00),
+            tax_total_e5: yuan(47_32),
+            actural_paid_e5: yuan(537_32),
+            buyer: buyer.clone(),
+            consignee: consignee.clone(),
+            lines: vec![order_line(1), order_line(2)],
+        },
+        payment: Payment {
+            order_no: text("O1"),
+            ebp_code: text("P1"),
+            pay_code: text("B1"),
+            pay_transaction_id: text("T1"),
+            currency: text("142"),
+            amount_paid_e5: yuan(537_32),
+            payer: buyer,
+        },
+        waybill: Waybill {
+            logistics_code: text("L1"),
+            logistics_no: text("W1"),
+            order_no: text("O1"),
+            consignee,
+        },
+    }
+}
+
+fn positive_list(restriction: Restriction) -> PositiveList {
+    PositiveList { headings: [("21069090".to_owned(), restriction)].into() }
+}
+
+fn stock(second_e5: i64) -> Ledger {
+    let at = |record: &str| ("T4227".to_owned(), record.to_owned());
+    Ledger { stock_e5: [(at("REC-1"), 200_000), (at("REC-2"), second_e5)].into() }
+}
+
+#[test]
+fn a_parcel_that_fits_is_matched() {
+    let (list, ledger) = (positive_list(Restriction::BondedOnly), stock(200_000));
+    let policy = Policy { positive_list: Some(&list), ledger: Some(&ledger), ..Policy::default() };
+    assert_eq!(parcel().matched(&policy), Outcome::Matched);
+    assert_eq!(parcel().matched(&Policy::default()), Outcome::Matched);
+}
+
+/// One mistake for each rule: exactly that rule is named.
+#[test]
+fn one_mistake_breaks_one_rule() {
+    let table: &[(&str, Option<&str>, Mistake)] = &[
+        ("M3", Some("13035"), |p| p.payment.pay_code = "B2".to_owned()),
+        ("M5", None, |p| p.order.freight_e5 += 1),
+        ("M6", Some("1332"), |p| p.payment.amount_paid_e5 += 1),
+        ("M7", Some("1327"), |p| p.payment.payer.name = "王五".to_owned()),
+        ("M7", Some("1327"), |p| p.payment.payer.id_number = "1".to_owned()),
+        ("M8", Some("13127"), |p| p.inventory.buyer.name = "王五".to_owned()),
+        ("M8", None, |p| p.inventory.buyer.id_number = "1".to_owned()),
+        ("M9", Some("130126"), |p| p.inventory.buyer.telephone = "1".to_owned()),
+        ("M10", Some("1320"), |p| p.inventory.lines.truncate(1)),
+        ("M11", Some("1322"), |p| p.inventory.lines[1].qty_e5 -= 1),
+        ("M11", Some("1322"), |p| p.inventory.lines[1].price_e5 += 1),
+        ("M11", Some("1322"), |p| p.inventory.lines[1].total_price_e5 += 1),
+        ("M11", Some("1322"), |p| p.inventory.lines[1].item_no = "SKU-3".to_owned()),
+        ("M11", Some("1322"), |p| p.inventory.lines[1].gnum = 3),
+        ("M12", None, |p| p.waybill.consignee.name = "王五".to_owned()),
+        ("M12", None, |p| p.waybill.consignee.address = "山东省济南市".to_owned()),
+        ("M12", None, |p| p.waybill.consignee.telephone = "1".to_owned()),
+        ("M13", None, |p| {
+            p.order.goods_value_e5 += yuan(10_00);
+            p.order.discount_e5 += yuan(10_00);
+        }),
+        ("M14", None, |p| p.payment.currency = "502".to_owned()),
+        ("M14", None, |p| p.order.lines[0].currency = "502".to_owned()),
+        ("M14", None, |p| p.order.buyer.id_type = "2".to_owned()),
+        ("M16", None, |p| p.inventory.lines[0].gcode = "2402200000".to_owned()),
+        ("M16", None, |p| p.inventory.lines[0].gcode = "税号".to_owned()),
+        ("M16", None, |p| p.inventory.trade_mode = "9610".to_owned()),
+        ("M17", None, |p| p.inventory.assure_code = "X1".to_owned()),
+        ("M18", None, |p| p.inventory.area_name = " ".to_owned()),
+        ("M18", None, |p| p.inventory.ems_no = String::new()),
+        ("M18", None, |p| p.inventory.lines[1].item_record_no = String::new()),
+        ("M18", None, |p| p.inventory.country = "502".to_owned()),
+        ("M18", None, |p| {
+            p.inventory.lines[1].item_record_no = "REC-1".to_owned();
+        }),
+    ];
+    let (list, ledger) = (positive_list(Restriction::BondedOnly), stock(200_000));
+    let policy = Policy { positive_list: Some(&list), ledger: Some(&ledger), ..Policy::default() };
+    let mut tested = BTreeSet::from(["M1", "M2", "M4"]);
+    for (rule, code, mistake) in table {
+        let mut parcel = parcel();
+        mistake(&mut parcel);
+        let Outcome::Refused(broken) = parcel.matched(&policy) else {
+            panic!("{rule} was not noticed");
+        };
+        let named: Vec<_> = broken.iter().map(|broken| (broken.rule, broken.code)).collect();
+        assert_eq!(named, [(*rule, *code)]);
+        tested.insert(rule);
+    }
+    for rule in IMPORT {
+        let elsewhere = rule.enforced_elsewhere().is_some();
+        assert_ne!(tested.contains(rule.id), elsewhere, "{} is tested or elsewhere", rule.id);
+    }
+    let ids: BTreeSet<_> = IMPORT.iter().map(|rule| rule.id).collect();
+    assert_eq!(ids.len(), 20);
+}
+
+#[test]
+fn all_broken_rules_are_told_at_once() {
+    let mut parcel = parcel();
+    parcel.payment.amount_paid_e5 = yuan(3_197_95);
+    parcel.inventory.buyer.name = "王五".to_owned();
+    parcel.inventory.lines.truncate(1);
+    let Outcome::Refused(broken) = parcel.matched(&Policy::default()) else {
+        panic!("three rules are broken");
+    };
+    assert_eq!(
+        Return::rejected(&broken).info,
+        "[Code:1332;Desc:支付单支付金额与订单支付金额不一致],\
+         [OrderHead.acturalPaid:537.32,PaymentHead.amountPaid3197.95],\
+         [Code:13127;Desc:清单上的订购人姓名与订单上的订购人姓名不一致],\
+         [Code:1320;Desc:清单表体商品项与订单表体商品项的项数不一致],\
+         [InventoryHead.orderNo:O1,OrderHead.orderNo:O1]"
+    );
+}
+
+#[test]
+fn what_is_given_by_policy_is_given() {
+    let mut parcel = parcel();
+    parcel.payment.amount_paid_e5 -= yuan(1_00);
+    let tolerant = Policy { amount_tolerance_e5: yuan(1_00), ..Policy::default() };
+    assert_eq!(parcel.matched(&tolerant), Outcome::Matched);
+    assert_eq!(Policy::default().wait_seconds, 24 * 60 * 60);
+    let mut gift = self::parcel();
+    gift.order.lines[1].price_e5 = 0;
+    gift.order.lines[1].total_price_e5 = 0;
+    gift.order.goods_value_e5 -= yuan(250_00);
+    gift.order.actural_paid_e5 -= yuan(250_00);
+    gift.payment.amount_paid_e5 -= yuan(250_00);
+    assert_eq!(gift.matched(&Policy::default()), Outcome::Matched, "a gift costs nothing");
+    let mut unnamed = self::parcel();
+    unnamed.order.pay_code.clear();
+    unnamed.order.pay_transaction_id.clear();
+    unnamed.payment.payer.id_number.make_ascii_lowercase();
+    assert_eq!(unnamed.matched(&Policy::default()), Outcome::Matched, "an order need not name it");
+}
+
+#[test]
+fn a_document_of_another_parcel_is_not_there() {
+    let table: &[(Missing, Mistake)] = &[
+        (Missing::Order, |p| p.order.order_no = "O2".to_owned()),
+        (Missing::Order, |p| p.order.ebp_code = "P2".to_owned()),
+        (Missing::Payment, |p| p.payment.pay_transaction_id = "T2".to_owned()),
+        (Missing::Payment, |p| p.payment.order_no = "O2".to_owned()),
+        (Missing::Waybill, |p| p.waybill.logistics_no = "W2".to_owned()),
+        (Missing::Waybill, |p| p.waybill.order_no = "O2".to_owned()),
+    ];
+    for (missing, mistake) in table {
+        let mut parcel = parcel();
+        mistake(&mut parcel);
+        let waiting = Outcome::Waiting(vec![*missing]);
+        assert_eq!(parcel.matched(&Policy::default()), waiting);
+        let overdue = matching::overdue(IMPORT, &parcel.set());
+        assert_eq!(overdue.len(), 1);
+        assert!(overdue[0].text.starts_with(missing.title_zh()), "{}", overdue[0].text);
+    }
+    assert_eq!(matching::overdue(IMPORT, &parcel().set()), []);
+}
+
+#[test]
+fn an_export_needs_order_and_waybill_and_no_payment() {
+    let parcel = parcel();
+    let set = Set { payment: None, ..parcel.set() };
+    assert_eq!(matching::match_export(&set), Outcome::Matched);
+    let bare = Set { order: None, waybill: None, ..set };
+    let both = Outcome::Waiting(vec![Missing::Order, Missing::Waybill]);
+    assert_eq!(matching::match_export(&bare), both);
+}
+
+#[test]
+fn nothing_of_a_person_is_in_debug_texts() {
+    let parcel = parcel();
+    let debug = format!("{:?}", parcel.set());
+    for secret in ["张三", "李四", "11010519491231002X", "13800000000", "青岛"] {
+        assert!(!debug.contains(secret), "{secret}");
+    }
+}
+
+proptest! {
+    /// In whatever order they come, the set waits for exactly what is not there, and ends the same.
+    #[test]
+    fn the_order_of_arrival_does_not_matter(
+        order in Just([Missing::Order, Missing::Payment, Missing::Waybill]).prop_shuffle(),
+        paid in prop_oneof![Just(537_32), 0..1_000_00_i64],
+    ) {
+        let mut parcel = parcel();
+        parcel.payment.amount_paid_e5 = yuan(paid);
+        let mut here = BTreeSet::new();
+        for arrives in order {
+            let set = Set {
+                inventory: &parcel.inventory,
+                order: here.contains(&Missing::Order).then_some(&parcel.order),
+                payment: here.contains(&Missing::Payment).then_some(&parcel.payment),
+                waybill: here.contains(&Missing::Waybill).then_some(&parcel.waybill),
+            };
+            let missing: Vec<_> = [Missing::Order, Missing::Payment, Missing::Waybill]
+                .into_iter().filter(|what| !here.contains(what)).collect();
+            prop_assert_eq!(
+                matching::match_import(&set, &Policy::default()),
+                Outcome::Waiting(missing)
+            );
+            here.insert(arrives);
+        }
+        let matched = parcel.matched(&Policy::default()) == Outcome::Matched;
+        prop_assert_eq!(matched, paid == 537_32);
+    }
+
+    /// Freight is divided without a remainder, and nobody gets less than nothing.
+    #[test]
+    fn apportioned_parts_add_up(
+        charge in 0..10_000_000_000_i64,
+        values in prop::collection::vec(0..1_000_000_000_000_i64, 1..100),
+    ) {
+        let parts = apportion(charge, &values);
+        prop_assert_eq!(parts.len(), values.len());
+        prop_assert_eq!(parts.iter().sum::<i64>(), charge);
+        prop_assert!(parts.iter().all(|&part| part >= 0));
+    }
+
+    /// A dearer line never costs less tax, and neither does more freight on one line.
+    #[test]
+    fn tax_is_monotone(
+        prices in prop::collection::vec(0..10_000_000_000_i64, 1..20),
+        raised in 0..20_usize,
+        by in 0..1_000_000_000_i64,
+        above in any::<bool>(),
+    ) {
+        let codes = ["2106909090", "3304990029", "0802110000", "9102190000", "4901990000"];
+        let band = if above { Band::Above } else { Band::Within };
+        let total = |prices: &[i64], freight_e5: i64| {
+            let lines: Vec<_> = prices
+                .iter()
+                .zip(1..)
+                .zip(codes.into_iter().cycle())
+                .map(|((&total_price_e5, gnum), gcode)| Goods {
+                    gnum,
+                    gcode,
+                    total_price_e5,
+                    first: Measure { unit: "036", qty_e5: 50_00000 },
+                    second: None,
+                })
+                .collect();
+            let tax = assess(&Assessment {
+                tariff: SAMPLE_TARIFF,
+                date: date!(2026 - 11 - 01),
+                band,
+                freight_e5,
+                insurance_e5: 0,
+                lines: &lines,
+            }).expect("it can be assessed");
+            let sum: i64 = tax.lines.iter()
+                .map(|line| line.customs_tax_fen + line.vat_fen + line.consumption_fen).sum();
+            assert_eq!(sum, tax.total_fen());
+            assert_eq!(tax.tax_price_e5, prices.iter().sum::<i64>() + freight_e5);
+            tax.total_fen()
+        };
+        let mut dearer = prices.clone();
+        dearer[raised % prices.len()] += by;
+        prop_assert!(total(&prices, 0) <= total(&dearer, 0));
+        prop_assert!(total(&prices[..1], 0) <= total(&prices[..1], by));
+    }
+}
+
+// What import costs.
+
+#[test]
+fn the_longest_prefix_of_the_day_wins() {
+    let vat = |gcode, date| find(SAMPLE_TARIFF, gcode, date).map(|rate| rate.vat_bp);
+    assert_eq!(vat("4901990000", date!(2026 - 11 - 01)), Some(900));
+    assert_eq!(vat("9102190000", date!(2026 - 11 - 01)), Some(1_300));
+    assert_eq!(vat("9102190000", date!(2019 - 03 - 31)), Some(1_600));
+    assert_eq!(vat("9102190000", date!(2018 - 04 - 30)), None);
+}
+
+#[test]
+fn freight_counts_and_what_cannot_be_assessed_says_why() {
+    let line = |gnum, gcode, fen| Goods {
+        gnum,
+        gcode,
+        total_price_e5: yuan(fen),
+        first: Measure { unit: "011", qty_e5: 100_000 },
+        second: None,
+    };
+    let lines =
+        [line(1, "2106909090", 100_00), line(2, "9102190000", 100_00), line(3, "9", 100_00)];
+    let assessment = Assessment {
+        tariff: SAMPLE_TARIFF,
+        date: date!(2026 - 11 - 01),
+        band: Band::Within,
+        freight_e5: yuan(10_00),
+        insurance_e5: yuan(1),
+        lines: &lines,
+    };
+    let tax = assess(&assessment).expect("it can be assessed");
+    let bases: Vec<_> = tax.lines.iter().map(|line| line.tax_price_e5).collect();
+    assert_eq!(bases, [yuan(103_33), yuan(103_33), yuan(103_35)]);
+    assert_eq!(tax.vat_fen, 9_40 + 9_40 + 9_40);
+    let only = |line: Goods<'_>| assess(&Assessment { lines: &[line], ..assessment }).map(|_| ());
+    assert_eq!(only(line(7, "3304990029", 1)), Err(Unassessable::NoMeasure(7)));
+    assert_eq!(only(line(7, "9", -1)), Err(Unassessable::Amount(7)));
+    assert_eq!(only(line(7, "9", i64::MAX / 1_000)), Err(Unassessable::Amount(7)));
+    let none = Assessment { tariff: &[], ..assessment };
+    assert_eq!(assess(&none), Err(Unassessable::NoRate(1)));
+    let charges = Assessment { freight_e5: -1, ..assessment };
+    assert_eq!(assess(&charges), Err(Unassessable::Charges));
+}
+
+#[test]
+fn exports_may_come_back_for_a_year_and_untaxed_for_half_of_it() {
+    let times = ExportTimes::after(date!(2026 - 08 - 31));
+    assert_eq!(times.apply_until, date!(2027 - 08 - 31));
+    assert_eq!(times.untaxed_until, Some(date!(2027 - 02 - 28)));
+    let december = ExportTimes::after(date!(2026 - 12 - 15));
+    assert_eq!(december.apply_until, date!(2027 - 12 - 15));
+    assert_eq!(december.untaxed_until, Some(date!(2027 - 06 - 15)));
+    assert_eq!(ExportTimes::after(date!(2024 - 02 - 29)).apply_until, date!(2025 - 02 - 28));
+    assert_eq!(ExportTimes::after(date!(2024 - 02 - 29)).untaxed_until, None);
+}

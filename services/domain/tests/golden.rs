@@ -1,0 +1,220 @@
+//! Golden vectors of the domain: published, observed or computed by hand, each with its source.
+
+#![expect(
+    clippy::inconsistent_digit_grouping,
+    clippy::mistyped_literal_suffixes,
+    reason = "amounts are written as yuan_fen"
+)]
+
+use domain::documents::limits::{ImportTimes, Quota, check_single};
+use domain::documents::matching::{self, Inventory, Order, Payment, Policy, Set, Waybill};
+use domain::documents::tax::{
+    Assessment, Band, COSMETICS, Goods, LineTax, Measure, Rate, SAMPLE_TARIFF, Tax, assess,
+};
+use domain::documents::{Outcome, Return};
+use time::Date;
+use time::macros::date;
+
+const TODAY: Date = date!(2026 - 11 - 01);
+
+/// 1/100000 of what is written in fen.
+const fn yuan(fen: i64) -> i64 {
+    fen * 1_000
+}
+
+/// A tariff for everything: 5 % duty, 13 % VAT, and this consumption tax.
+fn tariff(consumption_bp: u32) -> [Rate; 1] {
+    [Rate {
+        prefix: "",
+        valid_from: date!(2019 - 04 - 01),
+        valid_to: None,
+        duty_bp: 500,
+        vat_bp: 1_300,
+        consumption_bp,
+        threshold: None,
+    }]
+}
+
+fn goods<'a>(gnum: u32, gcode: &'a str, fen: i64, unit: &'a str, qty_e5: i64) -> Goods<'a> {
+    let first = Measure { unit, qty_e5 };
+    Goods { gnum, gcode, total_price_e5: yuan(fen), first, second: None }
+}
+
+fn one_line(tariff: &[Rate], band: Band, goods: Goods<'_>) -> Tax {
+    let lines = [goods];
+    let assessment =
+        Assessment { tariff, date: TODAY, band, freight_e5: 0, insurance_e5: 0, lines: &lines };
+    assess(&assessment).expect("it can be assessed")
+}
+
+/// Duty, VAT, consumption tax, in fen.
+fn parts(tax: &Tax) -> (i64, i64, i64) {
+    (tax.customs_tax_fen, tax.vat_fen, tax.consumption_fen)
+}
+
+#[test]
+fn g1_an_observed_tax_bill() {
+    let line = goods(1, "2106909090", 410_00, "035", 100_000);
+    let tax = one_line(&tariff(0), Band::Within, line);
+    assert_eq!(parts(&tax), (0, 37_31, 0));
+    assert_eq!(
+        tax.lines,
+        [LineTax {
+            gnum: 1,
+            tax_price_e5: yuan(410_00),
+            customs_tax_fen: 0,
+            vat_fen: 37_31,
+            consumption_fen: 0
+        }]
+    );
+}
+
+#[test]
+fn g2_consumption_tax_within_the_limits() {
+    let line = goods(1, "3304990029", 1_000_00, "035", 100_000);
+    let tax = one_line(&tariff(1_500), Band::Within, line);
+    assert_eq!(parts(&tax), (0, 107_06, 123_53));
+    assert_eq!(tax.total_fen(), 230_59);
+}
+
+#[test]
+fn g3_and_g4_the_single_limit_may_be_reached_and_not_exceeded() {
+    let two = [100_000, 100_000];
+    assert_eq!(check_single(TODAY, yuan(5_000_00), &two, "K"), Ok(Band::Within));
+    let refused = check_single(TODAY, yuan(5_000_01), &two, "K").expect_err("above");
+    assert_eq!(
+        refused,
+        Return {
+            status: -621_005, info: "清单[K]的购买金额超过单笔限额[5000]".to_owned()
+        }
+    );
+    for quantities in [&[200_000][..], &[50_000], &[]] {
+        assert!(check_single(TODAY, yuan(5_000_01), quantities, "K").is_err(), "{quantities:?}");
+    }
+    assert_eq!(check_single(TODAY, yuan(5_000_01), &[100_000], "K"), Ok(Band::Above));
+    let before = date!(2018 - 12 - 31);
+    assert!(check_single(before, yuan(2_000_01), &two, "K").is_err(), "2,000 until 2018");
+    assert_eq!(check_single(before, yuan(2_000_00), &two, "K"), Ok(Band::Within));
+}
+
+#[test]
+fn g5_one_item_above_the_single_limit_pays_in_full() {
+    let band = check_single(TODAY, yuan(6_000_00), &[100_000], "K").expect("one item");
+    let tax = one_line(&tariff(0), band, goods(1, "9102190000", 6_000_00, "007", 100_000));
+    assert_eq!(parts(&tax), (300_00, 819_00, 0));
+    assert_eq!(tax.total_fen(), 1_119_00);
+    let year = Quota { used_fen: 10_000_00 }.reserve(TODAY, 6_000_00);
+    assert_eq!(year, Ok(Quota { used_fen: 16_000_00 }));
+}
+
+#[test]
+fn g6_the_annual_limit_says_the_observed_text() {
+    let year = Quota { used_fen: 25_000_00 };
+    let refused = year.reserve(TODAY, 1_114_44).expect_err("above");
+    assert_eq!(refused.status, 100);
+    assert_eq!(
+        refused.info,
+        "[Code:1313;Desc:订购人购买超过年度限额,超过个人年度购买额度;totalPrice：26,114.44 > limitPrice: 26,000;]"
+    );
+    let full = year.reserve(TODAY, 1_000_00).expect("the limit may be reached");
+    assert_eq!(full.restore(1_000_00), year);
+    assert!(Quota { used_fen: 19_000_00 }.reserve(date!(2018 - 06 - 01), 1_000_01).is_err());
+}
+
+#[test]
+fn g7_cosmetics_are_high_end_by_their_price_for_a_millilitre() {
+    let cosmetics = |unit, qty_e5| {
+        one_line(SAMPLE_TARIFF, Band::Within, goods(1, "3304990029", 700_00, unit, qty_e5))
+    };
+    // 14 yuan for a millilitre, and the same in kilograms.
+    for right in [cosmetics("096", 50_00000), cosmetics("036", 50_00000), cosmetics("035", 5_000)] {
+        assert_eq!(parts(&right), (0, 74_94, 86_47));
+    }
+    // 8.38 yuan for a gram: the wrong declaration of the customs case.
+    let wrong = cosmetics("036", 83_50000);
+    assert_eq!(parts(&wrong), (0, 63_70, 0));
+    // Exactly 10 is high-end; 15 for a sheet.
+    assert!(cosmetics("036", 70_00000).consumption_fen > 0);
+    assert_eq!(cosmetics("036", 70_00001).consumption_fen, 0);
+    assert!(cosmetics("020", 46_00000).consumption_fen > 0);
+    assert_eq!(cosmetics("020", 47_00000).consumption_fen, 0);
+    assert_eq!(COSMETICS.per_sheet_e5, yuan(15_00));
+}
+
+fn match_amounts(order: &Order, amount_paid_e5: i64) -> Outcome {
+    let inventory = Inventory { assure_code: order.ebc_code.clone(), ..Inventory::default() };
+    let payment = Payment { amount_paid_e5, currency: "142".to_owned(), ..Payment::default() };
+    let waybill = Waybill::default();
+    let set = Set {
+        inventory: &inventory,
+        order: Some(order),
+        payment: Some(&payment),
+        waybill: Some(&waybill),
+    };
+    matching::match_import(&set, &Policy::default())
+}
+
+/// An order about nothing but these amounts, in fen.
+fn order(goods: i64, freight: i64, tax: i64, discount: i64, paid: i64) -> Order {
+    let line = matching::OrderLine {
+        currency: "142".to_owned(),
+        total_price_e5: yuan(goods),
+        ..Default::default()
+    };
+    let mut order = Order {
+        currency: "142".to_owned(),
+        goods_value_e5: yuan(goods),
+        freight_e5: yuan(freight),
+        tax_total_e5: yuan(tax),
+        discount_e5: yuan(discount),
+        actural_paid_e5: yuan(paid),
+        lines: vec![line],
+        ..Order::default()
+    };
+    order.buyer.id_type = "1".to_owned();
+    order
+}
+
+fn rules(outcome: &Outcome) -> Vec<&'static str> {
+    match outcome {
+        Outcome::Refused(broken) => broken.iter().map(|broken| broken.rule).collect(),
+        Outcome::Matched | Outcome::Waiting(_) => Vec::new(),
+    }
+}
+
+#[test]
+fn g8_what_was_paid_is_the_sum_of_the_order() {
+    let right = order(500_00, 20_00, 47_32, 30_00, 537_32);
+    let wrong = order(500_00, 20_00, 47_32, 30_00, 537_31);
+    assert!(!rules(&match_amounts(&right, yuan(537_32))).contains(&"M5"));
+    assert!(rules(&match_amounts(&wrong, yuan(537_31))).contains(&"M5"));
+}
+
+#[test]
+fn g9_an_amount_that_differs_says_the_observed_text() {
+    let order = order(561_89, 0, 0, 0, 561_89);
+    let Outcome::Refused(broken) = match_amounts(&order, yuan(3_197_95)) else {
+        panic!("the amounts differ");
+    };
+    let broken: Vec<_> = broken.into_iter().filter(|broken| broken.rule == "M6").collect();
+    assert_eq!(
+        Return::rejected(&broken),
+        Return {
+            status: 100,
+            info: "[Code:1332;Desc:支付单支付金额与订单支付金额不一致],[OrderHead.acturalPaid:561.89,PaymentHead.amountPaid3197.95]".to_owned()
+        }
+    );
+}
+
+#[test]
+fn g18_the_times_after_a_release() {
+    assert_eq!(
+        ImportTimes::after(date!(2026 - 11 - 01)),
+        ImportTimes {
+            apply_until: date!(2026 - 12 - 01),
+            goods_back_until: date!(2026 - 12 - 16),
+            pay_from: date!(2026 - 12 - 02),
+            pay_until: date!(2026 - 12 - 16),
+        }
+    );
+}
