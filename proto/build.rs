@@ -6,7 +6,8 @@
 
 use prost_types::field_descriptor_proto::Type;
 
-const SERVICES: [&str; 2] = [
+const SERVICES: [&str; 3] = [
+    "single_window/ceb/v1/ceb_service.proto",
     "single_window/declaration/v1/declaration_service.proto",
     "single_window/exchange/v1/exchange_service.proto",
 ];

@@ -18,6 +18,12 @@ pub mod status;
 )]
 mod schema {
     pub mod single_window {
+        pub mod ceb {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/single_window.ceb.v1.rs"));
+                include!(concat!(env!("OUT_DIR"), "/single_window.ceb.v1.serde.rs"));
+            }
+        }
         pub mod declaration {
             pub mod v1 {
                 include!(concat!(env!("OUT_DIR"), "/single_window.declaration.v1.rs"));
@@ -41,8 +47,9 @@ mod schema {
     }
 }
 
-/// The schema as it is published: trade, declaration and exchange in one place.
+/// The schema as it is published: trade, declaration, exchange and national messages in one place.
 pub mod v1 {
+    pub use crate::schema::single_window::ceb::v1::*;
     pub use crate::schema::single_window::declaration::v1::*;
     pub use crate::schema::single_window::exchange::v1::*;
     pub use crate::schema::single_window::trade::v1::*;

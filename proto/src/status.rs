@@ -70,6 +70,11 @@ fn retry_after(code: Code) -> Option<Duration> {
     }
 }
 
+/// The status of whatever kept a call from its answer.
+pub fn of(unanswered: impl Into<Refusal>, language: Language) -> Status {
+    refused(&unanswered.into(), language)
+}
+
 /// The status of a refusal, with `ErrorInfo`, `BadRequest`, `LocalizedMessage` and `RetryInfo`.
 pub fn refused(refusal: &Refusal, language: Language) -> Status {
     let code = refusal.code;

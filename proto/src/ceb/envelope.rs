@@ -1,191 +1,205 @@
-//! The frame that all request messages share: root, payload, BaseTransfer, BaseSubscribe,
-//! ExtendMessage and signature.
+//! The frame of messages: the root and its payload and, in those that firms send, BaseTransfer,
+//! BaseSubscribe, ExtendMessage and signature. Answers have the payload only.
 //!
 //! The order of the last two differs: the import schema puts the signature last, the export schema
 //! puts it before ExtendMessage.
 
 use std::sync::Arc;
 
-use domain::{Code, limits};
+use domain::Code;
 use quick_xml::XmlVersion;
-use uuid::Uuid;
 
 use super::fault::{line_breaks, shown};
-use super::inventory::{
-    EXPORT, EXPORT_HEAD, EXPORT_LINE, IMPORT, IMPORT_HEAD, IMPORT_LINE, blank, rows,
-};
-use super::reader::{CEB, Item, Open, Reader, Space, Stop};
+use super::reader::{CEB, Open, Reader, Space, Stop};
+use super::schema::{Elements, elements};
 use super::table::Need::{May, Must};
-use super::table::{Element, any, code, group, text};
-use super::{Document, Draft, Message, MessageType, REQUESTS, Transfer, value};
-use crate::v1::{Declaration, Direction, GoodsLine};
+use super::table::{Content, Element, Kind, any, describe, group, leaf};
+use super::write::Writer;
+use super::{Document, Message, MessageType, ReadDocument, value};
 
-/// A message type: its tables and what they make.
-pub(super) struct Format {
-    message_type: MessageType,
-    direction: Direction,
-    root: &'static str,
-    pub(super) payload: &'static str,
-    table: &'static [Element<Batch>],
-    document: &'static [Element<Draft>],
-    pub(super) head: &'static [Element<Draft>],
-    pub(super) line: &'static [Element<GoodsLine>],
+elements! {
+    "谁在传输（BaseTransfer）"
+    Transfer {
+        cop_code "copCode" must code(1, 18): "报文传输的企业代码";
+        cop_name "copName" must text(0, 100): "报文传输的企业名称";
+        dxp_mode "dxpMode" must code(3, 3): "限定为DXP";
+        dxp_id "dxpId" must code(0, 30): "数据交换平台的用户编号";
+        note "note" may text(0, 1000): "备注";
+    }
+
+    "谁订阅回执（BaseSubscribe）"
+    Subscribe {
+        status "status" must code(0, 100): "ALL数据和回执，DATA数据，RET回执";
+        dxp_mode "dxpMode" must code(3, 3): "限定为DXP";
+        dxp_address "dxpAddress" must code(0, 100): "数据交换平台的用户编号";
+        note "note" may text(0, 1000): "备注";
+    }
 }
 
-const FORMATS: &[Format] = &[
-    Format {
-        message_type: MessageType::Ceb621,
-        direction: Direction::Import,
-        root: "CEB621Message",
-        payload: "Inventory",
-        table: IMPORT_ROOT,
-        document: IMPORT,
-        head: IMPORT_HEAD,
-        line: IMPORT_LINE,
-    },
-    Format {
-        message_type: MessageType::Ceb603,
-        direction: Direction::Export,
-        root: "CEB603Message",
-        payload: "Inventory",
-        table: EXPORT_ROOT,
-        document: EXPORT,
-        head: EXPORT_HEAD,
-        line: EXPORT_LINE,
-    },
-];
+/// A private extension (ExtendMessage): checked and not kept.
+#[derive(Default)]
+struct Extension {
+    name: String,
+    version: String,
+}
 
-const INVENTORY: Element<Batch> = group("Inventory", Must, Batch::document)
-    .times(rows(limits::CEB_DOCUMENTS_MAX), Code::XmlTooManyDocuments);
-const TRANSFER: Element<Batch> = group("BaseTransfer", Must, |reader, batch: &mut Batch, open| {
-    reader.sequence(BASE_TRANSFER, &mut batch.transfer, open)
-})
+impl Elements for Extension {
+    const TABLE: &'static [Element<Self>] = &[
+        extension("name", |it| &it.name, |it, v| it.name = v),
+        extension("version", |it| &it.version, |it, v| it.version = v),
+        any("Message", Must, |_| {}),
+    ];
+}
+
+const fn extension(
+    name: &'static str,
+    get: fn(&Extension) -> &str,
+    set: fn(&mut Extension, String),
+) -> Element<Extension> {
+    leaf(name, "", Must, Kind::Code { min: 0, max: 30 }, Content::Text { get, set })
+}
+
+pub(super) const TRANSFER: Element<Batch> = group::<Batch>(
+    "BaseTransfer",
+    Must,
+    |reader, batch, open| reader.element(&mut batch.transfer, open),
+    |_, _, _| {},
+    describe::<Transfer>,
+)
 .times(1, Code::XmlTransferBlock);
-const SUBSCRIBE: Element<Batch> =
-    group("BaseSubscribe", May, |reader, _, open| reader.sequence(BASE_SUBSCRIBE, &mut (), open))
-        .times(5, Code::XmlElementUnexpected);
-const EXTEND: Element<Batch> =
-    group("ExtendMessage", May, |reader, _, open| reader.sequence(EXTEND_MESSAGE, &mut (), open));
 
-const IMPORT_ROOT: &[Element<Batch>] = &[
-    INVENTORY,
-    TRANSFER,
-    SUBSCRIBE,
-    EXTEND,
-    any("Signature", Must, |batch: &mut Batch| batch.signed = true).dsig(),
-];
+pub(super) const SUBSCRIBE: Element<Batch> = group::<Batch>(
+    "BaseSubscribe",
+    May,
+    |reader, batch, open| {
+        let mut subscriber = Subscribe::default();
+        reader.element(&mut subscriber, open)?;
+        batch.subscribers.push(subscriber);
+        Ok(())
+    },
+    |_, _, _| {},
+    describe::<Subscribe>,
+)
+.times(5, Code::XmlElementUnexpected);
 
-const EXPORT_ROOT: &[Element<Batch>] = &[
-    INVENTORY,
-    TRANSFER,
-    SUBSCRIBE,
-    any("Signature", May, |batch: &mut Batch| batch.signed = true).dsig(),
-    EXTEND,
-];
+pub(super) const EXTEND: Element<Batch> = group::<Batch>(
+    "ExtendMessage",
+    May,
+    |reader, _, open| reader.element(&mut Extension::default(), open),
+    |_, _, _| {},
+    describe::<Extension>,
+);
 
-const BASE_TRANSFER: &[Element<Transfer>] = &[
-    code("copCode", Must, (1, 18), "", |t, v| t.cop_code = v),
-    text("copName", Must, (0, 100), "", |t, v| t.cop_name = v),
-    code("dxpMode", Must, (3, 3), "", |t, v| t.dxp_mode = v),
-    code("dxpId", Must, (0, 30), "", |t, v| t.dxp_id = v),
-    text("note", May, (0, 1000), "", |_, _| {}),
-];
-
-const BASE_SUBSCRIBE: &[Element<()>] = &[
-    code("status", Must, (0, 100), "", |(), _| {}),
-    code("dxpMode", Must, (3, 3), "", |(), _| {}),
-    code("dxpAddress", Must, (0, 100), "", |(), _| {}),
-    text("note", May, (0, 1000), "", |(), _| {}),
-];
-
-const EXTEND_MESSAGE: &[Element<()>] = &[
-    code("name", Must, (0, 30), "", |(), _| {}),
-    code("version", Must, (0, 30), "", |(), _| {}),
-    any("Message", Must, |()| {}),
-];
+pub(super) const SIGNATURE: Element<Batch> =
+    any::<Batch>("Signature", May, |batch| batch.signed = true).within(Space::Dsig);
+pub(super) const SIGNED: Element<Batch> =
+    any::<Batch>("Signature", Must, |batch| batch.signed = true).within(Space::Dsig);
 
 /// A message while it is read.
-struct Batch {
-    format: &'static Format,
+pub(super) struct Batch {
     source: Arc<str>,
     transfer: Transfer,
+    subscribers: Vec<Subscribe>,
     signed: bool,
-    documents: Vec<Document>,
+    documents: Vec<ReadDocument>,
     /// Up to where lines were counted, and the line there.
     counted: (usize, u32),
 }
 
+/// A message to be written, as firms send it. Its signature is put in afterwards.
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing<'a> {
+    /// Its type; documents of other types are left out.
+    pub message_type: MessageType,
+    /// Its guid.
+    pub guid: &'a str,
+    /// Who transmits it.
+    pub transfer: &'a Transfer,
+    /// Who gets copies.
+    pub subscribers: &'a [Subscribe],
+    /// Its documents.
+    pub documents: &'a [Document],
+}
+
+/// Writes a message.
+pub(super) fn write(
+    message_type: MessageType,
+    guid: &str,
+    documents: &[Document],
+    frame: impl FnOnce(&mut Writer),
+) -> String {
+    let format = message_type.format();
+    let mut writer = Writer::new(format.prefix);
+    let space = if format.prefix.is_empty() { "xmlns" } else { "xmlns:ceb" };
+    writer.open(format.root, &[("guid", guid), ("version", "1.0"), (space, CEB)]);
+    for document in documents.iter().filter(|it| it.message_type() == message_type) {
+        document.write(&mut writer);
+    }
+    frame(&mut writer);
+    writer.close(format.root);
+    writer.finish()
+}
+
 /// Reads the message that the reader stands before.
 pub(super) fn message(reader: &mut Reader<'_>, source: &str) -> Result<Message, Stop> {
-    let root = loop {
-        match reader.next()? {
-            Item::Open(root) => break root,
-            // Before the root only white space gets this far.
-            Item::Text(_) | Item::Close => {}
-            Item::End => {
-                return Err(reader.malformed(source.len(), "the message is empty", "报文为空"));
-            }
-        }
-    };
-    let Some(format) = FORMATS.iter().find(|f| root.space == Space::Ceb && f.root == root.name())
-    else {
+    let root = reader.root(source.len())?;
+    let named = |it: &MessageType| root.space == Space::Ceb && it.root() == root.name();
+    let Some(message_type) = MessageType::ALL.into_iter().find(named) else {
         return Err(unsupported(reader, &root));
     };
-    let guid = root_attributes(reader, &root);
+    let (guid, version) = root_attributes(reader, &root);
     let mut batch = Batch {
-        format,
         source: source.into(),
         transfer: Transfer::default(),
+        subscribers: Vec::new(),
         signed: false,
         documents: Vec::new(),
         counted: (0, 1),
     };
-    reader.sequence(format.table, &mut batch, &root)?;
-    loop {
-        match reader.next()? {
-            Item::Open(second) => {
-                return Err(reader.malformed(
-                    second.at,
-                    "there is a second root element",
-                    "报文有多个根元素",
-                ));
-            }
-            Item::Text(_) | Item::Close => {}
-            Item::End => break,
-        }
-    }
-    let Batch { transfer, signed, mut documents, .. } = batch;
+    reader.sequence(message_type.format().table, &mut batch, &root)?;
+    reader.end()?;
+    let Batch { transfer, subscribers, signed, mut documents, .. } = batch;
     for document in &mut documents {
-        document.declaration.ceb.get_or_insert_default().signed = signed;
+        document.signed = signed;
     }
-    Ok(Message { message_type: format.message_type, guid, transfer, signed, documents })
+    Ok(Message { message_type, guid, version, transfer, subscribers, signed, documents })
 }
 
 fn unsupported(reader: &mut Reader<'_>, root: &Open<'_>) -> Stop {
     let name = shown(root.name());
-    let known: Vec<_> = FORMATS.iter().map(|format| format.root).collect();
-    let known = known.join(", ");
     let (space, space_zh) = match root.space {
         Space::Ceb => (String::new(), String::new()),
-        Space::Dsig | Space::Other => {
+        Space::Dxp | Space::Dsig | Space::Other => {
             (format!(" outside of the namespace {CEB}"), format!("，命名空间须为{CEB}"))
         }
+    };
+    // The official sample of CEB214 lacks the second half of its name.
+    let meant = |it: &MessageType| it.root() != name && it.root().starts_with(&name);
+    let (hint, hint_zh) = match MessageType::ALL.into_iter().find(meant) {
+        Some(it) if name.len() >= it.name().len() => {
+            (format!("; {} is probably meant", it.root()), format!("，应为{}", it.root()))
+        }
+        Some(_) | None => (
+            format!("; it must be that of one of the {} messages", MessageType::ALL.len()),
+            format!("，不是202205版{}种报文之一", MessageType::ALL.len()),
+        ),
     };
     reader.fault(
         Code::XmlTypeUnsupported,
         root.at,
         &name,
-        format!("the root is {name}{space}; supported are {known}"),
-        format!("根元素为{name}{space_zh}；支持{known}"),
+        format!("the root is {name}{space}{hint}"),
+        format!("根元素为{name}{space_zh}{hint_zh}"),
     );
     Stop
 }
 
-/// Checks guid and version; gives the guid.
-fn root_attributes(reader: &mut Reader<'_>, root: &Open<'_>) -> String {
+/// Checks guid and version, and gives them.
+fn root_attributes(reader: &mut Reader<'_>, root: &Open<'_>) -> (String, String) {
     reader.attributes(root, &["guid", "version"]);
-    let mut guid = String::new();
-    for (name, (min, max)) in [("guid", (36, 36)), ("version", (1, 10))] {
+    let (mut guid, mut version) = (String::new(), String::new());
+    let attributes = [("guid", (36, 36), &mut guid), ("version", (1, 10), &mut version)];
+    for (name, (min, max), value) in attributes {
         let path = format!("{}/@{name}", root.name());
         let attribute = root.tag.attributes().flatten().find(|a| a.key.into_inner() == name);
         let Some(attribute) = attribute else {
@@ -200,61 +214,38 @@ fn root_attributes(reader: &mut Reader<'_>, root: &Open<'_>) -> String {
         };
         // An entity that cannot be resolved was refused when the tag was read.
         let text = attribute.normalized_value(XmlVersion::Explicit1_0).unwrap_or_default();
-        let text = text.trim_matches(value::is_space);
+        let text = value::trim(&text);
         reader.characters(&path, root.at, text);
-        if reader.length(&path, root.at, text, (min, max)) && name == "guid" {
-            text.clone_into(&mut guid);
+        if reader.length(&path, root.at, text, (min, max)) {
+            text.clone_into(value);
         }
     }
-    guid
+    (guid, version)
 }
 
 impl Batch {
     /// Reads one document.
-    fn document(reader: &mut Reader<'_>, batch: &mut Self, open: &Open<'_>) -> Result<(), Stop> {
-        let format = batch.format;
+    pub(super) fn document<T: Elements>(
+        &mut self,
+        reader: &mut Reader<'_>,
+        open: &Open<'_>,
+        wrap: fn(T) -> Document,
+    ) -> Result<(), Stop> {
         let marks = reader.marks.len();
-        let mut draft = Draft { it: blank(format.direction), ..Draft::default() };
-        reader.sequence(format.document, &mut draft, open)?;
-        let Draft { it: mut declaration, app_type, draft } = draft;
-        let request_id = request_id(format.message_type, &declaration);
-        declaration.ceb.get_or_insert_default().message_type =
-            format.message_type.name().to_owned();
-        let (from, line) = batch.counted;
-        let line = line + line_breaks(&batch.source.as_bytes()[from..open.at]);
-        batch.counted = (open.at, line);
-        batch.documents.push(Document {
+        let mut it = T::default();
+        reader.element(&mut it, open)?;
+        let (from, line) = self.counted;
+        let line = line + line_breaks(&self.source.as_bytes()[from..open.at]);
+        self.counted = (open.at, line);
+        self.documents.push(ReadDocument {
             line,
-            draft,
-            app_type,
-            request_id,
-            declaration,
-            warnings: reader.take_warnings(batch.counted),
-            number: batch.documents.len() + 1,
-            format,
+            document: wrap(it),
+            warnings: reader.take_warnings(self.counted),
+            signed: false,
+            number: self.documents.len() + 1,
             marks: reader.marks.split_off(marks),
-            source: Arc::clone(&batch.source),
+            source: Arc::clone(&self.source),
         });
         Ok(())
     }
-}
-
-/// The id of a document: a digest of what makes it this document and no other. The guid alone does
-/// not: in the official sample ten documents share one.
-fn request_id(message_type: MessageType, declaration: &Declaration) -> Uuid {
-    let ceb = declaration.ceb.as_ref();
-    let code = |party: &Option<crate::v1::Party>| party.as_ref().map_or("", |p| &p.code).to_owned();
-    let guid = ceb.map_or("", |ceb| &ceb.guid).to_ascii_uppercase();
-    // No value contains the separator: control characters are refused.
-    let name = [
-        message_type.name(),
-        &guid,
-        &code(&declaration.declarant),
-        &code(&declaration.ebc),
-        &declaration.order_no,
-        &declaration.cop_no,
-        ceb.map_or("", |ceb| &ceb.app_time),
-    ]
-    .join("\u{1f}");
-    Uuid::new_v5(&REQUESTS, name.as_bytes())
 }

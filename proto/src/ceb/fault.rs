@@ -9,7 +9,7 @@ use std::fmt::Display;
 use domain::{Code, limits};
 
 use super::Fault;
-use super::reader::{Open, Reader, Stop};
+use super::reader::{Open, Reader, Space, Stop};
 use super::table::{Element, Need};
 use super::value::{self, Reason};
 
@@ -21,13 +21,13 @@ const REASON_MAX: usize = 200;
 impl Reader<'_> {
     /// Notes that the message breaks a rule at `name`, a child of the group that is open.
     pub(super) fn fault(&mut self, code: Code, at: usize, name: &str, text: String, zh: String) {
-        let fault = Fault { code, line: 0, element: self.element(name), text, text_zh: zh };
+        let fault = Fault { code, line: 0, element: self.path_to(name), text, text_zh: zh };
         self.faults.push((at, fault));
     }
 
     /// Notes something odd that does not stop the document.
     pub(super) fn warn(&mut self, code: Code, at: usize, name: &str, text: String, zh: String) {
-        let fault = Fault { code, line: 0, element: self.element(name), text, text_zh: zh };
+        let fault = Fault { code, line: 0, element: self.path_to(name), text, text_zh: zh };
         self.warnings.push((at, fault));
     }
 
@@ -62,7 +62,7 @@ impl Reader<'_> {
     }
 
     /// Path of a child of the open group, for people: Inventory[3]/InventoryList[2]/gcode.
-    fn element(&self, name: &str) -> String {
+    fn path_to(&self, name: &str) -> String {
         let mut path = String::new();
         for &(group, number) in &self.path {
             path.push_str(group);
@@ -97,7 +97,9 @@ impl Reader<'_> {
         );
     }
 
-    pub(super) fn not_fixed(&mut self, name: &str, at: usize, text: &str, value: &str, code: Code) {
+    /// Notes a value other than the one that the schema fixes; it does not fit.
+    pub(super) fn not_fixed(&mut self, name: &str, at: usize, text: &str, value: &str) -> bool {
+        let code = if name == "currency" { Code::CurrencyWrong } else { Code::XmlValueUnreadable };
         let text = shown(text);
         self.fault(
             code,
@@ -106,6 +108,50 @@ impl Reader<'_> {
             format!("{name} is {text}; the schema fixes it to {value}"),
             format!("{name}为{text}，规范限定为{value}"),
         );
+        false
+    }
+
+    /// Notes a word that the schema does not know; it does not fit.
+    pub(super) fn not_a_word(&mut self, name: &str, at: usize, text: &str, words: &[&str]) -> bool {
+        let text = shown(text);
+        let listed = |comma: &str, or: &str| match words {
+            [] => String::new(),
+            [one] => (*one).to_owned(),
+            [first @ .., last] => format!("{}{or}{last}", first.join(comma)),
+        };
+        self.fault(
+            Code::XmlValueUnreadable,
+            at,
+            name,
+            format!("{name} is {text}; it must be {}", listed(", ", " or ")),
+            format!("{name}为{text}，须为{}", listed("、", "或")),
+        );
+        false
+    }
+
+    /// The message type says the direction. The opposite flag is a contradiction; the letter `a`
+    /// stands in the official export sample and hurts nobody. Tells whether the document is read all
+    /// the same.
+    pub(super) fn other_direction(
+        &mut self,
+        name: &str,
+        at: usize,
+        flag: &str,
+        message: &str,
+        own: &str,
+    ) -> bool {
+        let letter = value::length(flag) == 1;
+        let contradiction = flag.eq_ignore_ascii_case(if own == "I" { "E" } else { "I" });
+        let flag = shown(flag);
+        let text = format!("{name} is {flag}; {message} is always {own}");
+        let text_zh = format!("{name}为{flag}，{message}须为{own}");
+        if letter && !contradiction {
+            self.warn(Code::DirectionUnclear, at, name, text, text_zh);
+            return true;
+        }
+        let code = if letter { Code::DirectionUnclear } else { Code::WrongLength };
+        self.fault(code, at, name, text, text_zh);
+        false
     }
 
     /// Whether the length is right.
@@ -267,7 +313,8 @@ impl Reader<'_> {
     /// Required elements that never stood. The line is that of the element in their place.
     pub(super) fn missing<T>(&mut self, table: &[Element<T>], marks: usize, parent: &Open<'_>) {
         for (row, element) in table.iter().enumerate() {
-            if element.need == Need::May || self.marks[marks + row] > 0 {
+            let apart = self.signature_apart && element.space == Space::Dsig;
+            if element.need == Need::May || self.marks[marks + row] > 0 || apart {
                 continue;
             }
             let next = self.marks[marks + row..marks + table.len()].iter().find(|&&at| at > 0);

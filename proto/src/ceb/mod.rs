@@ -1,71 +1,53 @@
-//! The national CEB messages (release 202205) become declarations: the door for systems that already
-//! write XML for the national platform.
+//! The national CEB messages (release 202205): all 42 types, read and written.
 //!
-//! [`read`] takes the bytes of one message and gives its documents as [`v1::Declaration`], or every
+//! Text becomes a typed document, and a typed document becomes what the window works with; each step
+//! stands in one place. [`read`] takes the bytes of one message and gives its [`Document`]s, or every
 //! fault at once with its line, the path of its element and a sentence in English and Chinese. Only
 //! what XML itself forbids ends the reading early. A message with one fault is refused whole: the
-//! agent corrects the file and sends it again, and [`Document::request_id`] makes that harmless.
+//! agent corrects the file and sends it again. [`write`] and [`write_message`] go the other way,
+//! [`declaration`] makes a [`v1::Declaration`] of an inventory, and [`dxp`] is the transport envelope
+//! around messages.
 //!
-//! Schema and engine are apart. `table` reads any element by a constant table, `envelope` and
-//! `inventory` have the tables of CEB621 and CEB603, `reader` keeps XML within limits. What values
-//! mean for customs is not judged here: the rules of the declaration do that, and
-//! [`Document::place`] tells where in the file a field of a broken rule stands.
+//! Schema and engine are apart. `import` and `export` have one table for each element, from which
+//! `schema` makes the typed struct and the rows; `table` reads and `write` writes any element by its
+//! rows; `messages` lists the types, `envelope` has their frame, `reader` keeps XML within limits.
+//! What values mean for customs is not judged here: rules of documents do that, and
+//! [`ReadDocument::place`] tells where in the file a field of a broken rule stands.
 //!
 //! White space around codes, numbers and dates is dropped; texts for people stay as they are. An
 //! optional element that is empty counts as absent. Signatures are noted and not verified.
 
+mod declaration;
+pub mod dxp;
 mod envelope;
+pub mod export;
 mod fault;
-mod inventory;
+pub mod import;
+mod messages;
 mod place;
 mod reader;
+mod schema;
 mod table;
 mod value;
+mod values;
+mod write;
 
 use std::sync::Arc;
 
 use domain::{Code, limits};
-use uuid::Uuid;
 
+pub use declaration::{declaration, declared, request_id};
+pub use envelope::{Outgoing, Subscribe, Transfer};
+pub use messages::{Document, Group, MessageType};
+pub use table::{Field, Kind};
+
+use reader::{Reader, Space};
+
+#[cfg(doc)]
 use crate::v1;
-use envelope::Format;
-use reader::Reader;
 
-/// Request ids of documents are made in this namespace. It never changes: a repeated document is
-/// recognised by it.
-const REQUESTS: Uuid = Uuid::from_u128(0x0be6_2160_3f1d_5c3e_9a57_3702_0000_2022);
-
-/// A message type that is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum MessageType {
-    /// Import inventory (进口清单).
-    Ceb621,
-    /// Export inventory (出口清单).
-    Ceb603,
-}
-
-impl MessageType {
-    /// CEB621 or CEB603.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ceb621 => "CEB621",
-            Self::Ceb603 => "CEB603",
-        }
-    }
-}
-
-/// Who transmits (BaseTransfer).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Transfer {
-    /// Code of the transmitting firm.
-    pub cop_code: String,
-    /// Its name.
-    pub cop_name: String,
-    /// Always DXP.
-    pub dxp_mode: String,
-    /// Its number on the exchange platform.
-    pub dxp_id: String,
-}
+/// Bytes of a message within which its root is looked for, when only the root is wanted.
+const ROOT_WITHIN: usize = 4_096;
 
 /// What a document is for (appType).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -79,6 +61,30 @@ pub enum AppType {
     Delete,
 }
 
+impl AppType {
+    /// The reader lets no other word through than 1, 2 and 3; an empty one stands for 1.
+    fn of(word: &str) -> Self {
+        match word {
+            "2" => Self::Change,
+            "3" => Self::Delete,
+            _ => Self::New,
+        }
+    }
+}
+
+/// What every document that firms send begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// Its guid, as spelt. Guids are compared without case.
+    pub guid: &'a str,
+    /// What it is for.
+    pub app_type: AppType,
+    /// When the firm sent it, YYYYMMDDhhmmss.
+    pub app_time: &'a str,
+    /// It was saved and not declared (appStatus 1).
+    pub draft: bool,
+}
+
 /// One message, read.
 #[derive(Debug)]
 pub struct Message {
@@ -86,44 +92,53 @@ pub struct Message {
     pub message_type: MessageType,
     /// Its guid, as spelt.
     pub guid: String,
-    /// Who transmits it.
+    /// Its version, 1.0.
+    pub version: String,
+    /// Who transmits it; empty in answers, which do not say it.
     pub transfer: Transfer,
+    /// Who gets copies.
+    pub subscribers: Vec<Subscribe>,
     /// It carries a ds:Signature, which was not verified.
     pub signed: bool,
-    /// Its documents, 1 to 100.
-    pub documents: Vec<Document>,
+    /// Its documents, at least one.
+    pub documents: Vec<ReadDocument>,
 }
 
-/// One document of a message.
-pub struct Document {
+/// One document of a message, with where it stood.
+pub struct ReadDocument {
     /// Line of its start tag, from 1.
     pub line: u32,
-    /// It was saved and not declared (appStatus 1).
-    pub draft: bool,
-    /// What it is for.
-    pub app_type: AppType,
-    /// The same for the same document, however often and in whichever message it is sent.
-    pub request_id: Uuid,
-    /// What it declares.
-    pub declaration: v1::Declaration,
+    /// The document.
+    pub document: Document,
     /// Oddities that do not stop it.
     pub warnings: Vec<Fault>,
+    /// Its message carries a ds:Signature.
+    pub signed: bool,
     /// Its place in the message, from 1.
     number: usize,
-    format: &'static Format,
     /// Offsets of its elements, laid out as the module `place` says.
     marks: Vec<u32>,
     source: Arc<str>,
 }
 
-/// The person who ordered stands in a document, so `Debug` shows none of its content.
-impl std::fmt::Debug for Document {
+impl ReadDocument {
+    /// What it is for; a new one when the document does not say, as answers do not.
+    pub fn app_type(&self) -> AppType {
+        self.document.header().map_or_else(AppType::default, |header| header.app_type)
+    }
+
+    /// It was saved and not declared (appStatus 1).
+    pub fn draft(&self) -> bool {
+        self.document.header().is_some_and(|header| header.draft)
+    }
+}
+
+/// Persons stand in a document, so `Debug` shows none of its content.
+impl std::fmt::Debug for ReadDocument {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Document")
+        f.debug_struct("ReadDocument")
             .field("line", &self.line)
-            .field("draft", &self.draft)
-            .field("app_type", &self.app_type)
-            .field("request_id", &self.request_id)
+            .field("document", &self.document)
             .field("warnings", &self.warnings)
             .finish_non_exhaustive()
     }
@@ -154,14 +169,6 @@ pub struct Place {
     pub line: u32,
 }
 
-/// A document while it is read.
-#[derive(Default)]
-struct Draft {
-    it: v1::Declaration,
-    app_type: AppType,
-    draft: bool,
-}
-
 /// Reads one message.
 ///
 /// # Errors
@@ -174,6 +181,76 @@ pub fn read(bytes: &[u8]) -> Result<Message, Vec<Fault>> {
         Ok(message) if reader.is_clean() => Ok(message),
         Ok(_) | Err(_) => Err(reader.into_faults()),
     }
+}
+
+/// Reads the canonical text of a message whose signature was verified and taken off. It counts as
+/// signed, and the schema's demand for a signature as met.
+///
+/// # Errors
+///
+/// As [`read`]; lines are those of the canonical text.
+pub fn read_verified(canonical: &[u8]) -> Result<Message, Vec<Fault>> {
+    let source = utf8(canonical).map_err(|fault| vec![fault])?;
+    let mut reader = Reader::new(source);
+    reader.signature_apart = true;
+    match envelope::message(&mut reader, source) {
+        Ok(mut message) if reader.is_clean() => {
+            message.signed = true;
+            for document in &mut message.documents {
+                document.signed = true;
+            }
+            Ok(message)
+        }
+        Ok(_) | Err(_) => Err(reader.into_faults()),
+    }
+}
+
+/// Which message this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Root {
+    /// Its type.
+    pub message_type: MessageType,
+    /// Line of its root element, from 1.
+    pub line: u32,
+}
+
+/// Which message this is, as far as its root tells: a look at the beginning, without reading on. `None`
+/// when it is none or not well-formed so far; [`read`] tells what is wrong then.
+pub fn root(bytes: &[u8]) -> Option<Root> {
+    let source = beginning(bytes);
+    let root = Reader::new(source).root(source.len()).ok()?;
+    let message_type = MessageType::ALL
+        .into_iter()
+        .find(|it| root.space == Space::Ceb && it.root() == root.name())?;
+    Some(Root { message_type, line: fault::line_at(source, root.at) })
+}
+
+/// The text in which the root must stand.
+fn beginning(bytes: &[u8]) -> &str {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let start = &bytes[..bytes.len().min(ROOT_WITHIN)];
+    match std::str::from_utf8(start) {
+        Ok(start) => start,
+        Err(error) => std::str::from_utf8(&start[..error.valid_up_to()]).unwrap_or_default(),
+    }
+}
+
+/// Writes an answer: the payload alone, with the prefix `ceb:` in export and none in import, as the
+/// real e-port does. Documents of other types are left out.
+pub fn write(message_type: MessageType, guid: &str, documents: &[Document]) -> String {
+    envelope::write(message_type, guid, documents, |_| {})
+}
+
+/// Writes a message as firms send it. Where the schema demands a signature, the text is not complete
+/// before it is put in: before ExtendMessage in export, as the last child of the root in import.
+pub fn write_message(message: &Outgoing<'_>) -> String {
+    let Outgoing { message_type, guid, transfer, subscribers, documents } = *message;
+    envelope::write(message_type, guid, documents, |writer| {
+        writer.element("BaseTransfer", transfer);
+        for subscriber in subscribers {
+            writer.element("BaseSubscribe", subscriber);
+        }
+    })
 }
 
 /// The text of a message without its byte order mark.

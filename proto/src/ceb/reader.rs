@@ -18,6 +18,8 @@ use super::{Fault, value};
 
 /// The namespace of every element of the CEB messages.
 pub(super) const CEB: &str = "http://www.chinaport.gov.cn/ceb";
+/// The namespace of the transport envelope.
+pub(super) const DXP: &str = "http://www.chinaport.gov.cn/dxp";
 /// The namespace of signatures.
 const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
 /// Attributes of this namespace (schemaLocation) may stand anywhere.
@@ -26,6 +28,7 @@ const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Space {
     Ceb,
+    Dxp,
     Dsig,
     Other,
 }
@@ -64,12 +67,14 @@ pub(super) struct Reader<'i> {
     /// The last start tag was `<x/>`: its end is still to be told.
     empty: bool,
     /// Groups that are open, with their number when they may stand several times.
-    pub(super) path: Vec<(&'static str, usize)>,
+    pub(super) path: Vec<(&'static str, u32)>,
     /// For each group its offset and then the offset of each row of its table, 0 when absent.
     pub(super) marks: Vec<u32>,
     pub(super) faults: Vec<(usize, Fault)>,
     /// Faults that do not refuse the message, since the last call of [`Self::take_warnings`].
     pub(super) warnings: Vec<(usize, Fault)>,
+    /// The signature was verified and taken off: it need not stand there.
+    pub(super) signature_apart: bool,
 }
 
 impl<'i> Reader<'i> {
@@ -87,6 +92,7 @@ impl<'i> Reader<'i> {
             marks: Vec::with_capacity(256),
             faults: Vec::new(),
             warnings: Vec::new(),
+            signature_apart: false,
         }
     }
 
@@ -138,6 +144,35 @@ impl<'i> Reader<'i> {
                 }
                 Ok(Event::Eof) => return Ok(Item::End),
                 Err(error) => return Err(self.broken(error)),
+            }
+        }
+    }
+
+    /// The root element. `end` is the length of the message, where it is told when there is none.
+    pub(super) fn root(&mut self, end: usize) -> Result<Open<'i>, Stop> {
+        loop {
+            match self.next()? {
+                Item::Open(root) => return Ok(root),
+                // Before the root only white space gets this far.
+                Item::Text(_) | Item::Close => {}
+                Item::End => return Err(self.malformed(end, "the message is empty", "报文为空")),
+            }
+        }
+    }
+
+    /// Nothing but the end may come after the root.
+    pub(super) fn end(&mut self) -> Result<(), Stop> {
+        loop {
+            match self.next()? {
+                Item::Open(second) => {
+                    return Err(self.malformed(
+                        second.at,
+                        "there is a second root element",
+                        "报文有多个根元素",
+                    ));
+                }
+                Item::Text(_) | Item::Close => {}
+                Item::End => return Ok(()),
             }
         }
     }
@@ -210,12 +245,13 @@ impl<'i> Reader<'i> {
                 format!("元素嵌套超过{}层", limits::CEB_DEPTH_MAX),
             ));
         }
-        if !tag.attributes_raw().trim_matches(value::is_space).is_empty() {
+        if !value::is_blank(tag.attributes_raw()) {
             self.well_formed(at, &tag)?;
         }
         let space = match self.xml.resolver().resolve_element(tag.name()).0 {
             ResolveResult::Bound(space) if space.0 == CEB => Space::Ceb,
             ResolveResult::Bound(space) if space.0 == DSIG => Space::Dsig,
+            ResolveResult::Bound(space) if space.0 == DXP => Space::Dxp,
             ResolveResult::Bound(_) | ResolveResult::Unbound => Space::Other,
             ResolveResult::Unknown(prefix) => {
                 let prefix = shown(&prefix);
@@ -256,7 +292,7 @@ impl<'i> Reader<'i> {
     }
 
     fn text(&mut self, at: usize, text: Cow<'i, str>) -> Result<Item<'i>, Stop> {
-        if self.depth == 0 && !text.trim_matches(value::is_space).is_empty() {
+        if self.depth == 0 && !value::is_blank(&text) {
             return Err(self.outside(at));
         }
         Ok(Item::Text(text))

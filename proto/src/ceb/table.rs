@@ -8,23 +8,27 @@ use domain::Code;
 
 use super::fault::Side;
 use super::reader::{Item, Open, Reader, Space, Stop};
+use super::schema::Elements;
 use super::value;
+use super::write::Writer;
 
 /// Rows of a table, at most.
 const ROWS_MAX: usize = 64;
 
-/// A row: one element of a sequence whose values go into a `T`.
+/// A row: one element of a sequence whose values are in a `T`.
 pub(super) struct Element<T: 'static> {
     pub(super) name: &'static str,
+    /// The field of the typed struct.
+    pub(super) field: &'static str,
     pub(super) space: Space,
     pub(super) need: Need,
-    pub(super) max: u8,
+    pub(super) max: u32,
     /// The refusal when it stands too seldom or too often.
     pub(super) count: Code,
-    /// Paths in [`crate::v1::Declaration`] that its value fills, separated by spaces; from the line
-    /// on within a line.
-    pub(super) field: &'static str,
-    content: Content<T>,
+    /// What an empty element stands for.
+    pub(super) empty: &'static str,
+    pub(super) kind: Kind,
+    pub(super) content: Content<T>,
 }
 
 /// Whether an element may be left out. One that may be left out may also be empty: real systems send
@@ -35,120 +39,152 @@ pub(super) enum Need {
     May,
 }
 
-/// What an element holds. Setters are not called for empty values: absent and empty are the same in
-/// the declaration.
-enum Content<T: 'static> {
-    /// Characters between the two lengths. With `Trim::Yes`, white space around them is no content.
-    Text { min: usize, max: usize, trim: Trim, set: fn(&mut T, String) },
-    /// One of a few words that the reader itself understands.
-    Word(fn(&mut T, &str) -> Result<(), Trouble>),
+/// What an element holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A code, number or date of so many characters: white space around it is dropped.
+    Code {
+        /// At least.
+        min: usize,
+        /// At most.
+        max: usize,
+    },
+    /// Words for people, kept as they are, white space included.
+    Text {
+        /// At least.
+        min: usize,
+        /// At most.
+        max: usize,
+    },
+    /// A text of any length, written as CDATA.
+    Data,
+    /// One of a few words.
+    Word(&'static [&'static str]),
     /// The one value that the schema fixes. An empty element stands for it.
-    Fixed { value: &'static str, wrong: Code, set: fn(&mut T, String) },
+    Fixed(&'static str),
+    /// The direction of the message: the opposite is refused, another letter is odd.
+    Direction {
+        /// The message.
+        message: &'static str,
+        /// Its direction, I or E.
+        own: &'static str,
+    },
+    /// A date, or a date with a time (xs:date, xs:dateTime).
+    Time {
+        /// It has a time of day.
+        clock: bool,
+    },
     /// N19,5 in 1/100000.
-    Decimal(fn(&mut T, i64)),
+    Decimal,
     /// A whole number of at most so many digits.
-    Count { digits: usize, set: fn(&mut T, u32) },
+    Count {
+        /// At most.
+        digits: usize,
+    },
+    /// Other elements.
+    Elements,
+}
+
+/// Where the content of an element is kept. Setters are not called for empty values: absent and empty
+/// are the same.
+pub(super) enum Content<T: 'static> {
+    Text {
+        get: fn(&T) -> &str,
+        set: fn(&mut T, String),
+    },
+    /// The texts of an element that may stand several times.
+    Texts {
+        get: fn(&T) -> &[String],
+        set: fn(&mut T, String),
+    },
+    Decimal {
+        get: fn(&T) -> Option<i64>,
+        set: fn(&mut T, i64),
+    },
+    Count {
+        get: fn(&T) -> Option<u32>,
+        set: fn(&mut T, u32),
+    },
     /// Elements with a table of their own.
-    Group(fn(&mut Reader<'_>, &mut T, &Open<'_>) -> Result<(), Stop>),
+    Group {
+        read: fn(&mut Reader<'_>, &mut T, &Open<'_>) -> Result<(), Stop>,
+        write: fn(&mut Writer, &T, &'static str),
+        describe: fn() -> Vec<Field>,
+    },
     /// Anything well-formed; only its presence is told.
     Any(fn(&mut T)),
 }
 
+/// A row of the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trim {
-    Yes,
-    No,
+pub struct Field {
+    /// The XML element.
+    pub element: &'static str,
+    /// The field of the typed struct; empty when the value is not kept.
+    pub name: &'static str,
+    /// It must stand there.
+    pub required: bool,
+    /// What it stands for when it is empty; mostly nothing.
+    pub empty: &'static str,
+    /// What it holds.
+    pub kind: Kind,
 }
 
-/// What is wrong with a word.
-pub(super) struct Trouble {
-    pub(super) code: Code,
-    /// The document is read all the same.
-    pub(super) warning: bool,
-    pub(super) text: String,
-    pub(super) text_zh: String,
+/// The rows of a table.
+pub(super) fn describe<T: Elements>() -> Vec<Field> {
+    let field = |row: &Element<T>| Field {
+        element: row.name,
+        name: row.field,
+        required: row.need == Need::Must,
+        empty: row.empty,
+        kind: row.kind,
+    };
+    T::TABLE.iter().map(field).collect()
 }
 
 impl<T> Element<T> {
-    const fn new(name: &'static str, need: Need, field: &'static str, content: Content<T>) -> Self {
-        let count = Code::XmlElementUnexpected;
-        Self { name, space: Space::Ceb, need, max: 1, count, field, content }
-    }
-
     /// May stand up to `max` times; otherwise `count` is the refusal.
-    pub(super) const fn times(mut self, max: u8, count: Code) -> Self {
+    pub(super) const fn times(mut self, max: u32, count: Code) -> Self {
         self.max = max;
         self.count = count;
         self
     }
 
-    /// Stands in the namespace of signatures.
-    pub(super) const fn dsig(mut self) -> Self {
-        self.space = Space::Dsig;
+    /// Stands in another namespace.
+    pub(super) const fn within(mut self, space: Space) -> Self {
+        self.space = space;
         self
+    }
+
+    /// What an empty element stands for.
+    pub(super) const fn or(mut self, empty: &'static str) -> Self {
+        if !empty.is_empty() {
+            self.empty = empty;
+        }
+        self
+    }
+
+    /// Elements of this name are counted.
+    pub(super) fn is_repeated(&self) -> bool {
+        self.max > 1
+    }
+
+    fn is_leaf(&self) -> bool {
+        !matches!(self.content, Content::Group { .. } | Content::Any(_))
     }
 }
 
-/// A code, number or date: white space around it is dropped.
-pub(super) const fn code<T>(
+/// A value.
+pub(super) const fn leaf<T>(
     name: &'static str,
+    field: &'static str,
     need: Need,
-    (min, max): (usize, usize),
-    field: &'static str,
-    set: fn(&mut T, String),
+    kind: Kind,
+    content: Content<T>,
 ) -> Element<T> {
-    Element::new(name, need, field, Content::Text { min, max, trim: Trim::Yes, set })
-}
-
-/// Words for people: kept as they are, white space included.
-pub(super) const fn text<T>(
-    name: &'static str,
-    need: Need,
-    (min, max): (usize, usize),
-    field: &'static str,
-    set: fn(&mut T, String),
-) -> Element<T> {
-    Element::new(name, need, field, Content::Text { min, max, trim: Trim::No, set })
-}
-
-/// A word that the reader understands.
-pub(super) const fn word<T>(
-    name: &'static str,
-    field: &'static str,
-    set: fn(&mut T, &str) -> Result<(), Trouble>,
-) -> Element<T> {
-    Element::new(name, Need::Must, field, Content::Word(set))
-}
-
-/// A value that the schema fixes; any other is refused with `wrong`.
-pub(super) const fn fixed<T>(
-    name: &'static str,
-    value: &'static str,
-    wrong: Code,
-    field: &'static str,
-    set: fn(&mut T, String),
-) -> Element<T> {
-    Element::new(name, Need::Must, field, Content::Fixed { value, wrong, set })
-}
-
-/// An amount, quantity or weight.
-pub(super) const fn decimal<T>(
-    name: &'static str,
-    need: Need,
-    field: &'static str,
-    set: fn(&mut T, i64),
-) -> Element<T> {
-    Element::new(name, need, field, Content::Decimal(set))
-}
-
-/// A whole number.
-pub(super) const fn count<T>(
-    name: &'static str,
-    digits: usize,
-    field: &'static str,
-    set: fn(&mut T, u32),
-) -> Element<T> {
-    Element::new(name, Need::Must, field, Content::Count { digits, set })
+    let empty = if let Kind::Fixed(value) = kind { value } else { "" };
+    let (space, count) = (Space::Ceb, Code::XmlElementUnexpected);
+    Element { name, field, space, need, max: 1, count, empty, kind, content }
 }
 
 /// Elements within.
@@ -156,16 +192,23 @@ pub(super) const fn group<T>(
     name: &'static str,
     need: Need,
     read: fn(&mut Reader<'_>, &mut T, &Open<'_>) -> Result<(), Stop>,
+    write: fn(&mut Writer, &T, &'static str),
+    describe: fn() -> Vec<Field>,
 ) -> Element<T> {
-    Element::new(name, need, "", Content::Group(read))
+    leaf(name, "", need, Kind::Elements, Content::Group { read, write, describe })
 }
 
 /// Anything.
 pub(super) const fn any<T>(name: &'static str, need: Need, set: fn(&mut T)) -> Element<T> {
-    Element::new(name, need, "", Content::Any(set))
+    leaf(name, "", need, Kind::Elements, Content::Any(set))
 }
 
 impl Reader<'_> {
+    /// Reads an element by its table.
+    pub(super) fn element<T: Elements>(&mut self, it: &mut T, open: &Open<'_>) -> Result<(), Stop> {
+        self.sequence(T::TABLE, it, open)
+    }
+
     /// Reads the children of the element that was opened last by a table, up to its end.
     pub(super) fn sequence<T>(
         &mut self,
@@ -177,13 +220,13 @@ impl Reader<'_> {
         let marks = self.marks.len();
         self.marks.resize(marks + 1 + table.len(), 0);
         self.marks[marks] = mark(open.at);
-        let mut counts = [0_u8; ROWS_MAX];
+        let mut counts = [0_u32; ROWS_MAX];
         let mut last = 0;
         let mut sorted = true;
         loop {
             let child = match self.next()? {
                 Item::Open(child) => child,
-                Item::Text(text) if text.trim_matches(value::is_space).is_empty() => continue,
+                Item::Text(text) if value::is_blank(&text) => continue,
                 Item::Text(_) => {
                     self.between(open);
                     continue;
@@ -228,17 +271,17 @@ impl Reader<'_> {
     fn child<T>(
         &mut self,
         element: &Element<T>,
-        number: u8,
+        number: u32,
         target: &mut T,
         open: &Open<'_>,
     ) -> Result<(), Stop> {
         let plain = open.tag.attributes_raw().is_empty();
-        if !plain && !matches!(element.content, Content::Any(_)) {
+        if !plain && element.is_leaf() {
             self.attributes(open, &[]);
         }
         match element.content {
-            Content::Group(read) => {
-                let number = if element.max > 1 { usize::from(number) } else { 0 };
+            Content::Group { read, .. } => {
+                let number = if element.is_repeated() { number } else { 0 };
                 self.path.push((element.name, number));
                 read(self, target, open)?;
                 self.path.pop();
@@ -248,9 +291,8 @@ impl Reader<'_> {
                 set(target);
             }
             Content::Text { .. }
-            | Content::Word(_)
-            | Content::Fixed { .. }
-            | Content::Decimal(_)
+            | Content::Texts { .. }
+            | Content::Decimal { .. }
             | Content::Count { .. } => {
                 if let Some(text) = self.leaf(element.name)? {
                     self.value(element, target, open.at, &text);
@@ -262,51 +304,74 @@ impl Reader<'_> {
 
     fn value<T>(&mut self, element: &Element<T>, target: &mut T, at: usize, text: &str) {
         let name = element.name;
-        let bare = text.trim_matches(value::is_space);
         self.characters(name, at, text);
+        let bare = value::trim(text);
+        let text = match element.kind {
+            Kind::Text { .. } | Kind::Data => text,
+            _ if bare.is_empty() => element.empty,
+            _ => bare,
+        };
+        if text.is_empty() {
+            if element.need == Need::Must && !element.kind.may_be_empty() {
+                self.empty(name, at);
+            }
+            return;
+        }
         match element.content {
-            Content::Text { min, max, trim, set } => {
-                let text = if trim == Trim::Yes { bare } else { text };
-                if text.is_empty() {
-                    if min > 0 && element.need == Need::Must {
-                        self.empty(name, at);
-                    }
-                } else if self.length(name, at, text, (min, max)) {
+            Content::Text { set, .. } | Content::Texts { set, .. } => {
+                if self.fits(element.kind, name, at, text) {
                     set(target, text.to_owned());
                 }
             }
-            Content::Fixed { value, wrong, set } => {
-                if bare.is_empty() || bare == value {
-                    set(target, value.to_owned());
-                } else {
-                    self.not_fixed(name, at, bare, value, wrong);
-                }
-            }
-            _ if bare.is_empty() => {
-                if element.need == Need::Must {
-                    self.empty(name, at);
-                }
-            }
-            Content::Word(set) => match set(target, bare) {
-                Ok(()) => {}
-                Err(Trouble { code, warning: true, text, text_zh }) => {
-                    self.warn(code, at, name, text, text_zh);
-                }
-                Err(Trouble { code, warning: false, text, text_zh }) => {
-                    self.fault(code, at, name, text, text_zh);
-                }
-            },
-            Content::Decimal(set) => match value::decimal_e5(bare) {
+            Content::Decimal { set, .. } => match value::decimal_e5(text) {
                 Ok(value) => set(target, value),
-                Err(reason) => self.unreadable(name, at, bare, reason),
+                Err(reason) => self.unreadable(name, at, text, reason),
             },
-            Content::Count { digits, set } => match value::count(bare, digits) {
+            Content::Count { set, .. } => match value::count(text, element.kind.digits()) {
                 Ok(value) => set(target, value),
-                Err(reason) => self.unreadable(name, at, bare, reason),
+                Err(reason) => self.unreadable(name, at, text, reason),
             },
             // Elements without text never come here.
-            Content::Group(_) | Content::Any(_) => {}
+            Content::Group { .. } | Content::Any(_) => {}
         }
+    }
+
+    /// Whether a text is one that the element may hold.
+    fn fits(&mut self, kind: Kind, name: &str, at: usize, text: &str) -> bool {
+        match kind {
+            Kind::Code { min, max } | Kind::Text { min, max } => {
+                self.length(name, at, text, (min, max))
+            }
+            Kind::Word(words) if !words.contains(&text) => self.not_a_word(name, at, text, words),
+            Kind::Fixed(value) if value != text => self.not_fixed(name, at, text, value),
+            Kind::Direction { message, own } if own != text => {
+                self.other_direction(name, at, text, message, own)
+            }
+            Kind::Time { clock } => match value::time(text, clock) {
+                Ok(()) => true,
+                Err(reason) => {
+                    self.unreadable(name, at, text, reason);
+                    false
+                }
+            },
+            Kind::Word(_)
+            | Kind::Fixed(_)
+            | Kind::Direction { .. }
+            | Kind::Data
+            | Kind::Decimal
+            | Kind::Count { .. }
+            | Kind::Elements => true,
+        }
+    }
+}
+
+impl Kind {
+    fn may_be_empty(self) -> bool {
+        matches!(self, Self::Code { min: 0, .. } | Self::Text { min: 0, .. } | Self::Data)
+    }
+
+    fn digits(self) -> usize {
+        if let Self::Count { digits } = self { digits } else { 0 }
     }
 }
 

@@ -3,6 +3,8 @@
 //! Leading zeros, zeros at the end of the fraction and a sign do not count as digits; an exponent,
 //! a space within or an empty value is no number. Nothing is ever rounded.
 
+use std::ops::RangeInclusive;
+
 /// Why a value cannot be read, in English and Chinese.
 pub(super) type Reason = (&'static str, &'static str);
 
@@ -14,11 +16,67 @@ const OVERFLOW: Reason =
     ("is too large; the window holds up to 92233720368547.75807", "数值过大，超出可存储范围");
 const NOT_INTEGER: Reason = ("is not a whole number", "不是整数");
 const TOO_MANY: Reason = ("has too many digits", "位数过多");
+const NOT_DATE: Reason = ("is not a date like 2026-11-24", "不是形如2026-11-24的日期");
+const NOT_TIME: Reason =
+    ("is not a time like 2026-11-24T09:30:01", "不是形如2026-11-24T09:30:01的时间");
 const NEGATIVE: Reason = ("must not be negative", "不得为负");
 
+/// A date (xs:date), or one with a time (xs:dateTime), as the exchange platform writes them:
+/// 2026-11-24T09:30:01, with a fraction or a zone if need be.
+pub(super) fn time(text: &str, clock: bool) -> Result<(), Reason> {
+    let reason = if clock { NOT_TIME } else { NOT_DATE };
+    let (day, rest) = text.split_at_checked(10).ok_or(reason)?;
+    let digits = |text: &str, range: RangeInclusive<u8>| {
+        is_digits(text) && text.parse().is_ok_and(|number| range.contains(&number))
+    };
+    let date = match day.split('-').collect::<Vec<_>>()[..] {
+        [year, month, day] => {
+            year.len() == 4 && is_digits(year) && digits(month, 1..=12) && digits(day, 1..=31)
+        }
+        _ => false,
+    };
+    let (rest, clock) = match rest.strip_prefix('T').filter(|_| clock) {
+        Some(rest) => {
+            let (time, rest) = rest.split_at_checked(8).ok_or(reason)?;
+            let time = match time.split(':').collect::<Vec<_>>()[..] {
+                [h, m, s] => digits(h, 0..=23) && digits(m, 0..=59) && digits(s, 0..=59),
+                _ => false,
+            };
+            let rest = match rest.strip_prefix('.') {
+                Some(fraction) => fraction.trim_start_matches(|c: char| c.is_ascii_digit()),
+                None => rest,
+            };
+            (rest, time)
+        }
+        None => (rest, !clock),
+    };
+    let zone = match rest.strip_prefix(['+', '-']) {
+        Some(zone) => {
+            let (hours, minutes) = zone.split_once(':').ok_or(reason)?;
+            digits(hours, 0..=14) && digits(minutes, 0..=59) && zone.len() == 5
+        }
+        None => matches!(rest, "" | "Z"),
+    };
+    if date && clock && zone { Ok(()) } else { Err(reason) }
+}
+
 /// Space, tab, carriage return and line feed: what XML calls white space.
-pub(super) fn is_space(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\r' | '\n')
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Whether there is nothing but white space.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.bytes().all(is_space)
+}
+
+/// The text without white space around it.
+pub(super) fn trim(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    let start = bytes.iter().position(|&byte| !is_space(byte)).unwrap_or(bytes.len());
+    let end = bytes.iter().rposition(|&byte| !is_space(byte)).map_or(start, |last| last + 1);
+    // White space is ASCII, so both ends are those of characters.
+    text.get(start..end).unwrap_or(text)
 }
 
 /// A decimal of at most 19 digits, 5 of them after the point (N19,5), in 1/100000.
