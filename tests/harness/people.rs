@@ -65,6 +65,7 @@ pub(crate) fn filing(declaration: v1::Declaration) -> v1::SubmitRequest {
         request_id: Uuid::now_v7().to_string(),
         declaration: Some(declaration),
         validate_only: false,
+        pre_no: String::new(),
     }
 }
 

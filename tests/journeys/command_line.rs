@@ -79,7 +79,9 @@ async fn our_own_examples_go_in_and_come_out_released() {
     let sandbox = Sandbox::start().await;
     let mut files: Vec<String> = std::fs::read_dir(workspace().join("docs/examples"))
         .expect("there are examples")
-        .map(|entry| entry.expect("readable").path().display().to_string())
+        .map(|entry| entry.expect("readable").path())
+        .filter(|path| path.is_file())
+        .map(|path| path.display().to_string())
         .collect();
     files.sort();
     assert!(files.len() >= 6, "{files:?}");

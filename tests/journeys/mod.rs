@@ -4,6 +4,7 @@ mod bad_input;
 mod command_line;
 mod exchange;
 mod identity;
+mod national;
 mod one_inspection;
 mod one_release;
 mod refused;

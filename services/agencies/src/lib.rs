@@ -2,13 +2,19 @@
 //!
 //! They are what an integrator tests against, and what our own tests use instead of mocks. By
 //! default both agencies clear at once; an order number that begins with `SBX-` scripts them, see
-//! [`script`].
+//! [`script`]. Customs also keeps the limits of buyers and issues tax bills, see [`mod@duty`].
 
+pub mod bill;
+pub mod books;
+pub mod duty;
+pub mod ledger;
 pub mod script;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use client::{Consumer, Reply, Window};
+use duty::Duty;
 use proto::v1::{self, fact::Kind};
 use script::Script;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +24,8 @@ use uuid::Uuid;
 /// Replies of simulators are named by what they answer, so that they are the same after a restart.
 const NAMESPACE: Uuid = Uuid::from_u128(0x5b2f_0f0e_7c0b_5e0a_9d3c_0001_5157_0001);
 
-/// Runs a simulated agency until `shutdown`.
+/// Runs a simulated agency until `shutdown`. `books` is the file in which customs keeps what buyers
+/// have used and which bills are to be issued; without it that ends with the run.
 ///
 /// # Errors
 ///
@@ -27,16 +34,34 @@ pub async fn run(
     window: Window,
     agency: v1::Agency,
     name: &str,
+    books: Option<PathBuf>,
     shutdown: CancellationToken,
 ) -> Result<(), Status> {
-    let consumer = Consumer { window, agency, name: name.to_owned(), from: Vec::new() };
-    consumer.run(|event| replies(agency, event), |result| note(agency, result), shutdown).await
+    let consumer =
+        Consumer { window: window.clone(), agency, name: name.to_owned(), from: Vec::new() };
+    let note = |result: &v1::Result| note(agency, result);
+    if agency != v1::Agency::Customs {
+        return consumer.run(|event| replies(agency, event), note, shutdown).await;
+    }
+    let duty = Duty::open(books.as_deref());
+    tokio::select! {
+        ended = consumer.run(|event| duty.replies(event), note, shutdown) => ended,
+        never = duty.serve(&window) => match never {},
+    }
 }
 
 fn note(agency: v1::Agency, result: &v1::Result) {
     if result.result == i32::from(v1::ResultCode::Refused) {
         let v1::Result { request_id, code, message, .. } = result;
         tracing::info!(?agency, request_id, code, message, "the window refused a reply");
+    }
+}
+
+/// What customs says to an event, given that it refuses a new content for a reason of its own.
+fn customs(event: &v1::Event, refusal: Option<v1::Reason>) -> Vec<Reply> {
+    match refusal {
+        None => replies(v1::Agency::Customs, event),
+        Some(reason) => review(v1::Agency::Customs, event, &script(event), Some(reason)),
     }
 }
 
@@ -49,7 +74,7 @@ pub fn replies(agency: v1::Agency, event: &v1::Event) -> Vec<Reply> {
 fn say(agency: v1::Agency, event: &v1::Event, fact: &Kind) -> Vec<Reply> {
     match (agency, fact) {
         (v1::Agency::Customs | v1::Agency::Inspection, Kind::Filed(_) | Kind::Amended(_)) => {
-            review(agency, event, &script(event))
+            review(agency, event, &script(event), None)
         }
         (v1::Agency::Customs | v1::Agency::Inspection, Kind::InspectionCompleted(done)) => {
             conclude(agency, event, &done.findings)
@@ -92,15 +117,23 @@ fn reason(code: &str, text: &str) -> Vec<v1::Reason> {
     vec![v1::Reason { code: code.to_owned(), text: text.to_owned() }]
 }
 
-/// The first look at a version, as the script says.
-fn review(agency: v1::Agency, event: &v1::Event, script: &Script) -> Vec<Reply> {
+/// The first look at a version, as the script says. A refusal comes first: such a declaration is not
+/// taken into the database.
+fn review(
+    agency: v1::Agency,
+    event: &v1::Event,
+    script: &Script,
+    refusal: Option<v1::Reason>,
+) -> Vec<Reply> {
     let give = |outcome, reasons| verdict(agency, event, (outcome, script.delay), reasons);
     let accepted = || give(v1::Outcome::Accepted, Vec::new());
     let cleared = || give(v1::Outcome::Cleared, Vec::new());
     let wish = script.wish(agency, event.version);
     let customs = agency == v1::Agency::Customs;
+    let takes_in = customs && refusal.is_none();
     let mut replies = match wish {
         script::Wish::Silence => return Vec::new(),
+        _ if let Some(reason) = refusal => vec![give(v1::Outcome::Rejected, vec![reason])],
         script::Wish::Clear => vec![cleared()],
         script::Wish::Reject(code) => {
             vec![give(
@@ -116,7 +149,7 @@ fn review(agency: v1::Agency, event: &v1::Event, script: &Script) -> Vec<Reply> 
         script::Wish::Detain => vec![give(v1::Outcome::Detained, reason("501", "扣留移送通关"))],
         script::Wish::Return => vec![give(v1::Outcome::Returned, reason("700", "退运"))],
     };
-    if customs {
+    if takes_in {
         // Customs takes a declaration into its database before it decides.
         let at = if script.disorder { replies.len() } else { 0 };
         replies.insert(at, accepted());
@@ -169,4 +202,39 @@ fn examine(event: &v1::Event, order: &v1::InspectionOrdered) -> Reply {
             findings: vec![found(v1::Agency::Customs), found(v1::Agency::Inspection)],
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::books::sample::filed;
+
+    fn outcomes(replies: &[Reply]) -> Vec<v1::Outcome> {
+        let verdicts = replies.iter().filter_map(|reply| match reply {
+            Reply::Verdict(_, verdict) => Some(verdict.outcome()),
+            Reply::Findings(..) => None,
+        });
+        verdicts.collect()
+    }
+
+    #[test]
+    fn what_is_over_a_limit_is_rejected_without_being_taken_in() {
+        use v1::Outcome::{Accepted, Cleared, Rejected};
+        for (order_no, within, over) in [
+            ("QD-1", &[Accepted, Cleared][..], &[Rejected][..]),
+            ("SBX-TWICE-1", &[Accepted, Cleared, Accepted, Cleared], &[Rejected, Rejected]),
+            ("SBX-SILENT-1", &[], &[]),
+        ] {
+            let duty = Duty::open(None);
+            for (id, expected) in [("a", within), ("b", over)] {
+                let mut event = filed(id, 1, 1_500_000);
+                if let Some(declaration) = &mut event.declaration {
+                    order_no.clone_into(&mut declaration.order_no);
+                }
+                let replies = duty.replies(&event);
+                assert_eq!(outcomes(&replies), expected, "{order_no} {id}");
+                assert_eq!(outcomes(&duty.replies(&event)), expected, "the same again");
+            }
+        }
+    }
 }

@@ -50,6 +50,8 @@ pub struct Script {
     pub stale: bool,
     /// The findings do not conform.
     pub fail: bool,
+    /// The tax bill goes into a payment order at once.
+    pub pays: bool,
 }
 
 impl Default for Script {
@@ -63,6 +65,7 @@ impl Default for Script {
             disorder: false,
             stale: false,
             fail: false,
+            pays: false,
         }
     }
 }
@@ -100,6 +103,7 @@ impl Script {
             "DISORDER" => self.disorder = true,
             "STALE" => self.stale = true,
             "FAIL" => self.fail = true,
+            "TAXPAID" => self.pays = true,
             other => {
                 if let Some(code) = other.strip_prefix("CIQREJECT") {
                     self.inspection = Wish::Reject(code_or_default(code));
@@ -144,6 +148,7 @@ mod tests {
         assert_eq!(script.delay, Duration::from_secs(2));
         assert!(script.twice);
         assert_eq!(Script::of("QD-INSPECT-1"), Script::default());
+        assert!(Script::of("SBX-TAXPAID-1").pays);
         assert_eq!(Script::of("SBX-HOLD-1").wish(Agency::Customs, 2), Wish::Clear);
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
+use proto::v1::ceb_service_client::CebServiceClient;
 use proto::v1::declaration_service_client::DeclarationServiceClient;
 use proto::v1::exchange_service_client::ExchangeServiceClient;
 use rustls::RootCertStore;
@@ -104,6 +105,13 @@ impl Window {
     pub fn exchange(&self) -> ExchangeServiceClient<Channel> {
         // A batch of many declarations is larger than one message may be.
         ExchangeServiceClient::new(self.channel.clone()).max_decoding_message_size(64 * 1024 * 1024)
+    }
+
+    /// The national door.
+    pub fn ceb(&self) -> CebServiceClient<Channel> {
+        // A page has up to a thousand receipts, and one that says what is wrong with a message
+        // carries that message.
+        CebServiceClient::new(self.channel.clone()).max_decoding_message_size(64 * 1024 * 1024)
     }
 
     /// The bare channel, for other services.

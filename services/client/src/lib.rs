@@ -1,16 +1,19 @@
-//! What an integrator links: a typed client with request ids and retries, a watcher and an agency
-//! consumer that resume by themselves.
+//! What an integrator links: a typed client with request ids and retries, a watcher, a reader of
+//! receipts and an agency consumer that resume by themselves.
 //!
-//! What this client promises: a mutation is repeated only with the same request id; a watcher and a
-//! consumer go on where they stopped; a refusal of the window is never hidden.
+//! What this client promises: a mutation is repeated only with the same request id; a watcher, a
+//! reader of receipts and a consumer go on where they stopped; a refusal of the window is never
+//! hidden.
 
 mod connect;
 mod consume;
+mod receipts;
 mod submit;
 mod watch;
 
 pub use connect::{Config, Error, Window};
 pub use consume::{Consumer, Reply};
+pub use receipts::receipts;
 pub use submit::submit_all;
 pub use watch::watch;
 

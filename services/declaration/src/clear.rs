@@ -19,8 +19,8 @@ use uuid::Uuid;
 
 use crate::case::{Case, Order, agency_column, integer, outcome_column};
 use crate::commit::{Answer, Done};
-use crate::numbers::{CHINA, use_numbers};
 use crate::step::{Step, content};
+use store::numbers::{CHINA, use_numbers};
 
 /// Decides all of them, in order; answers with their places.
 pub(crate) async fn commit(

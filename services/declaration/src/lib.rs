@@ -8,9 +8,7 @@ mod amend;
 mod case;
 mod clear;
 mod commit;
-mod error;
 mod filing;
-mod numbers;
 mod read;
 mod step;
 mod submit;
@@ -40,7 +38,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 pub use commit::{Command, Done, Ledger};
-pub use error::Error;
+pub use store::Unanswered as Error;
 
 /// The schema of this service, in `migrations/declaration`.
 pub const SCHEMA: &str = "declaration";
@@ -157,7 +155,7 @@ impl DeclarationService for Service {
         let language = Language::of(request.metadata());
         let (principal, trace) = (caller(&request)?, trace(&request));
         let done = submit_one(&self.0, &principal, request.into_inner(), trace, Door::Offer).await;
-        done.map(Response::new).map_err(|error| error.into_status(language))
+        done.map(Response::new).map_err(|error| status::of(error, language))
     }
 
     async fn submit_stream(
@@ -178,7 +176,7 @@ impl DeclarationService for Service {
         let whole = read::get(&self.0, &scope, &request.into_inner().name)
             .await
             .and_then(whole)
-            .map_err(|error| error.into_status(language))?;
+            .map_err(|error| status::of(error, language))?;
         Ok(Response::new(v1::GetResponse { record: Some(whole) }))
     }
 
@@ -190,10 +188,10 @@ impl DeclarationService for Service {
         let scope = caller(&request)?.scope();
         let asked = request.into_inner();
         let (size, token) = (asked.page_size, asked.page_token.clone());
-        let filter = filter(asked).map_err(|refusal| Error::from(refusal).into_status(language))?;
+        let filter = filter(asked).map_err(|refusal| status::of(refusal, language))?;
         let (records, next_page_token) = read::list(&self.0, &scope, filter, size, &token)
             .await
-            .map_err(|error| error.into_status(language))?;
+            .map_err(|error| status::of(error, language))?;
         let records = records.into_iter().map(record).collect();
         Ok(Response::new(v1::ListResponse { records, next_page_token }))
     }
@@ -205,7 +203,7 @@ impl DeclarationService for Service {
         let language = Language::of(request.metadata());
         let (principal, trace) = (caller(&request)?, trace(&request));
         let done = amend_one(&self.0, &principal, request.into_inner(), trace).await;
-        done.map(Response::new).map_err(|error| error.into_status(language))
+        done.map(Response::new).map_err(|error| status::of(error, language))
     }
 
     async fn withdraw(
@@ -215,7 +213,7 @@ impl DeclarationService for Service {
         let language = Language::of(request.metadata());
         let (principal, trace) = (caller(&request)?, trace(&request));
         let done = withdraw_one(&self.0, &principal, request.into_inner(), trace).await;
-        done.map(Response::new).map_err(|error| error.into_status(language))
+        done.map(Response::new).map_err(|error| status::of(error, language))
     }
 
     async fn watch(
@@ -227,7 +225,7 @@ impl DeclarationService for Service {
         let v1::WatchRequest { resume_token, name } = request.into_inner();
         let news = watch::watch(Arc::clone(&self.0), scope, name, resume_token);
         let told =
-            news.map(move |news| news.and_then(told).map_err(|error| error.into_status(language)));
+            news.map(move |news| news.and_then(told).map_err(|error| status::of(error, language)));
         Ok(Response::new(Box::pin(told)))
     }
 }
@@ -248,8 +246,9 @@ async fn submit_one(
     trace: String,
     door: Door,
 ) -> Result<v1::SubmitResponse, Error> {
-    let v1::SubmitRequest { request_id, declaration, validate_only } = request;
-    let submission = submit::parse(declarations, principal, &request_id, declaration, trace)?;
+    let v1::SubmitRequest { request_id, declaration, validate_only, pre_no } = request;
+    let asked = (request_id.as_str(), pre_no);
+    let submission = submit::parse(declarations, principal, asked, declaration, trace)?;
     let warnings =
         warnings(&submission.checked.warnings, submission.checked.declaration.ceb.as_ref());
     let slot = submission.slot;
@@ -354,7 +353,7 @@ async fn answer(
     let done = submit_one(&declarations, &principal, item, trace, Door::Queue).await;
     let result = match done {
         Ok(receipt) => Item::Receipt(receipt),
-        Err(error) => Item::Refusal(status::refused_item(error.into_refusal())),
+        Err(error) => Item::Refusal(status::refused_item(error.into())),
     };
     v1::SubmitStreamResponse { request_id, result: Some(result) }
 }

@@ -10,7 +10,7 @@ use domain::clearance::Phase;
 use domain::declaration::Checked;
 use domain::history::Record;
 use domain::refusal::{Code, Refusal};
-use domain::{DeclarationId, Principal, RequestId, Slot, limits};
+use domain::{DeclarationId, Kind as Caller, Principal, RequestId, Slot, limits};
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
@@ -21,9 +21,9 @@ use uuid::Uuid;
 use crate::case::{self, Case, phase};
 use crate::commit::{Answer, Done};
 use crate::filing::{Filing, Kind, Known, known};
-use crate::numbers::{CHINA, use_numbers};
 use crate::step::{Step, content};
 use crate::{Declarations, Error};
+use store::numbers::{CHINA, use_numbers};
 
 /// A declaration that obeys every rule and waits for its transaction.
 #[derive(Debug, Clone)]
@@ -35,6 +35,8 @@ pub struct Submission {
     pub(crate) body: Bytes,
     /// To tell a repetition from another request under the same id.
     pub(crate) digest: Vec<u8>,
+    /// preNo that the national door gave already.
+    pub(crate) pre_no: Option<String>,
     /// `traceparent` of the caller.
     pub(crate) trace: String,
 }
@@ -54,11 +56,12 @@ pub struct Receipt {
 pub(crate) fn parse(
     declarations: &Declarations,
     principal: &Principal,
-    request_id: &str,
+    (request_id, pre_no): (&str, String),
     content: Option<crate::Content>,
     trace: String,
 ) -> Result<Submission, Error> {
     let request_id = proto::exchange::request(request_id)?;
+    let pre_no = given_number(principal, pre_no)?;
     let content = content.unwrap_or_default();
     let body = Bytes::from(content.encode_to_vec());
     let declaration = domain::Declaration::from(content);
@@ -73,7 +76,22 @@ pub(crate) fn parse(
         return Err(Error::Refused(refusal));
     }
     let digest = Sha256::new().chain_update(b"submit").chain_update(&body).finalize().to_vec();
-    Ok(Submission { request_id, slot, checked, body, digest, trace })
+    Ok(Submission { request_id, slot, checked, body, digest, pre_no, trace })
+}
+
+/// The national door answers before the declaration is filed, so it gives the number itself, from
+/// the half of the numbers that is its own.
+fn given_number(principal: &Principal, pre_no: String) -> Result<Option<String>, Refusal> {
+    if pre_no.is_empty() {
+        return Ok(None);
+    }
+    let digits = pre_no.strip_prefix('B').filter(|digits| digits.len() == 17);
+    let serial = digits.and_then(|digits| digits.get(8..)?.parse::<i64>().ok());
+    let own = serial.is_some_and(|n| n % limits::NUMBERS_PER_SLOT >= limits::NUMBERS_OF_DOOR_FROM);
+    if principal.kind != Caller::Gateway || !own {
+        return Err(Refusal::of(Code::NotAllowed).with("field", "pre_no"));
+    }
+    Ok(Some(pre_no))
 }
 
 /// Files all of them; answers with their places.
@@ -331,7 +349,7 @@ async fn numbers(
     submissions: &[(usize, &Submission)],
 ) -> Result<Vec<Option<String>>, Fault> {
     let mut wanted: BTreeMap<Slot, i64> = BTreeMap::new();
-    for (_, submission) in submissions {
+    for (_, submission) in submissions.iter().filter(|(_, s)| s.pre_no.is_none()) {
         *wanted.entry(submission.slot).or_default() += 1;
     }
     let date = step.now.to_offset(CHINA).date();
@@ -341,9 +359,12 @@ async fn numbers(
     Ok(submissions
         .iter()
         .map(|(_, submission)| {
+            if submission.pre_no.is_some() {
+                return submission.pre_no.clone();
+            }
             let used = used.entry(submission.slot).or_default();
             let serial = i64::from(submission.slot.column()) * limits::NUMBERS_PER_SLOT + *used;
-            let left = *used < limits::NUMBERS_PER_SLOT;
+            let left = *used < limits::NUMBERS_OF_DOOR_FROM;
             *used += 1;
             left.then(|| format!("B{day:08}{serial:09}"))
         })

@@ -62,7 +62,8 @@ impl<B: Bench> Exchange<B> {
 /// What concerns a desk. The site only sees inspections.
 fn topics(desk: Desk) -> i32 {
     match desk {
-        Desk::Customs | Desk::Inspection => topic::CONTENT | topic::INSPECTION | topic::END,
+        Desk::Customs => topic::CONTENT | topic::INSPECTION | topic::END | topic::IMPORT_NUMBER,
+        Desk::Inspection => topic::CONTENT | topic::INSPECTION | topic::END,
         Desk::Site => topic::INSPECTION,
     }
 }

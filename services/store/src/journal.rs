@@ -80,6 +80,25 @@ impl Heads {
         Ok(Self(rows.into_iter().map(|row| (row.slot, row.position)).collect()))
     }
 
+    /// Locks more of them. Two transactions may now wait for each other in a circle; the database
+    /// ends one of them, which is repeated.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] from the database.
+    pub async fn lock_more(&mut self, tx: &mut PgConnection, slots: &[i16]) -> Result<(), Fault> {
+        let more: Vec<i16> = slots.iter().copied().filter(|s| !self.0.contains_key(s)).collect();
+        if !more.is_empty() {
+            self.0.extend(Self::lock(tx, &more).await?.0);
+        }
+        Ok(())
+    }
+
+    /// Whether the head of a slot is locked.
+    pub fn hold(&self, slot: Slot) -> bool {
+        self.0.contains_key(&slot.column())
+    }
+
     /// The position that the next entry of a slot will have.
     pub fn next(&mut self, slot: Slot) -> i64 {
         let head = self.0.entry(slot.column()).or_default();

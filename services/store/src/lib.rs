@@ -5,9 +5,12 @@
 pub mod batch;
 pub mod connect;
 pub mod journal;
+pub mod numbers;
 pub mod private;
+mod unanswered;
 
 pub use connect::{Error, connect};
+pub use unanswered::Unanswered;
 
 use std::sync::Arc;
 use time::OffsetDateTime;

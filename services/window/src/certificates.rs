@@ -8,6 +8,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose,
 };
+use rustls_pki_types::CertificateDer;
 use time::{Duration, OffsetDateTime};
 
 use crate::identity::{Registered, fingerprint};
@@ -20,6 +21,7 @@ pub struct Caller {
     kind: &'static str,
     customs_code: &'static str,
     mandates: &'static [&'static str],
+    dxp_ids: &'static [&'static str],
     /// What it is good for, for people.
     pub purpose: &'static str,
 }
@@ -31,6 +33,7 @@ pub const CALLERS: &[Caller] = &[
         kind: "agent",
         customs_code: "3702980001",
         mandates: &["*"],
+        dxp_ids: &["*"],
         purpose: "files for every declarant; the default of the command line",
     },
     Caller {
@@ -38,6 +41,7 @@ pub const CALLERS: &[Caller] = &[
         kind: "enterprise",
         customs_code: "3702960001",
         mandates: &[],
+        dxp_ids: &["DXPENT0000000001"],
         purpose: "a firm that sees only its own",
     },
     Caller {
@@ -45,6 +49,7 @@ pub const CALLERS: &[Caller] = &[
         kind: "enterprise",
         customs_code: "3702960002",
         mandates: &[],
+        dxp_ids: &["DXPENT0000000002"],
         purpose: "another one",
     },
     Caller {
@@ -52,6 +57,7 @@ pub const CALLERS: &[Caller] = &[
         kind: "customs",
         customs_code: "",
         mandates: &[],
+        dxp_ids: &[],
         purpose: "the customs system (海关)",
     },
     Caller {
@@ -59,6 +65,7 @@ pub const CALLERS: &[Caller] = &[
         kind: "inspection",
         customs_code: "",
         mandates: &[],
+        dxp_ids: &[],
         purpose: "the inspection system (国检)",
     },
     Caller {
@@ -66,6 +73,7 @@ pub const CALLERS: &[Caller] = &[
         kind: "site",
         customs_code: "",
         mandates: &[],
+        dxp_ids: &[],
         purpose: "the examination site (查验场地)",
     },
     Caller {
@@ -73,7 +81,16 @@ pub const CALLERS: &[Caller] = &[
         kind: "administrator",
         customs_code: "",
         mandates: &[],
+        dxp_ids: &[],
         purpose: "reads everything",
+    },
+    Caller {
+        name: "gateway",
+        kind: "gateway",
+        customs_code: "",
+        mandates: &[],
+        dxp_ids: &[],
+        purpose: "the national door of this window (CEB messages)",
     },
 ];
 
@@ -91,7 +108,9 @@ pub const REGISTRY: &str = "registry.json";
 ///
 /// When files cannot be written.
 pub fn ensure(directory: &Path, now: OffsetDateTime) -> anyhow::Result<()> {
-    if directory.join(REGISTRY).exists() {
+    let whole =
+        CALLERS.iter().all(|caller| directory.join(format!("{}.pem", caller.name)).exists());
+    if directory.join(REGISTRY).exists() && whole {
         return Ok(());
     }
     let unfinished = directory.with_extension("unfinished");
@@ -117,11 +136,34 @@ pub fn ensure(directory: &Path, now: OffsetDateTime) -> anyhow::Result<()> {
             kind: caller.kind.to_owned(),
             customs_code: caller.customs_code.to_owned(),
             mandates: caller.mandates.iter().map(|code| (*code).to_owned()).collect(),
+            dxp_ids: caller.dxp_ids.iter().map(|id| (*id).to_owned()).collect(),
+            signers: signer(&unfinished, caller, now)?,
         });
     }
     write(&unfinished, REGISTRY, &serde_json::to_string_pretty(&registry)?)?;
+    if directory.exists() {
+        // Made by an older window: it lacks callers of this one.
+        std::fs::remove_dir_all(directory)
+            .with_context(|| format!("{} cannot be removed", directory.display()))?;
+    }
     std::fs::rename(&unfinished, directory)
         .with_context(|| format!("{} cannot be put in place", directory.display()))
+}
+
+/// A key and certificate (SM2) with which a firm signs national messages: `<caller>-signer.key`. Gives
+/// the digest of the certificate for the registry.
+fn signer(directory: &Path, caller: &Caller, now: OffsetDateTime) -> anyhow::Result<Vec<String>> {
+    if caller.customs_code.is_empty() {
+        return Ok(Vec::new());
+    }
+    let period = signature::sandbox::Period {
+        from: now - Duration::days(1),
+        to: now + Duration::days(3650),
+    };
+    let issued = signature::sandbox::self_signed(caller.name, caller.customs_code, period)?;
+    write(directory, &format!("{}-signer.pem", caller.name), &issued.certificate_pem)?;
+    write(directory, &format!("{}-signer.key", caller.name), &issued.key_pem)?;
+    Ok(vec![fingerprint(&CertificateDer::from(issued.certificate_der))])
 }
 
 fn write(directory: &Path, name: &str, text: &str) -> anyhow::Result<()> {

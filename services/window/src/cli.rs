@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -89,6 +89,7 @@ enum Command {
     Watch(commands::watch::Watch),
     Amend(commands::change::Amend),
     Withdraw(commands::change::Withdraw),
+    Ceb(commands::ceb::Ceb),
     Bench(crate::bench::Bench),
 }
 
@@ -104,7 +105,7 @@ struct DatabaseArgs {
 
 #[derive(Debug, Clone, Args)]
 struct ListenArgs {
-    /// Where to serve gRPC.
+    /// Where to serve gRPC, and national messages over HTTP.
     #[arg(long, default_value = "127.0.0.1:7443", env = "SW_LISTEN")]
     listen: SocketAddr,
     /// Where to serve metrics for Prometheus.
@@ -153,6 +154,53 @@ struct ServeArgs {
     /// Registry of callers (JSON).
     #[arg(long, env = "SW_REGISTRY", value_name = "FILE")]
     registry: PathBuf,
+    #[command(flatten)]
+    gateway: GatewayArgs,
+}
+
+/// As whom the national door calls the declaration service.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "National door (CEB messages)")]
+struct GatewayArgs {
+    /// Certificate of the national door (PEM), in the registry as a gateway. With it, CEB messages
+    /// are taken.
+    #[arg(
+        long,
+        env = "SW_GATEWAY_CERT",
+        value_name = "FILE",
+        requires = "gateway_key",
+        requires = "gateway_ca"
+    )]
+    gateway_cert: Option<PathBuf>,
+    /// Its key (PEM).
+    #[arg(long, env = "SW_GATEWAY_KEY", value_name = "FILE", requires = "gateway_cert")]
+    gateway_key: Option<PathBuf>,
+    /// Authority of the certificate of the window that it calls (PEM).
+    #[arg(long, env = "SW_GATEWAY_CA", value_name = "FILE", requires = "gateway_cert")]
+    gateway_ca: Option<PathBuf>,
+    /// That window, host:port [default: this one, as localhost].
+    #[arg(long, env = "SW_GATEWAY_ENDPOINT", value_name = "HOST:PORT", requires = "gateway_cert")]
+    gateway_endpoint: Option<String>,
+}
+
+impl GatewayArgs {
+    fn config(self) -> anyhow::Result<Option<Config>> {
+        let (Some(ca), Some(cert), Some(key)) =
+            (self.gateway_ca, self.gateway_cert, self.gateway_key)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Config {
+            address: self.gateway_endpoint.unwrap_or_default(),
+            authority: pem(&ca)?,
+            certificate: pem(&cert)?,
+            key: pem(&key)?,
+        }))
+    }
+}
+
+fn pem(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -219,6 +267,7 @@ impl Cli {
                 settings.certificate = args.server_cert;
                 settings.key = args.server_key;
                 settings.registry = args.registry;
+                settings.gateway = args.gateway.config()?;
                 match args.only {
                     Some(ServiceArg::Declaration) | None => {}
                 }
@@ -254,13 +303,14 @@ impl Cli {
             Command::Withdraw(args) => {
                 Ok(commands::change::withdraw(&common.session().await?, args).await?.into())
             }
+            Command::Ceb(args) => Ok(commands::ceb::run(common.means(), args).await?.into()),
             Command::Bench(args) => crate::bench::run(args).await,
         }
     }
 }
 
 /// Ctrl-C or a request to end from the system.
-async fn interrupted() {
+pub(crate) async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut end) = signal(SignalKind::terminate()) else { return std::future::pending().await };
     tokio::select! {
@@ -296,6 +346,7 @@ impl Common {
             certificate: PathBuf::new(),
             key: PathBuf::new(),
             registry: PathBuf::new(),
+            gateway: None,
             sandbox: false,
             writers: listen.writers,
             drain: Duration::from_secs(listen.drain_seconds),
@@ -312,22 +363,30 @@ impl Common {
             let caller = self.caller.as_deref().unwrap_or(default_caller);
             return sandbox::config(&self.data_dir()?, caller, self.endpoint.as_deref());
         };
-        let read = |path: &PathBuf| {
-            std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
-        };
         let address = self.endpoint.clone().context("--endpoint is needed with --cert")?;
-        Ok(Config { address, authority: read(ca)?, certificate: read(cert)?, key: read(key)? })
+        Ok(Config { address, authority: pem(ca)?, certificate: pem(cert)?, key: pem(key)? })
+    }
+
+    fn output(&self) -> Output {
+        match self.output {
+            OutputArg::Table => Output::Table,
+            OutputArg::Json => Output::Json,
+        }
     }
 
     async fn session(&self) -> anyhow::Result<Session> {
         Ok(Session {
             window: client::Window::connect(&self.config("agent")?).await?,
-            output: match self.output {
-                OutputArg::Table => Output::Table,
-                OutputArg::Json => Output::Json,
-            },
+            output: self.output(),
             language: self.language(),
         })
+    }
+
+    /// For commands of which some need no window.
+    fn means(&self) -> commands::ceb::Means {
+        let (output, language) = (self.output(), self.language());
+        let (key, cert) = (self.key.clone(), self.cert.clone());
+        commands::ceb::Means { output, language, config: self.config("agent"), key, cert }
     }
 
     async fn agency(&self, args: &AgencyArgs) -> anyhow::Result<ExitCode> {
@@ -338,7 +397,12 @@ impl Common {
         };
         let window = client::Window::connect_lazy(&self.config(sandbox::caller(agency))?)?;
         let stop = CancellationToken::new();
-        let simulated = agencies::run(window, agency, &args.name, stop.clone());
+        // A sandbox's own customs has its books there; without a data directory they are in memory.
+        let books = self.data_dir().ok().filter(|_| self.endpoint.is_none());
+        let books = books
+            .filter(|directory| agency == v1::Agency::Customs && directory.exists())
+            .map(|directory| sandbox::customs_books(&directory));
+        let simulated = agencies::run(window, agency, &args.name, books, stop.clone());
         let mut simulated = std::pin::pin!(simulated);
         tokio::select! {
             ended = &mut simulated => ended?,

@@ -16,7 +16,7 @@ use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// One line a method: which kinds of caller.
+/// One line a method, or a path of HTTP: which kinds of caller.
 pub const POLICY: &[(&str, &[Kind])] = &[
     ("/single_window.declaration.v1.DeclarationService/Submit", FILERS),
     ("/single_window.declaration.v1.DeclarationService/SubmitStream", FILERS),
@@ -26,14 +26,26 @@ pub const POLICY: &[(&str, &[Kind])] = &[
     ("/single_window.declaration.v1.DeclarationService/Withdraw", FILERS),
     ("/single_window.declaration.v1.DeclarationService/Watch", READERS),
     ("/single_window.exchange.v1.ExchangeService/Connect", DESKS),
+    ("/single_window.ceb.v1.CebService/Send", SENDERS),
+    ("/single_window.ceb.v1.CebService/SendStream", SENDERS),
+    ("/single_window.ceb.v1.CebService/ListReceipts", LISTENERS),
+    ("/single_window.ceb.v1.CebService/FollowReceipts", LISTENERS),
+    ("/single_window.ceb.v1.CebService/ListDocuments", READERS),
+    ("/single_window.ceb.v1.CebService/Issue", CUSTOMS),
+    ("/ceb", SENDERS),
+    ("/ceb/receipts", LISTENERS),
+    ("/ceb/documents", READERS),
     ("/grpc.health.v1.Health/Check", EVERYBODY),
     ("/grpc.health.v1.Health/List", EVERYBODY),
     ("/grpc.health.v1.Health/Watch", EVERYBODY),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", EVERYBODY),
 ];
 
-const FILERS: &[Kind] = &[Kind::Enterprise, Kind::Agent];
-const READERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Administrator];
+const FILERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Gateway];
+const READERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Administrator, Kind::Gateway];
+const SENDERS: &[Kind] = &[Kind::Enterprise, Kind::Agent];
+const LISTENERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Customs, Kind::Administrator];
+const CUSTOMS: &[Kind] = &[Kind::Customs];
 const DESKS: &[Kind] = &[Kind::Customs, Kind::Inspection, Kind::Site];
 const EVERYBODY: &[Kind] = &[
     Kind::Enterprise,
@@ -42,6 +54,7 @@ const EVERYBODY: &[Kind] = &[
     Kind::Inspection,
     Kind::Site,
     Kind::Administrator,
+    Kind::Gateway,
 ];
 
 /// Fails when a method of the schema has no line.
@@ -79,7 +92,7 @@ pub struct Registered {
     pub fingerprint: String,
     /// Name, for logs.
     pub name: String,
-    /// enterprise, agent, customs, inspection, site or administrator.
+    /// enterprise, agent, customs, inspection, site, administrator or gateway.
     pub kind: String,
     /// Customs code of an enterprise or agent.
     #[serde(default)]
@@ -87,6 +100,13 @@ pub struct Registered {
     /// Declarants that an agent may file for.
     #[serde(default)]
     pub mandates: Vec<String>,
+    /// Numbers on the exchange platform (dxpId) under which it sends and whose receipts it reads.
+    #[serde(default)]
+    pub dxp_ids: Vec<String>,
+    /// Certificates that sign its national messages: SHA-256 in hexadecimal, or the number of the
+    /// card (KeyName).
+    #[serde(default)]
+    pub signers: Vec<String>,
 }
 
 /// Certificates and their callers.
@@ -127,14 +147,40 @@ impl Registry {
                 "{}: a mandate for every declarant (*) exists in the sandbox only",
                 entry.name
             );
-            let Registered { fingerprint, name, customs_code, mandates, .. } = entry;
-            let principal = Principal { name, kind, customs_code, mandates };
+            let Registered { fingerprint, name, customs_code, mandates, dxp_ids, signers, .. } =
+                entry;
+            anyhow::ensure!(
+                sandbox || !dxp_ids.iter().any(|id| id == "*"),
+                "{name}: every exchange number (*) exists in the sandbox only"
+            );
+            let principal = Principal { name, kind, customs_code, mandates, dxp_ids, signers };
             let twice = known.insert(fingerprint.to_ascii_lowercase(), Arc::new(principal));
             if let Some(other) = twice {
                 anyhow::bail!("{}: the same fingerprint stands twice in the registry", other.name);
             }
         }
         Ok(Self(known))
+    }
+
+    /// Whose signatures on national messages count: the certificates that the registry names.
+    ///
+    /// # Errors
+    ///
+    /// When a digest cannot be read.
+    pub fn signers(&self) -> anyhow::Result<ceb::Trust> {
+        let mut trust = ceb::Trust::default();
+        let digests = self.0.values().flat_map(|principal| &principal.signers);
+        // The others are numbers of cards; their issuer has to be trusted.
+        for digest in digests.filter(|signer| signer.len() == 64) {
+            let bytes: Vec<u8> = (0..32)
+                .filter_map(|n| u8::from_str_radix(digest.get(2 * n..2 * n + 2)?, 16).ok())
+                .collect();
+            let bytes: [u8; 32] = bytes
+                .try_into()
+                .map_err(|_| anyhow::anyhow!("the signer {digest} is no SHA-256"))?;
+            trust.pin(bytes);
+        }
+        Ok(trust)
     }
 
     /// The caller of a certificate.
@@ -151,6 +197,7 @@ fn kind(name: &str) -> Option<Kind> {
         ("inspection", Kind::Inspection),
         ("site", Kind::Site),
         ("administrator", Kind::Administrator),
+        ("gateway", Kind::Gateway),
     ]);
     kinds.get(name).copied()
 }
@@ -199,11 +246,22 @@ where
                 futures::future::Either::Left(self.0.call(request))
             }
             Err(code) => {
-                let refused = status::plain(code).into_http();
+                let status = status::plain(code);
+                let refused = if is_grpc(&request) {
+                    status.into_http()
+                } else {
+                    crate::http::refusal(&status).map(tonic::body::Body::new)
+                };
                 futures::future::Either::Right(std::future::ready(Ok(refused)))
             }
         }
     }
+}
+
+/// Whether the caller reads answers of gRPC, whose HTTP status says nothing.
+pub(crate) fn is_grpc<B>(request: &http::Request<B>) -> bool {
+    let form = request.headers().get(http::header::CONTENT_TYPE);
+    form.is_some_and(|form| form.as_bytes().starts_with(b"application/grpc"))
 }
 
 fn admit<B>(request: &http::Request<B>) -> Result<Arc<Principal>, Code> {
@@ -215,5 +273,24 @@ fn admit<B>(request: &http::Request<B>) -> Result<Arc<Principal>, Code> {
         Some((_, kinds)) if !kinds.contains(&principal.kind) => Err(Code::NotAllowed),
         // A method without a line does not exist, see `check_policy`: the router says so.
         Some(_) | None => Ok(principal),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_http_lets_in_whom_its_method_does() {
+        for (path, method) in [
+            ("/ceb", "Send"),
+            ("/ceb/receipts", "ListReceipts"),
+            ("/ceb/documents", "ListDocuments"),
+        ] {
+            let method = format!("/single_window.ceb.v1.CebService/{method}");
+            let line = |wanted: &str| POLICY.iter().find(|(known, _)| *known == wanted);
+            let kinds = |wanted: &str| line(wanted).map(|(_, kinds)| *kinds);
+            assert!(kinds(path).is_some() && kinds(path) == kinds(&method), "{path}");
+        }
     }
 }

@@ -5,6 +5,7 @@ pub mod bench;
 pub mod certificates;
 pub mod cli;
 pub mod commands;
+pub mod http;
 pub mod identity;
 pub mod run;
 pub mod sandbox;

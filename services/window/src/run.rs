@@ -16,6 +16,7 @@ use store::private::PrivatePostgres;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
 use tonic::transport::Server;
 
 use crate::identity::{GateLayer, Registry};
@@ -25,7 +26,7 @@ use crate::tls;
 /// Everything that a window needs to know.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where to serve gRPC.
+    /// Where to serve gRPC, and the national door over HTTP.
     pub listen: SocketAddr,
     /// Where to serve metrics, when at all.
     pub metrics: Option<SocketAddr>,
@@ -45,6 +46,9 @@ pub struct Settings {
     pub key: PathBuf,
     /// Registry of callers.
     pub registry: PathBuf,
+    /// As whom the national door declares and follows, when there is one. Without an address it
+    /// calls this window itself.
+    pub gateway: Option<client::Config>,
     /// Rules of the sandbox.
     pub sandbox: bool,
     /// Lanes of the group commit.
@@ -63,7 +67,7 @@ pub struct Window {
     server: Tasks,
     pages: Tasks,
     lanes: Tasks,
-    pools: [sqlx::PgPool; 2],
+    pools: Vec<Pools>,
     database: Database,
     drain: Duration,
 }
@@ -75,8 +79,30 @@ struct Database {
     stop: CancellationToken,
 }
 
+/// The connections of a service to its own schema.
+#[derive(Debug, Clone)]
+struct Pools {
+    /// For transactions.
+    work: sqlx::PgPool,
+    /// For reading.
+    reads: sqlx::PgPool,
+}
+
+impl Pools {
+    async fn close(&self) {
+        self.work.close().await;
+        self.reads.close().await;
+    }
+}
+
+/// The connections of all services.
+struct Schemas {
+    declaration: Pools,
+    ceb: Pools,
+}
+
 /// Finds or starts the database and brings its tables up to date.
-async fn database(settings: &Settings) -> anyhow::Result<(Database, sqlx::PgPool, sqlx::PgPool)> {
+async fn database(settings: &Settings) -> anyhow::Result<(Database, Schemas)> {
     let mut database = Database::default();
     let options: PgConnectOptions = match &settings.database_url {
         Some(url) => url
@@ -98,7 +124,7 @@ async fn database(settings: &Settings) -> anyhow::Result<(Database, sqlx::PgPool
         }
     };
     match open(options, settings).await {
-        Ok((work, reads)) => Ok((database, work, reads)),
+        Ok(schemas) => Ok((database, schemas)),
         Err(error) => {
             database.close().await;
             Err(error)
@@ -106,24 +132,36 @@ async fn database(settings: &Settings) -> anyhow::Result<(Database, sqlx::PgPool
     }
 }
 
-/// Connections for work, and others for reading.
-async fn open(
-    options: PgConnectOptions,
-    settings: &Settings,
-) -> anyhow::Result<(sqlx::PgPool, sqlx::PgPool)> {
+/// Connects every service to its own schema.
+async fn open(options: PgConnectOptions, settings: &Settings) -> anyhow::Result<Schemas> {
     let writers = u32::try_from(settings.writers).unwrap_or(2);
-    let pool = connect(options.clone(), writers + 8).await?;
-    store::connect::migrate(&pool, declaration::SCHEMA, &declaration::MIGRATOR)
-        .await
-        .context(Code::PostgresFailed)?;
-    Ok((pool, connect(options, READERS).await?))
+    let migrator = (declaration::SCHEMA, &declaration::MIGRATOR);
+    let declaration = service(options.clone(), migrator, writers + 8).await?;
+    let migrator = (ceb::SCHEMA, &ceb::MIGRATOR);
+    let ceb = service(options, migrator, 2).await?;
+    Ok(Schemas { declaration, ceb })
+}
+
+/// Connections for work, and others for reading. None is made before it is needed.
+async fn service(
+    options: PgConnectOptions,
+    (schema, migrator): (&'static str, &'static sqlx::migrate::Migrator),
+    writers: u32,
+) -> anyhow::Result<Pools> {
+    let work = connect(options.clone(), schema, writers).await?;
+    store::connect::migrate(&work, schema, migrator).await.context(Code::PostgresFailed)?;
+    Ok(Pools { work, reads: connect(options, schema, READERS).await? })
 }
 
 /// Connections for reading.
 const READERS: u32 = 8;
 
-async fn connect(options: PgConnectOptions, connections: u32) -> anyhow::Result<sqlx::PgPool> {
-    store::connect(options, declaration::SCHEMA, connections).await.map_err(|error| {
+async fn connect(
+    options: PgConnectOptions,
+    schema: &'static str,
+    connections: u32,
+) -> anyhow::Result<sqlx::PgPool> {
+    store::connect(options, schema, connections).await.map_err(|error| {
         let code = match error {
             store::Error::Unsafe { .. } => Code::PostgresUnsafe,
             store::Error::Unreachable(_) | store::Error::Migration { .. } => Code::PostgresFailed,
@@ -156,9 +194,9 @@ fn coded(error: store::private::Error) -> anyhow::Error {
 ///
 /// When the database cannot be used.
 pub async fn migrate(settings: &Settings) -> anyhow::Result<()> {
-    let (mut database, pool, reads) = database(settings).await?;
-    pool.close().await;
-    reads.close().await;
+    let (mut database, schemas) = database(settings).await?;
+    schemas.declaration.close().await;
+    schemas.ceb.close().await;
     database.close().await;
     Ok(())
 }
@@ -176,12 +214,13 @@ impl Window {
         // What can fail is done before the database, so that a failed start leaves nothing running.
         let reflection = settings.sandbox.then(reflection).transpose()?;
         let page = settings.metrics.map(metrics).transpose()?;
-        let (mut database, pool, reads) = database(settings).await?;
+        let (mut database, schemas) = database(settings).await?;
+        let Schemas { declaration: pools, ceb: ceb_pools } = schemas;
         let listener = match TcpListener::bind(settings.listen).await {
             Ok(listener) => listener,
             Err(error) => {
-                pool.close().await;
-                reads.close().await;
+                pools.close().await;
+                ceb_pools.close().await;
                 database.close().await;
                 let what = format!(
                     "{} cannot be served; choose another address with --listen",
@@ -205,10 +244,10 @@ impl Window {
         let clock = Clock::new(OffsetDateTime::now_utc);
         let writers = settings.writers.max(1);
         let (service, commit_lanes) = Service::new(
-            pool.clone(),
-            reads.clone(),
-            clock,
-            profile,
+            pools.work.clone(),
+            pools.reads.clone(),
+            clock.clone(),
+            profile.clone(),
             writers,
             draining.clone(),
             closing.clone(),
@@ -225,7 +264,39 @@ impl Window {
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<DeclarationServer>().await;
         health.set_serving::<ExchangeServer>().await;
+        let mut routes = Routes::new(service.into_server())
+            .add_service(exchange.into_server())
+            .add_service(health_service);
+        if let Some(reflection) = reflection {
+            routes = routes.add_service(reflection);
+        }
+        if let Some(gateway) = &settings.gateway {
+            // It reaches the declaration service as every client does, also within one process.
+            let own = client::Config {
+                address: format!("localhost:{}", address.port()),
+                ..gateway.clone()
+            };
+            let there = client::Window::connect_lazy(if gateway.address.is_empty() {
+                &own
+            } else {
+                gateway
+            })?;
+            let trust = if settings.sandbox { ceb::Trust::anyone() } else { registry.signers()? };
+            let policy = ceb::Policy { profile, trust };
+            let pools = (ceb_pools.work.clone(), ceb_pools.reads.clone());
+            let stop = (draining.clone(), closing.clone());
+            let (door, loops) = ceb::Service::new(pools, clock, policy, there, stop);
+            for part in loops {
+                lanes.spawn(Task::Lane, async move {
+                    part.await;
+                    Ok(())
+                });
+            }
+            health.set_serving::<CebServer>().await;
+            routes = crate::http::national_door(routes, door);
+        }
         let router = Server::builder()
+            .accept_http1(true)
             .initial_stream_window_size(4 * 1024 * 1024)
             .initial_connection_window_size(16 * 1024 * 1024)
             .max_concurrent_streams(limits::STREAMS_PER_CONNECTION_MAX.max(1))
@@ -234,10 +305,7 @@ impl Window {
             .http2_max_header_list_size(Some(64 * 1024))
             .timeout(Duration::from_secs(limits::UNARY_SECONDS_MAX))
             .layer(GateLayer)
-            .add_service(service.into_server())
-            .add_service(exchange.into_server())
-            .add_service(health_service)
-            .add_optional_service(reflection);
+            .add_routes(routes);
         let incoming = tls::incoming(listener, acceptor, registry);
         let stop = draining.clone();
         server.spawn(Task::Server, async move {
@@ -245,6 +313,7 @@ impl Window {
                 stop.cancelled().await;
                 health.set_not_serving::<DeclarationServer>().await;
                 health.set_not_serving::<ExchangeServer>().await;
+                health.set_not_serving::<CebServer>().await;
             };
             router.serve_with_incoming_shutdown(incoming, goodbye).await?;
             Ok(())
@@ -255,7 +324,7 @@ impl Window {
         }
         tracing::info!(%address, sandbox = settings.sandbox, "the window serves");
         let drain = settings.drain;
-        let pools = [pool, reads];
+        let pools = vec![pools, ceb_pools];
         Ok(Self { address, draining, closing, server, pages, lanes, pools, database, drain })
     }
 
@@ -292,6 +361,7 @@ impl Window {
 }
 
 type DeclarationServer = proto::v1::declaration_service_server::DeclarationServiceServer<Service>;
+type CebServer = proto::v1::ceb_service_server::CebServiceServer<ceb::Service>;
 type ExchangeServer =
     proto::raw::exchange_service_server::ExchangeServiceServer<exchange::Exchange<Service>>;
 

@@ -25,14 +25,26 @@ fn address_file(data_dir: &Path) -> PathBuf {
     data_dir.join("address")
 }
 
+/// Where the simulated customs keeps its books of yearly amounts and tax bills.
+pub fn customs_books(data_dir: &Path) -> PathBuf {
+    data_dir.join("customs-books.jsonl")
+}
+
 /// Points the settings at the sandbox's own certificates.
-pub fn settle(settings: &mut Settings) {
+///
+/// # Errors
+///
+/// When they cannot be read.
+pub fn settle(settings: &mut Settings) -> anyhow::Result<()> {
     let directory = identities(&settings.data_dir);
+    // The address is the window's own, which is known when it listens.
+    settings.gateway = Some(config(&settings.data_dir, "gateway", Some(""))?);
     settings.authority = directory.join(AUTHORITY);
     settings.certificate = directory.join(format!("{WINDOW}.pem"));
     settings.key = directory.join(format!("{WINDOW}.key"));
     settings.registry = directory.join(REGISTRY);
     settings.sandbox = true;
+    Ok(())
 }
 
 /// How a caller of the sandbox in this data directory connects.
@@ -94,7 +106,7 @@ pub async fn run(
     #[expect(clippy::disallowed_methods, reason = "certificates begin now")]
     let now = time::OffsetDateTime::now_utc();
     certificates::ensure(&identities(&settings.data_dir), now)?;
-    settle(&mut settings);
+    settle(&mut settings)?;
     let window = Window::start(&settings).await?;
     let address = format!("localhost:{}", window.address.port());
     publish(&address_file(&settings.data_dir), &address)?;
@@ -105,10 +117,11 @@ pub async fn run(
         for agency in [v1::Agency::Customs, v1::Agency::Inspection, v1::Agency::Site] {
             let name = caller(agency);
             let config = config(&settings.data_dir, name, Some(&address))?;
+            let books = (agency == v1::Agency::Customs).then(|| customs_books(&settings.data_dir));
             let stop = stop.clone();
             tasks.spawn(Task::Agency, async move {
                 let window = client::Window::connect_lazy(&config)?;
-                Ok(agencies::run(window, agency, "sandbox", stop).await?)
+                Ok(agencies::run(window, agency, "sandbox", books, stop).await?)
             });
         }
     }

@@ -54,7 +54,8 @@ pub fn acceptor(authority: &Path, certificate: &Path, key: &Path) -> anyhow::Res
         .with_client_cert_verifier(verifier)
         .with_single_cert(certificates(certificate)?, key)
         .with_context(|| format!("{} and its key do not fit", certificate.display()))?;
-    config.alpn_protocols = vec![b"h2".to_vec()];
+    // gRPC and the paths of HTTP; a caller that names neither is heard too.
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 

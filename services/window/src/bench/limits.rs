@@ -230,6 +230,7 @@ fn request() -> v1::SubmitRequest {
         request_id: Uuid::now_v7().to_string(),
         declaration: Some(template()),
         validate_only: false,
+        pre_no: String::new(),
     }
 }
 

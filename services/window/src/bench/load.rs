@@ -252,6 +252,7 @@ impl Filer {
             request_id: Uuid::now_v7().to_string(),
             declaration: Some(declaration),
             validate_only: false,
+            pre_no: String::new(),
         }
     }
 

@@ -127,7 +127,7 @@ async fn window(
         let window = Window::connect(&caller(data_dir, sandbox::caller(agency)).await?).await?;
         let stop = stop.clone();
         agencies.spawn(Task::Agency, async move {
-            Ok(agencies::run(window, agency, "bench", stop).await?)
+            Ok(agencies::run(window, agency, "bench", None, stop).await?)
         });
     }
     let config = caller(data_dir, "agent").await?;

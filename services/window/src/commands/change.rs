@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use domain::Code;
-use proto::ceb::{AppType, Document};
+use proto::ceb::{AppType, ReadDocument};
 use proto::v1;
 use tonic::{Response, Status};
 
@@ -92,10 +92,10 @@ async fn file_version(session: &Session, args: Amend) -> anyhow::Result<Exit> {
 }
 
 /// Why a document of a message is no new version.
-fn obstacle(document: &Document, session: &Session) -> Option<Problem> {
+fn obstacle(document: &ReadDocument, session: &Session) -> Option<Problem> {
     let language = session.language;
-    let (code, element, text) = match document.app_type {
-        AppType::New | AppType::Change if document.draft => (
+    let (code, element, text) = match document.app_type() {
+        AppType::New | AppType::Change if document.draft() => (
             Code::DraftNotDeclared,
             "appStatus",
             pick(language, "a draft is not declared", "暂存单证不申报"),
@@ -119,7 +119,7 @@ fn tell_version(
     session: &Session,
     answer: v1::AmendResponse,
     file: &str,
-    source: Option<&Document>,
+    source: Option<&ReadDocument>,
     check: bool,
 ) -> anyhow::Result<Exit> {
     if session.output == Output::Json {

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use domain::Code;
 use prost::Message as _;
-use proto::ceb;
+use proto::ceb::{self, MessageType};
 use proto::status::Language;
 use proto::v1;
 use serde::de::{
@@ -38,8 +38,8 @@ pub(super) struct Item {
     pub(super) document: usize,
     /// The request as it is sent.
     pub(super) request: v1::SubmitRequest,
-    /// Where it came from, when that was a CEB message. Its declaration was moved out.
-    pub(super) source: Option<ceb::Document>,
+    /// Where it came from, when that was a CEB message.
+    pub(super) source: Option<ceb::ReadDocument>,
 }
 
 /// How a file is called in texts.
@@ -75,21 +75,47 @@ fn is_xml(bytes: &[u8]) -> bool {
 }
 
 fn xml(bytes: &[u8], language: Language) -> Result<Vec<Item>, Problem> {
+    if let Some(root) = ceb::root(bytes).filter(|root| !is_inventory(root.message_type)) {
+        let why = Broken::of_fault(&other_message(root), language);
+        return Err(Problem::local(Code::XmlTypeUnsupported, language, vec![why]));
+    }
     let message = ceb::read(bytes).map_err(|faults| {
         let code = faults.first().map_or(Code::XmlMalformed, |fault| fault.code);
         let faults = faults.iter().map(|fault| Broken::of_fault(fault, language)).collect();
         Problem::local(code, language, faults)
     })?;
-    let item = |(index, mut document): (usize, ceb::Document)| Item {
+    let item = |(index, document): (usize, ceb::ReadDocument)| Item {
         document: index + 1,
         request: v1::SubmitRequest {
-            request_id: document.request_id.to_string(),
-            declaration: Some(std::mem::take(&mut document.declaration)),
+            request_id: ceb::request_id(&document.document).unwrap_or_default().to_string(),
+            declaration: ceb::declaration(&document),
             validate_only: false,
+            pre_no: String::new(),
         },
         source: Some(document),
     };
     Ok(message.documents.into_iter().enumerate().map(item).collect())
+}
+
+/// Inventories become declarations; everything else is a document of its own.
+fn is_inventory(message_type: MessageType) -> bool {
+    matches!(message_type, MessageType::Ceb621 | MessageType::Ceb603)
+}
+
+fn other_message(root: ceb::Root) -> ceb::Fault {
+    let it = root.message_type;
+    let (name, title, title_zh) = (it.name(), it.title(), it.title_zh());
+    ceb::Fault {
+        code: Code::XmlTypeUnsupported,
+        line: root.line,
+        element: it.root().to_owned(),
+        text: format!(
+            "{name} ({title}) is no inventory (CEB621, CEB603); send it with `single-window ceb send`"
+        ),
+        text_zh: format!(
+            "{name}（{title_zh}）不是清单（CEB621、CEB603），请使用 single-window ceb send"
+        ),
+    }
 }
 
 fn json(bytes: &[u8], language: Language) -> Result<Vec<Item>, Problem> {
@@ -332,6 +358,13 @@ mod tests {
         let declaration = item.request.declaration.as_ref().expect("a declaration");
         assert_eq!(declaration.trade_mode, "9610");
         let source = item.source.as_ref().expect("a document");
-        assert_eq!(source.request_id.to_string(), item.request.request_id);
+        let id = ceb::request_id(&source.document).expect("an inventory");
+        assert_eq!(id.to_string(), item.request.request_id);
+
+        let order = include_bytes!("../../../../docs/examples/ceb/ceb311.xml");
+        let problem = xml(order, Language::English).expect_err("an order is no inventory");
+        assert_eq!(problem.code, "SW-3008");
+        let told = problem.in_file("ceb311.xml").text();
+        assert!(told.contains("ceb311.xml:2 CEB311Message: CEB311 (import order) is no inventory"));
     }
 }

@@ -17,6 +17,7 @@
 //! line. A reader that closes the pipe ends the command quietly.
 
 mod card;
+pub mod ceb;
 pub mod change;
 mod follow;
 mod input;
@@ -145,11 +146,7 @@ impl Session {
 
     /// Tells a refusal of the whole request, and how the command ends by it.
     fn refused(&self, problem: &Problem) -> io::Result<Exit> {
-        match self.output {
-            Output::Json => say_json(&serde_json::json!({ "refusal": problem }))?,
-            Output::Table => writeln!(io::stderr(), "{}", clean(&problem.text()))?,
-        }
-        Ok(problem.exit)
+        tell_refusal(self.output, problem)
     }
 
     /// The end of every command: a status is told as a refusal, and a closed pipe is no error.
@@ -164,8 +161,22 @@ impl Session {
                 Err(error) => Err(error),
             },
         };
-        told.or_else(|error| if is_closed_pipe(&error) { Ok(Exit::Done) } else { Err(error) })
+        quietly(told)
     }
+}
+
+/// A closed pipe is no error.
+fn quietly(ended: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+    ended.or_else(|error| if is_closed_pipe(&error) { Ok(Exit::Done) } else { Err(error) })
+}
+
+/// Tells a refusal of the whole request, and how the command ends by it.
+fn tell_refusal(output: Output, problem: &Problem) -> io::Result<Exit> {
+    match output {
+        Output::Json => say_json(&serde_json::json!({ "refusal": problem }))?,
+        Output::Table => writeln!(io::stderr(), "{}", clean(&problem.text()))?,
+    }
+    Ok(problem.exit)
 }
 
 /// Whether the reader of our output went away.

@@ -115,7 +115,7 @@ impl Problem {
 
     /// Adds where in the message each field stands.
     #[must_use]
-    pub(super) fn placed(mut self, document: Option<&ceb::Document>) -> Self {
+    pub(super) fn placed(mut self, document: Option<&ceb::ReadDocument>) -> Self {
         for broken in &mut self.violations {
             broken.place(document);
         }
@@ -189,6 +189,22 @@ impl Broken {
         }
     }
 
+    /// What the window found in a national message.
+    pub(super) fn of_message_fault(fault: v1::MessageFault, language: Language) -> Self {
+        let v1::MessageFault { code, line, element, text, text_zh } = fault;
+        let text = match language {
+            Language::English => text,
+            Language::Chinese => text_zh,
+        };
+        let element = Some(element).filter(|element| !element.is_empty());
+        Self { code, text, element, line: Some(line), ..Self::default() }
+    }
+
+    /// A rule of a declaration that was checked here.
+    pub(super) fn of_violation(violation: &domain::Violation, language: Language) -> Self {
+        Self::of_item(violation.clone().into(), language)
+    }
+
     /// Something that has no place.
     pub(super) fn plain(code: Code, text: impl Into<String>) -> Self {
         Self { code: code.id().to_owned(), text: text.into(), ..Self::default() }
@@ -197,7 +213,7 @@ impl Broken {
     /// What we say about a field of the message that a declaration does not have.
     pub(super) fn in_document(
         code: Code,
-        document: &ceb::Document,
+        document: &ceb::ReadDocument,
         element: &str,
         text: &str,
     ) -> Self {
@@ -225,7 +241,7 @@ impl Broken {
     }
 
     /// Adds where in the message the field stands.
-    pub(super) fn place(&mut self, document: Option<&ceb::Document>) {
+    pub(super) fn place(&mut self, document: Option<&ceb::ReadDocument>) {
         let field = self.field.strip_prefix("declaration.");
         if let Some(place) = document.zip(field).and_then(|(document, field)| document.place(field))
         {
@@ -235,7 +251,7 @@ impl Broken {
     }
 
     /// One line for people.
-    fn text(&self, file: Option<&str>) -> String {
+    pub(super) fn text(&self, file: Option<&str>) -> String {
         format!("{} {}", self.code, self.placed_text(file)).trim_start().to_owned()
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use domain::Code;
-use proto::ceb::Document;
+use proto::ceb::ReadDocument;
 use proto::status::Language;
 use proto::v1;
 use proto::v1::submit_stream_response::Result as Answer;
@@ -30,7 +30,7 @@ pub(super) struct Row {
     pub(super) outcome: Outcome,
     pub(super) warnings: Vec<Broken>,
     /// Where its fields stand, for a CEB message.
-    pub(super) source: Option<Document>,
+    pub(super) source: Option<ReadDocument>,
     /// Where it stood at the end of the waiting.
     pub(super) standing: Option<Standing>,
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use domain::Code;
 use indicatif::{ProgressBar, ProgressStyle};
-use proto::ceb::{AppType, Document};
+use proto::ceb::{AppType, ReadDocument};
 use proto::v1;
 use tonic::Status;
 
@@ -166,10 +166,10 @@ impl Batch {
 }
 
 /// Why a document of a message is not filed, when something in the message itself says so.
-fn obstacle(document: &Document, args: &Submit, session: &Session) -> Option<Outcome> {
+fn obstacle(document: &ReadDocument, args: &Submit, session: &Session) -> Option<Outcome> {
     let language = session.language;
-    let text = match document.app_type {
-        AppType::New if document.draft && !args.declare_drafts => return Some(Outcome::Draft),
+    let text = match document.app_type() {
+        AppType::New if document.draft() && !args.declare_drafts => return Some(Outcome::Draft),
         AppType::New => return None,
         AppType::Change => pick(
             language,

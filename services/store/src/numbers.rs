@@ -1,18 +1,24 @@
-//! The numbers that the window gives: counted by slot, kind and period, never given twice. Gaps are
+//! The numbers that a service gives: counted by slot, kind and period, never given twice. Gaps are
 //! left by requests that were refused.
 
 use std::collections::{BTreeMap, HashMap};
 
 use domain::Slot;
 use sqlx::PgConnection;
-use store::Fault;
 use time::UtcOffset;
 
+use crate::Fault;
+use crate::journal::slot_of;
+
 /// China Standard Time, without daylight saving: days and years of numbers are Chinese.
-pub(crate) const CHINA: UtcOffset = time::macros::offset!(+8);
+pub const CHINA: UtcOffset = time::macros::offset!(+8);
 
 /// Gives the next numbers of a kind in a period; returns how many were used before, by slot.
-pub(crate) async fn use_numbers(
+///
+/// # Errors
+///
+/// [`Fault`] from the database.
+pub async fn use_numbers(
     tx: &mut PgConnection,
     kind: &str,
     period: i32,
@@ -38,7 +44,7 @@ pub(crate) async fn use_numbers(
     Ok(rows
         .into_iter()
         .filter_map(|row| {
-            let slot = store::journal::slot_of(row.slot)?;
+            let slot = slot_of(row.slot)?;
             Some((slot, row.used - wanted.get(&slot).copied().unwrap_or_default()))
         })
         .collect())

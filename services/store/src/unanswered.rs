@@ -1,15 +1,14 @@
 //! Refusals and faults, never mixed: a refusal is an answer, a fault is our problem.
 
 use domain::refusal::{Code, Refusal};
-use proto::status::{self, Language};
-use store::Fault;
-use store::batch::Missed;
-use tonic::Status;
 use uuid::Uuid;
+
+use crate::Fault;
+use crate::batch::Missed;
 
 /// Why a call has no good answer.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum Unanswered {
     /// The business says no.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -18,7 +17,7 @@ pub enum Error {
     Fault(#[from] Fault),
 }
 
-impl From<Missed> for Error {
+impl From<Missed> for Unanswered {
     fn from(missed: Missed) -> Self {
         match missed {
             Missed::Busy => Self::Refused(Refusal::of(Code::Overloaded)),
@@ -27,12 +26,12 @@ impl From<Missed> for Error {
     }
 }
 
-impl Error {
-    /// What the caller is told. A fault is logged here, once, with the reference that the caller gets.
-    pub(crate) fn into_refusal(self) -> Refusal {
-        match self {
-            Self::Refused(refusal) => refusal,
-            Self::Fault(fault) => {
+/// What the caller is told. A fault is logged here, once, with the reference that the caller gets.
+impl From<Unanswered> for Refusal {
+    fn from(unanswered: Unanswered) -> Self {
+        let refusal = match unanswered {
+            Unanswered::Refused(refusal) => refusal,
+            Unanswered::Fault(fault) => {
                 let reference = Uuid::now_v7();
                 let code = match &fault {
                     // The lane that met it has said so once for all who waited.
@@ -49,15 +48,10 @@ impl Error {
                         Code::Internal
                     }
                 };
-                Refusal::of(code).with("reference", reference)
+                Self::of(code).with("reference", reference)
             }
-        }
-    }
-
-    /// The same as a status.
-    pub(crate) fn into_status(self, language: Language) -> Status {
-        let refusal = self.into_refusal();
+        };
         metrics::counter!("sw_refusals_total", "code" => refusal.code.id()).increment(1);
-        status::refused(&refusal, language)
+        refusal
     }
 }

@@ -1,0 +1,112 @@
+-- The national door: documents that came as CEB messages, and the receipts that were written for them.
+-- Every key begins with the slot. A document lives in the slot of its order number, or of its own key
+-- where it has none, so that what is matched with each other lies together; a receipt lives in the slot
+-- of the exchange number that reads it.
+
+create table journal_head (
+    slot smallint primary key,
+    position bigint not null default 0
+);
+insert into journal_head (slot) select generate_series(0, 255);
+
+-- What left the window, in order: the receipts of all exchange numbers of a slot.
+create table journal (
+    slot smallint not null,
+    position bigint not null,
+    event_id uuid not null,
+    -- Id of the document that it is about.
+    subject uuid not null,
+    -- dxpId whose receipt it is.
+    owner text not null,
+    -- Type of the message, 0 for a copy of data.
+    version integer not null,
+    -- returnStatus.
+    round integer not null,
+    phase smallint not null,
+    topics integer not null,
+    recorded_time timestamptz not null,
+    trace text not null,
+    facts bytea not null,
+    -- The message.
+    body bytea compression lz4,
+    primary key (slot, position)
+);
+create index journal_owner on journal (slot, owner, position);
+
+-- One row a document, by its business key (specification 202205, see domain::documents::kind).
+create table document (
+    slot smallint not null,
+    -- Number of its message type, for example 621.
+    kind smallint not null,
+    key text not null,
+    id uuid not null,
+    guid text not null,
+    app_time text not null,
+    draft boolean not null,
+    deleted boolean not null,
+    -- Last returnStatus that counts.
+    status integer not null,
+    -- Who sent it and who gets copies of receipts (dxpId).
+    dxp_id text not null,
+    subscribers text[] not null,
+    -- By these, others find it. Empty where it has none.
+    order_no text not null,
+    logistics_code text not null,
+    logistics_no text not null,
+    agent_code text not null,
+    ebc_code text not null,
+    cop_no text not null,
+    bill_no text not null,
+    pre_no text not null,
+    invt_no text not null,
+    -- Inventories: what the declaration service knows it as.
+    declaration_id uuid,
+    -- Inventories: it was released by the declaration service.
+    released_time timestamptz,
+    -- What must still be told to the declaration service: 0 nothing, 1 file, 2 withdraw.
+    errand smallint not null default 0 check (errand between 0 and 2),
+    signed boolean not null,
+    digest bytea not null,
+    -- The document, JSON.
+    body bytea compression lz4 not null,
+    received_time timestamptz not null,
+    changed_time timestamptz not null,
+    primary key (slot, kind, key)
+);
+create index document_order on document (slot, order_no) where order_no <> '';
+create index document_logistics on document (logistics_no, logistics_code) where logistics_no <> '';
+create index document_pre on document (pre_no) where pre_no <> '';
+create index document_invt on document (invt_no) where invt_no <> '';
+create index document_bill on document (bill_no) where bill_no <> '';
+create index document_own on document (agent_code, cop_no) where cop_no <> '' and kind in (603, 621);
+create index document_declaration on document (declaration_id) where declaration_id is not null;
+create index document_errand on document (changed_time) where errand <> 0;
+create index document_waiting on document (changed_time) where status in (2, 3) and not draft;
+create index document_changed on document (changed_time, id);
+
+-- What customs issued by itself (816, 818), so that each is told once.
+create table issued (
+    slot smallint not null,
+    guid text not null,
+    message_type smallint not null,
+    invt_no text not null,
+    issued_time timestamptz not null,
+    primary key (slot, guid)
+);
+
+-- Up to where the declaration service's news were heard. One row.
+create table heard (
+    slot smallint primary key check (slot = 0),
+    resume_token text not null
+);
+-- Begins before the first entry of every slot.
+insert into heard (slot, resume_token) values (0, 'AQ');
+
+-- Numbers that were given, by kind and period.
+create table number_used (
+    slot smallint not null,
+    kind text not null,
+    period integer not null,
+    used bigint not null,
+    primary key (slot, kind, period)
+);

@@ -1,0 +1,333 @@
+//! The one transaction of the national door. Documents that came, news of the declaration service, and
+//! answers to our errands go through it together.
+//!
+//! Order: lock the heads of the slots that are known; load what is concerned; lock what was found
+//! beyond, and load again when there was something; decide in memory; write. One lane does all of it,
+//! so that two transactions of one process never wait for each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::Slot;
+use domain::documents::{Return, supersedes};
+use domain::limits;
+use domain::principal::CUSTOMS_LOG;
+use proto::ceb::{self, Document, MessageType};
+use sqlx::PgConnection;
+use store::batch::Work;
+use store::journal::{Entry, Heads, Tail};
+use store::numbers::{CHINA, use_numbers};
+use store::{Clock, Fault};
+use time::OffsetDateTime;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::follow::{self, Heard};
+use crate::issue::{self, Issued};
+use crate::paper::Paper;
+use crate::receipt;
+use crate::receive::{self, Malformed, Received};
+use crate::shelf::{Shelf, Wanted};
+use crate::{errand, expire};
+
+/// What waits for its transaction.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// A document came.
+    Receive(Box<Received>),
+    /// A message broke the schema.
+    Malformed(Malformed),
+    /// The declaration service told what happened.
+    Heard(Heard),
+    /// The declaration service answered an errand.
+    Errand(errand::Answered),
+    /// Customs issued something.
+    Issue(Box<Issued>),
+    /// These inventories have waited long enough for their documents.
+    Expire(expire::Expired),
+}
+
+impl Command {
+    fn want(&self, wanted: &mut Wanted) {
+        match self {
+            Self::Receive(received) => received.want(wanted),
+            Self::Malformed(_) => {}
+            Self::Heard(heard) => heard.want(wanted),
+            Self::Errand(answered) => answered.want(wanted),
+            Self::Issue(issued) => {
+                wanted.invt_nos.insert(issued.invt_no.clone());
+            }
+            Self::Expire(expired) => expired.want(wanted),
+        }
+    }
+}
+
+/// What was done.
+#[derive(Debug, Clone)]
+pub(crate) enum Done {
+    /// The first receipts.
+    Received(Vec<Said>),
+    /// Kept.
+    Heard,
+    /// Whether it was taken, or had been before.
+    Issued(bool),
+}
+
+/// A receipt that was written.
+#[derive(Debug, Clone)]
+pub(crate) struct Said {
+    pub(crate) message_type: MessageType,
+    pub(crate) document: Arc<Document>,
+}
+
+/// The work of the service.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) tail: Tail,
+    pub(crate) clock: Clock,
+    /// Wakes whoever runs the errands.
+    pub(crate) errands: Arc<Notify>,
+}
+
+/// A transaction under way.
+pub(crate) struct Step {
+    pub(crate) now: OffsetDateTime,
+    pub(crate) shelf: Shelf,
+    mail: Vec<Mail>,
+    /// A number for each document that may need one, by slot.
+    numbers: BTreeMap<Slot, std::ops::Range<i64>>,
+    /// The newest token of the declaration service's news.
+    pub(crate) heard: Option<String>,
+    pub(crate) issued: issue::Writes,
+}
+
+/// A message for an exchange number.
+struct Mail {
+    to: String,
+    message_type: u16,
+    status: i32,
+    subject: Uuid,
+    body: Bytes,
+    trace: String,
+}
+
+impl Step {
+    /// Writes a receipt about a document to its sender and subscribers. The status of the document
+    /// follows when the rules of its kind let it.
+    pub(crate) fn say(&mut self, id: Uuid, what: &Return) -> Option<Said> {
+        let paper = self.shelf.get(id)?.clone();
+        if supersedes(paper.kind, paper.status, what.status) {
+            self.shelf.change(id, |paper| paper.status = what.status);
+        }
+        Some(self.post(&paper, what, ""))
+    }
+
+    /// Writes a receipt about a document that may not be kept.
+    pub(crate) fn post(&mut self, paper: &Paper, what: &Return, trace: &str) -> Said {
+        let said = receipt::about(paper, what, self.now);
+        let guid = Uuid::now_v7().to_string().to_uppercase();
+        let body = ceb::write(said.message_type, &guid, std::slice::from_ref(&*said.document));
+        self.mail(paper, said.message_type, what.status, &body, trace);
+        said
+    }
+
+    /// Puts a message into the log of a document's sender and of its subscribers.
+    pub(crate) fn mail(
+        &mut self,
+        paper: &Paper,
+        message_type: MessageType,
+        status: i32,
+        body: &str,
+        trace: &str,
+    ) {
+        let body = Bytes::from(body.to_owned());
+        for to in std::iter::once(&paper.dxp_id).chain(&paper.subscribers) {
+            self.mail.push(Mail {
+                to: to.clone(),
+                message_type: message_type.number(),
+                status,
+                subject: paper.id,
+                body: body.clone(),
+                trace: trace.to_owned(),
+            });
+        }
+    }
+
+    /// Customs gets a copy of a document that was accepted and concerns it.
+    pub(crate) fn show_customs(&mut self, id: Uuid) {
+        let Some(paper) = self.shelf.get(id) else { return };
+        let value = |element| paper.document.value(element).unwrap_or_default();
+        let transfer = ceb::Transfer {
+            cop_code: value("agentCode"),
+            cop_name: value("agentName"),
+            dxp_mode: "DXP".to_owned(),
+            dxp_id: paper.dxp_id.clone(),
+            note: String::new(),
+        };
+        let (kind, status) = (paper.document.message_type(), paper.status);
+        let body = ceb::write_message(&ceb::Outgoing {
+            message_type: kind,
+            guid: &Uuid::now_v7().to_string().to_uppercase(),
+            transfer: &transfer,
+            subscribers: &[],
+            documents: std::slice::from_ref(&*paper.document),
+        });
+        self.mail_to(CUSTOMS_LOG, kind.number(), status, Bytes::from(body));
+    }
+
+    /// Puts a message into the log of one exchange number.
+    pub(crate) fn mail_to(&mut self, to: &str, message_type: u16, status: i32, body: Bytes) {
+        let (to, trace) = (to.to_owned(), String::new());
+        self.mail.push(Mail { to, message_type, status, subject: Uuid::nil(), body, trace });
+    }
+
+    /// The next number of a slot: a letter, the date in China, nine digits. `None` where the day's
+    /// numbers are used up.
+    pub(crate) fn number(&mut self, letter: char, slot: Slot) -> Option<String> {
+        let used = self.numbers.get_mut(&slot)?.next()?;
+        let share = limits::NUMBERS_PER_SLOT - limits::NUMBERS_OF_DOOR_FROM;
+        if used >= share {
+            return None;
+        }
+        let base = i64::from(slot.column()) * limits::NUMBERS_PER_SLOT;
+        let serial = base + limits::NUMBERS_OF_DOOR_FROM + used;
+        Some(format!("{letter}{:08}{serial:09}", day(self.now)))
+    }
+}
+
+/// The day in China as eight digits.
+fn day(now: OffsetDateTime) -> i32 {
+    let date = now.to_offset(CHINA).date();
+    date.year() * 10_000 + i32::from(u8::from(date.month())) * 100 + i32::from(date.day())
+}
+
+impl Work for Desk {
+    type Command = Command;
+    type Answer = Done;
+    type Told = (Vec<Entry>, bool);
+
+    async fn work(
+        &self,
+        tx: &mut PgConnection,
+        commands: &[Command],
+    ) -> Result<(Vec<Done>, Self::Told), Fault> {
+        let mut wanted = Wanted::default();
+        for command in commands {
+            command.want(&mut wanted);
+        }
+        let known: BTreeSet<i16> = wanted.keys.iter().map(|(slot, ..)| slot.column()).collect();
+        let mut heads = Heads::lock(&mut *tx, &known.into_iter().collect::<Vec<_>>()).await?;
+        let mut shelf = Shelf::load(&mut *tx, &wanted).await?;
+        let beyond: BTreeSet<i16> = shelf
+            .papers()
+            .map(|paper| paper.slot)
+            .filter(|slot| !heads.hold(*slot))
+            .map(Slot::column)
+            .collect();
+        if !beyond.is_empty() {
+            let beyond: Vec<i16> = beyond.into_iter().collect();
+            heads.lock_more(&mut *tx, &beyond).await?;
+            shelf = Shelf::load(&mut *tx, &wanted).await?;
+        }
+        let now = self.clock.now();
+        let numbers = numbers(&mut *tx, commands, now).await?;
+        let issued = issue::Writes::load(&mut *tx, commands).await?;
+        let mut step = Step { now, shelf, mail: Vec::new(), numbers, heard: None, issued };
+        let done = commands.iter().map(|command| act(&mut step, command)).collect();
+        let Step { shelf, mail, heard, issued, .. } = step;
+        shelf.write(&mut *tx, now).await?;
+        issued.write(&mut *tx, now).await?;
+        if let Some(token) = heard {
+            follow::keep_token(&mut *tx, &token).await?;
+        }
+        let entries = post(&mut *tx, &mut heads, mail, now).await?;
+        Ok((done, (entries, shelf.has_errands())))
+    }
+
+    fn tell(&self, (entries, errands): Self::Told) {
+        self.tail.tell(entries);
+        if errands {
+            self.errands.notify_one();
+        }
+    }
+}
+
+fn act(step: &mut Step, command: &Command) -> Done {
+    match command {
+        Command::Receive(received) => Done::Received(receive::receive(step, received)),
+        Command::Malformed(malformed) => {
+            receive::malformed(step, malformed);
+            Done::Heard
+        }
+        Command::Heard(heard) => {
+            follow::hear(step, heard);
+            Done::Heard
+        }
+        Command::Errand(answered) => {
+            errand::answered(step, answered);
+            Done::Heard
+        }
+        Command::Issue(issued) => Done::Issued(issue::issue(step, issued)),
+        Command::Expire(expired) => {
+            expire::expire(step, expired);
+            Done::Heard
+        }
+    }
+}
+
+/// A number for every document that came.
+async fn numbers(
+    tx: &mut PgConnection,
+    commands: &[Command],
+    now: OffsetDateTime,
+) -> Result<BTreeMap<Slot, std::ops::Range<i64>>, Fault> {
+    let mut counts: BTreeMap<Slot, i64> = BTreeMap::new();
+    for command in commands {
+        if let Command::Receive(received) = command {
+            *counts.entry(received.slot).or_default() += 1;
+        }
+    }
+    let used = use_numbers(tx, "preNo", day(now), &counts).await?;
+    Ok(counts
+        .into_iter()
+        .map(|(slot, count)| {
+            let from = used.get(&slot).copied().unwrap_or_default();
+            (slot, from..from + count)
+        })
+        .collect())
+}
+
+/// Appends the mail to the logs of its readers.
+async fn post(
+    tx: &mut PgConnection,
+    heads: &mut Heads,
+    mail: Vec<Mail>,
+    now: OffsetDateTime,
+) -> Result<Vec<Entry>, Fault> {
+    let readers: BTreeSet<i16> = mail.iter().map(|mail| Slot::of(&mail.to).column()).collect();
+    heads.lock_more(&mut *tx, &readers.into_iter().collect::<Vec<_>>()).await?;
+    let entries: Vec<Entry> = mail
+        .into_iter()
+        .map(|mail| {
+            let slot = Slot::of(&mail.to);
+            Entry {
+                slot,
+                position: heads.next(slot),
+                event_id: Uuid::now_v7(),
+                subject: mail.subject,
+                owner: mail.to,
+                version: i32::from(mail.message_type),
+                round: mail.status,
+                phase: 0,
+                topics: 0,
+                recorded_time: now,
+                trace: mail.trace,
+                facts: Bytes::new(),
+                body: Some(mail.body),
+            }
+        })
+        .collect();
+    heads.append(tx, &entries).await?;
+    Ok(entries)
+}

@@ -1,0 +1,290 @@
+//! What follows from documents around an export: receipts of money, arrival at the site, the way-bill
+//! list under which parcels travel, departure, goods coming back, and the summary of a month.
+
+use std::collections::BTreeMap;
+
+use domain::documents::{DocumentKind, Return, status};
+use proto::ceb::{self, Document, MessageType, export};
+use uuid::Uuid;
+
+use crate::commit::{Said, Step};
+use crate::import::{named_inventory, say_all};
+use crate::paper::Paper;
+use crate::receipt;
+use crate::receive::{days_since, whole};
+
+/// Days after release within which exported goods may come back (公告2020年第44号).
+const RETURN_DAYS: i64 = 365;
+
+/// 403: taken in when its inventory is concluded.
+pub(crate) fn money(step: &mut Step, id: Uuid) -> Vec<Said> {
+    let Some(paper) = step.shelf.get(id) else { return Vec::new() };
+    let names = paper.names.clone();
+    let concluded = step
+        .shelf
+        .of_order(DocumentKind::ExportInventory, &names.order_no)
+        .filter(|inventory| inventory.is_live() && inventory.names.ebc_code == names.ebc_code)
+        .any(|inventory| inventory.status >= status::CONCLUDED);
+    if concluded { say_all(step, id, &[Return::sent(), Return::taken_in()]) } else { Vec::new() }
+}
+
+/// 507: at the site when every part is in.
+pub(crate) fn arrival(step: &mut Step, id: Uuid) -> Vec<Said> {
+    conclude_whole(step, id).1
+}
+
+/// Concludes every part of a split document when all are in; gives them, and what was said about this
+/// one.
+fn conclude_whole(step: &mut Step, id: Uuid) -> (Vec<Uuid>, Vec<Said>) {
+    let mut own = say_all(step, id, &[Return::sent()]);
+    let Some(parts) = step.shelf.get(id).and_then(|paper| whole(step, paper)) else {
+        return (Vec::new(), own);
+    };
+    for part in &parts {
+        let said = say_all(step, *part, &[Return::concluded()]);
+        if *part == id {
+            own.extend(said);
+        }
+    }
+    (parts, own)
+}
+
+/// The parcels that a list names, of several parts.
+fn parcels(step: &Step, parts: &[Uuid]) -> Vec<(String, String)> {
+    parts
+        .iter()
+        .filter_map(|id| step.shelf.get(*id))
+        .flat_map(|part| {
+            let code = part.names.logistics_code.clone();
+            part.document.line_values("logisticsNo").into_iter().map(move |no| (code.clone(), no))
+        })
+        .collect()
+}
+
+/// 607: which inventories travel under one bill of lading. They are released together, when all are.
+pub(crate) fn waybill_list(step: &mut Step, id: Uuid) -> Vec<Said> {
+    let Some(paper) = step.shelf.get(id) else { return Vec::new() };
+    let bill_no = paper.names.bill_no.clone();
+    // The other parts may not be there yet; this one is refused for what it names itself.
+    let unknown: Vec<String> = parcels(step, &[id])
+        .into_iter()
+        .filter(|(code, no)| export_inventory(step, code, no).is_none())
+        .map(|(_, no)| no)
+        .collect();
+    if !unknown.is_empty() {
+        let text = format!("清单不存在，[WayBillList.logisticsNo:{}]", unknown.join(","));
+        return say_all(step, id, &[Return::new(status::REJECTED, text)]);
+    }
+    let (parts, mut said) = conclude_whole(step, id);
+    if parts.is_empty() {
+        return said;
+    }
+    for (code, no) in parcels(step, &parts) {
+        if let Some(inventory) = export_inventory(step, &code, &no) {
+            step.shelf.change(inventory, |paper| paper.names.bill_no.clone_from(&bill_no));
+        }
+    }
+    let more = release_bill(step, &bill_no);
+    said.extend(more.into_iter().filter(|(about, _)| *about == id).map(|(_, said)| said));
+    said
+}
+
+fn export_inventory(step: &Step, code: &str, no: &str) -> Option<Uuid> {
+    step.shelf
+        .of_parcel(DocumentKind::ExportInventory, code, no)
+        .find(|inventory| inventory.is_live())
+        .map(|inventory| inventory.id)
+}
+
+/// Releases what travels under a bill when every inventory on it may go, and tells of examinations.
+pub(crate) fn release_bill(step: &mut Step, bill_no: &str) -> Vec<(Uuid, Said)> {
+    let concluded = |paper: &&Paper| paper.is_live() && paper.status >= status::CONCLUDED;
+    let lists: Vec<Uuid> = step
+        .shelf
+        .of_bill(DocumentKind::WaybillList, bill_no)
+        .filter(concluded)
+        .map(|list| list.id)
+        .collect();
+    if lists.is_empty() {
+        return Vec::new();
+    }
+    let inventories: Vec<Paper> = step
+        .shelf
+        .of_bill(DocumentKind::ExportInventory, bill_no)
+        .filter(|inventory| inventory.is_live())
+        .cloned()
+        .collect();
+    let mut said = Vec::new();
+    let free = inventories.iter().all(|inventory| inventory.released.is_some());
+    let examined = inventories.iter().any(|inventory| inventory.status == status::EXAMINATION);
+    let about_lists = match (free, examined) {
+        (true, _) => Some(Return::released()),
+        (false, true) => Some(Return::examination()),
+        (false, false) => None,
+    };
+    if let Some(what) = about_lists {
+        for list in lists {
+            let new = step.shelf.get(list).is_some_and(|list| list.status != what.status);
+            if new {
+                said.extend(step.say(list, &what).map(|said| (list, said)));
+            }
+        }
+    }
+    if free {
+        for inventory in &inventories {
+            if inventory.status < status::RELEASED {
+                said.extend(step.say(inventory.id, &Return::released()).map(|s| (inventory.id, s)));
+            }
+        }
+        close_departed(step, bill_no);
+    }
+    said
+}
+
+/// 509: the vehicle has left. What it carries is closed.
+pub(crate) fn departure(step: &mut Step, id: Uuid) -> Vec<Said> {
+    let (parts, said) = conclude_whole(step, id);
+    for (code, no) in parcels(step, &parts) {
+        if let Some(inventory) = export_inventory(step, &code, &no) {
+            close(step, inventory);
+        }
+    }
+    said
+}
+
+/// Inventories that were released after their vehicle left.
+fn close_departed(step: &mut Step, bill_no: &str) {
+    let departed: Vec<Uuid> = step
+        .shelf
+        .of_bill(DocumentKind::Departure, bill_no)
+        .filter(|departure| departure.is_live() && departure.status == status::CONCLUDED)
+        .map(|departure| departure.id)
+        .collect();
+    for (code, no) in parcels(step, &departed) {
+        if let Some(inventory) = export_inventory(step, &code, &no) {
+            close(step, inventory);
+        }
+    }
+}
+
+fn close(step: &mut Step, inventory: Uuid) {
+    if step.shelf.get(inventory).is_some_and(|paper| paper.status == status::RELEASED) {
+        step.say(inventory, &Return::closed());
+    }
+}
+
+/// 213: exported goods come back within a year.
+pub(crate) fn goods_return(step: &mut Step, id: Uuid) -> Vec<Said> {
+    let Some(paper) = step.shelf.get(id) else { return Vec::new() };
+    let inventory = named_inventory(&step.shelf, paper).and_then(|id| step.shelf.get(id));
+    let said = match inventory {
+        None => vec![Return::new(status::REJECTED, "原出口清单不存在")],
+        Some(inventory) => match inventory.released {
+            None => vec![Return::new(status::REJECTED, "原出口清单未放行")],
+            Some(released) if days_since(released, step.now) > RETURN_DAYS => {
+                vec![Return::new(status::REJECTED, "超过出口放行之日起1年")]
+            }
+            Some(_) => vec![Return::sent(), Return::taken_in(), Return::released()],
+        },
+    };
+    say_all(step, id, &said)
+}
+
+/// 215: what came back was counted.
+pub(crate) fn tally(step: &mut Step, id: Uuid) -> Vec<Said> {
+    let Some(paper) = step.shelf.get(id) else { return Vec::new() };
+    let value = |element| paper.document.value(element).unwrap_or_default();
+    let (invt_no, named) = (value("invtNo"), named_inventory(&step.shelf, paper).is_some());
+    let said = if invt_no.is_empty() || named {
+        vec![Return::sent(), Return::concluded()]
+    } else {
+        vec![Return::new(status::REJECTED, format!("原出口清单不存在，[invtNo:{invt_no}]"))]
+    };
+    say_all(step, id, &said)
+}
+
+/// 701: the released inventories of a period become one goods declaration; 792 tells the result. A
+/// summary by time range needs a search over the seller's inventories and is refused with that reason.
+pub(crate) fn summary(step: &mut Step, id: Uuid) -> Vec<Said> {
+    let Some(paper) = step.shelf.get(id) else { return Vec::new() };
+    let Document::Ceb701(application) = &*paper.document else { return Vec::new() };
+    let head = application.head.clone();
+    if !head.start_time.is_empty() || !head.end_time.is_empty() {
+        let text = "请在SummaryApplyList中列明清单编号，暂不支持按时间范围汇总";
+        return say_all(step, id, &[Return::new(status::REJECTED, text)]);
+    }
+    let missing: Vec<String> = application
+        .lines
+        .iter()
+        .map(|line| line.invt_no.clone())
+        .filter(|no| summable(step, no).is_none())
+        .collect();
+    if !missing.is_empty() {
+        let text = format!("清单不存在或未放行，[SummaryApplyList.invtNo:{}]", missing.join(","));
+        return say_all(step, id, &[Return::new(status::REJECTED, text)]);
+    }
+    let (parts, said) = conclude_whole(step, id);
+    if let Some(result) = result(step, &parts, &head) {
+        let guid = Uuid::now_v7().to_string().to_uppercase();
+        let body = ceb::write(MessageType::Ceb792, &guid, &[result]);
+        if let Some(paper) = step.shelf.get(id).cloned() {
+            step.mail(&paper, MessageType::Ceb792, status::CONCLUDED, &body, "");
+        }
+    }
+    said
+}
+
+fn summable<'a>(step: &'a Step, invt_no: &str) -> Option<&'a Paper> {
+    let found = step
+        .shelf
+        .find(|paper| paper.kind == DocumentKind::ExportInventory && paper.invt_no == invt_no)?;
+    found.released.map(|_| found)
+}
+
+/// The result of a summary (792): one line for each line of goods; lines of one commodity code share
+/// a number in the goods declaration.
+fn result(step: &Step, parts: &[Uuid], head: &export::SummaryApplyHead) -> Option<Document> {
+    let first = step.shelf.get(*parts.first()?)?;
+    let mut lines = Vec::new();
+    let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
+    let (mut gross, mut net) = (0_i64, 0_i64);
+    for part in parts.iter().filter_map(|id| step.shelf.get(*id)) {
+        for no in part.document.line_values("invtNo") {
+            let inventory = summable(step, &no)?;
+            let Document::Ceb603(goods) = &*inventory.document else { continue };
+            gross = gross.saturating_add(goods.head.gross_weight);
+            net = net.saturating_add(goods.head.net_weight);
+            for line in &goods.lines {
+                let next = u32::try_from(numbers.len()).unwrap_or_default() + 1;
+                let number = *numbers.entry(line.gcode.clone()).or_insert(next);
+                lines.push(export::SummaryResultList {
+                    invt_no: no.clone(),
+                    logistics_no: goods.head.logistics_no.clone(),
+                    gseqno: number,
+                    gnum: line.gnum,
+                    gcode: line.gcode.clone(),
+                });
+            }
+        }
+    }
+    let head = export::SummaryResultHead {
+        guid: Uuid::now_v7().to_string().to_uppercase(),
+        customs_code: head.customs_code.clone(),
+        sum_no: first.pre_no.clone(),
+        op_date: receipt::time(step.now),
+        decl_seq_no: first.pre_no.replacen('S', "E", 1),
+        dec_state: "1".to_owned(),
+        agent_code: head.agent_code.clone(),
+        agent_name: head.agent_name.clone(),
+        ebc_code: head.ebc_code.clone(),
+        ebc_name: head.ebc_name.clone(),
+        decl_agent_code: head.decl_agent_code.clone(),
+        decl_agent_name: head.decl_agent_name.clone(),
+        gross_weight: gross,
+        net_weight: net,
+        msg_count: 1,
+        msg_seq_no: 1,
+        ..export::SummaryResultHead::default()
+    };
+    Some(Document::Ceb792(export::SummaryResult { head, lines }))
+}

@@ -1,0 +1,172 @@
+//! What follows from documents around an import: cancellation, return of goods, delivery, signature of
+//! the consignee. Cancellation serves exports as well.
+
+use domain::documents::{DocumentKind, Return, status};
+use proto::ceb::{Document, import};
+use uuid::Uuid;
+
+use crate::commit::{Said, Step};
+use crate::paper::{Errand, Paper};
+use crate::receive::days_since;
+use crate::shelf::Shelf;
+
+/// Days after release within which goods may be returned (公告2020年第45号).
+const RETURN_DAYS: i64 = 30;
+
+/// Says several things about one document.
+pub(crate) fn say_all(step: &mut Step, id: Uuid, said: &[Return]) -> Vec<Said> {
+    said.iter().filter_map(|what| step.say(id, what)).collect()
+}
+
+/// The inventory that a document names: by customs' number, by ours, or by its order.
+pub(crate) fn named_inventory(shelf: &Shelf, paper: &Paper) -> Option<Uuid> {
+    let value = |element| paper.document.value(element).filter(|v: &String| !v.is_empty());
+    let (invt_no, pre_no) = (value("invtNo"), value("preNo"));
+    let kind = if paper.kind.is_export() {
+        DocumentKind::ExportInventory
+    } else {
+        DocumentKind::ImportInventory
+    };
+    let by = |test: &dyn Fn(&Paper) -> bool| {
+        shelf.find(|other| other.kind == kind && test(other)).map(|other| other.id)
+    };
+    if let Some(no) = &invt_no
+        && let Some(found) = by(&|other| &other.invt_no == no)
+    {
+        return Some(found);
+    }
+    if let Some(no) = &pre_no
+        && let Some(found) = by(&|other| &other.pre_no == no)
+    {
+        return Some(found);
+    }
+    // Before customs has given its number, only the order names an import.
+    let names = &paper.names;
+    let by_order = |other: &Paper| {
+        !names.order_no.is_empty()
+            && other.names.order_no == names.order_no
+            && other.names.ebc_code == names.ebc_code
+    };
+    if invt_no.is_some() && paper.kind.is_export() { None } else { by(&by_order) }
+}
+
+/// 605 and 623: takes an inventory back before it is released.
+pub(crate) fn cancel(step: &mut Step, id: Uuid) -> Vec<Said> {
+    let Some(paper) = step.shelf.get(id) else { return Vec::new() };
+    let inventory = named_inventory(&step.shelf, paper).and_then(|id| step.shelf.get(id)).cloned();
+    let names =
+        |paper: &Paper| domain::documents::key(&[&paper.names.agent_code, &paper.names.cop_no]);
+    let Some(inventory) = inventory else {
+        let key = names(paper);
+        return say_all(step, id, &[Return::refused(-623_003, &[&key])]);
+    };
+    let refused = if inventory.deleted {
+        Some(-623_009)
+    } else if inventory.names.agent_code != paper.names.agent_code {
+        Some(-623_003)
+    } else if inventory.status == status::REJECTED || inventory.status >= status::EXAMINATION {
+        Some(-623_005)
+    } else {
+        None
+    };
+    if let Some(code) = refused {
+        let key = names(&inventory);
+        return say_all(step, id, &[Return::refused(code, &[&key])]);
+    }
+    let mut said = say_all(step, id, &[Return::sent()]);
+    if inventory.declaration.is_none() && inventory.errand == Errand::None {
+        // Customs has not heard of it yet.
+        said.extend(cancelled(step, id, inventory.id));
+    } else {
+        step.shelf.change(id, |paper| paper.errand = Errand::Withdraw);
+    }
+    said
+}
+
+/// The inventory is cancelled.
+pub(crate) fn cancelled(step: &mut Step, id: Uuid, inventory: Uuid) -> Vec<Said> {
+    step.shelf.change(inventory, |paper| {
+        paper.deleted = true;
+        paper.errand = Errand::None;
+    });
+    say_all(step, id, &[Return::cancelled()])
+}
+
+/// 625: goods come back within 30 days of release. Customs takes the application in and lets the goods
+/// back; whether they come is the site's matter.
+pub(crate) fn refund(step: &mut Step, id: Uuid) -> Vec<Said> {
+    let Some(paper) = step.shelf.get(id) else { return Vec::new() };
+    let Document::Ceb625(import::InvtRefund { lines, .. }) = &*paper.document else {
+        return Vec::new();
+    };
+    let lines = lines.clone();
+    let key = domain::documents::key(&[&paper.names.agent_code, &paper.names.cop_no]);
+    let inventory = named_inventory(&step.shelf, paper).and_then(|id| step.shelf.get(id)).cloned();
+    let Some(inventory) = inventory.filter(|i| i.names.agent_code == paper.names.agent_code) else {
+        return say_all(step, id, &[Return::refused(-625_001, &[&key])]);
+    };
+    let said = match refusal(&inventory, &lines, step.now) {
+        Some(refusal) => vec![refusal],
+        None => vec![Return::sent(), Return::taken_in(), Return::released()],
+    };
+    let accepted = said.len() > 1;
+    let said = say_all(step, id, &said);
+    if accepted {
+        // The tax bill and the buyer's yearly amount are customs' matter.
+        step.show_customs(id);
+    }
+    said
+}
+
+fn refusal(
+    inventory: &Paper,
+    lines: &[import::InvtRefundList],
+    now: time::OffsetDateTime,
+) -> Option<Return> {
+    let Document::Ceb621(import::Inventory { lines: goods, .. }) = &*inventory.document else {
+        return Some(Return::refused(-625_001, &[&inventory.names.order_no]));
+    };
+    let Some(released) = inventory.released.filter(|_| !inventory.deleted) else {
+        let text = "清单未放行，不允许退货";
+        return Some(Return::new(status::REJECTED, text));
+    };
+    if days_since(released, now) > RETURN_DAYS {
+        let text = format!("超过放行之日起{RETURN_DAYS}日，不允许退货");
+        return Some(Return::new(status::REJECTED, text));
+    }
+    for line in lines {
+        let Some(sold) =
+            goods.iter().find(|sold| sold.gnum == line.gnum && sold.gcode == line.gcode)
+        else {
+            return Some(Return::refused(-625_209, &[&line.gnum.to_string()]));
+        };
+        if line.qty > sold.qty {
+            let text = format!("退货数量大于原清单数量，[InvtRefundList.gnum:{}]", line.gnum);
+            return Some(Return::new(status::REJECTED, text));
+        }
+    }
+    None
+}
+
+/// 513: the consignee has signed. The parcel must have been released.
+pub(crate) fn signed_for(step: &mut Step, id: Uuid) -> Vec<Said> {
+    let Some(paper) = step.shelf.get(id) else { return Vec::new() };
+    let names = paper.names.clone();
+    let released = step
+        .shelf
+        .of_parcel(DocumentKind::ImportInventory, &names.logistics_code, &names.logistics_no)
+        .any(|inventory| inventory.released.is_some());
+    let said = if released {
+        vec![Return::sent(), Return::taken_in(), Return::concluded()]
+    } else {
+        let text =
+            format!("运单对应的清单未放行，[LogisticsStatus.logisticsNo:{}]", names.logistics_no);
+        vec![Return::new(status::REJECTED, text)]
+    };
+    say_all(step, id, &said)
+}
+
+/// 711: parcels are counted in at the site.
+pub(crate) fn delivery(step: &mut Step, id: Uuid) -> Vec<Said> {
+    say_all(step, id, &[Return::sent(), Return::taken_in(), Return::concluded()])
+}

@@ -1,0 +1,536 @@
+//! The national door (统一版报文接入): CEB messages come in, receipts go out, as the real system does it.
+//!
+//! What this service promises: an answer is given after it is durable; a document has one effect
+//! however often it comes; an inventory is filed when its order, payment and waybill fit it, and not
+//! before; whatever the declaration service tells becomes a receipt exactly once. Read [`message`],
+//! then [`commit`], then [`relay`].
+
+mod commit;
+mod errand;
+mod expire;
+mod export;
+mod follow;
+mod import;
+mod issue;
+mod matching;
+mod message;
+mod paper;
+mod read;
+mod receipt;
+mod receive;
+mod relay;
+mod shelf;
+mod views;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use client::Window;
+use domain::documents::{DocumentKind, returns};
+use domain::refusal::{Code, Refusal};
+use domain::{Principal, Slot, limits};
+use futures::stream::FuturesOrdered;
+use futures::{Stream, StreamExt as _};
+use proto::ceb::{self, Document, MessageType};
+use proto::status::{self, Language};
+use proto::v1;
+use proto::v1::ceb_service_server::CebService;
+use proto::v1::send_stream_response::Result as Item;
+use sqlx::PgPool;
+use store::batch::{self, Batch};
+use store::journal::Tail;
+use store::{Clock, Unanswered};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use commit::{Command, Desk, Done, Said};
+pub use message::Policy;
+pub use signature::Trust;
+
+/// The schema of this service, in `migrations/ceb`.
+pub const SCHEMA: &str = "ceb";
+/// Brings it up to date.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/ceb");
+
+/// Lanes of the group commit: one, see `commit`.
+const LANES: usize = 1;
+
+/// The service.
+#[derive(Debug)]
+pub(crate) struct Ceb {
+    /// For reading.
+    pub(crate) reads: PgPool,
+    pub(crate) tail: Tail,
+    pub(crate) batch: Batch<Desk>,
+    pub(crate) clock: Clock,
+    pub(crate) policy: Policy,
+    pub(crate) errands: Arc<Notify>,
+    draining: CancellationToken,
+}
+
+/// The service as it is mounted.
+#[derive(Debug, Clone)]
+pub struct Service(Arc<Ceb>);
+
+/// What the caller runs as tasks: the lane, which ends after `closing`, and the loops to the
+/// declaration service, which end with `draining`.
+pub type Loop = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Service {
+    /// The service over its tables. `window` is how it reaches the declaration service.
+    pub fn new(
+        (work, reads): (PgPool, PgPool),
+        clock: Clock,
+        policy: Policy,
+        window: Window,
+        (draining, closing): (CancellationToken, CancellationToken),
+    ) -> (Self, Vec<Loop>) {
+        let tail = Tail::default();
+        let errands = Arc::new(Notify::new());
+        let desk = Desk { tail: tail.clone(), clock: clock.clone(), errands: Arc::clone(&errands) };
+        let (batch, lanes) = batch::lanes(Arc::new(desk), &work, LANES, &closing);
+        let stop = draining.clone();
+        let this = Arc::new(Ceb { reads, tail, batch, clock, policy, errands, draining });
+        let mut loops: Vec<Loop> =
+            lanes.into_iter().map(|lane| -> Loop { Box::pin(lane) }).collect();
+        let (ceb, there, ending) = (Arc::clone(&this), window.clone(), stop.clone());
+        loops.push(Box::pin(async move { relay::run_errands(&ceb, &there, &ending).await }));
+        let (ceb, there, ending) = (Arc::clone(&this), window, stop);
+        loops.push(Box::pin(async move { relay::follow(&ceb, &there, &ending).await }));
+        (Self(this), loops)
+    }
+}
+
+impl Ceb {
+    /// Takes one message or envelope.
+    async fn send(
+        &self,
+        principal: &Principal,
+        bytes: &[u8],
+        trace: &str,
+        door: Door,
+    ) -> Result<v1::SendResponse, Unanswered> {
+        let read = message::read(&self.policy, principal, bytes, trace, self.clock.now())?;
+        let documents = match read {
+            message::Message::Documents(documents) => documents,
+            message::Message::Broken(broken) => {
+                let message::Broken { malformed, faults, envelope_id, answer } = *broken;
+                if !malformed.dxp_id.is_empty() {
+                    let slot = Slot::of(&malformed.dxp_id);
+                    self.batch.queue(slot, Command::Malformed(malformed)).await?;
+                }
+                return Ok(v1::SendResponse {
+                    envelope_id,
+                    messages: vec![outgoing(MessageType::Ceb900, &[answer])],
+                    faults: faults.into_iter().map(fault).collect(),
+                    ..v1::SendResponse::default()
+                });
+            }
+        };
+        let message::Documents { guid, message_type, envelope_id, documents } = documents;
+        let waiting = documents.into_iter().map(|document| {
+            let slot = document.slot;
+            let command = Command::Receive(Box::new(document));
+            async move {
+                match door {
+                    Door::Offer => Ok::<_, Unanswered>(self.batch.offer(slot, command).await?),
+                    Door::Queue => Ok(self.batch.queue(slot, command).await?),
+                }
+            }
+        });
+        let mut said: Vec<Said> = Vec::new();
+        for done in futures::future::join_all(waiting).await {
+            // What was refused for lack of room is sent again whole: documents are known by guid.
+            if let Done::Received(more) = done? {
+                said.extend(more);
+            }
+        }
+        Ok(v1::SendResponse {
+            guid,
+            message_type: message_type.number().into(),
+            envelope_id,
+            messages: grouped(said),
+            faults: Vec::new(),
+        })
+    }
+
+    /// Takes what customs issues, document by document.
+    async fn issue(&self, bytes: &[u8]) -> Result<u32, Unanswered> {
+        let read = ceb::read(bytes).map_err(|faults| {
+            Refusal::invalid(faults.into_iter().map(message::violation).collect())
+        })?;
+        if !matches!(read.message_type, MessageType::Ceb816 | MessageType::Ceb818) {
+            let refusal = Refusal::of(Code::XmlTypeUnsupported);
+            return Err(refusal.with("type", read.message_type.name()).into());
+        }
+        let mut taken = 0;
+        for document in read.documents {
+            let document = document.document;
+            let value = |element| document.value(element).unwrap_or_default();
+            let guid = uuid::Uuid::now_v7().to_string().to_uppercase();
+            let body = ceb::write(read.message_type, &guid, std::slice::from_ref(&document));
+            let issued = issue::Issued {
+                message_type: read.message_type,
+                guid: value("guid"),
+                invt_no: value("invtNo"),
+                status: value("status").parse().unwrap_or_default(),
+                body: Bytes::from(body),
+            };
+            let slot = Slot::of(&issued.invt_no);
+            let done = self.batch.queue(slot, Command::Issue(Box::new(issued))).await?;
+            taken += u32::from(matches!(done, Done::Issued(true)));
+        }
+        Ok(taken)
+    }
+
+    /// Messages of an exchange number after a position; waits for the first one.
+    async fn log(
+        &self,
+        dxp_id: &str,
+        after: i64,
+        most: i32,
+        wait: Duration,
+    ) -> Result<Vec<v1::OutgoingMessage>, Unanswered> {
+        let most =
+            if most == 0 { limits::RECEIPTS_PAGE_DEFAULT } else { most.clamp(1, limits::PAGE_MAX) };
+        let most = i64::from(most);
+        let until = tokio::time::Instant::now() + wait;
+        // Listening begins before looking, so that nothing falls between.
+        let slot = Slot::of(dxp_id);
+        let mut tail = self.tail.read(self.reads.clone(), [(slot, after)]);
+        loop {
+            let found = read::log(&self.reads, dxp_id, after, most).await?;
+            if !found.is_empty() || tokio::time::Instant::now() >= until {
+                return Ok(found.into_iter().map(logged).collect());
+            }
+            loop {
+                let heard = tokio::select! {
+                    heard = tokio::time::timeout_at(until, tail.next()) => heard,
+                    () = self.draining.cancelled() => return Ok(Vec::new()),
+                };
+                let Ok(entries) = heard else { return Ok(Vec::new()) };
+                if entries?.iter().any(|entry| entry.owner == dxp_id) {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// How documents come to the group commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    /// Refused when too much is waiting.
+    Offer,
+    /// Waits for room: the stream's own flow control bounds it.
+    Queue,
+}
+
+/// Receipts as messages, one for each type.
+fn grouped(said: Vec<Said>) -> Vec<v1::OutgoingMessage> {
+    let mut types: Vec<MessageType> = Vec::new();
+    for one in &said {
+        if !types.contains(&one.message_type) {
+            types.push(one.message_type);
+        }
+    }
+    types
+        .into_iter()
+        .flat_map(|kind| {
+            let documents: Vec<Document> = said
+                .iter()
+                .filter(|one| one.message_type == kind)
+                .map(|one| Document::clone(&one.document))
+                .collect();
+            // A message carries a hundred.
+            let chunks: Vec<_> = documents
+                .chunks(limits::CEB_DOCUMENTS_MAX)
+                .map(|documents| outgoing(kind, documents))
+                .collect();
+            chunks
+        })
+        .collect()
+}
+
+fn outgoing(kind: MessageType, documents: &[Document]) -> v1::OutgoingMessage {
+    let guid = uuid::Uuid::now_v7().to_string().to_uppercase();
+    v1::OutgoingMessage {
+        position: 0,
+        message_type: kind.number().into(),
+        xml: ceb::write(kind, &guid, documents),
+        time: None,
+        receipts: documents.iter().filter_map(receipt_of).collect(),
+    }
+}
+
+/// A receipt, read; `None` for what is none.
+fn receipt_of(document: &Document) -> Option<v1::Receipt> {
+    let value = |element| document.value(element).unwrap_or_default();
+    let status: i32 = document.value("returnStatus")?.parse().ok()?;
+    let number = document.message_type().number();
+    let kind = DocumentKind::ALL.into_iter().find(|kind| kind.reply() == number);
+    let key: Vec<String> = kind
+        .map(|kind| kind.key_elements())
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|element| document.value(element))
+        .filter(|value| !value.is_empty())
+        .collect();
+    // Some receipts name their document by its own number only.
+    let key = if key.is_empty() { value("copNo") } else { key.join(" ") };
+    Some(v1::Receipt {
+        message_type: number.into(),
+        document_guid: value("guid"),
+        key,
+        return_status: status,
+        return_info: value("returnInfo"),
+        meaning: returns::title(status).to_owned(),
+        pre_no: value("preNo"),
+        invt_no: value("invtNo"),
+    })
+}
+
+fn logged(logged: read::Logged) -> v1::OutgoingMessage {
+    let read::Logged { position, message_type, body, time } = logged;
+    let receipts = ceb::read(&body).map_or_else(
+        |_| Vec::new(),
+        |read| read.documents.iter().filter_map(|d| receipt_of(&d.document)).collect(),
+    );
+    v1::OutgoingMessage {
+        position: u64::try_from(position).unwrap_or_default(),
+        message_type: u32::try_from(message_type).unwrap_or_default(),
+        xml: String::from_utf8_lossy(&body).into_owned(),
+        time: Some(proto::timestamp(time)),
+        receipts,
+    }
+}
+
+fn fault(fault: ceb::Fault) -> v1::MessageFault {
+    let ceb::Fault { code, line, element, text, text_zh } = fault;
+    v1::MessageFault { code: code.id().to_owned(), line, element, text, text_zh }
+}
+
+fn record(found: read::Found) -> v1::DocumentRecord {
+    let read::Found { paper, missing } = found;
+    v1::DocumentRecord {
+        message_type: paper.kind.number().into(),
+        key: paper.key.replace('\u{1f}', " "),
+        guid: paper.guid,
+        order_no: paper.names.order_no,
+        return_status: paper.status,
+        deleted: paper.deleted,
+        missing: missing.into_iter().map(|missing| missing.title().to_owned()).collect(),
+        pre_no: paper.pre_no,
+        invt_no: paper.invt_no,
+        declaration: paper.declaration.map(|id| format!("declarations/{id}")).unwrap_or_default(),
+        changed_time: Some(proto::timestamp(paper.changed)),
+        dxp_id: paper.dxp_id,
+    }
+}
+
+fn caller<T>(request: &Request<T>) -> Result<Arc<Principal>, Status> {
+    let principal = request.extensions().get::<Arc<Principal>>().cloned();
+    principal.ok_or_else(|| status::plain(Code::CertificateMissing))
+}
+
+fn trace<T>(request: &Request<T>) -> String {
+    let value = request.metadata().get("traceparent").and_then(|value| value.to_str().ok());
+    value.filter(|value| value.len() <= 64).unwrap_or_default().to_owned()
+}
+
+/// The caller reads under its own exchange number only.
+fn own_log(principal: &Principal, dxp_id: &str) -> Result<(), Refusal> {
+    if dxp_id.is_empty() {
+        return Err(Refusal::of(Code::Required).with("field", "dxp_id"));
+    }
+    if principal.holds(dxp_id) {
+        return Ok(());
+    }
+    Err(Refusal::of(Code::ExchangeNumberForeign).with("dxp_id", dxp_id))
+}
+
+#[tonic::async_trait]
+impl CebService for Service {
+    type SendStreamStream =
+        Pin<Box<dyn Stream<Item = Result<v1::SendStreamResponse, Status>> + Send>>;
+    type FollowReceiptsStream =
+        Pin<Box<dyn Stream<Item = Result<v1::FollowReceiptsResponse, Status>> + Send>>;
+
+    async fn send(
+        &self,
+        request: Request<v1::SendRequest>,
+    ) -> Result<Response<v1::SendResponse>, Status> {
+        let language = Language::of(request.metadata());
+        let (principal, trace) = (caller(&request)?, trace(&request));
+        let bytes = request.into_inner().message;
+        let sent = self.0.send(&principal, &bytes, &trace, Door::Offer).await;
+        sent.map(Response::new).map_err(|error| status::of(error, language))
+    }
+
+    async fn send_stream(
+        &self,
+        request: Request<Streaming<v1::SendStreamRequest>>,
+    ) -> Result<Response<Self::SendStreamStream>, Status> {
+        let (principal, trace) = (caller(&request)?, trace(&request));
+        let answers = answer_stream(Arc::clone(&self.0), principal, trace, request.into_inner());
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn list_receipts(
+        &self,
+        request: Request<v1::ListReceiptsRequest>,
+    ) -> Result<Response<v1::ListReceiptsResponse>, Status> {
+        let language = Language::of(request.metadata());
+        let principal = caller(&request)?;
+        let v1::ListReceiptsRequest { dxp_id, after, page_size, wait_seconds } =
+            request.into_inner();
+        own_log(&principal, &dxp_id).map_err(|refusal| status::of(refusal, language))?;
+        let wait = u64::from(wait_seconds).min(limits::RECEIPTS_WAIT_SECONDS_MAX);
+        let from = i64::try_from(after).unwrap_or(i64::MAX);
+        let messages = self
+            .0
+            .log(&dxp_id, from, page_size, Duration::from_secs(wait))
+            .await
+            .map_err(|error| status::of(error, language))?;
+        let next_after = messages.last().map_or(after, |last| last.position);
+        Ok(Response::new(v1::ListReceiptsResponse { messages, next_after }))
+    }
+
+    async fn follow_receipts(
+        &self,
+        request: Request<v1::FollowReceiptsRequest>,
+    ) -> Result<Response<Self::FollowReceiptsStream>, Status> {
+        let language = Language::of(request.metadata());
+        let principal = caller(&request)?;
+        let v1::FollowReceiptsRequest { dxp_id, after } = request.into_inner();
+        own_log(&principal, &dxp_id).map_err(|refusal| status::of(refusal, language))?;
+        let told = follow_log(Arc::clone(&self.0), dxp_id, after);
+        let told = told.map(move |told| told.map_err(|error| status::of(error, language)));
+        Ok(Response::new(Box::pin(told)))
+    }
+
+    async fn list_documents(
+        &self,
+        request: Request<v1::ListDocumentsRequest>,
+    ) -> Result<Response<v1::ListDocumentsResponse>, Status> {
+        let language = Language::of(request.metadata());
+        let principal = caller(&request)?;
+        let v1::ListDocumentsRequest { order_no, message_type, waiting, page_size, page_token } =
+            request.into_inner();
+        let everything = principal.holds("");
+        let filter = read::Filter {
+            order_no: Some(order_no).filter(|no| !no.is_empty()),
+            kind: u16::try_from(message_type).ok().and_then(DocumentKind::from_number),
+            waiting,
+            dxp_ids: (!everything).then(|| principal.dxp_ids.clone()),
+        };
+        let (found, next_page_token) =
+            read::documents(&self.0.reads, filter, page_size, &page_token)
+                .await
+                .map_err(|error| status::of(error, language))?;
+        let documents = found.into_iter().map(record).collect();
+        Ok(Response::new(v1::ListDocumentsResponse { documents, next_page_token }))
+    }
+
+    async fn issue(
+        &self,
+        request: Request<v1::IssueRequest>,
+    ) -> Result<Response<v1::IssueResponse>, Status> {
+        let language = Language::of(request.metadata());
+        let bytes = request.into_inner().message;
+        let taken = self.0.issue(&bytes).await.map_err(|error| status::of(error, language))?;
+        Ok(Response::new(v1::IssueResponse { taken }))
+    }
+}
+
+/// Answers a stream item by item, in order; many items share a transaction.
+fn answer_stream(
+    ceb: Arc<Ceb>,
+    principal: Arc<Principal>,
+    trace: String,
+    mut items: Streaming<v1::SendStreamRequest>,
+) -> impl Stream<Item = Result<v1::SendStreamResponse, Status>> + Send {
+    async_stream::try_stream! {
+        let mut taking = FuturesOrdered::new();
+        let (mut open, mut drained, mut number) = (true, false, 0_u64);
+        while open || !taking.is_empty() {
+            let room = open && taking.len() < MESSAGES_IN_FLIGHT_MAX;
+            let (item, answered) = tokio::select! {
+                item = items.message(), if room => (Some(item), None),
+                answered = taking.next(), if !taking.is_empty() => (None, answered),
+                // What was taken is answered; the rest is for the next window.
+                () = ceb.draining.cancelled(), if open => {
+                    (open, drained) = (false, true);
+                    (None, None)
+                }
+            };
+            match item.transpose()? {
+                Some(Some(item)) => {
+                    let bytes = item.item.unwrap_or_default().message;
+                    let (ceb, principal) = (Arc::clone(&ceb), Arc::clone(&principal));
+                    taking.push_back(answer(ceb, principal, trace.clone(), number, bytes));
+                    number += 1;
+                }
+                Some(None) => open = false,
+                None => {}
+            }
+            if let Some(answered) = answered {
+                yield answered;
+            }
+        }
+        if drained {
+            Err(status::plain(Code::Unavailable))?;
+        }
+    }
+}
+
+/// Messages of one stream that are not yet answered; each has up to a hundred documents.
+const MESSAGES_IN_FLIGHT_MAX: usize = 64;
+
+async fn answer(
+    ceb: Arc<Ceb>,
+    principal: Arc<Principal>,
+    trace: String,
+    item: u64,
+    bytes: Vec<u8>,
+) -> v1::SendStreamResponse {
+    let sent = ceb.send(&principal, &bytes, &trace, Door::Queue).await;
+    let result = match sent {
+        Ok(answer) => Item::Answer(answer),
+        Err(error) => {
+            let v1::Refusal { grpc_code, code, message, message_zh, .. } =
+                status::refused_item(error.into());
+            Item::Refusal(v1::ItemRefusal { grpc_code, code, message, message_zh })
+        }
+    };
+    v1::SendStreamResponse { item, result: Some(result) }
+}
+
+/// The log of an exchange number without end.
+fn follow_log(
+    ceb: Arc<Ceb>,
+    dxp_id: String,
+    after: u64,
+) -> impl Stream<Item = Result<v1::FollowReceiptsResponse, Unanswered>> + Send {
+    async_stream::try_stream! {
+        let mut position = after;
+        let wait = Duration::from_secs(limits::HEARTBEAT_SECONDS);
+        loop {
+            let from = i64::try_from(position).unwrap_or(i64::MAX);
+            let messages = ceb.log(&dxp_id, from, 0, wait).await?;
+            if messages.is_empty() {
+                if ceb.draining.is_cancelled() {
+                    Err(Refusal::of(Code::Unavailable).with("reason", "the window drains"))?;
+                }
+                yield v1::FollowReceiptsResponse { message: None, position };
+            }
+            for message in messages {
+                position = message.position;
+                yield v1::FollowReceiptsResponse { message: Some(message), position };
+            }
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! From bytes to documents that wait for their transaction: unpack, take off the envelope, verify the
+//! signature, read, and see who sends. Nothing here touches the database.
+
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::declaration::Profile;
+use domain::documents::{DocumentKind, Return, status};
+use domain::refusal::{Code, Refusal, Violation};
+use domain::{Principal, limits};
+use proto::ceb::{self, Document, Fault, MessageType, dxp};
+use sha2::{Digest as _, Sha256};
+use signature::{MixedDigest, Refused, Trust, Verified, Verifier};
+use time::OffsetDateTime;
+
+use crate::paper::{key, slot};
+use crate::receive::{Malformed, Received, Sender};
+
+/// Who is believed to sign.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// Rules for declarations.
+    pub profile: Profile,
+    /// Whose certificates count. The sandbox believes every certificate that is in order.
+    pub trust: Trust,
+}
+
+/// A message that was read.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// Its documents.
+    Documents(Documents),
+    /// It breaks the schema.
+    Broken(Box<Broken>),
+}
+
+/// A message that breaks the schema.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    pub(crate) malformed: Malformed,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) envelope_id: String,
+    /// The answer, which is also in the log of its sender where that is known.
+    pub(crate) answer: Document,
+}
+
+/// A message whose documents can be taken.
+#[derive(Debug)]
+pub(crate) struct Documents {
+    pub(crate) guid: String,
+    pub(crate) message_type: MessageType,
+    pub(crate) envelope_id: String,
+    pub(crate) documents: Vec<Received>,
+}
+
+/// Unpacks and reads what a caller sent.
+pub(crate) fn read(
+    policy: &Policy,
+    principal: &Principal,
+    bytes: &[u8],
+    trace: &str,
+    now: OffsetDateTime,
+) -> Result<Message, Refusal> {
+    let bytes = unpacked(bytes)?;
+    let (message, envelope) = opened(&bytes)?;
+    let broken = |faults: Vec<Fault>, text: String| {
+        broken(&message, envelope.as_ref(), principal, faults, text, now)
+    };
+    let (read, signature) = match verified(policy, &message, now) {
+        Ok(read) => read,
+        Err(faults) => {
+            let text = told(&faults);
+            return Ok(broken(faults, text));
+        }
+    };
+    let Some(kind) = DocumentKind::from_number(read.message_type.number()) else {
+        let name = read.message_type.name();
+        return Ok(broken(Vec::new(), format!("{name}由海关或电子口岸发送，企业不能发送")));
+    };
+    admit_sender(principal, &read.transfer)?;
+    let sender = sender(&read);
+    let mut copies = copies(&read, &message);
+    let mut documents = Vec::with_capacity(read.documents.len());
+    for document in read.documents {
+        let refusal = match &signature {
+            Err(refused) => Some(unsigned(refused)),
+            Ok(verified) => own_refusal(policy, principal, kind, &document, verified.as_ref()),
+        };
+        let document = document.document;
+        let key = key(kind, &document);
+        let digest = serde_json::to_vec(&document).unwrap_or_default();
+        documents.push(Received {
+            kind,
+            slot: slot(&document, &key),
+            key,
+            digest: Sha256::digest(digest).to_vec(),
+            document: Arc::new(document),
+            sender: sender.clone(),
+            refusal,
+            signed: matches!(signature, Ok(Some(_))),
+            copies: std::mem::take(&mut copies),
+            trace: trace.to_owned(),
+        });
+    }
+    let envelope_id = envelope.map_or_else(String::new, |e| e.trans_info.cop_msg_id);
+    let (guid, message_type) = (read.guid, read.message_type);
+    Ok(Message::Documents(Documents { guid, message_type, envelope_id, documents }))
+}
+
+/// What a signature came to: none, good, or refused.
+type Signature = Result<Option<Verified>, Refused>;
+
+/// Verifies the signature, when there is one, and reads the bytes that it covers.
+fn verified(
+    policy: &Policy,
+    message: &[u8],
+    now: OffsetDateTime,
+) -> Result<(ceb::Message, Signature), Vec<Fault>> {
+    if !mentions_signature(message) {
+        return Ok((ceb::read(message)?, Ok(None)));
+    }
+    // Real client software signs with SM2 and leaves the digest at SHA-1, which rsa-sha1 allows too.
+    let verifier = Verifier::new(policy.trust.clone()).with_mixed_digest(MixedDigest::AcceptSha1);
+    match verifier.verify(message, now) {
+        Ok(verified) => {
+            let read = ceb::read_verified(verified.canonical.as_bytes());
+            let lines = |mut fault: Fault| {
+                fault.line = verified.lines.original(fault.line);
+                fault
+            };
+            match read {
+                Ok(read) => Ok((read, Ok(Some(verified)))),
+                Err(faults) => Err(faults.into_iter().map(lines).collect()),
+            }
+        }
+        // Nothing of it counts, but its sender is told document by document.
+        Err(refused) => Ok((ceb::read(message)?, Err(refused))),
+    }
+}
+
+/// Plain bytes, of gzip or as they are.
+fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let most = limits::CEB_ENVELOPE_BYTES_MAX;
+    if !bytes.starts_with(b"\x1f\x8b") {
+        return if bytes.len() > most { Err(too_large()) } else { Ok(bytes.to_vec()) };
+    }
+    let mut plain = Vec::new();
+    // One more than may be, so that what is too large shows.
+    let bound = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    flate2::read::GzDecoder::new(bytes).take(bound).read_to_end(&mut plain).map_err(|error| {
+        Refusal::of(Code::XmlMalformed).with("reason", format!("not a whole gzip file: {error}"))
+    })?;
+    if plain.len() > most { Err(too_large()) } else { Ok(plain) }
+}
+
+fn too_large() -> Refusal {
+    Refusal::of(Code::XmlTooLarge).with("most_bytes", limits::CEB_ENVELOPE_BYTES_MAX)
+}
+
+/// The message in an envelope, or the message itself.
+fn opened(bytes: &[u8]) -> Result<(Vec<u8>, Option<dxp::DxpMsg>), Refusal> {
+    if !dxp::is_envelope(bytes) {
+        return Ok((bytes.to_vec(), None));
+    }
+    match dxp::read(bytes) {
+        Ok(mut envelope) => Ok((std::mem::take(&mut envelope.data), Some(envelope))),
+        Err(faults) => Err(Refusal::invalid(faults.into_iter().map(violation).collect())),
+    }
+}
+
+pub(crate) fn violation(fault: Fault) -> Violation {
+    Violation {
+        code: fault.code,
+        field: fault.element,
+        text: format!("line {}: {}", fault.line, fault.text),
+        text_zh: format!("第{}行：{}", fault.line, fault.text_zh),
+        customs_code: None,
+    }
+}
+
+/// The platform's code for what breaks the schema, as a negative status.
+const SCHEMA: i32 = -2;
+
+fn told(faults: &[Fault]) -> String {
+    let told = |fault: &Fault| format!("第{}行{}：{}", fault.line, fault.element, fault.text_zh);
+    faults.iter().map(told).collect::<Vec<_>>().join("；")
+}
+
+/// A signature may stand in the message. Only then is its cost paid.
+fn mentions_signature(message: &[u8]) -> bool {
+    let name = b"Signature";
+    message.windows(name.len()).any(|window| window == name)
+}
+
+/// CEB900 with everything that is wrong; to the log of the sender when it may be believed.
+fn broken(
+    message: &[u8],
+    envelope: Option<&dxp::DxpMsg>,
+    principal: &Principal,
+    faults: Vec<Fault>,
+    text: String,
+    now: OffsetDateTime,
+) -> Message {
+    let source = String::from_utf8_lossy(message).into_owned();
+    let kind = ceb::root(message).map_or("Unknown", |root| root.message_type.name());
+    let envelope_id = envelope.map_or_else(String::new, |e| e.trans_info.cop_msg_id.clone());
+    let info: String = text.chars().take(CEB900_INFO_MAX).collect();
+    let answer = Document::from_values(MessageType::Ceb900, |element| {
+        Some(match element {
+            "guid" => uuid::Uuid::now_v7().to_string().to_uppercase(),
+            "returnStatus" => SCHEMA.to_string(),
+            "returnInfo" => info.clone(),
+            "returnTime" => crate::receipt::time(now),
+            "oriCopMsgId" => envelope_id.clone(),
+            "oriMessageType" => kind.to_owned(),
+            "oriBizMessage" => source.clone(),
+            _ => return None,
+        })
+    });
+    let guid = uuid::Uuid::now_v7().to_string().to_uppercase();
+    let body = Bytes::from(ceb::write(MessageType::Ceb900, &guid, std::slice::from_ref(&answer)));
+    let claimed = envelope.map(|envelope| envelope.trans_info.sender_id.clone());
+    let claimed = claimed.or_else(|| between(&source, "dxpId>", "<"));
+    let dxp_id = claimed.filter(|id| id.len() <= 30 && principal.holds(id)).unwrap_or_default();
+    let malformed = Malformed { dxp_id, status: SCHEMA, body };
+    Message::Broken(Box::new(Broken { malformed, faults, envelope_id, answer }))
+}
+
+/// Characters in the returnInfo of CEB900.
+const CEB900_INFO_MAX: usize = 5_000;
+
+/// What stands between two marks, the first time; for a message that cannot be read as a whole.
+fn between(text: &str, from: &str, until: &str) -> Option<String> {
+    let start = text.find(from)? + from.len();
+    let rest = text.get(start..)?;
+    rest.find(until).and_then(|end| rest.get(..end)).map(|found| found.trim().to_owned())
+}
+
+/// The caller transmits for itself or for whom it stands, under its own exchange number.
+fn admit_sender(principal: &Principal, transfer: &ceb::Transfer) -> Result<(), Refusal> {
+    if !principal.holds(&transfer.dxp_id) {
+        return Err(Refusal::of(Code::ExchangeNumberForeign).with("dxp_id", &transfer.dxp_id));
+    }
+    if !principal.transmits_for(&transfer.cop_code) {
+        return Err(Refusal::of(Code::DeclarantForeign).with("cop_code", &transfer.cop_code));
+    }
+    Ok(())
+}
+
+fn sender(read: &ceb::Message) -> Sender {
+    let mut receipts = BTreeSet::new();
+    for subscriber in &read.subscribers {
+        let wants = matches!(subscriber.status.as_str(), "ALL" | "RET");
+        if wants && subscriber.dxp_address != read.transfer.dxp_id {
+            receipts.insert(subscriber.dxp_address.clone());
+        }
+    }
+    Sender { dxp_id: read.transfer.dxp_id.clone(), subscribers: receipts.into_iter().collect() }
+}
+
+/// Copies of the whole message for those who subscribed to data.
+fn copies(read: &ceb::Message, message: &[u8]) -> Vec<(String, Bytes)> {
+    let wants: BTreeSet<&String> = read
+        .subscribers
+        .iter()
+        .filter(|subscriber| matches!(subscriber.status.as_str(), "ALL" | "DATA"))
+        .map(|subscriber| &subscriber.dxp_address)
+        .collect();
+    let body = Bytes::copy_from_slice(message);
+    wants.into_iter().map(|to| (to.clone(), body.clone())).collect()
+}
+
+/// The receipt for a message whose signature is not good.
+fn unsigned(refused: &Refused) -> Return {
+    let code = refused.business_code().and_then(|code| code.parse().ok()).unwrap_or(-621_029);
+    Return::new(code, format!("{}（平台代码{}）", refused.text_zh(), refused.platform_code()))
+}
+
+/// What is wrong with one document by itself: its signer, its declarant, or the rules.
+fn own_refusal(
+    policy: &Policy,
+    principal: &Principal,
+    kind: DocumentKind,
+    document: &ceb::ReadDocument,
+    verified: Option<&Verified>,
+) -> Option<Return> {
+    let value = |element| document.document.value(element).unwrap_or_default();
+    let draft = value("appStatus") == "1";
+    let agent = value("agentCode");
+    if !agent.is_empty() && !principal.transmits_for(&agent) {
+        return Some(Return::refused(-10_102, &[&agent]));
+    }
+    if let Some(verified) = verified {
+        let signer = [agent.clone(), value("operatorCode"), value("copCode")];
+        let signer = signer.into_iter().find(|code| !code.is_empty());
+        if let Some(code) = signer
+            && !signs_for(policy, principal, verified, &code)
+        {
+            let refused = if kind == DocumentKind::ImportRefund { -625_013 } else { -621_015 };
+            return Some(Return::refused(refused, &[&code]));
+        }
+    } else if !draft && wants_signature(kind) {
+        return Some(Return::refused(-621_026, &[]));
+    }
+    if kind.is_inventory() && !draft {
+        broken_rules(policy, document, verified.is_some())
+    } else {
+        None
+    }
+}
+
+/// The import documents that the schema wants signed.
+fn wants_signature(kind: DocumentKind) -> bool {
+    MessageType::from_number(kind.number()).is_some_and(MessageType::signature_required)
+}
+
+/// Whether a certificate signs for a firm: the registry says so, or the certificate does.
+fn signs_for(policy: &Policy, principal: &Principal, verified: &Verified, code: &str) -> bool {
+    let certificate = &verified.certificate;
+    let fingerprint: String = certificate.fingerprint.iter().map(|b| format!("{b:02x}")).collect();
+    let registered = principal
+        .signers
+        .iter()
+        .any(|signer| signer.eq_ignore_ascii_case(&fingerprint) || certificate.is_numbered(signer));
+    let own = registered && principal.transmits_for(code);
+    // A card that names no firm at all says nothing; the sandbox takes it for whoever uses it.
+    let silent = policy.profile.sandbox && certificate.codes.is_empty();
+    own || silent || certificate.belongs_to(code)
+}
+
+/// Every rule of a declaration that an inventory breaks, as one receipt.
+fn broken_rules(policy: &Policy, document: &ceb::ReadDocument, signed: bool) -> Option<Return> {
+    let declared = ceb::declared(&document.document, signed)?;
+    let violations = domain::Declaration::from(declared).check(&policy.profile).err()?;
+    let texts: Vec<String> = violations
+        .iter()
+        .map(|violation| {
+            let place = document.place(&violation.field);
+            let place = place.map(|place| format!("第{}行{}：", place.line, place.element));
+            let place = place.unwrap_or_default();
+            format!("[Code:{};Desc:{place}{}]", violation.code.id(), violation.text_zh)
+        })
+        .collect();
+    // Where customs has a code of its own for it, that one is the status.
+    let known = violations.iter().find_map(|violation| violation.customs_code?.parse::<i32>().ok());
+    let code = known.filter(|code| *code < 0).unwrap_or(status::REJECTED);
+    Some(Return::new(code, texts.join(",")))
+}

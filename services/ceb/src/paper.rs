@@ -1,0 +1,138 @@
+//! A document as it is kept (在案单证): what came, under which key, and where it stands.
+
+use std::sync::Arc;
+
+use domain::Slot;
+use domain::documents::{DocumentKind, Held, status};
+use proto::ceb::Document;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// What must still be told to the declaration service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Errand {
+    None,
+    /// File this inventory.
+    File,
+    /// Withdraw the inventory that this cancellation names.
+    Withdraw,
+}
+
+impl Errand {
+    pub(crate) fn column(self) -> i16 {
+        match self {
+            Self::None => 0,
+            Self::File => 1,
+            Self::Withdraw => 2,
+        }
+    }
+
+    pub(crate) fn of(column: i16) -> Option<Self> {
+        [Self::None, Self::File, Self::Withdraw].into_iter().find(|e| e.column() == column)
+    }
+}
+
+/// A document as it is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Paper {
+    pub(crate) slot: Slot,
+    pub(crate) kind: DocumentKind,
+    pub(crate) key: String,
+    pub(crate) id: Uuid,
+    pub(crate) guid: String,
+    pub(crate) app_time: String,
+    pub(crate) draft: bool,
+    pub(crate) deleted: bool,
+    /// The last status that counts.
+    pub(crate) status: i32,
+    /// Who sent it.
+    pub(crate) dxp_id: String,
+    /// Who else gets its receipts.
+    pub(crate) subscribers: Vec<String>,
+    pub(crate) names: Names,
+    pub(crate) pre_no: String,
+    pub(crate) invt_no: String,
+    /// What the declaration service knows an inventory as.
+    pub(crate) declaration: Option<Uuid>,
+    /// When the declaration service released an inventory.
+    pub(crate) released: Option<OffsetDateTime>,
+    pub(crate) errand: Errand,
+    /// The message carried a signature, which was verified.
+    pub(crate) signed: bool,
+    pub(crate) digest: Vec<u8>,
+    pub(crate) document: Arc<Document>,
+    pub(crate) received: OffsetDateTime,
+    pub(crate) changed: OffsetDateTime,
+}
+
+/// By what others find a document. Empty where it has no such element.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Names {
+    pub(crate) order_no: String,
+    pub(crate) logistics_code: String,
+    pub(crate) logistics_no: String,
+    pub(crate) agent_code: String,
+    pub(crate) ebc_code: String,
+    pub(crate) cop_no: String,
+    /// Export inventories get it from the way-bill list (清单总分单) that names them.
+    pub(crate) bill_no: String,
+}
+
+impl Names {
+    pub(crate) fn of(document: &Document) -> Self {
+        let value = |element| document.value(element).unwrap_or_default();
+        Self {
+            order_no: value("orderNo"),
+            logistics_code: value("logisticsCode"),
+            logistics_no: value("logisticsNo"),
+            agent_code: value("agentCode"),
+            ebc_code: value("ebcCode"),
+            cop_no: value("copNo"),
+            bill_no: value("billNo"),
+        }
+    }
+}
+
+/// The slot of a document: that of its order, so that what is matched with each other lies together;
+/// of its own key where it names no order.
+pub(crate) fn slot(document: &Document, key: &str) -> Slot {
+    match document.value("orderNo").filter(|order_no| !order_no.is_empty()) {
+        Some(order_no) => Slot::of(&order_no),
+        None => Slot::of(key),
+    }
+}
+
+/// The business key of a document.
+pub(crate) fn key(kind: DocumentKind, document: &Document) -> String {
+    let values: Vec<String> = kind
+        .key_elements()
+        .iter()
+        .map(|element| document.value(element).unwrap_or_default())
+        .collect();
+    domain::documents::key(&values.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+impl Paper {
+    /// As the rules of admission see it.
+    pub(crate) fn held(&self, digest: &[u8], used: bool) -> Held<'_> {
+        Held {
+            guid: &self.guid,
+            app_time: &self.app_time,
+            same_content: self.digest == digest,
+            draft: self.draft,
+            status: self.status,
+            deleted: self.deleted,
+            used,
+        }
+    }
+
+    /// It was declared and nothing has ended it.
+    pub(crate) fn is_live(&self) -> bool {
+        !self.draft && !self.deleted && self.status != status::REJECTED && self.status >= 0
+    }
+
+    /// An inventory that holds on to its order, payment and waybill.
+    pub(crate) fn uses_others(&self) -> bool {
+        self.is_live() && (self.declaration.is_some() || self.errand == Errand::File)
+    }
+}

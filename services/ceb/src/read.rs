@@ -1,0 +1,146 @@
+//! Reading: the log of receipts of an exchange number, and where documents stand.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use domain::documents::DocumentKind;
+use domain::refusal::{Code, Refusal};
+use domain::{Slot, limits};
+use sqlx::PgPool;
+use store::{Fault, Unanswered};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::matching;
+use crate::paper::Paper;
+use crate::shelf::{Row, Shelf, Wanted, kind_column};
+
+/// A message in the log of an exchange number.
+#[derive(Debug)]
+pub(crate) struct Logged {
+    pub(crate) position: i64,
+    pub(crate) message_type: i32,
+    pub(crate) body: Vec<u8>,
+    pub(crate) time: OffsetDateTime,
+}
+
+/// The messages of an exchange number after a position.
+pub(crate) async fn log(
+    pool: &PgPool,
+    dxp_id: &str,
+    after: i64,
+    most: i64,
+) -> Result<Vec<Logged>, Fault> {
+    let rows = sqlx::query!(
+        r#"select position, version, body as "body!", recorded_time from journal
+           where slot = $1 and owner = $2 and position > $3 and body is not null
+           order by position limit $4"#,
+        Slot::of(dxp_id).column(),
+        dxp_id,
+        after,
+        most
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Logged {
+            position: row.position,
+            message_type: row.version,
+            body: row.body,
+            time: row.recorded_time,
+        })
+        .collect())
+}
+
+/// What documents are asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    pub(crate) order_no: Option<String>,
+    pub(crate) kind: Option<DocumentKind>,
+    pub(crate) waiting: bool,
+    /// `None` for a caller who may see everything.
+    pub(crate) dxp_ids: Option<Vec<String>>,
+}
+
+/// A document with what it still waits for.
+pub(crate) struct Found {
+    pub(crate) paper: Paper,
+    pub(crate) missing: Vec<domain::documents::Missing>,
+}
+
+/// A page of documents, newest first, and the token of the next.
+pub(crate) async fn documents(
+    pool: &PgPool,
+    filter: Filter,
+    size: i32,
+    token: &str,
+) -> Result<(Vec<Found>, String), Unanswered> {
+    let size = if size == 0 { limits::PAGE_DEFAULT } else { size.clamp(1, limits::PAGE_MAX) };
+    let (before, before_id) = match token {
+        "" => (None, None),
+        token => {
+            let (time, id) =
+                read_token(token).ok_or_else(|| Refusal::of(Code::PageTokenForeign))?;
+            (Some(time), Some(id))
+        }
+    };
+    let rows = sqlx::query_as!(
+        Row,
+        "select slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id, subscribers,
+                order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
+                invt_no, declaration_id, released_time, errand, signed, digest, body, received_time,
+                changed_time
+         from document
+         where ($1::text is null or (order_no = $1 and slot = $9))
+           and ($2::smallint is null or kind = $2)
+           and (not $3 or (status = 2 and not draft and not deleted and kind in (603, 621)
+                           and errand = 0 and declaration_id is null))
+           and ($4::text[] is null or dxp_id = any($4))
+           and ($5::timestamptz is null or (changed_time, id) < ($5, $6))
+         order by changed_time desc, id desc limit $7 offset $8",
+        filter.order_no.as_deref(),
+        filter.kind.map(kind_column),
+        filter.waiting,
+        filter.dxp_ids.as_deref(),
+        before,
+        before_id,
+        i64::from(size),
+        0_i64,
+        filter.order_no.as_deref().map(|no| Slot::of(no).column()),
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(Fault::from)?;
+    let papers: Vec<Paper> =
+        rows.into_iter().map(TryInto::try_into).collect::<Result<_, Fault>>()?;
+    let full = i32::try_from(papers.len()).is_ok_and(|count| count == size);
+    let next = papers.last().filter(|_| full).map(write_token).unwrap_or_default();
+    let shelf = beside(pool, &papers).await?;
+    let found = papers
+        .into_iter()
+        .map(|paper| Found { missing: matching::missing(&shelf, &paper), paper })
+        .collect();
+    Ok((found, next))
+}
+
+/// What the waiting inventories on a page are matched with.
+async fn beside(pool: &PgPool, papers: &[Paper]) -> Result<Shelf, Fault> {
+    let mut wanted = Wanted::default();
+    for paper in papers.iter().filter(|paper| matching::is_waiting(paper)) {
+        wanted.keys.insert((paper.slot, paper.kind.number(), paper.key.clone()));
+    }
+    let mut connection = pool.acquire().await?;
+    Shelf::load(&mut connection, &wanted).await
+}
+
+fn write_token(last: &Paper) -> String {
+    let micros = last.changed.unix_timestamp_nanos() / 1_000;
+    BASE64.encode(format!("{micros}.{}", last.id))
+}
+
+fn read_token(token: &str) -> Option<(OffsetDateTime, Uuid)> {
+    let text = String::from_utf8(BASE64.decode(token).ok()?).ok()?;
+    let (micros, id) = text.split_once('.')?;
+    let nanos = micros.parse::<i128>().ok()?.checked_mul(1_000)?;
+    Some((OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?, Uuid::try_parse(id).ok()?))
+}

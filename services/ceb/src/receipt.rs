@@ -1,0 +1,48 @@
+//! Receipts (回执): what is said about a document, as the message of its kind.
+
+use std::sync::Arc;
+
+use domain::documents::Return;
+use proto::ceb::{Document, MessageType};
+use store::numbers::CHINA;
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use uuid::Uuid;
+
+use crate::commit::Said;
+use crate::paper::Paper;
+
+const C17: &[BorrowedFormatItem<'_>] =
+    format_description!("[year][month][day][hour][minute][second][subsecond digits:3]");
+
+/// A receipt about a document. Its elements are those of the document with the same name, and the
+/// numbers that the window and customs gave.
+pub(crate) fn about(paper: &Paper, what: &Return, now: OffsetDateTime) -> Said {
+    let message_type = MessageType::from_number(paper.kind.reply()).unwrap_or(MessageType::Ceb900);
+    let guid = Uuid::now_v7().to_string().to_uppercase();
+    let value = |element: &str| match element {
+        "guid" => Some(guid.clone()),
+        "returnStatus" => Some(what.status.to_string()),
+        "returnTime" => Some(time(now)),
+        "returnInfo" => Some(what.info.clone()),
+        "preNo" => Some(paper.pre_no.clone()),
+        "invtNo" => Some(paper.invt_no.clone()).filter(|no| !no.is_empty()),
+        // The numbers of deliveries and summaries are the window's own.
+        "rkdNo" => Some(paper.pre_no.replacen('R', "K", 1)),
+        "sumNo" => Some(paper.pre_no.clone()),
+        // Required in the receipt, optional in the document.
+        "copNo" => {
+            let own = paper.document.value("copNo").filter(|no| !no.is_empty());
+            own.or_else(|| Some(paper.pre_no.clone()))
+        }
+        _ => None,
+    };
+    let value = |element: &str| value(element).or_else(|| paper.document.value(element));
+    Said { message_type, document: Arc::new(Document::from_values(message_type, value)) }
+}
+
+/// A time as receipts write it: China Standard Time to the millisecond, digits only.
+pub(crate) fn time(now: OffsetDateTime) -> String {
+    now.to_offset(CHINA).format(C17).unwrap_or_default()
+}

@@ -1,0 +1,378 @@
+//! A document comes in: is it admitted, and what follows from it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::Slot;
+use domain::documents::{
+    Admission, AppType, DocumentKind, Incoming, Return, Split, admit, complete, status,
+};
+use proto::ceb::{Document, MessageType};
+use store::numbers::CHINA;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::commit::{Said, Step};
+use crate::matching;
+use crate::paper::{Errand, Names, Paper};
+use crate::shelf::Wanted;
+use crate::{export, import, receipt};
+
+/// A document that was read and waits for its transaction.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub(crate) kind: DocumentKind,
+    pub(crate) slot: Slot,
+    pub(crate) key: String,
+    pub(crate) document: Arc<Document>,
+    pub(crate) digest: Vec<u8>,
+    pub(crate) sender: Sender,
+    /// What is wrong with it on its own: it is answered and not kept.
+    pub(crate) refusal: Option<Return>,
+    pub(crate) signed: bool,
+    /// Copies of the data for those who subscribed to them; with the first document of a message.
+    pub(crate) copies: Vec<(String, Bytes)>,
+    pub(crate) trace: String,
+}
+
+/// Who sent a message.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sender {
+    pub(crate) dxp_id: String,
+    /// Who gets copies of receipts.
+    pub(crate) subscribers: Vec<String>,
+}
+
+/// A message that breaks the schema (CEB900).
+#[derive(Debug)]
+pub(crate) struct Malformed {
+    pub(crate) dxp_id: String,
+    pub(crate) status: i32,
+    pub(crate) body: Bytes,
+}
+
+impl Received {
+    pub(crate) fn want(&self, wanted: &mut Wanted) {
+        let names = Names::of(&self.document);
+        wanted.keys.insert((self.slot, self.kind.number(), self.key.clone()));
+        if !names.order_no.is_empty() {
+            wanted.orders.insert(names.order_no.clone());
+        }
+        use DocumentKind as K;
+        match self.kind {
+            K::ExportWaybill | K::ImportWaybill | K::WaybillStatus => {
+                wanted.parcels.insert((names.logistics_code, names.logistics_no));
+            }
+            K::ExportInventory | K::ImportInventory => {
+                wanted.parcels.insert((names.logistics_code, names.logistics_no));
+                if !names.cop_no.is_empty() {
+                    wanted.own.insert((names.agent_code, names.cop_no));
+                }
+            }
+            K::ExportCancel | K::ImportCancel | K::ImportRefund | K::ExportReturn | K::Tally => {
+                let value =
+                    |element| self.document.value(element).filter(|v: &String| !v.is_empty());
+                wanted.invt_nos.extend(value("invtNo"));
+                wanted.pre_nos.extend(value("preNo"));
+                if let (K::Tally, Some(no)) = (self.kind, value("coElNo")) {
+                    // The application that the tally belongs to is found by its own key's parts.
+                    wanted.own.insert((names.agent_code, no));
+                }
+            }
+            K::WaybillList | K::Departure | K::Arrival => {
+                wanted.bill_nos.insert(names.bill_no);
+                for no in self.document.line_values("logisticsNo") {
+                    wanted.parcels.insert((names.logistics_code.clone(), no));
+                }
+                // The other parts of a split document are in their own rows.
+                wanted.keys.extend(
+                    parts(self.kind, &self.document)
+                        .into_iter()
+                        .map(|key| (Slot::of(&key), self.kind.number(), key)),
+                );
+            }
+            K::SummaryApply => {
+                wanted.invt_nos.extend(self.document.line_values("invtNo"));
+                wanted.keys.extend(
+                    parts(self.kind, &self.document)
+                        .into_iter()
+                        .map(|key| (Slot::of(&key), self.kind.number(), key)),
+                );
+            }
+            K::ExportOrder | K::MoneyReceipt | K::ImportOrder | K::Payment | K::Delivery => {}
+        }
+    }
+
+    fn header(&self) -> Header {
+        let value = |element| self.document.value(element).unwrap_or_default();
+        Header {
+            guid: value("guid"),
+            app_type: AppType::parse(&value("appType")).unwrap_or(AppType::New),
+            app_time: value("appTime"),
+            draft: value("appStatus") == "1",
+        }
+    }
+}
+
+struct Header {
+    guid: String,
+    app_type: AppType,
+    app_time: String,
+    draft: bool,
+}
+
+/// Parts that a split document can have; far more than anybody sends.
+const PARTS_MAX: u32 = 1_000;
+
+/// The keys of all parts of a split document.
+fn parts(kind: DocumentKind, document: &Document) -> Vec<String> {
+    let count = document.value("msgCount").and_then(|n| n.parse().ok()).unwrap_or(1_u32);
+    (1..=count.min(PARTS_MAX))
+        .map(|part| {
+            let values: Vec<String> = kind
+                .key_elements()
+                .iter()
+                .map(|element| match *element {
+                    "msgSeqNo" => part.to_string(),
+                    other => document.value(other).unwrap_or_default(),
+                })
+                .collect();
+            domain::documents::key(&values.iter().map(String::as_str).collect::<Vec<_>>())
+        })
+        .collect()
+}
+
+/// Every part of a split document, when all are in.
+pub(crate) fn whole(step: &Step, paper: &Paper) -> Option<Vec<Uuid>> {
+    let parts: Vec<&Paper> = parts(paper.kind, &paper.document)
+        .iter()
+        .filter_map(|key| step.shelf.by_key(paper.kind, key))
+        .filter(|part| part.is_live())
+        .collect();
+    let seen: Vec<u32> =
+        parts.iter().filter_map(|part| split(&part.document)).map(|s| s.seq).collect();
+    let count = split(&paper.document)?.count;
+    matches!(complete(count, &seen), Ok(true)).then(|| parts.iter().map(|part| part.id).collect())
+}
+
+fn split(document: &Document) -> Option<Split> {
+    let count = document.value("msgCount")?.parse().ok()?;
+    let seq = document.value("msgSeqNo")?.parse().ok()?;
+    Some(Split { count, seq })
+}
+
+/// Takes one document; gives the receipts that are said about it at once.
+pub(crate) fn receive(step: &mut Step, received: &Received) -> Vec<Said> {
+    for (to, copy) in &received.copies {
+        let kind = MessageType::from_number(received.kind.number()).map_or(0, MessageType::number);
+        step.mail_to(to, kind, 0, copy.clone());
+    }
+    let header = received.header();
+    let number = step.number(letter(received.kind), received.slot);
+    let mut paper = paper(received, &header, step.now);
+    paper.pre_no = number.unwrap_or_default();
+    if let Some(refusal) = &received.refusal {
+        return vec![step.post(&paper, refusal, &received.trace)];
+    }
+    if paper.pre_no.is_empty() {
+        let full = Return::new(status::SENDING_FAILED, "当日编号已用完，请次日重发");
+        return vec![step.post(&paper, &full, &received.trace)];
+    }
+    let incoming = Incoming {
+        kind: received.kind,
+        key: &received.key,
+        guid: &header.guid,
+        app_type: header.app_type,
+        app_time: &header.app_time,
+        draft: header.draft,
+    };
+    let held = step.shelf.by_key(received.kind, &received.key).cloned();
+    let used = held.as_ref().is_some_and(|held| matching::is_used(step, held));
+    let admitted = admit(&incoming, held.as_ref().map(|h| h.held(&received.digest, used)).as_ref());
+    let first = match admitted {
+        Err(refusal) => return vec![step.post(&paper, &refusal, &received.trace)],
+        Ok(Admission::Repeat) => return repeat(step, held.as_ref()),
+        Ok(Admission::Delete) => {
+            let Some(held) = held else { return Vec::new() };
+            step.shelf.change(held.id, |paper| {
+                paper.deleted = true;
+                paper.guid.clone_from(&header.guid);
+                paper.app_time.clone_from(&header.app_time);
+                paper.digest.clone_from(&received.digest);
+            });
+            return vec![step.post(&held, &Return::deleted(&header.guid), &received.trace)];
+        }
+        Ok(Admission::Store) => first(&paper, &header, false),
+        Ok(Admission::Replace) => first(&paper, &header, true),
+    };
+    if let Some(other) = same_number(step, &paper) {
+        return vec![step.post(&paper, &other, &received.trace)];
+    }
+    if let Some(broken) = split(&paper.document).and_then(|part| wrong_part(step, &paper, part)) {
+        return vec![step.post(&paper, &broken, &received.trace)];
+    }
+    if let Some(held) = &held {
+        keep_numbers(&mut paper, held);
+    }
+    let id = paper.id;
+    step.shelf.put(paper);
+    let first = matching::warn_of_missing_payment(step, id, first);
+    let mut said = vec![step.say(id, &first)];
+    if !header.draft {
+        said.extend(act(step, id, received.kind).into_iter().map(Some));
+    }
+    said.into_iter().flatten().collect()
+}
+
+/// A document changed: what the window and customs gave before stays with it, unless it was ended.
+fn keep_numbers(paper: &mut Paper, held: &Paper) {
+    if held.is_live() || held.draft {
+        paper.pre_no.clone_from(&held.pre_no);
+        paper.received = held.received;
+    }
+}
+
+/// The second key of an inventory: agentCode and copNo belong to one order only.
+fn same_number(step: &Step, paper: &Paper) -> Option<Return> {
+    if !paper.kind.is_inventory() || paper.names.cop_no.is_empty() {
+        return None;
+    }
+    let other = step.shelf.find(|other| {
+        other.kind == paper.kind
+            && other.key != paper.key
+            && other.names.agent_code == paper.names.agent_code
+            && other.names.cop_no == paper.names.cop_no
+            && (other.is_live() || other.draft)
+    })?;
+    let key = domain::documents::key(&[&other.names.agent_code, &other.names.cop_no]);
+    Some(Return::repeated(&key))
+}
+
+/// A part that does not belong to the ones that are there.
+fn wrong_part(step: &Step, paper: &Paper, part: Split) -> Option<Return> {
+    let told = step
+        .shelf
+        .find(|other| {
+            let base = |p: &Paper| (p.kind, p.names.agent_code.clone(), p.names.cop_no.clone());
+            base(other) == base(paper) && other.key != paper.key && other.is_live()
+        })
+        .and_then(|other| split(&other.document));
+    part.check(told.map(|told| told.count)).err()
+}
+
+fn paper(received: &Received, header: &Header, now: OffsetDateTime) -> Paper {
+    Paper {
+        slot: received.slot,
+        kind: received.kind,
+        key: received.key.clone(),
+        id: Uuid::now_v7(),
+        guid: header.guid.clone(),
+        app_time: header.app_time.clone(),
+        draft: header.draft,
+        deleted: false,
+        status: 0,
+        dxp_id: received.sender.dxp_id.clone(),
+        subscribers: received.sender.subscribers.clone(),
+        names: Names::of(&received.document),
+        pre_no: String::new(),
+        invt_no: String::new(),
+        declaration: None,
+        released: None,
+        errand: Errand::None,
+        signed: received.signed,
+        digest: received.digest.clone(),
+        document: Arc::clone(&received.document),
+        received: now,
+        changed: now,
+    }
+}
+
+/// What is said first about a document that is kept.
+fn first(paper: &Paper, header: &Header, changed: bool) -> Return {
+    if header.draft {
+        Return::stored_draft(&header.guid)
+    } else if changed && header.app_type == AppType::Change {
+        Return::changed(&header.guid)
+    } else if paper.kind.is_inventory() {
+        Return::accepted_inventory(&paper.names.ebc_code, &paper.names.order_no)
+    } else {
+        Return::accepted(&header.guid)
+    }
+}
+
+/// The same document again: it is told where it stands, once more.
+fn repeat(step: &Step, held: Option<&Paper>) -> Vec<Said> {
+    let Some(held) = held else { return Vec::new() };
+    let again = match held.status {
+        status::DRAFT => Return::stored_draft(&held.guid),
+        status::DECLARING if held.kind.is_inventory() => {
+            Return::accepted_inventory(&held.names.ebc_code, &held.names.order_no)
+        }
+        status::DECLARING => Return::accepted(&held.guid),
+        status::SENT => Return::sent(),
+        status::TAKEN_IN => Return::taken_in(),
+        status::CONCLUDED => Return::concluded(),
+        status::RELEASED => Return::released(),
+        other => Return::new(other, ""),
+    };
+    vec![receipt::about(held, &again, step.now)]
+}
+
+/// What a declared document sets going.
+fn act(step: &mut Step, id: Uuid, kind: DocumentKind) -> Vec<Said> {
+    use DocumentKind as K;
+    match kind {
+        K::ImportOrder
+        | K::Payment
+        | K::ImportWaybill
+        | K::ImportInventory
+        | K::ExportOrder
+        | K::ExportWaybill
+        | K::ExportInventory => matching::complete(step, id),
+        K::MoneyReceipt => export::money(step, id),
+        K::ImportCancel | K::ExportCancel => import::cancel(step, id),
+        K::ImportRefund => import::refund(step, id),
+        K::WaybillStatus => import::signed_for(step, id),
+        K::Delivery => import::delivery(step, id),
+        K::Arrival => export::arrival(step, id),
+        K::WaybillList => export::waybill_list(step, id),
+        K::Departure => export::departure(step, id),
+        K::ExportReturn => export::goods_return(step, id),
+        K::Tally => export::tally(step, id),
+        K::SummaryApply => export::summary(step, id),
+    }
+}
+
+/// The letter of a number: B, C and T are observed, the others are ours.
+fn letter(kind: DocumentKind) -> char {
+    use DocumentKind as K;
+    match kind {
+        K::ExportInventory | K::ImportInventory => 'B',
+        K::ExportCancel | K::ImportCancel => 'C',
+        K::ImportRefund | K::ExportReturn => 'T',
+        K::SummaryApply => 'S',
+        K::Delivery => 'R',
+        K::Arrival => 'A',
+        K::Departure => 'L',
+        K::WaybillList => 'Z',
+        K::Tally => 'D',
+        K::ExportOrder
+        | K::ImportOrder
+        | K::MoneyReceipt
+        | K::Payment
+        | K::ExportWaybill
+        | K::ImportWaybill
+        | K::WaybillStatus => 'N',
+    }
+}
+
+/// A message that breaks the schema is answered in the log of its sender, where that is known.
+pub(crate) fn malformed(step: &mut Step, malformed: &Malformed) {
+    let kind = MessageType::Ceb900.number();
+    step.mail_to(&malformed.dxp_id, kind, malformed.status, malformed.body.clone());
+}
+
+/// Days since a time, counted by dates in China.
+pub(crate) fn days_since(then: OffsetDateTime, now: OffsetDateTime) -> i64 {
+    (now.to_offset(CHINA).date() - then.to_offset(CHINA).date()).whole_days()
+}

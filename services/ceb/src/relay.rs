@@ -1,0 +1,298 @@
+//! The two loops that connect the national door with the declaration service: one runs errands, one
+//! hears what became of declarations. Both speak the public schema, like every client, and go on after
+//! any cut: errands are rows, and the news are heard from a kept token.
+
+use std::time::Duration;
+
+use client::Window;
+use domain::DeclarationId;
+use futures::StreamExt as _;
+use proto::ceb;
+use proto::status::is_worth_repeating;
+use proto::v1;
+use proto::v1::fact::Kind as Wire;
+use proto::v1::submit_stream_response::Result as Item;
+use store::{Fault, batch};
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+use crate::Ceb;
+use crate::commit::Command;
+use crate::errand::{Answered, Outcome};
+use crate::follow::{Fact, Heard, News, Progress};
+use crate::paper::{Errand, Paper};
+use crate::{errand, expire, follow, matching, shelf};
+
+/// How often errands and time-outs are looked for without a hint.
+const LOOK: Duration = Duration::from_secs(1);
+/// The same for time-outs, which are hours.
+const EXPIRE: Duration = Duration::from_secs(30);
+/// After a failure.
+const PAUSE: Duration = Duration::from_millis(500);
+/// News in one transaction.
+const BURST: usize = 1_000;
+
+/// Runs errands and looks for time-outs until `closing`.
+pub(crate) async fn run_errands(ceb: &Ceb, window: &Window, closing: &CancellationToken) {
+    let mut expired = tokio::time::Instant::now();
+    loop {
+        let more = match errands(ceb, window, closing).await {
+            Ok(more) => more,
+            Err(error) => {
+                tracing::warn!(error = %error, "errands to the declaration service wait");
+                pause(closing, PAUSE).await;
+                false
+            }
+        };
+        if expired.elapsed() > EXPIRE {
+            expired = tokio::time::Instant::now();
+            if let Err(error) = time_out(ceb).await {
+                tracing::warn!(error = %error, "time-outs were not looked for");
+            }
+        }
+        if closing.is_cancelled() {
+            return;
+        }
+        if !more {
+            tokio::select! {
+                () = ceb.errands.notified() => {}
+                () = tokio::time::sleep(LOOK) => {}
+                () = closing.cancelled() => return,
+            }
+        }
+    }
+}
+
+/// Why errands wait.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    #[error("the declaration service: {0}")]
+    Status(#[from] Status),
+}
+
+impl From<batch::Missed> for Trouble {
+    fn from(missed: batch::Missed) -> Self {
+        match missed {
+            batch::Missed::Busy => Self::Fault(Fault::Away("too much waits".to_owned())),
+            batch::Missed::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+/// Runs what there is. True when there may be more.
+async fn errands(ceb: &Ceb, window: &Window, closing: &CancellationToken) -> Result<bool, Trouble> {
+    let papers = shelf::with_errands(&ceb.reads, domain::limits::ERRANDS_MAX).await?;
+    if papers.is_empty() || closing.is_cancelled() {
+        return Ok(false);
+    }
+    let (file, withdraw): (Vec<Paper>, Vec<Paper>) =
+        papers.into_iter().partition(|paper| paper.errand == Errand::File);
+    let full =
+        file.len() + withdraw.len() >= usize::try_from(domain::limits::ERRANDS_MAX).unwrap_or(0);
+    file_all(ceb, window, file).await?;
+    for paper in withdraw {
+        self::withdraw(ceb, window, paper).await?;
+    }
+    Ok(full)
+}
+
+/// Files inventories over one stream, and takes the answers down together.
+async fn file_all(ceb: &Ceb, window: &Window, papers: Vec<Paper>) -> Result<(), Trouble> {
+    if papers.is_empty() {
+        return Ok(());
+    }
+    let items: Vec<v1::SubmitRequest> = papers
+        .iter()
+        .map(|paper| v1::SubmitRequest {
+            request_id: paper.id.to_string(),
+            declaration: ceb::declared(&paper.document, paper.signed),
+            validate_only: false,
+            pre_no: paper.pre_no.clone(),
+        })
+        .collect();
+    let mut answers: Vec<Option<Outcome>> = papers.iter().map(|_| None).collect();
+    let sent = client::submit_all(window, items, |place, answer| {
+        answers[place] = outcome(answer);
+    })
+    .await;
+    let told = papers.iter().zip(answers).filter_map(|(paper, outcome)| {
+        let answered = Answered::of(paper, outcome?);
+        Some(ceb.batch.queue(answered.slot, Command::Errand(answered)))
+    });
+    for done in futures::future::join_all(told).await {
+        done?;
+    }
+    Ok(sent?)
+}
+
+/// What an answer means; `None` when it is to be tried again.
+fn outcome(answer: v1::SubmitStreamResponse) -> Option<Outcome> {
+    match answer.result? {
+        Item::Receipt(receipt) => {
+            DeclarationId::parse(&receipt.name).map(|id| Outcome::Done(id.uuid()))
+        }
+        Item::Refusal(refusal) => {
+            let code = tonic::Code::from(refusal.grpc_code);
+            if is_worth_repeating(code) || code == tonic::Code::Internal {
+                return None;
+            }
+            let texts: Vec<String> = refusal.violations.into_iter().map(|v| v.text_zh).collect();
+            let text = if texts.is_empty() { refusal.message_zh } else { texts.join("；") };
+            Some(Outcome::Refused { code: refusal.code, text })
+        }
+    }
+}
+
+/// Withdraws the inventory that a cancellation names, in whatever version it is.
+async fn withdraw(ceb: &Ceb, window: &Window, paper: Paper) -> Result<(), Trouble> {
+    // The inventory may be on its way to become a declaration: then later.
+    let Some(id) = errand::declaration(&ceb.reads, &paper).await? else { return Ok(()) };
+    let Some(outcome) = try_withdraw(window, &paper, id).await? else { return Ok(()) };
+    let answered = Answered::of(&paper, outcome);
+    ceb.batch.queue(answered.slot, Command::Errand(answered)).await?;
+    Ok(())
+}
+
+async fn try_withdraw(
+    window: &Window,
+    paper: &Paper,
+    id: uuid::Uuid,
+) -> Result<Option<Outcome>, Trouble> {
+    let name = format!("declarations/{id}");
+    let got = window.declarations().get(v1::GetRequest { name: name.clone() }).await?.into_inner();
+    let version = got.record.map_or(1, |record| record.version);
+    let reason = paper.document.value("reason").filter(|text| !text.trim().is_empty());
+    let request = v1::WithdrawRequest {
+        request_id: paper.id.to_string(),
+        name,
+        version,
+        reason: reason.unwrap_or_else(|| "撤单".to_owned()),
+        validate_only: false,
+    };
+    match window.declarations().withdraw(request).await {
+        Ok(_) => Ok(Some(Outcome::Done(id))),
+        Err(status) if is_worth_repeating(status.code()) => Err(status.into()),
+        // Somebody amended it meanwhile: read again.
+        Err(status) if status.code() == tonic::Code::Aborted => Ok(None),
+        Err(status) => {
+            let text = status.message().to_owned();
+            Ok(Some(Outcome::Refused { code: String::new(), text }))
+        }
+    }
+}
+
+async fn time_out(ceb: &Ceb) -> Result<(), Trouble> {
+    let wait = time::Duration::seconds(matching::POLICY.wait_seconds);
+    let expired = expire::find(&ceb.reads, ceb.clock.now() - wait).await?;
+    if !expired.keys.is_empty() {
+        ceb.batch.queue(domain::Slot::of(""), Command::Expire(expired)).await?;
+    }
+    Ok(())
+}
+
+/// Hears what became of declarations until `closing`.
+pub(crate) async fn follow(ceb: &Ceb, window: &Window, closing: &CancellationToken) {
+    while !closing.is_cancelled() {
+        let heard = tokio::select! {
+            heard = hear(ceb, window) => heard,
+            () = closing.cancelled() => return,
+        };
+        if let Err(error) = heard {
+            tracing::warn!(error = %error, "the news of the declaration service wait");
+        }
+        pause(closing, PAUSE).await;
+    }
+}
+
+async fn hear(ceb: &Ceb, window: &Window) -> Result<(), Trouble> {
+    let resume_token = follow::token(&ceb.reads).await?;
+    let request = v1::WatchRequest { resume_token, name: String::new() };
+    let mut news = std::pin::pin!(client::watch(window.clone(), request));
+    let mut burst = Vec::new();
+    while let Some(told) = news.next().await {
+        let told = told?;
+        let token = told.resume_token.clone();
+        let Some(id) = DeclarationId::parse(&told.name) else { continue };
+        burst.extend(
+            told.facts
+                .into_iter()
+                .filter_map(fact)
+                .map(|fact| News { declaration: id.uuid(), fact }),
+        );
+        // Without a token a later answer of the same burst carries it.
+        if !token.is_empty() && (!burst.is_empty()) {
+            let heard = Heard { news: std::mem::take(&mut burst), token };
+            ceb.batch.queue(domain::Slot::of(""), Command::Heard(heard)).await?;
+        }
+        if burst.len() > BURST {
+            tracing::debug!(facts = burst.len(), "a long burst of news");
+        }
+    }
+    Ok(())
+}
+
+/// The facts that receipts are made of.
+fn fact(fact: v1::Fact) -> Option<Fact> {
+    let customs = i32::from(v1::Agency::Customs);
+    Some(match fact.kind? {
+        Wire::Filed(filed) => Fact::Filed(filed.pre_no),
+        Wire::Numbered(numbered) => Fact::Numbered(numbered.invt_no),
+        Wire::StandChanged(changed) => {
+            let stand = changed.stand();
+            if stand == v1::Stand::Detained {
+                return Some(Fact::Customs(Progress::Detained(detained(&changed.reasons))));
+            }
+            if changed.agency != customs {
+                return None;
+            }
+            match stand {
+                v1::Stand::ManualReview | v1::Stand::Held => Fact::Customs(Progress::ManualReview),
+                v1::Stand::Concluded | v1::Stand::Cleared => Fact::Customs(Progress::Concluded),
+                v1::Stand::Unspecified
+                | v1::Stand::Pending
+                | v1::Stand::Accepted
+                | v1::Stand::WantsInspection
+                | v1::Stand::Detained => return None,
+            }
+        }
+        Wire::InspectionOrdered(_) => Fact::Examined,
+        Wire::Released(_) => Fact::Released,
+        Wire::Rejected(rejected) => Fact::Rejected(reasons(&rejected.reasons)),
+        Wire::Returned(returned) => Fact::Returned(reasons(&returned.reasons)),
+        Wire::Withdrawn(_) => Fact::Withdrawn,
+        Wire::Amended(_)
+        | Wire::InspectionJoined(_)
+        | Wire::InspectionCompleted(_)
+        | Wire::InspectionAnswered(_)
+        | Wire::InspectionCancelled(_) => return None,
+    })
+}
+
+/// 501, 502 or 503 when the agency says so, otherwise 599.
+fn detained(reasons: &[v1::Reason]) -> i32 {
+    use domain::documents::status;
+    let known =
+        [status::DETAINED_CLEARANCE, status::DETAINED_ANTISMUGGLING, status::DETAINED_LEGAL];
+    let said = reasons.iter().find_map(|reason| reason.code.parse::<i32>().ok());
+    said.filter(|code| known.contains(code)).unwrap_or(status::DETAINED_OTHER)
+}
+
+fn reasons(reasons: &[v1::Reason]) -> String {
+    let text = |reason: &v1::Reason| {
+        if reason.code.is_empty() || reason.text.starts_with("[Code:") {
+            reason.text.clone()
+        } else {
+            format!("[Code:{};Desc:{}]", reason.code, reason.text)
+        }
+    };
+    reasons.iter().map(text).collect::<Vec<_>>().join(",")
+}
+
+async fn pause(closing: &CancellationToken, time: Duration) {
+    tokio::select! {
+        () = tokio::time::sleep(time) => {}
+        () = closing.cancelled() => {}
+    }
+}

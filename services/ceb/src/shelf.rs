@@ -1,0 +1,509 @@
+//! The documents that a transaction works with: loaded by every name that somebody may know them by,
+//! changed in memory, written at once.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use domain::Slot;
+use domain::documents::DocumentKind;
+use sqlx::{PgConnection, PgPool};
+use store::Fault;
+use store::journal::slot_of;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::paper::{Errand, Names, Paper};
+
+/// The names of documents that are looked for.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Wanted {
+    /// Slot, kind and business key.
+    pub(crate) keys: BTreeSet<(Slot, u16, String)>,
+    /// Everything of an order.
+    pub(crate) orders: BTreeSet<String>,
+    /// Parcel numbers with their firms.
+    pub(crate) parcels: BTreeSet<(String, String)>,
+    pub(crate) invt_nos: BTreeSet<String>,
+    pub(crate) pre_nos: BTreeSet<String>,
+    pub(crate) bill_nos: BTreeSet<String>,
+    pub(crate) declarations: BTreeSet<Uuid>,
+    /// Inventories by agentCode and copNo.
+    pub(crate) own: BTreeSet<(String, String)>,
+}
+
+impl Wanted {
+    fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+            && self.orders.is_empty()
+            && self.parcels.is_empty()
+            && self.invt_nos.is_empty()
+            && self.pre_nos.is_empty()
+            && self.bill_nos.is_empty()
+            && self.declarations.is_empty()
+            && self.own.is_empty()
+    }
+
+    /// What has to be there as well, given what was found: everything of an inventory's order, its
+    /// parcel, what travels under its bill, and the parcels that a list names.
+    fn beyond(&self, found: &[Paper]) -> Self {
+        let mut beyond = Self::default();
+        for paper in found {
+            let names = &paper.names;
+            let mut parcel = |no: String| {
+                let parcel = (names.logistics_code.clone(), no);
+                if !parcel.1.is_empty() && !self.parcels.contains(&parcel) {
+                    beyond.parcels.insert(parcel);
+                }
+            };
+            if paper.kind.is_inventory() {
+                parcel(names.logistics_no.clone());
+                if !self.orders.contains(&names.order_no) {
+                    beyond.orders.insert(names.order_no.clone());
+                }
+                let export = paper.kind.is_export() && !names.bill_no.is_empty();
+                if export && !self.bill_nos.contains(&names.bill_no) {
+                    beyond.bill_nos.insert(names.bill_no.clone());
+                }
+            } else if matches!(paper.kind, DocumentKind::WaybillList | DocumentKind::Departure) {
+                paper.document.line_values("logisticsNo").into_iter().for_each(parcel);
+            }
+        }
+        beyond
+    }
+
+    fn add(&mut self, more: &Self) {
+        self.orders.extend(more.orders.iter().cloned());
+        self.parcels.extend(more.parcels.iter().cloned());
+        self.bill_nos.extend(more.bill_nos.iter().cloned());
+    }
+}
+
+/// From a document to what belongs to what belongs to it.
+const HOPS_MAX: usize = 4;
+
+/// Documents by all their names.
+#[derive(Debug, Default)]
+pub(crate) struct Shelf {
+    papers: HashMap<Uuid, Paper>,
+    keys: HashMap<(u16, String), Uuid>,
+    orders: HashMap<String, BTreeSet<Uuid>>,
+    parcels: HashMap<(String, String), BTreeSet<Uuid>>,
+    bills: HashMap<String, BTreeSet<Uuid>>,
+    changed: BTreeSet<Uuid>,
+}
+
+impl Shelf {
+    /// Loads what is wanted, and what belongs to it.
+    pub(crate) async fn load(tx: &mut PgConnection, wanted: &Wanted) -> Result<Self, Fault> {
+        let mut shelf = Self::default();
+        let mut wanted = wanted.clone();
+        let mut next = wanted.clone();
+        // A list names parcels, a parcel its inventory, and that its order: no chain is longer.
+        for _ in 0..HOPS_MAX {
+            let found = find(&mut *tx, &next).await?;
+            next = wanted.beyond(&found);
+            shelf.extend(found);
+            if next.is_empty() {
+                break;
+            }
+            wanted.add(&next);
+        }
+        Ok(shelf)
+    }
+
+    fn extend(&mut self, papers: Vec<Paper>) {
+        for paper in papers {
+            self.index(&paper);
+            self.papers.insert(paper.id, paper);
+        }
+    }
+
+    fn index(&mut self, paper: &Paper) {
+        let id = paper.id;
+        self.keys.insert((paper.kind.number(), paper.key.clone()), id);
+        let names = &paper.names;
+        if !names.order_no.is_empty() {
+            self.orders.entry(names.order_no.clone()).or_default().insert(id);
+        }
+        if !names.logistics_no.is_empty() {
+            let parcel = (names.logistics_code.clone(), names.logistics_no.clone());
+            self.parcels.entry(parcel).or_default().insert(id);
+        }
+        if !names.bill_no.is_empty() {
+            self.bills.entry(names.bill_no.clone()).or_default().insert(id);
+        }
+    }
+
+    pub(crate) fn papers(&self) -> impl Iterator<Item = &Paper> {
+        self.papers.values()
+    }
+
+    pub(crate) fn get(&self, id: Uuid) -> Option<&Paper> {
+        self.papers.get(&id)
+    }
+
+    pub(crate) fn by_key(&self, kind: DocumentKind, key: &str) -> Option<&Paper> {
+        self.keys.get(&(kind.number(), key.to_owned())).and_then(|id| self.papers.get(id))
+    }
+
+    /// The documents of a kind that name an order.
+    pub(crate) fn of_order<'a>(
+        &'a self,
+        kind: DocumentKind,
+        order_no: &str,
+    ) -> impl Iterator<Item = &'a Paper> {
+        let ids = self.orders.get(order_no).into_iter().flatten();
+        ids.filter_map(|id| self.papers.get(id)).filter(move |paper| paper.kind == kind)
+    }
+
+    /// The documents of a kind about a parcel.
+    pub(crate) fn of_parcel<'a>(
+        &'a self,
+        kind: DocumentKind,
+        code: &str,
+        no: &str,
+    ) -> impl Iterator<Item = &'a Paper> {
+        let ids = self.parcels.get(&(code.to_owned(), no.to_owned())).into_iter().flatten();
+        ids.filter_map(|id| self.papers.get(id)).filter(move |paper| paper.kind == kind)
+    }
+
+    /// The documents of a kind under a bill of lading.
+    pub(crate) fn of_bill<'a>(
+        &'a self,
+        kind: DocumentKind,
+        bill_no: &str,
+    ) -> impl Iterator<Item = &'a Paper> {
+        let ids = self.bills.get(bill_no).into_iter().flatten();
+        ids.filter_map(|id| self.papers.get(id)).filter(move |paper| paper.kind == kind)
+    }
+
+    /// The first document that satisfies this; for names that few commands use.
+    pub(crate) fn find(&self, test: impl Fn(&Paper) -> bool) -> Option<&Paper> {
+        self.papers.values().find(|paper| test(paper))
+    }
+
+    /// Puts a document on the shelf, over one with the same key.
+    pub(crate) fn put(&mut self, paper: Paper) {
+        if let Some(old) = self.keys.get(&(paper.kind.number(), paper.key.clone())).copied() {
+            self.take_off(old);
+        }
+        self.index(&paper);
+        self.changed.insert(paper.id);
+        self.papers.insert(paper.id, paper);
+    }
+
+    fn take_off(&mut self, id: Uuid) {
+        for ids in self.orders.values_mut().chain(self.parcels.values_mut()) {
+            ids.remove(&id);
+        }
+        for ids in self.bills.values_mut() {
+            ids.remove(&id);
+        }
+        self.changed.remove(&id);
+        self.papers.remove(&id);
+    }
+
+    /// Changes a document; it is written at the end of the transaction.
+    pub(crate) fn change(&mut self, id: Uuid, change: impl FnOnce(&mut Paper)) {
+        if let Some(paper) = self.papers.get_mut(&id) {
+            change(paper);
+            self.changed.insert(id);
+            let bill_no = paper.names.bill_no.clone();
+            if !bill_no.is_empty() {
+                self.bills.entry(bill_no).or_default().insert(id);
+            }
+        }
+    }
+
+    pub(crate) fn has_errands(&self) -> bool {
+        self.changed
+            .iter()
+            .filter_map(|id| self.papers.get(id))
+            .any(|paper| paper.errand != Errand::None)
+    }
+
+    /// Writes what changed.
+    pub(crate) async fn write(
+        &self,
+        tx: &mut PgConnection,
+        now: OffsetDateTime,
+    ) -> Result<(), Fault> {
+        let papers: Vec<&Paper> =
+            self.changed.iter().filter_map(|id| self.papers.get(id)).collect();
+        if papers.is_empty() {
+            return Ok(());
+        }
+        let texts = |field: fn(&Paper) -> &str| -> Vec<String> {
+            papers.iter().map(|paper| field(paper).to_owned()).collect()
+        };
+        let slots: Vec<i16> = papers.iter().map(|p| p.slot.column()).collect();
+        let kinds: Vec<i16> = papers.iter().map(|p| kind_column(p.kind)).collect();
+        let ids: Vec<Uuid> = papers.iter().map(|p| p.id).collect();
+        let drafts: Vec<bool> = papers.iter().map(|p| p.draft).collect();
+        let deleted: Vec<bool> = papers.iter().map(|p| p.deleted).collect();
+        let statuses: Vec<i32> = papers.iter().map(|p| p.status).collect();
+        // An array of arrays would have to be rectangular.
+        let subscribers: Vec<String> =
+            papers.iter().map(|p| p.subscribers.join("\u{1f}")).collect();
+        let declarations: Vec<Option<Uuid>> = papers.iter().map(|p| p.declaration).collect();
+        let released: Vec<Option<OffsetDateTime>> = papers.iter().map(|p| p.released).collect();
+        let errands: Vec<i16> = papers.iter().map(|p| p.errand.column()).collect();
+        let signed: Vec<bool> = papers.iter().map(|p| p.signed).collect();
+        let digests: Vec<&[u8]> = papers.iter().map(|p| p.digest.as_slice()).collect();
+        let bodies: Vec<Vec<u8>> = papers
+            .iter()
+            .map(|p| serde_json::to_vec(&*p.document))
+            .collect::<Result<_, _>>()
+            .map_err(|error| Fault::Broken(format!("a document cannot be kept: {error}")))?;
+        let received: Vec<OffsetDateTime> = papers.iter().map(|p| p.received).collect();
+        sqlx::query!(
+            "insert into document (slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
+                                   subscribers, order_no, logistics_code, logistics_no, agent_code,
+                                   ebc_code, cop_no, bill_no, pre_no, invt_no, declaration_id,
+                                   released_time, errand, signed, digest, body, received_time,
+                                   changed_time)
+             select slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
+                    case subscribers when '' then '{}' else string_to_array(subscribers, chr(31)) end,
+                    order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no,
+                    pre_no, invt_no, declaration_id, released_time, errand, signed, digest, body,
+                    received_time, $28
+             from unnest($1::smallint[], $2::smallint[], $3::text[], $4::uuid[], $5::text[],
+                         $6::text[], $7::bool[], $8::bool[], $9::int[], $10::text[], $11::text[],
+                         $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
+                         $17::text[], $18::text[], $19::text[], $20::text[], $21::uuid[],
+                         $22::timestamptz[], $23::smallint[], $24::bool[], $25::bytea[],
+                         $26::bytea[], $27::timestamptz[])
+                  as kept (slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
+                           subscribers, order_no, logistics_code, logistics_no, agent_code,
+                           ebc_code, cop_no, bill_no, pre_no, invt_no, declaration_id,
+                           released_time, errand, signed, digest, body, received_time)
+             on conflict (slot, kind, key) do update
+             set id = excluded.id, guid = excluded.guid, app_time = excluded.app_time,
+                 draft = excluded.draft, deleted = excluded.deleted, status = excluded.status,
+                 dxp_id = excluded.dxp_id, subscribers = excluded.subscribers,
+                 order_no = excluded.order_no, logistics_code = excluded.logistics_code,
+                 logistics_no = excluded.logistics_no, agent_code = excluded.agent_code,
+                 ebc_code = excluded.ebc_code, cop_no = excluded.cop_no,
+                 bill_no = excluded.bill_no, pre_no = excluded.pre_no,
+                 invt_no = excluded.invt_no, declaration_id = excluded.declaration_id,
+                 released_time = excluded.released_time, errand = excluded.errand,
+                 signed = excluded.signed, digest = excluded.digest, body = excluded.body,
+                 received_time = excluded.received_time, changed_time = excluded.changed_time",
+            &slots,
+            &kinds,
+            &texts(|p| &p.key),
+            &ids,
+            &texts(|p| &p.guid),
+            &texts(|p| &p.app_time),
+            &drafts,
+            &deleted,
+            &statuses,
+            &texts(|p| &p.dxp_id),
+            &subscribers,
+            &texts(|p| &p.names.order_no),
+            &texts(|p| &p.names.logistics_code),
+            &texts(|p| &p.names.logistics_no),
+            &texts(|p| &p.names.agent_code),
+            &texts(|p| &p.names.ebc_code),
+            &texts(|p| &p.names.cop_no),
+            &texts(|p| &p.names.bill_no),
+            &texts(|p| &p.pre_no),
+            &texts(|p| &p.invt_no),
+            &declarations as &[Option<Uuid>],
+            &released as &[Option<OffsetDateTime>],
+            &errands,
+            &signed,
+            &digests as &[&[u8]],
+            &bodies,
+            &received,
+            now
+        )
+        .execute(tx)
+        .await?;
+        Ok(())
+    }
+}
+
+/// Kinds are three digits.
+pub(crate) fn kind_column(kind: DocumentKind) -> i16 {
+    i16::try_from(kind.number()).unwrap_or_default()
+}
+
+/// A row of the table, as every query of whole documents reads it.
+pub(crate) struct Row {
+    pub(crate) slot: i16,
+    pub(crate) kind: i16,
+    pub(crate) key: String,
+    pub(crate) id: Uuid,
+    pub(crate) guid: String,
+    pub(crate) app_time: String,
+    pub(crate) draft: bool,
+    pub(crate) deleted: bool,
+    pub(crate) status: i32,
+    pub(crate) dxp_id: String,
+    pub(crate) subscribers: Vec<String>,
+    pub(crate) order_no: String,
+    pub(crate) logistics_code: String,
+    pub(crate) logistics_no: String,
+    pub(crate) agent_code: String,
+    pub(crate) ebc_code: String,
+    pub(crate) cop_no: String,
+    pub(crate) bill_no: String,
+    pub(crate) pre_no: String,
+    pub(crate) invt_no: String,
+    pub(crate) declaration_id: Option<Uuid>,
+    pub(crate) released_time: Option<OffsetDateTime>,
+    pub(crate) errand: i16,
+    pub(crate) signed: bool,
+    pub(crate) digest: Vec<u8>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) received_time: OffsetDateTime,
+    pub(crate) changed_time: OffsetDateTime,
+}
+
+impl TryFrom<Row> for Paper {
+    type Error = Fault;
+
+    fn try_from(row: Row) -> Result<Self, Fault> {
+        let broken = |what: &str| Fault::Broken(format!("a kept document has no legal {what}"));
+        let kind = u16::try_from(row.kind).ok().and_then(DocumentKind::from_number);
+        Ok(Self {
+            slot: slot_of(row.slot).ok_or_else(|| broken("slot"))?,
+            kind: kind.ok_or_else(|| broken("kind"))?,
+            key: row.key,
+            id: row.id,
+            guid: row.guid,
+            app_time: row.app_time,
+            draft: row.draft,
+            deleted: row.deleted,
+            status: row.status,
+            dxp_id: row.dxp_id,
+            subscribers: row.subscribers,
+            names: Names {
+                order_no: row.order_no,
+                logistics_code: row.logistics_code,
+                logistics_no: row.logistics_no,
+                agent_code: row.agent_code,
+                ebc_code: row.ebc_code,
+                cop_no: row.cop_no,
+                bill_no: row.bill_no,
+            },
+            pre_no: row.pre_no,
+            invt_no: row.invt_no,
+            declaration: row.declaration_id,
+            released: row.released_time,
+            errand: Errand::of(row.errand).ok_or_else(|| broken("errand"))?,
+            signed: row.signed,
+            digest: row.digest,
+            document: Arc::new(
+                serde_json::from_slice(&row.body)
+                    .map_err(|error| Fault::Broken(format!("a kept document: {error}")))?,
+            ),
+            received: row.received_time,
+            changed: row.changed_time,
+        })
+    }
+}
+
+async fn find(tx: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Paper>, Fault> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut key_slots = Vec::with_capacity(wanted.keys.len());
+    let mut key_kinds = Vec::with_capacity(wanted.keys.len());
+    let mut keys = Vec::with_capacity(wanted.keys.len());
+    for (slot, kind, key) in &wanted.keys {
+        key_slots.push(slot.column());
+        key_kinds.push(i16::try_from(*kind).unwrap_or_default());
+        keys.push(key.as_str());
+    }
+    let order_slots: Vec<i16> = wanted.orders.iter().map(|no| Slot::of(no).column()).collect();
+    let orders: Vec<&str> = wanted.orders.iter().map(String::as_str).collect();
+    let (codes, numbers): (Vec<&str>, Vec<&str>) =
+        wanted.parcels.iter().map(|(code, no)| (code.as_str(), no.as_str())).unzip();
+    let invt_nos: Vec<&str> = wanted.invt_nos.iter().map(String::as_str).collect();
+    let pre_nos: Vec<&str> = wanted.pre_nos.iter().map(String::as_str).collect();
+    let bill_nos: Vec<&str> = wanted.bill_nos.iter().map(String::as_str).collect();
+    let declarations: Vec<Uuid> = wanted.declarations.iter().copied().collect();
+    let (agents, cop_nos): (Vec<&str>, Vec<&str>) =
+        wanted.own.iter().map(|(agent, no)| (agent.as_str(), no.as_str())).unzip();
+    let rows = sqlx::query_as!(
+        Row,
+        r#"with found as (
+             select d.slot, d.kind, d.key
+             from unnest($1::smallint[], $2::smallint[], $3::text[]) as wanted (slot, kind, key)
+             join document d on d.slot = wanted.slot and d.kind = wanted.kind and d.key = wanted.key
+             union
+             select d.slot, d.kind, d.key
+             from unnest($4::smallint[], $5::text[]) as wanted (slot, order_no)
+             join document d on d.slot = wanted.slot and d.order_no = wanted.order_no
+               and d.order_no <> ''
+             union
+             select d.slot, d.kind, d.key
+             from unnest($6::text[], $7::text[]) as wanted (code, no)
+             join document d on d.logistics_no = wanted.no and d.logistics_code = wanted.code
+               and d.logistics_no <> ''
+             union
+             select d.slot, d.kind, d.key from unnest($8::text[]) as wanted (no)
+             join document d on d.invt_no = wanted.no and d.invt_no <> ''
+             union
+             select d.slot, d.kind, d.key from unnest($9::text[]) as wanted (no)
+             join document d on d.pre_no = wanted.no and d.pre_no <> ''
+             union
+             select d.slot, d.kind, d.key from unnest($10::text[]) as wanted (no)
+             join document d on d.bill_no = wanted.no and d.bill_no <> ''
+               and d.kind in (507, 509, 603, 607)
+             union
+             select d.slot, d.kind, d.key from unnest($11::uuid[]) as wanted (id)
+             join document d on d.declaration_id = wanted.id
+             union
+             select d.slot, d.kind, d.key
+             from unnest($12::text[], $13::text[]) as wanted (agent, no)
+             join document d on d.agent_code = wanted.agent and d.cop_no = wanted.no
+               and d.cop_no <> '' and d.kind in (603, 621)
+           )
+           select d.slot as "slot!", d.kind as "kind!", d.key as "key!", d.id as "id!",
+                  d.guid as "guid!", d.app_time as "app_time!", d.draft as "draft!",
+                  d.deleted as "deleted!", d.status as "status!", d.dxp_id as "dxp_id!",
+                  d.subscribers as "subscribers!", d.order_no as "order_no!",
+                  d.logistics_code as "logistics_code!", d.logistics_no as "logistics_no!",
+                  d.agent_code as "agent_code!", d.ebc_code as "ebc_code!", d.cop_no as "cop_no!",
+                  d.bill_no as "bill_no!", d.pre_no as "pre_no!", d.invt_no as "invt_no!",
+                  d.declaration_id, d.released_time, d.errand as "errand!", d.signed as "signed!",
+                  d.digest as "digest!", d.body as "body!", d.received_time as "received_time!",
+                  d.changed_time as "changed_time!"
+           from found join document d using (slot, kind, key)"#,
+        &key_slots,
+        &key_kinds,
+        &keys as &[&str],
+        &order_slots,
+        &orders as &[&str],
+        &codes as &[&str],
+        &numbers as &[&str],
+        &invt_nos as &[&str],
+        &pre_nos as &[&str],
+        &bill_nos as &[&str],
+        &declarations,
+        &agents as &[&str],
+        &cop_nos as &[&str],
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Documents with an errand, oldest first.
+pub(crate) async fn with_errands(pool: &PgPool, most: i64) -> Result<Vec<Paper>, Fault> {
+    let rows = sqlx::query_as!(
+        Row,
+        "select slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id, subscribers,
+                order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
+                invt_no, declaration_id, released_time, errand, signed, digest, body, received_time,
+                changed_time
+         from document where errand <> 0 order by changed_time limit $1",
+        most
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}

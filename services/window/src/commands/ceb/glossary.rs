@@ -1,0 +1,186 @@
+//! What the elements of national messages mean, in English and Chinese, in a few words. The exact
+//! rule of each stands in the specification; an element means the same wherever it occurs.
+
+use proto::status::Language;
+
+use super::super::words::pick;
+
+/// What an element means; nothing for one that the specification does not have.
+pub(super) fn meaning(element: &str, language: Language) -> &'static str {
+    let row = MEANINGS.binary_search_by_key(&element, |row| row.0);
+    row.map_or("", |row| pick(language, MEANINGS[row].1, MEANINGS[row].2))
+}
+
+/// In the order of bytes.
+#[rustfmt::skip]
+const MEANINGS: &[(&str, &str, &str)] = &[
+    ("Message", "content of the extension", "扩展报文内容"),
+    ("POD", "port of destination", "指运港代码"),
+    ("accountingDate", "when the money arrived", "到账时间"),
+    ("acturalPaid", "actually paid: goods + freight + tax - discount", "实际支付金额"),
+    ("agentCode", "declarant's code", "申报企业代码"),
+    ("agentName", "declarant", "申报企业名称"),
+    ("amountPaid", "amount paid", "支付金额"),
+    ("appStatus", "status: 1 draft, 2 declared", "业务状态：1暂存，2申报"),
+    ("appTime", "when the firm sent it", "报送时间"),
+    ("appType", "purpose: 1 new, 2 change, 3 delete", "报送类型：1新增，2变更，3删除"),
+    ("areaCode", "bonded warehouse's code", "区内企业代码"),
+    ("areaName", "bonded warehouse", "区内企业名称"),
+    ("assureCode", "guarantor's code", "担保企业编号"),
+    ("barCode", "bar code (GTIN)", "条形码"),
+    ("batchNumbers", "batch numbers of the goods", "商品批次号"),
+    ("billNo", "bill of lading", "提运单号"),
+    ("buyerIdNumber", "orderer's identity number", "订购人证件号码"),
+    ("buyerIdType", "orderer's document: 1 identity card, 2 other", "订购人证件类型：1身份证，2其它"),
+    ("buyerName", "orderer", "订购人姓名"),
+    ("buyerRegNo", "orderer's account at the platform", "订购人注册号"),
+    ("buyerTelephone", "orderer's telephone", "订购人电话"),
+    ("charge", "amount received", "收款金额"),
+    ("coElNo", "firm's own document number", "企业单证编号"),
+    ("consignee", "consignee", "收货人姓名"),
+    ("consigneeAddress", "consignee's address", "收货地址"),
+    ("consigneeDistrict", "district of the address", "收货地址行政区划代码"),
+    ("consigneeTelephone", "consignee's telephone", "收货人电话"),
+    ("consumptionTax", "consumption tax", "应征消费税"),
+    ("copCode", "transmitting firm's code", "传输企业代码"),
+    ("copName", "transmitting firm", "传输企业名称"),
+    ("copNo", "firm's own document number", "企业内部编号"),
+    ("country", "country or region", "国家（地区）代码"),
+    ("currency", "currency", "币制"),
+    ("customsCode", "declaring customs", "申报海关代码"),
+    ("customsTax", "customs duty", "应征关税"),
+    ("decPreNo", "number of the goods declaration before entry", "报关单预录入编号"),
+    ("decState", "state of the goods declaration", "报关单状态"),
+    ("decTmpNo", "temporary number of the goods declaration", "报关单暂存编号"),
+    ("declAgentCode", "customs broker's code", "报关企业代码"),
+    ("declAgentName", "customs broker", "报关企业名称"),
+    ("declSeqNo", "number of the summary result", "汇总结果单编号"),
+    ("declTime", "declared on", "申报日期"),
+    ("discount", "paid other than by money (points, vouchers)", "非现金抵扣金额"),
+    ("domesticTrafNo", "vehicle within the country", "境内运输工具编号"),
+    ("dxpAddress", "where copies go", "订阅方交换地址"),
+    ("dxpId", "number on the exchange platform", "报文传输编号"),
+    ("dxpMode", "way of exchange", "报文传输模式"),
+    ("ebcCode", "e-commerce firm's code", "电商企业代码"),
+    ("ebcName", "e-commerce firm", "电商企业名称"),
+    ("ebcTelephone", "e-commerce firm's telephone", "电商企业电话"),
+    ("ebpCode", "platform's code", "电商平台代码"),
+    ("ebpName", "platform", "电商平台名称"),
+    ("emsNo", "bonded ledger", "账册编号"),
+    ("endTime", "summary until", "汇总截止时间"),
+    ("entDutyNo", "payment order of the tax", "缴款书编号"),
+    ("entryId", "number of the goods declaration", "报关单编号"),
+    ("fCurrency", "currency of the freight", "运费币制"),
+    ("fFlag", "freight is: 1 rate, 2 unit price, 3 total", "运费标志：1率，2单价，3总价"),
+    ("freight", "freight", "运费"),
+    ("gcode", "commodity code", "商品编码"),
+    ("gmodel", "specification of the goods", "商品规格型号"),
+    ("gname", "name of the goods", "商品名称"),
+    ("gnum", "number of the line", "商品序号"),
+    ("goodsInfo", "main goods", "主要货物信息"),
+    ("goodsValue", "value of the goods", "商品价格"),
+    ("grossWeight", "gross weight, kg", "毛重（公斤）"),
+    ("gseqno", "number of the goods in the summary", "汇总商品序号"),
+    ("guid", "unique number", "系统唯一序号"),
+    ("iCurrency", "currency of the insurance", "保费币制"),
+    ("iFlag", "insurance is: 1 rate, 2 unit price, 3 total", "保费标志：1率，2单价，3总价"),
+    ("iacCode", "warehouse's code in the special zone", "区内企业代码"),
+    ("iacName", "warehouse in the special zone", "区内企业名称"),
+    ("ieDate", "imported or exported on", "进出口日期"),
+    ("ieFlag", "direction: I import, E export", "进出口标记：I进口，E出口"),
+    ("insuredFee", "insurance", "保费"),
+    ("invtNo", "customs number of the inventory", "清单编号"),
+    ("itemDescribe", "seller's description", "商品描述"),
+    ("itemName", "name of the goods at the seller", "企业商品名称"),
+    ("itemNameFlag", "names of goods: 1 identical, else by category", "商品名称汇总标志"),
+    ("itemNo", "seller's number of the goods (SKU)", "企业商品货号"),
+    ("itemRecordNo", "number in the bonded ledger", "账册备案料号"),
+    ("leaveTime", "when it left", "离境时间"),
+    ("licenseNo", "permit", "许可证件号"),
+    ("location", "place of storage", "库位号"),
+    ("loctNo", "supervised site", "监管场所代码"),
+    ("logisticsCode", "logistics firm's code", "物流企业代码"),
+    ("logisticsName", "logistics firm", "物流企业名称"),
+    ("logisticsNo", "parcel number", "物流运单编号"),
+    ("logisticsStatus", "state of the parcel: S signed for", "物流状态：S签收"),
+    ("logisticsTime", "when the parcel got there", "物流状态时间"),
+    ("msgCount", "parts of a split message", "报文总数"),
+    ("msgSeqNo", "which part this is", "报文序号"),
+    ("name", "name of the extension", "扩展报文名称"),
+    ("netWeight", "net weight, kg", "净重（公斤）"),
+    ("note", "remarks", "备注"),
+    ("opDate", "when it was done", "操作时间"),
+    ("operatorCode", "site operator's code", "监管场所经营人代码"),
+    ("operatorName", "site operator", "监管场所经营人名称"),
+    ("orderNo", "order number", "订单编号"),
+    ("orderType", "kind of order", "订单类型"),
+    ("oriBizMessage", "the original message", "原始业务报文"),
+    ("oriCopMsgId", "number of the original envelope", "原始报文编号"),
+    ("oriMessageType", "type of the original message", "原始报文类型"),
+    ("ownerCode", "producer's or seller's code", "生产销售单位代码"),
+    ("ownerName", "producer or seller", "生产销售单位名称"),
+    ("packNo", "packages", "件数"),
+    ("payCode", "payment firm's code", "支付企业代码"),
+    ("payName", "payment firm", "支付企业名称"),
+    ("payNo", "serial number of the payment", "支付流水号"),
+    ("payTime", "when it was paid", "支付时间"),
+    ("payTransactionId", "serial number of the payment", "支付流水号"),
+    ("payerIdNumber", "payer's identity number", "支付人证件号码"),
+    ("payerIdType", "payer's document: 1 identity card, 2 other", "支付人证件类型：1身份证，2其它"),
+    ("payerName", "payer", "支付人姓名"),
+    ("portCode", "customs of entry or exit", "口岸海关代码"),
+    ("preNo", "e-port's number", "预录入编号"),
+    ("price", "unit price", "单价"),
+    ("qty", "declared quantity", "申报数量"),
+    ("qty1", "first statutory quantity", "第一法定数量"),
+    ("qty2", "second statutory quantity", "第二法定数量"),
+    ("reason", "reason", "原因"),
+    ("returnInfo", "what customs or the e-port says", "回执信息"),
+    ("returnStatus", "status", "回执状态"),
+    ("returnTime", "when that was", "回执时间"),
+    ("rkdNo", "number of the delivery", "入库单编号"),
+    ("startTime", "summary from", "汇总开始时间"),
+    ("statisticsFlag", "way of declaration: A simplified, B summary", "申报业务类型：A简化申报，B汇总申报"),
+    ("status", "status", "状态"),
+    ("sumNo", "number of the summary", "汇总申请编号"),
+    ("summaryFlag", "summary: 1 by consignor, 2 by consignor and producer", "汇总标志"),
+    ("taxNo", "number of the tax bill", "税单编号"),
+    ("taxPrice", "dutiable value", "完税价格"),
+    ("taxTotal", "tax collected in advance", "代扣税款"),
+    ("telephone", "payer's telephone", "支付人电话"),
+    ("totalPackageNo", "pallet or postal bag", "总包号"),
+    ("totalPrice", "total price", "总价"),
+    ("tradeCountry", "trading country or region", "贸易国（地区）"),
+    ("tradeMode", "supervision mode", "监管方式代码"),
+    ("trafMode", "way of transport", "运输方式代码"),
+    ("trafName", "name of the vehicle", "运输工具名称"),
+    ("trafNo", "number of the vehicle", "运输工具编号"),
+    ("unit", "unit of the declared quantity", "申报单位"),
+    ("unit1", "first statutory unit", "第一法定单位"),
+    ("unit2", "second statutory unit", "第二法定单位"),
+    ("unloadLocation", "where it was unloaded", "卸货库位"),
+    ("valueAddedTax", "value-added tax", "应征增值税"),
+    ("version", "version", "版本"),
+    ("voyageNo", "voyage or flight", "航班航次号"),
+    ("weight", "gross weight, kg", "毛重（公斤）"),
+    ("wrapType", "packing", "包装种类代码"),
+];
+
+#[cfg(test)]
+mod tests {
+    use proto::ceb::MessageType;
+
+    use super::*;
+
+    #[test]
+    fn every_element_of_the_schema_has_a_meaning() {
+        assert!(MEANINGS.is_sorted_by(|a, b| a.0 < b.0), "found by binary search");
+        let groups = MessageType::ALL.into_iter().flat_map(MessageType::groups);
+        let fields = groups.flat_map(|group| group.fields);
+        let missing: Vec<_> = fields
+            .map(|field| field.element)
+            .filter(|it| meaning(it, Language::English).is_empty())
+            .collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}

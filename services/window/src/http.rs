@@ -1,0 +1,369 @@
+//! The national door over plain HTTP, on the same port and behind the same certificates as gRPC, for
+//! systems that can post a file and no more.
+//!
+//! It holds no logic: every path is one method of [`CebService`], called with what the gate found out
+//! about the caller. What a method refuses becomes an HTTP status here and nowhere else.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get, post};
+use domain::limits;
+use domain::refusal::{Code, Refusal};
+use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use proto::status;
+use proto::v1;
+use proto::v1::ceb_service_server::{CebService, CebServiceServer};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tonic::service::Routes;
+use tonic::{Code as Grpc, Status};
+use tonic_types::StatusExt as _;
+
+/// What is posted: one message, or an envelope around one.
+const BODY_BYTES_MAX: usize = limits::CEB_ENVELOPE_BYTES_MAX;
+/// The server gives up a call after [`limits::UNARY_SECONDS_MAX`] and then speaks gRPC; a second
+/// before, this door says the same in words that its callers understand.
+const PATIENCE: Duration = Duration::from_secs(limits::UNARY_SECONDS_MAX - 1);
+
+const JSON: &str = "application/json";
+const XML: &str = "application/xml";
+const XML_UTF8: &str = "application/xml; charset=utf-8";
+/// Where a receipt stands in the log of its exchange number.
+const POSITION: &str = "sw-position";
+
+/// Mounts the national door: the service for gRPC, and its paths for HTTP.
+pub fn national_door<S: CebService + Clone>(routes: Routes, service: S) -> Routes {
+    let grpc =
+        CebServiceServer::new(service.clone()).max_decoding_message_size(BODY_BYTES_MAX + 1024);
+    let router = routes.add_service(grpc).into_axum_router();
+    Routes::from(router.merge(paths(service)).fallback(elsewhere))
+}
+
+fn paths<S: CebService + Clone>(service: S) -> Router {
+    Router::new()
+        .route("/ceb", only("POST", post(send::<S>)))
+        .route("/ceb/receipts", only("GET", get(receipts::<S>)))
+        .route("/ceb/documents", only("GET", get(documents::<S>)))
+        .route("/ceb/{*rest}", axum::routing::any(unknown))
+        .with_state(service)
+}
+
+/// A path with one method.
+fn only<S: Clone + Send + Sync + 'static>(
+    method: &'static str,
+    router: MethodRouter<S>,
+) -> MethodRouter<S> {
+    router.fallback(async move || {
+        let said = "this path has another method";
+        let mut response = wrong(StatusCode::METHOD_NOT_ALLOWED, said, "该路径不支持此方法");
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static(method));
+        response
+    })
+}
+
+/// What no route takes: both kinds of callers are told in their own way.
+async fn elsewhere(request: Request) -> Response {
+    if crate::identity::is_grpc(&request) {
+        return Status::unimplemented("").into_http();
+    }
+    unknown().await
+}
+
+async fn unknown() -> Response {
+    wrong(StatusCode::NOT_FOUND, "there is no such path", "路径不存在")
+}
+
+/// `POST /ceb`: a message or an envelope, as it is.
+async fn send<S: CebService>(State(service): State<S>, request: Request) -> Response {
+    answered(async move {
+        let (parts, body) = request.into_parts();
+        let message = match to_bytes(body, BODY_BYTES_MAX).await {
+            Ok(bytes) => bytes.into(),
+            Err(error) => return no(unread(error)),
+        };
+        let wants_json = accepts(&parts.headers, JSON);
+        let call = call(parts, v1::SendRequest { message });
+        let response =
+            service.send(call).await.map_err(|status| Box::new(refusal(&status)))?.into_inner();
+        let status = if response.faults.is_empty() {
+            StatusCode::OK
+        } else {
+            StatusCode::UNPROCESSABLE_ENTITY
+        };
+        match &response.messages[..] {
+            [only] if !wants_json => Ok(answer(status, XML_UTF8, only.xml.clone())),
+            _ => json_of(status, &response, json!({ "messages": [] })),
+        }
+    })
+    .await
+}
+
+/// `GET /ceb/receipts?dxpId=..&after=..&limit=..&wait=..`: a page as JSON, or the next one as XML.
+async fn receipts<S: CebService>(State(service): State<S>, request: Request) -> Response {
+    answered(async move {
+        let (parts, _no_body) = request.into_parts();
+        let query = Query::of(&parts.uri, &["dxpId", "after", "limit", "wait"])?;
+        let wants_xml = accepts(&parts.headers, XML);
+        let wanted = v1::ListReceiptsRequest {
+            dxp_id: query.text("dxpId"),
+            after: query.number("after")?,
+            page_size: if wants_xml { 1 } else { query.number("limit")? },
+            wait_seconds: query.number("wait")?,
+        };
+        let after = wanted.after;
+        let page = service.list_receipts(call(parts, wanted)).await;
+        let page = page.map_err(|status| Box::new(refusal(&status)))?.into_inner();
+        if !wants_xml {
+            let usual = json!({ "messages": [], "next_after": after.to_string() });
+            return json_of(StatusCode::OK, &page, usual);
+        }
+        let Some(next) = page.messages.into_iter().next() else {
+            return Ok(answer(StatusCode::NO_CONTENT, XML_UTF8, String::new()));
+        };
+        let mut response = answer(StatusCode::OK, XML_UTF8, next.xml);
+        response.headers_mut().insert(POSITION, HeaderValue::from(next.position));
+        Ok(response)
+    })
+    .await
+}
+
+/// `GET /ceb/documents?orderNo=..&type=..&waiting=true&limit=..&pageToken=..`.
+async fn documents<S: CebService>(State(service): State<S>, request: Request) -> Response {
+    answered(async move {
+        let (parts, _no_body) = request.into_parts();
+        let known = ["orderNo", "type", "waiting", "limit", "pageToken"];
+        let query = Query::of(&parts.uri, &known)?;
+        let wanted = v1::ListDocumentsRequest {
+            order_no: query.text("orderNo"),
+            message_type: query.number("type")?,
+            waiting: query.truth("waiting")?,
+            page_size: query.number("limit")?,
+            page_token: query.text("pageToken"),
+        };
+        let page = service.list_documents(call(parts, wanted)).await;
+        let page = page.map_err(|status| Box::new(refusal(&status)))?.into_inner();
+        json_of(StatusCode::OK, &page, json!({ "documents": [] }))
+    })
+    .await
+}
+
+/// An answer, or one that cuts the work short.
+type Answer<T = Response> = Result<T, Box<Response>>;
+
+fn no<T>(response: Response) -> Answer<T> {
+    Err(Box::new(response))
+}
+
+/// Both ways of ending are answers; taking too long is one as well.
+async fn answered(work: impl Future<Output = Answer>) -> Response {
+    match tokio::time::timeout(PATIENCE, work).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(response)) => *response,
+        Err(_) => refusal(&status::plain(Code::Unavailable)),
+    }
+}
+
+/// The call of a method, with the caller that the gate found and the language of texts.
+fn call<T>(parts: http::request::Parts, message: T) -> tonic::Request<T> {
+    let mut headers = HeaderMap::new();
+    if let Some(language) = parts.headers.get(http::header::ACCEPT_LANGUAGE) {
+        headers.insert(http::header::ACCEPT_LANGUAGE, language.clone());
+    }
+    let metadata = tonic::metadata::MetadataMap::from_headers(headers);
+    tonic::Request::from_parts(metadata, parts.extensions, message)
+}
+
+/// Whether the caller asks for this form by name; `*/*` asks for none.
+fn accepts(headers: &HeaderMap, form: &str) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut forms = accepted.flat_map(|value| value.split(','));
+    let name = |accepted: &str| accepted.split(';').next().unwrap_or_default().trim().to_owned();
+    forms.any(|accepted| name(accepted).eq_ignore_ascii_case(form))
+}
+
+/// The parameters of a path.
+struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Takes only known names, each once: a misspelt filter must not widen an answer.
+    fn of(uri: &http::Uri, known: &[&str]) -> Answer<Self> {
+        let query = uri.query().unwrap_or_default();
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            if !known.contains(&&*name) {
+                return misused(&name, "is not a parameter of this path", "不是该路径的参数");
+            }
+            if pairs.iter().any(|(taken, _)| *taken == name) {
+                return misused(&name, "stands twice", "重复出现");
+            }
+            pairs.push((name.into_owned(), value.into_owned()));
+        }
+        Ok(Self(pairs))
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        let pair = self.0.iter().find(|(known, _)| known == name);
+        pair.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.get(name).unwrap_or_default().to_owned()
+    }
+
+    /// 0 when it is not given, as in the schema.
+    fn number<T: std::str::FromStr + Default>(&self, name: &str) -> Answer<T> {
+        let number = self.get(name).map_or(Ok(T::default()), str::parse);
+        number.or_else(|_| misused(name, "is not a number of this size", "不是有效的数字"))
+    }
+
+    fn truth(&self, name: &str) -> Answer<bool> {
+        match self.get(name) {
+            None | Some("false" | "0") => Ok(false),
+            Some("true" | "1") => Ok(true),
+            Some(_) => misused(name, "is true or false", "须为true或false"),
+        }
+    }
+}
+
+fn misused<T>(name: &str, text: &str, text_zh: &str) -> Answer<T> {
+    // A name that nobody defined may be of any length.
+    let name: String = name.chars().take(40).collect();
+    no(wrong(StatusCode::BAD_REQUEST, &format!("{name} {text}"), &format!("{name}{text_zh}")))
+}
+
+/// What is wrong with the HTTP request itself; has no code, because the service never saw it.
+fn wrong(status: StatusCode, message: &str, message_zh: &str) -> Response {
+    let body = json!({ "code": "", "message": message, "message_zh": message_zh });
+    answer(status, JSON, body.to_string())
+}
+
+/// A body that is too large, or did not come whole.
+fn unread(error: axum::Error) -> Response {
+    let mut cause: Option<&dyn std::error::Error> = Some(&error);
+    while let Some(error) = cause {
+        if error.is::<http_body_util::LengthLimitError>() {
+            let refused = Refusal::of(Code::XmlTooLarge).with("bytes_max", BODY_BYTES_MAX);
+            let refused = status::refused(&refused, status::Language::English);
+            let mut response = refusal(&refused);
+            *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+            return response;
+        }
+        cause = error.source();
+    }
+    wrong(StatusCode::BAD_REQUEST, "the body did not come whole", "请求体不完整")
+}
+
+/// A refusal of the window as an HTTP answer.
+pub(crate) fn refusal(status: &Status) -> Response {
+    let details = status.get_error_details();
+    let (reason, data) = match details.error_info() {
+        Some(info) => (info.reason.as_str(), json!(info.metadata)),
+        None => ("", json!({})),
+    };
+    let known = Code::ALL.iter().find(|code| code.id() == reason);
+    let violations = details.bad_request().map_or(&[][..], |bad| &bad.field_violations[..]);
+    let violations = violations
+        .iter()
+        .map(|violation| json!({ "field": violation.field, "text": violation.description }));
+    let body = json!({
+        "code": reason,
+        "message": known.map_or(status.message(), |code| code.title()),
+        "message_zh": known.map_or(status.message(), |code| code.title_zh()),
+        "data": data,
+        "violations": violations.collect::<Vec<_>>(),
+    });
+    let mut response = answer(http_status(status.code()), JSON, body.to_string());
+    if matches!(status.code(), Grpc::ResourceExhausted | Grpc::Unavailable) {
+        // Whole seconds are all that the header has.
+        let delay = details.retry_info().and_then(|info| info.retry_delay);
+        let seconds = delay.map_or(1, |delay| delay.as_secs().max(1));
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// By who must act, as the table from refusals to gRPC codes.
+fn http_status(code: Grpc) -> StatusCode {
+    match code {
+        Grpc::Ok => StatusCode::OK,
+        Grpc::InvalidArgument | Grpc::OutOfRange => StatusCode::BAD_REQUEST,
+        Grpc::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Grpc::PermissionDenied => StatusCode::FORBIDDEN,
+        Grpc::NotFound => StatusCode::NOT_FOUND,
+        Grpc::AlreadyExists | Grpc::FailedPrecondition | Grpc::Aborted => StatusCode::CONFLICT,
+        Grpc::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+        Grpc::Unavailable | Grpc::DeadlineExceeded | Grpc::Cancelled => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        Grpc::Unimplemented => StatusCode::NOT_IMPLEMENTED,
+        Grpc::Internal | Grpc::Unknown | Grpc::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The JSON of the schema. It leaves out what is empty; what every reader looks for is put back.
+fn json_of(status: StatusCode, message: &impl Serialize, usual: Value) -> Answer {
+    let mut value = serde_json::to_value(message).map_err(|error| {
+        tracing::error!(%error, "an answer has no JSON");
+        Box::new(refusal(&status::plain(Code::Internal)))
+    })?;
+    if let (Value::Object(value), Value::Object(usual)) = (&mut value, usual) {
+        for (name, empty) in usual {
+            value.entry(name).or_insert(empty);
+        }
+    }
+    Ok(answer(status, JSON, value.to_string()))
+}
+
+fn answer(status: StatusCode, form: &'static str, body: String) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    if status != StatusCode::NO_CONTENT {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(form));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_wanted_only_by_its_name() {
+        let wants = |accept: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, HeaderValue::from_static(accept));
+            accepts(&headers, JSON)
+        };
+        assert!(wants("application/json"));
+        assert!(wants("text/html, Application/JSON;q=0.9"));
+        assert!(!wants("*/*"));
+        assert!(!wants("application/xml"));
+    }
+
+    #[test]
+    fn a_misspelt_or_repeated_parameter_is_refused() {
+        let query = |text: &str| Query::of(&text.parse().expect("a URI"), &["after", "waiting"]);
+        assert!(query("/ceb/receipts?after=7").is_ok_and(|q| q.number("after").ok() == Some(7)));
+        assert!(query("/ceb/receipts").is_ok_and(|q| q.number::<u64>("after").ok() == Some(0)));
+        assert!(query("/ceb/receipts?after=-1").is_ok_and(|q| q.number::<u64>("after").is_err()));
+        assert!(query("/?waiting=true").is_ok_and(|q| q.truth("waiting").is_ok_and(|yes| yes)));
+        assert!(query("/?waiting=maybe").is_ok_and(|q| q.truth("waiting").is_err()));
+        assert!(query("/?After=7").is_err());
+        assert!(query("/?after=7&after=8").is_err());
+    }
+
+    #[test]
+    fn a_refusal_keeps_its_code_and_says_when_to_come_again() {
+        let response = refusal(&status::plain(Code::Overloaded));
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(response.headers()[RETRY_AFTER], "1");
+        let response = refusal(&status::plain(Code::CertificateUnknown));
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        assert!(!response.headers().contains_key(RETRY_AFTER));
+    }
+}

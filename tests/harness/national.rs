@@ -1,0 +1,296 @@
+//! A firm's system that speaks national messages: it makes documents from our examples, signs them,
+//! sends them and reads its receipts.
+
+use std::time::Instant;
+
+use proto::ceb::{self, Document, Outgoing, Transfer};
+use proto::v1;
+use signature::SigningKey;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{PATIENCE, Sandbox, workspace};
+
+/// The exchange number under which it sends.
+pub(crate) const DXP: &str = "DXPENT0000000009";
+
+/// A firm's system.
+pub(crate) struct Erp {
+    pub(crate) window: client::Window,
+    pub(crate) dxp_id: String,
+    key: SigningKey,
+}
+
+impl Erp {
+    /// Connects as the sandbox's agent, who stands for every firm.
+    pub(crate) async fn of(sandbox: &Sandbox) -> Self {
+        let identities = sandbox.directory.path().join("identities");
+        let read =
+            |name: &str| std::fs::read_to_string(identities.join(name)).expect("it was made");
+        let key = SigningKey::from_pem(&read("agent-signer.key"), &read("agent-signer.pem"));
+        Self {
+            window: sandbox.connect("agent").await,
+            dxp_id: DXP.to_owned(),
+            key: key.expect("the sandbox makes usable keys"),
+        }
+    }
+
+    /// The message of these documents, signed where the schema wants it.
+    pub(crate) fn message(&self, documents: &[Document]) -> String {
+        let message_type = documents[0].message_type();
+        let text = self.unsigned(documents);
+        if message_type.signature_required() {
+            signature::sign(text.as_bytes(), &self.key).expect("our own message can be signed")
+        } else {
+            text
+        }
+    }
+
+    pub(crate) fn unsigned(&self, documents: &[Document]) -> String {
+        let transfer = Transfer {
+            cop_code: "3702960001".to_owned(),
+            cop_name: "青岛示例报关服务有限公司".to_owned(),
+            dxp_mode: "DXP".to_owned(),
+            dxp_id: self.dxp_id.clone(),
+            note: String::new(),
+        };
+        ceb::write_message(&Outgoing {
+            message_type: documents[0].message_type(),
+            guid: &guid(),
+            transfer: &transfer,
+            subscribers: &[],
+            documents,
+        })
+    }
+
+    /// Sends documents of one type; gives the receipts that come at once.
+    pub(crate) async fn sends(&self, documents: &[Document]) -> Vec<v1::Receipt> {
+        self.sends_text(&self.message(documents)).await
+    }
+
+    pub(crate) async fn sends_text(&self, text: &str) -> Vec<v1::Receipt> {
+        let message = text.as_bytes().to_vec();
+        let sent = self.window.ceb().send(v1::SendRequest { message }).await;
+        let sent = sent.expect("the window takes messages").into_inner();
+        sent.messages.into_iter().flat_map(|message| message.receipts).collect()
+    }
+
+    /// All receipts of its number so far, with their positions.
+    pub(crate) async fn log(&self) -> Vec<v1::OutgoingMessage> {
+        let mut all = Vec::new();
+        let mut after = 0;
+        loop {
+            let request = v1::ListReceiptsRequest {
+                dxp_id: self.dxp_id.clone(),
+                after,
+                page_size: 1000,
+                wait_seconds: 0,
+            };
+            let page = self.window.ceb().list_receipts(request).await.expect("it may read");
+            let page = page.into_inner();
+            if page.messages.is_empty() {
+                return all;
+            }
+            after = page.next_after;
+            all.extend(page.messages);
+        }
+    }
+
+    /// The statuses of a kind of receipt about a document, once one of them is there. The document
+    /// is named by something that stands in the receipt.
+    pub(crate) async fn hears(&self, kind: u32, about: &str, until: i32) -> Vec<i32> {
+        let start = Instant::now();
+        loop {
+            let statuses = self.statuses(kind, about).await;
+            if statuses.contains(&until) {
+                return statuses;
+            }
+            assert!(start.elapsed() < PATIENCE, "CEB{kind} {about}: {statuses:?}, not {until}");
+            // Waits for the next message of the log, whichever it is.
+            let last = self.log().await.last().map_or(0, |message| message.position);
+            let request = v1::ListReceiptsRequest {
+                dxp_id: self.dxp_id.clone(),
+                after: last,
+                page_size: 1,
+                wait_seconds: 2,
+            };
+            self.window.ceb().list_receipts(request).await.expect("it may read");
+        }
+    }
+
+    pub(crate) async fn statuses(&self, kind: u32, about: &str) -> Vec<i32> {
+        self.log()
+            .await
+            .into_iter()
+            .filter(|message| message.message_type == kind && message.xml.contains(about))
+            .flat_map(|message| message.receipts)
+            .map(|receipt| receipt.return_status)
+            .collect()
+    }
+
+    /// The messages of a type that name something, once there are as many.
+    pub(crate) async fn gets(&self, kind: u32, about: &str, many: usize) -> Vec<String> {
+        let start = Instant::now();
+        loop {
+            let found: Vec<String> = self
+                .log()
+                .await
+                .into_iter()
+                .filter(|message| message.message_type == kind && message.xml.contains(about))
+                .map(|message| message.xml)
+                .collect();
+            if found.len() >= many {
+                return found;
+            }
+            assert!(start.elapsed() < PATIENCE, "CEB{kind} {about}: {} of {many}", found.len());
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Where the documents of an order stand.
+    pub(crate) async fn documents(&self, order_no: &str) -> Vec<v1::DocumentRecord> {
+        let request =
+            v1::ListDocumentsRequest { order_no: order_no.to_owned(), ..Default::default() };
+        let found = self.window.ceb().list_documents(request).await.expect("it may read");
+        found.into_inner().documents
+    }
+}
+
+/// A guid as firms write it.
+pub(crate) fn guid() -> String {
+    Uuid::now_v7().to_string().to_uppercase()
+}
+
+/// An appTime so many seconds from now: a later document has a later one.
+pub(crate) fn app_time(seconds: i64) -> String {
+    #[expect(clippy::disallowed_methods, reason = "a firm reads its own clock")]
+    let now = OffsetDateTime::now_utc().to_offset(time::macros::offset!(+8));
+    let then = now + time::Duration::seconds(seconds);
+    let format = time::macros::format_description!("[year][month][day][hour][minute][second]");
+    then.format(format).expect("a time has digits")
+}
+
+/// The first document of one of our examples.
+pub(crate) fn example(number: u16) -> Document {
+    let file = workspace().join(format!("docs/examples/ceb/ceb{number}.xml"));
+    let bytes = std::fs::read(&file).expect("every type has an example");
+    let mut message = ceb::read(&bytes).expect("our examples can be read");
+    message.documents.remove(0).document
+}
+
+/// The documents of one import, as they belong together.
+#[derive(Clone)]
+pub(crate) struct Import {
+    pub(crate) order: ceb::import::Order,
+    pub(crate) payment: ceb::import::Payment,
+    pub(crate) waybill: ceb::import::Logistics,
+    pub(crate) inventory: ceb::import::Inventory,
+}
+
+/// An import of one order, with numbers of its own.
+pub(crate) fn import(order_no: &str) -> Import {
+    let Document::Ceb311(mut order) = example(311) else { panic!("an order") };
+    let Document::Ceb411(mut payment) = example(411) else { panic!("a payment") };
+    let Document::Ceb511(mut waybill) = example(511) else { panic!("a waybill") };
+    let Document::Ceb621(mut inventory) = example(621) else { panic!("an inventory") };
+    let tail = Uuid::now_v7().simple().to_string().to_uppercase();
+    let tail = &tail[16..];
+    let paid = format!("PAY{tail}");
+    let parcel = format!("EX{tail}");
+    order.head.guid = guid();
+    order.head.order_no = order_no.to_owned();
+    order.head.pay_transaction_id.clone_from(&paid);
+    payment.head.guid = guid();
+    payment.head.order_no = order_no.to_owned();
+    payment.head.pay_transaction_id = paid;
+    waybill.head.guid = guid();
+    waybill.head.order_no = order_no.to_owned();
+    waybill.head.logistics_no.clone_from(&parcel);
+    inventory.head.guid = guid();
+    inventory.head.order_no = order_no.to_owned();
+    inventory.head.logistics_no = parcel;
+    inventory.head.cop_no = format!("C{tail}");
+    for head in [
+        &mut order.head.app_time,
+        &mut payment.head.app_time,
+        &mut waybill.head.app_time,
+        &mut inventory.head.app_time,
+    ] {
+        *head = app_time(0);
+    }
+    Import { order, payment, waybill, inventory }
+}
+
+impl Import {
+    pub(crate) fn order(&self) -> Document {
+        Document::Ceb311(self.order.clone())
+    }
+
+    pub(crate) fn payment(&self) -> Document {
+        Document::Ceb411(self.payment.clone())
+    }
+
+    pub(crate) fn waybill(&self) -> Document {
+        Document::Ceb511(self.waybill.clone())
+    }
+
+    pub(crate) fn inventory(&self) -> Document {
+        Document::Ceb621(self.inventory.clone())
+    }
+
+    /// All four, in the usual order.
+    pub(crate) fn all(&self) -> [Document; 4] {
+        [self.order(), self.payment(), self.waybill(), self.inventory()]
+    }
+}
+
+/// The documents of one export, as they belong together.
+#[derive(Clone)]
+pub(crate) struct Export {
+    pub(crate) order: ceb::export::Order,
+    pub(crate) money: ceb::export::Receipts,
+    pub(crate) waybill: ceb::export::Logistics,
+    pub(crate) inventory: ceb::export::Inventory,
+}
+
+/// An export of one order, with numbers of its own.
+pub(crate) fn export(order_no: &str) -> Export {
+    let Document::Ceb303(mut order) = example(303) else { panic!("an order") };
+    let Document::Ceb403(mut money) = example(403) else { panic!("a receipt of money") };
+    let Document::Ceb505(mut waybill) = example(505) else { panic!("a waybill") };
+    let Document::Ceb603(mut inventory) = example(603) else { panic!("an inventory") };
+    let tail = Uuid::now_v7().simple().to_string().to_uppercase();
+    let tail = &tail[16..];
+    let parcel = format!("EX{tail}");
+    order.head.guid = guid();
+    order.head.order_no = order_no.to_owned();
+    money.guid = guid();
+    money.order_no = order_no.to_owned();
+    waybill.guid = guid();
+    waybill.logistics_no.clone_from(&parcel);
+    inventory.head.guid = guid();
+    inventory.head.order_no = order_no.to_owned();
+    inventory.head.logistics_no = parcel;
+    inventory.head.cop_no = format!("C{tail}");
+    inventory.head.bill_no = String::new();
+    for head in [
+        &mut order.head.app_time,
+        &mut money.app_time,
+        &mut waybill.app_time,
+        &mut inventory.head.app_time,
+    ] {
+        *head = app_time(0);
+    }
+    Export { order, money, waybill, inventory }
+}
+
+impl Export {
+    /// Order, waybill and inventory.
+    pub(crate) fn all(&self) -> [Document; 3] {
+        [
+            Document::Ceb303(self.order.clone()),
+            Document::Ceb505(self.waybill.clone()),
+            Document::Ceb603(self.inventory.clone()),
+        ]
+    }
+}
