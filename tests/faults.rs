@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use proto::ceb::Document;
 use proto::v1::{self, fact::Kind};
 
+use crate::harness::national::{Erp, Import, import};
 use crate::harness::people::{export, filing};
 use crate::harness::{PATIENCE, Sandbox, binary};
 
@@ -235,4 +237,114 @@ async fn books_are_right(sandbox: &Sandbox) {
         let count: i64 = sqlx::query_scalar(broken).fetch_one(&mut database).await.expect(what);
         assert_eq!(count, 0, "{what}");
     }
+}
+
+/// Imports in the test of national messages.
+const IMPORTS: usize = 120;
+/// Documents in one message.
+const TOGETHER: usize = 8;
+
+/// Sends a message until it is answered, as a firm's system does: documents are known by guid.
+async fn send(erp: &Erp, message: &str) {
+    loop {
+        let request = v1::SendRequest { message: message.as_bytes().to_vec() };
+        match erp.window.ceb().send(request).await {
+            Ok(answer) => {
+                let faults = answer.into_inner().faults;
+                assert!(faults.is_empty(), "{faults:?}");
+                return;
+            }
+            Err(status) if proto::status::is_worth_repeating(status.code()) => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(status) => panic!("{status:?}"),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the load runs beside the faults")]
+#[tokio::test(flavor = "multi_thread")]
+async fn every_national_document_is_answered_once_whatever_is_killed() {
+    let kills = 8_usize;
+    let mut sandbox = Sandbox::with(&["--no-agencies"]).await;
+    sandbox.may_log_errors = true;
+    let _agencies = ["customs", "inspection", "site"].map(|name| agency(&sandbox, name));
+    let erp = Arc::new(Erp::of(&sandbox).await);
+
+    let imports: Vec<Import> = (0..IMPORTS)
+        .map(|number| {
+            let mut import = import(&format!("QDKILL-{number}"));
+            // One person may buy for 26,000 a year.
+            let person = format!("11010119900307{number:04}");
+            import.order.head.buyer_id_number.clone_from(&person);
+            import.payment.head.payer_id_number.clone_from(&person);
+            import.inventory.head.buyer_id_number = person;
+            import
+        })
+        .collect();
+    let mut messages = Vec::new();
+    for some in imports.chunks(TOGETHER) {
+        let of = |document: fn(&Import) -> Document| some.iter().map(document).collect::<Vec<_>>();
+        // The inventory comes first, in the middle, or last.
+        let kinds =
+            [of(Import::inventory), of(Import::order), of(Import::payment), of(Import::waybill)];
+        let first = messages.len() % 4;
+        messages.extend((0..4).map(|n| erp.message(&kinds[(first + n) % 4])));
+    }
+    let count = messages.len();
+    let sent = Arc::new(AtomicU64::new(0));
+    let load = tokio::spawn({
+        let (erp, sent) = (Arc::clone(&erp), Arc::clone(&sent));
+        async move {
+            for message in messages {
+                send(&erp, &message).await;
+                sent.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    });
+    for kill in 1..=kills {
+        let due = u64::try_from(count * kill / (kills + 1)).unwrap_or_default();
+        let reached = async {
+            while sent.load(Ordering::Relaxed) < due {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reached).await.expect("work goes on after a kill");
+        sandbox.kill();
+        sandbox.spawn();
+        sandbox.ready().await;
+    }
+    load.await.expect("all was sent");
+    // Once more after all was taken, while customs still works.
+    sandbox.kill();
+    sandbox.spawn();
+    sandbox.ready().await;
+
+    for import in &imports {
+        erp.hears(622, &import.inventory.head.cop_no, 899).await;
+    }
+    let mut books: HashMap<(u32, String), Vec<i32>> = HashMap::new();
+    let mut last = 0;
+    for message in erp.log().await {
+        assert!(message.position > last, "positions grow");
+        last = message.position;
+        for receipt in message.receipts {
+            let book = books.entry((message.message_type, receipt.key)).or_default();
+            book.push(receipt.return_status);
+        }
+    }
+    let told = |kind: u32, key: String| books.get(&(kind, key)).cloned().unwrap_or_default();
+    for import in &imports {
+        let head = &import.inventory.head;
+        let inventory = told(622, format!("{} {}", head.ebc_code, head.order_no));
+        assert_eq!(inventory, [2, 3, 120, 399, 800, 899], "{}", head.order_no);
+        let order = told(312, format!("{} {}", head.ebc_code, head.order_no));
+        assert_eq!(order, [2, 3, 120], "{}", head.order_no);
+        let pay = &import.payment.head;
+        let payment = told(412, format!("{} {}", pay.pay_code, pay.pay_transaction_id));
+        assert_eq!(payment, [2, 3, 120], "{}", head.order_no);
+        let waybill = told(512, format!("{} {}", head.logistics_code, head.logistics_no));
+        assert_eq!(waybill, [2, 3, 120], "{}", head.order_no);
+    }
+    println!("{IMPORTS} imports, {count} messages, {} kills: every receipt once", kills + 1);
 }

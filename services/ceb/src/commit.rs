@@ -5,7 +5,7 @@
 //! beyond, and load again when there was something; decide in memory; write. One lane does all of it,
 //! so that two transactions of one process never wait for each other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -74,11 +74,50 @@ pub(crate) enum Done {
     Issued(bool),
 }
 
+impl Done {
+    fn said(&mut self) -> &mut [Said] {
+        match self {
+            Self::Received(said) => said,
+            Self::Heard | Self::Issued(_) => &mut [],
+        }
+    }
+}
+
 /// A receipt that was written.
 #[derive(Debug, Clone)]
 pub(crate) struct Said {
     pub(crate) message_type: MessageType,
     pub(crate) document: Arc<Document>,
+    /// What it is about.
+    pub(crate) about: About,
+    /// Where it stands in the log of the sender; 0 when it was not written there.
+    pub(crate) position: i64,
+    /// The same as in the log.
+    pub(crate) event: Uuid,
+}
+
+/// The document that a receipt is about: receipts themselves name it by some of its numbers only.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct About {
+    pub(crate) guid: String,
+    pub(crate) key: String,
+}
+
+impl About {
+    pub(crate) fn of(paper: &Paper) -> Self {
+        Self { guid: paper.guid.clone(), key: paper.key.clone() }
+    }
+
+    /// As it is kept beside the receipt.
+    pub(crate) fn kept(&self) -> Bytes {
+        Bytes::from([self.guid.as_str(), &self.key].join("\u{1e}"))
+    }
+
+    pub(crate) fn read(kept: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(kept);
+        let (guid, key) = text.split_once('\u{1e}').unwrap_or_default();
+        Self { guid: guid.to_owned(), key: key.to_owned() }
+    }
 }
 
 /// The work of the service.
@@ -108,6 +147,8 @@ struct Mail {
     message_type: u16,
     status: i32,
     subject: Uuid,
+    about: About,
+    event: Uuid,
     body: Bytes,
     trace: String,
 }
@@ -128,7 +169,7 @@ impl Step {
         let said = receipt::about(paper, what, self.now);
         let guid = Uuid::now_v7().to_string().to_uppercase();
         let body = ceb::write(said.message_type, &guid, std::slice::from_ref(&*said.document));
-        self.mail(paper, said.message_type, what.status, &body, trace);
+        self.mail(paper, said.message_type, what.status, &body, (said.event, trace));
         said
     }
 
@@ -139,15 +180,20 @@ impl Step {
         message_type: MessageType,
         status: i32,
         body: &str,
-        trace: &str,
+        (event, trace): (Uuid, &str),
     ) {
         let body = Bytes::from(body.to_owned());
-        for to in std::iter::once(&paper.dxp_id).chain(&paper.subscribers) {
+        // The first one is the sender's, and has the id of what was said.
+        let events = std::iter::once(event).chain(std::iter::repeat_with(Uuid::now_v7));
+        let readers = std::iter::once(&paper.dxp_id).chain(&paper.subscribers);
+        for (to, event) in readers.zip(events) {
             self.mail.push(Mail {
                 to: to.clone(),
                 message_type: message_type.number(),
                 status,
                 subject: paper.id,
+                about: About::of(paper),
+                event,
                 body: body.clone(),
                 trace: trace.to_owned(),
             });
@@ -178,8 +224,16 @@ impl Step {
 
     /// Puts a message into the log of one exchange number.
     pub(crate) fn mail_to(&mut self, to: &str, message_type: u16, status: i32, body: Bytes) {
-        let (to, trace) = (to.to_owned(), String::new());
-        self.mail.push(Mail { to, message_type, status, subject: Uuid::nil(), body, trace });
+        self.mail.push(Mail {
+            to: to.to_owned(),
+            message_type,
+            status,
+            subject: Uuid::nil(),
+            about: About::default(),
+            event: Uuid::now_v7(),
+            body,
+            trace: String::new(),
+        });
     }
 
     /// The next number of a slot: a letter, the date in China, nine digits. `None` where the day's
@@ -234,7 +288,7 @@ impl Work for Desk {
         let numbers = numbers(&mut *tx, commands, now).await?;
         let issued = issue::Writes::load(&mut *tx, commands).await?;
         let mut step = Step { now, shelf, mail: Vec::new(), numbers, heard: None, issued };
-        let done = commands.iter().map(|command| act(&mut step, command)).collect();
+        let mut done: Vec<Done> = commands.iter().map(|command| act(&mut step, command)).collect();
         let Step { shelf, mail, heard, issued, .. } = step;
         shelf.write(&mut *tx, now).await?;
         issued.write(&mut *tx, now).await?;
@@ -242,6 +296,11 @@ impl Work for Desk {
             follow::keep_token(&mut *tx, &token).await?;
         }
         let entries = post(&mut *tx, &mut heads, mail, now).await?;
+        let positions: HashMap<Uuid, i64> =
+            entries.iter().map(|entry| (entry.event_id, entry.position)).collect();
+        for said in done.iter_mut().flat_map(Done::said) {
+            said.position = positions.get(&said.event).copied().unwrap_or_default();
+        }
         Ok((done, (entries, shelf.has_errands())))
     }
 
@@ -314,7 +373,7 @@ async fn post(
             Entry {
                 slot,
                 position: heads.next(slot),
-                event_id: Uuid::now_v7(),
+                event_id: mail.event,
                 subject: mail.subject,
                 owner: mail.to,
                 version: i32::from(mail.message_type),
@@ -323,7 +382,7 @@ async fn post(
                 topics: 0,
                 recorded_time: now,
                 trace: mail.trace,
-                facts: Bytes::new(),
+                facts: mail.about.kept(),
                 body: Some(mail.body),
             }
         })

@@ -228,7 +228,8 @@ pub(crate) fn summary(step: &mut Step, id: Uuid) -> Vec<Said> {
         let guid = Uuid::now_v7().to_string().to_uppercase();
         let body = ceb::write(MessageType::Ceb792, &guid, &[result]);
         if let Some(paper) = step.shelf.get(id).cloned() {
-            step.mail(&paper, MessageType::Ceb792, status::CONCLUDED, &body, "");
+            let event = Uuid::now_v7();
+            step.mail(&paper, MessageType::Ceb792, status::CONCLUDED, &body, (event, ""));
         }
     }
     said

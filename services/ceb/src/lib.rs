@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use client::Window;
-use domain::documents::{DocumentKind, returns};
+use domain::documents::{DocumentKind, Missing, returns};
 use domain::refusal::{Code, Refusal};
 use domain::{Principal, Slot, limits};
 use futures::stream::FuturesOrdered;
@@ -46,7 +46,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use commit::{Command, Desk, Done, Said};
+use commit::{About, Command, Desk, Done, Said};
 pub use message::Policy;
 pub use signature::Trust;
 
@@ -231,60 +231,52 @@ enum Door {
 
 /// Receipts as messages, one for each type.
 fn grouped(said: Vec<Said>) -> Vec<v1::OutgoingMessage> {
-    let mut types: Vec<MessageType> = Vec::new();
-    for one in &said {
-        if !types.contains(&one.message_type) {
-            types.push(one.message_type);
+    let mut types: Vec<(MessageType, Vec<Said>)> = Vec::new();
+    for one in said {
+        match types.iter_mut().find(|(kind, _)| *kind == one.message_type) {
+            Some((_, same)) => same.push(one),
+            None => types.push((one.message_type, vec![one])),
         }
     }
-    types
-        .into_iter()
-        .flat_map(|kind| {
-            let documents: Vec<Document> = said
-                .iter()
-                .filter(|one| one.message_type == kind)
-                .map(|one| Document::clone(&one.document))
-                .collect();
-            // A message carries a hundred.
-            let chunks: Vec<_> = documents
-                .chunks(limits::CEB_DOCUMENTS_MAX)
-                .map(|documents| outgoing(kind, documents))
-                .collect();
-            chunks
-        })
-        .collect()
+    let mut messages = Vec::new();
+    for (kind, same) in types {
+        // A message carries a hundred.
+        messages.extend(same.chunks(limits::CEB_DOCUMENTS_MAX).map(|said| together(kind, said)));
+    }
+    messages
+}
+
+/// Receipts of one type as one message.
+fn together(kind: MessageType, said: &[Said]) -> v1::OutgoingMessage {
+    let documents: Vec<Document> = said.iter().map(|one| Document::clone(&one.document)).collect();
+    let position = said.iter().map(|one| one.position).max().unwrap_or_default();
+    v1::OutgoingMessage {
+        position: u64::try_from(position).unwrap_or_default(),
+        receipts: said.iter().filter_map(|one| receipt_of(&one.document, &one.about)).collect(),
+        ..outgoing(kind, &documents)
+    }
 }
 
 fn outgoing(kind: MessageType, documents: &[Document]) -> v1::OutgoingMessage {
     let guid = uuid::Uuid::now_v7().to_string().to_uppercase();
+    let about = About::default();
     v1::OutgoingMessage {
         position: 0,
         message_type: kind.number().into(),
         xml: ceb::write(kind, &guid, documents),
         time: None,
-        receipts: documents.iter().filter_map(receipt_of).collect(),
+        receipts: documents.iter().filter_map(|it| receipt_of(it, &about)).collect(),
     }
 }
 
 /// A receipt, read; `None` for what is none.
-fn receipt_of(document: &Document) -> Option<v1::Receipt> {
+fn receipt_of(document: &Document, about: &About) -> Option<v1::Receipt> {
     let value = |element| document.value(element).unwrap_or_default();
     let status: i32 = document.value("returnStatus")?.parse().ok()?;
-    let number = document.message_type().number();
-    let kind = DocumentKind::ALL.into_iter().find(|kind| kind.reply() == number);
-    let key: Vec<String> = kind
-        .map(|kind| kind.key_elements())
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|element| document.value(element))
-        .filter(|value| !value.is_empty())
-        .collect();
-    // Some receipts name their document by its own number only.
-    let key = if key.is_empty() { value("copNo") } else { key.join(" ") };
     Some(v1::Receipt {
-        message_type: number.into(),
-        document_guid: value("guid"),
-        key,
+        message_type: document.message_type().number().into(),
+        document_guid: about.guid.clone(),
+        key: about.key.replace('\u{1f}', " "),
         return_status: status,
         return_info: value("returnInfo"),
         meaning: returns::title(status).to_owned(),
@@ -294,10 +286,10 @@ fn receipt_of(document: &Document) -> Option<v1::Receipt> {
 }
 
 fn logged(logged: read::Logged) -> v1::OutgoingMessage {
-    let read::Logged { position, message_type, body, time } = logged;
+    let read::Logged { position, message_type, about, body, time } = logged;
     let receipts = ceb::read(&body).map_or_else(
         |_| Vec::new(),
-        |read| read.documents.iter().filter_map(|d| receipt_of(&d.document)).collect(),
+        |read| read.documents.iter().filter_map(|d| receipt_of(&d.document, &about)).collect(),
     );
     v1::OutgoingMessage {
         position: u64::try_from(position).unwrap_or_default(),
@@ -322,12 +314,20 @@ fn record(found: read::Found) -> v1::DocumentRecord {
         order_no: paper.names.order_no,
         return_status: paper.status,
         deleted: paper.deleted,
-        missing: missing.into_iter().map(|missing| missing.title().to_owned()).collect(),
+        missing: missing.into_iter().map(|missing| word(missing).to_owned()).collect(),
         pre_no: paper.pre_no,
         invt_no: paper.invt_no,
         declaration: paper.declaration.map(|id| format!("declarations/{id}")).unwrap_or_default(),
         changed_time: Some(proto::timestamp(paper.changed)),
         dxp_id: paper.dxp_id,
+    }
+}
+
+fn word(missing: Missing) -> &'static str {
+    match missing {
+        Missing::Order => "order",
+        Missing::Payment => "payment",
+        Missing::Waybill => "waybill",
     }
 }
 

@@ -10,6 +10,7 @@ use store::{Fault, Unanswered};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::commit::About;
 use crate::matching;
 use crate::paper::Paper;
 use crate::shelf::{Row, Shelf, Wanted, kind_column};
@@ -19,6 +20,7 @@ use crate::shelf::{Row, Shelf, Wanted, kind_column};
 pub(crate) struct Logged {
     pub(crate) position: i64,
     pub(crate) message_type: i32,
+    pub(crate) about: About,
     pub(crate) body: Vec<u8>,
     pub(crate) time: OffsetDateTime,
 }
@@ -31,7 +33,7 @@ pub(crate) async fn log(
     most: i64,
 ) -> Result<Vec<Logged>, Fault> {
     let rows = sqlx::query!(
-        r#"select position, version, body as "body!", recorded_time from journal
+        r#"select position, version, facts, body as "body!", recorded_time from journal
            where slot = $1 and owner = $2 and position > $3 and body is not null
            order by position limit $4"#,
         Slot::of(dxp_id).column(),
@@ -46,6 +48,7 @@ pub(crate) async fn log(
         .map(|row| Logged {
             position: row.position,
             message_type: row.version,
+            about: About::read(&row.facts),
             body: row.body,
             time: row.recorded_time,
         })

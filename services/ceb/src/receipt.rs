@@ -10,7 +10,7 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use uuid::Uuid;
 
-use crate::commit::Said;
+use crate::commit::{About, Said};
 use crate::paper::Paper;
 
 const C17: &[BorrowedFormatItem<'_>] =
@@ -39,7 +39,13 @@ pub(crate) fn about(paper: &Paper, what: &Return, now: OffsetDateTime) -> Said {
         _ => None,
     };
     let value = |element: &str| value(element).or_else(|| paper.document.value(element));
-    Said { message_type, document: Arc::new(Document::from_values(message_type, value)) }
+    Said {
+        message_type,
+        document: Arc::new(Document::from_values(message_type, value)),
+        about: About::of(paper),
+        position: 0,
+        event: Uuid::now_v7(),
+    }
 }
 
 /// A time as receipts write it: China Standard Time to the millisecond, digits only.
