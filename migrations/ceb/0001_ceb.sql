@@ -63,6 +63,8 @@ create table document (
     declaration_id uuid,
     -- Inventories: it was released by the declaration service.
     released_time timestamptz,
+    -- Export inventories: the summary (汇总申请单) that took it up.
+    sum_no text not null default '',
     -- What must still be told to the declaration service: 0 nothing, 1 file, 2 withdraw.
     errand smallint not null default 0 check (errand between 0 and 2),
     signed boolean not null,
@@ -80,8 +82,11 @@ create index document_invt on document (invt_no) where invt_no <> '';
 create index document_bill on document (bill_no) where bill_no <> '';
 create index document_own on document (agent_code, cop_no) where cop_no <> '' and kind in (603, 621);
 create index document_declaration on document (declaration_id) where declaration_id is not null;
+create index document_released on document (ebc_code, released_time)
+    where released_time is not null and kind = 603;
 create index document_errand on document (changed_time) where errand <> 0;
-create index document_waiting on document (changed_time) where status in (2, 3) and not draft;
+create index document_waiting on document (changed_time)
+    where status = 2 and not draft and not deleted and errand = 0 and declaration_id is null;
 create index document_changed on document (changed_time, id);
 
 -- What customs issued by itself (816, 818), so that each is told once.

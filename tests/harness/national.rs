@@ -18,6 +18,8 @@ pub(crate) const DXP: &str = "DXPENT0000000009";
 pub(crate) struct Erp {
     pub(crate) window: client::Window,
     pub(crate) dxp_id: String,
+    /// Who gets copies of what it sends from now on.
+    pub(crate) subscribers: Vec<ceb::Subscribe>,
     key: SigningKey,
 }
 
@@ -31,6 +33,7 @@ impl Erp {
         Self {
             window: sandbox.connect("agent").await,
             dxp_id: DXP.to_owned(),
+            subscribers: Vec::new(),
             key: key.expect("the sandbox makes usable keys"),
         }
     }
@@ -58,7 +61,7 @@ impl Erp {
             message_type: documents[0].message_type(),
             guid: &guid(),
             transfer: &transfer,
-            subscribers: &[],
+            subscribers: &self.subscribers,
             documents,
         })
     }
@@ -293,4 +296,27 @@ impl Export {
             Document::Ceb603(self.inventory.clone()),
         ]
     }
+}
+
+/// What only customs may issue, as somebody else would write it.
+pub(crate) fn tax_bill() -> String {
+    let line =
+        ceb::import::TaxListRd { gnum: 1, gcode: "4202320000".to_owned(), ..Default::default() };
+    let head = ceb::import::TaxHeadRd {
+        guid: guid(),
+        return_time: format!("{}000", app_time(0)),
+        invt_no: "422020261I00000001".to_owned(),
+        tax_no: "T422020261I00000001".to_owned(),
+        status: "1".to_owned(),
+        assure_code: "3702960001".to_owned(),
+        ebc_code: "3702960015".to_owned(),
+        logistics_code: "3702980031".to_owned(),
+        agent_code: "3702960001".to_owned(),
+        customs_code: "4220".to_owned(),
+        ..Default::default()
+    };
+    let bill = Document::Ceb816(ceb::import::Tax { head, lines: vec![line] });
+    let text = ceb::write(ceb::MessageType::Ceb816, &guid(), &[bill]);
+    ceb::read(text.as_bytes()).expect("it is a message");
+    text
 }

@@ -320,8 +320,18 @@ async fn an_export_goes_with_its_bill_and_is_closed_when_the_vehicle_has_left() 
     summary.head.msg_seq_no = 1;
     summary.lines.truncate(1);
     summary.lines[0].invt_no.clone_from(&record.invt_no);
-    erp.sends(&[Document::Ceb701(summary)]).await;
-    assert_eq!(erp.statuses(702, "SUM-7").await, [2, 3, 399]);
+    erp.sends(&[Document::Ceb701(summary.clone())]).await;
+    assert_eq!(erp.statuses(702, "SUM-7<").await, [2, 3, 399]);
     let result = erp.gets(792, &record.invt_no, 1).await;
     assert!(proto::ceb::read(result[0].as_bytes()).is_ok());
+    // By period: what was summed up before is not summed up again.
+    summary.head.guid = guid();
+    summary.head.cop_no = "SUM-7B".to_owned();
+    summary.head.start_time = app_time(-3_600);
+    summary.head.end_time = app_time(3_600);
+    erp.sends(&[Document::Ceb701(summary)]).await;
+    assert_eq!(erp.statuses(702, "SUM-7B").await, [2, 3, 399]);
+    let other = &exports[1].inventory.head.logistics_no;
+    let result = erp.gets(792, other, 1).await;
+    assert!(!result[0].contains(&record.invt_no), "{}", result[0]);
 }

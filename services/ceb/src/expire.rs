@@ -46,8 +46,8 @@ pub(crate) fn expire(step: &mut Step, expired: &Expired) {
 pub(crate) async fn find(pool: &PgPool, before: OffsetDateTime) -> Result<Expired, Fault> {
     let rows = sqlx::query!(
         "select slot, kind, key from document
-         where status in (2, 3) and not draft and changed_time < $1 and kind in (603, 621)
-           and not deleted and status = 2 and errand = 0 and declaration_id is null
+         where status = 2 and not draft and not deleted and errand = 0 and declaration_id is null
+           and changed_time < $1 and kind in (603, 621)
          order by changed_time limit 500",
         before
     )

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 
 use domain::documents::{DocumentKind, Return, status};
 use proto::ceb::{self, Document, MessageType, export};
+use store::numbers::CHINA;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 use uuid::Uuid;
 
 use crate::commit::{Said, Step};
@@ -12,6 +15,7 @@ use crate::import::{named_inventory, say_all};
 use crate::paper::Paper;
 use crate::receipt;
 use crate::receive::{days_since, whole};
+use crate::shelf::Period;
 
 /// Days after release within which exported goods may come back (公告2020年第44号).
 const RETURN_DAYS: i64 = 365;
@@ -108,11 +112,11 @@ pub(crate) fn release_bill(step: &mut Step, bill_no: &str) -> Vec<(Uuid, Said)> 
     if lists.is_empty() {
         return Vec::new();
     }
-    let inventories: Vec<Paper> = step
-        .shelf
-        .of_bill(DocumentKind::ExportInventory, bill_no)
-        .filter(|inventory| inventory.is_live())
-        .cloned()
+    // What the lists name counts, not what an inventory says of itself.
+    let inventories: Vec<Paper> = parcels(step, &lists)
+        .into_iter()
+        .filter_map(|(code, no)| export_inventory(step, &code, &no))
+        .filter_map(|id| step.shelf.get(id).cloned())
         .collect();
     let mut said = Vec::new();
     let free = inventories.iter().all(|inventory| inventory.released.is_some());
@@ -203,77 +207,125 @@ pub(crate) fn tally(step: &mut Step, id: Uuid) -> Vec<Said> {
     say_all(step, id, &said)
 }
 
-/// 701: the released inventories of a period become one goods declaration; 792 tells the result. A
-/// summary by time range needs a search over the seller's inventories and is refused with that reason.
+/// The period of a summary application, where it names one: the list counts for nothing then.
+pub(crate) fn period(document: &Document) -> Option<Period> {
+    let time = |element| {
+        let text = document.value(element).filter(|text| !text.is_empty())?;
+        let time = time::PrimitiveDateTime::parse(&text, C14).ok()?;
+        Some(time.assume_offset(CHINA))
+    };
+    Some((document.value("ebcCode")?, time("startTime")?, time("endTime")?))
+}
+
+const C14: &[BorrowedFormatItem<'_>] =
+    format_description!("[year][month][day][hour][minute][second]");
+
+/// 701: the released inventories of a period, or of a list, become one goods declaration; 792 tells
+/// the result. Each inventory is taken up once.
 pub(crate) fn summary(step: &mut Step, id: Uuid) -> Vec<Said> {
-    let Some(paper) = step.shelf.get(id) else { return Vec::new() };
+    let Some(paper) = step.shelf.get(id).cloned() else { return Vec::new() };
     let Document::Ceb701(application) = &*paper.document else { return Vec::new() };
-    let head = application.head.clone();
-    if !head.start_time.is_empty() || !head.end_time.is_empty() {
-        let text = "请在SummaryApplyList中列明清单编号，暂不支持按时间范围汇总";
+    let listed: Vec<String> = match period(&paper.document) {
+        Some(period) => released_in(step, &paper, &period),
+        None => application.lines.iter().map(|line| line.invt_no.clone()).collect(),
+    };
+    if listed.is_empty() {
+        let text = "没有可汇总的已放行清单";
         return say_all(step, id, &[Return::new(status::REJECTED, text)]);
     }
-    let missing: Vec<String> = application
-        .lines
-        .iter()
-        .map(|line| line.invt_no.clone())
-        .filter(|no| summable(step, no).is_none())
-        .collect();
-    if !missing.is_empty() {
-        let text = format!("清单不存在或未放行，[SummaryApplyList.invtNo:{}]", missing.join(","));
+    let wrong: Vec<String> =
+        listed.into_iter().filter(|no| summable(step, no, &paper.pre_no).is_none()).collect();
+    if !wrong.is_empty() {
+        let text =
+            format!("清单不存在、未放行或已汇总，[SummaryApplyList.invtNo:{}]", wrong.join(","));
         return say_all(step, id, &[Return::new(status::REJECTED, text)]);
     }
     let (parts, said) = conclude_whole(step, id);
-    if let Some(result) = result(step, &parts, &head) {
+    let numbers: Vec<String> = parts
+        .iter()
+        .filter_map(|part| step.shelf.get(*part).cloned())
+        .flat_map(|part| match period(&part.document) {
+            Some(period) => released_in(step, &part, &period),
+            None => part.document.line_values("invtNo"),
+        })
+        .collect();
+    if let Some(result) = result(step, &paper, &application.head, &numbers) {
         let guid = Uuid::now_v7().to_string().to_uppercase();
         let body = ceb::write(MessageType::Ceb792, &guid, &[result]);
-        if let Some(paper) = step.shelf.get(id).cloned() {
-            let event = Uuid::now_v7();
-            step.mail(&paper, MessageType::Ceb792, status::CONCLUDED, &body, (event, ""));
+        let event = Uuid::now_v7();
+        step.mail(&paper, MessageType::Ceb792, status::CONCLUDED, &body, (event, ""));
+    }
+    for no in numbers {
+        if let Some(inventory) = summable(step, &no, &paper.pre_no).map(|found| found.id) {
+            step.shelf.change(inventory, |it| it.sum_no.clone_from(&paper.pre_no));
         }
     }
     said
 }
 
-fn summable<'a>(step: &'a Step, invt_no: &str) -> Option<&'a Paper> {
-    let found = step
-        .shelf
-        .find(|paper| paper.kind == DocumentKind::ExportInventory && paper.invt_no == invt_no)?;
-    found.released.map(|_| found)
+/// The numbers of a seller's inventories that were released in a period and not yet summed up.
+fn released_in(step: &Step, paper: &Paper, (seller, from, until): &Period) -> Vec<String> {
+    let fits = |other: &&Paper| {
+        other.kind == DocumentKind::ExportInventory
+            && other.names.ebc_code == *seller
+            && other.names.agent_code == paper.names.agent_code
+            && other.released.is_some_and(|time| (*from..=*until).contains(&time))
+            && other.sum_no.is_empty()
+            && !other.invt_no.is_empty()
+    };
+    let mut numbers: Vec<String> =
+        step.shelf.papers().filter(fits).map(|other| other.invt_no.clone()).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+/// An inventory that a summary may take up: released, and in no other summary.
+fn summable<'a>(step: &'a Step, invt_no: &str, sum_no: &str) -> Option<&'a Paper> {
+    step.shelf.find(|paper| {
+        paper.kind == DocumentKind::ExportInventory
+            && paper.invt_no == invt_no
+            && paper.released.is_some()
+            && (paper.sum_no.is_empty() || paper.sum_no == sum_no)
+    })
 }
 
 /// The result of a summary (792): one line for each line of goods; lines of one commodity code share
 /// a number in the goods declaration.
-fn result(step: &Step, parts: &[Uuid], head: &export::SummaryApplyHead) -> Option<Document> {
-    let first = step.shelf.get(*parts.first()?)?;
+fn result(
+    step: &Step,
+    paper: &Paper,
+    head: &export::SummaryApplyHead,
+    inventories: &[String],
+) -> Option<Document> {
     let mut lines = Vec::new();
     let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
     let (mut gross, mut net) = (0_i64, 0_i64);
-    for part in parts.iter().filter_map(|id| step.shelf.get(*id)) {
-        for no in part.document.line_values("invtNo") {
-            let inventory = summable(step, &no)?;
-            let Document::Ceb603(goods) = &*inventory.document else { continue };
-            gross = gross.saturating_add(goods.head.gross_weight);
-            net = net.saturating_add(goods.head.net_weight);
-            for line in &goods.lines {
-                let next = u32::try_from(numbers.len()).unwrap_or_default() + 1;
-                let number = *numbers.entry(line.gcode.clone()).or_insert(next);
-                lines.push(export::SummaryResultList {
-                    invt_no: no.clone(),
-                    logistics_no: goods.head.logistics_no.clone(),
-                    gseqno: number,
-                    gnum: line.gnum,
-                    gcode: line.gcode.clone(),
-                });
-            }
+    for no in inventories {
+        let inventory = summable(step, no, &paper.pre_no)?;
+        let Document::Ceb603(goods) = &*inventory.document else { continue };
+        gross = gross.saturating_add(goods.head.gross_weight);
+        net = net.saturating_add(goods.head.net_weight);
+        for line in &goods.lines {
+            let next = u32::try_from(numbers.len()).unwrap_or_default() + 1;
+            let number = *numbers.entry(line.gcode.clone()).or_insert(next);
+            lines.push(export::SummaryResultList {
+                invt_no: no.clone(),
+                logistics_no: goods.head.logistics_no.clone(),
+                gseqno: number,
+                gnum: line.gnum,
+                gcode: line.gcode.clone(),
+            });
         }
+    }
+    if lines.is_empty() {
+        return None;
     }
     let head = export::SummaryResultHead {
         guid: Uuid::now_v7().to_string().to_uppercase(),
         customs_code: head.customs_code.clone(),
-        sum_no: first.pre_no.clone(),
+        sum_no: paper.pre_no.clone(),
         op_date: receipt::time(step.now),
-        decl_seq_no: first.pre_no.replacen('S', "E", 1),
+        decl_seq_no: paper.pre_no.replacen('S', "E", 1),
         dec_state: "1".to_owned(),
         agent_code: head.agent_code.clone(),
         agent_name: head.agent_name.clone(),

@@ -56,6 +56,8 @@ pub(crate) struct Paper {
     pub(crate) declaration: Option<Uuid>,
     /// When the declaration service released an inventory.
     pub(crate) released: Option<OffsetDateTime>,
+    /// The summary that took up an export inventory.
+    pub(crate) sum_no: String,
     pub(crate) errand: Errand,
     /// The message carried a signature, which was verified.
     pub(crate) signed: bool,

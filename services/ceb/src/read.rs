@@ -91,16 +91,16 @@ pub(crate) async fn documents(
         Row,
         "select slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id, subscribers,
                 order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
-                invt_no, declaration_id, released_time, errand, signed, digest, body, received_time,
+                invt_no, declaration_id, released_time, sum_no, errand, signed, digest, body, received_time,
                 changed_time
          from document
-         where ($1::text is null or (order_no = $1 and slot = $9))
+         where ($1::text is null or (order_no = $1 and slot = $8))
            and ($2::smallint is null or kind = $2)
-           and (not $3 or (status = 2 and not draft and not deleted and kind in (603, 621)
-                           and errand = 0 and declaration_id is null))
+           and (not $3 or (status = 2 and not draft and not deleted and errand = 0
+                           and declaration_id is null and kind in (603, 621)))
            and ($4::text[] is null or dxp_id = any($4))
            and ($5::timestamptz is null or (changed_time, id) < ($5, $6))
-         order by changed_time desc, id desc limit $7 offset $8",
+         order by changed_time desc, id desc limit $7",
         filter.order_no.as_deref(),
         filter.kind.map(kind_column),
         filter.waiting,
@@ -108,7 +108,6 @@ pub(crate) async fn documents(
         before,
         before_id,
         i64::from(size),
-        0_i64,
         filter.order_no.as_deref().map(|no| Slot::of(no).column()),
     )
     .fetch_all(pool)

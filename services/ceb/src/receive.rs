@@ -92,6 +92,7 @@ impl Received {
                 );
             }
             K::SummaryApply => {
+                wanted.released.extend(export::period(&self.document));
                 wanted.invt_nos.extend(self.document.line_values("invtNo"));
                 wanted.keys.extend(
                     parts(self.kind, &self.document)
@@ -215,6 +216,10 @@ pub(crate) fn receive(step: &mut Step, received: &Received) -> Vec<Said> {
         keep_numbers(&mut paper, held);
     }
     let id = paper.id;
+    if header.draft {
+        // Some kinds have no receipt for drafts, but the state is one for all.
+        paper.status = status::DRAFT;
+    }
     step.shelf.put(paper);
     let first = matching::warn_of_missing_payment(step, id, first);
     let mut said = vec![step.say(id, &first)];
@@ -278,6 +283,7 @@ fn paper(received: &Received, header: &Header, now: OffsetDateTime) -> Paper {
         invt_no: String::new(),
         declaration: None,
         released: None,
+        sum_no: String::new(),
         errand: Errand::None,
         signed: received.signed,
         digest: received.digest.clone(),

@@ -29,7 +29,12 @@ pub(crate) struct Wanted {
     pub(crate) declarations: BTreeSet<Uuid>,
     /// Inventories by agentCode and copNo.
     pub(crate) own: BTreeSet<(String, String)>,
+    /// Export inventories of a seller that were released in a period.
+    pub(crate) released: BTreeSet<Period>,
 }
+
+/// A seller (ebcCode), and from when to when.
+pub(crate) type Period = (String, OffsetDateTime, OffsetDateTime);
 
 impl Wanted {
     fn is_empty(&self) -> bool {
@@ -41,6 +46,7 @@ impl Wanted {
             && self.bill_nos.is_empty()
             && self.declarations.is_empty()
             && self.own.is_empty()
+            && self.released.is_empty()
     }
 
     /// What has to be there as well, given what was found: everything of an inventory's order, its
@@ -260,23 +266,23 @@ impl Shelf {
             "insert into document (slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
                                    subscribers, order_no, logistics_code, logistics_no, agent_code,
                                    ebc_code, cop_no, bill_no, pre_no, invt_no, declaration_id,
-                                   released_time, errand, signed, digest, body, received_time,
-                                   changed_time)
+                                   released_time, sum_no, errand, signed, digest, body,
+                                   received_time, changed_time)
              select slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
                     case subscribers when '' then '{}' else string_to_array(subscribers, chr(31)) end,
                     order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no,
-                    pre_no, invt_no, declaration_id, released_time, errand, signed, digest, body,
-                    received_time, $28
+                    pre_no, invt_no, declaration_id, released_time, sum_no, errand, signed, digest,
+                    body, received_time, $29
              from unnest($1::smallint[], $2::smallint[], $3::text[], $4::uuid[], $5::text[],
                          $6::text[], $7::bool[], $8::bool[], $9::int[], $10::text[], $11::text[],
                          $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
                          $17::text[], $18::text[], $19::text[], $20::text[], $21::uuid[],
                          $22::timestamptz[], $23::smallint[], $24::bool[], $25::bytea[],
-                         $26::bytea[], $27::timestamptz[])
+                         $26::bytea[], $27::timestamptz[], $28::text[])
                   as kept (slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
                            subscribers, order_no, logistics_code, logistics_no, agent_code,
                            ebc_code, cop_no, bill_no, pre_no, invt_no, declaration_id,
-                           released_time, errand, signed, digest, body, received_time)
+                           released_time, errand, signed, digest, body, received_time, sum_no)
              on conflict (slot, kind, key) do update
              set id = excluded.id, guid = excluded.guid, app_time = excluded.app_time,
                  draft = excluded.draft, deleted = excluded.deleted, status = excluded.status,
@@ -286,7 +292,8 @@ impl Shelf {
                  ebc_code = excluded.ebc_code, cop_no = excluded.cop_no,
                  bill_no = excluded.bill_no, pre_no = excluded.pre_no,
                  invt_no = excluded.invt_no, declaration_id = excluded.declaration_id,
-                 released_time = excluded.released_time, errand = excluded.errand,
+                 released_time = excluded.released_time, sum_no = excluded.sum_no,
+                 errand = excluded.errand,
                  signed = excluded.signed, digest = excluded.digest, body = excluded.body,
                  received_time = excluded.received_time, changed_time = excluded.changed_time",
             &slots,
@@ -316,6 +323,7 @@ impl Shelf {
             &digests as &[&[u8]],
             &bodies,
             &received,
+            &texts(|p| &p.sum_no),
             now
         )
         .execute(tx)
@@ -353,6 +361,7 @@ pub(crate) struct Row {
     pub(crate) invt_no: String,
     pub(crate) declaration_id: Option<Uuid>,
     pub(crate) released_time: Option<OffsetDateTime>,
+    pub(crate) sum_no: String,
     pub(crate) errand: i16,
     pub(crate) signed: bool,
     pub(crate) digest: Vec<u8>,
@@ -392,6 +401,7 @@ impl TryFrom<Row> for Paper {
             invt_no: row.invt_no,
             declaration: row.declaration_id,
             released: row.released_time,
+            sum_no: row.sum_no,
             errand: Errand::of(row.errand).ok_or_else(|| broken("errand"))?,
             signed: row.signed,
             digest: row.digest,
@@ -427,6 +437,9 @@ async fn find(tx: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Paper>, Faul
     let declarations: Vec<Uuid> = wanted.declarations.iter().copied().collect();
     let (agents, cop_nos): (Vec<&str>, Vec<&str>) =
         wanted.own.iter().map(|(agent, no)| (agent.as_str(), no.as_str())).unzip();
+    let sellers: Vec<&str> = wanted.released.iter().map(|(seller, ..)| seller.as_str()).collect();
+    let from: Vec<OffsetDateTime> = wanted.released.iter().map(|(_, from, _)| *from).collect();
+    let until: Vec<OffsetDateTime> = wanted.released.iter().map(|(.., until)| *until).collect();
     let rows = sqlx::query_as!(
         Row,
         r#"with found as (
@@ -461,6 +474,12 @@ async fn find(tx: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Paper>, Faul
              from unnest($12::text[], $13::text[]) as wanted (agent, no)
              join document d on d.agent_code = wanted.agent and d.cop_no = wanted.no
                and d.cop_no <> '' and d.kind in (603, 621)
+             union
+             select d.slot, d.kind, d.key
+             from unnest($14::text[], $15::timestamptz[], $16::timestamptz[])
+                  as wanted (seller, since, until)
+             join document d on d.ebc_code = wanted.seller and d.kind = 603
+               and d.released_time between wanted.since and wanted.until and d.sum_no = ''
            )
            select d.slot as "slot!", d.kind as "kind!", d.key as "key!", d.id as "id!",
                   d.guid as "guid!", d.app_time as "app_time!", d.draft as "draft!",
@@ -469,7 +488,7 @@ async fn find(tx: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Paper>, Faul
                   d.logistics_code as "logistics_code!", d.logistics_no as "logistics_no!",
                   d.agent_code as "agent_code!", d.ebc_code as "ebc_code!", d.cop_no as "cop_no!",
                   d.bill_no as "bill_no!", d.pre_no as "pre_no!", d.invt_no as "invt_no!",
-                  d.declaration_id, d.released_time, d.errand as "errand!", d.signed as "signed!",
+                  d.declaration_id, d.released_time, d.sum_no as "sum_no!", d.errand as "errand!", d.signed as "signed!",
                   d.digest as "digest!", d.body as "body!", d.received_time as "received_time!",
                   d.changed_time as "changed_time!"
            from found join document d using (slot, kind, key)"#,
@@ -486,6 +505,9 @@ async fn find(tx: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Paper>, Faul
         &declarations,
         &agents as &[&str],
         &cop_nos as &[&str],
+        &sellers as &[&str],
+        &from,
+        &until,
     )
     .fetch_all(tx)
     .await?;
@@ -498,7 +520,7 @@ pub(crate) async fn with_errands(pool: &PgPool, most: i64) -> Result<Vec<Paper>,
         Row,
         "select slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id, subscribers,
                 order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
-                invt_no, declaration_id, released_time, errand, signed, digest, body, received_time,
+                invt_no, declaration_id, released_time, sum_no, errand, signed, digest, body, received_time,
                 changed_time
          from document where errand <> 0 order by changed_time limit $1",
         most

@@ -78,7 +78,7 @@ enum Command {
     /// Start everything on this machine, with simulated agencies, and show what happens.
     Sandbox(SandboxArgs),
     /// Serve a window with your own certificates and registry.
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Run a simulated agency against a sandbox.
     Agency(AgencyArgs),
     /// Bring the database's tables up to date and end.
@@ -139,7 +139,7 @@ struct ServeArgs {
     listen: ListenArgs,
     #[command(flatten)]
     database: DatabaseArgs,
-    /// Only this service. The declaration service is the only one yet.
+    /// Only this service in this process.
     #[arg(long, value_enum)]
     only: Option<ServiceArg>,
     /// The window's certificate (PEM).
@@ -154,6 +154,10 @@ struct ServeArgs {
     /// Registry of callers (JSON).
     #[arg(long, env = "SW_REGISTRY", value_name = "FILE")]
     registry: PathBuf,
+    /// Authority whose certificates sign national messages (PEM); may be given several times. The
+    /// registry can name single certificates as well.
+    #[arg(long, env = "SW_SIGNING_AUTHORITY", value_name = "FILE")]
+    signing_authority: Vec<PathBuf>,
     #[command(flatten)]
     gateway: GatewayArgs,
 }
@@ -205,7 +209,10 @@ fn pem(path: &Path) -> anyhow::Result<Vec<u8>> {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ServiceArg {
+    /// Declarations, and the exchange with agencies.
     Declaration,
+    /// The national door (CEB messages); needs --gateway-endpoint.
+    Ceb,
 }
 
 #[derive(Debug, Args)]
@@ -268,9 +275,11 @@ impl Cli {
                 settings.key = args.server_key;
                 settings.registry = args.registry;
                 settings.gateway = args.gateway.config()?;
-                match args.only {
-                    Some(ServiceArg::Declaration) | None => {}
-                }
+                settings.signing_authorities = args.signing_authority;
+                settings.only = args.only.map(|only| match only {
+                    ServiceArg::Declaration => run::Only::Declaration,
+                    ServiceArg::Ceb => run::Only::Ceb,
+                });
                 run::Window::start(&settings).await?.run(interrupted()).await?;
                 Ok(ExitCode::SUCCESS)
             }
@@ -347,6 +356,8 @@ impl Common {
             key: PathBuf::new(),
             registry: PathBuf::new(),
             gateway: None,
+            signing_authorities: Vec::new(),
+            only: None,
             sandbox: false,
             writers: listen.writers,
             drain: Duration::from_secs(listen.drain_seconds),

@@ -49,12 +49,25 @@ pub struct Settings {
     /// As whom the national door declares and follows, when there is one. Without an address it
     /// calls this window itself.
     pub gateway: Option<client::Config>,
+    /// Authorities whose certificates sign national messages, besides those in the registry.
+    pub signing_authorities: Vec<PathBuf>,
+    /// Only one service in this process.
+    pub only: Option<Only>,
     /// Rules of the sandbox.
     pub sandbox: bool,
     /// Lanes of the group commit.
     pub writers: usize,
     /// How long requests may take to finish when the window drains.
     pub drain: Duration,
+}
+
+/// A service that has a process of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Only {
+    /// Declarations, and the exchange with agencies.
+    Declaration,
+    /// The national door.
+    Ceb,
 }
 
 /// A window that serves.
@@ -212,6 +225,7 @@ impl Window {
         let registry = Registry::load(&settings.registry, settings.sandbox)?;
         let acceptor = tls::acceptor(&settings.authority, &settings.certificate, &settings.key)?;
         // What can fail is done before the database, so that a failed start leaves nothing running.
+        let door = Door::of(settings, &registry)?;
         let reflection = settings.sandbox.then(reflection).transpose()?;
         let page = settings.metrics.map(metrics).transpose()?;
         let (mut database, schemas) = database(settings).await?;
@@ -232,66 +246,45 @@ impl Window {
         let address = listener.local_addr()?;
 
         let (draining, closing) = (CancellationToken::new(), CancellationToken::new());
-        let profile = Profile {
-            sandbox: settings.sandbox,
-            sample_declarants: if settings.sandbox {
-                vec![SAMPLE_DECLARANT.to_owned()]
-            } else {
-                Vec::new()
-            },
-        };
+        let profile = profile(settings);
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
         let clock = Clock::new(OffsetDateTime::now_utc);
-        let writers = settings.writers.max(1);
-        let (service, commit_lanes) = Service::new(
-            pools.work.clone(),
-            pools.reads.clone(),
-            clock.clone(),
-            profile.clone(),
-            writers,
-            draining.clone(),
-            closing.clone(),
-        );
         let mut lanes = Tasks::default();
-        for lane in commit_lanes {
+        let mut lane = |lane: ceb::Loop| {
             lanes.spawn(Task::Lane, async move {
                 lane.await;
                 Ok(())
             });
-        }
+        };
         let mut server = Tasks::default();
-        let exchange = service.exchange();
         let (health, health_service) = tonic_health::server::health_reporter();
-        health.set_serving::<DeclarationServer>().await;
-        health.set_serving::<ExchangeServer>().await;
-        let mut routes = Routes::new(service.into_server())
-            .add_service(exchange.into_server())
-            .add_service(health_service);
+        let mut routes = Routes::new(health_service);
+        if settings.only != Some(Only::Ceb) {
+            let (service, commit_lanes) = Service::new(
+                pools.work.clone(),
+                pools.reads.clone(),
+                clock.clone(),
+                profile.clone(),
+                settings.writers.max(1),
+                draining.clone(),
+                closing.clone(),
+            );
+            commit_lanes.into_iter().for_each(|part| lane(Box::pin(part)));
+            health.set_serving::<DeclarationServer>().await;
+            health.set_serving::<ExchangeServer>().await;
+            let exchange = service.exchange();
+            routes = routes.add_service(service.into_server()).add_service(exchange.into_server());
+        }
         if let Some(reflection) = reflection {
             routes = routes.add_service(reflection);
         }
-        if let Some(gateway) = &settings.gateway {
-            // It reaches the declaration service as every client does, also within one process.
-            let own = client::Config {
-                address: format!("localhost:{}", address.port()),
-                ..gateway.clone()
-            };
-            let there = client::Window::connect_lazy(if gateway.address.is_empty() {
-                &own
-            } else {
-                gateway
-            })?;
-            let trust = if settings.sandbox { ceb::Trust::anyone() } else { registry.signers()? };
+        if let Some(Door { gateway, trust }) = door {
             let policy = ceb::Policy { profile, trust };
+            let there = client::Window::connect_lazy(&reached(gateway, address))?;
             let pools = (ceb_pools.work.clone(), ceb_pools.reads.clone());
             let stop = (draining.clone(), closing.clone());
             let (door, loops) = ceb::Service::new(pools, clock, policy, there, stop);
-            for part in loops {
-                lanes.spawn(Task::Lane, async move {
-                    part.await;
-                    Ok(())
-                });
-            }
+            loops.into_iter().for_each(&mut lane);
             health.set_serving::<CebServer>().await;
             routes = crate::http::national_door(routes, door);
         }
@@ -358,6 +351,62 @@ impl Window {
         tracing::info!("the window is closed");
         failed.map_or(Ok(()), Err)
     }
+}
+
+/// Rules that the sandbox has and others have not.
+fn profile(settings: &Settings) -> Profile {
+    let sample_declarants =
+        if settings.sandbox { vec![SAMPLE_DECLARANT.to_owned()] } else { Vec::new() };
+    Profile { sandbox: settings.sandbox, sample_declarants }
+}
+
+/// What the national door needs.
+struct Door {
+    gateway: client::Config,
+    trust: ceb::Trust,
+}
+
+impl Door {
+    /// `None` when this process has no national door.
+    fn of(settings: &Settings, registry: &Registry) -> anyhow::Result<Option<Self>> {
+        let Some(gateway) = settings.gateway.clone() else {
+            anyhow::ensure!(
+                settings.only != Some(Only::Ceb),
+                "the national door needs a certificate of its own: --gateway-cert"
+            );
+            return Ok(None);
+        };
+        if settings.only == Some(Only::Declaration) {
+            return Ok(None);
+        }
+        anyhow::ensure!(
+            settings.only != Some(Only::Ceb) || !gateway.address.is_empty(),
+            "the national door by itself needs --gateway-endpoint: the window that it files with"
+        );
+        let mut trust = if settings.sandbox { ceb::Trust::anyone() } else { registry.signers()? };
+        for file in &settings.signing_authorities {
+            for authority in tls::certificates(file)? {
+                trust
+                    .add_authority(&authority)
+                    .with_context(|| format!("{} is not an authority", file.display()))?;
+            }
+        }
+        // A certificate that cannot be used shows now, not after the database has started.
+        client::Window::connect_lazy(&reached(
+            gateway.clone(),
+            SocketAddr::from(([127, 0, 0, 1], 1)),
+        ))?;
+        Ok(Some(Self { gateway, trust }))
+    }
+}
+
+/// The declaration service as the national door reaches it: like every client, also within one
+/// process.
+fn reached(gateway: client::Config, own: SocketAddr) -> client::Config {
+    if gateway.address.is_empty() {
+        return client::Config { address: format!("localhost:{}", own.port()), ..gateway };
+    }
+    gateway
 }
 
 type DeclarationServer = proto::v1::declaration_service_server::DeclarationServiceServer<Service>;

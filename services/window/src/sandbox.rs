@@ -168,6 +168,7 @@ fn welcome(address: &str, settings: &Settings, cast: Cast) -> anyhow::Result<()>
     let mut out = std::io::stdout().lock();
     writeln!(out, "single-window sandbox\n")?;
     writeln!(out, "  gRPC       {address}  (mutual TLS)")?;
+    writeln!(out, "  CEB        https://{address}/ceb  (national messages, see docs/ceb.md)")?;
     if let Some(metrics) = settings.metrics {
         writeln!(out, "  metrics    http://{metrics}/metrics")?;
     }
@@ -190,6 +191,11 @@ fn welcome(address: &str, settings: &Settings, cast: Cast) -> anyhow::Result<()>
     let data_dir = settings.data_dir.display();
     let more = if usual { String::new() } else { format!(" --data-dir {data_dir}") };
     writeln!(out, "  {program} submit --wait docs/examples/import-9610.xml{more}")?;
+    let ceb = "docs/examples/ceb/ceb";
+    writeln!(
+        out,
+        "  {program} ceb send --wait {ceb}311.xml {ceb}411.xml {ceb}511.xml {ceb}621.xml{more}"
+    )?;
     writeln!(out, "  {program} list{more}")?;
     writeln!(out, "  {program} watch{more}\n")?;
     writeln!(out, "Ctrl-C ends it. What happens:\n")?;

@@ -59,7 +59,8 @@ pub fn acceptor(authority: &Path, certificate: &Path, key: &Path) -> anyhow::Res
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-fn certificates(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+/// The certificates of a PEM file.
+pub(crate) fn certificates(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
     CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect)
         .with_context(|| format!("the certificate {} cannot be read", file.display()))
