@@ -164,6 +164,12 @@ impl Step {
         Some(self.post(&paper, what, ""))
     }
 
+    /// Refuses a document that was kept: it can be sent again, corrected.
+    pub(crate) fn refuse(&mut self, id: Uuid, what: &Return) -> Option<Said> {
+        self.shelf.change(id, |paper| paper.status = what.status);
+        self.say(id, what)
+    }
+
     /// Writes a receipt about a document that may not be kept.
     pub(crate) fn post(&mut self, paper: &Paper, what: &Return, trace: &str) -> Said {
         let said = receipt::about(paper, what, self.now);

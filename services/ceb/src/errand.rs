@@ -97,8 +97,9 @@ pub(crate) fn answered(step: &mut Step, answered: &Answered) {
             }
         }
         (Errand::Withdraw, Outcome::Refused { text, .. }) => {
-            let refused = Return::new(status::REJECTED, format!("撤单不成功，{text}"));
-            step.say(id, &refused);
+            let key = step.shelf.get(id).map_or_else(String::new, |paper| paper.key.clone());
+            let refused = Return::refused(-623_005, &[&key]);
+            step.refuse(id, &Return::new(refused.status, format!("{}（{text}）", refused.info)));
         }
         (Errand::None, _) => {}
     }

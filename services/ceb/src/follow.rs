@@ -3,6 +3,8 @@
 //! The invariant: facts and the token after them are kept in one transaction, so each fact is told
 //! once, whatever fails.
 
+use std::collections::HashSet;
+
 use domain::documents::{DocumentKind, Return, status};
 use sqlx::PgConnection;
 use store::Fault;
@@ -52,6 +54,13 @@ pub(crate) enum Progress {
     Concluded,
     /// With the status that says where the goods went.
     Detained(i32),
+}
+
+impl Fact {
+    /// Nothing follows that receipts are made of.
+    pub(crate) fn is_last(&self) -> bool {
+        matches!(self, Self::Released | Self::Rejected(_) | Self::Returned(_) | Self::Withdrawn)
+    }
 }
 
 impl Heard {
@@ -177,6 +186,17 @@ fn to_companions(step: &mut Step, inventory: &Paper, what: &Return) {
 /// Up to where the news were heard before.
 pub(crate) async fn token(pool: &sqlx::PgPool) -> Result<String, Fault> {
     Ok(sqlx::query_scalar!("select resume_token from heard where slot = 0").fetch_one(pool).await?)
+}
+
+/// The declarations of ours of which more is to be heard.
+pub(crate) async fn open(pool: &sqlx::PgPool) -> Result<HashSet<Uuid>, Fault> {
+    let ids = sqlx::query_scalar!(
+        r#"select declaration_id as "id!" from document
+           where declaration_id is not null and released_time is null"#
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(ids.into_iter().collect())
 }
 
 /// Keeps the token, in the transaction of what stands before it.

@@ -1,6 +1,8 @@
 //! What follows from documents around an import: cancellation, return of goods, delivery, signature of
 //! the consignee. Cancellation serves exports as well.
 
+use std::collections::BTreeMap;
+
 use domain::documents::{DocumentKind, Return, status};
 use proto::ceb::{Document, import};
 use uuid::Uuid;
@@ -42,12 +44,12 @@ pub(crate) fn named_inventory(shelf: &Shelf, paper: &Paper) -> Option<Uuid> {
     }
     // Before customs has given its number, only the order names an import.
     let names = &paper.names;
-    let by_order = |other: &Paper| {
+    by(&|other: &Paper| {
         !names.order_no.is_empty()
             && other.names.order_no == names.order_no
             && other.names.ebc_code == names.ebc_code
-    };
-    if invt_no.is_some() && paper.kind.is_export() { None } else { by(&by_order) }
+            && (other.invt_no.is_empty() || invt_no.is_none())
+    })
 }
 
 /// 605 and 623: takes an inventory back before it is released.
@@ -58,7 +60,7 @@ pub(crate) fn cancel(step: &mut Step, id: Uuid) -> Vec<Said> {
         |paper: &Paper| domain::documents::key(&[&paper.names.agent_code, &paper.names.cop_no]);
     let Some(inventory) = inventory else {
         let key = names(paper);
-        return say_all(step, id, &[Return::refused(-623_003, &[&key])]);
+        return step.refuse(id, &Return::refused(-623_003, &[&key])).into_iter().collect();
     };
     let refused = if inventory.deleted {
         Some(-623_009)
@@ -71,7 +73,7 @@ pub(crate) fn cancel(step: &mut Step, id: Uuid) -> Vec<Said> {
     };
     if let Some(code) = refused {
         let key = names(&inventory);
-        return say_all(step, id, &[Return::refused(code, &[&key])]);
+        return step.refuse(id, &Return::refused(code, &[&key])).into_iter().collect();
     }
     let mut said = say_all(step, id, &[Return::sent()]);
     if inventory.declaration.is_none() && inventory.errand == Errand::None {
@@ -103,24 +105,42 @@ pub(crate) fn refund(step: &mut Step, id: Uuid) -> Vec<Said> {
     let key = domain::documents::key(&[&paper.names.agent_code, &paper.names.cop_no]);
     let inventory = named_inventory(&step.shelf, paper).and_then(|id| step.shelf.get(id)).cloned();
     let Some(inventory) = inventory.filter(|i| i.names.agent_code == paper.names.agent_code) else {
-        return say_all(step, id, &[Return::refused(-625_001, &[&key])]);
+        return step.refuse(id, &Return::refused(-625_001, &[&key])).into_iter().collect();
     };
-    let said = match refusal(&inventory, &lines, step.now) {
-        Some(refusal) => vec![refusal],
-        None => vec![Return::sent(), Return::taken_in(), Return::released()],
-    };
-    let accepted = said.len() > 1;
-    let said = say_all(step, id, &said);
-    if accepted {
-        // The tax bill and the buyer's yearly amount are customs' matter.
-        step.show_customs(id);
+    let before = returned_before(step, id, &inventory.invt_no);
+    if let Some(refusal) = refusal(&inventory, &lines, &before, step.now) {
+        return step.refuse(id, &refusal).into_iter().collect();
     }
+    step.shelf.change(id, |paper| paper.invt_no.clone_from(&inventory.invt_no));
+    let said = say_all(step, id, &[Return::sent(), Return::taken_in(), Return::released()]);
+    // The tax bill and the buyer's yearly amount are customs' matter.
+    step.show_customs(id);
     said
+}
+
+/// What came back of an inventory by other applications, by line.
+fn returned_before(step: &Step, id: Uuid, invt_no: &str) -> BTreeMap<u32, i64> {
+    let mut before = BTreeMap::new();
+    let accepted = step.shelf.papers().filter(|other| {
+        other.kind == DocumentKind::ImportRefund
+            && other.id != id
+            && other.invt_no == invt_no
+            && other.status == status::RELEASED
+    });
+    for other in accepted {
+        let Document::Ceb625(import::InvtRefund { lines, .. }) = &*other.document else { continue };
+        for line in lines {
+            let sum: &mut i64 = before.entry(line.gnum).or_default();
+            *sum = sum.saturating_add(line.qty);
+        }
+    }
+    before
 }
 
 fn refusal(
     inventory: &Paper,
     lines: &[import::InvtRefundList],
+    before: &BTreeMap<u32, i64>,
     now: time::OffsetDateTime,
 ) -> Option<Return> {
     let Document::Ceb621(import::Inventory { lines: goods, .. }) = &*inventory.document else {
@@ -140,8 +160,9 @@ fn refusal(
         else {
             return Some(Return::refused(-625_209, &[&line.gnum.to_string()]));
         };
-        if line.qty > sold.qty {
-            let text = format!("退货数量大于原清单数量，[InvtRefundList.gnum:{}]", line.gnum);
+        let others = before.get(&line.gnum).copied().unwrap_or_default();
+        if line.qty <= 0 || line.qty.saturating_add(others) > sold.qty {
+            let text = format!("退货数量大于原清单可退数量，[InvtRefundList.gnum:{}]", line.gnum);
             return Some(Return::new(status::REJECTED, text));
         }
     }

@@ -66,10 +66,11 @@ fn same_seller(inventory: &Paper, order: &Paper) -> bool {
     inventory.document.value(element) == order.document.value(element)
 }
 
-/// Whether an inventory that is declared holds on to this document.
+/// Whether an inventory that is filed holds on to this document. A filed inventory holds on to itself:
+/// it is cancelled, not changed.
 pub(crate) fn is_used(step: &Step, paper: &Paper) -> bool {
     if paper.kind.is_inventory() {
-        return false;
+        return paper.uses_others();
     }
     inventories(&step.shelf, paper).into_iter().filter_map(|id| step.shelf.get(id)).any(
         |inventory| {
@@ -116,7 +117,9 @@ pub(crate) fn complete(step: &mut Step, id: Uuid) -> Vec<Said> {
                 step.shelf.change(inventory, |paper| paper.errand = Errand::File);
             }
             Some(Outcome::Refused(broken)) => {
-                said.extend(step.say(inventory, &Return::rejected(&broken)));
+                let rejection = step.say(inventory, &Return::rejected(&broken));
+                // Whoever sent the last document is not told about somebody else's inventory.
+                said.extend(rejection.filter(|_| inventory == id));
             }
             Some(Outcome::Waiting(_)) | None => {}
         }

@@ -77,7 +77,15 @@ pub(crate) fn read(
     };
     let Some(kind) = DocumentKind::from_number(read.message_type.number()) else {
         let name = read.message_type.name();
-        return Ok(broken(Vec::new(), format!("{name}由海关或电子口岸发送，企业不能发送")));
+        let text_zh = format!("{name}由海关或电子口岸发送，企业不能发送");
+        let fault = Fault {
+            code: Code::XmlTypeUnsupported,
+            line: ceb::root(&message).map_or(1, |root| root.line),
+            element: String::new(),
+            text: format!("{name} is sent by customs or the e-port, not by firms"),
+            text_zh: text_zh.clone(),
+        };
+        return Ok(broken(vec![fault], text_zh));
     };
     admit_sender(principal, &read.transfer)?;
     let sender = sender(&read);
@@ -288,26 +296,43 @@ fn own_refusal(
 ) -> Option<Return> {
     let value = |element| document.document.value(element).unwrap_or_default();
     let draft = value("appStatus") == "1";
-    let agent = value("agentCode");
-    if !agent.is_empty() && !principal.transmits_for(&agent) {
-        return Some(Return::refused(-10_102, &[&agent]));
+    let firms: Vec<String> =
+        responsible(kind).iter().map(|e| value(e)).filter(|code| !code.is_empty()).collect();
+    let first = firms.first().cloned().unwrap_or_default();
+    if !firms.iter().any(|code| principal.transmits_for(code)) {
+        return Some(Return::refused(-10_102, &[&first]));
     }
     if let Some(verified) = verified {
-        let signer = [agent.clone(), value("operatorCode"), value("copCode")];
-        let signer = signer.into_iter().find(|code| !code.is_empty());
-        if let Some(code) = signer
-            && !signs_for(policy, principal, verified, &code)
-        {
+        if !firms.iter().any(|code| signs_for(policy, principal, verified, code)) {
             let refused = if kind == DocumentKind::ImportRefund { -625_013 } else { -621_015 };
-            return Some(Return::refused(refused, &[&code]));
+            return Some(Return::refused(refused, &[&first, &verified.key_name]));
         }
     } else if !draft && wants_signature(kind) {
         return Some(Return::refused(-621_026, &[]));
     }
-    if kind.is_inventory() && !draft {
-        broken_rules(policy, document, verified.is_some())
-    } else {
-        None
+    if kind.is_inventory() && !draft { broken_rules(policy, document, verified) } else { None }
+}
+
+/// Whose document it is, by element: one of these firms sends it, or mandated who does. Orders come from
+/// the platform or the seller, payments from the payment firm, and so on; express and post firms that are
+/// entrusted with them need a mandate. Source: senders in the CEB specification 202205.
+fn responsible(kind: DocumentKind) -> &'static [&'static str] {
+    use DocumentKind as K;
+    match kind {
+        K::ExportOrder | K::ImportOrder => &["ebpCode", "ebcCode"],
+        K::MoneyReceipt => &["payCode", "ebcCode", "ebpCode"],
+        K::Payment => &["payCode"],
+        K::ExportWaybill | K::ImportWaybill | K::WaybillStatus | K::Departure => &["logisticsCode"],
+        K::Arrival => &["logisticsCode", "operatorCode"],
+        K::Delivery | K::Tally => &["operatorCode"],
+        K::ExportReturn => &["ebcCode", "agentCode"],
+        K::ExportInventory
+        | K::ImportInventory
+        | K::ExportCancel
+        | K::ImportCancel
+        | K::ImportRefund
+        | K::WaybillList
+        | K::SummaryApply => &["agentCode"],
     }
 }
 
@@ -331,14 +356,20 @@ fn signs_for(policy: &Policy, principal: &Principal, verified: &Verified, code: 
 }
 
 /// Every rule of a declaration that an inventory breaks, as one receipt.
-fn broken_rules(policy: &Policy, document: &ceb::ReadDocument, signed: bool) -> Option<Return> {
-    let declared = ceb::declared(&document.document, signed)?;
+fn broken_rules(
+    policy: &Policy,
+    document: &ceb::ReadDocument,
+    verified: Option<&Verified>,
+) -> Option<Return> {
+    let declared = ceb::declared(&document.document, verified.is_some())?;
+    // A signed document was read from its canonical text, whose lines count differently.
+    let line = |line| verified.map_or(line, |verified| verified.lines.original(line));
     let violations = domain::Declaration::from(declared).check(&policy.profile).err()?;
     let texts: Vec<String> = violations
         .iter()
         .map(|violation| {
             let place = document.place(&violation.field);
-            let place = place.map(|place| format!("第{}行{}：", place.line, place.element));
+            let place = place.map(|place| format!("第{}行{}：", line(place.line), place.element));
             let place = place.unwrap_or_default();
             format!("[Code:{};Desc:{place}{}]", violation.code.id(), violation.text_zh)
         })

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::documents::Return;
+use domain::documents::{DocumentKind, Return};
 use proto::ceb::{Document, MessageType};
 use store::numbers::CHINA;
 use time::OffsetDateTime;
@@ -27,7 +27,12 @@ pub(crate) fn about(paper: &Paper, what: &Return, now: OffsetDateTime) -> Said {
         "returnTime" => Some(time(now)),
         "returnInfo" => Some(what.info.clone()),
         "preNo" => Some(paper.pre_no.clone()),
-        "invtNo" => Some(paper.invt_no.clone()).filter(|no| !no.is_empty()),
+        "invtNo" => {
+            let told = paper.document.value("invtNo").filter(|no| is_whole(paper.kind, no));
+            Some(paper.invt_no.clone())
+                .filter(|no| !no.is_empty())
+                .or(Some(told.unwrap_or_default()))
+        }
         // The numbers of deliveries and summaries are the window's own.
         "rkdNo" => Some(paper.pre_no.replacen('R', "K", 1)),
         "sumNo" => Some(paper.pre_no.clone()),
@@ -46,6 +51,11 @@ pub(crate) fn about(paper: &Paper, what: &Return, now: OffsetDateTime) -> Said {
         position: 0,
         event: Uuid::now_v7(),
     }
+}
+
+/// An import receipt has room for a whole number of customs and for nothing shorter.
+fn is_whole(kind: DocumentKind, invt_no: &str) -> bool {
+    kind.is_export() || invt_no.chars().count() == 18
 }
 
 /// A time as receipts write it: China Standard Time to the millisecond, digits only.

@@ -275,7 +275,7 @@ fn paper(received: &Received, header: &Header, now: OffsetDateTime) -> Paper {
         app_time: header.app_time.clone(),
         draft: header.draft,
         deleted: false,
-        status: 0,
+        status: if header.draft { status::DRAFT } else { 0 },
         dxp_id: received.sender.dxp_id.clone(),
         subscribers: received.sender.subscribers.clone(),
         names: Names::of(&received.document),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use client::Window;
 use domain::DeclarationId;
+use domain::ids::is_given_by_door;
 use futures::StreamExt as _;
 use proto::ceb;
 use proto::status::is_worth_repeating;
@@ -29,8 +30,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const EXPIRE: Duration = Duration::from_secs(30);
 /// After a failure.
 const PAUSE: Duration = Duration::from_millis(500);
-/// News in one transaction.
-const BURST: usize = 1_000;
+/// How often the place in the news is kept when none of them is ours.
+const KEEP: Duration = Duration::from_secs(5);
 
 /// Runs errands and looks for time-outs until `closing`.
 pub(crate) async fn run_errands(ceb: &Ceb, window: &Window, closing: &CancellationToken) {
@@ -171,6 +172,10 @@ async fn try_withdraw(
         reason: reason.unwrap_or_else(|| "撤单".to_owned()),
         validate_only: false,
     };
+    // What it says stands in a receipt.
+    let mut request = tonic::Request::new(request);
+    let language = tonic::metadata::MetadataValue::from_static("zh-CN");
+    request.metadata_mut().insert("accept-language", language);
     match window.declarations().withdraw(request).await {
         Ok(_) => Ok(Some(Outcome::Done(id))),
         Err(status) if is_worth_repeating(status.code()) => Err(status.into()),
@@ -206,28 +211,36 @@ pub(crate) async fn follow(ceb: &Ceb, window: &Window, closing: &CancellationTok
     }
 }
 
+/// Most declarations come by gRPC and are none of ours: their news are dropped here, so that they cost
+/// no transaction. Ours are known by the number that we gave, or were open when we began to listen.
 async fn hear(ceb: &Ceb, window: &Window) -> Result<(), Trouble> {
     let resume_token = follow::token(&ceb.reads).await?;
+    let mut open = follow::open(&ceb.reads).await?;
     let request = v1::WatchRequest { resume_token, name: String::new() };
-    let mut news = std::pin::pin!(client::watch(window.clone(), request));
-    let mut burst = Vec::new();
-    while let Some(told) = news.next().await {
+    let mut told = std::pin::pin!(client::watch(window.clone(), request));
+    let mut news = Vec::new();
+    let mut kept = tokio::time::Instant::now();
+    while let Some(told) = told.next().await {
         let told = told?;
-        let token = told.resume_token.clone();
         let Some(id) = DeclarationId::parse(&told.name) else { continue };
-        burst.extend(
-            told.facts
-                .into_iter()
-                .filter_map(fact)
-                .map(|fact| News { declaration: id.uuid(), fact }),
-        );
-        // Without a token a later answer of the same burst carries it.
-        if !token.is_empty() && (!burst.is_empty()) {
-            let heard = Heard { news: std::mem::take(&mut burst), token };
-            ceb.batch.queue(domain::Slot::of(""), Command::Heard(heard)).await?;
+        let declaration = id.uuid();
+        for fact in told.facts.into_iter().filter_map(fact) {
+            if matches!(&fact, Fact::Filed(pre_no) if is_given_by_door(pre_no)) {
+                open.insert(declaration);
+            }
+            if open.contains(&declaration) {
+                if fact.is_last() {
+                    open.remove(&declaration);
+                }
+                news.push(News { declaration, fact });
+            }
         }
-        if burst.len() > BURST {
-            tracing::debug!(facts = burst.len(), "a long burst of news");
+        // Without a token a later answer of the same burst carries it.
+        let token = told.resume_token;
+        if !token.is_empty() && (!news.is_empty() || kept.elapsed() > KEEP) {
+            let heard = Heard { news: std::mem::take(&mut news), token };
+            ceb.batch.queue(domain::Slot::of(""), Command::Heard(heard)).await?;
+            kept = tokio::time::Instant::now();
         }
     }
     Ok(())

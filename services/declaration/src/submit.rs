@@ -9,6 +9,7 @@ use bytes::Bytes;
 use domain::clearance::Phase;
 use domain::declaration::Checked;
 use domain::history::Record;
+use domain::ids::is_given_by_door;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Kind as Caller, Principal, RequestId, Slot, limits};
 use prost::Message as _;
@@ -85,10 +86,7 @@ fn given_number(principal: &Principal, pre_no: String) -> Result<Option<String>,
     if pre_no.is_empty() {
         return Ok(None);
     }
-    let digits = pre_no.strip_prefix('B').filter(|digits| digits.len() == 17);
-    let serial = digits.and_then(|digits| digits.get(8..)?.parse::<i64>().ok());
-    let own = serial.is_some_and(|n| n % limits::NUMBERS_PER_SLOT >= limits::NUMBERS_OF_DOOR_FROM);
-    if principal.kind != Caller::Gateway || !own {
+    if principal.kind != Caller::Gateway || !is_given_by_door(&pre_no) {
         return Err(Refusal::of(Code::NotAllowed).with("field", "pre_no"));
     }
     Ok(Some(pre_no))

@@ -2,6 +2,8 @@
 
 use uuid::Uuid;
 
+use crate::limits::{NUMBERS_OF_DOOR_FROM, NUMBERS_PER_SLOT};
+
 /// Number of slots. Part of the stored format: it never changes.
 pub const SLOTS: i16 = 256;
 
@@ -100,6 +102,14 @@ pub struct OrderId(pub Uuid);
 /// A release (一次放行).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReleaseId(pub Uuid);
+
+/// Whether a preNo was given by the national door: B, eight digits of the day, nine of the serial, of
+/// which the door has the second half of every slot's share.
+pub fn is_given_by_door(pre_no: &str) -> bool {
+    let digits = pre_no.strip_prefix('B').filter(|digits| digits.len() == 17);
+    let serial = digits.and_then(|digits| digits.get(8..)?.parse::<i64>().ok());
+    serial.is_some_and(|serial| serial % NUMBERS_PER_SLOT >= NUMBERS_OF_DOOR_FROM)
+}
 
 #[cfg(test)]
 mod tests {

@@ -87,16 +87,19 @@ pub fn title_zh(status: i32) -> &'static str {
 
 /// Whether receipts of this kind know the status. Errors are known to all.
 ///
-/// Source: status lists of the CEB specification 202205 by receipt. Four places go beyond it: 120 of
+/// Source: status lists of the CEB specification 202205 by receipt. Some places go beyond it: 120 of
 /// an export waybill and 500 and 800 of a way-bill list are what the receipt simulators of the trade
-/// send; 300 and 800 of an import refund were observed.
+/// send; 300 and 800 of an import refund were observed; exports that are detained or returned are told
+/// like imports.
 pub fn allowed(kind: DocumentKind, status: i32) -> bool {
     use DocumentKind as K;
     let more: &[i32] = match kind {
         K::ImportInventory => {
             &[1, 120, 300, 399, 500, 501, 502, 503, 599, status::RETURNED, 800, 899]
         }
-        K::ExportInventory => &[1, 120, 300, 399, 500, 800, 899],
+        K::ExportInventory => {
+            &[1, 120, 300, 399, 500, 501, 502, 503, 599, status::RETURNED, 800, 899]
+        }
         K::ImportOrder | K::Payment | K::ImportWaybill | K::WaybillStatus => &[120, 399],
         K::ExportOrder | K::MoneyReceipt | K::ExportWaybill => &[1, 120, 399],
         K::Arrival | K::Departure | K::ExportCancel | K::SummaryApply | K::Tally => &[1, 399],

@@ -17,13 +17,13 @@ pub(super) fn meaning(status: i32, language: Language) -> &'static str {
 /// Whether a document with this status waits for nothing. `receipt` is the type of the message that
 /// told, for example 622.
 ///
-/// An inventory ends with its release, though formalities may still be closed; the documents around
-/// it end when customs has taken them in or concluded them.
+/// An import ends when its formalities are closed, which is with its release; an export is released and
+/// closed when its vehicle has left, which may be days later. The documents around them end when customs
+/// has taken them in or concluded them.
 pub(super) fn is_end(receipt: u32, of: i32) -> bool {
     match of {
-        status::DRAFT | status::REJECTED | status::RETURNED | status::RELEASED | status::CLOSED => {
-            true
-        }
+        status::RELEASED => receipt != 622,
+        status::DRAFT | status::REJECTED | status::RETURNED | status::CLOSED => true,
         status::TAKEN_IN => matches!(receipt, 304 | 312 | 404 | 412 | 506 | 512 | 514),
         status::CONCLUDED => !matches!(receipt, 604 | 622 | 626 | 214),
         _ => of < 0,
@@ -80,13 +80,17 @@ impl Known {
     /// Whether a receipt is about this document. By its guid where the window says it; else as the
     /// specification has it, by the business key: a receipt's own guid is a new one.
     fn is_meant(&self, told: &v1::Receipt, receipt: Option<&Document>) -> bool {
+        // The log also has what was said when it was sent before, even with this guid.
+        if receipt.is_some_and(|receipt| value(receipt, "returnTime") < self.since) {
+            return false;
+        }
         if told.document_guid.eq_ignore_ascii_case(self.document.guid()) {
             return true;
         }
         let Some(receipt) = receipt else { return false };
         let guid_is_known = !told.document_guid.is_empty() && told.document_guid != receipt.guid();
         let replies = receipt.message_type().number() == self.document.message_type().number() + 1;
-        if guid_is_known || !replies || value(receipt, "returnTime") < self.since {
+        if guid_is_known || !replies {
             return false;
         }
         let both = |element: &&str| {
