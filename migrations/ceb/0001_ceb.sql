@@ -65,8 +65,6 @@ create table document (
     released_time timestamptz,
     -- Export inventories: the summary (汇总申请单) that took it up.
     sum_no text not null default '',
-    -- What must still be told to the declaration service: 0 nothing, 1 file, 2 withdraw.
-    errand smallint not null default 0 check (errand between 0 and 2),
     signed boolean not null,
     digest bytea not null,
     -- The document, JSON.
@@ -74,20 +72,31 @@ create table document (
     received_time timestamptz not null,
     changed_time timestamptz not null,
     primary key (slot, kind, key)
-);
+) with (fillfactor = 60);
+-- By names that never or once change: what changes with every receipt is in no index, so that those
+-- updates stay in their page.
 create index document_order on document (slot, order_no) where order_no <> '';
 create index document_logistics on document (logistics_no, logistics_code) where logistics_no <> '';
-create index document_pre on document (pre_no) where pre_no <> '';
+create index document_pre on document (pre_no) where pre_no <> '' and kind in (603, 621);
 create index document_invt on document (invt_no) where invt_no <> '';
-create index document_bill on document (bill_no) where bill_no <> '';
+create index document_bill on document (bill_no) where bill_no <> '' and kind in (507, 509, 603, 607);
 create index document_own on document (agent_code, cop_no) where cop_no <> '' and kind in (603, 621);
 create index document_declaration on document (declaration_id) where declaration_id is not null;
 create index document_released on document (ebc_code, released_time)
     where released_time is not null and kind = 603;
-create index document_errand on document (changed_time) where errand <> 0;
-create index document_waiting on document (changed_time)
-    where status = 2 and not draft and not deleted and errand = 0 and declaration_id is null;
-create index document_changed on document (changed_time, id);
+create index document_id on document (id);
+
+-- What is to be done about a document: small, so that it is found at once.
+create table task (
+    slot smallint not null,
+    kind smallint not null,
+    key text not null,
+    -- 1 file it with the declaration service, 2 withdraw what it cancels, 3 it waits for its documents.
+    task smallint not null check (task between 1 and 3),
+    since_time timestamptz not null,
+    primary key (slot, kind, key)
+);
+create index task_since on task (task, since_time);
 
 -- What customs issued by itself (816, 818), so that each is told once.
 create table issued (

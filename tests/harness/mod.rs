@@ -1,5 +1,6 @@
 //! Starts windows as users do, files declarations, waits for what must happen.
 
+pub(crate) mod http;
 pub(crate) mod national;
 pub(crate) mod people;
 

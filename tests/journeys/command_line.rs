@@ -16,14 +16,14 @@ fn official(file: &str) -> Option<PathBuf> {
     None
 }
 
-fn lines(output: &std::process::Output) -> Vec<serde_json::Value> {
+pub(super) fn lines(output: &std::process::Output) -> Vec<serde_json::Value> {
     let text = String::from_utf8_lossy(&output.stdout);
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}\n{text}")))
         .collect()
 }
 
-fn shown(output: &std::process::Output) -> String {
+pub(super) fn shown(output: &std::process::Output) -> String {
     format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),

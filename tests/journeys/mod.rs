@@ -5,6 +5,8 @@ mod command_line;
 mod exchange;
 mod identity;
 mod national;
+mod national_rules;
+mod national_tools;
 mod one_inspection;
 mod one_release;
 mod refused;

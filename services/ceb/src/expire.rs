@@ -45,10 +45,8 @@ pub(crate) fn expire(step: &mut Step, expired: &Expired) {
 /// Finds inventories that wait since before a time.
 pub(crate) async fn find(pool: &PgPool, before: OffsetDateTime) -> Result<Expired, Fault> {
     let rows = sqlx::query!(
-        "select slot, kind, key from document
-         where status = 2 and not draft and not deleted and errand = 0 and declaration_id is null
-           and changed_time < $1 and kind in (603, 621)
-         order by changed_time limit 500",
+        "select slot, kind, key from task where task = 3 and since_time < $1
+         order by since_time limit 500",
         before
     )
     .fetch_all(pool)

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::commit::Step;
 use crate::export;
 use crate::matching::Companions;
-use crate::paper::Paper;
+use crate::paper::{Errand, Paper};
 use crate::shelf::Wanted;
 
 /// A burst of news, with the token that stands after it.
@@ -83,15 +83,16 @@ pub(crate) fn hear(step: &mut Step, heard: &Heard) {
     for News { declaration, fact } in &heard.news {
         let about = match fact {
             // The number is ours: it binds the declaration to the inventory, whoever comes first.
-            Fact::Filed(pre_no) => step.shelf.find(|paper| {
-                paper.kind.is_inventory() && paper.pre_no == *pre_no && !pre_no.is_empty()
-            }),
-            _ => step
-                .shelf
-                .find(|paper| paper.kind.is_inventory() && paper.declaration == Some(*declaration)),
+            Fact::Filed(pre_no) => step.shelf.of_pre_no(pre_no),
+            _ => step.shelf.of_declaration(*declaration),
         };
         let Some(id) = about.map(|paper| paper.id) else { continue };
-        step.shelf.change(id, |paper| paper.declaration = Some(*declaration));
+        if matches!(fact, Fact::Filed(_)) {
+            step.shelf.change(id, |paper| {
+                paper.declaration = Some(*declaration);
+                paper.errand = Errand::None;
+            });
+        }
         tell(step, id, fact);
     }
     step.heard = Some(heard.token.clone());

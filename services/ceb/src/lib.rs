@@ -40,7 +40,7 @@ use proto::v1::ceb_service_server::CebService;
 use proto::v1::send_stream_response::Result as Item;
 use sqlx::PgPool;
 use store::batch::{self, Batch};
-use store::journal::Tail;
+use store::journal::{self, Tail};
 use store::{Clock, Unanswered};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -198,9 +198,11 @@ impl Ceb {
             if most == 0 { limits::RECEIPTS_PAGE_DEFAULT } else { most.clamp(1, limits::PAGE_MAX) };
         let most = i64::from(most);
         let until = tokio::time::Instant::now() + wait;
-        // Listening begins before looking, so that nothing falls between.
-        let slot = Slot::of(dxp_id);
-        let mut tail = self.tail.read(self.reads.clone(), [(slot, after)]);
+        // Listening begins before looking, so that nothing falls between; and at the head, because what
+        // is behind is found by its reader's name.
+        let columns = [Slot::of(dxp_id).column()];
+        let heads = journal::heads(&self.reads, &columns).await?;
+        let mut tail = self.tail.read(self.reads.clone(), heads);
         loop {
             let found = read::log(&self.reads, dxp_id, after, most).await?;
             if !found.is_empty() || tokio::time::Instant::now() >= until {

@@ -18,20 +18,6 @@ pub(crate) enum Errand {
     Withdraw,
 }
 
-impl Errand {
-    pub(crate) fn column(self) -> i16 {
-        match self {
-            Self::None => 0,
-            Self::File => 1,
-            Self::Withdraw => 2,
-        }
-    }
-
-    pub(crate) fn of(column: i16) -> Option<Self> {
-        [Self::None, Self::File, Self::Withdraw].into_iter().find(|e| e.column() == column)
-    }
-}
-
 /// A document as it is kept.
 #[derive(Debug, Clone)]
 pub(crate) struct Paper {

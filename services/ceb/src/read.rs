@@ -79,34 +79,29 @@ pub(crate) async fn documents(
     token: &str,
 ) -> Result<(Vec<Found>, String), Unanswered> {
     let size = if size == 0 { limits::PAGE_DEFAULT } else { size.clamp(1, limits::PAGE_MAX) };
-    let (before, before_id) = match token {
-        "" => (None, None),
-        token => {
-            let (time, id) =
-                read_token(token).ok_or_else(|| Refusal::of(Code::PageTokenForeign))?;
-            (Some(time), Some(id))
-        }
+    let before = match token {
+        "" => None,
+        token => Some(read_token(token).ok_or_else(|| Refusal::of(Code::PageTokenForeign))?),
     };
     let rows = sqlx::query_as!(
         Row,
-        "select slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id, subscribers,
-                order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
-                invt_no, declaration_id, released_time, sum_no, errand, signed, digest, body, received_time,
-                changed_time
-         from document
-         where ($1::text is null or (order_no = $1 and slot = $8))
-           and ($2::smallint is null or kind = $2)
-           and (not $3 or (status = 2 and not draft and not deleted and errand = 0
-                           and declaration_id is null and kind in (603, 621)))
-           and ($4::text[] is null or dxp_id = any($4))
-           and ($5::timestamptz is null or (changed_time, id) < ($5, $6))
-         order by changed_time desc, id desc limit $7",
+        r#"select d.slot, d.kind, d.key, id, guid, app_time, draft, deleted, status, dxp_id, subscribers,
+                  order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
+                  invt_no, declaration_id, released_time, sum_no, t.task as "task?", signed, digest,
+                  body, received_time, changed_time
+           from document d
+           left join task t on t.slot = d.slot and t.kind = d.kind and t.key = d.key
+           where ($1::text is null or (order_no = $1 and d.slot = $7))
+             and ($2::smallint is null or d.kind = $2)
+             and (not $3 or t.task = 3)
+             and ($4::text[] is null or dxp_id = any($4))
+             and ($5::uuid is null or id < $5)
+           order by id desc limit $6"#,
         filter.order_no.as_deref(),
         filter.kind.map(kind_column),
         filter.waiting,
         filter.dxp_ids.as_deref(),
         before,
-        before_id,
         i64::from(size),
         filter.order_no.as_deref().map(|no| Slot::of(no).column()),
     )
@@ -135,14 +130,11 @@ async fn beside(pool: &PgPool, papers: &[Paper]) -> Result<Shelf, Fault> {
     Shelf::load(&mut connection, &wanted).await
 }
 
+/// Ids are in the order in which documents came.
 fn write_token(last: &Paper) -> String {
-    let micros = last.changed.unix_timestamp_nanos() / 1_000;
-    BASE64.encode(format!("{micros}.{}", last.id))
+    BASE64.encode(last.id.as_bytes())
 }
 
-fn read_token(token: &str) -> Option<(OffsetDateTime, Uuid)> {
-    let text = String::from_utf8(BASE64.decode(token).ok()?).ok()?;
-    let (micros, id) = text.split_once('.')?;
-    let nanos = micros.parse::<i128>().ok()?.checked_mul(1_000)?;
-    Some((OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?, Uuid::try_parse(id).ok()?))
+fn read_token(token: &str) -> Option<Uuid> {
+    Uuid::from_slice(&BASE64.decode(token).ok()?).ok()
 }

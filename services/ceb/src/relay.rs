@@ -137,6 +137,8 @@ fn outcome(answer: v1::SubmitStreamResponse) -> Option<Outcome> {
         Item::Refusal(refusal) => {
             let code = tonic::Code::from(refusal.grpc_code);
             if is_worth_repeating(code) || code == tonic::Code::Internal {
+                let reference = refusal.metadata.get("reference");
+                tracing::warn!(refusal.code, ?reference, "an inventory is filed later");
                 return None;
             }
             let texts: Vec<String> = refusal.violations.into_iter().map(|v| v.text_zh).collect();

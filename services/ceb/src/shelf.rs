@@ -12,6 +12,7 @@ use store::journal::slot_of;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::matching::is_waiting;
 use crate::paper::{Errand, Names, Paper};
 
 /// The names of documents that are looked for.
@@ -95,7 +96,43 @@ pub(crate) struct Shelf {
     orders: HashMap<String, BTreeSet<Uuid>>,
     parcels: HashMap<(String, String), BTreeSet<Uuid>>,
     bills: HashMap<String, BTreeSet<Uuid>>,
+    declarations: HashMap<Uuid, Uuid>,
+    pre_nos: HashMap<String, Uuid>,
+    /// Documents that are new, or have another content.
+    put: BTreeSet<Uuid>,
+    /// Documents of which only the state changed.
     changed: BTreeSet<Uuid>,
+    /// What was to be done about them when they were loaded.
+    tasks: HashMap<(u16, String), Task>,
+}
+
+/// What is to be done about a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Task {
+    None,
+    File,
+    Withdraw,
+    Wait,
+}
+
+impl Task {
+    fn of(paper: &Paper) -> Self {
+        match paper.errand {
+            Errand::File => Self::File,
+            Errand::Withdraw => Self::Withdraw,
+            Errand::None if is_waiting(paper) => Self::Wait,
+            Errand::None => Self::None,
+        }
+    }
+
+    fn column(self) -> Option<i16> {
+        match self {
+            Self::None => None,
+            Self::File => Some(1),
+            Self::Withdraw => Some(2),
+            Self::Wait => Some(3),
+        }
+    }
 }
 
 impl Shelf {
@@ -120,6 +157,7 @@ impl Shelf {
     fn extend(&mut self, papers: Vec<Paper>) {
         for paper in papers {
             self.index(&paper);
+            self.tasks.insert((paper.kind.number(), paper.key.clone()), Task::of(&paper));
             self.papers.insert(paper.id, paper);
         }
     }
@@ -138,6 +176,20 @@ impl Shelf {
         if !names.bill_no.is_empty() {
             self.bills.entry(names.bill_no.clone()).or_default().insert(id);
         }
+        if paper.kind.is_inventory() {
+            self.declarations.extend(paper.declaration.map(|declaration| (declaration, id)));
+            self.pre_nos.insert(paper.pre_no.clone(), id);
+        }
+    }
+
+    /// The inventory that became a declaration.
+    pub(crate) fn of_declaration(&self, declaration: Uuid) -> Option<&Paper> {
+        self.papers.get(self.declarations.get(&declaration)?)
+    }
+
+    /// The inventory with a number of ours.
+    pub(crate) fn of_pre_no(&self, pre_no: &str) -> Option<&Paper> {
+        self.papers.get(self.pre_nos.get(pre_no)?)
     }
 
     pub(crate) fn papers(&self) -> impl Iterator<Item = &Paper> {
@@ -194,7 +246,7 @@ impl Shelf {
             self.take_off(old);
         }
         self.index(&paper);
-        self.changed.insert(paper.id);
+        self.put.insert(paper.id);
         self.papers.insert(paper.id, paper);
     }
 
@@ -206,14 +258,23 @@ impl Shelf {
             ids.remove(&id);
         }
         self.changed.remove(&id);
-        self.papers.remove(&id);
+        self.put.remove(&id);
+        if let Some(paper) = self.papers.remove(&id) {
+            self.pre_nos.remove(&paper.pre_no);
+        }
+        self.declarations.retain(|_, paper| *paper != id);
     }
 
     /// Changes a document; it is written at the end of the transaction.
     pub(crate) fn change(&mut self, id: Uuid, change: impl FnOnce(&mut Paper)) {
         if let Some(paper) = self.papers.get_mut(&id) {
             change(paper);
-            self.changed.insert(id);
+            if !self.put.contains(&id) {
+                self.changed.insert(id);
+            }
+            if paper.kind.is_inventory() {
+                self.declarations.extend(paper.declaration.map(|declaration| (declaration, id)));
+            }
             let bill_no = paper.names.bill_no.clone();
             if !bill_no.is_empty() {
                 self.bills.entry(bill_no).or_default().insert(id);
@@ -222,10 +283,8 @@ impl Shelf {
     }
 
     pub(crate) fn has_errands(&self) -> bool {
-        self.changed
-            .iter()
-            .filter_map(|id| self.papers.get(id))
-            .any(|paper| paper.errand != Errand::None)
+        let written = self.put.iter().chain(&self.changed);
+        written.filter_map(|id| self.papers.get(id)).any(|paper| paper.errand != Errand::None)
     }
 
     /// Writes what changed.
@@ -234,55 +293,78 @@ impl Shelf {
         tx: &mut PgConnection,
         now: OffsetDateTime,
     ) -> Result<(), Fault> {
-        let papers: Vec<&Paper> =
-            self.changed.iter().filter_map(|id| self.papers.get(id)).collect();
-        if papers.is_empty() {
-            return Ok(());
-        }
-        let texts = |field: fn(&Paper) -> &str| -> Vec<String> {
-            papers.iter().map(|paper| field(paper).to_owned()).collect()
+        let of = |ids: &BTreeSet<Uuid>| -> Vec<&Paper> {
+            ids.iter().filter_map(|id| self.papers.get(id)).collect()
         };
-        let slots: Vec<i16> = papers.iter().map(|p| p.slot.column()).collect();
-        let kinds: Vec<i16> = papers.iter().map(|p| kind_column(p.kind)).collect();
-        let ids: Vec<Uuid> = papers.iter().map(|p| p.id).collect();
-        let drafts: Vec<bool> = papers.iter().map(|p| p.draft).collect();
-        let deleted: Vec<bool> = papers.iter().map(|p| p.deleted).collect();
-        let statuses: Vec<i32> = papers.iter().map(|p| p.status).collect();
-        // An array of arrays would have to be rectangular.
-        let subscribers: Vec<String> =
-            papers.iter().map(|p| p.subscribers.join("\u{1f}")).collect();
-        let declarations: Vec<Option<Uuid>> = papers.iter().map(|p| p.declaration).collect();
-        let released: Vec<Option<OffsetDateTime>> = papers.iter().map(|p| p.released).collect();
-        let errands: Vec<i16> = papers.iter().map(|p| p.errand.column()).collect();
-        let signed: Vec<bool> = papers.iter().map(|p| p.signed).collect();
-        let digests: Vec<&[u8]> = papers.iter().map(|p| p.digest.as_slice()).collect();
-        let bodies: Vec<Vec<u8>> = papers
-            .iter()
-            .map(|p| serde_json::to_vec(&*p.document))
-            .collect::<Result<_, _>>()
-            .map_err(|error| Fault::Broken(format!("a document cannot be kept: {error}")))?;
-        let received: Vec<OffsetDateTime> = papers.iter().map(|p| p.received).collect();
-        sqlx::query!(
+        let (put, changed) = (of(&self.put), of(&self.changed));
+        insert(&mut *tx, &put, now).await?;
+        update(&mut *tx, &changed, now).await?;
+        let (mut done, mut due) = (Vec::new(), Vec::new());
+        for paper in put.into_iter().chain(changed) {
+            let task = Task::of(paper);
+            let before = self.tasks.get(&(paper.kind.number(), paper.key.clone())).copied();
+            match task.column() {
+                Some(column) if before != Some(task) => due.push((paper, column)),
+                None if before.is_some_and(|before| before != Task::None) => done.push(paper),
+                Some(_) | None => {}
+            }
+        }
+        forget_tasks(&mut *tx, &done).await?;
+        keep_tasks(tx, &due, now).await
+    }
+}
+
+/// Writes whole documents, over those with the same key.
+async fn insert(
+    tx: &mut PgConnection,
+    papers: &[&Paper],
+    now: OffsetDateTime,
+) -> Result<(), Fault> {
+    if papers.is_empty() {
+        return Ok(());
+    }
+    let texts = |field: fn(&Paper) -> &str| -> Vec<String> {
+        papers.iter().map(|paper| field(paper).to_owned()).collect()
+    };
+    let slots: Vec<i16> = papers.iter().map(|p| p.slot.column()).collect();
+    let kinds: Vec<i16> = papers.iter().map(|p| kind_column(p.kind)).collect();
+    let ids: Vec<Uuid> = papers.iter().map(|p| p.id).collect();
+    let drafts: Vec<bool> = papers.iter().map(|p| p.draft).collect();
+    let deleted: Vec<bool> = papers.iter().map(|p| p.deleted).collect();
+    let statuses: Vec<i32> = papers.iter().map(|p| p.status).collect();
+    // An array of arrays would have to be rectangular.
+    let subscribers: Vec<String> = papers.iter().map(|p| p.subscribers.join("\u{1f}")).collect();
+    let declarations: Vec<Option<Uuid>> = papers.iter().map(|p| p.declaration).collect();
+    let released: Vec<Option<OffsetDateTime>> = papers.iter().map(|p| p.released).collect();
+    let signed: Vec<bool> = papers.iter().map(|p| p.signed).collect();
+    let digests: Vec<&[u8]> = papers.iter().map(|p| p.digest.as_slice()).collect();
+    let bodies: Vec<Vec<u8>> = papers
+        .iter()
+        .map(|p| serde_json::to_vec(&*p.document))
+        .collect::<Result<_, _>>()
+        .map_err(|error| Fault::Broken(format!("a document cannot be kept: {error}")))?;
+    let received: Vec<OffsetDateTime> = papers.iter().map(|p| p.received).collect();
+    sqlx::query!(
             "insert into document (slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
                                    subscribers, order_no, logistics_code, logistics_no, agent_code,
                                    ebc_code, cop_no, bill_no, pre_no, invt_no, declaration_id,
-                                   released_time, sum_no, errand, signed, digest, body,
+                                   released_time, sum_no, signed, digest, body,
                                    received_time, changed_time)
              select slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
                     case subscribers when '' then '{}' else string_to_array(subscribers, chr(31)) end,
                     order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no,
-                    pre_no, invt_no, declaration_id, released_time, sum_no, errand, signed, digest,
-                    body, received_time, $29
+                    pre_no, invt_no, declaration_id, released_time, sum_no, signed, digest, body,
+                    received_time, $28
              from unnest($1::smallint[], $2::smallint[], $3::text[], $4::uuid[], $5::text[],
                          $6::text[], $7::bool[], $8::bool[], $9::int[], $10::text[], $11::text[],
                          $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
                          $17::text[], $18::text[], $19::text[], $20::text[], $21::uuid[],
-                         $22::timestamptz[], $23::smallint[], $24::bool[], $25::bytea[],
-                         $26::bytea[], $27::timestamptz[], $28::text[])
+                         $22::timestamptz[], $23::bool[], $24::bytea[], $25::bytea[],
+                         $26::timestamptz[], $27::text[])
                   as kept (slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
                            subscribers, order_no, logistics_code, logistics_no, agent_code,
                            ebc_code, cop_no, bill_no, pre_no, invt_no, declaration_id,
-                           released_time, errand, signed, digest, body, received_time, sum_no)
+                           released_time, signed, digest, body, received_time, sum_no)
              on conflict (slot, kind, key) do update
              set id = excluded.id, guid = excluded.guid, app_time = excluded.app_time,
                  draft = excluded.draft, deleted = excluded.deleted, status = excluded.status,
@@ -293,7 +375,7 @@ impl Shelf {
                  bill_no = excluded.bill_no, pre_no = excluded.pre_no,
                  invt_no = excluded.invt_no, declaration_id = excluded.declaration_id,
                  released_time = excluded.released_time, sum_no = excluded.sum_no,
-                 errand = excluded.errand,
+                
                  signed = excluded.signed, digest = excluded.digest, body = excluded.body,
                  received_time = excluded.received_time, changed_time = excluded.changed_time",
             &slots,
@@ -318,7 +400,6 @@ impl Shelf {
             &texts(|p| &p.invt_no),
             &declarations as &[Option<Uuid>],
             &released as &[Option<OffsetDateTime>],
-            &errands,
             &signed,
             &digests as &[&[u8]],
             &bodies,
@@ -328,8 +409,108 @@ impl Shelf {
         )
         .execute(tx)
         .await?;
-        Ok(())
+    Ok(())
+}
+
+/// Writes the state of documents that are there: their content stays where it is.
+async fn update(
+    tx: &mut PgConnection,
+    papers: &[&Paper],
+    now: OffsetDateTime,
+) -> Result<(), Fault> {
+    if papers.is_empty() {
+        return Ok(());
     }
+    let slots: Vec<i16> = papers.iter().map(|p| p.slot.column()).collect();
+    let kinds: Vec<i16> = papers.iter().map(|p| kind_column(p.kind)).collect();
+    let texts = |field: fn(&Paper) -> &str| -> Vec<String> {
+        papers.iter().map(|paper| field(paper).to_owned()).collect()
+    };
+    let deleted: Vec<bool> = papers.iter().map(|p| p.deleted).collect();
+    let statuses: Vec<i32> = papers.iter().map(|p| p.status).collect();
+    let declarations: Vec<Option<Uuid>> = papers.iter().map(|p| p.declaration).collect();
+    let released: Vec<Option<OffsetDateTime>> = papers.iter().map(|p| p.released).collect();
+    let digests: Vec<&[u8]> = papers.iter().map(|p| p.digest.as_slice()).collect();
+    sqlx::query!(
+        "update document d
+         set guid = now.guid, app_time = now.app_time, deleted = now.deleted, status = now.status,
+             bill_no = now.bill_no, invt_no = now.invt_no, declaration_id = now.declaration_id,
+             released_time = now.released_time, sum_no = now.sum_no, digest = now.digest,
+             changed_time = $14
+         from unnest($1::smallint[], $2::smallint[], $3::text[], $4::text[], $5::text[], $6::bool[],
+                     $7::int[], $8::text[], $9::text[], $10::uuid[], $11::timestamptz[],
+                     $12::text[], $13::bytea[])
+              as now (slot, kind, key, guid, app_time, deleted, status, bill_no, invt_no,
+                      declaration_id, released_time, sum_no, digest)
+         where d.slot = now.slot and d.kind = now.kind and d.key = now.key",
+        &slots,
+        &kinds,
+        &texts(|p| &p.key),
+        &texts(|p| &p.guid),
+        &texts(|p| &p.app_time),
+        &deleted,
+        &statuses,
+        &texts(|p| &p.names.bill_no),
+        &texts(|p| &p.invt_no),
+        &declarations as &[Option<Uuid>],
+        &released as &[Option<OffsetDateTime>],
+        &texts(|p| &p.sum_no),
+        &digests as &[&[u8]],
+        now
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn forget_tasks(tx: &mut PgConnection, papers: &[&Paper]) -> Result<(), Fault> {
+    if papers.is_empty() {
+        return Ok(());
+    }
+    let slots: Vec<i16> = papers.iter().map(|p| p.slot.column()).collect();
+    let kinds: Vec<i16> = papers.iter().map(|p| kind_column(p.kind)).collect();
+    let keys: Vec<&str> = papers.iter().map(|p| p.key.as_str()).collect();
+    sqlx::query!(
+        "delete from task t
+         using unnest($1::smallint[], $2::smallint[], $3::text[]) as done (slot, kind, key)
+         where t.slot = done.slot and t.kind = done.kind and t.key = done.key",
+        &slots,
+        &kinds,
+        &keys as &[&str]
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn keep_tasks(
+    tx: &mut PgConnection,
+    due: &[(&Paper, i16)],
+    now: OffsetDateTime,
+) -> Result<(), Fault> {
+    if due.is_empty() {
+        return Ok(());
+    }
+    let slots: Vec<i16> = due.iter().map(|(p, _)| p.slot.column()).collect();
+    let kinds: Vec<i16> = due.iter().map(|(p, _)| kind_column(p.kind)).collect();
+    let keys: Vec<&str> = due.iter().map(|(p, _)| p.key.as_str()).collect();
+    let tasks: Vec<i16> = due.iter().map(|(_, task)| *task).collect();
+    sqlx::query!(
+        "insert into task (slot, kind, key, task, since_time)
+         select slot, kind, key, task, $5
+         from unnest($1::smallint[], $2::smallint[], $3::text[], $4::smallint[])
+              as due (slot, kind, key, task)
+         on conflict (slot, kind, key) do update
+         set task = excluded.task, since_time = excluded.since_time",
+        &slots,
+        &kinds,
+        &keys as &[&str],
+        &tasks,
+        now
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// Kinds are three digits.
@@ -362,7 +543,7 @@ pub(crate) struct Row {
     pub(crate) declaration_id: Option<Uuid>,
     pub(crate) released_time: Option<OffsetDateTime>,
     pub(crate) sum_no: String,
-    pub(crate) errand: i16,
+    pub(crate) task: Option<i16>,
     pub(crate) signed: bool,
     pub(crate) digest: Vec<u8>,
     pub(crate) body: Vec<u8>,
@@ -402,7 +583,11 @@ impl TryFrom<Row> for Paper {
             declaration: row.declaration_id,
             released: row.released_time,
             sum_no: row.sum_no,
-            errand: Errand::of(row.errand).ok_or_else(|| broken("errand"))?,
+            errand: match row.task {
+                Some(1) => Errand::File,
+                Some(2) => Errand::Withdraw,
+                Some(_) | None => Errand::None,
+            },
             signed: row.signed,
             digest: row.digest,
             document: Arc::new(
@@ -461,7 +646,7 @@ async fn find(tx: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Paper>, Faul
              join document d on d.invt_no = wanted.no and d.invt_no <> ''
              union
              select d.slot, d.kind, d.key from unnest($9::text[]) as wanted (no)
-             join document d on d.pre_no = wanted.no and d.pre_no <> ''
+             join document d on d.pre_no = wanted.no and d.pre_no <> '' and d.kind in (603, 621)
              union
              select d.slot, d.kind, d.key from unnest($10::text[]) as wanted (no)
              join document d on d.bill_no = wanted.no and d.bill_no <> ''
@@ -488,10 +673,11 @@ async fn find(tx: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Paper>, Faul
                   d.logistics_code as "logistics_code!", d.logistics_no as "logistics_no!",
                   d.agent_code as "agent_code!", d.ebc_code as "ebc_code!", d.cop_no as "cop_no!",
                   d.bill_no as "bill_no!", d.pre_no as "pre_no!", d.invt_no as "invt_no!",
-                  d.declaration_id, d.released_time, d.sum_no as "sum_no!", d.errand as "errand!", d.signed as "signed!",
+                  d.declaration_id, d.released_time, d.sum_no as "sum_no!", t.task as "task?", d.signed as "signed!",
                   d.digest as "digest!", d.body as "body!", d.received_time as "received_time!",
                   d.changed_time as "changed_time!"
-           from found join document d using (slot, kind, key)"#,
+           from found join document d using (slot, kind, key)
+             left join task t on t.slot = d.slot and t.kind = d.kind and t.key = d.key"#,
         &key_slots,
         &key_kinds,
         &keys as &[&str],
@@ -518,11 +704,12 @@ async fn find(tx: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Paper>, Faul
 pub(crate) async fn with_errands(pool: &PgPool, most: i64) -> Result<Vec<Paper>, Fault> {
     let rows = sqlx::query_as!(
         Row,
-        "select slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id, subscribers,
-                order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
-                invt_no, declaration_id, released_time, sum_no, errand, signed, digest, body, received_time,
-                changed_time
-         from document where errand <> 0 order by changed_time limit $1",
+        r#"select d.slot, d.kind, d.key, id, guid, app_time, draft, deleted, status, dxp_id, subscribers,
+                  order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
+                  invt_no, declaration_id, released_time, sum_no, t.task as "task?", signed, digest,
+                  body, received_time, changed_time
+           from task t join document d on d.slot = t.slot and d.kind = t.kind and d.key = t.key
+           where t.task in (1, 2) order by t.since_time limit $1"#,
         most
     )
     .fetch_all(pool)

@@ -5,6 +5,7 @@
 
 mod limits;
 mod load;
+mod national;
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
@@ -62,6 +63,7 @@ struct Figures {
     rss_mb: u64,
     service_cpu_us: u64,
     message_bytes: u64,
+    national: national::Rates,
 }
 
 /// Percentiles from submit to release seen on `Watch`, in microseconds.
@@ -150,6 +152,9 @@ async fn window(
     let half = load.run(unary, Some(figures.unary / 2), time).await?;
     figures.unary_latency = half.latency;
     (figures.submitted, figures.released) = load.totals();
+    tell("national messages: orders, waybills and inventories of exports");
+    let agent = Window::connect(&caller(data_dir, "agent").await?).await?;
+    figures.national = national::run(&agent, time).await?;
     figures.rss_mb = rss_mb(pid)?;
     stop.cancel();
     agencies.finish(Duration::from_secs(5)).await;
@@ -229,6 +234,8 @@ fn write(out: &Path, figures: &Figures) -> anyhow::Result<()> {
         "service_rss_mb": figures.rss_mb,
         "service_cpu_us_per_declaration": figures.service_cpu_us,
         "message_bytes": figures.message_bytes,
+        "national_documents_per_s": figures.national.documents,
+        "national_inventories_per_s": figures.national.inventories,
         "submitted": figures.submitted,
         "released": figures.released,
     });
@@ -249,6 +256,8 @@ fn print(figures: &Figures) -> anyhow::Result<()> {
     for (what, rate, echo) in [
         ("cleared declarations, streams", figures.stream, figures.limit_echo_stream),
         ("cleared declarations, unary", figures.unary, figures.limit_echo),
+        ("national documents taken", figures.national.documents, figures.limit_echo_stream),
+        ("national inventories taken in", figures.national.inventories, figures.limit_echo_stream),
     ] {
         table.add_row([
             what.to_owned(),

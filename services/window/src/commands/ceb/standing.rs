@@ -222,7 +222,8 @@ mod tests {
 
     #[test]
     fn the_end_depends_on_the_document() {
-        assert!(is_end(622, 800) && is_end(622, 100) && is_end(622, -621_005) && is_end(622, 1));
+        assert!(is_end(622, 899) && is_end(622, 100) && is_end(622, -621_005) && is_end(622, 1));
+        assert!(is_end(604, 800) && !is_end(622, 800));
         assert!(!is_end(622, 120) && !is_end(622, 399) && !is_end(622, 500) && !is_end(622, 2));
         assert!(is_end(312, 120) && is_end(624, 399) && is_end(508, 399));
         assert!(!is_end(624, 120) && !is_end(626, 399));
@@ -241,6 +242,22 @@ mod tests {
         assert_eq!(standings.exit(two), Exit::Unreachable);
         standings.hear(&told("2", 120, "20261124080000001"));
         assert_eq!(standings.exit(two), Exit::Done);
+    }
+
+    #[test]
+    fn what_was_said_when_it_was_sent_before_does_not_count() {
+        let mut standings = Standings::default();
+        let document = standings.add(payment("1"));
+        for (status, time, exit) in [
+            (2, "20261124080000000", Exit::Unreachable),
+            (-401_012, "20261124075959999", Exit::Unreachable),
+            (120, "20261124080000000", Exit::Done),
+        ] {
+            let mut message = told("1", status, time);
+            message.receipts[0].document_guid = GUID.to_owned();
+            standings.hear(&message);
+            assert_eq!(standings.exit(document), exit, "{status}");
+        }
     }
 
     #[test]

@@ -1,0 +1,129 @@
+//! Calls the window over HTTP/1.1, written by hand: like a system that can post a file and no more.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::RootCertStore;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::Sandbox;
+
+/// One connection of one caller; its calls follow each other.
+pub(crate) struct Http(BufReader<TlsStream<TcpStream>>);
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// Names in small letters.
+    headers: HashMap<String, String>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Http {
+    /// Connects with the certificate of a caller of the sandbox.
+    pub(crate) async fn connect(sandbox: &Sandbox, caller: &str) -> Self {
+        let config = sandbox.config(caller);
+        let certificate = |pem| CertificateDer::from_pem_slice(pem).expect("a certificate");
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate(&config.authority)).expect("an authority");
+        let key = PrivateKeyDer::from_pem_slice(&config.key).expect("a key");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .expect("TLS 1.3 is there")
+            .with_root_certificates(roots)
+            .with_client_auth_cert(vec![certificate(&config.certificate)], key)
+            .expect("the key fits");
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let address = config.address.strip_prefix("https://").unwrap_or(&config.address);
+        let stream = TcpStream::connect(address).await.expect("the window listens");
+        let name = ServerName::try_from("localhost").expect("a name");
+        let stream = TlsConnector::from(Arc::new(tls)).connect(name, stream).await;
+        Self(BufReader::new(stream.expect("the window knows its authority")))
+    }
+
+    /// Posts a message.
+    pub(crate) async fn posts(&mut self, message: impl AsRef<[u8]>, accept: &str) -> Answer {
+        self.call("POST", "/ceb", accept, message.as_ref()).await
+    }
+
+    /// Asks for something.
+    pub(crate) async fn gets(&mut self, target: &str, accept: &str) -> Answer {
+        self.call("GET", target, accept, &[]).await
+    }
+
+    /// Sends a request and reads its answer whole.
+    pub(crate) async fn call(
+        &mut self,
+        method: &str,
+        target: &str,
+        accept: &str,
+        body: &[u8],
+    ) -> Answer {
+        let length = body.len();
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n\
+             Content-Length: {length}\r\n\r\n"
+        );
+        let request = [head.as_bytes(), body].concat();
+        self.0.write_all(&request).await.expect("the window reads");
+        self.0.flush().await.expect("the window reads");
+        self.answer().await
+    }
+
+    async fn answer(&mut self) -> Answer {
+        let first = self.line().await;
+        let status = first.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3));
+        let status = status.and_then(|digits| digits.parse().ok());
+        let status = status.unwrap_or_else(|| panic!("no answer of HTTP: {first:?}"));
+        let mut headers = HashMap::new();
+        loop {
+            let line = self.line().await;
+            let Some((name, value)) = line.split_once(':') else { break };
+            headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+        }
+        // The window has its answers whole before it sends them, so it knows their length.
+        let length = headers.get("content-length").map_or("0", String::as_str);
+        assert!(!headers.contains_key("transfer-encoding"), "{headers:?}");
+        let mut body = vec![0; length.parse().expect("a length")];
+        self.0.read_exact(&mut body).await.expect("the whole body");
+        Answer { status, headers, body }
+    }
+
+    async fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.0.read_line(&mut line).await.expect("the window answers");
+        assert!(line.ends_with("\r\n"), "the answer was cut: {line:?}");
+        line.trim_end().to_owned()
+    }
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        assert_eq!(self.header("content-type"), "application/json", "{self}");
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self}"))
+    }
+
+    /// The message that it is.
+    pub(crate) fn message(&self) -> proto::ceb::Message {
+        assert_eq!(self.header("content-type"), "application/xml; charset=utf-8", "{self}");
+        proto::ceb::read(&self.body).unwrap_or_else(|faults| panic!("{faults:?}: {self}"))
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let body = String::from_utf8_lossy(&self.body);
+        write!(f, "{} {:?}\n{body}", self.status, self.headers)
+    }
+}
