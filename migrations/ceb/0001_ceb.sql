@@ -65,6 +65,8 @@ create table document (
     released_time timestamptz,
     -- Export inventories: the summary (汇总申请单) that took it up.
     sum_no text not null default '',
+    -- Cancellations: the key of the inventory that they cancel.
+    cancels text not null default '',
     signed boolean not null,
     digest bytea not null,
     -- The document, JSON.
@@ -75,7 +77,9 @@ create table document (
 ) with (fillfactor = 60);
 -- By names that never or once change: what changes with every receipt is in no index, so that those
 -- updates stay in their page.
-create index document_order on document (slot, order_no) where order_no <> '';
+create index document_key on document (kind, key);
+create index document_order on document (order_no) where order_no <> '';
+create index document_cancels on document (cancels) where cancels <> '';
 create index document_logistics on document (logistics_no, logistics_code) where logistics_no <> '';
 create index document_pre on document (pre_no) where pre_no <> '' and kind in (603, 621);
 create index document_invt on document (invt_no) where invt_no <> '';
@@ -85,6 +89,7 @@ create index document_declaration on document (declaration_id) where declaration
 create index document_released on document (ebc_code, released_time)
     where released_time is not null and kind = 603;
 create index document_id on document (id);
+create index document_sender on document (dxp_id, id);
 
 -- What is to be done about a document: small, so that it is found at once.
 create table task (

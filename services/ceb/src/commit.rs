@@ -29,7 +29,7 @@ use crate::paper::Paper;
 use crate::receipt;
 use crate::receive::{self, Malformed, Received};
 use crate::shelf::{Shelf, Wanted};
-use crate::{errand, expire};
+use crate::{errand, expire, export};
 
 /// What waits for its transaction.
 #[derive(Debug)]
@@ -139,6 +139,17 @@ pub(crate) struct Step {
     /// The newest token of the declaration service's news.
     pub(crate) heard: Option<String>,
     pub(crate) issued: issue::Writes,
+    /// Bills of lading on which something changed: looked at once, at the end.
+    pub(crate) bills: BTreeSet<Bill>,
+    /// Messages whose copies were sent on.
+    pub(crate) copied: BTreeSet<Uuid>,
+}
+
+/// A bill of lading of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Bill {
+    pub(crate) agent_code: String,
+    pub(crate) bill_no: String,
 }
 
 /// A message for an exchange number.
@@ -162,6 +173,15 @@ impl Step {
             self.shelf.change(id, |paper| paper.status = what.status);
         }
         Some(self.post(&paper, what, ""))
+    }
+
+    /// The bill of an export is looked at once more at the end of the transaction.
+    pub(crate) fn look_at_bill(&mut self, inventory: Uuid) {
+        let Some(paper) = self.shelf.get(inventory) else { return };
+        if paper.kind.is_export() && !paper.names.bill_no.is_empty() {
+            let (agent_code, bill_no) = (&paper.names.agent_code, &paper.names.bill_no);
+            self.bills.insert(Bill { agent_code: agent_code.clone(), bill_no: bill_no.clone() });
+        }
     }
 
     /// Refuses a document that was kept: it can be sent again, corrected.
@@ -276,8 +296,8 @@ impl Work for Desk {
         for command in commands {
             command.want(&mut wanted);
         }
-        let known: BTreeSet<i16> = wanted.keys.iter().map(|(slot, ..)| slot.column()).collect();
-        let mut heads = Heads::lock(&mut *tx, &known.into_iter().collect::<Vec<_>>()).await?;
+        let known: Vec<i16> = wanted.slots.iter().map(|slot| slot.column()).collect();
+        let mut heads = Heads::lock(&mut *tx, &known).await?;
         let mut shelf = Shelf::load(&mut *tx, &wanted).await?;
         let beyond: BTreeSet<i16> = shelf
             .papers()
@@ -293,8 +313,20 @@ impl Work for Desk {
         let now = self.clock.now();
         let numbers = numbers(&mut *tx, commands, now).await?;
         let issued = issue::Writes::load(&mut *tx, commands).await?;
-        let mut step = Step { now, shelf, mail: Vec::new(), numbers, heard: None, issued };
+        let mut step = Step {
+            now,
+            shelf,
+            mail: Vec::new(),
+            numbers,
+            heard: None,
+            issued,
+            bills: BTreeSet::new(),
+            copied: BTreeSet::new(),
+        };
         let mut done: Vec<Done> = commands.iter().map(|command| act(&mut step, command)).collect();
+        for bill in std::mem::take(&mut step.bills) {
+            export::release_bill(&mut step, &bill);
+        }
         let Step { shelf, mail, heard, issued, .. } = step;
         shelf.write(&mut *tx, now).await?;
         issued.write(&mut *tx, now).await?;

@@ -8,7 +8,7 @@ use store::Fault;
 use uuid::Uuid;
 
 use crate::commit::Step;
-use crate::import::{cancelled, named_inventory};
+use crate::import::cancelled;
 use crate::paper::{Errand, Paper};
 use crate::shelf::{Shelf, Wanted};
 
@@ -21,8 +21,6 @@ pub(crate) struct Answered {
     /// Which version of the document it was about.
     pub(crate) id: Uuid,
     pub(crate) outcome: Outcome,
-    /// The number of the inventory that a cancellation is about.
-    pub(crate) names: [String; 3],
 }
 
 /// How it went.
@@ -36,39 +34,40 @@ pub(crate) enum Outcome {
 
 impl Answered {
     pub(crate) fn of(paper: &Paper, outcome: Outcome) -> Self {
-        let value = |element| paper.document.value(element).unwrap_or_default();
-        Self {
-            slot: paper.slot,
-            kind: paper.kind,
-            key: paper.key.clone(),
-            id: paper.id,
-            outcome,
-            names: [value("invtNo"), value("preNo"), value("orderNo")],
-        }
+        Self { slot: paper.slot, kind: paper.kind, key: paper.key.clone(), id: paper.id, outcome }
     }
 
     pub(crate) fn want(&self, wanted: &mut Wanted) {
-        wanted.keys.insert((self.slot, self.kind.number(), self.key.clone()));
-        name_inventory(wanted, &self.names);
+        wanted.slots.insert(self.slot);
+        wanted.keys.insert((self.kind.number(), self.key.clone()));
     }
 }
 
-/// Looks for the inventory with one of these numbers: customs', ours, or its order's.
-fn name_inventory(wanted: &mut Wanted, [invt_no, pre_no, order_no]: &[String; 3]) {
-    wanted.invt_nos.extend(Some(invt_no.clone()).filter(|no| !no.is_empty()));
-    wanted.pre_nos.extend(Some(pre_no.clone()).filter(|no| !no.is_empty()));
-    wanted.orders.extend(Some(order_no.clone()).filter(|no| !no.is_empty()));
+/// What became of the inventory that a cancellation is about.
+pub(crate) enum Cancelled {
+    /// It is this declaration.
+    Declaration(Uuid),
+    /// It is on its way to become one: later.
+    NotYet,
+    /// It is none and will be none.
+    Ended,
 }
 
-/// The declaration that the inventory of a cancellation became; `None` while it is being filed.
-pub(crate) async fn declaration(pool: &PgPool, paper: &Paper) -> Result<Option<Uuid>, Fault> {
+/// Looks for the inventory that a cancellation is about.
+pub(crate) async fn cancelled_inventory(pool: &PgPool, paper: &Paper) -> Result<Cancelled, Fault> {
     let mut wanted = Wanted::default();
-    let value = |element| paper.document.value(element).unwrap_or_default();
-    name_inventory(&mut wanted, &[value("invtNo"), value("preNo"), value("orderNo")]);
+    wanted.keys.insert((paper.kind.number(), paper.key.clone()));
     let mut connection = pool.acquire().await?;
     let shelf = Shelf::load(&mut connection, &wanted).await?;
-    let inventory = named_inventory(&shelf, paper).and_then(|id| shelf.get(id));
-    Ok(inventory.and_then(|inventory| inventory.declaration))
+    let inventory = shelf.cancelled_by(paper);
+    Ok(match inventory {
+        Some(inventory) => match inventory.declaration {
+            Some(declaration) => Cancelled::Declaration(declaration),
+            None if inventory.errand == Errand::File => Cancelled::NotYet,
+            None => Cancelled::Ended,
+        },
+        None => Cancelled::Ended,
+    })
 }
 
 /// Takes the answer down. A document that changed since has nothing to do with it any more.
@@ -88,13 +87,12 @@ pub(crate) fn answered(step: &mut Step, answered: &Answered) {
         (Errand::File, Outcome::Refused { code, text }) => {
             let text = format!("[Code:{code};Desc:{text}]");
             step.say(id, &Return::new(status::REJECTED, text));
+            settle_cancellations(step, id, Settled::Ended);
         }
         (Errand::Withdraw, Outcome::Done(_)) => {
-            let inventory =
-                step.shelf.get(id).and_then(|paper| named_inventory(&step.shelf, paper));
-            if let Some(inventory) = inventory {
-                cancelled(step, id, inventory);
-            }
+            let inventory = step.shelf.get(id).and_then(|paper| step.shelf.cancelled_by(paper));
+            let inventory = inventory.map(|inventory| inventory.id);
+            cancelled(step, id, inventory);
         }
         (Errand::Withdraw, Outcome::Refused { text, .. }) => {
             let key = step.shelf.get(id).map_or_else(String::new, |paper| paper.key.clone());
@@ -102,5 +100,36 @@ pub(crate) fn answered(step: &mut Step, answered: &Answered) {
             step.refuse(id, &Return::new(refused.status, format!("{}（{text}）", refused.info)));
         }
         (Errand::None, _) => {}
+    }
+}
+
+/// How an inventory came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// It was taken back.
+    Withdrawn,
+    /// It ended otherwise, or went on: it cannot be taken back any more.
+    Ended,
+}
+
+/// Answers the cancellations that wait for an inventory.
+pub(crate) fn settle_cancellations(step: &mut Step, inventory: Uuid, how: Settled) {
+    let Some(key) = step.shelf.get(inventory).map(|paper| paper.key.clone()) else { return };
+    let waiting: Vec<Uuid> = step
+        .shelf
+        .papers()
+        .filter(|paper| paper.errand == Errand::Withdraw && paper.cancels == key)
+        .map(|paper| paper.id)
+        .collect();
+    for id in waiting {
+        step.shelf.change(id, |paper| paper.errand = Errand::None);
+        match how {
+            Settled::Withdrawn => {
+                cancelled(step, id, Some(inventory));
+            }
+            Settled::Ended => {
+                step.refuse(id, &Return::refused(-623_005, &[&key]));
+            }
+        }
     }
 }

@@ -15,13 +15,15 @@ use crate::shelf::Wanted;
 /// Inventories that have waited too long when they were looked for.
 #[derive(Debug)]
 pub(crate) struct Expired {
-    pub(crate) keys: BTreeSet<(Slot, u16, String)>,
+    pub(crate) keys: BTreeSet<(u16, String)>,
+    pub(crate) slots: BTreeSet<Slot>,
     /// Nothing that was declared or changed after this has waited too long.
     pub(crate) before: OffsetDateTime,
 }
 
 impl Expired {
     pub(crate) fn want(&self, wanted: &mut Wanted) {
+        wanted.slots.extend(self.slots.iter().copied());
         wanted.keys.extend(self.keys.iter().cloned());
     }
 }
@@ -31,9 +33,7 @@ pub(crate) fn expire(step: &mut Step, expired: &Expired) {
     let late: Vec<_> = step
         .shelf
         .papers()
-        .filter(|paper| {
-            expired.keys.contains(&(paper.slot, paper.kind.number(), paper.key.clone()))
-        })
+        .filter(|paper| expired.keys.contains(&(paper.kind.number(), paper.key.clone())))
         .filter(|paper| is_waiting(paper) && paper.changed < expired.before)
         .filter_map(|paper| Some((paper.id, too_late(&step.shelf, paper)?)))
         .collect();
@@ -51,9 +51,8 @@ pub(crate) async fn find(pool: &PgPool, before: OffsetDateTime) -> Result<Expire
     )
     .fetch_all(pool)
     .await?;
-    let keys = rows
-        .into_iter()
-        .filter_map(|row| Some((slot_of(row.slot)?, u16::try_from(row.kind).ok()?, row.key)))
-        .collect();
-    Ok(Expired { keys, before })
+    let slots = rows.iter().filter_map(|row| slot_of(row.slot)).collect();
+    let keys =
+        rows.into_iter().filter_map(|row| Some((u16::try_from(row.kind).ok()?, row.key))).collect();
+    Ok(Expired { keys, slots, before })
 }

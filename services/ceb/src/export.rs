@@ -10,7 +10,7 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use uuid::Uuid;
 
-use crate::commit::{Said, Step};
+use crate::commit::{Bill, Said, Step};
 use crate::import::{named_inventory, say_all};
 use crate::paper::Paper;
 use crate::receipt;
@@ -68,29 +68,35 @@ fn parcels(step: &Step, parts: &[Uuid]) -> Vec<(String, String)> {
 /// 607: which inventories travel under one bill of lading. They are released together, when all are.
 pub(crate) fn waybill_list(step: &mut Step, id: Uuid) -> Vec<Said> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
-    let bill_no = paper.names.bill_no.clone();
+    let bill =
+        Bill { agent_code: paper.names.agent_code.clone(), bill_no: paper.names.bill_no.clone() };
     // The other parts may not be there yet; this one is refused for what it names itself.
     let unknown: Vec<String> = parcels(step, &[id])
         .into_iter()
-        .filter(|(code, no)| export_inventory(step, code, no).is_none())
+        .filter(|(code, no)| own_inventory(step, code, no, &bill).is_none())
         .map(|(_, no)| no)
         .collect();
     if !unknown.is_empty() {
         let text = format!("清单不存在，[WayBillList.logisticsNo:{}]", unknown.join(","));
         return say_all(step, id, &[Return::new(status::REJECTED, text)]);
     }
-    let (parts, mut said) = conclude_whole(step, id);
-    if parts.is_empty() {
-        return said;
-    }
+    let (parts, said) = conclude_whole(step, id);
     for (code, no) in parcels(step, &parts) {
-        if let Some(inventory) = export_inventory(step, &code, &no) {
-            step.shelf.change(inventory, |paper| paper.names.bill_no.clone_from(&bill_no));
+        if let Some(inventory) = own_inventory(step, &code, &no, &bill) {
+            step.shelf.change(inventory, |paper| paper.names.bill_no.clone_from(&bill.bill_no));
         }
     }
-    let more = release_bill(step, &bill_no);
-    said.extend(more.into_iter().filter(|(about, _)| *about == id).map(|(_, said)| said));
+    if !parts.is_empty() {
+        step.bills.insert(bill);
+    }
     said
+}
+
+/// The inventory of a parcel, when the agent of the list declared it.
+fn own_inventory(step: &Step, code: &str, no: &str, bill: &Bill) -> Option<Uuid> {
+    let found = export_inventory(step, code, no)?;
+    let agent = |paper: &Paper| paper.names.agent_code == bill.agent_code;
+    step.shelf.get(found).filter(|paper| agent(paper)).map(|paper| paper.id)
 }
 
 fn export_inventory(step: &Step, code: &str, no: &str) -> Option<Uuid> {
@@ -101,26 +107,30 @@ fn export_inventory(step: &Step, code: &str, no: &str) -> Option<Uuid> {
 }
 
 /// Releases what travels under a bill when every inventory on it may go, and tells of examinations.
-pub(crate) fn release_bill(step: &mut Step, bill_no: &str) -> Vec<(Uuid, Said)> {
-    let concluded = |paper: &&Paper| paper.is_live() && paper.status >= status::CONCLUDED;
+pub(crate) fn release_bill(step: &mut Step, bill: &Bill) {
+    let concluded = |paper: &&Paper| {
+        paper.is_live()
+            && paper.status >= status::CONCLUDED
+            && paper.names.agent_code == bill.agent_code
+    };
     let lists: Vec<Uuid> = step
         .shelf
-        .of_bill(DocumentKind::WaybillList, bill_no)
+        .of_bill(DocumentKind::WaybillList, &bill.bill_no)
         .filter(concluded)
         .map(|list| list.id)
         .collect();
-    if lists.is_empty() {
-        return Vec::new();
-    }
     // What the lists name counts, not what an inventory says of itself.
-    let inventories: Vec<Paper> = parcels(step, &lists)
+    let inventories: Vec<(Uuid, i32, bool)> = parcels(step, &lists)
         .into_iter()
-        .filter_map(|(code, no)| export_inventory(step, &code, &no))
-        .filter_map(|id| step.shelf.get(id).cloned())
+        .filter_map(|(code, no)| own_inventory(step, &code, &no, bill))
+        .filter_map(|id| step.shelf.get(id))
+        .map(|paper| (paper.id, paper.status, paper.released.is_some()))
         .collect();
-    let mut said = Vec::new();
-    let free = inventories.iter().all(|inventory| inventory.released.is_some());
-    let examined = inventories.iter().any(|inventory| inventory.status == status::EXAMINATION);
+    if inventories.is_empty() {
+        return;
+    }
+    let free = inventories.iter().all(|(.., released)| *released);
+    let examined = inventories.iter().any(|(_, status, _)| *status == status::EXAMINATION);
     let about_lists = match (free, examined) {
         (true, _) => Some(Return::released()),
         (false, true) => Some(Return::examination()),
@@ -128,21 +138,19 @@ pub(crate) fn release_bill(step: &mut Step, bill_no: &str) -> Vec<(Uuid, Said)> 
     };
     if let Some(what) = about_lists {
         for list in lists {
-            let new = step.shelf.get(list).is_some_and(|list| list.status != what.status);
-            if new {
-                said.extend(step.say(list, &what).map(|said| (list, said)));
+            if step.shelf.get(list).is_some_and(|list| list.status != what.status) {
+                step.say(list, &what);
             }
         }
     }
     if free {
-        for inventory in &inventories {
-            if inventory.status < status::RELEASED {
-                said.extend(step.say(inventory.id, &Return::released()).map(|s| (inventory.id, s)));
+        for (inventory, status, _) in inventories {
+            if status < status::RELEASED {
+                step.say(inventory, &Return::released());
             }
         }
-        close_departed(step, bill_no);
+        close_departed(step, &bill.bill_no);
     }
-    said
 }
 
 /// 509: the vehicle has left. What it carries is closed.
@@ -182,6 +190,9 @@ pub(crate) fn goods_return(step: &mut Step, id: Uuid) -> Vec<Said> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
     let inventory = named_inventory(&step.shelf, paper).and_then(|id| step.shelf.get(id));
     let said = match inventory {
+        Some(inventory) if !same_parties(paper, inventory) => {
+            vec![Return::new(status::REJECTED, "原出口清单不存在")]
+        }
         None => vec![Return::new(status::REJECTED, "原出口清单不存在")],
         Some(inventory) => match inventory.released {
             None => vec![Return::new(status::REJECTED, "原出口清单未放行")],
@@ -192,6 +203,11 @@ pub(crate) fn goods_return(step: &mut Step, id: Uuid) -> Vec<Said> {
         },
     };
     say_all(step, id, &said)
+}
+
+/// A return is about an inventory of the same seller.
+fn same_parties(paper: &Paper, inventory: &Paper) -> bool {
+    paper.names.ebc_code == inventory.names.ebc_code
 }
 
 /// 215: what came back was counted.
@@ -217,7 +233,8 @@ pub(crate) fn period(document: &Document) -> Option<Period> {
     Some((document.value("ebcCode")?, time("startTime")?, time("endTime")?))
 }
 
-const C14: &[BorrowedFormatItem<'_>] =
+/// A time as firms write it: 14 digits, China Standard Time.
+pub(crate) const C14: &[BorrowedFormatItem<'_>] =
     format_description!("[year][month][day][hour][minute][second]");
 
 /// 701: the released inventories of a period, or of a list, become one goods declaration; 792 tells
@@ -241,7 +258,7 @@ pub(crate) fn summary(step: &mut Step, id: Uuid) -> Vec<Said> {
         return say_all(step, id, &[Return::new(status::REJECTED, text)]);
     }
     let (parts, said) = conclude_whole(step, id);
-    let numbers: Vec<String> = parts
+    let mut numbers: Vec<String> = parts
         .iter()
         .filter_map(|part| step.shelf.get(*part).cloned())
         .flat_map(|part| match period(&part.document) {
@@ -249,6 +266,8 @@ pub(crate) fn summary(step: &mut Step, id: Uuid) -> Vec<Said> {
             None => part.document.line_values("invtNo"),
         })
         .collect();
+    numbers.sort_unstable();
+    numbers.dedup();
     if let Some(result) = result(step, &paper, &application.head, &numbers) {
         let guid = Uuid::now_v7().to_string().to_uppercase();
         let body = ceb::write(MessageType::Ceb792, &guid, &[result]);

@@ -11,7 +11,7 @@ use store::Fault;
 use uuid::Uuid;
 
 use crate::commit::Step;
-use crate::export;
+use crate::errand::{Settled, settle_cancellations};
 use crate::matching::Companions;
 use crate::paper::{Errand, Paper};
 use crate::shelf::Wanted;
@@ -120,9 +120,7 @@ fn tell(step: &mut Step, id: Uuid, fact: &Fact) {
         }
         Fact::Examined => {
             step.say(id, &Return::examination());
-            if !inventory.names.bill_no.is_empty() && !import {
-                export::release_bill(step, &inventory.names.bill_no);
-            }
+            step.look_at_bill(id);
         }
         Fact::Released => {
             conclude(step, &inventory);
@@ -132,10 +130,10 @@ fn tell(step: &mut Step, id: Uuid, fact: &Fact) {
                 step.say(id, &Return::released());
                 // Nothing is left to do for an import: its formalities are closed with the release.
                 step.say(id, &Return::closed());
-            } else if !inventory.names.bill_no.is_empty() {
-                // An export may go when everything under its bill may.
-                export::release_bill(step, &inventory.names.bill_no);
             }
+            // An export may go when everything under its bill may.
+            step.look_at_bill(id);
+            settle_cancellations(step, id, Settled::Ended);
         }
         Fact::Rejected(reason) => {
             let text = if reason.starts_with("[Code:") {
@@ -144,12 +142,18 @@ fn tell(step: &mut Step, id: Uuid, fact: &Fact) {
                 Return::rejected_manually(reason)
             };
             step.say(id, &text);
+            step.look_at_bill(id);
+            settle_cancellations(step, id, Settled::Ended);
         }
         Fact::Returned(reason) => {
             step.say(id, &Return::returned(reason));
+            step.look_at_bill(id);
+            settle_cancellations(step, id, Settled::Ended);
         }
         Fact::Withdrawn => {
             step.shelf.change(id, |paper| paper.deleted = true);
+            step.look_at_bill(id);
+            settle_cancellations(step, id, Settled::Withdrawn);
         }
     }
 }
@@ -193,7 +197,8 @@ pub(crate) async fn token(pool: &sqlx::PgPool) -> Result<String, Fault> {
 pub(crate) async fn open(pool: &sqlx::PgPool) -> Result<HashSet<Uuid>, Fault> {
     let ids = sqlx::query_scalar!(
         r#"select declaration_id as "id!" from document
-           where declaration_id is not null and released_time is null"#
+           where declaration_id is not null and released_time is null and not deleted
+             and status not in (100, 700)"#
     )
     .fetch_all(pool)
     .await?;

@@ -78,19 +78,25 @@ pub(crate) fn cancel(step: &mut Step, id: Uuid) -> Vec<Said> {
     let mut said = say_all(step, id, &[Return::sent()]);
     if inventory.declaration.is_none() && inventory.errand == Errand::None {
         // Customs has not heard of it yet.
-        said.extend(cancelled(step, id, inventory.id));
+        said.extend(cancelled(step, id, Some(inventory.id)));
     } else {
-        step.shelf.change(id, |paper| paper.errand = Errand::Withdraw);
+        step.shelf.change(id, |paper| {
+            paper.errand = Errand::Withdraw;
+            paper.cancels.clone_from(&inventory.key);
+        });
     }
     said
 }
 
 /// The inventory is cancelled.
-pub(crate) fn cancelled(step: &mut Step, id: Uuid, inventory: Uuid) -> Vec<Said> {
-    step.shelf.change(inventory, |paper| {
-        paper.deleted = true;
-        paper.errand = Errand::None;
-    });
+pub(crate) fn cancelled(step: &mut Step, id: Uuid, inventory: Option<Uuid>) -> Vec<Said> {
+    if let Some(inventory) = inventory {
+        step.shelf.change(inventory, |paper| {
+            paper.deleted = true;
+            paper.errand = Errand::None;
+        });
+        step.look_at_bill(inventory);
+    }
     say_all(step, id, &[Return::cancelled()])
 }
 

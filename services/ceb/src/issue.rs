@@ -91,7 +91,8 @@ impl Writes {
     }
 }
 
-/// Hands it on. False when nobody here knows the inventory.
+/// Hands it on. False when nobody here knows the inventory, or its release has not been told yet: a bill
+/// comes after it, and customs asks again.
 pub(crate) fn issue(step: &mut Step, issued: &Issued) -> bool {
     let (slot, guid) = issued.key();
     let key = (slot.column(), guid);
@@ -100,7 +101,9 @@ pub(crate) fn issue(step: &mut Step, issued: &Issued) -> bool {
     }
     let found =
         step.shelf.find(|paper| paper.invt_no == issued.invt_no && paper.kind.is_inventory());
-    let Some(inventory) = found.cloned() else { return false };
+    let Some(inventory) = found.filter(|paper| paper.released.is_some()).cloned() else {
+        return false;
+    };
     for to in std::iter::once(&inventory.dxp_id).chain(&inventory.subscribers) {
         step.mail_to(to, issued.message_type.number(), issued.status, issued.body.clone());
     }

@@ -42,7 +42,7 @@ use sqlx::PgPool;
 use store::batch::{self, Batch};
 use store::journal::{self, Tail};
 use store::{Clock, Unanswered};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -69,6 +69,8 @@ pub(crate) struct Ceb {
     pub(crate) policy: Policy,
     pub(crate) errands: Arc<Notify>,
     draining: CancellationToken,
+    /// Readers that wait for receipts.
+    waiting: Semaphore,
 }
 
 /// The service as it is mounted.
@@ -93,7 +95,8 @@ impl Service {
         let desk = Desk { tail: tail.clone(), clock: clock.clone(), errands: Arc::clone(&errands) };
         let (batch, lanes) = batch::lanes(Arc::new(desk), &work, LANES, &closing);
         let stop = draining.clone();
-        let this = Arc::new(Ceb { reads, tail, batch, clock, policy, errands, draining });
+        let waiting = Semaphore::new(limits::RECEIPTS_WAITING_MAX);
+        let this = Arc::new(Ceb { reads, tail, batch, clock, policy, errands, draining, waiting });
         let mut loops: Vec<Loop> =
             lanes.into_iter().map(|lane| -> Loop { Box::pin(lane) }).collect();
         let (ceb, there, ending) = (Arc::clone(&this), window.clone(), stop.clone());
@@ -108,7 +111,7 @@ impl Ceb {
     /// Takes one message or envelope.
     async fn send(
         &self,
-        principal: &Principal,
+        principal: &Arc<Principal>,
         bytes: &[u8],
         trace: &str,
         door: Door,
@@ -390,7 +393,10 @@ impl CebService for Service {
         let v1::ListReceiptsRequest { dxp_id, after, page_size, wait_seconds } =
             request.into_inner();
         own_log(&principal, &dxp_id).map_err(|refusal| status::of(refusal, language))?;
+        // With too many waiting, the answer is what there is.
+        let turn = self.0.waiting.try_acquire();
         let wait = u64::from(wait_seconds).min(limits::RECEIPTS_WAIT_SECONDS_MAX);
+        let wait = if turn.is_ok() { wait } else { 0 };
         let from = i64::try_from(after).unwrap_or(i64::MAX);
         let messages = self
             .0

@@ -38,11 +38,14 @@ impl Companions {
         let order = shelf
             .of_order(order, &names.order_no)
             .filter(|paper| paper.is_live())
-            .find(|paper| same_seller(inventory, paper));
+            .find(|paper| same(inventory, paper, "ebpCode") && same(inventory, paper, "ebcCode"));
         // When the order names its payment, that one; otherwise the newest.
         let named = order.and_then(|order| order.document.value("payTransactionId"));
         let named = named.filter(|id| !id.is_empty());
-        let payments = shelf.of_order(K::Payment, &names.order_no).filter(|paper| paper.is_live());
+        // An order number is unique within its platform only.
+        let payments = shelf
+            .of_order(K::Payment, &names.order_no)
+            .filter(|paper| paper.is_live() && same(inventory, paper, "ebpCode"));
         let is_named = |paper: &&Paper| paper.document.value("payTransactionId") == named;
         let payment = match &named {
             Some(_) => payments.filter(is_named).max_by_key(|paper| paper.received),
@@ -60,10 +63,9 @@ impl Companions {
     }
 }
 
-/// Imports are matched by platform and order number, exports by seller and order number.
-fn same_seller(inventory: &Paper, order: &Paper) -> bool {
-    let element = if inventory.kind.is_export() { "ebcCode" } else { "ebpCode" };
-    inventory.document.value(element) == order.document.value(element)
+/// Both name the same firm; what an order number means depends on platform and seller.
+fn same(inventory: &Paper, other: &Paper, element: &str) -> bool {
+    inventory.document.value(element) == other.document.value(element)
 }
 
 /// Whether an inventory that is filed holds on to this document. A filed inventory holds on to itself:
@@ -71,6 +73,10 @@ fn same_seller(inventory: &Paper, order: &Paper) -> bool {
 pub(crate) fn is_used(step: &Step, paper: &Paper) -> bool {
     if paper.kind.is_inventory() {
         return paper.uses_others();
+    }
+    if paper.errand != Errand::None {
+        // A cancellation that is on its way.
+        return true;
     }
     inventories(&step.shelf, paper).into_iter().filter_map(|id| step.shelf.get(id)).any(
         |inventory| {
@@ -86,8 +92,12 @@ fn inventories(shelf: &Shelf, paper: &Paper) -> Vec<Uuid> {
     let names = &paper.names;
     let ids = |papers: &mut dyn Iterator<Item = &Paper>| papers.map(|paper| paper.id).collect();
     match paper.kind {
-        K::ImportOrder | K::Payment | K::ImportWaybill => {
+        K::ImportOrder | K::Payment => {
             ids(&mut shelf.of_order(K::ImportInventory, &names.order_no))
+        }
+        K::ImportWaybill => {
+            let (code, no) = (&names.logistics_code, &names.logistics_no);
+            ids(&mut shelf.of_parcel(K::ImportInventory, code, no))
         }
         K::ExportOrder | K::MoneyReceipt => {
             ids(&mut shelf.of_order(K::ExportInventory, &names.order_no))

@@ -8,15 +8,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use domain::declaration::Profile;
 use domain::documents::{DocumentKind, Return, status};
+use domain::principal::CUSTOMS_LOG;
 use domain::refusal::{Code, Refusal, Violation};
 use domain::{Principal, limits};
 use proto::ceb::{self, Document, Fault, MessageType, dxp};
 use sha2::{Digest as _, Sha256};
 use signature::{MixedDigest, Refused, Trust, Verified, Verifier};
+use store::numbers::CHINA;
 use time::OffsetDateTime;
 
 use crate::paper::{key, slot};
-use crate::receive::{Malformed, Received, Sender};
+use crate::receive::{Copies, Malformed, Received, Sender};
 
 /// Who is believed to sign.
 #[derive(Debug, Clone, Default)]
@@ -58,7 +60,7 @@ pub(crate) struct Documents {
 /// Unpacks and reads what a caller sent.
 pub(crate) fn read(
     policy: &Policy,
-    principal: &Principal,
+    principal: &Arc<Principal>,
     bytes: &[u8],
     trace: &str,
     now: OffsetDateTime,
@@ -87,14 +89,15 @@ pub(crate) fn read(
         };
         return Ok(broken(vec![fault], text_zh));
     };
-    admit_sender(principal, &read.transfer)?;
+    admit_sender(principal, &read)?;
     let sender = sender(&read);
-    let mut copies = copies(&read, &message);
+    let copies = Arc::new(copies(&read, &message));
     let mut documents = Vec::with_capacity(read.documents.len());
     for document in read.documents {
         let refusal = match &signature {
             Err(refused) => Some(unsigned(refused)),
-            Ok(verified) => own_refusal(policy, principal, kind, &document, verified.as_ref()),
+            Ok(verified) => untimely(&document.document, now)
+                .or_else(|| own_refusal(policy, principal, kind, &document, verified.as_ref())),
         };
         let document = document.document;
         let key = key(kind, &document);
@@ -108,7 +111,8 @@ pub(crate) fn read(
             sender: sender.clone(),
             refusal,
             signed: matches!(signature, Ok(Some(_))),
-            copies: std::mem::take(&mut copies),
+            principal: Arc::clone(principal),
+            copies: Arc::clone(&copies),
             trace: trace.to_owned(),
         });
     }
@@ -211,7 +215,8 @@ fn broken(
     text: String,
     now: OffsetDateTime,
 ) -> Message {
-    let source = String::from_utf8_lossy(message).into_owned();
+    let echoed = message.get(..limits::CEB_ECHO_BYTES_MAX).unwrap_or(message);
+    let source = String::from_utf8_lossy(echoed).into_owned();
     let kind = ceb::root(message).map_or("Unknown", |root| root.message_type.name());
     let envelope_id = envelope.map_or_else(String::new, |e| e.trans_info.cop_msg_id.clone());
     let info: String = text.chars().take(CEB900_INFO_MAX).collect();
@@ -230,7 +235,10 @@ fn broken(
     let guid = uuid::Uuid::now_v7().to_string().to_uppercase();
     let body = Bytes::from(ceb::write(MessageType::Ceb900, &guid, std::slice::from_ref(&answer)));
     let claimed = envelope.map(|envelope| envelope.trans_info.sender_id.clone());
-    let claimed = claimed.or_else(|| between(&source, "dxpId>", "<"));
+    let claimed = claimed.or_else(|| {
+        // The block stands at the end of a message.
+        between(&String::from_utf8_lossy(message), "dxpId>", "<")
+    });
     let dxp_id = claimed.filter(|id| id.len() <= 30 && principal.holds(id)).unwrap_or_default();
     let malformed = Malformed { dxp_id, status: SCHEMA, body };
     Message::Broken(Box::new(Broken { malformed, faults, envelope_id, answer }))
@@ -246,15 +254,36 @@ fn between(text: &str, from: &str, until: &str) -> Option<String> {
     rest.find(until).and_then(|end| rest.get(..end)).map(|found| found.trim().to_owned())
 }
 
-/// The caller transmits for itself or for whom it stands, under its own exchange number.
-fn admit_sender(principal: &Principal, transfer: &ceb::Transfer) -> Result<(), Refusal> {
-    if !principal.holds(&transfer.dxp_id) {
-        return Err(Refusal::of(Code::ExchangeNumberForeign).with("dxp_id", &transfer.dxp_id));
+/// The caller transmits for itself or for whom it stands, under its own exchange number. The log of
+/// customs is nobody's, and nobody subscribes it to anything.
+fn admit_sender(principal: &Principal, read: &ceb::Message) -> Result<(), Refusal> {
+    let ceb::Transfer { dxp_id, cop_code, .. } = &read.transfer;
+    if !principal.holds(dxp_id) {
+        return Err(Refusal::of(Code::ExchangeNumberForeign).with("dxp_id", dxp_id));
     }
-    if !principal.transmits_for(&transfer.cop_code) {
-        return Err(Refusal::of(Code::DeclarantForeign).with("cop_code", &transfer.cop_code));
+    if !principal.transmits_for(cop_code) {
+        return Err(Refusal::of(Code::DeclarantForeign).with("cop_code", cop_code));
     }
-    Ok(())
+    let reserved = read.subscribers.iter().find(|subscriber| subscriber.dxp_address == CUSTOMS_LOG);
+    match reserved {
+        Some(subscriber) => {
+            Err(Refusal::of(Code::ExchangeNumberForeign)
+                .with("dxp_address", &subscriber.dxp_address))
+        }
+        None => Ok(()),
+    }
+}
+
+/// An appTime decides which of two documents is newer: one from the future would stand for ever.
+fn untimely(document: &Document, now: OffsetDateTime) -> Option<Return> {
+    let text = document.value("appTime").unwrap_or_default();
+    let time = time::PrimitiveDateTime::parse(&text, crate::export::C14).ok();
+    let late = now + time::Duration::days(1);
+    if time.is_some_and(|time| time.assume_offset(CHINA) <= late) {
+        return None;
+    }
+    let text = format!("appTime[{text}]不是有效时间，或晚于当前时间一日以上");
+    Some(Return::new(status::REJECTED, text))
 }
 
 fn sender(read: &ceb::Message) -> Sender {
@@ -269,15 +298,15 @@ fn sender(read: &ceb::Message) -> Sender {
 }
 
 /// Copies of the whole message for those who subscribed to data.
-fn copies(read: &ceb::Message, message: &[u8]) -> Vec<(String, Bytes)> {
+fn copies(read: &ceb::Message, message: &[u8]) -> Copies {
     let wants: BTreeSet<&String> = read
         .subscribers
         .iter()
         .filter(|subscriber| matches!(subscriber.status.as_str(), "ALL" | "DATA"))
         .map(|subscriber| &subscriber.dxp_address)
         .collect();
-    let body = Bytes::copy_from_slice(message);
-    wants.into_iter().map(|to| (to.clone(), body.clone())).collect()
+    let body = if wants.is_empty() { Bytes::new() } else { Bytes::copy_from_slice(message) };
+    Copies { message: uuid::Uuid::now_v7(), to: wants.into_iter().cloned().collect(), body }
 }
 
 /// The receipt for a message whose signature is not good.
@@ -294,7 +323,16 @@ fn own_refusal(
     document: &ceb::ReadDocument,
     verified: Option<&Verified>,
 ) -> Option<Return> {
-    let value = |element| document.document.value(element).unwrap_or_default();
+    let value = |element: &str| document.document.value(element).unwrap_or_default();
+    let optional = matches!(kind, DocumentKind::ImportCancel | DocumentKind::ImportRefund);
+    let empty = kind.key_elements().iter().find(|element| {
+        // Receipts of money may come without a number, some cancellations without their own.
+        let may = **element == "payNo" || optional && **element == "copNo";
+        !may && value(element).trim().is_empty()
+    });
+    if let Some(element) = empty {
+        return Some(Return::new(status::REJECTED, format!("业务主键{element}为空")));
+    }
     let draft = value("appStatus") == "1";
     let firms: Vec<String> =
         responsible(kind).iter().map(|e| value(e)).filter(|code| !code.is_empty()).collect();
@@ -316,7 +354,7 @@ fn own_refusal(
 /// Whose document it is, by element: one of these firms sends it, or mandated who does. Orders come from
 /// the platform or the seller, payments from the payment firm, and so on; express and post firms that are
 /// entrusted with them need a mandate. Source: senders in the CEB specification 202205.
-fn responsible(kind: DocumentKind) -> &'static [&'static str] {
+pub(crate) fn responsible(kind: DocumentKind) -> &'static [&'static str] {
     use DocumentKind as K;
     match kind {
         K::ExportOrder | K::ImportOrder => &["ebpCode", "ebcCode"],

@@ -45,6 +45,8 @@ pub(crate) struct Paper {
     /// The summary that took up an export inventory.
     pub(crate) sum_no: String,
     pub(crate) errand: Errand,
+    /// Cancellations: the key of the inventory that they cancel.
+    pub(crate) cancels: String,
     /// The message carried a signature, which was verified.
     pub(crate) signed: bool,
     pub(crate) digest: Vec<u8>,
@@ -90,12 +92,21 @@ pub(crate) fn slot(document: &Document, key: &str) -> Slot {
     }
 }
 
-/// The business key of a document.
+/// The business key of a document. copNo may be left out of import cancellations and returns: then
+/// customs' number of the inventory, or its order, stands for it.
 pub(crate) fn key(kind: DocumentKind, document: &Document) -> String {
+    let value = |element: &str| document.value(element).filter(|value| !value.is_empty());
+    let spare = matches!(kind, DocumentKind::ImportCancel | DocumentKind::ImportRefund);
     let values: Vec<String> = kind
         .key_elements()
         .iter()
-        .map(|element| document.value(element).unwrap_or_default())
+        .map(|element| match *element {
+            "copNo" if spare => {
+                value("copNo").or_else(|| value("invtNo")).or_else(|| value("orderNo"))
+            }
+            element => value(element),
+        })
+        .map(Option::unwrap_or_default)
         .collect();
     domain::documents::key(&values.iter().map(String::as_str).collect::<Vec<_>>())
 }
@@ -117,6 +128,11 @@ impl Paper {
     /// It was declared and nothing has ended it.
     pub(crate) fn is_live(&self) -> bool {
         !self.draft && !self.deleted && self.status != status::REJECTED && self.status >= 0
+    }
+
+    /// Another document may take its place.
+    pub(crate) fn gives_way(&self) -> bool {
+        self.deleted || self.draft || self.status == status::REJECTED || self.status < 0
     }
 
     /// An inventory that holds on to its order, payment and waybill.

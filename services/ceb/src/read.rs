@@ -33,13 +33,18 @@ pub(crate) async fn log(
     most: i64,
 ) -> Result<Vec<Logged>, Fault> {
     let rows = sqlx::query!(
-        r#"select position, version, facts, body as "body!", recorded_time from journal
-           where slot = $1 and owner = $2 and position > $3 and body is not null
-           order by position limit $4"#,
+        // Bounded by bytes too: the first is always among them.
+        r#"select position, version, facts, body as "body!", recorded_time
+           from (select *, sum(octet_length(body)) over (order by position) - octet_length(body) as before
+                 from journal
+                 where slot = $1 and owner = $2 and position > $3 and body is not null
+                 order by position limit $4) as page
+           where before < $5 order by position"#,
         Slot::of(dxp_id).column(),
         dxp_id,
         after,
-        most
+        most,
+        limits::RECEIPTS_PAGE_BYTES
     )
     .fetch_all(pool)
     .await?;
@@ -87,11 +92,11 @@ pub(crate) async fn documents(
         Row,
         r#"select d.slot, d.kind, d.key, id, guid, app_time, draft, deleted, status, dxp_id, subscribers,
                   order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
-                  invt_no, declaration_id, released_time, sum_no, t.task as "task?", signed, digest,
-                  body, received_time, changed_time
+                  invt_no, declaration_id, released_time, sum_no, cancels, t.task as "task?", signed,
+                  digest, body, received_time, changed_time
            from document d
            left join task t on t.slot = d.slot and t.kind = d.kind and t.key = d.key
-           where ($1::text is null or (order_no = $1 and d.slot = $7))
+           where ($1::text is null or order_no = $1)
              and ($2::smallint is null or d.kind = $2)
              and (not $3 or t.task = 3)
              and ($4::text[] is null or dxp_id = any($4))
@@ -103,7 +108,6 @@ pub(crate) async fn documents(
         filter.dxp_ids.as_deref(),
         before,
         i64::from(size),
-        filter.order_no.as_deref().map(|no| Slot::of(no).column()),
     )
     .fetch_all(pool)
     .await
@@ -124,7 +128,7 @@ pub(crate) async fn documents(
 async fn beside(pool: &PgPool, papers: &[Paper]) -> Result<Shelf, Fault> {
     let mut wanted = Wanted::default();
     for paper in papers.iter().filter(|paper| matching::is_waiting(paper)) {
-        wanted.keys.insert((paper.slot, paper.kind.number(), paper.key.clone()));
+        wanted.keys.insert((paper.kind.number(), paper.key.clone()));
     }
     let mut connection = pool.acquire().await?;
     Shelf::load(&mut connection, &wanted).await

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::Slot;
 use domain::documents::{
     Admission, AppType, DocumentKind, Incoming, Return, Split, admit, complete, status,
 };
+use domain::{Principal, Slot, limits};
 use proto::ceb::{Document, MessageType};
 use store::numbers::CHINA;
 use time::OffsetDateTime;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::commit::{Said, Step};
 use crate::matching;
+use crate::message::responsible;
 use crate::paper::{Errand, Names, Paper};
 use crate::shelf::Wanted;
 use crate::{export, import, receipt};
@@ -30,9 +31,20 @@ pub(crate) struct Received {
     /// What is wrong with it on its own: it is answered and not kept.
     pub(crate) refusal: Option<Return>,
     pub(crate) signed: bool,
-    /// Copies of the data for those who subscribed to them; with the first document of a message.
-    pub(crate) copies: Vec<(String, Bytes)>,
+    /// Who sends it.
+    pub(crate) principal: Arc<Principal>,
+    /// Copies of the message for those who subscribed to data.
+    pub(crate) copies: Arc<Copies>,
     pub(crate) trace: String,
+}
+
+/// Copies of a message.
+#[derive(Debug)]
+pub(crate) struct Copies {
+    /// Names the message, so that its copies are sent on once for all its documents.
+    pub(crate) message: Uuid,
+    pub(crate) to: Vec<String>,
+    pub(crate) body: Bytes,
 }
 
 /// Who sent a message.
@@ -54,7 +66,8 @@ pub(crate) struct Malformed {
 impl Received {
     pub(crate) fn want(&self, wanted: &mut Wanted) {
         let names = Names::of(&self.document);
-        wanted.keys.insert((self.slot, self.kind.number(), self.key.clone()));
+        wanted.slots.insert(self.slot);
+        wanted.keys.insert((self.kind.number(), self.key.clone()));
         if !names.order_no.is_empty() {
             wanted.orders.insert(names.order_no.clone());
         }
@@ -85,20 +98,14 @@ impl Received {
                     wanted.parcels.insert((names.logistics_code.clone(), no));
                 }
                 // The other parts of a split document are in their own rows.
-                wanted.keys.extend(
-                    parts(self.kind, &self.document)
-                        .into_iter()
-                        .map(|key| (Slot::of(&key), self.kind.number(), key)),
-                );
+                let parts = parts(self.kind, &self.document);
+                wanted.keys.extend(parts.into_iter().map(|key| (self.kind.number(), key)));
             }
             K::SummaryApply => {
                 wanted.released.extend(export::period(&self.document));
                 wanted.invt_nos.extend(self.document.line_values("invtNo"));
-                wanted.keys.extend(
-                    parts(self.kind, &self.document)
-                        .into_iter()
-                        .map(|key| (Slot::of(&key), self.kind.number(), key)),
-                );
+                let parts = parts(self.kind, &self.document);
+                wanted.keys.extend(parts.into_iter().map(|key| (self.kind.number(), key)));
             }
             K::ExportOrder | K::MoneyReceipt | K::ImportOrder | K::Payment | K::Delivery => {}
         }
@@ -123,7 +130,7 @@ struct Header {
 }
 
 /// Parts that a split document can have; far more than anybody sends.
-const PARTS_MAX: u32 = 1_000;
+const PARTS_MAX: u32 = limits::CEB_PARTS_MAX;
 
 /// The keys of all parts of a split document.
 fn parts(kind: DocumentKind, document: &Document) -> Vec<String> {
@@ -164,10 +171,6 @@ fn split(document: &Document) -> Option<Split> {
 
 /// Takes one document; gives the receipts that are said about it at once.
 pub(crate) fn receive(step: &mut Step, received: &Received) -> Vec<Said> {
-    for (to, copy) in &received.copies {
-        let kind = MessageType::from_number(received.kind.number()).map_or(0, MessageType::number);
-        step.mail_to(to, kind, 0, copy.clone());
-    }
     let header = received.header();
     let number = step.number(letter(received.kind), received.slot);
     let mut paper = paper(received, &header, step.now);
@@ -188,6 +191,10 @@ pub(crate) fn receive(step: &mut Step, received: &Received) -> Vec<Said> {
         draft: header.draft,
     };
     let held = step.shelf.by_key(received.kind, &received.key).cloned();
+    // What others hold gives way or stands; nobody else changes or deletes it.
+    let foreign = held.as_ref().is_some_and(|held| !owns(received, held));
+    let gone = |held: &Paper| foreign && (held.gives_way() || header.app_type != AppType::New);
+    let held = held.filter(|held| !gone(held));
     let used = held.as_ref().is_some_and(|held| matching::is_used(step, held));
     let admitted = admit(&incoming, held.as_ref().map(|h| h.held(&received.digest, used)).as_ref());
     let first = match admitted {
@@ -221,12 +228,33 @@ pub(crate) fn receive(step: &mut Step, received: &Received) -> Vec<Said> {
         paper.status = status::DRAFT;
     }
     step.shelf.put(paper);
+    send_copies(step, received);
     let first = matching::warn_of_missing_payment(step, id, first);
     let mut said = vec![step.say(id, &first)];
     if !header.draft {
         said.extend(act(step, id, received.kind).into_iter().map(Some));
     }
     said.into_iter().flatten().collect()
+}
+
+/// Whether the sender may change what is held: it came under the same exchange number, or from a firm for
+/// which the sender stands.
+fn owns(received: &Received, held: &Paper) -> bool {
+    let firms = responsible(held.kind).iter().filter_map(|element| held.document.value(element));
+    let stands = firms.into_iter().any(|code| received.principal.transmits_for(&code));
+    let agent = received.document.value("agentCode") == held.document.value("agentCode");
+    let own = held.dxp_id == received.sender.dxp_id || stands;
+    own && (agent || !held.kind.is_inventory())
+}
+
+/// Copies go out when the first document of a message is taken.
+fn send_copies(step: &mut Step, received: &Received) {
+    let copies = &received.copies;
+    if step.copied.insert(copies.message) {
+        for to in &copies.to {
+            step.mail_to(to, received.kind.number(), 0, copies.body.clone());
+        }
+    }
 }
 
 /// A document changed: what the window and customs gave before stays with it, unless it was ended.
@@ -247,6 +275,7 @@ fn same_number(step: &Step, paper: &Paper) -> Option<Return> {
             && other.key != paper.key
             && other.names.agent_code == paper.names.agent_code
             && other.names.cop_no == paper.names.cop_no
+            && !other.deleted
             && (other.is_live() || other.draft)
     })?;
     let key = domain::documents::key(&[&other.names.agent_code, &other.names.cop_no]);
@@ -255,13 +284,23 @@ fn same_number(step: &Step, paper: &Paper) -> Option<Return> {
 
 /// A part that does not belong to the ones that are there.
 fn wrong_part(step: &Step, paper: &Paper, part: Split) -> Option<Return> {
+    // The number of the part stands last in the key.
+    let base = |key: &str| key.rsplit_once('\u{1f}').map(|(base, _)| base.to_owned());
+    let own = base(&paper.key);
     let told = step
         .shelf
+        .papers()
         .find(|other| {
-            let base = |p: &Paper| (p.kind, p.names.agent_code.clone(), p.names.cop_no.clone());
-            base(other) == base(paper) && other.key != paper.key && other.is_live()
+            other.kind == paper.kind
+                && other.key != paper.key
+                && other.is_live()
+                && base(&other.key) == own
         })
         .and_then(|other| split(&other.document));
+    if part.count > limits::CEB_PARTS_MAX {
+        let text = format!("msgCount超过{}", limits::CEB_PARTS_MAX);
+        return Some(Return::new(status::REJECTED, text));
+    }
     part.check(told.map(|told| told.count)).err()
 }
 
@@ -284,6 +323,7 @@ fn paper(received: &Received, header: &Header, now: OffsetDateTime) -> Paper {
         declaration: None,
         released: None,
         sum_no: String::new(),
+        cancels: String::new(),
         errand: Errand::None,
         signed: received.signed,
         digest: received.digest.clone(),

@@ -84,25 +84,28 @@ impl From<batch::Missed> for Trouble {
 
 /// Runs what there is. True when there may be more.
 async fn errands(ceb: &Ceb, window: &Window, closing: &CancellationToken) -> Result<bool, Trouble> {
-    let papers = shelf::with_errands(&ceb.reads, domain::limits::ERRANDS_MAX).await?;
-    if papers.is_empty() || closing.is_cancelled() {
+    let most = domain::limits::ERRANDS_MAX;
+    let file = shelf::with_errand(&ceb.reads, Errand::File, most).await?;
+    if closing.is_cancelled() {
         return Ok(false);
     }
-    let (file, withdraw): (Vec<Paper>, Vec<Paper>) =
-        papers.into_iter().partition(|paper| paper.errand == Errand::File);
-    let full =
-        file.len() + withdraw.len() >= usize::try_from(domain::limits::ERRANDS_MAX).unwrap_or(0);
-    file_all(ceb, window, file).await?;
-    for paper in withdraw {
-        self::withdraw(ceb, window, paper).await?;
+    let (count, filed) = (file.len(), file_all(ceb, window, file).await?);
+    for paper in shelf::with_errand(&ceb.reads, Errand::Withdraw, most).await? {
+        if closing.is_cancelled() {
+            return Ok(false);
+        }
+        // One that cannot be told now does not hold up the others.
+        if let Err(error) = self::withdraw(ceb, window, paper).await {
+            tracing::warn!(error = %error, "a cancellation waits");
+        }
     }
-    Ok(full)
+    Ok(filed > 0 && i64::try_from(count).is_ok_and(|count| count == most))
 }
 
 /// Files inventories over one stream, and takes the answers down together.
-async fn file_all(ceb: &Ceb, window: &Window, papers: Vec<Paper>) -> Result<(), Trouble> {
+async fn file_all(ceb: &Ceb, window: &Window, papers: Vec<Paper>) -> Result<usize, Trouble> {
     if papers.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let items: Vec<v1::SubmitRequest> = papers
         .iter()
@@ -122,10 +125,11 @@ async fn file_all(ceb: &Ceb, window: &Window, papers: Vec<Paper>) -> Result<(), 
         let answered = Answered::of(paper, outcome?);
         Some(ceb.batch.queue(answered.slot, Command::Errand(answered)))
     });
-    for done in futures::future::join_all(told).await {
-        done?;
-    }
-    Ok(sent?)
+    let mut told = futures::future::join_all(told).await.into_iter();
+    let count = told.len();
+    told.try_for_each(|done| done.map(drop))?;
+    sent?;
+    Ok(count)
 }
 
 /// What an answer means; `None` when it is to be tried again.
@@ -150,9 +154,15 @@ fn outcome(answer: v1::SubmitStreamResponse) -> Option<Outcome> {
 
 /// Withdraws the inventory that a cancellation names, in whatever version it is.
 async fn withdraw(ceb: &Ceb, window: &Window, paper: Paper) -> Result<(), Trouble> {
-    // The inventory may be on its way to become a declaration: then later.
-    let Some(id) = errand::declaration(&ceb.reads, &paper).await? else { return Ok(()) };
-    let Some(outcome) = try_withdraw(window, &paper, id).await? else { return Ok(()) };
+    let outcome = match errand::cancelled_inventory(&ceb.reads, &paper).await? {
+        errand::Cancelled::Declaration(id) => try_withdraw(window, &paper, id).await?,
+        errand::Cancelled::NotYet => None,
+        errand::Cancelled::Ended => {
+            let text = "清单已终结".to_owned();
+            Some(Outcome::Refused { code: String::new(), text })
+        }
+    };
+    let Some(outcome) = outcome else { return Ok(()) };
     let answered = Answered::of(&paper, outcome);
     ceb.batch.queue(answered.slot, Command::Errand(answered)).await?;
     Ok(())

@@ -18,8 +18,13 @@ use crate::paper::{Errand, Names, Paper};
 /// The names of documents that are looked for.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Wanted {
-    /// Slot, kind and business key.
-    pub(crate) keys: BTreeSet<(Slot, u16, String)>,
+    /// Kind and business key. The slot is told by the order, which is not part of every key, so keys are
+    /// looked for in all slots.
+    pub(crate) keys: BTreeSet<(u16, String)>,
+    /// Slots that are locked before anything is loaded.
+    pub(crate) slots: BTreeSet<Slot>,
+    /// Cancellations of inventories with these keys.
+    pub(crate) cancels: BTreeSet<String>,
     /// Everything of an order.
     pub(crate) orders: BTreeSet<String>,
     /// Parcel numbers with their firms.
@@ -48,6 +53,7 @@ impl Wanted {
             && self.declarations.is_empty()
             && self.own.is_empty()
             && self.released.is_empty()
+            && self.cancels.is_empty()
     }
 
     /// What has to be there as well, given what was found: everything of an inventory's order, its
@@ -67,9 +73,21 @@ impl Wanted {
                 if !self.orders.contains(&names.order_no) {
                     beyond.orders.insert(names.order_no.clone());
                 }
+                if !self.cancels.contains(&paper.key) {
+                    beyond.cancels.insert(paper.key.clone());
+                }
                 let export = paper.kind.is_export() && !names.bill_no.is_empty();
                 if export && !self.bill_nos.contains(&names.bill_no) {
                     beyond.bill_nos.insert(names.bill_no.clone());
+                }
+            } else if !paper.cancels.is_empty() {
+                let kind = match paper.kind {
+                    DocumentKind::ExportCancel => DocumentKind::ExportInventory,
+                    _ => DocumentKind::ImportInventory,
+                };
+                let key = (kind.number(), paper.cancels.clone());
+                if !self.keys.contains(&key) {
+                    beyond.keys.insert(key);
                 }
             } else if matches!(paper.kind, DocumentKind::WaybillList | DocumentKind::Departure) {
                 paper.document.line_values("logisticsNo").into_iter().for_each(parcel);
@@ -82,6 +100,8 @@ impl Wanted {
         self.orders.extend(more.orders.iter().cloned());
         self.parcels.extend(more.parcels.iter().cloned());
         self.bill_nos.extend(more.bill_nos.iter().cloned());
+        self.cancels.extend(more.cancels.iter().cloned());
+        self.keys.extend(more.keys.iter().cloned());
     }
 }
 
@@ -104,6 +124,8 @@ pub(crate) struct Shelf {
     changed: BTreeSet<Uuid>,
     /// What was to be done about them when they were loaded.
     tasks: HashMap<(u16, String), Task>,
+    /// Rows of documents whose order, and with it their slot, changed.
+    moved: Vec<(Slot, u16, String)>,
 }
 
 /// What is to be done about a document.
@@ -187,6 +209,15 @@ impl Shelf {
         self.papers.get(self.declarations.get(&declaration)?)
     }
 
+    /// The inventory that a cancellation is about.
+    pub(crate) fn cancelled_by(&self, paper: &Paper) -> Option<&Paper> {
+        let kind = match paper.kind {
+            DocumentKind::ExportCancel => DocumentKind::ExportInventory,
+            _ => DocumentKind::ImportInventory,
+        };
+        self.by_key(kind, &paper.cancels).filter(|_| !paper.cancels.is_empty())
+    }
+
     /// The inventory with a number of ours.
     pub(crate) fn of_pre_no(&self, pre_no: &str) -> Option<&Paper> {
         self.papers.get(self.pre_nos.get(pre_no)?)
@@ -243,6 +274,8 @@ impl Shelf {
     /// Puts a document on the shelf, over one with the same key.
     pub(crate) fn put(&mut self, paper: Paper) {
         if let Some(old) = self.keys.get(&(paper.kind.number(), paper.key.clone())).copied() {
+            let from = self.papers.get(&old).map(|old| old.slot).filter(|slot| *slot != paper.slot);
+            self.moved.extend(from.map(|slot| (slot, paper.kind.number(), paper.key.clone())));
             self.take_off(old);
         }
         self.index(&paper);
@@ -297,6 +330,7 @@ impl Shelf {
             ids.iter().filter_map(|id| self.papers.get(id)).collect()
         };
         let (put, changed) = (of(&self.put), of(&self.changed));
+        remove(&mut *tx, &self.moved).await?;
         insert(&mut *tx, &put, now).await?;
         update(&mut *tx, &changed, now).await?;
         let (mut done, mut due) = (Vec::new(), Vec::new());
@@ -312,6 +346,23 @@ impl Shelf {
         forget_tasks(&mut *tx, &done).await?;
         keep_tasks(tx, &due, now).await
     }
+}
+
+/// Removes rows that stand in another slot from now on, and what was to be done about them.
+async fn remove(tx: &mut PgConnection, moved: &[(Slot, u16, String)]) -> Result<(), Fault> {
+    for (slot, kind, key) in moved {
+        let kind = i16::try_from(*kind).unwrap_or_default();
+        sqlx::query!(
+            "with gone as (delete from task where slot = $1 and kind = $2 and key = $3)
+             delete from document where slot = $1 and kind = $2 and key = $3",
+            slot.column(),
+            kind,
+            key
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
 }
 
 /// Writes whole documents, over those with the same key.
@@ -348,23 +399,24 @@ async fn insert(
             "insert into document (slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
                                    subscribers, order_no, logistics_code, logistics_no, agent_code,
                                    ebc_code, cop_no, bill_no, pre_no, invt_no, declaration_id,
-                                   released_time, sum_no, signed, digest, body,
+                                   released_time, sum_no, cancels, signed, digest, body,
                                    received_time, changed_time)
              select slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
                     case subscribers when '' then '{}' else string_to_array(subscribers, chr(31)) end,
                     order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no,
-                    pre_no, invt_no, declaration_id, released_time, sum_no, signed, digest, body,
-                    received_time, $28
+                    pre_no, invt_no, declaration_id, released_time, sum_no, cancels, signed, digest,
+                    body, received_time, $29
              from unnest($1::smallint[], $2::smallint[], $3::text[], $4::uuid[], $5::text[],
                          $6::text[], $7::bool[], $8::bool[], $9::int[], $10::text[], $11::text[],
                          $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
                          $17::text[], $18::text[], $19::text[], $20::text[], $21::uuid[],
                          $22::timestamptz[], $23::bool[], $24::bytea[], $25::bytea[],
-                         $26::timestamptz[], $27::text[])
+                         $26::timestamptz[], $27::text[], $28::text[])
                   as kept (slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
                            subscribers, order_no, logistics_code, logistics_no, agent_code,
                            ebc_code, cop_no, bill_no, pre_no, invt_no, declaration_id,
-                           released_time, signed, digest, body, received_time, sum_no)
+                           released_time, signed, digest, body, received_time, sum_no,
+                           cancels)
              on conflict (slot, kind, key) do update
              set id = excluded.id, guid = excluded.guid, app_time = excluded.app_time,
                  draft = excluded.draft, deleted = excluded.deleted, status = excluded.status,
@@ -375,6 +427,7 @@ async fn insert(
                  bill_no = excluded.bill_no, pre_no = excluded.pre_no,
                  invt_no = excluded.invt_no, declaration_id = excluded.declaration_id,
                  released_time = excluded.released_time, sum_no = excluded.sum_no,
+                 cancels = excluded.cancels,
                 
                  signed = excluded.signed, digest = excluded.digest, body = excluded.body,
                  received_time = excluded.received_time, changed_time = excluded.changed_time",
@@ -405,6 +458,7 @@ async fn insert(
             &bodies,
             &received,
             &texts(|p| &p.sum_no),
+            &texts(|p| &p.cancels),
             now
         )
         .execute(tx)
@@ -436,12 +490,12 @@ async fn update(
          set guid = now.guid, app_time = now.app_time, deleted = now.deleted, status = now.status,
              bill_no = now.bill_no, invt_no = now.invt_no, declaration_id = now.declaration_id,
              released_time = now.released_time, sum_no = now.sum_no, digest = now.digest,
-             changed_time = $14
+             cancels = now.cancels, changed_time = $15
          from unnest($1::smallint[], $2::smallint[], $3::text[], $4::text[], $5::text[], $6::bool[],
                      $7::int[], $8::text[], $9::text[], $10::uuid[], $11::timestamptz[],
-                     $12::text[], $13::bytea[])
+                     $12::text[], $13::bytea[], $14::text[])
               as now (slot, kind, key, guid, app_time, deleted, status, bill_no, invt_no,
-                      declaration_id, released_time, sum_no, digest)
+                      declaration_id, released_time, sum_no, digest, cancels)
          where d.slot = now.slot and d.kind = now.kind and d.key = now.key",
         &slots,
         &kinds,
@@ -456,6 +510,7 @@ async fn update(
         &released as &[Option<OffsetDateTime>],
         &texts(|p| &p.sum_no),
         &digests as &[&[u8]],
+        &texts(|p| &p.cancels),
         now
     )
     .execute(tx)
@@ -543,6 +598,7 @@ pub(crate) struct Row {
     pub(crate) declaration_id: Option<Uuid>,
     pub(crate) released_time: Option<OffsetDateTime>,
     pub(crate) sum_no: String,
+    pub(crate) cancels: String,
     pub(crate) task: Option<i16>,
     pub(crate) signed: bool,
     pub(crate) digest: Vec<u8>,
@@ -583,6 +639,7 @@ impl TryFrom<Row> for Paper {
             declaration: row.declaration_id,
             released: row.released_time,
             sum_no: row.sum_no,
+            cancels: row.cancels,
             errand: match row.task {
                 Some(1) => Errand::File,
                 Some(2) => Errand::Withdraw,
@@ -604,15 +661,13 @@ async fn find(tx: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Paper>, Faul
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let mut key_slots = Vec::with_capacity(wanted.keys.len());
     let mut key_kinds = Vec::with_capacity(wanted.keys.len());
     let mut keys = Vec::with_capacity(wanted.keys.len());
-    for (slot, kind, key) in &wanted.keys {
-        key_slots.push(slot.column());
+    for (kind, key) in &wanted.keys {
         key_kinds.push(i16::try_from(*kind).unwrap_or_default());
         keys.push(key.as_str());
     }
-    let order_slots: Vec<i16> = wanted.orders.iter().map(|no| Slot::of(no).column()).collect();
+    let cancels: Vec<&str> = wanted.cancels.iter().map(String::as_str).collect();
     let orders: Vec<&str> = wanted.orders.iter().map(String::as_str).collect();
     let (codes, numbers): (Vec<&str>, Vec<&str>) =
         wanted.parcels.iter().map(|(code, no)| (code.as_str(), no.as_str())).unzip();
@@ -629,42 +684,44 @@ async fn find(tx: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Paper>, Faul
         Row,
         r#"with found as (
              select d.slot, d.kind, d.key
-             from unnest($1::smallint[], $2::smallint[], $3::text[]) as wanted (slot, kind, key)
-             join document d on d.slot = wanted.slot and d.kind = wanted.kind and d.key = wanted.key
+             from unnest($1::smallint[], $2::text[]) as wanted (kind, key)
+             join document d on d.kind = wanted.kind and d.key = wanted.key
              union
              select d.slot, d.kind, d.key
-             from unnest($4::smallint[], $5::text[]) as wanted (slot, order_no)
-             join document d on d.slot = wanted.slot and d.order_no = wanted.order_no
-               and d.order_no <> ''
+             from unnest($3::text[]) as wanted (order_no)
+             join document d on d.order_no = wanted.order_no and d.order_no <> ''
              union
              select d.slot, d.kind, d.key
-             from unnest($6::text[], $7::text[]) as wanted (code, no)
+             from unnest($4::text[], $5::text[]) as wanted (code, no)
              join document d on d.logistics_no = wanted.no and d.logistics_code = wanted.code
                and d.logistics_no <> ''
              union
-             select d.slot, d.kind, d.key from unnest($8::text[]) as wanted (no)
+             select d.slot, d.kind, d.key from unnest($6::text[]) as wanted (no)
              join document d on d.invt_no = wanted.no and d.invt_no <> ''
              union
-             select d.slot, d.kind, d.key from unnest($9::text[]) as wanted (no)
+             select d.slot, d.kind, d.key from unnest($7::text[]) as wanted (no)
              join document d on d.pre_no = wanted.no and d.pre_no <> '' and d.kind in (603, 621)
              union
-             select d.slot, d.kind, d.key from unnest($10::text[]) as wanted (no)
+             select d.slot, d.kind, d.key from unnest($8::text[]) as wanted (no)
              join document d on d.bill_no = wanted.no and d.bill_no <> ''
                and d.kind in (507, 509, 603, 607)
              union
-             select d.slot, d.kind, d.key from unnest($11::uuid[]) as wanted (id)
+             select d.slot, d.kind, d.key from unnest($9::uuid[]) as wanted (id)
              join document d on d.declaration_id = wanted.id
              union
              select d.slot, d.kind, d.key
-             from unnest($12::text[], $13::text[]) as wanted (agent, no)
+             from unnest($10::text[], $11::text[]) as wanted (agent, no)
              join document d on d.agent_code = wanted.agent and d.cop_no = wanted.no
                and d.cop_no <> '' and d.kind in (603, 621)
              union
              select d.slot, d.kind, d.key
-             from unnest($14::text[], $15::timestamptz[], $16::timestamptz[])
+             from unnest($12::text[], $13::timestamptz[], $14::timestamptz[])
                   as wanted (seller, since, until)
              join document d on d.ebc_code = wanted.seller and d.kind = 603
                and d.released_time between wanted.since and wanted.until and d.sum_no = ''
+             union
+             select d.slot, d.kind, d.key from unnest($15::text[]) as wanted (key)
+             join document d on d.cancels = wanted.key and d.cancels <> ''
            )
            select d.slot as "slot!", d.kind as "kind!", d.key as "key!", d.id as "id!",
                   d.guid as "guid!", d.app_time as "app_time!", d.draft as "draft!",
@@ -673,15 +730,13 @@ async fn find(tx: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Paper>, Faul
                   d.logistics_code as "logistics_code!", d.logistics_no as "logistics_no!",
                   d.agent_code as "agent_code!", d.ebc_code as "ebc_code!", d.cop_no as "cop_no!",
                   d.bill_no as "bill_no!", d.pre_no as "pre_no!", d.invt_no as "invt_no!",
-                  d.declaration_id, d.released_time, d.sum_no as "sum_no!", t.task as "task?", d.signed as "signed!",
+                  d.declaration_id, d.released_time, d.sum_no as "sum_no!", d.cancels as "cancels!", t.task as "task?", d.signed as "signed!",
                   d.digest as "digest!", d.body as "body!", d.received_time as "received_time!",
                   d.changed_time as "changed_time!"
            from found join document d using (slot, kind, key)
              left join task t on t.slot = d.slot and t.kind = d.kind and t.key = d.key"#,
-        &key_slots,
         &key_kinds,
         &keys as &[&str],
-        &order_slots,
         &orders as &[&str],
         &codes as &[&str],
         &numbers as &[&str],
@@ -694,22 +749,33 @@ async fn find(tx: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Paper>, Faul
         &sellers as &[&str],
         &from,
         &until,
+        &cancels as &[&str],
     )
     .fetch_all(tx)
     .await?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// Documents with an errand, oldest first.
-pub(crate) async fn with_errands(pool: &PgPool, most: i64) -> Result<Vec<Paper>, Fault> {
+/// Documents with an errand of a kind, oldest first.
+pub(crate) async fn with_errand(
+    pool: &PgPool,
+    errand: Errand,
+    most: i64,
+) -> Result<Vec<Paper>, Fault> {
+    let task = match errand {
+        Errand::None => return Ok(Vec::new()),
+        Errand::File => Task::File,
+        Errand::Withdraw => Task::Withdraw,
+    };
     let rows = sqlx::query_as!(
         Row,
         r#"select d.slot, d.kind, d.key, id, guid, app_time, draft, deleted, status, dxp_id, subscribers,
                   order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
-                  invt_no, declaration_id, released_time, sum_no, t.task as "task?", signed, digest,
-                  body, received_time, changed_time
+                  invt_no, declaration_id, released_time, sum_no, cancels, t.task as "task?", signed,
+                  digest, body, received_time, changed_time
            from task t join document d on d.slot = t.slot and d.kind = t.kind and d.key = t.key
-           where t.task in (1, 2) order by t.since_time limit $1"#,
+           where t.task = $1 order by t.since_time limit $2"#,
+        task.column(),
         most
     )
     .fetch_all(pool)

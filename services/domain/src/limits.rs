@@ -46,6 +46,14 @@ pub const REPLAY_PAGE: i64 = 128;
 pub const RECEIPTS_WAIT_SECONDS_MAX: u64 = 25;
 /// Receipts read at once when the caller does not say.
 pub const RECEIPTS_PAGE_DEFAULT: i32 = 100;
+/// Bytes of receipts on one page, beyond which no further one begins.
+pub const RECEIPTS_PAGE_BYTES: i64 = 4 * 1024 * 1024;
+/// Pulls of receipts that wait at once; beyond, the answer is what there is.
+pub const RECEIPTS_WAITING_MAX: usize = 4_096;
+/// Parts of a split national document (msgCount).
+pub const CEB_PARTS_MAX: u32 = 100;
+/// Bytes of a message that is refused as a whole that are repeated in the refusal (CEB900).
+pub const CEB_ECHO_BYTES_MAX: usize = 64 * 1024;
 /// Errands to the declaration service that are on their way at once.
 pub const ERRANDS_MAX: i64 = 512;
 /// Declarations on one page of a list.

@@ -77,7 +77,7 @@ impl Principal {
     pub fn holds(&self, dxp_id: &str) -> bool {
         self.kind == Kind::Administrator
             || self.kind == Kind::Customs && dxp_id == CUSTOMS_LOG
-            || self.dxp_ids.iter().any(|own| own == dxp_id || own == "*")
+            || dxp_id != CUSTOMS_LOG && self.dxp_ids.iter().any(|own| own == dxp_id || own == "*")
     }
 
     /// Whether this caller transmits for a firm (copCode): itself, or one that mandated it.
