@@ -50,7 +50,8 @@ fn validate(schema: &str, files: &[PathBuf]) {
             assert_eq!(said.lines().count(), files.len());
         }
         Err(error) => {
-            assert!(!in_ci(), "xmllint: {error}");
+            let must = in_ci() && std::env::var_os("SW_NO_XML_TOOLS").is_none();
+            assert!(!must, "xmllint: {error}");
             println!("skipped: xmllint (libxml2-utils) is not installed: {error}");
         }
     }

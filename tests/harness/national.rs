@@ -18,6 +18,8 @@ pub(crate) const DXP: &str = "DXPENT0000000009";
 pub(crate) struct Erp {
     pub(crate) window: client::Window,
     pub(crate) dxp_id: String,
+    /// The firm that transmits.
+    pub(crate) cop_code: String,
     /// Who gets copies of what it sends from now on.
     pub(crate) subscribers: Vec<ceb::Subscribe>,
     key: SigningKey,
@@ -26,13 +28,25 @@ pub(crate) struct Erp {
 impl Erp {
     /// Connects as the sandbox's agent, who stands for every firm.
     pub(crate) async fn of(sandbox: &Sandbox) -> Self {
+        Self::as_caller(sandbox, "agent", "3702960001", DXP).await
+    }
+
+    /// Connects as one of the callers.
+    pub(crate) async fn as_caller(
+        sandbox: &Sandbox,
+        caller: &str,
+        cop_code: &str,
+        dxp_id: &str,
+    ) -> Self {
         let identities = sandbox.directory.path().join("identities");
         let read =
             |name: &str| std::fs::read_to_string(identities.join(name)).expect("it was made");
-        let key = SigningKey::from_pem(&read("agent-signer.key"), &read("agent-signer.pem"));
+        let [key, card] = ["key", "pem"].map(|end| read(&format!("{caller}-signer.{end}")));
+        let key = SigningKey::from_pem(&key, &card);
         Self {
-            window: sandbox.connect("agent").await,
-            dxp_id: DXP.to_owned(),
+            window: sandbox.connect(caller).await,
+            dxp_id: dxp_id.to_owned(),
+            cop_code: cop_code.to_owned(),
             subscribers: Vec::new(),
             key: key.expect("the sandbox makes usable keys"),
         }
@@ -51,7 +65,7 @@ impl Erp {
 
     pub(crate) fn unsigned(&self, documents: &[Document]) -> String {
         let transfer = Transfer {
-            cop_code: "3702960001".to_owned(),
+            cop_code: self.cop_code.clone(),
             cop_name: "青岛示例报关服务有限公司".to_owned(),
             dxp_mode: "DXP".to_owned(),
             dxp_id: self.dxp_id.clone(),

@@ -277,3 +277,132 @@ fn invt_no(xml: &str) -> String {
     let documents: Vec<Document> = read.documents.into_iter().map(|read| read.document).collect();
     documents[0].value("invtNo").expect("it has one")
 }
+
+/// The sandbox's second firm.
+const FIRM_B: &str = "3702960002";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_touches_what_belongs_to_another_firm() {
+    let sandbox = Sandbox::start().await;
+    let erp = Erp::of(&sandbox).await;
+    let other = Erp::as_caller(&sandbox, "enterprise-b", FIRM_B, "DXPENT0000000002").await;
+    let own = import("QDOWN-1");
+    for document in [own.inventory(), own.order()] {
+        erp.sends(&[document]).await;
+    }
+
+    // Names itself as the platform, so that it may send, and means the order of the seller.
+    let mut theft = own.clone();
+    theft.order.head.guid = guid();
+    theft.order.head.app_time = app_time(50);
+    theft.order.head.ebp_code = FIRM_B.to_owned();
+    for app_type in ["2", "3"] {
+        theft.order.head.app_type = app_type.to_owned();
+        let said = other.sends(&[theft.order()]).await;
+        assert_eq!(said[0].return_status, -301_009, "{said:?}");
+    }
+    theft.order.head.app_type = "1".to_owned();
+    assert_eq!(other.sends(&[theft.order()]).await[0].return_status, -301_010, "the key is held");
+    theft.inventory.head.guid = guid();
+    theft.inventory.head.app_time = app_time(50);
+    theft.inventory.head.app_type = "2".to_owned();
+    theft.inventory.head.agent_code = FIRM_B.to_owned();
+    theft.inventory.head.assure_code = FIRM_B.to_owned();
+    theft.inventory.head.cop_no = "THEFT-1".to_owned();
+    let said = other.sends(&[theft.inventory()]).await;
+    assert_eq!(said[0].return_status, -621_011, "{said:?}");
+
+    // An order of another seller under the same number is another order.
+    let mut stray = own.clone();
+    stray.order.head.guid = guid();
+    stray.order.head.ebc_code = FIRM_B.to_owned();
+    stray.order.head.buyer_name = "别人".to_owned();
+    other.sends(&[stray.order()]).await;
+    for document in [own.payment(), own.waybill()] {
+        erp.sends(&[document]).await;
+    }
+    let copy = &own.inventory.head.cop_no;
+    assert_eq!(erp.hears(622, copy, 899).await, [2, 3, 120, 399, 800, 899]);
+    assert!(
+        other
+            .log()
+            .await
+            .iter()
+            .all(|message| message.message_type == 312 || message.message_type == 622)
+    );
+
+    // Nobody writes into the log of customs, and no date from the future blocks a key.
+    let mut eavesdrop = Erp::of(&sandbox).await;
+    eavesdrop.subscribers = vec![Subscribe {
+        status: "DATA".to_owned(),
+        dxp_mode: "DXP".to_owned(),
+        dxp_address: "CUSTOMS".to_owned(),
+        note: String::new(),
+    }];
+    let message = eavesdrop.message(&[import("QDOWN-2").order()]).into_bytes();
+    let refused = eavesdrop.window.ceb().send(v1::SendRequest { message }).await;
+    assert_eq!(refused.expect_err("it is reserved").code(), tonic::Code::PermissionDenied);
+    let mut late = import("QDOWN-3");
+    late.order.head.app_time = "99991231235959".to_owned();
+    assert_eq!(erp.sends(&[late.order()]).await[0].return_status, 100);
+    late.order.head.app_time = app_time(0);
+    assert_eq!(erp.sends(&[late.order()]).await[0].return_status, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_may_change_its_order_and_a_cancellation_is_always_answered() {
+    let sandbox = Sandbox::start().await;
+    let erp = Erp::of(&sandbox).await;
+    // The payment was sent under a wrong order number, which is where it stands.
+    let mut import = import("QDMOVE-1");
+    import.payment.head.order_no = "QDMOVE-0".to_owned();
+    for document in import.all() {
+        erp.sends(&[document]).await;
+    }
+    let missing = |documents: Vec<v1::DocumentRecord>| {
+        let inventory = documents.into_iter().find(|record| record.message_type == 621);
+        inventory.expect("it is kept").missing
+    };
+    assert_eq!(missing(erp.documents("QDMOVE-1").await), ["payment"]);
+    import.payment.head.guid = guid();
+    import.payment.head.app_type = "2".to_owned();
+    import.payment.head.app_time = app_time(5);
+    import.payment.head.order_no = "QDMOVE-1".to_owned();
+    assert_eq!(erp.sends(&[import.payment()]).await[0].return_status, 2);
+    erp.hears(622, &import.inventory.head.cop_no, 899).await;
+    assert!(erp.documents("QDMOVE-0").await.is_empty(), "it stands in one place");
+
+    // Cancellations that come while their inventories are being filed, numbered and released.
+    let Document::Ceb623(cancel) = crate::harness::national::example(623) else {
+        panic!("a cancellation")
+    };
+    let mut answers = Vec::new();
+    for number in 0..12 {
+        let import = crate::harness::national::import(&format!("QDRACE-{number}"));
+        for document in import.all() {
+            erp.sends(&[document]).await;
+        }
+        let mut cancel = cancel.clone();
+        cancel.guid = guid();
+        cancel.app_time = app_time(1);
+        cancel.order_no.clone_from(&import.inventory.head.order_no);
+        cancel.cop_no = format!("RACE-{number}");
+        erp.sends(&[Document::Ceb623(cancel)]).await;
+        answers.push((format!("RACE-{number}<"), import.inventory.head.cop_no.clone()));
+    }
+    for (cancel, inventory) in answers {
+        let start = std::time::Instant::now();
+        loop {
+            let told = erp.statuses(624, &cancel).await;
+            let seen = erp.statuses(622, &inventory).await;
+            let cancelled = told.contains(&399) && !seen.contains(&800);
+            let refused = told.iter().any(|status| *status < 0) && seen.contains(&899);
+            if cancelled || refused {
+                break;
+            }
+            let waited = start.elapsed() < crate::harness::PATIENCE;
+            assert!(waited, "{cancel}: {told:?}, its inventory {seen:?}");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+}

@@ -8,7 +8,10 @@ pub(crate) fn has(program: &str) -> bool {
     let version = if program == "openssl" { "version" } else { "--version" };
     let found = Command::new(program).arg(version).output().is_ok();
     if !found {
-        assert!(std::env::var_os("CI").is_none(), "CI needs the program {program}");
+        // CI says so itself when it could not install them.
+        let excused = std::env::var_os("SW_NO_XML_TOOLS").is_some();
+        let must = std::env::var_os("CI").is_some() && !excused;
+        assert!(!must, "CI needs the program {program}");
         eprintln!("skipped: {program} is not installed, nothing was compared with it");
     }
     found
