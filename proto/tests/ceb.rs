@@ -2,7 +2,7 @@
 
 use domain::Code;
 use domain::declaration::Profile;
-use proto::ceb::{self, AppType, Document, Fault, Message, MessageType, ReadDocument};
+use proto::ceb::{self, AppType, Document, Fault, Message, MessageType, ReadDocument, dxp};
 use proto::v1;
 
 const IMPORT: &str = include_str!("../../docs/examples/import-9610.xml");
@@ -484,6 +484,53 @@ fn text_may_be_written_in_every_way_that_xml_knows() {
     let half = IMPORT.replace("<ceb:qty2>0.15</ceb:qty2>", "<ceb:qty2/>");
     let line = &declared(&reads(&half).documents[0]).lines[1];
     assert_eq!(line.qty2, Some(v1::Quantity { unit: "035".into(), value_e5: 0 }));
+}
+
+/// Found by fuzzing: it was read, and written as U+FFFD.
+#[test]
+fn what_xml_forbids_is_refused_as_a_reference_too() {
+    for bad in ["\u{ffff}", "\u{fffe}", "&#xFFFF;", "&#xFFFE;", "&#1;"] {
+        let text = IMPORT.replacen(">张示例<", &format!(">张{bad}<"), 1);
+        let faults = refused(text.as_bytes());
+        assert_eq!((faults.len(), faults[0].code), (1, Code::BadCharacter), "{bad}: {faults:#?}");
+        let envelope = |key: &str, name: &str| {
+            let add_info = dxp::AddInfo {
+                biz_key: vec![("NAME".to_owned(), "KEY".to_owned())],
+                is_text: Some(String::new()),
+                ..dxp::AddInfo::default()
+            };
+            let info = dxp::TransInfo {
+                cop_msg_id: "1".to_owned(),
+                sender_id: "1".to_owned(),
+                receiver_ids: vec!["1".to_owned()],
+                creat_time: "2026-11-24T09:30:01".to_owned(),
+                msg_type: "CEB621Message".to_owned(),
+            };
+            let whole = dxp::DxpMsg {
+                trans_info: info,
+                add_info: Some(add_info),
+                ..dxp::DxpMsg::default()
+            };
+            dxp::read(dxp::write(&whole).replace("KEY", key).replace("NAME", name).as_bytes())
+        };
+        assert!(envelope("1", "a").is_ok());
+        for spoiled in [envelope(bad, "a"), envelope("1", bad)] {
+            let faults = spoiled.expect_err("it is refused");
+            assert_eq!((faults.len(), faults[0].code), (1, Code::BadCharacter), "{faults:#?}");
+        }
+    }
+}
+
+/// Found by fuzzing: line breaks of attributes were read again as spaces.
+#[test]
+fn attributes_are_written_as_they_were_read() {
+    let it = MessageType::Ceb304;
+    let guid = "0F0E0D0C\n0B0A\t4908-8706\r050403020100".to_owned();
+    let document = Document::from_values(it, |element| {
+        (element == "guid").then(|| "0F0E0D0C-0B0A-4908-8706-050403020100".to_owned())
+    });
+    let text = ceb::write(it, &guid, &[document]);
+    assert!(text.contains("guid=\"0F0E0D0C&#10;0B0A&#9;4908-8706&#13;050403020100\""), "{text}");
 }
 
 #[test]

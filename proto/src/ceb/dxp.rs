@@ -296,6 +296,7 @@ const KEYS: &[Element<Vec<(String, String)>>] = &[group::<Vec<(String, String)>>
         if let Some(key) = reader.leaf("Key")?
             && reader.length("", open.at, &key, (1, 64))
         {
+            reader.characters("", open.at, &key);
             keys.push((name, key.into_owned()));
         }
         Ok(())
@@ -315,7 +316,9 @@ const KEYS: &[Element<Vec<(String, String)>>] = &[group::<Vec<(String, String)>>
 fn attribute(reader: &mut Reader<'_>, open: &Open<'_>, name: &str) -> Option<String> {
     reader.attributes(open, &[name]);
     let attribute = open.tag.attributes().flatten().find(|it| it.key.into_inner() == name)?;
-    Some(attribute.normalized_value(XmlVersion::Explicit1_0).unwrap_or_default().into_owned())
+    let value = attribute.normalized_value(XmlVersion::Explicit1_0).unwrap_or_default();
+    reader.characters(&format!("{}/@{name}", open.name()), open.at, &value);
+    Some(value.into_owned())
 }
 
 impl Elements for DxpMsg {

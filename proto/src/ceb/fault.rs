@@ -186,7 +186,8 @@ impl Reader<'_> {
     /// Refuses what XML 1.0 forbids even as a reference. Direction overrides and the like are judged
     /// later, by the rules of the declaration.
     pub(super) fn characters(&mut self, name: &str, at: usize, text: &str) {
-        if text.bytes().any(|b| b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r')) {
+        let control = |b: u8| b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r');
+        if text.bytes().any(control) || text.contains(['\u{fffe}', '\u{ffff}']) {
             self.fault(
                 Code::BadCharacter,
                 at,

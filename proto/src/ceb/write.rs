@@ -119,7 +119,7 @@ impl Writer {
             self.out.push(' ');
             self.out.push_str(name);
             self.out.push_str("=\"");
-            escape(&mut self.out, value);
+            quote(&mut self.out, value);
             self.out.push('"');
         }
     }
@@ -164,9 +164,17 @@ pub(super) fn amount(value: i64) -> String {
     out
 }
 
-/// Text for an element or for an attribute in double quotes. Line breaks within attributes and
-/// carriage returns anywhere would be lost to the reader, so carriage returns are written as
-/// references; no attribute of these messages has line breaks.
+/// Text for an attribute in double quotes, where line breaks and tabs would be read as spaces.
+fn quote(out: &mut String, text: &str) {
+    let start = out.len();
+    escape(out, text);
+    if out[start..].contains(['\n', '\t']) {
+        let value = out.split_off(start);
+        out.push_str(&value.replace('\n', "&#10;").replace('\t', "&#9;"));
+    }
+}
+
+/// Text for an element. Carriage returns would be lost to the reader, so they are references.
 fn escape(out: &mut String, text: &str) {
     for character in text.chars() {
         match character {
