@@ -165,7 +165,7 @@ impl Shelf {
         let mut next = wanted.clone();
         // A list names parcels, a parcel its inventory, and that its order: no chain is longer.
         for _ in 0..HOPS_MAX {
-            let found = find(&mut *tx, &next).await?;
+            let found = find(&mut *tx, &next, &shelf.keys).await?;
             next = wanted.beyond(&found);
             shelf.extend(found);
             if next.is_empty() {
@@ -657,103 +657,158 @@ impl TryFrom<Row> for Paper {
     }
 }
 
-async fn find(tx: &mut PgConnection, wanted: &Wanted) -> Result<Vec<Paper>, Fault> {
-    if wanted.is_empty() {
+/// Where a document stands: slot, kind and business key.
+type Place = (i16, i16, String);
+
+/// Finds the documents that are wanted and not yet known. One small query for each kind of name that is
+/// asked for: a single one for all of them costs more to plan than to run.
+async fn find(
+    tx: &mut PgConnection,
+    wanted: &Wanted,
+    known: &HashMap<(u16, String), Uuid>,
+) -> Result<Vec<Paper>, Fault> {
+    let mut places = places(&mut *tx, wanted).await?;
+    places.retain(|(_, kind, key)| {
+        let kind = u16::try_from(*kind).unwrap_or_default();
+        !known.contains_key(&(kind, key.clone()))
+    });
+    if places.is_empty() {
         return Ok(Vec::new());
     }
-    let mut key_kinds = Vec::with_capacity(wanted.keys.len());
-    let mut keys = Vec::with_capacity(wanted.keys.len());
-    for (kind, key) in &wanted.keys {
-        key_kinds.push(i16::try_from(*kind).unwrap_or_default());
-        keys.push(key.as_str());
-    }
-    let cancels: Vec<&str> = wanted.cancels.iter().map(String::as_str).collect();
-    let orders: Vec<&str> = wanted.orders.iter().map(String::as_str).collect();
-    let (codes, numbers): (Vec<&str>, Vec<&str>) =
-        wanted.parcels.iter().map(|(code, no)| (code.as_str(), no.as_str())).unzip();
-    let invt_nos: Vec<&str> = wanted.invt_nos.iter().map(String::as_str).collect();
-    let pre_nos: Vec<&str> = wanted.pre_nos.iter().map(String::as_str).collect();
-    let bill_nos: Vec<&str> = wanted.bill_nos.iter().map(String::as_str).collect();
-    let declarations: Vec<Uuid> = wanted.declarations.iter().copied().collect();
-    let (agents, cop_nos): (Vec<&str>, Vec<&str>) =
-        wanted.own.iter().map(|(agent, no)| (agent.as_str(), no.as_str())).unzip();
-    let sellers: Vec<&str> = wanted.released.iter().map(|(seller, ..)| seller.as_str()).collect();
-    let from: Vec<OffsetDateTime> = wanted.released.iter().map(|(_, from, _)| *from).collect();
-    let until: Vec<OffsetDateTime> = wanted.released.iter().map(|(.., until)| *until).collect();
+    let slots: Vec<i16> = places.iter().map(|(slot, ..)| *slot).collect();
+    let kinds: Vec<i16> = places.iter().map(|(_, kind, _)| *kind).collect();
+    let keys: Vec<&str> = places.iter().map(|(.., key)| key.as_str()).collect();
     let rows = sqlx::query_as!(
         Row,
-        r#"with found as (
-             select d.slot, d.kind, d.key
-             from unnest($1::smallint[], $2::text[]) as wanted (kind, key)
-             join document d on d.kind = wanted.kind and d.key = wanted.key
-             union
-             select d.slot, d.kind, d.key
-             from unnest($3::text[]) as wanted (order_no)
-             join document d on d.order_no = wanted.order_no and d.order_no <> ''
-             union
-             select d.slot, d.kind, d.key
-             from unnest($4::text[], $5::text[]) as wanted (code, no)
-             join document d on d.logistics_no = wanted.no and d.logistics_code = wanted.code
-               and d.logistics_no <> ''
-             union
-             select d.slot, d.kind, d.key from unnest($6::text[]) as wanted (no)
-             join document d on d.invt_no = wanted.no and d.invt_no <> ''
-             union
-             select d.slot, d.kind, d.key from unnest($7::text[]) as wanted (no)
-             join document d on d.pre_no = wanted.no and d.pre_no <> '' and d.kind in (603, 621)
-             union
-             select d.slot, d.kind, d.key from unnest($8::text[]) as wanted (no)
-             join document d on d.bill_no = wanted.no and d.bill_no <> ''
-               and d.kind in (507, 509, 603, 607)
-             union
-             select d.slot, d.kind, d.key from unnest($9::uuid[]) as wanted (id)
-             join document d on d.declaration_id = wanted.id
-             union
-             select d.slot, d.kind, d.key
-             from unnest($10::text[], $11::text[]) as wanted (agent, no)
-             join document d on d.agent_code = wanted.agent and d.cop_no = wanted.no
-               and d.cop_no <> '' and d.kind in (603, 621)
-             union
-             select d.slot, d.kind, d.key
-             from unnest($12::text[], $13::timestamptz[], $14::timestamptz[])
-                  as wanted (seller, since, until)
-             join document d on d.ebc_code = wanted.seller and d.kind = 603
-               and d.released_time between wanted.since and wanted.until and d.sum_no = ''
-             union
-             select d.slot, d.kind, d.key from unnest($15::text[]) as wanted (key)
-             join document d on d.cancels = wanted.key and d.cancels <> ''
-           )
-           select d.slot as "slot!", d.kind as "kind!", d.key as "key!", d.id as "id!",
-                  d.guid as "guid!", d.app_time as "app_time!", d.draft as "draft!",
-                  d.deleted as "deleted!", d.status as "status!", d.dxp_id as "dxp_id!",
-                  d.subscribers as "subscribers!", d.order_no as "order_no!",
-                  d.logistics_code as "logistics_code!", d.logistics_no as "logistics_no!",
-                  d.agent_code as "agent_code!", d.ebc_code as "ebc_code!", d.cop_no as "cop_no!",
-                  d.bill_no as "bill_no!", d.pre_no as "pre_no!", d.invt_no as "invt_no!",
-                  d.declaration_id, d.released_time, d.sum_no as "sum_no!", d.cancels as "cancels!", t.task as "task?", d.signed as "signed!",
-                  d.digest as "digest!", d.body as "body!", d.received_time as "received_time!",
-                  d.changed_time as "changed_time!"
-           from found join document d using (slot, kind, key)
-             left join task t on t.slot = d.slot and t.kind = d.kind and t.key = d.key"#,
-        &key_kinds,
-        &keys as &[&str],
-        &orders as &[&str],
-        &codes as &[&str],
-        &numbers as &[&str],
-        &invt_nos as &[&str],
-        &pre_nos as &[&str],
-        &bill_nos as &[&str],
-        &declarations,
-        &agents as &[&str],
-        &cop_nos as &[&str],
-        &sellers as &[&str],
-        &from,
-        &until,
-        &cancels as &[&str],
+        r#"select d.slot, d.kind, d.key, id, guid, app_time, draft, deleted, status, dxp_id, subscribers,
+                  order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
+                  invt_no, declaration_id, released_time, sum_no, cancels, t.task as "task?", signed,
+                  digest, body, received_time, changed_time
+           from unnest($1::smallint[], $2::smallint[], $3::text[]) as found (slot, kind, key)
+           join document d on d.slot = found.slot and d.kind = found.kind and d.key = found.key
+           left join task t on t.slot = found.slot and t.kind = found.kind and t.key = found.key"#,
+        &slots,
+        &kinds,
+        &keys as &[&str]
     )
     .fetch_all(tx)
     .await?;
     rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Where the documents that are wanted stand, each once.
+async fn places(tx: &mut PgConnection, wanted: &Wanted) -> Result<BTreeSet<Place>, Fault> {
+    /// One query by one array of names, when there are any.
+    macro_rules! by_name {
+        ($found:ident, $names:expr, $query:literal) => {
+            if !$names.is_empty() {
+                let names: Vec<&str> = $names.iter().map(String::as_str).collect();
+                let rows = sqlx::query!($query, &names as &[&str]).fetch_all(&mut *tx).await?;
+                $found.extend(rows.into_iter().map(|row| (row.slot, row.kind, row.key)));
+            }
+        };
+    }
+    let mut found = BTreeSet::new();
+    by_name!(
+        found,
+        wanted.orders,
+        "select d.slot, d.kind, d.key from unnest($1::text[]) as wanted (name)
+         join document d on d.order_no = wanted.name and d.order_no <> ''"
+    );
+    by_name!(
+        found,
+        wanted.invt_nos,
+        "select d.slot, d.kind, d.key from unnest($1::text[]) as wanted (name)
+         join document d on d.invt_no = wanted.name and d.invt_no <> ''"
+    );
+    by_name!(
+        found,
+        wanted.pre_nos,
+        "select d.slot, d.kind, d.key from unnest($1::text[]) as wanted (name)
+         join document d on d.pre_no = wanted.name and d.pre_no <> '' and d.kind in (603, 621)"
+    );
+    by_name!(
+        found,
+        wanted.bill_nos,
+        "select d.slot, d.kind, d.key from unnest($1::text[]) as wanted (name)
+         join document d on d.bill_no = wanted.name and d.bill_no <> ''
+           and d.kind in (507, 509, 603, 607)"
+    );
+    by_name!(
+        found,
+        wanted.cancels,
+        "select d.slot, d.kind, d.key from unnest($1::text[]) as wanted (name)
+         join document d on d.cancels = wanted.name and d.cancels <> ''"
+    );
+    if !wanted.keys.is_empty() {
+        let (kinds, keys): (Vec<i16>, Vec<&str>) = wanted
+            .keys
+            .iter()
+            .map(|(kind, key)| (i16::try_from(*kind).unwrap_or_default(), key.as_str()))
+            .unzip();
+        let rows = sqlx::query!(
+            "select d.slot, d.kind, d.key
+             from unnest($1::smallint[], $2::text[]) as wanted (kind, key)
+             join document d on d.kind = wanted.kind and d.key = wanted.key",
+            &kinds,
+            &keys as &[&str]
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        found.extend(rows.into_iter().map(|row| (row.slot, row.kind, row.key)));
+    }
+    if !wanted.parcels.is_empty() {
+        let (codes, numbers): (Vec<&str>, Vec<&str>) =
+            wanted.parcels.iter().map(|(code, no)| (code.as_str(), no.as_str())).unzip();
+        let rows = sqlx::query!(
+            "select d.slot, d.kind, d.key from unnest($1::text[], $2::text[]) as wanted (code, no)
+             join document d on d.logistics_no = wanted.no and d.logistics_code = wanted.code
+               and d.logistics_no <> ''",
+            &codes as &[&str],
+            &numbers as &[&str]
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        found.extend(rows.into_iter().map(|row| (row.slot, row.kind, row.key)));
+    }
+    if !wanted.declarations.is_empty() {
+        let declarations: Vec<Uuid> = wanted.declarations.iter().copied().collect();
+        let rows = sqlx::query!(
+            "select d.slot, d.kind, d.key from unnest($1::uuid[]) as wanted (id)
+             join document d on d.declaration_id = wanted.id",
+            &declarations
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        found.extend(rows.into_iter().map(|row| (row.slot, row.kind, row.key)));
+    }
+    if !wanted.own.is_empty() {
+        let (agents, numbers): (Vec<&str>, Vec<&str>) =
+            wanted.own.iter().map(|(agent, no)| (agent.as_str(), no.as_str())).unzip();
+        let rows = sqlx::query!(
+            "select d.slot, d.kind, d.key from unnest($1::text[], $2::text[]) as wanted (agent, no)
+             join document d on d.agent_code = wanted.agent and d.cop_no = wanted.no
+               and d.cop_no <> '' and d.kind in (603, 621)",
+            &agents as &[&str],
+            &numbers as &[&str]
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        found.extend(rows.into_iter().map(|row| (row.slot, row.kind, row.key)));
+    }
+    for (seller, from, until) in &wanted.released {
+        let rows = sqlx::query!(
+            "select slot, kind, key from document
+             where ebc_code = $1 and kind = 603 and released_time between $2 and $3 and sum_no = ''",
+            seller,
+            from,
+            until
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        found.extend(rows.into_iter().map(|row| (row.slot, row.kind, row.key)));
+    }
+    Ok(found)
 }
 
 /// Documents with an errand of a kind, oldest first.

@@ -151,6 +151,13 @@ async fn open(options: PgConnectOptions, settings: &Settings) -> anyhow::Result<
     let migrator = (declaration::SCHEMA, &declaration::MIGRATOR);
     let declaration = service(options.clone(), migrator, writers + 8).await?;
     let migrator = (ceb::SCHEMA, &ceb::MIGRATOR);
+    // Its tables fill within seconds from nothing, and documents are always found by index: a planner
+    // that has not seen the tables yet would read them whole.
+    let options = options.options([
+        ("enable_seqscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+    ]);
     let ceb = service(options, migrator, 2).await?;
     Ok(Schemas { declaration, ceb })
 }
