@@ -4,5 +4,6 @@
 mod clearance_model;
 mod faults;
 mod harness;
+mod inspection_model;
 mod journeys;
 mod tidy;

@@ -11,6 +11,7 @@ pub mod declaration;
 pub mod documents;
 pub mod history;
 pub mod ids;
+pub mod inspection;
 pub mod limits;
 pub mod principal;
 pub mod refusal;

@@ -1,0 +1,185 @@
+//! Place, time and officers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use time::OffsetDateTime;
+
+use super::{Appointment, Duty, Fact, Order, Stage, Step, out_of_step, same};
+use crate::inspection::appointment::{self, By, NO_SHOWS_MAX};
+use crate::inspection::wrong::Wrong;
+use crate::refusal::Refusal;
+
+/// Officers of one examination, with those who were replaced. Ours.
+pub const OFFICERS_MAX: usize = 20;
+
+pub(super) fn appoint(now: &Order, seen: u32, appointment: &Appointment, by: By) -> Step {
+    match now.stage {
+        Stage::Ordered => {
+            if seen != now.appointments {
+                return Err(Wrong::Taken.refusal().with("appointments", now.appointments));
+            }
+            appointment::may_choose(by, now.no_shows)?;
+            let then = Order {
+                stage: Stage::Appointed,
+                appointments: now.appointments + 1,
+                appointment: Some(appointment.clone()),
+                ..now.clone()
+            };
+            Ok((then, vec![Fact::Appointed]))
+        }
+        Stage::Appointed
+        | Stage::Presented
+        | Stage::Examining
+        | Stage::Sampled
+        | Stage::Laboratory
+        | Stage::Found
+        | Stage::Treating
+        | Stage::Disposed
+        | Stage::Closed => {
+            let again = seen < now.appointments && now.appointment.as_ref() == Some(appointment);
+            if again { same(now) } else { Err(Wrong::Taken.refusal()) }
+        }
+        Stage::None | Stage::Cancelled => Err(out_of_step(now)),
+    }
+}
+
+/// Officers are drawn for a day and a place, so another appointment needs another draw.
+pub(super) fn reschedule(
+    now: &Order,
+    seen: u32,
+    appointment: &Appointment,
+    by: By,
+    at: OffsetDateTime,
+) -> Step {
+    let Some(stands) = &now.appointment else { return Err(out_of_step(now)) };
+    if stands == appointment {
+        return same(now);
+    }
+    match now.stage {
+        Stage::Appointed => {}
+        Stage::None
+        | Stage::Ordered
+        | Stage::Presented
+        | Stage::Examining
+        | Stage::Sampled
+        | Stage::Laboratory
+        | Stage::Found
+        | Stage::Treating
+        | Stage::Disposed
+        | Stage::Closed
+        | Stage::Cancelled => return Err(out_of_step(now)),
+    }
+    if seen != now.appointments {
+        return Err(Wrong::Taken.refusal().with("appointments", now.appointments));
+    }
+    appointment::may_reschedule(by, now.reschedules, now.no_shows, stands.window, at)?;
+    let mut then = now.clone();
+    then.appointments += 1;
+    then.appointment = Some(appointment.clone());
+    then.work.officers.clear();
+    match by {
+        By::Enterprise => then.reschedules += 1,
+        By::Site => {}
+    }
+    Ok((then, vec![Fact::Rescheduled]))
+}
+
+pub(super) fn no_show(now: &Order, seen: u32, at: OffsetDateTime) -> Step {
+    match now.stage {
+        // Told again of an appointment that was missed.
+        Stage::Ordered if seen <= now.appointments && now.no_shows > 0 => return same(now),
+        Stage::Appointed if seen == now.appointments => {}
+        Stage::Appointed => return Err(Wrong::Taken.refusal()),
+        Stage::None
+        | Stage::Ordered
+        | Stage::Presented
+        | Stage::Examining
+        | Stage::Sampled
+        | Stage::Laboratory
+        | Stage::Found
+        | Stage::Treating
+        | Stage::Disposed
+        | Stage::Closed
+        | Stage::Cancelled => return Err(out_of_step(now)),
+    }
+    let Some(stands) = &now.appointment else { return Err(out_of_step(now)) };
+    appointment::may_call_no_show(stands.window, at)?;
+    let mut then = now.clone();
+    then.stage = Stage::Ordered;
+    then.appointment = None;
+    then.work.officers.clear();
+    then.no_shows += 1;
+    let mut facts = vec![Fact::NoShow(then.no_shows)];
+    if then.no_shows == NO_SHOWS_MAX {
+        facts.push(Fact::Compelled);
+    }
+    Ok((then, facts))
+}
+
+/// Whether there is an appointment to be at, and the examination is not over.
+fn under_way(now: &Order) -> Result<(), Refusal> {
+    match now.stage {
+        Stage::Appointed
+        | Stage::Presented
+        | Stage::Examining
+        | Stage::Sampled
+        | Stage::Laboratory => Ok(()),
+        Stage::None
+        | Stage::Ordered
+        | Stage::Found
+        | Stage::Treating
+        | Stage::Disposed
+        | Stage::Closed
+        | Stage::Cancelled => Err(out_of_step(now)),
+    }
+}
+
+/// A second examination is made by others (GACC Order 138, unverified).
+fn free_of_conflict(now: &Order, officer: &str) -> Result<(), Refusal> {
+    if now.first.as_ref().is_some_and(|first| first.officers.contains_key(officer)) {
+        return Err(Wrong::OfficerConflict.refusal().with("officer", officer));
+    }
+    Ok(())
+}
+
+pub(super) fn assign(now: &Order, officers: &BTreeSet<String>) -> Step {
+    let on: BTreeMap<String, Duty> = officers.iter().map(|o| (o.clone(), Duty::On)).collect();
+    if !on.is_empty() && now.work.officers == on {
+        return same(now);
+    }
+    under_way(now)?;
+    if !now.work.officers.is_empty() {
+        return Err(Wrong::Taken.refusal());
+    }
+    if officers.is_empty() || officers.len() > OFFICERS_MAX {
+        return Err(Wrong::TooMany.refusal());
+    }
+    for officer in officers {
+        free_of_conflict(now, officer)?;
+    }
+    let mut then = now.clone();
+    then.work.officers = on;
+    Ok((then, vec![Fact::Assigned]))
+}
+
+pub(super) fn replace(now: &Order, officer: &str, by: &str) -> Step {
+    let duty = |who: &str| now.work.officers.get(who).copied();
+    if duty(officer) == Some(Duty::Replaced) && duty(by).is_some() {
+        return same(now);
+    }
+    under_way(now)?;
+    if duty(officer) != Some(Duty::On) {
+        return Err(Wrong::OfficerNotAssigned.refusal().with("officer", officer));
+    }
+    if duty(by).is_some() {
+        return Err(Wrong::Taken.refusal().with("officer", by));
+    }
+    free_of_conflict(now, by)?;
+    if now.work.officers.len() >= OFFICERS_MAX {
+        return Err(Wrong::TooMany.refusal());
+    }
+    let mut then = now.clone();
+    then.work.officers.insert(officer.to_owned(), Duty::Replaced);
+    then.work.officers.insert(by.to_owned(), Duty::On);
+    Ok((then, vec![Fact::Replaced]))
+}

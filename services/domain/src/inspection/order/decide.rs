@@ -1,0 +1,149 @@
+//! After the findings: objection, disposal, treatment, end.
+
+use super::work::{Examination, Treatment, final_results};
+use super::{Fact, Order, Stage, Step, current, out_of_step, same};
+use crate::clearance::Agency;
+use crate::inspection::finding::Disposal;
+use crate::inspection::wrong::Wrong;
+use crate::refusal::{Code, Refusal};
+
+/// The enterprise may object once, before the goods are gone or handed over.
+pub(super) fn object(now: &Order, examination: u32) -> Step {
+    if examination == 1 && now.examination == 2 {
+        return same(now);
+    }
+    match now.stage {
+        Stage::Found | Stage::Disposed => {}
+        Stage::Ordered
+        | Stage::Appointed
+        | Stage::Presented
+        | Stage::Examining
+        | Stage::Sampled
+        | Stage::Laboratory => return Err(Refusal::of(Code::InspectionOpen)),
+        Stage::Treating | Stage::Closed => return Err(out_of_step(now)),
+        Stage::None | Stage::Cancelled => return Err(Refusal::of(Code::NoOpenInspection)),
+    }
+    current(examination, now.examination, Code::StaleRound)?;
+    if now.examination > 1 {
+        return Err(Wrong::ObjectionUsed.refusal());
+    }
+    if [now.by_customs, now.by_inspection].into_iter().flatten().any(Disposal::is_detention) {
+        return Err(Refusal::of(Code::GoodsDetained));
+    }
+    let then = Order {
+        stage: Stage::Ordered,
+        examination: 2,
+        appointment: None,
+        reschedules: 0,
+        work: Examination::default(),
+        first: Some(now.work.clone()),
+        by_customs: None,
+        by_inspection: None,
+        disposal: None,
+        ..now.clone()
+    };
+    Ok((then, vec![Fact::Objected]))
+}
+
+/// Every agency that instructed decides; the strictest decision counts. An agency may change its mind
+/// while the other has not decided, and lift its own detention afterwards.
+pub(super) fn dispose(now: &Order, agency: Agency, disposal: Disposal) -> Step {
+    let own = now.decision(agency);
+    let lifts = match now.stage {
+        Stage::Found => false,
+        Stage::Disposed | Stage::Closed | Stage::Treating if own == Some(disposal) => {
+            return same(now);
+        }
+        Stage::Disposed if own.is_some_and(Disposal::is_detention) => true,
+        Stage::Treating => return Err(out_of_step(now)),
+        Stage::Disposed | Stage::Closed => return Err(Wrong::DisposalGiven.refusal()),
+        Stage::Ordered
+        | Stage::Appointed
+        | Stage::Presented
+        | Stage::Examining
+        | Stage::Sampled
+        | Stage::Laboratory => {
+            let open = now.unanswered().len();
+            return Err(Refusal::of(Code::InstructionUnanswered).with("unanswered", open));
+        }
+        Stage::None | Stage::Cancelled => return Err(out_of_step(now)),
+    };
+    if !now.has(agency) {
+        return Err(Wrong::NotInOrder.refusal());
+    }
+    if own == Some(disposal) {
+        return same(now);
+    }
+    // Who took the goods over may come to another view than the findings; a treatment needs them.
+    let treated = now.work.treatment.as_ref().map(|treatment| treatment.passed);
+    let own_results = final_results(now.answers_to(agency));
+    let founded = disposal.is_founded(&own_results, &now.results(), treated);
+    if !founded && (!lifts || disposal == Disposal::Treat) {
+        return Err(Wrong::DisposalUnfounded.refusal().with("disposal", disposal.code()));
+    }
+    let mut then = now.clone();
+    then.decide(agency, Some(disposal));
+    let mut facts = vec![Fact::Decided(agency, disposal)];
+    match then.agreed() {
+        None => {}
+        Some(Disposal::Treat) => {
+            then.stage = Stage::Treating;
+            then.disposal = None;
+            facts.push(Fact::TreatmentOrdered);
+        }
+        Some(agreed) if now.disposal == Some(agreed) => {}
+        Some(agreed) => {
+            then.stage = Stage::Disposed;
+            then.disposal = Some(agreed);
+            facts.push(Fact::Disposed(agreed));
+        }
+    }
+    Ok((then, facts))
+}
+
+/// After a treatment the agencies decide anew, with its certificate at hand.
+pub(super) fn treated(now: &Order, treatment: &Treatment) -> Step {
+    match now.stage {
+        Stage::Treating => {
+            let mut then =
+                Order { stage: Stage::Found, by_customs: None, by_inspection: None, ..now.clone() };
+            then.work.treatment = Some(treatment.clone());
+            Ok((then, vec![Fact::Treated(treatment.passed)]))
+        }
+        Stage::Found | Stage::Disposed | Stage::Closed
+            if now.work.treatment.as_ref() == Some(treatment) =>
+        {
+            same(now)
+        }
+        Stage::Found | Stage::Disposed | Stage::Closed if now.work.treatment.is_some() => {
+            Err(Wrong::Contradicted.refusal())
+        }
+        Stage::Found
+        | Stage::Disposed
+        | Stage::Closed
+        | Stage::None
+        | Stage::Ordered
+        | Stage::Appointed
+        | Stage::Presented
+        | Stage::Examining
+        | Stage::Sampled
+        | Stage::Laboratory
+        | Stage::Cancelled => Err(out_of_step(now)),
+    }
+}
+
+pub(super) fn close(now: &Order) -> Step {
+    match now.stage {
+        Stage::Disposed => Ok((Order { stage: Stage::Closed, ..now.clone() }, vec![Fact::Closed])),
+        Stage::Closed => same(now),
+        Stage::Ordered
+        | Stage::Appointed
+        | Stage::Presented
+        | Stage::Examining
+        | Stage::Sampled
+        | Stage::Laboratory
+        | Stage::Found
+        | Stage::Treating => Err(Refusal::of(Code::InspectionOpen)),
+        Stage::None | Stage::Cancelled => Err(out_of_step(now)),
+    }
+}

@@ -1,0 +1,209 @@
+//! The examination itself: presentation, looking, samples, laboratory, findings.
+
+use super::{Attendance, Fact, Finding, Method, Order, Sample, Stage, Step, out_of_step, same};
+use crate::inspection::appointment::NO_SHOWS_MAX;
+use crate::inspection::wrong::Wrong;
+use crate::refusal::Refusal;
+
+/// Findings of one examination: every line under several instructions. Ours.
+pub const FINDINGS_MAX: usize = 2_000;
+/// Samples of one examination. Ours.
+pub const SAMPLES_MAX: usize = 100;
+/// Evidence of one finding. Ours.
+pub const EVIDENCE_MAX: usize = 50;
+
+pub(super) fn present(now: &Order, attendance: Attendance) -> Step {
+    match now.stage {
+        Stage::Appointed => {}
+        Stage::Presented
+        | Stage::Examining
+        | Stage::Sampled
+        | Stage::Laboratory
+        | Stage::Found
+        | Stage::Treating
+        | Stage::Disposed
+        | Stage::Closed => {
+            let again = now.work.attendance == Some(attendance);
+            return if again { same(now) } else { Err(Wrong::Contradicted.refusal()) };
+        }
+        Stage::None | Stage::Ordered | Stage::Cancelled => return Err(out_of_step(now)),
+    }
+    if attendance == Attendance::SiteOperator && now.no_shows < NO_SHOWS_MAX {
+        return Err(Wrong::AttendanceNeeded.refusal().with("no_shows", now.no_shows));
+    }
+    let mut then = now.clone();
+    then.stage = Stage::Presented;
+    then.work.attendance = Some(attendance);
+    Ok((then, vec![Fact::Presented(attendance)]))
+}
+
+fn assigned(now: &Order, officer: &str) -> Result<(), Refusal> {
+    if now.work.officers.contains_key(officer) {
+        return Ok(());
+    }
+    Err(Wrong::OfficerNotAssigned.refusal().with("officer", officer))
+}
+
+/// A machine may be followed by hands, so this can happen more than once.
+pub(super) fn examine(now: &Order, method: Method, officer: &str) -> Step {
+    if now.work.methods.contains(&method) {
+        return same(now);
+    }
+    match now.stage {
+        Stage::Presented | Stage::Examining | Stage::Sampled | Stage::Laboratory => {}
+        Stage::None
+        | Stage::Ordered
+        | Stage::Appointed
+        | Stage::Found
+        | Stage::Treating
+        | Stage::Disposed
+        | Stage::Closed
+        | Stage::Cancelled => return Err(out_of_step(now)),
+    }
+    assigned(now, officer)?;
+    let mut then = now.clone();
+    then.work.methods.insert(method);
+    Ok(settle(then, vec![Fact::Began(method)]))
+}
+
+/// Whether officers are at work.
+fn at_work(now: &Order) -> Result<(), Refusal> {
+    match now.stage {
+        Stage::Examining | Stage::Sampled | Stage::Laboratory => Ok(()),
+        Stage::None
+        | Stage::Ordered
+        | Stage::Appointed
+        | Stage::Presented
+        | Stage::Found
+        | Stage::Treating
+        | Stage::Disposed
+        | Stage::Closed
+        | Stage::Cancelled => Err(out_of_step(now)),
+    }
+}
+
+pub(super) fn take(now: &Order, sample: &Sample) -> Step {
+    match now.work.samples.get(&sample.id) {
+        Some(known) if known == sample => return same(now),
+        Some(_) => return Err(Wrong::Contradicted.refusal().with("sample", &sample.id)),
+        None => at_work(now)?,
+    }
+    assigned(now, &sample.officer)?;
+    if !now.instructions.contains_key(&sample.instruction) {
+        return Err(Wrong::InstructionUnknown
+            .refusal()
+            .with("instruction", &sample.instruction.id));
+    }
+    if now.work.samples.len() >= SAMPLES_MAX {
+        return Err(Wrong::TooMany.refusal());
+    }
+    let mut then = now.clone();
+    then.work.samples.insert(sample.id.clone(), sample.clone());
+    Ok(settle(then, vec![Fact::Taken(sample.id.clone())]))
+}
+
+pub(super) fn send(now: &Order, sample: &str, laboratory: &str) -> Step {
+    match now.work.sent.get(sample) {
+        Some(known) if known == laboratory => return same(now),
+        Some(_) => return Err(Wrong::Contradicted.refusal().with("sample", sample)),
+        None => at_work(now)?,
+    }
+    if !now.work.samples.contains_key(sample) {
+        return Err(Wrong::SampleUnknown.refusal().with("sample", sample));
+    }
+    let mut then = now.clone();
+    then.work.sent.insert(sample.to_owned(), laboratory.to_owned());
+    Ok(settle(then, vec![Fact::Sent(sample.to_owned())]))
+}
+
+/// Findings replace each other by revision, and final ones pending ones: so neither repetition nor
+/// order matters. After the last answer more final ones are taken until something is decided.
+pub(super) fn report(now: &Order, findings: &[Finding]) -> Step {
+    let mut then = now.clone();
+    let mut facts = Vec::new();
+    for finding in findings {
+        let known = then.work.findings.get(&finding.key);
+        match known.map(|known| (known, finding.rank().cmp(&known.rank()))) {
+            Some((_, std::cmp::Ordering::Less)) => continue,
+            Some((known, std::cmp::Ordering::Equal)) if known == finding => continue,
+            Some((_, std::cmp::Ordering::Equal)) => {
+                let id = &finding.key.instruction.id;
+                return Err(Wrong::Contradicted.refusal().with("instruction", id));
+            }
+            Some((_, std::cmp::Ordering::Greater)) | None => {}
+        }
+        acceptable(now, finding)?;
+        facts.push(Fact::Found(finding.key.clone(), finding.result));
+        then.work.findings.insert(finding.key.clone(), finding.clone());
+    }
+    if then.work.findings.len() > FINDINGS_MAX {
+        return Err(Wrong::TooMany.refusal());
+    }
+    // A correction after the last answer does not take an answer away.
+    if now.stage == Stage::Found && !then.unanswered().is_empty() {
+        return Err(out_of_step(now));
+    }
+    Ok(settle(then, facts))
+}
+
+fn acceptable(now: &Order, finding: &Finding) -> Result<(), Refusal> {
+    match now.stage {
+        Stage::Examining | Stage::Sampled | Stage::Laboratory => {}
+        Stage::Found if finding.result.is_final() && now.is_undecided() => {}
+        Stage::None
+        | Stage::Ordered
+        | Stage::Appointed
+        | Stage::Presented
+        | Stage::Found
+        | Stage::Treating
+        | Stage::Disposed
+        | Stage::Closed
+        | Stage::Cancelled => return Err(out_of_step(now)),
+    }
+    let key = &finding.key;
+    if !now.instructions.contains_key(&key.instruction) {
+        return Err(Wrong::InstructionUnknown.refusal().with("instruction", &key.instruction.id));
+    }
+    if finding.evidence.len() > EVIDENCE_MAX {
+        return Err(Wrong::TooMany.refusal());
+    }
+    let Some(id) = &key.sample else {
+        // A report may overtake the news that this way of looking began; it comes again.
+        if !now.work.methods.contains(&finding.method) {
+            return Err(out_of_step(now));
+        }
+        return assigned(now, &finding.officer);
+    };
+    let sample = now.work.samples.get(id).filter(|_| now.work.sent.contains_key(id));
+    match sample {
+        Some(s) if s.instruction == key.instruction && s.gnum == key.gnum => Ok(()),
+        Some(_) | None => Err(Wrong::SampleUnknown.refusal().with("sample", id)),
+    }
+}
+
+/// Where an examination stands follows from what was done and found.
+fn settle(mut then: Order, mut facts: Vec<Fact>) -> (Order, Vec<Fact>) {
+    match then.stage {
+        Stage::Presented | Stage::Examining | Stage::Sampled | Stage::Laboratory => {}
+        Stage::None
+        | Stage::Ordered
+        | Stage::Appointed
+        | Stage::Found
+        | Stage::Treating
+        | Stage::Disposed
+        | Stage::Closed
+        | Stage::Cancelled => return (then, facts),
+    }
+    let waiting = then.work.pending_samples().count();
+    let sent = then.work.pending_samples().filter(|s| then.work.sent.contains_key(&s.id)).count();
+    then.stage = match (waiting, sent) {
+        (0, _) if then.unanswered().is_empty() => {
+            facts.push(Fact::Completed);
+            Stage::Found
+        }
+        (0, _) => Stage::Examining,
+        (_, 0) => Stage::Sampled,
+        (_, _) => Stage::Laboratory,
+    };
+    (then, facts)
+}

@@ -1,0 +1,1562 @@
+//! The rules of the inspection service, case by case and at random.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use domain::clearance::Agency::{self, Customs, Inspection};
+use domain::declaration::{Declaration, Direction, GoodsLine, InspectionData, Money, Party};
+use domain::inspection::appointment::{self, Booking, By, Place, TimeWindow, book};
+use domain::inspection::condition::{Condition, Context, Range, Subject};
+use domain::inspection::credit::{self, Changed, Class, Credit, Status};
+use domain::inspection::draw::{
+    Candidate, Conflict, Draw, Drawn, Fate, Purpose, Seed, Task, officers,
+};
+use domain::inspection::finding::{Disposal, Finding, FindingKey, FoundResult};
+use domain::inspection::order::{
+    Act, Appointment, Attendance, Event, Fact, Instruction, InstructionKey, Method, Order, Sample,
+    Stage, Treatment, next,
+};
+use domain::inspection::risk::{Action, Area, Effect, Rates, Rule, RuleSet, Wanted, assess};
+use domain::inspection::samples::{SAMPLE_CUSTOMS, SAMPLE_INSPECTION};
+use domain::inspection::statistics::{Case, Group, table};
+use domain::inspection::wrong::Wrong;
+use domain::inspection::{Source, Why};
+use domain::refusal::{Code, Refusal};
+use domain::{OrderId, codes};
+use proptest::prelude::*;
+use time::macros::{date, datetime, time};
+use time::{Date, Duration, OffsetDateTime, Weekday};
+use uuid::Uuid;
+
+/// The first 32 bits of the fraction of a root of each prime, by search in whole numbers.
+fn fractions(power: u32, how_many: usize) -> Vec<u32> {
+    let primes = (2_u64..).filter(|n| (2..*n).take_while(|d| d * d <= *n).all(|d| n % d != 0));
+    let fraction = |prime: u64| {
+        let target = u128::from(prime) << (32 * power);
+        let mut root = 0_u128;
+        for bit in (0..40).rev() {
+            let tried = root | 1 << bit;
+            if tried.pow(power) <= target {
+                root = tried;
+            }
+        }
+        u32::try_from(root & u128::from(u32::MAX)).expect("masked")
+    };
+    primes.take(how_many).map(fraction).collect()
+}
+
+/// SHA-256 (FIPS 180-4), because the domain has none.
+fn sha256(message: &[u8]) -> [u8; 32] {
+    static ROUNDS: LazyLock<Vec<u32>> = LazyLock::new(|| fractions(3, 64));
+    static START: LazyLock<Vec<u32>> = LazyLock::new(|| fractions(2, 8));
+    let (constants, mut state) = (&*ROUNDS, START.clone());
+    let mut padded = message.to_vec();
+    padded.push(0x80);
+    while padded.len() % 64 != 56 {
+        padded.push(0);
+    }
+    let bits = u64::try_from(message.len()).expect("short") * 8;
+    padded.extend_from_slice(&bits.to_be_bytes());
+    for block in padded.as_chunks::<64>().0 {
+        let mut w: Vec<u32> =
+            block.as_chunks::<4>().0.iter().map(|word| u32::from_be_bytes(*word)).collect();
+        for at in 16..64 {
+            let (a, b) = (w[at - 15], w[at - 2]);
+            let s0 = a.rotate_right(7) ^ a.rotate_right(18) ^ (a >> 3);
+            let s1 = b.rotate_right(17) ^ b.rotate_right(19) ^ (b >> 10);
+            w.push(w[at - 16].wrapping_add(s0).wrapping_add(w[at - 7]).wrapping_add(s1));
+        }
+        let mut s = state.clone();
+        for (k, w) in constants.iter().zip(w) {
+            let s1 = s[4].rotate_right(6) ^ s[4].rotate_right(11) ^ s[4].rotate_right(25);
+            let choice = (s[4] & s[5]) ^ (!s[4] & s[6]);
+            let one = [s1, choice, *k, w].into_iter().fold(s[7], u32::wrapping_add);
+            let s0 = s[0].rotate_right(2) ^ s[0].rotate_right(13) ^ s[0].rotate_right(22);
+            let majority = (s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]);
+            s.rotate_right(1);
+            s[4] = s[4].wrapping_add(one);
+            s[0] = one.wrapping_add(s0).wrapping_add(majority);
+        }
+        for (sum, s) in state.iter_mut().zip(s) {
+            *sum = sum.wrapping_add(s);
+        }
+    }
+    let bytes: Vec<u8> = state.iter().flat_map(|word| word.to_be_bytes()).collect();
+    bytes.try_into().expect("eight words")
+}
+
+/// A cheap mixer that fills 32 bytes, for tests that draw very often.
+fn mixed(message: &[u8]) -> [u8; 32] {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    for byte in message {
+        state = (state ^ u64::from(*byte)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        state ^= state >> 33;
+    }
+    let mut bytes = [0; 32];
+    for chunk in bytes.as_chunks_mut::<8>().0 {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        *chunk = (z ^ (z >> 31)).to_be_bytes();
+    }
+    bytes
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+const TODAY: Date = date!(2026 - 11 - 24);
+
+fn seed() -> Seed {
+    let bytes: Vec<u8> = (0..32).collect();
+    Seed { day: TODAY, bytes: bytes.try_into().expect("32 bytes") }
+}
+
+fn draw_of(subject: u128) -> Draw {
+    Draw { seed: seed(), subject: Uuid::from_u128(subject), sha256 }
+}
+
+fn quick_draw_of(subject: u128) -> Draw {
+    Draw { sha256: mixed, ..draw_of(subject) }
+}
+
+fn wrong(refusal: &Refusal) -> Option<&str> {
+    refusal.data.iter().find(|(name, _)| *name == "wrong").map(|(_, value)| value.as_str())
+}
+
+// The draw.
+
+#[test]
+fn the_hash_of_these_tests_is_sha256() {
+    let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert_eq!(hex(&sha256(b"abc")), abc);
+}
+
+/// Computed with another program from the description alone.
+#[test]
+fn anybody_can_draw_again() {
+    let drawn = draw_of(7).goods(Customs, "C-900");
+    let expected = Drawn {
+        seed: seed(),
+        subject: Uuid::from_u128(7),
+        purpose: Purpose::Goods,
+        key: "customs/C-900".into(),
+        counter: 0,
+        number: 6_568,
+        below: 10_000,
+    };
+    assert_eq!(drawn, expected);
+    assert_eq!(
+        hex(&seed().commitment(sha256)),
+        "5bd7884a7e527816613e26816d0f388155505beda35cef59e5a685ad27342c3e"
+    );
+}
+
+#[test]
+fn draws_are_uniform() {
+    // 100,000 draws in 100 classes: five standard deviations are 158.
+    let mut classes = vec![0_u32; 100];
+    let mut selected = 0_u32;
+    for subject in 0..100_000 {
+        let number = draw_of(subject).goods(Inspection, "I-900").number;
+        classes[usize::try_from(number / 100).expect("small")] += 1;
+        selected += u32::from(number < 300);
+    }
+    assert!(classes.iter().all(|n| n.abs_diff(1_000) < 158), "{classes:?}");
+    assert!(selected.abs_diff(3_000) < 270, "{selected} of 100,000 at 300 basis points");
+    // A bound that does not divide 2^64: no side is favoured.
+    let low = (0..30_000).filter(|s| quick_draw_of(*s).number(Purpose::Goods, "x", 3).number == 0);
+    assert!(low.count().abs_diff(10_000) < 410);
+}
+
+#[test]
+fn a_function_that_is_no_hash_does_not_hang() {
+    let draw = Draw { sha256: |_| [0xff; 32], ..draw_of(1) };
+    assert_eq!(draw.number(Purpose::Goods, "x", 3).number, 0);
+    assert_eq!(draw.number(Purpose::Goods, "x", 0).below, 1);
+}
+
+fn candidate(officer: &str) -> Candidate {
+    Candidate {
+        officer: officer.into(),
+        agency: Customs,
+        leave: Vec::new(),
+        last_firm: None,
+        related_firms: Vec::new(),
+    }
+}
+
+fn task() -> Task {
+    Task {
+        agency: Customs,
+        day: TODAY,
+        firms: vec!["3702960001".into(), "330766K00Q".into()],
+        examination: 1,
+        earlier: Vec::new(),
+    }
+}
+
+fn four() -> Vec<Candidate> {
+    ["A1", "A2", "A3", "A4"].into_iter().map(candidate).collect()
+}
+
+#[test]
+fn officers_are_drawn_in_the_order_of_their_digests() {
+    let selection = officers(&draw_of(7), &four(), &task(), 2);
+    let order: Vec<_> = selection.ranks.iter().map(|rank| rank.officer.as_str()).collect();
+    assert_eq!(order, ["A1", "A3", "A4", "A2"]);
+    assert_eq!(selection.chosen().collect::<Vec<_>>(), order[..2]);
+    assert_eq!(selection.ranks[3].fate, Fate::NotReached);
+}
+
+#[test]
+fn nobody_with_a_conflict_is_chosen_and_the_reason_is_told() {
+    let mut candidates = four();
+    candidates[0].leave = vec![(date!(2026 - 11 - 20), date!(2026 - 11 - 24))];
+    candidates[1].last_firm = Some("3702960001".into());
+    candidates[2].related_firms = vec!["330766K00Q".into(), "unknown".into()];
+    candidates.push(Candidate { agency: Inspection, ..candidate("B1") });
+    let task = Task { examination: 2, earlier: vec!["A4".into()], ..task() };
+    let selection = officers(&draw_of(7), &candidates, &task, 2);
+    assert_eq!((selection.chosen().count(), selection.missing), (0, 2));
+    let fates: BTreeMap<_, _> =
+        selection.ranks.iter().map(|rank| (rank.officer.as_str(), rank.fate.clone())).collect();
+    let passed = |conflict| Fate::PassedOver(vec![conflict]);
+    let expected = BTreeMap::from([
+        ("A1", passed(Conflict::OnLeave { until: date!(2026 - 11 - 24) })),
+        ("A2", passed(Conflict::SameFirmAsLastTime { firm: "3702960001".into() })),
+        ("A3", passed(Conflict::Related { firm: "330766K00Q".into() })),
+        ("A4", passed(Conflict::ExaminedBefore)),
+    ]);
+    assert_eq!(fates, expected);
+    // Leave that ended yesterday, and other firms, do not matter.
+    candidates[0].leave = vec![(date!(2026 - 11 - 20), date!(2026 - 11 - 23))];
+    candidates[1].last_firm = Some("unknown".into());
+    let chosen: BTreeSet<_> =
+        officers(&draw_of(7), &candidates, &task, 2).chosen().map(str::to_owned).collect();
+    assert_eq!(chosen, BTreeSet::from(["A1".to_owned(), "A2".to_owned()]));
+}
+
+#[test]
+fn every_officer_is_drawn_as_often() {
+    let mut times = BTreeMap::<String, u32>::new();
+    for order in 0..10_000 {
+        for officer in officers(&quick_draw_of(order), &four(), &task(), 1).chosen() {
+            *times.entry(officer.to_owned()).or_default() += 1;
+        }
+    }
+    assert!(times.len() == 4 && times.values().all(|n| n.abs_diff(2_500) < 220), "{times:?}");
+}
+
+// Risk.
+
+fn line(gnum: u32, gcode: &str, country: &str) -> GoodsLine {
+    let price = Money { currency: codes::CNY.into(), amount_e5: 20_000_000 };
+    GoodsLine {
+        gnum,
+        gcode: gcode.into(),
+        country: country.into(),
+        total_price: Some(price),
+        ..GoodsLine::default()
+    }
+}
+
+/// Cheese from France and soap from Japan, 400 yuan, direct purchase through Huangdao.
+fn parcel() -> Declaration {
+    Declaration {
+        ie_flag: Some(Direction::Import),
+        trade_mode: "9610".into(),
+        customs_code: "4218".into(),
+        port_code: "4258".into(),
+        declarant: Party { code: "3702960001".into(), name: "A".into() },
+        country: "305".into(),
+        gross_weight_e5: 250_000,
+        wrap_type: "2".into(),
+        lines: vec![line(1, "0406900000", "305"), line(2, "3401110000", "116")],
+        ..Declaration::default()
+    }
+}
+
+fn context() -> Context {
+    Context {
+        date: TODAY,
+        class: Class::General,
+        blacklist: Vec::new(),
+        earlier_shipments: BTreeMap::from([("3401".into(), 4)]),
+        value_cny_e5: None,
+    }
+}
+
+fn texts(items: &[&str]) -> Vec<String> {
+    items.iter().map(|item| (*item).to_owned()).collect()
+}
+
+fn area(country: &str, goods: &[&str]) -> Area {
+    Area {
+        country: country.into(),
+        goods: texts(goods),
+        reason: Why::new("a test", "测试"),
+        valid_from: date!(2026 - 11 - 01),
+        valid_to: Some(TODAY),
+        source: Source::Ours,
+    }
+}
+
+/// Lines for which a condition holds.
+fn lines_of(condition: &Condition, parcel: &Declaration, context: &Context) -> Vec<u32> {
+    let areas = [area("305", &["04"])];
+    let subject = Subject::of(parcel, context);
+    let lines = subject.lines.iter();
+    lines.filter(|l| condition.holds(&subject, l, &areas).is_some()).map(|l| l.gnum).collect()
+}
+
+type Row<'a> = (&'a str, Condition, &'a Declaration, &'a Context, &'a [u32]);
+
+#[test]
+#[rustfmt::skip]
+fn every_condition() {
+    use Condition as C;
+    let goods = |items: &[&str]| C::Goods(texts(items));
+    let not = |inner| C::Not(Box::new(inner));
+    let range = |from_e5, below_e5| Range { from_e5, below_e5 };
+    let import = parcel();
+    let export = Declaration { ie_flag: Some(Direction::Export), ..parcel() };
+    let wooden = Declaration { wrap_type: "1".into(), ..parcel() };
+    let said = Declaration { inspection: Some(InspectionData { wooden_packing: true, ..InspectionData::default() }), ..parcel() };
+    let agent = Declaration { agent: Some(Party { code: "BAD".into(), name: "B".into() }), ..parcel() };
+    let undirected = Declaration { ie_flag: None, ..parcel() };
+    let mut dollars = parcel();
+    dollars.lines[1].total_price = Some(Money { currency: "502".into(), amount_e5: 1 });
+    let listed = Context { blacklist: texts(&["BAD", "WORSE"]), ..context() };
+    let later = Context { date: date!(2026 - 11 - 25), ..context() };
+    let known = Context { value_cny_e5: Some(100), ..context() };
+    let untrusted = Context { class: Class::Untrusted, ..context() };
+    let now = context();
+    let (all, none): (&[u32], &[u32]) = (&[1, 2], &[]);
+    let rows: Vec<Row<'_>> = vec![
+        ("goods", goods(&["9", "0406"]), &import, &now, &[1]),
+        ("goods elsewhere", goods(&["406"]), &import, &now, none),
+        ("origin", C::Origin(texts(&["116"])), &import, &now, &[2]),
+        ("no origin on exports", C::Origin(texts(&["116"])), &export, &now, none),
+        ("dispatch", C::Dispatch(texts(&["305"])), &import, &now, all),
+        ("no dispatch on exports", C::Dispatch(texts(&["305"])), &export, &now, none),
+        ("destination of the line", C::Destination(texts(&["116"])), &export, &now, &[2]),
+        ("destination of the declaration", C::Destination(texts(&["305"])), &export, &now, all),
+        ("no destination on imports", C::Destination(texts(&["305"])), &import, &now, none),
+        ("mode", C::Mode(texts(&["1210", "9610"])), &import, &now, all),
+        ("mode whole", C::Mode(texts(&["96"])), &import, &now, none),
+        ("direction", C::Direction(Direction::Import), &import, &now, all),
+        ("other direction", C::Direction(Direction::Export), &import, &now, none),
+        ("no direction", C::Direction(Direction::Export), &undirected, &now, none),
+        ("house", C::House(texts(&["4218"])), &import, &now, all),
+        ("house of the port", C::House(texts(&["4258"])), &import, &now, all),
+        ("district", C::House(texts(&["43", "42"])), &import, &now, all),
+        ("other district", C::House(texts(&["43"])), &import, &now, none),
+        ("value from", C::Value(range(Some(40_000_000), None)), &import, &now, all),
+        ("value below", C::Value(range(None, Some(40_000_000))), &import, &now, none),
+        ("value between", C::Value(range(Some(1), Some(40_000_001))), &import, &now, all),
+        ("value not known", C::Value(range(Some(0), None)), &dollars, &now, none),
+        ("value told", C::Value(range(Some(100), Some(101))), &dollars, &known, all),
+        ("the sum is surer", C::Value(range(Some(100), Some(101))), &import, &known, none),
+        ("weight", C::GrossWeight(range(Some(250_000), Some(250_001))), &import, &now, all),
+        ("weight below", C::GrossWeight(range(None, Some(250_000))), &import, &now, none),
+        ("class", C::Class(vec![Class::Advanced, Class::Untrusted]), &import, &untrusted, all),
+        ("other class", C::Class(vec![Class::Advanced]), &import, &now, none),
+        ("blacklist", C::Blacklisted, &agent, &listed, all),
+        ("nobody on it", C::Blacklisted, &import, &listed, none),
+        ("wooden boxes", C::WoodenPacking, &wooden, &now, all),
+        ("wood as said", C::WoodenPacking, &said, &now, all),
+        ("cardboard", C::WoodenPacking, &import, &now, none),
+        ("quarantine", C::QuarantineArea, &import, &now, &[1]),
+        ("quarantine is over", C::QuarantineArea, &import, &later, none),
+        ("no quarantine on exports", C::QuarantineArea, &export, &now, none),
+        ("first shipment", C::FirstShipment, &import, &now, &[1]),
+        ("all of one line", C::All(vec![goods(&["0406"]), C::Origin(texts(&["116"]))]), &import, &now, none),
+        ("all", C::All(vec![goods(&["0406"]), C::Origin(texts(&["305"]))]), &import, &now, &[1]),
+        ("any", C::Any(vec![goods(&["0406"]), C::Origin(texts(&["116"]))]), &import, &now, all),
+        ("any of none", C::Any(Vec::new()), &import, &now, none),
+        ("not", not(goods(&["0406"])), &import, &now, &[2]),
+        ("not not", not(not(goods(&["0406"]))), &import, &now, &[1]),
+    ];
+    for (name, condition, parcel, context, expected) in rows {
+        assert_eq!(lines_of(&condition, parcel, context), expected, "{name}");
+        let what = condition.describe();
+        assert!(!what.en.is_empty() && !what.zh.is_empty(), "{name}");
+    }
+}
+
+fn wanted(code: &str) -> Wanted {
+    let (text, text_zh) = ("look".to_owned(), "看".to_owned());
+    Wanted { code: code.into(), text, text_zh, method: Method::Manual, sampling: false }
+}
+
+fn rule(id: &str, condition: Condition, action: Action) -> Rule {
+    Rule {
+        id: id.into(),
+        title: "a rule".into(),
+        title_zh: "规则".into(),
+        valid_from: date!(2026 - 11 - 24),
+        valid_to: Some(date!(2026 - 11 - 24)),
+        source: Source::Ours,
+        condition,
+        action,
+    }
+}
+
+fn set(rules: Vec<Rule>) -> RuleSet {
+    RuleSet {
+        agency: Customs,
+        version: 3,
+        sample: false,
+        rates: Rates { advanced_bp: 0, general_bp: 5_000, untrusted_bp: 10_000 },
+        rules,
+        areas: Vec::new(),
+    }
+}
+
+#[test]
+fn an_assessment_explains_itself() {
+    let soap = || Condition::Goods(texts(&["34"]));
+    let demand = || Action::Demand { wanted: vec![wanted("OPEN"), wanted("COUNT")] };
+    let random = Action::RandomAt { rates: None, wanted: vec![wanted("SCAN")] };
+    let mut old = rule("old", soap(), demand());
+    old.valid_to = Some(date!(2026 - 11 - 23));
+    old.valid_from = date!(2026 - 11 - 01);
+    let mut new = rule("new", soap(), demand());
+    new.valid_from = date!(2026 - 11 - 25);
+    new.valid_to = None;
+    let import = Condition::Direction(Direction::Import);
+    let export = Condition::Direction(Direction::Export);
+    let rules = vec![
+        rule("soap", soap(), demand()),
+        rule("random", import, random),
+        rule("export", export, demand()),
+        old,
+        new,
+    ];
+    let (set, parcel, context) = (set(rules), parcel(), context());
+    assert_eq!(set.problems(), []);
+    let assessment = assess(&set, &Subject::of(&parcel, &context), &draw_of(7));
+    assert_eq!((assessment.agency, assessment.version, assessment.date), (Customs, 3, TODAY));
+    let left_out: Vec<_> = assessment.not_in_force.iter().map(|n| n.rule.as_str()).collect();
+    assert_eq!(left_out, ["old", "new"]);
+    let [soap, random] = assessment.matched.as_slice() else { panic!("two rules match") };
+    assert_eq!((soap.lines.as_slice(), &soap.effect), ([2].as_slice(), &Effect::Demanded));
+    assert_eq!(soap.because[0].en, "goods code 3401110000 begins with 34");
+    assert_eq!(soap.because[0].zh, "商品编码3401110000属于34");
+    assert!(random.lines.is_empty(), "about the declaration as a whole");
+    let Effect::Drawn { drawn, class, threshold_bp, selected } = &random.effect else {
+        panic!("a draw")
+    };
+    assert_eq!((*class, *threshold_bp), (Class::General, 5_000));
+    assert_eq!(drawn, &draw_of(7).goods(Customs, "random"));
+    assert_eq!(*selected, drawn.number < 5_000);
+    let explained = random.effect.explain();
+    assert!(explained.en.contains(&format!("drew {} of 10000", drawn.number)), "{explained:?}");
+    let instructions = assessment.instructions();
+    let ids: Vec<_> = instructions.iter().map(|i| i.key.id.as_str()).collect();
+    assert_eq!(ids[..2], ["soap/OPEN", "soap/COUNT"]);
+    assert_eq!(ids.len(), 2 + usize::from(*selected));
+    assert_eq!(instructions[0].lines, [2]);
+}
+
+#[test]
+fn the_rate_is_that_of_the_class() {
+    let always = Condition::Direction(Direction::Import);
+    let random = |rates| Action::RandomAt { rates, wanted: vec![wanted("SCAN")] };
+    let own = Rates { advanced_bp: 10_000, general_bp: 0, untrusted_bp: 0 };
+    let of_set = set(vec![rule("r", always.clone(), random(None))]);
+    let of_rule = set(vec![rule("r", always, random(Some(own)))]);
+    for (class, by_set, by_rule) in
+        [(Class::Advanced, false, true), (Class::Untrusted, true, false)]
+    {
+        let (parcel, context) = (parcel(), Context { class, ..context() });
+        let subject = Subject::of(&parcel, &context);
+        for n in 0..50 {
+            assert_eq!(assess(&of_set, &subject, &quick_draw_of(n)).is_selected(), by_set);
+            assert_eq!(assess(&of_rule, &subject, &quick_draw_of(n)).is_selected(), by_rule);
+        }
+    }
+}
+
+#[test]
+fn the_samples_are_sound() {
+    for set in [&*SAMPLE_CUSTOMS, &*SAMPLE_INSPECTION] {
+        assert!(set.sample);
+        assert_eq!(set.problems(), []);
+    }
+    let (parcel, context) = (parcel(), context());
+    let subject = Subject::of(&parcel, &context);
+    let ids = |set: &RuleSet| -> Vec<String> {
+        assess(set, &subject, &draw_of(7)).matched.into_iter().map(|m| m.rule).collect()
+    };
+    assert_eq!(ids(&SAMPLE_CUSTOMS), ["C-900"]);
+    assert_eq!(ids(&SAMPLE_INSPECTION), ["I-004", "I-900"]);
+}
+
+#[test]
+fn a_broken_rule_set_is_told_apart() {
+    let demand = || Action::Demand { wanted: vec![wanted("A")] };
+    let bad = Rates { advanced_bp: 0, general_bp: 10_001, untrusted_bp: 0 };
+    let deep = (0..9).fold(Condition::Blacklisted, |c, _| Condition::Not(Box::new(c)));
+    let mut backwards = rule("backwards", Condition::Blacklisted, demand());
+    backwards.valid_to = Some(date!(2026 - 11 - 23));
+    let rules = vec![
+        rule("a", Condition::Blacklisted, demand()),
+        rule("a", Condition::Blacklisted, demand()),
+        backwards,
+        rule("deep", deep, demand()),
+        rule("empty", Condition::All(Vec::new()), demand()),
+        rule("prefix", Condition::Goods(texts(&[""])), demand()),
+        rule("range", Condition::Value(Range::default()), demand()),
+        rule("nothing", Condition::Blacklisted, Action::Demand { wanted: Vec::new() }),
+        rule(
+            "rate",
+            Condition::Blacklisted,
+            Action::RandomAt { rates: Some(bad), wanted: vec![wanted("A"), wanted("A")] },
+        ),
+    ];
+    let set = RuleSet { rates: bad, ..set(rules) };
+    let found: Vec<_> = set.problems().into_iter().map(|problem| problem.rule).collect();
+    let expected =
+        ["", "a", "backwards", "deep", "empty", "prefix", "range", "nothing", "rate", "rate"];
+    assert_eq!(found, expected);
+}
+
+// The order.
+
+const V: u32 = 2;
+
+fn key(agency: Agency, id: &str) -> InstructionKey {
+    InstructionKey { agency, id: id.into() }
+}
+
+fn instruction(agency: Agency, id: &str, lines: &[u32]) -> Instruction {
+    Instruction {
+        key: key(agency, id),
+        text: id.into(),
+        text_zh: id.into(),
+        lines: lines.to_vec(),
+        method: Method::Manual,
+        sampling: false,
+    }
+}
+
+fn demand(agency: Agency, ids: &[&str]) -> Event {
+    let instructions = ids.iter().map(|id| instruction(agency, id, &[])).collect();
+    Event::Demand { agency, version: V, instructions }
+}
+
+fn site(act: Act) -> Event {
+    Event::Site { version: V, examination: 1, act }
+}
+
+fn at(start: OffsetDateTime) -> Appointment {
+    let window = TimeWindow { start, end: start + Duration::hours(1) };
+    Appointment { place: "QD-1".into(), window }
+}
+
+const NINE: OffsetDateTime = datetime!(2026-11-25 09:00 +8);
+
+fn appointed() -> Event {
+    site(Act::Appoint { seen: 0, appointment: at(NINE), by: By::Enterprise })
+}
+
+fn assigned() -> Event {
+    site(Act::Assign { officers: ["A1".to_owned(), "B1".to_owned()].into() })
+}
+
+fn examined(method: Method) -> Event {
+    site(Act::Examine { method, officer: "A1".into() })
+}
+
+fn finding(agency: Agency, id: &str, gnum: u32, result: FoundResult) -> Finding {
+    Finding {
+        key: FindingKey { instruction: key(agency, id), gnum, sample: None },
+        result,
+        method: Method::Manual,
+        text: String::new(),
+        evidence: vec![[7; 32]],
+        officer: "A1".into(),
+        revision: 1,
+    }
+}
+
+fn analysed(finding: Finding, sample: &str) -> Finding {
+    let key = FindingKey { sample: Some(sample.into()), ..finding.key };
+    Finding { key, officer: "lab".into(), ..finding }
+}
+
+fn reported(findings: &[Finding]) -> Event {
+    site(Act::Report { findings: findings.to_vec() })
+}
+
+fn sample(agency: Agency, id: &str) -> Sample {
+    Sample { id: "S1".into(), instruction: key(agency, id), gnum: 0, officer: "B1".into() }
+}
+
+fn taken() -> Event {
+    site(Act::Take { sample: sample(Inspection, "lab") })
+}
+
+fn sent() -> Event {
+    site(Act::Send { sample: "S1".into(), laboratory: "L".into() })
+}
+
+fn disposed(agency: Agency, disposal: Disposal) -> Event {
+    Event::Dispose { agency, examination: 1, disposal }
+}
+
+fn treated(passed: bool) -> Event {
+    let treatment = Treatment { certificate: "T-1".into(), digest: [9; 32], passed };
+    Event::Treated { examination: 1, treatment }
+}
+
+fn closed() -> Event {
+    Event::Close { examination: 1 }
+}
+
+fn run(events: &[Event]) -> Order {
+    events.iter().fold(Order::none(), |now, event| {
+        let (then, facts) = next(&now, event).unwrap_or_else(|e| panic!("{event:?}: {e:?}"));
+        assert!(!facts.is_empty(), "{event:?} changes nothing on {now:?}");
+        then
+    })
+}
+
+/// Both agencies ask; inspection's sample fails quarantine.
+fn to_work() -> Vec<Event> {
+    vec![
+        demand(Customs, &["count"]),
+        demand(Inspection, &["lab"]),
+        appointed(),
+        assigned(),
+        site(Act::Present { attendance: Attendance::Declarant }),
+        examined(Method::Manual),
+    ]
+}
+
+fn lab_fails() -> Finding {
+    analysed(finding(Inspection, "lab", 0, FoundResult::QuarantineFail), "S1")
+}
+
+fn to_findings() -> Vec<Event> {
+    let conform = finding(Customs, "count", 0, FoundResult::Conform);
+    [to_work(), vec![taken(), sent(), reported(&[conform, lab_fails()])]].concat()
+}
+
+/// A history that leads to each stage.
+fn histories() -> Vec<(Stage, Vec<Event>)> {
+    let work = to_work();
+    let found = to_findings();
+    let release = disposed(Customs, Disposal::Release);
+    let then = |events: &[Event]| [found.as_slice(), events].concat();
+    let treat = then(&[release.clone(), disposed(Inspection, Disposal::Treat)]);
+    let back = then(&[release, disposed(Inspection, Disposal::Return)]);
+    vec![
+        (Stage::None, Vec::new()),
+        (Stage::Ordered, work[..2].to_vec()),
+        (Stage::Appointed, work[..4].to_vec()),
+        (Stage::Presented, work[..5].to_vec()),
+        (Stage::Examining, work.clone()),
+        (Stage::Sampled, found[..7].to_vec()),
+        (Stage::Laboratory, found[..8].to_vec()),
+        (Stage::Found, found.clone()),
+        (Stage::Treating, treat),
+        (Stage::Disposed, back.clone()),
+        (Stage::Closed, [back, vec![closed()]].concat()),
+        (Stage::Cancelled, [work, vec![Event::Cancel { version: V }]].concat()),
+    ]
+}
+
+const STAGES: [(Stage, char); 12] = [
+    (Stage::None, '-'),
+    (Stage::Ordered, 'O'),
+    (Stage::Appointed, 'A'),
+    (Stage::Presented, 'P'),
+    (Stage::Examining, 'E'),
+    (Stage::Sampled, 'S'),
+    (Stage::Laboratory, 'L'),
+    (Stage::Found, 'F'),
+    (Stage::Treating, 'T'),
+    (Stage::Disposed, 'D'),
+    (Stage::Closed, 'C'),
+    (Stage::Cancelled, 'X'),
+];
+
+/// Every event on every stage. A letter: the stage that follows, with facts; `=`: nothing changes;
+/// `.`: refused. The columns are the stages in the order of `STAGES`: - O A P E S L F T D C X.
+#[rustfmt::skip]
+fn matrix() -> Vec<(&'static str, Event, &'static str)> {
+    let later = |event| match event {
+        Event::Demand { agency, instructions, .. } => Event::Demand { agency, version: V + 1, instructions },
+        other => other,
+    };
+    let evening = at(NINE + Duration::hours(8));
+    let early = NINE - Duration::hours(10);
+    vec![
+        ("the same demand",       demand(Customs, &["count"]),                           "O==========."),
+        ("another demand",        demand(Customs, &["seal"]),                            "OOAPESLFTDC."),
+        ("on a later version",    later(demand(Customs, &["count"])),                    "OOOOOOOFTDCO"),
+        ("general demand",        Event::Demand { agency: Inspection, version: V, instructions: vec![] }, "OOAPESLFTDC."),
+        ("appoint",               appointed(),                                           ".A=========."),
+        ("appoint elsewhere",     site(Act::Appoint { seen: 0, appointment: evening.clone(), by: By::Site }), ".A.........."),
+        ("reschedule",            site(Act::Reschedule { seen: 1, appointment: evening, by: By::Enterprise, at: early }), "..A........."),
+        ("no-show",               site(Act::NoShow { seen: 1, at: NINE + Duration::hours(1) }), "..O........."),
+        ("assign",                assigned(),                                            "..=========."),
+        ("assign others",         site(Act::Assign { officers: ["A2".to_owned()].into() }), "............"),
+        ("replace",               site(Act::Replace { officer: "A1".into(), by: "A3".into() }), "..APESL....."),
+        ("present",               site(Act::Present { attendance: Attendance::Declarant }), "..P========."),
+        ("present without him",   site(Act::Present { attendance: Attendance::SiteOperator }), "............"),
+        ("examine by hand",       examined(Method::Manual),                              "...E=======."),
+        ("examine by machine",    examined(Method::Machine),                             "...EESL....."),
+        ("take a sample",         taken(),                                               "....S======."),
+        ("send it",               sent(),                                                ".....L=====."),
+        ("find customs'",         reported(&[finding(Customs, "count", 0, FoundResult::Conform)]), "....ESL====."),
+        ("find inspection's",     reported(&[lab_fails()]),                              "......E====."),
+        ("pending",               reported(&[finding(Customs, "count", 3, FoundResult::LabPending)]), "....ESL....."),
+        ("one more line",         reported(&[finding(Customs, "count", 3, FoundResult::QtyMismatch)]), "....ESLF...."),
+        ("object",                Event::Object { examination: 1 },                      ".......O.O.."),
+        ("customs releases",      disposed(Customs, Disposal::Release),                  ".......F===."),
+        ("inspection releases",   disposed(Inspection, Disposal::Release),               "............"),
+        ("inspection sends back", disposed(Inspection, Disposal::Return),                ".......F.==."),
+        ("treated",               treated(true),                                         "........F..."),
+        ("close",                 closed(),                                              ".........C=."),
+        ("cancel",                Event::Cancel { version: V },                          "=XXXXXX====="),
+        ("cancel an older one",   Event::Cancel { version: V - 1 },                      "============"),
+    ]
+}
+
+fn cell(now: &Order, event: &Event) -> char {
+    match next(now, event) {
+        Err(_) => '.',
+        Ok((then, facts)) if facts.is_empty() => {
+            assert_eq!(&then, now, "no facts, no change: {event:?}");
+            '='
+        }
+        Ok((then, _)) => {
+            let letter = STAGES.iter().find(|(stage, _)| *stage == then.stage);
+            letter.expect("every stage has a letter").1
+        }
+    }
+}
+
+#[test]
+fn every_event_on_every_stage() {
+    let orders: Vec<Order> = histories()
+        .into_iter()
+        .map(|(stage, events)| {
+            let order = run(&events);
+            assert_eq!(order.stage, stage);
+            order
+        })
+        .collect();
+    for (name, event, expected) in matrix() {
+        let got: String = orders.iter().map(|order| cell(order, &event)).collect();
+        assert_eq!(got, expected, "{name}");
+    }
+}
+
+#[test]
+fn refusals_name_what_is_wrong() {
+    let working = run(&to_work());
+    let found = run(&to_findings());
+    let no = |now: &Order, event: &Event| {
+        let refusal = next(now, event).expect_err("refused");
+        (refusal.code, wrong(&refusal).map(str::to_owned))
+    };
+    let by = |w: Wrong| Some(w.name().to_owned());
+    let foreign = Event::Demand {
+        agency: Customs,
+        version: V,
+        instructions: vec![instruction(Inspection, "x", &[])],
+    };
+    assert_eq!(no(&working, &foreign).0, Code::NotYourAgency);
+    let mut other = instruction(Customs, "count", &[]);
+    other.text = "something else".into();
+    let other = Event::Demand { agency: Customs, version: V, instructions: vec![other] };
+    assert_eq!(no(&working, &other).1, by(Wrong::Contradicted));
+    let old = Event::Site {
+        version: V - 1,
+        examination: 1,
+        act: Act::Report { findings: vec![finding(Customs, "count", 0, FoundResult::Conform)] },
+    };
+    assert_eq!(no(&working, &old).0, Code::StaleVersion);
+    let unknown = finding(Customs, "seal", 0, FoundResult::Conform);
+    assert_eq!(no(&working, &reported(&[unknown])).1, by(Wrong::InstructionUnknown));
+    let stranger =
+        Finding { officer: "Z".into(), ..finding(Customs, "count", 0, FoundResult::Conform) };
+    assert_eq!(no(&working, &reported(&[stranger])).1, by(Wrong::OfficerNotAssigned));
+    assert_eq!(no(&working, &reported(&[lab_fails()])).1, by(Wrong::SampleUnknown));
+    let undecided = disposed(Customs, Disposal::Release);
+    assert_eq!(no(&working, &undecided).0, Code::InstructionUnanswered);
+    assert_eq!(
+        no(&found, &disposed(Inspection, Disposal::Release)).1,
+        by(Wrong::DisposalUnfounded)
+    );
+    let withdrawn = run(&[to_work(), vec![Event::Cancel { version: V }]].concat());
+    let late = reported(&[finding(Customs, "count", 0, FoundResult::Conform)]);
+    assert_eq!(no(&withdrawn, &late).0, Code::NoOpenInspection);
+    let second = Event::Object { examination: 2 };
+    assert_eq!(no(&found, &second).0, Code::NeverSent);
+}
+
+#[test]
+fn a_late_demand_is_answered_from_the_record() {
+    let mut only_customs = vec![demand(Customs, &["count"])];
+    only_customs.extend(to_work().into_iter().skip(2));
+    only_customs.push(reported(&[finding(Customs, "count", 0, FoundResult::Conform)]));
+    let found = run(&only_customs);
+    assert_eq!(found.stage, Stage::Found);
+    let (then, facts) = next(&found, &demand(Inspection, &["lab"])).expect("answered");
+    assert_eq!((then.stage, facts), (Stage::Found, vec![Fact::Answered(Inspection)]));
+    assert!(!then.is_joint() && then.late.len() == 1);
+    assert_eq!(next(&then, &demand(Inspection, &["lab"])).expect("known").1, []);
+    // On the next version the same question waits for an answer again, once; the old one is over.
+    let later = |agency| Event::Demand {
+        agency,
+        version: V + 1,
+        instructions: vec![instruction(agency, "count", &[])],
+    };
+    let (again, facts) = next(&then, &later(Customs)).expect("answered");
+    assert_eq!(facts, [Fact::Answered(Customs)]);
+    assert_eq!(next(&again, &later(Customs)).expect("known").1, []);
+    assert_eq!(next(&again, &demand(Customs, &["count"])).expect("known").1, []);
+    let stale = next(&again, &demand(Customs, &["seal"])).expect_err("before that");
+    assert_eq!(stale.code, Code::StaleVersion);
+    // Customs alone decides, because it alone instructed.
+    let (then, facts) = next(&then, &disposed(Customs, Disposal::Release)).expect("decided");
+    assert_eq!(then.stage, Stage::Disposed);
+    let decided = Fact::Decided(Customs, Disposal::Release);
+    assert_eq!(facts, [decided, Fact::Disposed(Disposal::Release)]);
+}
+
+#[test]
+fn a_cancelled_order_is_opened_again_only_on_a_later_version() {
+    let cancelled = run(&[to_work(), vec![Event::Cancel { version: V }]].concat());
+    let refusal = next(&cancelled, &demand(Customs, &["count"])).expect_err("told again");
+    assert_eq!(refusal.code, Code::StaleVersion);
+    let again = Event::Demand { agency: Inspection, version: V + 1, instructions: Vec::new() };
+    let (then, facts) = next(&cancelled, &again).expect("opened");
+    assert_eq!(facts, [Fact::Ordered(Inspection)]);
+    assert_eq!((then.stage, then.version), (Stage::Ordered, V + 1));
+    assert_eq!(then.instructions.len(), 1, "what was asked on the old version is void");
+    let late = next(&then, &examined(Method::Manual)).expect_err("of the old version");
+    assert_eq!(late.code, Code::StaleVersion);
+    // The news of the cancellation is lost: the order says so itself.
+    let (_, facts) = next(&run(&to_work()), &again).expect("opened");
+    assert_eq!(facts, [Fact::Cancelled, Fact::Ordered(Inspection)]);
+}
+
+#[test]
+fn the_enterprise_that_does_not_come_loses_its_choice() {
+    let mut now = run(&[demand(Customs, &["count"])]);
+    let step = |now: &Order, act| next(now, &site(act));
+    let appoint = |seen, by| Act::Appoint { seen, appointment: at(NINE), by };
+    let alone = || Act::Present { attendance: Attendance::SiteOperator };
+    for n in 0..3 {
+        now = step(&now, appoint(n, By::Enterprise)).expect("appointed").0;
+        assert_eq!(
+            wrong(&step(&now, alone()).expect_err("not yet")),
+            Some(Wrong::AttendanceNeeded.name())
+        );
+        let early = Act::NoShow { seen: n + 1, at: NINE + Duration::minutes(29) };
+        let early = step(&now, early).expect_err("too early");
+        assert_eq!(wrong(&early), Some(Wrong::WrongTime.name()));
+        let (then, facts) =
+            step(&now, Act::NoShow { seen: n + 1, at: NINE + Duration::minutes(30) })
+                .expect("counted");
+        let compelled = facts.contains(&Fact::Compelled);
+        assert_eq!((facts[0].clone(), compelled), (Fact::NoShow(n + 1), n == 2));
+        now = then;
+    }
+    let choice = step(&now, appoint(3, By::Enterprise)).expect_err("no choice");
+    assert_eq!(wrong(&choice), Some(Wrong::ChoiceUsedUp.name()));
+    now = step(&now, appoint(3, By::Site)).expect("the site chooses").0;
+    assert_eq!(step(&now, alone()).expect("opened").0.stage, Stage::Presented);
+}
+
+#[test]
+fn two_officers_claim_one_order() {
+    let ordered = run(&[demand(Customs, &["count"])]);
+    let other =
+        site(Act::Appoint { seen: 0, appointment: at(NINE + Duration::hours(1)), by: By::Site });
+    let (then, _) = next(&ordered, &appointed()).expect("the first");
+    let second = next(&then, &other).expect_err("the second");
+    assert_eq!((second.code, wrong(&second)), (Code::VersionMismatch, Some("taken")));
+}
+
+#[test]
+fn methods_and_samples_decide_what_conform_means() {
+    let mut with_lab = instruction(Inspection, "lab", &[1, 2]);
+    with_lab.sampling = true;
+    let ask = Event::Demand { agency: Inspection, version: V, instructions: vec![with_lab] };
+    let mut events = vec![ask, demand(Customs, &["count"])];
+    events.extend(to_work().into_iter().skip(2));
+    events.push(examined(Method::Machine));
+    let now = run(&events);
+    let unanswered = |order: &Order| -> Vec<String> {
+        order.unanswered().iter().map(|i| i.key.id.clone()).collect()
+    };
+    // A picture does not answer what asks for hands, nor hands what asks for the laboratory.
+    let picture =
+        Finding { method: Method::Machine, ..finding(Customs, "count", 0, FoundResult::Conform) };
+    let hands = finding(Inspection, "lab", 0, FoundResult::Conform);
+    let now = next(&now, &reported(&[picture, hands])).expect("kept").0;
+    assert_eq!(unanswered(&now), ["count", "lab"]);
+    let corrected =
+        Finding { revision: 2, ..finding(Customs, "count", 0, FoundResult::QtyMismatch) };
+    let now = next(&now, &reported(&[corrected])).expect("kept").0;
+    assert_eq!(unanswered(&now), ["lab"]);
+    let of = |id: &str, gnum| Sample { id: id.into(), gnum, ..sample(Inspection, "lab") };
+    let mut now = now;
+    for (id, gnum) in [("S1", 1), ("S2", 2)] {
+        now = next(&now, &site(Act::Take { sample: of(id, gnum) })).expect("taken").0;
+        assert_eq!(now.stage, if id == "S1" { Stage::Sampled } else { Stage::Laboratory });
+        let laboratory = "L".to_owned();
+        now = next(&now, &site(Act::Send { sample: id.into(), laboratory })).expect("sent").0;
+        assert_eq!(now.stage, Stage::Laboratory);
+    }
+    let clean = |id, gnum| analysed(finding(Inspection, "lab", gnum, FoundResult::Conform), id);
+    now = next(&now, &reported(&[clean("S2", 2)])).expect("one result").0;
+    assert_eq!((now.stage, unanswered(&now)), (Stage::Laboratory, vec!["lab".to_owned()]));
+    let (now, facts) = next(&now, &reported(&[clean("S1", 1)])).expect("the other");
+    assert_eq!((now.stage, facts.last()), (Stage::Found, Some(&Fact::Completed)));
+    // A correction cannot take the answer away.
+    let less = Finding {
+        method: Method::Machine,
+        revision: 3,
+        ..finding(Customs, "count", 0, FoundResult::Conform)
+    };
+    assert!(next(&now, &reported(&[less])).is_err());
+}
+
+#[test]
+fn quarantine_treatment_and_release() {
+    let mut now = run(&to_findings());
+    let release = |agency| disposed(agency, Disposal::Release);
+    now = next(&now, &release(Customs)).expect("its own are conform").0;
+    assert_eq!(now.stage, Stage::Found);
+    let (then, facts) = next(&now, &disposed(Inspection, Disposal::Treat)).expect("treated");
+    assert_eq!(then.stage, Stage::Treating);
+    assert_eq!(facts.last(), Some(&Fact::TreatmentOrdered));
+    let (good, facts) = next(&then, &treated(true)).expect("passed");
+    assert_eq!((good.stage, facts), (Stage::Found, vec![Fact::Treated(true)]));
+    let good = next(&good, &release(Inspection)).expect("clean now").0;
+    let (good, facts) = next(&good, &release(Customs)).expect("both");
+    assert_eq!(good.disposal, Some(Disposal::Release));
+    assert_eq!(facts.last(), Some(&Fact::Disposed(Disposal::Release)));
+    let bad = next(&then, &treated(false)).expect("failed").0;
+    assert!(next(&bad, &release(Inspection)).is_err());
+    assert!(next(&bad, &disposed(Inspection, Disposal::Treat)).is_err(), "not twice");
+    assert!(next(&bad, &disposed(Inspection, Disposal::Destroy)).is_ok());
+}
+
+#[test]
+fn the_strictest_counts_and_the_holder_lifts_its_detention() {
+    let now = run(&to_findings());
+    let now = next(&now, &disposed(Inspection, Disposal::Return)).expect("decided").0;
+    let now = next(&now, &disposed(Customs, Disposal::TransferAntismuggling)).expect("decided").0;
+    assert_eq!(now.disposal, Some(Disposal::TransferAntismuggling));
+    assert_eq!(now.disposal.and_then(Disposal::status), Some(502));
+    let other = next(&now, &disposed(Inspection, Disposal::Release)).expect_err("not its own");
+    assert_eq!(wrong(&other), Some(Wrong::DisposalGiven.name()));
+    let objection = next(&now, &Event::Object { examination: 1 }).expect_err("handed over");
+    assert_eq!(objection.code, Code::GoodsDetained);
+    let (now, facts) = next(&now, &disposed(Customs, Disposal::Release)).expect("lifted");
+    assert_eq!(facts.last(), Some(&Fact::Disposed(Disposal::Return)));
+    assert_eq!(now.disposal.and_then(Disposal::status), Some(700));
+}
+
+#[test]
+fn a_second_examination_is_made_once_and_by_others() {
+    let now = run(&to_findings());
+    let object = Event::Object { examination: 1 };
+    let (now, facts) = next(&now, &object).expect("once");
+    assert_eq!((now.stage, now.examination, facts), (Stage::Ordered, 2, vec![Fact::Objected]));
+    assert_eq!(now.instructions.len(), 2);
+    assert!(now.work.findings.is_empty() && now.first.is_some());
+    assert_eq!(next(&now, &object).expect("told again").1, []);
+    let stale = next(&now, &examined(Method::Manual)).expect_err("of the first one");
+    assert_eq!(stale.code, Code::StaleRound);
+    let again = |act| Event::Site { version: V, examination: 2, act };
+    let appointment = at(NINE + Duration::days(1));
+    let now = next(&now, &again(Act::Appoint { seen: 1, appointment, by: By::Site }))
+        .expect("appointed")
+        .0;
+    let same = again(Act::Assign { officers: ["A1".to_owned()].into() });
+    let conflict = next(&now, &same).expect_err("took part");
+    assert_eq!(wrong(&conflict), Some(Wrong::OfficerConflict.name()));
+    let others = again(Act::Assign { officers: ["A9".to_owned()].into() });
+    let mut now = next(&now, &others).expect("others").0;
+    let report = [(Customs, "count"), (Inspection, "lab")].map(|(agency, id)| Finding {
+        officer: "A9".into(),
+        ..finding(agency, id, 0, FoundResult::Conform)
+    });
+    for act in [
+        Act::Present { attendance: Attendance::Declarant },
+        Act::Examine { method: Method::Manual, officer: "A9".into() },
+        Act::Report { findings: report.to_vec() },
+    ] {
+        now = next(&now, &again(act)).expect("done").0;
+    }
+    assert_eq!(now.stage, Stage::Found);
+    let third = next(&now, &Event::Object { examination: 2 }).expect_err("no third");
+    assert_eq!(wrong(&third), Some(Wrong::ObjectionUsed.name()));
+}
+
+/// Own results, all results, treated, and what they carry.
+type Carried<'a> = (&'a [FoundResult], &'a [FoundResult], Option<bool>, &'a str);
+
+#[test]
+#[rustfmt::skip]
+fn every_disposal_on_every_result() {
+    use Disposal as D;
+    use FoundResult as R;
+    // Letters: what is founded of Release, Amend, Treat, Back (and everything stricter).
+    let rows: [Carried<'_>; 13] = [
+        (&[R::Conform], &[R::Conform], None, "R"),
+        (&[R::DocMismatch], &[R::DocMismatch], None, "AB"),
+        (&[R::QtyMismatch, R::Conform], &[R::QtyMismatch, R::Conform], None, "AB"),
+        (&[R::NameOrCodeMismatch], &[R::NameOrCodeMismatch], None, "AB"),
+        (&[R::QuarantineFail], &[R::QuarantineFail], None, "TB"),
+        (&[R::QuarantineFail], &[R::QuarantineFail], Some(false), "B"),
+        (&[R::QuarantineFail], &[R::QuarantineFail], Some(true), "RB"),
+        (&[R::QualityFail, R::DocMismatch], &[R::QualityFail, R::DocMismatch], None, "TB"),
+        (&[R::QualityFail, R::DocMismatch], &[R::QualityFail, R::DocMismatch], Some(true), "AB"),
+        (&[R::Prohibited, R::QuarantineFail], &[R::Prohibited, R::QuarantineFail], None, "B"),
+        (&[R::IpInfringement], &[R::IpInfringement], Some(true), "B"),
+        (&[R::Conform], &[R::Conform, R::QuarantineFail], None, "RTB"),
+        (&[R::Conform], &[R::Conform, R::Prohibited], None, "RB"),
+    ];
+    for (own, all, treated, expected) in rows {
+        for disposal in D::ALL {
+            let letter = match disposal {
+                D::Release => 'R',
+                D::AmendAndRelease => 'A',
+                D::Treat => 'T',
+                D::Return | D::Destroy | D::DetainOther | D::TransferClearance | D::TransferLegal | D::TransferAntismuggling => 'B',
+            };
+            let founded = disposal.is_founded(own, all, treated);
+            assert_eq!(founded, expected.contains(letter), "{disposal:?} on {own:?} of {all:?}, {treated:?}");
+            assert_eq!(D::parse(disposal.code()), Some(disposal));
+        }
+    }
+    for result in R::ALL {
+        assert_eq!(R::parse(result.code()), Some(result));
+    }
+    let statuses: Vec<_> = D::ALL.into_iter().filter_map(D::status).collect();
+    assert_eq!(statuses, [700, 599, 501, 503, 502]);
+}
+
+#[test]
+fn every_wrong_has_a_name_of_its_own() {
+    let names: BTreeSet<_> = Wrong::ALL.into_iter().map(Wrong::name).collect();
+    assert_eq!(names.len(), Wrong::ALL.len());
+    for wrong in Wrong::ALL {
+        assert!(!wrong.title().is_empty() && !wrong.title_zh().is_empty());
+        assert_eq!(self::wrong(&wrong.refusal()), Some(wrong.name()));
+    }
+}
+
+// At random.
+
+/// Delivers events in this order, again and again until nothing is refused any more or nothing moves:
+/// what is refused for its order comes again, as senders do.
+fn deliver(mut now: Order, events: &[Event]) -> (Order, Vec<Fact>) {
+    let mut waiting = events.to_vec();
+    let mut all = Vec::new();
+    loop {
+        let before = waiting.len();
+        waiting.retain(|event| match next(&now, event) {
+            Ok((then, facts)) => {
+                now = then;
+                all.extend(facts);
+                false
+            }
+            Err(_) => true,
+        });
+        if waiting.is_empty() || waiting.len() == before {
+            return (now, all);
+        }
+    }
+}
+
+const IDS: [(Agency, &str); 4] =
+    [(Customs, "a"), (Customs, "b"), (Inspection, "a"), (Inspection, "c")];
+
+fn all_demands() -> Vec<Event> {
+    IDS.into_iter().map(|(agency, id)| demand(agency, &[id])).collect()
+}
+
+/// Every instruction has a pending, a final and a corrected finding, as three reports, and one of the
+/// instructions two lines.
+fn all_reports(results: &[FoundResult]) -> Vec<Event> {
+    let keys = IDS.into_iter().chain([(Customs, "a")]).zip([0, 0, 0, 0, 5]);
+    let mut reports = Vec::new();
+    for (((agency, id), gnum), result) in keys.zip(results) {
+        let first = finding(agency, id, gnum, *result);
+        let pending = Finding { result: FoundResult::LabPending, ..first.clone() };
+        let corrected = Finding { revision: 2, result: FoundResult::DocMismatch, ..first.clone() };
+        reports.extend([pending, first, corrected].map(|f| reported(&[f])));
+    }
+    reports
+}
+
+fn results() -> impl Strategy<Value = Vec<FoundResult>> {
+    let result = prop::sample::select(FoundResult::ALL[..8].to_vec());
+    prop::collection::vec(result, 5)
+}
+
+/// Any order, and some of it twice.
+fn shuffled(events: Vec<Event>) -> impl Strategy<Value = Vec<Event>> {
+    let extra = prop::collection::vec(prop::sample::select(events.clone()), 0..6);
+    extra.prop_flat_map(move |extra| {
+        let all = [events.clone(), extra].concat();
+        Just(all).prop_shuffle()
+    })
+}
+
+fn random_events() -> impl Strategy<Value = Vec<Event>> {
+    let agency = || prop_oneof![Just(Customs), Just(Inspection)];
+    let version = || prop_oneof![8 => Just(V), 1 => Just(V - 1), 1 => Just(V + 1)];
+    let examination = || prop_oneof![6 => Just(1_u32), 3 => Just(2)];
+    let id = || prop::sample::select(vec!["count", "lab"]);
+    let officer = || prop::sample::select(vec!["A1", "B1", "C1"]).prop_map(str::to_owned);
+    let demands = (agency(), version(), id()).prop_map(|(agency, version, id)| Event::Demand {
+        agency,
+        version,
+        instructions: vec![instruction(agency, id, &[])],
+    });
+    let hours = || (0_i64..30).prop_map(|hours| NINE + Duration::hours(hours - 5));
+    let by = || prop_oneof![Just(By::Enterprise), Just(By::Site)];
+    let reports = (agency(), id(), 0..2_u32, prop::sample::select(FoundResult::ALL.to_vec()))
+        .prop_flat_map(move |(agency, id, gnum, result)| {
+            (1..3_u32, any::<bool>(), prop::sample::select(vec!["A1", "B1", "C1"])).prop_map(
+                move |(revision, lab, officer)| {
+                    let f = finding(agency, id, gnum, result);
+                    let f = Finding { revision, officer: officer.into(), ..f };
+                    Act::Report { findings: vec![if lab { analysed(f, "S1") } else { f }] }
+                },
+            )
+        });
+    let acts = prop_oneof![
+        3 => (0..4_u32, hours(), by()).prop_map(|(seen, start, by)| {
+            Act::Appoint { seen, appointment: at(start), by }
+        }),
+        1 => (0..4_u32, hours(), by(), hours()).prop_map(|(seen, start, by, now)| {
+            Act::Reschedule { seen, appointment: at(start), by, at: now }
+        }),
+        1 => (0..4_u32, hours()).prop_map(|(seen, at)| Act::NoShow { seen, at }),
+        3 => officer().prop_map(|officer| Act::Assign { officers: [officer].into() }),
+        1 => (officer(), officer()).prop_map(|(officer, by)| Act::Replace { officer, by }),
+        3 => Just(Act::Present { attendance: Attendance::Declarant }),
+        3 => officer().prop_map(|officer| Act::Examine { method: Method::Manual, officer }),
+        2 => (agency(), id(), officer()).prop_map(|(agency, id, officer)| Act::Take {
+            sample: Sample { officer, ..sample(agency, id) },
+        }),
+        2 => Just(Act::Send { sample: "S1".into(), laboratory: "L".into() }),
+        8 => reports,
+    ];
+    let sites = (version(), examination(), acts)
+        .prop_map(|(version, examination, act)| Event::Site { version, examination, act });
+    let disposals =
+        (agency(), examination(), prop::sample::select(Disposal::ALL.to_vec())).prop_map(
+            |(agency, examination, disposal)| Event::Dispose { agency, examination, disposal },
+        );
+    let treatments = (examination(), any::<bool>()).prop_map(|(examination, passed)| {
+        let treatment = Treatment { certificate: "T".into(), digest: [0; 32], passed };
+        Event::Treated { examination, treatment }
+    });
+    let one = prop_oneof![
+        4 => demands,
+        30 => sites,
+        6 => disposals,
+        2 => treatments,
+        1 => examination().prop_map(|examination| Event::Object { examination }),
+        2 => examination().prop_map(|examination| Event::Close { examination }),
+        1 => version().prop_map(|version| Event::Cancel { version }),
+    ];
+    prop::collection::vec(one, 0..200)
+}
+
+fn is(fact: &Fact, what: &Fact) -> bool {
+    std::mem::discriminant(fact) == std::mem::discriminant(what)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn merging_demands_gives_one_order_with_all_instructions(
+        demands in shuffled(all_demands())
+    ) {
+        let (order, facts) = deliver(Order::none(), &demands);
+        prop_assert_eq!(order.stage, Stage::Ordered);
+        prop_assert_eq!(order.instructions.len(), IDS.len());
+        prop_assert!(order.is_joint());
+        let opened = facts.iter().filter(|fact| is(fact, &Fact::Ordered(Customs))).count();
+        let joined = facts.iter().filter(|fact| is(fact, &Fact::Joined(Customs))).count();
+        prop_assert_eq!((opened, joined, facts.len()), (1, 1, IDS.len()));
+    }
+
+    #[test]
+    fn the_order_of_demands_and_findings_does_not_matter(
+        (demands, reports, results) in results().prop_flat_map(|results| {
+            (shuffled(all_demands()), shuffled(all_reports(&results)), Just(results))
+        })
+    ) {
+        let work = to_work().split_off(2);
+        let outcome = |demands: &[Event], reports: &[Event]| {
+            let (order, _) = deliver(Order::none(), &[demands, &work].concat());
+            deliver(order, reports)
+        };
+        let (straight, _) = outcome(&all_demands(), &all_reports(&results));
+        let (order, facts) = outcome(&demands, &reports);
+        prop_assert_eq!(order.stage, Stage::Found);
+        prop_assert_eq!(&order, &straight);
+        let completed = facts.iter().filter(|fact| **fact == Fact::Completed).count();
+        prop_assert_eq!(completed, 1);
+    }
+
+    #[test]
+    fn any_sequence_keeps_the_promises(events in random_events()) {
+        let mut now = Order::none();
+        let mut open = 0_i32;
+        let mut completed = 0_u32;
+        let mut examinations = 0_u32;
+        for event in events {
+            let Ok((then, facts)) = next(&now, &event) else { continue };
+            if facts.is_empty() {
+                prop_assert_eq!(&then, &now, "no facts, no change: {:?}", event);
+                continue;
+            }
+            // Told again, it changes nothing or is refused.
+            if let Ok((again, more)) = next(&then, &event) {
+                prop_assert!(more.is_empty(), "{:?} twice: {:?}", event, more);
+                prop_assert_eq!(&again, &then);
+            }
+            for fact in &facts {
+                match fact {
+                    Fact::Ordered(_) => open += 1,
+                    Fact::Objected => { open += 1; examinations += 1; }
+                    Fact::Cancelled => open -= 1,
+                    Fact::Completed => {
+                        open -= 1;
+                        completed += 1;
+                        prop_assert!(then.unanswered().is_empty());
+                        prop_assert_eq!(then.work.pending_samples().count(), 0);
+                    }
+                    _ => {}
+                }
+            }
+            prop_assert_eq!(open, i32::from(then.stage.is_open()), "one order: {:?}", then.stage);
+            if now.stage == Stage::Closed {
+                prop_assert_eq!(then.stage, Stage::Closed);
+                prop_assert!(facts.iter().all(|fact| is(fact, &Fact::Answered(Customs))));
+            }
+            if then.stage >= Stage::Found && then.stage <= Stage::Closed {
+                prop_assert!(then.unanswered().is_empty(), "what is found stays answered");
+            }
+            if then.disposal == Some(Disposal::Release) && now.disposal.is_none() {
+                let barred = then.results().iter().any(|r| {
+                    r.is_adverse() && then.work.treatment.is_none()
+                });
+                prop_assert!(!barred, "released in spite of {:?}", then.results());
+            }
+            prop_assert!(then.version >= now.version);
+            now = then;
+        }
+        prop_assert!(examinations <= 4 && completed <= 8);
+    }
+
+    #[test]
+    fn the_order_of_candidates_does_not_matter(
+        candidates in Just(four()).prop_shuffle(), order in any::<u64>()
+    ) {
+        let draw = quick_draw_of(u128::from(order));
+        prop_assert_eq!(officers(&draw, &candidates, &task(), 2), officers(&draw, &four(), &task(), 2));
+    }
+}
+
+// Appointments.
+
+fn place() -> Place {
+    Place {
+        id: "QD-1".into(),
+        name: "Huangdao site".into(),
+        name_zh: "黄岛查验场".into(),
+        capacity: 2,
+        window_minutes: 60,
+        opens: time!(09:00),
+        closes: time!(11:30),
+        rest_days: vec![Weekday::Saturday, Weekday::Sunday],
+        closed: vec![date!(2026 - 11 - 26)],
+    }
+}
+
+fn window() -> TimeWindow {
+    TimeWindow { start: NINE, end: NINE + Duration::hours(1) }
+}
+
+fn order_id(n: u128) -> OrderId {
+    OrderId(Uuid::from_u128(n))
+}
+
+#[test]
+fn a_place_has_windows_on_working_days() {
+    let place = place();
+    assert_eq!(place.windows(date!(2026 - 11 - 25)).len(), 2, "09:00 and 10:00; 11:00 ends late");
+    assert_eq!(place.windows(date!(2026 - 11 - 25))[0], window());
+    assert!(place.windows(date!(2026 - 11 - 26)).is_empty(), "a holiday");
+    assert!(place.windows(date!(2026 - 11 - 28)).is_empty(), "a Saturday");
+}
+
+#[test]
+fn booking() {
+    let place = place();
+    let now = datetime!(2026-11-24 12:00 +8);
+    let booked = |n: u128| Booking { order: order_id(n), place: "QD-1".into(), window: window() };
+    let no = |window, bookings: &[Booking], now| {
+        let refusal = book(&place, order_id(9), window, bookings, now).expect_err("refused");
+        wrong(&refusal).map(str::to_owned)
+    };
+    let mine = book(&place, order_id(9), window(), &[booked(1)], now).expect("free");
+    assert_eq!(mine, booked(9));
+    assert_eq!(place.free(window(), &[booked(1), booked(9)]), 0);
+    assert_eq!(book(&place, order_id(9), window(), &[booked(1), booked(9)], now), Ok(mine));
+    let full = [booked(1), booked(2)];
+    assert_eq!(no(window(), &full, now), Some("window_full".into()));
+    let half =
+        TimeWindow { start: NINE + Duration::minutes(30), end: NINE + Duration::minutes(90) };
+    assert_eq!(no(half, &[], now), Some("no_such_window".into()));
+    assert_eq!(no(window(), &[], NINE - Duration::minutes(119)), Some("wrong_time".into()));
+    assert_eq!(no(window(), &[], NINE - Duration::days(15)), Some("wrong_time".into()));
+    let next = TimeWindow { start: NINE + Duration::hours(1), end: NINE + Duration::hours(2) };
+    assert_eq!(place.next_free(&full, now), Some(next));
+    let moved = book(&place, order_id(1), next, &full, now).expect("moved");
+    assert_eq!(moved.window, next);
+}
+
+#[test]
+fn rescheduling() {
+    use appointment::may_reschedule;
+    let ok = |by, times, no_shows, hours| {
+        let now = NINE - Duration::hours(hours);
+        match may_reschedule(by, times, no_shows, window(), now) {
+            Ok(()) => "ok",
+            Err(refusal) => Wrong::ALL
+                .into_iter()
+                .map(Wrong::name)
+                .find(|name| wrong(&refusal) == Some(name))
+                .expect("one of ours"),
+        }
+    };
+    assert_eq!(ok(By::Enterprise, 0, 0, 4), "ok");
+    assert_eq!(ok(By::Enterprise, 0, 0, 3), "wrong_time");
+    assert_eq!(ok(By::Enterprise, 2, 0, 24), "choice_used_up");
+    assert_eq!(ok(By::Enterprise, 0, 3, 24), "choice_used_up");
+    assert_eq!(ok(By::Site, 9, 9, 0), "ok");
+}
+
+// Credit.
+
+fn found(source: &str, result: FoundResult, date: Date) -> credit::Event {
+    credit::Event::Found { source: source.into(), result, date }
+}
+
+fn credit_after(events: &[credit::Event]) -> Credit {
+    events.iter().fold(Credit::new(date!(2026 - 01 - 01)), |credit, event| {
+        credit.apply(event).expect("taken").0
+    })
+}
+
+#[test]
+fn findings_move_points_class_and_blacklist() {
+    let day = date!(2026 - 03 - 01);
+    let credit = Credit::new(date!(2026 - 01 - 01));
+    let (credit, changes) =
+        credit.apply(&found("o1", FoundResult::Prohibited, day)).expect("entered");
+    assert_eq!((credit.points, credit.class, credit.blacklisted), (25, Class::Untrusted, true));
+    let what: Vec<_> = changes.iter().map(|change| change.what.clone()).collect();
+    let expected = [
+        Changed::Entry("o1".into()),
+        Changed::Points { from: 70, to: 25 },
+        Changed::Class { from: Class::General, to: Class::Untrusted },
+        Changed::Blacklisted(true),
+    ];
+    assert_eq!(what, expected);
+    assert!(changes.iter().all(|c| !c.because.en.is_empty() && !c.because.zh.is_empty()));
+    assert_eq!(credit.apply(&found("o1", FoundResult::Prohibited, day)).expect("known").1, []);
+    assert_eq!(credit.apply(&found("o2", FoundResult::LabPending, day)).expect("no").1, []);
+    // Two years later it is over, and the next day everything is as before.
+    let last = credit.apply(&credit::Event::Day(date!(2028 - 02 - 29))).expect("a day");
+    assert_eq!(last.1, []);
+    let (credit, changes) = credit.apply(&credit::Event::Day(date!(2028 - 03 - 01))).expect("over");
+    assert_eq!(changes[0].what, Changed::Expired("o1".into()));
+    assert_eq!((credit.points, credit.class, credit.blacklisted), (70, Class::General, false));
+    let late = credit.apply(&found("o0", FoundResult::Prohibited, day)).expect("too old");
+    assert_eq!(late.1, []);
+}
+
+#[test]
+fn grave_entries_add_up_and_certificates_need_points() {
+    let day = date!(2026 - 03 - 01);
+    let conform = |n: u32| (0..n).map(move |_| found("c", FoundResult::Conform, day));
+    let certified = credit::Event::Certified { granted: true, date: day };
+    let mut events: Vec<_> = conform(9).collect();
+    events.push(certified);
+    assert_eq!(credit_after(&events).class, Class::General, "79 points");
+    events.extend(conform(1));
+    assert_eq!(credit_after(&events).class, Class::Advanced, "80 points");
+    events.extend(conform(50));
+    assert_eq!(credit_after(&events).points, 100);
+    events.push(found("q1", FoundResult::QuarantineFail, day));
+    events.push(found("q2", FoundResult::QualityFail, day));
+    assert!(!credit_after(&events).blacklisted);
+    events.push(found("q3", FoundResult::QualityFail, day));
+    assert!(credit_after(&events).blacklisted);
+    events.push(found("q3", FoundResult::Conform, day));
+    let corrected = credit_after(&events);
+    assert!(!corrected.blacklisted);
+    assert_eq!(corrected.entries["q3"].status, Status::Overturned);
+    events.push(credit::Event::NoShow { source: "n".into(), date: day });
+    assert_eq!(credit_after(&events).points, 100 - 25 - 2);
+}
+
+#[test]
+fn appeals() {
+    let day = date!(2026 - 03 - 01);
+    let credit = credit_after(&[found("o1", FoundResult::IpInfringement, day)]);
+    let appeal = |date| credit::Event::Appeal { source: "o1".into(), date };
+    let decided = |overturned| credit::Event::AppealDecided {
+        source: "o1".into(),
+        overturned,
+        date: date!(2026 - 05 - 01),
+    };
+    let no = |credit: &Credit, event| {
+        let refusal = credit.apply(&event).expect_err("refused");
+        wrong(&refusal).map(str::to_owned)
+    };
+    let unknown = credit::Event::Appeal { source: "o2".into(), date: day };
+    assert_eq!(no(&credit, unknown), Some("entry_unknown".into()));
+    assert_eq!(no(&credit, appeal(date!(2026 - 05 - 01))), Some("wrong_time".into()));
+    assert_eq!(no(&credit, decided(true)), Some("appeal_used".into()));
+    let appealed = credit.apply(&appeal(date!(2026 - 04 - 30))).expect("in time").0;
+    assert!(appealed.blacklisted, "an appeal does not suspend");
+    assert_eq!(appealed.apply(&appeal(day)).expect("told again").1, []);
+    let upheld = appealed.apply(&decided(false)).expect("decided").0;
+    assert!(upheld.blacklisted);
+    assert_eq!(no(&upheld, appeal(date!(2026 - 04 - 30))), Some("appeal_used".into()));
+    let (free, changes) = appealed.apply(&decided(true)).expect("decided");
+    assert_eq!((free.points, free.blacklisted), (70, false));
+    assert!(changes.iter().any(|change| change.what == Changed::Blacklisted(false)));
+    assert_eq!(free.apply(&decided(true)).expect("told again").1, []);
+}
+
+fn credit_events() -> impl Strategy<Value = Vec<credit::Event>> {
+    let source = || (0..12_u32).prop_map(|n| n.to_string());
+    let day = || (0..1_500_i64).prop_map(|n| date!(2026 - 01 - 01) + Duration::days(n));
+    let one = prop_oneof![
+        6 => (source(), prop::sample::select(FoundResult::ALL.to_vec()), day())
+            .prop_map(|(source, result, date)| credit::Event::Found { source, result, date }),
+        1 => (source(), day()).prop_map(|(source, date)| credit::Event::NoShow { source, date }),
+        1 => (any::<bool>(), day())
+            .prop_map(|(granted, date)| credit::Event::Certified { granted, date }),
+        2 => (source(), day()).prop_map(|(source, date)| credit::Event::Appeal { source, date }),
+        2 => (source(), any::<bool>(), day()).prop_map(|(source, overturned, date)| {
+            credit::Event::AppealDecided { source, overturned, date }
+        }),
+        1 => day().prop_map(credit::Event::Day),
+    ];
+    prop::collection::vec(one, 0..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn credit_stays_in_its_bounds_and_explains_every_change(events in credit_events()) {
+        let mut now = Credit::new(date!(2026 - 01 - 01));
+        for event in events {
+            let Ok((then, changes)) = now.apply(&event) else { continue };
+            prop_assert!((0..=credit::POINTS_MAX).contains(&then.points));
+            prop_assert_eq!(then.class == Class::Untrusted, then.points < credit::UNTRUSTED_BELOW);
+            prop_assert!(then.class != Class::Advanced || then.certified);
+            let tells = |what: &Changed| changes.iter().any(|change| change.what == *what);
+            if then.points != now.points {
+                let change = Changed::Points { from: now.points, to: then.points };
+                prop_assert!(tells(&change));
+            }
+            if then.class != now.class {
+                let change = Changed::Class { from: now.class, to: then.class };
+                prop_assert!(tells(&change));
+            }
+            if then.blacklisted != now.blacklisted {
+                prop_assert!(tells(&Changed::Blacklisted(then.blacklisted)));
+            }
+            if changes.is_empty() {
+                prop_assert_eq!(&then.entries, &now.entries);
+            }
+            now = then;
+        }
+    }
+
+    #[test]
+    fn the_order_of_findings_does_not_matter_for_credit(
+        (events, other) in prop::collection::vec(
+            (prop::sample::select(FoundResult::ALL.to_vec()), 0..900_i64), 0..30
+        ).prop_flat_map(|found_on| {
+            let events: Vec<_> = found_on.into_iter().enumerate().map(|(n, (result, day))| {
+                found(&n.to_string(), result, date!(2026 - 01 - 01) + Duration::days(day))
+            }).collect();
+            (Just(events.clone()), Just(events).prop_shuffle())
+        })
+    ) {
+        prop_assert_eq!(credit_after(&events), credit_after(&other));
+    }
+}
+
+// Statistics.
+
+#[test]
+fn the_table_of_times() {
+    let filed = datetime!(2026-11-24 08:00 +8);
+    let case = |seconds: i64, inspected, joint, port: &str| Case {
+        port: port.into(),
+        mode: "9610".into(),
+        class: Class::General,
+        filed,
+        released: Some(filed + Duration::seconds(seconds)),
+        inspected,
+        joint,
+    };
+    let mut cases: Vec<Case> = (1..=100).rev().map(|n| case(n, false, false, "4218")).collect();
+    cases.push(case(3_600, true, true, "4218"));
+    cases.push(case(7_200, true, false, "4258"));
+    cases.push(Case { released: None, ..case(0, true, false, "4258") });
+    let rows = table(&cases);
+    let groups: Vec<_> = rows.iter().map(|row| row.group.clone()).collect();
+    let expected = [
+        Group::All,
+        Group::Port("4218".into()),
+        Group::Port("4258".into()),
+        Group::Mode("9610".into()),
+        Group::Class(Class::General),
+    ];
+    assert_eq!(groups, expected);
+    let all = &rows[0];
+    assert_eq!((all.cases, all.released, all.inspected, all.joint), (103, 102, 3, 1));
+    assert_eq!((all.inspected_bp, all.joint_bp), (291, 3_333));
+    let times = all.without_inspection;
+    assert_eq!((times.count, times.mean_ms), (100, 50_500));
+    assert_eq!((times.p50_ms, times.p90_ms, times.p99_ms), (50_000, 90_000, 99_000));
+    assert_eq!(times.max_ms, 100_000);
+    let times = all.with_inspection;
+    assert_eq!((times.count, times.mean_ms, times.p50_ms), (2, 5_400_000, 3_600_000));
+    assert_eq!((times.p90_ms, times.p99_ms), (7_200_000, 7_200_000));
+    assert_eq!((rows[2].cases, rows[2].inspected_bp), (2, 10_000));
+    let none = table(&[]);
+    assert_eq!((none.len(), none[0].cases, none[0].inspected_bp), (1, 0, 0));
+}
