@@ -46,6 +46,8 @@ create table document (
     deleted boolean not null,
     -- Last returnStatus that counts.
     status integer not null,
+    -- What was said with it (returnInfo).
+    info text not null,
     -- Who sent it and who gets copies of receipts (dxpId).
     dxp_id text not null,
     subscribers text[] not null,

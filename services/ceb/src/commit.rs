@@ -169,8 +169,11 @@ impl Step {
     /// follows when the rules of its kind let it.
     pub(crate) fn say(&mut self, id: Uuid, what: &Return) -> Option<Said> {
         let paper = self.shelf.get(id)?.clone();
-        if supersedes(paper.kind, paper.status, what.status) {
-            self.shelf.change(id, |paper| paper.status = what.status);
+        if paper.status == what.status || supersedes(paper.kind, paper.status, what.status) {
+            self.shelf.change(id, |paper| {
+                paper.status = what.status;
+                paper.info.clone_from(&what.info);
+            });
         }
         Some(self.post(&paper, what, ""))
     }

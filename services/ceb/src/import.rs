@@ -59,8 +59,8 @@ pub(crate) fn cancel(step: &mut Step, id: Uuid) -> Vec<Said> {
     let names =
         |paper: &Paper| domain::documents::key(&[&paper.names.agent_code, &paper.names.cop_no]);
     let Some(inventory) = inventory else {
-        let key = names(paper);
-        return step.refuse(id, &Return::refused(-623_003, &[&key])).into_iter().collect();
+        let named = looked_for(paper);
+        return step.refuse(id, &Return::refused(-623_003, &[&named])).into_iter().collect();
     };
     let refused = if inventory.deleted {
         Some(-623_009)
@@ -88,6 +88,12 @@ pub(crate) fn cancel(step: &mut Step, id: Uuid) -> Vec<Said> {
     said
 }
 
+/// The number by which a document names its inventory.
+fn looked_for(paper: &Paper) -> String {
+    let value = |element: &&str| paper.document.value(element).filter(|value| !value.is_empty());
+    ["invtNo", "preNo", "orderNo"].iter().find_map(value).unwrap_or_default()
+}
+
 /// The inventory is cancelled.
 pub(crate) fn cancelled(step: &mut Step, id: Uuid, inventory: Option<Uuid>) -> Vec<Said> {
     if let Some(inventory) = inventory {
@@ -108,10 +114,10 @@ pub(crate) fn refund(step: &mut Step, id: Uuid) -> Vec<Said> {
         return Vec::new();
     };
     let lines = lines.clone();
-    let key = domain::documents::key(&[&paper.names.agent_code, &paper.names.cop_no]);
     let inventory = named_inventory(&step.shelf, paper).and_then(|id| step.shelf.get(id)).cloned();
     let Some(inventory) = inventory.filter(|i| i.names.agent_code == paper.names.agent_code) else {
-        return step.refuse(id, &Return::refused(-625_001, &[&key])).into_iter().collect();
+        let named = looked_for(paper);
+        return step.refuse(id, &Return::refused(-625_001, &[&named])).into_iter().collect();
     };
     let before = returned_before(step, id, &inventory.invt_no);
     if let Some(refusal) = refusal(&inventory, &lines, &before, step.now) {

@@ -325,6 +325,7 @@ fn record(found: read::Found) -> v1::DocumentRecord {
         declaration: paper.declaration.map(|id| format!("declarations/{id}")).unwrap_or_default(),
         changed_time: Some(proto::timestamp(paper.changed)),
         dxp_id: paper.dxp_id,
+        return_info: paper.info,
     }
 }
 
@@ -428,10 +429,15 @@ impl CebService for Service {
         let principal = caller(&request)?;
         let v1::ListDocumentsRequest { order_no, message_type, waiting, page_size, page_token } =
             request.into_inner();
+        let kind = u16::try_from(message_type).ok().and_then(DocumentKind::from_number);
+        if message_type != 0 && kind.is_none() {
+            let refusal = Refusal::of(Code::CodeUnknown).with("message_type", message_type);
+            return Err(status::of(refusal, language));
+        }
         let everything = principal.holds("");
         let filter = read::Filter {
             order_no: Some(order_no).filter(|no| !no.is_empty()),
-            kind: u16::try_from(message_type).ok().and_then(DocumentKind::from_number),
+            kind,
             waiting,
             dxp_ids: (!everything).then(|| principal.dxp_ids.clone()),
         };

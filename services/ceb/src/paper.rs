@@ -31,6 +31,8 @@ pub(crate) struct Paper {
     pub(crate) deleted: bool,
     /// The last status that counts.
     pub(crate) status: i32,
+    /// What was said with it.
+    pub(crate) info: String,
     /// Who sent it.
     pub(crate) dxp_id: String,
     /// Who else gets its receipts.

@@ -90,7 +90,8 @@ pub(crate) async fn documents(
     };
     let rows = sqlx::query_as!(
         Row,
-        r#"select d.slot, d.kind, d.key, id, guid, app_time, draft, deleted, status, dxp_id, subscribers,
+        r#"select d.slot, d.kind, d.key, id, guid, app_time, draft, deleted, status, info, dxp_id,
+                  subscribers,
                   order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
                   invt_no, declaration_id, released_time, sum_no, cancels, t.task as "task?", signed,
                   digest, body, received_time, changed_time

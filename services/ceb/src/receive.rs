@@ -315,6 +315,7 @@ fn paper(received: &Received, header: &Header, now: OffsetDateTime) -> Paper {
         draft: header.draft,
         deleted: false,
         status: if header.draft { status::DRAFT } else { 0 },
+        info: String::new(),
         dxp_id: received.sender.dxp_id.clone(),
         subscribers: received.sender.subscribers.clone(),
         names: Names::of(&received.document),
@@ -349,18 +350,9 @@ fn first(paper: &Paper, header: &Header, changed: bool) -> Return {
 /// The same document again: it is told where it stands, once more.
 fn repeat(step: &Step, held: Option<&Paper>) -> Vec<Said> {
     let Some(held) = held else { return Vec::new() };
-    let again = match held.status {
-        status::DRAFT => Return::stored_draft(&held.guid),
-        status::DECLARING if held.kind.is_inventory() => {
-            Return::accepted_inventory(&held.names.ebc_code, &held.names.order_no)
-        }
-        status::DECLARING => Return::accepted(&held.guid),
-        status::SENT => Return::sent(),
-        status::TAKEN_IN => Return::taken_in(),
-        status::CONCLUDED => Return::concluded(),
-        status::RELEASED => Return::released(),
-        other => Return::new(other, ""),
-    };
+    let cancelled = held.deleted && held.kind.is_inventory() && !held.draft;
+    let info = if cancelled { "清单已撤单".to_owned() } else { held.info.clone() };
+    let again = Return::new(held.status, info);
     vec![receipt::about(held, &again, step.now)]
 }
 

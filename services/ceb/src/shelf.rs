@@ -399,24 +399,24 @@ async fn insert(
             "insert into document (slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
                                    subscribers, order_no, logistics_code, logistics_no, agent_code,
                                    ebc_code, cop_no, bill_no, pre_no, invt_no, declaration_id,
-                                   released_time, sum_no, cancels, signed, digest, body,
+                                   released_time, sum_no, cancels, info, signed, digest, body,
                                    received_time, changed_time)
              select slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
                     case subscribers when '' then '{}' else string_to_array(subscribers, chr(31)) end,
                     order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no,
-                    pre_no, invt_no, declaration_id, released_time, sum_no, cancels, signed, digest,
-                    body, received_time, $29
+                    pre_no, invt_no, declaration_id, released_time, sum_no, cancels, info, signed, digest,
+                    body, received_time, $30
              from unnest($1::smallint[], $2::smallint[], $3::text[], $4::uuid[], $5::text[],
                          $6::text[], $7::bool[], $8::bool[], $9::int[], $10::text[], $11::text[],
                          $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
                          $17::text[], $18::text[], $19::text[], $20::text[], $21::uuid[],
                          $22::timestamptz[], $23::bool[], $24::bytea[], $25::bytea[],
-                         $26::timestamptz[], $27::text[], $28::text[])
+                         $26::timestamptz[], $27::text[], $28::text[], $29::text[])
                   as kept (slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
                            subscribers, order_no, logistics_code, logistics_no, agent_code,
                            ebc_code, cop_no, bill_no, pre_no, invt_no, declaration_id,
                            released_time, signed, digest, body, received_time, sum_no,
-                           cancels)
+                           cancels, info)
              on conflict (slot, kind, key) do update
              set id = excluded.id, guid = excluded.guid, app_time = excluded.app_time,
                  draft = excluded.draft, deleted = excluded.deleted, status = excluded.status,
@@ -427,7 +427,7 @@ async fn insert(
                  bill_no = excluded.bill_no, pre_no = excluded.pre_no,
                  invt_no = excluded.invt_no, declaration_id = excluded.declaration_id,
                  released_time = excluded.released_time, sum_no = excluded.sum_no,
-                 cancels = excluded.cancels,
+                 cancels = excluded.cancels, info = excluded.info,
                 
                  signed = excluded.signed, digest = excluded.digest, body = excluded.body,
                  received_time = excluded.received_time, changed_time = excluded.changed_time",
@@ -459,6 +459,7 @@ async fn insert(
             &received,
             &texts(|p| &p.sum_no),
             &texts(|p| &p.cancels),
+        &texts(|p| &p.info),
             now
         )
         .execute(tx)
@@ -490,12 +491,12 @@ async fn update(
          set guid = now.guid, app_time = now.app_time, deleted = now.deleted, status = now.status,
              bill_no = now.bill_no, invt_no = now.invt_no, declaration_id = now.declaration_id,
              released_time = now.released_time, sum_no = now.sum_no, digest = now.digest,
-             cancels = now.cancels, changed_time = $15
+             cancels = now.cancels, info = now.info, changed_time = $16
          from unnest($1::smallint[], $2::smallint[], $3::text[], $4::text[], $5::text[], $6::bool[],
                      $7::int[], $8::text[], $9::text[], $10::uuid[], $11::timestamptz[],
-                     $12::text[], $13::bytea[], $14::text[])
+                     $12::text[], $13::bytea[], $14::text[], $15::text[])
               as now (slot, kind, key, guid, app_time, deleted, status, bill_no, invt_no,
-                      declaration_id, released_time, sum_no, digest, cancels)
+                      declaration_id, released_time, sum_no, digest, cancels, info)
          where d.slot = now.slot and d.kind = now.kind and d.key = now.key",
         &slots,
         &kinds,
@@ -511,6 +512,7 @@ async fn update(
         &texts(|p| &p.sum_no),
         &digests as &[&[u8]],
         &texts(|p| &p.cancels),
+        &texts(|p| &p.info),
         now
     )
     .execute(tx)
@@ -584,6 +586,7 @@ pub(crate) struct Row {
     pub(crate) draft: bool,
     pub(crate) deleted: bool,
     pub(crate) status: i32,
+    pub(crate) info: String,
     pub(crate) dxp_id: String,
     pub(crate) subscribers: Vec<String>,
     pub(crate) order_no: String,
@@ -623,6 +626,7 @@ impl TryFrom<Row> for Paper {
             draft: row.draft,
             deleted: row.deleted,
             status: row.status,
+            info: row.info,
             dxp_id: row.dxp_id,
             subscribers: row.subscribers,
             names: Names {
@@ -680,7 +684,8 @@ async fn find(
     let keys: Vec<&str> = places.iter().map(|(.., key)| key.as_str()).collect();
     let rows = sqlx::query_as!(
         Row,
-        r#"select d.slot, d.kind, d.key, id, guid, app_time, draft, deleted, status, dxp_id, subscribers,
+        r#"select d.slot, d.kind, d.key, id, guid, app_time, draft, deleted, status, info, dxp_id,
+                  subscribers,
                   order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
                   invt_no, declaration_id, released_time, sum_no, cancels, t.task as "task?", signed,
                   digest, body, received_time, changed_time
@@ -824,7 +829,8 @@ pub(crate) async fn with_errand(
     };
     let rows = sqlx::query_as!(
         Row,
-        r#"select d.slot, d.kind, d.key, id, guid, app_time, draft, deleted, status, dxp_id, subscribers,
+        r#"select d.slot, d.kind, d.key, id, guid, app_time, draft, deleted, status, info, dxp_id,
+                  subscribers,
                   order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
                   invt_no, declaration_id, released_time, sum_no, cancels, t.task as "task?", signed,
                   digest, body, received_time, changed_time

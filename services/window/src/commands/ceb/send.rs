@@ -91,6 +91,19 @@ pub(super) fn faults(answer: &v1::SendResponse, language: Language) -> Option<Pr
     Some(Problem::local(code, language, answer.faults.iter().map(fault).collect()))
 }
 
+/// Why a file was taken for nothing: every one of its documents was refused. `None` when one was not.
+pub(super) fn refused_whole(answer: &v1::SendResponse, language: Language) -> Option<Problem> {
+    let receipts: Vec<&v1::Receipt> = answer.messages.iter().flat_map(|it| &it.receipts).collect();
+    if receipts.is_empty() || !receipts.iter().all(|it| is_refusal(it.return_status)) {
+        return None;
+    }
+    let why = |receipt: &&v1::Receipt| {
+        let v1::Receipt { key, return_status, return_info, .. } = receipt;
+        Broken::plain(Code::Invalid, format!("{key}: {return_status} {return_info}"))
+    };
+    Some(Problem::local(Code::Invalid, language, receipts.iter().map(why).collect()))
+}
+
 /// One file.
 struct Row {
     file: String,

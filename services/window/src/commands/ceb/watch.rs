@@ -215,6 +215,9 @@ impl Clerk<'_> {
                     let receipt = answer.messages.first().map(|message| message.xml.as_str());
                     return self.lay_aside(name, &problem, receipt);
                 }
+                if let Some(problem) = send::refused_whole(&answer, language) {
+                    return self.lay_aside(name, &problem, None);
+                }
                 let kept = self.folder.done(name)?;
                 self.teller.sent(&kept, &answer)?;
                 Ok(Ended::Delivered)
