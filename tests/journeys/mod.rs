@@ -4,6 +4,7 @@ mod bad_input;
 mod command_line;
 mod exchange;
 mod identity;
+mod inspect_tools;
 mod national;
 mod national_rules;
 mod national_tools;

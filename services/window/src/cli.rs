@@ -90,6 +90,7 @@ enum Command {
     Amend(commands::change::Amend),
     Withdraw(commands::change::Withdraw),
     Ceb(commands::ceb::Ceb),
+    Inspect(commands::inspect::Inspect),
     Bench(crate::bench::Bench),
 }
 
@@ -313,6 +314,9 @@ impl Cli {
                 Ok(commands::change::withdraw(&common.session().await?, args).await?.into())
             }
             Command::Ceb(args) => Ok(commands::ceb::run(common.means(), args).await?.into()),
+            Command::Inspect(args) => {
+                Ok(commands::inspect::run(common.means(), args).await?.into())
+            }
             Command::Bench(args) => crate::bench::run(args).await,
         }
     }

@@ -21,6 +21,7 @@ pub mod ceb;
 pub mod change;
 mod follow;
 mod input;
+pub mod inspect;
 mod problem;
 pub mod read;
 mod report;
