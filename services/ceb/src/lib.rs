@@ -33,6 +33,7 @@ use domain::refusal::{Code, Refusal};
 use domain::{Principal, Slot, limits};
 use futures::stream::FuturesOrdered;
 use futures::{Stream, StreamExt as _};
+use proto::call::{caller, trace};
 use proto::ceb::{self, Document, MessageType};
 use proto::status::{self, Language};
 use proto::v1;
@@ -335,16 +336,6 @@ fn word(missing: Missing) -> &'static str {
         Missing::Payment => "payment",
         Missing::Waybill => "waybill",
     }
-}
-
-fn caller<T>(request: &Request<T>) -> Result<Arc<Principal>, Status> {
-    let principal = request.extensions().get::<Arc<Principal>>().cloned();
-    principal.ok_or_else(|| status::plain(Code::CertificateMissing))
-}
-
-fn trace<T>(request: &Request<T>) -> String {
-    let value = request.metadata().get("traceparent").and_then(|value| value.to_str().ok());
-    value.filter(|value| value.len() <= 64).unwrap_or_default().to_owned()
 }
 
 /// The caller reads under its own exchange number only.

@@ -20,13 +20,20 @@ use time::OffsetDateTime;
 use crate::paper::{key, slot};
 use crate::receive::{Copies, Malformed, Received, Sender};
 
-/// Who is believed to sign.
-#[derive(Debug, Clone, Default)]
+/// What a message is held to.
+#[derive(Debug, Clone)]
 pub struct Policy {
-    /// Rules for declarations.
-    pub profile: Profile,
-    /// Whose certificates count. The sandbox believes every certificate that is in order.
-    pub trust: Trust,
+    profile: Profile,
+    verifier: Verifier,
+}
+
+impl Policy {
+    /// Rules for declarations, and whose certificates count when they sign.
+    pub fn new(profile: Profile, trust: Trust) -> Self {
+        // Real client software signs with SM2 and leaves the digest at SHA-1, which rsa-sha1 allows too.
+        let verifier = Verifier::new(trust).with_mixed_digest(MixedDigest::AcceptSha1);
+        Self { profile, verifier }
+    }
 }
 
 /// A message that was read.
@@ -133,9 +140,7 @@ fn verified(
     if !mentions_signature(message) {
         return Ok((ceb::read(message)?, Ok(None)));
     }
-    // Real client software signs with SM2 and leaves the digest at SHA-1, which rsa-sha1 allows too.
-    let verifier = Verifier::new(policy.trust.clone()).with_mixed_digest(MixedDigest::AcceptSha1);
-    match verifier.verify(message, now) {
+    match policy.verifier.verify(message, now) {
         Ok(verified) => {
             let read = ceb::read_verified(verified.canonical.as_bytes());
             let lines = |mut fault: Fault| {

@@ -26,6 +26,7 @@ use domain::{DeclarationId, Principal, limits};
 use futures::stream::FuturesOrdered;
 use futures::{Stream, StreamExt as _};
 use prost::Message as _;
+use proto::call::{caller, trace};
 use proto::status::{self, Language};
 use proto::v1::declaration_service_server::{DeclarationService, DeclarationServiceServer};
 use proto::v1::{self, submit_stream_response::Result as Item};
@@ -130,16 +131,6 @@ impl Declarations {
     async fn run_or_rehearse(&self, command: Command, only_check: bool) -> Result<Done, Error> {
         if only_check { self.rehearse(command).await } else { self.run(command).await }
     }
-}
-
-fn caller<T>(request: &Request<T>) -> Result<Arc<Principal>, Status> {
-    let principal = request.extensions().get::<Arc<Principal>>().cloned();
-    principal.ok_or_else(|| status::plain(Code::CertificateMissing))
-}
-
-fn trace<T>(request: &Request<T>) -> String {
-    let value = request.metadata().get("traceparent").and_then(|value| value.to_str().ok());
-    value.filter(|value| value.len() <= 64).unwrap_or_default().to_owned()
 }
 
 #[tonic::async_trait]

@@ -286,7 +286,7 @@ impl Window {
             routes = routes.add_service(reflection);
         }
         if let Some(Door { gateway, trust }) = door {
-            let policy = ceb::Policy { profile, trust };
+            let policy = ceb::Policy::new(profile, trust);
             let there = client::Window::connect_lazy(&reached(gateway, address))?;
             let pools = (ceb_pools.work.clone(), ceb_pools.reads.clone());
             let stop = (draining.clone(), closing.clone());
