@@ -6,10 +6,11 @@
 
 use prost_types::field_descriptor_proto::Type;
 
-const SERVICES: [&str; 3] = [
+const SERVICES: [&str; 4] = [
     "single_window/ceb/v1/ceb_service.proto",
     "single_window/declaration/v1/declaration_service.proto",
     "single_window/exchange/v1/exchange_service.proto",
+    "single_window/inspection/v1/inspection_service.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

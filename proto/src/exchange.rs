@@ -1,7 +1,10 @@
 //! Frames of the exchange as domain values, and answers back.
 
-use domain::clearance::Outcome;
-use domain::decision::{Decided, Decision, Desk, Report, Verdict};
+use domain::clearance::{Agency, Outcome};
+use domain::decision::{
+    Decided, Decision, Demand, Desk, News, Reopening, Report, Targeting, Verdict,
+};
+use domain::history::Reason;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, OrderId, RequestId, limits};
 use uuid::Uuid;
@@ -29,12 +32,6 @@ pub fn verdict(desk: Desk, verdict: raw::Verdict) -> Result<Decision, Refusal> {
     if reasons.is_empty() && !explained {
         return Err(Refusal::of(Code::ReasonMissing).with("field", "reasons"));
     }
-    let too_long = |text: &str| text.len() > 4 * limits::TEXT_MAX;
-    if reasons.len() > limits::REASONS_MAX
-        || reasons.iter().any(|reason| too_long(&reason.text) || too_long(&reason.code))
-    {
-        return Err(Refusal::of(Code::TooLong).with("field", "reasons"));
-    }
     Ok(Decision::Verdict(Verdict {
         request_id: request(&request_id)?,
         declaration: declaration(&declaration_id)?,
@@ -42,7 +39,7 @@ pub fn verdict(desk: Desk, verdict: raw::Verdict) -> Result<Decision, Refusal> {
         version,
         round,
         outcome,
-        reasons: reasons.into_iter().map(Into::into).collect(),
+        reasons: self::reasons(reasons, "reasons")?,
     }))
 }
 
@@ -53,21 +50,17 @@ pub fn verdict(desk: Desk, verdict: raw::Verdict) -> Result<Decision, Refusal> {
 /// A refusal that names what cannot be read.
 pub fn report(desk: Desk, report: raw::FindingsReport) -> Result<Decision, Refusal> {
     let raw::FindingsReport { request_id, declaration_id, order_id, findings, version } = report;
-    if desk != Desk::Site {
-        let why = "findings come from the site";
-        return Err(Refusal::of(Code::NotYourAgency).with("reason", why));
-    }
+    examiner(desk)?;
     if findings.len() > limits::REASONS_MAX
         || findings.iter().any(|finding| {
-            finding.text.len() > 4 * limits::TEXT_MAX
+            too_long(&finding.text)
                 || finding.result.len() > 40
                 || finding.evidence.len() > limits::ATTACHMENTS_MAX
         })
     {
         return Err(Refusal::of(Code::TooLong).with("field", "findings"));
     }
-    let order_id = Uuid::try_parse(&order_id)
-        .map_err(|_| Refusal::of(Code::NameMalformed).with("field", "order_id"))?;
+    let order_id = order(&order_id)?;
     let findings = findings
         .into_iter()
         .map(TryInto::try_into)
@@ -76,10 +69,124 @@ pub fn report(desk: Desk, report: raw::FindingsReport) -> Result<Decision, Refus
     Ok(Decision::Report(Report {
         request_id: request(&request_id)?,
         declaration: declaration(&declaration_id)?,
-        order_id: OrderId(order_id),
+        order_id,
         version,
         findings,
     }))
+}
+
+/// Reads what the risk rules say, which came from this desk.
+///
+/// # Errors
+///
+/// A refusal that names what cannot be read.
+pub fn targeting(desk: Desk, targeting: raw::Targeting) -> Result<Decision, Refusal> {
+    let raw::Targeting { request_id, declaration_id, version, demands } = targeting;
+    examiner(desk)?;
+    if demands.len() > AGENCIES {
+        return Err(Refusal::of(Code::TooLong).with("field", "demands"));
+    }
+    let demands = demands.into_iter().map(demand).collect::<Result<_, _>>()?;
+    Ok(Decision::Targeting(Targeting {
+        request_id: request(&request_id)?,
+        declaration: declaration(&declaration_id)?,
+        version,
+        demands,
+    }))
+}
+
+fn demand(demand: raw::Demand) -> Result<Demand, Refusal> {
+    let raw::Demand { agency, instructions } = demand;
+    let agency = match v1::Agency::try_from(agency) {
+        Ok(v1::Agency::Customs) => Agency::Customs,
+        Ok(v1::Agency::Inspection) => Agency::Inspection,
+        Ok(v1::Agency::Site | v1::Agency::Unspecified) | Err(_) => {
+            return Err(Refusal::of(Code::CodeUnknown).with("field", "agency"));
+        }
+    };
+    Ok(Demand { agency, instructions: reasons(instructions, "instructions")? })
+}
+
+/// Reads a second examination that came from this desk.
+///
+/// # Errors
+///
+/// A refusal that names what cannot be read.
+pub fn reopening(desk: Desk, reopening: raw::Reopening) -> Result<Decision, Refusal> {
+    let raw::Reopening { request_id, declaration_id, order_id, version, reason } = reopening;
+    examiner(desk)?;
+    if reason.is_empty() {
+        return Err(Refusal::of(Code::ReasonMissing).with("field", "reason"));
+    }
+    if too_long(&reason) {
+        return Err(Refusal::of(Code::TooLong).with("field", "reason"));
+    }
+    Ok(Decision::Reopening(Reopening {
+        request_id: request(&request_id)?,
+        declaration: declaration(&declaration_id)?,
+        order_id: order(&order_id)?,
+        version,
+        reason,
+    }))
+}
+
+/// Reads what happens at the site, which came from this desk.
+///
+/// # Errors
+///
+/// A refusal that names what cannot be read.
+pub fn news(desk: Desk, news: raw::InspectionNews) -> Result<Decision, Refusal> {
+    let raw::InspectionNews { request_id, declaration_id, order_id, moved } = news;
+    examiner(desk)?;
+    let mut moved = moved.ok_or_else(|| Refusal::of(Code::Required).with("field", "moved"))?;
+    let order_id = order(&order_id)?;
+    if !moved.order_id.is_empty() && order(&moved.order_id)? != order_id {
+        return Err(Refusal::of(Code::NameMalformed).with("field", "moved.order_id"));
+    }
+    moved.order_id = order_id.0.to_string();
+    let texts =
+        [&moved.place, &moved.place_name, &moved.place_name_zh, &moved.text, &moved.text_zh];
+    if texts.into_iter().any(|text| too_long(text)) {
+        return Err(Refusal::of(Code::TooLong).with("field", "moved"));
+    }
+    let moved =
+        moved.try_into().map_err(|why| Refusal::of(Code::CodeUnknown).with("reason", why))?;
+    Ok(Decision::News(News {
+        request_id: request(&request_id)?,
+        declaration: declaration(&declaration_id)?,
+        moved,
+    }))
+}
+
+/// How many agencies have rules.
+const AGENCIES: usize = 2;
+
+/// Only the inspection service speaks about inspections.
+fn examiner(desk: Desk) -> Result<(), Refusal> {
+    match desk {
+        Desk::Site => Ok(()),
+        Desk::Customs | Desk::Inspection => Err(Refusal::of(Code::NotYourAgency)
+            .with("reason", "what is said about inspections comes from the inspection service")),
+    }
+}
+
+/// A character has at most four bytes.
+fn too_long(text: &str) -> bool {
+    text.len() > 4 * limits::TEXT_MAX
+}
+
+fn reasons(reasons: Vec<v1::Reason>, field: &str) -> Result<Vec<Reason>, Refusal> {
+    if reasons.len() > limits::REASONS_MAX
+        || reasons.iter().any(|reason| too_long(&reason.text) || too_long(&reason.code))
+    {
+        return Err(Refusal::of(Code::TooLong).with("field", field));
+    }
+    Ok(reasons.into_iter().map(Into::into).collect())
+}
+
+fn order(id: &str) -> Result<OrderId, Refusal> {
+    let id = Uuid::try_parse(id);
+    id.map(OrderId).map_err(|_| Refusal::of(Code::NameMalformed).with("field", "order_id"))
 }
 
 /// Reads a request id.

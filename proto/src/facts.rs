@@ -1,8 +1,10 @@
 //! Facts of the journal on the wire, and the words of agencies as domain values.
 
+use domain::OrderId;
 use domain::clearance::{Agency, Outcome, Phase, Stand};
-use domain::history::{Finding, Reason, Record};
+use domain::history::{Finding, InspectionStep, Moved, Reason, Record};
 use prost::Message as _;
+use uuid::Uuid;
 
 use crate::v1;
 
@@ -146,6 +148,114 @@ impl TryFrom<v1::Finding> for Finding {
     }
 }
 
+impl From<InspectionStep> for v1::InspectionStep {
+    fn from(step: InspectionStep) -> Self {
+        match step {
+            InspectionStep::Appointed => Self::Appointed,
+            InspectionStep::Rescheduled => Self::Rescheduled,
+            InspectionStep::NoShow => Self::NoShow,
+            InspectionStep::Presented => Self::Presented,
+            InspectionStep::Examining => Self::Examining,
+            InspectionStep::Sampled => Self::Sampled,
+            InspectionStep::Laboratory => Self::Laboratory,
+            InspectionStep::Found => Self::Found,
+            InspectionStep::Treating => Self::Treating,
+            InspectionStep::Treated => Self::Treated,
+            InspectionStep::Disposed => Self::Disposed,
+            InspectionStep::Closed => Self::Closed,
+            InspectionStep::ObjectionRefused => Self::ObjectionRefused,
+        }
+    }
+}
+
+impl v1::InspectionStep {
+    /// The step that this stands for; `None` when unspecified.
+    pub fn step(self) -> Option<InspectionStep> {
+        Some(match self {
+            Self::Unspecified => return None,
+            Self::Appointed => InspectionStep::Appointed,
+            Self::Rescheduled => InspectionStep::Rescheduled,
+            Self::NoShow => InspectionStep::NoShow,
+            Self::Presented => InspectionStep::Presented,
+            Self::Examining => InspectionStep::Examining,
+            Self::Sampled => InspectionStep::Sampled,
+            Self::Laboratory => InspectionStep::Laboratory,
+            Self::Found => InspectionStep::Found,
+            Self::Treating => InspectionStep::Treating,
+            Self::Treated => InspectionStep::Treated,
+            Self::Disposed => InspectionStep::Disposed,
+            Self::Closed => InspectionStep::Closed,
+            Self::ObjectionRefused => InspectionStep::ObjectionRefused,
+        })
+    }
+}
+
+impl From<Moved> for v1::InspectionMoved {
+    fn from(moved: Moved) -> Self {
+        let Moved {
+            order_id,
+            step,
+            examination,
+            place,
+            place_name,
+            place_name_zh,
+            window_start,
+            window_end,
+            text,
+            text_zh,
+        } = moved;
+        Self {
+            order_id: order_id.0.to_string(),
+            step: v1::InspectionStep::from(step).into(),
+            examination,
+            place,
+            place_name,
+            place_name_zh,
+            window_start: window_start.map(crate::timestamp),
+            window_end: window_end.map(crate::timestamp),
+            text,
+            text_zh,
+        }
+    }
+}
+
+impl TryFrom<v1::InspectionMoved> for Moved {
+    type Error = &'static str;
+
+    fn try_from(moved: v1::InspectionMoved) -> Result<Self, Self::Error> {
+        let v1::InspectionMoved {
+            order_id,
+            step,
+            examination,
+            place,
+            place_name,
+            place_name_zh,
+            window_start,
+            window_end,
+            text,
+            text_zh,
+        } = moved;
+        let order_id = Uuid::try_parse(&order_id).map_err(|_| "order_id must be a UUID")?;
+        let step = v1::InspectionStep::try_from(step).ok().and_then(v1::InspectionStep::step);
+        let time = |wire: Option<pbjson_types::Timestamp>| {
+            let read = wire.map(|wire| crate::time(wire).ok_or("the appointment is out of range"));
+            read.transpose()
+        };
+        Ok(Self {
+            order_id: OrderId(order_id),
+            step: step.ok_or("step must be an INSPECTION_STEP")?,
+            examination,
+            place,
+            place_name,
+            place_name_zh,
+            window_start: time(window_start)?,
+            window_end: time(window_end)?,
+            text,
+            text_zh,
+        })
+    }
+}
+
 fn list<A, B: From<A>>(items: Vec<A>) -> Vec<B> {
     items.into_iter().map(Into::into).collect()
 }
@@ -197,6 +307,12 @@ impl From<Record> for v1::Fact {
                     order_id: order_id.0.to_string(),
                 })
             }
+            Record::InspectionReopened { order_id, reason } => {
+                let order_id = order_id.0.to_string();
+                Kind::InspectionReopened(v1::InspectionReopened { order_id, reason })
+            }
+            Record::InspectionMoved(moved) => Kind::InspectionMoved(moved.into()),
+            Record::Targeted => Kind::Targeted(v1::Targeted {}),
             Record::Numbered { invt_no } => Kind::Numbered(v1::Numbered { invt_no }),
             Record::Released { release_id } => {
                 Kind::Released(v1::Released { release_id: release_id.0.to_string() })

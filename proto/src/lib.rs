@@ -7,6 +7,7 @@ pub mod ceb;
 pub mod declaration;
 pub mod exchange;
 pub mod facts;
+pub mod inspection;
 pub mod status;
 
 /// The modules that the build script generates from the `.proto` files.
@@ -39,6 +40,12 @@ mod schema {
                 include!(concat!(env!("OUT_DIR"), "/raw/single_window.exchange.v1.rs"));
             }
         }
+        pub mod inspection {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/single_window.inspection.v1.rs"));
+                include!(concat!(env!("OUT_DIR"), "/single_window.inspection.v1.serde.rs"));
+            }
+        }
         pub mod trade {
             pub mod v1 {
                 include!(concat!(env!("OUT_DIR"), "/single_window.trade.v1.rs"));
@@ -48,11 +55,13 @@ mod schema {
     }
 }
 
-/// The schema as it is published: trade, declaration, exchange and national messages in one place.
+/// The schema as it is published: trade, declaration, exchange,
+/// inspection and national messages in one place.
 pub mod v1 {
     pub use crate::schema::single_window::ceb::v1::*;
     pub use crate::schema::single_window::declaration::v1::*;
     pub use crate::schema::single_window::exchange::v1::*;
+    pub use crate::schema::single_window::inspection::v1::*;
     pub use crate::schema::single_window::trade::v1::*;
 }
 

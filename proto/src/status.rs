@@ -123,8 +123,13 @@ pub fn is_worth_repeating(code: Grpc) -> bool {
     matches!(code, Grpc::Unavailable | Grpc::ResourceExhausted | Grpc::Cancelled | Grpc::Unknown)
 }
 
+/// Paths begin at the declaration, unless they say that they begin at the request (`$.`).
 fn path(field: &str) -> String {
-    if field.is_empty() { "declaration".to_owned() } else { format!("declaration.{field}") }
+    match field.strip_prefix("$.") {
+        Some(of_request) => of_request.to_owned(),
+        None if field.is_empty() => "declaration".to_owned(),
+        None => format!("declaration.{field}"),
+    }
 }
 
 impl From<Violation> for v1::Violation {

@@ -1,6 +1,8 @@
 //! Starts windows as users do, files declarations, waits for what must happen.
 
+pub(crate) mod exchange;
 pub(crate) mod http;
+pub(crate) mod inspection;
 pub(crate) mod national;
 pub(crate) mod people;
 

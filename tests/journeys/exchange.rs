@@ -2,117 +2,16 @@
 
 use std::time::Duration;
 
+use proto::v1::InspectionStep::Appointed;
+use proto::v1::fact::Kind;
 use proto::v1::{self, connect_request::Frame as Out, connect_response::Frame as In};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Status, Streaming};
 use uuid::Uuid;
 
-use crate::harness::people::{Enterprise, code, export, filing};
+use crate::harness::exchange::{Stream, verdict};
+use crate::harness::people::{Enterprise, code, count, export, filing};
 use crate::harness::{PATIENCE, Sandbox};
-
-/// One connection of an agency, by hand.
-struct Stream {
-    sender: mpsc::Sender<v1::ConnectRequest>,
-    frames: Streaming<v1::ConnectResponse>,
-    epoch: u64,
-    slots: usize,
-}
-
-impl Stream {
-    async fn open(
-        window: &client::Window,
-        agency: v1::Agency,
-        consumer: &str,
-        from: Vec<v1::Position>,
-        max_in_flight: u32,
-    ) -> Result<Self, Status> {
-        let (sender, receiver) = mpsc::channel(64);
-        let consumer = consumer.to_owned();
-        let open = v1::Open { agency: agency.into(), consumer, from, max_in_flight };
-        let request = v1::ConnectRequest { frame: Some(Out::Open(open)) };
-        sender.send(request).await.expect("the receiver is ours");
-        let frames = window.exchange().connect(ReceiverStream::new(receiver)).await?.into_inner();
-        let mut stream = Self { sender, frames, epoch: 0, slots: 0 };
-        match stream.next().await? {
-            In::Opened(opened) => {
-                (stream.epoch, stream.slots) = (opened.epoch, opened.slots.len());
-                Ok(stream)
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// The next frame that is no heartbeat.
-    async fn next(&mut self) -> Result<In, Status> {
-        loop {
-            let next = tokio::time::timeout(PATIENCE, self.frames.message()).await;
-            let frame = next.expect("a frame in time")?;
-            let frame = frame.ok_or_else(|| Status::cancelled("the end"))?.frame.expect("a frame");
-            if !matches!(frame, In::Heartbeat(_)) {
-                return Ok(frame);
-            }
-        }
-    }
-
-    /// Events until there are this many.
-    async fn events(&mut self, count: usize) -> Vec<v1::Event> {
-        let mut events = Vec::new();
-        while events.len() < count {
-            match self.next().await.expect("the stream holds") {
-                In::Batch(batch) => events.extend(batch.events),
-                In::Opened(opened) => self.slots = opened.slots.len(),
-                other => panic!("{other:?}"),
-            }
-        }
-        events
-    }
-
-    async fn say(&self, frame: Out) {
-        let request = v1::ConnectRequest { frame: Some(frame) };
-        self.sender.send(request).await.expect("the stream holds");
-    }
-
-    async fn acknowledge(&self, event: &v1::Event) {
-        let positions = vec![v1::Position { slot: event.slot, position: event.position }];
-        self.say(Out::Ack(v1::Ack { positions, epoch: self.epoch })).await;
-    }
-
-    /// What became of what was said, events aside.
-    async fn results(&mut self) -> Vec<v1::Result> {
-        loop {
-            match self.next().await.expect("the stream holds") {
-                In::Results(results) => return results.results,
-                In::Batch(_) | In::Opened(_) => {}
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    /// Closes this side and waits for the window to close its own.
-    async fn leaves(self) {
-        let Self { sender, mut frames, .. } = self;
-        drop(sender);
-        while frames.message().await.expect("a clean end").is_some() {}
-    }
-
-    /// Gives one verdict and hears what became of it.
-    async fn decides(&mut self, verdict: v1::Verdict) -> v1::Result {
-        self.say(Out::Verdicts(v1::Verdicts { verdicts: vec![verdict] })).await;
-        self.results().await.remove(0)
-    }
-}
-
-fn verdict(event: &v1::Event, outcome: v1::Outcome) -> v1::Verdict {
-    v1::Verdict {
-        request_id: Uuid::now_v7().to_string(),
-        declaration_id: event.declaration_id.clone(),
-        version: event.version,
-        round: event.round,
-        outcome: outcome.into(),
-        reasons: Vec::new(),
-    }
-}
 
 async fn customs(sandbox: &Sandbox) -> Stream {
     let window = sandbox.connect("customs").await;
@@ -121,7 +20,7 @@ async fn customs(sandbox: &Sandbox) -> Stream {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_does_not_come_again_and_the_rest_does() {
-    let mut sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let mut sandbox = Sandbox::with(&["--no-agencies", "--no-inspection"]).await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     for number in 0..5 {
         firm.files(&format!("QD-{number}")).await;
@@ -183,7 +82,7 @@ async fn reopened(sandbox: &Sandbox, left: usize) -> Stream {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn there_is_one_release_for_an_order_and_no_way_around_a_detention() {
-    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let sandbox = Sandbox::with(&["--no-agencies", "--no-inspection"]).await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     let window = sandbox.connect("inspection").await;
     let mut customs = customs(&sandbox).await;
@@ -237,7 +136,7 @@ async fn there_is_one_release_for_an_order_and_no_way_around_a_detention() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn large_events_come_in_frames_that_every_client_takes() {
-    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let sandbox = Sandbox::with(&["--no-agencies", "--no-inspection"]).await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     for number in 0..12 {
         let mut large = export(&format!("QD-{number}"));
@@ -262,7 +161,7 @@ async fn large_events_come_in_frames_that_every_client_takes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stalled_consumer_gets_no_more_than_it_agreed_to() {
-    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let sandbox = Sandbox::with(&["--no-agencies", "--no-inspection"]).await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     let window = sandbox.connect("customs").await;
     let mut stream =
@@ -281,7 +180,7 @@ async fn a_stalled_consumer_gets_no_more_than_it_agreed_to() {
 #[tokio::test(flavor = "multi_thread")]
 async fn verdicts_are_answered_in_order_and_have_their_effect_once() {
     use v1::ResultCode::{Applied, Duplicate, Ignored, Refused, StaleRound, StaleVersion};
-    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let sandbox = Sandbox::with(&["--no-agencies", "--no-inspection"]).await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     let receipt = firm.files("QD-1").await;
     let mut stream = customs(&sandbox).await;
@@ -325,7 +224,7 @@ async fn verdicts_are_answered_in_order_and_have_their_effect_once() {
     // An inspection starts a new round: what was decided before it is void.
     let look = verdict(&event, v1::Outcome::WantsInspection);
     assert_eq!(stream.decides(look).await.result(), Applied);
-    let site = sandbox.connect("site").await;
+    let site = sandbox.connect("examiner").await;
     let mut site =
         Stream::open(&site, v1::Agency::Site, "one", Vec::new(), 0).await.expect("it may");
     let ordered = site.events(1).await.remove(0);
@@ -359,7 +258,7 @@ async fn verdicts_are_answered_in_order_and_have_their_effect_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn consumers_of_one_agency_share_the_slots_and_a_dead_one_is_replaced() {
-    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let sandbox = Sandbox::with(&["--no-agencies", "--no-inspection"]).await;
     let (first, second) = (sandbox.connect("customs").await, sandbox.connect("customs").await);
     let open = |window: client::Window, name: &'static str| async move {
         Stream::open(&window, v1::Agency::Customs, name, Vec::new(), 0).await.expect("it may")
@@ -419,7 +318,7 @@ async fn consumers_of_one_agency_share_the_slots_and_a_dead_one_is_replaced() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_is_only_for_the_agency_of_the_certificate() {
-    let mut sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let mut sandbox = Sandbox::with(&["--no-agencies", "--no-inspection"]).await;
     let customs = sandbox.connect("customs").await;
     let open = |agency| Stream::open(&customs, agency, "one", Vec::new(), 0);
     let status = open(v1::Agency::Inspection).await.err().expect("refused");
@@ -467,4 +366,183 @@ async fn a_draining_window_answers_what_it_took_and_takes_no_more() {
     assert!(status.success(), "{status}");
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}: no call was cut", start.elapsed());
     drop(sender);
+}
+
+/// What the inspection service says about an event.
+struct Examiner {
+    event: v1::Event,
+    order_id: String,
+}
+
+impl Examiner {
+    fn targeting(&self, demands: &[v1::Agency]) -> Out {
+        let demand = |agency: &v1::Agency| v1::Demand {
+            agency: (*agency).into(),
+            instructions: vec![v1::Reason { code: "R1".into(), text: "count them".into() }],
+        };
+        let targeting = v1::Targeting {
+            request_id: Uuid::now_v7().to_string(),
+            declaration_id: self.event.declaration_id.clone(),
+            version: self.event.version,
+            demands: demands.iter().map(demand).collect(),
+        };
+        Out::Targetings(v1::Targetings { targetings: vec![targeting] })
+    }
+
+    fn finds(&self) -> Out {
+        Out::Findings(v1::FindingsReport {
+            request_id: Uuid::now_v7().to_string(),
+            declaration_id: self.event.declaration_id.clone(),
+            order_id: self.order_id.clone(),
+            version: self.event.version,
+            findings: vec![v1::Finding {
+                instructed_by: v1::Agency::Customs.into(),
+                result: "CONFORM".into(),
+                ..Default::default()
+            }],
+        })
+    }
+
+    fn reopens(&self, reason: &str) -> Out {
+        Out::Reopening(v1::Reopening {
+            request_id: Uuid::now_v7().to_string(),
+            declaration_id: self.event.declaration_id.clone(),
+            order_id: self.order_id.clone(),
+            version: self.event.version,
+            reason: reason.into(),
+        })
+    }
+
+    fn tells(&self, order_id: &str, step: v1::InspectionStep) -> Out {
+        Out::News(v1::InspectionNews {
+            request_id: Uuid::now_v7().to_string(),
+            declaration_id: self.event.declaration_id.clone(),
+            order_id: order_id.to_owned(),
+            moved: Some(v1::InspectionMoved { step: step.into(), ..Default::default() }),
+        })
+    }
+}
+
+impl Stream {
+    /// Says one thing and hears what became of it.
+    async fn hears(&mut self, frame: Out) -> (v1::ResultCode, String) {
+        self.say(frame).await;
+        let result = self.results().await.remove(0);
+        (result.result(), result.code)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_risk_rules_come_before_the_release_and_an_objection_after_the_findings() {
+    use v1::ResultCode::{Applied, Duplicate, Ignored, Refused, StaleVersion};
+    let sandbox = Sandbox::with(&["--no-agencies", "--no-inspection"]).await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let receipt = firm.files("QD-1").await;
+    let mut customs = customs(&sandbox).await;
+    let ciq = sandbox.connect("inspection").await;
+    let mut ciq =
+        Stream::open(&ciq, v1::Agency::Inspection, "one", Vec::new(), 0).await.expect("it may");
+    let site = sandbox.connect("site").await;
+    let refused = Stream::open(&site, v1::Agency::Site, "one", Vec::new(), 0).await;
+    assert_eq!(code(&refused.err().expect("a site has no desk")).0, "SW-1303");
+    let window = sandbox.connect("examiner").await;
+    let mut site =
+        Stream::open(&window, v1::Agency::Site, "one", Vec::new(), 0).await.expect("it may");
+    let event = site.events(1).await.remove(0);
+    assert_eq!(event.declaration, Some(export("QD-1")), "it is told what was filed");
+    let mut examiner = Examiner { event: event.clone(), order_id: Uuid::now_v7().to_string() };
+
+    // Nobody else speaks about inspections, and nothing is ordered yet.
+    for frame in [
+        examiner.targeting(&[]),
+        examiner.reopens("no"),
+        examiner.tells(&examiner.order_id, Appointed),
+    ] {
+        assert_eq!(customs.hears(frame).await, (Refused, "SW-1304".into()));
+    }
+    assert_eq!(site.hears(examiner.reopens("no")).await, (Refused, "SW-1207".into()));
+    assert_eq!(site.hears(examiner.tells(&examiner.order_id, Appointed)).await.1, "SW-1207");
+    // This window does not ask; from here on it does.
+    assert_eq!(site.hears(examiner.targeting(&[v1::Agency::Customs])).await.0, Ignored);
+    sqlx::query("update declaration.declaration set targeting = 1")
+        .execute(&mut sandbox.database().await)
+        .await
+        .expect("the column is there");
+
+    for stream in [&mut customs, &mut ciq] {
+        assert_eq!(stream.decides(verdict(&event, v1::Outcome::Cleared)).await.result(), Applied);
+    }
+    let record = firm.reads(&receipt.name).await;
+    assert_eq!(record.state(), v1::State::UnderReview, "both cleared, and it waits");
+    let mut early = examiner.event.clone();
+    early.version = 0;
+    let old = Examiner { event: early, order_id: String::new() };
+    assert_eq!(site.hears(old.targeting(&[])).await.0, StaleVersion);
+    let both = [v1::Agency::Customs, v1::Agency::Inspection];
+    assert_eq!(site.hears(examiner.targeting(&both)).await.0, Applied);
+    assert_eq!(site.hears(examiner.targeting(&both)).await.0, Duplicate);
+    let record = firm.reads(&receipt.name).await;
+    assert_eq!(record.state(), v1::State::Inspecting);
+    examiner.order_id = record.inspection_order_id;
+    let rows: i64 = sqlx::query_scalar("select count(*) from declaration.verdict where agency = 3")
+        .fetch_one(&mut sandbox.database().await)
+        .await
+        .expect("the table is there");
+    assert_eq!(rows, 0, "what the rules say leaves no row");
+    drop((customs, ciq, site));
+
+    // A fresh reader sees all of it.
+    let mut site =
+        Stream::open(&window, v1::Agency::Site, "one", Vec::new(), 0).await.expect("it may");
+    let [_, ordered] = <[v1::Event; 2]>::try_from(site.events(2).await).expect("filed, ordered");
+    assert_eq!(ordered.declaration, Some(export("QD-1")), "whoever looks sees what was declared");
+    let facts: Vec<_> =
+        ordered.facts.expect("facts").facts.into_iter().flat_map(|f| f.kind).collect();
+    let [Kind::Targeted(_), Kind::InspectionOrdered(first), Kind::InspectionJoined(second)] =
+        &facts[..]
+    else {
+        panic!("{facts:?}");
+    };
+    assert_eq!(first.instructions, second.instructions);
+    assert_eq!(first.instructions[0].code, "R1");
+
+    // News change nothing; the findings need an answer for both.
+    let news = examiner.tells(&examiner.order_id, Appointed);
+    assert_eq!(site.hears(news.clone()).await.0, Applied);
+    assert_eq!(site.hears(news).await.0, Duplicate);
+    assert_eq!(site.hears(examiner.finds()).await, (Refused, "SW-1208".into()));
+    let Out::Findings(mut report) = examiner.finds() else { unreachable!() };
+    let other =
+        v1::Finding { instructed_by: v1::Agency::Inspection.into(), ..report.findings[0].clone() };
+    report.findings.push(other);
+    assert_eq!(site.hears(Out::Findings(report)).await.0, Applied);
+
+    // An objection: the same order once more, and its findings for a new round.
+    let again = examiner.reopens("the firm counted otherwise");
+    assert_eq!(site.hears(again.clone()).await.0, Applied);
+    assert_eq!(site.hears(again).await.0, Duplicate);
+    assert_eq!(site.hears(examiner.reopens("")).await, (Refused, "SW-2026".into()));
+    assert_eq!(site.hears(examiner.reopens("twice")).await.0, Ignored);
+    let record = firm.reads(&receipt.name).await;
+    assert_eq!((record.state(), record.round), (v1::State::Inspecting, 2));
+    assert_eq!(record.inspection_order_id, examiner.order_id, "it stays one order");
+    assert_eq!(site.hears(examiner.finds()).await.0, Applied);
+    let third = v1::Event { round: 3, ..event.clone() };
+    let mut customs = self::customs(&sandbox).await;
+    let ciq = sandbox.connect("inspection").await;
+    let mut ciq =
+        Stream::open(&ciq, v1::Agency::Inspection, "one", Vec::new(), 0).await.expect("it may");
+    for stream in [&mut customs, &mut ciq] {
+        assert_eq!(stream.decides(verdict(&third, v1::Outcome::Cleared)).await.result(), Applied);
+    }
+    let seen = firm.sees(&receipt.name, v1::State::Released).await;
+    assert_eq!(count(&seen, |fact| matches!(fact, Kind::InspectionOrdered(_))), 1);
+    assert_eq!(count(&seen, |fact| matches!(fact, Kind::InspectionReopened(_))), 1);
+    assert_eq!(count(&seen, |fact| matches!(fact, Kind::InspectionMoved(_))), 1);
+    assert_eq!(count(&seen, |fact| matches!(fact, Kind::InspectionCompleted(_))), 2);
+    // What happens to the goods is told after the end as well; nothing else is possible.
+    assert_eq!(site.hears(examiner.reopens("late")).await, (Refused, "SW-1203".into()));
+    let closed = examiner.tells(&examiner.order_id, v1::InspectionStep::Closed);
+    assert_eq!(site.hears(closed).await.0, Applied);
+    assert_eq!(firm.reads(&receipt.name).await.state(), v1::State::Released);
 }

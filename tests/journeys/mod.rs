@@ -5,6 +5,7 @@ mod command_line;
 mod exchange;
 mod identity;
 mod inspect_tools;
+mod inspection;
 mod national;
 mod national_rules;
 mod national_tools;

@@ -3,20 +3,32 @@
 //! They are what an integrator tests against, and what our own tests use instead of mocks. By
 //! default both agencies clear at once; an order number that begins with `SBX-` scripts them, see
 //! [`script`]. Customs also keeps the limits of buyers and issues tax bills, see [`mod@duty`].
+//!
+//! The agencies consume the exchange, and decide about goods in the inspection service beside it. The
+//! [`site`] is a client of the inspection service alone.
 
 pub mod bill;
 pub mod books;
+mod conclude;
+mod desk;
 pub mod duty;
 pub mod ledger;
+mod office;
+mod orders;
+mod reference;
 pub mod script;
+pub mod site;
+mod step;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use client::{Consumer, Reply, Window};
+use client::{Consumer, Handler, Reply, Window};
 use duty::Duty;
+use office::Office;
 use proto::v1::{self, fact::Kind};
 use script::Script;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use uuid::Uuid;
@@ -24,8 +36,11 @@ use uuid::Uuid;
 /// Replies of simulators are named by what they answer, so that they are the same after a restart.
 const NAMESPACE: Uuid = Uuid::from_u128(0x5b2f_0f0e_7c0b_5e0a_9d3c_0001_5157_0001);
 
-/// Runs a simulated agency until `shutdown`. `books` is the file in which customs keeps what buyers
-/// have used and which bills are to be issued; without it that ends with the run.
+/// Verdicts that belong to no event and wait to be said.
+const VERDICTS_WAITING_MAX: usize = 64;
+
+/// Runs a simulated agency, or the site, until `shutdown`. `books` is the file in which customs keeps
+/// what buyers have used and which bills are to be issued; without it that ends with the run.
 ///
 /// # Errors
 ///
@@ -37,16 +52,55 @@ pub async fn run(
     books: Option<PathBuf>,
     shutdown: CancellationToken,
 ) -> Result<(), Status> {
+    let duty = match agency {
+        v1::Agency::Site => return site::run(window, shutdown).await,
+        v1::Agency::Customs => Some(Duty::open(books.as_deref())),
+        v1::Agency::Inspection | v1::Agency::Unspecified => None,
+    };
     let consumer =
         Consumer { window: window.clone(), agency, name: name.to_owned(), from: Vec::new() };
-    let note = |result: &v1::Result| note(agency, result);
-    if agency != v1::Agency::Customs {
-        return consumer.run(|event| replies(agency, event), note, shutdown).await;
-    }
-    let duty = Duty::open(books.as_deref());
+    let office = Office::new(agency);
+    let (say, said) = mpsc::channel(VERDICTS_WAITING_MAX);
+    let handler = Simulated { agency, duty: duty.as_ref(), office: &office };
+    let collect = async {
+        match &duty {
+            Some(duty) => match duty.serve(&window).await {},
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
-        ended = consumer.run(|event| duty.replies(event), note, shutdown) => ended,
-        never = duty.serve(&window) => match never {},
+        ended = consumer.serve(handler, said, shutdown) => ended,
+        never = collect => never,
+        never = office.serve(&window, say) => match never {},
+        never = async {
+            reference::prepare(&window, agency).await;
+            std::future::pending().await
+        } => never,
+    }
+}
+
+/// An agency at the exchange.
+struct Simulated<'a> {
+    agency: v1::Agency,
+    /// Of customs.
+    duty: Option<&'a Duty>,
+    office: &'a Office,
+}
+
+impl Handler for Simulated<'_> {
+    fn handle(
+        &mut self,
+        events: Vec<v1::Event>,
+    ) -> impl Future<Output = Result<Vec<Vec<Reply>>, Status>> + Send {
+        let say = |event: &v1::Event| {
+            self.office.hear(event);
+            self.duty.map_or_else(|| replies(self.agency, event), |duty| duty.replies(event))
+        };
+        std::future::ready(Ok(events.iter().map(say).collect()))
+    }
+
+    fn result(&mut self, result: &v1::Result) {
+        note(self.agency, result);
     }
 }
 
@@ -82,7 +136,6 @@ fn say(agency: v1::Agency, event: &v1::Event, fact: &Kind) -> Vec<Reply> {
         (_, Kind::InspectionAnswered(answered)) if answered.demanded_by == i32::from(agency) => {
             conclude(agency, event, &answered.findings)
         }
-        (v1::Agency::Site, Kind::InspectionOrdered(order)) => vec![examine(event, order)],
         _ => Vec::new(),
     }
 }
@@ -91,20 +144,33 @@ fn script(event: &v1::Event) -> Script {
     event.declaration.as_ref().map(|d| Script::of(&d.order_no)).unwrap_or_default()
 }
 
+/// What a verdict is about.
+struct Round<'a> {
+    declaration_id: &'a str,
+    version: u32,
+    round: u32,
+}
+
+impl<'a> Round<'a> {
+    fn of(event: &'a v1::Event) -> Self {
+        let v1::Event { declaration_id, version, round, .. } = event;
+        Self { declaration_id, version: *version, round: *round }
+    }
+}
+
 /// A verdict under an id that is the same whenever it is given again.
 fn verdict(
     agency: v1::Agency,
-    event: &v1::Event,
+    Round { declaration_id, version, round }: &Round<'_>,
     (outcome, after): (v1::Outcome, Duration),
     reasons: Vec<v1::Reason>,
 ) -> Reply {
-    let v1::Event { declaration_id, version, round, .. } = event;
     let name = format!("{agency:?}/{declaration_id}/{version}/{round}/{outcome:?}");
     Reply::Verdict(
         after,
         v1::Verdict {
             request_id: Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string(),
-            declaration_id: declaration_id.clone(),
+            declaration_id: (*declaration_id).to_owned(),
             version: *version,
             round: *round,
             outcome: outcome.into(),
@@ -125,7 +191,8 @@ fn review(
     script: &Script,
     refusal: Option<v1::Reason>,
 ) -> Vec<Reply> {
-    let give = |outcome, reasons| verdict(agency, event, (outcome, script.delay), reasons);
+    let round = Round::of(event);
+    let give = |outcome, reasons| verdict(agency, &round, (outcome, script.delay), reasons);
     let accepted = || give(v1::Outcome::Accepted, Vec::new());
     let cleared = || give(v1::Outcome::Cleared, Vec::new());
     let wish = script.wish(agency, event.version);
@@ -167,41 +234,11 @@ fn review(
     replies
 }
 
-/// After the joint inspection: no objection when everything conforms.
+/// After the joint inspection: no objection when everything conforms. Goods that are to be treated wait
+/// for that without a verdict.
 fn conclude(agency: v1::Agency, event: &v1::Event, findings: &[v1::Finding]) -> Vec<Reply> {
-    let bad = findings.iter().find(|finding| finding.result != "CONFORM");
-    let (outcome, reasons) = match bad {
-        None => (v1::Outcome::Cleared, Vec::new()),
-        Some(finding) => {
-            (v1::Outcome::Rejected, reason("1300", &format!("查验结果：{}", finding.result)))
-        }
-    };
-    vec![verdict(agency, event, (outcome, Duration::ZERO), reasons)]
-}
-
-/// The site looks at everything that may be asked of it, so that an agency that joins the open order
-/// has its answer too.
-fn examine(event: &v1::Event, order: &v1::InspectionOrdered) -> Reply {
-    let script = script(event);
-    let name = format!("site/{}/{}/{}", order.order_id, event.version, event.position);
-    let result = if script.fail { "QTY_MISMATCH" } else { "CONFORM" };
-    let found = |agency: v1::Agency| v1::Finding {
-        instructed_by: agency.into(),
-        gnum: 0,
-        result: result.to_owned(),
-        text: "simulated examination".to_owned(),
-        evidence: Vec::new(),
-    };
-    Reply::Findings(
-        script.examination,
-        v1::FindingsReport {
-            request_id: Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string(),
-            declaration_id: event.declaration_id.clone(),
-            order_id: order.order_id.clone(),
-            version: event.version,
-            findings: vec![found(v1::Agency::Customs), found(v1::Agency::Inspection)],
-        },
-    )
+    let conclusion = conclude::conclude(agency, &conclude::of_findings(findings));
+    conclude::reply(agency, &Round::of(event), &conclusion).into_iter().collect()
 }
 
 #[cfg(test)]
@@ -212,7 +249,9 @@ mod tests {
     fn outcomes(replies: &[Reply]) -> Vec<v1::Outcome> {
         let verdicts = replies.iter().filter_map(|reply| match reply {
             Reply::Verdict(_, verdict) => Some(verdict.outcome()),
-            Reply::Findings(..) => None,
+            Reply::Findings(..) | Reply::Targeting(_) | Reply::Reopening(_) | Reply::News(_) => {
+                None
+            }
         });
         verdicts.collect()
     }

@@ -6,11 +6,14 @@
 
 use std::time::Duration;
 
+use domain::inspection::finding::FoundResult;
 use domain::rules::SCRIPT_PREFIX;
 use proto::v1::Agency;
 
 /// How long the simulated examination takes: long enough for the second agency to join the order.
 const EXAMINATION: Duration = Duration::from_millis(300);
+/// How long the simulated laboratory takes.
+const LABORATORY: Duration = Duration::from_millis(300);
 /// The longest scripted delay.
 const DELAY_SECONDS_MAX: u64 = 3_600;
 
@@ -33,6 +36,21 @@ pub enum Wish {
     Silence,
 }
 
+/// What the examination brings to light.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goods {
+    /// Everything is as declared.
+    Conform,
+    /// The quantity is another, whoever looks.
+    Miscounted,
+    /// The documents do not fit, whoever looks.
+    Undocumented,
+    /// What inspection wants looked at does not pass quarantine.
+    Infested,
+    /// What customs wants looked at is prohibited.
+    Prohibited,
+}
+
 /// A script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
@@ -48,8 +66,18 @@ pub struct Script {
     pub disorder: bool,
     /// An answer for the version before comes first.
     pub stale: bool,
-    /// The findings do not conform.
-    pub fail: bool,
+    /// What is found.
+    pub goods: Goods,
+    /// By machine first, then by hand.
+    pub machine: bool,
+    /// A sample goes to the laboratory for every instruction, also where none has to.
+    pub sampled: bool,
+    /// The laboratory finds that samples do not pass.
+    pub contaminated: bool,
+    /// Before the laboratory's results.
+    pub laboratory: Duration,
+    /// A treatment leaves the goods clean.
+    pub treatable: bool,
     /// The tax bill goes into a payment order at once.
     pub pays: bool,
 }
@@ -64,7 +92,12 @@ impl Default for Script {
             twice: false,
             disorder: false,
             stale: false,
-            fail: false,
+            goods: Goods::Conform,
+            machine: false,
+            sampled: false,
+            contaminated: false,
+            laboratory: LABORATORY,
+            treatable: true,
             pays: false,
         }
     }
@@ -102,7 +135,17 @@ impl Script {
             "TWICE" => self.twice = true,
             "DISORDER" => self.disorder = true,
             "STALE" => self.stale = true,
-            "FAIL" => self.fail = true,
+            "FAIL" => self.goods = Goods::Miscounted,
+            "DOC" => self.goods = Goods::Undocumented,
+            "QUARANTINE" => self.goods = Goods::Infested,
+            "PROHIBITED" => self.goods = Goods::Prohibited,
+            "MACHINE" => self.machine = true,
+            "LAB" => self.sampled = true,
+            "LABFAIL" => {
+                self.sampled = true;
+                self.contaminated = true;
+            }
+            "TREATFAIL" => self.treatable = false,
             "TAXPAID" => self.pays = true,
             other => {
                 if let Some(code) = other.strip_prefix("CIQREJECT") {
@@ -113,12 +156,31 @@ impl Script {
                     self.delay = delay;
                 } else if let Some(time) = other.strip_prefix("EXAMINE").and_then(seconds) {
                     self.examination = time;
+                } else if let Some(time) = other.strip_prefix("LAB").and_then(seconds) {
+                    self.sampled = true;
+                    self.laboratory = time;
                 } else {
                     return false;
                 }
             }
         }
         true
+    }
+
+    /// What officers find under an instruction of an agency.
+    pub fn found(&self, agency: Agency) -> FoundResult {
+        match (self.goods, agency) {
+            (Goods::Miscounted, _) => FoundResult::QtyMismatch,
+            (Goods::Undocumented, _) => FoundResult::DocMismatch,
+            (Goods::Infested, Agency::Inspection) => FoundResult::QuarantineFail,
+            (Goods::Prohibited, Agency::Customs) => FoundResult::Prohibited,
+            (Goods::Conform | Goods::Infested | Goods::Prohibited, _) => FoundResult::Conform,
+        }
+    }
+
+    /// What the laboratory finds in a sample for an instruction of an agency.
+    pub fn analysed(&self, agency: Agency) -> FoundResult {
+        if self.contaminated { FoundResult::QualityFail } else { self.found(agency) }
     }
 
     /// What an agency does with a version.
@@ -150,5 +212,28 @@ mod tests {
         assert_eq!(Script::of("QD-INSPECT-1"), Script::default());
         assert!(Script::of("SBX-TAXPAID-1").pays);
         assert_eq!(Script::of("SBX-HOLD-1").wish(Agency::Customs, 2), Wish::Clear);
+    }
+
+    #[test]
+    fn words_that_begin_alike_are_told_apart() {
+        use FoundResult::{Conform, DocMismatch, Prohibited, QualityFail, QuarantineFail};
+        let table = [
+            ("SBX-LAB-1", true, LABORATORY, (Conform, Conform)),
+            ("SBX-LABFAIL-1", true, LABORATORY, (QualityFail, QualityFail)),
+            ("SBX-LAB5-1", true, Duration::from_secs(5), (Conform, Conform)),
+            ("SBX-LABFAIL-LAB5-1", true, Duration::from_secs(5), (QualityFail, QualityFail)),
+            ("SBX-LABX-LAB", false, LABORATORY, (Conform, Conform)),
+            ("SBX-LAB-QUARANTINE-1", true, LABORATORY, (Conform, QuarantineFail)),
+            ("SBX-PROHIBITED-1", false, LABORATORY, (Prohibited, Conform)),
+            ("SBX-DOC-1", false, LABORATORY, (DocMismatch, DocMismatch)),
+        ];
+        for (order_no, sampled, laboratory, found) in table {
+            let script = Script::of(order_no);
+            assert_eq!((script.sampled, script.laboratory), (sampled, laboratory), "{order_no}");
+            let said = (script.analysed(Agency::Customs), script.analysed(Agency::Inspection));
+            assert_eq!(said, found, "{order_no}");
+        }
+        assert!(!Script::of("SBX-TREATFAIL-1").treatable);
+        assert!(Script::of("SBX-MACHINE-1").machine);
     }
 }

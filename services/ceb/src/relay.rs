@@ -291,7 +291,10 @@ fn fact(fact: v1::Fact) -> Option<Fact> {
         | Wire::InspectionJoined(_)
         | Wire::InspectionCompleted(_)
         | Wire::InspectionAnswered(_)
-        | Wire::InspectionCancelled(_) => return None,
+        | Wire::InspectionCancelled(_)
+        | Wire::InspectionReopened(_)
+        | Wire::InspectionMoved(_)
+        | Wire::Targeted(_) => return None,
     })
 }
 

@@ -7,6 +7,7 @@ use hyper_util::rt::TokioIo;
 use proto::v1::ceb_service_client::CebServiceClient;
 use proto::v1::declaration_service_client::DeclarationServiceClient;
 use proto::v1::exchange_service_client::ExchangeServiceClient;
+use proto::v1::inspection_service_client::InspectionServiceClient;
 use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -112,6 +113,13 @@ impl Window {
         // A page has up to a thousand receipts, and one that says what is wrong with a message
         // carries that message.
         CebServiceClient::new(self.channel.clone()).max_decoding_message_size(64 * 1024 * 1024)
+    }
+
+    /// The inspection service.
+    pub fn inspection(&self) -> InspectionServiceClient<Channel> {
+        // A page has up to a thousand orders, each with all that was found.
+        InspectionServiceClient::new(self.channel.clone())
+            .max_decoding_message_size(64 * 1024 * 1024)
     }
 
     /// The bare channel, for other services.

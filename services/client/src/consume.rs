@@ -4,10 +4,14 @@
 //! The invariant: an event is acknowledged after every reply to it was answered by the window. So
 //! nothing is lost when the consumer dies: what was not answered is delivered again, and replies
 //! carry request ids that are the same the second time.
+//!
+//! A reply may also belong to no event: something happened where the consumer is. It is kept until it
+//! is answered, over any number of connections, but not over a restart: whoever says it remembers it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
+use domain::limits;
 use futures::StreamExt as _;
 use proto::v1;
 use proto::v1::connect_request::Frame as Out;
@@ -26,20 +30,29 @@ const RETRY: Duration = Duration::from_millis(200);
 const GOODBYE: Duration = Duration::from_secs(2);
 /// Frames that may wait to be sent.
 const FRAMES_MAX: usize = 64;
+/// Replies that belong to no event and are not yet answered. Beyond, whoever says more waits.
+const SPONTANEOUS_MAX: usize = 1_000;
 
-/// What a consumer says to an event.
+/// What a consumer says, to an event or by itself.
 #[derive(Debug, Clone)]
 pub enum Reply {
     /// A verdict, after a while. Its request id must be the same when the event comes again.
     Verdict(Duration, v1::Verdict),
     /// Findings of the site, after a while.
     Findings(Duration, v1::FindingsReport),
+    /// What the risk rules say.
+    Targeting(v1::Targeting),
+    /// A second examination.
+    Reopening(v1::Reopening),
+    /// What happens at the site.
+    News(v1::InspectionNews),
 }
 
 impl Reply {
     fn after(&self) -> Duration {
         match self {
             Self::Verdict(after, _) | Self::Findings(after, _) => *after,
+            Self::Targeting(_) | Self::Reopening(_) | Self::News(_) => Duration::ZERO,
         }
     }
 
@@ -47,7 +60,61 @@ impl Reply {
         match self {
             Self::Verdict(_, verdict) => &verdict.request_id,
             Self::Findings(_, findings) => &findings.request_id,
+            Self::Targeting(targeting) => &targeting.request_id,
+            Self::Reopening(reopening) => &reopening.request_id,
+            Self::News(news) => &news.request_id,
         }
+    }
+
+    /// Bytes of what may be long in something that shares a frame; the rest is short.
+    fn weight(&self) -> usize {
+        let of = |reasons: &[v1::Reason]| -> usize {
+            reasons.iter().map(|reason| reason.code.len() + reason.text.len()).sum()
+        };
+        match self {
+            Self::Verdict(_, verdict) => of(&verdict.reasons),
+            Self::Targeting(targeting) => {
+                targeting.demands.iter().map(|demand| of(&demand.instructions)).sum()
+            }
+            Self::Findings(..) | Self::Reopening(_) | Self::News(_) => 0,
+        }
+    }
+}
+
+/// What a consumer does with events.
+pub trait Handler {
+    /// Takes events and says what to reply to each, in their order. An event whose replies were said
+    /// and not answered by the end of the connection comes again. After an error the consumer connects
+    /// again, and all of these events come again.
+    fn handle(
+        &mut self,
+        events: Vec<v1::Event>,
+    ) -> impl Future<Output = Result<Vec<Vec<Reply>>, Status>> + Send;
+
+    /// Hears what became of a reply.
+    fn result(&mut self, result: &v1::Result);
+}
+
+/// A handler that needs no time.
+struct Closures<H, R> {
+    handle: H,
+    result: R,
+}
+
+impl<H, R> Handler for Closures<H, R>
+where
+    H: FnMut(&v1::Event) -> Vec<Reply>,
+    R: FnMut(&v1::Result),
+{
+    fn handle(
+        &mut self,
+        events: Vec<v1::Event>,
+    ) -> impl Future<Output = Result<Vec<Vec<Reply>>, Status>> + Send {
+        std::future::ready(Ok(events.iter().map(&mut self.handle).collect()))
+    }
+
+    fn result(&mut self, result: &v1::Result) {
+        (self.result)(result);
     }
 }
 
@@ -72,15 +139,33 @@ impl Consumer {
     ///
     /// A status after which connecting again cannot help.
     pub async fn run(
-        mut self,
-        mut handle: impl FnMut(&v1::Event) -> Vec<Reply>,
-        mut result: impl FnMut(&v1::Result),
+        self,
+        handle: impl FnMut(&v1::Event) -> Vec<Reply>,
+        result: impl FnMut(&v1::Result),
         shutdown: CancellationToken,
     ) -> Result<(), Status> {
+        let (_nobody, spontaneous) = mpsc::channel(1);
+        self.serve(Closures { handle, result }, spontaneous, shutdown).await
+    }
+
+    /// The same with a handler that may take its time, for example to commit before it replies.
+    /// `spontaneous` are replies that belong to no event; they go out once the window has answered and
+    /// are said again until they are answered.
+    ///
+    /// # Errors
+    ///
+    /// A status after which connecting again cannot help.
+    pub async fn serve(
+        mut self,
+        mut handler: impl Handler,
+        spontaneous: mpsc::Receiver<Reply>,
+        shutdown: CancellationToken,
+    ) -> Result<(), Status> {
+        let mut spontaneous = Spontaneous { receiver: spontaneous, unanswered: VecDeque::new() };
         let mut pauses = backon::BackoffBuilder::build(backoff().without_max_times());
         loop {
             let mut session = Session::default();
-            let served = session.serve(&self, &mut handle, &mut result, &shutdown).await;
+            let served = session.serve(&self, &mut handler, &mut spontaneous, &shutdown).await;
             // A replay is asked for once; afterwards it goes on where it stopped.
             self.from.clear();
             if session.opened {
@@ -109,6 +194,34 @@ fn is_final(status: &Status) -> bool {
     matches!(status.code(), InvalidArgument | PermissionDenied | Unauthenticated | Unimplemented)
 }
 
+/// Replies that belong to no event. They outlive a connection.
+struct Spontaneous {
+    receiver: mpsc::Receiver<Reply>,
+    /// In the order in which they were said.
+    unanswered: VecDeque<Reply>,
+}
+
+impl Spontaneous {
+    fn has_room(&self) -> bool {
+        self.unanswered.len() < SPONTANEOUS_MAX
+    }
+
+    /// What is said next, as far as there is room; never, when nobody can say anything any more.
+    async fn next(&mut self) -> Vec<Reply> {
+        let mut more = Vec::new();
+        let room = SPONTANEOUS_MAX.saturating_sub(self.unanswered.len());
+        if self.receiver.recv_many(&mut more, room).await == 0 {
+            std::future::pending::<()>().await;
+        }
+        self.unanswered.extend(more.iter().cloned());
+        more
+    }
+
+    fn answered(&mut self, request_id: &str) {
+        self.unanswered.retain(|reply| reply.request_id() != request_id);
+    }
+}
+
 /// One connection. Everything in it is made anew by redelivery after a cut.
 #[derive(Default)]
 struct Session {
@@ -127,8 +240,8 @@ impl Session {
     async fn serve(
         &mut self,
         consumer: &Consumer,
-        handle: &mut impl FnMut(&v1::Event) -> Vec<Reply>,
-        result: &mut impl FnMut(&v1::Result),
+        handler: &mut impl Handler,
+        spontaneous: &mut Spontaneous,
         shutdown: &CancellationToken,
     ) -> Result<(), Status> {
         let (sender, receiver) = mpsc::channel(FRAMES_MAX);
@@ -145,17 +258,20 @@ impl Session {
             tokio::select! {
                 frame = frames.message() => match frame?.and_then(|frame| frame.frame) {
                     Some(In::Opened(opened)) => {
-                        self.opened = true;
                         self.epoch = opened.epoch;
+                        if !std::mem::replace(&mut self.opened, true) {
+                            let now = self.say_all(spontaneous.unanswered.iter().cloned());
+                            self.send(&sender, now).await?;
+                        }
                     }
                     Some(In::Batch(batch)) => {
-                        let now = self.take(batch.events, handle);
+                        let now = self.take(batch.events, handler).await?;
                         self.send(&sender, now).await?;
                     }
                     Some(In::Results(results)) => {
                         for answer in &results.results {
-                            result(answer);
-                            self.answered(answer);
+                            handler.result(answer);
+                            self.answered(answer, spontaneous);
                         }
                     }
                     Some(In::Heartbeat(_)) => {}
@@ -163,6 +279,10 @@ impl Session {
                 },
                 Some(due) = self.later.next(), if !self.later.is_empty() => {
                     self.send(&sender, vec![due.into_inner()]).await?;
+                }
+                more = spontaneous.next(), if self.opened && spontaneous.has_room() => {
+                    let now = self.say_all(more);
+                    self.send(&sender, now).await?;
                 }
                 () = shutdown.cancelled() => {
                     // Closing our side first lets the window keep what was acknowledged and give the
@@ -178,46 +298,70 @@ impl Session {
     }
 
     /// Asks the handler about events; returns the replies that are due now.
-    fn take(
+    async fn take(
         &mut self,
-        events: Vec<v1::Event>,
-        handle: &mut impl FnMut(&v1::Event) -> Vec<Reply>,
-    ) -> Vec<String> {
+        mut events: Vec<v1::Event>,
+        handler: &mut impl Handler,
+    ) -> Result<Vec<String>, Status> {
+        // What came again while its replies are on their way is waited for already.
+        events.retain(|event| {
+            let open = self.open.get(&event.slot);
+            !open.is_some_and(|open| open.contains_key(&event.position))
+        });
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        let places: Vec<_> = events.iter().map(|event| (event.slot, event.position)).collect();
+        let replies = handler.handle(events).await?;
+        if replies.len() != places.len() {
+            return Err(Status::internal("the handler did not say what to reply to each event"));
+        }
         let mut now = Vec::new();
-        for event in events {
-            let (slot, position) = (event.slot, event.position);
-            if self.open.get(&slot).is_some_and(|open| open.contains_key(&position)) {
-                // It came again while its replies are on their way: they are waited for already.
-                continue;
-            }
+        for ((slot, position), replies) in places.into_iter().zip(replies) {
             let mut waiting = 0;
-            for reply in handle(&event) {
-                let (id, after) = (reply.request_id().to_owned(), reply.after());
-                let known = self.replies.entry(id.clone()).or_insert_with(|| (reply, Vec::new()));
+            for reply in replies {
+                let events = self.say(reply, &mut now);
                 // A script may say the same twice: it is one reply for the acknowledgement.
-                if !known.1.contains(&(slot, position)) {
-                    known.1.push((slot, position));
+                if !events.contains(&(slot, position)) {
+                    events.push((slot, position));
                     waiting += 1;
-                }
-                if after.is_zero() {
-                    now.push(id);
-                } else {
-                    self.later.insert(id, after);
                 }
             }
             self.open.entry(slot).or_default().insert(position, waiting);
             self.settle(slot);
         }
+        Ok(now)
+    }
+
+    /// Notes a reply, and its id when it is due now; gives the events that wait for it.
+    fn say(&mut self, reply: Reply, now: &mut Vec<String>) -> &mut Vec<(u32, u64)> {
+        let (id, after) = (reply.request_id().to_owned(), reply.after());
+        if after.is_zero() {
+            now.push(id.clone());
+        } else {
+            self.later.insert(id.clone(), after);
+        }
+        let (_, events) = self.replies.entry(id).or_insert_with(|| (reply, Vec::new()));
+        events
+    }
+
+    /// The same for replies that belong to no event.
+    fn say_all(&mut self, replies: impl IntoIterator<Item = Reply>) -> Vec<String> {
+        let mut now = Vec::new();
+        for reply in replies {
+            self.say(reply, &mut now);
+        }
         now
     }
 
-    fn answered(&mut self, answer: &v1::Result) {
+    fn answered(&mut self, answer: &v1::Result, spontaneous: &mut Spontaneous) {
         if answer.result == i32::from(v1::ResultCode::Retry) {
             if self.replies.contains_key(&answer.request_id) {
                 self.later.insert(answer.request_id.clone(), RETRY);
             }
             return;
         }
+        spontaneous.answered(&answer.request_id);
         // A second answer to a reply that was said twice finds nothing here.
         let Some((_, events)) = self.replies.remove(&answer.request_id) else { return };
         for (slot, position) in events {
@@ -246,18 +390,9 @@ impl Session {
         sender: &mpsc::Sender<v1::ConnectRequest>,
         due: Vec<String>,
     ) -> Result<(), Status> {
-        let mut verdicts = Vec::new();
-        for id in due {
-            match self.replies.get(&id) {
-                Some((Reply::Verdict(_, verdict), _)) => verdicts.push(verdict.clone()),
-                Some((Reply::Findings(_, findings), _)) => {
-                    send(sender, Out::Findings(findings.clone())).await?;
-                }
-                None => {}
-            }
-        }
-        for chunk in verdicts.chunks(domain::limits::VERDICTS_MAX) {
-            send(sender, Out::Verdicts(v1::Verdicts { verdicts: chunk.to_vec() })).await?;
+        let known = due.iter().filter_map(|id| self.replies.get(id));
+        for frame in frames(known.map(|(reply, _)| reply.clone())) {
+            send(sender, frame).await?;
         }
         Ok(())
     }
@@ -274,6 +409,46 @@ impl Session {
             done.into_iter().map(|(slot, position)| v1::Position { slot, position }).collect();
         send(sender, Out::Ack(v1::Ack { positions, epoch: self.epoch })).await
     }
+}
+
+/// Replies as frames, in their order; those that follow each other share a frame as far as it may go.
+fn frames(replies: impl Iterator<Item = Reply>) -> Vec<Out> {
+    let mut frames = Vec::new();
+    let mut weight = 0;
+    for reply in replies {
+        let more = reply.weight();
+        let fits = |count: usize| {
+            count < limits::VERDICTS_MAX && weight + more <= limits::EXCHANGE_BATCH_BYTES_MAX
+        };
+        match (reply, frames.last_mut()) {
+            (Reply::Verdict(_, verdict), Some(Out::Verdicts(last)))
+                if fits(last.verdicts.len()) =>
+            {
+                last.verdicts.push(verdict);
+            }
+            (Reply::Targeting(targeting), Some(Out::Targetings(last)))
+                if fits(last.targetings.len()) =>
+            {
+                last.targetings.push(targeting);
+            }
+            (reply, _) => {
+                weight = 0;
+                frames.push(match reply {
+                    Reply::Verdict(_, verdict) => {
+                        Out::Verdicts(v1::Verdicts { verdicts: vec![verdict] })
+                    }
+                    Reply::Targeting(targeting) => {
+                        Out::Targetings(v1::Targetings { targetings: vec![targeting] })
+                    }
+                    Reply::Findings(_, findings) => Out::Findings(findings),
+                    Reply::Reopening(reopening) => Out::Reopening(reopening),
+                    Reply::News(news) => Out::News(news),
+                });
+            }
+        }
+        weight += more;
+    }
+    frames
 }
 
 async fn send(sender: &mpsc::Sender<v1::ConnectRequest>, frame: Out) -> Result<(), Status> {
@@ -299,22 +474,141 @@ mod tests {
         v1::Result { request_id: request_id.to_owned(), result, ..Default::default() }
     }
 
+    fn targeting(request_id: &str) -> Reply {
+        let request_id = request_id.to_owned();
+        Reply::Targeting(v1::Targeting { request_id, ..Default::default() })
+    }
+
+    fn news(request_id: &str) -> Reply {
+        let request_id = request_id.to_owned();
+        Reply::News(v1::InspectionNews { request_id, ..Default::default() })
+    }
+
+    fn spontaneous() -> (mpsc::Sender<Reply>, Spontaneous) {
+        let (sender, receiver) = mpsc::channel(8);
+        (sender, Spontaneous { receiver, unanswered: VecDeque::new() })
+    }
+
+    fn ids(replies: &VecDeque<Reply>) -> Vec<&str> {
+        replies.iter().map(Reply::request_id).collect()
+    }
+
     #[tokio::test]
     async fn an_event_is_acknowledged_after_its_replies_also_when_it_comes_again() {
-        let mut session = Session::default();
-        let mut handle = |event: &v1::Event| match event.position {
+        let (mut session, (_sender, mut nobody)) = (Session::default(), spontaneous());
+        let handle = |event: &v1::Event| match event.position {
             1 => vec![verdict("a"), verdict("a"), verdict("b")],
             2 => Vec::new(),
             _ => vec![verdict("b")],
         };
-        session.take(vec![event(1), event(2), event(3)], &mut handle);
+        let mut handler = Closures { handle, result: |_: &v1::Result| {} };
+        let events = vec![event(1), event(2), event(3)];
+        let now = session.take(events, &mut handler).await.expect("the handler fails never");
+        assert_eq!(now, ["a", "a", "b", "b"]);
         // A slot that was lost and regained brings its events again.
-        session.take(vec![event(1), event(2)], &mut handle);
+        session.take(vec![event(1), event(2)], &mut handler).await.expect("the same");
         assert!(session.done.is_empty(), "nothing is answered yet");
-        session.answered(&applied("a"));
+        session.answered(&applied("a"), &mut nobody);
         assert!(session.done.is_empty(), "one reply is still on its way");
-        session.answered(&applied("b"));
-        session.answered(&applied("b"));
+        session.answered(&applied("b"), &mut nobody);
+        session.answered(&applied("b"), &mut nobody);
         assert_eq!(session.done, BTreeMap::from([(1, 3)]), "both events waited for the same reply");
+    }
+
+    /// Commits before it replies, and cannot at first.
+    struct Committing {
+        away: bool,
+        kept: Vec<u64>,
+    }
+
+    impl Handler for Committing {
+        async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<Reply>>, Status> {
+            tokio::task::yield_now().await;
+            if std::mem::take(&mut self.away) {
+                return Err(Status::unavailable("no database"));
+            }
+            self.kept.extend(events.iter().map(|event| event.position));
+            Ok(events.iter().map(|event| vec![targeting(&event.position.to_string())]).collect())
+        }
+
+        fn result(&mut self, _: &v1::Result) {}
+    }
+
+    #[tokio::test]
+    async fn what_was_not_committed_is_neither_answered_nor_acknowledged() {
+        let mut session = Session::default();
+        let mut handler = Committing { away: true, kept: Vec::new() };
+        let failed = session.take(vec![event(1)], &mut handler).await;
+        assert!(failed.is_err() && session.replies.is_empty() && session.open.is_empty());
+        let now = session.take(vec![event(1), event(2)], &mut handler).await;
+        assert_eq!(now.expect("it is back"), ["1", "2"]);
+        session.take(vec![event(2)], &mut handler).await.expect("it is known");
+        assert_eq!(handler.kept, [1, 2], "an event on its way is not handled twice");
+    }
+
+    #[tokio::test]
+    async fn what_belongs_to_no_event_is_said_until_it_is_answered() {
+        let (mut session, (sender, mut said)) = (Session::default(), spontaneous());
+        for id in ["a", "b", "c"] {
+            sender.send(news(id)).await.expect("somebody listens");
+        }
+        let more = said.next().await;
+        assert_eq!(session.say_all(more), ["a", "b", "c"]);
+        session.answered(&applied("b"), &mut said);
+        let again = v1::Result { result: v1::ResultCode::Retry.into(), ..applied("c") };
+        session.answered(&again, &mut said);
+        assert_eq!(session.later.len(), 1, "it is sent again on this connection");
+        assert_eq!(ids(&said.unanswered), ["a", "c"]);
+
+        // The connection breaks; the next one says what is left, in its order.
+        let mut session = Session::default();
+        assert_eq!(session.say_all(said.unanswered.iter().cloned()), ["a", "c"]);
+        session.answered(&applied("a"), &mut said);
+        session.answered(&applied("c"), &mut said);
+        assert!(said.unanswered.is_empty() && session.replies.is_empty());
+        assert!(session.done.is_empty(), "no event waited");
+    }
+
+    #[tokio::test]
+    async fn no_more_is_taken_than_there_is_room_for() {
+        let (sender, receiver) = mpsc::channel(2 * SPONTANEOUS_MAX);
+        let mut said = Spontaneous { receiver, unanswered: VecDeque::new() };
+        for number in 0..=SPONTANEOUS_MAX {
+            sender.send(news(&number.to_string())).await.expect("somebody listens");
+        }
+        assert_eq!(said.next().await.len(), SPONTANEOUS_MAX);
+        assert!(!said.has_room());
+        said.answered("0");
+        assert_eq!(said.next().await.len(), 1);
+        drop(sender);
+        said.answered("1");
+        let nothing = tokio::time::timeout(Duration::from_millis(10), said.next()).await;
+        assert!(nothing.is_err(), "nobody is left to say anything");
+    }
+
+    #[test]
+    fn replies_share_frames_in_their_order() {
+        let kind = |frame: &Out| match frame {
+            Out::Verdicts(verdicts) => ("verdicts", verdicts.verdicts.len()),
+            Out::Targetings(targetings) => ("targetings", targetings.targetings.len()),
+            Out::News(_) => ("news", 1),
+            other => panic!("{other:?}"),
+        };
+        let said = |replies: Vec<Reply>| -> Vec<_> {
+            frames(replies.into_iter()).iter().map(kind).collect()
+        };
+        let mixed = vec![targeting("a"), targeting("b"), news("c"), verdict("d"), verdict("e")];
+        assert_eq!(said(mixed), [("targetings", 2), ("news", 1), ("verdicts", 2)]);
+        let many = (0..=limits::VERDICTS_MAX).map(|number| targeting(&number.to_string()));
+        let full = ("targetings", limits::VERDICTS_MAX);
+        assert_eq!(said(many.collect()), [full, ("targetings", 1)]);
+        let long = Reply::Targeting(v1::Targeting {
+            demands: vec![v1::Demand {
+                agency: v1::Agency::Customs.into(),
+                instructions: vec![v1::Reason { code: String::new(), text: "x".repeat(600_000) }],
+            }],
+            ..Default::default()
+        });
+        assert_eq!(said(vec![long.clone(), long]), [("targetings", 1), ("targetings", 1)]);
     }
 }

@@ -12,7 +12,7 @@ mod submit;
 mod watch;
 
 pub use connect::{Config, Error, Window};
-pub use consume::{Consumer, Reply};
+pub use consume::{Consumer, Handler, Reply};
 pub use receipts::receipts;
 pub use submit::submit_all;
 pub use watch::watch;

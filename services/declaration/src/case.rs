@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::clearance::{Agency, Clearance, Joint, Outcome, Phase, Stand};
+use domain::clearance::{Agency, Clearance, Joint, Outcome, Phase, Stand, Targeting};
 use domain::declaration::{Checked, Direction};
 use domain::{DeclarationId, OrderId};
 use sqlx::PgConnection;
@@ -45,6 +45,7 @@ impl Case {
     pub(crate) fn filed(
         id: DeclarationId,
         checked: &Checked,
+        clearance: Clearance,
         pre_no: String,
         filed_time: OffsetDateTime,
     ) -> Self {
@@ -62,7 +63,7 @@ impl Case {
             invt_no: None,
             filed_time,
             current: true,
-            clearance: Clearance::FILED,
+            clearance,
             content_position: 0,
             added: Vec::new(),
             order: None,
@@ -83,7 +84,7 @@ pub(crate) async fn load(
     let rows = sqlx::query!(
         r#"select d.id, declarant_code, ebc_code, order_no, cop_no, direction, trade_mode,
                   customs_code, pre_no, invt_no, filed_time, current, version, round,
-                  phase, customs, inspection, joint, content_position,
+                  phase, customs, inspection, joint, targeting, content_position,
                   o.order_id as "order_id?", o.findings as "findings?"
            from unnest($1::smallint[], $2::uuid[]) as wanted (slot, id)
            join declaration d on d.slot = wanted.slot and d.id = wanted.id
@@ -104,6 +105,7 @@ pub(crate) async fn load(
                 customs: stand(row.customs)?,
                 inspection: stand(row.inspection)?,
                 joint: joint(row.joint)?,
+                targeting: targeting(row.targeting)?,
                 numbered: row.invt_no.is_some(),
             };
             let order = row.order_id.map(|id| Order { id: OrderId(id), findings: row.findings });
@@ -147,18 +149,18 @@ pub(crate) async fn insert(tx: &mut PgConnection, cases: &[&Case]) -> Result<(),
     sqlx::query!(
         "insert into declaration (slot, id, declarant_code, ebc_code, order_no, cop_no, direction,
                                   trade_mode, customs_code, pre_no, invt_no, filed_time, version,
-                                  round, phase, customs, inspection, joint, content_position,
-                                  positions)
+                                  round, phase, customs, inspection, joint, targeting,
+                                  content_position, positions)
          select slot, id, declarant_code, ebc_code, order_no, cop_no, direction, trade_mode,
                 customs_code, pre_no, invt_no, filed_time, version, round, phase, customs,
-                inspection, joint, content_position, added::bigint[]
+                inspection, joint, targeting, content_position, added::bigint[]
          from unnest($1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
                      $7::smallint[], $8::text[], $9::text[], $10::text[], $11::text[],
                      $12::timestamptz[], $13::int[], $14::int[], $15::smallint[], $16::smallint[],
-                     $17::smallint[], $18::smallint[], $19::bigint[], $20::text[])
+                     $17::smallint[], $18::smallint[], $19::smallint[], $20::bigint[], $21::text[])
               as filed (slot, id, declarant_code, ebc_code, order_no, cop_no, direction,
                         trade_mode, customs_code, pre_no, invt_no, filed_time, version, round,
-                        phase, customs, inspection, joint, content_position, added)",
+                        phase, customs, inspection, joint, targeting, content_position, added)",
         &slots,
         &ids,
         &text(|c| &c.declarant_code) as &[&str],
@@ -177,6 +179,7 @@ pub(crate) async fn insert(tx: &mut PgConnection, cases: &[&Case]) -> Result<(),
         &states.customs,
         &states.inspections,
         &states.joints,
+        &states.targetings,
         &contents,
         &states.added,
     )
@@ -200,13 +203,14 @@ pub(crate) async fn update(tx: &mut PgConnection, cases: &[&Case]) -> Result<(),
         "update declaration d
          set invt_no = now.invt_no, version = now.version, round = now.round, phase = now.phase,
              customs = now.customs, inspection = now.inspection, joint = now.joint,
-             content_position = now.content_position, trade_mode = now.trade_mode,
-             customs_code = now.customs_code, positions = d.positions || now.added::bigint[]
+             targeting = now.targeting, content_position = now.content_position,
+             trade_mode = now.trade_mode, customs_code = now.customs_code,
+             positions = d.positions || now.added::bigint[]
          from unnest($1::smallint[], $2::uuid[], $3::text[], $4::int[], $5::int[], $6::smallint[],
-                     $7::smallint[], $8::smallint[], $9::smallint[], $10::bigint[], $11::text[],
-                     $12::text[], $13::text[])
+                     $7::smallint[], $8::smallint[], $9::smallint[], $10::smallint[], $11::bigint[],
+                     $12::text[], $13::text[], $14::text[])
               as now (slot, id, invt_no, version, round, phase, customs, inspection, joint,
-                      content_position, trade_mode, customs_code, added)
+                      targeting, content_position, trade_mode, customs_code, added)
          where d.slot = now.slot and d.id = now.id",
         &slots,
         &ids,
@@ -217,6 +221,7 @@ pub(crate) async fn update(tx: &mut PgConnection, cases: &[&Case]) -> Result<(),
         &states.customs,
         &states.inspections,
         &states.joints,
+        &states.targetings,
         &contents,
         &modes as &[&str],
         &houses as &[&str],
@@ -236,6 +241,7 @@ struct States<'a> {
     customs: Vec<i16>,
     inspections: Vec<i16>,
     joints: Vec<i16>,
+    targetings: Vec<i16>,
     added: Vec<String>,
 }
 
@@ -252,6 +258,7 @@ impl<'a> States<'a> {
             customs: c(|c| stand_column(c.customs)),
             inspections: c(|c| stand_column(c.inspection)),
             joints: c(|c| joint_column(c.joint)),
+            targetings: c(|c| targeting_column(c.targeting)),
             added: cases.iter().map(|case| array(&case.added)).collect(),
         }
     }
@@ -357,6 +364,20 @@ fn joint(column: i16) -> Result<Joint, Fault> {
     let all = [Joint::None, Joint::Open, Joint::Done, Joint::Cancelled];
     let found = all.into_iter().find(|joint| joint_column(*joint) == column);
     found.ok_or_else(|| broken("joint inspection state", column))
+}
+
+fn targeting_column(targeting: Targeting) -> i16 {
+    match targeting {
+        Targeting::None => 0,
+        Targeting::Waiting => 1,
+        Targeting::Done => 2,
+    }
+}
+
+fn targeting(column: i16) -> Result<Targeting, Fault> {
+    let all = [Targeting::None, Targeting::Waiting, Targeting::Done];
+    let found = all.into_iter().find(|targeting| targeting_column(*targeting) == column);
+    found.ok_or_else(|| broken("targeting", column))
 }
 
 pub(crate) fn agency_column(agency: Agency) -> i16 {

@@ -1,12 +1,14 @@
 //! Answers of agencies become decisions, many at once and safe to repeat. Step 4 of 5.
 //!
 //! The invariant: a state changes only by [`clearance::next`]; a decision has its effect once for
-//! each request id; a release and an order are rows whose key is the declaration.
+//! each request id; a release and an order are rows whose key is the declaration. What the risk rules
+//! say has its effect once a version by the state itself, so no request id of it is kept: there is one
+//! for every declaration.
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::clearance::{self, Agency, Clearance, Event, Fact, Joint};
-use domain::decision::{Decided, Decision, Report, Verdict};
+use domain::clearance::{self, Agency, Clearance, Event, Fact, Joint, Targeting};
+use domain::decision::{Decided, Decision, Desk, News, Reopening, Report, Verdict};
 use domain::declaration::Direction;
 use domain::history::{Reason, Record};
 use domain::refusal::{Code, Refusal};
@@ -34,14 +36,25 @@ pub(crate) async fn commit(
     let mut numbers = numbers(step, decisions).await?;
     let mut answers = Vec::with_capacity(decisions.len());
     for (index, decision) in decisions {
-        let digest = digest(decision);
+        let Some(digest) = digest(decision) else {
+            answers.push((*index, decide(step, decision, &mut numbers).await?));
+            continue;
+        };
         let answer = match before.get(&(agency(decision), decision.request_id())) {
             Some((same, applied)) if *same == digest => {
                 let decided = if *applied { Decided::Duplicate } else { Decided::Ignored };
                 Ok(Done::Decided(decided))
             }
             Some(_) => Err(Refusal::of(Code::RequestIdReused)),
-            None => decide(step, decision, digest.clone(), &mut numbers).await?,
+            None => {
+                let now = step.cases.get(&decision.declaration()).map(|case| case.clearance);
+                let answer = decide(step, decision, &mut numbers).await?;
+                if let (Some(now), Ok(done)) = (now, &answer) {
+                    let applied = *done != Done::Decided(Decided::Ignored);
+                    step.clearing.verdicts.push(Kept::of(decision, &now, applied, digest.clone()));
+                }
+                answer
+            }
         };
         if let Ok(done) = &answer {
             let applied = *done != Done::Decided(Decided::Ignored);
@@ -55,7 +68,6 @@ pub(crate) async fn commit(
 async fn decide(
     step: &mut Step<'_>,
     decision: &Decision,
-    digest: Vec<u8>,
     numbers: &mut HashMap<DeclarationId, String>,
 ) -> Result<Answer, Fault> {
     let id = decision.declaration();
@@ -63,7 +75,13 @@ async fn decide(
         return Ok(Err(Refusal::of(Code::NotFound).with("name", id.name())));
     };
     let event = match event(decision, case) {
-        Ok(event) => event,
+        Ok(Some(event)) => event,
+        Ok(None) => {
+            if let Decision::News(News { moved, .. }) = decision {
+                step.record(id, [Record::InspectionMoved(moved.clone())]);
+            }
+            return Ok(Ok(Done::Decided(Decided::Applied)));
+        }
         Err(refusal) => return Ok(Err(refusal)),
     };
     let (then, facts) = match clearance::next(case.clearance, event) {
@@ -73,11 +91,10 @@ async fn decide(
     if facts.contains(&Fact::Numbered) && !numbers.contains_key(&id) {
         return Ok(Err(Refusal::of(Code::NumbersUsedUp)));
     }
-    let applied = !facts.is_empty();
-    let now = case.clearance;
-    step.clearing.verdicts.push(Kept::of(decision, &now, applied, digest));
-    if !applied {
-        return Ok(Ok(Done::Decided(Decided::Ignored)));
+    if facts.is_empty() {
+        let again = matches!(decision, Decision::Targeting(_)) && then.targeting == Targeting::Done;
+        let decided = if again { Decided::Duplicate } else { Decided::Ignored };
+        return Ok(Ok(Done::Decided(decided)));
     }
     for fact in facts {
         let record = match fact {
@@ -96,28 +113,42 @@ async fn decide(
     Ok(Ok(Done::Decided(Decided::Applied)))
 }
 
-/// What a decision means for the machine.
-fn event(decision: &Decision, case: &Case) -> Result<Event, Refusal> {
-    match decision {
-        Decision::Verdict(Verdict { agency, version, round, outcome, .. }) => Ok(Event::Verdict {
-            agency: *agency,
-            version: *version,
-            round: *round,
-            outcome: *outcome,
-        }),
+/// What a decision means for the machine; `None` for news, which change nothing.
+fn event(decision: &Decision, case: &Case) -> Result<Option<Event>, Refusal> {
+    let about = |id: OrderId| match &case.order {
+        Some(order) if order.id == id => Ok(()),
+        Some(_) | None => Err(Refusal::of(Code::NoOpenInspection)),
+    };
+    Ok(Some(match decision {
+        Decision::Verdict(Verdict { agency, version, round, outcome, .. }) => {
+            Event::Verdict { agency: *agency, version: *version, round: *round, outcome: *outcome }
+        }
         Decision::Report(Report { order_id, findings, version, .. }) => {
-            let open = case.clearance.joint == Joint::Open;
-            if !open || case.order.as_ref().is_none_or(|order| order.id != *order_id) {
+            if case.clearance.joint != Joint::Open {
                 return Err(Refusal::of(Code::NoOpenInspection));
             }
+            about(*order_id)?;
             let answers = |agency: Agency| findings.iter().any(|f| f.instructed_by == agency);
-            Ok(Event::Findings {
+            Event::Findings {
                 version: *version,
                 for_customs: answers(Agency::Customs),
                 for_inspection: answers(Agency::Inspection),
-            })
+            }
         }
-    }
+        Decision::Targeting(targeting) => Event::Targeted {
+            version: targeting.version,
+            customs: targeting.demanded_by(Agency::Customs),
+            inspection: targeting.demanded_by(Agency::Inspection),
+        },
+        Decision::Reopening(Reopening { order_id, version, .. }) => {
+            about(*order_id)?;
+            Event::Reopen { version: *version }
+        }
+        Decision::News(News { moved, .. }) => {
+            about(moved.order_id)?;
+            return Ok(None);
+        }
+    }))
 }
 
 /// A fact with its data, and the row that repeats its promise.
@@ -127,43 +158,42 @@ async fn record(
     decision: &Decision,
     fact: Fact,
 ) -> Result<Record, Fault> {
-    let reasons = || match decision {
+    let reasons = |agency: Agency| match decision {
         Decision::Verdict(verdict) => verdict.reasons.clone(),
-        Decision::Report(_) => Vec::<Reason>::new(),
+        Decision::Targeting(targeting) => targeting.instructions(agency),
+        Decision::Report(_) | Decision::Reopening(_) | Decision::News(_) => Vec::<Reason>::new(),
     };
     let findings = || match decision {
         Decision::Report(report) => report.findings.clone(),
-        Decision::Verdict(_) => Vec::new(),
+        Decision::Verdict(_)
+        | Decision::Targeting(_)
+        | Decision::Reopening(_)
+        | Decision::News(_) => Vec::new(),
     };
     Ok(match fact {
         Fact::Amended(_) | Fact::Withdrawn | Fact::Numbered => {
             return Err(Fault::Broken("a decision had the effect of a filing".into()));
         }
         Fact::StandChanged(agency, stand) => {
-            Record::StandChanged { agency, stand, reasons: reasons() }
+            Record::StandChanged { agency, stand, reasons: reasons(agency) }
         }
         Fact::InspectionOrdered(agency) => {
-            let case = case(step, id)?;
-            let at = case.content_position;
             // The order is one for the declaration: opened again, it is the same one.
-            let order_id = case.order.as_ref().map_or_else(|| OrderId(Uuid::now_v7()), |o| o.id);
-            case.order = Some(Order { id: order_id, findings: None });
-            step.clearing.orders.insert(id, (order_id, OrderState::Open, None));
-            let body = content(step.tx, id.slot(), at).await?;
-            step.show(id, body);
-            Record::InspectionOrdered { order_id, demanded_by: agency, instructions: reasons() }
+            let fresh = || Order { id: OrderId(Uuid::now_v7()), findings: None };
+            let order_id = case(step, id)?.order.get_or_insert_with(fresh).id;
+            keep_order(step, id, OrderState::Open)?;
+            show(step, id).await?;
+            let instructions = reasons(agency);
+            Record::InspectionOrdered { order_id, demanded_by: agency, instructions }
         }
         Fact::InspectionJoined(agency) => Record::InspectionJoined {
             order_id: order(step, id)?.id,
             demanded_by: agency,
-            instructions: reasons(),
+            instructions: reasons(agency),
         },
         Fact::InspectionCompleted => {
-            let kept = proto::facts::encode_findings(&findings());
-            let order = order(step, id)?;
-            order.findings = Some(kept.clone());
-            let order_id = order.id;
-            step.clearing.orders.insert(id, (order_id, OrderState::Done, Some(kept)));
+            order(step, id)?.findings = Some(proto::facts::encode_findings(&findings()));
+            let order_id = keep_order(step, id, OrderState::Done)?;
             Record::InspectionCompleted { order_id, findings: findings() }
         }
         Fact::InspectionAnswered(agency) => {
@@ -174,18 +204,30 @@ async fn record(
             Record::InspectionAnswered { order_id: order.id, demanded_by: agency, findings }
         }
         Fact::InspectionCancelled => {
-            let order_id = order(step, id)?.id;
-            step.clearing.orders.insert(id, (order_id, OrderState::Cancelled, None));
+            let order_id = keep_order(step, id, OrderState::Cancelled)?;
             Record::InspectionCancelled { order_id }
         }
+        Fact::InspectionReopened => {
+            let order_id = keep_order(step, id, OrderState::Open)?;
+            show(step, id).await?;
+            let reason = match decision {
+                Decision::Reopening(reopening) => reopening.reason.clone(),
+                Decision::Verdict(_)
+                | Decision::Report(_)
+                | Decision::Targeting(_)
+                | Decision::News(_) => String::new(),
+            };
+            Record::InspectionReopened { order_id, reason }
+        }
+        Fact::Targeted => Record::Targeted,
         Fact::Released => {
             let release_id = ReleaseId(Uuid::now_v7());
             let version = case(step, id)?.clearance.version;
             step.clearing.releases.push((id, release_id, version));
             Record::Released { release_id }
         }
-        Fact::Rejected(agency) => Record::Rejected { agency, reasons: reasons() },
-        Fact::Returned(agency) => Record::Returned { agency, reasons: reasons() },
+        Fact::Rejected(agency) => Record::Rejected { agency, reasons: reasons(agency) },
+        Fact::Returned(agency) => Record::Returned { agency, reasons: reasons(agency) },
     })
 }
 
@@ -199,6 +241,21 @@ fn order<'s>(step: &'s mut Step<'_>, id: DeclarationId) -> Result<&'s mut Order,
     found.ok_or_else(|| Fault::Broken("an inspection has no order".into()))
 }
 
+/// Notes in which state the order is to be kept. Earlier findings stay until there are new ones.
+fn keep_order(step: &mut Step<'_>, id: DeclarationId, state: OrderState) -> Result<OrderId, Fault> {
+    let Order { id: order_id, findings } = order(step, id)?.clone();
+    step.clearing.orders.insert(id, (order_id, state, findings));
+    Ok(order_id)
+}
+
+/// Whoever looks at the goods sees what was declared.
+async fn show(step: &mut Step<'_>, id: DeclarationId) -> Result<(), Fault> {
+    let at = case(step, id)?.content_position;
+    let body = content(step.tx, id.slot(), at).await?;
+    step.show(id, body);
+    Ok(())
+}
+
 /// Numbers for what customs is about to take in for the first time. invtNo is customs house, year, I
 /// or E, and nine digits on imports, eleven on exports, so it is counted by house, year and way; the
 /// digits are shared evenly among the slots. Left out where the share is used up.
@@ -210,7 +267,11 @@ async fn numbers(
     let mut wanted: BTreeMap<(String, Direction), Vec<DeclarationId>> = BTreeMap::new();
     let by_customs = decisions.iter().filter_map(|(_, decision)| match decision {
         Decision::Verdict(verdict) if verdict.agency == Agency::Customs => Some(verdict),
-        Decision::Verdict(_) | Decision::Report(_) => None,
+        Decision::Verdict(_)
+        | Decision::Report(_)
+        | Decision::Targeting(_)
+        | Decision::Reopening(_)
+        | Decision::News(_) => None,
     });
     for verdict in by_customs {
         let Some(case) = step.cases.get(&verdict.declaration) else { continue };
@@ -242,8 +303,9 @@ async fn numbers(
     Ok(given)
 }
 
-/// To tell a repetition from another decision under the same request id.
-fn digest(decision: &Decision) -> Vec<u8> {
+/// To tell a repetition from another decision under the same request id; `None` for what is not kept
+/// under its request id.
+fn digest(decision: &Decision) -> Option<Vec<u8>> {
     let mut hash = Sha256::new();
     match decision {
         Decision::Verdict(v) => {
@@ -264,15 +326,31 @@ fn digest(decision: &Decision) -> Vec<u8> {
             hash.update(r.version.to_be_bytes());
             hash.update(proto::facts::encode_findings(&r.findings));
         }
+        Decision::Targeting(_) => return None,
+        Decision::Reopening(r) => {
+            hash.update([3]);
+            hash.update(r.declaration.uuid().as_bytes());
+            hash.update(r.order_id.0.as_bytes());
+            hash.update(r.version.to_be_bytes());
+            hash.update(&r.reason);
+        }
+        Decision::News(n) => {
+            hash.update([4]);
+            hash.update(n.declaration.uuid().as_bytes());
+            hash.update(proto::facts::encode(vec![Record::InspectionMoved(n.moved.clone())]));
+        }
     }
-    hash.finalize().to_vec()
+    Some(hash.finalize().to_vec())
 }
 
 /// Who decides, as it is kept. Each agency makes up its own request ids.
 fn agency(decision: &Decision) -> i16 {
     match decision {
         Decision::Verdict(verdict) => agency_column(verdict.agency),
-        Decision::Report(_) => domain::decision::Desk::Site.column(),
+        Decision::Report(_)
+        | Decision::Targeting(_)
+        | Decision::Reopening(_)
+        | Decision::News(_) => Desk::Site.column(),
     }
 }
 
@@ -282,8 +360,12 @@ async fn decided_before(
 ) -> Result<HashMap<(i16, RequestId), (Vec<u8>, bool)>, Fault> {
     let (slots, ids): (Vec<i16>, Vec<Uuid>) = decisions
         .iter()
+        .filter(|(_, decision)| !matches!(decision, Decision::Targeting(_)))
         .map(|(_, decision)| (decision.declaration().slot().column(), decision.request_id().0))
         .unzip();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
     let rows = sqlx::query!(
         "select v.agency, v.request_id, v.digest, v.applied
          from unnest($1::smallint[], $2::uuid[]) as wanted (slot, request_id)
@@ -317,7 +399,10 @@ impl Kept {
         let agency = agency(decision);
         let outcome = match decision {
             Decision::Verdict(verdict) => outcome_column(verdict.outcome),
-            Decision::Report(_) => 0,
+            Decision::Report(_)
+            | Decision::Targeting(_)
+            | Decision::Reopening(_)
+            | Decision::News(_) => 0,
         };
         Self {
             id: decision.declaration(),

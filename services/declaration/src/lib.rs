@@ -214,7 +214,9 @@ impl DeclarationService for Service {
         let language = Language::of(request.metadata());
         let scope = caller(&request)?.scope();
         let v1::WatchRequest { resume_token, name } = request.into_inner();
-        let news = watch::watch(Arc::clone(&self.0), scope, name, resume_token);
+        let news = watch::watch(&self.0, scope, &name, &resume_token)
+            .await
+            .map_err(|error| status::of(error, language))?;
         let told =
             news.map(move |news| news.and_then(told).map_err(|error| status::of(error, language)));
         Ok(Response::new(Box::pin(told)))
@@ -468,7 +470,7 @@ fn told(news: watch::News) -> Result<v1::WatchResponse, Error> {
             Ok(v1::WatchResponse { resume_token, ..Default::default() })
         }
         watch::News::Entry(entry, token) => {
-            let Entry { subject, version, phase, facts, recorded_time, .. } = entry;
+            let Entry { subject, version, phase, facts, recorded_time, .. } = *entry;
             let phase: Phase = case::phase(phase)?;
             Ok(v1::WatchResponse {
                 name: DeclarationId::from_uuid(subject).name(),

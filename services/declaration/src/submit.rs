@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
-use domain::clearance::Phase;
+use domain::clearance::{Clearance, Phase};
 use domain::declaration::Checked;
 use domain::history::Record;
 use domain::ids::is_given_by_door;
@@ -32,6 +32,8 @@ pub struct Submission {
     pub(crate) request_id: RequestId,
     pub(crate) slot: Slot,
     pub(crate) checked: Checked,
+    /// Where it begins: a window that asks the risk rules waits for them.
+    pub(crate) clearance: Clearance,
     /// The content as it is kept and sent on.
     pub(crate) body: Bytes,
     /// To tell a repetition from another request under the same id.
@@ -77,7 +79,8 @@ pub(crate) fn parse(
         return Err(Error::Refused(refusal));
     }
     let digest = Sha256::new().chain_update(b"submit").chain_update(&body).finalize().to_vec();
-    Ok(Submission { request_id, slot, checked, body, digest, pre_no, trace })
+    let clearance = Clearance::filed(declarations.profile.targeting);
+    Ok(Submission { request_id, slot, checked, clearance, body, digest, pre_no, trace })
 }
 
 /// The national door answers before the declaration is filed, so it gives the number itself, from
@@ -166,7 +169,8 @@ async fn file(
             give_way(step, holder.id).await?;
         }
     }
-    step.open(Case::filed(id, &submission.checked, pre_no.clone(), step.now));
+    let (checked, clearance) = (&submission.checked, submission.clearance);
+    step.open(Case::filed(id, checked, clearance, pre_no.clone(), step.now));
     step.record(id, [Record::Filed { pre_no: pre_no.clone() }]);
     step.show(id, submission.body.clone());
     let position = step.enter(id, &submission.trace)?;

@@ -1,12 +1,13 @@
 //! The life of a declaration: one declaration, one inspection, one release. Step 5 of 5.
 //!
 //! ```text
-//!            file                           both cleared
+//!            file                  both cleared, risk rules asked
 //!   (nothing) ───► UNDER REVIEW ─────────────────────────────► RELEASED
-//!                   │  ▲  ▲ │ an agency wants to look
-//!     amend: new    │  │  │ ▼                    (the second one joins the open order)
-//!     version,      └──┘  │ INSPECTING
-//!     round 1             │ │
+//!                   │  ▲  ▲ │ an agency wants to look, or its risk rules do, or
+//!     amend: new    │  │  │ │ the done inspection is reopened
+//!     version,      │  │  │ ▼                    (the second one joins the open order)
+//!     round 1,      └──┘  │ INSPECTING
+//!     rules anew          │ │
 //!                         └─┘ the site reports: next round, both conclude anew
 //!
 //!   UNDER REVIEW or INSPECTING ── an agency rejects ──► REJECTED ── amend ──► UNDER REVIEW
@@ -16,7 +17,7 @@
 //!
 //! Three promises, each a named function below, each repeated as a key in the schema:
 //! release is given once and only when both agencies cleared the current version in the current
-//! round ([`may_release`]); at most one inspection is open, and a declaration has at most one order
+//! round and the risk rules were asked about it ([`may_release`], [`Targeting`]); at most one inspection is open, and a declaration has at most one order
 //! ever ([`Joint`]); either agency can stop, and only the holder lifts its own hold ([`Stand`]).
 //! Source: the rule of 2016 for customs and inspection, "一次申报、一次查验、一次放行".
 
@@ -100,11 +101,22 @@ pub enum Joint {
     None,
     /// Open.
     Open,
-    /// Completed; later demands are answered from the record.
+    /// Completed; later demands are answered from the record. An objection may reopen it (复验).
     Done,
     /// Fell away while open, because an agency ended the case. The same order is opened again when
     /// a later version needs it.
     Cancelled,
+}
+
+/// Whether the risk rules of the agencies (风险布控) were asked about the current version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Targeting {
+    /// This window does not ask.
+    None,
+    /// Not yet; nothing is released before.
+    Waiting,
+    /// They were.
+    Done,
 }
 
 /// A declaration as far as clearance is concerned.
@@ -122,6 +134,8 @@ pub struct Clearance {
     pub inspection: Stand,
     /// The joint inspection.
     pub joint: Joint,
+    /// The risk rules.
+    pub targeting: Targeting,
     /// Customs took it in once and gave its number.
     pub numbered: bool,
 }
@@ -159,6 +173,20 @@ pub enum Event {
         /// Inspection's instructions are answered.
         for_inspection: bool,
     },
+    /// The risk rules were asked.
+    Targeted {
+        /// About which version.
+        version: u32,
+        /// Those of customs demand an inspection.
+        customs: bool,
+        /// Those of inspection do.
+        inspection: bool,
+    },
+    /// The goods are to be examined a second time, on objection (复验).
+    Reopen {
+        /// Version that the objection is about.
+        version: u32,
+    },
 }
 
 /// What happened, for the journal.
@@ -180,6 +208,10 @@ pub enum Fact {
     InspectionAnswered(Agency),
     /// The open order fell away.
     InspectionCancelled,
+    /// The done order is open again.
+    InspectionReopened,
+    /// The risk rules were asked.
+    Targeted,
     /// Customs took it in for the first time.
     Numbered,
     /// The one release.
@@ -191,16 +223,19 @@ pub enum Fact {
 }
 
 impl Clearance {
-    /// A declaration that was just filed.
-    pub const FILED: Self = Self {
-        version: 1,
-        round: 1,
-        phase: Phase::UnderReview,
-        customs: Stand::Pending,
-        inspection: Stand::Pending,
-        joint: Joint::None,
-        numbered: false,
-    };
+    /// A declaration that was just filed, in a window that asks the risk rules or does not.
+    pub fn filed(targeting: bool) -> Self {
+        Self {
+            version: 1,
+            round: 1,
+            phase: Phase::UnderReview,
+            customs: Stand::Pending,
+            inspection: Stand::Pending,
+            joint: Joint::None,
+            targeting: if targeting { Targeting::Waiting } else { Targeting::None },
+            numbered: false,
+        }
+    }
 
     /// Where an agency stands.
     pub fn stand(&self, agency: Agency) -> Stand {
@@ -223,11 +258,12 @@ impl Clearance {
     }
 }
 
-/// One release: both agencies cleared the current version in the current round, and no inspection
-/// is open.
+/// One release: both agencies cleared the current version in the current round, no inspection is
+/// open, and the risk rules have nothing left to say.
 pub fn may_release(c: &Clearance) -> bool {
     c.phase == Phase::UnderReview
         && c.joint != Joint::Open
+        && c.targeting != Targeting::Waiting
         && c.customs == Stand::Cleared
         && c.inspection == Stand::Cleared
 }
@@ -247,7 +283,8 @@ pub fn next(now: Clearance, event: Event) -> Result<(Clearance, Vec<Fact>), Refu
         Event::Verdict { agency, version, round, outcome } => {
             current(&now, version, round)?;
             let (then, mut facts) = verdict(now, agency, outcome)?;
-            Ok(number_and_release(then, agency, &mut facts)).map(|then| (then, facts))
+            let then = number(then, agency, &mut facts);
+            Ok((release(then, &mut facts), facts))
         }
         Event::Findings { version, for_customs, for_inspection } => {
             if now.phase != Phase::Inspecting {
@@ -255,6 +292,15 @@ pub fn next(now: Clearance, event: Event) -> Result<(Clearance, Vec<Fact>), Refu
             }
             current(&now, version, now.round)?;
             findings(now, for_customs, for_inspection)
+        }
+        Event::Targeted { version, customs, inspection } => {
+            current(&now, version, now.round)?;
+            let (then, mut facts) = targeted(now, customs, inspection)?;
+            Ok((release(then, &mut facts), facts))
+        }
+        Event::Reopen { version } => {
+            current(&now, version, now.round)?;
+            reopen(now)
         }
     }
 }
@@ -267,6 +313,10 @@ fn amend(now: Clearance, seen: u32) -> Result<(Clearance, Vec<Fact>), Refusal> {
         phase: Phase::UnderReview,
         customs: anew(now.customs),
         inspection: anew(now.inspection),
+        targeting: match now.targeting {
+            Targeting::None => Targeting::None,
+            Targeting::Waiting | Targeting::Done => Targeting::Waiting,
+        },
         ..now
     };
     Ok((then, vec![Fact::Amended(now.version)]))
@@ -401,20 +451,99 @@ fn demand(now: Clearance, agency: Agency) -> Result<(Clearance, Vec<Fact>), Refu
         | Stand::Held
         | Stand::Cleared => {}
     }
-    Ok(match now.joint {
-        Joint::None | Joint::Cancelled => (
-            Clearance { phase: Phase::Inspecting, joint: Joint::Open, ..now }
-                .with_stand(agency, Stand::WantsInspection),
-            vec![Fact::InspectionOrdered(agency)],
-        ),
-        Joint::Open => {
-            (now.with_stand(agency, Stand::WantsInspection), vec![Fact::InspectionJoined(agency)])
-        }
+    let (then, fact) = order(now, agency);
+    let stand = match now.joint {
+        Joint::None | Joint::Open | Joint::Cancelled => Stand::WantsInspection,
         // The agency asked, so it has not cleared any more: it concludes with the record in hand.
-        Joint::Done => {
-            (now.with_stand(agency, Stand::Pending), vec![Fact::InspectionAnswered(agency)])
+        Joint::Done => Stand::Pending,
+    };
+    Ok((then.with_stand(agency, stand), vec![fact]))
+}
+
+/// What a demand does to the order of the declaration.
+fn order(now: Clearance, agency: Agency) -> (Clearance, Fact) {
+    match now.joint {
+        Joint::None | Joint::Cancelled => (
+            Clearance { phase: Phase::Inspecting, joint: Joint::Open, ..now },
+            Fact::InspectionOrdered(agency),
+        ),
+        Joint::Open => (now, Fact::InspectionJoined(agency)),
+        Joint::Done => (now, Fact::InspectionAnswered(agency)),
+    }
+}
+
+/// The risk rules are asked once a version. What they demand, the agency demands.
+fn targeted(
+    now: Clearance,
+    customs: bool,
+    inspection: bool,
+) -> Result<(Clearance, Vec<Fact>), Refusal> {
+    match (now.phase, now.targeting) {
+        (Phase::Released, Targeting::None | Targeting::Waiting) if customs || inspection => {
+            return Err(Refusal::of(Code::AlreadyReleased));
         }
-    })
+        (
+            Phase::UnderReview
+            | Phase::Inspecting
+            | Phase::Released
+            | Phase::Rejected
+            | Phase::Withdrawn
+            | Phase::Returned,
+            Targeting::None | Targeting::Done,
+        )
+        | (Phase::Released, Targeting::Waiting) => return Ok((now, Vec::new())),
+        (Phase::Rejected | Phase::Withdrawn | Phase::Returned, Targeting::Waiting) => {
+            return Err(Refusal::of(Code::AlreadyEnded));
+        }
+        (Phase::UnderReview | Phase::Inspecting, Targeting::Waiting) => {}
+    }
+    let mut then = Clearance { targeting: Targeting::Done, ..now };
+    let mut facts = vec![Fact::Targeted];
+    for (agency, demands) in [(Agency::Customs, customs), (Agency::Inspection, inspection)] {
+        if demands {
+            let more;
+            (then, more) = demand_by_rules(then, agency)?;
+            facts.extend(more);
+        }
+    }
+    Ok((then, facts))
+}
+
+/// Rules free no goods and take back no demand: an agency that detained them, or asked already,
+/// stands where it stood, and the site hears what the rules want besides.
+fn demand_by_rules(now: Clearance, agency: Agency) -> Result<(Clearance, Vec<Fact>), Refusal> {
+    match now.stand(agency) {
+        Stand::WantsInspection | Stand::Detained => {
+            let (then, fact) = order(now, agency);
+            Ok((then, vec![fact]))
+        }
+        Stand::Pending
+        | Stand::Accepted
+        | Stand::ManualReview
+        | Stand::Concluded
+        | Stand::Held
+        | Stand::Cleared => demand(now, agency),
+    }
+}
+
+/// The done order is open again and stays the same order; whoever stands somewhere stands there until
+/// the new findings.
+fn reopen(now: Clearance) -> Result<(Clearance, Vec<Fact>), Refusal> {
+    match now.phase {
+        Phase::Released => return Err(Refusal::of(Code::AlreadyReleased)),
+        Phase::Rejected | Phase::Withdrawn | Phase::Returned => {
+            return Err(Refusal::of(Code::AlreadyEnded));
+        }
+        Phase::Inspecting => return Ok((now, Vec::new())),
+        Phase::UnderReview => {}
+    }
+    match now.joint {
+        Joint::Done => Ok((
+            Clearance { phase: Phase::Inspecting, joint: Joint::Open, ..now },
+            vec![Fact::InspectionReopened],
+        )),
+        Joint::None | Joint::Open | Joint::Cancelled => Err(Refusal::of(Code::NoOpenInspection)),
+    }
 }
 
 /// News without a decision: it moves an agency forward, never back, and lifts its own hold.
@@ -453,14 +582,18 @@ fn settle(now: Clearance, agency: Agency, to: Stand) -> Result<(Clearance, Vec<F
     }
 }
 
-/// Customs' first word on a declaration that it does not reject gives it its number; the last
-/// missing clearance gives the release.
-fn number_and_release(mut then: Clearance, agency: Agency, facts: &mut Vec<Fact>) -> Clearance {
+/// Customs' first word on a declaration that it does not reject gives it its number.
+fn number(mut then: Clearance, agency: Agency, facts: &mut Vec<Fact>) -> Clearance {
     let ended = matches!(then.phase, Phase::Rejected | Phase::Returned);
     if agency == Agency::Customs && !then.numbered && !ended && !facts.is_empty() {
         then.numbered = true;
         facts.insert(0, Fact::Numbered);
     }
+    then
+}
+
+/// What was missing last gives the release.
+fn release(mut then: Clearance, facts: &mut Vec<Fact>) -> Clearance {
     if may_release(&then) {
         then.phase = Phase::Released;
         facts.push(Fact::Released);
@@ -468,7 +601,8 @@ fn number_and_release(mut then: Clearance, agency: Agency, facts: &mut Vec<Fact>
     then
 }
 
-/// Findings complete the order when every agency that instructed has an answer. Both agencies see
+/// Findings complete the order when every agency that instructed has an answer, and somebody has one:
+/// a reopened order may have no instruction that is still open. Both agencies see
 /// them and conclude anew; holds and detentions stay with their holders.
 fn findings(
     now: Clearance,
@@ -476,7 +610,8 @@ fn findings(
     for_inspection: bool,
 ) -> Result<(Clearance, Vec<Fact>), Refusal> {
     let answered = |stand: Stand, given: bool| stand != Stand::WantsInspection || given;
-    if !answered(now.customs, for_customs) || !answered(now.inspection, for_inspection) {
+    let empty = !for_customs && !for_inspection;
+    if empty || !answered(now.customs, for_customs) || !answered(now.inspection, for_inspection) {
         return Err(Refusal::of(Code::InstructionUnanswered));
     }
     let anew_round = |stand: Stand| match stand {

@@ -1,7 +1,7 @@
-//! What agencies say: verdicts and findings, as they reach the rules.
+//! What agencies and the inspection service say, as it reaches the rules.
 
 use crate::clearance::{Agency, Outcome};
-use crate::history::{Finding, Reason};
+use crate::history::{Finding, Moved, Reason};
 use crate::{DeclarationId, Kind, OrderId, RequestId};
 
 /// A consumer of the exchange.
@@ -11,7 +11,7 @@ pub enum Desk {
     Customs,
     /// Entry-exit inspection.
     Inspection,
-    /// The examination site; it reports and does not decide.
+    /// The inspection service, for the examination sites; it reports and does not decide.
     Site,
 }
 
@@ -30,8 +30,10 @@ impl Desk {
         match kind {
             Kind::Customs => Some(Self::Customs),
             Kind::Inspection => Some(Self::Inspection),
-            Kind::Site => Some(Self::Site),
-            Kind::Enterprise | Kind::Agent | Kind::Administrator | Kind::Gateway => None,
+            Kind::Examiner => Some(Self::Site),
+            Kind::Enterprise | Kind::Agent | Kind::Site | Kind::Administrator | Kind::Gateway => {
+                None
+            }
         }
     }
 
@@ -79,13 +81,80 @@ pub struct Report {
     pub findings: Vec<Finding>,
 }
 
-/// Anything that an agency's system may say about a declaration.
+/// What the risk rules say about one version: asked once, whatever they demand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Targeting {
+    /// Made by the inspection service; the answer is found by it.
+    pub request_id: RequestId,
+    /// Which declaration.
+    pub declaration: DeclarationId,
+    /// On which version.
+    pub version: u32,
+    /// What is demanded; nothing when no rule applies.
+    pub demands: Vec<Demand>,
+}
+
+impl Targeting {
+    /// Whether the rules of an agency demand an inspection.
+    pub fn demanded_by(&self, agency: Agency) -> bool {
+        self.demands.iter().any(|demand| demand.agency == agency)
+    }
+
+    /// What an agency's rules want to be looked at.
+    pub fn instructions(&self, agency: Agency) -> Vec<Reason> {
+        let own = self.demands.iter().filter(|demand| demand.agency == agency);
+        own.flat_map(|demand| demand.instructions.iter().cloned()).collect()
+    }
+}
+
+/// An inspection that the rules of an agency demand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Demand {
+    /// Whose rules.
+    pub agency: Agency,
+    /// What to look at.
+    pub instructions: Vec<Reason>,
+}
+
+/// A second examination, on objection (复验).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reopening {
+    /// Made and kept by the inspection service.
+    pub request_id: RequestId,
+    /// Which declaration.
+    pub declaration: DeclarationId,
+    /// Which order.
+    pub order_id: OrderId,
+    /// Version that the objection is about.
+    pub version: u32,
+    /// Why.
+    pub reason: String,
+}
+
+/// What happens to an order: told to everybody concerned, without effect on the declaration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct News {
+    /// Made and kept by the inspection service.
+    pub request_id: RequestId,
+    /// Which declaration.
+    pub declaration: DeclarationId,
+    /// What happened, and to which order.
+    pub moved: Moved,
+}
+
+/// Anything that an agency's system or the inspection service may say about a declaration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// A verdict.
     Verdict(Verdict),
     /// A report.
     Report(Report),
+    /// What the risk rules say.
+    Targeting(Targeting),
+    /// A second examination.
+    Reopening(Reopening),
+    /// What happens to an order.
+    News(News),
 }
 
 impl Decision {
@@ -94,6 +163,9 @@ impl Decision {
         match self {
             Self::Verdict(verdict) => verdict.request_id,
             Self::Report(report) => report.request_id,
+            Self::Targeting(targeting) => targeting.request_id,
+            Self::Reopening(reopening) => reopening.request_id,
+            Self::News(news) => news.request_id,
         }
     }
 
@@ -102,6 +174,9 @@ impl Decision {
         match self {
             Self::Verdict(verdict) => verdict.declaration,
             Self::Report(report) => report.declaration,
+            Self::Targeting(targeting) => targeting.declaration,
+            Self::Reopening(reopening) => reopening.declaration,
+            Self::News(news) => news.declaration,
         }
     }
 }

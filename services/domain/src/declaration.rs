@@ -196,6 +196,8 @@ pub struct Profile {
     /// of the same specification (a mode that does not exist, 6,000 packages, sums that are wrong),
     /// so for them those rules warn instead of refusing. Empty outside the sandbox.
     pub sample_declarants: Vec<String>,
+    /// Declarations wait for the risk rules before they are released: an inspection service asks them.
+    pub targeting: bool,
 }
 
 /// A declaration that obeys every rule.

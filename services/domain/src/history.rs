@@ -1,5 +1,7 @@
 //! What happened to a declaration, with its data: what the journal keeps and everybody reads.
 
+use time::OffsetDateTime;
+
 use crate::clearance::{Agency, Stand};
 use crate::{OrderId, ReleaseId};
 
@@ -27,7 +29,64 @@ pub struct Finding {
     pub evidence: Vec<Vec<u8>>,
 }
 
-/// A fact with its data. One for each [`crate::clearance::Fact`], and the filing itself.
+/// A step of an inspection at its site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum InspectionStep {
+    /// Place and time are fixed (查验通知).
+    Appointed,
+    /// They changed.
+    Rescheduled,
+    /// Nobody presented the goods (未到场).
+    NoShow,
+    /// The goods are there (到场).
+    Presented,
+    /// The examination has begun (开箱查验).
+    Examining,
+    /// A sample was taken (取样).
+    Sampled,
+    /// The laboratory spoke (送检结果).
+    Laboratory,
+    /// Something was found (查验结果).
+    Found,
+    /// The goods are being treated (检疫处理).
+    Treating,
+    /// They were.
+    Treated,
+    /// It is decided what becomes of the goods (处置).
+    Disposed,
+    /// Nothing more is to be done (办结).
+    Closed,
+    /// An objection was not followed (异议不予受理).
+    ObjectionRefused,
+}
+
+/// What happened to an order at its site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// Which order.
+    pub order_id: OrderId,
+    /// What happened.
+    pub step: InspectionStep,
+    /// Which examination, from 1.
+    pub examination: u32,
+    /// Code of the site; empty when none is fixed.
+    pub place: String,
+    /// Its name in English.
+    pub place_name: String,
+    /// Its name in Chinese.
+    pub place_name_zh: String,
+    /// Begin of the appointment.
+    pub window_start: Option<OffsetDateTime>,
+    /// Its end.
+    pub window_end: Option<OffsetDateTime>,
+    /// In words.
+    pub text: String,
+    /// In Chinese.
+    pub text_zh: String,
+}
+
+/// A fact with its data. One for each [`crate::clearance::Fact`], the filing itself, and what the
+/// inspection service tells about an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are documented in the message schema, same names")]
 pub enum Record {
@@ -40,6 +99,9 @@ pub enum Record {
     InspectionCompleted { order_id: OrderId, findings: Vec<Finding> },
     InspectionAnswered { order_id: OrderId, demanded_by: Agency, findings: Vec<Finding> },
     InspectionCancelled { order_id: OrderId },
+    InspectionReopened { order_id: OrderId, reason: String },
+    InspectionMoved(Moved),
+    Targeted,
     Numbered { invt_no: String },
     Released { release_id: ReleaseId },
     Rejected { agency: Agency, reasons: Vec<Reason> },
@@ -53,12 +115,17 @@ pub mod topic {
     pub const CONTENT: i32 = 1;
     /// An agency moved on, or customs gave its number.
     pub const PROGRESS: i32 = 2;
-    /// An inspection was ordered, joined, completed, answered or cancelled.
+    /// An inspection was ordered, joined, completed, answered, cancelled or reopened, or moved on at its
+    /// site.
     pub const INSPECTION: i32 = 4;
     /// Released, rejected, returned or withdrawn.
     pub const END: i32 = 8;
     /// Customs gave an import its number. Exports need no bill, so nobody waits for theirs.
     pub const IMPORT_NUMBER: i32 = 16;
+    /// The risk rules were asked. Nobody has to be told.
+    pub const TARGETED: i32 = 32;
+    /// An agency detained the goods: what is planned with them waits.
+    pub const DETAINED: i32 = 64;
 }
 
 impl Record {
@@ -70,12 +137,16 @@ impl Record {
             Self::Numbered { invt_no } if invt_no.as_bytes().get(8) == Some(&b'I') => {
                 topic::PROGRESS | topic::IMPORT_NUMBER
             }
+            Self::StandChanged { stand: Stand::Detained, .. } => topic::PROGRESS | topic::DETAINED,
             Self::StandChanged { .. } | Self::Numbered { .. } => topic::PROGRESS,
+            Self::Targeted => topic::TARGETED,
             Self::InspectionOrdered { .. }
             | Self::InspectionJoined { .. }
             | Self::InspectionCompleted { .. }
             | Self::InspectionAnswered { .. }
-            | Self::InspectionCancelled { .. } => topic::INSPECTION,
+            | Self::InspectionCancelled { .. }
+            | Self::InspectionReopened { .. }
+            | Self::InspectionMoved(_) => topic::INSPECTION,
             Self::Withdrawn { .. }
             | Self::Released { .. }
             | Self::Rejected { .. }

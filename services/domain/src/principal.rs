@@ -16,6 +16,8 @@ pub enum Kind {
     Inspection,
     /// The system of an examination site (查验场地).
     Site,
+    /// The inspection service of a window (联合查验服务).
+    Examiner,
     /// Runs the window; reads everything, declares nothing.
     Administrator,
     /// The national door: declares what enterprises sent it as national messages, and follows what
@@ -64,7 +66,9 @@ impl Principal {
             Kind::Agent if self.mandates.iter().any(|code| code == "*") => Scope::All,
             Kind::Agent => Scope::Declarants(self.mandates.clone()),
             Kind::Administrator | Kind::Gateway => Scope::All,
-            Kind::Customs | Kind::Inspection | Kind::Site => Scope::Declarants(Vec::new()),
+            Kind::Customs | Kind::Inspection | Kind::Site | Kind::Examiner => {
+                Scope::Declarants(Vec::new())
+            }
         }
     }
 

@@ -1,16 +1,29 @@
 //! The life of a declaration, case by case and at random.
 
 use domain::clearance::Agency::{Customs, Inspection};
-use domain::clearance::{Agency, Clearance, Event, Fact, Joint, Outcome, Phase, Stand, next};
+use domain::clearance::{
+    Agency, Clearance, Event, Fact, Joint, Outcome, Phase, Stand, Targeting, next,
+};
 use domain::refusal::Code;
 use proptest::prelude::*;
 
 const V: u32 = 2;
 const R: u32 = 2;
 
-/// Version 2, round 2, numbered.
+/// Version 2, round 2, numbered, in a window that does not ask the risk rules.
 fn at(phase: Phase, customs: Stand, inspection: Stand, joint: Joint) -> Clearance {
-    Clearance { version: V, round: R, phase, customs, inspection, joint, numbered: true }
+    let targeting = Targeting::None;
+    Clearance { version: V, round: R, phase, customs, inspection, joint, targeting, numbered: true }
+}
+
+/// The risk rules are still to be asked.
+fn waiting(now: Clearance) -> Clearance {
+    Clearance { targeting: Targeting::Waiting, ..now }
+}
+
+/// They were asked.
+fn asked(now: Clearance) -> Clearance {
+    Clearance { targeting: Targeting::Done, ..now }
 }
 
 fn review(customs: Stand, inspection: Stand, joint: Joint) -> Clearance {
@@ -33,6 +46,12 @@ fn finds(for_customs: bool, for_inspection: bool) -> Event {
     Event::Findings { version: V, for_customs, for_inspection }
 }
 
+fn rules(customs: bool, inspection: bool) -> Event {
+    Event::Targeted { version: V, customs, inspection }
+}
+
+const REOPEN: Event = Event::Reopen { version: V };
+
 type Row = (&'static str, Clearance, Event, Result<(Clearance, Vec<Fact>), Code>);
 
 #[rustfmt::skip]
@@ -47,14 +66,15 @@ fn rows() -> Vec<Row> {
     let changed = |agency, stand| vec![Fact::StandChanged(agency, stand)];
     let same = |now| Ok((now, vec![]));
     let amended = |now: Clearance| {
-        let then = Clearance { version: 3, round: 1, phase: UnderReview, customs: Pending, inspection: Pending, ..now };
+        let targeting = if now.targeting == Targeting::None { Targeting::None } else { Targeting::Waiting };
+        let then = Clearance { version: 3, round: 1, phase: UnderReview, customs: Pending, inspection: Pending, targeting, ..now };
         Ok((then, vec![Fact::Amended(2)]))
     };
     let withdrawn = |now: Clearance| Ok((Clearance { phase: Withdrawn, ..now }, vec![Fact::Withdrawn]));
     let released = |agency| Ok((at(Released, Cleared, Cleared, Done), vec![Fact::StandChanged(agency, Cleared), Fact::Released]));
     let amend = Event::Amend { seen: 2 };
     let withdraw = Event::Withdraw { seen: 2 };
-    let new = Clearance::FILED;
+    let new = Clearance::filed(false);
     let to_new = |outcome| Event::Verdict { agency: Customs, version: 1, round: 1, outcome };
 
     let mut rows = vec![
@@ -122,6 +142,47 @@ fn rows() -> Vec<Row> {
         ("inspection unanswered", inspecting(Wants, Wants), finds(true, false), Err(Code::InstructionUnanswered)),
         ("never ordered", fresh, finds(true, true), Err(Code::NoOpenInspection)),
         ("completed before", review(Pending, Pending, Done), finds(true, true), Err(Code::NoOpenInspection)),
+        ("nothing found is no report", inspecting(Cleared, Cleared), finds(false, false), Err(Code::InstructionUnanswered)),
+
+        // The risk rules are asked before the release.
+        ("filed where they are asked", Clearance::filed(true), to_new(O::Accepted), Ok((Clearance { customs: Accepted, numbered: true, ..waiting(new) }, vec![Fact::Numbered, Fact::StandChanged(Customs, Accepted)]))),
+        ("both cleared before the rules were asked", waiting(review(Pending, Cleared, Done)), says(Customs, O::Cleared), Ok((waiting(review(Cleared, Cleared, Done)), changed(Customs, Cleared)))),
+        ("both cleared after", asked(review(Pending, Cleared, Done)), says(Customs, O::Cleared), Ok((asked(at(Released, Cleared, Cleared, Done)), vec![Fact::StandChanged(Customs, Cleared), Fact::Released]))),
+        ("the rules were missing last", waiting(review(Cleared, Cleared, Never)), rules(false, false), Ok((asked(at(Released, Cleared, Cleared, Never)), vec![Fact::Targeted, Fact::Released]))),
+        ("nothing demanded", waiting(fresh), rules(false, false), Ok((asked(fresh), vec![Fact::Targeted]))),
+        ("rules of customs", waiting(review(Cleared, Pending, Never)), rules(true, false), Ok((asked(inspecting(Wants, Pending)), vec![Fact::Targeted, Fact::InspectionOrdered(Customs)]))),
+        ("rules do not number", waiting(new), Event::Targeted { version: 1, customs: true, inspection: false }, Ok((asked(Clearance { customs: Wants, phase: Phase::Inspecting, joint: Open, ..new }), vec![Fact::Targeted, Fact::InspectionOrdered(Customs)]))),
+        ("rules of both", waiting(review(Cleared, Cleared, Never)), rules(true, true), Ok((asked(inspecting(Wants, Wants)), vec![Fact::Targeted, Fact::InspectionOrdered(Customs), Fact::InspectionJoined(Inspection)]))),
+        ("rules join the open order", waiting(inspecting(Wants, Held)), rules(false, true), Ok((asked(inspecting(Wants, Wants)), vec![Fact::Targeted, Fact::InspectionJoined(Inspection)]))),
+        ("who asked already says more", waiting(inspecting(Wants, Pending)), rules(true, false), Ok((asked(inspecting(Wants, Pending)), vec![Fact::Targeted, Fact::InspectionJoined(Customs)]))),
+        ("rules after a cancelled order", waiting(review(Pending, Pending, Cancelled)), rules(false, true), Ok((asked(inspecting(Pending, Wants)), vec![Fact::Targeted, Fact::InspectionOrdered(Inspection)]))),
+        ("rules after the inspection", waiting(review(Cleared, Cleared, Done)), rules(false, true), Ok((asked(review(Cleared, Pending, Done)), vec![Fact::Targeted, Fact::InspectionAnswered(Inspection)]))),
+        ("rules free no goods", waiting(review(Detained, Pending, Never)), rules(true, false), Ok((asked(inspecting(Detained, Pending)), vec![Fact::Targeted, Fact::InspectionOrdered(Customs)]))),
+        ("nor in the open order", waiting(inspecting(Wants, Detained)), rules(false, true), Ok((asked(inspecting(Wants, Detained)), vec![Fact::Targeted, Fact::InspectionJoined(Inspection)]))),
+        ("nor after it", waiting(review(Detained, Cleared, Done)), rules(true, false), Ok((asked(review(Detained, Cleared, Done)), vec![Fact::Targeted, Fact::InspectionAnswered(Customs)]))),
+        ("asked twice", asked(fresh), rules(true, true), same(asked(fresh))),
+        ("asked again after the release", asked(at(Released, Cleared, Cleared, Done)), rules(true, false), same(asked(at(Released, Cleared, Cleared, Done)))),
+        ("asked again after a rejection", asked(at(Rejected, Pending, Pending, Never)), rules(true, false), same(asked(at(Rejected, Pending, Pending, Never)))),
+        ("not asked here", fresh, rules(true, true), same(fresh)),
+        ("too late where nobody asks", at(Released, Cleared, Cleared, Never), rules(true, false), Err(Code::AlreadyReleased)),
+        ("late and harmless", at(Released, Cleared, Cleared, Never), rules(false, false), same(at(Released, Cleared, Cleared, Never))),
+        ("rules on an older version", waiting(fresh), Event::Targeted { version: 1, customs: false, inspection: false }, Err(Code::StaleVersion)),
+        ("rules on a later version", waiting(fresh), Event::Targeted { version: 3, customs: false, inspection: false }, Err(Code::NeverSent)),
+        ("a new version is asked about anew", asked(review(Held, Cleared, Done)), amend, amended(waiting(review(Held, Cleared, Done)))),
+        ("also when the first never was", waiting(fresh), amend, amended(waiting(fresh))),
+
+        // A second examination of the same order.
+        ("reopened", review(Cleared, Held, Done), REOPEN, Ok((inspecting(Cleared, Held), vec![Fact::InspectionReopened]))),
+        ("reopened once", inspecting(Cleared, Held), REOPEN, same(inspecting(Cleared, Held))),
+        ("nothing to reopen", fresh, REOPEN, Err(Code::NoOpenInspection)),
+        ("nor when it fell away", review(Pending, Pending, Cancelled), REOPEN, Err(Code::NoOpenInspection)),
+        ("not after the release", at(Released, Cleared, Cleared, Done), REOPEN, Err(Code::AlreadyReleased)),
+        ("an older objection", review(Cleared, Held, Done), Event::Reopen { version: 1 }, Err(Code::StaleVersion)),
+        ("an objection from the future", review(Cleared, Held, Done), Event::Reopen { version: 3 }, Err(Code::NeverSent)),
+        ("cleared while reopened is no release", inspecting(Cleared, Held), says(Inspection, O::Cleared), Ok((inspecting(Cleared, Cleared), changed(Inspection, Cleared)))),
+        ("a demand joins the reopened order", inspecting(Cleared, Held), says(Customs, O::WantsInspection), Ok((inspecting(Wants, Held), vec![Fact::InspectionJoined(Customs)]))),
+        ("both conclude anew after the second findings", inspecting(Cleared, Cleared), finds(true, false), Ok((Clearance { round: 3, ..review(Pending, Pending, Done) }, vec![Fact::InspectionCompleted]))),
+        ("rejected while reopened", inspecting(Cleared, Held), says(Customs, O::Rejected), Ok((at(Rejected, Cleared, Held, Cancelled), vec![Fact::InspectionCancelled, Fact::Rejected(Customs)]))),
 
         // The enterprise.
         ("amended", review(Held, Cleared, Done), amend, amended(review(Held, Cleared, Done))),
@@ -160,6 +221,10 @@ fn rows() -> Vec<Row> {
     for phase in [Released, Rejected, Withdrawn, Returned] {
         rows.push(("findings after the end", end(phase), finds(true, true), Err(Code::NoOpenInspection)));
     }
+    for phase in [Rejected, Withdrawn, Returned] {
+        rows.push(("reopened after the end", end(phase), REOPEN, Err(Code::AlreadyEnded)));
+        rows.push(("rules after the end", waiting(end(phase)), rules(false, false), Err(Code::AlreadyEnded)));
+    }
     rows
 }
 
@@ -186,6 +251,8 @@ enum Try {
     Withdraw(u32),
     Verdict(Agency, Outcome, u32, u32),
     Findings(bool, bool, u32),
+    Targeted(bool, bool, u32),
+    Reopen(u32),
 }
 
 fn off() -> impl Strategy<Value = u32> {
@@ -213,6 +280,8 @@ fn tries() -> impl Strategy<Value = Vec<Try>> {
         5 => off().prop_map(Try::Amend),
         1 => off().prop_map(Try::Withdraw),
         8 => (any::<(bool, bool)>(), off()).prop_map(|((c, i), v)| Try::Findings(c, i, v)),
+        5 => (any::<(bool, bool)>(), off()).prop_map(|((c, i), v)| Try::Targeted(c, i, v)),
+        3 => off().prop_map(Try::Reopen),
     ];
     prop::collection::vec(one, 0..60)
 }
@@ -233,6 +302,10 @@ fn event(now: &Clearance, what: &Try) -> Event {
             let version = near(now.version, version);
             Event::Findings { version, for_customs, for_inspection }
         }
+        Try::Targeted(customs, inspection, version) => {
+            Event::Targeted { version: near(now.version, version), customs, inspection }
+        }
+        Try::Reopen(version) => Event::Reopen { version: near(now.version, version) },
     }
 }
 
@@ -240,8 +313,10 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_sequence_keeps_the_promises(tries in tries()) {
-        let mut now = Clearance::FILED;
+    fn any_sequence_keeps_the_promises(asks in any::<bool>(), tries in tries()) {
+        let mut now = Clearance::filed(asks);
+        // The version that the risk rules were asked about last.
+        let mut targeted = None;
         let mut released = 0;
         let mut numbered = 0;
         // The last word of each agency that counts for a release, as said, not as stored.
@@ -267,12 +342,21 @@ proptest! {
                     | Outcome::Returned => *word = None,
                 }
             }
+            if let Event::Targeted { version, customs, inspection } = event {
+                targeted = Some(version);
+                for (word, demanded) in cleared.iter_mut().zip([customs, inspection]) {
+                    *word = word.filter(|_| !demanded);
+                }
+            }
             if facts.contains(&Fact::Released) {
                 prop_assert_eq!(cleared, [Some((then.version, then.round)); 2]);
+                prop_assert!(!asks || targeted == Some(then.version));
             }
             prop_assert!((now.version, now.round) <= (then.version, then.round));
             prop_assert_eq!(then.phase == Phase::Inspecting, then.joint == Joint::Open);
-            prop_assert!(now.joint != Joint::Done || then.joint == Joint::Done);
+            let reopened = facts.contains(&Fact::InspectionReopened);
+            prop_assert!(now.joint != Joint::Done || reopened || then.joint == Joint::Done);
+            prop_assert_eq!(then.targeting == Targeting::None, !asks);
             released += facts.iter().filter(|fact| **fact == Fact::Released).count();
             numbered += facts.iter().filter(|fact| **fact == Fact::Numbered).count();
             now = then;

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use domain::clearance::Agency::{self, Customs, Inspection};
+use domain::codes;
 use domain::declaration::{Declaration, Direction, GoodsLine, InspectionData, Money, Party};
-use domain::inspection::appointment::{self, Booking, By, Place, TimeWindow, book};
+use domain::inspection::appointment::{self, By, Place, TimeWindow, book};
 use domain::inspection::condition::{Condition, Context, Range, Subject};
 use domain::inspection::credit::{self, Changed, Class, Credit, Status};
 use domain::inspection::draw::{
@@ -19,10 +20,8 @@ use domain::inspection::order::{
 use domain::inspection::risk::{Action, Area, Effect, Rates, Rule, RuleSet, Wanted, assess};
 use domain::inspection::samples::{SAMPLE_CUSTOMS, SAMPLE_INSPECTION};
 use domain::inspection::statistics::{Case, Group, table};
-use domain::inspection::wrong::Wrong;
 use domain::inspection::{Source, Why};
 use domain::refusal::{Code, Refusal};
-use domain::{OrderId, codes};
 use proptest::prelude::*;
 use time::macros::{date, datetime, time};
 use time::{Date, Duration, OffsetDateTime, Weekday};
@@ -121,8 +120,9 @@ fn quick_draw_of(subject: u128) -> Draw {
     Draw { sha256: mixed, ..draw_of(subject) }
 }
 
-fn wrong(refusal: &Refusal) -> Option<&str> {
-    refusal.data.iter().find(|(name, _)| *name == "wrong").map(|(_, value)| value.as_str())
+/// The value of a name in the data of a refusal.
+fn said<'r>(refusal: &'r Refusal, name: &str) -> Option<&'r str> {
+    refusal.data.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
 }
 
 // The draw.
@@ -522,6 +522,11 @@ fn a_broken_rule_set_is_told_apart() {
     let expected =
         ["", "a", "backwards", "deep", "empty", "prefix", "range", "nothing", "rate", "rate"];
     assert_eq!(found, expected);
+    let refusal = set.check().expect_err("not put in force");
+    let fields: Vec<_> = refusal.violations.iter().map(|v| v.field.as_str()).take(2).collect();
+    assert_eq!((refusal.code, fields), (Code::RuleSetRefused, vec!["", "rules[a]"]));
+    assert_eq!(refusal.violations.len(), expected.len(), "all of them at once");
+    assert_eq!(SAMPLE_CUSTOMS.check(), Ok(()));
 }
 
 // The order.
@@ -762,44 +767,37 @@ fn every_event_on_every_stage() {
 fn refusals_name_what_is_wrong() {
     let working = run(&to_work());
     let found = run(&to_findings());
-    let no = |now: &Order, event: &Event| {
-        let refusal = next(now, event).expect_err("refused");
-        (refusal.code, wrong(&refusal).map(str::to_owned))
-    };
-    let by = |w: Wrong| Some(w.name().to_owned());
+    let no = |now: &Order, event: &Event| next(now, event).expect_err("refused");
     let foreign = Event::Demand {
         agency: Customs,
         version: V,
         instructions: vec![instruction(Inspection, "x", &[])],
     };
-    assert_eq!(no(&working, &foreign).0, Code::NotYourAgency);
+    assert_eq!(no(&working, &foreign).code, Code::NotYourAgency);
     let mut other = instruction(Customs, "count", &[]);
     other.text = "something else".into();
     let other = Event::Demand { agency: Customs, version: V, instructions: vec![other] };
-    assert_eq!(no(&working, &other).1, by(Wrong::Contradicted));
+    assert_eq!(no(&working, &other).code, Code::AlreadyReported);
     let old = Event::Site {
         version: V - 1,
         examination: 1,
         act: Act::Report { findings: vec![finding(Customs, "count", 0, FoundResult::Conform)] },
     };
-    assert_eq!(no(&working, &old).0, Code::StaleVersion);
+    assert_eq!(no(&working, &old).code, Code::StaleVersion);
     let unknown = finding(Customs, "seal", 0, FoundResult::Conform);
-    assert_eq!(no(&working, &reported(&[unknown])).1, by(Wrong::InstructionUnknown));
+    assert_eq!(no(&working, &reported(&[unknown])).code, Code::InstructionUnknown);
     let stranger =
         Finding { officer: "Z".into(), ..finding(Customs, "count", 0, FoundResult::Conform) };
-    assert_eq!(no(&working, &reported(&[stranger])).1, by(Wrong::OfficerNotAssigned));
-    assert_eq!(no(&working, &reported(&[lab_fails()])).1, by(Wrong::SampleUnknown));
+    assert_eq!(no(&working, &reported(&[stranger])).code, Code::OfficerNotAssigned);
+    assert_eq!(no(&working, &reported(&[lab_fails()])).code, Code::SampleUnknown);
     let undecided = disposed(Customs, Disposal::Release);
-    assert_eq!(no(&working, &undecided).0, Code::InstructionUnanswered);
-    assert_eq!(
-        no(&found, &disposed(Inspection, Disposal::Release)).1,
-        by(Wrong::DisposalUnfounded)
-    );
+    assert_eq!(no(&working, &undecided).code, Code::InstructionUnanswered);
+    assert_eq!(no(&found, &disposed(Inspection, Disposal::Release)).code, Code::DisposalUnfounded);
     let withdrawn = run(&[to_work(), vec![Event::Cancel { version: V }]].concat());
     let late = reported(&[finding(Customs, "count", 0, FoundResult::Conform)]);
-    assert_eq!(no(&withdrawn, &late).0, Code::NoOpenInspection);
+    assert_eq!(no(&withdrawn, &late).code, Code::NoOpenInspection);
     let second = Event::Object { examination: 2 };
-    assert_eq!(no(&found, &second).0, Code::NeverSent);
+    assert_eq!(no(&found, &second).code, Code::NeverSent);
 }
 
 #[test]
@@ -857,13 +855,10 @@ fn the_enterprise_that_does_not_come_loses_its_choice() {
     let alone = || Act::Present { attendance: Attendance::SiteOperator };
     for n in 0..3 {
         now = step(&now, appoint(n, By::Enterprise)).expect("appointed").0;
-        assert_eq!(
-            wrong(&step(&now, alone()).expect_err("not yet")),
-            Some(Wrong::AttendanceNeeded.name())
-        );
+        assert_eq!(step(&now, alone()).expect_err("not yet").code, Code::AttendanceNeeded);
         let early = Act::NoShow { seen: n + 1, at: NINE + Duration::minutes(29) };
         let early = step(&now, early).expect_err("too early");
-        assert_eq!(wrong(&early), Some(Wrong::WrongTime.name()));
+        assert_eq!(early.code, Code::WrongTime);
         let (then, facts) =
             step(&now, Act::NoShow { seen: n + 1, at: NINE + Duration::minutes(30) })
                 .expect("counted");
@@ -872,7 +867,7 @@ fn the_enterprise_that_does_not_come_loses_its_choice() {
         now = then;
     }
     let choice = step(&now, appoint(3, By::Enterprise)).expect_err("no choice");
-    assert_eq!(wrong(&choice), Some(Wrong::ChoiceUsedUp.name()));
+    assert_eq!(choice.code, Code::ChoiceUsedUp);
     now = step(&now, appoint(3, By::Site)).expect("the site chooses").0;
     assert_eq!(step(&now, alone()).expect("opened").0.stage, Stage::Presented);
 }
@@ -884,7 +879,11 @@ fn two_officers_claim_one_order() {
         site(Act::Appoint { seen: 0, appointment: at(NINE + Duration::hours(1)), by: By::Site });
     let (then, _) = next(&ordered, &appointed()).expect("the first");
     let second = next(&then, &other).expect_err("the second");
-    assert_eq!((second.code, wrong(&second)), (Code::VersionMismatch, Some("taken")));
+    assert_eq!((second.code, said(&second, "appointments")), (Code::OrderTaken, Some("1")));
+    let stands = "2026-11-25T09:00:00+08:00/2026-11-25T10:00:00+08:00";
+    assert_eq!(said(&second, "window"), Some(stands));
+    let nobody = site(Act::Assign { officers: BTreeSet::new() });
+    assert_eq!(next(&then, &nobody).expect_err("empty").code, Code::OfficersMissing);
 }
 
 #[test]
@@ -961,7 +960,7 @@ fn the_strictest_counts_and_the_holder_lifts_its_detention() {
     assert_eq!(now.disposal, Some(Disposal::TransferAntismuggling));
     assert_eq!(now.disposal.and_then(Disposal::status), Some(502));
     let other = next(&now, &disposed(Inspection, Disposal::Release)).expect_err("not its own");
-    assert_eq!(wrong(&other), Some(Wrong::DisposalGiven.name()));
+    assert_eq!(other.code, Code::DisposalGiven);
     let objection = next(&now, &Event::Object { examination: 1 }).expect_err("handed over");
     assert_eq!(objection.code, Code::GoodsDetained);
     let (now, facts) = next(&now, &disposed(Customs, Disposal::Release)).expect("lifted");
@@ -987,7 +986,7 @@ fn a_second_examination_is_made_once_and_by_others() {
         .0;
     let same = again(Act::Assign { officers: ["A1".to_owned()].into() });
     let conflict = next(&now, &same).expect_err("took part");
-    assert_eq!(wrong(&conflict), Some(Wrong::OfficerConflict.name()));
+    assert_eq!(conflict.code, Code::OfficerConflict);
     let others = again(Act::Assign { officers: ["A9".to_owned()].into() });
     let mut now = next(&now, &others).expect("others").0;
     let report = [(Customs, "count"), (Inspection, "lab")].map(|(agency, id)| Finding {
@@ -1003,7 +1002,7 @@ fn a_second_examination_is_made_once_and_by_others() {
     }
     assert_eq!(now.stage, Stage::Found);
     let third = next(&now, &Event::Object { examination: 2 }).expect_err("no third");
-    assert_eq!(wrong(&third), Some(Wrong::ObjectionUsed.name()));
+    assert_eq!(third.code, Code::ObjectionUsed);
 }
 
 /// Own results, all results, treated, and what they carry.
@@ -1048,16 +1047,6 @@ fn every_disposal_on_every_result() {
     }
     let statuses: Vec<_> = D::ALL.into_iter().filter_map(D::status).collect();
     assert_eq!(statuses, [700, 599, 501, 503, 502]);
-}
-
-#[test]
-fn every_wrong_has_a_name_of_its_own() {
-    let names: BTreeSet<_> = Wrong::ALL.into_iter().map(Wrong::name).collect();
-    assert_eq!(names.len(), Wrong::ALL.len());
-    for wrong in Wrong::ALL {
-        assert!(!wrong.title().is_empty() && !wrong.title_zh().is_empty());
-        assert_eq!(self::wrong(&wrong.refusal()), Some(wrong.name()));
-    }
 }
 
 // At random.
@@ -1300,10 +1289,6 @@ fn window() -> TimeWindow {
     TimeWindow { start: NINE, end: NINE + Duration::hours(1) }
 }
 
-fn order_id(n: u128) -> OrderId {
-    OrderId(Uuid::from_u128(n))
-}
-
 #[test]
 fn a_place_has_windows_on_working_days() {
     let place = place();
@@ -1314,50 +1299,109 @@ fn a_place_has_windows_on_working_days() {
 }
 
 #[test]
+fn a_place_may_work_past_midnight_or_around_the_clock() {
+    let day = date!(2026 - 11 - 25);
+    let night = Place { opens: time!(20:00), closes: time!(02:00), ..place() };
+    let windows = night.windows(day);
+    assert_eq!(windows.len(), 6);
+    assert_eq!(windows[0].start, datetime!(2026-11-25 20:00 +8));
+    assert_eq!(windows[5].end, datetime!(2026-11-26 02:00 +8), "though the 26th is a holiday");
+    assert!(night.windows(date!(2026 - 11 - 26)).is_empty());
+    let always = Place { opens: time!(08:00), closes: time!(08:00), ..place() };
+    let (first, second) = (always.windows(day), always.windows(date!(2026 - 11 - 24)));
+    assert_eq!((first.len(), second.len()), (24, 24));
+    assert_eq!(second[23].end, first[0].start, "no gap and nothing twice");
+}
+
+#[test]
 fn booking() {
     let place = place();
     let now = datetime!(2026-11-24 12:00 +8);
-    let booked = |n: u128| Booking { order: order_id(n), place: "QD-1".into(), window: window() };
-    let no = |window, bookings: &[Booking], now| {
-        let refusal = book(&place, order_id(9), window, bookings, now).expect_err("refused");
-        wrong(&refusal).map(str::to_owned)
-    };
-    let mine = book(&place, order_id(9), window(), &[booked(1)], now).expect("free");
-    assert_eq!(mine, booked(9));
-    assert_eq!(place.free(window(), &[booked(1), booked(9)]), 0);
-    assert_eq!(book(&place, order_id(9), window(), &[booked(1), booked(9)], now), Ok(mine));
-    let full = [booked(1), booked(2)];
-    assert_eq!(no(window(), &full, now), Some("window_full".into()));
+    let no =
+        |window, taken, by, now| book(&place, window, taken, by, now).expect_err("refused").code;
+    assert_eq!((place.free(0), place.free(2), place.free(9)), (2, 0, 0));
+    assert_eq!(book(&place, window(), 1, By::Enterprise, now), Ok(()));
+    let full = book(&place, window(), 2, By::Site, now).expect_err("refused");
+    assert_eq!((full.code, said(&full, "capacity")), (Code::WindowFull, Some("2")));
     let half =
         TimeWindow { start: NINE + Duration::minutes(30), end: NINE + Duration::minutes(90) };
-    assert_eq!(no(half, &[], now), Some("no_such_window".into()));
-    assert_eq!(no(window(), &[], NINE - Duration::minutes(119)), Some("wrong_time".into()));
-    assert_eq!(no(window(), &[], NINE - Duration::days(15)), Some("wrong_time".into()));
-    let next = TimeWindow { start: NINE + Duration::hours(1), end: NINE + Duration::hours(2) };
-    assert_eq!(place.next_free(&full, now), Some(next));
-    let moved = book(&place, order_id(1), next, &full, now).expect("moved");
-    assert_eq!(moved.window, next);
+    assert_eq!(no(half, 0, By::Site, now), Code::NoSuchWindow);
+    let long = TimeWindow { end: NINE + Duration::hours(2), ..window() };
+    assert_eq!(no(long, 0, By::Site, now), Code::NoSuchWindow);
+    let last = datetime!(9999-12-31 23:00 UTC);
+    let never = TimeWindow { start: last, end: last };
+    assert_eq!(no(never, 0, By::Site, now), Code::NoSuchWindow, "there is no later day");
+}
+
+#[test]
+fn the_notice_binds_the_enterprise_and_not_the_site() {
+    let at = |by, now| match book(&place(), window(), 0, by, now) {
+        Ok(()) => "ok",
+        Err(refusal) if refusal.code != Code::WrongTime => "another",
+        Err(refusal) if said(&refusal, "latest").is_some() => "late",
+        Err(refusal) if said(&refusal, "earliest").is_some() => "early",
+        Err(_) => "says nothing",
+    };
+    let second = Duration::SECOND;
+    assert_eq!(at(By::Enterprise, NINE - appointment::BOOK_AHEAD_MIN), "ok");
+    assert_eq!(at(By::Enterprise, NINE - appointment::BOOK_AHEAD_MIN + second), "late");
+    assert_eq!(at(By::Site, NINE + Duration::hours(1) - second), "ok");
+    assert_eq!(at(By::Site, NINE + Duration::hours(1)), "late");
+    for by in [By::Enterprise, By::Site] {
+        assert_eq!(at(by, NINE - appointment::BOOK_AHEAD_MAX), "ok");
+        assert_eq!(at(by, NINE - appointment::BOOK_AHEAD_MAX - second), "early");
+    }
+}
+
+#[test]
+fn the_next_free_window() {
+    let place = place();
+    let next = |taken: &[(TimeWindow, u32)], by, now| {
+        let taken: BTreeMap<_, _> = taken.iter().copied().collect();
+        place.next_free(|window| taken.get(&window).copied().unwrap_or_default(), by, now)
+    };
+    let now = datetime!(2026-11-24 12:00 +8);
+    let ten = TimeWindow { start: NINE + Duration::hours(1), end: NINE + Duration::hours(2) };
+    assert_eq!(next(&[(window(), 1)], By::Enterprise, now), Some(window()));
+    assert_eq!(next(&[(window(), 2)], By::Enterprise, now), Some(ten));
+    assert_eq!(next(&[], By::Site, NINE + Duration::minutes(59)), Some(window()), "still running");
+    let friday = datetime!(2026-11-27 9:00 +8);
+    let after = next(&[], By::Enterprise, NINE + Duration::minutes(59)).expect("later");
+    assert_eq!(after.start, friday, "ten is too near, and the 26th is a holiday");
+    assert_eq!(place.next_free(|_| 2, By::Site, now), None, "everything is taken");
+}
+
+#[test]
+fn a_window_of_last_night_can_still_be_free() {
+    let night = Place { opens: time!(20:00), closes: time!(06:00), ..place() };
+    let now = datetime!(2026-11-26 00:30 +8);
+    let window = |start| TimeWindow { start, end: start + Duration::hours(1) };
+    let running = window(datetime!(2026-11-26 00:00 +8));
+    assert_eq!(night.next_free(|_| 0, By::Site, now), Some(running), "of the 25th");
+    let three = window(datetime!(2026-11-26 03:00 +8));
+    assert_eq!(night.next_free(|_| 0, By::Enterprise, now), Some(three));
+    assert_eq!(book(&night, running, 0, By::Site, now), Ok(()));
+    assert_eq!(book(&night, three, 0, By::Enterprise, now), Ok(()));
+    let holiday = window(datetime!(2026-11-27 00:00 +8));
+    let refusal = book(&night, holiday, 0, By::Site, now).expect_err("of the 26th");
+    assert_eq!(refusal.code, Code::NoSuchWindow);
 }
 
 #[test]
 fn rescheduling() {
     use appointment::may_reschedule;
-    let ok = |by, times, no_shows, hours| {
+    let no = |by, times, no_shows, hours| {
         let now = NINE - Duration::hours(hours);
         match may_reschedule(by, times, no_shows, window(), now) {
-            Ok(()) => "ok",
-            Err(refusal) => Wrong::ALL
-                .into_iter()
-                .map(Wrong::name)
-                .find(|name| wrong(&refusal) == Some(name))
-                .expect("one of ours"),
+            Ok(()) => None,
+            Err(refusal) => Some(refusal.code),
         }
     };
-    assert_eq!(ok(By::Enterprise, 0, 0, 4), "ok");
-    assert_eq!(ok(By::Enterprise, 0, 0, 3), "wrong_time");
-    assert_eq!(ok(By::Enterprise, 2, 0, 24), "choice_used_up");
-    assert_eq!(ok(By::Enterprise, 0, 3, 24), "choice_used_up");
-    assert_eq!(ok(By::Site, 9, 9, 0), "ok");
+    assert_eq!(no(By::Enterprise, 0, 0, 4), None);
+    assert_eq!(no(By::Enterprise, 0, 0, 3), Some(Code::WrongTime));
+    assert_eq!(no(By::Enterprise, 2, 0, 24), Some(Code::ChoiceUsedUp));
+    assert_eq!(no(By::Enterprise, 0, 3, 24), Some(Code::ChoiceUsedUp));
+    assert_eq!(no(By::Site, 9, 9, 0), None);
 }
 
 // Credit.
@@ -1437,18 +1481,19 @@ fn appeals() {
     };
     let no = |credit: &Credit, event| {
         let refusal = credit.apply(&event).expect_err("refused");
-        wrong(&refusal).map(str::to_owned)
+        assert!(said(&refusal, "source").is_some());
+        refusal.code
     };
     let unknown = credit::Event::Appeal { source: "o2".into(), date: day };
-    assert_eq!(no(&credit, unknown), Some("entry_unknown".into()));
-    assert_eq!(no(&credit, appeal(date!(2026 - 05 - 01))), Some("wrong_time".into()));
-    assert_eq!(no(&credit, decided(true)), Some("appeal_used".into()));
+    assert_eq!(no(&credit, unknown), Code::CreditEntryUnknown);
+    assert_eq!(no(&credit, appeal(date!(2026 - 05 - 01))), Code::WrongTime);
+    assert_eq!(no(&credit, decided(true)), Code::AppealUsed);
     let appealed = credit.apply(&appeal(date!(2026 - 04 - 30))).expect("in time").0;
     assert!(appealed.blacklisted, "an appeal does not suspend");
     assert_eq!(appealed.apply(&appeal(day)).expect("told again").1, []);
     let upheld = appealed.apply(&decided(false)).expect("decided").0;
     assert!(upheld.blacklisted);
-    assert_eq!(no(&upheld, appeal(date!(2026 - 04 - 30))), Some("appeal_used".into()));
+    assert_eq!(no(&upheld, appeal(date!(2026 - 04 - 30))), Code::AppealUsed);
     let (free, changes) = appealed.apply(&decided(true)).expect("decided");
     assert_eq!((free.points, free.blacklisted), (70, false));
     assert!(changes.iter().any(|change| change.what == Changed::Blacklisted(false)));

@@ -282,9 +282,10 @@ fn all_mistakes_are_told_at_once() {
 #[test]
 fn only_samples_in_the_sandbox_are_forgiven() {
     let listed = vec!["3702960001".to_owned()];
-    let sandbox = Profile { sandbox: true, sample_declarants: listed.clone() };
-    let production = Profile { sandbox: false, sample_declarants: listed };
-    let others = Profile { sandbox: true, sample_declarants: vec!["3702960002".to_owned()] };
+    let sandbox =
+        Profile { sandbox: true, sample_declarants: listed.clone(), ..Profile::default() };
+    let production = Profile { sandbox: false, sample_declarants: listed, ..Profile::default() };
+    let others = Profile { sample_declarants: vec!["3702960002".to_owned()], ..sandbox.clone() };
     let mut forgiven = BTreeSet::new();
     for (start, spoil, code, field) in MISTAKES {
         let mut d = start();

@@ -59,12 +59,13 @@ impl<B: Bench> Exchange<B> {
     }
 }
 
-/// What concerns a desk. The site only sees inspections.
+/// What concerns a desk. The inspection service asks the risk rules about every content, and drops or
+/// stops what it planned when a declaration ends or the goods are detained.
 fn topics(desk: Desk) -> i32 {
     match desk {
         Desk::Customs => topic::CONTENT | topic::INSPECTION | topic::END | topic::IMPORT_NUMBER,
         Desk::Inspection => topic::CONTENT | topic::INSPECTION | topic::END,
-        Desk::Site => topic::INSPECTION,
+        Desk::Site => topic::CONTENT | topic::INSPECTION | topic::END | topic::DETAINED,
     }
 }
 

@@ -1,4 +1,4 @@
-//! One agency's stream: events out from where it stopped, verdicts in. Step 3 of 5.
+//! One agency's stream: events out from where it stopped, decisions in. Step 3 of 5.
 //!
 //! One loop owns everything of the stream, so nothing is shared and nothing is spawned. Events wait
 //! in the journal, not here: the loop reads on only while fewer than the agreed number are
@@ -262,10 +262,7 @@ impl Session {
             Some(In::Ack(ack)) => self.acknowledge(&ack),
             Some(In::Verdicts(raw::Verdicts { verdicts })) => {
                 if verdicts.len() > limits::VERDICTS_MAX {
-                    let refusal = Refusal::of(Code::TooLong)
-                        .with("field", "verdicts")
-                        .with("most", limits::VERDICTS_MAX);
-                    return Err(refuse(refusal));
+                    return Err(too_many("verdicts"));
                 }
                 for verdict in verdicts {
                     let id = verdict.request_id.clone();
@@ -277,6 +274,29 @@ impl Session {
             Some(In::Findings(report)) => {
                 let id = report.request_id.clone();
                 let read = wire::report(self.desk, report);
+                deciding.push_back(decide(Arc::clone(shared), id, read));
+                Ok(())
+            }
+            Some(In::Targetings(raw::Targetings { targetings })) => {
+                if targetings.len() > limits::VERDICTS_MAX {
+                    return Err(too_many("targetings"));
+                }
+                for targeting in targetings {
+                    let id = targeting.request_id.clone();
+                    let read = wire::targeting(self.desk, targeting);
+                    deciding.push_back(decide(Arc::clone(shared), id, read));
+                }
+                Ok(())
+            }
+            Some(In::Reopening(reopening)) => {
+                let id = reopening.request_id.clone();
+                let read = wire::reopening(self.desk, reopening);
+                deciding.push_back(decide(Arc::clone(shared), id, read));
+                Ok(())
+            }
+            Some(In::News(news)) => {
+                let id = news.request_id.clone();
+                let read = wire::news(self.desk, news);
                 deciding.push_back(decide(Arc::clone(shared), id, read));
                 Ok(())
             }
@@ -386,6 +406,11 @@ impl Session {
         tracing::info!(agency = ?self.desk, "an agency left");
         self.lease.close(&shared.pool, &self.stored()).await.map_err(|fault| unavailable(&fault))
     }
+}
+
+fn too_many(field: &str) -> Status {
+    let most = limits::VERDICTS_MAX;
+    refuse(Refusal::of(Code::TooLong).with("field", field).with("most", most))
 }
 
 fn refuse(refusal: Refusal) -> Status {

@@ -61,7 +61,7 @@ impl Entry {
 }
 
 /// The heads of some slots, locked until the end of the transaction.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Heads(BTreeMap<i16, i64>);
 
 impl Heads {

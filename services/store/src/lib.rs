@@ -4,6 +4,7 @@
 
 pub mod batch;
 pub mod connect;
+pub mod follow;
 pub mod journal;
 pub mod numbers;
 pub mod private;

@@ -129,6 +129,10 @@ struct SandboxArgs {
     /// Do not simulate agencies: connect your own.
     #[arg(long)]
     no_agencies: bool,
+    /// Leave out the inspection service: its seat on the exchange is free for your own, and no risk
+    /// rules are asked.
+    #[arg(long)]
+    no_inspection: bool,
     /// Print nothing but problems.
     #[arg(long)]
     quiet: bool,
@@ -159,8 +163,14 @@ struct ServeArgs {
     /// registry can name single certificates as well.
     #[arg(long, env = "SW_SIGNING_AUTHORITY", value_name = "FILE")]
     signing_authority: Vec<PathBuf>,
+    /// Declarations wait until an inspection service in another process has asked the risk rules; it
+    /// must be connected. With --examiner-cert that is so anyway.
+    #[arg(long, env = "SW_TARGETING")]
+    targeting: bool,
     #[command(flatten)]
     gateway: GatewayArgs,
+    #[command(flatten)]
+    examiner: ExaminerArgs,
 }
 
 /// As whom the national door calls the declaration service.
@@ -190,18 +200,65 @@ struct GatewayArgs {
 
 impl GatewayArgs {
     fn config(self) -> anyhow::Result<Option<Config>> {
-        let (Some(ca), Some(cert), Some(key)) =
-            (self.gateway_ca, self.gateway_cert, self.gateway_key)
-        else {
-            return Ok(None);
-        };
-        Ok(Some(Config {
-            address: self.gateway_endpoint.unwrap_or_default(),
-            authority: pem(&ca)?,
-            certificate: pem(&cert)?,
-            key: pem(&key)?,
-        }))
+        called_as(self.gateway_ca, self.gateway_cert, self.gateway_key, self.gateway_endpoint)
     }
+}
+
+/// As whom the inspection service listens to the declaration service.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Inspection service (joint orders)")]
+struct ExaminerArgs {
+    /// Certificate of the inspection service (PEM), in the registry as an examiner. With it, risk
+    /// rules are asked and joint orders are kept.
+    #[arg(
+        long,
+        env = "SW_EXAMINER_CERT",
+        value_name = "FILE",
+        requires = "examiner_key",
+        requires = "examiner_ca"
+    )]
+    examiner_cert: Option<PathBuf>,
+    /// Its key (PEM).
+    #[arg(long, env = "SW_EXAMINER_KEY", value_name = "FILE", requires = "examiner_cert")]
+    examiner_key: Option<PathBuf>,
+    /// Authority of the certificate of the window that it listens to (PEM).
+    #[arg(long, env = "SW_EXAMINER_CA", value_name = "FILE", requires = "examiner_cert")]
+    examiner_ca: Option<PathBuf>,
+    /// That window, host:port [default: this one, as localhost].
+    #[arg(
+        long,
+        env = "SW_EXAMINER_ENDPOINT",
+        value_name = "HOST:PORT",
+        requires = "examiner_cert"
+    )]
+    examiner_endpoint: Option<String>,
+    /// Its name on the exchange; where several processes share the work, each needs its own.
+    #[arg(long, env = "SW_EXAMINER_NAME", value_name = "NAME", default_value = "inspection")]
+    examiner_name: String,
+}
+
+impl ExaminerArgs {
+    fn config(self) -> anyhow::Result<Option<Config>> {
+        called_as(self.examiner_ca, self.examiner_cert, self.examiner_key, self.examiner_endpoint)
+    }
+}
+
+/// How a service of this process calls a window; `None` without its certificate.
+fn called_as(
+    authority: Option<PathBuf>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    endpoint: Option<String>,
+) -> anyhow::Result<Option<Config>> {
+    let (Some(authority), Some(certificate), Some(key)) = (authority, certificate, key) else {
+        return Ok(None);
+    };
+    Ok(Some(Config {
+        address: endpoint.unwrap_or_default(),
+        authority: pem(&authority)?,
+        certificate: pem(&certificate)?,
+        key: pem(&key)?,
+    }))
 }
 
 fn pem(path: &Path) -> anyhow::Result<Vec<u8>> {
@@ -214,6 +271,8 @@ enum ServiceArg {
     Declaration,
     /// The national door (CEB messages); needs --gateway-endpoint.
     Ceb,
+    /// Risk rules and joint inspection orders; needs --examiner-endpoint.
+    Inspection,
 }
 
 #[derive(Debug, Args)]
@@ -265,7 +324,11 @@ impl Cli {
         match command {
             Command::Sandbox(args) => {
                 let settings = common.settings(&args.listen, &args.database)?;
-                let cast = sandbox::Cast { agencies: !args.no_agencies, show: !args.quiet };
+                let cast = sandbox::Cast {
+                    agencies: !args.no_agencies,
+                    inspection: !args.no_inspection,
+                    show: !args.quiet,
+                };
                 sandbox::run(settings, cast, common.language(), interrupted()).await?;
                 Ok(ExitCode::SUCCESS)
             }
@@ -276,10 +339,14 @@ impl Cli {
                 settings.key = args.server_key;
                 settings.registry = args.registry;
                 settings.gateway = args.gateway.config()?;
+                settings.examiner_name.clone_from(&args.examiner.examiner_name);
+                settings.examiner = args.examiner.config()?;
                 settings.signing_authorities = args.signing_authority;
+                settings.targeting = args.targeting;
                 settings.only = args.only.map(|only| match only {
                     ServiceArg::Declaration => run::Only::Declaration,
                     ServiceArg::Ceb => run::Only::Ceb,
+                    ServiceArg::Inspection => run::Only::Inspection,
                 });
                 run::Window::start(&settings).await?.run(interrupted()).await?;
                 Ok(ExitCode::SUCCESS)
@@ -360,9 +427,12 @@ impl Common {
             key: PathBuf::new(),
             registry: PathBuf::new(),
             gateway: None,
+            examiner: None,
+            examiner_name: "inspection".to_owned(),
             signing_authorities: Vec::new(),
             only: None,
             sandbox: false,
+            targeting: false,
             writers: listen.writers,
             drain: Duration::from_secs(listen.drain_seconds),
         })

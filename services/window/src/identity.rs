@@ -26,6 +26,29 @@ pub const POLICY: &[(&str, &[Kind])] = &[
     ("/single_window.declaration.v1.DeclarationService/Withdraw", FILERS),
     ("/single_window.declaration.v1.DeclarationService/Watch", READERS),
     ("/single_window.exchange.v1.ExchangeService/Connect", DESKS),
+    ("/single_window.inspection.v1.InspectionService/ListOrders", PEOPLE),
+    ("/single_window.inspection.v1.InspectionService/GetOrder", PEOPLE),
+    ("/single_window.inspection.v1.InspectionService/WatchOrders", PEOPLE),
+    ("/single_window.inspection.v1.InspectionService/ListWindows", PEOPLE),
+    ("/single_window.inspection.v1.InspectionService/Appoint", APPOINTERS),
+    ("/single_window.inspection.v1.InspectionService/Claim", SITES),
+    ("/single_window.inspection.v1.InspectionService/Report", SITES),
+    ("/single_window.inspection.v1.InspectionService/Object", OWNERS),
+    ("/single_window.inspection.v1.InspectionService/Dispose", AGENCIES),
+    ("/single_window.inspection.v1.InspectionService/ListPlaces", PEOPLE),
+    ("/single_window.inspection.v1.InspectionService/PutPlace", PLANNERS),
+    ("/single_window.inspection.v1.InspectionService/ListOfficers", INSIDERS),
+    ("/single_window.inspection.v1.InspectionService/PutOfficer", AGENCIES),
+    ("/single_window.inspection.v1.InspectionService/ListRuleSets", SUPERVISORS),
+    ("/single_window.inspection.v1.InspectionService/PutRuleSet", AGENCIES),
+    ("/single_window.inspection.v1.InspectionService/GetAssessment", SUPERVISORS),
+    ("/single_window.inspection.v1.InspectionService/ListSeeds", PEOPLE),
+    ("/single_window.inspection.v1.InspectionService/ListCredit", SUPERVISORS),
+    ("/single_window.inspection.v1.InspectionService/GetCredit", CREDIT_READERS),
+    ("/single_window.inspection.v1.InspectionService/Certify", CUSTOMS),
+    ("/single_window.inspection.v1.InspectionService/Appeal", OWNERS),
+    ("/single_window.inspection.v1.InspectionService/DecideAppeal", AGENCIES),
+    ("/single_window.inspection.v1.InspectionService/GetStatistics", CREDIT_READERS),
     ("/single_window.ceb.v1.CebService/Send", SENDERS),
     ("/single_window.ceb.v1.CebService/SendStream", SENDERS),
     ("/single_window.ceb.v1.CebService/ListReceipts", LISTENERS),
@@ -46,13 +69,32 @@ const READERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Administrator, K
 const SENDERS: &[Kind] = &[Kind::Enterprise, Kind::Agent];
 const LISTENERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Customs, Kind::Administrator];
 const CUSTOMS: &[Kind] = &[Kind::Customs];
-const DESKS: &[Kind] = &[Kind::Customs, Kind::Inspection, Kind::Site];
+const DESKS: &[Kind] = &[Kind::Customs, Kind::Inspection, Kind::Examiner];
+const SITES: &[Kind] = &[Kind::Site];
+const OWNERS: &[Kind] = &[Kind::Enterprise, Kind::Agent];
+const APPOINTERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Site];
+const AGENCIES: &[Kind] = &[Kind::Customs, Kind::Inspection];
+const PLANNERS: &[Kind] = &[Kind::Customs, Kind::Inspection, Kind::Administrator];
+/// What the rules look for is not told to those whose goods they look at.
+const SUPERVISORS: &[Kind] = &[Kind::Customs, Kind::Inspection, Kind::Administrator];
+const INSIDERS: &[Kind] = &[Kind::Customs, Kind::Inspection, Kind::Site, Kind::Administrator];
+const CREDIT_READERS: &[Kind] =
+    &[Kind::Enterprise, Kind::Agent, Kind::Customs, Kind::Inspection, Kind::Administrator];
+const PEOPLE: &[Kind] = &[
+    Kind::Enterprise,
+    Kind::Agent,
+    Kind::Customs,
+    Kind::Inspection,
+    Kind::Site,
+    Kind::Administrator,
+];
 const EVERYBODY: &[Kind] = &[
     Kind::Enterprise,
     Kind::Agent,
     Kind::Customs,
     Kind::Inspection,
     Kind::Site,
+    Kind::Examiner,
     Kind::Administrator,
     Kind::Gateway,
 ];
@@ -92,7 +134,7 @@ pub struct Registered {
     pub fingerprint: String,
     /// Name, for logs.
     pub name: String,
-    /// enterprise, agent, customs, inspection, site, administrator or gateway.
+    /// enterprise, agent, customs, inspection, site, examiner, administrator or gateway.
     pub kind: String,
     /// Customs code of an enterprise or agent.
     #[serde(default)]
@@ -196,6 +238,7 @@ fn kind(name: &str) -> Option<Kind> {
         ("customs", Kind::Customs),
         ("inspection", Kind::Inspection),
         ("site", Kind::Site),
+        ("examiner", Kind::Examiner),
         ("administrator", Kind::Administrator),
         ("gateway", Kind::Gateway),
     ]);

@@ -49,12 +49,20 @@ pub struct Settings {
     /// As whom the national door declares and follows, when there is one. Without an address it
     /// calls this window itself.
     pub gateway: Option<client::Config>,
+    /// As whom the inspection service listens and answers, when there is one. Without an address it
+    /// calls this window itself.
+    pub examiner: Option<client::Config>,
+    /// Its name on the exchange: one that starts again under the name of one that died takes its place
+    /// at once.
+    pub examiner_name: String,
     /// Authorities whose certificates sign national messages, besides those in the registry.
     pub signing_authorities: Vec<PathBuf>,
     /// Only one service in this process.
     pub only: Option<Only>,
     /// Rules of the sandbox.
     pub sandbox: bool,
+    /// Declarations wait until an inspection service in another process has asked the risk rules.
+    pub targeting: bool,
     /// Lanes of the group commit.
     pub writers: usize,
     /// How long requests may take to finish when the window drains.
@@ -68,6 +76,8 @@ pub enum Only {
     Declaration,
     /// The national door.
     Ceb,
+    /// Risk rules and joint inspection orders.
+    Inspection,
 }
 
 /// A window that serves.
@@ -112,6 +122,15 @@ impl Pools {
 struct Schemas {
     declaration: Pools,
     ceb: Pools,
+    inspection: Pools,
+}
+
+impl Schemas {
+    async fn close(&self) {
+        for pools in [&self.declaration, &self.ceb, &self.inspection] {
+            pools.close().await;
+        }
+    }
 }
 
 /// Finds or starts the database and brings its tables up to date.
@@ -151,15 +170,17 @@ async fn open(options: PgConnectOptions, settings: &Settings) -> anyhow::Result<
     let migrator = (declaration::SCHEMA, &declaration::MIGRATOR);
     let declaration = service(options.clone(), migrator, writers + 8).await?;
     let migrator = (ceb::SCHEMA, &ceb::MIGRATOR);
-    // Its tables fill within seconds from nothing, and documents are always found by index: a planner
-    // that has not seen the tables yet would read them whole.
+    // Their tables fill within seconds from nothing, and documents and orders are always found by index:
+    // a planner that has not seen the tables yet would read them whole.
     let options = options.options([
         ("enable_seqscan", "off"),
         ("enable_hashjoin", "off"),
         ("enable_mergejoin", "off"),
     ]);
-    let ceb = service(options, migrator, 2).await?;
-    Ok(Schemas { declaration, ceb })
+    let ceb = service(options.clone(), migrator, 2).await?;
+    let migrator = (inspection::SCHEMA, &inspection::MIGRATOR);
+    let inspection = service(options, migrator, 2).await?;
+    Ok(Schemas { declaration, ceb, inspection })
 }
 
 /// Connections for work, and others for reading. None is made before it is needed.
@@ -215,8 +236,7 @@ fn coded(error: store::private::Error) -> anyhow::Error {
 /// When the database cannot be used.
 pub async fn migrate(settings: &Settings) -> anyhow::Result<()> {
     let (mut database, schemas) = database(settings).await?;
-    schemas.declaration.close().await;
-    schemas.ceb.close().await;
+    schemas.close().await;
     database.close().await;
     Ok(())
 }
@@ -233,15 +253,14 @@ impl Window {
         let acceptor = tls::acceptor(&settings.authority, &settings.certificate, &settings.key)?;
         // What can fail is done before the database, so that a failed start leaves nothing running.
         let door = Door::of(settings, &registry)?;
+        let examiner = examiner(settings)?;
         let reflection = settings.sandbox.then(reflection).transpose()?;
         let page = settings.metrics.map(metrics).transpose()?;
         let (mut database, schemas) = database(settings).await?;
-        let Schemas { declaration: pools, ceb: ceb_pools } = schemas;
         let listener = match TcpListener::bind(settings.listen).await {
             Ok(listener) => listener,
             Err(error) => {
-                pools.close().await;
-                ceb_pools.close().await;
+                schemas.close().await;
                 database.close().await;
                 let what = format!(
                     "{} cannot be served; choose another address with --listen",
@@ -253,7 +272,7 @@ impl Window {
         let address = listener.local_addr()?;
 
         let (draining, closing) = (CancellationToken::new(), CancellationToken::new());
-        let profile = profile(settings);
+        let profile = profile(settings, examiner.is_some());
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
         let clock = Clock::new(OffsetDateTime::now_utc);
         let mut lanes = Tasks::default();
@@ -266,7 +285,8 @@ impl Window {
         let mut server = Tasks::default();
         let (health, health_service) = tonic_health::server::health_reporter();
         let mut routes = Routes::new(health_service);
-        if settings.only != Some(Only::Ceb) {
+        if matches!(settings.only, None | Some(Only::Declaration)) {
+            let pools = &schemas.declaration;
             let (service, commit_lanes) = Service::new(
                 pools.work.clone(),
                 pools.reads.clone(),
@@ -288,12 +308,22 @@ impl Window {
         if let Some(Door { gateway, trust }) = door {
             let policy = ceb::Policy::new(profile, trust);
             let there = client::Window::connect_lazy(&reached(gateway, address))?;
-            let pools = (ceb_pools.work.clone(), ceb_pools.reads.clone());
+            let pools = (schemas.ceb.work.clone(), schemas.ceb.reads.clone());
             let stop = (draining.clone(), closing.clone());
-            let (door, loops) = ceb::Service::new(pools, clock, policy, there, stop);
+            let (door, loops) = ceb::Service::new(pools, clock.clone(), policy, there, stop);
             loops.into_iter().for_each(&mut lane);
             health.set_serving::<CebServer>().await;
             routes = crate::http::national_door(routes, door);
+        }
+        if let Some(examiner) = examiner {
+            let there = client::Window::connect_lazy(&reached(examiner, address))?;
+            let pools = (schemas.inspection.work.clone(), schemas.inspection.reads.clone());
+            let stop = (draining.clone(), closing.clone());
+            let there = (there, settings.examiner_name.clone());
+            let (service, loops) = inspection::Service::new(pools, clock, there, stop);
+            loops.into_iter().for_each(&mut lane);
+            health.set_serving::<InspectionServer>().await;
+            routes = routes.add_service(service.into_server());
         }
         let router = Server::builder()
             .accept_http1(true)
@@ -314,6 +344,7 @@ impl Window {
                 health.set_not_serving::<DeclarationServer>().await;
                 health.set_not_serving::<ExchangeServer>().await;
                 health.set_not_serving::<CebServer>().await;
+                health.set_not_serving::<InspectionServer>().await;
             };
             router.serve_with_incoming_shutdown(incoming, goodbye).await?;
             Ok(())
@@ -324,7 +355,8 @@ impl Window {
         }
         tracing::info!(%address, sandbox = settings.sandbox, "the window serves");
         let drain = settings.drain;
-        let pools = vec![pools, ceb_pools];
+        let Schemas { declaration, ceb, inspection } = schemas;
+        let pools = vec![declaration, ceb, inspection];
         Ok(Self { address, draining, closing, server, pages, lanes, pools, database, drain })
     }
 
@@ -360,11 +392,38 @@ impl Window {
     }
 }
 
-/// Rules that the sandbox has and others have not.
-fn profile(settings: &Settings) -> Profile {
+/// Rules that the sandbox has and others have not, and whether risk rules are asked.
+fn profile(settings: &Settings, examined: bool) -> Profile {
     let sample_declarants =
         if settings.sandbox { vec![SAMPLE_DECLARANT.to_owned()] } else { Vec::new() };
-    Profile { sandbox: settings.sandbox, sample_declarants }
+    let targeting = settings.targeting || examined;
+    Profile { sandbox: settings.sandbox, sample_declarants, targeting }
+}
+
+/// As whom the inspection service of this process calls; `None` when it has none.
+fn examiner(settings: &Settings) -> anyhow::Result<Option<client::Config>> {
+    let alone = settings.only == Some(Only::Inspection);
+    let Some(examiner) = settings.examiner.clone() else {
+        anyhow::ensure!(!alone, "the inspection service needs a certificate: --examiner-cert");
+        return Ok(None);
+    };
+    match settings.only {
+        Some(Only::Declaration | Only::Ceb) => return Ok(None),
+        Some(Only::Inspection) | None => {}
+    }
+    anyhow::ensure!(
+        !alone || !examiner.address.is_empty(),
+        "the inspection service by itself needs --examiner-endpoint: the window that it listens to"
+    );
+    is_usable(&examiner)?;
+    Ok(Some(examiner))
+}
+
+/// A certificate that cannot be used shows now, not after the database has started.
+fn is_usable(identity: &client::Config) -> anyhow::Result<()> {
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+    client::Window::connect_lazy(&reached(identity.clone(), nowhere))?;
+    Ok(())
 }
 
 /// What the national door needs.
@@ -383,8 +442,9 @@ impl Door {
             );
             return Ok(None);
         };
-        if settings.only == Some(Only::Declaration) {
-            return Ok(None);
+        match settings.only {
+            Some(Only::Declaration | Only::Inspection) => return Ok(None),
+            Some(Only::Ceb) | None => {}
         }
         anyhow::ensure!(
             settings.only != Some(Only::Ceb) || !gateway.address.is_empty(),
@@ -398,26 +458,23 @@ impl Door {
                     .with_context(|| format!("{} is not an authority", file.display()))?;
             }
         }
-        // A certificate that cannot be used shows now, not after the database has started.
-        client::Window::connect_lazy(&reached(
-            gateway.clone(),
-            SocketAddr::from(([127, 0, 0, 1], 1)),
-        ))?;
+        is_usable(&gateway)?;
         Ok(Some(Self { gateway, trust }))
     }
 }
 
-/// The declaration service as the national door reaches it: like every client, also within one
-/// process.
-fn reached(gateway: client::Config, own: SocketAddr) -> client::Config {
-    if gateway.address.is_empty() {
-        return client::Config { address: format!("localhost:{}", own.port()), ..gateway };
+/// The declaration service as other services reach it: like every client, also within one process.
+fn reached(identity: client::Config, own: SocketAddr) -> client::Config {
+    if identity.address.is_empty() {
+        return client::Config { address: format!("localhost:{}", own.port()), ..identity };
     }
-    gateway
+    identity
 }
 
 type DeclarationServer = proto::v1::declaration_service_server::DeclarationServiceServer<Service>;
 type CebServer = proto::v1::ceb_service_server::CebServiceServer<ceb::Service>;
+type InspectionServer =
+    proto::v1::inspection_service_server::InspectionServiceServer<inspection::Service>;
 type ExchangeServer =
     proto::raw::exchange_service_server::ExchangeServiceServer<exchange::Exchange<Service>>;
 

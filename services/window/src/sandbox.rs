@@ -39,6 +39,7 @@ pub fn settle(settings: &mut Settings) -> anyhow::Result<()> {
     let directory = identities(&settings.data_dir);
     // The address is the window's own, which is known when it listens.
     settings.gateway = Some(config(&settings.data_dir, "gateway", Some(""))?);
+    settings.examiner = Some(config(&settings.data_dir, "examiner", Some(""))?);
     settings.authority = directory.join(AUTHORITY);
     settings.certificate = directory.join(format!("{WINDOW}.pem"));
     settings.key = directory.join(format!("{WINDOW}.key"));
@@ -86,6 +87,8 @@ pub fn config(data_dir: &Path, name: &str, address: Option<&str>) -> anyhow::Res
 pub struct Cast {
     /// The simulated agencies.
     pub agencies: bool,
+    /// The inspection service.
+    pub inspection: bool,
     /// The live view.
     pub show: bool,
 }
@@ -107,6 +110,7 @@ pub async fn run(
     let now = time::OffsetDateTime::now_utc();
     certificates::ensure(&identities(&settings.data_dir), now)?;
     settle(&mut settings)?;
+    settings.examiner = settings.examiner.filter(|_| cast.inspection);
     let window = Window::start(&settings).await?;
     let address = format!("localhost:{}", window.address.port());
     publish(&address_file(&settings.data_dir), &address)?;
@@ -114,7 +118,10 @@ pub async fn run(
     let mut tasks = Tasks::default();
     let stop = CancellationToken::new();
     if cast.agencies {
-        for agency in [v1::Agency::Customs, v1::Agency::Inspection, v1::Agency::Site] {
+        let agencies = [v1::Agency::Customs, v1::Agency::Inspection, v1::Agency::Site];
+        // Without an inspection service nobody tells the site of orders.
+        let here = |agency: &v1::Agency| cast.inspection || *agency != v1::Agency::Site;
+        for agency in agencies.into_iter().filter(here) {
             let name = caller(agency);
             let config = config(&settings.data_dir, name, Some(&address))?;
             let books = (agency == v1::Agency::Customs).then(|| customs_books(&settings.data_dir));

@@ -4,11 +4,12 @@
 //! That goods are presented at the supervised site when customs says so is the law (海关进出口货物查验
 //! 管理办法, GACC Order 138, unverified); every number here is ours.
 
+use std::fmt;
+
+use time::format_description::well_known::Rfc3339;
 use time::{Date, Duration, OffsetDateTime, Time, UtcOffset, Weekday};
 
-use super::wrong::Wrong;
-use crate::OrderId;
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 
 /// China Standard Time; no summer time.
 pub const CHINA: UtcOffset = match UtcOffset::from_hms(8, 0, 0) {
@@ -52,6 +53,18 @@ pub struct TimeWindow {
     pub end: OffsetDateTime,
 }
 
+/// In China Standard Time, as `2026-11-25T09:00:00+08:00/2026-11-25T10:00:00+08:00`.
+impl fmt::Display for TimeWindow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", stamp(self.start), stamp(self.end))
+    }
+}
+
+fn stamp(time: OffsetDateTime) -> String {
+    let here = time.checked_to_offset(CHINA).unwrap_or(time);
+    here.format(&Rfc3339).unwrap_or_else(|_| here.to_string())
+}
+
 /// An examination site (查验场地).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -67,7 +80,7 @@ pub struct Place {
     pub window_minutes: u16,
     /// When the first window of a day begins.
     pub opens: Time,
-    /// When the last one is over.
+    /// When the last one is over; on the next day when that is not after `opens`.
     pub closes: Time,
     /// Days of the week on which nobody works there.
     pub rest_days: Vec<Weekday>,
@@ -75,25 +88,18 @@ pub struct Place {
     pub closed: Vec<Date>,
 }
 
-/// One order in one window.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Booking {
-    /// Which order.
-    pub order: OrderId,
-    /// At which place.
-    pub place: String,
-    /// When.
-    pub window: TimeWindow,
-}
-
 impl Place {
-    /// The windows of a day in order; none when it is closed.
+    /// The windows of a day in order; none when it is closed. A place that closes no later than it
+    /// opens works past midnight, and around the clock when both are the same time; the windows after
+    /// midnight belong to the day on which it opened.
     pub fn windows(&self, day: Date) -> Vec<TimeWindow> {
         if self.rest_days.contains(&day.weekday()) || self.closed.contains(&day) {
             return Vec::new();
         }
         let length = Duration::minutes(i64::from(self.window_minutes.max(WINDOW_MINUTES_MIN)));
-        let closes = day.with_time(self.closes).assume_offset(CHINA);
+        let nights = i64::from(self.closes <= self.opens);
+        let closing_day = day.saturating_add(Duration::days(nights));
+        let closes = closing_day.with_time(self.closes).assume_offset(CHINA);
         let mut start = day.with_time(self.opens).assume_offset(CHINA);
         let mut windows = Vec::new();
         while let Some(end) = start.checked_add(length).filter(|end| *end <= closes) {
@@ -103,69 +109,92 @@ impl Place {
         windows
     }
 
-    /// How many more orders a window takes.
-    pub fn free(&self, window: TimeWindow, bookings: &[Booking]) -> u32 {
-        let here = bookings.iter().filter(|b| b.place == self.id && b.window == window).count();
-        self.capacity.saturating_sub(u32::try_from(here).unwrap_or(u32::MAX))
+    /// How many more orders a window takes that so many have taken.
+    pub fn free(&self, taken: u32) -> u32 {
+        self.capacity.saturating_sub(taken)
     }
 
-    /// The next window that an order can have, looking no further than it may book.
-    pub fn next_free(&self, bookings: &[Booking], now: OffsetDateTime) -> Option<TimeWindow> {
+    /// The next window that can be booked, by how many orders have taken a window.
+    pub fn next_free(
+        &self,
+        taken: impl Fn(TimeWindow) -> u32,
+        by: By,
+        now: OffsetDateTime,
+    ) -> Option<TimeWindow> {
         let today = now.to_offset(CHINA).date();
+        // Windows of yesterday may reach past midnight.
         let days =
-            (0..=BOOK_AHEAD_MAX.whole_days()).map(|n| today.saturating_add(Duration::days(n)));
+            (-1..=BOOK_AHEAD_MAX.whole_days()).map(|n| today.saturating_add(Duration::days(n)));
         days.flat_map(|day| self.windows(day))
-            .find(|window| in_time(*window, now) && self.free(*window, bookings) > 0)
+            .filter(|window| !is_late(*window, by, now) && !is_early(*window, now))
+            .find(|window| self.free(taken(*window)) > 0)
+    }
+
+    fn has(&self, window: TimeWindow) -> bool {
+        let Some(start) = window.start.checked_to_offset(CHINA) else { return false };
+        let day = start.date();
+        let before = day.saturating_sub(Duration::DAY);
+        [before, day].into_iter().any(|day| self.windows(day).contains(&window))
     }
 }
 
-fn in_time(window: TimeWindow, now: OffsetDateTime) -> bool {
-    (BOOK_AHEAD_MIN..=BOOK_AHEAD_MAX).contains(&(window.start - now))
+/// The notice binds the enterprise; the site knows who is on duty, and may use a window that runs.
+fn is_late(window: TimeWindow, by: By, now: OffsetDateTime) -> bool {
+    match by {
+        By::Enterprise => window.start - now < BOOK_AHEAD_MIN,
+        By::Site => window.end <= now,
+    }
 }
 
-/// Books a window for an order. A booking of the order that stands already is the same answer again
-/// when it is the same one; otherwise it is moved, and its own station counts as free. `bookings` are
-/// those at the place, of every order.
+fn is_early(window: TimeWindow, now: OffsetDateTime) -> bool {
+    window.start - now > BOOK_AHEAD_MAX
+}
+
+/// Whether an order may have a window that so many *other* orders have taken.
 ///
-/// Whoever stores the answer does so in one transaction with the reading of `bookings`.
+/// The caller counts and stores the answer in one transaction, and answers a request for the window
+/// that the order has already before it asks here: that one may be too near by now.
 ///
 /// # Errors
 ///
-/// [`Wrong::NoSuchWindow`], [`Wrong::WrongTime`] or [`Wrong::WindowFull`].
+/// [`Code::NoSuchWindow`], [`Code::WrongTime`] or [`Code::WindowFull`].
 pub fn book(
     place: &Place,
-    order: OrderId,
     window: TimeWindow,
-    bookings: &[Booking],
+    taken_by_others: u32,
+    by: By,
     now: OffsetDateTime,
-) -> Result<Booking, Refusal> {
-    let wanted = Booking { order, place: place.id.clone(), window };
-    if bookings.contains(&wanted) {
-        return Ok(wanted);
+) -> Result<(), Refusal> {
+    let refusal = |code| Refusal::of(code).with("place", &place.id).with("window", window);
+    if !place.has(window) {
+        return Err(refusal(Code::NoSuchWindow));
     }
-    let day = window.start.to_offset(CHINA).date();
-    if !place.windows(day).contains(&window) {
-        return Err(Wrong::NoSuchWindow.refusal());
+    if is_late(window, by, now) {
+        let latest = match by {
+            By::Enterprise => window.start.saturating_sub(BOOK_AHEAD_MIN),
+            By::Site => window.end,
+        };
+        return Err(refusal(Code::WrongTime).with("latest", stamp(latest)));
     }
-    if !in_time(window, now) {
-        return Err(Wrong::WrongTime.refusal());
+    if is_early(window, now) {
+        let earliest = window.start.saturating_sub(BOOK_AHEAD_MAX);
+        return Err(refusal(Code::WrongTime).with("earliest", stamp(earliest)));
     }
-    let others: Vec<Booking> = bookings.iter().filter(|b| b.order != order).cloned().collect();
-    if place.free(window, &others) == 0 {
-        return Err(Wrong::WindowFull.refusal());
+    if place.free(taken_by_others) == 0 {
+        return Err(refusal(Code::WindowFull).with("capacity", place.capacity));
     }
-    Ok(wanted)
+    Ok(())
 }
 
 /// Whether somebody may choose the window of an order.
 ///
 /// # Errors
 ///
-/// [`Wrong::ChoiceUsedUp`] for an enterprise that did not come too often.
+/// [`Code::ChoiceUsedUp`] for an enterprise that did not come too often.
 pub fn may_choose(by: By, no_shows: u32) -> Result<(), Refusal> {
     match by {
         By::Enterprise if no_shows >= NO_SHOWS_MAX => {
-            Err(Wrong::ChoiceUsedUp.refusal().with("no_shows", no_shows))
+            Err(Refusal::of(Code::ChoiceUsedUp).with("no_shows", no_shows))
         }
         By::Enterprise | By::Site => Ok(()),
     }
@@ -175,7 +204,7 @@ pub fn may_choose(by: By, no_shows: u32) -> Result<(), Refusal> {
 ///
 /// # Errors
 ///
-/// [`Wrong::ChoiceUsedUp`] or [`Wrong::WrongTime`] for the enterprise.
+/// [`Code::ChoiceUsedUp`] or [`Code::WrongTime`] for the enterprise.
 pub fn may_reschedule(
     by: By,
     reschedules: u32,
@@ -187,10 +216,11 @@ pub fn may_reschedule(
     match by {
         By::Site => Ok(()),
         By::Enterprise if reschedules >= RESCHEDULES_MAX => {
-            Err(Wrong::ChoiceUsedUp.refusal().with("reschedules", reschedules))
+            Err(Refusal::of(Code::ChoiceUsedUp).with("reschedules", reschedules))
         }
         By::Enterprise if window.start - now < RESCHEDULE_BEFORE_MIN => {
-            Err(Wrong::WrongTime.refusal())
+            let latest = stamp(window.start.saturating_sub(RESCHEDULE_BEFORE_MIN));
+            Err(Refusal::of(Code::WrongTime).with("window", window).with("latest", latest))
         }
         By::Enterprise => Ok(()),
     }
@@ -200,10 +230,11 @@ pub fn may_reschedule(
 ///
 /// # Errors
 ///
-/// [`Wrong::WrongTime`] before [`NO_SHOW_AFTER`] has passed.
+/// [`Code::WrongTime`] before [`NO_SHOW_AFTER`] has passed.
 pub fn may_call_no_show(window: TimeWindow, now: OffsetDateTime) -> Result<(), Refusal> {
     if now - window.start < NO_SHOW_AFTER {
-        return Err(Wrong::WrongTime.refusal());
+        let earliest = stamp(window.start.saturating_add(NO_SHOW_AFTER));
+        return Err(Refusal::of(Code::WrongTime).with("window", window).with("earliest", earliest));
     }
     Ok(())
 }

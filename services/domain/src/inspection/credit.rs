@@ -15,8 +15,7 @@ use time::{Date, Duration};
 
 use super::Why;
 use super::finding::FoundResult;
-use super::wrong::Wrong;
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 
 /// Most points. Ours, like every number here.
 pub const POINTS_MAX: i32 = 100;
@@ -141,6 +140,18 @@ pub enum Status {
     Upheld,
     /// Does not count: the appeal succeeded, or the finding was corrected.
     Overturned,
+}
+
+impl Status {
+    /// The stable word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Appealed => "appealed",
+            Self::Upheld => "upheld",
+            Self::Overturned => "overturned",
+        }
+    }
 }
 
 /// One entry.
@@ -288,7 +299,7 @@ impl Credit {
     ///
     /// # Errors
     ///
-    /// [`Wrong::EntryUnknown`], [`Wrong::AppealUsed`] or [`Wrong::WrongTime`] for appeals.
+    /// [`Code::CreditEntryUnknown`], [`Code::AppealUsed`] or [`Code::WrongTime`] for appeals.
     pub fn apply(&self, event: &Event) -> Result<(Self, Vec<Change>), Refusal> {
         let mut then = self.clone();
         let mut changes = Vec::new();
@@ -386,13 +397,17 @@ impl Credit {
         date: Date,
         changes: &mut Vec<Change>,
     ) -> Result<(), Refusal> {
-        let unknown = || Wrong::EntryUnknown.refusal();
+        let refusal = |code| Refusal::of(code).with("source", source);
+        let unknown = || refusal(Code::CreditEntryUnknown);
         let entry = self.entries.get_mut(source).ok_or_else(unknown)?;
         match entry.status {
             Status::Appealed => return Ok(()),
-            Status::Upheld | Status::Overturned => return Err(Wrong::AppealUsed.refusal()),
+            Status::Upheld | Status::Overturned => {
+                return Err(refusal(Code::AppealUsed).with("status", entry.status.word()));
+            }
             Status::Active if date > last_day(entry.date, APPEAL_DAYS) => {
-                return Err(Wrong::WrongTime.refusal());
+                let latest = last_day(entry.date, APPEAL_DAYS);
+                return Err(refusal(Code::WrongTime).with("latest", latest));
             }
             Status::Active => {}
         }
@@ -408,7 +423,8 @@ impl Credit {
         overturned: bool,
         changes: &mut Vec<Change>,
     ) -> Result<(), Refusal> {
-        let unknown = || Wrong::EntryUnknown.refusal();
+        let refusal = |code| Refusal::of(code).with("source", source);
+        let unknown = || refusal(Code::CreditEntryUnknown);
         let entry = self.entries.get_mut(source).ok_or_else(unknown)?;
         let decided = if overturned { Status::Overturned } else { Status::Upheld };
         match entry.status {
@@ -416,7 +432,7 @@ impl Credit {
             Status::Appealed => {}
             // Nobody appealed, or it was decided the other way.
             Status::Active | Status::Upheld | Status::Overturned => {
-                return Err(Wrong::AppealUsed.refusal());
+                return Err(refusal(Code::AppealUsed).with("status", entry.status.word()));
             }
         }
         entry.status = decided;

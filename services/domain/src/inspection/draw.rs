@@ -176,7 +176,8 @@ pub struct Candidate {
     pub agency: Agency,
     /// First and last days of leave.
     pub leave: Vec<(Date, Date)>,
-    /// The firm whose goods this officer examined last.
+    /// The firm whose last examination this officer made. Others who examined its goods earlier may do
+    /// so again, or a firm would run out of officers.
     pub last_firm: Option<String>,
     /// Firms where a relative works or that this officer has a share in.
     pub related_firms: Vec<String>,
@@ -207,7 +208,7 @@ pub enum Conflict {
         /// Last day.
         until: Date,
     },
-    /// Examined goods of this firm last time.
+    /// Made the last examination of goods of this firm.
     SameFirmAsLastTime {
         /// The firm.
         firm: String,

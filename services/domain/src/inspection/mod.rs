@@ -5,7 +5,7 @@
 //! it stand [`risk`] (rules as data, with [`condition`] and [`samples`]) and [`draw`] (双随机, random
 //! selection of goods and of officers); beside it [`appointment`] (place and time) and [`finding`]
 //! (results and disposals); after it [`credit`] (traceability, measure 31 of 鲁政发〔2016〕13号) and
-//! [`statistics`] (measure 10). [`wrong`] lists what this service refuses.
+//! [`statistics`] (measure 10). What is refused has its code in [`crate::refusal`], SW-16xx.
 //!
 //! Sources: domain brief §4 (§4.2 for the invariants, §4.4 for the flow and the codes, which are our
 //! own because no official list is public). What is from general knowledge says "unverified".
@@ -19,7 +19,6 @@ pub mod order;
 pub mod risk;
 pub mod samples;
 pub mod statistics;
-pub mod wrong;
 
 use crate::clearance::Agency;
 

@@ -16,6 +16,7 @@ use super::draw::{Draw, Drawn, ONE_BP};
 use super::order::{Instruction, InstructionKey, Method};
 use super::{Source, Why};
 use crate::clearance::Agency;
+use crate::refusal::{Code, Refusal, Violation};
 
 /// Rules of one set. A set is assessed for every declaration, so it stays small (ours).
 pub const RULES_MAX: usize = 1_000;
@@ -379,6 +380,25 @@ impl RuleSet {
             }
         }
         found
+    }
+
+    /// Whether it may be put in force.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::RuleSetRefused`] with every problem as a violation; its field names the rule by its id.
+    pub fn check(&self) -> Result<(), Refusal> {
+        let code = Code::RuleSetRefused;
+        let violation = |Problem { rule, why }| {
+            let field = if rule.is_empty() { rule } else { format!("rules[{rule}]") };
+            Violation { code, field, text: why.en, text_zh: why.zh, customs_code: None }
+        };
+        let violations: Vec<_> = self.problems().into_iter().map(violation).collect();
+        if violations.is_empty() {
+            Ok(())
+        } else {
+            Err(Refusal { violations, ..Refusal::of(code) })
+        }
     }
 }
 

@@ -27,7 +27,27 @@ pub(super) enum Loop {
     Unary { in_flight: usize },
 }
 
-/// What a part of the measurement came to.
+/// Which declarations are inspected by both agencies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Inspected {
+    /// None.
+    None,
+    /// One in so many.
+    OneIn(u64),
+}
+
+impl Inspected {
+    fn is(self, number: u64) -> bool {
+        match self {
+            Self::None => false,
+            Self::OneIn(many) => number.is_multiple_of(many.max(1)),
+        }
+    }
+}
+
+/// What a part of the measurement came to. Latencies are those of declarations that were not
+/// inspected, where there are any.
+
 #[derive(Debug)]
 pub(super) struct Ran {
     pub(super) released: u64,
@@ -44,8 +64,16 @@ impl Ran {
 
 /// A declaration between submit and release. Either may be seen first by this client.
 enum Seen {
-    Receipt(Instant, OwnedSemaphorePermit),
+    Receipt(Filed),
     Release(Instant),
+}
+
+/// A declaration that was filed.
+struct Filed {
+    start: Instant,
+    /// Its latency is recorded.
+    counts: bool,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// Releases as they are seen on `Watch`.
@@ -58,13 +86,13 @@ struct Board {
 }
 
 impl Board {
-    fn receipt(&self, name: String, start: Instant, permit: OwnedSemaphorePermit) {
+    fn receipt(&self, name: String, filed: Filed) {
         self.submitted.fetch_add(1, Ordering::Relaxed);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         match open.remove(&name) {
-            Some(Seen::Release(at)) => self.record(at.saturating_duration_since(start)),
-            Some(Seen::Receipt(..)) | None => {
-                open.insert(name, Seen::Receipt(start, permit));
+            Some(Seen::Release(at)) => self.record(&filed, at),
+            Some(Seen::Receipt(_)) | None => {
+                open.insert(name, Seen::Receipt(filed));
             }
         }
     }
@@ -73,14 +101,18 @@ impl Board {
         self.released.fetch_add(1, Ordering::Relaxed);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         match open.remove(&name) {
-            Some(Seen::Receipt(start, _permit)) => self.record(at.saturating_duration_since(start)),
+            Some(Seen::Receipt(filed)) => self.record(&filed, at),
             Some(Seen::Release(_)) | None => {
                 open.insert(name, Seen::Release(at));
             }
         }
     }
 
-    fn record(&self, latency: Duration) {
+    fn record(&self, filed: &Filed, at: Instant) {
+        if !filed.counts {
+            return;
+        }
+        let latency = at.saturating_duration_since(filed.start);
         let us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         let mut latencies = self.latencies.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(histogram) = latencies.as_mut() {
@@ -139,6 +171,7 @@ impl Load {
         &self,
         how: Loop,
         rate: Option<u64>,
+        inspected: Inspected,
         time: Duration,
     ) -> anyhow::Result<Ran> {
         *self.board.latencies.lock().unwrap_or_else(PoisonError::into_inner) =
@@ -164,6 +197,7 @@ impl Load {
                 declarants: self.declarants,
                 next: Arc::clone(&self.next),
                 pace: pace.clone(),
+                inspected,
             };
             senders.spawn(Task::Agency, async move {
                 match how {
@@ -235,33 +269,40 @@ struct Filer {
     declarants: usize,
     next: Arc<AtomicU64>,
     pace: Pace,
+    inspected: Inspected,
 }
 
 impl Filer {
-    fn request(&self) -> v1::SubmitRequest {
+    /// The next declaration, and whether its latency is recorded.
+    fn request(&self) -> (v1::SubmitRequest, bool) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let looked_at = self.inspected.is(number);
         let mut declaration = self.template.clone();
         let declarants = u64::try_from(self.declarants).unwrap_or(1);
         let code = format!("37029{:05}", number % declarants);
-        declaration.order_no = format!("BENCH-{number:012}");
+        // Both agencies want to look, and the simulated site is quick.
+        let script = if looked_at { "SBX-EXAMINE0-INSPECT-" } else { "BENCH-" };
+        declaration.order_no = format!("{script}{number:012}");
         declaration.cop_no = format!("B{number:012}");
         for party in [&mut declaration.declarant, &mut declaration.ebc].into_iter().flatten() {
             party.code.clone_from(&code);
         }
-        v1::SubmitRequest {
+        let request = v1::SubmitRequest {
             request_id: Uuid::now_v7().to_string(),
             declaration: Some(declaration),
             validate_only: false,
             pre_no: String::new(),
-        }
+        };
+        (request, !looked_at || self.inspected == Inspected::OneIn(1))
     }
 
     async fn unary(self) -> anyhow::Result<()> {
         let mut service = self.window.declarations();
         while let Some(due) = self.pace.next().await {
             let permit = Arc::clone(&self.room).acquire_owned().await?;
-            let receipt = service.submit(self.request()).await?.into_inner();
-            self.board.receipt(receipt.name, due, permit);
+            let (request, counts) = self.request();
+            let receipt = service.submit(request).await?.into_inner();
+            self.board.receipt(receipt.name, Filed { start: due, counts, _permit: permit });
         }
         Ok(())
     }
@@ -274,9 +315,9 @@ impl Filer {
         let filing = async {
             while let Some(due) = self.pace.next().await {
                 let permit = Arc::clone(&self.room).acquire_owned().await?;
-                let item = Some(self.request());
-                started.send((due, permit))?;
-                sender.send(v1::SubmitStreamRequest { item }).await?;
+                let (request, counts) = self.request();
+                started.send(Filed { start: due, counts, _permit: permit })?;
+                sender.send(v1::SubmitStreamRequest { item: Some(request) }).await?;
             }
             drop((sender, started));
             anyhow::Ok(())
@@ -284,9 +325,9 @@ impl Filer {
         let answering = async {
             let mut answers = answers.await?.into_inner();
             while let Some(answer) = answers.message().await? {
-                let (start, permit) = begun.recv().await.context("an answer without a question")?;
+                let filed = begun.recv().await.context("an answer without a question")?;
                 match answer.result {
-                    Some(Item::Receipt(receipt)) => self.board.receipt(receipt.name, start, permit),
+                    Some(Item::Receipt(receipt)) => self.board.receipt(receipt.name, filed),
                     other => anyhow::bail!("a declaration of the load was refused: {other:?}"),
                 }
             }

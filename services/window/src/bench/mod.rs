@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::sandbox;
 use crate::tasks::{Task, Tasks};
-use load::{Load, Loop};
+use load::{Inspected, Load, Loop};
 
 /// Measure this machine: cleared declarations a second, beside the machine's own limits.
 ///
@@ -39,6 +39,9 @@ pub struct Bench {
     /// Declarations on their way at once by unary calls.
     #[arg(long, default_value_t = 1_024)]
     unary_in_flight: usize,
+    /// Declarations on their way at once when all of them are inspected.
+    #[arg(long, default_value_t = 256)]
+    inspected_in_flight: usize,
     /// Declarants; their slots share the work.
     #[arg(long, default_value_t = 64)]
     declarants: usize,
@@ -64,7 +67,19 @@ struct Figures {
     service_cpu_us: u64,
     message_bytes: u64,
     national: national::Rates,
+    /// All of them are inspected by both agencies.
+    inspected: u64,
+    inspected_latency: Latency,
+    /// One in [`SHARE`] is.
+    mixed: u64,
+    /// What that rate would be if an inspected declaration cost the others nothing but its own work.
+    mixed_expected: u64,
+    /// Of the others, at half the rate of streams: without inspections beside them is `stream_latency`.
+    mixed_latency: Latency,
 }
+
+/// One declaration in so many is inspected where inspections are measured beside others.
+const SHARE: u64 = 20;
 
 /// Percentiles from submit to release seen on `Watch`, in microseconds.
 #[derive(Debug, Default, Clone, Copy)]
@@ -125,7 +140,7 @@ async fn window(
     let pid = service.id().context("the service has ended")?;
     let mut agencies = Tasks::default();
     let stop = CancellationToken::new();
-    for agency in [v1::Agency::Customs, v1::Agency::Inspection] {
+    for agency in [v1::Agency::Customs, v1::Agency::Inspection, v1::Agency::Site] {
         let window = Window::connect(&caller(data_dir, sandbox::caller(agency)).await?).await?;
         let stop = stop.clone();
         agencies.spawn(Task::Agency, async move {
@@ -137,20 +152,22 @@ async fn window(
     tell("warming up");
     let streams = Loop::Streams { streams: bench.streams, in_flight: bench.stream_in_flight };
     let unary = Loop::Unary { in_flight: bench.unary_in_flight };
-    load.run(streams, None, Duration::from_secs(2)).await?;
+    let none = Inspected::None;
+    load.run(streams, None, none, Duration::from_secs(2)).await?;
     tell("streams, as fast as they go");
     let before = cpu_us(pid)?;
-    let ran = load.run(streams, None, time).await?;
+    let ran = load.run(streams, None, none, time).await?;
     figures.service_cpu_us = (cpu_us(pid)? - before) / ran.released.max(1);
     figures.stream = ran.per_second();
     tell("unary calls, as fast as they go");
-    figures.unary = load.run(unary, None, time).await?.per_second();
+    figures.unary = load.run(unary, None, none, time).await?.per_second();
     tell("streams at half that rate");
-    let half = load.run(streams, Some(figures.stream / 2), time).await?;
+    let half = load.run(streams, Some(figures.stream / 2), none, time).await?;
     figures.stream_latency = half.latency;
     tell("unary calls at half that rate");
-    let half = load.run(unary, Some(figures.unary / 2), time).await?;
+    let half = load.run(unary, Some(figures.unary / 2), none, time).await?;
     figures.unary_latency = half.latency;
+    inspections(bench, &load, figures).await?;
     (figures.submitted, figures.released) = load.totals();
     tell("national messages: orders, waybills and inventories of exports");
     let agent = Window::connect(&caller(data_dir, "agent").await?).await?;
@@ -158,6 +175,26 @@ async fn window(
     figures.rss_mb = rss_mb(pid)?;
     stop.cancel();
     agencies.finish(Duration::from_secs(5)).await;
+    Ok(())
+}
+
+/// Inspections: alone, and beside declarations that are not inspected.
+async fn inspections(bench: &Bench, load: &Load, figures: &mut Figures) -> anyhow::Result<()> {
+    let time = Duration::from_secs(bench.seconds);
+    tell("every declaration inspected by both agencies");
+    let all = Loop::Streams { streams: bench.streams, in_flight: bench.inspected_in_flight };
+    let ran = load.run(all, None, Inspected::OneIn(1), time).await?;
+    (figures.inspected, figures.inspected_latency) = (ran.per_second(), ran.latency);
+    tell("one in twenty inspected, as fast as they go");
+    let streams = Loop::Streams { streams: bench.streams, in_flight: bench.stream_in_flight };
+    let share = Inspected::OneIn(SHARE);
+    figures.mixed = load.run(streams, None, share, time).await?.per_second();
+    // So many need the time of the others and of their own inspections.
+    let [plain, inspected] = [figures.stream.max(1), figures.inspected.max(1)];
+    figures.mixed_expected = SHARE * plain * inspected / ((SHARE - 1) * inspected + plain).max(1);
+    tell("one in twenty inspected, at half the rate of streams");
+    let ran = load.run(streams, Some(figures.stream / 2), share, time).await?;
+    figures.mixed_latency = ran.latency;
     Ok(())
 }
 
@@ -234,6 +271,13 @@ fn write(out: &Path, figures: &Figures) -> anyhow::Result<()> {
         "service_rss_mb": figures.rss_mb,
         "service_cpu_us_per_declaration": figures.service_cpu_us,
         "message_bytes": figures.message_bytes,
+        "inspected_per_s": figures.inspected,
+        "inspected_p50_ms": number(milli(figures.inspected_latency.p50)),
+        "inspected_p99_ms": number(milli(figures.inspected_latency.p99)),
+        "one_in_twenty_inspected_per_s": figures.mixed,
+        "one_in_twenty_inspected_expected_per_s": figures.mixed_expected,
+        "beside_inspections_p50_ms": number(milli(figures.mixed_latency.p50)),
+        "beside_inspections_p99_ms": number(milli(figures.mixed_latency.p99)),
         "national_documents_per_s": figures.national.documents,
         "national_inventories_per_s": figures.national.inventories,
         "submitted": figures.submitted,
@@ -256,6 +300,8 @@ fn print(figures: &Figures) -> anyhow::Result<()> {
     for (what, rate, echo) in [
         ("cleared declarations, streams", figures.stream, figures.limit_echo_stream),
         ("cleared declarations, unary", figures.unary, figures.limit_echo),
+        ("cleared, every one inspected", figures.inspected, figures.limit_echo),
+        ("cleared, one in twenty inspected", figures.mixed, figures.limit_echo_stream),
         ("national documents taken", figures.national.documents, figures.limit_echo_stream),
         ("national inventories taken in", figures.national.inventories, figures.limit_echo_stream),
     ] {
@@ -279,7 +325,11 @@ fn print(figures: &Figures) -> anyhow::Result<()> {
     let milli = |us: u64| format!("{}.{} ms", us / 1_000, us % 1_000 / 100);
     use std::io::Write as _;
     writeln!(out, "{table}")?;
-    for (what, latency) in [("streams", figures.stream_latency), ("unary", figures.unary_latency)] {
+    for (what, latency) in [
+        ("streams", figures.stream_latency),
+        ("streams, beside inspections", figures.mixed_latency),
+        ("unary", figures.unary_latency),
+    ] {
         let Latency { p50, p90, p99 } = latency;
         let (p50, p90, p99) = (milli(p50), milli(p90), milli(p99));
         writeln!(
@@ -287,6 +337,14 @@ fn print(figures: &Figures) -> anyhow::Result<()> {
             "submit to release at half that rate, {what}: p50 {p50}, p90 {p90}, p99 {p99}"
         )?;
     }
+    writeln!(
+        out,
+        "one in twenty inspected: {} a second; {} if inspections cost the others nothing but their own \
+         work ({})",
+        figures.mixed,
+        figures.mixed_expected,
+        ratio(figures.mixed, figures.mixed_expected)
+    )?;
     writeln!(
         out,
         "message {} bytes; service at most {} MB, {} us of CPU a declaration (streams)",

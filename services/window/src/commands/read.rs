@@ -123,7 +123,11 @@ async fn pages(
     Ok(records)
 }
 
-async fn page(session: &Session, request: &v1::ListRequest) -> Result<v1::ListResponse, Status> {
+/// One page of a list.
+pub(super) async fn page(
+    session: &Session,
+    request: &v1::ListRequest,
+) -> Result<v1::ListResponse, Status> {
     let call = async || {
         let mut declarations = session.window.declarations();
         declarations.list(session.request(request.clone())).await.map(Response::into_inner)

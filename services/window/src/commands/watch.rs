@@ -140,6 +140,12 @@ pub fn describe(fact: &v1::Fact, language: Language) -> String {
         Kind::InspectionCancelled(_) => {
             pick(language, "the joint inspection fell away", "联合查验取消").to_owned()
         }
+        Kind::InspectionReopened(v1::InspectionReopened { reason, .. }) => say(
+            format!("the joint inspection is open again, on objection: {reason}"),
+            format!("联合查验复验：{reason}"),
+        ),
+        Kind::InspectionMoved(moved) => moved_on(moved, language),
+        Kind::Targeted(_) => pick(language, "the risk rules were asked", "已风险布控").to_owned(),
         Kind::Numbered(v1::Numbered { invt_no }) => {
             say(format!("customs number {invt_no}"), format!("海关清单编号{invt_no}"))
         }
@@ -155,6 +161,30 @@ pub fn describe(fact: &v1::Fact, language: Language) -> String {
             say(format!("sent back abroad by {by}{why}"), format!("{by}责令退运{why}"))
         }
     }
+}
+
+/// What happened at the site: `inspection appointed at Port One, 2026-11-25 09:00 to …: open it`.
+fn moved_on(moved: &v1::InspectionMoved, language: Language) -> String {
+    let step = words::step(language, moved.step());
+    let (name, text) = match language {
+        Language::English => (&moved.place_name, &moved.text),
+        Language::Chinese => (&moved.place_name_zh, &moved.text_zh),
+    };
+    let place = if name.is_empty() { &moved.place } else { name };
+    let place = match (place.as_str(), language) {
+        ("", _) => String::new(),
+        (place, Language::English) => format!(" at {place}"),
+        (place, Language::Chinese) => format!("，{place}"),
+    };
+    let start = words::minute(moved.window_start.and_then(proto::time));
+    let end = words::minute(moved.window_end.and_then(proto::time));
+    let window = match (start.is_empty(), language) {
+        (true, _) => String::new(),
+        (false, Language::English) => format!(", {start} to {end}"),
+        (false, Language::Chinese) => format!("，{start}至{end}"),
+    };
+    let said = if text.is_empty() { Vec::new() } else { vec![text.clone()] };
+    format!("{step}{place}{window}{}", listed(said, language))
 }
 
 /// What agencies say: `: 1313 weights differ, …`; nothing when they say nothing.
@@ -187,7 +217,7 @@ fn listed(items: Vec<String>, language: Language) -> String {
 #[cfg(test)]
 mod tests {
     use domain::clearance::{Agency, Stand};
-    use domain::history::{Finding, Reason, Record};
+    use domain::history::{Finding, InspectionStep, Moved, Reason, Record};
     use domain::{OrderId, ReleaseId};
     use uuid::Uuid;
 
@@ -232,6 +262,32 @@ mod tests {
             [
                 "joint inspection completed: inspection line 2 CONFORM",
                 "联合查验完成：国检第2项 CONFORM"
+            ]
+        );
+        let reopened = Record::InspectionReopened { order_id, reason: "recount".to_owned() };
+        assert_eq!(
+            both(reopened),
+            ["the joint inspection is open again, on objection: recount", "联合查验复验：recount"]
+        );
+        assert_eq!(both(Record::Targeted), ["the risk rules were asked", "已风险布控"]);
+        let begin = time::OffsetDateTime::UNIX_EPOCH;
+        let moved = Moved {
+            order_id,
+            step: InspectionStep::Appointed,
+            examination: 1,
+            place: "S1".to_owned(),
+            place_name: "Port One".to_owned(),
+            place_name_zh: String::new(),
+            window_start: Some(begin),
+            window_end: Some(begin + time::Duration::HOUR),
+            text: "bring the key".to_owned(),
+            text_zh: String::new(),
+        };
+        assert_eq!(
+            both(Record::InspectionMoved(moved)),
+            [
+                "inspection appointed at Port One, 1970-01-01 08:00 to 1970-01-01 09:00: bring the key",
+                "查验通知，S1，1970-01-01 08:00至1970-01-01 09:00"
             ]
         );
         let [released, _] = both(Record::Released { release_id: ReleaseId(Uuid::nil()) });

@@ -88,6 +88,27 @@ pub(super) fn stand(language: Language, stand: v1::Stand) -> &'static str {
     }
 }
 
+/// A step of an inspection, as what happened.
+pub(super) fn step(language: Language, step: v1::InspectionStep) -> &'static str {
+    use v1::InspectionStep as Step;
+    match step {
+        Step::Unspecified => pick(language, "the inspection moved on", "查验进展"),
+        Step::Appointed => pick(language, "inspection appointed", "查验通知"),
+        Step::Rescheduled => pick(language, "inspection rescheduled", "查验改期"),
+        Step::NoShow => pick(language, "nobody presented the goods", "未到场"),
+        Step::Presented => pick(language, "the goods are at the site", "货物到场"),
+        Step::Examining => pick(language, "the examination has begun", "开箱查验"),
+        Step::Sampled => pick(language, "a sample was taken", "取样"),
+        Step::Laboratory => pick(language, "the laboratory reported", "送检结果"),
+        Step::Found => pick(language, "found at the inspection", "查验发现"),
+        Step::Treating => pick(language, "the goods are being treated", "检疫处理中"),
+        Step::Treated => pick(language, "the goods were treated", "检疫处理完成"),
+        Step::Disposed => pick(language, "decided what becomes of the goods", "处置"),
+        Step::Closed => pick(language, "the inspection is closed", "查验办结"),
+        Step::ObjectionRefused => pick(language, "the objection was refused", "异议不予受理"),
+    }
+}
+
 /// A point in time on China's clocks; empty when there is none.
 pub(super) fn when(time: Option<OffsetDateTime>) -> String {
     let shape = format_description!(

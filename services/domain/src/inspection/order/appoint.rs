@@ -4,19 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use time::OffsetDateTime;
 
-use super::{Appointment, Duty, Fact, Order, Stage, Step, out_of_step, same};
+use super::{Appointment, Duty, Fact, Order, Stage, Step, at_most, out_of_step, same};
 use crate::inspection::appointment::{self, By, NO_SHOWS_MAX};
-use crate::inspection::wrong::Wrong;
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 
 /// Officers of one examination, with those who were replaced. Ours.
 pub const OFFICERS_MAX: usize = 20;
+
+/// What stands, for whoever wanted something else.
+fn taken(now: &Order) -> Refusal {
+    let refusal = Refusal::of(Code::OrderTaken).with("appointments", now.appointments);
+    match &now.appointment {
+        Some(stands) => refusal.with("place", &stands.place).with("window", stands.window),
+        None => refusal,
+    }
+}
 
 pub(super) fn appoint(now: &Order, seen: u32, appointment: &Appointment, by: By) -> Step {
     match now.stage {
         Stage::Ordered => {
             if seen != now.appointments {
-                return Err(Wrong::Taken.refusal().with("appointments", now.appointments));
+                return Err(taken(now));
             }
             appointment::may_choose(by, now.no_shows)?;
             let then = Order {
@@ -37,7 +45,7 @@ pub(super) fn appoint(now: &Order, seen: u32, appointment: &Appointment, by: By)
         | Stage::Disposed
         | Stage::Closed => {
             let again = seen < now.appointments && now.appointment.as_ref() == Some(appointment);
-            if again { same(now) } else { Err(Wrong::Taken.refusal()) }
+            if again { same(now) } else { Err(taken(now)) }
         }
         Stage::None | Stage::Cancelled => Err(out_of_step(now)),
     }
@@ -70,7 +78,7 @@ pub(super) fn reschedule(
         | Stage::Cancelled => return Err(out_of_step(now)),
     }
     if seen != now.appointments {
-        return Err(Wrong::Taken.refusal().with("appointments", now.appointments));
+        return Err(taken(now));
     }
     appointment::may_reschedule(by, now.reschedules, now.no_shows, stands.window, at)?;
     let mut then = now.clone();
@@ -89,7 +97,7 @@ pub(super) fn no_show(now: &Order, seen: u32, at: OffsetDateTime) -> Step {
         // Told again of an appointment that was missed.
         Stage::Ordered if seen <= now.appointments && now.no_shows > 0 => return same(now),
         Stage::Appointed if seen == now.appointments => {}
-        Stage::Appointed => return Err(Wrong::Taken.refusal()),
+        Stage::Appointed => return Err(taken(now)),
         Stage::None
         | Stage::Ordered
         | Stage::Presented
@@ -137,7 +145,7 @@ fn under_way(now: &Order) -> Result<(), Refusal> {
 /// A second examination is made by others (GACC Order 138, unverified).
 fn free_of_conflict(now: &Order, officer: &str) -> Result<(), Refusal> {
     if now.first.as_ref().is_some_and(|first| first.officers.contains_key(officer)) {
-        return Err(Wrong::OfficerConflict.refusal().with("officer", officer));
+        return Err(Refusal::of(Code::OfficerConflict).with("officer", officer));
     }
     Ok(())
 }
@@ -149,11 +157,13 @@ pub(super) fn assign(now: &Order, officers: &BTreeSet<String>) -> Step {
     }
     under_way(now)?;
     if !now.work.officers.is_empty() {
-        return Err(Wrong::Taken.refusal());
+        let stand = now.work.officers.keys().cloned().collect::<Vec<_>>().join(", ");
+        return Err(Refusal::of(Code::OrderTaken).with("officers", stand));
     }
-    if officers.is_empty() || officers.len() > OFFICERS_MAX {
-        return Err(Wrong::TooMany.refusal());
+    if officers.is_empty() {
+        return Err(Refusal::of(Code::OfficersMissing).with("missing", 1));
     }
+    at_most("officers", officers.len(), OFFICERS_MAX)?;
     for officer in officers {
         free_of_conflict(now, officer)?;
     }
@@ -169,15 +179,13 @@ pub(super) fn replace(now: &Order, officer: &str, by: &str) -> Step {
     }
     under_way(now)?;
     if duty(officer) != Some(Duty::On) {
-        return Err(Wrong::OfficerNotAssigned.refusal().with("officer", officer));
+        return Err(Refusal::of(Code::OfficerNotAssigned).with("officer", officer));
     }
     if duty(by).is_some() {
-        return Err(Wrong::Taken.refusal().with("officer", by));
+        return Err(Refusal::of(Code::OrderTaken).with("officer", by));
     }
     free_of_conflict(now, by)?;
-    if now.work.officers.len() >= OFFICERS_MAX {
-        return Err(Wrong::TooMany.refusal());
-    }
+    at_most("officers", now.work.officers.len() + 1, OFFICERS_MAX)?;
     let mut then = now.clone();
     then.work.officers.insert(officer.to_owned(), Duty::Replaced);
     then.work.officers.insert(by.to_owned(), Duty::On);

@@ -3,8 +3,8 @@
 use super::work::{Examination, Treatment, final_results};
 use super::{Fact, Order, Stage, Step, current, out_of_step, same};
 use crate::clearance::Agency;
+use crate::inspection::agency_word;
 use crate::inspection::finding::Disposal;
-use crate::inspection::wrong::Wrong;
 use crate::refusal::{Code, Refusal};
 
 /// The enterprise may object once, before the goods are gone or handed over.
@@ -25,7 +25,7 @@ pub(super) fn object(now: &Order, examination: u32) -> Step {
     }
     current(examination, now.examination, Code::StaleRound)?;
     if now.examination > 1 {
-        return Err(Wrong::ObjectionUsed.refusal());
+        return Err(Refusal::of(Code::ObjectionUsed).with("examination", now.examination));
     }
     if [now.by_customs, now.by_inspection].into_iter().flatten().any(Disposal::is_detention) {
         return Err(Refusal::of(Code::GoodsDetained));
@@ -56,7 +56,10 @@ pub(super) fn dispose(now: &Order, agency: Agency, disposal: Disposal) -> Step {
         }
         Stage::Disposed if own.is_some_and(Disposal::is_detention) => true,
         Stage::Treating => return Err(out_of_step(now)),
-        Stage::Disposed | Stage::Closed => return Err(Wrong::DisposalGiven.refusal()),
+        Stage::Disposed | Stage::Closed => {
+            let given = now.disposal.map_or("none", Disposal::code);
+            return Err(Refusal::of(Code::DisposalGiven).with("disposal", given));
+        }
         Stage::Ordered
         | Stage::Appointed
         | Stage::Presented
@@ -69,7 +72,8 @@ pub(super) fn dispose(now: &Order, agency: Agency, disposal: Disposal) -> Step {
         Stage::None | Stage::Cancelled => return Err(out_of_step(now)),
     };
     if !now.has(agency) {
-        return Err(Wrong::NotInOrder.refusal());
+        let agency = agency_word(agency);
+        return Err(Refusal::of(Code::NotInInspectionOrder).with("agency", agency));
     }
     if own == Some(disposal) {
         return same(now);
@@ -79,7 +83,7 @@ pub(super) fn dispose(now: &Order, agency: Agency, disposal: Disposal) -> Step {
     let own_results = final_results(now.answers_to(agency));
     let founded = disposal.is_founded(&own_results, &now.results(), treated);
     if !founded && (!lifts || disposal == Disposal::Treat) {
-        return Err(Wrong::DisposalUnfounded.refusal().with("disposal", disposal.code()));
+        return Err(Refusal::of(Code::DisposalUnfounded).with("disposal", disposal.code()));
     }
     let mut then = now.clone();
     then.decide(agency, Some(disposal));
@@ -115,8 +119,8 @@ pub(super) fn treated(now: &Order, treatment: &Treatment) -> Step {
         {
             same(now)
         }
-        Stage::Found | Stage::Disposed | Stage::Closed if now.work.treatment.is_some() => {
-            Err(Wrong::Contradicted.refusal())
+        Stage::Found | Stage::Disposed | Stage::Closed if let Some(known) = &now.work.treatment => {
+            Err(Refusal::of(Code::AlreadyReported).with("certificate", &known.certificate))
         }
         Stage::Found
         | Stage::Disposed

@@ -1,8 +1,7 @@
 //! Demands of the agencies: one inspection, whenever they come.
 
-use super::{Fact, Instruction, Order, Stage, Step, current, same};
+use super::{Fact, Instruction, Order, Stage, Step, about, at_most, current, same};
 use crate::clearance::Agency;
-use crate::inspection::wrong::Wrong;
 use crate::refusal::{Code, Refusal};
 
 /// Instructions in one order: a verdict has at most a hundred reasons, and there are two agencies.
@@ -25,7 +24,7 @@ pub(super) fn demand(
         Stage::None => open(now, agency, version, instructions),
         // Told again of a demand from before the cancellation.
         Stage::Cancelled if version <= now.version => {
-            Err(Refusal::of(Code::StaleVersion).with("current", now.version))
+            Err(Refusal::of(Code::StaleVersion).with("current_version", now.version))
         }
         Stage::Cancelled => open(now, agency, version, instructions),
         Stage::Ordered
@@ -70,13 +69,10 @@ fn with_instructions(
     for instruction in instructions {
         let known = order.instructions.entry(instruction.key.clone());
         if known.or_insert_with(|| instruction.clone()) != instruction {
-            let id = instruction.key.id.clone();
-            return Err(Wrong::Contradicted.refusal().with("instruction", id));
+            return Err(about(Code::AlreadyReported, &instruction.key));
         }
     }
-    if order.instructions.len() > INSTRUCTIONS_MAX {
-        return Err(Wrong::TooMany.refusal());
-    }
+    at_most("instructions", order.instructions.len(), INSTRUCTIONS_MAX)?;
     let added = order.instructions.len() > before;
     Ok((order, added))
 }
@@ -104,7 +100,7 @@ fn answer(now: &Order, agency: Agency, version: u32, instructions: &[Instruction
     let answered = now.late.values().filter(|(_, i)| i.key.agency == agency).map(|(v, _)| *v);
     let newest = answered.max().unwrap_or_default().max(now.version);
     if version < newest {
-        return Err(Refusal::of(Code::StaleVersion).with("current", newest));
+        return Err(Refusal::of(Code::StaleVersion).with("current_version", newest));
     }
     let mut then = now.clone();
     // What was answered on an older version cannot come again.
@@ -112,8 +108,6 @@ fn answer(now: &Order, agency: Agency, version: u32, instructions: &[Instruction
     for instruction in instructions.iter().filter(|i| !known(i)) {
         then.late.insert(instruction.key.clone(), (version, instruction.clone()));
     }
-    if then.late.len() > INSTRUCTIONS_MAX {
-        return Err(Wrong::TooMany.refusal());
-    }
+    at_most("instructions", then.late.len(), INSTRUCTIONS_MAX)?;
     Ok((then, vec![Fact::Answered(agency)]))
 }

@@ -1,9 +1,11 @@
 //! The examination itself: presentation, looking, samples, laboratory, findings.
 
-use super::{Attendance, Fact, Finding, Method, Order, Sample, Stage, Step, out_of_step, same};
+use super::{
+    Attendance, Fact, Finding, Method, Order, Sample, Stage, Step, about, at_most, out_of_step,
+    same,
+};
 use crate::inspection::appointment::NO_SHOWS_MAX;
-use crate::inspection::wrong::Wrong;
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 
 /// Findings of one examination: every line under several instructions. Ours.
 pub const FINDINGS_MAX: usize = 2_000;
@@ -24,12 +26,15 @@ pub(super) fn present(now: &Order, attendance: Attendance) -> Step {
         | Stage::Disposed
         | Stage::Closed => {
             let again = now.work.attendance == Some(attendance);
-            return if again { same(now) } else { Err(Wrong::Contradicted.refusal()) };
+            let other = || Refusal::of(Code::AlreadyReported).with("stage", now.stage.word());
+            return if again { same(now) } else { Err(other()) };
         }
         Stage::None | Stage::Ordered | Stage::Cancelled => return Err(out_of_step(now)),
     }
     if attendance == Attendance::SiteOperator && now.no_shows < NO_SHOWS_MAX {
-        return Err(Wrong::AttendanceNeeded.refusal().with("no_shows", now.no_shows));
+        return Err(Refusal::of(Code::AttendanceNeeded)
+            .with("no_shows", now.no_shows)
+            .with("no_shows_needed", NO_SHOWS_MAX));
     }
     let mut then = now.clone();
     then.stage = Stage::Presented;
@@ -41,7 +46,7 @@ fn assigned(now: &Order, officer: &str) -> Result<(), Refusal> {
     if now.work.officers.contains_key(officer) {
         return Ok(());
     }
-    Err(Wrong::OfficerNotAssigned.refusal().with("officer", officer))
+    Err(Refusal::of(Code::OfficerNotAssigned).with("officer", officer))
 }
 
 /// A machine may be followed by hands, so this can happen more than once.
@@ -85,18 +90,14 @@ fn at_work(now: &Order) -> Result<(), Refusal> {
 pub(super) fn take(now: &Order, sample: &Sample) -> Step {
     match now.work.samples.get(&sample.id) {
         Some(known) if known == sample => return same(now),
-        Some(_) => return Err(Wrong::Contradicted.refusal().with("sample", &sample.id)),
+        Some(_) => return Err(Refusal::of(Code::AlreadyReported).with("sample", &sample.id)),
         None => at_work(now)?,
     }
     assigned(now, &sample.officer)?;
     if !now.instructions.contains_key(&sample.instruction) {
-        return Err(Wrong::InstructionUnknown
-            .refusal()
-            .with("instruction", &sample.instruction.id));
+        return Err(about(Code::InstructionUnknown, &sample.instruction));
     }
-    if now.work.samples.len() >= SAMPLES_MAX {
-        return Err(Wrong::TooMany.refusal());
-    }
+    at_most("samples", now.work.samples.len() + 1, SAMPLES_MAX)?;
     let mut then = now.clone();
     then.work.samples.insert(sample.id.clone(), sample.clone());
     Ok(settle(then, vec![Fact::Taken(sample.id.clone())]))
@@ -105,11 +106,11 @@ pub(super) fn take(now: &Order, sample: &Sample) -> Step {
 pub(super) fn send(now: &Order, sample: &str, laboratory: &str) -> Step {
     match now.work.sent.get(sample) {
         Some(known) if known == laboratory => return same(now),
-        Some(_) => return Err(Wrong::Contradicted.refusal().with("sample", sample)),
+        Some(_) => return Err(Refusal::of(Code::AlreadyReported).with("sample", sample)),
         None => at_work(now)?,
     }
     if !now.work.samples.contains_key(sample) {
-        return Err(Wrong::SampleUnknown.refusal().with("sample", sample));
+        return Err(Refusal::of(Code::SampleUnknown).with("sample", sample));
     }
     let mut then = now.clone();
     then.work.sent.insert(sample.to_owned(), laboratory.to_owned());
@@ -127,8 +128,9 @@ pub(super) fn report(now: &Order, findings: &[Finding]) -> Step {
             Some((_, std::cmp::Ordering::Less)) => continue,
             Some((known, std::cmp::Ordering::Equal)) if known == finding => continue,
             Some((_, std::cmp::Ordering::Equal)) => {
-                let id = &finding.key.instruction.id;
-                return Err(Wrong::Contradicted.refusal().with("instruction", id));
+                return Err(about(Code::AlreadyReported, &finding.key.instruction)
+                    .with("gnum", finding.key.gnum)
+                    .with("revision", finding.revision));
             }
             Some((_, std::cmp::Ordering::Greater)) | None => {}
         }
@@ -136,12 +138,11 @@ pub(super) fn report(now: &Order, findings: &[Finding]) -> Step {
         facts.push(Fact::Found(finding.key.clone(), finding.result));
         then.work.findings.insert(finding.key.clone(), finding.clone());
     }
-    if then.work.findings.len() > FINDINGS_MAX {
-        return Err(Wrong::TooMany.refusal());
-    }
+    at_most("findings", then.work.findings.len(), FINDINGS_MAX)?;
     // A correction after the last answer does not take an answer away.
-    if now.stage == Stage::Found && !then.unanswered().is_empty() {
-        return Err(out_of_step(now));
+    let unanswered = then.unanswered().len();
+    if now.stage == Stage::Found && unanswered > 0 {
+        return Err(out_of_step(now).with("unanswered", unanswered));
     }
     Ok(settle(then, facts))
 }
@@ -162,11 +163,9 @@ fn acceptable(now: &Order, finding: &Finding) -> Result<(), Refusal> {
     }
     let key = &finding.key;
     if !now.instructions.contains_key(&key.instruction) {
-        return Err(Wrong::InstructionUnknown.refusal().with("instruction", &key.instruction.id));
+        return Err(about(Code::InstructionUnknown, &key.instruction));
     }
-    if finding.evidence.len() > EVIDENCE_MAX {
-        return Err(Wrong::TooMany.refusal());
-    }
+    at_most("evidence", finding.evidence.len(), EVIDENCE_MAX)?;
     let Some(id) = &key.sample else {
         // A report may overtake the news that this way of looking began; it comes again.
         if !now.work.methods.contains(&finding.method) {
@@ -177,7 +176,7 @@ fn acceptable(now: &Order, finding: &Finding) -> Result<(), Refusal> {
     let sample = now.work.samples.get(id).filter(|_| now.work.sent.contains_key(id));
     match sample {
         Some(s) if s.instruction == key.instruction && s.gnum == key.gnum => Ok(()),
-        Some(_) | None => Err(Wrong::SampleUnknown.refusal().with("sample", id)),
+        Some(_) | None => Err(Refusal::of(Code::SampleUnknown).with("sample", id)),
     }
 }
 

@@ -49,8 +49,8 @@ pub use examine::{EVIDENCE_MAX, FINDINGS_MAX, SAMPLES_MAX};
 pub use instruction::{Instruction, InstructionKey, Method};
 pub use work::{Appointment, Attendance, Duty, Examination, Sample, Treatment};
 
+use super::agency_word;
 use super::finding::{Disposal, Finding, FoundResult};
-use super::wrong::Wrong;
 use crate::clearance::Agency;
 use crate::refusal::{Code, Refusal};
 use appoint::{appoint, assign, no_show, replace, reschedule};
@@ -89,6 +89,24 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// The stable word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "NONE",
+            Self::Ordered => "ORDERED",
+            Self::Appointed => "APPOINTED",
+            Self::Presented => "PRESENTED",
+            Self::Examining => "EXAMINING",
+            Self::Sampled => "SAMPLED",
+            Self::Laboratory => "LABORATORY",
+            Self::Found => "FOUND",
+            Self::Treating => "TREATING",
+            Self::Disposed => "DISPOSED",
+            Self::Closed => "CLOSED",
+            Self::Cancelled => "CANCELLED",
+        }
+    }
+
     /// Whether a demand still joins.
     pub fn is_open(self) -> bool {
         match self {
@@ -262,7 +280,19 @@ fn same(now: &Order) -> Step {
 }
 
 fn out_of_step(now: &Order) -> Refusal {
-    Wrong::OutOfStep.refusal().with("stage", format!("{:?}", now.stage))
+    Refusal::of(Code::InspectionOutOfStep).with("stage", now.stage.word())
+}
+
+/// A refusal about an instruction.
+fn about(code: Code, key: &InstructionKey) -> Refusal {
+    Refusal::of(code).with("agency", agency_word(key.agency)).with("instruction", &key.id)
+}
+
+fn at_most(what: &'static str, count: usize, most: usize) -> Result<(), Refusal> {
+    if count > most {
+        return Err(Refusal::of(Code::OrderTooLarge).with(what, count).with("most", most));
+    }
+    Ok(())
 }
 
 fn current(said: u32, is: u32, stale: Code) -> Result<(), Refusal> {
@@ -272,7 +302,12 @@ fn current(said: u32, is: u32, stale: Code) -> Result<(), Refusal> {
         Less => stale,
         Greater => Code::NeverSent,
     };
-    Err(Refusal::of(code).with("current", is).with("yours", said))
+    let (current, yours) = if stale == Code::StaleRound {
+        ("current_examination", "your_examination")
+    } else {
+        ("current_version", "your_version")
+    };
+    Err(Refusal::of(code).with(current, is).with(yours, said))
 }
 
 /// Whether a decision is about an examination that is over; which one must be the current one.

@@ -282,7 +282,8 @@ fn rules(document: &ReadDocument) -> (Vec<domain::Violation>, Vec<domain::Violat
     let declaration = domain::Declaration::from(declaration);
     // Order numbers that script the sandbox are no mistake of a file that is tried out there.
     let samples = vec![crate::run::SAMPLE_DECLARANT.to_owned()];
-    match declaration.check(&Profile { sandbox: true, sample_declarants: samples }) {
+    let profile = Profile { sandbox: true, sample_declarants: samples, ..Profile::default() };
+    match declaration.check(&profile) {
         Ok(checked) => (Vec::new(), checked.warnings),
         Err(violations) => (violations, Vec::new()),
     }

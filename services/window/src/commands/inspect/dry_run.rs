@@ -3,7 +3,7 @@
 //! The draws are those of `domain::inspection::draw`: whoever has the seed, the name of the
 //! declaration and the id of the rule gets the same number. Nothing is ordered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -16,35 +16,36 @@ use domain::inspection::risk::{
     Assessment, Context, Effect, Match, NotInForce, RuleSet, Subject, assess,
 };
 use domain::inspection::{Source, agency_word};
+use inspection::rule_file;
 use proto::v1;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 use time::Date;
 use time::macros::{format_description, offset};
+use tonic::{Code as Grpc, Status};
 use uuid::Uuid;
 
 use super::super::ceb::Means;
 use super::super::words::{self, pick};
 use super::super::{Exit, Language, Output, Session, say, say_json, tell_refusal};
-use super::{agency, either, past, rules, said};
+use super::{agency, call, either, hex, parse_hex, past, rules, said, sha256};
 
 /// Assess past declarations with rule sets: who would have been looked at, and why.
 #[derive(Debug, clap::Args)]
 pub(super) struct DryRun {
-    /// A rule set (JSON), at most one of each agency; `inspect rules` prints one to start from
+    /// A rule set (JSON), at most one of each agency; `inspect rules print` prints one to start from
     /// [default: the samples of both agencies].
     #[arg(long, value_name = "FILE")]
     rules: Vec<PathBuf>,
     /// Seed of the draws, 64 hexadecimal digits [default: all zeros].
-    #[arg(long, value_name = "HEX64", value_parser = parse_seed)]
+    #[arg(long, value_name = "HEX64", value_parser = parse_hex)]
     seed: Option<[u8; 32]>,
     /// The day whose rules count [default: the day on which each was filed, in China].
     #[arg(long, value_name = "YYYYMMDD", value_parser = parse_date)]
     date: Option<Date>,
-    /// Credit class of every declarant: advanced, general or untrusted. The window does not know it
-    /// yet.
-    #[arg(long, default_value = "general", value_parser = parse_class)]
-    class: Class,
+    /// Credit class of every declarant: advanced, general or untrusted [default: what the inspection
+    /// service says of each today, general where it does not].
+    #[arg(long, value_parser = parse_class)]
+    class: Option<Class>,
     /// Read so many, from the newest on.
     #[arg(long, value_name = "COUNT", default_value_t = 1000)]
     limit: usize,
@@ -52,16 +53,6 @@ pub(super) struct DryRun {
     /// rules were not in force.
     #[arg(long)]
     explain: bool,
-}
-
-fn parse_seed(text: &str) -> Result<[u8; 32], String> {
-    let wrong = || "a seed has 64 hexadecimal digits".to_owned();
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|it| u8::try_from(it).ok());
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?));
-    let bytes: Option<Vec<u8>> = bytes.collect();
-    let bytes = bytes.filter(|_| rest.is_empty()).ok_or_else(wrong)?;
-    bytes.try_into().map_err(|_| wrong())
 }
 
 fn parse_date(text: &str) -> Result<Date, String> {
@@ -91,7 +82,8 @@ pub(super) async fn run(means: Means, args: DryRun) -> anyhow::Result<Exit> {
         return Ok(exit);
     }
     if sets.is_empty() {
-        sets = [Agency::Customs, Agency::Inspection].map(|of| rules::sample(of).clone()).to_vec();
+        sets =
+            [Agency::Customs, Agency::Inspection].map(|of| rule_file::sample(of).clone()).to_vec();
     }
     for of in [Agency::Customs, Agency::Inspection] {
         let twice = sets.iter().filter(|set| set.agency == of).count() > 1;
@@ -104,10 +96,18 @@ pub(super) async fn run(means: Means, args: DryRun) -> anyhow::Result<Exit> {
 }
 
 async fn assess_all(session: &Session, args: &DryRun, sets: &[RuleSet]) -> anyhow::Result<Exit> {
-    let request = v1::ListRequest::default();
-    let filed = past::declarations(session, request, args.limit, |_| true, Filed::of).await?;
-    let cases = cases(&filed.taken, args, sets);
-    let report = Report { args, sets, cases, is_cut: filed.is_cut };
+    let filed = past::declarations(session, args.limit, Filed::of).await?;
+    let credits = match args.class {
+        Some(_) => Credits::default(),
+        None => credits(session, &filed.taken).await?,
+    };
+    let cases = cases(&filed.taken, args, sets, &credits);
+    let classes = match (args.class, credits.is_empty()) {
+        (Some(class), _) => Classes::Given(class),
+        (None, false) => Classes::Known,
+        (None, true) => Classes::General,
+    };
+    let report = Report { args, sets, cases, classes, is_cut: filed.is_cut };
     match session.output {
         Output::Json => report.json(session.language)?,
         Output::Table => say(&report.text(session.language))?,
@@ -159,6 +159,46 @@ impl Filed {
     }
 }
 
+/// Class of a declarant, and whether it is on the blacklist.
+type Credits = BTreeMap<String, (Class, bool)>;
+
+/// Where credit classes are from.
+#[derive(Debug, Clone, Copy)]
+enum Classes {
+    /// The command line.
+    Given(Class),
+    /// The inspection service.
+    Known,
+    /// Nobody may ask, or there is nobody to ask.
+    General,
+}
+
+/// What the inspection service says of each declarant today. Whoever may not ask goes on without.
+async fn credits(session: &Session, filed: &[Filed]) -> Result<Credits, Status> {
+    let firms: BTreeSet<&str> = filed.iter().map(|it| it.content.declarant.code.as_str()).collect();
+    let mut credits = Credits::new();
+    for firm in firms.into_iter().filter(|firm| !firm.is_empty()) {
+        let request = v1::GetCreditRequest { firm: firm.to_owned() };
+        let get =
+            async || session.window.inspection().get_credit(session.request(request.clone())).await;
+        match call(get).await {
+            Ok(answer) => {
+                let credit = answer.credit.unwrap_or_default();
+                let class = Class::parse(&credit.class).unwrap_or(Class::General);
+                credits.insert(firm.to_owned(), (class, credit.blacklisted));
+            }
+            Err(status) if status.code() == Grpc::NotFound => {}
+            Err(status)
+                if matches!(status.code(), Grpc::PermissionDenied | Grpc::Unimplemented) =>
+            {
+                return Ok(credits);
+            }
+            Err(status) => return Err(status),
+        }
+    }
+    Ok(credits)
+}
+
 /// What the sets say about one declaration.
 struct Case {
     name: String,
@@ -173,16 +213,19 @@ impl Case {
 }
 
 /// Assesses from the oldest to the newest, so that earlier shipments are known; newest first again.
-fn cases(filed: &[Filed], args: &DryRun, sets: &[RuleSet]) -> Vec<Case> {
+fn cases(filed: &[Filed], args: &DryRun, sets: &[RuleSet], credits: &Credits) -> Vec<Case> {
     let mut shipped: BTreeMap<String, BTreeMap<String, u32>> = BTreeMap::new();
     let mut cases = Vec::with_capacity(filed.len());
     for it in filed.iter().rev() {
-        let earlier = shipped.entry(it.content.declarant.code.clone()).or_default();
+        let declarant = &it.content.declarant.code;
+        let earlier = shipped.entry(declarant.clone()).or_default();
+        let known = credits.get(declarant).copied();
+        let (class, blacklisted) = known.unwrap_or((Class::General, false));
         let date = args.date.unwrap_or(it.day);
         let context = Context {
             date,
-            class: args.class,
-            blacklist: Vec::new(),
+            class: args.class.unwrap_or(class),
+            blacklist: if blacklisted { vec![declarant.clone()] } else { Vec::new() },
             earlier_shipments: earlier.clone(),
             value_cny_e5: None,
         };
@@ -201,16 +244,8 @@ fn cases(filed: &[Filed], args: &DryRun, sets: &[RuleSet]) -> Vec<Case> {
     cases
 }
 
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
-}
-
 fn draw(seed: Option<[u8; 32]>, day: Date, subject: Uuid) -> Draw {
     Draw { seed: Seed { day, bytes: seed.unwrap_or_default() }, subject, sha256 }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The bytes that were digested for a draw, and their digest.
@@ -236,6 +271,7 @@ struct Report<'a> {
     args: &'a DryRun,
     sets: &'a [RuleSet],
     cases: Vec<Case>,
+    classes: Classes,
     /// Older ones were not read.
     is_cut: bool,
 }
@@ -310,7 +346,12 @@ impl Report<'_> {
             "seed": hex(&self.args.seed.unwrap_or_default()),
             "seed_given": self.args.seed.is_some(),
             "date": self.args.date.map(|day| day.to_string()),
-            "class": self.args.class.word(),
+            "class": self.args.class.map(Class::word),
+            "class_from": match self.classes {
+                Classes::Given(_) => "flag",
+                Classes::Known => "service",
+                Classes::General => "default",
+            },
         }}))
     }
 
@@ -433,18 +474,30 @@ impl Report<'_> {
             Some(day) => day.to_string(),
             None => pick(language, "that of filing", "各清单申报日").to_owned(),
         };
-        let class = match language {
-            Language::English => self.args.class.word(),
-            Language::Chinese => self.args.class.zh(),
+        let one = |class: Class| match language {
+            Language::English => {
+                format!("credit class of everybody: {}; nobody is on the blacklist", class.word())
+            }
+            Language::Chinese => format!("企业信用等级均按{}计；黑名单为空", class.zh()),
+        };
+        let credit = match self.classes {
+            Classes::Given(class) => one(class),
+            Classes::General => one(Class::General),
+            Classes::Known => pick(
+                language,
+                "credit class and blacklisting of declarants: what the inspection service says today",
+                "申报企业信用等级和黑名单以查验服务当日记录为准",
+            )
+            .to_owned(),
         };
         let sets = sets.join(pick(language, ", ", "、"));
         match language {
             Language::English => format!(
-                "rule sets: {sets}\nseed: {seed}\nday: {day}\ncredit class of everybody: {class}; \
-                 nobody is on the blacklist; earlier shipments are those among the declarations read"
+                "rule sets: {sets}\nseed: {seed}\nday: {day}\n{credit}; \
+                 earlier shipments are those among the declarations read"
             ),
             Language::Chinese => format!(
-                "规则集：{sets}\n种子：{seed}\n日期：{day}\n企业信用等级均按{class}计；黑名单为空；\
+                "规则集：{sets}\n种子：{seed}\n日期：{day}\n{credit}；\
                  以往申报仅计本次读取的清单"
             ),
         }
@@ -497,16 +550,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_has_64_digits() {
-        let seed = parse_seed(&"0aF1".repeat(16)).expect("a seed");
-        assert_eq!(hex(&seed), "0af1".repeat(16));
-        for wrong in ["", "00", &"0".repeat(63), &"0".repeat(65), &"g".repeat(64), &"零".repeat(64)]
-        {
-            assert!(parse_seed(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
     fn a_draw_can_be_recomputed_from_what_is_told() {
         let day = parse_date("20261124").expect("a day");
         let drawn = draw(None, day, Uuid::nil()).goods(Agency::Customs, "C-900");
@@ -539,13 +582,18 @@ mod tests {
             rules: Vec::new(),
             seed: None,
             date: None,
-            class: Class::General,
+            class: None,
             limit: 9,
             explain: false,
         };
-        let sets = [rules::sample(Agency::Inspection).clone()];
+        let sets = [rule_file::sample(Agency::Inspection).clone()];
         // Newest first. The oldest one was withdrawn, so it is no shipment.
-        let cases = cases(&[filed(3, true), filed(2, true), filed(1, false)], &args, &sets);
+        let cases = cases(
+            &[filed(3, true), filed(2, true), filed(1, false)],
+            &args,
+            &sets,
+            &Credits::default(),
+        );
         let first = |case: &Case| {
             case.assessments.iter().flat_map(|it| &it.matched).any(|it| it.rule == "I-003")
         };

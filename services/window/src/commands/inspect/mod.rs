@@ -1,21 +1,53 @@
-//! `inspect`: who would be looked at under which rules, and how long clearance takes with and without
-//! an inspection. Clients of the public schema like every other command: they read declarations and
-//! assess them here.
+//! `inspect`: the one joint inspection of a declaration, for everybody who has to do with it. Clients
+//! of the public schema like every other command.
+//!
+//! | who | what |
+//! |---|---|
+//! | everybody | `list`, `show`, `watch`, `windows`, `places`, `seeds` |
+//! | enterprise | `appoint`, `object`, `appeal` |
+//! | site | `claim`, `report` |
+//! | agencies | `dispose`, `rules`, `assessment`, `officers`, `places put`, `credit`, `dry-run` |
+//! | statistics | `statistics` |
 
+mod ask;
+mod assessment;
+mod card;
+mod credit;
 mod dry_run;
+mod file;
+mod find;
+mod officers;
+mod orders;
 mod past;
+mod places;
+mod report;
 mod rules;
 mod statistics;
+mod watch;
+mod words;
 
 use domain::clearance::Agency;
 use domain::inspection::Why;
+use domain::refusal::{Code, Refusal};
+use proto::v1;
+use sha2::{Digest as _, Sha256};
+use tonic::{Code as Grpc, Response, Status};
+use uuid::Uuid;
 
 use super::ceb::Means;
-use super::words::{self, pick};
-use super::{Exit, Language, Session};
+use super::words::pick;
+use super::{Exit, Language, Session, read};
 
-/// Inspection: dry runs of risk rules, and statistics of clearance.
+/// Inspection (查验): orders, appointments, reports, decisions, rules, credit and statistics.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Everybody:   list, show, watch, windows, places, seeds
+Enterprise:  appoint, object, appeal
+Site:        claim, report
+Agencies:    dispose, rules, assessment, officers, places put, credit, dry-run
+Statistics:  statistics
+
+Who calls is chosen with --as, for example --as site; docs/inspection.md is the guide.")]
 pub struct Inspect {
     #[command(subcommand)]
     verb: Verb,
@@ -23,9 +55,31 @@ pub struct Inspect {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
+    #[command(flatten)]
+    Asking(Asking),
+    Rules(rules::Rules),
     DryRun(dry_run::DryRun),
-    Rules(rules::Print),
     Statistics(statistics::Statistics),
+}
+
+/// What is asked of the service and nothing else.
+#[derive(Debug, clap::Subcommand)]
+enum Asking {
+    List(orders::List),
+    Show(orders::Show),
+    Watch(watch::Watch),
+    Windows(places::Windows),
+    Places(places::Places),
+    Seeds(assessment::Seeds),
+    Appoint(ask::Appoint),
+    Object(ask::Object),
+    Appeal(credit::Appeal),
+    Claim(ask::Claim),
+    Report(report::Report),
+    Dispose(ask::Dispose),
+    Assessment(assessment::Explain),
+    Officers(officers::Officers),
+    Credit(credit::Credit),
 }
 
 /// Does what the verb says.
@@ -35,9 +89,34 @@ enum Verb {
 /// What kept it from doing so.
 pub async fn run(means: Means, args: Inspect) -> anyhow::Result<Exit> {
     match args.verb {
+        Verb::Asking(asking) => {
+            let session = connect(means).await?;
+            let ended = ask(&session, asking).await;
+            session.settle(ended)
+        }
+        Verb::Rules(args) => rules::run(means, args).await,
         Verb::DryRun(args) => dry_run::run(means, args).await,
-        Verb::Rules(args) => super::quietly(rules::print(means.output, &args)),
         Verb::Statistics(args) => statistics::run(means, args).await,
+    }
+}
+
+async fn ask(session: &Session, asking: Asking) -> anyhow::Result<Exit> {
+    match asking {
+        Asking::List(args) => orders::list(session, args).await,
+        Asking::Show(args) => orders::show(session, args).await,
+        Asking::Watch(args) => watch::run(session, args).await,
+        Asking::Windows(args) => places::windows(session, args).await,
+        Asking::Places(args) => places::run(session, args).await,
+        Asking::Seeds(args) => assessment::seeds(session, args).await,
+        Asking::Appoint(args) => ask::appoint(session, args).await,
+        Asking::Object(args) => ask::object(session, args).await,
+        Asking::Appeal(args) => credit::appeal(session, args).await,
+        Asking::Claim(args) => ask::claim(session, args).await,
+        Asking::Report(args) => report::run(session, args).await,
+        Asking::Dispose(args) => ask::dispose(session, args).await,
+        Asking::Assessment(args) => assessment::explain(session, args).await,
+        Asking::Officers(args) => officers::run(session, args).await,
+        Asking::Credit(args) => credit::run(session, args).await,
     }
 }
 
@@ -45,6 +124,68 @@ pub async fn run(means: Means, args: Inspect) -> anyhow::Result<Exit> {
 async fn connect(means: Means) -> anyhow::Result<Session> {
     let Means { output, language, config, key: _, cert: _ } = means;
     Ok(Session { window: client::Window::connect(&config?).await?, output, language })
+}
+
+/// One call of the service, repeated while that can help.
+async fn call<T, F>(make: impl Fn() -> F) -> Result<T, Status>
+where
+    F: Future<Output = Result<Response<T>, Status>>,
+{
+    client::repeat(&make).await.map(Response::into_inner)
+}
+
+/// Id of a request that is made once and repeated only by [`call`].
+fn request_id() -> String {
+    Uuid::now_v7().to_string()
+}
+
+/// Orders that are searched for an order number by somebody who cannot list declarations.
+const SEARCH_MAX: usize = 20_000;
+
+/// The name of what a person typed, as for declarations. Sites and agencies cannot list declarations,
+/// so they find an order number among the orders.
+async fn resolve(session: &Session, text: &str) -> anyhow::Result<String> {
+    let error = match read::resolve(session, text).await {
+        Ok(name) => return Ok(name),
+        Err(error) => error,
+    };
+    let status = error.downcast_ref::<Status>();
+    if status.is_none_or(|status| status.code() != Grpc::PermissionDenied) {
+        return Err(error);
+    }
+    let mut found = orders::pages(session, v1::ListOrdersRequest::default(), SEARCH_MAX).await?;
+    found.retain(|order| order.order_no == text);
+    let lives = |order: &v1::OrderRecord| stage(order) != v1::OrderStage::Cancelled;
+    match found.iter().find(|order| lives(order)).or(found.first()) {
+        Some(order) => Ok(order.name.clone()),
+        None => {
+            let refusal = Refusal::of(Code::NotFound).with("name", text);
+            Err(proto::status::refused(&refusal, session.language).into())
+        }
+    }
+}
+
+/// Reads an order with its history.
+async fn fetch(session: &Session, name: &str) -> Result<v1::GetOrderResponse, Status> {
+    let request = v1::GetOrderRequest { name: name.to_owned() };
+    let get =
+        async || session.window.inspection().get_order(session.request(request.clone())).await;
+    call(get).await
+}
+
+/// The order that a person named.
+async fn order(session: &Session, text: &str) -> anyhow::Result<v1::OrderRecord> {
+    let name = resolve(session, text).await?;
+    Ok(fetch(session, &name).await?.order.unwrap_or_default())
+}
+
+/// Where an order stands.
+fn state(order: &v1::OrderRecord) -> v1::OrderState {
+    order.state.clone().unwrap_or_default()
+}
+
+fn stage(order: &v1::OrderRecord) -> v1::OrderStage {
+    order.state.as_ref().map_or(v1::OrderStage::Unspecified, v1::OrderState::stage)
 }
 
 /// A sentence in one language.
@@ -56,11 +197,31 @@ fn said(language: Language, why: &Why) -> &str {
 }
 
 fn agency(language: Language, of: Agency) -> &'static str {
-    let of = match of {
-        Agency::Customs => proto::v1::Agency::Customs,
-        Agency::Inspection => proto::v1::Agency::Inspection,
-    };
-    words::agency(language, of)
+    super::words::agency(language, of.into())
+}
+
+/// An agency on the wire; nobody stands for both.
+fn wire(agency: Option<Agency>) -> i32 {
+    agency.map_or(v1::Agency::Unspecified, v1::Agency::from).into()
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// 32 bytes as 64 hexadecimal digits.
+fn parse_hex(text: &str) -> Result<[u8; 32], String> {
+    let wrong = || "write 64 hexadecimal digits".to_owned();
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|it| u8::try_from(it).ok());
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?));
+    let bytes: Option<Vec<u8>> = bytes.collect();
+    let bytes = bytes.filter(|_| rest.is_empty()).ok_or_else(wrong)?;
+    bytes.try_into().map_err(|_| wrong())
 }
 
 /// A header, or whatever else has two lists of words.
@@ -70,4 +231,19 @@ fn either<const N: usize>(
     chinese: [&'static str; N],
 ) -> [&'static str; N] {
     std::array::from_fn(|at| pick(language, english[at], chinese[at]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_has_64_digits() {
+        let digest = parse_hex(&"0aF1".repeat(16)).expect("32 bytes");
+        assert_eq!(hex(&digest), "0af1".repeat(16));
+        for wrong in ["", "00", &"0".repeat(63), &"0".repeat(65), &"g".repeat(64), &"零".repeat(64)]
+        {
+            assert!(parse_hex(wrong).is_err(), "{wrong}");
+        }
+    }
 }

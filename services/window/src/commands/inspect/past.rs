@@ -3,7 +3,6 @@
 use anyhow::Context as _;
 use futures::{StreamExt as _, TryStreamExt as _};
 use proto::v1;
-use tonic::Response;
 
 use super::super::{Session, read};
 
@@ -19,24 +18,17 @@ pub(super) struct Past<T> {
     pub(super) is_cut: bool,
 }
 
-/// Reads those that a list asks for and that are wanted, and keeps of each what is taken from it.
+/// Reads the newest, each whole, and keeps of each what is taken from it.
 pub(super) async fn declarations<T>(
     session: &Session,
-    mut request: v1::ListRequest,
     limit: usize,
-    wanted: impl Fn(&v1::DeclarationRecord) -> bool,
     take: impl Fn(v1::DeclarationRecord) -> anyhow::Result<T>,
 ) -> anyhow::Result<Past<T>> {
     let mut past = Past { taken: Vec::new(), is_cut: false };
-    request.page_size = domain::limits::PAGE_MAX;
+    let mut request = v1::ListRequest { page_size: domain::limits::PAGE_MAX, ..Default::default() };
     loop {
-        let call = async || {
-            let mut declarations = session.window.declarations();
-            declarations.list(session.request(request.clone())).await.map(Response::into_inner)
-        };
-        let page = client::repeat(call).await?;
-        let mut names: Vec<_> =
-            page.records.into_iter().filter(&wanted).map(|record| record.name).collect();
+        let page = read::page(session, &request).await?;
+        let mut names: Vec<_> = page.records.into_iter().map(|record| record.name).collect();
         let left = limit - past.taken.len();
         past.is_cut = names.len() > left;
         names.truncate(left);

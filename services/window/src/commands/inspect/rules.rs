@@ -1,593 +1,271 @@
-//! Rule sets as JSON. The types here mirror those of `domain::inspection::risk`, which promise no
-//! format; a file that names an unknown field or breaks a rule about rules is refused.
+//! `inspect rules`: rule sets (布控规则) as JSON documents, from the sample to the one in force.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use domain::Code;
 use domain::clearance::Agency;
-use domain::declaration::Direction;
-use domain::inspection::credit::Class;
-use domain::inspection::order::Method;
-use domain::inspection::samples::{SAMPLE_CUSTOMS, SAMPLE_INSPECTION};
-use domain::inspection::{Source, Why, risk};
-use serde::{Deserialize, Serialize};
-use time::Date;
-use time::macros::format_description;
+use domain::inspection::{agency_word, risk};
+use inspection::rule_file;
+use proto::v1;
 
+use super::super::ceb::Means;
 use super::super::problem::{Broken, Problem};
-use super::super::{Exit, Language, Output, say, say_json};
-use super::{pick, said};
+use super::super::words::{self as shared, pick, when};
+use super::super::{Exit, Language, Output, Session, input, say, say_json, tell_refusal};
+use super::{call, either, file, said, wire, words};
+
+/// Risk rules (布控规则): print a sample, check a file, put it in force, list what was in force.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct Rules {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    print: Print,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    Print(Print),
+    Check(Check),
+    Put(Put),
+    List(List),
+}
 
 /// Print a sample rule set as JSON, to start your own from.
 #[derive(Debug, clap::Args)]
-pub(super) struct Print {
-    /// Whose.
-    #[arg(value_enum, default_value = "customs")]
-    agency: AgencyWord,
+struct Print {
+    /// Whose: customs or inspection.
+    #[arg(default_value = "customs", value_parser = words::parse_agency)]
+    agency: Agency,
 }
 
-/// Prints a sample.
+/// Check a rule set without a window: everything that is wrong in it at once.
+#[derive(Debug, clap::Args)]
+struct Check {
+    /// The rule set (JSON); `-` is standard input.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// Put a rule set of your agency in force: declarations filed from now on are assessed by it.
+#[derive(Debug, clap::Args)]
+struct Put {
+    /// The rule set (JSON); its version is one more than that of the last one. `-` is standard input.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Only check, as the window does: nothing is put in force.
+    #[arg(long)]
+    check: bool,
+}
+
+/// List rule sets, every version, newest first.
+#[derive(Debug, clap::Args)]
+struct List {
+    /// customs or inspection [default: both].
+    #[arg(long, value_parser = words::parse_agency)]
+    agency: Option<Agency>,
+    /// Print the document of the one in force instead of the table; with --output json, add the
+    /// documents.
+    #[arg(long, requires = "agency")]
+    document: bool,
+}
+
+/// Does what is asked about rules.
 ///
 /// # Errors
 ///
-/// When it cannot be written.
-pub(super) fn print(output: Output, args: &Print) -> anyhow::Result<Exit> {
-    let file = File::of(sample(args.agency.into()));
-    match output {
-        Output::Json => say_json(&file)?,
-        Output::Table => say(&serde_json::to_string_pretty(&file)?)?,
+/// What kept it from doing so.
+pub(super) async fn run(means: Means, args: Rules) -> anyhow::Result<Exit> {
+    match args.verb {
+        None => super::super::quietly(print(means.output, &args.print)),
+        Some(Verb::Print(args)) => super::super::quietly(print(means.output, &args)),
+        Some(Verb::Check(args)) => super::super::quietly(check(&means, &args)),
+        Some(Verb::Put(args)) => {
+            let session = super::connect(means).await?;
+            let ended = put(&session, args).await;
+            session.settle(ended)
+        }
+        Some(Verb::List(args)) => {
+            let session = super::connect(means).await?;
+            let ended = list(&session, args).await;
+            session.settle(ended)
+        }
+    }
+}
+
+fn print(output: Output, args: &Print) -> anyhow::Result<Exit> {
+    let pretty = output == Output::Table;
+    say(&rule_file::print(rule_file::sample(args.agency), pretty)?)?;
+    Ok(Exit::Done)
+}
+
+fn check(means: &Means, args: &Check) -> anyhow::Result<Exit> {
+    let set = match read(&args.file, means.language) {
+        Ok(set) => set,
+        Err(problem) => return Ok(tell_refusal(means.output, &problem)?),
+    };
+    let (agency, version, rules) = (agency_word(set.agency), set.version, set.rules.len());
+    match means.output {
+        Output::Json => say_json(&serde_json::json!({
+            "agency": agency,
+            "version": version,
+            "sample": set.sample,
+            "rules": rules,
+        }))?,
+        Output::Table => say(&words::tell(
+            means.language,
+            format!("correct: {agency} version {version}, {rules} rules"),
+            format!(
+                "校验通过：{}第{version}版，规则{rules}条",
+                super::agency(means.language, set.agency)
+            ),
+        ))?,
     }
     Ok(Exit::Done)
 }
 
-/// The sample of an agency.
-pub(super) fn sample(agency: Agency) -> &'static risk::RuleSet {
-    match agency {
-        Agency::Customs => &SAMPLE_CUSTOMS,
-        Agency::Inspection => &SAMPLE_INSPECTION,
-    }
-}
-
 /// Reads a rule set, or says everything that is wrong in it.
 pub(super) fn read(path: &Path, language: Language) -> Result<risk::RuleSet, Problem> {
-    let name = path.display().to_string();
-    let refused = |code, violations| Problem::local(code, language, violations).in_file(&name);
-    let bytes = std::fs::read(path).map_err(|error| {
-        let why = Broken::plain(Code::FileUnreadable, format!("{name}: {error}"));
-        refused(Code::FileUnreadable, vec![why])
-    })?;
-    parse(&bytes, &name, language).map_err(|violations| refused(Code::JsonMalformed, violations))
+    checked(path, language).map(|(set, _)| set)
 }
 
-fn parse(bytes: &[u8], name: &str, language: Language) -> Result<risk::RuleSet, Vec<Broken>> {
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let file: File = serde_json::from_slice(text).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        let text = error.to_string();
-        let place = format!(" at line {line} column {column}");
-        let text = text.strip_suffix(&place).unwrap_or(&text);
-        vec![Broken::of_json(text.to_owned(), line, column)]
-    })?;
-    let set = risk::RuleSet::from(file);
-    let told = |problem: &risk::Problem| {
-        let why = said(language, &problem.why);
-        let gap = pick(language, ": ", "：");
-        let whole = pick(language, "the rule set", "规则集");
-        let rule = if problem.rule.is_empty() { whole } else { &problem.rule };
-        Broken::plain(Code::JsonMalformed, format!("{name}: {rule}{gap}{why}"))
+/// A rule set with its document.
+fn checked(path: &Path, language: Language) -> Result<(risk::RuleSet, String), Problem> {
+    let bytes = file::bytes(path, language)?;
+    let name = input::name(path);
+    let set = rule_file::parse(&bytes)
+        .map_err(|broken| refusal(broken, &name, language).in_file(&name))?;
+    Ok((set, String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// What is wrong with a document: it is no rule set, or one that cannot be put in force.
+fn refusal(broken: Vec<rule_file::Broken>, name: &str, language: Language) -> Problem {
+    let mut code = Code::RuleSetRefused;
+    let mut told = Vec::new();
+    for it in broken {
+        told.push(match it {
+            rule_file::Broken::Json { text, line, column } => {
+                code = Code::JsonMalformed;
+                Broken::of_json(text, line, column)
+            }
+            rule_file::Broken::Rule(problem) => {
+                let why = said(language, &problem.why);
+                let gap = pick(language, ": ", "：");
+                let whole = pick(language, "the rule set", "规则集");
+                let rule = if problem.rule.is_empty() { whole } else { &problem.rule };
+                Broken::plain(Code::RuleSetRefused, format!("{name}: {rule}{gap}{why}"))
+            }
+        });
+    }
+    Problem::local(code, language, told)
+}
+
+async fn put(session: &Session, args: Put) -> anyhow::Result<Exit> {
+    // What is wrong in the file is said here, with its lines.
+    let document = match checked(&args.file, session.language) {
+        Ok((_, document)) => document,
+        Err(problem) => return Ok(session.refused(&problem)?),
     };
-    let problems: Vec<_> = set.problems().iter().map(told).collect();
-    if problems.is_empty() { Ok(set) } else { Err(problems) }
-}
-
-/// A rule set.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    agency: AgencyWord,
-    version: u32,
-    #[serde(default)]
-    sample: bool,
-    rates: Rates,
-    rules: Vec<Rule>,
-    #[serde(default)]
-    areas: Vec<Area>,
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-enum AgencyWord {
-    Customs,
-    Inspection,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Rates {
-    advanced_bp: u32,
-    general_bp: u32,
-    untrusted_bp: u32,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Rule {
-    id: String,
-    title: String,
-    title_zh: String,
-    valid_from: Day,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    valid_to: Option<Day>,
-    source: SourceWord,
-    condition: Condition,
-    action: Action,
-}
-
-/// YYYY-MM-DD.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-struct Day(Date);
-
-impl TryFrom<String> for Day {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let day = Date::parse(&text, format_description!("[year]-[month]-[day]"));
-        day.map(Self).map_err(|_| format!("`{text}` is no day, as 2026-11-24"))
+    let request = v1::PutRuleSetRequest { document, validate_only: args.check };
+    let put =
+        async || session.window.inspection().put_rule_set(session.request(request.clone())).await;
+    let answer = call(put).await?;
+    let (by, version) = (shared::agency(session.language, answer.agency()), answer.version);
+    match (session.output, args.check) {
+        (Output::Json, _) => say_json(&answer)?,
+        (Output::Table, true) => {
+            say(pick(session.language, "correct, nothing is put in force", "校验通过，未生效"))?;
+        }
+        (Output::Table, false) => say(&words::tell(
+            session.language,
+            format!("{by} version {version} is in force"),
+            format!("{by}第{version}版已生效"),
+        ))?,
     }
+    Ok(Exit::Done)
 }
 
-impl From<Day> for String {
-    fn from(Day(day): Day) -> Self {
-        day.to_string()
-    }
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum SourceWord {
-    Law {
-        number: String,
-        #[serde(default)]
-        unverified: bool,
-    },
-    Ours,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Condition {
-    Goods(Vec<String>),
-    Origin(Vec<String>),
-    Dispatch(Vec<String>),
-    Destination(Vec<String>),
-    Mode(Vec<String>),
-    Direction(DirectionWord),
-    House(Vec<String>),
-    Value(Range),
-    GrossWeight(Range),
-    Class(Vec<ClassWord>),
-    Blacklisted,
-    WoodenPacking,
-    QuarantineArea,
-    FirstShipment,
-    All(Vec<Condition>),
-    Any(Vec<Condition>),
-    Not(Box<Condition>),
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum DirectionWord {
-    Import,
-    Export,
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum ClassWord {
-    Advanced,
-    General,
-    Untrusted,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Range {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    from_e5: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    below_e5: Option<i64>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Action {
-    Demand {
-        wanted: Vec<Wanted>,
-    },
-    RandomAt {
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        rates: Option<Rates>,
-        wanted: Vec<Wanted>,
-    },
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wanted {
-    code: String,
-    text: String,
-    text_zh: String,
-    method: MethodWord,
-    #[serde(default)]
-    sampling: bool,
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum MethodWord {
-    Machine,
-    Manual,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Area {
-    country: String,
-    #[serde(default)]
-    goods: Vec<String>,
-    reason: String,
-    reason_zh: String,
-    valid_from: Day,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    valid_to: Option<Day>,
-    source: SourceWord,
-}
-
-/// An enum of words in both directions, so that a new word of the domain stops the build.
-macro_rules! words {
-    ($ours:ident, $theirs:ident: $($word:ident),+) => {
-        impl From<$ours> for $theirs {
-            fn from(word: $ours) -> Self {
-                match word {
-                    $($ours::$word => Self::$word,)+
+async fn list(session: &Session, args: List) -> anyhow::Result<Exit> {
+    let request = v1::ListRuleSetsRequest { agency: wire(args.agency) };
+    let list = async || session.window.inspection().list_rule_sets(session.request(request)).await;
+    let mut sets = call(list).await?.rule_sets;
+    match session.output {
+        Output::Json => {
+            for set in &mut sets {
+                if !args.document {
+                    set.document.clear();
                 }
+                say_json(set)?;
             }
         }
-
-        impl From<$theirs> for $ours {
-            fn from(word: $theirs) -> Self {
-                match word {
-                    $($theirs::$word => Self::$word,)+
-                }
+        Output::Table if sets.is_empty() => {
+            say(pick(session.language, "no rule sets", "没有规则集"))?;
+        }
+        Output::Table if args.document => {
+            for set in sets.iter().filter(|set| set.in_force) {
+                say(set.document.trim_end())?;
             }
         }
-    };
-}
-
-words!(AgencyWord, Agency: Customs, Inspection);
-words!(DirectionWord, Direction: Import, Export);
-words!(ClassWord, Class: Advanced, General, Untrusted);
-words!(MethodWord, Method: Machine, Manual);
-
-fn each<A, B: From<A>>(items: impl IntoIterator<Item = A>) -> Vec<B> {
-    items.into_iter().map(B::from).collect()
-}
-
-fn day(day: Option<Day>) -> Option<Date> {
-    day.map(|Day(day)| day)
-}
-
-impl From<File> for risk::RuleSet {
-    fn from(File { agency, version, sample, rates, rules, areas }: File) -> Self {
-        Self {
-            agency: agency.into(),
-            version,
-            sample,
-            rates: rates.into(),
-            rules: each(rules),
-            areas: each(areas),
-        }
+        Output::Table => say(&rows(&sets, session.language))?,
     }
+    Ok(Exit::Done)
 }
 
-impl From<Rates> for risk::Rates {
-    fn from(Rates { advanced_bp, general_bp, untrusted_bp }: Rates) -> Self {
-        Self { advanced_bp, general_bp, untrusted_bp }
+fn rows(sets: &[v1::RuleSetRecord], language: Language) -> String {
+    let english = ["agency", "version", "in force", "put", "by"];
+    let chinese = ["机关", "版本", "生效", "生效时间", "提交"];
+    let mut table = shared::table(&either(language, english, chinese), None);
+    for it in sets {
+        table.add_row([
+            shared::agency(language, it.agency()).to_owned(),
+            it.version.to_string(),
+            words::yes(language, it.in_force).to_owned(),
+            when(it.put_time.and_then(proto::time)),
+            it.put_by.clone(),
+        ]);
     }
-}
-
-impl From<Rule> for risk::Rule {
-    fn from(rule: Rule) -> Self {
-        let Rule { id, title, title_zh, valid_from, valid_to, source, condition, action } = rule;
-        Self {
-            id,
-            title,
-            title_zh,
-            valid_from: valid_from.0,
-            valid_to: day(valid_to),
-            source: source.into(),
-            condition: condition.into(),
-            action: action.into(),
-        }
-    }
-}
-
-impl From<SourceWord> for Source {
-    fn from(source: SourceWord) -> Self {
-        match source {
-            SourceWord::Law { number, unverified } => Self::Law { number, unverified },
-            SourceWord::Ours => Self::Ours,
-        }
-    }
-}
-
-impl From<Range> for risk::Range {
-    fn from(Range { from_e5, below_e5 }: Range) -> Self {
-        Self { from_e5, below_e5 }
-    }
-}
-
-impl From<Condition> for risk::Condition {
-    fn from(condition: Condition) -> Self {
-        match condition {
-            Condition::Goods(items) => Self::Goods(items),
-            Condition::Origin(items) => Self::Origin(items),
-            Condition::Dispatch(items) => Self::Dispatch(items),
-            Condition::Destination(items) => Self::Destination(items),
-            Condition::Mode(items) => Self::Mode(items),
-            Condition::Direction(direction) => Self::Direction(direction.into()),
-            Condition::House(items) => Self::House(items),
-            Condition::Value(range) => Self::Value(range.into()),
-            Condition::GrossWeight(range) => Self::GrossWeight(range.into()),
-            Condition::Class(classes) => Self::Class(each(classes)),
-            Condition::Blacklisted => Self::Blacklisted,
-            Condition::WoodenPacking => Self::WoodenPacking,
-            Condition::QuarantineArea => Self::QuarantineArea,
-            Condition::FirstShipment => Self::FirstShipment,
-            Condition::All(inner) => Self::All(each(inner)),
-            Condition::Any(inner) => Self::Any(each(inner)),
-            Condition::Not(inner) => Self::Not(Box::new((*inner).into())),
-        }
-    }
-}
-
-impl From<Action> for risk::Action {
-    fn from(action: Action) -> Self {
-        match action {
-            Action::Demand { wanted } => Self::Demand { wanted: each(wanted) },
-            Action::RandomAt { rates, wanted } => {
-                Self::RandomAt { rates: rates.map(Into::into), wanted: each(wanted) }
-            }
-        }
-    }
-}
-
-impl From<Wanted> for risk::Wanted {
-    fn from(Wanted { code, text, text_zh, method, sampling }: Wanted) -> Self {
-        Self { code, text, text_zh, method: method.into(), sampling }
-    }
-}
-
-impl From<Area> for risk::Area {
-    fn from(area: Area) -> Self {
-        let Area { country, goods, reason, reason_zh, valid_from, valid_to, source } = area;
-        Self {
-            country,
-            goods,
-            reason: Why::new(reason, reason_zh),
-            valid_from: valid_from.0,
-            valid_to: day(valid_to),
-            source: source.into(),
-        }
-    }
-}
-
-impl File {
-    fn of(set: &risk::RuleSet) -> Self {
-        let risk::RuleSet { agency, version, sample, rates, rules, areas } = set.clone();
-        Self {
-            agency: agency.into(),
-            version,
-            sample,
-            rates: rates.into(),
-            rules: each(rules),
-            areas: each(areas),
-        }
-    }
-}
-
-impl From<risk::Rates> for Rates {
-    fn from(risk::Rates { advanced_bp, general_bp, untrusted_bp }: risk::Rates) -> Self {
-        Self { advanced_bp, general_bp, untrusted_bp }
-    }
-}
-
-impl From<risk::Rule> for Rule {
-    fn from(rule: risk::Rule) -> Self {
-        let risk::Rule { id, title, title_zh, valid_from, valid_to, source, condition, action } =
-            rule;
-        Self {
-            id,
-            title,
-            title_zh,
-            valid_from: Day(valid_from),
-            valid_to: valid_to.map(Day),
-            source: source.into(),
-            condition: condition.into(),
-            action: action.into(),
-        }
-    }
-}
-
-impl From<Source> for SourceWord {
-    fn from(source: Source) -> Self {
-        match source {
-            Source::Law { number, unverified } => Self::Law { number, unverified },
-            Source::Ours => Self::Ours,
-        }
-    }
-}
-
-impl From<risk::Range> for Range {
-    fn from(risk::Range { from_e5, below_e5 }: risk::Range) -> Self {
-        Self { from_e5, below_e5 }
-    }
-}
-
-impl From<risk::Condition> for Condition {
-    fn from(condition: risk::Condition) -> Self {
-        match condition {
-            risk::Condition::Goods(items) => Self::Goods(items),
-            risk::Condition::Origin(items) => Self::Origin(items),
-            risk::Condition::Dispatch(items) => Self::Dispatch(items),
-            risk::Condition::Destination(items) => Self::Destination(items),
-            risk::Condition::Mode(items) => Self::Mode(items),
-            risk::Condition::Direction(direction) => Self::Direction(direction.into()),
-            risk::Condition::House(items) => Self::House(items),
-            risk::Condition::Value(range) => Self::Value(range.into()),
-            risk::Condition::GrossWeight(range) => Self::GrossWeight(range.into()),
-            risk::Condition::Class(classes) => Self::Class(each(classes)),
-            risk::Condition::Blacklisted => Self::Blacklisted,
-            risk::Condition::WoodenPacking => Self::WoodenPacking,
-            risk::Condition::QuarantineArea => Self::QuarantineArea,
-            risk::Condition::FirstShipment => Self::FirstShipment,
-            risk::Condition::All(inner) => Self::All(each(inner)),
-            risk::Condition::Any(inner) => Self::Any(each(inner)),
-            risk::Condition::Not(inner) => Self::Not(Box::new((*inner).into())),
-        }
-    }
-}
-
-impl From<risk::Action> for Action {
-    fn from(action: risk::Action) -> Self {
-        match action {
-            risk::Action::Demand { wanted } => Self::Demand { wanted: each(wanted) },
-            risk::Action::RandomAt { rates, wanted } => {
-                Self::RandomAt { rates: rates.map(Into::into), wanted: each(wanted) }
-            }
-        }
-    }
-}
-
-impl From<risk::Wanted> for Wanted {
-    fn from(wanted: risk::Wanted) -> Self {
-        let risk::Wanted { code, text, text_zh, method, sampling } = wanted;
-        Self { code, text, text_zh, method: method.into(), sampling }
-    }
-}
-
-impl From<risk::Area> for Area {
-    fn from(area: risk::Area) -> Self {
-        let risk::Area { country, goods, reason, valid_from, valid_to, source } = area;
-        let Why { en: reason, zh: reason_zh } = reason;
-        Self {
-            country,
-            goods,
-            reason,
-            reason_zh,
-            valid_from: Day(valid_from),
-            valid_to: valid_to.map(Day),
-            source: source.into(),
-        }
-    }
+    table.to_string()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::*;
 
-    fn sample_json(agency: Agency) -> Value {
-        serde_json::to_value(File::of(sample(agency))).expect("it can be written")
+    fn faults(document: &str, language: Language) -> String {
+        let broken = rule_file::parse(document.as_bytes()).expect_err("it is refused");
+        refusal(broken, "rules.json", language).in_file("rules.json").text()
     }
 
-    fn faults(file: &Value, language: Language) -> Vec<String> {
-        let bytes = serde_json::to_vec(file).expect("it can be written");
-        let faults = parse(&bytes, "rules.json", language).expect_err("it is refused");
-        faults.iter().map(|broken| broken.text(Some("rules.json"))).collect()
-    }
-
-    fn with(condition: Value) -> Value {
-        let mut file = sample_json(Agency::Customs);
-        file["rules"][0]["condition"] = condition;
-        file
-    }
-
-    #[test]
-    fn samples_survive_json() {
-        for agency in [Agency::Customs, Agency::Inspection] {
-            let text = serde_json::to_vec_pretty(&File::of(sample(agency))).expect("written");
-            assert_eq!(
-                &parse(&text, "rules.json", Language::English).expect("read"),
-                sample(agency)
-            );
-        }
-    }
-
-    #[test]
-    fn the_example_of_the_guide_is_right() {
-        let guide = include_str!("../../../../../docs/inspection.md");
-        let (_, rest) = guide.split_once("```json\n").expect("it has an example");
-        let (example, _) = rest.split_once("```").expect("it ends");
-        let set = parse(example.as_bytes(), "rules.json", Language::English).expect("it is right");
-        assert!(!set.sample);
-    }
-
-    #[test]
-    fn every_condition_survives_json() {
-        let all = json!({"any": [
-            {"goods": ["22"]}, {"origin": ["116"]}, {"dispatch": ["142"]}, {"destination": ["502"]},
-            {"mode": ["9610"]}, {"direction": "import"}, {"house": ["42"]},
-            {"value": {"from_e5": 1}}, {"gross_weight": {"below_e5": 2}},
-            {"class": ["advanced", "general", "untrusted"]}, "blacklisted", "wooden_packing",
-            "quarantine_area", "first_shipment", {"all": ["blacklisted"]}, {"not": "blacklisted"},
-        ]});
-        let bytes = serde_json::to_vec(&with(all.clone())).expect("written");
-        let set = parse(&bytes, "rules.json", Language::English).expect("it is right");
-        let again = serde_json::to_value(File::of(&set)).expect("written");
-        assert_eq!(again["rules"][0]["condition"], all);
-    }
-
-    #[test]
-    fn what_is_unknown_is_refused_with_its_place() {
-        let mut misspelt = sample_json(Agency::Customs);
-        misspelt["rules"][0]["valid_till"] = json!("2026-11-24");
-        let mut no_day = sample_json(Agency::Customs);
-        no_day["rules"][0]["valid_from"] = json!("24.11.2026");
-        let mut action = sample_json(Agency::Customs);
-        action["rules"][0]["action"]["demand"]["rates"] = json!({});
-        for (file, expected) in [
-            (misspelt, "unknown field `valid_till`"),
-            (no_day, "`24.11.2026` is no day"),
-            (action, "unknown field `rates`"),
-            (with(json!({"colour": ["red"]})), "unknown variant `colour`"),
-            (with(json!({"value": {"from": 1}})), "unknown field `from`"),
-            (with(json!({"class": ["aeo"]})), "unknown variant `aeo`"),
-        ] {
-            let faults = faults(&file, Language::English);
-            let [fault] = &faults[..] else { panic!("{faults:?}") };
-            assert!(fault.contains("SW-3011 rules.json:1:"), "{fault}");
-            assert!(fault.contains(expected), "{fault}");
-        }
+    fn sample() -> serde_json::Value {
+        let printed = rule_file::print(rule_file::sample(Agency::Customs), false);
+        serde_json::from_str(&printed.expect("it can be written")).expect("it is JSON")
     }
 
     #[test]
     fn every_problem_is_told_at_once_with_its_rule() {
-        let mut file = sample_json(Agency::Customs);
-        file["rates"]["general_bp"] = json!(10_001);
-        file["rules"][0]["title"] = json!("");
-        file["rules"][1]["valid_to"] = json!("2001-01-01");
-        let english = faults(&file, Language::English).join("\n");
+        let mut file = sample();
+        file["rates"]["general_bp"] = serde_json::json!(10_001);
+        file["rules"][0]["title"] = serde_json::json!("");
+        file["rules"][1]["valid_to"] = serde_json::json!("2001-01-01");
+        let english = faults(&file.to_string(), Language::English);
         for expected in [
-            "rules.json: the rule set: a rate is above",
+            "SW-1621 rules.json: the rule set: a rate is above",
             "C-001: a title",
             "C-002: it ends before it begins",
         ] {
             assert!(english.contains(expected), "{english}");
         }
-        assert!(faults(&file, Language::Chinese).join("\n").contains("C-001：缺少规则名称"));
+        let chinese = faults(&file.to_string(), Language::Chinese);
+        assert!(chinese.contains("C-001：缺少规则名称"), "{chinese}");
+    }
+
+    #[test]
+    fn what_is_no_rule_set_is_told_with_its_place() {
+        let mut file = sample();
+        file["rules"][0]["valid_till"] = serde_json::json!("2026-11-24");
+        let told = faults(&file.to_string(), Language::English);
+        assert!(told.starts_with("SW-3011 "), "{told}");
+        assert!(told.contains("rules.json:1:") && told.contains("`valid_till`"), "{told}");
     }
 }

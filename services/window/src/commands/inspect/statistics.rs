@@ -1,43 +1,43 @@
 //! `inspect statistics`: how long clearance takes with and without an inspection, how many are
-//! inspected, and how many inspections are joint (measure 10 of 鲁政发〔2016〕13号).
+//! inspected, and how many inspections are joint (measure 10 of 鲁政发〔2016〕13号). The service counts;
+//! here the table becomes text, JSON or CSV.
 
 use std::io::{self, Write as _};
 
-use anyhow::Context as _;
 use domain::inspection::credit::Class;
-use domain::inspection::statistics::{Case, Group, Row, Times, table};
-use proto::v1::{self, fact::Kind};
+use proto::v1;
 use serde_json::json;
 use time::OffsetDateTime;
 
 use super::super::ceb::Means;
-use super::super::words::{self, pick};
-use super::super::{Exit, Language, Output, Session, say, say_json};
-use super::{either, past};
+use super::super::words::{self as shared, pick};
+use super::super::{Exit, Language, Output, Session, clean, say, say_json};
+use super::{call, either, words};
 
 /// Columns of the CSV. Their names and order are a promise; new ones come at the end.
 const COLUMNS: &str = "group,value,cases,released,inspected,inspected_bp,joint,joint_bp,\
     with_count,with_mean_ms,with_p50_ms,with_p90_ms,with_p99_ms,with_max_ms,\
     without_count,without_mean_ms,without_p50_ms,without_p90_ms,without_p99_ms,without_max_ms";
 
-/// Times from filing to release, with and without inspection, and shares, by port and mode.
+/// Times from filing to release, with and without inspection, and shares, by port, mode and credit
+/// class, of declarations that are over.
 #[derive(Debug, clap::Args)]
 pub(super) struct Statistics {
-    /// CSV with a header line.
+    /// CSV (RFC 4180) with a header line.
     #[arg(long)]
     csv: bool,
-    /// Filed at or after: YYYY-MM-DD (a day in China) or RFC 3339.
-    #[arg(long, value_name = "TIME", value_parser = words::parse_from)]
+    /// Filed at or after: YYYY-MM-DD (a day in China) or RFC 3339 [default: 30 days before the end].
+    #[arg(long, value_name = "TIME", value_parser = shared::parse_from)]
     from: Option<OffsetDateTime>,
-    /// Filed before; a day counts as a whole.
-    #[arg(long, value_name = "TIME", value_parser = words::parse_until)]
+    /// Filed before; a day counts as a whole [default: now].
+    #[arg(long, value_name = "TIME", value_parser = shared::parse_until)]
     until: Option<OffsetDateTime>,
-    /// Count so many that are over, from the newest on.
-    #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
-    limit: usize,
+    /// Only of this port (customs house).
+    #[arg(long, value_name = "CODE")]
+    port: Option<String>,
 }
 
-/// Measures and tells.
+/// Asks for the table and tells it.
 ///
 /// # Errors
 ///
@@ -46,90 +46,62 @@ pub(super) async fn run(means: Means, args: Statistics) -> anyhow::Result<Exit> 
     let both = args.csv && means.output == Output::Json;
     anyhow::ensure!(!both, "--csv and --output json exclude each other");
     let session = super::connect(means).await?;
-    let ended = measure(&session, &args).await;
+    let ended = show(&session, args).await;
     session.settle(ended)
 }
 
-async fn measure(session: &Session, args: &Statistics) -> anyhow::Result<Exit> {
-    let request = v1::ListRequest {
+async fn show(session: &Session, args: Statistics) -> anyhow::Result<Exit> {
+    let request = v1::GetStatisticsRequest {
         filed_from_time: args.from.map(proto::timestamp),
         filed_until_time: args.until.map(proto::timestamp),
-        ..Default::default()
+        port_code: args.port.unwrap_or_default(),
     };
-    let is_over = |record: &v1::DeclarationRecord| words::is_final(record.state());
-    let past = past::declarations(session, request, args.limit, is_over, case).await?;
-    if past.is_cut {
-        let more = pick(
-            session.language,
-            "older ones were not counted (--limit)",
-            "更早的清单未统计（--limit）",
-        );
-        writeln!(io::stderr(), "{more}")?;
-    }
-    let mut rows = table(&past.taken);
-    // The window does not know the credit class of a declarant yet.
-    rows.retain(|row| !matches!(row.group, Group::Class(_)));
+    let get =
+        async || session.window.inspection().get_statistics(session.request(request.clone())).await;
+    let rows: Vec<Row> = call(get).await?.rows.into_iter().map(Row::from).collect();
     match session.output {
         Output::Json => rows.iter().try_for_each(|row| say_json(&json(row)))?,
-        Output::Table if args.csv => say(&csv(&rows))?,
+        Output::Table if args.csv => {
+            let mut out = io::stdout().lock();
+            out.write_all(csv(&rows).as_bytes())?;
+            out.flush()?;
+        }
         Output::Table => say(&text(&rows, session.language))?,
     }
     Ok(Exit::Done)
 }
 
-/// What is counted of one declaration that is over.
-fn case(record: v1::DeclarationRecord) -> anyhow::Result<Case> {
-    let filed = record.filed_time.and_then(proto::time).context("it has no time of filing")?;
-    let (inspected, joint) = inspections(record.history.iter().flat_map(|entry| &entry.facts));
-    Ok(Case {
-        port: record.declaration.map(|it| it.port_code).unwrap_or_default(),
-        mode: record.trade_mode,
-        class: Class::General,
-        filed,
-        released: record.released_time.and_then(proto::time),
+/// A row with its times.
+struct Row {
+    counts: v1::StatisticsRow,
+    with: v1::Times,
+    without: v1::Times,
+}
+
+impl From<v1::StatisticsRow> for Row {
+    fn from(mut counts: v1::StatisticsRow) -> Self {
+        let with = counts.with_inspection.take().unwrap_or_default();
+        let without = counts.without_inspection.take().unwrap_or_default();
+        Self { counts, with, without }
+    }
+}
+
+/// Numbers as numbers: the mapping of the schema would write most of them as texts and leave out
+/// zeros.
+fn json(row: &Row) -> serde_json::Value {
+    let v1::StatisticsRow {
+        group,
+        value,
+        cases,
+        released,
         inspected,
         joint,
-    })
-}
-
-/// Whether an order was completed, and whether both agencies had demanded it by then.
-fn inspections<'f>(facts: impl IntoIterator<Item = &'f v1::Fact>) -> (bool, bool) {
-    let (mut inspected, mut joint, mut joined) = (false, false, false);
-    for kind in facts.into_iter().filter_map(|fact| fact.kind.as_ref()) {
-        match kind {
-            Kind::InspectionOrdered(_) | Kind::InspectionCancelled(_) => joined = false,
-            Kind::InspectionJoined(_) => joined = true,
-            Kind::InspectionCompleted(_) => {
-                inspected = true;
-                joint |= joined;
-            }
-            Kind::Filed(_)
-            | Kind::Amended(_)
-            | Kind::Withdrawn(_)
-            | Kind::StandChanged(_)
-            | Kind::InspectionAnswered(_)
-            | Kind::Numbered(_)
-            | Kind::Released(_)
-            | Kind::Rejected(_)
-            | Kind::Returned(_) => {}
-        }
-    }
-    (inspected, joint)
-}
-
-/// The stable word of a group, and its value.
-fn group(group: &Group) -> (&'static str, &str) {
-    match group {
-        Group::All => ("all", ""),
-        Group::Port(port) => ("port", port),
-        Group::Mode(mode) => ("mode", mode),
-        Group::Class(class) => ("class", class.word()),
-    }
-}
-
-fn json(row: &Row) -> serde_json::Value {
-    let (group, value) = group(&row.group);
-    let times = |it: &Times| {
+        inspected_bp,
+        joint_bp,
+        with_inspection: _,
+        without_inspection: _,
+    } = &row.counts;
+    let times = |it: &v1::Times| {
         json!({
             "count": it.count,
             "mean_ms": it.mean_ms,
@@ -142,42 +114,44 @@ fn json(row: &Row) -> serde_json::Value {
     json!({
         "group": group,
         "value": value,
-        "cases": row.cases,
-        "released": row.released,
-        "inspected": row.inspected,
-        "inspected_bp": row.inspected_bp,
-        "joint": row.joint,
-        "joint_bp": row.joint_bp,
-        "with_inspection": times(&row.with_inspection),
-        "without_inspection": times(&row.without_inspection),
+        "cases": cases,
+        "released": released,
+        "inspected": inspected,
+        "inspected_bp": inspected_bp,
+        "joint": joint,
+        "joint_bp": joint_bp,
+        "with_inspection": times(&row.with),
+        "without_inspection": times(&row.without),
     })
 }
 
 fn csv(rows: &[Row]) -> String {
-    let times = |it: &Times| {
-        let Times { count, mean_ms, p50_ms, p90_ms, p99_ms, max_ms } = it;
+    let times = |it: &v1::Times| {
+        let v1::Times { count, mean_ms, p50_ms, p90_ms, p99_ms, max_ms } = it;
         format!("{count},{mean_ms},{p50_ms},{p90_ms},{p99_ms},{max_ms}")
     };
     let line = |row: &Row| {
-        let (group, value) = group(&row.group);
-        let Row { cases, released, inspected, inspected_bp, joint, joint_bp, .. } = row;
-        let (with, without) = (times(&row.with_inspection), times(&row.without_inspection));
-        let value = quoted(value);
+        let it = &row.counts;
+        let (group, value) = (quoted(&it.group), quoted(&it.value));
+        let v1::StatisticsRow { cases, released, inspected, inspected_bp, joint, joint_bp, .. } =
+            it;
+        let (with, without) = (times(&row.with), times(&row.without));
         format!(
             "{group},{value},{cases},{released},{inspected},{inspected_bp},{joint},{joint_bp},\
              {with},{without}"
         )
     };
     let lines: Vec<_> = std::iter::once(COLUMNS.to_owned()).chain(rows.iter().map(line)).collect();
-    lines.join("\n")
+    lines.iter().map(|line| format!("{line}\r\n")).collect()
 }
 
 /// Codes need no quotes, but they were written by others.
 fn quoted(value: &str) -> String {
-    if value.contains([',', '"', '\n', '\r']) {
+    let value = clean(value);
+    if value.contains([',', '"', '\n']) {
         format!("\"{}\"", value.replace('"', "\"\""))
     } else {
-        value.to_owned()
+        value
     }
 }
 
@@ -193,22 +167,17 @@ fn text(rows: &[Row], language: Language) -> String {
     ];
     let chinese =
         ["范围", "已办结", "已放行", "查验", "联合查验", "有查验：50%、90%、最长", "无查验"];
-    let mut table = words::table(&either(language, english, chinese), None);
+    let mut table = shared::table(&either(language, english, chinese), None);
     for row in rows {
-        let of = match &row.group {
-            Group::All => pick(language, "all", "全部").to_owned(),
-            Group::Port(port) => format!("{} {port}", pick(language, "port", "口岸")),
-            Group::Mode(mode) => format!("{} {mode}", pick(language, "mode", "监管方式")),
-            Group::Class(class) => class.word().to_owned(),
-        };
+        let it = &row.counts;
         table.add_row([
-            of,
-            row.cases.to_string(),
-            row.released.to_string(),
-            format!("{} ({})", row.inspected, percent(row.inspected_bp)),
-            format!("{} ({})", row.joint, percent(row.joint_bp)),
-            times(&row.with_inspection),
-            times(&row.without_inspection),
+            of(it, language),
+            it.cases.to_string(),
+            it.released.to_string(),
+            format!("{} ({})", it.inspected, percent(it.inspected_bp)),
+            format!("{} ({})", it.joint, percent(it.joint_bp)),
+            times(&row.with),
+            times(&row.without),
         ]);
     }
     let note = pick(
@@ -219,11 +188,25 @@ fn text(rows: &[Row], language: Language) -> String {
     format!("{table}\n{note}")
 }
 
+/// What a row is about. A group of a later version keeps its own word.
+fn of(row: &v1::StatisticsRow, language: Language) -> String {
+    let value = row.value.as_str();
+    match row.group.as_str() {
+        "all" => pick(language, "all", "全部").to_owned(),
+        "port" => format!("{} {value}", pick(language, "port", "口岸")),
+        "mode" => format!("{} {value}", pick(language, "mode", "监管方式")),
+        "class" if Class::parse(value).is_some() => {
+            format!("{} {}", pick(language, "class", "信用"), words::class(language, value))
+        }
+        other => format!("{other} {value}"),
+    }
+}
+
 fn percent(bp: u64) -> String {
     format!("{}.{:02} %", bp / 100, bp % 100)
 }
 
-fn times(times: &Times) -> String {
+fn times(times: &v1::Times) -> String {
     if times.count == 0 {
         return "—".to_owned();
     }
@@ -251,47 +234,48 @@ fn took(ms: i64) -> String {
 mod tests {
     use super::*;
 
-    fn facts(kinds: impl IntoIterator<Item = Kind>) -> Vec<v1::Fact> {
-        kinds.into_iter().map(|kind| v1::Fact { kind: Some(kind) }).collect()
-    }
-
-    #[test]
-    fn only_a_completed_order_counts_and_only_joined_ones_are_joint() {
-        let ordered = || Kind::InspectionOrdered(v1::InspectionOrdered::default());
-        let joined = || Kind::InspectionJoined(v1::InspectionJoined::default());
-        let completed = || Kind::InspectionCompleted(v1::InspectionCompleted::default());
-        let answered = || Kind::InspectionAnswered(v1::InspectionAnswered::default());
-        let cancelled = || Kind::InspectionCancelled(v1::InspectionCancelled::default());
-        for (kinds, expected) in [
-            (vec![], (false, false)),
-            (vec![ordered(), joined()], (false, false)),
-            (vec![ordered(), completed(), answered()], (true, false)),
-            (vec![ordered(), joined(), completed()], (true, true)),
-            (vec![ordered(), joined(), cancelled(), ordered(), completed()], (true, false)),
-        ] {
-            assert_eq!(inspections(&facts(kinds.clone())), expected, "{kinds:?}");
-        }
+    fn row(group: &str, value: &str) -> Row {
+        let took = v1::Times {
+            count: 1,
+            mean_ms: 120_000,
+            p50_ms: 120_000,
+            p90_ms: 120_000,
+            p99_ms: 120_000,
+            max_ms: 120_000,
+        };
+        Row::from(v1::StatisticsRow {
+            group: group.to_owned(),
+            value: value.to_owned(),
+            cases: 1,
+            released: 1,
+            inspected: 1,
+            joint: 1,
+            inspected_bp: 10_000,
+            joint_bp: 10_000,
+            with_inspection: Some(took),
+            without_inspection: None,
+        })
     }
 
     #[test]
     fn every_line_of_the_csv_has_every_column() {
-        let case = Case {
-            port: "42,58".into(),
-            mode: "9610".into(),
-            class: Class::General,
-            filed: OffsetDateTime::UNIX_EPOCH,
-            released: Some(OffsetDateTime::UNIX_EPOCH + time::Duration::minutes(2)),
-            inspected: true,
-            joint: true,
-        };
-        let text = csv(&table([&case]));
-        let all = text.lines().nth(1).expect("a row of all");
+        let text = csv(&[row("all", ""), row("port", "42,58")]);
+        let all = text.split("\r\n").nth(1).expect("a row of all");
         assert_eq!(
             all,
             "all,,1,1,1,10000,1,10000,1,120000,120000,120000,120000,120000,0,0,0,0,0,0"
         );
         assert_eq!(all.split(',').count(), COLUMNS.split(',').count());
         assert!(text.contains("port,\"42,58\",1"), "{text}");
+    }
+
+    #[test]
+    fn json_has_numbers_and_rows_say_what_they_are_about() {
+        let told = json(&row("class", "untrusted"));
+        assert_eq!((&told["cases"], &told["without_inspection"]["count"]), (&json!(1), &json!(0)));
+        let class = row("class", "untrusted").counts;
+        assert_eq!(of(&class, Language::Chinese), "信用 失信企业");
+        assert_eq!(of(&row("house", "42").counts, Language::English), "house 42");
     }
 
     #[test]

@@ -1,0 +1,436 @@
+//! What sites, enterprises and agencies ask of an order: appoint, claim, report, object, dispose.
+//!
+//! A request has one effect for each request id of a caller; asked again it is answered with the order as
+//! it stands.
+
+use std::collections::{BTreeSet, HashMap};
+
+use domain::clearance::Agency;
+use domain::inspection::appointment::{By, TimeWindow, book};
+use domain::inspection::draw::{Draw, Selection, Task, officers};
+use domain::inspection::finding::Disposal;
+use domain::inspection::order::{Act, Appointment, Event, Order, Stage, Treatment};
+use domain::principal::Scope;
+use domain::refusal::{Code, Refusal};
+use domain::{DeclarationId, RequestId};
+use proto::inspection::Told;
+use sqlx::PgConnection;
+use store::Fault;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use crate::commit::{Answer, Command, Done, Step};
+use crate::errand;
+use crate::orders::Filed;
+use crate::reference;
+use crate::risk::sha256;
+
+/// Officers who examine together: one of each agency where both look, two where one does. Two at least
+/// follow 海关进出口货物查验管理办法 (GACC Order 138, from general knowledge, unverified).
+const OFFICERS_TOGETHER: usize = 2;
+
+/// Something asked of an order.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) request_id: RequestId,
+    /// Name of the caller in the registry.
+    pub(crate) caller: String,
+    /// Whose orders the caller may see.
+    pub(crate) scope: Scope,
+    pub(crate) id: DeclarationId,
+    /// Of the request, to tell a repetition from another one.
+    pub(crate) digest: [u8; 32],
+    pub(crate) trace: String,
+    pub(crate) what: Ask,
+}
+
+/// What.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// Make or move the appointment; without a time, the next free window.
+    Appoint { seen: u32, place: String, start: Option<OffsetDateTime>, by: By },
+    /// Take it on.
+    Claim { examination: u32 },
+    /// A step of the site.
+    Report { version: u32, examination: u32, step: Reported },
+    /// The enterprise objects.
+    Object { examination: u32, reason: String },
+    /// An agency decides.
+    Dispose { agency: Agency, examination: u32, disposal: Disposal },
+}
+
+/// A step of the site.
+#[derive(Debug)]
+pub(crate) enum Reported {
+    /// An act of the examination.
+    Act(Act),
+    /// Nobody came to this appointment.
+    NoShow { seen: u32 },
+    /// An officer cannot come: another one is drawn.
+    Replace { officer: String },
+    /// The goods were treated.
+    Treated(Treatment),
+    /// What was decided is done.
+    Close,
+}
+
+/// The draw of each agency.
+pub(crate) type Draws = Vec<(Agency, Selection)>;
+
+/// A request that is kept.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) slot: i16,
+    pub(crate) request_id: RequestId,
+    pub(crate) caller: String,
+    pub(crate) digest: [u8; 32],
+}
+
+/// Requests that were answered before, with their digests.
+pub(crate) type Before = HashMap<(RequestId, String), Vec<u8>>;
+
+/// Looks up the requests of a batch.
+pub(crate) async fn before(tx: &mut PgConnection, commands: &[Command]) -> Result<Before, Fault> {
+    let asked = commands.iter().filter_map(|command| match command {
+        Command::Ask(asked) => Some((asked.id.slot().column(), asked.request_id.0)),
+        Command::Appeal(appealed) => {
+            Some((domain::Slot::of(&appealed.firm).column(), appealed.request_id.0))
+        }
+        Command::Hear(_) | Command::Put(_) | Command::Settle(_) | Command::Refused(..) => None,
+    });
+    let (slots, ids): (Vec<i16>, Vec<Uuid>) = asked.unzip();
+    if ids.is_empty() {
+        return Ok(Before::new());
+    }
+    let rows = sqlx::query!(
+        "select r.request_id, r.caller, r.digest
+         from unnest($1::smallint[], $2::uuid[]) as wanted (slot, request_id)
+         join request r on r.slot = wanted.slot and r.request_id = wanted.request_id",
+        &slots,
+        &ids
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| ((RequestId(row.request_id), row.caller), row.digest)).collect())
+}
+
+/// Keeps the requests of a batch.
+pub(crate) async fn keep(
+    tx: &mut PgConnection,
+    requests: &[Kept],
+    now: OffsetDateTime,
+) -> Result<(), Fault> {
+    if requests.is_empty() {
+        return Ok(());
+    }
+    let slots: Vec<i16> = requests.iter().map(|it| it.slot).collect();
+    let ids: Vec<Uuid> = requests.iter().map(|it| it.request_id.0).collect();
+    let callers: Vec<String> = requests.iter().map(|it| it.caller.clone()).collect();
+    let digests: Vec<Vec<u8>> = requests.iter().map(|it| it.digest.to_vec()).collect();
+    sqlx::query!(
+        "insert into request (slot, request_id, caller, digest, made_time)
+         select slot, request_id, caller, digest, $5
+         from unnest($1::smallint[], $2::uuid[], $3::text[], $4::bytea[])
+              as given (slot, request_id, caller, digest)",
+        &slots,
+        &ids,
+        &callers,
+        &digests,
+        now
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Whether a request came before, or twice in this batch; refused when it was another one.
+pub(crate) fn is_repeated(
+    step: &Step<'_>,
+    before: &Before,
+    (request_id, caller): (RequestId, &str),
+    digest: &[u8; 32],
+) -> Result<bool, Refusal> {
+    let mut now = step.requests.iter();
+    let now = now.find(|kept| kept.request_id == request_id && kept.caller == caller);
+    let known = now.map(|kept| &kept.digest[..]);
+    match known.or(before.get(&(request_id, caller.to_owned())).map(Vec::as_slice)) {
+        None => Ok(false),
+        Some(known) if known == digest => Ok(true),
+        Some(_) => Err(Refusal::of(Code::RequestIdReused)),
+    }
+}
+
+/// Does it.
+pub(crate) async fn ask(
+    step: &mut Step<'_>,
+    asked: &Asked,
+    before: &Before,
+) -> Result<Answer, Fault> {
+    let id = asked.id;
+    let unknown = || Refusal::of(Code::NotFound).with("name", proto::inspection::order_name(id));
+    let Some(filed) = step.orders.get(&id).filter(|it| asked.scope.covers(&it.declarant_code))
+    else {
+        return Ok(Err(unknown()));
+    };
+    match is_repeated(step, before, (asked.request_id, &asked.caller), &asked.digest) {
+        Err(refusal) => return Ok(Err(refusal)),
+        Ok(true) => return Ok(Ok(Done::Order(Box::new(filed.clone()), Draws::new()))),
+        Ok(false) => {}
+    }
+    let done = match &asked.what {
+        Ask::Appoint { seen, place, start, by } => {
+            appoint(step, id, *seen, (place, *start), *by).await?
+        }
+        Ask::Claim { examination } => claim(step, id, *examination, &asked.caller).await?,
+        Ask::Report { version, examination, step: told } => {
+            report(step, id, (*version, *examination), told, &asked.caller).await?
+        }
+        Ask::Object { examination, reason } => {
+            object(step, id, *examination, reason).map(|()| Draws::new())
+        }
+        Ask::Dispose { agency, examination, disposal } => {
+            let (agency, examination, disposal) = (*agency, *examination, *disposal);
+            let event = Event::Dispose { agency, examination, disposal };
+            step.apply(id, &event).map(|_| Draws::new())
+        }
+    };
+    let draws = match done {
+        Ok(draws) => draws,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    step.trace(id, &asked.trace);
+    step.requests.push(Kept {
+        slot: id.slot().column(),
+        request_id: asked.request_id,
+        caller: asked.caller.clone(),
+        digest: asked.digest,
+    });
+    let now = step.orders.get(&id).cloned();
+    let now = now.ok_or_else(|| Fault::Broken("an order is gone".to_owned()))?;
+    Ok(Ok(Done::Order(Box::new(now), draws)))
+}
+
+/// A refusal inside a fault-free step.
+type Asking<T> = Result<Result<T, Refusal>, Fault>;
+
+async fn appoint(
+    step: &mut Step<'_>,
+    id: DeclarationId,
+    seen: u32,
+    (place, start): (&str, Option<OffsetDateTime>),
+    by: By,
+) -> Asking<Draws> {
+    let Some(filed) = step.orders.get(&id).cloned() else { return Ok(Ok(Draws::new())) };
+    let Some(site) = reference::site(step.tx, place).await? else {
+        return Ok(Err(Refusal::of(Code::PlaceUnknown).with("place", place)));
+    };
+    if !site.serves(&filed.port_code) {
+        let refusal = Refusal::of(Code::PlaceUnknown).with("place", place);
+        return Ok(Err(refusal.with("port", &filed.port_code)));
+    }
+    let now = step.now;
+    let taken = step.taken(place).await?;
+    let count = |window: TimeWindow| taken.get(&window.start).copied().unwrap_or_default();
+    let window = match start {
+        Some(start) => {
+            let length = Duration::minutes(i64::from(site.place.window_minutes));
+            Some(TimeWindow { start, end: start.saturating_add(length) })
+        }
+        None => site.place.next_free(count, by, now),
+    };
+    let Some(window) = window else {
+        return Ok(Err(Refusal::of(Code::WindowFull).with("place", place)));
+    };
+    let appointment = Appointment { place: place.to_owned(), window };
+    let stood = filed.standing().cloned();
+    if stood.as_ref() != Some(&appointment)
+        && let Err(refusal) = book(&site.place, window, count(window), by, now)
+    {
+        return Ok(Err(refusal));
+    }
+    let Order { version, examination, stage, .. } = filed.order;
+    let booked = appointment.clone();
+    let act = if stage == Stage::Appointed {
+        Act::Reschedule { seen, appointment, by, at: now }
+    } else {
+        Act::Appoint { seen, appointment, by }
+    };
+    if let Some(filed) = step.orders.get_mut(&id) {
+        filed.place_name.clone_from(&site.place.name);
+        filed.place_name_zh.clone_from(&site.place.name_zh);
+    }
+    match step.apply(id, &Event::Site { version, examination, act }) {
+        Ok(facts) if facts.is_empty() => Ok(Ok(Draws::new())),
+        Ok(_) => {
+            step.move_booking(stood.as_ref(), &booked);
+            Ok(Ok(Draws::new()))
+        }
+        Err(refusal) => {
+            step.orders.insert(id, filed);
+            Ok(Err(refusal))
+        }
+    }
+}
+
+/// Who may act on an order as its site.
+fn is_claimed_by(filed: &Filed, caller: &str) -> Result<(), Refusal> {
+    if filed.claimed_by.is_empty() || filed.claimed_by == caller {
+        return Ok(());
+    }
+    Err(Refusal::of(Code::OrderTaken).with("claimed_by", &filed.claimed_by))
+}
+
+/// Draws the officers and sends them.
+async fn claim(
+    step: &mut Step<'_>,
+    id: DeclarationId,
+    examination: u32,
+    caller: &str,
+) -> Asking<Draws> {
+    let Some(filed) = step.orders.get(&id).cloned() else { return Ok(Ok(Draws::new())) };
+    if let Err(refusal) = is_claimed_by(&filed, caller) {
+        return Ok(Err(refusal));
+    }
+    let order = &filed.order;
+    if filed.claimed_by == caller && !order.work.officers.is_empty() {
+        return Ok(Ok(Draws::new()));
+    }
+    let agencies: Vec<Agency> = [Agency::Customs, Agency::Inspection]
+        .into_iter()
+        .filter(|agency| order.has(*agency))
+        .collect();
+    let each = OFFICERS_TOGETHER.div_ceil(agencies.len().max(1));
+    let mut draws = Draws::new();
+    let mut chosen = BTreeSet::new();
+    for agency in agencies {
+        let selection = draw(step, &filed, agency, each, &BTreeSet::new()).await?;
+        chosen.extend(selection.chosen().map(str::to_owned));
+        draws.push((agency, selection));
+    }
+    // Where there is no appointment, that is what is wrong; the draw depends on its day.
+    let missing: usize = draws.iter().map(|(_, selection)| selection.missing).sum();
+    if missing > 0 && order.stage == Stage::Appointed {
+        let short = draws.iter().find(|(_, selection)| selection.missing > 0);
+        let agency = short.map_or("", |(agency, _)| domain::inspection::agency_word(*agency));
+        let refusal = Refusal::of(Code::OfficersMissing).with("missing", missing);
+        return Ok(Err(refusal.with("agency", agency)));
+    }
+    let officers: Vec<String> = chosen.iter().cloned().collect();
+    let act = Act::Assign { officers: chosen };
+    let version = order.version;
+    if let Err(refusal) = step.apply(id, &Event::Site { version, examination, act }) {
+        return Ok(Err(refusal));
+    }
+    step.examined(&officers, &filed.declarant_code).await?;
+    if let Some(filed) = step.orders.get_mut(&id) {
+        caller.clone_into(&mut filed.claimed_by);
+    }
+    step.tell(id, [Told::Claimed(caller.to_owned())]);
+    Ok(Ok(draws))
+}
+
+async fn draw(
+    step: &mut Step<'_>,
+    filed: &Filed,
+    agency: Agency,
+    how_many: usize,
+    without: &BTreeSet<&String>,
+) -> Result<Selection, Fault> {
+    let mut candidates = step.candidates().await?;
+    candidates.retain(|candidate| !without.contains(&candidate.officer));
+    let order = &filed.order;
+    let day = order.appointment.as_ref().map_or(step.now, |it| it.window.start);
+    let first = order.first.iter().flat_map(|first| first.officers.keys().cloned());
+    let task = Task {
+        agency,
+        day: day.to_offset(domain::inspection::appointment::CHINA).date(),
+        firms: filed.firms.clone(),
+        examination: order.examination,
+        earlier: first.collect(),
+    };
+    let draw = Draw { seed: step.seed().await?, subject: filed.order_id.0, sha256 };
+    Ok(officers(&draw, &candidates, &task, how_many))
+}
+
+async fn report(
+    step: &mut Step<'_>,
+    id: DeclarationId,
+    (version, examination): (u32, u32),
+    told: &Reported,
+    caller: &str,
+) -> Asking<Draws> {
+    let Some(filed) = step.orders.get(&id).cloned() else { return Ok(Ok(Draws::new())) };
+    if let Err(refusal) = is_claimed_by(&filed, caller) {
+        return Ok(Err(refusal));
+    }
+    let act = match told {
+        Reported::Act(act) => act.clone(),
+        Reported::NoShow { seen } => Act::NoShow { seen: *seen, at: step.now },
+        Reported::Treated(treatment) => {
+            let event = Event::Treated { examination, treatment: treatment.clone() };
+            return Ok(step.apply(id, &event).map(|_| Draws::new()));
+        }
+        Reported::Close => {
+            let event = Event::Close { examination };
+            return Ok(step.apply(id, &event).map(|_| Draws::new()));
+        }
+        Reported::Replace { officer } => {
+            return replace(step, id, (version, examination), officer).await;
+        }
+    };
+    Ok(step.apply(id, &Event::Site { version, examination, act }).map(|_| Draws::new()))
+}
+
+/// Draws one more officer of the same agency.
+async fn replace(
+    step: &mut Step<'_>,
+    id: DeclarationId,
+    (version, examination): (u32, u32),
+    officer: &str,
+) -> Asking<Draws> {
+    let Some(filed) = step.orders.get(&id).cloned() else { return Ok(Ok(Draws::new())) };
+    let candidates = step.candidates().await?;
+    let known = candidates.iter().find(|candidate| candidate.officer == officer);
+    let Some(agency) = known.map(|candidate| candidate.agency) else {
+        return Ok(Err(Refusal::of(Code::OfficerNotAssigned).with("officer", officer)));
+    };
+    let without: BTreeSet<&String> = filed.order.work.officers.keys().collect();
+    let selection = draw(step, &filed, agency, 1, &without).await?;
+    let Some(by) = selection.chosen().next().map(str::to_owned) else {
+        let refusal = Refusal::of(Code::OfficersMissing).with("missing", selection.missing);
+        let agency = domain::inspection::agency_word(agency);
+        return Ok(Err(refusal.with("agency", agency)));
+    };
+    let act = Act::Replace { officer: officer.to_owned(), by: by.clone() };
+    if let Err(refusal) = step.apply(id, &Event::Site { version, examination, act }) {
+        return Ok(Err(refusal));
+    }
+    step.examined(&[by], &filed.declarant_code).await?;
+    Ok(Ok(vec![(agency, selection)]))
+}
+
+/// The declaration has to be stopped before goods are looked at again, so an objection waits for that.
+fn object(
+    step: &mut Step<'_>,
+    id: DeclarationId,
+    examination: u32,
+    reason: &str,
+) -> Result<(), Refusal> {
+    let Some(filed) = step.orders.get(&id) else { return Ok(()) };
+    if filed.objection_pending {
+        return Ok(());
+    }
+    // What would be refused when the declaration has stopped is refused now.
+    let (_, facts) = domain::inspection::order::next(&filed.order, &Event::Object { examination })?;
+    if facts.is_empty() {
+        return Ok(());
+    }
+    let errand = errand::reopening(filed, reason);
+    step.errands.push(errand);
+    if let Some(filed) = step.orders.get_mut(&id) {
+        filed.objection_pending = true;
+        filed.changed_time = step.now;
+    }
+    step.tell(id, [Told::ObjectionMade]);
+    Ok(())
+}

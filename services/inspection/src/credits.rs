@@ -1,0 +1,259 @@
+//! Credit of firms in its table, and what findings and absences do to it (measure 31).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::inspection::credit::{Class, Credit, Event, Status};
+use domain::inspection::finding::{Finding, FoundResult};
+use domain::inspection::order::{Fact, Order};
+use domain::inspection::{Why, agency_word};
+use domain::refusal::Refusal;
+use domain::{OrderId, Slot};
+use proto::inspection::{change, decode_credit, encode_credit};
+use sqlx::PgConnection;
+use store::Fault;
+use time::{Date, OffsetDateTime};
+
+/// Credit of firms while it is being worked on.
+#[derive(Debug, Default)]
+pub(crate) struct Credits {
+    firms: BTreeMap<String, Credit>,
+    touched: BTreeSet<String>,
+    changes: Vec<(String, String, Why)>,
+}
+
+/// A class as a column.
+pub(crate) fn class_column(class: Class) -> i16 {
+    match class {
+        Class::Advanced => 1,
+        Class::General => 2,
+        Class::Untrusted => 3,
+    }
+}
+
+/// A class from its column.
+pub(crate) fn class(column: i16) -> Result<Class, Fault> {
+    let all = [Class::Advanced, Class::General, Class::Untrusted];
+    let found = all.into_iter().find(|class| class_column(*class) == column);
+    found.ok_or_else(|| Fault::Broken(format!("the database holds the class {column}")))
+}
+
+impl Credits {
+    /// Loads the credit of these firms; nothing is known about the others.
+    pub(crate) async fn load(
+        tx: &mut PgConnection,
+        firms: &BTreeSet<String>,
+    ) -> Result<Self, Fault> {
+        if firms.is_empty() {
+            return Ok(Self::default());
+        }
+        let (slots, codes): (Vec<i16>, Vec<String>) =
+            firms.iter().map(|firm| (Slot::of(firm).column(), firm.clone())).unzip();
+        let rows = sqlx::query!(
+            "select c.firm, c.state from unnest($1::smallint[], $2::text[]) as wanted (slot, firm)
+             join credit c on c.slot = wanted.slot and c.firm = wanted.firm",
+            &slots,
+            &codes
+        )
+        .fetch_all(tx)
+        .await?;
+        let read = |bytes: &[u8]| decode_credit(bytes).map_err(|e| Fault::Broken(e.to_string()));
+        let firms = rows.into_iter().map(|row| Ok((row.firm, read(&row.state)?)));
+        Ok(Self { firms: firms.collect::<Result<_, Fault>>()?, ..Self::default() })
+    }
+
+    /// Credit of a firm on a day.
+    pub(crate) fn on(&self, firm: &str, day: Date) -> Credit {
+        let known = self.firms.get(firm).cloned().unwrap_or_else(|| Credit::new(day));
+        // That a day came is never refused.
+        known.apply(&Event::Day(day)).map_or(known.clone(), |(then, _)| then)
+    }
+
+    /// Applies an event.
+    pub(crate) fn apply(&mut self, firm: &str, day: Date, event: &Event) -> Result<(), Refusal> {
+        let now = self.firms.get(firm).cloned().unwrap_or_else(|| Credit::new(day));
+        let (then, changes) = now.apply(event)?;
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.firms.insert(firm.to_owned(), then);
+        self.touched.insert(firm.to_owned());
+        for told in &changes {
+            let (what, why) = change(told);
+            self.changes.push((firm.to_owned(), what, why));
+        }
+        Ok(())
+    }
+
+    /// What somebody says about a change.
+    pub(crate) fn remark(&mut self, firm: &str, by: &str, reason: &str) {
+        let why = Why::new(reason, reason);
+        self.changes.push((firm.to_owned(), format!("remark of {by}"), why));
+    }
+
+    /// What an order's new facts do to the declarant's credit. Called with what `next` returned, once.
+    pub(crate) fn feed(
+        &mut self,
+        firm: &str,
+        (order_id, order): (OrderId, &Order),
+        facts: &[Fact],
+        day: Date,
+    ) {
+        let mut events = Vec::new();
+        for fact in facts {
+            if let Fact::NoShow(count) = fact {
+                let source = format!("{}/no-show/{count}", order_id.0);
+                events.push(Event::NoShow { source, date: day });
+            }
+        }
+        if facts.contains(&Fact::Completed) {
+            events.extend(self.completed(firm, (order_id, order), day));
+        } else {
+            events.extend(self.corrected(firm, (order_id, order), facts, day));
+        }
+        for event in events {
+            // Findings and absences are never refused; only appeals are.
+            let _never = self.apply(firm, day, &event);
+        }
+    }
+
+    /// Everything that is wrong has an entry; an examination without any is one conforming one. A
+    /// second examination takes the place of the first.
+    fn completed(&self, firm: &str, (id, order): (OrderId, &Order), day: Date) -> Vec<Event> {
+        let mut events = Vec::new();
+        let overtaken = format!("{}/1/", id.0);
+        if order.examination > 1 {
+            let known = self.firms.get(firm).map(|credit| &credit.entries);
+            let first = known.into_iter().flatten().filter(|(source, entry)| {
+                source.starts_with(&overtaken) && entry.status != Status::Overturned
+            });
+            events.extend(first.map(|(source, _)| found(source, FoundResult::Conform, day)));
+        }
+        let adverse = order.work.findings.values().filter(|finding| finding.result.is_adverse());
+        let before = events.len();
+        events.extend(adverse.map(|f| found(&source(id, order, f), f.result, day)));
+        if events.len() == before {
+            let whole = format!("{}/{}", id.0, order.examination);
+            events.push(found(&whole, FoundResult::Conform, day));
+        }
+        events
+    }
+
+    /// A correction after the last answer: what is wrong is entered, and what turned out right is
+    /// taken back where it was entered.
+    fn corrected(
+        &self,
+        firm: &str,
+        (id, order): (OrderId, &Order),
+        facts: &[Fact],
+        day: Date,
+    ) -> Vec<Event> {
+        if order.stage != domain::inspection::order::Stage::Found {
+            return Vec::new();
+        }
+        let entered = |source: &str| {
+            self.firms.get(firm).is_some_and(|credit| credit.entries.contains_key(source))
+        };
+        let keys = facts.iter().filter_map(|fact| match fact {
+            Fact::Found(key, result) => Some((key, *result)),
+            _ => None,
+        });
+        keys.filter_map(|(key, result)| {
+            let finding = order.work.findings.get(key)?;
+            let source = source(id, order, finding);
+            (result.is_adverse() || entered(&source)).then(|| found(&source, result, day))
+        })
+        .collect()
+    }
+
+    /// Writes what changed.
+    pub(crate) async fn write(
+        &self,
+        tx: &mut PgConnection,
+        now: OffsetDateTime,
+    ) -> Result<(), Fault> {
+        if self.changes.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<(&String, &Credit)> =
+            self.touched.iter().filter_map(|firm| self.firms.get_key_value(firm)).collect();
+        let slots: Vec<i16> = rows.iter().map(|(firm, _)| Slot::of(firm).column()).collect();
+        let firms: Vec<String> = rows.iter().map(|(firm, _)| (*firm).clone()).collect();
+        let classes: Vec<i16> = rows.iter().map(|(_, credit)| class_column(credit.class)).collect();
+        let blacklisted: Vec<bool> = rows.iter().map(|(_, credit)| credit.blacklisted).collect();
+        let waits = |credit: &Credit| credit.entries.values().any(|e| e.status == Status::Appealed);
+        let appealed: Vec<bool> = rows.iter().map(|(_, credit)| waits(credit)).collect();
+        let states: Vec<Vec<u8>> =
+            rows.iter().map(|(firm, credit)| encode_credit(firm, credit)).collect();
+        sqlx::query!(
+            "insert into credit (slot, firm, class, blacklisted, appealed, state, changed_time)
+             select slot, firm, class, blacklisted, appealed, state, $7
+             from unnest($1::smallint[], $2::text[], $3::smallint[], $4::boolean[], $5::boolean[],
+                         $6::bytea[]) as given (slot, firm, class, blacklisted, appealed, state)
+             on conflict (slot, firm) do update
+             set class = excluded.class, blacklisted = excluded.blacklisted,
+                 appealed = excluded.appealed, state = excluded.state,
+                 changed_time = excluded.changed_time",
+            &slots,
+            &firms,
+            &classes,
+            &blacklisted,
+            &appealed,
+            &states,
+            now
+        )
+        .execute(&mut *tx)
+        .await?;
+        let slots: Vec<i16> = self.changes.iter().map(|(f, ..)| Slot::of(f).column()).collect();
+        let firms: Vec<String> = self.changes.iter().map(|(firm, ..)| firm.clone()).collect();
+        let whats: Vec<String> = self.changes.iter().map(|(_, what, _)| what.clone()).collect();
+        let texts: Vec<String> = self.changes.iter().map(|(.., why)| why.en.clone()).collect();
+        let texts_zh: Vec<String> = self.changes.iter().map(|(.., why)| why.zh.clone()).collect();
+        sqlx::query!(
+            "insert into credit_change (slot, firm, number, changed_time, what, text, text_zh)
+             select given.slot, given.firm,
+                    coalesce((select max(number) from credit_change c
+                              where c.slot = given.slot and c.firm = given.firm), 0)
+                        + row_number() over (partition by given.slot, given.firm order by place),
+                    $6, what, text, text_zh
+             from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[])
+                  with ordinality as given (slot, firm, what, text, text_zh, place)",
+            &slots,
+            &firms,
+            &whats,
+            &texts,
+            &texts_zh,
+            now
+        )
+        .execute(tx)
+        .await?;
+        Ok(())
+    }
+}
+
+fn found(source: &str, result: FoundResult, date: Date) -> Event {
+    Event::Found { source: source.to_owned(), result, date }
+}
+
+/// Names a finding for ever.
+fn source(id: OrderId, order: &Order, finding: &Finding) -> String {
+    let key = &finding.key;
+    let (agency, instruction) = (agency_word(key.instruction.agency), &key.instruction.id);
+    let sample = key.sample.as_deref().unwrap_or_default();
+    format!("{}/{}/{agency}/{instruction}/{}/{sample}", id.0, order.examination, key.gnum)
+}
+
+/// Firms on the blacklist on a day.
+pub(crate) async fn blacklist(tx: &mut PgConnection, day: Date) -> Result<Vec<String>, Fault> {
+    let rows =
+        sqlx::query!("select firm, state from credit where blacklisted").fetch_all(tx).await?;
+    let mut listed = Vec::new();
+    for row in rows {
+        let credit = decode_credit(&row.state).map_err(|e| Fault::Broken(e.to_string()))?;
+        // An entry may have expired since it was written.
+        let today = credit.apply(&Event::Day(day)).map_or(credit.clone(), |(then, _)| then);
+        if today.blacklisted {
+            listed.push(row.firm);
+        }
+    }
+    Ok(listed)
+}

@@ -1,0 +1,321 @@
+//! Errands to the declaration service: what it must hear of an order. Each is a row, written with what it
+//! is about, until the declaration service has answered; it is told under the row's id, however often.
+
+use domain::clearance::Agency;
+use domain::decision::{Decision, News, Reopening, Report};
+use domain::history::{InspectionStep, Moved};
+use domain::inspection::finding::{Disposal, Finding};
+use domain::inspection::order::{Fact, Stage};
+use domain::{DeclarationId, RequestId, limits};
+use proto::inspection::{Told, encode_errand};
+use sqlx::{PgConnection, PgPool};
+use store::Fault;
+use uuid::Uuid;
+
+use crate::commit::Step;
+use crate::orders::Filed;
+
+/// Something that the declaration service must be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Errand(Decision);
+
+/// What kind of errand, as it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Findings,
+    Reopening,
+    News,
+}
+
+impl Kind {
+    fn column(self) -> i16 {
+        match self {
+            Self::Findings => 1,
+            Self::Reopening => 2,
+            Self::News => 3,
+        }
+    }
+
+    fn from_column(column: i16) -> Result<Self, Fault> {
+        let all = [Self::Findings, Self::Reopening, Self::News];
+        let found = all.into_iter().find(|kind| kind.column() == column);
+        found.ok_or_else(|| Fault::Broken(format!("the database holds the errand {column}")))
+    }
+}
+
+impl Errand {
+    fn kind(&self) -> Kind {
+        match &self.0 {
+            Decision::Report(_) => Kind::Findings,
+            Decision::Reopening(_) => Kind::Reopening,
+            // Verdicts are for agencies, and what the rules say is said with the event.
+            Decision::News(_) | Decision::Verdict(_) | Decision::Targeting(_) => Kind::News,
+        }
+    }
+}
+
+/// An errand that waits.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) id: Uuid,
+    pub(crate) declaration: DeclarationId,
+    pub(crate) kind: Kind,
+    pub(crate) body: Vec<u8>,
+}
+
+/// An errand that was answered.
+#[derive(Debug, Clone)]
+pub(crate) struct Settled {
+    pub(crate) id: Uuid,
+    pub(crate) declaration: DeclarationId,
+    pub(crate) kind: Kind,
+    /// Code of the refusal; empty when it was taken.
+    pub(crate) refused: String,
+}
+
+impl Settled {
+    /// The order that changes by the answer.
+    pub(crate) fn changes(&self) -> Option<DeclarationId> {
+        (self.kind == Kind::Reopening && !self.refused.is_empty()).then_some(self.declaration)
+    }
+}
+
+/// What follows from the facts of an order for everybody else.
+pub(crate) fn of(filed: &Filed, before: Stage, facts: &[Fact]) -> Vec<Errand> {
+    let mut errands = Vec::new();
+    for fact in facts {
+        let stage = filed.order.stage;
+        let moved_on = stage != before;
+        let step = match fact {
+            Fact::Appointed => InspectionStep::Appointed,
+            Fact::Rescheduled => InspectionStep::Rescheduled,
+            Fact::NoShow(_) => InspectionStep::NoShow,
+            Fact::Presented(_) => InspectionStep::Presented,
+            Fact::Began(_) if moved_on => InspectionStep::Examining,
+            Fact::Taken(_) if moved_on => InspectionStep::Sampled,
+            Fact::Sent(_) if moved_on => InspectionStep::Laboratory,
+            Fact::Completed => {
+                errands.push(findings(filed, filed.order.version));
+                continue;
+            }
+            Fact::TreatmentOrdered => InspectionStep::Treating,
+            Fact::Treated(_) => InspectionStep::Treated,
+            Fact::Disposed(_) => InspectionStep::Disposed,
+            Fact::Closed => InspectionStep::Closed,
+            Fact::Began(_)
+            | Fact::Taken(_)
+            | Fact::Sent(_)
+            | Fact::Ordered(_)
+            | Fact::Joined(_)
+            | Fact::Extended(_)
+            | Fact::Answered(_)
+            | Fact::Compelled
+            | Fact::Assigned
+            | Fact::Replaced
+            | Fact::Found(..)
+            | Fact::Objected
+            | Fact::Decided(..)
+            | Fact::Cancelled => continue,
+        };
+        errands.push(news(filed, step, fact));
+    }
+    errands
+}
+
+fn news(filed: &Filed, step: InspectionStep, fact: &Fact) -> Errand {
+    let (text, text_zh) = words(filed, fact);
+    told(filed, step, (text, text_zh))
+}
+
+fn told(filed: &Filed, step: InspectionStep, (text, text_zh): (String, String)) -> Errand {
+    let appointment = filed.order.appointment.as_ref();
+    let moved = Moved {
+        order_id: filed.order_id,
+        step,
+        examination: filed.order.examination,
+        place: appointment.map_or(String::new(), |it| it.place.clone()),
+        place_name: appointment.map_or(String::new(), |_| filed.place_name.clone()),
+        place_name_zh: appointment.map_or(String::new(), |_| filed.place_name_zh.clone()),
+        window_start: appointment.map(|it| it.window.start),
+        window_end: appointment.map(|it| it.window.end),
+        text,
+        text_zh,
+    };
+    let request_id = RequestId(Uuid::now_v7());
+    Errand(Decision::News(News { request_id, declaration: filed.id, moved }))
+}
+
+/// What an enterprise wants to know of a step.
+fn words(filed: &Filed, fact: &Fact) -> (String, String) {
+    let said = |en: &str, zh: &str| (en.to_owned(), zh.to_owned());
+    match fact {
+        Fact::NoShow(count) => (
+            format!("nobody came, for the {count}. time; make another appointment"),
+            format!("第{count}次未按预约到场，请重新预约"),
+        ),
+        Fact::TreatmentOrdered => said("the goods have to be treated", "货物须作除害处理"),
+        Fact::Treated(passed) => {
+            let number = filed.order.work.treatment.as_ref().map(|it| it.certificate.as_str());
+            let number = number.unwrap_or_default();
+            let (en, zh) =
+                if *passed { ("passed", "合格") } else { ("did not pass", "不合格") };
+            (format!("certificate {number}: {en}"), format!("处理证书{number}：{zh}"))
+        }
+        Fact::Disposed(disposal) => {
+            let zh = disposal_zh(*disposal);
+            (disposal.code().to_owned(), zh.to_owned())
+        }
+        _ => said("", ""),
+    }
+}
+
+fn disposal_zh(disposal: Disposal) -> &'static str {
+    match disposal {
+        Disposal::Release => "放行",
+        Disposal::AmendAndRelease => "改单放行",
+        Disposal::Treat => "除害处理",
+        Disposal::Return => "退运",
+        Disposal::Destroy => "销毁",
+        Disposal::DetainOther => "扣留",
+        Disposal::TransferClearance => "扣留移送通关",
+        Disposal::TransferLegal => "扣留移送法规",
+        Disposal::TransferAntismuggling => "扣留移送缉私",
+    }
+}
+
+/// The findings of an examination, for the version that waits for them. What is wrong comes first, so
+/// that a report that holds no more still tells it; all of them stand with the order.
+pub(crate) fn findings(filed: &Filed, version: u32) -> Errand {
+    let mut found: Vec<&Finding> =
+        filed.order.work.findings.values().filter(|finding| finding.result.is_final()).collect();
+    found.sort_by_key(|finding| !finding.result.is_adverse());
+    let agencies = [Agency::Customs, Agency::Inspection];
+    let most = limits::REASONS_MAX - agencies.len();
+    let mut shown: Vec<&Finding> = found.iter().take(most).copied().collect();
+    for agency in agencies {
+        // Every agency that instructed has an answer, also behind a hundred of the other.
+        let is_of = |finding: &&Finding| finding.key.instruction.agency == agency;
+        if !shown.iter().any(is_of) {
+            shown.extend(found.iter().copied().find(is_of));
+        }
+    }
+    let finding = |finding: &Finding| domain::history::Finding {
+        instructed_by: finding.key.instruction.agency,
+        gnum: finding.key.gnum,
+        result: finding.result.code().to_owned(),
+        text: if finding.text.is_empty() {
+            finding.result.title().zh
+        } else {
+            finding.text.clone()
+        },
+        evidence: finding.evidence.iter().map(|digest| digest.to_vec()).collect(),
+    };
+    Errand(Decision::Report(Report {
+        request_id: RequestId(Uuid::now_v7()),
+        declaration: filed.id,
+        order_id: filed.order_id,
+        version,
+        findings: shown.into_iter().map(finding).collect(),
+    }))
+}
+
+/// The declaration is to be stopped for a second examination.
+pub(crate) fn reopening(filed: &Filed, reason: &str) -> Errand {
+    Errand(Decision::Reopening(Reopening {
+        request_id: RequestId(Uuid::now_v7()),
+        declaration: filed.id,
+        order_id: filed.order_id,
+        version: filed.newest_version,
+        reason: reason.to_owned(),
+    }))
+}
+
+/// Writes errands.
+pub(crate) async fn insert(tx: &mut PgConnection, errands: &[Errand]) -> Result<(), Fault> {
+    if errands.is_empty() {
+        return Ok(());
+    }
+    let slots: Vec<i16> = errands.iter().map(|it| it.0.declaration().slot().column()).collect();
+    let ids: Vec<Uuid> = errands.iter().map(|it| it.0.request_id().0).collect();
+    let declarations: Vec<Uuid> = errands.iter().map(|it| it.0.declaration().uuid()).collect();
+    let kinds: Vec<i16> = errands.iter().map(|it| it.kind().column()).collect();
+    let bodies: Vec<Vec<u8>> = errands.iter().map(|it| encode_errand(&it.0)).collect();
+    sqlx::query!(
+        "insert into errand (slot, id, declaration_id, kind, body)
+         select * from unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::smallint[], $5::bytea[])",
+        &slots,
+        &ids,
+        &declarations,
+        &kinds,
+        &bodies
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Errands that wait, oldest first, after this one.
+pub(crate) async fn waiting(pool: &PgPool, after: Uuid, most: i64) -> Result<Vec<Waiting>, Fault> {
+    let rows = sqlx::query!(
+        "select id, declaration_id, kind, body from errand where id > $1 order by id limit $2",
+        after,
+        most
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Waiting {
+                id: row.id,
+                declaration: DeclarationId::from_uuid(row.declaration_id),
+                kind: Kind::from_column(row.kind)?,
+                body: row.body,
+            })
+        })
+        .collect()
+}
+
+/// Takes answers down. What was refused has an effect where somebody waits for it.
+pub(crate) async fn settle(step: &mut Step<'_>, settled: &[Settled]) -> Result<(), Fault> {
+    let slots: Vec<i16> = settled.iter().map(|it| it.declaration.slot().column()).collect();
+    let ids: Vec<Uuid> = settled.iter().map(|it| it.id).collect();
+    sqlx::query!(
+        "delete from errand e using unnest($1::smallint[], $2::uuid[]) as done (slot, id)
+         where e.slot = done.slot and e.id = done.id",
+        &slots,
+        &ids
+    )
+    .execute(&mut *step.tx)
+    .await?;
+    for id in settled.iter().filter_map(Settled::changes) {
+        let Some(filed) = step.orders.get_mut(&id).filter(|filed| filed.objection_pending) else {
+            continue;
+        };
+        filed.objection_pending = false;
+        let text = ("the declaration could not be stopped any more", "申报单已无法中止");
+        let text = (text.0.to_owned(), text.1.to_owned());
+        let news = told(filed, InspectionStep::ObjectionRefused, text);
+        step.errands.push(news);
+        step.tell(id, [Told::ObjectionRefused]);
+    }
+    Ok(())
+}
+
+/// Keeps that a demand of the rules was refused.
+pub(crate) async fn refused(
+    tx: &mut PgConnection,
+    (id, version): (DeclarationId, u32),
+    code: &str,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "update assessment set refused = $4
+         where slot = $1 and declaration_id = $2 and version = $3",
+        id.slot().column(),
+        id.uuid(),
+        i32::try_from(version).unwrap_or(i32::MAX),
+        code
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}

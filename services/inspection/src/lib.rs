@@ -1,0 +1,124 @@
+//! The inspection service (查验): one joint inspection, never two.
+//!
+//! What this service promises: the rules of both agencies are asked about every version that is filed,
+//! and every answer explains itself; demands of both agencies, whenever they come, meet in one order; an
+//! order is complete when every instruction has a result; what was found is told to both agencies, and
+//! what follows for a firm's credit follows by rule. It is a consumer of the declaration service's
+//! journal and answers over the same stream.
+//!
+//! Read [`heard`], then [`ask`], then [`commit`]; [`door`] has the calls, [`relay`] the stream.
+
+mod appeal;
+mod ask;
+mod commit;
+mod consignment;
+mod credits;
+mod door;
+mod errand;
+mod heard;
+mod orders;
+mod read;
+mod reference;
+mod relay;
+mod risk;
+pub mod rule_file;
+mod watch;
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use client::Window;
+use domain::DeclarationId;
+use domain::limits;
+use proto::v1::inspection_service_server::InspectionServiceServer;
+use sqlx::PgPool;
+use store::Clock;
+use store::batch::{self, Batch};
+use store::journal::Tail;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use commit::Desk;
+
+/// The schema of this service, in `migrations/inspection`.
+pub const SCHEMA: &str = "inspection";
+/// Brings it up to date.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/inspection");
+
+/// Lanes of the group commit: one, see `commit`.
+const LANES: usize = 1;
+
+/// The service.
+#[derive(Debug)]
+pub(crate) struct Inspection {
+    /// For reading.
+    pub(crate) reads: PgPool,
+    pub(crate) tail: Tail,
+    pub(crate) batch: Batch<Desk>,
+    pub(crate) clock: Clock,
+    pub(crate) errands: Arc<Notify>,
+    pub(crate) board: relay::Board,
+    /// Demands of the rules that were refused, until that is kept.
+    pub(crate) refused: Mutex<Vec<(DeclarationId, u32, String)>>,
+    /// Name of the consumer on the exchange.
+    pub(crate) consumer: String,
+    pub(crate) draining: CancellationToken,
+}
+
+/// The service as it is mounted.
+#[derive(Debug, Clone)]
+pub struct Service(Arc<Inspection>);
+
+/// What the caller runs as tasks: the lane, which ends after `closing`, and the loops to the
+/// declaration service, which end with `draining`.
+pub type Loop = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Service {
+    /// The service over its tables. `window` is how it reaches the declaration service, under its name
+    /// on the exchange.
+    pub fn new(
+        (work, reads): (PgPool, PgPool),
+        clock: Clock,
+        (window, consumer): (Window, String),
+        (draining, closing): (CancellationToken, CancellationToken),
+    ) -> (Self, Vec<Loop>) {
+        let tail = Tail::default();
+        let errands = Arc::new(Notify::new());
+        let desk = Desk {
+            tail: tail.clone(),
+            clock: clock.clone(),
+            known: risk::Known::default(),
+            errands: Arc::clone(&errands),
+        };
+        let (batch, lanes) = batch::lanes(Arc::new(desk), &work, LANES, &closing);
+        let stop = draining.clone();
+        let this = Arc::new(Inspection {
+            reads,
+            tail,
+            batch,
+            clock,
+            errands,
+            board: relay::Board::default(),
+            refused: Mutex::default(),
+            consumer,
+            draining,
+        });
+        let mut loops: Vec<Loop> =
+            lanes.into_iter().map(|lane| -> Loop { Box::pin(lane) }).collect();
+        let (say, said) = relay::channel();
+        let (inspection, ending) = (Arc::clone(&this), stop.clone());
+        loops.push(Box::pin(async move {
+            relay::listen(&inspection, &window, said, &ending).await;
+        }));
+        let (inspection, ending) = (Arc::clone(&this), stop);
+        loops.push(Box::pin(async move {
+            relay::run_errands(&inspection, say, &ending).await;
+        }));
+        (Self(this), loops)
+    }
+
+    /// As a gRPC service.
+    pub fn into_server(self) -> InspectionServiceServer<Self> {
+        InspectionServiceServer::new(self).max_decoding_message_size(limits::MESSAGE_BYTES_MAX)
+    }
+}

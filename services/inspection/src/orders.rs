@@ -1,0 +1,330 @@
+//! Joint orders in their table, and what of an order is found by index.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::clearance::Agency;
+use domain::inspection::order::{Appointment, Order, Stage};
+use domain::{DeclarationId, OrderId};
+use proto::inspection::{Shown, decode_order, encode_order};
+use sqlx::PgConnection;
+use store::Fault;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// An order with what it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Filed {
+    pub(crate) id: DeclarationId,
+    pub(crate) order_id: OrderId,
+    pub(crate) declarant_code: String,
+    pub(crate) port_code: String,
+    pub(crate) trade_mode: String,
+    /// Number of the trade order, which scripts of the sandbox are written in.
+    pub(crate) order_no: String,
+    /// Codes of every firm in the declaration.
+    pub(crate) firms: Vec<String>,
+    /// The lines of goods, encoded.
+    pub(crate) goods: Vec<u8>,
+    pub(crate) order: Order,
+    /// Newest version of the declaration.
+    pub(crate) newest_version: u32,
+    /// Name of the place of the appointment.
+    pub(crate) place_name: String,
+    /// The same in Chinese.
+    pub(crate) place_name_zh: String,
+    /// The site that took it on; empty before.
+    pub(crate) claimed_by: String,
+    pub(crate) objection_pending: bool,
+    pub(crate) ordered_time: OffsetDateTime,
+    pub(crate) changed_time: OffsetDateTime,
+}
+
+impl Filed {
+    /// The appointment for which a place keeps a station.
+    pub(crate) fn standing(&self) -> Option<&Appointment> {
+        self.order.appointment.as_ref().filter(|_| holds_window(self.order.stage))
+    }
+
+    /// As it is said.
+    pub(crate) fn shown(&self) -> Shown<'_> {
+        Shown {
+            id: self.id,
+            order_id: self.order_id,
+            declarant_code: &self.declarant_code,
+            port_code: &self.port_code,
+            trade_mode: &self.trade_mode,
+            order_no: &self.order_no,
+            order: &self.order,
+            place: (&self.place_name, &self.place_name_zh),
+            claimed_by: &self.claimed_by,
+            objection_pending: self.objection_pending,
+            times: (self.ordered_time, self.changed_time),
+            goods: &self.goods,
+        }
+    }
+}
+
+/// Columns of a stage. They are part of the stored format.
+const STAGES: [(Stage, i16); 11] = [
+    (Stage::Ordered, 1),
+    (Stage::Appointed, 2),
+    (Stage::Presented, 3),
+    (Stage::Examining, 4),
+    (Stage::Sampled, 5),
+    (Stage::Laboratory, 6),
+    (Stage::Found, 7),
+    (Stage::Treating, 8),
+    (Stage::Disposed, 9),
+    (Stage::Closed, 10),
+    (Stage::Cancelled, 11),
+];
+
+/// A stage as a column; 0 for an order that was never made, which no row has.
+pub(crate) fn stage_column(stage: Stage) -> i16 {
+    STAGES.into_iter().find(|(known, _)| *known == stage).map_or(0, |(_, column)| column)
+}
+
+/// Whether the place keeps a station for it.
+fn holds_window(stage: Stage) -> bool {
+    match stage {
+        Stage::None | Stage::Ordered | Stage::Cancelled => false,
+        Stage::Appointed
+        | Stage::Presented
+        | Stage::Examining
+        | Stage::Sampled
+        | Stage::Laboratory
+        | Stage::Found
+        | Stage::Treating
+        | Stage::Disposed
+        | Stage::Closed => true,
+    }
+}
+
+/// Which of these declarations have an order.
+pub(crate) async fn known(
+    tx: &mut PgConnection,
+    ids: &BTreeSet<DeclarationId>,
+) -> Result<BTreeSet<DeclarationId>, Fault> {
+    if ids.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let (slots, uuids): (Vec<i16>, Vec<Uuid>) =
+        ids.iter().map(|id| (id.slot().column(), id.uuid())).unzip();
+    let rows = sqlx::query_scalar!(
+        "select o.declaration_id from unnest($1::smallint[], $2::uuid[]) as wanted (slot, id)
+         join joint_order o on o.slot = wanted.slot and o.declaration_id = wanted.id",
+        &slots,
+        &uuids
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().map(DeclarationId::from_uuid).collect())
+}
+
+/// Loads orders; declarations without one are left out.
+pub(crate) async fn load(
+    tx: &mut PgConnection,
+    ids: &BTreeSet<DeclarationId>,
+) -> Result<BTreeMap<DeclarationId, Filed>, Fault> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let (slots, uuids): (Vec<i16>, Vec<Uuid>) =
+        ids.iter().map(|id| (id.slot().column(), id.uuid())).unzip();
+    let rows = sqlx::query_as!(
+        Row,
+        r#"select o.declaration_id, o.order_id, o.declarant_code, o.port_code, o.trade_mode,
+                o.order_no, o.firms, o.goods, o.state, o.claimed_by, o.objection_pending,
+                o.place_name, o.place_name_zh, o.ordered_time, o.changed_time,
+                greatest(o.version, c.version) as "newest_version!"
+         from unnest($1::smallint[], $2::uuid[]) as wanted (slot, id)
+         join joint_order o on o.slot = wanted.slot and o.declaration_id = wanted.id
+         left join consignment c on c.slot = o.slot and c.declaration_id = o.declaration_id"#,
+        &slots,
+        &uuids
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter().map(|row| row.filed().map(|filed| (filed.id, filed))).collect()
+}
+
+/// A row as it is read.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) declaration_id: Uuid,
+    pub(crate) order_id: Uuid,
+    pub(crate) declarant_code: String,
+    pub(crate) port_code: String,
+    pub(crate) trade_mode: String,
+    pub(crate) order_no: String,
+    pub(crate) firms: Vec<String>,
+    pub(crate) goods: Vec<u8>,
+    pub(crate) state: Vec<u8>,
+    pub(crate) newest_version: i32,
+    pub(crate) place_name: String,
+    pub(crate) place_name_zh: String,
+    pub(crate) claimed_by: String,
+    pub(crate) objection_pending: bool,
+    pub(crate) ordered_time: OffsetDateTime,
+    pub(crate) changed_time: OffsetDateTime,
+}
+
+impl Row {
+    pub(crate) fn filed(self) -> Result<Filed, Fault> {
+        Ok(Filed {
+            id: DeclarationId::from_uuid(self.declaration_id),
+            order_id: OrderId(self.order_id),
+            declarant_code: self.declarant_code,
+            port_code: self.port_code,
+            trade_mode: self.trade_mode,
+            order_no: self.order_no,
+            firms: self.firms,
+            goods: self.goods,
+            order: decode_order(&self.state).map_err(|error| Fault::Broken(error.to_string()))?,
+            newest_version: u32::try_from(self.newest_version).unwrap_or_default(),
+            place_name: self.place_name,
+            place_name_zh: self.place_name_zh,
+            claimed_by: self.claimed_by,
+            objection_pending: self.objection_pending,
+            ordered_time: self.ordered_time,
+            changed_time: self.changed_time,
+        })
+    }
+}
+
+/// Writes orders, new and changed.
+pub(crate) async fn write(tx: &mut PgConnection, orders: &[&Filed]) -> Result<(), Fault> {
+    if orders.is_empty() {
+        return Ok(());
+    }
+    let of = |read: fn(&Filed) -> &str| orders.iter().map(|o| read(o)).collect::<Vec<&str>>();
+    let flags = |read: fn(&Filed) -> bool| orders.iter().map(|o| read(o)).collect::<Vec<bool>>();
+    let standing: Vec<Option<&Appointment>> = orders.iter().map(|o| o.standing()).collect();
+    let places: Vec<&str> =
+        standing.iter().map(|it| it.map_or("", |it| it.place.as_str())).collect();
+    let starts: Vec<_> = standing.iter().map(|it| it.map(|it| it.window.start)).collect();
+    let ends: Vec<_> = standing.iter().map(|it| it.map(|it| it.window.end)).collect();
+    let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
+    let slots: Vec<i16> = orders.iter().map(|o| o.id.slot().column()).collect();
+    let ids: Vec<Uuid> = orders.iter().map(|o| o.id.uuid()).collect();
+    let order_ids: Vec<Uuid> = orders.iter().map(|o| o.order_id.0).collect();
+    let stages: Vec<i16> = orders.iter().map(|o| stage_column(o.order.stage)).collect();
+    let versions: Vec<i32> = orders.iter().map(|o| number(o.order.version)).collect();
+    let examinations: Vec<i32> = orders.iter().map(|o| number(o.order.examination)).collect();
+    let firms: Vec<String> = orders.iter().map(|o| array(&o.firms)).collect();
+    let states: Vec<Vec<u8>> = orders.iter().map(|o| encode_order(&o.order)).collect();
+    let goods: Vec<&[u8]> = orders.iter().map(|o| o.goods.as_slice()).collect();
+    let ordered: Vec<OffsetDateTime> = orders.iter().map(|o| o.ordered_time).collect();
+    let changed: Vec<OffsetDateTime> = orders.iter().map(|o| o.changed_time).collect();
+    sqlx::query!(
+        "insert into joint_order (slot, declaration_id, order_id, declarant_code, port_code,
+                trade_mode, order_no, stage, version, examination, joint, completed,
+                customs_undecided, inspection_undecided, place, place_name, place_name_zh,
+                window_start, window_end, claimed_by, objection_pending, firms, state, goods, ordered_time, changed_time)
+         select slot, declaration_id, order_id, declarant_code, port_code, trade_mode, order_no,
+                stage, version, examination, joint, completed, customs_undecided,
+                inspection_undecided, place, place_name, place_name_zh, window_start,
+                window_end, claimed_by, objection_pending, firms::text[], state, goods, ordered_time, changed_time
+         from unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[],
+                     $7::text[], $8::smallint[], $9::int[], $10::int[], $11::boolean[],
+                     $12::boolean[], $13::boolean[], $14::boolean[], $15::text[],
+                     $16::timestamptz[], $17::timestamptz[], $18::text[], $19::boolean[],
+                     $20::text[], $21::bytea[], $22::bytea[], $23::timestamptz[],
+                     $24::timestamptz[], $25::text[], $26::text[])
+              as given (slot, declaration_id, order_id, declarant_code, port_code, trade_mode,
+                        order_no, stage, version, examination, joint, completed,
+                        customs_undecided, inspection_undecided, place, window_start, window_end,
+                        claimed_by, objection_pending, firms, state, goods, ordered_time,
+                        changed_time, place_name, place_name_zh)
+         on conflict (slot, declaration_id) do update
+         set port_code = excluded.port_code, trade_mode = excluded.trade_mode,
+             stage = excluded.stage, version = excluded.version,
+             examination = excluded.examination, joint = excluded.joint,
+             completed = joint_order.completed or excluded.completed,
+             customs_undecided = excluded.customs_undecided,
+             inspection_undecided = excluded.inspection_undecided, place = excluded.place,
+             place_name = excluded.place_name, place_name_zh = excluded.place_name_zh,
+             window_start = excluded.window_start, window_end = excluded.window_end,
+             claimed_by = excluded.claimed_by, objection_pending = excluded.objection_pending,
+             firms = excluded.firms, state = excluded.state, goods = excluded.goods,
+             changed_time = excluded.changed_time",
+        &slots,
+        &ids,
+        &order_ids,
+        &of(|o| &o.declarant_code) as &[&str],
+        &of(|o| &o.port_code) as &[&str],
+        &of(|o| &o.trade_mode) as &[&str],
+        &of(|o| &o.order_no) as &[&str],
+        &stages,
+        &versions,
+        &examinations,
+        &flags(|o| o.order.is_joint()),
+        &flags(|o| is_completed(o.order.stage)),
+        &flags(|o| is_undecided_by(&o.order, Agency::Customs)),
+        &flags(|o| is_undecided_by(&o.order, Agency::Inspection)),
+        &places as &[&str],
+        &starts as &[Option<OffsetDateTime>],
+        &ends as &[Option<OffsetDateTime>],
+        &of(|o| &o.claimed_by) as &[&str],
+        &flags(|o| o.objection_pending),
+        &firms,
+        &states,
+        &goods as &[&[u8]],
+        &ordered,
+        &changed,
+        &of(|o| &o.place_name) as &[&str],
+        &of(|o| &o.place_name_zh) as &[&str]
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Whether every instruction was answered.
+fn is_completed(stage: Stage) -> bool {
+    match stage {
+        Stage::Found | Stage::Treating | Stage::Disposed | Stage::Closed => true,
+        Stage::None
+        | Stage::Ordered
+        | Stage::Appointed
+        | Stage::Presented
+        | Stage::Examining
+        | Stage::Sampled
+        | Stage::Laboratory
+        | Stage::Cancelled => false,
+    }
+}
+
+fn is_undecided_by(order: &Order, agency: Agency) -> bool {
+    order.stage == Stage::Found && order.has(agency) && order.decision(agency).is_none()
+}
+
+/// An array literal: `unnest` cannot carry an array for each row.
+fn array(firms: &[String]) -> String {
+    let quoted =
+        firms.iter().map(|firm| format!("\"{}\"", firm.replace('\\', "\\\\").replace('"', "\\\"")));
+    format!("{{{}}}", quoted.collect::<Vec<_>>().join(","))
+}
+
+/// How many orders hold the windows of a place, from a time on.
+pub(crate) async fn taken(
+    tx: &mut PgConnection,
+    place: &str,
+    from: OffsetDateTime,
+) -> Result<BTreeMap<OffsetDateTime, u32>, Fault> {
+    let rows = sqlx::query!(
+        r#"select window_start as "start!", count(*) as "count!" from joint_order
+           where place = $1 and window_start >= $2 group by window_start"#,
+        place,
+        from
+    )
+    .fetch_all(tx)
+    .await?;
+    let count = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
+    Ok(rows.into_iter().map(|row| (row.start, count(row.count))).collect())
+}
+
+/// The slots of orders, for locking heads.
+pub(crate) fn slots(ids: &BTreeSet<DeclarationId>) -> BTreeSet<i16> {
+    ids.iter().map(|id| id.slot().column()).collect()
+}

@@ -1,0 +1,377 @@
+//! Reading: orders, places, officers, rule sets, assessments, seeds, credit and statistics.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use domain::clearance::Agency;
+use domain::inspection::appointment::TimeWindow;
+use domain::inspection::credit::Credit;
+use domain::inspection::draw::{Candidate, Seed};
+use domain::inspection::order::Stage;
+use domain::inspection::statistics::{self, Case};
+use domain::principal::Scope;
+use domain::refusal::{Code, Refusal};
+use domain::{DeclarationId, Slot, limits};
+use proto::inspection::{decode_credit, decode_officer};
+use sqlx::PgPool;
+use store::journal::{self, Entry};
+use store::{Fault, Unanswered};
+use time::{Date, Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use crate::credits::class;
+use crate::orders::{Filed, Row, stage_column};
+use crate::reference::{Site, read_site};
+use crate::risk::{agency, agency_column, sha256};
+
+/// Which orders.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    pub(crate) stages: Vec<Stage>,
+    pub(crate) place: String,
+    pub(crate) declarant_code: String,
+    pub(crate) undecided_by: Option<Agency>,
+}
+
+/// The declarants whose orders a caller may see; `None` for all.
+fn declarants(scope: &Scope) -> Option<&[String]> {
+    match scope {
+        Scope::All => None,
+        Scope::Declarants(codes) => Some(codes),
+    }
+}
+
+/// How many on a page.
+fn page(size: i32) -> i32 {
+    if size <= 0 { limits::PAGE_DEFAULT } else { size.min(limits::PAGE_MAX) }
+}
+
+/// One page of orders, newest first, and the token of the next one.
+pub(crate) async fn orders(
+    pool: &PgPool,
+    scope: &Scope,
+    filter: Filter,
+    (size, token): (i32, &str),
+) -> Result<(Vec<Filed>, String), Unanswered> {
+    let bound = sha256(format!("{scope:?}{filter:?}").as_bytes());
+    let bound = &bound[..8];
+    let before = if token.is_empty() {
+        Uuid::max()
+    } else {
+        let bytes = BASE64.decode(token).unwrap_or_default();
+        let known = bytes.split_at_checked(16).filter(|(_, rest)| *rest == bound);
+        let id = known.and_then(|(id, _)| Uuid::from_slice(id).ok());
+        id.ok_or_else(|| Refusal::of(Code::PageTokenForeign))?
+    };
+    let size = page(size);
+    let stages: Vec<i16> = filter.stages.iter().map(|stage| stage_column(*stage)).collect();
+    let codes = declarants(scope);
+    let agency = filter.undecided_by.map(agency_column);
+    let rows = sqlx::query_as!(
+        Row,
+        r#"select o.declaration_id, o.order_id, o.declarant_code, o.port_code, o.trade_mode,
+                  o.order_no, o.firms, o.goods, o.state, o.claimed_by, o.objection_pending,
+                  o.place_name, o.place_name_zh, o.ordered_time, o.changed_time,
+                  o.version as "newest_version!"
+           from joint_order o
+           where o.declaration_id < $1
+             and (cardinality($3::smallint[]) = 0 or o.stage = any($3))
+             and ($4 = '' or o.place = $4)
+             and ($5 = '' or o.declarant_code = $5)
+             and ($6::text[] is null or o.declarant_code = any($6))
+             and ($7::smallint is null or ($7 = 1 and o.customs_undecided)
+                  or ($7 = 2 and o.inspection_undecided))
+           order by o.declaration_id desc limit $2"#,
+        before,
+        i64::from(size) + 1,
+        &stages,
+        filter.place,
+        filter.declarant_code,
+        codes,
+        agency
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(Fault::from)?;
+    let mut found: Vec<Filed> = rows.into_iter().map(Row::filed).collect::<Result<_, Fault>>()?;
+    let more = found.len() > usize::try_from(size).unwrap_or_default();
+    if more {
+        found.pop();
+    }
+    let last = found.last().filter(|_| more);
+    let token = last.map(|filed| BASE64.encode([filed.id.uuid().as_bytes(), bound].concat()));
+    Ok((found, token.unwrap_or_default()))
+}
+
+/// One order that the caller may see.
+pub(crate) async fn order(
+    pool: &PgPool,
+    scope: &Scope,
+    id: DeclarationId,
+) -> Result<Filed, Unanswered> {
+    let mut connection = pool.acquire().await.map_err(Fault::from)?;
+    let mut found = crate::orders::load(&mut connection, &[id].into()).await?;
+    let found = found.remove(&id).filter(|filed| scope.covers(&filed.declarant_code));
+    let unknown = || Refusal::of(Code::NotFound).with("name", proto::inspection::order_name(id));
+    Ok(found.ok_or_else(unknown)?)
+}
+
+/// Positions of what happened to an order, oldest first.
+pub(crate) async fn positions(pool: &PgPool, id: DeclarationId) -> Result<Vec<i64>, Fault> {
+    let rows = sqlx::query_scalar!(
+        "select position from journal where slot = $1 and subject = $2 order by position",
+        id.slot().column(),
+        id.uuid()
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows)
+}
+
+/// What happened to an order, oldest first.
+pub(crate) async fn history(pool: &PgPool, id: DeclarationId) -> Result<Vec<Entry>, Fault> {
+    let positions = positions(pool, id).await?;
+    journal::at(pool, id.slot(), &positions).await
+}
+
+/// Every place.
+pub(crate) async fn places(pool: &PgPool) -> Result<Vec<Site>, Fault> {
+    let rows = sqlx::query_scalar!("select body from place where slot = 0 order by id")
+        .fetch_all(pool)
+        .await?;
+    rows.iter().map(|body| read_site(body)).collect()
+}
+
+/// Windows of a place that are not over, with how many more orders each takes.
+pub(crate) async fn windows(
+    pool: &PgPool,
+    place: &str,
+    (from, days): (Date, u32),
+    now: OffsetDateTime,
+) -> Result<Vec<(TimeWindow, u32)>, Unanswered> {
+    let site = places(pool).await?.into_iter().find(|site| site.place.id == place);
+    let unknown = || Refusal::of(Code::PlaceUnknown).with("place", place);
+    let site = site.ok_or_else(unknown)?.place;
+    let days = (0..i64::from(days)).map(|n| from.saturating_add(Duration::days(n)));
+    let windows: Vec<TimeWindow> =
+        days.flat_map(|day| site.windows(day)).filter(|window| now < window.end).collect();
+    let Some(first) = windows.first() else { return Ok(Vec::new()) };
+    let mut connection = pool.acquire().await.map_err(Fault::from)?;
+    let taken = crate::orders::taken(&mut connection, place, first.start).await?;
+    let free = |window: &TimeWindow| site.free(taken.get(&window.start).copied().unwrap_or(0));
+    Ok(windows.into_iter().map(|window| (window, free(&window))).collect())
+}
+
+/// Officers, and whether each left.
+pub(crate) async fn officers(
+    pool: &PgPool,
+    of: Option<Agency>,
+) -> Result<Vec<(Candidate, bool)>, Fault> {
+    let rows = sqlx::query!(
+        "select body, last_firm from officer
+         where slot = 0 and ($1::smallint is null or agency = $1) order by agency, id",
+        of.map(agency_column)
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let (candidate, left) =
+                decode_officer(&row.body).map_err(|e| Fault::Broken(e.to_string()))?;
+            let last_firm = Some(row.last_firm).filter(|firm| !firm.is_empty());
+            Ok((Candidate { last_firm, ..candidate }, left))
+        })
+        .collect()
+}
+
+/// A rule set as it was put.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) agency: Agency,
+    pub(crate) version: u32,
+    pub(crate) document: String,
+    pub(crate) put_time: OffsetDateTime,
+    pub(crate) put_by: String,
+}
+
+/// Rule sets, newest first of each agency.
+pub(crate) async fn rule_sets(pool: &PgPool, of: Option<Agency>) -> Result<Vec<Rules>, Fault> {
+    let rows = sqlx::query!(
+        "select agency, version, document, put_time, put_by from rule_set
+         where slot = 0 and ($1::smallint is null or agency = $1)
+         order by agency, version desc",
+        of.map(agency_column)
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Rules {
+                agency: agency(row.agency)?,
+                version: u32::try_from(row.version).unwrap_or_default(),
+                document: row.document,
+                put_time: row.put_time,
+                put_by: row.put_by,
+            })
+        })
+        .collect()
+}
+
+/// What the rules said.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) version: u32,
+    pub(crate) made_time: OffsetDateTime,
+    pub(crate) rules: (i32, i32),
+    pub(crate) refused: String,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What the rules said about a version, or about the newest that they were asked about.
+pub(crate) async fn assessment(
+    pool: &PgPool,
+    id: DeclarationId,
+    version: u32,
+) -> Result<Option<Kept>, Fault> {
+    let row = sqlx::query!(
+        "select version, made_time, customs_rules, inspection_rules, refused, body
+         from assessment
+         where slot = $1 and declaration_id = $2 and ($3 = 0 or version = $3)
+         order by version desc limit 1",
+        id.slot().column(),
+        id.uuid(),
+        i32::try_from(version).unwrap_or(i32::MAX)
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(row.map(|row| Kept {
+        version: u32::try_from(row.version).unwrap_or_default(),
+        made_time: row.made_time,
+        rules: (row.customs_rules, row.inspection_rules),
+        refused: row.refused,
+        body: row.body,
+    }))
+}
+
+/// Seeds from a day on.
+pub(crate) async fn seeds(pool: &PgPool, from: Date) -> Result<Vec<Seed>, Fault> {
+    let rows =
+        sqlx::query!("select day, bytes from seed where slot = 0 and day >= $1 order by day", from)
+            .fetch_all(pool)
+            .await?;
+    rows.into_iter()
+        .map(|row| {
+            let bytes = row.bytes.try_into();
+            let bytes = bytes.map_err(|_| Fault::Broken("a seed has 32 bytes".to_owned()))?;
+            Ok(Seed { day: row.day, bytes })
+        })
+        .collect()
+}
+
+/// Firms with a credit record, by customs code after this one; true when there are more.
+pub(crate) async fn credits(
+    pool: &PgPool,
+    (blacklisted, appealed): (bool, bool),
+    (size, after): (i32, &str),
+) -> Result<(Vec<(String, Credit)>, bool), Fault> {
+    let size = page(size);
+    let rows = sqlx::query!(
+        "select firm, state from credit
+         where firm > $1 and (not $2 or blacklisted) and (not $3 or appealed)
+         order by firm limit $4",
+        after,
+        blacklisted,
+        appealed,
+        i64::from(size) + 1
+    )
+    .fetch_all(pool)
+    .await?;
+    let read = |bytes: &[u8]| decode_credit(bytes).map_err(|e| Fault::Broken(e.to_string()));
+    let mut found: Vec<(String, Credit)> = rows
+        .into_iter()
+        .map(|row| Ok((row.firm, read(&row.state)?)))
+        .collect::<Result<_, Fault>>()?;
+    let more = found.len() > usize::try_from(size).unwrap_or_default();
+    if more {
+        found.pop();
+    }
+    Ok((found, more))
+}
+
+/// Credit of one firm, when something is known about it.
+pub(crate) async fn credit(pool: &PgPool, firm: &str) -> Result<Option<Credit>, Fault> {
+    let row = sqlx::query_scalar!(
+        "select state from credit where slot = $1 and firm = $2",
+        Slot::of(firm).column(),
+        firm
+    )
+    .fetch_optional(pool)
+    .await?;
+    row.map(|state| decode_credit(&state).map_err(|e| Fault::Broken(e.to_string()))).transpose()
+}
+
+/// A change of credit: when, what, and why in both languages.
+pub(crate) type Changed = (OffsetDateTime, String, String, String);
+
+/// What changed in the credit of a firm, newest first.
+pub(crate) async fn credit_changes(pool: &PgPool, firm: &str) -> Result<Vec<Changed>, Fault> {
+    let rows = sqlx::query!(
+        "select changed_time, what, text, text_zh from credit_change
+         where slot = $1 and firm = $2 order by number desc limit 100",
+        Slot::of(firm).column(),
+        firm
+    )
+    .fetch_all(pool)
+    .await?;
+    let changed = rows.into_iter().map(|row| (row.changed_time, row.what, row.text, row.text_zh));
+    Ok(changed.collect())
+}
+
+/// Most declarations that one table is made of: they are sorted in memory.
+const CASES_MAX: i64 = 2_000_000;
+
+/// The table of clearance of declarations that were filed in a time and are over.
+pub(crate) async fn statistics(
+    pool: &PgPool,
+    scope: &Scope,
+    (from, until): (OffsetDateTime, OffsetDateTime),
+    port_code: &str,
+) -> Result<Vec<statistics::Row>, Unanswered> {
+    let codes = declarants(scope);
+    let rows = sqlx::query!(
+        r#"select c.port_code, c.trade_mode, c.class, c.filed_time, c.ended, c.ended_time,
+                  coalesce(o.completed, false) as "inspected!", coalesce(o.joint, false) as "joint!"
+           from consignment c
+           left join joint_order o on o.slot = c.slot and o.declaration_id = c.declaration_id
+           where c.ended > 0 and c.filed_time >= $1 and c.filed_time < $2
+             and ($3 = '' or c.port_code = $3)
+             and ($4::text[] is null or c.declarant_code = any($4))
+           limit $5"#,
+        from,
+        until,
+        port_code,
+        codes,
+        CASES_MAX + 1
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(Fault::from)?;
+    if i64::try_from(rows.len()).unwrap_or(i64::MAX) > CASES_MAX {
+        let refusal = Refusal::of(Code::TooLong).with("field", "filed_until_time");
+        return Err(refusal.with("most", CASES_MAX).into());
+    }
+    let cases = rows
+        .into_iter()
+        .map(|row| {
+            Ok(Case {
+                port: row.port_code,
+                mode: row.trade_mode,
+                class: class(row.class)?,
+                filed: row.filed_time,
+                released: row.ended_time.filter(|_| row.ended == 1),
+                inspected: row.inspected,
+                joint: row.inspected && row.joint,
+            })
+        })
+        .collect::<Result<Vec<_>, Fault>>()?;
+    Ok(statistics::table(&cases))
+}

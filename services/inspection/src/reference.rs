@@ -1,0 +1,154 @@
+//! Places, officers and rule sets: what somebody puts and orders refer to. They live in slot 0.
+
+use domain::clearance::Agency;
+use domain::inspection::appointment::Place;
+use domain::inspection::draw::Candidate;
+use domain::refusal::{Code, Refusal};
+use proto::inspection::{decode_officer, decode_place, encode_officer, encode_place};
+use sqlx::PgConnection;
+use store::Fault;
+use time::OffsetDateTime;
+
+use crate::risk::agency_column;
+
+/// A place with the customs houses whose goods are examined there.
+#[derive(Debug, Clone)]
+pub(crate) struct Site {
+    pub(crate) place: Place,
+    /// None means all.
+    pub(crate) port_codes: Vec<String>,
+}
+
+impl Site {
+    /// Whether goods of a port are examined there.
+    pub(crate) fn serves(&self, port_code: &str) -> bool {
+        self.port_codes.is_empty() || self.port_codes.iter().any(|code| code == port_code)
+    }
+}
+
+/// What somebody puts.
+#[derive(Debug, Clone)]
+pub(crate) enum Put {
+    /// A place.
+    Site(Site),
+    /// An officer, and whether he or she left.
+    Officer(Candidate, bool),
+    /// A rule set with its document.
+    Rules { agency: Agency, version: u32, document: String, by: String },
+}
+
+/// One place.
+pub(crate) async fn site(tx: &mut PgConnection, id: &str) -> Result<Option<Site>, Fault> {
+    // Whoever books a window holds the place until the commit, so that nobody books the last one twice.
+    let row =
+        sqlx::query_scalar!("select body from place where slot = 0 and id = $1 for update", id)
+            .fetch_optional(tx)
+            .await?;
+    row.map(|body| read_site(&body)).transpose()
+}
+
+/// Reads a place from its column.
+pub(crate) fn read_site(body: &[u8]) -> Result<Site, Fault> {
+    let (place, port_codes) = decode_place(body).map_err(|e| Fault::Broken(e.to_string()))?;
+    Ok(Site { place, port_codes })
+}
+
+/// Officers who may be drawn.
+pub(crate) async fn candidates(tx: &mut PgConnection) -> Result<Vec<Candidate>, Fault> {
+    let rows = sqlx::query!("select body, last_firm from officer where slot = 0 order by id")
+        .fetch_all(tx)
+        .await?;
+    let mut candidates = Vec::new();
+    for row in rows {
+        let (candidate, left) =
+            decode_officer(&row.body).map_err(|e| Fault::Broken(e.to_string()))?;
+        let last_firm = Some(row.last_firm).filter(|firm| !firm.is_empty());
+        if !left {
+            candidates.push(Candidate { last_firm, ..candidate });
+        }
+    }
+    Ok(candidates)
+}
+
+/// Keeps who examined the goods of a firm last; whoever did before may do so again.
+pub(crate) async fn examined(
+    tx: &mut PgConnection,
+    officers: &[String],
+    firm: &str,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "update officer set last_firm = case when id = any($1) then $2 else '' end
+         where slot = 0 and (id = any($1) or last_firm = $2)",
+        officers,
+        firm
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Keeps what somebody put.
+pub(crate) async fn put(
+    tx: &mut PgConnection,
+    put: &Put,
+    now: OffsetDateTime,
+) -> Result<Result<(), Refusal>, Fault> {
+    match put {
+        Put::Site(Site { place, port_codes }) => {
+            sqlx::query!(
+                "insert into place (slot, id, body) values (0, $1, $2)
+                 on conflict (slot, id) do update set body = excluded.body",
+                place.id,
+                encode_place(place, port_codes)
+            )
+            .execute(tx)
+            .await?;
+        }
+        Put::Officer(candidate, left) => {
+            // An officer belongs to one agency for good: the other one cannot take the id.
+            let kept = sqlx::query!(
+                "insert into officer (slot, id, agency, body) values (0, $1, $2, $3)
+                 on conflict (slot, id) do update set body = excluded.body
+                 where officer.agency = excluded.agency",
+                candidate.officer,
+                agency_column(candidate.agency),
+                encode_officer(candidate, *left)
+            )
+            .execute(tx)
+            .await?;
+            if kept.rows_affected() == 0 {
+                let refusal = Refusal::of(Code::NotYourAgency);
+                return Ok(Err(refusal.with("officer", &candidate.officer)));
+            }
+        }
+        Put::Rules { agency, version, document, by } => {
+            let column = agency_column(*agency);
+            let newest = sqlx::query_scalar!(
+                "select max(version) from rule_set where slot = 0 and agency = $1",
+                column
+            )
+            .fetch_one(&mut *tx)
+            .await?;
+            let next = i64::from(newest.unwrap_or_default()) + 1;
+            if i64::from(*version) != next {
+                return Ok(Err(Refusal::of(Code::VersionMismatch)
+                    .with("current_version", newest.unwrap_or_default())
+                    .with("next_version", next)
+                    .with("your_version", version)));
+            }
+            let version = i32::try_from(*version).unwrap_or(i32::MAX);
+            sqlx::query!(
+                "insert into rule_set (slot, agency, version, document, put_time, put_by)
+                 values (0, $1, $2, $3, $4, $5)",
+                column,
+                version,
+                document,
+                now,
+                by
+            )
+            .execute(tx)
+            .await?;
+        }
+    }
+    Ok(Ok(()))
+}

@@ -1,0 +1,302 @@
+//! How the inspection service hears of declarations and answers: over the exchange, like every agency.
+//!
+//! An event is taken down before it is acknowledged, and what the rules demand goes out after it is kept.
+//! Errands are rows; they are read here, said, and struck off when the window has answered.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use client::{Consumer, Handler, Reply, Window};
+use domain::clearance::Agency;
+use domain::{DeclarationId, OrderId, Slot, limits};
+use prost::Message as _;
+use proto::v1::{self, fact::Kind as Wire};
+use store::Fault;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+use uuid::Uuid;
+
+use crate::Inspection;
+use crate::commit::{Command, Done};
+use crate::errand::{self, Kind, Settled, Waiting};
+use crate::heard::{Content, Heard, What};
+use crate::risk::Demands;
+
+/// Ids of what the rules say are made of what they are about, so that they are the same again.
+const NAMESPACE: Uuid = Uuid::from_u128(0x6c1d_4a7e_0b52_5f3c_8e1f_0002_5157_0001);
+/// How often errands are looked for without a hint.
+const LOOK: Duration = Duration::from_secs(1);
+/// After a failure.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Errands that wait to be said.
+const ERRANDS_WAITING_MAX: usize = 256;
+
+/// What the two loops share: errands that are on their way, and those that were answered.
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    under_way: Mutex<HashMap<String, Waiting>>,
+    answered: Mutex<Vec<Settled>>,
+    news: Notify,
+}
+
+impl Board {
+    fn answer(&self, result: &v1::Result) {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(errand) = under_way.remove(&result.request_id) else { return };
+        drop(under_way);
+        let refused = match result.result() {
+            v1::ResultCode::Applied | v1::ResultCode::Duplicate | v1::ResultCode::Ignored => "",
+            v1::ResultCode::StaleVersion
+            | v1::ResultCode::StaleRound
+            | v1::ResultCode::Refused
+            | v1::ResultCode::Retry
+            | v1::ResultCode::Unspecified => {
+                if result.code.is_empty() {
+                    "STALE"
+                } else {
+                    &result.code
+                }
+            }
+        };
+        if !refused.is_empty() {
+            let (id, kind) = (errand.declaration, errand.kind);
+            tracing::info!(declaration = %id, ?kind, refused, "an errand was not taken");
+        }
+        let settled = Settled {
+            id: errand.id,
+            declaration: errand.declaration,
+            kind: errand.kind,
+            refused: refused.to_owned(),
+        };
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner).push(settled);
+        self.news.notify_one();
+    }
+}
+
+/// Listens and answers until `closing`.
+pub(crate) async fn listen(
+    inspection: &Arc<Inspection>,
+    window: &Window,
+    spontaneous: mpsc::Receiver<Reply>,
+    closing: &CancellationToken,
+) {
+    let consumer = Consumer {
+        window: window.clone(),
+        agency: v1::Agency::Site,
+        name: inspection.consumer.clone(),
+        from: Vec::new(),
+    };
+    let ear = Ear { inspection: Arc::clone(inspection), demanded: HashMap::new() };
+    match consumer.serve(ear, spontaneous, closing.clone()).await {
+        Ok(()) => {}
+        Err(status) => tracing::error!(%status, "the inspection service may not listen"),
+    }
+}
+
+struct Ear {
+    inspection: Arc<Inspection>,
+    /// Demands that were said and not answered yet, by their ids.
+    demanded: HashMap<String, (DeclarationId, u32)>,
+}
+
+impl Handler for Ear {
+    async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<Reply>>, Status> {
+        let heard: Vec<Heard> = events.into_iter().map(heard).collect::<Result<_, _>>()?;
+        let about: Vec<(DeclarationId, u32)> =
+            heard.iter().map(|heard| (heard.id, heard.version)).collect();
+        let command = Command::Hear(heard);
+        let done = self.inspection.batch.queue(Slot::of(""), command).await;
+        let demands = match done {
+            Ok(Ok(Done::Heard(demands))) => demands,
+            Ok(_) => return Err(Status::internal("events were answered with something else")),
+            // The lane has logged it; the events come again.
+            Err(fault) => return Err(Status::unavailable(fault.to_string())),
+        };
+        Ok(about
+            .into_iter()
+            .zip(demands)
+            .map(|((id, version), demands)| match demands {
+                None => Vec::new(),
+                Some(demands) => {
+                    let targeting = targeting(id, version, demands);
+                    if !targeting.demands.is_empty() {
+                        self.demanded.insert(targeting.request_id.clone(), (id, version));
+                    }
+                    vec![Reply::Targeting(targeting)]
+                }
+            })
+            .collect())
+    }
+
+    fn result(&mut self, result: &v1::Result) {
+        if let Some((id, version)) = self.demanded.remove(&result.request_id) {
+            if result.result() == v1::ResultCode::Refused {
+                let code = result.code.clone();
+                tracing::warn!(declaration = %id, code, "a demand of the rules was refused");
+                let mut refused = lock(&self.inspection.refused);
+                refused.push((id, version, code));
+            }
+            return;
+        }
+        self.inspection.board.answer(result);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn targeting(id: DeclarationId, version: u32, demands: Demands) -> v1::Targeting {
+    let name = format!("targeting/{id}/{version}");
+    let demand = |(agency, reasons): (Agency, Vec<domain::history::Reason>)| v1::Demand {
+        agency: v1::Agency::from(agency).into(),
+        instructions: reasons.into_iter().map(Into::into).collect(),
+    };
+    v1::Targeting {
+        request_id: Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string(),
+        declaration_id: id.to_string(),
+        version,
+        demands: demands.into_iter().map(demand).collect(),
+    }
+}
+
+/// An event as far as it concerns inspection.
+fn heard(event: v1::Event) -> Result<Heard, Status> {
+    let unreadable = |what: &str| Status::internal(format!("an event without {what}"));
+    let id = DeclarationId::parse(&event.declaration_id).ok_or_else(|| unreadable("an id"))?;
+    let time = event.time.and_then(proto::time).ok_or_else(|| unreadable("a time"))?;
+    let content = event.declaration.map(|declared| {
+        let goods = proto::inspection::encode_goods(&declared);
+        Box::new(Content { goods, declaration: declared.into() })
+    });
+    let facts = event.facts.map(|facts| facts.facts).unwrap_or_default();
+    let facts = facts.into_iter().filter_map(|fact| what(fact.kind?)).collect();
+    Ok(Heard { id, version: event.version, time, again: event.attempt > 1, facts, content })
+}
+
+fn what(fact: Wire) -> Option<What> {
+    let agency = proto::inspection::agency;
+    let reasons = |reasons: Vec<v1::Reason>| reasons.into_iter().map(Into::into).collect();
+    let order = |id: &str| Uuid::try_parse(id).ok().map(OrderId);
+    Some(match fact {
+        Wire::Filed(_) => What::Filed,
+        Wire::Amended(_) => What::Amended,
+        Wire::InspectionOrdered(it) => {
+            let order = order(&it.order_id)?;
+            What::Demanded(order, agency(it.demanded_by)?, reasons(it.instructions))
+        }
+        Wire::InspectionJoined(it) => {
+            let order = order(&it.order_id)?;
+            What::Demanded(order, agency(it.demanded_by)?, reasons(it.instructions))
+        }
+        Wire::InspectionAnswered(it) => What::Answered(agency(it.demanded_by)?),
+        Wire::InspectionReopened(_) => What::Reopened,
+        Wire::InspectionCancelled(_) => What::Cancelled,
+        Wire::StandChanged(it) if it.stand() == v1::Stand::Detained => {
+            What::Detained(agency(it.agency)?, reasons(it.reasons))
+        }
+        Wire::Released(_) => What::Released,
+        Wire::Rejected(it) => What::Rejected(agency(it.agency)?),
+        Wire::Returned(it) => What::Returned(agency(it.agency)?),
+        Wire::Withdrawn(_) => What::Withdrawn,
+        // What we said ourselves comes back to us.
+        Wire::StandChanged(_)
+        | Wire::Numbered(_)
+        | Wire::InspectionCompleted(_)
+        | Wire::InspectionMoved(_)
+        | Wire::Targeted(_) => return None,
+    })
+}
+
+/// Says errands and strikes off those that were answered, until `closing`.
+pub(crate) async fn run_errands(
+    inspection: &Arc<Inspection>,
+    say: mpsc::Sender<Reply>,
+    closing: &CancellationToken,
+) {
+    let mut last = Uuid::nil();
+    loop {
+        match errands(inspection, &say, &mut last).await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(fault) => {
+                tracing::warn!(%fault, "errands to the declaration service wait");
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    () = closing.cancelled() => return,
+                }
+            }
+        }
+        tokio::select! {
+            () = inspection.errands.notified() => {}
+            () = inspection.board.news.notified() => {}
+            () = tokio::time::sleep(LOOK) => {}
+            () = closing.cancelled() => return,
+        }
+    }
+}
+
+/// Says what waits and takes answers down. True when there may be more at once.
+async fn errands(
+    inspection: &Arc<Inspection>,
+    say: &mpsc::Sender<Reply>,
+    last: &mut Uuid,
+) -> Result<bool, Fault> {
+    let settled = std::mem::take(&mut *lock(&inspection.board.answered));
+    if !settled.is_empty() {
+        let command = Command::Settle(settled.clone());
+        if let Err(fault) = inspection.batch.queue(Slot::of(""), command).await {
+            lock(&inspection.board.answered).extend(settled);
+            return Err(fault);
+        }
+    }
+    let refused = std::mem::take(&mut *lock(&inspection.refused));
+    for (id, version, code) in refused {
+        let command = Command::Refused(id, version, code);
+        inspection
+            .batch
+            .queue(Slot::of(""), command)
+            .await?
+            .map_err(|refusal| Fault::Broken(format!("a note was refused: {refusal}")))?;
+    }
+    let under_way: HashSet<Uuid> =
+        lock(&inspection.board.under_way).values().map(|e| e.id).collect();
+    let most = usize::try_from(limits::ERRANDS_MAX).unwrap_or(1);
+    let room = most.saturating_sub(under_way.len());
+    if room == 0 {
+        return Ok(false);
+    }
+    let found = errand::waiting(&inspection.reads, *last, i64::try_from(room).unwrap_or(1)).await?;
+    if found.is_empty() && *last != Uuid::nil() && under_way.is_empty() {
+        // From the beginning again: a row may have become visible behind the last one.
+        *last = Uuid::nil();
+    }
+    let more = found.len() == room;
+    for waiting in found {
+        *last = waiting.id;
+        let Some(reply) = reply(&waiting) else {
+            return Err(Fault::Broken("a kept errand cannot be read".to_owned()));
+        };
+        lock(&inspection.board.under_way).insert(waiting.id.to_string(), waiting);
+        if say.send(reply).await.is_err() {
+            return Ok(false);
+        }
+    }
+    Ok(more)
+}
+
+fn reply(waiting: &Waiting) -> Option<Reply> {
+    let body = waiting.body.as_slice();
+    Some(match waiting.kind {
+        Kind::Findings => Reply::Findings(Duration::ZERO, v1::FindingsReport::decode(body).ok()?),
+        Kind::Reopening => Reply::Reopening(v1::Reopening::decode(body).ok()?),
+        Kind::News => Reply::News(v1::InspectionNews::decode(body).ok()?),
+    })
+}
+
+/// The way from errands to the stream.
+pub(crate) fn channel() -> (mpsc::Sender<Reply>, mpsc::Receiver<Reply>) {
+    mpsc::channel(ERRANDS_WAITING_MAX)
+}

@@ -1,0 +1,337 @@
+//! Risk (风险布控): the rule sets in force, the day's seed, and what they say about a declaration. Both
+//! agencies' rules are asked side by side; every answer is kept with its reasons.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::clearance::Agency;
+use domain::declaration::Declaration;
+use domain::history::Reason;
+use domain::inspection::credit::Class;
+use domain::inspection::draw::{Draw, Seed};
+use domain::inspection::order::Instruction;
+use domain::inspection::risk::{Assessment, Context, RuleSet, Subject, assess};
+use domain::{DeclarationId, limits};
+use proto::inspection::{decode_instructions, encode_assessments};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use sha2::{Digest as _, Sha256};
+use sqlx::PgConnection;
+use store::Fault;
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+use crate::rule_file;
+
+/// What is read once and stays as it is: rule sets by agency and version, seeds by day.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    sets: Mutex<HashMap<(i16, i32), Arc<RuleSet>>>,
+    seed: Mutex<Option<Seed>>,
+}
+
+/// SHA-256, as the draws want it.
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+/// An agency as a column.
+pub(crate) fn agency_column(agency: Agency) -> i16 {
+    match agency {
+        Agency::Customs => 1,
+        Agency::Inspection => 2,
+    }
+}
+
+/// An agency from its column.
+pub(crate) fn agency(column: i16) -> Result<Agency, Fault> {
+    match column {
+        1 => Ok(Agency::Customs),
+        2 => Ok(Agency::Inspection),
+        other => Err(Fault::Broken(format!("the database holds the agency {other}"))),
+    }
+}
+
+impl Known {
+    /// The newest rule set of each agency.
+    pub(crate) async fn in_force(&self, tx: &mut PgConnection) -> Result<Vec<Arc<RuleSet>>, Fault> {
+        let newest = sqlx::query!(
+            r#"select agency, max(version) as "version!" from rule_set where slot = 0
+               group by agency order by agency"#
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut sets = Vec::new();
+        for row in newest {
+            let key = (row.agency, row.version);
+            let known = self.sets.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+            let set = match known {
+                Some(set) => set,
+                None => self.read(&mut *tx, key).await?,
+            };
+            sets.push(set);
+        }
+        Ok(sets)
+    }
+
+    async fn read(&self, tx: &mut PgConnection, key: (i16, i32)) -> Result<Arc<RuleSet>, Fault> {
+        let document = sqlx::query_scalar!(
+            "select document from rule_set where slot = 0 and agency = $1 and version = $2",
+            key.0,
+            key.1
+        )
+        .fetch_one(tx)
+        .await?;
+        // It was read once before it was kept.
+        let set = rule_file::parse(document.as_bytes()).map_err(|broken| {
+            Fault::Broken(format!("a kept rule set cannot be read: {broken:?}"))
+        })?;
+        let set = Arc::new(set);
+        let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        sets.insert(key, Arc::clone(&set));
+        Ok(set)
+    }
+
+    /// The seed of a day, made when it is needed first.
+    pub(crate) async fn seed(&self, tx: &mut PgConnection, day: Date) -> Result<Seed, Fault> {
+        let known = *self.seed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(seed) = known.filter(|seed| seed.day == day) {
+            return Ok(seed);
+        }
+        let mut fresh = [0_u8; 32];
+        SystemRandom::new()
+            .fill(&mut fresh)
+            .map_err(|_| Fault::Broken("the system gives no random bytes".to_owned()))?;
+        sqlx::query!(
+            "insert into seed (slot, day, bytes) values (0, $1, $2) on conflict do nothing",
+            day,
+            &fresh[..]
+        )
+        .execute(&mut *tx)
+        .await?;
+        let kept = sqlx::query_scalar!("select bytes from seed where slot = 0 and day = $1", day)
+            .fetch_one(&mut *tx)
+            .await?;
+        let bytes = kept.try_into().map_err(|_| Fault::Broken("a seed has 32 bytes".to_owned()))?;
+        Ok(Seed { day, bytes })
+    }
+
+    /// Remembers a seed that is durable.
+    pub(crate) fn remember(&self, seed: Seed) {
+        *self.seed.lock().unwrap_or_else(PoisonError::into_inner) = Some(seed);
+    }
+}
+
+/// What a declaration's declarant is like, for the rules.
+pub(crate) struct Standing<'a> {
+    pub(crate) class: Class,
+    pub(crate) blacklist: &'a [String],
+    pub(crate) earlier_shipments: BTreeMap<String, u32>,
+}
+
+/// The answers of both agencies' rules about one version of one declaration.
+#[derive(Debug)]
+pub(crate) struct Assessed {
+    pub(crate) id: DeclarationId,
+    pub(crate) version: u32,
+    pub(crate) class: Class,
+    pub(crate) assessments: Vec<Assessment>,
+}
+
+/// Asks the rules.
+pub(crate) fn ask(
+    sets: &[Arc<RuleSet>],
+    seed: Seed,
+    (id, version): (DeclarationId, u32),
+    declaration: &Declaration,
+    standing: Standing<'_>,
+) -> Assessed {
+    let context = Context {
+        date: seed.day,
+        class: standing.class,
+        blacklist: standing.blacklist.to_vec(),
+        earlier_shipments: standing.earlier_shipments,
+        value_cny_e5: None,
+    };
+    let subject = Subject::of(declaration, &context);
+    let draw = Draw { seed, subject: id.uuid(), sha256 };
+    let assessments = sets.iter().map(|set| assess(set, &subject, &draw)).collect();
+    Assessed { id, version, class: standing.class, assessments }
+}
+
+/// What an agency's rules demand, as the exchange says it.
+pub(crate) type Demands = Vec<(Agency, Vec<Reason>)>;
+
+impl Assessed {
+    fn of(&self, agency: Agency) -> Option<&Assessment> {
+        self.assessments.iter().find(|assessment| assessment.agency == agency)
+    }
+
+    fn is_selected_by(&self, agency: Agency) -> bool {
+        self.of(agency).is_some_and(Assessment::is_selected)
+    }
+
+    /// What is demanded.
+    pub(crate) fn demands(&self) -> Demands {
+        let instructions = self.assessments.iter().flat_map(Assessment::instructions).collect();
+        demands(instructions)
+    }
+}
+
+/// Instructions by agency. A verdict carries so many reasons and no more.
+fn demands(instructions: Vec<Instruction>) -> Demands {
+    let mut demands: Demands = Vec::new();
+    for instruction in instructions {
+        let reason = Reason { code: instruction.key.id, text: instruction.text_zh };
+        let agency = instruction.key.agency;
+        match demands.iter_mut().find(|(known, _)| *known == agency) {
+            Some((_, reasons)) if reasons.len() < limits::REASONS_MAX => reasons.push(reason),
+            Some(_) => {}
+            None => demands.push((agency, vec![reason])),
+        }
+    }
+    demands
+}
+
+/// Writes assessments. One that was made before stays as it was.
+pub(crate) async fn write(
+    tx: &mut PgConnection,
+    assessed: &[Assessed],
+    now: OffsetDateTime,
+) -> Result<(), Fault> {
+    if assessed.is_empty() {
+        return Ok(());
+    }
+    let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
+    let version = |it: &Assessed, agency| it.of(agency).map_or(0, |set| number(set.version));
+    let slots: Vec<i16> = assessed.iter().map(|it| it.id.slot().column()).collect();
+    let ids: Vec<Uuid> = assessed.iter().map(|it| it.id.uuid()).collect();
+    let versions: Vec<i32> = assessed.iter().map(|it| number(it.version)).collect();
+    let customs: Vec<i32> = assessed.iter().map(|it| version(it, Agency::Customs)).collect();
+    let inspection: Vec<i32> = assessed.iter().map(|it| version(it, Agency::Inspection)).collect();
+    let by = |agency| assessed.iter().map(move |it| it.is_selected_by(agency)).collect::<Vec<_>>();
+    let body = |it: &Assessed| {
+        let silent = it.assessments.iter().all(|assessment| assessment.matched.is_empty());
+        if silent { Vec::new() } else { encode_assessments(it.class, &it.assessments) }
+    };
+    let bodies: Vec<Vec<u8>> = assessed.iter().map(body).collect();
+    sqlx::query!(
+        "insert into assessment (slot, declaration_id, version, customs_rules, inspection_rules,
+                                 customs_selected, inspection_selected, made_time, body)
+         select slot, declaration_id, version, customs_rules, inspection_rules, customs_selected,
+                inspection_selected, $9, body
+         from unnest($1::smallint[], $2::uuid[], $3::int[], $4::int[], $5::int[], $6::boolean[],
+                     $7::boolean[], $8::bytea[])
+              as given (slot, declaration_id, version, customs_rules, inspection_rules,
+                        customs_selected, inspection_selected, body)
+         on conflict do nothing",
+        &slots,
+        &ids,
+        &versions,
+        &customs,
+        &inspection,
+        &by(Agency::Customs),
+        &by(Agency::Inspection),
+        &bodies,
+        now
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// What was demanded, by declaration and version, of assessments that were made before.
+pub(crate) async fn instructed(
+    tx: &mut PgConnection,
+    wanted: &BTreeSet<(DeclarationId, u32)>,
+) -> Result<HashMap<(DeclarationId, u32), Vec<Instruction>>, Fault> {
+    if wanted.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
+    let slots: Vec<i16> = wanted.iter().map(|(id, _)| id.slot().column()).collect();
+    let ids: Vec<Uuid> = wanted.iter().map(|(id, _)| id.uuid()).collect();
+    let versions: Vec<i32> = wanted.iter().map(|(_, version)| number(*version)).collect();
+    let rows = sqlx::query!(
+        "select a.declaration_id, a.version, a.body
+         from unnest($1::smallint[], $2::uuid[], $3::int[]) as wanted (slot, id, version)
+         join assessment a on a.slot = wanted.slot and a.declaration_id = wanted.id
+                          and a.version = wanted.version",
+        &slots,
+        &ids,
+        &versions
+    )
+    .fetch_all(tx)
+    .await?;
+    let read = |body: &[u8]| decode_instructions(body).map_err(|e| Fault::Broken(e.to_string()));
+    rows.into_iter()
+        .map(|row| {
+            let version = u32::try_from(row.version).unwrap_or_default();
+            let id = DeclarationId::from_uuid(row.declaration_id);
+            Ok(((id, version), read(&row.body)?))
+        })
+        .collect()
+}
+
+/// What was demanded before, as the exchange says it.
+pub(crate) fn demanded(instructions: &[Instruction]) -> Demands {
+    demands(instructions.to_vec())
+}
+
+/// Shipments so far, by declarant and heading.
+pub(crate) type Shipments = HashMap<String, BTreeMap<String, u32>>;
+
+/// Loads the shipments of these declarants.
+pub(crate) async fn shipments(
+    tx: &mut PgConnection,
+    declarants: &BTreeSet<String>,
+) -> Result<Shipments, Fault> {
+    let (slots, codes): (Vec<i16>, Vec<String>) =
+        declarants.iter().map(|d| (domain::Slot::of(d).column(), d.clone())).unzip();
+    let rows = sqlx::query!(
+        "select s.declarant_code, s.heading, s.count
+         from unnest($1::smallint[], $2::text[]) as wanted (slot, code)
+         join shipment s on s.slot = wanted.slot and s.declarant_code = wanted.code",
+        &slots,
+        &codes
+    )
+    .fetch_all(tx)
+    .await?;
+    let mut shipments = Shipments::new();
+    for row in rows {
+        let count = u32::try_from(row.count).unwrap_or(u32::MAX);
+        shipments.entry(row.declarant_code).or_default().insert(row.heading, count);
+    }
+    Ok(shipments)
+}
+
+/// Counts shipments.
+pub(crate) async fn count_shipments(
+    tx: &mut PgConnection,
+    counts: &BTreeMap<(String, String), i64>,
+) -> Result<(), Fault> {
+    if counts.is_empty() {
+        return Ok(());
+    }
+    let slots: Vec<i16> = counts.keys().map(|(code, _)| domain::Slot::of(code).column()).collect();
+    let codes: Vec<String> = counts.keys().map(|(code, _)| code.clone()).collect();
+    let headings: Vec<String> = counts.keys().map(|(_, heading)| heading.clone()).collect();
+    let counts: Vec<i64> = counts.values().copied().collect();
+    sqlx::query!(
+        "insert into shipment (slot, declarant_code, heading, count)
+         select * from unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[])
+         on conflict (slot, declarant_code, heading)
+         do update set count = shipment.count + excluded.count",
+        &slots,
+        &codes,
+        &headings,
+        &counts
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// The heading (four digits) of a goods code.
+pub(crate) fn heading(gcode: &str) -> String {
+    gcode.get(..4).unwrap_or(gcode).to_owned()
+}

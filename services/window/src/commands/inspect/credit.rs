@@ -1,0 +1,253 @@
+//! `inspect credit` and `inspect appeal`: what inspections do to a firm's credit (measure 31 of
+//! 鲁政发〔2016〕13号), with every reason, and what the firm can say against it.
+
+use std::fmt::Write as _;
+
+use comfy_table::{Table, presets};
+use proto::v1;
+
+use super::super::words::{self as shared, pick, when};
+use super::super::{Exit, Language, Output, Session, say, say_json};
+use super::{call, either, request_id, words};
+
+/// Credit of firms (企业信用): read it, certify, decide appeals.
+#[derive(Debug, clap::Args)]
+pub(super) struct Credit {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    Show(Show),
+    List(List),
+    Certify(Certify),
+    Decide(Decide),
+}
+
+/// Show the credit of one firm: class, points, entries, and what changed and why.
+#[derive(Debug, clap::Args)]
+struct Show {
+    /// Customs code.
+    firm: String,
+}
+
+/// List firms with a credit record, by customs code.
+#[derive(Debug, clap::Args)]
+struct List {
+    /// Only those on the blacklist.
+    #[arg(long)]
+    blacklisted: bool,
+    /// Only those with an appeal that waits.
+    #[arg(long)]
+    appealed: bool,
+    /// At most this many.
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    limit: usize,
+}
+
+/// Record as customs that a firm was certified (高级认证), or that this ended.
+#[derive(Debug, clap::Args)]
+struct Certify {
+    /// Customs code.
+    firm: String,
+    /// The certificate was taken back.
+    #[arg(long)]
+    ended: bool,
+}
+
+/// Decide an appeal.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("decision").required(true).args(["overturn", "uphold"]))]
+struct Decide {
+    /// Customs code of the firm.
+    firm: String,
+    /// Source of the entry, as `inspect credit show` names it.
+    source: String,
+    /// The appeal succeeded: the entry does not count any more.
+    #[arg(long)]
+    overturn: bool,
+    /// The appeal failed.
+    #[arg(long)]
+    uphold: bool,
+    /// Why; it is kept with the change.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+/// Appeal against an entry of your credit, once, within 60 days. It counts until that is decided.
+#[derive(Debug, clap::Args)]
+pub(super) struct Appeal {
+    /// Customs code of the firm.
+    firm: String,
+    /// Source of the entry, as `inspect credit show` names it.
+    source: String,
+    /// Why; it is kept with the change.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+/// Does what is asked about credit.
+pub(super) async fn run(session: &Session, args: Credit) -> anyhow::Result<Exit> {
+    match args.verb {
+        Verb::Show(args) => show(session, args).await,
+        Verb::List(args) => list(session, args).await,
+        Verb::Certify(args) => certify(session, args).await,
+        Verb::Decide(args) => decide(session, args).await,
+    }
+}
+
+async fn show(session: &Session, args: Show) -> anyhow::Result<Exit> {
+    let request = v1::GetCreditRequest { firm: args.firm };
+    let get =
+        async || session.window.inspection().get_credit(session.request(request.clone())).await;
+    let found = call(get).await?;
+    match session.output {
+        Output::Json => say_json(&found)?,
+        Output::Table => {
+            let language = session.language;
+            let mut text = whole(&found.credit.unwrap_or_default(), language);
+            for change in &found.changes {
+                let time = when(change.time.and_then(proto::time));
+                let because = change.because.clone().unwrap_or_default();
+                let because = words::tell(language, because.text, because.text_zh);
+                let gap = pick(language, ": ", "：");
+                let _infallible = write!(text, "\n{time}  {}{gap}{because}", change.what);
+            }
+            say(&text)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Where a firm stands, and its entries.
+fn whole(credit: &v1::CreditRecord, language: Language) -> String {
+    let conforming: u64 = credit.conforming.iter().map(|day| u64::from(day.count)).sum();
+    let mut card = Table::new();
+    card.load_style(presets::NOTHING);
+    for (label, value) in [
+        (pick(language, "class", "信用等级"), words::class(language, &credit.class)),
+        (pick(language, "points", "分数"), credit.points.to_string()),
+        (
+            pick(language, "blacklisted", "黑名单"),
+            words::yes(language, credit.blacklisted).to_owned(),
+        ),
+        (
+            pick(language, "certified", "高级认证"),
+            words::yes(language, credit.certified).to_owned(),
+        ),
+        (pick(language, "found as declared", "查验相符"), conforming.to_string()),
+        (pick(language, "as of", "截至"), credit.as_of.clone()),
+    ] {
+        card.add_row([label, &value]);
+    }
+    let mut text = format!("{}\n{}", credit.firm, card.trim_fmt());
+    let english = ["source", "about", "day", "counts until", "points", "stands"];
+    let chinese = ["来源", "事由", "日期", "有效期至", "扣分", "状态"];
+    let mut table = shared::table(&either(language, english, chinese), None);
+    for it in &credit.entries {
+        table.add_row([
+            it.source.clone(),
+            words::cause(language, &it.cause),
+            it.date.clone(),
+            it.until.clone(),
+            it.points.to_string(),
+            words::credit_status(language, it.status()).to_owned(),
+        ]);
+    }
+    if !table.is_empty() {
+        let _infallible = write!(text, "\n{table}");
+    }
+    text
+}
+
+async fn list(session: &Session, args: List) -> anyhow::Result<Exit> {
+    let List { blacklisted, appealed, limit } = args;
+    let mut request = v1::ListCreditRequest {
+        blacklisted,
+        appealed,
+        page_size: domain::limits::PAGE_MAX,
+        page_token: String::new(),
+    };
+    let mut firms = Vec::new();
+    while firms.len() < limit {
+        let list = async || {
+            session.window.inspection().list_credit(session.request(request.clone())).await
+        };
+        let page = call(list).await?;
+        firms.extend(page.firms);
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    firms.truncate(limit);
+    match session.output {
+        Output::Json => firms.iter().try_for_each(say_json)?,
+        Output::Table if firms.is_empty() => {
+            say(pick(session.language, "no firms", "没有符合条件的企业"))?;
+        }
+        Output::Table => say(&rows(&firms, session.language))?,
+    }
+    Ok(Exit::Done)
+}
+
+fn rows(firms: &[v1::CreditRecord], language: Language) -> String {
+    let english = ["firm", "class", "points", "blacklisted", "certified", "entries", "appeals"];
+    let chinese = ["企业", "信用等级", "分数", "黑名单", "高级认证", "记录", "申诉中"];
+    let mut table = shared::table(&either(language, english, chinese), None);
+    for it in firms {
+        let waits = |entry: &&v1::CreditEntry| entry.status() == v1::CreditStatus::Appealed;
+        table.add_row([
+            it.firm.clone(),
+            words::class(language, &it.class),
+            it.points.to_string(),
+            words::yes(language, it.blacklisted).to_owned(),
+            words::yes(language, it.certified).to_owned(),
+            it.entries.len().to_string(),
+            it.entries.iter().filter(waits).count().to_string(),
+        ]);
+    }
+    table.to_string()
+}
+
+async fn certify(session: &Session, args: Certify) -> anyhow::Result<Exit> {
+    let request =
+        v1::CertifyRequest { request_id: request_id(), firm: args.firm, granted: !args.ended };
+    let certify =
+        async || session.window.inspection().certify(session.request(request.clone())).await;
+    tell(session, call(certify).await?.credit)
+}
+
+async fn decide(session: &Session, args: Decide) -> anyhow::Result<Exit> {
+    let Decide { firm, source, overturn, uphold: _, reason } = args;
+    let request = v1::DecideAppealRequest {
+        request_id: request_id(),
+        firm,
+        source,
+        overturned: overturn,
+        reason,
+    };
+    let decide =
+        async || session.window.inspection().decide_appeal(session.request(request.clone())).await;
+    tell(session, call(decide).await?.credit)
+}
+
+/// Appeals.
+pub(super) async fn appeal(session: &Session, args: Appeal) -> anyhow::Result<Exit> {
+    let Appeal { firm, source, reason } = args;
+    let request = v1::AppealRequest { request_id: request_id(), firm, source, reason };
+    let appeal =
+        async || session.window.inspection().appeal(session.request(request.clone())).await;
+    tell(session, call(appeal).await?.credit)
+}
+
+/// Credit after a change.
+fn tell(session: &Session, credit: Option<v1::CreditRecord>) -> anyhow::Result<Exit> {
+    let credit = credit.unwrap_or_default();
+    match session.output {
+        Output::Json => say_json(&credit)?,
+        Output::Table => say(&whole(&credit, session.language))?,
+    }
+    Ok(Exit::Done)
+}
