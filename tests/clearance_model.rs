@@ -46,7 +46,7 @@ struct Window {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum News {
     Review { version: u32, round: u32 },
-    Order { version: u32, for_customs: bool, for_inspection: bool },
+    Order { version: u32, round: u32, for_customs: bool, for_inspection: bool },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -155,7 +155,7 @@ impl World {
         let sender =
             |told| Sender { told, newest: (1, 1), decided: 0, unanswered: None, copy: None };
         let review = News::Review { version: 1, round: 1 };
-        let order = News::Order { version: 1, for_customs: false, for_inspection: false };
+        let order = News::Order { version: 1, round: 1, for_customs: false, for_inspection: false };
         Self {
             record: Clearance::filed(targeting),
             releases: 0,
@@ -179,6 +179,7 @@ impl World {
         if of == SITE {
             News::Order {
                 version: c.version,
+                round: c.round,
                 for_customs: asks(c.customs),
                 for_inspection: asks(c.inspection),
             }
@@ -265,10 +266,10 @@ impl World {
             let anew = matches!(event, Event::Amend { .. }) && was == Stand::Held;
             self.demand(Promise::OwnHold, !holds || was == is || own || anew);
         }
-        if let Event::Findings { version, for_customs, for_inspection } = event {
+        if let Event::Findings { version, round, for_customs, for_inspection } = event {
             let customs = for_customs || now.customs != Stand::WantsInspection;
             let inspection = for_inspection || now.inspection != Stand::WantsInspection;
-            let asked = version == now.version;
+            let asked = (version, round) == (now.version, now.round);
             self.demand(Promise::Answered, asked && customs && inspection);
         }
         true
@@ -307,8 +308,9 @@ impl World {
         for sender in &mut self.senders {
             (sender.newest, sender.decided) = ((1, 1), 0);
         }
-        let version = self.record.version;
-        self.senders[SITE].told = News::Order { version, for_customs: true, for_inspection: true };
+        let Clearance { version, round, .. } = self.record;
+        let (for_customs, for_inspection) = (true, true);
+        self.senders[SITE].told = News::Order { version, round, for_customs, for_inspection };
     }
 
     /// Nothing more is due: ended, or rejected for good.
@@ -387,14 +389,15 @@ impl Model for Window {
                 world.first(self, agency, event, answered);
             }
             Step::Report { answered } => {
-                let News::Order { version, for_customs, for_inspection } = world.senders[SITE].told
+                let News::Order { version, round, for_customs, for_inspection } =
+                    world.senders[SITE].told
                 else {
                     return None;
                 };
                 if !for_customs && !for_inspection {
                     return None;
                 }
-                let event = Event::Findings { version, for_customs, for_inspection };
+                let event = Event::Findings { version, round, for_customs, for_inspection };
                 world.first(self, SITE, event, answered);
             }
             Step::Reopen { answered } => {
@@ -658,6 +661,23 @@ fn the_model_finds_a_verdict_on_an_old_version_or_round() {
     };
     assert_eq!(broken_by(version, WIDE), ["both agencies cleared what is released"]);
     assert_eq!(broken_by(round, WIDE), ["both agencies cleared what is released"]);
+}
+
+/// A copy of the first report comes while the goods are looked at a second time.
+#[test]
+fn the_model_finds_findings_of_an_old_round() {
+    let next: Next = |now, event| match event {
+        Event::Findings { version, for_customs, for_inspection, .. } => {
+            let round = now.round;
+            next(now, Event::Findings { version, round, for_customs, for_inspection })
+        }
+        Event::Amend { .. }
+        | Event::Withdraw { .. }
+        | Event::Verdict { .. }
+        | Event::Targeted { .. }
+        | Event::Reopen { .. } => next(now, event),
+    };
+    assert_eq!(broken_by(next, AGAIN), ["every instruction is answered"]);
 }
 
 #[test]

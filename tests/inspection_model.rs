@@ -197,6 +197,7 @@ impl World {
                 self.promise(Promise::OfThisExamination, of_this);
             }
             Event::Object { .. }
+            | Event::Reopened { .. }
             | Event::Dispose { .. }
             | Event::Treated { .. }
             | Event::Close { .. }

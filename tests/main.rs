@@ -5,5 +5,6 @@ mod clearance_model;
 mod faults;
 mod harness;
 mod inspection_model;
+mod joint_model;
 mod journeys;
 mod tidy;

@@ -43,6 +43,8 @@ create table consignment (
     -- Credit class of the declarant when it was filed: 1 advanced, 2 general, 3 untrusted.
     class smallint not null check (class between 1 and 3),
     version integer not null,
+    -- Headings (four digits) of its goods, which count as shipped when it is released.
+    headings text[] not null,
     filed_time timestamptz not null,
     -- 0 open, 1 released, 2 rejected, 3 returned, 4 withdrawn.
     ended smallint not null default 0 check (ended between 0 and 4),
@@ -105,6 +107,9 @@ create table joint_order (
     window_end timestamptz,
     claimed_by text not null,
     objection_pending boolean not null,
+    -- Version and round of the declaration that wait for findings.
+    asked_version integer not null,
+    asked_round integer not null,
     -- Firms of the declaration, for conflicts of interest.
     firms text[] not null,
     -- The order, OrderState.
@@ -119,7 +124,10 @@ create table joint_order (
     -- From the presentation on there was an appointment and a site.
     check (stage not between 2 and 10 or place <> '')
 ) with (fillfactor = 70);
+create index joint_order_newest on joint_order (declaration_id);
 create index joint_order_open on joint_order (declaration_id) where stage < 10;
+create index joint_order_customs on joint_order (declaration_id) where customs_undecided;
+create index joint_order_inspection on joint_order (declaration_id) where inspection_undecided;
 create index joint_order_place on joint_order (place, declaration_id) where place <> '' and stage < 10;
 create index joint_order_declarant on joint_order (declarant_code, declaration_id);
 create index joint_order_window on joint_order (place, window_start) where window_start is not null;

@@ -49,7 +49,8 @@ pub fn verdict(desk: Desk, verdict: raw::Verdict) -> Result<Decision, Refusal> {
 ///
 /// A refusal that names what cannot be read.
 pub fn report(desk: Desk, report: raw::FindingsReport) -> Result<Decision, Refusal> {
-    let raw::FindingsReport { request_id, declaration_id, order_id, findings, version } = report;
+    let raw::FindingsReport { request_id, declaration_id, order_id, findings, version, round } =
+        report;
     examiner(desk)?;
     if findings.len() > limits::REASONS_MAX
         || findings.iter().any(|finding| {
@@ -71,6 +72,7 @@ pub fn report(desk: Desk, report: raw::FindingsReport) -> Result<Decision, Refus
         declaration: declaration(&declaration_id)?,
         order_id,
         version,
+        round,
         findings,
     }))
 }

@@ -501,7 +501,7 @@ pub fn decode_told(bytes: &[u8]) -> Result<Vec<v1::OrderFact>, Unreadable> {
     Ok(facts.facts)
 }
 
-/// What an enterprise does not see: who examines, by which system, and what the agencies look for.
+/// What an enterprise does not see: who examines, and by which system.
 pub fn veil(record: &mut v1::OrderRecord) {
     record.claimed_by.clear();
     let Some(state) = &mut record.state else { return };
@@ -914,6 +914,7 @@ pub fn encode_errand(decision: &domain::decision::Decision) -> Vec<u8> {
                 order_id: report.order_id.0.to_string(),
                 findings,
                 version: report.version,
+                round: report.round,
             };
             said.encode_to_vec()
         }

@@ -236,6 +236,7 @@ async fn verdicts_are_answered_in_order_and_have_their_effect_once() {
             declaration_id: event.declaration_id.clone(),
             order_id: order_id.to_owned(),
             version: 1,
+            round: 1,
             findings: vec![v1::Finding {
                 instructed_by: agency.into(),
                 result: "CONFORM".into(),
@@ -372,6 +373,8 @@ async fn a_draining_window_answers_what_it_took_and_takes_no_more() {
 struct Examiner {
     event: v1::Event,
     order_id: String,
+    /// Round that waits for findings.
+    round: u32,
 }
 
 impl Examiner {
@@ -395,6 +398,7 @@ impl Examiner {
             declaration_id: self.event.declaration_id.clone(),
             order_id: self.order_id.clone(),
             version: self.event.version,
+            round: self.round,
             findings: vec![v1::Finding {
                 instructed_by: v1::Agency::Customs.into(),
                 result: "CONFORM".into(),
@@ -450,7 +454,8 @@ async fn the_risk_rules_come_before_the_release_and_an_objection_after_the_findi
         Stream::open(&window, v1::Agency::Site, "one", Vec::new(), 0).await.expect("it may");
     let event = site.events(1).await.remove(0);
     assert_eq!(event.declaration, Some(export("QD-1")), "it is told what was filed");
-    let mut examiner = Examiner { event: event.clone(), order_id: Uuid::now_v7().to_string() };
+    let mut examiner =
+        Examiner { event: event.clone(), order_id: Uuid::now_v7().to_string(), round: 1 };
 
     // Nobody else speaks about inspections, and nothing is ordered yet.
     for frame in [
@@ -476,7 +481,7 @@ async fn the_risk_rules_come_before_the_release_and_an_objection_after_the_findi
     assert_eq!(record.state(), v1::State::UnderReview, "both cleared, and it waits");
     let mut early = examiner.event.clone();
     early.version = 0;
-    let old = Examiner { event: early, order_id: String::new() };
+    let old = Examiner { event: early, order_id: String::new(), round: 1 };
     assert_eq!(site.hears(old.targeting(&[])).await.0, StaleVersion);
     let both = [v1::Agency::Customs, v1::Agency::Inspection];
     assert_eq!(site.hears(examiner.targeting(&both)).await.0, Applied);
@@ -526,6 +531,9 @@ async fn the_risk_rules_come_before_the_release_and_an_objection_after_the_findi
     let record = firm.reads(&receipt.name).await;
     assert_eq!((record.state(), record.round), (v1::State::Inspecting, 2));
     assert_eq!(record.inspection_order_id, examiner.order_id, "it stays one order");
+    let stale = site.hears(examiner.finds()).await.0;
+    assert_eq!(stale, v1::ResultCode::StaleRound, "findings from before are void");
+    examiner.round = 2;
     assert_eq!(site.hears(examiner.finds()).await.0, Applied);
     let third = v1::Event { round: 3, ..event.clone() };
     let mut customs = self::customs(&sandbox).await;

@@ -123,7 +123,7 @@ fn event(decision: &Decision, case: &Case) -> Result<Option<Event>, Refusal> {
         Decision::Verdict(Verdict { agency, version, round, outcome, .. }) => {
             Event::Verdict { agency: *agency, version: *version, round: *round, outcome: *outcome }
         }
-        Decision::Report(Report { order_id, findings, version, .. }) => {
+        Decision::Report(Report { order_id, findings, version, round, .. }) => {
             if case.clearance.joint != Joint::Open {
                 return Err(Refusal::of(Code::NoOpenInspection));
             }
@@ -131,6 +131,7 @@ fn event(decision: &Decision, case: &Case) -> Result<Option<Event>, Refusal> {
             let answers = |agency: Agency| findings.iter().any(|f| f.instructed_by == agency);
             Event::Findings {
                 version: *version,
+                round: *round,
                 for_customs: answers(Agency::Customs),
                 for_inspection: answers(Agency::Inspection),
             }
@@ -324,6 +325,7 @@ fn digest(decision: &Decision) -> Option<Vec<u8>> {
             hash.update([2]);
             hash.update(r.declaration.uuid().as_bytes());
             hash.update(r.version.to_be_bytes());
+            hash.update(r.round.to_be_bytes());
             hash.update(proto::facts::encode_findings(&r.findings));
         }
         Decision::Targeting(_) => return None,

@@ -168,6 +168,8 @@ pub enum Event {
     Findings {
         /// On which version it was asked: a report from before a cancelled order is void.
         version: u32,
+        /// In which round: a report from before a second examination is void.
+        round: u32,
         /// Customs' instructions are answered.
         for_customs: bool,
         /// Inspection's instructions are answered.
@@ -286,11 +288,11 @@ pub fn next(now: Clearance, event: Event) -> Result<(Clearance, Vec<Fact>), Refu
             let then = number(then, agency, &mut facts);
             Ok((release(then, &mut facts), facts))
         }
-        Event::Findings { version, for_customs, for_inspection } => {
+        Event::Findings { version, round, for_customs, for_inspection } => {
             if now.phase != Phase::Inspecting {
                 return Err(Refusal::of(Code::NoOpenInspection));
             }
-            current(&now, version, now.round)?;
+            current(&now, version, round)?;
             findings(now, for_customs, for_inspection)
         }
         Event::Targeted { version, customs, inspection } => {

@@ -77,6 +77,8 @@ pub struct Report {
     pub order_id: OrderId,
     /// On which version the order was opened.
     pub version: u32,
+    /// In which round; a second examination has a later one.
+    pub round: u32,
     /// At least one for each agency that instructed.
     pub findings: Vec<Finding>,
 }

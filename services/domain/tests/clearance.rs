@@ -43,7 +43,11 @@ fn on(version: u32, round: u32) -> Event {
 }
 
 fn finds(for_customs: bool, for_inspection: bool) -> Event {
-    Event::Findings { version: V, for_customs, for_inspection }
+    Event::Findings { version: V, round: R, for_customs, for_inspection }
+}
+
+fn of(version: u32, round: u32) -> Event {
+    Event::Findings { version, round, for_customs: true, for_inspection: true }
 }
 
 fn rules(customs: bool, inspection: bool) -> Event {
@@ -128,10 +132,15 @@ fn rows() -> Vec<Row> {
         ("no amendment while open", inspecting(Wants, Pending), amend, Err(Code::InspectionOpen)),
         ("no withdrawal while open", inspecting(Wants, Pending), withdraw, Err(Code::InspectionOpen)),
 
-        // A detention outlives a new version; a report on an older version is void.
+        // A detention outlives a new version; a report on an older version or round is void.
         ("detained goods stay detained", at(Rejected, Detained, Pending, Joint::None), amend, Ok((Clearance { version: 3, round: 1, ..review(Detained, Pending, Joint::None) }, vec![Fact::Amended(2)]))),
         ("its own rejection ends a detention", review(Detained, Pending, Joint::None), says(Customs, O::Rejected), Ok((at(Rejected, Pending, Pending, Joint::None), vec![Fact::Rejected(Customs)]))),
-        ("findings for an older version", inspecting(Wants, Pending), Event::Findings { version: 1, for_customs: true, for_inspection: true }, Err(Code::StaleVersion)),
+        ("findings for an older version", inspecting(Wants, Pending), of(1, 2), Err(Code::StaleVersion)),
+        ("findings from before a second examination", inspecting(Cleared, Cleared), of(2, 1), Err(Code::StaleRound)),
+        ("findings of an older round, agency waiting", inspecting(Wants, Pending), of(2, 1), Err(Code::StaleRound)),
+        ("findings of a later round", inspecting(Wants, Pending), of(2, 3), Err(Code::NeverSent)),
+        ("findings for a later version", inspecting(Wants, Pending), of(3, 1), Err(Code::NeverSent)),
+        ("findings of an older round, completed before", review(Pending, Pending, Done), of(2, 1), Err(Code::NoOpenInspection)),
 
         // Findings.
         ("both instructions answered", inspecting(Wants, Wants), finds(true, true), Ok((Clearance { round: 3, ..review(Pending, Pending, Done) }, vec![Fact::InspectionCompleted]))),
@@ -250,7 +259,7 @@ enum Try {
     Amend(u32),
     Withdraw(u32),
     Verdict(Agency, Outcome, u32, u32),
-    Findings(bool, bool, u32),
+    Findings(bool, bool, u32, u32),
     Targeted(bool, bool, u32),
     Reopen(u32),
 }
@@ -279,7 +288,8 @@ fn tries() -> impl Strategy<Value = Vec<Try>> {
         1 => returned,
         5 => off().prop_map(Try::Amend),
         1 => off().prop_map(Try::Withdraw),
-        8 => (any::<(bool, bool)>(), off()).prop_map(|((c, i), v)| Try::Findings(c, i, v)),
+        8 => (any::<(bool, bool)>(), off(), off())
+            .prop_map(|((c, i), v, r)| Try::Findings(c, i, v, r)),
         5 => (any::<(bool, bool)>(), off()).prop_map(|((c, i), v)| Try::Targeted(c, i, v)),
         3 => off().prop_map(Try::Reopen),
     ];
@@ -298,10 +308,12 @@ fn event(now: &Clearance, what: &Try) -> Event {
             round: near(now.round, round),
             outcome,
         },
-        Try::Findings(for_customs, for_inspection, version) => {
-            let version = near(now.version, version);
-            Event::Findings { version, for_customs, for_inspection }
-        }
+        Try::Findings(for_customs, for_inspection, version, round) => Event::Findings {
+            version: near(now.version, version),
+            round: near(now.round, round),
+            for_customs,
+            for_inspection,
+        },
         Try::Targeted(customs, inspection, version) => {
             Event::Targeted { version: near(now.version, version), customs, inspection }
         }

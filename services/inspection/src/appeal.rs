@@ -44,8 +44,8 @@ pub(crate) fn appeal(step: &mut Step<'_>, appealed: &Appealed, before: &Before) 
                 Event::AppealDecided { source: source.clone(), overturned: *overturned, date: day }
             }
         };
-        step.credits.apply(firm, day, &event)?;
-        if !reason.is_empty() {
+        let changed = step.credits.apply(firm, day, &event)?;
+        if changed && !reason.is_empty() {
             step.credits.remark(firm, caller, reason);
         }
         step.requests.push(Kept {

@@ -9,6 +9,7 @@ use domain::clearance::Agency;
 use domain::inspection::appointment::{By, TimeWindow, book};
 use domain::inspection::draw::{Draw, Selection, Task, officers};
 use domain::inspection::finding::Disposal;
+use domain::inspection::joint;
 use domain::inspection::order::{Act, Appointment, Event, Order, Stage, Treatment};
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
@@ -179,7 +180,7 @@ pub(crate) async fn ask(
     }
     let done = match &asked.what {
         Ask::Appoint { seen, place, start, by } => {
-            appoint(step, id, *seen, (place, *start), *by).await?
+            appoint(step, id, *seen, (place, *start), (*by, &asked.caller)).await?
         }
         Ask::Claim { examination } => claim(step, id, *examination, &asked.caller).await?,
         Ask::Report { version, examination, step: told } => {
@@ -218,9 +219,14 @@ async fn appoint(
     id: DeclarationId,
     seen: u32,
     (place, start): (&str, Option<OffsetDateTime>),
-    by: By,
+    (by, caller): (By, &str),
 ) -> Asking<Draws> {
     let Some(filed) = step.orders.get(&id).cloned() else { return Ok(Ok(Draws::new())) };
+    if by == By::Site
+        && let Err(refusal) = is_claimed_by(&filed, caller)
+    {
+        return Ok(Err(refusal));
+    }
     let Some(site) = reference::site(step.tx, place).await? else {
         return Ok(Err(Refusal::of(Code::PlaceUnknown).with("place", place)));
     };
@@ -248,7 +254,7 @@ async fn appoint(
     {
         return Ok(Err(refusal));
     }
-    let Order { version, examination, stage, .. } = filed.order;
+    let Order { version, examination, stage, .. } = filed.case.order;
     let booked = appointment.clone();
     let act = if stage == Stage::Appointed {
         Act::Reschedule { seen, appointment, by, at: now }
@@ -291,7 +297,7 @@ async fn claim(
     if let Err(refusal) = is_claimed_by(&filed, caller) {
         return Ok(Err(refusal));
     }
-    let order = &filed.order;
+    let order = &filed.case.order;
     if filed.claimed_by == caller && !order.work.officers.is_empty() {
         return Ok(Ok(Draws::new()));
     }
@@ -338,7 +344,7 @@ async fn draw(
 ) -> Result<Selection, Fault> {
     let mut candidates = step.candidates().await?;
     candidates.retain(|candidate| !without.contains(&candidate.officer));
-    let order = &filed.order;
+    let order = &filed.case.order;
     let day = order.appointment.as_ref().map_or(step.now, |it| it.window.start);
     let first = order.first.iter().flat_map(|first| first.officers.keys().cloned());
     let task = Task {
@@ -362,6 +368,13 @@ async fn report(
     let Some(filed) = step.orders.get(&id).cloned() else { return Ok(Ok(Draws::new())) };
     if let Err(refusal) = is_claimed_by(&filed, caller) {
         return Ok(Err(refusal));
+    }
+    // Who reports took the order on before; that nobody came is seen by whoever waits at the place.
+    let is_current =
+        (version, examination) == (filed.case.order.version, filed.case.order.examination);
+    if is_current && filed.claimed_by.is_empty() && !matches!(told, Reported::NoShow { .. }) {
+        let refusal = Refusal::of(Code::InspectionOutOfStep).with("claimed_by", "");
+        return Ok(Err(refusal.with("stage", filed.case.order.stage.word())));
     }
     let act = match told {
         Reported::Act(act) => act.clone(),
@@ -394,7 +407,7 @@ async fn replace(
     let Some(agency) = known.map(|candidate| candidate.agency) else {
         return Ok(Err(Refusal::of(Code::OfficerNotAssigned).with("officer", officer)));
     };
-    let without: BTreeSet<&String> = filed.order.work.officers.keys().collect();
+    let without: BTreeSet<&String> = filed.case.order.work.officers.keys().collect();
     let selection = draw(step, &filed, agency, 1, &without).await?;
     let Some(by) = selection.chosen().next().map(str::to_owned) else {
         let refusal = Refusal::of(Code::OfficersMissing).with("missing", selection.missing);
@@ -416,21 +429,13 @@ fn object(
     examination: u32,
     reason: &str,
 ) -> Result<(), Refusal> {
-    let Some(filed) = step.orders.get(&id) else { return Ok(()) };
-    if filed.objection_pending {
-        return Ok(());
-    }
-    // What would be refused when the declaration has stopped is refused now.
-    let (_, facts) = domain::inspection::order::next(&filed.order, &Event::Object { examination })?;
-    if facts.is_empty() {
-        return Ok(());
-    }
-    let errand = errand::reopening(filed, reason);
+    let Some(filed) = step.orders.get_mut(&id) else { return Ok(()) };
+    let (case, errand) = joint::object(&filed.case, examination)?;
+    let Some(errand) = errand else { return Ok(()) };
+    filed.case = case;
+    filed.changed_time = step.now;
+    let errand = errand::of(filed, errand, reason);
     step.errands.push(errand);
-    if let Some(filed) = step.orders.get_mut(&id) {
-        filed.objection_pending = true;
-        filed.changed_time = step.now;
-    }
     step.tell(id, [Told::ObjectionMade]);
     Ok(())
 }

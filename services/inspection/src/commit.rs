@@ -11,10 +11,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use domain::inspection::appointment::CHINA;
 use domain::inspection::draw::{Candidate, Seed};
-use domain::inspection::order::{self, Appointment, Event, Fact, Instruction};
-use domain::refusal::Refusal;
+use domain::inspection::joint::{self, At, Then};
+use domain::inspection::order::{Act, Appointment, Event, Fact, Instruction};
+use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Slot};
-use proto::inspection::{Told, encode_record, encode_told};
+use proto::inspection::{Told, encode_order, encode_record, encode_told};
 use sqlx::PgConnection;
 use store::batch::Work;
 use store::journal::{Entry, Heads, Tail};
@@ -31,7 +32,7 @@ use crate::errand::{self, Errand, Settled};
 use crate::heard::{self, Heard};
 use crate::orders::{self, Filed, stage_column};
 use crate::reference::{self, Put};
-use crate::risk::{self, Assessed, Demands};
+use crate::risk::{self, Demands};
 
 /// What waits for its transaction.
 #[derive(Debug)]
@@ -87,15 +88,21 @@ pub(crate) struct Step<'t> {
     pub(crate) instructed: HashMap<(DeclarationId, u32), Vec<Instruction>>,
     /// What happened to orders and is not an entry yet.
     told: BTreeMap<DeclarationId, (Vec<Told>, String)>,
+    /// Orders that have to be written.
+    touched: BTreeSet<DeclarationId>,
     pub(crate) errands: Vec<Errand>,
     pub(crate) changes: Vec<(DeclarationId, Change)>,
-    pub(crate) assessed: Vec<Assessed>,
+    /// Rule sets that were read, until they are durable.
+    pub(crate) read: Vec<risk::Read>,
     pub(crate) requests: Vec<ask::Kept>,
     candidates: Option<Vec<Candidate>>,
     seed: Option<Seed>,
     /// Orders in the windows of a place.
     taken: BTreeMap<String, Taken>,
 }
+
+/// Bytes of an order: it is told whole, in one message, and clients take four times as much.
+const ORDER_BYTES_MAX: usize = 1024 * 1024;
 
 /// Orders by the beginning of their window.
 type Taken = BTreeMap<OffsetDateTime, u32>;
@@ -160,35 +167,64 @@ impl Step<'_> {
         }
     }
 
-    /// Applies an event to an order, with everything that follows from its facts.
+    /// Does to an order what somebody asks.
     pub(crate) fn apply(&mut self, id: DeclarationId, event: &Event) -> Result<Vec<Fact>, Refusal> {
         let Some(filed) = self.orders.get(&id) else { return Ok(Vec::new()) };
-        let (then, facts) = order::next(&filed.order, event)?;
-        if facts.is_empty() {
-            return Ok(facts);
+        let then = joint::act(&filed.case, event)?;
+        if matches!(event, Event::Site { act: Act::Report { .. }, .. }) {
+            // It is shown and told whole, in one message.
+            let size = encode_order(&then.case.order).len();
+            if size > ORDER_BYTES_MAX {
+                let refusal = Refusal::of(Code::OrderTooLarge).with("bytes", size);
+                return Err(refusal.with("most", ORDER_BYTES_MAX));
+            }
         }
-        let before = filed.order.stage;
+        Ok(self.take(id, then))
+    }
+
+    /// Takes down what the declaration service tells of an order.
+    pub(crate) fn hear(&mut self, id: DeclarationId, at: At, told: &joint::Told) {
+        let Some(filed) = self.orders.get(&id) else { return };
+        let then = joint::hear(&filed.case, at, told);
+        if let Some(refusal) = &then.misfit {
+            let code = refusal.code.id();
+            tracing::info!(declaration = %id, code, ?told, "an event does not fit the order");
+        }
+        self.take(id, then);
+    }
+
+    /// Everything that follows from a step of an order.
+    fn take(&mut self, id: DeclarationId, then: Then) -> Vec<Fact> {
         let today = self.today();
-        let Some(filed) = self.orders.get_mut(&id) else { return Ok(Vec::new()) };
-        filed.order = then;
+        let Some(filed) = self.orders.get_mut(&id) else { return Vec::new() };
+        let before = std::mem::replace(&mut filed.case, then.case);
+        if then.facts.is_empty() && then.errands.is_empty() {
+            // What it heard without an effect is not worth a row, unless something waits for it.
+            if before.asked != filed.case.asked {
+                self.touched.insert(id);
+            }
+            return then.facts;
+        }
         filed.changed_time = self.now;
-        if facts.iter().any(frees) {
+        if then.facts.iter().any(frees) {
             filed.claimed_by.clear();
         }
-        if facts.contains(&Fact::Objected) {
-            filed.objection_pending = false;
-        }
         let filed = filed.clone();
-        let whose = (filed.order_id, &filed.order);
-        self.credits.feed(&filed.declarant_code, whose, &facts, today);
-        self.errands.extend(errand::of(&filed, before, &facts));
-        self.tell(id, facts.iter().cloned().map(Told::Fact));
-        Ok(facts)
+        let whose = (filed.order_id, &filed.case.order);
+        self.credits.feed(&filed.declarant_code, whose, &then.facts, today);
+        self.errands.extend(errand::news(&filed, before.order.stage, &then.facts));
+        self.errands.extend(then.errands.iter().map(|errand| errand::of(&filed, *errand, "")));
+        self.tell(id, then.facts.iter().cloned().map(Told::Fact));
+        then.facts
     }
 
     /// Writes down what happened to an order.
     pub(crate) fn tell(&mut self, id: DeclarationId, told: impl IntoIterator<Item = Told>) {
-        self.told.entry(id).or_default().0.extend(told);
+        self.touched.insert(id);
+        let mut told = told.into_iter().peekable();
+        if told.peek().is_some() {
+            self.told.entry(id).or_default().0.extend(told);
+        }
     }
 
     /// Names the call that caused it.
@@ -199,9 +235,8 @@ impl Step<'_> {
     }
 
     async fn write(self, heads: &mut Heads) -> Result<(Vec<Entry>, bool), Fault> {
-        let Self { tx, now, orders, told, errands, credits, changes, assessed, requests, .. } =
-            self;
-        let changed: Vec<&Filed> = told.keys().filter_map(|id| orders.get(id)).collect();
+        let Self { tx, now, orders, told, touched, errands, credits, changes, requests, .. } = self;
+        let changed: Vec<&Filed> = touched.iter().filter_map(|id| orders.get(id)).collect();
         orders::write(&mut *tx, &changed).await?;
         let mut entries = Vec::with_capacity(told.len());
         for (id, (told, trace)) in told {
@@ -212,9 +247,9 @@ impl Step<'_> {
                 event_id: Uuid::now_v7(),
                 subject: id.uuid(),
                 owner: filed.declarant_code.clone(),
-                version: i32::try_from(filed.order.version).unwrap_or(i32::MAX),
-                round: i32::try_from(filed.order.examination).unwrap_or(i32::MAX),
-                phase: stage_column(filed.order.stage),
+                version: i32::try_from(filed.case.order.version).unwrap_or(i32::MAX),
+                round: i32::try_from(filed.case.order.examination).unwrap_or(i32::MAX),
+                phase: stage_column(filed.case.order.stage),
                 topics: 1,
                 recorded_time: now,
                 trace,
@@ -225,7 +260,6 @@ impl Step<'_> {
         heads.append(&mut *tx, &entries).await?;
         credits.write(&mut *tx, now).await?;
         consignment::update(&mut *tx, &changes).await?;
-        risk::write(&mut *tx, &assessed, now).await?;
         ask::keep(&mut *tx, &requests, now).await?;
         errand::insert(&mut *tx, &errands).await?;
         Ok((entries, !errands.is_empty()))
@@ -256,6 +290,16 @@ fn frees(fact: &Fact) -> bool {
         | Fact::Closed
         | Fact::Cancelled => false,
     }
+}
+
+/// What is told after the commit.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    entries: Vec<Entry>,
+    /// There is something to say to the declaration service.
+    errands: bool,
+    seed: Option<Seed>,
+    read: Vec<risk::Read>,
 }
 
 /// What a batch is about.
@@ -311,7 +355,7 @@ impl Wanted {
 impl Work for Desk {
     type Command = Command;
     type Answer = Answer;
-    type Told = (Vec<Entry>, bool, Option<Seed>);
+    type Told = Committed;
 
     async fn work(
         &self,
@@ -337,9 +381,10 @@ impl Work for Desk {
             credits,
             instructed,
             told: BTreeMap::new(),
+            touched: BTreeSet::new(),
             errands: Vec::new(),
             changes: Vec::new(),
-            assessed: Vec::new(),
+            read: Vec::new(),
             requests: Vec::new(),
             candidates: None,
             seed: None,
@@ -364,15 +409,14 @@ impl Work for Desk {
                 }
             });
         }
-        let seed = step.seed;
+        let (seed, read) = (step.seed, std::mem::take(&mut step.read));
         let (entries, errands) = step.write(&mut heads).await?;
-        Ok((answers, (entries, errands, seed)))
+        Ok((answers, Committed { entries, errands, seed, read }))
     }
 
-    fn tell(&self, (entries, errands, seed): Self::Told) {
-        if let Some(seed) = seed {
-            self.known.remember(seed);
-        }
+    fn tell(&self, committed: Committed) {
+        let Committed { entries, errands, seed, read } = committed;
+        self.known.remember(seed, read);
         self.tail.tell(entries);
         if errands {
             self.errands.notify_one();

@@ -1,15 +1,16 @@
 //! One row a declaration, so that clearance can be measured (measure 10).
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use domain::DeclarationId;
 use domain::inspection::credit::Class;
+use domain::{DeclarationId, Slot};
 use sqlx::PgConnection;
 use store::Fault;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::credits::class_column;
+use crate::orders::array;
 
 /// A declaration that was filed.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct Consignment {
     pub(crate) port_code: String,
     pub(crate) trade_mode: String,
     pub(crate) class: Class,
+    /// Headings of its goods.
+    pub(crate) headings: Vec<String>,
     pub(crate) filed_time: OffsetDateTime,
 }
 
@@ -46,83 +49,173 @@ impl Ended {
 #[derive(Debug)]
 pub(crate) enum Change {
     /// A new version: it is under review again.
-    Amended(u32),
+    Amended(u32, Vec<String>),
     Ended(Ended, OffsetDateTime),
 }
 
-/// Writes new rows; says which were not there yet.
-pub(crate) async fn insert(
-    tx: &mut PgConnection,
-    filed: &[Consignment],
-) -> Result<BTreeSet<Uuid>, Fault> {
+/// Writes new rows.
+pub(crate) async fn insert(tx: &mut PgConnection, filed: &[Consignment]) -> Result<(), Fault> {
     if filed.is_empty() {
-        return Ok(BTreeSet::new());
+        return Ok(());
     }
     let slots: Vec<i16> = filed.iter().map(|it| it.id.slot().column()).collect();
     let ids: Vec<Uuid> = filed.iter().map(|it| it.id.uuid()).collect();
     let text = |of: fn(&Consignment) -> &str| filed.iter().map(of).collect::<Vec<&str>>();
     let classes: Vec<i16> = filed.iter().map(|it| class_column(it.class)).collect();
     let times: Vec<OffsetDateTime> = filed.iter().map(|it| it.filed_time).collect();
-    let new = sqlx::query_scalar!(
+    let headings: Vec<String> = filed.iter().map(|it| array(&it.headings)).collect();
+    sqlx::query!(
         "insert into consignment (slot, declaration_id, declarant_code, port_code, trade_mode,
-                                  class, version, filed_time)
-         select slot, id, declarant_code, port_code, trade_mode, class, 1, filed_time
+                                  class, version, headings, filed_time)
+         select slot, id, declarant_code, port_code, trade_mode, class, 1, headings::text[],
+                filed_time
          from unnest($1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::text[],
-                     $6::smallint[], $7::timestamptz[])
-              as given (slot, id, declarant_code, port_code, trade_mode, class, filed_time)
-         on conflict do nothing returning declaration_id",
+                     $6::smallint[], $7::text[], $8::timestamptz[])
+              as given (slot, id, declarant_code, port_code, trade_mode, class, headings,
+                        filed_time)
+         on conflict do nothing",
         &slots,
         &ids,
         &text(|it| &it.declarant_code) as &[&str],
         &text(|it| &it.port_code) as &[&str],
         &text(|it| &it.trade_mode) as &[&str],
         &classes,
+        &headings,
         &times
     )
-    .fetch_all(tx)
+    .execute(tx)
     .await?;
-    Ok(new.into_iter().collect())
+    Ok(())
 }
 
-/// Writes what became of declarations; the last change of each counts.
+/// Writes what became of declarations; the last change of each counts. Goods that were released count as
+/// shipped, once.
 pub(crate) async fn update(
     tx: &mut PgConnection,
     changes: &[(DeclarationId, Change)],
 ) -> Result<(), Fault> {
-    if changes.is_empty() {
+    let last: BTreeMap<DeclarationId, &Change> =
+        changes.iter().map(|(id, change)| (*id, change)).collect();
+    let (mut amended, mut ended, mut released) = (Vec::new(), Vec::new(), Vec::new());
+    for (id, change) in last {
+        match change {
+            Change::Amended(version, headings) => amended.push((id, *version, headings)),
+            Change::Ended(Ended::Released, at) => released.push((id, *at)),
+            Change::Ended(how, at) => ended.push((id, *how, *at)),
+        }
+    }
+    amend(tx, &amended).await?;
+    end(tx, &ended).await?;
+    let shipped = release(tx, &released).await?;
+    count_shipments(tx, &shipped).await
+}
+
+async fn amend(
+    tx: &mut PgConnection,
+    amended: &[(DeclarationId, u32, &Vec<String>)],
+) -> Result<(), Fault> {
+    if amended.is_empty() {
         return Ok(());
     }
-    let last: std::collections::BTreeMap<DeclarationId, &Change> =
-        changes.iter().map(|(id, change)| (*id, change)).collect();
-    let slots: Vec<i16> = last.keys().map(|id| id.slot().column()).collect();
-    let ids: Vec<Uuid> = last.keys().map(|id| id.uuid()).collect();
-    let versions: Vec<Option<i32>> = last
-        .values()
-        .map(|change| match change {
-            Change::Amended(version) => i32::try_from(*version).ok(),
-            Change::Ended(..) => None,
-        })
-        .collect();
-    let ended = |change: &&&Change| match change {
-        Change::Amended(_) => None,
-        Change::Ended(how, at) => Some((*how, *at)),
-    };
-    let hows: Vec<i16> =
-        last.values().map(|c| ended(&c).map_or(0, |(how, _)| how.column())).collect();
-    let times: Vec<Option<OffsetDateTime>> =
-        last.values().map(|c| ended(&c).map(|(_, at)| at)).collect();
+    let number = |version: u32| i32::try_from(version).unwrap_or(i32::MAX);
+    let slots: Vec<i16> = amended.iter().map(|(id, ..)| id.slot().column()).collect();
+    let ids: Vec<Uuid> = amended.iter().map(|(id, ..)| id.uuid()).collect();
+    let versions: Vec<i32> = amended.iter().map(|(_, version, _)| number(*version)).collect();
+    let headings: Vec<String> = amended.iter().map(|(.., headings)| array(headings)).collect();
     sqlx::query!(
         "update consignment c
-         set version = greatest(c.version, coalesce(given.version, c.version)),
-             ended = given.ended, ended_time = given.ended_time
-         from unnest($1::smallint[], $2::uuid[], $3::int[], $4::smallint[], $5::timestamptz[])
-              as given (slot, id, version, ended, ended_time)
-         where c.slot = given.slot and c.declaration_id = given.id",
+         set version = given.version, headings = given.headings::text[], ended = 0,
+             ended_time = null
+         from unnest($1::smallint[], $2::uuid[], $3::int[], $4::text[])
+              as given (slot, id, version, headings)
+         where c.slot = given.slot and c.declaration_id = given.id and c.version < given.version",
         &slots,
         &ids,
-        &versions as &[Option<i32>],
+        &versions,
+        &headings
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn end(
+    tx: &mut PgConnection,
+    ended: &[(DeclarationId, Ended, OffsetDateTime)],
+) -> Result<(), Fault> {
+    if ended.is_empty() {
+        return Ok(());
+    }
+    let slots: Vec<i16> = ended.iter().map(|(id, ..)| id.slot().column()).collect();
+    let ids: Vec<Uuid> = ended.iter().map(|(id, ..)| id.uuid()).collect();
+    let hows: Vec<i16> = ended.iter().map(|(_, how, _)| how.column()).collect();
+    let times: Vec<OffsetDateTime> = ended.iter().map(|(.., at)| *at).collect();
+    sqlx::query!(
+        "update consignment c set ended = given.ended, ended_time = given.ended_time
+         from unnest($1::smallint[], $2::uuid[], $3::smallint[], $4::timestamptz[])
+              as given (slot, id, ended, ended_time)
+         where c.slot = given.slot and c.declaration_id = given.id and c.ended <> 1",
+        &slots,
+        &ids,
         &hows,
-        &times as &[Option<OffsetDateTime>]
+        &times
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Declarant and heading, with how many.
+type Shipped = BTreeMap<(String, String), i64>;
+
+async fn release(
+    tx: &mut PgConnection,
+    released: &[(DeclarationId, OffsetDateTime)],
+) -> Result<Shipped, Fault> {
+    let mut shipped = Shipped::new();
+    if released.is_empty() {
+        return Ok(shipped);
+    }
+    let slots: Vec<i16> = released.iter().map(|(id, _)| id.slot().column()).collect();
+    let ids: Vec<Uuid> = released.iter().map(|(id, _)| id.uuid()).collect();
+    let times: Vec<OffsetDateTime> = released.iter().map(|(_, at)| *at).collect();
+    let rows = sqlx::query!(
+        "update consignment c set ended = 1, ended_time = given.ended_time
+         from unnest($1::smallint[], $2::uuid[], $3::timestamptz[])
+              as given (slot, id, ended_time)
+         where c.slot = given.slot and c.declaration_id = given.id and c.ended <> 1
+         returning c.declarant_code, c.headings",
+        &slots,
+        &ids,
+        &times
+    )
+    .fetch_all(tx)
+    .await?;
+    for row in rows {
+        for heading in row.headings {
+            *shipped.entry((row.declarant_code.clone(), heading)).or_default() += 1;
+        }
+    }
+    Ok(shipped)
+}
+
+async fn count_shipments(tx: &mut PgConnection, counts: &Shipped) -> Result<(), Fault> {
+    if counts.is_empty() {
+        return Ok(());
+    }
+    let slots: Vec<i16> = counts.keys().map(|(code, _)| Slot::of(code).column()).collect();
+    let codes: Vec<String> = counts.keys().map(|(code, _)| code.clone()).collect();
+    let headings: Vec<String> = counts.keys().map(|(_, heading)| heading.clone()).collect();
+    let counts: Vec<i64> = counts.values().copied().collect();
+    sqlx::query!(
+        "insert into shipment (slot, declarant_code, heading, count)
+         select * from unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[])
+         on conflict (slot, declarant_code, heading)
+         do update set count = shipment.count + excluded.count",
+        &slots,
+        &codes,
+        &headings,
+        &counts
     )
     .execute(tx)
     .await?;

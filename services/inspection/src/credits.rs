@@ -68,12 +68,12 @@ impl Credits {
         known.apply(&Event::Day(day)).map_or(known.clone(), |(then, _)| then)
     }
 
-    /// Applies an event.
-    pub(crate) fn apply(&mut self, firm: &str, day: Date, event: &Event) -> Result<(), Refusal> {
+    /// Applies an event; true when something changed.
+    pub(crate) fn apply(&mut self, firm: &str, day: Date, event: &Event) -> Result<bool, Refusal> {
         let now = self.firms.get(firm).cloned().unwrap_or_else(|| Credit::new(day));
         let (then, changes) = now.apply(event)?;
         if changes.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         self.firms.insert(firm.to_owned(), then);
         self.touched.insert(firm.to_owned());
@@ -81,7 +81,7 @@ impl Credits {
             let (what, why) = change(told);
             self.changes.push((firm.to_owned(), what, why));
         }
-        Ok(())
+        Ok(true)
     }
 
     /// What somebody says about a change.

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use domain::clearance::Agency;
 use domain::inspection::appointment::{BOOK_AHEAD_MAX, By, CHINA};
 use domain::inspection::credit::Credit;
-use domain::inspection::draw::Fate;
+use domain::inspection::draw::{Candidate, Conflict, Fate};
 use domain::inspection::finding::Disposal;
 use domain::inspection::order::Act;
 use domain::inspection::statistics::{Group, Row, Times};
@@ -30,10 +30,12 @@ use crate::ask::{Ask, Asked, Draws, Reported};
 use crate::commit::{Command, Done};
 use crate::orders::Filed;
 use crate::read::{self, Filter};
-use crate::reference::{Put, Site};
+use crate::reference::{self, Put, Site};
 use crate::risk::sha256;
 use crate::{Inspection, Service, rule_file, watch};
 
+/// Longest time that one table of statistics is about.
+const STATISTICS_MAX: Duration = Duration::days(366);
 /// Days of windows listed at once.
 const WINDOW_DAYS_MAX: u32 = 14;
 
@@ -333,8 +335,10 @@ impl InspectionService for Service {
         let v1::ClaimRequest { request_id, name, examination } = asked;
         let asked = (request_id.as_str(), name.as_str(), digest);
         let answer = self.0.ask(&principal, trace, asked, Ask::Claim { examination }).await;
-        let answer = answer
-            .map(|(order, draws)| v1::ClaimResponse { order: Some(order), draw: drawn(draws) });
+        let answer = answer.map(|(order, draws)| v1::ClaimResponse {
+            order: Some(order),
+            draw: drawn(&principal, draws),
+        });
         answered(answer, language)
     }
 
@@ -417,10 +421,11 @@ impl InspectionService for Service {
         request: Request<v1::ListOfficersRequest>,
     ) -> Answer<v1::ListOfficersResponse> {
         let language = Language::of(request.metadata());
+        let principal = caller(&request)?;
         let of = wire::agency(request.into_inner().agency);
         let officers = read::officers(&self.0.reads, of).await.map_err(Unanswered::from);
         let answer = officers.map(|officers| v1::ListOfficersResponse {
-            officers: officers.iter().map(|(c, left)| wire::wire_officer(c, *left)).collect(),
+            officers: officers.iter().map(|(c, left)| named(&principal, c, *left)).collect(),
         });
         answered(answer, language)
     }
@@ -483,7 +488,10 @@ impl InspectionService for Service {
             }
             let by = principal.name.clone();
             let (agency, version) = (set.agency, set.version);
-            if !validate_only {
+            if validate_only {
+                let known = read::rule_sets(&self.0.reads, Some(agency)).await?;
+                reference::is_next(known.first().map_or(0, |newest| newest.version), version)?;
+            } else {
                 self.0.put(Put::Rules { agency, version, document, by }).await?;
             }
             let agency = v1::Agency::from(agency).into();
@@ -661,7 +669,13 @@ impl InspectionService for Service {
             let until = until.unwrap_or_else(|| self.0.clock.now());
             let from = time(filed_from_time, "filed_from_time")?;
             let from = from.unwrap_or_else(|| until.saturating_sub(Duration::days(30)));
+            if until - from > STATISTICS_MAX {
+                let refusal = refused(Code::NumberOutOfRange, "filed_from_time");
+                return Err(refusal.with("most_days", STATISTICS_MAX.whole_days()).into());
+            }
             short(&port_code, "port_code")?;
+            // A table reads every case of its time: one after the other.
+            let _turn = self.0.tables.acquire().await;
             let scope = scope(&principal);
             let rows = read::statistics(&self.0.reads, &scope, (from, until), &port_code).await?;
             let rows = rows.into_iter().map(row).collect();
@@ -773,7 +787,28 @@ fn reported(step: Option<Step>) -> Result<Reported, Refusal> {
     Ok(Reported::Act(act))
 }
 
-fn drawn(draws: Draws) -> Vec<v1::DrawnOfficer> {
+/// An officer as the caller may see it: where somebody's relatives work is no business of a site.
+fn named(principal: &Principal, candidate: &Candidate, left: bool) -> v1::Officer {
+    let mut officer = wire::wire_officer(candidate, left);
+    if principal.kind == Kind::Site {
+        officer.leave.clear();
+        officer.related_firms.clear();
+        officer.last_firm.clear();
+    }
+    officer
+}
+
+fn drawn(principal: &Principal, draws: Draws) -> Vec<v1::DrawnOfficer> {
+    let why = |conflict: &Conflict| match principal.kind {
+        Kind::Site => "conflict".to_owned(),
+        Kind::Enterprise
+        | Kind::Agent
+        | Kind::Customs
+        | Kind::Inspection
+        | Kind::Examiner
+        | Kind::Administrator
+        | Kind::Gateway => wire::conflict(conflict),
+    };
     let of = |(agency, selection): (Agency, domain::inspection::draw::Selection)| {
         selection.ranks.into_iter().map(move |rank| v1::DrawnOfficer {
             agency: v1::Agency::from(agency).into(),
@@ -781,7 +816,7 @@ fn drawn(draws: Draws) -> Vec<v1::DrawnOfficer> {
             digest: rank.digest.to_vec(),
             chosen: rank.fate == Fate::Chosen,
             conflicts: match rank.fate {
-                Fate::PassedOver(conflicts) => conflicts.iter().map(wire::conflict).collect(),
+                Fate::PassedOver(conflicts) => conflicts.iter().map(why).collect(),
                 Fate::Chosen | Fate::NotReached => Vec::new(),
             },
         })

@@ -5,6 +5,7 @@ use domain::clearance::Agency;
 use domain::decision::{Decision, News, Reopening, Report};
 use domain::history::{InspectionStep, Moved};
 use domain::inspection::finding::{Disposal, Finding};
+use domain::inspection::joint::{self, At};
 use domain::inspection::order::{Fact, Stage};
 use domain::{DeclarationId, RequestId, limits};
 use proto::inspection::{Told, encode_errand};
@@ -80,11 +81,11 @@ impl Settled {
     }
 }
 
-/// What follows from the facts of an order for everybody else.
-pub(crate) fn of(filed: &Filed, before: Stage, facts: &[Fact]) -> Vec<Errand> {
+/// What everybody is told of the facts of an order.
+pub(crate) fn news(filed: &Filed, before: Stage, facts: &[Fact]) -> Vec<Errand> {
     let mut errands = Vec::new();
     for fact in facts {
-        let stage = filed.order.stage;
+        let stage = filed.case.order.stage;
         let moved_on = stage != before;
         let step = match fact {
             Fact::Appointed => InspectionStep::Appointed,
@@ -94,15 +95,14 @@ pub(crate) fn of(filed: &Filed, before: Stage, facts: &[Fact]) -> Vec<Errand> {
             Fact::Began(_) if moved_on => InspectionStep::Examining,
             Fact::Taken(_) if moved_on => InspectionStep::Sampled,
             Fact::Sent(_) if moved_on => InspectionStep::Laboratory,
-            Fact::Completed => {
-                errands.push(findings(filed, filed.order.version));
-                continue;
-            }
             Fact::TreatmentOrdered => InspectionStep::Treating,
             Fact::Treated(_) => InspectionStep::Treated,
             Fact::Disposed(_) => InspectionStep::Disposed,
             Fact::Closed => InspectionStep::Closed,
-            Fact::Began(_)
+            // A correction after the last answer; the others come with the report.
+            Fact::Found(..) if before == Stage::Found => InspectionStep::Found,
+            Fact::Completed
+            | Fact::Began(_)
             | Fact::Taken(_)
             | Fact::Sent(_)
             | Fact::Ordered(_)
@@ -117,22 +117,17 @@ pub(crate) fn of(filed: &Filed, before: Stage, facts: &[Fact]) -> Vec<Errand> {
             | Fact::Decided(..)
             | Fact::Cancelled => continue,
         };
-        errands.push(news(filed, step, fact));
+        errands.push(told(filed, step, words(filed, fact)));
     }
     errands
 }
 
-fn news(filed: &Filed, step: InspectionStep, fact: &Fact) -> Errand {
-    let (text, text_zh) = words(filed, fact);
-    told(filed, step, (text, text_zh))
-}
-
 fn told(filed: &Filed, step: InspectionStep, (text, text_zh): (String, String)) -> Errand {
-    let appointment = filed.order.appointment.as_ref();
+    let appointment = filed.case.order.appointment.as_ref();
     let moved = Moved {
         order_id: filed.order_id,
         step,
-        examination: filed.order.examination,
+        examination: filed.case.order.examination,
         place: appointment.map_or(String::new(), |it| it.place.clone()),
         place_name: appointment.map_or(String::new(), |_| filed.place_name.clone()),
         place_name_zh: appointment.map_or(String::new(), |_| filed.place_name_zh.clone()),
@@ -155,11 +150,18 @@ fn words(filed: &Filed, fact: &Fact) -> (String, String) {
         ),
         Fact::TreatmentOrdered => said("the goods have to be treated", "货物须作除害处理"),
         Fact::Treated(passed) => {
-            let number = filed.order.work.treatment.as_ref().map(|it| it.certificate.as_str());
+            let number = filed.case.order.work.treatment.as_ref().map(|it| it.certificate.as_str());
             let number = number.unwrap_or_default();
             let (en, zh) =
                 if *passed { ("passed", "合格") } else { ("did not pass", "不合格") };
             (format!("certificate {number}: {en}"), format!("处理证书{number}：{zh}"))
+        }
+        Fact::Found(key, result) => {
+            let (line, title) = (key.gnum, result.title());
+            (
+                format!("corrected: {} (line {line}): {}", result.code(), title.en),
+                format!("更正：第{line}项，{}", title.zh),
+            )
         }
         Fact::Disposed(disposal) => {
             let zh = disposal_zh(*disposal);
@@ -183,24 +185,38 @@ fn disposal_zh(disposal: Disposal) -> &'static str {
     }
 }
 
-/// The findings of an examination, for the version that waits for them. What is wrong comes first, so
-/// that a report that holds no more still tells it; all of them stand with the order.
-pub(crate) fn findings(filed: &Filed, version: u32) -> Errand {
-    let mut found: Vec<&Finding> =
-        filed.order.work.findings.values().filter(|finding| finding.result.is_final()).collect();
-    found.sort_by_key(|finding| !finding.result.is_adverse());
+/// What the declaration service is to be told.
+pub(crate) fn of(filed: &Filed, errand: joint::Errand, reason: &str) -> Errand {
+    let request_id = RequestId(Uuid::now_v7());
+    let (declaration, order_id) = (filed.id, filed.order_id);
+    Errand(match errand {
+        joint::Errand::Findings(At { version, round }) => {
+            let findings = findings(filed);
+            Decision::Report(Report { request_id, declaration, order_id, version, round, findings })
+        }
+        joint::Errand::Reopening(version) => {
+            let reason = reason.to_owned();
+            Decision::Reopening(Reopening { request_id, declaration, order_id, version, reason })
+        }
+    })
+}
+
+/// What is on record, by the agency that it answers. What is wrong comes first, so that a report that holds
+/// no more still tells it; all of it stands with the order.
+fn findings(filed: &Filed) -> Vec<domain::history::Finding> {
+    let mut record = joint::record(&filed.case.order);
+    record.sort_by_key(|(_, finding)| !finding.result.is_adverse());
     let agencies = [Agency::Customs, Agency::Inspection];
     let most = limits::REASONS_MAX - agencies.len();
-    let mut shown: Vec<&Finding> = found.iter().take(most).copied().collect();
+    let mut shown: Vec<(Agency, &Finding)> = record.iter().take(most).copied().collect();
     for agency in agencies {
         // Every agency that instructed has an answer, also behind a hundred of the other.
-        let is_of = |finding: &&Finding| finding.key.instruction.agency == agency;
-        if !shown.iter().any(is_of) {
-            shown.extend(found.iter().copied().find(is_of));
+        if !shown.iter().any(|(of, _)| *of == agency) {
+            shown.extend(record.iter().find(|(of, _)| *of == agency));
         }
     }
-    let finding = |finding: &Finding| domain::history::Finding {
-        instructed_by: finding.key.instruction.agency,
+    let finding = |(instructed_by, finding): (Agency, &Finding)| domain::history::Finding {
+        instructed_by,
         gnum: finding.key.gnum,
         result: finding.result.code().to_owned(),
         text: if finding.text.is_empty() {
@@ -210,24 +226,7 @@ pub(crate) fn findings(filed: &Filed, version: u32) -> Errand {
         },
         evidence: finding.evidence.iter().map(|digest| digest.to_vec()).collect(),
     };
-    Errand(Decision::Report(Report {
-        request_id: RequestId(Uuid::now_v7()),
-        declaration: filed.id,
-        order_id: filed.order_id,
-        version,
-        findings: shown.into_iter().map(finding).collect(),
-    }))
-}
-
-/// The declaration is to be stopped for a second examination.
-pub(crate) fn reopening(filed: &Filed, reason: &str) -> Errand {
-    Errand(Decision::Reopening(Reopening {
-        request_id: RequestId(Uuid::now_v7()),
-        declaration: filed.id,
-        order_id: filed.order_id,
-        version: filed.newest_version,
-        reason: reason.to_owned(),
-    }))
+    shown.into_iter().map(finding).collect()
 }
 
 /// Writes errands.
@@ -288,10 +287,13 @@ pub(crate) async fn settle(step: &mut Step<'_>, settled: &[Settled]) -> Result<(
     .execute(&mut *step.tx)
     .await?;
     for id in settled.iter().filter_map(Settled::changes) {
-        let Some(filed) = step.orders.get_mut(&id).filter(|filed| filed.objection_pending) else {
+        let Some(filed) = step.orders.get_mut(&id) else { continue };
+        let version = filed.case.newest_version;
+        let (case, fell_through) = joint::refused(&filed.case, joint::Errand::Reopening(version));
+        filed.case = case;
+        if !fell_through {
             continue;
-        };
-        filed.objection_pending = false;
+        }
         let text = ("the declaration could not be stopped any more", "申报单已无法中止");
         let text = (text.0.to_owned(), text.1.to_owned());
         let news = told(filed, InspectionStep::ObjectionRefused, text);

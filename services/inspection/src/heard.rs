@@ -4,12 +4,15 @@
 //! rules said is read from where it was kept.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use domain::clearance::Agency;
 use domain::declaration::Declaration;
 use domain::history::Reason;
 use domain::inspection::finding::Disposal;
-use domain::inspection::order::{Event, Fact, Instruction, InstructionKey, Method, Order, Stage};
+use domain::inspection::joint::{At, Case, Told};
+use domain::inspection::order::{Instruction, InstructionKey, Method};
+use domain::inspection::risk::RuleSet;
 use domain::{DeclarationId, OrderId};
 use store::Fault;
 use time::OffsetDateTime;
@@ -17,15 +20,16 @@ use time::OffsetDateTime;
 use crate::commit::Step;
 use crate::consignment::{self, Change, Consignment, Ended};
 use crate::credits::blacklist;
-use crate::errand;
 use crate::orders::Filed;
 use crate::risk::{self, Demands, Standing};
 
 /// One entry of the declaration service's journal.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Heard {
     pub(crate) id: DeclarationId,
     pub(crate) version: u32,
+    /// Round of review after it.
+    pub(crate) round: u32,
     pub(crate) time: OffsetDateTime,
     /// It may have been told before.
     pub(crate) again: bool,
@@ -35,7 +39,7 @@ pub(crate) struct Heard {
 }
 
 /// What was declared.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Content {
     pub(crate) declaration: Declaration,
     /// The lines of goods, encoded.
@@ -52,7 +56,7 @@ pub(crate) enum What {
     /// An agency that came late was answered from the record.
     Answered(Agency),
     /// The objection was followed.
-    Reopened,
+    Reopened(OrderId),
     Cancelled,
     Detained(Agency, Vec<Reason>),
     Released,
@@ -62,10 +66,17 @@ pub(crate) enum What {
 }
 
 impl Heard {
+    /// Headings of its goods, each once.
+    pub(crate) fn headings(&self) -> Vec<String> {
+        let lines = self.content.iter().flat_map(|content| &content.declaration.lines);
+        let headings: BTreeSet<String> = lines.map(|line| risk::heading(&line.gcode)).collect();
+        headings.into_iter().collect()
+    }
+
     /// Whether an order is opened or changed by it for certain.
     pub(crate) fn is_about_order(&self) -> bool {
         self.facts.iter().any(|what| match what {
-            What::Demanded(..) | What::Answered(_) | What::Reopened | What::Cancelled => true,
+            What::Demanded(..) | What::Answered(_) | What::Reopened(_) | What::Cancelled => true,
             What::Filed
             | What::Amended
             | What::Detained(..)
@@ -88,7 +99,7 @@ impl Heard {
             | What::Amended
             | What::Demanded(..)
             | What::Answered(_)
-            | What::Reopened
+            | What::Reopened(_)
             | What::Cancelled => false,
         })
     }
@@ -108,22 +119,37 @@ pub(crate) async fn hear(
     Ok(demands)
 }
 
-/// New contents: consignments, counts of shipments, and what the rules say.
+/// New contents: consignments, and what the rules say.
 async fn assess(step: &mut Step<'_>, events: &[Heard]) -> Result<Vec<Option<Demands>>, Fault> {
     let new =
-        |heard: &&Heard| heard.facts.iter().any(|what| matches!(what, What::Filed | What::Amended));
-    let today = step.today();
+        |heard: &Heard| heard.facts.iter().any(|what| matches!(what, What::Filed | What::Amended));
     let contents: Vec<(&Heard, &Content)> = events
         .iter()
-        .filter(new)
+        .filter(|heard| new(heard))
         .filter_map(|heard| Some((heard, heard.content.as_deref()?)))
         .collect();
     if contents.is_empty() {
         return Ok(events.iter().map(|_| None).collect());
     }
-    let filed: Vec<Consignment> = contents
-        .iter()
-        .filter(|(heard, _)| heard.facts.contains(&What::Filed))
+    file(step, &contents).await?;
+    let (sets, read) = step.known.in_force(step.tx).await?;
+    step.read.extend(read);
+    if !sets.is_empty() {
+        ask_rules(step, &sets, &contents).await?;
+    }
+    let demands = events.iter().map(|heard| {
+        let asked = new(heard) && heard.content.is_some();
+        let known = step.instructed.get(&(heard.id, heard.version));
+        asked.then(|| known.map_or_else(Demands::new, |known| risk::demands(known)))
+    });
+    Ok(demands.collect())
+}
+
+/// A row for each declaration, so that clearance can be measured.
+async fn file(step: &mut Step<'_>, contents: &[(&Heard, &Content)]) -> Result<(), Fault> {
+    let today = step.today();
+    let filed = contents.iter().filter(|(heard, _)| heard.facts.contains(&What::Filed));
+    let filed: Vec<Consignment> = filed
         .map(|(heard, content)| {
             let d = &content.declaration;
             Consignment {
@@ -132,169 +158,120 @@ async fn assess(step: &mut Step<'_>, events: &[Heard]) -> Result<Vec<Option<Dema
                 port_code: d.port_code.clone(),
                 trade_mode: d.trade_mode.clone(),
                 class: step.credits.on(&d.declarant.code, today).class,
+                headings: heard.headings(),
                 filed_time: heard.time,
             }
         })
         .collect();
-    let fresh = consignment::insert(step.tx, &filed).await?;
+    consignment::insert(step.tx, &filed).await
+}
 
-    let sets = step.known.in_force(step.tx).await?;
-    let mut shipments = risk::Shipments::new();
-    let mut listed = Vec::new();
-    let mut seed = None;
-    if !sets.is_empty() {
-        let declarants: BTreeSet<String> =
-            contents.iter().map(|(_, c)| c.declaration.declarant.code.clone()).collect();
-        shipments = risk::shipments(step.tx, &declarants).await?;
-        listed = blacklist(step.tx, today).await?;
-        seed = Some(step.seed().await?);
-    }
-    let mut counts: BTreeMap<(String, String), i64> = BTreeMap::new();
-    let mut demands = Vec::with_capacity(events.len());
-    for heard in events {
-        let Some(content) = heard.content.as_deref().filter(|_| new(&heard)) else {
-            demands.push(None);
-            continue;
-        };
-        let declaration = &content.declaration;
-        let declarant = &declaration.declarant.code;
+/// Asks the rules about every version that they were not asked about before. What was said first counts,
+/// also when another process said it.
+async fn ask_rules(
+    step: &mut Step<'_>,
+    sets: &[Arc<RuleSet>],
+    contents: &[(&Heard, &Content)],
+) -> Result<(), Fault> {
+    let today = step.today();
+    let declarants: BTreeSet<String> =
+        contents.iter().map(|(_, c)| c.declaration.declarant.code.clone()).collect();
+    let shipments = risk::shipments(step.tx, &declarants).await?;
+    let listed = blacklist(step.tx, today).await?;
+    let seed = step.seed().await?;
+    let mut assessed = Vec::new();
+    for (heard, content) in contents {
         let key = (heard.id, heard.version);
-        let demanded = match (seed, step.instructed.get(&key).filter(|_| heard.again)) {
-            // Nobody has rules, or nobody had when it was told first.
-            (None, None) => Demands::new(),
-            (_, Some(instructions)) => risk::demanded(instructions),
-            (Some(seed), None) => {
-                let standing = Standing {
-                    class: step.credits.on(declarant, today).class,
-                    blacklist: &listed,
-                    earlier_shipments: shipments.get(declarant).cloned().unwrap_or_default(),
-                };
-                let assessed = risk::ask(&sets, seed, key, declaration, standing);
-                let demanded = assessed.demands();
-                // The order may be opened within the same transaction.
-                let instructions = assessed.assessments.iter();
-                let instructions = instructions.flat_map(|a| a.instructions()).collect();
-                step.instructed.insert(key, instructions);
-                step.assessed.push(assessed);
-                demanded
-            }
+        if step.instructed.contains_key(&key) {
+            continue;
+        }
+        let declarant = &content.declaration.declarant.code;
+        let standing = Standing {
+            class: step.credits.on(declarant, today).class,
+            blacklist: &listed,
+            earlier_shipments: shipments.get(declarant).cloned().unwrap_or_default(),
         };
-        demands.push(Some(demanded));
-        if fresh.contains(&heard.id.uuid()) {
-            let headings: BTreeSet<String> =
-                declaration.lines.iter().map(|line| risk::heading(&line.gcode)).collect();
-            for heading in headings {
-                let earlier = shipments.entry(declarant.clone()).or_default();
-                let earlier = earlier.entry(heading.clone()).or_default();
-                *earlier = earlier.saturating_add(1);
-                *counts.entry((declarant.clone(), heading)).or_default() += 1;
-            }
+        assessed.push(risk::ask(sets, seed, key, &content.declaration, standing));
+    }
+    let first = risk::write(step.tx, &assessed, step.now).await?;
+    let mut said_before = BTreeSet::new();
+    for assessed in assessed {
+        let key = (assessed.id, assessed.version);
+        if first.contains(&key) {
+            step.instructed.insert(key, assessed.instructions());
+        } else {
+            said_before.insert(key);
         }
     }
-    risk::count_shipments(step.tx, &counts).await?;
-    Ok(demands)
+    step.instructed.extend(risk::instructed(step.tx, &said_before).await?);
+    Ok(())
 }
 
 fn happen(step: &mut Step<'_>, heard: &Heard, what: &What) {
     let id = heard.id;
-    match what {
-        What::Filed => {}
-        What::Amended => step.changes.push((id, Change::Amended(heard.version))),
+    let told = match what {
+        What::Filed => return,
+        What::Amended => {
+            step.changes.push((id, Change::Amended(heard.version, heard.headings())));
+            return;
+        }
         What::Demanded(order_id, agency, reasons) => {
-            demand(step, heard, *order_id, *agency, reasons)
+            show(step, heard, *order_id);
+            Told::Demanded(*agency, instructions(step, heard, *agency, reasons))
         }
-        What::Answered(agency) => {
-            let instructions = instructions(step, heard, *agency, &[]);
-            let (agency, version) = (*agency, heard.version);
-            try_apply(step, id, &Event::Demand { agency, version, instructions });
+        What::Answered(agency) => Told::Answered(*agency, instructions(step, heard, *agency, &[])),
+        What::Reopened(order_id) => {
+            show(step, heard, *order_id);
+            Told::Reopened
         }
-        What::Reopened => {
-            try_apply(step, id, &Event::Object { examination: 1 });
-        }
-        What::Cancelled => {
-            try_apply(step, id, &Event::Cancel { version: heard.version });
-        }
+        What::Cancelled => Told::Cancelled,
         What::Detained(agency, reasons) => {
             let code = reasons.iter().find_map(|reason| reason.code.parse::<i32>().ok());
             let disposal = Disposal::ALL
                 .into_iter()
-                .find(|disposal| disposal.is_detention() && disposal.status() == code)
-                .unwrap_or(Disposal::DetainOther);
-            dispose(step, id, *agency, &[disposal]);
+                .find(|disposal| disposal.is_detention() && disposal.status() == code);
+            Told::Detained(*agency, disposal.unwrap_or(Disposal::DetainOther))
         }
         What::Released => {
             end(step, heard, Ended::Released);
-            for agency in [Agency::Customs, Agency::Inspection] {
-                dispose(step, id, agency, &[Disposal::Release, Disposal::AmendAndRelease]);
-            }
-            close(step, id);
+            Told::Released
         }
         What::Rejected(agency) => {
             end(step, heard, Ended::Rejected);
-            dispose(step, id, *agency, &[Disposal::AmendAndRelease]);
+            Told::Rejected(*agency)
         }
         What::Returned(agency) => {
             end(step, heard, Ended::Returned);
-            dispose(step, id, *agency, &[Disposal::Return]);
+            Told::Returned(*agency)
         }
-        What::Withdrawn => end(step, heard, Ended::Withdrawn),
-    }
+        What::Withdrawn => {
+            end(step, heard, Ended::Withdrawn);
+            return;
+        }
+    };
+    step.hear(id, At { version: heard.version, round: heard.round }, &told);
 }
 
 fn end(step: &mut Step<'_>, heard: &Heard, how: Ended) {
     step.changes.push((heard.id, Change::Ended(how, heard.time)));
 }
 
-/// An event of another service can be late or repeated: what does not fit any more is left out.
-fn try_apply(step: &mut Step<'_>, id: DeclarationId, event: &Event) -> Vec<Fact> {
-    match step.apply(id, event) {
-        Ok(facts) => facts,
-        Err(refusal) => {
-            let code = refusal.code.id();
-            tracing::info!(declaration = %id, code, ?event, "an event does not fit the order");
-            Vec::new()
-        }
-    }
-}
-
-/// Opens the order, or joins it. Told of an order that is past its examination, the declaration waits
-/// for the record: it is told again.
-fn demand(
-    step: &mut Step<'_>,
-    heard: &Heard,
-    order_id: OrderId,
-    agency: Agency,
-    reasons: &[Reason],
-) {
-    let id = heard.id;
-    if let Some(content) = &heard.content {
-        let fresh = filed(step, heard, order_id, content);
-        let filed = match step.orders.remove(&id) {
-            None => fresh,
-            // Opened again on a later version: what is declared now counts.
-            Some(known) => Filed {
-                port_code: fresh.port_code,
-                trade_mode: fresh.trade_mode,
-                firms: fresh.firms,
-                goods: fresh.goods,
-                newest_version: fresh.newest_version,
-                ..known
-            },
-        };
-        step.orders.insert(id, filed);
-    }
-    if !step.orders.contains_key(&id) {
-        tracing::warn!(declaration = %id, "an order was joined that never came");
-        return;
-    }
-    let instructions = instructions(step, heard, agency, reasons);
-    let version = heard.version;
-    let facts = try_apply(step, id, &Event::Demand { agency, version, instructions });
-    let answered = facts.iter().any(|fact| matches!(fact, Fact::Answered(_)));
-    if let Some(filed) = step.orders.get(&id).filter(|_| answered) {
-        let report = errand::findings(filed, version);
-        step.errands.push(report);
-    }
+/// Keeps what is declared with the order, as it was shown: the newest content counts.
+fn show(step: &mut Step<'_>, heard: &Heard, order_id: OrderId) {
+    let Some(content) = &heard.content else { return };
+    let fresh = filed(step, heard, order_id, content);
+    let filed = match step.orders.remove(&heard.id) {
+        None => fresh,
+        Some(known) if heard.version < known.case.order.version => known,
+        Some(known) => Filed {
+            port_code: fresh.port_code,
+            trade_mode: fresh.trade_mode,
+            firms: fresh.firms,
+            goods: fresh.goods,
+            ..known
+        },
+    };
+    step.orders.insert(heard.id, filed);
 }
 
 fn filed(step: &Step<'_>, heard: &Heard, order_id: OrderId, content: &Content) -> Filed {
@@ -317,34 +294,35 @@ fn filed(step: &Step<'_>, heard: &Heard, order_id: OrderId, content: &Content) -
         order_no: d.order_no.clone(),
         firms: firms.into_iter().collect(),
         goods: content.goods.clone(),
-        order: Order::none(),
-        newest_version: heard.version,
+        case: Case { newest_version: heard.version, ..Case::none() },
         place_name: String::new(),
         place_name_zh: String::new(),
         claimed_by: String::new(),
-        objection_pending: false,
         ordered_time: step.now,
         changed_time: step.now,
     }
 }
 
-/// What an agency wants looked at: in full where our rules demanded it, otherwise as it said.
+/// What an agency wants looked at: in full where our rules demanded it, otherwise as it said. A demand that
+/// names one instruction of the rules stands for all of them, since a verdict has room for a hundred.
 fn instructions(
     step: &Step<'_>,
     heard: &Heard,
     agency: Agency,
     reasons: &[Reason],
 ) -> Vec<Instruction> {
-    let known = step.instructed.get(&(heard.id, heard.version));
-    let known = |code: &str| {
-        let mut known = known.into_iter().flatten();
-        known.find(|i| i.key.agency == agency && i.key.id == code).cloned()
-    };
+    let ours = step.instructed.get(&(heard.id, heard.version)).into_iter().flatten();
+    let ours: Vec<&Instruction> = ours.filter(|i| i.key.agency == agency).collect();
+    let is_ours = |code: &str| ours.iter().any(|i| i.key.id == code);
     let mut instructions: BTreeMap<String, Instruction> = BTreeMap::new();
-    for reason in reasons {
-        let id = if reason.code.is_empty() { "GENERAL" } else { &reason.code };
+    if reasons.iter().any(|reason| is_ours(&reason.code)) {
+        instructions.extend(ours.iter().map(|i| (i.key.id.clone(), (*i).clone())));
+    }
+    for reason in reasons.iter().filter(|reason| !is_ours(&reason.code)) {
+        let id: String = reason.code.chars().filter(|c| !c.is_control()).collect();
+        let id = if id.is_empty() { "GENERAL".to_owned() } else { id };
         let said = Instruction {
-            key: InstructionKey { agency, id: id.to_owned() },
+            key: InstructionKey { agency, id: id.clone() },
             text: reason.text.clone(),
             text_zh: reason.text.clone(),
             lines: Vec::new(),
@@ -353,40 +331,14 @@ fn instructions(
         };
         // One code, one instruction: what is said under it twice is said in one text.
         instructions
-            .entry(id.to_owned())
+            .entry(id)
             .and_modify(|first| {
                 if !first.text.contains(&reason.text) {
                     first.text = format!("{}; {}", first.text, reason.text);
                     first.text_zh = format!("{}；{}", first.text_zh, reason.text);
                 }
             })
-            .or_insert_with(|| known(id).unwrap_or(said));
+            .or_insert(said);
     }
     instructions.into_values().collect()
-}
-
-/// An agency's word about the declaration says what becomes of the goods, where the findings carry
-/// that; so nobody has to say it twice. The first of these that fits counts.
-fn dispose(step: &mut Step<'_>, id: DeclarationId, agency: Agency, disposals: &[Disposal]) {
-    let Some(filed) = step.orders.get(&id) else { return };
-    let examination = filed.order.examination;
-    let asked = filed.order.has(agency) && filed.order.decision(agency).is_none();
-    if filed.order.stage != Stage::Found || !asked {
-        return;
-    }
-    for disposal in disposals {
-        let event = Event::Dispose { agency, examination, disposal: *disposal };
-        if step.apply(id, &event).is_ok_and(|facts| !facts.is_empty()) {
-            return;
-        }
-    }
-}
-
-/// Released goods are gone: nothing more is to be done.
-fn close(step: &mut Step<'_>, id: DeclarationId) {
-    let Some(filed) = step.orders.get(&id) else { return };
-    let gone = matches!(filed.order.disposal, Some(Disposal::Release | Disposal::AmendAndRelease));
-    if gone && filed.order.stage == Stage::Disposed {
-        try_apply(step, id, &Event::Close { examination: filed.order.examination });
-    }
 }

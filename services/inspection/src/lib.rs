@@ -35,7 +35,7 @@ use sqlx::PgPool;
 use store::Clock;
 use store::batch::{self, Batch};
 use store::journal::Tail;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use commit::Desk;
@@ -53,6 +53,8 @@ const LANES: usize = 1;
 pub(crate) struct Inspection {
     /// For reading.
     pub(crate) reads: PgPool,
+    /// For errands, which readers must not hold up.
+    pub(crate) work: PgPool,
     pub(crate) tail: Tail,
     pub(crate) batch: Batch<Desk>,
     pub(crate) clock: Clock,
@@ -60,6 +62,8 @@ pub(crate) struct Inspection {
     pub(crate) board: relay::Board,
     /// Demands of the rules that were refused, until that is kept.
     pub(crate) refused: Mutex<Vec<(DeclarationId, u32, String)>>,
+    /// Tables of statistics at once.
+    pub(crate) tables: Semaphore,
     /// Name of the consumer on the exchange.
     pub(crate) consumer: String,
     pub(crate) draining: CancellationToken,
@@ -94,12 +98,14 @@ impl Service {
         let stop = draining.clone();
         let this = Arc::new(Inspection {
             reads,
+            work,
             tail,
             batch,
             clock,
             errands,
             board: relay::Board::default(),
             refused: Mutex::default(),
+            tables: Semaphore::new(1),
             consumer,
             draining,
         });

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::clearance::Agency;
+use domain::inspection::joint::{At, Case};
 use domain::inspection::order::{Appointment, Order, Stage};
 use domain::{DeclarationId, OrderId};
 use proto::inspection::{Shown, decode_order, encode_order};
@@ -25,16 +26,14 @@ pub(crate) struct Filed {
     pub(crate) firms: Vec<String>,
     /// The lines of goods, encoded.
     pub(crate) goods: Vec<u8>,
-    pub(crate) order: Order,
-    /// Newest version of the declaration.
-    pub(crate) newest_version: u32,
+    /// The order, and what it waits for.
+    pub(crate) case: Case,
     /// Name of the place of the appointment.
     pub(crate) place_name: String,
     /// The same in Chinese.
     pub(crate) place_name_zh: String,
     /// The site that took it on; empty before.
     pub(crate) claimed_by: String,
-    pub(crate) objection_pending: bool,
     pub(crate) ordered_time: OffsetDateTime,
     pub(crate) changed_time: OffsetDateTime,
 }
@@ -42,7 +41,7 @@ pub(crate) struct Filed {
 impl Filed {
     /// The appointment for which a place keeps a station.
     pub(crate) fn standing(&self) -> Option<&Appointment> {
-        self.order.appointment.as_ref().filter(|_| holds_window(self.order.stage))
+        self.case.order.appointment.as_ref().filter(|_| holds_window(self.case.order.stage))
     }
 
     /// As it is said.
@@ -54,10 +53,10 @@ impl Filed {
             port_code: &self.port_code,
             trade_mode: &self.trade_mode,
             order_no: &self.order_no,
-            order: &self.order,
+            order: &self.case.order,
             place: (&self.place_name, &self.place_name_zh),
             claimed_by: &self.claimed_by,
-            objection_pending: self.objection_pending,
+            objection_pending: self.case.objection_pending,
             times: (self.ordered_time, self.changed_time),
             goods: &self.goods,
         }
@@ -136,6 +135,7 @@ pub(crate) async fn load(
         r#"select o.declaration_id, o.order_id, o.declarant_code, o.port_code, o.trade_mode,
                 o.order_no, o.firms, o.goods, o.state, o.claimed_by, o.objection_pending,
                 o.place_name, o.place_name_zh, o.ordered_time, o.changed_time,
+                o.asked_version, o.asked_round,
                 greatest(o.version, c.version) as "newest_version!"
          from unnest($1::smallint[], $2::uuid[]) as wanted (slot, id)
          join joint_order o on o.slot = wanted.slot and o.declaration_id = wanted.id
@@ -161,6 +161,8 @@ pub(crate) struct Row {
     pub(crate) goods: Vec<u8>,
     pub(crate) state: Vec<u8>,
     pub(crate) newest_version: i32,
+    pub(crate) asked_version: i32,
+    pub(crate) asked_round: i32,
     pub(crate) place_name: String,
     pub(crate) place_name_zh: String,
     pub(crate) claimed_by: String,
@@ -171,6 +173,13 @@ pub(crate) struct Row {
 
 impl Row {
     pub(crate) fn filed(self) -> Result<Filed, Fault> {
+        let number = |column: i32| u32::try_from(column).unwrap_or_default();
+        let case = Case {
+            order: decode_order(&self.state).map_err(|error| Fault::Broken(error.to_string()))?,
+            newest_version: number(self.newest_version),
+            asked: At { version: number(self.asked_version), round: number(self.asked_round) },
+            objection_pending: self.objection_pending,
+        };
         Ok(Filed {
             id: DeclarationId::from_uuid(self.declaration_id),
             order_id: OrderId(self.order_id),
@@ -180,12 +189,10 @@ impl Row {
             order_no: self.order_no,
             firms: self.firms,
             goods: self.goods,
-            order: decode_order(&self.state).map_err(|error| Fault::Broken(error.to_string()))?,
-            newest_version: u32::try_from(self.newest_version).unwrap_or_default(),
+            case,
             place_name: self.place_name,
             place_name_zh: self.place_name_zh,
             claimed_by: self.claimed_by,
-            objection_pending: self.objection_pending,
             ordered_time: self.ordered_time,
             changed_time: self.changed_time,
         })
@@ -208,34 +215,39 @@ pub(crate) async fn write(tx: &mut PgConnection, orders: &[&Filed]) -> Result<()
     let slots: Vec<i16> = orders.iter().map(|o| o.id.slot().column()).collect();
     let ids: Vec<Uuid> = orders.iter().map(|o| o.id.uuid()).collect();
     let order_ids: Vec<Uuid> = orders.iter().map(|o| o.order_id.0).collect();
-    let stages: Vec<i16> = orders.iter().map(|o| stage_column(o.order.stage)).collect();
-    let versions: Vec<i32> = orders.iter().map(|o| number(o.order.version)).collect();
-    let examinations: Vec<i32> = orders.iter().map(|o| number(o.order.examination)).collect();
+    let stages: Vec<i16> = orders.iter().map(|o| stage_column(o.case.order.stage)).collect();
+    let versions: Vec<i32> = orders.iter().map(|o| number(o.case.order.version)).collect();
+    let examinations: Vec<i32> = orders.iter().map(|o| number(o.case.order.examination)).collect();
     let firms: Vec<String> = orders.iter().map(|o| array(&o.firms)).collect();
-    let states: Vec<Vec<u8>> = orders.iter().map(|o| encode_order(&o.order)).collect();
+    let states: Vec<Vec<u8>> = orders.iter().map(|o| encode_order(&o.case.order)).collect();
     let goods: Vec<&[u8]> = orders.iter().map(|o| o.goods.as_slice()).collect();
     let ordered: Vec<OffsetDateTime> = orders.iter().map(|o| o.ordered_time).collect();
+    let asked_versions: Vec<i32> = orders.iter().map(|o| number(o.case.asked.version)).collect();
+    let asked_rounds: Vec<i32> = orders.iter().map(|o| number(o.case.asked.round)).collect();
     let changed: Vec<OffsetDateTime> = orders.iter().map(|o| o.changed_time).collect();
     sqlx::query!(
         "insert into joint_order (slot, declaration_id, order_id, declarant_code, port_code,
                 trade_mode, order_no, stage, version, examination, joint, completed,
                 customs_undecided, inspection_undecided, place, place_name, place_name_zh,
-                window_start, window_end, claimed_by, objection_pending, firms, state, goods, ordered_time, changed_time)
+                window_start, window_end, claimed_by, objection_pending, firms, state, goods,
+                ordered_time, changed_time, asked_version, asked_round)
          select slot, declaration_id, order_id, declarant_code, port_code, trade_mode, order_no,
                 stage, version, examination, joint, completed, customs_undecided,
                 inspection_undecided, place, place_name, place_name_zh, window_start,
-                window_end, claimed_by, objection_pending, firms::text[], state, goods, ordered_time, changed_time
+                window_end, claimed_by, objection_pending, firms::text[], state, goods,
+                ordered_time, changed_time,
+                asked_version, asked_round
          from unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[],
                      $7::text[], $8::smallint[], $9::int[], $10::int[], $11::boolean[],
                      $12::boolean[], $13::boolean[], $14::boolean[], $15::text[],
                      $16::timestamptz[], $17::timestamptz[], $18::text[], $19::boolean[],
                      $20::text[], $21::bytea[], $22::bytea[], $23::timestamptz[],
-                     $24::timestamptz[], $25::text[], $26::text[])
+                     $24::timestamptz[], $25::text[], $26::text[], $27::int[], $28::int[])
               as given (slot, declaration_id, order_id, declarant_code, port_code, trade_mode,
                         order_no, stage, version, examination, joint, completed,
                         customs_undecided, inspection_undecided, place, window_start, window_end,
                         claimed_by, objection_pending, firms, state, goods, ordered_time,
-                        changed_time, place_name, place_name_zh)
+                        changed_time, place_name, place_name_zh, asked_version, asked_round)
          on conflict (slot, declaration_id) do update
          set port_code = excluded.port_code, trade_mode = excluded.trade_mode,
              stage = excluded.stage, version = excluded.version,
@@ -247,7 +259,8 @@ pub(crate) async fn write(tx: &mut PgConnection, orders: &[&Filed]) -> Result<()
              window_start = excluded.window_start, window_end = excluded.window_end,
              claimed_by = excluded.claimed_by, objection_pending = excluded.objection_pending,
              firms = excluded.firms, state = excluded.state, goods = excluded.goods,
-             changed_time = excluded.changed_time",
+             changed_time = excluded.changed_time, asked_version = excluded.asked_version,
+             asked_round = excluded.asked_round",
         &slots,
         &ids,
         &order_ids,
@@ -258,22 +271,24 @@ pub(crate) async fn write(tx: &mut PgConnection, orders: &[&Filed]) -> Result<()
         &stages,
         &versions,
         &examinations,
-        &flags(|o| o.order.is_joint()),
-        &flags(|o| is_completed(o.order.stage)),
-        &flags(|o| is_undecided_by(&o.order, Agency::Customs)),
-        &flags(|o| is_undecided_by(&o.order, Agency::Inspection)),
+        &flags(|o| o.case.order.is_joint()),
+        &flags(|o| is_completed(o.case.order.stage)),
+        &flags(|o| is_undecided_by(&o.case.order, Agency::Customs)),
+        &flags(|o| is_undecided_by(&o.case.order, Agency::Inspection)),
         &places as &[&str],
         &starts as &[Option<OffsetDateTime>],
         &ends as &[Option<OffsetDateTime>],
         &of(|o| &o.claimed_by) as &[&str],
-        &flags(|o| o.objection_pending),
+        &flags(|o| o.case.objection_pending),
         &firms,
         &states,
         &goods as &[&[u8]],
         &ordered,
         &changed,
         &of(|o| &o.place_name) as &[&str],
-        &of(|o| &o.place_name_zh) as &[&str]
+        &of(|o| &o.place_name_zh) as &[&str],
+        &asked_versions,
+        &asked_rounds
     )
     .execute(tx)
     .await?;
@@ -300,7 +315,7 @@ fn is_undecided_by(order: &Order, agency: Agency) -> bool {
 }
 
 /// An array literal: `unnest` cannot carry an array for each row.
-fn array(firms: &[String]) -> String {
+pub(crate) fn array(firms: &[String]) -> String {
     let quoted =
         firms.iter().map(|firm| format!("\"{}\"", firm.replace('\\', "\\\\").replace('"', "\\\"")));
     format!("{{{}}}", quoted.collect::<Vec<_>>().join(","))

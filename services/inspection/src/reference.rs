@@ -87,6 +87,18 @@ pub(crate) async fn examined(
     Ok(())
 }
 
+/// Whether a rule set follows the newest one.
+pub(crate) fn is_next(newest: u32, version: u32) -> Result<(), Refusal> {
+    let next = newest.saturating_add(1);
+    if version == next {
+        return Ok(());
+    }
+    Err(Refusal::of(Code::VersionMismatch)
+        .with("current_version", newest)
+        .with("next_version", next)
+        .with("your_version", version))
+}
+
 /// Keeps what somebody put.
 pub(crate) async fn put(
     tx: &mut PgConnection,
@@ -129,12 +141,9 @@ pub(crate) async fn put(
             )
             .fetch_one(&mut *tx)
             .await?;
-            let next = i64::from(newest.unwrap_or_default()) + 1;
-            if i64::from(*version) != next {
-                return Ok(Err(Refusal::of(Code::VersionMismatch)
-                    .with("current_version", newest.unwrap_or_default())
-                    .with("next_version", next)
-                    .with("your_version", version)));
+            let newest = newest.and_then(|newest| u32::try_from(newest).ok()).unwrap_or_default();
+            if let Err(refusal) = is_next(newest, *version) {
+                return Ok(Err(refusal));
             }
             let version = i32::try_from(*version).unwrap_or(i32::MAX);
             sqlx::query!(

@@ -47,6 +47,8 @@ impl Board {
         let Some(errand) = under_way.remove(&result.request_id) else { return };
         drop(under_way);
         let refused = match result.result() {
+            // The declaration was not stopped for it; a repetition would be a duplicate.
+            v1::ResultCode::Ignored if errand.kind == Kind::Reopening => "IGNORED",
             v1::ResultCode::Applied | v1::ResultCode::Duplicate | v1::ResultCode::Ignored => "",
             v1::ResultCode::StaleVersion
             | v1::ResultCode::StaleRound
@@ -101,36 +103,68 @@ struct Ear {
     demanded: HashMap<String, (DeclarationId, u32)>,
 }
 
+impl Ear {
+    async fn hear(&self, heard: Vec<Heard>) -> Result<Vec<Option<Demands>>, Fault> {
+        match self.inspection.batch.queue(Slot::of(""), Command::Hear(heard)).await? {
+            Ok(Done::Heard(demands)) => Ok(demands),
+            Ok(_) | Err(_) => Err(Fault::Broken("events were answered otherwise".to_owned())),
+        }
+    }
+
+    /// Hears events each in a transaction of its own. One that cannot be taken down is set aside: its
+    /// declaration is not released, since nobody says what the rules demand, until people look at it.
+    async fn one_by_one(&self, heard: &[Option<Heard>]) -> Result<Vec<Option<Demands>>, Status> {
+        let mut all = Vec::new();
+        for heard in heard.iter().flatten() {
+            match self.hear(vec![heard.clone()]).await {
+                Ok(demands) => all.extend(demands),
+                Err(Fault::Broken(fault)) => {
+                    let id = heard.id;
+                    tracing::error!(declaration = %id, fault, "an event was set aside");
+                    metrics::counter!("sw_inspection_events_set_aside_total").increment(1);
+                    all.push(None);
+                }
+                Err(fault) => return Err(Status::unavailable(fault.to_string())),
+            }
+        }
+        Ok(all)
+    }
+
+    fn replies(
+        &mut self,
+        heard: Option<&Heard>,
+        demands: &mut impl Iterator<Item = Option<Demands>>,
+    ) -> Vec<Reply> {
+        let Some((heard, demands)) = heard.and_then(|heard| Some((heard, demands.next()??))) else {
+            return Vec::new();
+        };
+        let targeting = targeting(heard.id, heard.version, demands);
+        if !targeting.demands.is_empty() {
+            self.demanded.insert(targeting.request_id.clone(), (heard.id, heard.version));
+        }
+        vec![Reply::Targeting(targeting)]
+    }
+}
+
 impl Handler for Ear {
     async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<Reply>>, Status> {
-        let heard: Vec<Heard> = events.into_iter().map(heard).collect::<Result<_, _>>()?;
-        let about: Vec<(DeclarationId, u32)> =
-            heard.iter().map(|heard| (heard.id, heard.version)).collect();
-        let command = Command::Hear(heard);
-        let done = self.inspection.batch.queue(Slot::of(""), command).await;
-        let demands = match done {
-            Ok(Ok(Done::Heard(demands))) => demands,
-            Ok(_) => return Err(Status::internal("events were answered with something else")),
+        let heard: Vec<Option<Heard>> = events.into_iter().map(readable).collect();
+        let demands = match self.hear(heard.iter().flatten().cloned().collect()).await {
+            Ok(demands) => demands,
+            // One of them is at fault: it must not keep the others.
+            Err(Fault::Broken(_)) => self.one_by_one(&heard).await?,
             // The lane has logged it; the events come again.
             Err(fault) => return Err(Status::unavailable(fault.to_string())),
         };
-        Ok(about
-            .into_iter()
-            .zip(demands)
-            .map(|((id, version), demands)| match demands {
-                None => Vec::new(),
-                Some(demands) => {
-                    let targeting = targeting(id, version, demands);
-                    if !targeting.demands.is_empty() {
-                        self.demanded.insert(targeting.request_id.clone(), (id, version));
-                    }
-                    vec![Reply::Targeting(targeting)]
-                }
-            })
-            .collect())
+        let mut demands = demands.into_iter();
+        Ok(heard.iter().map(|heard| self.replies(heard.as_ref(), &mut demands)).collect())
     }
 
     fn result(&mut self, result: &v1::Result) {
+        // It is said again and answered then.
+        if result.result() == v1::ResultCode::Retry {
+            return;
+        }
         if let Some((id, version)) = self.demanded.remove(&result.request_id) {
             if result.result() == v1::ResultCode::Refused {
                 let code = result.code.clone();
@@ -162,18 +196,29 @@ fn targeting(id: DeclarationId, version: u32, demands: Demands) -> v1::Targeting
     }
 }
 
+/// An event, or nothing where it cannot be read: that one is set aside.
+fn readable(event: v1::Event) -> Option<Heard> {
+    let (slot, position) = (event.slot, event.position);
+    let heard = heard(event);
+    if heard.is_none() {
+        tracing::error!(slot, position, "an event cannot be read and was set aside");
+        metrics::counter!("sw_inspection_events_set_aside_total").increment(1);
+    }
+    heard
+}
+
 /// An event as far as it concerns inspection.
-fn heard(event: v1::Event) -> Result<Heard, Status> {
-    let unreadable = |what: &str| Status::internal(format!("an event without {what}"));
-    let id = DeclarationId::parse(&event.declaration_id).ok_or_else(|| unreadable("an id"))?;
-    let time = event.time.and_then(proto::time).ok_or_else(|| unreadable("a time"))?;
+fn heard(event: v1::Event) -> Option<Heard> {
+    let id = DeclarationId::parse(&event.declaration_id)?;
+    let time = event.time.and_then(proto::time)?;
     let content = event.declaration.map(|declared| {
         let goods = proto::inspection::encode_goods(&declared);
         Box::new(Content { goods, declaration: declared.into() })
     });
     let facts = event.facts.map(|facts| facts.facts).unwrap_or_default();
     let facts = facts.into_iter().filter_map(|fact| what(fact.kind?)).collect();
-    Ok(Heard { id, version: event.version, time, again: event.attempt > 1, facts, content })
+    let (version, round, again) = (event.version, event.round, event.attempt > 1);
+    Some(Heard { id, version, round, time, again, facts, content })
 }
 
 fn what(fact: Wire) -> Option<What> {
@@ -192,7 +237,7 @@ fn what(fact: Wire) -> Option<What> {
             What::Demanded(order, agency(it.demanded_by)?, reasons(it.instructions))
         }
         Wire::InspectionAnswered(it) => What::Answered(agency(it.demanded_by)?),
-        Wire::InspectionReopened(_) => What::Reopened,
+        Wire::InspectionReopened(it) => What::Reopened(order(&it.order_id)?),
         Wire::InspectionCancelled(_) => What::Cancelled,
         Wire::StandChanged(it) if it.stand() == v1::Stand::Detained => {
             What::Detained(agency(it.agency)?, reasons(it.reasons))
@@ -268,7 +313,7 @@ async fn errands(
     if room == 0 {
         return Ok(false);
     }
-    let found = errand::waiting(&inspection.reads, *last, i64::try_from(room).unwrap_or(1)).await?;
+    let found = errand::waiting(&inspection.work, *last, i64::try_from(room).unwrap_or(1)).await?;
     if found.is_empty() && *last != Uuid::nil() && under_way.is_empty() {
         // From the beginning again: a row may have become visible behind the last one.
         *last = Uuid::nil();

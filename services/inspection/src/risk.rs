@@ -52,43 +52,33 @@ pub(crate) fn agency(column: i16) -> Result<Agency, Fault> {
 }
 
 impl Known {
-    /// The newest rule set of each agency.
-    pub(crate) async fn in_force(&self, tx: &mut PgConnection) -> Result<Vec<Arc<RuleSet>>, Fault> {
+    /// The newest rule set of each agency, and those of them that were read now: another transaction may
+    /// still take them back, so they are remembered when this one is durable.
+    pub(crate) async fn in_force(
+        &self,
+        tx: &mut PgConnection,
+    ) -> Result<(Vec<Arc<RuleSet>>, Vec<Read>), Fault> {
         let newest = sqlx::query!(
             r#"select agency, max(version) as "version!" from rule_set where slot = 0
                group by agency order by agency"#
         )
         .fetch_all(&mut *tx)
         .await?;
-        let mut sets = Vec::new();
+        let (mut sets, mut fresh) = (Vec::new(), Vec::new());
         for row in newest {
             let key = (row.agency, row.version);
             let known = self.sets.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
             let set = match known {
                 Some(set) => set,
-                None => self.read(&mut *tx, key).await?,
+                None => {
+                    let set = read(&mut *tx, key).await?;
+                    fresh.push((key, Arc::clone(&set)));
+                    set
+                }
             };
             sets.push(set);
         }
-        Ok(sets)
-    }
-
-    async fn read(&self, tx: &mut PgConnection, key: (i16, i32)) -> Result<Arc<RuleSet>, Fault> {
-        let document = sqlx::query_scalar!(
-            "select document from rule_set where slot = 0 and agency = $1 and version = $2",
-            key.0,
-            key.1
-        )
-        .fetch_one(tx)
-        .await?;
-        // It was read once before it was kept.
-        let set = rule_file::parse(document.as_bytes()).map_err(|broken| {
-            Fault::Broken(format!("a kept rule set cannot be read: {broken:?}"))
-        })?;
-        let set = Arc::new(set);
-        let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
-        sets.insert(key, Arc::clone(&set));
-        Ok(set)
+        Ok((sets, fresh))
     }
 
     /// The seed of a day, made when it is needed first.
@@ -115,10 +105,37 @@ impl Known {
         Ok(Seed { day, bytes })
     }
 
-    /// Remembers a seed that is durable.
-    pub(crate) fn remember(&self, seed: Seed) {
-        *self.seed.lock().unwrap_or_else(PoisonError::into_inner) = Some(seed);
+    /// Remembers what is durable.
+    pub(crate) fn remember(&self, seed: Option<Seed>, read: Vec<Read>) {
+        if let Some(seed) = seed {
+            *self.seed.lock().unwrap_or_else(PoisonError::into_inner) = Some(seed);
+        }
+        if !read.is_empty() {
+            // Only the newest of each agency is asked for again.
+            let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+            for ((agency, version), set) in read {
+                sets.retain(|(other, _), _| *other != agency);
+                sets.insert((agency, version), set);
+            }
+        }
     }
+}
+
+/// A rule set that was read: agency, version.
+pub(crate) type Read = ((i16, i32), Arc<RuleSet>);
+
+async fn read(tx: &mut PgConnection, key: (i16, i32)) -> Result<Arc<RuleSet>, Fault> {
+    let document = sqlx::query_scalar!(
+        "select document from rule_set where slot = 0 and agency = $1 and version = $2",
+        key.0,
+        key.1
+    )
+    .fetch_one(tx)
+    .await?;
+    // It was checked when it was put, by the rules about rules of that time.
+    let set = rule_file::read(document.as_bytes())
+        .map_err(|broken| Fault::Broken(format!("a kept rule set cannot be read: {broken:?}")))?;
+    Ok(Arc::new(set))
 }
 
 /// What a declaration's declarant is like, for the rules.
@@ -171,35 +188,35 @@ impl Assessed {
     }
 
     /// What is demanded.
-    pub(crate) fn demands(&self) -> Demands {
-        let instructions = self.assessments.iter().flat_map(Assessment::instructions).collect();
-        demands(instructions)
+    pub(crate) fn instructions(&self) -> Vec<Instruction> {
+        self.assessments.iter().flat_map(Assessment::instructions).collect()
     }
 }
 
-/// Instructions by agency. A verdict carries so many reasons and no more.
-fn demands(instructions: Vec<Instruction>) -> Demands {
+/// Instructions by agency, as the exchange says them: so many and no more, each no longer than a text may
+/// be. The order gets them in full.
+pub(crate) fn demands(instructions: &[Instruction]) -> Demands {
     let mut demands: Demands = Vec::new();
-    for instruction in instructions {
-        let reason = Reason { code: instruction.key.id, text: instruction.text_zh };
-        let agency = instruction.key.agency;
-        match demands.iter_mut().find(|(known, _)| *known == agency) {
+    for Instruction { key, text_zh, .. } in instructions {
+        let text = text_zh.chars().take(limits::TEXT_MAX).collect();
+        let reason = Reason { code: key.id.clone(), text };
+        match demands.iter_mut().find(|(known, _)| *known == key.agency) {
             Some((_, reasons)) if reasons.len() < limits::REASONS_MAX => reasons.push(reason),
             Some(_) => {}
-            None => demands.push((agency, vec![reason])),
+            None => demands.push((key.agency, vec![reason])),
         }
     }
     demands
 }
 
-/// Writes assessments. One that was made before stays as it was.
+/// Writes assessments; says which are the first ones. One that was made before stays as it was.
 pub(crate) async fn write(
     tx: &mut PgConnection,
     assessed: &[Assessed],
     now: OffsetDateTime,
-) -> Result<(), Fault> {
+) -> Result<BTreeSet<(DeclarationId, u32)>, Fault> {
     if assessed.is_empty() {
-        return Ok(());
+        return Ok(BTreeSet::new());
     }
     let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
     let version = |it: &Assessed, agency| it.of(agency).map_or(0, |set| number(set.version));
@@ -214,7 +231,8 @@ pub(crate) async fn write(
         if silent { Vec::new() } else { encode_assessments(it.class, &it.assessments) }
     };
     let bodies: Vec<Vec<u8>> = assessed.iter().map(body).collect();
-    sqlx::query!(
+    let first = sqlx::query_as!(
+        Written,
         "insert into assessment (slot, declaration_id, version, customs_rules, inspection_rules,
                                  customs_selected, inspection_selected, made_time, body)
          select slot, declaration_id, version, customs_rules, inspection_rules, customs_selected,
@@ -223,7 +241,7 @@ pub(crate) async fn write(
                      $7::boolean[], $8::bytea[])
               as given (slot, declaration_id, version, customs_rules, inspection_rules,
                         customs_selected, inspection_selected, body)
-         on conflict do nothing",
+         on conflict do nothing returning declaration_id, version",
         &slots,
         &ids,
         &versions,
@@ -234,9 +252,17 @@ pub(crate) async fn write(
         &bodies,
         now
     )
-    .execute(tx)
+    .fetch_all(tx)
     .await?;
-    Ok(())
+    let number = |version: i32| u32::try_from(version).unwrap_or_default();
+    let key = |row: Written| (DeclarationId::from_uuid(row.declaration_id), number(row.version));
+    Ok(first.into_iter().map(key).collect())
+}
+
+/// An assessment that was written.
+struct Written {
+    declaration_id: Uuid,
+    version: i32,
 }
 
 /// What was demanded, by declaration and version, of assessments that were made before.
@@ -272,11 +298,6 @@ pub(crate) async fn instructed(
         .collect()
 }
 
-/// What was demanded before, as the exchange says it.
-pub(crate) fn demanded(instructions: &[Instruction]) -> Demands {
-    demands(instructions.to_vec())
-}
-
 /// Shipments so far, by declarant and heading.
 pub(crate) type Shipments = HashMap<String, BTreeMap<String, u32>>;
 
@@ -302,33 +323,6 @@ pub(crate) async fn shipments(
         shipments.entry(row.declarant_code).or_default().insert(row.heading, count);
     }
     Ok(shipments)
-}
-
-/// Counts shipments.
-pub(crate) async fn count_shipments(
-    tx: &mut PgConnection,
-    counts: &BTreeMap<(String, String), i64>,
-) -> Result<(), Fault> {
-    if counts.is_empty() {
-        return Ok(());
-    }
-    let slots: Vec<i16> = counts.keys().map(|(code, _)| domain::Slot::of(code).column()).collect();
-    let codes: Vec<String> = counts.keys().map(|(code, _)| code.clone()).collect();
-    let headings: Vec<String> = counts.keys().map(|(_, heading)| heading.clone()).collect();
-    let counts: Vec<i64> = counts.values().copied().collect();
-    sqlx::query!(
-        "insert into shipment (slot, declarant_code, heading, count)
-         select * from unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[])
-         on conflict (slot, declarant_code, heading)
-         do update set count = shipment.count + excluded.count",
-        &slots,
-        &codes,
-        &headings,
-        &counts
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
 }
 
 /// The heading (four digits) of a goods code.

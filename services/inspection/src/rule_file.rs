@@ -46,23 +46,32 @@ pub fn print(set: &risk::RuleSet, pretty: bool) -> serde_json::Result<String> {
     if pretty { serde_json::to_string_pretty(&file) } else { serde_json::to_string(&file) }
 }
 
-/// Reads a document.
+/// Reads a document that is to be put in force.
 ///
 /// # Errors
 ///
 /// Everything that is wrong in it.
 pub fn parse(bytes: &[u8]) -> Result<risk::RuleSet, Vec<Broken>> {
+    let set = read(bytes).map_err(|broken| vec![broken])?;
+    let problems: Vec<_> = set.problems().into_iter().map(Broken::Rule).collect();
+    if problems.is_empty() { Ok(set) } else { Err(problems) }
+}
+
+/// Reads a document that was put in force before, whatever the rules about rules are now.
+///
+/// # Errors
+///
+/// When it is no rule set.
+pub fn read(bytes: &[u8]) -> Result<risk::RuleSet, Broken> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let file: File = serde_json::from_slice(text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let text = error.to_string();
         let place = format!(" at line {line} column {column}");
         let text = text.strip_suffix(&place).unwrap_or(&text).to_owned();
-        vec![Broken::Json { text, line, column }]
+        Broken::Json { text, line, column }
     })?;
-    let set = risk::RuleSet::from(file);
-    let problems: Vec<_> = set.problems().into_iter().map(Broken::Rule).collect();
-    if problems.is_empty() { Ok(set) } else { Err(problems) }
+    Ok(risk::RuleSet::from(file))
 }
 
 /// A rule set.

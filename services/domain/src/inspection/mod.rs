@@ -15,6 +15,7 @@ pub mod condition;
 pub mod credit;
 pub mod draw;
 pub mod finding;
+pub mod joint;
 pub mod order;
 pub mod risk;
 pub mod samples;

@@ -20,6 +20,12 @@ use crate::refusal::{Code, Refusal, Violation};
 
 /// Rules of one set. A set is assessed for every declaration, so it stays small (ours).
 pub const RULES_MAX: usize = 1_000;
+/// Instructions of one rule (ours).
+pub const WANTED_MAX: usize = 20;
+/// Characters of an id and of a code: together they name an instruction (ours).
+pub const NAME_MAX: usize = 40;
+/// Characters of a text (ours).
+pub const TEXT_MAX: usize = 300;
 
 /// The rules of one agency.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -373,6 +379,16 @@ impl RuleSet {
             };
             if rates.is_some_and(|rates| !rates_are_shares(rates)) {
                 report(id, "a rate is above 10,000 basis points", "比例超过10000基点");
+            }
+            let texts = wanted.iter().flat_map(|it| [&it.text, &it.text_zh]);
+            let names = wanted.iter().map(|it| &it.code).chain([&rule.id]);
+            let long = |text: &String, most: usize| text.chars().count() > most;
+            if wanted.len() > WANTED_MAX
+                || names.clone().any(|name| long(name, NAME_MAX))
+                || texts.clone().any(|text| long(text, TEXT_MAX))
+                || names.chain(texts).any(|text| text.chars().any(char::is_control))
+            {
+                report(id, "an id, code or text is too long, or it wants too much", "编号、代码、文本过长或指令过多");
             }
             let codes: BTreeSet<_> = wanted.iter().map(|wanted| &wanted.code).collect();
             if wanted.is_empty() || codes.len() < wanted.len() {

@@ -9,7 +9,7 @@
 //! | 1 | the window, or we before it, refused at least one item or the request; or a declaration that was waited for ended other than released |
 //! | 2 | the command line or the configuration cannot be used |
 //! | 3 | the window cannot be reached, is not available, or did not come to an end in time |
-//! | 4 | there is no such declaration for this caller |
+//! | 4 | there is nothing of this name for this caller |
 //! | 5 | a fault of the window |
 //!
 //! When several apply, the highest is told. Results go to stdout; progress and, with tables, refusals
@@ -61,7 +61,7 @@ pub enum Exit {
     Usage = 2,
     /// The window cannot be reached or did not answer in time.
     Unreachable = 3,
-    /// There is no such declaration for this caller.
+    /// There is nothing of this name for this caller.
     NotFound = 4,
     /// A fault of the window.
     Fault = 5,

@@ -30,8 +30,54 @@ pub(super) fn object(now: &Order, examination: u32) -> Step {
     if [now.by_customs, now.by_inspection].into_iter().flatten().any(Disposal::is_detention) {
         return Err(Refusal::of(Code::GoodsDetained));
     }
-    let then = Order {
+    Ok((second(now, now.version), vec![Fact::Objected]))
+}
+
+/// The declaration waits for a second examination, so it is held whatever was decided meanwhile.
+pub(super) fn reopened(now: &Order, version: u32) -> Step {
+    // Told again of what was before the declaration changed.
+    if version < now.version {
+        return same(now);
+    }
+    match now.stage {
+        Stage::Found | Stage::Treating | Stage::Disposed | Stage::Closed
+            if now.examination == 1 =>
+        {
+            Ok((second(now, version), vec![Fact::Objected]))
+        }
+        Stage::Found
+        | Stage::Treating
+        | Stage::Disposed
+        | Stage::Closed
+        | Stage::Ordered
+        | Stage::Appointed
+        | Stage::Presented
+        | Stage::Examining
+        | Stage::Sampled
+        | Stage::Laboratory
+            if now.examination > 1 =>
+        {
+            same(now)
+        }
+        Stage::Found
+        | Stage::Treating
+        | Stage::Disposed
+        | Stage::Closed
+        | Stage::Ordered
+        | Stage::Appointed
+        | Stage::Presented
+        | Stage::Examining
+        | Stage::Sampled
+        | Stage::Laboratory => Err(Refusal::of(Code::InspectionOpen)),
+        Stage::None | Stage::Cancelled => Err(Refusal::of(Code::NoOpenInspection)),
+    }
+}
+
+/// The same order, to be examined once more by others.
+fn second(now: &Order, version: u32) -> Order {
+    Order {
         stage: Stage::Ordered,
+        version,
         examination: 2,
         appointment: None,
         reschedules: 0,
@@ -41,8 +87,7 @@ pub(super) fn object(now: &Order, examination: u32) -> Step {
         by_inspection: None,
         disposal: None,
         ..now.clone()
-    };
-    Ok((then, vec![Fact::Objected]))
+    }
 }
 
 /// Every agency that instructed decides; the strictest decision counts. An agency may change its mind

@@ -4,8 +4,9 @@ use super::{Fact, Instruction, Order, Stage, Step, about, at_most, current, same
 use crate::clearance::Agency;
 use crate::refusal::{Code, Refusal};
 
-/// Instructions in one order: a verdict has at most a hundred reasons, and there are two agencies.
-pub const INSTRUCTIONS_MAX: usize = 200;
+/// Instructions in one order: a verdict has at most a hundred reasons, an agency's rules give as many, and
+/// there are two agencies.
+pub const INSTRUCTIONS_MAX: usize = 400;
 
 /// One inspection: the first demand opens the order, a later one joins it, and one after the findings
 /// is answered from the record.

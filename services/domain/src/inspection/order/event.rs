@@ -109,6 +109,12 @@ pub enum Event {
         /// To which examination.
         examination: u32,
     },
+    /// The declaration was stopped for the second examination that an objection asked for. Whatever was
+    /// decided about the goods meanwhile is void.
+    Reopened {
+        /// On which version of the declaration.
+        version: u32,
+    },
     /// An agency decides what happens to the goods.
     Dispose {
         /// Who.

@@ -54,7 +54,7 @@ use super::finding::{Disposal, Finding, FoundResult};
 use crate::clearance::Agency;
 use crate::refusal::{Code, Refusal};
 use appoint::{appoint, assign, no_show, replace, reschedule};
-use decide::{close, dispose, object, treated};
+use decide::{close, dispose, object, reopened, treated};
 use demand::demand;
 use examine::{examine, present, report, send, take};
 use work::final_results;
@@ -259,6 +259,7 @@ pub fn next(now: &Order, event: &Event) -> Step {
             site(now, act)
         }
         Event::Object { examination } => object(now, *examination),
+        Event::Reopened { version } => reopened(now, *version),
         Event::Dispose { agency, examination, disposal } => {
             ended_examination(now, *examination)?;
             dispose(now, *agency, *disposal)

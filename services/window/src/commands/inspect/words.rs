@@ -388,9 +388,9 @@ mod tests {
     fn facts_are_said_in_words() {
         use v1::OrderFactKind as K;
         let said = |kind: K, agency: v1::Agency, detail: &str, language| {
-            let fact =
+            let it =
                 v1::OrderFact { kind: kind.into(), agency: agency.into(), detail: detail.into() };
-            fact_of(&fact, language)
+            fact(&it, language)
         };
         let (en, zh) = (Language::English, Language::Chinese);
         let found = "C-9 line 2: QTY_MISMATCH";
@@ -409,9 +409,5 @@ mod tests {
             said(K::Began, v1::Agency::Unspecified, "MANUAL", en),
             "officers began to look by hand"
         );
-    }
-
-    fn fact_of(it: &v1::OrderFact, language: Language) -> String {
-        fact(it, language)
     }
 }

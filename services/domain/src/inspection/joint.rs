@@ -1,0 +1,292 @@
+//! The seam between the two life cycles: what the declaration service tells of a declaration, what that
+//! means for its order, and what the declaration service must be told in return.
+//!
+//! The declaration service decides whether an order is open ([`crate::clearance`]), because a release
+//! depends on it; [`order`] decides how it is worked off. The two hear of each other with delay, more than
+//! once, and some of what they say crosses. `tests/joint_model.rs` explores all of that with these
+//! functions.
+//!
+//! - What is told again, or of an older version, has no effect.
+//! - Findings name the version and the round that wait for them ([`Case::asked`]); so findings from before
+//!   a second examination are void.
+//! - An agency that came late is answered from the record, and the record is reported again, because the
+//!   declaration may wait for its answer.
+//! - A declaration that was stopped for a second examination is looked at again, whatever was decided
+//!   about the goods meanwhile.
+//! - What an agency says about a declaration says what becomes of the goods, where the findings carry it.
+
+use super::finding::{Disposal, Finding};
+use super::order::{self, Event, Fact, Instruction, Order, Stage};
+use crate::clearance::Agency;
+use crate::refusal::{Code, Refusal};
+
+/// Where a declaration stands when it is told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct At {
+    /// Its version.
+    pub version: u32,
+    /// Its round of review.
+    pub round: u32,
+}
+
+/// An order and what surrounds it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Case {
+    /// The order.
+    pub order: Order,
+    /// The newest version of the declaration that was heard of.
+    pub newest_version: u32,
+    /// The version and round of the declaration that wait for findings.
+    pub asked: At,
+    /// The enterprise objected, and the declaration is to be stopped for that.
+    pub objection_pending: bool,
+}
+
+impl Case {
+    /// Before the first demand.
+    pub fn none() -> Self {
+        Self {
+            order: Order::none(),
+            newest_version: 0,
+            asked: At { version: 0, round: 0 },
+            objection_pending: false,
+        }
+    }
+}
+
+/// What the declaration service tells.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Told {
+    /// An agency opened or joined the order.
+    Demanded(Agency, Vec<Instruction>),
+    /// An agency that came late was answered from the record.
+    Answered(Agency, Vec<Instruction>),
+    /// The declaration was stopped for a second examination.
+    Reopened,
+    /// The open order fell away.
+    Cancelled,
+    /// An agency detained the goods.
+    Detained(Agency, Disposal),
+    /// It was released.
+    Released,
+    /// An agency rejected it.
+    Rejected(Agency),
+    /// An agency sends the goods back.
+    Returned(Agency),
+}
+
+/// What the declaration service must be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Errand {
+    /// The findings on record, for this version and round.
+    Findings(At),
+    /// It is to be stopped for a second examination, on this version.
+    Reopening(u32),
+}
+
+/// What follows from a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Then {
+    /// The case now.
+    pub case: Case,
+    /// What happened to the order.
+    pub facts: Vec<Fact>,
+    /// What has to be told.
+    pub errands: Vec<Errand>,
+    /// What did not fit any more and was left out.
+    pub misfit: Option<Refusal>,
+}
+
+impl Then {
+    fn same(case: &Case) -> Self {
+        Self { case: case.clone(), facts: Vec::new(), errands: Vec::new(), misfit: None }
+    }
+
+    /// One more event; what does not fit is left out.
+    fn and(mut self, event: &Event) -> Self {
+        match act(&self.case, event) {
+            Ok(then) => {
+                self.case = then.case;
+                self.facts.extend(then.facts);
+                self.errands.extend(then.errands);
+            }
+            Err(refusal) => self.misfit = Some(refusal),
+        }
+        self
+    }
+}
+
+/// Takes down what the declaration service tells.
+pub fn hear(case: &Case, at: At, told: &Told) -> Then {
+    let mut case = case.clone();
+    case.newest_version = case.newest_version.max(at.version);
+    let then = Then::same(&case);
+    // What is told again of a version before says nothing about the order of this one.
+    let is_old = at.version < case.order.version;
+    match told {
+        Told::Demanded(agency, instructions) => demanded(then, at, *agency, instructions),
+        Told::Answered(agency, instructions) => {
+            then.and(&demand(&case, at, *agency, instructions))
+        }
+        Told::Reopened if is_old => then,
+        Told::Reopened => {
+            let mut then = then.and(&Event::Reopened { version: at.version });
+            if then.facts.contains(&Fact::Objected) {
+                then.case.asked = then.case.asked.max(at);
+                then.case.objection_pending = false;
+            }
+            then
+        }
+        Told::Cancelled => then.and(&Event::Cancel { version: at.version }),
+        Told::Detained(..) | Told::Rejected(_) | Told::Returned(_) if is_old => then,
+        Told::Detained(agency, disposal) => dispose(then, *agency, &[*disposal]),
+        Told::Rejected(agency) => dispose(then, *agency, &[Disposal::AmendAndRelease]),
+        Told::Returned(agency) => dispose(then, *agency, &[Disposal::Return]),
+        Told::Released => released(then),
+    }
+}
+
+/// A demand as an event, without what would contradict an instruction that is in the order: it is looked
+/// for already.
+fn demand(case: &Case, at: At, agency: Agency, instructions: &[Instruction]) -> Event {
+    let stands = |i: &&Instruction| {
+        let known = case.order.instructions.get(&i.key);
+        at.version > case.order.version || known.is_none_or(|known| known == *i)
+    };
+    let kept: Vec<Instruction> = instructions.iter().filter(stands).cloned().collect();
+    // Without any it would mean "look at the consignment".
+    let instructions = if kept.is_empty() {
+        let known = case.order.instructions.values().filter(|i| i.key.agency == agency);
+        known.cloned().collect()
+    } else {
+        kept
+    };
+    Event::Demand { agency, version: at.version, instructions }
+}
+
+fn demanded(then: Then, at: At, agency: Agency, instructions: &[Instruction]) -> Then {
+    let asked = then.case.asked.max(at);
+    let before = then.case.clone();
+    let mut then = then.and(&demand(&before, at, agency, instructions));
+    if then.misfit.as_ref().is_some_and(|refusal| refusal.code == Code::OrderTooLarge) {
+        // The agency must be answered all the same.
+        let general = [Instruction::general(agency)];
+        then = Then::same(&before).and(&demand(&before, at, agency, &general));
+    }
+    if then.misfit.is_none() {
+        then.case.asked = asked;
+        if then.facts.iter().any(|fact| matches!(fact, Fact::Answered(_))) {
+            then.errands.push(Errand::Findings(asked));
+        }
+    }
+    then
+}
+
+/// The first of these disposals that fits counts, where the agency has not decided.
+fn dispose(then: Then, agency: Agency, disposals: &[Disposal]) -> Then {
+    let order = &then.case.order;
+    let asked = order.has(agency) && order.decision(agency).is_none();
+    if order.stage != Stage::Found || !asked {
+        return then;
+    }
+    decide(then, agency, disposals)
+}
+
+fn decide(then: Then, agency: Agency, disposals: &[Disposal]) -> Then {
+    let examination = then.case.order.examination;
+    let fits = disposals.iter().find_map(|disposal| {
+        let event = Event::Dispose { agency, examination, disposal: *disposal };
+        act(&then.case, &event).ok().map(|_| event)
+    });
+    match fits {
+        Some(event) => then.and(&event),
+        None => then,
+    }
+}
+
+/// Both agencies cleared it: their detentions are lifted, and the goods are gone. Who detains lifts that
+/// after the other has decided, because then it is free to do so whatever was found.
+fn released(mut then: Then) -> Then {
+    let agencies = [Agency::Customs, Agency::Inspection];
+    let go = [Disposal::Release, Disposal::AmendAndRelease];
+    for agency in agencies {
+        then = dispose(then, agency, &go);
+    }
+    for agency in agencies {
+        if then.case.order.decision(agency).is_some_and(Disposal::is_detention) {
+            then = decide(then, agency, &go);
+        }
+    }
+    let order = &then.case.order;
+    let gone = order.disposal.is_some_and(|disposal| go.contains(&disposal));
+    if gone && order.stage == Stage::Disposed {
+        let examination = order.examination;
+        return then.and(&Event::Close { examination });
+    }
+    then
+}
+
+/// Does what a site, an agency or an enterprise asks.
+///
+/// # Errors
+///
+/// A [`Refusal`] when it does not fit.
+pub fn act(case: &Case, event: &Event) -> Result<Then, Refusal> {
+    if case.objection_pending && matches!(event, Event::Close { .. }) {
+        return Err(Refusal::of(Code::InspectionOutOfStep)
+            .with("stage", case.order.stage.word())
+            .with("objection", "pending"));
+    }
+    let (order, facts) = order::next(&case.order, event)?;
+    let mut errands = Vec::new();
+    if facts.contains(&Fact::Completed) {
+        errands.push(Errand::Findings(case.asked));
+    }
+    Ok(Then { case: Case { order, ..case.clone() }, facts, errands, misfit: None })
+}
+
+/// The enterprise objects. The declaration has to be stopped before goods are looked at again, so the order
+/// stays as it is until that is told. No errand: it was asked before.
+///
+/// # Errors
+///
+/// A [`Refusal`] when it would be refused then.
+pub fn object(case: &Case, examination: u32) -> Result<(Case, Option<Errand>), Refusal> {
+    if case.objection_pending {
+        return Ok((case.clone(), None));
+    }
+    let (_, facts) = order::next(&case.order, &Event::Object { examination })?;
+    if facts.is_empty() {
+        return Ok((case.clone(), None));
+    }
+    let pending = Case { objection_pending: true, ..case.clone() };
+    Ok((pending, Some(Errand::Reopening(case.newest_version))))
+}
+
+/// The declaration service did not take an errand. True when an objection fell through with it.
+pub fn refused(case: &Case, errand: Errand) -> (Case, bool) {
+    match errand {
+        Errand::Reopening(_) if case.objection_pending => {
+            (Case { objection_pending: false, ..case.clone() }, true)
+        }
+        Errand::Reopening(_) | Errand::Findings(_) => (case.clone(), false),
+    }
+}
+
+/// The final findings of the examination by the agency that each of them answers: under the instructions
+/// of every agency its own, and for one that came late and has none the whole record.
+pub fn record(order: &Order) -> Vec<(Agency, &Finding)> {
+    let is_final = |finding: &&Finding| finding.result.is_final();
+    let own = |agency: Agency| order.answers_to(agency).into_iter().filter(is_final);
+    let late = |agency: Agency| order.late.keys().any(|key| key.agency == agency);
+    let mut record = Vec::new();
+    for agency in [Agency::Customs, Agency::Inspection] {
+        let before = record.len();
+        record.extend(own(agency).map(|finding| (agency, finding)));
+        if record.len() == before && late(agency) {
+            let all = order.work.findings.values().filter(is_final);
+            record.extend(all.map(|finding| (agency, finding)));
+        }
+    }
+    record
+}
