@@ -671,15 +671,29 @@ const RETOLD: Pair = Pair {
     ..DIES
 };
 
-const ALL: [(&str, Pair); 8] = [
+/// Detained before and after the findings, and told again.
+const RETOLD_DETAINED: Pair =
+    Pair { customs: DETAIN, inspection: LOOK, amendments: 0, told: 3, ..RETOLD };
+/// What is found carries no release, and the goods are released all the same.
+const BARRED: Pair = Pair { results: &[FoundResult::Prohibited], ..DETAINED };
+/// Each version has its objection, the first perhaps in vain.
+const OBJECTED_TWICE: Pair = Pair { objections: 2, customs: STOP, ..OBJECTED_AMENDED };
+/// The rules demand while an objection is on its way.
+const RULES_OBJECTED: Pair = Pair { objections: 1, amendments: 0, ..RULES };
+
+const ALL: [(&str, Pair); 12] = [
     ("objected", OBJECTED),
     ("amended", AMENDED),
     ("objected and amended", OBJECTED_AMENDED),
+    ("objected twice", OBJECTED_TWICE),
     ("detained", DETAINED),
+    ("barred", BARRED),
     ("disposed", DISPOSED),
     ("rules", RULES),
+    ("rules and objected", RULES_OBJECTED),
     ("dies", DIES),
     ("retold", RETOLD),
+    ("retold and detained", RETOLD_DETAINED),
 ];
 
 /// What happens when everybody wants the end: nothing is demanded, amended or objected to any more.

@@ -126,11 +126,16 @@ create table joint_order (
 ) with (fillfactor = 70);
 create index joint_order_newest on joint_order (declaration_id);
 create index joint_order_open on joint_order (declaration_id) where stage < 10;
-create index joint_order_customs on joint_order (declaration_id) where customs_undecided;
-create index joint_order_inspection on joint_order (declaration_id) where inspection_undecided;
-create index joint_order_place on joint_order (place, declaration_id) where place <> '' and stage < 10;
 create index joint_order_declarant on joint_order (declarant_code, declaration_id);
-create index joint_order_window on joint_order (place, window_start) where window_start is not null;
+
+-- Orders in a window of a place.
+create table booking (
+    slot smallint not null check (slot = 0),
+    place text not null,
+    window_start timestamptz not null,
+    orders integer not null,
+    primary key (slot, place, window_start)
+) with (fillfactor = 50);
 
 -- A request of a caller: once, for ever.
 create table request (

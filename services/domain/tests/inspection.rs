@@ -14,8 +14,8 @@ use domain::inspection::draw::{
 };
 use domain::inspection::finding::{Disposal, Finding, FindingKey, FoundResult};
 use domain::inspection::order::{
-    Act, Appointment, Attendance, Event, Fact, Instruction, InstructionKey, Method, Order, Sample,
-    Stage, Treatment, next,
+    Act, Appointment, Attendance, Event, Fact, INSTRUCTIONS_MAX, Instruction, InstructionKey,
+    Method, Order, Sample, Stage, Treatment, next,
 };
 use domain::inspection::risk::{Action, Area, Effect, Rates, Rule, RuleSet, Wanted, assess};
 use domain::inspection::samples::{SAMPLE_CUSTOMS, SAMPLE_INSPECTION};
@@ -723,6 +723,9 @@ fn matrix() -> Vec<(&'static str, Event, &'static str)> {
         ("pending",               reported(&[finding(Customs, "count", 3, FoundResult::LabPending)]), "....ESL....."),
         ("one more line",         reported(&[finding(Customs, "count", 3, FoundResult::QtyMismatch)]), "....ESLF...."),
         ("object",                Event::Object { examination: 1 },                      ".......O.O.."),
+        ("reopened",              Event::Reopened { version: V },                        ".......OOOO."),
+        ("on a later version",    Event::Reopened { version: V + 1 },                    ".......OOOO."),
+        ("on an older one",       Event::Reopened { version: V - 1 },                    ".==========="),
         ("customs releases",      disposed(Customs, Disposal::Release),                  ".......F===."),
         ("inspection releases",   disposed(Inspection, Disposal::Release),               "............"),
         ("inspection sends back", disposed(Inspection, Disposal::Return),                ".......F.==."),
@@ -1005,6 +1008,55 @@ fn a_second_examination_is_made_once_and_by_others() {
     assert_eq!(third.code, Code::ObjectionUsed);
 }
 
+/// The declaration was stopped, so it waits for a second examination: whatever was decided is void.
+#[test]
+fn a_reopened_order_forgets_what_was_decided() {
+    let back = disposed(Inspection, Disposal::Return);
+    let detains = disposed(Customs, Disposal::TransferLegal);
+    let disposed = run(&[to_findings(), vec![back, detains]].concat());
+    let object = next(&disposed, &Event::Object { examination: 1 }).expect_err("handed over");
+    assert_eq!(object.code, Code::GoodsDetained);
+    let reopened = Event::Reopened { version: V + 1 };
+    let (then, facts) = next(&disposed, &reopened).expect("followed all the same");
+    assert_eq!((then.stage, then.examination, then.version), (Stage::Ordered, 2, V + 1));
+    assert_eq!(facts, [Fact::Objected]);
+    assert_eq!((then.by_customs, then.by_inspection, then.disposal), (None, None, None));
+    assert_eq!(then.first, Some(disposed.work));
+    // Told again, or of before: it is the second examination already.
+    for version in [V, V + 1, V + 2] {
+        assert_eq!(next(&then, &Event::Reopened { version }).expect("known").1, []);
+    }
+    let cancelled = next(&then, &Event::Cancel { version: V + 1 }).expect("fell away").0;
+    assert_eq!(next(&cancelled, &reopened).expect_err("fell away").code, Code::NoOpenInspection);
+    let open = next(&run(&to_work()), &reopened).expect_err("not found yet");
+    assert_eq!(open.code, Code::InspectionOpen);
+}
+
+/// As many as two agencies may give, by verdict and by rules.
+#[test]
+fn an_order_has_four_hundred_instructions() {
+    assert_eq!(INSTRUCTIONS_MAX, 400);
+    let ids =
+        |range: std::ops::Range<usize>| -> Vec<String> { range.map(|n| n.to_string()).collect() };
+    let ask = |agency, version, ids: Vec<String>| {
+        let instructions = ids.iter().map(|id| instruction(agency, id, &[])).collect();
+        Event::Demand { agency, version, instructions }
+    };
+    let too_large = |now: &Order, event: &Event| {
+        let refusal = next(now, event).expect_err("too many");
+        assert_eq!((refusal.code, said(&refusal, "most")), (Code::OrderTooLarge, Some("400")));
+    };
+    too_large(&Order::none(), &ask(Customs, V, ids(0..401)));
+    let full = run(&[ask(Customs, V, ids(0..200)), ask(Inspection, V, ids(0..200))]);
+    assert_eq!(full.instructions.len(), INSTRUCTIONS_MAX);
+    too_large(&full, &ask(Customs, V, ids(200..201)));
+    assert_eq!(next(&full, &ask(Customs, V, ids(0..200))).expect("known").1, []);
+    // What comes late is counted too.
+    let found = run(&to_findings());
+    too_large(&found, &ask(Customs, V + 1, ids(0..401)));
+    assert!(next(&found, &ask(Customs, V + 1, ids(0..400))).is_ok());
+}
+
 /// Own results, all results, treated, and what they carry.
 type Carried<'a> = (&'a [FoundResult], &'a [FoundResult], Option<bool>, &'a str);
 
@@ -1164,6 +1216,7 @@ fn random_events() -> impl Strategy<Value = Vec<Event>> {
         6 => disposals,
         2 => treatments,
         1 => examination().prop_map(|examination| Event::Object { examination }),
+        1 => version().prop_map(|version| Event::Reopened { version }),
         2 => examination().prop_map(|examination| Event::Close { examination }),
         1 => version().prop_map(|version| Event::Cancel { version }),
     ];
@@ -1241,7 +1294,9 @@ proptest! {
                 }
             }
             prop_assert_eq!(open, i32::from(then.stage.is_open()), "one order: {:?}", then.stage);
-            if now.stage == Stage::Closed {
+            // Only a declaration that was stopped for it has goods looked at again.
+            let reopened = matches!(event, Event::Reopened { .. });
+            if now.stage == Stage::Closed && !reopened {
                 prop_assert_eq!(then.stage, Stage::Closed);
                 prop_assert!(facts.iter().all(|fact| is(fact, &Fact::Answered(Customs))));
             }

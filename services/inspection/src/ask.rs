@@ -97,7 +97,7 @@ pub(crate) async fn before(tx: &mut PgConnection, commands: &[Command]) -> Resul
         Command::Appeal(appealed) => {
             Some((domain::Slot::of(&appealed.firm).column(), appealed.request_id.0))
         }
-        Command::Hear(_) | Command::Put(_) | Command::Settle(_) | Command::Refused(..) => None,
+        Command::Hear(..) | Command::Put(_) | Command::Settle(_) | Command::Refused(..) => None,
     });
     let (slots, ids): (Vec<i16>, Vec<Uuid>) = asked.unzip();
     if ids.is_empty() {

@@ -6,6 +6,7 @@
 //! one process never wait for each other.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -37,8 +38,8 @@ use crate::risk::{self, Demands};
 /// What waits for its transaction.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// The declaration service told something.
-    Hear(Vec<Heard>),
+    /// The declaration service told something: these of the events of a frame.
+    Hear(Arc<[Heard]>, Range<usize>),
     /// Somebody asks something of an order.
     Ask(Box<Asked>),
     /// Something about the credit of a firm.
@@ -319,7 +320,9 @@ impl Wanted {
         let mut wanted = Self::default();
         for command in commands {
             match command {
-                Command::Hear(heard) => heard.iter().for_each(|heard| wanted.hear(heard)),
+                Command::Hear(heard, which) => {
+                    heard[which.clone()].iter().for_each(|heard| wanted.hear(heard));
+                }
                 Command::Ask(asked) => {
                     wanted.orders.insert(asked.id);
                 }
@@ -338,7 +341,7 @@ impl Wanted {
 
     fn hear(&mut self, heard: &Heard) {
         if let Some(content) = &heard.content {
-            self.firms.insert(content.declaration.declarant.code.clone());
+            self.firms.insert(content.declarant_code().to_owned());
         }
         if heard.is_about_order() {
             self.orders.insert(heard.id);
@@ -393,7 +396,9 @@ impl Work for Desk {
         let mut answers = Vec::with_capacity(commands.len());
         for command in commands {
             answers.push(match command {
-                Command::Hear(events) => Ok(Done::Heard(heard::hear(&mut step, events).await?)),
+                Command::Hear(events, which) => {
+                    Ok(Done::Heard(heard::hear(&mut step, &events[which.clone()]).await?))
+                }
                 Command::Ask(asked) => ask::ask(&mut step, asked, &asked_before).await?,
                 Command::Appeal(appealed) => appeal::appeal(&mut step, appealed, &asked_before),
                 Command::Put(put) => {

@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::clearance::Agency;
-use domain::declaration::Declaration;
 use domain::history::Reason;
 use domain::inspection::finding::Disposal;
 use domain::inspection::joint::{At, Case, Told};
 use domain::inspection::order::{Instruction, InstructionKey, Method};
 use domain::inspection::risk::RuleSet;
 use domain::{DeclarationId, OrderId};
+use proto::inspection::Declared;
 use store::Fault;
 use time::OffsetDateTime;
 
@@ -35,15 +35,7 @@ pub(crate) struct Heard {
     pub(crate) again: bool,
     pub(crate) facts: Vec<What>,
     /// What was declared, where it came along.
-    pub(crate) content: Option<Box<Content>>,
-}
-
-/// What was declared.
-#[derive(Debug, Clone)]
-pub(crate) struct Content {
-    pub(crate) declaration: Declaration,
-    /// The lines of goods, encoded.
-    pub(crate) goods: Vec<u8>,
+    pub(crate) content: Option<Box<Declared>>,
 }
 
 /// What happened to a declaration, as far as it concerns inspection.
@@ -67,10 +59,8 @@ pub(crate) enum What {
 
 impl Heard {
     /// Headings of its goods, each once.
-    pub(crate) fn headings(&self) -> Vec<String> {
-        let lines = self.content.iter().flat_map(|content| &content.declaration.lines);
-        let headings: BTreeSet<String> = lines.map(|line| risk::heading(&line.gcode)).collect();
-        headings.into_iter().collect()
+    fn headings(&self) -> Vec<String> {
+        self.content.as_ref().map_or_else(Vec::new, |declared| declared.headings())
     }
 
     /// Whether an order is opened or changed by it for certain.
@@ -123,7 +113,7 @@ pub(crate) async fn hear(
 async fn assess(step: &mut Step<'_>, events: &[Heard]) -> Result<Vec<Option<Demands>>, Fault> {
     let new =
         |heard: &Heard| heard.facts.iter().any(|what| matches!(what, What::Filed | What::Amended));
-    let contents: Vec<(&Heard, &Content)> = events
+    let contents: Vec<(&Heard, &Declared)> = events
         .iter()
         .filter(|heard| new(heard))
         .filter_map(|heard| Some((heard, heard.content.as_deref()?)))
@@ -146,21 +136,18 @@ async fn assess(step: &mut Step<'_>, events: &[Heard]) -> Result<Vec<Option<Dema
 }
 
 /// A row for each declaration, so that clearance can be measured.
-async fn file(step: &mut Step<'_>, contents: &[(&Heard, &Content)]) -> Result<(), Fault> {
+async fn file(step: &mut Step<'_>, contents: &[(&Heard, &Declared)]) -> Result<(), Fault> {
     let today = step.today();
     let filed = contents.iter().filter(|(heard, _)| heard.facts.contains(&What::Filed));
     let filed: Vec<Consignment> = filed
-        .map(|(heard, content)| {
-            let d = &content.declaration;
-            Consignment {
-                id: heard.id,
-                declarant_code: d.declarant.code.clone(),
-                port_code: d.port_code.clone(),
-                trade_mode: d.trade_mode.clone(),
-                class: step.credits.on(&d.declarant.code, today).class,
-                headings: heard.headings(),
-                filed_time: heard.time,
-            }
+        .map(|(heard, declared)| Consignment {
+            id: heard.id,
+            declarant_code: declared.declarant_code().to_owned(),
+            port_code: declared.port_code().to_owned(),
+            trade_mode: declared.trade_mode().to_owned(),
+            class: step.credits.on(declared.declarant_code(), today).class,
+            headings: declared.headings(),
+            filed_time: heard.time,
         })
         .collect();
     consignment::insert(step.tx, &filed).await
@@ -171,27 +158,27 @@ async fn file(step: &mut Step<'_>, contents: &[(&Heard, &Content)]) -> Result<()
 async fn ask_rules(
     step: &mut Step<'_>,
     sets: &[Arc<RuleSet>],
-    contents: &[(&Heard, &Content)],
+    contents: &[(&Heard, &Declared)],
 ) -> Result<(), Fault> {
     let today = step.today();
     let declarants: BTreeSet<String> =
-        contents.iter().map(|(_, c)| c.declaration.declarant.code.clone()).collect();
+        contents.iter().map(|(_, declared)| declared.declarant_code().to_owned()).collect();
     let shipments = risk::shipments(step.tx, &declarants).await?;
     let listed = blacklist(step.tx, today).await?;
     let seed = step.seed().await?;
     let mut assessed = Vec::new();
-    for (heard, content) in contents {
+    for (heard, declared) in contents {
         let key = (heard.id, heard.version);
         if step.instructed.contains_key(&key) {
             continue;
         }
-        let declarant = &content.declaration.declarant.code;
+        let declarant = declared.declarant_code();
         let standing = Standing {
             class: step.credits.on(declarant, today).class,
             blacklist: &listed,
             earlier_shipments: shipments.get(declarant).cloned().unwrap_or_default(),
         };
-        assessed.push(risk::ask(sets, seed, key, &content.declaration, standing));
+        assessed.push(risk::ask(sets, seed, key, &declared.declaration(), standing));
     }
     let first = risk::write(step.tx, &assessed, step.now).await?;
     let mut said_before = BTreeSet::new();
@@ -274,27 +261,18 @@ fn show(step: &mut Step<'_>, heard: &Heard, order_id: OrderId) {
     step.orders.insert(heard.id, filed);
 }
 
-fn filed(step: &Step<'_>, heard: &Heard, order_id: OrderId, content: &Content) -> Filed {
-    let d = &content.declaration;
-    let optional = [&d.agent, &d.owner, &d.iac, &d.area].map(Option::as_ref);
-    let parties = [Some(&d.declarant), Some(&d.ebc), Some(&d.ebp), Some(&d.logistics)];
-    let firms: BTreeSet<String> = parties
-        .into_iter()
-        .chain(optional)
-        .flatten()
-        .map(|party| party.code.clone())
-        .filter(|code| !code.is_empty())
-        .collect();
+fn filed(step: &Step<'_>, heard: &Heard, order_id: OrderId, declared: &Declared) -> Filed {
     Filed {
         id: heard.id,
         order_id,
-        declarant_code: d.declarant.code.clone(),
-        port_code: d.port_code.clone(),
-        trade_mode: d.trade_mode.clone(),
-        order_no: d.order_no.clone(),
-        firms: firms.into_iter().collect(),
-        goods: content.goods.clone(),
+        declarant_code: declared.declarant_code().to_owned(),
+        port_code: declared.port_code().to_owned(),
+        trade_mode: declared.trade_mode().to_owned(),
+        order_no: declared.order_no().to_owned(),
+        firms: declared.firms(),
+        goods: declared.encode_goods(),
         case: Case { newest_version: heard.version, ..Case::none() },
+        booked: None,
         place_name: String::new(),
         place_name_zh: String::new(),
         claimed_by: String::new(),

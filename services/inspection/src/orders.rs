@@ -28,6 +28,8 @@ pub(crate) struct Filed {
     pub(crate) goods: Vec<u8>,
     /// The order, and what it waits for.
     pub(crate) case: Case,
+    /// The window that is kept for it in the table of bookings.
+    pub(crate) booked: Option<(String, OffsetDateTime)>,
     /// Name of the place of the appointment.
     pub(crate) place_name: String,
     /// The same in Chinese.
@@ -135,7 +137,7 @@ pub(crate) async fn load(
         r#"select o.declaration_id, o.order_id, o.declarant_code, o.port_code, o.trade_mode,
                 o.order_no, o.firms, o.goods, o.state, o.claimed_by, o.objection_pending,
                 o.place_name, o.place_name_zh, o.ordered_time, o.changed_time,
-                o.asked_version, o.asked_round,
+                o.asked_version, o.asked_round, o.place, o.window_start,
                 greatest(o.version, c.version) as "newest_version!"
          from unnest($1::smallint[], $2::uuid[]) as wanted (slot, id)
          join joint_order o on o.slot = wanted.slot and o.declaration_id = wanted.id
@@ -163,6 +165,8 @@ pub(crate) struct Row {
     pub(crate) newest_version: i32,
     pub(crate) asked_version: i32,
     pub(crate) asked_round: i32,
+    pub(crate) place: String,
+    pub(crate) window_start: Option<OffsetDateTime>,
     pub(crate) place_name: String,
     pub(crate) place_name_zh: String,
     pub(crate) claimed_by: String,
@@ -190,6 +194,7 @@ impl Row {
             firms: self.firms,
             goods: self.goods,
             case,
+            booked: self.window_start.map(|start| (self.place, start)),
             place_name: self.place_name,
             place_name_zh: self.place_name_zh,
             claimed_by: self.claimed_by,
@@ -290,9 +295,9 @@ pub(crate) async fn write(tx: &mut PgConnection, orders: &[&Filed]) -> Result<()
         &asked_versions,
         &asked_rounds
     )
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
-    Ok(())
+    count_bookings(tx, orders).await
 }
 
 /// Whether every instruction was answered.
@@ -321,6 +326,40 @@ pub(crate) fn array(firms: &[String]) -> String {
     format!("{{{}}}", quoted.collect::<Vec<_>>().join(","))
 }
 
+/// Counts orders in and out of windows, so that a window's room is one row however many are booked.
+async fn count_bookings(tx: &mut PgConnection, orders: &[&Filed]) -> Result<(), Fault> {
+    let mut moved: BTreeMap<(&str, OffsetDateTime), i32> = BTreeMap::new();
+    for filed in orders {
+        if let Some((place, start)) = &filed.booked {
+            *moved.entry((place, *start)).or_default() -= 1;
+        }
+        if let Some(appointment) = filed.standing() {
+            *moved.entry((&appointment.place, appointment.window.start)).or_default() += 1;
+        }
+    }
+    moved.retain(|_, count| *count != 0);
+    if moved.is_empty() {
+        return Ok(());
+    }
+    let places: Vec<&str> = moved.keys().map(|(place, _)| *place).collect();
+    let starts: Vec<OffsetDateTime> = moved.keys().map(|(_, start)| *start).collect();
+    let counts: Vec<i32> = moved.values().copied().collect();
+    sqlx::query!(
+        "insert into booking (slot, place, window_start, orders)
+         select 0, place, window_start, orders
+         from unnest($1::text[], $2::timestamptz[], $3::int[])
+              as given (place, window_start, orders)
+         on conflict (slot, place, window_start)
+         do update set orders = booking.orders + excluded.orders",
+        &places as &[&str],
+        &starts,
+        &counts
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 /// How many orders hold the windows of a place, from a time on.
 pub(crate) async fn taken(
     tx: &mut PgConnection,
@@ -328,15 +367,15 @@ pub(crate) async fn taken(
     from: OffsetDateTime,
 ) -> Result<BTreeMap<OffsetDateTime, u32>, Fault> {
     let rows = sqlx::query!(
-        r#"select window_start as "start!", count(*) as "count!" from joint_order
-           where place = $1 and window_start >= $2 group by window_start"#,
+        "select window_start, orders from booking
+         where slot = 0 and place = $1 and window_start >= $2",
         place,
         from
     )
     .fetch_all(tx)
     .await?;
-    let count = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
-    Ok(rows.into_iter().map(|row| (row.start, count(row.count))).collect())
+    let count = |count: i32| u32::try_from(count).unwrap_or_default();
+    Ok(rows.into_iter().map(|row| (row.window_start, count(row.orders))).collect())
 }
 
 /// The slots of orders, for locking heads.

@@ -4,6 +4,7 @@
 //! Errands are rows; they are read here, said, and struck off when the window has answered.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use client::{Consumer, Handler, Reply, Window};
 use domain::clearance::Agency;
 use domain::{DeclarationId, OrderId, Slot, limits};
 use prost::Message as _;
+use proto::inspection::Declared;
 use proto::v1::{self, fact::Kind as Wire};
 use store::Fault;
 use tokio::sync::{Notify, mpsc};
@@ -21,7 +23,7 @@ use uuid::Uuid;
 use crate::Inspection;
 use crate::commit::{Command, Done};
 use crate::errand::{self, Kind, Settled, Waiting};
-use crate::heard::{Content, Heard, What};
+use crate::heard::{Heard, What};
 use crate::risk::Demands;
 
 /// Ids of what the rules say are made of what they are about, so that they are the same again.
@@ -104,8 +106,13 @@ struct Ear {
 }
 
 impl Ear {
-    async fn hear(&self, heard: Vec<Heard>) -> Result<Vec<Option<Demands>>, Fault> {
-        match self.inspection.batch.queue(Slot::of(""), Command::Hear(heard)).await? {
+    async fn hear(
+        &self,
+        heard: Arc<[Heard]>,
+        which: Range<usize>,
+    ) -> Result<Vec<Option<Demands>>, Fault> {
+        let command = Command::Hear(heard, which);
+        match self.inspection.batch.queue(Slot::of(""), command).await? {
             Ok(Done::Heard(demands)) => Ok(demands),
             Ok(_) | Err(_) => Err(Fault::Broken("events were answered otherwise".to_owned())),
         }
@@ -113,13 +120,13 @@ impl Ear {
 
     /// Hears events each in a transaction of its own. One that cannot be taken down is set aside: its
     /// declaration is not released, since nobody says what the rules demand, until people look at it.
-    async fn one_by_one(&self, heard: &[Option<Heard>]) -> Result<Vec<Option<Demands>>, Status> {
+    async fn one_by_one(&self, heard: &Arc<[Heard]>) -> Result<Vec<Option<Demands>>, Status> {
         let mut all = Vec::new();
-        for heard in heard.iter().flatten() {
-            match self.hear(vec![heard.clone()]).await {
+        for (at, event) in heard.iter().enumerate() {
+            match self.hear(Arc::clone(heard), at..at + 1).await {
                 Ok(demands) => all.extend(demands),
                 Err(Fault::Broken(fault)) => {
-                    let id = heard.id;
+                    let id = event.id;
                     tracing::error!(declaration = %id, fault, "an event was set aside");
                     metrics::counter!("sw_inspection_events_set_aside_total").increment(1);
                     all.push(None);
@@ -130,14 +137,7 @@ impl Ear {
         Ok(all)
     }
 
-    fn replies(
-        &mut self,
-        heard: Option<&Heard>,
-        demands: &mut impl Iterator<Item = Option<Demands>>,
-    ) -> Vec<Reply> {
-        let Some((heard, demands)) = heard.and_then(|heard| Some((heard, demands.next()??))) else {
-            return Vec::new();
-        };
+    fn replies(&mut self, heard: &Heard, demands: Demands) -> Vec<Reply> {
         let targeting = targeting(heard.id, heard.version, demands);
         if !targeting.demands.is_empty() {
             self.demanded.insert(targeting.request_id.clone(), (heard.id, heard.version));
@@ -148,16 +148,25 @@ impl Ear {
 
 impl Handler for Ear {
     async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<Reply>>, Status> {
-        let heard: Vec<Option<Heard>> = events.into_iter().map(readable).collect();
-        let demands = match self.hear(heard.iter().flatten().cloned().collect()).await {
+        let read: Vec<Option<Heard>> = events.into_iter().map(readable).collect();
+        let is_readable: Vec<bool> = read.iter().map(Option::is_some).collect();
+        let heard: Arc<[Heard]> = read.into_iter().flatten().collect();
+        let demands = match self.hear(Arc::clone(&heard), 0..heard.len()).await {
             Ok(demands) => demands,
             // One of them is at fault: it must not keep the others.
             Err(Fault::Broken(_)) => self.one_by_one(&heard).await?,
             // The lane has logged it; the events come again.
             Err(fault) => return Err(Status::unavailable(fault.to_string())),
         };
-        let mut demands = demands.into_iter();
-        Ok(heard.iter().map(|heard| self.replies(heard.as_ref(), &mut demands)).collect())
+        // What cannot be read was left out, and has no answer.
+        let mut answered = heard.iter().zip(demands);
+        let mut all = Vec::with_capacity(is_readable.len());
+        for readable in is_readable {
+            let answered = if readable { answered.next() } else { None };
+            let replies = answered.and_then(|(heard, demands)| Some((heard, demands?)));
+            all.push(replies.map_or_else(Vec::new, |(heard, it)| self.replies(heard, it)));
+        }
+        Ok(all)
     }
 
     fn result(&mut self, result: &v1::Result) {
@@ -211,10 +220,7 @@ fn readable(event: v1::Event) -> Option<Heard> {
 fn heard(event: v1::Event) -> Option<Heard> {
     let id = DeclarationId::parse(&event.declaration_id)?;
     let time = event.time.and_then(proto::time)?;
-    let content = event.declaration.map(|declared| {
-        let goods = proto::inspection::encode_goods(&declared);
-        Box::new(Content { goods, declaration: declared.into() })
-    });
+    let content = event.declaration.map(|declared| Box::new(Declared::new(declared)));
     let facts = event.facts.map(|facts| facts.facts).unwrap_or_default();
     let facts = facts.into_iter().filter_map(|fact| what(fact.kind?)).collect();
     let (version, round, again) = (event.version, event.round, event.attempt > 1);

@@ -324,8 +324,3 @@ pub(crate) async fn shipments(
     }
     Ok(shipments)
 }
-
-/// The heading (four digits) of a goods code.
-pub(crate) fn heading(gcode: &str) -> String {
-    gcode.get(..4).unwrap_or(gcode).to_owned()
-}

@@ -125,9 +125,7 @@ pub fn hear(case: &Case, at: At, told: &Told) -> Then {
     let is_old = at.version < case.order.version;
     match told {
         Told::Demanded(agency, instructions) => demanded(then, at, *agency, instructions),
-        Told::Answered(agency, instructions) => {
-            then.and(&demand(&case, at, *agency, instructions))
-        }
+        Told::Answered(agency, instructions) => then.and(&demand(&case, at, *agency, instructions)),
         Told::Reopened if is_old => then,
         Told::Reopened => {
             let mut then = then.and(&Event::Reopened { version: at.version });

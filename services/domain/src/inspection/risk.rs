@@ -388,7 +388,11 @@ impl RuleSet {
                 || texts.clone().any(|text| long(text, TEXT_MAX))
                 || names.chain(texts).any(|text| text.chars().any(char::is_control))
             {
-                report(id, "an id, code or text is too long, or it wants too much", "编号、代码、文本过长或指令过多");
+                report(
+                    id,
+                    "an id, code or text is too long, or it wants too much",
+                    "编号、代码、文本过长或指令过多",
+                );
             }
             let codes: BTreeSet<_> = wanted.iter().map(|wanted| &wanted.code).collect();
             if wanted.is_empty() || codes.len() < wanted.len() {

@@ -74,7 +74,7 @@ struct Figures {
     mixed: u64,
     /// What that rate would be if an inspected declaration cost the others nothing but its own work.
     mixed_expected: u64,
-    /// Of the others, at half the rate of streams: without inspections beside them is `stream_latency`.
+    /// Of the others, at half that rate.
     mixed_latency: Latency,
 }
 
@@ -192,8 +192,8 @@ async fn inspections(bench: &Bench, load: &Load, figures: &mut Figures) -> anyho
     // So many need the time of the others and of their own inspections.
     let [plain, inspected] = [figures.stream.max(1), figures.inspected.max(1)];
     figures.mixed_expected = SHARE * plain * inspected / ((SHARE - 1) * inspected + plain).max(1);
-    tell("one in twenty inspected, at half the rate of streams");
-    let ran = load.run(streams, Some(figures.stream / 2), share, time).await?;
+    tell("one in twenty inspected, at half that rate");
+    let ran = load.run(streams, Some(figures.mixed / 2), share, time).await?;
     figures.mixed_latency = ran.latency;
     Ok(())
 }
