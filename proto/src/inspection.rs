@@ -571,6 +571,16 @@ impl Declared {
     }
 }
 
+/// Numbers of the lines of goods that were kept with an order.
+///
+/// # Errors
+///
+/// When the bytes are no goods.
+pub fn line_numbers(goods: &[u8]) -> Result<BTreeSet<u32>, Unreadable> {
+    let kept = v1::Declaration::decode(goods).map_err(|_| Unreadable { what: "goods" })?;
+    Ok(kept.lines.iter().map(|line| line.gnum).collect())
+}
+
 /// Resource name of the order of a declaration.
 pub fn order_name(id: DeclarationId) -> String {
     format!("{}/inspection", id.name())

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use domain::limits;
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use proto::v1;
 use proto::v1::connect_request::Frame as Out;
 use proto::v1::connect_response::Frame as In;
@@ -28,6 +28,8 @@ use crate::{Window, backoff};
 const RETRY: Duration = Duration::from_millis(200);
 /// How long the window may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
+/// Events that are handled together; one frame more may go along.
+const EVENTS_MAX: usize = 1_024;
 /// Frames that may wait to be sent.
 const FRAMES_MAX: usize = 64;
 /// Replies that belong to no event and are not yet answered. Beyond, whoever says more waits.
@@ -254,44 +256,61 @@ impl Session {
         send(&sender, Out::Open(open)).await?;
         let frames = ReceiverStream::new(receiver);
         let mut frames = consumer.window.exchange().connect(frames).await?.into_inner();
+        // A frame that was read along with others and is not looked at yet.
+        let mut behind: Option<Option<In>> = None;
         loop {
-            tokio::select! {
-                frame = frames.message() => match frame?.and_then(|frame| frame.frame) {
-                    Some(In::Opened(opened)) => {
-                        self.epoch = opened.epoch;
-                        if !std::mem::replace(&mut self.opened, true) {
-                            let now = self.say_all(spontaneous.unanswered.iter().cloned());
-                            self.send(&sender, now).await?;
-                        }
+            let heard = if let Some(frame) = behind.take() {
+                Some(frame)
+            } else {
+                tokio::select! {
+                    frame = frames.message() => Some(frame?.and_then(|frame| frame.frame)),
+                    Some(due) = self.later.next(), if !self.later.is_empty() => {
+                        self.send(&sender, vec![due.into_inner()]).await?;
+                        None
                     }
-                    Some(In::Batch(batch)) => {
-                        let now = self.take(batch.events, handler).await?;
+                    more = spontaneous.next(), if self.opened && spontaneous.has_room() => {
+                        let now = self.say_all(more);
+                        self.send(&sender, now).await?;
+                        None
+                    }
+                    () = shutdown.cancelled() => {
+                        // Closing our side first lets the window keep what was acknowledged and give
+                        // the slots to others at once.
+                        drop(sender);
+                        let rest = async { while let Ok(Some(_)) = frames.message().await {} };
+                        let _too_slow = tokio::time::timeout(GOODBYE, rest).await;
+                        return Ok(());
+                    }
+                }
+            };
+            match heard {
+                None | Some(Some(In::Heartbeat(_))) => {}
+                Some(Some(In::Opened(opened))) => {
+                    self.epoch = opened.epoch;
+                    if !std::mem::replace(&mut self.opened, true) {
+                        let now = self.say_all(spontaneous.unanswered.iter().cloned());
                         self.send(&sender, now).await?;
                     }
-                    Some(In::Results(results)) => {
-                        for answer in &results.results {
-                            handler.result(answer);
-                            self.answered(answer, spontaneous);
+                }
+                Some(Some(In::Batch(mut batch))) => {
+                    // What is there already goes along: a handler that commits does so once.
+                    while batch.events.len() < EVENTS_MAX && behind.is_none() {
+                        let Some(next) = frames.message().now_or_never() else { break };
+                        match next?.and_then(|frame| frame.frame) {
+                            Some(In::Batch(more)) => batch.events.extend(more.events),
+                            other => behind = Some(other),
                         }
                     }
-                    Some(In::Heartbeat(_)) => {}
-                    Some(In::GoAway(_)) | None => return Ok(()),
-                },
-                Some(due) = self.later.next(), if !self.later.is_empty() => {
-                    self.send(&sender, vec![due.into_inner()]).await?;
-                }
-                more = spontaneous.next(), if self.opened && spontaneous.has_room() => {
-                    let now = self.say_all(more);
+                    let now = self.take(batch.events, handler).await?;
                     self.send(&sender, now).await?;
                 }
-                () = shutdown.cancelled() => {
-                    // Closing our side first lets the window keep what was acknowledged and give the
-                    // slots to others at once.
-                    drop(sender);
-                    let rest = async { while let Ok(Some(_)) = frames.message().await {} };
-                    let _too_slow = tokio::time::timeout(GOODBYE, rest).await;
-                    return Ok(());
+                Some(Some(In::Results(results))) => {
+                    for answer in &results.results {
+                        handler.result(answer);
+                        self.answered(answer, spontaneous);
+                    }
                 }
+                Some(Some(In::GoAway(_)) | None) => return Ok(()),
             }
             self.acknowledge(&sender).await?;
         }

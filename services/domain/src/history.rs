@@ -44,7 +44,7 @@ pub enum InspectionStep {
     Examining,
     /// A sample was taken (取样).
     Sampled,
-    /// The laboratory spoke (送检结果).
+    /// Samples are at the laboratory (送检).
     Laboratory,
     /// Something was found (查验结果).
     Found,

@@ -174,7 +174,7 @@ impl Code {
     fn entry(self) -> (&'static str, Act, &'static str, &'static str) {
         use Act::*;
         match self {
-            Self::Invalid => ("SW-1001", FixMessage, "the declaration breaks rules; every broken rule is listed", "申报数据不符合规则，见逐项说明"),
+            Self::Invalid => ("SW-1001", FixMessage, "rules are broken; every broken rule is listed", "申报数据不符合规则，见逐项说明"),
             Self::RequestIdMissing => ("SW-1002", FixMessage, "request_id must be a UUID that the caller made and keeps", "request_id 须为由调用方生成并保存的 UUID"),
             Self::NameMalformed => ("SW-1003", FixMessage, "name must look like declarations/{uuid}", "name 格式应为 declarations/{uuid}"),
             Self::PageTokenForeign => ("SW-1004", FixMessage, "page_token does not belong to this caller and these filters; start again without it", "page_token 与本调用方或本查询条件不符，请从第一页重新查询"),
@@ -207,7 +207,7 @@ impl Code {
             Self::StorageFull => ("SW-1502", Later, "the storage is full; nothing was accepted", "存储空间已满，未受理"),
             Self::InspectionOutOfStep => ("SW-1601", StateForbids, "the inspection order is not at this step", "查验单不在该环节"),
             Self::AlreadyReported => ("SW-1602", Exists, "this was reported before with other content", "此前已报送不同内容"),
-            Self::OrderTaken => ("SW-1603", ReadAgain, "another appointment or other officers stand by now; read the order again", "查验单已有其他预约或查验人员，请重新读取"),
+            Self::OrderTaken => ("SW-1603", ReadAgain, "somebody else was first: another appointment, other officers or another site; read the order again", "查验单已有其他预约、查验人员或查验场地，请重新读取"),
             Self::OfficerNotAssigned => ("SW-1604", Forbidden, "the officer is not assigned to this examination", "该人员未被派往本次查验"),
             Self::OfficerConflict => ("SW-1605", Forbidden, "the officer may not take part in this examination", "该人员须回避本次查验"),
             Self::InstructionUnknown => ("SW-1606", NotFound, "no agency gave this instruction", "没有该布控指令"),

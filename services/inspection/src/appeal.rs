@@ -1,6 +1,7 @@
 //! Credit of firms by hand: certification, appeals and their decisions (measure 31).
 
 use domain::inspection::credit::Event;
+use domain::refusal::{Code, Refusal};
 use domain::{RequestId, Slot};
 use proto::inspection::encode_credit;
 
@@ -45,6 +46,10 @@ pub(crate) fn appeal(step: &mut Step<'_>, appealed: &Appealed, before: &Before) 
             }
         };
         let changed = step.credits.apply(firm, day, &event)?;
+        if !changed && matches!(what, Ask::Appeal(_)) {
+            // It waits for its decision; a second reason would be lost.
+            return Err(Refusal::of(Code::AppealUsed).with("status", "appealed"));
+        }
         if changed && !reason.is_empty() {
             step.credits.remark(firm, caller, reason);
         }

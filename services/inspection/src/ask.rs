@@ -10,11 +10,11 @@ use domain::inspection::appointment::{By, TimeWindow, book};
 use domain::inspection::draw::{Draw, Selection, Task, officers};
 use domain::inspection::finding::Disposal;
 use domain::inspection::joint;
-use domain::inspection::order::{Act, Appointment, Event, Order, Stage, Treatment};
+use domain::inspection::order::{Act, Appointment, Event, InstructionKey, Order, Stage, Treatment};
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, RequestId};
-use proto::inspection::Told;
+use proto::inspection::{Told, line_numbers};
 use sqlx::PgConnection;
 use store::Fault;
 use time::{Duration, OffsetDateTime};
@@ -23,7 +23,6 @@ use uuid::Uuid;
 use crate::commit::{Answer, Command, Done, Step};
 use crate::errand;
 use crate::orders::Filed;
-use crate::reference;
 use crate::risk::sha256;
 
 /// Officers who examine together: one of each agency where both look, two where one does. Two at least
@@ -227,7 +226,7 @@ async fn appoint(
     {
         return Ok(Err(refusal));
     }
-    let Some(site) = reference::site(step.tx, place).await? else {
+    let Some(site) = step.site(place).await? else {
         return Ok(Err(Refusal::of(Code::PlaceUnknown).with("place", place)));
     };
     if !site.serves(&filed.port_code) {
@@ -327,7 +326,7 @@ async fn claim(
     if let Err(refusal) = step.apply(id, &Event::Site { version, examination, act }) {
         return Ok(Err(refusal));
     }
-    step.examined(&officers, &filed.declarant_code).await?;
+    step.examined(&officers, &filed.declarant_code);
     if let Some(filed) = step.orders.get_mut(&id) {
         caller.clone_into(&mut filed.claimed_by);
     }
@@ -391,7 +390,41 @@ async fn report(
             return replace(step, id, (version, examination), officer).await;
         }
     };
+    if let Err(refusal) = about_goods(&filed, &act)? {
+        return Ok(Err(refusal));
+    }
     Ok(step.apply(id, &Event::Site { version, examination, act }).map(|_| Draws::new()))
+}
+
+/// Whether samples and findings are about goods that are there and, where the instruction names lines, about
+/// these.
+fn about_goods(filed: &Filed, act: &Act) -> Asking<()> {
+    let named: Vec<(&InstructionKey, u32)> = match act {
+        Act::Take { sample } => vec![(&sample.instruction, sample.gnum)],
+        Act::Report { findings } => {
+            findings.iter().map(|found| (&found.key.instruction, found.key.gnum)).collect()
+        }
+        Act::Appoint { .. }
+        | Act::Reschedule { .. }
+        | Act::NoShow { .. }
+        | Act::Assign { .. }
+        | Act::Replace { .. }
+        | Act::Present { .. }
+        | Act::Examine { .. }
+        | Act::Send { .. } => return Ok(Ok(())),
+    };
+    let known = line_numbers(&filed.goods).map_err(|error| Fault::Broken(error.to_string()))?;
+    for (key, gnum) in named.into_iter().filter(|(_, gnum)| *gnum != 0) {
+        let instruction = filed.case.order.instructions.get(key);
+        let meant = instruction.map_or(&[][..], |instruction| &instruction.lines);
+        if !known.contains(&gnum) || !meant.is_empty() && !meant.contains(&gnum) {
+            let lines = known.iter().filter(|line| meant.is_empty() || meant.contains(line));
+            let lines = lines.map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let refusal = Refusal::of(Code::NumberOutOfRange).with("field", "gnum");
+            return Ok(Err(refusal.with("gnum", gnum).with("lines", lines)));
+        }
+    }
+    Ok(Ok(()))
 }
 
 /// Draws one more officer of the same agency.
@@ -418,7 +451,7 @@ async fn replace(
     if let Err(refusal) = step.apply(id, &Event::Site { version, examination, act }) {
         return Ok(Err(refusal));
     }
-    step.examined(&[by], &filed.declarant_code).await?;
+    step.examined(&[by], &filed.declarant_code);
     Ok(Ok(vec![(agency, selection)]))
 }
 

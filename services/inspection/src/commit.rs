@@ -2,8 +2,9 @@
 //! enterprises and agencies ask, and answers to our errands go through it together.
 //!
 //! Order: find what is concerned; lock the heads of the slots in which an order or a credit may change;
-//! load; decide in memory by `order::next`; write. One lane does all of it, so that two transactions of
-//! one process never wait for each other.
+//! load; decide in memory by `joint`; write. There are two lanes, for what is heard and for what is asked, so
+//! that those who file do not wait for those who examine. Both lock heads first and in order, then a place,
+//! officers, orders, bookings: they never wait for each other in a circle.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
@@ -32,7 +33,7 @@ use crate::credits::Credits;
 use crate::errand::{self, Errand, Settled};
 use crate::heard::{self, Heard};
 use crate::orders::{self, Filed, stage_column};
-use crate::reference::{self, Put};
+use crate::reference::{self, Put, Site};
 use crate::risk::{self, Demands};
 
 /// What waits for its transaction.
@@ -97,6 +98,9 @@ pub(crate) struct Step<'t> {
     pub(crate) read: Vec<risk::Read>,
     pub(crate) requests: Vec<ask::Kept>,
     candidates: Option<Vec<Candidate>>,
+    /// Some of them have got work.
+    examined: bool,
+    sites: BTreeMap<String, Option<Site>>,
     seed: Option<Seed>,
     /// Orders in the windows of a place.
     taken: BTreeMap<String, Taken>,
@@ -132,9 +136,18 @@ impl Step<'_> {
         Ok(self.candidates.clone().unwrap_or_default())
     }
 
-    /// Officers have got work: the next draw of this transaction must know it.
-    pub(crate) async fn examined(&mut self, officers: &[String], firm: &str) -> Result<(), Fault> {
-        reference::examined(self.tx, officers, firm).await?;
+    /// A place; whoever books one of its windows holds it until the commit.
+    pub(crate) async fn site(&mut self, id: &str) -> Result<Option<Site>, Fault> {
+        if !self.sites.contains_key(id) {
+            let site = reference::site(self.tx, id).await?;
+            self.sites.insert(id.to_owned(), site);
+        }
+        Ok(self.sites.get(id).cloned().flatten())
+    }
+
+    /// Officers have got work: the next draw must know it.
+    pub(crate) fn examined(&mut self, officers: &[String], firm: &str) {
+        self.examined = true;
         for candidate in self.candidates.iter_mut().flatten() {
             if officers.contains(&candidate.officer) {
                 candidate.last_firm = Some(firm.to_owned());
@@ -142,7 +155,6 @@ impl Step<'_> {
                 candidate.last_firm = None;
             }
         }
-        Ok(())
     }
 
     /// Orders in the windows of a place that can still be booked, those of this transaction included.
@@ -236,7 +248,20 @@ impl Step<'_> {
     }
 
     async fn write(self, heads: &mut Heads) -> Result<(Vec<Entry>, bool), Fault> {
-        let Self { tx, now, orders, told, touched, errands, credits, changes, requests, .. } = self;
+        let Self {
+            tx,
+            now,
+            orders,
+            told,
+            touched,
+            errands,
+            credits,
+            changes,
+            requests,
+            candidates,
+            examined,
+            ..
+        } = self;
         let changed: Vec<&Filed> = touched.iter().filter_map(|id| orders.get(id)).collect();
         orders::write(&mut *tx, &changed).await?;
         let mut entries = Vec::with_capacity(told.len());
@@ -259,6 +284,9 @@ impl Step<'_> {
             });
         }
         heads.append(&mut *tx, &entries).await?;
+        if examined {
+            reference::examined(&mut *tx, &candidates.unwrap_or_default()).await?;
+        }
         credits.write(&mut *tx, now).await?;
         consignment::update(&mut *tx, &changes).await?;
         ask::keep(&mut *tx, &requests, now).await?;
@@ -390,6 +418,8 @@ impl Work for Desk {
             read: Vec::new(),
             requests: Vec::new(),
             candidates: None,
+            examined: false,
+            sites: BTreeMap::new(),
             seed: None,
             taken: BTreeMap::new(),
         };

@@ -112,6 +112,15 @@ fn id(text: &str, field: &str) -> Result<(), Refusal> {
     short(text, field)
 }
 
+/// A firm has a customs code of ten characters or a unified social credit code of eighteen.
+fn firm_code(code: &str) -> Result<(), Refusal> {
+    let letters = code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if letters && matches!(code.len(), 10 | 18) {
+        return Ok(());
+    }
+    Err(refused(Code::CodeUnknown, "firm").with("known", "10 or 18 letters and digits"))
+}
+
 /// Characters of a sample's, officer's, laboratory's or certificate's name.
 const ID_MAX: usize = 100;
 
@@ -139,7 +148,7 @@ fn of_request(mut refusal: Refusal) -> Refusal {
 
 impl Inspection {
     async fn run(&self, slot: Slot, command: Command) -> Result<Done, Unanswered> {
-        Ok(self.batch.offer(slot, command).await??)
+        Ok(self.asking.offer(slot, command).await??)
     }
 
     async fn ask(
@@ -172,7 +181,7 @@ impl Inspection {
         what: appeal::Ask,
         reason: String,
     ) -> Result<v1::CreditRecord, Unanswered> {
-        id(&firm, "firm")?;
+        firm_code(&firm)?;
         let slot = Slot::of(&firm);
         let request_id = proto::exchange::request(request)?;
         let caller = principal.name.clone();
@@ -508,9 +517,18 @@ impl InspectionService for Service {
         let v1::GetAssessmentRequest { name, version } = request.into_inner();
         let answer = async {
             let id = order_id(&name)?;
-            let kept = read::assessment(&self.0.reads, id, version).await?;
-            let unknown = || Refusal::of(Code::NotFound).with("name", &name);
-            let kept = kept.ok_or_else(unknown)?;
+            let Some(kept) = read::assessment(&self.0.reads, id, version).await? else {
+                // It may be there without anybody having rules when it was filed.
+                let filed = read::filed(&self.0.reads, id, version).await?;
+                let unknown = || Refusal::of(Code::NotFound).with("name", id.name());
+                let (version, time) = filed.ok_or_else(unknown)?;
+                return Ok(v1::GetAssessmentResponse {
+                    name: id.name(),
+                    version,
+                    time: Some(proto::timestamp(time)),
+                    ..Default::default()
+                });
+            };
             let said = v1::GetAssessmentResponse::decode(kept.body.as_slice()).map_err(damaged)?;
             let mut assessments = said.assessments;
             if assessments.is_empty() {
@@ -587,7 +605,7 @@ impl InspectionService for Service {
         let principal = caller(&request)?;
         let firm = request.into_inner().firm;
         let answer = async {
-            id(&firm, "firm")?;
+            firm_code(&firm)?;
             if !scope(&principal).covers(&firm) {
                 return Err(Refusal::of(Code::NotFound).with("name", &firm).into());
             }
@@ -799,15 +817,12 @@ fn named(principal: &Principal, candidate: &Candidate, left: bool) -> v1::Office
 }
 
 fn drawn(principal: &Principal, draws: Draws) -> Vec<v1::DrawnOfficer> {
-    let why = |conflict: &Conflict| match principal.kind {
-        Kind::Site => "conflict".to_owned(),
-        Kind::Enterprise
-        | Kind::Agent
-        | Kind::Customs
-        | Kind::Inspection
-        | Kind::Examiner
-        | Kind::Administrator
-        | Kind::Gateway => wire::conflict(conflict),
+    let why = |conflict: &Conflict| match conflict {
+        Conflict::Related { .. } if principal.kind == Kind::Site => "related".to_owned(),
+        Conflict::Related { .. }
+        | Conflict::OnLeave { .. }
+        | Conflict::SameFirmAsLastTime { .. }
+        | Conflict::ExaminedBefore => wire::conflict(conflict),
     };
     let of = |(agency, selection): (Agency, domain::inspection::draw::Selection)| {
         selection.ranks.into_iter().map(move |rank| v1::DrawnOfficer {

@@ -45,7 +45,7 @@ pub const SCHEMA: &str = "inspection";
 /// Brings it up to date.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/inspection");
 
-/// Lanes of the group commit: one, see `commit`.
+/// Lanes of each group commit: one, see `commit`.
 const LANES: usize = 1;
 
 /// The service.
@@ -56,7 +56,10 @@ pub(crate) struct Inspection {
     /// For errands, which readers must not hold up.
     pub(crate) work: PgPool,
     pub(crate) tail: Tail,
-    pub(crate) batch: Batch<Desk>,
+    /// For what is heard.
+    pub(crate) hearing: Batch<Desk>,
+    /// For what is asked.
+    pub(crate) asking: Batch<Desk>,
     pub(crate) clock: Clock,
     pub(crate) errands: Arc<Notify>,
     pub(crate) board: relay::Board,
@@ -94,13 +97,16 @@ impl Service {
             known: risk::Known::default(),
             errands: Arc::clone(&errands),
         };
-        let (batch, lanes) = batch::lanes(Arc::new(desk), &work, LANES, &closing);
+        let desk = Arc::new(desk);
+        let (hearing, ears) = batch::lanes(Arc::clone(&desk), &work, LANES, &closing);
+        let (asking, hands) = batch::lanes(desk, &work, LANES, &closing);
         let stop = draining.clone();
         let this = Arc::new(Inspection {
             reads,
             work,
             tail,
-            batch,
+            hearing,
+            asking,
             clock,
             errands,
             board: relay::Board::default(),
@@ -110,7 +116,7 @@ impl Service {
             draining,
         });
         let mut loops: Vec<Loop> =
-            lanes.into_iter().map(|lane| -> Loop { Box::pin(lane) }).collect();
+            ears.into_iter().chain(hands).map(|lane| -> Loop { Box::pin(lane) }).collect();
         let (say, said) = relay::channel();
         let (inspection, ending) = (Arc::clone(&this), stop.clone());
         loops.push(Box::pin(async move {

@@ -253,6 +253,26 @@ pub(crate) async fn assessment(
     }))
 }
 
+/// Version and time of filing of a declaration that was heard of; `None` also when it has no such version.
+pub(crate) async fn filed(
+    pool: &PgPool,
+    id: DeclarationId,
+    version: u32,
+) -> Result<Option<(u32, OffsetDateTime)>, Fault> {
+    let row = sqlx::query!(
+        "select version, filed_time from consignment
+         where slot = $1 and declaration_id = $2 and ($3 = 0 or version >= $3)",
+        id.slot().column(),
+        id.uuid(),
+        i32::try_from(version).unwrap_or(i32::MAX)
+    )
+    .fetch_optional(pool)
+    .await?;
+    let newest = |newest: i32| u32::try_from(newest).unwrap_or_default();
+    let asked = |newest| if version == 0 { newest } else { version };
+    Ok(row.map(|row| (asked(newest(row.version)), row.filed_time)))
+}
+
 /// Seeds from a day on.
 pub(crate) async fn seeds(pool: &PgPool, from: Date) -> Result<Vec<Seed>, Fault> {
     let rows =

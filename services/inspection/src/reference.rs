@@ -70,17 +70,17 @@ pub(crate) async fn candidates(tx: &mut PgConnection) -> Result<Vec<Candidate>, 
     Ok(candidates)
 }
 
-/// Keeps who examined the goods of a firm last; whoever did before may do so again.
-pub(crate) async fn examined(
-    tx: &mut PgConnection,
-    officers: &[String],
-    firm: &str,
-) -> Result<(), Fault> {
+/// Keeps whose goods officers examined last.
+pub(crate) async fn examined(tx: &mut PgConnection, candidates: &[Candidate]) -> Result<(), Fault> {
+    let ids: Vec<&str> = candidates.iter().map(|it| it.officer.as_str()).collect();
+    let firms: Vec<&str> =
+        candidates.iter().map(|it| it.last_firm.as_deref().unwrap_or_default()).collect();
     sqlx::query!(
-        "update officer set last_firm = case when id = any($1) then $2 else '' end
-         where slot = 0 and (id = any($1) or last_firm = $2)",
-        officers,
-        firm
+        "update officer o set last_firm = given.firm
+         from unnest($1::text[], $2::text[]) as given (id, firm)
+         where o.slot = 0 and o.id = given.id and o.last_firm <> given.firm",
+        &ids as &[&str],
+        &firms as &[&str]
     )
     .execute(tx)
     .await?;

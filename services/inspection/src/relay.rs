@@ -112,7 +112,7 @@ impl Ear {
         which: Range<usize>,
     ) -> Result<Vec<Option<Demands>>, Fault> {
         let command = Command::Hear(heard, which);
-        match self.inspection.batch.queue(Slot::of(""), command).await? {
+        match self.inspection.hearing.queue(Slot::of(""), command).await? {
             Ok(Done::Heard(demands)) => Ok(demands),
             Ok(_) | Err(_) => Err(Fault::Broken("events were answered otherwise".to_owned())),
         }
@@ -298,7 +298,7 @@ async fn errands(
     let settled = std::mem::take(&mut *lock(&inspection.board.answered));
     if !settled.is_empty() {
         let command = Command::Settle(settled.clone());
-        if let Err(fault) = inspection.batch.queue(Slot::of(""), command).await {
+        if let Err(fault) = inspection.asking.queue(Slot::of(""), command).await {
             lock(&inspection.board.answered).extend(settled);
             return Err(fault);
         }
@@ -307,7 +307,7 @@ async fn errands(
     for (id, version, code) in refused {
         let command = Command::Refused(id, version, code);
         inspection
-            .batch
+            .asking
             .queue(Slot::of(""), command)
             .await?
             .map_err(|refusal| Fault::Broken(format!("a note was refused: {refusal}")))?;

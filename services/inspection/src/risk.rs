@@ -197,8 +197,8 @@ impl Assessed {
 /// be. The order gets them in full.
 pub(crate) fn demands(instructions: &[Instruction]) -> Demands {
     let mut demands: Demands = Vec::new();
-    for Instruction { key, text_zh, .. } in instructions {
-        let text = text_zh.chars().take(limits::TEXT_MAX).collect();
+    for Instruction { key, text, text_zh, .. } in instructions {
+        let text = format!("{text_zh} ({text})").chars().take(limits::TEXT_MAX).collect();
         let reason = Reason { code: key.id.clone(), text };
         match demands.iter_mut().find(|(known, _)| *known == key.agency) {
             Some((_, reasons)) if reasons.len() < limits::REASONS_MAX => reasons.push(reason),

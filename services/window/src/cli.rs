@@ -305,6 +305,8 @@ impl Cli {
         let serves = matches!(self.command, Command::Serve(_) | Command::Agency(_));
         let default = if serves { "info" } else { "warn" };
         let filter = self.common.log.as_deref().unwrap_or(default);
+        // What PostgreSQL tells a connection that is being closed is of no use to anybody.
+        let filter = format!("{filter},sqlx::postgres::notice=error");
         let filter = tracing_subscriber::EnvFilter::new(filter);
         let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
         if std::io::stderr().is_terminal() {

@@ -179,7 +179,7 @@ async fn open(options: PgConnectOptions, settings: &Settings) -> anyhow::Result<
     ]);
     let ceb = service(options.clone(), migrator, 2).await?;
     let migrator = (inspection::SCHEMA, &inspection::MIGRATOR);
-    let inspection = service(options, migrator, 2).await?;
+    let inspection = service(options, migrator, 4).await?;
     Ok(Schemas { declaration, ceb, inspection })
 }
 

@@ -163,13 +163,18 @@ pub fn describe(fact: &v1::Fact, language: Language) -> String {
     }
 }
 
-/// What happened at the site: `inspection appointed at Port One, 2026-11-25 09:00 to …: open it`.
+/// What happened at the site: `the examination is appointed at Port One, 2026-11-25 09:00 to …`. Where and
+/// when are said once, with the appointment.
 fn moved_on(moved: &v1::InspectionMoved, language: Language) -> String {
     let step = words::step(language, moved.step());
     let (name, text) = match language {
         Language::English => (&moved.place_name, &moved.text),
         Language::Chinese => (&moved.place_name_zh, &moved.text_zh),
     };
+    let said = if text.is_empty() { Vec::new() } else { vec![text.clone()] };
+    if !matches!(moved.step(), v1::InspectionStep::Appointed | v1::InspectionStep::Rescheduled) {
+        return format!("{step}{}", listed(said, language));
+    }
     let place = if name.is_empty() { &moved.place } else { name };
     let place = match (place.as_str(), language) {
         ("", _) => String::new(),
@@ -183,7 +188,6 @@ fn moved_on(moved: &v1::InspectionMoved, language: Language) -> String {
         (false, Language::English) => format!(", {start} to {end}"),
         (false, Language::Chinese) => format!("，{start}至{end}"),
     };
-    let said = if text.is_empty() { Vec::new() } else { vec![text.clone()] };
     format!("{step}{place}{window}{}", listed(said, language))
 }
 

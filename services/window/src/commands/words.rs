@@ -93,13 +93,13 @@ pub(super) fn step(language: Language, step: v1::InspectionStep) -> &'static str
     use v1::InspectionStep as Step;
     match step {
         Step::Unspecified => pick(language, "the inspection moved on", "查验进展"),
-        Step::Appointed => pick(language, "inspection appointed", "查验通知"),
-        Step::Rescheduled => pick(language, "inspection rescheduled", "查验改期"),
+        Step::Appointed => pick(language, "the examination is appointed", "查验通知"),
+        Step::Rescheduled => pick(language, "the examination is moved", "查验改期"),
         Step::NoShow => pick(language, "nobody presented the goods", "未到场"),
         Step::Presented => pick(language, "the goods are at the site", "货物到场"),
         Step::Examining => pick(language, "the examination has begun", "开箱查验"),
         Step::Sampled => pick(language, "a sample was taken", "取样"),
-        Step::Laboratory => pick(language, "the laboratory reported", "送检结果"),
+        Step::Laboratory => pick(language, "a sample went to the laboratory", "样品送检"),
         Step::Found => pick(language, "found at the inspection", "查验发现"),
         Step::Treating => pick(language, "the goods are being treated", "检疫处理中"),
         Step::Treated => pick(language, "the goods were treated", "检疫处理完成"),
