@@ -379,8 +379,11 @@ impl World {
     /// Takes an answer down.
     fn settle(&mut self, pair: &Pair, at: usize) {
         let Row { errand, answer, .. } = self.rows.remove(at);
-        if answer == Some(false) && !pair.has(Flaw::LeftPending) {
-            self.case = Arc::new(joint::refused(&self.case, errand).0);
+        if answer == Some(false)
+            && !pair.has(Flaw::LeftPending)
+            && let Some(then) = joint::refused(&self.case, errand)
+        {
+            self.case = Arc::new(then.case);
         }
     }
 

@@ -32,7 +32,7 @@ async fn two_demands_one_order_one_examination_one_release() {
     let firm = stage_.firm.0.clone();
     let windows = v1::ListWindowsRequest { place: PLACE.into(), days: 2, ..Default::default() };
     let windows = firm.inspection().list_windows(windows).await.expect("it may").into_inner();
-    let chosen = windows.windows.get(30).expect("there are more").clone();
+    let chosen = *windows.windows.get(30).expect("there are more");
     assert_eq!(chosen.free, 100);
     let order = appoint(&firm, &order, PLACE, chosen.start).await.expect("there is room");
     assert_eq!(stage(&order), OrderStage::Appointed);
@@ -244,23 +244,23 @@ async fn who_comes_second_is_told_so() {
     let windows = v1::ListWindowsRequest { place: SMALL.into(), days: 2, ..Default::default() };
     let windows = stage_.firm.0.inspection().list_windows(windows).await.expect("it may");
     let windows = windows.into_inner().windows;
-    let (start, later) = (windows[20].start.clone(), windows[21].start.clone());
+    let (start, later) = (windows[20].start, windows[21].start);
     let firm = &stage_.firm.0;
-    let (one, two) = tokio::join!(
-        appoint(firm, &first, SMALL, start.clone()),
-        appoint(firm, &second, SMALL, start.clone())
-    );
-    let (mut order, lost) =
-        if one.is_ok() { (one.expect("ok"), two) } else { (two.expect("ok"), one) };
+    let (one, two) =
+        tokio::join!(appoint(firm, &first, SMALL, start), appoint(firm, &second, SMALL, start));
+    let (mut order, lost) = match (one, two) {
+        (Ok(order), lost) => (order, lost),
+        (lost, order) => (order.expect("one of them has it"), lost),
+    };
     assert_eq!(code(&lost.expect_err("one station")).0, "SW-1616");
     // Seen too early, too soon, too often.
     let stale =
         appoint(firm, &first, PLACE, None).await.and(appoint(firm, &second, PLACE, None).await);
     assert_eq!(code(&stale.expect_err("one of them was appointed")).0, "SW-1603");
-    let soon = appoint(firm, &order, SMALL, windows[0].start.clone()).await;
+    let soon = appoint(firm, &order, SMALL, windows[0].start).await;
     assert_eq!(code(&soon.expect_err("no notice")).0, "SW-1613");
     for window in [&later, &start] {
-        order = appoint(firm, &order, SMALL, window.clone()).await.expect("it may be moved twice");
+        order = appoint(firm, &order, SMALL, *window).await.expect("it may be moved twice");
     }
     let often = appoint(firm, &order, SMALL, later).await.expect_err("not a third time");
     assert_eq!(code(&often).0, "SW-1614");

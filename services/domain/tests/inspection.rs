@@ -1393,8 +1393,8 @@ fn the_notice_binds_the_enterprise_and_not_the_site() {
     let at = |by, now| match book(&place(), window(), 0, by, now) {
         Ok(()) => "ok",
         Err(refusal) if refusal.code != Code::WrongTime => "another",
-        Err(refusal) if said(&refusal, "latest").is_some() => "late",
-        Err(refusal) if said(&refusal, "earliest").is_some() => "early",
+        Err(refusal) if said(&refusal, "possible_until").is_some() => "late",
+        Err(refusal) if said(&refusal, "possible_from").is_some() => "early",
         Err(_) => "says nothing",
     };
     let second = Duration::SECOND;

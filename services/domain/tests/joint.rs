@@ -71,7 +71,10 @@ fn objected() -> Step {
 }
 
 fn not_taken(errand: Errand) -> Step {
-    Box::new(move |(case, _)| (refused(case, errand).0, Vec::new()))
+    Box::new(move |(case, _)| {
+        let case = refused(case, errand).map_or_else(|| case.clone(), |then| then.case);
+        (case, Vec::new())
+    })
 }
 
 /// Officers go to work, others each time.
@@ -337,11 +340,20 @@ fn goods_stay_while_an_objection_is_pending() {
     // Also when they are released meanwhile: who objected is told first.
     let released = hear(&case, on(1, 2), &Told::Released).case;
     assert_eq!(released.order.stage, Stage::Disposed);
-    let (free, fell_through) = refused(&case, Errand::Reopening(1));
-    assert!(fell_through);
+    let told = refused(&released, Errand::Reopening(1)).expect("it fell through");
+    assert_eq!(told.case.order.stage, Stage::Closed, "and then nothing is left to do");
+    let free = refused(&case, Errand::Reopening(1)).expect("it fell through").case;
     assert_eq!(act(&free, &close).expect("free").case.order.stage, Stage::Closed);
-    let (same, fell_through) = refused(&free, Errand::Reopening(1));
-    assert_eq!((same, fell_through), (free, false), "told once");
+    assert_eq!(refused(&free, Errand::Reopening(1)), None, "told once");
+}
+
+#[test]
+fn nothing_is_decided_about_goods_that_were_released() {
+    let (case, _) = run(then(found(Prohibited), vec![told(1, 2, Told::Released)]));
+    assert!(case.released);
+    let event = Event::Dispose { agency: Customs, examination: 1, disposal: Disposal::DetainOther };
+    assert_eq!(act(&case, &event).expect_err("they are gone").code, Code::AlreadyReleased);
+    assert_eq!(object(&case, 1).expect_err("they are gone").code, Code::AlreadyReleased);
 }
 
 #[test]

@@ -207,7 +207,7 @@ impl Step<'_> {
     }
 
     /// Everything that follows from a step of an order.
-    fn take(&mut self, id: DeclarationId, then: Then) -> Vec<Fact> {
+    pub(crate) fn take(&mut self, id: DeclarationId, then: Then) -> Vec<Fact> {
         let today = self.today();
         let Some(filed) = self.orders.get_mut(&id) else { return Vec::new() };
         let before = std::mem::replace(&mut filed.case, then.case);

@@ -287,18 +287,15 @@ pub(crate) async fn settle(step: &mut Step<'_>, settled: &[Settled]) -> Result<(
     .execute(&mut *step.tx)
     .await?;
     for id in settled.iter().filter_map(Settled::changes) {
-        let Some(filed) = step.orders.get_mut(&id) else { continue };
-        let version = filed.case.newest_version;
-        let (case, fell_through) = joint::refused(&filed.case, joint::Errand::Reopening(version));
-        filed.case = case;
-        if !fell_through {
-            continue;
-        }
+        let Some(filed) = step.orders.get(&id) else { continue };
+        let errand = joint::Errand::Reopening(filed.case.newest_version);
+        let Some(then) = joint::refused(&filed.case, errand) else { continue };
         let text = ("the declaration could not be stopped any more", "申报单已无法中止");
         let text = (text.0.to_owned(), text.1.to_owned());
         let news = told(filed, InspectionStep::ObjectionRefused, text);
         step.errands.push(news);
         step.tell(id, [Told::ObjectionRefused]);
+        step.take(id, then);
     }
     Ok(())
 }

@@ -138,7 +138,8 @@ pub(crate) async fn load(
                 o.order_no, o.firms, o.goods, o.state, o.claimed_by, o.objection_pending,
                 o.place_name, o.place_name_zh, o.ordered_time, o.changed_time,
                 o.asked_version, o.asked_round, o.place, o.window_start,
-                greatest(o.version, c.version) as "newest_version!"
+                greatest(o.version, c.version) as "newest_version!",
+                coalesce(c.ended = 1, false) as "released!"
          from unnest($1::smallint[], $2::uuid[]) as wanted (slot, id)
          join joint_order o on o.slot = wanted.slot and o.declaration_id = wanted.id
          left join consignment c on c.slot = o.slot and c.declaration_id = o.declaration_id"#,
@@ -163,6 +164,7 @@ pub(crate) struct Row {
     pub(crate) goods: Vec<u8>,
     pub(crate) state: Vec<u8>,
     pub(crate) newest_version: i32,
+    pub(crate) released: bool,
     pub(crate) asked_version: i32,
     pub(crate) asked_round: i32,
     pub(crate) place: String,
@@ -183,6 +185,7 @@ impl Row {
             newest_version: number(self.newest_version),
             asked: At { version: number(self.asked_version), round: number(self.asked_round) },
             objection_pending: self.objection_pending,
+            released: self.released,
         };
         Ok(Filed {
             id: DeclarationId::from_uuid(self.declaration_id),

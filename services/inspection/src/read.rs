@@ -72,7 +72,7 @@ pub(crate) async fn orders(
                   o.order_no, o.firms, o.goods, o.state, o.claimed_by, o.objection_pending,
                   o.place_name, o.place_name_zh, o.ordered_time, o.changed_time,
                   o.asked_version, o.asked_round, o.place, o.window_start,
-                  o.version as "newest_version!"
+                  o.version as "newest_version!", false as "released!"
            from joint_order o
            where o.declaration_id < $1
              and (cardinality($3::smallint[]) = 0 or o.stage = any($3))

@@ -174,11 +174,11 @@ pub fn book(
             By::Enterprise => window.start.saturating_sub(BOOK_AHEAD_MIN),
             By::Site => window.end,
         };
-        return Err(refusal(Code::WrongTime).with("latest", stamp(latest)));
+        return Err(refusal(Code::WrongTime).with("possible_until", stamp(latest)));
     }
     if is_early(window, now) {
         let earliest = window.start.saturating_sub(BOOK_AHEAD_MAX);
-        return Err(refusal(Code::WrongTime).with("earliest", stamp(earliest)));
+        return Err(refusal(Code::WrongTime).with("possible_from", stamp(earliest)));
     }
     if place.free(taken_by_others) == 0 {
         return Err(refusal(Code::WindowFull).with("capacity", place.capacity));
@@ -220,7 +220,7 @@ pub fn may_reschedule(
         }
         By::Enterprise if window.start - now < RESCHEDULE_BEFORE_MIN => {
             let latest = stamp(window.start.saturating_sub(RESCHEDULE_BEFORE_MIN));
-            Err(Refusal::of(Code::WrongTime).with("window", window).with("latest", latest))
+            Err(Refusal::of(Code::WrongTime).with("window", window).with("possible_until", latest))
         }
         By::Enterprise => Ok(()),
     }
@@ -234,7 +234,9 @@ pub fn may_reschedule(
 pub fn may_call_no_show(window: TimeWindow, now: OffsetDateTime) -> Result<(), Refusal> {
     if now - window.start < NO_SHOW_AFTER {
         let earliest = stamp(window.start.saturating_add(NO_SHOW_AFTER));
-        return Err(Refusal::of(Code::WrongTime).with("window", window).with("earliest", earliest));
+        return Err(Refusal::of(Code::WrongTime)
+            .with("window", window)
+            .with("possible_from", earliest));
     }
     Ok(())
 }

@@ -407,7 +407,7 @@ impl Credit {
             }
             Status::Active if date > last_day(entry.date, APPEAL_DAYS) => {
                 let latest = last_day(entry.date, APPEAL_DAYS);
-                return Err(refusal(Code::WrongTime).with("latest", latest));
+                return Err(refusal(Code::WrongTime).with("possible_until", latest));
             }
             Status::Active => {}
         }

@@ -40,6 +40,8 @@ pub struct Case {
     pub asked: At,
     /// The enterprise objected, and the declaration is to be stopped for that.
     pub objection_pending: bool,
+    /// The declaration was released: nothing is decided about the goods any more.
+    pub released: bool,
 }
 
 impl Case {
@@ -50,6 +52,7 @@ impl Case {
             newest_version: 0,
             asked: At { version: 0, round: 0 },
             objection_pending: false,
+            released: false,
         }
     }
 }
@@ -140,7 +143,11 @@ pub fn hear(case: &Case, at: At, told: &Told) -> Then {
         Told::Detained(agency, disposal) => dispose(then, *agency, &[*disposal]),
         Told::Rejected(agency) => dispose(then, *agency, &[Disposal::AmendAndRelease]),
         Told::Returned(agency) => dispose(then, *agency, &[Disposal::Return]),
-        Told::Released => released(then),
+        Told::Released => {
+            let mut then = released(then);
+            then.case.released = true;
+            then
+        }
     }
 }
 
@@ -215,9 +222,14 @@ fn released(mut then: Then) -> Then {
             then = decide(then, agency, &go);
         }
     }
+    close(then)
+}
+
+/// Goods that were released are gone: nothing more is to be done.
+fn close(then: Then) -> Then {
     let order = &then.case.order;
-    let gone = order.disposal.is_some_and(|disposal| go.contains(&disposal));
-    if gone && order.stage == Stage::Disposed {
+    let gone = matches!(order.disposal, Some(Disposal::Release | Disposal::AmendAndRelease));
+    if gone && order.stage == Stage::Disposed && !then.case.objection_pending {
         let examination = order.examination;
         return then.and(&Event::Close { examination });
     }
@@ -234,6 +246,9 @@ pub fn act(case: &Case, event: &Event) -> Result<Then, Refusal> {
         return Err(Refusal::of(Code::InspectionOutOfStep)
             .with("stage", case.order.stage.word())
             .with("objection", "pending"));
+    }
+    if case.released && matches!(event, Event::Dispose { .. }) {
+        return Err(Refusal::of(Code::AlreadyReleased));
     }
     let (order, facts) = order::next(&case.order, event)?;
     let mut errands = Vec::new();
@@ -253,6 +268,9 @@ pub fn object(case: &Case, examination: u32) -> Result<(Case, Option<Errand>), R
     if case.objection_pending {
         return Ok((case.clone(), None));
     }
+    if case.released {
+        return Err(Refusal::of(Code::AlreadyReleased));
+    }
     let (_, facts) = order::next(&case.order, &Event::Object { examination })?;
     if facts.is_empty() {
         return Ok((case.clone(), None));
@@ -261,13 +279,14 @@ pub fn object(case: &Case, examination: u32) -> Result<(Case, Option<Errand>), R
     Ok((pending, Some(Errand::Reopening(case.newest_version))))
 }
 
-/// The declaration service did not take an errand. True when an objection fell through with it.
-pub fn refused(case: &Case, errand: Errand) -> (Case, bool) {
+/// The declaration service did not take an errand. What follows when an objection fell through with it.
+pub fn refused(case: &Case, errand: Errand) -> Option<Then> {
     match errand {
         Errand::Reopening(_) if case.objection_pending => {
-            (Case { objection_pending: false, ..case.clone() }, true)
+            let then = Then::same(&Case { objection_pending: false, ..case.clone() });
+            Some(if case.released { close(then) } else { then })
         }
-        Errand::Reopening(_) | Errand::Findings(_) => (case.clone(), false),
+        Errand::Reopening(_) | Errand::Findings(_) => None,
     }
 }
 
