@@ -71,8 +71,7 @@ async fn malformed_requests_are_refused_by_name() {
     let list = v1::ListRequest { page_token: "rubbish!".into(), ..Default::default() };
     assert_eq!(code(&service.list(list).await.expect_err("no token")).0, "SW-1004");
     let watch = v1::WatchRequest { resume_token: "rubbish".into(), ..Default::default() };
-    let mut watching = service.watch(watch).await.expect("a stream").into_inner();
-    let status = watching.message().await.expect_err("no token");
+    let status = service.watch(watch).await.expect_err("no token");
     assert_eq!(code(&status).0, "SW-1005");
     let withdraw = v1::WithdrawRequest {
         request_id: uuid::Uuid::now_v7().to_string(),
