@@ -287,13 +287,17 @@ mod tests {
             text: "bring the key".to_owned(),
             text_zh: String::new(),
         };
+        let later = Moved { step: InspectionStep::Disposed, ..moved.clone() };
         assert_eq!(
             both(Record::InspectionMoved(moved)),
             [
-                "inspection appointed at Port One, 1970-01-01 08:00 to 1970-01-01 09:00: bring the key",
+                "the examination is appointed at Port One, 1970-01-01 08:00 to 1970-01-01 09:00: \
+                 bring the key",
                 "查验通知，S1，1970-01-01 08:00至1970-01-01 09:00"
             ]
         );
+        let [later, _] = both(Record::InspectionMoved(later));
+        assert_eq!(later, "decided what becomes of the goods: bring the key", "the place is known");
         let [released, _] = both(Record::Released { release_id: ReleaseId(Uuid::nil()) });
         assert!(released.starts_with("RELEASED, release 0000"));
         assert!(describe(&v1::Fact { kind: None }, Language::English).contains("does not know"));
