@@ -4,11 +4,13 @@
 
 pub mod call;
 pub mod ceb;
+pub mod codec;
 pub mod declaration;
 pub mod exchange;
 pub mod facts;
 pub mod inspection;
 pub mod status;
+pub mod text;
 
 /// The modules that the build script generates from the `.proto` files.
 #[allow(
@@ -53,6 +55,11 @@ mod schema {
             }
         }
     }
+}
+
+/// What the build script writes for [`text`].
+mod texts {
+    include!(concat!(env!("OUT_DIR"), "/texts.rs"));
 }
 
 /// The schema as it is published: trade, declaration, exchange,

@@ -1,6 +1,7 @@
 //! What users do, from the outside.
 
 mod bad_input;
+mod bad_texts;
 mod command_line;
 mod exchange;
 mod identity;

@@ -445,6 +445,7 @@ impl CebService for Service {
         request: Request<v1::IssueRequest>,
     ) -> Result<Response<v1::IssueResponse>, Status> {
         let language = Language::of(request.metadata());
+        caller(&request)?;
         let bytes = request.into_inner().message;
         let taken = self.0.issue(&bytes).await.map_err(|error| status::of(error, language))?;
         Ok(Response::new(v1::IssueResponse { taken }))

@@ -343,7 +343,10 @@ async fn answer(
 ) -> v1::SubmitStreamResponse {
     let item = item.unwrap_or_default();
     let request_id = item.request_id.clone();
-    let done = submit_one(&declarations, &principal, item, trace, Door::Queue).await;
+    let done = match proto::text::check(&item) {
+        Ok(()) => submit_one(&declarations, &principal, item, trace, Door::Queue).await,
+        Err(refusal) => Err(refusal.into()),
+    };
     let result = match done {
         Ok(receipt) => Item::Receipt(receipt),
         Err(error) => Item::Refusal(status::refused_item(error.into())),
@@ -403,12 +406,7 @@ fn filter(asked: v1::ListRequest) -> Result<read::Filter, Refusal> {
         return Err(refuse(Code::NumberOutOfRange, "page_size"));
     }
     let state = v1::State::try_from(state).map_err(|_| refuse(Code::CodeUnknown, "state"))?;
-    let text = |value: String, field: &str| {
-        if value.chars().any(char::is_control) {
-            return Err(refuse(Code::BadCharacter, field));
-        }
-        Ok((!value.is_empty()).then_some(value))
-    };
+    let text = |value: String| (!value.is_empty()).then_some(value);
     let time = |wire: Option<pbjson_types::Timestamp>, field: &str| {
         let read = wire.map(|wire| proto::time(wire).ok_or_else(|| refuse(Code::DateWrong, field)));
         read.transpose()
@@ -416,9 +414,9 @@ fn filter(asked: v1::ListRequest) -> Result<read::Filter, Refusal> {
     Ok(read::Filter {
         only: None,
         phase: state.phase(),
-        trade_mode: text(trade_mode, "trade_mode")?,
-        order_no: text(order_no, "order_no")?,
-        declarants: text(declarant_code, "declarant_code")?.map(|code| vec![code]),
+        trade_mode: text(trade_mode),
+        order_no: text(order_no),
+        declarants: text(declarant_code).map(|code| vec![code]),
         filed_from: time(filed_from_time, "filed_from_time")?,
         filed_until: time(filed_until_time, "filed_until_time")?,
     })

@@ -16,6 +16,7 @@ pub mod limits;
 pub mod principal;
 pub mod refusal;
 pub mod rules;
+pub mod text;
 
 pub use declaration::Declaration;
 pub use ids::{DeclarationId, OrderId, ReleaseId, RequestId, Slot};

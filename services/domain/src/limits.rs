@@ -74,6 +74,16 @@ pub const CONNECTIONS_PER_PRINCIPAL_MAX: usize = 256;
 pub const REASONS_MAX: usize = 100;
 /// Characters in one reason, finding or remark.
 pub const TEXT_MAX: usize = 1_000;
+/// Characters in one text of a call when no rule says less: no list, no log line and no index entry of
+/// ours is broken by it.
+pub const WIRE_TEXT_MAX: usize = 4_000;
+/// The same for tokens, which callers get from us: a position for each of 256 slots.
+pub const WIRE_TOKEN_MAX: usize = 16_000;
+/// Entries of one list in a message, counted before any of them is decoded. An entry of two bytes
+/// becomes an object of hundreds.
+pub const WIRE_LIST_MAX: usize = 1_000;
+/// Texts, bytes and messages in one message of a call, all lists together.
+pub const WIRE_PARTS_MAX: usize = 65_536;
 /// Seconds that a unary call may take.
 pub const UNARY_SECONDS_MAX: u64 = 30;
 /// Seconds without a sign of life after which slots go to another consumer of the agency.

@@ -42,6 +42,8 @@ pub enum Code {
     PageTokenForeign,
     ResumeTokenMalformed,
     FrameUnexpected,
+    MessageMalformed,
+    TooManyEntries,
     RequestIdReused,
     BusinessKeyTaken,
     IdentityChanged,
@@ -143,11 +145,11 @@ pub enum Code {
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 102] = {
+    pub const ALL: [Self; 104] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
-            FrameUnexpected, RequestIdReused, BusinessKeyTaken, IdentityChanged, NotFound,
+            FrameUnexpected, MessageMalformed, TooManyEntries, RequestIdReused, BusinessKeyTaken, IdentityChanged, NotFound,
             VersionMismatch, AlreadyReleased, AlreadyEnded, InspectionOpen, GoodsDetained,
             NoOpenInspection, InstructionUnanswered, NeverSent, StaleVersion, StaleRound,
             StaleEpoch, CertificateMissing, CertificateUnknown, NotAllowed, NotYourAgency,
@@ -180,6 +182,8 @@ impl Code {
             Self::PageTokenForeign => ("SW-1004", FixMessage, "page_token does not belong to this caller and these filters; start again without it", "page_token 与本调用方或本查询条件不符，请从第一页重新查询"),
             Self::ResumeTokenMalformed => ("SW-1005", FixMessage, "resume_token cannot be read; use one from an earlier answer, unchanged", "resume_token 无法识别，请原样使用以前收到的值"),
             Self::FrameUnexpected => ("SW-1006", FixMessage, "this frame does not fit here on the stream", "数据流中此处不应出现该帧"),
+            Self::MessageMalformed => ("SW-1007", FixMessage, "the bytes are no message of this schema", "数据不是符合接口定义的消息"),
+            Self::TooManyEntries => ("SW-1008", FixMessage, "a list in the message has too many entries", "消息中列表项过多"),
             Self::RequestIdReused => ("SW-1101", Exists, "this request_id was used before with other content", "该 request_id 已用于其他内容"),
             Self::BusinessKeyTaken => ("SW-1102", Exists, "a declaration with this business key exists", "业务主键重复，清单已存在"),
             Self::IdentityChanged => ("SW-1103", FixMessage, "an amendment keeps direction, declarant, e-commerce firm, order number and own number", "变更不得改变进出口标记、申报企业、电商企业、订单编号和企业内部编号"),

@@ -156,10 +156,9 @@ impl Session {
         if wire::desk(open.agency) != Some(desk) {
             return Err(refuse(Refusal::of(Code::NotYourAgency)));
         }
-        let named = !open.consumer.is_empty() && open.consumer.len() <= 100;
-        if !named || open.consumer.chars().any(char::is_control) {
-            let code = if named { Code::BadCharacter } else { Code::Required };
-            return Err(refuse(Refusal::of(code).with("field", "consumer")));
+        proto::text::check(&open).map_err(refuse)?;
+        if open.consumer.is_empty() || open.consumer.len() > 100 {
+            return Err(refuse(Refusal::of(Code::Required).with("field", "consumer")));
         }
         let lease = Lease::open(&shared.pool, desk, &open.consumer)
             .await

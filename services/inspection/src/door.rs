@@ -81,7 +81,7 @@ fn order_id(name: &str) -> Result<DeclarationId, Refusal> {
     wire::parse_order_name(name).ok_or_else(|| Refusal::of(Code::NameMalformed).with("name", name))
 }
 
-/// Words of a caller: there, not too long, without control characters.
+/// Words of a caller: there, and not too long. What may not stand in them was found by `proto::text`.
 fn words(text: String, field: &'static str) -> Result<String, Refusal> {
     if text.trim().is_empty() {
         return Err(refused(Code::ReasonMissing, field));
@@ -94,9 +94,6 @@ fn words(text: String, field: &'static str) -> Result<String, Refusal> {
 fn short(text: &str, field: &str) -> Result<(), Refusal> {
     if text.chars().count() > limits::TEXT_MAX {
         return Err(refused(Code::TooLong, field).with("most", limits::TEXT_MAX));
-    }
-    if text.chars().any(char::is_control) {
-        return Err(refused(Code::BadCharacter, field));
     }
     Ok(())
 }
@@ -299,6 +296,7 @@ impl InspectionService for Service {
         request: Request<v1::ListWindowsRequest>,
     ) -> Answer<v1::ListWindowsResponse> {
         let language = Language::of(request.metadata());
+        caller(&request)?;
         let v1::ListWindowsRequest { place, from_date, days } = request.into_inner();
         let answer = async {
             let today = self.0.today();
@@ -404,6 +402,7 @@ impl InspectionService for Service {
         request: Request<v1::ListPlacesRequest>,
     ) -> Answer<v1::ListPlacesResponse> {
         let language = Language::of(request.metadata());
+        caller(&request)?;
         let places = read::places(&self.0.reads).await.map_err(Unanswered::from);
         let answer = places.map(|places| v1::ListPlacesResponse {
             places: places.iter().map(|s| wire::wire_place(&s.place, &s.port_codes)).collect(),
@@ -416,6 +415,7 @@ impl InspectionService for Service {
         request: Request<v1::PutPlaceRequest>,
     ) -> Answer<v1::PutPlaceResponse> {
         let language = Language::of(request.metadata());
+        caller(&request)?;
         let answer = async {
             let said =
                 request.into_inner().place.ok_or_else(|| refused(Code::Required, "place"))?;
@@ -462,6 +462,7 @@ impl InspectionService for Service {
         request: Request<v1::ListRuleSetsRequest>,
     ) -> Answer<v1::ListRuleSetsResponse> {
         let language = Language::of(request.metadata());
+        caller(&request)?;
         let of = wire::agency(request.into_inner().agency);
         let sets = read::rule_sets(&self.0.reads, of).await.map_err(Unanswered::from);
         let answer = sets.map(|sets| {
@@ -514,6 +515,7 @@ impl InspectionService for Service {
         request: Request<v1::GetAssessmentRequest>,
     ) -> Answer<v1::GetAssessmentResponse> {
         let language = Language::of(request.metadata());
+        caller(&request)?;
         let v1::GetAssessmentRequest { name, version } = request.into_inner();
         let answer = async {
             let id = order_id(&name)?;
@@ -558,6 +560,7 @@ impl InspectionService for Service {
         request: Request<v1::ListSeedsRequest>,
     ) -> Answer<v1::ListSeedsResponse> {
         let language = Language::of(request.metadata());
+        caller(&request)?;
         let from_date = request.into_inner().from_date;
         let answer = async {
             let today = self.0.today();
@@ -579,6 +582,7 @@ impl InspectionService for Service {
         request: Request<v1::ListCreditRequest>,
     ) -> Answer<v1::ListCreditResponse> {
         let language = Language::of(request.metadata());
+        caller(&request)?;
         let v1::ListCreditRequest { blacklisted, appealed, page_size, page_token } =
             request.into_inner();
         let answer = async {
