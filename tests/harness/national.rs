@@ -334,3 +334,10 @@ pub(crate) fn tax_bill() -> String {
     ceb::read(text.as_bytes()).expect("it is a message");
     text
 }
+
+/// An identity number of these 17 digits, with its check character.
+pub(crate) fn person(digits: &str) -> String {
+    let numbers = "0123456789X".chars().map(|check| format!("{digits}{check}"));
+    let mut right = numbers.filter(|number| domain::documents::identity::check(number).is_ok());
+    right.next().expect("the date is real")
+}

@@ -8,7 +8,7 @@ use store::Fault;
 use uuid::Uuid;
 
 use crate::commit::Step;
-use crate::import::cancelled;
+use crate::import::{cancelled, looked_for};
 use crate::paper::{Errand, Paper};
 use crate::shelf::{Shelf, Wanted};
 
@@ -94,10 +94,8 @@ pub(crate) fn answered(step: &mut Step, answered: &Answered) {
             let inventory = inventory.map(|inventory| inventory.id);
             cancelled(step, id, inventory);
         }
-        (Errand::Withdraw, Outcome::Refused { text, .. }) => {
-            let key = step.shelf.get(id).map_or_else(String::new, |paper| paper.key.clone());
-            let refused = Return::refused(-623_005, &[&key]);
-            step.refuse(id, &Return::new(refused.status, format!("{}（{text}）", refused.info)));
+        (Errand::Withdraw, Outcome::Refused { .. }) => {
+            refuse_cancellation(step, id);
         }
         (Errand::None, _) => {}
     }
@@ -127,9 +125,14 @@ pub(crate) fn settle_cancellations(step: &mut Step, inventory: Uuid, how: Settle
             Settled::Withdrawn => {
                 cancelled(step, id, Some(inventory));
             }
-            Settled::Ended => {
-                step.refuse(id, &Return::refused(-623_005, &[&key]));
-            }
+            Settled::Ended => refuse_cancellation(step, id),
         }
+    }
+}
+
+/// The inventory cannot be taken back any more.
+fn refuse_cancellation(step: &mut Step, id: Uuid) {
+    if let Some(named) = step.shelf.get(id).map(looked_for) {
+        step.refuse(id, &Return::refused(-623_005, &[&named]));
     }
 }

@@ -56,8 +56,6 @@ pub(crate) fn named_inventory(shelf: &Shelf, paper: &Paper) -> Option<Uuid> {
 pub(crate) fn cancel(step: &mut Step, id: Uuid) -> Vec<Said> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
     let inventory = named_inventory(&step.shelf, paper).and_then(|id| step.shelf.get(id)).cloned();
-    let names =
-        |paper: &Paper| domain::documents::key(&[&paper.names.agent_code, &paper.names.cop_no]);
     let Some(inventory) = inventory else {
         let named = looked_for(paper);
         return step.refuse(id, &Return::refused(-623_003, &[&named])).into_iter().collect();
@@ -72,8 +70,8 @@ pub(crate) fn cancel(step: &mut Step, id: Uuid) -> Vec<Said> {
         None
     };
     if let Some(code) = refused {
-        let key = names(&inventory);
-        return step.refuse(id, &Return::refused(code, &[&key])).into_iter().collect();
+        let named = looked_for(paper);
+        return step.refuse(id, &Return::refused(code, &[&named])).into_iter().collect();
     }
     let mut said = say_all(step, id, &[Return::sent()]);
     if inventory.declaration.is_none() && inventory.errand == Errand::None {
@@ -89,7 +87,7 @@ pub(crate) fn cancel(step: &mut Step, id: Uuid) -> Vec<Said> {
 }
 
 /// The number by which a document names its inventory.
-fn looked_for(paper: &Paper) -> String {
+pub(crate) fn looked_for(paper: &Paper) -> String {
     let value = |element: &&str| paper.document.value(element).filter(|value| !value.is_empty());
     ["invtNo", "preNo", "orderNo"].iter().find_map(value).unwrap_or_default()
 }
@@ -120,7 +118,7 @@ pub(crate) fn refund(step: &mut Step, id: Uuid) -> Vec<Said> {
         return step.refuse(id, &Return::refused(-625_001, &[&named])).into_iter().collect();
     };
     let before = returned_before(step, id, &inventory.invt_no);
-    if let Some(refusal) = refusal(&inventory, &lines, &before, step.now) {
+    if let Some(refusal) = refusal(&paper.key, &inventory, &lines, &before, step.now) {
         return step.refuse(id, &refusal).into_iter().collect();
     }
     step.shelf.change(id, |paper| paper.invt_no.clone_from(&inventory.invt_no));
@@ -150,6 +148,7 @@ fn returned_before(step: &Step, id: Uuid, invt_no: &str) -> BTreeMap<u32, i64> {
 }
 
 fn refusal(
+    key: &str,
     inventory: &Paper,
     lines: &[import::InvtRefundList],
     before: &BTreeMap<u32, i64>,
@@ -170,7 +169,7 @@ fn refusal(
         let Some(sold) =
             goods.iter().find(|sold| sold.gnum == line.gnum && sold.gcode == line.gcode)
         else {
-            return Some(Return::refused(-625_209, &[&line.gnum.to_string()]));
+            return Some(Return::refused(-625_209, &[key, &line.gnum.to_string(), &line.gcode]));
         };
         let others = before.get(&line.gnum).copied().unwrap_or_default();
         if line.qty <= 0 || line.qty.saturating_add(others) > sold.qty {

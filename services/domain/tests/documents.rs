@@ -74,9 +74,9 @@ fn errors_take_as_many_parameters_as_they_get() {
         said(&["1", "2", "3", "4"]),
         "清单[1]中购买人[2]已用购买额度为[3]，本次购买将超过年度限额[4]"
     );
-    assert_eq!(said(&[]), "清单中购买人已用购买额度为，本次购买将超过年度限额");
-    assert_eq!(Return::refused(-301_010, &["K"]).info, "已存在相同编号的订单[K]");
-    assert_eq!(Return::refused(-1, &["K"]).info, "处理异常[K]");
+    assert_eq!(Return::refused(-301_010, &[]).info, "已存在相同编号的订单");
+    assert_eq!(Return::refused(-505_013, &[]).info, "物流运单状态报文数量超过限制");
+    assert_eq!(Return::refused(-1, &[]).info, "处理异常");
     assert_eq!(ERRORS.len(), 160);
 }
 

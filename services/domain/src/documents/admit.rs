@@ -24,8 +24,9 @@
 //! 120, 399 and 899 (way-bill list: 2, 399, 500, 800) as taken. The states between those are taken
 //! just as well.
 
+use super::errors;
 use super::kind::DocumentKind;
-use super::returns::{Return, shown, status};
+use super::returns::{Return, status};
 
 /// What a document wants to do (appType).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -269,13 +270,13 @@ fn exists(incoming: &Incoming<'_>) -> Return {
 }
 
 fn refuse(incoming: &Incoming<'_>, code: i32, reason: &str) -> Return {
-    let title = incoming.kind.title_zh();
-    if TAKE_A_REASON.contains(&code) {
-        Return::refused(code, &[&format!("{title}：{reason}")])
-    } else if codes(incoming.kind).1 {
-        Return::refused(code, &[incoming.key])
-    } else {
-        Return::new(code, format!("{title}报文处理失败，{reason}[{}]", shown(incoming.key)))
+    let places = errors::find(code).map_or(0, |(text, _)| text.matches('*').count());
+    match places {
+        0 => Return::refused(code, &[]),
+        _ if TAKE_A_REASON.contains(&code) => {
+            Return::refused(code, &[&format!("{}：{reason}", incoming.kind.title_zh())])
+        }
+        _ => Return::refused(code, &[incoming.key]),
     }
 }
 
