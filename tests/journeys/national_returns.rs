@@ -146,6 +146,7 @@ async fn identifiers_of_different_parcels_are_refused() {
             "{text}"
         );
     }
+    let right = sold.refund("MIX-10", &number);
     let said = erp.sends(&[Document::Ceb625(right)]).await;
     assert_eq!(end(&said).0, 800, "all of one parcel: {said:?}");
 
@@ -252,9 +253,7 @@ async fn a_summary_takes_what_is_closed_and_puts_together_what_belongs_together(
     let open = erp.invt_no("QDSUM-9").await;
 
     // What does not fit is named, with its reason; nothing is taken up.
-    let refused = summary("SUM-1<", &[one, simple, &open, "42202026E999999999"]);
-    let mut refused = refused;
-    refused.head.cop_no = "SUM-1".to_owned();
+    let refused = summary("SUM-1", &[one, simple, &open, "42202026E999999999"]);
     let said = erp.sends(&[Document::Ceb701(refused)]).await;
     let (status, text) = end(&said);
     assert_eq!(status, 100, "{said:?}");
@@ -287,14 +286,13 @@ async fn a_summary_takes_what_is_closed_and_puts_together_what_belongs_together(
         (part.head.msg_count, part.head.msg_seq_no) = (2, seq);
     }
     let mut other = parts[1].clone();
-    let [first, second] = parts;
+    let [first, mut second] = parts;
     let said = erp.sends(&[Document::Ceb701(first)]).await;
     assert!(end(&said).1.contains("msgSeqNo[2]"), "it says what it waits for: {said:?}");
     other.head.summary_flag = "2".to_owned();
     other.head.guid = guid();
     let said = erp.sends(&[Document::Ceb701(other)]).await;
     assert!(end(&said).1.contains("summaryFlag"), "parts are of one application: {said:?}");
-    let mut second = second;
     second.head.app_time = app_time(9);
     let said = erp.sends(&[Document::Ceb701(second)]).await;
     assert_eq!(end(&said).0, 399, "{said:?}");
@@ -337,6 +335,11 @@ async fn the_parts_of_a_list_do_not_wait_in_silence() {
     let said = erp.sends(&part(2, "PART-B")).await;
     assert_eq!(end(&said).0, 100, "it would wait for ever: {said:?}");
     assert!(end(&said).1.contains("PART-A") && end(&said).1.contains("77766655544"), "{said:?}");
+    let mut astray = exports[1].list("PART-A", "77766655545");
+    (astray.head.msg_count, astray.head.msg_seq_no) = (2, 2);
+    let said = erp.sends(&[Document::Ceb607(astray)]).await;
+    assert_eq!(end(&said).0, 100, "a part under another bill: {said:?}");
+    assert!(end(&said).1.contains("billNo[77766655545]"), "{said:?}");
     let said = erp.sends(&part(2, "PART-A")).await;
     assert_eq!(end(&said).0, 399, "{said:?}");
     // Another list under the same bill is no stray part: nobody lacks it.

@@ -87,7 +87,7 @@ fn a_return_is_as_its_inventory() {
     line.gname = "衬衫".to_owned();
     line.quantities[0] = quantity(400_000, "012");
     let faults = check(&two_lines(), &[], &[line.clone(), line]);
-    assert_eq!(faults.len(), 4, "name, unit, too much, and the first statutory twice: {faults:?}");
+    assert_eq!(faults.len(), 5, "name, unit, and each of three quantities twice: {faults:?}");
     assert!(faults.contains(&Fault::TooMuch { gnum: 1, element: "qty1" }), "{faults:?}");
 }
 
