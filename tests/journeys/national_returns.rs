@@ -349,3 +349,26 @@ async fn the_parts_of_a_list_do_not_wait_in_silence() {
         erp.hears(604, &export.inventory.head.cop_no, 800).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_back_keeps_no_bill_waiting() {
+    let sandbox = Sandbox::start().await;
+    let erp = Erp::of(&sandbox).await;
+    let (goes, returns) = (export("QDBILL-1"), export("SBX-RETURN-BILL-2"));
+    for (export, status) in [(&goes, 399), (&returns, 700)] {
+        for document in export.all() {
+            erp.sends(&[document]).await;
+        }
+        erp.hears(604, &export.inventory.head.cop_no, status).await;
+    }
+    let mut list = goes.list("BILL-1", "77766655546");
+    let mut line = list.lines[0].clone();
+    line.gnum = 2;
+    line.logistics_no.clone_from(&returns.inventory.head.logistics_no);
+    list.lines.push(line);
+    erp.sends(&[Document::Ceb607(list)]).await;
+    assert_eq!(erp.hears(608, "BILL-1", 800).await, [2, 3, 399, 800]);
+    erp.hears(604, &goes.inventory.head.cop_no, 800).await;
+    let seen = erp.statuses(604, &returns.inventory.head.cop_no).await;
+    assert!(!seen.contains(&800), "{seen:?}");
+}
