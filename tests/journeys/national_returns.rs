@@ -204,13 +204,9 @@ fn summary(cop_no: &str, numbers: &[&str]) -> proto::ceb::export::SummaryApply {
     summary.head.app_time = app_time(7);
     summary.head.cop_no = cop_no.to_owned();
     (summary.head.msg_count, summary.head.msg_seq_no) = (1, 1);
-    let line = summary.lines.remove(0);
     summary.lines = numbers
         .iter()
-        .map(|no| proto::ceb::export::SummaryApplyList {
-            invt_no: (*no).to_owned(),
-            ..line.clone()
-        })
+        .map(|no| proto::ceb::export::SummaryApplyList { invt_no: (*no).to_owned() })
         .collect();
     summary
 }
