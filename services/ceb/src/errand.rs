@@ -8,7 +8,7 @@ use store::Fault;
 use uuid::Uuid;
 
 use crate::commit::Step;
-use crate::import::{cancelled, looked_for};
+use crate::import::{cancelled, number};
 use crate::paper::{Errand, Paper};
 use crate::shelf::{Shelf, Wanted};
 
@@ -95,7 +95,11 @@ pub(crate) fn answered(step: &mut Step, answered: &Answered) {
             cancelled(step, id, inventory);
         }
         (Errand::Withdraw, Outcome::Refused { .. }) => {
-            refuse_cancellation(step, id);
+            let Some(paper) = step.shelf.get(id) else { return };
+            // An inventory that another document has replaced is named by the key it had.
+            let named = step.shelf.cancelled_by(paper).map_or(paper.cancels.as_str(), number);
+            let refused = Return::refused(-623_005, &[named]);
+            step.refuse(id, &refused);
         }
         (Errand::None, _) => {}
     }
@@ -112,7 +116,8 @@ pub(crate) enum Settled {
 
 /// Answers the cancellations that wait for an inventory.
 pub(crate) fn settle_cancellations(step: &mut Step, inventory: Uuid, how: Settled) {
-    let Some(key) = step.shelf.get(inventory).map(|paper| paper.key.clone()) else { return };
+    let Some(ended) = step.shelf.get(inventory) else { return };
+    let (key, number) = (ended.key.clone(), number(ended).to_owned());
     let waiting: Vec<Uuid> = step
         .shelf
         .papers()
@@ -125,14 +130,9 @@ pub(crate) fn settle_cancellations(step: &mut Step, inventory: Uuid, how: Settle
             Settled::Withdrawn => {
                 cancelled(step, id, Some(inventory));
             }
-            Settled::Ended => refuse_cancellation(step, id),
+            Settled::Ended => {
+                step.refuse(id, &Return::refused(-623_005, &[&number]));
+            }
         }
-    }
-}
-
-/// The inventory cannot be taken back any more.
-fn refuse_cancellation(step: &mut Step, id: Uuid) {
-    if let Some(named) = step.shelf.get(id).map(looked_for) {
-        step.refuse(id, &Return::refused(-623_005, &[&named]));
     }
 }
