@@ -804,6 +804,39 @@ fn refusals_name_what_is_wrong() {
 }
 
 #[test]
+fn an_officer_who_is_not_assigned_is_refused_also_the_second_time() {
+    let examine =
+        |officer: &str| site(Act::Examine { method: Method::Manual, officer: officer.to_owned() });
+    let result = |officer: &str, revision| {
+        let found = finding(Customs, "count", 0, FoundResult::Conform);
+        reported(&[Finding { officer: officer.to_owned(), revision, ..found }])
+    };
+    let after = |events: &[Event]| run(&[to_work(), events.to_vec()].concat());
+    let working = after(&[]);
+    let corrected = after(&[result("A1", 3)]);
+    // What was said before, said by a stranger, and by somebody else who is assigned.
+    for (now, event) in [(&working, examine("Z")), (&corrected, result("Z", 2))] {
+        for _ in 0..2 {
+            let refusal = next(now, &event).expect_err("nobody sent Z");
+            assert_eq!(refusal.code, Code::OfficerNotAssigned, "{event:?}");
+            assert_eq!(said(&refusal, "officer"), Some("Z"));
+        }
+    }
+    for (now, event) in [(&working, examine("B1")), (&corrected, result("B1", 2))] {
+        assert_eq!(next(now, &event).map(|(_, facts)| facts), Ok(Vec::new()), "{event:?}");
+    }
+    let drawn_again = site(Act::Assign { officers: working.work.on_duty() });
+    assert_eq!(next(&working, &drawn_again).map(|(_, facts)| facts), Ok(Vec::new()));
+    let other_examination = Event::Site {
+        version: V,
+        examination: 2,
+        act: Act::Assign { officers: working.work.on_duty() },
+    };
+    let refusal = next(&working, &other_examination).expect_err("there is no second one");
+    assert_eq!(refusal.code, Code::NeverSent);
+}
+
+#[test]
 fn a_late_demand_is_answered_from_the_record() {
     let mut only_customs = vec![demand(Customs, &["count"])];
     only_customs.extend(to_work().into_iter().skip(2));
