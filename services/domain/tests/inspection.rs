@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use domain::clearance::Agency::{self, Customs, Inspection};
 use domain::codes;
 use domain::declaration::{Declaration, Direction, GoodsLine, InspectionData, Money, Party};
-use domain::inspection::appointment::{self, By, Place, TimeWindow, book};
+use domain::inspection::appointment::{self, By, CHINA, Place, TimeWindow, book};
 use domain::inspection::condition::{Condition, Context, Range, Subject};
 use domain::inspection::credit::{self, Changed, Class, Credit, Status};
 use domain::inspection::draw::{
@@ -1457,6 +1457,53 @@ fn the_next_free_window() {
     let after = next(&[], By::Enterprise, NINE + Duration::minutes(59)).expect("later");
     assert_eq!(after.start, friday, "ten is too near, and the 26th is a holiday");
     assert_eq!(place.next_free(|_| 2, By::Site, now), None, "everything is taken");
+}
+
+#[test]
+fn only_windows_that_can_be_booked_are_offered() {
+    // 09:00 and 10:00 on Tuesday to Friday; the 26th is a holiday, and then comes the weekend.
+    let place = place();
+    let now = datetime!(2026-11-25 08:00 +8);
+    let full =
+        TimeWindow { start: datetime!(2026-11-27 09:00 +8), end: datetime!(2026-11-27 10:00 +8) };
+    let taken = |window: TimeWindow| if window == full { 2 } else { 1 };
+    for by in [By::Enterprise, By::Site] {
+        for days in 1..=20 {
+            let offered = place.bookable((date!(2026 - 11 - 25), days), taken, by, now);
+            for (window, free) in &offered {
+                assert_eq!(book(&place, *window, taken(*window), by, now), Ok(()), "{window}");
+                assert_eq!(*free, 1);
+            }
+            let all = (0..i64::from(days))
+                .flat_map(|n| {
+                    place.windows(date!(2026 - 11 - 25).saturating_add(Duration::days(n)))
+                })
+                .filter(|window| book(&place, *window, taken(*window), by, now).is_ok());
+            let offered: Vec<_> = offered.into_iter().map(|(window, _)| window).collect();
+            assert_eq!(offered, all.collect::<Vec<_>>(), "nothing that can be booked is missing");
+        }
+    }
+    let starts = |by, day| -> Vec<u8> {
+        let offered = place.bookable((day, 1), taken, by, now);
+        offered.into_iter().map(|(window, _)| window.start.to_offset(CHINA).hour()).collect()
+    };
+    assert_eq!(starts(By::Enterprise, date!(2026 - 11 - 25)), [10], "nine is too near");
+    assert_eq!(starts(By::Site, date!(2026 - 11 - 25)), [9, 10]);
+    assert!(starts(By::Site, date!(2026 - 11 - 26)).is_empty(), "closed");
+    assert_eq!(starts(By::Site, date!(2026 - 11 - 27)), [10], "nine is full");
+    let night = Place { opens: time!(20:00), closes: time!(06:00), ..place };
+    let three = datetime!(2026-11-26 03:00 +8);
+    let offered = night.bookable(
+        (date!(2026 - 11 - 26), 1),
+        |_| 0,
+        By::Enterprise,
+        three - Duration::hours(2),
+    );
+    assert_eq!(
+        offered.first().map(|(window, _)| window.start),
+        Some(three),
+        "of the evening before"
+    );
 }
 
 #[test]
