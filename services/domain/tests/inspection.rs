@@ -1580,6 +1580,30 @@ fn findings_move_points_class_and_blacklist() {
 }
 
 #[test]
+fn what_is_wrong_in_one_box_is_one_offence() {
+    use FoundResult::{Conform, QtyMismatch, QualityFail};
+    let both = |gnum, result| {
+        [finding(Customs, "count", gnum, result), finding(Inspection, "look", gnum, result)]
+    };
+    let offences = |findings: &[Finding]| -> Vec<(u32, FoundResult, usize)> {
+        let offences = credit::offences(findings).into_iter();
+        offences.map(|((gnum, result), said)| (gnum, result, said.len())).collect()
+    };
+    assert_eq!(offences(&both(0, Conform)), []);
+    assert_eq!(offences(&both(0, QtyMismatch)), [(0, QtyMismatch, 2)], "one box, both agencies");
+    let two = [both(1, QtyMismatch), both(2, QtyMismatch)].concat();
+    assert_eq!(offences(&two), [(1, QtyMismatch, 2), (2, QtyMismatch, 2)], "two lines");
+    let kinds =
+        [finding(Customs, "count", 1, QtyMismatch), finding(Customs, "seal", 1, QualityFail)];
+    assert_eq!(offences(&kinds).len(), 2, "two things wrong in one line");
+    let sampled = [analysed(kinds[1].clone(), "S-1"), analysed(kinds[1].clone(), "S-2")];
+    assert_eq!(offences(&sampled), [(1, QualityFail, 2)], "two samples of one line");
+    let line =
+        [finding(Customs, "count", 0, QtyMismatch), finding(Inspection, "look", 1, QtyMismatch)];
+    assert_eq!(offences(&line), [(1, QtyMismatch, 1)], "the line is in the consignment");
+}
+
+#[test]
 fn grave_entries_add_up_and_certificates_need_points() {
     let day = date!(2026 - 03 - 01);
     let conform = |n: u32| (0..n).map(move |_| found("c", FoundResult::Conform, day));
