@@ -524,9 +524,76 @@ fn a_broken_rule_set_is_told_apart() {
     assert_eq!(found, expected);
     let refusal = set.check().expect_err("not put in force");
     let fields: Vec<_> = refusal.violations.iter().map(|v| v.field.as_str()).take(2).collect();
-    assert_eq!((refusal.code, fields), (Code::RuleSetRefused, vec!["", "rules[a]"]));
+    let places = vec!["rates.general_bp", "rules[a].id"];
+    assert_eq!((refusal.code, fields), (Code::RuleSetRefused, places));
     assert_eq!(refusal.violations.len(), expected.len(), "all of them at once");
     assert_eq!(SAMPLE_CUSTOMS.check(), Ok(()));
+}
+
+/// Where a set with one rule of this condition is wrong.
+fn faults_of(condition: Condition) -> Vec<String> {
+    let demand = Action::Demand { wanted: vec![wanted("A")] };
+    let set = RuleSet { areas: Vec::new(), ..set(vec![rule("r", condition, demand)]) };
+    set.problems().into_iter().map(|problem| problem.place).collect()
+}
+
+#[test]
+fn every_place_that_can_never_match_is_named() {
+    use Condition as C;
+    let not = |condition| C::Not(Box::new(condition));
+    let range = |from_e5, below_e5| Range { from_e5, below_e5 };
+    let import = || C::Direction(Direction::Import);
+    let export = || C::Direction(Direction::Export);
+    let table: Vec<(C, &[&str])> = vec![
+        (C::Goods(texts(&["2204", "0", "9617009000"])), &[]),
+        (
+            C::Goods(texts(&["22O4", "2204", "96170090001", "２２", "22 ", ""])),
+            &["goods[0]", "goods[2]", "goods[3]", "goods[4]", "goods[5]"],
+        ),
+        (C::Origin(texts(&["116", "142"])), &[]),
+        (C::Origin(texts(&["116", "JP", "000", "1160"])), &["origin[1]", "origin[2]", "origin[3]"]),
+        (C::Dispatch(texts(&["JPN"])), &["dispatch[0]"]),
+        (C::Destination(texts(&["999"])), &["destination[0]"]),
+        (C::Mode(texts(&["9610", "1210"])), &[]),
+        (C::Mode(texts(&["9611", "0110", "961"])), &["mode[0]", "mode[1]", "mode[2]"]),
+        (C::House(texts(&["42", "4258"])), &[]),
+        (C::House(texts(&["青岛", "42580", ""])), &["house[0]", "house[1]", "house[2]"]),
+        (C::Value(range(Some(0), Some(1))), &[]),
+        (C::Value(range(Some(5), Some(5))), &["value"]),
+        (C::GrossWeight(range(None, Some(0))), &["gross_weight"]),
+        (C::GrossWeight(range(Some(-5), None)), &[]),
+        (C::Class(Vec::new()), &["class"]),
+        (C::QuarantineArea, &[""]),
+        (
+            C::All(vec![C::Blacklisted, not(C::Any(vec![C::Mode(texts(&["1"])), import()]))]),
+            &["all[1].not.any[0].mode[0]"],
+        ),
+        // Each part holds for something, but nothing fits all of them.
+        (C::All(vec![import(), export()]), &[""]),
+        (C::All(vec![import(), C::Destination(texts(&["502"]))]), &[""]),
+        (C::All(vec![C::Mode(texts(&["9710", "9810"])), C::Origin(texts(&["116"]))]), &[""]),
+        (C::All(vec![not(import()), C::Dispatch(texts(&["116"]))]), &[""]),
+        (C::All(vec![not(import()), C::Destination(texts(&["116"]))]), &[]),
+        (C::All(vec![C::Mode(texts(&["9710", "9610"])), C::Origin(texts(&["116"]))]), &[]),
+        (C::Any(vec![C::All(vec![import(), export()]), C::Blacklisted]), &[]),
+    ];
+    for (condition, expected) in table {
+        let places: Vec<String> = expected
+            .iter()
+            .map(|place| match *place {
+                "" => "condition".to_owned(),
+                place => format!("condition.{place}"),
+            })
+            .collect();
+        assert_eq!(faults_of(condition.clone()), places, "{condition:?}");
+    }
+    let areas = vec![area("116", &["03"]), area("JP", &["03", "O3"])];
+    let places: Vec<_> = RuleSet { areas, ..set(Vec::new()) }
+        .problems()
+        .into_iter()
+        .map(|problem| problem.field())
+        .collect();
+    assert_eq!(places, ["areas[1].country", "areas[1].goods[1]"]);
 }
 
 // The order.
