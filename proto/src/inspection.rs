@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::clearance::Agency;
+use domain::clearance::{Agency, Awaited};
 use domain::inspection::credit::{self, Credit};
 use domain::inspection::draw::{Candidate, Conflict};
 use domain::inspection::finding::{Disposal, Finding, FindingKey, FoundResult};
@@ -450,6 +450,8 @@ pub struct Shown<'a> {
     pub times: (OffsetDateTime, OffsetDateTime),
     /// Lines of goods, encoded.
     pub goods: &'a [u8],
+    /// What the release of the declaration waits for.
+    pub waits_for: &'a [Awaited],
 }
 
 /// An order as it is said.
@@ -474,6 +476,7 @@ pub fn record(shown: Shown<'_>) -> v1::OrderRecord {
         changed_time: Some(crate::timestamp(shown.times.1)),
         // They were encoded by us; without them a record is still one.
         lines: v1::Declaration::decode(shown.goods).map(|d| d.lines).unwrap_or_default(),
+        waits_for: crate::facts::awaited(shown.waits_for),
     }
 }
 

@@ -15,3 +15,4 @@ mod one_inspection;
 mod one_release;
 mod refused;
 mod replay;
+mod verdict;

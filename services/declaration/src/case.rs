@@ -360,7 +360,7 @@ fn joint_column(joint: Joint) -> i16 {
     }
 }
 
-fn joint(column: i16) -> Result<Joint, Fault> {
+pub(crate) fn joint(column: i16) -> Result<Joint, Fault> {
     let all = [Joint::None, Joint::Open, Joint::Done, Joint::Cancelled];
     let found = all.into_iter().find(|joint| joint_column(*joint) == column);
     found.ok_or_else(|| broken("joint inspection state", column))
@@ -374,7 +374,7 @@ fn targeting_column(targeting: Targeting) -> i16 {
     }
 }
 
-fn targeting(column: i16) -> Result<Targeting, Fault> {
+pub(crate) fn targeting(column: i16) -> Result<Targeting, Fault> {
     let all = [Targeting::None, Targeting::Waiting, Targeting::Done];
     let found = all.into_iter().find(|targeting| targeting_column(*targeting) == column);
     found.ok_or_else(|| broken("targeting", column))

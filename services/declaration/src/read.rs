@@ -4,7 +4,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use domain::clearance::{Phase, Stand};
+use domain::clearance::{Clearance, Phase};
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Slot, limits};
@@ -14,7 +14,7 @@ use store::journal::{self, Entry};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::case::{number, phase, phase_column, stand};
+use crate::case::{joint, number, phase, phase_column, stand, targeting};
 use crate::{Declarations, Error};
 
 /// A declaration as it is kept, without content and history.
@@ -25,11 +25,7 @@ pub(crate) struct Record {
     pub(crate) invt_no: String,
     pub(crate) order_no: String,
     pub(crate) trade_mode: String,
-    pub(crate) version: u32,
-    pub(crate) round: u32,
-    pub(crate) phase: Phase,
-    pub(crate) customs: Stand,
-    pub(crate) inspection: Stand,
+    pub(crate) clearance: Clearance,
     pub(crate) filed_time: OffsetDateTime,
     pub(crate) released_time: Option<OffsetDateTime>,
     pub(crate) release_id: Option<Uuid>,
@@ -183,6 +179,7 @@ async fn select(
                   d.order_no as "order_no!", d.trade_mode as "trade_mode!",
                   d.version as "version!", d.round as "round!", d.phase as "phase!",
                   d.customs as "customs!", d.inspection as "inspection!",
+                  d.joint as "joint!", d.targeting as "targeting!",
                   d.filed_time as "filed_time!", r.released_time as "released_time?",
                   r.release_id as "release_id?", o.order_id as "order_id?"
            from unnest($1::smallint[]) as wanted (slot)
@@ -216,17 +213,23 @@ async fn select(
     .await?;
     rows.into_iter()
         .map(|row| {
+            let numbered = row.invt_no.is_some();
             Ok(Record {
                 id: DeclarationId::from_uuid(row.id),
                 pre_no: row.pre_no,
                 invt_no: row.invt_no.unwrap_or_default(),
                 order_no: row.order_no,
                 trade_mode: row.trade_mode,
-                version: number(row.version)?,
-                round: number(row.round)?,
-                phase: phase(row.phase)?,
-                customs: stand(row.customs)?,
-                inspection: stand(row.inspection)?,
+                clearance: Clearance {
+                    version: number(row.version)?,
+                    round: number(row.round)?,
+                    phase: phase(row.phase)?,
+                    customs: stand(row.customs)?,
+                    inspection: stand(row.inspection)?,
+                    joint: joint(row.joint)?,
+                    targeting: targeting(row.targeting)?,
+                    numbered,
+                },
                 filed_time: row.filed_time,
                 released_time: row.released_time,
                 release_id: row.release_id,

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
+use domain::clearance::awaited;
 use domain::history::Record;
 use domain::{DeclarationId, Slot};
 use sqlx::PgConnection;
@@ -95,7 +96,7 @@ impl<'t> Step<'t> {
             topics: records.iter().fold(0, |topics, record| topics | record.topic()),
             recorded_time: self.now,
             trace: trace.to_owned(),
-            facts: proto::facts::encode(records),
+            facts: proto::facts::encode(records, &awaited(&case.clearance)),
             body,
         });
         Ok(position)

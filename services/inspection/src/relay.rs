@@ -221,10 +221,12 @@ fn heard(event: v1::Event) -> Option<Heard> {
     let id = DeclarationId::parse(&event.declaration_id)?;
     let time = event.time.and_then(proto::time)?;
     let content = event.declaration.map(|declared| Box::new(Declared::new(declared)));
-    let facts = event.facts.map(|facts| facts.facts).unwrap_or_default();
+    let v1::Facts { facts, waits_for } = event.facts.unwrap_or_default();
+    let waits_for = waits_for.into_iter().filter_map(|what| v1::Awaited::try_from(what).ok());
+    let waits_for = waits_for.filter_map(v1::Awaited::awaited).collect();
     let facts = facts.into_iter().filter_map(|fact| what(fact.kind?)).collect();
     let (version, round, again) = (event.version, event.round, event.attempt > 1);
-    Some(Heard { id, version, round, time, again, facts, content })
+    Some(Heard { id, version, round, time, again, facts, waits_for, content })
 }
 
 fn what(fact: Wire) -> Option<What> {

@@ -26,6 +26,7 @@ mod problem;
 pub mod read;
 mod report;
 pub mod submit;
+pub mod verdict;
 pub mod watch;
 mod words;
 
