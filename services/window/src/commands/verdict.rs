@@ -178,23 +178,24 @@ fn tell(
             "no effect: the agency already stands further",
             "无效果：该机关已处于更后环节",
         ),
-        ResultCode::StaleVersion
-        | ResultCode::StaleRound
-        | ResultCode::Refused
-        | ResultCode::Retry
-        | ResultCode::Unspecified => {
+        ResultCode::StaleVersion | ResultCode::StaleRound | ResultCode::Refused => {
             let v1::Result { code, message, .. } = result.clone();
-            let refusal =
-                v1::Refusal { code, message_zh: message.clone(), message, ..Default::default() };
+            let refusal = v1::Refusal {
+                grpc_code: tonic::Code::FailedPrecondition.into(),
+                code,
+                message_zh: message.clone(),
+                message,
+                ..Default::default()
+            };
             return Ok(session.refused(&Problem::of_refusal(refusal, language))?);
+        }
+        ResultCode::Retry | ResultCode::Unspecified => {
+            let why = "the window could not decide now; give the verdict again";
+            return Err(Status::unavailable(why).into());
         }
     };
     let name = format!("declarations/{}", verdict.declaration_id);
-    let last = after.last().and_then(|event| event.facts.as_ref());
     if session.output == Output::Json {
-        let waits_for: Vec<_> = last.map_or_else(Vec::new, |facts| {
-            facts.waits_for().map(|what| what.as_str_name()).collect()
-        });
         say_json(&serde_json::json!({
             "name": name,
             "agency": agency.as_str_name(),
@@ -202,7 +203,6 @@ fn tell(
             "round": verdict.round,
             "outcome": verdict.outcome().as_str_name(),
             "result": result.result().as_str_name(),
-            "waits_for": waits_for,
         }))?;
         return Ok(Exit::Done);
     }
@@ -219,6 +219,8 @@ fn tell(
         text.push_str("\n  ");
         text.push_str(&watch::describe_all(&facts.facts, language));
     }
+    // An agency is not told of every step.
+    let last = after.last().and_then(|event| event.facts.as_ref());
     let waits_for = last.map(|facts| words::awaited(language, facts.waits_for()));
     if let Some(waits_for) = waits_for.filter(|waits_for| !waits_for.is_empty()) {
         let label = pick(language, "\n  release waits for: ", "\n  放行尚待：");
