@@ -138,7 +138,7 @@ pub(super) async fn page(
 /// Reads one declaration by its resource name.
 pub(super) async fn fetch(session: &Session, name: &str) -> Result<v1::DeclarationRecord, Status> {
     let call = async || {
-        let request = session.request(v1::GetRequest { name: name.to_owned() });
+        let request = session.request(v1::GetRequest { name: name.to_owned(), ..Default::default() });
         session.window.declarations().get(request).await.map(Response::into_inner)
     };
     client::repeat(call).await.map(|response| response.record.unwrap_or_default())
