@@ -21,15 +21,15 @@ use tonic::transport::Server;
 
 use crate::identity::{GateLayer, Registry};
 use crate::tasks::{Task, Tasks};
-use crate::tls;
+use crate::{listen, tls};
 
 /// Everything that a window needs to know.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where to serve gRPC, and the national door over HTTP.
-    pub listen: SocketAddr,
-    /// Where to serve metrics, when at all.
-    pub metrics: Option<SocketAddr>,
+    /// Where to serve gRPC, and the national door over HTTP: HOST:PORT.
+    pub listen: String,
+    /// Where to serve metrics, when at all: HOST:PORT.
+    pub metrics: Option<String>,
     /// Where the private PostgreSQL and the sandbox's certificates are.
     pub data_dir: PathBuf,
     /// Another PostgreSQL than the private one.
@@ -255,21 +255,21 @@ impl Window {
         let door = Door::of(settings, &registry)?;
         let examiner = examiner(settings)?;
         let reflection = settings.sandbox.then(reflection).transpose()?;
-        let page = settings.metrics.map(metrics).transpose()?;
+        let held = listen::hold(&settings.listen).await?;
+        let address = held.address;
+        let page = match &settings.metrics {
+            Some(asked) => Some(metrics(asked).await?),
+            None => None,
+        };
         let (mut database, schemas) = database(settings).await?;
-        let listener = match TcpListener::bind(settings.listen).await {
+        let listener = match held.listen() {
             Ok(listener) => listener,
             Err(error) => {
                 schemas.close().await;
                 database.close().await;
-                let what = format!(
-                    "{} cannot be served; choose another address with --listen",
-                    settings.listen
-                );
-                return Err(anyhow::Error::new(error).context(what).context(Code::PortInUse));
+                return Err(error);
             }
         };
-        let address = listener.local_addr()?;
 
         let (draining, closing) = (CancellationToken::new(), CancellationToken::new());
         let profile = profile(settings, examiner.is_some());
@@ -495,9 +495,12 @@ fn reflection() -> anyhow::Result<
 }
 
 /// Installs the recorder and returns the page's task.
-fn metrics(
-    address: SocketAddr,
+async fn metrics(
+    asked: &str,
 ) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + Send + 'static> {
+    let address = listen::resolve(asked).await?.swap_remove(0);
+    // The exporter says in words only why it cannot listen.
+    drop(TcpListener::bind(address).await.map_err(|why| listen::taken(asked, "--metrics", why))?);
     let (recorder, page) = metrics_exporter_prometheus::PrometheusBuilder::new()
         .with_http_listener(address)
         .build()
