@@ -109,10 +109,18 @@ fn notes(arg: &Arg) -> String {
     notes.iter().map(|note| format!(" {note}")).collect()
 }
 
-/// The Chinese of a text; the text itself where there is none.
+/// The Chinese of a text, paragraph by paragraph; the paragraph itself where there is none.
 fn chinese(english: &str) -> String {
-    let found = TEXTS.iter().find(|(text, _)| *text == english);
-    found.map_or(english, |(_, chinese)| chinese).to_owned()
+    let paragraph = |english: &str| {
+        let found = TEXTS.iter().find(|(text, _)| *text == known_as(english));
+        found.map_or(english, |(_, chinese)| chinese).to_owned()
+    };
+    english.split("\n\n").map(paragraph).collect::<Vec<_>>().join("\n\n")
+}
+
+/// A paragraph as it stands in the table: clap takes the last full stop off where it is alone.
+fn known_as(paragraph: &str) -> &str {
+    paragraph.strip_suffix('.').unwrap_or(paragraph)
 }
 
 /// Says help, or what is wrong with the command line, and how the program ends by it.
@@ -213,8 +221,10 @@ mod tests {
     fn every_text_has_its_chinese_and_every_chinese_its_text() {
         let mut command = Cli::command();
         command.build();
-        let mut used = BTreeSet::new();
-        texts(&command, &mut used);
+        let mut said = BTreeSet::new();
+        texts(&command, &mut said);
+        let paragraphs = said.iter().flat_map(|text| text.split("\n\n"));
+        let used: BTreeSet<_> = paragraphs.map(|text| known_as(text).to_owned()).collect();
         let known: BTreeSet<String> = TEXTS.iter().map(|(english, _)| (*english).to_owned()).collect();
         let missing: Vec<_> = used.difference(&known).collect();
         let unused: Vec<_> = known.difference(&used).collect();
