@@ -124,11 +124,7 @@ const OBSTACLES: [(&str, &str, &str); 6] = [
         "the window does not trust the authority of your certificate",
         "单一窗口不信任您的证书的颁发机构",
     ),
-    (
-        "CertificateRequired",
-        "the window asks for a client certificate",
-        "单一窗口要求客户端证书",
-    ),
+    ("CertificateRequired", "the window asks for a client certificate", "单一窗口要求客户端证书"),
     (
         "UnknownIssuer",
         "the window's certificate is from an authority that you do not trust",
@@ -139,11 +135,7 @@ const OBSTACLES: [(&str, &str, &str); 6] = [
         "nobody listens there; is the window running?",
         "该地址无人监听，单一窗口是否已启动？",
     ),
-    (
-        "failed to lookup address",
-        "there is no machine of this name",
-        "没有该名称的主机",
-    ),
+    ("failed to lookup address", "there is no machine of this name", "没有该名称的主机"),
 ];
 
 impl Obstacle {
@@ -337,7 +329,8 @@ fn tls(config: &Config) -> Result<rustls::ClientConfig, Error> {
     let chain = CertificateDer::pem_slice_iter(&config.certificate)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|e| bad(Part::Certificate)(e.to_string()))?;
-    let key = PrivateKeyDer::from_pem_slice(&config.key).map_err(|e| bad(Part::Key)(e.to_string()))?;
+    let key =
+        PrivateKeyDer::from_pem_slice(&config.key).map_err(|e| bad(Part::Key)(e.to_string()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])

@@ -17,18 +17,17 @@ pub(super) fn whole(record: &v1::DeclarationRecord, language: Language) -> Strin
     let mut fields = standing(record, language);
     let content = record.declaration.as_ref();
     fields.extend(content.map(|it| content_rows(it, language)).unwrap_or_default());
-    let columns = table::columns();
     let (english, chinese) = words::state(record.state());
     let mut text = format!("{}  {english} {chinese}\n", record.name);
-    text.push_str(&table::fields(&fields, columns));
+    text.push_str(&table::fields(&fields, table::columns()));
     if let Some(declaration) = content.filter(|it| !it.lines.is_empty()) {
         let _infallible = write!(text, "\n{}", goods(&declaration.lines, language));
     }
     for entry in &record.history {
         let time = when(entry.time.and_then(proto::time));
         let facts = describe_all(&entry.facts, language);
-        let line = format!("{time}  v{}  {facts}", entry.version);
-        let _infallible = write!(text, "\n{}", table::hanging(&line, columns));
+        // One line an entry, however long: people look for words in it.
+        let _infallible = write!(text, "\n{time}  v{}  {facts}", entry.version);
     }
     text
 }

@@ -18,9 +18,7 @@ use prost::Message as _;
 use proto::ceb::{self, MessageType};
 use proto::status::Language;
 use proto::v1;
-use serde::de::{
-    self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess,
-};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -75,9 +73,8 @@ pub(super) fn missing<'a>(
     language: Language,
 ) -> Option<Problem> {
     let files = files.into_iter().filter(|path| !is_stdin(path));
-    let broken: Vec<_> = files
-        .filter_map(|path| Some(unreadable(path, &open(path).err()?, language)))
-        .collect();
+    let broken: Vec<_> =
+        files.filter_map(|path| Some(unreadable(path, &open(path).err()?, language))).collect();
     (!broken.is_empty()).then(|| Problem::local(Code::FileUnreadable, language, broken))
 }
 
@@ -121,22 +118,21 @@ fn unreadable(path: &Path, error: &io::Error, language: Language) -> Broken {
 }
 
 /// Reads files on a thread of their own, no further ahead than the window takes.
-pub(super) fn stream(
-    files: Vec<PathBuf>,
-    language: Language,
-) -> tokio::sync::mpsc::Receiver<Read> {
+pub(super) fn stream(files: Vec<PathBuf>, language: Language) -> tokio::sync::mpsc::Receiver<Read> {
     let (sender, receiver) = tokio::sync::mpsc::channel(AHEAD_MAX);
     // It ends by itself when nobody listens any more.
     drop(tokio::task::spawn_blocking(move || {
         for path in files {
             let file: Arc<str> = name(&path).into();
-            let give = |read| match read {
-                Ok(item) => sender.blocking_send(Read::Item(Arc::clone(&file), Box::new(item))),
-                Err((document, problem)) => {
-                    sender.blocking_send(Read::Broken(Arc::clone(&file), document, problem))
-                }
+            let give = |document| {
+                let file = Arc::clone(&file);
+                let read = match document {
+                    Ok(item) => Read::Item(file, Box::new(item)),
+                    Err((number, problem)) => Read::Broken(file, number, problem),
+                };
+                sender.blocking_send(read).is_ok()
             };
-            if !documents(&path, language, |read| give(read).is_ok()) {
+            if !documents(&path, language, give) {
                 return;
             }
         }

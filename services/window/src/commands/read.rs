@@ -154,7 +154,8 @@ pub(super) async fn page(
 /// Reads one declaration by its resource name.
 pub(super) async fn fetch(session: &Session, name: &str) -> Result<v1::DeclarationRecord, Status> {
     let call = async || {
-        let request = session.request(v1::GetRequest { name: name.to_owned(), ..Default::default() });
+        let request =
+            session.request(v1::GetRequest { name: name.to_owned(), ..Default::default() });
         session.window.declarations().get(request).await.map(Response::into_inner)
     };
     client::repeat(call).await.map(|response| response.record.unwrap_or_default())
@@ -217,8 +218,12 @@ fn own_name(text: &str, error: &anyhow::Error) -> Option<String> {
 }
 
 fn several(text: &str, count: usize, names: &str) -> Said {
+    let (more, more_zh) = match count >= usize::from(domain::limits::CANDIDATES_MAX) {
+        true => (" or more", "以上"),
+        false => ("", ""),
+    };
     Said::new(
-        format!("{count} declarations have {text}; say which by its id{names}"),
-        format!("有{count}份清单的编号为{text}，请用编号（id）指明{names}"),
+        format!("{count}{more} declarations have {text}; say which by its id{names}"),
+        format!("有{count}份{more_zh}清单的编号为{text}，请用编号（id）指明{names}"),
     )
 }

@@ -16,8 +16,8 @@ use serde_json::json;
 
 use super::follow::Standing;
 use super::problem::{self, Broken, Problem};
-use super::words::{self, is_final, pick};
 use super::table::Table;
+use super::words::{self, is_final, pick};
 use super::{Exit, Output, say_json};
 
 /// So many documents are shown; of more only what is not well, and no more of it. Programs get all.
@@ -154,7 +154,7 @@ impl Row {
             Outcome::Filed(receipt) => Some(&receipt.name),
             Outcome::Unanswered | Outcome::Checked(_) | Outcome::Draft | Outcome::Refused(_) => {
                 None
-            },
+            }
         }
     }
 
@@ -163,7 +163,7 @@ impl Row {
             Outcome::Filed(receipt) => Some(receipt),
             Outcome::Unanswered | Outcome::Checked(_) | Outcome::Draft | Outcome::Refused(_) => {
                 None
-            },
+            }
         }
     }
 
@@ -395,7 +395,9 @@ fn cells(row: &Row, language: Language, waited: bool) -> Vec<String> {
         row.outcome.word(language).to_owned(),
         receipt.map(|receipt| words::id(&receipt.name).to_owned()).unwrap_or_default(),
         receipt.map(|receipt| receipt.pre_no.clone()).unwrap_or_default(),
-        row.warnings.len().to_string(),
+        Some(row.warnings.len())
+            .filter(|count| *count > 0)
+            .map_or_else(String::new, |c| c.to_string()),
     ];
     if waited {
         let state = row.state().map(|state| words::state_in(language, state).to_owned());
@@ -468,7 +470,9 @@ mod tests {
         let text = report(rows(), false, false).text();
         assert!(text.lines().count() < 20, "{text}");
         assert_eq!(text.matches("SW-1001").count(), 4, "each with its page: {text}");
-        assert!(text.ends_with("9998 documents are not shown: --all shows every one\n9998 filed; 2 refused"));
+        assert!(text.ends_with(
+            "9998 documents are not shown: --all shows every one\n9998 filed; 2 refused"
+        ));
         let all = report(rows(), false, true).text();
         assert!(all.lines().count() > 10_000 && !all.contains("not shown"));
         let bad = report((0..10_000).map(|_| refused(Code::Invalid)), false, false).text();

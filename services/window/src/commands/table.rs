@@ -69,7 +69,8 @@ impl Table {
 
     fn widths(&self) -> Vec<usize> {
         let of = |index: usize| {
-            let cells = self.rows.iter().filter_map(move |row: &Vec<String>| row.get::<usize>(index));
+            let cells =
+                self.rows.iter().filter_map(move |row: &Vec<String>| row.get::<usize>(index));
             cells.map(|cell: &String| width(cell)).max().unwrap_or_default()
         };
         self.header.iter().enumerate().map(|(index, name)| width(name).max(of(index))).collect()
@@ -149,30 +150,29 @@ fn fold(cells: &[String], lines: &[Vec<usize>], widths: &[usize], columns: usize
     text
 }
 
-/// Names with their values, one a line; values that are too long go on below.
+/// Names with their values, one a line. Values that are too long go on below, and those with a word
+/// that does not fit beside the names begin there.
 pub(super) fn fields(fields: &[(&str, String)], columns: usize) -> String {
     let label = fields.iter().map(|(name, _)| width(name)).max().unwrap_or_default() + GAP;
+    let beside = columns.saturating_sub(label);
     let mut lines = Vec::new();
     for (name, value) in fields {
-        for (number, piece) in wrapped(value, columns.saturating_sub(label).max(label)).iter().enumerate() {
-            let name = if number == 0 { name } else { "" };
+        let fits = value.split(' ').all(|word| width(word) <= beside);
+        let (indent, room) =
+            if fits { (label, beside) } else { (INDENT, columns - INDENT.min(columns)) };
+        let mut pieces = wrapped(value, room.max(INDENT)).into_iter();
+        let first = pieces.next().filter(|_| fits);
+        if let Some(first) = first {
             let blank = " ".repeat(label.saturating_sub(width(name)));
-            lines.push(format!("{name}{blank}{piece}").trim_end().to_owned());
+            lines.push(format!("{name}{blank}{first}").trim_end().to_owned());
+        } else {
+            lines.push((*name).to_owned());
+            pieces = wrapped(value, room.max(INDENT)).into_iter();
         }
+        let blank = " ".repeat(indent);
+        lines.extend(pieces.map(|piece| format!("{blank}{piece}")));
     }
     lines.join("\n")
-}
-
-/// A line that goes on below, indented, when it is too long.
-pub(super) fn hanging(line: &str, columns: usize) -> String {
-    if width(line) <= columns {
-        return line.to_owned();
-    }
-    let first = wrapped(line, columns).into_iter().next().unwrap_or_default();
-    let rest = line.get(first.len()..).unwrap_or_default().trim_start();
-    let more = wrapped(rest, columns.saturating_sub(INDENT).max(INDENT));
-    let blank = " ".repeat(INDENT);
-    more.iter().fold(first, |text, piece| format!("{text}\n{blank}{piece}"))
 }
 
 /// A text in lines of at most so many columns: between words where there are some, or else between
@@ -215,7 +215,11 @@ mod tests {
 
     fn widest(text: &str) -> usize {
         // A line of a frame takes one column a character.
-        let of = |line: &str| line.chars().map(|c| if ('─'..='╿').contains(&c) { 1 } else { width(&c.to_string()) }).sum();
+        let of = |line: &str| {
+            line.chars()
+                .map(|c| if ('─'..='╿').contains(&c) { 1 } else { width(&c.to_string()) })
+                .sum()
+        };
         text.lines().map(of).max().unwrap_or_default()
     }
 
@@ -248,8 +252,11 @@ mod tests {
         assert_eq!(wrapped("abcdefgh", 3), ["abc", "def", "gh"]);
         assert_eq!(wrapped("海关同意放行", 4), ["海关", "同意", "放行"]);
         assert_eq!(wrapped("", 4), [""]);
-        assert_eq!(hanging("one two three", 8), "one two\n    thre\n    e");
         let card = [("own no.", "A1".to_owned()), ("订单", "one two three".to_owned())];
         assert_eq!(fields(&card, 18), "own no.  A1\n订单     one two\n         three");
+        assert_eq!(
+            fields(&[("own no.", "AB123456789".to_owned())], 18),
+            "own no.\n    AB123456789"
+        );
     }
 }

@@ -301,9 +301,11 @@ mod tests {
         assert_eq!((found.len(), ended.as_str()), (3, "end"));
         let (found, ended) = read("{\"a\": {\n{}\n", true);
         assert_eq!((found.len(), ended.as_str()), (2, "end"), "the name of the file says lines");
-        for (text, count, place) in
-            [("[{}{}]", 1, "1, column: 4"), ("[{},]", 1, "1, column: 5"), ("[{},", 1, "1, column: 5")]
-        {
+        for (text, count, place) in [
+            ("[{}{}]", 1, "1, column: 4"),
+            ("[{},]", 1, "1, column: 5"),
+            ("[{},", 1, "1, column: 5"),
+        ] {
             let (found, ended) = read(text, false);
             assert_eq!(found.len(), count, "{text}");
             assert!(ended.contains("Unexpected") && ended.contains(place), "{text}: {ended}");

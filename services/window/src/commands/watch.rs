@@ -10,8 +10,8 @@ use proto::v1;
 use proto::v1::fact::Kind;
 use tonic::Status;
 
-use super::words::{self, pick};
 use super::problem::Problem;
+use super::words::{self, pick};
 use super::{Exit, Output, Session, clean, read, reader_gone, say, say_json};
 
 /// Columns of the longest state.

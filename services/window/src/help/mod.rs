@@ -210,7 +210,9 @@ mod tests {
             found.extend(helps.into_iter().flatten().map(ToString::to_string));
             found.extend(arg.get_help_heading().map(str::to_owned));
             let values = arg.get_possible_values();
-            found.extend(values.iter().filter_map(|value| value.get_help()).map(ToString::to_string));
+            found.extend(
+                values.iter().filter_map(|value| value.get_help()).map(ToString::to_string),
+            );
         }
         for command in command.get_subcommands() {
             texts(command, found);
@@ -225,7 +227,8 @@ mod tests {
         texts(&command, &mut said);
         let paragraphs = said.iter().flat_map(|text| text.split("\n\n"));
         let used: BTreeSet<_> = paragraphs.map(|text| known_as(text).to_owned()).collect();
-        let known: BTreeSet<String> = TEXTS.iter().map(|(english, _)| (*english).to_owned()).collect();
+        let known: BTreeSet<String> =
+            TEXTS.iter().map(|(english, _)| (*english).to_owned()).collect();
         let missing: Vec<_> = used.difference(&known).collect();
         let unused: Vec<_> = known.difference(&used).collect();
         assert!(missing.is_empty(), "write the Chinese of these into help/texts.rs: {missing:#?}");
@@ -248,7 +251,8 @@ mod tests {
         ] {
             let help = help_of(args);
             assert!(help.contains("用法：") && help.contains("选项:"), "{help}");
-            for english in ["Usage", "Options", "Commands", "Arguments", "default", "Print", "[env"] {
+            for english in ["Usage", "Options", "Commands", "Arguments", "default", "Print", "[env"]
+            {
                 assert!(!help.contains(english), "{english} in {help}");
             }
         }
