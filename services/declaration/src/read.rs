@@ -66,9 +66,7 @@ async fn whole(
     id: DeclarationId,
 ) -> Result<Whole, Error> {
     let (positions, content_position) = locate(&declarations.pool, scope, id).await?;
-    let filter = Filter { only: Some(vec![id]), ..Filter::default() };
-    let slots = [id.slot().column()];
-    let mut rows = select(&declarations.pool, &slots, &filter, Uuid::max(), 1).await?;
+    let mut rows = records(&declarations.pool, &[id]).await?;
     let record = rows.pop().ok_or_else(|| Refusal::of(Code::NotFound))?;
     let history = journal::at(&declarations.pool, id.slot(), &positions).await?;
     let content = history
@@ -101,12 +99,7 @@ pub(crate) async fn by_number(
         [] => Err(Refusal::of(Code::NotFound).with("number", number).into()),
         [id] => Ok(Named::One(Box::new(whole(declarations, scope, id).await?))),
         _ => {
-            let mut slots: Vec<_> = meant.iter().map(|id| id.slot().column()).collect();
-            slots.sort_unstable();
-            slots.dedup();
-            let filter = Filter { only: Some(meant), ..Filter::default() };
-            let count = i64::from(limits::CANDIDATES_MAX);
-            let several = select(&declarations.pool, &slots, &filter, Uuid::max(), count).await?;
+            let several = records(&declarations.pool, &meant).await?;
             Ok(Named::Several(several))
         }
     }
@@ -227,7 +220,8 @@ async fn select(
     count: i64,
 ) -> Result<Vec<Record>, store::Fault> {
     let only = filter.only.as_ref().map(|ids| ids.iter().map(|id| id.uuid()).collect::<Vec<_>>());
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Row,
         r#"select d.id as "id!", d.pre_no as "pre_no!", d.invt_no as "invt_no?",
                   d.order_no as "order_no!", d.trade_mode as "trade_mode!",
                   d.version as "version!", d.round as "round!", d.phase as "phase!",
@@ -261,24 +255,79 @@ async fn select(
     )
     .fetch_all(pool)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(Record {
-                id: DeclarationId::from_uuid(row.id),
-                pre_no: row.pre_no,
-                invt_no: row.invt_no.unwrap_or_default(),
-                order_no: row.order_no,
-                trade_mode: row.trade_mode,
-                version: number(row.version)?,
-                round: number(row.round)?,
-                phase: phase(row.phase)?,
-                customs: stand(row.customs)?,
-                inspection: stand(row.inspection)?,
-                filed_time: row.filed_time,
-                released_time: row.released_time,
-                release_id: row.release_id,
-                order_id: row.order_id,
-            })
+    rows.into_iter().map(Row::record).collect()
+}
+
+/// These declarations, newest first.
+async fn records(pool: &PgPool, ids: &[DeclarationId]) -> Result<Vec<Record>, store::Fault> {
+    let (slots, uuids): (Vec<i16>, Vec<Uuid>) =
+        ids.iter().map(|id| (id.slot().column(), id.uuid())).unzip();
+    let rows = sqlx::query_as!(
+        Row,
+        r#"select d.id as "id!", d.pre_no as "pre_no!", d.invt_no as "invt_no?",
+                  d.order_no as "order_no!", d.trade_mode as "trade_mode!",
+                  d.version as "version!", d.round as "round!", d.phase as "phase!",
+                  d.customs as "customs!", d.inspection as "inspection!",
+                  d.filed_time as "filed_time!", r.released_time as "released_time?",
+                  r.release_id as "release_id?", o.order_id as "order_id?"
+           from unnest($1::smallint[], $2::uuid[]) as wanted (slot, id)
+           cross join lateral (
+               select * from declaration
+               where declaration.slot = wanted.slot and declaration.id = wanted.id limit 1
+           ) d
+           left join lateral (
+               select * from release
+               where release.slot = d.slot and release.declaration_id = d.id limit 1
+           ) r on true
+           left join lateral (
+               select * from joint_inspection
+               where joint_inspection.slot = d.slot and joint_inspection.declaration_id = d.id
+               limit 1
+           ) o on true
+           order by d.id desc"#,
+        &slots,
+        &uuids
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(Row::record).collect()
+}
+
+/// A record in its columns.
+struct Row {
+    id: Uuid,
+    pre_no: String,
+    invt_no: Option<String>,
+    order_no: String,
+    trade_mode: String,
+    version: i32,
+    round: i32,
+    phase: i16,
+    customs: i16,
+    inspection: i16,
+    filed_time: OffsetDateTime,
+    released_time: Option<OffsetDateTime>,
+    release_id: Option<Uuid>,
+    order_id: Option<Uuid>,
+}
+
+impl Row {
+    fn record(self) -> Result<Record, store::Fault> {
+        Ok(Record {
+            id: DeclarationId::from_uuid(self.id),
+            pre_no: self.pre_no,
+            invt_no: self.invt_no.unwrap_or_default(),
+            order_no: self.order_no,
+            trade_mode: self.trade_mode,
+            version: number(self.version)?,
+            round: number(self.round)?,
+            phase: phase(self.phase)?,
+            customs: stand(self.customs)?,
+            inspection: stand(self.inspection)?,
+            filed_time: self.filed_time,
+            released_time: self.released_time,
+            release_id: self.release_id,
+            order_id: self.order_id,
         })
-        .collect()
+    }
 }

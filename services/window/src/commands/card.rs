@@ -18,8 +18,10 @@ pub(super) fn whole(record: &v1::DeclarationRecord, language: Language) -> Strin
     let content = record.declaration.as_ref();
     fields.extend(content.map(|it| content_rows(it, language)).unwrap_or_default());
     let (english, chinese) = words::state(record.state());
-    let mut text = format!("{}  {english} {chinese}\n", record.name);
-    text.push_str(&table::fields(&fields, table::columns()));
+    let columns = table::columns();
+    let first = table::wrapped(&format!("{}  {english} {chinese}", record.name), columns);
+    let mut text = first.join("\n") + "\n";
+    text.push_str(&table::fields(&fields, columns));
     if let Some(declaration) = content.filter(|it| !it.lines.is_empty()) {
         let _infallible = write!(text, "\n{}", goods(&declaration.lines, language));
     }
