@@ -167,31 +167,32 @@ async fn database(settings: &Settings) -> anyhow::Result<(Database, Schemas)> {
 /// Connects every service to its own schema.
 async fn open(options: PgConnectOptions, settings: &Settings) -> anyhow::Result<Schemas> {
     let writers = u32::try_from(settings.writers).unwrap_or(2);
-    let migrator = (declaration::SCHEMA, &declaration::MIGRATOR);
-    let declaration = service(options.clone(), migrator, writers + 8).await?;
-    let migrator = (ceb::SCHEMA, &ceb::MIGRATOR);
-    // Their tables fill within seconds from nothing, and documents and orders are always found by index:
-    // a planner that has not seen the tables yet would read them whole.
-    let options = options.options([
+    // Tables fill within seconds from nothing, and documents and orders are always found by index, and so
+    // is what is looked up or listed: a planner that has not seen the tables yet would read them whole.
+    let indexed = options.clone().options([
         ("enable_seqscan", "off"),
         ("enable_hashjoin", "off"),
         ("enable_mergejoin", "off"),
     ]);
-    let ceb = service(options.clone(), migrator, 2).await?;
+    let migrator = (declaration::SCHEMA, &declaration::MIGRATOR);
+    let declaration = service(options, indexed.clone(), migrator, writers + 8).await?;
+    let migrator = (ceb::SCHEMA, &ceb::MIGRATOR);
+    let ceb = service(indexed.clone(), indexed.clone(), migrator, 2).await?;
     let migrator = (inspection::SCHEMA, &inspection::MIGRATOR);
-    let inspection = service(options, migrator, 4).await?;
+    let inspection = service(indexed.clone(), indexed, migrator, 4).await?;
     Ok(Schemas { declaration, ceb, inspection })
 }
 
 /// Connections for work, and others for reading. None is made before it is needed.
 async fn service(
-    options: PgConnectOptions,
+    work: PgConnectOptions,
+    reads: PgConnectOptions,
     (schema, migrator): (&'static str, &'static sqlx::migrate::Migrator),
     writers: u32,
 ) -> anyhow::Result<Pools> {
-    let work = connect(options.clone(), schema, writers).await?;
+    let work = connect(work, schema, writers).await?;
     store::connect::migrate(&work, schema, migrator).await.context(Code::PostgresFailed)?;
-    Ok(Pools { work, reads: connect(options, schema, READERS).await? })
+    Ok(Pools { work, reads: connect(reads, schema, READERS).await? })
 }
 
 /// Connections for reading.
