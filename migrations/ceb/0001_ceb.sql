@@ -75,6 +75,10 @@ create table document (
     body bytea compression lz4 not null,
     received_time timestamptz not null,
     changed_time timestamptz not null,
+    -- returnTime of its last receipt: the next one is later.
+    told_time timestamptz not null,
+    -- Inventories: 500 to 599 that is told once customs has given its number; 0 nothing.
+    held_back integer not null default 0,
     primary key (slot, kind, key)
 ) with (fillfactor = 60);
 -- By names that never or once change: what changes with every receipt is in no index, so that those
@@ -130,4 +134,13 @@ create table number_used (
     period integer not null,
     used bigint not null,
     primary key (slot, kind, period)
+);
+
+-- What one of several processes does at a time, and until when it is that one.
+create table lease (
+    slot smallint not null check (slot = 0),
+    name text not null,
+    holder uuid not null,
+    expires_time timestamptz not null,
+    primary key (slot, name)
 );

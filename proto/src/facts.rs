@@ -77,6 +77,11 @@ impl v1::NumberKind {
     }
 }
 
+/// A state as refusals name it: as the schema does.
+pub fn state_name(phase: Phase) -> &'static str {
+    v1::State::from(phase).as_str_name()
+}
+
 impl v1::State {
     /// The phase that this stands for; `None` when unspecified.
     pub fn phase(self) -> Option<Phase> {

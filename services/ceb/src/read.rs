@@ -94,7 +94,7 @@ pub(crate) async fn documents(
                   subscribers,
                   order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
                   invt_no, declaration_id, released_time, sum_no, cancels, t.task as "task?", signed,
-                  digest, body, received_time, changed_time
+                  digest, body, received_time, changed_time, told_time, held_back
            from document d
            left join task t on t.slot = d.slot and t.kind = d.kind and t.key = d.key
            where ($1::text is null or order_no = $1)

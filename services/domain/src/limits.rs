@@ -90,6 +90,8 @@ pub const WIRE_PARTS_MAX: usize = 65_536;
 pub const UNARY_SECONDS_MAX: u64 = 30;
 /// Seconds without a sign of life after which slots go to another consumer of the agency.
 pub const LEASE_SECONDS: i64 = 15;
+/// Seconds after which another process of a service goes on with what one did alone.
+pub const TASK_LEASE_SECONDS: i32 = 6;
 /// Seconds between heartbeats on a quiet stream.
 pub const HEARTBEAT_SECONDS: u64 = 5;
 /// Declarations filed by the declarants of one slot in one day: the nine digits of preNo are shared

@@ -230,6 +230,34 @@ pub fn match_export(set: &Set<'_>) -> Outcome {
     if missing.is_empty() { Outcome::Matched } else { Outcome::Waiting(missing) }
 }
 
+/// Which of the payments of an order counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// None is there.
+    None,
+    /// This one, by its place.
+    One(usize),
+    /// Several stand, and nothing says which (-401003).
+    Several,
+}
+
+/// Chooses among the payments that name an order: those with the transaction number that the order names,
+/// then those of the payment firm that it names, where there is one. The order in which they came does not
+/// count: nobody knows whether the first or the last is the right one.
+pub fn choose_payment(order: Option<&Order>, payments: &[Payment]) -> Choice {
+    let named = order.map_or("", |order| order.pay_transaction_id.as_str());
+    let firm = order.map_or("", |order| order.pay_code.as_str());
+    let fits = |payment: &Payment| same_if_given(named, &payment.pay_transaction_id);
+    let of_firm = |payment: &Payment| !firm.trim().is_empty() && same(firm, &payment.pay_code);
+    let fitting: Vec<usize> = (0..payments.len()).filter(|at| fits(&payments[*at])).collect();
+    let own: Vec<usize> = fitting.iter().copied().filter(|at| of_firm(&payments[*at])).collect();
+    match if own.is_empty() { fitting } else { own }[..] {
+        [] => Choice::None,
+        [one] => Choice::One(one),
+        _ => Choice::Several,
+    }
+}
+
 /// The broken rules of a set that has waited too long ([`Policy::wait_seconds`]).
 pub fn overdue(rules: &[Rule], set: &Set<'_>) -> Vec<Broken> {
     let order_no = &set.inventory.order_no;

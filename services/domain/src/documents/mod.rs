@@ -20,7 +20,10 @@ pub mod returns;
 pub mod summary;
 pub mod tax;
 
-pub use admit::{Admission, AppType, Held, Incoming, Split, admit, complete, missing_parts};
+pub use admit::{
+    Admission, AppType, Held, Incoming, Split, admit, complete, exists, missing_parts, stands,
+    unchanged,
+};
 pub use kind::{DocumentKind, key};
 pub use matching::{Broken, Missing, Outcome};
 pub use returns::{Return, allowed, status, supersedes};

@@ -263,11 +263,6 @@ impl Return {
         Self::coded(status::REJECTED, "1300", &with_reason("人工退单", reason))
     }
 
-    /// A document with this business key was declared before. `key` is shown with plus signs.
-    pub fn repeated(key: &str) -> Self {
-        Self::new(status::REJECTED, format!("重复申报，业务主键[{}]", shown(key)))
-    }
-
     /// An error with its parameters in the order of the text, one for each place. Keys made by
     /// [`super::kind::key`] are shown with plus signs.
     pub fn refused(code: i32, parameters: &[&str]) -> Self {
