@@ -152,7 +152,17 @@ async fn a_reader_that_goes_away_ends_a_command_quietly() {
         errors.read_to_string(&mut told).expect("text");
         assert_eq!(told, "", "it ends quietly");
     }
-    for args in [&["list", "--output", "json"][..], &["--help"], &["get", &receipt.name]] {
+    let folder = sandbox.directory.path().join("ceb");
+    std::fs::create_dir(&folder).expect("the directory is ours");
+    let folder = folder.display().to_string();
+    for args in [
+        &["list", "--output", "json"][..],
+        &["--help"],
+        &["get", &receipt.name],
+        &["watch"],
+        &["inspect", "watch"],
+        &["ceb", "watch", &folder],
+    ] {
         let mut command = spawn(&sandbox, args);
         drop(command.stdout.take());
         let mut errors = command.stderr.take().expect("a pipe");

@@ -365,7 +365,15 @@ impl Cli {
                     inspection: !args.no_inspection,
                     show: !args.quiet,
                 };
-                sandbox::run(settings, cast, common.language(), interrupted()).await?;
+                let show = cast.show;
+                let shutdown = async {
+                    // Who looked at the live view and closed it wants it to end.
+                    tokio::select! {
+                        () = interrupted() => {}
+                        () = commands::reader_gone(), if show => {}
+                    }
+                };
+                sandbox::run(settings, cast, common.language(), shutdown).await?;
                 Ok(ExitCode::SUCCESS)
             }
             Command::Serve(args) => {

@@ -52,6 +52,7 @@ async fn follow(session: &Session, args: Watch) -> anyhow::Result<Exit> {
         }
         request.name = name;
     }
+    let mut connection = Connection::new(session.language);
     let mut news = pin!(client::watch_news(session.window.clone(), request));
     loop {
         let heard = tokio::select! {
@@ -62,16 +63,11 @@ async fn follow(session: &Session, args: Watch) -> anyhow::Result<Exit> {
         let entry = match heard.transpose()? {
             Some(News::Entry(entry)) => entry,
             Some(News::Lost(status)) => {
-                tell_connection(&lost(&status, session.language))?;
+                connection.lost(&status)?;
                 continue;
             }
             Some(News::Back) => {
-                let back = pick(
-                    session.language,
-                    "the window is back; nothing was missed",
-                    "已重新连接单一窗口，其间消息未遗漏",
-                );
-                tell_connection(back)?;
+                connection.back()?;
                 continue;
             }
             None => return Ok(Exit::Done),
@@ -88,17 +84,45 @@ async fn follow(session: &Session, args: Watch) -> anyhow::Result<Exit> {
     }
 }
 
-/// What becomes of the connection is no result: it goes to stderr, in every form of output.
-fn tell_connection(text: &str) -> io::Result<()> {
-    writeln!(io::stderr(), "{}", clean(text))
+/// What becomes of the connection of a watch. It is no result: it goes to stderr, in every form of
+/// output, once when the window is lost and once when it is back.
+pub(super) struct Connection {
+    language: Language,
+    lost: bool,
 }
 
-fn lost(status: &Status, language: Language) -> String {
-    let problem = Problem::of_status(status, language);
-    let why = problem.cause();
-    match language {
-        Language::English => format!("the window is lost ({why}); trying again until it is back"),
-        Language::Chinese => format!("与单一窗口的连接中断（{why}），正在重新连接"),
+impl Connection {
+    pub(super) fn new(language: Language) -> Self {
+        Self { language, lost: false }
+    }
+
+    /// Says why the window is away.
+    pub(super) fn lost(&mut self, status: &Status) -> io::Result<()> {
+        if std::mem::replace(&mut self.lost, true) {
+            return Ok(());
+        }
+        let problem = Problem::of_status(status, self.language);
+        let why = problem.cause();
+        let text = match self.language {
+            Language::English => {
+                format!("the window is lost ({why}); trying again until it is back")
+            }
+            Language::Chinese => format!("与单一窗口的连接中断（{why}），正在重新连接"),
+        };
+        writeln!(io::stderr(), "{}", clean(&text))
+    }
+
+    /// Says that the window is there again, when it was away.
+    pub(super) fn back(&mut self) -> io::Result<()> {
+        if !std::mem::take(&mut self.lost) {
+            return Ok(());
+        }
+        let text = pick(
+            self.language,
+            "the window is back; nothing was missed",
+            "已重新连接单一窗口，其间消息未遗漏",
+        );
+        writeln!(io::stderr(), "{text}")
     }
 }
 
