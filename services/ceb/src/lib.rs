@@ -20,7 +20,6 @@ mod receipt;
 mod receive;
 mod relay;
 mod shelf;
-mod views;
 
 use std::pin::Pin;
 use std::sync::Arc;

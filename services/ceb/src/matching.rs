@@ -7,12 +7,12 @@ use domain::documents::matching::{
     match_import, overdue,
 };
 use domain::documents::{DocumentKind, Return, status};
+use proto::ceb::parcel;
 use uuid::Uuid;
 
 use crate::commit::{Said, Step};
 use crate::paper::{Errand, Paper};
 use crate::shelf::Shelf;
-use crate::views;
 
 /// What can be set about the match. The window has no positive list and no ledger yet: customs
 /// checks both.
@@ -173,10 +173,10 @@ pub(crate) fn too_late(shelf: &Shelf, inventory: &Paper) -> Option<Return> {
 fn with_set<T>(shelf: &Shelf, inventory: &Paper, use_it: impl FnOnce(&Set<'_>) -> T) -> Option<T> {
     let companions = Companions::of(shelf, inventory);
     let document = |id: Option<Uuid>| id.and_then(|id| shelf.get(id)).map(|paper| &*paper.document);
-    let order: Option<Order> = document(companions.order).and_then(views::order);
-    let payment: Option<Payment> = document(companions.payment).and_then(views::payment);
-    let waybill: Option<Waybill> = document(companions.waybill).and_then(views::waybill);
-    let inventory = views::inventory(&inventory.document)?;
+    let order: Option<Order> = document(companions.order).and_then(parcel::order);
+    let payment: Option<Payment> = document(companions.payment).and_then(parcel::payment);
+    let waybill: Option<Waybill> = document(companions.waybill).and_then(parcel::waybill);
+    let inventory = parcel::inventory(&inventory.document)?;
     let set = Set {
         inventory: &inventory,
         order: order.as_ref(),

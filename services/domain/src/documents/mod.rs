@@ -1,10 +1,11 @@
 //! The national documents around a declaration: orders, payments, waybills, arrivals, cancellations.
 //!
 //! What they are ([`kind`]), whether one may be stored over another ([`mod@admit`]), whether they fit
-//! each other ([`matching`]), what the answers say ([`returns`], [`errors`]), and what import costs
+//! each other ([`matching`]) and in which fields not ([`comparison`]), what the answers say ([`returns`], [`errors`]), and what import costs
 //! ([`tax`], [`limits`]). Rules stand in tables, so that an unverified one is corrected in its row.
 
 pub mod admit;
+pub mod comparison;
 pub mod errors;
 pub mod kind;
 pub mod limits;

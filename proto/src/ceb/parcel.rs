@@ -3,10 +3,11 @@
 use domain::documents::matching::{
     Consignee, Inventory, InventoryLine, Order, OrderLine, Payment, Person, Waybill,
 };
-use proto::ceb::{Document, export, import};
+
+use super::{Document, export, import};
 
 /// An order (303, 311).
-pub(crate) fn order(document: &Document) -> Option<Order> {
+pub fn order(document: &Document) -> Option<Order> {
     match document {
         Document::Ceb311(order) => Some(import_order(order)),
         Document::Ceb303(order) => Some(export_order(order)),
@@ -52,7 +53,7 @@ fn import_order(import::Order { head, lines }: &import::Order) -> Order {
     }
 }
 
-fn export_order(export::Order { head, .. }: &export::Order) -> Order {
+fn export_order(export::Order { head, lines }: &export::Order) -> Order {
     Order {
         order_no: head.order_no.clone(),
         ebp_code: head.ebp_code.clone(),
@@ -60,12 +61,23 @@ fn export_order(export::Order { head, .. }: &export::Order) -> Order {
         currency: head.currency.clone(),
         goods_value_e5: head.goods_value,
         freight_e5: head.freight,
+        lines: lines
+            .iter()
+            .map(|line| OrderLine {
+                gnum: line.gnum,
+                item_no: line.item_no.clone(),
+                currency: line.currency.clone(),
+                qty_e5: line.qty,
+                price_e5: line.price,
+                total_price_e5: line.total_price,
+            })
+            .collect(),
         ..Order::default()
     }
 }
 
 /// A payment (411).
-pub(crate) fn payment(document: &Document) -> Option<Payment> {
+pub fn payment(document: &Document) -> Option<Payment> {
     let Document::Ceb411(import::Payment { head }) = document else { return None };
     Some(Payment {
         order_no: head.order_no.clone(),
@@ -84,7 +96,7 @@ pub(crate) fn payment(document: &Document) -> Option<Payment> {
 }
 
 /// A waybill (505, 511).
-pub(crate) fn waybill(document: &Document) -> Option<Waybill> {
+pub fn waybill(document: &Document) -> Option<Waybill> {
     match document {
         Document::Ceb511(import::Logistics { head }) => Some(Waybill {
             logistics_code: head.logistics_code.clone(),
@@ -106,7 +118,7 @@ pub(crate) fn waybill(document: &Document) -> Option<Waybill> {
 }
 
 /// An inventory (603, 621).
-pub(crate) fn inventory(document: &Document) -> Option<Inventory> {
+pub fn inventory(document: &Document) -> Option<Inventory> {
     match document {
         Document::Ceb621(import::Inventory { head, lines }) => Some(Inventory {
             order_no: head.order_no.clone(),
