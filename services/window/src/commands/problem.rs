@@ -221,6 +221,12 @@ impl Broken {
         Self { element, line, ..Self::plain(code, text) }
     }
 
+    /// A rule that is known by a name of its own, about an element of a message.
+    pub(super) fn in_message(rule: &str, element: &str, line: u32, text: &str) -> Self {
+        let (code, text) = (rule.to_owned(), text.to_owned());
+        Self { code, text, element: Some(element.to_owned()), line: Some(line), ..Self::default() }
+    }
+
     /// What the reader of JSON says.
     pub(super) fn of_json(text: String, line: usize, column: usize) -> Self {
         Self {

@@ -12,6 +12,7 @@ use super::super::problem::{Broken, Problem};
 use super::super::words::{self, pick};
 use super::super::{Exit, Output, input, say, say_json};
 use super::seal::Seal;
+use super::set::{self, Sheet};
 use super::walk::{self, Leaf};
 use super::{Files, Means, glossary, message, standing};
 
@@ -22,9 +23,10 @@ const MEANING_COLUMNS: usize = 44;
 /// window.
 ///
 /// Says what the message is, who sends it, whether it is signed, each document with its fields, and
-/// what breaks the schema or, for inventories, the rules of a declaration. Rules that need other
-/// documents (order, payment, waybill) are checked by the window. Personal data is shown: it is your
-/// own file. The exit code is 0 when nothing is wrong.
+/// what breaks the schema, the sums or, for inventories, the rules of a declaration. Order, payment,
+/// waybill and inventory of one parcel, given together, are compared as the window will compare them
+/// (三单对碰), and the fields that differ are named. Personal data is shown: it is your own file. The
+/// exit code is 0 when nothing is wrong.
 #[derive(Debug, clap::Args)]
 pub(super) struct Explain {
     #[command(flatten)]
@@ -41,6 +43,7 @@ pub(super) struct Explain {
 /// When the answer cannot be written.
 pub(super) fn explain(means: &Means, args: &Explain) -> anyhow::Result<Exit> {
     let mut worst = Exit::Done;
+    let mut read = Vec::new();
     for path in &args.files.files {
         let name = input::name(path);
         let opened = message::open(path, means.language);
@@ -61,6 +64,17 @@ pub(super) fn explain(means: &Means, args: &Explain) -> anyhow::Result<Exit> {
             Output::Table => say(explained.text(&name, means.language, args.brief).trim_end())?,
         }
         if explained.is_wrong() {
+            worst = worst.max(Exit::Refused);
+        }
+        read.push((name, explained));
+    }
+    let sheets: Vec<_> = read.iter().flat_map(|(name, explained)| explained.sheets(name)).collect();
+    for group in set::groups(&sheets) {
+        match means.output {
+            Output::Json => say_json(&group.json(means.language))?,
+            Output::Table => say(&format!("\n{}", group.text(means.language).trim_end()))?,
+        }
+        if group.is_wrong() {
             worst = worst.max(Exit::Refused);
         }
     }
@@ -110,7 +124,14 @@ impl Explained {
     fn is_wrong(&self) -> bool {
         let bad_seal = self.seal.is_bad() && !self.seal.is_absent();
         let rules = self.broken.iter().any(|broken| !broken.is_empty());
-        self.read.is_err() || rules || bad_seal || self.is_unsigned()
+        let alone = || self.sheets("").any(|sheet| !sheet.alone(Language::English).is_empty());
+        self.read.is_err() || rules || bad_seal || self.is_unsigned() || alone()
+    }
+
+    /// The documents that the match looks at.
+    fn sheets<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Sheet<'a>> {
+        let documents = self.read.iter().flat_map(|message| &message.documents).enumerate();
+        documents.filter_map(move |(index, read)| Sheet::of(name, index, read, &self.leaves))
     }
 
     /// What is wrong with the message as a whole, or with its form.
@@ -131,9 +152,13 @@ impl Explained {
         let of = |list: &[Vec<domain::Violation>]| {
             list.get(index).into_iter().flatten().map(place).collect::<Vec<_>>()
         };
-        let mut odd = of(&self.odd);
+        let (mut wrong, mut odd) = (of(&self.broken), of(&self.odd));
         odd.extend(document.warnings.iter().map(|fault| Broken::of_fault(fault, language)));
-        (of(&self.broken), odd)
+        if let Some(sheet) = Sheet::of("", index, document, &self.leaves) {
+            wrong.extend(sheet.alone(language));
+            odd.extend(sheet.odd(language));
+        }
+        (wrong, odd)
     }
 
     fn text(&self, name: &str, language: Language, brief: bool) -> String {
@@ -337,7 +362,7 @@ fn decoded(element: &str, value: &str, language: Language) -> String {
 }
 
 /// `Inventory[1]/InventoryList[2]/gcode`, as faults name elements; heads stand once.
-fn shown(path: &[(String, u32)]) -> String {
+pub(super) fn shown(path: &[(String, u32)]) -> String {
     let last = path.len().saturating_sub(1);
     let part = |(depth, (name, number)): (usize, &(String, u32))| {
         let numbered = depth == 0 || (depth < last || name.ends_with("List")) && *number > 0;

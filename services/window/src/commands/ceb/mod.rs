@@ -9,6 +9,7 @@ mod message;
 mod receipts;
 mod seal;
 mod send;
+mod set;
 mod standing;
 mod walk;
 mod watch;
