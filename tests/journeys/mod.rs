@@ -3,6 +3,8 @@
 mod bad_input;
 mod command_line;
 mod exchange;
+mod finding_out;
+mod guides;
 mod identity;
 mod inspect_tools;
 mod inspection;

@@ -122,6 +122,14 @@ impl Problem {
         self
     }
 
+    /// Adds something with its place.
+    #[must_use]
+    pub(super) fn with_place(mut self, code: Code, line: u32, column: u32, text: String) -> Self {
+        let (line, column) = (Some(line), Some(column));
+        self.violations.push(Broken { line, column, ..Broken::plain(code, text) });
+        self
+    }
+
     /// Names the file that its lines belong to.
     #[must_use]
     pub(super) fn in_file(mut self, file: &str) -> Self {

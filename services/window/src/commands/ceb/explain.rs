@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use domain::Code;
 use domain::declaration::Profile;
 use proto::ceb::{self, Fault, Message, MessageType, ReadDocument};
 use proto::status::Language;
@@ -92,11 +93,17 @@ struct Explained {
     odd: Vec<Vec<domain::Violation>>,
     seal: Seal,
     leaves: Vec<Leaf>,
+    /// Why it may be no XML.
+    stray: Option<walk::Stray>,
 }
 
 impl Explained {
     fn of(text: &[u8], envelope_id: Option<String>) -> Self {
         let read = ceb::read(text);
+        let is_malformed =
+            |faults: &Vec<Fault>| faults.iter().any(|fault| fault.code == Code::XmlMalformed);
+        let shown = String::from_utf8_lossy(text);
+        let stray = if read.as_ref().is_err_and(is_malformed) { walk::stray(&shown) } else { None };
         let (mut broken, mut odd) = (Vec::new(), Vec::new());
         if let Ok(message) = &read {
             for document in &message.documents {
@@ -111,7 +118,8 @@ impl Explained {
             broken,
             odd,
             seal: Seal::untrusting(text),
-            leaves: walk::leaves(&String::from_utf8_lossy(text)),
+            leaves: walk::leaves(&shown),
+            stray,
             read,
         }
     }
@@ -137,7 +145,16 @@ impl Explained {
     /// What is wrong with the message as a whole, or with its form.
     fn faults(&self, language: Language) -> Option<Problem> {
         let faults = self.read.as_ref().err()?;
-        Some(message::refusal(faults, language))
+        let problem = message::refusal(faults, language);
+        let Some(walk::Stray { line, column, character }) = self.stray else {
+            return Some(problem);
+        };
+        let written = if character == '&' { "&amp;" } else { "&lt;" };
+        let why = match language {
+            Language::English => format!("{character} must be written {written} in a text"),
+            Language::Chinese => format!("文本中的“{character}”须写作{written}"),
+        };
+        Some(problem.with_place(Code::XmlMalformed, line, column, why))
     }
 
     /// What is wrong with a document, and what is odd, each with its place.
@@ -403,6 +420,22 @@ mod tests {
         assert!(explained.is_wrong());
         let text = explained.text("a.xml", Language::English, true);
         assert!(text.contains("✗ SW-2016 a.xml:"), "{line:?} {text}");
+    }
+
+    #[test]
+    fn a_text_that_was_not_escaped_is_told_in_the_language_asked_for() {
+        let wrong = SAMPLE.replacen(":gname>", ":gname>A & B ", 1);
+        let explained = Explained::of(wrong.as_bytes(), None);
+        for (language, words) in [
+            (Language::English, "& must be written &amp; in a text"),
+            (Language::Chinese, "文本中的“&”须写作&amp;"),
+        ] {
+            let text = explained.text("a.xml", language, true);
+            assert!(text.contains(words) && text.contains("SW-3001 a.xml:"), "{text}");
+        }
+        let lt = SAMPLE.replacen(":gname>", ":gname>1 < 2 ", 1);
+        let text = Explained::of(lt.as_bytes(), None).text("a.xml", Language::English, true);
+        assert!(text.contains("< must be written &lt; in a text"), "{text}");
     }
 
     #[test]
