@@ -135,7 +135,7 @@ pub(crate) struct Step {
     pub(crate) shelf: Shelf,
     mail: Vec<Mail>,
     /// A number for each document that may need one, by slot.
-    numbers: BTreeMap<Slot, std::ops::Range<i64>>,
+    numbers: HashMap<Slot, std::ops::Range<i64>>,
     /// The newest token of the declaration service's news.
     pub(crate) heard: Option<String>,
     pub(crate) issued: issue::Writes,
@@ -381,21 +381,14 @@ async fn numbers(
     tx: &mut PgConnection,
     commands: &[Command],
     now: OffsetDateTime,
-) -> Result<BTreeMap<Slot, std::ops::Range<i64>>, Fault> {
+) -> Result<HashMap<Slot, std::ops::Range<i64>>, Fault> {
     let mut counts: BTreeMap<Slot, i64> = BTreeMap::new();
     for command in commands {
         if let Command::Receive(received) = command {
             *counts.entry(received.slot).or_default() += 1;
         }
     }
-    let used = use_numbers(tx, "preNo", day(now), &counts).await?;
-    Ok(counts
-        .into_iter()
-        .map(|(slot, count)| {
-            let from = used.get(&slot).copied().unwrap_or_default();
-            (slot, from..from + count)
-        })
-        .collect())
+    Ok(use_numbers(tx, "preNo", day(now), &counts).await?.ranges())
 }
 
 /// Appends the mail to the logs of its readers.
@@ -411,9 +404,9 @@ async fn post(
         .into_iter()
         .map(|mail| {
             let slot = Slot::of(&mail.to);
-            Entry {
+            Ok(Entry {
                 slot,
-                position: heads.next(slot),
+                position: heads.next(slot)?,
                 event_id: mail.event,
                 subject: mail.subject,
                 owner: mail.to,
@@ -425,9 +418,9 @@ async fn post(
                 trace: mail.trace,
                 facts: mail.about.kept(),
                 body: Some(mail.body),
-            }
+            })
         })
-        .collect();
+        .collect::<Result<_, Fault>>()?;
     heads.append(tx, &entries).await?;
     Ok(entries)
 }

@@ -8,7 +8,6 @@ use domain::Slot;
 use domain::documents::DocumentKind;
 use sqlx::{PgConnection, PgPool};
 use store::Fault;
-use store::journal::slot_of;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -617,7 +616,7 @@ impl TryFrom<Row> for Paper {
         let broken = |what: &str| Fault::Broken(format!("a kept document has no legal {what}"));
         let kind = u16::try_from(row.kind).ok().and_then(DocumentKind::from_number);
         Ok(Self {
-            slot: slot_of(row.slot).ok_or_else(|| broken("slot"))?,
+            slot: store::column::slot(row.slot)?,
             kind: kind.ok_or_else(|| broken("kind"))?,
             key: row.key,
             id: row.id,

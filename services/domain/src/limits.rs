@@ -77,7 +77,7 @@ pub const TEXT_MAX: usize = 1_000;
 /// Seconds that a unary call may take.
 pub const UNARY_SECONDS_MAX: u64 = 30;
 /// Seconds without a sign of life after which slots go to another consumer of the agency.
-pub const LEASE_SECONDS: i64 = 15;
+pub const LEASE_SECONDS: i32 = 15;
 /// Seconds between heartbeats on a quiet stream.
 pub const HEARTBEAT_SECONDS: u64 = 5;
 /// Declarations filed by the declarants of one slot in one day: the nine digits of preNo are shared

@@ -537,7 +537,7 @@ impl InspectionService for Service {
                 let asked = sets.into_iter().filter(|(_, version)| *version > 0);
                 assessments.extend(asked.map(|(agency, version)| v1::Assessment {
                     agency: v1::Agency::from(agency).into(),
-                    rule_set_version: u32::try_from(version).unwrap_or_default(),
+                    rule_set_version: version,
                     ..Default::default()
                 }));
             }
@@ -851,7 +851,7 @@ fn facts(principal: &Principal, kept: &[u8]) -> Result<Vec<v1::OrderFact>, Unans
 fn history(principal: &Principal, entry: Entry) -> Result<v1::OrderHistoryEntry, Unanswered> {
     Ok(v1::OrderHistoryEntry {
         time: Some(proto::timestamp(entry.recorded_time)),
-        version: u32::try_from(entry.version).unwrap_or_default(),
+        version: store::column::number(entry.version)?,
         facts: facts(principal, &entry.facts)?,
     })
 }
@@ -862,7 +862,8 @@ fn told(principal: &Principal, news: News) -> Result<v1::WatchOrdersResponse, Un
             Ok(v1::WatchOrdersResponse { resume_token, ..Default::default() })
         }
         News::Entry(entry, token) => {
-            let body = entry.body.as_deref().unwrap_or_default();
+            let body = entry.body.as_deref();
+            let body = body.ok_or_else(|| damaged("an entry without its order"))?;
             let mut order = wire::decode_record(body).map_err(damaged)?;
             if is_veiled(principal) {
                 wire::veil(&mut order);
@@ -871,7 +872,7 @@ fn told(principal: &Principal, news: News) -> Result<v1::WatchOrdersResponse, Un
                 order: Some(order),
                 facts: facts(principal, &entry.facts)?,
                 time: Some(proto::timestamp(entry.recorded_time)),
-                resume_token: token.unwrap_or_default(),
+                resume_token: proto::text(token),
             })
         }
     }
