@@ -457,7 +457,16 @@ pub struct Shown<'a> {
 }
 
 /// An order as it is said.
-pub fn record(shown: Shown<'_>) -> v1::OrderRecord {
+///
+/// # Errors
+///
+/// When its goods, which were encoded here, cannot be read.
+pub fn record(shown: Shown<'_>) -> Result<v1::OrderRecord, Unreadable> {
+    let goods = v1::Declaration::decode(shown.goods).map_err(|_| Unreadable { what: "goods" })?;
+    Ok(v1::OrderRecord { lines: goods.lines, ..without_goods(shown) })
+}
+
+fn without_goods(shown: Shown<'_>) -> v1::OrderRecord {
     let mut state = state(shown.order);
     if let Some(appointment) = &mut state.appointment {
         let (en, zh) = shown.place;
@@ -476,14 +485,13 @@ pub fn record(shown: Shown<'_>) -> v1::OrderRecord {
         objection_pending: shown.objection_pending,
         ordered_time: Some(crate::timestamp(shown.times.0)),
         changed_time: Some(crate::timestamp(shown.times.1)),
-        // They were encoded by us; without them a record is still one.
-        lines: v1::Declaration::decode(shown.goods).map(|d| d.lines).unwrap_or_default(),
+        lines: Vec::new(),
     }
 }
 
 /// An order as it is kept with an entry of the journal, without its goods.
 pub fn encode_record(shown: Shown<'_>) -> Vec<u8> {
-    record(Shown { goods: &[], ..shown }).encode_to_vec()
+    without_goods(shown).encode_to_vec()
 }
 
 /// Reads an order that was kept with an entry.

@@ -51,7 +51,6 @@ pub(crate) async fn find(pool: &PgPool, before: OffsetDateTime) -> Result<Expire
     .fetch_all(pool)
     .await?;
     let slots = rows.iter().map(|row| store::column::slot(row.slot)).collect::<Result<_, _>>()?;
-    let keys =
-        rows.into_iter().filter_map(|row| Some((u16::try_from(row.kind).ok()?, row.key))).collect();
+    let keys = rows.into_iter().map(|row| (row.kind.cast_unsigned(), row.key)).collect();
     Ok(Expired { keys, slots, before })
 }

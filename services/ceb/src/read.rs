@@ -6,7 +6,7 @@ use domain::documents::DocumentKind;
 use domain::refusal::{Code, Refusal};
 use domain::{Slot, limits};
 use sqlx::PgPool;
-use store::{Fault, Unanswered};
+use store::{Fault, Unanswered, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -18,8 +18,8 @@ use crate::shelf::{Row, Shelf, Wanted, kind_column};
 /// A message in the log of an exchange number.
 #[derive(Debug)]
 pub(crate) struct Logged {
-    pub(crate) position: i64,
-    pub(crate) message_type: i32,
+    pub(crate) position: u64,
+    pub(crate) message_type: u32,
     pub(crate) about: About,
     pub(crate) body: Vec<u8>,
     pub(crate) time: OffsetDateTime,
@@ -48,16 +48,17 @@ pub(crate) async fn log(
     )
     .fetch_all(pool)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Logged {
-            position: row.position,
-            message_type: row.version,
-            about: About::read(&row.facts),
-            body: row.body,
-            time: row.recorded_time,
+    rows.into_iter()
+        .map(|row| {
+            Ok(Logged {
+                position: column::unsigned(row.position)?,
+                message_type: column::number(row.version)?,
+                about: About::read(&row.facts)?,
+                body: row.body,
+                time: row.recorded_time,
+            })
         })
-        .collect())
+        .collect()
 }
 
 /// What documents are asked for.
@@ -116,7 +117,7 @@ pub(crate) async fn documents(
     let papers: Vec<Paper> =
         rows.into_iter().map(TryInto::try_into).collect::<Result<_, Fault>>()?;
     let full = i32::try_from(papers.len()).is_ok_and(|count| count == size);
-    let next = papers.last().filter(|_| full).map(write_token).unwrap_or_default();
+    let next = proto::text(papers.last().filter(|_| full).map(write_token));
     let shelf = beside(pool, &papers).await?;
     let found = papers
         .into_iter()

@@ -248,13 +248,11 @@ fn tls(config: &Config) -> Result<rustls::ClientConfig, Error> {
 
 /// The innermost causes in words; a TLS alert says what the window thinks of the certificate.
 fn explain(error: &dyn std::error::Error) -> String {
-    let mut causes = Vec::new();
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        causes.push(cause.to_string());
-        next = cause.source();
+    let mut innermost = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
     }
-    let last = causes.pop().unwrap_or_default();
+    let last = innermost.to_string();
     for (mark, words) in [
         ("CertificateExpired", "the window says that your certificate has expired"),
         ("UnknownCA", "the window does not trust the authority of your certificate"),

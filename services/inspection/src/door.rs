@@ -169,7 +169,7 @@ impl Inspection {
             what,
         };
         match self.run(id.slot(), Command::Ask(Box::new(asked))).await? {
-            Done::Order(filed, draws) => Ok((shown(principal, &filed), draws)),
+            Done::Order(filed, draws) => Ok((shown(principal, &filed)?, draws)),
             Done::Heard(_) | Done::Credit(_) | Done::Kept => Err(other().into()),
         }
     }
@@ -215,12 +215,12 @@ fn damaged(error: impl std::fmt::Display) -> Unanswered {
 }
 
 /// An order as the caller may see it.
-fn shown(principal: &Principal, filed: &Filed) -> v1::OrderRecord {
-    let mut record = wire::record(filed.shown());
+fn shown(principal: &Principal, filed: &Filed) -> Result<v1::OrderRecord, Unanswered> {
+    let mut record = wire::record(filed.shown()).map_err(damaged)?;
     if is_veiled(principal) {
         wire::veil(&mut record);
     }
-    record
+    Ok(record)
 }
 
 fn digest(request: &impl prost::Message) -> [u8; 32] {
@@ -245,11 +245,11 @@ impl InspectionService for Service {
             let (orders, next_page_token) =
                 read::orders(&self.0.reads, &scope(&principal), filter, (size, &token)).await?;
             let without_goods = |filed: &Filed| {
-                let mut record = shown(&principal, filed);
+                let mut record = shown(&principal, filed)?;
                 record.lines.clear();
-                record
+                Ok(record)
             };
-            let orders = orders.iter().map(without_goods).collect();
+            let orders = orders.iter().map(without_goods).collect::<Result<_, Unanswered>>()?;
             Ok::<_, Unanswered>(v1::ListOrdersResponse { orders, next_page_token })
         };
         answered(answer.await, language)
@@ -268,7 +268,7 @@ impl InspectionService for Service {
             let entries = read::history(&self.0.reads, id).await?;
             let history = entries.into_iter().map(|entry| history(&principal, entry));
             Ok::<_, Unanswered>(v1::GetOrderResponse {
-                order: Some(shown(&principal, &filed)),
+                order: Some(shown(&principal, &filed)?),
                 history: history.collect::<Result<_, _>>()?,
             })
         };

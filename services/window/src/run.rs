@@ -166,7 +166,7 @@ async fn database(settings: &Settings) -> anyhow::Result<(Database, Schemas)> {
 
 /// Connects every service to its own schema.
 async fn open(options: PgConnectOptions, settings: &Settings) -> anyhow::Result<Schemas> {
-    let writers = u32::try_from(settings.writers).unwrap_or(2);
+    let writers = u32::try_from(settings.writers).context("--writers is too large")?;
     let migrator = (declaration::SCHEMA, &declaration::MIGRATOR);
     let declaration = service(options.clone(), migrator, writers + 8).await?;
     let migrator = (ceb::SCHEMA, &ceb::MIGRATOR);

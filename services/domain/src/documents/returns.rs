@@ -274,8 +274,10 @@ impl Return {
         let text = errors::find(code).map_or("处理异常", |text| text.0);
         let mut parameters = parameters.iter().map(|parameter| format!("[{}]", shown(parameter)));
         let mut parts = text.split("[*]");
+        // A split has always a first part.
         let mut info = parts.next().unwrap_or_default().to_owned();
         for part in parts {
+            // A place that nothing is known for stays empty.
             info.push_str(&parameters.next().unwrap_or_default());
             info.push_str(part);
         }
