@@ -197,7 +197,34 @@ fn every_call_of_the_schema_is_in_the_glossary_or_the_guide() {
 
 /// Silent defaults that were there before the rule, by file: the most that may be left. A number only falls:
 /// whoever mends some writes down what is left.
-const SILENT_DEFAULTS_MAX: &[(&str, usize)] = &[];
+const SILENT_DEFAULTS_MAX: &[(&str, usize)] = &[
+    ("services/window/src/commands/card.rs", 4),
+    ("services/window/src/commands/change.rs", 1),
+    ("services/window/src/commands/input.rs", 3),
+    ("services/window/src/commands/read.rs", 6),
+    ("services/window/src/commands/report.rs", 8),
+    ("services/window/src/commands/submit.rs", 2),
+    ("services/window/src/commands/watch.rs", 1),
+    ("services/window/src/commands/words.rs", 2),
+    ("services/window/src/commands/ceb/documents.rs", 3),
+    ("services/window/src/commands/ceb/explain.rs", 3),
+    ("services/window/src/commands/ceb/folder.rs", 5),
+    ("services/window/src/commands/ceb/message.rs", 2),
+    ("services/window/src/commands/ceb/seal.rs", 1),
+    ("services/window/src/commands/ceb/standing.rs", 4),
+    ("services/window/src/commands/ceb/walk.rs", 2),
+    ("services/window/src/commands/ceb/watch.rs", 6),
+    ("services/window/src/commands/inspect/assessment.rs", 2),
+    ("services/window/src/commands/inspect/card.rs", 4),
+    ("services/window/src/commands/inspect/credit.rs", 3),
+    ("services/window/src/commands/inspect/dry_run.rs", 4),
+    ("services/window/src/commands/inspect/find.rs", 3),
+    ("services/window/src/commands/inspect/mod.rs", 2),
+    ("services/window/src/commands/inspect/orders.rs", 3),
+    ("services/window/src/commands/inspect/places.rs", 2),
+    ("services/window/src/commands/inspect/statistics.rs", 3),
+    ("services/window/src/commands/inspect/watch.rs", 2),
+];
 
 #[test]
 fn no_default_is_silent() {

@@ -213,7 +213,7 @@ fn same_parties(paper: &Paper, inventory: &Paper) -> bool {
 /// 215: what came back was counted.
 pub(crate) fn tally(step: &mut Step, id: Uuid) -> Vec<Said> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
-    let value = |element| paper.document.value(element).unwrap_or_default();
+    let value = |element| paper.document.text(element);
     let (invt_no, named) = (value("invtNo"), named_inventory(&step.shelf, paper).is_some());
     let said = if invt_no.is_empty() || named {
         vec![Return::sent(), Return::concluded()]
@@ -325,7 +325,8 @@ fn result(
         gross = gross.saturating_add(goods.head.gross_weight);
         net = net.saturating_add(goods.head.net_weight);
         for line in &goods.lines {
-            let next = u32::try_from(numbers.len()).unwrap_or_default() + 1;
+            // A summary has fewer lines than that.
+            let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX).saturating_add(1);
             let number = *numbers.entry(line.gcode.clone()).or_insert(next);
             lines.push(export::SummaryResultList {
                 invt_no: no.clone(),

@@ -91,7 +91,7 @@ pub(crate) fn cancel(step: &mut Step, id: Uuid) -> Vec<Said> {
 /// The number by which a document names its inventory.
 fn looked_for(paper: &Paper) -> String {
     let value = |element: &&str| paper.document.value(element).filter(|value| !value.is_empty());
-    ["invtNo", "preNo", "orderNo"].iter().find_map(value).unwrap_or_default()
+    proto::text(["invtNo", "preNo", "orderNo"].iter().find_map(value))
 }
 
 /// The inventory is cancelled.
@@ -172,7 +172,7 @@ fn refusal(
         else {
             return Some(Return::refused(-625_209, &[&line.gnum.to_string()]));
         };
-        let others = before.get(&line.gnum).copied().unwrap_or_default();
+        let others = before.get(&line.gnum).map_or(0, |qty| *qty);
         if line.qty <= 0 || line.qty.saturating_add(others) > sold.qty {
             let text = format!("退货数量大于原清单可退数量，[InvtRefundList.gnum:{}]", line.gnum);
             return Some(Return::new(status::REJECTED, text));

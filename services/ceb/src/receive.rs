@@ -112,7 +112,7 @@ impl Received {
     }
 
     fn header(&self) -> Header {
-        let value = |element| self.document.value(element).unwrap_or_default();
+        let value = |element| self.document.text(element);
         Header {
             guid: value("guid"),
             app_type: AppType::parse(&value("appType")).unwrap_or(AppType::New),
@@ -142,7 +142,7 @@ fn parts(kind: DocumentKind, document: &Document) -> Vec<String> {
                 .iter()
                 .map(|element| match *element {
                     "msgSeqNo" => part.to_string(),
-                    other => document.value(other).unwrap_or_default(),
+                    other => document.text(other),
                 })
                 .collect();
             domain::documents::key(&values.iter().map(String::as_str).collect::<Vec<_>>())
@@ -174,6 +174,7 @@ pub(crate) fn receive(step: &mut Step, received: &Received) -> Vec<Said> {
     let header = received.header();
     let number = step.number(letter(received.kind), received.slot);
     let mut paper = paper(received, &header, step.now);
+    // The day's numbers may be used up: see below.
     paper.pre_no = number.unwrap_or_default();
     if let Some(refusal) = &received.refusal {
         return vec![step.post(&paper, refusal, &received.trace)];
