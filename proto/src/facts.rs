@@ -24,6 +24,17 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<v1::Fact>, prost::DecodeError> {
     v1::Facts::decode(bytes).map(|facts| facts.facts)
 }
 
+/// Why something kept cannot be read, which only a damaged database can cause.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// It is no message of its kind.
+    #[error(transparent)]
+    Message(#[from] prost::DecodeError),
+    /// One of the findings is none.
+    #[error("a finding: {0}")]
+    Finding(&'static str),
+}
+
 /// Encodes findings, as they are kept with the order.
 pub fn encode_findings(findings: &[Finding]) -> Vec<u8> {
     let findings = findings.iter().cloned().map(Into::into).collect();
@@ -34,10 +45,11 @@ pub fn encode_findings(findings: &[Finding]) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// When the bytes are not findings.
-pub fn decode_findings(bytes: &[u8]) -> Result<Vec<Finding>, prost::DecodeError> {
+/// When the bytes are not findings, or one of them is none.
+pub fn decode_findings(bytes: &[u8]) -> Result<Vec<Finding>, Unreadable> {
     let kept = v1::InspectionCompleted::decode(bytes)?;
-    Ok(kept.findings.into_iter().filter_map(|finding| finding.try_into().ok()).collect())
+    let findings = kept.findings.into_iter().map(TryInto::try_into);
+    findings.collect::<Result<_, _>>().map_err(Unreadable::Finding)
 }
 
 impl From<Agency> for v1::Agency {

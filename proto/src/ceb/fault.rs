@@ -298,6 +298,7 @@ impl Reader<'_> {
             }
             let before = (0..row).rev().find(|&other| kept[other]);
             let after = (row..table.len()).find(|&other| kept[other]);
+            // No machine that we run on has a narrower usize.
             let at = usize::try_from(offset).unwrap_or(usize::MAX);
             match (before, after) {
                 (Some(other), _) => {

@@ -232,6 +232,7 @@ fn beginning(bytes: &[u8]) -> &str {
     let start = &bytes[..bytes.len().min(ROOT_WITHIN)];
     match std::str::from_utf8(start) {
         Ok(start) => start,
+        // Up to there it is UTF-8.
         Err(error) => std::str::from_utf8(&start[..error.valid_up_to()]).unwrap_or_default(),
     }
 }

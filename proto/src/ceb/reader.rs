@@ -233,6 +233,7 @@ impl<'i> Reader<'i> {
 
     /// Offset of what comes next.
     pub(super) fn position(&self) -> usize {
+        // A position that is no offset is behind the end.
         usize::try_from(self.xml.buffer_position()).unwrap_or(usize::MAX).min(self.source.len())
     }
 
@@ -367,6 +368,7 @@ impl<'i> Reader<'i> {
     }
 
     fn broken(&mut self, error: Error) -> Stop {
+        // As above; a place behind the end is told as the last line.
         let at = usize::try_from(self.xml.error_position()).unwrap_or(usize::MAX);
         if let Error::Namespace(NamespaceError::TooManyBindings(max)) = error {
             let text = format!("more than {max} namespaces are declared");

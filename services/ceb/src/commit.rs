@@ -20,7 +20,7 @@ use sqlx::PgConnection;
 use store::batch::Work;
 use store::journal::{Entry, Heads, Tail};
 use store::numbers::{CHINA, use_numbers, used_numbers};
-use store::{Clock, Fault};
+use store::{Clock, Fault, column};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -95,7 +95,7 @@ pub(crate) struct Said {
     /// What it is about.
     pub(crate) about: About,
     /// Where it stands in the log of the sender; 0 when it was not written there.
-    pub(crate) position: i64,
+    pub(crate) position: u64,
     /// The same as in the log.
     pub(crate) event: Uuid,
     /// Its returnTime.
@@ -129,10 +129,12 @@ impl About {
         Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
     }
 
-    pub(crate) fn read(kept: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(kept);
-        let (guid, key) = text.split_once('\u{1e}').unwrap_or_default();
-        Self { guid: guid.to_owned(), key: key.to_owned() }
+    pub(crate) fn read(kept: &[u8]) -> Result<Self, Fault> {
+        let text = std::str::from_utf8(kept).ok();
+        let (guid, key) = text
+            .and_then(|text| text.split_once('\u{1e}'))
+            .ok_or_else(|| Fault::Broken("a receipt is kept about nothing".to_owned()))?;
+        Ok(Self { guid: guid.to_owned(), key: key.to_owned() })
     }
 }
 
@@ -161,6 +163,8 @@ pub(crate) struct Step {
     pub(crate) bills: BTreeSet<Bill>,
     /// Messages whose copies were sent on.
     pub(crate) copied: BTreeSet<Uuid>,
+    /// What cannot be and was: nothing of the transaction is kept.
+    fault: Option<Fault>,
 }
 
 /// A bill of lading of an agent.
@@ -255,7 +259,7 @@ impl Step {
     /// Customs gets a copy of a document that was accepted and concerns it.
     pub(crate) fn show_customs(&mut self, id: Uuid) {
         let Some(paper) = self.shelf.get(id) else { return };
-        let value = |element| paper.document.value(element).unwrap_or_default();
+        let value = |element| paper.document.text(element);
         let transfer = ceb::Transfer {
             cop_code: value("agentCode"),
             cop_name: value("agentName"),
@@ -387,12 +391,16 @@ impl Work for Desk {
             issued,
             bills: BTreeSet::new(),
             copied: BTreeSet::new(),
+            fault: None,
         };
         let mut done: Vec<Done> = commands.iter().map(|command| act(&mut step, command)).collect();
         for bill in std::mem::take(&mut step.bills) {
             export::release_bill(&mut step, &bill);
         }
-        let Step { shelf, mail, numbers, heard, issued, .. } = step;
+        let Step { shelf, mail, numbers, heard, issued, fault, .. } = step;
+        if let Some(fault) = fault {
+            return Err(fault);
+        }
         use_numbers(&mut *tx, PRE_NO, day(now), &numbers.given).await?;
         shelf.write(&mut *tx, now).await?;
         issued.write(&mut *tx, now).await?;
@@ -400,9 +408,12 @@ impl Work for Desk {
             follow::keep_token(&mut *tx, &heard.token).await?;
         }
         let entries = post(&mut *tx, &mut heads, mail, now).await?;
-        let positions: HashMap<Uuid, i64> =
-            entries.iter().map(|entry| (entry.event_id, entry.position)).collect();
+        let positions: HashMap<Uuid, u64> = entries
+            .iter()
+            .map(|entry| Ok((entry.event_id, column::unsigned(entry.position)?)))
+            .collect::<Result<_, Fault>>()?;
         for said in done.iter_mut().flat_map(Done::said) {
+            // What its sender cannot read was written nowhere.
             said.position = positions.get(&said.event).copied().unwrap_or_default();
         }
         Ok((done, (entries, shelf.has_errands())))
@@ -455,9 +466,9 @@ async fn post(
         .into_iter()
         .map(|mail| {
             let slot = Slot::of(&mail.to);
-            Entry {
+            Ok(Entry {
                 slot,
-                position: heads.next(slot),
+                position: heads.next(slot)?,
                 event_id: mail.event,
                 subject: mail.subject,
                 owner: mail.to,
@@ -469,9 +480,9 @@ async fn post(
                 trace: mail.trace,
                 facts: mail.about.kept(),
                 body: Some(mail.body),
-            }
+            })
         })
-        .collect();
+        .collect::<Result<_, Fault>>()?;
     heads.append(tx, &entries).await?;
     Ok(entries)
 }

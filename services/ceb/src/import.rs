@@ -164,7 +164,7 @@ pub(crate) fn number(inventory: &Paper) -> &str {
 /// The number by which a document names its inventory.
 fn looked_for(paper: &Paper) -> String {
     let value = |element: &&str| paper.document.value(element).filter(|value| !value.is_empty());
-    ["invtNo", "preNo", "orderNo"].iter().find_map(value).unwrap_or_default()
+    proto::text(["invtNo", "preNo", "orderNo"].iter().find_map(value))
 }
 
 /// The inventory is cancelled.

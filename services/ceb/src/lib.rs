@@ -173,14 +173,18 @@ impl Ceb {
         let mut taken = 0;
         for document in read.documents {
             let document = document.document;
-            let value = |element| document.value(element).unwrap_or_default();
+            let value = |element| document.text(element);
             let guid = uuid::Uuid::now_v7().to_string().to_uppercase();
             let body = ceb::write(read.message_type, &guid, std::slice::from_ref(&document));
+            // The schema lets one digit through.
+            let status = value("status")
+                .parse()
+                .map_err(|_| Refusal::of(Code::CodeUnknown).with("field", "status"))?;
             let issued = issue::Issued {
                 message_type: read.message_type,
                 guid: value("guid"),
                 invt_no: value("invtNo"),
-                status: value("status").parse().unwrap_or_default(),
+                status,
                 body: Bytes::from(body),
             };
             let slot = Slot::of(&issued.invt_no);
@@ -256,9 +260,9 @@ fn grouped(said: Vec<Said>) -> Vec<v1::OutgoingMessage> {
 /// Receipts of one type as one message.
 fn together(kind: MessageType, said: &[Said]) -> v1::OutgoingMessage {
     let documents: Vec<Document> = said.iter().map(|one| Document::clone(&one.document)).collect();
-    let position = said.iter().map(|one| one.position).max().unwrap_or_default();
     v1::OutgoingMessage {
-        position: u64::try_from(position).unwrap_or_default(),
+        // 0 where none was written into a log.
+        position: said.iter().map(|one| one.position).max().unwrap_or(0),
         receipts: said.iter().filter_map(|one| receipt_of(&one.document, &one.about)).collect(),
         ..outgoing(kind, &documents)
     }
@@ -279,7 +283,7 @@ fn outgoing(kind: MessageType, documents: &[Document]) -> v1::OutgoingMessage {
 
 /// A receipt, read; `None` for what is none.
 fn receipt_of(document: &Document, about: &About) -> Option<v1::Receipt> {
-    let value = |element| document.value(element).unwrap_or_default();
+    let value = |element| document.text(element);
     let status: i32 = document.value("returnStatus")?.parse().ok()?;
     Some(v1::Receipt {
         message_type: document.message_type().number().into(),
@@ -331,8 +335,8 @@ fn logged(logged: read::Logged) -> v1::OutgoingMessage {
     let receipts = documents().filter_map(|document| receipt_of(document, &about)).collect();
     let tax_bills = documents().filter_map(|document| tax_bill(document, &about)).collect();
     v1::OutgoingMessage {
-        position: u64::try_from(position).unwrap_or_default(),
-        message_type: u32::try_from(message_type).unwrap_or_default(),
+        position,
+        message_type,
         xml: String::from_utf8_lossy(&body).into_owned(),
         time: Some(proto::timestamp(time)),
         receipts,
@@ -357,7 +361,7 @@ fn record(found: read::Found) -> v1::DocumentRecord {
         missing: missing.into_iter().map(|missing| word(missing).to_owned()).collect(),
         pre_no: paper.pre_no,
         invt_no: paper.invt_no,
-        declaration: paper.declaration.map(|id| format!("declarations/{id}")).unwrap_or_default(),
+        declaration: proto::text(paper.declaration.map(|id| format!("declarations/{id}"))),
         changed_time: Some(proto::timestamp(paper.changed)),
         dxp_id: paper.dxp_id,
         return_info: paper.info,
@@ -426,6 +430,7 @@ impl CebService for Service {
         let turn = self.0.waiting.try_acquire();
         let wait = u64::from(wait_seconds).min(limits::RECEIPTS_WAIT_SECONDS_MAX);
         let wait = if turn.is_ok() { wait } else { 0 };
+        // Behind every position there is nothing.
         let from = i64::try_from(after).unwrap_or(i64::MAX);
         let messages = self
             .0
@@ -511,7 +516,7 @@ fn answer_stream(
 ) -> impl Stream<Item = Result<v1::SendStreamResponse, Status>> + Send {
     async_stream::try_stream! {
         let mut taking = FuturesOrdered::new();
-        let (mut open, mut drained, mut number) = (true, false, 0_u64);
+        let (mut open, mut ended, mut number) = (true, Ok(()), 0_u64);
         while open || !taking.is_empty() {
             let room = open && taking.len() < MESSAGES_IN_FLIGHT_MAX;
             let (item, answered) = tokio::select! {
@@ -519,27 +524,28 @@ fn answer_stream(
                 answered = taking.next(), if !taking.is_empty() => (None, answered),
                 // What was taken is answered; the rest is for the next window.
                 () = ceb.draining.cancelled(), if open => {
-                    (open, drained) = (false, true);
+                    (open, ended) = (false, Err(status::plain(Code::Unavailable)));
                     (None, None)
                 }
             };
-            match item.transpose()? {
-                Some(Some(item)) => {
+            match item {
+                Some(Ok(Some(item))) => {
+                    // An item without a request is an empty message, and refused as one.
                     let bytes = item.item.unwrap_or_default().message;
                     let (ceb, principal) = (Arc::clone(&ceb), Arc::clone(&principal));
                     taking.push_back(answer(ceb, principal, trace.clone(), number, bytes));
                     number += 1;
                 }
-                Some(None) => open = false,
+                Some(Ok(None)) => open = false,
+                // So is what came before one that cannot be read.
+                Some(Err(status)) => (open, ended) = (false, Err(status)),
                 None => {}
             }
             if let Some(answered) = answered {
                 yield answered;
             }
         }
-        if drained {
-            Err(status::plain(Code::Unavailable))?;
-        }
+        ended?;
     }
 }
 
@@ -576,6 +582,7 @@ fn follow_log(
         let wait = Duration::from_secs(limits::HEARTBEAT_SECONDS);
         let everything = read::About::default();
         loop {
+            // Behind every position there is nothing.
             let from = i64::try_from(position).unwrap_or(i64::MAX);
             let messages = ceb.log(&dxp_id, &everything, from, 0, wait).await?;
             if messages.is_empty() {

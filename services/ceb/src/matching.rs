@@ -205,6 +205,6 @@ pub(crate) fn warn_of_missing_payment(step: &Step, id: Uuid, first: Return) -> R
     if !import || companions.payment.is_some() || !companions.rivals.is_empty() {
         return first;
     }
-    let ebp_code = paper.document.value("ebpCode").unwrap_or_default();
+    let ebp_code = paper.document.text("ebpCode");
     first.without_payment(&ebp_code, &paper.names.order_no)
 }

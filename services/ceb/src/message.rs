@@ -15,6 +15,7 @@ use domain::{Principal, limits};
 use proto::ceb::{self, Document, Fault, MessageType, dxp};
 use sha2::{Digest as _, Sha256};
 use signature::{MixedDigest, Refused, Trust, Verified, Verifier};
+use store::Unanswered;
 use store::numbers::CHINA;
 use time::OffsetDateTime;
 
@@ -72,7 +73,7 @@ pub(crate) fn read(
     bytes: &[u8],
     trace: &str,
     now: OffsetDateTime,
-) -> Result<Message, Refusal> {
+) -> Result<Message, Unanswered> {
     let bytes = unpacked(bytes)?;
     let (message, envelope) = opened(&bytes)?;
     let broken = |faults: Vec<Fault>, text: String| {
@@ -109,7 +110,9 @@ pub(crate) fn read(
         };
         let document = document.document;
         let key = key(kind, &document);
-        let digest = serde_json::to_vec(&document).unwrap_or_default();
+        // Without it every document would be the same as every other.
+        let digest = serde_json::to_vec(&document)
+            .map_err(|error| store::Fault::Broken(format!("a document has no JSON: {error}")))?;
         documents.push(Received {
             kind,
             slot: slot(&document, &key),
@@ -245,6 +248,7 @@ fn broken(
         // The block stands at the end of a message.
         between(&String::from_utf8_lossy(message), "dxpId>", "<")
     });
+    // Nobody's log, where the sender cannot be known: the caller is told in the answer.
     let dxp_id = claimed.filter(|id| id.len() <= 30 && principal.holds(id)).unwrap_or_default();
     let malformed = Malformed { dxp_id, status: SCHEMA, body };
     Message::Broken(Box::new(Broken { malformed, faults, envelope_id, answer }))
@@ -282,7 +286,7 @@ fn admit_sender(principal: &Principal, read: &ceb::Message) -> Result<(), Refusa
 
 /// An appTime decides which of two documents is newer: one from the future would stand for ever.
 fn untimely(document: &Document, now: OffsetDateTime) -> Option<Return> {
-    let text = document.value("appTime").unwrap_or_default();
+    let text = document.text("appTime");
     let time = time::PrimitiveDateTime::parse(&text, crate::export::C14).ok();
     let late = now + time::Duration::days(1);
     if time.is_some_and(|time| time.assume_offset(CHINA) <= late) {
@@ -329,7 +333,7 @@ fn own_refusal(
     document: &ceb::ReadDocument,
     verified: Option<&Verified>,
 ) -> Option<Return> {
-    let value = |element: &str| document.document.value(element).unwrap_or_default();
+    let value = |element: &str| document.document.text(element);
     let optional = matches!(kind, DocumentKind::ImportCancel | DocumentKind::ImportRefund);
     let empty = kind.key_elements().iter().find(|element| {
         // Receipts of money may come without a number, some cancellations without their own.
@@ -342,7 +346,7 @@ fn own_refusal(
     let draft = value("appStatus") == "1";
     let firms: Vec<String> =
         responsible(kind).iter().map(|e| value(e)).filter(|code| !code.is_empty()).collect();
-    let first = firms.first().cloned().unwrap_or_default();
+    let first = proto::text(firms.first().cloned());
     if !firms.iter().any(|code| principal.transmits_for(code)) {
         return Some(Return::refused(-10_102, &[]));
     }

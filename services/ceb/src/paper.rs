@@ -79,7 +79,7 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn of(document: &Document) -> Self {
-        let value = |element| document.value(element).unwrap_or_default();
+        let value = |element| document.text(element);
         Self {
             order_no: value("orderNo"),
             logistics_code: value("logisticsCode"),

@@ -6,7 +6,7 @@ use domain::documents::DocumentKind;
 use domain::refusal::{Code, Refusal};
 use domain::{Slot, limits};
 use sqlx::PgPool;
-use store::{Fault, Unanswered};
+use store::{Fault, Unanswered, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -17,8 +17,8 @@ use crate::{commit, matching};
 /// A message in the log of an exchange number.
 #[derive(Debug)]
 pub(crate) struct Logged {
-    pub(crate) position: i64,
-    pub(crate) message_type: i32,
+    pub(crate) position: u64,
+    pub(crate) message_type: u32,
     pub(crate) about: commit::About,
     pub(crate) body: Vec<u8>,
     pub(crate) time: OffsetDateTime,
@@ -66,7 +66,7 @@ pub(crate) async fn log(
     )
     .fetch_all(pool)
     .await?;
-    Ok(rows.into_iter().map(Logged::from).collect())
+    rows.into_iter().map(Logged::try_from).collect()
 }
 
 /// Those about one order or document. A statement of its own, so that each has the plan that fits it.
@@ -100,7 +100,7 @@ async fn log_about(
     )
     .fetch_all(pool)
     .await?;
-    Ok(rows.into_iter().map(Logged::from).collect())
+    rows.into_iter().map(Logged::try_from).collect()
 }
 
 struct LogRow {
@@ -111,15 +111,17 @@ struct LogRow {
     recorded_time: OffsetDateTime,
 }
 
-impl From<LogRow> for Logged {
-    fn from(row: LogRow) -> Self {
-        Self {
-            position: row.position,
-            message_type: row.version,
-            about: commit::About::read(&row.facts),
+impl TryFrom<LogRow> for Logged {
+    type Error = Fault;
+
+    fn try_from(row: LogRow) -> Result<Self, Fault> {
+        Ok(Self {
+            position: column::unsigned(row.position)?,
+            message_type: column::number(row.version)?,
+            about: commit::About::read(&row.facts)?,
             body: row.body,
             time: row.recorded_time,
-        }
+        })
     }
 }
 
@@ -187,7 +189,7 @@ pub(crate) async fn documents(
     let papers: Vec<Paper> =
         rows.into_iter().map(TryInto::try_into).collect::<Result<_, Fault>>()?;
     let full = i32::try_from(papers.len()).is_ok_and(|count| count == size);
-    let next = papers.last().filter(|_| full).map(write_token).unwrap_or_default();
+    let next = proto::text(papers.last().filter(|_| full).map(write_token));
     let shelf = beside(pool, &papers).await?;
     let found = papers
         .into_iter()

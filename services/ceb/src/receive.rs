@@ -118,7 +118,7 @@ impl Received {
     }
 
     fn header(&self) -> Header {
-        let value = |element| self.document.value(element).unwrap_or_default();
+        let value = |element| self.document.text(element);
         Header {
             guid: value("guid"),
             app_type: AppType::parse(&value("appType")).unwrap_or(AppType::New),
@@ -148,7 +148,7 @@ fn parts(kind: DocumentKind, document: &Document) -> Vec<String> {
                 .iter()
                 .map(|element| match *element {
                     "msgSeqNo" => part.to_string(),
-                    other => document.value(other).unwrap_or_default(),
+                    other => document.text(other),
                 })
                 .collect();
             domain::documents::key(&values.iter().map(String::as_str).collect::<Vec<_>>())

@@ -2,13 +2,12 @@
 //! changed in memory, written at once.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use domain::Slot;
 use domain::documents::DocumentKind;
 use sqlx::{PgConnection, PgPool};
 use store::Fault;
-use store::journal::slot_of;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -131,6 +130,8 @@ pub(crate) struct Shelf {
     tasks: HashMap<(u16, String), Task>,
     /// Rows of documents whose order, and with it their slot, changed.
     moved: Vec<(Slot, u16, String)>,
+    /// A document that was looked for under its id and is not here.
+    missed: OnceLock<Uuid>,
 }
 
 /// What is to be done about a document.
@@ -232,8 +233,15 @@ impl Shelf {
         self.papers.values()
     }
 
+    /// A document by an id that the shelf gave. One that is not here cannot be: nothing of the
+    /// transaction is written then.
     pub(crate) fn get(&self, id: Uuid) -> Option<&Paper> {
-        self.papers.get(&id)
+        let found = self.papers.get(&id);
+        if found.is_none() {
+            // The first one is enough.
+            let _known = self.missed.set(id);
+        }
+        found
     }
 
     pub(crate) fn by_key(&self, kind: DocumentKind, key: &str) -> Option<&Paper> {
@@ -303,20 +311,23 @@ impl Shelf {
         self.declarations.retain(|_, paper| *paper != id);
     }
 
-    /// Changes a document; it is written at the end of the transaction.
+    /// Changes a document; it is written at the end of the transaction. One that is not here cannot be,
+    /// see [`Self::get`].
     pub(crate) fn change(&mut self, id: Uuid, change: impl FnOnce(&mut Paper)) {
-        if let Some(paper) = self.papers.get_mut(&id) {
-            change(paper);
-            if !self.put.contains(&id) {
-                self.changed.insert(id);
-            }
-            if paper.kind.is_inventory() {
-                self.declarations.extend(paper.declaration.map(|declaration| (declaration, id)));
-            }
-            let bill_no = paper.names.bill_no.clone();
-            if !bill_no.is_empty() {
-                self.bills.entry(bill_no).or_default().insert(id);
-            }
+        let Some(paper) = self.papers.get_mut(&id) else {
+            let _known = self.missed.set(id);
+            return;
+        };
+        change(paper);
+        if !self.put.contains(&id) {
+            self.changed.insert(id);
+        }
+        if paper.kind.is_inventory() {
+            self.declarations.extend(paper.declaration.map(|declaration| (declaration, id)));
+        }
+        let bill_no = paper.names.bill_no.clone();
+        if !bill_no.is_empty() {
+            self.bills.entry(bill_no).or_default().insert(id);
         }
     }
 
@@ -332,9 +343,12 @@ impl Shelf {
         now: OffsetDateTime,
     ) -> Result<(), Fault> {
         let of = |ids: &BTreeSet<Uuid>| -> Vec<&Paper> {
-            ids.iter().filter_map(|id| self.papers.get(id)).collect()
+            ids.iter().filter_map(|id| self.get(*id)).collect()
         };
         let (put, changed) = (of(&self.put), of(&self.changed));
+        if let Some(id) = self.missed.get() {
+            return Err(Fault::Broken(format!("document {id} was worked on and not loaded")));
+        }
         remove(&mut *tx, &self.moved).await?;
         insert(&mut *tx, &put, now).await?;
         update(&mut *tx, &changed, now).await?;
@@ -356,7 +370,7 @@ impl Shelf {
 /// Removes rows that stand in another slot from now on, and what was to be done about them.
 async fn remove(tx: &mut PgConnection, moved: &[(Slot, u16, String)]) -> Result<(), Fault> {
     for (slot, kind, key) in moved {
-        let kind = i16::try_from(*kind).unwrap_or_default();
+        let kind = kind.cast_signed();
         sqlx::query!(
             "with gone as (delete from task where slot = $1 and kind = $2 and key = $3)
              delete from document where slot = $1 and kind = $2 and key = $3",
@@ -587,9 +601,9 @@ async fn keep_tasks(
     Ok(())
 }
 
-/// Kinds are three digits.
+/// Kinds are three digits, the same with a sign and without.
 pub(crate) fn kind_column(kind: DocumentKind) -> i16 {
-    i16::try_from(kind.number()).unwrap_or_default()
+    kind.number().cast_signed()
 }
 
 /// A row of the table, as every query of whole documents reads it.
@@ -636,7 +650,7 @@ impl TryFrom<Row> for Paper {
         let broken = |what: &str| Fault::Broken(format!("a kept document has no legal {what}"));
         let kind = u16::try_from(row.kind).ok().and_then(DocumentKind::from_number);
         Ok(Self {
-            slot: slot_of(row.slot).ok_or_else(|| broken("slot"))?,
+            slot: store::column::slot(row.slot)?,
             kind: kind.ok_or_else(|| broken("kind"))?,
             key: row.key,
             id: row.id,
@@ -694,10 +708,7 @@ async fn find(
     known: &HashMap<(u16, String), Uuid>,
 ) -> Result<Vec<Paper>, Fault> {
     let mut places = places(&mut *tx, wanted).await?;
-    places.retain(|(_, kind, key)| {
-        let kind = u16::try_from(*kind).unwrap_or_default();
-        !known.contains_key(&(kind, key.clone()))
-    });
+    places.retain(|(_, kind, key)| !known.contains_key(&(kind.cast_unsigned(), key.clone())));
     if places.is_empty() {
         return Ok(Vec::new());
     }
@@ -768,11 +779,8 @@ async fn places(tx: &mut PgConnection, wanted: &Wanted) -> Result<BTreeSet<Place
          join document d on d.cancels = wanted.name and d.cancels <> ''"
     );
     if !wanted.keys.is_empty() {
-        let (kinds, keys): (Vec<i16>, Vec<&str>) = wanted
-            .keys
-            .iter()
-            .map(|(kind, key)| (i16::try_from(*kind).unwrap_or_default(), key.as_str()))
-            .unzip();
+        let (kinds, keys): (Vec<i16>, Vec<&str>) =
+            wanted.keys.iter().map(|(kind, key)| (kind.cast_signed(), key.as_str())).unzip();
         let rows = sqlx::query!(
             "select d.slot, d.kind, d.key
              from unnest($1::smallint[], $2::text[]) as wanted (kind, key)

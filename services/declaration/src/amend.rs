@@ -18,7 +18,7 @@ use store::Fault;
 use crate::case::Case;
 use crate::commit::{Answer, Done};
 use crate::filing::{Filing, Kind, Known, known};
-use crate::step::{Step, content};
+use crate::step::{Step, content, first_difference};
 use crate::submit::{Holder, holder};
 use crate::{Declarations, Error};
 
@@ -45,6 +45,7 @@ pub(crate) fn parse(
 ) -> Result<Amendment, Error> {
     let request_id = proto::exchange::request(request_id)?;
     let id = crate::read::parse_name(name)?;
+    // Without content every rule that wants something is broken, and named.
     let content = content.unwrap_or_default();
     let body = Bytes::from(content.encode_to_vec());
     let checked = domain::Declaration::from(content)
@@ -103,7 +104,7 @@ async fn repeat(
         return Ok(Err(Refusal::of(Code::RequestIdReused)));
     }
     let kept = content(step.tx, known.declaration.slot(), known.position).await?;
-    let field = proto::declaration::first_difference(&kept, &amendment.body);
+    let field = first_difference(&kept, &amendment.body)?;
     let field = field.unwrap_or_else(|| "version".to_owned());
     let refusal = Refusal::of(Code::RequestIdReused).with("field", field);
     let case = step.cases.get(&amendment.id);
@@ -147,9 +148,7 @@ async fn amend(step: &mut Step<'_>, amendment: &Amendment) -> Result<Answer, Fau
     step.record(id, [Record::Amended { previous_version }]);
     step.show(id, amendment.body.clone());
     let position = step.enter(id, &amendment.trace)?;
-    if let Some(case) = step.cases.get_mut(&id) {
-        case.content_position = position;
-    }
+    step.case(id)?.content_position = position;
     step.filings.push(Filing {
         request_id: amendment.request_id,
         kind: Kind::Amend,

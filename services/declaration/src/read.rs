@@ -12,11 +12,13 @@ use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Slot, limits};
 use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
+use store::Fault;
+use store::column::number;
 use store::journal::{self, Entry};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::case::{number, phase, phase_column, stand};
+use crate::case::{phase, phase_column, stand};
 use crate::{Declarations, Error, lookup};
 
 /// A declaration as it is kept, without content and history.
@@ -24,7 +26,7 @@ use crate::{Declarations, Error, lookup};
 pub(crate) struct Record {
     pub(crate) id: DeclarationId,
     pub(crate) pre_no: String,
-    pub(crate) invt_no: String,
+    pub(crate) invt_no: Option<String>,
     pub(crate) order_no: String,
     pub(crate) trade_mode: String,
     pub(crate) version: u32,
@@ -73,7 +75,7 @@ async fn whole(
         .iter()
         .find(|entry| entry.position == content_position)
         .and_then(|entry| entry.body.clone())
-        .unwrap_or_default();
+        .ok_or_else(|| Fault::Broken(format!("declaration {id} has no content in the journal")))?;
     Ok(Whole { record, content, history })
 }
 
@@ -119,7 +121,7 @@ pub(crate) async fn locate(
     )
     .fetch_optional(pool)
     .await
-    .map_err(store::Fault::from)?;
+    .map_err(Fault::from)?;
     match row {
         Some(row) if scope.covers(&row.declarant_code) => Ok((row.positions, row.content_position)),
         Some(_) | None => Err(Refusal::of(Code::NotFound).with("name", id.name()).into()),
@@ -174,6 +176,7 @@ pub(crate) async fn list(
     };
     let after = read_token(page_token, &bound)?;
     let mut rows = select(&declarations.pool, &slots, &filter, after, i64::from(size) + 1).await?;
+    // It is between 1 and the longest page.
     let more = rows.len() > usize::try_from(size).unwrap_or(usize::MAX);
     if more {
         rows.pop();
@@ -201,7 +204,7 @@ fn read_token(token: &str, bound: &[u8; 8]) -> Result<Uuid, Refusal> {
     if token.is_empty() {
         return Ok(Uuid::max());
     }
-    let bytes = BASE64.decode(token).unwrap_or_default();
+    let bytes = BASE64.decode(token).map_err(|_| Refusal::of(Code::PageTokenForeign))?;
     match bytes.split_at_checked(16) {
         Some((id, rest)) if rest == bound => {
             Uuid::from_slice(id).map_err(|_| Refusal::of(Code::PageTokenForeign))
@@ -316,7 +319,7 @@ impl Row {
         Ok(Record {
             id: DeclarationId::from_uuid(self.id),
             pre_no: self.pre_no,
-            invt_no: self.invt_no.unwrap_or_default(),
+            invt_no: self.invt_no,
             order_no: self.order_no,
             trade_mode: self.trade_mode,
             version: number(self.version)?,

@@ -15,14 +15,14 @@ use domain::{DeclarationId, Kind as Caller, Principal, RequestId, Slot, limits};
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
-use store::Fault;
+use store::{Fault, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::case::{self, Case, phase};
 use crate::commit::{Answer, Done};
 use crate::filing::{Filing, Kind, Known, known};
-use crate::step::{Step, content};
+use crate::step::{Step, content, first_difference};
 use crate::{Declarations, Error};
 use store::numbers::{CHINA, use_numbers};
 
@@ -67,6 +67,7 @@ pub(crate) fn parse(
 ) -> Result<Submission, Error> {
     let request_id = proto::exchange::request(request_id)?;
     let pre_no = given_number(principal, pre_no)?;
+    // Without content every rule that wants something is broken, and named.
     let content = content.unwrap_or_default();
     let body = Bytes::from(content.encode_to_vec());
     let declaration = domain::Declaration::from(content);
@@ -107,8 +108,13 @@ pub(crate) async fn commit(
     }
     let requests = submissions.iter().map(|(_, s)| (s.slot, s.request_id));
     let before = known(step.tx, requests).await?;
-    let (repeated, new): (Vec<_>, Vec<_>) =
-        submissions.iter().partition(|(_, s)| before.contains_key(&(s.slot, s.request_id)));
+    let (mut repeated, mut new) = (Vec::new(), Vec::new());
+    for (index, submission) in submissions {
+        match before.get(&(submission.slot, submission.request_id)) {
+            Some(before) => repeated.push((*index, *submission, before)),
+            None => new.push((*index, *submission)),
+        }
+    }
 
     let mut answers: Vec<(usize, Answer)> = Vec::with_capacity(submissions.len());
     let mut taken = holders(step.tx, &new).await?;
@@ -117,20 +123,19 @@ pub(crate) async fn commit(
     let mut in_batch: HashMap<(Slot, RequestId), (&Submission, Answer)> = HashMap::new();
     for (index, submission) in new {
         let request = (submission.slot, submission.request_id);
+        // Every new one has a number, or is told that there are none left.
+        let number =
+            numbers.next().ok_or_else(|| Fault::Broken("a filing was not counted".into()))?;
         if let Some((first, answer)) = in_batch.get(&request) {
-            // Every new one has a number, this one too; it stays unused.
-            numbers.next();
-            answers.push((index, repeated_in_batch(step, submission, first, answer.clone())));
+            // Its number stays unused.
+            answers.push((index, repeated_in_batch(step, submission, first, answer.clone())?));
             continue;
         }
-        let number = numbers.next().flatten();
         let answer = file(step, submission, &mut taken, number).await?;
         in_batch.insert(request, (submission, answer.clone()));
         answers.push((index, answer));
     }
-    for (index, submission) in repeated {
-        let request = (submission.slot, submission.request_id);
-        let Some(before) = before.get(&request) else { continue };
+    for (index, submission, before) in repeated {
         answers.push((index, repeat(step.tx, submission, before).await?));
     }
     Ok(answers)
@@ -181,9 +186,7 @@ async fn file(
     step.record(id, [Record::Filed { pre_no: pre_no.clone() }]);
     step.show(id, submission.body.clone());
     let position = step.enter(id, &submission.trace)?;
-    if let Some(case) = step.cases.get_mut(&id) {
-        case.content_position = position;
-    }
+    step.case(id)?.content_position = position;
     step.filings.push(Filing {
         request_id: submission.request_id,
         kind: Kind::Submit,
@@ -198,22 +201,21 @@ async fn file(
 
 /// The answer to a request whose id stands earlier in the same batch.
 fn repeated_in_batch(
-    step: &Step<'_>,
+    step: &mut Step<'_>,
     submission: &Submission,
     first: &Submission,
     answer: Answer,
-) -> Answer {
+) -> Result<Answer, Fault> {
     let declarant = |s: &Submission| s.checked.declaration.declarant.code.clone();
     if declarant(submission) != declarant(first) {
         // Nothing is told about what belongs to somebody else.
-        return Err(Refusal::of(Code::RequestIdReused));
+        return Ok(Err(Refusal::of(Code::RequestIdReused)));
     }
-    let field = proto::declaration::first_difference(&first.body, &submission.body);
-    let Ok(Done::Filed(receipt)) = answer else { return answer };
+    let field = first_difference(&first.body, &submission.body)?;
+    let Ok(Done::Filed(receipt)) = answer else { return Ok(answer) };
     let receipt = Receipt { repeated: true, ..receipt };
-    let Some(case) = step.cases.get(&receipt.id) else { return Ok(Done::Filed(receipt)) };
-    let holder = Holder::of(case);
-    stand_by_first(submission, Ok(Done::Filed(receipt)), field, &holder)
+    let holder = Holder::of(step.case(receipt.id)?);
+    Ok(stand_by_first(submission, Ok(Done::Filed(receipt)), field, &holder))
 }
 
 /// The answer to a request that was answered before.
@@ -242,7 +244,7 @@ async fn repeat(
         return Ok(answer);
     }
     let kept = content(tx, before.declaration.slot(), before.position).await?;
-    let field = proto::declaration::first_difference(&kept, &submission.body);
+    let field = first_difference(&kept, &submission.body)?;
     let field = field.or_else(|| Some("request_id".to_owned()));
     Ok(stand_by_first(submission, answer, field, &Holder::of(case)))
 }
@@ -366,8 +368,7 @@ async fn holders(
     .await?;
     rows.into_iter()
         .map(|row| {
-            let slot = store::journal::slot_of(row.slot)
-                .ok_or_else(|| Fault::Broken("a slot that does not exist".into()))?;
+            let slot = column::slot(row.slot)?;
             let key = if row.own {
                 Key::Own { slot, declarant_code: row.first, cop_no: row.second }
             } else {
@@ -410,17 +411,21 @@ pub(crate) async fn holder(tx: &mut PgConnection, case: &Case) -> Result<Option<
 
 /// A declaration that ended without release leaves its business keys to a new one.
 async fn give_way(step: &mut Step<'_>, id: DeclarationId) -> Result<(), Fault> {
+    // It is loaded only where something else is asked of it in this transaction.
     if let Some(case) = step.cases.get_mut(&id) {
         case.current = false;
     }
-    sqlx::query!(
+    let gave = sqlx::query!(
         "update declaration set current = false where slot = $1 and id = $2",
         id.slot().column(),
         id.uuid()
     )
     .execute(&mut *step.tx)
     .await?;
-    Ok(())
+    match gave.rows_affected() {
+        1 => Ok(()),
+        _ => Err(Fault::Broken(format!("declaration {id} has business keys and no row"))),
+    }
 }
 
 /// preNo: B, the date in China, nine digits; the digits are shared evenly among the slots. `None`
@@ -437,17 +442,16 @@ async fn numbers(
     let day =
         date.year() * 10_000 + i32::from(u8::from(date.month())) * 100 + i32::from(date.day());
     let mut used = use_numbers(step.tx, "B", day, &wanted).await?;
-    Ok(submissions
+    submissions
         .iter()
         .map(|(_, submission)| {
             if submission.pre_no.is_some() {
-                return submission.pre_no.clone();
+                return Ok(submission.pre_no.clone());
             }
-            let used = used.entry(submission.slot).or_default();
-            let serial = i64::from(submission.slot.column()) * limits::NUMBERS_PER_SLOT + *used;
-            let left = *used < limits::NUMBERS_OF_DOOR_FROM;
-            *used += 1;
-            left.then(|| format!("B{day:08}{serial:09}"))
+            let used = used.next(submission.slot)?;
+            let serial = i64::from(submission.slot.column()) * limits::NUMBERS_PER_SLOT + used;
+            let left = used < limits::NUMBERS_OF_DOOR_FROM;
+            Ok(left.then(|| format!("B{day:08}{serial:09}")))
         })
-        .collect())
+        .collect()
 }

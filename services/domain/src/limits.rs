@@ -89,7 +89,7 @@ pub const WIRE_PARTS_MAX: usize = 65_536;
 /// Seconds that a unary call may take.
 pub const UNARY_SECONDS_MAX: u64 = 30;
 /// Seconds without a sign of life after which slots go to another consumer of the agency.
-pub const LEASE_SECONDS: i64 = 15;
+pub const LEASE_SECONDS: i32 = 15;
 /// Seconds after which another process of a service goes on with what one did alone.
 pub const TASK_LEASE_SECONDS: i32 = 6;
 /// Seconds between heartbeats on a quiet stream.

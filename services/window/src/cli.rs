@@ -260,6 +260,7 @@ fn called_as(
         return Ok(None);
     };
     Ok(Some(Config {
+        // Empty is this window's own address.
         address: endpoint.unwrap_or_default(),
         authority: pem(&authority)?,
         certificate: pem(&certificate)?,

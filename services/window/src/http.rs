@@ -185,6 +185,7 @@ fn call<T>(parts: http::request::Parts, message: T) -> tonic::Request<T> {
 fn accepts(headers: &HeaderMap, form: &str) -> bool {
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let mut forms = accepted.flat_map(|value| value.split(','));
+    // A split has always a first part.
     let name = |accepted: &str| accepted.split(';').next().unwrap_or_default().trim().to_owned();
     forms.any(|accepted| name(accepted).eq_ignore_ascii_case(form))
 }
@@ -195,7 +196,7 @@ struct Query(Vec<(String, String)>);
 impl Query {
     /// Takes only known names, each once: a misspelt filter must not widen an answer.
     fn of(uri: &http::Uri, known: &[&str]) -> Answer<Self> {
-        let query = uri.query().unwrap_or_default();
+        let query = uri.query().unwrap_or("");
         let mut pairs: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             if !known.contains(&&*name) {
@@ -215,7 +216,7 @@ impl Query {
     }
 
     fn text(&self, name: &str) -> String {
-        self.get(name).unwrap_or_default().to_owned()
+        proto::text(self.get(name))
     }
 
     /// 0 when it is not given, as in the schema.

@@ -166,7 +166,7 @@ async fn database(settings: &Settings) -> anyhow::Result<(Database, Schemas)> {
 
 /// Connects every service to its own schema.
 async fn open(options: PgConnectOptions, settings: &Settings) -> anyhow::Result<Schemas> {
-    let writers = u32::try_from(settings.writers).unwrap_or(2);
+    let writers = u32::try_from(settings.writers).context("--writers is too large")?;
     // Tables fill within seconds from nothing, and documents and orders are always found by index, and so
     // is what is looked up or listed: a planner that has not seen the tables yet would read them whole.
     let indexed = options.clone().options([

@@ -233,7 +233,7 @@ async fn show(config: Config, language: Language) -> anyhow::Result<()> {
         let clock = clock.map(|t| format!("{:02}:{:02}:{:02}", t.hour(), t.minute(), t.second()));
         let words: Vec<String> = told.facts.iter().map(|fact| describe(fact, language)).collect();
         let id = told.name.trim_start_matches("declarations/");
-        writeln!(out, "  {}  {id}  {}", clock.unwrap_or_default(), words.join("; "))?;
+        writeln!(out, "  {}  {id}  {}", proto::text(clock), words.join("; "))?;
     }
     Ok(())
 }

@@ -178,5 +178,6 @@ fn months_after(date: Date, months: u8) -> Date {
     let year = date.year() + i32::from(number / 12);
     let month = Month::December.nth_next(number % 12 + 1);
     let day = date.day().min(month.length(year));
+    // After the last day of the calendar there is only that one.
     Date::from_calendar_date(year, month, day).unwrap_or(Date::MAX)
 }

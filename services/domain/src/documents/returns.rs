@@ -270,8 +270,10 @@ impl Return {
         debug_assert_eq!(text.matches('*').count(), parameters.len(), "{code}: {text}");
         let mut parameters = parameters.iter().map(|parameter| shown(parameter));
         let mut parts = text.split('*');
+        // A split has always a first part.
         let mut info = parts.next().unwrap_or_default().to_owned();
         for part in parts {
+            // A place that nothing is known for stays empty.
             info.push_str(&parameters.next().unwrap_or_default());
             info.push_str(part);
         }

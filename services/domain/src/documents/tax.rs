@@ -262,6 +262,7 @@ pub fn apportion(charge_e5: i64, values_e5: &[i64]) -> Vec<i64> {
     let share = |&value: &i64| {
         let fen = i128::from(FEN_E5);
         let exact = i128::from(charge_e5) * i128::from(value) / total.max(1);
+        // No share is larger than the whole.
         i64::try_from(exact / fen * fen).unwrap_or(charge_e5)
     };
     let mut shares: Vec<i64> = but_last.iter().map(share).collect();
