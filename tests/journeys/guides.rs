@@ -110,7 +110,7 @@ impl Guide {
         if wrong.is_empty() {
             return;
         }
-        let write = std::env::var("SW_GUIDES").is_ok_and(|wish| wish == "write");
+        let write = std::env::var_os("SW_GUIDES").is_some_and(|wish| wish == "write");
         if write {
             self.rewrite(&wrong);
         }
@@ -293,10 +293,12 @@ impl Place {
             environment = self.path("environment").display(),
         );
         let programs = binary().parent().map(Path::to_owned).unwrap_or_default();
-        let path = std::env::var("PATH").unwrap_or_default();
+        let others = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::iter::once(programs).chain(std::env::split_paths(&others));
+        let path = std::env::join_paths(path).expect("our own directory has no colon");
         let output = Command::new("bash")
             .args(["-c", &script])
-            .env("PATH", format!("{}:{path}", programs.display()))
+            .env("PATH", path)
             .env("SW_DATA_DIR", self.path("data"))
             .stdin(Stdio::null())
             .output()
