@@ -299,6 +299,8 @@ impl Place {
         let output = Command::new("bash")
             .args(["-c", &script])
             .env("PATH", path)
+            // The guides show a wide terminal; paths are longer here than there.
+            .env("COLUMNS", "165")
             .env("SW_DATA_DIR", self.path("data"))
             .stdin(Stdio::null())
             .output()

@@ -50,6 +50,8 @@ pub struct Receipt {
     pub(crate) id: DeclarationId,
     pub(crate) pre_no: String,
     pub(crate) filed_time: OffsetDateTime,
+    /// It was filed by an earlier request of this id; nothing was filed now.
+    pub(crate) repeated: bool,
     /// The first field in which a national document differs from the one that it repeats. A document
     /// is known by its guid, so the first one stands; the declarant is told what was not taken.
     pub(crate) repeats: Option<String>,
@@ -185,7 +187,8 @@ async fn file(
         version: 1,
         position,
     });
-    Ok(Ok(Done::Filed(Receipt { id, pre_no, filed_time: step.now, repeats: None })))
+    let filed_time = step.now;
+    Ok(Ok(Done::Filed(Receipt { id, pre_no, filed_time, repeated: false, repeats: None })))
 }
 
 /// The answer to a request whose id stands earlier in the same batch.
@@ -196,6 +199,10 @@ fn repeated_in_batch(submission: &Submission, first: &Submission, answer: Answer
         return Err(Refusal::of(Code::RequestIdReused));
     }
     let field = proto::declaration::first_difference(&first.body, &submission.body);
+    let answer = answer.map(|done| match done {
+        Done::Filed(receipt) => Done::Filed(Receipt { repeated: true, ..receipt }),
+        Done::Amended(_) | Done::Withdrawn | Done::Decided(_) => done,
+    });
     stand_by_first(submission, answer, field)
 }
 
@@ -218,6 +225,7 @@ async fn repeat(
         id: case.id,
         pre_no: case.pre_no.clone(),
         filed_time: case.filed_time,
+        repeated: true,
         repeats: None,
     }));
     if before.digest == submission.digest {
