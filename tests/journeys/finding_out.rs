@@ -285,7 +285,7 @@ async fn files_of_one_parcel_are_compared_before_they_are_sent() {
     other.payment.head.payer_name = "王五".to_owned();
     other.payment.head.amount_paid = 100_000;
     other.waybill.head.consignee_address = "青岛市市南区一号".to_owned();
-    other.inventory.lines[0].qty = 900_000;
+    other.inventory.lines[0].item_no = "X9".to_owned();
     let wrong = [
         good[0].clone(),
         write("payment2.xml", other.payment()),
@@ -304,7 +304,7 @@ async fn files_of_one_parcel_are_compared_before_they_are_sent() {
             "M7 1327 buyer and payer differ",
             &format!("Order[1]/OrderHead/buyerName  {buyer}"),
             "Payment[1]/PaymentHead/payerName  王五",
-            "Inventory[1]/InventoryList[1]/qty  9\n",
+            "Inventory[1]/InventoryList[1]/itemNo  X9\n",
             "Logistics[1]/LogisticsHead/consigneeAddress  青岛市市南区一号",
             "they do not fit each other",
         ],
@@ -323,7 +323,7 @@ async fn files_of_one_parcel_are_compared_before_they_are_sent() {
     for document in other.all() {
         erp.sends(&[document]).await;
     }
-    erp.hears(622, "QDSET-1", 100).await;
+    erp.hears(622, &other.inventory.head.cop_no, 100).await;
     let inventory = erp.documents("QDSET-1").await.into_iter().find(|it| it.message_type == 621);
     let info = inventory.expect("it is kept").return_info;
     has(&info, &["1332", "1327", "1322", "运单收货人信息"]);

@@ -50,6 +50,7 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "Another PostgreSQL than the private one, for example postgres://user@host/database",
         "使用其他PostgreSQL而非自带的，例如 postgres://user@host/database",
     ),
+    ("Any number of the document", "单证的任一编号"),
     (
         "Appeal against an entry of your credit, once, within 60 days. It counts until that is \
          decided",
@@ -267,6 +268,13 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "报文或信封，原文或.gz；- 为标准输入",
     ),
     (
+        "NUMBER is an order number, waybill number, copNo, preNo, invtNo, guid, or number of a bill \
+         of lading. When several documents have it, the inventory is shown and the others are listed; \
+         --type chooses another",
+        "NUMBER可为订单编号、运单编号、企业内部编号（copNo、coElNo）、预录入编号、清单编号、guid或\
+         提运单号。多份单证有此编号时显示清单并列出其他单证；用--type选择",
+    ),
+    (
         "Name (declarations/UUID), UUID, or any number of it: preNo, order number, own number \
          (copNo), way-bill, invtNo, release",
         "名称（declarations/UUID）、UUID或任一编号：预录入编号、订单编号、企业内部编号、运单编号\
@@ -370,7 +378,17 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "仅列该机关尚未决定的：customs或inspection",
     ),
     ("Only those with an appeal that waits", "仅列有待处理申诉的"),
+    (
+        "Only those with this number, whichever it is: order, way-bill, copNo, preNo, invtNo, guid, \
+         bill",
+        "仅列有此编号的，任一种均可：订单、运单、企业内部编号、预录入编号、清单编号、guid、提运单\
+         号",
+    ),
     ("Only what came after this position", "仅列该位置之后的"),
+    (
+        "Only what is about documents of this order, tax bills included",
+        "仅列与该订单的单证有关的，含电子税单",
+    ),
     ("Only what is wrong, not the fields", "只列错误，不列字段"),
     ("Only with an appointment at this place", "仅列在该场地有预约的"),
     ("Print a sample rule set as JSON, to start your own from", "输出JSON规则集样例，供自行修改"),
@@ -397,7 +415,10 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
          TRANSFER_CLEARANCE、TRANSFER_LEGAL或TRANSFER_ANTISMUGGLING",
     ),
     ("Read so many, from the newest on", "读取的条数，从最新起"),
-    ("Read the receipts (回执) of an exchange number", "读取某交换编号的回执"),
+    (
+        "Read the receipts (回执) of an exchange number, or of an order",
+        "读取某交换编号或某订单的回执",
+    ),
     (
         "Record as customs that a firm was certified (高级认证), or that this ended",
         "以海关身份登记企业取得或失去高级认证",
@@ -415,13 +436,14 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("Run a simulated agency against a sandbox", "对沙箱运行一个模拟机关"),
     ("SHA-256 of the certificate, 64 hexadecimal digits", "证书的SHA-256，64位十六进制"),
     (
-        "Says what the message is, who sends it, whether it is signed, each document with its \
-         fields, and what breaks the schema or, for inventories, the rules of a declaration. \
-         Rules that need other documents (order, payment, waybill) are checked by the window. \
-         Personal data is shown: it is your own file. The exit code is 0 when nothing is wrong",
-        "说明报文类型、发送方、是否签名、各单证及字段，以及不合规范或（清单）不合申报规则之处。\
-         涉及其他单证（订单、支付单、运单）的规则由窗口检查。个人信息照实显示：这是您自己的文件。\
-         无错误时退出码为0",
+        "Says what the message is, who sends it, whether it is signed, each document with its fields, \
+         and what breaks the schema, the sums or, for inventories, the rules of a declaration. Order, \
+         payment, waybill and inventory of one parcel, given together, are compared as the window \
+         will compare them (三单对碰), and the fields that differ are named. Personal data is shown: \
+         it is your own file. The exit code is 0 when nothing is wrong",
+        "说明报文类型、发送方、是否签名、各单证及字段，以及不合规范、合计不符或（清单）不合申报规\
+         则之处。同时给出同一票的订单、支付单、运单和清单时，按窗口的规则核对（三单对碰）并指出不\
+         一致的字段。个人信息照实显示：这是您自己的文件。无错误时退出码为0",
     ),
     ("Seconds of each measured part", "每个测量项的秒数"),
     (
@@ -446,6 +468,10 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "列出每份单证，份数多时亦然；不给出时只列有问题的",
     ),
     ("Show one declaration with its history", "显示一份清单及其历史"),
+    (
+        "Show one document's whole story: receipts, what it waits for, its bill, what to do next",
+        "显示一份单证的全部经过：回执、等待事项、提运单、下一步",
+    ),
     (
         "Show one order: where it stands, instructions, findings, decisions and history",
         "显示一份查验单：所处环节、布控指令、查验结果、决定与历史",
@@ -488,16 +514,18 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "以场地身份接单；人员随机抽取（双随机）",
     ),
     (
-        "Takes *.xml and *.xml.gz (messages or DxpMsg envelopes) out of DIR once they are \
-         completely written. What the window took goes to DIR/done; what it refused goes to \
-         DIR/failed, with the reasons in a .txt (words) and a .json beside it. Receipts are \
-         written to DIR/receipts, one file each: POSITION-CEB622-NUMBER.xml. While the window is \
-         away, files stay in DIR/.work and are sent when it is back. Write a file under another \
+        "Takes *.xml and *.xml.gz (messages or DxpMsg envelopes) out of DIR once they are completely \
+         written. What the window took goes to DIR/done; what it refused goes to DIR/failed, with \
+         the reasons in a .txt (words) and a .json beside it. Receipts are written to DIR/receipts, \
+         below a folder for each exchange number, one file each: DXPENT1/POSITION-CEB622-NUMBER.xml. \
+         When a document has come to its end, a line says how, and where to read why. While the window \
+         is away, files stay in DIR/.work and are sent when it is back. Write a file under another \
          name (a.xml.tmp) and rename it, or simply write it",
-        "从DIR取走已写完的*.xml和*.xml.gz（报文或DxpMsg信封）。窗口受理的移至DIR/done；被拒绝的\
-         移至DIR/failed，旁附原因.txt（文字）和.json。回执写入DIR/receipts，一份一个文件：位置\
-         -CEB622-编号.xml。窗口不可用时文件留在DIR/.work，恢复后发送。可先以其他名称（a.xml.tmp）\
-         写入再改名，也可直接写入",
+        "从DIR取走已写完的*.xml和*.xml.gz（报文或DxpMsg信封）。窗口受理的移至DIR/done；被拒绝的移\
+         至DIR/failed，旁附原因.txt（文字）和.json。回执写入DIR/receipts下各交换编号自己的文件夹，\
+         一份一个文件：DXPENT1/位置-CEB622-编号.xml。单证终结时另有一行说明结果及原因所在页面。窗\
+         口不可用时文件留在DIR/.work，恢复后发送。可先以其他名称（a.xml.tmp）写入再改名，也可直接\
+         写入",
     ),
     (
         "Takes the key (--key, PKCS#8 PEM, not encrypted) and its certificate (--cert, PEM) of \
@@ -524,7 +552,15 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "The day whose rules count [default: the day on which each was filed, in China]",
         "以哪一日的规则为准 [默认：各清单申报当日（中国）]",
     ),
-    ("The exchange number under which the messages were sent", "发送报文所用的交换编号"),
+    (
+        "The document of this type, for example 311 or CEB311",
+        "该类型的单证，例如311或CEB311",
+    ),
+    (
+        "The exchange number under which the messages were sent. With --order it may be left out: \
+         then the numbers under which documents of the order are kept are read",
+        "发送报文所用的交换编号。与--order同用时可省略：此时读取该订单在案单证所属的各编号",
+    ),
     (
         "The files are sent as they are, one after the other. A message that breaks the schema \
          is refused whole, with every fault. Documents are known by their guid, so the command \

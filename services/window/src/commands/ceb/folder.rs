@@ -168,12 +168,7 @@ impl Folder {
     /// Writes a receipt of an exchange number down, unless it is there. It is durable after
     /// [`Self::seal`].
     pub(super) fn receipt(&self, dxp_id: &str, name: &str, xml: &str) -> io::Result<PathBuf> {
-        let below = Path::new(RECEIPTS).join(plain_name(dxp_id));
-        let directory = self.root.join(&below);
-        if !directory.is_dir() {
-            fs::create_dir_all(&directory)?;
-            sync(&self.root.join(RECEIPTS))?;
-        }
+        let directory = self.log(dxp_id)?;
         let mut kept = OsString::from(name);
         // A window that began anew may have said something else at this position.
         for copy in 2.. {
@@ -187,12 +182,22 @@ impl Folder {
                 Err(error) => return Err(error),
             }
         }
-        Ok(below.join(kept))
+        Ok(Path::new(RECEIPTS).join(plain_name(dxp_id)).join(kept))
+    }
+
+    /// The folder of an exchange number, which is made for its first receipt.
+    fn log(&self, dxp_id: &str) -> io::Result<PathBuf> {
+        let directory = self.root.join(RECEIPTS).join(plain_name(dxp_id));
+        if !directory.is_dir() {
+            fs::create_dir_all(&directory)?;
+            sync(&self.root.join(RECEIPTS))?;
+        }
+        Ok(directory)
     }
 
     /// Makes the receipts so far durable, then the position up to which they are there.
     pub(super) fn seal(&self, dxp_id: &str, after: u64) -> io::Result<()> {
-        sync(&self.root.join(RECEIPTS).join(plain_name(dxp_id)))?;
+        sync(&self.log(dxp_id)?)?;
         self.set_cursor(dxp_id, after)
     }
 

@@ -156,12 +156,10 @@ pub(super) fn groups<'a>(sheets: &'a [Sheet<'a>]) -> Vec<Group<'a>> {
     let mut free: Vec<&Sheet<'_>> = sheets.iter().collect();
     let mut groups = Vec::new();
     for anchor in [Member::Inventory, Member::Order] {
-        let (anchors, rest) = free.into_iter().partition(|sheet| sheet.member() == anchor);
+        let (anchors, rest): (Vec<_>, Vec<_>) =
+            free.into_iter().partition(|sheet| sheet.member() == anchor);
         free = rest;
-        let mut made: Vec<Group<'_>> = Vec::new();
-        for sheet in anchors {
-            made.push(Group(vec![sheet]));
-        }
+        let mut made: Vec<Group<'_>> = anchors.into_iter().map(|it| Group(vec![it])).collect();
         // First everybody gets what is meant for it, then what nobody is meant for.
         for differing_max in [0, usize::MAX] {
             for group in &mut made {

@@ -64,7 +64,11 @@ async fn show(session: &Session, args: Show) -> anyhow::Result<Exit> {
     let is_other = |other: &v1::DocumentRecord| {
         (other.message_type, &other.key) != (document.message_type, &document.key)
     };
-    let is_under = |other: &v1::DocumentRecord| !bill_no.is_empty() && other.bill_no == bill_no;
+    // What is of its own order is listed there.
+    let is_under = |other: &v1::DocumentRecord| {
+        let apart = other.order_no.is_empty() || other.order_no != document.order_no;
+        !bill_no.is_empty() && other.bill_no == bill_no && apart
+    };
     let under: Vec<_> = under.into_iter().filter(|it| is_under(it) && is_other(it)).collect();
     let beside = match document.order_no.as_str() {
         "" => Vec::new(),
