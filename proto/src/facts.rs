@@ -3,6 +3,7 @@
 use domain::OrderId;
 use domain::clearance::{Agency, Outcome, Phase, Stand};
 use domain::history::{Finding, InspectionStep, Moved, Reason, Record};
+use domain::numbers::NumberKind;
 use prost::Message as _;
 use uuid::Uuid;
 
@@ -57,6 +58,21 @@ impl From<Phase> for v1::State {
             Phase::Rejected => Self::Rejected,
             Phase::Withdrawn => Self::Withdrawn,
             Phase::Returned => Self::Returned,
+        }
+    }
+}
+
+impl v1::NumberKind {
+    /// Which number is meant; `None` when it may be any.
+    pub fn kind(self) -> Option<NumberKind> {
+        match self {
+            Self::Unspecified => None,
+            Self::OrderNo => Some(NumberKind::Order),
+            Self::CopNo => Some(NumberKind::Own),
+            Self::LogisticsNo => Some(NumberKind::WayBill),
+            Self::PreNo => Some(NumberKind::PreNo),
+            Self::InvtNo => Some(NumberKind::Customs),
+            Self::ReleaseId => Some(NumberKind::Release),
         }
     }
 }

@@ -642,3 +642,21 @@ fn speed() {
         println!("{} bytes: {read} read a second, {declared} declared", text.len());
     }
 }
+
+#[test]
+fn what_was_not_escaped_is_named() {
+    let good = IMPORT;
+    let at = good.find("</ceb:gname>").expect("the example has a name of goods");
+    for (text, mark, zh) in [
+        ("钻石 & 黄金", "&amp;", "须写作&amp;"),
+        ("5 < 6", "&lt;", "须写作&lt;"),
+        ("a<b", "&lt;", "须写作&lt;"),
+    ] {
+        let spoilt = format!("{}{text}{}", &good[..at], &good[at..]);
+        let faults = ceb::read(spoilt.as_bytes()).expect_err("it is no XML");
+        let told =
+            faults.iter().any(|fault| fault.text.contains(mark) && fault.text_zh.contains(zh));
+        assert!(told, "{text}: {faults:?}");
+        assert!(faults.iter().all(|fault| !fault.text_zh.contains("ill-formed")), "{faults:?}");
+    }
+}

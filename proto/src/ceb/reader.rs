@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use domain::{Code, limits};
 use quick_xml::NsReader;
-use quick_xml::errors::Error;
+use quick_xml::errors::{Error, IllFormedError, SyntaxError};
 use quick_xml::events::{BytesDecl, BytesStart, Event};
 use quick_xml::name::{NamespaceError, QName, ResolveResult};
 
@@ -245,6 +245,9 @@ impl<'i> Reader<'i> {
                 format!("元素嵌套超过{}层", limits::CEB_DEPTH_MAX),
             ));
         }
+        if tag.name().as_ref().contains('<') {
+            return Err(self.broken_tag(at));
+        }
         if !value::is_blank(tag.attributes_raw()) {
             self.well_formed(at, &tag)?;
         }
@@ -274,7 +277,7 @@ impl<'i> Reader<'i> {
             }
             let attribute = match attribute {
                 Ok(attribute) => attribute,
-                Err(error) => return Err(self.ill_formed(at, error)),
+                Err(_) => return Err(self.broken_tag(at)),
             };
             if attribute.value.contains('<') {
                 return Err(self.malformed(at, "an attribute value contains <", "属性值含有<"));
@@ -358,12 +361,61 @@ impl<'i> Reader<'i> {
         Stop
     }
 
+    fn broken_tag(&mut self, at: usize) -> Stop {
+        let (text, zh) = words(&Error::Syntax(SyntaxError::UnclosedTag));
+        self.malformed(at, &text, &format!("报文不是格式良好的XML：{zh}"))
+    }
+
     fn broken(&mut self, error: Error) -> Stop {
         let at = usize::try_from(self.xml.error_position()).unwrap_or(usize::MAX);
         if let Error::Namespace(NamespaceError::TooManyBindings(max)) = error {
             let text = format!("more than {max} namespaces are declared");
             return self.too_deep(at, text, format!("命名空间声明超过{max}个"));
         }
-        self.ill_formed(at, error)
+        let (text, zh) = words(&error);
+        self.malformed(at, &text, &format!("报文不是格式良好的XML：{zh}"))
     }
+}
+
+/// What the XML library found, for people: most of it is an `&` or `<` that was not escaped.
+fn words(error: &Error) -> (String, String) {
+    let (text, zh) = match error {
+        Error::IllFormed(IllFormedError::UnclosedReference) | Error::Escape(_) => (
+            "a & stands by itself; in a text write &amp; for it",
+            "出现单独的“&”，文本中的&须写作&amp;",
+        ),
+        Error::Syntax(SyntaxError::UnclosedTag | SyntaxError::InvalidBangMarkup)
+        | Error::InvalidAttr(_) => (
+            "a < begins no whole tag; in a text write &lt; for it",
+            "“<”没有构成完整的标签，文本中的<须写作&lt;",
+        ),
+        Error::Syntax(
+            SyntaxError::UnclosedSingleQuotedAttributeValue
+            | SyntaxError::UnclosedDoubleQuotedAttributeValue,
+        ) => ("the value of an attribute has no closing quotation mark", "属性值缺少结束引号"),
+        Error::Syntax(_) => ("a comment or CDATA has no end", "注释或CDATA没有结束"),
+        Error::IllFormed(IllFormedError::MismatchedEndTag { expected, found }) => {
+            return (
+                format!(
+                    "</{found}> stands where </{expected}> belongs; in a text write &lt; for <"
+                ),
+                format!("结束标签</{found}>与开始标签<{expected}>不符，文本中的<须写作&lt;"),
+            );
+        }
+        Error::IllFormed(IllFormedError::UnmatchedEndTag(tag)) => {
+            return (
+                format!("</{tag}> closes nothing"),
+                format!("结束标签</{tag}>没有对应的开始标签"),
+            );
+        }
+        Error::IllFormed(IllFormedError::MissingEndTag(tag)) => {
+            return (
+                format!("<{tag}> has no end; the file may be cut off"),
+                format!("<{tag}>没有结束标签，文件可能不完整"),
+            );
+        }
+        Error::Encoding(_) => ("the text is no UTF-8", "内容不是UTF-8编码"),
+        other => return (other.to_string(), "结构错误".to_owned()),
+    };
+    (text.to_owned(), zh.to_owned())
 }

@@ -132,8 +132,6 @@ pub(crate) fn cancel(step: &mut Step, id: Uuid) -> Vec<Said> {
             return step.refuse(id, &Return::refused(-623_001, &[&wrong])).into_iter().collect();
         }
     };
-    let number = [&inventory.invt_no, &inventory.pre_no].into_iter().find(|no| !no.is_empty());
-    let number = number.cloned().unwrap_or_default();
     let refused = if inventory.deleted {
         Some(-623_009)
     } else if inventory.status == status::REJECTED || inventory.status >= status::EXAMINATION {
@@ -142,7 +140,8 @@ pub(crate) fn cancel(step: &mut Step, id: Uuid) -> Vec<Said> {
         None
     };
     if let Some(code) = refused {
-        return step.refuse(id, &Return::refused(code, &[&number])).into_iter().collect();
+        let refusal = Return::refused(code, &[number(&inventory)]);
+        return step.refuse(id, &refusal).into_iter().collect();
     }
     let mut said = say_all(step, id, &[Return::sent()]);
     if inventory.declaration.is_none() && inventory.errand == Errand::None {
@@ -155,6 +154,11 @@ pub(crate) fn cancel(step: &mut Step, id: Uuid) -> Vec<Said> {
         });
     }
     said
+}
+
+/// The number of an inventory: that of customs, ours before.
+pub(crate) fn number(inventory: &Paper) -> &str {
+    if inventory.invt_no.is_empty() { &inventory.pre_no } else { &inventory.invt_no }
 }
 
 /// The number by which a document names its inventory.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::declaration::Profile;
+use domain::documents::check::{check, refusal};
 use domain::documents::{DocumentKind, Return, status};
 use domain::principal::CUSTOMS_LOG;
 use domain::refusal::{Code, Refusal, Violation};
@@ -222,7 +223,7 @@ fn broken(
 ) -> Message {
     let echoed = message.get(..limits::CEB_ECHO_BYTES_MAX).unwrap_or(message);
     let source = String::from_utf8_lossy(echoed).into_owned();
-    let kind = ceb::root(message).map_or("Unknown", |root| root.message_type.name());
+    let kind = ceb::root(message).map_or("Unknown", |root| root.message_type.root());
     let envelope_id = envelope.map_or_else(String::new, |e| e.trans_info.cop_msg_id.clone());
     let info: String = text.chars().take(CEB900_INFO_MAX).collect();
     let answer = Document::from_values(MessageType::Ceb900, |element| {
@@ -317,7 +318,7 @@ fn copies(read: &ceb::Message, message: &[u8]) -> Copies {
 /// The receipt for a message whose signature is not good.
 fn unsigned(refused: &Refused) -> Return {
     let code = refused.business_code().and_then(|code| code.parse().ok()).unwrap_or(-621_029);
-    Return::new(code, format!("{}（平台代码{}）", refused.text_zh(), refused.platform_code()))
+    Return::refused(code, &[])
 }
 
 /// What is wrong with one document by itself: its signer, its declarant, or the rules.
@@ -343,17 +344,35 @@ fn own_refusal(
         responsible(kind).iter().map(|e| value(e)).filter(|code| !code.is_empty()).collect();
     let first = firms.first().cloned().unwrap_or_default();
     if !firms.iter().any(|code| principal.transmits_for(code)) {
-        return Some(Return::refused(-10_102, &[&first]));
+        return Some(Return::refused(-10_102, &[]));
     }
     if let Some(verified) = verified {
         if !firms.iter().any(|code| signs_for(policy, principal, verified, code)) {
-            let refused = if kind == DocumentKind::ImportRefund { -625_013 } else { -621_015 };
-            return Some(Return::refused(refused, &[&first, &verified.key_name]));
+            return Some(if kind == DocumentKind::ImportRefund {
+                Return::refused(-625_013, &[&key(kind, &document.document)])
+            } else {
+                Return::refused(-621_015, &["企业代码", &first, &verified.key_name])
+            });
         }
     } else if !draft && wants_signature(kind) {
         return Some(Return::refused(-621_026, &[]));
     }
-    if kind.is_inventory() && !draft { broken_rules(policy, document, verified) } else { None }
+    if draft {
+        return None;
+    }
+    let found = check(kind, &document.document, policy.profile.sandbox);
+    let own = refusal(kind, &found);
+    if !kind.is_inventory() {
+        return own;
+    }
+    let declared = broken_rules(policy, document, verified);
+    match (own, declared) {
+        // Both lists in one receipt, under the code of the first.
+        (Some(own), Some(declared)) => {
+            Some(Return::new(own.status, format!("{}；{}", own.info, declared.info)))
+        }
+        (own, declared) => own.or(declared),
+    }
 }
 
 /// Whose document it is, by element: one of these firms sends it, or mandated who does. Orders come from
@@ -408,17 +427,29 @@ fn broken_rules(
     // A signed document was read from its canonical text, whose lines count differently.
     let line = |line| verified.map_or(line, |verified| verified.lines.original(line));
     let violations = domain::Declaration::from(declared).check(&policy.profile).err()?;
-    let texts: Vec<String> = violations
-        .iter()
-        .map(|violation| {
-            let place = document.place(&violation.field);
-            let place = place.map(|place| format!("第{}行{}：", line(place.line), place.element));
-            let place = place.unwrap_or_default();
-            format!("[Code:{};Desc:{place}{}]", violation.code.id(), violation.text_zh)
-        })
-        .collect();
-    // Where customs has a code of its own for it, that one is the status.
-    let known = violations.iter().find_map(|violation| violation.customs_code?.parse::<i32>().ok());
-    let code = known.filter(|code| *code < 0).unwrap_or(status::REJECTED);
-    Some(Return::new(code, texts.join(",")))
+    let texts = violations.iter().map(|violation| {
+        let place = document.place(&violation.field);
+        let place = place.map(|place| format!("第{}行{}：", line(place.line), place.element));
+        let place = place.unwrap_or_default();
+        format!("[Code:{};Desc:{place}{}]", violation.code.id(), violation.text_zh)
+    });
+    // Where customs has a code of its own for it, that one is the status, with its own text; programs
+    // compare it whole, so the others follow only where there are others.
+    let known = violations.iter().position(|violation| violation.customs_code.is_some());
+    let Some(known) = known else {
+        return Some(Return::new(status::REJECTED, texts.collect::<Vec<_>>().join(",")));
+    };
+    let code = violations[known].customs_code?.parse::<i32>().ok()?;
+    let key = key(DocumentKind::ImportInventory, &document.document);
+    let limit = domain::rules::SINGLE_LIMIT;
+    let told = match code {
+        -621_005 => Return::refused(code, &[&key, limit]),
+        code => Return::refused(code, &[]),
+    };
+    let others: Vec<String> =
+        texts.enumerate().filter(|(at, _)| *at != known).map(|(_, text)| text).collect();
+    if others.is_empty() {
+        return Some(told);
+    }
+    Some(Return::new(told.status, format!("{}；{}", told.info, others.join(","))))
 }

@@ -223,7 +223,7 @@ pub(crate) fn receive(step: &mut Step, received: &Received) -> Vec<Said> {
     }
     if let Some(refusal) = &received.refusal {
         if let Some(held) = held.filter(|_| standing) {
-            let refusal = unchanged(received.kind, &received.key, refusal);
+            let refusal = unchanged(received.kind, refusal);
             return vec![refuse_repetition(step, received, paper, &held, &refusal)];
         }
         paper.pre_no = step.number(letter(received.kind), received.slot).unwrap_or_default();
@@ -346,16 +346,23 @@ fn wrong_part(step: &Step, paper: &Paper, part: Split) -> Option<Return> {
     // The number of the part stands last in the key.
     let base = |key: &str| key.rsplit_once('\u{1f}').map(|(base, _)| base.to_owned());
     let own = base(&paper.key);
-    let told = step
-        .shelf
-        .papers()
-        .find(|other| {
-            other.kind == paper.kind
-                && other.key != paper.key
-                && other.is_live()
-                && base(&other.key) == own
-        })
-        .and_then(|other| split(&other.document));
+    let there = step.shelf.papers().find(|other| {
+        other.kind == paper.kind
+            && other.key != paper.key
+            && other.is_live()
+            && base(&other.key) == own
+    });
+    // A list is about one bill: a part with another one would never be released with it.
+    if let Some(other) = there.filter(|_| paper.kind == DocumentKind::WaybillList)
+        && other.names.bill_no != paper.names.bill_no
+    {
+        let text = format!(
+            "拆分报文的billNo须一致：copNo[{}]此前报文billNo[{}]，本报文billNo[{}]",
+            paper.names.cop_no, other.names.bill_no, paper.names.bill_no
+        );
+        return Some(Return::new(status::REJECTED, text));
+    }
+    let told = there.and_then(|other| split(&other.document));
     if part.count > limits::CEB_PARTS_MAX {
         let text = format!("msgCount超过{}", limits::CEB_PARTS_MAX);
         return Some(Return::new(status::REJECTED, text));

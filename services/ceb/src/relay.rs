@@ -177,7 +177,11 @@ async fn try_withdraw(
     id: uuid::Uuid,
 ) -> Result<Option<Outcome>, Trouble> {
     let name = format!("declarations/{id}");
-    let got = window.declarations().get(v1::GetRequest { name: name.clone() }).await?.into_inner();
+    let got = window
+        .declarations()
+        .get(v1::GetRequest { name: name.clone(), ..Default::default() })
+        .await?
+        .into_inner();
     let version = got.record.map_or(1, |record| record.version);
     let reason = paper.document.value("reason").filter(|text| !text.trim().is_empty());
     let request = v1::WithdrawRequest {

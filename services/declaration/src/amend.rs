@@ -143,6 +143,7 @@ async fn amend(step: &mut Step<'_>, amendment: &Amendment) -> Result<Answer, Fau
     case.clearance = then;
     case.trade_mode.clone_from(&amendment.checked.declaration.trade_mode);
     case.customs_code.clone_from(&amendment.checked.declaration.customs_code);
+    case.logistics_no.clone_from(&amendment.checked.declaration.logistics_no);
     step.record(id, [Record::Amended { previous_version }]);
     step.show(id, amendment.body.clone());
     let position = step.enter(id, &amendment.trace)?;

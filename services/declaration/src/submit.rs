@@ -50,6 +50,8 @@ pub struct Receipt {
     pub(crate) id: DeclarationId,
     pub(crate) pre_no: String,
     pub(crate) filed_time: OffsetDateTime,
+    /// It was filed by an earlier request of this id; nothing was filed now.
+    pub(crate) repeated: bool,
     /// The first field in which a national document differs from the one that it repeats. A document
     /// is known by its guid, so the first one stands; the declarant is told what was not taken.
     pub(crate) repeats: Option<String>,
@@ -190,7 +192,8 @@ async fn file(
         version: 1,
         position,
     });
-    Ok(Ok(Done::Filed(Receipt { id, pre_no, filed_time: step.now, repeats: None })))
+    let filed_time = step.now;
+    Ok(Ok(Done::Filed(Receipt { id, pre_no, filed_time, repeated: false, repeats: None })))
 }
 
 /// The answer to a request whose id stands earlier in the same batch.
@@ -206,10 +209,11 @@ fn repeated_in_batch(
         return Err(Refusal::of(Code::RequestIdReused));
     }
     let field = proto::declaration::first_difference(&first.body, &submission.body);
-    let Ok(Done::Filed(receipt)) = &answer else { return answer };
-    let Some(case) = step.cases.get(&receipt.id) else { return answer };
+    let Ok(Done::Filed(receipt)) = answer else { return answer };
+    let receipt = Receipt { repeated: true, ..receipt };
+    let Some(case) = step.cases.get(&receipt.id) else { return Ok(Done::Filed(receipt)) };
     let holder = Holder::of(case);
-    stand_by_first(submission, answer, field, &holder)
+    stand_by_first(submission, Ok(Done::Filed(receipt)), field, &holder)
 }
 
 /// The answer to a request that was answered before.
@@ -231,6 +235,7 @@ async fn repeat(
         id: case.id,
         pre_no: case.pre_no.clone(),
         filed_time: case.filed_time,
+        repeated: true,
         repeats: None,
     }));
     if before.digest == submission.digest {

@@ -60,6 +60,8 @@ pub const ERRANDS_MAX: i64 = 512;
 pub const PAGE_MAX: i32 = 1_000;
 /// The same when the caller does not say.
 pub const PAGE_DEFAULT: i32 = 50;
+/// Declarations that are named when several have the number that was looked up.
+pub const CANDIDATES_MAX: u16 = 100;
 /// Streams on one connection.
 pub const STREAMS_PER_CONNECTION_MAX: u32 = 100;
 /// Connections at once, over all principals.

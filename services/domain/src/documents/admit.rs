@@ -30,8 +30,9 @@
 //! 120, 399 and 899 (way-bill list: 2, 399, 500, 800) as taken. The states between those are taken
 //! just as well.
 
+use super::errors;
 use super::kind::DocumentKind;
-use super::returns::{Return, shown, status};
+use super::returns::{Return, status};
 
 /// What a document wants to do (appType).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -297,29 +298,33 @@ pub fn stands(held: Option<&Held<'_>>) -> bool {
 
 /// The refusal of a document by itself, as it is told where another stands under its key and goes on
 /// standing: not as a rejection (100).
-pub fn unchanged(kind: DocumentKind, key: &str, refusal: &Return) -> Return {
+pub fn unchanged(kind: DocumentKind, refusal: &Return) -> Return {
     if refusal.status != status::REJECTED {
         return refusal.clone();
     }
     let faulty = codes(kind).0.faulty;
-    if TAKE_A_REASON.contains(&faulty) || codes(kind).1 {
-        return Return::refused(faulty, &[&refusal.info]);
+    match errors::find(faulty).map_or(0, |(text, _)| text.matches('*').count()) {
+        // The list has no text with room for what is wrong.
+        0 => {
+            Return::new(faulty, format!("{}，{}", Return::refused(faulty, &[]).info, refusal.info))
+        }
+        _ => Return::refused(faulty, &[&refusal.info]),
     }
-    refused(kind, key, faulty, &refusal.info)
 }
 
 fn refuse(incoming: &Incoming<'_>, code: i32, reason: &str) -> Return {
     refused(incoming.kind, incoming.key, code, reason)
 }
 
+/// A code of the list with what its text has room for: a reason, the key, or nothing.
 fn refused(kind: DocumentKind, key: &str, code: i32, reason: &str) -> Return {
-    let title = kind.title_zh();
-    if TAKE_A_REASON.contains(&code) {
-        Return::refused(code, &[&format!("{title}：{reason}")])
-    } else if codes(kind).1 {
-        Return::refused(code, &[key])
-    } else {
-        Return::new(code, format!("{title}报文处理失败，{reason}[{}]", shown(key)))
+    let places = errors::find(code).map_or(0, |(text, _)| text.matches('*').count());
+    match places {
+        0 => Return::refused(code, &[]),
+        _ if TAKE_A_REASON.contains(&code) => {
+            Return::refused(code, &[&format!("{}：{reason}", kind.title_zh())])
+        }
+        _ => Return::refused(code, &[key]),
     }
 }
 

@@ -8,6 +8,7 @@
 //! receipts. Rows without a code have a text of our own. Rows that look at one document only are
 //! enforced when it is filed and named here with the place.
 
+use super::identity;
 pub use super::parcel::{
     Consignee, Inventory, InventoryLine, Ledger, Order, OrderLine, Payment, Person, PositiveList,
     Restriction, Set, Waybill,
@@ -329,7 +330,7 @@ fn same_if_given(left: &str, right: &str) -> bool {
 
 /// Identity numbers may end in x or X.
 fn same_id(left: &str, right: &str) -> bool {
-    left.trim().eq_ignore_ascii_case(right.trim())
+    identity::normalised(left) == identity::normalised(right)
 }
 
 /// The details of a rule that says everything with its title.

@@ -76,7 +76,7 @@ pub fn title(status: i32) -> &'static str {
     }
 }
 
-/// A status in Chinese, with `[*]` for the parameters of an error.
+/// A status in Chinese, with `*` for the parameters of an error.
 pub fn title_zh(status: i32) -> &'static str {
     match entry(status) {
         Some(entry) => entry.3,
@@ -263,18 +263,18 @@ impl Return {
         Self::coded(status::REJECTED, "1300", &with_reason("人工退单", reason))
     }
 
-    /// An error with its parameters in the order of the text; those that it has no place for follow
-    /// at the end. Keys made by [`super::kind::key`] are shown with plus signs.
+    /// An error with its parameters in the order of the text, one for each place. Keys made by
+    /// [`super::kind::key`] are shown with plus signs.
     pub fn refused(code: i32, parameters: &[&str]) -> Self {
         let text = errors::find(code).map_or("处理异常", |text| text.0);
-        let mut parameters = parameters.iter().map(|parameter| format!("[{}]", shown(parameter)));
-        let mut parts = text.split("[*]");
+        debug_assert_eq!(text.matches('*').count(), parameters.len(), "{code}: {text}");
+        let mut parameters = parameters.iter().map(|parameter| shown(parameter));
+        let mut parts = text.split('*');
         let mut info = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             info.push_str(&parameters.next().unwrap_or_default());
             info.push_str(part);
         }
-        info.extend(parameters);
         Self::new(code, info)
     }
 

@@ -21,6 +21,8 @@ pub const SCRIPT_PREFIX: &str = "SBX-";
 
 /// CNY 5,000 in 1/100000: an import order may reach it but not exceed it.
 const SINGLE_LIMIT_E5: i64 = 5_000 * E5;
+/// The same as texts of customs have it, in yuan.
+pub const SINGLE_LIMIT: &str = "5000";
 /// The fixed point of amounts and quantities.
 pub(crate) const E5: i64 = 100_000;
 /// N19,5 allows nineteen digits; a 64-bit integer holds all of them but the last few per cent.

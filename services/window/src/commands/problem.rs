@@ -52,8 +52,10 @@ impl Problem {
     /// A refusal that we say ourselves, before the window is asked.
     pub(super) fn local(code: Code, language: Language, violations: Vec<Broken>) -> Self {
         let title = words::pick(language, code.title(), code.title_zh()).to_owned();
+        // Who named a file that is not there has to write something else.
+        let exit = if code == Code::FileUnreadable { Exit::Usage } else { Exit::Refused };
         let (code, data) = (code.id().to_owned(), BTreeMap::new());
-        Self { code, title, data, violations, file: None, exit: Exit::Refused }
+        Self { code, title, data, violations, file: None, exit }
     }
 
     /// A refusal of a whole request.
@@ -111,6 +113,11 @@ impl Problem {
             file: None,
             exit: Exit::of_grpc(Grpc::from(grpc_code)),
         }
+    }
+
+    /// Why the way to the window is cut, or else what it says.
+    pub(super) fn cause(&self) -> &str {
+        self.data.get("cause").filter(|cause| !cause.is_empty()).unwrap_or(&self.title)
     }
 
     /// Adds where in the message each field stands.

@@ -22,7 +22,7 @@ use tonic::{Code as Grpc, Status};
 
 use super::super::problem::{Broken, Problem};
 use super::super::words::pick;
-use super::super::{Exit, Output, Session, clean, say, say_json};
+use super::super::{Exit, Output, Session, clean, reader_gone, say, say_json};
 use super::folder::{Folder, Patience, receipt_name};
 use super::{message, receipts, send};
 
@@ -87,6 +87,7 @@ async fn watch(session: &Session, args: Watch) -> anyhow::Result<Exit> {
         ended = sender.forever() => ended.map(|never| match never {}),
         ended = receive(session, &folder, teller, follow) => ended.map(|never| match never {}),
         () = crate::cli::interrupted() => Ok(Exit::Done),
+        () = reader_gone() => Ok(Exit::Done),
     }
 }
 
