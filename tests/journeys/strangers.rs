@@ -1,6 +1,8 @@
 //! A refusal tells nothing of another firm: whatever a firm names, what is somebody else's is answered
 //! exactly like what does not exist.
 
+use std::collections::{BTreeMap, HashMap};
+
 use proto::ceb::Document;
 use proto::v1;
 use serde_json::Value;
@@ -194,8 +196,14 @@ fn shown(answer: Result<String, Status>, sent: &str) -> String {
     let told = match answer {
         Ok(answer) => answer,
         Err(status) => {
-            let details = status.get_error_details();
-            format!("{:?} {} {details:#?}", status.code(), status.message())
+            let mut details = status.get_error_details();
+            let data = details.error_info().map(|info| info.metadata.clone()).unwrap_or_default();
+            // A map is shown in any order.
+            let data: BTreeMap<String, String> = data.into_iter().collect();
+            let reason = details.error_info().map(|info| info.reason.clone());
+            details.set_error_info("", "", HashMap::<String, String>::new());
+            let (code, message) = (status.code(), status.message());
+            format!("{code:?} {message} {reason:?} {data:?} {details:#?}")
         }
     };
     told.replace(sent, "SENT")
