@@ -101,7 +101,7 @@ impl Erp {
                 dxp_id: self.dxp_id.clone(),
                 after,
                 page_size: 1000,
-                wait_seconds: 0,
+                ..Default::default()
             };
             let page = self.window.ceb().list_receipts(request).await.expect("it may read");
             let page = page.into_inner();
@@ -130,6 +130,7 @@ impl Erp {
                 after: last,
                 page_size: 1,
                 wait_seconds: 2,
+                ..Default::default()
             };
             self.window.ceb().list_receipts(request).await.expect("it may read");
         }

@@ -4,6 +4,8 @@ mod bad_input;
 mod bad_texts;
 mod command_line;
 mod exchange;
+mod finding_out;
+mod guides;
 mod identity;
 mod inspect_tools;
 mod inspection;

@@ -119,6 +119,16 @@ impl About {
         Bytes::from([self.guid.as_str(), &self.key].join("\u{1e}"))
     }
 
+    /// What it is about, as it is looked for: everything of an order lies together, also what was said
+    /// about documents that were not kept.
+    pub(crate) fn subject(order_no: &str, key: &str) -> Uuid {
+        let name = match order_no {
+            "" => format!("key {}", key.replace('\u{1f}', " ")),
+            order_no => format!("order {order_no}"),
+        };
+        Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
+    }
+
     pub(crate) fn read(kept: &[u8]) -> Self {
         let text = String::from_utf8_lossy(kept);
         let (guid, key) = text.split_once('\u{1e}').unwrap_or_default();
@@ -233,7 +243,7 @@ impl Step {
                 to: to.clone(),
                 message_type: message_type.number(),
                 status,
-                subject: paper.id,
+                subject: About::subject(&paper.names.order_no, &paper.key),
                 about: About::of(paper),
                 event,
                 body: body.clone(),
@@ -261,17 +271,24 @@ impl Step {
             subscribers: &[],
             documents: std::slice::from_ref(&*paper.document),
         });
-        self.mail_to(CUSTOMS_LOG, kind.number(), status, Bytes::from(body));
+        self.mail_to(CUSTOMS_LOG, (kind.number(), status), Bytes::from(body), None);
     }
 
-    /// Puts a message into the log of one exchange number.
-    pub(crate) fn mail_to(&mut self, to: &str, message_type: u16, status: i32, body: Bytes) {
+    /// Puts a message into the log of one exchange number; `about` is the document that it concerns.
+    pub(crate) fn mail_to(
+        &mut self,
+        to: &str,
+        (message_type, status): (u16, i32),
+        body: Bytes,
+        about: Option<&Paper>,
+    ) {
+        let subject = about.map(|paper| About::subject(&paper.names.order_no, &paper.key));
         self.mail.push(Mail {
             to: to.to_owned(),
             message_type,
             status,
-            subject: Uuid::nil(),
-            about: About::default(),
+            subject: subject.unwrap_or_else(Uuid::nil),
+            about: about.map(About::of).unwrap_or_default(),
             event: Uuid::now_v7(),
             body,
             trace: String::new(),

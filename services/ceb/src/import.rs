@@ -9,7 +9,7 @@ use crate::commit::{Said, Step};
 use crate::paper::{Errand, Paper};
 use crate::receive::days_since;
 use crate::shelf::Shelf;
-use crate::views;
+use proto::ceb::parcel;
 
 /// Days after release within which goods may be returned (公告2020年第45号).
 const RETURN_DAYS: i64 = 30;
@@ -230,9 +230,10 @@ pub(crate) fn over_inventory(step: &Step, id: Uuid, inventory: &Paper) -> Option
                 && other.is_live()
                 && other.status >= status::TAKEN_IN
         })
-        .flat_map(|other| views::goods(&other.document))
+        .flat_map(|other| parcel::goods(&other.document))
         .collect();
-    let faults = check(&views::goods(&inventory.document), &before, &views::goods(&paper.document));
+    let faults =
+        check(&parcel::goods(&inventory.document), &before, &parcel::goods(&paper.document));
     let unknown = faults.iter().find_map(|fault| match fault {
         Fault::NoSuchLine { gnum, gcode } => Some((gnum.to_string(), gcode)),
         _ => None,

@@ -7,12 +7,12 @@ use domain::documents::matching::{
     match_export, match_import, overdue,
 };
 use domain::documents::{DocumentKind, Return, status};
+use proto::ceb::parcel;
 use uuid::Uuid;
 
 use crate::commit::{Said, Step};
 use crate::paper::{Errand, Paper};
 use crate::shelf::Shelf;
-use crate::views;
 
 /// What can be set about the match. The window has no positive list and no ledger yet: customs
 /// checks both.
@@ -45,9 +45,9 @@ impl Companions {
         let (payments, read): (Vec<&Paper>, Vec<Payment>) = shelf
             .of_order(K::Payment, &names.order_no)
             .filter(|paper| paper.is_live() && same(inventory, paper, "ebpCode"))
-            .filter_map(|paper| Some((paper, views::payment(&paper.document)?)))
+            .filter_map(|paper| Some((paper, parcel::payment(&paper.document)?)))
             .unzip();
-        let named = order.and_then(|order| views::order(&order.document));
+        let named = order.and_then(|order| parcel::order(&order.document));
         let (payment, rivals) = match choose_payment(named.as_ref(), &read) {
             Choice::None => (None, Vec::new()),
             Choice::One(at) => (payments.get(at).copied(), Vec::new()),
@@ -182,12 +182,12 @@ pub(crate) fn too_late(shelf: &Shelf, inventory: &Paper) -> Option<Return> {
 fn with_set<T>(shelf: &Shelf, inventory: &Paper, use_it: impl FnOnce(&Set<'_>) -> T) -> Option<T> {
     let companions = Companions::of(shelf, inventory);
     let document = |id: Option<Uuid>| id.and_then(|id| shelf.get(id)).map(|paper| &*paper.document);
-    let order: Option<Order> = document(companions.order).and_then(views::order);
+    let order: Option<Order> = document(companions.order).and_then(parcel::order);
     // Any of several is there: nothing waits for another one.
     let payment = companions.payment.or(companions.rivals.first().copied());
-    let payment: Option<Payment> = document(payment).and_then(views::payment);
-    let waybill: Option<Waybill> = document(companions.waybill).and_then(views::waybill);
-    let inventory = views::inventory(&inventory.document)?;
+    let payment: Option<Payment> = document(payment).and_then(parcel::payment);
+    let waybill: Option<Waybill> = document(companions.waybill).and_then(parcel::waybill);
+    let inventory = parcel::inventory(&inventory.document)?;
     let set = Set {
         inventory: &inventory,
         order: order.as_ref(),

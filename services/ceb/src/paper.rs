@@ -86,7 +86,10 @@ impl Names {
             logistics_no: value("logisticsNo"),
             agent_code: value("agentCode"),
             ebc_code: value("ebcCode"),
-            cop_no: value("copNo"),
+            // Documents about goods that come back call it coElNo.
+            cop_no: Some(value("copNo"))
+                .filter(|no| !no.is_empty())
+                .unwrap_or_else(|| value("coElNo")),
             bill_no: value("billNo"),
         }
     }

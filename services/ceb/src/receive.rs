@@ -307,7 +307,7 @@ fn send_copies(step: &mut Step, received: &Received) {
     let copies = &received.copies;
     if step.copied.insert(copies.message) {
         for to in &copies.to {
-            step.mail_to(to, received.kind.number(), 0, copies.body.clone());
+            step.mail_to(to, (received.kind.number(), 0), copies.body.clone(), None);
         }
     }
 }
@@ -502,7 +502,7 @@ fn letter(kind: DocumentKind) -> char {
 /// A message that breaks the schema is answered in the log of its sender, where that is known.
 pub(crate) fn malformed(step: &mut Step, malformed: &Malformed) {
     let kind = MessageType::Ceb900.number();
-    step.mail_to(&malformed.dxp_id, kind, malformed.status, malformed.body.clone());
+    step.mail_to(&malformed.dxp_id, (kind, malformed.status), malformed.body.clone(), None);
 }
 
 /// Days since a time, counted by dates in China.

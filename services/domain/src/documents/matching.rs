@@ -8,10 +8,11 @@
 //! receipts. Rows without a code have a text of our own. Rows that look at one document only are
 //! enforced when it is filed and named here with the place.
 
+use super::comparison::{self, Member};
 use super::identity;
 pub use super::parcel::{
-    Consignee, Inventory, InventoryLine, Ledger, Order, OrderLine, Payment, Person, PositiveList,
-    Restriction, Set, Waybill,
+    Consignee, Inventory, InventoryLine, Ledger, Order, OrderLine, Parts, Payment, Person,
+    PositiveList, Restriction, Set, Waybill,
 };
 use super::returns::coded;
 use crate::codes::{CNY, Mode};
@@ -214,14 +215,39 @@ pub fn match_import(set: &Set<'_>, policy: &Policy<'_>) -> Outcome {
         return Outcome::Waiting(missing);
     };
     let full = Full { inventory: set.inventory, order, payment, waybill, policy };
-    let broken: Vec<Broken> = IMPORT
-        .iter()
+    let broken = refused(&full, |_| true);
+    if broken.is_empty() { Outcome::Matched } else { Outcome::Refused(broken) }
+}
+
+/// The broken rules about imports as far as the documents at hand tell: a rule that looks at one that
+/// is not there is left out. For whoever asks before anything is sent.
+pub fn match_parts(parts: &Parts<'_>, policy: &Policy<'_>) -> Vec<Broken> {
+    let (inventory, order) = (Inventory::default(), Order::default());
+    let (payment, waybill) = (Payment::default(), Waybill::default());
+    let full = Full {
+        inventory: parts.inventory.unwrap_or(&inventory),
+        order: parts.order.unwrap_or(&order),
+        payment: parts.payment.unwrap_or(&payment),
+        waybill: parts.waybill.unwrap_or(&waybill),
+        policy,
+    };
+    let there = |member: &Member| match member {
+        Member::Inventory => parts.inventory.is_some(),
+        Member::Order => parts.order.is_some(),
+        Member::Payment => parts.payment.is_some(),
+        Member::Waybill => parts.waybill.is_some(),
+    };
+    refused(&full, |rule| comparison::members(rule.id).iter().all(there))
+}
+
+fn refused(full: &Full<'_>, wanted: impl Fn(&Rule) -> bool) -> Vec<Broken> {
+    let rules = IMPORT.iter().filter(|rule| wanted(rule));
+    rules
         .filter_map(|rule| match rule.check {
-            Check::Refuse(check) => Some(rule.broken(&check(&full)?)),
+            Check::Refuse(check) => Some(rule.broken(&check(full)?)),
             Check::Wait(..) | Check::Elsewhere(_) => None,
         })
-        .collect();
-    if broken.is_empty() { Outcome::Matched } else { Outcome::Refused(broken) }
+        .collect()
 }
 
 /// Matches an export.
@@ -320,16 +346,16 @@ fn has_export_waybill(set: &Set<'_>) -> bool {
 }
 
 /// Two texts are the same but for spaces around them.
-fn same(left: &str, right: &str) -> bool {
+pub(super) fn same(left: &str, right: &str) -> bool {
     left.trim() == right.trim()
 }
 
-fn same_if_given(left: &str, right: &str) -> bool {
+pub(super) fn same_if_given(left: &str, right: &str) -> bool {
     left.trim().is_empty() || right.trim().is_empty() || same(left, right)
 }
 
 /// Identity numbers may end in x or X.
-fn same_id(left: &str, right: &str) -> bool {
+pub(super) fn same_id(left: &str, right: &str) -> bool {
     identity::normalised(left) == identity::normalised(right)
 }
 

@@ -129,6 +129,14 @@ impl Problem {
         self
     }
 
+    /// Adds something with its place.
+    #[must_use]
+    pub(super) fn with_place(mut self, code: Code, line: u32, column: u32, text: String) -> Self {
+        let (line, column) = (Some(line), Some(column));
+        self.violations.push(Broken { line, column, ..Broken::plain(code, text) });
+        self
+    }
+
     /// Names the file that its lines belong to.
     #[must_use]
     pub(super) fn in_file(mut self, file: &str) -> Self {
@@ -226,6 +234,12 @@ impl Broken {
     ) -> Self {
         let (element, line) = (Some(element.to_owned()), Some(document.line));
         Self { element, line, ..Self::plain(code, text) }
+    }
+
+    /// A rule that is known by a name of its own, about an element of a message.
+    pub(super) fn in_message(rule: &str, element: &str, line: u32, text: &str) -> Self {
+        let (code, text) = (rule.to_owned(), text.to_owned());
+        Self { code, text, element: Some(element.to_owned()), line: Some(line), ..Self::default() }
     }
 
     /// What the reader of JSON says.
