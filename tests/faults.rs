@@ -84,7 +84,7 @@ async fn watch(window: client::Window, seen: Arc<Mutex<Seen>>) {
 }
 
 /// A simulated agency as a process of its own, which reconnects by itself.
-fn agency(sandbox: &Sandbox, name: &str) -> Agency {
+pub(crate) fn agency(sandbox: &Sandbox, name: &str) -> Agency {
     let process = std::process::Command::new(binary())
         .args(["agency", name, "--log", "off", "--data-dir"])
         .arg(sandbox.directory.path())
@@ -97,7 +97,7 @@ fn agency(sandbox: &Sandbox, name: &str) -> Agency {
 }
 
 /// Ends with the test, however that ends.
-struct Agency(std::process::Child);
+pub(crate) struct Agency(std::process::Child);
 
 impl Drop for Agency {
     fn drop(&mut self) {
@@ -209,7 +209,7 @@ async fn everything_acknowledged_is_there(sandbox: &Sandbox, receipts: &HashMap<
 }
 
 /// What the tables say.
-async fn books_are_right(sandbox: &Sandbox) {
+pub(crate) async fn books_are_right(sandbox: &Sandbox) {
     let mut database = sandbox.database().await;
     for (what, broken) in [
         (
@@ -245,7 +245,7 @@ const IMPORTS: usize = 120;
 const TOGETHER: usize = 8;
 
 /// Sends a message until it is answered, as a firm's system does: documents are known by guid.
-async fn send(erp: &Erp, message: &str) {
+pub(crate) async fn send(erp: &Erp, message: &str) {
     loop {
         let request = v1::SendRequest { message: message.as_bytes().to_vec() };
         match erp.window.ceb().send(request).await {

@@ -16,6 +16,8 @@ mod national_rules;
 mod national_tools;
 mod one_inspection;
 mod one_release;
+mod receipt_order;
 mod refused;
 mod replay;
+mod strangers;
 mod terminal;

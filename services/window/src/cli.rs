@@ -139,6 +139,10 @@ struct SandboxArgs {
     /// rules are asked.
     #[arg(long)]
     no_inspection: bool,
+    /// Name of its inspection service on the exchange; where several processes share a database, each
+    /// needs its own.
+    #[arg(long, env = "SW_EXAMINER_NAME", value_name = "NAME", default_value = "inspection")]
+    examiner_name: String,
     /// Print nothing but problems.
     #[arg(long)]
     quiet: bool,
@@ -360,7 +364,8 @@ impl Cli {
         let Self { command, common } = self;
         match command {
             Command::Sandbox(args) => {
-                let settings = common.settings(&args.listen, &args.database)?;
+                let mut settings = common.settings(&args.listen, &args.database)?;
+                settings.examiner_name.clone_from(&args.examiner_name);
                 let cast = sandbox::Cast {
                     agencies: !args.no_agencies,
                     inspection: !args.no_inspection,
