@@ -164,6 +164,13 @@ impl Erp {
         }
     }
 
+    /// The number that customs gave to the inventory of an order.
+    pub(crate) async fn invt_no(&self, order_no: &str) -> String {
+        let inventory = |record: &v1::DocumentRecord| matches!(record.message_type, 603 | 621);
+        let found = self.documents(order_no).await.into_iter().find(inventory);
+        found.expect("it is kept").invt_no
+    }
+
     /// Where the documents of an order stand.
     pub(crate) async fn documents(&self, order_no: &str) -> Vec<v1::DocumentRecord> {
         let request =
@@ -261,6 +268,68 @@ impl Import {
     }
 }
 
+impl Import {
+    /// A cancellation of its inventory.
+    pub(crate) fn cancel(&self, cop_no: &str, invt_no: &str) -> ceb::import::InvtCancel {
+        let Document::Ceb623(cancel) = example(623) else { panic!("a cancellation") };
+        let head = self.inventory.head.clone();
+        ceb::import::InvtCancel {
+            guid: guid(),
+            app_time: app_time(5),
+            order_no: head.order_no,
+            ebp_code: head.ebp_code,
+            ebc_code: head.ebc_code,
+            logistics_no: head.logistics_no,
+            logistics_code: head.logistics_code,
+            cop_no: cop_no.to_owned(),
+            pre_no: String::new(),
+            invt_no: invt_no.to_owned(),
+            buyer_id_type: head.buyer_id_type,
+            buyer_id_number: head.buyer_id_number,
+            buyer_name: head.buyer_name,
+            buyer_telephone: head.buyer_telephone,
+            agent_code: head.agent_code,
+            ..cancel
+        }
+    }
+
+    /// A return of everything.
+    pub(crate) fn refund(&self, cop_no: &str, invt_no: &str) -> ceb::import::InvtRefund {
+        let Document::Ceb625(mut refund) = example(625) else { panic!("a return") };
+        let head = self.inventory.head.clone();
+        refund.head = ceb::import::InvtRefundHead {
+            guid: guid(),
+            app_time: app_time(5),
+            order_no: head.order_no,
+            ebp_code: head.ebp_code,
+            ebc_code: head.ebc_code,
+            logistics_no: head.logistics_no,
+            logistics_code: head.logistics_code,
+            cop_no: cop_no.to_owned(),
+            pre_no: String::new(),
+            invt_no: invt_no.to_owned(),
+            buyer_id_type: head.buyer_id_type,
+            buyer_id_number: head.buyer_id_number,
+            buyer_name: head.buyer_name,
+            buyer_telephone: head.buyer_telephone,
+            agent_code: head.agent_code,
+            ..refund.head
+        };
+        let lines = self.inventory.lines.iter();
+        refund.lines = lines
+            .map(|line| ceb::import::InvtRefundList {
+                gnum: line.gnum,
+                gcode: line.gcode.clone(),
+                gname: line.gname.clone(),
+                qty: line.qty,
+                unit: line.unit.clone(),
+                note: String::new(),
+            })
+            .collect();
+        refund
+    }
+}
+
 /// The documents of one export, as they belong together.
 #[derive(Clone)]
 pub(crate) struct Export {
@@ -309,6 +378,86 @@ impl Export {
             Document::Ceb505(self.waybill.clone()),
             Document::Ceb603(self.inventory.clone()),
         ]
+    }
+}
+
+impl Export {
+    /// A way-bill list in one part, on which it stands alone.
+    pub(crate) fn list(&self, cop_no: &str, bill_no: &str) -> ceb::export::WayBill {
+        let Document::Ceb607(mut list) = example(607) else { panic!("a list") };
+        list.head.guid = guid();
+        list.head.app_time = app_time(5);
+        list.head.cop_no = cop_no.to_owned();
+        list.head.bill_no = bill_no.to_owned();
+        (list.head.msg_count, list.head.msg_seq_no) = (1, 1);
+        list.head.logistics_code.clone_from(&self.inventory.head.logistics_code);
+        list.lines.truncate(1);
+        list.lines[0].gnum = 1;
+        list.lines[0].logistics_no.clone_from(&self.inventory.head.logistics_no);
+        list.lines[0].invt_no = String::new();
+        list
+    }
+
+    /// A departure in one part, on which it stands alone.
+    pub(crate) fn departure(&self, cop_no: &str, bill_no: &str) -> ceb::export::Departure {
+        let Document::Ceb509(mut departure) = example(509) else { panic!("a departure") };
+        departure.head.guid = guid();
+        departure.head.app_time = app_time(6);
+        departure.head.cop_no = cop_no.to_owned();
+        departure.head.bill_no = bill_no.to_owned();
+        departure.head.logistics_code.clone_from(&self.inventory.head.logistics_code);
+        (departure.head.msg_count, departure.head.msg_seq_no) = (1, 1);
+        departure.lines.truncate(1);
+        departure.lines[0].logistics_no.clone_from(&self.inventory.head.logistics_no);
+        departure
+    }
+
+    /// A return of everything.
+    pub(crate) fn comes_back(&self, co_el_no: &str, invt_no: &str) -> ceb::export::InvtRefund {
+        let Document::Ceb213(mut back) = example(213) else { panic!("a return") };
+        let head = &self.inventory.head;
+        back.head.guid = guid();
+        back.head.app_time = app_time(5);
+        back.head.ebp_code.clone_from(&head.ebp_code);
+        back.head.ebc_code.clone_from(&head.ebc_code);
+        back.head.agent_code.clone_from(&head.agent_code);
+        back.head.co_el_no = co_el_no.to_owned();
+        back.head.pre_no = String::new();
+        back.head.invt_no = invt_no.to_owned();
+        let lines = self.inventory.lines.iter();
+        back.lines = lines
+            .map(|line| ceb::export::InvtRefundList {
+                gnum: line.gnum,
+                gcode: line.gcode.clone(),
+                gname: line.gname.clone(),
+                gmodel: line.gmodel.clone(),
+                qty: line.qty,
+                qty1: line.qty1,
+                unit: line.unit.clone(),
+                unit1: line.unit1.clone(),
+                qty2: line.qty2,
+                unit2: line.unit2.clone(),
+                note: String::new(),
+            })
+            .collect();
+        back
+    }
+
+    /// Sends all of it and lets it leave under a bill of its own; gives the number of customs.
+    pub(crate) async fn leaves(&self, erp: &Erp) -> String {
+        for document in self.all() {
+            erp.sends(&[document]).await;
+        }
+        let head = &self.inventory.head;
+        erp.hears(604, &head.cop_no, 399).await;
+        let bill_no = format!("B{}", head.cop_no);
+        let list = self.list(&format!("L{}", head.cop_no), &bill_no);
+        erp.sends(&[Document::Ceb607(list)]).await;
+        erp.hears(604, &head.cop_no, 800).await;
+        let departure = self.departure(&format!("D{}", head.cop_no), &bill_no);
+        erp.sends(&[Document::Ceb509(departure)]).await;
+        erp.hears(604, &head.cop_no, 899).await;
+        erp.invt_no(&head.order_no).await
     }
 }
 

@@ -382,11 +382,7 @@ async fn a_payment_may_change_its_order_and_a_cancellation_is_always_answered() 
         for document in import.all() {
             erp.sends(&[document]).await;
         }
-        let mut cancel = cancel.clone();
-        cancel.guid = guid();
-        cancel.app_time = app_time(1);
-        cancel.order_no.clone_from(&import.inventory.head.order_no);
-        cancel.cop_no = format!("RACE-{number}");
+        let cancel = import.cancel(&format!("RACE-{number}"), &cancel.invt_no);
         erp.sends(&[Document::Ceb623(cancel)]).await;
         answers.push((format!("RACE-{number}<"), import.inventory.head.cop_no.clone()));
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::Slot;
-use domain::documents::{Return, supersedes};
+use domain::documents::{DocumentKind, Return, supersedes};
 use domain::limits;
 use domain::principal::CUSTOMS_LOG;
 use proto::ceb::{self, Document, MessageType};
@@ -314,7 +314,7 @@ impl Work for Desk {
             shelf = Shelf::load(&mut *tx, &wanted).await?;
         }
         let now = self.clock.now();
-        let numbers = numbers(&mut *tx, commands, now).await?;
+        let numbers = numbers(&mut *tx, commands, &shelf, now).await?;
         let issued = issue::Writes::load(&mut *tx, commands).await?;
         let mut step = Step {
             now,
@@ -376,16 +376,21 @@ fn act(step: &mut Step, command: &Command) -> Done {
     }
 }
 
-/// A number for every document that came.
+/// A number for every document that came, and as many as the goods declarations can be that a summary
+/// comes to: one an inventory.
 async fn numbers(
     tx: &mut PgConnection,
     commands: &[Command],
+    shelf: &Shelf,
     now: OffsetDateTime,
 ) -> Result<BTreeMap<Slot, std::ops::Range<i64>>, Fault> {
     let mut counts: BTreeMap<Slot, i64> = BTreeMap::new();
     for command in commands {
         if let Command::Receive(received) = command {
-            *counts.entry(received.slot).or_default() += 1;
+            let sums_up = received.kind == DocumentKind::SummaryApply;
+            let sold = |paper: &&Paper| sums_up && paper.kind == DocumentKind::ExportInventory;
+            let further: i64 = shelf.papers().filter(sold).map(|_| 1).sum();
+            *counts.entry(received.slot).or_default() += 1 + further;
         }
     }
     let used = use_numbers(tx, "preNo", day(now), &counts).await?;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::documents::{
-    Admission, AppType, DocumentKind, Incoming, Return, Split, admit, complete, status,
+    Admission, AppType, DocumentKind, Incoming, Return, Split, admit, complete, missing_parts,
+    status,
 };
 use domain::{Principal, Slot, limits};
 use proto::ceb::{Document, MessageType};
@@ -87,6 +88,11 @@ impl Received {
                     |element| self.document.value(element).filter(|v: &String| !v.is_empty());
                 wanted.invt_nos.extend(value("invtNo"));
                 wanted.pre_nos.extend(value("preNo"));
+                // Ours may stand in the place of customs' number, and the own number may be another's.
+                wanted.pre_nos.extend(value("invtNo"));
+                if !names.cop_no.is_empty() {
+                    wanted.own.insert((names.agent_code.clone(), names.cop_no.clone()));
+                }
                 if let (K::Tally, Some(no)) = (self.kind, value("coElNo")) {
                     // The application that the tally belongs to is found by its own key's parts.
                     wanted.own.insert((names.agent_code, no));
@@ -102,7 +108,7 @@ impl Received {
                 wanted.keys.extend(parts.into_iter().map(|key| (self.kind.number(), key)));
             }
             K::SummaryApply => {
-                wanted.released.extend(export::period(&self.document));
+                wanted.released.extend(export::period(&self.document).ok().flatten());
                 wanted.invt_nos.extend(self.document.line_values("invtNo"));
                 let parts = parts(self.kind, &self.document);
                 wanted.keys.extend(parts.into_iter().map(|key| (self.kind.number(), key)));
@@ -152,15 +158,29 @@ fn parts(kind: DocumentKind, document: &Document) -> Vec<String> {
 
 /// Every part of a split document, when all are in.
 pub(crate) fn whole(step: &Step, paper: &Paper) -> Option<Vec<Uuid>> {
-    let parts: Vec<&Paper> = parts(paper.kind, &paper.document)
+    let parts = parts_there(step, paper);
+    let count = split(&paper.document)?.count;
+    let whole = matches!(complete(count, &seqs(&parts)), Ok(true));
+    whole.then(|| parts.iter().map(|part| part.id).collect())
+}
+
+/// The parts of a split document that are in.
+pub(crate) fn parts_there<'a>(step: &'a Step, paper: &Paper) -> Vec<&'a Paper> {
+    parts(paper.kind, &paper.document)
         .iter()
         .filter_map(|key| step.shelf.by_key(paper.kind, key))
         .filter(|part| part.is_live())
-        .collect();
-    let seen: Vec<u32> =
-        parts.iter().filter_map(|part| split(&part.document)).map(|s| s.seq).collect();
+        .collect()
+}
+
+fn seqs(parts: &[&Paper]) -> Vec<u32> {
+    parts.iter().filter_map(|part| split(&part.document)).map(|split| split.seq).collect()
+}
+
+/// Which parts of a split document are still to come, in words; `None` when it is whole.
+pub(crate) fn missing(step: &Step, paper: &Paper) -> Option<String> {
     let count = split(&paper.document)?.count;
-    matches!(complete(count, &seen), Ok(true)).then(|| parts.iter().map(|part| part.id).collect())
+    missing_parts(count.min(PARTS_MAX), &seqs(&parts_there(step, paper)))
 }
 
 fn split(document: &Document) -> Option<Split> {
@@ -287,21 +307,54 @@ fn wrong_part(step: &Step, paper: &Paper, part: Split) -> Option<Return> {
     // The number of the part stands last in the key.
     let base = |key: &str| key.rsplit_once('\u{1f}').map(|(base, _)| base.to_owned());
     let own = base(&paper.key);
-    let told = step
-        .shelf
-        .papers()
-        .find(|other| {
-            other.kind == paper.kind
-                && other.key != paper.key
-                && other.is_live()
-                && base(&other.key) == own
-        })
-        .and_then(|other| split(&other.document));
+    let there = step.shelf.papers().find(|other| {
+        other.kind == paper.kind
+            && other.key != paper.key
+            && other.is_live()
+            && base(&other.key) == own
+    });
+    // A list is about one bill: a part with another one would never be released with it.
+    if let Some(other) = there.filter(|_| paper.kind == DocumentKind::WaybillList)
+        && other.names.bill_no != paper.names.bill_no
+    {
+        let text = format!(
+            "拆分报文的billNo须一致：copNo[{}]此前报文billNo[{}]，本报文billNo[{}]",
+            paper.names.cop_no, other.names.bill_no, paper.names.bill_no
+        );
+        return Some(Return::new(status::REJECTED, text));
+    }
+    let told = there.and_then(|other| split(&other.document));
     if part.count > limits::CEB_PARTS_MAX {
         let text = format!("msgCount超过{}", limits::CEB_PARTS_MAX);
         return Some(Return::new(status::REJECTED, text));
     }
-    part.check(told.map(|told| told.count)).err()
+    part.check(told.map(|told| told.count)).err().or_else(|| stray_part(step, paper, part))
+}
+
+/// The first part under a copNo, when another copNo of the same bill of lading lacks just this part: the
+/// two would wait for each other's others for ever.
+fn stray_part(step: &Step, paper: &Paper, part: Split) -> Option<Return> {
+    if paper.names.bill_no.is_empty() || !parts_there(step, paper).is_empty() {
+        return None;
+    }
+    let firm = |of: &Paper| {
+        let value = |element| of.document.value(element).unwrap_or_default();
+        ["agentCode", "operatorCode", "logisticsCode"].map(value)
+    };
+    let lacking = step.shelf.of_bill(paper.kind, &paper.names.bill_no).find(|other| {
+        other.is_live()
+            && other.status < status::CONCLUDED
+            && other.names.cop_no != paper.names.cop_no
+            && firm(other) == firm(paper)
+            && split(&other.document).is_some_and(|other| other.count == part.count)
+            && !seqs(&parts_there(step, other)).contains(&part.seq)
+    })?;
+    let missing = missing(step, lacking)?;
+    let text = format!(
+        "拆分报文的copNo须一致：提运单号[{}]已有copNo[{}]，{missing}",
+        paper.names.bill_no, lacking.names.cop_no
+    );
+    Some(Return::new(status::REJECTED, text))
 }
 
 fn paper(received: &Received, header: &Header, now: OffsetDateTime) -> Paper {

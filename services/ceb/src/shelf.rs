@@ -91,6 +91,10 @@ impl Wanted {
                 }
             } else if matches!(paper.kind, DocumentKind::WaybillList | DocumentKind::Departure) {
                 paper.document.line_values("logisticsNo").into_iter().for_each(parcel);
+            } else if paper.kind == DocumentKind::SummaryApply {
+                // Another part of a split summary names inventories of its own.
+                let listed = paper.document.line_values("invtNo").into_iter();
+                beyond.invt_nos.extend(listed.filter(|no| !self.invt_nos.contains(no)));
             }
         }
         beyond
@@ -98,6 +102,7 @@ impl Wanted {
 
     fn add(&mut self, more: &Self) {
         self.orders.extend(more.orders.iter().cloned());
+        self.invt_nos.extend(more.invt_nos.iter().cloned());
         self.parcels.extend(more.parcels.iter().cloned());
         self.bill_nos.extend(more.bill_nos.iter().cloned());
         self.cancels.extend(more.cancels.iter().cloned());

@@ -1,9 +1,14 @@
-//! National documents as the match sees them: from typed elements to domain values.
+//! National documents as the rules see them: from typed elements to domain values.
 
 use domain::documents::matching::{
     Consignee, Inventory, InventoryLine, Order, OrderLine, Payment, Person, Waybill,
 };
+use domain::documents::refund::{Line, Quantity};
+use domain::documents::status;
+use domain::documents::summary;
 use proto::ceb::{Document, export, import};
+
+use crate::paper::Paper;
 
 /// An order (303, 311).
 pub(crate) fn order(document: &Document) -> Option<Order> {
@@ -152,4 +157,104 @@ pub(crate) fn inventory(document: &Document) -> Option<Inventory> {
         }),
         _ => None,
     }
+}
+
+/// The lines of an inventory (603, 621) or of goods that come back (213, 625).
+pub(crate) fn goods(document: &Document) -> Vec<Line> {
+    let of = |qty_e5: i64, unit: &str| Some(Quantity { qty_e5, unit: unit.to_owned() });
+    // A second quantity of nothing in no unit is none.
+    let second = |qty: Option<i64>, unit: &str| match qty {
+        None | Some(0) if unit.is_empty() => None,
+        qty => of(qty.unwrap_or(0), unit),
+    };
+    match document {
+        Document::Ceb603(export::Inventory { lines, .. }) => lines
+            .iter()
+            .map(|line| Line {
+                gnum: line.gnum,
+                gcode: line.gcode.clone(),
+                gname: line.gname.clone(),
+                gmodel: Some(line.gmodel.clone()),
+                quantities: [
+                    of(line.qty, &line.unit),
+                    of(line.qty1, &line.unit1),
+                    second(line.qty2, &line.unit2),
+                ],
+            })
+            .collect(),
+        Document::Ceb213(export::InvtRefund { lines, .. }) => lines
+            .iter()
+            .map(|line| Line {
+                gnum: line.gnum,
+                gcode: line.gcode.clone(),
+                gname: line.gname.clone(),
+                gmodel: Some(line.gmodel.clone()),
+                quantities: [
+                    of(line.qty, &line.unit),
+                    of(line.qty1, &line.unit1),
+                    second(line.qty2, &line.unit2),
+                ],
+            })
+            .collect(),
+        Document::Ceb621(import::Inventory { lines, .. }) => lines
+            .iter()
+            .map(|line| Line {
+                gnum: line.gnum,
+                gcode: line.gcode.clone(),
+                gname: line.gname.clone(),
+                gmodel: Some(line.gmodel.clone()),
+                quantities: [
+                    of(line.qty, &line.unit),
+                    of(line.qty1, &line.unit1),
+                    second(line.qty2, &line.unit2),
+                ],
+            })
+            .collect(),
+        Document::Ceb625(import::InvtRefund { lines, .. }) => lines
+            .iter()
+            .map(|line| Line {
+                gnum: line.gnum,
+                gcode: line.gcode.clone(),
+                gname: line.gname.clone(),
+                gmodel: None,
+                quantities: [of(line.qty, &line.unit), None, None],
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// An export inventory (603) as a summary sees it.
+pub(crate) fn summed(paper: &Paper, sum_no: &str) -> Option<summary::Inventory> {
+    let Document::Ceb603(export::Inventory { head, lines }) = &*paper.document else {
+        return None;
+    };
+    Some(summary::Inventory {
+        invt_no: paper.invt_no.clone(),
+        logistics_no: head.logistics_no.clone(),
+        statistics_flag: head.statistics_flag.clone(),
+        closed: paper.status == status::CLOSED && !paper.deleted,
+        summed: !paper.sum_no.is_empty() && paper.sum_no != sum_no,
+        ebc_code: head.ebc_code.clone(),
+        owner_code: head.owner_code.clone(),
+        trade_mode: head.trade_mode.clone(),
+        traf_mode: head.traf_mode.clone(),
+        country: head.country.clone(),
+        port_code: head.port_code.clone(),
+        gross_weight_e5: head.gross_weight,
+        net_weight_e5: head.net_weight,
+        lines: lines
+            .iter()
+            .map(|line| summary::Line {
+                gnum: line.gnum,
+                gcode: line.gcode.clone(),
+                item_name: line.item_name.clone(),
+                country: line.country.clone(),
+                currency: line.currency.clone(),
+                units: [line.unit.clone(), line.unit1.clone(), line.unit2.clone()],
+                quantities_e5: [line.qty, line.qty1, line.qty2.unwrap_or(0)],
+                total_price_e5: line.total_price,
+            })
+            .collect(),
+    })
 }

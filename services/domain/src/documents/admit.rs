@@ -322,3 +322,16 @@ pub fn complete(count: u32, seen: &[u32]) -> Result<bool, Return> {
     parts.dedup();
     Ok(count > 0 && u32::try_from(parts.len()).is_ok_and(|parts| parts == count))
 }
+
+/// The parts that are still to come, in words for the sender; `None` when every part is in. Shown are
+/// the first few.
+pub fn missing_parts(count: u32, seen: &[u32]) -> Option<String> {
+    const SHOWN: usize = 10;
+    let mut missing = (1..=count).filter(|seq| !seen.contains(seq));
+    let shown: Vec<String> = missing.by_ref().take(SHOWN).map(|seq| seq.to_string()).collect();
+    if shown.is_empty() {
+        return None;
+    }
+    let more = if missing.next().is_some() { "等" } else { "" };
+    Some(format!("报文未齐，msgCount[{count}]，待收msgSeqNo[{}]{more}", shown.join(",")))
+}

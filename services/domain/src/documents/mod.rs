@@ -1,8 +1,10 @@
 //! The national documents around a declaration: orders, payments, waybills, arrivals, cancellations.
 //!
 //! What they are ([`kind`]), whether one may be stored over another ([`mod@admit`]), whether they fit
-//! each other ([`matching`]), what the answers say ([`returns`], [`errors`]), and what import costs
-//! ([`tax`], [`limits`]). Rules stand in tables, so that an unverified one is corrected in its row.
+//! each other ([`matching`]), whether one is about the inventory that it names ([`reference`]), what may
+//! come back ([`refund`]) and be summed up ([`summary`]), what the answers say ([`returns`], [`errors`]),
+//! and what import costs ([`tax`], [`limits`]). Rules stand in tables, so that an unverified one is
+//! corrected in its row.
 
 pub mod admit;
 pub mod errors;
@@ -10,10 +12,13 @@ pub mod kind;
 pub mod limits;
 pub mod matching;
 mod parcel;
+pub mod reference;
+pub mod refund;
 pub mod returns;
+pub mod summary;
 pub mod tax;
 
-pub use admit::{Admission, AppType, Held, Incoming, Split, admit, complete};
+pub use admit::{Admission, AppType, Held, Incoming, Split, admit, complete, missing_parts};
 pub use kind::{DocumentKind, key};
 pub use matching::{Broken, Missing, Outcome};
 pub use returns::{Return, allowed, status, supersedes};
