@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use domain::documents::identity::normalised;
 use domain::documents::limits::{self, Quota, check_single};
 use domain::documents::tax::{Assessment, Band, Goods, Measure, SAMPLE_TARIFF, Tax, Unassessable};
 use domain::documents::{Return, key, status, tax};
@@ -103,7 +104,7 @@ pub struct Case {
     /// Its id.
     pub declaration_id: String,
     version: u32,
-    /// SHA-256 of the buyer's id number; empty when none was given.
+    /// SHA-256 of the buyer's id number, normalised; empty when none was given.
     person: String,
     /// Calendar year in China whose limit it counts against.
     year: i32,
@@ -244,7 +245,7 @@ fn line(line: &v1::GoodsLine) -> Line {
 
 /// Numbers of identity cards may end in a small or a capital X.
 fn digest(id_number: &str) -> String {
-    format!("{:x}", Sha256::digest(id_number.to_uppercase()))
+    format!("{:x}", Sha256::digest(normalised(id_number)))
 }
 
 /// A time that was kept, in China.

@@ -253,7 +253,7 @@ impl Code {
             Self::VoyageDataMissing => ("SW-2019", FixMessage, "direct-purchase import (9610) needs vehicle, voyage and bill of lading", "直购进口须填运输工具编号、航班航次号和提运单号"),
             Self::SingleLimitExceeded => ("SW-2020", FixMessage, "the value is above the single limit of CNY 5,000", "超过单次交易限值人民币5000元"),
             Self::DateWrong => ("SW-2021", FixMessage, "a date must be a real day as YYYYMMDD", "日期须为有效的YYYYMMDD"),
-            Self::BuyerIdWrong => ("SW-2022", Nobody, "the identity number has a wrong check digit", "身份证号码校验位不正确"),
+            Self::BuyerIdWrong => ("SW-2022", FixMessage, "the identity number is none by GB 11643", "身份证号码不符合GB 11643"),
             Self::TransportUnusual => ("SW-2023", Nobody, "this way of transport is unusual for this mode", "运输方式与监管方式组合不常见"),
             Self::DigestWrong => ("SW-2024", FixMessage, "a digest must be a SHA-256 of 32 bytes", "摘要须为32字节的SHA-256"),
             Self::ScriptOutsideSandbox => ("SW-2025", FixMessage, "order numbers that script the sandbox are refused outside of it", "沙箱专用订单编号不能在正式环境使用"),

@@ -76,7 +76,7 @@ pub fn title(status: i32) -> &'static str {
     }
 }
 
-/// A status in Chinese, with `[*]` for the parameters of an error.
+/// A status in Chinese, with `*` for the parameters of an error.
 pub fn title_zh(status: i32) -> &'static str {
     match entry(status) {
         Some(entry) => entry.3,
@@ -268,19 +268,28 @@ impl Return {
         Self::new(status::REJECTED, format!("重复申报，业务主键[{}]", shown(key)))
     }
 
-    /// An error with its parameters in the order of the text; those that it has no place for follow
-    /// at the end. Keys made by [`super::kind::key`] are shown with plus signs.
+    /// An error with its parameters in the order of the text, one for each place: programs compare the
+    /// text of the list as a whole, so one that it has no place for is left out. Keys made by
+    /// [`super::kind::key`] are shown with plus signs.
     pub fn refused(code: i32, parameters: &[&str]) -> Self {
         let text = errors::find(code).map_or("处理异常", |text| text.0);
-        let mut parameters = parameters.iter().map(|parameter| format!("[{}]", shown(parameter)));
-        let mut parts = text.split("[*]");
+        let mut parameters = parameters.iter().map(|parameter| shown(parameter));
+        let mut parts = text.split(errors::PLACE);
         let mut info = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             info.push_str(&parameters.next().unwrap_or_default());
             info.push_str(part);
         }
-        info.extend(parameters);
         Self::new(code, info)
+    }
+
+    /// Adds what else is wrong.
+    #[must_use]
+    pub fn with_more(self, texts: &[String]) -> Self {
+        if texts.is_empty() {
+            return self;
+        }
+        Self::new(self.status, format!("{}；{}", self.info, texts.join("；")))
     }
 
     /// A text of customs' own: `[Code:2600;Desc:放行]`.
