@@ -12,7 +12,7 @@ use futures::StreamExt as _;
 use proto::ceb::Document;
 use proto::v1::{self, fact::Kind};
 
-use crate::harness::national::{Erp, Import, import};
+use crate::harness::national::{Erp, Import, import, person};
 use crate::harness::people::{export, filing};
 use crate::harness::{PATIENCE, Sandbox, binary};
 
@@ -273,13 +273,8 @@ async fn every_national_document_is_answered_once_whatever_is_killed() {
 
     let imports: Vec<Import> = (0..IMPORTS)
         .map(|number| {
-            let mut import = import(&format!("QDKILL-{number}"));
             // One person may buy for 26,000 a year.
-            let person = format!("11010119900307{number:04}");
-            import.order.head.buyer_id_number.clone_from(&person);
-            import.payment.head.payer_id_number.clone_from(&person);
-            import.inventory.head.buyer_id_number = person;
-            import
+            import(&format!("QDKILL-{number}")).bought_by(&person(number))
         })
         .collect();
     let mut messages = Vec::new();

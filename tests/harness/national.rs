@@ -211,6 +211,13 @@ pub(crate) struct Import {
     pub(crate) inventory: ceb::import::Inventory,
 }
 
+/// The identity number of one of a thousand made-up persons.
+pub(crate) fn person(number: usize) -> String {
+    let digits = format!("11010119900307{number:03}");
+    let last = domain::documents::identity::check_character(&digits).expect("seventeen digits");
+    format!("{digits}{last}")
+}
+
 /// An import of one order, with numbers of its own.
 pub(crate) fn import(order_no: &str) -> Import {
     let Document::Ceb311(mut order) = example(311) else { panic!("an order") };
@@ -246,6 +253,14 @@ pub(crate) fn import(order_no: &str) -> Import {
 }
 
 impl Import {
+    /// Somebody else buys: the yearly limit is of a person.
+    pub(crate) fn bought_by(mut self, person: &str) -> Self {
+        person.clone_into(&mut self.order.head.buyer_id_number);
+        person.clone_into(&mut self.payment.head.payer_id_number);
+        person.clone_into(&mut self.inventory.head.buyer_id_number);
+        self
+    }
+
     pub(crate) fn order(&self) -> Document {
         Document::Ceb311(self.order.clone())
     }

@@ -8,6 +8,7 @@ mod identity;
 mod inspect_tools;
 mod inspection;
 mod national;
+mod national_fields;
 mod national_returns;
 mod national_rules;
 mod national_tools;

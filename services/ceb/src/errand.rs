@@ -94,12 +94,12 @@ pub(crate) fn answered(step: &mut Step, answered: &Answered) {
             let inventory = inventory.map(|inventory| inventory.id);
             cancelled(step, id, inventory);
         }
-        (Errand::Withdraw, Outcome::Refused { text, .. }) => {
+        (Errand::Withdraw, Outcome::Refused { .. }) => {
             let Some(paper) = step.shelf.get(id) else { return };
             // An inventory that another document has replaced is named by the key it had.
             let named = step.shelf.cancelled_by(paper).map_or(paper.cancels.as_str(), number);
             let refused = Return::refused(-623_005, &[named]);
-            step.refuse(id, &Return::new(refused.status, format!("{}（{text}）", refused.info)));
+            step.refuse(id, &refused);
         }
         (Errand::None, _) => {}
     }

@@ -2,7 +2,7 @@
 //!
 //! The one place that knows what such a number is and how two of them are compared.
 
-use time::{Date, Month};
+use crate::rules::is_day;
 
 /// Number of the test person in the published samples of the specification 202205. It is none by
 /// GB 11643 (month 62), and is taken in the sandbox only.
@@ -42,32 +42,36 @@ impl Wrong {
 ///
 /// The first thing that is wrong.
 pub fn check(number: &str) -> Result<(), Wrong> {
-    const WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
-    const CHECK: &[u8; 11] = b"10X98765432";
     if number.chars().count() != 18 {
         return Err(Wrong::Length);
     }
-    let bytes = number.as_bytes();
-    let digits = bytes.get(..17).filter(|digits| digits.iter().all(u8::is_ascii_digit));
-    let last = bytes.get(17).map(u8::to_ascii_uppercase);
-    let (Some(digits), Some(last @ (b'0'..=b'9' | b'X')), 18) = (digits, last, bytes.len()) else {
+    let parts = number.split_at_checked(17).and_then(|(digits, last)| {
+        let last = last.chars().next()?.to_ascii_uppercase();
+        Some((digits, last, check_character(digits)?))
+    });
+    let Some((digits, last, expected)) =
+        parts.filter(|(_, last, _)| last.is_ascii_digit() || *last == 'X')
+    else {
         return Err(Wrong::Characters);
     };
-    let digit = |at: usize| u32::from(digits[at] - b'0');
-    let number = |from: usize, until: usize| (from..until).fold(0, |n, at| n * 10 + digit(at));
-    let month = u8::try_from(number(10, 12)).ok().and_then(|month| Month::try_from(month).ok());
-    let year = i32::try_from(number(6, 10)).ok().filter(|year| *year >= 1800);
-    let day = u8::try_from(number(12, 14)).ok();
-    let born = year.zip(month).zip(day);
-    if born.is_none_or(|((y, m), d)| Date::from_calendar_date(y, m, d).is_err()) {
+    if !digits.get(6..14).is_some_and(is_day) {
         return Err(Wrong::Birthday);
     }
-    let sum: u32 = WEIGHTS.iter().enumerate().map(|(at, weight)| digit(at) * weight).sum();
-    if usize::try_from(sum % 11).is_ok_and(|at| CHECK[at] == last) {
-        Ok(())
-    } else {
-        Err(Wrong::Check)
+    if last == expected { Ok(()) } else { Err(Wrong::Check) }
+}
+
+/// The character that belongs behind seventeen digits (ISO 7064, MOD 11-2); `None` behind anything else.
+pub fn check_character(digits: &str) -> Option<char> {
+    const WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
+    const CHARACTERS: [char; 11] = ['1', '0', 'X', '9', '8', '7', '6', '5', '4', '3', '2'];
+    if digits.len() != WEIGHTS.len() {
+        return None;
     }
+    let mut sum = 0;
+    for (digit, weight) in digits.chars().zip(WEIGHTS) {
+        sum += digit.to_digit(10)? * weight;
+    }
+    usize::try_from(sum % 11).ok().and_then(|at| CHARACTERS.get(at).copied())
 }
 
 /// Where a block of ten digits begins that people and programs write for 0 to 9: full-width, Arabic,
