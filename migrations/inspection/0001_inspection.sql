@@ -220,3 +220,12 @@ create table seed (
     bytes bytea not null check (length(bytes) = 32),
     primary key (slot, day)
 );
+
+-- What one of several processes does at a time, and until when it is that one.
+create table lease (
+    slot smallint not null check (slot = 0),
+    name text not null,
+    holder uuid not null,
+    expires_time timestamptz not null,
+    primary key (slot, name)
+);

@@ -3,6 +3,7 @@
 use domain::OrderId;
 use domain::clearance::{Agency, Outcome, Phase, Stand};
 use domain::history::{Finding, InspectionStep, Moved, Reason, Record};
+use domain::numbers::NumberKind;
 use prost::Message as _;
 use uuid::Uuid;
 
@@ -59,6 +60,26 @@ impl From<Phase> for v1::State {
             Phase::Returned => Self::Returned,
         }
     }
+}
+
+impl v1::NumberKind {
+    /// Which number is meant; `None` when it may be any.
+    pub fn kind(self) -> Option<NumberKind> {
+        match self {
+            Self::Unspecified => None,
+            Self::OrderNo => Some(NumberKind::Order),
+            Self::CopNo => Some(NumberKind::Own),
+            Self::LogisticsNo => Some(NumberKind::WayBill),
+            Self::PreNo => Some(NumberKind::PreNo),
+            Self::InvtNo => Some(NumberKind::Customs),
+            Self::ReleaseId => Some(NumberKind::Release),
+        }
+    }
+}
+
+/// A state as refusals name it: as the schema does.
+pub fn state_name(phase: Phase) -> &'static str {
+    v1::State::from(phase).as_str_name()
 }
 
 impl v1::State {

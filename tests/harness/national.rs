@@ -101,7 +101,7 @@ impl Erp {
                 dxp_id: self.dxp_id.clone(),
                 after,
                 page_size: 1000,
-                wait_seconds: 0,
+                ..Default::default()
             };
             let page = self.window.ceb().list_receipts(request).await.expect("it may read");
             let page = page.into_inner();
@@ -130,6 +130,7 @@ impl Erp {
                 after: last,
                 page_size: 1,
                 wait_seconds: 2,
+                ..Default::default()
             };
             self.window.ceb().list_receipts(request).await.expect("it may read");
         }
@@ -209,13 +210,6 @@ pub(crate) struct Import {
     pub(crate) payment: ceb::import::Payment,
     pub(crate) waybill: ceb::import::Logistics,
     pub(crate) inventory: ceb::import::Inventory,
-}
-
-/// The identity number of one of a thousand made-up persons.
-pub(crate) fn person(number: usize) -> String {
-    let digits = format!("11010119900307{number:03}");
-    let last = domain::documents::identity::check_character(&digits).expect("seventeen digits");
-    format!("{digits}{last}")
 }
 
 /// An import of one order, with numbers of its own.
@@ -497,4 +491,10 @@ pub(crate) fn tax_bill() -> String {
     let text = ceb::write(ceb::MessageType::Ceb816, &guid(), &[bill]);
     ceb::read(text.as_bytes()).expect("it is a message");
     text
+}
+
+/// An identity number of these 17 digits, with its check character.
+pub(crate) fn person(digits: &str) -> String {
+    let last = domain::documents::identity::check_character(digits).expect("seventeen digits");
+    format!("{digits}{last}")
 }

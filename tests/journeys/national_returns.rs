@@ -204,13 +204,9 @@ fn summary(cop_no: &str, numbers: &[&str]) -> proto::ceb::export::SummaryApply {
     summary.head.app_time = app_time(7);
     summary.head.cop_no = cop_no.to_owned();
     (summary.head.msg_count, summary.head.msg_seq_no) = (1, 1);
-    let line = summary.lines.remove(0);
     summary.lines = numbers
         .iter()
-        .map(|no| proto::ceb::export::SummaryApplyList {
-            invt_no: (*no).to_owned(),
-            ..line.clone()
-        })
+        .map(|no| proto::ceb::export::SummaryApplyList { invt_no: (*no).to_owned() })
         .collect();
     summary
 }
@@ -348,4 +344,27 @@ async fn the_parts_of_a_list_do_not_wait_in_silence() {
     for export in &exports {
         erp.hears(604, &export.inventory.head.cop_no, 800).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_back_keeps_no_bill_waiting() {
+    let sandbox = Sandbox::start().await;
+    let erp = Erp::of(&sandbox).await;
+    let (goes, returns) = (export("QDBILL-1"), export("SBX-RETURN-BILL-2"));
+    for (export, status) in [(&goes, 399), (&returns, 700)] {
+        for document in export.all() {
+            erp.sends(&[document]).await;
+        }
+        erp.hears(604, &export.inventory.head.cop_no, status).await;
+    }
+    let mut list = goes.list("BILL-1", "77766655546");
+    let mut line = list.lines[0].clone();
+    line.gnum = 2;
+    line.logistics_no.clone_from(&returns.inventory.head.logistics_no);
+    list.lines.push(line);
+    erp.sends(&[Document::Ceb607(list)]).await;
+    assert_eq!(erp.hears(608, "BILL-1", 800).await, [2, 3, 399, 800]);
+    erp.hears(604, &goes.inventory.head.cop_no, 800).await;
+    let seen = erp.statuses(604, &returns.inventory.head.cop_no).await;
+    assert!(!seen.contains(&800), "{seen:?}");
 }

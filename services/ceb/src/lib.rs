@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use client::Window;
-use domain::documents::{DocumentKind, Missing, returns};
+use domain::documents::{DocumentKind, Missing, returns, tax};
 use domain::refusal::{Code, Refusal};
 use domain::{Principal, Slot, limits};
 use futures::stream::FuturesOrdered;
@@ -194,6 +194,7 @@ impl Ceb {
     async fn log(
         &self,
         dxp_id: &str,
+        about: &read::About,
         after: i64,
         most: i32,
         wait: Duration,
@@ -208,7 +209,7 @@ impl Ceb {
         let heads = journal::heads(&self.reads, &columns).await?;
         let mut tail = self.tail.read(self.reads.clone(), heads);
         loop {
-            let found = read::log(&self.reads, dxp_id, after, most).await?;
+            let found = read::log(&self.reads, dxp_id, about, after, most).await?;
             if !found.is_empty() || tokio::time::Instant::now() >= until {
                 return Ok(found.into_iter().map(logged).collect());
             }
@@ -271,6 +272,7 @@ fn outgoing(kind: MessageType, documents: &[Document]) -> v1::OutgoingMessage {
         message_type: kind.number().into(),
         xml: ceb::write(kind, &guid, documents),
         time: None,
+        tax_bills: Vec::new(),
         receipts: documents.iter().filter_map(|it| receipt_of(it, &about)).collect(),
     }
 }
@@ -291,18 +293,50 @@ fn receipt_of(document: &Document, about: &About) -> Option<v1::Receipt> {
     })
 }
 
+/// A tax bill, read; `None` for what is none. `about` is its inventory.
+fn tax_bill(document: &Document, about: &About) -> Option<v1::TaxBill> {
+    let (tax_no, invt_no, status, ent_duty_no, amounts) = match document {
+        Document::Ceb816(ceb::import::Tax { head, .. }) => {
+            let amounts = v1::TaxAmounts {
+                customs_tax_e5: head.customs_tax,
+                value_added_tax_e5: head.value_added_tax,
+                consumption_tax_e5: head.consumption_tax,
+            };
+            (&head.tax_no, &head.invt_no, &head.status, &head.ent_duty_no, Some(amounts))
+        }
+        Document::Ceb818(ceb::import::TaxStatus { head }) => {
+            (&head.tax_no, &head.invt_no, &head.status, &head.ent_duty_no, None)
+        }
+        _ => return None,
+    };
+    // The key of an inventory is its seller and its order number.
+    let order_no = about.key.split('\u{1f}').nth(1).unwrap_or_default();
+    Some(v1::TaxBill {
+        message_type: document.message_type().number().into(),
+        tax_no: tax_no.clone(),
+        invt_no: invt_no.clone(),
+        order_no: order_no.to_owned(),
+        status: status.parse().ok()?,
+        meaning: tax::bill_title(status).to_owned(),
+        amounts,
+        ent_duty_no: ent_duty_no.clone(),
+    })
+}
+
 fn logged(logged: read::Logged) -> v1::OutgoingMessage {
     let read::Logged { position, message_type, about, body, time } = logged;
-    let receipts = ceb::read(&body).map_or_else(
-        |_| Vec::new(),
-        |read| read.documents.iter().filter_map(|d| receipt_of(&d.document, &about)).collect(),
-    );
+    // A copy of somebody's data is carried as it is, whether or not it can be read.
+    let documents = ceb::read(&body).map(|read| read.documents).unwrap_or_default();
+    let documents = || documents.iter().map(|read| &read.document);
+    let receipts = documents().filter_map(|document| receipt_of(document, &about)).collect();
+    let tax_bills = documents().filter_map(|document| tax_bill(document, &about)).collect();
     v1::OutgoingMessage {
         position: u64::try_from(position).unwrap_or_default(),
         message_type: u32::try_from(message_type).unwrap_or_default(),
         xml: String::from_utf8_lossy(&body).into_owned(),
         time: Some(proto::timestamp(time)),
         receipts,
+        tax_bills,
     }
 }
 
@@ -327,6 +361,9 @@ fn record(found: read::Found) -> v1::DocumentRecord {
         changed_time: Some(proto::timestamp(paper.changed)),
         dxp_id: paper.dxp_id,
         return_info: paper.info,
+        cop_no: paper.names.cop_no,
+        logistics_no: paper.names.logistics_no,
+        bill_no: paper.names.bill_no,
     }
 }
 
@@ -382,7 +419,7 @@ impl CebService for Service {
     ) -> Result<Response<v1::ListReceiptsResponse>, Status> {
         let language = Language::of(request.metadata());
         let principal = caller(&request)?;
-        let v1::ListReceiptsRequest { dxp_id, after, page_size, wait_seconds } =
+        let v1::ListReceiptsRequest { dxp_id, after, page_size, wait_seconds, order_no, key } =
             request.into_inner();
         own_log(&principal, &dxp_id).map_err(|refusal| status::of(refusal, language))?;
         // With too many waiting, the answer is what there is.
@@ -392,7 +429,13 @@ impl CebService for Service {
         let from = i64::try_from(after).unwrap_or(i64::MAX);
         let messages = self
             .0
-            .log(&dxp_id, from, page_size, Duration::from_secs(wait))
+            .log(
+                &dxp_id,
+                &read::About { order_no, key },
+                from,
+                page_size,
+                Duration::from_secs(wait),
+            )
             .await
             .map_err(|error| status::of(error, language))?;
         let next_after = messages.last().map_or(after, |last| last.position);
@@ -418,8 +461,14 @@ impl CebService for Service {
     ) -> Result<Response<v1::ListDocumentsResponse>, Status> {
         let language = Language::of(request.metadata());
         let principal = caller(&request)?;
-        let v1::ListDocumentsRequest { order_no, message_type, waiting, page_size, page_token } =
-            request.into_inner();
+        let v1::ListDocumentsRequest {
+            order_no,
+            message_type,
+            waiting,
+            page_size,
+            page_token,
+            number,
+        } = request.into_inner();
         let kind = u16::try_from(message_type).ok().and_then(DocumentKind::from_number);
         if message_type != 0 && kind.is_none() {
             let refusal = Refusal::of(Code::CodeUnknown).with("message_type", message_type);
@@ -430,6 +479,7 @@ impl CebService for Service {
             order_no: Some(order_no).filter(|no| !no.is_empty()),
             kind,
             waiting,
+            number: Some(number.trim().to_owned()).filter(|number| !number.is_empty()),
             dxp_ids: (!everything).then(|| principal.dxp_ids.clone()),
         };
         let (found, next_page_token) =
@@ -524,9 +574,10 @@ fn follow_log(
     async_stream::try_stream! {
         let mut position = after;
         let wait = Duration::from_secs(limits::HEARTBEAT_SECONDS);
+        let everything = read::About::default();
         loop {
             let from = i64::try_from(position).unwrap_or(i64::MAX);
-            let messages = ceb.log(&dxp_id, from, 0, wait).await?;
+            let messages = ceb.log(&dxp_id, &everything, from, 0, wait).await?;
             if messages.is_empty() {
                 if ceb.draining.is_cancelled() {
                     Err(Refusal::of(Code::Unavailable).with("reason", "the window drains"))?;

@@ -456,8 +456,10 @@ fn broken_rules(
     let coded = |violation: &Violation| {
         let code = violation.customs_code?.parse::<i32>().ok()?;
         let key = key(kind, &document.document);
-        // The one text among them that has places: which inventory, and which limit.
-        Some(Return::refused(code, &[&key, &domain::rules::decimal(SINGLE_LIMIT_E5)]))
+        Some(match code {
+            -621_005 => Return::refused(code, &[&key, &domain::rules::decimal(SINGLE_LIMIT_E5)]),
+            code => Return::refused(code, &[]),
+        })
     };
     let first = violations.iter().enumerate().find_map(|(at, it)| Some((at, coded(it)?)));
     let others = violations.iter().enumerate().filter(|(at, _)| {

@@ -50,7 +50,16 @@ pub(crate) fn about(paper: &Paper, what: &Return, now: OffsetDateTime) -> Said {
         about: About::of(paper),
         position: 0,
         event: Uuid::now_v7(),
+        time: now,
     }
+}
+
+/// The time of the next receipt of a document: now, and later than the last one by a millisecond at
+/// least, which is the finest that returnTime tells. So receipts of one document can be put in order by
+/// it, also those of one transaction, and when a clock is set back.
+pub(crate) fn after(last: OffsetDateTime, now: OffsetDateTime) -> OffsetDateTime {
+    let whole = now.truncate_to_millisecond();
+    whole.max(last.truncate_to_millisecond() + time::Duration::MILLISECOND)
 }
 
 /// An import receipt has room for a whole number of customs and for nothing shorter.

@@ -400,28 +400,31 @@ async fn insert(
         .collect::<Result<_, _>>()
         .map_err(|error| Fault::Broken(format!("a document cannot be kept: {error}")))?;
     let received: Vec<OffsetDateTime> = papers.iter().map(|p| p.received).collect();
+    let told: Vec<OffsetDateTime> = papers.iter().map(|p| p.told).collect();
+    let held_back: Vec<i32> = papers.iter().map(|p| p.held_back).collect();
     sqlx::query!(
             "insert into document (slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
                                    subscribers, order_no, logistics_code, logistics_no, agent_code,
                                    ebc_code, cop_no, bill_no, pre_no, invt_no, declaration_id,
                                    released_time, sum_no, cancels, info, signed, digest, body,
-                                   received_time, changed_time)
+                                   received_time, changed_time, told_time, held_back)
              select slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
                     case subscribers when '' then '{}' else string_to_array(subscribers, chr(31)) end,
                     order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no,
                     pre_no, invt_no, declaration_id, released_time, sum_no, cancels, info, signed, digest,
-                    body, received_time, $30
+                    body, received_time, $30, told_time, held_back
              from unnest($1::smallint[], $2::smallint[], $3::text[], $4::uuid[], $5::text[],
                          $6::text[], $7::bool[], $8::bool[], $9::int[], $10::text[], $11::text[],
                          $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
                          $17::text[], $18::text[], $19::text[], $20::text[], $21::uuid[],
                          $22::timestamptz[], $23::bool[], $24::bytea[], $25::bytea[],
-                         $26::timestamptz[], $27::text[], $28::text[], $29::text[])
+                         $26::timestamptz[], $27::text[], $28::text[], $29::text[],
+                         $31::timestamptz[], $32::int[])
                   as kept (slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
                            subscribers, order_no, logistics_code, logistics_no, agent_code,
                            ebc_code, cop_no, bill_no, pre_no, invt_no, declaration_id,
                            released_time, signed, digest, body, received_time, sum_no,
-                           cancels, info)
+                           cancels, info, told_time, held_back)
              on conflict (slot, kind, key) do update
              set id = excluded.id, guid = excluded.guid, app_time = excluded.app_time,
                  draft = excluded.draft, deleted = excluded.deleted, status = excluded.status,
@@ -433,7 +436,7 @@ async fn insert(
                  invt_no = excluded.invt_no, declaration_id = excluded.declaration_id,
                  released_time = excluded.released_time, sum_no = excluded.sum_no,
                  cancels = excluded.cancels, info = excluded.info,
-                
+                 told_time = excluded.told_time, held_back = excluded.held_back,
                  signed = excluded.signed, digest = excluded.digest, body = excluded.body,
                  received_time = excluded.received_time, changed_time = excluded.changed_time",
             &slots,
@@ -464,8 +467,10 @@ async fn insert(
             &received,
             &texts(|p| &p.sum_no),
             &texts(|p| &p.cancels),
-        &texts(|p| &p.info),
-            now
+            &texts(|p| &p.info),
+            now,
+            &told,
+            &held_back
         )
         .execute(tx)
         .await?;
@@ -491,17 +496,22 @@ async fn update(
     let declarations: Vec<Option<Uuid>> = papers.iter().map(|p| p.declaration).collect();
     let released: Vec<Option<OffsetDateTime>> = papers.iter().map(|p| p.released).collect();
     let digests: Vec<&[u8]> = papers.iter().map(|p| p.digest.as_slice()).collect();
+    let told: Vec<OffsetDateTime> = papers.iter().map(|p| p.told).collect();
+    let held_back: Vec<i32> = papers.iter().map(|p| p.held_back).collect();
     sqlx::query!(
         "update document d
          set guid = now.guid, app_time = now.app_time, deleted = now.deleted, status = now.status,
              bill_no = now.bill_no, invt_no = now.invt_no, declaration_id = now.declaration_id,
              released_time = now.released_time, sum_no = now.sum_no, digest = now.digest,
-             cancels = now.cancels, info = now.info, changed_time = $16
+             cancels = now.cancels, info = now.info, changed_time = $16,
+             told_time = now.told_time, held_back = now.held_back
          from unnest($1::smallint[], $2::smallint[], $3::text[], $4::text[], $5::text[], $6::bool[],
                      $7::int[], $8::text[], $9::text[], $10::uuid[], $11::timestamptz[],
-                     $12::text[], $13::bytea[], $14::text[], $15::text[])
+                     $12::text[], $13::bytea[], $14::text[], $15::text[], $17::timestamptz[],
+                     $18::int[])
               as now (slot, kind, key, guid, app_time, deleted, status, bill_no, invt_no,
-                      declaration_id, released_time, sum_no, digest, cancels, info)
+                      declaration_id, released_time, sum_no, digest, cancels, info, told_time,
+                      held_back)
          where d.slot = now.slot and d.kind = now.kind and d.key = now.key",
         &slots,
         &kinds,
@@ -518,7 +528,9 @@ async fn update(
         &digests as &[&[u8]],
         &texts(|p| &p.cancels),
         &texts(|p| &p.info),
-        now
+        now,
+        &told,
+        &held_back
     )
     .execute(tx)
     .await?;
@@ -613,6 +625,8 @@ pub(crate) struct Row {
     pub(crate) body: Vec<u8>,
     pub(crate) received_time: OffsetDateTime,
     pub(crate) changed_time: OffsetDateTime,
+    pub(crate) told_time: OffsetDateTime,
+    pub(crate) held_back: i32,
 }
 
 impl TryFrom<Row> for Paper {
@@ -662,6 +676,9 @@ impl TryFrom<Row> for Paper {
             ),
             received: row.received_time,
             changed: row.changed_time,
+            told: row.told_time,
+            held_back: row.held_back,
+            sender: None,
         })
     }
 }
@@ -693,7 +710,7 @@ async fn find(
                   subscribers,
                   order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
                   invt_no, declaration_id, released_time, sum_no, cancels, t.task as "task?", signed,
-                  digest, body, received_time, changed_time
+                  digest, body, received_time, changed_time, told_time, held_back
            from unnest($1::smallint[], $2::smallint[], $3::text[]) as found (slot, kind, key)
            join document d on d.slot = found.slot and d.kind = found.kind and d.key = found.key
            left join task t on t.slot = found.slot and t.kind = found.kind and t.key = found.key"#,
@@ -838,7 +855,7 @@ pub(crate) async fn with_errand(
                   subscribers,
                   order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
                   invt_no, declaration_id, released_time, sum_no, cancels, t.task as "task?", signed,
-                  digest, body, received_time, changed_time
+                  digest, body, received_time, changed_time, told_time, held_back
            from task t join document d on d.slot = t.slot and d.kind = t.kind and d.key = t.key
            where t.task = $1 order by t.since_time limit $2"#,
         task.column(),

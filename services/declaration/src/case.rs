@@ -17,6 +17,7 @@ pub(crate) struct Case {
     pub(crate) ebc_code: String,
     pub(crate) order_no: String,
     pub(crate) cop_no: String,
+    pub(crate) logistics_no: String,
     pub(crate) direction: Direction,
     pub(crate) trade_mode: String,
     pub(crate) customs_code: String,
@@ -56,6 +57,7 @@ impl Case {
             ebc_code: d.ebc.code.clone(),
             order_no: d.order_no.clone(),
             cop_no: d.cop_no.clone(),
+            logistics_no: d.logistics_no.clone(),
             direction: checked.direction,
             trade_mode: d.trade_mode.clone(),
             customs_code: d.customs_code.clone(),
@@ -82,8 +84,8 @@ pub(crate) async fn load(
     let (slots, uuids): (Vec<_>, Vec<_>) =
         ids.iter().map(|id| (id.slot().column(), id.uuid())).unzip();
     let rows = sqlx::query!(
-        r#"select d.id, declarant_code, ebc_code, order_no, cop_no, direction, trade_mode,
-                  customs_code, pre_no, invt_no, filed_time, current, version, round,
+        r#"select d.id, declarant_code, ebc_code, order_no, cop_no, logistics_no, direction,
+                  trade_mode, customs_code, pre_no, invt_no, filed_time, current, version, round,
                   phase, customs, inspection, joint, targeting, content_position,
                   o.order_id as "order_id?", o.findings as "findings?"
            from unnest($1::smallint[], $2::uuid[]) as wanted (slot, id)
@@ -117,6 +119,7 @@ pub(crate) async fn load(
                     ebc_code: row.ebc_code,
                     order_no: row.order_no,
                     cop_no: row.cop_no,
+                    logistics_no: row.logistics_no,
                     direction: direction(row.direction)?,
                     trade_mode: row.trade_mode,
                     customs_code: row.customs_code,
@@ -150,17 +153,19 @@ pub(crate) async fn insert(tx: &mut PgConnection, cases: &[&Case]) -> Result<(),
         "insert into declaration (slot, id, declarant_code, ebc_code, order_no, cop_no, direction,
                                   trade_mode, customs_code, pre_no, invt_no, filed_time, version,
                                   round, phase, customs, inspection, joint, targeting,
-                                  content_position, positions)
+                                  content_position, positions, logistics_no)
          select slot, id, declarant_code, ebc_code, order_no, cop_no, direction, trade_mode,
                 customs_code, pre_no, invt_no, filed_time, version, round, phase, customs,
-                inspection, joint, targeting, content_position, added::bigint[]
+                inspection, joint, targeting, content_position, added::bigint[], logistics_no
          from unnest($1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
                      $7::smallint[], $8::text[], $9::text[], $10::text[], $11::text[],
                      $12::timestamptz[], $13::int[], $14::int[], $15::smallint[], $16::smallint[],
-                     $17::smallint[], $18::smallint[], $19::smallint[], $20::bigint[], $21::text[])
+                     $17::smallint[], $18::smallint[], $19::smallint[], $20::bigint[], $21::text[],
+                     $22::text[])
               as filed (slot, id, declarant_code, ebc_code, order_no, cop_no, direction,
                         trade_mode, customs_code, pre_no, invt_no, filed_time, version, round,
-                        phase, customs, inspection, joint, targeting, content_position, added)",
+                        phase, customs, inspection, joint, targeting, content_position, added,
+                        logistics_no)",
         &slots,
         &ids,
         &text(|c| &c.declarant_code) as &[&str],
@@ -182,6 +187,7 @@ pub(crate) async fn insert(tx: &mut PgConnection, cases: &[&Case]) -> Result<(),
         &states.targetings,
         &contents,
         &states.added,
+        &text(|c| &c.logistics_no) as &[&str],
     )
     .execute(tx)
     .await?;
@@ -198,6 +204,7 @@ pub(crate) async fn update(tx: &mut PgConnection, cases: &[&Case]) -> Result<(),
     let contents: Vec<i64> = cases.iter().map(|c| c.content_position).collect();
     let modes: Vec<&str> = cases.iter().map(|c| c.trade_mode.as_str()).collect();
     let houses: Vec<&str> = cases.iter().map(|c| c.customs_code.as_str()).collect();
+    let way_bills: Vec<&str> = cases.iter().map(|c| c.logistics_no.as_str()).collect();
     let states = States::of(cases);
     sqlx::query!(
         "update declaration d
@@ -205,12 +212,14 @@ pub(crate) async fn update(tx: &mut PgConnection, cases: &[&Case]) -> Result<(),
              customs = now.customs, inspection = now.inspection, joint = now.joint,
              targeting = now.targeting, content_position = now.content_position,
              trade_mode = now.trade_mode, customs_code = now.customs_code,
+             logistics_no = now.logistics_no,
              positions = d.positions || now.added::bigint[]
          from unnest($1::smallint[], $2::uuid[], $3::text[], $4::int[], $5::int[], $6::smallint[],
                      $7::smallint[], $8::smallint[], $9::smallint[], $10::smallint[], $11::bigint[],
-                     $12::text[], $13::text[], $14::text[])
+                     $12::text[], $13::text[], $14::text[], $15::text[])
               as now (slot, id, invt_no, version, round, phase, customs, inspection, joint,
-                      targeting, content_position, trade_mode, customs_code, added)
+                      targeting, content_position, trade_mode, customs_code, logistics_no,
+                      added)
          where d.slot = now.slot and d.id = now.id",
         &slots,
         &ids,
@@ -225,6 +234,7 @@ pub(crate) async fn update(tx: &mut PgConnection, cases: &[&Case]) -> Result<(),
         &contents,
         &modes as &[&str],
         &houses as &[&str],
+        &way_bills as &[&str],
         &states.added,
     )
     .execute(tx)

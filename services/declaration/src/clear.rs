@@ -101,6 +101,7 @@ async fn decide(
             Fact::Numbered => {
                 let invt_no = numbers.remove(&id).unwrap_or_default();
                 self::case(step, id)?.invt_no = Some(invt_no.clone());
+                step.clearing.numbered.push((id, invt_no.clone()));
                 Record::Numbered { invt_no }
             }
             other => record(step, id, decision, other).await?,
@@ -431,6 +432,8 @@ enum OrderState {
 #[derive(Debug, Default)]
 pub(crate) struct Writes {
     verdicts: Vec<Kept>,
+    /// With their invtNo.
+    numbered: Vec<(DeclarationId, String)>,
     releases: Vec<(DeclarationId, ReleaseId, u32)>,
     orders: BTreeMap<DeclarationId, (OrderId, OrderState, Option<Vec<u8>>)>,
 }
@@ -443,6 +446,7 @@ impl Writes {
         now: OffsetDateTime,
     ) -> Result<(), Fault> {
         insert_verdicts(tx, &self.verdicts, now).await?;
+        insert_numbers(tx, &self.numbered).await?;
         insert_releases(tx, &self.releases, now).await?;
         keep_orders(tx, &self.orders, now).await
     }
@@ -484,6 +488,30 @@ async fn insert_verdicts(
         &applied,
         &digests as &[&[u8]],
         now
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn insert_numbers(
+    tx: &mut PgConnection,
+    numbered: &[(DeclarationId, String)],
+) -> Result<(), Fault> {
+    if numbered.is_empty() {
+        return Ok(());
+    }
+    let slots: Vec<i16> = numbered.iter().map(|(id, _)| id.slot().column()).collect();
+    let ids: Vec<Uuid> = numbered.iter().map(|(id, _)| id.uuid()).collect();
+    let numbers: Vec<&str> = numbered.iter().map(|(_, number)| number.as_str()).collect();
+    sqlx::query!(
+        "insert into customs_number (slot, invt_no, declaration_id)
+         select slot, invt_no, declaration_id
+         from unnest($1::smallint[], $2::text[], $3::uuid[])
+              as given (slot, invt_no, declaration_id)",
+        &slots,
+        &numbers as &[&str],
+        &ids
     )
     .execute(tx)
     .await?;

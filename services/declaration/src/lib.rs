@@ -9,6 +9,7 @@ mod case;
 mod clear;
 mod commit;
 mod filing;
+mod lookup;
 mod read;
 mod step;
 mod submit;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use domain::clearance::Phase;
 use domain::decision::{Decided, Decision};
 use domain::declaration::Profile;
+use domain::principal::Scope;
 use domain::refusal::{Code, Refusal, Violation};
 use domain::{DeclarationId, Principal, limits};
 use futures::stream::FuturesOrdered;
@@ -164,11 +166,8 @@ impl DeclarationService for Service {
     ) -> Result<Response<v1::GetResponse>, Status> {
         let language = Language::of(request.metadata());
         let scope = caller(&request)?.scope();
-        let whole = read::get(&self.0, &scope, &request.into_inner().name)
-            .await
-            .and_then(whole)
-            .map_err(|error| status::of(error, language))?;
-        Ok(Response::new(v1::GetResponse { record: Some(whole) }))
+        let got = get_one(&self.0, &scope, request.into_inner()).await;
+        got.map(Response::new).map_err(|error| status::of(error, language))
     }
 
     async fn list(
@@ -265,7 +264,38 @@ async fn submit_one(
         state: v1::State::UnderReview.into(),
         filed_time: Some(proto::timestamp(receipt.filed_time)),
         warnings,
+        repeated: receipt.repeated,
     })
+}
+
+/// Reads the one that has this name, or the one or several that have this number.
+async fn get_one(
+    declarations: &Declarations,
+    scope: &Scope,
+    request: v1::GetRequest,
+) -> Result<v1::GetResponse, Error> {
+    let v1::GetRequest { name, number, number_kind } = request;
+    if number.is_empty() {
+        let found = read::get(declarations, scope, &name).await?;
+        return Ok(v1::GetResponse { record: Some(whole(found)?), candidates: Vec::new() });
+    }
+    if !name.is_empty() {
+        return Err(Refusal::of(Code::NameMalformed).with("field", "name and number").into());
+    }
+    if number.chars().any(char::is_control) {
+        return Err(Refusal::of(Code::BadCharacter).with("field", "number").into());
+    }
+    let kind = v1::NumberKind::try_from(number_kind)
+        .map_err(|_| Refusal::of(Code::CodeUnknown).with("field", "number_kind"))?;
+    match read::by_number(declarations, scope, &number, kind.kind()).await? {
+        read::Named::One(found) => {
+            Ok(v1::GetResponse { record: Some(whole(*found)?), candidates: Vec::new() })
+        }
+        read::Named::Several(found) => {
+            let candidates = found.into_iter().map(record).collect();
+            Ok(v1::GetResponse { record: None, candidates })
+        }
+    }
 }
 
 /// Rules that were broken without stopping it, and what was not checked.

@@ -50,6 +50,8 @@ pub struct Receipt {
     pub(crate) id: DeclarationId,
     pub(crate) pre_no: String,
     pub(crate) filed_time: OffsetDateTime,
+    /// It was filed by an earlier request of this id; nothing was filed now.
+    pub(crate) repeated: bool,
     /// The first field in which a national document differs from the one that it repeats. A document
     /// is known by its guid, so the first one stands; the declarant is told what was not taken.
     pub(crate) repeats: Option<String>,
@@ -118,7 +120,7 @@ pub(crate) async fn commit(
         if let Some((first, answer)) = in_batch.get(&request) {
             // Every new one has a number, this one too; it stays unused.
             numbers.next();
-            answers.push((index, repeated_in_batch(submission, first, answer.clone())));
+            answers.push((index, repeated_in_batch(step, submission, first, answer.clone())));
             continue;
         }
         let number = numbers.next().flatten();
@@ -149,22 +151,27 @@ async fn file(
             // Whose it is belongs to them, and so do the keys, whatever became of it.
             return Ok(Err(Refusal::of(Code::BusinessKeyTaken).with("key", key.describe())));
         }
-        let existing = holder.id.name();
         if !matches!(holder.phase, Phase::Rejected | Phase::Withdrawn | Phase::Returned) {
-            return Ok(Err(Refusal::of(Code::BusinessKeyTaken)
-                .with("existing", existing)
-                .with("key", key.describe())));
+            let taken = Refusal::of(Code::BusinessKeyTaken).with("key", key.describe());
+            return Ok(Err(holder.named(taken)));
         }
         if holder.detained {
             // Filing anew is no way out of a detention.
-            return Ok(Err(Refusal::of(Code::GoodsDetained).with("existing", existing)));
+            return Ok(Err(holder.named(Refusal::of(Code::GoodsDetained))));
         }
     }
     let Some(pre_no) = number else { return Ok(Err(Refusal::of(Code::NumbersUsedUp))) };
     let id = DeclarationId::new(Uuid::now_v7(), submission.slot);
     for key in keys {
         let declarant_code = submission.checked.declaration.declarant.code.clone();
-        let now = Holder { id, phase: Phase::UnderReview, detained: false, declarant_code };
+        let now = Holder {
+            id,
+            declarant_code,
+            phase: Phase::UnderReview,
+            detained: false,
+            pre_no: pre_no.clone(),
+            invt_no: None,
+        };
         if let Some(holder) = taken.insert(key, now) {
             give_way(step, holder.id).await?;
         }
@@ -185,18 +192,28 @@ async fn file(
         version: 1,
         position,
     });
-    Ok(Ok(Done::Filed(Receipt { id, pre_no, filed_time: step.now, repeats: None })))
+    let filed_time = step.now;
+    Ok(Ok(Done::Filed(Receipt { id, pre_no, filed_time, repeated: false, repeats: None })))
 }
 
 /// The answer to a request whose id stands earlier in the same batch.
-fn repeated_in_batch(submission: &Submission, first: &Submission, answer: Answer) -> Answer {
+fn repeated_in_batch(
+    step: &Step<'_>,
+    submission: &Submission,
+    first: &Submission,
+    answer: Answer,
+) -> Answer {
     let declarant = |s: &Submission| s.checked.declaration.declarant.code.clone();
     if declarant(submission) != declarant(first) {
         // Nothing is told about what belongs to somebody else.
         return Err(Refusal::of(Code::RequestIdReused));
     }
     let field = proto::declaration::first_difference(&first.body, &submission.body);
-    stand_by_first(submission, answer, field)
+    let Ok(Done::Filed(receipt)) = answer else { return answer };
+    let receipt = Receipt { repeated: true, ..receipt };
+    let Some(case) = step.cases.get(&receipt.id) else { return Ok(Done::Filed(receipt)) };
+    let holder = Holder::of(case);
+    stand_by_first(submission, Ok(Done::Filed(receipt)), field, &holder)
 }
 
 /// The answer to a request that was answered before.
@@ -218,6 +235,7 @@ async fn repeat(
         id: case.id,
         pre_no: case.pre_no.clone(),
         filed_time: case.filed_time,
+        repeated: true,
         repeats: None,
     }));
     if before.digest == submission.digest {
@@ -225,16 +243,22 @@ async fn repeat(
     }
     let kept = content(tx, before.declaration.slot(), before.position).await?;
     let field = proto::declaration::first_difference(&kept, &submission.body);
-    Ok(stand_by_first(submission, answer, field.or_else(|| Some("request_id".to_owned()))))
+    let field = field.or_else(|| Some("request_id".to_owned()));
+    Ok(stand_by_first(submission, answer, field, &Holder::of(case)))
 }
 
 /// The answer to a request whose id was used before, with the field in which it differs, if any.
-fn stand_by_first(submission: &Submission, first: Answer, field: Option<String>) -> Answer {
+fn stand_by_first(
+    submission: &Submission,
+    first: Answer,
+    field: Option<String>,
+    holder: &Holder,
+) -> Answer {
     let (Some(field), Ok(Done::Filed(receipt))) = (field, &first) else { return first };
     if submission.checked.declaration.ceb.is_some() {
         return Ok(Done::Filed(Receipt { repeats: Some(field), ..receipt.clone() }));
     }
-    Err(Refusal::of(Code::RequestIdReused).with("existing", receipt.id.name()).with("field", field))
+    Err(holder.named(Refusal::of(Code::RequestIdReused).with("field", field)))
 }
 
 /// What may exist only once: the order of a seller, and the declarant's own number.
@@ -274,12 +298,39 @@ fn keys(submission: &Submission) -> Vec<Key> {
 
 /// Who has a business key now.
 #[derive(Debug, Clone)]
-struct Holder {
-    id: DeclarationId,
+pub(crate) struct Holder {
+    pub(crate) id: DeclarationId,
     declarant_code: String,
-    phase: Phase,
+    pub(crate) phase: Phase,
     /// An agency detained the goods.
     detained: bool,
+    pub(crate) pre_no: String,
+    pub(crate) invt_no: Option<String>,
+}
+
+impl Holder {
+    /// Names it in a refusal: for its own declarant only.
+    pub(crate) fn named(&self, refusal: Refusal) -> Refusal {
+        let named = refusal
+            .with("existing", self.id.name())
+            .with("pre_no", &self.pre_no)
+            .with("state", proto::facts::state_name(self.phase));
+        match &self.invt_no {
+            Some(invt_no) => named.with("invt_no", invt_no),
+            None => named,
+        }
+    }
+
+    pub(crate) fn of(case: &Case) -> Self {
+        Self {
+            id: case.id,
+            declarant_code: case.declarant_code.clone(),
+            phase: case.clearance.phase,
+            detained: false,
+            pre_no: case.pre_no.clone(),
+            invt_no: case.invt_no.clone(),
+        }
+    }
 }
 
 /// Finds who has the business keys of these submissions.
@@ -293,15 +344,15 @@ async fn holders(
     };
     let rows = sqlx::query!(
         r#"select d.slot as "slot!", d.id as "id!", d.phase as "phase!",
-                  d.declarant_code as "declarant_code!",
-                  (7 in (d.customs, d.inspection)) as "detained!", d.ebc_code as "first!",
+                  d.declarant_code as "declarant_code!", d.pre_no as "pre_no!",
+                  d.invt_no as "invt_no?", (7 in (d.customs, d.inspection)) as "detained!", d.ebc_code as "first!",
                   d.order_no as "second!", false as "own!"
            from unnest($1::smallint[], $2::text[], $3::text[]) as wanted (slot, ebc_code, order_no)
            join declaration d on d.slot = wanted.slot and d.ebc_code = wanted.ebc_code
              and d.order_no = wanted.order_no and d.current
            union all
-           select d.slot, d.id, d.phase, d.declarant_code, 7 in (d.customs, d.inspection),
-                  d.declarant_code, d.cop_no, true
+           select d.slot, d.id, d.phase, d.declarant_code, d.pre_no, d.invt_no,
+                  7 in (d.customs, d.inspection), d.declarant_code, d.cop_no, true
            from unnest($1::smallint[], $4::text[], $5::text[]) as wanted (slot, declarant_code, cop_no)
            join declaration d on d.slot = wanted.slot and d.declarant_code = wanted.declarant_code
              and d.cop_no = wanted.cop_no and d.current and d.cop_no <> ''"#,
@@ -324,9 +375,37 @@ async fn holders(
             };
             let id = DeclarationId::from_uuid(row.id);
             let (phase, detained) = (phase(row.phase)?, row.detained);
-            Ok((key, Holder { id, phase, detained, declarant_code: row.declarant_code }))
+            let (pre_no, invt_no) = (row.pre_no, row.invt_no);
+            let declarant_code = row.declarant_code;
+            Ok((key, Holder { id, declarant_code, phase, detained, pre_no, invt_no }))
         })
         .collect()
+}
+
+/// Who has the order of a seller now, when it is the same declarant's.
+pub(crate) async fn holder(tx: &mut PgConnection, case: &Case) -> Result<Option<Holder>, Fault> {
+    let row = sqlx::query!(
+        r#"select id, phase, (7 in (customs, inspection)) as "detained!", pre_no, invt_no
+           from declaration
+           where slot = $1 and ebc_code = $2 and order_no = $3 and current and declarant_code = $4"#,
+        case.id.slot().column(),
+        case.ebc_code,
+        case.order_no,
+        case.declarant_code
+    )
+    .fetch_optional(tx)
+    .await?;
+    row.map(|row| {
+        Ok(Holder {
+            id: DeclarationId::from_uuid(row.id),
+            declarant_code: case.declarant_code.clone(),
+            phase: phase(row.phase)?,
+            detained: row.detained,
+            pre_no: row.pre_no,
+            invt_no: row.invt_no,
+        })
+    })
+    .transpose()
 }
 
 /// A declaration that ended without release leaves its business keys to a new one.

@@ -78,8 +78,9 @@ fn a_return_is_as_its_inventory() {
         let none = Fault::NotAboveZero { gnum: 1, element: qty };
         let much = Fault::TooMuch { gnum: 1, element: qty };
         assert_eq!(with(&|it| it.qty_e5 = 1), []);
-        assert_eq!(with(&|it| it.qty_e5 = 0), [none.clone()]);
-        assert_eq!(with(&|it| it.qty_e5 = -1), [none]);
+        let none = [none];
+        assert_eq!(with(&|it| it.qty_e5 = 0), none);
+        assert_eq!(with(&|it| it.qty_e5 = -1), none);
         assert_eq!(with(&|it| it.qty_e5 += 1), [much]);
     }
     // All that is wrong is told at once, each once.
@@ -104,17 +105,17 @@ fn a_second_quantity_that_the_inventory_has_not_is_none_of_it() {
 #[test]
 fn applications_count_together_and_so_do_lines_named_twice() {
     let part = |qty| Line { quantities: [quantity(qty, "011"), None, None], ..shirts() };
-    let much = Fault::TooMuch { gnum: 1, element: "qty" };
+    let much = [Fault::TooMuch { gnum: 1, element: "qty" }];
     let held = two_lines();
     assert_eq!(check(&held, &[], &[part(100_000), part(200_000)]), []);
-    assert_eq!(check(&held, &[], &[part(200_000), part(200_000)]), [much.clone()]);
+    assert_eq!(check(&held, &[], &[part(200_000), part(200_000)]), much);
     assert_eq!(check(&held, &[part(100_000), part(100_000)], &[part(100_000)]), []);
-    assert_eq!(check(&held, &[part(100_000), part(200_000)], &[part(1)]), [much.clone()]);
+    assert_eq!(check(&held, &[part(100_000), part(200_000)], &[part(1)]), much);
     // What another line has used up is nothing to this one.
     assert_eq!(check(&held, &[part(300_000)], &two_lines()[1..]), []);
     // Less than nothing gives nobody more.
     let faults = check(&held, &[], &[part(400_000), part(-100_000)]);
-    assert!(faults.contains(&much), "{faults:?}");
+    assert!(faults.contains(&much[0]), "{faults:?}");
 }
 
 #[test]

@@ -173,7 +173,7 @@ pub(crate) async fn ask(
         return Ok(Err(unknown()));
     };
     match is_repeated(step, before, (asked.request_id, &asked.caller), &asked.digest) {
-        Err(refusal) => return Ok(Err(refusal)),
+        Err(refusal) => return Ok(Err(named(refusal, filed))),
         Ok(true) => return Ok(Ok(Done::Order(Box::new(filed.clone()), Draws::new()))),
         Ok(false) => {}
     }
@@ -196,7 +196,10 @@ pub(crate) async fn ask(
     };
     let draws = match done {
         Ok(draws) => draws,
-        Err(refusal) => return Ok(Err(refusal)),
+        Err(refusal) => {
+            let filed = step.orders.get(&id);
+            return Ok(Err(filed.map_or(refusal.clone(), |filed| named(refusal, filed))));
+        }
     };
     step.trace(id, &asked.trace);
     step.requests.push(Kept {
@@ -208,6 +211,16 @@ pub(crate) async fn ask(
     let now = step.orders.get(&id).cloned();
     let now = now.ok_or_else(|| Fault::Broken("an order is gone".to_owned()))?;
     Ok(Ok(Done::Order(Box::new(now), draws)))
+}
+
+/// A refusal because of what is there already names it and where it stands; the caller may see it.
+fn named(refusal: Refusal, filed: &Filed) -> Refusal {
+    match refusal.code {
+        Code::AlreadyReported | Code::RequestIdReused => refusal
+            .with("existing", proto::inspection::order_name(filed.id))
+            .with("state", proto::inspection::stage(filed.case.order.stage).as_str_name()),
+        _ => refusal,
+    }
 }
 
 /// A refusal inside a fault-free step.

@@ -274,19 +274,21 @@ pub(crate) async fn waiting(pool: &PgPool, after: Uuid, most: i64) -> Result<Vec
         .collect()
 }
 
-/// Takes answers down. What was refused has an effect where somebody waits for it.
+/// Takes answers down. What was refused has an effect where somebody waits for it; an errand that another
+/// process said as well is answered by the first of the two.
 pub(crate) async fn settle(step: &mut Step<'_>, settled: &[Settled]) -> Result<(), Fault> {
     let slots: Vec<i16> = settled.iter().map(|it| it.declaration.slot().column()).collect();
     let ids: Vec<Uuid> = settled.iter().map(|it| it.id).collect();
-    sqlx::query!(
+    let open = sqlx::query_scalar!(
         "delete from errand e using unnest($1::smallint[], $2::uuid[]) as done (slot, id)
-         where e.slot = done.slot and e.id = done.id",
+         where e.slot = done.slot and e.id = done.id returning e.id",
         &slots,
         &ids
     )
-    .execute(&mut *step.tx)
+    .fetch_all(&mut *step.tx)
     .await?;
-    for id in settled.iter().filter_map(Settled::changes) {
+    let open = settled.iter().filter(|it| open.contains(&it.id));
+    for id in open.filter_map(Settled::changes) {
         let Some(filed) = step.orders.get(&id) else { continue };
         let errand = joint::Errand::Reopening(filed.case.newest_version);
         let Some(then) = joint::refused(&filed.case, errand) else { continue };

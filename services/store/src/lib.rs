@@ -6,6 +6,7 @@ pub mod batch;
 pub mod connect;
 pub mod follow;
 pub mod journal;
+pub mod lease;
 pub mod numbers;
 pub mod private;
 mod unanswered;

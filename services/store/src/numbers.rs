@@ -1,7 +1,7 @@
 //! The numbers that a service gives: counted by slot, kind and period, never given twice. Gaps are
 //! left by requests that were refused.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::Slot;
 use sqlx::PgConnection;
@@ -48,4 +48,32 @@ pub async fn use_numbers(
             Some((slot, row.used - wanted.get(&slot).copied().unwrap_or_default()))
         })
         .collect())
+}
+
+/// How many numbers of a kind were used in a period, by slot; a slot without any is left out. Who holds
+/// the heads of the slots may give the next ones and say afterwards how many ([`use_numbers`]).
+///
+/// # Errors
+///
+/// [`Fault`] from the database.
+pub async fn used_numbers(
+    tx: &mut PgConnection,
+    kind: &str,
+    period: i32,
+    slots: &BTreeSet<Slot>,
+) -> Result<HashMap<Slot, i64>, Fault> {
+    if slots.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let slots: Vec<i16> = slots.iter().map(|slot| slot.column()).collect();
+    let rows = sqlx::query!(
+        "select slot, used from number_used
+         where slot = any($1) and kind = $2 and period = $3",
+        &slots,
+        kind,
+        period
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().filter_map(|row| Some((slot_of(row.slot)?, row.used))).collect())
 }

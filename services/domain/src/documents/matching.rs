@@ -8,9 +8,10 @@
 //! receipts. Rows without a code have a text of our own. Rows that look at one document only are
 //! enforced when it is filed and named here with the place.
 
+use super::comparison::{self, Member};
 pub use super::parcel::{
-    Consignee, Inventory, InventoryLine, Ledger, Order, OrderLine, Payment, Person, PositiveList,
-    Restriction, Set, Waybill,
+    Consignee, Inventory, InventoryLine, Ledger, Order, OrderLine, Parts, Payment, Person,
+    PositiveList, Restriction, Set, Waybill,
 };
 use super::returns::coded;
 use super::{identity, mask};
@@ -214,20 +215,73 @@ pub fn match_import(set: &Set<'_>, policy: &Policy<'_>) -> Outcome {
         return Outcome::Waiting(missing);
     };
     let full = Full { inventory: set.inventory, order, payment, waybill, policy };
-    let broken: Vec<Broken> = IMPORT
-        .iter()
+    let broken = refused(&full, |_| true);
+    if broken.is_empty() { Outcome::Matched } else { Outcome::Refused(broken) }
+}
+
+/// The broken rules about imports as far as the documents at hand tell: a rule that looks at one that
+/// is not there is left out. For whoever asks before anything is sent.
+pub fn match_parts(parts: &Parts<'_>, policy: &Policy<'_>) -> Vec<Broken> {
+    let (inventory, order) = (Inventory::default(), Order::default());
+    let (payment, waybill) = (Payment::default(), Waybill::default());
+    let full = Full {
+        inventory: parts.inventory.unwrap_or(&inventory),
+        order: parts.order.unwrap_or(&order),
+        payment: parts.payment.unwrap_or(&payment),
+        waybill: parts.waybill.unwrap_or(&waybill),
+        policy,
+    };
+    let there = |member: &Member| match member {
+        Member::Inventory => parts.inventory.is_some(),
+        Member::Order => parts.order.is_some(),
+        Member::Payment => parts.payment.is_some(),
+        Member::Waybill => parts.waybill.is_some(),
+    };
+    refused(&full, |rule| comparison::members(rule.id).iter().all(there))
+}
+
+fn refused(full: &Full<'_>, wanted: impl Fn(&Rule) -> bool) -> Vec<Broken> {
+    let rules = IMPORT.iter().filter(|rule| wanted(rule));
+    rules
         .filter_map(|rule| match rule.check {
-            Check::Refuse(check) => Some(rule.broken(&check(&full)?)),
+            Check::Refuse(check) => Some(rule.broken(&check(full)?)),
             Check::Wait(..) | Check::Elsewhere(_) => None,
         })
-        .collect();
-    if broken.is_empty() { Outcome::Matched } else { Outcome::Refused(broken) }
+        .collect()
 }
 
 /// Matches an export.
 pub fn match_export(set: &Set<'_>) -> Outcome {
     let missing = missing(EXPORT, set);
     if missing.is_empty() { Outcome::Matched } else { Outcome::Waiting(missing) }
+}
+
+/// Which of the payments of an order counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// None is there.
+    None,
+    /// This one, by its place.
+    One(usize),
+    /// Several stand, and nothing says which (-401003).
+    Several,
+}
+
+/// Chooses among the payments that name an order: those with the transaction number that the order names,
+/// then those of the payment firm that it names, where there is one. The order in which they came does not
+/// count: nobody knows whether the first or the last is the right one.
+pub fn choose_payment(order: Option<&Order>, payments: &[Payment]) -> Choice {
+    let named = order.map_or("", |order| order.pay_transaction_id.as_str());
+    let firm = order.map_or("", |order| order.pay_code.as_str());
+    let fits = |payment: &Payment| same_if_given(named, &payment.pay_transaction_id);
+    let of_firm = |payment: &Payment| !firm.trim().is_empty() && same(firm, &payment.pay_code);
+    let fitting: Vec<usize> = (0..payments.len()).filter(|at| fits(&payments[*at])).collect();
+    let own: Vec<usize> = fitting.iter().copied().filter(|at| of_firm(&payments[*at])).collect();
+    match if own.is_empty() { fitting } else { own }[..] {
+        [] => Choice::None,
+        [one] => Choice::One(one),
+        _ => Choice::Several,
+    }
 }
 
 /// The broken rules of a set that has waited too long ([`Policy::wait_seconds`]).
@@ -292,16 +346,16 @@ fn has_export_waybill(set: &Set<'_>) -> bool {
 }
 
 /// Two texts are the same but for spaces around them.
-fn same(left: &str, right: &str) -> bool {
+pub(super) fn same(left: &str, right: &str) -> bool {
     left.trim() == right.trim()
 }
 
-fn same_if_given(left: &str, right: &str) -> bool {
+pub(super) fn same_if_given(left: &str, right: &str) -> bool {
     left.trim().is_empty() || right.trim().is_empty() || same(left, right)
 }
 
 /// The same person, however the number is spelt.
-fn same_id(left: &str, right: &str) -> bool {
+pub(super) fn same_id(left: &str, right: &str) -> bool {
     identity::normalised(left) == identity::normalised(right)
 }
 

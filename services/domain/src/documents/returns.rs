@@ -263,16 +263,11 @@ impl Return {
         Self::coded(status::REJECTED, "1300", &with_reason("人工退单", reason))
     }
 
-    /// A document with this business key was declared before. `key` is shown with plus signs.
-    pub fn repeated(key: &str) -> Self {
-        Self::new(status::REJECTED, format!("重复申报，业务主键[{}]", shown(key)))
-    }
-
     /// An error with its parameters in the order of the text, one for each place: programs compare the
-    /// text of the list as a whole, so one that it has no place for is left out. Keys made by
-    /// [`super::kind::key`] are shown with plus signs.
+    /// text of the list as a whole. Keys made by [`super::kind::key`] are shown with plus signs.
     pub fn refused(code: i32, parameters: &[&str]) -> Self {
         let text = errors::find(code).map_or("处理异常", |text| text.0);
+        debug_assert_eq!(text.matches(errors::PLACE).count(), parameters.len(), "{code}: {text}");
         let mut parameters = parameters.iter().map(|parameter| shown(parameter));
         let mut parts = text.split(errors::PLACE);
         let mut info = parts.next().unwrap_or_default().to_owned();

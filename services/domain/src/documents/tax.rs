@@ -338,3 +338,23 @@ fn least_price(measure: Measure<'_>, threshold: Threshold) -> Option<i128> {
         .or_else(|| SHEETS.contains(&measure.unit).then_some(threshold.per_sheet_e5))?;
     Some(qty * i128::from(per_unit))
 }
+
+/// The status of a tax bill (816, 818) in English. Source: field table of the CEB specification 202205.
+pub fn bill_title(status: &str) -> &'static str {
+    match status {
+        "1" => "made out",
+        "2" => "in a payment order",
+        "3" => "void",
+        _ => "of unknown status",
+    }
+}
+
+/// The same in Chinese.
+pub fn bill_title_zh(status: &str) -> &'static str {
+    match status {
+        "1" => "已生成",
+        "2" => "已汇总",
+        "3" => "作废",
+        _ => "状态未知",
+    }
+}
