@@ -273,13 +273,9 @@ async fn every_national_document_is_answered_once_whatever_is_killed() {
 
     let imports: Vec<Import> = (0..IMPORTS)
         .map(|number| {
-            let mut import = import(&format!("QDKILL-{number}"));
             // One person may buy for 26,000 a year.
             let person = person(&format!("11010119900307{number:03}"));
-            import.order.head.buyer_id_number.clone_from(&person);
-            import.payment.head.payer_id_number.clone_from(&person);
-            import.inventory.head.buyer_id_number = person;
-            import
+            import(&format!("QDKILL-{number}")).bought_by(&person)
         })
         .collect();
     let mut messages = Vec::new();

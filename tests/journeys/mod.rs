@@ -11,6 +11,7 @@ mod inspect_tools;
 mod inspection;
 mod look_up;
 mod national;
+mod national_fields;
 mod national_returns;
 mod national_rules;
 mod national_tools;

@@ -247,7 +247,7 @@ async fn what_is_anothers_looks_like_nothing_in_every_call() {
             let text = |answer| shown(answer, name);
             let (declarations, orders) = (stranger.declarations(), stranger.inspection());
             if what == "declaration" {
-                let request = v1::GetRequest { name: name.clone() };
+                let request = v1::GetRequest { name: name.clone(), ..Default::default() };
                 all.push(("Get", text(body(declarations.clone().get(request).await))));
                 let request = v1::AmendRequest {
                     request_id: id(),

@@ -619,6 +619,29 @@ mod tests {
         assert_eq!(used(&books, 2026), 2_500_000, "a refusal books nothing");
     }
 
+    /// Whatever comes through a door: the year is that of the person.
+    #[test]
+    fn no_spelling_of_a_number_is_a_fresh_year() {
+        let mut books = Books::default();
+        heard(&mut books, &[filed("a", 1, 2_500_000)]);
+        for (at, spelling) in [
+            "11010519491231002X",
+            "110105194912310\u{ff10}2\u{ff38}",
+            " 110105 19491231 002 x ",
+            "110105\u{200b}19491231\u{feff}002X",
+            "110105-19491231-002\u{2169}",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let mut over = filed(&format!("b{at}"), 1, 200_000);
+            let declaration = over.declaration.as_mut().expect("it is filed");
+            declaration.buyer.as_mut().expect("somebody buys").id_number = spelling.to_owned();
+            let reason = books.hear(&over).refusal.expect(spelling);
+            assert_eq!(reason.code, "1313", "{spelling}");
+        }
+    }
+
     #[test]
     fn one_single_item_may_be_above_the_single_limit() {
         for (lines, passes) in [

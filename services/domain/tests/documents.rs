@@ -190,10 +190,16 @@ fn published_codes_answer() {
         let change = incoming(kind, AppType::Change);
         assert_eq!(refusal(&admit(&change, None)), missing, "{kind:?} missing");
         for app_time in ["20261101075959", EARLY] {
-            for app_type in [AppType::New, AppType::Change, AppType::Delete] {
+            for app_type in [AppType::Change, AppType::Delete] {
                 let old = Incoming { app_time, ..incoming(kind, app_type) };
                 assert_eq!(refusal(&admit(&old, Some(&held(2)))), stale, "{kind:?} stale");
             }
+            // A new document on a taken key hears that it is taken; on a free one, that it is old.
+            let old = Incoming { app_time, ..incoming(kind, AppType::New) };
+            for state in [2, 120, 399, 899] {
+                assert_eq!(refusal(&admit(&old, Some(&held(state)))), exists, "{kind:?} taken");
+            }
+            assert_eq!(refusal(&admit(&old, Some(&held(100)))), stale, "{kind:?} stale");
         }
         let new = incoming(kind, AppType::New);
         assert_eq!(refusal(&admit(&new, Some(&held(399)))), exists, "{kind:?} exists");
@@ -586,9 +592,72 @@ fn all_broken_rules_are_told_at_once() {
         "[Code:1332;Desc:支付单支付金额与订单支付金额不一致],\
          [OrderHead.acturalPaid:537.32,PaymentHead.amountPaid3197.95],\
          [Code:13127;Desc:清单上的订购人姓名与订单上的订购人姓名不一致],\
+         [InventoryHead.buyerName:王*,OrderHead.buyerName:张*],\
          [Code:1320;Desc:清单表体商品项与订单表体商品项的项数不一致],\
          [InventoryHead.orderNo:O1,OrderHead.orderNo:O1]"
     );
+}
+
+/// What differs is named, with both values, of which nobody learns more than to tell them apart.
+#[test]
+fn a_mismatch_of_persons_says_which_field_and_shows_both_values() {
+    let table: &[(Mistake, &str)] = &[
+        (
+            |p| p.payment.payer.name = "王五".to_owned(),
+            "[Code:1327;Desc:订单购买人与支付单支付人名字或身份证号码不一致],\
+             [OrderHead.buyerName:张*,PaymentHead.payerName:王*]",
+        ),
+        (
+            |p| {
+                p.payment.payer.name = "王五".to_owned();
+                p.payment.payer.id_number = "110101199003074514".to_owned();
+            },
+            "[Code:1327;Desc:订单购买人与支付单支付人名字或身份证号码不一致],\
+             [OrderHead.buyerName:张*,PaymentHead.payerName:王*,\
+             OrderHead.buyerIdNumber:110***********002X,PaymentHead.payerIdNumber:110***********4514]",
+        ),
+        (
+            |p| p.inventory.buyer.id_number = "110101199003074514".to_owned(),
+            "清单上的订购人证件号码与订单上的订购人证件号码不一致,\
+             [InventoryHead.buyerIdNumber:110***********4514,OrderHead.buyerIdNumber:110***********002X]",
+        ),
+        (
+            // Both look the same behind their masks.
+            |p| p.inventory.buyer.telephone = "13800010000".to_owned(),
+            "[Code:130126;Desc:清单上的订购人电话号码与订单上的订购人电话号码不一致],\
+             [InventoryHead.buyerTelephone:138****0000,OrderHead.buyerTelephone:138****0000（自第7个字符起不同）]",
+        ),
+        (
+            |p| p.waybill.consignee.address = "山东省青岛市市南区香港中路10号".to_owned(),
+            "运单收货人信息与订单收货人信息不一致,\
+             [LogisticsHead.consigneeAddress:山东省青岛市********0号,OrderHead.consigneeAddress:山东****]",
+        ),
+        (
+            |p| {
+                p.waybill.consignee.name = "李五".to_owned();
+                p.waybill.consignee.telephone = "13700000000".to_owned();
+            },
+            "运单收货人信息与订单收货人信息不一致,\
+             [LogisticsHead.consignee:李*,OrderHead.consignee:李*（自第2个字符起不同）,\
+             LogisticsHead.consigneeTelephone:137****0000,OrderHead.consigneeTelephone:139****0000]",
+        ),
+        (
+            |p| p.payment.pay_code = "B2".to_owned(),
+            "[Code:13035;Desc:支付企业不一致],[OrderHead.payCode:B1,PaymentHead.payCode:B2]",
+        ),
+    ];
+    for (mistake, told) in table {
+        let mut parcel = parcel();
+        mistake(&mut parcel);
+        let Outcome::Refused(broken) = parcel.matched(&Policy::default()) else {
+            panic!("{told}: not noticed");
+        };
+        assert_eq!(Return::rejected(&broken).info, *told);
+    }
+    // The same person in another spelling.
+    let mut spelt = parcel();
+    spelt.payment.payer.id_number = " 1１0105１9491231002ｘ\u{200b}".to_owned();
+    assert_eq!(spelt.matched(&Policy::default()), Outcome::Matched);
 }
 
 #[test]

@@ -7,14 +7,14 @@
 //!
 //! | # | incoming | held | answer | code |
 //! |---|---|---|---|---|
-//! | A0 | new | somebody else's | refuse, and tell nothing of it | as A6 |
+//! | A0 | new | somebody else's | refuse, and tell nothing of it | as A4 |
 //! | A0 | anything else | somebody else's | as if there were none | |
 //! | A1 | same guid, same content | any | repeat | the same answer as before |
 //! | A2 | change or delete | none, or deleted | refuse | -301009, -401006, -504014, -621011 |
 //! | A3 | anything | none | store | |
-//! | A4 | appTime not newer | any | refuse | -301014, -401012, -505016, -800005 |
-//! | A5 | new | deleted, draft, rejected, in error | replace | |
-//! | A6 | new | any other | refuse | -301010, -401007, -504012, -621004, -304001 |
+//! | A4 | new | neither deleted nor draft, rejected, in error | refuse | -301010, -401007, -504012, -621004, -304001 |
+//! | A5 | appTime not newer | any | refuse | -301014, -401012, -505016, -800005 |
+//! | A6 | new | any other | replace | |
 //! | A7 | change or delete | draft | replace, delete | |
 //! | A8 | change or delete | used in a declared inventory | refuse | -301011, -401008, -504016 |
 //! | A9 | change, not back to a draft | in a state that can be changed | replace | |
@@ -26,7 +26,7 @@
 //! status 100.
 //!
 //! Sources: error code list and glossary (appType, appTime, appStatus) of the CEB specification
-//! 202205; re-submission (A5, A6) after the receipt simulators of the trade, which name the states 2,
+//! 202205; re-submission (A4, A6) after the receipt simulators of the trade, which name the states 2,
 //! 120, 399 and 899 (way-bill list: 2, 399, 500, 800) as taken. The states between those are taken
 //! just as well.
 
@@ -129,9 +129,9 @@ pub enum Admission {
 struct Codes {
     /// A2.
     missing: i32,
-    /// A4.
+    /// A5.
     stale: i32,
-    /// A6.
+    /// A4.
     exists: i32,
     /// A8 and A11.
     frozen: i32,
@@ -206,12 +206,15 @@ pub fn admit(incoming: &Incoming<'_>, held: Option<&Held<'_>>) -> Result<Admissi
             }
         };
     };
+    // Whoever sends a new document wants to hear that its key is taken, not that it is old.
+    if incoming.app_type == AppType::New && held.stands() {
+        return Err(exists(kind, incoming.key));
+    }
     if is_stale(incoming, held) {
         return Err(refuse(incoming, codes.stale, "接收报文为旧报文数据，不做处理"));
     }
     match incoming.app_type {
-        AppType::New if held.is_replaceable() => Ok(Admission::Replace),
-        AppType::New => Err(exists(kind, incoming.key)),
+        AppType::New => Ok(Admission::Replace),
         AppType::Change if held.is_draft() => Ok(Admission::Replace),
         AppType::Delete if held.is_draft() => Ok(Admission::Delete),
         AppType::Change if may_change(incoming, held) => Ok(Admission::Replace),
@@ -303,7 +306,7 @@ pub fn unchanged(kind: DocumentKind, refusal: &Return) -> Return {
         return refusal.clone();
     }
     let faulty = codes(kind).0.faulty;
-    match errors::find(faulty).map_or(0, |(text, _)| text.matches('*').count()) {
+    match errors::find(faulty).map_or(0, |(text, _)| text.matches(errors::PLACE).count()) {
         // The list has no text with room for what is wrong.
         0 => {
             Return::new(faulty, format!("{}，{}", Return::refused(faulty, &[]).info, refusal.info))
@@ -318,7 +321,7 @@ fn refuse(incoming: &Incoming<'_>, code: i32, reason: &str) -> Return {
 
 /// A code of the list with what its text has room for: a reason, the key, or nothing.
 fn refused(kind: DocumentKind, key: &str, code: i32, reason: &str) -> Return {
-    let places = errors::find(code).map_or(0, |(text, _)| text.matches('*').count());
+    let places = errors::find(code).map_or(0, |(text, _)| text.matches(errors::PLACE).count());
     match places {
         0 => Return::refused(code, &[]),
         _ if TAKE_A_REASON.contains(&code) => {

@@ -9,12 +9,12 @@
 //! enforced when it is filed and named here with the place.
 
 use super::comparison::{self, Member};
-use super::identity;
 pub use super::parcel::{
     Consignee, Inventory, InventoryLine, Ledger, Order, OrderLine, Parts, Payment, Person,
     PositiveList, Restriction, Set, Waybill,
 };
 use super::returns::coded;
+use super::{identity, mask};
 use crate::codes::{CNY, Mode};
 use crate::rules::decimal;
 
@@ -354,7 +354,7 @@ pub(super) fn same_if_given(left: &str, right: &str) -> bool {
     left.trim().is_empty() || right.trim().is_empty() || same(left, right)
 }
 
-/// Identity numbers may end in x or X.
+/// The same person, however the number is spelt.
 pub(super) fn same_id(left: &str, right: &str) -> bool {
     identity::normalised(left) == identity::normalised(right)
 }
@@ -365,7 +365,9 @@ fn plain(fits: bool) -> Option<String> {
 }
 
 fn pay_code(full: &Full<'_>) -> Option<String> {
-    plain(same_if_given(&full.order.pay_code, &full.payment.pay_code))
+    let (own, other) = (&full.order.pay_code, &full.payment.pay_code);
+    let pair = [("OrderHead.payCode", own.as_str()), ("PaymentHead.payCode", other)];
+    details([differing(pair, same_if_given, str::to_owned)])
 }
 
 fn order_sum(full: &Full<'_>) -> Option<String> {
@@ -395,21 +397,64 @@ fn amount_paid(full: &Full<'_>) -> Option<String> {
     })
 }
 
+/// Two elements that ought to say the same, each with its value.
+type Pair<'a> = [(&'static str, &'a str); 2];
+
+/// The elements with both values, when they differ: `OrderHead.buyerName:张*,PaymentHead.payerName:李*`.
+/// Whoever sent the one document may not know the other, so personal data is masked; where both look the
+/// same behind their masks, it is said from where on they differ.
+fn differing(
+    [left, right]: Pair<'_>,
+    same: fn(&str, &str) -> bool,
+    mask: fn(&str) -> String,
+) -> Option<String> {
+    if same(left.1, right.1) {
+        return None;
+    }
+    let (one, other) = (left.1.trim(), right.1.trim());
+    let (one_shown, other_shown) = (mask(one), mask(other));
+    let shown = format!("{}:{one_shown},{}:{other_shown}", left.0, right.0);
+    if one_shown != other_shown {
+        return Some(shown);
+    }
+    let common = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
+    Some(format!("{shown}（自第{}个字符起不同）", common + 1))
+}
+
+/// Details as they stand behind the text of a rule.
+fn details(parts: impl IntoIterator<Item = Option<String>>) -> Option<String> {
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| format!(",[{}]", parts.join(",")))
+}
+
 fn payer(full: &Full<'_>) -> Option<String> {
     let (buyer, payer) = (&full.order.buyer, &full.payment.payer);
-    plain(same(&buyer.name, &payer.name) && same_id(&buyer.id_number, &payer.id_number))
+    let names =
+        [("OrderHead.buyerName", buyer.name.as_str()), ("PaymentHead.payerName", &payer.name)];
+    let numbers = [
+        ("OrderHead.buyerIdNumber", buyer.id_number.as_str()),
+        ("PaymentHead.payerIdNumber", &payer.id_number),
+    ];
+    details([differing(names, same, mask::name), differing(numbers, same_id, mask::number)])
 }
 
 fn buyer_name(full: &Full<'_>) -> Option<String> {
-    plain(same(&full.inventory.buyer.name, &full.order.buyer.name))
+    let (own, other) = (&full.inventory.buyer.name, &full.order.buyer.name);
+    let pair = [("InventoryHead.buyerName", own.as_str()), ("OrderHead.buyerName", other)];
+    details([differing(pair, same, mask::name)])
 }
 
 fn buyer_id(full: &Full<'_>) -> Option<String> {
-    plain(same_id(&full.inventory.buyer.id_number, &full.order.buyer.id_number))
+    let (own, other) = (&full.inventory.buyer.id_number, &full.order.buyer.id_number);
+    let pair = [("InventoryHead.buyerIdNumber", own.as_str()), ("OrderHead.buyerIdNumber", other)];
+    details([differing(pair, same_id, mask::number)])
 }
 
 fn buyer_telephone(full: &Full<'_>) -> Option<String> {
-    plain(same(&full.inventory.buyer.telephone, &full.order.buyer.telephone))
+    let (own, other) = (&full.inventory.buyer.telephone, &full.order.buyer.telephone);
+    let pair =
+        [("InventoryHead.buyerTelephone", own.as_str()), ("OrderHead.buyerTelephone", other)];
+    details([differing(pair, same, mask::number)])
 }
 
 fn line_count(full: &Full<'_>) -> Option<String> {
@@ -446,12 +491,22 @@ fn same_line(line: &InventoryLine, other: &OrderLine) -> bool {
 }
 
 fn consignee(full: &Full<'_>) -> Option<String> {
-    let (waybill, order) = (&full.waybill.consignee, &full.order.consignee);
-    plain(
-        same(&waybill.name, &order.name)
-            && same(&waybill.telephone, &order.telephone)
-            && same(&waybill.address, &order.address),
-    )
+    let (own, other) = (&full.waybill.consignee, &full.order.consignee);
+    let names =
+        [("LogisticsHead.consignee", own.name.as_str()), ("OrderHead.consignee", &other.name)];
+    let telephones = [
+        ("LogisticsHead.consigneeTelephone", own.telephone.as_str()),
+        ("OrderHead.consigneeTelephone", &other.telephone),
+    ];
+    let addresses = [
+        ("LogisticsHead.consigneeAddress", own.address.as_str()),
+        ("OrderHead.consigneeAddress", &other.address),
+    ];
+    details([
+        differing(names, same, mask::name),
+        differing(telephones, same, mask::number),
+        differing(addresses, same, mask::address),
+    ])
 }
 
 fn goods_value(full: &Full<'_>) -> Option<String> {

@@ -263,13 +263,13 @@ impl Return {
         Self::coded(status::REJECTED, "1300", &with_reason("人工退单", reason))
     }
 
-    /// An error with its parameters in the order of the text, one for each place. Keys made by
-    /// [`super::kind::key`] are shown with plus signs.
+    /// An error with its parameters in the order of the text, one for each place: programs compare the
+    /// text of the list as a whole. Keys made by [`super::kind::key`] are shown with plus signs.
     pub fn refused(code: i32, parameters: &[&str]) -> Self {
         let text = errors::find(code).map_or("处理异常", |text| text.0);
-        debug_assert_eq!(text.matches('*').count(), parameters.len(), "{code}: {text}");
+        debug_assert_eq!(text.matches(errors::PLACE).count(), parameters.len(), "{code}: {text}");
         let mut parameters = parameters.iter().map(|parameter| shown(parameter));
-        let mut parts = text.split('*');
+        let mut parts = text.split(errors::PLACE);
         // A split has always a first part.
         let mut info = parts.next().unwrap_or_default().to_owned();
         for part in parts {
@@ -278,6 +278,15 @@ impl Return {
             info.push_str(part);
         }
         Self::new(code, info)
+    }
+
+    /// Adds what else is wrong.
+    #[must_use]
+    pub fn with_more(self, texts: &[String]) -> Self {
+        if texts.is_empty() {
+            return self;
+        }
+        Self::new(self.status, format!("{}；{}", self.info, texts.join("；")))
     }
 
     /// A text of customs' own: `[Code:2600;Desc:放行]`.
