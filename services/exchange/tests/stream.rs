@@ -69,7 +69,7 @@ async fn served(pool: &PgPool, let_go: Arc<Semaphore>) -> (Channel, JoinSet<()>)
 }
 
 /// Writes an entry about a content.
-async fn write(pool: &PgPool, id: DeclarationId) {
+async fn write(pool: &PgPool, id: DeclarationId, version: i32) {
     let mut tx = pool.begin().await.expect("the database is there");
     let mut heads = Heads::lock(&mut tx, &[id.slot().column()]).await.expect("it has a head");
     let entry = Entry {
@@ -78,7 +78,7 @@ async fn write(pool: &PgPool, id: DeclarationId) {
         event_id: Uuid::now_v7(),
         subject: id.uuid(),
         owner: String::new(),
-        version: 1,
+        version,
         round: 1,
         phase: 1,
         topics: history::topic::CONTENT,
@@ -129,7 +129,7 @@ async fn what_was_taken_is_answered_also_when_the_database_fails() {
     let database = Database::new("taken").await;
     let pool = database.another_process().await;
     let id = DeclarationId::new(Uuid::now_v7(), Slot::of("3702960001"));
-    write(&pool, id).await;
+    write(&pool, id, 1).await;
     let let_go = Arc::new(Semaphore::new(0));
     let (channel, _server) = served(&database.pool, Arc::clone(&let_go)).await;
     let (sender, mut frames, epoch, event) = connected(channel).await;
@@ -174,14 +174,12 @@ async fn an_entry_that_cannot_be_is_not_sent_as_another_one() {
     let database = Database::new("impossible").await;
     let pool = database.another_process().await;
     let id = DeclarationId::new(Uuid::now_v7(), Slot::of("3702960001"));
-    write(&pool, id).await;
+    write(&pool, id, 1).await;
     let (channel, _server) = served(&database.pool, Arc::new(Semaphore::new(1))).await;
     let (_sender, mut frames, _, event) = connected(channel).await;
     assert_eq!((event.version, event.position), (1, 1));
 
-    write(&pool, id).await;
-    let damaged = "update journal set version = -1 where position = 2";
-    sqlx::query(damaged).execute(&pool).await.expect("it is ours");
+    write(&pool, id, -1).await;
     let ended = next(&mut frames).await.expect_err("there is no version below zero");
     assert_eq!(ended.code(), Code::Unavailable, "{ended}");
 }
