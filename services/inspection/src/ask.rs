@@ -310,7 +310,10 @@ async fn claim(
     }
     let order = &filed.case.order;
     if filed.claimed_by == caller && !order.work.officers.is_empty() {
-        return Ok(Ok(Draws::new()));
+        // Nobody is drawn anew, but only for an examination that there is.
+        let act = Act::Assign { officers: order.work.on_duty() };
+        let event = Event::Site { version: order.version, examination, act };
+        return Ok(step.apply(id, &event).map(|_| Draws::new()));
     }
     let agencies: Vec<Agency> = [Agency::Customs, Agency::Inspection]
         .into_iter()

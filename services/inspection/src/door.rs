@@ -57,6 +57,11 @@ fn is_veiled(principal: &Principal) -> bool {
     matches!(principal.kind, Kind::Enterprise | Kind::Agent)
 }
 
+/// By whose rules a caller books a window.
+fn books_as(principal: &Principal) -> By {
+    if is_veiled(principal) { By::Enterprise } else { By::Site }
+}
+
 /// The agency for which a caller speaks.
 fn agency_of(principal: &Principal) -> Option<Agency> {
     match principal.kind {
@@ -296,7 +301,8 @@ impl InspectionService for Service {
         request: Request<v1::ListWindowsRequest>,
     ) -> Answer<v1::ListWindowsResponse> {
         let language = Language::of(request.metadata());
-        caller(&request)?;
+        let principal = caller(&request)?;
+        let by = books_as(&principal);
         let v1::ListWindowsRequest { place, from_date, days } = request.into_inner();
         let answer = async {
             let today = self.0.today();
@@ -306,7 +312,7 @@ impl InspectionService for Service {
             }
             let days = days.clamp(1, WINDOW_DAYS_MAX);
             let now = self.0.clock.now();
-            let windows = read::windows(&self.0.reads, &place, (from, days), now).await?;
+            let windows = read::windows(&self.0.reads, &place, (from, days), (by, now)).await?;
             let windows = windows.into_iter().map(|(window, free)| v1::Window {
                 start: Some(proto::timestamp(window.start)),
                 end: Some(proto::timestamp(window.end)),
@@ -326,7 +332,7 @@ impl InspectionService for Service {
             let v1::AppointRequest { request_id, name, seen, place, start } = asked;
             id(&place, "place")?;
             let start = time(start, "start")?;
-            let by = if is_veiled(&principal) { By::Enterprise } else { By::Site };
+            let by = books_as(&principal);
             let what = Ask::Appoint { seen, place, start, by };
             self.0.ask(&principal, trace, (&request_id, &name, digest), what).await
         };

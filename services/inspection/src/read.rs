@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::clearance::Agency;
-use domain::inspection::appointment::TimeWindow;
+use domain::inspection::appointment::{By, CHINA, TimeWindow};
 use domain::inspection::credit::Credit;
 use domain::inspection::draw::{Candidate, Seed};
 use domain::inspection::order::Stage;
@@ -145,24 +145,22 @@ pub(crate) async fn places(pool: &PgPool) -> Result<Vec<Site>, Fault> {
     rows.iter().map(|body| read_site(body)).collect()
 }
 
-/// Windows of a place that are not over, with how many more orders each takes.
+/// Windows of a place that somebody can book now, with how many more orders each takes.
 pub(crate) async fn windows(
     pool: &PgPool,
     place: &str,
-    (from, days): (Date, u32),
-    now: OffsetDateTime,
+    days: (Date, u32),
+    (by, now): (By, OffsetDateTime),
 ) -> Result<Vec<(TimeWindow, u32)>, Unanswered> {
     let site = places(pool).await?.into_iter().find(|site| site.place.id == place);
     let unknown = || Refusal::of(Code::PlaceUnknown).with("place", place);
     let site = site.ok_or_else(unknown)?.place;
-    let days = (0..i64::from(days)).map(|n| from.saturating_add(Duration::days(n)));
-    let windows: Vec<TimeWindow> =
-        days.flat_map(|day| site.windows(day)).filter(|window| now < window.end).collect();
-    let Some(first) = windows.first() else { return Ok(Vec::new()) };
     let mut connection = pool.acquire().await.map_err(Fault::from)?;
-    let taken = crate::orders::taken(&mut connection, place, first.start).await?;
-    let free = |window: &TimeWindow| site.free(taken.get(&window.start).copied().unwrap_or(0));
-    Ok(windows.into_iter().map(|window| (window, free(&window))).collect())
+    // A window that runs began before now.
+    let since = now.min(days.0.midnight().assume_offset(CHINA)).saturating_sub(Duration::DAY);
+    let taken = crate::orders::taken(&mut connection, place, since).await?;
+    let count = |window: TimeWindow| taken.get(&window.start).copied().unwrap_or(0);
+    Ok(site.bookable(days, count, by, now))
 }
 
 /// Officers, and whether each left.
