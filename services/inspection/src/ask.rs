@@ -313,7 +313,7 @@ async fn claim(
         // Nobody is drawn anew, but only for an examination that there is.
         let act = Act::Assign { officers: order.work.on_duty() };
         let event = Event::Site { version: order.version, examination, act };
-        return Ok(step.apply(id, &event).map(|_| Draws::new()));
+        return Ok(step.apply(id, &event)?.map(|_| Draws::new()));
     }
     let agencies: Vec<Agency> = [Agency::Customs, Agency::Inspection]
         .into_iter()
