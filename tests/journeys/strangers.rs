@@ -310,6 +310,32 @@ async fn what_is_anothers_looks_like_nothing_in_every_call() {
         }
     }
 
+    // Every number that a declaration has, named as what it is and as anything.
+    let record = owner.reads(&name).await;
+    let declared = record.declaration.clone().expect("it has a content");
+    use v1::NumberKind as N;
+    for (kind, number) in [
+        (N::OrderNo, record.order_no.as_str()),
+        (N::CopNo, &declared.cop_no),
+        (N::LogisticsNo, &declared.logistics_no),
+        (N::PreNo, &record.pre_no),
+        (N::InvtNo, &record.invt_no),
+        (N::ReleaseId, &record.release_id),
+    ] {
+        for kind in [kind, N::Unspecified] {
+            let mut told = Vec::new();
+            let other = format!("{}{}", &number[..number.len() - 3], "999");
+            for number in [number, &other] {
+                let (number_kind, number) = (kind.into(), number.to_owned());
+                let request = v1::GetRequest { name: String::new(), number, number_kind };
+                let sent = request.number.clone();
+                told.push(shown(body(stranger.declarations().get(request).await), &sent));
+            }
+            assert_eq!(told[0], told[1], "{kind:?} {number}");
+            assert!(told[0].contains("NotFound"), "{}", told[0]);
+        }
+    }
+
     // Filters: a firm's code, an order number, an exchange number.
     for (mine, none) in [(FIRM_A, "3702969999"), ("SBX-INSPECT-MINE", "SBX-INSPECT-NONE")] {
         let mut told = Vec::new();
