@@ -300,7 +300,7 @@ impl Place {
             .args(["-c", &script])
             .env("PATH", path)
             // The guides show a wide terminal; paths are longer here than there.
-            .env("COLUMNS", "165")
+            .env("COLUMNS", "200")
             .env("SW_DATA_DIR", self.path("data"))
             .stdin(Stdio::null())
             .output()
