@@ -60,7 +60,7 @@ async fn a_small_x_is_no_fresh_limit() {
     let sandbox = Sandbox::start().await;
     let erp = Erp::of(&sandbox).await;
     let mut persons = (0..1_000).map(|at| person(&format!("11010119900307{at:03}")));
-    let with_x = persons.find(|it| it.ends_with('X')).expect("one in eleven");
+    let with_x = persons.find(|number| number.ends_with('X')).expect("one in eleven");
     // Each is worth 5,490 with its freight; the fifth would be 27,450 in the year.
     let small = with_x.to_lowercase();
     for (at, number) in [&with_x, &small, &with_x, &small, &small].into_iter().enumerate() {

@@ -38,8 +38,8 @@ impl Default for Policy<'_> {
     }
 }
 
-/// A broken rule of the match.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A broken rule of the match. Its text may show some characters of personal data: `Debug` shows none.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Broken {
     /// Number of the rule, for example `M6`.
     pub rule: &'static str,
@@ -47,6 +47,12 @@ pub struct Broken {
     pub code: Option<&'static str>,
     /// What is said about it, in Chinese, as it stands in a receipt.
     pub text: String,
+}
+
+impl std::fmt::Debug for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Broken({}, {:?})", self.rule, self.code)
+    }
 }
 
 /// A document that is not there yet.
