@@ -1,5 +1,5 @@
 # Two commands do all the set-up, each on its own: `make sandbox` and `make test`.
-.PHONY: sandbox test bench check fuzz sqlx postgres
+.PHONY: sandbox test bench check fuzz mutants sqlx postgres
 CARGO ?= cargo
 # Only what asks for a database itself: a build needs none, see .sqlx/.
 PG_FOUND = $(shell command -v initdb || ls -d "$${SW_PG_BIN:-/nowhere}"/initdb /usr/lib/postgresql/*/bin/initdb 2>/dev/null)
@@ -24,6 +24,9 @@ check: ## what CI checks besides the tests
 
 fuzz: ## damaged messages at every reader; SECONDS=n for each, ARGS for targets and flags
 	./deploy/fuzz --seconds $(or $(SECONDS),60) $(ARGS)
+
+mutants: ## change the pure rules on purpose: do the tests notice? ARGS for files and flags
+	./deploy/mutants $(ARGS)
 
 sqlx: ## refresh .sqlx/ after a query or a migration changed
 	./deploy/refresh-queries
