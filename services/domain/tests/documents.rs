@@ -524,6 +524,7 @@ fn one_mistake_breaks_one_rule() {
         ("M3", Some("13035"), |p| p.payment.pay_code = "B2".to_owned()),
         ("M5", None, |p| p.order.freight_e5 += 1),
         ("M6", Some("1332"), |p| p.payment.amount_paid_e5 += 1),
+        ("M6", Some("1332"), |p| p.payment.amount_paid_e5 -= 1),
         ("M7", Some("1327"), |p| p.payment.payer.name = "王五".to_owned()),
         ("M7", Some("1327"), |p| p.payment.payer.id_number = "1".to_owned()),
         ("M8", Some("13127"), |p| p.inventory.buyer.name = "王五".to_owned()),
@@ -543,6 +544,7 @@ fn one_mistake_breaks_one_rule() {
             p.order.discount_e5 += yuan(10_00);
         }),
         ("M14", None, |p| p.payment.currency = "502".to_owned()),
+        ("M14", None, |p| p.order.currency = "502".to_owned()),
         ("M14", None, |p| p.order.lines[0].currency = "502".to_owned()),
         ("M14", None, |p| p.order.buyer.id_type = "2".to_owned()),
         ("M16", None, |p| p.inventory.lines[0].gcode = "2402200000".to_owned()),
@@ -688,6 +690,8 @@ fn a_document_of_another_parcel_is_not_there() {
         (Missing::Order, |p| p.order.ebp_code = "P2".to_owned()),
         (Missing::Payment, |p| p.payment.pay_transaction_id = "T2".to_owned()),
         (Missing::Payment, |p| p.payment.order_no = "O2".to_owned()),
+        (Missing::Payment, |p| p.payment.ebp_code = "P2".to_owned()),
+        (Missing::Waybill, |p| p.waybill.logistics_code = "L2".to_owned()),
         (Missing::Waybill, |p| p.waybill.logistics_no = "W2".to_owned()),
         (Missing::Waybill, |p| p.waybill.order_no = "O2".to_owned()),
     ];
@@ -698,9 +702,181 @@ fn a_document_of_another_parcel_is_not_there() {
         assert_eq!(parcel.matched(&Policy::default()), waiting);
         let overdue = matching::overdue(IMPORT, &parcel.set());
         assert_eq!(overdue.len(), 1);
-        assert!(overdue[0].text.starts_with(missing.title_zh()), "{}", overdue[0].text);
+        let said = format!("{},[InventoryHead.orderNo:O1]", missing.title_zh());
+        assert_eq!(overdue[0].text, said);
     }
     assert_eq!(matching::overdue(IMPORT, &parcel().set()), []);
+}
+
+#[test]
+fn what_is_missing_is_named_in_both_languages() {
+    let table = [
+        (Missing::Order, "the order is not there", "订单信息不存在"),
+        (Missing::Payment, "the payment is not there", "支付信息不存在"),
+        (Missing::Waybill, "the waybill is not there", "运单信息不存在"),
+    ];
+    for (missing, english, chinese) in table {
+        assert_eq!((missing.title(), missing.title_zh()), (english, chinese));
+        let rule = IMPORT.iter().find(|rule| rule.title == english);
+        assert_eq!(rule.map(|rule| rule.title_zh), Some(chinese), "the table says the same");
+    }
+    assert_eq!(format!("{:?}", &IMPORT[..2]), "[M1, M2]");
+    let places: Vec<_> = IMPORT
+        .iter()
+        .filter_map(|rule| rule.enforced_elsewhere().map(|place| (rule.id, place)))
+        .collect();
+    assert_eq!(places.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["M15", "M19", "M20"]);
+    assert!(
+        places.iter().all(|(_, place)| place.contains("documents::") || place.contains("rules"))
+    );
+}
+
+/// The broken rules of a parcel with this mistake, and what is said about them.
+fn broken(policy: &Policy<'_>, mistake: Mistake) -> Vec<(&'static str, String)> {
+    let mut parcel = parcel();
+    mistake(&mut parcel);
+    match parcel.matched(policy) {
+        Outcome::Matched => Vec::new(),
+        Outcome::Waiting(missing) => panic!("{missing:?}"),
+        Outcome::Refused(broken) => {
+            broken.into_iter().map(|broken| (broken.rule, broken.text)).collect()
+        }
+    }
+}
+
+#[test]
+fn spaces_and_what_is_not_given_break_nothing() {
+    let table: &[Mistake] = &[
+        |p| p.order.order_no = " O1 ".to_owned(),
+        |p| p.payment.payer.name = "张三 ".to_owned(),
+        |p| p.order.pay_code = " ".to_owned(),
+        |p| p.payment.pay_code = " ".to_owned(),
+        |p| p.order.pay_transaction_id = " ".to_owned(),
+        |p| p.payment.pay_transaction_id = " ".to_owned(),
+        |p| p.inventory.lines[0].item_no = " ".to_owned(),
+        |p| p.order.lines[0].item_no = " ".to_owned(),
+        // Each of the three firms may guarantee.
+        |p| p.inventory.assure_code = p.inventory.agent_code.clone(),
+        |p| p.inventory.assure_code = p.inventory.ebc_code.clone(),
+        |p| p.inventory.assure_code = p.inventory.logistics_code.clone(),
+    ];
+    for (at, change) in table.iter().enumerate() {
+        assert_eq!(broken(&Policy::default(), *change), [], "row {at}");
+    }
+}
+
+#[test]
+fn only_a_line_without_any_price_is_a_gift() {
+    let table: &[Mistake] = &[
+        |p| p.order.lines[1].price_e5 = 0,
+        |p| {
+            p.order.lines[1].total_price_e5 = 0;
+            p.order.goods_value_e5 -= yuan(250_00);
+            p.order.discount_e5 -= yuan(250_00);
+        },
+        |p| p.order.lines[1].qty_e5 += 1,
+    ];
+    for (at, mistake) in table.iter().enumerate() {
+        let only = [(
+            "M11",
+            "[Code:1322;Desc:订单清单表体商品项不一致],[InventoryList.gnum:2]".to_owned(),
+        )];
+        assert_eq!(broken(&Policy::default(), *mistake), only, "row {at}");
+    }
+    let gift_of_more = broken(&Policy::default(), |p| {
+        p.order.lines[1].price_e5 = 0;
+        p.order.lines[1].total_price_e5 = 0;
+        p.order.lines[1].qty_e5 += 1;
+        p.order.goods_value_e5 -= yuan(250_00);
+        p.order.discount_e5 -= yuan(250_00);
+    });
+    assert_eq!(gift_of_more.len(), 1, "a gift is counted like anything else: {gift_of_more:?}");
+}
+
+#[test]
+fn payment_and_order_may_lie_apart_by_the_tolerance() {
+    let policy = Policy { amount_tolerance_e5: yuan(1_00), ..Policy::default() };
+    let table: &[(Mistake, bool)] = &[
+        (|p| p.payment.amount_paid_e5 -= yuan(1_00), true),
+        (|p| p.payment.amount_paid_e5 -= yuan(1_00) + 1, false),
+        (|p| p.payment.amount_paid_e5 += yuan(1_00), true),
+        (|p| p.payment.amount_paid_e5 += yuan(1_00) + 1, false),
+    ];
+    for (at, (change, fits)) in table.iter().enumerate() {
+        assert_eq!(broken(&policy, *change).is_empty(), *fits, "row {at}");
+    }
+}
+
+#[test]
+fn a_sum_that_is_wrong_shows_its_parts() {
+    let said = broken(&Policy::default(), |p| p.order.tax_total_e5 += yuan(1));
+    let text = "订单实际支付金额不等于商品价格+运杂费+代扣税款-非现金抵扣金额,\
+                [OrderHead.acturalPaid:537.32,OrderHead.goodsValue:500,OrderHead.freight:20,\
+                OrderHead.taxTotal:47.33,OrderHead.discount:30]";
+    assert_eq!(said, [("M5", text.to_owned())]);
+}
+
+#[test]
+fn a_heading_counts_for_the_modes_that_its_note_allows() {
+    let (free, bonded) = (positive_list(Restriction::None), positive_list(Restriction::BondedOnly));
+    let direct: Mistake = |p| p.inventory.trade_mode = "9610".to_owned();
+    let with =
+        |list, mistake| broken(&Policy { positive_list: Some(list), ..Policy::default() }, mistake);
+    assert_eq!(with(&free, direct), []);
+    assert_eq!(with(&free, |_| ()), []);
+    assert_eq!(with(&bonded, |_| ()), []);
+    let text = "商品不在跨境电商零售进口商品清单内,\
+                [InventoryList.gcode:2106909090,InventoryList.gcode:2106909090]";
+    assert_eq!(with(&bonded, direct), [("M16", text.to_owned())]);
+}
+
+#[test]
+fn stock_may_be_used_up_and_direct_purchase_needs_none() {
+    let short = stock(199_999);
+    let policy = Policy { ledger: Some(&short), ..Policy::default() };
+    let text = "保税进口账册信息不完整或库存不足".to_owned();
+    assert_eq!(broken(&policy, |_| ()), [("M18", text)]);
+    let enough = stock(200_000);
+    let enough = Policy { ledger: Some(&enough), ..Policy::default() };
+    assert_eq!(broken(&enough, |_| ()), []);
+    let direct = broken(&policy, |p| {
+        p.inventory.trade_mode = "9610".to_owned();
+        p.inventory.ems_no = String::new();
+    });
+    assert_eq!(direct, []);
+}
+
+#[test]
+fn an_export_is_only_compared_by_its_numbers() {
+    let table: &[(&[Missing], Mistake)] = &[
+        (&[Missing::Order], |p| p.order.order_no = "O2".to_owned()),
+        (&[Missing::Order], |p| p.order.ebc_code = "E2".to_owned()),
+        (&[Missing::Waybill], |p| p.waybill.logistics_no = "W2".to_owned()),
+        (&[Missing::Waybill], |p| p.waybill.logistics_code = "L2".to_owned()),
+        // Its way-bill names no order, and its order may come from any platform.
+        (&[], |p| p.waybill.order_no = String::new()),
+        (&[], |p| p.order.ebp_code = "P2".to_owned()),
+    ];
+    for (missing, mistake) in table {
+        let mut parcel = parcel();
+        mistake(&mut parcel);
+        let expected = match missing {
+            [] => Outcome::Matched,
+            missing => Outcome::Waiting(missing.to_vec()),
+        };
+        assert_eq!(matching::match_export(&parcel.set()), expected);
+    }
+}
+
+#[test]
+fn an_order_without_a_payment_firm_prefers_none() {
+    let payment = |firm: &str| Payment { pay_code: firm.to_owned(), ..Payment::default() };
+    let order = |firm: &str| Order { pay_code: firm.to_owned(), ..Order::default() };
+    let payments = [payment(" "), payment("F1")];
+    assert_eq!(choose_payment(Some(&order(" ")), &payments), Choice::Several);
+    assert_eq!(choose_payment(Some(&order("F1")), &payments), Choice::One(1));
+    assert_eq!(choose_payment(None, &payments), Choice::Several);
+    assert_eq!(choose_payment(None, &payments[1..]), Choice::One(0));
 }
 
 #[test]

@@ -116,7 +116,7 @@ pub fn allowed(kind: DocumentKind, status: i32) -> bool {
 /// Receipts arrive in any order. One of a lower rank is kept in the history and changes nothing;
 /// one of the same rank (detention handed from one department to another) does. The exceptions:
 /// - rejection (100) comes at any time before release; afterwards only a new document counts;
-/// - return abroad (700) comes at any time before closing;
+/// - return abroad (700) comes at any time before closing, by its rank;
 /// - 700 and 899 are the end;
 /// - an error (below zero) only counts while there is nothing else.
 ///
@@ -129,14 +129,13 @@ pub fn supersedes(kind: DocumentKind, held: i32, new: i32) -> bool {
     match (held, new) {
         (status::RETURNED | status::CLOSED, _) => false,
         (..=0, _) => true,
-        (_, ..=0) => false,
         (status::RELEASED, status::REJECTED) => false,
         (_, status::REJECTED) => true,
         (status::REJECTED, _) => false,
-        (_, status::RETURNED) => true,
         _ => match (entry(held), entry(new)) {
             (Some(held), Some(new)) => new.1 >= held.1,
             (None, Some(_)) => true,
+            // An error.
             (_, None) => false,
         },
     }

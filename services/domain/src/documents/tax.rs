@@ -97,8 +97,8 @@ pub const SAMPLE_TARIFF: &[Rate] = &[
         threshold: Some(COSMETICS),
         ..rate("3304", date!(2019 - 04 - 01), None)
     },
-    // Books and newspapers.
-    Rate { duty_bp: 0, vat_bp: 900, ..rate("49", date!(2019 - 04 - 01), None) },
+    // Books and newspapers, free of duty.
+    Rate { vat_bp: 900, ..rate("49", date!(2019 - 04 - 01), None) },
 ];
 
 /// The rate of a goods code on a day.
