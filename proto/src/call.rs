@@ -29,5 +29,5 @@ pub fn caller<T: Texts>(request: &Request<T>) -> Result<Arc<Principal>, Status> 
 /// The caller's `traceparent`; empty when there is none.
 pub fn trace<T>(request: &Request<T>) -> String {
     let value = request.metadata().get("traceparent").and_then(|value| value.to_str().ok());
-    value.filter(|value| value.len() <= TRACE_MAX).unwrap_or_default().to_owned()
+    crate::text(value.filter(|value| value.len() <= TRACE_MAX))
 }

@@ -80,11 +80,16 @@ pub mod raw {
 /// The compiled schema, for reflection and for tests that walk every RPC.
 pub const DESCRIPTOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));
 
+/// An optional text as it is said: an absent one is the empty text, since proto3 tells no difference.
+pub fn text(value: Option<impl Into<String>>) -> String {
+    value.map_or_else(String::new, Into::into)
+}
+
 /// A point in time on the wire.
 pub fn timestamp(time: time::OffsetDateTime) -> pbjson_types::Timestamp {
     pbjson_types::Timestamp {
         seconds: time.unix_timestamp(),
-        nanos: i32::try_from(time.nanosecond()).unwrap_or_default(),
+        nanos: time.nanosecond().cast_signed(),
     }
 }
 

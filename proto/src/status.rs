@@ -88,7 +88,7 @@ pub fn refused(refusal: &Refusal, language: Language) -> Status {
                 Language::English => &violation.text,
                 Language::Chinese => &violation.text_zh,
             };
-            let known = violation.customs_code.map(|c| format!(" ({c})")).unwrap_or_default();
+            let known = violation.customs_code.map_or_else(String::new, |c| format!(" ({c})"));
             let description = format!("[{}] {text}{known}", violation.code.id());
             tonic_types::FieldViolation::new(path(&violation.field), description)
         });
@@ -140,7 +140,7 @@ impl From<Violation> for v1::Violation {
             field: path(&field),
             text,
             text_zh,
-            customs_code: customs_code.unwrap_or_default().to_owned(),
+            customs_code: crate::text(customs_code),
         }
     }
 }

@@ -643,20 +643,33 @@ fn speed() {
     }
 }
 
+/// An `&` or `<` that was not escaped, wherever and before whatever it stands.
 #[test]
 fn what_was_not_escaped_is_named() {
-    let good = IMPORT;
-    let at = good.find("</ceb:gname>").expect("the example has a name of goods");
-    for (text, mark, zh) in [
-        ("钻石 & 黄金", "&amp;", "须写作&amp;"),
-        ("5 < 6", "&lt;", "须写作&lt;"),
-        ("a<b", "&lt;", "须写作&lt;"),
-    ] {
-        let spoilt = format!("{}{text}{}", &good[..at], &good[at..]);
-        let faults = ceb::read(spoilt.as_bytes()).expect_err("it is no XML");
-        let told =
-            faults.iter().any(|fault| fault.text.contains(mark) && fault.text_zh.contains(zh));
-        assert!(told, "{text}: {faults:?}");
-        assert!(faults.iter().all(|fault| !fault.text_zh.contains("ill-formed")), "{faults:?}");
+    let at = IMPORT.find("</ceb:gname>").expect("the example has a name of goods");
+    let ampersands = ["钻石 & 黄金", "A&B", "A&B;C", "&nbsp;", "&#xZZ;", "R&D; 5 &", "&"];
+    let brackets = ["5 < 6", "a<b", "<", "<3个月>", "<=5kg", "<<", "a<b>c", "<!", "1<\"2", "</x>"];
+    for (texts, mark, zh) in
+        [(&ampersands[..], "&amp;", "须写作&amp;"), (&brackets, "&lt;", "须写作&lt;")]
+    {
+        for text in texts {
+            let spoilt = format!("{}{text}{}", &IMPORT[..at], &IMPORT[at..]);
+            let faults = ceb::read(spoilt.as_bytes()).expect_err("it is no XML");
+            let told =
+                faults.iter().any(|fault| fault.text.contains(mark) && fault.text_zh.contains(zh));
+            assert!(told, "{text}: {faults:?}");
+            // The words of the XML library are neither Chinese nor for people.
+            for fault in &faults {
+                for word in ["ill-formed", "not closed", "syntax error", "expected", "end of input"]
+                {
+                    assert!(
+                        !fault.text.contains(word) && !fault.text_zh.contains(word),
+                        "{fault:?}"
+                    );
+                }
+            }
+        }
     }
+    let cut = ceb::read(&IMPORT.as_bytes()[..at]).expect_err("it is cut off");
+    assert!(cut.iter().any(|fault| fault.text_zh.contains("不完整")), "{cut:?}");
 }

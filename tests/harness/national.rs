@@ -101,7 +101,7 @@ impl Erp {
                 dxp_id: self.dxp_id.clone(),
                 after,
                 page_size: 1000,
-                wait_seconds: 0,
+                ..Default::default()
             };
             let page = self.window.ceb().list_receipts(request).await.expect("it may read");
             let page = page.into_inner();
@@ -130,6 +130,7 @@ impl Erp {
                 after: last,
                 page_size: 1,
                 wait_seconds: 2,
+                ..Default::default()
             };
             self.window.ceb().list_receipts(request).await.expect("it may read");
         }
@@ -246,6 +247,14 @@ pub(crate) fn import(order_no: &str) -> Import {
 }
 
 impl Import {
+    /// Somebody else buys: the yearly limit is of a person.
+    pub(crate) fn bought_by(mut self, person: &str) -> Self {
+        person.clone_into(&mut self.order.head.buyer_id_number);
+        person.clone_into(&mut self.payment.head.payer_id_number);
+        person.clone_into(&mut self.inventory.head.buyer_id_number);
+        self
+    }
+
     pub(crate) fn order(&self) -> Document {
         Document::Ceb311(self.order.clone())
     }
@@ -486,7 +495,6 @@ pub(crate) fn tax_bill() -> String {
 
 /// An identity number of these 17 digits, with its check character.
 pub(crate) fn person(digits: &str) -> String {
-    let numbers = "0123456789X".chars().map(|check| format!("{digits}{check}"));
-    let mut right = numbers.filter(|number| domain::documents::identity::check(number).is_ok());
-    right.next().expect("the date is real")
+    let last = domain::documents::identity::check_character(digits).expect("seventeen digits");
+    format!("{digits}{last}")
 }

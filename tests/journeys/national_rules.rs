@@ -240,13 +240,12 @@ async fn scripts_of_the_sandbox_lead_through_every_receipt() {
         send(import).await;
     }
     let copy = |import: &Import| import.inventory.head.cop_no.clone();
-    assert_eq!(erp.hears(622, &copy(&one), 899).await, [2, 3, 120, 500, 800, 899]);
+    let examined = [2, 3, 120, 399, 500, 800, 899];
+    assert_eq!(erp.hears(622, &copy(&one), 899).await, examined);
     assert_eq!(erp.hears(622, &copy(&held), 300).await, [2, 3, 120, 300]);
-    // Inspection may be quicker than customs to want to look at the goods.
-    let mut seen = erp.hears(622, &copy(&joint), 899).await;
-    assert_eq!(seen.split_off(4), [800, 899]);
-    seen.sort_unstable();
-    assert_eq!(seen, [2, 3, 120, 500], "one joint inspection");
+    // Also when inspection is quicker than customs to want to look at the goods.
+    let seen = erp.hears(622, &copy(&joint), 899).await;
+    assert_eq!(seen, examined, "one joint inspection");
 
     // A rejection gives its reason, and the same order may be sent again.
     assert_eq!(erp.hears(622, &copy(&rejected), 100).await, [2, 3, 120, 100]);

@@ -43,67 +43,36 @@ pub(super) fn fill<T: Elements>(it: &mut T, of: &dyn Fn(&str) -> Option<String>)
     }
 }
 
-/// A line of a document, whatever its kind.
-trait Line {
-    fn value(&self, element: &str) -> Option<String>;
-}
-
-impl<T: Elements> Line for T {
-    fn value(&self, element: &str) -> Option<String> {
-        value(self, element)
-    }
-}
-
-/// The lines of a document; empty for kinds that have none.
-fn lines(document: &Document) -> Vec<&dyn Line> {
-    fn all<T: Elements>(lines: &[T]) -> Vec<&dyn Line> {
-        lines.iter().map(|line| -> &dyn Line { line }).collect()
-    }
-    use Document as D;
-    match document {
-        D::Ceb303(it) => all(&it.lines),
-        D::Ceb311(it) => all(&it.lines),
-        D::Ceb507(it) => all(&it.lines),
-        D::Ceb509(it) => all(&it.lines),
-        D::Ceb603(it) => all(&it.lines),
-        D::Ceb607(it) => all(&it.lines),
-        D::Ceb213(it) => all(&it.lines),
-        D::Ceb621(it) => all(&it.lines),
-        D::Ceb625(it) => all(&it.lines),
-        D::Ceb701(it) => all(&it.lines),
-        D::Ceb711(it) => all(&it.lines),
-        _ => Vec::new(),
-    }
-}
-
-impl domain::documents::check::Elements for Document {
-    fn head(&self, element: &str) -> Option<String> {
-        self.value(element)
-    }
-
-    fn line_count(&self) -> usize {
-        lines(self).len()
-    }
-
-    fn line(&self, line: usize, element: &str) -> Option<String> {
-        lines(self).get(line)?.value(element)
-    }
-}
-
 impl Document {
-    /// The values of an element of every line, where lists of other documents are named: parcels
-    /// (507, 509, 607, 711) and inventories (701).
+    /// The values of an element of every line; none for documents without lines, or without the element.
     pub fn line_values(&self, element: &str) -> Vec<String> {
         fn all<T: Elements>(lines: &[T], element: &str) -> Vec<String> {
             lines.iter().filter_map(|line| value(line, element)).collect()
         }
         match self {
+            Self::Ceb303(it) => all(&it.lines, element),
+            Self::Ceb311(it) => all(&it.lines, element),
             Self::Ceb507(it) => all(&it.lines, element),
             Self::Ceb509(it) => all(&it.lines, element),
+            Self::Ceb603(it) => all(&it.lines, element),
             Self::Ceb607(it) => all(&it.lines, element),
-            Self::Ceb711(it) => all(&it.lines, element),
+            Self::Ceb213(it) => all(&it.lines, element),
+            Self::Ceb621(it) => all(&it.lines, element),
+            Self::Ceb625(it) => all(&it.lines, element),
             Self::Ceb701(it) => all(&it.lines, element),
+            Self::Ceb711(it) => all(&it.lines, element),
             _ => Vec::new(),
         }
+    }
+}
+
+/// What the rules of documents look at.
+impl domain::documents::Elements for Document {
+    fn head(&self, element: &str) -> Option<String> {
+        self.value(element)
+    }
+
+    fn lines(&self, element: &str) -> Vec<String> {
+        self.line_values(element)
     }
 }

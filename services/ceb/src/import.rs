@@ -9,7 +9,7 @@ use crate::commit::{Said, Step};
 use crate::paper::{Errand, Paper};
 use crate::receive::days_since;
 use crate::shelf::Shelf;
-use crate::views;
+use proto::ceb::parcel;
 
 /// Days after release within which goods may be returned (公告2020年第45号).
 const RETURN_DAYS: i64 = 30;
@@ -42,7 +42,7 @@ pub(crate) fn named<'a>(shelf: &'a Shelf, paper: &Paper) -> Named<'a> {
         DocumentKind::ImportInventory
     };
     let by = |said: &str, test: &dyn Fn(&Paper) -> bool| {
-        let test = |other: &Paper| other.kind == kind && knows(paper, other) && test(other);
+        let test = |other: &Paper| other.kind == kind && knows(shelf, paper, other) && test(other);
         // Of several that had a number one after the other, the one that counts.
         (!said.is_empty())
             .then(|| {
@@ -90,15 +90,33 @@ pub(crate) fn named<'a>(shelf: &'a Shelf, paper: &Paper) -> Named<'a> {
     if wrong.is_empty() { Named::Inventory(found) } else { Named::Several(wrong.join("；")) }
 }
 
-/// Whether the sender of a document may know of an inventory: its declarant, or of exports that come
-/// back, perhaps through another declarant, its seller.
-fn knows(paper: &Paper, inventory: &Paper) -> bool {
+/// Whether the sender of a document may know of an inventory. The declarant (agentCode) was held against
+/// the caller at the door; the seller and the site that other documents name were not, so that the caller
+/// has to stand for a party of the inventory, or to count the goods of a return that was accepted.
+fn knows(shelf: &Shelf, paper: &Paper, inventory: &Paper) -> bool {
+    let names = &paper.names;
     match paper.kind {
-        DocumentKind::ExportReturn => paper.names.ebc_code == inventory.names.ebc_code,
-        // A tally names neither seller nor declarant.
-        DocumentKind::Tally => true,
-        _ => paper.names.agent_code == inventory.names.agent_code,
+        DocumentKind::ExportReturn => {
+            names.ebc_code == inventory.names.ebc_code && paper.is_from_party_of(inventory)
+        }
+        DocumentKind::Tally => {
+            paper.is_from_party_of(inventory) || comes_back(shelf, paper, inventory)
+        }
+        _ => names.agent_code == inventory.names.agent_code,
     }
+}
+
+/// Whether a return of an inventory was accepted under the number (coElNo) that its tally names.
+fn comes_back(shelf: &Shelf, tally: &Paper, inventory: &Paper) -> bool {
+    let number = |paper: &Paper| paper.document.value("coElNo").filter(|no| !no.is_empty());
+    let accepted = |other: &Paper| {
+        other.kind == DocumentKind::ExportReturn
+            && other.is_live()
+            && other.invt_no == inventory.invt_no
+            && number(other).is_some()
+            && number(other) == number(tally)
+    };
+    !inventory.invt_no.is_empty() && shelf.find(accepted).is_some()
 }
 
 /// 605 and 623: takes an inventory back before it is released.
@@ -146,7 +164,7 @@ pub(crate) fn number(inventory: &Paper) -> &str {
 /// The number by which a document names its inventory.
 fn looked_for(paper: &Paper) -> String {
     let value = |element: &&str| paper.document.value(element).filter(|value| !value.is_empty());
-    ["invtNo", "preNo", "orderNo"].iter().find_map(value).unwrap_or_default()
+    proto::text(["invtNo", "preNo", "orderNo"].iter().find_map(value))
 }
 
 /// The inventory is cancelled.
@@ -212,9 +230,10 @@ pub(crate) fn over_inventory(step: &Step, id: Uuid, inventory: &Paper) -> Option
                 && other.is_live()
                 && other.status >= status::TAKEN_IN
         })
-        .flat_map(|other| views::goods(&other.document))
+        .flat_map(|other| parcel::goods(&other.document))
         .collect();
-    let faults = check(&views::goods(&inventory.document), &before, &views::goods(&paper.document));
+    let faults =
+        check(&parcel::goods(&inventory.document), &before, &parcel::goods(&paper.document));
     let unknown = faults.iter().find_map(|fault| match fault {
         Fault::NoSuchLine { gnum, gcode } => Some((gnum.to_string(), gcode)),
         _ => None,

@@ -13,6 +13,7 @@ pub mod history;
 pub mod ids;
 pub mod inspection;
 pub mod limits;
+pub mod numbers;
 pub mod principal;
 pub mod refusal;
 pub mod rules;

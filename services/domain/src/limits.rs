@@ -60,6 +60,8 @@ pub const ERRANDS_MAX: i64 = 512;
 pub const PAGE_MAX: i32 = 1_000;
 /// The same when the caller does not say.
 pub const PAGE_DEFAULT: i32 = 50;
+/// Declarations that are named when several have the number that was looked up.
+pub const CANDIDATES_MAX: u16 = 100;
 /// Streams on one connection.
 pub const STREAMS_PER_CONNECTION_MAX: u32 = 100;
 /// Connections at once, over all principals.
@@ -87,7 +89,9 @@ pub const WIRE_PARTS_MAX: usize = 65_536;
 /// Seconds that a unary call may take.
 pub const UNARY_SECONDS_MAX: u64 = 30;
 /// Seconds without a sign of life after which slots go to another consumer of the agency.
-pub const LEASE_SECONDS: i64 = 15;
+pub const LEASE_SECONDS: i32 = 15;
+/// Seconds after which another process of a service goes on with what one did alone.
+pub const TASK_LEASE_SECONDS: i32 = 6;
 /// Seconds between heartbeats on a quiet stream.
 pub const HEARTBEAT_SECONDS: u64 = 5;
 /// Declarations filed by the declarants of one slot in one day: the nine digits of preNo are shared

@@ -31,10 +31,9 @@ pub(crate) fn class_column(class: Class) -> i16 {
 }
 
 /// A class from its column.
-pub(crate) fn class(column: i16) -> Result<Class, Fault> {
+pub(crate) fn class(found: i16) -> Result<Class, Fault> {
     let all = [Class::Advanced, Class::General, Class::Untrusted];
-    let found = all.into_iter().find(|class| class_column(*class) == column);
-    found.ok_or_else(|| Fault::Broken(format!("the database holds the class {column}")))
+    store::column::value("class", all, class_column, found)
 }
 
 impl Credits {
@@ -262,7 +261,7 @@ fn found(source: &str, result: FoundResult, date: Date) -> Event {
 fn source(id: OrderId, order: &Order, finding: &Finding) -> String {
     let key = &finding.key;
     let (agency, instruction) = (agency_word(key.instruction.agency), &key.instruction.id);
-    let sample = key.sample.as_deref().unwrap_or_default();
+    let sample = key.sample.as_deref().unwrap_or("");
     format!("{}/{}/{agency}/{instruction}/{}/{sample}", id.0, order.examination, key.gnum)
 }
 

@@ -171,7 +171,7 @@ impl Inspection {
             what,
         };
         match self.run(id.slot(), Command::Ask(Box::new(asked))).await? {
-            Done::Order(filed, draws) => Ok((shown(principal, &filed), draws)),
+            Done::Order(filed, draws) => Ok((shown(principal, &filed)?, draws)),
             Done::Heard(_) | Done::Credit(_) | Done::Kept => Err(other().into()),
         }
     }
@@ -217,12 +217,12 @@ fn damaged(error: impl std::fmt::Display) -> Unanswered {
 }
 
 /// An order as the caller may see it.
-fn shown(principal: &Principal, filed: &Filed) -> v1::OrderRecord {
-    let mut record = wire::record(filed.shown());
+fn shown(principal: &Principal, filed: &Filed) -> Result<v1::OrderRecord, Unanswered> {
+    let mut record = wire::record(filed.shown()).map_err(damaged)?;
     if is_veiled(principal) {
         wire::veil(&mut record);
     }
-    record
+    Ok(record)
 }
 
 fn digest(request: &impl prost::Message) -> [u8; 32] {
@@ -247,11 +247,11 @@ impl InspectionService for Service {
             let (orders, next_page_token) =
                 read::orders(&self.0.reads, &scope(&principal), filter, (size, &token)).await?;
             let without_goods = |filed: &Filed| {
-                let mut record = shown(&principal, filed);
+                let mut record = shown(&principal, filed)?;
                 record.lines.clear();
-                record
+                Ok(record)
             };
-            let orders = orders.iter().map(without_goods).collect();
+            let orders = orders.iter().map(without_goods).collect::<Result<_, Unanswered>>()?;
             Ok::<_, Unanswered>(v1::ListOrdersResponse { orders, next_page_token })
         };
         answered(answer.await, language)
@@ -270,7 +270,7 @@ impl InspectionService for Service {
             let entries = read::history(&self.0.reads, id).await?;
             let history = entries.into_iter().map(|entry| history(&principal, entry));
             Ok::<_, Unanswered>(v1::GetOrderResponse {
-                order: Some(shown(&principal, &filed)),
+                order: Some(shown(&principal, &filed)?),
                 history: history.collect::<Result<_, _>>()?,
             })
         };
@@ -545,7 +545,7 @@ impl InspectionService for Service {
                 let asked = sets.into_iter().filter(|(_, version)| *version > 0);
                 assessments.extend(asked.map(|(agency, version)| v1::Assessment {
                     agency: v1::Agency::from(agency).into(),
-                    rule_set_version: u32::try_from(version).unwrap_or_default(),
+                    rule_set_version: version,
                     ..Default::default()
                 }));
             }
@@ -861,7 +861,7 @@ fn facts(principal: &Principal, kept: &[u8]) -> Result<Vec<v1::OrderFact>, Unans
 fn history(principal: &Principal, entry: Entry) -> Result<v1::OrderHistoryEntry, Unanswered> {
     Ok(v1::OrderHistoryEntry {
         time: Some(proto::timestamp(entry.recorded_time)),
-        version: u32::try_from(entry.version).unwrap_or_default(),
+        version: store::column::number(entry.version)?,
         facts: facts(principal, &entry.facts)?,
     })
 }
@@ -872,7 +872,8 @@ fn told(principal: &Principal, news: News) -> Result<v1::WatchOrdersResponse, Un
             Ok(v1::WatchOrdersResponse { resume_token, ..Default::default() })
         }
         News::Entry(entry, token) => {
-            let body = entry.body.as_deref().unwrap_or_default();
+            let body = entry.body.as_deref();
+            let body = body.ok_or_else(|| damaged("an entry without its order"))?;
             let mut order = wire::decode_record(body).map_err(damaged)?;
             if is_veiled(principal) {
                 wire::veil(&mut order);
@@ -881,7 +882,7 @@ fn told(principal: &Principal, news: News) -> Result<v1::WatchOrdersResponse, Un
                 order: Some(order),
                 facts: facts(principal, &entry.facts)?,
                 time: Some(proto::timestamp(entry.recorded_time)),
-                resume_token: token.unwrap_or_default(),
+                resume_token: proto::text(token),
             })
         }
     }

@@ -2,9 +2,13 @@
 //!
 //! Source: error code list of the CEB specification 202205, letter for letter, because programs of
 //! firms compare whole texts. Two codes that the list gives twice (-621027, -625022) have the one text
-//! that is used here; three rows of the list show an example, or a stray quotation mark, where a
-//! parameter stands (-401009, -623001, -800001). `*` stands for a parameter; brackets around it belong
-//! to the text. -304001 is not in the list: it was observed in receipts of orders.
+//! that is used here; two rows of the list show an example where a parameter stands (-401009, -800001).
+//! What looks like a slip of the list (the quotation mark of -623001, the comma of -625001) belongs to the
+//! text, and so do brackets. `*` stands for a parameter. -304001 is not in the list: it was observed in
+//! receipts of orders.
+
+/// The mark of a parameter in a text.
+pub const PLACE: char = '*';
 
 /// Code, text in Chinese, text in English, by falling code.
 #[rustfmt::skip]
@@ -88,7 +92,7 @@ pub const ERRORS: &[(i32, &str, &str)] = &[
     (-621_029, "验签失败！", "the signature is wrong"),
     (-621_030, "CEB621Message 接收失败[*]，清单数据超过限制！", "the message has too many inventories: [*]"),
     (-623_000, "CEB623Message 接收失败 ，撤单清单为空 ，报文业务主键[*]", "the cancellation is empty: [*]"),
-    (-623_001, "报文校验失败，[*]", "the cancellation failed its checks: [*]"),
+    (-623_001, "报文校验失败，[*]\"", "the cancellation failed its checks: [*]"),
     (-623_002, "回执解析失败，[*]！", "the receipt cannot be read: [*]"),
     (-623_003, "系统中不存在清单编号为[*]的清单！", "inventory [*] does not exist"),
     (-623_004, "查无此数据", "no such data"),
@@ -171,7 +175,7 @@ pub const ERRORS: &[(i32, &str, &str)] = &[
     (-800_006, "入库明细单报文处理失败 报文表头数据超过限制，", "the message has too many delivery lists"),
 ];
 
-/// Text of a code in Chinese and English, with `*` for parameters.
+/// Text of a code in Chinese and English, with [`PLACE`] for parameters.
 pub fn find(code: i32) -> Option<(&'static str, &'static str)> {
     let at = ERRORS.binary_search_by(|row| code.cmp(&row.0)).ok()?;
     Some((ERRORS[at].1, ERRORS[at].2))
@@ -185,7 +189,7 @@ mod tests {
     fn the_table_is_sorted_and_the_languages_take_the_same_parameters() {
         assert!(ERRORS.windows(2).all(|pair| pair[0].0 > pair[1].0));
         for (code, zh, en) in ERRORS {
-            assert_eq!(zh.matches('*').count(), en.matches('*').count(), "{code}");
+            assert_eq!(zh.matches(PLACE).count(), en.matches(PLACE).count(), "{code}");
             assert_eq!(find(*code), Some((*zh, *en)));
         }
         assert_eq!(find(-1), None);

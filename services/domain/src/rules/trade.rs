@@ -5,29 +5,16 @@
 
 use super::{E5, Report, SINGLE_LIMIT_E5, decimal, unknown};
 use crate::codes::{CNY, Mode};
-use crate::declaration::{Declaration, Money};
+use crate::declaration::{Buyer, Declaration, Money, Profile};
 use crate::documents::identity;
 use crate::refusal::Code;
 
-pub(super) fn import(d: &Declaration, report: &mut Report) {
+pub(super) fn import(d: &Declaration, profile: &Profile, report: &mut Report) {
     if let Some(buyer) = &d.buyer {
         if !matches!(buyer.id_type.as_str(), "" | "1" | "2") {
             unknown(report, "buyer.id_type", ("identity documents", "证件类型"), &buyer.id_type);
         }
-        if buyer.id_type == "1"
-            && !buyer.id_number.trim().is_empty()
-            && let Err(wrong) = identity::check(&buyer.id_number)
-        {
-            let (text, text_zh) = wrong.words();
-            let text = format!("the identity number {text} (GB 11643)");
-            let text_zh = format!("订购人身份证号码有误，{text_zh}");
-            let (code, field) = (Code::BuyerIdWrong, "buyer.id_number");
-            if buyer.id_number == identity::SAMPLE_PERSON {
-                report.refuse_unless_sample(code, field, text, text_zh);
-            } else {
-                report.refuse(code, field, text, text_zh);
-            }
-        }
+        identity_number(buyer, profile, report);
     }
     if d.pack_no > 1 {
         report.refuse_unless_sample(
@@ -49,6 +36,24 @@ pub(super) fn import(d: &Declaration, report: &mut Report) {
     import_currency(d, report);
     import_mode(d, report);
     single_limit(d, report);
+}
+
+/// The buyer's identity card (GB 11643). The person of the published samples is taken in the sandbox.
+fn identity_number(buyer: &Buyer, profile: &Profile, report: &mut Report) {
+    let number = buyer.id_number.as_str();
+    if buyer.id_type != "1" || number.trim().is_empty() {
+        return;
+    }
+    let Err(wrong) = identity::check(number) else { return };
+    let (text, text_zh) = wrong.words();
+    let text = format!("the identity number {text} (GB 11643)");
+    let text_zh = format!("订购人身份证号码有误，{text_zh}");
+    let (code, field) = (Code::BuyerIdWrong, "buyer.id_number");
+    if profile.sandbox && number == identity::SAMPLE_PERSON {
+        report.warn(code, field, text, text_zh);
+    } else {
+        report.refuse(code, field, text, text_zh);
+    }
 }
 
 fn import_currency(d: &Declaration, report: &mut Report) {
