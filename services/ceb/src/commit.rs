@@ -292,6 +292,7 @@ impl Step {
             message_type,
             status,
             subject: subject.unwrap_or_else(Uuid::nil),
+            // A message of customs may be about no document of ours.
             about: about.map(About::of).unwrap_or_default(),
             event: Uuid::now_v7(),
             body,
@@ -303,6 +304,7 @@ impl Step {
     /// numbers are used up.
     pub(crate) fn number(&mut self, letter: char, slot: Slot) -> Option<String> {
         let given = self.numbers.given.entry(slot).or_default();
+        // A slot that has no row yet has given none today.
         let used = self.numbers.used.get(&slot).copied().unwrap_or_default() + *given;
         if used >= limits::NUMBERS_PER_SLOT - limits::NUMBERS_OF_DOOR_FROM {
             return None;

@@ -224,7 +224,7 @@ pub(crate) fn goods_return(step: &mut Step, id: Uuid) -> Vec<Said> {
 /// 215: what came back was counted.
 pub(crate) fn tally(step: &mut Step, id: Uuid) -> Vec<Said> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
-    let value = |element| paper.document.value(element).unwrap_or_default();
+    let value = |element| paper.document.text(element);
     let (invt_no, named) = (value("invtNo"), !matches!(named(&step.shelf, paper), Named::Nothing));
     let said = if invt_no.is_empty() || named {
         vec![Return::sent(), Return::concluded()]
@@ -240,7 +240,7 @@ pub(crate) fn tally(step: &mut Step, id: Uuid) -> Vec<Said> {
 ///
 /// The text of a rejection.
 pub(crate) fn period(document: &Document) -> Result<Option<Period>, String> {
-    let value = |element| document.value(element).unwrap_or_default();
+    let value = |element| document.text(element);
     let period = summary::period(&value("startTime"), &value("endTime"))?;
     Ok(period.map(|(from, until)| {
         (value("ebcCode"), from.assume_offset(CHINA), until.assume_offset(CHINA))

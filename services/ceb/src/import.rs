@@ -33,7 +33,7 @@ pub(crate) enum Named<'a> {
 /// its sender may know of. What it says besides must be of the same one; another's inventory is treated
 /// as one that does not exist, so that nothing of it is told.
 pub(crate) fn named<'a>(shelf: &'a Shelf, paper: &Paper) -> Named<'a> {
-    let value = |element| paper.document.value(element).unwrap_or_default();
+    let value = |element| paper.document.text(element);
     let (invt_no, pre_no) = (value("invtNo"), value("preNo"));
     let names = &paper.names;
     let kind = if paper.kind.is_export() {
@@ -70,8 +70,8 @@ pub(crate) fn named<'a>(shelf: &'a Shelf, paper: &Paper) -> Named<'a> {
     let Some(found) = by_invt_no.or(spare) else { return Named::Nothing };
     let mut wrong = reference::contradictions(
         paper.kind,
-        |element| paper.document.value(element).unwrap_or_default(),
-        |element| found.document.value(element).unwrap_or_default(),
+        |element| paper.document.text(element),
+        |element| found.document.text(element),
     );
     let number_of_other = !invt_no.is_empty()
         && !found.invt_no.is_empty()
@@ -239,7 +239,7 @@ pub(crate) fn over_inventory(step: &Step, id: Uuid, inventory: &Paper) -> Option
         _ => None,
     });
     if let Some((gnum, gcode)) = unknown {
-        let value = |element| paper.document.value(element).unwrap_or_default();
+        let value = |element| paper.document.text(element);
         let own = ["coElNo", "copNo"].map(value).concat();
         return Some(Return::refused(-625_209, &[&own, &gnum, gcode]));
     }

@@ -454,6 +454,7 @@ fn broken_rules(
     let told = |violation: &Violation| {
         let place = document.place(&violation.field);
         let place = place.map(|place| format!("第{}行{}：", line(place.line), place.element));
+        // A rule about the whole document has no place.
         let place = place.unwrap_or_default();
         format!("[Code:{};Desc:{place}{}]", violation.code.id(), violation.text_zh)
     };

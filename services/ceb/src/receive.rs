@@ -226,6 +226,7 @@ pub(crate) fn receive(step: &mut Step, received: &Received) -> Vec<Said> {
             let refusal = unchanged(received.kind, refusal);
             return vec![refuse_repetition(step, received, paper, &held, &refusal)];
         }
+        // None is left for today: that is told below.
         paper.pre_no = step.number(letter(received.kind), received.slot).unwrap_or_default();
         return vec![step.post(&paper, refusal, &received.trace)];
     }
@@ -377,7 +378,7 @@ fn stray_part(step: &Step, paper: &Paper, part: Split) -> Option<Return> {
         return None;
     }
     let firm = |of: &Paper| {
-        let value = |element| of.document.value(element).unwrap_or_default();
+        let value = |element| of.document.text(element);
         ["agentCode", "operatorCode", "logisticsCode"].map(value)
     };
     let lacking = step.shelf.of_bill(paper.kind, &paper.names.bill_no).find(|other| {

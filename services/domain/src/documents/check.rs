@@ -208,6 +208,7 @@ fn codes(
     profile: &Profile,
     found: &mut Vec<Violation>,
 ) {
+    // Orders and payments have no declarant.
     let declarant = given(document, "agentCode").unwrap_or_default();
     let sample = profile.sandbox && profile.sample_declarants.contains(&declarant);
     for (_, element, allowed, _) in CODES.iter().filter(|row| row.0 == kind) {

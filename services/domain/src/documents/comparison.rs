@@ -108,6 +108,7 @@ pub fn strange(missing: Missing, parts: &Parts<'_>) -> Vec<Difference> {
         Missing::Payment => parts.payment.map(|payment| strange_payment(payment, parts)),
         Missing::Waybill => parts.waybill.map(|waybill| strange_waybill(waybill, parts)),
     }
+    // What is not there is shown as nothing.
     .unwrap_or_default()
 }
 

@@ -232,7 +232,7 @@ impl Found {
         let Range { from_e5, below_e5 } = range;
         if range == Range::default() {
             self.tell(place, "a condition lists nothing", "条件列表为空");
-        } else if below_e5.is_some_and(|below| below <= from_e5.unwrap_or_default().max(0)) {
+        } else if below_e5.is_some_and(|below| below <= from_e5.map_or(0, |from| from.max(0))) {
             let en = "it can never hold: nothing is from there on and below that";
             self.tell(place, en, "条件永不成立：范围为空");
         }

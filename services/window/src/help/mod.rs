@@ -18,6 +18,7 @@ use texts::TEXTS;
 /// The language that a command line asks for, before anything else of it is read.
 pub(crate) fn language(args: &[OsString], said: Option<OsString>) -> Language {
     let args: Vec<_> = args.iter().map_while(|arg| arg.to_str()).collect();
+    // A split has always a first part.
     let args = args.split(|arg| *arg == "--").next().unwrap_or_default();
     let flag = args.iter().enumerate().rev().find_map(|(index, arg)| match *arg {
         "--language" => args.get(index + 1).copied(),
@@ -91,6 +92,7 @@ fn notes(arg: &Arg) -> String {
         let values = arg.get_possible_values();
         let values = values.iter().filter(|value| !value.is_hide_set()).map(|value| {
             let help = value.get_help().map(|help| format!("（{}）", chinese(&help.to_string())));
+            // Not every value has a text.
             value.get_name().to_owned() + &help.unwrap_or_default()
         });
         let values: Vec<_> = values.collect();
@@ -147,6 +149,7 @@ fn wrong(error: &clap::Error) -> String {
         Some(_) | None => String::new(),
     };
     let (arg, value) = (said(ContextKind::InvalidArg), said(ContextKind::InvalidValue));
+    // Not every error has a cause.
     let why = std::error::Error::source(error).map(|why| format!("：{why}")).unwrap_or_default();
     let what = match error.kind() {
         ErrorKind::MissingRequiredArgument => format!("缺少必需的参数：{arg}"),
