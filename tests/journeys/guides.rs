@@ -472,6 +472,8 @@ fn is_event(line: &str) -> bool {
 
 /// What a line says that happened. Both agencies say the same things, in any order.
 fn phrases(line: &str) -> BTreeSet<String> {
+    // What is still waited for depends on who answered first.
+    let line = line.split("; waits for ").next().expect("a split has a first part");
     // The columns before the last one say where it stood in between, which depends on who was faster.
     let told = line.rsplit("  ").next().unwrap_or_default();
     let phrase = |phrase: &str| {

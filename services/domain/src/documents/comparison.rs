@@ -388,6 +388,7 @@ fn field(member: Member, element: &'static str, value: String) -> Field {
 
 /// What a field should be. A value beyond every amount is told as the largest one: it is wrong anyway.
 fn computed(element: &'static str, value: i128) -> Field {
+    // Beyond every amount, as said above.
     let value = i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX });
     Field { member: None, element, gnum: None, value: decimal(value) }
 }
