@@ -42,6 +42,7 @@ pub enum Code {
     PageTokenForeign,
     ResumeTokenMalformed,
     FrameUnexpected,
+    RequestIncomplete,
     RequestIdReused,
     BusinessKeyTaken,
     IdentityChanged,
@@ -65,6 +66,7 @@ pub enum Code {
     ExchangeNumberForeign,
     Overloaded,
     NumbersUsedUp,
+    QuotaUsedUp,
     Unavailable,
     StorageFull,
     InspectionOutOfStep,
@@ -138,20 +140,21 @@ pub enum Code {
     PostgresFailed,
     ConnectionFailed,
     FileUnreadable,
+    FileExposed,
 }
 
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 102] = {
+    pub const ALL: [Self; 105] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
-            FrameUnexpected, RequestIdReused, BusinessKeyTaken, IdentityChanged, NotFound,
+            FrameUnexpected, RequestIncomplete, RequestIdReused, BusinessKeyTaken, IdentityChanged, NotFound,
             VersionMismatch, AlreadyReleased, AlreadyEnded, InspectionOpen, GoodsDetained,
             NoOpenInspection, InstructionUnanswered, NeverSent, StaleVersion, StaleRound,
             StaleEpoch, CertificateMissing, CertificateUnknown, NotAllowed, NotYourAgency,
-            DeclarantForeign, ExchangeNumberForeign, Overloaded, NumbersUsedUp, Unavailable,
+            DeclarantForeign, ExchangeNumberForeign, Overloaded, NumbersUsedUp, QuotaUsedUp, Unavailable,
             StorageFull, InspectionOutOfStep, AlreadyReported, OrderTaken, OfficerNotAssigned,
             OfficerConflict, InstructionUnknown, SampleUnknown, DisposalUnfounded, DisposalGiven,
             NotInInspectionOrder, ObjectionUsed, AttendanceNeeded, WrongTime, ChoiceUsedUp,
@@ -166,6 +169,7 @@ impl Code {
             XmlTypeUnsupported, XmlTooManyDocuments, XmlValueUnreadable, JsonMalformed,
             SignatureNotChecked, DraftNotDeclared, DocumentRepeated, DataDirectoryInUse, PortInUse,
             PostgresMissing, PostgresUnsafe, PostgresFailed, ConnectionFailed, FileUnreadable,
+            FileExposed,
         ]
     };
 
@@ -180,6 +184,7 @@ impl Code {
             Self::PageTokenForeign => ("SW-1004", FixMessage, "page_token does not belong to this caller and these filters; start again without it", "page_token 与本调用方或本查询条件不符，请从第一页重新查询"),
             Self::ResumeTokenMalformed => ("SW-1005", FixMessage, "resume_token cannot be read; use one from an earlier answer, unchanged", "resume_token 无法识别，请原样使用以前收到的值"),
             Self::FrameUnexpected => ("SW-1006", FixMessage, "this frame does not fit here on the stream", "数据流中此处不应出现该帧"),
+            Self::RequestIncomplete => ("SW-1007", FixMessage, "the request did not come whole, or more came than belongs to it", "请求未完整到达，或含有多余内容"),
             Self::RequestIdReused => ("SW-1101", Exists, "this request_id was used before with other content", "该 request_id 已用于其他内容"),
             Self::BusinessKeyTaken => ("SW-1102", Exists, "a declaration with this business key exists", "业务主键重复，清单已存在"),
             Self::IdentityChanged => ("SW-1103", FixMessage, "an amendment keeps direction, declarant, e-commerce firm, order number and own number", "变更不得改变进出口标记、申报企业、电商企业、订单编号和企业内部编号"),
@@ -203,6 +208,7 @@ impl Code {
             Self::ExchangeNumberForeign => ("SW-1306", Forbidden, "the caller does not hold this number of the exchange platform (dxpId)", "无权使用该交换平台用户编号（dxpId）"),
             Self::Overloaded => ("SW-1401", SlowDown, "too much is waiting; slow down and repeat", "系统繁忙，请放慢后重试"),
             Self::NumbersUsedUp => ("SW-1402", SlowDown, "the numbers of the period for this group of declarants are used up", "本期编号已用完"),
+            Self::QuotaUsedUp => ("SW-1403", SlowDown, "this caller has too much open at once; finish some of it and repeat", "该调用方同时占用过多，请完成部分后重试"),
             Self::Unavailable => ("SW-1501", Later, "the window cannot answer now; repeat with the same request_id", "服务暂不可用，请用相同 request_id 重试"),
             Self::StorageFull => ("SW-1502", Later, "the storage is full; nothing was accepted", "存储空间已满，未受理"),
             Self::InspectionOutOfStep => ("SW-1601", StateForbids, "the inspection order is not at this step", "查验单不在该环节"),
@@ -276,6 +282,7 @@ impl Code {
             Self::PostgresFailed => ("SW-4005", Operator, "PostgreSQL cannot be started or reached", "PostgreSQL无法启动或连接"),
             Self::ConnectionFailed => ("SW-4006", Operator, "the window cannot be reached", "无法连接单一窗口"),
             Self::FileUnreadable => ("SW-4007", Operator, "a file cannot be read", "文件无法读取"),
+            Self::FileExposed => ("SW-4008", Operator, "others can read or replace a file that must be private", "私密文件可被他人读取或替换"),
         }
     }
 
@@ -360,6 +367,6 @@ mod tests {
     fn every_code_is_listed_once_in_the_order_of_its_number() {
         assert!(Code::ALL.windows(2).all(|pair| pair[0].id() < pair[1].id()));
         assert!(Code::ALL.windows(2).all(|pair| pair[0] < pair[1]), "declared in that order too");
-        assert_eq!(Code::FileUnreadable as usize + 1, Code::ALL.len(), "none is left out");
+        assert_eq!(Code::FileExposed as usize + 1, Code::ALL.len(), "none is left out");
     }
 }
