@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::commands::{self, Language, Output, Session};
 use crate::run::{self, Settings};
 use crate::sandbox;
+use crate::signals::{self, Ending, Hangup};
 
 /// One declaration, one inspection, one release: a single window for cross-border e-commerce
 /// (跨境电商单一窗口).
@@ -253,6 +254,7 @@ fn called_as(
     let (Some(authority), Some(certificate), Some(key)) = (authority, certificate, key) else {
         return Ok(None);
     };
+    crate::files::ensure_private(&key)?;
     Ok(Some(Config {
         address: endpoint.unwrap_or_default(),
         authority: pem(&authority)?,
@@ -331,8 +333,14 @@ impl Cli {
                     inspection: !args.no_inspection,
                     show: !args.quiet,
                 };
-                sandbox::run(settings, cast, common.language(), interrupted()).await?;
-                Ok(ExitCode::SUCCESS)
+                // One that a person watches has nobody left when the terminal is gone.
+                let watched = std::io::stdin().is_terminal();
+                let hangup = if watched { Hangup::Ends } else { Hangup::Ignored };
+                let language = common.language();
+                serving(hangup, async |ending| {
+                    sandbox::run(settings, cast, language, &ending).await
+                })
+                .await
             }
             Command::Serve(args) => {
                 let mut settings = common.settings(&args.listen, &args.database)?;
@@ -350,8 +358,13 @@ impl Cli {
                     ServiceArg::Ceb => run::Only::Ceb,
                     ServiceArg::Inspection => run::Only::Inspection,
                 });
-                run::Window::start(&settings).await?.run(interrupted()).await?;
-                Ok(ExitCode::SUCCESS)
+                serving(Hangup::Ignored, async |ending| {
+                    match run::Window::start(&settings, &ending).await? {
+                        Some(window) => window.run(&ending).await,
+                        None => Ok(()),
+                    }
+                })
+                .await
             }
             Command::Agency(args) => common.agency(&args).await,
             Command::Migrate(database) => {
@@ -361,8 +374,8 @@ impl Cli {
                     writers: 2,
                     drain_seconds: 1,
                 };
-                run::migrate(&common.settings(&listen, &database)?).await?;
-                Ok(ExitCode::SUCCESS)
+                let settings = common.settings(&listen, &database)?;
+                serving(Hangup::Ends, async |ending| run::migrate(&settings, &ending).await).await
             }
             Command::Submit(args) => {
                 Ok(commands::submit::run(&common.session().await?, args).await?.into())
@@ -390,6 +403,21 @@ impl Cli {
         }
     }
 }
+
+/// Runs what has a data directory, and lets it end in order.
+async fn serving<F>(hangup: Hangup, work: impl FnOnce(Ending) -> F) -> anyhow::Result<ExitCode>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    crate::files::write_privately();
+    match signals::told(hangup, work).await? {
+        Some(ended) => ended.map(|()| ExitCode::SUCCESS),
+        None => Ok(ExitCode::from(FORCED)),
+    }
+}
+
+/// What a shell says of a process that an interrupt ended.
+const FORCED: u8 = 130;
 
 /// Ctrl-C or a request to end from the system.
 pub(crate) async fn interrupted() {
