@@ -1,5 +1,5 @@
 # Two commands do all the set-up, each on its own: `make sandbox` and `make test`.
-.PHONY: sandbox test bench check fuzz sqlx postgres
+.PHONY: sandbox test bench check fuzz guides mutants sqlx postgres
 CARGO ?= cargo
 # Only what asks for a database itself: a build needs none, see .sqlx/.
 PG_FOUND = $(shell command -v initdb || ls -d "$${SW_PG_BIN:-/nowhere}"/initdb /usr/lib/postgresql/*/bin/initdb 2>/dev/null)
@@ -24,6 +24,13 @@ check: ## what CI checks besides the tests
 
 fuzz: ## damaged messages at every reader; SECONDS=n for each, ARGS for targets and flags
 	./deploy/fuzz --seconds $(or $(SECONDS),60) $(ARGS)
+
+guides: postgres ## write what commands print now into README and docs, where it differs
+	$(CARGO) build --package window
+	SW_GUIDES=write $(CARGO) test --package tests --test main -- guides
+
+mutants: ## change the pure rules on purpose: do the tests notice? ARGS for files and flags
+	./deploy/mutants $(ARGS)
 
 sqlx: ## refresh .sqlx/ after a query or a migration changed
 	./deploy/refresh-queries

@@ -4,7 +4,11 @@
 //! bytes. Both spellings are the same on the wire, so a journal entry goes out as it was stored,
 //! without being decoded and encoded once for each agency.
 
-use prost_types::field_descriptor_proto::Type;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
 const SERVICES: [&str; 4] = [
     "single_window/ceb/v1/ceb_service.proto",
@@ -20,10 +24,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let encoded = prost::Message::encode_to_vec(&schema);
     std::fs::write(out.join("descriptor.bin"), &encoded)?;
 
+    std::fs::write(out.join("texts.rs"), texts(&schema)?)?;
+
     tonic_prost_build::configure()
         .build_transport(false)
+        .codec_path(CODEC)
         .extern_path(".google.protobuf.Timestamp", "::pbjson_types::Timestamp")
-        .compile_fds(schema.clone())?;
+        .compile_fds_with_config(schema.clone(), named())?;
     pbjson_build::Builder::new()
         .register_descriptors(&encoded)?
         .preserve_proto_field_names()
@@ -49,12 +56,136 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .bytes(".")
         .build_client(false)
         .build_transport(false)
+        .codec_path(CODEC)
         .extern_path(".google.protobuf.Timestamp", "::pbjson_types::Timestamp")
         .extern_path(".single_window.trade.v1", "crate::schema::single_window::trade::v1")
         .extern_path(
             ".single_window.declaration.v1",
             "crate::schema::single_window::declaration::v1",
         )
-        .compile_fds(raw)?;
+        .compile_fds_with_config(raw, named())?;
     Ok(())
+}
+
+/// Counts a message before it decodes it, and blames the caller for what is none.
+const CODEC: &str = "crate::codec::Codec";
+
+/// Messages know their names: the codec finds their shape by it.
+fn named() -> tonic_prost_build::Config {
+    let mut config = tonic_prost_build::Config::new();
+    config.enable_type_names();
+    config
+}
+
+/// Fields that hold a sentence of a person. Everything else is a number, a code or a name.
+const SENTENCES: [&str; 4] = ["reason", "text", "text_zh", "note"];
+/// Fields that hold a token of ours.
+const TOKENS: [&str; 2] = ["page_token", "resume_token"];
+/// Fields that hold a whole file of text.
+const DOCUMENTS: [&str; 1] = ["document"];
+/// Messages whose texts are read elsewhere; `proto::text` says why.
+const EXEMPT: [&str; 2] =
+    [".single_window.trade.v1.Declaration", ".single_window.exchange.v1.Park"];
+
+/// An `impl Texts` for every message that a caller can send.
+fn texts(schema: &FileDescriptorSet) -> Result<String, Box<dyn std::error::Error>> {
+    let mut messages = BTreeMap::new();
+    let mut waiting = Vec::new();
+    for file in &schema.file {
+        for message in &file.message_type {
+            messages.insert(format!(".{}.{}", file.package(), message.name()), message);
+        }
+        let methods = file.service.iter().flat_map(|service| &service.method);
+        waiting.extend(methods.map(|method| method.input_type().to_owned()));
+    }
+    let (mut code, mut done) = (String::new(), BTreeSet::new());
+    while let Some(name) = waiting.pop() {
+        let Some(message) = messages.get(&name) else { continue };
+        let ours = name.starts_with(".single_window.");
+        if !ours || !done.insert(name.clone()) {
+            continue;
+        }
+        let exempt = EXEMPT.contains(&name.as_str());
+        writeln!(code, "impl crate::text::Texts for {} {{", rust_type(&name))?;
+        writeln!(code, "fn texts(&self, reader: &mut crate::text::Reader) {{")?;
+        writeln!(code, "let _ = reader;")?;
+        for field in message.field.iter().filter(|_| !exempt) {
+            read_field(&mut code, &name, message, field)?;
+            waiting.extend(field.type_name.clone());
+        }
+        writeln!(code, "}}\n}}")?;
+    }
+    Ok(code)
+}
+
+/// The line that shows one field to the reader.
+fn read_field(
+    code: &mut String,
+    owner: &str,
+    message: &DescriptorProto,
+    field: &FieldDescriptorProto,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let name = field.name();
+    let call = match field.r#type() {
+        Type::String if SENTENCES.contains(&name) => "sentence",
+        Type::String if DOCUMENTS.contains(&name) => "document",
+        Type::String if TOKENS.contains(&name) => "token",
+        Type::String => "word",
+        // Of the other packages, only times are used: they have no texts.
+        Type::Message if field.type_name().starts_with(".single_window.") => "inside",
+        _ => return Ok(()),
+    };
+    if let Some(index) = field.oneof_index {
+        let oneof = message.oneof_decl[usize::try_from(index)?].name();
+        let kind = format!("{}::{}", module(owner), camel(oneof));
+        let variant = camel(name);
+        writeln!(
+            code,
+            "if let Some({kind}::{variant}(it)) = &self.{oneof} {{ reader.{call}({name:?}, None, it); }}"
+        )?;
+        return Ok(());
+    }
+    let own = if name == "type" { "r#type" } else { name };
+    match (field.label(), field.r#type()) {
+        (Label::Repeated, _) => writeln!(
+            code,
+            "for (at, it) in self.{own}.iter().enumerate() {{ reader.{call}({name:?}, Some(at), it); }}"
+        )?,
+        (_, Type::Message) => {
+            writeln!(
+                code,
+                "if let Some(it) = &self.{own} {{ reader.{call}({name:?}, None, it); }}"
+            )?;
+        }
+        _ => writeln!(code, "reader.{call}({name:?}, None, &self.{own});")?,
+    }
+    Ok(())
+}
+
+/// Where the generated type is. The exchange is served in its raw spelling.
+fn rust_type(name: &str) -> String {
+    let path = name.trim_start_matches('.').replace(".exchange.v1.", ".exchange.raw.");
+    format!("crate::schema::{}", path.replace('.', "::"))
+}
+
+/// The module of a message's own types.
+fn module(name: &str) -> String {
+    let path = rust_type(name);
+    let (above, own) = path.rsplit_once("::").unwrap_or_default();
+    let mut snake = String::new();
+    for c in own.chars() {
+        if c.is_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.extend(c.to_lowercase());
+    }
+    format!("{above}::{snake}")
+}
+
+fn camel(name: &str) -> String {
+    let word = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>())
+    };
+    name.split('_').filter_map(word).collect()
 }

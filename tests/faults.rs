@@ -12,7 +12,7 @@ use futures::StreamExt as _;
 use proto::ceb::Document;
 use proto::v1::{self, fact::Kind};
 
-use crate::harness::national::{Erp, Import, import};
+use crate::harness::national::{Erp, Import, import, person};
 use crate::harness::people::{export, filing};
 use crate::harness::{PATIENCE, Sandbox, binary};
 
@@ -84,7 +84,7 @@ async fn watch(window: client::Window, seen: Arc<Mutex<Seen>>) {
 }
 
 /// A simulated agency as a process of its own, which reconnects by itself.
-fn agency(sandbox: &Sandbox, name: &str) -> Agency {
+pub(crate) fn agency(sandbox: &Sandbox, name: &str) -> Agency {
     let process = std::process::Command::new(binary())
         .args(["agency", name, "--log", "off", "--data-dir"])
         .arg(sandbox.directory.path())
@@ -97,7 +97,7 @@ fn agency(sandbox: &Sandbox, name: &str) -> Agency {
 }
 
 /// Ends with the test, however that ends.
-struct Agency(std::process::Child);
+pub(crate) struct Agency(std::process::Child);
 
 impl Drop for Agency {
     fn drop(&mut self) {
@@ -209,7 +209,7 @@ async fn everything_acknowledged_is_there(sandbox: &Sandbox, receipts: &HashMap<
 }
 
 /// What the tables say.
-async fn books_are_right(sandbox: &Sandbox) {
+pub(crate) async fn books_are_right(sandbox: &Sandbox) {
     let mut database = sandbox.database().await;
     for (what, broken) in [
         (
@@ -245,7 +245,7 @@ const IMPORTS: usize = 120;
 const TOGETHER: usize = 8;
 
 /// Sends a message until it is answered, as a firm's system does: documents are known by guid.
-async fn send(erp: &Erp, message: &str) {
+pub(crate) async fn send(erp: &Erp, message: &str) {
     loop {
         let request = v1::SendRequest { message: message.as_bytes().to_vec() };
         match erp.window.ceb().send(request).await {
@@ -273,13 +273,9 @@ async fn every_national_document_is_answered_once_whatever_is_killed() {
 
     let imports: Vec<Import> = (0..IMPORTS)
         .map(|number| {
-            let mut import = import(&format!("QDKILL-{number}"));
             // One person may buy for 26,000 a year.
-            let person = format!("11010119900307{number:04}");
-            import.order.head.buyer_id_number.clone_from(&person);
-            import.payment.head.payer_id_number.clone_from(&person);
-            import.inventory.head.buyer_id_number = person;
-            import
+            let person = person(&format!("11010119900307{number:03}"));
+            import(&format!("QDKILL-{number}")).bought_by(&person)
         })
         .collect();
     let mut messages = Vec::new();

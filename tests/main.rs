@@ -8,3 +8,4 @@ mod inspection_model;
 mod joint_model;
 mod journeys;
 mod tidy;
+mod twice;

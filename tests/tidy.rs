@@ -194,3 +194,112 @@ fn every_call_of_the_schema_is_in_the_glossary_or_the_guide() {
         }
     }
 }
+
+/// Silent defaults that were there before the rule, by file: the most that may be left. A number only falls:
+/// whoever mends some writes down what is left.
+const SILENT_DEFAULTS_MAX: &[(&str, usize)] = &[
+    ("services/window/src/commands/card.rs", 4),
+    ("services/window/src/commands/change.rs", 1),
+    ("services/window/src/commands/input.rs", 3),
+    ("services/window/src/commands/read.rs", 6),
+    ("services/window/src/commands/report.rs", 8),
+    ("services/window/src/commands/submit.rs", 2),
+    ("services/window/src/commands/watch.rs", 1),
+    ("services/window/src/commands/words.rs", 2),
+    ("services/window/src/commands/ceb/documents.rs", 3),
+    ("services/window/src/commands/ceb/explain.rs", 3),
+    ("services/window/src/commands/ceb/folder.rs", 5),
+    ("services/window/src/commands/ceb/message.rs", 2),
+    ("services/window/src/commands/ceb/seal.rs", 1),
+    ("services/window/src/commands/ceb/standing.rs", 4),
+    ("services/window/src/commands/ceb/walk.rs", 2),
+    ("services/window/src/commands/ceb/watch.rs", 6),
+    ("services/window/src/commands/inspect/assessment.rs", 2),
+    ("services/window/src/commands/inspect/card.rs", 4),
+    ("services/window/src/commands/inspect/credit.rs", 3),
+    ("services/window/src/commands/inspect/dry_run.rs", 4),
+    ("services/window/src/commands/inspect/find.rs", 3),
+    ("services/window/src/commands/inspect/mod.rs", 2),
+    ("services/window/src/commands/inspect/orders.rs", 3),
+    ("services/window/src/commands/inspect/places.rs", 2),
+    ("services/window/src/commands/inspect/statistics.rs", 3),
+    ("services/window/src/commands/inspect/watch.rs", 2),
+];
+
+#[test]
+fn no_default_is_silent() {
+    let mut found: Vec<(String, Vec<usize>)> = Vec::new();
+    for folder in ["proto/src", "services"] {
+        for file in files(folder, ".rs") {
+            let path = file.strip_prefix(workspace()).expect("below it");
+            let path = path.to_string_lossy().into_owned();
+            let lines = silent_defaults(&read(&file));
+            if path.contains("src/") && !lines.is_empty() {
+                found.push((path, lines));
+            }
+        }
+    }
+    for (path, lines) in &found {
+        let known = SILENT_DEFAULTS_MAX.iter().find(|(known, _)| known == path);
+        let most = known.map_or(0, |(_, most)| *most);
+        assert!(
+            lines.len() <= most,
+            "{path}: {} defaults for values that are not there, at most {most} before (lines {lines:?}); \
+             make the impossible ones faults, and say beside the others why the default is right",
+            lines.len()
+        );
+    }
+}
+
+/// Lines on which a value that is not there, or does not fit, becomes another one without a word why.
+fn silent_defaults(text: &str) -> Vec<usize> {
+    let code = text.split("#[cfg(test)]").next().unwrap_or(text);
+    let lines: Vec<&str> = code.lines().map(str::trim).collect();
+    let is_default = |line: &&str| {
+        let bound = ["::MAX)", "::MIN)"].iter().any(|bound| line.contains(bound));
+        line.contains("unwrap_or_default()")
+            || line.contains(".unwrap_or(") && (bound || line.contains("try_from("))
+    };
+    let silent = |at: usize| {
+        if lines[at].contains(" // ") {
+            return false;
+        }
+        // The comment stands above the statement, or within it.
+        for line in lines[..at].iter().rev() {
+            if line.starts_with("//") {
+                return line.starts_with("///");
+            }
+            if line.ends_with([';', ',', '{', '}']) {
+                return true;
+            }
+        }
+        true
+    };
+    let found = lines.iter().enumerate().filter(|(_, line)| is_default(line));
+    found.map(|(at, _)| at).filter(|at| silent(*at)).map(|at| at + 1).collect()
+}
+
+#[test]
+fn a_default_with_its_reason_is_not_silent() {
+    let silent = [
+        "let a = b.unwrap_or_default();",
+        "/// Says what, not why.\nlet a = b.unwrap_or_default();",
+        "// About something else.\nlet c = d;\nlet a = i32::try_from(b).unwrap_or(i32::MAX);",
+        "Row {\n    // About x.\n    x: 1,\n    y: u32::try_from(y).unwrap_or(0),\n}",
+        "let a = b\n    .first()\n    .unwrap_or(usize::MAX);",
+    ];
+    for text in silent {
+        assert_eq!(silent_defaults(text).len(), 1, "{text}");
+    }
+    let explained = [
+        "let a = b.unwrap_or_default(); // none is none",
+        "// None is none.\nlet a = b\n    .first()\n    .unwrap_or_default();",
+        "let a = b\n    .first()\n    // None is none.\n    .unwrap_or_default();",
+        "let a = b.unwrap_or_else(PoisonError::into_inner);",
+        "let a = b.unwrap_or(c);",
+        "#[cfg(test)]\nmod tests { fn a() { b.unwrap_or_default() } }",
+    ];
+    for text in explained {
+        assert_eq!(silent_defaults(text), [0; 0], "{text}");
+    }
+}

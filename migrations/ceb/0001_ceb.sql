@@ -14,7 +14,7 @@ create table journal (
     slot smallint not null,
     position bigint not null,
     event_id uuid not null,
-    -- Id of the document that it is about.
+    -- What it is about: made of the order number of the document, or of its key where it names no order.
     subject uuid not null,
     -- dxpId whose receipt it is.
     owner text not null,
@@ -32,6 +32,8 @@ create table journal (
     primary key (slot, position)
 );
 create index journal_owner on journal (slot, owner, position);
+-- What was said about an order.
+create index journal_subject on journal (slot, owner, subject, position);
 
 -- One row a document, by its business key (specification 202205, see domain::documents::kind).
 create table document (
@@ -75,6 +77,10 @@ create table document (
     body bytea compression lz4 not null,
     received_time timestamptz not null,
     changed_time timestamptz not null,
+    -- returnTime of its last receipt: the next one is later.
+    told_time timestamptz not null,
+    -- Inventories: 500 to 599 that is told once customs has given its number; 0 nothing.
+    held_back integer not null default 0,
     primary key (slot, kind, key)
 ) with (fillfactor = 60);
 -- By names that never or once change: what changes with every receipt is in no index, so that those
@@ -83,10 +89,12 @@ create index document_key on document (kind, key);
 create index document_order on document (order_no) where order_no <> '';
 create index document_cancels on document (cancels) where cancels <> '';
 create index document_logistics on document (logistics_no, logistics_code) where logistics_no <> '';
-create index document_pre on document (pre_no) where pre_no <> '' and kind in (603, 621);
+create index document_pre on document (pre_no) where pre_no <> '';
 create index document_invt on document (invt_no) where invt_no <> '';
-create index document_bill on document (bill_no) where bill_no <> '' and kind in (507, 509, 603, 607);
+create index document_bill on document (bill_no) where bill_no <> '';
 create index document_own on document (agent_code, cop_no) where cop_no <> '' and kind in (603, 621);
+create index document_cop on document (cop_no) where cop_no <> '';
+create index document_guid on document (upper(guid));
 create index document_declaration on document (declaration_id) where declaration_id is not null;
 create index document_released on document (ebc_code, released_time)
     where released_time is not null and kind = 603;
@@ -130,4 +138,13 @@ create table number_used (
     period integer not null,
     used bigint not null,
     primary key (slot, kind, period)
+);
+
+-- What one of several processes does at a time, and until when it is that one.
+create table lease (
+    slot smallint not null check (slot = 0),
+    name text not null,
+    holder uuid not null,
+    expires_time timestamptz not null,
+    primary key (slot, name)
 );

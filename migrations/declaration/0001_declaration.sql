@@ -39,6 +39,8 @@ create table declaration (
     ebc_code text not null,
     order_no text not null,
     cop_no text not null,
+    -- Number of the way-bill of the current version; empty where there is none.
+    logistics_no text not null,
     direction smallint not null,
     trade_mode text not null,
     customs_code text not null,
@@ -68,10 +70,27 @@ create table declaration (
 ) with (fillfactor = 50);
 
 -- Business keys are unique for ever, except that a declaration that was rejected, withdrawn or sent
--- back gives way.
-create unique index declaration_order_key on declaration (slot, ebc_code, order_no) where current;
-create unique index declaration_own_key on declaration (slot, declarant_code, cop_no)
+-- back gives way. The number comes before the firm, so that whoever has only the number finds it too.
+create unique index declaration_order_key on declaration (slot, order_no, ebc_code) where current;
+create unique index declaration_own_key on declaration (slot, cop_no, declarant_code)
     where current and cop_no <> '';
+
+-- The other numbers that people look a declaration up by. A number does not tell its slot. The business
+-- keys are looked at in each slot that the caller may see; these are found across all of them at once. A
+-- way-bill may be that of many: the newest come first.
+create index declaration_order_before on declaration (slot, order_no) where not current;
+create index declaration_own_before on declaration (slot, cop_no) where not current and cop_no <> '';
+create index declaration_way_bill on declaration (logistics_no, id) where logistics_no <> '';
+create index declaration_pre_no on declaration (pre_no);
+
+-- invtNo by its number: it is given on the way to release, so that an index on the declaration would
+-- make every such update leave its page.
+create table customs_number (
+    slot smallint not null,
+    invt_no text not null,
+    declaration_id uuid not null,
+    primary key (slot, invt_no)
+);
 
 -- What an enterprise asked for, once for each request id: the receipt is the idempotency record.
 create table filing (
@@ -114,6 +133,7 @@ create table release (
     released_time timestamptz not null,
     primary key (slot, declaration_id)
 );
+create unique index release_by_id on release (slot, release_id);
 
 -- One inspection: the key says so. The order belongs to the goods and survives a new version.
 create table joint_inspection (

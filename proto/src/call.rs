@@ -6,23 +6,28 @@ use domain::Principal;
 use domain::refusal::Code;
 use tonic::{Request, Status};
 
-use crate::status;
+use crate::status::{self, Language};
+use crate::text::{self, Texts};
 
 /// Longest `traceparent` that is kept.
 const TRACE_MAX: usize = 64;
 
-/// Who calls, as the gate found out.
+/// Who calls, as the gate found out. Every call begins with it, so the texts of every message are read
+/// here; those of a stream are read as they come, see [`text::check`].
 ///
 /// # Errors
 ///
-/// [`Code::CertificateMissing`] when the call came past the gate.
-pub fn caller<T>(request: &Request<T>) -> Result<Arc<Principal>, Status> {
+/// [`Code::CertificateMissing`] when the call came past the gate; every text that cannot be taken.
+pub fn caller<T: Texts>(request: &Request<T>) -> Result<Arc<Principal>, Status> {
     let principal = request.extensions().get::<Arc<Principal>>().cloned();
-    principal.ok_or_else(|| status::plain(Code::CertificateMissing))
+    let principal = principal.ok_or_else(|| status::plain(Code::CertificateMissing))?;
+    text::check(request.get_ref())
+        .map_err(|refusal| status::refused(&refusal, Language::of(request.metadata())))?;
+    Ok(principal)
 }
 
 /// The caller's `traceparent`; empty when there is none.
 pub fn trace<T>(request: &Request<T>) -> String {
     let value = request.metadata().get("traceparent").and_then(|value| value.to_str().ok());
-    value.filter(|value| value.len() <= TRACE_MAX).unwrap_or_default().to_owned()
+    crate::text(value.filter(|value| value.len() <= TRACE_MAX))
 }

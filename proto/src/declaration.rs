@@ -204,11 +204,11 @@ impl From<v1::Declaration> for d::Declaration {
             order_no,
             cop_no,
             logistics_no,
-            declarant: declarant.map(Into::into).unwrap_or_default(),
+            declarant: party(declarant),
             agent: agent.map(Into::into),
-            ebc: ebc.map(Into::into).unwrap_or_default(),
-            ebp: ebp.map(Into::into).unwrap_or_default(),
-            logistics: logistics.map(Into::into).unwrap_or_default(),
+            ebc: party(ebc),
+            ebp: party(ebp),
+            logistics: party(logistics),
             owner: owner.map(Into::into),
             iac: iac.map(Into::into),
             area: area.map(Into::into),
@@ -245,14 +245,32 @@ impl From<v1::Declaration> for d::Declaration {
     }
 }
 
+/// A party that must be there. One that is missing has no name and no code, and the rules name both.
+fn party(said: Option<v1::Party>) -> d::Party {
+    said.map_or_else(d::Party::default, Into::into)
+}
+
 /// Names the first field in which two encoded declarations differ, for the caller who used a
 /// request id twice; `None` when they do not differ.
-pub fn first_difference(one: &[u8], other: &[u8]) -> Option<String> {
-    let json = |bytes| {
-        let declaration = v1::Declaration::decode(bytes).unwrap_or_default();
-        serde_json::to_value(declaration).unwrap_or_default()
-    };
-    differ(&json(one), &json(other), String::from("declaration"))
+///
+/// # Errors
+///
+/// When one of them is no declaration: then nothing can be said about how they differ.
+pub fn first_difference(one: &[u8], other: &[u8]) -> Result<Option<String>, Incomparable> {
+    let json =
+        |bytes| Ok::<_, Incomparable>(serde_json::to_value(v1::Declaration::decode(bytes)?)?);
+    Ok(differ(&json(one)?, &json(other)?, String::from("declaration")))
+}
+
+/// Why two declarations cannot be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum Incomparable {
+    /// One of them is no declaration.
+    #[error(transparent)]
+    Message(#[from] prost::DecodeError),
+    /// One of them has no JSON: a time that no calendar has, for example.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
 }
 
 fn differ(one: &serde_json::Value, other: &serde_json::Value, path: String) -> Option<String> {

@@ -9,7 +9,7 @@ use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, OrderId, RequestId, limits};
 use uuid::Uuid;
 
-use crate::{raw, v1};
+use crate::{raw, text, v1};
 
 /// Reads a verdict that came from this desk.
 ///
@@ -17,6 +17,7 @@ use crate::{raw, v1};
 ///
 /// A refusal that names what cannot be read.
 pub fn verdict(desk: Desk, verdict: raw::Verdict) -> Result<Decision, Refusal> {
+    text::check(&verdict)?;
     let raw::Verdict { request_id, declaration_id, version, round, outcome, reasons } = verdict;
     let agency = desk.agency().ok_or_else(|| {
         Refusal::of(Code::NotYourAgency).with("reason", "a site gives no verdict")
@@ -49,6 +50,7 @@ pub fn verdict(desk: Desk, verdict: raw::Verdict) -> Result<Decision, Refusal> {
 ///
 /// A refusal that names what cannot be read.
 pub fn report(desk: Desk, report: raw::FindingsReport) -> Result<Decision, Refusal> {
+    text::check(&report)?;
     let raw::FindingsReport { request_id, declaration_id, order_id, findings, version, round } =
         report;
     examiner(desk)?;
@@ -83,6 +85,7 @@ pub fn report(desk: Desk, report: raw::FindingsReport) -> Result<Decision, Refus
 ///
 /// A refusal that names what cannot be read.
 pub fn targeting(desk: Desk, targeting: raw::Targeting) -> Result<Decision, Refusal> {
+    text::check(&targeting)?;
     let raw::Targeting { request_id, declaration_id, version, demands } = targeting;
     examiner(desk)?;
     if demands.len() > AGENCIES {
@@ -115,6 +118,7 @@ fn demand(demand: raw::Demand) -> Result<Demand, Refusal> {
 ///
 /// A refusal that names what cannot be read.
 pub fn reopening(desk: Desk, reopening: raw::Reopening) -> Result<Decision, Refusal> {
+    text::check(&reopening)?;
     let raw::Reopening { request_id, declaration_id, order_id, version, reason } = reopening;
     examiner(desk)?;
     if reason.is_empty() {
@@ -138,6 +142,7 @@ pub fn reopening(desk: Desk, reopening: raw::Reopening) -> Result<Decision, Refu
 ///
 /// A refusal that names what cannot be read.
 pub fn news(desk: Desk, news: raw::InspectionNews) -> Result<Decision, Refusal> {
+    text::check(&news)?;
     let raw::InspectionNews { request_id, declaration_id, order_id, moved } = news;
     examiner(desk)?;
     let mut moved = moved.ok_or_else(|| Refusal::of(Code::Required).with("field", "moved"))?;
@@ -234,9 +239,10 @@ pub fn result(request_id: String, decided: Result<Decided, Refusal>) -> raw::Res
         }
     };
     let (code_id, message) = refusal.map_or_else(Default::default, |refusal| {
-        let data: Vec<String> =
-            refusal.data.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-        let more = if data.is_empty() { String::new() } else { format!(" ({})", data.join(", ")) };
+        let data = refusal.data.iter().map(|(name, value)| format!("{name}: {value}"));
+        let broken = refusal.violations.iter().map(|it| format!("{}: {}", it.field, it.text));
+        let more: Vec<String> = data.chain(broken).collect();
+        let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join(", ")) };
         (refusal.code.id().to_owned(), format!("{}{more}", refusal.code.title()))
     });
     raw::Result { request_id, result: code.into(), code: code_id, message }

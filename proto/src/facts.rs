@@ -3,6 +3,7 @@
 use domain::OrderId;
 use domain::clearance::{Agency, Outcome, Phase, Stand};
 use domain::history::{Finding, InspectionStep, Moved, Reason, Record};
+use domain::numbers::NumberKind;
 use prost::Message as _;
 use uuid::Uuid;
 
@@ -23,6 +24,17 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<v1::Fact>, prost::DecodeError> {
     v1::Facts::decode(bytes).map(|facts| facts.facts)
 }
 
+/// Why something kept cannot be read, which only a damaged database can cause.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// It is no message of its kind.
+    #[error(transparent)]
+    Message(#[from] prost::DecodeError),
+    /// One of the findings is none.
+    #[error("a finding: {0}")]
+    Finding(&'static str),
+}
+
 /// Encodes findings, as they are kept with the order.
 pub fn encode_findings(findings: &[Finding]) -> Vec<u8> {
     let findings = findings.iter().cloned().map(Into::into).collect();
@@ -33,10 +45,11 @@ pub fn encode_findings(findings: &[Finding]) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// When the bytes are not findings.
-pub fn decode_findings(bytes: &[u8]) -> Result<Vec<Finding>, prost::DecodeError> {
+/// When the bytes are not findings, or one of them is none.
+pub fn decode_findings(bytes: &[u8]) -> Result<Vec<Finding>, Unreadable> {
     let kept = v1::InspectionCompleted::decode(bytes)?;
-    Ok(kept.findings.into_iter().filter_map(|finding| finding.try_into().ok()).collect())
+    let findings = kept.findings.into_iter().map(TryInto::try_into);
+    findings.collect::<Result<_, _>>().map_err(Unreadable::Finding)
 }
 
 impl From<Agency> for v1::Agency {
@@ -59,6 +72,26 @@ impl From<Phase> for v1::State {
             Phase::Returned => Self::Returned,
         }
     }
+}
+
+impl v1::NumberKind {
+    /// Which number is meant; `None` when it may be any.
+    pub fn kind(self) -> Option<NumberKind> {
+        match self {
+            Self::Unspecified => None,
+            Self::OrderNo => Some(NumberKind::Order),
+            Self::CopNo => Some(NumberKind::Own),
+            Self::LogisticsNo => Some(NumberKind::WayBill),
+            Self::PreNo => Some(NumberKind::PreNo),
+            Self::InvtNo => Some(NumberKind::Customs),
+            Self::ReleaseId => Some(NumberKind::Release),
+        }
+    }
+}
+
+/// A state as refusals name it: as the schema does.
+pub fn state_name(phase: Phase) -> &'static str {
+    v1::State::from(phase).as_str_name()
 }
 
 impl v1::State {

@@ -37,7 +37,7 @@ type Said<T> = Result<T, &'static str>;
 
 /// A day as it is said: YYYY-MM-DD.
 pub fn day(day: Date) -> String {
-    day.format(DAY).unwrap_or_default()
+    format!("{:04}-{:02}-{:02}", day.year(), u8::from(day.month()), day.day())
 }
 
 /// Reads a day.
@@ -220,7 +220,7 @@ fn wire_finding(finding: &Finding) -> v1::ExaminationFinding {
         agency: wire(key.instruction.agency),
         instruction: key.instruction.id,
         gnum: key.gnum,
-        sample: key.sample.unwrap_or_default(),
+        sample: crate::text(key.sample),
         result: result.code().to_owned(),
         method: wire_method(method),
         text,
@@ -252,7 +252,8 @@ fn wire_examination(work: &Examination) -> v1::Examination {
         instruction: sample.instruction.id.clone(),
         gnum: sample.gnum,
         officer: sample.officer.clone(),
-        laboratory: work.sent.get(&sample.id).cloned().unwrap_or_default(),
+        // Empty until it is sent to one.
+        laboratory: crate::text(work.sent.get(&sample.id).cloned()),
     };
     let duty = |(officer, duty): (&String, &Duty)| v1::Duty {
         officer: officer.clone(),
@@ -288,7 +289,10 @@ fn examination(said: v1::Examination) -> Said<Examination> {
     });
     Ok(Examination {
         officers: said.officers.into_iter().map(duty).collect(),
-        attendance: attendance(said.attendance),
+        attendance: match said.attendance {
+            0 => None,
+            said => Some(attendance(said).ok_or("attendance")?),
+        },
         methods: methods.collect::<Said<BTreeSet<_>>>()?,
         samples,
         sent,
@@ -344,7 +348,7 @@ fn order(said: v1::OrderState) -> Said<Order> {
         appointment: said.appointment.map(appointment).transpose()?,
         reschedules: said.reschedules,
         no_shows: said.no_shows,
-        work: examination(said.work.unwrap_or_default())?,
+        work: examination(said.work.ok_or("work")?)?,
         first: said.first.map(examination).transpose()?,
         by_customs: decided(&said.by_customs, "by_customs")?,
         by_inspection: decided(&said.by_inspection, "by_inspection")?,
@@ -453,7 +457,16 @@ pub struct Shown<'a> {
 }
 
 /// An order as it is said.
-pub fn record(shown: Shown<'_>) -> v1::OrderRecord {
+///
+/// # Errors
+///
+/// When its goods, which were encoded here, cannot be read.
+pub fn record(shown: Shown<'_>) -> Result<v1::OrderRecord, Unreadable> {
+    let goods = v1::Declaration::decode(shown.goods).map_err(|_| Unreadable { what: "goods" })?;
+    Ok(v1::OrderRecord { lines: goods.lines, ..without_goods(shown) })
+}
+
+fn without_goods(shown: Shown<'_>) -> v1::OrderRecord {
     let mut state = state(shown.order);
     if let Some(appointment) = &mut state.appointment {
         let (en, zh) = shown.place;
@@ -472,14 +485,13 @@ pub fn record(shown: Shown<'_>) -> v1::OrderRecord {
         objection_pending: shown.objection_pending,
         ordered_time: Some(crate::timestamp(shown.times.0)),
         changed_time: Some(crate::timestamp(shown.times.1)),
-        // They were encoded by us; without them a record is still one.
-        lines: v1::Declaration::decode(shown.goods).map(|d| d.lines).unwrap_or_default(),
+        lines: Vec::new(),
     }
 }
 
 /// An order as it is kept with an entry of the journal, without its goods.
 pub fn encode_record(shown: Shown<'_>) -> Vec<u8> {
-    record(Shown { goods: &[], ..shown }).encode_to_vec()
+    without_goods(shown).encode_to_vec()
 }
 
 /// Reads an order that was kept with an entry.
@@ -619,7 +631,8 @@ pub fn place(said: v1::Place) -> Result<(appointment::Place, Vec<String>), Refus
     if said.capacity == 0 || said.capacity > CAPACITY_MAX {
         wrong("capacity", "1 to 10,000", "1至10000");
     }
-    let minutes = u16::try_from(said.window_minutes).unwrap_or_default();
+    // What no u16 holds is out of range, like none.
+    let minutes = u16::try_from(said.window_minutes).unwrap_or(0);
     if !(appointment::WINDOW_MINUTES_MIN..=1_440).contains(&minutes) {
         wrong("window_minutes", "10 to 1,440", "10至1440");
     }
@@ -669,7 +682,7 @@ fn weekday(number: u32) -> Option<Weekday> {
 
 /// A place as it is said.
 pub fn wire_place(place: &appointment::Place, port_codes: &[String]) -> v1::Place {
-    let hour = |time: Time| time.format(HOUR).unwrap_or_default();
+    let hour = |time: Time| format!("{:02}:{:02}", time.hour(), time.minute());
     v1::Place {
         id: place.id.clone(),
         name: place.name.clone(),
@@ -741,7 +754,7 @@ pub fn wire_officer(candidate: &Candidate, left: bool) -> v1::Officer {
         id: candidate.officer.clone(),
         leave: candidate.leave.iter().map(leave).collect(),
         related_firms: candidate.related_firms.clone(),
-        last_firm: candidate.last_firm.clone().unwrap_or_default(),
+        last_firm: crate::text(candidate.last_firm.clone()),
         left,
     }
 }
@@ -966,10 +979,11 @@ pub fn encode_told(told: &[Told]) -> bytes::Bytes {
     v1::OrderFacts { facts: facts.collect() }.encode_to_vec().into()
 }
 
-/// What the declaration service is to be told of an order, as it is kept until it has answered.
-pub fn encode_errand(decision: &domain::decision::Decision) -> Vec<u8> {
+/// What the declaration service is to be told of an order, as it is kept until it has answered; `None`
+/// for what is said at once or not at all.
+pub fn encode_errand(decision: &domain::decision::Decision) -> Option<Vec<u8>> {
     use domain::decision::Decision;
-    match decision {
+    Some(match decision {
         Decision::Report(report) => {
             let findings = report.findings.iter().cloned().map(Into::into).collect();
             let said = v1::FindingsReport {
@@ -1001,7 +1015,6 @@ pub fn encode_errand(decision: &domain::decision::Decision) -> Vec<u8> {
             };
             said.encode_to_vec()
         }
-        // Said at once or not at all, see the relay of the inspection service.
-        Decision::Verdict(_) | Decision::Targeting(_) => Vec::new(),
-    }
+        Decision::Verdict(_) | Decision::Targeting(_) => return None,
+    })
 }

@@ -4,11 +4,13 @@
 
 pub mod call;
 pub mod ceb;
+pub mod codec;
 pub mod declaration;
 pub mod exchange;
 pub mod facts;
 pub mod inspection;
 pub mod status;
+pub mod text;
 
 /// The modules that the build script generates from the `.proto` files.
 #[allow(
@@ -55,6 +57,11 @@ mod schema {
     }
 }
 
+/// What the build script writes for [`text`].
+mod texts {
+    include!(concat!(env!("OUT_DIR"), "/texts.rs"));
+}
+
 /// The schema as it is published: trade, declaration, exchange,
 /// inspection and national messages in one place.
 pub mod v1 {
@@ -73,11 +80,16 @@ pub mod raw {
 /// The compiled schema, for reflection and for tests that walk every RPC.
 pub const DESCRIPTOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));
 
+/// An optional text as it is said: an absent one is the empty text, since proto3 tells no difference.
+pub fn text(value: Option<impl Into<String>>) -> String {
+    value.map_or_else(String::new, Into::into)
+}
+
 /// A point in time on the wire.
 pub fn timestamp(time: time::OffsetDateTime) -> pbjson_types::Timestamp {
     pbjson_types::Timestamp {
         seconds: time.unix_timestamp(),
-        nanos: i32::try_from(time.nanosecond()).unwrap_or_default(),
+        nanos: time.nanosecond().cast_signed(),
     }
 }
 

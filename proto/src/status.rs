@@ -94,6 +94,7 @@ pub fn refused(refusal: &Refusal, language: Language) -> Status {
     let mut room = limits::REFUSAL_BYTES_MAX.saturating_sub(400 + words.len());
     let mut fits = |bytes: usize| {
         let left = room.checked_sub(bytes + 12);
+        // What does not fit leaves no room for what comes after it either.
         room = left.unwrap_or_default();
         left.is_some()
     };
@@ -106,7 +107,7 @@ pub fn refused(refusal: &Refusal, language: Language) -> Status {
             Language::Chinese => &violation.text_zh,
         };
         let text = cut(text, limits::REFUSAL_TEXT_MAX);
-        let known = violation.customs_code.map(|c| format!(" ({c})")).unwrap_or_default();
+        let known = violation.customs_code.map_or_else(String::new, |c| format!(" ({c})"));
         let description = format!("[{}] {text}{known}", violation.code.id());
         tonic_types::FieldViolation::new(path(&violation.field), description)
     });
@@ -178,7 +179,7 @@ impl From<Violation> for v1::Violation {
             field: path(&field),
             text: cut(&text, limits::REFUSAL_TEXT_MAX),
             text_zh: cut(&text_zh, limits::REFUSAL_TEXT_MAX),
-            customs_code: customs_code.unwrap_or_default().to_owned(),
+            customs_code: crate::text(customs_code),
         }
     }
 }

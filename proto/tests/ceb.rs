@@ -642,3 +642,34 @@ fn speed() {
         println!("{} bytes: {read} read a second, {declared} declared", text.len());
     }
 }
+
+/// An `&` or `<` that was not escaped, wherever and before whatever it stands.
+#[test]
+fn what_was_not_escaped_is_named() {
+    let at = IMPORT.find("</ceb:gname>").expect("the example has a name of goods");
+    let ampersands = ["钻石 & 黄金", "A&B", "A&B;C", "&nbsp;", "&#xZZ;", "R&D; 5 &", "&"];
+    let brackets = ["5 < 6", "a<b", "<", "<3个月>", "<=5kg", "<<", "a<b>c", "<!", "1<\"2", "</x>"];
+    for (texts, mark, zh) in
+        [(&ampersands[..], "&amp;", "须写作&amp;"), (&brackets, "&lt;", "须写作&lt;")]
+    {
+        for text in texts {
+            let spoilt = format!("{}{text}{}", &IMPORT[..at], &IMPORT[at..]);
+            let faults = ceb::read(spoilt.as_bytes()).expect_err("it is no XML");
+            let told =
+                faults.iter().any(|fault| fault.text.contains(mark) && fault.text_zh.contains(zh));
+            assert!(told, "{text}: {faults:?}");
+            // The words of the XML library are neither Chinese nor for people.
+            for fault in &faults {
+                for word in ["ill-formed", "not closed", "syntax error", "expected", "end of input"]
+                {
+                    assert!(
+                        !fault.text.contains(word) && !fault.text_zh.contains(word),
+                        "{fault:?}"
+                    );
+                }
+            }
+        }
+    }
+    let cut = ceb::read(&IMPORT.as_bytes()[..at]).expect_err("it is cut off");
+    assert!(cut.iter().any(|fault| fault.text_zh.contains("不完整")), "{cut:?}");
+}

@@ -40,7 +40,7 @@ async fn a_call_is_one_message_that_comes() {
     check(&there, messages(3)).await.expect("the control drops two and says that all is well");
     check(&here, messages(1)).await.expect("one is served");
     let status = check(&here, messages(3)).await.expect_err("more than one");
-    assert_eq!(code(&status).0, "SW-1007", "{status:?}");
+    assert_eq!(code(&status).0, "SW-1009", "{status:?}");
 
     let many = 100 * times().min(10);
     let attack = async {
@@ -53,10 +53,10 @@ async fn a_call_is_one_message_that_comes() {
             tokio::join!(control, stalled.collect::<Vec<_>>(), half_a_post);
         assert!(control.is_err(), "the control waits");
         for ended in stalled {
-            assert_eq!(code(&ended.expect_err("it stalled")).0, "SW-1007");
+            assert_eq!(code(&ended.expect_err("it stalled")).0, "SW-1009");
         }
         let answer = posted.expect("the window does not wait");
-        assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("SW-1007"), "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("SW-1009"), "{answer}");
     };
     meter::beside(&sandbox, "bodies that never end", attack).await;
 }

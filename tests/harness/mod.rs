@@ -147,6 +147,16 @@ impl Sandbox {
         }
     }
 
+    /// Memory of the window itself, in bytes.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let process = self.process.as_ref().expect("it was spawned");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", process.id()));
+        let status = status.expect("it is our child");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line of it");
+        let kilobytes = line.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok());
+        kilobytes.expect("a number") * 1024
+    }
+
     /// Process id of its private PostgreSQL.
     pub(crate) fn postgres(&self) -> Option<rustix::process::Pid> {
         let file = self.directory.path().join("pg/postmaster.pid");

@@ -101,7 +101,7 @@ impl Erp {
                 dxp_id: self.dxp_id.clone(),
                 after,
                 page_size: 1000,
-                wait_seconds: 0,
+                ..Default::default()
             };
             let page = self.window.ceb().list_receipts(request).await.expect("it may read");
             let page = page.into_inner();
@@ -130,6 +130,7 @@ impl Erp {
                 after: last,
                 page_size: 1,
                 wait_seconds: 2,
+                ..Default::default()
             };
             self.window.ceb().list_receipts(request).await.expect("it may read");
         }
@@ -162,6 +163,13 @@ impl Erp {
             assert!(start.elapsed() < PATIENCE, "CEB{kind} {about}: {} of {many}", found.len());
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
+    }
+
+    /// The number that customs gave to the inventory of an order.
+    pub(crate) async fn invt_no(&self, order_no: &str) -> String {
+        let inventory = |record: &v1::DocumentRecord| matches!(record.message_type, 603 | 621);
+        let found = self.documents(order_no).await.into_iter().find(inventory);
+        found.expect("it is kept").invt_no
     }
 
     /// Where the documents of an order stand.
@@ -239,6 +247,14 @@ pub(crate) fn import(order_no: &str) -> Import {
 }
 
 impl Import {
+    /// Somebody else buys: the yearly limit is of a person.
+    pub(crate) fn bought_by(mut self, person: &str) -> Self {
+        person.clone_into(&mut self.order.head.buyer_id_number);
+        person.clone_into(&mut self.payment.head.payer_id_number);
+        person.clone_into(&mut self.inventory.head.buyer_id_number);
+        self
+    }
+
     pub(crate) fn order(&self) -> Document {
         Document::Ceb311(self.order.clone())
     }
@@ -258,6 +274,68 @@ impl Import {
     /// All four, in the usual order.
     pub(crate) fn all(&self) -> [Document; 4] {
         [self.order(), self.payment(), self.waybill(), self.inventory()]
+    }
+}
+
+impl Import {
+    /// A cancellation of its inventory.
+    pub(crate) fn cancel(&self, cop_no: &str, invt_no: &str) -> ceb::import::InvtCancel {
+        let Document::Ceb623(cancel) = example(623) else { panic!("a cancellation") };
+        let head = self.inventory.head.clone();
+        ceb::import::InvtCancel {
+            guid: guid(),
+            app_time: app_time(5),
+            order_no: head.order_no,
+            ebp_code: head.ebp_code,
+            ebc_code: head.ebc_code,
+            logistics_no: head.logistics_no,
+            logistics_code: head.logistics_code,
+            cop_no: cop_no.to_owned(),
+            pre_no: String::new(),
+            invt_no: invt_no.to_owned(),
+            buyer_id_type: head.buyer_id_type,
+            buyer_id_number: head.buyer_id_number,
+            buyer_name: head.buyer_name,
+            buyer_telephone: head.buyer_telephone,
+            agent_code: head.agent_code,
+            ..cancel
+        }
+    }
+
+    /// A return of everything.
+    pub(crate) fn refund(&self, cop_no: &str, invt_no: &str) -> ceb::import::InvtRefund {
+        let Document::Ceb625(mut refund) = example(625) else { panic!("a return") };
+        let head = self.inventory.head.clone();
+        refund.head = ceb::import::InvtRefundHead {
+            guid: guid(),
+            app_time: app_time(5),
+            order_no: head.order_no,
+            ebp_code: head.ebp_code,
+            ebc_code: head.ebc_code,
+            logistics_no: head.logistics_no,
+            logistics_code: head.logistics_code,
+            cop_no: cop_no.to_owned(),
+            pre_no: String::new(),
+            invt_no: invt_no.to_owned(),
+            buyer_id_type: head.buyer_id_type,
+            buyer_id_number: head.buyer_id_number,
+            buyer_name: head.buyer_name,
+            buyer_telephone: head.buyer_telephone,
+            agent_code: head.agent_code,
+            ..refund.head
+        };
+        let lines = self.inventory.lines.iter();
+        refund.lines = lines
+            .map(|line| ceb::import::InvtRefundList {
+                gnum: line.gnum,
+                gcode: line.gcode.clone(),
+                gname: line.gname.clone(),
+                qty: line.qty,
+                unit: line.unit.clone(),
+                note: String::new(),
+            })
+            .collect();
+        refund
     }
 }
 
@@ -312,6 +390,86 @@ impl Export {
     }
 }
 
+impl Export {
+    /// A way-bill list in one part, on which it stands alone.
+    pub(crate) fn list(&self, cop_no: &str, bill_no: &str) -> ceb::export::WayBill {
+        let Document::Ceb607(mut list) = example(607) else { panic!("a list") };
+        list.head.guid = guid();
+        list.head.app_time = app_time(5);
+        list.head.cop_no = cop_no.to_owned();
+        list.head.bill_no = bill_no.to_owned();
+        (list.head.msg_count, list.head.msg_seq_no) = (1, 1);
+        list.head.logistics_code.clone_from(&self.inventory.head.logistics_code);
+        list.lines.truncate(1);
+        list.lines[0].gnum = 1;
+        list.lines[0].logistics_no.clone_from(&self.inventory.head.logistics_no);
+        list.lines[0].invt_no = String::new();
+        list
+    }
+
+    /// A departure in one part, on which it stands alone.
+    pub(crate) fn departure(&self, cop_no: &str, bill_no: &str) -> ceb::export::Departure {
+        let Document::Ceb509(mut departure) = example(509) else { panic!("a departure") };
+        departure.head.guid = guid();
+        departure.head.app_time = app_time(6);
+        departure.head.cop_no = cop_no.to_owned();
+        departure.head.bill_no = bill_no.to_owned();
+        departure.head.logistics_code.clone_from(&self.inventory.head.logistics_code);
+        (departure.head.msg_count, departure.head.msg_seq_no) = (1, 1);
+        departure.lines.truncate(1);
+        departure.lines[0].logistics_no.clone_from(&self.inventory.head.logistics_no);
+        departure
+    }
+
+    /// A return of everything.
+    pub(crate) fn comes_back(&self, co_el_no: &str, invt_no: &str) -> ceb::export::InvtRefund {
+        let Document::Ceb213(mut back) = example(213) else { panic!("a return") };
+        let head = &self.inventory.head;
+        back.head.guid = guid();
+        back.head.app_time = app_time(5);
+        back.head.ebp_code.clone_from(&head.ebp_code);
+        back.head.ebc_code.clone_from(&head.ebc_code);
+        back.head.agent_code.clone_from(&head.agent_code);
+        back.head.co_el_no = co_el_no.to_owned();
+        back.head.pre_no = String::new();
+        back.head.invt_no = invt_no.to_owned();
+        let lines = self.inventory.lines.iter();
+        back.lines = lines
+            .map(|line| ceb::export::InvtRefundList {
+                gnum: line.gnum,
+                gcode: line.gcode.clone(),
+                gname: line.gname.clone(),
+                gmodel: line.gmodel.clone(),
+                qty: line.qty,
+                qty1: line.qty1,
+                unit: line.unit.clone(),
+                unit1: line.unit1.clone(),
+                qty2: line.qty2,
+                unit2: line.unit2.clone(),
+                note: String::new(),
+            })
+            .collect();
+        back
+    }
+
+    /// Sends all of it and lets it leave under a bill of its own; gives the number of customs.
+    pub(crate) async fn leaves(&self, erp: &Erp) -> String {
+        for document in self.all() {
+            erp.sends(&[document]).await;
+        }
+        let head = &self.inventory.head;
+        erp.hears(604, &head.cop_no, 399).await;
+        let bill_no = format!("B{}", head.cop_no);
+        let list = self.list(&format!("L{}", head.cop_no), &bill_no);
+        erp.sends(&[Document::Ceb607(list)]).await;
+        erp.hears(604, &head.cop_no, 800).await;
+        let departure = self.departure(&format!("D{}", head.cop_no), &bill_no);
+        erp.sends(&[Document::Ceb509(departure)]).await;
+        erp.hears(604, &head.cop_no, 899).await;
+        erp.invt_no(&head.order_no).await
+    }
+}
+
 /// What only customs may issue, as somebody else would write it.
 pub(crate) fn tax_bill() -> String {
     let line =
@@ -333,4 +491,10 @@ pub(crate) fn tax_bill() -> String {
     let text = ceb::write(ceb::MessageType::Ceb816, &guid(), &[bill]);
     ceb::read(text.as_bytes()).expect("it is a message");
     text
+}
+
+/// An identity number of these 17 digits, with its check character.
+pub(crate) fn person(digits: &str) -> String {
+    let last = domain::documents::identity::check_character(digits).expect("seventeen digits");
+    format!("{digits}{last}")
 }

@@ -89,7 +89,7 @@ impl Enterprise {
 
     /// Reads a declaration.
     pub(crate) async fn reads(&self, name: &str) -> v1::DeclarationRecord {
-        let request = v1::GetRequest { name: name.to_owned() };
+        let request = v1::GetRequest { name: name.to_owned(), ..Default::default() };
         let response = self.0.declarations().get(request).await.expect("it is there");
         response.into_inner().record.expect("a record")
     }

@@ -62,7 +62,7 @@ async fn malformed_requests_are_refused_by_name() {
     let nothing = v1::SubmitRequest { declaration: None, ..filing(export("QD-1")) };
     assert_eq!(code(&firm.tries(nothing).await.expect_err("empty")).0, "SW-1001");
 
-    let get = v1::GetRequest { name: "declarations/1".into() };
+    let get = v1::GetRequest { name: "declarations/1".into(), ..Default::default() };
     let status = service.get(get).await.expect_err("no id");
     assert_eq!(
         (code(&status).0.as_str(), status.code()),

@@ -22,7 +22,7 @@ async fn a_firm_sees_only_its_own() {
     let receipt = a.files("QD-1").await;
     a.sees(&receipt.name, v1::State::Released).await;
 
-    let get = v1::GetRequest { name: receipt.name.clone() };
+    let get = v1::GetRequest { name: receipt.name.clone(), ..Default::default() };
     let status = b.0.declarations().get(get.clone()).await.expect_err("not theirs");
     assert_eq!((code(&status).0.as_str(), status.code()), ("SW-1201", tonic::Code::NotFound));
     for status in [

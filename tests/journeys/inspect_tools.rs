@@ -178,7 +178,7 @@ fn what_is_wrong_in_rules_is_told_at_once(sandbox: &Sandbox) {
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("unknown field `titel`") && told.contains("unknown.json:1:"), "{told}");
     let output = sandbox.command(&["inspect", "dry-run", "--rules", "no-such-file.json"]);
-    assert_eq!(output.status.code(), Some(1), "{}", shown(&output));
+    assert_eq!(output.status.code(), Some(2), "{}", shown(&output));
     assert!(shown(&output).contains("SW-4007"), "{}", shown(&output));
 }
 

@@ -241,9 +241,7 @@ async fn who_comes_second_is_told_so() {
     // One station, two orders at once.
     let (_, _, first) = stage_.orders("QD-2").await;
     let (_, _, second) = stage_.orders("QD-3").await;
-    let windows = v1::ListWindowsRequest { place: SMALL.into(), days: 2, ..Default::default() };
-    let windows = stage_.firm.0.inspection().list_windows(windows).await.expect("it may");
-    let windows = windows.into_inner().windows;
+    let windows = windows(&stage_.firm.0, SMALL).await;
     let (start, later) = (windows[20].start, windows[21].start);
     let firm = &stage_.firm.0;
     let (one, two) =
@@ -257,7 +255,12 @@ async fn who_comes_second_is_told_so() {
     let stale =
         appoint(firm, &first, PLACE, None).await.and(appoint(firm, &second, PLACE, None).await);
     assert_eq!(code(&stale.expect_err("one of them was appointed")).0, "SW-1603");
-    let soon = appoint(firm, &order, SMALL, windows[0].start).await;
+    // What is full, or too soon for a firm, is not offered to it; a site may use a window that runs.
+    let offered = self::windows(firm, SMALL).await;
+    assert!(offered.iter().all(|window| window.free > 0 && window.start != start));
+    let runs = self::windows(&stage_.site.0, SMALL).await[0].start;
+    assert!(windows.iter().all(|window| window.start != runs), "no notice");
+    let soon = appoint(firm, &order, SMALL, runs).await;
     assert_eq!(code(&soon.expect_err("no notice")).0, "SW-1613");
     for window in [&later, &start] {
         order = appoint(firm, &order, SMALL, *window).await.expect("it may be moved twice");
@@ -266,6 +269,13 @@ async fn who_comes_second_is_told_so() {
     assert_eq!(code(&often).0, "SW-1614");
     let nowhere = appoint(firm, &order, "QD-9", None).await.expect_err("there is none");
     assert_eq!(code(&nowhere).0, "SW-1620");
+}
+
+/// The windows that are offered to a caller.
+async fn windows(caller: &client::Window, place: &str) -> Vec<v1::Window> {
+    let request = v1::ListWindowsRequest { place: place.into(), days: 2, ..Default::default() };
+    let answer = caller.inspection().list_windows(request).await.expect("it may");
+    answer.into_inner().windows
 }
 
 fn one_is(by: &Site, site: &Site) -> bool {

@@ -149,17 +149,8 @@ async fn an_inventory_is_cancelled_before_and_returned_after_its_release() {
         erp.sends(&[document]).await;
     }
     erp.hears(622, &silent.inventory.head.cop_no, 3).await;
-    let Document::Ceb623(mut cancel) = example(623) else { panic!("a cancellation") };
-    let head = &silent.inventory.head;
-    cancel.guid = guid();
-    cancel.app_time = app_time(5);
-    cancel.order_no.clone_from(&head.order_no);
-    cancel.ebp_code.clone_from(&head.ebp_code);
-    cancel.ebc_code.clone_from(&head.ebc_code);
-    cancel.logistics_no.clone_from(&head.logistics_no);
-    cancel.agent_code.clone_from(&head.agent_code);
-    cancel.cop_no = "CANCEL-4".to_owned();
-    cancel.pre_no = String::new();
+    let Document::Ceb623(invented) = example(623) else { panic!("a cancellation") };
+    let mut cancel = silent.cancel("CANCEL-4", &invented.invt_no);
     erp.sends(&[Document::Ceb623(cancel.clone())]).await;
     assert_eq!(erp.hears(624, "CANCEL-4", 399).await, [2, 3, 399]);
     let log = erp.log().await;
@@ -182,29 +173,7 @@ async fn an_inventory_is_cancelled_before_and_returned_after_its_release() {
     erp.gets(816, "valueAddedTax", 1).await;
     let records = erp.documents("QDCEB-5").await;
     let invt_no = &records.iter().find(|r| r.message_type == 621).expect("kept").invt_no;
-    let Document::Ceb625(mut refund) = example(625) else { panic!("a return") };
-    let head = &sold.inventory.head;
-    refund.head.guid = guid();
-    refund.head.app_time = app_time(5);
-    refund.head.order_no.clone_from(&head.order_no);
-    refund.head.agent_code.clone_from(&head.agent_code);
-    refund.head.cop_no = "RETURN-5".to_owned();
-    refund.head.invt_no.clone_from(invt_no);
-    refund.lines.truncate(1);
-    let line = refund.lines[0].clone();
-    refund.lines = sold
-        .inventory
-        .lines
-        .iter()
-        .map(|sold| proto::ceb::import::InvtRefundList {
-            gnum: sold.gnum,
-            gcode: sold.gcode.clone(),
-            gname: sold.gname.clone(),
-            qty: sold.qty,
-            unit: sold.unit.clone(),
-            ..line.clone()
-        })
-        .collect();
+    let refund = sold.refund("RETURN-5", invt_no);
     let mut too_many = refund.clone();
     too_many.head.cop_no = "RETURN-5B".to_owned();
     too_many.lines[0].qty += 100_000;
@@ -324,7 +293,17 @@ async fn an_export_goes_with_its_bill_and_is_closed_when_the_vehicle_has_left() 
     assert_eq!(erp.statuses(702, "SUM-7<").await, [2, 3, 399]);
     let result = erp.gets(792, &record.invt_no, 1).await;
     assert!(proto::ceb::read(result[0].as_bytes()).is_ok());
-    // By period: what was summed up before is not summed up again.
+    // By period: what was summed up before is not summed up again, and what is not closed not yet.
+    let mut early = summary.clone();
+    early.head.guid = guid();
+    early.head.cop_no = "SUM-7A".to_owned();
+    early.head.start_time = app_time(-3_600);
+    early.head.end_time = app_time(3_600);
+    erp.sends(&[Document::Ceb701(early)]).await;
+    assert_eq!(erp.statuses(702, "SUM-7A").await, [2, 100]);
+    let late = exports[1].departure("LEFT-7B", "99988877766");
+    erp.sends(&[Document::Ceb509(late)]).await;
+    erp.hears(604, &exports[1].inventory.head.cop_no, 899).await;
     summary.head.guid = guid();
     summary.head.cop_no = "SUM-7B".to_owned();
     summary.head.start_time = app_time(-3_600);

@@ -240,13 +240,12 @@ async fn scripts_of_the_sandbox_lead_through_every_receipt() {
         send(import).await;
     }
     let copy = |import: &Import| import.inventory.head.cop_no.clone();
-    assert_eq!(erp.hears(622, &copy(&one), 899).await, [2, 3, 120, 500, 800, 899]);
+    let examined = [2, 3, 120, 399, 500, 800, 899];
+    assert_eq!(erp.hears(622, &copy(&one), 899).await, examined);
     assert_eq!(erp.hears(622, &copy(&held), 300).await, [2, 3, 120, 300]);
-    // Inspection may be quicker than customs to want to look at the goods.
-    let mut seen = erp.hears(622, &copy(&joint), 899).await;
-    assert_eq!(seen.split_off(4), [800, 899]);
-    seen.sort_unstable();
-    assert_eq!(seen, [2, 3, 120, 500], "one joint inspection");
+    // Also when inspection is quicker than customs to want to look at the goods.
+    let seen = erp.hears(622, &copy(&joint), 899).await;
+    assert_eq!(seen, examined, "one joint inspection");
 
     // A rejection gives its reason, and the same order may be sent again.
     assert_eq!(erp.hears(622, &copy(&rejected), 100).await, [2, 3, 120, 100]);
@@ -382,11 +381,7 @@ async fn a_payment_may_change_its_order_and_a_cancellation_is_always_answered() 
         for document in import.all() {
             erp.sends(&[document]).await;
         }
-        let mut cancel = cancel.clone();
-        cancel.guid = guid();
-        cancel.app_time = app_time(1);
-        cancel.order_no.clone_from(&import.inventory.head.order_no);
-        cancel.cop_no = format!("RACE-{number}");
+        let cancel = import.cancel(&format!("RACE-{number}"), &cancel.invt_no);
         erp.sends(&[Document::Ceb623(cancel)]).await;
         answers.push((format!("RACE-{number}<"), import.inventory.head.cop_no.clone()));
     }

@@ -407,6 +407,9 @@ impl Drop for Watcher {
     }
 }
 
+/// Where the receipts of [`DXP`] are written.
+const RECEIPTS: &str = "receipts/DXPENT0000000009";
+
 /// The folder that is watched.
 struct Folder(tempfile::TempDir);
 
@@ -444,7 +447,7 @@ impl Folder {
                 self.names(""),
                 self.names("done"),
                 self.names("failed"),
-                self.names("receipts"),
+                self.names(RECEIPTS),
             );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -457,10 +460,10 @@ impl Folder {
     /// The receipts by their positions, each once.
     fn receipts(&self) -> BTreeMap<u64, String> {
         let mut receipts = BTreeMap::new();
-        for name in self.names("receipts") {
+        for name in self.names(RECEIPTS) {
             let position = name.split('-').next().and_then(|digits| digits.parse().ok());
             let position = position.unwrap_or_else(|| panic!("no position: {name}"));
-            let again = receipts.insert(position, self.text(&format!("receipts/{name}")));
+            let again = receipts.insert(position, self.text(&format!("{RECEIPTS}/{name}")));
             assert!(again.is_none(), "{name} is there twice");
         }
         receipts
@@ -470,7 +473,7 @@ impl Folder {
     async fn has_the_log_of(&self, erp: &Erp) -> usize {
         let log = erp.log().await;
         let log: BTreeMap<u64, String> = log.into_iter().map(|it| (it.position, it.xml)).collect();
-        let count = |folder: &Self| folder.names("receipts").len() >= log.len();
+        let count = |folder: &Self| folder.names(RECEIPTS).len() >= log.len();
         self.until("the log as files", count).await;
         assert!(self.receipts() == log, "the files are not what the log says");
         log.len()
@@ -532,7 +535,7 @@ async fn a_watched_folder_sends_what_is_whole_and_collects_the_receipts() {
     let count = folder.has_the_log_of(&erp).await;
     assert!(count > 15, "{count}");
     let copy = &parcel.inventory.head.cop_no;
-    let about = folder.names("receipts").into_iter().filter(|name| name.contains(copy.as_str()));
+    let about = folder.names(RECEIPTS).into_iter().filter(|name| name.contains(copy.as_str()));
     let about: Vec<_> = about.map(|name| name.split_once('-').map(|it| it.1.to_owned())).collect();
     assert_eq!(about, vec![Some(format!("CEB622-{copy}.xml")); 6]);
 

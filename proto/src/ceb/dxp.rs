@@ -292,7 +292,7 @@ const KEYS: &[Element<Vec<(String, String)>>] = &[group::<Vec<(String, String)>>
     "Key",
     Must,
     |reader, keys, open| {
-        let name = attribute(reader, open, "name").unwrap_or_default();
+        let name = crate::text(attribute(reader, open, "name"));
         if let Some(key) = reader.leaf("Key")?
             && reader.length("", open.at, &key, (1, 64))
         {
@@ -316,6 +316,7 @@ const KEYS: &[Element<Vec<(String, String)>>] = &[group::<Vec<(String, String)>>
 fn attribute(reader: &mut Reader<'_>, open: &Open<'_>, name: &str) -> Option<String> {
     reader.attributes(open, &[name]);
     let attribute = open.tag.attributes().flatten().find(|it| it.key.into_inner() == name)?;
+    // An entity that cannot be resolved was refused when the tag was read.
     let value = attribute.normalized_value(XmlVersion::Explicit1_0).unwrap_or_default();
     reader.characters(&format!("{}/@{name}", open.name()), open.at, &value);
     Some(value.into_owned())

@@ -4,8 +4,6 @@
 //! Values are repeated only where they are numbers. Names, addresses and identity numbers are personal
 //! data, so a text that is too long is described by its length.
 
-use std::fmt::Display;
-
 use domain::{Code, limits};
 
 use super::Fault;
@@ -15,8 +13,6 @@ use super::value::{self, Reason};
 
 /// Characters of a name or value that a fault repeats.
 const SHOWN_MAX: usize = 60;
-/// Characters of a sentence of the XML library, which may repeat names.
-const REASON_MAX: usize = 200;
 
 impl Reader<'_> {
     /// Notes that the message breaks a rule at `name`, a child of the group that is open.
@@ -52,13 +48,6 @@ impl Reader<'_> {
     pub(super) fn malformed(&mut self, at: usize, text: &str, zh: &str) -> Stop {
         self.fault(Code::XmlMalformed, at, "", text.to_owned(), zh.to_owned());
         Stop
-    }
-
-    /// The same in the words of the XML library.
-    pub(super) fn ill_formed(&mut self, at: usize, why: impl Display) -> Stop {
-        let why: String = why.to_string().chars().take(REASON_MAX).collect();
-        let zh = format!("报文不是格式良好的XML：{why}");
-        self.malformed(at, &why, &zh)
     }
 
     /// Path of a child of the open group, for people: Inventory[3]/InventoryList[2]/gcode.
@@ -298,6 +287,7 @@ impl Reader<'_> {
             }
             let before = (0..row).rev().find(|&other| kept[other]);
             let after = (row..table.len()).find(|&other| kept[other]);
+            // No machine that we run on has a narrower usize.
             let at = usize::try_from(offset).unwrap_or(usize::MAX);
             match (before, after) {
                 (Some(other), _) => {

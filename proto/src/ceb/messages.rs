@@ -155,6 +155,12 @@ macro_rules! messages {
                 }
             }
 
+            /// The text of an element of its head: one that is not there is the empty text, as one
+            /// that has no value. Which of them must be there is for the schema to say.
+            pub fn text(&self, element: &str) -> String {
+                crate::text(self.value(element))
+            }
+
             /// A document of a type whose head has these values by element.
             pub fn from_values(
                 message_type: MessageType,

@@ -5,8 +5,8 @@
 //! fault at once with its line, the path of its element and a sentence in English and Chinese. Only
 //! what XML itself forbids ends the reading early. A message with one fault is refused whole: the
 //! agent corrects the file and sends it again. [`write`] and [`write_message`] go the other way,
-//! [`declaration`] makes a [`v1::Declaration`] of an inventory, and [`dxp`] is the transport envelope
-//! around messages.
+//! [`declaration`] makes a [`v1::Declaration`] of an inventory, [`parcel`] makes the values of the match
+//! of the documents of a parcel, and [`dxp`] is the transport envelope around messages.
 //!
 //! Schema and engine are apart. `import` and `export` have one table for each element, from which
 //! `schema` makes the typed struct and the rows; `table` reads and `write` writes any element by its
@@ -24,6 +24,7 @@ pub mod export;
 mod fault;
 pub mod import;
 mod messages;
+pub mod parcel;
 mod place;
 mod reader;
 mod schema;
@@ -231,6 +232,7 @@ fn beginning(bytes: &[u8]) -> &str {
     let start = &bytes[..bytes.len().min(ROOT_WITHIN)];
     match std::str::from_utf8(start) {
         Ok(start) => start,
+        // Up to there it is UTF-8.
         Err(error) => std::str::from_utf8(&start[..error.valid_up_to()]).unwrap_or_default(),
     }
 }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use domain::{Code, limits};
 use quick_xml::NsReader;
-use quick_xml::errors::Error;
+use quick_xml::errors::{Error, IllFormedError, SyntaxError};
 use quick_xml::events::{BytesDecl, BytesStart, Event};
 use quick_xml::name::{NamespaceError, QName, ResolveResult};
 
@@ -125,7 +125,7 @@ impl<'i> Reader<'i> {
                     let character = match name.resolve_char_ref() {
                         Ok(Some(character)) => Some(character),
                         Ok(None) => self.entity(at, &name),
-                        Err(error) => return Err(self.ill_formed(at, error)),
+                        Err(_) => return Err(self.malformed(at, REFERENCE.0, REFERENCE.1)),
                     };
                     let text = character.map_or_else(String::new, String::from);
                     return Ok(Item::Text(Cow::Owned(text)));
@@ -233,6 +233,7 @@ impl<'i> Reader<'i> {
 
     /// Offset of what comes next.
     pub(super) fn position(&self) -> usize {
+        // A position that is no offset is behind the end.
         usize::try_from(self.xml.buffer_position()).unwrap_or(usize::MAX).min(self.source.len())
     }
 
@@ -244,6 +245,9 @@ impl<'i> Reader<'i> {
                 format!("elements are nested deeper than {}", limits::CEB_DEPTH_MAX),
                 format!("元素嵌套超过{}层", limits::CEB_DEPTH_MAX),
             ));
+        }
+        if tag.name().as_ref().contains('<') {
+            return Err(self.broken_tag(at));
         }
         if !value::is_blank(tag.attributes_raw()) {
             self.well_formed(at, &tag)?;
@@ -274,7 +278,7 @@ impl<'i> Reader<'i> {
             }
             let attribute = match attribute {
                 Ok(attribute) => attribute,
-                Err(error) => return Err(self.ill_formed(at, error)),
+                Err(_) => return Err(self.broken_tag(at)),
             };
             if attribute.value.contains('<') {
                 return Err(self.malformed(at, "an attribute value contains <", "属性值含有<"));
@@ -309,9 +313,16 @@ impl<'i> Reader<'i> {
             "amp" => Some('&'),
             "apos" => Some('\''),
             "quot" => Some('"'),
+            // Mostly somebody forgot to escape an &, and a semicolon follows.
             _ => {
                 let name = shown(name);
-                self.forbidden(at, &format!("the entity {name}"), &format!("实体{name}"));
+                self.fault(
+                    Code::XmlForbidden,
+                    at,
+                    "",
+                    format!("the entity {name} is not allowed; in a text write &amp; for &"),
+                    format!("报文不得包含实体{name}，文本中的&须写作&amp;"),
+                );
                 None
             }
         }
@@ -328,7 +339,7 @@ impl<'i> Reader<'i> {
         match declaration.version() {
             Ok(version) if version == "1.0" => {}
             Ok(_) => return Err(self.malformed(at, "only XML 1.0 is read", "只支持XML 1.0")),
-            Err(error) => return Err(self.ill_formed(at, error)),
+            Err(_) => return Err(self.declared_wrong(at)),
         }
         match declaration.encoding() {
             None => Ok(()),
@@ -344,8 +355,12 @@ impl<'i> Reader<'i> {
                 );
                 Err(Stop)
             }
-            Some(Err(error)) => Err(self.ill_formed(at, error)),
+            Some(Err(_)) => Err(self.declared_wrong(at)),
         }
+    }
+
+    fn declared_wrong(&mut self, at: usize) -> Stop {
+        self.malformed(at, "the XML declaration has a wrong form", "XML声明格式有误")
     }
 
     fn forbidden(&mut self, at: usize, what: &str, zh: &str) {
@@ -358,12 +373,84 @@ impl<'i> Reader<'i> {
         Stop
     }
 
+    fn broken_tag(&mut self, at: usize) -> Stop {
+        let (text, zh) = words(&Error::Syntax(SyntaxError::UnclosedTag));
+        self.malformed(at, &text, &format!("报文不是格式良好的XML：{zh}"))
+    }
+
     fn broken(&mut self, error: Error) -> Stop {
+        // As above; a place behind the end is told as the last line.
         let at = usize::try_from(self.xml.error_position()).unwrap_or(usize::MAX);
         if let Error::Namespace(NamespaceError::TooManyBindings(max)) = error {
             let text = format!("more than {max} namespaces are declared");
             return self.too_deep(at, text, format!("命名空间声明超过{max}个"));
         }
-        self.ill_formed(at, error)
+        let (text, zh) = words(&error);
+        self.malformed(at, &text, &zh)
     }
+}
+
+/// What is wrong with an & that begins no reference, in English and Chinese.
+const REFERENCE: (&str, &str) = (
+    "a & stands by itself; in a text write &amp; for it",
+    "报文不是格式良好的XML：出现单独的“&”，文本中的&须写作&amp;",
+);
+
+/// What the XML library found, for people: most of it is an `&` or `<` that was not escaped.
+fn words(error: &Error) -> (String, String) {
+    let (text, zh) = match error {
+        Error::IllFormed(IllFormedError::UnclosedReference) | Error::Escape(_) => {
+            return (REFERENCE.0.to_owned(), REFERENCE.1.to_owned());
+        }
+        Error::Syntax(SyntaxError::UnclosedTag | SyntaxError::InvalidBangMarkup)
+        | Error::InvalidAttr(_) => (
+            "a < begins no whole tag; in a text write &lt; for it".to_owned(),
+            "“<”没有构成完整的标签，文本中的<须写作&lt;".to_owned(),
+        ),
+        Error::Syntax(
+            SyntaxError::UnclosedSingleQuotedAttributeValue
+            | SyntaxError::UnclosedDoubleQuotedAttributeValue,
+        ) => (
+            "the value of an attribute has no closing quotation mark; in a text write &lt; for <"
+                .to_owned(),
+            "属性值缺少结束引号，文本中的<须写作&lt;".to_owned(),
+        ),
+        Error::Syntax(_) => (
+            "a comment, CDATA or instruction has no end".to_owned(),
+            "注释、CDATA或处理指令没有结束".to_owned(),
+        ),
+        Error::IllFormed(IllFormedError::MismatchedEndTag { expected, found }) => {
+            let (expected, found) = (shown(expected), shown(found));
+            (
+                format!(
+                    "</{found}> stands where </{expected}> belongs; in a text write &lt; for <"
+                ),
+                format!("结束标签</{found}>与开始标签<{expected}>不符，文本中的<须写作&lt;"),
+            )
+        }
+        Error::IllFormed(IllFormedError::UnmatchedEndTag(tag)) => {
+            let tag = shown(tag);
+            (format!("</{tag}> closes nothing"), format!("结束标签</{tag}>没有对应的开始标签"))
+        }
+        Error::IllFormed(IllFormedError::MissingEndTag(tag)) => {
+            let tag = shown(tag);
+            (
+                format!("<{tag}> has no end; the file may be cut off"),
+                format!("<{tag}>没有结束标签，文件可能不完整"),
+            )
+        }
+        Error::IllFormed(IllFormedError::DoubleHyphenInComment) => {
+            ("-- stands within a comment".to_owned(), "注释中不得含有“--”".to_owned())
+        }
+        Error::IllFormed(IllFormedError::MissingDeclVersion(_)) => (
+            "the XML declaration does not begin with the version".to_owned(),
+            "XML声明须以版本号开头".to_owned(),
+        ),
+        Error::Namespace(_) => {
+            ("a namespace is not declared as it must be".to_owned(), "命名空间声明有误".to_owned())
+        }
+        Error::Encoding(_) => ("the text is no UTF-8".to_owned(), "内容不是UTF-8编码".to_owned()),
+        other => (other.to_string(), "结构错误".to_owned()),
+    };
+    (text, format!("报文不是格式良好的XML：{zh}"))
 }

@@ -387,5 +387,6 @@ fn find<T>(table: &[Element<T>], last: usize, open: &Open<'_>) -> Option<usize> 
 
 /// Offsets fit: a message has at most five megabytes.
 fn mark(at: usize) -> u32 {
+    // See above.
     u32::try_from(at).unwrap_or(u32::MAX)
 }

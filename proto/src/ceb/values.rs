@@ -44,19 +44,35 @@ pub(super) fn fill<T: Elements>(it: &mut T, of: &dyn Fn(&str) -> Option<String>)
 }
 
 impl Document {
-    /// The values of an element of every line, where lists of other documents are named: parcels
-    /// (507, 509, 607, 711) and inventories (701).
+    /// The values of an element of every line; none for documents without lines, or without the element.
     pub fn line_values(&self, element: &str) -> Vec<String> {
         fn all<T: Elements>(lines: &[T], element: &str) -> Vec<String> {
             lines.iter().filter_map(|line| value(line, element)).collect()
         }
         match self {
+            Self::Ceb303(it) => all(&it.lines, element),
+            Self::Ceb311(it) => all(&it.lines, element),
             Self::Ceb507(it) => all(&it.lines, element),
             Self::Ceb509(it) => all(&it.lines, element),
+            Self::Ceb603(it) => all(&it.lines, element),
             Self::Ceb607(it) => all(&it.lines, element),
-            Self::Ceb711(it) => all(&it.lines, element),
+            Self::Ceb213(it) => all(&it.lines, element),
+            Self::Ceb621(it) => all(&it.lines, element),
+            Self::Ceb625(it) => all(&it.lines, element),
             Self::Ceb701(it) => all(&it.lines, element),
+            Self::Ceb711(it) => all(&it.lines, element),
             _ => Vec::new(),
         }
+    }
+}
+
+/// What the rules of documents look at.
+impl domain::documents::Elements for Document {
+    fn head(&self, element: &str) -> Option<String> {
+        self.value(element)
+    }
+
+    fn lines(&self, element: &str) -> Vec<String> {
+        self.line_values(element)
     }
 }

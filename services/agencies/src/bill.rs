@@ -5,15 +5,10 @@ use domain::documents::tax::Unassessable;
 use proto::ceb::import::{Tax, TaxHeadRd, TaxHeadStatus, TaxListRd, TaxStatus};
 use proto::ceb::{Document, write};
 use time::Duration;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
 use uuid::Uuid;
 
 use crate::NAMESPACE;
 use crate::books::{Case, FEN_E5, Notice, moment};
-
-const C17: &[BorrowedFormatItem<'_>] =
-    format_description!("[year][month][day][hour][minute][second][subsecond digits:3]");
 
 /// How long after the bill its payment order follows. A real one comes after a month.
 pub(crate) const SUMMARISED_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
@@ -99,8 +94,12 @@ fn guid(case: &Case, what: &str) -> String {
     Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string().to_uppercase()
 }
 
+/// A time as C17: to the millisecond.
 fn written(time: time::OffsetDateTime) -> String {
-    time.format(C17).unwrap_or_default()
+    let (year, month, day) = time.to_calendar_date();
+    let (hour, minute, second, ms) = time.to_hms_milli();
+    let month = u8::from(month);
+    format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}{ms:03}")
 }
 
 #[cfg(test)]

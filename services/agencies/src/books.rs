@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use domain::documents::identity::normalised;
 use domain::documents::limits::{self, Quota, check_single};
 use domain::documents::tax::{Assessment, Band, Goods, Measure, SAMPLE_TARIFF, Tax, Unassessable};
 use domain::documents::{Return, key, status, tax};
@@ -92,6 +93,7 @@ impl Line {
     fn returned_value_e5(&self) -> i64 {
         let value = i128::from(self.total_price_e5) * i128::from(self.returned_e5)
             / i128::from(self.qty_e5.max(1));
+        // No more comes back than there was.
         i64::try_from(value).unwrap_or(self.total_price_e5)
     }
 }
@@ -103,7 +105,7 @@ pub struct Case {
     /// Its id.
     pub declaration_id: String,
     version: u32,
-    /// SHA-256 of the buyer's id number; empty when none was given.
+    /// SHA-256 of the buyer's id number, normalised; empty when none was given.
     person: String,
     /// Calendar year in China whose limit it counts against.
     year: i32,
@@ -151,9 +153,8 @@ pub struct Case {
 impl Case {
     fn open(event: &v1::Event, declaration: &v1::Declaration, date: Date) -> Self {
         let money = |money: &Option<v1::Money>| money.as_ref().map_or(0, |money| money.amount_e5);
-        let code = |party: &Option<v1::Party>| {
-            party.as_ref().map(|party| party.code.clone()).unwrap_or_default()
-        };
+        let code =
+            |party: &Option<v1::Party>| proto::text(party.as_ref().map(|party| party.code.clone()));
         let lines: Vec<Line> = declaration.lines.iter().map(line).collect();
         let (freight_e5, insured_e5) =
             (money(&declaration.freight), money(&declaration.insured_fee));
@@ -161,7 +162,8 @@ impl Case {
         let mut case = Self {
             declaration_id: event.declaration_id.clone(),
             version: event.version,
-            person: buyer.filter(|id| !id.is_empty()).map(digest).unwrap_or_default(),
+            // Nobody, where no buyer is named: nobody has no limit.
+            person: proto::text(buyer.filter(|id| !id.is_empty()).map(digest)),
             year: date.year(),
             freight_e5,
             insured_e5,
@@ -236,6 +238,7 @@ fn line(line: &v1::GoodsLine) -> Line {
         gcode: line.gcode.clone(),
         total_price_e5: line.total_price.as_ref().map_or(0, |price| price.amount_e5),
         qty_e5: line.qty.as_ref().map_or(0, |qty| qty.value_e5),
+        // Goods without a first quantity were refused before customs saw them.
         first: line.qty1.as_ref().map(amount).unwrap_or_default(),
         second: line.qty2.as_ref().map(amount),
         returned_e5: 0,
@@ -244,7 +247,7 @@ fn line(line: &v1::GoodsLine) -> Line {
 
 /// Numbers of identity cards may end in a small or a capital X.
 fn digest(id_number: &str) -> String {
-    format!("{:x}", Sha256::digest(id_number.to_uppercase()))
+    format!("{:x}", Sha256::digest(normalised(id_number)))
 }
 
 /// A time that was kept, in China.
@@ -254,8 +257,7 @@ pub(crate) fn moment(ms: i64) -> OffsetDateTime {
 }
 
 fn milliseconds(time: Option<OffsetDateTime>) -> i64 {
-    let nanoseconds = time.map_or(0, OffsetDateTime::unix_timestamp_nanos);
-    i64::try_from(nanoseconds / 1_000_000).unwrap_or_default()
+    time.map_or(0, |time| time.unix_timestamp() * 1_000 + i64::from(time.millisecond()))
 }
 
 /// When an event was recorded.
@@ -400,6 +402,7 @@ impl Books {
     }
 
     fn used(&self, person: &str, year: i32) -> Quota {
+        // Who has bought nothing yet has no entry.
         self.used.get(&(person.to_owned(), year)).copied().unwrap_or_default()
     }
 
@@ -614,6 +617,29 @@ mod tests {
             );
         }
         assert_eq!(used(&books, 2026), 2_500_000, "a refusal books nothing");
+    }
+
+    /// Whatever comes through a door: the year is that of the person.
+    #[test]
+    fn no_spelling_of_a_number_is_a_fresh_year() {
+        let mut books = Books::default();
+        heard(&mut books, &[filed("a", 1, 2_500_000)]);
+        for (at, spelling) in [
+            "11010519491231002X",
+            "110105194912310\u{ff10}2\u{ff38}",
+            " 110105 19491231 002 x ",
+            "110105\u{200b}19491231\u{feff}002X",
+            "110105-19491231-002\u{2169}",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let mut over = filed(&format!("b{at}"), 1, 200_000);
+            let declaration = over.declaration.as_mut().expect("it is filed");
+            declaration.buyer.as_mut().expect("somebody buys").id_number = spelling.to_owned();
+            let reason = books.hear(&over).refusal.expect(spelling);
+            assert_eq!(reason.code, "1313", "{spelling}");
+        }
     }
 
     #[test]

@@ -54,6 +54,7 @@ impl Duty {
     /// Opens the books; without a file they end with this run.
     pub(crate) fn open(books: Option<&Path>) -> Self {
         let ledger = match books.map(Ledger::open).transpose() {
+            // Without a file they begin empty.
             Ok(ledger) => ledger.unwrap_or_default(),
             Err(error) => {
                 tracing::warn!(%error, ?books, "customs' books cannot be kept; they end with this run");

@@ -141,6 +141,7 @@ fn say(agency: v1::Agency, event: &v1::Event, fact: &Kind) -> Vec<Reply> {
 }
 
 fn script(event: &v1::Event) -> Script {
+    // An event without content is about one that was scripted before.
     event.declaration.as_ref().map(|d| Script::of(&d.order_no)).unwrap_or_default()
 }
 

@@ -223,6 +223,7 @@ impl Office {
 
     /// The id tells a disposal from the same one of an order that began anew, or was treated meanwhile.
     fn request(&self, record: &v1::OrderRecord, disposal: Disposal) -> v1::DisposeRequest {
+        // One without a state has no disposal that waits.
         let state = record.state.clone().unwrap_or_default();
         let v1::OrderState { version, examination, work, .. } = state;
         let treated = work.is_some_and(|work| work.treatment.is_some());

@@ -39,7 +39,7 @@ async fn page(
     page_token: String,
 ) -> Result<(Vec<v1::OrderRecord>, Option<String>), Status> {
     let stages = stages.iter().map(|stage| i32::from(*stage)).collect();
-    let request =
+    let mut request =
         v1::ListOrdersRequest { page_size: PAGE, page_token, stages, ..Default::default() };
     let mut failed = 0;
     loop {
@@ -49,7 +49,17 @@ async fn page(
                 let v1::ListOrdersResponse { orders, next_page_token } = answer.into_inner();
                 return Ok((orders, Some(next_page_token).filter(|token| !token.is_empty())));
             }
-            Err(status) if is_worth_repeating(status.code()) => {
+            // The window is another one by now: from the first page again, so that none is left out.
+            Err(status)
+                if status.code() == tonic::Code::InvalidArgument
+                    && !request.page_token.is_empty() =>
+            {
+                request.page_token.clear();
+            }
+            // Whoever asks remembers nothing of what is not listed, so a fault is waited for as well.
+            Err(status)
+                if is_worth_repeating(status.code()) || status.code() == tonic::Code::Internal =>
+            {
                 tracing::warn!(%status, "orders cannot be listed yet");
                 tokio::time::sleep(pause(failed)).await;
                 failed += 1;

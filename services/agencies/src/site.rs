@@ -85,6 +85,7 @@ struct Mark {
 
 impl Mark {
     fn of(record: &v1::OrderRecord) -> Self {
+        // One without a time is older than every other.
         let changed = record.changed_time.unwrap_or_default();
         let state = record.state.as_ref();
         Self {
@@ -225,8 +226,10 @@ async fn take(
     record: &v1::OrderRecord,
     step: &Step,
 ) -> Result<Option<v1::OrderRecord>, Status> {
-    let v1::OrderState { version, examination, appointments, .. } =
-        record.state.clone().unwrap_or_default();
+    let Some(state) = record.state.clone() else {
+        return Err(Status::internal("the window shows an order without a state"));
+    };
+    let v1::OrderState { version, examination, appointments, .. } = state;
     let (request_id, name) = (request_id(record, step), record.name.clone());
     match step {
         Step::Nothing | Step::Wait(_) => Ok(None),
@@ -257,7 +260,8 @@ async fn place(window: &Window, port_code: &str) -> Result<String, Status> {
     let mut places = client::repeat(list).await?.into_inner().places;
     places.retain(|it| it.port_codes.is_empty() || it.port_codes.iter().any(|p| p == port_code));
     let own = places.iter().position(|place| place.id == ROUND_THE_CLOCK);
-    let place = places.into_iter().nth(own.unwrap_or_default());
+    // Otherwise the first one does.
+    let place = places.into_iter().nth(own.unwrap_or(0));
     // As long as nobody named a place the window refuses the nameless one, and the order waits.
     Ok(place.map_or(String::new(), |place| place.id))
 }

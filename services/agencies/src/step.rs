@@ -222,7 +222,8 @@ fn seen(
 }
 
 fn agency(said: i32) -> v1::Agency {
-    v1::Agency::try_from(said).unwrap_or_default()
+    // An agency that this program does not know has no officers here.
+    v1::Agency::try_from(said).unwrap_or(v1::Agency::Unspecified)
 }
 
 fn treatment(record: &v1::OrderRecord, state: &v1::OrderState, script: &Script) -> v1::Treatment {
@@ -256,6 +257,7 @@ fn close(record: &v1::OrderRecord, state: &v1::OrderState) -> Step {
 /// The id of the request that makes a step: the same whenever the same step is made again. The version
 /// and the number of appointments tell a step from the same one of an order that began anew.
 pub(crate) fn request_id(record: &v1::OrderRecord, step: &Step) -> String {
+    // One without a state gets no step.
     let state = record.state.clone().unwrap_or_default();
     let v1::OrderState { version, examination, appointments, .. } = state;
     let what = match step {

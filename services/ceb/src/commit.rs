@@ -2,8 +2,10 @@
 //! answers to our errands go through it together.
 //!
 //! Order: lock the heads of the slots that are known; load what is concerned; lock what was found
-//! beyond, and load again when there was something; decide in memory; write. One lane does all of it,
-//! so that two transactions of one process never wait for each other.
+//! beyond, and load again when there was something; decide in memory; write. One lane does all of it:
+//! within a process because there is one, among several processes on one database because each
+//! transaction first takes the same advisory lock. So two transactions never wait for each other in vain,
+//! and none decides on what another is about to change.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -17,8 +19,8 @@ use proto::ceb::{self, Document, MessageType};
 use sqlx::PgConnection;
 use store::batch::Work;
 use store::journal::{Entry, Heads, Tail};
-use store::numbers::{CHINA, use_numbers};
-use store::{Clock, Fault};
+use store::numbers::{CHINA, use_numbers, used_numbers};
+use store::{Clock, Fault, column};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -70,6 +72,8 @@ pub(crate) enum Done {
     Received(Vec<Said>),
     /// Kept.
     Heard,
+    /// Another process heard these news before.
+    Outrun,
     /// Whether it was taken, or had been before.
     Issued(bool),
 }
@@ -78,7 +82,7 @@ impl Done {
     fn said(&mut self) -> &mut [Said] {
         match self {
             Self::Received(said) => said,
-            Self::Heard | Self::Issued(_) => &mut [],
+            Self::Heard | Self::Outrun | Self::Issued(_) => &mut [],
         }
     }
 }
@@ -91,9 +95,11 @@ pub(crate) struct Said {
     /// What it is about.
     pub(crate) about: About,
     /// Where it stands in the log of the sender; 0 when it was not written there.
-    pub(crate) position: i64,
+    pub(crate) position: u64,
     /// The same as in the log.
     pub(crate) event: Uuid,
+    /// Its returnTime.
+    pub(crate) time: OffsetDateTime,
 }
 
 /// The document that a receipt is about: receipts themselves name it by some of its numbers only.
@@ -113,10 +119,22 @@ impl About {
         Bytes::from([self.guid.as_str(), &self.key].join("\u{1e}"))
     }
 
-    pub(crate) fn read(kept: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(kept);
-        let (guid, key) = text.split_once('\u{1e}').unwrap_or_default();
-        Self { guid: guid.to_owned(), key: key.to_owned() }
+    /// What it is about, as it is looked for: everything of an order lies together, also what was said
+    /// about documents that were not kept.
+    pub(crate) fn subject(order_no: &str, key: &str) -> Uuid {
+        let name = match order_no {
+            "" => format!("key {}", key.replace('\u{1f}', " ")),
+            order_no => format!("order {order_no}"),
+        };
+        Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
+    }
+
+    pub(crate) fn read(kept: &[u8]) -> Result<Self, Fault> {
+        let text = std::str::from_utf8(kept).ok();
+        let (guid, key) = text
+            .and_then(|text| text.split_once('\u{1e}'))
+            .ok_or_else(|| Fault::Broken("a receipt is kept about nothing".to_owned()))?;
+        Ok(Self { guid: guid.to_owned(), key: key.to_owned() })
     }
 }
 
@@ -134,15 +152,19 @@ pub(crate) struct Step {
     pub(crate) now: OffsetDateTime,
     pub(crate) shelf: Shelf,
     mail: Vec<Mail>,
-    /// A number for each document that may need one, by slot.
-    numbers: BTreeMap<Slot, std::ops::Range<i64>>,
-    /// The newest token of the declaration service's news.
-    pub(crate) heard: Option<String>,
+    numbers: Numbers,
+    /// The returnTime of the last receipt of each document in this transaction, by kind and key: also of
+    /// those that are not kept.
+    told: HashMap<(u16, String), OffsetDateTime>,
+    /// Up to where the declaration service's news are heard.
+    pub(crate) heard: follow::Place,
     pub(crate) issued: issue::Writes,
     /// Bills of lading on which something changed: looked at once, at the end.
     pub(crate) bills: BTreeSet<Bill>,
     /// Messages whose copies were sent on.
     pub(crate) copied: BTreeSet<Uuid>,
+    /// What cannot be and was: nothing of the transaction is kept.
+    fault: Option<Fault>,
 }
 
 /// A bill of lading of an agent.
@@ -169,13 +191,15 @@ impl Step {
     /// follows when the rules of its kind let it.
     pub(crate) fn say(&mut self, id: Uuid, what: &Return) -> Option<Said> {
         let paper = self.shelf.get(id)?.clone();
+        let said = self.post(&paper, what, "");
+        self.shelf.change(id, |paper| paper.told = said.time);
         if paper.status == what.status || supersedes(paper.kind, paper.status, what.status) {
             self.shelf.change(id, |paper| {
                 paper.status = what.status;
                 paper.info.clone_from(&what.info);
             });
         }
-        Some(self.post(&paper, what, ""))
+        Some(said)
     }
 
     /// The bill of an export is looked at once more at the end of the transaction.
@@ -195,7 +219,10 @@ impl Step {
 
     /// Writes a receipt about a document that may not be kept.
     pub(crate) fn post(&mut self, paper: &Paper, what: &Return, trace: &str) -> Said {
-        let said = receipt::about(paper, what, self.now);
+        let key = (paper.kind.number(), paper.key.clone());
+        let last = self.told.get(&key).map_or(paper.told, |told| paper.told.max(*told));
+        let said = receipt::about(paper, what, receipt::after(last, self.now));
+        self.told.insert(key, said.time);
         let guid = Uuid::now_v7().to_string().to_uppercase();
         let body = ceb::write(said.message_type, &guid, std::slice::from_ref(&*said.document));
         self.mail(paper, said.message_type, what.status, &body, (said.event, trace));
@@ -220,7 +247,7 @@ impl Step {
                 to: to.clone(),
                 message_type: message_type.number(),
                 status,
-                subject: paper.id,
+                subject: About::subject(&paper.names.order_no, &paper.key),
                 about: About::of(paper),
                 event,
                 body: body.clone(),
@@ -232,7 +259,7 @@ impl Step {
     /// Customs gets a copy of a document that was accepted and concerns it.
     pub(crate) fn show_customs(&mut self, id: Uuid) {
         let Some(paper) = self.shelf.get(id) else { return };
-        let value = |element| paper.document.value(element).unwrap_or_default();
+        let value = |element| paper.document.text(element);
         let transfer = ceb::Transfer {
             cop_code: value("agentCode"),
             cop_name: value("agentName"),
@@ -248,17 +275,24 @@ impl Step {
             subscribers: &[],
             documents: std::slice::from_ref(&*paper.document),
         });
-        self.mail_to(CUSTOMS_LOG, kind.number(), status, Bytes::from(body));
+        self.mail_to(CUSTOMS_LOG, (kind.number(), status), Bytes::from(body), None);
     }
 
-    /// Puts a message into the log of one exchange number.
-    pub(crate) fn mail_to(&mut self, to: &str, message_type: u16, status: i32, body: Bytes) {
+    /// Puts a message into the log of one exchange number; `about` is the document that it concerns.
+    pub(crate) fn mail_to(
+        &mut self,
+        to: &str,
+        (message_type, status): (u16, i32),
+        body: Bytes,
+        about: Option<&Paper>,
+    ) {
+        let subject = about.map(|paper| About::subject(&paper.names.order_no, &paper.key));
         self.mail.push(Mail {
             to: to.to_owned(),
             message_type,
             status,
-            subject: Uuid::nil(),
-            about: About::default(),
+            subject: subject.unwrap_or_else(Uuid::nil),
+            about: about.map(About::of).unwrap_or_default(),
             event: Uuid::now_v7(),
             body,
             trace: String::new(),
@@ -268,14 +302,43 @@ impl Step {
     /// The next number of a slot: a letter, the date in China, nine digits. `None` where the day's
     /// numbers are used up.
     pub(crate) fn number(&mut self, letter: char, slot: Slot) -> Option<String> {
-        let used = self.numbers.get_mut(&slot)?.next()?;
-        let share = limits::NUMBERS_PER_SLOT - limits::NUMBERS_OF_DOOR_FROM;
-        if used >= share {
+        let given = self.numbers.given.entry(slot).or_default();
+        let used = self.numbers.used.get(&slot).copied().unwrap_or_default() + *given;
+        if used >= limits::NUMBERS_PER_SLOT - limits::NUMBERS_OF_DOOR_FROM {
             return None;
         }
+        *given += 1;
         let base = i64::from(slot.column()) * limits::NUMBERS_PER_SLOT;
         let serial = base + limits::NUMBERS_OF_DOOR_FROM + used;
         Some(format!("{letter}{:08}{serial:09}", day(self.now)))
+    }
+}
+
+/// The day's numbers of the slots of documents that came: what was given before, and by this transaction,
+/// which holds the heads of these slots. What is refused because of a document that is there uses none.
+struct Numbers {
+    used: HashMap<Slot, i64>,
+    given: BTreeMap<Slot, i64>,
+}
+
+/// The kind of the numbers that the door gives.
+const PRE_NO: &str = "preNo";
+
+impl Numbers {
+    async fn load(
+        tx: &mut PgConnection,
+        commands: &[Command],
+        now: OffsetDateTime,
+    ) -> Result<Self, Fault> {
+        let slots: BTreeSet<Slot> = commands
+            .iter()
+            .filter_map(|command| match command {
+                Command::Receive(received) => Some(received.slot),
+                _ => None,
+            })
+            .collect();
+        let used = used_numbers(tx, PRE_NO, day(now), &slots).await?;
+        Ok(Self { used, given: BTreeMap::new() })
     }
 }
 
@@ -299,6 +362,7 @@ impl Work for Desk {
         for command in commands {
             command.want(&mut wanted);
         }
+        sqlx::query!("select pg_advisory_xact_lock(7102, 0)").execute(&mut *tx).await?;
         let known: Vec<i16> = wanted.slots.iter().map(|slot| slot.column()).collect();
         let mut heads = Heads::lock(&mut *tx, &known).await?;
         let mut shelf = Shelf::load(&mut *tx, &wanted).await?;
@@ -314,32 +378,42 @@ impl Work for Desk {
             shelf = Shelf::load(&mut *tx, &wanted).await?;
         }
         let now = self.clock.now();
-        let numbers = numbers(&mut *tx, commands, now).await?;
+        let numbers = Numbers::load(&mut *tx, commands, now).await?;
         let issued = issue::Writes::load(&mut *tx, commands).await?;
+        let heard = follow::place(&mut *tx, commands).await?;
         let mut step = Step {
             now,
             shelf,
             mail: Vec::new(),
             numbers,
-            heard: None,
+            told: HashMap::new(),
+            heard,
             issued,
             bills: BTreeSet::new(),
             copied: BTreeSet::new(),
+            fault: None,
         };
         let mut done: Vec<Done> = commands.iter().map(|command| act(&mut step, command)).collect();
         for bill in std::mem::take(&mut step.bills) {
             export::release_bill(&mut step, &bill);
         }
-        let Step { shelf, mail, heard, issued, .. } = step;
+        let Step { shelf, mail, numbers, heard, issued, fault, .. } = step;
+        if let Some(fault) = fault {
+            return Err(fault);
+        }
+        use_numbers(&mut *tx, PRE_NO, day(now), &numbers.given).await?;
         shelf.write(&mut *tx, now).await?;
         issued.write(&mut *tx, now).await?;
-        if let Some(token) = heard {
-            follow::keep_token(&mut *tx, &token).await?;
+        if heard.is_new {
+            follow::keep_token(&mut *tx, &heard.token).await?;
         }
         let entries = post(&mut *tx, &mut heads, mail, now).await?;
-        let positions: HashMap<Uuid, i64> =
-            entries.iter().map(|entry| (entry.event_id, entry.position)).collect();
+        let positions: HashMap<Uuid, u64> = entries
+            .iter()
+            .map(|entry| Ok((entry.event_id, column::unsigned(entry.position)?)))
+            .collect::<Result<_, Fault>>()?;
         for said in done.iter_mut().flat_map(Done::said) {
+            // What its sender cannot read was written nowhere.
             said.position = positions.get(&said.event).copied().unwrap_or_default();
         }
         Ok((done, (entries, shelf.has_errands())))
@@ -361,8 +435,11 @@ fn act(step: &mut Step, command: &Command) -> Done {
             Done::Heard
         }
         Command::Heard(heard) => {
-            follow::hear(step, heard);
-            Done::Heard
+            if follow::hear(step, heard) {
+                Done::Heard
+            } else {
+                Done::Outrun
+            }
         }
         Command::Errand(answered) => {
             errand::answered(step, answered);
@@ -374,28 +451,6 @@ fn act(step: &mut Step, command: &Command) -> Done {
             Done::Heard
         }
     }
-}
-
-/// A number for every document that came.
-async fn numbers(
-    tx: &mut PgConnection,
-    commands: &[Command],
-    now: OffsetDateTime,
-) -> Result<BTreeMap<Slot, std::ops::Range<i64>>, Fault> {
-    let mut counts: BTreeMap<Slot, i64> = BTreeMap::new();
-    for command in commands {
-        if let Command::Receive(received) = command {
-            *counts.entry(received.slot).or_default() += 1;
-        }
-    }
-    let used = use_numbers(tx, "preNo", day(now), &counts).await?;
-    Ok(counts
-        .into_iter()
-        .map(|(slot, count)| {
-            let from = used.get(&slot).copied().unwrap_or_default();
-            (slot, from..from + count)
-        })
-        .collect())
 }
 
 /// Appends the mail to the logs of its readers.
@@ -411,9 +466,9 @@ async fn post(
         .into_iter()
         .map(|mail| {
             let slot = Slot::of(&mail.to);
-            Entry {
+            Ok(Entry {
                 slot,
-                position: heads.next(slot),
+                position: heads.next(slot)?,
                 event_id: mail.event,
                 subject: mail.subject,
                 owner: mail.to,
@@ -425,9 +480,9 @@ async fn post(
                 trace: mail.trace,
                 facts: mail.about.kept(),
                 body: Some(mail.body),
-            }
+            })
         })
-        .collect();
+        .collect::<Result<_, Fault>>()?;
     heads.append(tx, &entries).await?;
     Ok(entries)
 }

@@ -8,7 +8,7 @@ use store::Fault;
 use uuid::Uuid;
 
 use crate::commit::Step;
-use crate::import::cancelled;
+use crate::import::{cancelled, number};
 use crate::paper::{Errand, Paper};
 use crate::shelf::{Shelf, Wanted};
 
@@ -94,10 +94,12 @@ pub(crate) fn answered(step: &mut Step, answered: &Answered) {
             let inventory = inventory.map(|inventory| inventory.id);
             cancelled(step, id, inventory);
         }
-        (Errand::Withdraw, Outcome::Refused { text, .. }) => {
-            let key = step.shelf.get(id).map_or_else(String::new, |paper| paper.key.clone());
-            let refused = Return::refused(-623_005, &[&key]);
-            step.refuse(id, &Return::new(refused.status, format!("{}（{text}）", refused.info)));
+        (Errand::Withdraw, Outcome::Refused { .. }) => {
+            let Some(paper) = step.shelf.get(id) else { return };
+            // An inventory that another document has replaced is named by the key it had.
+            let named = step.shelf.cancelled_by(paper).map_or(paper.cancels.as_str(), number);
+            let refused = Return::refused(-623_005, &[named]);
+            step.refuse(id, &refused);
         }
         (Errand::None, _) => {}
     }
@@ -114,7 +116,8 @@ pub(crate) enum Settled {
 
 /// Answers the cancellations that wait for an inventory.
 pub(crate) fn settle_cancellations(step: &mut Step, inventory: Uuid, how: Settled) {
-    let Some(key) = step.shelf.get(inventory).map(|paper| paper.key.clone()) else { return };
+    let Some(ended) = step.shelf.get(inventory) else { return };
+    let (key, number) = (ended.key.clone(), number(ended).to_owned());
     let waiting: Vec<Uuid> = step
         .shelf
         .papers()
@@ -128,7 +131,7 @@ pub(crate) fn settle_cancellations(step: &mut Step, inventory: Uuid, how: Settle
                 cancelled(step, id, Some(inventory));
             }
             Settled::Ended => {
-                step.refuse(id, &Return::refused(-623_005, &[&key]));
+                step.refuse(id, &Return::refused(-623_005, &[&number]));
             }
         }
     }

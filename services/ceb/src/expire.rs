@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use domain::Slot;
 use sqlx::PgPool;
 use store::Fault;
-use store::journal::slot_of;
 use time::OffsetDateTime;
 
 use crate::commit::Step;
@@ -51,8 +50,7 @@ pub(crate) async fn find(pool: &PgPool, before: OffsetDateTime) -> Result<Expire
     )
     .fetch_all(pool)
     .await?;
-    let slots = rows.iter().filter_map(|row| slot_of(row.slot)).collect();
-    let keys =
-        rows.into_iter().filter_map(|row| Some((u16::try_from(row.kind).ok()?, row.key))).collect();
+    let slots = rows.iter().map(|row| store::column::slot(row.slot)).collect::<Result<_, _>>()?;
+    let keys = rows.into_iter().map(|row| (row.kind.cast_unsigned(), row.key)).collect();
     Ok(Expired { keys, slots, before })
 }

@@ -1,21 +1,23 @@
 //! What follows from documents around an export: receipts of money, arrival at the site, the way-bill
 //! list under which parcels travel, departure, goods coming back, and the summary of a month.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
 
+pub(crate) use domain::documents::summary::C14;
+use domain::documents::summary::{self, Rule, merge, unfit};
 use domain::documents::{DocumentKind, Return, status};
+use domain::limits;
 use proto::ceb::{self, Document, MessageType, export};
 use store::numbers::CHINA;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
 use uuid::Uuid;
 
 use crate::commit::{Bill, Said, Step};
-use crate::import::{named_inventory, say_all};
+use crate::import::{Named, named, over_inventory, released, say_all};
 use crate::paper::Paper;
 use crate::receipt;
-use crate::receive::{days_since, whole};
+use crate::receive::{days_since, missing, parts_there, whole};
 use crate::shelf::Period;
+use crate::views;
 
 /// Days after release within which exported goods may come back (公告2020年第44号).
 const RETURN_DAYS: i64 = 365;
@@ -40,7 +42,12 @@ pub(crate) fn arrival(step: &mut Step, id: Uuid) -> Vec<Said> {
 /// Concludes every part of a split document when all are in; gives them, and what was said about this
 /// one.
 fn conclude_whole(step: &mut Step, id: Uuid) -> (Vec<Uuid>, Vec<Said>) {
-    let mut own = say_all(step, id, &[Return::sent()]);
+    let waits = step.shelf.get(id).and_then(|paper| missing(step, paper));
+    let sent = match waits {
+        None => Return::sent(),
+        Some(waits) => Return::new(status::SENT, format!("{}；{waits}", Return::sent().info)),
+    };
+    let mut own = say_all(step, id, &[sent]);
     let Some(parts) = step.shelf.get(id).and_then(|paper| whole(step, paper)) else {
         return (Vec::new(), own);
     };
@@ -124,6 +131,8 @@ pub(crate) fn release_bill(step: &mut Step, bill: &Bill) {
         .into_iter()
         .filter_map(|(code, no)| own_inventory(step, &code, &no, bill))
         .filter_map(|id| step.shelf.get(id))
+        // What goes back does not travel under this bill, and nobody waits for it.
+        .filter(|paper| paper.status != status::RETURNED)
         .map(|paper| (paper.id, paper.status, paper.released.is_some()))
         .collect();
     if inventories.is_empty() {
@@ -188,33 +197,35 @@ fn close(step: &mut Step, inventory: Uuid) {
 /// 213: exported goods come back within a year.
 pub(crate) fn goods_return(step: &mut Step, id: Uuid) -> Vec<Said> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
-    let inventory = named_inventory(&step.shelf, paper).and_then(|id| step.shelf.get(id));
-    let said = match inventory {
-        Some(inventory) if !same_parties(paper, inventory) => {
-            vec![Return::new(status::REJECTED, "原出口清单不存在")]
+    let inventory = match named(&step.shelf, paper) {
+        Named::Inventory(inventory) => inventory.clone(),
+        Named::Nothing => {
+            let unknown = Return::new(status::REJECTED, "原出口清单不存在");
+            return say_all(step, id, &[unknown]);
         }
-        None => vec![Return::new(status::REJECTED, "原出口清单不存在")],
-        Some(inventory) => match inventory.released {
-            None => vec![Return::new(status::REJECTED, "原出口清单未放行")],
-            Some(released) if days_since(released, step.now) > RETURN_DAYS => {
-                vec![Return::new(status::REJECTED, "超过出口放行之日起1年")]
-            }
-            Some(_) => vec![Return::sent(), Return::taken_in(), Return::released()],
-        },
+        Named::Several(wrong) => {
+            return step.refuse(id, &Return::refused(-625_001, &[&wrong])).into_iter().collect();
+        }
     };
-    say_all(step, id, &said)
-}
-
-/// A return is about an inventory of the same seller.
-fn same_parties(paper: &Paper, inventory: &Paper) -> bool {
-    paper.names.ebc_code == inventory.names.ebc_code
+    let refusal = match released(&inventory) {
+        None => Some(Return::new(status::REJECTED, "原出口清单未放行")),
+        Some(released) if days_since(released, step.now) > RETURN_DAYS => {
+            Some(Return::new(status::REJECTED, "超过出口放行之日起1年"))
+        }
+        Some(_) => over_inventory(step, id, &inventory),
+    };
+    if let Some(refusal) = refusal {
+        return step.refuse(id, &refusal).into_iter().collect();
+    }
+    step.shelf.change(id, |paper| paper.invt_no.clone_from(&inventory.invt_no));
+    say_all(step, id, &[Return::sent(), Return::taken_in(), Return::released()])
 }
 
 /// 215: what came back was counted.
 pub(crate) fn tally(step: &mut Step, id: Uuid) -> Vec<Said> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
     let value = |element| paper.document.value(element).unwrap_or_default();
-    let (invt_no, named) = (value("invtNo"), named_inventory(&step.shelf, paper).is_some());
+    let (invt_no, named) = (value("invtNo"), !matches!(named(&step.shelf, paper), Named::Nothing));
     let said = if invt_no.is_empty() || named {
         vec![Return::sent(), Return::concluded()]
     } else {
@@ -224,139 +235,194 @@ pub(crate) fn tally(step: &mut Step, id: Uuid) -> Vec<Said> {
 }
 
 /// The period of a summary application, where it names one: the list counts for nothing then.
-pub(crate) fn period(document: &Document) -> Option<Period> {
-    let time = |element| {
-        let text = document.value(element).filter(|text| !text.is_empty())?;
-        let time = time::PrimitiveDateTime::parse(&text, C14).ok()?;
-        Some(time.assume_offset(CHINA))
-    };
-    Some((document.value("ebcCode")?, time("startTime")?, time("endTime")?))
+///
+/// # Errors
+///
+/// The text of a rejection.
+pub(crate) fn period(document: &Document) -> Result<Option<Period>, String> {
+    let value = |element| document.value(element).unwrap_or_default();
+    let period = summary::period(&value("startTime"), &value("endTime"))?;
+    Ok(period.map(|(from, until)| {
+        (value("ebcCode"), from.assume_offset(CHINA), until.assume_offset(CHINA))
+    }))
 }
 
-/// A time as firms write it: 14 digits, China Standard Time.
-pub(crate) const C14: &[BorrowedFormatItem<'_>] =
-    format_description!("[year][month][day][hour][minute][second]");
-
-/// 701: the released inventories of a period, or of a list, become one goods declaration; 792 tells
-/// the result. Each inventory is taken up once.
+/// 701: the closed inventories of a period, or of a list, become goods declarations; 792 tells the
+/// result. Each inventory is taken up once.
 pub(crate) fn summary(step: &mut Step, id: Uuid) -> Vec<Said> {
     let Some(paper) = step.shelf.get(id).cloned() else { return Vec::new() };
     let Document::Ceb701(application) = &*paper.document else { return Vec::new() };
-    let listed: Vec<String> = match period(&paper.document) {
-        Some(period) => released_in(step, &paper, &period),
-        None => application.lines.iter().map(|line| line.invt_no.clone()).collect(),
+    let head = &application.head;
+    let rule = Rule::parse(&head.summary_flag, &head.item_name_flag);
+    let (rule, period) = match (rule, period(&paper.document)) {
+        (Ok(rule), Ok(period)) => (rule, period),
+        (Err(wrong), _) | (_, Err(wrong)) => {
+            return step.refuse(id, &Return::refused(-800_001, &[&wrong])).into_iter().collect();
+        }
     };
-    if listed.is_empty() {
-        let text = "没有可汇总的已放行清单";
+    if let Some(element) = other_application(step, &paper) {
+        let text = format!("{element}与其它拆分报文不一致");
+        return step.refuse(id, &Return::refused(-800_001, &[&text])).into_iter().collect();
+    }
+    // Once the last part is in, what all of them name counts: it may have changed since they came.
+    let parts = whole(step, &paper).unwrap_or_else(|| vec![id]);
+    let numbers: BTreeSet<String> = match &period {
+        Some(period) => closed_in(step, &paper, period),
+        None => parts
+            .iter()
+            .filter_map(|part| step.shelf.get(*part))
+            .flat_map(|part| part.document.line_values("invtNo"))
+            .collect(),
+    };
+    if numbers.is_empty() {
+        let text = "没有可汇总的已结关汇总申报（B）清单";
         return say_all(step, id, &[Return::new(status::REJECTED, text)]);
     }
-    let wrong: Vec<String> =
-        listed.into_iter().filter(|no| summable(step, no, &paper.pre_no).is_none()).collect();
+    let (inventories, wrong) = summable(step, &paper, &numbers);
     if !wrong.is_empty() {
-        let text =
-            format!("清单不存在、未放行或已汇总，[SummaryApplyList.invtNo:{}]", wrong.join(","));
+        let text = format!("不可汇总，[SummaryApplyList.invtNo]：{}", wrong.join("；"));
         return say_all(step, id, &[Return::new(status::REJECTED, text)]);
     }
-    let (parts, said) = conclude_whole(step, id);
-    let mut numbers: Vec<String> = parts
-        .iter()
-        .filter_map(|part| step.shelf.get(*part).cloned())
-        .flat_map(|part| match period(&part.document) {
-            Some(period) => released_in(step, &part, &period),
-            None => part.document.line_values("invtNo"),
-        })
-        .collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    if let Some(result) = result(step, &paper, &application.head, &numbers) {
+    let (taken_up, inventories): (Vec<Uuid>, Vec<summary::Inventory>) =
+        inventories.into_iter().unzip();
+    let declarations = merge(&inventories, rule);
+    let whole = whole(step, &paper).is_some();
+    let results = if whole { results(step, &paper, head, &declarations) } else { Ok(Vec::new()) };
+    let results = match results {
+        Ok(results) => results,
+        Err(refusal) => return say_all(step, id, &[refusal]),
+    };
+    let (_, said) = conclude_whole(step, id);
+    for results in results.chunks(limits::CEB_DOCUMENTS_MAX) {
         let guid = Uuid::now_v7().to_string().to_uppercase();
-        let body = ceb::write(MessageType::Ceb792, &guid, &[result]);
+        let body = ceb::write(MessageType::Ceb792, &guid, results);
         let event = Uuid::now_v7();
         step.mail(&paper, MessageType::Ceb792, status::CONCLUDED, &body, (event, ""));
     }
-    for no in numbers {
-        if let Some(inventory) = summable(step, &no, &paper.pre_no).map(|found| found.id) {
+    if whole {
+        for inventory in taken_up {
             step.shelf.change(inventory, |it| it.sum_no.clone_from(&paper.pre_no));
         }
     }
     said
 }
 
-/// The numbers of a seller's inventories that were released in a period and not yet summed up.
-fn released_in(step: &Step, paper: &Paper, (seller, from, until): &Period) -> Vec<String> {
-    let fits = |other: &&Paper| {
-        other.kind == DocumentKind::ExportInventory
-            && other.names.ebc_code == *seller
-            && other.names.agent_code == paper.names.agent_code
-            && other.released.is_some_and(|time| (*from..=*until).contains(&time))
-            && other.sum_no.is_empty()
-            && !other.invt_no.is_empty()
-    };
-    let mut numbers: Vec<String> =
-        step.shelf.papers().filter(fits).map(|other| other.invt_no.clone()).collect();
-    numbers.sort_unstable();
-    numbers
-}
-
-/// An inventory that a summary may take up: released, and in no other summary.
-fn summable<'a>(step: &'a Step, invt_no: &str, sum_no: &str) -> Option<&'a Paper> {
-    step.shelf.find(|paper| {
-        paper.kind == DocumentKind::ExportInventory
-            && paper.invt_no == invt_no
-            && paper.released.is_some()
-            && (paper.sum_no.is_empty() || paper.sum_no == sum_no)
+/// The element in which a part of a split summary differs from the parts that are there.
+fn other_application(step: &Step, paper: &Paper) -> Option<&'static str> {
+    const SAME: [&str; 7] = [
+        "customsCode",
+        "ebcCode",
+        "declAgentCode",
+        "startTime",
+        "endTime",
+        "summaryFlag",
+        "itemNameFlag",
+    ];
+    let parts = parts_there(step, paper);
+    SAME.into_iter().find(|element| {
+        parts.iter().any(|part| part.document.value(element) != paper.document.value(element))
     })
 }
 
-/// The result of a summary (792): one line for each line of goods; lines of one commodity code share
-/// a number in the goods declaration.
-fn result(
+/// The numbers of a seller's inventories that were released in a period and may be summed up now.
+fn closed_in(step: &Step, paper: &Paper, (seller, from, until): &Period) -> BTreeSet<String> {
+    step.shelf
+        .papers()
+        .filter(|other| {
+            other.kind == DocumentKind::ExportInventory
+                && other.names.agent_code == paper.names.agent_code
+                && other.released.is_some_and(|time| (*from..=*until).contains(&time))
+                && !other.invt_no.is_empty()
+        })
+        .filter_map(|other| views::summed(other, ""))
+        .filter(|inventory| unfit(inventory, seller).is_none())
+        .map(|inventory| inventory.invt_no)
+        .collect()
+}
+
+/// The declarant's inventories by customs' number. Somebody else's do not exist for it.
+fn own_inventories<'a>(step: &'a Step, paper: &Paper) -> HashMap<&'a str, &'a Paper> {
+    step.shelf
+        .papers()
+        .filter(|other| {
+            other.kind == DocumentKind::ExportInventory
+                && other.names.agent_code == paper.names.agent_code
+                && other.is_live()
+        })
+        .map(|other| (other.invt_no.as_str(), other))
+        .collect()
+}
+
+/// The inventories that a summary names, and what is wrong with those that it may not take up.
+fn summable(
     step: &Step,
     paper: &Paper,
+    numbers: &BTreeSet<String>,
+) -> (Vec<(Uuid, summary::Inventory)>, Vec<String>) {
+    let own = own_inventories(step, paper);
+    let (mut inventories, mut wrong) = (Vec::new(), Vec::new());
+    for no in numbers {
+        let found = own.get(no.as_str()).filter(|_| !no.is_empty());
+        let found = found.and_then(|found| Some((found.id, views::summed(found, &paper.pre_no)?)));
+        let reason = match &found {
+            None => Some("清单不存在"),
+            Some((_, inventory)) => unfit(inventory, &paper.names.ebc_code),
+        };
+        wrong.extend(reason.map(|reason| format!("{no}{reason}")));
+        inventories.extend(found);
+    }
+    (inventories, wrong)
+}
+
+/// The results of a summary (792), one for each goods declaration: a line for each line of goods, with
+/// the number of the line in the goods declaration.
+fn results(
+    step: &mut Step,
+    paper: &Paper,
     head: &export::SummaryApplyHead,
-    inventories: &[String],
-) -> Option<Document> {
-    let mut lines = Vec::new();
-    let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
-    let (mut gross, mut net) = (0_i64, 0_i64);
-    for no in inventories {
-        let inventory = summable(step, no, &paper.pre_no)?;
-        let Document::Ceb603(goods) = &*inventory.document else { continue };
-        gross = gross.saturating_add(goods.head.gross_weight);
-        net = net.saturating_add(goods.head.net_weight);
-        for line in &goods.lines {
-            let next = u32::try_from(numbers.len()).unwrap_or_default() + 1;
-            let number = *numbers.entry(line.gcode.clone()).or_insert(next);
-            lines.push(export::SummaryResultList {
-                invt_no: no.clone(),
-                logistics_no: goods.head.logistics_no.clone(),
-                gseqno: number,
-                gnum: line.gnum,
-                gcode: line.gcode.clone(),
-            });
-        }
+    declarations: &[summary::Declaration],
+) -> Result<Vec<Document>, Return> {
+    let mut results = Vec::new();
+    for (at, declaration) in declarations.iter().enumerate() {
+        // The first has the number of the application, further ones numbers of their own.
+        let number = match at {
+            0 => Some(paper.pre_no.replacen('S', "E", 1)),
+            _ => step.number('E', paper.slot),
+        };
+        let full = || Return::new(status::SENDING_FAILED, "当日编号已用完，请次日重发");
+        let large = |_| Return::new(status::REJECTED, "汇总的毛重或净重超过报文可填的数值");
+        let gross_weight = i64::try_from(declaration.gross_weight_e5).map_err(large)?;
+        let net_weight = i64::try_from(declaration.net_weight_e5).map_err(large)?;
+        let head = export::SummaryResultHead {
+            guid: Uuid::now_v7().to_string().to_uppercase(),
+            customs_code: head.customs_code.clone(),
+            sum_no: paper.pre_no.clone(),
+            op_date: receipt::time(step.now),
+            decl_seq_no: number.ok_or_else(full)?,
+            dec_state: "1".to_owned(),
+            agent_code: head.agent_code.clone(),
+            agent_name: head.agent_name.clone(),
+            ebc_code: head.ebc_code.clone(),
+            ebc_name: head.ebc_name.clone(),
+            decl_agent_code: head.decl_agent_code.clone(),
+            decl_agent_name: head.decl_agent_name.clone(),
+            gross_weight,
+            net_weight,
+            msg_count: 1,
+            msg_seq_no: 1,
+            ..export::SummaryResultHead::default()
+        };
+        let lines = (1_u32..).zip(&declaration.lines).flat_map(|(gseqno, line)| {
+            line.parts.iter().map(move |part| export::SummaryResultList {
+                invt_no: part.invt_no.clone(),
+                logistics_no: part.logistics_no.clone(),
+                gseqno,
+                gnum: part.gnum,
+                gcode: line.common.gcode.clone(),
+            })
+        });
+        let lines = lines.collect();
+        results.push(Document::Ceb792(export::SummaryResult { head, lines }));
     }
-    if lines.is_empty() {
-        return None;
-    }
-    let head = export::SummaryResultHead {
-        guid: Uuid::now_v7().to_string().to_uppercase(),
-        customs_code: head.customs_code.clone(),
-        sum_no: paper.pre_no.clone(),
-        op_date: receipt::time(step.now),
-        decl_seq_no: paper.pre_no.replacen('S', "E", 1),
-        dec_state: "1".to_owned(),
-        agent_code: head.agent_code.clone(),
-        agent_name: head.agent_name.clone(),
-        ebc_code: head.ebc_code.clone(),
-        ebc_name: head.ebc_name.clone(),
-        decl_agent_code: head.decl_agent_code.clone(),
-        decl_agent_name: head.decl_agent_name.clone(),
-        gross_weight: gross,
-        net_weight: net,
-        msg_count: 1,
-        msg_seq_no: 1,
-        ..export::SummaryResultHead::default()
-    };
-    Some(Document::Ceb792(export::SummaryResult { head, lines }))
+    Ok(results)
 }

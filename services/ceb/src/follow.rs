@@ -1,25 +1,30 @@
 //! What the declaration service tells becomes receipts: its facts are the states of the real system.
 //!
-//! The invariant: facts and the token after them are kept in one transaction, so each fact is told
-//! once, whatever fails.
+//! The invariant: facts and the token after them are kept in one transaction, and only over the token
+//! that stands before them, so each fact is told once, whatever fails and however many processes listen.
+//!
+//! Receipts come in the order that firms' systems know: 2, 3, 120, \[300\], 399, \[500\], 800, 899. Where
+//! inspection or the risk rules want to see goods before customs has numbered them, 500 waits for the 120;
+//! and what customs says of the data once goods are examined is told no more.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use domain::documents::{DocumentKind, Return, status};
 use sqlx::PgConnection;
 use store::Fault;
 use uuid::Uuid;
 
-use crate::commit::Step;
+use crate::commit::{Command, Step};
 use crate::errand::{Settled, settle_cancellations};
 use crate::matching::Companions;
 use crate::paper::{Errand, Paper};
 use crate::shelf::Wanted;
 
-/// A burst of news, with the token that stands after it.
+/// A burst of news, with the tokens that stand before and after it.
 #[derive(Debug)]
 pub(crate) struct Heard {
     pub(crate) news: Vec<News>,
+    pub(crate) from: String,
     pub(crate) token: String,
 }
 
@@ -39,8 +44,10 @@ pub(crate) enum Fact {
     Numbered(String),
     /// Customs moved on.
     Customs(Progress),
-    /// Goods are examined.
-    Examined,
+    /// Goods are examined; whether customs wants to see them too, so that it is done with the data.
+    Examined {
+        for_customs: bool,
+    },
     Released,
     Rejected(String),
     Returned(String),
@@ -78,8 +85,13 @@ impl Heard {
     }
 }
 
-/// Tells what was heard to whom it concerns.
-pub(crate) fn hear(step: &mut Step, heard: &Heard) {
+/// Tells what was heard to whom it concerns. False when it was heard before, by another process: nothing
+/// is done.
+pub(crate) fn hear(step: &mut Step, heard: &Heard) -> bool {
+    if step.heard.token != heard.from {
+        return false;
+    }
+    let mut held_back = BTreeSet::new();
     for News { declaration, fact } in &heard.news {
         let about = match fact {
             // The number is ours: it binds the declaration to the inventory, whoever comes first.
@@ -94,8 +106,15 @@ pub(crate) fn hear(step: &mut Step, heard: &Heard) {
             });
         }
         tell(step, id, fact);
+        held_back.insert(id);
     }
-    step.heard = Some(heard.token.clone());
+    // Customs may have more to say of the data in the same breath as its number.
+    for id in held_back {
+        tell_held_back(step, id);
+    }
+    step.heard.token.clone_from(&heard.token);
+    step.heard.is_new = true;
+    true
 }
 
 fn tell(step: &mut Step, id: Uuid, fact: &Fact) {
@@ -112,17 +131,20 @@ fn tell(step: &mut Step, id: Uuid, fact: &Fact) {
             to_companions(step, &inventory, &Return::taken_in());
         }
         Fact::Customs(Progress::ManualReview) => {
-            step.say(id, &Return::manual_review());
+            if inventory.status < status::MANUAL_REVIEW {
+                step.say(id, &Return::manual_review());
+            }
         }
         Fact::Customs(Progress::Concluded) => conclude(step, &inventory),
-        Fact::Customs(Progress::Detained(status)) => {
-            step.say(id, &Return::detained(*status));
-        }
-        Fact::Examined => {
-            step.say(id, &Return::examination());
-            step.look_at_bill(id);
+        Fact::Customs(Progress::Detained(status)) => hold_back(step, id, *status),
+        Fact::Examined { for_customs } => {
+            if *for_customs && !inventory.invt_no.is_empty() {
+                conclude(step, &inventory);
+            }
+            hold_back(step, id, status::EXAMINATION);
         }
         Fact::Released => {
+            tell_held_back(step, id);
             conclude(step, &inventory);
             let now = step.now;
             step.shelf.change(id, |paper| paper.released = Some(now));
@@ -141,30 +163,59 @@ fn tell(step: &mut Step, id: Uuid, fact: &Fact) {
             } else {
                 Return::rejected_manually(reason)
             };
-            step.say(id, &text);
-            step.look_at_bill(id);
-            settle_cancellations(step, id, Settled::Ended);
+            tell_held_back(step, id);
+            end(step, id, &text);
         }
         Fact::Returned(reason) => {
-            step.say(id, &Return::returned(reason));
-            step.look_at_bill(id);
-            settle_cancellations(step, id, Settled::Ended);
+            tell_held_back(step, id);
+            end(step, id, &Return::returned(reason));
         }
         Fact::Withdrawn => {
-            step.shelf.change(id, |paper| paper.deleted = true);
+            step.shelf.change(id, |paper| {
+                paper.deleted = true;
+                paper.held_back = 0;
+            });
             step.look_at_bill(id);
             settle_cancellations(step, id, Settled::Withdrawn);
         }
     }
 }
 
-/// 399, once; and what waits for it: receipts of money.
-fn conclude(step: &mut Step, inventory: &Paper) {
-    let status = step.shelf.get(inventory.id).map_or(0, |paper| paper.status);
-    if status >= status::CONCLUDED {
+/// It ends without a release. What was held back is told no more.
+fn end(step: &mut Step, id: Uuid, what: &Return) {
+    step.shelf.change(id, |paper| paper.held_back = 0);
+    step.say(id, what);
+    step.look_at_bill(id);
+    settle_cancellations(step, id, Settled::Ended);
+}
+
+/// Examination and detention are told when customs has numbered the inventory, the last of them.
+fn hold_back(step: &mut Step, id: Uuid, status: i32) {
+    tell_held_back(step, id);
+    step.shelf.change(id, |paper| paper.held_back = status);
+}
+
+/// Tells what was held back, once customs has given its number.
+fn tell_held_back(step: &mut Step, id: Uuid) {
+    let status = match step.shelf.get(id) {
+        Some(paper) if !paper.invt_no.is_empty() => paper.held_back,
+        Some(_) | None => return,
+    };
+    if status == 0 {
         return;
     }
-    step.say(inventory.id, &Return::concluded());
+    step.shelf.change(id, |paper| paper.held_back = 0);
+    let examined = status == status::EXAMINATION;
+    step.say(id, &if examined { Return::examination() } else { Return::detained(status) });
+    step.look_at_bill(id);
+}
+
+/// 399, once and before anything that comes after it; and what waits for it: receipts of money.
+fn conclude(step: &mut Step, inventory: &Paper) {
+    let status = step.shelf.get(inventory.id).map_or(0, |paper| paper.status);
+    if status < status::CONCLUDED {
+        step.say(inventory.id, &Return::concluded());
+    }
     let waiting: Vec<Uuid> = step
         .shelf
         .of_order(DocumentKind::MoneyReceipt, &inventory.names.order_no)
@@ -203,6 +254,25 @@ pub(crate) async fn open(pool: &sqlx::PgPool) -> Result<HashSet<Uuid>, Fault> {
     .fetch_all(pool)
     .await?;
     Ok(ids.into_iter().collect())
+}
+
+/// How far the news are heard, as a transaction sees it.
+#[derive(Debug, Default)]
+pub(crate) struct Place {
+    pub(crate) token: String,
+    /// It has to be kept.
+    pub(crate) is_new: bool,
+}
+
+/// Reads the token and keeps others from moving it, when there are news among the commands.
+pub(crate) async fn place(tx: &mut PgConnection, commands: &[Command]) -> Result<Place, Fault> {
+    if !commands.iter().any(|command| matches!(command, Command::Heard(_))) {
+        return Ok(Place::default());
+    }
+    let token = sqlx::query_scalar!("select resume_token from heard where slot = 0 for update")
+        .fetch_one(tx)
+        .await?;
+    Ok(Place { token, is_new: false })
 }
 
 /// Keeps the token, in the transaction of what stands before it.

@@ -1,16 +1,15 @@
 //! What follows from documents around an import: cancellation, return of goods, delivery, signature of
 //! the consignee. Cancellation serves exports as well.
 
-use std::collections::BTreeMap;
-
-use domain::documents::{DocumentKind, Return, status};
-use proto::ceb::{Document, import};
+use domain::documents::refund::{Fault, Line, check};
+use domain::documents::{DocumentKind, Return, reference, status};
 use uuid::Uuid;
 
 use crate::commit::{Said, Step};
 use crate::paper::{Errand, Paper};
 use crate::receive::days_since;
 use crate::shelf::Shelf;
+use proto::ceb::parcel;
 
 /// Days after release within which goods may be returned (公告2020年第45号).
 const RETURN_DAYS: i64 = 30;
@@ -20,60 +19,129 @@ pub(crate) fn say_all(step: &mut Step, id: Uuid, said: &[Return]) -> Vec<Said> {
     said.iter().filter_map(|what| step.say(id, what)).collect()
 }
 
-/// The inventory that a document names: by customs' number, by ours, or by its order.
-pub(crate) fn named_inventory(shelf: &Shelf, paper: &Paper) -> Option<Uuid> {
-    let value = |element| paper.document.value(element).filter(|v: &String| !v.is_empty());
+/// The inventory that a document is about.
+pub(crate) enum Named<'a> {
+    /// There is none that the sender may know of: it does not exist, or is somebody else's.
+    Nothing,
+    /// This one.
+    Inventory(&'a Paper),
+    /// What it says is of several parcels: how, in words.
+    Several(String),
+}
+
+/// The inventory that a document names by customs' number, by ours, or by its order, among those that
+/// its sender may know of. What it says besides must be of the same one; another's inventory is treated
+/// as one that does not exist, so that nothing of it is told.
+pub(crate) fn named<'a>(shelf: &'a Shelf, paper: &Paper) -> Named<'a> {
+    let value = |element| paper.document.value(element).unwrap_or_default();
     let (invt_no, pre_no) = (value("invtNo"), value("preNo"));
+    let names = &paper.names;
     let kind = if paper.kind.is_export() {
         DocumentKind::ExportInventory
     } else {
         DocumentKind::ImportInventory
     };
-    let by = |test: &dyn Fn(&Paper) -> bool| {
-        shelf.find(|other| other.kind == kind && test(other)).map(|other| other.id)
+    let by = |said: &str, test: &dyn Fn(&Paper) -> bool| {
+        let test = |other: &Paper| other.kind == kind && knows(shelf, paper, other) && test(other);
+        // Of several that had a number one after the other, the one that counts.
+        (!said.is_empty())
+            .then(|| {
+                shelf.find(|other| test(other) && other.is_live()).or_else(|| shelf.find(test))
+            })
+            .flatten()
     };
-    if let Some(no) = &invt_no
-        && let Some(found) = by(&|other| &other.invt_no == no)
-    {
-        return Some(found);
-    }
-    if let Some(no) = &pre_no
-        && let Some(found) = by(&|other| &other.pre_no == no)
-    {
-        return Some(found);
-    }
+    // Before customs has given its number, ours may stand in its place.
+    let cancels = matches!(paper.kind, DocumentKind::ExportCancel | DocumentKind::ImportCancel);
+    let by_invt_no = by(&invt_no, &|other| other.invt_no == invt_no)
+        .or_else(|| by(&invt_no, &|other| cancels && other.pre_no == invt_no));
+    let by_pre_no = by(&pre_no, &|other| other.pre_no == pre_no);
+    // The own number of a cancellation or return may be its own, or that of its inventory.
+    let by_own = by(&names.cop_no, &|other| {
+        other.names.agent_code == names.agent_code && other.names.cop_no == names.cop_no
+    });
     // Before customs has given its number, only the order names an import.
-    let names = &paper.names;
-    by(&|other: &Paper| {
-        !names.order_no.is_empty()
-            && other.names.order_no == names.order_no
+    let by_order = by(&names.order_no, &|other| {
+        other.names.order_no == names.order_no
             && other.names.ebc_code == names.ebc_code
-            && (other.invt_no.is_empty() || invt_no.is_none())
-    })
+            && (other.invt_no.is_empty() || invt_no.is_empty())
+    });
+    // What comes back was released, and what was released has customs' number.
+    let spare = by_pre_no.or(by_order).filter(|_| cancels);
+    let Some(found) = by_invt_no.or(spare) else { return Named::Nothing };
+    let mut wrong = reference::contradictions(
+        paper.kind,
+        |element| paper.document.value(element).unwrap_or_default(),
+        |element| found.document.value(element).unwrap_or_default(),
+    );
+    let number_of_other = !invt_no.is_empty()
+        && !found.invt_no.is_empty()
+        && ![&found.invt_no, &found.pre_no].contains(&&invt_no);
+    if number_of_other {
+        wrong.push(format!("invtNo[{invt_no}]不是该清单的编号"));
+    }
+    for (element, said, other) in [
+        ("preNo", &pre_no, by_pre_no),
+        ("copNo", &names.cop_no, by_own.filter(|own| own.is_live())),
+    ] {
+        if other.is_some_and(|other| other.id != found.id) {
+            wrong.push(format!("{element}[{said}]属于另一清单"));
+        }
+    }
+    if wrong.is_empty() { Named::Inventory(found) } else { Named::Several(wrong.join("；")) }
+}
+
+/// Whether the sender of a document may know of an inventory. The declarant (agentCode) was held against
+/// the caller at the door; the seller and the site that other documents name were not, so that the caller
+/// has to stand for a party of the inventory, or to count the goods of a return that was accepted.
+fn knows(shelf: &Shelf, paper: &Paper, inventory: &Paper) -> bool {
+    let names = &paper.names;
+    match paper.kind {
+        DocumentKind::ExportReturn => {
+            names.ebc_code == inventory.names.ebc_code && paper.is_from_party_of(inventory)
+        }
+        DocumentKind::Tally => {
+            paper.is_from_party_of(inventory) || comes_back(shelf, paper, inventory)
+        }
+        _ => names.agent_code == inventory.names.agent_code,
+    }
+}
+
+/// Whether a return of an inventory was accepted under the number (coElNo) that its tally names.
+fn comes_back(shelf: &Shelf, tally: &Paper, inventory: &Paper) -> bool {
+    let number = |paper: &Paper| paper.document.value("coElNo").filter(|no| !no.is_empty());
+    let accepted = |other: &Paper| {
+        other.kind == DocumentKind::ExportReturn
+            && other.is_live()
+            && other.invt_no == inventory.invt_no
+            && number(other).is_some()
+            && number(other) == number(tally)
+    };
+    !inventory.invt_no.is_empty() && shelf.find(accepted).is_some()
 }
 
 /// 605 and 623: takes an inventory back before it is released.
 pub(crate) fn cancel(step: &mut Step, id: Uuid) -> Vec<Said> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
-    let inventory = named_inventory(&step.shelf, paper).and_then(|id| step.shelf.get(id)).cloned();
-    let names =
-        |paper: &Paper| domain::documents::key(&[&paper.names.agent_code, &paper.names.cop_no]);
-    let Some(inventory) = inventory else {
-        let named = looked_for(paper);
-        return step.refuse(id, &Return::refused(-623_003, &[&named])).into_iter().collect();
+    let inventory = match named(&step.shelf, paper) {
+        Named::Inventory(inventory) => inventory.clone(),
+        Named::Nothing => {
+            let said = looked_for(paper);
+            return step.refuse(id, &Return::refused(-623_003, &[&said])).into_iter().collect();
+        }
+        Named::Several(wrong) => {
+            return step.refuse(id, &Return::refused(-623_001, &[&wrong])).into_iter().collect();
+        }
     };
     let refused = if inventory.deleted {
         Some(-623_009)
-    } else if inventory.names.agent_code != paper.names.agent_code {
-        Some(-623_003)
     } else if inventory.status == status::REJECTED || inventory.status >= status::EXAMINATION {
         Some(-623_005)
     } else {
         None
     };
     if let Some(code) = refused {
-        let key = names(&inventory);
-        return step.refuse(id, &Return::refused(code, &[&key])).into_iter().collect();
+        let refusal = Return::refused(code, &[number(&inventory)]);
+        return step.refuse(id, &refusal).into_iter().collect();
     }
     let mut said = say_all(step, id, &[Return::sent()]);
     if inventory.declaration.is_none() && inventory.errand == Errand::None {
@@ -88,10 +156,15 @@ pub(crate) fn cancel(step: &mut Step, id: Uuid) -> Vec<Said> {
     said
 }
 
+/// The number of an inventory: that of customs, ours before.
+pub(crate) fn number(inventory: &Paper) -> &str {
+    if inventory.invt_no.is_empty() { &inventory.pre_no } else { &inventory.invt_no }
+}
+
 /// The number by which a document names its inventory.
 fn looked_for(paper: &Paper) -> String {
     let value = |element: &&str| paper.document.value(element).filter(|value| !value.is_empty());
-    ["invtNo", "preNo", "orderNo"].iter().find_map(value).unwrap_or_default()
+    proto::text(["invtNo", "preNo", "orderNo"].iter().find_map(value))
 }
 
 /// The inventory is cancelled.
@@ -110,17 +183,25 @@ pub(crate) fn cancelled(step: &mut Step, id: Uuid, inventory: Option<Uuid>) -> V
 /// back; whether they come is the site's matter.
 pub(crate) fn refund(step: &mut Step, id: Uuid) -> Vec<Said> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
-    let Document::Ceb625(import::InvtRefund { lines, .. }) = &*paper.document else {
-        return Vec::new();
+    let inventory = match named(&step.shelf, paper) {
+        Named::Inventory(inventory) => inventory.clone(),
+        Named::Nothing => {
+            let said = looked_for(paper);
+            return step.refuse(id, &Return::refused(-625_001, &[&said])).into_iter().collect();
+        }
+        Named::Several(wrong) => {
+            return step.refuse(id, &Return::refused(-625_001, &[&wrong])).into_iter().collect();
+        }
     };
-    let lines = lines.clone();
-    let inventory = named_inventory(&step.shelf, paper).and_then(|id| step.shelf.get(id)).cloned();
-    let Some(inventory) = inventory.filter(|i| i.names.agent_code == paper.names.agent_code) else {
-        let named = looked_for(paper);
-        return step.refuse(id, &Return::refused(-625_001, &[&named])).into_iter().collect();
+    let refusal = match released(&inventory) {
+        None => Some(Return::new(status::REJECTED, "清单未放行，不允许退货")),
+        Some(released) if days_since(released, step.now) > RETURN_DAYS => {
+            let text = format!("超过放行之日起{RETURN_DAYS}日，不允许退货");
+            Some(Return::new(status::REJECTED, text))
+        }
+        Some(_) => over_inventory(step, id, &inventory),
     };
-    let before = returned_before(step, id, &inventory.invt_no);
-    if let Some(refusal) = refusal(&inventory, &lines, &before, step.now) {
+    if let Some(refusal) = refusal {
         return step.refuse(id, &refusal).into_iter().collect();
     }
     step.shelf.change(id, |paper| paper.invt_no.clone_from(&inventory.invt_no));
@@ -130,55 +211,40 @@ pub(crate) fn refund(step: &mut Step, id: Uuid) -> Vec<Said> {
     said
 }
 
-/// What came back of an inventory by other applications, by line.
-fn returned_before(step: &Step, id: Uuid, invt_no: &str) -> BTreeMap<u32, i64> {
-    let mut before = BTreeMap::new();
-    let accepted = step.shelf.papers().filter(|other| {
-        other.kind == DocumentKind::ImportRefund
-            && other.id != id
-            && other.invt_no == invt_no
-            && other.status == status::RELEASED
-    });
-    for other in accepted {
-        let Document::Ceb625(import::InvtRefund { lines, .. }) = &*other.document else { continue };
-        for line in lines {
-            let sum: &mut i64 = before.entry(line.gnum).or_default();
-            *sum = sum.saturating_add(line.qty);
-        }
-    }
-    before
+/// When the goods of an inventory were let go.
+pub(crate) fn released(inventory: &Paper) -> Option<time::OffsetDateTime> {
+    inventory.released.filter(|_| !inventory.deleted)
 }
 
-fn refusal(
-    inventory: &Paper,
-    lines: &[import::InvtRefundList],
-    before: &BTreeMap<u32, i64>,
-    now: time::OffsetDateTime,
-) -> Option<Return> {
-    let Document::Ceb621(import::Inventory { lines: goods, .. }) = &*inventory.document else {
-        return Some(Return::refused(-625_001, &[&inventory.names.order_no]));
-    };
-    let Some(released) = inventory.released.filter(|_| !inventory.deleted) else {
-        let text = "清单未放行，不允许退货";
-        return Some(Return::new(status::REJECTED, text));
-    };
-    if days_since(released, now) > RETURN_DAYS {
-        let text = format!("超过放行之日起{RETURN_DAYS}日，不允许退货");
-        return Some(Return::new(status::REJECTED, text));
+/// Why the goods of an application (213, 625) may not come back, as its inventory and the applications
+/// before it have it.
+pub(crate) fn over_inventory(step: &Step, id: Uuid, inventory: &Paper) -> Option<Return> {
+    let paper = step.shelf.get(id)?;
+    let before: Vec<Line> = step
+        .shelf
+        .papers()
+        .filter(|other| {
+            other.kind == paper.kind
+                && other.id != id
+                && other.invt_no == inventory.invt_no
+                && other.is_live()
+                && other.status >= status::TAKEN_IN
+        })
+        .flat_map(|other| parcel::goods(&other.document))
+        .collect();
+    let faults =
+        check(&parcel::goods(&inventory.document), &before, &parcel::goods(&paper.document));
+    let unknown = faults.iter().find_map(|fault| match fault {
+        Fault::NoSuchLine { gnum, gcode } => Some((gnum.to_string(), gcode)),
+        _ => None,
+    });
+    if let Some((gnum, gcode)) = unknown {
+        let value = |element| paper.document.value(element).unwrap_or_default();
+        let own = ["coElNo", "copNo"].map(value).concat();
+        return Some(Return::refused(-625_209, &[&own, &gnum, gcode]));
     }
-    for line in lines {
-        let Some(sold) =
-            goods.iter().find(|sold| sold.gnum == line.gnum && sold.gcode == line.gcode)
-        else {
-            return Some(Return::refused(-625_209, &[&line.gnum.to_string()]));
-        };
-        let others = before.get(&line.gnum).copied().unwrap_or_default();
-        if line.qty <= 0 || line.qty.saturating_add(others) > sold.qty {
-            let text = format!("退货数量大于原清单可退数量，[InvtRefundList.gnum:{}]", line.gnum);
-            return Some(Return::new(status::REJECTED, text));
-        }
-    }
-    None
+    let texts: Vec<String> = faults.iter().map(|fault| fault.text("InvtRefundList")).collect();
+    (!texts.is_empty()).then(|| Return::new(status::REJECTED, texts.join("；")))
 }
 
 /// 513: the consignee has signed. The parcel must have been released.

@@ -105,9 +105,10 @@ pub(crate) fn issue(step: &mut Step, issued: &Issued) -> bool {
         return false;
     };
     for to in std::iter::once(&inventory.dxp_id).chain(&inventory.subscribers) {
-        step.mail_to(to, issued.message_type.number(), issued.status, issued.body.clone());
+        let kind = (issued.message_type.number(), issued.status);
+        step.mail_to(to, kind, issued.body.clone(), Some(&inventory));
     }
-    let kind = i16::try_from(issued.message_type.number()).unwrap_or_default();
+    let kind = issued.message_type.number().cast_signed();
     step.issued.new.push((key.0, key.1.clone(), kind, issued.invt_no.clone()));
     step.issued.known.insert(key);
     true

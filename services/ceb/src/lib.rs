@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use client::Window;
-use domain::documents::{DocumentKind, Missing, returns};
+use domain::documents::{DocumentKind, Missing, returns, tax};
 use domain::refusal::{Code, Refusal};
 use domain::{Principal, Slot, limits};
 use futures::stream::FuturesOrdered;
@@ -173,14 +173,18 @@ impl Ceb {
         let mut taken = 0;
         for document in read.documents {
             let document = document.document;
-            let value = |element| document.value(element).unwrap_or_default();
+            let value = |element| document.text(element);
             let guid = uuid::Uuid::now_v7().to_string().to_uppercase();
             let body = ceb::write(read.message_type, &guid, std::slice::from_ref(&document));
+            // The schema lets one digit through.
+            let status = value("status")
+                .parse()
+                .map_err(|_| Refusal::of(Code::CodeUnknown).with("field", "status"))?;
             let issued = issue::Issued {
                 message_type: read.message_type,
                 guid: value("guid"),
                 invt_no: value("invtNo"),
-                status: value("status").parse().unwrap_or_default(),
+                status,
                 body: Bytes::from(body),
             };
             let slot = Slot::of(&issued.invt_no);
@@ -194,6 +198,7 @@ impl Ceb {
     async fn log(
         &self,
         dxp_id: &str,
+        about: &read::About,
         after: i64,
         most: i32,
         wait: Duration,
@@ -208,7 +213,7 @@ impl Ceb {
         let heads = journal::heads(&self.reads, &columns).await?;
         let mut tail = self.tail.read(self.reads.clone(), heads);
         loop {
-            let found = read::log(&self.reads, dxp_id, after, most).await?;
+            let found = read::log(&self.reads, dxp_id, about, after, most).await?;
             if !found.is_empty() || tokio::time::Instant::now() >= until {
                 return Ok(found.into_iter().map(logged).collect());
             }
@@ -255,9 +260,9 @@ fn grouped(said: Vec<Said>) -> Vec<v1::OutgoingMessage> {
 /// Receipts of one type as one message.
 fn together(kind: MessageType, said: &[Said]) -> v1::OutgoingMessage {
     let documents: Vec<Document> = said.iter().map(|one| Document::clone(&one.document)).collect();
-    let position = said.iter().map(|one| one.position).max().unwrap_or_default();
     v1::OutgoingMessage {
-        position: u64::try_from(position).unwrap_or_default(),
+        // 0 where none was written into a log.
+        position: said.iter().map(|one| one.position).max().unwrap_or(0),
         receipts: said.iter().filter_map(|one| receipt_of(&one.document, &one.about)).collect(),
         ..outgoing(kind, &documents)
     }
@@ -271,13 +276,14 @@ fn outgoing(kind: MessageType, documents: &[Document]) -> v1::OutgoingMessage {
         message_type: kind.number().into(),
         xml: ceb::write(kind, &guid, documents),
         time: None,
+        tax_bills: Vec::new(),
         receipts: documents.iter().filter_map(|it| receipt_of(it, &about)).collect(),
     }
 }
 
 /// A receipt, read; `None` for what is none.
 fn receipt_of(document: &Document, about: &About) -> Option<v1::Receipt> {
-    let value = |element| document.value(element).unwrap_or_default();
+    let value = |element| document.text(element);
     let status: i32 = document.value("returnStatus")?.parse().ok()?;
     Some(v1::Receipt {
         message_type: document.message_type().number().into(),
@@ -291,18 +297,50 @@ fn receipt_of(document: &Document, about: &About) -> Option<v1::Receipt> {
     })
 }
 
+/// A tax bill, read; `None` for what is none. `about` is its inventory.
+fn tax_bill(document: &Document, about: &About) -> Option<v1::TaxBill> {
+    let (tax_no, invt_no, status, ent_duty_no, amounts) = match document {
+        Document::Ceb816(ceb::import::Tax { head, .. }) => {
+            let amounts = v1::TaxAmounts {
+                customs_tax_e5: head.customs_tax,
+                value_added_tax_e5: head.value_added_tax,
+                consumption_tax_e5: head.consumption_tax,
+            };
+            (&head.tax_no, &head.invt_no, &head.status, &head.ent_duty_no, Some(amounts))
+        }
+        Document::Ceb818(ceb::import::TaxStatus { head }) => {
+            (&head.tax_no, &head.invt_no, &head.status, &head.ent_duty_no, None)
+        }
+        _ => return None,
+    };
+    // The key of an inventory is its seller and its order number.
+    let order_no = about.key.split('\u{1f}').nth(1).unwrap_or_default();
+    Some(v1::TaxBill {
+        message_type: document.message_type().number().into(),
+        tax_no: tax_no.clone(),
+        invt_no: invt_no.clone(),
+        order_no: order_no.to_owned(),
+        status: status.parse().ok()?,
+        meaning: tax::bill_title(status).to_owned(),
+        amounts,
+        ent_duty_no: ent_duty_no.clone(),
+    })
+}
+
 fn logged(logged: read::Logged) -> v1::OutgoingMessage {
     let read::Logged { position, message_type, about, body, time } = logged;
-    let receipts = ceb::read(&body).map_or_else(
-        |_| Vec::new(),
-        |read| read.documents.iter().filter_map(|d| receipt_of(&d.document, &about)).collect(),
-    );
+    // A copy of somebody's data is carried as it is, whether or not it can be read.
+    let documents = ceb::read(&body).map(|read| read.documents).unwrap_or_default();
+    let documents = || documents.iter().map(|read| &read.document);
+    let receipts = documents().filter_map(|document| receipt_of(document, &about)).collect();
+    let tax_bills = documents().filter_map(|document| tax_bill(document, &about)).collect();
     v1::OutgoingMessage {
-        position: u64::try_from(position).unwrap_or_default(),
-        message_type: u32::try_from(message_type).unwrap_or_default(),
+        position,
+        message_type,
         xml: String::from_utf8_lossy(&body).into_owned(),
         time: Some(proto::timestamp(time)),
         receipts,
+        tax_bills,
     }
 }
 
@@ -323,10 +361,13 @@ fn record(found: read::Found) -> v1::DocumentRecord {
         missing: missing.into_iter().map(|missing| word(missing).to_owned()).collect(),
         pre_no: paper.pre_no,
         invt_no: paper.invt_no,
-        declaration: paper.declaration.map(|id| format!("declarations/{id}")).unwrap_or_default(),
+        declaration: proto::text(paper.declaration.map(|id| format!("declarations/{id}"))),
         changed_time: Some(proto::timestamp(paper.changed)),
         dxp_id: paper.dxp_id,
         return_info: paper.info,
+        cop_no: paper.names.cop_no,
+        logistics_no: paper.names.logistics_no,
+        bill_no: paper.names.bill_no,
     }
 }
 
@@ -382,17 +423,24 @@ impl CebService for Service {
     ) -> Result<Response<v1::ListReceiptsResponse>, Status> {
         let language = Language::of(request.metadata());
         let principal = caller(&request)?;
-        let v1::ListReceiptsRequest { dxp_id, after, page_size, wait_seconds } =
+        let v1::ListReceiptsRequest { dxp_id, after, page_size, wait_seconds, order_no, key } =
             request.into_inner();
         own_log(&principal, &dxp_id).map_err(|refusal| status::of(refusal, language))?;
         // With too many waiting, the answer is what there is.
         let turn = self.0.waiting.try_acquire();
         let wait = u64::from(wait_seconds).min(limits::RECEIPTS_WAIT_SECONDS_MAX);
         let wait = if turn.is_ok() { wait } else { 0 };
+        // Behind every position there is nothing.
         let from = i64::try_from(after).unwrap_or(i64::MAX);
         let messages = self
             .0
-            .log(&dxp_id, from, page_size, Duration::from_secs(wait))
+            .log(
+                &dxp_id,
+                &read::About { order_no, key },
+                from,
+                page_size,
+                Duration::from_secs(wait),
+            )
             .await
             .map_err(|error| status::of(error, language))?;
         let next_after = messages.last().map_or(after, |last| last.position);
@@ -418,8 +466,14 @@ impl CebService for Service {
     ) -> Result<Response<v1::ListDocumentsResponse>, Status> {
         let language = Language::of(request.metadata());
         let principal = caller(&request)?;
-        let v1::ListDocumentsRequest { order_no, message_type, waiting, page_size, page_token } =
-            request.into_inner();
+        let v1::ListDocumentsRequest {
+            order_no,
+            message_type,
+            waiting,
+            page_size,
+            page_token,
+            number,
+        } = request.into_inner();
         let kind = u16::try_from(message_type).ok().and_then(DocumentKind::from_number);
         if message_type != 0 && kind.is_none() {
             let refusal = Refusal::of(Code::CodeUnknown).with("message_type", message_type);
@@ -430,6 +484,7 @@ impl CebService for Service {
             order_no: Some(order_no).filter(|no| !no.is_empty()),
             kind,
             waiting,
+            number: Some(number.trim().to_owned()).filter(|number| !number.is_empty()),
             dxp_ids: (!everything).then(|| principal.dxp_ids.clone()),
         };
         let (found, next_page_token) =
@@ -445,6 +500,7 @@ impl CebService for Service {
         request: Request<v1::IssueRequest>,
     ) -> Result<Response<v1::IssueResponse>, Status> {
         let language = Language::of(request.metadata());
+        caller(&request)?;
         let bytes = request.into_inner().message;
         let taken = self.0.issue(&bytes).await.map_err(|error| status::of(error, language))?;
         Ok(Response::new(v1::IssueResponse { taken }))
@@ -460,7 +516,7 @@ fn answer_stream(
 ) -> impl Stream<Item = Result<v1::SendStreamResponse, Status>> + Send {
     async_stream::try_stream! {
         let mut taking = FuturesOrdered::new();
-        let (mut open, mut drained, mut number) = (true, false, 0_u64);
+        let (mut open, mut ended, mut number) = (true, Ok(()), 0_u64);
         while open || !taking.is_empty() {
             let room = open && taking.len() < MESSAGES_IN_FLIGHT_MAX;
             let (item, answered) = tokio::select! {
@@ -468,27 +524,28 @@ fn answer_stream(
                 answered = taking.next(), if !taking.is_empty() => (None, answered),
                 // What was taken is answered; the rest is for the next window.
                 () = ceb.draining.cancelled(), if open => {
-                    (open, drained) = (false, true);
+                    (open, ended) = (false, Err(status::plain(Code::Unavailable)));
                     (None, None)
                 }
             };
-            match item.transpose()? {
-                Some(Some(item)) => {
+            match item {
+                Some(Ok(Some(item))) => {
+                    // An item without a request is an empty message, and refused as one.
                     let bytes = item.item.unwrap_or_default().message;
                     let (ceb, principal) = (Arc::clone(&ceb), Arc::clone(&principal));
                     taking.push_back(answer(ceb, principal, trace.clone(), number, bytes));
                     number += 1;
                 }
-                Some(None) => open = false,
+                Some(Ok(None)) => open = false,
+                // So is what came before one that cannot be read.
+                Some(Err(status)) => (open, ended) = (false, Err(status)),
                 None => {}
             }
             if let Some(answered) = answered {
                 yield answered;
             }
         }
-        if drained {
-            Err(status::plain(Code::Unavailable))?;
-        }
+        ended?;
     }
 }
 
@@ -523,9 +580,11 @@ fn follow_log(
     async_stream::try_stream! {
         let mut position = after;
         let wait = Duration::from_secs(limits::HEARTBEAT_SECONDS);
+        let everything = read::About::default();
         loop {
+            // Behind every position there is nothing.
             let from = i64::try_from(position).unwrap_or(i64::MAX);
-            let messages = ceb.log(&dxp_id, from, 0, wait).await?;
+            let messages = ceb.log(&dxp_id, &everything, from, 0, wait).await?;
             if messages.is_empty() {
                 if ceb.draining.is_cancelled() {
                     Err(Refusal::of(Code::Unavailable).with("reason", "the window drains"))?;

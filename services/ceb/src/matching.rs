@@ -3,16 +3,16 @@
 //! it.
 
 use domain::documents::matching::{
-    EXPORT, IMPORT, Missing, Order, Outcome, Payment, Policy, Set, Waybill, match_export,
-    match_import, overdue,
+    Choice, EXPORT, IMPORT, Missing, Order, Outcome, Payment, Policy, Set, Waybill, choose_payment,
+    match_export, match_import, overdue,
 };
 use domain::documents::{DocumentKind, Return, status};
+use proto::ceb::parcel;
 use uuid::Uuid;
 
 use crate::commit::{Said, Step};
 use crate::paper::{Errand, Paper};
 use crate::shelf::Shelf;
-use crate::views;
 
 /// What can be set about the match. The window has no positive list and no ledger yet: customs
 /// checks both.
@@ -23,6 +23,8 @@ pub(crate) const POLICY: Policy<'static> =
 pub(crate) struct Companions {
     pub(crate) order: Option<Uuid>,
     pub(crate) payment: Option<Uuid>,
+    /// Payments of which nobody can say which one counts.
+    pub(crate) rivals: Vec<Uuid>,
     pub(crate) waybill: Option<Uuid>,
 }
 
@@ -39,23 +41,24 @@ impl Companions {
             .of_order(order, &names.order_no)
             .filter(|paper| paper.is_live())
             .find(|paper| same(inventory, paper, "ebpCode") && same(inventory, paper, "ebcCode"));
-        // When the order names its payment, that one; otherwise the newest.
-        let named = order.and_then(|order| order.document.value("payTransactionId"));
-        let named = named.filter(|id| !id.is_empty());
         // An order number is unique within its platform only.
-        let payments = shelf
+        let (payments, read): (Vec<&Paper>, Vec<Payment>) = shelf
             .of_order(K::Payment, &names.order_no)
-            .filter(|paper| paper.is_live() && same(inventory, paper, "ebpCode"));
-        let is_named = |paper: &&Paper| paper.document.value("payTransactionId") == named;
-        let payment = match &named {
-            Some(_) => payments.filter(is_named).max_by_key(|paper| paper.received),
-            None => payments.max_by_key(|paper| paper.received),
+            .filter(|paper| paper.is_live() && same(inventory, paper, "ebpCode"))
+            .filter_map(|paper| Some((paper, parcel::payment(&paper.document)?)))
+            .unzip();
+        let named = order.and_then(|order| parcel::order(&order.document));
+        let (payment, rivals) = match choose_payment(named.as_ref(), &read) {
+            Choice::None => (None, Vec::new()),
+            Choice::One(at) => (payments.get(at).copied(), Vec::new()),
+            Choice::Several => (None, payments),
         };
         let waybill = shelf
             .of_parcel(waybill, &names.logistics_code, &names.logistics_no)
             .find(|paper| paper.is_live());
         let id = |paper: Option<&Paper>| paper.map(|paper| paper.id);
-        Self { order: id(order), payment: id(payment), waybill: id(waybill) }
+        let rivals = rivals.into_iter().map(|paper| paper.id).collect();
+        Self { order: id(order), payment: id(payment), rivals, waybill: id(waybill) }
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = Uuid> + use<> {
@@ -117,24 +120,30 @@ pub(crate) fn complete(step: &mut Step, id: Uuid) -> Vec<Said> {
         if paper.kind.is_inventory() { vec![id] } else { inventories(&step.shelf, paper) };
     let mut said = Vec::new();
     for inventory in waiting {
-        let outcome = step
-            .shelf
-            .get(inventory)
-            .filter(|p| is_waiting(p))
-            .and_then(|p| outcome(&step.shelf, p));
-        match outcome {
+        let paper = step.shelf.get(inventory).filter(|paper| is_waiting(paper));
+        let refusal = match paper.and_then(|paper| outcome(&step.shelf, paper)) {
+            Some(Outcome::Matched | Outcome::Refused(_)) if has_rivals(step, inventory) => {
+                let order_no = paper.map_or("", |paper| paper.names.order_no.as_str());
+                let several = Return::refused(-401_003, &[order_no]);
+                step.refuse(inventory, &several)
+            }
             Some(Outcome::Matched) => {
                 step.shelf.change(inventory, |paper| paper.errand = Errand::File);
+                None
             }
-            Some(Outcome::Refused(broken)) => {
-                let rejection = step.say(inventory, &Return::rejected(&broken));
-                // Whoever sent the last document is not told about somebody else's inventory.
-                said.extend(rejection.filter(|_| inventory == id));
-            }
-            Some(Outcome::Waiting(_)) | None => {}
-        }
+            Some(Outcome::Refused(broken)) => step.say(inventory, &Return::rejected(&broken)),
+            Some(Outcome::Waiting(_)) | None => None,
+        };
+        // Whoever sent the last document is not told about somebody else's inventory.
+        said.extend(refusal.filter(|_| inventory == id));
     }
     said
+}
+
+/// Whether several payments stand for the order of an inventory.
+fn has_rivals(step: &Step, inventory: Uuid) -> bool {
+    let paper = step.shelf.get(inventory);
+    paper.is_some_and(|paper| !Companions::of(&step.shelf, paper).rivals.is_empty())
 }
 
 /// An inventory that is declared and not yet filed.
@@ -173,10 +182,12 @@ pub(crate) fn too_late(shelf: &Shelf, inventory: &Paper) -> Option<Return> {
 fn with_set<T>(shelf: &Shelf, inventory: &Paper, use_it: impl FnOnce(&Set<'_>) -> T) -> Option<T> {
     let companions = Companions::of(shelf, inventory);
     let document = |id: Option<Uuid>| id.and_then(|id| shelf.get(id)).map(|paper| &*paper.document);
-    let order: Option<Order> = document(companions.order).and_then(views::order);
-    let payment: Option<Payment> = document(companions.payment).and_then(views::payment);
-    let waybill: Option<Waybill> = document(companions.waybill).and_then(views::waybill);
-    let inventory = views::inventory(&inventory.document)?;
+    let order: Option<Order> = document(companions.order).and_then(parcel::order);
+    // Any of several is there: nothing waits for another one.
+    let payment = companions.payment.or(companions.rivals.first().copied());
+    let payment: Option<Payment> = document(payment).and_then(parcel::payment);
+    let waybill: Option<Waybill> = document(companions.waybill).and_then(parcel::waybill);
+    let inventory = parcel::inventory(&inventory.document)?;
     let set = Set {
         inventory: &inventory,
         order: order.as_ref(),
@@ -190,9 +201,10 @@ fn with_set<T>(shelf: &Shelf, inventory: &Paper, use_it: impl FnOnce(&Set<'_>) -
 pub(crate) fn warn_of_missing_payment(step: &Step, id: Uuid, first: Return) -> Return {
     let Some(paper) = step.shelf.get(id) else { return first };
     let import = paper.kind == DocumentKind::ImportInventory && first.status == status::DECLARING;
-    if !import || Companions::of(&step.shelf, paper).payment.is_some() {
+    let companions = Companions::of(&step.shelf, paper);
+    if !import || companions.payment.is_some() || !companions.rivals.is_empty() {
         return first;
     }
-    let ebp_code = paper.document.value("ebpCode").unwrap_or_default();
+    let ebp_code = paper.document.text("ebpCode");
     first.without_payment(&ebp_code, &paper.names.order_no)
 }

@@ -7,16 +7,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::declaration::Profile;
-use domain::documents::{DocumentKind, Return, status};
+use domain::documents::{DocumentKind, Return, check, refusal, status};
 use domain::principal::CUSTOMS_LOG;
 use domain::refusal::{Code, Refusal, Violation};
+use domain::rules::SINGLE_LIMIT_E5;
 use domain::{Principal, limits};
 use proto::ceb::{self, Document, Fault, MessageType, dxp};
 use sha2::{Digest as _, Sha256};
 use signature::{MixedDigest, Refused, Trust, Verified, Verifier};
+use store::Unanswered;
 use store::numbers::CHINA;
 use time::OffsetDateTime;
 
+use crate::export::C14;
 use crate::paper::{key, slot};
 use crate::receive::{Copies, Malformed, Received, Sender};
 
@@ -71,7 +74,7 @@ pub(crate) fn read(
     bytes: &[u8],
     trace: &str,
     now: OffsetDateTime,
-) -> Result<Message, Refusal> {
+) -> Result<Message, Unanswered> {
     let bytes = unpacked(bytes)?;
     let (message, envelope) = opened(&bytes)?;
     let broken = |faults: Vec<Fault>, text: String| {
@@ -102,13 +105,15 @@ pub(crate) fn read(
     let mut documents = Vec::with_capacity(read.documents.len());
     for document in read.documents {
         let refusal = match &signature {
-            Err(refused) => Some(unsigned(refused)),
-            Ok(verified) => untimely(&document.document, now)
+            Err(refused) => Some(unsigned(kind, &document.document, refused)),
+            Ok(verified) => too_new(&document.document, now)
                 .or_else(|| own_refusal(policy, principal, kind, &document, verified.as_ref())),
         };
         let document = document.document;
         let key = key(kind, &document);
-        let digest = serde_json::to_vec(&document).unwrap_or_default();
+        // Without it every document would be the same as every other.
+        let digest = serde_json::to_vec(&document)
+            .map_err(|error| store::Fault::Broken(format!("a document has no JSON: {error}")))?;
         documents.push(Received {
             kind,
             slot: slot(&document, &key),
@@ -226,7 +231,7 @@ fn broken(
 ) -> Message {
     let echoed = message.get(..limits::CEB_ECHO_BYTES_MAX).unwrap_or(message);
     let source = String::from_utf8_lossy(echoed).into_owned();
-    let kind = ceb::root(message).map_or("Unknown", |root| root.message_type.name());
+    let kind = ceb::root(message).map_or("Unknown", |root| root.message_type.root());
     let envelope_id = envelope.map_or_else(String::new, |e| e.trans_info.cop_msg_id.clone());
     let info: String = text.chars().take(CEB900_INFO_MAX).collect();
     let answer = Document::from_values(MessageType::Ceb900, |element| {
@@ -248,6 +253,7 @@ fn broken(
         // The block stands at the end of a message.
         between(&String::from_utf8_lossy(message), "dxpId>", "<")
     });
+    // Nobody's log, where the sender cannot be known: the caller is told in the answer.
     let dxp_id = claimed.filter(|id| id.len() <= 30 && principal.holds(id)).unwrap_or_default();
     let malformed = Malformed { dxp_id, status: SCHEMA, body };
     Message::Broken(Box::new(Broken { malformed, faults, envelope_id, answer }))
@@ -283,16 +289,13 @@ fn admit_sender(principal: &Principal, read: &ceb::Message) -> Result<(), Refusa
     }
 }
 
-/// An appTime decides which of two documents is newer: one from the future would stand for ever.
-fn untimely(document: &Document, now: OffsetDateTime) -> Option<Return> {
-    let text = document.value("appTime").unwrap_or_default();
-    let time = time::PrimitiveDateTime::parse(&text, crate::export::C14).ok();
-    let late = now + time::Duration::days(1);
-    if time.is_some_and(|time| time.assume_offset(CHINA) <= late) {
-        return None;
-    }
-    let text = format!("appTime[{text}]不是有效时间，或晚于当前时间一日以上");
-    Some(Return::new(status::REJECTED, text))
+/// An appTime decides which of two documents is newer: one from the future would stand for ever. One that
+/// is no time at all is told with what else is wrong.
+fn too_new(document: &Document, now: OffsetDateTime) -> Option<Return> {
+    let text = document.text("appTime");
+    let time = time::PrimitiveDateTime::parse(&text, C14).ok()?;
+    let late = time.assume_offset(CHINA) > now + time::Duration::days(1);
+    late.then(|| Return::new(status::REJECTED, format!("appTime[{text}]晚于当前时间一日以上")))
 }
 
 fn sender(read: &ceb::Message) -> Sender {
@@ -318,10 +321,39 @@ fn copies(read: &ceb::Message, message: &[u8]) -> Copies {
     Copies { message: uuid::Uuid::now_v7(), to: wants.into_iter().cloned().collect(), body }
 }
 
-/// The receipt for a message whose signature is not good.
-fn unsigned(refused: &Refused) -> Return {
-    let code = refused.business_code().and_then(|code| code.parse().ok()).unwrap_or(-621_029);
-    Return::new(code, format!("{}（平台代码{}）", refused.text_zh(), refused.platform_code()))
+/// The receipt for a message whose signature is not good, with the codes of its kind where it has some.
+fn unsigned(kind: DocumentKind, document: &Document, refused: &Refused) -> Return {
+    let empty = matches!(refused, Refused::Empty { .. });
+    match (kind, empty) {
+        (_, true) => Return::refused(unsigned_code(kind), &[]),
+        (DocumentKind::ImportCancel, false) => {
+            Return::refused(-623_029, &[&format!("，{}", refused.text_zh())])
+        }
+        (DocumentKind::ImportRefund, false) => Return::refused(-625_005, &[&key(kind, document)]),
+        (_, false) => {
+            let code = refused.business_code().and_then(|code| code.parse().ok());
+            Return::refused(code.unwrap_or(-621_029), &[])
+        }
+    }
+}
+
+/// The code for a document without the signature that it needs.
+fn unsigned_code(kind: DocumentKind) -> i32 {
+    match kind {
+        DocumentKind::ImportCancel => -623_017,
+        DocumentKind::ImportRefund => -625_028,
+        _ => -621_026,
+    }
+}
+
+/// The receipt for a document that somebody else's certificate signed.
+fn signed_by_another(kind: DocumentKind, document: &Document, firm: &str, card: &str) -> Return {
+    let parameters = ["企业代码", firm, card];
+    match kind {
+        DocumentKind::ImportCancel => Return::refused(-623_021, &parameters),
+        DocumentKind::ImportRefund => Return::refused(-625_013, &[&key(kind, document)]),
+        _ => Return::refused(-621_015, &parameters),
+    }
 }
 
 /// What is wrong with one document by itself: its signer, its declarant, or the rules.
@@ -332,7 +364,7 @@ fn own_refusal(
     document: &ceb::ReadDocument,
     verified: Option<&Verified>,
 ) -> Option<Return> {
-    let value = |element: &str| document.document.value(element).unwrap_or_default();
+    let value = |element: &str| document.document.text(element);
     let optional = matches!(kind, DocumentKind::ImportCancel | DocumentKind::ImportRefund);
     let empty = kind.key_elements().iter().find(|element| {
         // Receipts of money may come without a number, some cancellations without their own.
@@ -345,19 +377,28 @@ fn own_refusal(
     let draft = value("appStatus") == "1";
     let firms: Vec<String> =
         responsible(kind).iter().map(|e| value(e)).filter(|code| !code.is_empty()).collect();
-    let first = firms.first().cloned().unwrap_or_default();
+    let first = proto::text(firms.first().cloned());
     if !firms.iter().any(|code| principal.transmits_for(code)) {
-        return Some(Return::refused(-10_102, &[&first]));
+        return Some(Return::refused(-10_102, &[]));
     }
     if let Some(verified) = verified {
         if !firms.iter().any(|code| signs_for(policy, principal, verified, code)) {
-            let refused = if kind == DocumentKind::ImportRefund { -625_013 } else { -621_015 };
-            return Some(Return::refused(refused, &[&first, &verified.key_name]));
+            let document = &document.document;
+            return Some(signed_by_another(kind, document, &first, &verified.key_name));
         }
     } else if !draft && wants_signature(kind) {
-        return Some(Return::refused(-621_026, &[]));
+        return Some(Return::refused(unsigned_code(kind), &[]));
     }
-    if kind.is_inventory() && !draft { broken_rules(policy, document, verified) } else { None }
+    let own = refusal(kind, &check(kind, &document.document, &policy.profile));
+    if !kind.is_inventory() || draft {
+        return own;
+    }
+    match (own, broken_rules(policy, kind, document, verified)) {
+        // Both lists in one receipt; a code for just what is wrong comes first.
+        (Some(own), Some(declared)) if declared.status < 0 => Some(declared.with_more(&[own.info])),
+        (Some(own), Some(declared)) => Some(own.with_more(&[declared.info])),
+        (own, declared) => own.or(declared),
+    }
 }
 
 /// Whose document it is, by element: one of these firms sends it, or mandated who does. Orders come from
@@ -402,9 +443,11 @@ fn signs_for(policy: &Policy, principal: &Principal, verified: &Verified, code: 
     own || silent || certificate.belongs_to(code)
 }
 
-/// Every rule of a declaration that an inventory breaks, as one receipt.
+/// Every rule of a declaration that an inventory breaks, as one receipt. Where customs has a code of its
+/// own for one of them, that is the status, and its text comes first.
 fn broken_rules(
     policy: &Policy,
+    kind: DocumentKind,
     document: &ceb::ReadDocument,
     verified: Option<&Verified>,
 ) -> Option<Return> {
@@ -412,19 +455,31 @@ fn broken_rules(
     // A signed document was read from its canonical text, whose lines count differently.
     let line = |line| verified.map_or(line, |verified| verified.lines.original(line));
     let violations = domain::Declaration::from(declared).check(&policy.profile).err()?;
-    let texts: Vec<String> = violations
-        .iter()
-        .map(|violation| {
-            let place = document.place(&violation.field);
-            let place = place.map(|place| format!("第{}行{}：", line(place.line), place.element));
-            let place = place.unwrap_or_default();
-            format!("[Code:{};Desc:{place}{}]", violation.code.id(), violation.text_zh)
+    let told = |violation: &Violation| {
+        let place = document.place(&violation.field);
+        let place = place.map(|place| format!("第{}行{}：", line(place.line), place.element));
+        let place = place.unwrap_or_default();
+        format!("[Code:{};Desc:{place}{}]", violation.code.id(), violation.text_zh)
+    };
+    let coded = |violation: &Violation| {
+        let code = violation.customs_code?.parse::<i32>().ok()?;
+        let key = key(kind, &document.document);
+        Some(match code {
+            -621_005 => Return::refused(code, &[&key, &domain::rules::decimal(SINGLE_LIMIT_E5)]),
+            code => Return::refused(code, &[]),
         })
-        .collect();
-    // Where customs has a code of its own for it, that one is the status.
-    let known = violations.iter().find_map(|violation| violation.customs_code?.parse::<i32>().ok());
-    let code = known.filter(|code| *code < 0).unwrap_or(status::REJECTED);
-    Some(Return::new(code, texts.join(",")))
+    };
+    let first = violations.iter().enumerate().find_map(|(at, it)| Some((at, coded(it)?)));
+    let others = violations.iter().enumerate().filter(|(at, _)| {
+        // What the text of the code says already is not told twice.
+        first.as_ref().is_none_or(|(first, _)| at != first)
+    });
+    let texts: Vec<String> = others.map(|(_, violation)| told(violation)).collect();
+    match first {
+        Some((_, first)) if texts.is_empty() => Some(first),
+        Some((_, first)) => Some(first.with_more(&[texts.join(",")])),
+        None => Some(Return::new(status::REJECTED, texts.join(","))),
+    }
 }
 
 #[cfg(test)]

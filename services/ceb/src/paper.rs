@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use domain::Slot;
 use domain::documents::{DocumentKind, Held, status};
+use domain::{Principal, Slot};
 use proto::ceb::Document;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -55,6 +55,13 @@ pub(crate) struct Paper {
     pub(crate) document: Arc<Document>,
     pub(crate) received: OffsetDateTime,
     pub(crate) changed: OffsetDateTime,
+    /// The returnTime of its last receipt: the next one is later.
+    pub(crate) told: OffsetDateTime,
+    /// Inventories: 500, or the kind of detention, of goods that customs has not numbered yet; told
+    /// after 120. 0: nothing.
+    pub(crate) held_back: i32,
+    /// Who sends it, in the transaction in which it comes.
+    pub(crate) sender: Option<Arc<Principal>>,
 }
 
 /// By what others find a document. Empty where it has no such element.
@@ -72,14 +79,17 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn of(document: &Document) -> Self {
-        let value = |element| document.value(element).unwrap_or_default();
+        let value = |element| document.text(element);
         Self {
             order_no: value("orderNo"),
             logistics_code: value("logisticsCode"),
             logistics_no: value("logisticsNo"),
             agent_code: value("agentCode"),
             ebc_code: value("ebcCode"),
-            cop_no: value("copNo"),
+            // Documents about goods that come back call it coElNo.
+            cop_no: Some(value("copNo"))
+                .filter(|no| !no.is_empty())
+                .unwrap_or_else(|| value("coElNo")),
             bill_no: value("billNo"),
         }
     }
@@ -115,8 +125,9 @@ pub(crate) fn key(kind: DocumentKind, document: &Document) -> String {
 
 impl Paper {
     /// As the rules of admission see it.
-    pub(crate) fn held(&self, digest: &[u8], used: bool) -> Held<'_> {
+    pub(crate) fn held(&self, digest: &[u8], own: bool, used: bool) -> Held<'_> {
         Held {
+            own,
             guid: &self.guid,
             app_time: &self.app_time,
             same_content: self.digest == digest,
@@ -132,9 +143,12 @@ impl Paper {
         !self.draft && !self.deleted && self.status != status::REJECTED && self.status >= 0
     }
 
-    /// Another document may take its place.
-    pub(crate) fn gives_way(&self) -> bool {
-        self.deleted || self.draft || self.status == status::REJECTED || self.status < 0
+    /// Whether its sender stands for the declarant or the seller of an inventory.
+    pub(crate) fn is_from_party_of(&self, inventory: &Paper) -> bool {
+        let names = &inventory.names;
+        self.sender.as_ref().is_some_and(|sender| {
+            [&names.agent_code, &names.ebc_code].into_iter().any(|code| sender.transmits_for(code))
+        })
     }
 
     /// An inventory that holds on to its order, payment and waybill.

@@ -6,33 +6,51 @@ use domain::documents::DocumentKind;
 use domain::refusal::{Code, Refusal};
 use domain::{Slot, limits};
 use sqlx::PgPool;
-use store::{Fault, Unanswered};
+use store::{Fault, Unanswered, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::commit::About;
-use crate::matching;
 use crate::paper::Paper;
 use crate::shelf::{Row, Shelf, Wanted, kind_column};
+use crate::{commit, matching};
 
 /// A message in the log of an exchange number.
 #[derive(Debug)]
 pub(crate) struct Logged {
-    pub(crate) position: i64,
-    pub(crate) message_type: i32,
-    pub(crate) about: About,
+    pub(crate) position: u64,
+    pub(crate) message_type: u32,
+    pub(crate) about: commit::About,
     pub(crate) body: Vec<u8>,
     pub(crate) time: OffsetDateTime,
+}
+
+/// Which messages of a log are asked for.
+#[derive(Debug, Default)]
+pub(crate) struct About {
+    pub(crate) order_no: String,
+    /// Parts separated by spaces.
+    pub(crate) key: String,
+}
+
+impl About {
+    fn is_everything(&self) -> bool {
+        self.order_no.is_empty() && self.key.is_empty()
+    }
 }
 
 /// The messages of an exchange number after a position.
 pub(crate) async fn log(
     pool: &PgPool,
     dxp_id: &str,
+    about: &About,
     after: i64,
     most: i64,
 ) -> Result<Vec<Logged>, Fault> {
-    let rows = sqlx::query!(
+    if !about.is_everything() {
+        return log_about(pool, dxp_id, about, after, most).await;
+    }
+    let rows = sqlx::query_as!(
+        LogRow,
         // Bounded by bytes too: the first is always among them.
         r#"select position, version, facts, body as "body!", recorded_time
            from (select *, sum(octet_length(body)) over (order by position) - octet_length(body) as before
@@ -48,16 +66,63 @@ pub(crate) async fn log(
     )
     .fetch_all(pool)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Logged {
-            position: row.position,
-            message_type: row.version,
-            about: About::read(&row.facts),
+    rows.into_iter().map(Logged::try_from).collect()
+}
+
+/// Those about one order or document. A statement of its own, so that each has the plan that fits it.
+async fn log_about(
+    pool: &PgPool,
+    dxp_id: &str,
+    about: &About,
+    after: i64,
+    most: i64,
+) -> Result<Vec<Logged>, Fault> {
+    let rows = sqlx::query_as!(
+        LogRow,
+        // The key stands behind the guid, as `commit::About` keeps both.
+        r#"select position, version, facts, body as "body!", recorded_time
+           from (select *, sum(octet_length(body)) over (order by position) - octet_length(body) as before
+                 from journal
+                 where slot = $1 and owner = $2 and subject = $3 and position > $4
+                   and body is not null
+                   and ($5 = '' or translate(convert_from(
+                           substr(facts, position('\x1e'::bytea in facts) + 1), 'UTF8'),
+                           chr(31), ' ') = $5)
+                 order by position limit $6) as page
+           where before < $7 order by position"#,
+        Slot::of(dxp_id).column(),
+        dxp_id,
+        commit::About::subject(&about.order_no, &about.key),
+        after,
+        about.key,
+        most,
+        limits::RECEIPTS_PAGE_BYTES
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(Logged::try_from).collect()
+}
+
+struct LogRow {
+    position: i64,
+    version: i32,
+    facts: Vec<u8>,
+    body: Vec<u8>,
+    recorded_time: OffsetDateTime,
+}
+
+impl TryFrom<LogRow> for Logged {
+    type Error = Fault;
+
+    fn try_from(row: LogRow) -> Result<Self, Fault> {
+        Ok(Self {
+            position: column::unsigned(row.position)?,
+            message_type: column::number(row.version)?,
+            about: commit::About::read(&row.facts)?,
             body: row.body,
             time: row.recorded_time,
         })
-        .collect())
+    }
 }
 
 /// What documents are asked for.
@@ -66,6 +131,8 @@ pub(crate) struct Filter {
     pub(crate) order_no: Option<String>,
     pub(crate) kind: Option<DocumentKind>,
     pub(crate) waiting: bool,
+    /// Any of a document's numbers.
+    pub(crate) number: Option<String>,
     /// `None` for a caller who may see everything.
     pub(crate) dxp_ids: Option<Vec<String>>,
 }
@@ -88,13 +155,17 @@ pub(crate) async fn documents(
         "" => None,
         token => Some(read_token(token).ok_or_else(|| Refusal::of(Code::PageTokenForeign))?),
     };
+    let named = match &filter.number {
+        Some(number) => Some(named(pool, number).await?),
+        None => None,
+    };
     let rows = sqlx::query_as!(
         Row,
         r#"select d.slot, d.kind, d.key, id, guid, app_time, draft, deleted, status, info, dxp_id,
                   subscribers,
                   order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
                   invt_no, declaration_id, released_time, sum_no, cancels, t.task as "task?", signed,
-                  digest, body, received_time, changed_time
+                  digest, body, received_time, changed_time, told_time, held_back
            from document d
            left join task t on t.slot = d.slot and t.kind = d.kind and t.key = d.key
            where ($1::text is null or order_no = $1)
@@ -102,6 +173,7 @@ pub(crate) async fn documents(
              and (not $3 or t.task = 3)
              and ($4::text[] is null or dxp_id = any($4))
              and ($5::uuid is null or id < $5)
+             and ($7::uuid[] is null or id = any($7))
            order by id desc limit $6"#,
         filter.order_no.as_deref(),
         filter.kind.map(kind_column),
@@ -109,6 +181,7 @@ pub(crate) async fn documents(
         filter.dxp_ids.as_deref(),
         before,
         i64::from(size),
+        named.as_deref(),
     )
     .fetch_all(pool)
     .await
@@ -116,13 +189,30 @@ pub(crate) async fn documents(
     let papers: Vec<Paper> =
         rows.into_iter().map(TryInto::try_into).collect::<Result<_, Fault>>()?;
     let full = i32::try_from(papers.len()).is_ok_and(|count| count == size);
-    let next = papers.last().filter(|_| full).map(write_token).unwrap_or_default();
+    let next = proto::text(papers.last().filter(|_| full).map(write_token));
     let shelf = beside(pool, &papers).await?;
     let found = papers
         .into_iter()
         .map(|paper| Found { missing: matching::missing(&shelf, &paper), paper })
         .collect();
     Ok((found, next))
+}
+
+/// The documents that a number may mean, each way by its index.
+async fn named(pool: &PgPool, number: &str) -> Result<Vec<Uuid>, Fault> {
+    let ids = sqlx::query_scalar!(
+        r#"select id as "id!" from document where order_no = $1 and order_no <> ''
+           union select id from document where logistics_no = $1 and logistics_no <> ''
+           union select id from document where cop_no = $1 and cop_no <> ''
+           union select id from document where pre_no = $1 and pre_no <> ''
+           union select id from document where invt_no = $1 and invt_no <> ''
+           union select id from document where bill_no = $1 and bill_no <> ''
+           union select id from document where upper(guid) = upper($1)"#,
+        number
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(ids)
 }
 
 /// What the waiting inventories on a page are matched with.

@@ -6,15 +6,10 @@ use domain::documents::{DocumentKind, Return};
 use proto::ceb::{Document, MessageType};
 use store::numbers::CHINA;
 use time::OffsetDateTime;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
 use uuid::Uuid;
 
 use crate::commit::{About, Said};
 use crate::paper::Paper;
-
-const C17: &[BorrowedFormatItem<'_>] =
-    format_description!("[year][month][day][hour][minute][second][subsecond digits:3]");
 
 /// A receipt about a document. Its elements are those of the document with the same name, and the
 /// numbers that the window and customs gave.
@@ -31,7 +26,9 @@ pub(crate) fn about(paper: &Paper, what: &Return, now: OffsetDateTime) -> Said {
             let told = paper.document.value("invtNo").filter(|no| is_whole(paper.kind, no));
             Some(paper.invt_no.clone())
                 .filter(|no| !no.is_empty())
-                .or(Some(told.unwrap_or_default()))
+                .or(told)
+                // Until customs gave one.
+                .or_else(|| Some(String::new()))
         }
         // The numbers of deliveries and summaries are the window's own.
         "rkdNo" => Some(paper.pre_no.replacen('R', "K", 1)),
@@ -50,7 +47,16 @@ pub(crate) fn about(paper: &Paper, what: &Return, now: OffsetDateTime) -> Said {
         about: About::of(paper),
         position: 0,
         event: Uuid::now_v7(),
+        time: now,
     }
+}
+
+/// The time of the next receipt of a document: now, and later than the last one by a millisecond at
+/// least, which is the finest that returnTime tells. So receipts of one document can be put in order by
+/// it, also those of one transaction, and when a clock is set back.
+pub(crate) fn after(last: OffsetDateTime, now: OffsetDateTime) -> OffsetDateTime {
+    let whole = now.truncate_to_millisecond();
+    whole.max(last.truncate_to_millisecond() + time::Duration::MILLISECOND)
 }
 
 /// An import receipt has room for a whole number of customs and for nothing shorter.
@@ -60,5 +66,9 @@ fn is_whole(kind: DocumentKind, invt_no: &str) -> bool {
 
 /// A time as receipts write it: China Standard Time to the millisecond, digits only.
 pub(crate) fn time(now: OffsetDateTime) -> String {
-    now.to_offset(CHINA).format(C17).unwrap_or_default()
+    let now = now.to_offset(CHINA);
+    let (year, month, day) = now.to_calendar_date();
+    let (hour, minute, second, ms) = now.to_hms_milli();
+    let month = u8::from(month);
+    format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}{ms:03}")
 }

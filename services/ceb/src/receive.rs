@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::documents::{
-    Admission, AppType, DocumentKind, Incoming, Return, Split, admit, complete, status,
+    Admission, AppType, DocumentKind, Incoming, Return, Split, admit, complete, exists,
+    missing_parts, stands, status, unchanged,
 };
 use domain::{Principal, Slot, limits};
 use proto::ceb::{Document, MessageType};
@@ -87,6 +88,11 @@ impl Received {
                     |element| self.document.value(element).filter(|v: &String| !v.is_empty());
                 wanted.invt_nos.extend(value("invtNo"));
                 wanted.pre_nos.extend(value("preNo"));
+                // Ours may stand in the place of customs' number, and the own number may be another's.
+                wanted.pre_nos.extend(value("invtNo"));
+                if !names.cop_no.is_empty() {
+                    wanted.own.insert((names.agent_code.clone(), names.cop_no.clone()));
+                }
                 if let (K::Tally, Some(no)) = (self.kind, value("coElNo")) {
                     // The application that the tally belongs to is found by its own key's parts.
                     wanted.own.insert((names.agent_code, no));
@@ -102,7 +108,7 @@ impl Received {
                 wanted.keys.extend(parts.into_iter().map(|key| (self.kind.number(), key)));
             }
             K::SummaryApply => {
-                wanted.released.extend(export::period(&self.document));
+                wanted.released.extend(export::period(&self.document).ok().flatten());
                 wanted.invt_nos.extend(self.document.line_values("invtNo"));
                 let parts = parts(self.kind, &self.document);
                 wanted.keys.extend(parts.into_iter().map(|key| (self.kind.number(), key)));
@@ -112,7 +118,7 @@ impl Received {
     }
 
     fn header(&self) -> Header {
-        let value = |element| self.document.value(element).unwrap_or_default();
+        let value = |element| self.document.text(element);
         Header {
             guid: value("guid"),
             app_type: AppType::parse(&value("appType")).unwrap_or(AppType::New),
@@ -142,7 +148,7 @@ fn parts(kind: DocumentKind, document: &Document) -> Vec<String> {
                 .iter()
                 .map(|element| match *element {
                     "msgSeqNo" => part.to_string(),
-                    other => document.value(other).unwrap_or_default(),
+                    other => document.text(other),
                 })
                 .collect();
             domain::documents::key(&values.iter().map(String::as_str).collect::<Vec<_>>())
@@ -152,15 +158,29 @@ fn parts(kind: DocumentKind, document: &Document) -> Vec<String> {
 
 /// Every part of a split document, when all are in.
 pub(crate) fn whole(step: &Step, paper: &Paper) -> Option<Vec<Uuid>> {
-    let parts: Vec<&Paper> = parts(paper.kind, &paper.document)
+    let parts = parts_there(step, paper);
+    let count = split(&paper.document)?.count;
+    let whole = matches!(complete(count, &seqs(&parts)), Ok(true));
+    whole.then(|| parts.iter().map(|part| part.id).collect())
+}
+
+/// The parts of a split document that are in.
+pub(crate) fn parts_there<'a>(step: &'a Step, paper: &Paper) -> Vec<&'a Paper> {
+    parts(paper.kind, &paper.document)
         .iter()
         .filter_map(|key| step.shelf.by_key(paper.kind, key))
         .filter(|part| part.is_live())
-        .collect();
-    let seen: Vec<u32> =
-        parts.iter().filter_map(|part| split(&part.document)).map(|s| s.seq).collect();
+        .collect()
+}
+
+fn seqs(parts: &[&Paper]) -> Vec<u32> {
+    parts.iter().filter_map(|part| split(&part.document)).map(|split| split.seq).collect()
+}
+
+/// Which parts of a split document are still to come, in words; `None` when it is whole.
+pub(crate) fn missing(step: &Step, paper: &Paper) -> Option<String> {
     let count = split(&paper.document)?.count;
-    matches!(complete(count, &seen), Ok(true)).then(|| parts.iter().map(|part| part.id).collect())
+    missing_parts(count.min(PARTS_MAX), &seqs(&parts_there(step, paper)))
 }
 
 fn split(document: &Document) -> Option<Split> {
@@ -169,19 +189,11 @@ fn split(document: &Document) -> Option<Split> {
     Some(Split { count, seq })
 }
 
-/// Takes one document; gives the receipts that are said about it at once.
+/// Takes one document; gives the receipts that are said about it at once. What is there under its key or
+/// its second number is told first, before what is wrong with the repetition.
 pub(crate) fn receive(step: &mut Step, received: &Received) -> Vec<Said> {
     let header = received.header();
-    let number = step.number(letter(received.kind), received.slot);
     let mut paper = paper(received, &header, step.now);
-    paper.pre_no = number.unwrap_or_default();
-    if let Some(refusal) = &received.refusal {
-        return vec![step.post(&paper, refusal, &received.trace)];
-    }
-    if paper.pre_no.is_empty() {
-        let full = Return::new(status::SENDING_FAILED, "当日编号已用完，请次日重发");
-        return vec![step.post(&paper, &full, &received.trace)];
-    }
     let incoming = Incoming {
         kind: received.kind,
         key: &received.key,
@@ -191,36 +203,51 @@ pub(crate) fn receive(step: &mut Step, received: &Received) -> Vec<Said> {
         draft: header.draft,
     };
     let held = step.shelf.by_key(received.kind, &received.key).cloned();
-    // What others hold gives way or stands; nobody else changes or deletes it.
-    let foreign = held.as_ref().is_some_and(|held| !owns(received, held));
-    let gone = |held: &Paper| foreign && (held.gives_way() || header.app_type != AppType::New);
-    let held = held.filter(|held| !gone(held));
     let used = held.as_ref().is_some_and(|held| matching::is_used(step, held));
-    let admitted = admit(&incoming, held.as_ref().map(|h| h.held(&received.digest, used)).as_ref());
-    let first = match admitted {
-        Err(refusal) => return vec![step.post(&paper, &refusal, &received.trace)],
-        Ok(Admission::Repeat) => return repeat(step, held.as_ref()),
-        Ok(Admission::Delete) => {
-            let Some(held) = held else { return Vec::new() };
-            step.shelf.change(held.id, |paper| {
-                paper.deleted = true;
-                paper.guid.clone_from(&header.guid);
-                paper.app_time.clone_from(&header.app_time);
-                paper.digest.clone_from(&received.digest);
-            });
-            return vec![step.post(&held, &Return::deleted(&header.guid), &received.trace)];
+    let own = held.as_ref().is_some_and(|held| owns(received, held));
+    let seen = held.as_ref().map(|held| held.held(&received.digest, own, used));
+    let admitted = admit(&incoming, seen.as_ref());
+    let standing = stands(seen.as_ref());
+    let held = held.filter(|_| own);
+    match (&admitted, &held) {
+        (Err(refusal), Some(held)) if !held.deleted => {
+            return vec![refuse_repetition(step, received, paper, held, refusal)];
         }
-        Ok(Admission::Store) => first(&paper, &header, false),
-        Ok(Admission::Replace) => first(&paper, &header, true),
-    };
-    if let Some(other) = same_number(step, &paper) {
-        return vec![step.post(&paper, &other, &received.trace)];
+        (Ok(Admission::Repeat), held) => return repeat(step, held.as_ref()),
+        (Ok(Admission::Store | Admission::Replace), _) => {
+            if let Some((other, refusal)) = same_number(step, received, &paper) {
+                return vec![refuse_repetition(step, received, paper, &other, &refusal)];
+            }
+        }
+        (Ok(Admission::Delete) | Err(_), _) => {}
     }
-    if let Some(broken) = split(&paper.document).and_then(|part| wrong_part(step, &paper, part)) {
-        return vec![step.post(&paper, &broken, &received.trace)];
+    if let Some(refusal) = &received.refusal {
+        if let Some(held) = held.filter(|_| standing) {
+            let refusal = unchanged(received.kind, refusal);
+            return vec![refuse_repetition(step, received, paper, &held, &refusal)];
+        }
+        paper.pre_no = step.number(letter(received.kind), received.slot).unwrap_or_default();
+        return vec![step.post(&paper, refusal, &received.trace)];
     }
     if let Some(held) = &held {
         keep_numbers(&mut paper, held);
+    }
+    if paper.pre_no.is_empty() {
+        let Some(number) = step.number(letter(received.kind), received.slot) else {
+            let full = Return::new(status::SENDING_FAILED, "当日编号已用完，请次日重发");
+            return vec![step.post(&paper, &full, &received.trace)];
+        };
+        paper.pre_no = number;
+    }
+    let first = match admitted {
+        Err(refusal) => return vec![step.post(&paper, &refusal, &received.trace)],
+        Ok(Admission::Repeat) => return Vec::new(),
+        Ok(Admission::Delete) => return delete(step, received, &header, held),
+        Ok(Admission::Store) => first(&paper, &header, false),
+        Ok(Admission::Replace) => first(&paper, &header, true),
+    };
+    if let Some(broken) = split(&paper.document).and_then(|part| wrong_part(step, &paper, part)) {
+        return vec![step.post(&paper, &broken, &received.trace)];
     }
     let id = paper.id;
     if header.draft {
@@ -235,6 +262,34 @@ pub(crate) fn receive(step: &mut Step, received: &Received) -> Vec<Said> {
         said.extend(act(step, id, received.kind).into_iter().map(Some));
     }
     said.into_iter().flatten().collect()
+}
+
+/// Refuses a document because of one that is there, with the numbers of that one. The receipt is about the
+/// document that came; no number is used up.
+fn refuse_repetition(
+    step: &mut Step,
+    received: &Received,
+    mut paper: Paper,
+    there: &Paper,
+    refusal: &Return,
+) -> Said {
+    paper.pre_no.clone_from(&there.pre_no);
+    paper.invt_no.clone_from(&there.invt_no);
+    paper.told = there.told;
+    step.post(&paper, refusal, &received.trace)
+}
+
+fn delete(step: &mut Step, received: &Received, header: &Header, held: Option<Paper>) -> Vec<Said> {
+    let Some(held) = held else { return Vec::new() };
+    let said = step.post(&held, &Return::deleted(&header.guid), &received.trace);
+    step.shelf.change(held.id, |paper| {
+        paper.deleted = true;
+        paper.guid.clone_from(&header.guid);
+        paper.app_time.clone_from(&header.app_time);
+        paper.digest.clone_from(&received.digest);
+        paper.told = said.time;
+    });
+    vec![said]
 }
 
 /// Whether the sender may change what is held: it came under the same exchange number, or from a firm for
@@ -252,34 +307,38 @@ fn send_copies(step: &mut Step, received: &Received) {
     let copies = &received.copies;
     if step.copied.insert(copies.message) {
         for to in &copies.to {
-            step.mail_to(to, received.kind.number(), 0, copies.body.clone());
+            step.mail_to(to, (received.kind.number(), 0), copies.body.clone(), None);
         }
     }
 }
 
 /// A document changed: what the window and customs gave before stays with it, unless it was ended.
 fn keep_numbers(paper: &mut Paper, held: &Paper) {
+    paper.told = held.told;
     if held.is_live() || held.draft {
         paper.pre_no.clone_from(&held.pre_no);
         paper.received = held.received;
     }
 }
 
-/// The second key of an inventory: agentCode and copNo belong to one order only.
-fn same_number(step: &Step, paper: &Paper) -> Option<Return> {
-    if !paper.kind.is_inventory() || paper.names.cop_no.is_empty() {
+/// The second key of an inventory: agentCode and copNo belong to one order only. Gives the inventory that
+/// has them, to a sender who stands for the declarant.
+fn same_number(step: &Step, received: &Received, paper: &Paper) -> Option<(Paper, Return)> {
+    let names = &paper.names;
+    let known = received.principal.transmits_for(&names.agent_code);
+    if !paper.kind.is_inventory() || names.cop_no.is_empty() || !known {
         return None;
     }
     let other = step.shelf.find(|other| {
         other.kind == paper.kind
             && other.key != paper.key
-            && other.names.agent_code == paper.names.agent_code
-            && other.names.cop_no == paper.names.cop_no
+            && other.names.agent_code == names.agent_code
+            && other.names.cop_no == names.cop_no
             && !other.deleted
             && (other.is_live() || other.draft)
     })?;
-    let key = domain::documents::key(&[&other.names.agent_code, &other.names.cop_no]);
-    Some(Return::repeated(&key))
+    let key = domain::documents::key(&[&names.agent_code, &names.cop_no]);
+    Some((other.clone(), exists(paper.kind, &key)))
 }
 
 /// A part that does not belong to the ones that are there.
@@ -287,21 +346,54 @@ fn wrong_part(step: &Step, paper: &Paper, part: Split) -> Option<Return> {
     // The number of the part stands last in the key.
     let base = |key: &str| key.rsplit_once('\u{1f}').map(|(base, _)| base.to_owned());
     let own = base(&paper.key);
-    let told = step
-        .shelf
-        .papers()
-        .find(|other| {
-            other.kind == paper.kind
-                && other.key != paper.key
-                && other.is_live()
-                && base(&other.key) == own
-        })
-        .and_then(|other| split(&other.document));
+    let there = step.shelf.papers().find(|other| {
+        other.kind == paper.kind
+            && other.key != paper.key
+            && other.is_live()
+            && base(&other.key) == own
+    });
+    // A list is about one bill: a part with another one would never be released with it.
+    if let Some(other) = there.filter(|_| paper.kind == DocumentKind::WaybillList)
+        && other.names.bill_no != paper.names.bill_no
+    {
+        let text = format!(
+            "拆分报文的billNo须一致：copNo[{}]此前报文billNo[{}]，本报文billNo[{}]",
+            paper.names.cop_no, other.names.bill_no, paper.names.bill_no
+        );
+        return Some(Return::new(status::REJECTED, text));
+    }
+    let told = there.and_then(|other| split(&other.document));
     if part.count > limits::CEB_PARTS_MAX {
         let text = format!("msgCount超过{}", limits::CEB_PARTS_MAX);
         return Some(Return::new(status::REJECTED, text));
     }
-    part.check(told.map(|told| told.count)).err()
+    part.check(told.map(|told| told.count)).err().or_else(|| stray_part(step, paper, part))
+}
+
+/// The first part under a copNo, when another copNo of the same bill of lading lacks just this part: the
+/// two would wait for each other's others for ever.
+fn stray_part(step: &Step, paper: &Paper, part: Split) -> Option<Return> {
+    if paper.names.bill_no.is_empty() || !parts_there(step, paper).is_empty() {
+        return None;
+    }
+    let firm = |of: &Paper| {
+        let value = |element| of.document.value(element).unwrap_or_default();
+        ["agentCode", "operatorCode", "logisticsCode"].map(value)
+    };
+    let lacking = step.shelf.of_bill(paper.kind, &paper.names.bill_no).find(|other| {
+        other.is_live()
+            && other.status < status::CONCLUDED
+            && other.names.cop_no != paper.names.cop_no
+            && firm(other) == firm(paper)
+            && split(&other.document).is_some_and(|other| other.count == part.count)
+            && !seqs(&parts_there(step, other)).contains(&part.seq)
+    })?;
+    let missing = missing(step, lacking)?;
+    let text = format!(
+        "拆分报文的copNo须一致：提运单号[{}]已有copNo[{}]，{missing}",
+        paper.names.bill_no, lacking.names.cop_no
+    );
+    Some(Return::new(status::REJECTED, text))
 }
 
 fn paper(received: &Received, header: &Header, now: OffsetDateTime) -> Paper {
@@ -331,6 +423,9 @@ fn paper(received: &Received, header: &Header, now: OffsetDateTime) -> Paper {
         document: Arc::clone(&received.document),
         received: now,
         changed: now,
+        told: OffsetDateTime::UNIX_EPOCH,
+        held_back: 0,
+        sender: Some(Arc::clone(&received.principal)),
     }
 }
 
@@ -353,7 +448,7 @@ fn repeat(step: &Step, held: Option<&Paper>) -> Vec<Said> {
     let cancelled = held.deleted && held.kind.is_inventory() && !held.draft;
     let info = if cancelled { "清单已撤单".to_owned() } else { held.info.clone() };
     let again = Return::new(held.status, info);
-    vec![receipt::about(held, &again, step.now)]
+    vec![receipt::about(held, &again, receipt::after(held.told, step.now))]
 }
 
 /// What a declared document sets going.
@@ -407,7 +502,7 @@ fn letter(kind: DocumentKind) -> char {
 /// A message that breaks the schema is answered in the log of its sender, where that is known.
 pub(crate) fn malformed(step: &mut Step, malformed: &Malformed) {
     let kind = MessageType::Ceb900.number();
-    step.mail_to(&malformed.dxp_id, kind, malformed.status, malformed.body.clone());
+    step.mail_to(&malformed.dxp_id, (kind, malformed.status), malformed.body.clone(), None);
 }
 
 /// Days since a time, counted by dates in China.

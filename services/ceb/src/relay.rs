@@ -13,12 +13,13 @@ use proto::status::is_worth_repeating;
 use proto::v1;
 use proto::v1::fact::Kind as Wire;
 use proto::v1::submit_stream_response::Result as Item;
+use store::lease::Lease;
 use store::{Fault, batch};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use crate::Ceb;
-use crate::commit::Command;
+use crate::commit::{Command, Done};
 use crate::errand::{Answered, Outcome};
 use crate::follow::{Fact, Heard, News, Progress};
 use crate::paper::{Errand, Paper};
@@ -30,6 +31,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const EXPIRE: Duration = Duration::from_secs(30);
 /// After a failure.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often the lease of the news is extended.
+const RENEW: Duration = Duration::from_secs(2);
 /// How often the place in the news is kept when none of them is ours.
 const KEEP: Duration = Duration::from_secs(5);
 
@@ -174,7 +177,11 @@ async fn try_withdraw(
     id: uuid::Uuid,
 ) -> Result<Option<Outcome>, Trouble> {
     let name = format!("declarations/{id}");
-    let got = window.declarations().get(v1::GetRequest { name: name.clone() }).await?.into_inner();
+    let got = window
+        .declarations()
+        .get(v1::GetRequest { name: name.clone(), ..Default::default() })
+        .await?
+        .into_inner();
     let version = got.record.map_or(1, |record| record.version);
     let reason = paper.document.value("reason").filter(|text| !text.trim().is_empty());
     let request = v1::WithdrawRequest {
@@ -209,31 +216,50 @@ async fn time_out(ceb: &Ceb) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Hears what became of declarations until `closing`.
+/// Hears what became of declarations until `closing`. Of several processes one does; another goes on
+/// when it is gone.
 pub(crate) async fn follow(ceb: &Ceb, window: &Window, closing: &CancellationToken) {
+    let lease = Lease::new(ceb.reads.clone(), "news");
     while !closing.is_cancelled() {
         let heard = tokio::select! {
-            heard = hear(ceb, window) => heard,
-            () = closing.cancelled() => return,
+            heard = hear(ceb, window, &lease) => heard,
+            () = closing.cancelled() => break,
         };
         if let Err(error) = heard {
             tracing::warn!(error = %error, "the news of the declaration service wait");
         }
         pause(closing, PAUSE).await;
     }
+    if let Err(error) = lease.release().await {
+        tracing::warn!(error = %error, "the lease of the news runs out by itself");
+    }
 }
 
 /// Most declarations come by gRPC and are none of ours: their news are dropped here, so that they cost
 /// no transaction. Ours are known by the number that we gave, or were open when we began to listen.
-async fn hear(ceb: &Ceb, window: &Window) -> Result<(), Trouble> {
-    let resume_token = follow::token(&ceb.reads).await?;
+async fn hear(ceb: &Ceb, window: &Window, lease: &Lease) -> Result<(), Trouble> {
+    if !lease.hold().await? {
+        return Ok(());
+    }
+    // The token first: what happens while the open ones are read is in the news after it.
+    let mut from = follow::token(&ceb.reads).await?;
     let mut open = follow::open(&ceb.reads).await?;
-    let request = v1::WatchRequest { resume_token, name: String::new() };
+    let request = v1::WatchRequest { resume_token: from.clone(), name: String::new() };
     let mut told = std::pin::pin!(client::watch(window.clone(), request));
     let mut news = Vec::new();
     let mut kept = tokio::time::Instant::now();
-    while let Some(told) = told.next().await {
-        let told = told?;
+    let mut renewal = tokio::time::interval(RENEW);
+    loop {
+        let told = tokio::select! {
+            told = told.next() => told,
+            _ = renewal.tick() => {
+                if lease.hold().await? {
+                    continue;
+                }
+                return Ok(());
+            }
+        };
+        let Some(told) = told.transpose()? else { return Ok(()) };
         let Some(id) = DeclarationId::parse(&told.name) else { continue };
         let declaration = id.uuid();
         for fact in told.facts.into_iter().filter_map(fact) {
@@ -250,12 +276,16 @@ async fn hear(ceb: &Ceb, window: &Window) -> Result<(), Trouble> {
         // Without a token a later answer of the same burst carries it.
         let token = told.resume_token;
         if !token.is_empty() && (!news.is_empty() || kept.elapsed() > KEEP) {
-            let heard = Heard { news: std::mem::take(&mut news), token };
-            ceb.batch.queue(domain::Slot::of(""), Command::Heard(heard)).await?;
+            let news = std::mem::take(&mut news);
+            let heard = Heard { news, from, token: token.clone() };
+            let done = ceb.batch.queue(domain::Slot::of(""), Command::Heard(heard)).await?;
+            if matches!(done, Done::Outrun) {
+                return Ok(());
+            }
+            from = token;
             kept = tokio::time::Instant::now();
         }
     }
-    Ok(())
 }
 
 /// The facts that receipts are made of.
@@ -282,7 +312,13 @@ fn fact(fact: v1::Fact) -> Option<Fact> {
                 | v1::Stand::Detained => return None,
             }
         }
-        Wire::InspectionOrdered(_) => Fact::Examined,
+        Wire::InspectionOrdered(ordered) => {
+            Fact::Examined { for_customs: ordered.demanded_by == customs }
+        }
+        // Customs that asks to see the goods is done with the data; the order is told already.
+        Wire::InspectionJoined(joined) if joined.demanded_by == customs => {
+            Fact::Customs(Progress::Concluded)
+        }
         Wire::Released(_) => Fact::Released,
         Wire::Rejected(rejected) => Fact::Rejected(reasons(&rejected.reasons)),
         Wire::Returned(returned) => Fact::Returned(reasons(&returned.reasons)),

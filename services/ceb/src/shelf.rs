@@ -2,13 +2,12 @@
 //! changed in memory, written at once.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use domain::Slot;
 use domain::documents::DocumentKind;
 use sqlx::{PgConnection, PgPool};
 use store::Fault;
-use store::journal::slot_of;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -91,6 +90,10 @@ impl Wanted {
                 }
             } else if matches!(paper.kind, DocumentKind::WaybillList | DocumentKind::Departure) {
                 paper.document.line_values("logisticsNo").into_iter().for_each(parcel);
+            } else if paper.kind == DocumentKind::SummaryApply {
+                // Another part of a split summary names inventories of its own.
+                let listed = paper.document.line_values("invtNo").into_iter();
+                beyond.invt_nos.extend(listed.filter(|no| !self.invt_nos.contains(no)));
             }
         }
         beyond
@@ -98,6 +101,7 @@ impl Wanted {
 
     fn add(&mut self, more: &Self) {
         self.orders.extend(more.orders.iter().cloned());
+        self.invt_nos.extend(more.invt_nos.iter().cloned());
         self.parcels.extend(more.parcels.iter().cloned());
         self.bill_nos.extend(more.bill_nos.iter().cloned());
         self.cancels.extend(more.cancels.iter().cloned());
@@ -126,6 +130,8 @@ pub(crate) struct Shelf {
     tasks: HashMap<(u16, String), Task>,
     /// Rows of documents whose order, and with it their slot, changed.
     moved: Vec<(Slot, u16, String)>,
+    /// A document that was looked for under its id and is not here.
+    missed: OnceLock<Uuid>,
 }
 
 /// What is to be done about a document.
@@ -227,8 +233,15 @@ impl Shelf {
         self.papers.values()
     }
 
+    /// A document by an id that the shelf gave. One that is not here cannot be: nothing of the
+    /// transaction is written then.
     pub(crate) fn get(&self, id: Uuid) -> Option<&Paper> {
-        self.papers.get(&id)
+        let found = self.papers.get(&id);
+        if found.is_none() {
+            // The first one is enough.
+            let _known = self.missed.set(id);
+        }
+        found
     }
 
     pub(crate) fn by_key(&self, kind: DocumentKind, key: &str) -> Option<&Paper> {
@@ -298,20 +311,23 @@ impl Shelf {
         self.declarations.retain(|_, paper| *paper != id);
     }
 
-    /// Changes a document; it is written at the end of the transaction.
+    /// Changes a document; it is written at the end of the transaction. One that is not here cannot be,
+    /// see [`Self::get`].
     pub(crate) fn change(&mut self, id: Uuid, change: impl FnOnce(&mut Paper)) {
-        if let Some(paper) = self.papers.get_mut(&id) {
-            change(paper);
-            if !self.put.contains(&id) {
-                self.changed.insert(id);
-            }
-            if paper.kind.is_inventory() {
-                self.declarations.extend(paper.declaration.map(|declaration| (declaration, id)));
-            }
-            let bill_no = paper.names.bill_no.clone();
-            if !bill_no.is_empty() {
-                self.bills.entry(bill_no).or_default().insert(id);
-            }
+        let Some(paper) = self.papers.get_mut(&id) else {
+            let _known = self.missed.set(id);
+            return;
+        };
+        change(paper);
+        if !self.put.contains(&id) {
+            self.changed.insert(id);
+        }
+        if paper.kind.is_inventory() {
+            self.declarations.extend(paper.declaration.map(|declaration| (declaration, id)));
+        }
+        let bill_no = paper.names.bill_no.clone();
+        if !bill_no.is_empty() {
+            self.bills.entry(bill_no).or_default().insert(id);
         }
     }
 
@@ -327,9 +343,12 @@ impl Shelf {
         now: OffsetDateTime,
     ) -> Result<(), Fault> {
         let of = |ids: &BTreeSet<Uuid>| -> Vec<&Paper> {
-            ids.iter().filter_map(|id| self.papers.get(id)).collect()
+            ids.iter().filter_map(|id| self.get(*id)).collect()
         };
         let (put, changed) = (of(&self.put), of(&self.changed));
+        if let Some(id) = self.missed.get() {
+            return Err(Fault::Broken(format!("document {id} was worked on and not loaded")));
+        }
         remove(&mut *tx, &self.moved).await?;
         insert(&mut *tx, &put, now).await?;
         update(&mut *tx, &changed, now).await?;
@@ -351,7 +370,7 @@ impl Shelf {
 /// Removes rows that stand in another slot from now on, and what was to be done about them.
 async fn remove(tx: &mut PgConnection, moved: &[(Slot, u16, String)]) -> Result<(), Fault> {
     for (slot, kind, key) in moved {
-        let kind = i16::try_from(*kind).unwrap_or_default();
+        let kind = kind.cast_signed();
         sqlx::query!(
             "with gone as (delete from task where slot = $1 and kind = $2 and key = $3)
              delete from document where slot = $1 and kind = $2 and key = $3",
@@ -395,28 +414,31 @@ async fn insert(
         .collect::<Result<_, _>>()
         .map_err(|error| Fault::Broken(format!("a document cannot be kept: {error}")))?;
     let received: Vec<OffsetDateTime> = papers.iter().map(|p| p.received).collect();
+    let told: Vec<OffsetDateTime> = papers.iter().map(|p| p.told).collect();
+    let held_back: Vec<i32> = papers.iter().map(|p| p.held_back).collect();
     sqlx::query!(
             "insert into document (slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
                                    subscribers, order_no, logistics_code, logistics_no, agent_code,
                                    ebc_code, cop_no, bill_no, pre_no, invt_no, declaration_id,
                                    released_time, sum_no, cancels, info, signed, digest, body,
-                                   received_time, changed_time)
+                                   received_time, changed_time, told_time, held_back)
              select slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
                     case subscribers when '' then '{}' else string_to_array(subscribers, chr(31)) end,
                     order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no,
                     pre_no, invt_no, declaration_id, released_time, sum_no, cancels, info, signed, digest,
-                    body, received_time, $30
+                    body, received_time, $30, told_time, held_back
              from unnest($1::smallint[], $2::smallint[], $3::text[], $4::uuid[], $5::text[],
                          $6::text[], $7::bool[], $8::bool[], $9::int[], $10::text[], $11::text[],
                          $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
                          $17::text[], $18::text[], $19::text[], $20::text[], $21::uuid[],
                          $22::timestamptz[], $23::bool[], $24::bytea[], $25::bytea[],
-                         $26::timestamptz[], $27::text[], $28::text[], $29::text[])
+                         $26::timestamptz[], $27::text[], $28::text[], $29::text[],
+                         $31::timestamptz[], $32::int[])
                   as kept (slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
                            subscribers, order_no, logistics_code, logistics_no, agent_code,
                            ebc_code, cop_no, bill_no, pre_no, invt_no, declaration_id,
                            released_time, signed, digest, body, received_time, sum_no,
-                           cancels, info)
+                           cancels, info, told_time, held_back)
              on conflict (slot, kind, key) do update
              set id = excluded.id, guid = excluded.guid, app_time = excluded.app_time,
                  draft = excluded.draft, deleted = excluded.deleted, status = excluded.status,
@@ -428,7 +450,7 @@ async fn insert(
                  invt_no = excluded.invt_no, declaration_id = excluded.declaration_id,
                  released_time = excluded.released_time, sum_no = excluded.sum_no,
                  cancels = excluded.cancels, info = excluded.info,
-                
+                 told_time = excluded.told_time, held_back = excluded.held_back,
                  signed = excluded.signed, digest = excluded.digest, body = excluded.body,
                  received_time = excluded.received_time, changed_time = excluded.changed_time",
             &slots,
@@ -459,8 +481,10 @@ async fn insert(
             &received,
             &texts(|p| &p.sum_no),
             &texts(|p| &p.cancels),
-        &texts(|p| &p.info),
-            now
+            &texts(|p| &p.info),
+            now,
+            &told,
+            &held_back
         )
         .execute(tx)
         .await?;
@@ -486,17 +510,22 @@ async fn update(
     let declarations: Vec<Option<Uuid>> = papers.iter().map(|p| p.declaration).collect();
     let released: Vec<Option<OffsetDateTime>> = papers.iter().map(|p| p.released).collect();
     let digests: Vec<&[u8]> = papers.iter().map(|p| p.digest.as_slice()).collect();
+    let told: Vec<OffsetDateTime> = papers.iter().map(|p| p.told).collect();
+    let held_back: Vec<i32> = papers.iter().map(|p| p.held_back).collect();
     sqlx::query!(
         "update document d
          set guid = now.guid, app_time = now.app_time, deleted = now.deleted, status = now.status,
              bill_no = now.bill_no, invt_no = now.invt_no, declaration_id = now.declaration_id,
              released_time = now.released_time, sum_no = now.sum_no, digest = now.digest,
-             cancels = now.cancels, info = now.info, changed_time = $16
+             cancels = now.cancels, info = now.info, changed_time = $16,
+             told_time = now.told_time, held_back = now.held_back
          from unnest($1::smallint[], $2::smallint[], $3::text[], $4::text[], $5::text[], $6::bool[],
                      $7::int[], $8::text[], $9::text[], $10::uuid[], $11::timestamptz[],
-                     $12::text[], $13::bytea[], $14::text[], $15::text[])
+                     $12::text[], $13::bytea[], $14::text[], $15::text[], $17::timestamptz[],
+                     $18::int[])
               as now (slot, kind, key, guid, app_time, deleted, status, bill_no, invt_no,
-                      declaration_id, released_time, sum_no, digest, cancels, info)
+                      declaration_id, released_time, sum_no, digest, cancels, info, told_time,
+                      held_back)
          where d.slot = now.slot and d.kind = now.kind and d.key = now.key",
         &slots,
         &kinds,
@@ -513,7 +542,9 @@ async fn update(
         &digests as &[&[u8]],
         &texts(|p| &p.cancels),
         &texts(|p| &p.info),
-        now
+        now,
+        &told,
+        &held_back
     )
     .execute(tx)
     .await?;
@@ -570,9 +601,9 @@ async fn keep_tasks(
     Ok(())
 }
 
-/// Kinds are three digits.
+/// Kinds are three digits, the same with a sign and without.
 pub(crate) fn kind_column(kind: DocumentKind) -> i16 {
-    i16::try_from(kind.number()).unwrap_or_default()
+    kind.number().cast_signed()
 }
 
 /// A row of the table, as every query of whole documents reads it.
@@ -608,6 +639,8 @@ pub(crate) struct Row {
     pub(crate) body: Vec<u8>,
     pub(crate) received_time: OffsetDateTime,
     pub(crate) changed_time: OffsetDateTime,
+    pub(crate) told_time: OffsetDateTime,
+    pub(crate) held_back: i32,
 }
 
 impl TryFrom<Row> for Paper {
@@ -617,7 +650,7 @@ impl TryFrom<Row> for Paper {
         let broken = |what: &str| Fault::Broken(format!("a kept document has no legal {what}"));
         let kind = u16::try_from(row.kind).ok().and_then(DocumentKind::from_number);
         Ok(Self {
-            slot: slot_of(row.slot).ok_or_else(|| broken("slot"))?,
+            slot: store::column::slot(row.slot)?,
             kind: kind.ok_or_else(|| broken("kind"))?,
             key: row.key,
             id: row.id,
@@ -657,6 +690,9 @@ impl TryFrom<Row> for Paper {
             ),
             received: row.received_time,
             changed: row.changed_time,
+            told: row.told_time,
+            held_back: row.held_back,
+            sender: None,
         })
     }
 }
@@ -672,10 +708,7 @@ async fn find(
     known: &HashMap<(u16, String), Uuid>,
 ) -> Result<Vec<Paper>, Fault> {
     let mut places = places(&mut *tx, wanted).await?;
-    places.retain(|(_, kind, key)| {
-        let kind = u16::try_from(*kind).unwrap_or_default();
-        !known.contains_key(&(kind, key.clone()))
-    });
+    places.retain(|(_, kind, key)| !known.contains_key(&(kind.cast_unsigned(), key.clone())));
     if places.is_empty() {
         return Ok(Vec::new());
     }
@@ -688,7 +721,7 @@ async fn find(
                   subscribers,
                   order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
                   invt_no, declaration_id, released_time, sum_no, cancels, t.task as "task?", signed,
-                  digest, body, received_time, changed_time
+                  digest, body, received_time, changed_time, told_time, held_back
            from unnest($1::smallint[], $2::smallint[], $3::text[]) as found (slot, kind, key)
            join document d on d.slot = found.slot and d.kind = found.kind and d.key = found.key
            left join task t on t.slot = found.slot and t.kind = found.kind and t.key = found.key"#,
@@ -746,11 +779,8 @@ async fn places(tx: &mut PgConnection, wanted: &Wanted) -> Result<BTreeSet<Place
          join document d on d.cancels = wanted.name and d.cancels <> ''"
     );
     if !wanted.keys.is_empty() {
-        let (kinds, keys): (Vec<i16>, Vec<&str>) = wanted
-            .keys
-            .iter()
-            .map(|(kind, key)| (i16::try_from(*kind).unwrap_or_default(), key.as_str()))
-            .unzip();
+        let (kinds, keys): (Vec<i16>, Vec<&str>) =
+            wanted.keys.iter().map(|(kind, key)| (kind.cast_signed(), key.as_str())).unzip();
         let rows = sqlx::query!(
             "select d.slot, d.kind, d.key
              from unnest($1::smallint[], $2::text[]) as wanted (kind, key)
@@ -833,7 +863,7 @@ pub(crate) async fn with_errand(
                   subscribers,
                   order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
                   invt_no, declaration_id, released_time, sum_no, cancels, t.task as "task?", signed,
-                  digest, body, received_time, changed_time
+                  digest, body, received_time, changed_time, told_time, held_back
            from task t join document d on d.slot = t.slot and d.kind = t.kind and d.key = t.key
            where t.task = $1 order by t.since_time limit $2"#,
         task.column(),

@@ -1,155 +1,42 @@
-//! National documents as the match sees them: from typed elements to domain values.
+//! Stored documents as the rules of summaries see them.
 
-use domain::documents::matching::{
-    Consignee, Inventory, InventoryLine, Order, OrderLine, Payment, Person, Waybill,
-};
-use proto::ceb::{Document, export, import};
+use domain::documents::status;
+use domain::documents::summary;
+use proto::ceb::{Document, export};
 
-/// An order (303, 311).
-pub(crate) fn order(document: &Document) -> Option<Order> {
-    match document {
-        Document::Ceb311(order) => Some(import_order(order)),
-        Document::Ceb303(order) => Some(export_order(order)),
-        _ => None,
-    }
-}
+use crate::paper::Paper;
 
-fn import_order(import::Order { head, lines }: &import::Order) -> Order {
-    Order {
-        order_no: head.order_no.clone(),
-        ebp_code: head.ebp_code.clone(),
+/// An export inventory (603) as a summary sees it.
+pub(crate) fn summed(paper: &Paper, sum_no: &str) -> Option<summary::Inventory> {
+    let Document::Ceb603(export::Inventory { head, lines }) = &*paper.document else {
+        return None;
+    };
+    Some(summary::Inventory {
+        invt_no: paper.invt_no.clone(),
+        logistics_no: head.logistics_no.clone(),
+        statistics_flag: head.statistics_flag.clone(),
+        closed: paper.status == status::CLOSED && !paper.deleted,
+        summed: !paper.sum_no.is_empty() && paper.sum_no != sum_no,
         ebc_code: head.ebc_code.clone(),
-        pay_code: head.pay_code.clone(),
-        pay_transaction_id: head.pay_transaction_id.clone(),
-        currency: head.currency.clone(),
-        goods_value_e5: head.goods_value,
-        freight_e5: head.freight,
-        discount_e5: head.discount,
-        tax_total_e5: head.tax_total,
-        actural_paid_e5: head.actural_paid,
-        buyer: Person {
-            name: head.buyer_name.clone(),
-            id_type: head.buyer_id_type.clone(),
-            id_number: head.buyer_id_number.clone(),
-            telephone: head.buyer_telephone.clone(),
-        },
-        consignee: Consignee {
-            name: head.consignee.clone(),
-            telephone: head.consignee_telephone.clone(),
-            address: head.consignee_address.clone(),
-        },
+        owner_code: head.owner_code.clone(),
+        trade_mode: head.trade_mode.clone(),
+        traf_mode: head.traf_mode.clone(),
+        country: head.country.clone(),
+        port_code: head.port_code.clone(),
+        gross_weight_e5: head.gross_weight,
+        net_weight_e5: head.net_weight,
         lines: lines
             .iter()
-            .map(|line| OrderLine {
+            .map(|line| summary::Line {
                 gnum: line.gnum,
-                item_no: line.item_no.clone(),
+                gcode: line.gcode.clone(),
+                item_name: line.item_name.clone(),
+                country: line.country.clone(),
                 currency: line.currency.clone(),
-                qty_e5: line.qty,
-                price_e5: line.price,
+                units: [line.unit.clone(), line.unit1.clone(), line.unit2.clone()],
+                quantities_e5: [line.qty, line.qty1, line.qty2.unwrap_or(0)],
                 total_price_e5: line.total_price,
             })
             .collect(),
-    }
-}
-
-fn export_order(export::Order { head, .. }: &export::Order) -> Order {
-    Order {
-        order_no: head.order_no.clone(),
-        ebp_code: head.ebp_code.clone(),
-        ebc_code: head.ebc_code.clone(),
-        currency: head.currency.clone(),
-        goods_value_e5: head.goods_value,
-        freight_e5: head.freight,
-        ..Order::default()
-    }
-}
-
-/// A payment (411).
-pub(crate) fn payment(document: &Document) -> Option<Payment> {
-    let Document::Ceb411(import::Payment { head }) = document else { return None };
-    Some(Payment {
-        order_no: head.order_no.clone(),
-        ebp_code: head.ebp_code.clone(),
-        pay_code: head.pay_code.clone(),
-        pay_transaction_id: head.pay_transaction_id.clone(),
-        currency: head.currency.clone(),
-        amount_paid_e5: head.amount_paid,
-        payer: Person {
-            name: head.payer_name.clone(),
-            id_type: head.payer_id_type.clone(),
-            id_number: head.payer_id_number.clone(),
-            telephone: head.telephone.clone(),
-        },
     })
-}
-
-/// A waybill (505, 511).
-pub(crate) fn waybill(document: &Document) -> Option<Waybill> {
-    match document {
-        Document::Ceb511(import::Logistics { head }) => Some(Waybill {
-            logistics_code: head.logistics_code.clone(),
-            logistics_no: head.logistics_no.clone(),
-            order_no: head.order_no.clone(),
-            consignee: Consignee {
-                name: head.consignee.clone(),
-                telephone: head.consignee_telephone.clone(),
-                address: head.consignee_address.clone(),
-            },
-        }),
-        Document::Ceb505(waybill) => Some(Waybill {
-            logistics_code: waybill.logistics_code.clone(),
-            logistics_no: waybill.logistics_no.clone(),
-            ..Waybill::default()
-        }),
-        _ => None,
-    }
-}
-
-/// An inventory (603, 621).
-pub(crate) fn inventory(document: &Document) -> Option<Inventory> {
-    match document {
-        Document::Ceb621(import::Inventory { head, lines }) => Some(Inventory {
-            order_no: head.order_no.clone(),
-            ebp_code: head.ebp_code.clone(),
-            ebc_code: head.ebc_code.clone(),
-            agent_code: head.agent_code.clone(),
-            logistics_code: head.logistics_code.clone(),
-            logistics_no: head.logistics_no.clone(),
-            assure_code: head.assure_code.clone(),
-            trade_mode: head.trade_mode.clone(),
-            country: head.country.clone(),
-            ems_no: head.ems_no.clone(),
-            area_code: head.area_code.clone(),
-            area_name: head.area_name.clone(),
-            buyer: Person {
-                name: head.buyer_name.clone(),
-                id_type: head.buyer_id_type.clone(),
-                id_number: head.buyer_id_number.clone(),
-                telephone: head.buyer_telephone.clone(),
-            },
-            lines: lines
-                .iter()
-                .map(|line| InventoryLine {
-                    gnum: line.gnum,
-                    item_no: line.item_no.clone(),
-                    item_record_no: line.item_record_no.clone(),
-                    gcode: line.gcode.clone(),
-                    qty_e5: line.qty,
-                    price_e5: line.price,
-                    total_price_e5: line.total_price,
-                })
-                .collect(),
-        }),
-        Document::Ceb603(export::Inventory { head, .. }) => Some(Inventory {
-            order_no: head.order_no.clone(),
-            ebp_code: head.ebp_code.clone(),
-            ebc_code: head.ebc_code.clone(),
-            agent_code: head.agent_code.clone(),
-            logistics_code: head.logistics_code.clone(),
-            logistics_no: head.logistics_no.clone(),
-            trade_mode: head.trade_mode.clone(),
-            ..Inventory::default()
-        }),
-        _ => None,
-    }
 }

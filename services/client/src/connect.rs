@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
+use proto::status::Language;
 use proto::v1::ceb_service_client::CebServiceClient;
 use proto::v1::declaration_service_client::DeclarationServiceClient;
 use proto::v1::exchange_service_client::ExchangeServiceClient;
@@ -41,10 +42,10 @@ pub enum Error {
     #[error("{0} is not an address; write host:port, for example localhost:7443")]
     Address(String),
     /// A certificate or key cannot be used.
-    #[error("the {what} cannot be used: {why}")]
+    #[error("the {what} cannot be used: {why}", what = .what.english())]
     Identity {
         /// Which one.
-        what: &'static str,
+        what: Part,
         /// Why.
         why: String,
     },
@@ -53,9 +54,103 @@ pub enum Error {
     Unreachable {
         /// Where.
         address: String,
-        /// Why, in words.
-        why: String,
+        /// Why.
+        why: Obstacle,
     },
+}
+
+impl Error {
+    /// In the caller's language.
+    pub fn text(&self, language: Language) -> String {
+        match (language, self) {
+            (Language::English, _) => self.to_string(),
+            (Language::Chinese, Self::Address(address)) => {
+                format!("{address}不是地址，请使用 主机:端口，例如 localhost:7443")
+            }
+            (Language::Chinese, Self::Identity { what, why }) => {
+                format!("{}无法使用：{why}", what.chinese())
+            }
+            (Language::Chinese, Self::Unreachable { address, why }) => {
+                format!("无法连接单一窗口（{address}）：{}", why.text(language))
+            }
+        }
+    }
+}
+
+/// A part of what the caller identifies itself with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each has its words below")]
+pub enum Part {
+    Authority,
+    Certificate,
+    Key,
+    TlsSetUp,
+}
+
+impl Part {
+    fn english(self) -> &'static str {
+        match self {
+            Self::Authority => "authority",
+            Self::Certificate => "certificate",
+            Self::Key => "key",
+            Self::TlsSetUp => "TLS set-up",
+        }
+    }
+
+    fn chinese(self) -> &'static str {
+        match self {
+            Self::Authority => "证书颁发机构",
+            Self::Certificate => "证书",
+            Self::Key => "私钥",
+            Self::TlsSetUp => "TLS设置",
+        }
+    }
+}
+
+/// What is in the way of a connection: what was found, and how the system says it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.text(Language::English))]
+pub struct Obstacle(String);
+
+/// What the system says, and what it means in English and Chinese.
+const OBSTACLES: [(&str, &str, &str); 6] = [
+    (
+        "CertificateExpired",
+        "the window says that your certificate has expired",
+        "单一窗口提示您的证书已过期",
+    ),
+    (
+        "UnknownCA",
+        "the window does not trust the authority of your certificate",
+        "单一窗口不信任您的证书的颁发机构",
+    ),
+    ("CertificateRequired", "the window asks for a client certificate", "单一窗口要求客户端证书"),
+    (
+        "UnknownIssuer",
+        "the window's certificate is from an authority that you do not trust",
+        "单一窗口的证书由您不信任的机构颁发",
+    ),
+    (
+        "Connection refused",
+        "nobody listens there; is the window running?",
+        "该地址无人监听，单一窗口是否已启动？",
+    ),
+    ("failed to lookup address", "there is no machine of this name", "没有该名称的主机"),
+];
+
+impl Obstacle {
+    /// In the caller's language.
+    pub fn text(&self, language: Language) -> String {
+        let said = &self.0;
+        let Some((_, english, chinese)) = OBSTACLES.iter().find(|(mark, ..)| said.contains(mark))
+        else {
+            return said.clone();
+        };
+        match language {
+            Language::English => format!("{english} ({said})"),
+            Language::Chinese => format!("{chinese}（{said}）"),
+        }
+    }
 }
 
 /// A connection to a window. Cheap to clone; reconnects by itself.
@@ -225,46 +320,58 @@ fn bracketed(host: &str) -> String {
 }
 
 fn tls(config: &Config) -> Result<rustls::ClientConfig, Error> {
-    let bad = |what: &'static str| move |why: String| Error::Identity { what, why };
+    let bad = |what: Part| move |why: String| Error::Identity { what, why };
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&config.authority) {
-        let certificate = certificate.map_err(|e| bad("authority")(e.to_string()))?;
-        roots.add(certificate).map_err(|e| bad("authority")(e.to_string()))?;
+        let certificate = certificate.map_err(|e| bad(Part::Authority)(e.to_string()))?;
+        roots.add(certificate).map_err(|e| bad(Part::Authority)(e.to_string()))?;
     }
     let chain = CertificateDer::pem_slice_iter(&config.certificate)
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| bad("certificate")(e.to_string()))?;
-    let key = PrivateKeyDer::from_pem_slice(&config.key).map_err(|e| bad("key")(e.to_string()))?;
+        .map_err(|e| bad(Part::Certificate)(e.to_string()))?;
+    let key =
+        PrivateKeyDer::from_pem_slice(&config.key).map_err(|e| bad(Part::Key)(e.to_string()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(|e| bad("TLS set-up")(e.to_string()))?
+        .map_err(|e| bad(Part::TlsSetUp)(e.to_string()))?
         .with_root_certificates(roots)
         .with_client_auth_cert(chain, key)
-        .map_err(|e| bad("certificate")(e.to_string()))?;
+        .map_err(|e| bad(Part::Certificate)(e.to_string()))?;
     tls.alpn_protocols = vec![b"h2".to_vec()];
     Ok(tls)
 }
 
-/// The innermost causes in words; a TLS alert says what the window thinks of the certificate.
-fn explain(error: &dyn std::error::Error) -> String {
-    let mut causes = Vec::new();
-    let mut next = Some(error);
+/// The innermost cause; a TLS alert says what the window thinks of the certificate.
+fn explain(error: &dyn std::error::Error) -> Obstacle {
+    let (mut last, mut next) = (error.to_string(), error.source());
     while let Some(cause) = next {
-        causes.push(cause.to_string());
-        next = cause.source();
+        (last, next) = (cause.to_string(), cause.source());
     }
-    let last = causes.pop().unwrap_or_default();
-    for (mark, words) in [
-        ("CertificateExpired", "the window says that your certificate has expired"),
-        ("UnknownCA", "the window does not trust the authority of your certificate"),
-        ("CertificateRequired", "the window asks for a client certificate"),
-        ("UnknownIssuer", "the window's certificate is from an authority that you do not trust"),
-        ("Connection refused", "nobody listens there; is the window running?"),
-    ] {
-        if last.contains(mark) {
-            return format!("{words} ({last})");
-        }
+    Obstacle(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn obstacles_are_said_in_both_languages() {
+        let error = Error::Unreachable {
+            address: "localhost:9".to_owned(),
+            why: Obstacle("Connection refused (os error 111)".to_owned()),
+        };
+        assert_eq!(
+            error.text(Language::English),
+            "the window at localhost:9 cannot be reached: nobody listens there; is the window \
+             running? (Connection refused (os error 111))"
+        );
+        assert_eq!(
+            error.text(Language::Chinese),
+            "无法连接单一窗口（localhost:9）：该地址无人监听，单一窗口是否已启动？\
+             （Connection refused (os error 111)）"
+        );
+        let key = Error::Identity { what: Part::Key, why: "no items found".to_owned() };
+        assert_eq!(key.text(Language::Chinese), "私钥无法使用：no items found");
     }
-    last
 }

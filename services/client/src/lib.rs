@@ -11,11 +11,11 @@ mod receipts;
 mod submit;
 mod watch;
 
-pub use connect::{Config, Error, Window};
+pub use connect::{Config, Error, Obstacle, Part, Window};
 pub use consume::{Consumer, Handler, Reply};
 pub use receipts::receipts;
-pub use submit::submit_all;
-pub use watch::watch;
+pub use submit::{submit_all, submit_stream};
+pub use watch::{News, watch, watch_news};
 
 use std::time::Duration;
 

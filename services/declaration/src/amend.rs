@@ -18,7 +18,8 @@ use store::Fault;
 use crate::case::Case;
 use crate::commit::{Answer, Done};
 use crate::filing::{Filing, Kind, Known, known};
-use crate::step::{Step, content};
+use crate::step::{Step, content, first_difference};
+use crate::submit::{Holder, holder};
 use crate::{Declarations, Error};
 
 /// A new version that obeys every rule and waits for its transaction.
@@ -44,6 +45,7 @@ pub(crate) fn parse(
 ) -> Result<Amendment, Error> {
     let request_id = proto::exchange::request(request_id)?;
     let id = crate::read::parse_name(name)?;
+    // Without content every rule that wants something is broken, and named.
     let content = content.unwrap_or_default();
     let body = Bytes::from(content.encode_to_vec());
     let checked = domain::Declaration::from(content)
@@ -72,11 +74,16 @@ pub(crate) async fn commit(
     for (index, amendment) in amendments {
         let request = (amendment.id.slot(), amendment.request_id);
         let earlier = in_batch.get(&request);
-        let answer = match (before.get(&request), earlier) {
-            (Some(known), _) => repeat(step, amendment, known).await?,
-            (None, Some((digest, answer))) if **digest == amendment.digest => answer.clone(),
-            (None, Some(_)) => Err(Refusal::of(Code::RequestIdReused)),
-            (None, None) => amend(step, amendment)?,
+        let answer = if !is_visible(step, amendment) {
+            // Before anything else: a request id tells nothing of another's declaration either.
+            Err(Refusal::of(Code::NotFound).with("name", amendment.id.name()))
+        } else {
+            match (before.get(&request), earlier) {
+                (Some(known), _) => repeat(step, amendment, known).await?,
+                (None, Some((digest, answer))) if **digest == amendment.digest => answer.clone(),
+                (None, Some(_)) => Err(Refusal::of(Code::RequestIdReused)),
+                (None, None) => amend(step, amendment).await?,
+            }
         };
         in_batch.insert(request, (&amendment.digest, answer.clone()));
         answers.push((*index, answer));
@@ -97,21 +104,33 @@ async fn repeat(
         return Ok(Err(Refusal::of(Code::RequestIdReused)));
     }
     let kept = content(step.tx, known.declaration.slot(), known.position).await?;
-    let field = proto::declaration::first_difference(&kept, &amendment.body);
+    let field = first_difference(&kept, &amendment.body)?;
     let field = field.unwrap_or_else(|| "version".to_owned());
-    Ok(Err(Refusal::of(Code::RequestIdReused).with("field", field)))
+    let refusal = Refusal::of(Code::RequestIdReused).with("field", field);
+    let case = step.cases.get(&amendment.id);
+    Ok(Err(match case {
+        Some(case) => Holder::of(case).named(refusal),
+        None => refusal,
+    }))
 }
 
-fn amend(step: &mut Step<'_>, amendment: &Amendment) -> Result<Answer, Fault> {
+/// Whether the caller may see what it wants to amend.
+fn is_visible(step: &Step<'_>, amendment: &Amendment) -> bool {
+    let case = step.cases.get(&amendment.id);
+    case.is_some_and(|case| amendment.scope.covers(&case.declarant_code))
+}
+
+async fn amend(step: &mut Step<'_>, amendment: &Amendment) -> Result<Answer, Fault> {
     let id = amendment.id;
-    let visible = step.cases.get_mut(&id).filter(|c| amendment.scope.covers(&c.declarant_code));
-    let Some(case) = visible else {
+    let Some(case) = step.cases.get_mut(&id) else {
         return Ok(Err(Refusal::of(Code::NotFound).with("name", id.name())));
     };
     if !case.current {
         // Another declaration has its order by now: amended, there would be two for one order.
         let keys = format!("order_no {}", case.order_no);
-        return Ok(Err(Refusal::of(Code::BusinessKeyTaken).with("key", keys)));
+        let taken = Refusal::of(Code::BusinessKeyTaken).with("key", keys);
+        let holder = holder(step.tx, case).await?;
+        return Ok(Err(holder.map_or(taken.clone(), |holder| holder.named(taken))));
     }
     let next = clearance::next(case.clearance, Event::Amend { seen: amendment.seen });
     let (then, _) = match next {
@@ -125,12 +144,11 @@ fn amend(step: &mut Step<'_>, amendment: &Amendment) -> Result<Answer, Fault> {
     case.clearance = then;
     case.trade_mode.clone_from(&amendment.checked.declaration.trade_mode);
     case.customs_code.clone_from(&amendment.checked.declaration.customs_code);
+    case.logistics_no.clone_from(&amendment.checked.declaration.logistics_no);
     step.record(id, [Record::Amended { previous_version }]);
     step.show(id, amendment.body.clone());
     let position = step.enter(id, &amendment.trace)?;
-    if let Some(case) = step.cases.get_mut(&id) {
-        case.content_position = position;
-    }
+    step.case(id)?.content_position = position;
     step.filings.push(Filing {
         request_id: amendment.request_id,
         kind: Kind::Amend,

@@ -7,6 +7,7 @@ use domain::declaration::{Checked, Direction};
 use domain::{DeclarationId, OrderId};
 use sqlx::PgConnection;
 use store::Fault;
+use store::column::{self, integer, number};
 use time::OffsetDateTime;
 
 /// One declaration while it is being worked on.
@@ -17,6 +18,7 @@ pub(crate) struct Case {
     pub(crate) ebc_code: String,
     pub(crate) order_no: String,
     pub(crate) cop_no: String,
+    pub(crate) logistics_no: String,
     pub(crate) direction: Direction,
     pub(crate) trade_mode: String,
     pub(crate) customs_code: String,
@@ -56,6 +58,7 @@ impl Case {
             ebc_code: d.ebc.code.clone(),
             order_no: d.order_no.clone(),
             cop_no: d.cop_no.clone(),
+            logistics_no: d.logistics_no.clone(),
             direction: checked.direction,
             trade_mode: d.trade_mode.clone(),
             customs_code: d.customs_code.clone(),
@@ -82,8 +85,8 @@ pub(crate) async fn load(
     let (slots, uuids): (Vec<_>, Vec<_>) =
         ids.iter().map(|id| (id.slot().column(), id.uuid())).unzip();
     let rows = sqlx::query!(
-        r#"select d.id, declarant_code, ebc_code, order_no, cop_no, direction, trade_mode,
-                  customs_code, pre_no, invt_no, filed_time, current, version, round,
+        r#"select d.id, declarant_code, ebc_code, order_no, cop_no, logistics_no, direction,
+                  trade_mode, customs_code, pre_no, invt_no, filed_time, current, version, round,
                   phase, customs, inspection, joint, targeting, content_position,
                   o.order_id as "order_id?", o.findings as "findings?"
            from unnest($1::smallint[], $2::uuid[]) as wanted (slot, id)
@@ -117,6 +120,7 @@ pub(crate) async fn load(
                     ebc_code: row.ebc_code,
                     order_no: row.order_no,
                     cop_no: row.cop_no,
+                    logistics_no: row.logistics_no,
                     direction: direction(row.direction)?,
                     trade_mode: row.trade_mode,
                     customs_code: row.customs_code,
@@ -145,22 +149,24 @@ pub(crate) async fn insert(tx: &mut PgConnection, cases: &[&Case]) -> Result<(),
     let directions: Vec<i16> = cases.iter().map(|c| direction_column(c.direction)).collect();
     let times: Vec<_> = cases.iter().map(|c| c.filed_time).collect();
     let contents: Vec<i64> = cases.iter().map(|c| c.content_position).collect();
-    let states = States::of(cases);
+    let states = States::of(cases)?;
     sqlx::query!(
         "insert into declaration (slot, id, declarant_code, ebc_code, order_no, cop_no, direction,
                                   trade_mode, customs_code, pre_no, invt_no, filed_time, version,
                                   round, phase, customs, inspection, joint, targeting,
-                                  content_position, positions)
+                                  content_position, positions, logistics_no)
          select slot, id, declarant_code, ebc_code, order_no, cop_no, direction, trade_mode,
                 customs_code, pre_no, invt_no, filed_time, version, round, phase, customs,
-                inspection, joint, targeting, content_position, added::bigint[]
+                inspection, joint, targeting, content_position, added::bigint[], logistics_no
          from unnest($1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
                      $7::smallint[], $8::text[], $9::text[], $10::text[], $11::text[],
                      $12::timestamptz[], $13::int[], $14::int[], $15::smallint[], $16::smallint[],
-                     $17::smallint[], $18::smallint[], $19::smallint[], $20::bigint[], $21::text[])
+                     $17::smallint[], $18::smallint[], $19::smallint[], $20::bigint[], $21::text[],
+                     $22::text[])
               as filed (slot, id, declarant_code, ebc_code, order_no, cop_no, direction,
                         trade_mode, customs_code, pre_no, invt_no, filed_time, version, round,
-                        phase, customs, inspection, joint, targeting, content_position, added)",
+                        phase, customs, inspection, joint, targeting, content_position, added,
+                        logistics_no)",
         &slots,
         &ids,
         &text(|c| &c.declarant_code) as &[&str],
@@ -182,6 +188,7 @@ pub(crate) async fn insert(tx: &mut PgConnection, cases: &[&Case]) -> Result<(),
         &states.targetings,
         &contents,
         &states.added,
+        &text(|c| &c.logistics_no) as &[&str],
     )
     .execute(tx)
     .await?;
@@ -198,19 +205,22 @@ pub(crate) async fn update(tx: &mut PgConnection, cases: &[&Case]) -> Result<(),
     let contents: Vec<i64> = cases.iter().map(|c| c.content_position).collect();
     let modes: Vec<&str> = cases.iter().map(|c| c.trade_mode.as_str()).collect();
     let houses: Vec<&str> = cases.iter().map(|c| c.customs_code.as_str()).collect();
-    let states = States::of(cases);
+    let way_bills: Vec<&str> = cases.iter().map(|c| c.logistics_no.as_str()).collect();
+    let states = States::of(cases)?;
     sqlx::query!(
         "update declaration d
          set invt_no = now.invt_no, version = now.version, round = now.round, phase = now.phase,
              customs = now.customs, inspection = now.inspection, joint = now.joint,
              targeting = now.targeting, content_position = now.content_position,
              trade_mode = now.trade_mode, customs_code = now.customs_code,
+             logistics_no = now.logistics_no,
              positions = d.positions || now.added::bigint[]
          from unnest($1::smallint[], $2::uuid[], $3::text[], $4::int[], $5::int[], $6::smallint[],
                      $7::smallint[], $8::smallint[], $9::smallint[], $10::smallint[], $11::bigint[],
-                     $12::text[], $13::text[], $14::text[])
+                     $12::text[], $13::text[], $14::text[], $15::text[])
               as now (slot, id, invt_no, version, round, phase, customs, inspection, joint,
-                      targeting, content_position, trade_mode, customs_code, added)
+                      targeting, content_position, trade_mode, customs_code, logistics_no,
+                      added)
          where d.slot = now.slot and d.id = now.id",
         &slots,
         &ids,
@@ -225,6 +235,7 @@ pub(crate) async fn update(tx: &mut PgConnection, cases: &[&Case]) -> Result<(),
         &contents,
         &modes as &[&str],
         &houses as &[&str],
+        &way_bills as &[&str],
         &states.added,
     )
     .execute(tx)
@@ -246,21 +257,24 @@ struct States<'a> {
 }
 
 impl<'a> States<'a> {
-    fn of(cases: &[&'a Case]) -> Self {
+    fn of(cases: &[&'a Case]) -> Result<Self, Fault> {
         let c = |of: fn(&Clearance) -> i16| {
             cases.iter().map(|case| of(&case.clearance)).collect::<Vec<i16>>()
         };
-        Self {
+        let n = |of: fn(&Clearance) -> u32| {
+            cases.iter().map(|case| integer(of(&case.clearance))).collect::<Result<Vec<i32>, _>>()
+        };
+        Ok(Self {
             invt_nos: cases.iter().map(|case| case.invt_no.as_deref()).collect(),
-            versions: cases.iter().map(|case| integer(case.clearance.version)).collect(),
-            rounds: cases.iter().map(|case| integer(case.clearance.round)).collect(),
+            versions: n(|c| c.version)?,
+            rounds: n(|c| c.round)?,
             phases: c(|c| phase_column(c.phase)),
             customs: c(|c| stand_column(c.customs)),
             inspections: c(|c| stand_column(c.inspection)),
             joints: c(|c| joint_column(c.joint)),
             targetings: c(|c| targeting_column(c.targeting)),
             added: cases.iter().map(|case| array(&case.added)).collect(),
-        }
+        })
     }
 }
 
@@ -270,18 +284,6 @@ fn array(positions: &[i64]) -> String {
     format!("{{{}}}", list.join(","))
 }
 
-fn broken(what: &str, value: impl std::fmt::Display) -> Fault {
-    Fault::Broken(format!("the database holds the {what} {value}, which does not exist"))
-}
-
-pub(crate) fn number(column: i32) -> Result<u32, Fault> {
-    u32::try_from(column).map_err(|_| broken("version or round", column))
-}
-
-pub(crate) fn integer(value: u32) -> i32 {
-    i32::try_from(value).unwrap_or(i32::MAX)
-}
-
 pub(crate) fn direction_column(direction: Direction) -> i16 {
     match direction {
         Direction::Import => 1,
@@ -289,12 +291,8 @@ pub(crate) fn direction_column(direction: Direction) -> i16 {
     }
 }
 
-fn direction(column: i16) -> Result<Direction, Fault> {
-    match column {
-        1 => Ok(Direction::Import),
-        2 => Ok(Direction::Export),
-        other => Err(broken("direction", other)),
-    }
+fn direction(found: i16) -> Result<Direction, Fault> {
+    column::value("direction", [Direction::Import, Direction::Export], direction_column, found)
 }
 
 const PHASES: [Phase; 6] = [
@@ -317,9 +315,8 @@ pub(crate) fn phase_column(phase: Phase) -> i16 {
     }
 }
 
-pub(crate) fn phase(column: i16) -> Result<Phase, Fault> {
-    let found = PHASES.into_iter().find(|phase| phase_column(*phase) == column);
-    found.ok_or_else(|| broken("phase", column))
+pub(crate) fn phase(found: i16) -> Result<Phase, Fault> {
+    column::value("phase", PHASES, phase_column, found)
 }
 
 const STANDS: [Stand; 8] = [
@@ -346,9 +343,8 @@ fn stand_column(stand: Stand) -> i16 {
     }
 }
 
-pub(crate) fn stand(column: i16) -> Result<Stand, Fault> {
-    let found = STANDS.into_iter().find(|stand| stand_column(*stand) == column);
-    found.ok_or_else(|| broken("stand", column))
+pub(crate) fn stand(found: i16) -> Result<Stand, Fault> {
+    column::value("stand", STANDS, stand_column, found)
 }
 
 fn joint_column(joint: Joint) -> i16 {
@@ -360,10 +356,9 @@ fn joint_column(joint: Joint) -> i16 {
     }
 }
 
-fn joint(column: i16) -> Result<Joint, Fault> {
+fn joint(found: i16) -> Result<Joint, Fault> {
     let all = [Joint::None, Joint::Open, Joint::Done, Joint::Cancelled];
-    let found = all.into_iter().find(|joint| joint_column(*joint) == column);
-    found.ok_or_else(|| broken("joint inspection state", column))
+    column::value("joint inspection state", all, joint_column, found)
 }
 
 fn targeting_column(targeting: Targeting) -> i16 {
@@ -374,10 +369,9 @@ fn targeting_column(targeting: Targeting) -> i16 {
     }
 }
 
-fn targeting(column: i16) -> Result<Targeting, Fault> {
+fn targeting(found: i16) -> Result<Targeting, Fault> {
     let all = [Targeting::None, Targeting::Waiting, Targeting::Done];
-    let found = all.into_iter().find(|targeting| targeting_column(*targeting) == column);
-    found.ok_or_else(|| broken("targeting", column))
+    column::value("targeting", all, targeting_column, found)
 }
 
 pub(crate) fn agency_column(agency: Agency) -> i16 {

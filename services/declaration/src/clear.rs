@@ -16,10 +16,11 @@ use domain::{DeclarationId, OrderId, ReleaseId, RequestId, Slot, limits};
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 use store::Fault;
+use store::column::integer;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::case::{Case, Order, agency_column, integer, outcome_column};
+use crate::case::{Case, Order, agency_column, outcome_column};
 use crate::commit::{Answer, Done};
 use crate::step::{Step, content};
 use store::numbers::{CHINA, use_numbers};
@@ -49,7 +50,10 @@ pub(crate) async fn commit(
             None => {
                 let now = step.cases.get(&decision.declaration()).map(|case| case.clearance);
                 let answer = decide(step, decision, &mut numbers).await?;
-                if let (Some(now), Ok(done)) = (now, &answer) {
+                if let Ok(done) = &answer {
+                    let now = now.ok_or_else(|| {
+                        Fault::Broken("a decision about nothing had an effect".into())
+                    })?;
                     let applied = *done != Done::Decided(Decided::Ignored);
                     step.clearing.verdicts.push(Kept::of(decision, &now, applied, digest.clone()));
                 }
@@ -99,17 +103,18 @@ async fn decide(
     for fact in facts {
         let record = match fact {
             Fact::Numbered => {
-                let invt_no = numbers.remove(&id).unwrap_or_default();
-                self::case(step, id)?.invt_no = Some(invt_no.clone());
+                let invt_no = numbers.remove(&id);
+                let invt_no = invt_no
+                    .ok_or_else(|| Fault::Broken(format!("no invtNo was given for {id}")))?;
+                step.case(id)?.invt_no = Some(invt_no.clone());
+                step.clearing.numbered.push((id, invt_no.clone()));
                 Record::Numbered { invt_no }
             }
             other => record(step, id, decision, other).await?,
         };
         step.record(id, [record]);
     }
-    if let Some(case) = step.cases.get_mut(&id) {
-        case.clearance = then;
-    }
+    step.case(id)?.clearance = then;
     Ok(Ok(Done::Decided(Decided::Applied)))
 }
 
@@ -162,18 +167,19 @@ async fn record(
     let reasons = |agency: Agency| match decision {
         Decision::Verdict(verdict) => verdict.reasons.clone(),
         Decision::Targeting(targeting) => targeting.instructions(agency),
+        // What follows from findings has its reasons in them.
         Decision::Report(_) | Decision::Reopening(_) | Decision::News(_) => Vec::<Reason>::new(),
     };
     let findings = || match decision {
-        Decision::Report(report) => report.findings.clone(),
+        Decision::Report(report) => Ok(report.findings.clone()),
         Decision::Verdict(_)
         | Decision::Targeting(_)
         | Decision::Reopening(_)
-        | Decision::News(_) => Vec::new(),
+        | Decision::News(_) => Err(otherwise("an inspection was completed without findings")),
     };
     Ok(match fact {
         Fact::Amended(_) | Fact::Withdrawn | Fact::Numbered => {
-            return Err(Fault::Broken("a decision had the effect of a filing".into()));
+            return Err(otherwise("a decision had the effect of a filing"));
         }
         Fact::StandChanged(agency, stand) => {
             Record::StandChanged { agency, stand, reasons: reasons(agency) }
@@ -181,7 +187,7 @@ async fn record(
         Fact::InspectionOrdered(agency) => {
             // The order is one for the declaration: opened again, it is the same one.
             let fresh = || Order { id: OrderId(Uuid::now_v7()), findings: None };
-            let order_id = case(step, id)?.order.get_or_insert_with(fresh).id;
+            let order_id = step.case(id)?.order.get_or_insert_with(fresh).id;
             keep_order(step, id, OrderState::Open)?;
             show(step, id).await?;
             let instructions = reasons(agency);
@@ -193,14 +199,16 @@ async fn record(
             instructions: reasons(agency),
         },
         Fact::InspectionCompleted => {
-            order(step, id)?.findings = Some(proto::facts::encode_findings(&findings()));
+            let findings = findings()?;
+            order(step, id)?.findings = Some(proto::facts::encode_findings(&findings));
             let order_id = keep_order(step, id, OrderState::Done)?;
-            Record::InspectionCompleted { order_id, findings: findings() }
+            Record::InspectionCompleted { order_id, findings }
         }
         Fact::InspectionAnswered(agency) => {
             let order = order(step, id)?;
-            let kept = order.findings.clone().unwrap_or_default();
-            let findings = proto::facts::decode_findings(&kept)
+            let kept = order.findings.as_deref();
+            let kept = kept.ok_or_else(|| otherwise("an inspection was done without findings"))?;
+            let findings = proto::facts::decode_findings(kept)
                 .map_err(|error| Fault::Broken(format!("kept findings: {error}")))?;
             Record::InspectionAnswered { order_id: order.id, demanded_by: agency, findings }
         }
@@ -216,14 +224,16 @@ async fn record(
                 Decision::Verdict(_)
                 | Decision::Report(_)
                 | Decision::Targeting(_)
-                | Decision::News(_) => String::new(),
+                | Decision::News(_) => {
+                    return Err(otherwise("an inspection was reopened by no objection"));
+                }
             };
             Record::InspectionReopened { order_id, reason }
         }
         Fact::Targeted => Record::Targeted,
         Fact::Released => {
             let release_id = ReleaseId(Uuid::now_v7());
-            let version = case(step, id)?.clearance.version;
+            let version = step.case(id)?.clearance.version;
             step.clearing.releases.push((id, release_id, version));
             Record::Released { release_id }
         }
@@ -232,13 +242,13 @@ async fn record(
     })
 }
 
-fn case<'s>(step: &'s mut Step<'_>, id: DeclarationId) -> Result<&'s mut Case, Fault> {
-    let found = step.cases.get_mut(&id);
-    found.ok_or_else(|| Fault::Broken("a decision is about nothing that was loaded".into()))
+/// What the machine of `domain::clearance` never does.
+fn otherwise(what: &str) -> Fault {
+    Fault::Broken(what.to_owned())
 }
 
 fn order<'s>(step: &'s mut Step<'_>, id: DeclarationId) -> Result<&'s mut Order, Fault> {
-    let found = case(step, id)?.order.as_mut();
+    let found = step.case(id)?.order.as_mut();
     found.ok_or_else(|| Fault::Broken("an inspection has no order".into()))
 }
 
@@ -251,7 +261,7 @@ fn keep_order(step: &mut Step<'_>, id: DeclarationId, state: OrderState) -> Resu
 
 /// Whoever looks at the goods sees what was declared.
 async fn show(step: &mut Step<'_>, id: DeclarationId) -> Result<(), Fault> {
-    let at = case(step, id)?.content_position;
+    let at = step.case(id)?.content_position;
     let body = content(step.tx, id.slot(), at).await?;
     step.show(id, body);
     Ok(())
@@ -275,6 +285,7 @@ async fn numbers(
         | Decision::News(_) => None,
     });
     for verdict in by_customs {
+        // One that does not exist is refused, without a number.
         let Some(case) = step.cases.get(&verdict.declaration) else { continue };
         let ids = wanted.entry((case.customs_code.clone(), case.direction)).or_default();
         if !case.clearance.numbered && !ids.contains(&verdict.declaration) {
@@ -293,12 +304,11 @@ async fn numbers(
         }
         let mut used = use_numbers(step.tx, &format!("{way}{house}"), year, &counts).await?;
         for id in ids {
-            let used = used.entry(id.slot()).or_default();
-            if *used < share {
-                let serial = i64::from(id.slot().column()) * share + *used;
+            let used = used.next(id.slot())?;
+            if used < share {
+                let serial = i64::from(id.slot().column()) * share + used;
                 given.insert(id, format!("{house}{year}{way}{serial:0digits$}"));
             }
-            *used += 1;
         }
     }
     Ok(given)
@@ -310,7 +320,8 @@ fn digest(decision: &Decision) -> Option<Vec<u8>> {
     let mut hash = Sha256::new();
     match decision {
         Decision::Verdict(v) => {
-            hash.update([1, u8::try_from(outcome_column(v.outcome)).unwrap_or_default()]);
+            hash.update([1]);
+            hash.update(outcome_column(v.outcome).to_be_bytes());
             hash.update(v.declaration.uuid().as_bytes());
             hash.update(v.version.to_be_bytes());
             hash.update(v.round.to_be_bytes());
@@ -431,6 +442,8 @@ enum OrderState {
 #[derive(Debug, Default)]
 pub(crate) struct Writes {
     verdicts: Vec<Kept>,
+    /// With their invtNo.
+    numbered: Vec<(DeclarationId, String)>,
     releases: Vec<(DeclarationId, ReleaseId, u32)>,
     orders: BTreeMap<DeclarationId, (OrderId, OrderState, Option<Vec<u8>>)>,
 }
@@ -443,6 +456,7 @@ impl Writes {
         now: OffsetDateTime,
     ) -> Result<(), Fault> {
         insert_verdicts(tx, &self.verdicts, now).await?;
+        insert_numbers(tx, &self.numbered).await?;
         insert_releases(tx, &self.releases, now).await?;
         keep_orders(tx, &self.orders, now).await
     }
@@ -460,8 +474,9 @@ async fn insert_verdicts(
     let requests: Vec<Uuid> = verdicts.iter().map(|v| v.request_id.0).collect();
     let declarations: Vec<Uuid> = verdicts.iter().map(|v| v.id.uuid()).collect();
     let agencies: Vec<i16> = verdicts.iter().map(|v| v.agency).collect();
-    let versions: Vec<i32> = verdicts.iter().map(|v| integer(v.version)).collect();
-    let rounds: Vec<i32> = verdicts.iter().map(|v| integer(v.round)).collect();
+    let versions: Vec<i32> =
+        verdicts.iter().map(|v| integer(v.version)).collect::<Result<_, _>>()?;
+    let rounds: Vec<i32> = verdicts.iter().map(|v| integer(v.round)).collect::<Result<_, _>>()?;
     let outcomes: Vec<i16> = verdicts.iter().map(|v| v.outcome).collect();
     let applied: Vec<bool> = verdicts.iter().map(|v| v.applied).collect();
     let digests: Vec<&[u8]> = verdicts.iter().map(|v| v.digest.as_slice()).collect();
@@ -490,6 +505,30 @@ async fn insert_verdicts(
     Ok(())
 }
 
+async fn insert_numbers(
+    tx: &mut PgConnection,
+    numbered: &[(DeclarationId, String)],
+) -> Result<(), Fault> {
+    if numbered.is_empty() {
+        return Ok(());
+    }
+    let slots: Vec<i16> = numbered.iter().map(|(id, _)| id.slot().column()).collect();
+    let ids: Vec<Uuid> = numbered.iter().map(|(id, _)| id.uuid()).collect();
+    let numbers: Vec<&str> = numbered.iter().map(|(_, number)| number.as_str()).collect();
+    sqlx::query!(
+        "insert into customs_number (slot, invt_no, declaration_id)
+         select slot, invt_no, declaration_id
+         from unnest($1::smallint[], $2::text[], $3::uuid[])
+              as given (slot, invt_no, declaration_id)",
+        &slots,
+        &numbers as &[&str],
+        &ids
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 async fn insert_releases(
     tx: &mut PgConnection,
     releases: &[(DeclarationId, ReleaseId, u32)],
@@ -501,7 +540,8 @@ async fn insert_releases(
     let slots: Vec<i16> = releases.iter().map(|(id, ..)| id.slot().column()).collect();
     let ids: Vec<Uuid> = releases.iter().map(|(id, ..)| id.uuid()).collect();
     let release_ids: Vec<Uuid> = releases.iter().map(|(_, release, _)| release.0).collect();
-    let versions: Vec<i32> = releases.iter().map(|(.., version)| integer(*version)).collect();
+    let versions: Vec<i32> =
+        releases.iter().map(|(.., version)| integer(*version)).collect::<Result<_, _>>()?;
     sqlx::query!(
         "insert into release (slot, declaration_id, release_id, version, released_time)
          select slot, declaration_id, release_id, version, $5

@@ -4,11 +4,9 @@ use std::collections::HashMap;
 
 use domain::{DeclarationId, RequestId, Slot};
 use sqlx::PgConnection;
-use store::Fault;
+use store::{Fault, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
-
-use crate::case::{self, integer};
 
 /// What an enterprise asked for, as it is kept for repetitions.
 #[derive(Debug)]
@@ -38,10 +36,9 @@ impl Kind {
         }
     }
 
-    fn of(column: i16) -> Result<Self, Fault> {
+    fn of(found: i16) -> Result<Self, Fault> {
         let all = [Self::Submit, Self::Amend, Self::Withdraw];
-        let found = all.into_iter().find(|kind| kind.column() == column);
-        found.ok_or_else(|| Fault::Broken(format!("a filing of kind {column}")))
+        column::value("kind of filing", all, Self::column, found)
     }
 }
 
@@ -80,11 +77,10 @@ pub(crate) async fn known(
                 kind: Kind::of(row.kind)?,
                 digest: row.digest,
                 declaration: DeclarationId::from_uuid(row.declaration_id),
-                version: case::number(row.version)?,
+                version: column::number(row.version)?,
                 position: row.position,
             };
-            let slot = store::journal::slot_of(row.slot)
-                .ok_or_else(|| Fault::Broken("a slot that does not exist".into()))?;
+            let slot = column::slot(row.slot)?;
             Ok(((slot, RequestId(row.request_id)), known))
         })
         .collect()
@@ -104,7 +100,8 @@ pub(crate) async fn insert(
     let kinds: Vec<i16> = filings.iter().map(|f| f.kind.column()).collect();
     let digests: Vec<&[u8]> = filings.iter().map(|f| f.digest.as_slice()).collect();
     let declarations: Vec<Uuid> = filings.iter().map(|f| f.declaration.uuid()).collect();
-    let versions: Vec<i32> = filings.iter().map(|f| integer(f.version)).collect();
+    let versions: Vec<i32> =
+        filings.iter().map(|f| column::integer(f.version)).collect::<Result<_, _>>()?;
     let positions: Vec<i64> = filings.iter().map(|f| f.position).collect();
     sqlx::query!(
         "insert into filing (slot, request_id, kind, digest, declaration_id, version, position,

@@ -9,6 +9,7 @@ mod case;
 mod clear;
 mod commit;
 mod filing;
+mod lookup;
 mod read;
 mod step;
 mod submit;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use domain::clearance::Phase;
 use domain::decision::{Decided, Decision};
 use domain::declaration::Profile;
+use domain::principal::Scope;
 use domain::refusal::{Code, Refusal, Violation};
 use domain::{DeclarationId, Principal, limits};
 use futures::stream::FuturesOrdered;
@@ -33,7 +35,7 @@ use proto::v1::{self, submit_stream_response::Result as Item};
 use sqlx::PgPool;
 use store::batch::{self, Batch, Work as _};
 use store::journal::{Entry, Tail};
-use store::{Clock, Fault};
+use store::{Clock, Fault, column};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
@@ -105,10 +107,13 @@ impl exchange::Bench for Service {
     async fn decide(&self, decision: Decision) -> Result<Result<Decided, Refusal>, Fault> {
         let slot = decision.declaration().slot();
         let done = self.0.batch.queue(slot, Command::Decide(decision)).await?;
-        Ok(done.map(|done| match done {
-            Done::Decided(decided) => decided,
-            Done::Filed(_) | Done::Amended(_) | Done::Withdrawn => Decided::Applied,
-        }))
+        match done {
+            Ok(Done::Decided(decided)) => Ok(Ok(decided)),
+            Ok(Done::Filed(_) | Done::Amended(_) | Done::Withdrawn) => {
+                Err(Fault::Broken("a decision was answered with something else".into()))
+            }
+            Err(refusal) => Ok(Err(refusal)),
+        }
     }
 }
 
@@ -164,11 +169,8 @@ impl DeclarationService for Service {
     ) -> Result<Response<v1::GetResponse>, Status> {
         let language = Language::of(request.metadata());
         let scope = caller(&request)?.scope();
-        let whole = read::get(&self.0, &scope, &request.into_inner().name)
-            .await
-            .and_then(whole)
-            .map_err(|error| status::of(error, language))?;
-        Ok(Response::new(v1::GetResponse { record: Some(whole) }))
+        let got = get_one(&self.0, &scope, request.into_inner()).await;
+        got.map(Response::new).map_err(|error| status::of(error, language))
     }
 
     async fn list(
@@ -265,7 +267,38 @@ async fn submit_one(
         state: v1::State::UnderReview.into(),
         filed_time: Some(proto::timestamp(receipt.filed_time)),
         warnings,
+        repeated: receipt.repeated,
     })
+}
+
+/// Reads the one that has this name, or the one or several that have this number.
+async fn get_one(
+    declarations: &Declarations,
+    scope: &Scope,
+    request: v1::GetRequest,
+) -> Result<v1::GetResponse, Error> {
+    let v1::GetRequest { name, number, number_kind } = request;
+    if number.is_empty() {
+        let found = read::get(declarations, scope, &name).await?;
+        return Ok(v1::GetResponse { record: Some(whole(found)?), candidates: Vec::new() });
+    }
+    if !name.is_empty() {
+        return Err(Refusal::of(Code::NameMalformed).with("field", "name and number").into());
+    }
+    if number.chars().any(char::is_control) {
+        return Err(Refusal::of(Code::BadCharacter).with("field", "number").into());
+    }
+    let kind = v1::NumberKind::try_from(number_kind)
+        .map_err(|_| Refusal::of(Code::CodeUnknown).with("field", "number_kind"))?;
+    match read::by_number(declarations, scope, &number, kind.kind()).await? {
+        read::Named::One(found) => {
+            Ok(v1::GetResponse { record: Some(whole(*found)?), candidates: Vec::new() })
+        }
+        read::Named::Several(found) => {
+            let candidates = found.into_iter().map(record).collect();
+            Ok(v1::GetResponse { record: None, candidates })
+        }
+    }
 }
 
 /// Rules that were broken without stopping it, and what was not checked.
@@ -305,7 +338,7 @@ fn answer_stream(
 ) -> impl Stream<Item = Result<v1::SubmitStreamResponse, Status>> + Send {
     async_stream::try_stream! {
         let mut filing = FuturesOrdered::new();
-        let (mut open, mut drained) = (true, false);
+        let (mut open, mut ended) = (true, Ok(()));
         while open || !filing.is_empty() {
             let room = open && filing.len() < limits::STREAM_IN_FLIGHT_MAX;
             let (item, answered) = tokio::select! {
@@ -313,25 +346,25 @@ fn answer_stream(
                 answered = filing.next(), if !filing.is_empty() => (None, answered),
                 // What was taken is answered; the rest is for the next window.
                 () = declarations.draining.cancelled(), if open => {
-                    (open, drained) = (false, true);
+                    (open, ended) = (false, Err(status::plain(Code::Unavailable)));
                     (None, None)
                 }
             };
-            match item.transpose()? {
-                Some(Some(item)) => {
+            match item {
+                Some(Ok(Some(item))) => {
                     let (declarations, principal) = (declarations.clone(), principal.clone());
                     filing.push_back(answer(declarations, principal, trace.clone(), item.item));
                 }
-                Some(None) => open = false,
+                Some(Ok(None)) => open = false,
+                // So is what came before one that cannot be read.
+                Some(Err(status)) => (open, ended) = (false, Err(status)),
                 None => {}
             }
             if let Some(answered) = answered {
                 yield answered;
             }
         }
-        if drained {
-            Err(status::plain(Code::Unavailable))?;
-        }
+        ended?;
     }
 }
 
@@ -341,9 +374,13 @@ async fn answer(
     trace: String,
     item: Option<v1::SubmitRequest>,
 ) -> v1::SubmitStreamResponse {
+    // An item without a request has no request id, and is refused for it.
     let item = item.unwrap_or_default();
     let request_id = item.request_id.clone();
-    let done = submit_one(&declarations, &principal, item, trace, Door::Queue).await;
+    let done = match proto::text::check(&item) {
+        Ok(()) => submit_one(&declarations, &principal, item, trace, Door::Queue).await,
+        Err(refusal) => Err(refusal.into()),
+    };
     let result = match done {
         Ok(receipt) => Item::Receipt(receipt),
         Err(error) => Item::Refusal(status::refused_item(error.into())),
@@ -403,12 +440,7 @@ fn filter(asked: v1::ListRequest) -> Result<read::Filter, Refusal> {
         return Err(refuse(Code::NumberOutOfRange, "page_size"));
     }
     let state = v1::State::try_from(state).map_err(|_| refuse(Code::CodeUnknown, "state"))?;
-    let text = |value: String, field: &str| {
-        if value.chars().any(char::is_control) {
-            return Err(refuse(Code::BadCharacter, field));
-        }
-        Ok((!value.is_empty()).then_some(value))
-    };
+    let text = |value: String| (!value.is_empty()).then_some(value);
     let time = |wire: Option<pbjson_types::Timestamp>, field: &str| {
         let read = wire.map(|wire| proto::time(wire).ok_or_else(|| refuse(Code::DateWrong, field)));
         read.transpose()
@@ -416,20 +448,20 @@ fn filter(asked: v1::ListRequest) -> Result<read::Filter, Refusal> {
     Ok(read::Filter {
         only: None,
         phase: state.phase(),
-        trade_mode: text(trade_mode, "trade_mode")?,
-        order_no: text(order_no, "order_no")?,
-        declarants: text(declarant_code, "declarant_code")?.map(|code| vec![code]),
+        trade_mode: text(trade_mode),
+        order_no: text(order_no),
+        declarants: text(declarant_code).map(|code| vec![code]),
         filed_from: time(filed_from_time, "filed_from_time")?,
         filed_until: time(filed_until_time, "filed_until_time")?,
     })
 }
 
 fn record(record: read::Record) -> v1::DeclarationRecord {
-    let id = |id: Option<uuid::Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
+    let id = |id: Option<uuid::Uuid>| proto::text(id.map(|id| id.to_string()));
     v1::DeclarationRecord {
         name: record.id.name(),
         pre_no: record.pre_no,
-        invt_no: record.invt_no,
+        invt_no: proto::text(record.invt_no),
         version: record.version,
         round: record.round,
         state: v1::State::from(record.phase).into(),
@@ -457,7 +489,7 @@ fn whole(whole: read::Whole) -> Result<v1::DeclarationRecord, Error> {
     for entry in history {
         shown.history.push(v1::HistoryEntry {
             time: Some(proto::timestamp(entry.recorded_time)),
-            version: u32::try_from(entry.version).unwrap_or_default(),
+            version: column::number(entry.version)?,
             facts: proto::facts::decode(&entry.facts).map_err(damaged)?,
         });
     }
@@ -474,11 +506,11 @@ fn told(news: watch::News) -> Result<v1::WatchResponse, Error> {
             let phase: Phase = case::phase(phase)?;
             Ok(v1::WatchResponse {
                 name: DeclarationId::from_uuid(subject).name(),
-                version: u32::try_from(version).unwrap_or_default(),
+                version: column::number(version)?,
                 state: v1::State::from(phase).into(),
                 facts: proto::facts::decode(&facts).map_err(damaged)?,
                 time: Some(proto::timestamp(recorded_time)),
-                resume_token: token.unwrap_or_default(),
+                resume_token: proto::text(token),
             })
         }
     }

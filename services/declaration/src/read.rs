@@ -1,28 +1,32 @@
 //! Reading declarations: one with its content and history, or a page of many.
 //!
-//! The invariant: a caller sees only its own; another's is not found.
+//! The invariant: a caller sees only its own; another's is not found. What costs the same however many
+//! declarations there are: one by its name or number, and a page without filters.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::clearance::{Phase, Stand};
+use domain::numbers::{self, NumberKind};
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Slot, limits};
 use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
+use store::Fault;
+use store::column::number;
 use store::journal::{self, Entry};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::case::{number, phase, phase_column, stand};
-use crate::{Declarations, Error};
+use crate::case::{phase, phase_column, stand};
+use crate::{Declarations, Error, lookup};
 
 /// A declaration as it is kept, without content and history.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     pub(crate) id: DeclarationId,
     pub(crate) pre_no: String,
-    pub(crate) invt_no: String,
+    pub(crate) invt_no: Option<String>,
     pub(crate) order_no: String,
     pub(crate) trade_mode: String,
     pub(crate) version: u32,
@@ -55,19 +59,52 @@ pub(crate) async fn get(
     scope: &Scope,
     name: &str,
 ) -> Result<Whole, Error> {
-    let id = parse_name(name)?;
+    whole(declarations, scope, parse_name(name)?).await
+}
+
+async fn whole(
+    declarations: &Declarations,
+    scope: &Scope,
+    id: DeclarationId,
+) -> Result<Whole, Error> {
     let (positions, content_position) = locate(&declarations.pool, scope, id).await?;
-    let filter = Filter { only: Some(id), ..Filter::default() };
-    let slots = [id.slot().column()];
-    let mut rows = select(&declarations.pool, &slots, &filter, Uuid::max(), 1).await?;
+    let mut rows = records(&declarations.pool, &[id]).await?;
     let record = rows.pop().ok_or_else(|| Refusal::of(Code::NotFound))?;
     let history = journal::at(&declarations.pool, id.slot(), &positions).await?;
     let content = history
         .iter()
         .find(|entry| entry.position == content_position)
         .and_then(|entry| entry.body.clone())
-        .unwrap_or_default();
+        .ok_or_else(|| Fault::Broken(format!("declaration {id} has no content in the journal")))?;
     Ok(Whole { record, content, history })
+}
+
+/// What has a number.
+#[derive(Debug, Clone)]
+pub(crate) enum Named {
+    /// The one that is meant.
+    One(Box<Whole>),
+    /// Several, newest first: the caller says which.
+    Several(Vec<Record>),
+}
+
+/// Reads the declaration that has a number, among those that the caller may see.
+pub(crate) async fn by_number(
+    declarations: &Declarations,
+    scope: &Scope,
+    number: &str,
+    kind: Option<NumberKind>,
+) -> Result<Named, Error> {
+    let found = lookup::find(&declarations.pool, scope, number, kind).await?;
+    let meant: Vec<_> = numbers::meant(found).into_iter().map(|holder| holder.id).collect();
+    match meant[..] {
+        [] => Err(Refusal::of(Code::NotFound).with("number", number).into()),
+        [id] => Ok(Named::One(Box::new(whole(declarations, scope, id).await?))),
+        _ => {
+            let several = records(&declarations.pool, &meant).await?;
+            Ok(Named::Several(several))
+        }
+    }
 }
 
 /// Where the journal entries of a declaration are, and the one that holds its content.
@@ -84,7 +121,7 @@ pub(crate) async fn locate(
     )
     .fetch_optional(pool)
     .await
-    .map_err(store::Fault::from)?;
+    .map_err(Fault::from)?;
     match row {
         Some(row) if scope.covers(&row.declarant_code) => Ok((row.positions, row.content_position)),
         Some(_) | None => Err(Refusal::of(Code::NotFound).with("name", id.name()).into()),
@@ -94,7 +131,7 @@ pub(crate) async fn locate(
 /// What a list is asked for. Every filter that is set must hold.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter {
-    pub(crate) only: Option<DeclarationId>,
+    pub(crate) only: Option<Vec<DeclarationId>>,
     pub(crate) phase: Option<Phase>,
     pub(crate) trade_mode: Option<String>,
     pub(crate) order_no: Option<String>,
@@ -123,6 +160,13 @@ pub(crate) async fn list(
         Some(codes) => codes.iter().map(|code| Slot::of(code).column()).collect(),
         None => Slot::all().map(Slot::column).collect(),
     };
+    let bound = bound(scope, &filter);
+    if let Some(order_no) = filter.order_no.take() {
+        let among = filter.declarants.clone().map_or(Scope::All, Scope::Declarants);
+        let kept = lookup::orders(&declarations.pool, &among, &order_no).await?;
+        slots = kept.iter().map(|id| id.slot().column()).collect();
+        filter.only = Some(kept);
+    }
     // Two declarants may share a slot.
     slots.sort_unstable();
     slots.dedup();
@@ -130,9 +174,9 @@ pub(crate) async fn list(
         0 => limits::PAGE_DEFAULT,
         size => size.clamp(1, limits::PAGE_MAX),
     };
-    let bound = bound(scope, &filter);
     let after = read_token(page_token, &bound)?;
     let mut rows = select(&declarations.pool, &slots, &filter, after, i64::from(size) + 1).await?;
+    // It is between 1 and the longest page.
     let more = rows.len() > usize::try_from(size).unwrap_or(usize::MAX);
     if more {
         rows.pop();
@@ -160,7 +204,7 @@ fn read_token(token: &str, bound: &[u8; 8]) -> Result<Uuid, Refusal> {
     if token.is_empty() {
         return Ok(Uuid::max());
     }
-    let bytes = BASE64.decode(token).unwrap_or_default();
+    let bytes = BASE64.decode(token).map_err(|_| Refusal::of(Code::PageTokenForeign))?;
     match bytes.split_at_checked(16) {
         Some((id, rest)) if rest == bound => {
             Uuid::from_slice(id).map_err(|_| Refusal::of(Code::PageTokenForeign))
@@ -178,7 +222,9 @@ async fn select(
     before: Uuid,
     count: i64,
 ) -> Result<Vec<Record>, store::Fault> {
-    let rows = sqlx::query!(
+    let only = filter.only.as_ref().map(|ids| ids.iter().map(|id| id.uuid()).collect::<Vec<_>>());
+    let rows = sqlx::query_as!(
+        Row,
         r#"select d.id as "id!", d.pre_no as "pre_no!", d.invt_no as "invt_no?",
                   d.order_no as "order_no!", d.trade_mode as "trade_mode!",
                   d.version as "version!", d.round as "round!", d.phase as "phase!",
@@ -189,13 +235,12 @@ async fn select(
            cross join lateral (
                select * from declaration
                where declaration.slot = wanted.slot and declaration.id < $2
-                 and ($4::uuid is null or id = $4)
+                 and ($4::uuid[] is null or id = any($4))
                  and ($5::smallint is null or phase = $5)
                  and ($6::text is null or trade_mode = $6)
-                 and ($7::text is null or order_no = $7)
-                 and ($8::text[] is null or declarant_code = any($8))
-                 and ($9::timestamptz is null or filed_time >= $9)
-                 and ($10::timestamptz is null or filed_time < $10)
+                 and ($7::text[] is null or declarant_code = any($7))
+                 and ($8::timestamptz is null or filed_time >= $8)
+                 and ($9::timestamptz is null or filed_time < $9)
                order by id desc limit $3
            ) d
            left join release r on r.slot = d.slot and r.declaration_id = d.id
@@ -204,34 +249,88 @@ async fn select(
         slots,
         before,
         count,
-        filter.only.map(DeclarationId::uuid),
+        only.as_deref(),
         filter.phase.map(phase_column),
         filter.trade_mode,
-        filter.order_no,
         filter.declarants.as_deref(),
         filter.filed_from,
         filter.filed_until
     )
     .fetch_all(pool)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(Record {
-                id: DeclarationId::from_uuid(row.id),
-                pre_no: row.pre_no,
-                invt_no: row.invt_no.unwrap_or_default(),
-                order_no: row.order_no,
-                trade_mode: row.trade_mode,
-                version: number(row.version)?,
-                round: number(row.round)?,
-                phase: phase(row.phase)?,
-                customs: stand(row.customs)?,
-                inspection: stand(row.inspection)?,
-                filed_time: row.filed_time,
-                released_time: row.released_time,
-                release_id: row.release_id,
-                order_id: row.order_id,
-            })
+    rows.into_iter().map(Row::record).collect()
+}
+
+/// These declarations, newest first.
+async fn records(pool: &PgPool, ids: &[DeclarationId]) -> Result<Vec<Record>, store::Fault> {
+    let (slots, uuids): (Vec<i16>, Vec<Uuid>) =
+        ids.iter().map(|id| (id.slot().column(), id.uuid())).unzip();
+    let rows = sqlx::query_as!(
+        Row,
+        r#"select d.id as "id!", d.pre_no as "pre_no!", d.invt_no as "invt_no?",
+                  d.order_no as "order_no!", d.trade_mode as "trade_mode!",
+                  d.version as "version!", d.round as "round!", d.phase as "phase!",
+                  d.customs as "customs!", d.inspection as "inspection!",
+                  d.filed_time as "filed_time!", r.released_time as "released_time?",
+                  r.release_id as "release_id?", o.order_id as "order_id?"
+           from unnest($1::smallint[], $2::uuid[]) as wanted (slot, id)
+           cross join lateral (
+               select * from declaration
+               where declaration.slot = wanted.slot and declaration.id = wanted.id limit 1
+           ) d
+           left join lateral (
+               select * from release
+               where release.slot = d.slot and release.declaration_id = d.id limit 1
+           ) r on true
+           left join lateral (
+               select * from joint_inspection
+               where joint_inspection.slot = d.slot and joint_inspection.declaration_id = d.id
+               limit 1
+           ) o on true
+           order by d.id desc"#,
+        &slots,
+        &uuids
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(Row::record).collect()
+}
+
+/// A record in its columns.
+struct Row {
+    id: Uuid,
+    pre_no: String,
+    invt_no: Option<String>,
+    order_no: String,
+    trade_mode: String,
+    version: i32,
+    round: i32,
+    phase: i16,
+    customs: i16,
+    inspection: i16,
+    filed_time: OffsetDateTime,
+    released_time: Option<OffsetDateTime>,
+    release_id: Option<Uuid>,
+    order_id: Option<Uuid>,
+}
+
+impl Row {
+    fn record(self) -> Result<Record, store::Fault> {
+        Ok(Record {
+            id: DeclarationId::from_uuid(self.id),
+            pre_no: self.pre_no,
+            invt_no: self.invt_no,
+            order_no: self.order_no,
+            trade_mode: self.trade_mode,
+            version: number(self.version)?,
+            round: number(self.round)?,
+            phase: phase(self.phase)?,
+            customs: stand(self.customs)?,
+            inspection: stand(self.inspection)?,
+            filed_time: self.filed_time,
+            released_time: self.released_time,
+            release_id: self.release_id,
+            order_id: self.order_id,
         })
-        .collect()
+    }
 }

@@ -10,11 +10,12 @@ use domain::history::Record;
 use domain::{DeclarationId, Slot};
 use sqlx::PgConnection;
 use store::Fault;
+use store::column::integer;
 use store::journal::{Entry, Heads};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::case::{self, Case, integer, phase_column};
+use crate::case::{self, Case, phase_column};
 use crate::clear;
 use crate::filing::{self, Filing};
 
@@ -68,6 +69,11 @@ impl<'t> Step<'t> {
         self.pending.entry(id).or_default().body = Some(body);
     }
 
+    /// A case that was loaded or begun.
+    pub(crate) fn case(&mut self, id: DeclarationId) -> Result<&mut Case, Fault> {
+        loaded(&mut self.cases, id)
+    }
+
     /// Begins a case.
     pub(crate) fn open(&mut self, case: Case) {
         self.filed.push(case.id);
@@ -76,12 +82,11 @@ impl<'t> Step<'t> {
 
     /// Makes an entry of what was recorded about a case so far. Returns its position.
     pub(crate) fn enter(&mut self, id: DeclarationId, trace: &str) -> Result<i64, Fault> {
-        let Pending { records, body } = self.pending.remove(&id).unwrap_or_default();
-        let position = self.heads.next(id.slot());
-        let case = self
-            .cases
-            .get_mut(&id)
-            .ok_or_else(|| Fault::Broken("an entry is about nothing that was loaded".into()))?;
+        let pending = self.pending.remove(&id);
+        let Pending { records, body } = pending
+            .ok_or_else(|| Fault::Broken("an entry is about nothing that happened".into()))?;
+        let position = self.heads.next(id.slot())?;
+        let case = loaded(&mut self.cases, id)?;
         case.added.push(position);
         self.entries.push(Entry {
             slot: id.slot(),
@@ -89,8 +94,8 @@ impl<'t> Step<'t> {
             event_id: Uuid::now_v7(),
             subject: id.uuid(),
             owner: case.declarant_code.clone(),
-            version: integer(case.clearance.version),
-            round: integer(case.clearance.round),
+            version: integer(case.clearance.version)?,
+            round: integer(case.clearance.round)?,
             phase: phase_column(case.clearance.phase),
             topics: records.iter().fold(0, |topics, record| topics | record.topic()),
             recorded_time: self.now,
@@ -120,6 +125,11 @@ impl<'t> Step<'t> {
     }
 }
 
+fn loaded(cases: &mut HashMap<DeclarationId, Case>, id: DeclarationId) -> Result<&mut Case, Fault> {
+    let found = cases.get_mut(&id);
+    found.ok_or_else(|| Fault::Broken(format!("declaration {id} was not loaded")))
+}
+
 /// The content of an entry, for what has to show it again.
 pub(crate) async fn content(
     tx: &mut PgConnection,
@@ -136,4 +146,10 @@ pub(crate) async fn content(
     body.flatten()
         .map(Bytes::from)
         .ok_or_else(|| Fault::Broken("a declaration has no content in the journal".into()))
+}
+
+/// The first field in which two contents differ. Both were encoded here.
+pub(crate) fn first_difference(one: &[u8], other: &[u8]) -> Result<Option<String>, Fault> {
+    let field = proto::declaration::first_difference(one, other);
+    field.map_err(|error| Fault::Broken(format!("a content cannot be read again: {error}")))
 }

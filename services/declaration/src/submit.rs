@@ -15,14 +15,14 @@ use domain::{DeclarationId, Kind as Caller, Principal, RequestId, Slot, limits};
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
-use store::Fault;
+use store::{Fault, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::case::{self, Case, phase};
 use crate::commit::{Answer, Done};
 use crate::filing::{Filing, Kind, Known, known};
-use crate::step::{Step, content};
+use crate::step::{Step, content, first_difference};
 use crate::{Declarations, Error};
 use store::numbers::{CHINA, use_numbers};
 
@@ -50,6 +50,8 @@ pub struct Receipt {
     pub(crate) id: DeclarationId,
     pub(crate) pre_no: String,
     pub(crate) filed_time: OffsetDateTime,
+    /// It was filed by an earlier request of this id; nothing was filed now.
+    pub(crate) repeated: bool,
     /// The first field in which a national document differs from the one that it repeats. A document
     /// is known by its guid, so the first one stands; the declarant is told what was not taken.
     pub(crate) repeats: Option<String>,
@@ -65,6 +67,7 @@ pub(crate) fn parse(
 ) -> Result<Submission, Error> {
     let request_id = proto::exchange::request(request_id)?;
     let pre_no = given_number(principal, pre_no)?;
+    // Without content every rule that wants something is broken, and named.
     let content = content.unwrap_or_default();
     let body = Bytes::from(content.encode_to_vec());
     let declaration = domain::Declaration::from(content);
@@ -105,8 +108,13 @@ pub(crate) async fn commit(
     }
     let requests = submissions.iter().map(|(_, s)| (s.slot, s.request_id));
     let before = known(step.tx, requests).await?;
-    let (repeated, new): (Vec<_>, Vec<_>) =
-        submissions.iter().partition(|(_, s)| before.contains_key(&(s.slot, s.request_id)));
+    let (mut repeated, mut new) = (Vec::new(), Vec::new());
+    for (index, submission) in submissions {
+        match before.get(&(submission.slot, submission.request_id)) {
+            Some(before) => repeated.push((*index, *submission, before)),
+            None => new.push((*index, *submission)),
+        }
+    }
 
     let mut answers: Vec<(usize, Answer)> = Vec::with_capacity(submissions.len());
     let mut taken = holders(step.tx, &new).await?;
@@ -115,20 +123,19 @@ pub(crate) async fn commit(
     let mut in_batch: HashMap<(Slot, RequestId), (&Submission, Answer)> = HashMap::new();
     for (index, submission) in new {
         let request = (submission.slot, submission.request_id);
+        // Every new one has a number, or is told that there are none left.
+        let number =
+            numbers.next().ok_or_else(|| Fault::Broken("a filing was not counted".into()))?;
         if let Some((first, answer)) = in_batch.get(&request) {
-            // Every new one has a number, this one too; it stays unused.
-            numbers.next();
-            answers.push((index, repeated_in_batch(submission, first, answer.clone())));
+            // Its number stays unused.
+            answers.push((index, repeated_in_batch(step, submission, first, answer.clone())?));
             continue;
         }
-        let number = numbers.next().flatten();
         let answer = file(step, submission, &mut taken, number).await?;
         in_batch.insert(request, (submission, answer.clone()));
         answers.push((index, answer));
     }
-    for (index, submission) in repeated {
-        let request = (submission.slot, submission.request_id);
-        let Some(before) = before.get(&request) else { continue };
+    for (index, submission, before) in repeated {
         answers.push((index, repeat(step.tx, submission, before).await?));
     }
     Ok(answers)
@@ -149,22 +156,27 @@ async fn file(
             // Whose it is belongs to them, and so do the keys, whatever became of it.
             return Ok(Err(Refusal::of(Code::BusinessKeyTaken).with("key", key.describe())));
         }
-        let existing = holder.id.name();
         if !matches!(holder.phase, Phase::Rejected | Phase::Withdrawn | Phase::Returned) {
-            return Ok(Err(Refusal::of(Code::BusinessKeyTaken)
-                .with("existing", existing)
-                .with("key", key.describe())));
+            let taken = Refusal::of(Code::BusinessKeyTaken).with("key", key.describe());
+            return Ok(Err(holder.named(taken)));
         }
         if holder.detained {
             // Filing anew is no way out of a detention.
-            return Ok(Err(Refusal::of(Code::GoodsDetained).with("existing", existing)));
+            return Ok(Err(holder.named(Refusal::of(Code::GoodsDetained))));
         }
     }
     let Some(pre_no) = number else { return Ok(Err(Refusal::of(Code::NumbersUsedUp))) };
     let id = DeclarationId::new(Uuid::now_v7(), submission.slot);
     for key in keys {
         let declarant_code = submission.checked.declaration.declarant.code.clone();
-        let now = Holder { id, phase: Phase::UnderReview, detained: false, declarant_code };
+        let now = Holder {
+            id,
+            declarant_code,
+            phase: Phase::UnderReview,
+            detained: false,
+            pre_no: pre_no.clone(),
+            invt_no: None,
+        };
         if let Some(holder) = taken.insert(key, now) {
             give_way(step, holder.id).await?;
         }
@@ -174,9 +186,7 @@ async fn file(
     step.record(id, [Record::Filed { pre_no: pre_no.clone() }]);
     step.show(id, submission.body.clone());
     let position = step.enter(id, &submission.trace)?;
-    if let Some(case) = step.cases.get_mut(&id) {
-        case.content_position = position;
-    }
+    step.case(id)?.content_position = position;
     step.filings.push(Filing {
         request_id: submission.request_id,
         kind: Kind::Submit,
@@ -185,18 +195,27 @@ async fn file(
         version: 1,
         position,
     });
-    Ok(Ok(Done::Filed(Receipt { id, pre_no, filed_time: step.now, repeats: None })))
+    let filed_time = step.now;
+    Ok(Ok(Done::Filed(Receipt { id, pre_no, filed_time, repeated: false, repeats: None })))
 }
 
 /// The answer to a request whose id stands earlier in the same batch.
-fn repeated_in_batch(submission: &Submission, first: &Submission, answer: Answer) -> Answer {
+fn repeated_in_batch(
+    step: &mut Step<'_>,
+    submission: &Submission,
+    first: &Submission,
+    answer: Answer,
+) -> Result<Answer, Fault> {
     let declarant = |s: &Submission| s.checked.declaration.declarant.code.clone();
     if declarant(submission) != declarant(first) {
         // Nothing is told about what belongs to somebody else.
-        return Err(Refusal::of(Code::RequestIdReused));
+        return Ok(Err(Refusal::of(Code::RequestIdReused)));
     }
-    let field = proto::declaration::first_difference(&first.body, &submission.body);
-    stand_by_first(submission, answer, field)
+    let field = first_difference(&first.body, &submission.body)?;
+    let Ok(Done::Filed(receipt)) = answer else { return Ok(answer) };
+    let receipt = Receipt { repeated: true, ..receipt };
+    let holder = Holder::of(step.case(receipt.id)?);
+    Ok(stand_by_first(submission, Ok(Done::Filed(receipt)), field, &holder))
 }
 
 /// The answer to a request that was answered before.
@@ -218,23 +237,30 @@ async fn repeat(
         id: case.id,
         pre_no: case.pre_no.clone(),
         filed_time: case.filed_time,
+        repeated: true,
         repeats: None,
     }));
     if before.digest == submission.digest {
         return Ok(answer);
     }
     let kept = content(tx, before.declaration.slot(), before.position).await?;
-    let field = proto::declaration::first_difference(&kept, &submission.body);
-    Ok(stand_by_first(submission, answer, field.or_else(|| Some("request_id".to_owned()))))
+    let field = first_difference(&kept, &submission.body)?;
+    let field = field.or_else(|| Some("request_id".to_owned()));
+    Ok(stand_by_first(submission, answer, field, &Holder::of(case)))
 }
 
 /// The answer to a request whose id was used before, with the field in which it differs, if any.
-fn stand_by_first(submission: &Submission, first: Answer, field: Option<String>) -> Answer {
+fn stand_by_first(
+    submission: &Submission,
+    first: Answer,
+    field: Option<String>,
+    holder: &Holder,
+) -> Answer {
     let (Some(field), Ok(Done::Filed(receipt))) = (field, &first) else { return first };
     if submission.checked.declaration.ceb.is_some() {
         return Ok(Done::Filed(Receipt { repeats: Some(field), ..receipt.clone() }));
     }
-    Err(Refusal::of(Code::RequestIdReused).with("existing", receipt.id.name()).with("field", field))
+    Err(holder.named(Refusal::of(Code::RequestIdReused).with("field", field)))
 }
 
 /// What may exist only once: the order of a seller, and the declarant's own number.
@@ -274,12 +300,39 @@ fn keys(submission: &Submission) -> Vec<Key> {
 
 /// Who has a business key now.
 #[derive(Debug, Clone)]
-struct Holder {
-    id: DeclarationId,
+pub(crate) struct Holder {
+    pub(crate) id: DeclarationId,
     declarant_code: String,
-    phase: Phase,
+    pub(crate) phase: Phase,
     /// An agency detained the goods.
     detained: bool,
+    pub(crate) pre_no: String,
+    pub(crate) invt_no: Option<String>,
+}
+
+impl Holder {
+    /// Names it in a refusal: for its own declarant only.
+    pub(crate) fn named(&self, refusal: Refusal) -> Refusal {
+        let named = refusal
+            .with("existing", self.id.name())
+            .with("pre_no", &self.pre_no)
+            .with("state", proto::facts::state_name(self.phase));
+        match &self.invt_no {
+            Some(invt_no) => named.with("invt_no", invt_no),
+            None => named,
+        }
+    }
+
+    pub(crate) fn of(case: &Case) -> Self {
+        Self {
+            id: case.id,
+            declarant_code: case.declarant_code.clone(),
+            phase: case.clearance.phase,
+            detained: false,
+            pre_no: case.pre_no.clone(),
+            invt_no: case.invt_no.clone(),
+        }
+    }
 }
 
 /// Finds who has the business keys of these submissions.
@@ -293,15 +346,15 @@ async fn holders(
     };
     let rows = sqlx::query!(
         r#"select d.slot as "slot!", d.id as "id!", d.phase as "phase!",
-                  d.declarant_code as "declarant_code!",
-                  (7 in (d.customs, d.inspection)) as "detained!", d.ebc_code as "first!",
+                  d.declarant_code as "declarant_code!", d.pre_no as "pre_no!",
+                  d.invt_no as "invt_no?", (7 in (d.customs, d.inspection)) as "detained!", d.ebc_code as "first!",
                   d.order_no as "second!", false as "own!"
            from unnest($1::smallint[], $2::text[], $3::text[]) as wanted (slot, ebc_code, order_no)
            join declaration d on d.slot = wanted.slot and d.ebc_code = wanted.ebc_code
              and d.order_no = wanted.order_no and d.current
            union all
-           select d.slot, d.id, d.phase, d.declarant_code, 7 in (d.customs, d.inspection),
-                  d.declarant_code, d.cop_no, true
+           select d.slot, d.id, d.phase, d.declarant_code, d.pre_no, d.invt_no,
+                  7 in (d.customs, d.inspection), d.declarant_code, d.cop_no, true
            from unnest($1::smallint[], $4::text[], $5::text[]) as wanted (slot, declarant_code, cop_no)
            join declaration d on d.slot = wanted.slot and d.declarant_code = wanted.declarant_code
              and d.cop_no = wanted.cop_no and d.current and d.cop_no <> ''"#,
@@ -315,8 +368,7 @@ async fn holders(
     .await?;
     rows.into_iter()
         .map(|row| {
-            let slot = store::journal::slot_of(row.slot)
-                .ok_or_else(|| Fault::Broken("a slot that does not exist".into()))?;
+            let slot = column::slot(row.slot)?;
             let key = if row.own {
                 Key::Own { slot, declarant_code: row.first, cop_no: row.second }
             } else {
@@ -324,24 +376,56 @@ async fn holders(
             };
             let id = DeclarationId::from_uuid(row.id);
             let (phase, detained) = (phase(row.phase)?, row.detained);
-            Ok((key, Holder { id, phase, detained, declarant_code: row.declarant_code }))
+            let (pre_no, invt_no) = (row.pre_no, row.invt_no);
+            let declarant_code = row.declarant_code;
+            Ok((key, Holder { id, declarant_code, phase, detained, pre_no, invt_no }))
         })
         .collect()
 }
 
+/// Who has the order of a seller now, when it is the same declarant's.
+pub(crate) async fn holder(tx: &mut PgConnection, case: &Case) -> Result<Option<Holder>, Fault> {
+    let row = sqlx::query!(
+        r#"select id, phase, (7 in (customs, inspection)) as "detained!", pre_no, invt_no
+           from declaration
+           where slot = $1 and ebc_code = $2 and order_no = $3 and current and declarant_code = $4"#,
+        case.id.slot().column(),
+        case.ebc_code,
+        case.order_no,
+        case.declarant_code
+    )
+    .fetch_optional(tx)
+    .await?;
+    row.map(|row| {
+        Ok(Holder {
+            id: DeclarationId::from_uuid(row.id),
+            declarant_code: case.declarant_code.clone(),
+            phase: phase(row.phase)?,
+            detained: row.detained,
+            pre_no: row.pre_no,
+            invt_no: row.invt_no,
+        })
+    })
+    .transpose()
+}
+
 /// A declaration that ended without release leaves its business keys to a new one.
 async fn give_way(step: &mut Step<'_>, id: DeclarationId) -> Result<(), Fault> {
+    // It is loaded only where something else is asked of it in this transaction.
     if let Some(case) = step.cases.get_mut(&id) {
         case.current = false;
     }
-    sqlx::query!(
+    let gave = sqlx::query!(
         "update declaration set current = false where slot = $1 and id = $2",
         id.slot().column(),
         id.uuid()
     )
     .execute(&mut *step.tx)
     .await?;
-    Ok(())
+    match gave.rows_affected() {
+        1 => Ok(()),
+        _ => Err(Fault::Broken(format!("declaration {id} has business keys and no row"))),
+    }
 }
 
 /// preNo: B, the date in China, nine digits; the digits are shared evenly among the slots. `None`
@@ -358,17 +442,16 @@ async fn numbers(
     let day =
         date.year() * 10_000 + i32::from(u8::from(date.month())) * 100 + i32::from(date.day());
     let mut used = use_numbers(step.tx, "B", day, &wanted).await?;
-    Ok(submissions
+    submissions
         .iter()
         .map(|(_, submission)| {
             if submission.pre_no.is_some() {
-                return submission.pre_no.clone();
+                return Ok(submission.pre_no.clone());
             }
-            let used = used.entry(submission.slot).or_default();
-            let serial = i64::from(submission.slot.column()) * limits::NUMBERS_PER_SLOT + *used;
-            let left = *used < limits::NUMBERS_OF_DOOR_FROM;
-            *used += 1;
-            left.then(|| format!("B{day:08}{serial:09}"))
+            let used = used.next(submission.slot)?;
+            let serial = i64::from(submission.slot.column()) * limits::NUMBERS_PER_SLOT + used;
+            let left = used < limits::NUMBERS_OF_DOOR_FROM;
+            Ok(left.then(|| format!("B{day:08}{serial:09}")))
         })
-        .collect())
+        .collect()
 }

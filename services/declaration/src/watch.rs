@@ -3,6 +3,7 @@
 use domain::DeclarationId;
 use domain::principal::Scope;
 use futures::Stream;
+use store::Fault;
 pub(crate) use store::follow::News;
 use store::follow::{self, Cursors};
 use store::journal::{self, Entry};
@@ -43,8 +44,10 @@ async fn start(
         let (mut positions, _) = crate::read::locate(&declarations.pool, scope, id).await?;
         if known.is_none() {
             // What is newer than the head that was read before comes from the reader.
-            let head = heads.first().map_or(0, |(_, head)| *head);
-            positions.retain(|position| *position <= head);
+            let (_, head) = heads.first().ok_or_else(|| {
+                Fault::Broken(format!("declaration {id} is in a slot without head"))
+            })?;
+            positions.retain(|position| position <= head);
             history = journal::at(&declarations.pool, id.slot(), &positions).await?;
         }
     }

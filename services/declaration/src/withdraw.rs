@@ -16,6 +16,7 @@ use crate::Error;
 use crate::commit::{Answer, Done};
 use crate::filing::{Filing, Kind, known};
 use crate::step::Step;
+use crate::submit::Holder;
 
 /// A withdrawal that waits for its transaction.
 #[derive(Debug, Clone)]
@@ -66,11 +67,18 @@ pub(crate) async fn commit(
     for (index, withdrawal) in withdrawals {
         let request = (withdrawal.id.slot(), withdrawal.request_id);
         let earlier = in_batch.get(&request);
+        let case = step.cases.get(&withdrawal.id);
+        let case = case.filter(|case| withdrawal.scope.covers(&case.declarant_code));
         let answer = match (before.get(&request), earlier) {
+            // Before anything else: a request id tells nothing of another's declaration either.
+            _ if case.is_none() => {
+                Err(Refusal::of(Code::NotFound).with("name", withdrawal.id.name()))
+            }
             (Some(known), _) if known.digest == withdrawal.digest => Ok(Done::Withdrawn),
             (None, Some((digest, answer))) if **digest == withdrawal.digest => answer.clone(),
             (Some(known), _) if known.declaration == withdrawal.id => {
-                Err(Refusal::of(Code::RequestIdReused).with("field", "reason"))
+                let refusal = Refusal::of(Code::RequestIdReused).with("field", "reason");
+                Err(case.map_or(refusal.clone(), |case| Holder::of(case).named(refusal)))
             }
             (Some(_), _) | (None, Some(_)) => Err(Refusal::of(Code::RequestIdReused)),
             (None, None) => withdraw(step, withdrawal)?,
@@ -83,8 +91,7 @@ pub(crate) async fn commit(
 
 fn withdraw(step: &mut Step<'_>, withdrawal: &Withdrawal) -> Result<Answer, Fault> {
     let id = withdrawal.id;
-    let visible = step.cases.get_mut(&id).filter(|c| withdrawal.scope.covers(&c.declarant_code));
-    let Some(case) = visible else {
+    let Some(case) = step.cases.get_mut(&id) else {
         return Ok(Err(Refusal::of(Code::NotFound).with("name", id.name())));
     };
     let next = clearance::next(case.clearance, Event::Withdraw { seen: withdrawal.seen });

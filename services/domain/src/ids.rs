@@ -34,6 +34,11 @@ impl Slot {
         i16::from(self.0)
     }
 
+    /// As one byte.
+    pub fn byte(self) -> u8 {
+        self.0
+    }
+
     /// As a number on the wire.
     pub fn number(self) -> u32 {
         u32::from(self.0)

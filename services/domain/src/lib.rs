@@ -13,9 +13,11 @@ pub mod history;
 pub mod ids;
 pub mod inspection;
 pub mod limits;
+pub mod numbers;
 pub mod principal;
 pub mod refusal;
 pub mod rules;
+pub mod text;
 
 pub use declaration::Declaration;
 pub use ids::{DeclarationId, OrderId, ReleaseId, RequestId, Slot};

@@ -61,6 +61,8 @@ pub const ERRANDS_MAX: i64 = 512;
 pub const PAGE_MAX: i32 = 1_000;
 /// The same when the caller does not say.
 pub const PAGE_DEFAULT: i32 = 50;
+/// Declarations that are named when several have the number that was looked up.
+pub const CANDIDATES_MAX: u16 = 100;
 /// Streams on one connection.
 pub const STREAMS_PER_CONNECTION_MAX: u32 = 100;
 /// Connections at once, over all principals. Fewer where the system gives fewer descriptors.
@@ -127,10 +129,22 @@ pub const REFUSAL_TEXT_MAX: usize = 400;
 pub const REASONS_MAX: usize = 100;
 /// Characters in one reason, finding or remark.
 pub const TEXT_MAX: usize = 1_000;
+/// Characters in one text of a call when no rule says less: no list, no log line and no index entry of
+/// ours is broken by it.
+pub const WIRE_TEXT_MAX: usize = 4_000;
+/// The same for tokens, which callers get from us: a position for each of 256 slots.
+pub const WIRE_TOKEN_MAX: usize = 16_000;
+/// Entries of one list in a message, counted before any of them is decoded. An entry of two bytes
+/// becomes an object of hundreds.
+pub const WIRE_LIST_MAX: usize = 1_000;
+/// Texts, bytes and messages in one message of a call, all lists together.
+pub const WIRE_PARTS_MAX: usize = 65_536;
 /// Seconds that a unary call may take.
 pub const UNARY_SECONDS_MAX: u64 = 30;
 /// Seconds without a sign of life after which slots go to another consumer of the agency.
-pub const LEASE_SECONDS: i64 = 15;
+pub const LEASE_SECONDS: i32 = 15;
+/// Seconds after which another process of a service goes on with what one did alone.
+pub const TASK_LEASE_SECONDS: i32 = 6;
 /// Seconds between heartbeats on a quiet stream.
 pub const HEARTBEAT_SECONDS: u64 = 5;
 /// Declarations filed by the declarants of one slot in one day: the nine digits of preNo are shared

@@ -42,6 +42,8 @@ pub enum Code {
     PageTokenForeign,
     ResumeTokenMalformed,
     FrameUnexpected,
+    MessageMalformed,
+    TooManyEntries,
     RequestIncomplete,
     RequestIdReused,
     BusinessKeyTaken,
@@ -146,11 +148,11 @@ pub enum Code {
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 105] = {
+    pub const ALL: [Self; 107] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
-            FrameUnexpected, RequestIncomplete, RequestIdReused, BusinessKeyTaken, IdentityChanged, NotFound,
+            FrameUnexpected, MessageMalformed, TooManyEntries, RequestIncomplete, RequestIdReused, BusinessKeyTaken, IdentityChanged, NotFound,
             VersionMismatch, AlreadyReleased, AlreadyEnded, InspectionOpen, GoodsDetained,
             NoOpenInspection, InstructionUnanswered, NeverSent, StaleVersion, StaleRound,
             StaleEpoch, CertificateMissing, CertificateUnknown, NotAllowed, NotYourAgency,
@@ -184,7 +186,9 @@ impl Code {
             Self::PageTokenForeign => ("SW-1004", FixMessage, "page_token does not belong to this caller and these filters; start again without it", "page_token 与本调用方或本查询条件不符，请从第一页重新查询"),
             Self::ResumeTokenMalformed => ("SW-1005", FixMessage, "resume_token cannot be read; use one from an earlier answer, unchanged", "resume_token 无法识别，请原样使用以前收到的值"),
             Self::FrameUnexpected => ("SW-1006", FixMessage, "this frame does not fit here on the stream", "数据流中此处不应出现该帧"),
-            Self::RequestIncomplete => ("SW-1007", FixMessage, "the request did not come whole, or more came than belongs to it", "请求未完整到达，或含有多余内容"),
+            Self::MessageMalformed => ("SW-1007", FixMessage, "the bytes are no message of this schema", "数据不是符合接口定义的消息"),
+            Self::TooManyEntries => ("SW-1008", FixMessage, "a list in the message has too many entries", "消息中列表项过多"),
+            Self::RequestIncomplete => ("SW-1009", FixMessage, "the request did not come whole, or more came than belongs to it", "请求未完整到达，或含有多余内容"),
             Self::RequestIdReused => ("SW-1101", Exists, "this request_id was used before with other content", "该 request_id 已用于其他内容"),
             Self::BusinessKeyTaken => ("SW-1102", Exists, "a declaration with this business key exists", "业务主键重复，清单已存在"),
             Self::IdentityChanged => ("SW-1103", FixMessage, "an amendment keeps direction, declarant, e-commerce firm, order number and own number", "变更不得改变进出口标记、申报企业、电商企业、订单编号和企业内部编号"),
@@ -255,7 +259,7 @@ impl Code {
             Self::VoyageDataMissing => ("SW-2019", FixMessage, "direct-purchase import (9610) needs vehicle, voyage and bill of lading", "直购进口须填运输工具编号、航班航次号和提运单号"),
             Self::SingleLimitExceeded => ("SW-2020", FixMessage, "the value is above the single limit of CNY 5,000", "超过单次交易限值人民币5000元"),
             Self::DateWrong => ("SW-2021", FixMessage, "a date must be a real day as YYYYMMDD", "日期须为有效的YYYYMMDD"),
-            Self::BuyerIdWrong => ("SW-2022", Nobody, "the identity number has a wrong check digit", "身份证号码校验位不正确"),
+            Self::BuyerIdWrong => ("SW-2022", FixMessage, "the identity number is none by GB 11643", "身份证号码不符合GB 11643"),
             Self::TransportUnusual => ("SW-2023", Nobody, "this way of transport is unusual for this mode", "运输方式与监管方式组合不常见"),
             Self::DigestWrong => ("SW-2024", FixMessage, "a digest must be a SHA-256 of 32 bytes", "摘要须为32字节的SHA-256"),
             Self::ScriptOutsideSandbox => ("SW-2025", FixMessage, "order numbers that script the sandbox are refused outside of it", "沙箱专用订单编号不能在正式环境使用"),

@@ -245,6 +245,44 @@ fn every_case() {
     }
 }
 
+/// What an agency says, by where it stands: where it stands then, or why that is refused.
+#[rustfmt::skip]
+#[test]
+fn news_move_an_agency_forward_and_decisions_where_it_may_decide() {
+    use Outcome as O;
+    use Stand::{Accepted, Cleared, Concluded, Detained, Held, ManualReview, Pending, WantsInspection as Wants};
+    const OUTCOMES: [Outcome; 6] = [O::Accepted, O::ManualReview, O::Concluded, O::Held, O::Detained, O::Cleared];
+    let (detained, open) = (Err(Code::GoodsDetained), Err(Code::InspectionOpen));
+    let table = [
+        // Stands, then after each of the outcomes above.
+        (Pending, [Ok(Accepted), Ok(ManualReview), Ok(Concluded), Ok(Held), Ok(Detained), Ok(Cleared)]),
+        (Accepted, [Ok(Accepted), Ok(ManualReview), Ok(Concluded), Ok(Held), Ok(Detained), Ok(Cleared)]),
+        (ManualReview, [Ok(ManualReview), Ok(ManualReview), Ok(Concluded), Ok(Held), Ok(Detained), Ok(Cleared)]),
+        (Concluded, [Ok(Concluded), Ok(Concluded), Ok(Concluded), Ok(Held), Ok(Detained), Ok(Cleared)]),
+        (Held, [Ok(Held), Ok(ManualReview), Ok(Concluded), Ok(Held), Ok(Detained), Ok(Cleared)]),
+        (Cleared, [Ok(Cleared), Ok(Cleared), Ok(Cleared), Ok(Held), Ok(Detained), Ok(Cleared)]),
+        (Detained, [Ok(Detained), Ok(Detained), Ok(Detained), detained, Ok(Detained), Ok(Cleared)]),
+        (Wants, [Ok(Wants), Ok(Wants), Ok(Wants), open, open, open]),
+    ];
+    for (stands, expected) in table {
+        for (outcome, expected) in OUTCOMES.into_iter().zip(expected) {
+            for agency in [Customs, Inspection] {
+                // The other one is held, so nothing is released.
+                let now = |stand| match agency {
+                    Customs => inspecting(stand, Held),
+                    Inspection => inspecting(Held, stand),
+                };
+                let expected = expected.map(|stand| {
+                    let fact = (stand != stands).then_some(Fact::StandChanged(agency, stand));
+                    (now(stand), Vec::from_iter(fact))
+                });
+                let got = next(now(stands), says(agency, outcome)).map_err(|refusal| refusal.code);
+                assert_eq!(got, expected, "{agency:?} {stands:?}: {outcome:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_stale_verdict_names_what_is_current() {
     let now = review(Stand::Pending, Stand::Pending, Joint::None);

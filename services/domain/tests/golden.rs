@@ -85,7 +85,7 @@ fn g3_and_g4_the_single_limit_may_be_reached_and_not_exceeded() {
     assert_eq!(
         refused,
         Return {
-            status: -621_005, info: "清单[K]的购买金额超过单笔限额[5000]".to_owned()
+            status: -621_005, info: "清单[K]的购买金额超过单笔限额[[5000]]".to_owned()
         }
     );
     for quantities in [&[200_000][..], &[50_000], &[]] {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use domain::clearance::Agency::{self, Customs, Inspection};
 use domain::codes;
 use domain::declaration::{Declaration, Direction, GoodsLine, InspectionData, Money, Party};
-use domain::inspection::appointment::{self, By, Place, TimeWindow, book};
+use domain::inspection::appointment::{self, By, CHINA, Place, TimeWindow, book};
 use domain::inspection::condition::{Condition, Context, Range, Subject};
 use domain::inspection::credit::{self, Changed, Class, Credit, Status};
 use domain::inspection::draw::{
@@ -524,9 +524,76 @@ fn a_broken_rule_set_is_told_apart() {
     assert_eq!(found, expected);
     let refusal = set.check().expect_err("not put in force");
     let fields: Vec<_> = refusal.violations.iter().map(|v| v.field.as_str()).take(2).collect();
-    assert_eq!((refusal.code, fields), (Code::RuleSetRefused, vec!["", "rules[a]"]));
+    let places = vec!["rates.general_bp", "rules[a].id"];
+    assert_eq!((refusal.code, fields), (Code::RuleSetRefused, places));
     assert_eq!(refusal.violations.len(), expected.len(), "all of them at once");
     assert_eq!(SAMPLE_CUSTOMS.check(), Ok(()));
+}
+
+/// Where a set with one rule of this condition is wrong.
+fn faults_of(condition: Condition) -> Vec<String> {
+    let demand = Action::Demand { wanted: vec![wanted("A")] };
+    let set = RuleSet { areas: Vec::new(), ..set(vec![rule("r", condition, demand)]) };
+    set.problems().into_iter().map(|problem| problem.place).collect()
+}
+
+#[test]
+fn every_place_that_can_never_match_is_named() {
+    use Condition as C;
+    let not = |condition| C::Not(Box::new(condition));
+    let range = |from_e5, below_e5| Range { from_e5, below_e5 };
+    let import = || C::Direction(Direction::Import);
+    let export = || C::Direction(Direction::Export);
+    let table: Vec<(C, &[&str])> = vec![
+        (C::Goods(texts(&["2204", "0", "9617009000"])), &[]),
+        (
+            C::Goods(texts(&["22O4", "2204", "96170090001", "２２", "22 ", ""])),
+            &["goods[0]", "goods[2]", "goods[3]", "goods[4]", "goods[5]"],
+        ),
+        (C::Origin(texts(&["116", "142"])), &[]),
+        (C::Origin(texts(&["116", "JP", "000", "1160"])), &["origin[1]", "origin[2]", "origin[3]"]),
+        (C::Dispatch(texts(&["JPN"])), &["dispatch[0]"]),
+        (C::Destination(texts(&["999"])), &["destination[0]"]),
+        (C::Mode(texts(&["9610", "1210"])), &[]),
+        (C::Mode(texts(&["9611", "0110", "961"])), &["mode[0]", "mode[1]", "mode[2]"]),
+        (C::House(texts(&["42", "4258"])), &[]),
+        (C::House(texts(&["青岛", "42580", ""])), &["house[0]", "house[1]", "house[2]"]),
+        (C::Value(range(Some(0), Some(1))), &[]),
+        (C::Value(range(Some(5), Some(5))), &["value"]),
+        (C::GrossWeight(range(None, Some(0))), &["gross_weight"]),
+        (C::GrossWeight(range(Some(-5), None)), &[]),
+        (C::Class(Vec::new()), &["class"]),
+        (C::QuarantineArea, &[""]),
+        (
+            C::All(vec![C::Blacklisted, not(C::Any(vec![C::Mode(texts(&["1"])), import()]))]),
+            &["all[1].not.any[0].mode[0]"],
+        ),
+        // Each part holds for something, but nothing fits all of them.
+        (C::All(vec![import(), export()]), &[""]),
+        (C::All(vec![import(), C::Destination(texts(&["502"]))]), &[""]),
+        (C::All(vec![C::Mode(texts(&["9710", "9810"])), C::Origin(texts(&["116"]))]), &[""]),
+        (C::All(vec![not(import()), C::Dispatch(texts(&["116"]))]), &[""]),
+        (C::All(vec![not(import()), C::Destination(texts(&["116"]))]), &[]),
+        (C::All(vec![C::Mode(texts(&["9710", "9610"])), C::Origin(texts(&["116"]))]), &[]),
+        (C::Any(vec![C::All(vec![import(), export()]), C::Blacklisted]), &[]),
+    ];
+    for (condition, expected) in table {
+        let places: Vec<String> = expected
+            .iter()
+            .map(|place| match *place {
+                "" => "condition".to_owned(),
+                place => format!("condition.{place}"),
+            })
+            .collect();
+        assert_eq!(faults_of(condition.clone()), places, "{condition:?}");
+    }
+    let areas = vec![area("116", &["03"]), area("JP", &["03", "O3"])];
+    let places: Vec<_> = RuleSet { areas, ..set(Vec::new()) }
+        .problems()
+        .into_iter()
+        .map(|problem| problem.field())
+        .collect();
+    assert_eq!(places, ["areas[1].country", "areas[1].goods[1]"]);
 }
 
 // The order.
@@ -801,6 +868,39 @@ fn refusals_name_what_is_wrong() {
     assert_eq!(no(&withdrawn, &late).code, Code::NoOpenInspection);
     let second = Event::Object { examination: 2 };
     assert_eq!(no(&found, &second).code, Code::NeverSent);
+}
+
+#[test]
+fn an_officer_who_is_not_assigned_is_refused_also_the_second_time() {
+    let examine =
+        |officer: &str| site(Act::Examine { method: Method::Manual, officer: officer.to_owned() });
+    let result = |officer: &str, revision| {
+        let found = finding(Customs, "count", 0, FoundResult::Conform);
+        reported(&[Finding { officer: officer.to_owned(), revision, ..found }])
+    };
+    let after = |events: &[Event]| run(&[to_work(), events.to_vec()].concat());
+    let working = after(&[]);
+    let corrected = after(&[result("A1", 3)]);
+    // What was said before, said by a stranger, and by somebody else who is assigned.
+    for (now, event) in [(&working, examine("Z")), (&corrected, result("Z", 2))] {
+        for _ in 0..2 {
+            let refusal = next(now, &event).expect_err("nobody sent Z");
+            assert_eq!(refusal.code, Code::OfficerNotAssigned, "{event:?}");
+            assert_eq!(said(&refusal, "officer"), Some("Z"));
+        }
+    }
+    for (now, event) in [(&working, examine("B1")), (&corrected, result("B1", 2))] {
+        assert_eq!(next(now, &event).map(|(_, facts)| facts), Ok(Vec::new()), "{event:?}");
+    }
+    let drawn_again = site(Act::Assign { officers: working.work.on_duty() });
+    assert_eq!(next(&working, &drawn_again).map(|(_, facts)| facts), Ok(Vec::new()));
+    let other_examination = Event::Site {
+        version: V,
+        examination: 2,
+        act: Act::Assign { officers: working.work.on_duty() },
+    };
+    let refusal = next(&working, &other_examination).expect_err("there is no second one");
+    assert_eq!(refusal.code, Code::NeverSent);
 }
 
 #[test]
@@ -1427,6 +1527,53 @@ fn the_next_free_window() {
 }
 
 #[test]
+fn only_windows_that_can_be_booked_are_offered() {
+    // 09:00 and 10:00 on Tuesday to Friday; the 26th is a holiday, and then comes the weekend.
+    let place = place();
+    let now = datetime!(2026-11-25 08:00 +8);
+    let full =
+        TimeWindow { start: datetime!(2026-11-27 09:00 +8), end: datetime!(2026-11-27 10:00 +8) };
+    let taken = |window: TimeWindow| if window == full { 2 } else { 1 };
+    for by in [By::Enterprise, By::Site] {
+        for days in 1..=20 {
+            let offered = place.bookable((date!(2026 - 11 - 25), days), taken, by, now);
+            for (window, free) in &offered {
+                assert_eq!(book(&place, *window, taken(*window), by, now), Ok(()), "{window}");
+                assert_eq!(*free, 1);
+            }
+            let all = (0..i64::from(days))
+                .flat_map(|n| {
+                    place.windows(date!(2026 - 11 - 25).saturating_add(Duration::days(n)))
+                })
+                .filter(|window| book(&place, *window, taken(*window), by, now).is_ok());
+            let offered: Vec<_> = offered.into_iter().map(|(window, _)| window).collect();
+            assert_eq!(offered, all.collect::<Vec<_>>(), "nothing that can be booked is missing");
+        }
+    }
+    let starts = |by, day| -> Vec<u8> {
+        let offered = place.bookable((day, 1), taken, by, now);
+        offered.into_iter().map(|(window, _)| window.start.to_offset(CHINA).hour()).collect()
+    };
+    assert_eq!(starts(By::Enterprise, date!(2026 - 11 - 25)), [10], "nine is too near");
+    assert_eq!(starts(By::Site, date!(2026 - 11 - 25)), [9, 10]);
+    assert!(starts(By::Site, date!(2026 - 11 - 26)).is_empty(), "closed");
+    assert_eq!(starts(By::Site, date!(2026 - 11 - 27)), [10], "nine is full");
+    let night = Place { opens: time!(20:00), closes: time!(06:00), ..place };
+    let three = datetime!(2026-11-26 03:00 +8);
+    let offered = night.bookable(
+        (date!(2026 - 11 - 26), 1),
+        |_| 0,
+        By::Enterprise,
+        three - Duration::hours(2),
+    );
+    assert_eq!(
+        offered.first().map(|(window, _)| window.start),
+        Some(three),
+        "of the evening before"
+    );
+}
+
+#[test]
 fn a_window_of_last_night_can_still_be_free() {
     let night = Place { opens: time!(20:00), closes: time!(06:00), ..place() };
     let now = datetime!(2026-11-26 00:30 +8);
@@ -1497,6 +1644,30 @@ fn findings_move_points_class_and_blacklist() {
     assert_eq!((credit.points, credit.class, credit.blacklisted), (70, Class::General, false));
     let late = credit.apply(&found("o0", FoundResult::Prohibited, day)).expect("too old");
     assert_eq!(late.1, []);
+}
+
+#[test]
+fn what_is_wrong_in_one_box_is_one_offence() {
+    use FoundResult::{Conform, QtyMismatch, QualityFail};
+    let both = |gnum, result| {
+        [finding(Customs, "count", gnum, result), finding(Inspection, "look", gnum, result)]
+    };
+    let offences = |findings: &[Finding]| -> Vec<(u32, FoundResult, usize)> {
+        let offences = credit::offences(findings).into_iter();
+        offences.map(|((gnum, result), said)| (gnum, result, said.len())).collect()
+    };
+    assert_eq!(offences(&both(0, Conform)), []);
+    assert_eq!(offences(&both(0, QtyMismatch)), [(0, QtyMismatch, 2)], "one box, both agencies");
+    let two = [both(1, QtyMismatch), both(2, QtyMismatch)].concat();
+    assert_eq!(offences(&two), [(1, QtyMismatch, 2), (2, QtyMismatch, 2)], "two lines");
+    let kinds =
+        [finding(Customs, "count", 1, QtyMismatch), finding(Customs, "seal", 1, QualityFail)];
+    assert_eq!(offences(&kinds).len(), 2, "two things wrong in one line");
+    let sampled = [analysed(kinds[1].clone(), "S-1"), analysed(kinds[1].clone(), "S-2")];
+    assert_eq!(offences(&sampled), [(1, QualityFail, 2)], "two samples of one line");
+    let line =
+        [finding(Customs, "count", 0, QtyMismatch), finding(Inspection, "look", 1, QtyMismatch)];
+    assert_eq!(offences(&line), [(1, QtyMismatch, 1)], "the line is in the consignment");
 }
 
 #[test]

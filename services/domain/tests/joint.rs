@@ -215,6 +215,44 @@ fn rows() -> Vec<Row> {
     ]
 }
 
+/// The first decision of an agency stands, and what cannot follow is not tried.
+#[test]
+fn what_is_told_decides_once_and_leaves_nothing_out() {
+    use Disposal::{AmendAndRelease, DetainOther, Release, Return, Treat};
+    let mixed = || found_by_both(QtyMismatch, QtyMismatch);
+    let detained = |agency| told(1, 2, Told::Detained(agency, DetainOther));
+    let decided = |agency, disposal| disposed(agency, disposal);
+    type Row = (&'static str, Vec<Step>, Told, Stage, [Option<Disposal>; 2]);
+    #[rustfmt::skip]
+    let rows: Vec<Row> = vec![
+        ("released", found(Conform), Told::Released, Stage::Closed, [Some(Release), None]),
+        ("released with what was corrected", mixed(), Told::Released, Stage::Closed, [Some(AmendAndRelease); 2]),
+        ("released again", then(found(Conform), vec![told(1, 2, Told::Released)]), Told::Released, Stage::Closed, [Some(Release), None]),
+        ("released while nothing carries it", found(Prohibited), Told::Released, Stage::Found, [None, None]),
+        ("released while it is not examined", vec![demanded(Customs, 1, 1)], Told::Released, Stage::Ordered, [None, None]),
+        ("released without an order", Vec::new(), Told::Released, Stage::None, [None, None]),
+        ("released after it was sent back", then(found(QtyMismatch), vec![decided(Customs, Return)]), Told::Released, Stage::Disposed, [Some(Return), None]),
+        ("released while it is treated", then(found(QuarantineFail), vec![decided(Customs, Treat)]), Told::Released, Stage::Treating, [Some(Treat), None]),
+        ("released while an objection is pending", then(found(QtyMismatch), vec![objected()]), Told::Released, Stage::Disposed, [Some(AmendAndRelease), None]),
+        ("rejected after the own detention", then(mixed(), vec![detained(Customs)]), Told::Rejected(Customs), Stage::Found, [Some(DetainOther), None]),
+        ("sent back after the own detention", then(mixed(), vec![detained(Customs)]), Told::Returned(Customs), Stage::Found, [Some(DetainOther), None]),
+        ("detained after the own decision", then(mixed(), vec![decided(Customs, AmendAndRelease)]), Told::Detained(Customs, DetainOther), Stage::Found, [Some(AmendAndRelease), None]),
+        ("rejected by the other", then(mixed(), vec![detained(Customs)]), Told::Rejected(Inspection), Stage::Disposed, [Some(DetainOther), Some(AmendAndRelease)]),
+        ("detained before it is examined", vec![demanded(Customs, 1, 1)], Told::Detained(Customs, DetainOther), Stage::Ordered, [None, None]),
+        ("detained by one who did not ask", found(QtyMismatch), Told::Detained(Inspection, DetainOther), Stage::Found, [None, None]),
+        ("rejected for another reason", found(Conform), Told::Rejected(Customs), Stage::Found, [None, None]),
+    ];
+    for (name, steps, last, stage, decisions) in rows {
+        let (case, _) = run(steps);
+        let then = hear(&case, on(1, 2), &last);
+        let order = &then.case.order;
+        let by = [Customs, Inspection].map(|agency| order.decision(agency));
+        assert_eq!((order.stage, by, then.misfit), (stage, decisions, None), "{name}");
+        let after = last == Told::Released;
+        assert_eq!(then.case.released, case.released || after, "{name}");
+    }
+}
+
 fn none_of() -> Vec<Instruction> {
     Vec::new()
 }

@@ -6,8 +6,7 @@
 use domain::decision::Desk;
 use domain::{Slot, limits};
 use sqlx::{Connection as _, PgPool};
-use store::Fault;
-use store::journal::slot_of;
+use store::{Fault, column};
 
 /// The lease of one connection.
 #[derive(Debug)]
@@ -44,7 +43,7 @@ impl Lease {
                returning epoch"#,
             desk.column(),
             consumer,
-            seconds()
+            limits::LEASE_SECONDS
         )
         .fetch_one(&mut *tx)
         .await?;
@@ -75,7 +74,7 @@ impl Lease {
             self.desk.column(),
             self.consumer,
             self.epoch,
-            seconds()
+            limits::LEASE_SECONDS
         )
         .execute(&mut *tx)
         .await?;
@@ -94,7 +93,7 @@ impl Lease {
         )
         .fetch_all(&mut *tx)
         .await?;
-        let share = self.share(&live);
+        let share = self.share(&live)?;
         sqlx::query!(
             "update subscription set consumer = '', expires_time = '-infinity'
              where agency = $1 and consumer = $2 and slot <> all($3)",
@@ -117,7 +116,7 @@ impl Lease {
             self.consumer,
             self.epoch,
             &share,
-            seconds()
+            limits::LEASE_SECONDS
         )
         .execute(&mut *tx)
         .await?;
@@ -131,9 +130,8 @@ impl Lease {
         .fetch_all(&mut *tx)
         .await?;
         tx.commit().await?;
-        Ok(Some(
-            held.into_iter().filter_map(|row| Some((slot_of(row.slot)?, row.position))).collect(),
-        ))
+        let held = held.into_iter().map(|row| Ok((column::slot(row.slot)?, row.position)));
+        held.collect::<Result<Stored, Fault>>().map(Some)
     }
 
     /// Keeps what was stored.
@@ -212,10 +210,14 @@ impl Lease {
         Ok(())
     }
 
-    fn share(&self, live: &[String]) -> Vec<i16> {
-        let mine = live.iter().position(|name| *name == self.consumer).unwrap_or_default();
+    /// The slots of this consumer when all the live ones share them evenly.
+    fn share(&self, live: &[String]) -> Result<Vec<i16>, Fault> {
+        let mine = live.iter().position(|name| *name == self.consumer).ok_or_else(|| {
+            Fault::Broken("a consumer with a lease is not among those that live".to_owned())
+        })?;
         let all = Slot::all().map(Slot::column).enumerate();
-        all.filter(|(index, _)| index % live.len().max(1) == mine).map(|(_, slot)| slot).collect()
+        let own = all.filter(|(index, _)| index % live.len() == mine);
+        Ok(own.map(|(_, slot)| slot).collect())
     }
 }
 
@@ -225,8 +227,4 @@ async fn lock(tx: &mut sqlx::PgConnection, desk: Desk) -> Result<(), Fault> {
         .execute(tx)
         .await?;
     Ok(())
-}
-
-fn seconds() -> i32 {
-    i32::try_from(limits::LEASE_SECONDS).unwrap_or(i32::MAX)
 }

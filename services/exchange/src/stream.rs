@@ -17,8 +17,8 @@ use futures::{FutureExt as _, Stream, StreamExt as _};
 use proto::raw::connect_request::Frame as In;
 use proto::raw::connect_response::Frame as Out;
 use proto::{exchange as wire, raw, status};
-use store::Fault;
 use store::journal::{Entry, Reader};
+use store::{Fault, column};
 use tonic::{Status, Streaming};
 
 use crate::slots::{Lease, Stored};
@@ -50,7 +50,7 @@ pub(crate) fn serve<B: Bench>(
         let mut heartbeat = tokio::time::interval(Duration::from_secs(limits::HEARTBEAT_SECONDS));
         heartbeat.reset();
         let mut ended: Result<(), Status> = Ok(());
-        yield session.opened();
+        yield session.opened()?;
         loop {
             let step = tokio::select! {
                 frame = frames.message(), if deciding.len() < 4 * limits::VERDICTS_MAX => {
@@ -84,31 +84,45 @@ pub(crate) fn serve<B: Bench>(
                     }
                     yield frame(Out::Results(raw::Results { results }));
                 }
-                Step::Read(read) => session.take(read.map_err(|fault| unavailable(&fault))?),
-                Step::Keep => session.keep(&shared).await?,
-                Step::Renew => {
-                    if session.renew(&shared).await? {
-                        yield session.opened();
+                Step::Read(Ok(entries)) => session.take(entries),
+                Step::Read(Err(fault)) => {
+                    ended = Err(unavailable(&fault));
+                    break;
+                }
+                Step::Keep => {
+                    if let Err(status) = session.keep(&shared).await {
+                        ended = Err(status);
+                        break;
                     }
                 }
-                Step::Heartbeat => yield session.heartbeat(),
+                Step::Renew => match session.renew(&shared).await {
+                    Ok(true) => yield session.opened()?,
+                    Ok(false) => {}
+                    Err(status) => {
+                        ended = Err(status);
+                        break;
+                    }
+                },
+                Step::Heartbeat => yield session.heartbeat()?,
                 Step::Drain => {
                     let reason = "the window drains; connect again".to_owned();
                     yield frame(Out::GoAway(raw::GoAway { reason }));
                     break;
                 }
             }
-            while let Some(batch) = session.batch() {
+            while let Some(batch) = session.batch()? {
                 heartbeat.reset();
                 yield batch;
             }
         }
-        // What was taken is decided and answered even now; what the agency stored is kept.
+        // What was taken is decided and answered even now, whatever ended the stream; what the agency
+        // stored is kept.
         while let Some(result) = deciding.next().await {
             yield frame(Out::Results(raw::Results { results: vec![result] }));
         }
-        session.close(&shared).await?;
+        let closed = session.close(&shared).await;
         ended?;
+        closed?;
     }
 }
 
@@ -128,7 +142,7 @@ fn frame(frame: Out) -> raw::ConnectResponse {
 }
 
 fn unavailable(fault: &Fault) -> Status {
-    tracing::warn!(%fault, "the exchange cannot read or write the database");
+    fault.report("the exchange cannot read or write the database");
     status::plain(Code::Unavailable)
 }
 
@@ -156,10 +170,9 @@ impl Session {
         if wire::desk(open.agency) != Some(desk) {
             return Err(refuse(Refusal::of(Code::NotYourAgency)));
         }
-        let named = !open.consumer.is_empty() && open.consumer.len() <= 100;
-        if !named || open.consumer.chars().any(char::is_control) {
-            let code = if named { Code::BadCharacter } else { Code::Required };
-            return Err(refuse(Refusal::of(code).with("field", "consumer")));
+        proto::text::check(&open).map_err(refuse)?;
+        if open.consumer.is_empty() || open.consumer.len() > 100 {
+            return Err(refuse(Refusal::of(Code::Required).with("field", "consumer")));
         }
         let lease = Lease::open(&shared.pool, desk, &open.consumer)
             .await
@@ -173,15 +186,18 @@ impl Session {
             backlog: VecDeque::new(),
             unacknowledged: BTreeMap::new(),
             in_flight: 0,
-            in_flight_max: usize::try_from(wanted).unwrap_or(1),
+            // No machine that we run on has a narrower usize.
+            in_flight_max: usize::try_from(wanted).unwrap_or(usize::MAX),
             delivered: BTreeMap::new(),
             kept: BTreeMap::new(),
         };
         session.renew(shared).await?;
         for raw::Position { slot, position } in open.from {
-            let known = Slot::new(slot).filter(|slot| session.reader.cursors().contains_key(slot));
-            let Some(slot) = known else { continue };
-            let stored = session.reader.cursors().get(&slot).copied().unwrap_or_default();
+            let cursors = session.reader.cursors();
+            let held = Slot::new(slot).and_then(|slot| Some((slot, *cursors.get(&slot)?)));
+            // Another consumer has it: from there on it is for that one to say.
+            let Some((slot, stored)) = held else { continue };
+            // What is beyond every position lies after what is acknowledged, too.
             let after = i64::try_from(position).unwrap_or(i64::MAX).saturating_sub(1).max(0);
             if after > stored {
                 // Going forward without an acknowledgement would lose what lies between.
@@ -202,21 +218,24 @@ impl Session {
         Ok(session)
     }
 
-    fn opened(&self) -> raw::ConnectResponse {
-        frame(Out::Opened(raw::Opened {
-            slots: positions(self.reader.cursors().iter().map(|(slot, at)| (*slot, *at))),
-            epoch: u64::try_from(self.lease.epoch()).unwrap_or_default(),
+    fn opened(&self) -> Result<raw::ConnectResponse, Status> {
+        let cursors = self.reader.cursors().iter().map(|(slot, at)| (*slot, *at));
+        Ok(frame(Out::Opened(raw::Opened {
+            slots: positions(cursors).map_err(|fault| unavailable(&fault))?,
+            epoch: column::unsigned(self.lease.epoch()).map_err(|fault| unavailable(&fault))?,
+            // It came as a u32.
             max_in_flight: u32::try_from(self.in_flight_max).unwrap_or(u32::MAX),
-        }))
+        })))
     }
 
     /// Newest position of each slot that waits for an acknowledgement.
-    fn heartbeat(&self) -> raw::ConnectResponse {
+    fn heartbeat(&self) -> Result<raw::ConnectResponse, Status> {
         let waiting = self
             .unacknowledged
             .iter()
             .filter_map(|(slot, sent)| sent.back().map(|position| (*slot, *position)));
-        frame(Out::Heartbeat(raw::Heartbeat { heads: positions(waiting) }))
+        let heads = positions(waiting).map_err(|fault| unavailable(&fault))?;
+        Ok(frame(Out::Heartbeat(raw::Heartbeat { heads })))
     }
 
     fn has_room(&self) -> bool {
@@ -228,12 +247,13 @@ impl Session {
         self.backlog.extend(entries.into_iter().filter(|entry| entry.topics & wanted != 0));
     }
 
-    /// The next frame of events, as far as there is room.
-    fn batch(&mut self) -> Option<raw::ConnectResponse> {
+    /// The next frame of events, as far as there is room. An entry that cannot be ends the stream; all
+    /// that was not acknowledged comes again.
+    fn batch(&mut self) -> Result<Option<raw::ConnectResponse>, Status> {
         let room = self.in_flight_max - self.in_flight;
         let most = self.backlog.len().min(room).min(limits::EXCHANGE_BATCH_MAX);
         if most == 0 {
-            return None;
+            return Ok(None);
         }
         let mut bytes = 0;
         let fits = |entry: &&Entry| {
@@ -246,10 +266,11 @@ impl Session {
         for entry in self.backlog.drain(..count) {
             self.unacknowledged.entry(entry.slot).or_default().push_back(entry.position);
             let seen = self.delivered.get(&entry.slot).is_some_and(|head| entry.position <= *head);
-            events.push(event(entry, if seen { 2 } else { 1 }));
+            let attempt = if seen { 2 } else { 1 };
+            events.push(event(entry, attempt).map_err(|fault| unavailable(&fault))?);
         }
         self.in_flight += count;
-        Some(frame(Out::Batch(raw::Batch { events })))
+        Ok(Some(frame(Out::Batch(raw::Batch { events }))))
     }
 
     async fn hear<B: Bench>(
@@ -301,9 +322,10 @@ impl Session {
                 Ok(())
             }
             Some(In::Park(raw::Park { position: Some(at), reason })) => {
-                let slot =
-                    Slot::new(at.slot).ok_or_else(|| status::plain(Code::FrameUnexpected))?;
-                let position = i64::try_from(at.position).unwrap_or_default();
+                let slot = Slot::new(at.slot);
+                let (Some(slot), Ok(position)) = (slot, i64::try_from(at.position)) else {
+                    return Err(status::plain(Code::FrameUnexpected));
+                };
                 tracing::warn!(agency = ?self.desk, slot = at.slot, position, "an event was parked");
                 let printable = reason.chars().filter(|c| !c.is_control());
                 let reason: String = printable.take(limits::TEXT_MAX).collect();
@@ -329,6 +351,7 @@ impl Session {
             else {
                 continue;
             };
+            // Beyond every position: all that was sent.
             let position = i64::try_from(*position).unwrap_or(i64::MAX);
             while sent.front().is_some_and(|oldest| *oldest <= position) {
                 sent.pop_front();
@@ -381,8 +404,7 @@ impl Session {
             self.reader.remove(*slot);
             self.kept.remove(slot);
             self.backlog.retain(|entry| entry.slot != *slot);
-            let sent = self.unacknowledged.remove(slot).unwrap_or_default();
-            self.in_flight -= sent.len();
+            self.in_flight -= self.unacknowledged.remove(slot).map_or(0, |sent| sent.len());
         }
         let new: Stored = held
             .into_iter()
@@ -434,26 +456,26 @@ fn decide<B: Bench>(
     })
 }
 
-fn positions(of: impl Iterator<Item = (Slot, i64)>) -> Vec<raw::Position> {
-    of.map(|(slot, position)| raw::Position {
-        slot: slot.number(),
-        position: u64::try_from(position).unwrap_or_default(),
+fn positions(of: impl Iterator<Item = (Slot, i64)>) -> Result<Vec<raw::Position>, Fault> {
+    of.map(|(slot, position)| {
+        Ok(raw::Position { slot: slot.number(), position: column::unsigned(position)? })
     })
     .collect()
 }
 
-fn event(entry: Entry, attempt: u32) -> raw::Event {
-    raw::Event {
+fn event(entry: Entry, attempt: u32) -> Result<raw::Event, Fault> {
+    Ok(raw::Event {
         slot: entry.slot.number(),
-        position: u64::try_from(entry.position).unwrap_or_default(),
+        position: column::unsigned(entry.position)?,
         event_id: entry.event_id.to_string(),
         attempt,
         declaration_id: entry.subject.to_string(),
-        version: u32::try_from(entry.version).unwrap_or_default(),
-        round: u32::try_from(entry.round).unwrap_or_default(),
+        version: column::number(entry.version)?,
+        round: column::number(entry.round)?,
         trace_id: entry.trace,
         time: Some(proto::timestamp(entry.recorded_time)),
         facts: entry.facts,
+        // Most entries carry no content; none is no bytes on the wire.
         declaration: entry.body.unwrap_or_default(),
-    }
+    })
 }

@@ -173,7 +173,7 @@ pub(crate) async fn ask(
         return Ok(Err(unknown()));
     };
     match is_repeated(step, before, (asked.request_id, &asked.caller), &asked.digest) {
-        Err(refusal) => return Ok(Err(refusal)),
+        Err(refusal) => return Ok(Err(named(refusal, filed))),
         Ok(true) => return Ok(Ok(Done::Order(Box::new(filed.clone()), Draws::new()))),
         Ok(false) => {}
     }
@@ -186,17 +186,20 @@ pub(crate) async fn ask(
             report(step, id, (*version, *examination), told, &asked.caller).await?
         }
         Ask::Object { examination, reason } => {
-            object(step, id, *examination, reason).map(|()| Draws::new())
+            object(step, id, *examination, reason)?.map(|()| Draws::new())
         }
         Ask::Dispose { agency, examination, disposal } => {
             let (agency, examination, disposal) = (*agency, *examination, *disposal);
             let event = Event::Dispose { agency, examination, disposal };
-            step.apply(id, &event).map(|_| Draws::new())
+            step.apply(id, &event)?.map(|_| Draws::new())
         }
     };
     let draws = match done {
         Ok(draws) => draws,
-        Err(refusal) => return Ok(Err(refusal)),
+        Err(refusal) => {
+            let filed = step.orders.get(&id);
+            return Ok(Err(filed.map_or(refusal.clone(), |filed| named(refusal, filed))));
+        }
     };
     step.trace(id, &asked.trace);
     step.requests.push(Kept {
@@ -205,9 +208,18 @@ pub(crate) async fn ask(
         caller: asked.caller.clone(),
         digest: asked.digest,
     });
-    let now = step.orders.get(&id).cloned();
-    let now = now.ok_or_else(|| Fault::Broken("an order is gone".to_owned()))?;
+    let now = step.order(id)?.clone();
     Ok(Ok(Done::Order(Box::new(now), draws)))
+}
+
+/// A refusal because of what is there already names it and where it stands; the caller may see it.
+fn named(refusal: Refusal, filed: &Filed) -> Refusal {
+    match refusal.code {
+        Code::AlreadyReported | Code::RequestIdReused => refusal
+            .with("existing", proto::inspection::order_name(filed.id))
+            .with("state", proto::inspection::stage(filed.case.order.stage).as_str_name()),
+        _ => refusal,
+    }
 }
 
 /// A refusal inside a fault-free step.
@@ -220,7 +232,7 @@ async fn appoint(
     (place, start): (&str, Option<OffsetDateTime>),
     (by, caller): (By, &str),
 ) -> Asking<Draws> {
-    let Some(filed) = step.orders.get(&id).cloned() else { return Ok(Ok(Draws::new())) };
+    let filed = step.order(id)?.clone();
     if by == By::Site
         && let Err(refusal) = is_claimed_by(&filed, caller)
     {
@@ -235,6 +247,7 @@ async fn appoint(
     }
     let now = step.now;
     let taken = step.taken(place).await?;
+    // Nobody holds a window that has no row.
     let count = |window: TimeWindow| taken.get(&window.start).copied().unwrap_or_default();
     let window = match start {
         Some(start) => {
@@ -260,11 +273,10 @@ async fn appoint(
     } else {
         Act::Appoint { seen, appointment, by }
     };
-    if let Some(filed) = step.orders.get_mut(&id) {
-        filed.place_name.clone_from(&site.place.name);
-        filed.place_name_zh.clone_from(&site.place.name_zh);
-    }
-    match step.apply(id, &Event::Site { version, examination, act }) {
+    let named = step.order(id)?;
+    named.place_name.clone_from(&site.place.name);
+    named.place_name_zh.clone_from(&site.place.name_zh);
+    match step.apply(id, &Event::Site { version, examination, act })? {
         Ok(facts) if facts.is_empty() => Ok(Ok(Draws::new())),
         Ok(_) => {
             step.move_booking(stood.as_ref(), &booked);
@@ -292,13 +304,16 @@ async fn claim(
     examination: u32,
     caller: &str,
 ) -> Asking<Draws> {
-    let Some(filed) = step.orders.get(&id).cloned() else { return Ok(Ok(Draws::new())) };
+    let filed = step.order(id)?.clone();
     if let Err(refusal) = is_claimed_by(&filed, caller) {
         return Ok(Err(refusal));
     }
     let order = &filed.case.order;
     if filed.claimed_by == caller && !order.work.officers.is_empty() {
-        return Ok(Ok(Draws::new()));
+        // Nobody is drawn anew, but only for an examination that there is.
+        let act = Act::Assign { officers: order.work.on_duty() };
+        let event = Event::Site { version: order.version, examination, act };
+        return Ok(step.apply(id, &event)?.map(|_| Draws::new()));
     }
     let agencies: Vec<Agency> = [Agency::Customs, Agency::Inspection]
         .into_iter()
@@ -323,13 +338,11 @@ async fn claim(
     let officers: Vec<String> = chosen.iter().cloned().collect();
     let act = Act::Assign { officers: chosen };
     let version = order.version;
-    if let Err(refusal) = step.apply(id, &Event::Site { version, examination, act }) {
+    if let Err(refusal) = step.apply(id, &Event::Site { version, examination, act })? {
         return Ok(Err(refusal));
     }
     step.examined(&officers, &filed.declarant_code);
-    if let Some(filed) = step.orders.get_mut(&id) {
-        caller.clone_into(&mut filed.claimed_by);
-    }
+    caller.clone_into(&mut step.order(id)?.claimed_by);
     step.tell(id, [Told::Claimed(caller.to_owned())]);
     Ok(Ok(draws))
 }
@@ -364,7 +377,7 @@ async fn report(
     told: &Reported,
     caller: &str,
 ) -> Asking<Draws> {
-    let Some(filed) = step.orders.get(&id).cloned() else { return Ok(Ok(Draws::new())) };
+    let filed = step.order(id)?.clone();
     if let Err(refusal) = is_claimed_by(&filed, caller) {
         return Ok(Err(refusal));
     }
@@ -380,11 +393,11 @@ async fn report(
         Reported::NoShow { seen } => Act::NoShow { seen: *seen, at: step.now },
         Reported::Treated(treatment) => {
             let event = Event::Treated { examination, treatment: treatment.clone() };
-            return Ok(step.apply(id, &event).map(|_| Draws::new()));
+            return Ok(step.apply(id, &event)?.map(|_| Draws::new()));
         }
         Reported::Close => {
             let event = Event::Close { examination };
-            return Ok(step.apply(id, &event).map(|_| Draws::new()));
+            return Ok(step.apply(id, &event)?.map(|_| Draws::new()));
         }
         Reported::Replace { officer } => {
             return replace(step, id, (version, examination), officer).await;
@@ -393,7 +406,7 @@ async fn report(
     if let Err(refusal) = about_goods(&filed, &act)? {
         return Ok(Err(refusal));
     }
-    Ok(step.apply(id, &Event::Site { version, examination, act }).map(|_| Draws::new()))
+    Ok(step.apply(id, &Event::Site { version, examination, act })?.map(|_| Draws::new()))
 }
 
 /// Whether samples and findings are about goods that are there and, where the instruction names lines, about
@@ -434,7 +447,7 @@ async fn replace(
     (version, examination): (u32, u32),
     officer: &str,
 ) -> Asking<Draws> {
-    let Some(filed) = step.orders.get(&id).cloned() else { return Ok(Ok(Draws::new())) };
+    let filed = step.order(id)?.clone();
     let candidates = step.candidates().await?;
     let known = candidates.iter().find(|candidate| candidate.officer == officer);
     let Some(agency) = known.map(|candidate| candidate.agency) else {
@@ -448,7 +461,7 @@ async fn replace(
         return Ok(Err(refusal.with("agency", agency)));
     };
     let act = Act::Replace { officer: officer.to_owned(), by: by.clone() };
-    if let Err(refusal) = step.apply(id, &Event::Site { version, examination, act }) {
+    if let Err(refusal) = step.apply(id, &Event::Site { version, examination, act })? {
         return Ok(Err(refusal));
     }
     step.examined(&[by], &filed.declarant_code);
@@ -456,19 +469,19 @@ async fn replace(
 }
 
 /// The declaration has to be stopped before goods are looked at again, so an objection waits for that.
-fn object(
-    step: &mut Step<'_>,
-    id: DeclarationId,
-    examination: u32,
-    reason: &str,
-) -> Result<(), Refusal> {
-    let Some(filed) = step.orders.get_mut(&id) else { return Ok(()) };
-    let (case, errand) = joint::object(&filed.case, examination)?;
-    let Some(errand) = errand else { return Ok(()) };
+fn object(step: &mut Step<'_>, id: DeclarationId, examination: u32, reason: &str) -> Asking<()> {
+    let now = step.now;
+    let filed = step.order(id)?;
+    let (case, errand) = match joint::object(&filed.case, examination) {
+        Ok(objected) => objected,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    // It was made before.
+    let Some(errand) = errand else { return Ok(Ok(())) };
     filed.case = case;
-    filed.changed_time = step.now;
+    filed.changed_time = now;
     let errand = errand::of(filed, errand, reason);
     step.errands.push(errand);
     step.tell(id, [Told::ObjectionMade]);
-    Ok(())
+    Ok(Ok(()))
 }

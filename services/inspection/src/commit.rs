@@ -20,6 +20,7 @@ use domain::{DeclarationId, Slot};
 use proto::inspection::{Told, encode_order, encode_record, encode_told};
 use sqlx::PgConnection;
 use store::batch::Work;
+use store::column::integer;
 use store::journal::{Entry, Heads, Tail};
 use store::{Clock, Fault};
 use time::{Date, OffsetDateTime};
@@ -130,10 +131,11 @@ impl Step<'_> {
 
     /// Officers who may be drawn.
     pub(crate) async fn candidates(&mut self) -> Result<Vec<Candidate>, Fault> {
-        if self.candidates.is_none() {
-            self.candidates = Some(reference::candidates(self.tx).await?);
+        if let Some(known) = &self.candidates {
+            return Ok(known.clone());
         }
-        Ok(self.candidates.clone().unwrap_or_default())
+        let read = reference::candidates(self.tx).await?;
+        Ok(self.candidates.insert(read).clone())
     }
 
     /// A place; whoever books one of its windows holds it until the commit.
@@ -159,13 +161,14 @@ impl Step<'_> {
 
     /// Orders in the windows of a place that can still be booked, those of this transaction included.
     pub(crate) async fn taken(&mut self, place: &str) -> Result<Taken, Fault> {
-        if !self.taken.contains_key(place) {
-            // A window that began yesterday may still be running.
-            let from = self.now - time::Duration::DAY;
-            let taken = orders::taken(self.tx, place, from).await?;
-            self.taken.insert(place.to_owned(), taken);
+        if let Some(known) = self.taken.get(place) {
+            return Ok(known.clone());
         }
-        Ok(self.taken.get(place).cloned().unwrap_or_default())
+        // A window that began yesterday may still be running.
+        let from = self.now - time::Duration::DAY;
+        let taken = orders::taken(self.tx, place, from).await?;
+        self.taken.insert(place.to_owned(), taken.clone());
+        Ok(taken)
     }
 
     /// An order has another window.
@@ -180,45 +183,76 @@ impl Step<'_> {
         }
     }
 
+    /// An order that was loaded or opened.
+    pub(crate) fn order(&mut self, id: DeclarationId) -> Result<&mut Filed, Fault> {
+        let found = self.orders.get_mut(&id);
+        found.ok_or_else(|| Fault::Broken(format!("the order of {id} was not loaded")))
+    }
+
     /// Does to an order what somebody asks.
-    pub(crate) fn apply(&mut self, id: DeclarationId, event: &Event) -> Result<Vec<Fact>, Refusal> {
-        let Some(filed) = self.orders.get(&id) else { return Ok(Vec::new()) };
-        let then = joint::act(&filed.case, event)?;
+    pub(crate) fn apply(
+        &mut self,
+        id: DeclarationId,
+        event: &Event,
+    ) -> Result<Result<Vec<Fact>, Refusal>, Fault> {
+        let then = match joint::act(&self.order(id)?.case, event) {
+            Ok(then) => then,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         if matches!(event, Event::Site { act: Act::Report { .. }, .. }) {
             // It is shown and told whole, in one message.
             let size = encode_order(&then.case.order).len();
             if size > ORDER_BYTES_MAX {
                 let refusal = Refusal::of(Code::OrderTooLarge).with("bytes", size);
-                return Err(refusal.with("most", ORDER_BYTES_MAX));
+                return Ok(Err(refusal.with("most", ORDER_BYTES_MAX)));
             }
         }
-        Ok(self.take(id, then))
+        self.take(id, then).map(Ok)
     }
 
     /// Takes down what the declaration service tells of an order.
-    pub(crate) fn hear(&mut self, id: DeclarationId, at: At, told: &joint::Told) {
-        let Some(filed) = self.orders.get(&id) else { return };
+    pub(crate) fn hear(
+        &mut self,
+        id: DeclarationId,
+        at: At,
+        told: &joint::Told,
+    ) -> Result<(), Fault> {
+        let filed = match told {
+            // Few of those that end have an order.
+            joint::Told::Detained(..)
+            | joint::Told::Released
+            | joint::Told::Rejected(_)
+            | joint::Told::Returned(_) => {
+                let Some(filed) = self.orders.get(&id) else { return Ok(()) };
+                filed
+            }
+            joint::Told::Demanded(..)
+            | joint::Told::Answered(..)
+            | joint::Told::Reopened
+            | joint::Told::Cancelled => self.order(id)?,
+        };
         let then = joint::hear(&filed.case, at, told);
         if let Some(refusal) = &then.misfit {
             let code = refusal.code.id();
             tracing::info!(declaration = %id, code, ?told, "an event does not fit the order");
         }
-        self.take(id, then);
+        self.take(id, then).map(drop)
     }
 
     /// Everything that follows from a step of an order.
-    pub(crate) fn take(&mut self, id: DeclarationId, then: Then) -> Vec<Fact> {
-        let today = self.today();
-        let Some(filed) = self.orders.get_mut(&id) else { return Vec::new() };
+    pub(crate) fn take(&mut self, id: DeclarationId, then: Then) -> Result<Vec<Fact>, Fault> {
+        let (today, now) = (self.today(), self.now);
+        let filed = self.order(id)?;
         let before = std::mem::replace(&mut filed.case, then.case);
         if then.facts.is_empty() && then.errands.is_empty() {
             // What it heard without an effect is not worth a row, unless something waits for it.
-            if before.asked != filed.case.asked {
+            let asked = before.asked != filed.case.asked;
+            if asked {
                 self.touched.insert(id);
             }
-            return then.facts;
+            return Ok(then.facts);
         }
-        filed.changed_time = self.now;
+        filed.changed_time = now;
         if then.facts.iter().any(frees) {
             filed.claimed_by.clear();
         }
@@ -228,7 +262,7 @@ impl Step<'_> {
         self.errands.extend(errand::news(&filed, before.order.stage, &then.facts));
         self.errands.extend(then.errands.iter().map(|errand| errand::of(&filed, *errand, "")));
         self.tell(id, then.facts.iter().cloned().map(Told::Fact));
-        then.facts
+        Ok(then.facts)
     }
 
     /// Writes down what happened to an order.
@@ -242,6 +276,7 @@ impl Step<'_> {
 
     /// Names the call that caused it.
     pub(crate) fn trace(&mut self, id: DeclarationId, trace: &str) {
+        // A call without an effect caused nothing.
         if let Some((_, known)) = self.told.get_mut(&id) {
             trace.clone_into(known);
         }
@@ -262,19 +297,23 @@ impl Step<'_> {
             examined,
             ..
         } = self;
-        let changed: Vec<&Filed> = touched.iter().filter_map(|id| orders.get(id)).collect();
+        let loaded = |id: &DeclarationId| {
+            let found = orders.get(id);
+            found.ok_or_else(|| Fault::Broken(format!("the order of {id} was not loaded")))
+        };
+        let changed: Vec<&Filed> = touched.iter().map(loaded).collect::<Result<_, _>>()?;
         orders::write(&mut *tx, &changed).await?;
         let mut entries = Vec::with_capacity(told.len());
         for (id, (told, trace)) in told {
-            let Some(filed) = orders.get(&id) else { continue };
+            let filed = loaded(&id)?;
             entries.push(Entry {
                 slot: id.slot(),
-                position: heads.next(id.slot()),
+                position: heads.next(id.slot())?,
                 event_id: Uuid::now_v7(),
                 subject: id.uuid(),
                 owner: filed.declarant_code.clone(),
-                version: i32::try_from(filed.case.order.version).unwrap_or(i32::MAX),
-                round: i32::try_from(filed.case.order.examination).unwrap_or(i32::MAX),
+                version: integer(filed.case.order.version)?,
+                round: integer(filed.case.order.examination)?,
                 phase: stage_column(filed.case.order.stage),
                 topics: 1,
                 recorded_time: now,
@@ -285,7 +324,8 @@ impl Step<'_> {
         }
         heads.append(&mut *tx, &entries).await?;
         if examined {
-            reference::examined(&mut *tx, &candidates.unwrap_or_default()).await?;
+            let drawn = candidates.ok_or_else(|| Fault::Broken("nobody was drawn".to_owned()))?;
+            reference::examined(&mut *tx, &drawn).await?;
         }
         credits.write(&mut *tx, now).await?;
         consignment::update(&mut *tx, &changes).await?;

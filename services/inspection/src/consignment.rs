@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::inspection::credit::Class;
 use domain::{DeclarationId, Slot};
 use sqlx::PgConnection;
-use store::Fault;
+use store::{Fault, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -117,10 +117,10 @@ async fn amend(
     if amended.is_empty() {
         return Ok(());
     }
-    let number = |version: u32| i32::try_from(version).unwrap_or(i32::MAX);
     let slots: Vec<i16> = amended.iter().map(|(id, ..)| id.slot().column()).collect();
     let ids: Vec<Uuid> = amended.iter().map(|(id, ..)| id.uuid()).collect();
-    let versions: Vec<i32> = amended.iter().map(|(_, version, _)| number(*version)).collect();
+    let versions = amended.iter().map(|(_, version, _)| column::integer(*version));
+    let versions: Vec<i32> = versions.collect::<Result<_, _>>()?;
     let headings: Vec<String> = amended.iter().map(|(.., headings)| array(headings)).collect();
     sqlx::query!(
         "update consignment c

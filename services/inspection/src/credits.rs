@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::inspection::credit::{Class, Credit, Event, Status};
+use domain::inspection::credit::{Cause, Class, Credit, Entry, Event, Status, offences};
 use domain::inspection::finding::{Finding, FoundResult};
 use domain::inspection::order::{Fact, Order};
 use domain::inspection::{Why, agency_word};
@@ -31,10 +31,9 @@ pub(crate) fn class_column(class: Class) -> i16 {
 }
 
 /// A class from its column.
-pub(crate) fn class(column: i16) -> Result<Class, Fault> {
+pub(crate) fn class(found: i16) -> Result<Class, Fault> {
     let all = [Class::Advanced, Class::General, Class::Untrusted];
-    let found = all.into_iter().find(|class| class_column(*class) == column);
-    found.ok_or_else(|| Fault::Broken(format!("the database holds the class {column}")))
+    store::column::value("class", all, class_column, found)
 }
 
 impl Credits {
@@ -120,21 +119,18 @@ impl Credits {
     /// second examination takes the place of the first.
     fn completed(&self, firm: &str, (id, order): (OrderId, &Order), day: Date) -> Vec<Event> {
         let mut events = Vec::new();
-        let overtaken = format!("{}/1/", id.0);
         if order.examination > 1 {
-            let known = self.firms.get(firm).map(|credit| &credit.entries);
-            let first = known.into_iter().flatten().filter(|(source, entry)| {
-                source.starts_with(&overtaken) && entry.status != Status::Overturned
-            });
+            let overtaken = format!("{}/1/", id.0);
+            let first = self.entered(firm, &overtaken);
+            let first = first.filter(|(_, entry)| entry.status != Status::Overturned);
             events.extend(first.map(|(source, _)| found(source, FoundResult::Conform, day)));
         }
-        let adverse = order.work.findings.values().filter(|finding| finding.result.is_adverse());
-        let before = events.len();
-        events.extend(adverse.map(|f| found(&source(id, order, f), f.result, day)));
-        if events.len() == before {
+        let wrong = self.wrong(firm, (id, order));
+        if wrong.is_empty() {
             let whole = format!("{}/{}", id.0, order.examination);
             events.push(found(&whole, FoundResult::Conform, day));
         }
+        events.extend(wrong.iter().map(|(source, result)| found(source, *result, day)));
         events
     }
 
@@ -147,22 +143,49 @@ impl Credits {
         facts: &[Fact],
         day: Date,
     ) -> Vec<Event> {
-        if order.stage != domain::inspection::order::Stage::Found {
+        let corrects = facts.iter().any(|fact| matches!(fact, Fact::Found(..)));
+        if !corrects || order.stage != domain::inspection::order::Stage::Found {
             return Vec::new();
         }
-        let entered = |source: &str| {
-            self.firms.get(firm).is_some_and(|credit| credit.entries.contains_key(source))
-        };
-        let keys = facts.iter().filter_map(|fact| match fact {
-            Fact::Found(key, result) => Some((key, *result)),
-            _ => None,
+        let wrong = self.wrong(firm, (id, order));
+        let own = format!("{}/{}/", id.0, order.examination);
+        let entered = self.entered(firm, &own);
+        let right = entered.filter(|(source, entry)| {
+            entry.status != Status::Overturned && !wrong.contains_key(*source)
         });
-        keys.filter_map(|(key, result)| {
-            let finding = order.work.findings.get(key)?;
-            let source = source(id, order, finding);
-            (result.is_adverse() || entered(&source)).then(|| found(&source, result, day))
-        })
-        .collect()
+        let mut events: Vec<Event> =
+            right.map(|(source, _)| found(source, FoundResult::Conform, day)).collect();
+        events.extend(wrong.iter().map(|(source, result)| found(source, *result, day)));
+        events
+    }
+
+    /// Entries of a firm whose source begins so.
+    fn entered<'a>(
+        &'a self,
+        firm: &str,
+        beginning: &'a str,
+    ) -> impl Iterator<Item = (&'a String, &'a Entry)> {
+        let known = self.firms.get(firm).map(|credit| &credit.entries);
+        known.into_iter().flatten().filter(move |(source, _)| source.starts_with(beginning))
+    }
+
+    /// What is wrong, each thing once, under the source of one of the findings that say so: of the one
+    /// that has the entry, so that it keeps it.
+    fn wrong(&self, firm: &str, (id, order): (OrderId, &Order)) -> BTreeMap<String, FoundResult> {
+        let known = self.firms.get(firm).map(|credit| &credit.entries);
+        let has_entry = |source: &str, result| {
+            known
+                .and_then(|entries| entries.get(source))
+                .is_some_and(|entry| entry.cause == Cause::Found(result))
+        };
+        let mut wrong = BTreeMap::new();
+        for ((_, result), findings) in offences(order.work.findings.values()) {
+            let mut sources: Vec<String> =
+                findings.into_iter().map(|finding| source(id, order, finding)).collect();
+            let at = sources.iter().position(|source| has_entry(source, result)).unwrap_or(0);
+            wrong.insert(sources.swap_remove(at), result);
+        }
+        wrong
     }
 
     /// Writes what changed.
@@ -238,7 +261,7 @@ fn found(source: &str, result: FoundResult, date: Date) -> Event {
 fn source(id: OrderId, order: &Order, finding: &Finding) -> String {
     let key = &finding.key;
     let (agency, instruction) = (agency_word(key.instruction.agency), &key.instruction.id);
-    let sample = key.sample.as_deref().unwrap_or_default();
+    let sample = key.sample.as_deref().unwrap_or("");
     format!("{}/{}/{agency}/{instruction}/{}/{sample}", id.0, order.examination, key.gnum)
 }
 
@@ -256,4 +279,67 @@ pub(crate) async fn blacklist(tx: &mut PgConnection, day: Date) -> Result<Vec<St
         }
     }
     Ok(listed)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::clearance::Agency;
+    use domain::inspection::finding::FindingKey;
+    use domain::inspection::order::{InstructionKey, Method, Stage};
+    use time::macros::date;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const FIRM: &str = "3702960001";
+
+    /// What an agency's instruction is answered with.
+    fn answer(order: &mut Order, agency: Agency, result: FoundResult) -> Fact {
+        let instruction = InstructionKey { agency, id: "LOOK".to_owned() };
+        let key = FindingKey { instruction, gnum: 1, sample: None };
+        let finding = Finding {
+            key: key.clone(),
+            result,
+            method: Method::Manual,
+            text: String::new(),
+            evidence: Vec::new(),
+            officer: "K-1".to_owned(),
+            revision: 1,
+        };
+        order.work.findings.insert(key.clone(), finding);
+        Fact::Found(key, result)
+    }
+
+    #[test]
+    fn a_finding_that_answers_both_agencies_counts_once() {
+        use Agency::{Customs, Inspection};
+        use FoundResult::{Conform, DocMismatch, QtyMismatch};
+        let (id, day) = (OrderId(Uuid::from_u128(7)), date!(2026 - 11 - 24));
+        let mut order = Order { stage: Stage::Found, ..Order::none() };
+        let mut credits = Credits::default();
+        let mut facts = vec![
+            answer(&mut order, Customs, QtyMismatch),
+            answer(&mut order, Inspection, QtyMismatch),
+        ];
+        facts.push(Fact::Completed);
+        credits.feed(FIRM, (id, &order), &facts, day);
+        let counting = |credits: &Credits| {
+            let entries = credits.firms[FIRM].entries.values();
+            entries.filter(|entry| entry.status != Status::Overturned).count()
+        };
+        assert_eq!((credits.firms[FIRM].points, counting(&credits)), (65, 1), "5 points, not 10");
+        // Corrections: one answer is right after all, then is wrong in another way, then both are right.
+        for (agency, result, points, entries) in [
+            (Customs, Conform, 65, 1),
+            (Customs, DocMismatch, 62, 2),
+            (Customs, QtyMismatch, 65, 1),
+            (Inspection, Conform, 65, 1),
+            (Customs, Conform, 70, 0),
+        ] {
+            let facts = [answer(&mut order, agency, result)];
+            credits.feed(FIRM, (id, &order), &facts, day);
+            let now = (credits.firms[FIRM].points, counting(&credits));
+            assert_eq!(now, (points, entries), "{agency:?} {result:?}");
+        }
+    }
 }

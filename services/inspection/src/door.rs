@@ -57,6 +57,11 @@ fn is_veiled(principal: &Principal) -> bool {
     matches!(principal.kind, Kind::Enterprise | Kind::Agent)
 }
 
+/// By whose rules a caller books a window.
+fn books_as(principal: &Principal) -> By {
+    if is_veiled(principal) { By::Enterprise } else { By::Site }
+}
+
 /// The agency for which a caller speaks.
 fn agency_of(principal: &Principal) -> Option<Agency> {
     match principal.kind {
@@ -81,7 +86,7 @@ fn order_id(name: &str) -> Result<DeclarationId, Refusal> {
     wire::parse_order_name(name).ok_or_else(|| Refusal::of(Code::NameMalformed).with("name", name))
 }
 
-/// Words of a caller: there, not too long, without control characters.
+/// Words of a caller: there, and not too long. What may not stand in them was found by `proto::text`.
 fn words(text: String, field: &'static str) -> Result<String, Refusal> {
     if text.trim().is_empty() {
         return Err(refused(Code::ReasonMissing, field));
@@ -94,9 +99,6 @@ fn words(text: String, field: &'static str) -> Result<String, Refusal> {
 fn short(text: &str, field: &str) -> Result<(), Refusal> {
     if text.chars().count() > limits::TEXT_MAX {
         return Err(refused(Code::TooLong, field).with("most", limits::TEXT_MAX));
-    }
-    if text.chars().any(char::is_control) {
-        return Err(refused(Code::BadCharacter, field));
     }
     Ok(())
 }
@@ -169,7 +171,7 @@ impl Inspection {
             what,
         };
         match self.run(id.slot(), Command::Ask(Box::new(asked))).await? {
-            Done::Order(filed, draws) => Ok((shown(principal, &filed), draws)),
+            Done::Order(filed, draws) => Ok((shown(principal, &filed)?, draws)),
             Done::Heard(_) | Done::Credit(_) | Done::Kept => Err(other().into()),
         }
     }
@@ -215,12 +217,12 @@ fn damaged(error: impl std::fmt::Display) -> Unanswered {
 }
 
 /// An order as the caller may see it.
-fn shown(principal: &Principal, filed: &Filed) -> v1::OrderRecord {
-    let mut record = wire::record(filed.shown());
+fn shown(principal: &Principal, filed: &Filed) -> Result<v1::OrderRecord, Unanswered> {
+    let mut record = wire::record(filed.shown()).map_err(damaged)?;
     if is_veiled(principal) {
         wire::veil(&mut record);
     }
-    record
+    Ok(record)
 }
 
 fn digest(request: &impl prost::Message) -> [u8; 32] {
@@ -245,11 +247,11 @@ impl InspectionService for Service {
             let (orders, next_page_token) =
                 read::orders(&self.0.reads, &scope(&principal), filter, (size, &token)).await?;
             let without_goods = |filed: &Filed| {
-                let mut record = shown(&principal, filed);
+                let mut record = shown(&principal, filed)?;
                 record.lines.clear();
-                record
+                Ok(record)
             };
-            let orders = orders.iter().map(without_goods).collect();
+            let orders = orders.iter().map(without_goods).collect::<Result<_, Unanswered>>()?;
             Ok::<_, Unanswered>(v1::ListOrdersResponse { orders, next_page_token })
         };
         answered(answer.await, language)
@@ -268,7 +270,7 @@ impl InspectionService for Service {
             let entries = read::history(&self.0.reads, id).await?;
             let history = entries.into_iter().map(|entry| history(&principal, entry));
             Ok::<_, Unanswered>(v1::GetOrderResponse {
-                order: Some(shown(&principal, &filed)),
+                order: Some(shown(&principal, &filed)?),
                 history: history.collect::<Result<_, _>>()?,
             })
         };
@@ -299,6 +301,8 @@ impl InspectionService for Service {
         request: Request<v1::ListWindowsRequest>,
     ) -> Answer<v1::ListWindowsResponse> {
         let language = Language::of(request.metadata());
+        let principal = caller(&request)?;
+        let by = books_as(&principal);
         let v1::ListWindowsRequest { place, from_date, days } = request.into_inner();
         let answer = async {
             let today = self.0.today();
@@ -308,7 +312,7 @@ impl InspectionService for Service {
             }
             let days = days.clamp(1, WINDOW_DAYS_MAX);
             let now = self.0.clock.now();
-            let windows = read::windows(&self.0.reads, &place, (from, days), now).await?;
+            let windows = read::windows(&self.0.reads, &place, (from, days), (by, now)).await?;
             let windows = windows.into_iter().map(|(window, free)| v1::Window {
                 start: Some(proto::timestamp(window.start)),
                 end: Some(proto::timestamp(window.end)),
@@ -328,7 +332,7 @@ impl InspectionService for Service {
             let v1::AppointRequest { request_id, name, seen, place, start } = asked;
             id(&place, "place")?;
             let start = time(start, "start")?;
-            let by = if is_veiled(&principal) { By::Enterprise } else { By::Site };
+            let by = books_as(&principal);
             let what = Ask::Appoint { seen, place, start, by };
             self.0.ask(&principal, trace, (&request_id, &name, digest), what).await
         };
@@ -404,6 +408,7 @@ impl InspectionService for Service {
         request: Request<v1::ListPlacesRequest>,
     ) -> Answer<v1::ListPlacesResponse> {
         let language = Language::of(request.metadata());
+        caller(&request)?;
         let places = read::places(&self.0.reads).await.map_err(Unanswered::from);
         let answer = places.map(|places| v1::ListPlacesResponse {
             places: places.iter().map(|s| wire::wire_place(&s.place, &s.port_codes)).collect(),
@@ -416,6 +421,7 @@ impl InspectionService for Service {
         request: Request<v1::PutPlaceRequest>,
     ) -> Answer<v1::PutPlaceResponse> {
         let language = Language::of(request.metadata());
+        caller(&request)?;
         let answer = async {
             let said =
                 request.into_inner().place.ok_or_else(|| refused(Code::Required, "place"))?;
@@ -462,6 +468,7 @@ impl InspectionService for Service {
         request: Request<v1::ListRuleSetsRequest>,
     ) -> Answer<v1::ListRuleSetsResponse> {
         let language = Language::of(request.metadata());
+        caller(&request)?;
         let of = wire::agency(request.into_inner().agency);
         let sets = read::rule_sets(&self.0.reads, of).await.map_err(Unanswered::from);
         let answer = sets.map(|sets| {
@@ -514,6 +521,7 @@ impl InspectionService for Service {
         request: Request<v1::GetAssessmentRequest>,
     ) -> Answer<v1::GetAssessmentResponse> {
         let language = Language::of(request.metadata());
+        caller(&request)?;
         let v1::GetAssessmentRequest { name, version } = request.into_inner();
         let answer = async {
             let id = order_id(&name)?;
@@ -537,7 +545,7 @@ impl InspectionService for Service {
                 let asked = sets.into_iter().filter(|(_, version)| *version > 0);
                 assessments.extend(asked.map(|(agency, version)| v1::Assessment {
                     agency: v1::Agency::from(agency).into(),
-                    rule_set_version: u32::try_from(version).unwrap_or_default(),
+                    rule_set_version: version,
                     ..Default::default()
                 }));
             }
@@ -558,6 +566,7 @@ impl InspectionService for Service {
         request: Request<v1::ListSeedsRequest>,
     ) -> Answer<v1::ListSeedsResponse> {
         let language = Language::of(request.metadata());
+        caller(&request)?;
         let from_date = request.into_inner().from_date;
         let answer = async {
             let today = self.0.today();
@@ -579,6 +588,7 @@ impl InspectionService for Service {
         request: Request<v1::ListCreditRequest>,
     ) -> Answer<v1::ListCreditResponse> {
         let language = Language::of(request.metadata());
+        caller(&request)?;
         let v1::ListCreditRequest { blacklisted, appealed, page_size, page_token } =
             request.into_inner();
         let answer = async {
@@ -851,7 +861,7 @@ fn facts(principal: &Principal, kept: &[u8]) -> Result<Vec<v1::OrderFact>, Unans
 fn history(principal: &Principal, entry: Entry) -> Result<v1::OrderHistoryEntry, Unanswered> {
     Ok(v1::OrderHistoryEntry {
         time: Some(proto::timestamp(entry.recorded_time)),
-        version: u32::try_from(entry.version).unwrap_or_default(),
+        version: store::column::number(entry.version)?,
         facts: facts(principal, &entry.facts)?,
     })
 }
@@ -862,7 +872,8 @@ fn told(principal: &Principal, news: News) -> Result<v1::WatchOrdersResponse, Un
             Ok(v1::WatchOrdersResponse { resume_token, ..Default::default() })
         }
         News::Entry(entry, token) => {
-            let body = entry.body.as_deref().unwrap_or_default();
+            let body = entry.body.as_deref();
+            let body = body.ok_or_else(|| damaged("an entry without its order"))?;
             let mut order = wire::decode_record(body).map_err(damaged)?;
             if is_veiled(principal) {
                 wire::veil(&mut order);
@@ -871,7 +882,7 @@ fn told(principal: &Principal, news: News) -> Result<v1::WatchOrdersResponse, Un
                 order: Some(order),
                 facts: facts(principal, &entry.facts)?,
                 time: Some(proto::timestamp(entry.recorded_time)),
-                resume_token: token.unwrap_or_default(),
+                resume_token: proto::text(token),
             })
         }
     }

@@ -10,7 +10,7 @@ use domain::inspection::order::{Fact, Stage};
 use domain::{DeclarationId, RequestId, limits};
 use proto::inspection::{Told, encode_errand};
 use sqlx::{PgConnection, PgPool};
-use store::Fault;
+use store::{Fault, column};
 use uuid::Uuid;
 
 use crate::commit::Step;
@@ -37,21 +37,23 @@ impl Kind {
         }
     }
 
-    fn from_column(column: i16) -> Result<Self, Fault> {
+    fn from_column(found: i16) -> Result<Self, Fault> {
         let all = [Self::Findings, Self::Reopening, Self::News];
-        let found = all.into_iter().find(|kind| kind.column() == column);
-        found.ok_or_else(|| Fault::Broken(format!("the database holds the errand {column}")))
+        column::value("kind of errand", all, Self::column, found)
     }
 }
 
 impl Errand {
-    fn kind(&self) -> Kind {
-        match &self.0 {
+    /// Kind and body as they are kept; `None` for what is no errand: verdicts are for agencies, and what
+    /// the rules say is said with the event.
+    fn kept(&self) -> Option<(Kind, Vec<u8>)> {
+        let kind = match &self.0 {
             Decision::Report(_) => Kind::Findings,
             Decision::Reopening(_) => Kind::Reopening,
-            // Verdicts are for agencies, and what the rules say is said with the event.
-            Decision::News(_) | Decision::Verdict(_) | Decision::Targeting(_) => Kind::News,
-        }
+            Decision::News(_) => Kind::News,
+            Decision::Verdict(_) | Decision::Targeting(_) => return None,
+        };
+        Some((kind, encode_errand(&self.0)?))
     }
 }
 
@@ -151,6 +153,7 @@ fn words(filed: &Filed, fact: &Fact) -> (String, String) {
         Fact::TreatmentOrdered => said("the goods have to be treated", "货物须作除害处理"),
         Fact::Treated(passed) => {
             let number = filed.case.order.work.treatment.as_ref().map(|it| it.certificate.as_str());
+            // It is on record with the fact.
             let number = number.unwrap_or_default();
             let (en, zh) =
                 if *passed { ("passed", "合格") } else { ("did not pass", "不合格") };
@@ -237,8 +240,10 @@ pub(crate) async fn insert(tx: &mut PgConnection, errands: &[Errand]) -> Result<
     let slots: Vec<i16> = errands.iter().map(|it| it.0.declaration().slot().column()).collect();
     let ids: Vec<Uuid> = errands.iter().map(|it| it.0.request_id().0).collect();
     let declarations: Vec<Uuid> = errands.iter().map(|it| it.0.declaration().uuid()).collect();
-    let kinds: Vec<i16> = errands.iter().map(|it| it.kind().column()).collect();
-    let bodies: Vec<Vec<u8>> = errands.iter().map(|it| encode_errand(&it.0)).collect();
+    let kept: Option<Vec<(Kind, Vec<u8>)>> = errands.iter().map(Errand::kept).collect();
+    let kept = kept.ok_or_else(|| Fault::Broken("what is no errand was to be kept".to_owned()))?;
+    let (kinds, bodies): (Vec<i16>, Vec<Vec<u8>>) =
+        kept.into_iter().map(|(kind, body)| (kind.column(), body)).unzip();
     sqlx::query!(
         "insert into errand (slot, id, declaration_id, kind, body)
          select * from unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::smallint[], $5::bytea[])",
@@ -274,20 +279,22 @@ pub(crate) async fn waiting(pool: &PgPool, after: Uuid, most: i64) -> Result<Vec
         .collect()
 }
 
-/// Takes answers down. What was refused has an effect where somebody waits for it.
+/// Takes answers down. What was refused has an effect where somebody waits for it; an errand that another
+/// process said as well is answered by the first of the two.
 pub(crate) async fn settle(step: &mut Step<'_>, settled: &[Settled]) -> Result<(), Fault> {
     let slots: Vec<i16> = settled.iter().map(|it| it.declaration.slot().column()).collect();
     let ids: Vec<Uuid> = settled.iter().map(|it| it.id).collect();
-    sqlx::query!(
+    let open = sqlx::query_scalar!(
         "delete from errand e using unnest($1::smallint[], $2::uuid[]) as done (slot, id)
-         where e.slot = done.slot and e.id = done.id",
+         where e.slot = done.slot and e.id = done.id returning e.id",
         &slots,
         &ids
     )
-    .execute(&mut *step.tx)
+    .fetch_all(&mut *step.tx)
     .await?;
-    for id in settled.iter().filter_map(Settled::changes) {
-        let Some(filed) = step.orders.get(&id) else { continue };
+    let open = settled.iter().filter(|it| open.contains(&it.id));
+    for id in open.filter_map(Settled::changes) {
+        let filed = step.order(id)?;
         let errand = joint::Errand::Reopening(filed.case.newest_version);
         let Some(then) = joint::refused(&filed.case, errand) else { continue };
         let text = ("the declaration could not be stopped any more", "申报单已无法中止");
@@ -295,7 +302,7 @@ pub(crate) async fn settle(step: &mut Step<'_>, settled: &[Settled]) -> Result<(
         let news = told(filed, InspectionStep::ObjectionRefused, text);
         step.errands.push(news);
         step.tell(id, [Told::ObjectionRefused]);
-        step.take(id, then);
+        step.take(id, then)?;
     }
     Ok(())
 }
@@ -306,15 +313,20 @@ pub(crate) async fn refused(
     (id, version): (DeclarationId, u32),
     code: &str,
 ) -> Result<(), Fault> {
-    sqlx::query!(
+    let kept = sqlx::query!(
         "update assessment set refused = $4
          where slot = $1 and declaration_id = $2 and version = $3",
         id.slot().column(),
         id.uuid(),
-        i32::try_from(version).unwrap_or(i32::MAX),
+        column::integer(version)?,
         code
     )
     .execute(tx)
     .await?;
-    Ok(())
+    match kept.rows_affected() {
+        1 => Ok(()),
+        _ => Err(Fault::Broken(format!(
+            "version {version} of {id} was demanded about, not assessed"
+        ))),
+    }
 }

@@ -103,7 +103,7 @@ pub(crate) async fn hear(
     let demands = assess(step, events).await?;
     for heard in events {
         for what in &heard.facts {
-            happen(step, heard, what);
+            happen(step, heard, what)?;
         }
     }
     Ok(demands)
@@ -116,8 +116,12 @@ async fn assess(step: &mut Step<'_>, events: &[Heard]) -> Result<Vec<Option<Dema
     let contents: Vec<(&Heard, &Declared)> = events
         .iter()
         .filter(|heard| new(heard))
-        .filter_map(|heard| Some((heard, heard.content.as_deref()?)))
-        .collect();
+        .map(|heard| {
+            let content = heard.content.as_deref();
+            let missing = || Fault::Broken(format!("{} is new and came without content", heard.id));
+            Ok((heard, content.ok_or_else(missing)?))
+        })
+        .collect::<Result<_, Fault>>()?;
     if contents.is_empty() {
         return Ok(events.iter().map(|_| None).collect());
     }
@@ -128,11 +132,17 @@ async fn assess(step: &mut Step<'_>, events: &[Heard]) -> Result<Vec<Option<Dema
         ask_rules(step, &sets, &contents).await?;
     }
     let demands = events.iter().map(|heard| {
-        let asked = new(heard) && heard.content.is_some();
-        let known = step.instructed.get(&(heard.id, heard.version));
-        asked.then(|| known.map_or_else(Demands::new, |known| risk::demands(known)))
+        if !new(heard) {
+            return Ok(None);
+        }
+        match step.instructed.get(&(heard.id, heard.version)) {
+            Some(known) => Ok(Some(risk::demands(known))),
+            None if sets.is_empty() => Ok(Some(Demands::new())),
+            // Without an answer nothing is released; an empty one would release it.
+            None => Err(Fault::Broken(format!("the rules said nothing about {}", heard.id))),
+        }
     });
-    Ok(demands.collect())
+    demands.collect()
 }
 
 /// A row for each declaration, so that clearance can be measured.
@@ -176,6 +186,7 @@ async fn ask_rules(
         let standing = Standing {
             class: step.credits.on(declarant, today).class,
             blacklist: &listed,
+            // Who has shipped nothing yet has no row.
             earlier_shipments: shipments.get(declarant).cloned().unwrap_or_default(),
         };
         assessed.push(risk::ask(sets, seed, key, &declared.declaration(), standing));
@@ -194,13 +205,13 @@ async fn ask_rules(
     Ok(())
 }
 
-fn happen(step: &mut Step<'_>, heard: &Heard, what: &What) {
+fn happen(step: &mut Step<'_>, heard: &Heard, what: &What) -> Result<(), Fault> {
     let id = heard.id;
     let told = match what {
-        What::Filed => return,
+        What::Filed => return Ok(()),
         What::Amended => {
             step.changes.push((id, Change::Amended(heard.version, heard.headings())));
-            return;
+            return Ok(());
         }
         What::Demanded(order_id, agency, reasons) => {
             show(step, heard, *order_id);
@@ -233,10 +244,10 @@ fn happen(step: &mut Step<'_>, heard: &Heard, what: &What) {
         }
         What::Withdrawn => {
             end(step, heard, Ended::Withdrawn);
-            return;
+            return Ok(());
         }
     };
-    step.hear(id, At { version: heard.version, round: heard.round }, &told);
+    step.hear(id, At { version: heard.version, round: heard.round }, &told)
 }
 
 fn end(step: &mut Step<'_>, heard: &Heard, how: Ended) {
@@ -245,6 +256,7 @@ fn end(step: &mut Step<'_>, heard: &Heard, how: Ended) {
 
 /// Keeps what is declared with the order, as it was shown: the newest content counts.
 fn show(step: &mut Step<'_>, heard: &Heard, order_id: OrderId) {
+    // Who joins an order that is open shows nothing new.
     let Some(content) = &heard.content else { return };
     let fresh = filed(step, heard, order_id, content);
     let filed = match step.orders.remove(&heard.id) {

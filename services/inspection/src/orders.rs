@@ -9,6 +9,7 @@ use domain::{DeclarationId, OrderId};
 use proto::inspection::{Shown, decode_order, encode_order};
 use sqlx::PgConnection;
 use store::Fault;
+use store::column::{integer, number};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -65,24 +66,22 @@ impl Filed {
     }
 }
 
-/// Columns of a stage. They are part of the stored format.
-const STAGES: [(Stage, i16); 11] = [
-    (Stage::Ordered, 1),
-    (Stage::Appointed, 2),
-    (Stage::Presented, 3),
-    (Stage::Examining, 4),
-    (Stage::Sampled, 5),
-    (Stage::Laboratory, 6),
-    (Stage::Found, 7),
-    (Stage::Treating, 8),
-    (Stage::Disposed, 9),
-    (Stage::Closed, 10),
-    (Stage::Cancelled, 11),
-];
-
-/// A stage as a column; 0 for an order that was never made, which no row has.
+/// A stage as a column, part of the stored format; 0 for an order that was never made, which no row has.
 pub(crate) fn stage_column(stage: Stage) -> i16 {
-    STAGES.into_iter().find(|(known, _)| *known == stage).map_or(0, |(_, column)| column)
+    match stage {
+        Stage::None => 0,
+        Stage::Ordered => 1,
+        Stage::Appointed => 2,
+        Stage::Presented => 3,
+        Stage::Examining => 4,
+        Stage::Sampled => 5,
+        Stage::Laboratory => 6,
+        Stage::Found => 7,
+        Stage::Treating => 8,
+        Stage::Disposed => 9,
+        Stage::Closed => 10,
+        Stage::Cancelled => 11,
+    }
 }
 
 /// Whether the place keeps a station for it.
@@ -179,11 +178,10 @@ pub(crate) struct Row {
 
 impl Row {
     pub(crate) fn filed(self) -> Result<Filed, Fault> {
-        let number = |column: i32| u32::try_from(column).unwrap_or_default();
         let case = Case {
             order: decode_order(&self.state).map_err(|error| Fault::Broken(error.to_string()))?,
-            newest_version: number(self.newest_version),
-            asked: At { version: number(self.asked_version), round: number(self.asked_round) },
+            newest_version: number(self.newest_version)?,
+            asked: At { version: number(self.asked_version)?, round: number(self.asked_round)? },
             objection_pending: self.objection_pending,
             released: self.released,
         };
@@ -219,19 +217,21 @@ pub(crate) async fn write(tx: &mut PgConnection, orders: &[&Filed]) -> Result<()
         standing.iter().map(|it| it.map_or("", |it| it.place.as_str())).collect();
     let starts: Vec<_> = standing.iter().map(|it| it.map(|it| it.window.start)).collect();
     let ends: Vec<_> = standing.iter().map(|it| it.map(|it| it.window.end)).collect();
-    let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
+    let numbers = |read: fn(&Filed) -> u32| {
+        orders.iter().map(|o| integer(read(o))).collect::<Result<Vec<i32>, _>>()
+    };
     let slots: Vec<i16> = orders.iter().map(|o| o.id.slot().column()).collect();
     let ids: Vec<Uuid> = orders.iter().map(|o| o.id.uuid()).collect();
     let order_ids: Vec<Uuid> = orders.iter().map(|o| o.order_id.0).collect();
     let stages: Vec<i16> = orders.iter().map(|o| stage_column(o.case.order.stage)).collect();
-    let versions: Vec<i32> = orders.iter().map(|o| number(o.case.order.version)).collect();
-    let examinations: Vec<i32> = orders.iter().map(|o| number(o.case.order.examination)).collect();
+    let versions = numbers(|o| o.case.order.version)?;
+    let examinations = numbers(|o| o.case.order.examination)?;
     let firms: Vec<String> = orders.iter().map(|o| array(&o.firms)).collect();
     let states: Vec<Vec<u8>> = orders.iter().map(|o| encode_order(&o.case.order)).collect();
     let goods: Vec<&[u8]> = orders.iter().map(|o| o.goods.as_slice()).collect();
     let ordered: Vec<OffsetDateTime> = orders.iter().map(|o| o.ordered_time).collect();
-    let asked_versions: Vec<i32> = orders.iter().map(|o| number(o.case.asked.version)).collect();
-    let asked_rounds: Vec<i32> = orders.iter().map(|o| number(o.case.asked.round)).collect();
+    let asked_versions = numbers(|o| o.case.asked.version)?;
+    let asked_rounds = numbers(|o| o.case.asked.round)?;
     let changed: Vec<OffsetDateTime> = orders.iter().map(|o| o.changed_time).collect();
     sqlx::query!(
         "insert into joint_order (slot, declaration_id, order_id, declarant_code, port_code,
@@ -377,8 +377,7 @@ pub(crate) async fn taken(
     )
     .fetch_all(tx)
     .await?;
-    let count = |count: i32| u32::try_from(count).unwrap_or_default();
-    Ok(rows.into_iter().map(|row| (row.window_start, count(row.orders))).collect())
+    rows.into_iter().map(|row| Ok((row.window_start, number(row.orders)?))).collect()
 }
 
 /// The slots of orders, for locking heads.

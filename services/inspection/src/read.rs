@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::clearance::Agency;
-use domain::inspection::appointment::TimeWindow;
+use domain::inspection::appointment::{By, CHINA, TimeWindow};
 use domain::inspection::credit::Credit;
 use domain::inspection::draw::{Candidate, Seed};
 use domain::inspection::order::Stage;
@@ -13,6 +13,7 @@ use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Slot, limits};
 use proto::inspection::{decode_credit, decode_officer};
 use sqlx::PgPool;
+use store::column::number;
 use store::journal::{self, Entry};
 use store::{Fault, Unanswered};
 use time::{Date, Duration, OffsetDateTime};
@@ -57,10 +58,11 @@ pub(crate) async fn orders(
     let before = if token.is_empty() {
         Uuid::max()
     } else {
-        let bytes = BASE64.decode(token).unwrap_or_default();
+        let foreign = || Refusal::of(Code::PageTokenForeign);
+        let bytes = BASE64.decode(token).map_err(|_| foreign())?;
         let known = bytes.split_at_checked(16).filter(|(_, rest)| *rest == bound);
         let id = known.and_then(|(id, _)| Uuid::from_slice(id).ok());
-        id.ok_or_else(|| Refusal::of(Code::PageTokenForeign))?
+        id.ok_or_else(foreign)?
     };
     let size = page(size);
     let stages: Vec<i16> = filter.stages.iter().map(|stage| stage_column(*stage)).collect();
@@ -94,13 +96,14 @@ pub(crate) async fn orders(
     .await
     .map_err(Fault::from)?;
     let mut found: Vec<Filed> = rows.into_iter().map(Row::filed).collect::<Result<_, Fault>>()?;
-    let more = found.len() > usize::try_from(size).unwrap_or_default();
+    // It is between 1 and the longest page.
+    let more = found.len() > usize::try_from(size).unwrap_or(usize::MAX);
     if more {
         found.pop();
     }
     let last = found.last().filter(|_| more);
     let token = last.map(|filed| BASE64.encode([filed.id.uuid().as_bytes(), bound].concat()));
-    Ok((found, token.unwrap_or_default()))
+    Ok((found, proto::text(token)))
 }
 
 /// One order that the caller may see.
@@ -142,24 +145,22 @@ pub(crate) async fn places(pool: &PgPool) -> Result<Vec<Site>, Fault> {
     rows.iter().map(|body| read_site(body)).collect()
 }
 
-/// Windows of a place that are not over, with how many more orders each takes.
+/// Windows of a place that somebody can book now, with how many more orders each takes.
 pub(crate) async fn windows(
     pool: &PgPool,
     place: &str,
-    (from, days): (Date, u32),
-    now: OffsetDateTime,
+    days: (Date, u32),
+    (by, now): (By, OffsetDateTime),
 ) -> Result<Vec<(TimeWindow, u32)>, Unanswered> {
     let site = places(pool).await?.into_iter().find(|site| site.place.id == place);
     let unknown = || Refusal::of(Code::PlaceUnknown).with("place", place);
     let site = site.ok_or_else(unknown)?.place;
-    let days = (0..i64::from(days)).map(|n| from.saturating_add(Duration::days(n)));
-    let windows: Vec<TimeWindow> =
-        days.flat_map(|day| site.windows(day)).filter(|window| now < window.end).collect();
-    let Some(first) = windows.first() else { return Ok(Vec::new()) };
     let mut connection = pool.acquire().await.map_err(Fault::from)?;
-    let taken = crate::orders::taken(&mut connection, place, first.start).await?;
-    let free = |window: &TimeWindow| site.free(taken.get(&window.start).copied().unwrap_or(0));
-    Ok(windows.into_iter().map(|window| (window, free(&window))).collect())
+    // A window that runs began before now.
+    let since = now.min(days.0.midnight().assume_offset(CHINA)).saturating_sub(Duration::DAY);
+    let taken = crate::orders::taken(&mut connection, place, since).await?;
+    let count = |window: TimeWindow| taken.get(&window.start).copied().unwrap_or(0);
+    Ok(site.bookable(days, count, by, now))
 }
 
 /// Officers, and whether each left.
@@ -208,7 +209,7 @@ pub(crate) async fn rule_sets(pool: &PgPool, of: Option<Agency>) -> Result<Vec<R
         .map(|row| {
             Ok(Rules {
                 agency: agency(row.agency)?,
-                version: u32::try_from(row.version).unwrap_or_default(),
+                version: number(row.version)?,
                 document: row.document,
                 put_time: row.put_time,
                 put_by: row.put_by,
@@ -222,7 +223,7 @@ pub(crate) async fn rule_sets(pool: &PgPool, of: Option<Agency>) -> Result<Vec<R
 pub(crate) struct Kept {
     pub(crate) version: u32,
     pub(crate) made_time: OffsetDateTime,
-    pub(crate) rules: (i32, i32),
+    pub(crate) rules: (u32, u32),
     pub(crate) refused: String,
     pub(crate) body: Vec<u8>,
 }
@@ -240,17 +241,26 @@ pub(crate) async fn assessment(
          order by version desc limit 1",
         id.slot().column(),
         id.uuid(),
-        i32::try_from(version).unwrap_or(i32::MAX)
+        asked_version(version)
     )
     .fetch_optional(pool)
     .await?;
-    Ok(row.map(|row| Kept {
-        version: u32::try_from(row.version).unwrap_or_default(),
-        made_time: row.made_time,
-        rules: (row.customs_rules, row.inspection_rules),
-        refused: row.refused,
-        body: row.body,
-    }))
+    row.map(|row| {
+        Ok(Kept {
+            version: number(row.version)?,
+            made_time: row.made_time,
+            rules: (number(row.customs_rules)?, number(row.inspection_rules)?),
+            refused: row.refused,
+            body: row.body,
+        })
+    })
+    .transpose()
+}
+
+/// A version that somebody asks for. One that no column holds is none that exists.
+fn asked_version(version: u32) -> i32 {
+    // Versions count from 1 and never get that far.
+    i32::try_from(version).unwrap_or(i32::MAX)
 }
 
 /// Version and time of filing of a declaration that was heard of; `None` also when it has no such version.
@@ -264,13 +274,12 @@ pub(crate) async fn filed(
          where slot = $1 and declaration_id = $2 and ($3 = 0 or version >= $3)",
         id.slot().column(),
         id.uuid(),
-        i32::try_from(version).unwrap_or(i32::MAX)
+        asked_version(version)
     )
     .fetch_optional(pool)
     .await?;
-    let newest = |newest: i32| u32::try_from(newest).unwrap_or_default();
     let asked = |newest| if version == 0 { newest } else { version };
-    Ok(row.map(|row| (asked(newest(row.version)), row.filed_time)))
+    row.map(|row| Ok((asked(number(row.version)?), row.filed_time))).transpose()
 }
 
 /// Seeds from a day on.
@@ -311,7 +320,8 @@ pub(crate) async fn credits(
         .into_iter()
         .map(|row| Ok((row.firm, read(&row.state)?)))
         .collect::<Result<_, Fault>>()?;
-    let more = found.len() > usize::try_from(size).unwrap_or_default();
+    // It is between 1 and the longest page.
+    let more = found.len() > usize::try_from(size).unwrap_or(usize::MAX);
     if more {
         found.pop();
     }
@@ -376,6 +386,7 @@ pub(crate) async fn statistics(
     .fetch_all(pool)
     .await
     .map_err(Fault::from)?;
+    // More than fit are too many.
     if i64::try_from(rows.len()).unwrap_or(i64::MAX) > CASES_MAX {
         let refusal = Refusal::of(Code::TooLong).with("field", "filed_until_time");
         return Err(refusal.with("most", CASES_MAX).into());

@@ -6,7 +6,7 @@ use domain::inspection::draw::Candidate;
 use domain::refusal::{Code, Refusal};
 use proto::inspection::{decode_officer, decode_place, encode_officer, encode_place};
 use sqlx::PgConnection;
-use store::Fault;
+use store::{Fault, column};
 use time::OffsetDateTime;
 
 use crate::risk::agency_column;
@@ -74,7 +74,7 @@ pub(crate) async fn candidates(tx: &mut PgConnection) -> Result<Vec<Candidate>, 
 pub(crate) async fn examined(tx: &mut PgConnection, candidates: &[Candidate]) -> Result<(), Fault> {
     let ids: Vec<&str> = candidates.iter().map(|it| it.officer.as_str()).collect();
     let firms: Vec<&str> =
-        candidates.iter().map(|it| it.last_firm.as_deref().unwrap_or_default()).collect();
+        candidates.iter().map(|it| it.last_firm.as_deref().unwrap_or("")).collect();
     sqlx::query!(
         "update officer o set last_firm = given.firm
          from unnest($1::text[], $2::text[]) as given (id, firm)
@@ -141,11 +141,11 @@ pub(crate) async fn put(
             )
             .fetch_one(&mut *tx)
             .await?;
-            let newest = newest.and_then(|newest| u32::try_from(newest).ok()).unwrap_or_default();
+            let newest = newest.map_or(Ok(0), column::number)?;
             if let Err(refusal) = is_next(newest, *version) {
                 return Ok(Err(refusal));
             }
-            let version = i32::try_from(*version).unwrap_or(i32::MAX);
+            let version = column::integer(*version)?;
             sqlx::query!(
                 "insert into rule_set (slot, agency, version, document, put_time, put_by)
                  values (0, $1, $2, $3, $4, $5)",

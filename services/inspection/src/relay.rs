@@ -21,7 +21,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use crate::Inspection;
-use crate::commit::{Command, Done};
+use crate::commit::{Answer, Command, Done};
 use crate::errand::{self, Kind, Settled, Waiting};
 use crate::heard::{Heard, What};
 use crate::risk::Demands;
@@ -221,17 +221,19 @@ fn heard(event: v1::Event) -> Option<Heard> {
     let id = DeclarationId::parse(&event.declaration_id)?;
     let time = event.time.and_then(proto::time)?;
     let content = event.declaration.map(|declared| Box::new(Declared::new(declared)));
-    let facts = event.facts.map(|facts| facts.facts).unwrap_or_default();
-    let facts = facts.into_iter().filter_map(|fact| what(fact.kind?)).collect();
+    // A kind that this program does not know is none that concerns it.
+    let facts = event.facts?.facts.into_iter().filter_map(|fact| fact.kind);
+    let facts = facts.map(what).collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
     let (version, round, again) = (event.version, event.round, event.attempt > 1);
     Some(Heard { id, version, round, time, again, facts, content })
 }
 
-fn what(fact: Wire) -> Option<What> {
+/// What a fact means here: nothing, for many; `None` for one that cannot be read.
+fn what(fact: Wire) -> Option<Option<What>> {
     let agency = proto::inspection::agency;
     let reasons = |reasons: Vec<v1::Reason>| reasons.into_iter().map(Into::into).collect();
     let order = |id: &str| Uuid::try_parse(id).ok().map(OrderId);
-    Some(match fact {
+    Some(Some(match fact {
         Wire::Filed(_) => What::Filed,
         Wire::Amended(_) => What::Amended,
         Wire::InspectionOrdered(it) => {
@@ -257,8 +259,8 @@ fn what(fact: Wire) -> Option<What> {
         | Wire::Numbered(_)
         | Wire::InspectionCompleted(_)
         | Wire::InspectionMoved(_)
-        | Wire::Targeted(_) => return None,
-    })
+        | Wire::Targeted(_) => return Some(None),
+    }))
 }
 
 /// Says errands and strikes off those that were answered, until `closing`.
@@ -295,40 +297,31 @@ async fn errands(
     say: &mpsc::Sender<Reply>,
     last: &mut Uuid,
 ) -> Result<bool, Fault> {
-    let settled = std::mem::take(&mut *lock(&inspection.board.answered));
-    if !settled.is_empty() {
-        let command = Command::Settle(settled.clone());
-        if let Err(fault) = inspection.asking.queue(Slot::of(""), command).await {
-            lock(&inspection.board.answered).extend(settled);
-            return Err(fault);
-        }
-    }
-    let refused = std::mem::take(&mut *lock(&inspection.refused));
-    for (id, version, code) in refused {
-        let command = Command::Refused(id, version, code);
-        inspection
-            .asking
-            .queue(Slot::of(""), command)
-            .await?
-            .map_err(|refusal| Fault::Broken(format!("a note was refused: {refusal}")))?;
-    }
+    let queue = |command| inspection.asking.queue(Slot::of(""), command);
+    let settled = keep(&inspection.board.answered, |it| queue(Command::Settle(vec![it]))).await;
+    let refused = |(id, version, code)| queue(Command::Refused(id, version, code));
+    keep(&inspection.refused, refused).await.and(settled)?;
     let under_way: HashSet<Uuid> =
         lock(&inspection.board.under_way).values().map(|e| e.id).collect();
-    let most = usize::try_from(limits::ERRANDS_MAX).unwrap_or(1);
-    let room = most.saturating_sub(under_way.len());
-    if room == 0 {
+    // More than fit leave no room.
+    let taken = i64::try_from(under_way.len()).unwrap_or(i64::MAX);
+    let room = limits::ERRANDS_MAX.saturating_sub(taken);
+    if room <= 0 {
         return Ok(false);
     }
-    let found = errand::waiting(&inspection.work, *last, i64::try_from(room).unwrap_or(1)).await?;
+    let found = errand::waiting(&inspection.work, *last, room).await?;
     if found.is_empty() && *last != Uuid::nil() && under_way.is_empty() {
         // From the beginning again: a row may have become visible behind the last one.
         *last = Uuid::nil();
     }
-    let more = found.len() == room;
+    let more = i64::try_from(found.len()).is_ok_and(|found| found == room);
     for waiting in found {
         *last = waiting.id;
         let Some(reply) = reply(&waiting) else {
-            return Err(Fault::Broken("a kept errand cannot be read".to_owned()));
+            // It stays a row, and does not hold up the others.
+            let fault = Fault::Broken(format!("the kept errand {} cannot be read", waiting.id));
+            fault.report("an errand cannot be said");
+            continue;
         };
         lock(&inspection.board.under_way).insert(waiting.id.to_string(), waiting);
         if say.send(reply).await.is_err() {
@@ -336,6 +329,35 @@ async fn errands(
         }
     }
     Ok(more)
+}
+
+/// Has notes kept, each by a command of its own; they share transactions. A note leaves memory when it is
+/// kept, not before: neither a failure nor a cut loses it. One that can never be kept is reported and left
+/// out, so that it does not hold up the others.
+async fn keep<T: Clone, F: Future<Output = Result<Answer, Fault>>>(
+    notes: &Mutex<Vec<T>>,
+    queue: impl Fn(T) -> F,
+) -> Result<(), Fault> {
+    let now = lock(notes).clone();
+    let kept = futures::future::join_all(now.iter().cloned().map(queue)).await;
+    let (mut waiting, mut missed) = (Vec::new(), Ok(()));
+    for (note, done) in now.iter().zip(kept) {
+        let fault = match done {
+            Ok(Ok(_)) => continue,
+            Ok(Err(refusal)) => Fault::Broken(format!("it was refused: {refusal}")),
+            Err(fault) => fault,
+        };
+        match fault {
+            Fault::Broken(_) => fault.report("what the declaration service answered is not kept"),
+            Fault::Away(_) | Fault::Full(_) => {
+                waiting.push(note.clone());
+                missed = Err(fault);
+            }
+        }
+    }
+    // What came meanwhile stands behind.
+    lock(notes).splice(..now.len(), waiting);
+    missed
 }
 
 fn reply(waiting: &Waiting) -> Option<Reply> {
@@ -350,4 +372,84 @@ fn reply(waiting: &Waiting) -> Option<Reply> {
 /// The way from errands to the stream.
 pub(crate) fn channel() -> (mpsc::Sender<Reply>, mpsc::Receiver<Reply>) {
     mpsc::channel(ERRANDS_WAITING_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn away() -> Result<Answer, Fault> {
+        Err(Fault::Away("the database is away".to_owned()))
+    }
+
+    #[tokio::test]
+    async fn what_the_database_could_not_take_stays_in_memory() {
+        let notes = Mutex::new(vec![1, 2, 3]);
+        let first_is_away =
+            |note| async move { if note == 1 { away() } else { Ok(Ok(Done::Kept)) } };
+        assert!(keep(&notes, first_is_away).await.is_err());
+        assert_eq!(*lock(&notes), [1], "what was kept is forgotten, the rest is not");
+
+        lock(&notes).extend([2, 3]);
+        assert!(keep(&notes, |_| async { away() }).await.is_err());
+        assert_eq!(*lock(&notes), [1, 2, 3]);
+        // One that comes meanwhile stands behind, and waits for the next time.
+        let another_comes = |note| {
+            lock(&notes).push(note + 10);
+            async move { if note == 2 { away() } else { Ok(Ok(Done::Kept)) } }
+        };
+        assert!(keep(&notes, another_comes).await.is_err());
+        assert_eq!(*lock(&notes), [2, 11, 12, 13]);
+        keep(&notes, |_| async { Ok(Ok(Done::Kept)) }).await.expect("the database is back");
+        assert!(lock(&notes).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_cut_while_notes_are_kept_loses_none() {
+        let notes = Mutex::new(vec![1, 2]);
+        let never = keep(&notes, |_| std::future::pending());
+        let cut = tokio::time::timeout(Duration::from_millis(10), never).await;
+        assert!(cut.is_err());
+        assert_eq!(*lock(&notes), [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn a_note_that_can_never_be_kept_does_not_hold_up_the_others() {
+        let notes = Mutex::new(vec![1, 2]);
+        let poisoned = |note| async move {
+            if note == 1 { Err(Fault::Broken("a bug".to_owned())) } else { Ok(Ok(Done::Kept)) }
+        };
+        keep(&notes, poisoned).await.expect("the database is there");
+        assert!(lock(&notes).is_empty());
+    }
+
+    #[test]
+    fn an_event_with_a_fact_that_cannot_be_read_is_not_read_in_part() {
+        let fact = |kind| v1::Fact { kind: Some(kind) };
+        let ordered = v1::InspectionOrdered {
+            order_id: Uuid::from_u128(7).to_string(),
+            demanded_by: v1::Agency::Customs.into(),
+            instructions: Vec::new(),
+        };
+        let event = |ordered: v1::InspectionOrdered| v1::Event {
+            declaration_id: Uuid::from_u128(1).to_string(),
+            time: Some(pbjson_types::Timestamp::default()),
+            facts: Some(v1::Facts {
+                facts: vec![
+                    fact(Wire::Targeted(v1::Targeted::default())),
+                    fact(Wire::InspectionOrdered(ordered)),
+                ],
+            }),
+            ..Default::default()
+        };
+        let read = heard(event(ordered.clone())).expect("it can be read");
+        let order = OrderId(Uuid::from_u128(7));
+        assert_eq!(read.facts, [What::Demanded(order, Agency::Customs, Vec::new())]);
+        let nobody = v1::InspectionOrdered { demanded_by: 0, ..ordered.clone() };
+        assert!(heard(event(nobody)).is_none(), "a demand of nobody");
+        let nothing = v1::InspectionOrdered { order_id: "x".to_owned(), ..ordered };
+        assert!(heard(event(nothing)).is_none(), "a demand for nothing");
+        let silent = v1::Event { facts: None, ..event(v1::InspectionOrdered::default()) };
+        assert!(heard(silent).is_none(), "an event without facts");
+    }
 }

@@ -16,7 +16,7 @@ use proto::inspection::{decode_instructions, encode_assessments};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
-use store::Fault;
+use store::{Fault, column};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
@@ -43,12 +43,8 @@ pub(crate) fn agency_column(agency: Agency) -> i16 {
 }
 
 /// An agency from its column.
-pub(crate) fn agency(column: i16) -> Result<Agency, Fault> {
-    match column {
-        1 => Ok(Agency::Customs),
-        2 => Ok(Agency::Inspection),
-        other => Err(Fault::Broken(format!("the database holds the agency {other}"))),
-    }
+pub(crate) fn agency(found: i16) -> Result<Agency, Fault> {
+    column::value("agency", [Agency::Customs, Agency::Inspection], agency_column, found)
 }
 
 impl Known {
@@ -218,13 +214,16 @@ pub(crate) async fn write(
     if assessed.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
-    let version = |it: &Assessed, agency| it.of(agency).map_or(0, |set| number(set.version));
+    // 0 where the agency has no rules.
+    let version =
+        |it: &Assessed, agency| it.of(agency).map_or(Ok(0), |set| column::integer(set.version));
     let slots: Vec<i16> = assessed.iter().map(|it| it.id.slot().column()).collect();
     let ids: Vec<Uuid> = assessed.iter().map(|it| it.id.uuid()).collect();
-    let versions: Vec<i32> = assessed.iter().map(|it| number(it.version)).collect();
-    let customs: Vec<i32> = assessed.iter().map(|it| version(it, Agency::Customs)).collect();
-    let inspection: Vec<i32> = assessed.iter().map(|it| version(it, Agency::Inspection)).collect();
+    let versions = assessed.iter().map(|it| column::integer(it.version));
+    let versions: Vec<i32> = versions.collect::<Result<_, _>>()?;
+    let by_set = |agency| assessed.iter().map(|it| version(it, agency)).collect::<Result<_, _>>();
+    let (customs, inspection): (Vec<i32>, Vec<i32>) =
+        (by_set(Agency::Customs)?, by_set(Agency::Inspection)?);
     let by = |agency| assessed.iter().map(move |it| it.is_selected_by(agency)).collect::<Vec<_>>();
     let body = |it: &Assessed| {
         let silent = it.assessments.iter().all(|assessment| assessment.matched.is_empty());
@@ -254,9 +253,10 @@ pub(crate) async fn write(
     )
     .fetch_all(tx)
     .await?;
-    let number = |version: i32| u32::try_from(version).unwrap_or_default();
-    let key = |row: Written| (DeclarationId::from_uuid(row.declaration_id), number(row.version));
-    Ok(first.into_iter().map(key).collect())
+    let key = |row: Written| {
+        Ok((DeclarationId::from_uuid(row.declaration_id), column::number(row.version)?))
+    };
+    first.into_iter().map(key).collect()
 }
 
 /// An assessment that was written.
@@ -273,10 +273,10 @@ pub(crate) async fn instructed(
     if wanted.is_empty() {
         return Ok(HashMap::new());
     }
-    let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
     let slots: Vec<i16> = wanted.iter().map(|(id, _)| id.slot().column()).collect();
     let ids: Vec<Uuid> = wanted.iter().map(|(id, _)| id.uuid()).collect();
-    let versions: Vec<i32> = wanted.iter().map(|(_, version)| number(*version)).collect();
+    let versions = wanted.iter().map(|(_, version)| column::integer(*version));
+    let versions: Vec<i32> = versions.collect::<Result<_, _>>()?;
     let rows = sqlx::query!(
         "select a.declaration_id, a.version, a.body
          from unnest($1::smallint[], $2::uuid[], $3::int[]) as wanted (slot, id, version)
@@ -291,7 +291,7 @@ pub(crate) async fn instructed(
     let read = |body: &[u8]| decode_instructions(body).map_err(|e| Fault::Broken(e.to_string()));
     rows.into_iter()
         .map(|row| {
-            let version = u32::try_from(row.version).unwrap_or_default();
+            let version = column::number(row.version)?;
             let id = DeclarationId::from_uuid(row.declaration_id);
             Ok(((id, version), read(&row.body)?))
         })
@@ -319,7 +319,8 @@ pub(crate) async fn shipments(
     .await?;
     let mut shipments = Shipments::new();
     for row in rows {
-        let count = u32::try_from(row.count).unwrap_or(u32::MAX);
+        // Rules tell the first few from the rest; more than fit are the rest.
+        let count = u32::try_from(column::unsigned(row.count)?).unwrap_or(u32::MAX);
         shipments.entry(row.declarant_code).or_default().insert(row.heading, count);
     }
     Ok(shipments)

@@ -46,7 +46,10 @@ fn every_condition_survives_json() {
         {"class": ["advanced", "general", "untrusted"]}, "blacklisted", "wooden_packing",
         "quarantine_area", "first_shipment", {"all": ["blacklisted"]}, {"not": "blacklisted"},
     ]});
-    let set = parse(with(all.clone()).to_string().as_bytes()).expect("it is right");
+    let mut file = with(all.clone());
+    // Without areas, one of the conditions could never hold.
+    file["areas"] = sample_json(Agency::Inspection)["areas"].clone();
+    let set = parse(file.to_string().as_bytes()).expect("it is right");
     let again = print(&set, false).expect("it can be written");
     let again: Value = serde_json::from_str(&again).expect("it is JSON");
     assert_eq!(again["rules"][0]["condition"], all);

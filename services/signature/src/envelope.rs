@@ -108,7 +108,10 @@ impl<'i> Reading<'_, 'i> {
         let digest_value = self.base64("ds:DigestValue")?;
         self.close("ds:Reference")?;
         self.close("ds:SignedInfo")?;
-        let signed_info = self.copy.take().unwrap_or_default().into_text();
+        let copy = self.copy.take();
+        let copy =
+            copy.ok_or_else(|| self.form("ds:SignedInfo", "it is missing", "缺少SignedInfo"))?;
+        let signed_info = copy.into_text();
 
         self.open("ds:SignatureValue", &[])?;
         let line = self.tokens.line();

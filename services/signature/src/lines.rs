@@ -40,6 +40,7 @@ impl<'i> Counter<'i> {
 
     /// Notes that a token at this offset is written next.
     pub(crate) fn note(&mut self, at: usize, canonical: &Canonical) {
+        // Attributes are written in another order: what was counted is not counted again.
         let passed = self.source.get(self.counted..at).unwrap_or_default();
         self.line = self.line.saturating_add(line_breaks(passed));
         self.counted = self.counted.max(at);
@@ -57,5 +58,6 @@ impl<'i> Counter<'i> {
 /// Lines of text that end before the end of a text.
 pub(crate) fn line_breaks(text: &str) -> u32 {
     let breaks = text.bytes().filter(|&byte| byte == b'\n').count();
+    // A message has at most five megabytes.
     u32::try_from(breaks).unwrap_or(u32::MAX)
 }

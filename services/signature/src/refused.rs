@@ -169,5 +169,6 @@ impl Refused {
 }
 
 fn day(time: &OffsetDateTime) -> String {
-    time.format(&Rfc3339).unwrap_or_default()
+    // A year that RFC 3339 cannot write is shown in the crate's own form.
+    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
 }

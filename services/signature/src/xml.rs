@@ -149,6 +149,7 @@ impl<'i> Tokens<'i> {
 
     /// Offset behind the token told last.
     pub(crate) fn position(&self) -> usize {
+        // A position that is no offset is behind the end.
         usize::try_from(self.xml.buffer_position()).unwrap_or(usize::MAX).min(self.source.len())
     }
 
@@ -230,6 +231,7 @@ impl<'i> Tokens<'i> {
                 Event::Comment(_) => {}
                 Event::Decl(_) => {
                     let end = self.position().saturating_sub("?>".len());
+                    // What lies outside the text is empty, and no declaration.
                     declaration(at, self.source.get(at + "<?".len()..end).unwrap_or_default())?;
                 }
                 Event::DocType(_) => {
@@ -266,8 +268,9 @@ impl<'i> Tokens<'i> {
         }
         // Names and values borrow from the text and not from the event, which is gone soon.
         let end = self.position().saturating_sub(tail);
-        let tag = self.source.get(at + 1..end).unwrap_or_default();
-        let name = tag.get(..length).unwrap_or_default();
+        // What lies outside the text is empty, and no name.
+        let tag = self.source.get(at + 1..end).unwrap_or("");
+        let name = tag.get(..length).unwrap_or("");
         if !is_qname(name) {
             return Err(malformed(at, "an element has no valid name", "元素名不合法"));
         }
@@ -294,6 +297,7 @@ impl<'i> Tokens<'i> {
                 None => attributes.push(Attribute { name, space: Cow::Borrowed(""), value }),
             }
         }
+        // Without a binding a prefix stands for no namespace, which is written as the empty one.
         declared.retain(|new| self.space(new.prefix).unwrap_or_default() != new.space);
         self.bindings.extend(declared.iter().cloned());
         if self.bindings.len() > BINDINGS_MAX {
@@ -337,7 +341,7 @@ fn decode(bytes: &[u8]) -> Result<&str, Refused> {
         return Err(refuse("", 0, &text, &format!("报文超过{max}字节")));
     }
     let source = std::str::from_utf8(bytes).map_err(|error| {
-        let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let good = &bytes[..error.valid_up_to()];
         let good = String::from_utf8_lossy(good);
         refuse(&good, good.len(), "the message is not UTF-8", "报文不是UTF-8编码")
     })?;
@@ -353,7 +357,8 @@ fn decode(bytes: &[u8]) -> Result<&str, Refused> {
 }
 
 fn line_of(source: &str, at: usize) -> u32 {
-    line_breaks(source.get(..at).unwrap_or_default()).saturating_add(1)
+    // An offset that is none is told as the first line.
+    line_breaks(source.get(..at).unwrap_or("")).saturating_add(1)
 }
 
 fn bound<'i>(at: usize, prefix: &'i str, space: Cow<'i, str>) -> Result<Binding<'i>, Malformed> {

@@ -99,7 +99,7 @@ impl<W: Work> Batch<W> {
 
     fn lane(&self, slot: Slot) -> &mpsc::Sender<Job<W>> {
         // One lane a slot: two lanes never wait for each other's lock.
-        let at = usize::try_from(slot.number()).unwrap_or(0) % self.lanes.len();
+        let at = usize::from(slot.byte()) % self.lanes.len();
         &self.lanes[at]
     }
 }
@@ -156,7 +156,8 @@ async fn lane<W: Work>(
         let outcome = transaction(&*work, &pool, &commands).await;
         metrics::histogram!("sw_commit_seconds").record(started.elapsed());
         metrics::counter!("sw_commits_total").increment(1);
-        let requests = u64::try_from(commands.len()).unwrap_or_default();
+        // No machine that we run on has a wider usize.
+        let requests = u64::try_from(commands.len()).unwrap_or(u64::MAX);
         metrics::counter!("sw_commit_requests_total").increment(requests);
         match outcome {
             Ok(done) => reply(answers, done.into_iter().map(Ok)),
@@ -167,11 +168,14 @@ async fn lane<W: Work>(
                     let alone = alone.and_then(|done| {
                         done.into_iter().next().ok_or_else(|| Fault::Broken("no answer".to_owned()))
                     });
+                    let alone =
+                        alone.inspect_err(|fault| fault.report("a request was rolled back"));
                     reply(vec![answer], [alone]);
                 }
             }
             Err(fault) => {
-                tracing::warn!(%fault, requests = commands.len(), "a transaction failed");
+                // Once for all who waited for it.
+                fault.report(&format!("a transaction of {} was rolled back", commands.len()));
                 reply(answers, std::iter::repeat_with(|| Err(fault.clone())));
             }
         }
@@ -196,6 +200,10 @@ async fn transaction<W: Work>(
     let mut connection = pool.acquire().await?;
     let mut tx = connection.begin().await?;
     let (answers, told) = work.work(&mut tx, commands).await?;
+    if answers.len() != commands.len() {
+        let (answers, commands) = (answers.len(), commands.len());
+        return Err(Fault::Broken(format!("{commands} requests have {answers} answers")));
+    }
     tx.commit().await?;
     drop(connection);
     work.tell(told);

@@ -86,7 +86,7 @@ pub fn begin(heads: Vec<(Slot, i64)>, known: Option<&Cursors>) -> Cursors {
 fn write_token(cursors: &Cursors) -> String {
     let mut bytes = vec![1];
     for (slot, position) in cursors.iter().filter(|(_, position)| **position > 0) {
-        bytes.push(u8::try_from(slot.number()).unwrap_or_default());
+        bytes.push(slot.byte());
         bytes.extend_from_slice(&position.to_be_bytes());
     }
     BASE64.encode(bytes)

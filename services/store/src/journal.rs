@@ -17,7 +17,7 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::Fault;
+use crate::{Fault, column};
 
 /// How often a reader looks for what another process wrote.
 const POLL: Duration = Duration::from_secs(1);
@@ -100,10 +100,17 @@ impl Heads {
     }
 
     /// The position that the next entry of a slot will have.
-    pub fn next(&mut self, slot: Slot) -> i64 {
-        let head = self.0.entry(slot.column()).or_default();
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] when the head of the slot is not locked: somebody else may be writing there.
+    pub fn next(&mut self, slot: Slot) -> Result<i64, Fault> {
+        let number = slot.number();
+        let head = self.0.get_mut(&slot.column()).ok_or_else(|| {
+            Fault::Broken(format!("an entry for slot {number}, whose head is not locked"))
+        })?;
         *head += 1;
-        *head
+        Ok(*head)
     }
 
     /// Writes entries that have their positions, and the heads.
@@ -210,12 +217,7 @@ pub async fn heads(pool: &PgPool, slots: &[i16]) -> Result<Vec<(Slot, i64)>, Fau
     let rows = sqlx::query!("select slot, position from journal_head where slot = any($1)", slots)
         .fetch_all(pool)
         .await?;
-    Ok(rows.into_iter().filter_map(|row| Some((slot_of(row.slot)?, row.position))).collect())
-}
-
-/// The slot in a column; `None` when the column holds no slot.
-pub fn slot_of(column: i16) -> Option<Slot> {
-    u32::try_from(column).ok().and_then(Slot::new)
+    rows.into_iter().map(|row| Ok((column::slot(row.slot)?, row.position))).collect()
 }
 
 /// What was just committed, for the readers of this process.
@@ -330,7 +332,11 @@ impl Reader {
     }
 
     async fn catch_up(&mut self, slot: Slot) -> Result<Vec<Entry>, Fault> {
-        let after = self.cursors.get(&slot).copied().unwrap_or_default();
+        let Some(after) = self.cursors.get(&slot).copied() else {
+            self.behind.pop_front();
+            let number = slot.number();
+            return Err(Fault::Broken(format!("a reader is behind in slot {number}, not its own")));
+        };
         let page = match self.page.as_mut().filter(|p| (p.slot, p.after) == (slot, after)) {
             Some(page) => page,
             None => self.page.insert(Page { slot, after, read: read(&self.pool, slot, after) }),

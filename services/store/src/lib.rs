@@ -3,9 +3,11 @@
 //! gaps and no reordering.
 
 pub mod batch;
+pub mod column;
 pub mod connect;
 pub mod follow;
 pub mod journal;
+pub mod lease;
 pub mod numbers;
 pub mod private;
 mod unanswered;
@@ -53,6 +55,23 @@ pub enum Fault {
     /// A bug: a query or a stored value that cannot be.
     #[error("internal fault: {0}")]
     Broken(String),
+}
+
+impl Fault {
+    /// Logs and counts a failure, once, where it is handled. What is broken needs people; the others
+    /// pass.
+    pub fn report(&self, what: &str) {
+        let kind = match self {
+            Self::Away(_) => "away",
+            Self::Full(_) => "full",
+            Self::Broken(_) => "broken",
+        };
+        metrics::counter!("sw_faults_total", "kind" => kind).increment(1);
+        match self {
+            Self::Broken(_) => tracing::error!(fault = %self, "{what}"),
+            Self::Away(_) | Self::Full(_) => tracing::warn!(fault = %self, "{what}"),
+        }
+    }
 }
 
 impl From<sqlx::Error> for Fault {

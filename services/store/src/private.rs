@@ -243,6 +243,7 @@ impl PrivatePostgres {
 fn pause_after(deaths: &mut VecDeque<Instant>, now: Instant) -> Option<Duration> {
     deaths.retain(|death| now.duration_since(*death) < DEATHS_WINDOW);
     deaths.push_back(now);
+    // More than fit are more than enough for the longest pause.
     let doublings = u32::try_from(deaths.len() - 1).unwrap_or(u32::MAX);
     let pause = PAUSE_MIN.saturating_mul(2u32.saturating_pow(doublings)).min(PAUSE_MAX);
     (deaths.len() <= DEATHS_MAX).then_some(pause)

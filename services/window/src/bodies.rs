@@ -34,7 +34,7 @@ pub(crate) struct RequestBody {
 struct Message {
     prefix: [u8; PREFIX_BYTES],
     have: usize,
-    left: u64,
+    left: usize,
 }
 
 impl Message {
@@ -46,12 +46,12 @@ impl Message {
         bytes = &bytes[taken..];
         if taken > 0 && self.have == PREFIX_BYTES {
             let [_, a, b, c, d] = self.prefix;
-            self.left = u64::from(u32::from_be_bytes([a, b, c, d]));
+            // A length that does not fit is one that never comes.
+            self.left = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
         }
-        let more = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let left = self.left.checked_sub(more);
-        self.left = left.unwrap_or_default();
-        left.is_some()
+        let mine = self.left.min(bytes.len());
+        self.left -= mine;
+        mine == bytes.len()
     }
 }
 

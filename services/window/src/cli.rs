@@ -1,7 +1,7 @@
 //! The command line: every role and every client command of `single-window`, with help that teaches.
 
+use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use client::Config;
 use proto::v1;
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::{self, Language, Output, Session};
+use crate::commands::{self, Language, Output, Said, Session};
 use crate::run::{self, Settings};
-use crate::sandbox;
 use crate::signals::{self, Ending, Hangup};
+use crate::{help, listen, sandbox};
 
 /// One declaration, one inspection, one release: a single window for cross-border e-commerce
 /// (跨境电商单一窗口).
@@ -108,11 +108,17 @@ struct DatabaseArgs {
 #[derive(Debug, Clone, Args)]
 struct ListenArgs {
     /// Where to serve gRPC, and national messages over HTTP.
-    #[arg(long, default_value = "127.0.0.1:7443", env = "SW_LISTEN")]
-    listen: SocketAddr,
+    #[arg(
+        long,
+        default_value = "127.0.0.1:7443",
+        env = "SW_LISTEN",
+        value_name = "HOST:PORT",
+        value_parser = listen::parse
+    )]
+    listen: String,
     /// Where to serve metrics for Prometheus.
-    #[arg(long, env = "SW_METRICS", value_name = "ADDRESS")]
-    metrics: Option<SocketAddr>,
+    #[arg(long, env = "SW_METRICS", value_name = "HOST:PORT", value_parser = listen::parse)]
+    metrics: Option<String>,
     /// Lanes of the group commit.
     #[arg(long, default_value_t = 2, env = "SW_WRITERS")]
     writers: usize,
@@ -134,6 +140,10 @@ struct SandboxArgs {
     /// rules are asked.
     #[arg(long)]
     no_inspection: bool,
+    /// Name of its inspection service on the exchange; where several processes share a database, each
+    /// needs its own.
+    #[arg(long, env = "SW_EXAMINER_NAME", value_name = "NAME", default_value = "inspection")]
+    examiner_name: String,
     /// Print nothing but problems.
     #[arg(long)]
     quiet: bool,
@@ -256,6 +266,7 @@ fn called_as(
     };
     crate::files::ensure_private(&key)?;
     Ok(Some(Config {
+        // Empty is this window's own address.
         address: endpoint.unwrap_or_default(),
         authority: pem(&authority)?,
         certificate: pem(&certificate)?,
@@ -264,7 +275,10 @@ fn called_as(
 }
 
 fn pem(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
+    std::fs::read(path).with_context(|| {
+        let path = path.display();
+        Said::new(format!("{path} cannot be read"), format!("无法读取{path}"))
+    })
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -294,14 +308,39 @@ enum AgencyArg {
     Site,
 }
 
-/// Ends with the code that the error means for scripts, after saying it.
-pub fn failed(error: &anyhow::Error) -> ExitCode {
+/// Ends with the code that the error means for scripts, after saying it. A reader that closed the pipe
+/// has read enough.
+pub fn failed(error: &anyhow::Error, language: Language) -> ExitCode {
+    if commands::is_closed_pipe(error) {
+        return ExitCode::SUCCESS;
+    }
+    let error_zh = matches!(language, Language::Chinese);
+    let word = if error_zh { "错误：" } else { "error: " };
     // Nothing can be done when even this cannot be written.
-    let _unsaid = writeln!(std::io::stderr(), "error: {error:#}");
+    let _unsaid = writeln!(std::io::stderr(), "{word}{}", commands::told(error, language));
     commands::Exit::of_error(error).into()
 }
 
 impl Cli {
+    /// Reads the command line. Help and what is wrong with it are said here, in the language that it
+    /// asks for.
+    ///
+    /// # Errors
+    ///
+    /// How the program ends when there is nothing to do.
+    pub fn read(args: Vec<OsString>) -> Result<Self, ExitCode> {
+        let language = help::language(&args, std::env::var_os("SW_LANGUAGE"));
+        let command = help::command(<Self as clap::CommandFactory>::command(), language);
+        let read = command.try_get_matches_from(args);
+        let cli = read.and_then(|read| <Self as clap::FromArgMatches>::from_arg_matches(&read));
+        cli.map_err(|error| help::say(&error, language))
+    }
+
+    /// The language of texts.
+    pub fn language(&self) -> Language {
+        self.common.language()
+    }
+
     /// Structured logs on stderr: for people on a terminal, JSON otherwise.
     pub fn start_logging(&self) {
         let serves = matches!(self.command, Command::Serve(_) | Command::Agency(_));
@@ -327,7 +366,8 @@ impl Cli {
         let Self { command, common } = self;
         match command {
             Command::Sandbox(args) => {
-                let settings = common.settings(&args.listen, &args.database)?;
+                let mut settings = common.settings(&args.listen, &args.database)?;
+                settings.examiner_name.clone_from(&args.examiner_name);
                 let cast = sandbox::Cast {
                     agencies: !args.no_agencies,
                     inspection: !args.no_inspection,
@@ -336,9 +376,20 @@ impl Cli {
                 // One that a person watches has nobody left when the terminal is gone.
                 let watched = std::io::stdin().is_terminal();
                 let hangup = if watched { Hangup::Ends } else { Hangup::Ignored };
-                let language = common.language();
+                let (language, show) = (common.language(), cast.show);
                 serving(hangup, async |ending| {
-                    sandbox::run(settings, cast, language, &ending).await
+                    // Who looked at the live view and closed it wants it to end.
+                    let closed = async {
+                        if show {
+                            commands::reader_gone().await;
+                            ending.drain.cancel();
+                        }
+                        std::future::pending().await
+                    };
+                    tokio::select! {
+                        ended = sandbox::run(settings, cast, language, &ending) => ended,
+                        () = closed => Ok(()),
+                    }
                 })
                 .await
             }
@@ -369,7 +420,7 @@ impl Cli {
             Command::Agency(args) => common.agency(&args).await,
             Command::Migrate(database) => {
                 let listen = ListenArgs {
-                    listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+                    listen: "127.0.0.1:0".to_owned(),
                     metrics: None,
                     writers: 2,
                     drain_seconds: 1,
@@ -378,6 +429,9 @@ impl Cli {
                 serving(Hangup::Ends, async |ending| run::migrate(&settings, &ending).await).await
             }
             Command::Submit(args) => {
+                if let Some(exit) = common.missing(&args.files)? {
+                    return Ok(exit.into());
+                }
                 Ok(commands::submit::run(&common.session().await?, args).await?.into())
             }
             Command::Get(args) => {
@@ -390,6 +444,9 @@ impl Cli {
                 Ok(commands::watch::run(&common.session().await?, args).await?.into())
             }
             Command::Amend(args) => {
+                if let Some(exit) = common.missing([&args.file])? {
+                    return Ok(exit.into());
+                }
                 Ok(commands::change::amend(&common.session().await?, args).await?.into())
             }
             Command::Withdraw(args) => {
@@ -446,8 +503,8 @@ impl Common {
 
     fn settings(&self, listen: &ListenArgs, database: &DatabaseArgs) -> anyhow::Result<Settings> {
         Ok(Settings {
-            listen: listen.listen,
-            metrics: listen.metrics,
+            listen: listen.listen.clone(),
+            metrics: listen.metrics.clone(),
             data_dir: self.data_dir()?,
             database_url: database.database_url.clone(),
             postgres_programs: database.pg_bin.clone(),
@@ -471,15 +528,24 @@ impl Common {
     /// The window that is named by flags, or the sandbox in the data directory.
     fn config(&self, default_caller: &str) -> anyhow::Result<Config> {
         let (Some(ca), Some(cert), Some(key)) = (&self.ca, &self.cert, &self.key) else {
-            anyhow::ensure!(
-                self.ca.is_none() && self.cert.is_none() && self.key.is_none(),
-                "--ca, --cert and --key belong together"
-            );
+            let none = self.ca.is_none() && self.cert.is_none() && self.key.is_none();
+            let together = "--ca, --cert and --key belong together";
+            anyhow::ensure!(none, Said::new(together, "--ca、--cert、--key须同时给出"));
             let caller = self.caller.as_deref().unwrap_or(default_caller);
             return sandbox::config(&self.data_dir()?, caller, self.endpoint.as_deref());
         };
-        let address = self.endpoint.clone().context("--endpoint is needed with --cert")?;
+        let address = self.endpoint.clone().with_context(|| {
+            Said::new("--endpoint is needed with --cert", "使用--cert时须给出--endpoint")
+        })?;
         Ok(Config { address, authority: pem(ca)?, certificate: pem(cert)?, key: pem(key)? })
+    }
+
+    /// Tells of files that are not there, before anything is done.
+    fn missing<'a>(
+        &self,
+        files: impl IntoIterator<Item = &'a PathBuf>,
+    ) -> std::io::Result<Option<commands::Exit>> {
+        commands::missing(files, self.output(), self.language())
     }
 
     fn output(&self) -> Output {

@@ -83,6 +83,7 @@ impl Heads {
             if self.have == HEAD_BYTES {
                 let head = Head::of(self.head);
                 self.have = 0;
+                // Three bytes of length fit everywhere.
                 self.payload = usize::try_from(head.length).unwrap_or(usize::MAX);
                 each(head);
             }
@@ -153,6 +154,7 @@ impl Incoming {
                 *last_stream = head.stream.max(*last_stream);
             }
         });
+        // Whoever owes more than it has keeps nothing.
         *points = left.unwrap_or_default();
         left.is_some()
     }
@@ -194,6 +196,7 @@ impl Incoming {
         let passed = now.saturating_duration_since(self.filled).as_micros();
         let gained = passed * u128::from(limits::FRAME_POINTS_PER_SECOND) / 1_000_000;
         if gained > 0 {
+            // More than fits is more than may be had.
             let gained = u32::try_from(gained).unwrap_or(u32::MAX);
             self.points = self.points.saturating_add(gained).min(limits::FRAME_POINTS_MAX);
             self.filled = now;
@@ -218,11 +221,12 @@ impl Incoming {
     /// The frame that ends the connection, and says why.
     pub(crate) fn goodbye(&self) -> Vec<u8> {
         const WHY: &[u8] = b"too many frames that carry nothing";
-        let length = u32::try_from(WHY.len() + 8).unwrap_or(u32::MAX).to_be_bytes();
-        let mut frame = vec![length[1], length[2], length[3], GOAWAY, 0, 0, 0, 0, 0];
+        let mut frame = vec![0, 0, 0, GOAWAY, 0, 0, 0, 0, 0];
         frame.extend(self.last_stream.to_be_bytes());
         frame.extend(CALM.to_be_bytes());
         frame.extend(WHY);
+        // Short enough for the last byte of its length.
+        frame[2] = u8::try_from(frame.len() - HEAD_BYTES).unwrap_or(u8::MAX);
         frame
     }
 }

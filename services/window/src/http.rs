@@ -103,17 +103,19 @@ async fn send<S: CebService>(State(service): State<S>, request: Request) -> Resp
     .await
 }
 
-/// `GET /ceb/receipts?dxpId=..&after=..&limit=..&wait=..`: a page as JSON, or the next one as XML.
+/// `GET /ceb/receipts?dxpId=..&after=..&limit=..&wait=..&orderNo=..`: a page as JSON, or the next one as XML.
 async fn receipts<S: CebService>(State(service): State<S>, request: Request) -> Response {
     answered(async move {
         let (parts, _no_body) = request.into_parts();
-        let query = Query::of(&parts.uri, &["dxpId", "after", "limit", "wait"])?;
+        let query = Query::of(&parts.uri, &["dxpId", "after", "limit", "wait", "orderNo", "key"])?;
         let wants_xml = accepts(&parts.headers, XML);
         let wanted = v1::ListReceiptsRequest {
             dxp_id: query.text("dxpId"),
             after: query.number("after")?,
             page_size: if wants_xml { 1 } else { query.number("limit")? },
             wait_seconds: query.number("wait")?,
+            order_no: query.text("orderNo"),
+            key: query.text("key"),
         };
         let after = wanted.after;
         let page = service.list_receipts(call(parts, wanted)).await;
@@ -132,11 +134,11 @@ async fn receipts<S: CebService>(State(service): State<S>, request: Request) -> 
     .await
 }
 
-/// `GET /ceb/documents?orderNo=..&type=..&waiting=true&limit=..&pageToken=..`.
+/// `GET /ceb/documents?orderNo=..&number=..&type=..&waiting=true&limit=..&pageToken=..`.
 async fn documents<S: CebService>(State(service): State<S>, request: Request) -> Response {
     answered(async move {
         let (parts, _no_body) = request.into_parts();
-        let known = ["orderNo", "type", "waiting", "limit", "pageToken"];
+        let known = ["orderNo", "number", "type", "waiting", "limit", "pageToken"];
         let query = Query::of(&parts.uri, &known)?;
         let wanted = v1::ListDocumentsRequest {
             order_no: query.text("orderNo"),
@@ -144,6 +146,7 @@ async fn documents<S: CebService>(State(service): State<S>, request: Request) ->
             waiting: query.truth("waiting")?,
             page_size: query.number("limit")?,
             page_token: query.text("pageToken"),
+            number: query.text("number"),
         };
         let page = service.list_documents(call(parts, wanted)).await;
         let page = page.map_err(|status| Box::new(refusal(&status)))?.into_inner();
@@ -182,6 +185,7 @@ fn call<T>(parts: http::request::Parts, message: T) -> tonic::Request<T> {
 fn accepts(headers: &HeaderMap, form: &str) -> bool {
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let mut forms = accepted.flat_map(|value| value.split(','));
+    // A split has always a first part.
     let name = |accepted: &str| accepted.split(';').next().unwrap_or_default().trim().to_owned();
     forms.any(|accepted| name(accepted).eq_ignore_ascii_case(form))
 }
@@ -192,7 +196,7 @@ struct Query(Vec<(String, String)>);
 impl Query {
     /// Takes only known names, each once: a misspelt filter must not widen an answer.
     fn of(uri: &http::Uri, known: &[&str]) -> Answer<Self> {
-        let query = uri.query().unwrap_or_default();
+        let query = uri.query().unwrap_or("");
         let mut pairs: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             if !known.contains(&&*name) {
@@ -212,7 +216,7 @@ impl Query {
     }
 
     fn text(&self, name: &str) -> String {
-        self.get(name).unwrap_or_default().to_owned()
+        proto::text(self.get(name))
     }
 
     /// 0 when it is not given, as in the schema.

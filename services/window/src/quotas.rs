@@ -28,6 +28,7 @@ impl Sockets {
     /// With so many descriptors; the fewest that still make a window otherwise.
     pub fn within(descriptors: u64) -> Self {
         let free = descriptors.saturating_sub(limits::DESCRIPTORS_RESERVED);
+        // More than fit are more than enough.
         let free = usize::try_from(free).unwrap_or(usize::MAX);
         Self {
             connections: (free / 3 * 2).clamp(32, limits::CONNECTIONS_MAX),

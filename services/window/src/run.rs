@@ -23,15 +23,15 @@ use crate::identity::{GateLayer, Registry};
 use crate::quotas::Sockets;
 use crate::signals::Ending;
 use crate::tasks::{Task, Tasks};
-use crate::tls;
+use crate::{listen, tls};
 
 /// Everything that a window needs to know.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where to serve gRPC, and the national door over HTTP.
-    pub listen: SocketAddr,
-    /// Where to serve metrics, when at all.
-    pub metrics: Option<SocketAddr>,
+    /// Where to serve gRPC, and the national door over HTTP: HOST:PORT.
+    pub listen: String,
+    /// Where to serve metrics, when at all: HOST:PORT.
+    pub metrics: Option<String>,
     /// Where the private PostgreSQL and the sandbox's certificates are.
     pub data_dir: PathBuf,
     /// Another PostgreSQL than the private one.
@@ -178,32 +178,33 @@ async fn database(
 
 /// Connects every service to its own schema.
 async fn open(options: PgConnectOptions, settings: &Settings) -> anyhow::Result<Schemas> {
-    let writers = u32::try_from(settings.writers).unwrap_or(2);
-    let migrator = (declaration::SCHEMA, &declaration::MIGRATOR);
-    let declaration = service(options.clone(), migrator, writers + 8).await?;
-    let migrator = (ceb::SCHEMA, &ceb::MIGRATOR);
-    // Their tables fill within seconds from nothing, and documents and orders are always found by index:
-    // a planner that has not seen the tables yet would read them whole.
-    let options = options.options([
+    let writers = u32::try_from(settings.writers).context("--writers is too large")?;
+    // Tables fill within seconds from nothing, and documents and orders are always found by index, and so
+    // is what is looked up or listed: a planner that has not seen the tables yet would read them whole.
+    let indexed = options.clone().options([
         ("enable_seqscan", "off"),
         ("enable_hashjoin", "off"),
         ("enable_mergejoin", "off"),
     ]);
-    let ceb = service(options.clone(), migrator, 2).await?;
+    let migrator = (declaration::SCHEMA, &declaration::MIGRATOR);
+    let declaration = service(options, indexed.clone(), migrator, writers + 8).await?;
+    let migrator = (ceb::SCHEMA, &ceb::MIGRATOR);
+    let ceb = service(indexed.clone(), indexed.clone(), migrator, 2).await?;
     let migrator = (inspection::SCHEMA, &inspection::MIGRATOR);
-    let inspection = service(options, migrator, 4).await?;
+    let inspection = service(indexed.clone(), indexed, migrator, 4).await?;
     Ok(Schemas { declaration, ceb, inspection })
 }
 
 /// Connections for work, and others for reading. None is made before it is needed.
 async fn service(
-    options: PgConnectOptions,
+    work: PgConnectOptions,
+    reads: PgConnectOptions,
     (schema, migrator): (&'static str, &'static sqlx::migrate::Migrator),
     writers: u32,
 ) -> anyhow::Result<Pools> {
-    let work = connect(options.clone(), schema, writers).await?;
+    let work = connect(work, schema, writers).await?;
     store::connect::migrate(&work, schema, migrator).await.context(Code::PostgresFailed)?;
-    Ok(Pools { work, reads: connect(options, schema, READERS).await? })
+    Ok(Pools { work, reads: connect(reads, schema, READERS).await? })
 }
 
 /// Connections for reading.
@@ -268,23 +269,23 @@ impl Window {
         let door = Door::of(settings, &registry)?;
         let examiner = examiner(settings)?;
         let reflection = settings.sandbox.then(reflection).transpose()?;
-        let page = settings.metrics.map(metrics).transpose()?;
+        let held = listen::hold(&settings.listen).await?;
+        let address = held.address;
+        let page = match &settings.metrics {
+            Some(asked) => Some(metrics(asked).await?),
+            None => None,
+        };
         let Some((mut database, schemas)) = database(settings, ending).await? else {
             return Ok(None);
         };
-        let listener = match TcpListener::bind(settings.listen).await {
+        let listener = match held.listen() {
             Ok(listener) => listener,
             Err(error) => {
                 schemas.close().await;
                 database.close().await;
-                let what = format!(
-                    "{} cannot be served; choose another address with --listen",
-                    settings.listen
-                );
-                return Err(anyhow::Error::new(error).context(what).context(Code::PortInUse));
+                return Err(error);
             }
         };
-        let address = listener.local_addr()?;
 
         let (draining, closing) = (CancellationToken::new(), CancellationToken::new());
         let profile = profile(settings, examiner.is_some());
@@ -533,9 +534,12 @@ fn reflection() -> anyhow::Result<
 }
 
 /// Installs the recorder and returns the page's task.
-fn metrics(
-    address: SocketAddr,
+async fn metrics(
+    asked: &str,
 ) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + Send + 'static> {
+    let address = listen::resolve(asked).await?.swap_remove(0);
+    // The exporter says in words only why it cannot listen.
+    drop(TcpListener::bind(address).await.map_err(|why| listen::taken(asked, "--metrics", why))?);
     let (recorder, page) = metrics_exporter_prometheus::PrometheusBuilder::new()
         .with_http_listener(address)
         .build()

@@ -10,7 +10,7 @@ use futures::StreamExt as _;
 use proto::v1;
 
 use crate::certificates::{self, AUTHORITY, CALLERS, REGISTRY, WINDOW};
-use crate::commands::{Language, describe};
+use crate::commands::{Language, Said, describe};
 use crate::run::{Settings, Window};
 use crate::signals::Ending;
 use crate::tasks::{Task, Tasks};
@@ -58,10 +58,16 @@ pub fn config(data_dir: &Path, name: &str, address: Option<&str>) -> anyhow::Res
         Some(address) => address.to_owned(),
         None => std::fs::read_to_string(address_file(data_dir))
             .with_context(|| {
-                format!(
-                    "no sandbox was started in {}; start one with `single-window sandbox`, or name \
-                     a window with --endpoint",
-                    data_dir.display()
+                let here = data_dir.display();
+                Said::new(
+                    format!(
+                        "no sandbox was started in {here}; start one with `single-window sandbox`, \
+                         or name a window with --endpoint"
+                    ),
+                    format!(
+                        "{here}中没有启动过沙箱；请用 single-window sandbox 启动，\
+                         或用 --endpoint 指定单一窗口"
+                    ),
                 )
             })?
             .trim()
@@ -71,7 +77,11 @@ pub fn config(data_dir: &Path, name: &str, address: Option<&str>) -> anyhow::Res
     let read = |file: String| {
         let path = identities(data_dir).join(file);
         std::fs::read(&path).with_context(|| {
-            format!("{} cannot be read; the sandbox's callers are {known}", path.display())
+            let path = path.display();
+            Said::new(
+                format!("{path} cannot be read; the sandbox's callers are {known}"),
+                format!("无法读取{path}；沙箱的调用方有 {known}"),
+            )
         })
     };
     Ok(Config {
@@ -170,7 +180,7 @@ fn welcome(address: &str, settings: &Settings, cast: Cast) -> anyhow::Result<()>
     writeln!(out, "single-window sandbox\n")?;
     writeln!(out, "  gRPC       {address}  (mutual TLS)")?;
     writeln!(out, "  CEB        https://{address}/ceb  (national messages, see docs/ceb.md)")?;
-    if let Some(metrics) = settings.metrics {
+    if let Some(metrics) = &settings.metrics {
         writeln!(out, "  metrics    http://{metrics}/metrics")?;
     }
     writeln!(out, "  data       {}", settings.data_dir.display())?;
@@ -217,7 +227,7 @@ async fn show(config: Config, language: Language) -> anyhow::Result<()> {
         let clock = clock.map(|t| format!("{:02}:{:02}:{:02}", t.hour(), t.minute(), t.second()));
         let words: Vec<String> = told.facts.iter().map(|fact| describe(fact, language)).collect();
         let id = told.name.trim_start_matches("declarations/");
-        writeln!(out, "  {}  {id}  {}", clock.unwrap_or_default(), words.join("; "))?;
+        writeln!(out, "  {}  {id}  {}", proto::text(clock), words.join("; "))?;
     }
     Ok(())
 }

@@ -235,12 +235,8 @@ async fn greet(
     let stream = door.acceptor.accept(stream).await?;
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let known = certificate.and_then(|leaf| door.registry.find(&fingerprint(leaf)));
-    let (principal, account) = known
-        .map(|known| (Arc::clone(&known.principal), known.connections))
-        .map(|(principal, most)| {
-            (Some(principal.clone()), Some(door.quotas.account(&principal, most)))
-        })
-        .unwrap_or_default();
+    let principal = known.map(|known| Arc::clone(&known.principal));
+    let account = known.map(|known| door.quotas.account(&known.principal, known.connections));
     let (places, refusal) = door.quotas.connect(account.as_deref()).map_err(|refusal| {
         let name = principal.as_ref().map_or("(not in the registry)", |principal| &principal.name);
         io::Error::other(format!("{refusal} ({name})"))

@@ -7,25 +7,32 @@
 //!
 //! | # | incoming | held | answer | code |
 //! |---|---|---|---|---|
+//! | A0 | new | somebody else's | refuse, and tell nothing of it | as A4 |
+//! | A0 | anything else | somebody else's | as if there were none | |
 //! | A1 | same guid, same content | any | repeat | the same answer as before |
 //! | A2 | change or delete | none, or deleted | refuse | -301009, -401006, -504014, -621011 |
 //! | A3 | anything | none | store | |
-//! | A4 | appTime not newer | any | refuse | -301014, -401012, -505016, -800005 |
-//! | A5 | new | deleted, draft, rejected, in error | replace | |
-//! | A6 | new | any other | refuse | -301010, -401007, -504012, -621004, -304001, 100 |
+//! | A4 | new | neither deleted nor draft, rejected, in error | refuse | -301010, -401007, -504012, -621004, -304001 |
+//! | A5 | appTime not newer | any | refuse | -301014, -401012, -505016, -800005 |
+//! | A6 | new | any other | replace | |
 //! | A7 | change or delete | draft | replace, delete | |
 //! | A8 | change or delete | used in a declared inventory | refuse | -301011, -401008, -504016 |
 //! | A9 | change, not back to a draft | in a state that can be changed | replace | |
 //! | A10 | delete | in a state that can be deleted | delete | |
 //! | A11 | change or delete | any other state | refuse | -621012 |
 //!
+//! What stands is told before what is wrong with the document that came ([`stands`], [`unchanged`]): the
+//! receipt of a faulty repetition must not look like the rejection of what it repeats, so it never has
+//! status 100.
+//!
 //! Sources: error code list and glossary (appType, appTime, appStatus) of the CEB specification
-//! 202205; re-submission (A5, A6) after the receipt simulators of the trade, which name the states 2,
+//! 202205; re-submission (A4, A6) after the receipt simulators of the trade, which name the states 2,
 //! 120, 399 and 899 (way-bill list: 2, 399, 500, 800) as taken. The states between those are taken
 //! just as well.
 
+use super::errors;
 use super::kind::DocumentKind;
-use super::returns::{Return, shown, status};
+use super::returns::{Return, status};
 
 /// What a document wants to do (appType).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,6 +77,8 @@ pub struct Incoming<'a> {
 /// The document that is stored under the same key.
 #[derive(Debug, Clone, Copy)]
 pub struct Held<'a> {
+    /// The sender of the incoming one may know of it and change it.
+    pub own: bool,
     /// Guid of the version, or of the deletion, that counts.
     pub guid: &'a str,
     /// Its appTime.
@@ -96,6 +105,11 @@ impl Held<'_> {
     fn is_draft(&self) -> bool {
         self.draft || self.status == status::DRAFT
     }
+
+    /// It was declared and nothing has ended it, or an inventory that stands uses it.
+    fn stands(&self) -> bool {
+        !self.is_replaceable()
+    }
 }
 
 /// What to do with a document.
@@ -115,26 +129,28 @@ pub enum Admission {
 struct Codes {
     /// A2.
     missing: i32,
-    /// A4.
+    /// A5.
     stale: i32,
-    /// A6.
+    /// A4.
     exists: i32,
     /// A8 and A11.
     frozen: i32,
+    /// What is wrong with a change of a document that stands.
+    faulty: i32,
 }
 
-const fn row(missing: i32, stale: i32, exists: i32, frozen: i32) -> Codes {
-    Codes { missing, stale, exists, frozen }
+const fn row(missing: i32, stale: i32, exists: i32, frozen: i32, faulty: i32) -> Codes {
+    Codes { missing, stale, exists, frozen, faulty }
 }
 
-const ORDER: Codes = row(-301_009, -301_014, -301_010, -301_011);
-const PAYMENT: Codes = row(-401_006, -401_012, -401_007, -401_008);
-const WAYBILL: Codes = row(-504_014, -505_016, -504_012, -504_016);
-const WAYBILL_STATUS: Codes = row(-505_014, -505_016, -505_012, -505_014);
-const INVENTORY: Codes = row(-621_011, -621_003, -621_004, -621_012);
-const CANCEL: Codes = row(-623_004, -623_001, -623_009, -623_001);
-const REFUND: Codes = row(-625_016, -625_004, -625_033, -625_022);
-const SITE: Codes = row(-800_001, -800_005, -800_003, -800_001);
+const ORDER: Codes = row(-301_009, -301_014, -301_010, -301_011, -301_008);
+const PAYMENT: Codes = row(-401_006, -401_012, -401_007, -401_008, -401_009);
+const WAYBILL: Codes = row(-504_014, -505_016, -504_012, -504_016, -504_011);
+const WAYBILL_STATUS: Codes = row(-505_014, -505_016, -505_012, -505_014, -505_011);
+const INVENTORY: Codes = row(-621_011, -621_003, -621_004, -621_012, -621_001);
+const CANCEL: Codes = row(-623_004, -623_001, -623_009, -623_001, -623_001);
+const REFUND: Codes = row(-625_016, -625_004, -625_033, -625_022, -625_001);
+const SITE: Codes = row(-800_001, -800_005, -800_003, -800_001, -800_001);
 
 /// Codes whose text has a place for the reason. There are no codes of their own for an older message
 /// about an inventory, a cancellation or a return.
@@ -173,6 +189,12 @@ fn codes(kind: DocumentKind) -> (&'static Codes, bool) {
 pub fn admit(incoming: &Incoming<'_>, held: Option<&Held<'_>>) -> Result<Admission, Return> {
     let kind = incoming.kind;
     let (codes, _) = codes(kind);
+    let held = match held {
+        Some(held) if !held.own && incoming.app_type == AppType::New && held.stands() => {
+            return Err(exists(kind, incoming.key));
+        }
+        held => held.filter(|held| held.own),
+    };
     if held.is_some_and(|held| is_repeat(incoming, held)) {
         return Ok(Admission::Repeat);
     }
@@ -184,12 +206,15 @@ pub fn admit(incoming: &Incoming<'_>, held: Option<&Held<'_>>) -> Result<Admissi
             }
         };
     };
+    // Whoever sends a new document wants to hear that its key is taken, not that it is old.
+    if incoming.app_type == AppType::New && held.stands() {
+        return Err(exists(kind, incoming.key));
+    }
     if is_stale(incoming, held) {
         return Err(refuse(incoming, codes.stale, "接收报文为旧报文数据，不做处理"));
     }
     match incoming.app_type {
-        AppType::New if held.is_replaceable() => Ok(Admission::Replace),
-        AppType::New => Err(exists(incoming)),
+        AppType::New => Ok(Admission::Replace),
         AppType::Change if held.is_draft() => Ok(Admission::Replace),
         AppType::Delete if held.is_draft() => Ok(Admission::Delete),
         AppType::Change if may_change(incoming, held) => Ok(Admission::Replace),
@@ -258,24 +283,51 @@ pub fn deletable(kind: DocumentKind, held: i32) -> bool {
     }
 }
 
-/// Exports answer a repeated key the way their simulators do: -304001 for an order, 100 for
-/// everything else.
-fn exists(incoming: &Incoming<'_>) -> Return {
-    match incoming.kind {
-        DocumentKind::ExportOrder => Return::refused(status::KEY_TAKEN, &[incoming.key]),
-        kind if kind.is_export() => Return::repeated(incoming.key),
-        kind => refuse(incoming, codes(kind).0.exists, "业务主键重复"),
+/// The receipt that says that a document with this key stands. Exports of the trade's simulators answer
+/// with -304001 for an order, which is kept, and with 100 for everything else, which is not: nobody could
+/// tell it from a rejection of what stands.
+pub fn exists(kind: DocumentKind, key: &str) -> Return {
+    match kind {
+        DocumentKind::ExportOrder => Return::refused(status::KEY_TAKEN, &[key]),
+        kind => refused(kind, key, codes(kind).0.exists, "业务主键重复"),
+    }
+}
+
+/// Whether the sender's document stands under the key, so that a refusal is about a repetition or a change
+/// of it.
+pub fn stands(held: Option<&Held<'_>>) -> bool {
+    held.is_some_and(|held| held.own && held.stands())
+}
+
+/// The refusal of a document by itself, as it is told where another stands under its key and goes on
+/// standing: not as a rejection (100).
+pub fn unchanged(kind: DocumentKind, refusal: &Return) -> Return {
+    if refusal.status != status::REJECTED {
+        return refusal.clone();
+    }
+    let faulty = codes(kind).0.faulty;
+    match errors::find(faulty).map_or(0, |(text, _)| text.matches(errors::PLACE).count()) {
+        // The list has no text with room for what is wrong.
+        0 => {
+            Return::new(faulty, format!("{}，{}", Return::refused(faulty, &[]).info, refusal.info))
+        }
+        _ => Return::refused(faulty, &[&refusal.info]),
     }
 }
 
 fn refuse(incoming: &Incoming<'_>, code: i32, reason: &str) -> Return {
-    let title = incoming.kind.title_zh();
-    if TAKE_A_REASON.contains(&code) {
-        Return::refused(code, &[&format!("{title}：{reason}")])
-    } else if codes(incoming.kind).1 {
-        Return::refused(code, &[incoming.key])
-    } else {
-        Return::new(code, format!("{title}报文处理失败，{reason}[{}]", shown(incoming.key)))
+    refused(incoming.kind, incoming.key, code, reason)
+}
+
+/// A code of the list with what its text has room for: a reason, the key, or nothing.
+fn refused(kind: DocumentKind, key: &str, code: i32, reason: &str) -> Return {
+    let places = errors::find(code).map_or(0, |(text, _)| text.matches(errors::PLACE).count());
+    match places {
+        0 => Return::refused(code, &[]),
+        _ if TAKE_A_REASON.contains(&code) => {
+            Return::refused(code, &[&format!("{}：{reason}", kind.title_zh())])
+        }
+        _ => Return::refused(code, &[key]),
     }
 }
 
@@ -321,4 +373,17 @@ pub fn complete(count: u32, seen: &[u32]) -> Result<bool, Return> {
     parts.sort_unstable();
     parts.dedup();
     Ok(count > 0 && u32::try_from(parts.len()).is_ok_and(|parts| parts == count))
+}
+
+/// The parts that are still to come, in words for the sender; `None` when every part is in. Shown are
+/// the first few.
+pub fn missing_parts(count: u32, seen: &[u32]) -> Option<String> {
+    const SHOWN: usize = 10;
+    let mut missing = (1..=count).filter(|seq| !seen.contains(seq));
+    let shown: Vec<String> = missing.by_ref().take(SHOWN).map(|seq| seq.to_string()).collect();
+    if shown.is_empty() {
+        return None;
+    }
+    let more = if missing.next().is_some() { "等" } else { "" };
+    Some(format!("报文未齐，msgCount[{count}]，待收msgSeqNo[{}]{more}", shown.join(",")))
 }

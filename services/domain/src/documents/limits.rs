@@ -4,7 +4,7 @@
 //! No. 44 and 45 and announcement 2026 No. 16 of three ministries for the times.
 
 use time::macros::date;
-use time::{Date, Duration, Month};
+use time::{Date, Duration};
 
 use super::returns::{Return, coded, status};
 use super::tax::Band;
@@ -174,9 +174,9 @@ impl ExportTimes {
 }
 
 fn months_after(date: Date, months: u8) -> Date {
-    let number = u8::from(date.month()) - 1 + months;
-    let year = date.year() + i32::from(number / 12);
-    let month = Month::December.nth_next(number % 12 + 1);
+    let year = date.year() + i32::from((u8::from(date.month()) - 1 + months) / 12);
+    let month = date.month().nth_next(months);
     let day = date.day().min(month.length(year));
+    // After the last day of the calendar there is only that one.
     Date::from_calendar_date(year, month, day).unwrap_or(Date::MAX)
 }

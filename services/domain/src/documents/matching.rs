@@ -8,11 +8,13 @@
 //! receipts. Rows without a code have a text of our own. Rows that look at one document only are
 //! enforced when it is filed and named here with the place.
 
+use super::comparison::{self, Member};
 pub use super::parcel::{
-    Consignee, Inventory, InventoryLine, Ledger, Order, OrderLine, Payment, Person, PositiveList,
-    Restriction, Set, Waybill,
+    Consignee, Inventory, InventoryLine, Ledger, Order, OrderLine, Parts, Payment, Person,
+    PositiveList, Restriction, Set, Waybill,
 };
 use super::returns::coded;
+use super::{identity, mask};
 use crate::codes::{CNY, Mode};
 use crate::rules::decimal;
 
@@ -36,8 +38,8 @@ impl Default for Policy<'_> {
     }
 }
 
-/// A broken rule of the match.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A broken rule of the match. Its text may show some characters of personal data: `Debug` shows none.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Broken {
     /// Number of the rule, for example `M6`.
     pub rule: &'static str,
@@ -45,6 +47,12 @@ pub struct Broken {
     pub code: Option<&'static str>,
     /// What is said about it, in Chinese, as it stands in a receipt.
     pub text: String,
+}
+
+impl std::fmt::Debug for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Broken({}, {:?})", self.rule, self.code)
+    }
 }
 
 /// A document that is not there yet.
@@ -213,20 +221,73 @@ pub fn match_import(set: &Set<'_>, policy: &Policy<'_>) -> Outcome {
         return Outcome::Waiting(missing);
     };
     let full = Full { inventory: set.inventory, order, payment, waybill, policy };
-    let broken: Vec<Broken> = IMPORT
-        .iter()
+    let broken = refused(&full, |_| true);
+    if broken.is_empty() { Outcome::Matched } else { Outcome::Refused(broken) }
+}
+
+/// The broken rules about imports as far as the documents at hand tell: a rule that looks at one that
+/// is not there is left out. For whoever asks before anything is sent.
+pub fn match_parts(parts: &Parts<'_>, policy: &Policy<'_>) -> Vec<Broken> {
+    let (inventory, order) = (Inventory::default(), Order::default());
+    let (payment, waybill) = (Payment::default(), Waybill::default());
+    let full = Full {
+        inventory: parts.inventory.unwrap_or(&inventory),
+        order: parts.order.unwrap_or(&order),
+        payment: parts.payment.unwrap_or(&payment),
+        waybill: parts.waybill.unwrap_or(&waybill),
+        policy,
+    };
+    let there = |member: &Member| match member {
+        Member::Inventory => parts.inventory.is_some(),
+        Member::Order => parts.order.is_some(),
+        Member::Payment => parts.payment.is_some(),
+        Member::Waybill => parts.waybill.is_some(),
+    };
+    refused(&full, |rule| comparison::members(rule.id).iter().all(there))
+}
+
+fn refused(full: &Full<'_>, wanted: impl Fn(&Rule) -> bool) -> Vec<Broken> {
+    let rules = IMPORT.iter().filter(|rule| wanted(rule));
+    rules
         .filter_map(|rule| match rule.check {
-            Check::Refuse(check) => Some(rule.broken(&check(&full)?)),
+            Check::Refuse(check) => Some(rule.broken(&check(full)?)),
             Check::Wait(..) | Check::Elsewhere(_) => None,
         })
-        .collect();
-    if broken.is_empty() { Outcome::Matched } else { Outcome::Refused(broken) }
+        .collect()
 }
 
 /// Matches an export.
 pub fn match_export(set: &Set<'_>) -> Outcome {
     let missing = missing(EXPORT, set);
     if missing.is_empty() { Outcome::Matched } else { Outcome::Waiting(missing) }
+}
+
+/// Which of the payments of an order counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// None is there.
+    None,
+    /// This one, by its place.
+    One(usize),
+    /// Several stand, and nothing says which (-401003).
+    Several,
+}
+
+/// Chooses among the payments that name an order: those with the transaction number that the order names,
+/// then those of the payment firm that it names, where there is one. The order in which they came does not
+/// count: nobody knows whether the first or the last is the right one.
+pub fn choose_payment(order: Option<&Order>, payments: &[Payment]) -> Choice {
+    let named = order.map_or("", |order| order.pay_transaction_id.as_str());
+    let firm = order.map_or("", |order| order.pay_code.as_str());
+    let fits = |payment: &Payment| same_if_given(named, &payment.pay_transaction_id);
+    let of_firm = |payment: &Payment| !firm.trim().is_empty() && same(firm, &payment.pay_code);
+    let fitting: Vec<usize> = (0..payments.len()).filter(|at| fits(&payments[*at])).collect();
+    let own: Vec<usize> = fitting.iter().copied().filter(|at| of_firm(&payments[*at])).collect();
+    match if own.is_empty() { fitting } else { own }[..] {
+        [] => Choice::None,
+        [one] => Choice::One(one),
+        _ => Choice::Several,
+    }
 }
 
 /// The broken rules of a set that has waited too long ([`Policy::wait_seconds`]).
@@ -291,17 +352,17 @@ fn has_export_waybill(set: &Set<'_>) -> bool {
 }
 
 /// Two texts are the same but for spaces around them.
-fn same(left: &str, right: &str) -> bool {
+pub(super) fn same(left: &str, right: &str) -> bool {
     left.trim() == right.trim()
 }
 
-fn same_if_given(left: &str, right: &str) -> bool {
+pub(super) fn same_if_given(left: &str, right: &str) -> bool {
     left.trim().is_empty() || right.trim().is_empty() || same(left, right)
 }
 
-/// Identity numbers may end in x or X.
-fn same_id(left: &str, right: &str) -> bool {
-    left.trim().eq_ignore_ascii_case(right.trim())
+/// The same person, however the number is spelt.
+pub(super) fn same_id(left: &str, right: &str) -> bool {
+    identity::normalised(left) == identity::normalised(right)
 }
 
 /// The details of a rule that says everything with its title.
@@ -310,7 +371,9 @@ fn plain(fits: bool) -> Option<String> {
 }
 
 fn pay_code(full: &Full<'_>) -> Option<String> {
-    plain(same_if_given(&full.order.pay_code, &full.payment.pay_code))
+    let (own, other) = (&full.order.pay_code, &full.payment.pay_code);
+    let pair = [("OrderHead.payCode", own.as_str()), ("PaymentHead.payCode", other)];
+    details([differing(pair, same_if_given, str::to_owned)])
 }
 
 fn order_sum(full: &Full<'_>) -> Option<String> {
@@ -340,21 +403,64 @@ fn amount_paid(full: &Full<'_>) -> Option<String> {
     })
 }
 
+/// Two elements that ought to say the same, each with its value.
+type Pair<'a> = [(&'static str, &'a str); 2];
+
+/// The elements with both values, when they differ: `OrderHead.buyerName:张*,PaymentHead.payerName:李*`.
+/// Whoever sent the one document may not know the other, so personal data is masked; where both look the
+/// same behind their masks, it is said from where on they differ.
+fn differing(
+    [left, right]: Pair<'_>,
+    same: fn(&str, &str) -> bool,
+    mask: fn(&str) -> String,
+) -> Option<String> {
+    if same(left.1, right.1) {
+        return None;
+    }
+    let (one, other) = (left.1.trim(), right.1.trim());
+    let (one_shown, other_shown) = (mask(one), mask(other));
+    let shown = format!("{}:{one_shown},{}:{other_shown}", left.0, right.0);
+    if one_shown != other_shown {
+        return Some(shown);
+    }
+    let common = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
+    Some(format!("{shown}（自第{}个字符起不同）", common + 1))
+}
+
+/// Details as they stand behind the text of a rule.
+fn details(parts: impl IntoIterator<Item = Option<String>>) -> Option<String> {
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| format!(",[{}]", parts.join(",")))
+}
+
 fn payer(full: &Full<'_>) -> Option<String> {
     let (buyer, payer) = (&full.order.buyer, &full.payment.payer);
-    plain(same(&buyer.name, &payer.name) && same_id(&buyer.id_number, &payer.id_number))
+    let names =
+        [("OrderHead.buyerName", buyer.name.as_str()), ("PaymentHead.payerName", &payer.name)];
+    let numbers = [
+        ("OrderHead.buyerIdNumber", buyer.id_number.as_str()),
+        ("PaymentHead.payerIdNumber", &payer.id_number),
+    ];
+    details([differing(names, same, mask::name), differing(numbers, same_id, mask::number)])
 }
 
 fn buyer_name(full: &Full<'_>) -> Option<String> {
-    plain(same(&full.inventory.buyer.name, &full.order.buyer.name))
+    let (own, other) = (&full.inventory.buyer.name, &full.order.buyer.name);
+    let pair = [("InventoryHead.buyerName", own.as_str()), ("OrderHead.buyerName", other)];
+    details([differing(pair, same, mask::name)])
 }
 
 fn buyer_id(full: &Full<'_>) -> Option<String> {
-    plain(same_id(&full.inventory.buyer.id_number, &full.order.buyer.id_number))
+    let (own, other) = (&full.inventory.buyer.id_number, &full.order.buyer.id_number);
+    let pair = [("InventoryHead.buyerIdNumber", own.as_str()), ("OrderHead.buyerIdNumber", other)];
+    details([differing(pair, same_id, mask::number)])
 }
 
 fn buyer_telephone(full: &Full<'_>) -> Option<String> {
-    plain(same(&full.inventory.buyer.telephone, &full.order.buyer.telephone))
+    let (own, other) = (&full.inventory.buyer.telephone, &full.order.buyer.telephone);
+    let pair =
+        [("InventoryHead.buyerTelephone", own.as_str()), ("OrderHead.buyerTelephone", other)];
+    details([differing(pair, same, mask::number)])
 }
 
 fn line_count(full: &Full<'_>) -> Option<String> {
@@ -391,12 +497,22 @@ fn same_line(line: &InventoryLine, other: &OrderLine) -> bool {
 }
 
 fn consignee(full: &Full<'_>) -> Option<String> {
-    let (waybill, order) = (&full.waybill.consignee, &full.order.consignee);
-    plain(
-        same(&waybill.name, &order.name)
-            && same(&waybill.telephone, &order.telephone)
-            && same(&waybill.address, &order.address),
-    )
+    let (own, other) = (&full.waybill.consignee, &full.order.consignee);
+    let names =
+        [("LogisticsHead.consignee", own.name.as_str()), ("OrderHead.consignee", &other.name)];
+    let telephones = [
+        ("LogisticsHead.consigneeTelephone", own.telephone.as_str()),
+        ("OrderHead.consigneeTelephone", &other.telephone),
+    ];
+    let addresses = [
+        ("LogisticsHead.consigneeAddress", own.address.as_str()),
+        ("OrderHead.consigneeAddress", &other.address),
+    ];
+    details([
+        differing(names, same, mask::name),
+        differing(telephones, same, mask::number),
+        differing(addresses, same, mask::address),
+    ])
 }
 
 fn goods_value(full: &Full<'_>) -> Option<String> {

@@ -139,6 +139,19 @@ pub struct Set<'a> {
     pub waybill: Option<&'a Waybill>,
 }
 
+/// The documents of one parcel that are at hand, whichever they are.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Parts<'a> {
+    /// The inventory.
+    pub inventory: Option<&'a Inventory>,
+    /// The order.
+    pub order: Option<&'a Order>,
+    /// The payment.
+    pub payment: Option<&'a Payment>,
+    /// The waybill.
+    pub waybill: Option<&'a Waybill>,
+}
+
 /// Goods that may be imported this way (跨境电子商务零售进口商品清单), by 8-digit heading.
 #[derive(Debug, Clone, Default)]
 pub struct PositiveList {

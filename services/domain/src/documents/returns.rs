@@ -76,7 +76,7 @@ pub fn title(status: i32) -> &'static str {
     }
 }
 
-/// A status in Chinese, with `[*]` for the parameters of an error.
+/// A status in Chinese, with `*` for the parameters of an error.
 pub fn title_zh(status: i32) -> &'static str {
     match entry(status) {
         Some(entry) => entry.3,
@@ -116,7 +116,7 @@ pub fn allowed(kind: DocumentKind, status: i32) -> bool {
 /// Receipts arrive in any order. One of a lower rank is kept in the history and changes nothing;
 /// one of the same rank (detention handed from one department to another) does. The exceptions:
 /// - rejection (100) comes at any time before release; afterwards only a new document counts;
-/// - return abroad (700) comes at any time before closing;
+/// - return abroad (700) comes at any time before closing, by its rank;
 /// - 700 and 899 are the end;
 /// - an error (below zero) only counts while there is nothing else.
 ///
@@ -129,14 +129,13 @@ pub fn supersedes(kind: DocumentKind, held: i32, new: i32) -> bool {
     match (held, new) {
         (status::RETURNED | status::CLOSED, _) => false,
         (..=0, _) => true,
-        (_, ..=0) => false,
         (status::RELEASED, status::REJECTED) => false,
         (_, status::REJECTED) => true,
         (status::REJECTED, _) => false,
-        (_, status::RETURNED) => true,
         _ => match (entry(held), entry(new)) {
             (Some(held), Some(new)) => new.1 >= held.1,
             (None, Some(_)) => true,
+            // An error.
             (_, None) => false,
         },
     }
@@ -263,24 +262,30 @@ impl Return {
         Self::coded(status::REJECTED, "1300", &with_reason("人工退单", reason))
     }
 
-    /// A document with this business key was declared before. `key` is shown with plus signs.
-    pub fn repeated(key: &str) -> Self {
-        Self::new(status::REJECTED, format!("重复申报，业务主键[{}]", shown(key)))
-    }
-
-    /// An error with its parameters in the order of the text; those that it has no place for follow
-    /// at the end. Keys made by [`super::kind::key`] are shown with plus signs.
+    /// An error with its parameters in the order of the text, one for each place: programs compare the
+    /// text of the list as a whole. Keys made by [`super::kind::key`] are shown with plus signs.
     pub fn refused(code: i32, parameters: &[&str]) -> Self {
         let text = errors::find(code).map_or("处理异常", |text| text.0);
-        let mut parameters = parameters.iter().map(|parameter| format!("[{}]", shown(parameter)));
-        let mut parts = text.split("[*]");
+        debug_assert_eq!(text.matches(errors::PLACE).count(), parameters.len(), "{code}: {text}");
+        let mut parameters = parameters.iter().map(|parameter| shown(parameter));
+        let mut parts = text.split(errors::PLACE);
+        // A split has always a first part.
         let mut info = parts.next().unwrap_or_default().to_owned();
         for part in parts {
+            // A place that nothing is known for stays empty.
             info.push_str(&parameters.next().unwrap_or_default());
             info.push_str(part);
         }
-        info.extend(parameters);
         Self::new(code, info)
+    }
+
+    /// Adds what else is wrong.
+    #[must_use]
+    pub fn with_more(self, texts: &[String]) -> Self {
+        if texts.is_empty() {
+            return self;
+        }
+        Self::new(self.status, format!("{}；{}", self.info, texts.join("；")))
     }
 
     /// A text of customs' own: `[Code:2600;Desc:放行]`.

@@ -97,8 +97,8 @@ pub const SAMPLE_TARIFF: &[Rate] = &[
         threshold: Some(COSMETICS),
         ..rate("3304", date!(2019 - 04 - 01), None)
     },
-    // Books and newspapers.
-    Rate { duty_bp: 0, vat_bp: 900, ..rate("49", date!(2019 - 04 - 01), None) },
+    // Books and newspapers, free of duty.
+    Rate { vat_bp: 900, ..rate("49", date!(2019 - 04 - 01), None) },
 ];
 
 /// The rate of a goods code on a day.
@@ -262,6 +262,7 @@ pub fn apportion(charge_e5: i64, values_e5: &[i64]) -> Vec<i64> {
     let share = |&value: &i64| {
         let fen = i128::from(FEN_E5);
         let exact = i128::from(charge_e5) * i128::from(value) / total.max(1);
+        // No share is larger than the whole.
         i64::try_from(exact / fen * fen).unwrap_or(charge_e5)
     };
     let mut shares: Vec<i64> = but_last.iter().map(share).collect();
@@ -337,4 +338,24 @@ fn least_price(measure: Measure<'_>, threshold: Threshold) -> Option<i128> {
         .map(|(_, content)| threshold.per_measure_e5 * content)
         .or_else(|| SHEETS.contains(&measure.unit).then_some(threshold.per_sheet_e5))?;
     Some(qty * i128::from(per_unit))
+}
+
+/// The status of a tax bill (816, 818) in English. Source: field table of the CEB specification 202205.
+pub fn bill_title(status: &str) -> &'static str {
+    match status {
+        "1" => "made out",
+        "2" => "in a payment order",
+        "3" => "void",
+        _ => "of unknown status",
+    }
+}
+
+/// The same in Chinese.
+pub fn bill_title_zh(status: &str) -> &'static str {
+    match status {
+        "1" => "已生成",
+        "2" => "已汇总",
+        "3" => "作废",
+        _ => "状态未知",
+    }
 }

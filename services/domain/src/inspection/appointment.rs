@@ -130,6 +130,31 @@ impl Place {
             .find(|window| self.free(taken(*window)) > 0)
     }
 
+    /// The windows that begin on so many days from one on and can be booked now, with how many more
+    /// orders each takes. What is over, too near, too far ahead or full is none of them, nor is
+    /// a window of a day on which the place is closed.
+    pub fn bookable(
+        &self,
+        (from, days): (Date, u32),
+        taken: impl Fn(TimeWindow) -> u32,
+        by: By,
+        now: OffsetDateTime,
+    ) -> Vec<(TimeWindow, u32)> {
+        let until = from.saturating_add(Duration::days(i64::from(days)));
+        let here = |window: &TimeWindow| {
+            let day = window.start.to_offset(CHINA).date();
+            from <= day && day < until
+        };
+        // Windows of the evening before may reach past midnight.
+        let opened = (-1..i64::from(days)).map(|n| from.saturating_add(Duration::days(n)));
+        opened
+            .flat_map(|day| self.windows(day))
+            .filter(|window| here(window) && !is_late(*window, by, now) && !is_early(*window, now))
+            .map(|window| (window, self.free(taken(window))))
+            .filter(|(_, free)| *free > 0)
+            .collect()
+    }
+
     fn has(&self, window: TimeWindow) -> bool {
         let Some(start) = window.start.checked_to_offset(CHINA) else { return false };
         let day = start.date();

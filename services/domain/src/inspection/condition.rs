@@ -175,7 +175,7 @@ impl<'a> Subject<'a> {
 
 fn earlier(context: &Context, gcode: &str) -> u32 {
     let heading = gcode.get(..4).unwrap_or(gcode);
-    context.earlier_shipments.get(heading).copied().unwrap_or_default()
+    context.earlier_shipments.get(heading).map_or(0, |count| *count)
 }
 
 /// The sum of the lines, when every one is priced in yuan.
@@ -217,7 +217,8 @@ impl Condition {
     pub fn depth(&self) -> usize {
         match self {
             Self::All(inner) | Self::Any(inner) => {
-                1 + inner.iter().map(Self::depth).max().unwrap_or_default()
+                // An empty list is one level.
+                1 + inner.iter().map(Self::depth).max().unwrap_or(0)
             }
             Self::Not(inner) => 1 + inner.depth(),
             Self::Goods(_)

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use time::{Date, Duration};
 
 use super::Why;
-use super::finding::FoundResult;
+use super::finding::{Finding, FoundResult};
 use crate::refusal::{Code, Refusal};
 
 /// Most points. Ours, like every number here.
@@ -127,6 +127,23 @@ impl Offence {
     pub fn of(cause: Cause) -> Option<&'static Self> {
         OFFENCES.iter().find(|offence| offence.cause == cause)
     }
+}
+
+/// What is wrong with the goods, each thing once: the line (0 for the consignment) and the result, with
+/// the findings that say so. One box that is opened for both agencies answers the instructions of both,
+/// and what is wrong in it is one offence; so are two samples of one line, and a line beside the
+/// consignment that it is in.
+pub fn offences<'f>(
+    findings: impl IntoIterator<Item = &'f Finding>,
+) -> BTreeMap<(u32, FoundResult), Vec<&'f Finding>> {
+    let mut wrong: BTreeMap<(u32, FoundResult), Vec<&Finding>> = BTreeMap::new();
+    for finding in findings.into_iter().filter(|finding| finding.result.is_adverse()) {
+        wrong.entry((finding.key.gnum, finding.result)).or_default().push(finding);
+    }
+    let of_lines: Vec<FoundResult> =
+        wrong.keys().filter(|(gnum, _)| *gnum != 0).map(|(_, result)| *result).collect();
+    wrong.retain(|(gnum, result), _| *gnum != 0 || !of_lines.contains(result));
+    wrong
 }
 
 /// Where an entry stands.

@@ -129,7 +129,7 @@ pub fn hear(case: &Case, at: At, told: &Told) -> Then {
     match told {
         Told::Demanded(agency, instructions) => demanded(then, at, *agency, instructions),
         Told::Answered(agency, instructions) => then.and(&demand(&case, at, *agency, instructions)),
-        Told::Reopened if is_old => then,
+        // The order itself keeps out what is old.
         Told::Reopened => {
             let mut then = then.and(&Event::Reopened { version: at.version });
             if then.facts.contains(&Fact::Objected) {

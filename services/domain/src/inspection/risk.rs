@@ -5,18 +5,15 @@
 //! Flow: declare → electronic review → risk rules and random selection → instructions (布控指令); the
 //! order of steps is unverified (domain brief §4.4).
 
-use std::collections::BTreeSet;
-
 use time::Date;
 
-use super::condition::CONDITION_DEPTH_MAX;
 pub use super::condition::{Condition, Context, Line, Range, Subject};
 use super::credit::Class;
-use super::draw::{Draw, Drawn, ONE_BP};
+use super::draw::{Draw, Drawn};
 use super::order::{Instruction, InstructionKey, Method};
+pub use super::rule_check::Problem;
 use super::{Source, Why};
 use crate::clearance::Agency;
-use crate::refusal::{Code, Refusal, Violation};
 
 /// Rules of one set. A set is assessed for every declaration, so it stays small (ours).
 pub const RULES_MAX: usize = 1_000;
@@ -329,121 +326,4 @@ fn ask(set: &RuleSet, rule: &Rule, subject: &Subject<'_>, draw: &Draw) -> Option
         effect,
         wanted: wanted.clone(),
     })
-}
-
-/// Something wrong in a rule set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Which rule; empty for the set.
-    pub rule: String,
-    /// What.
-    pub why: Why,
-}
-
-impl RuleSet {
-    /// Everything that is wrong in it. A set with problems is not put in force.
-    pub fn problems(&self) -> Vec<Problem> {
-        let mut found = Vec::new();
-        let mut report = |rule: &str, en: &str, zh: &str| {
-            found.push(Problem { rule: rule.to_owned(), why: Why::new(en, zh) });
-        };
-        if self.rules.len() > RULES_MAX {
-            report("", "too many rules", "规则过多");
-        }
-        if !rates_are_shares(self.rates) {
-            report("", "a rate is above 10,000 basis points", "比例超过10000基点");
-        }
-        if self.areas.iter().any(|area| area.valid_to.is_some_and(|to| to < area.valid_from)) {
-            report("", "an area ends before it begins", "疫区失效日期早于生效日期");
-        }
-        let mut ids = BTreeSet::new();
-        for rule in &self.rules {
-            let id = rule.id.as_str();
-            if id.is_empty() || !ids.insert(id) {
-                report(id, "the id is empty or used twice", "规则编号为空或重复");
-            }
-            if rule.title.is_empty() || rule.title_zh.is_empty() {
-                report(id, "a title is missing", "缺少规则名称");
-            }
-            if rule.valid_to.is_some_and(|to| to < rule.valid_from) {
-                report(id, "it ends before it begins", "失效日期早于生效日期");
-            }
-            if rule.condition.depth() > CONDITION_DEPTH_MAX {
-                report(id, "the condition is too deep", "条件嵌套过深");
-            } else if asks_nothing(&rule.condition) {
-                report(id, "a condition lists nothing", "条件列表为空");
-            }
-            let (wanted, rates) = match &rule.action {
-                Action::Demand { wanted } => (wanted, None),
-                Action::RandomAt { rates, wanted } => (wanted, *rates),
-            };
-            if rates.is_some_and(|rates| !rates_are_shares(rates)) {
-                report(id, "a rate is above 10,000 basis points", "比例超过10000基点");
-            }
-            let texts = wanted.iter().flat_map(|it| [&it.text, &it.text_zh]);
-            let names = wanted.iter().map(|it| &it.code).chain([&rule.id]);
-            let long = |text: &String, most: usize| text.chars().count() > most;
-            if wanted.len() > WANTED_MAX
-                || names.clone().any(|name| long(name, NAME_MAX))
-                || texts.clone().any(|text| long(text, TEXT_MAX))
-                || names.chain(texts).any(|text| text.chars().any(char::is_control))
-            {
-                report(
-                    id,
-                    "an id, code or text is too long, or it wants too much",
-                    "编号、代码、文本过长或指令过多",
-                );
-            }
-            let codes: BTreeSet<_> = wanted.iter().map(|wanted| &wanted.code).collect();
-            if wanted.is_empty() || codes.len() < wanted.len() {
-                report(id, "it wants nothing, or one code twice", "缺少布控指令或指令代码重复");
-            }
-        }
-        found
-    }
-
-    /// Whether it may be put in force.
-    ///
-    /// # Errors
-    ///
-    /// [`Code::RuleSetRefused`] with every problem as a violation; its field names the rule by its id.
-    pub fn check(&self) -> Result<(), Refusal> {
-        let code = Code::RuleSetRefused;
-        let violation = |Problem { rule, why }| {
-            let field = if rule.is_empty() { rule } else { format!("rules[{rule}]") };
-            Violation { code, field, text: why.en, text_zh: why.zh, customs_code: None }
-        };
-        let violations: Vec<_> = self.problems().into_iter().map(violation).collect();
-        if violations.is_empty() {
-            Ok(())
-        } else {
-            Err(Refusal { violations, ..Refusal::of(code) })
-        }
-    }
-}
-
-fn rates_are_shares(rates: Rates) -> bool {
-    rates.advanced_bp.max(rates.general_bp).max(rates.untrusted_bp) <= ONE_BP
-}
-
-fn asks_nothing(condition: &Condition) -> bool {
-    match condition {
-        Condition::Goods(items)
-        | Condition::Origin(items)
-        | Condition::Dispatch(items)
-        | Condition::Destination(items)
-        | Condition::Mode(items)
-        | Condition::House(items) => items.is_empty() || items.iter().any(String::is_empty),
-        Condition::Class(classes) => classes.is_empty(),
-        Condition::Value(range) | Condition::GrossWeight(range) => *range == Range::default(),
-        Condition::All(inner) | Condition::Any(inner) => {
-            inner.is_empty() || inner.iter().any(asks_nothing)
-        }
-        Condition::Not(inner) => asks_nothing(inner),
-        Condition::Direction(_)
-        | Condition::Blacklisted
-        | Condition::WoodenPacking
-        | Condition::QuarantineArea
-        | Condition::FirstShipment => false,
-    }
 }

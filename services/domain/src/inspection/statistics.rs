@@ -116,6 +116,7 @@ impl Tally {
         let Some(released) = case.released else { return };
         // Two clocks may disagree; nothing is released before it is filed.
         let took = (released - case.filed).whole_milliseconds().max(0);
+        // Whoever waits longer than fits, 292 million years, has waited long enough.
         let took = i64::try_from(took).unwrap_or(i64::MAX);
         let times =
             if case.inspected { &mut self.with_inspection } else { &mut self.without_inspection };
@@ -139,23 +140,26 @@ impl Tally {
 }
 
 fn share_bp(part: u64, whole: u64) -> u64 {
-    part.saturating_mul(20_000).checked_div(whole).unwrap_or_default().div_ceil(2)
+    // Of nothing, nothing.
+    part.saturating_mul(20_000).checked_div(whole).unwrap_or(0).div_ceil(2)
 }
 
 fn times(mut took: Vec<i64>) -> Times {
     took.sort_unstable();
     let Some(max_ms) = took.last().copied() else { return Times::default() };
     let sum: i128 = took.iter().map(|ms| i128::from(*ms)).sum();
+    // No machine that we run on has a wider usize.
     let count = u64::try_from(took.len()).unwrap_or(u64::MAX);
     let mean = sum / i128::from(count);
     // Nearest rank: the smallest time that so many per cent do not exceed.
     let percentile = |percent: usize| {
         let rank = (took.len() * percent).div_ceil(100);
-        took.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+        took[rank.saturating_sub(1)]
     };
     Times {
         count,
-        mean_ms: i64::try_from(mean).unwrap_or(i64::MAX),
+        // It is not above the longest one, which fits.
+        mean_ms: i64::try_from(mean).unwrap_or(max_ms),
         p50_ms: percentile(50),
         p90_ms: percentile(90),
         p99_ms: percentile(99),

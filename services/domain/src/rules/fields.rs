@@ -8,6 +8,7 @@ use crate::declaration::{
     Attachment, CebSource, Declaration, Direction, GoodsLine, InspectionData, Order,
 };
 use crate::refusal::Code;
+use crate::text::{flaw_in_sentence, flaw_in_word};
 
 /// When a text field must be filled.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -177,20 +178,17 @@ pub(super) fn text<T>(
             format!("{}长度为{length}，最多{max}个字符", field.zh),
         );
     }
-    let forbidden = |c: char| is_odd(c) && !(matches!(c, '\n' | '\r' | '\t') && max > 100);
-    if value.chars().any(forbidden) {
+    // Long texts are sentences, short ones numbers, codes and names.
+    let flaw = if max > 100 { flaw_in_sentence(value) } else { flaw_in_word(value) };
+    if let Some((flaw, c)) = flaw {
+        let ((what, what_zh), code) = (flaw.words(), u32::from(c));
         report.refuse(
             Code::BadCharacter,
             path,
-            "control characters and direction overrides are not allowed",
-            format!("{}含有控制字符", field.zh),
+            format!("{what} (U+{code:04X}) is not allowed"),
+            format!("{}含有{what_zh}（U+{code:04X}）", field.zh),
         );
     }
-}
-
-/// Control characters, and those that change the direction of what is shown after them.
-pub(super) fn is_odd(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// The text fields of what is optional as a whole.

@@ -1,9 +1,10 @@
 //! The rules of a line of goods: codes, quantities, prices.
 
-use super::fields::{LINE, is_odd, text};
+use super::fields::{LINE, text};
 use super::{AMOUNT_E5_MAX, E5, FEN_E5, Report, Zero, decimal, digits, money, unknown};
 use crate::declaration::{Declaration, Direction, GoodsLine, Money, Quantity};
 use crate::refusal::Code;
+use crate::text::flaw_in_word;
 use crate::{codes, limits};
 
 pub(super) fn lines(d: &Declaration, report: &mut Report) {
@@ -34,7 +35,7 @@ pub(super) fn lines(d: &Declaration, report: &mut Report) {
             let value = (field.of)(line);
             // The path is only built for a field that may be wrong.
             let max = field.max.0.min(field.max.1);
-            if value.trim().is_empty() || value.len() > max || value.chars().any(is_odd) {
+            if value.trim().is_empty() || value.len() > max || flaw_in_word(value).is_some() {
                 text(report, d.ie_flag, &at(field.name), field, value);
             }
         }
@@ -115,9 +116,7 @@ fn line_price(line: &GoodsLine, at: &dyn Fn(&str) -> String, report: &mut Report
         for (name, zh, value) in
             [("price", "单价", &line.price), ("total_price", "总价", &line.total_price)]
         {
-            if value.is_none() {
-                money(report, &at(name), zh, None, Zero::Refused);
-            }
+            money(report, &at(name), zh, value.as_ref(), Zero::Refused);
         }
         return;
     }

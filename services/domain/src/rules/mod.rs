@@ -20,7 +20,7 @@ use fields::{HEAD, optional_parts, text};
 pub const SCRIPT_PREFIX: &str = "SBX-";
 
 /// CNY 5,000 in 1/100000: an import order may reach it but not exceed it.
-const SINGLE_LIMIT_E5: i64 = 5_000 * E5;
+pub const SINGLE_LIMIT_E5: i64 = 5_000 * E5;
 /// The fixed point of amounts and quantities.
 pub(crate) const E5: i64 = 100_000;
 /// N19,5 allows nineteen digits; a 64-bit integer holds all of them but the last few per cent.
@@ -122,7 +122,7 @@ pub fn check(d: &Declaration, profile: &Profile, report: &mut Report) -> Option<
     attachments(d, report);
     order(d, report);
     match d.ie_flag {
-        Some(Direction::Import) => trade::import(d, report),
+        Some(Direction::Import) => trade::import(d, profile, report),
         Some(Direction::Export) => trade::export(d, report),
         None => {}
     }
@@ -235,7 +235,7 @@ fn dates(d: &Declaration, report: &mut Report) {
         ("ie_date", "进出口日期", d.ie_date.as_str()),
         ("inspection.departure_date", "启运日期", departure),
     ] {
-        if !value.is_empty() && !is_date(value) {
+        if !value.is_empty() && !is_day(value) {
             report.refuse(
                 Code::DateWrong,
                 path,
@@ -246,7 +246,10 @@ fn dates(d: &Declaration, report: &mut Report) {
     }
 }
 
-fn is_date(value: &str) -> bool {
+/// A real day as YYYYMMDD.
+pub(crate) fn is_day(value: &str) -> bool {
+    /// Nobody trades in the years before; a year of zeros is a field that was not filled.
+    const YEAR_MIN: i32 = 1900;
     if value.len() != 8 || !value.bytes().all(|b| b.is_ascii_digit()) {
         return false;
     }
@@ -255,8 +258,23 @@ fn is_date(value: &str) -> bool {
     else {
         return false;
     };
-    time::Month::try_from(month)
-        .is_ok_and(|month| time::Date::from_calendar_date(year, month, day).is_ok())
+    year >= YEAR_MIN
+        && time::Month::try_from(month)
+            .is_ok_and(|month| time::Date::from_calendar_date(year, month, day).is_ok())
+}
+
+/// A real time as YYYYMMDDhhmmss.
+pub(crate) fn is_time(value: &str) -> bool {
+    let Some((day, clock)) = value.split_at_checked(8) else { return false };
+    let below = |part: Option<&str>, end: u8| {
+        part.and_then(|part| part.parse::<u8>().ok()).is_some_and(|number| number < end)
+    };
+    is_day(day)
+        && clock.len() == 6
+        && clock.bytes().all(|b| b.is_ascii_digit())
+        && below(clock.get(..2), 24)
+        && below(clock.get(2..4), 60)
+        && below(clock.get(4..), 60)
 }
 
 fn amounts(d: &Declaration, report: &mut Report) {

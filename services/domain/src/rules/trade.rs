@@ -5,22 +5,16 @@
 
 use super::{E5, Report, SINGLE_LIMIT_E5, decimal, unknown};
 use crate::codes::{CNY, Mode};
-use crate::declaration::{Declaration, Money};
+use crate::declaration::{Buyer, Declaration, Money, Profile};
+use crate::documents::identity;
 use crate::refusal::Code;
 
-pub(super) fn import(d: &Declaration, report: &mut Report) {
+pub(super) fn import(d: &Declaration, profile: &Profile, report: &mut Report) {
     if let Some(buyer) = &d.buyer {
         if !matches!(buyer.id_type.as_str(), "" | "1" | "2") {
             unknown(report, "buyer.id_type", ("identity documents", "证件类型"), &buyer.id_type);
         }
-        if buyer.id_type == "1" && !identity_number(&buyer.id_number) {
-            report.warn(
-                Code::BuyerIdWrong,
-                "buyer.id_number",
-                "the check digit of the identity number is wrong",
-                "身份证号码校验位不正确",
-            );
-        }
+        identity_number(buyer, profile, report);
     }
     if d.pack_no > 1 {
         report.refuse_unless_sample(
@@ -42,6 +36,24 @@ pub(super) fn import(d: &Declaration, report: &mut Report) {
     import_currency(d, report);
     import_mode(d, report);
     single_limit(d, report);
+}
+
+/// The buyer's identity card (GB 11643). The person of the published samples is taken in the sandbox.
+fn identity_number(buyer: &Buyer, profile: &Profile, report: &mut Report) {
+    let number = buyer.id_number.as_str();
+    if buyer.id_type != "1" || number.trim().is_empty() {
+        return;
+    }
+    let Err(wrong) = identity::check(number) else { return };
+    let (text, text_zh) = wrong.words();
+    let text = format!("the identity number {text} (GB 11643)");
+    let text_zh = format!("订购人身份证号码有误，{text_zh}");
+    let (code, field) = (Code::BuyerIdWrong, "buyer.id_number");
+    if profile.sandbox && number == identity::SAMPLE_PERSON {
+        report.warn(code, field, text, text_zh);
+    } else {
+        report.refuse(code, field, text, text_zh);
+    }
 }
 
 fn import_currency(d: &Declaration, report: &mut Report) {
@@ -150,20 +162,4 @@ pub(super) fn export(d: &Declaration, report: &mut Report) {
     if !d.pod.is_empty() && d.pod.chars().count() < 3 {
         report.refuse(Code::WrongLength, "pod", "pod has 3 or 4 characters", "指运港代码为3至4位");
     }
-}
-
-/// Check digit of an 18-character identity number (ISO 7064 MOD 11-2; weights GK).
-fn identity_number(number: &str) -> bool {
-    const WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
-    const CHECK: &[u8; 11] = b"10X98765432";
-    let bytes = number.as_bytes();
-    if bytes.len() != 18 || !bytes[..17].iter().all(u8::is_ascii_digit) {
-        return false;
-    }
-    let sum: u32 = bytes[..17]
-        .iter()
-        .zip(WEIGHTS)
-        .map(|(digit, weight)| u32::from(digit - b'0') * weight)
-        .sum();
-    usize::try_from(sum % 11).is_ok_and(|at| CHECK[at] == bytes[17].to_ascii_uppercase())
 }

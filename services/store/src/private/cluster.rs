@@ -209,9 +209,9 @@ fn recorded(record: &str) -> Option<Pid> {
 /// Settings of taste, which the user's own in `postgresql.conf` may override.
 fn tuning() -> String {
     // A quarter of the memory, as PostgreSQL's manual advises; more than 256 MB brings nothing
-    // to a working set of open declarations.
-    let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let total_kb = meminfo.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok());
+    // to a working set of open declarations. Where the memory cannot be read, little is taken.
+    let meminfo = fs::read_to_string("/proc/meminfo").ok();
+    let total_kb = meminfo.and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok());
     let buffers_mb = total_kb.map_or(64, |kb| kb / 1024 / 4).clamp(16, 256);
     // wal_compression stays off: document bodies are compressed already, by lz4 in TOAST, and the
     // processor is scarcer than the disk. log_error_verbosity is terse because the detail of an
@@ -258,12 +258,12 @@ pub(super) async fn open_database(
             Ok(connection) => return connection.close().await.map_err(Unopened::Refused),
             Err(error) => error,
         };
-        match error.as_database_error().map(|answer| answer.code().unwrap_or_default()) {
-            Some(code) if code == "3D000" => {
+        match error.as_database_error().map(sqlx::error::DatabaseError::code) {
+            Some(Some(code)) if code == "3D000" => {
                 return create_database(options).await.map_err(Unopened::Refused);
             }
             // Starting up, or so busy that its slots are taken.
-            Some(code) if code == "57P03" || code == "53300" => heard = Instant::now(),
+            Some(Some(code)) if code == "57P03" || code == "53300" => heard = Instant::now(),
             Some(_) => return Err(Unopened::Refused(error)),
             // No socket yet, or nobody behind it.
             None if heard.elapsed() > silence_max => return Err(Unopened::Silent),

@@ -30,7 +30,7 @@ pub enum Error {
     },
     /// Another process holds the data directory.
     #[error("the data directory {} is in use by another window{}", .data_dir.display(),
-            .holder.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
+            .holder.map_or_else(String::new, |pid| format!(" (process {pid})")))]
     InUse {
         /// The data directory.
         data_dir: PathBuf,

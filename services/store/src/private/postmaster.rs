@@ -112,9 +112,8 @@ fn is_no_process(error: &io::Error) -> bool {
 /// The command line that we start a server with: others may name the directory too.
 fn is_server_of(line: &[u8], pg: &Path) -> bool {
     let mut args = line.split(|byte| *byte == 0);
-    let program = args.next().unwrap_or_default();
-    let program = program.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    program == b"postgres" && args.any(|arg| arg == pg.as_os_str().as_bytes())
+    let program = args.next().and_then(|path| path.rsplit(|byte| *byte == b'/').next());
+    program == Some(b"postgres".as_slice()) && args.any(|arg| arg == pg.as_os_str().as_bytes())
 }
 
 #[cfg(test)]

@@ -72,6 +72,7 @@ async fn major_version(postgres: &Path) -> Result<String, Error> {
     let output = Command::new(postgres).arg("--version").stdin(Stdio::null()).output().await;
     let output = output.map_err(file("run", postgres))?.stdout;
     let text = String::from_utf8_lossy(&output);
+    // Anything else than PostgreSQL has no version here, and fits no cluster.
     let version = text.split_whitespace().nth(2).unwrap_or_default();
     Ok(version.chars().take_while(char::is_ascii_digit).collect())
 }

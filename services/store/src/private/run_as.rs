@@ -28,7 +28,8 @@ impl RunAs {
         {
             return Ok(Some(owner));
         }
-        let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let passwd = fs::read_to_string("/etc/passwd");
+        let passwd = passwd.map_err(file("read", Path::new("/etc/passwd")))?;
         let postgres = Self::in_passwd(&passwd).ok_or(Error::NoPostgresUser)?;
         if owner.is_ok() {
             // Restored from a backup by root.

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -30,7 +30,8 @@ use crate::tasks::{Task, Tasks};
 use crate::{sandbox, tls};
 
 fn rate(count: &AtomicU64, since: Instant) -> u64 {
-    let ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(1).max(1);
+    let ms = since.elapsed().as_millis().clamp(1, u128::from(u64::MAX));
+    let ms = u64::try_from(ms).unwrap_or(u64::MAX); // it was clamped
     count.load(Ordering::Relaxed) * 1_000 / ms
 }
 
@@ -144,6 +145,7 @@ impl DeclarationService for Echo {
         request: Request<Streaming<v1::SubmitStreamRequest>>,
     ) -> Result<Response<Self::SubmitStreamStream>, Status> {
         let answers = request.into_inner().map(|item| {
+            // It measures the transport: an item without a request is answered like any.
             let request_id = item?.item.unwrap_or_default().request_id;
             let result = Some(Item::Receipt(answer(&request_id)));
             Ok(v1::SubmitStreamResponse { request_id, result })
@@ -217,9 +219,9 @@ pub(super) async fn echo(
     for _ in 0..8 {
         windows.push(Window::connect(&config).await?);
     }
-    let turn = AtomicU64::new(0);
+    let turn = AtomicUsize::new(0);
     let next = || {
-        let nth = usize::try_from(turn.fetch_add(1, Ordering::Relaxed)).unwrap_or(0);
+        let nth = turn.fetch_add(1, Ordering::Relaxed);
         windows[nth % windows.len()].clone()
     };
     let unary = timed(in_flight, time, |count, end| unary(next(), count, end)).await?;

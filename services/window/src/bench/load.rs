@@ -57,7 +57,8 @@ pub(super) struct Ran {
 
 impl Ran {
     pub(super) fn per_second(&self) -> u64 {
-        let ms = u64::try_from(self.time.as_millis()).unwrap_or(1).max(1);
+        let ms = self.time.as_millis().clamp(1, u128::from(u64::MAX));
+        let ms = u64::try_from(ms).unwrap_or(u64::MAX); // it was clamped
         self.released * 1_000 / ms
     }
 }
@@ -113,6 +114,7 @@ impl Board {
             return;
         }
         let latency = at.saturating_duration_since(filed.start);
+        // See below.
         let us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         let mut latencies = self.latencies.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(histogram) = latencies.as_mut() {
@@ -278,7 +280,8 @@ impl Filer {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let looked_at = self.inspected.is(number);
         let mut declaration = self.template.clone();
-        let declarants = u64::try_from(self.declarants).unwrap_or(1);
+        // No machine that we run on has a wider usize.
+        let declarants = u64::try_from(self.declarants).unwrap_or(u64::MAX);
         let code = format!("37029{:05}", number % declarants);
         // Both agencies want to look, and the simulated site is quick.
         let script = if looked_at { "SBX-EXAMINE0-INSPECT-" } else { "BENCH-" };

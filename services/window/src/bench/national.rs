@@ -87,6 +87,7 @@ pub(super) async fn run(window: &Window, time: Duration) -> anyhow::Result<Rates
     }
     let rate = |count: usize, time: Duration| {
         let millis = time.as_millis().max(1);
+        // No machine that we run on has a wider usize.
         u64::try_from(u128::try_from(count).unwrap_or_default() * 1_000 / millis)
     };
     Ok(Rates {

@@ -4,34 +4,31 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{Table, presets};
 use domain::codes::Mode;
 use proto::status::Language;
 use proto::v1;
 
+use super::table;
 use super::watch::describe_all;
 use super::words::{self, decimal, mask_name, mask_number, money, pick, when};
 
 /// Everything about one declaration.
 pub(super) fn whole(record: &v1::DeclarationRecord, language: Language) -> String {
-    let mut card = Table::new();
-    card.load_style(presets::NOTHING);
-    for (label, value) in standing(record, language) {
-        card.add_row([label, &value]);
-    }
+    let mut fields = standing(record, language);
     let content = record.declaration.as_ref();
-    for (label, value) in content.map(|it| content_rows(it, language)).unwrap_or_default() {
-        card.add_row([label, &value]);
-    }
+    fields.extend(content.map(|it| content_rows(it, language)).unwrap_or_default());
     let (english, chinese) = words::state(record.state());
-    let mut text = format!("{}  {english} {chinese}\n", record.name);
-    text.push_str(&card.trim_fmt());
+    let columns = table::columns();
+    let first = table::wrapped(&format!("{}  {english} {chinese}", record.name), columns);
+    let mut text = first.join("\n") + "\n";
+    text.push_str(&table::fields(&fields, columns));
     if let Some(declaration) = content.filter(|it| !it.lines.is_empty()) {
         let _infallible = write!(text, "\n{}", goods(&declaration.lines, language));
     }
     for entry in &record.history {
         let time = when(entry.time.and_then(proto::time));
         let facts = describe_all(&entry.facts, language);
+        // One line an entry, however long: people look for words in it.
         let _infallible = write!(text, "\n{time}  v{}  {facts}", entry.version);
     }
     text

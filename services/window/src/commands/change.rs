@@ -11,13 +11,13 @@ use tonic::{Response, Status};
 use super::input::{self, Item};
 use super::problem::{Broken, Problem};
 use super::words::{self, pick};
-use super::{Exit, Output, Session, read, say, say_json};
+use super::{Exit, Output, Said, Session, read, say, say_json};
 
 /// File a new version of a declaration. Verdicts for older versions are void, and review begins
 /// again.
 #[derive(Debug, clap::Args)]
 pub struct Amend {
-    /// Name (declarations/UUID), UUID, preNo or order number.
+    /// Name (declarations/UUID), UUID, or any of its numbers.
     pub name: String,
     /// The whole new content: JSON, or a CEB message with one document; `-` is standard input.
     #[arg(value_name = "FILE")]
@@ -33,7 +33,7 @@ pub struct Amend {
 /// Take a declaration back before release.
 #[derive(Debug, clap::Args)]
 pub struct Withdraw {
-    /// Name (declarations/UUID), UUID, preNo or order number.
+    /// Name (declarations/UUID), UUID, or any of its numbers.
     pub name: String,
     /// Why; it is kept and the agencies read it.
     #[arg(long, value_name = "TEXT")]
@@ -57,12 +57,15 @@ pub async fn amend(session: &Session, args: Amend) -> anyhow::Result<Exit> {
 
 async fn file_version(session: &Session, args: Amend) -> anyhow::Result<Exit> {
     let file = input::name(&args.file);
-    let mut items = match input::read(&args.file, session.language).await {
+    let mut items = match input::read(&args.file, session.language) {
         Ok(items) => items,
         Err(problem) => return Ok(session.refused(&problem.in_file(&file))?),
     };
     let (Some(Item { request, source, .. }), true) = (items.pop(), items.is_empty()) else {
-        anyhow::bail!("{file} must hold exactly one document to amend with");
+        anyhow::bail!(Said::new(
+            format!("{file} must hold exactly one document to amend with"),
+            format!("{file}须恰好包含一份用于变更的单证"),
+        ));
     };
     if let Some(problem) = source.as_ref().and_then(|source| obstacle(source, session)) {
         return Ok(session.refused(&problem.in_file(&file))?);

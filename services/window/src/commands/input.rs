@@ -3,23 +3,27 @@
 //! The invariant: the same document is always the same request. A CEB document has an id from its
 //! number; JSON without a `request_id` gets one from its content, so that repeating a command files
 //! nothing twice.
+//!
+//! A file of JSON is read one document at a time, so that files of any length need no memory. A message
+//! is read whole: its length is bounded.
 
 use std::fmt;
-use std::io::Read as _;
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use domain::Code;
 use prost::Message as _;
 use proto::ceb::{self, MessageType};
 use proto::status::Language;
 use proto::v1;
-use serde::de::{
-    self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
-};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::problem::{Broken, Problem};
+use super::values::{Fault, Value, Values};
 use super::words::pick;
 
 /// Ids of requests that name none are made in this namespace. It never changes: a repeated command
@@ -51,20 +55,139 @@ fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// Reads the documents of a file, or of standard input for `-`.
-pub(super) async fn read(path: &Path, language: Language) -> Result<Vec<Item>, Problem> {
-    let mut bytes = Vec::new();
-    let read = if is_stdin(path) {
-        // Nothing else runs yet that this could keep waiting.
-        std::io::stdin().lock().read_to_end(&mut bytes).map(drop)
-    } else {
-        tokio::fs::read(path).await.map(|read| bytes = read)
-    };
-    if let Err(error) = read {
-        let why = Broken::plain(Code::FileUnreadable, error.to_string());
-        return Err(Problem::local(Code::FileUnreadable, language, vec![why]));
+/// Documents that are read ahead of the window.
+const AHEAD_MAX: usize = 64;
+
+/// What comes out of files, in their order.
+#[derive(Debug)]
+pub(super) enum Read {
+    /// A document.
+    Item(Arc<str>, Box<Item>),
+    /// A file or a document in it, from 1, that cannot be read.
+    Broken(Arc<str>, Option<usize>, Problem),
+}
+
+/// A usage error when one of these files is not there: nothing is done before all are.
+pub(super) fn missing<'a>(
+    files: impl IntoIterator<Item = &'a PathBuf>,
+    language: Language,
+) -> Option<Problem> {
+    let files = files.into_iter().filter(|path| !is_stdin(path));
+    let broken: Vec<_> =
+        files.filter_map(|path| Some(unreadable(path, &open(path).err()?, language))).collect();
+    (!broken.is_empty()).then(|| Problem::local(Code::FileUnreadable, language, broken))
+}
+
+fn open(path: &Path) -> io::Result<Box<dyn io::Read + Send>> {
+    if is_stdin(path) {
+        return Ok(Box::new(io::stdin()));
     }
-    if is_xml(&bytes) { xml(&bytes, language) } else { json(&bytes, language) }
+    let file = File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    Ok(Box::new(file))
+}
+
+/// Why a file cannot be read, and what to do.
+fn unreadable(path: &Path, error: &io::Error, language: Language) -> Broken {
+    let name = name(path);
+    let text = match (language, error.kind()) {
+        (Language::English, io::ErrorKind::NotFound) => {
+            format!("{name} does not exist; check the name and from where it counts")
+        }
+        (Language::English, io::ErrorKind::IsADirectory) => {
+            format!("{name} is a directory; name the files in it, as {name}/*")
+        }
+        (Language::English, io::ErrorKind::PermissionDenied) => {
+            format!("{name} may not be read by this user; check its permissions")
+        }
+        (Language::English, _) => format!("{name}: {error}"),
+        (Language::Chinese, io::ErrorKind::NotFound) => {
+            format!("{name}不存在，请检查文件名和所在目录")
+        }
+        (Language::Chinese, io::ErrorKind::IsADirectory) => {
+            format!("{name}是目录，请列出其中的文件，例如 {name}/*")
+        }
+        (Language::Chinese, io::ErrorKind::PermissionDenied) => {
+            format!("当前用户无权读取{name}，请检查文件权限")
+        }
+        (Language::Chinese, _) => format!("{name}：{error}"),
+    };
+    Broken::plain(Code::FileUnreadable, text)
+}
+
+/// Reads files on a thread of their own, no further ahead than the window takes.
+pub(super) fn stream(files: Vec<PathBuf>, language: Language) -> tokio::sync::mpsc::Receiver<Read> {
+    let (sender, receiver) = tokio::sync::mpsc::channel(AHEAD_MAX);
+    // It ends by itself when nobody listens any more.
+    drop(tokio::task::spawn_blocking(move || {
+        for path in files {
+            let file: Arc<str> = name(&path).into();
+            let give = |document| {
+                let file = Arc::clone(&file);
+                let read = match document {
+                    Ok(item) => Read::Item(file, Box::new(item)),
+                    Err((number, problem)) => Read::Broken(file, number, problem),
+                };
+                sender.blocking_send(read).is_ok()
+            };
+            if !documents(&path, language, give) {
+                return;
+            }
+        }
+    }));
+    receiver
+}
+
+/// Reads the documents of a small file, or of standard input for `-`. One that cannot be read refuses
+/// the file.
+pub(super) fn read(path: &Path, language: Language) -> Result<Vec<Item>, Problem> {
+    let mut items = Vec::new();
+    let mut refused = None;
+    documents(path, language, |read| match read {
+        Ok(item) => {
+            items.push(item);
+            true
+        }
+        Err((_, problem)) => {
+            refused = Some(problem);
+            false
+        }
+    });
+    refused.map_or(Ok(items), Err)
+}
+
+type Document = Result<Item, (Option<usize>, Problem)>;
+
+/// Hands over the documents of a file, as long as they are wanted. Says whether they still are.
+fn documents(path: &Path, language: Language, mut give: impl FnMut(Document) -> bool) -> bool {
+    let mut reader = match open(path) {
+        Ok(file) => BufReader::new(file),
+        Err(error) => return give(Err((None, cannot_read(path, &error, language)))),
+    };
+    let is_message = match reader.fill_buf() {
+        Ok(start) => is_xml(start),
+        Err(error) => return give(Err((None, cannot_read(path, &error, language)))),
+    };
+    if !is_message {
+        return json_documents(reader, path, language, give);
+    }
+    let mut bytes = Vec::new();
+    // One byte more shows that it is too large.
+    let most = u64::try_from(domain::limits::CEB_BYTES_MAX).map_or(u64::MAX, |most| most + 1);
+    if let Err(error) = reader.take(most).read_to_end(&mut bytes) {
+        return give(Err((None, cannot_read(path, &error, language))));
+    }
+    match xml(&bytes, language) {
+        Ok(items) => items.into_iter().all(|item| give(Ok(item))),
+        Err(problem) => give(Err((None, problem))),
+    }
+}
+
+fn cannot_read(path: &Path, error: &io::Error, language: Language) -> Problem {
+    let why = unreadable(path, error, language);
+    Problem::local(Code::FileUnreadable, language, vec![why])
 }
 
 /// UTF-16 counts as XML too, because the reader of messages says best what is wrong with it.
@@ -118,29 +241,96 @@ fn other_message(root: ceb::Root) -> ceb::Fault {
     }
 }
 
-fn json(bytes: &[u8], language: Language) -> Result<Vec<Item>, Problem> {
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    if text.trim_ascii().is_empty() {
-        let empty = pick(language, "the file is empty", "文件为空").to_owned();
-        let why = Broken::of_json(empty, 1, 0);
-        return Err(Problem::local(Code::JsonMalformed, language, vec![why]));
+/// Names of files of which each line is a document.
+const LINES: [&str; 2] = ["ndjson", "jsonl"];
+
+fn json_documents(
+    mut reader: BufReader<Box<dyn io::Read + Send>>,
+    path: &Path,
+    language: Language,
+    give: impl FnMut(Document) -> bool,
+) -> bool {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    if reader.fill_buf().is_ok_and(|start| start.starts_with(MARK)) {
+        reader.consume(MARK.len());
     }
-    let requests = requests(text).map_err(|error| {
+    let ending = path.extension().unwrap_or_default();
+    let lines = LINES.iter().any(|lines| ending.eq_ignore_ascii_case(lines));
+    let unreadable = |error: &io::Error| cannot_read(path, error, language);
+    json(Values::new(reader, lines), language, unreadable, give)
+}
+
+fn json<R: io::BufRead>(
+    mut values: Values<R>,
+    language: Language,
+    unreadable: impl Fn(&io::Error) -> Problem,
+    mut give: impl FnMut(Document) -> bool,
+) -> bool {
+    let malformed = |text: String, line: usize, column: usize| {
+        let why = Broken::of_json(text, line, column);
+        Problem::local(Code::JsonMalformed, language, vec![why])
+    };
+    for number in 1.. {
+        let (document, goes_on) = match values.next() {
+            Ok(None) => return true,
+            Ok(Some(value)) => {
+                let request = request(&value, values.is_list());
+                let item = request.map(|request| Item { document: number, request, source: None });
+                (item.map_err(|(text, line, column)| malformed(text, line, column)), true)
+            }
+            Err(Fault::Unreadable(error)) => (Err(unreadable(&error)), false),
+            Err(Fault::Empty) => {
+                let empty = pick(language, "the file is empty", "文件为空").to_owned();
+                return give(Err((None, malformed(empty, 1, 0))));
+            }
+            Err(Fault::TooLong { line, column }) => {
+                let long = pick(language, "a document is too long", "单证过长").to_owned();
+                (Err(malformed(long, line, column)), true)
+            }
+            Err(Fault::Unexpected { line, column }) => {
+                let text = pick(
+                    language,
+                    "expected `,` or the end of the list; nothing behind it is read",
+                    "此处应为逗号或列表结尾，其后内容未读取",
+                );
+                (Err(malformed(text.to_owned(), line, column)), false)
+            }
+        };
+        if !give(document.map_err(|problem| (Some(number), problem))) {
+            return false;
+        }
+        if !goes_on {
+            return true;
+        }
+    }
+    true
+}
+
+/// A value as a request, or what is wrong with it and where in the file. The value is read twice: first
+/// what shape it has, then what it is, so that what is wrong comes from the schema and has its line.
+fn request(value: &Value, in_list: bool) -> Result<v1::SubmitRequest, (String, usize, usize)> {
+    let read = || -> serde_json::Result<v1::SubmitRequest> {
+        let shape = if in_list {
+            serde_json::from_slice::<Shape>(&value.bytes)?
+        } else {
+            serde_json::from_slice::<Lone>(&value.bytes)?.0
+        };
+        let mut deserializer = serde_json::Deserializer::from_slice(&value.bytes);
+        shape.deserialize(&mut deserializer)
+    };
+    let mut request = read().map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let said = error.to_string();
         let place = format!(" at line {line} column {column}");
         let said = said.strip_suffix(&place).unwrap_or(&said);
-        let why = Broken::of_json(guess(said), line, column);
-        Problem::local(Code::JsonMalformed, language, vec![why])
+        let column = if line <= 1 { value.column.saturating_sub(1) + column } else { column };
+        (guess(said), value.line.saturating_sub(1) + line, column)
     })?;
-    let item = |(index, mut request): (usize, v1::SubmitRequest)| {
-        if request.request_id.is_empty() {
-            let content = request.declaration.as_ref().map(prost::Message::encode_to_vec);
-            request.request_id = request_id("submit", &content.unwrap_or_default());
-        }
-        Item { document: index + 1, request, source: None }
-    };
-    Ok(requests.into_iter().enumerate().map(item).collect())
+    if request.request_id.is_empty() {
+        let content = request.declaration.as_ref().map(prost::Message::encode_to_vec);
+        request.request_id = request_id("submit", &content.unwrap_or_default());
+    }
+    Ok(request)
 }
 
 /// Instead of the list of all ninety fields, the one that was perhaps meant.
@@ -170,17 +360,6 @@ pub(super) fn change_id(kind: &str, name: &str, version: u32, content: &[u8]) ->
     request_id(kind, &[&of.encode_to_vec(), content].concat())
 }
 
-/// Reads twice: first what shape the items have, then the items, so that the message about what is
-/// wrong comes from the schema and has its line.
-fn requests(text: &[u8]) -> serde_json::Result<Vec<v1::SubmitRequest>> {
-    let shapes: Shapes = serde_json::from_slice(text)?;
-    let mut deserializer = serde_json::Deserializer::from_slice(text);
-    match shapes {
-        Shapes::One(shape) => shape.deserialize(&mut deserializer).map(|request| vec![request]),
-        Shapes::List(shapes) => Items(shapes).deserialize(&mut deserializer),
-    }
-}
-
 /// What an item looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
@@ -190,53 +369,33 @@ enum Shape {
     Wrapped,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Shapes {
-    One(Shape),
-    List(Vec<Shape>),
+/// What does not stand in a list; it says that it might have.
+struct Lone(Shape);
+
+impl<'de> Deserialize<'de> for Lone {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expected = "a declaration, a request, or a list of them";
+        deserializer.deserialize_any(Looker(expected)).map(Self)
+    }
 }
 
-impl<'de> Deserialize<'de> for Shapes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Looker;
-        impl<'de> de::Visitor<'de> for Looker {
-            type Value = Shapes;
+struct Looker(&'static str);
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a declaration, a request, or a list of them")
-            }
+impl<'de> de::Visitor<'de> for Looker {
+    type Value = Shape;
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Shapes, A::Error> {
-                shape(map).map(Shapes::One)
-            }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Shapes, A::Error> {
-                let mut shapes = Vec::new();
-                while let Some(shape) = items.next_element()? {
-                    shapes.push(shape);
-                }
-                Ok(Shapes::List(shapes))
-            }
-        }
-        deserializer.deserialize_any(Looker)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Shape, A::Error> {
+        shape(map)
     }
 }
 
 impl<'de> Deserialize<'de> for Shape {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Looker;
-        impl<'de> de::Visitor<'de> for Looker {
-            type Value = Shape;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a declaration or a request")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Shape, A::Error> {
-                shape(map)
-            }
-        }
-        deserializer.deserialize_any(Looker)
+        deserializer.deserialize_any(Looker("a declaration or a request"))
     }
 }
 
@@ -264,33 +423,6 @@ impl<'de> DeserializeSeed<'de> for Shape {
     }
 }
 
-/// A list of items whose shapes are known.
-struct Items(Vec<Shape>);
-
-impl<'de> DeserializeSeed<'de> for Items {
-    type Value = Vec<v1::SubmitRequest>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> de::Visitor<'de> for Items {
-    type Value = Vec<v1::SubmitRequest>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        let mut requests = Vec::with_capacity(self.0.len());
-        for shape in self.0 {
-            requests.extend(items.next_element_seed(shape)?);
-        }
-        Ok(requests)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -299,12 +431,27 @@ mod tests {
     const MESSAGE: &str = include_str!("../../../../docs/examples/import-9610.xml");
 
     fn items(text: &str) -> Vec<Item> {
-        let read = if is_xml(text.as_bytes()) { xml } else { json };
-        read(text.as_bytes(), Language::English).expect("the file is well-formed")
+        if is_xml(text.as_bytes()) {
+            return xml(text.as_bytes(), Language::English).expect("the file is well-formed");
+        }
+        let read = documents_of(text).into_iter().collect::<Result<_, _>>();
+        read.expect("the file is well-formed")
+    }
+
+    fn documents_of(text: &str) -> Vec<Document> {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), text).expect("it is ours");
+        let mut found = Vec::new();
+        documents(file.path(), Language::English, |document| {
+            found.push(document);
+            true
+        });
+        found
     }
 
     fn refused(text: &str) -> String {
-        let problem = json(text.as_bytes(), Language::English).expect_err("something is wrong");
+        let last = documents_of(text).pop().expect("something is there");
+        let (_, problem) = last.expect_err("something is wrong");
         assert_eq!(problem.code, "SW-3011");
         problem.in_file("a.json").text()
     }
@@ -347,7 +494,40 @@ mod tests {
         assert!(word.contains("expected a declaration, a request, or a list of them"), "{word}");
         assert!(refused("[7]").contains("expected a declaration or a request"));
         assert!(refused("{} {}").contains("trailing characters"));
+        let line = refused("{}\n\n  {\"tradeMood\": 1}\n");
+        assert!(line.contains("a.json:3:14: unknown field"), "{line}");
+        assert!(refused("[{}, {}").contains("a.json:1:8: expected `,` or the end of the list"));
         assert!(refused(" \n").contains("the file is empty"));
+    }
+
+    #[test]
+    fn each_line_is_a_document_and_a_broken_one_costs_no_other() {
+        let line = IMPORT.replace('\n', " ");
+        let wrapped = format!(r#"{{"declaration": {line}}}"#);
+        let read = documents_of(&format!("{line}\n\n{{\"lines\": [\n{wrapped}\n"));
+        let (first, third) = (read[0].as_ref().expect("one"), read[2].as_ref().expect("three"));
+        assert_eq!((read.len(), first.document, third.document), (3, 1, 3));
+        assert_eq!(first.request, third.request, "the same content is the same request");
+        let (document, problem) = read[1].as_ref().expect_err("it is cut");
+        assert_eq!(*document, Some(2));
+        assert!(problem.clone().in_file("a").text().contains("a:3:"), "{problem:?}");
+    }
+
+    #[test]
+    fn files_that_are_not_there_are_all_named_and_a_usage_error() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let there = directory.path().join("there");
+        std::fs::write(&there, "{}").expect("it is ours");
+        let [gone, here] = [directory.path().join("gone"), directory.path().to_owned()];
+        let stdin = PathBuf::from("-");
+        assert!(missing([&there, &stdin], Language::English).is_none());
+        for language in [Language::English, Language::Chinese] {
+            let problem = missing([&there, &gone, &here], language).expect("two are missing");
+            assert_eq!(problem.exit, super::super::Exit::Usage);
+            let text = problem.text();
+            assert!(text.contains(&gone.display().to_string()), "{text}");
+            assert_eq!(text.matches("\n  SW-4007").count(), 2, "{text}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | 0 | done |
 //! | 1 | the window, or we before it, refused at least one item or the request; or a declaration that was waited for ended other than released |
-//! | 2 | the command line or the configuration cannot be used |
+//! | 2 | the command line or the configuration cannot be used, or a file that it names is not there |
 //! | 3 | the window cannot be reached, is not available, or did not come to an end in time |
 //! | 4 | there is nothing of this name for this caller |
 //! | 5 | a fault of the window |
@@ -26,11 +26,15 @@ mod problem;
 pub mod read;
 mod report;
 pub mod submit;
+mod table;
+mod values;
 pub mod watch;
 mod words;
 
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use domain::Code;
 use domain::refusal::Act;
@@ -81,7 +85,6 @@ impl Exit {
         }
         match error.downcast_ref::<Code>() {
             Some(Code::ConnectionFailed) => Self::Unreachable,
-            Some(Code::FileUnreadable) => Self::Refused,
             Some(code) if code.act() == Act::Operator => Self::Usage,
             Some(_) | None => Self::Usage,
         }
@@ -122,6 +125,84 @@ impl From<Exit> for ExitCode {
         };
         Self::from(number)
     }
+}
+
+/// What we say ourselves, in both languages.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{english}")]
+pub struct Said {
+    english: String,
+    chinese: String,
+}
+
+impl Said {
+    /// The same in English and in Chinese.
+    pub fn new(english: impl Into<String>, chinese: impl Into<String>) -> Self {
+        Self { english: english.into(), chinese: chinese.into() }
+    }
+
+    /// In one language.
+    pub fn text(&self, language: Language) -> &str {
+        match language {
+            Language::English => &self.english,
+            Language::Chinese => &self.chinese,
+        }
+    }
+}
+
+/// An error with its causes, in the caller's language as far as we say it ourselves.
+pub fn told(error: &anyhow::Error, language: Language) -> String {
+    let said = error.downcast_ref::<Said>();
+    let connection = error.downcast_ref::<client::Error>();
+    let code = error.downcast_ref::<Code>();
+    let part = |cause: String| {
+        if let Some(said) = said.filter(|said| said.english == cause) {
+            return said.text(language).to_owned();
+        }
+        if let Some(connection) = connection.filter(|error| error.to_string() == cause) {
+            return connection.text(language);
+        }
+        match (code.filter(|code| code.id() == cause), language) {
+            (Some(code), Language::Chinese) => format!("{} {}", code.id(), code.title_zh()),
+            (Some(_) | None, _) => cause,
+        }
+    };
+    let parts: Vec<_> = error.chain().map(|cause| part(cause.to_string())).collect();
+    parts.join(words::pick(language, ": ", "："))
+}
+
+/// How often is looked whether somebody still reads.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Ends when whoever reads our output went away: a command that waits for something to say would hear of
+/// it only then.
+pub async fn reader_gone() {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let stdout = io::stdout();
+    loop {
+        tokio::time::sleep(LOOK).await;
+        // A closed pipe is told without being asked for.
+        let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+        let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+        let looked = poll(&mut watched, Some(&now));
+        if looked.is_ok() && watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
+            return;
+        }
+    }
+}
+
+/// A usage error when one of these files is not there; otherwise nothing.
+///
+/// # Errors
+///
+/// When it cannot be told.
+pub fn missing<'a>(
+    files: impl IntoIterator<Item = &'a PathBuf>,
+    output: Output,
+    language: Language,
+) -> io::Result<Option<Exit>> {
+    let problem = input::missing(files, language);
+    problem.map(|problem| tell_refusal(output, &problem)).transpose()
 }
 
 /// What every command works with.
@@ -181,7 +262,7 @@ fn tell_refusal(output: Output, problem: &Problem) -> io::Result<Exit> {
 }
 
 /// Whether the reader of our output went away.
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
+pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let io = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
     io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
@@ -220,6 +301,22 @@ mod tests {
         assert_eq!(of(Status::aborted("").into()), Exit::Refused);
         assert_eq!(of(client::Error::Address(String::new()).into()), Exit::Usage);
         assert_eq!(of(anyhow::anyhow!("port").context(Code::PortInUse)), Exit::Usage);
+    }
+
+    #[test]
+    fn errors_are_told_in_the_language_of_the_caller() {
+        let said = Said::new("another program has port 1", "端口1已被占用");
+        let error = anyhow::anyhow!("os error 98").context(said).context(Code::PortInUse);
+        assert_eq!(
+            told(&error, Language::English),
+            "SW-4002: another program has port 1: os error 98"
+        );
+        assert_eq!(
+            told(&error, Language::Chinese),
+            "SW-4002 端口已被占用：端口1已被占用：os error 98"
+        );
+        let error = anyhow::Error::from(client::Error::Address("x".to_owned()));
+        assert!(told(&error, Language::Chinese).starts_with("x不是地址"));
     }
 
     #[test]

@@ -52,8 +52,10 @@ impl Problem {
     /// A refusal that we say ourselves, before the window is asked.
     pub(super) fn local(code: Code, language: Language, violations: Vec<Broken>) -> Self {
         let title = words::pick(language, code.title(), code.title_zh()).to_owned();
+        // Who named a file that is not there has to write something else.
+        let exit = if code == Code::FileUnreadable { Exit::Usage } else { Exit::Refused };
         let (code, data) = (code.id().to_owned(), BTreeMap::new());
-        Self { code, title, data, violations, file: None, exit: Exit::Refused }
+        Self { code, title, data, violations, file: None, exit }
     }
 
     /// A refusal of a whole request.
@@ -113,12 +115,25 @@ impl Problem {
         }
     }
 
+    /// Why the way to the window is cut, or else what it says.
+    pub(super) fn cause(&self) -> &str {
+        self.data.get("cause").filter(|cause| !cause.is_empty()).unwrap_or(&self.title)
+    }
+
     /// Adds where in the message each field stands.
     #[must_use]
     pub(super) fn placed(mut self, document: Option<&ceb::ReadDocument>) -> Self {
         for broken in &mut self.violations {
             broken.place(document);
         }
+        self
+    }
+
+    /// Adds something with its place.
+    #[must_use]
+    pub(super) fn with_place(mut self, code: Code, line: u32, column: u32, text: String) -> Self {
+        let (line, column) = (Some(line), Some(column));
+        self.violations.push(Broken { line, column, ..Broken::plain(code, text) });
         self
     }
 
@@ -219,6 +234,12 @@ impl Broken {
     ) -> Self {
         let (element, line) = (Some(element.to_owned()), Some(document.line));
         Self { element, line, ..Self::plain(code, text) }
+    }
+
+    /// A rule that is known by a name of its own, about an element of a message.
+    pub(super) fn in_message(rule: &str, element: &str, line: u32, text: &str) -> Self {
+        let (code, text) = (rule.to_owned(), text.to_owned());
+        Self { code, text, element: Some(element.to_owned()), line: Some(line), ..Self::default() }
     }
 
     /// What the reader of JSON says.

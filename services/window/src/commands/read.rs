@@ -1,23 +1,20 @@
 //! `get` and `list`: what the window keeps, as a card or a table, or as the schema's JSON.
 
-use domain::refusal::{Code, Refusal};
+use std::io::{self, Write as _};
+
 use proto::v1;
 use time::OffsetDateTime;
-use time::macros::{format_description, offset};
-use tonic::{Response, Status};
+use tonic::{Code as Grpc, Response, Status};
 use uuid::Uuid;
 
 use super::words::{self, pick};
-use super::{Exit, Output, Session, card, say, say_json};
-
-/// Pages that are searched for a preNo, which the window cannot be asked for: its date narrows the
-/// search to one day.
-const SEARCH_PAGES_MAX: usize = 20;
+use super::{Exit, Output, Said, Session, card, clean, say, say_json};
 
 /// Show one declaration with its history.
 #[derive(Debug, clap::Args)]
 pub struct Get {
-    /// Name (declarations/UUID), UUID, preNo or order number.
+    /// Name (declarations/UUID), UUID, or any number of it: preNo, order number, own number (copNo),
+    /// way-bill, invtNo, release.
     pub name: String,
 }
 
@@ -57,13 +54,32 @@ pub async fn get(session: &Session, args: Get) -> anyhow::Result<Exit> {
 }
 
 async fn show(session: &Session, args: Get) -> anyhow::Result<Exit> {
-    let name = resolve(session, &args.name).await?;
-    let record = fetch(session, &name).await?;
+    let record = match find(session, &args.name).await? {
+        Found::One(record) => record,
+        Found::Several(candidates) => return choose(session, &args.name, &candidates),
+    };
     match session.output {
         Output::Json => say_json(&record)?,
         Output::Table => say(&card::whole(&record, session.language))?,
     }
     Ok(Exit::Done)
+}
+
+/// Several have the number: the caller says which.
+fn choose(
+    session: &Session,
+    text: &str,
+    candidates: &[v1::DeclarationRecord],
+) -> anyhow::Result<Exit> {
+    match session.output {
+        Output::Json => say_json(&serde_json::json!({ "candidates": candidates }))?,
+        Output::Table => {
+            say(&card::rows(candidates, session.language))?;
+            let said = several(text, candidates.len(), "");
+            writeln!(io::stderr(), "{}", clean(said.text(session.language)))?;
+        }
+    }
+    Ok(Exit::Usage)
 }
 
 /// Lists declarations.
@@ -138,105 +154,76 @@ pub(super) async fn page(
 /// Reads one declaration by its resource name.
 pub(super) async fn fetch(session: &Session, name: &str) -> Result<v1::DeclarationRecord, Status> {
     let call = async || {
-        let request = session.request(v1::GetRequest { name: name.to_owned() });
+        let request =
+            session.request(v1::GetRequest { name: name.to_owned(), ..Default::default() });
         session.window.declarations().get(request).await.map(Response::into_inner)
     };
     client::repeat(call).await.map(|response| response.record.unwrap_or_default())
 }
 
+/// What a person typed, as the window knows it.
+enum Found {
+    /// The declaration that is meant.
+    One(Box<v1::DeclarationRecord>),
+    /// Several have this number.
+    Several(Vec<v1::DeclarationRecord>),
+}
+
+async fn find(session: &Session, text: &str) -> anyhow::Result<Found> {
+    // An unset variable of a script must not stand for "any".
+    let empty = || Said::new("NAME is empty", "NAME为空");
+    anyhow::ensure!(!text.trim().is_empty(), empty());
+    let named = text.starts_with("declarations/");
+    let (name, number) = if named { (text, "") } else { ("", text) };
+    let request = v1::GetRequest {
+        name: name.to_owned(),
+        number: number.to_owned(),
+        number_kind: v1::NumberKind::Unspecified.into(),
+    };
+    let call = async || {
+        let request = session.request(request.clone());
+        session.window.declarations().get(request).await.map(Response::into_inner)
+    };
+    let v1::GetResponse { record, candidates } = client::repeat(call).await?;
+    Ok(match record {
+        Some(record) => Found::One(Box::new(record)),
+        None => Found::Several(candidates),
+    })
+}
+
 /// The resource name of what a person typed.
 pub(super) async fn resolve(session: &Session, text: &str) -> anyhow::Result<String> {
-    // An unset variable of a script must not stand for "any".
-    anyhow::ensure!(!text.trim().is_empty(), "NAME is empty");
     if text.starts_with("declarations/") {
         return Ok(text.to_owned());
     }
-    if let Ok(id) = Uuid::try_parse(text) {
-        return Ok(format!("declarations/{id}"));
-    }
-    if let Some(day) = day_of(text)
-        && let Some(name) = by_pre_no(session, text, day).await?
-    {
-        return Ok(name);
-    }
-    let request = v1::ListRequest { order_no: text.to_owned(), ..Default::default() };
-    choose(text, pages(session, request, 50).await?, session)
-}
-
-/// The one that is alive among those with an order number, or else the newest: after a rejection or
-/// withdrawal the same order may be declared again.
-fn choose(
-    text: &str,
-    mut records: Vec<v1::DeclarationRecord>,
-    session: &Session,
-) -> anyhow::Result<String> {
-    let lives = |record: &v1::DeclarationRecord| {
-        !words::is_final(record.state()) || record.state() == v1::State::Released
+    let found = match find(session, text).await {
+        Ok(found) => found,
+        Err(error) => return own_name(text, &error).ok_or(error),
     };
-    if records.iter().any(lives) {
-        records.retain(lives);
-    } else {
-        records.truncate(1);
-    }
-    match &mut records[..] {
-        [] => {
-            let refusal = Refusal::of(Code::NotFound).with("name", text);
-            Err(proto::status::refused(&refusal, session.language).into())
-        }
-        [record] => Ok(std::mem::take(&mut record.name)),
-        several => {
-            let names: Vec<_> = several.iter().map(|record| record.name.as_str()).collect();
-            anyhow::bail!("several declarations have order number {text}: {}", names.join(", "))
+    match found {
+        Found::One(record) => Ok(record.name),
+        Found::Several(candidates) => {
+            let names: Vec<_> = candidates.iter().map(|record| record.name.as_str()).collect();
+            let names = names.join(", ");
+            Err(several(text, candidates.len(), &format!(": {names}")).into())
         }
     }
 }
 
-/// The day in a preNo: B, date, nine digits.
-fn day_of(pre_no: &str) -> Option<time::Date> {
-    let digits = pre_no.strip_prefix('B').filter(|digits| digits.len() == 17)?;
-    let (day, serial) = digits.split_at_checked(8)?;
-    let is_number = serial.bytes().all(|byte| byte.is_ascii_digit());
-    let day = time::Date::parse(day, format_description!("[year][month][day]")).ok()?;
-    is_number.then_some(day)
+/// What is an id by itself needs no look-up, which not everybody may do.
+fn own_name(text: &str, error: &anyhow::Error) -> Option<String> {
+    let status = error.downcast_ref::<Status>()?;
+    let id = Uuid::try_parse(text).ok()?;
+    (status.code() == Grpc::PermissionDenied).then(|| format!("declarations/{id}"))
 }
 
-async fn by_pre_no(
-    session: &Session,
-    pre_no: &str,
-    day: time::Date,
-) -> Result<Option<String>, Status> {
-    let from = day.midnight().assume_offset(offset!(+8));
-    let mut request = v1::ListRequest {
-        page_size: domain::limits::PAGE_MAX,
-        filed_from_time: Some(proto::timestamp(from)),
-        filed_until_time: Some(proto::timestamp(from.saturating_add(time::Duration::DAY))),
-        ..Default::default()
+fn several(text: &str, count: usize, names: &str) -> Said {
+    let (more, more_zh) = match count >= usize::from(domain::limits::CANDIDATES_MAX) {
+        true => (" or more", "以上"),
+        false => ("", ""),
     };
-    for _ in 0..SEARCH_PAGES_MAX {
-        let page = page(session, &request).await?;
-        if let Some(found) = page.records.into_iter().find(|record| record.pre_no == pre_no) {
-            return Ok(Some(found.name));
-        }
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        request.page_token = page.next_page_token;
-    }
-    Ok(None)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pre_no_tells_its_day() {
-        let day = day_of("B20261124000000001").expect("a preNo");
-        assert_eq!((day.year(), u8::from(day.month()), day.day()), (2026, 11, 24));
-        for other in
-            ["B20261324000000001", "B2026112400000000x", "A20261124000000001", "B1", "订单"]
-        {
-            assert_eq!(day_of(other), None, "{other}");
-        }
-    }
+    Said::new(
+        format!("{count}{more} declarations have {text}; say which by its id{names}"),
+        format!("有{count}份{more_zh}清单的编号为{text}，请用编号（id）指明{names}"),
+    )
 }

@@ -1,8 +1,11 @@
-//! What became of the documents of one `submit`: a table with the details below, or JSON lines.
+//! What became of the documents of one `submit`: sums and what is not well, or JSON lines.
+//!
+//! Of a few documents each one is shown; of many only those that somebody has to do something about.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::io;
+use std::sync::Arc;
 
 use domain::Code;
 use proto::ceb::ReadDocument;
@@ -13,22 +16,27 @@ use serde_json::json;
 
 use super::follow::Standing;
 use super::problem::{self, Broken, Problem};
+use super::table::Table;
 use super::words::{self, is_final, pick};
-use super::{Exit, say_json};
+use super::{Exit, Output, say_json};
 
-/// Refusals that are told in full below a table; programs get all.
-const DETAILS_MAX: usize = 20;
+/// So many documents are shown; of more only what is not well, and no more of it. Programs get all.
+const FEW_MAX: usize = 20;
 
 /// One document.
 #[derive(Debug)]
 pub(super) struct Row {
-    file: String,
+    file: Arc<str>,
     /// Its place in the file; `None` for a file that cannot be read.
     document: Option<usize>,
     order_no: String,
     request_id: String,
     pub(super) outcome: Outcome,
     pub(super) warnings: Vec<Broken>,
+    /// It is on its way to the window.
+    pub(super) waits: bool,
+    /// It is checked only.
+    pub(super) checks: bool,
     /// Where its fields stand, for a CEB message.
     pub(super) source: Option<ReadDocument>,
     /// Where it stood at the end of the waiting.
@@ -42,8 +50,8 @@ pub(super) enum Outcome {
     Unanswered,
     /// Filed, now or before.
     Filed(v1::SubmitResponse),
-    /// Could be filed.
-    Checked,
+    /// Could be filed; whether it was filed before.
+    Checked(bool),
     /// A draft, not declared.
     Draft,
     /// Refused.
@@ -55,17 +63,30 @@ impl Outcome {
         match self {
             Self::Unanswered => "unanswered",
             Self::Filed(_) => "filed",
-            Self::Checked => "checked",
+            Self::Checked(_) => "checked",
             Self::Draft => "draft",
             Self::Refused(_) => "refused",
+        }
+    }
+
+    /// It was filed by an earlier request; `None` where that is not known.
+    fn is_repeated(&self) -> Option<bool> {
+        match self {
+            Self::Filed(receipt) => Some(receipt.repeated),
+            Self::Checked(repeated) => Some(*repeated),
+            Self::Unanswered | Self::Draft | Self::Refused(_) => None,
         }
     }
 
     fn word(&self, language: Language) -> &'static str {
         match self {
             Self::Unanswered => pick(language, "no answer", "未答复"),
+            Self::Filed(receipt) if receipt.repeated => {
+                pick(language, "filed before", "此前已申报")
+            }
             Self::Filed(_) => pick(language, "filed", "已申报"),
-            Self::Checked => pick(language, "correct", "校验通过"),
+            Self::Checked(true) => pick(language, "correct, filed before", "校验通过，此前已申报"),
+            Self::Checked(false) => pick(language, "correct", "校验通过"),
             Self::Draft => pick(language, "draft, not declared", "暂存，未申报"),
             Self::Refused(_) => pick(language, "refused", "拒绝"),
         }
@@ -74,7 +95,7 @@ impl Outcome {
 
 impl Row {
     /// A document that waits for its answer.
-    pub(super) fn new(file: String, document: usize, request: &v1::SubmitRequest) -> Self {
+    pub(super) fn new(file: Arc<str>, document: usize, request: &v1::SubmitRequest) -> Self {
         let declaration = request.declaration.as_ref();
         Self {
             document: Some(document),
@@ -84,12 +105,12 @@ impl Row {
         }
     }
 
-    /// A file that cannot be read.
-    pub(super) fn unread(file: String, problem: Problem) -> Self {
-        Self { outcome: Outcome::Refused(problem), ..Self::unanswered(file) }
+    /// A file, or a document of it, that cannot be read.
+    pub(super) fn unread(file: Arc<str>, document: Option<usize>, problem: Problem) -> Self {
+        Self { document, outcome: Outcome::Refused(problem), ..Self::unanswered(file) }
     }
 
-    fn unanswered(file: String) -> Self {
+    fn unanswered(file: Arc<str>) -> Self {
         Self {
             file,
             document: None,
@@ -97,19 +118,19 @@ impl Row {
             request_id: String::new(),
             outcome: Outcome::Unanswered,
             warnings: Vec::new(),
+            waits: false,
+            checks: false,
             source: None,
             standing: None,
         }
     }
 
     /// Takes the window's answer down.
-    pub(super) fn answered(
-        &mut self,
-        answer: v1::SubmitStreamResponse,
-        checked: bool,
-        language: Language,
-    ) {
-        let source = self.source.as_ref();
+    pub(super) fn answered(&mut self, answer: v1::SubmitStreamResponse, language: Language) {
+        self.waits = false;
+        // It is not needed again, and it is large.
+        let source = self.source.take();
+        let source = source.as_ref();
         self.outcome = match answer.result {
             Some(Answer::Receipt(mut receipt)) => {
                 for warning in std::mem::take(&mut receipt.warnings) {
@@ -117,7 +138,8 @@ impl Row {
                     warning.place(source);
                     self.warnings.push(warning);
                 }
-                if checked { Outcome::Checked } else { Outcome::Filed(receipt) }
+                let repeated = receipt.repeated;
+                if self.checks { Outcome::Checked(repeated) } else { Outcome::Filed(receipt) }
             }
             Some(Answer::Refusal(refusal)) => {
                 Outcome::Refused(Problem::of_refusal(refusal, language).placed(source))
@@ -130,14 +152,18 @@ impl Row {
     pub(super) fn name(&self) -> Option<&str> {
         match &self.outcome {
             Outcome::Filed(receipt) => Some(&receipt.name),
-            Outcome::Unanswered | Outcome::Checked | Outcome::Draft | Outcome::Refused(_) => None,
+            Outcome::Unanswered | Outcome::Checked(_) | Outcome::Draft | Outcome::Refused(_) => {
+                None
+            }
         }
     }
 
     fn receipt(&self) -> Option<&v1::SubmitResponse> {
         match &self.outcome {
             Outcome::Filed(receipt) => Some(receipt),
-            Outcome::Unanswered | Outcome::Checked | Outcome::Draft | Outcome::Refused(_) => None,
+            Outcome::Unanswered | Outcome::Checked(_) | Outcome::Draft | Outcome::Refused(_) => {
+                None
+            }
         }
     }
 
@@ -147,9 +173,9 @@ impl Row {
     }
 }
 
-/// How the command ends.
-pub(super) fn exit(rows: &[Row], waited: bool) -> Exit {
-    let of = |row: &Row| match &row.outcome {
+/// How the command ends for a document.
+fn exit(row: &Row, waited: bool) -> Exit {
+    match &row.outcome {
         Outcome::Unanswered => Exit::Unreachable,
         Outcome::Refused(problem) => problem.exit,
         Outcome::Filed(_) if waited => match row.state() {
@@ -157,24 +183,191 @@ pub(super) fn exit(rows: &[Row], waited: bool) -> Exit {
             Some(state) if is_final(state) => Exit::Refused,
             Some(_) | None => Exit::Unreachable,
         },
-        Outcome::Filed(_) | Outcome::Checked | Outcome::Draft => Exit::Done,
-    };
-    rows.iter().map(of).max().unwrap_or(Exit::Done)
+        Outcome::Filed(_) | Outcome::Checked(_) | Outcome::Draft => Exit::Done,
+    }
 }
 
-/// One line a document.
-pub(super) fn json(rows: &[Row]) -> io::Result<()> {
-    rows.iter().try_for_each(|row| say_json(&object(row)))
+/// What is told of the documents of a command, one after the other. However many there are, only those
+/// are kept that are shown at the end.
+#[derive(Debug)]
+pub(super) struct Report {
+    output: Output,
+    language: Language,
+    /// The end of each one was waited for.
+    waited: bool,
+    /// Each one is shown, well or not.
+    all: bool,
+    count: usize,
+    shown: Vec<Row>,
+    /// Refusals that are not told in full, by code.
+    more: BTreeMap<String, usize>,
+    warnings: BTreeMap<String, Warned>,
+    sums: BTreeMap<&'static str, usize>,
+    exit: Exit,
+}
+
+/// A warning: its first text, and how many documents have it.
+#[derive(Debug)]
+struct Warned {
+    first: String,
+    documents: usize,
+}
+
+impl Report {
+    pub(super) fn new(output: Output, language: Language, waited: bool, all: bool) -> Self {
+        Self {
+            output,
+            language,
+            waited,
+            all,
+            count: 0,
+            shown: Vec::new(),
+            more: BTreeMap::new(),
+            warnings: BTreeMap::new(),
+            sums: BTreeMap::new(),
+            exit: Exit::Done,
+        }
+    }
+
+    /// Takes down what became of the next document; for programs it is said at once.
+    pub(super) fn take(&mut self, row: Row) -> io::Result<()> {
+        let exit = exit(&row, self.waited);
+        self.exit = self.exit.max(exit);
+        self.count += 1;
+        if self.output == Output::Json {
+            return say_json(&object(&row));
+        }
+        *self.sums.entry(row.outcome.word(self.language)).or_default() += 1;
+        if let (true, Some(state), Some(_)) = (self.waited, row.state(), row.receipt()) {
+            *self.sums.entry(words::state_in(self.language, state)).or_default() += 1;
+        }
+        self.warn(&row);
+        if !self.all && self.count == FEW_MAX + 1 {
+            self.shown.retain(|row| !is_well(row, self.waited));
+        }
+        let shows = self.all || self.count <= FEW_MAX || exit != Exit::Done;
+        if shows && (self.all || self.shown.len() < FEW_MAX) {
+            self.shown.push(row);
+        } else if let (true, Outcome::Refused(problem)) = (shows, &row.outcome) {
+            *self.more.entry(problem.code.clone()).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    fn warn(&mut self, row: &Row) {
+        let mut of_row = HashSet::new();
+        for warning in &row.warnings {
+            if of_row.insert(&warning.code) {
+                let first = || warning.placed_text(Some(&row.file));
+                let warned = self.warnings.entry(warning.code.clone());
+                warned.or_insert_with(|| Warned { first: first(), documents: 0 }).documents += 1;
+            }
+        }
+    }
+
+    /// How the command ends.
+    pub(super) fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// For people: the table, then refusals, then warnings, then the sums.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        if !self.shown.is_empty() {
+            let _infallible = writeln!(text, "{}", self.table());
+        }
+        self.refusals(&mut text);
+        self.warnings(&mut text);
+        let hidden = self.count - self.shown.len();
+        if hidden > 0 {
+            let _infallible = match self.language {
+                Language::English => {
+                    writeln!(text, "{hidden} documents are not shown: --all shows every one")
+                }
+                Language::Chinese => writeln!(text, "{hidden}份单证未列出，--all 可全部列出"),
+            };
+        }
+        text.push_str(&self.sums());
+        text
+    }
+
+    fn table(&self) -> Table {
+        let (language, waited) = (self.language, self.waited);
+        let english = ["file", "no.", "order no.", "result", "id", "preNo", "warnings"];
+        let chinese = ["文件", "序号", "订单编号", "结果", "编号", "预录入编号", "警告"];
+        let mut header = match language {
+            Language::English => english,
+            Language::Chinese => chinese,
+        }
+        .to_vec();
+        if waited {
+            header.extend([pick(language, "state", "状态"), pick(language, "invtNo", "清单编号")]);
+        }
+        let mut table = words::table(&header, Some(0));
+        for row in &self.shown {
+            table.add_row(cells(row, language, waited));
+        }
+        table
+    }
+
+    fn refusals(&self, text: &mut String) {
+        for row in &self.shown {
+            let Outcome::Refused(problem) = &row.outcome else { continue };
+            let number = row.document.map(|number| format!(" #{number}")).unwrap_or_default();
+            let order = if row.order_no.is_empty() { "" } else { " " };
+            let problem = problem.clone().in_file(&row.file).text();
+            let _infallible =
+                writeln!(text, "{}{number}{order}{}: {problem}", row.file, row.order_no);
+        }
+        for (code, count) in &self.more {
+            let title = problem::known(code)
+                .map(|code| pick(self.language, code.title(), code.title_zh()))
+                .unwrap_or_default();
+            let _infallible = match self.language {
+                Language::English => writeln!(text, "… {count} more refused: {code} {title}"),
+                Language::Chinese => writeln!(text, "……另有{count}份被拒绝：{code} {title}"),
+            };
+        }
+    }
+
+    /// Each code once, with how many documents it concerns and the first place.
+    fn warnings(&self, text: &mut String) {
+        for (code, Warned { first, documents }) in &self.warnings {
+            let title = problem::known(code)
+                .map(|code| pick(self.language, code.title(), code.title_zh()))
+                .unwrap_or_default();
+            let _infallible = match self.language {
+                Language::English => {
+                    writeln!(text, "warning {code} (documents: {documents}): {title}\n  {first}")
+                }
+                Language::Chinese => {
+                    writeln!(text, "警告 {code}（{documents}份单证）：{title}\n  {first}")
+                }
+            };
+        }
+    }
+
+    /// 5 filed; 1 refused.
+    fn sums(&self) -> String {
+        let sums = self.sums.iter().map(|(word, count)| format!("{count} {word}"));
+        sums.collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// Nothing is to be done about it.
+fn is_well(row: &Row, waited: bool) -> bool {
+    exit(row, waited) == Exit::Done
 }
 
 fn object(row: &Row) -> serde_json::Value {
     let said = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let mut object = json!({
-        "file": row.file,
+        "file": &*row.file,
         "document": row.document,
         "order_no": said(&row.order_no),
         "request_id": said(&row.request_id),
         "status": row.outcome.status(),
+        "repeated": row.outcome.is_repeated(),
         "name": row.name(),
         "pre_no": row.receipt().map(|receipt| &receipt.pre_no),
         "state": row.state().map(|state| state.as_str_name()),
@@ -188,44 +381,23 @@ fn object(row: &Row) -> serde_json::Value {
             object["refusal"] =
                 json!(Problem::local(Code::DraftNotDeclared, Language::English, Vec::new()));
         }
-        Outcome::Unanswered | Outcome::Filed(_) | Outcome::Checked => {}
+        Outcome::Unanswered | Outcome::Filed(_) | Outcome::Checked(_) => {}
     }
     object
-}
-
-/// For people: the table, then refusals, then warnings, then the sums.
-pub(super) fn table(rows: &[Row], language: Language, waited: bool) -> String {
-    let english = ["file", "no.", "order no.", "result", "id", "preNo", "warnings"];
-    let chinese = ["文件", "序号", "订单编号", "结果", "编号", "预录入编号", "警告"];
-    let mut header = match language {
-        Language::English => english,
-        Language::Chinese => chinese,
-    }
-    .to_vec();
-    if waited {
-        header.extend([pick(language, "state", "状态"), pick(language, "invtNo", "清单编号")]);
-    }
-    let mut table = words::table(&header, Some(0));
-    for row in rows {
-        table.add_row(cells(row, language, waited));
-    }
-    let mut text = table.to_string();
-    text.push_str(&refusals(rows));
-    text.push_str(&warnings(rows, language));
-    let _infallible = write!(text, "\n{}", sums(rows, language, waited));
-    text
 }
 
 fn cells(row: &Row, language: Language, waited: bool) -> Vec<String> {
     let receipt = row.receipt();
     let mut cells = vec![
-        row.file.clone(),
+        row.file.to_string(),
         row.document.map(|number| number.to_string()).unwrap_or_default(),
         row.order_no.clone(),
         row.outcome.word(language).to_owned(),
         receipt.map(|receipt| words::id(&receipt.name).to_owned()).unwrap_or_default(),
         receipt.map(|receipt| receipt.pre_no.clone()).unwrap_or_default(),
-        row.warnings.len().to_string(),
+        Some(row.warnings.len())
+            .filter(|count| *count > 0)
+            .map_or_else(String::new, |c| c.to_string()),
     ];
     if waited {
         let state = row.state().map(|state| words::state_in(language, state).to_owned());
@@ -235,71 +407,12 @@ fn cells(row: &Row, language: Language, waited: bool) -> Vec<String> {
     cells
 }
 
-fn refusals(rows: &[Row]) -> String {
-    let mut text = String::new();
-    let refused = rows.iter().filter_map(|row| match &row.outcome {
-        Outcome::Refused(problem) => Some((row, problem)),
-        Outcome::Unanswered | Outcome::Filed(_) | Outcome::Checked | Outcome::Draft => None,
-    });
-    let count = refused.clone().count();
-    for (row, problem) in refused.take(DETAILS_MAX) {
-        let number = row.document.map(|number| format!(" #{number}")).unwrap_or_default();
-        let order = if row.order_no.is_empty() { "" } else { " " };
-        let problem = problem.clone().in_file(&row.file).text();
-        let _infallible = write!(text, "\n{}{number}{order}{}: {problem}", row.file, row.order_no);
-    }
-    if count > DETAILS_MAX {
-        let more = count - DETAILS_MAX;
-        let _infallible = write!(text, "\n… {more} more refusals: see --output json");
-    }
-    text
-}
-
-/// Each code once, with how many documents it concerns and the first place.
-fn warnings(rows: &[Row], language: Language) -> String {
-    let mut by_code: BTreeMap<&str, (&Row, &Broken, HashSet<usize>)> = BTreeMap::new();
-    for (index, row) in rows.iter().enumerate() {
-        for warning in &row.warnings {
-            let entry = by_code.entry(&warning.code);
-            entry.or_insert_with(|| (row, warning, HashSet::new())).2.insert(index);
-        }
-    }
-    let mut text = String::new();
-    for (code, (row, first, documents)) in by_code {
-        let title = problem::known(code)
-            .map(|code| pick(language, code.title(), code.title_zh()))
-            .unwrap_or_default();
-        let count = documents.len();
-        let _infallible = match language {
-            Language::English => {
-                write!(text, "\nwarning {code} (documents: {count}): {title}")
-            }
-            Language::Chinese => write!(text, "\n警告 {code}（{count}份单证）：{title}"),
-        };
-        let _infallible = write!(text, "\n  {}", first.placed_text(Some(&row.file)));
-    }
-    text
-}
-
-/// 5 filed; 1 refused.
-fn sums(rows: &[Row], language: Language, waited: bool) -> String {
-    let mut sums: BTreeMap<&str, usize> = BTreeMap::new();
-    for row in rows {
-        *sums.entry(row.outcome.word(language)).or_default() += 1;
-        if let (true, Some(state), Some(_)) = (waited, row.state(), row.receipt()) {
-            *sums.entry(words::state_in(language, state)).or_default() += 1;
-        }
-    }
-    let sums: Vec<_> = sums.into_iter().map(|(word, count)| format!("{count} {word}")).collect();
-    sums.join("; ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn row(outcome: Outcome) -> Row {
-        Row { outcome, ..Row::unanswered("a.xml".to_owned()) }
+        Row { outcome, ..Row::unanswered("a.xml".into()) }
     }
 
     fn filed(state: v1::State) -> Row {
@@ -307,21 +420,32 @@ mod tests {
         row(Outcome::Filed(receipt))
     }
 
+    fn refused(code: Code) -> Row {
+        let refusal = proto::status::refused_item(domain::Refusal::of(code));
+        row(Outcome::Refused(Problem::of_refusal(refusal, Language::English)))
+    }
+
+    fn report(rows: impl IntoIterator<Item = Row>, waited: bool, all: bool) -> Report {
+        let mut report = Report::new(Output::Table, Language::English, waited, all);
+        for row in rows {
+            report.take(row).expect("nothing is written");
+        }
+        report
+    }
+
     #[test]
     fn the_worst_row_decides_the_exit_code() {
-        let refused = |code| {
-            let refusal = domain::Refusal::of(code);
-            let refusal = proto::status::refused_item(refusal);
-            row(Outcome::Refused(Problem::of_refusal(refusal, Language::English)))
-        };
-        assert_eq!(exit(&[row(Outcome::Draft), row(Outcome::Checked)], false), Exit::Done);
-        assert_eq!(exit(&[row(Outcome::Draft), refused(Code::Invalid)], false), Exit::Refused);
-        assert_eq!(exit(&[refused(Code::Internal), refused(Code::Invalid)], false), Exit::Fault);
-        assert_eq!(exit(&[row(Outcome::Unanswered)], false), Exit::Unreachable);
-        assert_eq!(exit(&[filed(v1::State::UnderReview)], false), Exit::Done);
-        assert_eq!(exit(&[filed(v1::State::UnderReview)], true), Exit::Unreachable);
-        assert_eq!(exit(&[filed(v1::State::Released)], true), Exit::Done);
-        assert_eq!(exit(&[filed(v1::State::Rejected)], true), Exit::Refused);
+        let exit = |rows: Vec<Row>, waited| report(rows, waited, false).exit();
+        let checked = || row(Outcome::Checked(false));
+        assert_eq!(exit(vec![row(Outcome::Draft), checked()], false), Exit::Done);
+        assert_eq!(exit(vec![row(Outcome::Draft), refused(Code::Invalid)], false), Exit::Refused);
+        let both = vec![refused(Code::Internal), refused(Code::Invalid)];
+        assert_eq!(exit(both, false), Exit::Fault);
+        assert_eq!(exit(vec![row(Outcome::Unanswered)], false), Exit::Unreachable);
+        assert_eq!(exit(vec![filed(v1::State::UnderReview)], false), Exit::Done);
+        assert_eq!(exit(vec![filed(v1::State::UnderReview)], true), Exit::Unreachable);
+        assert_eq!(exit(vec![filed(v1::State::Released)], true), Exit::Done);
+        assert_eq!(exit(vec![filed(v1::State::Rejected)], true), Exit::Refused);
     }
 
     #[test]
@@ -330,9 +454,44 @@ mod tests {
         for row in &mut rows {
             row.warnings = vec![Broken::plain(Code::SignatureNotChecked, "not checked")];
         }
-        let text = table(&rows, Language::English, false);
+        let text = report(rows, false, false).text();
         assert_eq!(text.matches("warning SW-3012 (documents: 2)").count(), 1, "{text}");
         assert!(text.ends_with("\n2 filed"), "{text}");
+    }
+
+    #[test]
+    fn of_many_only_what_is_not_well_is_shown() {
+        let rows = || {
+            (0..10_000).map(|number| match number {
+                17 | 5_000 => refused(Code::Invalid),
+                _ => filed(v1::State::UnderReview),
+            })
+        };
+        let text = report(rows(), false, false).text();
+        assert!(text.lines().count() < 20, "{text}");
+        assert_eq!(text.matches("SW-1001").count(), 4, "each with its page: {text}");
+        assert!(text.ends_with(
+            "9998 documents are not shown: --all shows every one\n9998 filed; 2 refused"
+        ));
+        let all = report(rows(), false, true).text();
+        assert!(all.lines().count() > 10_000 && !all.contains("not shown"));
+        let bad = report((0..10_000).map(|_| refused(Code::Invalid)), false, false).text();
+        assert!(bad.contains("… 9980 more refused: SW-1001"), "{bad}");
+        let few = report(rows().take(15), false, false).text();
+        assert!(few.matches("filed").count() >= 15 && !few.contains("not shown"), "{few}");
+    }
+
+    #[test]
+    fn a_repetition_is_told_from_a_new_filing() {
+        let mut again = filed(v1::State::UnderReview);
+        if let Outcome::Filed(receipt) = &mut again.outcome {
+            receipt.repeated = true;
+        }
+        let fresh = filed(v1::State::UnderReview);
+        assert_eq!(object(&again)["repeated"], json!(true));
+        assert_eq!(object(&fresh)["repeated"], json!(false));
+        let text = report([again, fresh], false, false).text();
+        assert!(text.ends_with("\n1 filed; 1 filed before"), "{text}");
     }
 
     #[test]

@@ -1,21 +1,25 @@
 //! `submit`: files the documents of any number of files over one stream, and says what became of
 //! each. Repeating the command files nothing twice.
 
-use std::collections::HashSet;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use domain::Code;
+use futures::stream;
 use indicatif::{ProgressBar, ProgressStyle};
 use proto::ceb::{AppType, ReadDocument};
 use proto::v1;
 use tonic::Status;
 
 use super::follow::Follower;
-use super::input::{self, Item};
+use super::input::{self, Item, Read};
 use super::problem::{Broken, Problem};
-use super::report::{self, Outcome, Row};
+use super::report::{Outcome, Report, Row};
 use super::words::pick;
 use super::{Exit, Output, Session, say};
 
@@ -24,8 +28,8 @@ const BAR_FROM: u64 = 21;
 
 /// File declarations.
 ///
-/// A file is JSON of the schema (a declaration, a request {"request_id": …, "declaration": {…}}, or a
-/// list of either) or a CEB621 or CEB603 message. The same document is the same request, so the
+/// A file is JSON of the schema (a declaration, a request {"request_id": …, "declaration": {…}}, a list
+/// of either, or one of either a line) or a CEB621 or CEB603 message. The same document is the same request, so the
 /// command may be repeated: what was filed keeps its receipt. To file the same JSON content once more
 /// after it ended, give it a new request_id.
 #[derive(Debug, clap::Args)]
@@ -46,6 +50,9 @@ pub struct Submit {
     /// Declare drafts (appStatus 1) too.
     #[arg(long)]
     pub declare_drafts: bool,
+    /// Show every document, also of many; without it only those that are not well.
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// Files, waits if asked, and reports.
@@ -58,78 +65,148 @@ pub async fn run(session: &Session, args: Submit) -> anyhow::Result<Exit> {
 }
 
 async fn submit(session: &Session, args: Submit) -> anyhow::Result<Exit> {
-    let mut batch = Batch::default();
-    for path in &args.files {
-        match input::read(path, session.language).await {
-            Ok(items) => items.into_iter().for_each(|item| {
-                batch.add(item, input::name(path), &args, session);
-            }),
-            Err(problem) => batch.rows.push(Row::unread(input::name(path), problem)),
-        }
-    }
     let mut follower = if args.wait { Follower::start(session).await } else { Follower::idle() };
-    let mut ended = batch.file(session, &mut follower).await;
+    let report = Report::new(session.output, session.language, args.wait, args.all);
+    let mut batch = Batch::new(report, &args);
+    let mut ended = batch.file(session, &args, &mut follower).await;
     if args.wait && ended.is_ok() {
         ended = batch.wait(session, &mut follower, Duration::from_secs(args.wait_seconds)).await;
     }
-    match session.output {
-        Output::Json => report::json(&batch.rows)?,
-        Output::Table => say(&report::table(&batch.rows, session.language, args.wait))?,
+    let report = batch.end()?;
+    if session.output == Output::Table {
+        say(&report.text())?;
     }
-    let exit = report::exit(&batch.rows, args.wait);
     match ended {
-        Ok(()) => Ok(exit),
+        Ok(()) => Ok(report.exit()),
         Err(status) => {
             let told = session.refused(&Problem::of_status(&status, session.language))?;
             // A caller who may not file at all is refused; repeating would not help.
             let final_word = !proto::status::is_worth_repeating(status.code());
-            Ok(if final_word { told } else { exit.max(told) })
+            Ok(if final_word { told } else { report.exit().max(told) })
         }
     }
 }
 
-/// The documents of one command.
-#[derive(Default)]
+/// The documents of one command, in their order: those on their way, and with `--wait` those that are
+/// waited for. The others are told and forgotten.
 struct Batch {
-    rows: Vec<Row>,
-    requests: Vec<v1::SubmitRequest>,
-    /// The row of each request.
-    places: Vec<usize>,
+    report: Report,
+    /// They stay until each one has come to its end.
+    keeps: bool,
+    rows: VecDeque<Row>,
+    /// Which document the first row is.
+    first: usize,
+    /// The document of each request that has no answer, by its place among the requests.
+    places: HashMap<usize, usize>,
+    /// How many requests there were.
+    requests: usize,
+    /// Why nothing more can be told.
+    failed: Option<io::Error>,
 }
 
 impl Batch {
-    /// Takes a document up; files it later unless something speaks against it here.
-    fn add(&mut self, item: Item, file: String, args: &Submit, session: &Session) {
-        let Item { document, mut request, source } = item;
-        request.validate_only |= args.check;
-        let mut row = Row::new(file, document, &request);
-        match source.as_ref().and_then(|source| obstacle(source, args, session)) {
-            Some(outcome) => row.outcome = outcome,
-            None => {
-                self.requests.push(request);
-                self.places.push(self.rows.len());
-            }
+    fn new(report: Report, args: &Submit) -> Self {
+        Self {
+            report,
+            keeps: args.wait,
+            rows: VecDeque::new(),
+            first: 0,
+            places: HashMap::new(),
+            requests: 0,
+            failed: None,
         }
-        let remarks = source.iter().flat_map(|source| &source.warnings);
-        row.warnings = remarks.map(|fault| Broken::of_fault(fault, session.language)).collect();
-        row.source = source;
-        self.rows.push(row);
     }
 
-    /// Files what was taken up. Ctrl-C leaves the rest unanswered.
-    async fn file(&mut self, session: &Session, follower: &mut Follower) -> Result<(), Status> {
-        let requests = std::mem::take(&mut self.requests);
-        if requests.is_empty() {
-            return Ok(());
+    /// Takes a document up. The request, unless something speaks against it here.
+    fn add(&mut self, read: Read, args: &Submit, session: &Session) -> Option<v1::SubmitRequest> {
+        let (mut row, request) = match read {
+            Read::Broken(file, document, problem) => (Row::unread(file, document, problem), None),
+            Read::Item(file, item) => {
+                let Item { document, mut request, source } = *item;
+                request.validate_only |= args.check;
+                let mut row = Row::new(file, document, &request);
+                let obstacle = source.as_ref().and_then(|source| obstacle(source, args, session));
+                let remarks = source.iter().flat_map(|source| &source.warnings);
+                row.warnings =
+                    remarks.map(|fault| Broken::of_fault(fault, session.language)).collect();
+                row.source = source;
+                let files = obstacle.is_none();
+                row.outcome = obstacle.unwrap_or(Outcome::Unanswered);
+                (row, files.then_some(request))
+            }
+        };
+        if let Some(request) = &request {
+            row.waits = true;
+            row.checks = request.validate_only;
+            self.places.insert(self.requests, self.first + self.rows.len());
+            self.requests += 1;
         }
-        let bar = progress(requests.len(), pick(session.language, "filed", "已申报"));
-        let (rows, places) = (&mut self.rows, &self.places);
-        let checks: Vec<bool> = requests.iter().map(|request| request.validate_only).collect();
+        self.rows.push_back(row);
+        self.tell();
+        request
+    }
+
+    /// Takes an answer down.
+    fn answered(&mut self, place: usize, answer: v1::SubmitStreamResponse, session: &Session) {
+        let document = self.places.remove(&place);
+        if let Some(row) = document.and_then(|document| self.rows.get_mut(document - self.first)) {
+            row.answered(answer, session.language);
+        }
+        self.tell();
+    }
+
+    /// Tells of the documents in front that wait for nothing, and forgets them.
+    fn tell(&mut self) {
+        if self.keeps {
+            return;
+        }
+        while self.failed.is_none() && self.rows.front().is_some_and(|row| !row.waits) {
+            let Some(row) = self.rows.pop_front() else { return };
+            self.first += 1;
+            self.failed = self.report.take(row).err();
+        }
+    }
+
+    /// Tells of all that are left.
+    fn end(mut self) -> io::Result<Report> {
+        match self.failed {
+            Some(error) => Err(error),
+            None => {
+                self.rows.into_iter().try_for_each(|row| self.report.take(row))?;
+                Ok(self.report)
+            }
+        }
+    }
+
+    /// Files what stands in the files. Ctrl-C leaves the rest.
+    async fn file(
+        &mut self,
+        session: &Session,
+        args: &Submit,
+        follower: &mut Follower,
+    ) -> Result<(), Status> {
+        let bar = spinner(pick(session.language, "documents", "份单证"));
+        let mut reading = input::stream(args.files.clone(), session.language);
+        let batch = RefCell::new(self);
+        let coming = stream::poll_fn(|context| {
+            loop {
+                let Some(read) = ready!(reading.poll_recv(context)) else {
+                    return Poll::Ready(None);
+                };
+                let mut batch = batch.borrow_mut();
+                if batch.failed.is_some() {
+                    return Poll::Ready(None);
+                }
+                if let Some(request) = batch.add(read, args, session) {
+                    return Poll::Ready(Some(request));
+                }
+            }
+        });
         let answered = |place: usize, answer: v1::SubmitStreamResponse| {
-            rows[places[place]].answered(answer, checks[place], session.language);
+            batch.borrow_mut().answered(place, answer, session);
             bar.inc(1);
         };
-        let mut filing = pin!(client::submit_all(&session.window, requests, answered));
+        let mut filing = pin!(client::submit_stream(&session.window, coming, answered));
         let filed = loop {
             tokio::select! {
                 filed = &mut filing => break filed,
@@ -184,6 +261,14 @@ fn obstacle(document: &ReadDocument, args: &Submit, session: &Session) -> Option
     };
     let why = Broken::in_document(Code::XmlTypeUnsupported, document, "appType", text);
     Some(Outcome::Refused(Problem::local(Code::XmlTypeUnsupported, language, vec![why])))
+}
+
+/// How many so far, on stderr, for people; it hides itself when stderr is no terminal.
+fn spinner(word: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {pos} {msg} {per_sec}");
+    let bar = ProgressBar::new_spinner().with_message(word);
+    // The template is constant; a default bar does as well if it could not be read.
+    style.map_or(bar.clone(), |style| bar.with_style(style))
 }
 
 /// A bar on stderr, for many documents and people; it hides itself when stderr is no terminal.

@@ -1,14 +1,18 @@
 //! `watch`: follows what happens, one line an entry, and says each fact in words.
 
+use std::io::{self, Write as _};
 use std::pin::pin;
 
+use client::News;
 use futures::StreamExt as _;
 use proto::status::Language;
 use proto::v1;
 use proto::v1::fact::Kind;
+use tonic::Status;
 
+use super::problem::Problem;
 use super::words::{self, pick};
-use super::{Exit, Output, Session, read, say, say_json};
+use super::{Exit, Output, Session, clean, read, reader_gone, say, say_json};
 
 /// Columns of the longest state.
 const STATE_COLUMNS: usize = 12;
@@ -16,7 +20,7 @@ const STATE_COLUMNS: usize = 12;
 /// Follow what happens to your declarations, from now on.
 #[derive(Debug, clap::Args)]
 pub struct Watch {
-    /// Only this declaration, its whole history first: name, UUID, preNo or order number.
+    /// Only this declaration, its whole history first: name, UUID, or any of its numbers.
     pub name: Option<String>,
     /// Go on after this resume token of an earlier entry.
     #[arg(long, value_name = "TOKEN")]
@@ -48,13 +52,26 @@ async fn follow(session: &Session, args: Watch) -> anyhow::Result<Exit> {
         }
         request.name = name;
     }
-    let mut news = pin!(client::watch(session.window.clone(), request));
+    let mut connection = Connection::new(session.language);
+    let mut news = pin!(client::watch_news(session.window.clone(), request));
     loop {
-        let entry = tokio::select! {
-            entry = news.next() => entry,
+        let heard = tokio::select! {
+            heard = news.next() => heard,
+            () = reader_gone() => return Ok(Exit::Done),
             _ = tokio::signal::ctrl_c() => return Ok(Exit::Done),
         };
-        let Some(entry) = entry.transpose()? else { return Ok(Exit::Done) };
+        let entry = match heard.transpose()? {
+            Some(News::Entry(entry)) => entry,
+            Some(News::Lost(status)) => {
+                connection.lost(&status)?;
+                continue;
+            }
+            Some(News::Back) => {
+                connection.back()?;
+                continue;
+            }
+            None => return Ok(Exit::Done),
+        };
         match session.output {
             Output::Json => say_json(&entry)?,
             Output::Table => say(&line(&entry, session.language))?,
@@ -64,6 +81,48 @@ async fn follow(session: &Session, args: Watch) -> anyhow::Result<Exit> {
             let released = entry.state() == v1::State::Released;
             return Ok(if released { Exit::Done } else { Exit::Refused });
         }
+    }
+}
+
+/// What becomes of the connection of a watch. It is no result: it goes to stderr, in every form of
+/// output, once when the window is lost and once when it is back.
+pub(super) struct Connection {
+    language: Language,
+    lost: bool,
+}
+
+impl Connection {
+    pub(super) fn new(language: Language) -> Self {
+        Self { language, lost: false }
+    }
+
+    /// Says why the window is away.
+    pub(super) fn lost(&mut self, status: &Status) -> io::Result<()> {
+        if std::mem::replace(&mut self.lost, true) {
+            return Ok(());
+        }
+        let problem = Problem::of_status(status, self.language);
+        let why = problem.cause();
+        let text = match self.language {
+            Language::English => {
+                format!("the window is lost ({why}); trying again until it is back")
+            }
+            Language::Chinese => format!("与单一窗口的连接中断（{why}），正在重新连接"),
+        };
+        writeln!(io::stderr(), "{}", clean(&text))
+    }
+
+    /// Says that the window is there again, when it was away.
+    pub(super) fn back(&mut self) -> io::Result<()> {
+        if !std::mem::take(&mut self.lost) {
+            return Ok(());
+        }
+        let text = pick(
+            self.language,
+            "the window is back; nothing was missed",
+            "已重新连接单一窗口，其间消息未遗漏",
+        );
+        writeln!(io::stderr(), "{text}")
     }
 }
 

@@ -1,11 +1,12 @@
 //! Values as people read them: states, stands, times in China, decimals, and masked personal data.
 
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use proto::status::Language;
 use proto::v1;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::{format_description, offset};
+
+pub(super) use super::table::{Table, table};
 
 /// One of two, by language.
 pub(super) fn pick(
@@ -183,26 +184,6 @@ pub(super) fn padded(word: &str, columns: usize) -> String {
 /// The part of a resource name that tables show; every command takes it for the whole.
 pub(super) fn id(name: &str) -> &str {
     name.trim_start_matches("declarations/")
-}
-
-/// Columns that texts of any length keep when a terminal is narrow.
-const FLEXIBLE_MIN: u16 = 12;
-
-/// An empty table. Only the column `flexible` gives way to a narrow terminal: ids and numbers in
-/// pieces could be neither read nor copied.
-pub(super) fn table(header: &[&str], flexible: Option<usize>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(header);
-    for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_constraint(if flexible == Some(index) {
-            ColumnConstraint::LowerBoundary(Width::Fixed(FLEXIBLE_MIN))
-        } else {
-            ColumnConstraint::ContentWidth
-        });
-    }
-    table
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Place, time and officers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use time::OffsetDateTime;
 
@@ -151,8 +151,7 @@ fn free_of_conflict(now: &Order, officer: &str) -> Result<(), Refusal> {
 }
 
 pub(super) fn assign(now: &Order, officers: &BTreeSet<String>) -> Step {
-    let on: BTreeMap<String, Duty> = officers.iter().map(|o| (o.clone(), Duty::On)).collect();
-    if !on.is_empty() && now.work.officers == on {
+    if !officers.is_empty() && now.work.on_duty() == *officers {
         return same(now);
     }
     under_way(now)?;
@@ -168,7 +167,7 @@ pub(super) fn assign(now: &Order, officers: &BTreeSet<String>) -> Step {
         free_of_conflict(now, officer)?;
     }
     let mut then = now.clone();
-    then.work.officers = on;
+    then.work.officers = officers.iter().map(|who| (who.clone(), Duty::On)).collect();
     Ok((then, vec![Fact::Assigned]))
 }
 

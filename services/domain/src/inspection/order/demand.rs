@@ -99,7 +99,7 @@ fn answer(now: &Order, agency: Agency, version: u32, instructions: &[Instruction
         return same(now);
     }
     let answered = now.late.values().filter(|(_, i)| i.key.agency == agency).map(|(v, _)| *v);
-    let newest = answered.max().unwrap_or_default().max(now.version);
+    let newest = answered.fold(now.version, u32::max);
     if version < newest {
         return Err(Refusal::of(Code::StaleVersion).with("current_version", newest));
     }

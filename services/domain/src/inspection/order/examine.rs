@@ -49,9 +49,16 @@ fn assigned(now: &Order, officer: &str) -> Result<(), Refusal> {
     Err(Refusal::of(Code::OfficerNotAssigned).with("officer", officer))
 }
 
+/// Whether somebody may report a finding: of a sample it is the laboratory, which nobody assigns.
+fn reporter(now: &Order, finding: &Finding) -> Result<(), Refusal> {
+    if finding.key.sample.is_some() { Ok(()) } else { assigned(now, &finding.officer) }
+}
+
 /// A machine may be followed by hands, so this can happen more than once.
 pub(super) fn examine(now: &Order, method: Method, officer: &str) -> Step {
+    // What began before is known only from somebody who may say so.
     if now.work.methods.contains(&method) {
+        assigned(now, officer)?;
         return same(now);
     }
     match now.stage {
@@ -125,7 +132,10 @@ pub(super) fn report(now: &Order, findings: &[Finding]) -> Step {
     for finding in findings {
         let known = then.work.findings.get(&finding.key);
         match known.map(|known| (known, finding.rank().cmp(&known.rank()))) {
-            Some((_, std::cmp::Ordering::Less)) => continue,
+            Some((_, std::cmp::Ordering::Less)) => {
+                reporter(now, finding)?;
+                continue;
+            }
             Some((known, std::cmp::Ordering::Equal)) if known == finding => continue,
             Some((_, std::cmp::Ordering::Equal)) => {
                 return Err(about(Code::AlreadyReported, &finding.key.instruction)
@@ -171,7 +181,7 @@ fn acceptable(now: &Order, finding: &Finding) -> Result<(), Refusal> {
         if !now.work.methods.contains(&finding.method) {
             return Err(out_of_step(now));
         }
-        return assigned(now, &finding.officer);
+        return reporter(now, finding);
     };
     let sample = now.work.samples.get(id).filter(|_| now.work.sent.contains_key(id));
     match sample {

@@ -77,6 +77,12 @@ pub struct Examination {
 }
 
 impl Examination {
+    /// Officers who are at work on it now.
+    pub fn on_duty(&self) -> BTreeSet<String> {
+        let on = self.officers.iter().filter(|(_, duty)| **duty == Duty::On);
+        on.map(|(officer, _)| officer.clone()).collect()
+    }
+
     /// Samples whose result is not there.
     pub fn pending_samples(&self) -> impl Iterator<Item = &Sample> {
         self.samples.values().filter(|sample| !self.has_result(sample))

@@ -1,10 +1,12 @@
 //! `ceb documents`: what the window keeps of what was sent, and what each still waits for.
 
+use proto::status::Language;
 use proto::v1;
 use tonic::Response;
 
 use super::super::words::{self, pick};
 use super::super::{Exit, Output, Session, say, say_json};
+use super::advice;
 use super::standing::meaning;
 
 /// List what was sent, newest first. Every filter that is set must hold.
@@ -13,6 +15,9 @@ pub(super) struct Documents {
     /// Only those of this order.
     #[arg(long, value_name = "NUMBER")]
     pub(super) order_no: Option<String>,
+    /// Only those with this number, whichever it is: order, way-bill, copNo, preNo, invtNo, guid, bill.
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) number: Option<String>,
     /// Only this type, for example 621 or CEB621.
     #[arg(long = "type", value_name = "TYPE", value_parser = parse_type)]
     pub(super) message_type: Option<u32>,
@@ -25,7 +30,7 @@ pub(super) struct Documents {
 }
 
 /// 621, CEB621 or CEB621Message.
-fn parse_type(text: &str) -> Result<u32, String> {
+pub(super) fn parse_type(text: &str) -> Result<u32, String> {
     let upper = text.trim().to_ascii_uppercase();
     let digits = upper.strip_prefix("CEB").unwrap_or(&upper);
     let digits = digits.strip_suffix("MESSAGE").unwrap_or(digits);
@@ -38,19 +43,37 @@ fn parse_type(text: &str) -> Result<u32, String> {
 ///
 /// What kept it from doing so.
 pub(super) async fn run(session: &Session, args: Documents) -> anyhow::Result<Exit> {
-    session.settle(list(session, args).await)
+    session.settle(table_of(session, args).await)
 }
 
-async fn list(session: &Session, args: Documents) -> anyhow::Result<Exit> {
-    let mut wanted = v1::ListDocumentsRequest {
+async fn table_of(session: &Session, args: Documents) -> anyhow::Result<Exit> {
+    let wanted = v1::ListDocumentsRequest {
         order_no: args.order_no.unwrap_or_default(),
+        number: args.number.unwrap_or_default(),
         message_type: args.message_type.unwrap_or_default(),
         waiting: args.waiting,
         ..Default::default()
     };
+    let documents = list(session, wanted, args.limit).await?;
+    match session.output {
+        Output::Json => documents.iter().try_for_each(say_json)?,
+        Output::Table => {
+            say(&table(&documents, session))?;
+            reasons(&documents, session.language).iter().try_for_each(|line| say(line))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Documents, page by page, at most so many.
+pub(super) async fn list(
+    session: &Session,
+    mut wanted: v1::ListDocumentsRequest,
+    most: usize,
+) -> anyhow::Result<Vec<v1::DocumentRecord>> {
     let mut documents = Vec::new();
-    while documents.len() < args.limit {
-        let left = i32::try_from(args.limit - documents.len()).unwrap_or(i32::MAX);
+    while documents.len() < most {
+        let left = i32::try_from(most - documents.len()).unwrap_or(i32::MAX);
         wanted.page_size = left.min(domain::limits::PAGE_MAX);
         let call = async || {
             let request = session.request(wanted.clone());
@@ -63,12 +86,19 @@ async fn list(session: &Session, args: Documents) -> anyhow::Result<Exit> {
         }
         wanted.page_token = page.next_page_token;
     }
-    documents.truncate(args.limit);
-    match session.output {
-        Output::Json => documents.iter().try_for_each(say_json)?,
-        Output::Table => say(&table(&documents, session))?,
-    }
-    Ok(Exit::Done)
+    documents.truncate(most);
+    Ok(documents)
+}
+
+/// Why documents stand where they stand, where that is a "no" or a stop, and the page about it.
+fn reasons(documents: &[v1::DocumentRecord], language: Language) -> Vec<String> {
+    let reason = |document: &v1::DocumentRecord| {
+        let v1::DocumentRecord { message_type, key, return_status, return_info, .. } = document;
+        let page = advice::page(*return_status, return_info).filter(|_| !document.deleted)?;
+        let see = pick(language, "see", "见");
+        Some(format!("CEB{message_type} {key}: {return_status} {return_info}; {see} {page}"))
+    };
+    documents.iter().filter_map(reason).collect()
 }
 
 fn table(documents: &[v1::DocumentRecord], session: &Session) -> String {
@@ -99,7 +129,7 @@ fn table(documents: &[v1::DocumentRecord], session: &Session) -> String {
     for document in documents {
         let deleted = pick(session.language, "deleted", "已删除");
         let status = meaning(document.return_status, session.language);
-        let missing = document.missing.iter().map(|what| waits_for(what, session));
+        let missing = document.missing.iter().map(|what| waits_for(what, session.language));
         table.add_row(vec![
             words::minute(document.changed_time.and_then(proto::time)),
             format!("CEB{}", document.message_type),
@@ -116,8 +146,8 @@ fn table(documents: &[v1::DocumentRecord], session: &Session) -> String {
 }
 
 /// The window says it in English.
-fn waits_for<'a>(what: &'a str, session: &Session) -> &'a str {
-    if session.language == super::Language::English {
+pub(super) fn waits_for(what: &str, language: Language) -> &str {
+    if language == Language::English {
         return what;
     }
     let words = [("payment", "支付单"), ("waybill", "运单"), ("order", "订单")];

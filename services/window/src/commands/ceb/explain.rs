@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use domain::Code;
 use domain::declaration::Profile;
 use proto::ceb::{self, Fault, Message, MessageType, ReadDocument};
 use proto::status::Language;
@@ -12,6 +13,7 @@ use super::super::problem::{Broken, Problem};
 use super::super::words::{self, pick};
 use super::super::{Exit, Output, input, say, say_json};
 use super::seal::Seal;
+use super::set::{self, Sheet};
 use super::walk::{self, Leaf};
 use super::{Files, Means, glossary, message, standing};
 
@@ -22,9 +24,10 @@ const MEANING_COLUMNS: usize = 44;
 /// window.
 ///
 /// Says what the message is, who sends it, whether it is signed, each document with its fields, and
-/// what breaks the schema or, for inventories, the rules of a declaration. Rules that need other
-/// documents (order, payment, waybill) are checked by the window. Personal data is shown: it is your
-/// own file. The exit code is 0 when nothing is wrong.
+/// what breaks the schema, the sums or, for inventories, the rules of a declaration. Order, payment,
+/// waybill and inventory of one parcel, given together, are compared as the window will compare them
+/// (三单对碰), and the fields that differ are named. Personal data is shown: it is your own file. The
+/// exit code is 0 when nothing is wrong.
 #[derive(Debug, clap::Args)]
 pub(super) struct Explain {
     #[command(flatten)]
@@ -41,6 +44,7 @@ pub(super) struct Explain {
 /// When the answer cannot be written.
 pub(super) fn explain(means: &Means, args: &Explain) -> anyhow::Result<Exit> {
     let mut worst = Exit::Done;
+    let mut read = Vec::new();
     for path in &args.files.files {
         let name = input::name(path);
         let opened = message::open(path, means.language);
@@ -63,6 +67,17 @@ pub(super) fn explain(means: &Means, args: &Explain) -> anyhow::Result<Exit> {
         if explained.is_wrong() {
             worst = worst.max(Exit::Refused);
         }
+        read.push((name, explained));
+    }
+    let sheets: Vec<_> = read.iter().flat_map(|(name, explained)| explained.sheets(name)).collect();
+    for group in set::groups(&sheets) {
+        match means.output {
+            Output::Json => say_json(&group.json(means.language))?,
+            Output::Table => say(&format!("\n{}", group.text(means.language).trim_end()))?,
+        }
+        if group.is_wrong() {
+            worst = worst.max(Exit::Refused);
+        }
     }
     Ok(worst)
 }
@@ -78,11 +93,17 @@ struct Explained {
     odd: Vec<Vec<domain::Violation>>,
     seal: Seal,
     leaves: Vec<Leaf>,
+    /// Why it may be no XML.
+    stray: Option<walk::Stray>,
 }
 
 impl Explained {
     fn of(text: &[u8], envelope_id: Option<String>) -> Self {
         let read = ceb::read(text);
+        let is_malformed =
+            |faults: &Vec<Fault>| faults.iter().any(|fault| fault.code == Code::XmlMalformed);
+        let shown = String::from_utf8_lossy(text);
+        let stray = if read.as_ref().is_err_and(is_malformed) { walk::stray(&shown) } else { None };
         let (mut broken, mut odd) = (Vec::new(), Vec::new());
         if let Ok(message) = &read {
             for document in &message.documents {
@@ -97,7 +118,8 @@ impl Explained {
             broken,
             odd,
             seal: Seal::untrusting(text),
-            leaves: walk::leaves(&String::from_utf8_lossy(text)),
+            leaves: walk::leaves(&shown),
+            stray,
             read,
         }
     }
@@ -110,13 +132,29 @@ impl Explained {
     fn is_wrong(&self) -> bool {
         let bad_seal = self.seal.is_bad() && !self.seal.is_absent();
         let rules = self.broken.iter().any(|broken| !broken.is_empty());
-        self.read.is_err() || rules || bad_seal || self.is_unsigned()
+        let alone = || self.sheets("").any(|sheet| !sheet.alone(Language::English).is_empty());
+        self.read.is_err() || rules || bad_seal || self.is_unsigned() || alone()
+    }
+
+    /// The documents that the match looks at.
+    fn sheets<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Sheet<'a>> {
+        let documents = self.read.iter().flat_map(|message| &message.documents).enumerate();
+        documents.filter_map(move |(index, read)| Sheet::of(name, index, read, &self.leaves))
     }
 
     /// What is wrong with the message as a whole, or with its form.
     fn faults(&self, language: Language) -> Option<Problem> {
         let faults = self.read.as_ref().err()?;
-        Some(message::refusal(faults, language))
+        let problem = message::refusal(faults, language);
+        let Some(walk::Stray { line, column, character }) = self.stray else {
+            return Some(problem);
+        };
+        let written = if character == '&' { "&amp;" } else { "&lt;" };
+        let why = match language {
+            Language::English => format!("{character} must be written {written} in a text"),
+            Language::Chinese => format!("文本中的“{character}”须写作{written}"),
+        };
+        Some(problem.with_place(Code::XmlMalformed, line, column, why))
     }
 
     /// What is wrong with a document, and what is odd, each with its place.
@@ -131,9 +169,13 @@ impl Explained {
         let of = |list: &[Vec<domain::Violation>]| {
             list.get(index).into_iter().flatten().map(place).collect::<Vec<_>>()
         };
-        let mut odd = of(&self.odd);
+        let (mut wrong, mut odd) = (of(&self.broken), of(&self.odd));
         odd.extend(document.warnings.iter().map(|fault| Broken::of_fault(fault, language)));
-        (of(&self.broken), odd)
+        if let Some(sheet) = Sheet::of("", index, document, &self.leaves) {
+            wrong.extend(sheet.alone(language));
+            odd.extend(sheet.odd(language));
+        }
+        (wrong, odd)
     }
 
     fn text(&self, name: &str, language: Language, brief: bool) -> String {
@@ -337,7 +379,7 @@ fn decoded(element: &str, value: &str, language: Language) -> String {
 }
 
 /// `Inventory[1]/InventoryList[2]/gcode`, as faults name elements; heads stand once.
-fn shown(path: &[(String, u32)]) -> String {
+pub(super) fn shown(path: &[(String, u32)]) -> String {
     let last = path.len().saturating_sub(1);
     let part = |(depth, (name, number)): (usize, &(String, u32))| {
         let numbered = depth == 0 || (depth < last || name.ends_with("List")) && *number > 0;
@@ -378,6 +420,22 @@ mod tests {
         assert!(explained.is_wrong());
         let text = explained.text("a.xml", Language::English, true);
         assert!(text.contains("✗ SW-2016 a.xml:"), "{line:?} {text}");
+    }
+
+    #[test]
+    fn a_text_that_was_not_escaped_is_told_in_the_language_asked_for() {
+        let wrong = SAMPLE.replacen(":gname>", ":gname>A & B ", 1);
+        let explained = Explained::of(wrong.as_bytes(), None);
+        for (language, words) in [
+            (Language::English, "& must be written &amp; in a text"),
+            (Language::Chinese, "文本中的“&”须写作&amp;"),
+        ] {
+            let text = explained.text("a.xml", language, true);
+            assert!(text.contains(words) && text.contains("SW-3001 a.xml:"), "{text}");
+        }
+        let lt = SAMPLE.replacen(":gname>", ":gname>1 < 2 ", 1);
+        let text = Explained::of(lt.as_bytes(), None).text("a.xml", Language::English, true);
+        assert!(text.contains("< must be written &lt; in a text"), "{text}");
     }
 
     #[test]

@@ -3,12 +3,12 @@
 //! ```text
 //!  DIR/a.xml ──claim──► DIR/.work/a.xml ──taken────► DIR/done/a.xml
 //!                                       └─refused──► DIR/failed/a.xml, a.xml.txt, a.xml.json
-//!  DIR/receipts/000000000042-CEB622-ORDER1.xml      DIR/.work/receipts-DXPENT1.cursor
+//!  DIR/receipts/DXPENT1/000000000042-CEB622-ORDER1.xml   DIR/.work/receipts-DXPENT1.cursor
 //! ```
 //!
 //! A file moves by rename and is in one place at any time. What lies in `.work` at the start was
 //! claimed by a watcher that is gone and is sent again, which is harmless: documents are known by
-//! their guid. A receipt is durable before the cursor says so: after a crash the same receipt is
+//! their guid. Each exchange number has a log, and a folder, of its own. A receipt is durable before the cursor says so: after a crash the same receipt is
 //! written to the same name again. Nothing is ever overwritten by something else.
 
 use std::collections::{BTreeMap, HashMap};
@@ -100,8 +100,13 @@ impl Folder {
 
     /// Halves of receipts and cursors that a crash left.
     fn sweep(&self) -> io::Result<()> {
-        for below in [RECEIPTS, WORK, FAILED] {
-            for entry in fs::read_dir(self.root.join(below))? {
+        let logs = fs::read_dir(self.root.join(RECEIPTS))?;
+        let logs = logs.map(|log| log.map(|log| log.path()));
+        let mut directories = logs.collect::<io::Result<Vec<_>>>()?;
+        directories.retain(|log| log.is_dir());
+        directories.extend([RECEIPTS, WORK, FAILED].map(|below| self.root.join(below)));
+        for directory in directories {
+            for entry in fs::read_dir(directory)? {
                 let entry = entry?;
                 let name = entry.file_name();
                 let name = name.to_string_lossy();
@@ -174,11 +179,12 @@ impl Folder {
         }
     }
 
-    /// Writes a receipt down, unless it is there. It is durable after [`Self::seal`].
-    pub(super) fn receipt(&self, name: &str, xml: &str) -> io::Result<PathBuf> {
-        let directory = self.root.join(RECEIPTS);
+    /// Writes a receipt of an exchange number down, unless it is there. It is durable after
+    /// [`Self::seal`].
+    pub(super) fn receipt(&self, dxp_id: &str, name: &str, xml: &str) -> io::Result<PathBuf> {
+        let directory = self.log(dxp_id)?;
         let mut kept = OsString::from(name);
-        // Exchange numbers have logs of their own, so two receipts may ask for one name.
+        // A window that began anew may have said something else at this position.
         for copy in 2.. {
             match fs::read(directory.join(&kept)) {
                 Ok(held) if held == xml.as_bytes() => break,
@@ -190,12 +196,22 @@ impl Folder {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Path::new(RECEIPTS).join(kept))
+        Ok(Path::new(RECEIPTS).join(plain_name(dxp_id)).join(kept))
+    }
+
+    /// The folder of an exchange number, which is made for its first receipt.
+    fn log(&self, dxp_id: &str) -> io::Result<PathBuf> {
+        let directory = self.root.join(RECEIPTS).join(plain_name(dxp_id));
+        if !directory.is_dir() {
+            fs::create_dir_all(&directory)?;
+            sync(&self.root.join(RECEIPTS))?;
+        }
+        Ok(directory)
     }
 
     /// Makes the receipts so far durable, then the position up to which they are there.
     pub(super) fn seal(&self, dxp_id: &str, after: u64) -> io::Result<()> {
-        sync(&self.root.join(RECEIPTS))?;
+        sync(&self.log(dxp_id)?)?;
         self.set_cursor(dxp_id, after)
     }
 
@@ -323,9 +339,9 @@ fn sync(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// The cursor of an exchange number. What could not stand in a file name is written as `%2F`.
-fn cursor_name(dxp_id: &str) -> String {
-    let mut name = "receipts-".to_owned();
+/// An exchange number as a file name. What could not stand there is written as `%2F`.
+fn plain_name(dxp_id: &str) -> String {
+    let mut name = String::new();
     for byte in dxp_id.bytes() {
         if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {
             name.push(char::from(byte));
@@ -333,7 +349,12 @@ fn cursor_name(dxp_id: &str) -> String {
             name.push_str(&format!("%{byte:02X}"));
         }
     }
-    name + CURSOR
+    name
+}
+
+/// The cursor of an exchange number.
+fn cursor_name(dxp_id: &str) -> String {
+    format!("receipts-{}{CURSOR}", plain_name(dxp_id))
 }
 
 fn cursor_of(name: &str) -> Option<String> {
@@ -539,11 +560,11 @@ mod tests {
         let (place, folder) = folder();
         let name = receipt_name(42, "CEB622", "A/B 1");
         assert_eq!(name, "000000000042-CEB622-A_B_1.xml");
-        let kept = folder.receipt(&name, "<a/>").expect("written");
+        let kept = folder.receipt("DXP/1", &name, "<a/>").expect("written");
         // A crash before the cursor: the same receipt comes again.
-        assert_eq!(folder.receipt(&name, "<a/>").expect("written"), kept);
-        let other = folder.receipt(&name, "<b/>").expect("written");
-        assert_eq!(other, Path::new("receipts/000000000042-CEB622-A_B_1-2.xml"));
+        assert_eq!(folder.receipt("DXP/1", &name, "<a/>").expect("written"), kept);
+        let other = folder.receipt("DXP/1", &name, "<b/>").expect("written");
+        assert_eq!(other, Path::new("receipts/DXP%2F1/000000000042-CEB622-A_B_1-2.xml"));
         assert_eq!((text(&place, kept), text(&place, other)), ("<a/>".into(), "<b/>".into()));
         assert_eq!(receipt_name(7, "", ""), "000000000007.xml");
     }
@@ -553,10 +574,13 @@ mod tests {
         let (place, folder) = folder();
         put(&place, "receipts/.1.xml.part", "<a");
         put(&place, ".work/.receipts-X.cursor.part", "1");
+        std::fs::create_dir_all(place.path().join("receipts/DXP")).expect("the directory is ours");
+        put(&place, "receipts/DXP/.2.xml.part", "<a");
         put(&place, "receipts/1.xml", "<a/>");
         drop(folder);
         let _folder = Folder::open(place.path()).expect("it opens");
         assert!(!place.path().join("receipts/.1.xml.part").exists());
+        assert!(!place.path().join("receipts/DXP/.2.xml.part").exists());
         assert!(!place.path().join(".work/.receipts-X.cursor.part").exists());
         assert!(place.path().join("receipts/1.xml").exists());
     }

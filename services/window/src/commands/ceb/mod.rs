@@ -1,6 +1,7 @@
 //! `ceb`: the national messages as firms' systems already write them. Sending, the watched folder,
 //! receipts, and what a message says and what is wrong with it.
 
+mod advice;
 mod documents;
 mod explain;
 mod folder;
@@ -9,6 +10,8 @@ mod message;
 mod receipts;
 mod seal;
 mod send;
+mod set;
+mod show;
 mod standing;
 mod walk;
 mod watch;
@@ -32,6 +35,7 @@ enum Verb {
     Watch(watch::Watch),
     Receipts(receipts::Receipts),
     Documents(documents::Documents),
+    Show(show::Show),
     Explain(explain::Explain),
     Sign(seal::Sign),
     Verify(seal::Verify),
@@ -84,6 +88,7 @@ pub async fn run(means: Means, args: Ceb) -> anyhow::Result<Exit> {
         Verb::Watch(args) => watch::run(&means.patient_session()?, args).await,
         Verb::Receipts(args) => receipts::run(&means.session().await?, args).await,
         Verb::Documents(args) => documents::run(&means.session().await?, args).await,
+        Verb::Show(args) => show::run(&means.session().await?, args).await,
         Verb::Explain(args) => super::quietly(explain::explain(&means, &args)),
         Verb::Sign(args) => super::quietly(seal::sign(&means, &args)),
         Verb::Verify(args) => super::quietly(seal::verify(&means, &args)),

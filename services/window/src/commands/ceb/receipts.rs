@@ -1,25 +1,35 @@
 //! `ceb receipts`: what the window says to the holder of an exchange number, from a position on.
 
+use std::collections::BTreeSet;
 use std::pin::pin;
 
+use anyhow::Context as _;
+use domain::Code;
+use domain::documents::tax;
 use futures::StreamExt as _;
 use proto::status::Language;
 use proto::v1;
 use tonic::{Response, Status};
 
-use super::super::words::{self, pick};
+use super::super::problem::{Broken, Problem};
+use super::super::words::{self, decimal, pick};
 use super::super::{Exit, Output, Session, say, say_json};
 use super::standing::meaning;
+use super::{advice, documents};
 
 /// Messages that are asked for at once.
 const PAGE: i32 = 200;
 
-/// Read the receipts (回执) of an exchange number.
+/// Read the receipts (回执) of an exchange number, or of an order.
 #[derive(Debug, clap::Args)]
 pub(super) struct Receipts {
-    /// The exchange number under which the messages were sent.
-    #[arg(long, value_name = "ID")]
-    pub(super) dxp_id: String,
+    /// The exchange number under which the messages were sent. With --order it may be left out: then
+    /// the numbers under which documents of the order are kept are read.
+    #[arg(long, value_name = "ID", required_unless_present = "order")]
+    pub(super) dxp_id: Option<String>,
+    /// Only what is about documents of this order, tax bills included.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "follow")]
+    pub(super) order: Option<String>,
     /// Only what came after this position.
     #[arg(long, value_name = "POSITION", default_value_t = 0)]
     pub(super) after: u64,
@@ -42,25 +52,63 @@ pub(super) async fn run(session: &Session, args: Receipts) -> anyhow::Result<Exi
 
 async fn show(session: &Session, args: Receipts) -> anyhow::Result<Exit> {
     // An unset variable of a script must not stand for somebody else.
-    anyhow::ensure!(!args.dxp_id.trim().is_empty(), "--dxp-id is empty");
+    let given = |value: &Option<String>| value.as_ref().is_none_or(|text| !text.trim().is_empty());
+    anyhow::ensure!(given(&args.dxp_id), "--dxp-id is empty");
+    anyhow::ensure!(given(&args.order), "--order is empty");
     if args.follow {
         return follow(session, args).await;
     }
-    let mut after = args.after;
-    loop {
-        let page = page(session, &args.dxp_id, after).await?;
-        if page.messages.is_empty() {
-            return Ok(Exit::Done);
-        }
-        after = page.next_after;
-        for message in &page.messages {
-            tell(message, session, args.xml)?;
+    let order_no = args.order.unwrap_or_default().trim().to_owned();
+    let logs = match args.dxp_id {
+        Some(dxp_id) => vec![dxp_id],
+        None => senders(session, &order_no).await?,
+    };
+    if logs.is_empty() {
+        return nobody(session, &order_no);
+    }
+    for dxp_id in logs {
+        let about = About { dxp_id, order_no: order_no.clone(), ..About::default() };
+        let mut after = args.after;
+        loop {
+            let page = page(session, &about, after).await?;
+            if page.messages.is_empty() {
+                break;
+            }
+            after = page.next_after;
+            for message in &page.messages {
+                tell(message, session, args.xml)?;
+            }
         }
     }
+    Ok(Exit::Done)
+}
+
+/// The exchange numbers under which documents of an order are kept, each once.
+async fn senders(session: &Session, order_no: &str) -> anyhow::Result<Vec<String>> {
+    let wanted = v1::ListDocumentsRequest { order_no: order_no.to_owned(), ..Default::default() };
+    let found = documents::list(session, wanted, usize::MAX).await?;
+    let senders: BTreeSet<String> = found.into_iter().map(|document| document.dxp_id).collect();
+    Ok(senders.into_iter().collect())
+}
+
+fn nobody(session: &Session, order_no: &str) -> anyhow::Result<Exit> {
+    let why = match session.language {
+        Language::English => format!(
+            "no document of order {order_no} is kept for this caller; name the log with --dxp-id to see \
+             what was said about documents that were refused"
+        ),
+        Language::Chinese => format!(
+            "没有属于该用户的订单{order_no}的在案单证；用--dxp-id指定日志可查看被拒绝单证的回执"
+        ),
+    };
+    let why = vec![Broken::plain(Code::NotFound, why)];
+    let _told = session.refused(&Problem::local(Code::NotFound, session.language, why))?;
+    Ok(Exit::NotFound)
 }
 
 async fn follow(session: &Session, args: Receipts) -> anyhow::Result<Exit> {
-    let mut news = pin!(client::receipts(session.window.clone(), args.dxp_id, args.after));
+    let dxp_id = args.dxp_id.context("--follow needs --dxp-id")?;
+    let mut news = pin!(client::receipts(session.window.clone(), dxp_id, args.after));
     loop {
         let told = tokio::select! {
             told = news.next() => told,
@@ -71,18 +119,30 @@ async fn follow(session: &Session, args: Receipts) -> anyhow::Result<Exit> {
     }
 }
 
+/// Which messages of which log are read. What is empty sets no bound.
+#[derive(Debug, Clone, Default)]
+pub(super) struct About {
+    pub(super) dxp_id: String,
+    pub(super) order_no: String,
+    pub(super) key: String,
+}
+
+impl About {
+    /// Everything of an exchange number.
+    pub(super) fn all(dxp_id: &str) -> Self {
+        Self { dxp_id: dxp_id.to_owned(), ..Self::default() }
+    }
+}
+
 /// One page of the log of an exchange number.
 pub(super) async fn page(
     session: &Session,
-    dxp_id: &str,
+    about: &About,
     after: u64,
 ) -> Result<v1::ListReceiptsResponse, Status> {
-    let wanted = v1::ListReceiptsRequest {
-        dxp_id: dxp_id.to_owned(),
-        after,
-        page_size: PAGE,
-        wait_seconds: 0,
-    };
+    let About { dxp_id, order_no, key } = about.clone();
+    let wanted =
+        v1::ListReceiptsRequest { dxp_id, order_no, key, after, page_size: PAGE, wait_seconds: 0 };
     let call = async || {
         let request = session.request(wanted.clone());
         session.window.ceb().list_receipts(request).await.map(Response::into_inner)
@@ -102,6 +162,10 @@ fn tell(message: &v1::OutgoingMessage, session: &Session, xml: bool) -> std::io:
 pub(super) fn lines(message: &v1::OutgoingMessage, language: Language) -> Vec<String> {
     let time = words::when(message.time.and_then(proto::time));
     let head = format!("{:>8}  {time}  {}", message.position, kind(message.message_type));
+    if !message.tax_bills.is_empty() {
+        let line = |bill: &v1::TaxBill| format!("{head}  {}", bill_told(bill, language));
+        return message.tax_bills.iter().map(line).collect();
+    }
     if message.receipts.is_empty() {
         let copy = pick(language, "a message without receipts", "非回执报文");
         return vec![format!("{head}  {copy}")];
@@ -115,6 +179,47 @@ pub(super) fn told(receipt: &v1::Receipt, language: Language) -> String {
     let status = receipt.return_status;
     let (what, meaning) = (named(receipt), meaning(status, language));
     format!("{what}  {status} {meaning}  {}", receipt.return_info)
+}
+
+/// A tax bill, or its change, in words: which, of which inventory, how much.
+pub(super) fn bill_told(bill: &v1::TaxBill, language: Language) -> String {
+    let v1::TaxBill { tax_no, invt_no, order_no, ent_duty_no, .. } = bill;
+    let status = bill.status.to_string();
+    let status = pick(language, tax::bill_title(&status), tax::bill_title_zh(&status));
+    let mut text = match language {
+        Language::English => format!("tax bill {tax_no} of inventory {invt_no}"),
+        Language::Chinese => format!("电子税单{tax_no}，清单{invt_no}"),
+    };
+    let mut add = |english: String, chinese: String| {
+        text.push_str(pick(language, ", ", "，"));
+        text.push_str(&if language == Language::English { english } else { chinese });
+    };
+    if !order_no.is_empty() {
+        add(format!("order {order_no}"), format!("订单{order_no}"));
+    }
+    add(status.to_owned(), status.to_owned());
+    if let Some(amounts) = &bill.amounts {
+        let duty = decimal(amounts.customs_tax_e5);
+        let (added, consumed) =
+            (decimal(amounts.value_added_tax_e5), decimal(amounts.consumption_tax_e5));
+        add(
+            format!("duty {duty}, VAT {added}, consumption tax {consumed} CNY"),
+            format!("关税{duty}元、增值税{added}元、消费税{consumed}元"),
+        );
+    }
+    if !ent_duty_no.is_empty() {
+        add(format!("payment order {ent_duty_no}"), format!("缴款书{ent_duty_no}"));
+    }
+    text
+}
+
+/// The same with the page that explains it, where it is a "no" or a stop.
+pub(super) fn told_with_page(receipt: &v1::Receipt, language: Language) -> String {
+    let told = told(receipt, language);
+    match advice::page(receipt.return_status, &receipt.return_info) {
+        Some(page) => format!("{told}; {} {page}", pick(language, "see", "见")),
+        None => told,
+    }
 }
 
 /// What a document is called: by its business key, or else its guid.
@@ -146,4 +251,47 @@ pub(super) fn cells(message_type: u32, receipt: &v1::Receipt, language: Language
         meaning(receipt.return_status, language).to_owned(),
         receipt.return_info.clone(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tax_bill_is_told_as_one() {
+        let bill = v1::TaxBill {
+            message_type: 816,
+            tax_no: "T1".to_owned(),
+            invt_no: "I1".to_owned(),
+            order_no: "O1".to_owned(),
+            status: 1,
+            amounts: Some(v1::TaxAmounts { value_added_tax_e5: 5_123_000, ..Default::default() }),
+            ..Default::default()
+        };
+        let message =
+            v1::OutgoingMessage { message_type: 816, tax_bills: vec![bill], ..Default::default() };
+        for (language, expected) in [
+            (
+                Language::English,
+                "CEB816  tax bill T1 of inventory I1, order O1, made out, duty 0, VAT 51.23, \
+                 consumption tax 0 CNY",
+            ),
+            (
+                Language::Chinese,
+                "CEB816  电子税单T1，清单I1，订单O1，已生成，关税0元、增值税51.23元、消费税0元",
+            ),
+        ] {
+            let lines = lines(&message, language);
+            assert!(lines.len() == 1 && lines[0].ends_with(expected), "{lines:?}");
+        }
+        let change = v1::TaxBill {
+            message_type: 818,
+            status: 2,
+            ent_duty_no: "P1".to_owned(),
+            ..Default::default()
+        };
+        assert!(
+            bill_told(&change, Language::English).ends_with("in a payment order, payment order P1")
+        );
+    }
 }

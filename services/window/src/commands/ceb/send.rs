@@ -1,7 +1,7 @@
 //! `ceb send`: files go to the window as they are, in their order; what it answers is a table of
 //! receipts. Repeating the command has no second effect: documents are known by their guid.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::super::words::{self, pick};
 use super::super::{Exit, Output, Session, say, say_json};
 use super::message::{self, File};
 use super::standing::{Last, Standings, is_refusal, meaning};
-use super::{Files, receipts};
+use super::{Files, advice, receipts};
 
 /// Send national messages (CEB) or transport envelopes (DxpMsg).
 ///
@@ -97,11 +97,17 @@ pub(super) fn refused_whole(answer: &v1::SendResponse, language: Language) -> Op
     if receipts.is_empty() || !receipts.iter().all(|it| is_refusal(it.return_status)) {
         return None;
     }
+    let code = |receipt: &v1::Receipt| advice::own_code(&receipt.return_info);
     let why = |receipt: &&v1::Receipt| {
         let v1::Receipt { key, return_status, return_info, .. } = receipt;
-        Broken::plain(Code::Invalid, format!("{key}: {return_status} {return_info}"))
+        let page = advice::page(*return_status, return_info).unwrap_or_default();
+        let see = pick(language, "see", "见");
+        let why = format!("{key}: {return_status} {return_info}; {see} {page}");
+        Broken::plain(code(receipt).unwrap_or(Code::Invalid), why)
     };
-    Some(Problem::local(Code::Invalid, language, receipts.iter().map(why).collect()))
+    // The page of the file is that of its first reason, where that is one of ours.
+    let first = receipts.iter().find_map(|receipt| code(receipt)).unwrap_or(Code::Invalid);
+    Some(Problem::local(first, language, receipts.iter().map(why).collect()))
 }
 
 /// One file.
@@ -224,8 +230,10 @@ async fn wait(
 fn table(rows: &[Row], standings: &Standings, language: Language, waited: bool) -> String {
     let mut table = words::table(&receipts::header(language), Some(5));
     let mut sums: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut pages: BTreeSet<String> = BTreeSet::new();
     for row in rows {
         for last in row.lasts(standings) {
+            pages.extend(advice::page(last.receipt.return_status, &last.receipt.return_info));
             let mut cells = vec![row.file.clone()];
             cells.extend(receipts::cells(last.message_type, &last.receipt, language));
             table.add_row(cells);
@@ -236,6 +244,9 @@ fn table(rows: &[Row], standings: &Standings, language: Language, waited: bool) 
     let refused: Vec<_> = refused.collect();
     let mut text =
         if sums.is_empty() && !refused.is_empty() { String::new() } else { format!("{table}\n") };
+    for page in pages {
+        let _infallible = writeln!(text, "{} {page}", pick(language, "see", "见"));
+    }
     for (row, problem) in &refused {
         let problem = (*problem).clone().in_file(&row.file).text();
         let _infallible = writeln!(text, "{}: {problem}", row.file);

@@ -107,6 +107,57 @@ fn leave(open: &mut Vec<Open>, leaves: &mut Vec<Leaf>) {
     }
 }
 
+/// A character that means something to XML and stands in a text as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stray {
+    /// From 1.
+    pub(super) line: u32,
+    /// In characters, from 1.
+    pub(super) column: u32,
+    /// `&` or `<`.
+    pub(super) character: char,
+}
+
+/// The first `&` that begins no reference, or `<` that begins no tag. Programs that glue texts together
+/// write them so, and it is the most usual reason why a message is no XML.
+pub(super) fn stray(text: &str) -> Option<Stray> {
+    let mut at = 0;
+    while let Some(found) = text.get(at..)?.find(['&', '<']) {
+        let start = at + found;
+        let rest = &text[start..];
+        let apart = [("<!--", "-->"), ("<![CDATA[", "]]>")];
+        if let Some((begin, end)) = apart.into_iter().find(|(begin, _)| rest.starts_with(begin)) {
+            at = start + begin.len() + rest[begin.len()..].find(end)? + end.len();
+            continue;
+        }
+        let character = if rest.starts_with('&') { '&' } else { '<' };
+        let next = rest[1..].chars().next();
+        let means = match character {
+            '&' => rest[1..].split_once(';').is_some_and(|(name, _)| is_reference(name)),
+            _ => next.is_some_and(|c| c.is_alphabetic() || matches!(c, '/' | '!' | '?' | '_')),
+        };
+        if !means {
+            let (before, line) = (&text[..start], text[..start].matches('\n').count() + 1);
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            let [line, column] = [line, column].map(|it| u32::try_from(it).unwrap_or(u32::MAX));
+            return Some(Stray { line, column, character });
+        }
+        at = start + 1;
+    }
+    None
+}
+
+/// `amp`, `#38`, `#x26`.
+fn is_reference(name: &str) -> bool {
+    match name.strip_prefix('#') {
+        Some(number) => {
+            let digits = number.strip_prefix('x').unwrap_or(number);
+            !digits.is_empty() && digits.chars().all(|c| c.is_ascii_hexdigit())
+        }
+        None => !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,5 +173,22 @@ mod tests {
         };
         let found: Vec<_> = leaves(xml).into_iter().map(shown).collect();
         assert_eq!(found, ["4 I1/a1 1 < &2", "5 I1/L1/b1 ", "7 I1/L2/b1 2"]);
+    }
+
+    #[test]
+    fn a_character_that_was_not_escaped_is_found_with_its_place() {
+        let of = |text: &str| stray(text).map(|it| (it.line, it.column, it.character));
+        assert_eq!(of("<a>\n <b>李 & 韩</b></a>"), Some((2, 7, '&')));
+        assert_eq!(of("<a><b>x < 3</b></a>"), Some((1, 9, '<')));
+        assert_eq!(of("<a><b>A&B; C</b></a>"), None, "an unknown reference is another fault");
+        assert_eq!(of("<a>AT&T</a>"), Some((1, 6, '&')));
+        for well in [
+            "<?xml version=\"1.0\"?><a><!-- & < --><b>&amp;&#38;&#x26;</b></a>",
+            "<a><![CDATA[ & < ]]></a>",
+            "<a><!-- & ",
+            "",
+        ] {
+            assert_eq!(of(well), None, "{well}");
+        }
     }
 }

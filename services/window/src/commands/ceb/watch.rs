@@ -22,9 +22,9 @@ use tonic::{Code as Grpc, Status};
 
 use super::super::problem::{Broken, Problem};
 use super::super::words::pick;
-use super::super::{Exit, Output, Session, clean, say, say_json};
+use super::super::{Exit, Output, Session, clean, reader_gone, say, say_json};
 use super::folder::{Folder, Patience, receipt_name};
-use super::{message, receipts, send};
+use super::{advice, message, receipts, send, standing};
 
 /// Between looks into the folder.
 const LOOK: Duration = Duration::from_millis(500);
@@ -38,8 +38,9 @@ const BATCH: usize = 64;
 ///
 /// Takes *.xml and *.xml.gz (messages or DxpMsg envelopes) out of DIR once they are completely
 /// written. What the window took goes to DIR/done; what it refused goes to DIR/failed, with the
-/// reasons in a .txt (words) and a .json beside it. Receipts are written to DIR/receipts, one file
-/// each: POSITION-CEB622-NUMBER.xml. While the window is away, files stay in DIR/.work and are sent
+/// reasons in a .txt (words) and a .json beside it. Receipts are written to DIR/receipts, below a folder
+/// for each exchange number, one file each: DXPENT1/POSITION-CEB622-NUMBER.xml. When a document has come
+/// to its end, a line says how, and where to read why. While the window is away, files stay in DIR/.work and are sent
 /// when it is back. Write a file under another name (a.xml.tmp) and rename it, or simply write it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Watch {
@@ -87,6 +88,7 @@ async fn watch(session: &Session, args: Watch) -> anyhow::Result<Exit> {
         ended = sender.forever() => ended.map(|never| match never {}),
         ended = receive(session, &folder, teller, follow) => ended.map(|never| match never {}),
         () = crate::cli::interrupted() => Ok(Exit::Done),
+        () = reader_gone() => Ok(Exit::Done),
     }
 }
 
@@ -134,7 +136,9 @@ impl Clerk<'_> {
         }
         for (dxp_id, mut after) in self.folder.cursors()? {
             loop {
-                let page = match receipts::page(self.session, &dxp_id, after).await {
+                let page = match receipts::page(self.session, &receipts::About::all(&dxp_id), after)
+                    .await
+                {
                     Ok(page) => page,
                     Err(status) => {
                         self.teller.unfollowed(&dxp_id, &status)?;
@@ -330,7 +334,7 @@ fn keep(
     for message in messages {
         let (kind, label) = title(message);
         let name = receipt_name(message.position, &kind, &label);
-        written.push((message, folder.receipt(&name, &message.xml)?));
+        written.push((message, folder.receipt(dxp_id, &name, &message.xml)?));
     }
     let last = messages.iter().map(|message| message.position).max().unwrap_or_default();
     if last > 0 {
@@ -396,14 +400,15 @@ impl Teller {
     fn sent(self, kept: &Path, answer: &v1::SendResponse) -> io::Result<()> {
         let word = pick(self.language, "sent", "已发送");
         let answers = answer.messages.iter().flat_map(|message| &message.receipts);
-        let answers: Vec<_> = answers.map(|it| receipts::told(it, self.language)).collect();
+        let answers: Vec<_> =
+            answers.map(|it| receipts::told_with_page(it, self.language)).collect();
         let (file, kind) = (kept.display().to_string(), receipts::kind(answer.message_type));
-        let more = match answers.len() {
-            0 | 1 => String::new(),
-            count => format!(" (+{})", count - 1),
+        // Each document has an answer of its own, and one may be a refusal.
+        let answers = match &answers[..] {
+            [one] => format!("  {one}"),
+            several => several.iter().map(|one| format!("\n      {one}")).collect(),
         };
-        let first = answers.into_iter().next().unwrap_or_default();
-        let words = format!("{word}  {file}  {kind}  {first}{more}");
+        let words = format!("{word}  {file}  {kind}{answers}");
         self.tell(&words, &json!({ "event": "sent", "file": file, "answer": answer }))
     }
 
@@ -426,8 +431,9 @@ impl Teller {
     fn received(self, dxp_id: &str, message: &v1::OutgoingMessage, file: &Path) -> io::Result<()> {
         let word = pick(self.language, "receipt", "回执");
         let file = file.display().to_string();
-        let told = message.receipts.iter().map(|receipt| receipts::told(receipt, self.language));
-        let told = told.collect::<Vec<_>>().join("; ");
+        let receipts = message.receipts.iter().map(|it| receipts::told(it, self.language));
+        let bills = message.tax_bills.iter().map(|it| receipts::bill_told(it, self.language));
+        let told = receipts.chain(bills).collect::<Vec<_>>().join("; ");
         let event = json!({
             "event": "receipt",
             "dxp_id": dxp_id,
@@ -435,8 +441,38 @@ impl Teller {
             "file": file,
             "message_type": message.message_type,
             "receipts": message.receipts,
+            "tax_bills": message.tax_bills,
         });
-        self.tell(&format!("{word}  {file}  {told}"), &event)
+        self.tell(&format!("{word}  {file}  {told}"), &event)?;
+        message.receipts.iter().try_for_each(|receipt| self.ended(dxp_id, message, receipt))
+    }
+
+    /// How a document ended, once nothing more is expected.
+    fn ended(
+        self,
+        dxp_id: &str,
+        message: &v1::OutgoingMessage,
+        receipt: &v1::Receipt,
+    ) -> io::Result<()> {
+        if !standing::is_end(message.message_type, receipt.return_status) {
+            return Ok(());
+        }
+        let no = standing::is_refusal(receipt.return_status);
+        let word = if no {
+            pick(self.language, "ended: no", "终结：未通过")
+        } else {
+            pick(self.language, "ended: done", "终结：办结")
+        };
+        let document = receipts::kind(message.message_type.saturating_sub(1));
+        let told = receipts::told_with_page(receipt, self.language);
+        let event = json!({
+            "event": "ended",
+            "dxp_id": dxp_id,
+            "refused": no,
+            "receipt": receipt,
+            "page": advice::page(receipt.return_status, &receipt.return_info),
+        });
+        self.tell(&format!("{word}  {document}  {told}"), &event)
     }
 
     /// The receipts of a number cannot be had, and asking again would not help.
@@ -498,6 +534,6 @@ mod tests {
         receipt.position = 7;
         let kept = keep(&folder, teller, "DXPENT1", &[receipt]).expect("kept");
         assert_eq!((kept, folder.cursors().expect("a list")["DXPENT1"]), (7, 7));
-        assert!(place.path().join("receipts/000000000007-CEB622-C1.xml").exists());
+        assert!(place.path().join("receipts/DXPENT1/000000000007-CEB622-C1.xml").exists());
     }
 }

@@ -9,7 +9,7 @@ use super::super::words::{self as shared, pick};
 use super::super::{Exit, Language, Output, Session, say, say_json};
 use super::{call, either, file, words};
 
-/// List the windows of a place that are not over, with how many more orders each takes.
+/// List the windows of a place that you can book now, with how many more orders each takes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Windows {
     /// The place, one of `inspect places`.
@@ -56,7 +56,11 @@ pub(super) async fn windows(session: &Session, args: Windows) -> anyhow::Result<
     match session.output {
         Output::Json => windows.iter().try_for_each(say_json)?,
         Output::Table if windows.is_empty() => {
-            say(pick(session.language, "no windows on these days", "所选日期没有时段"))?;
+            say(pick(
+                session.language,
+                "no window on these days can be booked",
+                "所选日期没有可预约的时段",
+            ))?;
         }
         Output::Table => say(&rows(&windows, session.language))?,
     }

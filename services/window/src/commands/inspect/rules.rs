@@ -154,7 +154,12 @@ fn refusal(broken: Vec<rule_file::Broken>, name: &str, language: Language) -> Pr
                 let gap = pick(language, ": ", "：");
                 let whole = pick(language, "the rule set", "规则集");
                 let rule = if problem.rule.is_empty() { whole } else { &problem.rule };
-                Broken::plain(Code::RuleSetRefused, format!("{name}: {rule}{gap}{why}"))
+                let place = if problem.place.is_empty() {
+                    String::new()
+                } else {
+                    format!("{}{gap}", problem.place)
+                };
+                Broken::plain(Code::RuleSetRefused, format!("{name}: {rule}{gap}{place}{why}"))
             }
         });
     }
@@ -250,14 +255,14 @@ mod tests {
         file["rules"][1]["valid_to"] = serde_json::json!("2001-01-01");
         let english = faults(&file.to_string(), Language::English);
         for expected in [
-            "SW-1621 rules.json: the rule set: a rate is above",
-            "C-001: a title",
-            "C-002: it ends before it begins",
+            "SW-1621 rules.json: the rule set: rates.general_bp: a rate is above",
+            "C-001: title: a title",
+            "C-002: valid_to: it ends before it begins",
         ] {
             assert!(english.contains(expected), "{english}");
         }
         let chinese = faults(&file.to_string(), Language::Chinese);
-        assert!(chinese.contains("C-001：缺少规则名称"), "{chinese}");
+        assert!(chinese.contains("C-001：title：缺少规则名称"), "{chinese}");
     }
 
     #[test]

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use proto::status::is_worth_repeating;
 use proto::v1;
-use tonic::Response;
+use tonic::{Response, Status};
 
+use super::super::watch::Connection;
 use super::super::words as shared;
-use super::super::{Exit, Language, Output, Session, say, say_json};
+use super::super::{Exit, Language, Output, Session, reader_gone, say, say_json};
 use super::{fetch, resolve, stage, words};
 
 /// Columns of the longest stage.
@@ -43,6 +44,7 @@ pub(super) async fn run(session: &Session, args: Watch) -> anyhow::Result<Exit> 
             newest = round(&fetch(session, &request.name).await?.order.unwrap_or_default());
         }
     }
+    let mut connection = Connection::new(session.language);
     loop {
         let open = async || {
             let asked = session.request(request.clone());
@@ -50,17 +52,26 @@ pub(super) async fn run(session: &Session, args: Watch) -> anyhow::Result<Exit> 
         };
         let mut stream = tokio::select! {
             opened = client::repeat(open) => opened?,
+            () = reader_gone() => return Ok(Exit::Done),
             _ = tokio::signal::ctrl_c() => return Ok(Exit::Done),
         };
+        connection.back()?;
         loop {
             let told = tokio::select! {
                 told = stream.message() => told,
+                () = reader_gone() => return Ok(Exit::Done),
                 _ = tokio::signal::ctrl_c() => return Ok(Exit::Done),
             };
             let news = match told {
                 Ok(Some(news)) => news,
-                Ok(None) => break,
-                Err(status) if is_worth_repeating(status.code()) => break,
+                Ok(None) => {
+                    connection.lost(&Status::unavailable("the stream ended"))?;
+                    break;
+                }
+                Err(status) if is_worth_repeating(status.code()) => {
+                    connection.lost(&status)?;
+                    break;
+                }
                 Err(status) => return Err(status.into()),
             };
             if !news.resume_token.is_empty() {

@@ -1,0 +1,338 @@
+//! The kernel against a real PostgreSQL: what it promises to the services that stand on it.
+
+mod database;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use domain::{Slot, limits};
+use sqlx::{PgConnection, PgPool};
+use store::Fault;
+use store::batch::{Batch, Missed, Work, lanes};
+use store::column;
+use store::journal::{Entry, Heads, Reader, Tail, heads};
+use store::numbers::use_numbers;
+use time::OffsetDateTime;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::database::Database;
+
+/// Long enough for everything here.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn slot(number: u32) -> Slot {
+    Slot::new(number).expect("a slot")
+}
+
+/// Writes entries and nothing else.
+#[derive(Default)]
+struct Clerk {
+    tail: Tail,
+    /// How many requests each transaction had.
+    transactions: Mutex<Vec<usize>>,
+    told: AtomicUsize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Command {
+    Append(Slot),
+    /// An entry where nothing is locked.
+    Unlocked(Slot),
+    /// A statement that cannot be carried out.
+    Poison,
+    /// Is forgotten.
+    Silence,
+    Away,
+}
+
+fn entry(slot: Slot, position: i64) -> Entry {
+    Entry {
+        slot,
+        position,
+        event_id: Uuid::now_v7(),
+        subject: Uuid::nil(),
+        owner: String::new(),
+        version: 1,
+        round: 1,
+        phase: 1,
+        topics: 1,
+        recorded_time: OffsetDateTime::UNIX_EPOCH,
+        trace: String::new(),
+        facts: position.to_string().into(),
+        body: None,
+    }
+}
+
+impl Work for Clerk {
+    type Command = Command;
+    type Answer = i64;
+    type Told = Vec<Entry>;
+
+    async fn work(
+        &self,
+        tx: &mut PgConnection,
+        commands: &[Command],
+    ) -> Result<(Vec<i64>, Vec<Entry>), Fault> {
+        self.transactions.lock().unwrap_or_else(PoisonError::into_inner).push(commands.len());
+        let slots: Vec<i16> = commands
+            .iter()
+            .filter_map(|command| match command {
+                Command::Append(slot) => Some(slot.column()),
+                Command::Unlocked(_) | Command::Poison | Command::Silence | Command::Away => None,
+            })
+            .collect();
+        let mut heads = Heads::lock(&mut *tx, &slots).await?;
+        let (mut answers, mut entries) = (Vec::new(), Vec::new());
+        for command in commands {
+            match *command {
+                Command::Append(slot) | Command::Unlocked(slot) => {
+                    let position = heads.next(slot)?;
+                    entries.push(entry(slot, position));
+                    answers.push(position);
+                }
+                Command::Poison => {
+                    sqlx::query("select 1 / 0").execute(&mut *tx).await?;
+                }
+                Command::Silence => {}
+                Command::Away => return Err(Fault::Away("a test".to_owned())),
+            }
+        }
+        heads.append(&mut *tx, &entries).await?;
+        Ok((answers, entries))
+    }
+
+    fn tell(&self, entries: Vec<Entry>) {
+        self.told.fetch_add(entries.len(), Ordering::Relaxed);
+        self.tail.tell(entries);
+    }
+}
+
+/// Runs commands that all waited when the lane began; answers in their order.
+async fn together(pool: &PgPool, commands: &[Command]) -> (Arc<Clerk>, Vec<Result<i64, Missed>>) {
+    let (clerk, closing) = (Arc::new(Clerk::default()), CancellationToken::new());
+    let (batch, lanes) = lanes(Arc::clone(&clerk), pool, 1, &closing);
+    let offers = commands.iter().map(|command| batch.offer(slot(0), *command));
+    let answers = async {
+        let answers = futures::future::join_all(offers).await;
+        closing.cancel();
+        answers
+    };
+    // The offers are asked first, so the lane finds all of them.
+    let (answers, _) = tokio::join!(answers, futures::future::join_all(lanes));
+    (clerk, answers)
+}
+
+fn is_broken(answer: &Result<i64, Missed>) -> bool {
+    matches!(answer, Err(Missed::Fault(Fault::Broken(_))))
+}
+
+async fn entries(pool: &PgPool, slot: Slot) -> Vec<i64> {
+    let all: Vec<i64> = (1..=10_000).collect();
+    let found = store::journal::at(pool, slot, &all).await.expect("the database is there");
+    found.iter().map(|entry| entry.position).collect()
+}
+
+#[tokio::test]
+async fn a_poisoned_request_fails_alone() {
+    let database = Database::new("poison").await;
+    let pool = &database.pool;
+    let (append, unlocked) = (Command::Append(slot(7)), Command::Unlocked(slot(8)));
+    let commands = [append, Command::Poison, append, unlocked, Command::Silence, append];
+    let (clerk, answers) = together(pool, &commands).await;
+
+    let good: Vec<i64> = [0, 2, 5].map(|at| *answers[at].as_ref().expect("it is good")).to_vec();
+    assert_eq!(good, [1, 2, 3], "the good ones are done, in their order");
+    for bad in [1, 3, 4] {
+        assert!(is_broken(&answers[bad]), "{:?}: {:?}", commands[bad], answers[bad]);
+    }
+    let transactions = clerk.transactions.lock().expect("nobody panicked").clone();
+    assert_eq!(transactions, [6, 1, 1, 1, 1, 1, 1], "together first, then one by one");
+    assert_eq!(entries(pool, slot(7)).await, [1, 2, 3], "nothing of the batch that failed is left");
+    assert_eq!(entries(pool, slot(8)).await, [0; 0], "an unlocked slot is not written");
+    assert_eq!(clerk.told.load(Ordering::Relaxed), 3, "only what is durable was told");
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_fails_a_batch_as_one() {
+    let database = Database::new("away").await;
+    let append = Command::Append(slot(7));
+    let (clerk, answers) = together(&database.pool, &[append, Command::Away, append]).await;
+    for answer in &answers {
+        assert!(matches!(answer, Err(Missed::Fault(Fault::Away(_)))), "{answer:?}");
+    }
+    let transactions = clerk.transactions.lock().expect("nobody panicked").clone();
+    assert_eq!(transactions, [3], "trying one by one would not help");
+    assert_eq!(entries(&database.pool, slot(7)).await, [0; 0]);
+}
+
+#[tokio::test]
+async fn positions_are_given_under_the_lock_only() {
+    let database = Database::new("heads").await;
+    let mut tx = database.pool.begin().await.expect("the database is there");
+    let mut heads = Heads::lock(&mut tx, &[3]).await.expect("the slot has a head");
+    assert_eq!(heads.next(slot(3)).expect("it is locked"), 1);
+    assert!(matches!(heads.next(slot(4)), Err(Fault::Broken(_))), "it is not");
+    assert!(!heads.hold(slot(4)), "asking in vain locks nothing");
+    heads.lock_more(&mut tx, &[3, 4]).await.expect("it has a head, too");
+    assert_eq!(heads.next(slot(4)).expect("it is locked now"), 1);
+    assert_eq!(heads.next(slot(3)).expect("it is still locked"), 2, "and where it was");
+
+    sqlx::query("delete from journal_head where slot = 5").execute(&mut *tx).await.expect("gone");
+    let mut none = Heads::lock(&mut tx, &[5]).await.expect("nothing to wait for");
+    assert!(matches!(none.next(slot(5)), Err(Fault::Broken(_))), "a slot without head");
+}
+
+#[tokio::test]
+async fn numbers_are_given_as_often_as_they_were_wanted() {
+    let database = Database::new("numbers").await;
+    let mut tx = database.pool.begin().await.expect("the database is there");
+    let wanted = BTreeMap::from([(slot(1), 2), (slot(2), 1)]);
+    for first in [0, 2] {
+        let mut given = use_numbers(&mut tx, "B", 20_261_128, &wanted).await.expect("counted");
+        assert_eq!(given.next(slot(1)).expect("wanted"), first);
+        assert_eq!(given.next(slot(1)).expect("wanted"), first + 1);
+        assert!(matches!(given.next(slot(1)), Err(Fault::Broken(_))), "somebody else's");
+        assert_eq!(given.next(slot(2)).expect("wanted"), first / 2);
+        assert!(matches!(given.next(slot(3)), Err(Fault::Broken(_))), "none was wanted");
+    }
+}
+
+/// A process that appends to slots 0 and 1, each request on its own.
+struct Process {
+    clerk: Arc<Clerk>,
+    batch: Batch<Clerk>,
+    /// Ends with the process.
+    _lanes: JoinSet<()>,
+}
+
+impl Process {
+    fn new(pool: &PgPool) -> Self {
+        let clerk = Arc::new(Clerk::default());
+        let (batch, lanes) = lanes(Arc::clone(&clerk), pool, 1, &CancellationToken::new());
+        Self { clerk, batch, _lanes: lanes.into_iter().collect() }
+    }
+
+    async fn append(&self, number: u32, count: usize) {
+        for _ in 0..count {
+            let done = self.batch.queue(slot(number), Command::Append(slot(number))).await;
+            done.expect("the database is there");
+        }
+    }
+
+    fn reader(&self, pool: &PgPool) -> Reader {
+        self.clerk.tail.read(pool.clone(), [(slot(0), 0), (slot(1), 0)])
+    }
+}
+
+/// What a reader gave, by slot; fails at a gap, a repetition or another slot.
+#[derive(Default)]
+struct Seen(BTreeMap<u32, i64>);
+
+impl Seen {
+    fn take(&mut self, entries: Vec<Entry>) {
+        for entry in entries {
+            let last = self.0.entry(entry.slot.number()).or_default();
+            assert_eq!(entry.position, *last + 1, "slot {} in order", entry.slot.number());
+            assert_eq!(entry.facts, entry.position.to_string().as_bytes());
+            *last = entry.position;
+        }
+    }
+
+    async fn until(&mut self, reader: &mut Reader, wanted: [i64; 2]) {
+        let wanted = BTreeMap::from([(0, wanted[0]), (1, wanted[1])]);
+        let read = async {
+            while self.0 != wanted {
+                self.take(reader.next().await.expect("the database is there"));
+            }
+        };
+        let read = tokio::time::timeout(PATIENCE, read).await;
+        assert!(read.is_ok(), "read {:?} of {wanted:?}", self.0);
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_lags_catches_up() {
+    let database = Database::new("lag").await;
+    let pool = &database.pool;
+    let process = Process::new(pool);
+    // More than a page before it begins, and more commits than the tail holds before it looks.
+    process.append(0, usize::try_from(limits::REPLAY_PAGE).expect("short") + 9).await;
+    let (mut reader, mut seen) = (process.reader(pool), Seen::default());
+    process.append(1, limits::TAIL_BATCHES_MAX + 9).await;
+    process.append(0, 3).await;
+    let written = heads(pool, &[0, 1]).await.expect("the database is there");
+    let written = [0, 1].map(|at| written.iter().find(|(of, _)| of.column() == at).expect("").1);
+    seen.until(&mut reader, written).await;
+    process.append(1, 1).await;
+    seen.until(&mut reader, [written[0], written[1] + 1]).await;
+    assert_eq!(reader.cursors().get(&slot(1)), Some(&(written[1] + 1)));
+}
+
+#[tokio::test]
+async fn a_reader_hears_of_what_another_process_writes() {
+    let database = Database::new("second").await;
+    let pool = &database.pool;
+    let (one, other) = (Process::new(pool), Process::new(&database.another_process().await));
+    let (mut reader, mut seen) = (one.reader(pool), Seen::default());
+    other.append(0, 3).await;
+    other.append(1, 1).await;
+    seen.until(&mut reader, [3, 1]).await;
+    // Their commits mix: what this process tells has gaps.
+    let both = async {
+        for _ in 0..20 {
+            tokio::join!(one.append(0, 1), other.append(0, 1), other.append(1, 1));
+        }
+    };
+    tokio::join!(both, seen.until(&mut reader, [43, 21]));
+}
+
+#[tokio::test]
+async fn a_reading_that_is_dropped_loses_nothing() {
+    let database = Database::new("dropped").await;
+    let pool = &database.pool;
+    let process = Process::new(pool);
+    process.append(0, usize::try_from(limits::REPLAY_PAGE).expect("short") + 9).await;
+    let (mut reader, mut seen) = (process.reader(pool), Seen::default());
+    let written = limits::REPLAY_PAGE + 9 + 40;
+    let write = async {
+        for _ in 0..40 {
+            tokio::join!(process.append(0, 1), process.append(1, 1));
+        }
+    };
+    let (mut cut, mut whole) = (0_u64, 0);
+    let read = async {
+        while seen.0 != BTreeMap::from([(0, written), (1, 40)]) {
+            let patience = Duration::from_micros(cut % 7 * 300);
+            match tokio::time::timeout(patience, reader.next()).await {
+                Ok(read) => {
+                    whole += 1;
+                    seen.take(read.expect("the database is there"));
+                }
+                Err(_) => cut += 1,
+            }
+        }
+    };
+    let both = tokio::time::timeout(PATIENCE, async { tokio::join!(write, read) }).await;
+    assert!(both.is_ok(), "read {:?} after {whole} readings and {cut} cuts", seen.0);
+    assert!(cut > 0, "something was cut");
+}
+
+#[test]
+fn columns_hold_what_they_can_hold_and_nothing_else() {
+    let broken = |fault: Fault| matches!(fault, Fault::Broken(_));
+    assert_eq!(column::slot(255).expect("the last one"), slot(255));
+    assert!([-1, 256].into_iter().all(|no| column::slot(no).is_err_and(broken)));
+    assert_eq!(column::number(i32::MAX).expect("it fits"), 2_147_483_647);
+    assert!(column::number(-1).is_err_and(broken));
+    assert_eq!(column::integer(2_147_483_647).expect("it fits"), i32::MAX);
+    assert!(column::integer(2_147_483_648).is_err_and(broken));
+    assert!(column::unsigned(-1).is_err_and(broken));
+    let letter = |value: char| if value == 'a' { 1 } else { 2 };
+    assert_eq!(column::value("letter", ['a', 'b'], letter, 2).expect("b"), 'b');
+    let unknown = column::value("letter", ['a', 'b'], letter, 3).expect_err("there is no third");
+    assert!(unknown.to_string().contains("letter 3"), "{unknown}");
+}

@@ -1,0 +1,226 @@
+//! A declaration is found by every number that it has, by whoever may see it, and by index.
+
+use std::time::{Duration, Instant};
+
+use client::Window;
+use proto::v1::{self, NumberKind as Number, State};
+use sqlx::Row as _;
+use tonic::Code;
+
+use crate::harness::Sandbox;
+use crate::harness::people::{Enterprise, export, filing};
+
+async fn get(
+    window: &Window,
+    number: &str,
+    kind: Number,
+) -> Result<v1::GetResponse, tonic::Status> {
+    let request = v1::GetRequest {
+        number: number.to_owned(),
+        number_kind: kind.into(),
+        ..Default::default()
+    };
+    window.declarations().get(request).await.map(tonic::Response::into_inner)
+}
+
+/// The one that is meant by a number.
+async fn name_of(window: &Window, number: &str, kind: Number) -> String {
+    let got = get(window, number, kind).await.unwrap_or_else(|e| panic!("{number}: {e}"));
+    assert!(got.candidates.is_empty(), "{number}: {:?}", got.candidates);
+    got.record.expect("a record").name
+}
+
+fn with_way_bill(order_no: &str, logistics_no: &str) -> v1::Declaration {
+    v1::Declaration { logistics_no: logistics_no.into(), ..export(order_no) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_number_finds_its_declaration_for_those_who_may_see_it() {
+    let sandbox = Sandbox::start().await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let other = sandbox.connect("enterprise-b").await;
+    let agent = sandbox.connect("agent").await;
+    let receipt = firm.tries(filing(with_way_bill("LOOK-1", "WB-LOOK-1"))).await.expect("valid");
+    firm.sees(&receipt.name, State::Released).await;
+    let record = firm.reads(&receipt.name).await;
+    let id = receipt.name.trim_start_matches("declarations/");
+
+    for (number, kind) in [
+        ("LOOK-1", Number::OrderNo),
+        ("CLOOK-1", Number::CopNo),
+        ("WB-LOOK-1", Number::LogisticsNo),
+        (&record.pre_no, Number::PreNo),
+        (&record.invt_no, Number::InvtNo),
+        (&record.release_id, Number::ReleaseId),
+        (id, Number::Unspecified),
+    ] {
+        for caller in [&firm.0, &agent] {
+            assert_eq!(name_of(caller, number, kind).await, receipt.name, "{kind:?}");
+            assert_eq!(name_of(caller, number, Number::Unspecified).await, receipt.name);
+        }
+        // What belongs to somebody else looks like what does not exist.
+        for kind in [kind, Number::Unspecified] {
+            let foreign = get(&other, number, kind).await.expect_err("it is not theirs");
+            let nothing = get(&other, "NO-SUCH-1", kind).await.expect_err("it does not exist");
+            assert_eq!((foreign.code(), nothing.code()), (Code::NotFound, Code::NotFound));
+            assert_eq!(foreign.message(), nothing.message());
+        }
+        if kind != Number::Unspecified {
+            let others = if kind == Number::OrderNo { Number::CopNo } else { Number::OrderNo };
+            let wrong = get(&firm.0, number, others).await.expect_err("it is another number");
+            assert_eq!(wrong.code(), Code::NotFound, "{kind:?} is no {others:?}");
+        }
+    }
+    for (request, code) in [
+        (v1::GetRequest::default(), Code::InvalidArgument),
+        (
+            v1::GetRequest { name: receipt.name.clone(), number: "x".into(), number_kind: 0 },
+            Code::InvalidArgument,
+        ),
+        (v1::GetRequest { number: "x\0".into(), ..Default::default() }, Code::InvalidArgument),
+        (
+            v1::GetRequest { number: "x".into(), number_kind: 99, ..Default::default() },
+            Code::InvalidArgument,
+        ),
+    ] {
+        let refused = firm.0.declarations().get(request.clone()).await.expect_err("it is wrong");
+        assert_eq!(refused.code(), code, "{request:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_means_what_stands_and_several_are_listed() {
+    let sandbox = Sandbox::start().await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+
+    // Declared again after a rejection: the order number means the new one, the own number of the old
+    // one still finds the old one.
+    let first = firm.files("SBX-REJECT1313-1").await;
+    firm.sees(&first.name, State::Rejected).await;
+    assert_eq!(name_of(&firm.0, "SBX-REJECT1313-1", Number::Unspecified).await, first.name);
+    let again = v1::Declaration { cop_no: "C-AGAIN".into(), ..export("SBX-REJECT1313-1") };
+    let second = firm.tries(filing(again)).await.expect("the order may be declared again");
+    assert_eq!(name_of(&firm.0, "SBX-REJECT1313-1", Number::OrderNo).await, second.name);
+    assert_eq!(name_of(&firm.0, "CSBX-REJECT1313-1", Number::CopNo).await, first.name);
+    let list = v1::ListRequest { order_no: "SBX-REJECT1313-1".into(), ..Default::default() };
+    let listed = firm.0.declarations().list(list).await.expect("a list").into_inner();
+    let listed: Vec<_> = listed.records.into_iter().map(|record| record.name).collect();
+    assert_eq!(listed, [second.name, first.name], "a list has both, the newest first");
+
+    // One way-bill under two orders.
+    let one = firm.tries(filing(with_way_bill("SBX-SILENT-1", "WB-2"))).await.expect("valid");
+    let two = firm.tries(filing(with_way_bill("SBX-SILENT-2", "WB-2"))).await.expect("valid");
+    let both = get(&firm.0, "WB-2", Number::Unspecified).await.expect("two have it");
+    assert_eq!(both.record, None);
+    let names: Vec<_> = both.candidates.iter().map(|record| record.name.as_str()).collect();
+    assert_eq!(names, [two.name.as_str(), &one.name], "newest first");
+    let output = sandbox.command(&["get", "WB-2"]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = super::command_line::shown(&output);
+    assert!(told.contains("2 declarations have WB-2") && told.contains("SBX-SILENT-1"), "{told}");
+    let withdrawal = v1::WithdrawRequest {
+        request_id: uuid::Uuid::now_v7().to_string(),
+        name: two.name.clone(),
+        version: 1,
+        reason: "once too many".into(),
+        validate_only: false,
+    };
+    firm.0.declarations().withdraw(withdrawal).await.expect("it is open");
+    assert_eq!(name_of(&firm.0, "WB-2", Number::Unspecified).await, one.name);
+
+    // A new version may have another way-bill.
+    let amended = with_way_bill("SBX-SILENT-1", "WB-3");
+    firm.amends(&one.name, 1, amended).await.expect("it is open");
+    assert_eq!(name_of(&firm.0, "WB-3", Number::LogisticsNo).await, one.name);
+}
+
+/// So many others there are.
+const ROWS: i64 = 200_000;
+/// Far above what a look-up by index takes in a debug build (about 4 ms), far below a scan (300 ms).
+const BOUND: Duration = Duration::from_millis(60);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looking_up_costs_the_same_among_many() {
+    let sandbox = Sandbox::with(&["--no-agencies", "--no-inspection"]).await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let agent = sandbox.connect("agent").await;
+    let receipt = firm.tries(filing(with_way_bill("MANY-1", "WB-MANY-1"))).await.expect("valid");
+    let mut database = sandbox.database().await;
+    // As the service writes them; every tenth has the same way-bill.
+    let fill = "insert into declaration (slot, id, declarant_code, ebc_code, order_no, cop_no,
+             logistics_no, direction, trade_mode, customs_code, pre_no, invt_no, filed_time, version,
+             round, phase, customs, inspection, joint, content_position, positions)
+         select n % 256, ('0190a6e1-0000-7000-8000-' || lpad(to_hex(n * 256 + n % 256), 12, '0'))::uuid,
+             '37029' || lpad((n % 256)::text, 5, '0'), '37029' || lpad((n % 256)::text, 5, '0'),
+             'FILL' || n, 'CFILL' || n, case n % 10 when 0 then 'WB-SHARED' else 'WBFILL' || n end,
+             1, '9610', '4220', 'B20261124' || lpad(n::text, 9, '0'),
+             '42202026I' || lpad(n::text, 9, '0'), now(), 1, 1, 3, 8, 8, 0, 1, '{1}'
+         from generate_series(1, $1::bigint) n";
+    sqlx::query(fill).bind(ROWS).execute(&mut database).await.expect("rows");
+    for more in [
+        "insert into customs_number select slot, invt_no, id from declaration where invt_no is not null",
+        "insert into release
+         select slot, id, ('0190a6e2-0000-7000-8000-' || right(id::text, 12))::uuid, 1, now()
+         from declaration where invt_no is not null",
+    ] {
+        sqlx::query(more).execute(&mut database).await.expect("rows");
+    }
+    let scans = async |database: &mut sqlx::PgConnection| -> Vec<(String, i64)> {
+        // The server counts with a delay.
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        // The journal has one row here, which may be read either way.
+        let counted = sqlx::query(
+            "select relname::text, seq_scan from pg_stat_user_tables
+             where schemaname = 'declaration'
+               and relname in ('declaration', 'customs_number', 'release')
+             order by relname",
+        );
+        let rows = counted.fetch_all(database).await.expect("counters");
+        rows.into_iter().map(|row| (row.get(0), row.get(1))).collect()
+    };
+    // The planner's figures may be there or not: it has to find its way without them too.
+    for analyzed in [false, true] {
+        if analyzed {
+            sqlx::query("analyze declaration, customs_number, release")
+                .execute(&mut database)
+                .await
+                .expect("figures");
+        }
+        let before = scans(&mut database).await;
+        for (number, found) in [
+            ("MANY-1", true),
+            ("CMANY-1", true),
+            ("WB-MANY-1", true),
+            (receipt.pre_no.as_str(), true),
+            (receipt.name.trim_start_matches("declarations/"), true),
+            ("42202026I000099999x", false),
+            ("NO-SUCH-NUMBER", false),
+        ] {
+            for caller in [&firm.0, &agent] {
+                let mut fastest = Duration::MAX;
+                for _ in 0..5 {
+                    let start = Instant::now();
+                    let got = get(caller, number, Number::Unspecified).await;
+                    fastest = fastest.min(start.elapsed());
+                    match got {
+                        Ok(got) => assert!(found && got.record.is_some(), "{number}"),
+                        Err(status) => assert!(!found, "{number}: {status}"),
+                    }
+                }
+                println!("{number}: {fastest:?}, analyzed: {analyzed}");
+                assert!(fastest < BOUND, "{number} took {fastest:?}, analyzed: {analyzed}");
+            }
+        }
+        let start = Instant::now();
+        let shared = get(&agent, "WB-SHARED", Number::LogisticsNo).await.expect("many have it");
+        assert_eq!(shared.candidates.len(), 100, "the newest of 20,000");
+        assert!(start.elapsed() < 5 * BOUND, "{:?}", start.elapsed());
+        let list = v1::ListRequest { order_no: "FILL77777".into(), ..Default::default() };
+        let listed = agent.declarations().list(list).await.expect("a list").into_inner();
+        assert_eq!(listed.records.len(), 1);
+        // A few of before are counted late; a scan for each look-up would be a hundred.
+        let after = scans(&mut database).await;
+        let more = before.iter().zip(&after).map(|((_, before), (_, after))| after - before);
+        assert!(more.max() < Some(10), "a table is read whole: {before:?}, {after:?}");
+    }
+}

@@ -1,0 +1,182 @@
+//! Receipts come in the order that firms' systems know, whoever is quicker; and what comes of a set of
+//! documents does not depend on the order in which they arrive.
+
+use std::collections::BTreeMap;
+
+use proto::ceb::Document;
+
+use crate::harness::Sandbox;
+use crate::harness::national::{Erp, Import, app_time, export, guid, import};
+
+/// What is said about one document, in the order of the log: status, returnTime, invtNo.
+async fn told(erp: &Erp, kind: u32, about: &str) -> Vec<(i32, String, String)> {
+    let log = erp.log().await;
+    let own = log.iter().filter(|it| it.message_type == kind && it.xml.contains(about));
+    own.map(|message| {
+        let read = proto::ceb::read(message.xml.as_bytes()).expect("a receipt can be read");
+        let document = &read.documents[0].document;
+        let value = |element| document.value(element).unwrap_or_default();
+        let receipt = &message.receipts[0];
+        (receipt.return_status, value("returnTime"), receipt.invt_no.clone())
+    })
+    .collect()
+}
+
+/// Times of one document neither go back nor are the same, so that a system may sort by them.
+fn in_order_of_time(told: &[(i32, String, String)]) {
+    assert!(told.windows(2).all(|pair| pair[0].1 < pair[1].1), "{told:?}");
+    assert!(told.iter().all(|(_, time, _)| time.len() == 17), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn goods_that_are_examined_are_numbered_and_concluded_first() {
+    let sandbox = Sandbox::start().await;
+    let erp = Erp::of(&sandbox).await;
+    let imports: Vec<Import> = (0..8).map(|n| import(&format!("SBX-INSPECT-ORDER{n}"))).collect();
+    let by_inspection = import("SBX-CIQINSPECT-ORDER");
+    for import in imports.iter().chain([&by_inspection]) {
+        for document in import.all() {
+            erp.sends(&[document]).await;
+        }
+    }
+    let exports: Vec<_> = (0..4).map(|n| export(&format!("SBX-INSPECT-OUT{n}"))).collect();
+    for export in &exports {
+        for document in export.all() {
+            erp.sends(&[document]).await;
+        }
+        // The money waits for the 399 of its inventory.
+        erp.sends(&[Document::Ceb403(export.money.clone())]).await;
+    }
+    for import in &imports {
+        let copy = &import.inventory.head.cop_no;
+        erp.hears(622, copy, 899).await;
+        let told = told(&erp, 622, copy).await;
+        let statuses: Vec<i32> = told.iter().map(|(status, ..)| *status).collect();
+        assert_eq!(statuses, [2, 3, 120, 399, 500, 800, 899]);
+        in_order_of_time(&told);
+        let numbered =
+            |(status, _, invt_no): &(i32, String, String)| (*status >= 120) != invt_no.is_empty();
+        assert!(told.iter().all(numbered), "invtNo from 120 on: {told:?}");
+    }
+    // Customs did not want to see these: what it says of the data comes before 500 or not at all.
+    let copy = &by_inspection.inventory.head.cop_no;
+    let mut statuses = erp.hears(622, copy, 899).await;
+    statuses.retain(|status| *status != 399);
+    assert_eq!(statuses, [2, 3, 120, 500, 800, 899]);
+    let told_all = told(&erp, 622, copy).await;
+    let at = |status| told_all.iter().position(|(told, ..)| *told == status);
+    assert!(at(399) < at(500), "{told_all:?}");
+    for export in &exports {
+        let copy = &export.inventory.head.cop_no;
+        assert_eq!(erp.hears(604, copy, 500).await[..5], [2, 3, 120, 399, 500]);
+        in_order_of_time(&told(&erp, 604, copy).await);
+        assert_eq!(erp.hears(404, &export.money.order_no, 120).await, [2, 3, 120]);
+        in_order_of_time(&told(&erp, 404, &export.money.order_no).await);
+    }
+}
+
+/// Every order of so many things.
+fn orders(count: usize) -> Vec<Vec<usize>> {
+    if count == 0 {
+        return vec![Vec::new()];
+    }
+    orders(count - 1)
+        .into_iter()
+        .flat_map(|rest| {
+            (0..count).map(move |at| {
+                let mut order = rest.clone();
+                order.insert(at, count - 1);
+                order
+            })
+        })
+        .collect()
+}
+
+/// Statuses by type of receipt; the two payments by which is right.
+type Outcome = BTreeMap<String, Vec<i32>>;
+
+/// Sends a set in an order of arrival; what was said in the end.
+async fn arrives(
+    erp: &Erp,
+    import: &Import,
+    wrong: &Document,
+    order: &[usize],
+    end: i32,
+) -> Outcome {
+    let [first, payment, waybill, inventory] = import.all();
+    let documents = [first, payment, wrong.clone(), waybill, inventory];
+    for at in order {
+        erp.sends(std::slice::from_ref(&documents[*at])).await;
+    }
+    let head = &import.inventory.head;
+    let mut outcome = Outcome::new();
+    outcome.insert("inventory".to_owned(), erp.hears(622, &head.cop_no, end).await);
+    let right = &import.payment.head.pay_transaction_id;
+    let wrong = wrong.value("payTransactionId").expect("it has one");
+    for (what, kind, about) in [
+        ("order", 312, &head.order_no),
+        ("right payment", 412, right),
+        ("wrong payment", 412, &wrong),
+        ("waybill", 512, &head.logistics_no),
+    ] {
+        outcome.insert(what.to_owned(), erp.statuses(kind, &format!(">{about}<")).await);
+    }
+    outcome
+}
+
+/// An import, and a second payment for its order that does not fit it.
+fn rivals(order_no: &str, order_names_payment: bool) -> (Import, Document) {
+    let mut import = import(order_no);
+    if !order_names_payment {
+        import.order.head.pay_transaction_id = String::new();
+    }
+    let mut wrong = import.payment.clone();
+    wrong.head.guid = guid();
+    wrong.head.pay_transaction_id = format!("{}W", import.payment.head.pay_transaction_id);
+    wrong.head.amount_paid = 100_000;
+    (import, Document::Ceb411(wrong))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_payments_give_one_answer_in_every_order_of_arrival() {
+    let sandbox = Sandbox::start().await;
+    let erp = Erp::of(&sandbox).await;
+    // A set is decided when it is whole: with one payment, the other one comes too late for it.
+    let whole_by_others = |order: &Vec<usize>| !matches!(order.last(), Some(1 | 2));
+    let several: Vec<_> = orders(5).into_iter().filter(whole_by_others).collect();
+    assert_eq!(several.len(), 72);
+    let outcomes = several.iter().enumerate().step_by(4).map(async |(number, order)| {
+        let (import, wrong) = rivals(&format!("QDRIVALS-{number}"), false);
+        (order, arrives(&erp, &import, &wrong, order, -401_003).await)
+    });
+    let outcomes = futures::future::join_all(outcomes).await;
+    assert_eq!(outcomes[0].1["inventory"], [2, -401_003]);
+    for (order, outcome) in &outcomes {
+        assert_eq!(outcome, &outcomes[0].1, "arrived as {order:?}");
+    }
+
+    // An order that names its payment has that one, whatever else comes and whenever.
+    let outcomes = orders(5).into_iter().enumerate().step_by(7).map(async |(number, order)| {
+        let (import, wrong) = rivals(&format!("QDNAMED-{number}"), true);
+        let outcome = arrives(&erp, &import, &wrong, &order, 899).await;
+        (order, outcome)
+    });
+    let outcomes = futures::future::join_all(outcomes).await;
+    assert_eq!(outcomes[0].1["inventory"], [2, 3, 120, 399, 800, 899]);
+    assert_eq!(outcomes[0].1["wrong payment"], [2]);
+    for (order, outcome) in &outcomes {
+        assert_eq!(outcome, &outcomes[0].1, "arrived as {order:?}");
+    }
+
+    // Once the one that is wrong is deleted, the inventory can be declared again.
+    let (mut import, wrong) = rivals("QDRIVALS-DELETE", false);
+    arrives(&erp, &import, &wrong, &[0, 1, 2, 3, 4], -401_003).await;
+    let Document::Ceb411(mut wrong) = wrong else { panic!("a payment") };
+    wrong.head.app_type = "3".to_owned();
+    (wrong.head.guid, wrong.head.app_time) = (guid(), app_time(10));
+    assert_eq!(erp.sends(&[Document::Ceb411(wrong)]).await[0].return_status, 2);
+    (import.inventory.head.guid, import.inventory.head.app_time) = (guid(), app_time(10));
+    erp.sends(&[import.inventory()]).await;
+    let copy = &import.inventory.head.cop_no;
+    assert_eq!(erp.hears(622, copy, 899).await, [2, -401_003, 2, 3, 120, 399, 800, 899]);
+}
