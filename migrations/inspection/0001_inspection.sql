@@ -118,6 +118,8 @@ create table joint_order (
     goods bytea compression lz4 not null,
     ordered_time timestamptz not null,
     changed_time timestamptz not null,
+    -- What the release of the declaration waits for: 1 customs, 2 inspection, 4 findings, 8 risk rules.
+    waits_for smallint not null default 0 check (waits_for between 0 and 15),
     primary key (slot, declaration_id),
     -- Who has a window has a place, and the other way round.
     check ((place = '') = (window_start is null) and (place = '') = (window_end is null)),

@@ -1,7 +1,7 @@
 //! Facts of the journal on the wire, and the words of agencies as domain values.
 
 use domain::OrderId;
-use domain::clearance::{Agency, Outcome, Phase, Stand};
+use domain::clearance::{Agency, Awaited, Outcome, Phase, Stand};
 use domain::history::{Finding, InspectionStep, Moved, Reason, Record};
 use domain::numbers::NumberKind;
 use prost::Message as _;
@@ -9,10 +9,16 @@ use uuid::Uuid;
 
 use crate::v1;
 
-/// Encodes the facts of one journal entry, as they are stored and sent.
-pub fn encode(records: Vec<Record>) -> bytes::Bytes {
+/// Encodes the facts of one journal entry, as they are stored and sent, with what the release waits for
+/// after them.
+pub fn encode(records: Vec<Record>, waits_for: &[Awaited]) -> bytes::Bytes {
     let facts = records.into_iter().map(Into::into).collect();
-    v1::Facts { facts }.encode_to_vec().into()
+    v1::Facts { facts, waits_for: awaited(waits_for) }.encode_to_vec().into()
+}
+
+/// What a release waits for, on the wire.
+pub fn awaited(waits_for: &[Awaited]) -> Vec<i32> {
+    waits_for.iter().map(|what| v1::Awaited::from(*what).into()).collect()
 }
 
 /// Reads the facts of one journal entry.
@@ -20,8 +26,8 @@ pub fn encode(records: Vec<Record>) -> bytes::Bytes {
 /// # Errors
 ///
 /// When the bytes are not facts, which only a damaged database can cause.
-pub fn decode(bytes: &[u8]) -> Result<Vec<v1::Fact>, prost::DecodeError> {
-    v1::Facts::decode(bytes).map(|facts| facts.facts)
+pub fn decode(bytes: &[u8]) -> Result<v1::Facts, prost::DecodeError> {
+    v1::Facts::decode(bytes)
 }
 
 /// Why something kept cannot be read, which only a damaged database can cause.
@@ -106,6 +112,24 @@ impl v1::State {
             Self::Withdrawn => Phase::Withdrawn,
             Self::Returned => Phase::Returned,
         })
+    }
+}
+
+impl From<Awaited> for v1::Awaited {
+    fn from(awaited: Awaited) -> Self {
+        match awaited {
+            Awaited::CustomsVerdict => Self::CustomsVerdict,
+            Awaited::InspectionVerdict => Self::InspectionVerdict,
+            Awaited::Findings => Self::Findings,
+            Awaited::RiskCheck => Self::RiskCheck,
+        }
+    }
+}
+
+impl v1::Awaited {
+    /// What this stands for; `None` when unspecified.
+    pub fn awaited(self) -> Option<Awaited> {
+        Awaited::ALL.into_iter().find(|what| Self::from(*what) == self)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::clearance::Agency;
+use domain::clearance::{Agency, Awaited};
 use domain::inspection::credit::{self, Credit};
 use domain::inspection::draw::{Candidate, Conflict};
 use domain::inspection::finding::{Disposal, Finding, FindingKey, FoundResult};
@@ -454,6 +454,8 @@ pub struct Shown<'a> {
     pub times: (OffsetDateTime, OffsetDateTime),
     /// Lines of goods, encoded.
     pub goods: &'a [u8],
+    /// What the release of the declaration waits for.
+    pub waits_for: &'a [Awaited],
 }
 
 /// An order as it is said.
@@ -486,6 +488,7 @@ fn without_goods(shown: Shown<'_>) -> v1::OrderRecord {
         ordered_time: Some(crate::timestamp(shown.times.0)),
         changed_time: Some(crate::timestamp(shown.times.1)),
         lines: Vec::new(),
+        waits_for: crate::facts::awaited(shown.waits_for),
     }
 }
 

@@ -112,6 +112,7 @@ impl Reader {
         // The path begins at the request.
         let mut path = String::from("$");
         for (name, at) in self.path.iter().copied().chain([(field, at)]) {
+            // Only entries of a list have a place.
             let index = at.map(|at| format!("[{at}]")).unwrap_or_default();
             // Writing to a text cannot fail.
             let _ = write!(path, ".{name}{index}");

@@ -339,6 +339,11 @@ fn the_agencies_decide(sandbox: &Sandbox, order: &str) {
     }
     let closed = one(sandbox, "site", &["report", "close", order]);
     assert_eq!(closed["order"]["state"]["disposal"], "RELEASE", "{closed}");
+    // What was decided about the goods is no verdict.
+    let waits_for = closed["order"]["waits_for"].as_array().expect("something is missing");
+    for verdict in ["AWAITED_CUSTOMS_VERDICT", "AWAITED_INSPECTION_VERDICT"] {
+        assert!(waits_for.contains(&json!(verdict)), "{closed}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

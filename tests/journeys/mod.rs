@@ -22,3 +22,4 @@ mod refused;
 mod replay;
 mod strangers;
 mod terminal;
+mod verdict;

@@ -28,7 +28,7 @@ async fn exports_that_come_back_are_held_against_their_inventory() {
     let wrong: [(Change, i32, &str); 9] = [
         (|it| it.lines[0].qty += 1, 100, "InvtRefundList.qty，gnum:1"),
         (|it| it.lines[0].qty1 += 1, 100, "InvtRefundList.qty1，gnum:1"),
-        (|it| it.lines[0].qty = 0, 100, "InvtRefundList.qty，gnum:1"),
+        (|it| it.lines[0].qty = 0, -625_001, "第1项qty：填写了0，须大于零"),
         (|it| it.lines[0].gcode = "6109100022".to_owned(), -625_209, "[6109100022]"),
         (|it| it.lines[0].gnum = 77, -625_209, "[77]"),
         (|it| it.lines[0].unit = "035".to_owned(), 100, "InvtRefundList.unit，gnum:1"),

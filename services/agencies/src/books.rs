@@ -496,7 +496,10 @@ pub(crate) mod sample {
             version,
             round: 1,
             time: Some(proto::timestamp(at)),
-            facts: Some(v1::Facts { facts: vec![v1::Fact { kind: Some(kind) }] }),
+            facts: Some(v1::Facts {
+                facts: vec![v1::Fact { kind: Some(kind) }],
+                waits_for: Vec::new(),
+            }),
             ..v1::Event::default()
         }
     }

@@ -356,7 +356,7 @@ fn joint_column(joint: Joint) -> i16 {
     }
 }
 
-fn joint(found: i16) -> Result<Joint, Fault> {
+pub(crate) fn joint(found: i16) -> Result<Joint, Fault> {
     let all = [Joint::None, Joint::Open, Joint::Done, Joint::Cancelled];
     column::value("joint inspection state", all, joint_column, found)
 }
@@ -369,7 +369,7 @@ fn targeting_column(targeting: Targeting) -> i16 {
     }
 }
 
-fn targeting(found: i16) -> Result<Targeting, Fault> {
+pub(crate) fn targeting(found: i16) -> Result<Targeting, Fault> {
     let all = [Targeting::None, Targeting::Waiting, Targeting::Done];
     column::value("targeting", all, targeting_column, found)
 }

@@ -350,7 +350,7 @@ fn digest(decision: &Decision) -> Option<Vec<u8>> {
         Decision::News(n) => {
             hash.update([4]);
             hash.update(n.declaration.uuid().as_bytes());
-            hash.update(proto::facts::encode(vec![Record::InspectionMoved(n.moved.clone())]));
+            hash.update(proto::facts::encode(vec![Record::InspectionMoved(n.moved.clone())], &[]));
         }
     }
     Some(hash.finalize().to_vec())

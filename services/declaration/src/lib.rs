@@ -19,7 +19,7 @@ mod withdraw;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use domain::clearance::Phase;
+use domain::clearance::{Phase, awaited};
 use domain::decision::{Decided, Decision};
 use domain::declaration::Profile;
 use domain::principal::Scope;
@@ -462,11 +462,11 @@ fn record(record: read::Record) -> v1::DeclarationRecord {
         name: record.id.name(),
         pre_no: record.pre_no,
         invt_no: proto::text(record.invt_no),
-        version: record.version,
-        round: record.round,
-        state: v1::State::from(record.phase).into(),
-        customs: v1::Stand::from(record.customs).into(),
-        inspection: v1::Stand::from(record.inspection).into(),
+        version: record.clearance.version,
+        round: record.clearance.round,
+        state: v1::State::from(record.clearance.phase).into(),
+        customs: v1::Stand::from(record.clearance.customs).into(),
+        inspection: v1::Stand::from(record.clearance.inspection).into(),
         inspection_order_id: id(record.order_id),
         release_id: id(record.release_id),
         filed_time: Some(proto::timestamp(record.filed_time)),
@@ -475,6 +475,7 @@ fn record(record: read::Record) -> v1::DeclarationRecord {
         history: Vec::new(),
         order_no: record.order_no,
         trade_mode: record.trade_mode,
+        waits_for: proto::facts::awaited(&awaited(&record.clearance)),
     }
 }
 
@@ -490,7 +491,7 @@ fn whole(whole: read::Whole) -> Result<v1::DeclarationRecord, Error> {
         shown.history.push(v1::HistoryEntry {
             time: Some(proto::timestamp(entry.recorded_time)),
             version: column::number(entry.version)?,
-            facts: proto::facts::decode(&entry.facts).map_err(damaged)?,
+            facts: proto::facts::decode(&entry.facts).map_err(damaged)?.facts,
         });
     }
     Ok(shown)
@@ -504,11 +505,13 @@ fn told(news: watch::News) -> Result<v1::WatchResponse, Error> {
         watch::News::Entry(entry, token) => {
             let Entry { subject, version, phase, facts, recorded_time, .. } = *entry;
             let phase: Phase = case::phase(phase)?;
+            let v1::Facts { facts, waits_for } = proto::facts::decode(&facts).map_err(damaged)?;
             Ok(v1::WatchResponse {
                 name: DeclarationId::from_uuid(subject).name(),
                 version: column::number(version)?,
                 state: v1::State::from(phase).into(),
-                facts: proto::facts::decode(&facts).map_err(damaged)?,
+                facts,
+                waits_for,
                 time: Some(proto::timestamp(recorded_time)),
                 resume_token: proto::text(token),
             })

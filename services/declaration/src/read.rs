@@ -5,7 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use domain::clearance::{Phase, Stand};
+use domain::clearance::{Clearance, Phase};
 use domain::numbers::{self, NumberKind};
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
@@ -18,7 +18,7 @@ use store::journal::{self, Entry};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::case::{phase, phase_column, stand};
+use crate::case::{joint, phase, phase_column, stand, targeting};
 use crate::{Declarations, Error, lookup};
 
 /// A declaration as it is kept, without content and history.
@@ -29,11 +29,7 @@ pub(crate) struct Record {
     pub(crate) invt_no: Option<String>,
     pub(crate) order_no: String,
     pub(crate) trade_mode: String,
-    pub(crate) version: u32,
-    pub(crate) round: u32,
-    pub(crate) phase: Phase,
-    pub(crate) customs: Stand,
-    pub(crate) inspection: Stand,
+    pub(crate) clearance: Clearance,
     pub(crate) filed_time: OffsetDateTime,
     pub(crate) released_time: Option<OffsetDateTime>,
     pub(crate) release_id: Option<Uuid>,
@@ -229,6 +225,7 @@ async fn select(
                   d.order_no as "order_no!", d.trade_mode as "trade_mode!",
                   d.version as "version!", d.round as "round!", d.phase as "phase!",
                   d.customs as "customs!", d.inspection as "inspection!",
+                  d.joint as "joint!", d.targeting as "targeting!",
                   d.filed_time as "filed_time!", r.released_time as "released_time?",
                   r.release_id as "release_id?", o.order_id as "order_id?"
            from unnest($1::smallint[]) as wanted (slot)
@@ -271,6 +268,7 @@ async fn records(pool: &PgPool, ids: &[DeclarationId]) -> Result<Vec<Record>, st
                   d.order_no as "order_no!", d.trade_mode as "trade_mode!",
                   d.version as "version!", d.round as "round!", d.phase as "phase!",
                   d.customs as "customs!", d.inspection as "inspection!",
+                  d.joint as "joint!", d.targeting as "targeting!",
                   d.filed_time as "filed_time!", r.released_time as "released_time?",
                   r.release_id as "release_id?", o.order_id as "order_id?"
            from unnest($1::smallint[], $2::uuid[]) as wanted (slot, id)
@@ -308,6 +306,8 @@ struct Row {
     phase: i16,
     customs: i16,
     inspection: i16,
+    joint: i16,
+    targeting: i16,
     filed_time: OffsetDateTime,
     released_time: Option<OffsetDateTime>,
     release_id: Option<Uuid>,
@@ -316,17 +316,23 @@ struct Row {
 
 impl Row {
     fn record(self) -> Result<Record, store::Fault> {
-        Ok(Record {
-            id: DeclarationId::from_uuid(self.id),
-            pre_no: self.pre_no,
-            invt_no: self.invt_no,
-            order_no: self.order_no,
-            trade_mode: self.trade_mode,
+        let clearance = Clearance {
             version: number(self.version)?,
             round: number(self.round)?,
             phase: phase(self.phase)?,
             customs: stand(self.customs)?,
             inspection: stand(self.inspection)?,
+            joint: joint(self.joint)?,
+            targeting: targeting(self.targeting)?,
+            numbered: self.invt_no.is_some(),
+        };
+        Ok(Record {
+            clearance,
+            id: DeclarationId::from_uuid(self.id),
+            pre_no: self.pre_no,
+            invt_no: self.invt_no,
+            order_no: self.order_no,
+            trade_mode: self.trade_mode,
             filed_time: self.filed_time,
             released_time: self.released_time,
             release_id: self.release_id,

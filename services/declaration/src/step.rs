@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
-use domain::history::Record;
+use domain::clearance::{Joint, awaited};
+use domain::history::{Record, topic};
 use domain::{DeclarationId, Slot};
 use sqlx::PgConnection;
 use store::Fault;
@@ -88,6 +89,10 @@ impl<'t> Step<'t> {
         let position = self.heads.next(id.slot())?;
         let case = loaded(&mut self.cases, id)?;
         case.added.push(position);
+        let inspected = match case.clearance.joint {
+            Joint::None => 0,
+            Joint::Open | Joint::Done | Joint::Cancelled => topic::INSPECTED,
+        };
         self.entries.push(Entry {
             slot: id.slot(),
             position,
@@ -97,10 +102,10 @@ impl<'t> Step<'t> {
             version: integer(case.clearance.version)?,
             round: integer(case.clearance.round)?,
             phase: phase_column(case.clearance.phase),
-            topics: records.iter().fold(0, |topics, record| topics | record.topic()),
+            topics: records.iter().fold(inspected, |topics, record| topics | record.topic()),
             recorded_time: self.now,
             trace: trace.to_owned(),
-            facts: proto::facts::encode(records),
+            facts: proto::facts::encode(records, &awaited(&case.clearance)),
             body,
         });
         Ok(position)

@@ -270,6 +270,44 @@ pub fn may_release(c: &Clearance) -> bool {
         && c.inspection == Stand::Cleared
 }
 
+/// What a release waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Awaited {
+    /// The verdict of customs on the current version in the current round.
+    CustomsVerdict,
+    /// That of inspection.
+    InspectionVerdict,
+    /// The findings of the open inspection.
+    Findings,
+    /// That the risk rules are asked.
+    RiskCheck,
+}
+
+impl Awaited {
+    /// Everything that can be missing.
+    pub const ALL: [Self; 4] =
+        [Self::CustomsVerdict, Self::InspectionVerdict, Self::Findings, Self::RiskCheck];
+}
+
+/// What is still missing for the release; nothing once the case is over. After the findings both
+/// agencies conclude anew, so an open inspection waits for their verdicts too.
+pub fn awaited(c: &Clearance) -> Vec<Awaited> {
+    match c.phase {
+        Phase::UnderReview | Phase::Inspecting => {}
+        Phase::Released | Phase::Rejected | Phase::Withdrawn | Phase::Returned => {
+            return Vec::new();
+        }
+    }
+    let open = c.joint == Joint::Open;
+    let is_missing = |what: &Awaited| match what {
+        Awaited::CustomsVerdict => open || c.customs != Stand::Cleared,
+        Awaited::InspectionVerdict => open || c.inspection != Stand::Cleared,
+        Awaited::Findings => open,
+        Awaited::RiskCheck => c.targeting == Targeting::Waiting,
+    };
+    Awaited::ALL.into_iter().filter(is_missing).collect()
+}
+
 /// The only way in which a declaration changes.
 ///
 /// An empty list of facts means: kept in the history without effect, because the agency already

@@ -126,6 +126,9 @@ pub mod topic {
     pub const TARGETED: i32 = 32;
     /// An agency detained the goods: what is planned with them waits.
     pub const DETAINED: i32 = 64;
+    /// Anything about a declaration that has an inspection order: the order shows what its release waits
+    /// for.
+    pub const INSPECTED: i32 = 128;
 }
 
 impl Record {

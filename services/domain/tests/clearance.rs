@@ -2,7 +2,7 @@
 
 use domain::clearance::Agency::{Customs, Inspection};
 use domain::clearance::{
-    Agency, Clearance, Event, Fact, Joint, Outcome, Phase, Stand, Targeting, next,
+    Agency, Awaited, Clearance, Event, Fact, Joint, Outcome, Phase, Stand, Targeting, awaited, next,
 };
 use domain::refusal::Code;
 use proptest::prelude::*;
@@ -359,6 +359,37 @@ fn event(now: &Clearance, what: &Try) -> Event {
     }
 }
 
+#[test]
+fn what_a_release_waits_for_is_said() {
+    use Awaited::{CustomsVerdict, Findings, InspectionVerdict, RiskCheck};
+    let steps = |events: &[Event]| {
+        let start = Clearance::filed(true);
+        events.iter().fold(start, |now, event| next(now, *event).expect("it fits").0)
+    };
+    let verdict = |agency, round, outcome| Event::Verdict { agency, version: 1, round, outcome };
+    let targeted = Event::Targeted { version: 1, customs: false, inspection: false };
+    let found = Event::Findings { version: 1, round: 1, for_customs: true, for_inspection: false };
+    let demand = verdict(Customs, 1, Outcome::WantsInspection);
+    let table: [(&[Event], &[Awaited]); 7] = [
+        (&[], &[CustomsVerdict, InspectionVerdict, RiskCheck]),
+        (&[targeted], &[CustomsVerdict, InspectionVerdict]),
+        (&[targeted, verdict(Customs, 1, Outcome::Cleared)], &[InspectionVerdict]),
+        (
+            &[verdict(Customs, 1, Outcome::Cleared), verdict(Inspection, 1, Outcome::Cleared)],
+            &[RiskCheck],
+        ),
+        (
+            &[targeted, verdict(Inspection, 1, Outcome::Cleared), demand],
+            &[CustomsVerdict, InspectionVerdict, Findings],
+        ),
+        (&[targeted, demand, found], &[CustomsVerdict, InspectionVerdict]),
+        (&[targeted, verdict(Customs, 1, Outcome::Rejected)], &[]),
+    ];
+    for (events, expected) in table {
+        assert_eq!(awaited(&steps(events)), expected, "{events:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -407,6 +438,8 @@ proptest! {
             let reopened = facts.contains(&Fact::InspectionReopened);
             prop_assert!(now.joint != Joint::Done || reopened || then.joint == Joint::Done);
             prop_assert_eq!(then.targeting == Targeting::None, !asks);
+            let goes_on = matches!(then.phase, Phase::UnderReview | Phase::Inspecting);
+            prop_assert_eq!(!awaited(&then).is_empty(), goes_on, "something is missing: {:?}", then);
             released += facts.iter().filter(|fact| **fact == Fact::Released).count();
             numbered += facts.iter().filter(|fact| **fact == Fact::Numbered).count();
             now = then;

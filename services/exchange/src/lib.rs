@@ -65,7 +65,9 @@ fn topics(desk: Desk) -> i32 {
     match desk {
         Desk::Customs => topic::CONTENT | topic::INSPECTION | topic::END | topic::IMPORT_NUMBER,
         Desk::Inspection => topic::CONTENT | topic::INSPECTION | topic::END,
-        Desk::Site => topic::CONTENT | topic::INSPECTION | topic::END | topic::DETAINED,
+        Desk::Site => {
+            topic::CONTENT | topic::INSPECTION | topic::END | topic::DETAINED | topic::INSPECTED
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use domain::clearance::Awaited;
 use domain::inspection::appointment::CHINA;
 use domain::inspection::draw::{Candidate, Seed};
 use domain::inspection::joint::{self, At, Then};
@@ -95,6 +96,8 @@ pub(crate) struct Step<'t> {
     touched: BTreeSet<DeclarationId>,
     pub(crate) errands: Vec<Errand>,
     pub(crate) changes: Vec<(DeclarationId, Change)>,
+    /// What the releases of declarations wait for that were heard of.
+    pub(crate) waits: BTreeMap<DeclarationId, Vec<Awaited>>,
     /// Rule sets that were read, until they are durable.
     pub(crate) read: Vec<risk::Read>,
     pub(crate) requests: Vec<ask::Kept>,
@@ -292,6 +295,7 @@ impl Step<'_> {
             errands,
             credits,
             changes,
+            waits,
             requests,
             candidates,
             examined,
@@ -303,6 +307,7 @@ impl Step<'_> {
         };
         let changed: Vec<&Filed> = touched.iter().map(loaded).collect::<Result<_, _>>()?;
         orders::write(&mut *tx, &changed).await?;
+        orders::wait(&mut *tx, &waits).await?;
         let mut entries = Vec::with_capacity(told.len());
         for (id, (told, trace)) in told {
             let filed = loaded(&id)?;
@@ -455,6 +460,7 @@ impl Work for Desk {
             touched: BTreeSet::new(),
             errands: Vec::new(),
             changes: Vec::new(),
+            waits: BTreeMap::new(),
             read: Vec::new(),
             requests: Vec::new(),
             candidates: None,

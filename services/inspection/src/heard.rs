@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use domain::clearance::Agency;
+use domain::clearance::{Agency, Awaited};
 use domain::history::Reason;
 use domain::inspection::finding::Disposal;
 use domain::inspection::joint::{At, Case, Told};
@@ -34,6 +34,8 @@ pub(crate) struct Heard {
     /// It may have been told before.
     pub(crate) again: bool,
     pub(crate) facts: Vec<What>,
+    /// What the release waits for after it.
+    pub(crate) waits_for: Vec<Awaited>,
     /// What was declared, where it came along.
     pub(crate) content: Option<Box<Declared>>,
 }
@@ -102,6 +104,10 @@ pub(crate) async fn hear(
 ) -> Result<Vec<Option<Demands>>, Fault> {
     let demands = assess(step, events).await?;
     for heard in events {
+        step.waits.insert(heard.id, heard.waits_for.clone());
+        if let Some(filed) = step.orders.get_mut(&heard.id) {
+            filed.waits_for.clone_from(&heard.waits_for);
+        }
         for what in &heard.facts {
             happen(step, heard, what)?;
         }
@@ -288,6 +294,7 @@ fn filed(step: &Step<'_>, heard: &Heard, order_id: OrderId, declared: &Declared)
         place_name: String::new(),
         place_name_zh: String::new(),
         claimed_by: String::new(),
+        waits_for: heard.waits_for.clone(),
         ordered_time: step.now,
         changed_time: step.now,
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::clearance::Agency;
+use domain::clearance::{Agency, Awaited};
 use domain::inspection::joint::{At, Case};
 use domain::inspection::order::{Appointment, Order, Stage};
 use domain::{DeclarationId, OrderId};
@@ -37,6 +37,8 @@ pub(crate) struct Filed {
     pub(crate) place_name_zh: String,
     /// The site that took it on; empty before.
     pub(crate) claimed_by: String,
+    /// What the release of the declaration waits for, as last heard of.
+    pub(crate) waits_for: Vec<Awaited>,
     pub(crate) ordered_time: OffsetDateTime,
     pub(crate) changed_time: OffsetDateTime,
 }
@@ -62,6 +64,7 @@ impl Filed {
             objection_pending: self.case.objection_pending,
             times: (self.ordered_time, self.changed_time),
             goods: &self.goods,
+            waits_for: &self.waits_for,
         }
     }
 }
@@ -82,6 +85,49 @@ pub(crate) fn stage_column(stage: Stage) -> i16 {
         Stage::Closed => 10,
         Stage::Cancelled => 11,
     }
+}
+
+/// What a release waits for as a column: a bit for each.
+fn awaited_column(waits_for: &[Awaited]) -> i16 {
+    waits_for.iter().map(|what| bit(*what)).sum()
+}
+
+fn awaited(column: i16) -> Vec<Awaited> {
+    Awaited::ALL.into_iter().filter(|what| column & bit(*what) != 0).collect()
+}
+
+fn bit(what: Awaited) -> i16 {
+    match what {
+        Awaited::CustomsVerdict => 1,
+        Awaited::InspectionVerdict => 2,
+        Awaited::Findings => 4,
+        Awaited::RiskCheck => 8,
+    }
+}
+
+/// Keeps with the orders what the release of their declarations waits for. Most declarations have none.
+pub(crate) async fn wait(
+    tx: &mut PgConnection,
+    waits: &BTreeMap<DeclarationId, Vec<Awaited>>,
+) -> Result<(), Fault> {
+    if waits.is_empty() {
+        return Ok(());
+    }
+    let slots: Vec<i16> = waits.keys().map(|id| id.slot().column()).collect();
+    let ids: Vec<Uuid> = waits.keys().map(|id| id.uuid()).collect();
+    let columns: Vec<i16> = waits.values().map(|waits_for| awaited_column(waits_for)).collect();
+    sqlx::query!(
+        "update joint_order o set waits_for = given.waits_for
+         from unnest($1::smallint[], $2::uuid[], $3::smallint[]) as given (slot, id, waits_for)
+         where o.slot = given.slot and o.declaration_id = given.id
+           and o.waits_for <> given.waits_for",
+        &slots,
+        &ids,
+        &columns
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// Whether the place keeps a station for it.
@@ -135,7 +181,7 @@ pub(crate) async fn load(
         Row,
         r#"select o.declaration_id, o.order_id, o.declarant_code, o.port_code, o.trade_mode,
                 o.order_no, o.firms, o.goods, o.state, o.claimed_by, o.objection_pending,
-                o.place_name, o.place_name_zh, o.ordered_time, o.changed_time,
+                o.place_name, o.place_name_zh, o.ordered_time, o.changed_time, o.waits_for,
                 o.asked_version, o.asked_round, o.place, o.window_start,
                 greatest(o.version, c.version) as "newest_version!",
                 coalesce(c.ended = 1, false) as "released!"
@@ -172,6 +218,7 @@ pub(crate) struct Row {
     pub(crate) place_name_zh: String,
     pub(crate) claimed_by: String,
     pub(crate) objection_pending: bool,
+    pub(crate) waits_for: i16,
     pub(crate) ordered_time: OffsetDateTime,
     pub(crate) changed_time: OffsetDateTime,
 }
@@ -199,6 +246,7 @@ impl Row {
             place_name: self.place_name,
             place_name_zh: self.place_name_zh,
             claimed_by: self.claimed_by,
+            waits_for: awaited(self.waits_for),
             ordered_time: self.ordered_time,
             changed_time: self.changed_time,
         })

@@ -72,7 +72,7 @@ pub(crate) async fn orders(
         Row,
         r#"select o.declaration_id, o.order_id, o.declarant_code, o.port_code, o.trade_mode,
                   o.order_no, o.firms, o.goods, o.state, o.claimed_by, o.objection_pending,
-                  o.place_name, o.place_name_zh, o.ordered_time, o.changed_time,
+                  o.place_name, o.place_name_zh, o.ordered_time, o.changed_time, o.waits_for,
                   o.asked_version, o.asked_round, o.place, o.window_start,
                   o.version as "newest_version!", false as "released!"
            from joint_order o

@@ -221,11 +221,14 @@ fn heard(event: v1::Event) -> Option<Heard> {
     let id = DeclarationId::parse(&event.declaration_id)?;
     let time = event.time.and_then(proto::time)?;
     let content = event.declaration.map(|declared| Box::new(Declared::new(declared)));
+    let v1::Facts { facts, waits_for } = event.facts?;
+    let waits_for = waits_for.into_iter().map(|what| v1::Awaited::try_from(what).ok()?.awaited());
+    let waits_for = waits_for.collect::<Option<_>>()?;
     // A kind that this program does not know is none that concerns it.
-    let facts = event.facts?.facts.into_iter().filter_map(|fact| fact.kind);
+    let facts = facts.into_iter().filter_map(|fact| fact.kind);
     let facts = facts.map(what).collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
     let (version, round, again) = (event.version, event.round, event.attempt > 1);
-    Some(Heard { id, version, round, time, again, facts, content })
+    Some(Heard { id, version, round, time, again, facts, waits_for, content })
 }
 
 /// What a fact means here: nothing, for many; `None` for one that cannot be read.
@@ -439,6 +442,7 @@ mod tests {
                     fact(Wire::Targeted(v1::Targeted::default())),
                     fact(Wire::InspectionOrdered(ordered)),
                 ],
+                waits_for: Vec::new(),
             }),
             ..Default::default()
         };

@@ -90,6 +90,7 @@ enum Command {
     Watch(commands::watch::Watch),
     Amend(commands::change::Amend),
     Withdraw(commands::change::Withdraw),
+    Verdict(commands::verdict::Verdict),
     Ceb(commands::ceb::Ceb),
     Inspect(commands::inspect::Inspect),
     Bench(crate::bench::Bench),
@@ -451,6 +452,14 @@ impl Cli {
             }
             Command::Withdraw(args) => {
                 Ok(commands::change::withdraw(&common.session().await?, args).await?.into())
+            }
+            Command::Verdict(args) => {
+                let named = common.caller.is_some() || common.cert.is_some();
+                anyhow::ensure!(
+                    named,
+                    "say which agency gives the verdict: --as customs or --as inspection"
+                );
+                Ok(commands::verdict::run(&common.session().await?, args).await?.into())
             }
             Command::Ceb(args) => Ok(commands::ceb::run(common.means(), args).await?.into()),
             Command::Inspect(args) => {

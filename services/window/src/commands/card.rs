@@ -44,7 +44,8 @@ fn standing(record: &v1::DeclarationRecord, language: Language) -> Rows {
         Some(time) => format!("{}, {}", record.release_id, when(Some(time))),
         None => none(),
     };
-    vec![
+    let waits_for = words::awaited(language, record.waits_for());
+    let mut rows = vec![
         (pick(language, "pre-entry no. (preNo)", "预录入编号"), record.pre_no.clone()),
         (pick(language, "customs no. (invtNo)", "清单编号"), or_none(&record.invt_no)),
         (
@@ -58,10 +59,14 @@ fn standing(record: &v1::DeclarationRecord, language: Language) -> Rows {
         ),
         (pick(language, "joint inspection", "联合查验"), or_none(&record.inspection_order_id)),
         (pick(language, "release", "放行"), release),
+        (pick(language, "waits for", "尚待"), waits_for),
         (pick(language, "filed", "申报时间"), when(record.filed_time.and_then(proto::time))),
         (pick(language, "order no.", "订单编号"), record.order_no.clone()),
         (pick(language, "mode", "监管方式"), mode(&record.trade_mode)),
-    ]
+    ];
+    // Nothing is missing once it is over.
+    rows.retain(|(_, value)| !value.is_empty());
+    rows
 }
 
 /// The mode with its name in the customs' own words.

@@ -28,6 +28,7 @@ mod report;
 pub mod submit;
 mod table;
 mod values;
+pub mod verdict;
 pub mod watch;
 mod words;
 

@@ -131,7 +131,13 @@ fn line(entry: &v1::WatchResponse, language: Language) -> String {
     let time = words::when(entry.time.and_then(proto::time));
     let state = words::padded(words::state_in(language, entry.state()), STATE_COLUMNS);
     let facts = describe_all(&entry.facts, language);
-    format!("{time}  {}  {state}  {facts}", short(&entry.name))
+    let waits_for = words::awaited(language, entry.waits_for());
+    let waits_for = match (waits_for.as_str(), language) {
+        ("", _) => String::new(),
+        (what, Language::English) => format!("; waits for {what}"),
+        (what, Language::Chinese) => format!("；尚待{what}"),
+    };
+    format!("{time}  {}  {state}  {facts}{waits_for}", short(&entry.name))
 }
 
 /// The end of an id: its beginning is a time, which declarations of one moment share.

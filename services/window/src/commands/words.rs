@@ -89,6 +89,18 @@ pub(super) fn stand(language: Language, stand: v1::Stand) -> &'static str {
     }
 }
 
+/// What a release waits for: `verdict of customs, risk check`; empty when nothing is missing.
+pub(super) fn awaited(language: Language, waits_for: impl Iterator<Item = v1::Awaited>) -> String {
+    let word = |what| match what {
+        v1::Awaited::Unspecified => pick(language, "something else", "其他事项"),
+        v1::Awaited::CustomsVerdict => pick(language, "verdict of customs", "海关回执"),
+        v1::Awaited::InspectionVerdict => pick(language, "verdict of inspection (CIQ)", "国检回执"),
+        v1::Awaited::Findings => pick(language, "findings of the joint inspection", "联合查验结果"),
+        v1::Awaited::RiskCheck => pick(language, "risk check", "风险布控"),
+    };
+    waits_for.map(word).collect::<Vec<_>>().join(pick(language, ", ", "、"))
+}
+
 /// A step of an inspection, as what happened.
 pub(super) fn step(language: Language, step: v1::InspectionStep) -> &'static str {
     use v1::InspectionStep as Step;

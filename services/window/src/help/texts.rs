@@ -252,8 +252,8 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "列出抽签种子：事先为承诺值，当日结束后为种子",
     ),
     (
-        "List the windows of a place that are not over, with how many more orders each takes",
-        "列出查验场地尚未结束的时段及剩余名额",
+        "List the windows of a place that you can book now, with how many more orders each takes",
+        "列出查验场地现在可以预约的时段及剩余名额",
     ),
     (
         "List what was sent, newest first. Every filter that is set must hold",
@@ -679,5 +679,69 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     (
         "manual or machine [default: by hand when that has begun]",
         "manual（人工）或machine（机检） [默认：人工查验已开始则为人工]",
+    ),
+    (
+        "A release needs --clear of both. In the sandbox, start it with --no-agencies, or the simulated agencies are faster",
+        "放行需要两个机关都 --clear。沙箱须以 --no-agencies 启动，否则模拟机关先作出决定",
+    ),
+    (
+        "Code of the reason, or of the instruction with --inspect [default: 500, DOC or 700]",
+        "原因代码；与 --inspect 同用时为布控指令代码 [默认：500、DOC 或 700]",
+    ),
+    (
+        "Examination of the data concluded (审结, 399)",
+        "审结（399）",
+    ),
+    (
+        "Give an agency's verdict on a declaration, as the agency: --as customs or --as inspection",
+        "以机关身份对清单作出决定：--as customs 或 --as inspection",
+    ),
+    (
+        "Goods detained, 501 to 599 (扣留)",
+        "扣留货物，代码501至599",
+    ),
+    (
+        "Goods go back abroad (退运, 700)",
+        "退运（700）",
+    ),
+    (
+        "Held until documents arrive (待补单证)",
+        "待补单证",
+    ),
+    (
+        "Name of its inspection service on the exchange; where several processes share a database, each needs its own",
+        "本进程查验服务在交换接口上的名称；多个进程共用一个数据库时须各不相同",
+    ),
+    (
+        "No objection; when both agencies say so there is one release (放行)",
+        "同意放行；两个机关都同意时放行一次",
+    ),
+    (
+        "Returned to the enterprise with this code (退单, 100)",
+        "退单（100），须给出代码",
+    ),
+    (
+        "Somebody reviews it (人工审核, 300)",
+        "人工审核（300）",
+    ),
+    (
+        "Taken into the database (入库, 120)",
+        "入库（120）",
+    ),
+    (
+        "The round of review that it is about",
+        "所针对的审核轮次",
+    ),
+    (
+        "The version that it is about, when the window does not tell us its events [default: the newest]",
+        "所针对的版本；仅在无法从单一窗口取得事件时需要 [默认：最新版本]",
+    ),
+    (
+        "Wants to look at the goods (查验, 500)",
+        "要求查验（500）",
+    ),
+    (
+        "Why, for the enterprise; what to look at, with --inspect",
+        "告知企业的原因；与 --inspect 同用时为查验内容",
     ),
 ];

@@ -107,6 +107,11 @@ fn standing(order: &v1::OrderRecord, state: &v1::OrderState, language: Language)
         (pick(language, "customs decided", "海关处置"), decided(&state.by_customs, language)),
         (pick(language, "inspection decided", "国检处置"), decided(&state.by_inspection, language)),
         (pick(language, "what happens", "处置结论"), decided(&state.disposal, language)),
+        // What was decided about the goods is no verdict.
+        (
+            pick(language, "release waits for", "放行尚待"),
+            shared::awaited(language, order.waits_for()),
+        ),
         (pick(language, "objection", "异议"), pending.to_owned()),
         (pick(language, "ordered", "开立时间"), when(order.ordered_time.and_then(proto::time))),
         (pick(language, "changed", "最近变动"), when(order.changed_time.and_then(proto::time))),
@@ -305,6 +310,8 @@ pub(super) fn brief(order: &v1::OrderRecord, language: Language) -> String {
         | v1::OrderStage::Treating
         | v1::OrderStage::Cancelled => {}
     }
+    let waits_for = shared::awaited(language, order.waits_for());
+    add(pick(language, "release waits for", "放行尚待"), waits_for);
     if order.objection_pending {
         let waits = pick(language, "waits for the declaration to be stopped", "待暂停放行");
         add(pick(language, "objection", "异议"), waits.to_owned());
@@ -390,5 +397,11 @@ mod tests {
         state.by_customs = "RELEASE".to_owned();
         let text = brief(&order, Language::English);
         assert!(text.ends_with("decision awaited from: inspection"), "{text}");
+        // What was decided about the goods is no verdict.
+        order.waits_for = vec![v1::Awaited::CustomsVerdict.into()];
+        let text = brief(&order, Language::English);
+        assert!(text.ends_with("release waits for: verdict of customs"), "{text}");
+        let found = v1::GetOrderResponse { order: Some(order), history: Vec::new() };
+        assert!(whole(&found, Language::Chinese).contains("放行尚待"));
     }
 }

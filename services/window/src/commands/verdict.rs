@@ -1,0 +1,459 @@
+//! `verdict`: what an agency says about a declaration (回执), given by hand. It is a consumer of the
+//! exchange like the system of any agency: it reads the events of the declaration to know its version and
+//! round, says the verdict and hears what became of it. It acknowledges nothing, so nothing is taken from
+//! the agency's own system.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::refusal::{Code, Refusal};
+use domain::{DeclarationId, Slot};
+use proto::v1::connect_request::Frame as Out;
+use proto::v1::connect_response::Frame as In;
+use proto::v1::{self, Outcome, ResultCode, fact::Kind};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Response, Status, Streaming};
+use uuid::Uuid;
+
+use super::problem::Problem;
+use super::words::{self, pick};
+use super::{Exit, Language, Output, Session, input, say, say_json, watch};
+
+/// So long nothing comes when everything was told.
+const QUIET: Duration = Duration::from_millis(500);
+/// So long a slot may stay with a consumer that died: the length of a lease, and a little.
+const SLOT_WAIT: Duration = Duration::from_secs(18);
+/// How often it is looked whether the slot is free.
+const SLOT_LOOK: Duration = Duration::from_secs(1);
+/// So long the window may take for its answer.
+const ANSWER_WAIT: Duration = Duration::from_secs(30);
+/// Pause before a verdict that the window could not decide is said again.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// Give an agency's verdict on a declaration, as the agency: --as customs or --as inspection.
+///
+/// A release needs --clear of both. In the sandbox, start it with --no-agencies, or the simulated
+/// agencies are faster.
+#[derive(Debug, clap::Args)]
+pub struct Verdict {
+    /// Name (declarations/UUID), UUID, preNo or order number.
+    pub name: String,
+    #[command(flatten)]
+    said: Said,
+    /// Code of the reason, or of the instruction with --inspect [default: 500, DOC or 700].
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["reject", "detain"])]
+    code: Option<String>,
+    /// Why, for the enterprise; what to look at, with --inspect.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// The version that it is about, when the window does not tell us its events [default: the newest].
+    #[arg(long, value_name = "NUMBER", requires = "round")]
+    version: Option<u32>,
+    /// The round of review that it is about.
+    #[arg(long, value_name = "NUMBER", requires = "version")]
+    round: Option<u32>,
+}
+
+/// What is said.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Said {
+    /// No objection; when both agencies say so there is one release (放行).
+    #[arg(long)]
+    clear: bool,
+    /// Taken into the database (入库, 120).
+    #[arg(long)]
+    accept: bool,
+    /// Somebody reviews it (人工审核, 300).
+    #[arg(long)]
+    review: bool,
+    /// Examination of the data concluded (审结, 399).
+    #[arg(long)]
+    conclude: bool,
+    /// Wants to look at the goods (查验, 500).
+    #[arg(long)]
+    inspect: bool,
+    /// Held until documents arrive (待补单证).
+    #[arg(long)]
+    hold: bool,
+    /// Returned to the enterprise with this code (退单, 100).
+    #[arg(long, value_name = "CODE")]
+    reject: Option<String>,
+    /// Goods detained, 501 to 599 (扣留).
+    #[arg(long, value_name = "CODE")]
+    detain: Option<String>,
+    /// Goods go back abroad (退运, 700).
+    #[arg(long = "return")]
+    send_back: bool,
+}
+
+impl Said {
+    /// The outcome, and the code of its reason where it has one of its own.
+    fn outcome(&self) -> (Outcome, Option<&str>) {
+        match self {
+            Self { reject: Some(code), .. } => (Outcome::Rejected, Some(code)),
+            Self { detain: Some(code), .. } => (Outcome::Detained, Some(code)),
+            Self { clear: true, .. } => (Outcome::Cleared, None),
+            Self { accept: true, .. } => (Outcome::Accepted, None),
+            Self { review: true, .. } => (Outcome::ManualReview, None),
+            Self { conclude: true, .. } => (Outcome::Concluded, None),
+            Self { inspect: true, .. } => (Outcome::WantsInspection, Some("500")),
+            Self { hold: true, .. } => (Outcome::Held, Some("DOC")),
+            Self { send_back: true, .. } => (Outcome::Returned, Some("700")),
+            // The group wants one of them.
+            Self { .. } => (Outcome::Unspecified, None),
+        }
+    }
+}
+
+impl Verdict {
+    fn reasons(&self) -> Vec<v1::Reason> {
+        let (_, default) = self.said.outcome();
+        let text = self.reason.clone().unwrap_or_default();
+        match self.code.as_deref().or(default) {
+            Some(code) => vec![v1::Reason { code: code.to_owned(), text }],
+            None if text.is_empty() => Vec::new(),
+            None => vec![v1::Reason { code: String::new(), text }],
+        }
+    }
+}
+
+/// Gives a verdict.
+///
+/// # Errors
+///
+/// What kept it from doing so.
+pub async fn run(session: &Session, args: Verdict) -> anyhow::Result<Exit> {
+    session.settle(give(session, &args).await)
+}
+
+async fn give(session: &Session, args: &Verdict) -> anyhow::Result<Exit> {
+    anyhow::ensure!(!args.name.trim().is_empty(), "NAME is empty");
+    let id = DeclarationId::parse(&args.name)
+        .or_else(|| Uuid::try_parse(&args.name).ok().map(DeclarationId::from_uuid));
+    // The events of a version and round that were named need not be found.
+    let named = match (id, args.version, args.round) {
+        (Some(id), Some(version), Some(round)) => Some(Known { id, version, round, over: false }),
+        (None, Some(_), Some(_)) => anyhow::bail!("--version and --round need a UUID as NAME"),
+        (_, _, _) => None,
+    };
+    let agency = agency(session).await?;
+    let (mut line, known) = match named {
+        Some(known) => (Line::open(session, agency, Vec::new()).await?, known),
+        None => find(session, agency, &args.name, id).await?,
+    };
+    let (outcome, _) = args.said.outcome();
+    let (name, reasons) = (known.id.name(), args.reasons());
+    let content = format!("{agency:?}/{}/{outcome:?}/{reasons:?}", known.round);
+    let verdict = v1::Verdict {
+        request_id: input::change_id("verdict", &name, known.version, content.as_bytes()),
+        declaration_id: known.id.to_string(),
+        version: known.version,
+        round: known.round,
+        outcome: outcome.into(),
+        reasons,
+    };
+    let result = line.say(&verdict).await?;
+    let after = line.events_of(known.id).await?;
+    line.close().await;
+    tell(session, agency, &verdict, &result, &after)
+}
+
+/// What became of it, and what happened to the declaration.
+fn tell(
+    session: &Session,
+    agency: v1::Agency,
+    verdict: &v1::Verdict,
+    result: &v1::Result,
+    after: &[v1::Event],
+) -> anyhow::Result<Exit> {
+    let language = session.language;
+    let effect = match result.result() {
+        ResultCode::Applied => pick(language, "applied", "已生效"),
+        ResultCode::Duplicate => pick(language, "given before", "此前已提交"),
+        ResultCode::Ignored => pick(
+            language,
+            "no effect: the agency already stands further",
+            "无效果：该机关已处于更后环节",
+        ),
+        ResultCode::StaleVersion | ResultCode::StaleRound | ResultCode::Refused => {
+            let v1::Result { code, message, .. } = result.clone();
+            let refusal = v1::Refusal {
+                grpc_code: tonic::Code::FailedPrecondition.into(),
+                code,
+                message_zh: message.clone(),
+                message,
+                ..Default::default()
+            };
+            return Ok(session.refused(&Problem::of_refusal(refusal, language))?);
+        }
+        ResultCode::Retry | ResultCode::Unspecified => {
+            let why = "the window could not decide now; give the verdict again";
+            return Err(Status::unavailable(why).into());
+        }
+    };
+    let name = format!("declarations/{}", verdict.declaration_id);
+    if session.output == Output::Json {
+        say_json(&serde_json::json!({
+            "name": name,
+            "agency": agency.as_str_name(),
+            "version": verdict.version,
+            "round": verdict.round,
+            "outcome": verdict.outcome().as_str_name(),
+            "result": result.result().as_str_name(),
+        }))?;
+        return Ok(Exit::Done);
+    }
+    let who = words::agency(language, agency);
+    let mut text = match language {
+        Language::English => {
+            format!("{name}  v{} round {}  {who}: {effect}", verdict.version, verdict.round)
+        }
+        Language::Chinese => {
+            format!("{name}  第{}版第{}轮  {who}：{effect}", verdict.version, verdict.round)
+        }
+    };
+    for facts in after.iter().filter_map(|event| event.facts.as_ref()) {
+        text.push_str("\n  ");
+        text.push_str(&watch::describe_all(&facts.facts, language));
+    }
+    // An agency is not told of every step.
+    let last = after.last().and_then(|event| event.facts.as_ref());
+    let waits_for = last.map(|facts| words::awaited(language, facts.waits_for()));
+    if let Some(waits_for) = waits_for.filter(|waits_for| !waits_for.is_empty()) {
+        let label = pick(language, "\n  release waits for: ", "\n  放行尚待：");
+        text.push_str(label);
+        text.push_str(&waits_for);
+    }
+    say(&text)?;
+    Ok(Exit::Done)
+}
+
+/// The agency of the certificate; the exchange knows whose it is.
+async fn agency(session: &Session) -> Result<v1::Agency, Status> {
+    match Line::open(session, v1::Agency::Customs, Vec::new()).await {
+        Ok(line) => {
+            line.close().await;
+            Ok(v1::Agency::Customs)
+        }
+        Err(status) if is_of_another(&status, session.language) => Ok(v1::Agency::Inspection),
+        Err(status) => Err(status),
+    }
+}
+
+fn is_of_another(status: &Status, language: Language) -> bool {
+    Problem::of_status(status, language).code == Code::NotYourAgency.id()
+}
+
+/// A declaration as the events tell it.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    id: DeclarationId,
+    version: u32,
+    round: u32,
+    /// It ended other than released, so its order number may be declared again.
+    over: bool,
+}
+
+/// Finds a declaration among the events that the agency was sent, with the line on which they came.
+async fn find(
+    session: &Session,
+    agency: v1::Agency,
+    name: &str,
+    id: Option<DeclarationId>,
+) -> anyhow::Result<(Line, Known)> {
+    let wanted: Vec<u32> = match id {
+        Some(id) => vec![id.slot().number()],
+        None => Slot::all().map(Slot::number).collect(),
+    };
+    let since = Instant::now();
+    loop {
+        let from = wanted.iter().map(|slot| v1::Position { slot: *slot, position: 1 }).collect();
+        let mut line = Line::open(session, agency, from).await?;
+        let served = wanted.iter().all(|slot| line.slots.contains(slot));
+        let found = choose(name, id, &line.events().await?);
+        match found {
+            Some(known) => return Ok((line, known)),
+            // Another consumer has its slot, perhaps one that died.
+            None if !served && since.elapsed() < SLOT_WAIT => {
+                line.close().await;
+                sleep(SLOT_LOOK).await;
+            }
+            None if !served => anyhow::bail!(
+                "another system of this agency serves the exchange: stop it, or name the declaration \
+                 by its UUID with --version and --round"
+            ),
+            None => {
+                let refusal = Refusal::of(Code::NotFound).with("name", name);
+                return Err(proto::status::refused(&refusal, session.language).into());
+            }
+        }
+    }
+}
+
+/// The declaration of this name: the newest that is alive, or else the newest.
+fn choose(name: &str, id: Option<DeclarationId>, events: &[v1::Event]) -> Option<Known> {
+    let mut all: BTreeMap<Uuid, Known> = BTreeMap::new();
+    for event in events {
+        let Some(of) = DeclarationId::parse(&event.declaration_id) else { continue };
+        let is_named = match id {
+            Some(id) => id == of,
+            None => all.contains_key(&of.uuid()) || is_called(name, event),
+        };
+        if is_named {
+            let (version, round) = (event.version, event.round);
+            let over = facts(event).any(|kind| {
+                matches!(kind, Kind::Rejected(_) | Kind::Returned(_) | Kind::Withdrawn(_))
+            });
+            all.insert(of.uuid(), Known { id: of, version, round, over });
+        }
+    }
+    let lives = all.values().rev().find(|known| !known.over);
+    lives.or_else(|| all.values().next_back()).copied()
+}
+
+fn is_called(name: &str, event: &v1::Event) -> bool {
+    event.declaration.as_ref().is_some_and(|declared| declared.order_no == name)
+        || facts(event).any(|kind| matches!(kind, Kind::Filed(filed) if filed.pre_no == name))
+}
+
+fn facts(event: &v1::Event) -> impl Iterator<Item = &Kind> {
+    event.facts.iter().flat_map(|facts| &facts.facts).filter_map(|fact| fact.kind.as_ref())
+}
+
+/// A connection to the exchange.
+struct Line {
+    out: mpsc::Sender<v1::ConnectRequest>,
+    frames: Streaming<v1::ConnectResponse>,
+    slots: Vec<u32>,
+    /// What was told beside an answer.
+    heard: Vec<v1::Event>,
+}
+
+impl Line {
+    async fn open(
+        session: &Session,
+        agency: v1::Agency,
+        from: Vec<v1::Position>,
+    ) -> Result<Self, Status> {
+        let (out, requests) = mpsc::channel(4);
+        let consumer = format!("verdict-{}", Uuid::now_v7());
+        let open = v1::Open { agency: agency.into(), consumer, from, max_in_flight: 0 };
+        send(&out, Out::Open(open)).await?;
+        let requests = session.request(ReceiverStream::new(requests));
+        let mut frames =
+            session.window.exchange().connect(requests).await.map(Response::into_inner)?;
+        let slots = match frames.message().await?.and_then(|answer| answer.frame) {
+            Some(In::Opened(opened)) => opened.slots.iter().map(|at| at.slot).collect(),
+            _ => return Err(Status::unavailable("the exchange did not open the stream")),
+        };
+        Ok(Self { out, frames, slots, heard: Vec::new() })
+    }
+
+    /// Everything that is told until it is quiet for a while.
+    async fn events(&mut self) -> Result<Vec<v1::Event>, Status> {
+        let mut events = std::mem::take(&mut self.heard);
+        while let Ok(frame) = timeout(QUIET, self.frames.message()).await {
+            match frame?.and_then(|answer| answer.frame) {
+                Some(In::Batch(batch)) => events.extend(batch.events),
+                Some(In::Opened(_) | In::Results(_) | In::Heartbeat(_)) => {}
+                Some(In::GoAway(_)) | None => break,
+            }
+        }
+        Ok(events)
+    }
+
+    async fn events_of(&mut self, id: DeclarationId) -> Result<Vec<v1::Event>, Status> {
+        let mut events = self.events().await?;
+        events.retain(|event| DeclarationId::parse(&event.declaration_id) == Some(id));
+        Ok(events)
+    }
+
+    /// Says a verdict until the window has decided about it.
+    async fn say(&mut self, verdict: &v1::Verdict) -> Result<v1::Result, Status> {
+        let since = Instant::now();
+        loop {
+            let verdicts = v1::Verdicts { verdicts: vec![verdict.clone()] };
+            send(&self.out, Out::Verdicts(verdicts)).await?;
+            let result = timeout(ANSWER_WAIT, self.answer(&verdict.request_id)).await;
+            let result = result.map_err(|_| Status::deadline_exceeded("no answer"))??;
+            if result.result() != ResultCode::Retry || since.elapsed() > ANSWER_WAIT {
+                return Ok(result);
+            }
+            sleep(RETRY).await;
+        }
+    }
+
+    async fn answer(&mut self, request_id: &str) -> Result<v1::Result, Status> {
+        loop {
+            match self.frames.message().await?.and_then(|answer| answer.frame) {
+                Some(In::Results(results)) => {
+                    let mut results = results.results.into_iter();
+                    if let Some(found) = results.find(|result| result.request_id == request_id) {
+                        return Ok(found);
+                    }
+                }
+                Some(In::Batch(batch)) => self.heard.extend(batch.events),
+                Some(In::Opened(_) | In::Heartbeat(_)) => {}
+                Some(In::GoAway(_)) | None => {
+                    return Err(Status::unavailable("the window drains; give the verdict again"));
+                }
+            }
+        }
+    }
+
+    /// Closes our side first, so that the slots are free for others at once.
+    async fn close(self) {
+        let Self { out, mut frames, .. } = self;
+        drop(out);
+        let rest = async { while let Ok(Some(_)) = frames.message().await {} };
+        let _too_slow = timeout(QUIET, rest).await;
+    }
+}
+
+async fn send(out: &mpsc::Sender<v1::ConnectRequest>, frame: Out) -> Result<(), Status> {
+    let sent = out.send(v1::ConnectRequest { frame: Some(frame) }).await;
+    sent.map_err(|_| Status::unavailable("the stream to the exchange broke"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(id: u128, order_no: &str, version: u32, kind: Kind) -> v1::Event {
+        v1::Event {
+            declaration_id: DeclarationId::from_uuid(Uuid::from_u128(id)).to_string(),
+            version,
+            round: 1,
+            facts: Some(v1::Facts {
+                facts: vec![v1::Fact { kind: Some(kind) }],
+                waits_for: vec![],
+            }),
+            declaration: (!order_no.is_empty())
+                .then(|| v1::Declaration { order_no: order_no.to_owned(), ..Default::default() }),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_name_stands_for_the_newest_that_is_alive() {
+        let filed = |pre_no: &str| Kind::Filed(v1::Filed { pre_no: pre_no.to_owned() });
+        let mut events = vec![
+            event(1, "QD-1", 1, filed("B1")),
+            event(2, "QD-2", 1, filed("B2")),
+            event(1, "QD-1", 2, Kind::Amended(v1::Amended::default())),
+            event(3, "QD-2", 1, filed("B3")),
+        ];
+        let found = |name: &str, events: &[v1::Event]| {
+            choose(name, None, events).map(|known| (known.id.uuid().as_u128(), known.version))
+        };
+        assert_eq!(found("QD-1", &events), Some((1, 2)));
+        assert_eq!(found("B2", &events), Some((2, 1)));
+        assert_eq!(found("QD-2", &events), Some((3, 1)));
+        assert_eq!(found("QD-9", &events), None);
+        events.push(event(3, "", 1, Kind::Rejected(v1::Rejected::default())));
+        assert_eq!(found("QD-2", &events), Some((2, 1)), "the newest is over");
+    }
+}

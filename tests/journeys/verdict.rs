@@ -1,0 +1,113 @@
+//! People play the agencies: a verdict by a command, and what a release still waits for said wherever it is
+//! shown.
+
+use std::process::Output;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::command_line::{lines, shown};
+use crate::harness::Sandbox;
+
+const IMPORT: &str = "docs/examples/import-9610.json";
+const EXPORT: &str = "docs/examples/export-9810.json";
+const CUSTOMS: &str = "AWAITED_CUSTOMS_VERDICT";
+const INSPECTION: &str = "AWAITED_INSPECTION_VERDICT";
+const FINDINGS: &str = "AWAITED_FINDINGS";
+
+/// Files an example; its name.
+fn filed(sandbox: &Sandbox, file: &str) -> String {
+    let output = sandbox.command(&["submit", "--output", "json", file]);
+    assert!(output.status.success(), "{}", shown(&output));
+    lines(&output)[0]["name"].as_str().expect("a name").to_owned()
+}
+
+fn said(sandbox: &Sandbox, agency: &str, args: &[&str]) -> String {
+    let output = verdict(sandbox, agency, args);
+    assert!(output.status.success(), "{}", shown(&output));
+    shown(&output)
+}
+
+fn verdict(sandbox: &Sandbox, agency: &str, args: &[&str]) -> Output {
+    sandbox.command(&[&["--as", agency, "verdict"], args].concat())
+}
+
+/// What a record waits for, once this is so: the risk rules are asked by and by.
+fn waits_for(sandbox: &Sandbox, args: &[&str], expected: &[&str]) -> Value {
+    let start = Instant::now();
+    loop {
+        let output = sandbox.command(&[args, &["--output", "json"]].concat());
+        assert!(output.status.success(), "{}", shown(&output));
+        let record = lines(&output).remove(0);
+        let record = record.get("order").cloned().unwrap_or(record);
+        let waits = record.get("waits_for").cloned().unwrap_or_else(|| json!([]));
+        if waits == json!(expected) {
+            return record;
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "{expected:?}: {record}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_gives_the_verdicts_of_an_agency() {
+    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let name = filed(&sandbox, IMPORT);
+    let record = waits_for(&sandbox, &["get", &name], &[CUSTOMS, INSPECTION]);
+    let (order_no, pre_no) = (&record["order_no"], &record["pre_no"]);
+    let (order_no, pre_no) = (order_no.as_str().expect("text"), pre_no.as_str().expect("text"));
+
+    let held = said(&sandbox, "customs", &[order_no, "--hold", "--reason", "send the invoice"]);
+    assert!(held.contains("applied") && held.contains("DOC send the invoice"), "{held}");
+    assert!(held.contains("release waits for: verdict of customs, verdict of insp"), "{held}");
+    let cleared = said(&sandbox, "customs", &[pre_no, "--clear"]);
+    assert!(cleared.contains("applied"), "{cleared}");
+    assert!(said(&sandbox, "customs", &[order_no, "--clear"]).contains("given before"));
+    waits_for(&sandbox, &["get", &name], &[INSPECTION]);
+    let card = shown(&sandbox.command(&["get", &name]));
+    assert!(card.contains("waits for") && card.contains("verdict of inspection (CIQ)"), "{card}");
+
+    // By its UUID, version and round nothing needs to be found.
+    let id = name.rsplit('/').next().expect("an id");
+    let named = [id, "--clear", "--version", "1", "--round", "1"];
+    let released = said(&sandbox, "inspection", &named);
+    assert!(released.contains("applied"), "{released}");
+    waits_for(&sandbox, &["get", &name], &[]);
+    let told = sandbox.command(&["watch", &name, "--until-end"]);
+    assert!(told.status.success(), "{}", shown(&told));
+    let told = shown(&told);
+    assert!(told.contains("cleared; waits for verdict of inspection (CIQ)"), "{told}");
+
+    // Whoever is no agency, says not who, or names nothing.
+    let agent = verdict(&sandbox, "agent", &[order_no, "--clear"]);
+    assert_eq!(agent.status.code(), Some(1), "{}", shown(&agent));
+    let nobody = sandbox.command(&["verdict", order_no, "--clear"]);
+    assert_eq!(nobody.status.code(), Some(2), "{}", shown(&nobody));
+    assert!(shown(&nobody).contains("--as customs"), "{}", shown(&nobody));
+    let nothing = verdict(&sandbox, "customs", &["QD-NOTHING", "--clear"]);
+    assert_eq!(nothing.status.code(), Some(4), "{}", shown(&nothing));
+    let late = verdict(&sandbox, "customs", &[order_no, "--reject", "1300"]);
+    assert_eq!(late.status.code(), Some(1), "{}", shown(&late));
+    assert!(shown(&late).contains("SW-12"), "{}", shown(&late));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_says_what_the_release_waits_for() {
+    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let name = filed(&sandbox, EXPORT);
+    waits_for(&sandbox, &["get", &name], &[CUSTOMS, INSPECTION]);
+    let look = ["--inspect", "--code", "LOOK", "--reason", "count the boxes"];
+    let demanded = said(&sandbox, "customs", &[&[name.as_str()], &look[..]].concat());
+    assert!(demanded.contains("LOOK count the boxes"), "{demanded}");
+    let show = ["--as", "site", "inspect", "show", &name];
+    waits_for(&sandbox, &show, &[CUSTOMS, INSPECTION, FINDINGS]);
+    waits_for(&sandbox, &["get", &name], &[CUSTOMS, INSPECTION, FINDINGS]);
+    let card = shown(&sandbox.command(&show));
+    assert!(card.contains("findings of the joint inspection"), "{card}");
+    let chinese = shown(&sandbox.command(&[&["--language", "zh"], &show[..]].concat()));
+    assert!(chinese.contains("放行尚待") && chinese.contains("联合查验结果"), "{chinese}");
+    // A verdict of one agency after the order was made is told with the order too.
+    said(&sandbox, "inspection", &[&name, "--hold"]);
+    said(&sandbox, "customs", &[&name, "--reject", "1300", "--reason", "wrong goods"]);
+    waits_for(&sandbox, &show, &[]);
+}
