@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use domain::limits;
 use domain::refusal::{Act, Code, Refusal, Violation};
 use tonic::metadata::MetadataMap;
 use tonic::{Code as Grpc, Status};
@@ -55,6 +56,8 @@ fn retry_after(code: Code) -> Option<Duration> {
     match code.act() {
         // Not before the next day or year.
         Act::SlowDown if code == Code::NumbersUsedUp => None,
+        // What is open ends when the caller ends it.
+        Act::SlowDown if code == Code::QuotaUsedUp => Some(Duration::from_secs(1)),
         Act::SlowDown => Some(Duration::from_millis(100)),
         Act::Later => Some(Duration::from_millis(500)),
         Act::FixMessage
@@ -75,34 +78,66 @@ pub fn of(unanswered: impl Into<Refusal>, language: Language) -> Status {
     refused(&unanswered.into(), language)
 }
 
-/// The status of a refusal, with `ErrorInfo`, `BadRequest`, `LocalizedMessage` and `RetryInfo`.
+/// How many violations a status leaves out for want of room, among its data.
+pub const LEFT_OUT: &str = "violations_left_out";
+
+/// The status of a refusal, with `ErrorInfo`, `BadRequest`, `LocalizedMessage` and `RetryInfo`. It fits
+/// into what stock clients take as trailers, whatever the caller sent.
 pub fn refused(refusal: &Refusal, language: Language) -> Status {
     let code = refusal.code;
     let mut details = ErrorDetails::new();
-    let data: HashMap<String, String> =
-        refusal.data.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    details.set_error_info(code.id(), DOMAIN, data);
-    if !refusal.violations.is_empty() {
-        let shown = refusal.violations.iter().map(|violation| {
-            let text = match language {
-                Language::English => &violation.text,
-                Language::Chinese => &violation.text_zh,
-            };
-            let known = violation.customs_code.map_or_else(String::new, |c| format!(" ({c})"));
-            let description = format!("[{}] {text}{known}", violation.code.id());
-            tonic_types::FieldViolation::new(path(&violation.field), description)
-        });
-        details.set_bad_request(shown.collect::<Vec<_>>());
-    }
     let (locale, words) = match language {
         Language::English => ("en", code.title()),
         Language::Chinese => ("zh-CN", code.title_zh()),
     };
+    // Type names, tags and lengths of the details, and the count of what is left out.
+    let mut room = limits::REFUSAL_BYTES_MAX.saturating_sub(400 + words.len());
+    let mut fits = |bytes: usize| {
+        let left = room.checked_sub(bytes + 12);
+        // What does not fit leaves no room for what comes after it either.
+        room = left.unwrap_or_default();
+        left.is_some()
+    };
+    let data = refusal.data.iter().map(|(name, value)| ((*name).to_owned(), value_of(value)));
+    let mut data: HashMap<String, String> =
+        data.take_while(|(name, value)| fits(name.len() + value.len())).collect();
+    let shown = refusal.violations.iter().map(|violation| {
+        let text = match language {
+            Language::English => &violation.text,
+            Language::Chinese => &violation.text_zh,
+        };
+        let text = cut(text, limits::REFUSAL_TEXT_MAX);
+        let known = violation.customs_code.map_or_else(String::new, |c| format!(" ({c})"));
+        let description = format!("[{}] {text}{known}", violation.code.id());
+        tonic_types::FieldViolation::new(path(&violation.field), description)
+    });
+    let shown = shown.take_while(|shown| fits(shown.field.len() + shown.description.len()));
+    let shown: Vec<_> = shown.collect();
+    let left_out = refusal.violations.len() - shown.len();
+    if left_out > 0 {
+        data.insert(LEFT_OUT.to_owned(), left_out.to_string());
+    }
+    details.set_error_info(code.id(), DOMAIN, data);
+    if !shown.is_empty() {
+        details.set_bad_request(shown);
+    }
     details.set_localized_message(locale, words);
     if let Some(delay) = retry_after(code) {
         details.set_retry_info(Some(delay));
     }
     Status::with_error_details(grpc(code.act()), format!("{}: {words}", code.id()), details)
+}
+
+/// A value as it is repeated: the caller knows it, so its beginning is enough.
+fn value_of(value: &str) -> String {
+    cut(value, limits::REFUSAL_VALUE_MAX)
+}
+
+fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// The same refusal inside a stream.
@@ -114,7 +149,10 @@ pub fn refused_item(refusal: Refusal) -> v1::Refusal {
         message: code.title().to_owned(),
         message_zh: code.title_zh().to_owned(),
         violations: violations.into_iter().map(Into::into).collect(),
-        metadata: data.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        metadata: data
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value_of(&value)))
+            .collect(),
     }
 }
 
@@ -125,6 +163,7 @@ pub fn is_worth_repeating(code: Grpc) -> bool {
 
 /// Paths begin at the declaration, unless they say that they begin at the request (`$.`).
 fn path(field: &str) -> String {
+    let field = &value_of(field);
     match field.strip_prefix("$.") {
         Some(of_request) => of_request.to_owned(),
         None if field.is_empty() => "declaration".to_owned(),
@@ -138,8 +177,8 @@ impl From<Violation> for v1::Violation {
         Self {
             code: code.id().to_owned(),
             field: path(&field),
-            text,
-            text_zh,
+            text: cut(&text, limits::REFUSAL_TEXT_MAX),
+            text_zh: cut(&text_zh, limits::REFUSAL_TEXT_MAX),
             customs_code: crate::text(customs_code),
         }
     }
@@ -150,8 +189,8 @@ impl From<&Violation> for v1::Warning {
         Self {
             code: violation.code.id().to_owned(),
             field: path(&violation.field),
-            text: violation.text.clone(),
-            text_zh: violation.text_zh.clone(),
+            text: cut(&violation.text, limits::REFUSAL_TEXT_MAX),
+            text_zh: cut(&violation.text_zh, limits::REFUSAL_TEXT_MAX),
         }
     }
 }

@@ -41,7 +41,7 @@ pub(crate) fn data_dir() -> tempfile::TempDir {
 pub(crate) struct Sandbox {
     pub(crate) directory: tempfile::TempDir,
     args: Vec<String>,
-    process: Option<Child>,
+    pub(crate) process: Option<Child>,
     /// Errors in the log are part of the test.
     pub(crate) may_log_errors: bool,
 }
@@ -66,7 +66,7 @@ impl Sandbox {
         sandbox
     }
 
-    fn log(&self) -> PathBuf {
+    pub(crate) fn log(&self) -> PathBuf {
         self.directory.path().join("log")
     }
 

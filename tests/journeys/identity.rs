@@ -134,6 +134,18 @@ async fn a_served_window_trusts_its_own_authority_and_registry_only() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = free.local_addr().expect("bound").port();
     drop(free);
+    // A key that everybody can read is no secret.
+    let key = directory.path().join("server.key");
+    let set = |mode| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(&key, mode).expect("the key is ours");
+    };
+    set(0o644);
+    let refused = serve(directory.path(), port).wait().expect("it ends");
+    let said = std::fs::read_to_string(directory.path().join("log")).expect("a log");
+    assert_eq!(refused.code(), Some(2), "{said}");
+    assert!(said.contains("SW-4008") && said.contains("chmod 600"), "{said}");
+    set(0o600);
     let mut served = serve(directory.path(), port);
     let config = |(certificate, key, _): &(String, String, String)| Config {
         address: format!("localhost:{port}"),

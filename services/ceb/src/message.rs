@@ -171,9 +171,13 @@ fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
     let mut plain = Vec::new();
     // One more than may be, so that what is too large shows.
     let bound = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-    flate2::read::GzDecoder::new(bytes).take(bound).read_to_end(&mut plain).map_err(|error| {
-        Refusal::of(Code::XmlMalformed).with("reason", format!("not a whole gzip file: {error}"))
-    })?;
+    // Several members are one file, as for gzip itself; what follows the last and is none is an error.
+    flate2::read::MultiGzDecoder::new(bytes).take(bound).read_to_end(&mut plain).map_err(
+        |error| {
+            Refusal::of(Code::XmlMalformed)
+                .with("reason", format!("not a whole gzip file: {error}"))
+        },
+    )?;
     if plain.len() > most { Err(too_large()) } else { Ok(plain) }
 }
 
@@ -476,5 +480,53 @@ fn broken_rules(
         Some((_, first)) if texts.is_empty() => Some(first),
         Some((_, first)) => Some(first.with_more(&[texts.join(",")])),
         None => Some(Return::new(status::REJECTED, texts.join(","))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn gzip(plain: &[u8]) -> Vec<u8> {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(plain).expect("memory");
+        packed.finish().expect("memory")
+    }
+
+    #[test]
+    fn a_packed_message_is_read_whole_or_refused() {
+        let (head, tail) = (gzip(b"<a>one"), gzip(b" two</a>"));
+        assert_eq!(unpacked(&head).expect("a member"), b"<a>one");
+        let both = [head.clone(), tail.clone()].concat();
+        assert_eq!(unpacked(&both).expect("two members are one file"), b"<a>one two</a>");
+        for (what, packed) in [
+            ("garbage after the last member", [head.clone(), b"more".to_vec()].concat()),
+            ("zeros after the last member", [head.clone(), vec![0; 512]].concat()),
+            ("half a second member", [head.clone(), tail[..tail.len() / 2].to_vec()].concat()),
+            ("only the magic number of a second", [head.clone(), tail[..2].to_vec()].concat()),
+            ("no end", head[..head.len() - 1].to_vec()),
+            ("a wrong sum", [head[..head.len() - 8].to_vec(), vec![1; 8]].concat()),
+        ] {
+            let refused = unpacked(&packed).expect_err(what);
+            assert_eq!(refused.code, Code::XmlMalformed, "{what}");
+        }
+    }
+
+    #[test]
+    fn members_together_are_bounded_as_one_file() {
+        let half = gzip(&vec![b' '; limits::CEB_ENVELOPE_BYTES_MAX / 2 + 1]);
+        assert!(unpacked(&half).is_ok());
+        let refused = unpacked(&[half.clone(), half].concat()).expect_err("too large together");
+        assert_eq!(refused.code, Code::XmlTooLarge);
+    }
+
+    #[test]
+    fn a_second_message_behind_the_first_is_refused_with_it() {
+        let message = include_bytes!("../../../docs/examples/ceb/ceb311.xml");
+        assert!(ceb::read(message).is_ok());
+        let root = message.windows(7).rposition(|at| at == b"<ceb:CE").unwrap_or_default();
+        assert!(ceb::read(&[&message[..], &message[root..]].concat()).is_err(), "two roots");
     }
 }

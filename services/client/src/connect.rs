@@ -163,7 +163,7 @@ pub struct Window {
 /// filings come in bursts.
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
-/// A refusal lists up to a hundred violations in its trailers.
+/// A window keeps its refusals below 8 KB; one of before lists up to a hundred violations.
 const HEADERS_MAX: u32 = 256 * 1024;
 
 impl Window {

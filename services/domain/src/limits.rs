@@ -19,7 +19,8 @@ pub const CEB_ATTRIBUTES_MAX: usize = 32;
 pub const ATTACHMENTS_MAX: usize = 50;
 /// Size of one gRPC message in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Violations listed in one refusal: they travel in the trailers, which clients bound too.
+/// Violations that are looked for in one message. A status carries as many of them as fit into
+/// [`REFUSAL_BYTES_MAX`] and says how many it leaves out.
 pub const VIOLATIONS_MAX: usize = 100;
 /// Requests that wait for the group commit, over all callers. Beyond: RESOURCE_EXHAUSTED.
 pub const COMMIT_QUEUE_MAX: usize = 8_192;
@@ -64,14 +65,66 @@ pub const PAGE_DEFAULT: i32 = 50;
 pub const CANDIDATES_MAX: u16 = 100;
 /// Streams on one connection.
 pub const STREAMS_PER_CONNECTION_MAX: u32 = 100;
-/// Connections at once, over all principals.
+/// Connections at once, over all principals. Fewer where the system gives fewer descriptors.
 pub const CONNECTIONS_MAX: usize = 1_024;
-/// Connections at once whose certificate is in no registry.
+/// Of them, places that firms and their agents cannot take: whoever decides about goods, and whoever
+/// looks after the window, gets in however many firms are there.
+pub const CONNECTIONS_RESERVED: usize = 128;
+/// Connections at once whose certificate is in no registry, over all of them.
 pub const CONNECTIONS_UNKNOWN_MAX: usize = 16;
-/// TLS handshakes at once; they do not count as connections before they are done.
-pub const HANDSHAKES_MAX: usize = 512;
-/// Connections of one principal.
+/// Connections of one principal; the registry may say fewer, or more up to the next. A connection
+/// carries [`STREAMS_PER_CONNECTION_MAX`] calls, so this is plenty.
+pub const CONNECTIONS_PER_PRINCIPAL: usize = 64;
+/// The most that the registry may say.
 pub const CONNECTIONS_PER_PRINCIPAL_MAX: usize = 256;
+/// Connections over a quota that are kept a moment to be told so, over all callers; beyond, they are
+/// closed without a word.
+pub const CONNECTIONS_REFUSED_MAX: usize = 32;
+/// TLS handshakes at once; they do not count as connections before they are done. When all places are
+/// taken, the one that has waited longest gives way: a real caller needs milliseconds.
+pub const HANDSHAKES_MAX: usize = 512;
+/// The same from one address. Many firms may call from one (a gateway, a test on one machine), so an
+/// address beyond it loses its own oldest and is not shut out.
+pub const HANDSHAKES_PER_ADDRESS_MAX: usize = 128;
+/// Seconds for a handshake. Real ones take a round trip or two and some milliseconds.
+pub const HANDSHAKE_SECONDS_MAX: u64 = 5;
+/// Seconds until a new connection has said what it wants: the preface of HTTP/2, or the head of a
+/// request. As long lives a connection that is only told why it may not stay.
+pub const PREFACE_SECONDS_MAX: u64 = 10;
+/// Seconds in which a frame, a block of headers, or the next piece of a body must come. The largest
+/// frame has 16 KB: slower than that is no line that can file.
+pub const PROGRESS_SECONDS_MAX: u64 = 10;
+/// Descriptors that connections cannot take: database, journals, files, the window's own calls.
+pub const DESCRIPTORS_RESERVED: u64 = 256;
+/// Unary calls of one principal at once: ten connections full of them.
+pub const CALLS_PER_PRINCIPAL_MAX: usize = 1_024;
+/// Streams of one principal at once (watching, receipts, the exchange): a firm needs a few.
+pub const STREAMS_PER_PRINCIPAL_MAX: usize = 128;
+/// Unary calls of all firms and agents at once; those of agencies and administrators come on top.
+pub const CALLS_MAX: usize = 4_096;
+/// Streams of all firms and agents at once, likewise.
+pub const STREAMS_MAX: usize = 2_048;
+/// What a connection of HTTP/2 may cost without getting anything done, in points: a frame that carries
+/// nothing (PRIORITY, PING, SETTINGS, WINDOW_UPDATE, RST_STREAM, an empty or unknown one) costs
+/// [`FRAME_POINTS`], a small piece of a body one. So 500 such frames a second are free for ever, 2,000 at
+/// once; stock clients stay below a few dozen. Beyond, the connection ends with GOAWAY.
+pub const FRAME_POINTS_MAX: u32 = 80_000;
+/// Points that come back in a second.
+pub const FRAME_POINTS_PER_SECOND: u32 = 20_000;
+/// Points of a frame that carries nothing.
+pub const FRAME_POINTS: u32 = 40;
+/// Points that every frame of an answer brings: whoever downloads or makes many calls acknowledges
+/// much, and pings to measure the line.
+pub const FRAME_POINTS_EARNED: u32 = 160;
+/// A piece of a body below this many bytes is small: less than any message worth a frame of its own.
+pub const FRAME_BYTES_SMALL: u32 = 64;
+/// Bytes of the details of a refusal. They travel in the trailers, in base64, and stock clients take
+/// 8 KB of trailers in all.
+pub const REFUSAL_BYTES_MAX: usize = 5 * 1024;
+/// Characters of one value of a caller that is repeated in a refusal.
+pub const REFUSAL_VALUE_MAX: usize = 200;
+/// Characters of what is wrong in one place of a message.
+pub const REFUSAL_TEXT_MAX: usize = 400;
 /// Reasons in one verdict, and findings in one report.
 pub const REASONS_MAX: usize = 100;
 /// Characters in one reason, finding or remark.

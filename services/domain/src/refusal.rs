@@ -44,6 +44,7 @@ pub enum Code {
     FrameUnexpected,
     MessageMalformed,
     TooManyEntries,
+    RequestIncomplete,
     RequestIdReused,
     BusinessKeyTaken,
     IdentityChanged,
@@ -67,6 +68,7 @@ pub enum Code {
     ExchangeNumberForeign,
     Overloaded,
     NumbersUsedUp,
+    QuotaUsedUp,
     Unavailable,
     StorageFull,
     InspectionOutOfStep,
@@ -140,20 +142,21 @@ pub enum Code {
     PostgresFailed,
     ConnectionFailed,
     FileUnreadable,
+    FileExposed,
 }
 
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 104] = {
+    pub const ALL: [Self; 107] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
-            FrameUnexpected, MessageMalformed, TooManyEntries, RequestIdReused, BusinessKeyTaken, IdentityChanged, NotFound,
+            FrameUnexpected, MessageMalformed, TooManyEntries, RequestIncomplete, RequestIdReused, BusinessKeyTaken, IdentityChanged, NotFound,
             VersionMismatch, AlreadyReleased, AlreadyEnded, InspectionOpen, GoodsDetained,
             NoOpenInspection, InstructionUnanswered, NeverSent, StaleVersion, StaleRound,
             StaleEpoch, CertificateMissing, CertificateUnknown, NotAllowed, NotYourAgency,
-            DeclarantForeign, ExchangeNumberForeign, Overloaded, NumbersUsedUp, Unavailable,
+            DeclarantForeign, ExchangeNumberForeign, Overloaded, NumbersUsedUp, QuotaUsedUp, Unavailable,
             StorageFull, InspectionOutOfStep, AlreadyReported, OrderTaken, OfficerNotAssigned,
             OfficerConflict, InstructionUnknown, SampleUnknown, DisposalUnfounded, DisposalGiven,
             NotInInspectionOrder, ObjectionUsed, AttendanceNeeded, WrongTime, ChoiceUsedUp,
@@ -168,6 +171,7 @@ impl Code {
             XmlTypeUnsupported, XmlTooManyDocuments, XmlValueUnreadable, JsonMalformed,
             SignatureNotChecked, DraftNotDeclared, DocumentRepeated, DataDirectoryInUse, PortInUse,
             PostgresMissing, PostgresUnsafe, PostgresFailed, ConnectionFailed, FileUnreadable,
+            FileExposed,
         ]
     };
 
@@ -184,6 +188,7 @@ impl Code {
             Self::FrameUnexpected => ("SW-1006", FixMessage, "this frame does not fit here on the stream", "数据流中此处不应出现该帧"),
             Self::MessageMalformed => ("SW-1007", FixMessage, "the bytes are no message of this schema", "数据不是符合接口定义的消息"),
             Self::TooManyEntries => ("SW-1008", FixMessage, "a list in the message has too many entries", "消息中列表项过多"),
+            Self::RequestIncomplete => ("SW-1009", FixMessage, "the request did not come whole, or more came than belongs to it", "请求未完整到达，或含有多余内容"),
             Self::RequestIdReused => ("SW-1101", Exists, "this request_id was used before with other content", "该 request_id 已用于其他内容"),
             Self::BusinessKeyTaken => ("SW-1102", Exists, "a declaration with this business key exists", "业务主键重复，清单已存在"),
             Self::IdentityChanged => ("SW-1103", FixMessage, "an amendment keeps direction, declarant, e-commerce firm, order number and own number", "变更不得改变进出口标记、申报企业、电商企业、订单编号和企业内部编号"),
@@ -207,6 +212,7 @@ impl Code {
             Self::ExchangeNumberForeign => ("SW-1306", Forbidden, "the caller does not hold this number of the exchange platform (dxpId)", "无权使用该交换平台用户编号（dxpId）"),
             Self::Overloaded => ("SW-1401", SlowDown, "too much is waiting; slow down and repeat", "系统繁忙，请放慢后重试"),
             Self::NumbersUsedUp => ("SW-1402", SlowDown, "the numbers of the period for this group of declarants are used up", "本期编号已用完"),
+            Self::QuotaUsedUp => ("SW-1403", SlowDown, "this caller has too much open at once; finish some of it and repeat", "该调用方同时占用过多，请完成部分后重试"),
             Self::Unavailable => ("SW-1501", Later, "the window cannot answer now; repeat with the same request_id", "服务暂不可用，请用相同 request_id 重试"),
             Self::StorageFull => ("SW-1502", Later, "the storage is full; nothing was accepted", "存储空间已满，未受理"),
             Self::InspectionOutOfStep => ("SW-1601", StateForbids, "the inspection order is not at this step", "查验单不在该环节"),
@@ -280,6 +286,7 @@ impl Code {
             Self::PostgresFailed => ("SW-4005", Operator, "PostgreSQL cannot be started or reached", "PostgreSQL无法启动或连接"),
             Self::ConnectionFailed => ("SW-4006", Operator, "the window cannot be reached", "无法连接单一窗口"),
             Self::FileUnreadable => ("SW-4007", Operator, "a file cannot be read", "文件无法读取"),
+            Self::FileExposed => ("SW-4008", Operator, "others can read or replace a file that must be private", "私密文件可被他人读取或替换"),
         }
     }
 
@@ -364,6 +371,6 @@ mod tests {
     fn every_code_is_listed_once_in_the_order_of_its_number() {
         assert!(Code::ALL.windows(2).all(|pair| pair[0].id() < pair[1].id()));
         assert!(Code::ALL.windows(2).all(|pair| pair[0] < pair[1]), "declared in that order too");
-        assert_eq!(Code::FileUnreadable as usize + 1, Code::ALL.len(), "none is left out");
+        assert_eq!(Code::FileExposed as usize + 1, Code::ALL.len(), "none is left out");
     }
 }

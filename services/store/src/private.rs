@@ -27,6 +27,7 @@ use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 
 use self::cluster::{Cluster, Unopened, open_database};
+pub use self::directory::make_data_dir;
 pub use self::error::Error;
 use self::postmaster::{FAST, IMMEDIATE, Postmaster};
 use self::programs::Search;
@@ -42,6 +43,8 @@ const DEATHS_MAX: usize = 8;
 /// What the system says when the disk is full.
 const NO_ROOM: &str = "No space left on device";
 const DEATHS_WINDOW: Duration = Duration::from_mins(5);
+/// A server that has not come back for so long will not come back by trying.
+const RETURN_MAX: Duration = DEATHS_WINDOW;
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
@@ -64,23 +67,38 @@ impl PrivatePostgres {
     /// `path` (the value of `PATH`) and then in Debian's, newest version first.
     ///
     /// # Errors
-    /// See [`Error`]; nothing is left running. Nor is it when this future is dropped before the
-    /// server was started; after that, see above.
+    /// See [`Error`]; nothing is left running. Nor is it after `stop`, which may come at any time and
+    /// gives `None`. When this future is dropped after the server was started, see above.
     pub async fn start(
         data_dir: &Path,
         programs: Option<&Path>,
         path: Option<&OsStr>,
-    ) -> Result<Self, Error> {
+        stop: impl Future<Output = ()>,
+    ) -> Result<Option<Self>, Error> {
+        let mut stop = pin!(stop);
         let data_dir = directory::make_data_dir(data_dir)?;
         let lock = directory::lock(&data_dir)?;
-        let cluster = Cluster::open(&data_dir, &Search { programs, path }).await?;
-        let postmaster = match cluster.adopt().await? {
+        let search = Search { programs, path };
+        let adopted = async {
+            let cluster = Cluster::open(&data_dir, &search).await?;
+            let orphan = cluster.adopt().await?;
+            Ok((cluster, orphan))
+        };
+        // Until here nothing runs that would not end by itself, or that was not there before.
+        let (cluster, orphan) = tokio::select! {
+            adopted = adopted => adopted?,
+            () = &mut stop => return Ok(None),
+        };
+        let postmaster = match orphan {
             Some(orphan) => orphan,
             None => cluster.spawn()?,
         };
         let mut this = Self { cluster, postmaster, _lock: lock };
-        this.ready().await?;
-        Ok(this)
+        let ready = tokio::select! {
+            ready = this.ready() => ready,
+            () = &mut stop => return this.stop().await.map(|()| None),
+        };
+        ready.map(|()| Some(this))
     }
 
     /// Watches the server and starts it again when it dies, until `shutdown`; then stops it.
@@ -98,31 +116,54 @@ impl PrivatePostgres {
                 () = &mut shutdown => return self.stop().await,
                 status = self.postmaster.gone() => status,
             };
-            let pause = if self.tail().contains(NO_ROOM) {
-                // Only people can make room. Until they do nothing is accepted and nothing is lost.
-                error!(log = %self.cluster.log.display(), "SW-1502: the disk is full");
-                deaths.clear();
-                PAUSE_MAX
-            } else if let Some(pause) = pause_after(&mut deaths, Instant::now()) {
-                pause
-            } else {
-                return Err(Error::KeepsDying { deaths: deaths.len(), log: self.cluster.log });
+            warn!(%status, "PostgreSQL died");
+            // One death, however many tries it takes to have it back.
+            let pause = pause_after(&mut deaths, Instant::now());
+            let back = async {
+                match pause {
+                    Some(pause) => self.bring_back(pause, &mut deaths).await,
+                    None => Err(self.keeps_dying(deaths.len())),
+                }
             };
-            warn!(%status, pause_ms = pause.as_millis(), "PostgreSQL died, starting it again");
             tokio::select! {
                 biased;
                 () = &mut shutdown => return self.stop().await,
-                restarted = self.restart(pause) => match restarted {
-                    Ok(()) => info!("PostgreSQL is back"),
-                    // The loop finds it gone and counts; backends of the dead server that still
-                    // hold its shared memory are a usual and passing reason.
-                    Err(error) => {
-                        let error: &dyn std::error::Error = &error;
-                        warn!(error, "PostgreSQL did not come back");
-                    }
-                },
+                back = back => back?,
             }
+            info!("PostgreSQL is back");
         }
+    }
+
+    /// Starts the server again until it answers.
+    ///
+    /// A try that fails is no death: what kept it from starting may pass, as backends of the dead server
+    /// that still hold its shared memory, or a system without descriptors. People have to be told when
+    /// it does not.
+    async fn bring_back(
+        &mut self,
+        mut pause: Duration,
+        deaths: &mut VecDeque<Instant>,
+    ) -> Result<(), Error> {
+        let mut since = Instant::now();
+        loop {
+            if self.tail().contains(NO_ROOM) {
+                // Only people can make room. Until they do nothing is accepted and nothing is lost.
+                error!(log = %self.cluster.log.display(), "SW-1502: the disk is full");
+                deaths.clear();
+                (pause, since) = (PAUSE_MAX, Instant::now());
+            } else if since.elapsed() > RETURN_MAX {
+                return Err(self.keeps_dying(deaths.len()));
+            }
+            warn!(pause_ms = pause.as_millis(), "starting PostgreSQL again");
+            let Err(error) = self.restart(pause).await else { return Ok(()) };
+            let error: &dyn std::error::Error = &error;
+            warn!(error, "PostgreSQL did not come back");
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    fn keeps_dying(&self, deaths: usize) -> Error {
+        Error::KeepsDying { deaths, log: self.cluster.log.clone() }
     }
 
     /// How to connect.

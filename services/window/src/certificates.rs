@@ -154,6 +154,7 @@ pub fn ensure(directory: &Path, now: OffsetDateTime) -> anyhow::Result<()> {
             mandates: caller.mandates.iter().map(|code| (*code).to_owned()).collect(),
             dxp_ids: caller.dxp_ids.iter().map(|id| (*id).to_owned()).collect(),
             signers: signer(&unfinished, caller, now)?,
+            connections: None,
         });
     }
     write(&unfinished, REGISTRY, &serde_json::to_string_pretty(&registry)?)?;

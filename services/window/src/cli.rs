@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::commands::{self, Language, Output, Said, Session};
 use crate::run::{self, Settings};
+use crate::signals::{self, Ending, Hangup};
 use crate::{help, listen, sandbox};
 
 /// One declaration, one inspection, one release: a single window for cross-border e-commerce
@@ -264,6 +265,7 @@ fn called_as(
     let (Some(authority), Some(certificate), Some(key)) = (authority, certificate, key) else {
         return Ok(None);
     };
+    crate::files::ensure_private(&key)?;
     Ok(Some(Config {
         // Empty is this window's own address.
         address: endpoint.unwrap_or_default(),
@@ -372,16 +374,25 @@ impl Cli {
                     inspection: !args.no_inspection,
                     show: !args.quiet,
                 };
-                let show = cast.show;
-                let shutdown = async {
+                // One that a person watches has nobody left when the terminal is gone.
+                let watched = std::io::stdin().is_terminal();
+                let hangup = if watched { Hangup::Ends } else { Hangup::Ignored };
+                let (language, show) = (common.language(), cast.show);
+                serving(hangup, async |ending| {
                     // Who looked at the live view and closed it wants it to end.
+                    let closed = async {
+                        if show {
+                            commands::reader_gone().await;
+                            ending.drain.cancel();
+                        }
+                        std::future::pending().await
+                    };
                     tokio::select! {
-                        () = interrupted() => {}
-                        () = commands::reader_gone(), if show => {}
+                        ended = sandbox::run(settings, cast, language, &ending) => ended,
+                        () = closed => Ok(()),
                     }
-                };
-                sandbox::run(settings, cast, common.language(), shutdown).await?;
-                Ok(ExitCode::SUCCESS)
+                })
+                .await
             }
             Command::Serve(args) => {
                 let mut settings = common.settings(&args.listen, &args.database)?;
@@ -399,8 +410,13 @@ impl Cli {
                     ServiceArg::Ceb => run::Only::Ceb,
                     ServiceArg::Inspection => run::Only::Inspection,
                 });
-                run::Window::start(&settings).await?.run(interrupted()).await?;
-                Ok(ExitCode::SUCCESS)
+                serving(Hangup::Ignored, async |ending| {
+                    match run::Window::start(&settings, &ending).await? {
+                        Some(window) => window.run(&ending).await,
+                        None => Ok(()),
+                    }
+                })
+                .await
             }
             Command::Agency(args) => common.agency(&args).await,
             Command::Migrate(database) => {
@@ -410,8 +426,8 @@ impl Cli {
                     writers: 2,
                     drain_seconds: 1,
                 };
-                run::migrate(&common.settings(&listen, &database)?).await?;
-                Ok(ExitCode::SUCCESS)
+                let settings = common.settings(&listen, &database)?;
+                serving(Hangup::Ends, async |ending| run::migrate(&settings, &ending).await).await
             }
             Command::Submit(args) => {
                 if let Some(exit) = common.missing(&args.files)? {
@@ -453,6 +469,21 @@ impl Cli {
         }
     }
 }
+
+/// Runs what has a data directory, and lets it end in order.
+async fn serving<F>(hangup: Hangup, work: impl FnOnce(Ending) -> F) -> anyhow::Result<ExitCode>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    crate::files::write_privately();
+    match signals::told(hangup, work).await? {
+        Some(ended) => ended.map(|()| ExitCode::SUCCESS),
+        None => Ok(ExitCode::from(FORCED)),
+    }
+}
+
+/// What a shell says of a process that an interrupt ended.
+const FORCED: u8 = 130;
 
 /// Ctrl-C or a request to end from the system.
 pub(crate) async fn interrupted() {

@@ -257,6 +257,11 @@ fn unread(error: axum::Error) -> Response {
             *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
             return response;
         }
+        if let Some(status) = error.downcast_ref::<Status>() {
+            let mut response = refusal(status);
+            *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+            return response;
+        }
         cause = error.source();
     }
     wrong(StatusCode::BAD_REQUEST, "the body did not come whole", "请求体不完整")

@@ -9,12 +9,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use anyhow::Context as _;
-use domain::refusal::Code;
-use domain::{Kind, Principal};
-use proto::status;
+use domain::refusal::{Code, Refusal};
+use domain::{Kind, Principal, limits};
+use proto::status::{self, Language};
 use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use tonic::body::Body;
+
+use crate::bodies::{AnswerBody, RequestBody};
+use crate::connection::Peer;
+use crate::quotas::{Lasting, Places};
 
 /// One line a method, or a path of HTTP: which kinds of caller.
 pub const POLICY: &[(&str, &[Kind])] = &[
@@ -99,26 +104,35 @@ const EVERYBODY: &[Kind] = &[
     Kind::Gateway,
 ];
 
-/// Fails when a method of the schema has no line.
+/// How the methods of the schema are called. Fails when one of them has no line.
 ///
 /// # Errors
 ///
 /// Names the methods.
-pub fn check_policy() -> anyhow::Result<()> {
+pub fn check_policy() -> anyhow::Result<Shapes> {
     use prost::Message as _;
-    let schema = prost_types::FileDescriptorSet::decode(proto::DESCRIPTOR)?;
-    let missing: Vec<String> = schema
-        .file
-        .iter()
-        .flat_map(|file| file.service.iter().map(move |service| (file.package(), service)))
-        .flat_map(|(package, service)| {
-            let path = move |method: &str| format!("/{package}.{}/{method}", service.name());
-            service.method.iter().map(move |method| path(method.name()))
-        })
-        .filter(|path| !POLICY.iter().any(|(known, _)| known == path))
-        .collect();
+    let mut shapes = HashMap::new();
+    for schema in [
+        proto::DESCRIPTOR,
+        tonic_health::pb::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+    ] {
+        let schema = prost_types::FileDescriptorSet::decode(schema)?;
+        for file in &schema.file {
+            for service in &file.service {
+                for method in &service.method {
+                    let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
+                    let (client_streams, server_streams) =
+                        (method.client_streaming(), method.server_streaming());
+                    shapes.insert(path, Shape { client_streams, server_streams });
+                }
+            }
+        }
+    }
+    let listed = |path: &&String| !POLICY.iter().any(|(known, _)| known == path);
+    let missing: Vec<&str> = shapes.keys().filter(listed).map(String::as_str).collect();
     anyhow::ensure!(missing.is_empty(), "no policy line for {}", missing.join(", "));
-    Ok(())
+    Ok(Shapes(Arc::new(shapes)))
 }
 
 /// The digest by which a certificate is registered.
@@ -149,11 +163,23 @@ pub struct Registered {
     /// card (KeyName).
     #[serde(default)]
     pub signers: Vec<String>,
+    /// Connections that it may have at once, when not the usual number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<usize>,
+}
+
+/// A caller that the registry knows.
+#[derive(Debug)]
+pub struct Known {
+    /// Who it is.
+    pub principal: Arc<Principal>,
+    /// Connections that it may have at once.
+    pub connections: usize,
 }
 
 /// Certificates and their callers.
 #[derive(Debug, Default)]
-pub struct Registry(HashMap<String, Arc<Principal>>);
+pub struct Registry(HashMap<String, Known>);
 
 impl Registry {
     /// Reads the registry file, a JSON list.
@@ -189,6 +215,13 @@ impl Registry {
                 "{}: a mandate for every declarant (*) exists in the sandbox only",
                 entry.name
             );
+            let most = limits::CONNECTIONS_PER_PRINCIPAL_MAX;
+            let connections = entry.connections.unwrap_or(limits::CONNECTIONS_PER_PRINCIPAL);
+            anyhow::ensure!(
+                (1..=most).contains(&connections),
+                "{}: connections must be from 1 to {most}",
+                entry.name
+            );
             let Registered { fingerprint, name, customs_code, mandates, dxp_ids, signers, .. } =
                 entry;
             anyhow::ensure!(
@@ -196,9 +229,11 @@ impl Registry {
                 "{name}: every exchange number (*) exists in the sandbox only"
             );
             let principal = Principal { name, kind, customs_code, mandates, dxp_ids, signers };
-            let twice = known.insert(fingerprint.to_ascii_lowercase(), Arc::new(principal));
-            if let Some(other) = twice {
-                anyhow::bail!("{}: the same fingerprint stands twice in the registry", other.name);
+            let caller = Known { principal: Arc::new(principal), connections };
+            let twice = known.insert(fingerprint.to_ascii_lowercase(), caller);
+            if let Some(Known { principal, .. }) = twice {
+                let name = &principal.name;
+                anyhow::bail!("{name}: the same fingerprint stands twice in the registry");
             }
         }
         Ok(Self(known))
@@ -211,7 +246,7 @@ impl Registry {
     /// When a digest cannot be read.
     pub fn signers(&self) -> anyhow::Result<ceb::Trust> {
         let mut trust = ceb::Trust::default();
-        let digests = self.0.values().flat_map(|principal| &principal.signers);
+        let digests = self.0.values().flat_map(|known| &known.principal.signers);
         // The others are numbers of cards; their issuer has to be trusted.
         for digest in digests.filter(|signer| signer.len() == 64) {
             let bytes: Vec<u8> = (0..32)
@@ -226,8 +261,8 @@ impl Registry {
     }
 
     /// The caller of a certificate.
-    pub fn find(&self, fingerprint: &str) -> Option<Arc<Principal>> {
-        self.0.get(fingerprint).cloned()
+    pub fn find(&self, fingerprint: &str) -> Option<&Known> {
+        self.0.get(fingerprint)
     }
 }
 
@@ -245,59 +280,81 @@ fn kind(name: &str) -> Option<Kind> {
     kinds.get(name).copied()
 }
 
-/// The caller of a connection; `None` when its certificate is not in the registry.
-#[derive(Debug, Clone)]
-pub struct Peer(pub Option<Arc<Principal>>);
+/// How the calls of a method go.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    client_streams: bool,
+    server_streams: bool,
+}
 
-/// Lets a call through when its caller may make it.
+/// How every method is called that is not one message and one answer.
+#[derive(Debug, Clone, Default)]
+pub struct Shapes(Arc<HashMap<String, Shape>>);
+
+impl Shapes {
+    fn of(&self, path: &str) -> Shape {
+        let one = Shape { client_streams: false, server_streams: false };
+        self.0.get(path).copied().unwrap_or(one)
+    }
+}
+
+/// Lets a call through when its caller may make it and has room for it.
 #[derive(Debug, Clone)]
-pub struct Gate<S>(S);
+pub struct Gate<S> {
+    inner: S,
+    shapes: Shapes,
+}
 
 /// Puts a [`Gate`] before every service.
-#[derive(Debug, Clone, Copy)]
-pub struct GateLayer;
+#[derive(Debug, Clone)]
+pub struct GateLayer(pub Shapes);
 
 impl<S> tower::Layer<S> for GateLayer {
     type Service = Gate<S>;
 
     fn layer(&self, inner: S) -> Gate<S> {
-        Gate(inner)
+        Gate { inner, shapes: self.0.clone() }
     }
 }
 
-impl<S, B> tower::Service<http::Request<B>> for Gate<S>
+impl<S> tower::Service<http::Request<Body>> for Gate<S>
 where
-    S: tower::Service<http::Request<B>, Response = http::Response<tonic::body::Body>>,
+    S: tower::Service<http::Request<Body>, Response = http::Response<Body>>,
     S::Future: Send + 'static,
     S::Error: Send + 'static,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = futures::future::Either<
-        S::Future,
-        std::future::Ready<Result<http::Response<tonic::body::Body>, S::Error>>,
-    >;
+    type Future = futures::future::BoxFuture<'static, Result<http::Response<Body>, S::Error>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(cx)
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
-        match admit(&request) {
-            Ok(principal) => {
-                request.extensions_mut().insert(principal);
-                futures::future::Either::Left(self.0.call(request))
-            }
-            Err(code) => {
-                let status = status::plain(code);
-                let refused = if is_grpc(&request) {
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let shape = self.shapes.of(request.uri().path());
+        let grpc = is_grpc(&request);
+        let (principal, places) = match admit(&request, shape) {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                let status = status::refused(&refusal, Language::English);
+                let refused = if grpc {
                     status.into_http()
                 } else {
-                    crate::http::refusal(&status).map(tonic::body::Body::new)
+                    crate::http::refusal(&status).map(Body::new)
                 };
-                futures::future::Either::Right(std::future::ready(Ok(refused)))
+                return Box::pin(std::future::ready(Ok(refused)));
             }
+        };
+        request.extensions_mut().insert(principal);
+        if !shape.client_streams {
+            request = request.map(|body| Body::new(RequestBody::new(body, grpc)));
         }
+        let answered = self.inner.call(request);
+        Box::pin(async move {
+            let answer = answered.await?;
+            Ok(answer.map(|body| Body::new(AnswerBody::new(body, places))))
+        })
     }
 }
 
@@ -307,16 +364,27 @@ pub(crate) fn is_grpc<B>(request: &http::Request<B>) -> bool {
     form.is_some_and(|form| form.as_bytes().starts_with(b"application/grpc"))
 }
 
-fn admit<B>(request: &http::Request<B>) -> Result<Arc<Principal>, Code> {
-    let peer = request.extensions().get::<Peer>().ok_or(Code::CertificateMissing)?;
-    let principal = peer.0.clone().ok_or(Code::CertificateUnknown)?;
+fn admit<B>(
+    request: &http::Request<B>,
+    shape: Shape,
+) -> Result<(Arc<Principal>, Places), Box<Refusal>> {
+    let no = |code: Code| Box::new(Refusal::of(code));
+    let peer = request.extensions().get::<Peer>().ok_or_else(|| no(Code::CertificateMissing))?;
+    if let Some(refusal) = &peer.refusal {
+        return Err(Box::new(Refusal::clone(refusal)));
+    }
+    let known = peer.principal.as_ref().zip(peer.account.as_ref());
+    let (principal, account) = known.ok_or_else(|| no(Code::CertificateUnknown))?;
     let path = request.uri().path();
     let line = POLICY.iter().find(|(known, _)| *known == path);
     match line {
-        Some((_, kinds)) if !kinds.contains(&principal.kind) => Err(Code::NotAllowed),
+        Some((_, kinds)) if !kinds.contains(&principal.kind) => return Err(no(Code::NotAllowed)),
         // A method without a line does not exist, see `check_policy`: the router says so.
-        Some(_) | None => Ok(principal),
+        Some(_) | None => {}
     }
+    let streams = shape.client_streams || shape.server_streams;
+    let places = account.enter(if streams { Lasting::Stream } else { Lasting::Call })?;
+    Ok((Arc::clone(principal), places))
 }
 
 #[cfg(test)]

@@ -2,14 +2,20 @@
 //! reads the environment, installs globals and spawns.
 
 pub mod bench;
+mod bodies;
 pub mod certificates;
 pub mod cli;
 pub mod commands;
+pub mod connection;
+pub mod files;
+mod frames;
 mod help;
 pub mod http;
 pub mod identity;
 pub mod listen;
+pub mod quotas;
 pub mod run;
 pub mod sandbox;
+pub mod signals;
 pub mod tasks;
 pub mod tls;

@@ -20,6 +20,8 @@ use tonic::service::Routes;
 use tonic::transport::Server;
 
 use crate::identity::{GateLayer, Registry};
+use crate::quotas::Sockets;
+use crate::signals::Ending;
 use crate::tasks::{Task, Tasks};
 use crate::{listen, tls};
 
@@ -133,8 +135,11 @@ impl Schemas {
     }
 }
 
-/// Finds or starts the database and brings its tables up to date.
-async fn database(settings: &Settings) -> anyhow::Result<(Database, Schemas)> {
+/// Finds or starts the database and brings its tables up to date; `None` when it is told to end first.
+async fn database(
+    settings: &Settings,
+    ending: &Ending,
+) -> anyhow::Result<Option<(Database, Schemas)>> {
     let mut database = Database::default();
     let options: PgConnectOptions = match &settings.database_url {
         Some(url) => url
@@ -143,10 +148,9 @@ async fn database(settings: &Settings) -> anyhow::Result<(Database, Schemas)> {
             .context(Code::PostgresFailed)?,
         None => {
             let programs = settings.postgres_programs.as_deref();
-            let postgres =
-                PrivatePostgres::start(&settings.data_dir, programs, settings.path.as_deref())
-                    .await
-                    .map_err(coded)?;
+            let (path, stop) = (settings.path.as_deref(), ending.drain.cancelled());
+            let started = PrivatePostgres::start(&settings.data_dir, programs, path, stop).await;
+            let Some(postgres) = started.map_err(coded)? else { return Ok(None) };
             let options = postgres.connect_options();
             let stop = database.stop.clone();
             database.tasks.spawn(Task::Postgres, async move {
@@ -155,8 +159,16 @@ async fn database(settings: &Settings) -> anyhow::Result<(Database, Schemas)> {
             options
         }
     };
-    match open(options, settings).await {
-        Ok(schemas) => Ok((database, schemas)),
+    let opened = tokio::select! {
+        opened = open(options, settings) => opened.map(Some),
+        () = ending.drain.cancelled() => Ok(None),
+    };
+    match opened {
+        Ok(Some(schemas)) => Ok(Some((database, schemas))),
+        Ok(None) => {
+            database.close().await;
+            Ok(None)
+        }
         Err(error) => {
             database.close().await;
             Err(error)
@@ -235,21 +247,22 @@ fn coded(error: store::private::Error) -> anyhow::Error {
 /// # Errors
 ///
 /// When the database cannot be used.
-pub async fn migrate(settings: &Settings) -> anyhow::Result<()> {
-    let (mut database, schemas) = database(settings).await?;
+pub async fn migrate(settings: &Settings, ending: &Ending) -> anyhow::Result<()> {
+    let Some((mut database, schemas)) = database(settings, ending).await? else { return Ok(()) };
     schemas.close().await;
     database.close().await;
     Ok(())
 }
 
 impl Window {
-    /// Starts a window. When it returns, the window serves.
+    /// Starts a window. When it returns, the window serves; `None` when it was told to end before.
     ///
     /// # Errors
     ///
     /// Says what is wrong and what to do about it; nothing is left running.
-    pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
-        crate::identity::check_policy()?;
+    pub async fn start(settings: &Settings, ending: &Ending) -> anyhow::Result<Option<Self>> {
+        let shapes = crate::identity::check_policy()?;
+        let sockets = sockets();
         let registry = Registry::load(&settings.registry, settings.sandbox)?;
         let acceptor = tls::acceptor(&settings.authority, &settings.certificate, &settings.key)?;
         // What can fail is done before the database, so that a failed start leaves nothing running.
@@ -262,7 +275,9 @@ impl Window {
             Some(asked) => Some(metrics(asked).await?),
             None => None,
         };
-        let (mut database, schemas) = database(settings).await?;
+        let Some((mut database, schemas)) = database(settings, ending).await? else {
+            return Ok(None);
+        };
         let listener = match held.listen() {
             Ok(listener) => listener,
             Err(error) => {
@@ -335,9 +350,9 @@ impl Window {
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
             .http2_max_header_list_size(Some(64 * 1024))
             .timeout(Duration::from_secs(limits::UNARY_SECONDS_MAX))
-            .layer(GateLayer)
+            .layer(GateLayer(shapes))
             .add_routes(routes);
-        let incoming = tls::incoming(listener, acceptor, registry);
+        let incoming = tls::incoming(listener, acceptor, registry, sockets);
         let stop = draining.clone();
         server.spawn(Task::Server, async move {
             let goodbye = async move {
@@ -358,29 +373,29 @@ impl Window {
         let drain = settings.drain;
         let Schemas { declaration, ceb, inspection } = schemas;
         let pools = vec![declaration, ceb, inspection];
-        Ok(Self { address, draining, closing, server, pages, lanes, pools, database, drain })
+        Ok(Some(Self { address, draining, closing, server, pages, lanes, pools, database, drain }))
     }
 
-    /// Serves until `shutdown` or until something vital fails; then drains.
+    /// Serves until it is told to end or until something vital fails; then drains.
     ///
     /// # Errors
     ///
     /// What failed.
-    pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+    pub async fn run(mut self, ending: &Ending) -> anyhow::Result<()> {
         let failed = tokio::select! {
-            () = shutdown => None,
+            () = ending.drain.cancelled() => None,
             error = self.server.failed() => Some(error),
             error = self.lanes.failed() => Some(error),
             error = self.database.tasks.failed() => Some(error),
         };
         tracing::info!("the window drains");
         self.draining.cancel();
-        if !self.server.finish(self.drain).await {
+        if !self.server.finish_unless(self.drain, ending.hurry.cancelled()).await {
             tracing::warn!(within = ?self.drain, "some calls did not finish and were cut");
         }
         // The lanes end when what was taken is durable.
         self.closing.cancel();
-        if !self.lanes.finish(self.drain).await {
+        if !self.lanes.finish_unless(self.drain, ending.hurry.cancelled()).await {
             tracing::warn!("the group commit did not finish in time");
         }
         self.pages.finish(Duration::ZERO).await;
@@ -399,6 +414,29 @@ fn profile(settings: &Settings, examined: bool) -> Profile {
         if settings.sandbox { vec![SAMPLE_DECLARANT.to_owned()] } else { Vec::new() };
     let targeting = settings.targeting || examined;
     Profile { sandbox: settings.sandbox, sample_declarants, targeting }
+}
+
+/// Takes as many descriptors as the system gives, and says how many sockets that makes.
+fn sockets() -> Sockets {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let before = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: before.maximum, maximum: before.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit of open files cannot be raised");
+    }
+    // No number means that there is no limit.
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let sockets = Sockets::within(descriptors);
+    let Sockets { connections, handshakes } = sockets;
+    if connections < limits::CONNECTIONS_MAX {
+        tracing::warn!(
+            descriptors,
+            connections,
+            handshakes,
+            "few open files are allowed (ulimit -n), so fewer connections are taken"
+        );
+    }
+    sockets
 }
 
 /// As whom the inspection service of this process calls; `None` when it has none.

@@ -8,11 +8,11 @@ use anyhow::Context as _;
 use client::Config;
 use futures::StreamExt as _;
 use proto::v1;
-use tokio_util::sync::CancellationToken;
 
 use crate::certificates::{self, AUTHORITY, CALLERS, REGISTRY, WINDOW};
 use crate::commands::{Language, Said, describe};
 use crate::run::{Settings, Window};
+use crate::signals::Ending;
 use crate::tasks::{Task, Tasks};
 
 /// Where the sandbox's certificates are.
@@ -112,21 +112,20 @@ pub async fn run(
     mut settings: Settings,
     cast: Cast,
     language: Language,
-    shutdown: impl Future<Output = ()>,
+    ending: &Ending,
 ) -> anyhow::Result<()> {
-    std::fs::create_dir_all(&settings.data_dir)
-        .with_context(|| format!("{} cannot be made", settings.data_dir.display()))?;
+    store::private::make_data_dir(&settings.data_dir)?;
     #[expect(clippy::disallowed_methods, reason = "certificates begin now")]
     let now = time::OffsetDateTime::now_utc();
     certificates::ensure(&identities(&settings.data_dir), now)?;
     settle(&mut settings)?;
     settings.examiner = settings.examiner.filter(|_| cast.inspection);
-    let window = Window::start(&settings).await?;
+    let Some(window) = Window::start(&settings, ending).await? else { return Ok(()) };
     let address = format!("localhost:{}", window.address.port());
     publish(&address_file(&settings.data_dir), &address)?;
 
     let mut tasks = Tasks::default();
-    let stop = CancellationToken::new();
+    let stop = ending.drain.child_token();
     if cast.agencies {
         let agencies = [v1::Agency::Customs, v1::Agency::Inspection, v1::Agency::Site];
         // Without an inspection service nobody tells the site of orders.
@@ -153,12 +152,7 @@ pub async fn run(
             }
         });
     }
-    let ended = window
-        .run(async {
-            shutdown.await;
-            stop.cancel();
-        })
-        .await;
+    let ended = window.run(ending).await;
     stop.cancel();
     tasks.finish(std::time::Duration::from_secs(2)).await;
     ended

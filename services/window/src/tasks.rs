@@ -70,8 +70,21 @@ impl Tasks {
 
     /// Waits for all tasks to end, at most this long; what is left is cut. True when none was.
     pub async fn finish(&mut self, within: Duration) -> bool {
+        self.finish_unless(within, std::future::pending()).await
+    }
+
+    /// The same, and no longer than until there is a hurry.
+    pub async fn finish_unless(
+        &mut self,
+        within: Duration,
+        hurry: impl Future<Output = ()>,
+    ) -> bool {
         let all = async { while self.set.join_next().await.is_some() {} };
-        let done = tokio::time::timeout(within, all).await.is_ok();
+        let done = tokio::select! {
+            biased;
+            done = tokio::time::timeout(within, all) => done.is_ok(),
+            () = hurry => false,
+        };
         self.set.shutdown().await;
         done
     }

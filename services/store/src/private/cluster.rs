@@ -2,11 +2,13 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::process::Pid;
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
 use tokio::process::Command;
@@ -15,7 +17,7 @@ use tracing::{info, warn};
 
 use super::directory::{self, make_private_dir, write_file};
 use super::error::{Error, file};
-use super::postmaster::{IMMEDIATE, Postmaster, is_server_of};
+use super::postmaster::{IMMEDIATE, Postmaster, seen};
 use super::programs::Search;
 use super::run_as::RunAs;
 use super::{DATABASE, PORT, USER};
@@ -40,6 +42,7 @@ impl Cluster {
     pub(super) async fn open(data_dir: &Path, search: &Search<'_>) -> Result<Self, Error> {
         let pg = data_dir.join("pg");
         let run_as = RunAs::for_cluster(&pg)?;
+        directory::make_private(data_dir, run_as)?;
         let programs = search.find(&pg).await?;
         if let Some(user) = run_as {
             user.check_reaches(data_dir)?;
@@ -95,16 +98,16 @@ impl Cluster {
     /// The server that an earlier, killed window left running, if it serves as ours would.
     /// We hold the lock, so it is nobody else's; one that does not serve is stopped.
     pub(super) async fn adopt(&self) -> Result<Option<Postmaster>, Error> {
-        let Ok(record) = fs::read_to_string(self.pg.join("postmaster.pid")) else {
-            return Ok(None);
+        let record_file = self.pg.join("postmaster.pid");
+        let record = match fs::read_to_string(&record_file) {
+            Ok(record) => record,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // Not evidence that nobody serves.
+            Err(error) => return Err(file("read", &record_file)(error)),
         };
         let lines: Vec<&str> = record.lines().collect();
-        let Some(pid) = lines.first().and_then(|pid| pid.trim().parse().ok()) else {
-            return Ok(None);
-        };
-        // PostgreSQL writes its id negated when in single-user mode, which serves nobody.
-        let Some(pid) = (pid > 0).then(|| Pid::from_raw(pid)).flatten() else { return Ok(None) };
-        if !is_server_of(pid, &self.pg) {
+        let Some(pid) = recorded(&record) else { return Ok(None) };
+        if !seen(pid, &self.pg).map_err(file("examine the process of", &record_file))? {
             return Ok(None);
         }
         let mut orphan = Postmaster::Orphan { pid, pg: self.pg.clone() };
@@ -120,7 +123,9 @@ impl Cluster {
         Ok(None)
     }
 
+    /// Whoever calls this has made sure that no server of ours runs.
     pub(super) fn spawn(&self) -> Result<Postmaster, Error> {
+        self.disown_stale_record()?;
         make_private_dir(&self.socket_dir, self.run_as)
             .map_err(file("create", &self.socket_dir))?;
         let settings = self.pg.join("single_window.conf");
@@ -150,6 +155,31 @@ impl Cluster {
         Ok(Postmaster::Child { child, log_from })
     }
 
+    /// A server refuses to start when the record of its predecessor names a process that lives, though
+    /// it be another: after a container starts again, numbers are given anew. Our own number, its
+    /// parent's, it takes for stale. The rest of the record stays: by it the server makes sure that no
+    /// backend of its predecessor still has the shared memory.
+    fn disown_stale_record(&self) -> Result<(), Error> {
+        let path = self.pg.join("postmaster.pid");
+        let record = match fs::read_to_string(&path) {
+            Ok(record) => record,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(file("read", &path)(error)),
+        };
+        let Some(pid) = recorded(&record) else { return Ok(()) };
+        let lives = !matches!(test_kill_process(pid), Err(Errno::SRCH));
+        if !lives || seen(pid, &self.pg).map_err(file("examine the process of", &path))? {
+            return Ok(());
+        }
+        warn!(
+            pid = pid.as_raw_pid(),
+            "a server that is gone left its record, and somebody else has its number"
+        );
+        let rest = record.split_once('\n').map_or("", |(_, rest)| rest);
+        let ours = format!("{}\n{rest}", std::process::id());
+        write_file(&path, &ours, self.run_as).map_err(file("write", &path))
+    }
+
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.programs.join(program));
         // A server that reports to systemd by itself would declare our service ready.
@@ -167,6 +197,13 @@ impl Cluster {
         let options = PgConnectOptions::new_without_pgpass().socket(&self.socket_dir).port(PORT);
         options.username(USER).database(DATABASE).ssl_mode(PgSslMode::Disable)
     }
+}
+
+/// The process in a server's record. PostgreSQL writes its number negated when in single-user mode,
+/// which serves nobody.
+fn recorded(record: &str) -> Option<Pid> {
+    let pid: i32 = record.lines().next()?.trim().parse().ok()?;
+    (pid > 0).then(|| Pid::from_raw(pid)).flatten()
 }
 
 /// Settings of taste, which the user's own in `postgresql.conf` may override.

@@ -26,16 +26,74 @@ const TAIL_LINES: usize = 15;
 /// The kernel's `sun_path` takes 107 bytes, and the socket's name follows the directory.
 const SOCKET_DIR_BYTES_MAX: usize = 107 - "/.s.PGSQL.5432".len();
 
-pub(super) fn make_data_dir(data_dir: &Path) -> Result<PathBuf, Error> {
+/// Makes the data directory if it is not there: nobody else's business what is in it.
+///
+/// # Errors
+///
+/// When it cannot be made or found.
+pub fn make_data_dir(data_dir: &Path) -> Result<PathBuf, Error> {
     let missing: Vec<&Path> = data_dir.ancestors().take_while(|dir| !dir.exists()).collect();
     fs::create_dir_all(data_dir).map_err(file("create", data_dir))?;
-    for made in missing.into_iter().filter(|dir| geteuid().is_root() && dir.exists()) {
-        // Whatever the umask, the server's user must get through. What is secret below has
-        // permissions of its own.
-        let open = Permissions::from_mode(0o755);
-        fs::set_permissions(made, open).map_err(file("open up", made))?;
+    for made in missing.into_iter().filter(|dir| dir.exists()) {
+        // Whatever the umask, the server's user must get through the directories on the way.
+        let way = if geteuid().is_root() { 0o755 } else { 0o700 };
+        let mode = Permissions::from_mode(if made == data_dir { 0o700 } else { way });
+        fs::set_permissions(made, mode).map_err(file("protect", made))?;
     }
     data_dir.canonicalize().map_err(file("find", data_dir))
+}
+
+/// What we and the sandbox keep in a data directory: files that hold secrets or lead to them.
+const OURS: [&str; 5] = ["lock", "address", "socket_dir", "postgres.log", "customs-books.jsonl"];
+const OUR_DIRECTORIES: [&str; 4] = ["pg", "run", "identities", "identities.unfinished"];
+
+/// Closes a data directory to everybody but us, and as root to the server's user, who must get through:
+/// also one that an older window left open. A directory that is shared with other things is not ours to
+/// close; whoever runs the window is told.
+pub(super) fn make_private(data_dir: &Path, run_as: Option<RunAs>) -> Result<(), Error> {
+    let about = fs::metadata(data_dir).map_err(file("examine", data_dir))?;
+    let mut alone = about.uid() == geteuid().as_raw() && about.mode() & 0o1000 == 0;
+    for entry in fs::read_dir(data_dir).map_err(file("read", data_dir))?.flatten() {
+        let path = entry.path();
+        let name = entry.file_name();
+        let is = |known: &&str| name.as_bytes().starts_with(known.as_bytes());
+        let kind = entry.file_type().map_err(file("examine", &path))?;
+        if kind.is_file() && OURS.iter().any(is) {
+            close(&path, 0o600)?;
+        } else if kind.is_dir() && name == "identities" {
+            close(&path, 0o700)?;
+            for kept in fs::read_dir(&path).map_err(file("read", &path))?.flatten() {
+                close(&kept.path(), 0o600)?;
+            }
+        } else if kind.is_dir() && !OUR_DIRECTORIES.iter().any(is) {
+            alone = false;
+        }
+    }
+    if !alone {
+        if about.mode() & 0o007 != 0 {
+            let data_dir = data_dir.display();
+            warn!(%data_dir, "others may enter the data directory; give the window one of its own");
+        }
+        return Ok(());
+    }
+    let mode = match run_as {
+        Some(user) => {
+            lchown(data_dir, None, Some(user.gid)).map_err(file("protect", data_dir))?;
+            0o710
+        }
+        None => 0o700,
+    };
+    fs::set_permissions(data_dir, Permissions::from_mode(mode)).map_err(file("protect", data_dir))
+}
+
+/// Takes from others what they may do with a file or directory of ours.
+fn close(path: &Path, mode: u32) -> Result<(), Error> {
+    let about = fs::symlink_metadata(path).map_err(file("examine", path))?;
+    let wider = about.mode() & 0o777 & !mode != 0;
+    if about.is_symlink() || about.uid() != geteuid().as_raw() || !wider {
+        return Ok(());
+    }
+    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(file("protect", path))
 }
 
 /// The kernel frees this lock when we die, however we die.
@@ -46,6 +104,7 @@ pub(super) fn lock(data_dir: &Path) -> Result<File, Error> {
         .truncate(false)
         .read(true)
         .write(true)
+        .mode(0o600)
         .open(&path)
         .map_err(file("open", &path))?;
     match lock.try_lock() {

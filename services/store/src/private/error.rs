@@ -98,7 +98,7 @@ pub enum Error {
     Database(#[source] sqlx::Error),
     /// The server died too often.
     #[error(
-        "PostgreSQL died {deaths} times in {} s, see {}",
+        "PostgreSQL died {deaths} times in {} s and is not coming back, see {}",
         DEATHS_WINDOW.as_secs(), .log.display()
     )]
     KeepsDying {

@@ -1,6 +1,7 @@
 //! The server's main process: whether it lives, and how it is stopped.
 
 use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,6 +22,7 @@ pub(super) const IMMEDIATE: &[(Signal, Duration)] =
 const KILL: (Signal, Duration) = (Signal::KILL, Duration::from_secs(5));
 /// An orphan is not our child, so nobody tells us of its end.
 const ORPHAN_POLL: Duration = Duration::from_millis(200);
+const UNSEEN_POLL: Duration = Duration::from_secs(1);
 
 /// The server's main process.
 #[derive(Debug)]
@@ -33,25 +35,42 @@ impl Postmaster {
     /// Returns when the process has ended, with how it ended.
     pub(super) async fn gone(&mut self) -> String {
         match self {
-            Self::Child { child, .. } => match child.wait().await {
-                Ok(status) => status.to_string(),
-                Err(error) => error.to_string(),
+            Self::Child { child, .. } => loop {
+                match child.wait().await {
+                    Ok(status) => return status.to_string(),
+                    // The system could not say. That is no evidence of an end.
+                    Err(error) => {
+                        warn!(%error, "whether PostgreSQL runs cannot be seen");
+                        sleep(UNSEEN_POLL).await;
+                    }
+                }
             },
             Self::Orphan { pid, pg } => {
-                while is_server_of(*pid, pg) {
+                let mut unseen = false;
+                loop {
+                    match seen(*pid, pg) {
+                        Ok(true) => unseen = false,
+                        Ok(false) => return "not our child, status unknown".to_owned(),
+                        // Out of descriptors, for example.
+                        Err(error) => {
+                            if !std::mem::replace(&mut unseen, true) {
+                                warn!(%error, "whether PostgreSQL runs cannot be seen");
+                            }
+                        }
+                    }
                     sleep(ORPHAN_POLL).await;
                 }
-                "not our child, status unknown".to_owned()
             }
         }
     }
 
+    /// `None` when it is certain that there is no such process any more.
     fn pid(&self) -> Option<Pid> {
         match self {
             Self::Child { child, .. } => {
                 child.id().and_then(|pid| Pid::from_raw(pid.try_into().ok()?))
             }
-            Self::Orphan { pid, pg } => is_server_of(*pid, pg).then_some(*pid),
+            Self::Orphan { pid, pg } => seen(*pid, pg).unwrap_or(true).then_some(*pid),
         }
     }
 
@@ -72,7 +91,58 @@ impl Postmaster {
 
 /// Whether this process is the server of this cluster, not one to which its number passed on.
 /// A zombie has no command line, and unlike `/proc/<pid>/cwd` this needs no privilege.
-pub(super) fn is_server_of(pid: Pid, pg: &Path) -> bool {
-    fs::read(format!("/proc/{}/cmdline", pid.as_raw_pid()))
-        .is_ok_and(|line| line.split(|byte| *byte == 0).any(|arg| arg == pg.as_os_str().as_bytes()))
+///
+/// # Errors
+///
+/// When that cannot be seen, which says neither yes nor no.
+pub(super) fn seen(pid: Pid, pg: &Path) -> io::Result<bool> {
+    match fs::read(format!("/proc/{}/cmdline", pid.as_raw_pid())) {
+        Ok(line) => Ok(is_server_of(&line, pg)),
+        Err(error) if is_no_process(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Gone before it was opened, or while it was read.
+fn is_no_process(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+        || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
+}
+
+/// The command line that we start a server with: others may name the directory too.
+fn is_server_of(line: &[u8], pg: &Path) -> bool {
+    let mut args = line.split(|byte| *byte == 0);
+    let program = args.next().and_then(|path| path.rsplit(|byte| *byte == b'/').next());
+    program == Some(b"postgres".as_slice()) && args.any(|arg| arg == pg.as_os_str().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_postgres_of_the_directory_is_its_server() {
+        let pg = Path::new("/data/pg");
+        assert!(is_server_of(b"/usr/lib/postgresql/15/bin/postgres\0-D\0/data/pg\0-c\0x=y\0", pg));
+        for other in [
+            &b"/usr/bin/postgres\0-D\0/data/pg2\0"[..],
+            b"tar\0-c\0/data/pg\0",
+            b"postgres: checkpointer \0",
+            b"",
+        ] {
+            assert!(!is_server_of(other, pg), "{}", String::from_utf8_lossy(other));
+        }
+    }
+
+    #[test]
+    fn an_error_is_no_evidence_of_an_end() {
+        let errors =
+            [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE, rustix::io::Errno::ACCESS];
+        assert!(!errors.into_iter().any(|error| is_no_process(&error.into())));
+        assert!(is_no_process(&rustix::io::Errno::NOENT.into()));
+        assert!(is_no_process(&rustix::io::Errno::SRCH.into()));
+        // A number beyond what the system gives out.
+        let nobody = Pid::from_raw(i32::MAX).expect("positive");
+        assert!(!seen(nobody, Path::new("/data/pg")).expect("it is certain"));
+    }
 }

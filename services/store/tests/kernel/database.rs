@@ -42,8 +42,13 @@ impl Server {
                 let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
                 std::fs::set_permissions(directory.path(), open).expect("the directory is ours");
                 let path = std::env::var_os("PATH");
-                let server = PrivatePostgres::start(directory.path(), None, path.as_deref());
-                let server = server.await.expect("PostgreSQL starts");
+                let server = PrivatePostgres::start(
+                    directory.path(),
+                    None,
+                    path.as_deref(),
+                    std::future::pending(),
+                );
+                let server = server.await.expect("PostgreSQL starts").expect("nobody stops it");
                 started.send(server.connect_options()).expect("somebody waits");
                 server.run(async { drop(stopped.await) }).await.expect("PostgreSQL stops");
             });

@@ -25,6 +25,7 @@ use uuid::Uuid;
 use super::load::template;
 use crate::certificates;
 use crate::identity::Registry;
+use crate::quotas::Sockets;
 use crate::tasks::{Task, Tasks};
 use crate::{sandbox, tls};
 
@@ -39,7 +40,9 @@ fn rate(count: &AtomicU64, since: Instant) -> u64 {
 pub(super) async fn database(data_dir: &Path, time: Duration) -> anyhow::Result<(u64, u64)> {
     std::fs::create_dir_all(data_dir)?;
     let path = std::env::var_os("PATH");
-    let postgres = PrivatePostgres::start(data_dir, None, path.as_deref()).await?;
+    let started =
+        PrivatePostgres::start(data_dir, None, path.as_deref(), std::future::pending()).await?;
+    let postgres = started.context("nobody told it to stop")?;
     let pool =
         PgPoolOptions::new().max_connections(32).connect_with(postgres.connect_options()).await?;
     let mut tasks = Tasks::default();
@@ -202,7 +205,7 @@ pub(super) async fn echo(
     let address = format!("localhost:{}", listener.local_addr()?.port());
     let mut server = Tasks::default();
     server.spawn(Task::Server, async move {
-        let incoming = tls::incoming(listener, acceptor, registry);
+        let incoming = tls::incoming(listener, acceptor, registry, Sockets::within(u64::MAX));
         tonic::transport::Server::builder()
             .initial_stream_window_size(4 * 1024 * 1024)
             .initial_connection_window_size(16 * 1024 * 1024)

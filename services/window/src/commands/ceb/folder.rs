@@ -15,12 +15,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
 use domain::limits;
-use rustix::fs::{CWD, FlockOperation, RenameFlags};
+use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags};
 
 use super::message;
 
@@ -65,12 +66,25 @@ impl Folder {
         anyhow::ensure!(root.is_dir(), "{shown} is not a folder");
         for below in [WORK, DONE, FAILED, RECEIPTS] {
             let directory = root.join(below);
+            // Whoever may write into the folder would choose where we write.
+            let is_link = fs::symlink_metadata(&directory).is_ok_and(|about| about.is_symlink());
+            anyhow::ensure!(
+                !is_link,
+                "{} is a symbolic link; remove it and let `ceb watch` make the folder, or watch the \
+                 folder that it leads to",
+                directory.display()
+            );
             fs::create_dir_all(&directory)
                 .with_context(|| format!("{} cannot be made", directory.display()))?;
         }
         let lock = root.join(WORK).join(LOCK);
-        let lock =
-            File::create(&lock).with_context(|| format!("{} cannot be written", lock.display()))?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+            .open(&lock)
+            .with_context(|| format!("{} cannot be written", lock.display()))?;
         // The system gives the lock back when the process ends, however it ends.
         rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
             if error == rustix::io::Errno::WOULDBLOCK {
@@ -309,7 +323,12 @@ fn write_durably(directory: &Path, name: &OsString, content: &[u8]) -> io::Resul
     unfinished.push(name);
     unfinished.push(".part");
     let unfinished = directory.join(unfinished);
-    let mut file = File::create(&unfinished)?;
+    // Made anew: what a crash left is half, and a link that somebody put there leads elsewhere.
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = File::create_new(&unfinished)?;
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&unfinished, directory.join(name))
@@ -470,6 +489,31 @@ mod tests {
         fs::write(folder.work(OsStr::new("a.xml")), "claimed before").expect("it can be written");
         assert_eq!(folder.claim(OsStr::new("a.xml")).expect("claimed"), "a-2.xml");
         assert_eq!(text(&place, ".work/a.xml"), "claimed before");
+    }
+
+    #[test]
+    fn links_do_not_choose_where_we_write() {
+        let place = tempfile::tempdir().expect("a temporary directory");
+        let elsewhere = tempfile::tempdir().expect("a temporary directory");
+        for below in [WORK, DONE, FAILED, RECEIPTS] {
+            let link = place.path().join(below);
+            std::os::unix::fs::symlink(elsewhere.path(), &link).expect("a link");
+            let refused = Folder::open(place.path()).expect_err(below).to_string();
+            assert!(refused.contains("is a symbolic link"), "{refused}");
+            fs::remove_file(&link).expect("ours");
+        }
+        let target = elsewhere.path().join("theirs");
+        fs::write(&target, "theirs").expect("a file");
+        for name in [LOCK, ".a.xml.part"] {
+            let link = place.path().join(WORK).join(name);
+            fs::remove_file(&link).ok();
+            std::os::unix::fs::symlink(&target, link).expect("a link");
+        }
+        let work = place.path().join(WORK);
+        write_durably(&work, &OsString::from("a.xml"), b"ours").expect("written anew");
+        assert_eq!(fs::read(work.join("a.xml")).expect("there"), b"ours");
+        assert!(Folder::open(place.path()).is_err(), "the lock is a link");
+        assert_eq!(fs::read(&target).expect("there"), b"theirs");
     }
 
     #[test]

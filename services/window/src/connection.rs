@@ -1,0 +1,257 @@
+//! A connection after its handshake: who calls, what it holds, and when it has to end.
+//!
+//! It ends by itself when its caller does not say what it wants, stops amid a frame, or floods us with
+//! frames that carry nothing; a reader below sees an error then and lets go of everything.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use domain::refusal::Refusal;
+use domain::{Principal, limits};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep, sleep_until};
+use tokio_rustls::server::TlsStream;
+use tonic::transport::server::Connected;
+
+use crate::frames::{Heads, Incoming};
+use crate::quotas::{Account, Places};
+
+/// For what has to come next.
+const PROGRESS: Duration = Duration::from_secs(limits::PROGRESS_SECONDS_MAX);
+/// For the first word, and for whoever may not stay.
+const PREFACE: Duration = Duration::from_secs(limits::PREFACE_SECONDS_MAX);
+/// A connection that is closed while its peer still sends is reset, and what we said last is lost. So
+/// what comes is thrown away for a moment.
+const FAREWELL: Duration = Duration::from_millis(500);
+const FAREWELL_BYTES_MAX: usize = 1024 * 1024;
+
+/// The caller of a connection.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// `None` when its certificate is not in the registry.
+    pub principal: Option<Arc<Principal>>,
+    /// What it has open.
+    pub account: Option<Arc<Account>>,
+    /// Why the connection may not stay; every call gets this answer.
+    pub refusal: Option<Arc<Refusal>>,
+}
+
+/// A connection whose caller is known, or known to be unknown.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TlsStream<TcpStream>,
+    peer: Peer,
+    incoming: Incoming,
+    outgoing: Heads,
+    begun: Instant,
+    /// When it ends whatever happens.
+    ends: Option<Instant>,
+    /// Amid which frame the caller stopped, and when that was seen.
+    stopped: Option<(u64, Instant)>,
+    timer: Option<Pin<Box<Sleep>>>,
+    farewell: Option<Farewell>,
+    _places: Places,
+}
+
+/// A connection that is being closed.
+#[derive(Debug)]
+struct Farewell {
+    words: Vec<u8>,
+    said: usize,
+    is_shut: bool,
+    thrown_away: usize,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Connection {
+    pub(crate) fn new(stream: TlsStream<TcpStream>, peer: Peer, places: Places) -> Self {
+        let begun = Instant::now();
+        // Whoever is not known or may not stay is told so, and then makes room.
+        let stays = peer.principal.is_some() && peer.refusal.is_none();
+        Self {
+            stream,
+            peer,
+            incoming: Incoming::new(begun),
+            outgoing: Heads::default(),
+            begun,
+            ends: (!stays).then(|| begun + PREFACE),
+            stopped: None,
+            timer: None,
+            farewell: None,
+            _places: places,
+        }
+    }
+
+    /// When it is over for want of what is due, as far as can be seen now.
+    fn due(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        self.stopped = self.incoming.amid().map(|frame| match self.stopped {
+            Some((same, since)) if same == frame => (frame, since),
+            Some(_) | None => (frame, now),
+        });
+        let first = (!self.incoming.is_open()).then(|| self.begun + PREFACE);
+        let next = self.stopped.map(|(_, since)| since + PROGRESS);
+        [self.ends, first, next].into_iter().flatten().min()
+    }
+
+    /// Ready when it is over. The timer is set anew only when it rings too early.
+    fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(due) = self.due() else { return Poll::Pending };
+        loop {
+            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due.into())));
+            ready!(timer.as_mut().poll(cx));
+            self.timer = None;
+            if Instant::now() >= due {
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    fn over(&self, why: &'static str) -> io::Error {
+        let caller = self.peer.principal.as_ref().map_or("", |principal| &principal.name);
+        tracing::info!(caller, why, "a connection was ended");
+        metrics::counter!("sw_connections_ended_total", "why" => why).increment(1);
+        io::Error::new(io::ErrorKind::TimedOut, why)
+    }
+
+    fn take_leave(&mut self) {
+        let _said = self.over("too many frames that carry nothing");
+        // Amid a frame of ours nothing can be said.
+        let words = if self.outgoing.is_between() { self.incoming.goodbye() } else { Vec::new() };
+        let timer = Box::pin(sleep(FAREWELL));
+        self.farewell = Some(Farewell { words, said: 0, is_shut: false, thrown_away: 0, timer });
+    }
+
+    /// Pending until the peer has had time to hear us; then an error.
+    fn poll_leave(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(farewell) = &mut self.farewell else { return Poll::Ready(Ok(())) };
+        let mut stream = Pin::new(&mut self.stream);
+        while let Some(rest) = farewell.words.get(farewell.said..).filter(|rest| !rest.is_empty()) {
+            match stream.as_mut().poll_write(cx, rest) {
+                Poll::Ready(written) => match written? {
+                    0 => break,
+                    written => farewell.said += written,
+                },
+                Poll::Pending => break,
+            }
+        }
+        if farewell.said == farewell.words.len() && !farewell.is_shut {
+            farewell.is_shut = stream.as_mut().poll_shutdown(cx)?.is_ready();
+        }
+        let mut bytes = [0; 8 * 1024];
+        while farewell.thrown_away < FAREWELL_BYTES_MAX {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            if stream.as_mut().poll_read(cx, &mut buffer)?.is_pending() {
+                if farewell.timer.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                break;
+            }
+            if buffer.filled().is_empty() {
+                break;
+            }
+            farewell.thrown_away += buffer.filled().len();
+        }
+        Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
+    }
+
+    /// Takes note of what went out.
+    fn sent(&mut self, written: usize, pieces: &[io::IoSlice<'_>]) {
+        if !self.incoming.is_http2() {
+            return;
+        }
+        let (mut left, mut answers) = (written, 0);
+        for piece in pieces {
+            let bytes = &piece[..left.min(piece.len())];
+            self.outgoing.pass(bytes, |head| answers += u32::from(head.answers()));
+            left -= bytes.len();
+        }
+        self.incoming.earn(answers);
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = Peer;
+
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.farewell.is_some() {
+            return this.poll_leave(cx);
+        }
+        let before = buffer.filled().len();
+        if Pin::new(&mut this.stream).poll_read(cx, buffer)?.is_pending() {
+            ready!(this.poll_overdue(cx));
+            return Poll::Ready(Err(this.over("nothing came in time")));
+        }
+        let now = Instant::now();
+        if this.ends.is_some_and(|ends| now >= ends) {
+            return Poll::Ready(Err(this.over("it may not stay")));
+        }
+        if this.incoming.pass(&buffer.filled()[before..], now) {
+            return Poll::Ready(Ok(()));
+        }
+        buffer.set_filled(before);
+        this.take_leave();
+        this.poll_leave(cx)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.farewell.is_some() {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+        self.sent(written, &[io::IoSlice::new(bytes)]);
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.farewell.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.farewell.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.farewell.is_some() {
+            return Poll::Ready(Ok(pieces.iter().map(|piece| piece.len()).sum()));
+        }
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, pieces))?;
+        self.sent(written, pieces);
+        Poll::Ready(Ok(written))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

@@ -1,0 +1,27 @@
+//! Attacks on a real window, from outside: what one caller, or somebody without a certificate, does to
+//! take the window away from everybody else.
+//!
+//! Every attack is bounded in count and time, and has a control: the same attack on a bare server of the
+//! same libraries without our defences ([`bare`]), where it works. Beside each a bystander goes on with its
+//! own work; how long it waits and what the window costs is measured and said.
+//!
+//! A longer run: `SW_ABUSE=20 cargo test --package tests --test abuse -- --nocapture` does everything
+//! twenty times as much.
+#![expect(clippy::print_stdout, reason = "tests tell people what they measured")]
+
+mod bare;
+mod calls;
+mod doors;
+mod floods;
+#[path = "../harness/mod.rs"]
+#[expect(dead_code, reason = "the journeys use more of it")]
+mod harness;
+mod meter;
+mod process;
+mod wire;
+
+/// How much of everything, for the long run.
+fn times() -> usize {
+    let times = std::env::var_os("SW_ABUSE");
+    times.and_then(|times| times.to_str().and_then(|times| times.parse().ok())).unwrap_or(1)
+}
