@@ -42,7 +42,7 @@ pub async fn run(session: &Session, args: Watch) -> anyhow::Result<Exit> {
 
 async fn follow(session: &Session, args: Watch) -> anyhow::Result<Exit> {
     let mut request =
-        v1::WatchRequest { resume_token: args.from.unwrap_or_default(), ..Default::default() };
+        v1::WatchRequest { resume_token: args.from.unwrap_or_default(), ..Default::default() }; // from now on
     // A rejected version that was amended since is part of the history and not its end.
     let mut last_version = 0;
     if let Some(name) = &args.name {

@@ -302,7 +302,7 @@ async fn listen(
                 let wanted = follow.borrow_and_update().clone();
                 let cursors = folder.cursors()?;
                 for dxp_id in &wanted - &followed {
-                    let after = cursors.get(&dxp_id).copied().unwrap_or_default();
+                    let after = cursors.get(&dxp_id).copied().unwrap_or_default(); // from its first receipt
                     let told = client::receipts(session.window.clone(), dxp_id.clone(), after);
                     let tagged = move |batch| (dxp_id.clone(), batch);
                     news.push(told.ready_chunks(BATCH).map(tagged).boxed());
@@ -336,7 +336,7 @@ fn keep(
         let name = receipt_name(message.position, &kind, &label);
         written.push((message, folder.receipt(dxp_id, &name, &message.xml)?));
     }
-    let last = messages.iter().map(|message| message.position).max().unwrap_or_default();
+    let last = messages.iter().map(|message| message.position).max().unwrap_or_default(); // none came
     if last > 0 {
         folder.seal(dxp_id, last)?;
     }
@@ -355,10 +355,10 @@ fn title(message: &v1::OutgoingMessage) -> (String, String) {
     let found = NUMBERS.into_iter().find_map(|name| text_of(&message.xml, name));
     let label = found.or(guid.filter(|guid| !guid.is_empty())).or(text_of(&message.xml, "guid"));
     let kind = match message.message_type {
-        0 => root_of(&message.xml).unwrap_or_default().to_owned(),
+        0 => root_of(&message.xml).unwrap_or_default().to_owned(), // the name of a file, no more
         number => receipts::kind(number),
     };
-    (kind, label.unwrap_or_default().to_owned())
+    (kind, label.unwrap_or_default().to_owned()) // the position alone tells files apart
 }
 
 /// The text of the first element of this name. Good enough for the name of a file: the window writes
@@ -416,7 +416,7 @@ impl Teller {
         let word = pick(self.language, "refused", "被拒绝");
         let file = kept.display().to_string();
         let why = problem.text();
-        let why = why.lines().next().unwrap_or_default();
+        let why = why.lines().next().unwrap_or_default(); // a text has a first line
         let see = pick(self.language, "see", "详见");
         let words = format!("{word}  {file}  {why}; {see} {file}.txt");
         self.tell(&words, &json!({ "event": "refused", "file": file, "refusal": problem }))

@@ -33,7 +33,7 @@ pub(super) struct Watch {
 /// Follows until the end that was asked for, or Ctrl-C.
 pub(super) async fn run(session: &Session, args: Watch) -> anyhow::Result<Exit> {
     let mut request = v1::WatchOrdersRequest {
-        resume_token: args.resume_token.unwrap_or_default(),
+        resume_token: args.resume_token.unwrap_or_default(), // from now on
         name: String::new(),
     };
     // What happened before the order was opened again is part of the history and not its end.
@@ -41,7 +41,7 @@ pub(super) async fn run(session: &Session, args: Watch) -> anyhow::Result<Exit> 
     if let Some(name) = &args.name {
         request.name = resolve(session, name).await?;
         if args.until.is_some() {
-            newest = round(&fetch(session, &request.name).await?.order.unwrap_or_default());
+            newest = fetch(session, &request.name).await?.order.as_ref().map_or((0, 0), round);
         }
     }
     let mut connection = Connection::new(session.language);
