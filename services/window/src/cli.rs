@@ -276,10 +276,7 @@ fn called_as(
 }
 
 fn pem(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| {
-        let path = path.display();
-        Said::new(format!("{path} cannot be read"), format!("无法读取{path}"))
-    })
+    std::fs::read(path).with_context(|| Said::unreadable(path))
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -498,7 +495,8 @@ pub(crate) async fn interrupted() {
 impl Common {
     fn data_dir(&self) -> anyhow::Result<PathBuf> {
         match &self.data_dir {
-            Some(directory) => std::path::absolute(directory).context("--data-dir"),
+            Some(directory) => std::path::absolute(directory)
+                .context(Said::new("--data-dir is no path", "--data-dir不是路径")),
             None => default_data_dir(),
         }
     }
@@ -613,6 +611,8 @@ pub(crate) fn default_data_dir() -> anyhow::Result<PathBuf> {
     if let Some(data) = std::env::var_os("XDG_DATA_HOME").filter(|value| !value.is_empty()) {
         return Ok(PathBuf::from(data).join("single-window"));
     }
-    let home = std::env::var_os("HOME").context("neither HOME nor --data-dir is set")?;
+    let home = std::env::var_os("HOME").with_context(|| {
+        Said::new("neither HOME nor --data-dir is set", "未设置HOME，也未给出--data-dir")
+    })?;
     Ok(PathBuf::from(home).join(".local/share/single-window"))
 }
