@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use client::Config;
+use domain::Code;
 use proto::v1;
 use tokio_util::sync::CancellationToken;
 
@@ -583,7 +584,8 @@ impl Common {
             AgencyArg::Inspection => v1::Agency::Inspection,
             AgencyArg::Site => v1::Agency::Site,
         };
-        let window = client::Window::connect_lazy(&self.config(sandbox::caller(agency))?)?;
+        let config = self.config(sandbox::caller(agency))?;
+        let window = client::Window::connect_lazy(&config)?;
         let stop = CancellationToken::new();
         // A sandbox's own customs has its books there; without a data directory they are in memory.
         let books = self.data_dir().ok().filter(|_| self.endpoint.is_none());
@@ -592,15 +594,35 @@ impl Common {
             .map(|directory| sandbox::customs_books(&directory));
         let simulated = agencies::run(window, agency, &args.name, books, stop.clone());
         let mut simulated = std::pin::pin!(simulated);
-        tokio::select! {
-            ended = &mut simulated => ended?,
+        let ended = tokio::select! {
+            ended = &mut simulated => ended,
             () = interrupted() => {
                 stop.cancel();
-                simulated.await?;
+                simulated.await
+            }
+        };
+        match ended {
+            Ok(()) => Ok(ExitCode::SUCCESS),
+            Err(agencies::Error::Status(status)) => Err(status.into()),
+            Err(agencies::Error::NotASandbox) => {
+                Err(anyhow::Error::new(no_sandbox(&config.address)).context(Code::NotASandbox))
             }
         }
-        Ok(ExitCode::SUCCESS)
     }
+}
+
+fn no_sandbox(address: &str) -> Said {
+    Said::new(
+        format!(
+            "what is filed at {address} is real, so no simulator answers there and nothing was \
+             touched; name a sandbox (--data-dir, or --endpoint with the sandbox's own --ca, --cert \
+             and --key), or connect the agency's own system"
+        ),
+        format!(
+            "{address}上的申报为真实数据，模拟机关不予答复，未作任何处理；请指定沙箱\
+             （--data-dir，或--endpoint加沙箱自己的--ca、--cert、--key），或接入机关自己的系统"
+        ),
+    )
 }
 
 /// Root keeps its data where the user `postgres` can reach it; others at home.

@@ -23,6 +23,7 @@ use crate::commands::Said;
 use crate::identity::{GateLayer, Registry};
 use crate::quotas::Sockets;
 use crate::signals::Ending;
+use crate::standing::Standing;
 use crate::tasks::{Task, Tasks};
 use crate::{listen, tls};
 
@@ -323,6 +324,8 @@ impl Window {
             let exchange = service.exchange();
             routes = routes.add_service(service.into_server()).add_service(exchange.into_server());
         }
+        let status = StatusServer::new(Standing { sandbox: settings.sandbox });
+        routes = routes.add_service(status);
         if let Some(reflection) = reflection {
             routes = routes.add_service(reflection);
         }
@@ -517,6 +520,7 @@ fn reached(identity: client::Config, own: SocketAddr) -> client::Config {
 }
 
 type DeclarationServer = proto::v1::declaration_service_server::DeclarationServiceServer<Service>;
+type StatusServer = proto::v1::status_service_server::StatusServiceServer<Standing>;
 type CebServer = proto::v1::ceb_service_server::CebServiceServer<ceb::Service>;
 type InspectionServer =
     proto::v1::inspection_service_server::InspectionServiceServer<inspection::Service>;

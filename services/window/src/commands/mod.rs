@@ -11,6 +11,7 @@
 //! | 3 | the window cannot be reached, is not available, or did not come to an end in time |
 //! | 4 | there is nothing of this name for this caller |
 //! | 5 | a fault of the window |
+//! | 6 | the window is no sandbox, and a simulator works in no other |
 //!
 //! When several apply, the highest is told. Results go to stdout; progress and, with tables, refusals
 //! of a whole request go to stderr. With `--output json` everything is JSON on stdout, one object a
@@ -70,6 +71,8 @@ pub enum Exit {
     NotFound = 4,
     /// A fault of the window.
     Fault = 5,
+    /// The window is no sandbox.
+    NotASandbox = 6,
 }
 
 impl Exit {
@@ -86,6 +89,7 @@ impl Exit {
         }
         match error.downcast_ref::<Code>() {
             Some(Code::ConnectionFailed) => Self::Unreachable,
+            Some(Code::NotASandbox) => Self::NotASandbox,
             Some(code) if code.act() == Act::Operator => Self::Usage,
             Some(_) | None => Self::Usage,
         }
@@ -123,6 +127,7 @@ impl From<Exit> for ExitCode {
             Exit::Unreachable => 3,
             Exit::NotFound => 4,
             Exit::Fault => 5,
+            Exit::NotASandbox => 6,
         };
         Self::from(number)
     }
