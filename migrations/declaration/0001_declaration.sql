@@ -190,3 +190,9 @@ create table parked_event (
     parked_time timestamptz not null,
     primary key (slot, position, agency)
 );
+
+-- What the tokens that callers keep are encrypted with. One row, made at the first start.
+create table token_key (
+    slot smallint primary key check (slot = 0),
+    key bytea not null check (length(key) = 32)
+);

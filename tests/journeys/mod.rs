@@ -22,4 +22,5 @@ mod refused;
 mod replay;
 mod strangers;
 mod terminal;
+mod tokens;
 mod verdict;

@@ -40,7 +40,7 @@ const STATISTICS_MAX: Duration = Duration::days(366);
 const WINDOW_DAYS_MAX: u32 = 14;
 
 /// Whose orders a caller sees: an enterprise its own, everybody at work all.
-fn scope(principal: &Principal) -> Scope {
+pub(crate) fn scope(principal: &Principal) -> Scope {
     match principal.kind {
         Kind::Enterprise | Kind::Agent => principal.scope(),
         Kind::Customs
@@ -245,7 +245,7 @@ impl InspectionService for Service {
         let answer = async {
             let filter = filter(asked)?;
             let (orders, next_page_token) =
-                read::orders(&self.0.reads, &scope(&principal), filter, (size, &token)).await?;
+                read::orders(&self.0, &principal, filter, (size, &token)).await?;
             let without_goods = |filed: &Filed| {
                 let mut record = shown(&principal, filed)?;
                 record.lines.clear();
@@ -286,7 +286,7 @@ impl InspectionService for Service {
         let v1::WatchOrdersRequest { resume_token, name } = request.into_inner();
         let only = (!name.is_empty()).then(|| order_id(&name)).transpose();
         let only = only.map_err(|refusal| status::of(refusal, language))?;
-        let news = watch::watch(&self.0, scope(&principal), only, &resume_token)
+        let news = watch::watch(&self.0, &principal, only, &resume_token)
             .await
             .map_err(|error| status::of(error, language))?;
         let told = news.map(move |news| {
@@ -588,15 +588,21 @@ impl InspectionService for Service {
         request: Request<v1::ListCreditRequest>,
     ) -> Answer<v1::ListCreditResponse> {
         let language = Language::of(request.metadata());
-        caller(&request)?;
+        let principal = caller(&request)?;
         let v1::ListCreditRequest { blacklisted, appealed, page_size, page_token } =
             request.into_inner();
         let answer = async {
-            let found =
-                read::credits(&self.0.reads, (blacklisted, appealed), (page_size, &page_token));
+            let token = self.0.tokens.of(&principal.name, ("credit", blacklisted, appealed))?;
+            let after = match page_token.as_str() {
+                "" => Some(String::new()),
+                given => token.read(given).and_then(|firm| String::from_utf8(firm).ok()),
+            };
+            let after = after.ok_or_else(|| Refusal::of(Code::PageTokenForeign))?;
+            let found = read::credits(&self.0.reads, (blacklisted, appealed), (page_size, &after));
             let (firms, more) = found.await?;
             let last = firms.last().filter(|_| more);
-            let next_page_token = last.map_or(String::new(), |(firm, _)| firm.clone());
+            let next = last.map(|(firm, _)| token.write(firm.as_bytes())).transpose()?;
+            let next_page_token = proto::text(next);
             let today = self.0.today();
             let firms = firms
                 .iter()

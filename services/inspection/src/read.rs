@@ -1,7 +1,5 @@
 //! Reading: orders, places, officers, rule sets, assessments, seeds, credit and statistics.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::clearance::Agency;
 use domain::inspection::appointment::{By, CHINA, TimeWindow};
 use domain::inspection::credit::Credit;
@@ -10,19 +8,20 @@ use domain::inspection::order::Stage;
 use domain::inspection::statistics::{self, Case};
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
-use domain::{DeclarationId, Slot, limits};
+use domain::{DeclarationId, Principal, Slot, limits};
 use proto::inspection::{decode_credit, decode_officer};
 use sqlx::PgPool;
 use store::column::number;
 use store::journal::{self, Entry};
 use store::{Fault, Unanswered};
 use time::{Date, Duration, OffsetDateTime};
-use uuid::Uuid;
 
+use crate::Inspection;
 use crate::credits::class;
+use crate::door::scope;
 use crate::orders::{Filed, Row, stage_column};
 use crate::reference::{Site, read_site};
-use crate::risk::{agency, agency_column, sha256};
+use crate::risk::{agency, agency_column};
 
 /// Which orders.
 #[derive(Debug, Default)]
@@ -48,25 +47,17 @@ fn page(size: i32) -> i32 {
 
 /// One page of orders, newest first, and the token of the next one.
 pub(crate) async fn orders(
-    pool: &PgPool,
-    scope: &Scope,
+    inspection: &Inspection,
+    principal: &Principal,
     filter: Filter,
-    (size, token): (i32, &str),
+    (size, given): (i32, &str),
 ) -> Result<(Vec<Filed>, String), Unanswered> {
-    let bound = sha256(format!("{scope:?}{filter:?}").as_bytes());
-    let bound = &bound[..8];
-    let before = if token.is_empty() {
-        Uuid::max()
-    } else {
-        let foreign = || Refusal::of(Code::PageTokenForeign);
-        let bytes = BASE64.decode(token).map_err(|_| foreign())?;
-        let known = bytes.split_at_checked(16).filter(|(_, rest)| *rest == bound);
-        let id = known.and_then(|(id, _)| Uuid::from_slice(id).ok());
-        id.ok_or_else(foreign)?
-    };
+    let scope = scope(principal);
+    let token = inspection.tokens.of(&principal.name, ("orders", &scope, &filter))?;
+    let before = token.before(given)?;
     let size = page(size);
     let stages: Vec<i16> = filter.stages.iter().map(|stage| stage_column(*stage)).collect();
-    let codes = declarants(scope);
+    let codes = declarants(&scope);
     let agency = filter.undecided_by.map(agency_column);
     let rows = sqlx::query_as!(
         Row,
@@ -92,7 +83,7 @@ pub(crate) async fn orders(
         codes,
         agency
     )
-    .fetch_all(pool)
+    .fetch_all(&inspection.reads)
     .await
     .map_err(Fault::from)?;
     let mut found: Vec<Filed> = rows.into_iter().map(Row::filed).collect::<Result<_, Fault>>()?;
@@ -102,8 +93,8 @@ pub(crate) async fn orders(
         found.pop();
     }
     let last = found.last().filter(|_| more);
-    let token = last.map(|filed| BASE64.encode([filed.id.uuid().as_bytes(), bound].concat()));
-    Ok((found, proto::text(token)))
+    let next = last.map(|filed| token.write(filed.id.uuid().as_bytes())).transpose()?;
+    Ok((found, proto::text(next)))
 }
 
 /// One order that the caller may see.
