@@ -111,7 +111,7 @@ pub(crate) struct About {
 
 impl About {
     pub(crate) fn of(paper: &Paper) -> Self {
-        Self { guid: paper.guid.clone(), key: paper.key.clone() }
+        Self { guid: paper.guid.clone(), key: paper.kind.shown_key(&paper.key) }
     }
 
     /// As it is kept beside the receipt.

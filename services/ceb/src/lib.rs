@@ -357,7 +357,7 @@ fn record(found: read::Found) -> v1::DocumentRecord {
     let read::Found { paper, missing } = found;
     v1::DocumentRecord {
         message_type: paper.kind.number().into(),
-        key: paper.key.replace('\u{1f}', " "),
+        key: paper.kind.shown_key(&paper.key).replace('\u{1f}', " "),
         guid: paper.guid,
         order_no: paper.names.order_no,
         return_status: paper.status,
