@@ -20,6 +20,7 @@ mod one_release;
 mod receipt_order;
 mod refused;
 mod replay;
+mod sites;
 mod strangers;
 mod terminal;
 mod tokens;

@@ -22,6 +22,7 @@ mod reference;
 mod relay;
 mod risk;
 pub mod rule_file;
+mod view;
 mod watch;
 
 use std::pin::Pin;
