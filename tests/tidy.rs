@@ -195,66 +195,24 @@ fn every_call_of_the_schema_is_in_the_glossary_or_the_guide() {
     }
 }
 
-/// Silent defaults that were there before the rule, by file: the most that may be left. A number only falls:
-/// whoever mends some writes down what is left.
-const SILENT_DEFAULTS_MAX: &[(&str, usize)] = &[
-    ("services/window/src/commands/card.rs", 4),
-    ("services/window/src/commands/change.rs", 1),
-    ("services/window/src/commands/input.rs", 4),
-    ("services/window/src/commands/read.rs", 6),
-    ("services/window/src/commands/report.rs", 9),
-    ("services/window/src/commands/submit.rs", 2),
-    ("services/window/src/commands/watch.rs", 1),
-    ("services/window/src/commands/words.rs", 2),
-    ("services/window/src/commands/ceb/documents.rs", 4),
-    ("services/window/src/commands/ceb/explain.rs", 3),
-    ("services/window/src/commands/ceb/folder.rs", 5),
-    ("services/window/src/commands/ceb/message.rs", 2),
-    ("services/window/src/commands/ceb/seal.rs", 1),
-    ("services/window/src/commands/ceb/standing.rs", 4),
-    ("services/window/src/commands/ceb/walk.rs", 4),
-    ("services/window/src/commands/ceb/watch.rs", 6),
-    ("services/window/src/commands/inspect/assessment.rs", 2),
-    ("services/window/src/commands/inspect/card.rs", 4),
-    ("services/window/src/commands/inspect/credit.rs", 3),
-    ("services/window/src/commands/inspect/dry_run.rs", 4),
-    ("services/window/src/commands/inspect/find.rs", 3),
-    ("services/window/src/commands/inspect/mod.rs", 2),
-    ("services/window/src/commands/inspect/orders.rs", 3),
-    ("services/window/src/commands/inspect/places.rs", 2),
-    ("services/window/src/commands/inspect/statistics.rs", 3),
-    ("services/window/src/commands/inspect/watch.rs", 2),
-    ("services/window/src/commands/ceb/advice.rs", 1),
-    ("services/window/src/commands/ceb/receipts.rs", 1),
-    ("services/window/src/commands/ceb/send.rs", 1),
-    ("services/window/src/commands/ceb/set.rs", 2),
-    ("services/window/src/commands/table.rs", 5),
-    ("services/window/src/commands/verdict.rs", 1),
-];
-
 #[test]
 fn no_default_is_silent() {
-    let mut found: Vec<(String, Vec<usize>)> = Vec::new();
+    let mut found = Vec::new();
     for folder in ["proto/src", "services"] {
         for file in files(folder, ".rs") {
-            let path = file.strip_prefix(workspace()).expect("below it");
-            let path = path.to_string_lossy().into_owned();
-            let lines = silent_defaults(&read(&file));
-            if path.contains("src/") && !lines.is_empty() {
-                found.push((path, lines));
+            let path = file.strip_prefix(workspace()).expect("below it").display().to_string();
+            if path.contains("src/") {
+                let lines = silent_defaults(&read(&file));
+                found.extend(lines.iter().map(|line| format!("{path}:{line}")));
             }
         }
     }
-    for (path, lines) in &found {
-        let known = SILENT_DEFAULTS_MAX.iter().find(|(known, _)| known == path);
-        let most = known.map_or(0, |(_, most)| *most);
-        assert!(
-            lines.len() <= most,
-            "{path}: {} defaults for values that are not there, at most {most} before (lines {lines:?}); \
-             make the impossible ones faults, and say beside the others why the default is right",
-            lines.len()
-        );
-    }
+    assert!(
+        found.is_empty(),
+        "defaults for values that are not there; make the impossible ones faults, and say beside the \
+         others why the default is right:\n{}",
+        found.join("\n")
+    );
 }
 
 /// Lines on which a value that is not there, or does not fit, becomes another one without a word why.

@@ -521,6 +521,28 @@ fn what_xml_forbids_is_refused_as_a_reference_too() {
     }
 }
 
+#[test]
+fn what_nobody_sees_is_refused_in_every_code_and_name() {
+    let spoil = |element: &str, bad: &str| {
+        let opening = format!("<ceb:{element}>");
+        assert!(IMPORT.contains(&opening), "{element} is in the sample");
+        ceb::read(IMPORT.replacen(&opening, &format!("{opening}A{bad}"), 1).as_bytes())
+    };
+    let is_refused = |element: &str, bad: &str| {
+        let read = spoil(element, bad);
+        read.is_err_and(|faults| faults.iter().any(|fault| fault.code == Code::BadCharacter))
+    };
+    for element in ["orderNo", "copNo", "ebcCode", "ebcName", "buyerName", "gname", "logisticsNo"] {
+        for bad in ["\u{202e}", "\u{2066}", "\u{200b}", "\u{ad}", "&#x202E;", "&#x7F;", "&#x85;"] {
+            assert!(is_refused(element, bad), "{element} {bad:?}");
+        }
+        let is_code = element.ends_with("No") || element.ends_with("Code");
+        for spelling in ["\u{200c}", "\n"] {
+            assert_eq!(is_refused(element, spelling), is_code, "{element} {spelling:?}");
+        }
+    }
+}
+
 /// Found by fuzzing: line breaks of attributes were read again as spaces.
 #[test]
 fn attributes_are_written_as_they_were_read() {

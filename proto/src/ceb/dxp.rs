@@ -296,7 +296,7 @@ const KEYS: &[Element<Vec<(String, String)>>] = &[group::<Vec<(String, String)>>
         if let Some(key) = reader.leaf("Key")?
             && reader.length("", open.at, &key, (1, 64))
         {
-            reader.characters("", open.at, &key);
+            reader.characters(Kind::Code { min: 1, max: 64 }, "", open.at, &key);
             keys.push((name, key.into_owned()));
         }
         Ok(())
@@ -318,7 +318,8 @@ fn attribute(reader: &mut Reader<'_>, open: &Open<'_>, name: &str) -> Option<Str
     let attribute = open.tag.attributes().flatten().find(|it| it.key.into_inner() == name)?;
     // An entity that cannot be resolved was refused when the tag was read.
     let value = attribute.normalized_value(XmlVersion::Explicit1_0).unwrap_or_default();
-    reader.characters(&format!("{}/@{name}", open.name()), open.at, &value);
+    let path = format!("{}/@{name}", open.name());
+    reader.characters(Kind::Code { min: 0, max: usize::MAX }, &path, open.at, &value);
     Some(value.into_owned())
 }
 

@@ -215,7 +215,7 @@ fn root_attributes(reader: &mut Reader<'_>, root: &Open<'_>) -> (String, String)
         // An entity that cannot be resolved was refused when the tag was read.
         let text = attribute.normalized_value(XmlVersion::Explicit1_0).unwrap_or_default();
         let text = value::trim(&text);
-        reader.characters(&path, root.at, text);
+        reader.characters(Kind::Code { min, max }, &path, root.at, text);
         if reader.length(&path, root.at, text, (min, max)) {
             text.clone_into(value);
         }

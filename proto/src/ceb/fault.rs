@@ -4,11 +4,12 @@
 //! Values are repeated only where they are numbers. Names, addresses and identity numbers are personal
 //! data, so a text that is too long is described by its length.
 
+use domain::text::{Flaw, flaw_in_sentence, flaw_in_word};
 use domain::{Code, limits};
 
 use super::Fault;
 use super::reader::{Open, Reader, Space, Stop};
-use super::table::{Element, Need};
+use super::table::{Element, Kind, Need};
 use super::value::{self, Reason};
 
 /// Characters of a name or value that a fault repeats.
@@ -172,19 +173,28 @@ impl Reader<'_> {
         false
     }
 
-    /// Refuses what XML 1.0 forbids even as a reference. Direction overrides and the like are judged
-    /// later, by the rules of the declaration.
-    pub(super) fn characters(&mut self, name: &str, at: usize, text: &str) {
-        let control = |b: u8| b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r');
-        if text.bytes().any(control) || text.contains(['\u{fffe}', '\u{ffff}']) {
-            self.fault(
-                Code::BadCharacter,
-                at,
-                name,
-                format!("{name} contains a control character"),
-                format!("{name}含有控制字符"),
-            );
-        }
+    /// Refuses what no text may hold: control characters (XML 1.0 forbids them even as a reference), what
+    /// turns the direction of writing, and what nobody sees. Words for people may have lines, and joiners
+    /// where a language spells with them; a number or a code has neither.
+    pub(super) fn characters(&mut self, kind: Kind, name: &str, at: usize, text: &str) {
+        let found = match kind {
+            Kind::Text { .. } | Kind::Data => flaw_in_sentence(text),
+            // White space around a value is no part of it.
+            _ => flaw_in_word(value::trim(text)),
+        };
+        let flaw = match found {
+            Some((flaw, _)) => flaw,
+            None if text.contains(['\u{fffe}', '\u{ffff}']) => Flaw::Control,
+            None => return,
+        };
+        let (text, text_zh) = flaw.words();
+        self.fault(
+            Code::BadCharacter,
+            at,
+            name,
+            format!("{name} contains {text}"),
+            format!("{name}含有{text_zh}"),
+        );
     }
 
     /// Text between the elements of a group.

@@ -304,7 +304,7 @@ impl Reader<'_> {
 
     fn value<T>(&mut self, element: &Element<T>, target: &mut T, at: usize, text: &str) {
         let name = element.name;
-        self.characters(name, at, text);
+        self.characters(element.kind, name, at, text);
         let bare = value::trim(text);
         let text = match element.kind {
             Kind::Text { .. } | Kind::Data => text,

@@ -187,6 +187,12 @@ struct Mail {
 }
 
 impl Step {
+    /// Notes what cannot be: the transaction fails with it, and nothing of it is kept.
+    pub(crate) fn broken(&mut self, what: &str) -> Vec<Said> {
+        self.fault.get_or_insert_with(|| Fault::Broken(what.to_owned()));
+        Vec::new()
+    }
+
     /// Writes a receipt about a document to its sender and subscribers. The status of the document
     /// follows when the rules of its kind let it.
     pub(crate) fn say(&mut self, id: Uuid, what: &Return) -> Option<Said> {

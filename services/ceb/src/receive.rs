@@ -243,7 +243,7 @@ pub(crate) fn receive(step: &mut Step, received: &Received) -> Vec<Said> {
     }
     let first = match admitted {
         Err(refusal) => return vec![step.post(&paper, &refusal, &received.trace)],
-        Ok(Admission::Repeat) => return Vec::new(),
+        Ok(Admission::Repeat) => return step.broken("a repetition was not answered as one"),
         Ok(Admission::Delete) => return delete(step, received, &header, held),
         Ok(Admission::Store) => first(&paper, &header, false),
         Ok(Admission::Replace) => first(&paper, &header, true),
@@ -282,7 +282,7 @@ fn refuse_repetition(
 }
 
 fn delete(step: &mut Step, received: &Received, header: &Header, held: Option<Paper>) -> Vec<Said> {
-    let Some(held) = held else { return Vec::new() };
+    let Some(held) = held else { return step.broken("a document is deleted that is not there") };
     let said = step.post(&held, &Return::deleted(&header.guid), &received.trace);
     step.shelf.change(held.id, |paper| {
         paper.deleted = true;
@@ -460,8 +460,8 @@ fn first(paper: &Paper, header: &Header, changed: bool) -> Return {
 }
 
 /// The same document again: it is told where it stands, once more.
-fn repeat(step: &Step, held: Option<&Paper>) -> Vec<Said> {
-    let Some(held) = held else { return Vec::new() };
+fn repeat(step: &mut Step, held: Option<&Paper>) -> Vec<Said> {
+    let Some(held) = held else { return step.broken("a document repeats one that is not there") };
     let cancelled = held.deleted && held.kind.is_inventory() && !held.draft;
     let info = if cancelled { "清单已撤单".to_owned() } else { held.info.clone() };
     let again = Return::new(held.status, info);

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
-use domain::clearance::{Clearance, Phase};
+use domain::clearance::{Clearance, Phase, Stand};
 use domain::declaration::Checked;
 use domain::history::Record;
 use domain::ids::is_given_by_door;
@@ -19,7 +19,7 @@ use store::{Fault, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::case::{self, Case, phase};
+use crate::case::{self, Case, phase, stand_column};
 use crate::commit::{Answer, Done};
 use crate::filing::{Filing, Kind, Known, known};
 use crate::step::{Step, content, first_difference};
@@ -340,7 +340,7 @@ async fn holders(
     let rows = sqlx::query!(
         r#"select d.slot as "slot!", d.id as "id!", d.phase as "phase!",
                   d.declarant_code as "declarant_code!", d.pre_no as "pre_no!",
-                  d.invt_no as "invt_no?", (7 in (d.customs, d.inspection)) as "detained!", d.ebc_code as "first!",
+                  d.invt_no as "invt_no?", ($6 in (d.customs, d.inspection)) as "detained!", d.ebc_code as "first!",
                   d.order_no as "second!", false as "own!"
            from unnest($1::smallint[], $2::text[], $3::text[], $4::text[])
              as wanted (slot, ebc_code, order_no, declarant_code)
@@ -349,7 +349,7 @@ async fn holders(
              and d.current
            union all
            select d.slot, d.id, d.phase, d.declarant_code, d.pre_no, d.invt_no,
-                  7 in (d.customs, d.inspection), d.declarant_code, d.cop_no, true
+                  $6 in (d.customs, d.inspection), d.declarant_code, d.cop_no, true
            from unnest($1::smallint[], $4::text[], $5::text[]) as wanted (slot, declarant_code, cop_no)
            join declaration d on d.slot = wanted.slot and d.declarant_code = wanted.declarant_code
              and d.cop_no = wanted.cop_no and d.current and d.cop_no <> ''"#,
@@ -358,6 +358,7 @@ async fn holders(
         &of(|d| &d.order_no) as &[&str],
         &of(|d| &d.declarant.code) as &[&str],
         &of(|d| &d.cop_no) as &[&str],
+        stand_column(Stand::Detained),
     )
     .fetch_all(tx)
     .await?;
@@ -381,13 +382,14 @@ async fn holders(
 /// Which declaration of the same declarant has the order of a seller now.
 pub(crate) async fn holder(tx: &mut PgConnection, case: &Case) -> Result<Option<Holder>, Fault> {
     let row = sqlx::query!(
-        r#"select id, phase, (7 in (customs, inspection)) as "detained!", pre_no, invt_no
+        r#"select id, phase, ($5 in (customs, inspection)) as "detained!", pre_no, invt_no
            from declaration
            where slot = $1 and ebc_code = $2 and order_no = $3 and current and declarant_code = $4"#,
         case.id.slot().column(),
         case.ebc_code,
         case.order_no,
-        case.declarant_code
+        case.declarant_code,
+        stand_column(Stand::Detained),
     )
     .fetch_optional(tx)
     .await?;

@@ -143,12 +143,13 @@ pub enum Code {
     ConnectionFailed,
     FileUnreadable,
     FileExposed,
+    NotASandbox,
 }
 
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 107] = {
+    pub const ALL: [Self; 108] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
@@ -171,7 +172,7 @@ impl Code {
             XmlTypeUnsupported, XmlTooManyDocuments, XmlValueUnreadable, JsonMalformed,
             SignatureNotChecked, DraftNotDeclared, DocumentRepeated, DataDirectoryInUse, PortInUse,
             PostgresMissing, PostgresUnsafe, PostgresFailed, ConnectionFailed, FileUnreadable,
-            FileExposed,
+            FileExposed, NotASandbox,
         ]
     };
 
@@ -287,6 +288,7 @@ impl Code {
             Self::ConnectionFailed => ("SW-4006", Operator, "the window cannot be reached", "无法连接单一窗口"),
             Self::FileUnreadable => ("SW-4007", Operator, "a file cannot be read", "文件无法读取"),
             Self::FileExposed => ("SW-4008", Operator, "others can read or replace a file that must be private", "私密文件可被他人读取或替换"),
+            Self::NotASandbox => ("SW-4009", Operator, "the window is not a sandbox", "该单一窗口不是沙箱"),
         }
     }
 
@@ -371,6 +373,6 @@ mod tests {
     fn every_code_is_listed_once_in_the_order_of_its_number() {
         assert!(Code::ALL.windows(2).all(|pair| pair[0].id() < pair[1].id()));
         assert!(Code::ALL.windows(2).all(|pair| pair[0] < pair[1]), "declared in that order too");
-        assert_eq!(Code::FileExposed as usize + 1, Code::ALL.len(), "none is left out");
+        assert_eq!(Code::NotASandbox as usize + 1, Code::ALL.len(), "none is left out");
     }
 }

@@ -12,6 +12,7 @@ use rcgen::{
 use rustls_pki_types::CertificateDer;
 use time::{Duration, OffsetDateTime};
 
+use crate::commands::Said;
 use crate::identity::{Registered, fingerprint};
 
 /// A caller that the sandbox knows.
@@ -132,11 +133,9 @@ pub fn ensure(directory: &Path, now: OffsetDateTime) -> anyhow::Result<()> {
     }
     let unfinished = directory.with_extension("unfinished");
     if unfinished.exists() {
-        std::fs::remove_dir_all(&unfinished)
-            .context("an unfinished directory cannot be removed")?;
+        std::fs::remove_dir_all(&unfinished).with_context(|| Said::unwritable(&unfinished))?;
     }
-    std::fs::create_dir_all(&unfinished)
-        .with_context(|| format!("{} cannot be made", unfinished.display()))?;
+    std::fs::create_dir_all(&unfinished).with_context(|| Said::unwritable(&unfinished))?;
     let authority = authority(now)?;
     write(&unfinished, AUTHORITY, &authority.pem())?;
     let (certificate, key) = signed(&authority, WINDOW, Purpose::Server, now)?;
@@ -162,11 +161,9 @@ pub fn ensure(directory: &Path, now: OffsetDateTime) -> anyhow::Result<()> {
     write(&unfinished, REGISTRY, &serde_json::to_string_pretty(&registry)?)?;
     if directory.exists() {
         // Made by an older window: it lacks callers of this one.
-        std::fs::remove_dir_all(directory)
-            .with_context(|| format!("{} cannot be removed", directory.display()))?;
+        std::fs::remove_dir_all(directory).with_context(|| Said::unwritable(directory))?;
     }
-    std::fs::rename(&unfinished, directory)
-        .with_context(|| format!("{} cannot be put in place", directory.display()))
+    std::fs::rename(&unfinished, directory).with_context(|| Said::unwritable(directory))
 }
 
 /// A key and certificate (SM2) with which a firm signs national messages: `<caller>-signer.key`. Gives
@@ -196,7 +193,7 @@ fn write(directory: &Path, name: &str, text: &str) -> anyhow::Result<()> {
         .mode(0o600)
         .open(&path)
         .and_then(|mut file| file.write_all(text.as_bytes()))
-        .with_context(|| format!("{} cannot be written", path.display()))
+        .with_context(|| Said::unwritable(&path))
 }
 
 type Authority = CertifiedIssuer<'static, KeyPair>;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use client::Config;
+use domain::Code;
 use proto::v1;
 use tokio_util::sync::CancellationToken;
 
@@ -276,10 +277,7 @@ fn called_as(
 }
 
 fn pem(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| {
-        let path = path.display();
-        Said::new(format!("{path} cannot be read"), format!("无法读取{path}"))
-    })
+    std::fs::read(path).with_context(|| Said::unreadable(path))
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -498,7 +496,8 @@ pub(crate) async fn interrupted() {
 impl Common {
     fn data_dir(&self) -> anyhow::Result<PathBuf> {
         match &self.data_dir {
-            Some(directory) => std::path::absolute(directory).context("--data-dir"),
+            Some(directory) => std::path::absolute(directory)
+                .context(Said::new("--data-dir is no path", "--data-dir不是路径")),
             None => default_data_dir(),
         }
     }
@@ -585,7 +584,8 @@ impl Common {
             AgencyArg::Inspection => v1::Agency::Inspection,
             AgencyArg::Site => v1::Agency::Site,
         };
-        let window = client::Window::connect_lazy(&self.config(sandbox::caller(agency))?)?;
+        let config = self.config(sandbox::caller(agency))?;
+        let window = client::Window::connect_lazy(&config)?;
         let stop = CancellationToken::new();
         // A sandbox's own customs has its books there; without a data directory they are in memory.
         let books = self.data_dir().ok().filter(|_| self.endpoint.is_none());
@@ -594,15 +594,35 @@ impl Common {
             .map(|directory| sandbox::customs_books(&directory));
         let simulated = agencies::run(window, agency, &args.name, books, stop.clone());
         let mut simulated = std::pin::pin!(simulated);
-        tokio::select! {
-            ended = &mut simulated => ended?,
+        let ended = tokio::select! {
+            ended = &mut simulated => ended,
             () = interrupted() => {
                 stop.cancel();
-                simulated.await?;
+                simulated.await
+            }
+        };
+        match ended {
+            Ok(()) => Ok(ExitCode::SUCCESS),
+            Err(agencies::Error::Status(status)) => Err(status.into()),
+            Err(agencies::Error::NotASandbox) => {
+                Err(anyhow::Error::new(no_sandbox(&config.address)).context(Code::NotASandbox))
             }
         }
-        Ok(ExitCode::SUCCESS)
     }
+}
+
+fn no_sandbox(address: &str) -> Said {
+    Said::new(
+        format!(
+            "what is filed at {address} is real, so no simulator answers there and nothing was \
+             touched; name a sandbox (--data-dir, or --endpoint with the sandbox's own --ca, --cert \
+             and --key), or connect the agency's own system"
+        ),
+        format!(
+            "{address}上的申报为真实数据，模拟机关不予答复，未作任何处理；请指定沙箱\
+             （--data-dir，或--endpoint加沙箱自己的--ca、--cert、--key），或接入机关自己的系统"
+        ),
+    )
 }
 
 /// Root keeps its data where the user `postgres` can reach it; others at home.
@@ -613,6 +633,8 @@ pub(crate) fn default_data_dir() -> anyhow::Result<PathBuf> {
     if let Some(data) = std::env::var_os("XDG_DATA_HOME").filter(|value| !value.is_empty()) {
         return Ok(PathBuf::from(data).join("single-window"));
     }
-    let home = std::env::var_os("HOME").context("neither HOME nor --data-dir is set")?;
+    let home = std::env::var_os("HOME").with_context(|| {
+        Said::new("neither HOME nor --data-dir is set", "未设置HOME，也未给出--data-dir")
+    })?;
     Ok(PathBuf::from(home).join(".local/share/single-window"))
 }

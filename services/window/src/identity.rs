@@ -61,6 +61,7 @@ pub const POLICY: &[(&str, &[Kind])] = &[
     ("/single_window.ceb.v1.CebService/FollowReceipts", LISTENERS),
     ("/single_window.ceb.v1.CebService/ListDocuments", READERS),
     ("/single_window.ceb.v1.CebService/Issue", CUSTOMS),
+    ("/single_window.status.v1.StatusService/GetStatus", EVERYBODY),
     ("/ceb", SENDERS),
     ("/ceb/receipts", LISTENERS),
     ("/ceb/documents", READERS),

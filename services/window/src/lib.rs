@@ -17,5 +17,6 @@ pub mod quotas;
 pub mod run;
 pub mod sandbox;
 pub mod signals;
+mod standing;
 pub mod tasks;
 pub mod tls;

@@ -20,9 +20,11 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::Server;
 
+use crate::commands::Said;
 use crate::identity::{GateLayer, Registry};
 use crate::quotas::Sockets;
 use crate::signals::Ending;
+use crate::standing::Standing;
 use crate::tasks::{Task, Tasks};
 use crate::{listen, tls};
 
@@ -147,7 +149,10 @@ async fn database(
     let options: PgConnectOptions = match &settings.database_url {
         Some(url) => url
             .parse()
-            .context("--database-url is not a PostgreSQL address")
+            .context(Said::new(
+                "--database-url is not a PostgreSQL address",
+                "--database-url不是PostgreSQL地址",
+            ))
             .context(Code::PostgresFailed)?,
         None => {
             let programs = settings.postgres_programs.as_deref();
@@ -181,7 +186,8 @@ async fn database(
 
 /// Connects every service to its own schema.
 async fn open(options: PgConnectOptions, settings: &Settings) -> anyhow::Result<Schemas> {
-    let writers = u32::try_from(settings.writers).context("--writers is too large")?;
+    let writers = u32::try_from(settings.writers)
+        .context(Said::new("--writers is too large", "--writers过大"))?;
     // Tables fill within seconds from nothing, and documents and orders are always found by index, and so
     // is what is looked up or listed: a planner that has not seen the tables yet would read them whole.
     let indexed = options.clone().options([
@@ -321,6 +327,8 @@ impl Window {
             let exchange = service.exchange();
             routes = routes.add_service(service.into_server()).add_service(exchange.into_server());
         }
+        let status = StatusServer::new(Standing { sandbox: settings.sandbox });
+        routes = routes.add_service(status);
         if let Some(reflection) = reflection {
             routes = routes.add_service(reflection);
         }
@@ -492,14 +500,15 @@ impl Door {
         }
         anyhow::ensure!(
             settings.only != Some(Only::Ceb) || !gateway.address.is_empty(),
-            "the national door by itself needs --gateway-endpoint: the window that it files with"
+            Said::new(
+                "the national door by itself needs --gateway-endpoint: the window that it files with",
+                "单独运行CEB服务时须给出--gateway-endpoint，即其申报所用的单一窗口",
+            )
         );
         let mut trust = if settings.sandbox { ceb::Trust::anyone() } else { registry.signers()? };
         for file in &settings.signing_authorities {
             for authority in tls::certificates(file)? {
-                trust
-                    .add_authority(&authority)
-                    .with_context(|| format!("{} is not an authority", file.display()))?;
+                trust.add_authority(&authority).with_context(|| Said::no_authority(file))?;
             }
         }
         is_usable(&gateway)?;
@@ -516,6 +525,7 @@ fn reached(identity: client::Config, own: SocketAddr) -> client::Config {
 }
 
 type DeclarationServer = proto::v1::declaration_service_server::DeclarationServiceServer<Service>;
+type StatusServer = proto::v1::status_service_server::StatusServiceServer<Standing>;
 type CebServer = proto::v1::ceb_service_server::CebServiceServer<ceb::Service>;
 type InspectionServer =
     proto::v1::inspection_service_server::InspectionServiceServer<inspection::Service>;

@@ -180,6 +180,11 @@ pub fn refusal(kind: DocumentKind, violations: &[Violation]) -> Option<Return> {
 }
 
 impl Violation {
+    /// The code that a receipt has for it, in a document of this kind.
+    pub fn receipt_code(&self, kind: DocumentKind) -> i32 {
+        self.code.unwrap_or(general(kind))
+    }
+
     /// With its place, in Chinese: `第2项gnum：…`.
     pub fn shown_zh(&self) -> String {
         let line = self.line.map_or_else(String::new, |line| format!("第{line}项"));

@@ -16,7 +16,7 @@ use super::words::{self, decimal, mask_name, mask_number, money, pick, when};
 pub(super) fn whole(record: &v1::DeclarationRecord, language: Language) -> String {
     let mut fields = standing(record, language);
     let content = record.declaration.as_ref();
-    fields.extend(content.map(|it| content_rows(it, language)).unwrap_or_default());
+    fields.extend(content.map(|it| content_rows(it, language)).unwrap_or_default()); // a list holds no content
     let (english, chinese) = words::state(record.state());
     let columns = table::columns();
     let first = table::wrapped(&format!("{}  {english} {chinese}", record.name), columns);
@@ -85,7 +85,7 @@ fn content_rows(it: &v1::Declaration, language: Language) -> Rows {
         v1::Direction::Unspecified => "",
     };
     let party = |party: &Option<v1::Party>| {
-        party.as_ref().map(|p| format!("{} {}", p.code, p.name)).unwrap_or_default()
+        party.as_ref().map(|p| format!("{} {}", p.code, p.name)).unwrap_or_default() // an empty row
     };
     let buyer = it
         .buyer
@@ -101,7 +101,7 @@ fn content_rows(it: &v1::Declaration, language: Language) -> Rows {
         (pick(language, "declarant", "申报企业"), party(&it.declarant)),
         (pick(language, "agent", "代理企业"), party(&it.agent)),
         (pick(language, "e-commerce firm", "电商企业"), party(&it.ebc)),
-        (pick(language, "buyer", "订购人"), buyer.unwrap_or_default()),
+        (pick(language, "buyer", "订购人"), buyer.unwrap_or_default()), // exports have none
         (pick(language, "weight, gross / net", "毛重／净重"), weights),
         (pick(language, "packages", "件数"), it.pack_no.to_string()),
     ];
@@ -124,7 +124,7 @@ fn goods(lines: &[v1::GoodsLine], language: Language) -> String {
             line.gnum.to_string(),
             line.gcode.clone(),
             line.gname.clone(),
-            quantity.unwrap_or_default(),
+            quantity.unwrap_or_default(), // an empty cell
             money(line.price.as_ref()),
             money(line.total_price.as_ref()),
             line.country.clone(),

@@ -72,13 +72,13 @@ async fn file_version(session: &Session, args: Amend) -> anyhow::Result<Exit> {
     }
     let name = read::resolve(session, &args.name).await?;
     let version = version(session, &name, args.version).await?;
-    let declaration = request.declaration.unwrap_or_default();
-    let content = prost::Message::encode_to_vec(&declaration);
+    // Without one the window refuses the request, and says so.
+    let content = request.declaration.as_ref().map_or_else(Vec::new, prost::Message::encode_to_vec);
     let request = v1::AmendRequest {
         request_id: input::change_id("amend", &name, version, &content),
         name,
         version,
-        declaration: Some(declaration),
+        declaration: request.declaration,
         validate_only: args.check,
     };
     let call = async || {

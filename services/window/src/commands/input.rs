@@ -210,6 +210,7 @@ fn xml(bytes: &[u8], language: Language) -> Result<Vec<Item>, Problem> {
     let item = |(index, document): (usize, ceb::ReadDocument)| Item {
         document: index + 1,
         request: v1::SubmitRequest {
+            // Documents that are no inventory are told apart before anything is sent.
             request_id: ceb::request_id(&document.document).unwrap_or_default().to_string(),
             declaration: ceb::declaration(&document),
             validate_only: false,
@@ -254,7 +255,7 @@ fn json_documents(
     if reader.fill_buf().is_ok_and(|start| start.starts_with(MARK)) {
         reader.consume(MARK.len());
     }
-    let ending = path.extension().unwrap_or_default();
+    let ending = path.extension().unwrap_or_default(); // no ending: not one of lines
     let lines = LINES.iter().any(|lines| ending.eq_ignore_ascii_case(lines));
     let unreadable = |error: &io::Error| cannot_read(path, error, language);
     json(Values::new(reader, lines), language, unreadable, give)
@@ -327,8 +328,10 @@ fn request(value: &Value, in_list: bool) -> Result<v1::SubmitRequest, (String, u
         (guess(said), value.line.saturating_sub(1) + line, column)
     })?;
     if request.request_id.is_empty() {
-        let content = request.declaration.as_ref().map(prost::Message::encode_to_vec);
-        request.request_id = request_id("submit", &content.unwrap_or_default());
+        // Without a declaration the window refuses the request, whatever its id.
+        let content =
+            request.declaration.as_ref().map_or_else(Vec::new, prost::Message::encode_to_vec);
+        request.request_id = request_id("submit", &content);
     }
     Ok(request)
 }
@@ -337,7 +340,7 @@ fn request(value: &Value, in_list: bool) -> Result<v1::SubmitRequest, (String, u
 fn guess(said: &str) -> String {
     let Some((what, known)) = said.split_once(", expected one of ") else { return said.to_owned() };
     let known: Vec<&str> = known.split(", ").map(|name| name.trim_matches('`')).collect();
-    let written = what.split('`').nth(1).unwrap_or_default();
+    let written = what.split('`').nth(1).unwrap_or_default(); // then nothing is like it
     if known.len() <= KNOWN_SHOWN_MAX {
         return said.to_owned();
     }

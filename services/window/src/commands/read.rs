@@ -109,10 +109,10 @@ fn request(args: List) -> v1::ListRequest {
     v1::ListRequest {
         page_size: 0,
         page_token: String::new(),
-        state: state.unwrap_or_default().into(),
-        trade_mode: mode.unwrap_or_default(),
-        order_no: order_no.unwrap_or_default(),
-        declarant_code: declarant.unwrap_or_default(),
+        state: state.unwrap_or_default().into(), // no filter
+        trade_mode: mode.unwrap_or_default(),    // no filter
+        order_no: order_no.unwrap_or_default(),  // no filter
+        declarant_code: declarant.unwrap_or_default(), // no filter
         filed_from_time: from.map(proto::timestamp),
         filed_until_time: until.map(proto::timestamp),
     }
@@ -126,7 +126,7 @@ async fn pages(
 ) -> Result<Vec<v1::DeclarationRecord>, Status> {
     let mut records = Vec::new();
     while records.len() < limit {
-        let left = i32::try_from(limit - records.len()).unwrap_or(i32::MAX);
+        let left = i32::try_from(limit - records.len()).unwrap_or(i32::MAX); // the window gives a page at most
         request.page_size = left.min(domain::limits::PAGE_MAX);
         let page = page(session, &request).await?;
         records.extend(page.records);
@@ -158,7 +158,8 @@ pub(super) async fn fetch(session: &Session, name: &str) -> Result<v1::Declarati
             session.request(v1::GetRequest { name: name.to_owned(), ..Default::default() });
         session.window.declarations().get(request).await.map(Response::into_inner)
     };
-    client::repeat(call).await.map(|response| response.record.unwrap_or_default())
+    let record = client::repeat(call).await?.record;
+    record.ok_or_else(|| Status::internal(format!("the answer about {name} holds no declaration")))
 }
 
 /// What a person typed, as the window knows it.

@@ -99,7 +99,7 @@ impl Row {
         let declaration = request.declaration.as_ref();
         Self {
             document: Some(document),
-            order_no: declaration.map(|d| d.order_no.clone()).unwrap_or_default(),
+            order_no: declaration.map(|d| d.order_no.clone()).unwrap_or_default(), // an empty cell
             request_id: request.request_id.clone(),
             ..Self::unanswered(file)
         }
@@ -313,16 +313,14 @@ impl Report {
     fn refusals(&self, text: &mut String) {
         for row in &self.shown {
             let Outcome::Refused(problem) = &row.outcome else { continue };
-            let number = row.document.map(|number| format!(" #{number}")).unwrap_or_default();
+            let number = row.document.map(|number| format!(" #{number}")).unwrap_or_default(); // the only one has none
             let order = if row.order_no.is_empty() { "" } else { " " };
             let problem = problem.clone().in_file(&row.file).text();
             let _infallible =
                 writeln!(text, "{}{number}{order}{}: {problem}", row.file, row.order_no);
         }
         for (code, count) in &self.more {
-            let title = problem::known(code)
-                .map(|code| pick(self.language, code.title(), code.title_zh()))
-                .unwrap_or_default();
+            let title = title(code, self.language);
             let _infallible = match self.language {
                 Language::English => writeln!(text, "… {count} more refused: {code} {title}"),
                 Language::Chinese => writeln!(text, "……另有{count}份被拒绝：{code} {title}"),
@@ -333,9 +331,7 @@ impl Report {
     /// Each code once, with how many documents it concerns and the first place.
     fn warnings(&self, text: &mut String) {
         for (code, Warned { first, documents }) in &self.warnings {
-            let title = problem::known(code)
-                .map(|code| pick(self.language, code.title(), code.title_zh()))
-                .unwrap_or_default();
+            let title = title(code, self.language);
             let _infallible = match self.language {
                 Language::English => {
                     writeln!(text, "warning {code} (documents: {documents}): {title}\n  {first}")
@@ -390,21 +386,27 @@ fn cells(row: &Row, language: Language, waited: bool) -> Vec<String> {
     let receipt = row.receipt();
     let mut cells = vec![
         row.file.to_string(),
-        row.document.map(|number| number.to_string()).unwrap_or_default(),
+        row.document.map(|number| number.to_string()).unwrap_or_default(), // an empty cell
         row.order_no.clone(),
         row.outcome.word(language).to_owned(),
-        receipt.map(|receipt| words::id(&receipt.name).to_owned()).unwrap_or_default(),
-        receipt.map(|receipt| receipt.pre_no.clone()).unwrap_or_default(),
+        receipt.map(|receipt| words::id(&receipt.name).to_owned()).unwrap_or_default(), // an empty cell
+        receipt.map(|receipt| receipt.pre_no.clone()).unwrap_or_default(), // an empty cell
         Some(row.warnings.len())
             .filter(|count| *count > 0)
             .map_or_else(String::new, |c| c.to_string()),
     ];
     if waited {
         let state = row.state().map(|state| words::state_in(language, state).to_owned());
-        cells.push(state.unwrap_or_default());
-        cells.push(row.standing.as_ref().map(|s| s.invt_no.clone()).unwrap_or_default());
+        cells.push(state.unwrap_or_default()); // an empty cell
+        cells.push(row.standing.as_ref().map(|s| s.invt_no.clone()).unwrap_or_default()); // an empty cell
     }
     cells
+}
+
+/// What a code is called. A newer window knows codes that this program does not: those have the texts of
+/// their documents only.
+fn title(code: &str, language: Language) -> &'static str {
+    problem::known(code).map_or("", |code| pick(language, code.title(), code.title_zh()))
 }
 
 #[cfg(test)]

@@ -231,7 +231,7 @@ impl Batch {
         let bar = progress(count, pick(session.language, "ended", "已终结"));
         let ended = follower
             .wait(session, names, patience, |open| {
-                bar.set_position(u64::try_from(count.saturating_sub(open)).unwrap_or_default());
+                bar.set_position(u64::try_from(count.saturating_sub(open)).unwrap_or_default()); // a bar only
             })
             .await;
         bar.finish_and_clear();
@@ -273,7 +273,7 @@ fn spinner(word: &'static str) -> ProgressBar {
 
 /// A bar on stderr, for many documents and people; it hides itself when stderr is no terminal.
 fn progress(count: usize, word: &'static str) -> ProgressBar {
-    let count = u64::try_from(count).unwrap_or(u64::MAX);
+    let count = u64::try_from(count).unwrap_or(u64::MAX); // a bar only
     if count < BAR_FROM {
         return ProgressBar::hidden();
     }

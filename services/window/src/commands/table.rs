@@ -59,7 +59,7 @@ impl Table {
         let widths = self.widths();
         let frame = 3 * widths.len() + 1;
         let natural = widths.iter().sum::<usize>() + frame;
-        let given = self.flexible.and_then(|index| widths.get(index)).copied().unwrap_or_default();
+        let given = self.flexible.and_then(|index| widths.get(index)).copied().unwrap_or_default(); // none gives way
         let least = natural - given.saturating_sub(usize::from(FLEXIBLE_MIN));
         if natural <= columns || (least <= columns && given > 0) {
             return self.framed(columns);
@@ -71,7 +71,7 @@ impl Table {
         let of = |index: usize| {
             let cells =
                 self.rows.iter().filter_map(move |row: &Vec<String>| row.get::<usize>(index));
-            cells.map(|cell: &String| width(cell)).max().unwrap_or_default()
+            cells.map(|cell: &String| width(cell)).max().unwrap_or_default() // no rows, no width
         };
         self.header.iter().enumerate().map(|(index, name)| width(name).max(of(index))).collect()
     }
@@ -80,7 +80,7 @@ impl Table {
         let mut table = comfy_table::Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED);
         table.set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(u16::try_from(columns).unwrap_or(u16::MAX));
+        table.set_width(u16::try_from(columns).unwrap_or(u16::MAX)); // wider than any terminal
         table.set_header(&self.header);
         for row in &self.rows {
             table.add_row(row);
@@ -131,7 +131,7 @@ fn fold(cells: &[String], lines: &[Vec<usize>], widths: &[usize], columns: usize
     for (number, line) in lines.iter().enumerate() {
         let mut shown = String::new();
         for &index in line {
-            let cell = cells.get(index).map(String::as_str).unwrap_or_default();
+            let cell = cells.get(index).map(String::as_str).unwrap_or_default(); // a short row ends in empty cells
             shown.push_str(cell);
             let blank = (widths[index] + GAP).saturating_sub(width(cell));
             shown.push_str(&" ".repeat(blank));
@@ -153,7 +153,7 @@ fn fold(cells: &[String], lines: &[Vec<usize>], widths: &[usize], columns: usize
 /// Names with their values, one a line. Values that are too long go on below, and those with a word
 /// that does not fit beside the names begin there.
 pub(super) fn fields(fields: &[(&str, String)], columns: usize) -> String {
-    let label = fields.iter().map(|(name, _)| width(name)).max().unwrap_or_default() + GAP;
+    let label = fields.iter().map(|(name, _)| width(name)).max().unwrap_or_default() + GAP; // no fields, no label
     let beside = columns.saturating_sub(label);
     let mut lines = Vec::new();
     for (name, value) in fields {

@@ -111,7 +111,7 @@ impl Said {
 impl Verdict {
     fn reasons(&self) -> Vec<v1::Reason> {
         let (_, default) = self.said.outcome();
-        let text = self.reason.clone().unwrap_or_default();
+        let text = self.reason.clone().unwrap_or_default(); // a reason is optional
         match self.code.as_deref().or(default) {
             Some(code) => vec![v1::Reason { code: code.to_owned(), text }],
             None if text.is_empty() => Vec::new(),

@@ -128,14 +128,14 @@ pub(super) fn when(time: Option<OffsetDateTime>) -> String {
         "[year]-[month]-[day] [hour]:[minute]:[second].[subsecond digits:3] +08:00"
     );
     let local = time.and_then(|time| time.checked_to_offset(offset!(+8)));
-    local.and_then(|time| time.format(shape).ok()).unwrap_or_default()
+    local.and_then(|time| time.format(shape).ok()).unwrap_or_default() // an empty cell
 }
 
 /// The same to the minute, for lists.
 pub(super) fn minute(time: Option<OffsetDateTime>) -> String {
     let shape = format_description!("[year]-[month]-[day] [hour]:[minute]");
     let local = time.and_then(|time| time.checked_to_offset(offset!(+8)));
-    local.and_then(|time| time.format(shape).ok()).unwrap_or_default()
+    local.and_then(|time| time.format(shape).ok()).unwrap_or_default() // an empty cell
 }
 
 /// A time on the command line: a day in China, or RFC 3339.

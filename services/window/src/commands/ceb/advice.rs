@@ -67,8 +67,8 @@ pub(super) fn next(
     under: &[v1::DocumentRecord],
     language: Language,
 ) -> Advice {
-    let number = u16::try_from(record.message_type).unwrap_or_default();
-    let kind = DocumentKind::from_number(number);
+    let number = u16::try_from(record.message_type).ok();
+    let kind = number.and_then(DocumentKind::from_number);
     let is_inventory = kind.is_some_and(DocumentKind::is_inventory);
     let is_export = kind.is_some_and(DocumentKind::is_export);
     let status = record.return_status;

@@ -47,10 +47,11 @@ pub(super) async fn run(session: &Session, args: Documents) -> anyhow::Result<Ex
 }
 
 async fn table_of(session: &Session, args: Documents) -> anyhow::Result<Exit> {
+    // A filter that was not given is an empty one.
     let wanted = v1::ListDocumentsRequest {
-        order_no: args.order_no.unwrap_or_default(),
-        number: args.number.unwrap_or_default(),
-        message_type: args.message_type.unwrap_or_default(),
+        order_no: args.order_no.unwrap_or_default(), // no filter
+        number: args.number.unwrap_or_default(),     // no filter
+        message_type: args.message_type.unwrap_or_default(), // no filter
         waiting: args.waiting,
         ..Default::default()
     };
@@ -73,7 +74,7 @@ pub(super) async fn list(
 ) -> anyhow::Result<Vec<v1::DocumentRecord>> {
     let mut documents = Vec::new();
     while documents.len() < most {
-        let left = i32::try_from(most - documents.len()).unwrap_or(i32::MAX);
+        let left = i32::try_from(most - documents.len()).unwrap_or(i32::MAX); // the window gives a page at most
         wanted.page_size = left.min(domain::limits::PAGE_MAX);
         let call = async || {
             let request = session.request(wanted.clone());

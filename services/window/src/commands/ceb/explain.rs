@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use domain::Code;
 use domain::declaration::Profile;
+use domain::documents::{self, DocumentKind};
 use proto::ceb::{self, Fault, Message, MessageType, ReadDocument};
 use proto::status::Language;
 use serde_json::{Value, json};
@@ -87,7 +88,9 @@ struct Explained {
     envelope_id: Option<String>,
     message_type: Option<MessageType>,
     read: Result<Message, Vec<Fault>>,
-    /// What rules each document breaks, in their order.
+    /// What each document breaks of the rules of its kind.
+    own: Vec<Vec<documents::Violation>>,
+    /// What each inventory breaks of the rules of a declaration.
     broken: Vec<Vec<domain::Violation>>,
     /// What is odd about each declaration.
     odd: Vec<Vec<domain::Violation>>,
@@ -104,10 +107,11 @@ impl Explained {
             |faults: &Vec<Fault>| faults.iter().any(|fault| fault.code == Code::XmlMalformed);
         let shown = String::from_utf8_lossy(text);
         let stray = if read.as_ref().is_err_and(is_malformed) { walk::stray(&shown) } else { None };
-        let (mut broken, mut odd) = (Vec::new(), Vec::new());
+        let (mut own, mut broken, mut odd) = (Vec::new(), Vec::new(), Vec::new());
         if let Ok(message) = &read {
             for document in &message.documents {
                 let (wrong, remarks) = rules(document);
+                own.push(own_rules(document));
                 broken.push(wrong);
                 odd.push(remarks);
             }
@@ -115,6 +119,7 @@ impl Explained {
         Self {
             envelope_id,
             message_type: ceb::root(text).map(|root| root.message_type),
+            own,
             broken,
             odd,
             seal: Seal::untrusting(text),
@@ -131,7 +136,8 @@ impl Explained {
 
     fn is_wrong(&self) -> bool {
         let bad_seal = self.seal.is_bad() && !self.seal.is_absent();
-        let rules = self.broken.iter().any(|broken| !broken.is_empty());
+        let rules = self.broken.iter().any(|broken| !broken.is_empty())
+            || self.own.iter().any(|own| !own.is_empty());
         let alone = || self.sheets("").any(|sheet| !sheet.alone(Language::English).is_empty());
         self.read.is_err() || rules || bad_seal || self.is_unsigned() || alone()
     }
@@ -169,13 +175,48 @@ impl Explained {
         let of = |list: &[Vec<domain::Violation>]| {
             list.get(index).into_iter().flatten().map(place).collect::<Vec<_>>()
         };
-        let (mut wrong, mut odd) = (of(&self.broken), of(&self.odd));
+        let own = self.own.get(index).into_iter().flatten();
+        let mut wrong: Vec<_> =
+            own.map(|violation| self.own_broken(index, document, violation, language)).collect();
+        wrong.extend(of(&self.broken));
+        let mut odd = of(&self.odd);
         odd.extend(document.warnings.iter().map(|fault| Broken::of_fault(fault, language)));
         if let Some(sheet) = Sheet::of("", index, document, &self.leaves) {
             wrong.extend(sheet.alone(language));
             odd.extend(sheet.odd(language));
         }
         (wrong, odd)
+    }
+
+    /// A broken rule of its kind, with the code that a receipt would have for it.
+    fn own_broken(
+        &self,
+        index: usize,
+        document: &ReadDocument,
+        violation: &documents::Violation,
+        language: Language,
+    ) -> Broken {
+        let message_type = document.document.message_type();
+        let kind = DocumentKind::from_number(message_type.number());
+        let rule = kind.map_or_else(String::new, |kind| violation.receipt_code(kind).to_string());
+        let is_own = |leaf: &&Leaf| {
+            leaf.path.first().is_some_and(|(name, number)| {
+                name == message_type.payload() && usize::try_from(*number) == Ok(index + 1)
+            })
+        };
+        let is_meant = |leaf: &&Leaf| {
+            let list = leaf.path.get(1).filter(|(name, _)| name.ends_with("List"));
+            let line = list.and_then(|(_, number)| usize::try_from(*number).ok());
+            leaf.name() == violation.element && line == violation.line
+        };
+        let text = match language {
+            Language::English => &violation.text,
+            Language::Chinese => &violation.text_zh,
+        };
+        match self.leaves.iter().filter(is_own).find(is_meant) {
+            Some(leaf) => Broken::in_message(&rule, &shown(&leaf.path), leaf.line, text),
+            None => Broken::in_message(&rule, violation.element, document.line, text),
+        }
     }
 
     fn text(&self, name: &str, language: Language, brief: bool) -> String {
@@ -242,7 +283,7 @@ impl Explained {
         for leaf in &self.leaves {
             let first = leaf.path.first().filter(|(name, _)| Some(name.as_str()) == payload);
             let number = first.and_then(|(_, number)| usize::try_from(*number).ok());
-            groups.entry(number.unwrap_or_default()).or_default().push(leaf);
+            groups.entry(number.unwrap_or_default()).or_default().push(leaf); // 0: in no document
         }
         // BaseTransfer was said above.
         if self.read.is_ok() {
@@ -268,7 +309,7 @@ impl Explained {
             (_, Language::English) => format!("document {number}"),
             (_, Language::Chinese) => format!("第{number}份单证"),
         };
-        let purpose = read.map(|read| purpose(read, language)).unwrap_or_default();
+        let purpose = read.map(|read| purpose(read, language)).unwrap_or_default(); // of what could be read
         let _infallible = writeln!(text, "\n  {heading}{purpose}");
         if !brief {
             fields(text, leaves, language);
@@ -318,17 +359,29 @@ impl Explained {
     }
 }
 
+/// The rules of its kind that a document breaks.
+fn own_rules(document: &ReadDocument) -> Vec<documents::Violation> {
+    let kind = DocumentKind::from_number(document.document.message_type().number());
+    kind.map_or_else(Vec::new, |kind| {
+        documents::check(kind, &document.document, &sandbox_profile())
+    })
+}
+
 /// The rules of a declaration that an inventory breaks, and what is odd about it.
 fn rules(document: &ReadDocument) -> (Vec<domain::Violation>, Vec<domain::Violation>) {
     let Some(declaration) = ceb::declaration(document) else { return Default::default() };
     let declaration = domain::Declaration::from(declaration);
-    // Order numbers that script the sandbox are no mistake of a file that is tried out there.
-    let samples = vec![crate::run::SAMPLE_DECLARANT.to_owned()];
-    let profile = Profile { sandbox: true, sample_declarants: samples, ..Profile::default() };
-    match declaration.check(&profile) {
+    match declaration.check(&sandbox_profile()) {
         Ok(checked) => (Vec::new(), checked.warnings),
         Err(violations) => (violations, Vec::new()),
     }
+}
+
+/// Order numbers that script the sandbox are no mistake of a file that is tried out there, and neither is
+/// what the published samples have of their own.
+fn sandbox_profile() -> Profile {
+    let samples = vec![crate::run::SAMPLE_DECLARANT.to_owned()];
+    Profile { sandbox: true, sample_declarants: samples, ..Profile::default() }
 }
 
 /// `: new, declared`.
@@ -375,7 +428,7 @@ fn decoded(element: &str, value: &str, language: Language) -> String {
         "currency" | "fCurrency" | "iCurrency" => domain::codes::iso_currency(value),
         _ => None,
     };
-    word.map(|word| format!(" ({word})")).unwrap_or_default()
+    word.map(|word| format!(" ({word})")).unwrap_or_default() // most values are no codes
 }
 
 /// `Inventory[1]/InventoryList[2]/gcode`, as faults name elements; heads stand once.
@@ -420,6 +473,26 @@ mod tests {
         assert!(explained.is_wrong());
         let text = explained.text("a.xml", Language::English, true);
         assert!(text.contains("✗ SW-2016 a.xml:"), "{line:?} {text}");
+    }
+
+    #[test]
+    fn rules_of_every_kind_are_told_with_the_code_of_a_receipt() {
+        let payment = include_str!("../../../../../docs/examples/ceb/ceb411.xml");
+        let explained = Explained::of(payment.as_bytes(), None);
+        assert!(!explained.is_wrong(), "{}", explained.text("a.xml", Language::English, true));
+        let wrong = payment.replacen("<ceb:payerIdType>1<", "<ceb:payerIdType>2<", 1).replacen(
+            "<ceb:amountPaid>",
+            "<ceb:amountPaid>-",
+            1,
+        );
+        let explained = Explained::of(wrong.as_bytes(), None);
+        assert!(explained.is_wrong());
+        for (language, words) in [(Language::English, "payerIdType"), (Language::Chinese, "填写")]
+        {
+            let text = explained.text("a.xml", language, true);
+            assert!(text.contains("✗ -401009 a.xml:") && text.contains(words), "{text}");
+            assert_eq!(text.matches("✗ ").count(), 2, "all at once: {text}");
+        }
     }
 
     #[test]

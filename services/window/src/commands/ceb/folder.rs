@@ -131,7 +131,8 @@ impl Folder {
     /// Whether a waiting file ends where its root element does. One that is too large is not looked
     /// into: it will be refused.
     pub(super) fn is_whole(&self, file: &Waiting) -> bool {
-        let bound = u64::try_from(limits::CEB_ENVELOPE_BYTES_MAX).unwrap_or(u64::MAX);
+        let bound = u64::try_from(limits::CEB_ENVELOPE_BYTES_MAX).unwrap_or(u64::MAX); // it fits
+        // What cannot be read now is looked at again in the next round.
         let read = || fs::read(self.root.join(&file.name)).unwrap_or_default();
         file.size > bound || message::is_whole(&read())
     }
@@ -232,14 +233,14 @@ impl Folder {
     }
 
     /// The exchange numbers that are followed, each with the position up to which its receipts are
-    /// there. A cursor that cannot be read starts again: writing a receipt twice is harmless.
+    /// there. A cursor that holds no position starts again: writing a receipt twice is harmless.
     pub(super) fn cursors(&self) -> io::Result<BTreeMap<String, u64>> {
         let mut cursors = BTreeMap::new();
         for entry in fs::read_dir(self.root.join(WORK))? {
             let entry = entry?;
             if let Some(dxp_id) = entry.file_name().to_str().and_then(cursor_of) {
-                let text = fs::read_to_string(entry.path()).unwrap_or_default();
-                cursors.insert(dxp_id, text.trim().parse().unwrap_or_default());
+                let text = String::from_utf8_lossy(&fs::read(entry.path())?).into_owned();
+                cursors.insert(dxp_id, text.trim().parse().unwrap_or_default()); // from the start
             }
         }
         Ok(cursors)
@@ -293,7 +294,7 @@ fn numbered(name: &OsStr, copy: u32) -> OsString {
     let text = name.to_string_lossy();
     let lower = text.to_ascii_lowercase();
     let ending = ENDINGS.iter().filter(|ending| lower.ends_with(**ending)).map(|it| it.len()).max();
-    let (stem, ending) = text.split_at(text.len() - ending.unwrap_or_default());
+    let (stem, ending) = text.split_at(text.len() - ending.unwrap_or_default()); // no ending
     format!("{stem}-{copy}{ending}").into()
 }
 

@@ -25,7 +25,7 @@ pub(super) struct File {
 /// Reads a file, or standard input for `-`. No more is read than can be sent.
 pub(super) fn open(path: &Path, language: Language) -> Result<File, Problem> {
     let most = limits::CEB_ENVELOPE_BYTES_MAX;
-    let bound = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    let bound = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1); // it fits
     let mut bytes = Vec::new();
     let read = if path.as_os_str() == "-" {
         std::io::stdin().lock().take(bound).read_to_end(&mut bytes)
@@ -74,7 +74,7 @@ pub(super) fn plain(bytes: &[u8]) -> Result<Vec<u8>, String> {
         return Ok(bytes.to_vec());
     }
     let most = limits::CEB_ENVELOPE_BYTES_MAX;
-    let bound = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    let bound = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1); // it fits
     let mut text = Vec::new();
     let read = flate2::read::MultiGzDecoder::new(bytes).take(bound).read_to_end(&mut text);
     match read {

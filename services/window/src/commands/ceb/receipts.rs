@@ -58,7 +58,7 @@ async fn show(session: &Session, args: Receipts) -> anyhow::Result<Exit> {
     if args.follow {
         return follow(session, args).await;
     }
-    let order_no = args.order.unwrap_or_default().trim().to_owned();
+    let order_no = args.order.unwrap_or_default().trim().to_owned(); // no filter
     let logs = match args.dxp_id {
         Some(dxp_id) => vec![dxp_id],
         None => senders(session, &order_no).await?,

@@ -223,7 +223,7 @@ impl Seal {
                 let word = pick(language, "NOT GOOD", "验签未通过");
                 let customs = refused.business_code().map(|code| format!(" ({code})"));
                 let why = why(refused, language);
-                format!("{word}{}: {why}", customs.unwrap_or_default())
+                format!("{word}{}: {why}", customs.unwrap_or_default()) // not all have a code of customs
             }
         }
     }

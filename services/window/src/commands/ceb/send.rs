@@ -100,7 +100,7 @@ pub(super) fn refused_whole(answer: &v1::SendResponse, language: Language) -> Op
     let code = |receipt: &v1::Receipt| advice::own_code(&receipt.return_info);
     let why = |receipt: &&v1::Receipt| {
         let v1::Receipt { key, return_status, return_info, .. } = receipt;
-        let page = advice::page(*return_status, return_info).unwrap_or_default();
+        let page = advice::page(*return_status, return_info).unwrap_or_default(); // not every status has a page
         let see = pick(language, "see", "见");
         let why = format!("{key}: {return_status} {return_info}; {see} {page}");
         Broken::plain(code(receipt).unwrap_or(Code::Invalid), why)

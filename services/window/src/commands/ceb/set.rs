@@ -273,7 +273,7 @@ impl<'a> Group<'a> {
             Seen::Order(order) => Some(order.order_no.as_str()),
             Seen::Payment(_) | Seen::Waybill(_) => None,
         });
-        order_no.unwrap_or_default()
+        order_no.unwrap_or_default() // payments and waybills name none
     }
 
     /// For people.
@@ -391,7 +391,7 @@ impl<'a> Group<'a> {
 /// `M6 1332 the amount paid is not the amount of the order`.
 fn titled(finding: &Finding, language: Language) -> String {
     let title = pick(language, finding.title, finding.title_zh);
-    let code = finding.broken.code.map(|code| format!("{code} ")).unwrap_or_default();
+    let code = finding.broken.code.map(|code| format!("{code} ")).unwrap_or_default(); // not all have one
     format!("{} {code}{title}", finding.broken.rule)
 }
 

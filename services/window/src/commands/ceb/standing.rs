@@ -108,7 +108,7 @@ impl Known {
     fn named(&self, mut last: Last) -> Last {
         let number = self.document.message_type().number();
         let key = DocumentKind::from_number(number).map(DocumentKind::key_elements);
-        let key = key.unwrap_or_default().iter().map(|element| value(&self.document, element));
+        let key = key.unwrap_or_default().iter().map(|element| value(&self.document, element)); // no kind, no key
         let key: Vec<_> = key.filter(|part| !part.is_empty()).collect();
         last.receipt.key = key.join(" ");
         last.receipt.document_guid = self.document.guid().to_owned();
@@ -117,7 +117,7 @@ impl Known {
 }
 
 fn value(document: &Document, element: &str) -> String {
-    document.value(element).unwrap_or_default()
+    document.value(element).unwrap_or_default() // an empty one is shown empty
 }
 
 /// The last receipts of documents, which are known by their numbers here.
@@ -135,7 +135,7 @@ impl Standings {
     /// another end. Gives back the receipts that are about none of the documents.
     pub(super) fn hear(&mut self, message: &v1::OutgoingMessage) -> Vec<Last> {
         let read = ceb::read(message.xml.as_bytes()).ok();
-        let read = read.map(|read| read.documents).unwrap_or_default();
+        let read = read.map(|read| read.documents).unwrap_or_default(); // then the parsed receipts have to do
         let mut strange = Vec::new();
         for (index, receipt) in message.receipts.iter().enumerate() {
             // The message has them in the order in which they are told.
@@ -146,7 +146,7 @@ impl Standings {
             for known in self.0.iter_mut().filter(|known| known.is_meant(receipt, document)) {
                 meant = true;
                 if known.since.is_empty() {
-                    known.since = document.map(|it| value(it, "returnTime")).unwrap_or_default();
+                    known.since = document.map(|it| value(it, "returnTime")).unwrap_or_default(); // not known
                 }
                 if known.last.as_ref().is_none_or(|held| !held.is_end() || new.is_end()) {
                     known.last = Some(known.named(new.clone()));

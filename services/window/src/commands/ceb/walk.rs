@@ -43,9 +43,9 @@ pub(super) fn leaves(text: &str) -> Vec<Leaf> {
     let (mut open, mut leaves): (Vec<Open>, Vec<Leaf>) = (Vec::new(), Vec::new());
     let (mut line, mut counted) = (1u32, 0usize);
     while leaves.len() < ELEMENTS_MAX {
-        let at = usize::try_from(reader.buffer_position()).unwrap_or(text.len()).min(text.len());
+        let at = usize::try_from(reader.buffer_position()).unwrap_or(text.len()).min(text.len()); // at its end
         let breaks = text.as_bytes()[counted..at].iter().filter(|byte| **byte == b'\n').count();
-        line = line.saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX));
+        line = line.saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX)); // a place to show, not to count with
         counted = at;
         match reader.read_event() {
             Ok(Event::Start(tag)) => enter(&mut open, tag.local_name().into_inner(), line),
@@ -138,8 +138,8 @@ pub(super) fn stray(text: &str) -> Option<Stray> {
         };
         if !means {
             let (before, line) = (&text[..start], text[..start].matches('\n').count() + 1);
-            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            let [line, column] = [line, column].map(|it| u32::try_from(it).unwrap_or(u32::MAX));
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1; // a split has a first part
+            let [line, column] = [line, column].map(|it| u32::try_from(it).unwrap_or(u32::MAX)); // a place to show
             return Some(Stray { line, column, character });
         }
         at = start + 1;

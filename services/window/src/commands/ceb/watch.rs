@@ -11,6 +11,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use client::Update;
 use futures::StreamExt as _;
 use futures::stream::{BoxStream, SelectAll};
 use proto::status::{Language, is_worth_repeating};
@@ -21,6 +22,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tonic::{Code as Grpc, Status};
 
 use super::super::problem::{Broken, Problem};
+use super::super::watch::Connection;
 use super::super::words::pick;
 use super::super::{Exit, Output, Session, clean, reader_gone, say, say_json};
 use super::folder::{Folder, Patience, receipt_name};
@@ -280,7 +282,7 @@ async fn receive(
     }
 }
 
-type News = (String, Vec<Result<v1::OutgoingMessage, Status>>);
+type Batch = (String, Vec<Result<Update<v1::OutgoingMessage>, Status>>);
 
 /// Follows every number that is remembered, until a receipt cannot be written.
 async fn listen(
@@ -290,7 +292,8 @@ async fn listen(
     follow: &mut Receiver<BTreeSet<String>>,
 ) -> io::Result<Infallible> {
     let mut followed = BTreeSet::new();
-    let mut news: SelectAll<BoxStream<'static, News>> = SelectAll::new();
+    let mut news: SelectAll<BoxStream<'static, Batch>> = SelectAll::new();
+    let mut connection = Connection::new(session.language);
     follow.mark_changed();
     loop {
         tokio::select! {
@@ -302,8 +305,8 @@ async fn listen(
                 let wanted = follow.borrow_and_update().clone();
                 let cursors = folder.cursors()?;
                 for dxp_id in &wanted - &followed {
-                    let after = cursors.get(&dxp_id).copied().unwrap_or_default();
-                    let told = client::receipts(session.window.clone(), dxp_id.clone(), after);
+                    let after = cursors.get(&dxp_id).copied().unwrap_or_default(); // from its first receipt
+                    let told = client::receipt_updates(session.window.clone(), dxp_id.clone(), after);
                     let tagged = move |batch| (dxp_id.clone(), batch);
                     news.push(told.ready_chunks(BATCH).map(tagged).boxed());
                 }
@@ -313,7 +316,9 @@ async fn listen(
                 let mut messages = Vec::with_capacity(batch.len());
                 for told in batch {
                     match told {
-                        Ok(message) => messages.push(message),
+                        Ok(Update::Entry(message)) => messages.push(message),
+                        Ok(Update::Lost(status)) => connection.lost(&status)?,
+                        Ok(Update::Back) => connection.back()?,
                         Err(status) => teller.unfollowed(&dxp_id, &status)?,
                     }
                 }
@@ -336,7 +341,7 @@ fn keep(
         let name = receipt_name(message.position, &kind, &label);
         written.push((message, folder.receipt(dxp_id, &name, &message.xml)?));
     }
-    let last = messages.iter().map(|message| message.position).max().unwrap_or_default();
+    let last = messages.iter().map(|message| message.position).max().unwrap_or_default(); // none came
     if last > 0 {
         folder.seal(dxp_id, last)?;
     }
@@ -355,10 +360,10 @@ fn title(message: &v1::OutgoingMessage) -> (String, String) {
     let found = NUMBERS.into_iter().find_map(|name| text_of(&message.xml, name));
     let label = found.or(guid.filter(|guid| !guid.is_empty())).or(text_of(&message.xml, "guid"));
     let kind = match message.message_type {
-        0 => root_of(&message.xml).unwrap_or_default().to_owned(),
+        0 => root_of(&message.xml).unwrap_or_default().to_owned(), // the name of a file, no more
         number => receipts::kind(number),
     };
-    (kind, label.unwrap_or_default().to_owned())
+    (kind, label.unwrap_or_default().to_owned()) // the position alone tells files apart
 }
 
 /// The text of the first element of this name. Good enough for the name of a file: the window writes
@@ -416,7 +421,7 @@ impl Teller {
         let word = pick(self.language, "refused", "被拒绝");
         let file = kept.display().to_string();
         let why = problem.text();
-        let why = why.lines().next().unwrap_or_default();
+        let why = why.lines().next().unwrap_or_default(); // a text has a first line
         let see = pick(self.language, "see", "详见");
         let words = format!("{word}  {file}  {why}; {see} {file}.txt");
         self.tell(&words, &json!({ "event": "refused", "file": file, "refusal": problem }))

@@ -96,7 +96,7 @@ fn is_kept(seed: &Seed, record: &v1::SeedRecord) -> bool {
 
 /// Lists seeds.
 pub(super) async fn seeds(session: &Session, args: Seeds) -> anyhow::Result<Exit> {
-    let from_date = args.from.map(proto::inspection::day).unwrap_or_default();
+    let from_date = args.from.map(proto::inspection::day).unwrap_or_default(); // from the first
     let seeds = list(session, from_date).await?;
     match session.output {
         Output::Json => {
@@ -277,7 +277,7 @@ fn matched(
     let reason = |why: &v1::Reasoning| words::tell(language, why.text.clone(), why.text_zh.clone());
     let because: Vec<_> = it.because.iter().map(reason).collect();
     let because = because.join(pick(language, "; ", "；"));
-    let effect = it.effect.as_ref().map(reason).unwrap_or_default();
+    let effect = it.effect.as_ref().map(reason).unwrap_or_default(); // a rule on trial has none
     let because = words::tell(language, format!("because: {because}"), format!("原因：{because}"));
     let _infallible = write!(text, "\n    {because}\n    {effect}");
     if let Some(draw) = &it.draw {

@@ -53,7 +53,7 @@ type Rows = Vec<(&'static str, String)>;
 
 /// Where it stands. Empty rows are left out.
 fn standing(order: &v1::OrderRecord, state: &v1::OrderState, language: Language) -> Rows {
-    let work = state.work.clone().unwrap_or_default();
+    let work = state.work.clone().unwrap_or_default(); // nobody has claimed it
     let duty = |duty: &v1::Duty| match (duty.replaced, language) {
         (false, _) => duty.officer.clone(),
         (true, Language::English) => format!("{} (replaced)", duty.officer),
@@ -103,7 +103,7 @@ fn standing(order: &v1::OrderRecord, state: &v1::OrderState, language: Language)
             words::attendance(language, work.attendance()).to_owned(),
         ),
         (pick(language, "looked at", "查验方式"), methods.join(separator)),
-        (pick(language, "treatment", "除害处理"), treatment.unwrap_or_default()),
+        (pick(language, "treatment", "除害处理"), treatment.unwrap_or_default()), // an empty row
         (pick(language, "customs decided", "海关处置"), decided(&state.by_customs, language)),
         (pick(language, "inspection decided", "国检处置"), decided(&state.by_inspection, language)),
         (pick(language, "what happens", "处置结论"), decided(&state.disposal, language)),
@@ -244,7 +244,7 @@ fn goods(lines: &[v1::GoodsLine], language: Language) -> Option<shared::Table> {
             it.gnum.to_string(),
             it.gcode.clone(),
             it.gname.clone(),
-            quantity.unwrap_or_default(),
+            quantity.unwrap_or_default(), // an empty cell
         ]);
     }
     (!table.is_empty()).then_some(table)
@@ -258,7 +258,7 @@ pub(super) fn rows(orders: &[v1::OrderRecord], language: Language) -> String {
     let mut table = shared::table(&either(language, english, chinese), None);
     for order in orders {
         let appointment = order.state.as_ref().and_then(|state| state.appointment.clone());
-        let appointment = appointment.unwrap_or_default();
+        let appointment = appointment.unwrap_or_default(); // empty cells
         table.add_row([
             shared::id(&order.name).trim_end_matches("/inspection").to_owned(),
             order.order_no.clone(),

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use comfy_table::{Table, presets};
 use proto::v1;
+use tonic::Status;
 
 use super::super::words::{self as shared, pick, when};
 use super::super::{Exit, Language, Output, Session, say, say_json};
@@ -106,10 +107,10 @@ async fn show(session: &Session, args: Show) -> anyhow::Result<Exit> {
         Output::Json => say_json(&found)?,
         Output::Table => {
             let language = session.language;
-            let mut text = whole(&found.credit.unwrap_or_default(), language);
+            let mut text = whole(&there(found.credit)?, language);
             for change in &found.changes {
                 let time = when(change.time.and_then(proto::time));
-                let because = change.because.clone().unwrap_or_default();
+                let because = change.because.clone().unwrap_or_default(); // a first class needs no reason
                 let because = words::tell(language, because.text, because.text_zh);
                 let gap = pick(language, ": ", "：");
                 let _infallible = write!(text, "\n{time}  {}{gap}{because}", change.what);
@@ -242,9 +243,14 @@ pub(super) async fn appeal(session: &Session, args: Appeal) -> anyhow::Result<Ex
     tell(session, call(appeal).await?.credit)
 }
 
+/// The credit that every answer about a firm holds.
+fn there(credit: Option<v1::CreditRecord>) -> Result<v1::CreditRecord, Status> {
+    credit.ok_or_else(|| Status::internal("the window's answer holds no credit"))
+}
+
 /// Credit after a change.
 fn tell(session: &Session, credit: Option<v1::CreditRecord>) -> anyhow::Result<Exit> {
-    let credit = credit.unwrap_or_default();
+    let credit = there(credit)?;
     match session.output {
         Output::Json => say_json(&credit)?,
         Output::Table => say(&whole(&credit, session.language))?,

@@ -143,7 +143,10 @@ impl Filed {
                 | v1::State::Returned => false,
             },
             name: record.name,
-            content: record.declaration.unwrap_or_default().into(),
+            content: record
+                .declaration
+                .context("the window's answer holds no content of it")?
+                .into(),
         })
     }
 
@@ -183,7 +186,9 @@ async fn credits(session: &Session, filed: &[Filed]) -> Result<Credits, Status> 
             async || session.window.inspection().get_credit(session.request(request.clone())).await;
         match call(get).await {
             Ok(answer) => {
-                let credit = answer.credit.unwrap_or_default();
+                let Some(credit) = answer.credit else {
+                    return Err(Status::internal(format!("the answer holds no credit of {firm}")));
+                };
                 let class = Class::parse(&credit.class).unwrap_or(Class::General);
                 credits.insert(firm.to_owned(), (class, credit.blacklisted));
             }
@@ -245,7 +250,7 @@ fn cases(filed: &[Filed], args: &DryRun, sets: &[RuleSet], credits: &Credits) ->
 }
 
 fn draw(seed: Option<[u8; 32]>, day: Date, subject: Uuid) -> Draw {
-    Draw { seed: Seed { day, bytes: seed.unwrap_or_default() }, subject, sha256 }
+    Draw { seed: Seed { day, bytes: seed.unwrap_or_default() }, subject, sha256 } // zeros, as the help says
 }
 
 /// The bytes that were digested for a draw, and their digest.
@@ -343,7 +348,7 @@ impl Report<'_> {
             "both": both,
             "orders": customs + inspection - both,
             "rule_sets": self.sets.iter().map(set).collect::<Vec<_>>(),
-            "seed": hex(&self.args.seed.unwrap_or_default()),
+            "seed": hex(&self.args.seed.unwrap_or_default()), // as it was drawn with
             "seed_given": self.args.seed.is_some(),
             "date": self.args.date.map(|day| day.to_string()),
             "class": self.args.class.map(Class::word),

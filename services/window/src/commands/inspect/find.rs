@@ -55,7 +55,7 @@ impl Find {
         state: &v1::OrderState,
         language: Language,
     ) -> anyhow::Result<Result<v1::Findings, Problem>> {
-        let work = state.work.clone().unwrap_or_default();
+        let work = state.work.clone().unwrap_or_default(); // nobody has claimed it: the window says so
         let sample = match &self.sample {
             None => None,
             Some(id) => {
@@ -89,13 +89,13 @@ impl Find {
         let by_machine = work.methods().any(|method| method == v1::Method::Machine);
         let used = if by_machine && !by_hand { v1::Method::Machine } else { v1::Method::Manual };
         let method = self.method.unwrap_or(used);
-        let gnum = self.line.or(sample.map(|sample| sample.gnum)).unwrap_or_default();
+        let gnum = self.line.or(sample.map(|sample| sample.gnum)).unwrap_or_default(); // 0: no line
         let finding = |(agency, instruction): (i32, String)| {
             let mut finding = v1::ExaminationFinding {
                 agency,
                 instruction,
                 gnum,
-                sample: self.sample.clone().unwrap_or_default(),
+                sample: self.sample.clone().unwrap_or_default(), // none was taken
                 result: self.result.code().to_owned(),
                 method: method.into(),
                 text: self.text.clone(),

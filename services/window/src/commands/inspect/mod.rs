@@ -26,6 +26,7 @@ mod statistics;
 mod watch;
 mod words;
 
+use anyhow::Context as _;
 use domain::clearance::Agency;
 use domain::inspection::Why;
 use domain::refusal::{Code, Refusal};
@@ -170,18 +171,25 @@ async fn fetch(session: &Session, name: &str) -> Result<v1::GetOrderResponse, St
     let request = v1::GetOrderRequest { name: name.to_owned() };
     let get =
         async || session.window.inspection().get_order(session.request(request.clone())).await;
-    call(get).await
+    let found: v1::GetOrderResponse = call(get).await?;
+    if found.order.as_ref().is_none_or(|order| order.state.is_none()) {
+        return Err(Status::internal(format!(
+            "the answer about {name} does not say where it stands"
+        )));
+    }
+    Ok(found)
 }
 
 /// The order that a person named.
 async fn order(session: &Session, text: &str) -> anyhow::Result<v1::OrderRecord> {
     let name = resolve(session, text).await?;
-    Ok(fetch(session, &name).await?.order.unwrap_or_default())
+    let found = fetch(session, &name).await?;
+    found.order.context("the window's answer holds no order")
 }
 
 /// Where an order stands.
 fn state(order: &v1::OrderRecord) -> v1::OrderState {
-    order.state.clone().unwrap_or_default()
+    order.state.clone().unwrap_or_default() // a list may hold orders without
 }
 
 fn stage(order: &v1::OrderRecord) -> v1::OrderStage {

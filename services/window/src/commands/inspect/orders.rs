@@ -42,8 +42,8 @@ pub(super) async fn list(session: &Session, args: List) -> anyhow::Result<Exit> 
         page_size: 0,
         page_token: String::new(),
         stages: stage.into_iter().map(Into::into).collect(),
-        place: place.unwrap_or_default(),
-        declarant_code: declarant.unwrap_or_default(),
+        place: place.unwrap_or_default(),              // no filter
+        declarant_code: declarant.unwrap_or_default(), // no filter
         undecided_by: wire(undecided_by),
     };
     let orders = pages(session, request, limit).await?;
@@ -65,7 +65,7 @@ pub(super) async fn pages(
 ) -> Result<Vec<v1::OrderRecord>, Status> {
     let mut orders = Vec::new();
     while orders.len() < limit {
-        let left = i32::try_from(limit - orders.len()).unwrap_or(i32::MAX);
+        let left = i32::try_from(limit - orders.len()).unwrap_or(i32::MAX); // the window gives a page at most
         request.page_size = left.min(domain::limits::PAGE_MAX);
         let list = async || {
             session.window.inspection().list_orders(session.request(request.clone())).await

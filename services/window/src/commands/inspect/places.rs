@@ -47,7 +47,7 @@ struct Put {
 pub(super) async fn windows(session: &Session, args: Windows) -> anyhow::Result<Exit> {
     let request = v1::ListWindowsRequest {
         place: args.place,
-        from_date: args.from.map(proto::inspection::day).unwrap_or_default(),
+        from_date: args.from.map(proto::inspection::day).unwrap_or_default(), // from today
         days: args.days,
     };
     let list =
@@ -139,7 +139,7 @@ fn weekday(number: u32, language: Language) -> &'static str {
     let chinese = ["周一", "周二", "周三", "周四", "周五", "周六", "周日"];
     let days = either(language, english, chinese);
     let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-    at.and_then(|at| days.get(at)).copied().unwrap_or_default()
+    at.and_then(|at| days.get(at)).copied().unwrap_or_default() // an empty cell
 }
 
 async fn put(session: &Session, args: Put) -> anyhow::Result<Exit> {

@@ -54,7 +54,7 @@ async fn show(session: &Session, args: Statistics) -> anyhow::Result<Exit> {
     let request = v1::GetStatisticsRequest {
         filed_from_time: args.from.map(proto::timestamp),
         filed_until_time: args.until.map(proto::timestamp),
-        port_code: args.port.unwrap_or_default(),
+        port_code: args.port.unwrap_or_default(), // no filter
     };
     let get =
         async || session.window.inspection().get_statistics(session.request(request.clone())).await;
@@ -80,8 +80,8 @@ struct Row {
 
 impl From<v1::StatisticsRow> for Row {
     fn from(mut counts: v1::StatisticsRow) -> Self {
-        let with = counts.with_inspection.take().unwrap_or_default();
-        let without = counts.without_inspection.take().unwrap_or_default();
+        let with = counts.with_inspection.take().unwrap_or_default(); // none, no times
+        let without = counts.without_inspection.take().unwrap_or_default(); // none, no times
         Self { counts, with, without }
     }
 }
