@@ -21,6 +21,8 @@ mod one_release;
 mod receipt_order;
 mod refused;
 mod replay;
+mod sites;
 mod strangers;
 mod terminal;
+mod tokens;
 mod verdict;

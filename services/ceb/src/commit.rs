@@ -20,7 +20,7 @@ use sqlx::PgConnection;
 use store::batch::Work;
 use store::journal::{Entry, Heads, Tail};
 use store::numbers::{CHINA, use_numbers, used_numbers};
-use store::{Clock, Fault, column};
+use store::{Clock, Fault};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -31,7 +31,7 @@ use crate::paper::Paper;
 use crate::receipt;
 use crate::receive::{self, Malformed, Received};
 use crate::shelf::{Shelf, Wanted};
-use crate::{errand, expire, export};
+use crate::{errand, expire, export, log};
 
 /// What waits for its transaction.
 #[derive(Debug)]
@@ -111,7 +111,7 @@ pub(crate) struct About {
 
 impl About {
     pub(crate) fn of(paper: &Paper) -> Self {
-        Self { guid: paper.guid.clone(), key: paper.key.clone() }
+        Self { guid: paper.guid.clone(), key: paper.kind.shown_key(&paper.key) }
     }
 
     /// As it is kept beside the receipt.
@@ -416,10 +416,7 @@ impl Work for Desk {
             follow::keep_token(&mut *tx, &heard.token).await?;
         }
         let entries = post(&mut *tx, &mut heads, mail, now).await?;
-        let positions: HashMap<Uuid, u64> = entries
-            .iter()
-            .map(|entry| Ok((entry.event_id, column::unsigned(entry.position)?)))
-            .collect::<Result<_, Fault>>()?;
+        let positions = log::append(&mut *tx, &entries).await?;
         for said in done.iter_mut().flat_map(Done::said) {
             // What its sender cannot read was written nowhere.
             said.position = positions.get(&said.event).copied().unwrap_or_default();

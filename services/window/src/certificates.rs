@@ -1,6 +1,7 @@
 //! Certificates that the sandbox makes for itself: an authority, the window, and one for each kind of
 //! caller. Never for production.
 
+use domain::principal::ALL_PLACES;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -152,6 +153,7 @@ pub fn ensure(directory: &Path, now: OffsetDateTime) -> anyhow::Result<()> {
             customs_code: caller.customs_code.to_owned(),
             mandates: caller.mandates.iter().map(|code| (*code).to_owned()).collect(),
             dxp_ids: caller.dxp_ids.iter().map(|id| (*id).to_owned()).collect(),
+            places: if caller.kind == "site" { vec![ALL_PLACES.to_owned()] } else { Vec::new() },
             signers: signer(&unfinished, caller, now)?,
             connections: None,
         });

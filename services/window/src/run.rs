@@ -12,6 +12,7 @@ use domain::limits;
 use domain::refusal::Code;
 use sqlx::postgres::PgConnectOptions;
 use store::private::PrivatePostgres;
+use store::token::TokenKey;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -112,6 +113,8 @@ struct Pools {
     work: sqlx::PgPool,
     /// For reading.
     reads: sqlx::PgPool,
+    /// Of the tokens that its callers keep.
+    tokens: TokenKey,
 }
 
 impl Pools {
@@ -209,7 +212,8 @@ async fn service(
 ) -> anyhow::Result<Pools> {
     let work = connect(work, schema, writers).await?;
     store::connect::migrate(&work, schema, migrator).await.context(Code::PostgresFailed)?;
-    Ok(Pools { work, reads: connect(reads, schema, READERS).await? })
+    let tokens = TokenKey::load(&work).await.context(Code::PostgresFailed)?;
+    Ok(Pools { work, reads: connect(reads, schema, READERS).await?, tokens })
 }
 
 /// Connections for reading.
@@ -310,9 +314,8 @@ impl Window {
         if matches!(settings.only, None | Some(Only::Declaration)) {
             let pools = &schemas.declaration;
             let (service, commit_lanes) = Service::new(
-                pools.work.clone(),
-                pools.reads.clone(),
-                clock.clone(),
+                (pools.work.clone(), pools.reads.clone()),
+                (clock.clone(), pools.tokens.clone()),
                 profile.clone(),
                 settings.writers.max(1),
                 draining.clone(),
@@ -337,7 +340,8 @@ impl Window {
             let there = client::Window::connect_lazy(&reached(gateway, address))?;
             let pools = (schemas.ceb.work.clone(), schemas.ceb.reads.clone());
             let stop = (draining.clone(), closing.clone());
-            let (door, loops) = ceb::Service::new(pools, clock.clone(), policy, there, stop);
+            let kept = (clock.clone(), schemas.ceb.tokens.clone());
+            let (door, loops) = ceb::Service::new(pools, kept, policy, there, stop);
             loops.into_iter().for_each(&mut lane);
             health.set_serving::<CebServer>().await;
             routes = crate::http::national_door(routes, door);
@@ -347,7 +351,8 @@ impl Window {
             let pools = (schemas.inspection.work.clone(), schemas.inspection.reads.clone());
             let stop = (draining.clone(), closing.clone());
             let there = (there, settings.examiner_name.clone());
-            let (service, loops) = inspection::Service::new(pools, clock, there, stop);
+            let kept = (clock, schemas.inspection.tokens.clone());
+            let (service, loops) = inspection::Service::new(pools, kept, there, stop);
             loops.into_iter().for_each(&mut lane);
             health.set_serving::<InspectionServer>().await;
             routes = routes.add_service(service.into_server());
