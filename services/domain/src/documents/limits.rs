@@ -59,7 +59,20 @@ pub fn check_single(
     line_quantities_e5: &[i64],
     key: &str,
 ) -> Result<Band, Return> {
-    let limit = single_limit(date);
+    band(single_limit(date), value_e5, line_quantities_e5, key)
+}
+
+/// The same for a limit in fen.
+///
+/// # Errors
+///
+/// -621005.
+pub(crate) fn band(
+    limit: i64,
+    value_e5: i64,
+    line_quantities_e5: &[i64],
+    key: &str,
+) -> Result<Band, Return> {
     if value_e5 <= limit * FEN_E5 {
         Ok(Band::Within)
     } else if line_quantities_e5 == [E5] {

@@ -316,17 +316,20 @@ fn fen(amount_e5: i64, numerators: [u32; 2], denominators: [u32; 2]) -> Option<i
 /// Whether consumption tax is due: always without a threshold, otherwise from its price on.
 fn is_due(rate: &Rate, line: &Goods<'_>, tax_price_e5: i64) -> Result<bool, Unassessable> {
     let Some(threshold) = rate.threshold else { return Ok(true) };
+    reaches(threshold, line, tax_price_e5).ok_or(Unassessable::NoMeasure(line.gnum))
+}
+
+/// Whether the price of a line reaches a threshold; `None` without a quantity that tells.
+pub(crate) fn reaches(threshold: Threshold, line: &Goods<'_>, tax_price_e5: i64) -> Option<bool> {
     let quantities: Vec<_> = [Some(line.first), line.second]
         .into_iter()
         .flatten()
         .filter(|measure| measure.qty_e5 > 0)
         .filter_map(|measure| least_price(measure, threshold))
         .collect();
-    if quantities.is_empty() {
-        return Err(Unassessable::NoMeasure(line.gnum));
-    }
     let price = i128::from(tax_price_e5) * i128::from(E5);
-    Ok(quantities.into_iter().any(|least| price >= least))
+    let any = quantities.iter().any(|least| price >= *least);
+    (!quantities.is_empty()).then_some(any)
 }
 
 /// The dutiable value at which this quantity reaches the threshold, in 1/100000 of 1/100000 yuan.

@@ -1,3 +1,8 @@
 //! Money as plain values and pure functions: what is held, owed, paid and given back.
+//!
+//! [`ledger`] is the double entry that everything is written in; [`parameters`] are the dated numbers
+//! of the law, read from files, and [`tax`] is what an import costs by them, with the reasons.
 
 pub mod ledger;
+pub mod parameters;
+pub mod tax;

@@ -1,0 +1,266 @@
+//! The import tax by dated formulas and parameters: the published cases, the files, the reasons.
+
+use domain::documents::tax::{Assessment, Band, COSMETICS, Goods, Measure, Rate, assess};
+use domain::payment::parameters::{Parameters, Table, date, read, tables};
+use domain::payment::tax::{
+    Comparison, Missing, Parcel, alternative, compare, deadlines, rate_day, required_units,
+};
+use proptest::prelude::*;
+use time::Month;
+use time::macros::date;
+
+const LAW: &str = include_str!("../data/import-tax.toml");
+const TARIFF: &str = include_str!("../data/sample-tariff.toml");
+const CASES: &str = include_str!("../data/import-tax-cases.toml");
+
+fn parameters() -> Parameters {
+    read(&[LAW, TARIFF]).expect("the files are right")
+}
+
+/// 1/100000 of a decimal number.
+fn e5(text: &str) -> i64 {
+    let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
+    format!("{whole}{rest:0<5}").parse().expect("a number with at most five digits")
+}
+
+fn goods<'a>(gcode: &'a str, price_e5: i64, unit: &'a str, qty_e5: i64) -> Goods<'a> {
+    Goods {
+        gnum: 1,
+        gcode,
+        total_price_e5: price_e5,
+        first: Measure { unit, qty_e5 },
+        second: None,
+    }
+}
+
+fn parcel<'a>(parameters: &'a Parameters, lines: &'a [Goods<'a>]) -> Parcel<'a> {
+    Parcel {
+        parameters,
+        day: date!(2026 - 11 - 01),
+        freight_e5: 0,
+        insurance_e5: 0,
+        lines,
+        quantities_e5: &[100_000],
+        key: "QD1",
+    }
+}
+
+fn computed(parameters: &Parameters, case: &Table) -> Comparison {
+    let get = |key| case.get(key).unwrap_or_else(|| panic!("line {}: {key}", case.line));
+    let lines = [goods(get("code"), e5(get("price")), get("unit1"), e5(get("qty1")))];
+    let parcel = Parcel {
+        day: date(get("day")).expect("a day"),
+        freight_e5: e5(get("freight")),
+        quantities_e5: &[e5(get("pieces"))],
+        ..parcel(parameters, &lines)
+    };
+    compare(&parcel).unwrap_or_else(|missing| panic!("{}: {missing:?}", get("name")))
+}
+
+#[test]
+fn every_case_comes_out_to_the_fen() {
+    let (parameters, cases) = (parameters(), tables(CASES).expect("the cases are right"));
+    assert!(cases.len() >= 50, "{}", cases.len());
+    for case in &cases {
+        let Comparison { within, full, applies } = computed(&parameters, case);
+        let is = [("within", &within.tax), ("full", &full.tax)].map(|(way, tax)| {
+            [
+                (format!("{way}_duty_fen"), tax.customs_tax_fen),
+                (format!("{way}_consumption_fen"), tax.consumption_fen),
+                (format!("{way}_vat_fen"), tax.vat_fen),
+            ]
+        });
+        let name = case.get("name");
+        for (key, fen) in is.as_flattened() {
+            assert_eq!(case.get(key), Some(fen.to_string().as_str()), "{name:?}: {key}");
+        }
+        let applies = match applies {
+            Ok(Band::Within) => "within".to_owned(),
+            Ok(Band::Above) => "full".to_owned(),
+            Err(refused) => refused.status.to_string(),
+        };
+        assert_eq!(case.get("applies"), Some(applies.as_str()), "{name:?}");
+        assert_eq!(within.trace.result_fen, within.tax.total_fen());
+    }
+}
+
+#[test]
+fn the_known_bills() {
+    let parameters = parameters();
+    let cases = tables(CASES).expect("the cases are right");
+    let total = |name: &str| {
+        let case = cases.iter().find(|case| case.get("name") == Some(name)).expect("the case");
+        let Comparison { within, full, .. } = computed(&parameters, case);
+        (within.tax.total_fen(), full.tax.total_fen())
+    };
+    assert_eq!(total("G1: the observed bill").0, 3_731);
+    assert_eq!(total("G2: composite rate 23.06 %").0, 23_059);
+    assert_eq!(total("G5: above, one item, duty 5 %").1, 111_900);
+}
+
+#[test]
+fn the_tree_says_why_in_both_languages() {
+    let parameters = parameters();
+    let lines = [goods("3304990029", 100_000_000, "096", 5_000_000)];
+    let trace = compare(&parcel(&parameters, &lines)).expect("complete").within.trace;
+    let (english, chinese) = (trace.text(&parameters), trace.text_zh(&parameters));
+    for part in [
+        "composite tax = 230.59",
+        "财关税〔2016〕18号",
+        "cosmetics.per_measure_fen = 1000",
+        "vat.general_bp = 1300",
+        "since 2019-04-01",
+        "consumption tax = 123.53",
+        "VAT = 107.06",
+        "qty1 = 50",
+    ] {
+        assert!(english.contains(part), "{part} is missing in\n{english}");
+    }
+    for part in
+        ["限值以内", "第1项：其他护肤品", "消费税 = 123.53", "增值税 = 107.06", "自 2019-04-01"]
+    {
+        assert!(chinese.contains(part), "{part} is missing in\n{chinese}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_asked_for_by_name_all_at_once() {
+    let parameters = parameters();
+    let lines = [
+        goods("3304990029", 1, "007", 100_000),
+        Goods { gnum: 2, ..goods("9999999999", 1, "007", 100_000) },
+        Goods { gnum: 3, ..goods("2203000000", 1, "007", 100_000) },
+    ];
+    let missing = compare(&parcel(&parameters, &lines)).expect_err("much is missing");
+    let cosmetics = "035 036 095 096 010 020".to_owned();
+    assert_eq!(
+        missing,
+        [
+            Missing::Quantity { gnum: 1, units: cosmetics },
+            Missing::Row { gnum: 2, code: "9999999999".into() },
+            Missing::Quantity { gnum: 3, units: "035".into() },
+        ]
+    );
+    assert!(missing.iter().all(|missing| missing.zh().starts_with('第')));
+    let day = date!(2016 - 04 - 07);
+    let early = Parcel { day, ..parcel(&parameters, &lines[..1]) };
+    assert_eq!(alternative(&early, Band::Within), Err(vec![Missing::Formula(day)]));
+    assert_eq!(required_units(&parameters, "2203000000", date!(2026 - 11 - 01)), Ok(Some("035")));
+    assert_eq!(required_units(&parameters, "9503008900", date!(2026 - 11 - 01)), Ok(None));
+}
+
+#[test]
+fn amounts_beyond_reason_are_refused_and_do_not_wrap() {
+    let parameters = parameters();
+    for (price, unit, qty) in [(-1, "035", 1), (i64::MAX, "035", 1), (1, "035", i64::MAX)] {
+        for code in ["2106909090", "2208300000"] {
+            let lines = [goods(code, price, unit, qty)];
+            let _ = compare(&parcel(&parameters, &lines)).map_err(|missing| {
+                assert_eq!(missing, [Missing::Amount(1)]);
+            });
+        }
+    }
+    let lines = [goods("2106909090", 1, "035", 1)];
+    let charged = Parcel { freight_e5: -1, ..parcel(&parameters, &lines) };
+    assert_eq!(compare(&charged), Err(vec![Missing::Charges]));
+}
+
+#[test]
+fn days_after_a_release_and_of_the_rate() {
+    let days = deadlines(&parameters(), date!(2026 - 11 - 01)).expect("known");
+    assert_eq!(days.return_asked, date!(2026 - 12 - 01));
+    assert_eq!(days.goods_back, date!(2026 - 12 - 16));
+    assert_eq!(days.paid_from, date!(2026 - 12 - 02));
+    assert_eq!(days.paid_until, date!(2026 - 12 - 16));
+    let rate = |year, month, holidays: &[_]| rate_day(year, month, holidays);
+    assert_eq!(rate(2026, Month::October, &[]), Some(date!(2026 - 09 - 16)));
+    assert_eq!(rate(2027, Month::January, &[]), Some(date!(2026 - 12 - 16)));
+    // From Wednesday to Friday there is no trading: Monday.
+    let off = [date!(2026 - 09 - 16), date!(2026 - 09 - 17), date!(2026 - 09 - 18)];
+    assert_eq!(rate(2026, Month::October, &off), Some(date!(2026 - 09 - 21)));
+}
+
+#[test]
+fn the_sample_has_sixty_codes_and_says_that_it_is_one() {
+    let parameters = parameters();
+    assert!(parameters.tariff.len() >= 60);
+    assert!(parameters.tariff.iter().all(|row| !row.validity.is_verified));
+    assert!(parameters.law("sample").is_some_and(|law| law.contains("SAMPLE")));
+}
+
+#[test]
+fn what_is_wrong_in_a_file_is_found() {
+    let value = |from: &str, to: &str, law: &str| {
+        let to = if to.is_empty() { String::new() } else { format!("valid_to = \"{to}\"\n") };
+        format!(
+            "[[parameter]]\nname = \"a\"\nvalue = 1\nvalid_from = \"{from}\"\n{to}law = \"{law}\"\n\
+             article = \"\"\nchecked_on = \"2026-11-29\"\nverified = false\n"
+        )
+    };
+    let law = "[[law]]\nid = \"L\"\ntitle = \"a law\"\n";
+    let with = |values: &[String]| format!("{law}{}", values.concat());
+    let bad = [
+        (with(&[value("2019-01-01", "", "X")]), "the law X is not listed"),
+        (with(&[value("2019-01", "", "L")]), "no full day: 2019-01"),
+        (with(&[value("2019-02-29", "", "L")]), "no full day: 2019-02-29"),
+        (with(&[value("2019-01-01", "2018-01-01", "L")]), "ends before"),
+        (with(&[value("2019-01-01", "", "L"), value("2020-01-01", "", "L")]), "overlap"),
+        (with(&[value("2019-01-01", "2020-01-01", "L"), value("2020-01-01", "", "L")]), "overlap"),
+        (with(&[value("2019-01-01", "2019-12-30", "L"), value("2020-01-01", "", "L")]), "a gap"),
+        (
+            with(&[value("2019-01-01", "", "L").replace("value = 1\n", "value = -1\n")]),
+            "beyond all reason",
+        ),
+        (format!("{law}[[rate]]\n"), "`rate` is unknown"),
+        (format!("{law}[[parameter]]\nname = \"a\"\n"), "`value` is missing"),
+        (format!("{law}id = \"M\"\n"), "stands twice"),
+        (format!("{law}what\n"), "not understood: what"),
+        (format!("{law}[[parameter]]\nvalue = 1.5\n"), "not understood"),
+        ("id = \"L\"\n".to_owned(), "not understood"),
+    ];
+    for (text, expected) in bad {
+        let problems = read(&[&text]).expect_err(expected);
+        assert!(problems.iter().any(|p| p.what.contains(expected)), "{expected}: {problems:?}");
+    }
+    let good = with(&[value("2019-01-01", "2019-12-31", "L"), value("2020-01-01", "", "L")]);
+    let parameters = read(&[&good]).expect("in order");
+    let first = parameters.find("a", date!(2019 - 12 - 31)).expect("the first");
+    assert_eq!(first.validity.from, date!(2019 - 01 - 01));
+    assert_eq!(parameters.find("a", date!(2018 - 12 - 31)), None);
+}
+
+proptest! {
+    /// The simulated customs computes the same where its rates say the same.
+    #[test]
+    fn agrees_with_the_assessment_by_rates(
+        price in 0i64..1_000_000_000_000, freight in 0i64..1_000_000, qty in 1i64..100_000_000,
+        row in 0usize..60,
+    ) {
+        let parameters = parameters();
+        let row = &parameters.tariff[row];
+        prop_assume!(row.per_unit_e5 == 0);
+        let bp = |value: i64| u32::try_from(value).expect("small");
+        let rate = Rate {
+            prefix: "",
+            valid_from: date!(2019 - 04 - 01),
+            valid_to: None,
+            duty_bp: bp(row.duty_bp),
+            vat_bp: if row.vat == "vat.general_bp" { 1_300 } else { 900 },
+            consumption_bp: bp(row.consumption_bp),
+            threshold: row.is_cosmetic.then_some(COSMETICS),
+        };
+        let lines = [goods(&row.code, price, "096", qty), Goods { gnum: 2, ..goods(&row.code, qty, "020", qty) }];
+        for band in [Band::Within, Band::Above] {
+            let parcel = Parcel { freight_e5: freight, ..parcel(&parameters, &lines) };
+            let by_rates = assess(&Assessment {
+                tariff: &[rate],
+                date: parcel.day,
+                band,
+                freight_e5: freight,
+                insurance_e5: 0,
+                lines: &lines,
+            });
+            prop_assert_eq!(by_rates.ok(), alternative(&parcel, band).ok().map(|way| way.tax));
+        }
+    }
+}
