@@ -13,7 +13,7 @@ use bytes::Bytes;
 use domain::{Slot, limits};
 use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -222,20 +222,31 @@ pub async fn heads(pool: &PgPool, slots: &[i16]) -> Result<Vec<(Slot, i64)>, Fau
 
 /// What was just committed, for the readers of this process.
 #[derive(Debug, Clone)]
-pub struct Tail(broadcast::Sender<Arc<Vec<Entry>>>);
+pub struct Tail {
+    sender: broadcast::Sender<Arc<Vec<Entry>>>,
+    /// Whoever reads what it missed waits here, so that many who missed much leave connections to others.
+    replays: Arc<Semaphore>,
+}
 
 impl Default for Tail {
     fn default() -> Self {
-        Self(broadcast::Sender::new(limits::TAIL_BATCHES_MAX))
+        let replays = Arc::new(Semaphore::new(limits::REPLAYS_MAX));
+        Self { sender: broadcast::Sender::new(limits::TAIL_BATCHES_MAX), replays }
     }
 }
 
 impl Tail {
+    /// The same for other readers, who do not wait for each other when they read what they missed.
+    pub fn apart(&self) -> Self {
+        let replays = Arc::new(Semaphore::new(limits::REPLAYS_MAX));
+        Self { sender: self.sender.clone(), replays }
+    }
+
     /// Tells readers. Called after the commit.
     pub fn tell(&self, entries: Vec<Entry>) {
         if !entries.is_empty() {
             // Without a reader nobody needs to hear it; it is in the database.
-            let _nobody = self.0.send(Arc::new(entries));
+            let _nobody = self.sender.send(Arc::new(entries));
         }
     }
 
@@ -244,7 +255,8 @@ impl Tail {
         let cursors: BTreeMap<Slot, i64> = after.into_iter().collect();
         Reader {
             pool,
-            tail: self.0.subscribe(),
+            tail: self.sender.subscribe(),
+            replays: Arc::clone(&self.replays),
             cursors,
             behind: VecDeque::new(),
             polled: None,
@@ -257,6 +269,7 @@ impl Tail {
 pub struct Reader {
     pool: PgPool,
     tail: broadcast::Receiver<Arc<Vec<Entry>>>,
+    replays: Arc<Semaphore>,
     cursors: BTreeMap<Slot, i64>,
     /// Slots that have to be read from the database before memory is of use.
     behind: VecDeque<Slot>,
@@ -339,7 +352,10 @@ impl Reader {
         };
         let page = match self.page.as_mut().filter(|p| (p.slot, p.after) == (slot, after)) {
             Some(page) => page,
-            None => self.page.insert(Page { slot, after, read: read(&self.pool, slot, after) }),
+            None => {
+                let read = read(&self.pool, &self.replays, slot, after);
+                self.page.insert(Page { slot, after, read })
+            }
         };
         let found = (&mut page.read).await;
         self.page = None;
@@ -360,7 +376,10 @@ impl Reader {
 
     async fn find_behind(&mut self) -> Result<(), Fault> {
         let slots: Vec<i16> = self.cursors.keys().map(|slot| slot.column()).collect();
-        for (slot, head) in heads(&self.pool, &slots).await? {
+        let turn = self.replays.acquire().await;
+        let newest = heads(&self.pool, &slots).await?;
+        drop(turn);
+        for (slot, head) in newest {
             let behind = self.cursors.get(&slot).is_some_and(|cursor| *cursor < head);
             if behind && !self.behind.contains(&slot) {
                 self.behind.push_back(slot);
@@ -389,10 +408,14 @@ impl Reader {
 /// Reads the page of a slot after a position.
 fn read(
     pool: &PgPool,
+    replays: &Arc<Semaphore>,
     slot: Slot,
     after: i64,
 ) -> Pin<Box<dyn Future<Output = Result<Vec<Entry>, Fault>> + Send>> {
-    let pool = pool.clone();
+    let (pool, replays) = (pool.clone(), Arc::clone(replays));
     let page: Vec<i64> = (after + 1..=after + limits::REPLAY_PAGE).collect();
-    Box::pin(async move { at(&pool, slot, &page).await })
+    Box::pin(async move {
+        let _turn = replays.acquire().await;
+        at(&pool, slot, &page).await
+    })
 }

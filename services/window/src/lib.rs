@@ -20,3 +20,4 @@ pub mod signals;
 mod standing;
 pub mod tasks;
 pub mod tls;
+pub mod unread;

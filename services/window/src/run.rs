@@ -208,8 +208,11 @@ async fn service(
     Ok(Pools { work, reads: connect(reads, schema, READERS).await? })
 }
 
-/// Connections for reading.
-const READERS: u32 = 8;
+/// Connections for reading: one for each turn.
+const READERS: u32 = 12;
+const _: () = assert!(
+    READERS as usize == limits::READS_LONG_MAX + limits::READS_SHORT_MAX + limits::REPLAYS_MAX
+);
 
 async fn connect(
     options: PgConnectOptions,
@@ -346,8 +349,8 @@ impl Window {
         }
         let router = Server::builder()
             .accept_http1(true)
-            .initial_stream_window_size(4 * 1024 * 1024)
-            .initial_connection_window_size(16 * 1024 * 1024)
+            .initial_stream_window_size(limits::RECEIVE_STREAM_BYTES)
+            .initial_connection_window_size(limits::RECEIVE_CONNECTION_BYTES)
             .max_concurrent_streams(limits::STREAMS_PER_CONNECTION_MAX.max(1))
             .http2_keepalive_interval(Some(Duration::from_secs(20)))
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
