@@ -61,6 +61,8 @@ fn retry_after(code: Code) -> Option<Duration> {
             Some(Duration::from_secs(1))
         }
         Act::SlowDown => Some(Duration::from_millis(100)),
+        // Somebody has to make space.
+        Act::Later if code == Code::SpaceShort => Some(Duration::from_secs(5)),
         Act::Later => Some(Duration::from_millis(500)),
         Act::FixMessage
         | Act::StateForbids

@@ -20,6 +20,7 @@ mod memory;
 mod meter;
 mod process;
 mod reads;
+mod space;
 mod wire;
 
 /// How much of everything, for the long run.

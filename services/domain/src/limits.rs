@@ -117,8 +117,8 @@ pub const REPLAYS_MAX: usize = 3;
 /// Reads of one caller that wait for their turn; what is beyond would not have it in time.
 pub const READS_WAITING_MAX: usize = 256;
 /// Memory that what a firm has on its way may take: received, being decoded, waiting in a queue, answered
-/// and not read yet. Four of the largest messages, or thousands of usual ones.
-pub const MEMORY_PER_PRINCIPAL_MAX: usize = 32 * 1024 * 1024;
+/// and not read yet. One of the largest envelopes while it is read, or thousands of usual messages.
+pub const MEMORY_PER_PRINCIPAL_MAX: usize = 48 * 1024 * 1024;
 /// The same of one agency, administrator or service of the window. It does not count towards
 /// [`MEMORY_MAX`], so that no number of firms takes it away.
 pub const MEMORY_PER_AGENCY_MAX: usize = 64 * 1024 * 1024;

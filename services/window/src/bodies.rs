@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes};
-use domain::limits;
 use domain::refusal::{Code, Refusal};
+use domain::{Kind, limits};
 use http_body::{Frame, SizeHint};
 use proto::memory::Call;
 use proto::status::{self, Language};
@@ -18,6 +18,7 @@ use tonic::Status;
 use tonic::body::Body;
 
 use crate::quotas::Places;
+use crate::space::Space;
 use crate::unread::{Held, Unread};
 
 const PROGRESS: Duration = Duration::from_secs(limits::PROGRESS_SECONDS_MAX);
@@ -47,8 +48,11 @@ enum Way {
     /// One message of HTTP.
     Whole,
     /// Messages as they come, and a piece for which there is no room yet, since when.
-    Stream(Option<(Bytes, Instant)>),
+    Stream { kept: Option<(Bytes, Instant)>, writer: Option<Writer> },
 }
+
+/// Of a stream that files: where there has to be space, and for whom.
+type Writer = (Arc<Space>, Kind);
 
 /// How much of the one message of gRPC has come.
 #[derive(Debug, Default)]
@@ -84,8 +88,8 @@ impl RequestBody {
     }
 
     /// Of a stream, which waits while its caller has no room: what it filed before makes some.
-    pub(crate) fn stream(body: Body, call: Call) -> Self {
-        Self { body, call, way: Way::Stream(None), timer: None }
+    pub(crate) fn stream(body: Body, call: Call, writer: Option<Writer>) -> Self {
+        Self { body, call, way: Way::Stream { kept: None, writer }, timer: None }
     }
 
     /// A piece for which there is room, as soon as there is.
@@ -107,7 +111,9 @@ impl RequestBody {
             }
             let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(LOOK)));
             if timer.as_mut().poll(cx).is_pending() {
-                self.way = Way::Stream(Some((data, since)));
+                if let Way::Stream { kept, .. } = &mut self.way {
+                    *kept = Some((data, since));
+                }
                 return Poll::Pending;
             }
             self.timer = None;
@@ -130,14 +136,14 @@ impl http_body::Body for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = &mut *self;
-        if let Way::Stream(kept) = &mut this.way
+        if let Way::Stream { kept, .. } = &mut this.way
             && let Some(kept) = kept.take()
         {
             return this.poll_room(cx, kept).map(Some);
         }
         let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) else {
             // A stream is quiet as long as it wants.
-            if let Way::Stream(_) = this.way {
+            if let Way::Stream { .. } = this.way {
                 return Poll::Pending;
             }
             let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(PROGRESS)));
@@ -149,7 +155,15 @@ impl http_body::Body for RequestBody {
         let Some(Ok(frame)) = frame else { return Poll::Ready(frame) };
         let Some(data) = frame.data_ref() else { return Poll::Ready(Some(Ok(frame))) };
         match &mut this.way {
-            Way::Stream(_) => return this.poll_room(cx, (data.clone(), Instant::now())).map(Some),
+            Way::Stream { writer, .. } => {
+                // What came before is answered, and then the stream ends.
+                if let Some(Err(refusal)) = writer.as_ref().map(|(space, who)| space.room_for(*who))
+                {
+                    let status = status::refused(&refusal, Language::English);
+                    return Poll::Ready(Some(Err(status)));
+                }
+                return this.poll_room(cx, (data.clone(), Instant::now())).map(Some);
+            }
             Way::Message(message) => {
                 if !message.pass(data.chunk()) {
                     return Poll::Ready(Some(Err(incomplete("more than one message came"))));
@@ -163,7 +177,7 @@ impl http_body::Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        !matches!(self.way, Way::Stream(Some(_))) && self.body.is_end_stream()
+        !matches!(self.way, Way::Stream { kept: Some(_), .. }) && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -22,6 +22,7 @@ use tonic::body::Body;
 use crate::bodies::{AnswerBody, Form, RequestBody};
 use crate::connection::Peer;
 use crate::quotas::{Lasting, Places, Reading, Reads};
+use crate::space::Space;
 use crate::unread::Unread;
 
 /// One line a method, or a path of HTTP: which kinds of caller.
@@ -307,17 +308,23 @@ impl Shapes {
 pub struct Gate<S> {
     inner: S,
     shapes: Shapes,
+    space: Arc<Space>,
 }
 
 /// Puts a [`Gate`] before every service.
 #[derive(Debug, Clone)]
-pub struct GateLayer(pub Shapes);
+pub struct GateLayer {
+    /// How the methods are called.
+    pub shapes: Shapes,
+    /// Whether there is room for what they write.
+    pub space: Arc<Space>,
+}
 
 impl<S> tower::Layer<S> for GateLayer {
     type Service = Gate<S>;
 
     fn layer(&self, inner: S) -> Gate<S> {
-        Gate { inner, shapes: self.0.clone() }
+        Gate { inner, shapes: self.shapes.clone(), space: Arc::clone(&self.space) }
     }
 }
 
@@ -338,23 +345,26 @@ where
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let shape = self.shapes.of(request.uri().path());
         let grpc = is_grpc(&request);
-        let Admitted { principal, places, call, unread, turn } = match admit(&request, shape) {
-            Ok(admitted) => admitted,
-            Err(refusal) => {
-                let status = status::refused(&refusal, Language::English);
-                let refused = if grpc {
-                    status.into_http()
-                } else {
-                    crate::http::refusal(&status).map(Body::new)
-                };
-                return Box::pin(std::future::ready(Ok(refused)));
-            }
-        };
+        let Admitted { principal, places, call, unread, turn } =
+            match admit(&request, shape, &self.space) {
+                Ok(admitted) => admitted,
+                Err(refusal) => {
+                    let status = status::refused(&refusal, Language::English);
+                    let refused = if grpc {
+                        status.into_http()
+                    } else {
+                        crate::http::refusal(&status).map(Body::new)
+                    };
+                    return Box::pin(std::future::ready(Ok(refused)));
+                }
+            };
+        let (path, kind) = (request.uri().path().to_owned(), principal.kind);
         request.extensions_mut().insert(principal);
         request = request.map(|body| {
             let call = call.clone();
             Body::new(if shape.client_streams {
-                RequestBody::stream(body, call)
+                let writer = writes(&path).then(|| (Arc::clone(&self.space), kind));
+                RequestBody::stream(body, call, writer)
             } else {
                 RequestBody::new(body, grpc, call)
             })
@@ -403,6 +413,16 @@ pub(crate) fn is_grpc<B>(request: &http::Request<B>) -> bool {
     form.is_some_and(|form| form.as_bytes().starts_with(b"application/grpc"))
 }
 
+/// Whether a call writes, by the name of its method: all that does not only read.
+fn writes(path: &str) -> bool {
+    let method = match path {
+        "/ceb" => return true,
+        _ => path.strip_prefix("/single_window.").and_then(|path| path.rsplit_once('/')),
+    };
+    let reads = ["Get", "List", "Watch", "Follow"];
+    method.is_some_and(|(_, method)| !reads.iter().any(|word| method.starts_with(word)))
+}
+
 /// Whether a call only reads, and how much, by the name of its method.
 fn reading(path: &str, streams: bool) -> Option<Reading> {
     let method = match path {
@@ -420,7 +440,11 @@ fn reading(path: &str, streams: bool) -> Option<Reading> {
     }
 }
 
-fn admit<B>(request: &http::Request<B>, shape: Shape) -> Result<Admitted, Box<Refusal>> {
+fn admit<B>(
+    request: &http::Request<B>,
+    shape: Shape,
+    space: &Space,
+) -> Result<Admitted, Box<Refusal>> {
     let no = |code: Code| Box::new(Refusal::of(code));
     let peer = request.extensions().get::<Peer>().ok_or_else(|| no(Code::CertificateMissing))?;
     if let Some(refusal) = &peer.refusal {
@@ -434,6 +458,9 @@ fn admit<B>(request: &http::Request<B>, shape: Shape) -> Result<Admitted, Box<Re
         Some((_, kinds)) if !kinds.contains(&principal.kind) => return Err(no(Code::NotAllowed)),
         // A method without a line does not exist, see `check_policy`: the router says so.
         Some(_) | None => {}
+    }
+    if writes(path) {
+        space.room_for(principal.kind)?;
     }
     let streams = shape.client_streams || shape.server_streams;
     let places = account.enter(if streams { Lasting::Stream } else { Lasting::Call })?;
@@ -459,6 +486,17 @@ mod tests {
             let reads = reads && path.starts_with("/single_window.") && method != "GetStatus";
             let over_http = ["/ceb/receipts", "/ceb/documents"].contains(path);
             assert_eq!(of(path).is_some(), reads || over_http, "{path}");
+            assert!(!writes(path) || of(path).is_none(), "{path}");
+        }
+        let ceb = "/single_window.ceb.v1.CebService";
+        for (path, expected) in [
+            ("/ceb".to_owned(), true),
+            ("/ceb/receipts".to_owned(), false),
+            ("/grpc.health.v1.Health/Check".to_owned(), false),
+            (format!("{ceb}/SendStream"), true),
+            (format!("{ceb}/FollowReceipts"), false),
+        ] {
+            assert_eq!(writes(&path), expected, "{path}");
         }
         let service = "/single_window.declaration.v1.DeclarationService";
         assert_eq!(of(&format!("{service}/Get")), Some(Reading::Short));

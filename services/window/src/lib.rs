@@ -17,6 +17,7 @@ pub mod quotas;
 pub mod run;
 pub mod sandbox;
 pub mod signals;
+pub mod space;
 mod standing;
 pub mod tasks;
 pub mod tls;

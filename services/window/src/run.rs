@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -22,6 +23,7 @@ use tonic::transport::Server;
 use crate::identity::{GateLayer, Registry};
 use crate::quotas::Sockets;
 use crate::signals::Ending;
+use crate::space::Space;
 use crate::standing::Standing;
 use crate::tasks::{Task, Tasks};
 use crate::{listen, tls};
@@ -70,6 +72,8 @@ pub struct Settings {
     pub writers: usize,
     /// How long requests may take to finish when the window drains.
     pub drain: Duration,
+    /// Bytes that must be free beside the private PostgreSQL; below, firms do not file.
+    pub free_space_least: u64,
 }
 
 /// A service that has a process of its own.
@@ -291,6 +295,8 @@ impl Window {
             }
         };
 
+        let own = settings.database_url.is_none().then_some(settings.data_dir.as_path());
+        let space = Space::of(own, settings.free_space_least);
         let (draining, closing) = (CancellationToken::new(), CancellationToken::new());
         let profile = profile(settings, examiner.is_some());
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
@@ -322,7 +328,8 @@ impl Window {
             let exchange = service.exchange();
             routes = routes.add_service(service.into_server()).add_service(exchange.into_server());
         }
-        let status = StatusServer::new(Standing { sandbox: settings.sandbox });
+        let status =
+            StatusServer::new(Standing { sandbox: settings.sandbox, space: Arc::clone(&space) });
         routes = routes.add_service(status);
         if let Some(reflection) = reflection {
             routes = routes.add_service(reflection);
@@ -356,8 +363,14 @@ impl Window {
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
             .http2_max_header_list_size(Some(64 * 1024))
             .timeout(Duration::from_secs(limits::UNARY_SECONDS_MAX))
-            .layer(GateLayer(shapes))
+            .layer(GateLayer { shapes, space: Arc::clone(&space) })
             .add_routes(routes);
+        let mut pages = Tasks::default();
+        let reporter = health.clone();
+        pages.spawn(Task::Space, async move {
+            space.watch(reporter).await;
+            Ok(())
+        });
         let incoming = tls::incoming(listener, acceptor, registry, sockets);
         let stop = draining.clone();
         server.spawn(Task::Server, async move {
@@ -371,7 +384,6 @@ impl Window {
             router.serve_with_incoming_shutdown(incoming, goodbye).await?;
             Ok(())
         });
-        let mut pages = Tasks::default();
         if let Some(page) = page {
             pages.spawn(Task::Metrics, page);
         }
