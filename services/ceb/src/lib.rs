@@ -12,6 +12,7 @@ mod export;
 mod follow;
 mod import;
 mod issue;
+mod log;
 mod matching;
 mod message;
 mod paper;
@@ -44,6 +45,7 @@ use proto::v1::send_stream_response::Result as Item;
 use sqlx::PgPool;
 use store::batch::{self, Batch};
 use store::journal::{self, Tail};
+use store::token::TokenKey;
 use store::{Clock, Unanswered};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -66,6 +68,7 @@ const LANES: usize = 1;
 pub(crate) struct Ceb {
     /// For reading.
     pub(crate) reads: PgPool,
+    pub(crate) tokens: TokenKey,
     pub(crate) tail: Tail,
     pub(crate) batch: Batch<Desk>,
     pub(crate) clock: Clock,
@@ -88,7 +91,7 @@ impl Service {
     /// The service over its tables. `window` is how it reaches the declaration service.
     pub fn new(
         (work, reads): (PgPool, PgPool),
-        clock: Clock,
+        (clock, tokens): (Clock, TokenKey),
         policy: Policy,
         window: Window,
         (draining, closing): (CancellationToken, CancellationToken),
@@ -99,7 +102,8 @@ impl Service {
         let (batch, lanes) = batch::lanes(Arc::new(desk), &work, LANES, &closing);
         let stop = draining.clone();
         let waiting = Semaphore::new(limits::RECEIPTS_WAITING_MAX);
-        let this = Arc::new(Ceb { reads, tail, batch, clock, policy, errands, draining, waiting });
+        let this =
+            Arc::new(Ceb { reads, tokens, tail, batch, clock, policy, errands, draining, waiting });
         let mut loops: Vec<Loop> =
             lanes.into_iter().map(|lane| -> Loop { Box::pin(lane) }).collect();
         let (ceb, there, ending) = (Arc::clone(&this), window.clone(), stop.clone());
@@ -359,7 +363,7 @@ fn record(found: read::Found) -> v1::DocumentRecord {
     let read::Found { paper, missing } = found;
     v1::DocumentRecord {
         message_type: paper.kind.number().into(),
-        key: paper.key.replace('\u{1f}', " "),
+        key: paper.kind.shown_key(&paper.key).replace('\u{1f}', " "),
         guid: paper.guid,
         order_no: paper.names.order_no,
         return_status: paper.status,
@@ -494,7 +498,7 @@ impl CebService for Service {
             dxp_ids: (!everything).then(|| principal.dxp_ids.clone()),
         };
         let (found, next_page_token) =
-            read::documents(&self.0.reads, filter, page_size, &page_token)
+            read::documents(&self.0, &principal.name, filter, (page_size, &page_token))
                 .await
                 .map_err(|error| status::of(error, language))?;
         let documents = found.into_iter().map(record).collect();

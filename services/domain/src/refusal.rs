@@ -187,7 +187,7 @@ impl Code {
             Self::RequestIdMissing => ("SW-1002", FixMessage, "request_id must be a UUID that the caller made and keeps", "request_id 须为由调用方生成并保存的 UUID"),
             Self::NameMalformed => ("SW-1003", FixMessage, "name must look like declarations/{uuid}", "name 格式应为 declarations/{uuid}"),
             Self::PageTokenForeign => ("SW-1004", FixMessage, "page_token does not belong to this caller and these filters; start again without it", "page_token 与本调用方或本查询条件不符，请从第一页重新查询"),
-            Self::ResumeTokenMalformed => ("SW-1005", FixMessage, "resume_token cannot be read; use one from an earlier answer, unchanged", "resume_token 无法识别，请原样使用以前收到的值"),
+            Self::ResumeTokenMalformed => ("SW-1005", FixMessage, "resume_token was not made for this caller and this watch; use one from an earlier answer, unchanged", "resume_token 与本调用方或本订阅不符，请原样使用以前收到的值"),
             Self::FrameUnexpected => ("SW-1006", FixMessage, "this frame does not fit here on the stream", "数据流中此处不应出现该帧"),
             Self::MessageMalformed => ("SW-1007", FixMessage, "the bytes are no message of this schema", "数据不是符合接口定义的消息"),
             Self::TooManyEntries => ("SW-1008", FixMessage, "a list in the message has too many entries", "消息中列表项过多"),

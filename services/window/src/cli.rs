@@ -94,6 +94,7 @@ enum Command {
     Verdict(commands::verdict::Verdict),
     Ceb(commands::ceb::Ceb),
     Inspect(commands::inspect::Inspect),
+    Clock(commands::clock::Clock),
     Bench(crate::bench::Bench),
 }
 
@@ -281,10 +282,7 @@ fn called_as(
 }
 
 fn pem(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| {
-        let path = path.display();
-        Said::new(format!("{path} cannot be read"), format!("无法读取{path}"))
-    })
+    std::fs::read(path).with_context(|| Said::unreadable(path))
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -471,6 +469,10 @@ impl Cli {
             Command::Inspect(args) => {
                 Ok(commands::inspect::run(common.means(), args).await?.into())
             }
+            Command::Clock(args) => {
+                let session = common.session_as("admin").await?;
+                Ok(commands::clock::run(&session, args).await?.into())
+            }
             Command::Bench(args) => crate::bench::run(args).await,
         }
     }
@@ -504,7 +506,8 @@ pub(crate) async fn interrupted() {
 impl Common {
     fn data_dir(&self) -> anyhow::Result<PathBuf> {
         match &self.data_dir {
-            Some(directory) => std::path::absolute(directory).context("--data-dir"),
+            Some(directory) => std::path::absolute(directory)
+                .context(Said::new("--data-dir is no path", "--data-dir不是路径")),
             None => default_data_dir(),
         }
     }
@@ -572,8 +575,13 @@ impl Common {
     }
 
     async fn session(&self) -> anyhow::Result<Session> {
+        self.session_as("agent").await
+    }
+
+    /// As this caller of the sandbox, unless another one is named.
+    async fn session_as(&self, caller: &str) -> anyhow::Result<Session> {
         Ok(Session {
-            window: client::Window::connect(&self.config("agent")?).await?,
+            window: client::Window::connect(&self.config(caller)?).await?,
             output: self.output(),
             language: self.language(),
         })
@@ -641,6 +649,8 @@ pub(crate) fn default_data_dir() -> anyhow::Result<PathBuf> {
     if let Some(data) = std::env::var_os("XDG_DATA_HOME").filter(|value| !value.is_empty()) {
         return Ok(PathBuf::from(data).join("single-window"));
     }
-    let home = std::env::var_os("HOME").context("neither HOME nor --data-dir is set")?;
+    let home = std::env::var_os("HOME").with_context(|| {
+        Said::new("neither HOME nor --data-dir is set", "未设置HOME，也未给出--data-dir")
+    })?;
     Ok(PathBuf::from(home).join(".local/share/single-window"))
 }
