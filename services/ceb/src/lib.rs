@@ -37,7 +37,9 @@ use futures::stream::FuturesOrdered;
 use futures::{Stream, StreamExt as _};
 use proto::call::{caller, trace};
 use proto::ceb::{self, Document, MessageType};
+use proto::memory;
 use proto::status::{self, Language};
+use proto::turn;
 use proto::v1;
 use proto::v1::ceb_service_server::CebService;
 use proto::v1::send_stream_response::Result as Item;
@@ -125,6 +127,7 @@ impl Ceb {
         trace: &str,
         door: Door,
     ) -> Result<v1::SendResponse, Unanswered> {
+        memory::need(bytes.len().saturating_mul(limits::MEMORY_PER_CEB_BYTE)).map_err(|no| *no)?;
         let read = message::read(&self.policy, principal, bytes, trace, self.clock.now())?;
         let documents = match read {
             message::Message::Documents(documents) => documents,
@@ -208,7 +211,7 @@ impl Ceb {
         dxp_id: &str,
         about: &read::About,
         after: i64,
-        most: i32,
+        (most, bytes): (i32, i64),
         wait: Duration,
     ) -> Result<Vec<v1::OutgoingMessage>, Unanswered> {
         let most =
@@ -217,16 +220,19 @@ impl Ceb {
         let until = tokio::time::Instant::now() + wait;
         let mut tail = if wait.is_zero() { None } else { Some(self.listen(dxp_id).await?) };
         loop {
-            let found = read::log(&self.reads, dxp_id, about, after, most).await?;
+            let found = read::log(&self.reads, dxp_id, about, after, (most, bytes)).await?;
             let Some(tail) = tail.as_mut().filter(|_| found.is_empty()) else {
                 return Ok(found.into_iter().map(logged).collect());
             };
             loop {
-                let heard = tokio::select! {
-                    heard = tokio::time::timeout_at(until, tail.next()) => heard,
-                    () = self.draining.cancelled() => return Ok(Vec::new()),
-                };
-                let Ok(entries) = heard else { return Ok(Vec::new()) };
+                // Others read meanwhile.
+                let heard = turn::rest(async {
+                    tokio::select! {
+                        heard = tokio::time::timeout_at(until, tail.next()) => heard.ok(),
+                        () = self.draining.cancelled() => None,
+                    }
+                });
+                let Some(entries) = heard.await else { return Ok(Vec::new()) };
                 if entries?.iter().any(|entry| entry.owner == dxp_id) {
                     break;
                 }
@@ -451,7 +457,7 @@ impl CebService for Service {
                 &dxp_id,
                 &read::About { order_no, key },
                 from,
-                page_size,
+                (page_size, limits::RECEIPTS_PAGE_BYTES),
                 Duration::from_secs(wait),
             )
             .await
@@ -546,7 +552,8 @@ fn answer_stream(
                     // An item without a request is an empty message, and refused as one.
                     let bytes = item.item.unwrap_or_default().message;
                     let (ceb, principal) = (Arc::clone(&ceb), Arc::clone(&principal));
-                    taking.push_back(answer(ceb, principal, trace.clone(), number, bytes));
+                    let answered = answer(ceb, principal, trace.clone(), number, bytes);
+                    taking.push_back(memory::item(answered));
                     number += 1;
                 }
                 Some(Ok(None)) => open = false,
@@ -597,7 +604,8 @@ fn follow_log(
         loop {
             // Behind every position there is nothing.
             let from = i64::try_from(position).unwrap_or(i64::MAX);
-            let messages = ceb.log(&dxp_id, &everything, from, 0, Duration::ZERO).await?;
+            let page = (0, limits::RECEIPTS_FOLLOWED_BYTES);
+            let messages = ceb.log(&dxp_id, &everything, from, page, Duration::ZERO).await?;
             let is_all = messages.is_empty();
             for message in messages {
                 position = message.position;

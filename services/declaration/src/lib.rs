@@ -29,6 +29,7 @@ use futures::stream::FuturesOrdered;
 use futures::{Stream, StreamExt as _};
 use prost::Message as _;
 use proto::call::{caller, trace};
+use proto::memory;
 use proto::status::{self, Language};
 use proto::v1::declaration_service_server::{DeclarationService, DeclarationServiceServer};
 use proto::v1::{self, submit_stream_response::Result as Item};
@@ -116,7 +117,7 @@ impl Service {
     /// The exchange that serves this service's journal.
     pub fn exchange(&self) -> exchange::Exchange<Self> {
         let Declarations { work, tail, draining, .. } = &*self.0;
-        exchange::Exchange::new(work.clone(), tail.clone(), self.clone(), draining.clone())
+        exchange::Exchange::new(work.clone(), tail.apart(), self.clone(), draining.clone())
     }
 }
 
@@ -370,7 +371,8 @@ fn answer_stream(
             match item {
                 Some(Ok(Some(item))) => {
                     let (declarations, principal) = (declarations.clone(), principal.clone());
-                    filing.push_back(answer(declarations, principal, trace.clone(), item.item));
+                    let answered = answer(declarations, principal, trace.clone(), item.item);
+                    filing.push_back(memory::item(answered));
                 }
                 Some(Ok(None)) => open = false,
                 // So is what came before one that cannot be read.

@@ -72,6 +72,9 @@ impl Work for Clerk {
     type Command = Command;
     type Answer = i64;
     type Told = Vec<Entry>;
+    type Held = ();
+
+    fn held() {}
 
     async fn work(
         &self,
