@@ -18,6 +18,7 @@ mod floods;
 mod harness;
 mod meter;
 mod process;
+mod watches;
 mod wire;
 
 /// How much of everything, for the long run.

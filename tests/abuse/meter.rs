@@ -53,7 +53,7 @@ pub(crate) fn pid(sandbox: &Sandbox) -> u32 {
 }
 
 /// Resident memory of the window.
-fn memory_kb(sandbox: &Sandbox) -> u64 {
+pub(crate) fn memory_kb(sandbox: &Sandbox) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", pid(sandbox)));
     let status = status.expect("the window runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux says");

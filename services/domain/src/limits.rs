@@ -148,6 +148,8 @@ pub const UNARY_SECONDS_MAX: u64 = 30;
 pub const LEASE_SECONDS: i32 = 15;
 /// Seconds after which another process of a service goes on with what one did alone.
 pub const TASK_LEASE_SECONDS: i32 = 6;
+/// Lines of one kind, written at one place in the code, in the log in a second; the others are counted.
+pub const LOG_LINES_PER_SECOND: u32 = 20;
 /// Seconds between heartbeats on a quiet stream.
 pub const HEARTBEAT_SECONDS: u64 = 5;
 /// Declarations filed by the declarants of one slot in one day: the nine digits of preNo are shared
