@@ -48,6 +48,12 @@ mod schema {
                 include!(concat!(env!("OUT_DIR"), "/single_window.inspection.v1.serde.rs"));
             }
         }
+        pub mod sandbox {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/single_window.sandbox.v1.rs"));
+                include!(concat!(env!("OUT_DIR"), "/single_window.sandbox.v1.serde.rs"));
+            }
+        }
         pub mod status {
             pub mod v1 {
                 include!(concat!(env!("OUT_DIR"), "/single_window.status.v1.rs"));
@@ -75,6 +81,7 @@ pub mod v1 {
     pub use crate::schema::single_window::declaration::v1::*;
     pub use crate::schema::single_window::exchange::v1::*;
     pub use crate::schema::single_window::inspection::v1::*;
+    pub use crate::schema::single_window::sandbox::v1::*;
     pub use crate::schema::single_window::status::v1::*;
     pub use crate::schema::single_window::trade::v1::*;
 }

@@ -359,10 +359,7 @@ async fn an_objection_stops_the_declaration_and_others_look_again() {
     let order = stage_.site.begins(&order).await;
     let first: Vec<String> = officers(&order);
     stage_.site.finds_everywhere(&order, "QTY_MISMATCH").await.expect("in step");
-    let round = |record: &v1::DeclarationRecord| record.round;
-    while round(&stage_.firm.reads(&name).await) != 2 {
-        tokio::task::yield_now().await;
-    }
+    stage_.firm.waits(&name, |record| record.round == 2).await;
     let customs = stage_.sandbox.connect("customs").await;
     let counted = credit(&customs).await;
     assert_eq!(
@@ -388,9 +385,7 @@ async fn an_objection_stops_the_declaration_and_others_look_again() {
     let order = stage_.site.begins(&order).await;
     assert!(officers(&order).iter().all(|officer| !first.contains(officer)), "others look");
     stage_.site.finds_everywhere(&order, "CONFORM").await.expect("in step");
-    while round(&stage_.firm.reads(&name).await) != 3 {
-        tokio::task::yield_now().await;
-    }
+    stage_.firm.waits(&name, |record| record.round == 3).await;
     let status = inspection.object(object(2)).await.expect_err("only once");
     assert_eq!(code(&status).0, "SW-1611");
     let cleared = credit(&customs).await;
@@ -406,6 +401,30 @@ async fn an_objection_stops_the_declaration_and_others_look_again() {
 fn officers(order: &v1::OrderRecord) -> Vec<String> {
     let work = state(order).work.as_ref().expect("an examination");
     work.officers.iter().map(|duty| duty.officer.clone()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_appeal_comes_within_sixty_days() {
+    let mut stage_ = Stage::set().await;
+    let (_, _, order) = stage_.orders("QD-1").await;
+    let order = stage_.site.begins(&order).await;
+    stage_.site.finds_everywhere(&order, "PROHIBITED").await.expect("in step");
+    let customs = stage_.sandbox.connect("customs").await;
+    let entries = credit(&customs).await.entries;
+    let [entry] = entries.as_slice() else { panic!("one entry: {entries:#?}") };
+    let appeals = async || {
+        let appeal = v1::AppealRequest {
+            request_id: Uuid::now_v7().to_string(),
+            firm: FIRM_A.into(),
+            source: entry.source.clone(),
+            reason: "货物不在目录内".into(),
+        };
+        stage_.firm.0.inspection().appeal(appeal).await
+    };
+    let moved = stage_.sandbox.command(&["clock", "advance", "61d"]);
+    assert!(moved.status.success(), "{moved:?}");
+    let late = appeals().await.expect_err("sixty days are over");
+    assert_eq!(code(&late).0, "SW-1613");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -463,9 +482,7 @@ async fn what_is_found_decides_about_goods_and_credit() {
         v1::Treatment { certificate: "QD2026-77".into(), digest: vec![1; 32], passed: true };
     let order = stage_.site.reports(&order, Step::Treatment(treatment)).await.expect("treated");
     assert_eq!(stage(&order), OrderStage::Found, "the agencies decide again");
-    while stage_.firm.reads(&name).await.round != 2 {
-        tokio::task::yield_now().await;
-    }
+    stage_.firm.waits(&name, |record| record.round == 2).await;
     stage_.clear(&event, 2).await;
     let seen = stage_.firm.sees(&name, v1::State::Released).await;
     let steps: Vec<_> = seen.iter().filter_map(step_of).collect();
@@ -535,9 +552,7 @@ async fn an_order_and_its_news_survive_kills() {
     stage_.sandbox.ready().await;
     let firm = crate::harness::people::Enterprise(stage_.sandbox.connect("enterprise-a").await);
     stage_.firm = firm;
-    while stage_.firm.reads(&name).await.round != 2 {
-        tokio::task::yield_now().await;
-    }
+    stage_.firm.waits(&name, |record| record.round == 2).await;
     let open = |window: client::Window, agency| async move {
         Stream::open(&window, agency, "one", Vec::new(), 0).await.expect("it may")
     };

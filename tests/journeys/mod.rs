@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bad_texts;
+mod clock;
 mod command_line;
 mod exchange;
 mod finding_out;

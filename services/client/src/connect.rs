@@ -9,6 +9,7 @@ use proto::v1::ceb_service_client::CebServiceClient;
 use proto::v1::declaration_service_client::DeclarationServiceClient;
 use proto::v1::exchange_service_client::ExchangeServiceClient;
 use proto::v1::inspection_service_client::InspectionServiceClient;
+use proto::v1::sandbox_service_client::SandboxServiceClient;
 use proto::v1::status_service_client::StatusServiceClient;
 use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject as _;
@@ -216,6 +217,11 @@ impl Window {
         // A page has up to a thousand orders, each with all that was found.
         InspectionServiceClient::new(self.channel.clone())
             .max_decoding_message_size(64 * 1024 * 1024)
+    }
+
+    /// What only a sandbox can do.
+    pub fn sandbox(&self) -> SandboxServiceClient<Channel> {
+        SandboxServiceClient::new(self.channel.clone())
     }
 
     /// What the window says about itself.

@@ -94,6 +94,7 @@ enum Command {
     Verdict(commands::verdict::Verdict),
     Ceb(commands::ceb::Ceb),
     Inspect(commands::inspect::Inspect),
+    Clock(commands::clock::Clock),
     Bench(crate::bench::Bench),
 }
 
@@ -458,6 +459,10 @@ impl Cli {
             Command::Inspect(args) => {
                 Ok(commands::inspect::run(common.means(), args).await?.into())
             }
+            Command::Clock(args) => {
+                let session = common.session_as("admin").await?;
+                Ok(commands::clock::run(&session, args).await?.into())
+            }
             Command::Bench(args) => crate::bench::run(args).await,
         }
     }
@@ -559,8 +564,13 @@ impl Common {
     }
 
     async fn session(&self) -> anyhow::Result<Session> {
+        self.session_as("agent").await
+    }
+
+    /// As this caller of the sandbox, unless another one is named.
+    async fn session_as(&self, caller: &str) -> anyhow::Result<Session> {
         Ok(Session {
-            window: client::Window::connect(&self.config("agent")?).await?,
+            window: client::Window::connect(&self.config(caller)?).await?,
             output: self.output(),
             language: self.language(),
         })

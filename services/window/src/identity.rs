@@ -61,6 +61,8 @@ pub const POLICY: &[(&str, &[Kind])] = &[
     ("/single_window.ceb.v1.CebService/FollowReceipts", LISTENERS),
     ("/single_window.ceb.v1.CebService/ListDocuments", READERS),
     ("/single_window.ceb.v1.CebService/Issue", CUSTOMS),
+    ("/single_window.sandbox.v1.SandboxService/GetClock", EVERYBODY),
+    ("/single_window.sandbox.v1.SandboxService/MoveClock", &[Kind::Administrator]),
     ("/single_window.status.v1.StatusService/GetStatus", EVERYBODY),
     ("/ceb", SENDERS),
     ("/ceb/receipts", LISTENERS),

@@ -5,6 +5,7 @@ pub mod bench;
 mod bodies;
 pub mod certificates;
 pub mod cli;
+mod clock;
 pub mod commands;
 pub mod connection;
 pub mod files;

@@ -11,15 +11,14 @@ use domain::declaration::Profile;
 use domain::limits;
 use domain::refusal::Code;
 use sqlx::postgres::PgConnectOptions;
-use store::Clock;
 use store::private::PrivatePostgres;
 use store::token::TokenKey;
-use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::Server;
 
+use crate::clock::{self, SandboxClock};
 use crate::commands::Said;
 use crate::identity::{GateLayer, Registry};
 use crate::quotas::Sockets;
@@ -279,6 +278,8 @@ impl Window {
         let door = Door::of(settings, &registry)?;
         let examiner = examiner(settings)?;
         let reflection = settings.sandbox.then(reflection).transpose()?;
+        let movable =
+            settings.sandbox.then(|| SandboxClock::open(&settings.data_dir)).transpose()?;
         let held = listen::hold(&settings.listen).await?;
         let address = held.address;
         let page = match &settings.metrics {
@@ -299,8 +300,7 @@ impl Window {
 
         let (draining, closing) = (CancellationToken::new(), CancellationToken::new());
         let profile = profile(settings, examiner.is_some());
-        #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-        let clock = Clock::new(OffsetDateTime::now_utc);
+        let clock = movable.as_ref().map_or_else(clock::real, SandboxClock::clock);
         let mut lanes = Tasks::default();
         let mut lane = |lane: ceb::Loop| {
             lanes.spawn(Task::Lane, async move {
@@ -330,6 +330,9 @@ impl Window {
         }
         let status = StatusServer::new(Standing { sandbox: settings.sandbox });
         routes = routes.add_service(status);
+        if let Some(movable) = movable {
+            routes = routes.add_service(SandboxServer::new(movable));
+        }
         if let Some(reflection) = reflection {
             routes = routes.add_service(reflection);
         }
@@ -526,6 +529,7 @@ fn reached(identity: client::Config, own: SocketAddr) -> client::Config {
 }
 
 type DeclarationServer = proto::v1::declaration_service_server::DeclarationServiceServer<Service>;
+type SandboxServer = proto::v1::sandbox_service_server::SandboxServiceServer<SandboxClock>;
 type StatusServer = proto::v1::status_service_server::StatusServiceServer<Standing>;
 type CebServer = proto::v1::ceb_service_server::CebServiceServer<ceb::Service>;
 type InspectionServer =

@@ -20,6 +20,7 @@
 mod card;
 pub mod ceb;
 pub mod change;
+pub mod clock;
 mod follow;
 mod input;
 pub mod inspect;

@@ -164,6 +164,14 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "查验单到达该环节或其后时结束；此前取消则退出码为1",
     ),
     (
+        "Everything counts by it: deadlines, days, months and years of numbers, taxes and \
+         credit, in the window and for its simulated agencies. It never goes back, and stays \
+         moved when the sandbox is started again; a new data directory begins with the time \
+         of the machine",
+        "单一窗口及其模拟机关的一切期限，以及编号、税款、信用的日、月、年，均以该时钟为准。时\
+         钟不可回调，沙箱重启后保持不变；新的数据目录从本机时间开始",
+    ),
+    (
         "Explain messages (CEB): every field with its meaning, and everything that is wrong. \
          Asks no window",
         "解释报文（CEB）：各字段含义及全部错误；不连接窗口",
@@ -213,6 +221,7 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("Go on with what comes, until Ctrl-C", "持续接收，直至Ctrl-C"),
     ("How long a file must rest before it is taken, in milliseconds", "文件静置多久后才取走，毫秒"),
     ("How long to wait", "最长等待时间"),
+    ("How long: 31d, 12h, 90min, \"1year 2days\"", "时长：31d、12h、90min、\"1year 2days\""),
     ("How many days, at most 14", "天数，至多14"),
     ("In words", "文字说明"),
     (
@@ -267,6 +276,8 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "Messages or envelopes, plain or .gz; `-` is standard input",
         "报文或信封，原文或.gz；- 为标准输入",
     ),
+    ("Move the time forward by this long", "将时间向前调整一段时长"),
+    ("Move the time forward to this one", "将时间向前调整至指定时刻"),
     (
         "NUMBER is an order number, waybill number, copNo, preNo, invtNo, guid, or number of a bill \
          of lading. When several documents have it, the inventory is shown and the others are listed; \
@@ -479,6 +490,11 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     (
         "Show the credit of one firm: class, points, entries, and what changed and why",
         "显示一家企业的信用：等级、分值、记录及变动原因",
+    ),
+    (
+        "Show the time in the sandbox, or move it forward (deadlines of days and years can \
+         be tried so)",
+        "显示沙箱时间，或将其向前调整（可用于试验以天或年计的期限）",
     ),
     (
         "Sign a message (CEB) with a firm's key: SM2 over SM3, or RSA over SHA-1",
@@ -744,4 +760,5 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "Why, for the enterprise; what to look at, with --inspect",
         "告知企业的原因；与 --inspect 同用时为查验内容",
     ),
+    ("YYYY-MM-DD (midnight in China) or RFC 3339", "YYYY-MM-DD（中国时间零点）或RFC 3339"),
 ];
