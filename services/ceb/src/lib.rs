@@ -46,6 +46,7 @@ use proto::v1::send_stream_response::Result as Item;
 use sqlx::PgPool;
 use store::batch::{self, Batch};
 use store::journal;
+use store::share::Share;
 use store::tail::{Reader, Signal, Tail};
 use store::token::TokenKey;
 use store::{Clock, Unanswered};
@@ -129,13 +130,14 @@ impl Ceb {
     ) -> Result<v1::SendResponse, Unanswered> {
         memory::need(bytes.len().saturating_mul(limits::MEMORY_PER_CEB_BYTE)).map_err(|no| *no)?;
         let read = message::read(&self.policy, principal, bytes, trace, self.clock.now())?;
+        let share = Share::of(principal);
         let documents = match read {
             message::Message::Documents(documents) => documents,
             message::Message::Broken(broken) => {
                 let message::Broken { malformed, faults, envelope_id, answer } = *broken;
                 if !malformed.dxp_id.is_empty() {
                     let slot = Slot::of(&malformed.dxp_id);
-                    self.batch.queue(slot, Command::Malformed(malformed)).await?;
+                    self.batch.queue(slot, &share, Command::Malformed(malformed)).await?;
                 }
                 return Ok(v1::SendResponse {
                     envelope_id,
@@ -146,13 +148,16 @@ impl Ceb {
             }
         };
         let message::Documents { guid, message_type, envelope_id, documents } = documents;
+        let share = &share;
         let waiting = documents.into_iter().map(|document| {
             let slot = document.slot;
             let command = Command::Receive(Box::new(document));
             async move {
                 match door {
-                    Door::Offer => Ok::<_, Unanswered>(self.batch.offer(slot, command).await?),
-                    Door::Queue => Ok(self.batch.queue(slot, command).await?),
+                    Door::Offer => {
+                        Ok::<_, Unanswered>(self.batch.offer(slot, share, command).await?)
+                    }
+                    Door::Queue => Ok(self.batch.queue(slot, share, command).await?),
                 }
             }
         });
@@ -199,7 +204,8 @@ impl Ceb {
                 body: Bytes::from(body),
             };
             let slot = Slot::of(&issued.invt_no);
-            let done = self.batch.queue(slot, Command::Issue(Box::new(issued))).await?;
+            let done =
+                self.batch.queue(slot, &Share::Kept, Command::Issue(Box::new(issued))).await?;
             taken += u32::from(matches!(done, Done::Issued(true)));
         }
         Ok(taken)

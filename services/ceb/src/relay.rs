@@ -14,6 +14,7 @@ use proto::v1;
 use proto::v1::fact::Kind as Wire;
 use proto::v1::submit_stream_response::Result as Item;
 use store::lease::Lease;
+use store::share::Share;
 use store::{Fault, batch};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -126,7 +127,7 @@ async fn file_all(ceb: &Ceb, window: &Window, papers: Vec<Paper>) -> Result<usiz
     .await;
     let told = papers.iter().zip(answers).filter_map(|(paper, outcome)| {
         let answered = Answered::of(paper, outcome?);
-        Some(ceb.batch.queue(answered.slot, Command::Errand(answered)))
+        Some(ceb.batch.queue(answered.slot, &Share::Kept, Command::Errand(answered)))
     });
     let mut told = futures::future::join_all(told).await.into_iter();
     let count = told.len();
@@ -167,7 +168,7 @@ async fn withdraw(ceb: &Ceb, window: &Window, paper: Paper) -> Result<(), Troubl
     };
     let Some(outcome) = outcome else { return Ok(()) };
     let answered = Answered::of(&paper, outcome);
-    ceb.batch.queue(answered.slot, Command::Errand(answered)).await?;
+    ceb.batch.queue(answered.slot, &Share::Kept, Command::Errand(answered)).await?;
     Ok(())
 }
 
@@ -211,7 +212,7 @@ async fn time_out(ceb: &Ceb) -> Result<(), Trouble> {
     let wait = time::Duration::seconds(matching::POLICY.wait_seconds);
     let expired = expire::find(&ceb.reads, ceb.clock.now() - wait).await?;
     if !expired.keys.is_empty() {
-        ceb.batch.queue(domain::Slot::of(""), Command::Expire(expired)).await?;
+        ceb.batch.queue(domain::Slot::of(""), &Share::Kept, Command::Expire(expired)).await?;
     }
     Ok(())
 }
@@ -278,7 +279,8 @@ async fn hear(ceb: &Ceb, window: &Window, lease: &Lease) -> Result<(), Trouble> 
         if !token.is_empty() && (!news.is_empty() || kept.elapsed() > KEEP) {
             let news = std::mem::take(&mut news);
             let heard = Heard { news, from, token: token.clone() };
-            let done = ceb.batch.queue(domain::Slot::of(""), Command::Heard(heard)).await?;
+            let done =
+                ceb.batch.queue(domain::Slot::of(""), &Share::Kept, Command::Heard(heard)).await?;
             if matches!(done, Done::Outrun) {
                 return Ok(());
             }

@@ -24,7 +24,10 @@ pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const VIOLATIONS_MAX: usize = 100;
 /// Requests that wait for the group commit, over all callers. Beyond: RESOURCE_EXHAUSTED.
 pub const COMMIT_QUEUE_MAX: usize = 8_192;
-/// Requests in one transaction. Larger batches gain nothing and make everybody wait longer.
+/// Requests of one firm that get in although as many as may wait are there: a flood of others does not
+/// shut out who has next to nothing waiting.
+pub const COMMIT_QUEUE_RESERVED: usize = 16;
+/// Requests in one transaction, and of one caller waiting in a lane. Larger batches gain nothing and make everybody wait longer.
 pub const COMMIT_BATCH_MAX: usize = 1_500;
 /// Checks without effect (`validate_only`) at once: each takes a connection and a slot's lock.
 pub const REHEARSALS_MAX: usize = 2;
@@ -195,6 +198,8 @@ pub const UNARY_SECONDS_MAX: u64 = 30;
 pub const LEASE_SECONDS: i32 = 15;
 /// Seconds after which another process of a service goes on with what one did alone.
 pub const TASK_LEASE_SECONDS: i32 = 6;
+/// Lines of one kind, written at one place in the code, in the log in a second; the others are counted.
+pub const LOG_LINES_PER_SECOND: u32 = 20;
 /// Seconds between heartbeats on a quiet stream.
 pub const HEARTBEAT_SECONDS: u64 = 5;
 /// Declarations filed by the declarants of one slot in one day: the nine digits of preNo are shared

@@ -15,6 +15,7 @@ use prost::Message as _;
 use proto::inspection::Declared;
 use proto::v1::{self, fact::Kind as Wire};
 use store::Fault;
+use store::share::Share;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -112,7 +113,7 @@ impl Ear {
         which: Range<usize>,
     ) -> Result<Vec<Option<Demands>>, Fault> {
         let command = Command::Hear(heard, which);
-        match self.inspection.hearing.queue(Slot::of(""), command).await? {
+        match self.inspection.hearing.queue(Slot::of(""), &Share::Kept, command).await? {
             Ok(Done::Heard(demands)) => Ok(demands),
             Ok(_) | Err(_) => Err(Fault::Broken("events were answered otherwise".to_owned())),
         }
@@ -300,7 +301,7 @@ async fn errands(
     say: &mpsc::Sender<Reply>,
     last: &mut Uuid,
 ) -> Result<bool, Fault> {
-    let queue = |command| inspection.asking.queue(Slot::of(""), command);
+    let queue = |command| inspection.asking.queue(Slot::of(""), &Share::Kept, command);
     let settled = keep(&inspection.board.answered, |it| queue(Command::Settle(vec![it]))).await;
     let refused = |(id, version, code)| queue(Command::Refused(id, version, code));
     keep(&inspection.refused, refused).await.and(settled)?;

@@ -353,12 +353,7 @@ impl Cli {
         // What PostgreSQL tells a connection that is being closed is of no use to anybody.
         let filter = format!("{filter},sqlx::postgres::notice=error");
         let filter = tracing_subscriber::EnvFilter::new(filter);
-        let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-        if std::io::stderr().is_terminal() {
-            logs.init();
-        } else {
-            logs.json().init();
-        }
+        crate::logs::start(filter);
     }
 
     /// Does what it asks for.

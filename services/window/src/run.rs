@@ -317,6 +317,7 @@ impl Window {
                 Ok(())
             });
         };
+        lane(Box::pin(crate::logs::say_what_is_left_out(closing.clone())));
         let mut server = Tasks::default();
         let (health, health_service) = tonic_health::server::health_reporter();
         let mut routes = Routes::new(health_service);

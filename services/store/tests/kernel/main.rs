@@ -14,6 +14,7 @@ use store::batch::{Batch, Missed, Work, lanes};
 use store::column;
 use store::journal::{Entry, Heads, heads};
 use store::numbers::use_numbers;
+use store::share::Share;
 use store::tail::{Reader, Signal, Tail};
 use time::OffsetDateTime;
 use tokio::task::JoinSet;
@@ -119,7 +120,7 @@ impl Work for Clerk {
 async fn together(pool: &PgPool, commands: &[Command]) -> (Arc<Clerk>, Vec<Result<i64, Missed>>) {
     let (clerk, closing) = (Arc::new(Clerk::default()), CancellationToken::new());
     let (batch, lanes) = lanes(Arc::clone(&clerk), pool, 1, &closing);
-    let offers = commands.iter().map(|command| batch.offer(slot(0), *command));
+    let offers = commands.iter().map(|command| batch.offer(slot(0), &Share::Kept, *command));
     let answers = async {
         let answers = futures::future::join_all(offers).await;
         closing.cancel();
@@ -225,7 +226,8 @@ impl Process {
 
     async fn append(&self, number: u32, count: usize) {
         for _ in 0..count {
-            let done = self.batch.queue(slot(number), Command::Append(slot(number))).await;
+            let done =
+                self.batch.queue(slot(number), &Share::Kept, Command::Append(slot(number))).await;
             done.expect("the database is there");
         }
     }
@@ -391,4 +393,39 @@ async fn who_does_not_read_keeps_nothing_and_misses_nothing() {
     process.append(0, many).await;
     let written = i64::try_from(many).expect("few") + 1;
     seen.until(&mut reader, [written, 0]).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_one_caller_leaves_the_next_batch_to_others() {
+    let database = Database::new("flood").await;
+    let (clerk, closing) = (Arc::new(Clerk::default()), CancellationToken::new());
+    let (batch, lanes) = lanes(Arc::clone(&clerk), &database.pool, 1, &closing);
+    let (flood, firm) = (Share::firm("flood"), Share::firm("other"));
+    let many = 10_000;
+    let append = Command::Append(slot(7));
+    let floods = (0..many).map(|_| batch.queue(slot(0), &flood, append));
+    let all = async {
+        let mut floods = std::pin::pin!(futures::future::join_all(floods));
+        // All of it is there before the others come.
+        assert!(futures::poll!(&mut floods).is_pending());
+        let (other, agency) =
+            (batch.offer(slot(0), &firm, append), batch.queue(slot(0), &Share::Kept, append));
+        let few = async {
+            let (other, agency) = tokio::join!(other, agency);
+            (other.expect("it is taken"), agency.expect("it is taken"))
+        };
+        let ((other, agency), floods) = tokio::join!(few, floods);
+        closing.cancel();
+        let mut flooded: Vec<i64> = floods.into_iter().map(|it| it.expect("done")).collect();
+        let whole = flooded.len();
+        flooded.sort_unstable();
+        flooded.dedup();
+        assert_eq!((whole, flooded.len()), (many, many), "nothing is lost or doubled");
+        let first = i64::try_from(limits::COMMIT_BATCH_MAX).expect("few");
+        assert!(other <= first && agency <= first, "{other}, {agency}: in the next batch");
+    };
+    tokio::join!(all, futures::future::join_all(lanes));
+    let transactions = clerk.transactions.lock().expect("nobody panicked").clone();
+    assert!(transactions.iter().all(|count| *count <= limits::COMMIT_BATCH_MAX));
+    assert!(transactions.len() < 20, "batches stay large: {transactions:?}");
 }
