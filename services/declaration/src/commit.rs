@@ -14,7 +14,8 @@ use domain::{DeclarationId, Slot};
 use proto::memory::{self, Charge};
 use sqlx::PgConnection;
 use store::batch::Work;
-use store::journal::{Entry, Heads, Tail};
+use store::journal::{Entry, Heads};
+use store::tail::Tail;
 use store::{Clock, Fault};
 
 use crate::amend::{self, Amendment};

@@ -49,8 +49,8 @@ pub const RECEIPTS_WAIT_SECONDS_MAX: u64 = 25;
 pub const RECEIPTS_PAGE_DEFAULT: i32 = 100;
 /// Bytes of receipts on one page, beyond which no further one begins.
 pub const RECEIPTS_PAGE_BYTES: i64 = 4 * 1024 * 1024;
-/// Pulls of receipts that wait at once; beyond, the answer is what there is.
-pub const RECEIPTS_WAITING_MAX: usize = 4_096;
+/// Pulls of receipts that wait at once, over all callers; of one as many as it may have streams.
+pub const RECEIPTS_WAITING_MAX: usize = 2_048;
 /// Parts of a split national document (msgCount).
 pub const CEB_PARTS_MAX: u32 = 100;
 /// Bytes of a message that is refused as a whole that are repeated in the refusal (CEB900).
@@ -112,7 +112,7 @@ pub const READS_LONG_PER_PRINCIPAL_MAX: usize = 2;
 pub const READS_SHORT_MAX: usize = 5;
 /// The same of one caller.
 pub const READS_SHORT_PER_PRINCIPAL_MAX: usize = 2;
-/// Streams that read what they missed from the database at once.
+/// Connections for reading beside those: for streams, which share what they read.
 pub const REPLAYS_MAX: usize = 3;
 /// Reads of one caller that wait for their turn; what is beyond would not have it in time.
 pub const READS_WAITING_MAX: usize = 256;
