@@ -14,10 +14,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use domain::{Slot, limits};
-use futures::FutureExt as _;
 use futures::future::{Shared, WeakShared};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use sqlx::PgPool;
-use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::Fault;
@@ -106,22 +108,56 @@ struct Readers {
     newest: BTreeMap<Slot, i64>,
     commits: u64,
     next: u64,
-    /// Pages that somebody reads from the database, by slot and the position before.
-    pages: HashMap<(Slot, i64), WeakShared<Reading>>,
+}
+
+/// What is read from the database. So many pages at once: many who missed much leave connections to
+/// others.
+#[derive(Debug)]
+struct Replays {
+    turns: Semaphore,
+    /// Pages that somebody reads, by slot and the position before.
+    pages: Mutex<HashMap<(Slot, i64), WeakShared<Reading>>>,
+    /// Who drives them: a reader whose peer does not read would keep its turn otherwise.
+    driver: UnboundedSender<Shared<Reading>>,
+}
+
+impl Replays {
+    fn new(driver: UnboundedSender<Shared<Reading>>) -> Self {
+        Self { turns: Semaphore::new(limits::REPLAYS_MAX), pages: Mutex::default(), driver }
+    }
 }
 
 /// What was just committed, for the readers of this process.
-#[derive(Debug, Clone, Default)]
-pub struct Tail(Arc<Mutex<Readers>>);
+#[derive(Debug, Clone)]
+pub struct Tail {
+    readers: Arc<Mutex<Readers>>,
+    replays: Arc<Replays>,
+    /// For the one who drives.
+    begun: Arc<Mutex<Option<UnboundedReceiver<Shared<Reading>>>>>,
+}
+
+impl Default for Tail {
+    fn default() -> Self {
+        let (driver, begun) = unbounded_channel();
+        let begun = Arc::new(Mutex::new(Some(begun)));
+        Self { readers: Arc::default(), replays: Arc::new(Replays::new(driver)), begun }
+    }
+}
 
 impl Tail {
+    /// The same for other readers, who do not wait for each other when they read what they missed.
+    pub fn apart(&self) -> Self {
+        let replays = Arc::new(Replays::new(self.replays.driver.clone()));
+        Self { readers: Arc::clone(&self.readers), replays, begun: Arc::clone(&self.begun) }
+    }
+
     /// Tells readers. Called after the commit.
     pub fn tell(&self, entries: Vec<Entry>) {
         if entries.is_empty() {
             return;
         }
         let commit = Arc::new(Commit::of(entries));
-        let mut readers = lock(&self.0);
+        let mut readers = lock(&self.readers);
         readers.commits += 1;
         let number = readers.commits;
         for (slot, range) in &commit.slots {
@@ -139,7 +175,7 @@ impl Tail {
     /// A reader of these slots, from after these positions.
     pub fn read(&self, pool: PgPool, after: impl IntoIterator<Item = (Slot, i64)>) -> Reader {
         let mailbox = Arc::new(Mailbox::default());
-        let mut readers = lock(&self.0);
+        let mut readers = lock(&self.readers);
         readers.next += 1;
         let id = readers.next;
         readers.all.insert(id, Arc::downgrade(&mailbox));
@@ -162,20 +198,26 @@ impl Tail {
     }
 
     /// Lets readers know of what other processes wrote, and that time passes, until `closing`. Without it
-    /// they hear of this process only and have no heartbeats.
+    /// they hear of this process only and have no heartbeats. Also drives the pages that they read.
     pub fn run(
         &self,
         pool: PgPool,
         closing: CancellationToken,
     ) -> impl Future<Output = ()> + Send + use<> {
         let tail = self.clone();
+        let mut begun = lock(&self.begun).take();
         async move {
+            let mut pages = FuturesUnordered::new();
             let mut clock = tokio::time::interval(BEAT);
             clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             for beat in 0_u64.. {
-                tokio::select! {
-                    _ = clock.tick() => {}
-                    () = closing.cancelled() => return,
+                loop {
+                    tokio::select! {
+                        _ = clock.tick() => break,
+                        Some(page) = next(&mut begun) => pages.push(page),
+                        Some(_read) = pages.next(), if !pages.is_empty() => {}
+                        () = closing.cancelled() => return,
+                    }
                 }
                 tail.beat(beat % BEATS);
                 if beat % BEATS_TO_POLL == 0
@@ -188,7 +230,7 @@ impl Tail {
     }
 
     fn beat(&self, group: u64) {
-        let readers = lock(&self.0);
+        let readers = lock(&self.readers);
         let own = readers.all.iter().filter(|(id, _)| *id % BEATS == group);
         for mailbox in own.filter_map(|(_, mailbox)| mailbox.upgrade()) {
             mailbox.mark(|mail| mail.beats = true);
@@ -196,12 +238,12 @@ impl Tail {
     }
 
     async fn poll(&self, pool: &PgPool) -> Result<(), Fault> {
-        let slots: Vec<i16> = lock(&self.0).slots.keys().map(|slot| slot.column()).collect();
+        let slots: Vec<i16> = lock(&self.readers).slots.keys().map(|slot| slot.column()).collect();
         if slots.is_empty() {
             return Ok(());
         }
         let heads = heads(pool, &slots).await?;
-        let mut readers = lock(&self.0);
+        let mut readers = lock(&self.readers);
         for (slot, head) in heads {
             let newest = readers.newest.entry(slot).or_default();
             if head <= *newest {
@@ -219,20 +261,26 @@ impl Tail {
 
     /// The page of a slot after a position: whoever wants it while it is read gets the same.
     fn page(&self, pool: &PgPool, slot: Slot, after: i64) -> Shared<Reading> {
-        let mut readers = lock(&self.0);
-        if let Some(page) = readers.pages.get(&(slot, after)).and_then(WeakShared::upgrade) {
+        let mut pages = lock(&self.replays.pages);
+        let begun = pages.get(&(slot, after)).and_then(WeakShared::upgrade);
+        // What was found stays true; that there was nothing, or a fault, does not.
+        let holds = |page: &Page| page.as_ref().is_ok_and(|found| !found.is_empty());
+        if let Some(page) = begun.filter(|page| page.peek().is_none_or(holds)) {
             return page;
         }
-        let pool = pool.clone();
+        let (pool, replays) = (pool.clone(), Arc::clone(&self.replays));
         let positions: Vec<i64> = (after + 1..=after + limits::REPLAY_PAGE).collect();
         let reading: Reading = Box::pin(async move {
+            let _turn = replays.turns.acquire().await;
             let found = at(&pool, slot, &positions).await?;
             metrics::counter!("sw_journal_read_from_database_total").increment(1);
             Ok(found.into_iter().map(Arc::new).collect())
         });
         let page = reading.shared();
-        readers.pages.retain(|_, page| page.upgrade().is_some());
-        readers.pages.extend(page.downgrade().map(|weak| ((slot, after), weak)));
+        pages.retain(|_, page| page.upgrade().is_some());
+        pages.extend(page.downgrade().map(|weak| ((slot, after), weak)));
+        // Without a driver its readers drive it.
+        let _no_driver = self.replays.driver.send(page.clone());
         page
     }
 }
@@ -270,7 +318,7 @@ impl std::fmt::Debug for Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        let mut readers = lock(&self.tail.0);
+        let mut readers = lock(&self.tail.readers);
         readers.all.remove(&self.id);
         for slot in self.cursors.keys() {
             leave(&mut readers, *slot, self.id);
@@ -299,14 +347,14 @@ impl Reader {
     pub fn add(&mut self, slot: Slot, after: i64) {
         self.cursors.insert(slot, after);
         let mailbox = Arc::downgrade(&self.mailbox);
-        lock(&self.tail.0).slots.entry(slot).or_default().insert(self.id, mailbox);
+        lock(&self.tail.readers).slots.entry(slot).or_default().insert(self.id, mailbox);
         self.is_new = true;
     }
 
     /// Leaves a slot.
     pub fn remove(&mut self, slot: Slot) {
         self.cursors.remove(&slot);
-        leave(&mut lock(&self.tail.0), slot, self.id);
+        leave(&mut lock(&self.tail.readers), slot, self.id);
         self.behind.retain(|other| *other != slot);
     }
 
@@ -344,7 +392,9 @@ impl Reader {
             if self.is_new {
                 // It listens by now: what is not in its mailbox is in the database.
                 let slots: Vec<i16> = self.cursors.keys().map(|slot| slot.column()).collect();
+                let turn = self.tail.replays.turns.acquire().await;
                 let heads = heads(&self.pool, &slots).await?;
+                drop(turn);
                 self.is_new = false;
                 self.compare(heads);
                 continue;
@@ -354,7 +404,7 @@ impl Reader {
                 (std::mem::take(&mut mail.is_behind), mail.commits.pop_front())
             };
             if is_behind {
-                let newest = lock(&self.tail.0).newest.clone();
+                let newest = lock(&self.tail.readers).newest.clone();
                 self.compare(newest);
             }
             let Some(commit) = commit else {
@@ -424,6 +474,11 @@ impl Reader {
         }
         fresh
     }
+}
+
+/// The next page that is begun; none without a queue of them.
+async fn next(begun: &mut Option<UnboundedReceiver<Shared<Reading>>>) -> Option<Shared<Reading>> {
+    begun.as_mut()?.recv().await
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
