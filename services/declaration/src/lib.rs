@@ -118,7 +118,7 @@ impl Service {
     /// The exchange that serves this service's journal.
     pub fn exchange(&self) -> exchange::Exchange<Self> {
         let Declarations { work, tail, draining, .. } = &*self.0;
-        exchange::Exchange::new(work.clone(), tail.apart(), self.clone(), draining.clone())
+        exchange::Exchange::new(work.clone(), tail.clone(), self.clone(), draining.clone())
     }
 }
 

@@ -115,7 +115,7 @@ pub const READS_LONG_PER_PRINCIPAL_MAX: usize = 2;
 pub const READS_SHORT_MAX: usize = 5;
 /// The same of one caller.
 pub const READS_SHORT_PER_PRINCIPAL_MAX: usize = 2;
-/// Streams that read what they missed from the database at once.
+/// Connections for reading beside those: for streams, which share what they read.
 pub const REPLAYS_MAX: usize = 3;
 /// Reads of one caller that wait for their turn; what is beyond would not have it in time.
 pub const READS_WAITING_MAX: usize = 256;
