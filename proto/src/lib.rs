@@ -48,6 +48,12 @@ mod schema {
                 include!(concat!(env!("OUT_DIR"), "/single_window.inspection.v1.serde.rs"));
             }
         }
+        pub mod operation {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/single_window.operation.v1.rs"));
+                include!(concat!(env!("OUT_DIR"), "/single_window.operation.v1.serde.rs"));
+            }
+        }
         pub mod trade {
             pub mod v1 {
                 include!(concat!(env!("OUT_DIR"), "/single_window.trade.v1.rs"));
@@ -63,12 +69,13 @@ mod texts {
 }
 
 /// The schema as it is published: trade, declaration, exchange,
-/// inspection and national messages in one place.
+/// inspection, national messages and operation in one place.
 pub mod v1 {
     pub use crate::schema::single_window::ceb::v1::*;
     pub use crate::schema::single_window::declaration::v1::*;
     pub use crate::schema::single_window::exchange::v1::*;
     pub use crate::schema::single_window::inspection::v1::*;
+    pub use crate::schema::single_window::operation::v1::*;
     pub use crate::schema::single_window::trade::v1::*;
 }
 

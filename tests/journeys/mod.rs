@@ -21,5 +21,6 @@ mod receipt_order;
 mod refused;
 mod replay;
 mod strangers;
+mod stuck;
 mod terminal;
 mod verdict;

@@ -14,6 +14,8 @@ use crate::{Window, backoff};
 pub enum News {
     /// Something happened to a declaration.
     Entry(v1::WatchResponse),
+    /// Nothing happened for a while.
+    Heartbeat,
     /// The window is away. Nothing is missed: the watch goes on where it stopped.
     Lost(Status),
     /// The window is there again.
@@ -29,13 +31,13 @@ pub fn watch(
     watch_news(window, request).filter_map(|news| {
         ready(match news {
             Ok(News::Entry(entry)) => Some(Ok(entry)),
-            Ok(News::Lost(_) | News::Back) => None,
+            Ok(News::Heartbeat | News::Lost(_) | News::Back) => None,
             Err(status) => Some(Err(status)),
         })
     })
 }
 
-/// The same, and tells once when the window is lost and once when it is back.
+/// The same, and shows heartbeats, and tells once when the window is lost and once when it is back.
 pub fn watch_news(
     window: Window,
     mut request: v1::WatchRequest,
@@ -57,9 +59,11 @@ pub fn watch_news(
                                 if !news.resume_token.is_empty() {
                                     request.resume_token.clone_from(&news.resume_token);
                                 }
-                                if !news.name.is_empty() {
-                                    yield News::Entry(news);
-                                }
+                                yield if news.name.is_empty() {
+                                    News::Heartbeat
+                                } else {
+                                    News::Entry(news)
+                                };
                             }
                             Ok(None) => break Status::unavailable("the stream ended"),
                             Err(status) => break status,

@@ -7,7 +7,6 @@
 //! officers, orders, bookings: they never wait for each other in a circle.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,6 +22,7 @@ use sqlx::PgConnection;
 use store::batch::Work;
 use store::column::integer;
 use store::journal::{Entry, Heads, Tail};
+use store::queue::{self, Item};
 use store::{Clock, Fault};
 use time::{Date, OffsetDateTime};
 use tokio::sync::Notify;
@@ -41,8 +41,8 @@ use crate::risk::{self, Demands};
 /// What waits for its transaction.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// The declaration service told something: these of the events of a frame.
-    Hear(Arc<[Heard]>, Range<usize>),
+    /// The declaration service told something; and what has to wait in the queue of events.
+    Hear(Vec<Arc<Heard>>, Vec<Item>),
     /// Somebody asks something of an order.
     Ask(Box<Asked>),
     /// Something about the credit of a firm.
@@ -77,7 +77,7 @@ pub(crate) struct Desk {
     pub(crate) tail: Tail,
     pub(crate) clock: Clock,
     pub(crate) known: risk::Known,
-    /// Wakes whoever runs the errands.
+    /// Wakes the loop of the errands.
     pub(crate) errands: Arc<Notify>,
 }
 
@@ -335,7 +335,7 @@ impl Step<'_> {
         credits.write(&mut *tx, now).await?;
         consignment::update(&mut *tx, &changes).await?;
         ask::keep(&mut *tx, &requests, now).await?;
-        errand::insert(&mut *tx, &errands).await?;
+        errand::insert(&mut *tx, &errands, now).await?;
         Ok((entries, !errands.is_empty()))
     }
 }
@@ -393,9 +393,7 @@ impl Wanted {
         let mut wanted = Self::default();
         for command in commands {
             match command {
-                Command::Hear(heard, which) => {
-                    heard[which.clone()].iter().for_each(|heard| wanted.hear(heard));
-                }
+                Command::Hear(heard, _) => heard.iter().for_each(|heard| wanted.hear(heard)),
                 Command::Ask(asked) => {
                     wanted.orders.insert(asked.id);
                 }
@@ -472,8 +470,9 @@ impl Work for Desk {
         let mut answers = Vec::with_capacity(commands.len());
         for command in commands {
             answers.push(match command {
-                Command::Hear(events, which) => {
-                    Ok(Done::Heard(heard::hear(&mut step, &events[which.clone()]).await?))
+                Command::Hear(events, behind) => {
+                    queue::enqueue(step.tx, heard::EVENTS, behind).await?;
+                    Ok(Done::Heard(heard::hear(&mut step, events).await?))
                 }
                 Command::Ask(asked) => ask::ask(&mut step, asked, &asked_before).await?,
                 Command::Appeal(appealed) => appeal::appeal(&mut step, appealed, &asked_before),

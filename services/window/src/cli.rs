@@ -93,6 +93,7 @@ enum Command {
     Verdict(commands::verdict::Verdict),
     Ceb(commands::ceb::Ceb),
     Inspect(commands::inspect::Inspect),
+    Stuck(commands::stuck::Stuck),
     Bench(crate::bench::Bench),
 }
 
@@ -464,6 +465,9 @@ impl Cli {
             Command::Ceb(args) => Ok(commands::ceb::run(common.means(), args).await?.into()),
             Command::Inspect(args) => {
                 Ok(commands::inspect::run(common.means(), args).await?.into())
+            }
+            Command::Stuck(args) => {
+                Ok(commands::stuck::run(&common.session().await?, args).await?.into())
             }
             Command::Bench(args) => crate::bench::run(args).await,
         }

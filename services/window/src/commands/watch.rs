@@ -62,6 +62,7 @@ async fn follow(session: &Session, args: Watch) -> anyhow::Result<Exit> {
         };
         let entry = match heard.transpose()? {
             Some(News::Entry(entry)) => entry,
+            Some(News::Heartbeat) => continue,
             Some(News::Lost(status)) => {
                 connection.lost(&status)?;
                 continue;
