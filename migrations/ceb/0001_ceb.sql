@@ -31,9 +31,19 @@ create table journal (
     body bytea compression lz4,
     primary key (slot, position)
 );
-create index journal_owner on journal (slot, owner, position);
 -- What was said about an order.
 create index journal_subject on journal (slot, owner, subject, position);
+
+-- The messages of each exchange number, counted by itself from 1: that is the position which its holder is
+-- told. Where they stand in the journal of the slot would tell how much its neighbours get.
+create table log (
+    slot smallint not null,
+    owner text not null,
+    number bigint not null,
+    position bigint not null,
+    primary key (slot, owner, number)
+);
+create unique index log_position on log (slot, position);
 
 -- One row a document, by its business key (specification 202205, see domain::documents::kind).
 create table document (
@@ -117,7 +127,7 @@ create table heard (
     resume_token text not null
 );
 -- Begins before the first entry of every slot.
-insert into heard (slot, resume_token) values (0, 'AQ');
+insert into heard (slot, resume_token) values (0, 'beginning');
 
 -- Numbers that were given, by kind and period.
 create table number_used (
@@ -126,4 +136,10 @@ create table number_used (
     period integer not null,
     used bigint not null,
     primary key (slot, kind, period)
+);
+
+-- What the tokens that callers keep are encrypted with. One row, made at the first start.
+create table token_key (
+    slot smallint primary key check (slot = 0),
+    key bytea not null check (length(key) = 32)
 );

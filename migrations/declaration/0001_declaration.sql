@@ -69,9 +69,11 @@ create table declaration (
     constraint declaration_released_means_cleared check (phase <> 3 or (customs = 8 and inspection = 8))
 ) with (fillfactor = 50);
 
--- Business keys are unique for ever, except that a declaration that was rejected, withdrawn or sent
--- back gives way. The number comes before the firm, so that whoever has only the number finds it too.
-create unique index declaration_order_key on declaration (slot, order_no, ebc_code) where current;
+-- Business keys are unique for ever within a declarant, except that a declaration that was rejected,
+-- withdrawn or sent back gives way. Declarants who share a slot know nothing of each other's. The number
+-- comes before the firms, so that whoever has only the number finds it too.
+create unique index declaration_order_key on declaration (slot, order_no, ebc_code, declarant_code)
+    where current;
 create unique index declaration_own_key on declaration (slot, cop_no, declarant_code)
     where current and cop_no <> '';
 
@@ -191,4 +193,10 @@ create table parked_event (
     reason text not null,
     parked_time timestamptz not null,
     primary key (slot, position, agency)
+);
+
+-- What the tokens that callers keep are encrypted with. One row, made at the first start.
+create table token_key (
+    slot smallint primary key check (slot = 0),
+    key bytea not null check (length(key) = 32)
 );

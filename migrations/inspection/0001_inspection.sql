@@ -210,3 +210,9 @@ create table seed (
     bytes bytea not null check (length(bytes) = 32),
     primary key (slot, day)
 );
+
+-- What the tokens that callers keep are encrypted with. One row, made at the first start.
+create table token_key (
+    slot smallint primary key check (slot = 0),
+    key bytea not null check (length(key) = 32)
+);

@@ -54,6 +54,18 @@ mod schema {
                 include!(concat!(env!("OUT_DIR"), "/single_window.operation.v1.serde.rs"));
             }
         }
+        pub mod sandbox {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/single_window.sandbox.v1.rs"));
+                include!(concat!(env!("OUT_DIR"), "/single_window.sandbox.v1.serde.rs"));
+            }
+        }
+        pub mod status {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/single_window.status.v1.rs"));
+                include!(concat!(env!("OUT_DIR"), "/single_window.status.v1.serde.rs"));
+            }
+        }
         pub mod trade {
             pub mod v1 {
                 include!(concat!(env!("OUT_DIR"), "/single_window.trade.v1.rs"));
@@ -76,6 +88,8 @@ pub mod v1 {
     pub use crate::schema::single_window::exchange::v1::*;
     pub use crate::schema::single_window::inspection::v1::*;
     pub use crate::schema::single_window::operation::v1::*;
+    pub use crate::schema::single_window::sandbox::v1::*;
+    pub use crate::schema::single_window::status::v1::*;
     pub use crate::schema::single_window::trade::v1::*;
 }
 

@@ -26,7 +26,11 @@ pub(crate) const SMALL: &str = "QD-2";
 impl Stage {
     /// Everybody is there.
     pub(crate) async fn set() -> Self {
-        let sandbox = Sandbox::with(&["--no-agencies"]).await;
+        Self::on(Sandbox::with(&["--no-agencies"]).await).await
+    }
+
+    /// Everybody is there, in this sandbox without simulated agencies.
+    pub(crate) async fn on(sandbox: Sandbox) -> Self {
         let firm = Enterprise(sandbox.connect("enterprise-a").await);
         let (customs, ciq) =
             (sandbox.connect("customs").await, sandbox.connect("inspection").await);

@@ -195,3 +195,106 @@ async fn a_served_window_trusts_its_own_authority_and_registry_only() {
         .expect("it is our child");
     assert!(served.wait().expect("it is our child").success());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_simulator_answers_where_declarations_are_real() {
+    let directory = data_dir();
+    let at = |name: &str| directory.path().join(name);
+    let write = |name: &str, text: &str| {
+        std::fs::write(at(name), text).expect("the directory is ours");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(at(name), mode).expect("it is ours");
+    };
+    let authority = Authority::new();
+    let (server, server_key, _) = authority.signs(ExtendedKeyUsagePurpose::ServerAuth, 10);
+    let mut registry = Vec::new();
+    for kind in ["enterprise", "customs", "inspection", "site"] {
+        let (certificate, key, fingerprint) =
+            authority.signs(ExtendedKeyUsagePurpose::ClientAuth, 10);
+        write(&format!("{kind}.pem"), &certificate);
+        write(&format!("{kind}.key"), &key);
+        let code = if kind == "enterprise" { FIRM_A } else { "" };
+        registry.push(serde_json::json!(
+            {"fingerprint": fingerprint, "name": kind, "kind": kind, "customs_code": code}
+        ));
+    }
+    write("ca.pem", &authority.0.pem());
+    write("server.pem", &server);
+    write("server.key", &server_key);
+    write("registry.json", &serde_json::Value::from(registry).to_string());
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = free.local_addr().expect("bound").port();
+    drop(free);
+    let mut served = serve(directory.path(), port);
+    let read = |name: &str| std::fs::read(at(name)).expect("written");
+    let config = Config {
+        address: format!("localhost:{port}"),
+        authority: read("ca.pem"),
+        certificate: read("enterprise.pem"),
+        key: read("enterprise.key"),
+    };
+    let start = Instant::now();
+    let window = loop {
+        match Window::connect(&config).await {
+            Ok(window) => break window,
+            Err(error) => assert!(start.elapsed() < PATIENCE, "{error}"),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    let standing = window.status().get_status(v1::GetStatusRequest {}).await.expect("it says");
+    assert!(!standing.into_inner().sandbox);
+    let firm = Enterprise(window);
+    let receipt = firm.files("QD-REAL-1").await;
+
+    for agency in ["customs", "inspection", "site"] {
+        for (language, says) in [("en", "no simulator answers there"), ("zh", "模拟机关不予答复")]
+        {
+            let at = |name: String| at(&name).display().to_string();
+            let child = Command::new(binary())
+                .args(["agency", agency, "--endpoint", &config.address, "--language", language])
+                .args(["--ca", &at("ca.pem".into()), "--cert", &at(format!("{agency}.pem"))])
+                .args(["--key", &at(format!("{agency}.key"))])
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("the binary starts");
+            let mut simulator = Running(child);
+            let start = Instant::now();
+            let ended = loop {
+                if let Some(ended) = simulator.0.try_wait().expect("it is our child") {
+                    break ended;
+                }
+                assert!(start.elapsed() < PATIENCE, "{agency} works on real declarations");
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            };
+            let mut said = String::new();
+            let mut stderr = simulator.0.stderr.take().expect("piped");
+            std::io::Read::read_to_string(&mut stderr, &mut said).expect("text");
+            assert_eq!(ended.code(), Some(6), "{agency}: {said}");
+            let complete = said.contains("SW-4009") && said.contains(&config.address);
+            assert!(complete && said.contains(says), "{agency}: {said}");
+        }
+    }
+    // Nobody has taken the declaration in, cleared it, or so much as connected.
+    let record = firm.reads(&receipt.name).await;
+    assert_eq!((record.state(), record.version), (v1::State::UnderReview, 1));
+    assert_eq!(record.history.len(), 1, "{record:?}");
+
+    let pid = i32::try_from(served.id()).ok().and_then(rustix::process::Pid::from_raw);
+    rustix::process::kill_process(pid.expect("a process"), rustix::process::Signal::TERM)
+        .expect("it is our child");
+    assert!(served.wait().expect("it is our child").success());
+    let log = std::fs::read_to_string(at("log")).expect("a log");
+    assert!(!log.contains("an agency connected"), "{log}");
+}
+
+/// A process that ends with the test at the latest.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ended = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}

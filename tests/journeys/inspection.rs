@@ -409,6 +409,30 @@ fn officers(order: &v1::OrderRecord) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_appeal_comes_within_sixty_days() {
+    let mut stage_ = Stage::set().await;
+    let (_, _, order) = stage_.orders("QD-1").await;
+    let order = stage_.site.begins(&order).await;
+    stage_.site.finds_everywhere(&order, "PROHIBITED").await.expect("in step");
+    let customs = stage_.sandbox.connect("customs").await;
+    let entries = credit(&customs).await.entries;
+    let [entry] = entries.as_slice() else { panic!("one entry: {entries:#?}") };
+    let appeals = async || {
+        let appeal = v1::AppealRequest {
+            request_id: Uuid::now_v7().to_string(),
+            firm: FIRM_A.into(),
+            source: entry.source.clone(),
+            reason: "货物不在目录内".into(),
+        };
+        stage_.firm.0.inspection().appeal(appeal).await
+    };
+    let moved = stage_.sandbox.command(&["clock", "advance", "61d"]);
+    assert!(moved.status.success(), "{moved:?}");
+    let late = appeals().await.expect_err("sixty days are over");
+    assert_eq!(code(&late).0, "SW-1613");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_found_decides_about_goods_and_credit() {
     let mut stage_ = Stage::set().await;
     let (name, event, order) = stage_.orders("QD-1").await;

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bad_texts;
+mod clock;
 mod command_line;
 mod exchange;
 mod finding_out;
@@ -20,7 +21,9 @@ mod one_release;
 mod receipt_order;
 mod refused;
 mod replay;
+mod sites;
 mod strangers;
 mod stuck;
 mod terminal;
+mod tokens;
 mod verdict;

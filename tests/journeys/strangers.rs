@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use domain::Slot;
 use proto::ceb::Document;
 use proto::v1;
 use serde_json::Value;
@@ -444,13 +445,15 @@ async fn a_repetition_is_answered_with_what_is_there() {
     let statuses = erp.statuses(622, &copy).await;
     assert!(!statuses.contains(&100), "nothing looks like a rejection: {statuses:?}");
 
-    // A stranger who has the key right is told that it is taken, and nothing of what is there.
+    // A stranger who has everything right, order, payment and waybill, is told that it is declared, and
+    // nothing of what is there.
     (import.inventory.head.guid, import.inventory.head.app_time) = (guid(), app_time(60));
     import.inventory.head.agent_code = FIRM_B.to_owned();
     import.inventory.head.assure_code = FIRM_B.to_owned();
     let said = stranger.sends(&[import.inventory()]).await;
-    assert_eq!(said[0].return_status, -621_004, "{said:?}");
-    assert!(said[0].pre_no != there.pre_no && said[0].invt_no.is_empty(), "{said:?}");
+    assert_eq!(said.last().map(|said| said.return_status), Some(-621_004), "{said:?}");
+    let is_silent = |it: &v1::Receipt| it.pre_no != there.pre_no && it.invt_no.is_empty();
+    assert!(said.iter().all(is_silent), "{said:?}");
 
     // Over gRPC, the answer names it in fields.
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
@@ -472,12 +475,98 @@ async fn a_repetition_is_answered_with_what_is_there() {
     let (code, data) = people::code(&again);
     assert_eq!((code.as_str(), data.get("invt_no")), ("SW-1102", Some(&record.invt_no)));
     assert_eq!(data.get("state").map(String::as_str), Some("STATE_RELEASED"));
-    let foreign = Enterprise(sandbox.connect("enterprise-b").await);
-    let mut taken = people::export("QDTWICE-3");
-    taken.declarant = Some(v1::Party { code: FIRM_B.to_owned(), name: "b".to_owned() });
-    taken.cop_no = "B-1".to_owned();
-    if let Err(status) = foreign.tries(filing(taken)).await {
-        let (_, data) = people::code(&status);
-        assert!(!data.contains_key("existing") && !data.contains_key("pre_no"), "{data:?}");
+}
+
+/// A declarant of the same slot as firm A.
+fn slot_neighbour() -> String {
+    let mut all = (1..).map(|number| format!("3702{number:06}"));
+    let alike = |code: &String| code != FIRM_A && Slot::of(code) == Slot::of(FIRM_A);
+    all.find(alike).expect("there are enough")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_is_neither_probed_nor_squatted_by_a_neighbour() {
+    let sandbox = Sandbox::start().await;
+    let owner = Enterprise(sandbox.connect("enterprise-a").await);
+    // The agent files for the neighbour; what is refused is decided by the declarant.
+    let agent = Enterprise(sandbox.connect("agent").await);
+    let neighbour = slot_neighbour();
+    // In the neighbour's name, an order of firm A: A stays the seller.
+    let foreign = |order_no: &str, validate_only| {
+        let mut content = people::export(order_no);
+        content.declarant = Some(v1::Party { code: neighbour.clone(), name: "邻居".to_owned() });
+        v1::SubmitRequest { validate_only, ..filing(content) }
+    };
+
+    owner.files("QDPROBE-1").await;
+    let mut told = Vec::new();
+    for order_no in ["QDPROBE-1", "QDPROBE-2"] {
+        let mut answer = agent.tries(foreign(order_no, true)).await;
+        if let Ok(answer) = &mut answer {
+            answer.filed_time = None;
+        }
+        told.push(shown(answer.map(|it| format!("{it:#?}")), order_no));
     }
+    assert_eq!(told[0], told[1], "an order that is there looks like one that is not");
+
+    // It came first and keeps nobody out; nor does it come to stand in the way later.
+    agent.tries(foreign("QDSQUAT-1", false)).await.expect("its own declaration");
+    let receipt = owner.files("QDSQUAT-1").await;
+    owner.sees(&receipt.name, v1::State::Released).await;
+    agent.tries(foreign("QDPROBE-1", false)).await.expect("its own declaration");
+    // Within a declarant an order is declared once.
+    for again in [
+        owner.tries(filing(people::export("QDSQUAT-1"))).await,
+        agent.tries(foreign("QDSQUAT-1", false)).await,
+    ] {
+        assert_eq!(people::code(&again.expect_err("it is there")).0, "SW-1102");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_national_order_is_neither_probed_nor_squatted_by_another_firm() {
+    let sandbox = Sandbox::start().await;
+    let owner = Erp::of(&sandbox).await;
+    let stranger = Erp::as_caller(&sandbox, "enterprise-b", FIRM_B, DXP_B).await;
+    // The same order of the same seller, which the stranger says was placed with it and it declares.
+    let claimed = |order_no: &str| {
+        let mut claimed = import(order_no);
+        claimed.inventory.head.agent_code = FIRM_B.to_owned();
+        claimed.inventory.head.assure_code = FIRM_B.to_owned();
+        let ebp = [("ebp_code", FIRM_B)];
+        (set(&claimed.order(), &ebp), set(&claimed.inventory(), &ebp))
+    };
+    let statuses = |said: &[v1::Receipt]| -> Vec<(i32, String)> {
+        said.iter().map(|said| (said.return_status, said.key.clone())).collect()
+    };
+
+    // Squatting: it comes first, with the same numbers.
+    let mine = import("QDSQUAT-9");
+    let (order, inventory) = claimed("QDSQUAT-9");
+    let first = [stranger.sends(&[order]).await, stranger.sends(&[inventory]).await];
+    assert!(first.iter().flatten().all(|said| said.return_status > 0), "{first:?}");
+    for document in mine.all() {
+        owner.sends(&[document]).await;
+    }
+    owner.hears(622, &mine.inventory.head.cop_no, 899).await;
+
+    // Probing: what is there is answered like what is not, but for the number in it.
+    let mut told = Vec::new();
+    let there = import("QDSQUAT-7");
+    for document in there.all() {
+        owner.sends(&[document]).await;
+    }
+    owner.hears(622, &there.inventory.head.cop_no, 899).await;
+    for order_no in ["QDSQUAT-7", "QDSQUAT-8"] {
+        let (order, inventory) = claimed(order_no);
+        let mut said = statuses(&stranger.sends(&[order]).await);
+        said.extend(statuses(&stranger.sends(&[inventory]).await));
+        told.push(format!("{said:?}").replace(order_no, "SENT"));
+    }
+    assert_eq!(told[0], told[1]);
+    let found = stranger.documents("QDSQUAT-9").await;
+    assert_eq!(found.len(), 2, "its own: {found:?}");
+    assert!(found.iter().all(|found| !found.key.contains(FIRM_B)), "{found:?}");
+    let found = owner.documents("QDSQUAT-9").await;
+    assert!(found.iter().any(|it| it.message_type == 621 && it.return_status == 899), "{found:?}");
 }

@@ -130,6 +130,27 @@ async fn a_window_that_is_away_is_told_in_the_language_of_the_caller() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn why_a_window_cannot_start_is_told_in_the_language_of_the_caller() {
+    let sandbox = Sandbox::start().await;
+    for (language, words) in
+        [("zh", "正被另一个单一窗口使用"), ("en", "is in use by another window")]
+    {
+        let args = ["sandbox", "--listen", "127.0.0.1:0", "--language", language];
+        let told = shown(&sandbox.command(&args));
+        assert!(told.contains("SW-4001") && told.contains(words), "{told}");
+    }
+    let key = data_dir();
+    for (language, words) in [("zh", "无法读取"), ("en", "cannot be read")] {
+        let file = key.path().join("nobody.pem").display().to_string();
+        let files = ["--ca", &file, "--cert", &file, "--key", &file];
+        let args =
+            [&["list", "--endpoint", "https://localhost:1", "--language", language], &files[..]];
+        let told = shown(&sandbox.command(&args.concat()));
+        assert!(told.contains(words), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_goes_away_ends_a_command_quietly() {
     let sandbox = Sandbox::start().await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
@@ -265,24 +286,45 @@ async fn tables_fit_the_terminal() {
 async fn a_watch_says_when_the_window_is_lost_and_when_it_is_back() {
     let mut sandbox = Sandbox::start().await;
     let receipt = Enterprise(sandbox.connect("enterprise-a").await).files("SBX-SILENT-W1").await;
-    let mut watch = spawn(&sandbox, &["watch", &receipt.name, "--until-end"]);
-    let mut said = BufReader::new(watch.stdout.take().expect("a pipe"));
-    let mut line = String::new();
-    said.read_line(&mut line).expect("the first entry");
-    let mut told = BufReader::new(watch.stderr.take().expect("a pipe"));
-    let mut hears = async |words: &str| {
-        let mut line = String::new();
-        told.read_line(&mut line).expect("a line");
-        assert!(line.contains(words), "{words}: {line}");
+    let folder = data_dir();
+    let order = workspace().join("docs/examples/ceb/ceb311.xml");
+    std::fs::copy(order, folder.path().join("order.xml")).expect("the folder is ours");
+    let folder = folder.path().to_string_lossy().into_owned();
+    let mut watches = [
+        spawn(&sandbox, &["watch", &receipt.name, "--until-end"]),
+        spawn(&sandbox, &["inspect", "watch"]),
+        spawn(&sandbox, &["ceb", "watch", &folder, "--settle", "200"]),
+    ];
+    let mut heard =
+        watches.each_mut().map(|watch| BufReader::new(watch.stdout.take().expect("a pipe")));
+    let mut told =
+        watches.each_mut().map(|watch| BufReader::new(watch.stderr.take().expect("a pipe")));
+    // The order is declared, and a receipt was heard: both are followed by now.
+    for (output, words) in heard.iter_mut().step_by(2).zip(["filed", "receipts/"]) {
+        let found = output.lines().any(|line| line.expect("text").contains(words));
+        assert!(found, "{words}");
+    }
+    let mut hears = |words: &str| {
+        for told in &mut told {
+            let mut line = String::new();
+            told.read_line(&mut line).expect("a line");
+            assert!(line.contains(words), "{words}: {line}");
+        }
     };
     sandbox.kill();
-    hears("the window is lost").await;
+    hears("the window is lost");
     sandbox.spawn();
     sandbox.ready().await;
-    hears("the window is back; nothing was missed").await;
+    hears("the window is back; nothing was missed");
     let output = sandbox.command(&["withdraw", &receipt.name, "--reason", "the end"]);
     assert!(output.status.success(), "{}", shown(&output));
-    assert_eq!(ended(watch).await, Some(1), "withdrawn is another end");
+    let [declaration, orders, folder] = watches;
+    assert_eq!(ended(declaration).await, Some(1), "withdrawn is another end");
+    drop(heard);
+    for mut other in [orders, folder] {
+        other.kill().expect("it is our child");
+        other.wait().expect("it was killed");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,8 @@
 //!
 //! The agencies consume the exchange, and decide about goods in the inspection service beside it. The
 //! [`site`] is a client of the inspection service alone.
+//!
+//! The invariant: nothing is answered in a window that does not say that it is a sandbox.
 
 pub mod bill;
 pub mod books;
@@ -39,21 +41,52 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x5b2f_0f0e_7c0b_5e0a_9d3c_0001_5157_000
 /// Verdicts that belong to no event and wait to be said.
 const VERDICTS_WAITING_MAX: usize = 64;
 
+/// Why a simulator does not answer, or not any more.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What is filed there is real: it is not for a simulator to decide.
+    #[error("the window is not a sandbox")]
+    NotASandbox,
+    /// A status against which connecting again does not help.
+    #[error(transparent)]
+    Status(#[from] Status),
+}
+
+/// Whether the window is a sandbox, as soon as it can be reached. One that does not say is none.
+async fn is_sandbox(window: &Window) -> Result<bool, Status> {
+    loop {
+        let asked =
+            client::repeat(|| async { window.status().get_status(v1::GetStatusRequest {}).await });
+        match asked.await {
+            Ok(status) => return Ok(status.into_inner().sandbox),
+            Err(status) if status.code() == tonic::Code::Unimplemented => return Ok(false),
+            // The consumer would wait for it as well.
+            Err(status) if proto::status::is_worth_repeating(status.code()) => {}
+            Err(status) => return Err(status),
+        }
+    }
+}
+
 /// Runs a simulated agency, or the site, until `shutdown`. `books` is the file in which customs keeps
 /// what buyers have used and which bills are to be issued; without it that ends with the run.
 ///
 /// # Errors
 ///
-/// A status against which connecting again does not help.
+/// [`Error::NotASandbox`] before anything is answered there; a status against which connecting again
+/// does not help.
 pub async fn run(
     window: Window,
     agency: v1::Agency,
     name: &str,
     books: Option<PathBuf>,
     shutdown: CancellationToken,
-) -> Result<(), Status> {
+) -> Result<(), Error> {
+    tokio::select! {
+        sandbox = is_sandbox(&window) => if !sandbox? { return Err(Error::NotASandbox) },
+        () = shutdown.cancelled() => return Ok(()),
+    }
     let duty = match agency {
-        v1::Agency::Site => return site::run(window, shutdown).await,
+        v1::Agency::Site => return Ok(site::run(window, shutdown).await?),
         v1::Agency::Customs => Some(Duty::open(books.as_deref())),
         v1::Agency::Inspection | v1::Agency::Unspecified => None,
     };
@@ -74,7 +107,7 @@ pub async fn run(
         }
     };
     tokio::select! {
-        ended = consumer.serve(handler, said, shutdown) => ended,
+        ended = consumer.serve(handler, said, shutdown) => Ok(ended?),
         never = collect => never,
         never = office.serve(&window, say) => match never {},
         never = async {

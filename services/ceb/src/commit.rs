@@ -20,7 +20,7 @@ use sqlx::PgConnection;
 use store::batch::Work;
 use store::journal::{Entry, Heads, Tail};
 use store::numbers::{CHINA, use_numbers, used_numbers};
-use store::{Clock, Fault, column};
+use store::{Clock, Fault};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ use crate::paper::Paper;
 use crate::receipt;
 use crate::receive::{self, Malformed, Received};
 use crate::shelf::{Shelf, Wanted};
-use crate::{errand, expire, export};
+use crate::{errand, expire, export, log};
 
 /// What waits for its transaction.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ pub(crate) struct About {
 
 impl About {
     pub(crate) fn of(paper: &Paper) -> Self {
-        Self { guid: paper.guid.clone(), key: paper.key.clone() }
+        Self { guid: paper.guid.clone(), key: paper.kind.shown_key(&paper.key) }
     }
 
     /// As it is kept beside the receipt.
@@ -192,6 +192,12 @@ struct Mail {
 }
 
 impl Step {
+    /// Notes what cannot be: the transaction fails with it, and nothing of it is kept.
+    pub(crate) fn broken(&mut self, what: &str) -> Vec<Said> {
+        self.fault.get_or_insert_with(|| Fault::Broken(what.to_owned()));
+        Vec::new()
+    }
+
     /// Writes a receipt about a document to its sender and subscribers. The status of the document
     /// follows when the rules of its kind let it.
     pub(crate) fn say(&mut self, id: Uuid, what: &Return) -> Option<Said> {
@@ -413,10 +419,7 @@ impl Work for Desk {
         issued.write(&mut *tx, now).await?;
         heard.write(&mut *tx).await?;
         let entries = post(&mut *tx, &mut heads, mail, now).await?;
-        let positions: HashMap<Uuid, u64> = entries
-            .iter()
-            .map(|entry| Ok((entry.event_id, column::unsigned(entry.position)?)))
-            .collect::<Result<_, Fault>>()?;
+        let positions = log::append(&mut *tx, &entries).await?;
         for said in done.iter_mut().flat_map(Done::said) {
             // What its sender cannot read was written nowhere.
             said.position = positions.get(&said.event).copied().unwrap_or_default();

@@ -12,6 +12,7 @@ mod export;
 mod follow;
 mod import;
 mod issue;
+mod log;
 mod matching;
 mod message;
 mod paper;
@@ -45,6 +46,7 @@ use proto::v1::send_stream_response::Result as Item;
 use sqlx::PgPool;
 use store::batch::{self, Batch};
 use store::journal::{self, Tail};
+use store::token::TokenKey;
 use store::{Clock, Unanswered};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -67,6 +69,7 @@ const LANES: usize = 1;
 pub(crate) struct Ceb {
     /// For reading.
     pub(crate) reads: PgPool,
+    pub(crate) tokens: TokenKey,
     pub(crate) tail: Tail,
     pub(crate) batch: Batch<Desk>,
     pub(crate) clock: Clock,
@@ -87,7 +90,7 @@ impl Service {
     /// The service over its tables. `window` is how it reaches the declaration service.
     pub fn new(
         (work, reads): (PgPool, PgPool),
-        clock: Clock,
+        (clock, tokens): (Clock, TokenKey),
         policy: Policy,
         window: Window,
         (draining, closing): (CancellationToken, CancellationToken),
@@ -99,7 +102,7 @@ impl Service {
         let stop = draining.clone();
         let waiting = Semaphore::new(limits::RECEIPTS_WAITING_MAX);
         let pool = reads.clone();
-        let this = Arc::new(Ceb { reads, tail, batch, clock, policy, draining, waiting });
+        let this = Arc::new(Ceb { reads, tokens, tail, batch, clock, policy, draining, waiting });
         let mut loops: Vec<Loop> =
             lanes.into_iter().map(|lane| -> Loop { Box::pin(lane) }).collect();
         let filing = queue("ceb.filing", relay::Filing(Arc::clone(&this), window.clone()), &this);
@@ -387,7 +390,7 @@ fn record(found: read::Found) -> v1::DocumentRecord {
     let read::Found { paper, missing } = found;
     v1::DocumentRecord {
         message_type: paper.kind.number().into(),
-        key: paper.key.replace('\u{1f}', " "),
+        key: paper.kind.shown_key(&paper.key).replace('\u{1f}', " "),
         guid: paper.guid,
         order_no: paper.names.order_no,
         return_status: paper.status,
@@ -522,7 +525,7 @@ impl CebService for Service {
             dxp_ids: (!everything).then(|| principal.dxp_ids.clone()),
         };
         let (found, next_page_token) =
-            read::documents(&self.0.reads, filter, page_size, &page_token)
+            read::documents(&self.0, &principal.name, filter, (page_size, &page_token))
                 .await
                 .map_err(|error| status::of(error, language))?;
         let documents = found.into_iter().map(record).collect();

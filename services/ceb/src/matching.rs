@@ -6,7 +6,7 @@ use domain::documents::matching::{
     Choice, EXPORT, IMPORT, Missing, Order, Outcome, Payment, Policy, Set, Waybill, choose_payment,
     match_export, match_import, overdue,
 };
-use domain::documents::{DocumentKind, Return, status};
+use domain::documents::{DocumentKind, Return, exists, status};
 use proto::ceb::parcel;
 use uuid::Uuid;
 
@@ -121,11 +121,15 @@ pub(crate) fn complete(step: &mut Step, id: Uuid) -> Vec<Said> {
     let mut said = Vec::new();
     for inventory in waiting {
         let paper = step.shelf.get(inventory).filter(|paper| is_waiting(paper));
-        let refusal = match paper.and_then(|paper| outcome(&step.shelf, paper)) {
-            Some(Outcome::Matched | Outcome::Refused(_)) if has_rivals(step, inventory) => {
-                let order_no = paper.map_or("", |paper| paper.names.order_no.as_str());
-                let several = Return::refused(-401_003, &[order_no]);
+        let Some(paper) = paper else { continue };
+        let refusal = match outcome(&step.shelf, paper) {
+            Some(Outcome::Matched | Outcome::Refused(_)) if has_rivals(step, paper) => {
+                let several = Return::refused(-401_003, &[&paper.names.order_no]);
                 step.refuse(inventory, &several)
+            }
+            Some(Outcome::Matched) if is_taken(step, paper) => {
+                let taken = exists(paper.kind, &paper.kind.shown_key(&paper.key));
+                step.refuse(inventory, &taken)
             }
             Some(Outcome::Matched) => {
                 step.shelf.change(inventory, |paper| paper.errand = Errand::File);
@@ -141,9 +145,14 @@ pub(crate) fn complete(step: &mut Step, id: Uuid) -> Vec<Said> {
 }
 
 /// Whether several payments stand for the order of an inventory.
-fn has_rivals(step: &Step, inventory: Uuid) -> bool {
-    let paper = step.shelf.get(inventory);
-    paper.is_some_and(|paper| !Companions::of(&step.shelf, paper).rivals.is_empty())
+fn has_rivals(step: &Step, inventory: &Paper) -> bool {
+    !Companions::of(&step.shelf, inventory).rivals.is_empty()
+}
+
+/// Whether another inventory holds on to the same order: one order is declared once.
+fn is_taken(step: &Step, inventory: &Paper) -> bool {
+    let order = Companions::of(&step.shelf, inventory).order;
+    order.and_then(|id| step.shelf.get(id)).is_some_and(|order| is_used(step, order))
 }
 
 /// An inventory that is declared and not yet filed.

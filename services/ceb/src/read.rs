@@ -1,9 +1,6 @@
 //! Reading: the log of receipts of an exchange number, and where documents stand.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::documents::DocumentKind;
-use domain::refusal::{Code, Refusal};
 use domain::{Slot, limits};
 use sqlx::PgPool;
 use store::{Fault, Unanswered, column};
@@ -12,7 +9,7 @@ use uuid::Uuid;
 
 use crate::paper::Paper;
 use crate::shelf::{Row, Shelf, Wanted, kind_column};
-use crate::{commit, matching};
+use crate::{Ceb, commit, matching};
 
 /// A message in the log of an exchange number.
 #[derive(Debug)]
@@ -52,12 +49,14 @@ pub(crate) async fn log(
     let rows = sqlx::query_as!(
         LogRow,
         // Bounded by bytes too: the first is always among them.
-        r#"select position, version, facts, body as "body!", recorded_time
-           from (select *, sum(octet_length(body)) over (order by position) - octet_length(body) as before
-                 from journal
-                 where slot = $1 and owner = $2 and position > $3 and body is not null
-                 order by position limit $4) as page
-           where before < $5 order by position"#,
+        r#"select number, version, facts, body as "body!", recorded_time
+           from (select number, version, facts, body, recorded_time,
+                        sum(octet_length(body)) over (order by number) - octet_length(body) as before
+                 from (select * from log where log.slot = $1 and log.owner = $2 and number > $3
+                       order by number limit $4) as numbered
+                 join journal j on j.slot = $1 and j.position = numbered.position
+                 where body is not null) as page
+           where before < $5 order by number"#,
         Slot::of(dxp_id).column(),
         dxp_id,
         after,
@@ -80,16 +79,18 @@ async fn log_about(
     let rows = sqlx::query_as!(
         LogRow,
         // The key stands behind the guid, as `commit::About` keeps both.
-        r#"select position, version, facts, body as "body!", recorded_time
-           from (select *, sum(octet_length(body)) over (order by position) - octet_length(body) as before
-                 from journal
-                 where slot = $1 and owner = $2 and subject = $3 and position > $4
+        r#"select number, version, facts, body as "body!", recorded_time
+           from (select number, version, facts, body, recorded_time,
+                        sum(octet_length(body)) over (order by number) - octet_length(body) as before
+                 from journal j
+                 join log on log.slot = $1 and log.position = j.position
+                 where j.slot = $1 and j.owner = $2 and subject = $3 and number > $4
                    and body is not null
                    and ($5 = '' or translate(convert_from(
                            substr(facts, position('\x1e'::bytea in facts) + 1), 'UTF8'),
                            chr(31), ' ') = $5)
-                 order by position limit $6) as page
-           where before < $7 order by position"#,
+                 order by number limit $6) as page
+           where before < $7 order by number"#,
         Slot::of(dxp_id).column(),
         dxp_id,
         commit::About::subject(&about.order_no, &about.key),
@@ -104,7 +105,7 @@ async fn log_about(
 }
 
 struct LogRow {
-    position: i64,
+    number: i64,
     version: i32,
     facts: Vec<u8>,
     body: Vec<u8>,
@@ -116,7 +117,7 @@ impl TryFrom<LogRow> for Logged {
 
     fn try_from(row: LogRow) -> Result<Self, Fault> {
         Ok(Self {
-            position: column::unsigned(row.position)?,
+            position: column::unsigned(row.number)?,
             message_type: column::number(row.version)?,
             about: commit::About::read(&row.facts)?,
             body: row.body,
@@ -145,16 +146,16 @@ pub(crate) struct Found {
 
 /// A page of documents, newest first, and the token of the next.
 pub(crate) async fn documents(
-    pool: &PgPool,
+    ceb: &Ceb,
+    caller: &str,
     filter: Filter,
-    size: i32,
-    token: &str,
+    (size, given): (i32, &str),
 ) -> Result<(Vec<Found>, String), Unanswered> {
     let size = if size == 0 { limits::PAGE_DEFAULT } else { size.clamp(1, limits::PAGE_MAX) };
-    let before = match token {
-        "" => None,
-        token => Some(read_token(token).ok_or_else(|| Refusal::of(Code::PageTokenForeign))?),
-    };
+    // Ids are in the order in which documents came.
+    let token = ceb.tokens.of(caller, ("documents", &filter))?;
+    let before = token.before(given)?;
+    let pool = &ceb.reads;
     let named = match &filter.number {
         Some(number) => Some(named(pool, number).await?),
         None => None,
@@ -174,7 +175,7 @@ pub(crate) async fn documents(
              and ($2::smallint is null or d.kind = $2)
              and (not $3 or t.queue = 'matching')
              and ($4::text[] is null or dxp_id = any($4))
-             and ($5::uuid is null or id < $5)
+             and id < $5
              and ($7::uuid[] is null or id = any($7))
            order by id desc limit $6"#,
         filter.order_no.as_deref(),
@@ -191,13 +192,14 @@ pub(crate) async fn documents(
     let papers: Vec<Paper> =
         rows.into_iter().map(TryInto::try_into).collect::<Result<_, Fault>>()?;
     let full = i32::try_from(papers.len()).is_ok_and(|count| count == size);
-    let next = proto::text(papers.last().filter(|_| full).map(write_token));
+    let last = papers.last().filter(|_| full);
+    let next = last.map(|paper| token.write(paper.id.as_bytes())).transpose()?;
     let shelf = beside(pool, &papers).await?;
     let found = papers
         .into_iter()
         .map(|paper| Found { missing: matching::missing(&shelf, &paper), paper })
         .collect();
-    Ok((found, next))
+    Ok((found, proto::text(next)))
 }
 
 /// The documents that a number may mean, each way by its index.
@@ -225,13 +227,4 @@ async fn beside(pool: &PgPool, papers: &[Paper]) -> Result<Shelf, Fault> {
     }
     let mut connection = pool.acquire().await?;
     Shelf::load(&mut connection, &wanted).await
-}
-
-/// Ids are in the order in which documents came.
-fn write_token(last: &Paper) -> String {
-    BASE64.encode(last.id.as_bytes())
-}
-
-fn read_token(token: &str) -> Option<Uuid> {
-    Uuid::from_slice(&BASE64.decode(token).ok()?).ok()
 }

@@ -194,6 +194,7 @@ fn split(document: &Document) -> Option<Split> {
 pub(crate) fn receive(step: &mut Step, received: &Received) -> Vec<Said> {
     let header = received.header();
     let mut paper = paper(received, &header, step.now);
+    paper.key = own_key(step, received);
     let incoming = Incoming {
         kind: received.kind,
         key: &received.key,
@@ -202,7 +203,7 @@ pub(crate) fn receive(step: &mut Step, received: &Received) -> Vec<Said> {
         app_time: &header.app_time,
         draft: header.draft,
     };
-    let held = step.shelf.by_key(received.kind, &received.key).cloned();
+    let held = step.shelf.by_key(received.kind, &paper.key).cloned();
     let used = held.as_ref().is_some_and(|held| matching::is_used(step, held));
     let own = held.as_ref().is_some_and(|held| owns(received, held));
     let seen = held.as_ref().map(|held| held.held(&received.digest, own, used));
@@ -242,7 +243,7 @@ pub(crate) fn receive(step: &mut Step, received: &Received) -> Vec<Said> {
     }
     let first = match admitted {
         Err(refusal) => return vec![step.post(&paper, &refusal, &received.trace)],
-        Ok(Admission::Repeat) => return Vec::new(),
+        Ok(Admission::Repeat) => return step.broken("a repetition was not answered as one"),
         Ok(Admission::Delete) => return delete(step, received, &header, held),
         Ok(Admission::Store) => first(&paper, &header, false),
         Ok(Admission::Replace) => first(&paper, &header, true),
@@ -281,7 +282,7 @@ fn refuse_repetition(
 }
 
 fn delete(step: &mut Step, received: &Received, header: &Header, held: Option<Paper>) -> Vec<Said> {
-    let Some(held) = held else { return Vec::new() };
+    let Some(held) = held else { return step.broken("a document is deleted that is not there") };
     let said = step.post(&held, &Return::deleted(&header.guid), &received.trace);
     step.shelf.change(held.id, |paper| {
         paper.deleted = true;
@@ -298,9 +299,24 @@ fn delete(step: &mut Step, received: &Received, header: &Header, held: Option<Pa
 fn owns(received: &Received, held: &Paper) -> bool {
     let firms = responsible(held.kind).iter().filter_map(|element| held.document.value(element));
     let stands = firms.into_iter().any(|code| received.principal.transmits_for(&code));
-    let agent = received.document.value("agentCode") == held.document.value("agentCode");
     let own = held.dxp_id == received.sender.dxp_id || stands;
-    own && (agent || !held.kind.is_inventory())
+    own && issuers(held.kind, &received.document) == issuers(held.kind, &held.document)
+}
+
+fn issuers(kind: DocumentKind, document: &Document) -> Vec<String> {
+    kind.issuer_elements().iter().map(|element| document.text(element)).collect()
+}
+
+/// The key under which a document is kept: its business key, and with its issuers where another's has that
+/// already. So nobody learns from an answer that there is another one, and none keeps another out.
+fn own_key(step: &Step, received: &Received) -> String {
+    let held = step.shelf.by_key(received.kind, &received.key);
+    let issuers = issuers(received.kind, &received.document);
+    if issuers.is_empty() || held.is_none_or(|held| owns(received, held)) {
+        return received.key.clone();
+    }
+    let parts = std::iter::once(received.key.as_str()).chain(issuers.iter().map(String::as_str));
+    domain::documents::key(&parts.collect::<Vec<_>>())
 }
 
 /// Copies go out when the first document of a message is taken.
@@ -444,8 +460,8 @@ fn first(paper: &Paper, header: &Header, changed: bool) -> Return {
 }
 
 /// The same document again: it is told where it stands, once more.
-fn repeat(step: &Step, held: Option<&Paper>) -> Vec<Said> {
-    let Some(held) = held else { return Vec::new() };
+fn repeat(step: &mut Step, held: Option<&Paper>) -> Vec<Said> {
+    let Some(held) = held else { return step.broken("a document repeats one that is not there") };
     let cancelled = held.deleted && held.kind.is_inventory() && !held.draft;
     let info = if cancelled { "清单已撤单".to_owned() } else { held.info.clone() };
     let again = Return::new(held.status, info);

@@ -399,7 +399,7 @@ async fn hear(
     let mut from = follow::token(&ceb.reads).await?;
     let mut open = follow::open(&ceb.reads).await?;
     let request = v1::WatchRequest { resume_token: from.clone(), name: String::new() };
-    let mut told = std::pin::pin!(client::watch_news(window.clone(), request));
+    let mut told = std::pin::pin!(client::watch_updates(window.clone(), request));
     let mut news: Vec<Arrived> = Vec::new();
     let mut kept = tokio::time::Instant::now();
     let mut renewal = tokio::time::interval(RENEW);
@@ -414,12 +414,12 @@ async fn hear(
             }
         };
         let told = match told.transpose()? {
-            Some(client::News::Entry(told)) => told,
-            Some(client::News::Heartbeat) => {
+            Some(client::Update::Entry(told)) => told,
+            Some(client::Update::Heartbeat) => {
                 progress.advance();
                 continue;
             }
-            Some(client::News::Lost(_) | client::News::Back) => continue,
+            Some(client::Update::Lost(_) | client::Update::Back) => continue,
             None => return Ok(()),
         };
         let Some(id) = DeclarationId::parse(&told.name) else { continue };

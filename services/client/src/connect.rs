@@ -10,6 +10,8 @@ use proto::v1::declaration_service_client::DeclarationServiceClient;
 use proto::v1::exchange_service_client::ExchangeServiceClient;
 use proto::v1::inspection_service_client::InspectionServiceClient;
 use proto::v1::operation_service_client::OperationServiceClient;
+use proto::v1::sandbox_service_client::SandboxServiceClient;
+use proto::v1::status_service_client::StatusServiceClient;
 use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -222,6 +224,16 @@ impl Window {
     pub fn operation(&self) -> OperationServiceClient<Channel> {
         OperationServiceClient::new(self.channel.clone())
             .max_decoding_message_size(64 * 1024 * 1024)
+    }
+
+    /// What only a sandbox can do.
+    pub fn sandbox(&self) -> SandboxServiceClient<Channel> {
+        SandboxServiceClient::new(self.channel.clone())
+    }
+
+    /// What the window says about itself.
+    pub fn status(&self) -> StatusServiceClient<Channel> {
+        StatusServiceClient::new(self.channel.clone())
     }
 
     /// The bare channel, for other services.

@@ -7,15 +7,13 @@
 
 mod connect;
 mod consume;
-mod receipts;
+mod follow;
 mod submit;
-mod watch;
 
 pub use connect::{Config, Error, Obstacle, Part, Window};
 pub use consume::{Consumer, Handler, Reply};
-pub use receipts::receipts;
+pub use follow::{Update, order_updates, receipt_updates, receipts, watch, watch_updates};
 pub use submit::{submit_all, submit_stream};
-pub use watch::{News, watch, watch_news};
 
 use std::time::Duration;
 

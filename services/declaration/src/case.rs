@@ -330,7 +330,7 @@ const STANDS: [Stand; 8] = [
     Stand::Cleared,
 ];
 
-fn stand_column(stand: Stand) -> i16 {
+pub(crate) fn stand_column(stand: Stand) -> i16 {
     match stand {
         Stand::Pending => 1,
         Stand::Accepted => 2,

@@ -35,6 +35,7 @@ use proto::v1::{self, submit_stream_response::Result as Item};
 use sqlx::PgPool;
 use store::batch::{self, Batch, Work as _};
 use store::journal::{Entry, Tail};
+use store::token::TokenKey;
 use store::{Clock, Fault, column};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -58,6 +59,7 @@ pub struct Declarations {
     pub(crate) pool: PgPool,
     /// For the exchange and for rehearsals.
     work: PgPool,
+    pub(crate) tokens: TokenKey,
     pub(crate) tail: Tail,
     pub(crate) batch: Batch<Ledger>,
     pub(crate) ledger: commit::Shared,
@@ -74,9 +76,8 @@ pub struct Service(Arc<Declarations>);
 impl Service {
     /// The service over its tables, with connections for work and for reading, and the lanes of its group commit, which the caller runs until `closing`.
     pub fn new(
-        work: PgPool,
-        reads: PgPool,
-        clock: Clock,
+        (work, reads): (PgPool, PgPool),
+        (clock, tokens): (Clock, TokenKey),
         profile: Profile,
         writers: usize,
         draining: CancellationToken,
@@ -86,8 +87,17 @@ impl Service {
         let ledger = Arc::new(Ledger { tail: tail.clone(), clock });
         let (batch, lanes) = batch::lanes(Arc::clone(&ledger), &work, writers, &closing);
         let rehearsals = Semaphore::new(limits::REHEARSALS_MAX);
-        let this =
-            Declarations { pool: reads, work, tail, batch, ledger, profile, draining, rehearsals };
+        let this = Declarations {
+            pool: reads,
+            work,
+            tokens,
+            tail,
+            batch,
+            ledger,
+            profile,
+            draining,
+            rehearsals,
+        };
         (Self(Arc::new(this)), lanes)
     }
 
@@ -178,11 +188,11 @@ impl DeclarationService for Service {
         request: Request<v1::ListRequest>,
     ) -> Result<Response<v1::ListResponse>, Status> {
         let language = Language::of(request.metadata());
-        let scope = caller(&request)?.scope();
+        let principal = caller(&request)?;
         let asked = request.into_inner();
         let (size, token) = (asked.page_size, asked.page_token.clone());
         let filter = filter(asked).map_err(|refusal| status::of(refusal, language))?;
-        let (records, next_page_token) = read::list(&self.0, &scope, filter, size, &token)
+        let (records, next_page_token) = read::list(&self.0, &principal, filter, (size, &token))
             .await
             .map_err(|error| status::of(error, language))?;
         let records = records.into_iter().map(record).collect();
@@ -214,9 +224,9 @@ impl DeclarationService for Service {
         request: Request<v1::WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
         let language = Language::of(request.metadata());
-        let scope = caller(&request)?.scope();
+        let principal = caller(&request)?;
         let v1::WatchRequest { resume_token, name } = request.into_inner();
-        let news = watch::watch(&self.0, scope, &name, &resume_token)
+        let news = watch::watch(&self.0, &principal, &name, &resume_token)
             .await
             .map_err(|error| status::of(error, language))?;
         let told =

@@ -3,14 +3,11 @@
 //! The invariant: a caller sees only its own; another's is not found. What costs the same however many
 //! declarations there are: one by its name or number, and a page without filters.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::clearance::{Clearance, Phase};
 use domain::numbers::{self, NumberKind};
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
-use domain::{DeclarationId, Slot, limits};
-use sha2::{Digest as _, Sha256};
+use domain::{DeclarationId, Principal, Slot, limits};
 use sqlx::PgPool;
 use store::Fault;
 use store::column::number;
@@ -139,13 +136,13 @@ pub(crate) struct Filter {
 /// Reads a page, newest first, and the token of the next one.
 pub(crate) async fn list(
     declarations: &Declarations,
-    scope: &Scope,
+    principal: &Principal,
     mut filter: Filter,
-    page_size: i32,
-    page_token: &str,
+    (page_size, page_token): (i32, &str),
 ) -> Result<(Vec<Record>, String), Error> {
+    let scope = principal.scope();
     let wanted = filter.declarants.take();
-    filter.declarants = match (scope, wanted) {
+    filter.declarants = match (&scope, wanted) {
         (Scope::All, wanted) => wanted,
         (Scope::Declarants(own), None) => Some(own.clone()),
         (Scope::Declarants(_), Some(wanted)) => {
@@ -156,7 +153,7 @@ pub(crate) async fn list(
         Some(codes) => codes.iter().map(|code| Slot::of(code).column()).collect(),
         None => Slot::all().map(Slot::column).collect(),
     };
-    let bound = bound(scope, &filter);
+    let token = declarations.tokens.of(&principal.name, ("list", &scope, &filter))?;
     if let Some(order_no) = filter.order_no.take() {
         let among = filter.declarants.clone().map_or(Scope::All, Scope::Declarants);
         let kept = lookup::orders(&declarations.pool, &among, &order_no).await?;
@@ -170,7 +167,7 @@ pub(crate) async fn list(
         0 => limits::PAGE_DEFAULT,
         size => size.clamp(1, limits::PAGE_MAX),
     };
-    let after = read_token(page_token, &bound)?;
+    let after = token.before(page_token)?;
     let mut rows = select(&declarations.pool, &slots, &filter, after, i64::from(size) + 1).await?;
     // It is between 1 and the longest page.
     let more = rows.len() > usize::try_from(size).unwrap_or(usize::MAX);
@@ -178,35 +175,10 @@ pub(crate) async fn list(
         rows.pop();
     }
     let token = match rows.last() {
-        Some(last) if more => write_token(last.id, &bound),
+        Some(last) if more => token.write(last.id.uuid().as_bytes())?,
         Some(_) | None => String::new(),
     };
     Ok((rows, token))
-}
-
-/// A token belongs to a caller and to filters: a digest of both is part of it.
-fn bound(scope: &Scope, filter: &Filter) -> [u8; 8] {
-    let digest = Sha256::digest(format!("{scope:?}{filter:?}"));
-    let mut short = [0; 8];
-    short.copy_from_slice(&digest[..8]);
-    short
-}
-
-fn write_token(last: DeclarationId, bound: &[u8; 8]) -> String {
-    BASE64.encode([last.uuid().as_bytes().as_slice(), bound].concat())
-}
-
-fn read_token(token: &str, bound: &[u8; 8]) -> Result<Uuid, Refusal> {
-    if token.is_empty() {
-        return Ok(Uuid::max());
-    }
-    let bytes = BASE64.decode(token).map_err(|_| Refusal::of(Code::PageTokenForeign))?;
-    match bytes.split_at_checked(16) {
-        Some((id, rest)) if rest == bound => {
-            Uuid::from_slice(id).map_err(|_| Refusal::of(Code::PageTokenForeign))
-        }
-        Some(_) | None => Err(Refusal::of(Code::PageTokenForeign)),
-    }
 }
 
 /// The newest declarations before an id. Each slot is read from its key, so that a page costs the

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
-use domain::clearance::{Clearance, Phase};
+use domain::clearance::{Clearance, Phase, Stand};
 use domain::declaration::Checked;
 use domain::history::Record;
 use domain::ids::is_given_by_door;
@@ -19,7 +19,7 @@ use store::{Fault, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::case::{self, Case, phase};
+use crate::case::{self, Case, phase, stand_column};
 use crate::commit::{Answer, Done};
 use crate::filing::{Filing, Kind, Known, known};
 use crate::step::{Step, content, first_difference};
@@ -151,11 +151,6 @@ async fn file(
     let keys = keys(submission);
     for key in &keys {
         let Some(holder) = taken.get(key) else { continue };
-        let own = holder.declarant_code == submission.checked.declaration.declarant.code;
-        if !own {
-            // Whose it is belongs to them, and so do the keys, whatever became of it.
-            return Ok(Err(Refusal::of(Code::BusinessKeyTaken).with("key", key.describe())));
-        }
         if !matches!(holder.phase, Phase::Rejected | Phase::Withdrawn | Phase::Returned) {
             let taken = Refusal::of(Code::BusinessKeyTaken).with("key", key.describe());
             return Ok(Err(holder.named(taken)));
@@ -168,10 +163,8 @@ async fn file(
     let Some(pre_no) = number else { return Ok(Err(Refusal::of(Code::NumbersUsedUp))) };
     let id = DeclarationId::new(Uuid::now_v7(), submission.slot);
     for key in keys {
-        let declarant_code = submission.checked.declaration.declarant.code.clone();
         let now = Holder {
             id,
-            declarant_code,
             phase: Phase::UnderReview,
             detained: false,
             pre_no: pre_no.clone(),
@@ -263,10 +256,11 @@ fn stand_by_first(
     Err(holder.named(Refusal::of(Code::RequestIdReused).with("field", field)))
 }
 
-/// What may exist only once: the order of a seller, and the declarant's own number.
+/// What a declarant may have only once: the order of a seller, and its own number. Both are its own matter:
+/// what another declarant of the slot files neither takes them nor shows in a refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Key {
-    Order { slot: Slot, ebc_code: String, order_no: String },
+    Order { slot: Slot, declarant_code: String, ebc_code: String, order_no: String },
     Own { slot: Slot, declarant_code: String, cop_no: String },
 }
 
@@ -286,14 +280,15 @@ impl Key {
 fn keys(submission: &Submission) -> Vec<Key> {
     let d = &submission.checked.declaration;
     let slot = submission.slot;
-    let mut keys =
-        vec![Key::Order { slot, ebc_code: d.ebc.code.clone(), order_no: d.order_no.clone() }];
+    let declarant_code = d.declarant.code.clone();
+    let mut keys = vec![Key::Order {
+        slot,
+        declarant_code: declarant_code.clone(),
+        ebc_code: d.ebc.code.clone(),
+        order_no: d.order_no.clone(),
+    }];
     if !d.cop_no.is_empty() {
-        keys.push(Key::Own {
-            slot,
-            declarant_code: d.declarant.code.clone(),
-            cop_no: d.cop_no.clone(),
-        });
+        keys.push(Key::Own { slot, declarant_code, cop_no: d.cop_no.clone() });
     }
     keys
 }
@@ -302,7 +297,6 @@ fn keys(submission: &Submission) -> Vec<Key> {
 #[derive(Debug, Clone)]
 pub(crate) struct Holder {
     pub(crate) id: DeclarationId,
-    declarant_code: String,
     pub(crate) phase: Phase,
     /// An agency detained the goods.
     detained: bool,
@@ -326,7 +320,6 @@ impl Holder {
     pub(crate) fn of(case: &Case) -> Self {
         Self {
             id: case.id,
-            declarant_code: case.declarant_code.clone(),
             phase: case.clearance.phase,
             detained: false,
             pre_no: case.pre_no.clone(),
@@ -347,14 +340,16 @@ async fn holders(
     let rows = sqlx::query!(
         r#"select d.slot as "slot!", d.id as "id!", d.phase as "phase!",
                   d.declarant_code as "declarant_code!", d.pre_no as "pre_no!",
-                  d.invt_no as "invt_no?", (7 in (d.customs, d.inspection)) as "detained!", d.ebc_code as "first!",
+                  d.invt_no as "invt_no?", ($6 in (d.customs, d.inspection)) as "detained!", d.ebc_code as "first!",
                   d.order_no as "second!", false as "own!"
-           from unnest($1::smallint[], $2::text[], $3::text[]) as wanted (slot, ebc_code, order_no)
+           from unnest($1::smallint[], $2::text[], $3::text[], $4::text[])
+             as wanted (slot, ebc_code, order_no, declarant_code)
            join declaration d on d.slot = wanted.slot and d.ebc_code = wanted.ebc_code
-             and d.order_no = wanted.order_no and d.current
+             and d.order_no = wanted.order_no and d.declarant_code = wanted.declarant_code
+             and d.current
            union all
            select d.slot, d.id, d.phase, d.declarant_code, d.pre_no, d.invt_no,
-                  7 in (d.customs, d.inspection), d.declarant_code, d.cop_no, true
+                  $6 in (d.customs, d.inspection), d.declarant_code, d.cop_no, true
            from unnest($1::smallint[], $4::text[], $5::text[]) as wanted (slot, declarant_code, cop_no)
            join declaration d on d.slot = wanted.slot and d.declarant_code = wanted.declarant_code
              and d.cop_no = wanted.cop_no and d.current and d.cop_no <> ''"#,
@@ -363,6 +358,7 @@ async fn holders(
         &of(|d| &d.order_no) as &[&str],
         &of(|d| &d.declarant.code) as &[&str],
         &of(|d| &d.cop_no) as &[&str],
+        stand_column(Stand::Detained),
     )
     .fetch_all(tx)
     .await?;
@@ -372,34 +368,34 @@ async fn holders(
             let key = if row.own {
                 Key::Own { slot, declarant_code: row.first, cop_no: row.second }
             } else {
-                Key::Order { slot, ebc_code: row.first, order_no: row.second }
+                let declarant_code = row.declarant_code;
+                Key::Order { slot, declarant_code, ebc_code: row.first, order_no: row.second }
             };
             let id = DeclarationId::from_uuid(row.id);
             let (phase, detained) = (phase(row.phase)?, row.detained);
             let (pre_no, invt_no) = (row.pre_no, row.invt_no);
-            let declarant_code = row.declarant_code;
-            Ok((key, Holder { id, declarant_code, phase, detained, pre_no, invt_no }))
+            Ok((key, Holder { id, phase, detained, pre_no, invt_no }))
         })
         .collect()
 }
 
-/// Who has the order of a seller now, when it is the same declarant's.
+/// Which declaration of the same declarant has the order of a seller now.
 pub(crate) async fn holder(tx: &mut PgConnection, case: &Case) -> Result<Option<Holder>, Fault> {
     let row = sqlx::query!(
-        r#"select id, phase, (7 in (customs, inspection)) as "detained!", pre_no, invt_no
+        r#"select id, phase, ($5 in (customs, inspection)) as "detained!", pre_no, invt_no
            from declaration
            where slot = $1 and ebc_code = $2 and order_no = $3 and current and declarant_code = $4"#,
         case.id.slot().column(),
         case.ebc_code,
         case.order_no,
-        case.declarant_code
+        case.declarant_code,
+        stand_column(Stand::Detained),
     )
     .fetch_optional(tx)
     .await?;
     row.map(|row| {
         Ok(Holder {
             id: DeclarationId::from_uuid(row.id),
-            declarant_code: case.declarant_code.clone(),
             phase: phase(row.phase)?,
             detained: row.detained,
             pre_no: row.pre_no,

@@ -1,6 +1,7 @@
 //! Following one's own declarations.
 
 use domain::DeclarationId;
+use domain::Principal;
 use domain::principal::Scope;
 use futures::Stream;
 use store::Fault;
@@ -14,17 +15,20 @@ use crate::{Declarations, Error};
 /// begins is settled before this returns.
 pub(crate) async fn watch(
     declarations: &Declarations,
-    scope: Scope,
+    principal: &Principal,
     name: &str,
-    token: &str,
+    given: &str,
 ) -> Result<impl Stream<Item = Result<News, Error>> + Send + use<>, Error> {
     let only = if name.is_empty() { None } else { Some(crate::read::parse_name(name)?) };
-    let (from, history) = start(declarations, &scope, only, token).await?;
+    let scope = principal.scope();
+    let token = declarations.tokens.of(&principal.name, ("watch", name))?;
+    let known = follow::read_token(&token, given)?;
+    let (from, history) = start(declarations, &scope, only, known).await?;
     let reader = declarations.tail.read(declarations.pool.clone(), from);
     let concerns = move |entry: &Entry| {
         scope.covers(&entry.owner) && only.is_none_or(|id| id.uuid() == entry.subject)
     };
-    Ok(follow::follow(reader, history, concerns, declarations.draining.clone()))
+    Ok(follow::follow(token, reader, history, concerns, declarations.draining.clone()))
 }
 
 /// The positions after which a watcher reads, and what it is told before: the history of the one
@@ -33,9 +37,8 @@ async fn start(
     declarations: &Declarations,
     scope: &Scope,
     only: Option<DeclarationId>,
-    token: &str,
+    known: Option<Cursors>,
 ) -> Result<(Cursors, Vec<Entry>), Error> {
-    let known = follow::read_token(token)?;
     let slots = only.map_or_else(|| scope.slots(), |id| vec![id.slot()]);
     let columns: Vec<i16> = slots.iter().map(|slot| slot.column()).collect();
     let heads = journal::heads(&declarations.pool, &columns).await?;

@@ -29,6 +29,9 @@ pub enum Kind {
 /// log like a firm reads its own.
 pub const CUSTOMS_LOG: &str = "CUSTOMS";
 
+/// Stands for every place in the registry of a sandbox.
+pub const ALL_PLACES: &str = "*";
+
 /// A caller as the registry knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
@@ -44,6 +47,9 @@ pub struct Principal {
     /// Numbers on the exchange platform (dxpId) whose receipts this caller reads and under which it
     /// sends; `*` stands for every number and exists in the sandbox only.
     pub dxp_ids: Vec<String>,
+    /// Examination places that a site is responsible for; [`ALL_PLACES`] stands for every place and exists in
+    /// the sandbox only.
+    pub places: Vec<String>,
     /// Certificates that sign for this caller: SHA-256, hexadecimal, or the certificate number
     /// (KeyName) of the signing card.
     pub signers: Vec<String>,

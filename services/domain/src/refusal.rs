@@ -143,12 +143,13 @@ pub enum Code {
     ConnectionFailed,
     FileUnreadable,
     FileExposed,
+    NotASandbox,
 }
 
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 107] = {
+    pub const ALL: [Self; 108] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
@@ -171,7 +172,7 @@ impl Code {
             XmlTypeUnsupported, XmlTooManyDocuments, XmlValueUnreadable, JsonMalformed,
             SignatureNotChecked, DraftNotDeclared, DocumentRepeated, DataDirectoryInUse, PortInUse,
             PostgresMissing, PostgresUnsafe, PostgresFailed, ConnectionFailed, FileUnreadable,
-            FileExposed,
+            FileExposed, NotASandbox,
         ]
     };
 
@@ -184,7 +185,7 @@ impl Code {
             Self::RequestIdMissing => ("SW-1002", FixMessage, "request_id must be a UUID that the caller made and keeps", "request_id 须为由调用方生成并保存的 UUID"),
             Self::NameMalformed => ("SW-1003", FixMessage, "name must look like declarations/{uuid}", "name 格式应为 declarations/{uuid}"),
             Self::PageTokenForeign => ("SW-1004", FixMessage, "page_token does not belong to this caller and these filters; start again without it", "page_token 与本调用方或本查询条件不符，请从第一页重新查询"),
-            Self::ResumeTokenMalformed => ("SW-1005", FixMessage, "resume_token cannot be read; use one from an earlier answer, unchanged", "resume_token 无法识别，请原样使用以前收到的值"),
+            Self::ResumeTokenMalformed => ("SW-1005", FixMessage, "resume_token was not made for this caller and this watch; use one from an earlier answer, unchanged", "resume_token 与本调用方或本订阅不符，请原样使用以前收到的值"),
             Self::FrameUnexpected => ("SW-1006", FixMessage, "this frame does not fit here on the stream", "数据流中此处不应出现该帧"),
             Self::MessageMalformed => ("SW-1007", FixMessage, "the bytes are no message of this schema", "数据不是符合接口定义的消息"),
             Self::TooManyEntries => ("SW-1008", FixMessage, "a list in the message has too many entries", "消息中列表项过多"),
@@ -287,6 +288,7 @@ impl Code {
             Self::ConnectionFailed => ("SW-4006", Operator, "the window cannot be reached", "无法连接单一窗口"),
             Self::FileUnreadable => ("SW-4007", Operator, "a file cannot be read", "文件无法读取"),
             Self::FileExposed => ("SW-4008", Operator, "others can read or replace a file that must be private", "私密文件可被他人读取或替换"),
+            Self::NotASandbox => ("SW-4009", Operator, "the window is not a sandbox", "该单一窗口不是沙箱"),
         }
     }
 
@@ -371,6 +373,6 @@ mod tests {
     fn every_code_is_listed_once_in_the_order_of_its_number() {
         assert!(Code::ALL.windows(2).all(|pair| pair[0].id() < pair[1].id()));
         assert!(Code::ALL.windows(2).all(|pair| pair[0] < pair[1]), "declared in that order too");
-        assert_eq!(Code::FileExposed as usize + 1, Code::ALL.len(), "none is left out");
+        assert_eq!(Code::NotASandbox as usize + 1, Code::ALL.len(), "none is left out");
     }
 }

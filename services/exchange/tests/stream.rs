@@ -49,6 +49,7 @@ async fn served(pool: &PgPool, let_go: Arc<Semaphore>) -> (Channel, JoinSet<()>)
         customs_code: String::new(),
         mandates: Vec::new(),
         dxp_ids: Vec::new(),
+        places: Vec::new(),
         signers: Vec::new(),
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

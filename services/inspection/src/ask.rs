@@ -11,7 +11,6 @@ use domain::inspection::draw::{Draw, Selection, Task, officers};
 use domain::inspection::finding::Disposal;
 use domain::inspection::joint;
 use domain::inspection::order::{Act, Appointment, Event, InstructionKey, Order, Stage, Treatment};
-use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, RequestId};
 use proto::inspection::{Told, line_numbers};
@@ -24,6 +23,7 @@ use crate::commit::{Answer, Command, Done, Step};
 use crate::errand;
 use crate::orders::Filed;
 use crate::risk::sha256;
+use crate::view::{Seen, View};
 
 /// Officers who examine together: one of each agency where both look, two where one does. Two at least
 /// follow 海关进出口货物查验管理办法 (GACC Order 138, from general knowledge, unverified).
@@ -35,8 +35,8 @@ pub(crate) struct Asked {
     pub(crate) request_id: RequestId,
     /// Name of the caller in the registry.
     pub(crate) caller: String,
-    /// Whose orders the caller may see.
-    pub(crate) scope: Scope,
+    /// Which orders the caller sees.
+    pub(crate) view: View,
     pub(crate) id: DeclarationId,
     /// Of the request, to tell a repetition from another one.
     pub(crate) digest: [u8; 32],
@@ -168,8 +168,7 @@ pub(crate) async fn ask(
 ) -> Result<Answer, Fault> {
     let id = asked.id;
     let unknown = || Refusal::of(Code::NotFound).with("name", proto::inspection::order_name(id));
-    let Some(filed) = step.orders.get(&id).filter(|it| asked.scope.covers(&it.declarant_code))
-    else {
+    let Some(filed) = step.orders.get(&id).filter(|it| asked.view.shows(Seen::of(it))) else {
         return Ok(Err(unknown()));
     };
     match is_repeated(step, before, (asked.request_id, &asked.caller), &asked.digest) {
@@ -178,6 +177,10 @@ pub(crate) async fn ask(
         Ok(false) => {}
     }
     let done = match &asked.what {
+        // Another's place looks like none.
+        Ask::Appoint { place, .. } if !asked.view.shows_place(place) => {
+            Err(Refusal::of(Code::PlaceUnknown).with("place", place))
+        }
         Ask::Appoint { seen, place, start, by } => {
             appoint(step, id, *seen, (place, *start), (*by, &asked.caller)).await?
         }

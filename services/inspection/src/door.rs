@@ -32,6 +32,7 @@ use crate::orders::Filed;
 use crate::read::{self, Filter};
 use crate::reference::{self, Put, Site};
 use crate::risk::sha256;
+use crate::view::View;
 use crate::{Inspection, Service, rule_file, watch};
 
 /// Longest time that one table of statistics is about.
@@ -39,7 +40,7 @@ const STATISTICS_MAX: Duration = Duration::days(366);
 /// Days of windows listed at once.
 const WINDOW_DAYS_MAX: u32 = 14;
 
-/// Whose orders a caller sees: an enterprise its own, everybody at work all.
+/// Of which firms a caller is told: an enterprise of its own, everybody at work of all.
 fn scope(principal: &Principal) -> Scope {
     match principal.kind {
         Kind::Enterprise | Kind::Agent => principal.scope(),
@@ -164,7 +165,7 @@ impl Inspection {
         let asked = Asked {
             request_id: proto::exchange::request(request)?,
             caller: principal.name.clone(),
-            scope: scope(principal),
+            view: View::of(&self.reads, principal).await?,
             id,
             digest,
             trace,
@@ -245,7 +246,7 @@ impl InspectionService for Service {
         let answer = async {
             let filter = filter(asked)?;
             let (orders, next_page_token) =
-                read::orders(&self.0.reads, &scope(&principal), filter, (size, &token)).await?;
+                read::orders(&self.0, &principal, filter, (size, &token)).await?;
             let without_goods = |filed: &Filed| {
                 let mut record = shown(&principal, filed)?;
                 record.lines.clear();
@@ -266,7 +267,8 @@ impl InspectionService for Service {
         let asked = request.into_inner();
         let answer = async {
             let id = order_id(&asked.name)?;
-            let filed = read::order(&self.0.reads, &scope(&principal), id).await?;
+            let view = View::of(&self.0.reads, &principal).await?;
+            let filed = read::order(&self.0.reads, &view, id).await?;
             let entries = read::history(&self.0.reads, id).await?;
             let history = entries.into_iter().map(|entry| history(&principal, entry));
             Ok::<_, Unanswered>(v1::GetOrderResponse {
@@ -286,7 +288,7 @@ impl InspectionService for Service {
         let v1::WatchOrdersRequest { resume_token, name } = request.into_inner();
         let only = (!name.is_empty()).then(|| order_id(&name)).transpose();
         let only = only.map_err(|refusal| status::of(refusal, language))?;
-        let news = watch::watch(&self.0, scope(&principal), only, &resume_token)
+        let news = watch::watch(&self.0, &principal, only, &resume_token)
             .await
             .map_err(|error| status::of(error, language))?;
         let told = news.map(move |news| {
@@ -309,6 +311,9 @@ impl InspectionService for Service {
             let from = day(&from_date, "from_date", today)?;
             if from < today || from > today.saturating_add(BOOK_AHEAD_MAX) {
                 return Err(refused(Code::DateWrong, "from_date").with("today", today).into());
+            }
+            if !View::of(&self.0.reads, &principal).await?.shows_place(&place) {
+                return Err(Refusal::of(Code::PlaceUnknown).with("place", &place).into());
             }
             let days = days.clamp(1, WINDOW_DAYS_MAX);
             let now = self.0.clock.now();
@@ -408,12 +413,15 @@ impl InspectionService for Service {
         request: Request<v1::ListPlacesRequest>,
     ) -> Answer<v1::ListPlacesResponse> {
         let language = Language::of(request.metadata());
-        caller(&request)?;
-        let places = read::places(&self.0.reads).await.map_err(Unanswered::from);
-        let answer = places.map(|places| v1::ListPlacesResponse {
-            places: places.iter().map(|s| wire::wire_place(&s.place, &s.port_codes)).collect(),
-        });
-        answered(answer, language)
+        let principal = caller(&request)?;
+        let answer = async {
+            let view = View::of(&self.0.reads, &principal).await?;
+            let places = read::places(&self.0.reads).await?;
+            let places = places.iter().filter(|site| view.shows_place(&site.place.id));
+            let places = places.map(|s| wire::wire_place(&s.place, &s.port_codes)).collect();
+            Ok::<_, Unanswered>(v1::ListPlacesResponse { places })
+        };
+        answered(answer.await, language)
     }
 
     async fn put_place(
@@ -438,11 +446,18 @@ impl InspectionService for Service {
         let language = Language::of(request.metadata());
         let principal = caller(&request)?;
         let of = wire::agency(request.into_inner().agency);
-        let officers = read::officers(&self.0.reads, of).await.map_err(Unanswered::from);
-        let answer = officers.map(|officers| v1::ListOfficersResponse {
-            officers: officers.iter().map(|(c, left)| named(&principal, c, *left)).collect(),
-        });
-        answered(answer, language)
+        let answer = async {
+            let view = View::of(&self.0.reads, &principal).await?;
+            let mut officers = read::officers(&self.0.reads, of).await?;
+            if let View::At(site) = &view {
+                // Those who come to it.
+                let sent = read::sent_to(&self.0.reads, site).await?;
+                officers.retain(|(candidate, _)| sent.contains(&candidate.officer));
+            }
+            let officers = officers.iter().map(|(c, left)| named(&principal, c, *left)).collect();
+            Ok::<_, Unanswered>(v1::ListOfficersResponse { officers })
+        };
+        answered(answer.await, language)
     }
 
     async fn put_officer(
@@ -588,15 +603,21 @@ impl InspectionService for Service {
         request: Request<v1::ListCreditRequest>,
     ) -> Answer<v1::ListCreditResponse> {
         let language = Language::of(request.metadata());
-        caller(&request)?;
+        let principal = caller(&request)?;
         let v1::ListCreditRequest { blacklisted, appealed, page_size, page_token } =
             request.into_inner();
         let answer = async {
-            let found =
-                read::credits(&self.0.reads, (blacklisted, appealed), (page_size, &page_token));
+            let token = self.0.tokens.of(&principal.name, ("credit", blacklisted, appealed))?;
+            let after = match page_token.as_str() {
+                "" => Some(String::new()),
+                given => token.read(given).and_then(|firm| String::from_utf8(firm).ok()),
+            };
+            let after = after.ok_or_else(|| Refusal::of(Code::PageTokenForeign))?;
+            let found = read::credits(&self.0.reads, (blacklisted, appealed), (page_size, &after));
             let (firms, more) = found.await?;
             let last = firms.last().filter(|_| more);
-            let next_page_token = last.map_or(String::new(), |(firm, _)| firm.clone());
+            let next = last.map(|(firm, _)| token.write(firm.as_bytes())).transpose()?;
+            let next_page_token = proto::text(next);
             let today = self.0.today();
             let firms = firms
                 .iter()

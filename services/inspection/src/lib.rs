@@ -22,6 +22,7 @@ mod reference;
 mod relay;
 mod risk;
 pub mod rule_file;
+mod view;
 mod watch;
 
 use std::sync::{Arc, Mutex};
@@ -37,6 +38,7 @@ use sqlx::PgPool;
 use store::Clock;
 use store::batch::{self, Batch};
 use store::journal::Tail;
+use store::token::TokenKey;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -57,6 +59,7 @@ pub(crate) struct Inspection {
     pub(crate) reads: PgPool,
     /// For errands, which readers must not hold up.
     pub(crate) work: PgPool,
+    pub(crate) tokens: TokenKey,
     pub(crate) tail: Tail,
     /// For what is heard.
     pub(crate) hearing: Batch<Desk>,
@@ -85,7 +88,7 @@ impl Service {
     /// on the exchange.
     pub fn new(
         (work, reads): (PgPool, PgPool),
-        clock: Clock,
+        (clock, tokens): (Clock, TokenKey),
         (window, consumer): (Window, String),
         (draining, closing): (CancellationToken, CancellationToken),
     ) -> Mounted<Self> {
@@ -105,6 +108,7 @@ impl Service {
         let this = Arc::new(Inspection {
             reads,
             work,
+            tokens,
             tail,
             hearing,
             asking,

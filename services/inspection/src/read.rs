@@ -1,7 +1,5 @@
 //! Reading: orders, places, officers, rule sets, assessments, seeds, credit and statistics.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::clearance::Agency;
 use domain::inspection::appointment::{By, CHINA, TimeWindow};
 use domain::inspection::credit::Credit;
@@ -10,19 +8,21 @@ use domain::inspection::order::Stage;
 use domain::inspection::statistics::{self, Case};
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
-use domain::{DeclarationId, Slot, limits};
-use proto::inspection::{decode_credit, decode_officer};
+use domain::{DeclarationId, Principal, Slot, limits};
+use proto::inspection::{decode_credit, decode_officer, decode_order};
 use sqlx::PgPool;
+use std::collections::HashSet;
 use store::column::number;
 use store::journal::{self, Entry};
 use store::{Fault, Unanswered};
 use time::{Date, Duration, OffsetDateTime};
-use uuid::Uuid;
 
+use crate::Inspection;
 use crate::credits::class;
 use crate::orders::{Filed, Row, stage_column};
 use crate::reference::{Site, read_site};
-use crate::risk::{agency, agency_column, sha256};
+use crate::risk::{agency, agency_column};
+use crate::view::{self, Seen, View};
 
 /// Which orders.
 #[derive(Debug, Default)]
@@ -48,25 +48,20 @@ fn page(size: i32) -> i32 {
 
 /// One page of orders, newest first, and the token of the next one.
 pub(crate) async fn orders(
-    pool: &PgPool,
-    scope: &Scope,
+    inspection: &Inspection,
+    principal: &Principal,
     filter: Filter,
-    (size, token): (i32, &str),
+    (size, given): (i32, &str),
 ) -> Result<(Vec<Filed>, String), Unanswered> {
-    let bound = sha256(format!("{scope:?}{filter:?}").as_bytes());
-    let bound = &bound[..8];
-    let before = if token.is_empty() {
-        Uuid::max()
-    } else {
-        let foreign = || Refusal::of(Code::PageTokenForeign);
-        let bytes = BASE64.decode(token).map_err(|_| foreign())?;
-        let known = bytes.split_at_checked(16).filter(|(_, rest)| *rest == bound);
-        let id = known.and_then(|(id, _)| Uuid::from_slice(id).ok());
-        id.ok_or_else(foreign)?
-    };
+    let view = View::of(&inspection.reads, principal).await?;
+    let token = inspection.tokens.of(&principal.name, ("orders", &view, &filter))?;
+    let before = token.before(given)?;
     let size = page(size);
     let stages: Vec<i16> = filter.stages.iter().map(|stage| stage_column(*stage)).collect();
-    let codes = declarants(scope);
+    let (codes, site) = match &view {
+        View::Of(scope) => (declarants(scope), None),
+        View::At(site) => (None, Some(site)),
+    };
     let agency = filter.undecided_by.map(agency_column);
     let rows = sqlx::query_as!(
         Row,
@@ -83,6 +78,10 @@ pub(crate) async fn orders(
              and ($6::text[] is null or o.declarant_code = any($6))
              and ($7::smallint is null or ($7 = 1 and o.customs_undecided)
                   or ($7 = 2 and o.inspection_undecided))
+             -- As `view::Site::shows` has it.
+             and ($8::text is null or o.claimed_by = $8 or o.place = any($9)
+                  or (o.place = '' and o.claimed_by = ''
+                      and ($10::text[] is null or o.port_code = any($10))))
            order by o.declaration_id desc limit $2"#,
         before,
         i64::from(size) + 1,
@@ -90,9 +89,12 @@ pub(crate) async fn orders(
         filter.place,
         filter.declarant_code,
         codes,
-        agency
+        agency,
+        site.map(|site| site.name.as_str()),
+        site.map_or(&[][..], |site| &site.places),
+        site.and_then(|site| site.ports.as_deref())
     )
-    .fetch_all(pool)
+    .fetch_all(&inspection.reads)
     .await
     .map_err(Fault::from)?;
     let mut found: Vec<Filed> = rows.into_iter().map(Row::filed).collect::<Result<_, Fault>>()?;
@@ -102,19 +104,19 @@ pub(crate) async fn orders(
         found.pop();
     }
     let last = found.last().filter(|_| more);
-    let token = last.map(|filed| BASE64.encode([filed.id.uuid().as_bytes(), bound].concat()));
-    Ok((found, proto::text(token)))
+    let next = last.map(|filed| token.write(filed.id.uuid().as_bytes())).transpose()?;
+    Ok((found, proto::text(next)))
 }
 
 /// One order that the caller may see.
 pub(crate) async fn order(
     pool: &PgPool,
-    scope: &Scope,
+    view: &View,
     id: DeclarationId,
 ) -> Result<Filed, Unanswered> {
     let mut connection = pool.acquire().await.map_err(Fault::from)?;
     let mut found = crate::orders::load(&mut connection, &[id].into()).await?;
-    let found = found.remove(&id).filter(|filed| scope.covers(&filed.declarant_code));
+    let found = found.remove(&id).filter(|filed| view.shows(Seen::of(filed)));
     let unknown = || Refusal::of(Code::NotFound).with("name", proto::inspection::order_name(id));
     Ok(found.ok_or_else(unknown)?)
 }
@@ -183,6 +185,26 @@ pub(crate) async fn officers(
             Ok((Candidate { last_firm, ..candidate }, left))
         })
         .collect()
+}
+
+/// Officers who were sent to orders of a site that are not over.
+pub(crate) async fn sent_to(pool: &PgPool, site: &view::Site) -> Result<HashSet<String>, Fault> {
+    let rows = sqlx::query_scalar!(
+        "select state from joint_order
+         where stage < 10 and place <> '' and (claimed_by = $1 or place = any($2))
+         order by declaration_id desc limit $3",
+        site.name,
+        &site.places,
+        i64::from(limits::PAGE_MAX)
+    )
+    .fetch_all(pool)
+    .await?;
+    let mut sent = HashSet::new();
+    for state in rows {
+        let order = decode_order(&state).map_err(|e| Fault::Broken(e.to_string()))?;
+        sent.extend(order.work.officers.into_keys());
+    }
+    Ok(sent)
 }
 
 /// A rule set as it was put.

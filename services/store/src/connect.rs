@@ -35,6 +35,19 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The same in Chinese.
+    pub fn text_zh(&self) -> String {
+        match self {
+            Self::Unreachable(_) => "无法连接PostgreSQL，请检查地址及服务器是否运行".to_owned(),
+            Self::Unsafe { setting, value } => format!(
+                "该服务器的{setting}为{value}，可能丢失已确认的数据；请设置 {setting} = on 后重新启动"
+            ),
+            Self::Migration { schema, .. } => format!("模式{schema}的数据表无法升级"),
+        }
+    }
+}
+
 /// Connects a service to its own schema.
 ///
 /// # Errors

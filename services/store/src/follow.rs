@@ -6,15 +6,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::refusal::{Code, Refusal};
 use domain::{Slot, limits};
 use futures::Stream;
 use tokio_util::sync::CancellationToken;
 
-use crate::Unanswered;
 use crate::journal::{Entry, Reader};
+use crate::token::Token;
+use crate::{Fault, Unanswered};
 
 /// What a watcher is told.
 #[derive(Debug)]
@@ -28,8 +27,12 @@ pub enum News {
 /// Where each slot is read from.
 pub type Cursors = BTreeMap<Slot, i64>;
 
+/// The token of a watcher who wants everything since the first entry.
+pub const BEGINNING: &str = "beginning";
+
 /// Tells `history`, then what `concerns` the watcher, until `draining`.
 pub fn follow(
+    token: Token,
     mut reader: Reader,
     history: Vec<Entry>,
     concerns: impl Fn(&Entry) -> bool + Send + Sync,
@@ -38,7 +41,7 @@ pub fn follow(
     async_stream::try_stream! {
         let mut history = history.into_iter().peekable();
         while let Some(entry) = history.next() {
-            let token = history.peek().is_none().then(|| write_token(reader.cursors()));
+            let token = history.peek().is_none().then(|| write_token(&token, reader.cursors())).transpose()?;
             yield News::Entry(Box::new(entry), token);
         }
         let wait = Duration::from_secs(limits::HEARTBEAT_SECONDS);
@@ -54,26 +57,26 @@ pub fn follow(
             };
             let Ok(entries) = read.map_err(drop) else {
                 told = Instant::now();
-                yield News::Quiet(write_token(reader.cursors()));
+                yield News::Quiet(write_token(&token, reader.cursors())?);
                 continue;
             };
             let mut own = entries?.into_iter().filter(|entry| concerns(entry)).peekable();
             if own.peek().is_none() && told.elapsed() > wait {
                 // Others in the slot are busy: the token goes forward all the same.
                 told = Instant::now();
-                yield News::Quiet(write_token(reader.cursors()));
+                yield News::Quiet(write_token(&token, reader.cursors())?);
             }
             while let Some(entry) = own.next() {
                 told = Instant::now();
-                let token = own.peek().is_none().then(|| write_token(reader.cursors()));
+                let token = own.peek().is_none().then(|| write_token(&token, reader.cursors())).transpose()?;
                 yield News::Entry(Box::new(entry), token);
             }
         }
     }
 }
 
-/// Where a watcher begins: at its token, or at the heads. With a token, a slot that it does not name was
-/// empty then.
+/// Where a watcher begins: at its token, or at the heads. With a token, it could not see a slot that is not
+/// named there, and is told all of it.
 pub fn begin(heads: Vec<(Slot, i64)>, known: Option<&Cursors>) -> Cursors {
     let resumed = |(slot, head): (Slot, i64)| {
         let resumed = known.map(|known| known.get(&slot).copied().unwrap_or(0));
@@ -82,36 +85,37 @@ pub fn begin(heads: Vec<(Slot, i64)>, known: Option<&Cursors>) -> Cursors {
     heads.into_iter().map(resumed).collect()
 }
 
-/// Slot and position of each slot that has entries, nine bytes each.
-fn write_token(cursors: &Cursors) -> String {
-    let mut bytes = vec![1];
-    for (slot, position) in cursors.iter().filter(|(_, position)| **position > 0) {
+/// Slot and position of each slot, nine bytes each. Those without entries too: how many there are would show
+/// in the length.
+fn write_token(token: &Token, cursors: &Cursors) -> Result<String, Fault> {
+    let mut bytes = Vec::with_capacity(9 * cursors.len());
+    for (slot, position) in cursors {
         bytes.push(slot.byte());
         bytes.extend_from_slice(&position.to_be_bytes());
     }
-    BASE64.encode(bytes)
+    token.write(&bytes)
 }
 
-/// Reads a token; `None` when there is none.
+/// Reads what a watcher gave; `None` when it gave nothing.
 ///
 /// # Errors
 ///
-/// [`Code::ResumeTokenMalformed`].
-pub fn read_token(token: &str) -> Result<Option<Cursors>, Refusal> {
-    if token.is_empty() {
-        return Ok(None);
+/// [`Code::ResumeTokenMalformed`], also when it was made for somebody else or for another watch.
+pub fn read_token(token: &Token, given: &str) -> Result<Option<Cursors>, Refusal> {
+    match given {
+        "" => return Ok(None),
+        BEGINNING => return Ok(Some(Cursors::new())),
+        _ => {}
     }
     let malformed = || Refusal::of(Code::ResumeTokenMalformed);
-    let bytes = BASE64.decode(token).map_err(|_| malformed())?;
-    let Some((1, rest)) = bytes.split_first() else { return Err(malformed()) };
-    let (cursors, []) = rest.as_chunks::<9>() else { return Err(malformed()) };
+    let bytes = token.read(given).ok_or_else(malformed)?;
+    let (cursors, []) = bytes.as_chunks::<9>() else { return Err(malformed()) };
     cursors
         .iter()
         .map(|cursor| {
             let [slot, position @ ..] = *cursor;
             let slot = Slot::new(u32::from(slot)).ok_or_else(malformed)?;
-            let position = i64::from_be_bytes(position);
-            if position < 0 { Err(malformed()) } else { Ok((slot, position)) }
+            Ok((slot, i64::from_be_bytes(position)))
         })
         .collect::<Result<_, _>>()
         .map(Some)

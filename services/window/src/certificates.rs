@@ -1,6 +1,7 @@
 //! Certificates that the sandbox makes for itself: an authority, the window, and one for each kind of
 //! caller. Never for production.
 
+use domain::principal::ALL_PLACES;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -11,6 +12,7 @@ use rcgen::{
 use rustls_pki_types::CertificateDer;
 use time::{Duration, OffsetDateTime};
 
+use crate::commands::Said;
 use crate::identity::{Registered, fingerprint};
 
 /// A caller that the sandbox knows.
@@ -131,11 +133,9 @@ pub fn ensure(directory: &Path, now: OffsetDateTime) -> anyhow::Result<()> {
     }
     let unfinished = directory.with_extension("unfinished");
     if unfinished.exists() {
-        std::fs::remove_dir_all(&unfinished)
-            .context("an unfinished directory cannot be removed")?;
+        std::fs::remove_dir_all(&unfinished).with_context(|| Said::unwritable(&unfinished))?;
     }
-    std::fs::create_dir_all(&unfinished)
-        .with_context(|| format!("{} cannot be made", unfinished.display()))?;
+    std::fs::create_dir_all(&unfinished).with_context(|| Said::unwritable(&unfinished))?;
     let authority = authority(now)?;
     write(&unfinished, AUTHORITY, &authority.pem())?;
     let (certificate, key) = signed(&authority, WINDOW, Purpose::Server, now)?;
@@ -153,6 +153,7 @@ pub fn ensure(directory: &Path, now: OffsetDateTime) -> anyhow::Result<()> {
             customs_code: caller.customs_code.to_owned(),
             mandates: caller.mandates.iter().map(|code| (*code).to_owned()).collect(),
             dxp_ids: caller.dxp_ids.iter().map(|id| (*id).to_owned()).collect(),
+            places: if caller.kind == "site" { vec![ALL_PLACES.to_owned()] } else { Vec::new() },
             signers: signer(&unfinished, caller, now)?,
             connections: None,
         });
@@ -160,11 +161,9 @@ pub fn ensure(directory: &Path, now: OffsetDateTime) -> anyhow::Result<()> {
     write(&unfinished, REGISTRY, &serde_json::to_string_pretty(&registry)?)?;
     if directory.exists() {
         // Made by an older window: it lacks callers of this one.
-        std::fs::remove_dir_all(directory)
-            .with_context(|| format!("{} cannot be removed", directory.display()))?;
+        std::fs::remove_dir_all(directory).with_context(|| Said::unwritable(directory))?;
     }
-    std::fs::rename(&unfinished, directory)
-        .with_context(|| format!("{} cannot be put in place", directory.display()))
+    std::fs::rename(&unfinished, directory).with_context(|| Said::unwritable(directory))
 }
 
 /// A key and certificate (SM2) with which a firm signs national messages: `<caller>-signer.key`. Gives
@@ -194,7 +193,7 @@ fn write(directory: &Path, name: &str, text: &str) -> anyhow::Result<()> {
         .mode(0o600)
         .open(&path)
         .and_then(|mut file| file.write_all(text.as_bytes()))
-        .with_context(|| format!("{} cannot be written", path.display()))
+        .with_context(|| Said::unwritable(&path))
 }
 
 type Authority = CertifiedIssuer<'static, KeyPair>;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use client::Config;
+use domain::Code;
 use proto::v1;
 use tokio_util::sync::CancellationToken;
 
@@ -94,6 +95,7 @@ enum Command {
     Ceb(commands::ceb::Ceb),
     Inspect(commands::inspect::Inspect),
     Stuck(commands::stuck::Stuck),
+    Clock(commands::clock::Clock),
     Bench(crate::bench::Bench),
 }
 
@@ -277,10 +279,7 @@ fn called_as(
 }
 
 fn pem(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| {
-        let path = path.display();
-        Said::new(format!("{path} cannot be read"), format!("无法读取{path}"))
-    })
+    std::fs::read(path).with_context(|| Said::unreadable(path))
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -469,6 +468,10 @@ impl Cli {
             Command::Stuck(args) => {
                 Ok(commands::stuck::run(&common.session().await?, args).await?.into())
             }
+            Command::Clock(args) => {
+                let session = common.session_as("admin").await?;
+                Ok(commands::clock::run(&session, args).await?.into())
+            }
             Command::Bench(args) => crate::bench::run(args).await,
         }
     }
@@ -502,7 +505,8 @@ pub(crate) async fn interrupted() {
 impl Common {
     fn data_dir(&self) -> anyhow::Result<PathBuf> {
         match &self.data_dir {
-            Some(directory) => std::path::absolute(directory).context("--data-dir"),
+            Some(directory) => std::path::absolute(directory)
+                .context(Said::new("--data-dir is no path", "--data-dir不是路径")),
             None => default_data_dir(),
         }
     }
@@ -569,8 +573,13 @@ impl Common {
     }
 
     async fn session(&self) -> anyhow::Result<Session> {
+        self.session_as("agent").await
+    }
+
+    /// As this caller of the sandbox, unless another one is named.
+    async fn session_as(&self, caller: &str) -> anyhow::Result<Session> {
         Ok(Session {
-            window: client::Window::connect(&self.config("agent")?).await?,
+            window: client::Window::connect(&self.config(caller)?).await?,
             output: self.output(),
             language: self.language(),
         })
@@ -589,7 +598,8 @@ impl Common {
             AgencyArg::Inspection => v1::Agency::Inspection,
             AgencyArg::Site => v1::Agency::Site,
         };
-        let window = client::Window::connect_lazy(&self.config(sandbox::caller(agency))?)?;
+        let config = self.config(sandbox::caller(agency))?;
+        let window = client::Window::connect_lazy(&config)?;
         let stop = CancellationToken::new();
         // A sandbox's own customs has its books there; without a data directory they are in memory.
         let books = self.data_dir().ok().filter(|_| self.endpoint.is_none());
@@ -598,15 +608,35 @@ impl Common {
             .map(|directory| sandbox::customs_books(&directory));
         let simulated = agencies::run(window, agency, &args.name, books, stop.clone());
         let mut simulated = std::pin::pin!(simulated);
-        tokio::select! {
-            ended = &mut simulated => ended?,
+        let ended = tokio::select! {
+            ended = &mut simulated => ended,
             () = interrupted() => {
                 stop.cancel();
-                simulated.await?;
+                simulated.await
+            }
+        };
+        match ended {
+            Ok(()) => Ok(ExitCode::SUCCESS),
+            Err(agencies::Error::Status(status)) => Err(status.into()),
+            Err(agencies::Error::NotASandbox) => {
+                Err(anyhow::Error::new(no_sandbox(&config.address)).context(Code::NotASandbox))
             }
         }
-        Ok(ExitCode::SUCCESS)
     }
+}
+
+fn no_sandbox(address: &str) -> Said {
+    Said::new(
+        format!(
+            "what is filed at {address} is real, so no simulator answers there and nothing was \
+             touched; name a sandbox (--data-dir, or --endpoint with the sandbox's own --ca, --cert \
+             and --key), or connect the agency's own system"
+        ),
+        format!(
+            "{address}上的申报为真实数据，模拟机关不予答复，未作任何处理；请指定沙箱\
+             （--data-dir，或--endpoint加沙箱自己的--ca、--cert、--key），或接入机关自己的系统"
+        ),
+    )
 }
 
 /// Root keeps its data where the user `postgres` can reach it; others at home.
@@ -617,6 +647,8 @@ pub(crate) fn default_data_dir() -> anyhow::Result<PathBuf> {
     if let Some(data) = std::env::var_os("XDG_DATA_HOME").filter(|value| !value.is_empty()) {
         return Ok(PathBuf::from(data).join("single-window"));
     }
-    let home = std::env::var_os("HOME").context("neither HOME nor --data-dir is set")?;
+    let home = std::env::var_os("HOME").with_context(|| {
+        Said::new("neither HOME nor --data-dir is set", "未设置HOME，也未给出--data-dir")
+    })?;
     Ok(PathBuf::from(home).join(".local/share/single-window"))
 }

@@ -8,6 +8,8 @@ use domain::refusal::Code;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject as _;
 
+use crate::commands::Said;
+
 /// What the process writes from now on is for its own user only.
 pub fn write_privately() {
     let _before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
@@ -20,8 +22,7 @@ pub fn write_privately() {
 /// When it cannot be read, or others can.
 pub fn private_key(path: &Path) -> anyhow::Result<PrivateKeyDer<'static>> {
     ensure_private(path)?;
-    PrivateKeyDer::from_pem_file(path)
-        .with_context(|| format!("the key {} cannot be read", path.display()))
+    PrivateKeyDer::from_pem_file(path).with_context(|| Said::unreadable(path))
 }
 
 /// Refuses a key that others can read: whoever has it is us. A group may have a key that belongs to
@@ -31,17 +32,22 @@ pub fn private_key(path: &Path) -> anyhow::Result<PrivateKeyDer<'static>> {
 ///
 /// Says what to do.
 pub fn ensure_private(path: &Path) -> anyhow::Result<()> {
-    let about = std::fs::metadata(path)
-        .with_context(|| format!("the key {} cannot be read", path.display()))?;
+    let about = std::fs::metadata(path).with_context(|| Said::unreadable(path))?;
     let of_group = about.uid() == 0 && !rustix::process::geteuid().is_root();
     let most = if of_group { 0o640 } else { 0o600 };
     if about.mode() & 0o077 & !most != 0 {
         let (path, mode) = (path.display(), about.mode() & 0o777);
-        let exposed = anyhow::anyhow!(
-            "the key {path} can be used by others (mode {mode:04o}): chmod {most:o} {path}, and make \
-             a new key if others may have seen it"
+        let exposed = Said::new(
+            format!(
+                "the key {path} can be used by others (mode {mode:04o}): chmod {most:o} {path}, and make \
+                 a new key if others may have seen it"
+            ),
+            format!(
+                "私钥{path}可被他人使用（权限{mode:04o}）：请执行 chmod {most:o} {path}；\
+                 如他人可能已看到，请更换私钥"
+            ),
         );
-        return Err(exposed.context(Code::FileExposed));
+        return Err(anyhow::Error::new(exposed).context(Code::FileExposed));
     }
     Ok(())
 }

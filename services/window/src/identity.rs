@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use anyhow::Context as _;
+use domain::principal::ALL_PLACES;
 use domain::refusal::{Code, Refusal};
 use domain::{Kind, Principal, limits};
 use proto::status::{self, Language};
@@ -63,6 +64,9 @@ pub const POLICY: &[(&str, &[Kind])] = &[
     ("/single_window.operation.v1.OperationService/ListStuck", ADMINISTRATORS),
     ("/single_window.operation.v1.OperationService/RetryStuck", ADMINISTRATORS),
     ("/single_window.operation.v1.OperationService/DropStuck", ADMINISTRATORS),
+    ("/single_window.sandbox.v1.SandboxService/GetClock", EVERYBODY),
+    ("/single_window.sandbox.v1.SandboxService/MoveClock", &[Kind::Administrator]),
+    ("/single_window.status.v1.StatusService/GetStatus", EVERYBODY),
     ("/ceb", SENDERS),
     ("/ceb/receipts", LISTENERS),
     ("/ceb/documents", READERS),
@@ -163,6 +167,9 @@ pub struct Registered {
     /// Numbers on the exchange platform (dxpId) under which it sends and whose receipts it reads.
     #[serde(default)]
     pub dxp_ids: Vec<String>,
+    /// Examination places that a site is responsible for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<String>,
     /// Certificates that sign its national messages: SHA-256 in hexadecimal, or the number of the
     /// card (KeyName).
     #[serde(default)]
@@ -219,6 +226,16 @@ impl Registry {
                 "{}: a mandate for every declarant (*) exists in the sandbox only",
                 entry.name
             );
+            anyhow::ensure!(
+                kind != Kind::Site || !entry.places.is_empty(),
+                "{}: a site needs the places that it is responsible for (places)",
+                entry.name
+            );
+            anyhow::ensure!(
+                sandbox || !entry.places.iter().any(|place| place == ALL_PLACES),
+                "{}: every place (*) exists in the sandbox only",
+                entry.name
+            );
             let most = limits::CONNECTIONS_PER_PRINCIPAL_MAX;
             let connections = entry.connections.unwrap_or(limits::CONNECTIONS_PER_PRINCIPAL);
             anyhow::ensure!(
@@ -226,13 +243,22 @@ impl Registry {
                 "{}: connections must be from 1 to {most}",
                 entry.name
             );
-            let Registered { fingerprint, name, customs_code, mandates, dxp_ids, signers, .. } =
-                entry;
+            let Registered {
+                fingerprint,
+                name,
+                customs_code,
+                mandates,
+                dxp_ids,
+                places,
+                signers,
+                ..
+            } = entry;
             anyhow::ensure!(
                 sandbox || !dxp_ids.iter().any(|id| id == "*"),
                 "{name}: every exchange number (*) exists in the sandbox only"
             );
-            let principal = Principal { name, kind, customs_code, mandates, dxp_ids, signers };
+            let principal =
+                Principal { name, kind, customs_code, mandates, dxp_ids, places, signers };
             let caller = Known { principal: Arc::new(principal), connections };
             let twice = known.insert(fingerprint.to_ascii_lowercase(), caller);
             if let Some(Known { principal, .. }) = twice {

@@ -198,7 +198,8 @@ mod tests {
     fn principal(name: &str, kind: Kind) -> Principal {
         let (customs_code, name) = (String::new(), name.to_owned());
         let (mandates, dxp_ids, signers) = (Vec::new(), Vec::new(), Vec::new());
-        Principal { name, kind, customs_code, mandates, dxp_ids, signers }
+        let places = Vec::new();
+        Principal { name, kind, customs_code, mandates, dxp_ids, places, signers }
     }
 
     #[test]

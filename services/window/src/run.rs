@@ -14,9 +14,8 @@ use domain::refusal::Code;
 use kit::progress::Progress;
 use kit::stuck::{Operation, Source};
 use sqlx::postgres::PgConnectOptions;
-use store::Clock;
 use store::private::PrivatePostgres;
-use time::OffsetDateTime;
+use store::token::TokenKey;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
@@ -25,9 +24,12 @@ use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use crate::clock::{self, SandboxClock};
+use crate::commands::Said;
 use crate::identity::{GateLayer, Registry};
 use crate::quotas::Sockets;
 use crate::signals::Ending;
+use crate::standing::Standing;
 use crate::tasks::{Task, Tasks};
 use crate::{listen, tls};
 
@@ -117,6 +119,8 @@ struct Pools {
     work: sqlx::PgPool,
     /// For reading.
     reads: sqlx::PgPool,
+    /// Of the tokens that its callers keep.
+    tokens: TokenKey,
 }
 
 impl Pools {
@@ -150,7 +154,10 @@ async fn database(
     let options: PgConnectOptions = match &settings.database_url {
         Some(url) => url
             .parse()
-            .context("--database-url is not a PostgreSQL address")
+            .context(Said::new(
+                "--database-url is not a PostgreSQL address",
+                "--database-url不是PostgreSQL地址",
+            ))
             .context(Code::PostgresFailed)?,
         None => {
             let programs = settings.postgres_programs.as_deref();
@@ -184,7 +191,8 @@ async fn database(
 
 /// Connects every service to its own schema.
 async fn open(options: PgConnectOptions, settings: &Settings) -> anyhow::Result<Schemas> {
-    let writers = u32::try_from(settings.writers).context("--writers is too large")?;
+    let writers = u32::try_from(settings.writers)
+        .context(Said::new("--writers is too large", "--writers过大"))?;
     // Tables fill within seconds from nothing, and documents and orders are always found by index, and so
     // is what is looked up or listed: a planner that has not seen the tables yet would read them whole.
     let indexed = options.clone().options([
@@ -210,7 +218,8 @@ async fn service(
 ) -> anyhow::Result<Pools> {
     let work = connect(work, schema, writers).await?;
     store::connect::migrate(&work, schema, migrator).await.context(Code::PostgresFailed)?;
-    Ok(Pools { work, reads: connect(reads, schema, READERS).await? })
+    let tokens = TokenKey::load(&work).await.context(Code::PostgresFailed)?;
+    Ok(Pools { work, reads: connect(reads, schema, READERS).await?, tokens })
 }
 
 /// Connections for reading.
@@ -275,6 +284,8 @@ impl Window {
         let door = Door::of(settings, &registry)?;
         let examiner = examiner(settings)?;
         let reflection = settings.sandbox.then(reflection).transpose()?;
+        let movable =
+            settings.sandbox.then(|| SandboxClock::open(&settings.data_dir)).transpose()?;
         let held = listen::hold(&settings.listen).await?;
         let address = held.address;
         let page = match &settings.metrics {
@@ -295,8 +306,7 @@ impl Window {
 
         let (draining, closing) = (CancellationToken::new(), CancellationToken::new());
         let profile = profile(settings, examiner.is_some());
-        #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-        let clock = Clock::new(OffsetDateTime::now_utc);
+        let clock = movable.as_ref().map_or_else(clock::real, SandboxClock::clock);
         let mut lanes = Tasks::default();
         let mut lane = |lane: kit::Loop| {
             lanes.spawn(Task::Lane, async move {
@@ -311,9 +321,8 @@ impl Window {
         if matches!(settings.only, None | Some(Only::Declaration)) {
             let pools = &schemas.declaration;
             let (service, commit_lanes) = Service::new(
-                pools.work.clone(),
-                pools.reads.clone(),
-                clock.clone(),
+                (pools.work.clone(), pools.reads.clone()),
+                (clock.clone(), pools.tokens.clone()),
                 profile.clone(),
                 settings.writers.max(1),
                 draining.clone(),
@@ -325,6 +334,11 @@ impl Window {
             let exchange = service.exchange();
             routes = routes.add_service(service.into_server()).add_service(exchange.into_server());
         }
+        let status = StatusServer::new(Standing { sandbox: settings.sandbox });
+        routes = routes.add_service(status);
+        if let Some(movable) = movable {
+            routes = routes.add_service(SandboxServer::new(movable));
+        }
         if let Some(reflection) = reflection {
             routes = routes.add_service(reflection);
         }
@@ -333,7 +347,8 @@ impl Window {
             let there = client::Window::connect_lazy(&reached(gateway, address))?;
             let pools = (schemas.ceb.work.clone(), schemas.ceb.reads.clone());
             let stop = (draining.clone(), closing.clone());
-            let mounted = ceb::Service::new(pools, clock.clone(), policy, there, stop);
+            let kept = (clock.clone(), schemas.ceb.tokens.clone());
+            let mounted = ceb::Service::new(pools, kept, policy, there, stop);
             mounted.loops.into_iter().for_each(&mut lane);
             health.set_serving::<CebServer>().await;
             loops.push((CebServer::NAME, mounted.progress));
@@ -345,7 +360,8 @@ impl Window {
             let pools = (schemas.inspection.work.clone(), schemas.inspection.reads.clone());
             let stop = (draining.clone(), closing.clone());
             let there = (there, settings.examiner_name.clone());
-            let mounted = inspection::Service::new(pools, clock.clone(), there, stop);
+            let kept = (clock.clone(), schemas.inspection.tokens.clone());
+            let mounted = inspection::Service::new(pools, kept, there, stop);
             mounted.loops.into_iter().for_each(&mut lane);
             health.set_serving::<InspectionServer>().await;
             loops.push((InspectionServer::NAME, mounted.progress));
@@ -503,14 +519,15 @@ impl Door {
         }
         anyhow::ensure!(
             settings.only != Some(Only::Ceb) || !gateway.address.is_empty(),
-            "the national door by itself needs --gateway-endpoint: the window that it files with"
+            Said::new(
+                "the national door by itself needs --gateway-endpoint: the window that it files with",
+                "单独运行CEB服务时须给出--gateway-endpoint，即其申报所用的单一窗口",
+            )
         );
         let mut trust = if settings.sandbox { ceb::Trust::anyone() } else { registry.signers()? };
         for file in &settings.signing_authorities {
             for authority in tls::certificates(file)? {
-                trust
-                    .add_authority(&authority)
-                    .with_context(|| format!("{} is not an authority", file.display()))?;
+                trust.add_authority(&authority).with_context(|| Said::no_authority(file))?;
             }
         }
         is_usable(&gateway)?;
@@ -564,6 +581,8 @@ fn reached(identity: client::Config, own: SocketAddr) -> client::Config {
 }
 
 type DeclarationServer = proto::v1::declaration_service_server::DeclarationServiceServer<Service>;
+type SandboxServer = proto::v1::sandbox_service_server::SandboxServiceServer<SandboxClock>;
+type StatusServer = proto::v1::status_service_server::StatusServiceServer<Standing>;
 type CebServer = proto::v1::ceb_service_server::CebServiceServer<ceb::Service>;
 type InspectionServer =
     proto::v1::inspection_service_server::InspectionServiceServer<inspection::Service>;

@@ -172,7 +172,7 @@ fn publish(file: &Path, address: &str) -> anyhow::Result<()> {
     let unfinished = file.with_extension("unfinished");
     std::fs::write(&unfinished, address)
         .and_then(|()| std::fs::rename(&unfinished, file))
-        .with_context(|| format!("{} cannot be written", file.display()))
+        .with_context(|| Said::unwritable(file))
 }
 
 fn welcome(address: &str, settings: &Settings, cast: Cast) -> anyhow::Result<()> {

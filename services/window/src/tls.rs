@@ -24,6 +24,7 @@ use rustls_pki_types::pem::PemObject as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+use crate::commands::Said;
 use crate::connection::{Connection, Peer};
 use crate::files::private_key;
 use crate::identity::{Registry, fingerprint};
@@ -43,19 +44,22 @@ pub fn acceptor(authority: &Path, certificate: &Path, key: &Path) -> anyhow::Res
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();
     for root in certificates(authority)? {
-        roots.add(root).with_context(|| format!("{} is not an authority", authority.display()))?;
+        roots.add(root).with_context(|| Said::no_authority(authority))?;
     }
     let verifier =
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
             .build()
-            .with_context(|| format!("{} holds no authority", authority.display()))?;
+            .with_context(|| Said::no_authority(authority))?;
     let key = private_key(key)?;
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .context("TLS 1.3 is not available")?
         .with_client_cert_verifier(verifier)
         .with_single_cert(certificates(certificate)?, key)
-        .with_context(|| format!("{} and its key do not fit", certificate.display()))?;
+        .with_context(|| {
+            let file = certificate.display();
+            Said::new(format!("{file} and its key do not fit"), format!("{file}与其私钥不匹配"))
+        })?;
     // gRPC and the paths of HTTP; a caller that names neither is heard too.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
@@ -65,7 +69,7 @@ pub fn acceptor(authority: &Path, certificate: &Path, key: &Path) -> anyhow::Res
 pub(crate) fn certificates(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
     CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect)
-        .with_context(|| format!("the certificate {} cannot be read", file.display()))
+        .with_context(|| Said::unreadable(file))
 }
 
 /// Handshakes that are under way, oldest first: connections whose caller has proved nothing yet.

@@ -167,6 +167,39 @@ impl DocumentKind {
     }
 }
 
+impl DocumentKind {
+    /// Firms that are not in the key and without which it says too little: an order number is unique within
+    /// its platform, and anybody may name any seller. Where they differ, it is another document, whoever
+    /// came first.
+    pub const fn issuer_elements(self) -> &'static [&'static str] {
+        match self {
+            Self::ExportOrder | Self::ImportOrder => &["ebpCode"],
+            Self::MoneyReceipt => &["payCode", "ebpCode"],
+            Self::ExportInventory | Self::ImportInventory => &["agentCode"],
+            Self::Payment
+            | Self::ExportWaybill
+            | Self::ImportWaybill
+            | Self::WaybillStatus
+            | Self::ExportCancel
+            | Self::ImportCancel
+            | Self::ImportRefund
+            | Self::Arrival
+            | Self::Delivery
+            | Self::Departure
+            | Self::WaybillList
+            | Self::SummaryApply
+            | Self::ExportReturn
+            | Self::Tally => &[],
+        }
+    }
+
+    /// A key as everybody is shown it: without the issuers that were added to keep it apart from that of
+    /// another one, which nobody is told of.
+    pub fn shown_key(self, key: &str) -> String {
+        key.split('\u{1f}').take(self.key_elements().len()).collect::<Vec<_>>().join("\u{1f}")
+    }
+}
+
 /// Joins the values of [`DocumentKind::key_elements`] to one text that is compared and stored. The
 /// separator U+001F cannot occur in a value: control characters are refused at the door.
 pub fn key(parts: &[&str]) -> String {

@@ -115,6 +115,51 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The same in Chinese. What PostgreSQL and the system say themselves stays as it is.
+    pub fn text_zh(&self) -> String {
+        match self {
+            Self::ProgramsMissing { searched } => format!(
+                "在{searched}中未找到PostgreSQL程序（initdb、postgres）：请安装（apt install postgresql），\
+                 或在SW_PG_BIN中指定其目录，或用--database-url指定自有数据库"
+            ),
+            Self::WrongVersion { pg, cluster, found } => {
+                format!("数据库目录{}需要PostgreSQL {cluster}，仅找到{found}", pg.display())
+            }
+            Self::InUse { data_dir, holder } => {
+                let holder = holder.map_or_else(String::new, |pid| format!("（进程{pid}）"));
+                format!("数据目录{}正被另一个单一窗口使用{holder}", data_dir.display())
+            }
+            Self::NoPostgresUser => {
+                "PostgreSQL不能以root身份运行，且没有用户postgres：请用其他用户启动单一窗口，\
+                                     或创建该用户（useradd --system postgres）"
+                    .to_owned()
+            }
+            Self::NotTraversable { directory, uid } => format!(
+                "运行PostgreSQL的用户{uid}无权进入{0}：请执行 chmod o+x {0}，或另选数据目录",
+                directory.display()
+            ),
+            Self::File { path, .. } => format!("无法使用{}", path.display()),
+            Self::InitFailed { status, output } => format!("initdb失败（{status}）：\n{output}"),
+            Self::Exited { status, log, tail } => {
+                format!("PostgreSQL启动时退出（{status}）；{}末尾：\n{tail}", log.display())
+            }
+            Self::NotReady { log, tail } => format!(
+                "PostgreSQL {}秒未应答；{}末尾：\n{tail}",
+                SILENCE_MAX.as_secs(),
+                log.display()
+            ),
+            Self::Database(_) => format!("无法打开数据库{DATABASE}"),
+            Self::KeepsDying { deaths, log } => format!(
+                "PostgreSQL在{}秒内退出{deaths}次，无法恢复，详见{}",
+                DEATHS_WINDOW.as_secs(),
+                log.display()
+            ),
+            Self::Unstoppable { pid } => format!("PostgreSQL（进程{pid}）无法停止"),
+        }
+    }
+}
+
 /// Adds to an I/O error what was done, and to what.
 pub(super) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();

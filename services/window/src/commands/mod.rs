@@ -11,6 +11,7 @@
 //! | 3 | the window cannot be reached, is not available, or did not come to an end in time |
 //! | 4 | there is nothing of this name for this caller |
 //! | 5 | a fault of the window |
+//! | 6 | the window is no sandbox, and a simulator works in no other |
 //!
 //! When several apply, the highest is told. Results go to stdout; progress and, with tables, refusals
 //! of a whole request go to stderr. With `--output json` everything is JSON on stdout, one object a
@@ -19,6 +20,7 @@
 mod card;
 pub mod ceb;
 pub mod change;
+pub mod clock;
 mod follow;
 mod input;
 pub mod inspect;
@@ -34,7 +36,7 @@ pub mod watch;
 mod words;
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -71,6 +73,8 @@ pub enum Exit {
     NotFound = 4,
     /// A fault of the window.
     Fault = 5,
+    /// The window is no sandbox.
+    NotASandbox = 6,
 }
 
 impl Exit {
@@ -87,6 +91,7 @@ impl Exit {
         }
         match error.downcast_ref::<Code>() {
             Some(Code::ConnectionFailed) => Self::Unreachable,
+            Some(Code::NotASandbox) => Self::NotASandbox,
             Some(code) if code.act() == Act::Operator => Self::Usage,
             Some(_) | None => Self::Usage,
         }
@@ -124,6 +129,7 @@ impl From<Exit> for ExitCode {
             Exit::Unreachable => 3,
             Exit::NotFound => 4,
             Exit::Fault => 5,
+            Exit::NotASandbox => 6,
         };
         Self::from(number)
     }
@@ -143,6 +149,24 @@ impl Said {
         Self { english: english.into(), chinese: chinese.into() }
     }
 
+    /// A file that cannot be read.
+    pub fn unreadable(path: &Path) -> Self {
+        let path = path.display();
+        Self::new(format!("{path} cannot be read"), format!("无法读取{path}"))
+    }
+
+    /// A file or directory that cannot be made, written or put in place.
+    pub fn unwritable(path: &Path) -> Self {
+        let path = path.display();
+        Self::new(format!("{path} cannot be written"), format!("无法写入{path}"))
+    }
+
+    /// A file that holds no certificate of an authority.
+    pub fn no_authority(path: &Path) -> Self {
+        let path = path.display();
+        Self::new(format!("{path} holds no authority"), format!("{path}中没有证书颁发机构的证书"))
+    }
+
     /// In one language.
     pub fn text(&self, language: Language) -> &str {
         match language {
@@ -157,7 +181,11 @@ pub fn told(error: &anyhow::Error, language: Language) -> String {
     let said = error.downcast_ref::<Said>();
     let connection = error.downcast_ref::<client::Error>();
     let code = error.downcast_ref::<Code>();
-    let part = |cause: String| {
+    let part = |cause: &(dyn std::error::Error + 'static)| {
+        if let (Some(text), Language::Chinese) = (start_error_zh(cause), language) {
+            return text;
+        }
+        let cause = cause.to_string();
         if let Some(said) = said.filter(|said| said.english == cause) {
             return said.text(language).to_owned();
         }
@@ -169,8 +197,16 @@ pub fn told(error: &anyhow::Error, language: Language) -> String {
             (Some(_) | None, _) => cause,
         }
     };
-    let parts: Vec<_> = error.chain().map(|cause| part(cause.to_string())).collect();
+    let parts: Vec<_> = error.chain().map(part).collect();
     parts.join(words::pick(language, ": ", "："))
+}
+
+/// Why a database keeps the window from starting, in Chinese.
+fn start_error_zh(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let private = cause.downcast_ref::<store::private::Error>().map(store::private::Error::text_zh);
+    private.or_else(|| {
+        cause.downcast_ref::<store::connect::Error>().map(store::connect::Error::text_zh)
+    })
 }
 
 /// How often is looked whether somebody still reads.

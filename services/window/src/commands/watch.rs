@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::pin::pin;
 
-use client::News;
+use client::Update;
 use futures::StreamExt as _;
 use proto::status::Language;
 use proto::v1;
@@ -53,7 +53,7 @@ async fn follow(session: &Session, args: Watch) -> anyhow::Result<Exit> {
         request.name = name;
     }
     let mut connection = Connection::new(session.language);
-    let mut news = pin!(client::watch_news(session.window.clone(), request));
+    let mut news = pin!(client::watch_updates(session.window.clone(), request));
     loop {
         let heard = tokio::select! {
             heard = news.next() => heard,
@@ -61,13 +61,13 @@ async fn follow(session: &Session, args: Watch) -> anyhow::Result<Exit> {
             _ = tokio::signal::ctrl_c() => return Ok(Exit::Done),
         };
         let entry = match heard.transpose()? {
-            Some(News::Entry(entry)) => entry,
-            Some(News::Heartbeat) => continue,
-            Some(News::Lost(status)) => {
+            Some(Update::Entry(entry)) => entry,
+            Some(Update::Heartbeat) => continue,
+            Some(Update::Lost(status)) => {
                 connection.lost(&status)?;
                 continue;
             }
-            Some(News::Back) => {
+            Some(Update::Back) => {
                 connection.back()?;
                 continue;
             }
@@ -132,13 +132,17 @@ fn line(entry: &v1::WatchResponse, language: Language) -> String {
     let time = words::when(entry.time.and_then(proto::time));
     let state = words::padded(words::state_in(language, entry.state()), STATE_COLUMNS);
     let facts = describe_all(&entry.facts, language);
-    let waits_for = words::awaited(language, entry.waits_for());
-    let waits_for = match (waits_for.as_str(), language) {
+    let waits_for = waits_for(language, entry.waits_for());
+    format!("{time}  {}  {state}  {facts}{waits_for}", short(&entry.name))
+}
+
+/// `; waits for the verdict of customs`, or nothing.
+pub(super) fn waits_for(language: Language, awaited: impl Iterator<Item = v1::Awaited>) -> String {
+    match (words::awaited(language, awaited).as_str(), language) {
         ("", _) => String::new(),
         (what, Language::English) => format!("; waits for {what}"),
         (what, Language::Chinese) => format!("；尚待{what}"),
-    };
-    format!("{time}  {}  {state}  {facts}{waits_for}", short(&entry.name))
+    }
 }
 
 /// The end of an id: its beginning is a time, which declarations of one moment share.

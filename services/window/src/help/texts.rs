@@ -170,6 +170,14 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "其余一切照常处理；同一清单或单证的后续事项排在滞留件之后等候。队列说明及处置办法见 docs/limits.md",
     ),
     (
+        "Everything counts by it: deadlines, days, months and years of numbers, taxes and \
+         credit, in the window and for its simulated agencies. It never goes back, and stays \
+         moved when the sandbox is started again; a new data directory begins with the time \
+         of the machine",
+        "单一窗口及其模拟机关的一切期限，以及编号、税款、信用的日、月、年，均以该时钟为准。时\
+         钟不可回调，沙箱重启后保持不变；新的数据目录从本机时间开始",
+    ),
+    (
         "Explain messages (CEB): every field with its meaning, and everything that is wrong. \
          Asks no window",
         "解释报文（CEB）：各字段含义及全部错误；不连接窗口",
@@ -224,6 +232,7 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("Have stuck items tried again, when the cause is gone", "原因消除后重试滞留件"),
     ("How long a file must rest before it is taken, in milliseconds", "文件静置多久后才取走，毫秒"),
     ("How long to wait", "最长等待时间"),
+    ("How long: 31d, 12h, 90min, \"1year 2days\"", "时长：31d、12h、90min、\"1year 2days\""),
     ("How many days, at most 14", "天数，至多14"),
     ("Id of the item", "滞留件编号"),
     ("In words", "文字说明"),
@@ -280,6 +289,8 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "Messages or envelopes, plain or .gz; `-` is standard input",
         "报文或信封，原文或.gz；- 为标准输入",
     ),
+    ("Move the time forward by this long", "将时间向前调整一段时长"),
+    ("Move the time forward to this one", "将时间向前调整至指定时刻"),
     (
         "NUMBER is an order number, waybill number, copNo, preNo, invtNo, guid, or number of a bill \
          of lading. When several documents have it, the inventory is shown and the others are listed; \
@@ -494,6 +505,11 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     (
         "Show the credit of one firm: class, points, entries, and what changed and why",
         "显示一家企业的信用：等级、分值、记录及变动原因",
+    ),
+    (
+        "Show the time in the sandbox, or move it forward (deadlines of days and years can \
+         be tried so)",
+        "显示沙箱时间，或将其向前调整（可用于试验以天或年计的期限）",
     ),
     (
         "Sign a message (CEB) with a firm's key: SM2 over SM3, or RSA over SHA-1",
@@ -763,4 +779,5 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "Why, for the enterprise; what to look at, with --inspect",
         "告知企业的原因；与 --inspect 同用时为查验内容",
     ),
+    ("YYYY-MM-DD (midnight in China) or RFC 3339", "YYYY-MM-DD（中国时间零点）或RFC 3339"),
 ];

@@ -11,6 +11,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use client::Update;
 use futures::StreamExt as _;
 use futures::stream::{BoxStream, SelectAll};
 use proto::status::{Language, is_worth_repeating};
@@ -21,6 +22,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tonic::{Code as Grpc, Status};
 
 use super::super::problem::{Broken, Problem};
+use super::super::watch::Connection;
 use super::super::words::pick;
 use super::super::{Exit, Output, Session, clean, reader_gone, say, say_json};
 use super::folder::{Folder, Patience, receipt_name};
@@ -280,7 +282,7 @@ async fn receive(
     }
 }
 
-type News = (String, Vec<Result<v1::OutgoingMessage, Status>>);
+type Batch = (String, Vec<Result<Update<v1::OutgoingMessage>, Status>>);
 
 /// Follows every number that is remembered, until a receipt cannot be written.
 async fn listen(
@@ -290,7 +292,8 @@ async fn listen(
     follow: &mut Receiver<BTreeSet<String>>,
 ) -> io::Result<Infallible> {
     let mut followed = BTreeSet::new();
-    let mut news: SelectAll<BoxStream<'static, News>> = SelectAll::new();
+    let mut news: SelectAll<BoxStream<'static, Batch>> = SelectAll::new();
+    let mut connection = Connection::new(session.language);
     follow.mark_changed();
     loop {
         tokio::select! {
@@ -303,7 +306,7 @@ async fn listen(
                 let cursors = folder.cursors()?;
                 for dxp_id in &wanted - &followed {
                     let after = cursors.get(&dxp_id).copied().unwrap_or_default(); // from its first receipt
-                    let told = client::receipts(session.window.clone(), dxp_id.clone(), after);
+                    let told = client::receipt_updates(session.window.clone(), dxp_id.clone(), after);
                     let tagged = move |batch| (dxp_id.clone(), batch);
                     news.push(told.ready_chunks(BATCH).map(tagged).boxed());
                 }
@@ -313,7 +316,10 @@ async fn listen(
                 let mut messages = Vec::with_capacity(batch.len());
                 for told in batch {
                     match told {
-                        Ok(message) => messages.push(message),
+                        Ok(Update::Entry(message)) => messages.push(message),
+                        Ok(Update::Heartbeat) => {}
+                        Ok(Update::Lost(status)) => connection.lost(&status)?,
+                        Ok(Update::Back) => connection.back()?,
                         Err(status) => teller.unfollowed(&dxp_id, &status)?,
                     }
                 }

@@ -1,20 +1,18 @@
 //! `inspect watch`: follows what happens to orders, one line an entry.
 
-use std::time::Duration;
+use std::pin::pin;
 
-use proto::status::is_worth_repeating;
+use client::Update;
+use futures::StreamExt as _;
 use proto::v1;
-use tonic::{Response, Status};
 
-use super::super::watch::Connection;
+use super::super::watch::{Connection, waits_for};
 use super::super::words as shared;
 use super::super::{Exit, Language, Output, Session, reader_gone, say, say_json};
 use super::{fetch, resolve, stage, words};
 
 /// Columns of the longest stage.
 const STAGE_COLUMNS: usize = 11;
-/// Pause before a stream that ended is opened again.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// Follow what happens to orders, from now on.
 #[derive(Debug, clap::Args)]
@@ -45,49 +43,35 @@ pub(super) async fn run(session: &Session, args: Watch) -> anyhow::Result<Exit> 
         }
     }
     let mut connection = Connection::new(session.language);
+    let mut updates = pin!(client::order_updates(session.window.clone(), request));
     loop {
-        let open = async || {
-            let asked = session.request(request.clone());
-            session.window.inspection().watch_orders(asked).await.map(Response::into_inner)
-        };
-        let mut stream = tokio::select! {
-            opened = client::repeat(open) => opened?,
+        let update = tokio::select! {
+            update = updates.next() => update,
             () = reader_gone() => return Ok(Exit::Done),
             _ = tokio::signal::ctrl_c() => return Ok(Exit::Done),
         };
-        connection.back()?;
-        loop {
-            let told = tokio::select! {
-                told = stream.message() => told,
-                () = reader_gone() => return Ok(Exit::Done),
-                _ = tokio::signal::ctrl_c() => return Ok(Exit::Done),
-            };
-            let news = match told {
-                Ok(Some(news)) => news,
-                Ok(None) => {
-                    connection.lost(&Status::unavailable("the stream ended"))?;
-                    break;
-                }
-                Err(status) if is_worth_repeating(status.code()) => {
-                    connection.lost(&status)?;
-                    break;
-                }
-                Err(status) => return Err(status.into()),
-            };
-            if !news.resume_token.is_empty() {
-                request.resume_token.clone_from(&news.resume_token);
+        let entry = match update.transpose()? {
+            Some(Update::Entry(entry)) => entry,
+            Some(Update::Heartbeat) => continue,
+            Some(Update::Lost(status)) => {
+                connection.lost(&status)?;
+                continue;
             }
-            let Some(order) = &news.order else { continue };
-            match session.output {
-                Output::Json => say_json(&news)?,
-                Output::Table => say(&line(&news, order, session.language))?,
+            Some(Update::Back) => {
+                connection.back()?;
+                continue;
             }
-            let ended = args.until.filter(|_| round(order) >= newest);
-            if let Some(exit) = ended.and_then(|until| end(stage(order), until)) {
-                return Ok(exit);
-            }
+            None => return Ok(Exit::Done),
+        };
+        let Some(order) = &entry.order else { continue };
+        match session.output {
+            Output::Json => say_json(&entry)?,
+            Output::Table => say(&line(&entry, order, session.language))?,
         }
-        tokio::time::sleep(PAUSE).await;
+        let ended = args.until.filter(|_| round(order) >= newest);
+        if let Some(exit) = ended.and_then(|until| end(stage(order), until)) {
+            return Ok(exit);
+        }
     }
 }
 
@@ -122,10 +106,11 @@ fn line(news: &v1::WatchOrdersResponse, order: &v1::OrderRecord, language: Langu
     let time = shared::when(news.time.and_then(proto::time));
     let stage = shared::padded(words::stage_in(language, stage(order)), STAGE_COLUMNS);
     let facts = words::facts(&news.facts, language);
+    let waits_for = waits_for(language, order.waits_for());
     let id = order.name.trim_end_matches("/inspection");
     // The end of an id: its beginning is a time, which declarations of one moment share.
     let id = id.rsplit('-').next().unwrap_or(id);
-    format!("{time}  {id}  {stage}  {facts}")
+    format!("{time}  {id}  {stage}  {facts}{waits_for}")
 }
 
 #[cfg(test)]

@@ -1,0 +1,24 @@
+//! What the window says about itself to whoever it knows.
+
+use proto::call::caller;
+use proto::v1;
+use proto::v1::status_service_server::StatusService;
+use tonic::{Request, Response, Status};
+
+/// How this window stands.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    /// Nothing here is real.
+    pub(crate) sandbox: bool,
+}
+
+#[tonic::async_trait]
+impl StatusService for Standing {
+    async fn get_status(
+        &self,
+        request: Request<v1::GetStatusRequest>,
+    ) -> Result<Response<v1::GetStatusResponse>, Status> {
+        caller(&request)?;
+        Ok(Response::new(v1::GetStatusResponse { sandbox: self.sandbox }))
+    }
+}
