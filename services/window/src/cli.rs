@@ -466,7 +466,7 @@ impl Cli {
                 Ok(commands::inspect::run(common.means(), args).await?.into())
             }
             Command::Stuck(args) => {
-                Ok(commands::stuck::run(&common.session().await?, args).await?.into())
+                Ok(commands::stuck::run(&common.session_as("admin").await?, args).await?.into())
             }
             Command::Clock(args) => {
                 let session = common.session_as("admin").await?;
