@@ -13,7 +13,8 @@ use domain::refusal::Refusal;
 use domain::{DeclarationId, Slot};
 use sqlx::PgConnection;
 use store::batch::Work;
-use store::journal::{Entry, Heads, Tail};
+use store::journal::{Entry, Heads};
+use store::tail::Tail;
 use store::{Clock, Fault};
 
 use crate::amend::{self, Amendment};

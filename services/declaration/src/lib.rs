@@ -34,7 +34,8 @@ use proto::v1::declaration_service_server::{DeclarationService, DeclarationServi
 use proto::v1::{self, submit_stream_response::Result as Item};
 use sqlx::PgPool;
 use store::batch::{self, Batch, Work as _};
-use store::journal::{Entry, Tail};
+use store::journal::Entry;
+use store::tail::Tail;
 use store::token::TokenKey;
 use store::{Clock, Fault, column};
 use tokio::sync::Semaphore;
@@ -73,8 +74,11 @@ pub struct Declarations {
 #[derive(Debug, Clone)]
 pub struct Service(Arc<Declarations>);
 
+/// What the caller runs as tasks, until `closing`: the lanes of the group commit, and what its readers share.
+pub type Loop = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 impl Service {
-    /// The service over its tables, with connections for work and for reading, and the lanes of its group commit, which the caller runs until `closing`.
+    /// The service over its tables, with connections for work and for reading.
     pub fn new(
         (work, reads): (PgPool, PgPool),
         (clock, tokens): (Clock, TokenKey),
@@ -82,10 +86,13 @@ impl Service {
         writers: usize,
         draining: CancellationToken,
         closing: CancellationToken,
-    ) -> (Self, Vec<impl Future<Output = ()> + Send + use<>>) {
+    ) -> (Self, Vec<Loop>) {
         let tail = Tail::default();
         let ledger = Arc::new(Ledger { tail: tail.clone(), clock });
         let (batch, lanes) = batch::lanes(Arc::clone(&ledger), &work, writers, &closing);
+        let mut loops: Vec<Loop> =
+            lanes.into_iter().map(|lane| -> Loop { Box::pin(lane) }).collect();
+        loops.push(Box::pin(tail.run(reads.clone(), closing)));
         let rehearsals = Semaphore::new(limits::REHEARSALS_MAX);
         let this = Declarations {
             pool: reads,
@@ -98,7 +105,7 @@ impl Service {
             draining,
             rehearsals,
         };
-        (Self(Arc::new(this)), lanes)
+        (Self(Arc::new(this)), loops)
     }
 
     /// As a gRPC service.
@@ -513,16 +520,16 @@ fn told(news: watch::News) -> Result<v1::WatchResponse, Error> {
             Ok(v1::WatchResponse { resume_token, ..Default::default() })
         }
         watch::News::Entry(entry, token) => {
-            let Entry { subject, version, phase, facts, recorded_time, .. } = *entry;
-            let phase: Phase = case::phase(phase)?;
-            let v1::Facts { facts, waits_for } = proto::facts::decode(&facts).map_err(damaged)?;
+            let Entry { subject, version, phase, facts, recorded_time, .. } = &*entry;
+            let phase: Phase = case::phase(*phase)?;
+            let v1::Facts { facts, waits_for } = proto::facts::decode(facts).map_err(damaged)?;
             Ok(v1::WatchResponse {
-                name: DeclarationId::from_uuid(subject).name(),
-                version: column::number(version)?,
+                name: DeclarationId::from_uuid(*subject).name(),
+                version: column::number(*version)?,
                 state: v1::State::from(phase).into(),
                 facts,
                 waits_for,
-                time: Some(proto::timestamp(recorded_time)),
+                time: Some(proto::timestamp(*recorded_time)),
                 resume_token: proto::text(token),
             })
         }

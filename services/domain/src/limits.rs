@@ -49,8 +49,8 @@ pub const RECEIPTS_WAIT_SECONDS_MAX: u64 = 25;
 pub const RECEIPTS_PAGE_DEFAULT: i32 = 100;
 /// Bytes of receipts on one page, beyond which no further one begins.
 pub const RECEIPTS_PAGE_BYTES: i64 = 4 * 1024 * 1024;
-/// Pulls of receipts that wait at once; beyond, the answer is what there is.
-pub const RECEIPTS_WAITING_MAX: usize = 4_096;
+/// Pulls of receipts that wait at once, over all callers; of one as many as it may have streams.
+pub const RECEIPTS_WAITING_MAX: usize = 2_048;
 /// Parts of a split national document (msgCount).
 pub const CEB_PARTS_MAX: u32 = 100;
 /// Bytes of a message that is refused as a whole that are repeated in the refusal (CEB900).

@@ -17,7 +17,8 @@ use futures::{FutureExt as _, Stream, StreamExt as _};
 use proto::raw::connect_request::Frame as In;
 use proto::raw::connect_response::Frame as Out;
 use proto::{exchange as wire, raw, status};
-use store::journal::{Entry, Reader};
+use store::journal::Entry;
+use store::tail::Reader;
 use store::{Fault, column};
 use tokio::time::Instant;
 use tonic::{Status, Streaming};
@@ -131,7 +132,7 @@ pub(crate) fn serve<B: Bench>(
 enum Step {
     Heard(Result<Option<raw::ConnectRequest>, Status>),
     Decided(raw::Result),
-    Read(Result<Vec<Entry>, Fault>),
+    Read(Result<Vec<Arc<Entry>>, Fault>),
     Keep,
     Renew,
     Heartbeat,
@@ -203,7 +204,7 @@ struct Session {
     lease: Lease,
     reader: Reader,
     /// Read and not yet sent.
-    backlog: VecDeque<Entry>,
+    backlog: VecDeque<Arc<Entry>>,
     /// Sent and not yet acknowledged, by slot.
     unacknowledged: BTreeMap<Slot, VecDeque<i64>>,
     progress: Progress,
@@ -298,7 +299,7 @@ impl Session {
         self.backlog.is_empty() && self.in_flight < self.in_flight_max
     }
 
-    fn take(&mut self, entries: Vec<Entry>) {
+    fn take(&mut self, entries: Vec<Arc<Entry>>) {
         let wanted = topics(self.desk);
         self.backlog.extend(entries.into_iter().filter(|entry| entry.topics & wanted != 0));
     }
@@ -315,7 +316,7 @@ impl Session {
             return Ok(None);
         }
         let mut bytes = 0;
-        let fits = |entry: &&Entry| {
+        let fits = |entry: &&Arc<Entry>| {
             bytes += entry.size();
             bytes <= limits::EXCHANGE_BATCH_BYTES_MAX
         };
@@ -326,7 +327,7 @@ impl Session {
             let (slot, position) = (entry.slot, entry.position);
             let seen = self.delivered.get(&slot).is_some_and(|head| position <= *head);
             let attempt = if seen { 2 } else { 1 };
-            match event(entry, attempt) {
+            match event(&entry, attempt) {
                 Ok(event) => {
                     self.unacknowledged.entry(slot).or_default().push_back(position);
                     events.push(event);
@@ -552,7 +553,7 @@ fn positions(of: impl Iterator<Item = (Slot, i64)>) -> Result<Vec<raw::Position>
     .collect()
 }
 
-fn event(entry: Entry, attempt: u32) -> Result<raw::Event, Fault> {
+fn event(entry: &Entry, attempt: u32) -> Result<raw::Event, Fault> {
     Ok(raw::Event {
         slot: entry.slot.number(),
         position: column::unsigned(entry.position)?,
@@ -561,10 +562,10 @@ fn event(entry: Entry, attempt: u32) -> Result<raw::Event, Fault> {
         declaration_id: entry.subject.to_string(),
         version: column::number(entry.version)?,
         round: column::number(entry.round)?,
-        trace_id: entry.trace,
+        trace_id: entry.trace.clone(),
         time: Some(proto::timestamp(entry.recorded_time)),
-        facts: entry.facts,
+        facts: entry.facts.clone(),
         // Most entries carry no content; none is no bytes on the wire.
-        declaration: entry.body.unwrap_or_default(),
+        declaration: entry.body.clone().unwrap_or_default(),
     })
 }

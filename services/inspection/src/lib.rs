@@ -37,7 +37,7 @@ use proto::v1::inspection_service_server::InspectionServiceServer;
 use sqlx::PgPool;
 use store::Clock;
 use store::batch::{self, Batch};
-use store::journal::Tail;
+use store::tail::Tail;
 use store::token::TokenKey;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -121,6 +121,7 @@ impl Service {
         });
         let mut loops: Vec<Loop> =
             ears.into_iter().chain(hands).map(|lane| -> Loop { Box::pin(lane) }).collect();
+        loops.push(Box::pin(this.tail.run(this.reads.clone(), closing)));
         let answers = queue("inspection.answers", relay::Answers(Arc::clone(&this)), &this);
         let late = queue("inspection.late-events", relay::LateEvents(Arc::clone(&this)), &this);
         let events = Progress::new("inspection.events");

@@ -328,7 +328,7 @@ impl Window {
                 draining.clone(),
                 closing.clone(),
             );
-            commit_lanes.into_iter().for_each(|part| lane(Box::pin(part)));
+            commit_lanes.into_iter().for_each(&mut lane);
             health.set_serving::<DeclarationServer>().await;
             health.set_serving::<ExchangeServer>().await;
             let exchange = service.exchange();
