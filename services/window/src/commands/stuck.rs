@@ -11,9 +11,6 @@ use super::{Exit, Language, Output, Session, say, say_json};
 
 /// Stuck items: what a service could not handle after a few tries and set aside.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Everything else went on meanwhile; what is about the same declaration or document waits behind a stuck
-item. docs/limits.md says what the queues are and what to do.")]
 pub struct Stuck {
     #[command(subcommand)]
     verb: Verb,

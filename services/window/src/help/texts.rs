@@ -165,11 +165,6 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "查验单到达该环节或其后时结束；此前取消则退出码为1",
     ),
     (
-        "Everything else went on meanwhile; what is about the same declaration or document \
-         waits behind a stuck item. docs/limits.md says what the queues are and what to do",
-        "其余一切照常处理；同一清单或单证的后续事项排在滞留件之后等候。队列说明及处置办法见 docs/limits.md",
-    ),
-    (
         "Everything counts by it: deadlines, days, months and years of numbers, taxes and \
          credit, in the window and for its simulated agencies. It never goes back, and stays \
          moved when the sandbox is started again; a new data directory begins with the time \
