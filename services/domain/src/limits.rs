@@ -58,8 +58,16 @@ pub const RECEIPTS_WAITING_MAX: usize = 2_048;
 pub const CEB_PARTS_MAX: u32 = 100;
 /// Bytes of a message that is refused as a whole that are repeated in the refusal (CEB900).
 pub const CEB_ECHO_BYTES_MAX: usize = 64 * 1024;
-/// Errands to the declaration service that are on their way at once.
-pub const ERRANDS_MAX: i64 = 512;
+/// Items of a queue that are on their way at once.
+pub const QUEUE_ROUND_MAX: i64 = 512;
+/// After so many tries that failed by its own fault, an item is set aside for people.
+pub const TRIES_MAX: i32 = 4;
+/// Pause after the first try that failed; each one is four times as long as the last, so that an item is
+/// set aside after some ten seconds.
+pub const TRY_PAUSE_MILLISECONDS: u64 = 500;
+/// A loop that has something to do and does nothing for longer stands still, and health says so. Longer
+/// than a restart of the database or of another service.
+pub const STANDSTILL_SECONDS: u64 = 30;
 /// Declarations on one page of a list.
 pub const PAGE_MAX: i32 = 1_000;
 /// The same when the caller does not say.
@@ -194,6 +202,11 @@ pub const WIRE_LIST_MAX: usize = 1_000;
 pub const WIRE_PARTS_MAX: usize = 65_536;
 /// Seconds that a unary call may take.
 pub const UNARY_SECONDS_MAX: u64 = 30;
+/// Seconds after which a consumer of the exchange that has events to acknowledge and acknowledges none is
+/// stalled, where it does not say another number.
+pub const STALLED_SECONDS_DEFAULT: u32 = 60;
+/// The same at most, whatever it says: an agency that stores events takes no longer for one.
+pub const STALLED_SECONDS_MAX: u32 = 3_600;
 /// Seconds without a sign of life after which slots go to another consumer of the agency.
 pub const LEASE_SECONDS: i32 = 15;
 /// Seconds after which another process of a service goes on with what one did alone.

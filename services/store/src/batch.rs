@@ -3,13 +3,16 @@
 //! take turns ([`crate::share`]).
 //!
 //! The invariant: a caller is answered after the commit that holds its request, never before. A
-//! request that makes its transaction fail is tried again alone, so that it cannot take others down.
+//! request that makes its transaction fail, or the program panic, is tried again alone, so that it cannot
+//! take others down.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
 use domain::{Slot, limits};
+use futures::FutureExt as _;
 use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -186,7 +189,7 @@ async fn lane<W: Work>(
         });
         let (commands, answers): (Vec<_>, Vec<_>) = waiting.unzip();
         let started = Instant::now();
-        let outcome = transaction(&*work, &pool, &commands).await;
+        let outcome = guarded(&*work, &pool, &commands).await;
         metrics::histogram!("sw_commit_seconds").record(started.elapsed());
         metrics::counter!("sw_commits_total").increment(1);
         // No machine that we run on has a wider usize.
@@ -197,7 +200,7 @@ async fn lane<W: Work>(
             Err(Fault::Broken(reason)) if commands.len() > 1 => {
                 tracing::warn!(reason, requests = commands.len(), "a batch failed; one by one now");
                 for (command, answer) in commands.into_iter().zip(answers) {
-                    let alone = transaction(&*work, &pool, &[command]).await;
+                    let alone = guarded(&*work, &pool, &[command]).await;
                     let alone = alone.and_then(|done| {
                         done.into_iter().next().ok_or_else(|| Fault::Broken("no answer".to_owned()))
                     });
@@ -224,6 +227,21 @@ fn reply<A>(
         // A caller that went away asks again with the same request id.
         let _gone = answer.send(done);
     }
+}
+
+/// The transaction, and a panic in it as the fault that it is: the connection is dropped with what it holds,
+/// and the lane goes on.
+async fn guarded<W: Work>(
+    work: &W,
+    pool: &PgPool,
+    commands: &[W::Command],
+) -> Result<Vec<W::Answer>, Fault> {
+    let done = AssertUnwindSafe(transaction(work, pool, commands)).catch_unwind().await;
+    done.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Err(Fault::Broken(format!("the program panicked: {}", text.unwrap_or("without a word"))))
+    })
 }
 
 async fn transaction<W: Work>(

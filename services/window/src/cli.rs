@@ -94,6 +94,7 @@ enum Command {
     Verdict(commands::verdict::Verdict),
     Ceb(commands::ceb::Ceb),
     Inspect(commands::inspect::Inspect),
+    Stuck(commands::stuck::Stuck),
     Clock(commands::clock::Clock),
     Bench(crate::bench::Bench),
 }
@@ -463,6 +464,9 @@ impl Cli {
             Command::Ceb(args) => Ok(commands::ceb::run(common.means(), args).await?.into()),
             Command::Inspect(args) => {
                 Ok(commands::inspect::run(common.means(), args).await?.into())
+            }
+            Command::Stuck(args) => {
+                Ok(commands::stuck::run(&common.session_as("admin").await?, args).await?.into())
             }
             Command::Clock(args) => {
                 let session = common.session_as("admin").await?;

@@ -46,6 +46,8 @@ enum Command {
     Unlocked(Slot),
     /// A statement that cannot be carried out.
     Poison,
+    /// A bug of the worst kind.
+    Panic,
     /// Is forgotten.
     Silence,
     Away,
@@ -87,7 +89,11 @@ impl Work for Clerk {
             .iter()
             .filter_map(|command| match command {
                 Command::Append(slot) => Some(slot.column()),
-                Command::Unlocked(_) | Command::Poison | Command::Silence | Command::Away => None,
+                Command::Unlocked(_)
+                | Command::Poison
+                | Command::Panic
+                | Command::Silence
+                | Command::Away => None,
             })
             .collect();
         let mut heads = Heads::lock(&mut *tx, &slots).await?;
@@ -102,6 +108,7 @@ impl Work for Clerk {
                 Command::Poison => {
                     sqlx::query("select 1 / 0").execute(&mut *tx).await?;
                 }
+                Command::Panic => panic!("a bug"),
                 Command::Silence => {}
                 Command::Away => return Err(Fault::Away("a test".to_owned())),
             }
@@ -146,16 +153,17 @@ async fn a_poisoned_request_fails_alone() {
     let database = Database::new("poison").await;
     let pool = &database.pool;
     let (append, unlocked) = (Command::Append(slot(7)), Command::Unlocked(slot(8)));
-    let commands = [append, Command::Poison, append, unlocked, Command::Silence, append];
+    let commands =
+        [append, Command::Poison, append, unlocked, Command::Silence, append, Command::Panic];
     let (clerk, answers) = together(pool, &commands).await;
 
     let good: Vec<i64> = [0, 2, 5].map(|at| *answers[at].as_ref().expect("it is good")).to_vec();
     assert_eq!(good, [1, 2, 3], "the good ones are done, in their order");
-    for bad in [1, 3, 4] {
+    for bad in [1, 3, 4, 6] {
         assert!(is_broken(&answers[bad]), "{:?}: {:?}", commands[bad], answers[bad]);
     }
     let transactions = clerk.transactions.lock().expect("nobody panicked").clone();
-    assert_eq!(transactions, [6, 1, 1, 1, 1, 1, 1], "together first, then one by one");
+    assert_eq!(transactions, [7, 1, 1, 1, 1, 1, 1, 1], "together first, then one by one");
     assert_eq!(entries(pool, slot(7)).await, [1, 2, 3], "nothing of the batch that failed is left");
     assert_eq!(entries(pool, slot(8)).await, [0; 0], "an unlocked slot is not written");
     assert_eq!(clerk.told.load(Ordering::Relaxed), 3, "only what is durable was told");
