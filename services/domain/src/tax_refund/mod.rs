@@ -6,7 +6,9 @@
 //! the days, and [`overseas`] the settlement of 9810.
 
 pub mod arithmetic;
+pub mod book;
 pub mod deadline;
+pub mod invoice;
 pub mod method;
 pub mod overseas;
 pub mod parity;
