@@ -8,6 +8,7 @@
 pub mod arithmetic;
 pub mod book;
 pub mod deadline;
+pub mod entitlement;
 pub mod invoice;
 pub mod method;
 pub mod overseas;
