@@ -66,6 +66,7 @@ enum Op {
     Answer(u8, bool, u8),
     Hold { by: ClaimLineKey, export: u8, invoice: Option<u8>, qty_e5: i64 },
     Free(ClaimLineKey),
+    Reduce(ClaimLineKey, i64),
     Return(u8, i64),
 }
 
@@ -75,7 +76,8 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (0..2_u8, prop::bool::weighted(0.9), 0..3_u8).prop_map(|(at, good, bad)| Op::Answer(at, good, bad)),
         6 => (key.clone(), 0..2_u8, prop::option::weighted(0.8, 0..2_u8), -1..9_i64)
             .prop_map(|(by, export, invoice, qty_e5)| Op::Hold { by, export, invoice, qty_e5 }),
-        3 => key.prop_map(Op::Free),
+        3 => key.clone().prop_map(Op::Free),
+        2 => (key, -1..5_i64).prop_map(|(by, qty_e5)| Op::Reduce(by, qty_e5)),
         1 => (0..2_u8, -1..5_i64).prop_map(|(at, qty_e5)| Op::Return(at, qty_e5)),
     ]
 }
@@ -109,6 +111,11 @@ fn apply(book: &mut Book, op: &Op) {
             }
         }
         Op::Free(by) => drop(book.free(*by)),
+        Op::Reduce(by, keeps_e5) => {
+            let before = book.uses().get(by).map(|it| it.qty_e5);
+            let reduced = book.reduce(*by, *keeps_e5).is_ok();
+            assert_eq!(reduced, before.is_some_and(|qty| (1..=qty).contains(keeps_e5)));
+        }
         Op::Return(at, qty_e5) => {
             let touched = book.returned(&export(*at), *qty_e5).unwrap_or_default();
             for key in touched {

@@ -74,7 +74,10 @@ fn a_complete_line_is_claimable() {
     assert_eq!((producer.standing, producer.rule), (Standing::Claimable, &PRODUCER));
     assert_eq!(producer.estimate_fen, Some(18_460));
     let english = producer.traces[0].text(domain::tax_refund::trace::Tongue::English);
-    assert!(english.contains("parity for 100 units, in 1/10000 yuan 7100000"), "{english}");
+    assert!(
+        english.contains("parity for 100 units 710.0000 CNY (2026-09-30..2026-10-01)"),
+        "{english}"
+    );
 }
 
 #[test]

@@ -235,6 +235,27 @@ impl Book {
         Some(it)
     }
 
+    /// Frees a part of what a line of a claim uses: an advance refund that was settled in part. The
+    /// values that stay used are rounded down.
+    ///
+    /// # Errors
+    ///
+    /// The line uses nothing, or not as much.
+    pub fn reduce(&mut self, by: ClaimLineKey, keeps_e5: i64) -> Result<&Use, UseError> {
+        let held = self.uses.get(&by).ok_or(UseError::NoExport)?.clone();
+        let value = |fen| {
+            let whole = Share { qty_e5: held.qty_e5, fen };
+            part_of(whole, Share::default(), keeps_e5).ok_or(UseError::Amount)
+        };
+        let (fob_fen, net_fen) = (value(held.fob_fen)?, value(held.net_fen)?);
+        let kept = Use { qty_e5: keeps_e5, fob_fen, net_fen, ..held.clone() };
+        self.change(&held, -1);
+        self.change(&kept, 1);
+        let place = self.uses.entry(by).or_insert_with(|| kept.clone());
+        *place = kept;
+        Ok(place)
+    }
+
     /// Goods of an export line came back. The claim lines that use more than there is left now, the
     /// latest first: their refund is to be given back.
     ///

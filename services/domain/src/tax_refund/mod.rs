@@ -3,10 +3,13 @@
 //! (213, 625).
 //!
 //! [`rates`] and [`parity`] are dated data, [`method`] the formulas with their [`trace`], [`deadline`]
-//! the days, and [`overseas`] the settlement of 9810.
+//! the days. [`entitlement`] says of an export line what may be claimed and what is missing; [`invoice`]
+//! and [`book`] keep that nothing is used twice; [`claim`] is the life of a claim and [`overseas`] the
+//! settlement of 9810.
 
 pub mod arithmetic;
 pub mod book;
+pub mod claim;
 pub mod deadline;
 pub mod entitlement;
 pub mod invoice;

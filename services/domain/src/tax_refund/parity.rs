@@ -78,8 +78,8 @@ impl Parities {
         let (of, parity) = self.last(currency, day).ok_or(none)?;
         let fen = half_up(*amount_e5, parity, PARITY_DIVISOR).ok_or(CalculationError::Amount)?;
         let parameter = Parameter {
-            name: label("parity for 100 units, in 1/10000 yuan", "每100单位外币中间价(万分之一元)"),
-            value: Value::Quantity(parity.saturating_mul(100_000)),
+            name: label("parity for 100 units", "每100单位外币中间价(万分之一元)"),
+            value: Value::Text(format!("{}.{:04} CNY", parity / 10_000, parity % 10_000)),
             valid_from: of,
             valid_to: Some(day),
             law: "人民币汇率中间价".to_owned(),
