@@ -9,8 +9,10 @@ pub mod declaration;
 pub mod exchange;
 pub mod facts;
 pub mod inspection;
+pub mod memory;
 pub mod status;
 pub mod text;
+pub mod turn;
 
 /// The modules that the build script generates from the `.proto` files.
 #[allow(

@@ -16,8 +16,11 @@ mod floods;
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "the journeys use more of it")]
 mod harness;
+mod memory;
 mod meter;
 mod process;
+mod reads;
+mod space;
 mod wire;
 
 /// How much of everything, for the long run.

@@ -16,10 +16,12 @@ use domain::documents::{Return, supersedes};
 use domain::limits;
 use domain::principal::CUSTOMS_LOG;
 use proto::ceb::{self, Document, MessageType};
+use proto::memory::{self, Charge};
 use sqlx::PgConnection;
 use store::batch::Work;
-use store::journal::{Entry, Heads, Tail};
+use store::journal::{Entry, Heads};
 use store::numbers::{CHINA, use_numbers, used_numbers};
+use store::tail::Tail;
 use store::{Clock, Fault};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
@@ -360,6 +362,11 @@ impl Work for Desk {
     type Command = Command;
     type Answer = Done;
     type Told = (Vec<Entry>, bool);
+    type Held = Option<Arc<Charge>>;
+
+    fn held() -> Self::Held {
+        memory::held()
+    }
 
     async fn work(
         &self,

@@ -16,6 +16,7 @@ mod log;
 mod matching;
 mod message;
 mod paper;
+mod pulls;
 mod read;
 mod receipt;
 mod receive;
@@ -36,21 +37,25 @@ use futures::stream::FuturesOrdered;
 use futures::{Stream, StreamExt as _};
 use proto::call::{caller, trace};
 use proto::ceb::{self, Document, MessageType};
+use proto::memory;
 use proto::status::{self, Language};
+use proto::turn;
 use proto::v1;
 use proto::v1::ceb_service_server::CebService;
 use proto::v1::send_stream_response::Result as Item;
 use sqlx::PgPool;
 use store::batch::{self, Batch};
-use store::journal::{self, Tail};
+use store::journal;
+use store::tail::{Reader, Signal, Tail};
 use store::token::TokenKey;
 use store::{Clock, Unanswered};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use commit::{About, Command, Desk, Done, Said};
 pub use message::Policy;
+use pulls::Pulls;
 pub use signature::Trust;
 
 /// The schema of this service, in `migrations/ceb`.
@@ -74,7 +79,7 @@ pub(crate) struct Ceb {
     pub(crate) errands: Arc<Notify>,
     draining: CancellationToken,
     /// Readers that wait for receipts.
-    waiting: Semaphore,
+    pulls: Pulls,
 }
 
 /// The service as it is mounted.
@@ -99,11 +104,12 @@ impl Service {
         let desk = Desk { tail: tail.clone(), clock: clock.clone(), errands: Arc::clone(&errands) };
         let (batch, lanes) = batch::lanes(Arc::new(desk), &work, LANES, &closing);
         let stop = draining.clone();
-        let waiting = Semaphore::new(limits::RECEIPTS_WAITING_MAX);
+        let pulls = Pulls::default();
         let this =
-            Arc::new(Ceb { reads, tokens, tail, batch, clock, policy, errands, draining, waiting });
+            Arc::new(Ceb { reads, tokens, tail, batch, clock, policy, errands, draining, pulls });
         let mut loops: Vec<Loop> =
             lanes.into_iter().map(|lane| -> Loop { Box::pin(lane) }).collect();
+        loops.push(Box::pin(this.tail.run(this.reads.clone(), closing)));
         let (ceb, there, ending) = (Arc::clone(&this), window.clone(), stop.clone());
         loops.push(Box::pin(async move { relay::run_errands(&ceb, &there, &ending).await }));
         let (ceb, there, ending) = (Arc::clone(&this), window, stop);
@@ -121,6 +127,7 @@ impl Ceb {
         trace: &str,
         door: Door,
     ) -> Result<v1::SendResponse, Unanswered> {
+        memory::need(bytes.len().saturating_mul(limits::MEMORY_PER_CEB_BYTE)).map_err(|no| *no)?;
         let read = message::read(&self.policy, principal, bytes, trace, self.clock.now())?;
         let documents = match read {
             message::Message::Documents(documents) => documents,
@@ -204,34 +211,42 @@ impl Ceb {
         dxp_id: &str,
         about: &read::About,
         after: i64,
-        most: i32,
+        (most, bytes): (i32, i64),
         wait: Duration,
     ) -> Result<Vec<v1::OutgoingMessage>, Unanswered> {
         let most =
             if most == 0 { limits::RECEIPTS_PAGE_DEFAULT } else { most.clamp(1, limits::PAGE_MAX) };
         let most = i64::from(most);
         let until = tokio::time::Instant::now() + wait;
-        // Listening begins before looking, so that nothing falls between; and at the head, because what
-        // is behind is found by its reader's name.
-        let columns = [Slot::of(dxp_id).column()];
-        let heads = journal::heads(&self.reads, &columns).await?;
-        let mut tail = self.tail.read(self.reads.clone(), heads);
+        let mut tail = if wait.is_zero() { None } else { Some(self.listen(dxp_id).await?) };
         loop {
-            let found = read::log(&self.reads, dxp_id, about, after, most).await?;
-            if !found.is_empty() || tokio::time::Instant::now() >= until {
+            let found = read::log(&self.reads, dxp_id, about, after, (most, bytes)).await?;
+            let Some(tail) = tail.as_mut().filter(|_| found.is_empty()) else {
                 return Ok(found.into_iter().map(logged).collect());
-            }
+            };
             loop {
-                let heard = tokio::select! {
-                    heard = tokio::time::timeout_at(until, tail.next()) => heard,
-                    () = self.draining.cancelled() => return Ok(Vec::new()),
-                };
-                let Ok(entries) = heard else { return Ok(Vec::new()) };
+                // Others read meanwhile.
+                let heard = turn::rest(async {
+                    tokio::select! {
+                        heard = tokio::time::timeout_at(until, tail.next()) => heard.ok(),
+                        () = self.draining.cancelled() => None,
+                    }
+                });
+                let Some(entries) = heard.await else { return Ok(Vec::new()) };
                 if entries?.iter().any(|entry| entry.owner == dxp_id) {
                     break;
                 }
             }
         }
+    }
+}
+
+impl Ceb {
+    /// Hears of what comes into the log of an exchange number from now on. Listening begins before looking, so
+    /// that nothing falls between; and at the head, because what is behind is found by its reader's name.
+    async fn listen(&self, dxp_id: &str) -> Result<Reader, Unanswered> {
+        let heads = journal::heads(&self.reads, &[Slot::of(dxp_id).column()]).await?;
+        Ok(self.tail.read(self.reads.clone(), heads))
     }
 }
 
@@ -430,10 +445,10 @@ impl CebService for Service {
         let v1::ListReceiptsRequest { dxp_id, after, page_size, wait_seconds, order_no, key } =
             request.into_inner();
         own_log(&principal, &dxp_id).map_err(|refusal| status::of(refusal, language))?;
-        // With too many waiting, the answer is what there is.
-        let turn = self.0.waiting.try_acquire();
         let wait = u64::from(wait_seconds).min(limits::RECEIPTS_WAIT_SECONDS_MAX);
-        let wait = if turn.is_ok() { wait } else { 0 };
+        // Whoever waits is like a stream, and is counted like one.
+        let turn = (wait > 0).then(|| self.0.pulls.enter(&principal.name)).transpose();
+        let _turn = turn.map_err(|refusal| status::of(refusal, language))?;
         // Behind every position there is nothing.
         let from = i64::try_from(after).unwrap_or(i64::MAX);
         let messages = self
@@ -442,7 +457,7 @@ impl CebService for Service {
                 &dxp_id,
                 &read::About { order_no, key },
                 from,
-                page_size,
+                (page_size, limits::RECEIPTS_PAGE_BYTES),
                 Duration::from_secs(wait),
             )
             .await
@@ -537,7 +552,8 @@ fn answer_stream(
                     // An item without a request is an empty message, and refused as one.
                     let bytes = item.item.unwrap_or_default().message;
                     let (ceb, principal) = (Arc::clone(&ceb), Arc::clone(&principal));
-                    taking.push_back(answer(ceb, principal, trace.clone(), number, bytes));
+                    let answered = answer(ceb, principal, trace.clone(), number, bytes);
+                    taking.push_back(memory::item(answered));
                     number += 1;
                 }
                 Some(Ok(None)) => open = false,
@@ -583,21 +599,32 @@ fn follow_log(
 ) -> impl Stream<Item = Result<v1::FollowReceiptsResponse, Unanswered>> + Send {
     async_stream::try_stream! {
         let mut position = after;
-        let wait = Duration::from_secs(limits::HEARTBEAT_SECONDS);
         let everything = read::About::default();
+        let mut tail = ceb.listen(&dxp_id).await?;
         loop {
             // Behind every position there is nothing.
             let from = i64::try_from(position).unwrap_or(i64::MAX);
-            let messages = ceb.log(&dxp_id, &everything, from, 0, wait).await?;
-            if messages.is_empty() {
-                if ceb.draining.is_cancelled() {
-                    Err(Refusal::of(Code::Unavailable).with("reason", "the window drains"))?;
-                }
-                yield v1::FollowReceiptsResponse { message: None, position };
-            }
+            let page = (0, limits::RECEIPTS_FOLLOWED_BYTES);
+            let messages = ceb.log(&dxp_id, &everything, from, page, Duration::ZERO).await?;
+            let is_all = messages.is_empty();
             for message in messages {
                 position = message.position;
                 yield v1::FollowReceiptsResponse { message: Some(message), position };
+            }
+            if !is_all {
+                continue;
+            }
+            loop {
+                let signal = tokio::select! {
+                    signal = tail.hear() => Some(signal),
+                    () = ceb.draining.cancelled() => None,
+                };
+                let drains = || Refusal::of(Code::Unavailable).with("reason", "the window drains");
+                match signal.ok_or_else(drains)?? {
+                    Signal::Entries(entries) if entries.iter().all(|it| it.owner != dxp_id) => {}
+                    Signal::Entries(_) => break,
+                    Signal::Beat => yield v1::FollowReceiptsResponse { message: None, position },
+                }
             }
         }
     }

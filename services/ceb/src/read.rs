@@ -35,16 +35,17 @@ impl About {
     }
 }
 
-/// The messages of an exchange number after a position.
+/// The messages of an exchange number after a position: at most so many, and none begins beyond so many
+/// bytes.
 pub(crate) async fn log(
     pool: &PgPool,
     dxp_id: &str,
     about: &About,
     after: i64,
-    most: i64,
+    (most, bytes): (i64, i64),
 ) -> Result<Vec<Logged>, Fault> {
     if !about.is_everything() {
-        return log_about(pool, dxp_id, about, after, most).await;
+        return log_about(pool, dxp_id, about, after, (most, bytes)).await;
     }
     let rows = sqlx::query_as!(
         LogRow,
@@ -61,7 +62,7 @@ pub(crate) async fn log(
         dxp_id,
         after,
         most,
-        limits::RECEIPTS_PAGE_BYTES
+        bytes
     )
     .fetch_all(pool)
     .await?;
@@ -74,7 +75,7 @@ async fn log_about(
     dxp_id: &str,
     about: &About,
     after: i64,
-    most: i64,
+    (most, bytes): (i64, i64),
 ) -> Result<Vec<Logged>, Fault> {
     let rows = sqlx::query_as!(
         LogRow,
@@ -97,7 +98,7 @@ async fn log_about(
         after,
         about.key,
         most,
-        limits::RECEIPTS_PAGE_BYTES
+        bytes
     )
     .fetch_all(pool)
     .await?;

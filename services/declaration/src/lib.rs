@@ -29,12 +29,14 @@ use futures::stream::FuturesOrdered;
 use futures::{Stream, StreamExt as _};
 use prost::Message as _;
 use proto::call::{caller, trace};
+use proto::memory;
 use proto::status::{self, Language};
 use proto::v1::declaration_service_server::{DeclarationService, DeclarationServiceServer};
 use proto::v1::{self, submit_stream_response::Result as Item};
 use sqlx::PgPool;
 use store::batch::{self, Batch, Work as _};
-use store::journal::{Entry, Tail};
+use store::journal::Entry;
+use store::tail::Tail;
 use store::token::TokenKey;
 use store::{Clock, Fault, column};
 use tokio::sync::Semaphore;
@@ -73,8 +75,11 @@ pub struct Declarations {
 #[derive(Debug, Clone)]
 pub struct Service(Arc<Declarations>);
 
+/// What the caller runs as tasks, until `closing`: the lanes of the group commit, and what its readers share.
+pub type Loop = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 impl Service {
-    /// The service over its tables, with connections for work and for reading, and the lanes of its group commit, which the caller runs until `closing`.
+    /// The service over its tables, with connections for work and for reading.
     pub fn new(
         (work, reads): (PgPool, PgPool),
         (clock, tokens): (Clock, TokenKey),
@@ -82,10 +87,13 @@ impl Service {
         writers: usize,
         draining: CancellationToken,
         closing: CancellationToken,
-    ) -> (Self, Vec<impl Future<Output = ()> + Send + use<>>) {
+    ) -> (Self, Vec<Loop>) {
         let tail = Tail::default();
         let ledger = Arc::new(Ledger { tail: tail.clone(), clock });
         let (batch, lanes) = batch::lanes(Arc::clone(&ledger), &work, writers, &closing);
+        let mut loops: Vec<Loop> =
+            lanes.into_iter().map(|lane| -> Loop { Box::pin(lane) }).collect();
+        loops.push(Box::pin(tail.run(reads.clone(), closing)));
         let rehearsals = Semaphore::new(limits::REHEARSALS_MAX);
         let this = Declarations {
             pool: reads,
@@ -98,7 +106,7 @@ impl Service {
             draining,
             rehearsals,
         };
-        (Self(Arc::new(this)), lanes)
+        (Self(Arc::new(this)), loops)
     }
 
     /// As a gRPC service.
@@ -109,7 +117,7 @@ impl Service {
     /// The exchange that serves this service's journal.
     pub fn exchange(&self) -> exchange::Exchange<Self> {
         let Declarations { work, tail, draining, .. } = &*self.0;
-        exchange::Exchange::new(work.clone(), tail.clone(), self.clone(), draining.clone())
+        exchange::Exchange::new(work.clone(), tail.apart(), self.clone(), draining.clone())
     }
 }
 
@@ -363,7 +371,8 @@ fn answer_stream(
             match item {
                 Some(Ok(Some(item))) => {
                     let (declarations, principal) = (declarations.clone(), principal.clone());
-                    filing.push_back(answer(declarations, principal, trace.clone(), item.item));
+                    let answered = answer(declarations, principal, trace.clone(), item.item);
+                    filing.push_back(memory::item(answered));
                 }
                 Some(Ok(None)) => open = false,
                 // So is what came before one that cannot be read.
@@ -513,16 +522,16 @@ fn told(news: watch::News) -> Result<v1::WatchResponse, Error> {
             Ok(v1::WatchResponse { resume_token, ..Default::default() })
         }
         watch::News::Entry(entry, token) => {
-            let Entry { subject, version, phase, facts, recorded_time, .. } = *entry;
-            let phase: Phase = case::phase(phase)?;
-            let v1::Facts { facts, waits_for } = proto::facts::decode(&facts).map_err(damaged)?;
+            let Entry { subject, version, phase, facts, recorded_time, .. } = &*entry;
+            let phase: Phase = case::phase(*phase)?;
+            let v1::Facts { facts, waits_for } = proto::facts::decode(facts).map_err(damaged)?;
             Ok(v1::WatchResponse {
-                name: DeclarationId::from_uuid(subject).name(),
-                version: column::number(version)?,
+                name: DeclarationId::from_uuid(*subject).name(),
+                version: column::number(*version)?,
                 state: v1::State::from(phase).into(),
                 facts,
                 waits_for,
-                time: Some(proto::timestamp(recorded_time)),
+                time: Some(proto::timestamp(*recorded_time)),
                 resume_token: proto::text(token),
             })
         }

@@ -49,8 +49,8 @@ pub const RECEIPTS_WAIT_SECONDS_MAX: u64 = 25;
 pub const RECEIPTS_PAGE_DEFAULT: i32 = 100;
 /// Bytes of receipts on one page, beyond which no further one begins.
 pub const RECEIPTS_PAGE_BYTES: i64 = 4 * 1024 * 1024;
-/// Pulls of receipts that wait at once; beyond, the answer is what there is.
-pub const RECEIPTS_WAITING_MAX: usize = 4_096;
+/// Pulls of receipts that wait at once, over all callers; of one as many as it may have streams.
+pub const RECEIPTS_WAITING_MAX: usize = 2_048;
 /// Parts of a split national document (msgCount).
 pub const CEB_PARTS_MAX: u32 = 100;
 /// Bytes of a message that is refused as a whole that are repeated in the refusal (CEB900).
@@ -104,6 +104,56 @@ pub const STREAMS_PER_PRINCIPAL_MAX: usize = 128;
 pub const CALLS_MAX: usize = 4_096;
 /// Streams of all firms and agents at once, likewise.
 pub const STREAMS_MAX: usize = 2_048;
+/// Lists, statistics and other long reads at once. Beyond, they wait, each caller in its own queue.
+pub const READS_LONG_MAX: usize = 4;
+/// The same of one caller.
+pub const READS_LONG_PER_PRINCIPAL_MAX: usize = 2;
+/// Reads of one thing at once, beside the long ones: they are over in milliseconds.
+pub const READS_SHORT_MAX: usize = 5;
+/// The same of one caller.
+pub const READS_SHORT_PER_PRINCIPAL_MAX: usize = 2;
+/// Streams that read what they missed from the database at once.
+pub const REPLAYS_MAX: usize = 3;
+/// Reads of one caller that wait for their turn; what is beyond would not have it in time.
+pub const READS_WAITING_MAX: usize = 256;
+/// Memory that what a firm has on its way may take: received, being decoded, waiting in a queue, answered
+/// and not read yet. One of the largest envelopes while it is read, or thousands of usual messages.
+pub const MEMORY_PER_PRINCIPAL_MAX: usize = 48 * 1024 * 1024;
+/// The same of one agency, administrator or service of the window. It does not count towards
+/// [`MEMORY_MAX`], so that no number of firms takes it away.
+pub const MEMORY_PER_AGENCY_MAX: usize = 64 * 1024 * 1024;
+/// The same of all firms and agents together, without the share of each that is its own.
+pub const MEMORY_MAX: usize = 96 * 1024 * 1024;
+/// The share of [`MEMORY_PER_PRINCIPAL_MAX`] that others cannot use up: enough for hundreds of usual
+/// calls.
+pub const MEMORY_ASSURED: usize = 1024 * 1024;
+/// Memory that a byte stands for between its arrival and its decoding: buffers grow and are copied,
+/// and objects are larger than what they come from.
+pub const MEMORY_PER_BYTE: usize = 3;
+/// Memory that a decoded message stands for, a byte of it: what is read from it is kept beside it.
+pub const MEMORY_PER_DECODED_BYTE: usize = 2;
+/// Memory that a byte of a national message stands for while it is read: its text, its tree, what its
+/// signature covers, and its documents.
+pub const MEMORY_PER_CEB_BYTE: usize = 4;
+/// An answer up to here is given whatever its caller has in memory: it may say what was done.
+pub const ANSWER_BYTES_SMALL: usize = 16 * 1024;
+/// An item of a stream up to here is taken whatever its caller has in memory; the stream reads no
+/// further then.
+pub const ITEM_BYTES_SMALL: usize = 64 * 1024;
+/// Seconds in which a firm must read something of an answer that waits for it. A pause of a program
+/// is shorter; what it did not read it can read again.
+pub const READ_SECONDS_MAX: u64 = 30;
+/// The same for agencies and administrators: a consumer may work on one batch for minutes.
+pub const READ_SECONDS_AGENCY_MAX: u64 = 300;
+/// Bytes of one answer that must be read in a second, beyond the first [`READ_SECONDS_MAX`].
+pub const READ_BYTES_PER_SECOND: u64 = 64 * 1024;
+/// Bytes that may be on their way to us in one stream, and in one connection, before somebody reads
+/// them. A filing has some kilobytes: hundreds fit.
+pub const RECEIVE_STREAM_BYTES: u32 = 256 * 1024;
+/// See [`RECEIVE_STREAM_BYTES`].
+pub const RECEIVE_CONNECTION_BYTES: u32 = 512 * 1024;
+/// Bytes of receipts that a follower of a log has waiting in the window.
+pub const RECEIPTS_FOLLOWED_BYTES: i64 = 256 * 1024;
 /// What a connection of HTTP/2 may cost without getting anything done, in points: a frame that carries
 /// nothing (PRIORITY, PING, SETTINGS, WINDOW_UPDATE, RST_STREAM, an empty or unknown one) costs
 /// [`FRAME_POINTS`], a small piece of a body one. So 500 such frames a second are free for ever, 2,000 at

@@ -17,7 +17,8 @@ use futures::{FutureExt as _, Stream, StreamExt as _};
 use proto::raw::connect_request::Frame as In;
 use proto::raw::connect_response::Frame as Out;
 use proto::{exchange as wire, raw, status};
-use store::journal::{Entry, Reader};
+use store::journal::Entry;
+use store::tail::Reader;
 use store::{Fault, column};
 use tonic::{Status, Streaming};
 
@@ -130,7 +131,7 @@ pub(crate) fn serve<B: Bench>(
 enum Step {
     Heard(Result<Option<raw::ConnectRequest>, Status>),
     Decided(raw::Result),
-    Read(Result<Vec<Entry>, Fault>),
+    Read(Result<Vec<Arc<Entry>>, Fault>),
     Keep,
     Renew,
     Heartbeat,
@@ -151,7 +152,7 @@ struct Session {
     lease: Lease,
     reader: Reader,
     /// Read and not yet sent.
-    backlog: VecDeque<Entry>,
+    backlog: VecDeque<Arc<Entry>>,
     /// Sent and not yet acknowledged, by slot.
     unacknowledged: BTreeMap<Slot, VecDeque<i64>>,
     in_flight: usize,
@@ -242,7 +243,7 @@ impl Session {
         self.backlog.is_empty() && self.in_flight < self.in_flight_max
     }
 
-    fn take(&mut self, entries: Vec<Entry>) {
+    fn take(&mut self, entries: Vec<Arc<Entry>>) {
         let wanted = topics(self.desk);
         self.backlog.extend(entries.into_iter().filter(|entry| entry.topics & wanted != 0));
     }
@@ -256,7 +257,7 @@ impl Session {
             return Ok(None);
         }
         let mut bytes = 0;
-        let fits = |entry: &&Entry| {
+        let fits = |entry: &&Arc<Entry>| {
             bytes += entry.size();
             bytes <= limits::EXCHANGE_BATCH_BYTES_MAX
         };
@@ -267,7 +268,7 @@ impl Session {
             self.unacknowledged.entry(entry.slot).or_default().push_back(entry.position);
             let seen = self.delivered.get(&entry.slot).is_some_and(|head| entry.position <= *head);
             let attempt = if seen { 2 } else { 1 };
-            events.push(event(entry, attempt).map_err(|fault| unavailable(&fault))?);
+            events.push(event(&entry, attempt).map_err(|fault| unavailable(&fault))?);
         }
         self.in_flight += count;
         Ok(Some(frame(Out::Batch(raw::Batch { events }))))
@@ -463,7 +464,7 @@ fn positions(of: impl Iterator<Item = (Slot, i64)>) -> Result<Vec<raw::Position>
     .collect()
 }
 
-fn event(entry: Entry, attempt: u32) -> Result<raw::Event, Fault> {
+fn event(entry: &Entry, attempt: u32) -> Result<raw::Event, Fault> {
     Ok(raw::Event {
         slot: entry.slot.number(),
         position: column::unsigned(entry.position)?,
@@ -472,10 +473,10 @@ fn event(entry: Entry, attempt: u32) -> Result<raw::Event, Fault> {
         declaration_id: entry.subject.to_string(),
         version: column::number(entry.version)?,
         round: column::number(entry.round)?,
-        trace_id: entry.trace,
+        trace_id: entry.trace.clone(),
         time: Some(proto::timestamp(entry.recorded_time)),
-        facts: entry.facts,
+        facts: entry.facts.clone(),
         // Most entries carry no content; none is no bytes on the wire.
-        declaration: entry.body.unwrap_or_default(),
+        declaration: entry.body.clone().unwrap_or_default(),
     })
 }

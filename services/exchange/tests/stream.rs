@@ -13,7 +13,8 @@ use exchange::{Bench, Exchange};
 use proto::v1::{self, connect_request::Frame as Out, connect_response::Frame as In};
 use sqlx::PgPool;
 use store::Fault;
-use store::journal::{Entry, Heads, Tail};
+use store::journal::{Entry, Heads};
+use store::tail::Tail;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
@@ -40,8 +41,10 @@ impl Bench for Slow {
 
 /// An exchange on the loopback; whoever calls is customs.
 async fn served(pool: &PgPool, let_go: Arc<Semaphore>) -> (Channel, JoinSet<()>) {
-    let exchange =
-        Exchange::new(pool.clone(), Tail::default(), Slow(let_go), CancellationToken::new());
+    let tail = Tail::default();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(tail.run(pool.clone(), CancellationToken::new()));
+    let exchange = Exchange::new(pool.clone(), tail, Slow(let_go), CancellationToken::new());
     let customs = Arc::new(Principal {
         name: "customs".to_owned(),
         kind: Kind::Customs,
@@ -60,7 +63,6 @@ async fn served(pool: &PgPool, let_go: Arc<Semaphore>) -> (Channel, JoinSet<()>)
         },
     ));
     let server = { server }.add_service(exchange.into_server());
-    let mut tasks = JoinSet::new();
     tasks.spawn(async move {
         let served = server.serve_with_incoming(TcpListenerStream::new(listener)).await;
         served.expect("it serves");

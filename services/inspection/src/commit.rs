@@ -19,10 +19,12 @@ use domain::inspection::order::{Act, Appointment, Event, Fact, Instruction};
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Slot};
 use proto::inspection::{Told, encode_order, encode_record, encode_told};
+use proto::memory::{self, Charge};
 use sqlx::PgConnection;
 use store::batch::Work;
 use store::column::integer;
-use store::journal::{Entry, Heads, Tail};
+use store::journal::{Entry, Heads};
+use store::tail::Tail;
 use store::{Clock, Fault};
 use time::{Date, OffsetDateTime};
 use tokio::sync::Notify;
@@ -432,6 +434,11 @@ impl Work for Desk {
     type Command = Command;
     type Answer = Answer;
     type Told = Committed;
+    type Held = Option<Arc<Charge>>;
+
+    fn held() -> Self::Held {
+        memory::held()
+    }
 
     async fn work(
         &self,

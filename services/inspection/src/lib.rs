@@ -35,7 +35,7 @@ use proto::v1::inspection_service_server::InspectionServiceServer;
 use sqlx::PgPool;
 use store::Clock;
 use store::batch::{self, Batch};
-use store::journal::Tail;
+use store::tail::Tail;
 use store::token::TokenKey;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -121,6 +121,7 @@ impl Service {
         });
         let mut loops: Vec<Loop> =
             ears.into_iter().chain(hands).map(|lane| -> Loop { Box::pin(lane) }).collect();
+        loops.push(Box::pin(this.tail.run(this.reads.clone(), closing)));
         let (say, said) = relay::channel();
         let (inspection, ending) = (Arc::clone(&this), stop.clone());
         loops.push(Box::pin(async move {

@@ -22,6 +22,11 @@ pub trait Work: Send + Sync + 'static {
     type Answer: Send;
     /// What is told to readers after the commit.
     type Told: Send;
+    /// What a request holds besides itself for as long as it waits, whether its caller waits or not.
+    type Held: Send;
+
+    /// Asked in the task of the caller.
+    fn held() -> Self::Held;
 
     /// Does all of it within the caller's transaction; one answer for each command, in order.
     fn work(
@@ -37,6 +42,7 @@ pub trait Work: Send + Sync + 'static {
 struct Job<W: Work> {
     command: W::Command,
     answer: oneshot::Sender<Result<W::Answer, Fault>>,
+    held: W::Held,
 }
 
 /// The way in: a handle that many callers share.
@@ -75,7 +81,7 @@ impl<W: Work> Batch<W> {
     /// [`Missed`] when overloaded or when the transaction failed.
     pub async fn offer(&self, slot: Slot, command: W::Command) -> Result<W::Answer, Missed> {
         let (answer, answered) = oneshot::channel();
-        match self.lane(slot).try_send(Job { command, answer }) {
+        match self.lane(slot).try_send(Job { command, answer, held: W::held() }) {
             Ok(()) => Ok(hear(answered).await?),
             Err(mpsc::error::TrySendError::Full(_)) => {
                 metrics::counter!("sw_commit_refused_total").increment(1);
@@ -93,7 +99,8 @@ impl<W: Work> Batch<W> {
     /// [`Fault`] when the transaction failed.
     pub async fn queue(&self, slot: Slot, command: W::Command) -> Result<W::Answer, Fault> {
         let (answer, answered) = oneshot::channel();
-        self.lane(slot).send(Job { command, answer }).await.map_err(|_| drained())?;
+        let job = Job { command, answer, held: W::held() };
+        self.lane(slot).send(job).await.map_err(|_| drained())?;
         hear(answered).await
     }
 
@@ -150,8 +157,12 @@ async fn lane<W: Work>(
         if taken == 0 {
             return;
         }
-        let (commands, answers): (Vec<_>, Vec<_>) =
-            jobs.drain(..).map(|job| (job.command, job.answer)).unzip();
+        let mut held = Vec::with_capacity(taken);
+        let waiting = jobs.drain(..).map(|Job { command, answer, held: more }| {
+            held.push(more);
+            (command, answer)
+        });
+        let (commands, answers): (Vec<_>, Vec<_>) = waiting.unzip();
         let started = Instant::now();
         let outcome = transaction(&*work, &pool, &commands).await;
         metrics::histogram!("sw_commit_seconds").record(started.elapsed());
@@ -179,6 +190,7 @@ async fn lane<W: Work>(
                 reply(answers, std::iter::repeat_with(|| Err(fault.clone())));
             }
         }
+        drop(held);
     }
 }
 

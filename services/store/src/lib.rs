@@ -10,6 +10,7 @@ pub mod journal;
 pub mod lease;
 pub mod numbers;
 pub mod private;
+pub mod tail;
 pub mod token;
 mod unanswered;
 

@@ -128,6 +128,10 @@ struct ListenArgs {
     /// Seconds that calls may take to finish when the window drains.
     #[arg(long, default_value_t = 10, env = "SW_DRAIN_SECONDS")]
     drain_seconds: u64,
+    /// Megabytes that must be free beside the private PostgreSQL. Below, firms do not file (SW-1503);
+    /// reading and verdicts go on.
+    #[arg(long, default_value_t = 512, env = "SW_FREE_SPACE_LEAST", value_name = "MB")]
+    free_space_least: u64,
 }
 
 #[derive(Debug, Args)]
@@ -424,6 +428,7 @@ impl Cli {
                     metrics: None,
                     writers: 2,
                     drain_seconds: 1,
+                    free_space_least: 0,
                 };
                 let settings = common.settings(&listen, &database)?;
                 serving(Hangup::Ends, async |ending| run::migrate(&settings, &ending).await).await
@@ -535,6 +540,7 @@ impl Common {
             targeting: false,
             writers: listen.writers,
             drain: Duration::from_secs(listen.drain_seconds),
+            free_space_least: listen.free_space_least.saturating_mul(1024 * 1024),
         })
     }
 

@@ -18,6 +18,8 @@ pub mod quotas;
 pub mod run;
 pub mod sandbox;
 pub mod signals;
+pub mod space;
 mod standing;
 pub mod tasks;
 pub mod tls;
+pub mod unread;

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -23,6 +24,7 @@ use crate::commands::Said;
 use crate::identity::{GateLayer, Registry};
 use crate::quotas::Sockets;
 use crate::signals::Ending;
+use crate::space::Space;
 use crate::standing::Standing;
 use crate::tasks::{Task, Tasks};
 use crate::{listen, tls};
@@ -71,6 +73,8 @@ pub struct Settings {
     pub writers: usize,
     /// How long requests may take to finish when the window drains.
     pub drain: Duration,
+    /// Bytes that must be free beside the private PostgreSQL; below, firms do not file.
+    pub free_space_least: u64,
 }
 
 /// A service that has a process of its own.
@@ -216,8 +220,11 @@ async fn service(
     Ok(Pools { work, reads: connect(reads, schema, READERS).await?, tokens })
 }
 
-/// Connections for reading.
-const READERS: u32 = 8;
+/// Connections for reading: one for each turn.
+const READERS: u32 = 12;
+const _: () = assert!(
+    READERS as usize == limits::READS_LONG_MAX + limits::READS_SHORT_MAX + limits::REPLAYS_MAX
+);
 
 async fn connect(
     options: PgConnectOptions,
@@ -298,6 +305,8 @@ impl Window {
             }
         };
 
+        let own = settings.database_url.is_none().then_some(settings.data_dir.as_path());
+        let space = Space::of(own, settings.free_space_least);
         let (draining, closing) = (CancellationToken::new(), CancellationToken::new());
         let profile = profile(settings, examiner.is_some());
         let clock = movable.as_ref().map_or_else(clock::real, SandboxClock::clock);
@@ -321,13 +330,14 @@ impl Window {
                 draining.clone(),
                 closing.clone(),
             );
-            commit_lanes.into_iter().for_each(|part| lane(Box::pin(part)));
+            commit_lanes.into_iter().for_each(&mut lane);
             health.set_serving::<DeclarationServer>().await;
             health.set_serving::<ExchangeServer>().await;
             let exchange = service.exchange();
             routes = routes.add_service(service.into_server()).add_service(exchange.into_server());
         }
-        let status = StatusServer::new(Standing { sandbox: settings.sandbox });
+        let status =
+            StatusServer::new(Standing { sandbox: settings.sandbox, space: Arc::clone(&space) });
         routes = routes.add_service(status);
         if let Some(movable) = movable {
             routes = routes.add_service(SandboxServer::new(movable));
@@ -359,15 +369,21 @@ impl Window {
         }
         let router = Server::builder()
             .accept_http1(true)
-            .initial_stream_window_size(4 * 1024 * 1024)
-            .initial_connection_window_size(16 * 1024 * 1024)
+            .initial_stream_window_size(limits::RECEIVE_STREAM_BYTES)
+            .initial_connection_window_size(limits::RECEIVE_CONNECTION_BYTES)
             .max_concurrent_streams(limits::STREAMS_PER_CONNECTION_MAX.max(1))
             .http2_keepalive_interval(Some(Duration::from_secs(20)))
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
             .http2_max_header_list_size(Some(64 * 1024))
             .timeout(Duration::from_secs(limits::UNARY_SECONDS_MAX))
-            .layer(GateLayer(shapes))
+            .layer(GateLayer { shapes, space: Arc::clone(&space) })
             .add_routes(routes);
+        let mut pages = Tasks::default();
+        let reporter = health.clone();
+        pages.spawn(Task::Space, async move {
+            space.watch(reporter).await;
+            Ok(())
+        });
         let incoming = tls::incoming(listener, acceptor, registry, sockets);
         let stop = draining.clone();
         server.spawn(Task::Server, async move {
@@ -381,7 +397,6 @@ impl Window {
             router.serve_with_incoming_shutdown(incoming, goodbye).await?;
             Ok(())
         });
-        let mut pages = Tasks::default();
         if let Some(page) = page {
             pages.spawn(Task::Metrics, page);
         }

@@ -20,6 +20,8 @@ pub enum Task {
     Agency,
     /// What the sandbox shows.
     Show,
+    /// Looks at the free space.
+    Space,
 }
 
 impl Task {
@@ -27,7 +29,7 @@ impl Task {
     fn is_vital(self) -> bool {
         match self {
             Self::Lane | Self::Server | Self::Postgres => true,
-            Self::Metrics | Self::Agency | Self::Show => false,
+            Self::Metrics | Self::Agency | Self::Show | Self::Space => false,
         }
     }
 }

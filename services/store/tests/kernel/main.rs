@@ -12,8 +12,9 @@ use sqlx::{PgConnection, PgPool};
 use store::Fault;
 use store::batch::{Batch, Missed, Work, lanes};
 use store::column;
-use store::journal::{Entry, Heads, Reader, Tail, heads};
+use store::journal::{Entry, Heads, heads};
 use store::numbers::use_numbers;
+use store::tail::{Reader, Signal, Tail};
 use time::OffsetDateTime;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -71,6 +72,9 @@ impl Work for Clerk {
     type Command = Command;
     type Answer = i64;
     type Told = Vec<Entry>;
+    type Held = ();
+
+    fn held() {}
 
     async fn work(
         &self,
@@ -206,14 +210,17 @@ struct Process {
     clerk: Arc<Clerk>,
     batch: Batch<Clerk>,
     /// Ends with the process.
-    _lanes: JoinSet<()>,
+    _tasks: JoinSet<()>,
 }
 
 impl Process {
     fn new(pool: &PgPool) -> Self {
         let clerk = Arc::new(Clerk::default());
-        let (batch, lanes) = lanes(Arc::clone(&clerk), pool, 1, &CancellationToken::new());
-        Self { clerk, batch, _lanes: lanes.into_iter().collect() }
+        let closing = CancellationToken::new();
+        let (batch, lanes) = lanes(Arc::clone(&clerk), pool, 1, &closing);
+        let mut tasks: JoinSet<()> = lanes.into_iter().collect();
+        tasks.spawn(clerk.tail.run(pool.clone(), closing));
+        Self { clerk, batch, _tasks: tasks }
     }
 
     async fn append(&self, number: u32, count: usize) {
@@ -233,7 +240,7 @@ impl Process {
 struct Seen(BTreeMap<u32, i64>);
 
 impl Seen {
-    fn take(&mut self, entries: Vec<Entry>) {
+    fn take(&mut self, entries: Vec<Arc<Entry>>) {
         for entry in entries {
             let last = self.0.entry(entry.slot.number()).or_default();
             assert_eq!(entry.position, *last + 1, "slot {} in order", entry.slot.number());
@@ -243,7 +250,8 @@ impl Seen {
     }
 
     async fn until(&mut self, reader: &mut Reader, wanted: [i64; 2]) {
-        let wanted = BTreeMap::from([(0, wanted[0]), (1, wanted[1])]);
+        let mut wanted = BTreeMap::from([(0, wanted[0]), (1, wanted[1])]);
+        wanted.retain(|_, position| *position > 0);
         let read = async {
             while self.0 != wanted {
                 self.take(reader.next().await.expect("the database is there"));
@@ -335,4 +343,52 @@ fn columns_hold_what_they_can_hold_and_nothing_else() {
     assert_eq!(column::value("letter", ['a', 'b'], letter, 2).expect("b"), 'b');
     let unknown = column::value("letter", ['a', 'b'], letter, 3).expect_err("there is no third");
     assert!(unknown.to_string().contains("letter 3"), "{unknown}");
+}
+
+#[tokio::test]
+async fn readers_share_what_they_read_and_hear_of_their_slots_only() {
+    let database = Database::new("shared").await;
+    let pool = &database.pool;
+    let process = Process::new(pool);
+    let tail = &process.clerk.tail;
+    let mut same: Vec<Reader> = (0..100).map(|_| tail.read(pool.clone(), [(slot(0), 0)])).collect();
+    let mut other = tail.read(pool.clone(), [(slot(1), 0)]);
+    process.append(0, 1).await;
+    for read in futures::future::join_all(same.iter_mut().map(Reader::next)).await {
+        assert_eq!(read.expect("it is there").len(), 1, "each where it began");
+    }
+    process.append(0, 1).await;
+    let from_memory = futures::future::join_all(same.iter_mut().map(Reader::next)).await;
+    // What another process writes is found by one and read by one.
+    let another = Process::new(&database.another_process().await);
+    another.append(0, 1).await;
+    let from_database = futures::future::join_all(same.iter_mut().map(Reader::next)).await;
+    for read in [from_memory, from_database] {
+        let read: Vec<_> = read.into_iter().map(|read| read.expect("it is there")).collect();
+        assert!(read.iter().all(|one| one.len() == 1 && Arc::ptr_eq(&one[0], &read[0][0])));
+    }
+    // Nothing but its own wakes it, until its heartbeat comes.
+    for _ in 0..3 {
+        match other.hear().await.expect("the database is there") {
+            Signal::Beat => process.append(0, limits::TAIL_BATCHES_MAX).await,
+            Signal::Entries(entries) => panic!("{entries:?}"),
+        }
+    }
+    process.append(1, 1).await;
+    assert_eq!(other.next().await.expect("its own").len(), 1);
+}
+
+#[tokio::test]
+async fn who_does_not_read_keeps_nothing_and_misses_nothing() {
+    let database = Database::new("stuck").await;
+    let pool = &database.pool;
+    let process = Process::new(pool);
+    let mut reader = process.reader(pool);
+    let mut seen = Seen::default();
+    process.append(0, 1).await;
+    seen.until(&mut reader, [1, 0]).await;
+    let many = 3 * limits::TAIL_BATCHES_MAX;
+    process.append(0, many).await;
+    let written = i64::try_from(many).expect("few") + 1;
+    seen.until(&mut reader, [written, 0]).await;
 }

@@ -664,6 +664,12 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "Where to serve gRPC, and national messages over HTTP",
         "gRPC服务地址，国家报文也由此经HTTP受理",
     ),
+    (
+        "Megabytes that must be free beside the private PostgreSQL. Below, firms do not file \
+         (SW-1503); reading and verdicts go on",
+        "内置PostgreSQL所在磁盘须保留的空间（MB）；低于此值时不受理企业申报（SW-1503），查询和审核回执\
+         不受影响",
+    ),
     ("Where to serve metrics for Prometheus", "Prometheus指标的服务地址"),
     (
         "Where to write the signed message; standard output when it is not given",
