@@ -7,7 +7,9 @@ use domain::tax_refund::method::{
     CalculationError, Carry, InvoicePart, Month, ProducerLine, domestic_sale, exempt,
     refund_for_producer, refund_for_trader,
 };
-use domain::tax_refund::overseas::{Advance, Sales, SettlementError, settle};
+use domain::tax_refund::overseas::{
+    Advance, ReportError, Sales, SalesReports, SettlementError, settle,
+};
 use domain::tax_refund::parity::{ForeignAmount, Parities, ParityBasis};
 use domain::tax_refund::rates::{Mark, RateProblem, RateTable, SAMPLE_RATES};
 use domain::tax_refund::trace::{Tongue, Value as Traced};
@@ -388,4 +390,22 @@ fn every_reminder_comes_once_however_the_days_are_looked_at() {
     // Whoever was away hears the latest only.
     assert_eq!(reminder(last, date!(2027 - 01 - 01), date!(2027 - 04 - 20)), Some(15));
     assert_eq!(reminder(last, date!(2027 - 05 - 02), date!(2027 - 05 - 20)), None);
+}
+
+#[test]
+fn sales_of_a_warehouse_are_reported_once_and_settled() {
+    let goods = Share { qty_e5: 100_000_000, fen: 10_000_000 };
+    let completed = date!(2026 - 04 - 10);
+    let advance = Advance { goods, refund_fen: 1_300_000, completed };
+    let mut reports = SalesReports::default();
+    let sold = |pieces: i64, fen| Share { qty_e5: pieces * 100_000, fen };
+    assert_eq!(reports.take(advance, "1", sold(400, 4_000_000)), Ok(()));
+    assert_eq!(reports.take(advance, "1", sold(400, 4_000_000)), Ok(()));
+    assert_eq!(reports.take(advance, "1", sold(401, 4_000_000)), Err(ReportError::Different));
+    assert_eq!(reports.take(advance, "2", sold(0, 1)), Err(ReportError::Amount));
+    assert_eq!(reports.take(advance, "2", sold(601, 1)), Err(ReportError::TooMuch));
+    assert_eq!(reports.take(advance, "2", sold(200, 2_000_000)), Ok(()));
+    let settled = settle(advance, reports.sales(), date!(2027 - 04 - 30)).expect("in time");
+    assert_eq!((settled.confirmed_fen, settled.reversed_fen), (780_000, 520_000));
+    assert_eq!(settled.claimable_later_e5, 40_000_000);
 }

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use domain::tax_refund::arithmetic::Share;
+use domain::tax_refund::book::{Book, ClaimLineKey, ExportKey, InvoiceKey};
 use domain::tax_refund::claim::{
     Cause, Claim, ClaimError, ClaimEvent, ClaimFact, ClaimLine, ClaimState, Consequence, Ground,
-    LineEvent, LineState, Query, next,
+    LineEvent, LineState, Query, apply, next,
 };
+use domain::tax_refund::invoice::{Invoice, InvoiceLine, InvoiceNumber, PlatformAnswer};
 use time::macros::date;
 
 fn claim() -> Claim {
@@ -133,6 +136,8 @@ fn each_error_has_its_reason() {
         (reviewed(), pay(1, &[(1, 13_000)]), ClaimError::State),
         (reviewed(), pay(1, &[]), ClaimError::State),
         (approved.clone(), pay(1, &[(1, 6)]), ClaimError::Amount),
+        (approved.clone(), pay(1, &[(1, 5), (2, 13_000)]), ClaimError::State),
+        (approved.clone(), pay(1, &[(1, 5), (9, 1)]), ClaimError::NoLine),
         (approved, line(1, LineEvent::Drop), ClaimError::State),
         (paid.clone(), pay(1, &[(1, 12_999)]), ClaimError::Different),
         (paid.clone(), pay(2, &[(1, 13_000)]), ClaimError::State),
@@ -147,7 +152,68 @@ fn each_error_has_its_reason() {
         ),
     ];
     for (claim, event, error) in cases {
-        assert_eq!(next(&claim, &event), Err(error), "{event:?}");
+        let mut after = claim.clone();
+        assert_eq!(apply(&mut after, &event), Err(error), "{event:?}");
+        assert_eq!(after, claim, "an error changes nothing");
         assert!(!error.text_zh().is_empty());
     }
+}
+
+/// A firm's month: every line has an invoice line, is approved and paid, and ends. All of it is work
+/// for each line, not for each line times all the others.
+#[test]
+fn a_claim_of_100_000_lines_is_normal() {
+    const LINES: u32 = 100_000;
+    let begun = std::time::Instant::now();
+    let mut book = Book::default();
+    let whole = Share { qty_e5: 200_000, fen: 10_000 };
+    let mut lines = BTreeMap::new();
+    for at in 1..=LINES {
+        let export = ExportKey { entry_id: format!("{:018}", at / 50), line: at % 50 + 1 };
+        book.export(export.clone(), "011", whole).expect("registered");
+        let number = InvoiceNumber::parse("", &format!("{at:020}")).expect("20 digits");
+        let line = InvoiceLine { unit: "011".into(), whole, levy_bp: 1_300, tax_fen: 1_300 };
+        let issued = date!(2026 - 10 - 01);
+        let invoice = Invoice {
+            number: number.clone(),
+            seller: "S".into(),
+            buyer: "B".into(),
+            issued,
+            lines: vec![line],
+        };
+        assert_eq!(invoice.faults("B"), []);
+        book.register(invoice).expect("registered");
+        let found = PlatformAnswer::Found {
+            seller: "S".into(),
+            buyer: "B".into(),
+            issued,
+            net_fen: 10_000,
+            tax_fen: 1_300,
+        };
+        book.verified(&number, &found).expect("registered");
+        let by = ClaimLineKey { claim: 1, line: at };
+        let invoice = InvoiceKey { number, line: 1 };
+        book.hold(by, &export, Some(&invoice), 200_000).expect("held");
+        lines.insert(at, ClaimLine::new(1_300, false));
+    }
+    eprintln!("  held after {:?}", begun.elapsed());
+    let mut claim = Claim::draft(lines);
+    let mut hear = |event: &ClaimEvent| apply(&mut claim, event).expect("it has its place").len();
+    assert_eq!(hear(&ClaimEvent::Submit { after: 0 }), 1);
+    assert_eq!(hear(&ClaimEvent::Accepted { round: 1 }), 1);
+    let mut paid = BTreeMap::new();
+    for at in 1..=LINES {
+        assert_eq!(hear(&line(at, LineEvent::Approved { fen: 1_300 })), 1);
+        paid.insert(at, 1_300);
+    }
+    assert_eq!(hear(&ClaimEvent::Paid { payment: 1, lines: paid }), 100_000);
+    assert!(claim.is_ended());
+    eprintln!("  paid after {:?}", begun.elapsed());
+    // An invoice that goes bad later names its line, whatever else there is.
+    for at in 1..=1_000 {
+        let number = InvoiceNumber::parse("", &format!("{at:020}")).expect("20 digits");
+        let touched = book.verified(&number, &PlatformAnswer::RedLettered).expect("registered");
+        assert_eq!(touched, [ClaimLineKey { claim: 1, line: at }]);
+    }
+    eprintln!("claim of {LINES} lines: {:?}", begun.elapsed());
 }

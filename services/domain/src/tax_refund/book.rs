@@ -5,7 +5,7 @@
 //! when the line falls away or its refund was recovered. What came back from abroad is never used
 //! again. Sums are kept with each line, so a use costs the same however many there are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::arithmetic::{FEN_MAX, QTY_E5_MAX, Share, part_of};
 use super::invoice::{Invoice, InvoiceNumber, PlatformAnswer, Verification, verify};
@@ -103,6 +103,7 @@ struct Exported {
     whole: Share,
     used: Share,
     returned_e5: i64,
+    users: BTreeSet<ClaimLineKey>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -111,6 +112,7 @@ struct Registered {
     verification: Verification,
     /// By line.
     used: Vec<Share>,
+    users: BTreeSet<ClaimLineKey>,
 }
 
 /// All exports, invoices and uses of one firm.
@@ -131,8 +133,8 @@ impl Book {
         if !(1..=QTY_E5_MAX).contains(&whole.qty_e5) || !(0..=FEN_MAX).contains(&whole.fen) {
             return Err(UseError::Amount);
         }
-        let used = Share::default();
-        let new = Exported { unit: unit.to_owned(), whole, used, returned_e5: 0 };
+        let (used, users) = (Share::default(), BTreeSet::new());
+        let new = Exported { unit: unit.to_owned(), whole, used, returned_e5: 0, users };
         let held = self.exports.entry(key).or_insert(new);
         if held.unit == unit && held.whole == whole { Ok(()) } else { Err(UseError::Different) }
     }
@@ -146,6 +148,7 @@ impl Book {
         let new = Registered {
             used: vec![Share::default(); invoice.lines.len()],
             verification: Verification::Pending,
+            users: BTreeSet::new(),
             invoice: invoice.clone(),
         };
         let held = self.invoices.entry(invoice.number.clone()).or_insert(new);
@@ -168,8 +171,7 @@ impl Book {
         if held.verification == Verification::Genuine {
             return Ok(Vec::new());
         }
-        let of = |it: &Use| it.invoice.as_ref().is_some_and(|key| key.number == *number);
-        Ok(self.uses.iter().filter(|(_, it)| of(it)).map(|(key, _)| *key).collect())
+        Ok(held.users.iter().copied().collect())
     }
 
     /// How the verification of an invoice stands.
@@ -209,7 +211,7 @@ impl Book {
         };
         let it =
             Use { export: export.clone(), invoice: invoice.cloned(), qty_e5, fob_fen, net_fen };
-        self.change(&it, 1);
+        self.change(by, &it, true);
         Ok(self.uses.entry(by).or_insert(it))
     }
 
@@ -231,7 +233,7 @@ impl Book {
     /// Frees what a line of a claim used; nothing when it uses nothing (any more).
     pub fn free(&mut self, by: ClaimLineKey) -> Option<Use> {
         let it = self.uses.remove(&by)?;
-        self.change(&it, -1);
+        self.change(by, &it, false);
         Some(it)
     }
 
@@ -249,8 +251,8 @@ impl Book {
         };
         let (fob_fen, net_fen) = (value(held.fob_fen)?, value(held.net_fen)?);
         let kept = Use { qty_e5: keeps_e5, fob_fen, net_fen, ..held.clone() };
-        self.change(&held, -1);
-        self.change(&kept, 1);
+        self.change(by, &held, false);
+        self.change(by, &kept, true);
         let place = self.uses.entry(by).or_insert_with(|| kept.clone());
         *place = kept;
         Ok(place)
@@ -275,11 +277,11 @@ impl Book {
         held.returned_e5 = back;
         let mut over_e5 = -held.left_e5();
         let mut affected = Vec::new();
-        for (key, it) in self.uses.iter().rev().filter(|(_, it)| it.export == *export) {
+        for key in held.users.iter().rev() {
             if over_e5 <= 0 {
                 break;
             }
-            over_e5 -= it.qty_e5;
+            over_e5 -= self.uses.get(key).map_or(0, |it| it.qty_e5);
             affected.push(*key);
         }
         Ok(affected)
@@ -301,17 +303,23 @@ impl Book {
     }
 
     /// Adds a use to the sums, or takes it off them.
-    fn change(&mut self, it: &Use, sign: i64) {
+    fn change(&mut self, by: ClaimLineKey, it: &Use, held: bool) {
+        let sign = if held { 1 } else { -1 };
         let add = |used: &mut Share, fen: i64| {
             used.qty_e5 += sign * it.qty_e5;
             used.fen += sign * fen;
         };
+        let note = |users: &mut BTreeSet<ClaimLineKey>| {
+            if held { users.insert(by) } else { users.remove(&by) }
+        };
         if let Some(exported) = self.exports.get_mut(&it.export) {
             add(&mut exported.used, it.fob_fen);
+            note(&mut exported.users);
         }
         let Some(key) = &it.invoice else { return };
-        let held = self.invoices.get_mut(&key.number);
-        if let Some(used) = held.and_then(|held| held.used.get_mut(index(key)?)) {
+        let Some(registered) = self.invoices.get_mut(&key.number) else { return };
+        note(&mut registered.users);
+        if let Some(used) = index(key).and_then(|at| registered.used.get_mut(at)) {
             add(used, it.net_fen);
         }
     }

@@ -413,24 +413,31 @@ impl ClaimError {
     }
 }
 
-type Next = Result<(Claim, Vec<ClaimFact>), ClaimError>;
+/// What an event makes of a claim, beside the one that was.
+///
+/// # Errors
+///
+/// The event has no place.
+pub fn next(now: &Claim, event: &ClaimEvent) -> Result<(Claim, Vec<ClaimFact>), ClaimError> {
+    let mut claim = now.clone();
+    let facts = apply(&mut claim, event)?;
+    Ok((claim, facts))
+}
 
-/// What an event makes of a claim.
+/// The same in place: a claim may have 100,000 lines, and an event is about one.
 ///
 /// # Errors
 ///
 /// The event has no place; the claim is as it was.
-pub fn next(now: &Claim, event: &ClaimEvent) -> Next {
-    let mut claim = now.clone();
-    let facts = match event {
-        ClaimEvent::Submit { after } => submit(&mut claim, *after)?,
-        ClaimEvent::Withdraw => withdraw(&mut claim)?,
-        ClaimEvent::FormRefused { round } => decide_form(&mut claim, *round, false)?,
-        ClaimEvent::Accepted { round } => decide_form(&mut claim, *round, true)?,
-        ClaimEvent::Line { line, event } => on_line(&mut claim, *line, event)?,
-        ClaimEvent::Paid { payment, lines } => pay(&mut claim, *payment, lines)?,
-    };
-    Ok((claim, facts))
+pub fn apply(claim: &mut Claim, event: &ClaimEvent) -> Result<Vec<ClaimFact>, ClaimError> {
+    match event {
+        ClaimEvent::Submit { after } => submit(claim, *after),
+        ClaimEvent::Withdraw => withdraw(claim),
+        ClaimEvent::FormRefused { round } => decide_form(claim, *round, false),
+        ClaimEvent::Accepted { round } => decide_form(claim, *round, true),
+        ClaimEvent::Line { line, event } => on_line(claim, *line, event),
+        ClaimEvent::Paid { payment, lines } => pay(claim, *payment, lines),
+    }
 }
 
 fn submit(claim: &mut Claim, after: u32) -> Result<Vec<ClaimFact>, ClaimError> {
@@ -503,15 +510,24 @@ fn pay(
     if claim.state != ClaimState::UnderReview || lines.is_empty() {
         return Err(ClaimError::State);
     }
+    // All of it, or nothing.
+    for (number, fen) in lines {
+        match claim.lines.get(number).ok_or(ClaimError::NoLine)?.state {
+            LineState::Approved { fen: approved } if approved == *fen => {}
+            LineState::Approved { .. } => return Err(ClaimError::Amount),
+            LineState::Open
+            | LineState::Queried { .. }
+            | LineState::Dropped
+            | LineState::Refused { .. }
+            | LineState::Paid { .. }
+            | LineState::Settled { .. }
+            | LineState::Recovering { .. }
+            | LineState::Recovered => return Err(ClaimError::State),
+        }
+    }
     let mut facts = Vec::new();
     for (&number, &fen) in lines {
         let line = claim.lines.get_mut(&number).ok_or(ClaimError::NoLine)?;
-        let LineState::Approved { fen: approved } = line.state else {
-            return Err(ClaimError::State);
-        };
-        if fen != approved {
-            return Err(ClaimError::Amount);
-        }
         line.state = LineState::Paid { fen };
         facts.push(ClaimFact::Paid { payment, line: number, fen });
     }

@@ -7,6 +7,8 @@
 //! nobody settled in time is recovered whole. Source: 国家税务总局公告2025年第3号; that a part that
 //! sold for its amount is confirmed while the rest is reversed follows its example.
 
+use std::collections::BTreeMap;
+
 use time::Date;
 
 use super::arithmetic::{Share, half_up};
@@ -31,6 +33,68 @@ pub struct Advance {
 pub struct Sales {
     /// Quantity and FOB of what was sold.
     pub sold: Share,
+}
+
+/// What the warehouse reported of an advance refund, each report once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SalesReports {
+    reports: BTreeMap<String, Share>,
+    sold: Share,
+}
+
+/// Why a report of sales is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReportError {
+    /// The number was used for other sales.
+    #[error("a report with this number is there already, with other sales")]
+    Different,
+    /// A quantity is not above zero, or an amount below.
+    #[error("the quantity has to be above zero, and the amount not below")]
+    Amount,
+    /// More than left the country, with the reports before.
+    #[error("with the reports before, more is sold than left the country")]
+    TooMuch,
+}
+
+impl ReportError {
+    /// In Chinese.
+    pub fn text_zh(self) -> &'static str {
+        match self {
+            Self::Different => "该报告编号已用于其他销售",
+            Self::Amount => "数量须大于0，金额不得小于0",
+            Self::TooMuch => "累计销售数量大于出口数量",
+        }
+    }
+}
+
+impl SalesReports {
+    /// Takes a report; again with the same content changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// It is there with other content, or it cannot be; nothing is changed.
+    pub fn take(&mut self, of: Advance, number: &str, sold: Share) -> Result<(), ReportError> {
+        if let Some(before) = self.reports.get(number) {
+            return if *before == sold { Ok(()) } else { Err(ReportError::Different) };
+        }
+        if sold.qty_e5 <= 0 || sold.fen < 0 {
+            return Err(ReportError::Amount);
+        }
+        let sum =
+            self.sold.qty_e5.checked_add(sold.qty_e5).zip(self.sold.fen.checked_add(sold.fen));
+        let (qty_e5, fen) = sum.ok_or(ReportError::Amount)?;
+        if qty_e5 > of.goods.qty_e5 {
+            return Err(ReportError::TooMuch);
+        }
+        self.sold = Share { qty_e5, fen };
+        self.reports.insert(number.to_owned(), sold);
+        Ok(())
+    }
+
+    /// All sales together.
+    pub fn sales(&self) -> Sales {
+        Sales { sold: self.sold }
+    }
 }
 
 /// How an advance refund ends.
