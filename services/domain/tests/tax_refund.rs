@@ -13,6 +13,7 @@ use domain::tax_refund::overseas::{
 use domain::tax_refund::parity::{ForeignAmount, Parities, ParityBasis};
 use domain::tax_refund::rates::{Mark, RateProblem, RateTable, SAMPLE_RATES};
 use domain::tax_refund::trace::{Tongue, Value as Traced};
+use proptest::prelude::*;
 use serde_json::{Map, Value};
 use time::Date;
 use time::format_description::well_known::Iso8601;
@@ -408,4 +409,75 @@ fn sales_of_a_warehouse_are_reported_once_and_settled() {
     let settled = settle(advance, reports.sales(), date!(2027 - 04 - 30)).expect("in time");
     assert_eq!((settled.confirmed_fen, settled.reversed_fen), (780_000, 520_000));
     assert_eq!(settled.claimable_later_e5, 40_000_000);
+}
+
+/// Codes 1 to 3.
+fn three_rates() -> RateTable {
+    table(&[("13", "13", "refund"), ("13", "9", "refund"), ("9", "6", "refund")])
+}
+
+proptest! {
+    /// However an invoice line is divided, the parts are the whole, each refund is within its tax,
+    /// and no refund is above what the rates allow.
+    #[test]
+    fn parts_of_an_invoice_are_the_whole(
+        fen in 0..1_000_000_000_i64,
+        parts in prop::collection::vec(1..1_000_000_i64, 1..20),
+        code in 1..=3_usize,
+        levy_bp in prop::sample::select(vec![100_u32, 300, 900, 1_300]),
+    ) {
+        let table = three_rates();
+        let code = format!("{code:010}");
+        let whole = Share { qty_e5: parts.iter().sum(), fen };
+        let mut used = Share::default();
+        for qty_e5 in parts {
+            let part = InvoicePart {
+                code: &code,
+                export_date: DAY,
+                line: whole,
+                used,
+                levy_bp,
+                qty_e5,
+                exported_left_e5: qty_e5,
+            };
+            let it = refund_for_trader(&table, &part).expect("calculated");
+            let tax = it.refund_fen + it.cost_fen;
+            prop_assert!(it.net_fen >= 0 && it.refund_fen >= 0 && it.cost_fen >= 0);
+            prop_assert!((2 * (tax * 10_000 - it.net_fen * i64::from(levy_bp))).abs() <= 10_000);
+            used = Share { qty_e5: used.qty_e5 + qty_e5, fen: used.fen + it.net_fen };
+        }
+        prop_assert_eq!(used, whole);
+    }
+
+    /// A month adds up, and the month that reverses it takes back what it gave.
+    #[test]
+    fn a_month_of_a_producer_adds_up(
+        lines in prop::collection::vec((1..=3_usize, 0..1_000_000_000_i64, 0..=100_i64), 0..10),
+        taxes in (0..200_000_000_i64, 0..200_000_000_i64, 0..100_000_000_i64, 0..10_000_000_i64),
+    ) {
+        let table = three_rates();
+        let codes: Vec<_> = lines.iter().map(|(code, ..)| format!("{code:010}")).collect();
+        let of = |sign: i64| -> Vec<ProducerLine<'_>> {
+            let all = lines.iter().zip(&codes);
+            all.map(|((_, fob, percent), code)| ProducerLine {
+                code,
+                export_date: DAY,
+                fob_fen: sign * fob,
+                duty_free_fen: sign * (fob / 100 * percent),
+            })
+            .collect()
+        };
+        let (output_vat_fen, input_vat_fen, credit_fen, cap_short_fen) = taxes;
+        let month = Month { lines: of(1), output_vat_fen, input_vat_fen };
+        let it = refund_for_producer(&table, &month, Carry { credit_fen, cap_short_fen })
+            .expect("calculated");
+        let left = (-it.payable_fen).max(0);
+        prop_assert_eq!(it.refund_fen + it.carry.credit_fen, left);
+        prop_assert_eq!(it.refund_fen + it.exempt_credit_fen, it.cap_fen);
+        prop_assert!(it.refund_fen >= 0 && it.exempt_credit_fen >= 0 && it.carry.credit_fen >= 0);
+        prop_assert!(it.cap_fen == 0 || it.carry.cap_short_fen == 0);
+        let both = Month { lines: of(1).into_iter().chain(of(-1)).collect(), ..month };
+        let none = refund_for_producer(&table, &both, Carry::default()).expect("calculated");
+        prop_assert_eq!((none.cap_fen, none.non_creditable_fen, none.refund_fen), (0, 0, 0));
+    }
 }

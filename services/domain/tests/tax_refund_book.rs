@@ -200,6 +200,23 @@ fn each_refusal_has_its_reason() {
     assert_eq!(touched, [one, two]);
 }
 
+/// The last part took what rounding left over; when those before it fall away there is less than the
+/// share of what comes anew.
+#[test]
+fn a_last_part_that_stays_leaves_no_more_than_the_rest() {
+    let mut book = Book::default();
+    book.export(export(0), "011", Share { qty_e5: 7, fen: 13 }).expect("registered");
+    for line in 1..=7 {
+        book.hold(by(1, line), &export(0), None, 1).expect("held");
+    }
+    assert_eq!(book.uses()[&by(1, 7)].fob_fen, 7);
+    for line in 1..=6 {
+        book.free(by(1, line));
+    }
+    assert_eq!(book.hold(by(2, 1), &export(0), None, 5).map(|it| it.fob_fen), Ok(6));
+    assert_eq!(book.hold(by(2, 2), &export(0), None, 1).map(|it| it.fob_fen), Ok(0));
+}
+
 #[test]
 fn what_came_back_is_never_claimed() {
     let mut book = book();

@@ -181,6 +181,8 @@ fn days_end_what_they_end() {
     let claimed = ExportLine { claimed_e5: 1_000_000, money: Money::Awaited, ..complete() };
     assert_eq!(on(&TRADING, &claimed, date!(2027 - 04 - 30)).standing, Standing::Done);
     assert_eq!(on(&TRADING, &claimed, date!(2027 - 05 - 01)).standing, Standing::ToRecover);
+    let partly = ExportLine { claimed_e5: 1, ..claimed.clone() };
+    assert_eq!(on(&TRADING, &partly, date!(2027 - 05 - 01)).standing, Standing::ToRecover);
     let later = ExportLine { payment_by: Some(date!(2027 - 06 - 01)), ..claimed };
     assert_eq!(on(&TRADING, &later, date!(2027 - 06 - 01)).standing, Standing::Done);
     assert_eq!(on(&TRADING, &later, date!(2027 - 06 - 02)).standing, Standing::ToRecover);

@@ -2,12 +2,12 @@
 //! missing and who has to act, until when, and which rule says so.
 //!
 //! ```text
+//!  in claims, and the money did not come in time ────────────────► to be recovered
+//!  all of it in claims, or back from abroad ─────────────────────► done
 //!  statistics only (9610 flag A), waived or marked ──────────────► exempt, or as a sale at home
+//!  36 months over ───────────────────────────────────────────────► as a sale at home
 //!  not departed, no form number, no money, no genuine invoice ───► waits; the day until when is said
 //!  everything there ─────────────────────────────────────────────► claimable
-//!  36 months over ───────────────────────────────────────────────► as a sale at home
-//!  all of it in claims ──────────────────────────────────────────► claimed, unless the money never came:
-//!                                                                  to be recovered
 //! ```
 //!
 //! Goods of an overseas warehouse (9810) are claimed in advance as soon as they left, whether sold and
@@ -320,13 +320,17 @@ pub fn entitlement(firm: &Firm, line: &ExportLine, on: Tables<'_>, today: Date) 
         estimate_fen: None,
         traces: Vec::new(),
     };
-    if let Some((rule, reason)) = not_refunded(firm, line, on.rates, today) {
-        (found.rule, found.reason) = (rule, Some(reason));
-        found.standing = if line.left_e5() > 0 { Standing::NotRefunded } else { Standing::Done };
+    if is_unpaid(line, today) {
+        found.standing = Standing::ToRecover;
         return found;
     }
     if line.left_e5() <= 0 {
-        found.standing = if is_unpaid(line, today) { Standing::ToRecover } else { Standing::Done };
+        found.standing = Standing::Done;
+        return found;
+    }
+    if let Some((rule, reason)) = not_refunded(firm, line, on.rates, today) {
+        found.standing = Standing::NotRefunded;
+        (found.rule, found.reason) = (rule, Some(reason));
         return found;
     }
     found.missing = missing(firm, line);
