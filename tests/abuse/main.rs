@@ -21,6 +21,7 @@ mod meter;
 mod process;
 mod reads;
 mod space;
+mod watches;
 mod wire;
 
 /// How much of everything, for the long run.

@@ -250,9 +250,10 @@ async fn ten_callers_together_do_not_fill_the_memory() {
     let pieces = in_pieces();
     let (rounds, posts) = (times(), 60);
     let attack = async {
-        let start = Instant::now();
         let unread = join_all(crowd.iter().map(|config| lists_unread(config, 50))).await;
         let unread: Vec<_> = unread.into_iter().flatten().collect();
+        // From here on all of them wait to be read.
+        let start = Instant::now();
         let mut refused = std::collections::BTreeMap::<String, usize>::new();
         for _ in 0..rounds {
             let submits = (0..24).map(|n| submit(&crowd[n % 3], message.clone()));
@@ -277,11 +278,13 @@ async fn ten_callers_together_do_not_fill_the_memory() {
             }
         }
         println!("{} lists are not read; refused: {refused:?}", unread.len());
-        assert!(refused.get("SW-1008").is_some_and(|many| *many >= 24), "{refused:?}");
+        // Too large by itself, or too much at once.
+        let large = ["SW-1008", "SW-1404"].map(|code| refused.get(code).copied());
+        assert!(large.into_iter().flatten().sum::<usize>() >= 100 * rounds, "{refused:?}");
         assert!(refused.contains_key("POST SW-1404"), "{refused:?}");
         // What nobody reads has an end, and says which.
         let mut one = unread.into_iter().next().expect("some were let in");
-        let due = Duration::from_secs(domain::limits::READ_SECONDS_MAX + 5);
+        let due = Duration::from_secs(domain::limits::READ_SECONDS_MAX + 8);
         tokio::time::sleep(due.saturating_sub(start.elapsed())).await;
         let ended = loop {
             match one.message().await {

@@ -117,7 +117,7 @@ pub(crate) fn pid(sandbox: &Sandbox) -> u32 {
 }
 
 /// Resident memory of the window.
-fn memory_bytes(sandbox: &Sandbox) -> u64 {
+pub(crate) fn memory_bytes(sandbox: &Sandbox) -> u64 {
     status_bytes(pid(sandbox), "VmRSS:")
 }
 

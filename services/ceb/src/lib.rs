@@ -35,6 +35,9 @@ use domain::refusal::{Code, Refusal};
 use domain::{Principal, Slot, limits};
 use futures::stream::FuturesOrdered;
 use futures::{Stream, StreamExt as _};
+use kit::deliver::{FIRST_PAUSE, Port, Queue};
+use kit::progress::{Progress, measure};
+use kit::{Loop, Mounted};
 use proto::call::{caller, trace};
 use proto::ceb::{self, Document, MessageType};
 use proto::memory;
@@ -46,6 +49,7 @@ use proto::v1::send_stream_response::Result as Item;
 use sqlx::PgPool;
 use store::batch::{self, Batch};
 use store::journal;
+use store::share::Share;
 use store::tail::{Reader, Signal, Tail};
 use store::token::TokenKey;
 use store::{Clock, Unanswered};
@@ -76,7 +80,6 @@ pub(crate) struct Ceb {
     pub(crate) batch: Batch<Desk>,
     pub(crate) clock: Clock,
     pub(crate) policy: Policy,
-    pub(crate) errands: Arc<Notify>,
     draining: CancellationToken,
     /// Readers that wait for receipts.
     pulls: Pulls,
@@ -86,9 +89,8 @@ pub(crate) struct Ceb {
 #[derive(Debug, Clone)]
 pub struct Service(Arc<Ceb>);
 
-/// What the caller runs as tasks: the lane, which ends after `closing`, and the loops to the
-/// declaration service, which end with `draining`.
-pub type Loop = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Names of the queues, for their figures.
+const QUEUES: &[&str] = &[errand::FILING, errand::WITHDRAWAL, errand::MATCHING, follow::NEWS];
 
 impl Service {
     /// The service over its tables. `window` is how it reaches the declaration service.
@@ -98,23 +100,55 @@ impl Service {
         policy: Policy,
         window: Window,
         (draining, closing): (CancellationToken, CancellationToken),
-    ) -> (Self, Vec<Loop>) {
+    ) -> Mounted<Self> {
         let tail = Tail::default();
-        let errands = Arc::new(Notify::new());
-        let desk = Desk { tail: tail.clone(), clock: clock.clone(), errands: Arc::clone(&errands) };
+        let hints = Arc::new(errand::Hints::default());
+        let desk = Desk { tail: tail.clone(), clock: clock.clone(), errands: Arc::clone(&hints) };
         let (batch, lanes) = batch::lanes(Arc::new(desk), &work, LANES, &closing);
         let stop = draining.clone();
         let pulls = Pulls::default();
-        let this =
-            Arc::new(Ceb { reads, tokens, tail, batch, clock, policy, errands, draining, pulls });
+        let pool = reads.clone();
+        let this = Arc::new(Ceb { reads, tokens, tail, batch, clock, policy, draining, pulls });
         let mut loops: Vec<Loop> =
             lanes.into_iter().map(|lane| -> Loop { Box::pin(lane) }).collect();
         loops.push(Box::pin(this.tail.run(this.reads.clone(), closing)));
-        let (ceb, there, ending) = (Arc::clone(&this), window.clone(), stop.clone());
-        loops.push(Box::pin(async move { relay::run_errands(&ceb, &there, &ending).await }));
-        let (ceb, there, ending) = (Arc::clone(&this), window, stop);
-        loops.push(Box::pin(async move { relay::follow(&ceb, &there, &ending).await }));
-        (Self(this), loops)
+        let filing = queue("ceb.filing", relay::Filing(Arc::clone(&this), window.clone()), &this);
+        let withdrawal = relay::Withdrawal(Arc::clone(&this), window.clone());
+        let withdrawal = queue("ceb.withdrawal", withdrawal, &this);
+        let matching = queue("ceb.matching", relay::Matching(Arc::clone(&this)), &this);
+        let late = queue("ceb.late-news", relay::LateNews(Arc::clone(&this)), &this);
+        let news = Progress::new("ceb.news");
+        let progress = vec![
+            filing.progress.clone(),
+            withdrawal.progress.clone(),
+            matching.progress.clone(),
+            late.progress.clone(),
+            news.clone(),
+        ];
+        let (ending, wake) = (stop.clone(), Arc::clone(&hints));
+        loops.push(Box::pin(async move { filing.run(&wake.filing, &ending).await }));
+        let (ending, wake) = (stop.clone(), hints);
+        loops.push(Box::pin(async move { withdrawal.run(&wake.withdrawal, &ending).await }));
+        let ending = stop.clone();
+        loops.push(Box::pin(async move { matching.run(&Notify::new(), &ending).await }));
+        let ending = stop.clone();
+        loops.push(Box::pin(async move { late.run(&Notify::new(), &ending).await }));
+        let rows = (pool, this.clock.clone());
+        loops.push(Box::pin(measure(SCHEMA, QUEUES, rows, progress.clone(), stop.clone())));
+        let ceb = Arc::clone(&this);
+        loops.push(Box::pin(async move { relay::follow(&ceb, &window, &news, &stop).await }));
+        Mounted { service: Self(this), loops, progress }
+    }
+}
+
+fn queue<P: Port>(name: &'static str, port: P, ceb: &Ceb) -> Queue<P> {
+    Queue {
+        port,
+        service: SCHEMA,
+        pool: ceb.reads.clone(),
+        clock: ceb.clock.clone(),
+        progress: Progress::new(name),
+        pause: FIRST_PAUSE,
     }
 }
 
@@ -129,13 +163,14 @@ impl Ceb {
     ) -> Result<v1::SendResponse, Unanswered> {
         memory::need(bytes.len().saturating_mul(limits::MEMORY_PER_CEB_BYTE)).map_err(|no| *no)?;
         let read = message::read(&self.policy, principal, bytes, trace, self.clock.now())?;
+        let share = Share::of(principal);
         let documents = match read {
             message::Message::Documents(documents) => documents,
             message::Message::Broken(broken) => {
                 let message::Broken { malformed, faults, envelope_id, answer } = *broken;
                 if !malformed.dxp_id.is_empty() {
                     let slot = Slot::of(&malformed.dxp_id);
-                    self.batch.queue(slot, Command::Malformed(malformed)).await?;
+                    self.batch.queue(slot, &share, Command::Malformed(malformed)).await?;
                 }
                 return Ok(v1::SendResponse {
                     envelope_id,
@@ -146,13 +181,16 @@ impl Ceb {
             }
         };
         let message::Documents { guid, message_type, envelope_id, documents } = documents;
+        let share = &share;
         let waiting = documents.into_iter().map(|document| {
             let slot = document.slot;
             let command = Command::Receive(Box::new(document));
             async move {
                 match door {
-                    Door::Offer => Ok::<_, Unanswered>(self.batch.offer(slot, command).await?),
-                    Door::Queue => Ok(self.batch.queue(slot, command).await?),
+                    Door::Offer => {
+                        Ok::<_, Unanswered>(self.batch.offer(slot, share, command).await?)
+                    }
+                    Door::Queue => Ok(self.batch.queue(slot, share, command).await?),
                 }
             }
         });
@@ -199,7 +237,8 @@ impl Ceb {
                 body: Bytes::from(body),
             };
             let slot = Slot::of(&issued.invt_no);
-            let done = self.batch.queue(slot, Command::Issue(Box::new(issued))).await?;
+            let done =
+                self.batch.queue(slot, &Share::Kept, Command::Issue(Box::new(issued))).await?;
             taken += u32::from(matches!(done, Done::Issued(true)));
         }
         Ok(taken)

@@ -24,7 +24,7 @@ use domain::decision::{Decided, Decision};
 use domain::declaration::Profile;
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal, Violation};
-use domain::{DeclarationId, Principal, limits};
+use domain::{DeclarationId, Kind, Principal, limits};
 use futures::stream::FuturesOrdered;
 use futures::{Stream, StreamExt as _};
 use prost::Message as _;
@@ -36,6 +36,7 @@ use proto::v1::{self, submit_stream_response::Result as Item};
 use sqlx::PgPool;
 use store::batch::{self, Batch, Work as _};
 use store::journal::Entry;
+use store::share::Share;
 use store::tail::Tail;
 use store::token::TokenKey;
 use store::{Clock, Fault, column};
@@ -117,14 +118,14 @@ impl Service {
     /// The exchange that serves this service's journal.
     pub fn exchange(&self) -> exchange::Exchange<Self> {
         let Declarations { work, tail, draining, .. } = &*self.0;
-        exchange::Exchange::new(work.clone(), tail.apart(), self.clone(), draining.clone())
+        exchange::Exchange::new(work.clone(), tail.clone(), self.clone(), draining.clone())
     }
 }
 
 impl exchange::Bench for Service {
     async fn decide(&self, decision: Decision) -> Result<Result<Decided, Refusal>, Fault> {
         let slot = decision.declaration().slot();
-        let done = self.0.batch.queue(slot, Command::Decide(decision)).await?;
+        let done = self.0.batch.queue(slot, &Share::Kept, Command::Decide(decision)).await?;
         match done {
             Ok(Done::Decided(decided)) => Ok(Ok(decided)),
             Ok(Done::Filed(_) | Done::Amended(_) | Done::Withdrawn) => {
@@ -137,9 +138,9 @@ impl exchange::Bench for Service {
 
 impl Declarations {
     /// Takes part in the next transaction.
-    async fn run(&self, command: Command) -> Result<Done, Error> {
+    async fn run(&self, share: &Share, command: Command) -> Result<Done, Error> {
         let slot = command.slot();
-        Ok(self.batch.offer(slot, command).await??)
+        Ok(self.batch.offer(slot, share, command).await??)
     }
 
     /// Does everything but keep it: the transaction is rolled back.
@@ -151,8 +152,13 @@ impl Declarations {
         Ok(answer.ok_or_else(|| Fault::Broken("a rehearsal has no answer".into()))??)
     }
 
-    async fn run_or_rehearse(&self, command: Command, only_check: bool) -> Result<Done, Error> {
-        if only_check { self.rehearse(command).await } else { self.run(command).await }
+    async fn run_or_rehearse(
+        &self,
+        share: &Share,
+        command: Command,
+        only_check: bool,
+    ) -> Result<Done, Error> {
+        if only_check { self.rehearse(command).await } else { self.run(share, command).await }
     }
 }
 
@@ -265,10 +271,17 @@ async fn submit_one(
     let warnings =
         warnings(&submission.checked.warnings, submission.checked.declaration.ceb.as_ref());
     let slot = submission.slot;
+    // The national door files for many firms: each has its own turn.
+    let share = match principal.kind {
+        Kind::Gateway => Share::firm(&submission.checked.declaration.declarant.code),
+        _ => Share::of(principal),
+    };
     let command = Command::Submit(Box::new(submission));
     let done = match door {
-        Door::Queue if !validate_only => declarations.batch.queue(slot, command).await??,
-        Door::Offer | Door::Queue => declarations.run_or_rehearse(command, validate_only).await?,
+        Door::Queue if !validate_only => declarations.batch.queue(slot, &share, command).await??,
+        Door::Offer | Door::Queue => {
+            declarations.run_or_rehearse(&share, command, validate_only).await?
+        }
     };
     let Done::Filed(receipt) = done else {
         return Err(Fault::Broken("a submission was answered with something else".into()).into());
@@ -418,8 +431,9 @@ async fn amend_one(
     let amendment = amend::parse(declarations, principal, asked, declaration, trace)?;
     let (id, checked) = (amendment.id, &amendment.checked);
     let warnings = warnings(&checked.warnings, checked.declaration.ceb.as_ref());
+    let share = Share::of(principal);
     let command = Command::Amend(Box::new(amendment));
-    let done = declarations.run_or_rehearse(command, validate_only).await?;
+    let done = declarations.run_or_rehearse(&share, command, validate_only).await?;
     let Done::Amended(version) = done else {
         return Err(Fault::Broken("an amendment was answered with something else".into()).into());
     };
@@ -437,8 +451,9 @@ async fn withdraw_one(
     let asked = (request_id.as_str(), name.as_str(), version);
     let withdrawal = withdraw::parse(principal, asked, reason, trace)?;
     let id = withdrawal.id;
+    let share = Share::of(principal);
     let command = Command::Withdraw(withdrawal);
-    declarations.run_or_rehearse(command, validate_only).await?;
+    declarations.run_or_rehearse(&share, command, validate_only).await?;
     Ok(v1::WithdrawResponse { name: id.name(), state: v1::State::Withdrawn.into() })
 }
 

@@ -24,7 +24,10 @@ pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const VIOLATIONS_MAX: usize = 100;
 /// Requests that wait for the group commit, over all callers. Beyond: RESOURCE_EXHAUSTED.
 pub const COMMIT_QUEUE_MAX: usize = 8_192;
-/// Requests in one transaction. Larger batches gain nothing and make everybody wait longer.
+/// Requests of one firm that get in although as many as may wait are there: a flood of others does not
+/// shut out who has next to nothing waiting.
+pub const COMMIT_QUEUE_RESERVED: usize = 16;
+/// Requests in one transaction, and of one caller waiting in a lane. Larger batches gain nothing and make everybody wait longer.
 pub const COMMIT_BATCH_MAX: usize = 1_500;
 /// Checks without effect (`validate_only`) at once: each takes a connection and a slot's lock.
 pub const REHEARSALS_MAX: usize = 2;
@@ -55,8 +58,16 @@ pub const RECEIPTS_WAITING_MAX: usize = 2_048;
 pub const CEB_PARTS_MAX: u32 = 100;
 /// Bytes of a message that is refused as a whole that are repeated in the refusal (CEB900).
 pub const CEB_ECHO_BYTES_MAX: usize = 64 * 1024;
-/// Errands to the declaration service that are on their way at once.
-pub const ERRANDS_MAX: i64 = 512;
+/// Items of a queue that are on their way at once.
+pub const QUEUE_ROUND_MAX: i64 = 512;
+/// After so many tries that failed by its own fault, an item is set aside for people.
+pub const TRIES_MAX: i32 = 4;
+/// Pause after the first try that failed; each one is four times as long as the last, so that an item is
+/// set aside after some ten seconds.
+pub const TRY_PAUSE_MILLISECONDS: u64 = 500;
+/// A loop that has something to do and does nothing for longer stands still, and health says so. Longer
+/// than a restart of the database or of another service.
+pub const STANDSTILL_SECONDS: u64 = 30;
 /// Declarations on one page of a list.
 pub const PAGE_MAX: i32 = 1_000;
 /// The same when the caller does not say.
@@ -112,7 +123,7 @@ pub const READS_LONG_PER_PRINCIPAL_MAX: usize = 2;
 pub const READS_SHORT_MAX: usize = 5;
 /// The same of one caller.
 pub const READS_SHORT_PER_PRINCIPAL_MAX: usize = 2;
-/// Streams that read what they missed from the database at once.
+/// Connections for reading beside those: for streams, which share what they read.
 pub const REPLAYS_MAX: usize = 3;
 /// Reads of one caller that wait for their turn; what is beyond would not have it in time.
 pub const READS_WAITING_MAX: usize = 256;
@@ -191,10 +202,17 @@ pub const WIRE_LIST_MAX: usize = 1_000;
 pub const WIRE_PARTS_MAX: usize = 65_536;
 /// Seconds that a unary call may take.
 pub const UNARY_SECONDS_MAX: u64 = 30;
+/// Seconds after which a consumer of the exchange that has events to acknowledge and acknowledges none is
+/// stalled, where it does not say another number.
+pub const STALLED_SECONDS_DEFAULT: u32 = 60;
+/// The same at most, whatever it says: an agency that stores events takes no longer for one.
+pub const STALLED_SECONDS_MAX: u32 = 3_600;
 /// Seconds without a sign of life after which slots go to another consumer of the agency.
 pub const LEASE_SECONDS: i32 = 15;
 /// Seconds after which another process of a service goes on with what one did alone.
 pub const TASK_LEASE_SECONDS: i32 = 6;
+/// Lines of one kind, written at one place in the code, in the log in a second; the others are counted.
+pub const LOG_LINES_PER_SECOND: u32 = 20;
 /// Seconds between heartbeats on a quiet stream.
 pub const HEARTBEAT_SECONDS: u64 = 5;
 /// Declarations filed by the declarants of one slot in one day: the nine digits of preNo are shared

@@ -94,6 +94,7 @@ enum Command {
     Verdict(commands::verdict::Verdict),
     Ceb(commands::ceb::Ceb),
     Inspect(commands::inspect::Inspect),
+    Stuck(commands::stuck::Stuck),
     Clock(commands::clock::Clock),
     Bench(crate::bench::Bench),
 }
@@ -353,12 +354,7 @@ impl Cli {
         // What PostgreSQL tells a connection that is being closed is of no use to anybody.
         let filter = format!("{filter},sqlx::postgres::notice=error");
         let filter = tracing_subscriber::EnvFilter::new(filter);
-        let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-        if std::io::stderr().is_terminal() {
-            logs.init();
-        } else {
-            logs.json().init();
-        }
+        crate::logs::start(filter);
     }
 
     /// Does what it asks for.
@@ -468,6 +464,9 @@ impl Cli {
             Command::Ceb(args) => Ok(commands::ceb::run(common.means(), args).await?.into()),
             Command::Inspect(args) => {
                 Ok(commands::inspect::run(common.means(), args).await?.into())
+            }
+            Command::Stuck(args) => {
+                Ok(commands::stuck::run(&common.session_as("admin").await?, args).await?.into())
             }
             Command::Clock(args) => {
                 let session = common.session_as("admin").await?;

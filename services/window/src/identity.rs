@@ -65,6 +65,9 @@ pub const POLICY: &[(&str, &[Kind])] = &[
     ("/single_window.ceb.v1.CebService/FollowReceipts", LISTENERS),
     ("/single_window.ceb.v1.CebService/ListDocuments", READERS),
     ("/single_window.ceb.v1.CebService/Issue", CUSTOMS),
+    ("/single_window.operation.v1.OperationService/ListStuck", ADMINISTRATORS),
+    ("/single_window.operation.v1.OperationService/RetryStuck", ADMINISTRATORS),
+    ("/single_window.operation.v1.OperationService/DropStuck", ADMINISTRATORS),
     ("/single_window.sandbox.v1.SandboxService/GetClock", EVERYBODY),
     ("/single_window.sandbox.v1.SandboxService/MoveClock", &[Kind::Administrator]),
     ("/single_window.status.v1.StatusService/GetStatus", EVERYBODY),
@@ -82,6 +85,7 @@ const READERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Administrator, K
 const SENDERS: &[Kind] = &[Kind::Enterprise, Kind::Agent];
 const LISTENERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Customs, Kind::Administrator];
 const CUSTOMS: &[Kind] = &[Kind::Customs];
+const ADMINISTRATORS: &[Kind] = &[Kind::Administrator];
 const DESKS: &[Kind] = &[Kind::Customs, Kind::Inspection, Kind::Examiner];
 const SITES: &[Kind] = &[Kind::Site];
 const OWNERS: &[Kind] = &[Kind::Enterprise, Kind::Agent];

@@ -14,6 +14,7 @@ mod help;
 pub mod http;
 pub mod identity;
 pub mod listen;
+mod logs;
 pub mod quotas;
 pub mod run;
 pub mod sandbox;

@@ -16,6 +16,8 @@ pub enum Task {
     Postgres,
     /// The metrics page.
     Metrics,
+    /// Health of the services, by the progress of their loops.
+    Health,
     /// A simulated agency.
     Agency,
     /// What the sandbox shows.
@@ -29,7 +31,7 @@ impl Task {
     fn is_vital(self) -> bool {
         match self {
             Self::Lane | Self::Server | Self::Postgres => true,
-            Self::Metrics | Self::Agency | Self::Show | Self::Space => false,
+            Self::Metrics | Self::Health | Self::Agency | Self::Show | Self::Space => false,
         }
     }
 }

@@ -14,6 +14,7 @@ use store::batch::{Batch, Missed, Work, lanes};
 use store::column;
 use store::journal::{Entry, Heads, heads};
 use store::numbers::use_numbers;
+use store::share::Share;
 use store::tail::{Reader, Signal, Tail};
 use time::OffsetDateTime;
 use tokio::task::JoinSet;
@@ -45,6 +46,8 @@ enum Command {
     Unlocked(Slot),
     /// A statement that cannot be carried out.
     Poison,
+    /// A bug of the worst kind.
+    Panic,
     /// Is forgotten.
     Silence,
     Away,
@@ -86,7 +89,11 @@ impl Work for Clerk {
             .iter()
             .filter_map(|command| match command {
                 Command::Append(slot) => Some(slot.column()),
-                Command::Unlocked(_) | Command::Poison | Command::Silence | Command::Away => None,
+                Command::Unlocked(_)
+                | Command::Poison
+                | Command::Panic
+                | Command::Silence
+                | Command::Away => None,
             })
             .collect();
         let mut heads = Heads::lock(&mut *tx, &slots).await?;
@@ -101,6 +108,7 @@ impl Work for Clerk {
                 Command::Poison => {
                     sqlx::query("select 1 / 0").execute(&mut *tx).await?;
                 }
+                Command::Panic => panic!("a bug"),
                 Command::Silence => {}
                 Command::Away => return Err(Fault::Away("a test".to_owned())),
             }
@@ -119,7 +127,7 @@ impl Work for Clerk {
 async fn together(pool: &PgPool, commands: &[Command]) -> (Arc<Clerk>, Vec<Result<i64, Missed>>) {
     let (clerk, closing) = (Arc::new(Clerk::default()), CancellationToken::new());
     let (batch, lanes) = lanes(Arc::clone(&clerk), pool, 1, &closing);
-    let offers = commands.iter().map(|command| batch.offer(slot(0), *command));
+    let offers = commands.iter().map(|command| batch.offer(slot(0), &Share::Kept, *command));
     let answers = async {
         let answers = futures::future::join_all(offers).await;
         closing.cancel();
@@ -145,16 +153,17 @@ async fn a_poisoned_request_fails_alone() {
     let database = Database::new("poison").await;
     let pool = &database.pool;
     let (append, unlocked) = (Command::Append(slot(7)), Command::Unlocked(slot(8)));
-    let commands = [append, Command::Poison, append, unlocked, Command::Silence, append];
+    let commands =
+        [append, Command::Poison, append, unlocked, Command::Silence, append, Command::Panic];
     let (clerk, answers) = together(pool, &commands).await;
 
     let good: Vec<i64> = [0, 2, 5].map(|at| *answers[at].as_ref().expect("it is good")).to_vec();
     assert_eq!(good, [1, 2, 3], "the good ones are done, in their order");
-    for bad in [1, 3, 4] {
+    for bad in [1, 3, 4, 6] {
         assert!(is_broken(&answers[bad]), "{:?}: {:?}", commands[bad], answers[bad]);
     }
     let transactions = clerk.transactions.lock().expect("nobody panicked").clone();
-    assert_eq!(transactions, [6, 1, 1, 1, 1, 1, 1], "together first, then one by one");
+    assert_eq!(transactions, [7, 1, 1, 1, 1, 1, 1, 1], "together first, then one by one");
     assert_eq!(entries(pool, slot(7)).await, [1, 2, 3], "nothing of the batch that failed is left");
     assert_eq!(entries(pool, slot(8)).await, [0; 0], "an unlocked slot is not written");
     assert_eq!(clerk.told.load(Ordering::Relaxed), 3, "only what is durable was told");
@@ -225,7 +234,8 @@ impl Process {
 
     async fn append(&self, number: u32, count: usize) {
         for _ in 0..count {
-            let done = self.batch.queue(slot(number), Command::Append(slot(number))).await;
+            let done =
+                self.batch.queue(slot(number), &Share::Kept, Command::Append(slot(number))).await;
             done.expect("the database is there");
         }
     }
@@ -391,4 +401,39 @@ async fn who_does_not_read_keeps_nothing_and_misses_nothing() {
     process.append(0, many).await;
     let written = i64::try_from(many).expect("few") + 1;
     seen.until(&mut reader, [written, 0]).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_one_caller_leaves_the_next_batch_to_others() {
+    let database = Database::new("flood").await;
+    let (clerk, closing) = (Arc::new(Clerk::default()), CancellationToken::new());
+    let (batch, lanes) = lanes(Arc::clone(&clerk), &database.pool, 1, &closing);
+    let (flood, firm) = (Share::firm("flood"), Share::firm("other"));
+    let many = 10_000;
+    let append = Command::Append(slot(7));
+    let floods = (0..many).map(|_| batch.queue(slot(0), &flood, append));
+    let all = async {
+        let mut floods = std::pin::pin!(futures::future::join_all(floods));
+        // All of it is there before the others come.
+        assert!(futures::poll!(&mut floods).is_pending());
+        let (other, agency) =
+            (batch.offer(slot(0), &firm, append), batch.queue(slot(0), &Share::Kept, append));
+        let few = async {
+            let (other, agency) = tokio::join!(other, agency);
+            (other.expect("it is taken"), agency.expect("it is taken"))
+        };
+        let ((other, agency), floods) = tokio::join!(few, floods);
+        closing.cancel();
+        let mut flooded: Vec<i64> = floods.into_iter().map(|it| it.expect("done")).collect();
+        let whole = flooded.len();
+        flooded.sort_unstable();
+        flooded.dedup();
+        assert_eq!((whole, flooded.len()), (many, many), "nothing is lost or doubled");
+        let first = i64::try_from(limits::COMMIT_BATCH_MAX).expect("few");
+        assert!(other <= first && agency <= first, "{other}, {agency}: in the next batch");
+    };
+    tokio::join!(all, futures::future::join_all(lanes));
+    let transactions = clerk.transactions.lock().expect("nobody panicked").clone();
+    assert!(transactions.iter().all(|count| *count <= limits::COMMIT_BATCH_MAX));
+    assert!(transactions.len() < 20, "batches stay large: {transactions:?}");
 }
