@@ -17,6 +17,7 @@ pub mod numbers;
 pub mod principal;
 pub mod refusal;
 pub mod rules;
+pub mod tax_refund;
 pub mod text;
 
 pub use declaration::Declaration;
