@@ -10,11 +10,12 @@ use std::fmt::Write as _;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 7] = [
     "single_window/ceb/v1/ceb_service.proto",
     "single_window/declaration/v1/declaration_service.proto",
     "single_window/exchange/v1/exchange_service.proto",
     "single_window/inspection/v1/inspection_service.proto",
+    "single_window/operation/v1/operation_service.proto",
     "single_window/sandbox/v1/sandbox_service.proto",
     "single_window/status/v1/status_service.proto",
 ];

@@ -330,7 +330,8 @@ async fn inspections_are_right(sandbox: &Sandbox) {
             "inventories with two declarations",
             "select count(*) - count(distinct pre_no) from declaration.declaration",
         ),
-        ("errands that nobody runs", "select count(*) from ceb.task"),
+        ("what nobody did", "select count(*) from ceb.queue_item"),
+        ("errands that nobody told", "select count(*) from inspection.queue_item"),
         (
             "numbers given twice by the door",
             "select count(*) - count(distinct (kind, pre_no)) from ceb.document",

@@ -111,18 +111,6 @@ create index document_released on document (ebc_code, released_time)
 create index document_id on document (id);
 create index document_sender on document (dxp_id, id);
 
--- What is to be done about a document: small, so that it is found at once.
-create table task (
-    slot smallint not null,
-    kind smallint not null,
-    key text not null,
-    -- 1 file it with the declaration service, 2 withdraw what it cancels, 3 it waits for its documents.
-    task smallint not null check (task between 1 and 3),
-    since_time timestamptz not null,
-    primary key (slot, kind, key)
-);
-create index task_since on task (task, since_time);
-
 -- What customs issued by itself (816, 818), so that each is told once.
 create table issued (
     slot smallint not null,
@@ -148,15 +136,6 @@ create table number_used (
     period integer not null,
     used bigint not null,
     primary key (slot, kind, period)
-);
-
--- What one of several processes does at a time, and until when it is that one.
-create table lease (
-    slot smallint not null check (slot = 0),
-    name text not null,
-    holder uuid not null,
-    expires_time timestamptz not null,
-    primary key (slot, name)
 );
 
 -- What the tokens that callers keep are encrypted with. One row, made at the first start.

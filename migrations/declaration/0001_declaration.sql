@@ -174,12 +174,14 @@ create table subscription (
     primary key (slot, agency)
 );
 
--- Live consumers of an agency; the slots are shared evenly among them.
+-- Live consumers of an agency; the slots are shared evenly among those that are not stalled.
 create table consumer (
     agency smallint not null,
     name text not null,
     epoch bigint not null,
     expires_time timestamptz not null,
+    -- It has events to acknowledge, and acknowledged none for too long.
+    stalled boolean not null default false,
     primary key (agency, name)
 );
 

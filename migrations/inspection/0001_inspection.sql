@@ -150,18 +150,6 @@ create table request (
     primary key (slot, request_id, caller)
 );
 
--- What the declaration service must be told, in the order of the ids, until it has answered.
-create table errand (
-    slot smallint not null,
-    id uuid not null,
-    declaration_id uuid not null,
-    -- 1 findings, 2 reopening, 3 news.
-    kind smallint not null check (kind between 1 and 3),
-    body bytea compression lz4 not null,
-    primary key (slot, id)
-);
-create index errand_id on errand (id);
-
 -- Credit of a firm, in the slot of its code.
 create table credit (
     slot smallint not null,

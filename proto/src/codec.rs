@@ -2,7 +2,8 @@
 //! fault when they are none.
 //!
 //! An entry of a list has two bytes on the wire and hundreds in memory, so the lists of a message are
-//! counted on its bytes, by the schema. Only what callers send is counted; answers come from us.
+//! counted on its bytes, by the schema, and so is the memory that it will take; the call that it came
+//! with answers for that ([`crate::memory`]). Only what callers send is counted; answers come from us.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -17,7 +18,11 @@ use tonic::Status;
 use tonic::codec::{DecodeBuf, Decoder};
 use tonic_prost::{ProstCodec, ProstEncoder};
 
+use crate::memory;
 use crate::status::{self, Language};
+
+/// Before every message of gRPC: compressed or not, and the length.
+const PREFIX_BYTES: usize = 5;
 
 /// `application/grpc+proto`, as the generated services and clients use it.
 #[derive(Debug, Clone)]
@@ -60,7 +65,8 @@ impl<U: prost::Message + prost::Name + Default> Decoder for Counted<U> {
         let refused = |refusal: Refusal| status::refused(&refusal, Language::English);
         if let Some(shape) = SHAPES.named.get(U::full_name().as_str()) {
             let bytes = buffer.copy_to_bytes(buffer.remaining());
-            count(&bytes, *shape).map_err(refused)?;
+            let size = count(&bytes, *shape).map_err(refused)?;
+            memory::decoded(bytes.len() + PREFIX_BYTES, size).map_err(|no| refused(*no))?;
             let message = U::decode(bytes).map_err(|error| refused(malformed(error)))?;
             return Ok(Some(message));
         }
@@ -74,11 +80,21 @@ fn malformed(reason: impl std::fmt::Display) -> Refusal {
 
 /// A message type: its fields of variable length, at their tags.
 #[derive(Debug, Default)]
-struct Shape(Vec<Option<Field>>);
+struct Shape {
+    fields: Vec<Option<Field>>,
+    /// About as many bytes as one takes, without what its fields point to.
+    size: usize,
+}
+
+/// A pointer, and what an allocation costs besides.
+const WORD: usize = size_of::<usize>();
+const ALLOCATION: usize = 2 * WORD;
+/// The largest of what a text or bytes are held by.
+const TEXT: usize = 4 * WORD;
 
 impl Shape {
     fn field(&self, tag: u64) -> Option<&Field> {
-        self.0.get(usize::try_from(tag).ok()?)?.as_ref()
+        self.fields.get(usize::try_from(tag).ok()?)?.as_ref()
     }
 }
 
@@ -130,14 +146,20 @@ impl Shapes {
         self.named.insert(name.to_owned(), index);
         self.shapes.push(Shape::default());
         for field in &message.field {
+            let list = field.label() == prost_types::field_descriptor_proto::Label::Repeated;
             let inner = match field.r#type() {
                 Type::Message => self.add(field.type_name().trim_start_matches('.'), messages),
                 Type::String | Type::Bytes => None,
-                _ => continue,
+                _ => {
+                    self.shapes[index].size += if list { TEXT } else { WORD };
+                    continue;
+                }
             };
-            let list = field.label() == prost_types::field_descriptor_proto::Label::Repeated;
+            // A message stands in the one around it, and one of another package is a time.
+            let own = inner.map_or(TEXT, |inner| WORD + self.shapes[inner].size);
+            self.shapes[index].size += if list { TEXT } else { own };
             let tag = usize::try_from(field.number()).expect("tags are above zero");
-            let fields = &mut self.shapes[index].0;
+            let fields = &mut self.shapes[index].fields;
             fields.resize_with(fields.len().max(tag + 1), || None);
             fields[tag] = Some(Field { name: field.name().to_owned(), list, message: inner });
         }
@@ -145,13 +167,28 @@ impl Shapes {
     }
 }
 
-/// Counts the entries of every list of a message.
-fn count(bytes: &[u8], shape: usize) -> Result<(), Refusal> {
-    let mut parts = 0;
-    walk(bytes, shape, &mut parts)
+/// Counts the entries of every list of a message; about as many bytes as it takes in memory.
+fn count(bytes: &[u8], shape: usize) -> Result<usize, Refusal> {
+    let mut counted = Counts { parts: 0, size: SHAPES.shapes[shape].size };
+    walk(bytes, shape, &mut counted)?;
+    let size = counted.size.saturating_mul(limits::MEMORY_PER_DECODED_BYTE);
+    if size > limits::MEMORY_PER_PRINCIPAL_MAX {
+        // No waiting makes room for it.
+        let most = limits::MEMORY_PER_PRINCIPAL_MAX;
+        return Err(Refusal::of(Code::TooManyEntries).with("bytes", size).with("bytes_max", most));
+    }
+    Ok(size)
 }
 
-fn walk(mut bytes: &[u8], shape: usize, parts: &mut usize) -> Result<(), Refusal> {
+/// What a message has, all lists together.
+struct Counts {
+    /// Texts, bytes and messages.
+    parts: usize,
+    /// Bytes in memory.
+    size: usize,
+}
+
+fn walk(mut bytes: &[u8], shape: usize, counts: &mut Counts) -> Result<(), Refusal> {
     let shape = &SHAPES.shapes[shape];
     // Lists of one message, by tag: few messages have more than one.
     let mut lists: Vec<(u64, usize)> = Vec::new();
@@ -161,22 +198,37 @@ fn walk(mut bytes: &[u8], shape: usize, parts: &mut usize) -> Result<(), Refusal
         match wire {
             0 => {
                 varint(&mut bytes)?;
+                counts.size += WORD;
             }
             1 => take(&mut bytes, 8).map(drop)?,
             5 => take(&mut bytes, 4).map(drop)?,
             2 => {
                 let length = varint(&mut bytes)?;
                 let inner = take(&mut bytes, length)?;
-                let Some(field) = shape.field(tag) else { continue };
-                *parts += 1;
-                if *parts > limits::WIRE_PARTS_MAX {
+                let Some(field) = shape.field(tag) else {
+                    // Numbers in a row, or what nobody knows.
+                    counts.size += WORD * inner.len();
+                    continue;
+                };
+                counts.parts += 1;
+                if counts.parts > limits::WIRE_PARTS_MAX {
                     return Err(too_many(&field.name, limits::WIRE_PARTS_MAX));
                 }
                 if field.list && one_more(&mut lists, tag) > limits::WIRE_LIST_MAX {
                     return Err(too_many(&field.name, limits::WIRE_LIST_MAX));
                 }
-                if let Some(message) = field.message {
-                    walk(inner, message, parts)?;
+                match field.message {
+                    Some(message) => {
+                        if field.list {
+                            // A list grows by doubling.
+                            counts.size += 2 * SHAPES.shapes[message].size;
+                        }
+                        walk(inner, message, counts)?;
+                    }
+                    None => {
+                        counts.size += inner.len() + ALLOCATION;
+                        counts.size += if field.list { 2 * TEXT } else { 0 };
+                    }
                 }
             }
             _ => return Err(malformed("groups are not part of this schema")),
@@ -232,17 +284,48 @@ mod tests {
             let declaration = Some(declaration);
             v1::SubmitRequest { declaration, ..Default::default() }.encode_to_vec()
         };
-        assert_eq!(count(&of(limits::WIRE_LIST_MAX), submit), Ok(()));
+        assert!(count(&of(limits::WIRE_LIST_MAX), submit).is_ok());
         let refused = count(&of(limits::WIRE_LIST_MAX + 1), submit).map_err(|r| (r.code, r.data));
         let data = vec![("field", "lines".to_owned()), ("most", "1000".to_owned())];
         assert_eq!(refused, Err((Code::TooManyEntries, data)));
     }
 
     #[test]
+    fn memory_is_counted_before_it_is_taken() {
+        let submit = shape("single_window.declaration.v1.SubmitRequest");
+        let line = size_of::<v1::GoodsLine>();
+        for lines in [0, 1, 100, 1_000] {
+            let declaration = v1::Declaration {
+                lines: vec![v1::GoodsLine::default(); lines],
+                order_no: "order".to_owned(),
+                ..Default::default()
+            };
+            let fixed = size_of::<v1::SubmitRequest>();
+            let request =
+                v1::SubmitRequest { declaration: Some(declaration), ..Default::default() };
+            let size = count(&request.encode_to_vec(), submit).expect("few enough");
+            let real = fixed + lines * line;
+            assert!((real..8 * real).contains(&size), "{lines} lines: {size} for {real}");
+        }
+        // A declaration that comes in many pieces is one: its lists grow over the pieces.
+        let piece = v1::SubmitRequest {
+            declaration: Some(v1::Declaration {
+                lines: vec![v1::GoodsLine::default(); 1_000],
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let many = piece.encode_to_vec().repeat(60);
+        assert!(many.len() < 200 * 1024);
+        let refused = count(&many, submit).map_err(|refusal| refusal.code);
+        assert_eq!(refused, Err(Code::TooManyEntries));
+    }
+
+    #[test]
     fn what_is_no_message_is_the_callers_fault() {
         let withdraw = shape("single_window.declaration.v1.WithdrawRequest");
         for bytes in [&[0x0a, 0xff, 0x01][..], &[0x0a], &[0xff; 11], &[0x0b]] {
-            let refused = count(bytes, withdraw).map_err(|refusal| refusal.code);
+            let refused = count(bytes, withdraw).map(drop).map_err(|refusal| refusal.code);
             assert_eq!(refused, Err(Code::MessageMalformed), "{bytes:?}");
         }
     }

@@ -248,12 +248,13 @@ pub fn result(request_id: String, decided: Result<Decided, Refusal>) -> raw::Res
     raw::Result { request_id, result: code.into(), code: code_id, message }
 }
 
-/// The request could not be decided now; the agency repeats it.
-pub fn retry(request_id: String) -> raw::Result {
+/// The request could not be decided now; the agency repeats it. The code says why: [`Code::Internal`] when
+/// the window failed over it, and may do so again.
+pub fn retry(request_id: String, why: Code) -> raw::Result {
     raw::Result {
         request_id,
         result: raw::ResultCode::Retry.into(),
-        code: Code::Unavailable.id().to_owned(),
-        message: Code::Unavailable.title().to_owned(),
+        code: why.id().to_owned(),
+        message: why.title().to_owned(),
     }
 }

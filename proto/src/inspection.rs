@@ -538,6 +538,11 @@ impl Declared {
         Self(declaration)
     }
 
+    /// What came, again.
+    pub fn into_inner(self) -> v1::Declaration {
+        self.0
+    }
+
     /// Customs code of the declarant.
     pub fn declarant_code(&self) -> &str {
         self.0.declarant.as_ref().map_or("", |party| &party.code)

@@ -9,8 +9,10 @@ pub mod declaration;
 pub mod exchange;
 pub mod facts;
 pub mod inspection;
+pub mod memory;
 pub mod status;
 pub mod text;
+pub mod turn;
 
 /// The modules that the build script generates from the `.proto` files.
 #[allow(
@@ -48,6 +50,12 @@ mod schema {
                 include!(concat!(env!("OUT_DIR"), "/single_window.inspection.v1.serde.rs"));
             }
         }
+        pub mod operation {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/single_window.operation.v1.rs"));
+                include!(concat!(env!("OUT_DIR"), "/single_window.operation.v1.serde.rs"));
+            }
+        }
         pub mod sandbox {
             pub mod v1 {
                 include!(concat!(env!("OUT_DIR"), "/single_window.sandbox.v1.rs"));
@@ -75,12 +83,13 @@ mod texts {
 }
 
 /// The schema as it is published: trade, declaration, exchange,
-/// inspection and national messages in one place.
+/// inspection, national messages and operation in one place.
 pub mod v1 {
     pub use crate::schema::single_window::ceb::v1::*;
     pub use crate::schema::single_window::declaration::v1::*;
     pub use crate::schema::single_window::exchange::v1::*;
     pub use crate::schema::single_window::inspection::v1::*;
+    pub use crate::schema::single_window::operation::v1::*;
     pub use crate::schema::single_window::sandbox::v1::*;
     pub use crate::schema::single_window::status::v1::*;
     pub use crate::schema::single_window::trade::v1::*;

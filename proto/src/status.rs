@@ -57,8 +57,12 @@ fn retry_after(code: Code) -> Option<Duration> {
         // Not before the next day or year.
         Act::SlowDown if code == Code::NumbersUsedUp => None,
         // What is open ends when the caller ends it.
-        Act::SlowDown if code == Code::QuotaUsedUp => Some(Duration::from_secs(1)),
+        Act::SlowDown if matches!(code, Code::QuotaUsedUp | Code::MemoryUsedUp) => {
+            Some(Duration::from_secs(1))
+        }
         Act::SlowDown => Some(Duration::from_millis(100)),
+        // Somebody has to make space.
+        Act::Later if code == Code::SpaceShort => Some(Duration::from_secs(5)),
         Act::Later => Some(Duration::from_millis(500)),
         Act::FixMessage
         | Act::StateForbids

@@ -1,9 +1,15 @@
 //! The control: a server of the same libraries, with the same certificates, and no defence of ours. It has
 //! 512 places for handshakes and does nothing to give one back.
 
+use std::io::BufRead as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use client::Config;
+use proto::v1;
 use rustls::RootCertStore;
 use rustls::server::WebPkiClientVerifier;
 use rustls_pki_types::pem::PemObject as _;
@@ -13,7 +19,12 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 
+use tonic::body::Body;
+use tonic::{Request, Response, Status};
+use tonic_prost::ProstCodec;
+
 use crate::harness::Sandbox;
+use crate::meter;
 
 const PLACES: usize = 512;
 
@@ -23,10 +34,14 @@ pub(crate) struct Bare {
 }
 
 impl Bare {
-    /// Answers health checks.
-    #[expect(clippy::disallowed_methods, reason = "it serves beside the test")]
+    /// Answers health checks, takes declarations and lists many.
     pub(crate) async fn start(sandbox: &Sandbox) -> Self {
-        let acceptor = acceptor(sandbox);
+        Self::serve(&sandbox.directory.path().join("identities")).await
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "it serves beside the test")]
+    async fn serve(identities: &Path) -> Self {
+        let acceptor = acceptor(identities);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = format!("localhost:{}", listener.local_addr().expect("bound").port());
         let (done, incoming) = mpsc::channel(16);
@@ -49,6 +64,7 @@ impl Bare {
         let served = tonic::transport::Server::builder()
             .accept_http1(true)
             .add_service(health)
+            .add_service(Takes)
             .serve_with_incoming(ReceiverStream::new(incoming));
         let serves = tokio::spawn(async move { served.await.expect("it serves") });
         Self { address, tasks: vec![accepts, serves] }
@@ -66,11 +82,13 @@ impl Drop for Bare {
     }
 }
 
-fn acceptor(sandbox: &Sandbox) -> TlsAcceptor {
-    let at = |name: &str| sandbox.directory.path().join("identities").join(name);
+fn acceptor(identities: &Path) -> TlsAcceptor {
+    let at = |name: &str| identities.join(name);
     let certificate = |name| CertificateDer::from_pem_file(at(name)).expect("a certificate");
     let mut roots = RootCertStore::empty();
-    roots.add(certificate("authority.pem")).expect("an authority");
+    for authority in CertificateDer::pem_file_iter(at("authority.pem")).expect("a file") {
+        roots.add(authority.expect("a certificate")).expect("an authority");
+    }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier =
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
@@ -85,4 +103,117 @@ fn acceptor(sandbox: &Sandbox) -> TlsAcceptor {
         .expect("they fit");
     config.alpn_protocols = vec![b"h2".to_vec()];
     TlsAcceptor::from(Arc::new(config))
+}
+
+/// Takes a submission as it comes and lists much, as a service that counts nothing.
+#[derive(Debug, Clone)]
+struct Takes;
+
+impl tonic::server::NamedService for Takes {
+    const NAME: &'static str = "single_window.declaration.v1.DeclarationService";
+}
+
+impl tower::Service<http::Request<Body>> for Takes {
+    type Response = http::Response<Body>;
+    type Error = std::convert::Infallible;
+    type Future = futures::future::BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        Box::pin(async move {
+            let lists = request.uri().path().ends_with("/List");
+            Ok(if lists {
+                let codec = ProstCodec::<v1::ListResponse, v1::ListRequest>::default();
+                tonic::server::Grpc::new(codec).unary(Self, request).await
+            } else {
+                let codec = ProstCodec::<v1::SubmitResponse, v1::SubmitRequest>::default();
+                tonic::server::Grpc::new(codec).unary(Self, request).await
+            })
+        })
+    }
+}
+
+type Answered<T> = futures::future::BoxFuture<'static, Result<Response<T>, Status>>;
+
+impl tonic::server::UnaryService<v1::ListRequest> for Takes {
+    type Response = v1::ListResponse;
+    type Future = Answered<v1::ListResponse>;
+
+    fn call(&mut self, _: Request<v1::ListRequest>) -> Self::Future {
+        let record = v1::DeclarationRecord { order_no: "x".repeat(400), ..Default::default() };
+        let records = vec![record; 1_000];
+        Box::pin(std::future::ready(Ok(Response::new(v1::ListResponse {
+            records,
+            ..Default::default()
+        }))))
+    }
+}
+
+impl tonic::server::UnaryService<v1::SubmitRequest> for Takes {
+    type Response = v1::SubmitResponse;
+    type Future = Answered<v1::SubmitResponse>;
+
+    fn call(&mut self, _: Request<v1::SubmitRequest>) -> Self::Future {
+        Box::pin(std::future::ready(Ok(Response::new(v1::SubmitResponse::default()))))
+    }
+}
+
+/// The same in a process of its own, whose memory can be looked at.
+pub(crate) struct BareProcess {
+    child: Child,
+    address: String,
+}
+
+/// In which directory the certificates are, for that process.
+const IDENTITIES: &str = "SW_BARE_IDENTITIES";
+
+impl BareProcess {
+    pub(crate) fn start(sandbox: &Sandbox) -> Self {
+        let mut child = Command::new(std::env::current_exe().expect("a test has a path"))
+            .args(["bare::a_server_without_defences", "--exact", "--ignored", "--nocapture"])
+            .env(IDENTITIES, sandbox.directory.path().join("identities"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the test starts again");
+        let out = std::io::BufReader::new(child.stdout.take().expect("piped"));
+        let address = out.lines().find_map(|line| {
+            line.ok()?.split_once("serves at ").map(|(_, address)| address.to_owned())
+        });
+        Self { child, address: address.expect("it says where it serves") }
+    }
+
+    /// The same caller, there.
+    pub(crate) fn config(&self, caller: &Config) -> Config {
+        Config { address: self.address.clone(), ..caller.clone() }
+    }
+
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        meter::status_bytes(self.child.id(), "VmRSS:")
+    }
+
+    /// The most that it ever had.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        meter::status_bytes(self.child.id(), "VmHWM:")
+    }
+}
+
+impl Drop for BareProcess {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+/// No test: [`BareProcess`] runs it in a process of its own, and ends it.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it serves others"]
+async fn a_server_without_defences() {
+    let Some(identities) = std::env::var_os(IDENTITIES) else { return };
+    let bare = Bare::serve(Path::new(&identities)).await;
+    println!("serves at {}", bare.address);
+    tokio::time::sleep(Duration::from_secs(600)).await;
 }

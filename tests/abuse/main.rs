@@ -16,8 +16,12 @@ mod floods;
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "the journeys use more of it")]
 mod harness;
+mod memory;
 mod meter;
 mod process;
+mod reads;
+mod space;
+mod watches;
 mod wire;
 
 /// How much of everything, for the long run.

@@ -27,7 +27,8 @@ impl Stream {
     ) -> Result<Self, Status> {
         let (sender, receiver) = mpsc::channel(64);
         let consumer = consumer.to_owned();
-        let open = v1::Open { agency: agency.into(), consumer, from, max_in_flight };
+        let open =
+            v1::Open { agency: agency.into(), consumer, from, max_in_flight, progress_seconds: 0 };
         let request = v1::ConnectRequest { frame: Some(Out::Open(open)) };
         sender.send(request).await.expect("the receiver is ours");
         let frames = window.exchange().connect(ReceiverStream::new(receiver)).await?.into_inner();

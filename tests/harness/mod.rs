@@ -40,7 +40,8 @@ pub(crate) fn data_dir() -> tempfile::TempDir {
 /// A sandbox as a process of its own. Ends gracefully when dropped, and must have logged no error.
 pub(crate) struct Sandbox {
     pub(crate) directory: tempfile::TempDir,
-    args: Vec<String>,
+    /// Flags of the next start.
+    pub(crate) args: Vec<String>,
     pub(crate) process: Option<Child>,
     /// Errors in the log are part of the test.
     pub(crate) may_log_errors: bool,

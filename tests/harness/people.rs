@@ -115,6 +115,29 @@ impl Enterprise {
         seen
     }
 
+    /// Follows one declaration until its record looks so, and gives that back.
+    pub(crate) async fn waits(
+        &self,
+        name: &str,
+        is: impl Fn(&v1::DeclarationRecord) -> bool,
+    ) -> v1::DeclarationRecord {
+        let request = v1::WatchRequest { name: name.to_owned(), ..Default::default() };
+        let mut news = std::pin::pin!(client::watch(self.0.clone(), request));
+        let until = async {
+            loop {
+                news.next().await.expect("it has no end").expect("watching goes on");
+                let record = self.reads(name).await;
+                if is(&record) {
+                    return record;
+                }
+            }
+        };
+        match tokio::time::timeout(PATIENCE, until).await {
+            Ok(record) => record,
+            Err(_) => panic!("{name} stays as it is: {:#?}", self.reads(name).await),
+        }
+    }
+
     /// Amends with the version seen.
     pub(crate) async fn amends(
         &self,

@@ -359,10 +359,7 @@ async fn an_objection_stops_the_declaration_and_others_look_again() {
     let order = stage_.site.begins(&order).await;
     let first: Vec<String> = officers(&order);
     stage_.site.finds_everywhere(&order, "QTY_MISMATCH").await.expect("in step");
-    let round = |record: &v1::DeclarationRecord| record.round;
-    while round(&stage_.firm.reads(&name).await) != 2 {
-        tokio::task::yield_now().await;
-    }
+    stage_.firm.waits(&name, |record| record.round == 2).await;
     let customs = stage_.sandbox.connect("customs").await;
     let counted = credit(&customs).await;
     assert_eq!(
@@ -388,9 +385,7 @@ async fn an_objection_stops_the_declaration_and_others_look_again() {
     let order = stage_.site.begins(&order).await;
     assert!(officers(&order).iter().all(|officer| !first.contains(officer)), "others look");
     stage_.site.finds_everywhere(&order, "CONFORM").await.expect("in step");
-    while round(&stage_.firm.reads(&name).await) != 3 {
-        tokio::task::yield_now().await;
-    }
+    stage_.firm.waits(&name, |record| record.round == 3).await;
     let status = inspection.object(object(2)).await.expect_err("only once");
     assert_eq!(code(&status).0, "SW-1611");
     let cleared = credit(&customs).await;
@@ -487,9 +482,7 @@ async fn what_is_found_decides_about_goods_and_credit() {
         v1::Treatment { certificate: "QD2026-77".into(), digest: vec![1; 32], passed: true };
     let order = stage_.site.reports(&order, Step::Treatment(treatment)).await.expect("treated");
     assert_eq!(stage(&order), OrderStage::Found, "the agencies decide again");
-    while stage_.firm.reads(&name).await.round != 2 {
-        tokio::task::yield_now().await;
-    }
+    stage_.firm.waits(&name, |record| record.round == 2).await;
     stage_.clear(&event, 2).await;
     let seen = stage_.firm.sees(&name, v1::State::Released).await;
     let steps: Vec<_> = seen.iter().filter_map(step_of).collect();
@@ -559,9 +552,7 @@ async fn an_order_and_its_news_survive_kills() {
     stage_.sandbox.ready().await;
     let firm = crate::harness::people::Enterprise(stage_.sandbox.connect("enterprise-a").await);
     stage_.firm = firm;
-    while stage_.firm.reads(&name).await.round != 2 {
-        tokio::task::yield_now().await;
-    }
+    stage_.firm.waits(&name, |record| record.round == 2).await;
     let open = |window: client::Window, agency| async move {
         Stream::open(&window, agency, "one", Vec::new(), 0).await.expect("it may")
     };

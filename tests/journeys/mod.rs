@@ -23,6 +23,7 @@ mod refused;
 mod replay;
 mod sites;
 mod strangers;
+mod stuck;
 mod terminal;
 mod tokens;
 mod verdict;

@@ -54,10 +54,7 @@ async fn goods_that_are_looked_at_are_neither_amended_nor_withdrawn() {
     );
 
     let receipt = firm.files("SBX-DETAIN-1").await;
-    let detained = |record: v1::DeclarationRecord| record.customs() == v1::Stand::Detained;
-    while !detained(firm.reads(&receipt.name).await) {
-        tokio::task::yield_now().await;
-    }
+    firm.waits(&receipt.name, |record| record.customs() == v1::Stand::Detained).await;
     let status = firm.withdraws(&receipt.name, 1).await.expect_err("refused");
     assert_eq!(code(&status).0, "SW-1206");
 }

@@ -32,10 +32,7 @@ async fn a_new_version_restarts_review() {
     let sandbox = Sandbox::start().await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     let receipt = firm.files("SBX-HOLD-1").await;
-    let held = |record: v1::DeclarationRecord| record.customs() == v1::Stand::Held;
-    while !held(firm.reads(&receipt.name).await) {
-        tokio::task::yield_now().await;
-    }
+    firm.waits(&receipt.name, |record| record.customs() == v1::Stand::Held).await;
     let mut better = export("SBX-HOLD-1");
     better.note = "发票已补".into();
     let status = firm.amends(&receipt.name, 7, better.clone()).await.expect_err("never seen");

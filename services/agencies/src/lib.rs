@@ -90,8 +90,13 @@ pub async fn run(
         v1::Agency::Customs => Some(Duty::open(books.as_deref())),
         v1::Agency::Inspection | v1::Agency::Unspecified => None,
     };
-    let consumer =
-        Consumer { window: window.clone(), agency, name: name.to_owned(), from: Vec::new() };
+    let consumer = Consumer {
+        window: window.clone(),
+        agency,
+        name: name.to_owned(),
+        from: Vec::new(),
+        progress_seconds: 0,
+    };
     let office = Office::new(agency);
     let (say, said) = mpsc::channel(VERDICTS_WAITING_MAX);
     let handler = Simulated { agency, duty: duty.as_ref(), office: &office };

@@ -16,16 +16,18 @@ use domain::documents::{Return, supersedes};
 use domain::limits;
 use domain::principal::CUSTOMS_LOG;
 use proto::ceb::{self, Document, MessageType};
+use proto::memory::{self, Charge};
 use sqlx::PgConnection;
 use store::batch::Work;
-use store::journal::{Entry, Heads, Tail};
+use store::journal::{Entry, Heads};
 use store::numbers::{CHINA, use_numbers, used_numbers};
+use store::tail::Tail;
 use store::{Clock, Fault};
 use time::OffsetDateTime;
-use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::follow::{self, Heard};
+use crate::errand::Hints;
+use crate::follow::{self, Heard, Late};
 use crate::issue::{self, Issued};
 use crate::paper::Paper;
 use crate::receipt;
@@ -42,11 +44,13 @@ pub(crate) enum Command {
     Malformed(Malformed),
     /// The declaration service told what happened.
     Heard(Heard),
+    /// The same, out of the queue of what could not be taken when it came.
+    Late(Late),
     /// The declaration service answered an errand.
     Errand(errand::Answered),
     /// Customs issued something.
     Issue(Box<Issued>),
-    /// These inventories have waited long enough for their documents.
+    /// This inventory has waited long enough for its documents.
     Expire(expire::Expired),
 }
 
@@ -55,7 +59,8 @@ impl Command {
         match self {
             Self::Receive(received) => received.want(wanted),
             Self::Malformed(_) => {}
-            Self::Heard(heard) => heard.want(wanted),
+            Self::Heard(heard) => follow::want(&heard.news, wanted),
+            Self::Late(late) => follow::want(&late.news, wanted),
             Self::Errand(answered) => answered.want(wanted),
             Self::Issue(issued) => {
                 wanted.invt_nos.insert(issued.invt_no.clone());
@@ -72,6 +77,8 @@ pub(crate) enum Done {
     Received(Vec<Said>),
     /// Kept.
     Heard,
+    /// It may wait longer.
+    TooEarly,
     /// Another process heard these news before.
     Outrun,
     /// Whether it was taken, or had been before.
@@ -82,7 +89,7 @@ impl Done {
     fn said(&mut self) -> &mut [Said] {
         match self {
             Self::Received(said) => said,
-            Self::Heard | Self::Outrun | Self::Issued(_) => &mut [],
+            Self::Heard | Self::TooEarly | Self::Outrun | Self::Issued(_) => &mut [],
         }
     }
 }
@@ -143,8 +150,8 @@ impl About {
 pub(crate) struct Desk {
     pub(crate) tail: Tail,
     pub(crate) clock: Clock,
-    /// Wakes whoever runs the errands.
-    pub(crate) errands: Arc<Notify>,
+    /// Wakes the loops of the errands.
+    pub(crate) errands: Arc<Hints>,
 }
 
 /// A transaction under way.
@@ -360,6 +367,11 @@ impl Work for Desk {
     type Command = Command;
     type Answer = Done;
     type Told = (Vec<Entry>, bool);
+    type Held = Option<Arc<Charge>>;
+
+    fn held() -> Self::Held {
+        memory::held()
+    }
 
     async fn work(
         &self,
@@ -388,7 +400,7 @@ impl Work for Desk {
         let now = self.clock.now();
         let numbers = Numbers::load(&mut *tx, commands, now).await?;
         let issued = issue::Writes::load(&mut *tx, commands).await?;
-        let heard = follow::place(&mut *tx, commands).await?;
+        let heard = follow::Place::load(&mut *tx, commands).await?;
         let mut step = Step {
             now,
             shelf,
@@ -412,9 +424,7 @@ impl Work for Desk {
         use_numbers(&mut *tx, PRE_NO, day(now), &numbers.given).await?;
         shelf.write(&mut *tx, now).await?;
         issued.write(&mut *tx, now).await?;
-        if heard.is_new {
-            follow::keep_token(&mut *tx, &heard.token).await?;
-        }
+        heard.write(&mut *tx).await?;
         let entries = post(&mut *tx, &mut heads, mail, now).await?;
         let positions = log::append(&mut *tx, &entries).await?;
         for said in done.iter_mut().flat_map(Done::said) {
@@ -427,7 +437,7 @@ impl Work for Desk {
     fn tell(&self, (entries, errands): Self::Told) {
         self.tail.tell(entries);
         if errands {
-            self.errands.notify_one();
+            self.errands.give();
         }
     }
 }
@@ -451,9 +461,16 @@ fn act(step: &mut Step, command: &Command) -> Done {
             Done::Heard
         }
         Command::Issue(issued) => Done::Issued(issue::issue(step, issued)),
-        Command::Expire(expired) => {
-            expire::expire(step, expired);
+        Command::Late(late) => {
+            follow::catch_up(step, late);
             Done::Heard
+        }
+        Command::Expire(expired) => {
+            if expire::expire(step, expired) {
+                Done::Heard
+            } else {
+                Done::TooEarly
+            }
         }
     }
 }

@@ -1,16 +1,38 @@
 //! Errands to the declaration service: what a transaction decided and another service must hear. Each
-//! is a row until it is answered, and is told under the same request id however often.
+//! is an item of a queue until it is answered, and is told under the same request id however often.
 
 use domain::Slot;
 use domain::documents::{DocumentKind, Return, status};
 use sqlx::PgPool;
 use store::Fault;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::commit::Step;
 use crate::import::{cancelled, number};
 use crate::paper::{Errand, Paper};
 use crate::shelf::{Shelf, Wanted};
+
+/// The queue of inventories that have to be filed. Items have the ids of their documents.
+pub(crate) const FILING: &str = "filing";
+/// The queue of cancellations whose inventory has to be withdrawn.
+pub(crate) const WITHDRAWAL: &str = "withdrawal";
+/// The queue of inventories that wait for their documents; an item is due when they have waited too long.
+pub(crate) const MATCHING: &str = "matching";
+
+/// Hints for the loops of these queues: something may be new.
+#[derive(Debug, Default)]
+pub(crate) struct Hints {
+    pub(crate) filing: Notify,
+    pub(crate) withdrawal: Notify,
+}
+
+impl Hints {
+    pub(crate) fn give(&self) {
+        self.filing.notify_one();
+        self.withdrawal.notify_one();
+    }
+}
 
 /// The answer to an errand.
 #[derive(Debug)]

@@ -1,56 +1,45 @@
 //! Inventories whose documents do not come are rejected in the end, so that their firms hear of it.
 
-use std::collections::BTreeSet;
-
 use domain::Slot;
-use sqlx::PgPool;
-use store::Fault;
+use domain::documents::DocumentKind;
 use time::OffsetDateTime;
 
 use crate::commit::Step;
-use crate::matching::{is_waiting, too_late};
+use crate::matching::{POLICY, is_waiting, too_late};
+use crate::paper::Paper;
 use crate::shelf::Wanted;
 
-/// Inventories that have waited too long when they were looked for.
+/// An inventory that has waited too long when it was looked for.
 #[derive(Debug)]
 pub(crate) struct Expired {
-    pub(crate) keys: BTreeSet<(u16, String)>,
-    pub(crate) slots: BTreeSet<Slot>,
-    /// Nothing that was declared or changed after this has waited too long.
+    pub(crate) kind: DocumentKind,
+    pub(crate) key: String,
+    pub(crate) slot: Slot,
+    /// It has waited too long unless it was declared or changed after this.
     pub(crate) before: OffsetDateTime,
 }
 
 impl Expired {
+    pub(crate) fn of(paper: &Paper, now: OffsetDateTime) -> Self {
+        let before = now - time::Duration::seconds(POLICY.wait_seconds);
+        Self { kind: paper.kind, key: paper.key.clone(), slot: paper.slot, before }
+    }
+
     pub(crate) fn want(&self, wanted: &mut Wanted) {
-        wanted.slots.extend(self.slots.iter().copied());
-        wanted.keys.extend(self.keys.iter().cloned());
+        wanted.slots.insert(self.slot);
+        wanted.keys.insert((self.kind.number(), self.key.clone()));
     }
 }
 
-/// Rejects them, when they still wait.
-pub(crate) fn expire(step: &mut Step, expired: &Expired) {
-    let late: Vec<_> = step
-        .shelf
-        .papers()
-        .filter(|paper| expired.keys.contains(&(paper.kind.number(), paper.key.clone())))
-        .filter(|paper| is_waiting(paper) && paper.changed < expired.before)
-        .filter_map(|paper| Some((paper.id, too_late(&step.shelf, paper)?)))
-        .collect();
-    for (id, rejection) in late {
-        step.say(id, &rejection);
+/// Rejects it, when it still waits; false when it may wait longer: it changed lately, or its documents are
+/// there after all.
+pub(crate) fn expire(step: &mut Step, expired: &Expired) -> bool {
+    let paper = step.shelf.by_key(expired.kind, &expired.key);
+    // What waits no more is in no queue any more.
+    let Some(paper) = paper.filter(|paper| is_waiting(paper)) else { return true };
+    if paper.changed > expired.before {
+        return false;
     }
-}
-
-/// Finds inventories that wait since before a time.
-pub(crate) async fn find(pool: &PgPool, before: OffsetDateTime) -> Result<Expired, Fault> {
-    let rows = sqlx::query!(
-        "select slot, kind, key from task where task = 3 and since_time < $1
-         order by since_time limit 500",
-        before
-    )
-    .fetch_all(pool)
-    .await?;
-    let slots = rows.iter().map(|row| store::column::slot(row.slot)).collect::<Result<_, _>>()?;
-    let keys = rows.into_iter().map(|row| (row.kind.cast_unsigned(), row.key)).collect();
-    Ok(Expired { keys, slots, before })
+    let (id, rejection) = (paper.id, too_late(&step.shelf, paper));
+    rejection.is_some_and(|rejection| step.say(id, &rejection).is_some())
 }

@@ -9,9 +9,11 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use domain::Slot;
 use domain::documents::{DocumentKind, Return, status};
 use sqlx::PgConnection;
 use store::Fault;
+use store::queue::{self, Item};
 use uuid::Uuid;
 
 use crate::commit::{Command, Step};
@@ -20,12 +22,26 @@ use crate::matching::Companions;
 use crate::paper::{Errand, Paper};
 use crate::shelf::Wanted;
 
+/// The queue of news that could not be taken when they came. Their subject is the declaration.
+pub(crate) const NEWS: &str = "news";
+
 /// A burst of news, with the tokens that stand before and after it.
 #[derive(Debug)]
 pub(crate) struct Heard {
     pub(crate) news: Vec<News>,
+    /// What goes into the queue instead, in order.
+    pub(crate) behind: Vec<Item>,
     pub(crate) from: String,
     pub(crate) token: String,
+}
+
+/// News out of the queue.
+#[derive(Debug)]
+pub(crate) struct Late {
+    pub(crate) slot: Slot,
+    /// The item.
+    pub(crate) id: Uuid,
+    pub(crate) news: Vec<News>,
 }
 
 /// One thing that happened to a declaration.
@@ -70,16 +86,15 @@ impl Fact {
     }
 }
 
-impl Heard {
-    pub(crate) fn want(&self, wanted: &mut Wanted) {
-        for news in &self.news {
-            match &news.fact {
-                Fact::Filed(pre_no) => {
-                    wanted.pre_nos.insert(pre_no.clone());
-                }
-                _ => {
-                    wanted.declarations.insert(news.declaration);
-                }
+/// What has to be loaded for news.
+pub(crate) fn want(news: &[News], wanted: &mut Wanted) {
+    for news in news {
+        match &news.fact {
+            Fact::Filed(pre_no) => {
+                wanted.pre_nos.insert(pre_no.clone());
+            }
+            _ => {
+                wanted.declarations.insert(news.declaration);
             }
         }
     }
@@ -91,8 +106,26 @@ pub(crate) fn hear(step: &mut Step, heard: &Heard) -> bool {
     if step.heard.token != heard.from {
         return false;
     }
+    take(step, &heard.news);
+    for item in &heard.behind {
+        step.heard.last_place += 1;
+        step.heard.behind.push(Item { place: step.heard.last_place, ..item.clone() });
+    }
+    step.heard.token.clone_from(&heard.token);
+    step.heard.is_new = true;
+    true
+}
+
+/// The same for news out of the queue. What another process has taken out meanwhile has no effect.
+pub(crate) fn catch_up(step: &mut Step, late: &Late) {
+    if step.heard.late.remove(&late.id) {
+        take(step, &late.news);
+    }
+}
+
+fn take(step: &mut Step, news: &[News]) {
     let mut held_back = BTreeSet::new();
-    for News { declaration, fact } in &heard.news {
+    for News { declaration, fact } in news {
         let about = match fact {
             // The number is ours: it binds the declaration to the inventory, whoever comes first.
             Fact::Filed(pre_no) => step.shelf.of_pre_no(pre_no),
@@ -112,9 +145,6 @@ pub(crate) fn hear(step: &mut Step, heard: &Heard) -> bool {
     for id in held_back {
         tell_held_back(step, id);
     }
-    step.heard.token.clone_from(&heard.token);
-    step.heard.is_new = true;
-    true
 }
 
 fn tell(step: &mut Step, id: Uuid, fact: &Fact) {
@@ -262,21 +292,49 @@ pub(crate) struct Place {
     pub(crate) token: String,
     /// It has to be kept.
     pub(crate) is_new: bool,
+    /// The last place that is used in the queue.
+    last_place: i64,
+    /// What has to be put there.
+    behind: Vec<Item>,
+    /// What was taken out of it, and has no effect yet.
+    late: BTreeSet<Uuid>,
 }
 
-/// Reads the token and keeps others from moving it, when there are news among the commands.
-pub(crate) async fn place(tx: &mut PgConnection, commands: &[Command]) -> Result<Place, Fault> {
-    if !commands.iter().any(|command| matches!(command, Command::Heard(_))) {
-        return Ok(Place::default());
+impl Place {
+    /// Reads the token and keeps others from moving it, when there are news among the commands; takes
+    /// those out of the queue that came from there.
+    pub(crate) async fn load(tx: &mut PgConnection, commands: &[Command]) -> Result<Self, Fault> {
+        let mut place = Self::default();
+        let late = commands.iter().filter_map(|command| match command {
+            Command::Late(late) => Some((late.slot, late.id)),
+            _ => None,
+        });
+        let late: Vec<(Slot, Uuid)> = late.collect();
+        place.late = queue::settle(&mut *tx, NEWS, &late).await?;
+        let heard = commands.iter().filter_map(|command| match command {
+            Command::Heard(heard) => Some(heard),
+            _ => None,
+        });
+        let heard: Vec<&Heard> = heard.collect();
+        if !heard.is_empty() {
+            let token =
+                sqlx::query_scalar!("select resume_token from heard where slot = 0 for update");
+            place.token = token.fetch_one(&mut *tx).await?;
+        }
+        if heard.iter().any(|heard| !heard.behind.is_empty()) {
+            place.last_place = queue::last_place(&mut *tx, NEWS).await?;
+        }
+        Ok(place)
     }
-    let token = sqlx::query_scalar!("select resume_token from heard where slot = 0 for update")
-        .fetch_one(tx)
-        .await?;
-    Ok(Place { token, is_new: false })
-}
 
-/// Keeps the token, in the transaction of what stands before it.
-pub(crate) async fn keep_token(tx: &mut PgConnection, token: &str) -> Result<(), Fault> {
-    sqlx::query!("update heard set resume_token = $1 where slot = 0", token).execute(tx).await?;
-    Ok(())
+    /// Keeps the token, in the transaction of what stands before it.
+    pub(crate) async fn write(&self, tx: &mut PgConnection) -> Result<(), Fault> {
+        queue::enqueue(&mut *tx, NEWS, &self.behind).await?;
+        if self.is_new {
+            let kept =
+                sqlx::query!("update heard set resume_token = $1 where slot = 0", self.token);
+            kept.execute(tx).await?;
+        }
+        Ok(())
+    }
 }

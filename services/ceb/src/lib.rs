@@ -16,6 +16,7 @@ mod log;
 mod matching;
 mod message;
 mod paper;
+mod pulls;
 mod read;
 mod receipt;
 mod receive;
@@ -34,23 +35,31 @@ use domain::refusal::{Code, Refusal};
 use domain::{Principal, Slot, limits};
 use futures::stream::FuturesOrdered;
 use futures::{Stream, StreamExt as _};
+use kit::deliver::{FIRST_PAUSE, Port, Queue};
+use kit::progress::{Progress, measure};
+use kit::{Loop, Mounted};
 use proto::call::{caller, trace};
 use proto::ceb::{self, Document, MessageType};
+use proto::memory;
 use proto::status::{self, Language};
+use proto::turn;
 use proto::v1;
 use proto::v1::ceb_service_server::CebService;
 use proto::v1::send_stream_response::Result as Item;
 use sqlx::PgPool;
 use store::batch::{self, Batch};
-use store::journal::{self, Tail};
+use store::journal;
+use store::share::Share;
+use store::tail::{Reader, Signal, Tail};
 use store::token::TokenKey;
 use store::{Clock, Unanswered};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use commit::{About, Command, Desk, Done, Said};
 pub use message::Policy;
+use pulls::Pulls;
 pub use signature::Trust;
 
 /// The schema of this service, in `migrations/ceb`.
@@ -71,19 +80,17 @@ pub(crate) struct Ceb {
     pub(crate) batch: Batch<Desk>,
     pub(crate) clock: Clock,
     pub(crate) policy: Policy,
-    pub(crate) errands: Arc<Notify>,
     draining: CancellationToken,
     /// Readers that wait for receipts.
-    waiting: Semaphore,
+    pulls: Pulls,
 }
 
 /// The service as it is mounted.
 #[derive(Debug, Clone)]
 pub struct Service(Arc<Ceb>);
 
-/// What the caller runs as tasks: the lane, which ends after `closing`, and the loops to the
-/// declaration service, which end with `draining`.
-pub type Loop = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Names of the queues, for their figures.
+const QUEUES: &[&str] = &[errand::FILING, errand::WITHDRAWAL, errand::MATCHING, follow::NEWS];
 
 impl Service {
     /// The service over its tables. `window` is how it reaches the declaration service.
@@ -93,22 +100,55 @@ impl Service {
         policy: Policy,
         window: Window,
         (draining, closing): (CancellationToken, CancellationToken),
-    ) -> (Self, Vec<Loop>) {
+    ) -> Mounted<Self> {
         let tail = Tail::default();
-        let errands = Arc::new(Notify::new());
-        let desk = Desk { tail: tail.clone(), clock: clock.clone(), errands: Arc::clone(&errands) };
+        let hints = Arc::new(errand::Hints::default());
+        let desk = Desk { tail: tail.clone(), clock: clock.clone(), errands: Arc::clone(&hints) };
         let (batch, lanes) = batch::lanes(Arc::new(desk), &work, LANES, &closing);
         let stop = draining.clone();
-        let waiting = Semaphore::new(limits::RECEIPTS_WAITING_MAX);
-        let this =
-            Arc::new(Ceb { reads, tokens, tail, batch, clock, policy, errands, draining, waiting });
+        let pulls = Pulls::default();
+        let pool = reads.clone();
+        let this = Arc::new(Ceb { reads, tokens, tail, batch, clock, policy, draining, pulls });
         let mut loops: Vec<Loop> =
             lanes.into_iter().map(|lane| -> Loop { Box::pin(lane) }).collect();
-        let (ceb, there, ending) = (Arc::clone(&this), window.clone(), stop.clone());
-        loops.push(Box::pin(async move { relay::run_errands(&ceb, &there, &ending).await }));
-        let (ceb, there, ending) = (Arc::clone(&this), window, stop);
-        loops.push(Box::pin(async move { relay::follow(&ceb, &there, &ending).await }));
-        (Self(this), loops)
+        loops.push(Box::pin(this.tail.run(this.reads.clone(), closing)));
+        let filing = queue("ceb.filing", relay::Filing(Arc::clone(&this), window.clone()), &this);
+        let withdrawal = relay::Withdrawal(Arc::clone(&this), window.clone());
+        let withdrawal = queue("ceb.withdrawal", withdrawal, &this);
+        let matching = queue("ceb.matching", relay::Matching(Arc::clone(&this)), &this);
+        let late = queue("ceb.late-news", relay::LateNews(Arc::clone(&this)), &this);
+        let news = Progress::new("ceb.news");
+        let progress = vec![
+            filing.progress.clone(),
+            withdrawal.progress.clone(),
+            matching.progress.clone(),
+            late.progress.clone(),
+            news.clone(),
+        ];
+        let (ending, wake) = (stop.clone(), Arc::clone(&hints));
+        loops.push(Box::pin(async move { filing.run(&wake.filing, &ending).await }));
+        let (ending, wake) = (stop.clone(), hints);
+        loops.push(Box::pin(async move { withdrawal.run(&wake.withdrawal, &ending).await }));
+        let ending = stop.clone();
+        loops.push(Box::pin(async move { matching.run(&Notify::new(), &ending).await }));
+        let ending = stop.clone();
+        loops.push(Box::pin(async move { late.run(&Notify::new(), &ending).await }));
+        let rows = (pool, this.clock.clone());
+        loops.push(Box::pin(measure(SCHEMA, QUEUES, rows, progress.clone(), stop.clone())));
+        let ceb = Arc::clone(&this);
+        loops.push(Box::pin(async move { relay::follow(&ceb, &window, &news, &stop).await }));
+        Mounted { service: Self(this), loops, progress }
+    }
+}
+
+fn queue<P: Port>(name: &'static str, port: P, ceb: &Ceb) -> Queue<P> {
+    Queue {
+        port,
+        service: SCHEMA,
+        pool: ceb.reads.clone(),
+        clock: ceb.clock.clone(),
+        progress: Progress::new(name),
+        pause: FIRST_PAUSE,
     }
 }
 
@@ -121,14 +161,16 @@ impl Ceb {
         trace: &str,
         door: Door,
     ) -> Result<v1::SendResponse, Unanswered> {
+        memory::need(bytes.len().saturating_mul(limits::MEMORY_PER_CEB_BYTE)).map_err(|no| *no)?;
         let read = message::read(&self.policy, principal, bytes, trace, self.clock.now())?;
+        let share = Share::of(principal);
         let documents = match read {
             message::Message::Documents(documents) => documents,
             message::Message::Broken(broken) => {
                 let message::Broken { malformed, faults, envelope_id, answer } = *broken;
                 if !malformed.dxp_id.is_empty() {
                     let slot = Slot::of(&malformed.dxp_id);
-                    self.batch.queue(slot, Command::Malformed(malformed)).await?;
+                    self.batch.queue(slot, &share, Command::Malformed(malformed)).await?;
                 }
                 return Ok(v1::SendResponse {
                     envelope_id,
@@ -139,13 +181,16 @@ impl Ceb {
             }
         };
         let message::Documents { guid, message_type, envelope_id, documents } = documents;
+        let share = &share;
         let waiting = documents.into_iter().map(|document| {
             let slot = document.slot;
             let command = Command::Receive(Box::new(document));
             async move {
                 match door {
-                    Door::Offer => Ok::<_, Unanswered>(self.batch.offer(slot, command).await?),
-                    Door::Queue => Ok(self.batch.queue(slot, command).await?),
+                    Door::Offer => {
+                        Ok::<_, Unanswered>(self.batch.offer(slot, share, command).await?)
+                    }
+                    Door::Queue => Ok(self.batch.queue(slot, share, command).await?),
                 }
             }
         });
@@ -192,7 +237,8 @@ impl Ceb {
                 body: Bytes::from(body),
             };
             let slot = Slot::of(&issued.invt_no);
-            let done = self.batch.queue(slot, Command::Issue(Box::new(issued))).await?;
+            let done =
+                self.batch.queue(slot, &Share::Kept, Command::Issue(Box::new(issued))).await?;
             taken += u32::from(matches!(done, Done::Issued(true)));
         }
         Ok(taken)
@@ -204,34 +250,42 @@ impl Ceb {
         dxp_id: &str,
         about: &read::About,
         after: i64,
-        most: i32,
+        (most, bytes): (i32, i64),
         wait: Duration,
     ) -> Result<Vec<v1::OutgoingMessage>, Unanswered> {
         let most =
             if most == 0 { limits::RECEIPTS_PAGE_DEFAULT } else { most.clamp(1, limits::PAGE_MAX) };
         let most = i64::from(most);
         let until = tokio::time::Instant::now() + wait;
-        // Listening begins before looking, so that nothing falls between; and at the head, because what
-        // is behind is found by its reader's name.
-        let columns = [Slot::of(dxp_id).column()];
-        let heads = journal::heads(&self.reads, &columns).await?;
-        let mut tail = self.tail.read(self.reads.clone(), heads);
+        let mut tail = if wait.is_zero() { None } else { Some(self.listen(dxp_id).await?) };
         loop {
-            let found = read::log(&self.reads, dxp_id, about, after, most).await?;
-            if !found.is_empty() || tokio::time::Instant::now() >= until {
+            let found = read::log(&self.reads, dxp_id, about, after, (most, bytes)).await?;
+            let Some(tail) = tail.as_mut().filter(|_| found.is_empty()) else {
                 return Ok(found.into_iter().map(logged).collect());
-            }
+            };
             loop {
-                let heard = tokio::select! {
-                    heard = tokio::time::timeout_at(until, tail.next()) => heard,
-                    () = self.draining.cancelled() => return Ok(Vec::new()),
-                };
-                let Ok(entries) = heard else { return Ok(Vec::new()) };
+                // Others read meanwhile.
+                let heard = turn::rest(async {
+                    tokio::select! {
+                        heard = tokio::time::timeout_at(until, tail.next()) => heard.ok(),
+                        () = self.draining.cancelled() => None,
+                    }
+                });
+                let Some(entries) = heard.await else { return Ok(Vec::new()) };
                 if entries?.iter().any(|entry| entry.owner == dxp_id) {
                     break;
                 }
             }
         }
+    }
+}
+
+impl Ceb {
+    /// Hears of what comes into the log of an exchange number from now on. Listening begins before looking, so
+    /// that nothing falls between; and at the head, because what is behind is found by its reader's name.
+    async fn listen(&self, dxp_id: &str) -> Result<Reader, Unanswered> {
+        let heads = journal::heads(&self.reads, &[Slot::of(dxp_id).column()]).await?;
+        Ok(self.tail.read(self.reads.clone(), heads))
     }
 }
 
@@ -430,10 +484,10 @@ impl CebService for Service {
         let v1::ListReceiptsRequest { dxp_id, after, page_size, wait_seconds, order_no, key } =
             request.into_inner();
         own_log(&principal, &dxp_id).map_err(|refusal| status::of(refusal, language))?;
-        // With too many waiting, the answer is what there is.
-        let turn = self.0.waiting.try_acquire();
         let wait = u64::from(wait_seconds).min(limits::RECEIPTS_WAIT_SECONDS_MAX);
-        let wait = if turn.is_ok() { wait } else { 0 };
+        // Whoever waits is like a stream, and is counted like one.
+        let turn = (wait > 0).then(|| self.0.pulls.enter(&principal.name)).transpose();
+        let _turn = turn.map_err(|refusal| status::of(refusal, language))?;
         // Behind every position there is nothing.
         let from = i64::try_from(after).unwrap_or(i64::MAX);
         let messages = self
@@ -442,7 +496,7 @@ impl CebService for Service {
                 &dxp_id,
                 &read::About { order_no, key },
                 from,
-                page_size,
+                (page_size, limits::RECEIPTS_PAGE_BYTES),
                 Duration::from_secs(wait),
             )
             .await
@@ -537,7 +591,8 @@ fn answer_stream(
                     // An item without a request is an empty message, and refused as one.
                     let bytes = item.item.unwrap_or_default().message;
                     let (ceb, principal) = (Arc::clone(&ceb), Arc::clone(&principal));
-                    taking.push_back(answer(ceb, principal, trace.clone(), number, bytes));
+                    let answered = answer(ceb, principal, trace.clone(), number, bytes);
+                    taking.push_back(memory::item(answered));
                     number += 1;
                 }
                 Some(Ok(None)) => open = false,
@@ -583,21 +638,32 @@ fn follow_log(
 ) -> impl Stream<Item = Result<v1::FollowReceiptsResponse, Unanswered>> + Send {
     async_stream::try_stream! {
         let mut position = after;
-        let wait = Duration::from_secs(limits::HEARTBEAT_SECONDS);
         let everything = read::About::default();
+        let mut tail = ceb.listen(&dxp_id).await?;
         loop {
             // Behind every position there is nothing.
             let from = i64::try_from(position).unwrap_or(i64::MAX);
-            let messages = ceb.log(&dxp_id, &everything, from, 0, wait).await?;
-            if messages.is_empty() {
-                if ceb.draining.is_cancelled() {
-                    Err(Refusal::of(Code::Unavailable).with("reason", "the window drains"))?;
-                }
-                yield v1::FollowReceiptsResponse { message: None, position };
-            }
+            let page = (0, limits::RECEIPTS_FOLLOWED_BYTES);
+            let messages = ceb.log(&dxp_id, &everything, from, page, Duration::ZERO).await?;
+            let is_all = messages.is_empty();
             for message in messages {
                 position = message.position;
                 yield v1::FollowReceiptsResponse { message: Some(message), position };
+            }
+            if !is_all {
+                continue;
+            }
+            loop {
+                let signal = tokio::select! {
+                    signal = tail.hear() => Some(signal),
+                    () = ceb.draining.cancelled() => None,
+                };
+                let drains = || Refusal::of(Code::Unavailable).with("reason", "the window drains");
+                match signal.ok_or_else(drains)?? {
+                    Signal::Entries(entries) if entries.iter().all(|it| it.owner != dxp_id) => {}
+                    Signal::Entries(_) => break,
+                    Signal::Beat => yield v1::FollowReceiptsResponse { message: None, position },
+                }
             }
         }
     }

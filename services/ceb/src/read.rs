@@ -35,16 +35,17 @@ impl About {
     }
 }
 
-/// The messages of an exchange number after a position.
+/// The messages of an exchange number after a position: at most so many, and none begins beyond so many
+/// bytes.
 pub(crate) async fn log(
     pool: &PgPool,
     dxp_id: &str,
     about: &About,
     after: i64,
-    most: i64,
+    (most, bytes): (i64, i64),
 ) -> Result<Vec<Logged>, Fault> {
     if !about.is_everything() {
-        return log_about(pool, dxp_id, about, after, most).await;
+        return log_about(pool, dxp_id, about, after, (most, bytes)).await;
     }
     let rows = sqlx::query_as!(
         LogRow,
@@ -61,7 +62,7 @@ pub(crate) async fn log(
         dxp_id,
         after,
         most,
-        limits::RECEIPTS_PAGE_BYTES
+        bytes
     )
     .fetch_all(pool)
     .await?;
@@ -74,7 +75,7 @@ async fn log_about(
     dxp_id: &str,
     about: &About,
     after: i64,
-    most: i64,
+    (most, bytes): (i64, i64),
 ) -> Result<Vec<Logged>, Fault> {
     let rows = sqlx::query_as!(
         LogRow,
@@ -97,7 +98,7 @@ async fn log_about(
         after,
         about.key,
         most,
-        limits::RECEIPTS_PAGE_BYTES
+        bytes
     )
     .fetch_all(pool)
     .await?;
@@ -165,13 +166,15 @@ pub(crate) async fn documents(
         r#"select d.slot, d.kind, d.key, id, guid, app_time, draft, deleted, status, info, dxp_id,
                   subscribers,
                   order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
-                  invt_no, declaration_id, released_time, sum_no, cancels, t.task as "task?", signed,
+                  invt_no, declaration_id, released_time, sum_no, cancels, t.queue as "queue?", signed,
                   digest, body, received_time, changed_time, told_time, held_back
            from document d
-           left join task t on t.slot = d.slot and t.kind = d.kind and t.key = d.key
+           left join (select slot, id as document, queue from queue_item
+                      where queue in ('filing', 'withdrawal', 'matching')) t
+                  on t.slot = d.slot and t.document = d.id
            where ($1::text is null or order_no = $1)
              and ($2::smallint is null or d.kind = $2)
-             and (not $3 or t.task = 3)
+             and (not $3 or t.queue = 'matching')
              and ($4::text[] is null or dxp_id = any($4))
              and id < $5
              and ($7::uuid[] is null or id = any($7))

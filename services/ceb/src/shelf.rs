@@ -1,17 +1,19 @@
 //! The documents that a transaction works with: loaded by every name that somebody may know them by,
 //! changed in memory, written at once.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use domain::Slot;
 use domain::documents::DocumentKind;
 use sqlx::{PgConnection, PgPool};
 use store::Fault;
+use store::queue::{self, Item};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::matching::is_waiting;
+use crate::errand::{FILING, MATCHING, WITHDRAWAL};
+use crate::matching::{self, is_waiting};
 use crate::paper::{Errand, Names, Paper};
 
 /// The names of documents that are looked for.
@@ -126,40 +128,22 @@ pub(crate) struct Shelf {
     put: BTreeSet<Uuid>,
     /// Documents of which only the state changed.
     changed: BTreeSet<Uuid>,
-    /// What was to be done about them when they were loaded.
-    tasks: HashMap<(u16, String), Task>,
+    /// What was to be done about them when they were loaded, by kind and key: the queue, and the document
+    /// as it was then.
+    queued: HashMap<(u16, String), (&'static str, Uuid)>,
     /// Rows of documents whose order, and with it their slot, changed.
     moved: Vec<(Slot, u16, String)>,
     /// A document that was looked for under its id and is not here.
     missed: OnceLock<Uuid>,
 }
 
-/// What is to be done about a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Task {
-    None,
-    File,
-    Withdraw,
-    Wait,
-}
-
-impl Task {
-    fn of(paper: &Paper) -> Self {
-        match paper.errand {
-            Errand::File => Self::File,
-            Errand::Withdraw => Self::Withdraw,
-            Errand::None if is_waiting(paper) => Self::Wait,
-            Errand::None => Self::None,
-        }
-    }
-
-    fn column(self) -> Option<i16> {
-        match self {
-            Self::None => None,
-            Self::File => Some(1),
-            Self::Withdraw => Some(2),
-            Self::Wait => Some(3),
-        }
+/// The queue in which something is to be done about a document.
+fn queue_of(paper: &Paper) -> Option<&'static str> {
+    match paper.errand {
+        Errand::File => Some(FILING),
+        Errand::Withdraw => Some(WITHDRAWAL),
+        Errand::None if is_waiting(paper) => Some(MATCHING),
+        Errand::None => None,
     }
 }
 
@@ -185,7 +169,9 @@ impl Shelf {
     fn extend(&mut self, papers: Vec<Paper>) {
         for paper in papers {
             self.index(&paper);
-            self.tasks.insert((paper.kind.number(), paper.key.clone()), Task::of(&paper));
+            if let Some(queue) = queue_of(&paper) {
+                self.queued.insert((paper.kind.number(), paper.key.clone()), (queue, paper.id));
+            }
             self.papers.insert(paper.id, paper);
         }
     }
@@ -352,18 +338,43 @@ impl Shelf {
         remove(&mut *tx, &self.moved).await?;
         insert(&mut *tx, &put, now).await?;
         update(&mut *tx, &changed, now).await?;
-        let (mut done, mut due) = (Vec::new(), Vec::new());
+        let mut done: BTreeMap<&str, Vec<(Slot, Uuid)>> = BTreeMap::new();
+        let mut new: BTreeMap<&str, Vec<Item>> = BTreeMap::new();
         for paper in put.into_iter().chain(changed) {
-            let task = Task::of(paper);
-            let before = self.tasks.get(&(paper.kind.number(), paper.key.clone())).copied();
-            match task.column() {
-                Some(column) if before != Some(task) => due.push((paper, column)),
-                None if before.is_some_and(|before| before != Task::None) => done.push(paper),
-                Some(_) | None => {}
+            let before = self.queued.get(&(paper.kind.number(), paper.key.clone())).copied();
+            let then = queue_of(paper).map(|queue| (queue, paper.id));
+            if before == then {
+                continue;
+            }
+            if let Some((queue, id)) = before {
+                done.entry(queue).or_default().push((paper.slot, id));
+            }
+            if let Some((queue, _)) = then {
+                new.entry(queue).or_default().push(item(paper, queue, now));
             }
         }
-        forget_tasks(&mut *tx, &done).await?;
-        keep_tasks(tx, &due, now).await
+        for (queue, items) in done {
+            queue::settle(&mut *tx, queue, &items).await?;
+        }
+        for (queue, items) in new {
+            queue::enqueue(&mut *tx, queue, &items).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What is to be done about a document, as an item. Documents do not wait for each other here.
+fn item(paper: &Paper, queue: &str, now: OffsetDateTime) -> Item {
+    let wait = time::Duration::seconds(matching::POLICY.wait_seconds);
+    Item {
+        slot: paper.slot,
+        id: paper.id,
+        kind: 0,
+        subject: paper.id,
+        place: 0,
+        body: Vec::new(),
+        due: if queue == MATCHING { now + wait } else { now },
+        tries: 0,
     }
 }
 
@@ -372,7 +383,9 @@ async fn remove(tx: &mut PgConnection, moved: &[(Slot, u16, String)]) -> Result<
     for (slot, kind, key) in moved {
         let kind = kind.cast_signed();
         sqlx::query!(
-            "with gone as (delete from task where slot = $1 and kind = $2 and key = $3)
+            "with gone as (delete from queue_item i using document d
+                           where d.slot = $1 and d.kind = $2 and d.key = $3
+                             and i.slot = d.slot and i.id = d.id)
              delete from document where slot = $1 and kind = $2 and key = $3",
             slot.column(),
             kind,
@@ -551,56 +564,6 @@ async fn update(
     Ok(())
 }
 
-async fn forget_tasks(tx: &mut PgConnection, papers: &[&Paper]) -> Result<(), Fault> {
-    if papers.is_empty() {
-        return Ok(());
-    }
-    let slots: Vec<i16> = papers.iter().map(|p| p.slot.column()).collect();
-    let kinds: Vec<i16> = papers.iter().map(|p| kind_column(p.kind)).collect();
-    let keys: Vec<&str> = papers.iter().map(|p| p.key.as_str()).collect();
-    sqlx::query!(
-        "delete from task t
-         using unnest($1::smallint[], $2::smallint[], $3::text[]) as done (slot, kind, key)
-         where t.slot = done.slot and t.kind = done.kind and t.key = done.key",
-        &slots,
-        &kinds,
-        &keys as &[&str]
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-async fn keep_tasks(
-    tx: &mut PgConnection,
-    due: &[(&Paper, i16)],
-    now: OffsetDateTime,
-) -> Result<(), Fault> {
-    if due.is_empty() {
-        return Ok(());
-    }
-    let slots: Vec<i16> = due.iter().map(|(p, _)| p.slot.column()).collect();
-    let kinds: Vec<i16> = due.iter().map(|(p, _)| kind_column(p.kind)).collect();
-    let keys: Vec<&str> = due.iter().map(|(p, _)| p.key.as_str()).collect();
-    let tasks: Vec<i16> = due.iter().map(|(_, task)| *task).collect();
-    sqlx::query!(
-        "insert into task (slot, kind, key, task, since_time)
-         select slot, kind, key, task, $5
-         from unnest($1::smallint[], $2::smallint[], $3::text[], $4::smallint[])
-              as due (slot, kind, key, task)
-         on conflict (slot, kind, key) do update
-         set task = excluded.task, since_time = excluded.since_time",
-        &slots,
-        &kinds,
-        &keys as &[&str],
-        &tasks,
-        now
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
 /// Kinds are three digits, the same with a sign and without.
 pub(crate) fn kind_column(kind: DocumentKind) -> i16 {
     kind.number().cast_signed()
@@ -633,7 +596,7 @@ pub(crate) struct Row {
     pub(crate) released_time: Option<OffsetDateTime>,
     pub(crate) sum_no: String,
     pub(crate) cancels: String,
-    pub(crate) task: Option<i16>,
+    pub(crate) queue: Option<String>,
     pub(crate) signed: bool,
     pub(crate) digest: Vec<u8>,
     pub(crate) body: Vec<u8>,
@@ -677,9 +640,9 @@ impl TryFrom<Row> for Paper {
             released: row.released_time,
             sum_no: row.sum_no,
             cancels: row.cancels,
-            errand: match row.task {
-                Some(1) => Errand::File,
-                Some(2) => Errand::Withdraw,
+            errand: match row.queue.as_deref() {
+                Some(FILING) => Errand::File,
+                Some(WITHDRAWAL) => Errand::Withdraw,
                 Some(_) | None => Errand::None,
             },
             signed: row.signed,
@@ -720,11 +683,13 @@ async fn find(
         r#"select d.slot, d.kind, d.key, id, guid, app_time, draft, deleted, status, info, dxp_id,
                   subscribers,
                   order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
-                  invt_no, declaration_id, released_time, sum_no, cancels, t.task as "task?", signed,
+                  invt_no, declaration_id, released_time, sum_no, cancels, t.queue as "queue?", signed,
                   digest, body, received_time, changed_time, told_time, held_back
            from unnest($1::smallint[], $2::smallint[], $3::text[]) as found (slot, kind, key)
            join document d on d.slot = found.slot and d.kind = found.kind and d.key = found.key
-           left join task t on t.slot = found.slot and t.kind = found.kind and t.key = found.key"#,
+           left join (select slot, id as document, queue from queue_item
+                      where queue in ('filing', 'withdrawal', 'matching')) t
+                  on t.slot = d.slot and t.document = d.id"#,
         &slots,
         &kinds,
         &keys as &[&str]
@@ -846,30 +811,31 @@ async fn places(tx: &mut PgConnection, wanted: &Wanted) -> Result<BTreeSet<Place
     Ok(found)
 }
 
-/// Documents with an errand of a kind, oldest first.
-pub(crate) async fn with_errand(
+/// Documents by their ids, each by itself: one that cannot be read does not hide the others. `None` for
+/// those that are not there any more.
+pub(crate) async fn of_items(
     pool: &PgPool,
-    errand: Errand,
-    most: i64,
-) -> Result<Vec<Paper>, Fault> {
-    let task = match errand {
-        Errand::None => return Ok(Vec::new()),
-        Errand::File => Task::File,
-        Errand::Withdraw => Task::Withdraw,
-    };
+    items: &[Item],
+) -> Result<Vec<Option<Result<Paper, Fault>>>, Fault> {
+    let slots: Vec<i16> = items.iter().map(|item| item.slot.column()).collect();
+    let ids: Vec<Uuid> = items.iter().map(|item| item.id).collect();
     let rows = sqlx::query_as!(
         Row,
-        r#"select d.slot, d.kind, d.key, id, guid, app_time, draft, deleted, status, info, dxp_id,
+        r#"select d.slot, d.kind, d.key, d.id, guid, app_time, draft, deleted, status, info, dxp_id,
                   subscribers,
                   order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
-                  invt_no, declaration_id, released_time, sum_no, cancels, t.task as "task?", signed,
+                  invt_no, declaration_id, released_time, sum_no, cancels, t.queue as "queue?", signed,
                   digest, body, received_time, changed_time, told_time, held_back
-           from task t join document d on d.slot = t.slot and d.kind = t.kind and d.key = t.key
-           where t.task = $1 order by t.since_time limit $2"#,
-        task.column(),
-        most
+           from unnest($1::smallint[], $2::uuid[]) as asked (slot, id)
+           join document d on d.slot = asked.slot and d.id = asked.id
+           left join (select slot, id as document, queue from queue_item
+                      where queue in ('filing', 'withdrawal', 'matching')) t
+                  on t.slot = d.slot and t.document = d.id"#,
+        &slots,
+        &ids
     )
     .fetch_all(pool)
     .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    let mut found: HashMap<Uuid, Row> = rows.into_iter().map(|row| (row.id, row)).collect();
+    Ok(items.iter().map(|item| found.remove(&item.id).map(TryInto::try_into)).collect())
 }

@@ -9,6 +9,7 @@ use proto::v1::ceb_service_client::CebServiceClient;
 use proto::v1::declaration_service_client::DeclarationServiceClient;
 use proto::v1::exchange_service_client::ExchangeServiceClient;
 use proto::v1::inspection_service_client::InspectionServiceClient;
+use proto::v1::operation_service_client::OperationServiceClient;
 use proto::v1::sandbox_service_client::SandboxServiceClient;
 use proto::v1::status_service_client::StatusServiceClient;
 use rustls::RootCertStore;
@@ -216,6 +217,12 @@ impl Window {
     pub fn inspection(&self) -> InspectionServiceClient<Channel> {
         // A page has up to a thousand orders, each with all that was found.
         InspectionServiceClient::new(self.channel.clone())
+            .max_decoding_message_size(64 * 1024 * 1024)
+    }
+
+    /// Operation of the window.
+    pub fn operation(&self) -> OperationServiceClient<Channel> {
+        OperationServiceClient::new(self.channel.clone())
             .max_decoding_message_size(64 * 1024 * 1024)
     }
 

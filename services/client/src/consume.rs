@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use domain::limits;
+use domain::refusal::Code;
 use futures::{FutureExt as _, StreamExt as _};
 use proto::v1;
 use proto::v1::connect_request::Frame as Out;
@@ -95,6 +96,9 @@ pub trait Handler {
 
     /// Hears what became of a reply.
     fn result(&mut self, result: &v1::Result);
+
+    /// Something came from the window, a heartbeat at least, and was handled.
+    fn alive(&mut self) {}
 }
 
 /// A handler that needs no time.
@@ -131,6 +135,8 @@ pub struct Consumer {
     pub name: String,
     /// Start at these positions instead of where it stopped.
     pub from: Vec<v1::Position>,
+    /// So many seconds it may acknowledge nothing before its slots go to others; 0 takes the window's default.
+    pub progress_seconds: u32,
 }
 
 impl Consumer {
@@ -234,6 +240,10 @@ struct Session {
     /// Sent or waiting replies by request id, with the events that wait for them.
     replies: HashMap<String, (Reply, Vec<(u32, u64)>)>,
     later: DelayQueue<String>,
+    /// How often the window failed over a reply.
+    failed: HashMap<String, i32>,
+    /// Events that are set aside, before they are acknowledged.
+    parked: Vec<v1::Park>,
     /// Newest position of each slot that may be acknowledged.
     done: BTreeMap<u32, u64>,
 }
@@ -252,6 +262,7 @@ impl Session {
             consumer: consumer.name.clone(),
             from: consumer.from.clone(),
             max_in_flight: 0,
+            progress_seconds: consumer.progress_seconds,
         };
         send(&sender, Out::Open(open)).await?;
         let frames = ReceiverStream::new(receiver);
@@ -283,9 +294,14 @@ impl Session {
                     }
                 }
             };
+            let came = heard.is_some();
             match heard {
                 None | Some(Some(In::Heartbeat(_))) => {}
                 Some(Some(In::Opened(opened))) => {
+                    if opened.stalled {
+                        let (agency, seconds) = (consumer.agency, opened.progress_seconds);
+                        tracing::warn!(?agency, seconds, "nothing was acknowledged for too long");
+                    }
                     self.epoch = opened.epoch;
                     if !std::mem::replace(&mut self.opened, true) {
                         let now = self.say_all(spontaneous.unanswered.iter().cloned());
@@ -311,6 +327,9 @@ impl Session {
                     }
                 }
                 Some(Some(In::GoAway(_)) | None) => return Ok(()),
+            }
+            if came {
+                handler.alive();
             }
             self.acknowledge(&sender).await?;
         }
@@ -374,7 +393,15 @@ impl Session {
     }
 
     fn answered(&mut self, answer: &v1::Result, spontaneous: &mut Spontaneous) {
-        if answer.result == i32::from(v1::ResultCode::Retry) {
+        let retry = answer.result == i32::from(v1::ResultCode::Retry);
+        if retry && answer.code == Code::Internal.id() {
+            // The window failed over this reply, and may do so again.
+            if !self.is_given_up(&answer.request_id) {
+                self.later.insert(answer.request_id.clone(), RETRY);
+                return;
+            }
+            self.park(&answer.request_id);
+        } else if retry {
             if self.replies.contains_key(&answer.request_id) {
                 self.later.insert(answer.request_id.clone(), RETRY);
             }
@@ -389,6 +416,29 @@ impl Session {
                 *waiting = waiting.saturating_sub(1);
             }
             self.settle(slot);
+        }
+    }
+
+    /// Whether a reply over which the window failed is not said again. One that belongs to no event is left to
+    /// whoever said it; the others have a few tries.
+    fn is_given_up(&mut self, request_id: &str) -> bool {
+        let Some((_, events)) = self.replies.get(request_id) else { return true };
+        if events.is_empty() {
+            return true;
+        }
+        let failed = self.failed.entry(request_id.to_owned()).or_default();
+        *failed += 1;
+        *failed >= limits::TRIES_MAX
+    }
+
+    /// The events of a reply are set aside for people, so that what comes behind them is acknowledged.
+    fn park(&mut self, request_id: &str) {
+        self.failed.remove(request_id);
+        let Some((_, events)) = self.replies.get(request_id) else { return };
+        for (slot, position) in events {
+            let reason = format!("the window failed over the reply {request_id}");
+            let at = Some(v1::Position { slot: *slot, position: *position });
+            self.parked.push(v1::Park { position: at, reason });
         }
     }
 
@@ -420,6 +470,10 @@ impl Session {
         &mut self,
         sender: &mpsc::Sender<v1::ConnectRequest>,
     ) -> Result<(), Status> {
+        for park in self.parked.drain(..) {
+            tracing::error!(reason = park.reason, at = ?park.position, "an event was set aside");
+            send(sender, Out::Park(park)).await?;
+        }
         if self.done.is_empty() {
             return Ok(());
         }
@@ -603,6 +657,40 @@ mod tests {
         said.answered("1");
         let nothing = tokio::time::timeout(Duration::from_millis(10), said.next()).await;
         assert!(nothing.is_err(), "nobody is left to say anything");
+    }
+
+    #[tokio::test]
+    async fn a_reply_over_which_the_window_fails_holds_up_nobody_for_ever() {
+        let (mut session, (sender, mut said)) = (Session::default(), spontaneous());
+        let handle = |event: &v1::Event| match event.position {
+            1 => vec![verdict("bad")],
+            _ => vec![verdict("good")],
+        };
+        let mut handler = Closures { handle, result: |_: &v1::Result| {} };
+        let events = vec![event(1), event(2)];
+        session.take(events, &mut handler).await.expect("the handler fails never");
+        session.answered(&applied("good"), &mut said);
+        let away = v1::Result { result: v1::ResultCode::Retry.into(), ..applied("bad") };
+        let failed = v1::Result { code: Code::Internal.id().to_owned(), ..away.clone() };
+        for _ in 0..10 {
+            session.answered(&away, &mut said);
+        }
+        for _ in 1..limits::TRIES_MAX {
+            session.answered(&failed, &mut said);
+            assert!(session.done.is_empty() && session.parked.is_empty(), "it has a few tries");
+        }
+        session.answered(&failed, &mut said);
+        let [parked] = &session.parked[..] else { panic!("{:?}", session.parked) };
+        assert_eq!(parked.position, Some(v1::Position { slot: 1, position: 1 }));
+        assert_eq!(session.done, BTreeMap::from([(1, 2)]), "what is behind it is acknowledged");
+
+        // What belongs to no event is left to whoever said it.
+        sender.send(news("n")).await.expect("somebody listens");
+        let more = said.next().await;
+        session.say_all(more);
+        let failed = v1::Result { request_id: "n".to_owned(), ..failed };
+        session.answered(&failed, &mut said);
+        assert!(said.unanswered.is_empty() && !session.replies.contains_key("n"));
     }
 
     #[test]

@@ -14,6 +14,8 @@ use crate::{Window, backoff};
 pub enum Update<T> {
     /// Something happened.
     Entry(T),
+    /// Nothing happened for a while.
+    Heartbeat,
     /// The window is away. Nothing is missed: it goes on where it stopped.
     Lost(Status),
     /// The window is there again.
@@ -29,7 +31,7 @@ pub fn watch(
     entries(watch_updates(window, request))
 }
 
-/// The same, and tells once when the window is lost and once when it is back.
+/// The same with heartbeats, and tells once when the window is lost and once when it is back.
 pub fn watch_updates(
     window: Window,
     request: v1::WatchRequest,
@@ -74,7 +76,7 @@ pub fn receipts(
     entries(receipt_updates(window, dxp_id, after))
 }
 
-/// The same, and tells once when the window is lost and once when it is back.
+/// The same with heartbeats, and tells once when the window is lost and once when it is back.
 pub fn receipt_updates(
     window: Window,
     dxp_id: String,
@@ -100,7 +102,7 @@ fn entries<T: Send>(
     updates.filter_map(|update| {
         ready(match update {
             Ok(Update::Entry(entry)) => Some(Ok(entry)),
-            Ok(Update::Lost(_) | Update::Back) => None,
+            Ok(Update::Heartbeat | Update::Lost(_) | Update::Back) => None,
             Err(status) => Some(Err(status)),
         })
     })
@@ -133,9 +135,8 @@ where
                         match stream.message().await {
                             Ok(Some(news)) => {
                                 pauses = backon::BackoffBuilder::build(backoff().without_max_times());
-                                if let Some(entry) = take(&mut request, news) {
-                                    yield Update::Entry(entry);
-                                }
+                                let entry = take(&mut request, news);
+                                yield entry.map_or(Update::Heartbeat, Update::Entry);
                             }
                             Ok(None) => break Status::unavailable("the stream ended"),
                             Err(status) => break status,

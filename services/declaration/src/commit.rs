@@ -11,9 +11,11 @@ use domain::decision::{Decided, Decision};
 use domain::history::topic::END;
 use domain::refusal::Refusal;
 use domain::{DeclarationId, Slot};
+use proto::memory::{self, Charge};
 use sqlx::PgConnection;
 use store::batch::Work;
-use store::journal::{Entry, Heads, Tail};
+use store::journal::{Entry, Heads};
+use store::tail::Tail;
 use store::{Clock, Fault};
 
 use crate::amend::{self, Amendment};
@@ -85,6 +87,11 @@ impl Work for Ledger {
     type Command = Command;
     type Answer = Answer;
     type Told = Vec<Entry>;
+    type Held = Option<Arc<Charge>>;
+
+    fn held() -> Self::Held {
+        memory::held()
+    }
 
     async fn work(
         &self,

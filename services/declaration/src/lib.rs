@@ -24,17 +24,20 @@ use domain::decision::{Decided, Decision};
 use domain::declaration::Profile;
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal, Violation};
-use domain::{DeclarationId, Principal, limits};
+use domain::{DeclarationId, Kind, Principal, limits};
 use futures::stream::FuturesOrdered;
 use futures::{Stream, StreamExt as _};
 use prost::Message as _;
 use proto::call::{caller, trace};
+use proto::memory;
 use proto::status::{self, Language};
 use proto::v1::declaration_service_server::{DeclarationService, DeclarationServiceServer};
 use proto::v1::{self, submit_stream_response::Result as Item};
 use sqlx::PgPool;
 use store::batch::{self, Batch, Work as _};
-use store::journal::{Entry, Tail};
+use store::journal::Entry;
+use store::share::Share;
+use store::tail::Tail;
 use store::token::TokenKey;
 use store::{Clock, Fault, column};
 use tokio::sync::Semaphore;
@@ -73,8 +76,11 @@ pub struct Declarations {
 #[derive(Debug, Clone)]
 pub struct Service(Arc<Declarations>);
 
+/// What the caller runs as tasks, until `closing`: the lanes of the group commit, and what its readers share.
+pub type Loop = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 impl Service {
-    /// The service over its tables, with connections for work and for reading, and the lanes of its group commit, which the caller runs until `closing`.
+    /// The service over its tables, with connections for work and for reading.
     pub fn new(
         (work, reads): (PgPool, PgPool),
         (clock, tokens): (Clock, TokenKey),
@@ -82,10 +88,13 @@ impl Service {
         writers: usize,
         draining: CancellationToken,
         closing: CancellationToken,
-    ) -> (Self, Vec<impl Future<Output = ()> + Send + use<>>) {
+    ) -> (Self, Vec<Loop>) {
         let tail = Tail::default();
         let ledger = Arc::new(Ledger { tail: tail.clone(), clock });
         let (batch, lanes) = batch::lanes(Arc::clone(&ledger), &work, writers, &closing);
+        let mut loops: Vec<Loop> =
+            lanes.into_iter().map(|lane| -> Loop { Box::pin(lane) }).collect();
+        loops.push(Box::pin(tail.run(reads.clone(), closing)));
         let rehearsals = Semaphore::new(limits::REHEARSALS_MAX);
         let this = Declarations {
             pool: reads,
@@ -98,7 +107,7 @@ impl Service {
             draining,
             rehearsals,
         };
-        (Self(Arc::new(this)), lanes)
+        (Self(Arc::new(this)), loops)
     }
 
     /// As a gRPC service.
@@ -116,7 +125,7 @@ impl Service {
 impl exchange::Bench for Service {
     async fn decide(&self, decision: Decision) -> Result<Result<Decided, Refusal>, Fault> {
         let slot = decision.declaration().slot();
-        let done = self.0.batch.queue(slot, Command::Decide(decision)).await?;
+        let done = self.0.batch.queue(slot, &Share::Kept, Command::Decide(decision)).await?;
         match done {
             Ok(Done::Decided(decided)) => Ok(Ok(decided)),
             Ok(Done::Filed(_) | Done::Amended(_) | Done::Withdrawn) => {
@@ -129,9 +138,9 @@ impl exchange::Bench for Service {
 
 impl Declarations {
     /// Takes part in the next transaction.
-    async fn run(&self, command: Command) -> Result<Done, Error> {
+    async fn run(&self, share: &Share, command: Command) -> Result<Done, Error> {
         let slot = command.slot();
-        Ok(self.batch.offer(slot, command).await??)
+        Ok(self.batch.offer(slot, share, command).await??)
     }
 
     /// Does everything but keep it: the transaction is rolled back.
@@ -143,8 +152,13 @@ impl Declarations {
         Ok(answer.ok_or_else(|| Fault::Broken("a rehearsal has no answer".into()))??)
     }
 
-    async fn run_or_rehearse(&self, command: Command, only_check: bool) -> Result<Done, Error> {
-        if only_check { self.rehearse(command).await } else { self.run(command).await }
+    async fn run_or_rehearse(
+        &self,
+        share: &Share,
+        command: Command,
+        only_check: bool,
+    ) -> Result<Done, Error> {
+        if only_check { self.rehearse(command).await } else { self.run(share, command).await }
     }
 }
 
@@ -257,10 +271,17 @@ async fn submit_one(
     let warnings =
         warnings(&submission.checked.warnings, submission.checked.declaration.ceb.as_ref());
     let slot = submission.slot;
+    // The national door files for many firms: each has its own turn.
+    let share = match principal.kind {
+        Kind::Gateway => Share::firm(&submission.checked.declaration.declarant.code),
+        _ => Share::of(principal),
+    };
     let command = Command::Submit(Box::new(submission));
     let done = match door {
-        Door::Queue if !validate_only => declarations.batch.queue(slot, command).await??,
-        Door::Offer | Door::Queue => declarations.run_or_rehearse(command, validate_only).await?,
+        Door::Queue if !validate_only => declarations.batch.queue(slot, &share, command).await??,
+        Door::Offer | Door::Queue => {
+            declarations.run_or_rehearse(&share, command, validate_only).await?
+        }
     };
     let Done::Filed(receipt) = done else {
         return Err(Fault::Broken("a submission was answered with something else".into()).into());
@@ -363,7 +384,8 @@ fn answer_stream(
             match item {
                 Some(Ok(Some(item))) => {
                     let (declarations, principal) = (declarations.clone(), principal.clone());
-                    filing.push_back(answer(declarations, principal, trace.clone(), item.item));
+                    let answered = answer(declarations, principal, trace.clone(), item.item);
+                    filing.push_back(memory::item(answered));
                 }
                 Some(Ok(None)) => open = false,
                 // So is what came before one that cannot be read.
@@ -409,8 +431,9 @@ async fn amend_one(
     let amendment = amend::parse(declarations, principal, asked, declaration, trace)?;
     let (id, checked) = (amendment.id, &amendment.checked);
     let warnings = warnings(&checked.warnings, checked.declaration.ceb.as_ref());
+    let share = Share::of(principal);
     let command = Command::Amend(Box::new(amendment));
-    let done = declarations.run_or_rehearse(command, validate_only).await?;
+    let done = declarations.run_or_rehearse(&share, command, validate_only).await?;
     let Done::Amended(version) = done else {
         return Err(Fault::Broken("an amendment was answered with something else".into()).into());
     };
@@ -428,8 +451,9 @@ async fn withdraw_one(
     let asked = (request_id.as_str(), name.as_str(), version);
     let withdrawal = withdraw::parse(principal, asked, reason, trace)?;
     let id = withdrawal.id;
+    let share = Share::of(principal);
     let command = Command::Withdraw(withdrawal);
-    declarations.run_or_rehearse(command, validate_only).await?;
+    declarations.run_or_rehearse(&share, command, validate_only).await?;
     Ok(v1::WithdrawResponse { name: id.name(), state: v1::State::Withdrawn.into() })
 }
 
@@ -513,16 +537,16 @@ fn told(news: watch::News) -> Result<v1::WatchResponse, Error> {
             Ok(v1::WatchResponse { resume_token, ..Default::default() })
         }
         watch::News::Entry(entry, token) => {
-            let Entry { subject, version, phase, facts, recorded_time, .. } = *entry;
-            let phase: Phase = case::phase(phase)?;
-            let v1::Facts { facts, waits_for } = proto::facts::decode(&facts).map_err(damaged)?;
+            let Entry { subject, version, phase, facts, recorded_time, .. } = &*entry;
+            let phase: Phase = case::phase(*phase)?;
+            let v1::Facts { facts, waits_for } = proto::facts::decode(facts).map_err(damaged)?;
             Ok(v1::WatchResponse {
-                name: DeclarationId::from_uuid(subject).name(),
-                version: column::number(version)?,
+                name: DeclarationId::from_uuid(*subject).name(),
+                version: column::number(*version)?,
                 state: v1::State::from(phase).into(),
                 facts,
                 waits_for,
-                time: Some(proto::timestamp(recorded_time)),
+                time: Some(proto::timestamp(*recorded_time)),
                 resume_token: proto::text(token),
             })
         }

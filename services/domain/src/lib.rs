@@ -18,6 +18,7 @@ pub mod payment;
 pub mod principal;
 pub mod refusal;
 pub mod rules;
+pub mod tax_refund;
 pub mod text;
 
 pub use declaration::Declaration;

@@ -24,7 +24,10 @@ pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const VIOLATIONS_MAX: usize = 100;
 /// Requests that wait for the group commit, over all callers. Beyond: RESOURCE_EXHAUSTED.
 pub const COMMIT_QUEUE_MAX: usize = 8_192;
-/// Requests in one transaction. Larger batches gain nothing and make everybody wait longer.
+/// Requests of one firm that get in although as many as may wait are there: a flood of others does not
+/// shut out who has next to nothing waiting.
+pub const COMMIT_QUEUE_RESERVED: usize = 16;
+/// Requests in one transaction, and of one caller waiting in a lane. Larger batches gain nothing and make everybody wait longer.
 pub const COMMIT_BATCH_MAX: usize = 1_500;
 /// Checks without effect (`validate_only`) at once: each takes a connection and a slot's lock.
 pub const REHEARSALS_MAX: usize = 2;
@@ -49,14 +52,22 @@ pub const RECEIPTS_WAIT_SECONDS_MAX: u64 = 25;
 pub const RECEIPTS_PAGE_DEFAULT: i32 = 100;
 /// Bytes of receipts on one page, beyond which no further one begins.
 pub const RECEIPTS_PAGE_BYTES: i64 = 4 * 1024 * 1024;
-/// Pulls of receipts that wait at once; beyond, the answer is what there is.
-pub const RECEIPTS_WAITING_MAX: usize = 4_096;
+/// Pulls of receipts that wait at once, over all callers; of one as many as it may have streams.
+pub const RECEIPTS_WAITING_MAX: usize = 2_048;
 /// Parts of a split national document (msgCount).
 pub const CEB_PARTS_MAX: u32 = 100;
 /// Bytes of a message that is refused as a whole that are repeated in the refusal (CEB900).
 pub const CEB_ECHO_BYTES_MAX: usize = 64 * 1024;
-/// Errands to the declaration service that are on their way at once.
-pub const ERRANDS_MAX: i64 = 512;
+/// Items of a queue that are on their way at once.
+pub const QUEUE_ROUND_MAX: i64 = 512;
+/// After so many tries that failed by its own fault, an item is set aside for people.
+pub const TRIES_MAX: i32 = 4;
+/// Pause after the first try that failed; each one is four times as long as the last, so that an item is
+/// set aside after some ten seconds.
+pub const TRY_PAUSE_MILLISECONDS: u64 = 500;
+/// A loop that has something to do and does nothing for longer stands still, and health says so. Longer
+/// than a restart of the database or of another service.
+pub const STANDSTILL_SECONDS: u64 = 30;
 /// Declarations on one page of a list.
 pub const PAGE_MAX: i32 = 1_000;
 /// The same when the caller does not say.
@@ -104,6 +115,56 @@ pub const STREAMS_PER_PRINCIPAL_MAX: usize = 128;
 pub const CALLS_MAX: usize = 4_096;
 /// Streams of all firms and agents at once, likewise.
 pub const STREAMS_MAX: usize = 2_048;
+/// Lists, statistics and other long reads at once. Beyond, they wait, each caller in its own queue.
+pub const READS_LONG_MAX: usize = 4;
+/// The same of one caller.
+pub const READS_LONG_PER_PRINCIPAL_MAX: usize = 2;
+/// Reads of one thing at once, beside the long ones: they are over in milliseconds.
+pub const READS_SHORT_MAX: usize = 5;
+/// The same of one caller.
+pub const READS_SHORT_PER_PRINCIPAL_MAX: usize = 2;
+/// Connections for reading beside those: for streams, which share what they read.
+pub const REPLAYS_MAX: usize = 3;
+/// Reads of one caller that wait for their turn; what is beyond would not have it in time.
+pub const READS_WAITING_MAX: usize = 256;
+/// Memory that what a firm has on its way may take: received, being decoded, waiting in a queue, answered
+/// and not read yet. One of the largest envelopes while it is read, or thousands of usual messages.
+pub const MEMORY_PER_PRINCIPAL_MAX: usize = 48 * 1024 * 1024;
+/// The same of one agency, administrator or service of the window. It does not count towards
+/// [`MEMORY_MAX`], so that no number of firms takes it away.
+pub const MEMORY_PER_AGENCY_MAX: usize = 64 * 1024 * 1024;
+/// The same of all firms and agents together, without the share of each that is its own.
+pub const MEMORY_MAX: usize = 96 * 1024 * 1024;
+/// The share of [`MEMORY_PER_PRINCIPAL_MAX`] that others cannot use up: enough for hundreds of usual
+/// calls.
+pub const MEMORY_ASSURED: usize = 1024 * 1024;
+/// Memory that a byte stands for between its arrival and its decoding: buffers grow and are copied,
+/// and objects are larger than what they come from.
+pub const MEMORY_PER_BYTE: usize = 3;
+/// Memory that a decoded message stands for, a byte of it: what is read from it is kept beside it.
+pub const MEMORY_PER_DECODED_BYTE: usize = 2;
+/// Memory that a byte of a national message stands for while it is read: its text, its tree, what its
+/// signature covers, and its documents.
+pub const MEMORY_PER_CEB_BYTE: usize = 4;
+/// An answer up to here is given whatever its caller has in memory: it may say what was done.
+pub const ANSWER_BYTES_SMALL: usize = 16 * 1024;
+/// An item of a stream up to here is taken whatever its caller has in memory; the stream reads no
+/// further then.
+pub const ITEM_BYTES_SMALL: usize = 64 * 1024;
+/// Seconds in which a firm must read something of an answer that waits for it. A pause of a program
+/// is shorter; what it did not read it can read again.
+pub const READ_SECONDS_MAX: u64 = 30;
+/// The same for agencies and administrators: a consumer may work on one batch for minutes.
+pub const READ_SECONDS_AGENCY_MAX: u64 = 300;
+/// Bytes of one answer that must be read in a second, beyond the first [`READ_SECONDS_MAX`].
+pub const READ_BYTES_PER_SECOND: u64 = 64 * 1024;
+/// Bytes that may be on their way to us in one stream, and in one connection, before somebody reads
+/// them. A filing has some kilobytes: hundreds fit.
+pub const RECEIVE_STREAM_BYTES: u32 = 256 * 1024;
+/// See [`RECEIVE_STREAM_BYTES`].
+pub const RECEIVE_CONNECTION_BYTES: u32 = 512 * 1024;
+/// Bytes of receipts that a follower of a log has waiting in the window.
+pub const RECEIPTS_FOLLOWED_BYTES: i64 = 256 * 1024;
 /// What a connection of HTTP/2 may cost without getting anything done, in points: a frame that carries
 /// nothing (PRIORITY, PING, SETTINGS, WINDOW_UPDATE, RST_STREAM, an empty or unknown one) costs
 /// [`FRAME_POINTS`], a small piece of a body one. So 500 such frames a second are free for ever, 2,000 at
@@ -141,10 +202,17 @@ pub const WIRE_LIST_MAX: usize = 1_000;
 pub const WIRE_PARTS_MAX: usize = 65_536;
 /// Seconds that a unary call may take.
 pub const UNARY_SECONDS_MAX: u64 = 30;
+/// Seconds after which a consumer of the exchange that has events to acknowledge and acknowledges none is
+/// stalled, where it does not say another number.
+pub const STALLED_SECONDS_DEFAULT: u32 = 60;
+/// The same at most, whatever it says: an agency that stores events takes no longer for one.
+pub const STALLED_SECONDS_MAX: u32 = 3_600;
 /// Seconds without a sign of life after which slots go to another consumer of the agency.
 pub const LEASE_SECONDS: i32 = 15;
 /// Seconds after which another process of a service goes on with what one did alone.
 pub const TASK_LEASE_SECONDS: i32 = 6;
+/// Lines of one kind, written at one place in the code, in the log in a second; the others are counted.
+pub const LOG_LINES_PER_SECOND: u32 = 20;
 /// Seconds between heartbeats on a quiet stream.
 pub const HEARTBEAT_SECONDS: u64 = 5;
 /// Declarations filed by the declarants of one slot in one day: the nine digits of preNo are shared

@@ -69,8 +69,10 @@ pub enum Code {
     Overloaded,
     NumbersUsedUp,
     QuotaUsedUp,
+    MemoryUsedUp,
     Unavailable,
     StorageFull,
+    SpaceShort,
     InspectionOutOfStep,
     AlreadyReported,
     OrderTaken,
@@ -149,7 +151,7 @@ pub enum Code {
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 108] = {
+    pub const ALL: [Self; 110] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
@@ -157,8 +159,8 @@ impl Code {
             VersionMismatch, AlreadyReleased, AlreadyEnded, InspectionOpen, GoodsDetained,
             NoOpenInspection, InstructionUnanswered, NeverSent, StaleVersion, StaleRound,
             StaleEpoch, CertificateMissing, CertificateUnknown, NotAllowed, NotYourAgency,
-            DeclarantForeign, ExchangeNumberForeign, Overloaded, NumbersUsedUp, QuotaUsedUp, Unavailable,
-            StorageFull, InspectionOutOfStep, AlreadyReported, OrderTaken, OfficerNotAssigned,
+            DeclarantForeign, ExchangeNumberForeign, Overloaded, NumbersUsedUp, QuotaUsedUp, MemoryUsedUp, Unavailable,
+            StorageFull, SpaceShort, InspectionOutOfStep, AlreadyReported, OrderTaken, OfficerNotAssigned,
             OfficerConflict, InstructionUnknown, SampleUnknown, DisposalUnfounded, DisposalGiven,
             NotInInspectionOrder, ObjectionUsed, AttendanceNeeded, WrongTime, ChoiceUsedUp,
             NoSuchWindow, WindowFull, OrderTooLarge, CreditEntryUnknown, AppealUsed, PlaceUnknown,
@@ -214,8 +216,10 @@ impl Code {
             Self::Overloaded => ("SW-1401", SlowDown, "too much is waiting; slow down and repeat", "系统繁忙，请放慢后重试"),
             Self::NumbersUsedUp => ("SW-1402", SlowDown, "the numbers of the period for this group of declarants are used up", "本期编号已用完"),
             Self::QuotaUsedUp => ("SW-1403", SlowDown, "this caller has too much open at once; finish some of it and repeat", "该调用方同时占用过多，请完成部分后重试"),
+            Self::MemoryUsedUp => ("SW-1404", SlowDown, "too many bytes are on their way; read the answers that wait, and repeat", "在途数据过多，请先读取待收的应答后重试"),
             Self::Unavailable => ("SW-1501", Later, "the window cannot answer now; repeat with the same request_id", "服务暂不可用，请用相同 request_id 重试"),
             Self::StorageFull => ("SW-1502", Later, "the storage is full; nothing was accepted", "存储空间已满，未受理"),
+            Self::SpaceShort => ("SW-1503", Later, "space runs short: nothing is filed until there is more; reading goes on", "存储空间不足，暂不受理申报，查询不受影响"),
             Self::InspectionOutOfStep => ("SW-1601", StateForbids, "the inspection order is not at this step", "查验单不在该环节"),
             Self::AlreadyReported => ("SW-1602", Exists, "this was reported before with other content", "此前已报送不同内容"),
             Self::OrderTaken => ("SW-1603", ReadAgain, "somebody else was first: another appointment, other officers or another site; read the order again", "查验单已有其他预约、查验人员或查验场地，请重新读取"),

@@ -7,7 +7,8 @@
 )]
 
 use domain::documents::tax::{
-    Assessment, Band, COSMETICS, Goods, Measure, Rate, Tax, Unassessable, apportion, assess, find,
+    self, Assessment, Band, COSMETICS, Goods, Measure, Rate, Tax, Unassessable, apportion, assess,
+    find,
 };
 use time::Date;
 use time::macros::date;
@@ -172,4 +173,42 @@ fn cosmetics_are_dear_from_their_price_for_a_measure_or_sheet() {
     for nothing in [PIECE, measure("036", 0), measure("036", -1)] {
         assert_eq!(answer(1_000_00, nothing, None), Err(Unassessable::NoMeasure(3)), "{nothing:?}");
     }
+}
+
+/// What the sandbox's guide says of its sample: heading, first day, duty, VAT and consumption tax in 1/10000,
+/// and whether cosmetics are dear from a price.
+#[test]
+fn the_sample_tariff_is_what_the_guide_says() {
+    let rows: Vec<_> = tax::SAMPLE_TARIFF
+        .iter()
+        .map(|rate| {
+            let from = rate.valid_from.to_string();
+            let rates = (rate.duty_bp, rate.vat_bp, rate.consumption_bp);
+            (rate.prefix, from, rates, rate.threshold == Some(COSMETICS))
+        })
+        .collect();
+    let expected = [
+        ("", "2018-05-01", (500, 1_600, 0), false),
+        ("", "2019-04-01", (500, 1_300, 0), false),
+        ("08", "2019-04-01", (1_000, 900, 0), false),
+        ("2106", "2019-04-01", (1_200, 1_300, 0), false),
+        ("3303", "2019-04-01", (300, 1_300, 1_500), true),
+        ("3304", "2019-04-01", (100, 1_300, 1_500), true),
+        ("49", "2019-04-01", (0, 900, 0), false),
+    ];
+    let expected =
+        expected.map(|(prefix, from, rates, dear)| (prefix, from.to_owned(), rates, dear));
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn every_status_of_a_bill_is_said_in_both_languages() {
+    let said = ["1", "2", "3", "4"].map(|it| (tax::bill_title(it), tax::bill_title_zh(it)));
+    let expected = [
+        ("made out", "已生成"),
+        ("in a payment order", "已汇总"),
+        ("void", "作废"),
+        ("of unknown status", "状态未知"),
+    ];
+    assert_eq!(said, expected);
 }

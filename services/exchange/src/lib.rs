@@ -19,7 +19,7 @@ use proto::raw::exchange_service_server::{ExchangeService, ExchangeServiceServer
 use proto::{raw, status};
 use sqlx::PgPool;
 use store::Fault;
-use store::journal::Tail;
+use store::tail::Tail;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 

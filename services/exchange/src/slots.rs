@@ -1,7 +1,8 @@
 //! Which consumer of an agency serves which slots, by lease and epoch, and how far it has stored them.
 //!
 //! The invariant: a cursor moves only under the lease of the connection that moves it. Slots are
-//! shared evenly among the live consumers; a consumer that is silent for too long loses its slots.
+//! shared evenly among the live consumers that make progress; a consumer that is silent for too long, or
+//! acknowledges nothing of what it has got, loses its slots to them.
 
 use domain::decision::Desk;
 use domain::{Slot, limits};
@@ -39,7 +40,7 @@ impl Lease {
                                    (select max(epoch) from subscription where agency = $1)),
                       clock_timestamp() + make_interval(secs => $3::int)
                on conflict (agency, name) do update
-               set epoch = excluded.epoch, expires_time = excluded.expires_time
+               set epoch = excluded.epoch, expires_time = excluded.expires_time, stalled = false
                returning epoch"#,
             desk.column(),
             consumer,
@@ -57,24 +58,27 @@ impl Lease {
     }
 
     /// Keeps what was stored, extends the lease, gives up slots that belong to others now and takes
-    /// free ones of the fair share. Returns the slots held with their stored positions; `None` when
+    /// free ones of the fair share; who is stalled has none while others make progress. Returns the slots held with their stored positions; `None` when
     /// a newer connection of the same consumer took over.
     pub(crate) async fn renew(
         &self,
         pool: &PgPool,
         stored: &Stored,
+        stalled: bool,
     ) -> Result<Option<Stored>, Fault> {
         let mut connection = pool.acquire().await?;
         let mut tx = connection.begin().await?;
         lock(&mut tx, self.desk).await?;
         self.keep(&mut tx, stored).await?;
         let extended = sqlx::query!(
-            "update consumer set expires_time = clock_timestamp() + make_interval(secs => $4::int)
+            "update consumer
+             set expires_time = clock_timestamp() + make_interval(secs => $4::int), stalled = $5
              where agency = $1 and name = $2 and epoch = $3",
             self.desk.column(),
             self.consumer,
             self.epoch,
-            limits::LEASE_SECONDS
+            limits::LEASE_SECONDS,
+            stalled
         )
         .execute(&mut *tx)
         .await?;
@@ -87,13 +91,18 @@ impl Lease {
         )
         .execute(&mut *tx)
         .await?;
-        let live = sqlx::query_scalar!(
-            "select name from consumer where agency = $1 order by name",
+        let live = sqlx::query!(
+            "select name, stalled from consumer where agency = $1 order by name",
             self.desk.column()
         )
         .fetch_all(&mut *tx)
         .await?;
-        let share = self.share(&live)?;
+        let (idle, working): (Vec<_>, Vec<_>) = live.into_iter().partition(|row| row.stalled);
+        tell(self.desk, idle.len());
+        // Nobody is left to give slots to: who is stalled may still go on.
+        let sharing = if working.is_empty() { idle } else { working };
+        let names: Vec<String> = sharing.into_iter().map(|row| row.name).collect();
+        let share = self.share(&names, stalled)?;
         sqlx::query!(
             "update subscription set consumer = '', expires_time = '-infinity'
              where agency = $1 and consumer = $2 and slot <> all($3)",
@@ -163,7 +172,14 @@ impl Lease {
         )
         .execute(&mut *tx)
         .await?;
+        let stalled = sqlx::query_scalar!(
+            r#"select count(*) as "count!" from consumer where agency = $1 and stalled"#,
+            self.desk.column()
+        );
+        let stalled = stalled.fetch_one(&mut *tx).await?;
         tx.commit().await?;
+        // Nobody has more consumers than that.
+        tell(self.desk, usize::try_from(stalled).unwrap_or(usize::MAX));
         Ok(())
     }
 
@@ -210,14 +226,34 @@ impl Lease {
         Ok(())
     }
 
-    /// The slots of this consumer when all the live ones share them evenly.
-    fn share(&self, live: &[String]) -> Result<Vec<i16>, Fault> {
-        let mine = live.iter().position(|name| *name == self.consumer).ok_or_else(|| {
-            Fault::Broken("a consumer with a lease is not among those that live".to_owned())
-        })?;
+    /// The slots of this consumer when these share them evenly.
+    fn share(&self, live: &[String], stalled: bool) -> Result<Vec<i16>, Fault> {
+        let mine = match live.iter().position(|name| *name == self.consumer) {
+            Some(mine) => mine,
+            None if stalled => return Ok(Vec::new()),
+            None => {
+                let fault = "a consumer with a lease is not among those that live";
+                return Err(Fault::Broken(fault.to_owned()));
+            }
+        };
         let all = Slot::all().map(Slot::column).enumerate();
         let own = all.filter(|(index, _)| index % live.len() == mine);
         Ok(own.map(|(_, slot)| slot).collect())
+    }
+}
+
+/// How many consumers of an agency are stalled.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and they are few")]
+fn tell(desk: Desk, stalled: usize) {
+    metrics::gauge!("sw_exchange_stalled", "agency" => name(desk)).set(stalled as f64);
+}
+
+/// As metrics name an agency.
+pub(crate) fn name(desk: Desk) -> &'static str {
+    match desk {
+        Desk::Customs => "customs",
+        Desk::Inspection => "inspection",
+        Desk::Site => "site",
     }
 }
 

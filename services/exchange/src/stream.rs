@@ -17,11 +17,13 @@ use futures::{FutureExt as _, Stream, StreamExt as _};
 use proto::raw::connect_request::Frame as In;
 use proto::raw::connect_response::Frame as Out;
 use proto::{exchange as wire, raw, status};
-use store::journal::{Entry, Reader};
+use store::journal::Entry;
+use store::tail::Reader;
 use store::{Fault, column};
+use tokio::time::Instant;
 use tonic::{Status, Streaming};
 
-use crate::slots::{Lease, Stored};
+use crate::slots::{self, Lease, Stored};
 use crate::{Bench, Shared, topics};
 
 /// How often stored positions are kept. A crash between two of these only means that events are
@@ -110,7 +112,7 @@ pub(crate) fn serve<B: Bench>(
                     break;
                 }
             }
-            while let Some(batch) = session.batch()? {
+            while let Some(batch) = session.batch(&shared).await? {
                 heartbeat.reset();
                 yield batch;
             }
@@ -130,7 +132,7 @@ pub(crate) fn serve<B: Bench>(
 enum Step {
     Heard(Result<Option<raw::ConnectRequest>, Status>),
     Decided(raw::Result),
-    Read(Result<Vec<Entry>, Fault>),
+    Read(Result<Vec<Arc<Entry>>, Fault>),
     Keep,
     Renew,
     Heartbeat,
@@ -146,14 +148,66 @@ fn unavailable(fault: &Fault) -> Status {
     status::plain(Code::Unavailable)
 }
 
+/// Whether a consumer acknowledges what it has got.
+struct Progress {
+    /// So long it may acknowledge nothing.
+    seconds: u32,
+    /// When it acknowledged something last, or got something when it had nothing to acknowledge.
+    last: Instant,
+    stalled: bool,
+    /// What it had not acknowledged of slots that it lost while it was stalled: the oldest position of each.
+    lost: BTreeMap<Slot, i64>,
+}
+
+impl Progress {
+    fn new(wanted: u32) -> Self {
+        let seconds = match wanted {
+            0 => limits::STALLED_SECONDS_DEFAULT,
+            wanted => wanted.min(limits::STALLED_SECONDS_MAX),
+        };
+        Self { seconds, last: Instant::now(), stalled: false, lost: BTreeMap::new() }
+    }
+
+    fn begin(&mut self) {
+        self.last = Instant::now();
+    }
+
+    /// Looks whether it is stalled now; true when that changed. Who lost all that it could acknowledge stays
+    /// stalled until it acknowledges some of it after all.
+    fn look(&mut self, waits: bool) -> bool {
+        let idle = self.last.elapsed() > Duration::from_secs(self.seconds.into());
+        let stalled = idle && (waits || self.stalled);
+        if !stalled {
+            self.lost.clear();
+        }
+        std::mem::replace(&mut self.stalled, stalled) != stalled
+    }
+
+    fn lose(&mut self, slot: Slot, oldest: Option<i64>) {
+        if self.stalled {
+            self.lost.extend(oldest.map(|oldest| (slot, oldest)));
+        }
+    }
+
+    /// Whether this position acknowledges something that it had and lost.
+    fn had(&self, acked: &raw::Position) -> bool {
+        let lost = Slot::new(acked.slot).and_then(|slot| self.lost.get(&slot));
+        lost.is_some_and(|oldest| {
+            // Beyond every position: all of it.
+            i64::try_from(acked.position).unwrap_or(i64::MAX) >= *oldest
+        })
+    }
+}
+
 struct Session {
     desk: Desk,
     lease: Lease,
     reader: Reader,
     /// Read and not yet sent.
-    backlog: VecDeque<Entry>,
+    backlog: VecDeque<Arc<Entry>>,
     /// Sent and not yet acknowledged, by slot.
     unacknowledged: BTreeMap<Slot, VecDeque<i64>>,
+    progress: Progress,
     in_flight: usize,
     in_flight_max: usize,
     /// Heads when the stream opened: what is not newer may have been delivered before.
@@ -185,6 +239,7 @@ impl Session {
             reader: shared.tail.read(shared.pool.clone(), []),
             backlog: VecDeque::new(),
             unacknowledged: BTreeMap::new(),
+            progress: Progress::new(open.progress_seconds),
             in_flight: 0,
             // No machine that we run on has a narrower usize.
             in_flight_max: usize::try_from(wanted).unwrap_or(usize::MAX),
@@ -225,6 +280,8 @@ impl Session {
             epoch: column::unsigned(self.lease.epoch()).map_err(|fault| unavailable(&fault))?,
             // It came as a u32.
             max_in_flight: u32::try_from(self.in_flight_max).unwrap_or(u32::MAX),
+            progress_seconds: self.progress.seconds,
+            stalled: self.progress.stalled,
         })))
     }
 
@@ -242,21 +299,24 @@ impl Session {
         self.backlog.is_empty() && self.in_flight < self.in_flight_max
     }
 
-    fn take(&mut self, entries: Vec<Entry>) {
+    fn take(&mut self, entries: Vec<Arc<Entry>>) {
         let wanted = topics(self.desk);
         self.backlog.extend(entries.into_iter().filter(|entry| entry.topics & wanted != 0));
     }
 
-    /// The next frame of events, as far as there is room. An entry that cannot be ends the stream; all
-    /// that was not acknowledged comes again.
-    fn batch(&mut self) -> Result<Option<raw::ConnectResponse>, Status> {
+    /// The next frame of events, as far as there is room. An entry that cannot be is set aside for people,
+    /// durably, before anything behind it is sent: it is neither sent as another one nor in the way.
+    async fn batch<B>(
+        &mut self,
+        shared: &Shared<B>,
+    ) -> Result<Option<raw::ConnectResponse>, Status> {
         let room = self.in_flight_max - self.in_flight;
         let most = self.backlog.len().min(room).min(limits::EXCHANGE_BATCH_MAX);
         if most == 0 {
             return Ok(None);
         }
         let mut bytes = 0;
-        let fits = |entry: &&Entry| {
+        let fits = |entry: &&Arc<Entry>| {
             bytes += entry.size();
             bytes <= limits::EXCHANGE_BATCH_BYTES_MAX
         };
@@ -264,12 +324,27 @@ impl Session {
         let count = self.backlog.iter().take(most).take_while(fits).count().max(1);
         let mut events = Vec::with_capacity(count);
         for entry in self.backlog.drain(..count) {
-            self.unacknowledged.entry(entry.slot).or_default().push_back(entry.position);
-            let seen = self.delivered.get(&entry.slot).is_some_and(|head| entry.position <= *head);
+            let (slot, position) = (entry.slot, entry.position);
+            let seen = self.delivered.get(&slot).is_some_and(|head| position <= *head);
             let attempt = if seen { 2 } else { 1 };
-            events.push(event(entry, attempt).map_err(|fault| unavailable(&fault))?);
+            match event(&entry, attempt) {
+                Ok(event) => {
+                    self.unacknowledged.entry(slot).or_default().push_back(position);
+                    events.push(event);
+                }
+                Err(fault) => {
+                    fault.report("an entry of the journal cannot be sent and was set aside");
+                    let reason = fault.to_string();
+                    let parked = self.lease.park(&shared.pool, slot, position, &reason).await;
+                    parked.map_err(|fault| unavailable(&fault))?;
+                }
+            }
         }
-        self.in_flight += count;
+        if self.in_flight == 0 {
+            // Now there is something to acknowledge.
+            self.progress.begin();
+        }
+        self.in_flight += events.len();
         Ok(Some(frame(Out::Batch(raw::Batch { events }))))
     }
 
@@ -356,7 +431,13 @@ impl Session {
             while sent.front().is_some_and(|oldest| *oldest <= position) {
                 sent.pop_front();
                 self.in_flight -= 1;
+                self.progress.begin();
             }
+        }
+        // What it had got of slots that others have now is stored there again; here it shows that it lives.
+        let came_back = ack.positions.iter().any(|acked| self.progress.had(acked));
+        if came_back {
+            self.progress.begin();
         }
         Ok(())
     }
@@ -385,11 +466,17 @@ impl Session {
         Ok(())
     }
 
-    /// Renews the lease; true when the slots changed.
+    /// Renews the lease; true when the slots changed, or what the consumer has to know.
     async fn renew<B>(&mut self, shared: &Shared<B>) -> Result<bool, Status> {
+        let changed = self.progress.look(self.in_flight > 0);
+        if changed && self.progress.stalled {
+            let (agency, seconds) = (slots::name(self.desk), self.progress.seconds);
+            tracing::warn!(agency, seconds, "a consumer is stalled: it acknowledges nothing");
+            metrics::counter!("sw_exchange_stalled_total", "agency" => agency).increment(1);
+        }
         let held = self
             .lease
-            .renew(&shared.pool, &self.stored())
+            .renew(&shared.pool, &self.stored(), self.progress.stalled)
             .await
             .map_err(|fault| unavailable(&fault))?
             .ok_or_else(|| refuse(Refusal::of(Code::StaleEpoch)))?;
@@ -404,7 +491,9 @@ impl Session {
             self.reader.remove(*slot);
             self.kept.remove(slot);
             self.backlog.retain(|entry| entry.slot != *slot);
-            self.in_flight -= self.unacknowledged.remove(slot).map_or(0, |sent| sent.len());
+            let sent = self.unacknowledged.remove(slot).unwrap_or_default(); // nothing was sent
+            self.in_flight -= sent.len();
+            self.progress.lose(*slot, sent.front().copied());
         }
         let new: Stored = held
             .into_iter()
@@ -421,7 +510,7 @@ impl Session {
             self.reader.add(*slot, *stored);
             self.kept.insert(*slot, *stored);
         }
-        Ok(!lost.is_empty() || !new.is_empty())
+        Ok(changed || !lost.is_empty() || !new.is_empty())
     }
 
     async fn close<B>(&mut self, shared: &Shared<B>) -> Result<(), Status> {
@@ -450,7 +539,8 @@ fn decide<B: Bench>(
             Ok(decision) => match shared.bench.decide(decision).await {
                 Ok(decided) => wire::result(request_id, decided),
                 // The lane that met the fault has logged it.
-                Err(_) => wire::retry(request_id),
+                Err(Fault::Broken(_)) => wire::retry(request_id, Code::Internal),
+                Err(Fault::Away(_) | Fault::Full(_)) => wire::retry(request_id, Code::Unavailable),
             },
         }
     })
@@ -463,7 +553,7 @@ fn positions(of: impl Iterator<Item = (Slot, i64)>) -> Result<Vec<raw::Position>
     .collect()
 }
 
-fn event(entry: Entry, attempt: u32) -> Result<raw::Event, Fault> {
+fn event(entry: &Entry, attempt: u32) -> Result<raw::Event, Fault> {
     Ok(raw::Event {
         slot: entry.slot.number(),
         position: column::unsigned(entry.position)?,
@@ -472,10 +562,10 @@ fn event(entry: Entry, attempt: u32) -> Result<raw::Event, Fault> {
         declaration_id: entry.subject.to_string(),
         version: column::number(entry.version)?,
         round: column::number(entry.round)?,
-        trace_id: entry.trace,
+        trace_id: entry.trace.clone(),
         time: Some(proto::timestamp(entry.recorded_time)),
-        facts: entry.facts,
+        facts: entry.facts.clone(),
         // Most entries carry no content; none is no bytes on the wire.
-        declaration: entry.body.unwrap_or_default(),
+        declaration: entry.body.clone().unwrap_or_default(),
     })
 }

@@ -1,4 +1,5 @@
-//! An agency's stream against a real PostgreSQL, when the database fails under it.
+//! An agency's stream against a real PostgreSQL: when the database fails under it, and when a consumer
+//! stands still.
 
 #[path = "../../store/tests/kernel/database.rs"]
 mod database;
@@ -13,7 +14,8 @@ use exchange::{Bench, Exchange};
 use proto::v1::{self, connect_request::Frame as Out, connect_response::Frame as In};
 use sqlx::PgPool;
 use store::Fault;
-use store::journal::{Entry, Heads, Tail};
+use store::journal::{Entry, Heads};
+use store::tail::Tail;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
@@ -40,8 +42,10 @@ impl Bench for Slow {
 
 /// An exchange on the loopback; whoever calls is customs.
 async fn served(pool: &PgPool, let_go: Arc<Semaphore>) -> (Channel, JoinSet<()>) {
-    let exchange =
-        Exchange::new(pool.clone(), Tail::default(), Slow(let_go), CancellationToken::new());
+    let tail = Tail::default();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(tail.run(pool.clone(), CancellationToken::new()));
+    let exchange = Exchange::new(pool.clone(), tail, Slow(let_go), CancellationToken::new());
     let customs = Arc::new(Principal {
         name: "customs".to_owned(),
         kind: Kind::Customs,
@@ -60,7 +64,6 @@ async fn served(pool: &PgPool, let_go: Arc<Semaphore>) -> (Channel, JoinSet<()>)
         },
     ));
     let server = { server }.add_service(exchange.into_server());
-    let mut tasks = JoinSet::new();
     tasks.spawn(async move {
         let served = server.serve_with_incoming(TcpListenerStream::new(listener)).await;
         served.expect("it serves");
@@ -103,16 +106,18 @@ async fn next(frames: &mut Streaming<v1::ConnectResponse>) -> Result<In, Status>
     }
 }
 
-/// Customs, with one event that it has got.
-async fn connected(
+/// A consumer of customs that connects.
+async fn consumer(
     channel: Channel,
-) -> (mpsc::Sender<v1::ConnectRequest>, Streaming<v1::ConnectResponse>, u64, v1::Event) {
-    let (sender, receiver) = mpsc::channel(8);
+    name: &str,
+    progress_seconds: u32,
+) -> (mpsc::Sender<v1::ConnectRequest>, Streaming<v1::ConnectResponse>, v1::Opened) {
+    let (sender, receiver) = mpsc::channel(64);
     let open = v1::Open {
         agency: v1::Agency::Customs.into(),
-        consumer: "one".to_owned(),
-        from: Vec::new(),
-        max_in_flight: 0,
+        consumer: name.to_owned(),
+        progress_seconds,
+        ..Default::default()
     };
     let frame = v1::ConnectRequest { frame: Some(Out::Open(open)) };
     sender.send(frame).await.expect("the receiver is ours");
@@ -120,6 +125,14 @@ async fn connected(
     let answer = client.connect(ReceiverStream::new(receiver)).await;
     let mut frames = answer.expect("customs may").into_inner();
     let Ok(In::Opened(opened)) = next(&mut frames).await else { panic!("it opens") };
+    (sender, frames, opened)
+}
+
+/// Customs, with one event that it has got.
+async fn connected(
+    channel: Channel,
+) -> (mpsc::Sender<v1::ConnectRequest>, Streaming<v1::ConnectResponse>, u64, v1::Event) {
+    let (sender, mut frames, opened) = consumer(channel, "one", 0).await;
     let Ok(In::Batch(mut batch)) = next(&mut frames).await else { panic!("an event waits") };
     let event = batch.events.pop().expect("an event");
     (sender, frames, opened.epoch, event)
@@ -171,7 +184,7 @@ async fn what_was_taken_is_answered_also_when_the_database_fails() {
 }
 
 #[tokio::test]
-async fn an_entry_that_cannot_be_is_not_sent_as_another_one() {
+async fn an_entry_that_cannot_be_is_set_aside_and_nothing_else_is() {
     let database = Database::new("impossible").await;
     let pool = database.another_process().await;
     let id = DeclarationId::new(Uuid::now_v7(), Slot::of("3702960001"));
@@ -181,6 +194,107 @@ async fn an_entry_that_cannot_be_is_not_sent_as_another_one() {
     assert_eq!((event.version, event.position), (1, 1));
 
     write(&pool, id, -1).await;
-    let ended = next(&mut frames).await.expect_err("there is no version below zero");
-    assert_eq!(ended.code(), Code::Unavailable, "{ended}");
+    write(&pool, id, 3).await;
+    let Ok(In::Batch(batch)) = next(&mut frames).await else { panic!("what is behind it comes") };
+    let come: Vec<_> = batch.events.iter().map(|event| (event.version, event.position)).collect();
+    assert_eq!(come, [(3, 3)], "there is no version below zero");
+    let parked: Vec<(i64, String)> = sqlx::query_as("select position, reason from parked_event")
+        .fetch_all(&pool)
+        .await
+        .expect("the database is there");
+    let [(2, reason)] = &parked[..] else { panic!("{parked:?}") };
+    assert!(reason.contains("-1"), "{reason}");
+}
+
+/// Acknowledges events.
+async fn acknowledge(sender: &mpsc::Sender<v1::ConnectRequest>, epoch: u64, events: &[v1::Event]) {
+    let position = |event: &v1::Event| v1::Position { slot: event.slot, position: event.position };
+    let positions = events.iter().map(position).collect();
+    let frame = Some(Out::Ack(v1::Ack { positions, epoch }));
+    sender.send(v1::ConnectRequest { frame }).await.expect("the stream holds");
+}
+
+/// How long a consumer of these tests may acknowledge nothing.
+const PROGRESS_SECONDS: u32 = 2;
+/// Declarations of the tests with two consumers, in as many slots.
+const DECLARATIONS: u32 = 60;
+
+#[tokio::test]
+async fn a_consumer_that_acknowledges_nothing_keeps_no_declaration_from_the_others() {
+    let database = Database::new("stalled").await;
+    let (channel, _server) = served(&database.pool, Arc::new(Semaphore::new(1))).await;
+    let idle = consumer(channel.clone(), "idle", PROGRESS_SECONDS).await;
+    let (idle_sender, mut idle_frames, opened) = idle;
+    assert_eq!(opened.progress_seconds, PROGRESS_SECONDS);
+    let (sender, mut frames, working) = consumer(channel, "working", PROGRESS_SECONDS).await;
+    for number in 0..DECLARATIONS {
+        let slot = Slot::new(number * 4).expect("a slot");
+        write(&database.pool, DeclarationId::new(Uuid::now_v7(), slot), 1).await;
+    }
+    let mut had: Vec<v1::Event> = Vec::new();
+    let mut stalled = false;
+    let mut stored = std::collections::BTreeSet::new();
+    let all = usize::try_from(DECLARATIONS).expect("few");
+    let worked = async {
+        while stored.len() < all {
+            match next(&mut frames).await.expect("the stream holds") {
+                In::Batch(batch) => {
+                    acknowledge(&sender, working.epoch, &batch.events).await;
+                    stored.extend(batch.events.into_iter().map(|event| event.declaration_id));
+                }
+                In::Opened(opened) => assert!(!opened.stalled, "it makes progress"),
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    let idled = async {
+        while !stalled {
+            match next(&mut idle_frames).await.expect("the stream holds") {
+                In::Batch(batch) => had.extend(batch.events),
+                In::Opened(opened) => stalled = opened.stalled,
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, futures::future::join(worked, idled))
+        .await
+        .expect("the working consumer gets all of them");
+    assert!(!had.is_empty(), "it had some and did nothing");
+
+    // It acknowledges after all, and gets a share again.
+    acknowledge(&idle_sender, opened.epoch, &had).await;
+    loop {
+        match next(&mut idle_frames).await.expect("the stream holds") {
+            In::Opened(opened) if !opened.stalled && !opened.slots.is_empty() => break,
+            In::Opened(_) | In::Batch(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_is_slow_but_goes_on_keeps_its_slots_and_so_does_who_is_alone() {
+    let database = Database::new("slow").await;
+    let (channel, _server) = served(&database.pool, Arc::new(Semaphore::new(1))).await;
+    let (sender, mut frames, opened) = consumer(channel, "alone", PROGRESS_SECONDS).await;
+    for number in 0..6 {
+        let slot = Slot::new(number).expect("a slot");
+        write(&database.pool, DeclarationId::new(Uuid::now_v7(), slot), 1).await;
+    }
+    let mut had: Vec<v1::Event> = Vec::new();
+    while had.len() < 6 {
+        let Ok(In::Batch(batch)) = next(&mut frames).await else { panic!("events come") };
+        had.extend(batch.events);
+    }
+    // Longer than it may do nothing, all in all.
+    for event in had.iter().take(4) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        acknowledge(&sender, opened.epoch, std::slice::from_ref(event)).await;
+    }
+    // Nobody says that it is stalled before it does nothing; then it is told, and keeps what it has.
+    let Ok(In::Opened(told)) = next(&mut frames).await else { panic!("it is told") };
+    assert!(told.stalled && told.slots.len() == 256, "{} slots", told.slots.len());
+    acknowledge(&sender, opened.epoch, &had).await;
+    let Ok(In::Opened(told)) = next(&mut frames).await else { panic!("it is told") };
+    assert!(!told.stalled);
 }

@@ -7,7 +7,6 @@
 //! officers, orders, bookings: they never wait for each other in a circle.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -19,10 +18,13 @@ use domain::inspection::order::{Act, Appointment, Event, Fact, Instruction};
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Slot};
 use proto::inspection::{Told, encode_order, encode_record, encode_told};
+use proto::memory::{self, Charge};
 use sqlx::PgConnection;
 use store::batch::Work;
 use store::column::integer;
-use store::journal::{Entry, Heads, Tail};
+use store::journal::{Entry, Heads};
+use store::queue::{self, Item};
+use store::tail::Tail;
 use store::{Clock, Fault};
 use time::{Date, OffsetDateTime};
 use tokio::sync::Notify;
@@ -41,8 +43,8 @@ use crate::risk::{self, Demands};
 /// What waits for its transaction.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// The declaration service told something: these of the events of a frame.
-    Hear(Arc<[Heard]>, Range<usize>),
+    /// The declaration service told something; and what has to wait in the queue of events.
+    Hear(Vec<Arc<Heard>>, Vec<Item>),
     /// Somebody asks something of an order.
     Ask(Box<Asked>),
     /// Something about the credit of a firm.
@@ -77,7 +79,7 @@ pub(crate) struct Desk {
     pub(crate) tail: Tail,
     pub(crate) clock: Clock,
     pub(crate) known: risk::Known,
-    /// Wakes whoever runs the errands.
+    /// Wakes the loop of the errands.
     pub(crate) errands: Arc<Notify>,
 }
 
@@ -335,7 +337,7 @@ impl Step<'_> {
         credits.write(&mut *tx, now).await?;
         consignment::update(&mut *tx, &changes).await?;
         ask::keep(&mut *tx, &requests, now).await?;
-        errand::insert(&mut *tx, &errands).await?;
+        errand::insert(&mut *tx, &errands, now).await?;
         Ok((entries, !errands.is_empty()))
     }
 }
@@ -393,9 +395,7 @@ impl Wanted {
         let mut wanted = Self::default();
         for command in commands {
             match command {
-                Command::Hear(heard, which) => {
-                    heard[which.clone()].iter().for_each(|heard| wanted.hear(heard));
-                }
+                Command::Hear(heard, _) => heard.iter().for_each(|heard| wanted.hear(heard)),
                 Command::Ask(asked) => {
                     wanted.orders.insert(asked.id);
                 }
@@ -432,6 +432,11 @@ impl Work for Desk {
     type Command = Command;
     type Answer = Answer;
     type Told = Committed;
+    type Held = Option<Arc<Charge>>;
+
+    fn held() -> Self::Held {
+        memory::held()
+    }
 
     async fn work(
         &self,
@@ -472,8 +477,9 @@ impl Work for Desk {
         let mut answers = Vec::with_capacity(commands.len());
         for command in commands {
             answers.push(match command {
-                Command::Hear(events, which) => {
-                    Ok(Done::Heard(heard::hear(&mut step, &events[which.clone()]).await?))
+                Command::Hear(events, behind) => {
+                    queue::enqueue(step.tx, heard::EVENTS, behind).await?;
+                    Ok(Done::Heard(heard::hear(&mut step, events).await?))
                 }
                 Command::Ask(asked) => ask::ask(&mut step, asked, &asked_before).await?,
                 Command::Appeal(appealed) => appeal::appeal(&mut step, appealed, &asked_before),

@@ -21,6 +21,7 @@ use proto::v1::inspection_service_server::InspectionService;
 use proto::v1::{self, report_request::Step};
 use store::follow::News;
 use store::journal::Entry;
+use store::share::Share;
 use store::{Fault, Unanswered};
 use time::{Date, Duration, OffsetDateTime};
 use tonic::{Request, Response, Status};
@@ -150,8 +151,8 @@ fn of_request(mut refusal: Refusal) -> Refusal {
 }
 
 impl Inspection {
-    async fn run(&self, slot: Slot, command: Command) -> Result<Done, Unanswered> {
-        Ok(self.asking.offer(slot, command).await??)
+    async fn run(&self, share: &Share, slot: Slot, command: Command) -> Result<Done, Unanswered> {
+        Ok(self.asking.offer(slot, share, command).await??)
     }
 
     async fn ask(
@@ -171,7 +172,7 @@ impl Inspection {
             trace,
             what,
         };
-        match self.run(id.slot(), Command::Ask(Box::new(asked))).await? {
+        match self.run(&Share::of(principal), id.slot(), Command::Ask(Box::new(asked))).await? {
             Done::Order(filed, draws) => Ok((shown(principal, &filed)?, draws)),
             Done::Heard(_) | Done::Credit(_) | Done::Kept => Err(other().into()),
         }
@@ -189,7 +190,7 @@ impl Inspection {
         let request_id = proto::exchange::request(request)?;
         let caller = principal.name.clone();
         let appealed = Appealed { request_id, caller, firm, digest, what, reason };
-        match self.run(slot, Command::Appeal(Box::new(appealed))).await? {
+        match self.run(&Share::of(principal), slot, Command::Appeal(Box::new(appealed))).await? {
             Done::Credit(kept) => {
                 v1::CreditRecord::decode(kept.as_slice()).map_err(|_| other().into())
             }
@@ -198,7 +199,7 @@ impl Inspection {
     }
 
     async fn put(&self, put: Put) -> Result<(), Unanswered> {
-        match self.run(Slot::of(""), Command::Put(Box::new(put))).await? {
+        match self.run(&Share::Kept, Slot::of(""), Command::Put(Box::new(put))).await? {
             Done::Kept => Ok(()),
             Done::Heard(_) | Done::Order(..) | Done::Credit(_) => Err(other().into()),
         }

@@ -1,5 +1,6 @@
-//! Errands to the declaration service: what it must hear of an order. Each is a row, written with what it
-//! is about, until the declaration service has answered; it is told under the row's id, however often.
+//! Errands to the declaration service: what it must hear of an order. Each is an item of a queue, written
+//! with what it is about, until the declaration service has answered; it is told under the item's id,
+//! however often. Those of one declaration are told in order.
 
 use domain::clearance::Agency;
 use domain::decision::{Decision, News, Reopening, Report};
@@ -7,14 +8,19 @@ use domain::history::{InspectionStep, Moved};
 use domain::inspection::finding::{Disposal, Finding};
 use domain::inspection::joint::{self, At};
 use domain::inspection::order::{Fact, Stage};
-use domain::{DeclarationId, RequestId, limits};
+use domain::{DeclarationId, RequestId, Slot, limits};
 use proto::inspection::{Told, encode_errand};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
+use store::queue::{self, Item};
 use store::{Fault, column};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::commit::Step;
 use crate::orders::Filed;
+
+/// The queue. The subject of an errand is the declaration.
+pub(crate) const ANSWERS: &str = "answers";
 
 /// Something that the declaration service must be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +43,7 @@ impl Kind {
         }
     }
 
-    fn from_column(found: i16) -> Result<Self, Fault> {
+    pub(crate) fn from_column(found: i16) -> Result<Self, Fault> {
         let all = [Self::Findings, Self::Reopening, Self::News];
         column::value("kind of errand", all, Self::column, found)
     }
@@ -55,15 +61,6 @@ impl Errand {
         };
         Some((kind, encode_errand(&self.0)?))
     }
-}
-
-/// An errand that waits.
-#[derive(Debug)]
-pub(crate) struct Waiting {
-    pub(crate) id: Uuid,
-    pub(crate) declaration: DeclarationId,
-    pub(crate) kind: Kind,
-    pub(crate) body: Vec<u8>,
 }
 
 /// An errand that was answered.
@@ -233,65 +230,38 @@ fn findings(filed: &Filed) -> Vec<domain::history::Finding> {
 }
 
 /// Writes errands.
-pub(crate) async fn insert(tx: &mut PgConnection, errands: &[Errand]) -> Result<(), Fault> {
-    if errands.is_empty() {
-        return Ok(());
-    }
-    let slots: Vec<i16> = errands.iter().map(|it| it.0.declaration().slot().column()).collect();
-    let ids: Vec<Uuid> = errands.iter().map(|it| it.0.request_id().0).collect();
-    let declarations: Vec<Uuid> = errands.iter().map(|it| it.0.declaration().uuid()).collect();
-    let kept: Option<Vec<(Kind, Vec<u8>)>> = errands.iter().map(Errand::kept).collect();
-    let kept = kept.ok_or_else(|| Fault::Broken("what is no errand was to be kept".to_owned()))?;
-    let (kinds, bodies): (Vec<i16>, Vec<Vec<u8>>) =
-        kept.into_iter().map(|(kind, body)| (kind.column(), body)).unzip();
-    sqlx::query!(
-        "insert into errand (slot, id, declaration_id, kind, body)
-         select * from unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::smallint[], $5::bytea[])",
-        &slots,
-        &ids,
-        &declarations,
-        &kinds,
-        &bodies
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// Errands that wait, oldest first, after this one.
-pub(crate) async fn waiting(pool: &PgPool, after: Uuid, most: i64) -> Result<Vec<Waiting>, Fault> {
-    let rows = sqlx::query!(
-        "select id, declaration_id, kind, body from errand where id > $1 order by id limit $2",
-        after,
-        most
-    )
-    .fetch_all(pool)
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(Waiting {
-                id: row.id,
-                declaration: DeclarationId::from_uuid(row.declaration_id),
-                kind: Kind::from_column(row.kind)?,
-                body: row.body,
-            })
+pub(crate) async fn insert(
+    tx: &mut PgConnection,
+    errands: &[Errand],
+    now: OffsetDateTime,
+) -> Result<(), Fault> {
+    let items = errands.iter().map(|errand| {
+        let kept = errand.kept();
+        let (kind, body) =
+            kept.ok_or_else(|| Fault::Broken("what is no errand was to be kept".to_owned()))?;
+        let declaration = errand.0.declaration();
+        Ok(Item {
+            slot: declaration.slot(),
+            id: errand.0.request_id().0,
+            kind: kind.column(),
+            subject: declaration.uuid(),
+            // Their ids say the order.
+            place: 0,
+            body,
+            due: now,
+            tries: 0,
         })
-        .collect()
+    });
+    let items: Vec<Item> = items.collect::<Result<_, Fault>>()?;
+    queue::enqueue(tx, ANSWERS, &items).await
 }
 
 /// Takes answers down. What was refused has an effect where somebody waits for it; an errand that another
 /// process said as well is answered by the first of the two.
 pub(crate) async fn settle(step: &mut Step<'_>, settled: &[Settled]) -> Result<(), Fault> {
-    let slots: Vec<i16> = settled.iter().map(|it| it.declaration.slot().column()).collect();
-    let ids: Vec<Uuid> = settled.iter().map(|it| it.id).collect();
-    let open = sqlx::query_scalar!(
-        "delete from errand e using unnest($1::smallint[], $2::uuid[]) as done (slot, id)
-         where e.slot = done.slot and e.id = done.id returning e.id",
-        &slots,
-        &ids
-    )
-    .fetch_all(&mut *step.tx)
-    .await?;
+    let items: Vec<(Slot, Uuid)> =
+        settled.iter().map(|it| (it.declaration.slot(), it.id)).collect();
+    let open = queue::settle(&mut *step.tx, ANSWERS, &items).await?;
     let open = settled.iter().filter(|it| open.contains(&it.id));
     for id in open.filter_map(Settled::changes) {
         let filed = step.order(id)?;

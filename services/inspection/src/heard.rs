@@ -23,8 +23,12 @@ use crate::credits::blacklist;
 use crate::orders::Filed;
 use crate::risk::{self, Demands, Standing};
 
+/// The queue of events that could not be taken when they came. Their subject is the declaration, their place
+/// the position in its slot.
+pub(crate) const EVENTS: &str = "events";
+
 /// One entry of the declaration service's journal.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Heard {
     pub(crate) id: DeclarationId,
     pub(crate) version: u32,
@@ -100,7 +104,7 @@ impl Heard {
 /// Takes events down, in order. For each with a new content: what the rules demand.
 pub(crate) async fn hear(
     step: &mut Step<'_>,
-    events: &[Heard],
+    events: &[Arc<Heard>],
 ) -> Result<Vec<Option<Demands>>, Fault> {
     let demands = assess(step, events).await?;
     for heard in events {
@@ -116,11 +120,12 @@ pub(crate) async fn hear(
 }
 
 /// New contents: consignments, and what the rules say.
-async fn assess(step: &mut Step<'_>, events: &[Heard]) -> Result<Vec<Option<Demands>>, Fault> {
+async fn assess(step: &mut Step<'_>, events: &[Arc<Heard>]) -> Result<Vec<Option<Demands>>, Fault> {
     let new =
         |heard: &Heard| heard.facts.iter().any(|what| matches!(what, What::Filed | What::Amended));
     let contents: Vec<(&Heard, &Declared)> = events
         .iter()
+        .map(Arc::as_ref)
         .filter(|heard| new(heard))
         .map(|heard| {
             let content = heard.content.as_deref();

@@ -25,17 +25,19 @@ pub mod rule_file;
 mod view;
 mod watch;
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use client::Window;
 use domain::DeclarationId;
 use domain::limits;
+use kit::deliver::{FIRST_PAUSE, Port, Queue};
+use kit::progress::{Progress, measure};
+use kit::{Loop, Mounted};
 use proto::v1::inspection_service_server::InspectionServiceServer;
 use sqlx::PgPool;
 use store::Clock;
 use store::batch::{self, Batch};
-use store::journal::Tail;
+use store::tail::Tail;
 use store::token::TokenKey;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -64,7 +66,6 @@ pub(crate) struct Inspection {
     /// For what is asked.
     pub(crate) asking: Batch<Desk>,
     pub(crate) clock: Clock,
-    pub(crate) errands: Arc<Notify>,
     pub(crate) board: relay::Board,
     /// Demands of the rules that were refused, until that is kept.
     pub(crate) refused: Mutex<Vec<(DeclarationId, u32, String)>>,
@@ -79,9 +80,8 @@ pub(crate) struct Inspection {
 #[derive(Debug, Clone)]
 pub struct Service(Arc<Inspection>);
 
-/// What the caller runs as tasks: the lane, which ends after `closing`, and the loops to the
-/// declaration service, which end with `draining`.
-pub type Loop = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Names of the queues, for their figures.
+const QUEUES: &[&str] = &[errand::ANSWERS, heard::EVENTS];
 
 impl Service {
     /// The service over its tables. `window` is how it reaches the declaration service, under its name
@@ -91,9 +91,10 @@ impl Service {
         (clock, tokens): (Clock, TokenKey),
         (window, consumer): (Window, String),
         (draining, closing): (CancellationToken, CancellationToken),
-    ) -> (Self, Vec<Loop>) {
+    ) -> Mounted<Self> {
         let tail = Tail::default();
         let errands = Arc::new(Notify::new());
+        let (board, said) = relay::Board::new();
         let desk = Desk {
             tail: tail.clone(),
             clock: clock.clone(),
@@ -112,8 +113,7 @@ impl Service {
             hearing,
             asking,
             clock,
-            errands,
-            board: relay::Board::default(),
+            board,
             refused: Mutex::default(),
             tables: Semaphore::new(1),
             consumer,
@@ -121,20 +121,39 @@ impl Service {
         });
         let mut loops: Vec<Loop> =
             ears.into_iter().chain(hands).map(|lane| -> Loop { Box::pin(lane) }).collect();
-        let (say, said) = relay::channel();
+        loops.push(Box::pin(this.tail.run(this.reads.clone(), closing)));
+        let answers = queue("inspection.answers", relay::Answers(Arc::clone(&this)), &this);
+        let late = queue("inspection.late-events", relay::LateEvents(Arc::clone(&this)), &this);
+        let events = Progress::new("inspection.events");
+        let progress = vec![answers.progress.clone(), late.progress.clone(), events.clone()];
+        let ending = stop.clone();
+        loops.push(Box::pin(async move { answers.run(&errands, &ending).await }));
+        let ending = stop.clone();
+        loops.push(Box::pin(async move { late.run(&Notify::new(), &ending).await }));
+        let rows = (this.work.clone(), this.clock.clone());
+        loops.push(Box::pin(measure(SCHEMA, QUEUES, rows, progress.clone(), stop.clone())));
         let (inspection, ending) = (Arc::clone(&this), stop.clone());
+        loops.push(Box::pin(async move { relay::keep_refusals(&inspection, &ending).await }));
+        let inspection = Arc::clone(&this);
         loops.push(Box::pin(async move {
-            relay::listen(&inspection, &window, said, &ending).await;
+            relay::listen(&inspection, &window, said, &events, &stop).await;
         }));
-        let (inspection, ending) = (Arc::clone(&this), stop);
-        loops.push(Box::pin(async move {
-            relay::run_errands(&inspection, say, &ending).await;
-        }));
-        (Self(this), loops)
+        Mounted { service: Self(this), loops, progress }
     }
 
     /// As a gRPC service.
     pub fn into_server(self) -> InspectionServiceServer<Self> {
         InspectionServiceServer::new(self).max_decoding_message_size(limits::MESSAGE_BYTES_MAX)
+    }
+}
+
+fn queue<P: Port>(name: &'static str, port: P, inspection: &Inspection) -> Queue<P> {
+    Queue {
+        port,
+        service: SCHEMA,
+        pool: inspection.work.clone(),
+        clock: inspection.clock.clone(),
+        progress: Progress::new(name),
+        pause: FIRST_PAUSE,
     }
 }

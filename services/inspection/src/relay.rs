@@ -1,56 +1,370 @@
 //! How the inspection service hears of declarations and answers: over the exchange, like every agency.
 //!
 //! An event is taken down before it is acknowledged, and what the rules demand goes out after it is kept.
-//! Errands are rows; they are read here, said, and struck off when the window has answered.
+//! One that cannot be taken down waits in a queue, and with it what comes about the same declaration:
+//! that one is not released meanwhile, since nobody says what the rules demand. Errands are items of a
+//! queue as well; they are said, and struck off when the window has answered.
 
-use std::collections::{HashMap, HashSet};
-use std::ops::Range;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use client::{Consumer, Handler, Reply, Window};
-use domain::clearance::Agency;
-use domain::{DeclarationId, OrderId, Slot, limits};
+use domain::clearance::{Agency, Awaited};
+use domain::refusal::Code;
+use domain::{DeclarationId, OrderId, Slot};
+use kit::deliver::{Delivery, Port};
+use kit::progress::Progress;
+use kit::react::{self, Reaction};
 use prost::Message as _;
 use proto::inspection::Declared;
 use proto::v1::{self, fact::Kind as Wire};
-use store::Fault;
-use tokio::sync::{Notify, mpsc};
+use store::queue::Item;
+use store::share::Share;
+use store::{Fault, queue};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use uuid::Uuid;
 
 use crate::Inspection;
 use crate::commit::{Answer, Command, Done};
-use crate::errand::{self, Kind, Settled, Waiting};
-use crate::heard::{Heard, What};
+use crate::errand::{ANSWERS, Kind, Settled};
+use crate::heard::{EVENTS, Heard, What};
 use crate::risk::Demands;
 
 /// Ids of what the rules say are made of what they are about, so that they are the same again.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6c1d_4a7e_0b52_5f3c_8e1f_0002_5157_0001);
-/// How often errands are looked for without a hint.
-const LOOK: Duration = Duration::from_secs(1);
 /// After a failure.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Errands that wait to be said.
-const ERRANDS_WAITING_MAX: usize = 256;
+/// How often refusals of demands are written down.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long the answer to something that was said is waited for before others get their turn.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// Replies that wait to be said.
+const REPLIES_WAITING_MAX: usize = 256;
 
-/// What the two loops share: errands that are on their way, and those that were answered.
-#[derive(Debug, Default)]
+/// What was said to the window by itself, until it is answered.
+#[derive(Debug)]
 pub(crate) struct Board {
-    under_way: Mutex<HashMap<String, Waiting>>,
-    answered: Mutex<Vec<Settled>>,
-    news: Notify,
+    say: mpsc::Sender<Reply>,
+    under_way: Mutex<HashMap<String, watch::Sender<Option<v1::Result>>>>,
 }
 
 impl Board {
+    /// A board, and what is said through it.
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Reply>) {
+        let (say, said) = mpsc::channel(REPLIES_WAITING_MAX);
+        (Self { say, under_way: Mutex::default() }, said)
+    }
+
+    /// Says something once, however often it is asked for, and waits for the answer. What has none in time is
+    /// still under way.
+    async fn ask(&self, request_id: &str, reply: Reply) -> Result<v1::Result, Delivery> {
+        let late = || Delivery::Away("the declaration service has not answered".to_owned());
+        let (mut answer, is_new) = {
+            let mut under_way = lock(&self.under_way);
+            match under_way.get(request_id) {
+                Some(sender) => (sender.subscribe(), false),
+                None => {
+                    let (sender, answer) = watch::channel(None);
+                    under_way.insert(request_id.to_owned(), sender);
+                    (answer, true)
+                }
+            }
+        };
+        if is_new && self.say.send(reply).await.is_err() {
+            lock(&self.under_way).remove(request_id);
+            return Err(late());
+        }
+        let answered = tokio::time::timeout(ANSWER_TIME, answer.wait_for(Option::is_some)).await;
+        let result = match answered {
+            Ok(Ok(result)) => result.clone(),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        let result = result.ok_or_else(late)?;
+        lock(&self.under_way).remove(request_id);
+        if result.result() == v1::ResultCode::Retry {
+            let (code, message) = (result.code, result.message);
+            return Err(Delivery::Failed(format!("the declaration service: {code} {message}")));
+        }
+        Ok(result)
+    }
+
     fn answer(&self, result: &v1::Result) {
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(errand) = under_way.remove(&result.request_id) else { return };
-        drop(under_way);
+        if let Some(sender) = lock(&self.under_way).get(&result.request_id) {
+            sender.send_replace(Some(result.clone()));
+        }
+    }
+}
+
+/// Listens and answers until `closing`.
+pub(crate) async fn listen(
+    inspection: &Arc<Inspection>,
+    window: &Window,
+    spontaneous: mpsc::Receiver<Reply>,
+    progress: &Progress,
+    closing: &CancellationToken,
+) {
+    let consumer = Consumer {
+        window: window.clone(),
+        agency: v1::Agency::Site,
+        name: inspection.consumer.clone(),
+        from: Vec::new(),
+        progress_seconds: 0,
+    };
+    // Heartbeats come when nothing else does, so a stream that says nothing stands still.
+    progress.begin();
+    let ear = Ear {
+        inspection: Arc::clone(inspection),
+        demanded: HashMap::new(),
+        progress: progress.clone(),
+        fails: false,
+    };
+    match consumer.serve(ear, spontaneous, closing.clone()).await {
+        Ok(()) => {}
+        Err(status) => tracing::error!(%status, "the inspection service may not listen"),
+    }
+}
+
+/// An event as it came and, where it can be read, as far as it concerns inspection.
+#[derive(Debug, Clone)]
+struct Arrived {
+    /// Its place among those that came together.
+    at: usize,
+    /// Without its content, where it can be read.
+    event: Arc<v1::Event>,
+    heard: Option<Arc<Heard>>,
+}
+
+impl Arrived {
+    fn of(at: usize, mut event: v1::Event) -> Self {
+        let content = event.declaration.take().map(Declared::new).map(Box::new);
+        match heard(&event, content) {
+            Ok(heard) => Self { at, event: Arc::new(event), heard: Some(Arc::new(heard)) },
+            Err(content) => {
+                event.declaration = content.map(|content| content.into_inner());
+                Self { at, event: Arc::new(event), heard: None }
+            }
+        }
+    }
+
+    /// An event that names no declaration is about itself.
+    fn subject(&self) -> Uuid {
+        let named = Uuid::try_parse(&self.event.declaration_id);
+        named.unwrap_or_else(|_| {
+            let name = format!("event/{}/{}", self.event.slot, self.event.position);
+            Uuid::new_v5(&NAMESPACE, name.as_bytes())
+        })
+    }
+
+    fn item(&self, now: time::OffsetDateTime) -> Result<Item, Fault> {
+        let (slot, position) = (self.event.slot, self.event.position);
+        let strange = || Fault::Broken(format!("an event stands at {position} of slot {slot}"));
+        let mut event = v1::Event::clone(&self.event);
+        if let Some(content) = self.heard.as_ref().and_then(|heard| heard.content.as_deref()) {
+            event.declaration = Some(content.clone().into_inner());
+        }
+        let name = format!("event/{slot}/{position}");
+        Ok(Item {
+            slot: Slot::new(slot).ok_or_else(strange)?,
+            // The same when it comes again.
+            id: Uuid::new_v5(&NAMESPACE, name.as_bytes()),
+            kind: 0,
+            subject: self.subject(),
+            place: i64::try_from(position).map_err(|_| strange())?,
+            body: event.encode_to_vec(),
+            due: now,
+            tries: 0,
+        })
+    }
+}
+
+struct Ear {
+    inspection: Arc<Inspection>,
+    /// Demands that were said and not answered yet, by their ids.
+    demanded: HashMap<String, (DeclarationId, u32)>,
+    progress: Progress,
+    /// Events came and could not even be put aside.
+    fails: bool,
+}
+
+/// The events that came together.
+struct Frame<'a>(&'a Inspection);
+
+impl Reaction for Frame<'_> {
+    const QUEUE: &'static str = EVENTS;
+    type Event = Arrived;
+    /// What the rules demand, by the places of the events.
+    type Taken = Vec<(usize, Arc<Heard>, Option<Demands>)>;
+
+    fn subject(&self, event: &Arrived) -> Uuid {
+        event.subject()
+    }
+
+    async fn commit(
+        &self,
+        take: Vec<Arrived>,
+        mut behind: Vec<Arrived>,
+    ) -> Result<Self::Taken, Fault> {
+        let Self(inspection) = self;
+        let (readable, unreadable): (Vec<_>, Vec<_>) =
+            take.into_iter().partition(|arrived| arrived.heard.is_some());
+        behind.extend(unreadable);
+        let now = inspection.clock.now();
+        let items = behind.iter().map(|arrived| arrived.item(now));
+        let items = items.collect::<Result<Vec<_>, Fault>>()?;
+        let heard: Vec<(usize, Arc<Heard>)> =
+            readable.into_iter().filter_map(|arrived| Some((arrived.at, arrived.heard?))).collect();
+        let events = heard.iter().map(|(_, heard)| Arc::clone(heard)).collect();
+        let demands = hear(inspection, events, items).await?;
+        let taken = heard.into_iter().zip(demands);
+        Ok(taken.map(|((at, heard), demands)| (at, heard, demands)).collect())
+    }
+}
+
+async fn hear(
+    inspection: &Inspection,
+    events: Vec<Arc<Heard>>,
+    behind: Vec<Item>,
+) -> Result<Vec<Option<Demands>>, Fault> {
+    let command = Command::Hear(events, behind);
+    match inspection.hearing.queue(Slot::of(""), &Share::Kept, command).await? {
+        Ok(Done::Heard(demands)) => Ok(demands),
+        Ok(_) | Err(_) => Err(Fault::Broken("events were answered otherwise".to_owned())),
+    }
+}
+
+impl Handler for Ear {
+    async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<Reply>>, Status> {
+        let mut replies: Vec<Vec<Reply>> = events.iter().map(|_| Vec::new()).collect();
+        let arrived = events.into_iter().enumerate().map(|(at, event)| Arrived::of(at, event));
+        let inspection = Arc::clone(&self.inspection);
+        let taken = react::take(&Frame(&inspection), &inspection.work, arrived.collect()).await;
+        self.fails = taken.is_err();
+        // The lane has logged it; the events come again.
+        let taken = taken.map_err(|fault| Status::unavailable(fault.to_string()))?;
+        for (at, heard, demands) in taken {
+            let Some(demands) = demands else { continue };
+            let targeting = targeting(heard.id, heard.version, demands);
+            if !targeting.demands.is_empty() {
+                self.demanded.insert(targeting.request_id.clone(), (heard.id, heard.version));
+            }
+            replies[at].push(Reply::Targeting(targeting));
+        }
+        Ok(replies)
+    }
+
+    fn result(&mut self, result: &v1::Result) {
+        // It is said again and answered then, unless the window failed over it.
+        if result.result() == v1::ResultCode::Retry && result.code != Code::Internal.id() {
+            return;
+        }
+        if let Some((id, version)) = self.demanded.get(&result.request_id).copied() {
+            if result.result() == v1::ResultCode::Retry {
+                return;
+            }
+            self.demanded.remove(&result.request_id);
+            if result.result() == v1::ResultCode::Refused {
+                let code = result.code.clone();
+                tracing::warn!(declaration = %id, code, "a demand of the rules was refused");
+                lock(&self.inspection.refused).push((id, version, code));
+            }
+            return;
+        }
+        self.inspection.board.answer(result);
+    }
+
+    fn alive(&mut self) {
+        if !self.fails {
+            self.progress.advance();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Events that could not be taken when they came.
+#[derive(Debug)]
+pub(crate) struct LateEvents(pub(crate) Arc<Inspection>);
+
+impl Port for LateEvents {
+    const QUEUE: &'static str = EVENTS;
+
+    async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
+        let taken = items.iter().map(|item| async {
+            match self.catch_up(item).await {
+                Ok(()) => Delivery::Done,
+                Err(became) => became,
+            }
+        });
+        futures::future::join_all(taken).await
+    }
+}
+
+impl LateEvents {
+    async fn catch_up(&self, item: &Item) -> Result<(), Delivery> {
+        let Self(inspection) = self;
+        let unreadable = || Delivery::Failed("the event cannot be read".to_owned());
+        let mut event = v1::Event::decode(item.body.as_slice()).map_err(|_| unreadable())?;
+        let content = event.declaration.take().map(Declared::new).map(Box::new);
+        let heard = Arc::new(heard(&event, content).map_err(|_| unreadable())?);
+        let (id, version) = (heard.id, heard.version);
+        let demands = hear(inspection, vec![heard], Vec::new()).await;
+        let demands = demands.map_err(|fault| Delivery::of(&fault))?;
+        if let Some(demands) = demands.into_iter().next().flatten() {
+            let targeting = targeting(id, version, demands);
+            let demands = !targeting.demands.is_empty();
+            let request_id = targeting.request_id.clone();
+            let reply = Reply::Targeting(targeting);
+            let result = inspection.board.ask(&request_id, reply).await?;
+            if demands && result.result() == v1::ResultCode::Refused {
+                let command = Command::Refused(id, version, result.code);
+                let kept = inspection.asking.queue(Slot::of(""), &Share::Kept, command).await;
+                kept.map_err(|fault| Delivery::of(&fault))?.map_err(|refusal| {
+                    Delivery::Failed(format!("the refusal of a demand was refused: {refusal}"))
+                })?;
+            }
+        }
+        self.settle(item).await.map_err(|fault| Delivery::of(&fault))
+    }
+
+    async fn settle(&self, item: &Item) -> Result<(), Fault> {
+        let mut connection = self.0.work.acquire().await?;
+        queue::settle(&mut connection, EVENTS, &[(item.slot, item.id)]).await.map(drop)
+    }
+}
+
+/// Errands to the declaration service: what it must hear of an order.
+#[derive(Debug)]
+pub(crate) struct Answers(pub(crate) Arc<Inspection>);
+
+impl Port for Answers {
+    const QUEUE: &'static str = ANSWERS;
+
+    async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
+        let told = items.iter().map(|item| async {
+            match self.tell(item).await {
+                Ok(()) => Delivery::Done,
+                Err(became) => became,
+            }
+        });
+        futures::future::join_all(told).await
+    }
+}
+
+impl Answers {
+    async fn tell(&self, item: &Item) -> Result<(), Delivery> {
+        let Self(inspection) = self;
+        let kind = Kind::from_column(item.kind).map_err(|fault| Delivery::of(&fault))?;
+        let reply = reply(kind, &item.body)
+            .ok_or_else(|| Delivery::Failed("the errand cannot be read".to_owned()))?;
+        let result = inspection.board.ask(&item.id.to_string(), reply).await?;
         let refused = match result.result() {
             // The declaration was not stopped for it; a repetition would be a duplicate.
-            v1::ResultCode::Ignored if errand.kind == Kind::Reopening => "IGNORED",
+            v1::ResultCode::Ignored if kind == Kind::Reopening => "IGNORED",
             v1::ResultCode::Applied | v1::ResultCode::Duplicate | v1::ResultCode::Ignored => "",
             v1::ResultCode::StaleVersion
             | v1::ResultCode::StaleRound
@@ -64,131 +378,19 @@ impl Board {
                 }
             }
         };
+        let declaration = DeclarationId::from_uuid(item.subject);
         if !refused.is_empty() {
-            let (id, kind) = (errand.declaration, errand.kind);
-            tracing::info!(declaration = %id, ?kind, refused, "an errand was not taken");
+            tracing::info!(%declaration, ?kind, refused, "an errand was not taken");
         }
-        let settled = Settled {
-            id: errand.id,
-            declaration: errand.declaration,
-            kind: errand.kind,
-            refused: refused.to_owned(),
-        };
-        self.answered.lock().unwrap_or_else(PoisonError::into_inner).push(settled);
-        self.news.notify_one();
+        let settled = Settled { id: item.id, declaration, kind, refused: refused.to_owned() };
+        let kept = inspection
+            .asking
+            .queue(Slot::of(""), &Share::Kept, Command::Settle(vec![settled]))
+            .await;
+        kept.map_err(|fault| Delivery::of(&fault))?
+            .map_err(|refusal| Delivery::Failed(format!("the answer was refused: {refusal}")))?;
+        Ok(())
     }
-}
-
-/// Listens and answers until `closing`.
-pub(crate) async fn listen(
-    inspection: &Arc<Inspection>,
-    window: &Window,
-    spontaneous: mpsc::Receiver<Reply>,
-    closing: &CancellationToken,
-) {
-    let consumer = Consumer {
-        window: window.clone(),
-        agency: v1::Agency::Site,
-        name: inspection.consumer.clone(),
-        from: Vec::new(),
-    };
-    let ear = Ear { inspection: Arc::clone(inspection), demanded: HashMap::new() };
-    match consumer.serve(ear, spontaneous, closing.clone()).await {
-        Ok(()) => {}
-        Err(status) => tracing::error!(%status, "the inspection service may not listen"),
-    }
-}
-
-struct Ear {
-    inspection: Arc<Inspection>,
-    /// Demands that were said and not answered yet, by their ids.
-    demanded: HashMap<String, (DeclarationId, u32)>,
-}
-
-impl Ear {
-    async fn hear(
-        &self,
-        heard: Arc<[Heard]>,
-        which: Range<usize>,
-    ) -> Result<Vec<Option<Demands>>, Fault> {
-        let command = Command::Hear(heard, which);
-        match self.inspection.hearing.queue(Slot::of(""), command).await? {
-            Ok(Done::Heard(demands)) => Ok(demands),
-            Ok(_) | Err(_) => Err(Fault::Broken("events were answered otherwise".to_owned())),
-        }
-    }
-
-    /// Hears events each in a transaction of its own. One that cannot be taken down is set aside: its
-    /// declaration is not released, since nobody says what the rules demand, until people look at it.
-    async fn one_by_one(&self, heard: &Arc<[Heard]>) -> Result<Vec<Option<Demands>>, Status> {
-        let mut all = Vec::new();
-        for (at, event) in heard.iter().enumerate() {
-            match self.hear(Arc::clone(heard), at..at + 1).await {
-                Ok(demands) => all.extend(demands),
-                Err(Fault::Broken(fault)) => {
-                    let id = event.id;
-                    tracing::error!(declaration = %id, fault, "an event was set aside");
-                    metrics::counter!("sw_inspection_events_set_aside_total").increment(1);
-                    all.push(None);
-                }
-                Err(fault) => return Err(Status::unavailable(fault.to_string())),
-            }
-        }
-        Ok(all)
-    }
-
-    fn replies(&mut self, heard: &Heard, demands: Demands) -> Vec<Reply> {
-        let targeting = targeting(heard.id, heard.version, demands);
-        if !targeting.demands.is_empty() {
-            self.demanded.insert(targeting.request_id.clone(), (heard.id, heard.version));
-        }
-        vec![Reply::Targeting(targeting)]
-    }
-}
-
-impl Handler for Ear {
-    async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<Reply>>, Status> {
-        let read: Vec<Option<Heard>> = events.into_iter().map(readable).collect();
-        let is_readable: Vec<bool> = read.iter().map(Option::is_some).collect();
-        let heard: Arc<[Heard]> = read.into_iter().flatten().collect();
-        let demands = match self.hear(Arc::clone(&heard), 0..heard.len()).await {
-            Ok(demands) => demands,
-            // One of them is at fault: it must not keep the others.
-            Err(Fault::Broken(_)) => self.one_by_one(&heard).await?,
-            // The lane has logged it; the events come again.
-            Err(fault) => return Err(Status::unavailable(fault.to_string())),
-        };
-        // What cannot be read was left out, and has no answer.
-        let mut answered = heard.iter().zip(demands);
-        let mut all = Vec::with_capacity(is_readable.len());
-        for readable in is_readable {
-            let answered = if readable { answered.next() } else { None };
-            let replies = answered.and_then(|(heard, demands)| Some((heard, demands?)));
-            all.push(replies.map_or_else(Vec::new, |(heard, it)| self.replies(heard, it)));
-        }
-        Ok(all)
-    }
-
-    fn result(&mut self, result: &v1::Result) {
-        // It is said again and answered then.
-        if result.result() == v1::ResultCode::Retry {
-            return;
-        }
-        if let Some((id, version)) = self.demanded.remove(&result.request_id) {
-            if result.result() == v1::ResultCode::Refused {
-                let code = result.code.clone();
-                tracing::warn!(declaration = %id, code, "a demand of the rules was refused");
-                let mut refused = lock(&self.inspection.refused);
-                refused.push((id, version, code));
-            }
-            return;
-        }
-        self.inspection.board.answer(result);
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn targeting(id: DeclarationId, version: u32, demands: Demands) -> v1::Targeting {
@@ -205,30 +407,28 @@ fn targeting(id: DeclarationId, version: u32, demands: Demands) -> v1::Targeting
     }
 }
 
-/// An event, or nothing where it cannot be read: that one is set aside.
-fn readable(event: v1::Event) -> Option<Heard> {
-    let (slot, position) = (event.slot, event.position);
-    let heard = heard(event);
-    if heard.is_none() {
-        tracing::error!(slot, position, "an event cannot be read and was set aside");
-        metrics::counter!("sw_inspection_events_set_aside_total").increment(1);
-    }
-    heard
+/// An event as far as it concerns inspection; its content back where it cannot be read.
+fn heard(
+    event: &v1::Event,
+    content: Option<Box<Declared>>,
+) -> Result<Heard, Option<Box<Declared>>> {
+    let Some((id, time, facts, waits_for)) = read(event) else { return Err(content) };
+    let (version, round, again) = (event.version, event.round, event.attempt > 1);
+    Ok(Heard { id, version, round, time, again, facts, waits_for, content })
 }
 
-/// An event as far as it concerns inspection.
-fn heard(event: v1::Event) -> Option<Heard> {
+type Read = (DeclarationId, time::OffsetDateTime, Vec<What>, Vec<Awaited>);
+
+fn read(event: &v1::Event) -> Option<Read> {
     let id = DeclarationId::parse(&event.declaration_id)?;
     let time = event.time.and_then(proto::time)?;
-    let content = event.declaration.map(|declared| Box::new(Declared::new(declared)));
-    let v1::Facts { facts, waits_for } = event.facts?;
-    let waits_for = waits_for.into_iter().map(|what| v1::Awaited::try_from(what).ok()?.awaited());
+    let v1::Facts { facts, waits_for } = event.facts.as_ref()?;
+    let waits_for = waits_for.iter().map(|what| v1::Awaited::try_from(*what).ok()?.awaited());
     let waits_for = waits_for.collect::<Option<_>>()?;
     // A kind that this program does not know is none that concerns it.
-    let facts = facts.into_iter().filter_map(|fact| fact.kind);
+    let facts = facts.iter().filter_map(|fact| fact.kind.clone());
     let facts = facts.map(what).collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
-    let (version, round, again) = (event.version, event.round, event.attempt > 1);
-    Some(Heard { id, version, round, time, again, facts, waits_for, content })
+    Some((id, time, facts, waits_for))
 }
 
 /// What a fact means here: nothing, for many; `None` for one that cannot be read.
@@ -266,72 +466,23 @@ fn what(fact: Wire) -> Option<Option<What>> {
     }))
 }
 
-/// Says errands and strikes off those that were answered, until `closing`.
-pub(crate) async fn run_errands(
-    inspection: &Arc<Inspection>,
-    say: mpsc::Sender<Reply>,
-    closing: &CancellationToken,
-) {
-    let mut last = Uuid::nil();
+/// Has refusals of demands kept, until `closing`.
+pub(crate) async fn keep_refusals(inspection: &Arc<Inspection>, closing: &CancellationToken) {
     loop {
-        match errands(inspection, &say, &mut last).await {
-            Ok(true) => continue,
-            Ok(false) => {}
+        let queue = |command| inspection.asking.queue(Slot::of(""), &Share::Kept, command);
+        let refused = |(id, version, code)| queue(Command::Refused(id, version, code));
+        let pause = match keep(&inspection.refused, refused).await {
+            Ok(()) => LOOK,
             Err(fault) => {
-                tracing::warn!(%fault, "errands to the declaration service wait");
-                tokio::select! {
-                    () = tokio::time::sleep(PAUSE) => {}
-                    () = closing.cancelled() => return,
-                }
+                tracing::warn!(%fault, "refusals of demands wait to be kept");
+                PAUSE
             }
-        }
+        };
         tokio::select! {
-            () = inspection.errands.notified() => {}
-            () = inspection.board.news.notified() => {}
-            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep(pause) => {}
             () = closing.cancelled() => return,
         }
     }
-}
-
-/// Says what waits and takes answers down. True when there may be more at once.
-async fn errands(
-    inspection: &Arc<Inspection>,
-    say: &mpsc::Sender<Reply>,
-    last: &mut Uuid,
-) -> Result<bool, Fault> {
-    let queue = |command| inspection.asking.queue(Slot::of(""), command);
-    let settled = keep(&inspection.board.answered, |it| queue(Command::Settle(vec![it]))).await;
-    let refused = |(id, version, code)| queue(Command::Refused(id, version, code));
-    keep(&inspection.refused, refused).await.and(settled)?;
-    let under_way: HashSet<Uuid> =
-        lock(&inspection.board.under_way).values().map(|e| e.id).collect();
-    // More than fit leave no room.
-    let taken = i64::try_from(under_way.len()).unwrap_or(i64::MAX);
-    let room = limits::ERRANDS_MAX.saturating_sub(taken);
-    if room <= 0 {
-        return Ok(false);
-    }
-    let found = errand::waiting(&inspection.work, *last, room).await?;
-    if found.is_empty() && *last != Uuid::nil() && under_way.is_empty() {
-        // From the beginning again: a row may have become visible behind the last one.
-        *last = Uuid::nil();
-    }
-    let more = i64::try_from(found.len()).is_ok_and(|found| found == room);
-    for waiting in found {
-        *last = waiting.id;
-        let Some(reply) = reply(&waiting) else {
-            // It stays a row, and does not hold up the others.
-            let fault = Fault::Broken(format!("the kept errand {} cannot be read", waiting.id));
-            fault.report("an errand cannot be said");
-            continue;
-        };
-        lock(&inspection.board.under_way).insert(waiting.id.to_string(), waiting);
-        if say.send(reply).await.is_err() {
-            return Ok(false);
-        }
-    }
-    Ok(more)
 }
 
 /// Has notes kept, each by a command of its own; they share transactions. A note leaves memory when it is
@@ -351,7 +502,7 @@ async fn keep<T: Clone, F: Future<Output = Result<Answer, Fault>>>(
             Err(fault) => fault,
         };
         match fault {
-            Fault::Broken(_) => fault.report("what the declaration service answered is not kept"),
+            Fault::Broken(_) => fault.report("the refusal of a demand is not kept"),
             Fault::Away(_) | Fault::Full(_) => {
                 waiting.push(note.clone());
                 missed = Err(fault);
@@ -363,18 +514,12 @@ async fn keep<T: Clone, F: Future<Output = Result<Answer, Fault>>>(
     missed
 }
 
-fn reply(waiting: &Waiting) -> Option<Reply> {
-    let body = waiting.body.as_slice();
-    Some(match waiting.kind {
+fn reply(kind: Kind, body: &[u8]) -> Option<Reply> {
+    Some(match kind {
         Kind::Findings => Reply::Findings(Duration::ZERO, v1::FindingsReport::decode(body).ok()?),
         Kind::Reopening => Reply::Reopening(v1::Reopening::decode(body).ok()?),
         Kind::News => Reply::News(v1::InspectionNews::decode(body).ok()?),
     })
-}
-
-/// The way from errands to the stream.
-pub(crate) fn channel() -> (mpsc::Sender<Reply>, mpsc::Receiver<Reply>) {
-    mpsc::channel(ERRANDS_WAITING_MAX)
 }
 
 #[cfg(test)]
@@ -446,14 +591,14 @@ mod tests {
             }),
             ..Default::default()
         };
-        let read = heard(event(ordered.clone())).expect("it can be read");
+        let read = heard(&event(ordered.clone()), None).expect("it can be read");
         let order = OrderId(Uuid::from_u128(7));
         assert_eq!(read.facts, [What::Demanded(order, Agency::Customs, Vec::new())]);
         let nobody = v1::InspectionOrdered { demanded_by: 0, ..ordered.clone() };
-        assert!(heard(event(nobody)).is_none(), "a demand of nobody");
+        assert!(heard(&event(nobody), None).is_err(), "a demand of nobody");
         let nothing = v1::InspectionOrdered { order_id: "x".to_owned(), ..ordered };
-        assert!(heard(event(nothing)).is_none(), "a demand for nothing");
+        assert!(heard(&event(nothing), None).is_err(), "a demand for nothing");
         let silent = v1::Event { facts: None, ..event(v1::InspectionOrdered::default()) };
-        assert!(heard(silent).is_none(), "an event without facts");
+        assert!(heard(&silent, None).is_err(), "an event without facts");
     }
 }

@@ -1,18 +1,24 @@
 //! Group commit: many callers, one transaction. No timer: whoever waits when a lane is free goes
-//! along, so a batch has one request when idle and hundreds under load.
+//! along, so a batch has one request when idle and hundreds under load. When more wait than fit, callers
+//! take turns ([`crate::share`]).
 //!
 //! The invariant: a caller is answered after the commit that holds its request, never before. A
-//! request that makes its transaction fail is tried again alone, so that it cannot take others down.
+//! request that makes its transaction fail, or the program panic, is tried again alone, so that it cannot
+//! take others down.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
 use domain::{Slot, limits};
+use futures::FutureExt as _;
 use sqlx::{Connection as _, PgConnection, PgPool};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::Fault;
+use crate::share::{NoRoom, Queue, Share};
 
 /// What a service does in one transaction.
 pub trait Work: Send + Sync + 'static {
@@ -22,6 +28,11 @@ pub trait Work: Send + Sync + 'static {
     type Answer: Send;
     /// What is told to readers after the commit.
     type Told: Send;
+    /// What a request holds besides itself for as long as it waits, whether its caller waits or not.
+    type Held: Send;
+
+    /// Asked in the task of the caller.
+    fn held() -> Self::Held;
 
     /// Does all of it within the caller's transaction; one answer for each command, in order.
     fn work(
@@ -37,11 +48,12 @@ pub trait Work: Send + Sync + 'static {
 struct Job<W: Work> {
     command: W::Command,
     answer: oneshot::Sender<Result<W::Answer, Fault>>,
+    held: W::Held,
 }
 
 /// The way in: a handle that many callers share.
 pub struct Batch<W: Work> {
-    lanes: Vec<mpsc::Sender<Job<W>>>,
+    lanes: Vec<Arc<Queue<Job<W>>>>,
 }
 
 impl<W: Work> Clone for Batch<W> {
@@ -68,36 +80,48 @@ pub enum Missed {
 }
 
 impl<W: Work> Batch<W> {
-    /// Takes part in the next transaction, or is refused when too much is waiting.
+    /// Takes part in the next transaction in which its caller has a turn, or is refused when too much is
+    /// waiting.
     ///
     /// # Errors
     ///
     /// [`Missed`] when overloaded or when the transaction failed.
-    pub async fn offer(&self, slot: Slot, command: W::Command) -> Result<W::Answer, Missed> {
+    pub async fn offer(
+        &self,
+        slot: Slot,
+        share: &Share,
+        command: W::Command,
+    ) -> Result<W::Answer, Missed> {
         let (answer, answered) = oneshot::channel();
-        match self.lane(slot).try_send(Job { command, answer }) {
+        match self.lane(slot).offer(share, Job { command, answer, held: W::held() }) {
             Ok(()) => Ok(hear(answered).await?),
-            Err(mpsc::error::TrySendError::Full(_)) => {
+            Err(NoRoom::Full) => {
                 metrics::counter!("sw_commit_refused_total").increment(1);
                 Err(Missed::Busy)
             }
-            Err(mpsc::error::TrySendError::Closed(_)) => Err(drained().into()),
+            Err(NoRoom::Closed) => Err(drained().into()),
         }
     }
 
-    /// Takes part in the next transaction, waiting for room. For streams, whose own flow control
+    /// The same, waiting for room in the line of its caller. For streams, whose own flow control
     /// bounds what can wait, and for verdicts, which are never shed.
     ///
     /// # Errors
     ///
     /// [`Fault`] when the transaction failed.
-    pub async fn queue(&self, slot: Slot, command: W::Command) -> Result<W::Answer, Fault> {
+    pub async fn queue(
+        &self,
+        slot: Slot,
+        share: &Share,
+        command: W::Command,
+    ) -> Result<W::Answer, Fault> {
         let (answer, answered) = oneshot::channel();
-        self.lane(slot).send(Job { command, answer }).await.map_err(|_| drained())?;
+        let job = Job { command, answer, held: W::held() };
+        self.lane(slot).enter(share, job).await.map_err(|_| drained())?;
         hear(answered).await
     }
 
-    fn lane(&self, slot: Slot) -> &mpsc::Sender<Job<W>> {
+    fn lane(&self, slot: Slot) -> &Queue<Job<W>> {
         // One lane a slot: two lanes never wait for each other's lock.
         let at = usize::from(slot.byte()) % self.lanes.len();
         &self.lanes[at]
@@ -115,45 +139,57 @@ fn drained() -> Fault {
 /// Makes the handle and the lanes behind it. The caller runs each lane as a task; a lane ends after
 /// `closing`, when what was waiting is done.
 pub fn lanes<W: Work>(
-    work: std::sync::Arc<W>,
+    work: Arc<W>,
     pool: &PgPool,
     count: usize,
     closing: &CancellationToken,
 ) -> (Batch<W>, Vec<impl Future<Output = ()> + Send + use<W>>) {
-    let mut senders = Vec::with_capacity(count);
+    let mut queues = Vec::with_capacity(count);
     let mut tasks = Vec::with_capacity(count);
     for _ in 0..count {
-        let (sender, receiver) = mpsc::channel(limits::COMMIT_QUEUE_MAX / count);
-        senders.push(sender);
-        let work = std::sync::Arc::clone(&work);
-        tasks.push(lane(work, pool.clone(), receiver, closing.clone()));
+        let queue = Arc::new(Queue::new(limits::COMMIT_QUEUE_MAX / count));
+        queues.push(Arc::clone(&queue));
+        tasks.push(lane(Arc::clone(&work), pool.clone(), Taker(queue), closing.clone()));
     }
-    (Batch { lanes: senders }, tasks)
+    (Batch { lanes: queues }, tasks)
+}
+
+/// The end of a queue at which a lane takes. However the lane ends, nobody waits for it in vain.
+struct Taker<J>(Arc<Queue<J>>);
+
+impl<J> Drop for Taker<J> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
 }
 
 async fn lane<W: Work>(
-    work: std::sync::Arc<W>,
+    work: Arc<W>,
     pool: PgPool,
-    mut waiting: mpsc::Receiver<Job<W>>,
+    taker: Taker<Job<W>>,
     closing: CancellationToken,
 ) {
-    let mut jobs = Vec::with_capacity(limits::COMMIT_BATCH_MAX);
+    let waiting = &taker.0;
+    let mut is_closed = false;
     loop {
-        let taken = tokio::select! {
+        let jobs = tokio::select! {
             biased;
-            () = closing.cancelled(), if !waiting.is_closed() => {
+            () = closing.cancelled(), if !is_closed => {
+                is_closed = true;
                 waiting.close();
                 continue;
             }
-            taken = waiting.recv_many(&mut jobs, limits::COMMIT_BATCH_MAX) => taken,
+            jobs = waiting.take() => jobs,
         };
-        if taken == 0 {
-            return;
-        }
-        let (commands, answers): (Vec<_>, Vec<_>) =
-            jobs.drain(..).map(|job| (job.command, job.answer)).unzip();
+        let Some(jobs) = jobs else { return };
+        let mut held = Vec::with_capacity(jobs.len());
+        let waiting = jobs.into_iter().map(|Job { command, answer, held: more }| {
+            held.push(more);
+            (command, answer)
+        });
+        let (commands, answers): (Vec<_>, Vec<_>) = waiting.unzip();
         let started = Instant::now();
-        let outcome = transaction(&*work, &pool, &commands).await;
+        let outcome = guarded(&*work, &pool, &commands).await;
         metrics::histogram!("sw_commit_seconds").record(started.elapsed());
         metrics::counter!("sw_commits_total").increment(1);
         // No machine that we run on has a wider usize.
@@ -164,7 +200,7 @@ async fn lane<W: Work>(
             Err(Fault::Broken(reason)) if commands.len() > 1 => {
                 tracing::warn!(reason, requests = commands.len(), "a batch failed; one by one now");
                 for (command, answer) in commands.into_iter().zip(answers) {
-                    let alone = transaction(&*work, &pool, &[command]).await;
+                    let alone = guarded(&*work, &pool, &[command]).await;
                     let alone = alone.and_then(|done| {
                         done.into_iter().next().ok_or_else(|| Fault::Broken("no answer".to_owned()))
                     });
@@ -179,6 +215,7 @@ async fn lane<W: Work>(
                 reply(answers, std::iter::repeat_with(|| Err(fault.clone())));
             }
         }
+        drop(held);
     }
 }
 
@@ -190,6 +227,21 @@ fn reply<A>(
         // A caller that went away asks again with the same request id.
         let _gone = answer.send(done);
     }
+}
+
+/// The transaction, and a panic in it as the fault that it is: the connection is dropped with what it holds,
+/// and the lane goes on.
+async fn guarded<W: Work>(
+    work: &W,
+    pool: &PgPool,
+    commands: &[W::Command],
+) -> Result<Vec<W::Answer>, Fault> {
+    let done = AssertUnwindSafe(transaction(work, pool, commands)).catch_unwind().await;
+    done.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Err(Fault::Broken(format!("the program panicked: {}", text.unwrap_or("without a word"))))
+    })
 }
 
 async fn transaction<W: Work>(

@@ -94,7 +94,10 @@ pub async fn connect(
         .map_err(Error::Unreachable)
 }
 
-/// Brings the tables of a service's schema up to date.
+/// Tables that every service has, see `migrations/kit`.
+static KIT: Migrator = sqlx::migrate!("../../migrations/kit");
+
+/// Brings the tables of a service's schema up to date, with those that every service has.
 ///
 /// # Errors
 ///
@@ -108,5 +111,7 @@ pub async fn migrate(
         .execute(pool)
         .await
         .map_err(Error::Unreachable)?;
-    migrator.run(pool).await.map_err(|source| Error::Migration { schema, source })
+    let all = KIT.iter().chain(migrator.iter()).cloned().collect();
+    let all = Migrator::with_migrations(all);
+    all.run(pool).await.map_err(|source| Error::Migration { schema, source })
 }

@@ -4,14 +4,15 @@
 //! cut some entries may come again.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
+use domain::Slot;
 use domain::refusal::{Code, Refusal};
-use domain::{Slot, limits};
 use futures::Stream;
 use tokio_util::sync::CancellationToken;
 
-use crate::journal::{Entry, Reader};
+use crate::journal::Entry;
+use crate::tail::{Reader, Signal};
 use crate::token::Token;
 use crate::{Fault, Unanswered};
 
@@ -19,7 +20,7 @@ use crate::{Fault, Unanswered};
 #[derive(Debug)]
 pub enum News {
     /// Something happened; the token is there with the last entry of a burst.
-    Entry(Box<Entry>, Option<String>),
+    Entry(Arc<Entry>, Option<String>),
     /// Nothing did; here is a newer token.
     Quiet(String),
 }
@@ -41,35 +42,30 @@ pub fn follow(
     async_stream::try_stream! {
         let mut history = history.into_iter().peekable();
         while let Some(entry) = history.next() {
-            let token = history.peek().is_none().then(|| write_token(&token, reader.cursors())).transpose()?;
-            yield News::Entry(Box::new(entry), token);
+            let token = history.peek().is_none().then(|| write_token(&token, reader.cursors()));
+            yield News::Entry(Arc::new(entry), token.transpose()?);
         }
-        let wait = Duration::from_secs(limits::HEARTBEAT_SECONDS);
-        let mut told = Instant::now();
         loop {
-            let read = tokio::select! {
-                read = tokio::time::timeout(wait, reader.next()) => Some(read),
+            let heard = tokio::select! {
+                heard = reader.hear() => Some(heard),
                 () = draining.cancelled() => None,
             };
-            let Some(read) = read else {
+            let Some(heard) = heard else {
                 Err(Refusal::of(Code::Unavailable).with("reason", "the window drains"))?;
                 break;
             };
-            let Ok(entries) = read.map_err(drop) else {
-                told = Instant::now();
-                yield News::Quiet(write_token(&token, reader.cursors())?);
-                continue;
+            let entries = match heard? {
+                // At its time, whatever others in the slot do: when it comes says nothing of them.
+                Signal::Beat => {
+                    yield News::Quiet(write_token(&token, reader.cursors())?);
+                    continue;
+                }
+                Signal::Entries(entries) => entries,
             };
-            let mut own = entries?.into_iter().filter(|entry| concerns(entry)).peekable();
-            if own.peek().is_none() && told.elapsed() > wait {
-                // Others in the slot are busy: the token goes forward all the same.
-                told = Instant::now();
-                yield News::Quiet(write_token(&token, reader.cursors())?);
-            }
+            let mut own = entries.into_iter().filter(|entry| concerns(entry)).peekable();
             while let Some(entry) = own.next() {
-                told = Instant::now();
-                let token = own.peek().is_none().then(|| write_token(&token, reader.cursors())).transpose()?;
-                yield News::Entry(Box::new(entry), token);
+                let token = own.peek().is_none().then(|| write_token(&token, reader.cursors()));
+                yield News::Entry(entry, token.transpose()?);
             }
         }
     }

@@ -1,26 +1,17 @@
 //! The journal: what happened, dense and in commit order within a slot.
 //!
 //! Writers lock the heads of the slots that they append to, in order, and hold them until commit.
-//! Readers follow the commits of this process in memory, and read from the database what they
-//! missed: at the start, after falling behind, or when another process wrote.
+//! [`crate::tail`] is how it is read.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
-use domain::{Slot, limits};
+use domain::Slot;
 use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
-use tokio::sync::broadcast;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{Fault, column};
-
-/// How often a reader looks for what another process wrote.
-const POLL: Duration = Duration::from_secs(1);
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
@@ -218,181 +209,4 @@ pub async fn heads(pool: &PgPool, slots: &[i16]) -> Result<Vec<(Slot, i64)>, Fau
         .fetch_all(pool)
         .await?;
     rows.into_iter().map(|row| Ok((column::slot(row.slot)?, row.position))).collect()
-}
-
-/// What was just committed, for the readers of this process.
-#[derive(Debug, Clone)]
-pub struct Tail(broadcast::Sender<Arc<Vec<Entry>>>);
-
-impl Default for Tail {
-    fn default() -> Self {
-        Self(broadcast::Sender::new(limits::TAIL_BATCHES_MAX))
-    }
-}
-
-impl Tail {
-    /// Tells readers. Called after the commit.
-    pub fn tell(&self, entries: Vec<Entry>) {
-        if !entries.is_empty() {
-            // Without a reader nobody needs to hear it; it is in the database.
-            let _nobody = self.0.send(Arc::new(entries));
-        }
-    }
-
-    /// A reader of these slots, from after these positions.
-    pub fn read(&self, pool: PgPool, after: impl IntoIterator<Item = (Slot, i64)>) -> Reader {
-        let cursors: BTreeMap<Slot, i64> = after.into_iter().collect();
-        Reader {
-            pool,
-            tail: self.0.subscribe(),
-            cursors,
-            behind: VecDeque::new(),
-            polled: None,
-            page: None,
-        }
-    }
-}
-
-/// Follows some slots of the journal without a gap, from memory when it can.
-pub struct Reader {
-    pool: PgPool,
-    tail: broadcast::Receiver<Arc<Vec<Entry>>>,
-    cursors: BTreeMap<Slot, i64>,
-    /// Slots that have to be read from the database before memory is of use.
-    behind: VecDeque<Slot>,
-    polled: Option<Instant>,
-    /// A page that is being read. It is kept over a call that was dropped while waiting, so that
-    /// frequent interruptions do not begin it again and again.
-    page: Option<Page>,
-}
-
-/// A slot, the position after which it is read, and the reading.
-struct Page {
-    slot: Slot,
-    after: i64,
-    read: Pin<Box<dyn Future<Output = Result<Vec<Entry>, Fault>> + Send>>,
-}
-
-impl std::fmt::Debug for Reader {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reader").field("behind", &self.behind).finish_non_exhaustive()
-    }
-}
-
-impl Reader {
-    /// Up to where everything was returned, by slot.
-    pub fn cursors(&self) -> &BTreeMap<Slot, i64> {
-        &self.cursors
-    }
-
-    /// Adds a slot, from after this position.
-    pub fn add(&mut self, slot: Slot, after: i64) {
-        self.cursors.insert(slot, after);
-        self.polled = None;
-    }
-
-    /// Leaves a slot.
-    pub fn remove(&mut self, slot: Slot) {
-        self.cursors.remove(&slot);
-        self.behind.retain(|other| *other != slot);
-    }
-
-    /// The next entries, in order within each slot; waits until there are some. May be dropped
-    /// while waiting without losing any.
-    ///
-    /// # Errors
-    ///
-    /// [`Fault`] from the database; the reader can go on afterwards.
-    pub async fn next(&mut self) -> Result<Vec<Entry>, Fault> {
-        loop {
-            if let Some(slot) = self.behind.front().copied() {
-                let found = self.catch_up(slot).await?;
-                if !found.is_empty() {
-                    return Ok(found);
-                }
-                continue;
-            }
-            let due = self.polled.map_or_else(Instant::now, |at| at + POLL);
-            match tokio::time::timeout_at(due, self.tail.recv()).await {
-                Ok(Ok(batch)) => {
-                    metrics::counter!("sw_journal_read_from_memory_total").increment(1);
-                    let fresh = self.take(&batch);
-                    if !fresh.is_empty() {
-                        return Ok(fresh);
-                    }
-                }
-                Ok(Err(broadcast::error::RecvError::Closed)) => {
-                    return Err(Fault::Away("the window is draining".to_owned()));
-                }
-                Ok(Err(broadcast::error::RecvError::Lagged(_))) | Err(_) => {
-                    self.find_behind().await?;
-                }
-            }
-        }
-    }
-
-    async fn catch_up(&mut self, slot: Slot) -> Result<Vec<Entry>, Fault> {
-        let Some(after) = self.cursors.get(&slot).copied() else {
-            self.behind.pop_front();
-            let number = slot.number();
-            return Err(Fault::Broken(format!("a reader is behind in slot {number}, not its own")));
-        };
-        let page = match self.page.as_mut().filter(|p| (p.slot, p.after) == (slot, after)) {
-            Some(page) => page,
-            None => self.page.insert(Page { slot, after, read: read(&self.pool, slot, after) }),
-        };
-        let found = (&mut page.read).await;
-        self.page = None;
-        let found = found?;
-        metrics::counter!("sw_journal_read_from_database_total").increment(1);
-        match found.last() {
-            Some(last) => {
-                self.cursors.insert(slot, last.position);
-                // Every slot has its turn, so that a long replay of one does not hold up the others.
-                self.behind.rotate_left(1);
-            }
-            None => {
-                self.behind.pop_front();
-            }
-        }
-        Ok(found)
-    }
-
-    async fn find_behind(&mut self) -> Result<(), Fault> {
-        let slots: Vec<i16> = self.cursors.keys().map(|slot| slot.column()).collect();
-        for (slot, head) in heads(&self.pool, &slots).await? {
-            let behind = self.cursors.get(&slot).is_some_and(|cursor| *cursor < head);
-            if behind && !self.behind.contains(&slot) {
-                self.behind.push_back(slot);
-            }
-        }
-        self.polled = Some(Instant::now());
-        Ok(())
-    }
-
-    /// Takes from a commit what follows without a gap; what does not is read from the database.
-    fn take(&mut self, batch: &[Entry]) -> Vec<Entry> {
-        let mut fresh = Vec::new();
-        for entry in batch {
-            let Some(cursor) = self.cursors.get_mut(&entry.slot) else { continue };
-            if entry.position == *cursor + 1 {
-                *cursor = entry.position;
-                fresh.push(entry.clone());
-            } else if entry.position > *cursor && !self.behind.contains(&entry.slot) {
-                self.behind.push_back(entry.slot);
-            }
-        }
-        fresh
-    }
-}
-
-/// Reads the page of a slot after a position.
-fn read(
-    pool: &PgPool,
-    slot: Slot,
-    after: i64,
-) -> Pin<Box<dyn Future<Output = Result<Vec<Entry>, Fault>> + Send>> {
-    let pool = pool.clone();
-    let page: Vec<i64> = (after + 1..=after + limits::REPLAY_PAGE).collect();
-    Box::pin(async move { at(&pool, slot, &page).await })
 }

@@ -10,6 +10,9 @@ pub mod journal;
 pub mod lease;
 pub mod numbers;
 pub mod private;
+pub mod queue;
+pub mod share;
+pub mod tail;
 pub mod token;
 mod unanswered;
 

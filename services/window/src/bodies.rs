@@ -1,33 +1,58 @@
 //! Bodies of requests and answers, seen from the gate: what comes must come on and must be one request,
-//! and what a call holds is held until its answer is gone.
+//! its caller answers for the memory that it takes, and what a call holds is held until its answer is
+//! gone.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes};
-use domain::limits;
 use domain::refusal::{Code, Refusal};
+use domain::{Kind, limits};
 use http_body::{Frame, SizeHint};
+use proto::memory::Call;
 use proto::status::{self, Language};
 use tokio::time::{Sleep, sleep};
 use tonic::Status;
 use tonic::body::Body;
 
 use crate::quotas::Places;
+use crate::space::Space;
+use crate::unread::{Held, Unread};
 
 const PROGRESS: Duration = Duration::from_secs(limits::PROGRESS_SECONDS_MAX);
 /// Before every message of gRPC: compressed or not, and the length.
 const PREFIX_BYTES: usize = 5;
 
-/// The body of a request with one answer.
+/// How often a stream looks whether its caller has room again.
+const LOOK: Duration = Duration::from_millis(20);
+/// What a piece of a body costs besides its bytes.
+const PIECE_BYTES: usize = 64;
+
+/// The body of a request.
 #[derive(Debug)]
 pub(crate) struct RequestBody {
     body: Body,
-    message: Option<Message>,
+    call: Call,
+    way: Way,
     /// Only while nothing comes.
     timer: Option<Pin<Box<Sleep>>>,
 }
+
+/// How a body comes.
+#[derive(Debug)]
+enum Way {
+    /// One message of gRPC.
+    Message(Message),
+    /// One message of HTTP.
+    Whole,
+    /// Messages as they come, and a piece for which there is no room yet, since when.
+    Stream { kept: Option<(Bytes, Instant)>, writer: Option<Writer> },
+}
+
+/// Of a stream that files: where there has to be space, and for whom.
+type Writer = (Arc<Space>, Kind);
 
 /// How much of the one message of gRPC has come.
 #[derive(Debug, Default)]
@@ -57,8 +82,42 @@ impl Message {
 
 impl RequestBody {
     /// Of gRPC, whose body is one message, or of HTTP, whose body is its own.
-    pub(crate) fn new(body: Body, is_grpc: bool) -> Self {
-        Self { body, message: is_grpc.then(Message::default), timer: None }
+    pub(crate) fn new(body: Body, is_grpc: bool, call: Call) -> Self {
+        let way = if is_grpc { Way::Message(Message::default()) } else { Way::Whole };
+        Self { body, call, way, timer: None }
+    }
+
+    /// Of a stream, which waits while its caller has no room: what it filed before makes some.
+    pub(crate) fn stream(body: Body, call: Call, writer: Option<Writer>) -> Self {
+        Self { body, call, way: Way::Stream { kept: None, writer }, timer: None }
+    }
+
+    /// A piece for which there is room, as soon as there is.
+    fn poll_room(
+        &mut self,
+        cx: &mut Context<'_>,
+        (data, since): (Bytes, Instant),
+    ) -> Poll<Result<Frame<Bytes>, Status>> {
+        loop {
+            let refusal = match self.call.receive(data.len() + PIECE_BYTES) {
+                Ok(()) => {
+                    self.timer = None;
+                    return Poll::Ready(Ok(Frame::data(data)));
+                }
+                Err(refusal) => refusal,
+            };
+            if since.elapsed() >= PROGRESS {
+                return Poll::Ready(Err(status::refused(&refusal, Language::English)));
+            }
+            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(LOOK)));
+            if timer.as_mut().poll(cx).is_pending() {
+                if let Way::Stream { kept, .. } = &mut self.way {
+                    *kept = Some((data, since));
+                }
+                return Poll::Pending;
+            }
+            self.timer = None;
+        }
     }
 }
 
@@ -77,24 +136,48 @@ impl http_body::Body for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = &mut *self;
+        if let Way::Stream { kept, .. } = &mut this.way
+            && let Some(kept) = kept.take()
+        {
+            return this.poll_room(cx, kept).map(Some);
+        }
         let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) else {
+            // A stream is quiet as long as it wants.
+            if let Way::Stream { .. } = this.way {
+                return Poll::Pending;
+            }
             let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(PROGRESS)));
             ready!(timer.as_mut().poll(cx));
             let most = limits::PROGRESS_SECONDS_MAX;
             return Poll::Ready(Some(Err(incomplete(&format!("nothing came for {most} s")))));
         };
         this.timer = None;
-        if let (Some(message), Some(Ok(frame))) = (&mut this.message, &frame)
-            && let Some(data) = frame.data_ref()
-            && !message.pass(data.chunk())
-        {
-            return Poll::Ready(Some(Err(incomplete("more than one message came"))));
+        let Some(Ok(frame)) = frame else { return Poll::Ready(frame) };
+        let Some(data) = frame.data_ref() else { return Poll::Ready(Some(Ok(frame))) };
+        match &mut this.way {
+            Way::Stream { writer, .. } => {
+                // What came before is answered, and then the stream ends.
+                if let Some(Err(refusal)) = writer.as_ref().map(|(space, who)| space.room_for(*who))
+                {
+                    let status = status::refused(&refusal, Language::English);
+                    return Poll::Ready(Some(Err(status)));
+                }
+                return this.poll_room(cx, (data.clone(), Instant::now())).map(Some);
+            }
+            Way::Message(message) => {
+                if !message.pass(data.chunk()) {
+                    return Poll::Ready(Some(Err(incomplete("more than one message came"))));
+                }
+            }
+            Way::Whole => {}
         }
-        Poll::Ready(frame)
+        let room = this.call.receive(data.len() + PIECE_BYTES);
+        let room = room.map_err(|refusal| status::refused(&refusal, Language::English));
+        Poll::Ready(Some(room.map(|()| frame)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        !matches!(self.way, Way::Stream { kept: Some(_), .. }) && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -102,16 +185,36 @@ impl http_body::Body for RequestBody {
     }
 }
 
-/// The body of an answer, and what its call holds until it is gone.
+/// The body of an answer. Every piece of it carries what it holds until the caller has taken it.
 #[derive(Debug)]
 pub(crate) struct AnswerBody {
     body: Body,
-    _places: Places,
+    call: Call,
+    places: Arc<Places>,
+    unread: Unread,
+    within: Duration,
+    form: Form,
+}
+
+/// How an answer is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A refusal can follow what was said.
+    Grpc,
+    /// It cannot, so the whole was taken from the caller's memory before the first piece.
+    Http,
+    /// It was refused.
+    Over,
 }
 
 impl AnswerBody {
-    pub(crate) fn new(body: Body, places: Places) -> Self {
-        Self { body, _places: places }
+    pub(crate) fn new(
+        body: Body,
+        form: Form,
+        (call, places): (Call, Places),
+        (unread, within): (Unread, Duration),
+    ) -> Self {
+        Self { body, call, places: Arc::new(places), unread, within, form }
     }
 }
 
@@ -123,11 +226,38 @@ impl http_body::Body for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let this = &mut *self;
+        if this.form == Form::Over {
+            return Poll::Ready(None);
+        }
+        let frame = this.call.clone().during(|| Pin::new(&mut this.body).poll_frame(cx));
+        let frame = match ready!(frame) {
+            Some(Ok(frame)) => frame,
+            ended => return Poll::Ready(ended),
+        };
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            Err(frame) => return Poll::Ready(Some(Ok(frame))),
+        };
+        let (charge, call) = match this.form {
+            Form::Http | Form::Over => (None, Some(this.call.clone())),
+            Form::Grpc => match this.call.answer(data.len()) {
+                Ok(charge) => (Some(charge), None),
+                Err(refusal) => {
+                    let status = status::refused(&refusal, Language::English);
+                    let mut trailers = http::HeaderMap::new();
+                    status.add_header(&mut trailers)?;
+                    (this.form, this.body) = (Form::Over, Body::empty());
+                    return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+                }
+            },
+        };
+        let held = Held { _charge: charge, _call: call, _places: Arc::clone(&this.places) };
+        Poll::Ready(Some(Ok(Frame::data(this.unread.piece(data, this.within, held)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.form == Form::Over || self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -94,6 +94,7 @@ enum Command {
     Verdict(commands::verdict::Verdict),
     Ceb(commands::ceb::Ceb),
     Inspect(commands::inspect::Inspect),
+    Stuck(commands::stuck::Stuck),
     Clock(commands::clock::Clock),
     Bench(crate::bench::Bench),
 }
@@ -128,6 +129,10 @@ struct ListenArgs {
     /// Seconds that calls may take to finish when the window drains.
     #[arg(long, default_value_t = 10, env = "SW_DRAIN_SECONDS")]
     drain_seconds: u64,
+    /// Megabytes that must be free beside the private PostgreSQL. Below, firms do not file (SW-1503);
+    /// reading and verdicts go on.
+    #[arg(long, default_value_t = 512, env = "SW_FREE_SPACE_LEAST", value_name = "MB")]
+    free_space_least: u64,
 }
 
 #[derive(Debug, Args)]
@@ -349,12 +354,7 @@ impl Cli {
         // What PostgreSQL tells a connection that is being closed is of no use to anybody.
         let filter = format!("{filter},sqlx::postgres::notice=error");
         let filter = tracing_subscriber::EnvFilter::new(filter);
-        let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-        if std::io::stderr().is_terminal() {
-            logs.init();
-        } else {
-            logs.json().init();
-        }
+        crate::logs::start(filter);
     }
 
     /// Does what it asks for.
@@ -424,6 +424,7 @@ impl Cli {
                     metrics: None,
                     writers: 2,
                     drain_seconds: 1,
+                    free_space_least: 0,
                 };
                 let settings = common.settings(&listen, &database)?;
                 serving(Hangup::Ends, async |ending| run::migrate(&settings, &ending).await).await
@@ -463,6 +464,9 @@ impl Cli {
             Command::Ceb(args) => Ok(commands::ceb::run(common.means(), args).await?.into()),
             Command::Inspect(args) => {
                 Ok(commands::inspect::run(common.means(), args).await?.into())
+            }
+            Command::Stuck(args) => {
+                Ok(commands::stuck::run(&common.session_as("admin").await?, args).await?.into())
             }
             Command::Clock(args) => {
                 let session = common.session_as("admin").await?;
@@ -535,6 +539,7 @@ impl Common {
             targeting: false,
             writers: listen.writers,
             drain: Duration::from_secs(listen.drain_seconds),
+            free_space_least: listen.free_space_least.saturating_mul(1024 * 1024),
         })
     }
 

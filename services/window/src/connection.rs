@@ -1,7 +1,8 @@
 //! A connection after its handshake: who calls, what it holds, and when it has to end.
 //!
-//! It ends by itself when its caller does not say what it wants, stops amid a frame, or floods us with
-//! frames that carry nothing; a reader below sees an error then and lets go of everything.
+//! It ends by itself when its caller does not say what it wants, stops amid a frame, floods us with
+//! frames that carry nothing, or does not read what it asked for; a reader below sees an error then and
+//! lets go of everything.
 
 use std::io;
 use std::pin::Pin;
@@ -19,11 +20,16 @@ use tonic::transport::server::Connected;
 
 use crate::frames::{Heads, Incoming};
 use crate::quotas::{Account, Places};
+use crate::unread::Unread;
 
 /// For what has to come next.
 const PROGRESS: Duration = Duration::from_secs(limits::PROGRESS_SECONDS_MAX);
 /// For the first word, and for whoever may not stay.
 const PREFACE: Duration = Duration::from_secs(limits::PREFACE_SECONDS_MAX);
+/// Why it ends. The caller is told over HTTP/2.
+const FLOOD: &str = "too many frames that carry nothing";
+const UNREAD: &str =
+    "an answer waited too long to be read; read it, or use a connection of its own";
 /// A connection that is closed while its peer still sends is reset, and what we said last is lost. So
 /// what comes is thrown away for a moment.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -38,6 +44,8 @@ pub struct Peer {
     pub account: Option<Arc<Account>>,
     /// Why the connection may not stay; every call gets this answer.
     pub refusal: Option<Arc<Refusal>>,
+    /// What it was answered and has not read.
+    pub unread: Unread,
 }
 
 /// A connection whose caller is known, or known to be unknown.
@@ -95,7 +103,7 @@ impl Connection {
         });
         let first = (!self.incoming.is_open()).then(|| self.begun + PREFACE);
         let next = self.stopped.map(|(_, since)| since + PROGRESS);
-        [self.ends, first, next].into_iter().flatten().min()
+        [self.ends, first, next, self.peer.unread.due()].into_iter().flatten().min()
     }
 
     /// Ready when it is over. The timer is set anew only when it rings too early.
@@ -103,6 +111,9 @@ impl Connection {
         let Some(due) = self.due() else { return Poll::Pending };
         loop {
             let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due.into())));
+            if timer.deadline() > due.into() {
+                timer.as_mut().reset(due.into());
+            }
             ready!(timer.as_mut().poll(cx));
             self.timer = None;
             if Instant::now() >= due {
@@ -118,10 +129,15 @@ impl Connection {
         io::Error::new(io::ErrorKind::TimedOut, why)
     }
 
-    fn take_leave(&mut self) {
-        let _said = self.over("too many frames that carry nothing");
-        // Amid a frame of ours nothing can be said.
-        let words = if self.outgoing.is_between() { self.incoming.goodbye() } else { Vec::new() };
+    fn is_unread(&self) -> bool {
+        self.peer.unread.due().is_some_and(|due| Instant::now() >= due)
+    }
+
+    fn take_leave(&mut self, why: &'static str) {
+        let _said = self.over(why);
+        // Amid a frame of ours nothing can be said, and nothing that is understood over HTTP/1.
+        let understood = self.incoming.is_http2() && self.outgoing.is_between();
+        let words = if understood { self.incoming.goodbye(why) } else { Vec::new() };
         let timer = Box::pin(sleep(FAREWELL));
         self.farewell = Some(Farewell { words, said: 0, is_shut: false, thrown_away: 0, timer });
     }
@@ -159,6 +175,13 @@ impl Connection {
         Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
     }
 
+    /// Nothing goes out now. Whoever waits for that may not read, so the end of waiting is seen here too.
+    fn poll_stuck(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        ready!(self.poll_overdue(cx));
+        let why = if self.is_unread() { UNREAD } else { "nothing came in time" };
+        Poll::Ready(Err(self.over(why)))
+    }
+
     /// Takes note of what went out.
     fn sent(&mut self, written: usize, pieces: &[io::IoSlice<'_>]) {
         if !self.incoming.is_http2() {
@@ -167,7 +190,11 @@ impl Connection {
         let (mut left, mut answers) = (written, 0);
         for piece in pieces {
             let bytes = &piece[..left.min(piece.len())];
-            self.outgoing.pass(bytes, |head| answers += u32::from(head.answers()));
+            let Self { outgoing, incoming, .. } = self;
+            outgoing.pass(bytes, |head| {
+                answers += u32::from(head.answers());
+                head.ends().into_iter().for_each(|stream| incoming.answered(stream));
+            });
             left -= bytes.len();
         }
         self.incoming.earn(answers);
@@ -195,6 +222,10 @@ impl AsyncRead for Connection {
         let before = buffer.filled().len();
         if Pin::new(&mut this.stream).poll_read(cx, buffer)?.is_pending() {
             ready!(this.poll_overdue(cx));
+            if this.is_unread() {
+                this.take_leave(UNREAD);
+                return this.poll_leave(cx);
+            }
             return Poll::Ready(Err(this.over("nothing came in time")));
         }
         let now = Instant::now();
@@ -205,7 +236,7 @@ impl AsyncRead for Connection {
             return Poll::Ready(Ok(()));
         }
         buffer.set_filled(before);
-        this.take_leave();
+        this.take_leave(FLOOD);
         this.poll_leave(cx)
     }
 }
@@ -219,7 +250,10 @@ impl AsyncWrite for Connection {
         if self.farewell.is_some() {
             return Poll::Ready(Ok(bytes.len()));
         }
-        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+        let Poll::Ready(written) = Pin::new(&mut self.stream).poll_write(cx, bytes) else {
+            return self.poll_stuck(cx);
+        };
+        let written = written?;
         self.sent(written, &[io::IoSlice::new(bytes)]);
         Poll::Ready(Ok(written))
     }
@@ -246,7 +280,11 @@ impl AsyncWrite for Connection {
         if self.farewell.is_some() {
             return Poll::Ready(Ok(pieces.iter().map(|piece| piece.len()).sum()));
         }
-        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, pieces))?;
+        let Poll::Ready(written) = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
+        else {
+            return self.poll_stuck(cx);
+        };
+        let written = written?;
         self.sent(written, pieces);
         Poll::Ready(Ok(written))
     }

@@ -4,6 +4,7 @@
 //! The library below answers such frames one by one and for ever; each costs little, and a million a
 //! second cost a core. Nothing here changes a byte.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use domain::limits;
@@ -14,6 +15,7 @@ const HEAD_BYTES: usize = 9;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
 const GOAWAY: u8 = 7;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 0x1;
@@ -59,6 +61,12 @@ impl Head {
     /// Whether a frame of ours is part of an answer.
     pub(crate) fn answers(self) -> bool {
         matches!(self.kind, DATA | HEADERS)
+    }
+
+    /// The stream that a frame of ours ends.
+    pub(crate) fn ends(self) -> Option<u32> {
+        let ends = self.kind == RST_STREAM || self.answers() && self.has(END_STREAM);
+        ends.then_some(self.stream)
     }
 }
 
@@ -120,6 +128,8 @@ pub(crate) struct Incoming {
     /// Frames so far: whoever is amid one is not amid the same one for long.
     frames: u64,
     last_stream: u32,
+    /// Streams that were not answered to their end. The library below bounds how many.
+    unanswered: BTreeSet<u32>,
     points: u32,
     filled: Instant,
 }
@@ -132,6 +142,7 @@ impl Incoming {
             block: false,
             frames: 0,
             last_stream: 0,
+            unanswered: BTreeSet::new(),
             points: limits::FRAME_POINTS_MAX,
             filled: now,
         }
@@ -144,14 +155,20 @@ impl Incoming {
             return true;
         }
         self.refill(now);
-        let Self { heads, block, frames, last_stream, points, .. } = self;
+        let Self { heads, block, frames, last_stream, unanswered, points, .. } = self;
         let mut left = Some(*points);
         heads.pass(bytes, |head| {
             *frames += 1;
             left = left.and_then(|points| points.checked_sub(head.cost()));
             if matches!(head.kind, HEADERS | CONTINUATION) {
                 *block = !head.has(END_HEADERS);
-                *last_stream = head.stream.max(*last_stream);
+                if head.stream > *last_stream {
+                    *last_stream = head.stream;
+                    unanswered.insert(head.stream);
+                }
+            }
+            if head.kind == RST_STREAM {
+                unanswered.remove(&head.stream);
             }
         });
         // Whoever owes more than it has keeps nothing.
@@ -186,6 +203,11 @@ impl Incoming {
         bytes
     }
 
+    /// A stream was answered to its end.
+    pub(crate) fn answered(&mut self, stream: u32) {
+        self.unanswered.remove(&stream);
+    }
+
     /// Frames of answers went out.
     pub(crate) fn earn(&mut self, frames: u32) {
         let earned = frames.saturating_mul(limits::FRAME_POINTS_EARNED);
@@ -218,16 +240,22 @@ impl Incoming {
         amid.then_some(self.frames)
     }
 
-    /// The frame that ends the connection, and says why.
-    pub(crate) fn goodbye(&self) -> Vec<u8> {
-        const WHY: &[u8] = b"too many frames that carry nothing";
+    /// The frames that end every stream and the connection, and say why.
+    pub(crate) fn goodbye(&self, why: &str) -> Vec<u8> {
+        let mut ends = Vec::new();
+        for stream in &self.unanswered {
+            ends.extend([0, 0, 4, RST_STREAM, 0]);
+            ends.extend(stream.to_be_bytes());
+            ends.extend(CALM.to_be_bytes());
+        }
         let mut frame = vec![0, 0, 0, GOAWAY, 0, 0, 0, 0, 0];
         frame.extend(self.last_stream.to_be_bytes());
         frame.extend(CALM.to_be_bytes());
-        frame.extend(WHY);
+        frame.extend(why.as_bytes());
         // Short enough for the last byte of its length.
         frame[2] = u8::try_from(frame.len() - HEAD_BYTES).unwrap_or(u8::MAX);
-        frame
+        ends.extend(frame);
+        ends
     }
 }
 
@@ -339,16 +367,23 @@ mod tests {
     }
 
     #[test]
-    fn goodbye_names_the_last_stream_and_the_reason() {
+    fn goodbye_names_the_open_streams_and_the_reason() {
         let now = Instant::now();
         let mut incoming = open(now);
-        incoming.pass(&frame(HEADERS, END_HEADERS, 3), now);
+        let on = |kind, stream| [0, 0, 0, kind, END_HEADERS, 0, 0, 0, stream];
+        for stream in [1, 3, 5] {
+            incoming.pass(&on(HEADERS, stream), now);
+        }
+        incoming.pass(&on(RST_STREAM, 5), now);
+        incoming.answered(1);
         let mut found = Vec::new();
-        let goodbye = incoming.goodbye();
+        let goodbye = incoming.goodbye("too many");
         let mut heads = Heads::default();
         heads.pass(&goodbye, |head| found.push(head));
-        assert_eq!((found.len(), found[0].kind), (1, GOAWAY));
+        let found: Vec<_> = found.iter().map(|head| (head.kind, head.stream)).collect();
+        assert_eq!(found, [(RST_STREAM, 3), (GOAWAY, 0)]);
         assert!(heads.is_between());
-        assert_eq!(goodbye[HEAD_BYTES..HEAD_BYTES + 8], [0, 0, 0, 1, 0, 0, 0, 11]);
+        let said = &goodbye[2 * HEAD_BYTES + 4..];
+        assert_eq!(said, [&[0, 0, 0, 5, 0, 0, 0, 11][..], b"too many"].concat());
     }
 }

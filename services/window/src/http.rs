@@ -15,6 +15,7 @@ use domain::limits;
 use domain::refusal::{Code, Refusal};
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use proto::memory;
 use proto::status;
 use proto::v1;
 use proto::v1::ceb_service_server::{CebService, CebServiceServer};
@@ -83,7 +84,12 @@ async fn send<S: CebService>(State(service): State<S>, request: Request) -> Resp
     answered(async move {
         let (parts, body) = request.into_parts();
         let message = match to_bytes(body, BODY_BYTES_MAX).await {
-            Ok(bytes) => bytes.into(),
+            Ok(bytes) => {
+                let size = bytes.len();
+                let taken = memory::decoded(size, size);
+                taken.map_err(|no| refusal(&status::refused(&no, status::Language::English)))?;
+                bytes.into()
+            }
             Err(error) => return no(unread(error)),
         };
         let wants_json = accepts(&parts.headers, JSON);
@@ -259,7 +265,9 @@ fn unread(error: axum::Error) -> Response {
         }
         if let Some(status) = error.downcast_ref::<Status>() {
             let mut response = refusal(status);
-            *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+            if status.code() != Grpc::ResourceExhausted {
+                *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+            }
             return response;
         }
         cause = error.source();

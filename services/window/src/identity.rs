@@ -7,20 +7,24 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use domain::principal::ALL_PLACES;
 use domain::refusal::{Code, Refusal};
 use domain::{Kind, Principal, limits};
+use proto::memory::Call;
 use proto::status::{self, Language};
 use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tonic::body::Body;
 
-use crate::bodies::{AnswerBody, RequestBody};
+use crate::bodies::{AnswerBody, Form, RequestBody};
 use crate::connection::Peer;
-use crate::quotas::{Lasting, Places};
+use crate::quotas::{Lasting, Places, Reading, Reads};
+use crate::space::Space;
+use crate::unread::Unread;
 
 /// One line a method, or a path of HTTP: which kinds of caller.
 pub const POLICY: &[(&str, &[Kind])] = &[
@@ -61,6 +65,9 @@ pub const POLICY: &[(&str, &[Kind])] = &[
     ("/single_window.ceb.v1.CebService/FollowReceipts", LISTENERS),
     ("/single_window.ceb.v1.CebService/ListDocuments", READERS),
     ("/single_window.ceb.v1.CebService/Issue", CUSTOMS),
+    ("/single_window.operation.v1.OperationService/ListStuck", ADMINISTRATORS),
+    ("/single_window.operation.v1.OperationService/RetryStuck", ADMINISTRATORS),
+    ("/single_window.operation.v1.OperationService/DropStuck", ADMINISTRATORS),
     ("/single_window.sandbox.v1.SandboxService/GetClock", EVERYBODY),
     ("/single_window.sandbox.v1.SandboxService/MoveClock", &[Kind::Administrator]),
     ("/single_window.status.v1.StatusService/GetStatus", EVERYBODY),
@@ -78,6 +85,7 @@ const READERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Administrator, K
 const SENDERS: &[Kind] = &[Kind::Enterprise, Kind::Agent];
 const LISTENERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Customs, Kind::Administrator];
 const CUSTOMS: &[Kind] = &[Kind::Customs];
+const ADMINISTRATORS: &[Kind] = &[Kind::Administrator];
 const DESKS: &[Kind] = &[Kind::Customs, Kind::Inspection, Kind::Examiner];
 const SITES: &[Kind] = &[Kind::Site];
 const OWNERS: &[Kind] = &[Kind::Enterprise, Kind::Agent];
@@ -329,17 +337,23 @@ impl Shapes {
 pub struct Gate<S> {
     inner: S,
     shapes: Shapes,
+    space: Arc<Space>,
 }
 
 /// Puts a [`Gate`] before every service.
 #[derive(Debug, Clone)]
-pub struct GateLayer(pub Shapes);
+pub struct GateLayer {
+    /// How the methods are called.
+    pub shapes: Shapes,
+    /// Whether there is room for what they write.
+    pub space: Arc<Space>,
+}
 
 impl<S> tower::Layer<S> for GateLayer {
     type Service = Gate<S>;
 
     fn layer(&self, inner: S) -> Gate<S> {
-        Gate { inner, shapes: self.0.clone() }
+        Gate { inner, shapes: self.shapes.clone(), space: Arc::clone(&self.space) }
     }
 }
 
@@ -360,28 +374,66 @@ where
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let shape = self.shapes.of(request.uri().path());
         let grpc = is_grpc(&request);
-        let (principal, places) = match admit(&request, shape) {
-            Ok(admitted) => admitted,
-            Err(refusal) => {
-                let status = status::refused(&refusal, Language::English);
-                let refused = if grpc {
-                    status.into_http()
-                } else {
-                    crate::http::refusal(&status).map(Body::new)
-                };
-                return Box::pin(std::future::ready(Ok(refused)));
-            }
-        };
+        let Admitted { principal, places, call, unread, turn } =
+            match admit(&request, shape, &self.space) {
+                Ok(admitted) => admitted,
+                Err(refusal) => {
+                    let status = status::refused(&refusal, Language::English);
+                    let refused = if grpc {
+                        status.into_http()
+                    } else {
+                        crate::http::refusal(&status).map(Body::new)
+                    };
+                    return Box::pin(std::future::ready(Ok(refused)));
+                }
+            };
+        let (path, kind) = (request.uri().path().to_owned(), principal.kind);
         request.extensions_mut().insert(principal);
-        if !shape.client_streams {
-            request = request.map(|body| Body::new(RequestBody::new(body, grpc)));
-        }
-        let answered = self.inner.call(request);
+        request = request.map(|body| {
+            let call = call.clone();
+            Body::new(if shape.client_streams {
+                let writer = writes(&path).then(|| (Arc::clone(&self.space), kind));
+                RequestBody::stream(body, call, writer)
+            } else {
+                RequestBody::new(body, grpc, call)
+            })
+        });
+        let answered = call.clone().scope(self.inner.call(request));
         Box::pin(async move {
-            let answer = answered.await?;
-            Ok(answer.map(|body| Body::new(AnswerBody::new(body, places))))
+            let mut answer = match turn {
+                Some((reads, waiting)) => {
+                    let answer = proto::turn::take(reads, answered).await?;
+                    drop(waiting);
+                    answer
+                }
+                None => answered.await?,
+            };
+            let mut form = Form::Grpc;
+            if !grpc {
+                form = Form::Http;
+                // Said in one piece, whose size is known before its status is said.
+                let size = http_body::Body::size_hint(answer.body()).lower();
+                // More than fits is more than it may have.
+                let size = usize::try_from(size).unwrap_or(usize::MAX);
+                if let Err(refusal) = call.answer_whole(size) {
+                    let status = status::refused(&refusal, Language::English);
+                    answer = crate::http::refusal(&status).map(Body::new);
+                }
+            }
+            Ok(answer.map(|body| Body::new(AnswerBody::new(body, form, (call, places), unread))))
         })
     }
+}
+
+/// A call that was let in.
+struct Admitted {
+    principal: Arc<Principal>,
+    places: Places,
+    call: Call,
+    /// What its connection has not read, and how long that may take.
+    unread: (Unread, Duration),
+    /// Where it waits, when it only reads.
+    turn: Option<(Arc<Reads>, Places)>,
 }
 
 /// Whether the caller reads answers of gRPC, whose HTTP status says nothing.
@@ -390,10 +442,38 @@ pub(crate) fn is_grpc<B>(request: &http::Request<B>) -> bool {
     form.is_some_and(|form| form.as_bytes().starts_with(b"application/grpc"))
 }
 
+/// Whether a call writes, by the name of its method: all that does not only read.
+fn writes(path: &str) -> bool {
+    let method = match path {
+        "/ceb" => return true,
+        _ => path.strip_prefix("/single_window.").and_then(|path| path.rsplit_once('/')),
+    };
+    let reads = ["Get", "List", "Watch", "Follow"];
+    method.is_some_and(|(_, method)| !reads.iter().any(|word| method.starts_with(word)))
+}
+
+/// Whether a call only reads, and how much, by the name of its method.
+fn reading(path: &str, streams: bool) -> Option<Reading> {
+    let method = match path {
+        "/ceb/receipts" | "/ceb/documents" => return Some(Reading::Long),
+        _ => path.strip_prefix("/single_window.")?.rsplit_once('/')?.1,
+    };
+    match method {
+        // Of memory.
+        "GetStatus" => None,
+        _ if streams => None,
+        "GetStatistics" => Some(Reading::Long),
+        _ if method.starts_with("List") => Some(Reading::Long),
+        _ if method.starts_with("Get") => Some(Reading::Short),
+        _ => None,
+    }
+}
+
 fn admit<B>(
     request: &http::Request<B>,
     shape: Shape,
-) -> Result<(Arc<Principal>, Places), Box<Refusal>> {
+    space: &Space,
+) -> Result<Admitted, Box<Refusal>> {
     let no = |code: Code| Box::new(Refusal::of(code));
     let peer = request.extensions().get::<Peer>().ok_or_else(|| no(Code::CertificateMissing))?;
     if let Some(refusal) = &peer.refusal {
@@ -408,14 +488,50 @@ fn admit<B>(
         // A method without a line does not exist, see `check_policy`: the router says so.
         Some(_) | None => {}
     }
+    if writes(path) {
+        space.room_for(principal.kind)?;
+    }
     let streams = shape.client_streams || shape.server_streams;
     let places = account.enter(if streams { Lasting::Stream } else { Lasting::Call })?;
-    Ok((Arc::clone(principal), places))
+    Ok(Admitted {
+        principal: Arc::clone(principal),
+        places,
+        call: Call::new(account.memory(), shape.client_streams),
+        unread: (peer.unread.clone(), account.reads_within()),
+        turn: reading(path, streams).map(|reading| account.reads(reading)).transpose()?,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whatever_only_reads_has_its_turn() {
+        let of = |path: &str| reading(path, false);
+        for (path, _) in POLICY {
+            let method = path.rsplit('/').next().unwrap_or_default();
+            let reads = method.starts_with("Get") || method.starts_with("List");
+            let reads = reads && path.starts_with("/single_window.") && method != "GetStatus";
+            let over_http = ["/ceb/receipts", "/ceb/documents"].contains(path);
+            assert_eq!(of(path).is_some(), reads || over_http, "{path}");
+            assert!(!writes(path) || of(path).is_none(), "{path}");
+        }
+        let ceb = "/single_window.ceb.v1.CebService";
+        for (path, expected) in [
+            ("/ceb".to_owned(), true),
+            ("/ceb/receipts".to_owned(), false),
+            ("/grpc.health.v1.Health/Check".to_owned(), false),
+            (format!("{ceb}/SendStream"), true),
+            (format!("{ceb}/FollowReceipts"), false),
+        ] {
+            assert_eq!(writes(&path), expected, "{path}");
+        }
+        let service = "/single_window.declaration.v1.DeclarationService";
+        assert_eq!(of(&format!("{service}/Get")), Some(Reading::Short));
+        assert_eq!(of(&format!("{service}/List")), Some(Reading::Long));
+        assert_eq!(reading(&format!("{service}/Watch"), true), None);
+    }
 
     #[test]
     fn a_path_of_http_lets_in_whom_its_method_does() {

@@ -1,19 +1,33 @@
 //! What callers may have open at once, each by itself and all together: connections, calls, streams.
 //!
+//! They also hold what each has in memory: received, being decoded, waiting in a queue, answered and not
+//! yet read (SW-1404).
+//!
 //! The invariants: nothing of one caller keeps another out, and places are kept for agencies and
 //! administrators, whom no number of firms shuts out. What is over a quota is told so and may come
 //! again (SW-1403).
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use domain::refusal::{Code, Refusal};
 use domain::{Kind, Principal, limits};
+use proto::memory::Purse;
+use proto::turn::{Queue, Turn};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Places that are given back when this is dropped.
 #[derive(Debug)]
 pub struct Places(#[expect(dead_code, reason = "held, not read")] Vec<OwnedSemaphorePermit>);
+
+#[cfg(test)]
+impl Places {
+    pub(crate) fn none() -> Self {
+        Self(Vec::new())
+    }
+}
 
 /// How many sockets there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +72,107 @@ impl Stock {
     }
 }
 
+/// Memory that all firms share, beyond what each is assured of.
+#[derive(Debug)]
+struct Pool {
+    left: Mutex<usize>,
+}
+
+impl Pool {
+    fn take(&self, bytes: usize) -> bool {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        match left.checked_sub(bytes) {
+            Some(less) => {
+                *left = less;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Takes what there is of it; says how much.
+    fn overdraw(&self, bytes: usize) -> usize {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = bytes.min(*left);
+        *left -= taken;
+        taken
+    }
+
+    fn give_back(&self, bytes: usize) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) += bytes;
+    }
+}
+
+/// What one caller has in memory.
+#[derive(Debug)]
+struct Memory {
+    most: usize,
+    /// Of firms.
+    pool: Option<Arc<Pool>>,
+    used: Mutex<Used>,
+}
+
+#[derive(Debug, Default)]
+struct Used {
+    bytes: usize,
+    /// Of them, from the pool.
+    pooled: usize,
+}
+
+impl Memory {
+    fn new(pool: Option<Arc<Pool>>) -> Self {
+        let most = match pool {
+            Some(_) => limits::MEMORY_PER_PRINCIPAL_MAX,
+            None => limits::MEMORY_PER_AGENCY_MAX,
+        };
+        Self { most, pool, used: Mutex::default() }
+    }
+
+    fn used_up(whose: &'static str, most: usize) -> Box<Refusal> {
+        metrics::counter!("sw_quota_refused_total", "what" => "memory").increment(1);
+        let refusal = Refusal::of(Code::MemoryUsedUp).with("whose", whose);
+        Box::new(refusal.with("bytes_max", most))
+    }
+}
+
+impl Purse for Memory {
+    fn take(&self, bytes: usize) -> Result<(), Box<Refusal>> {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let more = used.bytes.saturating_add(bytes);
+        if more > self.most {
+            return Err(Self::used_up("this caller", self.most));
+        }
+        if let Some(pool) = &self.pool {
+            let pooled = more.saturating_sub(limits::MEMORY_ASSURED).saturating_sub(used.pooled);
+            if !pool.take(pooled) {
+                return Err(Self::used_up("all callers", limits::MEMORY_MAX));
+            }
+            used.pooled += pooled;
+        }
+        used.bytes = more;
+        Ok(())
+    }
+
+    fn overdraw(&self, bytes: usize) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.bytes = used.bytes.saturating_add(bytes);
+        if let Some(pool) = &self.pool {
+            let wanted = used.bytes.saturating_sub(limits::MEMORY_ASSURED);
+            used.pooled += pool.overdraw(wanted.saturating_sub(used.pooled));
+        }
+    }
+
+    fn give_back(&self, bytes: usize) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.bytes = used.bytes.saturating_sub(bytes);
+        if let Some(pool) = &self.pool {
+            let kept = used.bytes.saturating_sub(limits::MEMORY_ASSURED).min(used.pooled);
+            pool.give_back(used.pooled - kept);
+            used.pooled = kept;
+        }
+    }
+}
+
 /// What all callers share.
 #[derive(Debug)]
 struct Shared {
@@ -67,6 +182,9 @@ struct Shared {
     refused: Stock,
     calls: Stock,
     streams: Stock,
+    memory: Arc<Pool>,
+    long_reads: Arc<Semaphore>,
+    short_reads: Arc<Semaphore>,
 }
 
 /// What a call is, for its quota.
@@ -78,6 +196,45 @@ pub enum Lasting {
     Stream,
 }
 
+/// How long a read may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// Of one thing.
+    Short,
+    /// Of many.
+    Long,
+}
+
+/// Where a caller waits to read. It has few places in the queue of all, and who is behind them waits
+/// in its own: so everybody is behind a few of each other, however many one asks for.
+#[derive(Debug)]
+pub struct Reads {
+    own: Arc<Semaphore>,
+    all: Arc<Semaphore>,
+    waiting: Stock,
+}
+
+impl Reads {
+    fn new(own: usize, all: &Arc<Semaphore>) -> Arc<Self> {
+        Arc::new(Self {
+            own: Arc::new(Semaphore::new(own)),
+            all: Arc::clone(all),
+            waiting: Stock::new("reads that wait", limits::READS_WAITING_MAX),
+        })
+    }
+}
+
+impl Queue for Reads {
+    fn wait(self: Arc<Self>) -> Pin<Box<dyn Future<Output = Turn> + Send>> {
+        Box::pin(async move {
+            // Nobody closes them.
+            let own = Arc::clone(&self.own).acquire_owned().await;
+            let all = Arc::clone(&self.all).acquire_owned().await;
+            Box::new((own, all)) as Turn
+        })
+    }
+}
+
 /// What one caller has open.
 #[derive(Debug)]
 pub struct Account {
@@ -85,13 +242,20 @@ pub struct Account {
     connections: Stock,
     calls: Stock,
     streams: Stock,
+    memory: Arc<Memory>,
+    long_reads: Arc<Reads>,
+    short_reads: Arc<Reads>,
     shared: Arc<Shared>,
 }
 
 impl Account {
     fn new(is_firm: bool, connections: usize, shared: Arc<Shared>) -> Self {
+        let pool = is_firm.then(|| Arc::clone(&shared.memory));
         Self {
             is_firm,
+            memory: Arc::new(Memory::new(pool)),
+            long_reads: Reads::new(limits::READS_LONG_PER_PRINCIPAL_MAX, &shared.long_reads),
+            short_reads: Reads::new(limits::READS_SHORT_PER_PRINCIPAL_MAX, &shared.short_reads),
             connections: Stock::new("connections", connections),
             calls: Stock::new("calls", limits::CALLS_PER_PRINCIPAL_MAX),
             streams: Stock::new("streams", limits::STREAMS_PER_PRINCIPAL_MAX),
@@ -114,6 +278,34 @@ impl Account {
             places.push(shared.take(Code::Overloaded)?);
         }
         Ok(Places(places))
+    }
+
+    /// Where it waits to read, and its place there.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::QuotaUsedUp`] when too many of its reads wait already.
+    pub fn reads(&self, reading: Reading) -> Result<(Arc<Reads>, Places), Box<Refusal>> {
+        let reads = match reading {
+            Reading::Long => &self.long_reads,
+            Reading::Short => &self.short_reads,
+        };
+        let place = reads.waiting.take(Code::QuotaUsedUp)?;
+        Ok((Arc::clone(reads), Places(vec![place])))
+    }
+
+    /// What it may have in memory.
+    pub fn memory(&self) -> Arc<dyn Purse> {
+        Arc::<Memory>::clone(&self.memory)
+    }
+
+    /// How long it may leave an answer unread.
+    pub fn reads_within(&self) -> Duration {
+        Duration::from_secs(if self.is_firm {
+            limits::READ_SECONDS_MAX
+        } else {
+            limits::READ_SECONDS_AGENCY_MAX
+        })
     }
 
     fn connect(&self) -> Result<Places, Refusal> {
@@ -148,6 +340,9 @@ impl Quotas {
             refused: Stock::new("refused connections", limits::CONNECTIONS_REFUSED_MAX),
             calls: Stock::new("calls of firms", limits::CALLS_MAX),
             streams: Stock::new("streams of firms", limits::STREAMS_MAX),
+            memory: Arc::new(Pool { left: Mutex::new(limits::MEMORY_MAX) }),
+            long_reads: Arc::new(Semaphore::new(limits::READS_LONG_MAX)),
+            short_reads: Arc::new(Semaphore::new(limits::READS_SHORT_MAX)),
         };
         Self { shared: Arc::new(shared), accounts: Mutex::default() }
     }
@@ -257,6 +452,63 @@ mod tests {
         assert!(other.enter(Lasting::Stream).is_ok());
         drop(streams);
         assert!(firm.enter(Lasting::Stream).is_ok());
+    }
+
+    #[test]
+    fn memory_that_some_use_up_is_left_to_the_others() {
+        let quotas = Quotas::new(Sockets::within(1_024));
+        let of = |name: &str, kind| quotas.account(&principal(name, kind), 1).memory();
+        let (mut taken, mut firms) = (0, Vec::new());
+        for firm in 0..10 {
+            let firm = of(&format!("firm {firm}"), Kind::Agent);
+            let mut own = 0;
+            while firm.take(10_000).is_ok() {
+                own += 10_000;
+            }
+            assert!(own <= limits::MEMORY_PER_PRINCIPAL_MAX);
+            taken += own;
+            firms.push((firm, own));
+        }
+        assert!(taken <= limits::MEMORY_MAX + 10 * limits::MEMORY_ASSURED);
+        let refused = firms[0].0.take(10_000).map_err(|refusal| refusal.code);
+        assert_eq!(refused, Err(Code::MemoryUsedUp));
+        // Everybody else has a share of its own, and agencies all of theirs.
+        let other = of("other", Kind::Enterprise);
+        assert_eq!(other.take(limits::MEMORY_ASSURED), Ok(()));
+        assert!(other.take(20_000).is_err());
+        assert_eq!(of("customs", Kind::Customs).take(limits::MEMORY_PER_AGENCY_MAX), Ok(()));
+        // What is given back is there again, whatever was overdrawn meanwhile.
+        other.overdraw(limits::MEMORY_MAX);
+        for (firm, own) in &firms {
+            firm.give_back(*own);
+        }
+        other.give_back(limits::MEMORY_MAX + limits::MEMORY_ASSURED);
+        assert_eq!(*quotas.shared.memory.left.lock().expect("nobody panics"), limits::MEMORY_MAX);
+        assert_eq!(firms[0].0.take(limits::MEMORY_PER_PRINCIPAL_MAX), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_read_is_behind_a_few_of_each_caller_only() {
+        let quotas = Quotas::new(Sockets::within(1_024));
+        let of = |name: &str| quotas.account(&principal(name, Kind::Agent), 1);
+        let queue = |account: &Account| account.reads(Reading::Long).expect("few wait").0;
+        let flood = queue(&of("flood"));
+        let mut waits: Vec<_> = (0..200).map(|_| Arc::clone(&flood).wait()).collect();
+        let mut running = Vec::new();
+        for wait in &mut waits {
+            running.extend(futures::FutureExt::now_or_never(wait));
+        }
+        assert_eq!(running.len(), limits::READS_LONG_PER_PRINCIPAL_MAX);
+        // Another one begins at once, and one that reads a single thing is in no queue with it.
+        let other = of("other");
+        assert!(futures::FutureExt::now_or_never(queue(&other).wait()).is_some());
+        let many: Vec<_> = (0..limits::READS_WAITING_MAX)
+            .map(|_| other.reads(Reading::Short).expect("few wait"))
+            .collect();
+        let over = other.reads(Reading::Short).map(drop).map_err(|refusal| refusal.code);
+        assert_eq!(over, Err(Code::QuotaUsedUp));
+        drop(many);
+        assert!(other.reads(Reading::Short).is_ok());
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Starts a window and lets it end in order: stop taking, finish what was taken, then close the
 //! database. Tests, the sandbox and production start the same thing.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -10,19 +12,25 @@ use declaration::Service;
 use domain::declaration::Profile;
 use domain::limits;
 use domain::refusal::Code;
+use kit::progress::Progress;
+use kit::stuck::{Operation, Source};
 use sqlx::postgres::PgConnectOptions;
 use store::private::PrivatePostgres;
 use store::token::TokenKey;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic::transport::Server;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
 
 use crate::clock::{self, SandboxClock};
 use crate::commands::Said;
 use crate::identity::{GateLayer, Registry};
 use crate::quotas::Sockets;
 use crate::signals::Ending;
+use crate::space::Space;
 use crate::standing::Standing;
 use crate::tasks::{Task, Tasks};
 use crate::{listen, tls};
@@ -71,6 +79,8 @@ pub struct Settings {
     pub writers: usize,
     /// How long requests may take to finish when the window drains.
     pub drain: Duration,
+    /// Bytes that must be free beside the private PostgreSQL; below, firms do not file.
+    pub free_space_least: u64,
 }
 
 /// A service that has a process of its own.
@@ -216,8 +226,11 @@ async fn service(
     Ok(Pools { work, reads: connect(reads, schema, READERS).await?, tokens })
 }
 
-/// Connections for reading.
-const READERS: u32 = 8;
+/// Connections for reading: one for each turn.
+const READERS: u32 = 12;
+const _: () = assert!(
+    READERS as usize == limits::READS_LONG_MAX + limits::READS_SHORT_MAX + limits::REPLAYS_MAX
+);
 
 async fn connect(
     options: PgConnectOptions,
@@ -298,19 +311,23 @@ impl Window {
             }
         };
 
+        let own = settings.database_url.is_none().then_some(settings.data_dir.as_path());
+        let space = Space::of(own, settings.free_space_least);
         let (draining, closing) = (CancellationToken::new(), CancellationToken::new());
         let profile = profile(settings, examiner.is_some());
         let clock = movable.as_ref().map_or_else(clock::real, SandboxClock::clock);
         let mut lanes = Tasks::default();
-        let mut lane = |lane: ceb::Loop| {
+        let mut lane = |lane: kit::Loop| {
             lanes.spawn(Task::Lane, async move {
                 lane.await;
                 Ok(())
             });
         };
+        lane(Box::pin(crate::logs::say_what_is_left_out(closing.clone())));
         let mut server = Tasks::default();
         let (health, health_service) = tonic_health::server::health_reporter();
         let mut routes = Routes::new(health_service);
+        let (mut loops, mut sources) = (Vec::new(), Vec::new());
         if matches!(settings.only, None | Some(Only::Declaration)) {
             let pools = &schemas.declaration;
             let (service, commit_lanes) = Service::new(
@@ -321,13 +338,14 @@ impl Window {
                 draining.clone(),
                 closing.clone(),
             );
-            commit_lanes.into_iter().for_each(|part| lane(Box::pin(part)));
+            commit_lanes.into_iter().for_each(&mut lane);
             health.set_serving::<DeclarationServer>().await;
             health.set_serving::<ExchangeServer>().await;
             let exchange = service.exchange();
             routes = routes.add_service(service.into_server()).add_service(exchange.into_server());
         }
-        let status = StatusServer::new(Standing { sandbox: settings.sandbox });
+        let status =
+            StatusServer::new(Standing { sandbox: settings.sandbox, space: Arc::clone(&space) });
         routes = routes.add_service(status);
         if let Some(movable) = movable {
             routes = routes.add_service(SandboxServer::new(movable));
@@ -341,33 +359,48 @@ impl Window {
             let pools = (schemas.ceb.work.clone(), schemas.ceb.reads.clone());
             let stop = (draining.clone(), closing.clone());
             let kept = (clock.clone(), schemas.ceb.tokens.clone());
-            let (door, loops) = ceb::Service::new(pools, kept, policy, there, stop);
-            loops.into_iter().for_each(&mut lane);
+            let mounted = ceb::Service::new(pools, kept, policy, there, stop);
+            mounted.loops.into_iter().for_each(&mut lane);
             health.set_serving::<CebServer>().await;
-            routes = crate::http::national_door(routes, door);
+            loops.push((CebServer::NAME, mounted.progress));
+            sources.push(Source { service: ceb::SCHEMA, pool: schemas.ceb.reads.clone() });
+            routes = crate::http::national_door(routes, mounted.service);
         }
         if let Some(examiner) = examiner {
             let there = client::Window::connect_lazy(&reached(examiner, address))?;
             let pools = (schemas.inspection.work.clone(), schemas.inspection.reads.clone());
             let stop = (draining.clone(), closing.clone());
             let there = (there, settings.examiner_name.clone());
-            let kept = (clock, schemas.inspection.tokens.clone());
-            let (service, loops) = inspection::Service::new(pools, kept, there, stop);
-            loops.into_iter().for_each(&mut lane);
+            let kept = (clock.clone(), schemas.inspection.tokens.clone());
+            let mounted = inspection::Service::new(pools, kept, there, stop);
+            mounted.loops.into_iter().for_each(&mut lane);
             health.set_serving::<InspectionServer>().await;
-            routes = routes.add_service(service.into_server());
+            loops.push((InspectionServer::NAME, mounted.progress));
+            let pool = schemas.inspection.reads.clone();
+            sources.push(Source { service: inspection::SCHEMA, pool });
+            routes = routes.add_service(mounted.service.into_server());
         }
+        routes = routes.add_service(Operation::new(sources, clock).into_server());
+        health.set_serving::<OperationServer>().await;
+        let mut pages = Tasks::default();
+        pages.spawn(Task::Health, tell_health(health.clone(), loops, draining.clone()));
         let router = Server::builder()
             .accept_http1(true)
-            .initial_stream_window_size(4 * 1024 * 1024)
-            .initial_connection_window_size(16 * 1024 * 1024)
+            .initial_stream_window_size(limits::RECEIVE_STREAM_BYTES)
+            .initial_connection_window_size(limits::RECEIVE_CONNECTION_BYTES)
             .max_concurrent_streams(limits::STREAMS_PER_CONNECTION_MAX.max(1))
             .http2_keepalive_interval(Some(Duration::from_secs(20)))
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
             .http2_max_header_list_size(Some(64 * 1024))
             .timeout(Duration::from_secs(limits::UNARY_SECONDS_MAX))
-            .layer(GateLayer(shapes))
+            .layer(GateLayer { shapes, space: Arc::clone(&space) })
             .add_routes(routes);
+        let mut pages = Tasks::default();
+        let reporter = health.clone();
+        pages.spawn(Task::Space, async move {
+            space.watch(reporter).await;
+            Ok(())
+        });
         let incoming = tls::incoming(listener, acceptor, registry, sockets);
         let stop = draining.clone();
         server.spawn(Task::Server, async move {
@@ -377,11 +410,11 @@ impl Window {
                 health.set_not_serving::<ExchangeServer>().await;
                 health.set_not_serving::<CebServer>().await;
                 health.set_not_serving::<InspectionServer>().await;
+                health.set_not_serving::<OperationServer>().await;
             };
             router.serve_with_incoming_shutdown(incoming, goodbye).await?;
             Ok(())
         });
-        let mut pages = Tasks::default();
         if let Some(page) = page {
             pages.spawn(Task::Metrics, page);
         }
@@ -519,6 +552,43 @@ impl Door {
     }
 }
 
+/// Tells health how the loops of services get on, each under its own name, until `draining`. A service whose
+/// loop stands still does not serve what it is for, although its calls are answered.
+async fn tell_health(
+    health: HealthReporter,
+    services: Vec<(&'static str, Vec<Progress>)>,
+    draining: CancellationToken,
+) -> anyhow::Result<()> {
+    let serves = |it: bool| if it { ServingStatus::Serving } else { ServingStatus::NotServing };
+    let mut still: BTreeSet<&str> = BTreeSet::new();
+    loop {
+        for (service, loops) in &services {
+            for progress in loops {
+                let (name, stands) = (progress.name, progress.stands_still());
+                if stands && still.insert(name) {
+                    tracing::error!(
+                        name,
+                        seconds = progress.still().as_secs(),
+                        "a loop stands still"
+                    );
+                } else if !stands && still.remove(name) {
+                    tracing::info!(name, "a loop goes on");
+                }
+                health.set_service_status(name, serves(!stands)).await;
+            }
+            let all_go_on = !loops.iter().any(Progress::stands_still);
+            health.set_service_status(*service, serves(all_go_on)).await;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(HEALTH_LOOK) => {}
+            () = draining.cancelled() => return Ok(()),
+        }
+    }
+}
+
+/// How often health looks at the loops.
+const HEALTH_LOOK: Duration = Duration::from_secs(1);
+
 /// The declaration service as other services reach it: like every client, also within one process.
 fn reached(identity: client::Config, own: SocketAddr) -> client::Config {
     if identity.address.is_empty() {
@@ -533,6 +603,8 @@ type StatusServer = proto::v1::status_service_server::StatusServiceServer<Standi
 type CebServer = proto::v1::ceb_service_server::CebServiceServer<ceb::Service>;
 type InspectionServer =
     proto::v1::inspection_service_server::InspectionServiceServer<inspection::Service>;
+type OperationServer =
+    proto::v1::operation_service_server::OperationServiceServer<kit::stuck::Operation>;
 type ExchangeServer =
     proto::raw::exchange_service_server::ExchangeServiceServer<exchange::Exchange<Service>>;
 

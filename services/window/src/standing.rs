@@ -1,15 +1,20 @@
 //! What the window says about itself to whoever it knows.
 
+use std::sync::Arc;
+
 use proto::call::caller;
 use proto::v1;
 use proto::v1::status_service_server::StatusService;
 use tonic::{Request, Response, Status};
+
+use crate::space::Space;
 
 /// How this window stands.
 #[derive(Debug)]
 pub(crate) struct Standing {
     /// Nothing here is real.
     pub(crate) sandbox: bool,
+    pub(crate) space: Arc<Space>,
 }
 
 #[tonic::async_trait]
@@ -19,6 +24,9 @@ impl StatusService for Standing {
         request: Request<v1::GetStatusRequest>,
     ) -> Result<Response<v1::GetStatusResponse>, Status> {
         caller(&request)?;
-        Ok(Response::new(v1::GetStatusResponse { sandbox: self.sandbox }))
+        Ok(Response::new(v1::GetStatusResponse {
+            sandbox: self.sandbox,
+            storage: self.space.told(),
+        }))
     }
 }

@@ -16,10 +16,14 @@ pub enum Task {
     Postgres,
     /// The metrics page.
     Metrics,
+    /// Health of the services, by the progress of their loops.
+    Health,
     /// A simulated agency.
     Agency,
     /// What the sandbox shows.
     Show,
+    /// Looks at the free space.
+    Space,
 }
 
 impl Task {
@@ -27,7 +31,7 @@ impl Task {
     fn is_vital(self) -> bool {
         match self {
             Self::Lane | Self::Server | Self::Postgres => true,
-            Self::Metrics | Self::Agency | Self::Show => false,
+            Self::Metrics | Self::Health | Self::Agency | Self::Show | Self::Space => false,
         }
     }
 }

@@ -29,6 +29,7 @@ use crate::connection::{Connection, Peer};
 use crate::files::private_key;
 use crate::identity::{Registry, fingerprint};
 use crate::quotas::{Quotas, Sockets};
+use crate::unread::Unread;
 
 /// A handshake that takes longer is given up.
 const HANDSHAKE: Duration = Duration::from_secs(limits::HANDSHAKE_SECONDS_MAX);
@@ -246,7 +247,11 @@ async fn greet(
         io::Error::other(format!("{refusal} ({name})"))
     })?;
     let refusal = refusal.map(Arc::new);
-    Ok(Connection::new(stream, Peer { principal, account, refusal }, places))
+    Ok(Connection::new(
+        stream,
+        Peer { principal, account, refusal, unread: Unread::default() },
+        places,
+    ))
 }
 
 #[cfg(test)]

@@ -12,8 +12,10 @@ use sqlx::{PgConnection, PgPool};
 use store::Fault;
 use store::batch::{Batch, Missed, Work, lanes};
 use store::column;
-use store::journal::{Entry, Heads, Reader, Tail, heads};
+use store::journal::{Entry, Heads, heads};
 use store::numbers::use_numbers;
+use store::share::Share;
+use store::tail::{Reader, Signal, Tail};
 use time::OffsetDateTime;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -44,6 +46,8 @@ enum Command {
     Unlocked(Slot),
     /// A statement that cannot be carried out.
     Poison,
+    /// A bug of the worst kind.
+    Panic,
     /// Is forgotten.
     Silence,
     Away,
@@ -71,6 +75,9 @@ impl Work for Clerk {
     type Command = Command;
     type Answer = i64;
     type Told = Vec<Entry>;
+    type Held = ();
+
+    fn held() {}
 
     async fn work(
         &self,
@@ -82,7 +89,11 @@ impl Work for Clerk {
             .iter()
             .filter_map(|command| match command {
                 Command::Append(slot) => Some(slot.column()),
-                Command::Unlocked(_) | Command::Poison | Command::Silence | Command::Away => None,
+                Command::Unlocked(_)
+                | Command::Poison
+                | Command::Panic
+                | Command::Silence
+                | Command::Away => None,
             })
             .collect();
         let mut heads = Heads::lock(&mut *tx, &slots).await?;
@@ -97,6 +108,7 @@ impl Work for Clerk {
                 Command::Poison => {
                     sqlx::query("select 1 / 0").execute(&mut *tx).await?;
                 }
+                Command::Panic => panic!("a bug"),
                 Command::Silence => {}
                 Command::Away => return Err(Fault::Away("a test".to_owned())),
             }
@@ -115,7 +127,7 @@ impl Work for Clerk {
 async fn together(pool: &PgPool, commands: &[Command]) -> (Arc<Clerk>, Vec<Result<i64, Missed>>) {
     let (clerk, closing) = (Arc::new(Clerk::default()), CancellationToken::new());
     let (batch, lanes) = lanes(Arc::clone(&clerk), pool, 1, &closing);
-    let offers = commands.iter().map(|command| batch.offer(slot(0), *command));
+    let offers = commands.iter().map(|command| batch.offer(slot(0), &Share::Kept, *command));
     let answers = async {
         let answers = futures::future::join_all(offers).await;
         closing.cancel();
@@ -141,16 +153,17 @@ async fn a_poisoned_request_fails_alone() {
     let database = Database::new("poison").await;
     let pool = &database.pool;
     let (append, unlocked) = (Command::Append(slot(7)), Command::Unlocked(slot(8)));
-    let commands = [append, Command::Poison, append, unlocked, Command::Silence, append];
+    let commands =
+        [append, Command::Poison, append, unlocked, Command::Silence, append, Command::Panic];
     let (clerk, answers) = together(pool, &commands).await;
 
     let good: Vec<i64> = [0, 2, 5].map(|at| *answers[at].as_ref().expect("it is good")).to_vec();
     assert_eq!(good, [1, 2, 3], "the good ones are done, in their order");
-    for bad in [1, 3, 4] {
+    for bad in [1, 3, 4, 6] {
         assert!(is_broken(&answers[bad]), "{:?}: {:?}", commands[bad], answers[bad]);
     }
     let transactions = clerk.transactions.lock().expect("nobody panicked").clone();
-    assert_eq!(transactions, [6, 1, 1, 1, 1, 1, 1], "together first, then one by one");
+    assert_eq!(transactions, [7, 1, 1, 1, 1, 1, 1, 1], "together first, then one by one");
     assert_eq!(entries(pool, slot(7)).await, [1, 2, 3], "nothing of the batch that failed is left");
     assert_eq!(entries(pool, slot(8)).await, [0; 0], "an unlocked slot is not written");
     assert_eq!(clerk.told.load(Ordering::Relaxed), 3, "only what is durable was told");
@@ -206,19 +219,23 @@ struct Process {
     clerk: Arc<Clerk>,
     batch: Batch<Clerk>,
     /// Ends with the process.
-    _lanes: JoinSet<()>,
+    _tasks: JoinSet<()>,
 }
 
 impl Process {
     fn new(pool: &PgPool) -> Self {
         let clerk = Arc::new(Clerk::default());
-        let (batch, lanes) = lanes(Arc::clone(&clerk), pool, 1, &CancellationToken::new());
-        Self { clerk, batch, _lanes: lanes.into_iter().collect() }
+        let closing = CancellationToken::new();
+        let (batch, lanes) = lanes(Arc::clone(&clerk), pool, 1, &closing);
+        let mut tasks: JoinSet<()> = lanes.into_iter().collect();
+        tasks.spawn(clerk.tail.run(pool.clone(), closing));
+        Self { clerk, batch, _tasks: tasks }
     }
 
     async fn append(&self, number: u32, count: usize) {
         for _ in 0..count {
-            let done = self.batch.queue(slot(number), Command::Append(slot(number))).await;
+            let done =
+                self.batch.queue(slot(number), &Share::Kept, Command::Append(slot(number))).await;
             done.expect("the database is there");
         }
     }
@@ -233,7 +250,7 @@ impl Process {
 struct Seen(BTreeMap<u32, i64>);
 
 impl Seen {
-    fn take(&mut self, entries: Vec<Entry>) {
+    fn take(&mut self, entries: Vec<Arc<Entry>>) {
         for entry in entries {
             let last = self.0.entry(entry.slot.number()).or_default();
             assert_eq!(entry.position, *last + 1, "slot {} in order", entry.slot.number());
@@ -243,7 +260,8 @@ impl Seen {
     }
 
     async fn until(&mut self, reader: &mut Reader, wanted: [i64; 2]) {
-        let wanted = BTreeMap::from([(0, wanted[0]), (1, wanted[1])]);
+        let mut wanted = BTreeMap::from([(0, wanted[0]), (1, wanted[1])]);
+        wanted.retain(|_, position| *position > 0);
         let read = async {
             while self.0 != wanted {
                 self.take(reader.next().await.expect("the database is there"));
@@ -335,4 +353,87 @@ fn columns_hold_what_they_can_hold_and_nothing_else() {
     assert_eq!(column::value("letter", ['a', 'b'], letter, 2).expect("b"), 'b');
     let unknown = column::value("letter", ['a', 'b'], letter, 3).expect_err("there is no third");
     assert!(unknown.to_string().contains("letter 3"), "{unknown}");
+}
+
+#[tokio::test]
+async fn readers_share_what_they_read_and_hear_of_their_slots_only() {
+    let database = Database::new("shared").await;
+    let pool = &database.pool;
+    let process = Process::new(pool);
+    let tail = &process.clerk.tail;
+    let mut same: Vec<Reader> = (0..100).map(|_| tail.read(pool.clone(), [(slot(0), 0)])).collect();
+    let mut other = tail.read(pool.clone(), [(slot(1), 0)]);
+    process.append(0, 1).await;
+    for read in futures::future::join_all(same.iter_mut().map(Reader::next)).await {
+        assert_eq!(read.expect("it is there").len(), 1, "each where it began");
+    }
+    process.append(0, 1).await;
+    let from_memory = futures::future::join_all(same.iter_mut().map(Reader::next)).await;
+    // What another process writes is found by one and read by one.
+    let another = Process::new(&database.another_process().await);
+    another.append(0, 1).await;
+    let from_database = futures::future::join_all(same.iter_mut().map(Reader::next)).await;
+    for read in [from_memory, from_database] {
+        let read: Vec<_> = read.into_iter().map(|read| read.expect("it is there")).collect();
+        assert!(read.iter().all(|one| one.len() == 1 && Arc::ptr_eq(&one[0], &read[0][0])));
+    }
+    // Nothing but its own wakes it, until its heartbeat comes.
+    for _ in 0..3 {
+        match other.hear().await.expect("the database is there") {
+            Signal::Beat => process.append(0, limits::TAIL_BATCHES_MAX).await,
+            Signal::Entries(entries) => panic!("{entries:?}"),
+        }
+    }
+    process.append(1, 1).await;
+    assert_eq!(other.next().await.expect("its own").len(), 1);
+}
+
+#[tokio::test]
+async fn who_does_not_read_keeps_nothing_and_misses_nothing() {
+    let database = Database::new("stuck").await;
+    let pool = &database.pool;
+    let process = Process::new(pool);
+    let mut reader = process.reader(pool);
+    let mut seen = Seen::default();
+    process.append(0, 1).await;
+    seen.until(&mut reader, [1, 0]).await;
+    let many = 3 * limits::TAIL_BATCHES_MAX;
+    process.append(0, many).await;
+    let written = i64::try_from(many).expect("few") + 1;
+    seen.until(&mut reader, [written, 0]).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_one_caller_leaves_the_next_batch_to_others() {
+    let database = Database::new("flood").await;
+    let (clerk, closing) = (Arc::new(Clerk::default()), CancellationToken::new());
+    let (batch, lanes) = lanes(Arc::clone(&clerk), &database.pool, 1, &closing);
+    let (flood, firm) = (Share::firm("flood"), Share::firm("other"));
+    let many = 10_000;
+    let append = Command::Append(slot(7));
+    let floods = (0..many).map(|_| batch.queue(slot(0), &flood, append));
+    let all = async {
+        let mut floods = std::pin::pin!(futures::future::join_all(floods));
+        // All of it is there before the others come.
+        assert!(futures::poll!(&mut floods).is_pending());
+        let (other, agency) =
+            (batch.offer(slot(0), &firm, append), batch.queue(slot(0), &Share::Kept, append));
+        let few = async {
+            let (other, agency) = tokio::join!(other, agency);
+            (other.expect("it is taken"), agency.expect("it is taken"))
+        };
+        let ((other, agency), floods) = tokio::join!(few, floods);
+        closing.cancel();
+        let mut flooded: Vec<i64> = floods.into_iter().map(|it| it.expect("done")).collect();
+        let whole = flooded.len();
+        flooded.sort_unstable();
+        flooded.dedup();
+        assert_eq!((whole, flooded.len()), (many, many), "nothing is lost or doubled");
+        let first = i64::try_from(limits::COMMIT_BATCH_MAX).expect("few");
+        assert!(other <= first && agency <= first, "{other}, {agency}: in the next batch");
+    };
+    tokio::join!(all, futures::future::join_all(lanes));
+    let transactions = clerk.transactions.lock().expect("nobody panicked").clone();
+    assert!(transactions.iter().all(|count| *count <= limits::COMMIT_BATCH_MAX));
+    assert!(transactions.len() < 20, "batches stay large: {transactions:?}");
 }

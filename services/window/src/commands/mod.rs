@@ -27,6 +27,7 @@ pub mod inspect;
 mod problem;
 pub mod read;
 mod report;
+pub mod stuck;
 pub mod submit;
 mod table;
 mod values;

@@ -62,6 +62,7 @@ async fn follow(session: &Session, args: Watch) -> anyhow::Result<Exit> {
         };
         let entry = match heard.transpose()? {
             Some(Update::Entry(entry)) => entry,
+            Some(Update::Heartbeat) => continue,
             Some(Update::Lost(status)) => {
                 connection.lost(&status)?;
                 continue;

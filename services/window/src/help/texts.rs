@@ -45,6 +45,7 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
          is none",
         "新增或修改本机关人员；须给出完整记录，未填即为无",
     ),
+    ("All of them", "全部"),
     ("An officer cannot come; another one is drawn", "人员不能到场，另行抽取"),
     (
         "Another PostgreSQL than the private one, for example postgres://user@host/database",
@@ -217,12 +218,18 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "From 1; a correction has a higher one [default: the next one]",
         "从1起；更正时递增 [默认：下一个]",
     ),
+    (
+        "Give one stuck item up for ever; what waits behind it goes on. Nobody is told",
+        "永久放弃一件滞留件，其后续事项继续处理；不通知任何一方",
+    ),
     ("Go on after this resume token of an earlier entry", "从此前条目的续传令牌之后继续"),
     ("Go on with what comes, until Ctrl-C", "持续接收，直至Ctrl-C"),
+    ("Have stuck items tried again, when the cause is gone", "原因消除后重试滞留件"),
     ("How long a file must rest before it is taken, in milliseconds", "文件静置多久后才取走，毫秒"),
     ("How long to wait", "最长等待时间"),
     ("How long: 31d, 12h, 90min, \"1year 2days\"", "时长：31d、12h、90min、\"1year 2days\""),
     ("How many days, at most 14", "天数，至多14"),
+    ("Id of the item", "滞留件编号"),
     ("In words", "文字说明"),
     (
         "Inspection (查验): orders, appointments, reports, decisions, rules, credit and \
@@ -256,6 +263,7 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "列出查验单，最新在前；各条件须同时满足",
     ),
     ("List rule sets, every version, newest first", "列出规则集的各版本，最新在前"),
+    ("List stuck items, oldest first", "列出滞留件，最早在前"),
     (
         "List the seeds of the draws: commitments in advance, seeds when the day is over",
         "列出抽签种子：事先为承诺值，当日结束后为种子",
@@ -331,6 +339,7 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "Object to the findings: a second examination (复验) by other officers, once",
         "对查验结果提出异议：由其他人员复验，一次为限",
     ),
+    ("Of this service: ceb or inspection [default: both]", "所属服务，ceb或inspection [默认：二者]"),
     ("Of which line of goods [default: of the consignment]", "针对哪项商品 [默认：整批]"),
     (
         "Officers begin to look. Looking by machine and by hand are two steps",
@@ -487,6 +496,7 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "Show one order: where it stands, instructions, findings, decisions and history",
         "显示一份查验单：所处环节、布控指令、查验结果、决定与历史",
     ),
+    ("Show one stuck item with what the service was given", "显示一件滞留件及服务收到的内容"),
     (
         "Show the credit of one firm: class, points, entries, and what changed and why",
         "显示一家企业的信用：等级、分值、记录及变动原因",
@@ -523,6 +533,10 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "在临时目录启动自己的窗口和模拟机关，以数据流和单次调用申报；全部持久保存，并使用双向TLS",
     ),
     ("Streams that carry them", "承载它们的数据流数"),
+    (
+        "Stuck items: what a service could not handle after a few tries and set aside",
+        "滞留件：服务多次尝试仍无法处理而搁置的事项",
+    ),
     ("Tables for people, JSON for programs", "表格供人阅读，JSON供程序使用"),
     ("Take a declaration back before release", "放行前撤回清单"),
     (
@@ -663,6 +677,12 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     (
         "Where to serve gRPC, and national messages over HTTP",
         "gRPC服务地址，国家报文也由此经HTTP受理",
+    ),
+    (
+        "Megabytes that must be free beside the private PostgreSQL. Below, firms do not file \
+         (SW-1503); reading and verdicts go on",
+        "内置PostgreSQL所在磁盘须保留的空间（MB）；低于此值时不受理企业申报（SW-1503），查询和审核回执\
+         不受影响",
     ),
     ("Where to serve metrics for Prometheus", "Prometheus指标的服务地址"),
     (

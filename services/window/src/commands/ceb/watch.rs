@@ -317,6 +317,7 @@ async fn listen(
                 for told in batch {
                     match told {
                         Ok(Update::Entry(message)) => messages.push(message),
+                        Ok(Update::Heartbeat) => {}
                         Ok(Update::Lost(status)) => connection.lost(&status)?,
                         Ok(Update::Back) => connection.back()?,
                         Err(status) => teller.unfollowed(&dxp_id, &status)?,

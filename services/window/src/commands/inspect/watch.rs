@@ -52,6 +52,7 @@ pub(super) async fn run(session: &Session, args: Watch) -> anyhow::Result<Exit> 
         };
         let entry = match update.transpose()? {
             Some(Update::Entry(entry)) => entry,
+            Some(Update::Heartbeat) => continue,
             Some(Update::Lost(status)) => {
                 connection.lost(&status)?;
                 continue;

@@ -1,0 +1,37 @@
+-- What every service stands on, in the schema of each. These migrations are numbered from 1001, those of
+-- the services from 1.
+
+-- What the loops of a service have to do: messages to other services, time-outs, and events that could
+-- not be taken when they came. A row is there until it is done.
+create table queue_item (
+    slot smallint not null,
+    id uuid not null,
+    -- Which queue; each has one loop.
+    queue text not null,
+    -- What kind of item, for the queue's own use.
+    kind smallint not null default 0,
+    -- Items about the same subject are done one at a time, in the order of their places and ids.
+    subject uuid not null,
+    place bigint not null,
+    body bytea compression lz4 not null,
+    -- It is due.
+    due_time timestamptz not null,
+    -- Tries that failed by its own fault, and why the last one did.
+    tries integer not null default 0 check (tries >= 0),
+    reason text not null default '',
+    -- Set aside for people since then. What is about the same subject and stands behind it waits.
+    stuck_time timestamptz,
+    primary key (slot, id, queue)
+) with (fillfactor = 80);
+create index queue_item_due on queue_item (queue, due_time, id) where stuck_time is null;
+create index queue_item_subject on queue_item (queue, subject, place, id);
+create index queue_item_stuck on queue_item (queue, id) where stuck_time is not null;
+
+-- What one of several processes does at a time, and until when it is that one.
+create table lease (
+    slot smallint not null check (slot = 0),
+    name text not null,
+    holder uuid not null,
+    expires_time timestamptz not null,
+    primary key (slot, name)
+);

@@ -1,0 +1,536 @@
+//! What an export line is entitled to on a day: can it be claimed, by which method, how much, what is
+//! missing and who has to act, until when, and which rule says so.
+//!
+//! ```text
+//!  in claims, and the money did not come in time ────────────────► to be recovered
+//!  all of it in claims, or back from abroad ─────────────────────► done
+//!  statistics only (9610 flag A), waived or marked ──────────────► exempt, or as a sale at home
+//!  36 months over ───────────────────────────────────────────────► as a sale at home
+//!  not departed, no form number, no money, no genuine invoice ───► waits; the day until when is said
+//!  everything there ─────────────────────────────────────────────► claimable
+//! ```
+//!
+//! Goods of an overseas warehouse (9810) are claimed in advance as soon as they left, whether sold and
+//! paid for or not. After 30 April a line is still claimable when its money came late; that and the
+//! choice for goods without any invoice are read from secondary sources and unverified.
+
+use std::cmp::Reverse;
+
+use time::Date;
+
+use super::arithmetic::Share;
+use super::deadline::{Deadline, days_left, money_in_by};
+use super::invoice::Verification;
+use super::method::{
+    CalculationError, DOMESTIC, EXEMPT, InvoicePart, Month, PRODUCER, ProducerLine, TRADER,
+    refund_for_producer, refund_for_trader,
+};
+use super::parity::{CNY, ForeignAmount, Parities, ParityBasis};
+use super::rates::{Mark, RateTable};
+use super::trace::{Label, Parameter, Rule, Trace, label};
+
+/// How a firm gets its refund.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FirmKind {
+    /// It buys and exports (外贸企业).
+    Trader,
+    /// It produces (生产企业).
+    Producer,
+}
+
+/// The class of export refund management (出口企业管理类别). The days are from general knowledge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FirmClass {
+    /// Fastest.
+    First,
+    /// Ordinary.
+    Second,
+    /// Watched.
+    Third,
+    /// Every line is looked at.
+    Fourth,
+}
+
+impl FirmClass {
+    /// Working days within which the tax office decides when there is no doubt.
+    pub fn working_days(self) -> u8 {
+        match self {
+            Self::First => 5,
+            Self::Second => 10,
+            Self::Third => 15,
+            Self::Fourth => 20,
+        }
+    }
+}
+
+/// What is done with exports for which there is no invoice at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WithoutInvoice {
+    /// Exempt: retail exports of a pilot zone (财税〔2018〕103号, whose fate in 2026 is unverified).
+    Exempt,
+    /// Taxed as a sale at home.
+    Domestic,
+}
+
+/// A firm as its refunds need it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Firm {
+    /// By which method.
+    pub kind: FirmKind,
+    /// How fast.
+    pub class: FirmClass,
+    /// Whose parity it takes.
+    pub parity: ParityBasis,
+    /// It waived its refunds from this day on, for 36 months.
+    pub waived_from: Option<Date>,
+    /// What becomes of exports without invoice.
+    pub without_invoice: WithoutInvoice,
+}
+
+/// How goods leave, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ExportMode {
+    /// 9610 with a summary declaration (flag B), or 1210: the form comes by message 792.
+    Summarised,
+    /// 9610 for statistics only (flag A): no form, no refund.
+    StatisticsOnly,
+    /// 9710, 0110 and others that leave with a form of their own.
+    WithForm,
+    /// 9810, to a warehouse overseas.
+    Overseas,
+}
+
+/// What is known of the money for a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Money {
+    /// Nothing came, or not all of it.
+    Awaited,
+    /// It came and is not settled.
+    Received,
+    /// It came and is settled, or counts as in with evidence.
+    Settled,
+}
+
+/// An invoice line that belongs to an export line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purchase {
+    /// What the platform says of the invoice.
+    pub verification: Verification,
+    /// The whole invoice line.
+    pub line: Share,
+    /// What is used of it.
+    pub used: Share,
+    /// The rate at which it was levied.
+    pub levy_bp: u32,
+    /// What of it belongs to this export.
+    pub qty_e5: i64,
+}
+
+/// An export line with all that is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportLine {
+    /// What it is known by: the declaration and its line.
+    pub name: String,
+    /// How it left.
+    pub mode: ExportMode,
+    /// Ten-digit code.
+    pub code: String,
+    /// Quantity.
+    pub qty_e5: i64,
+    /// FOB.
+    pub fob: ForeignAmount,
+    /// Released by customs.
+    pub released: bool,
+    /// Day of export, once it left.
+    pub departed: Option<Date>,
+    /// Number of the goods declaration form (792).
+    pub entry_id: Option<String>,
+    /// Its money.
+    pub money: Money,
+    /// The contract lets the buyer pay until then.
+    pub payment_by: Option<Date>,
+    /// What it was bought by; a producer has none.
+    pub purchases: Vec<Purchase>,
+    /// In claims already.
+    pub claimed_e5: i64,
+    /// Came back from abroad.
+    pub returned_e5: i64,
+}
+
+impl ExportLine {
+    /// What is left to be claimed.
+    pub fn left_e5(&self) -> i64 {
+        self.qty_e5.saturating_sub(self.claimed_e5).saturating_sub(self.returned_e5)
+    }
+}
+
+/// Who has to act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// Customs.
+    Customs,
+    /// The logistics firm.
+    Logistics,
+    /// The firm itself, or its declarant.
+    Firm,
+    /// The bank or payment firm.
+    Bank,
+    /// The supplier.
+    Supplier,
+    /// The invoice platform.
+    Platform,
+    /// Who keeps the rates and parities of the window.
+    Operator,
+}
+
+/// What is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each has a text below")]
+pub enum Missing {
+    Release,
+    Departure,
+    FormNumber,
+    Money,
+    Settlement,
+    Invoice,
+    InvoiceQuantity,
+    Verification,
+    GenuineInvoice,
+    Rate,
+    Parity,
+    SaneNumbers,
+}
+
+impl Missing {
+    /// Who has to act, and what is missing.
+    pub fn text(self) -> (Actor, Label) {
+        match self {
+            Self::Release => (Actor::Customs, label("it is not released", "尚未放行")),
+            Self::Departure => (Actor::Logistics, label("it has not left", "尚未离境")),
+            Self::FormNumber => (
+                Actor::Firm,
+                label(
+                    "no goods declaration form: apply for the summary (701) and wait for 792",
+                    "没有报关单号：请汇总申请(701)并等待792",
+                ),
+            ),
+            Self::Money => (Actor::Bank, label("the money is not in", "尚未收汇")),
+            Self::Settlement => (Actor::Bank, label("the money is not settled", "尚未结汇")),
+            Self::Invoice => {
+                (Actor::Supplier, label("no special VAT invoice", "没有增值税专用发票"))
+            }
+            Self::InvoiceQuantity => (
+                Actor::Supplier,
+                label("the invoices are for less than was exported", "发票数量少于出口数量"),
+            ),
+            Self::Verification => {
+                (Actor::Platform, label("an invoice is not verified yet", "发票待核验"))
+            }
+            Self::GenuineInvoice => (
+                Actor::Supplier,
+                label(
+                    "an invoice is not genuine: ask for a new one",
+                    "发票不相符或已失效：请供货方重开",
+                ),
+            ),
+            Self::Rate => (
+                Actor::Operator,
+                label("no refund rate for the code on that day", "该编码当日没有退税率"),
+            ),
+            Self::Parity => {
+                (Actor::Operator, label("no parity for the currency", "该币种没有中间价"))
+            }
+            Self::SaneNumbers => {
+                (Actor::Firm, label("quantities or amounts do not fit", "数量或金额不合理"))
+            }
+        }
+    }
+}
+
+/// Where a line stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Standing {
+    /// It was claimed, and its money did not come in time: give the refund back.
+    ToRecover,
+    /// It can be claimed.
+    Claimable,
+    /// Something is missing.
+    Waiting,
+    /// It is to be declared exempt, or taxed as a sale at home.
+    NotRefunded,
+    /// All of it is in claims, or came back.
+    Done,
+}
+
+/// The last day for something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// For what.
+    pub deadline: Deadline,
+    /// The day.
+    pub last: Date,
+    /// How many are left; below zero when it is over.
+    pub days_left: i64,
+}
+
+/// What a line is entitled to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entitlement {
+    /// Where it stands.
+    pub standing: Standing,
+    /// By which rule.
+    pub rule: &'static Rule,
+    /// Why this rule, when the goods are not refunded.
+    pub reason: Option<Label>,
+    /// Claimed before it is sold, with business type `HWC-YT`.
+    pub advance: bool,
+    /// What is missing, each once.
+    pub missing: Vec<Missing>,
+    /// Until when it matters.
+    pub due: Option<Due>,
+    /// What a trading firm gets, and what it adds to the cap of a producer, as far as can be said.
+    pub estimate_fen: Option<i64>,
+    /// How the estimate came about: one trace a purchase.
+    pub traces: Vec<Trace>,
+}
+
+/// What the law says on a day.
+#[derive(Debug, Clone, Copy)]
+pub struct Tables<'a> {
+    /// Refund rates.
+    pub rates: &'a RateTable,
+    /// Parities.
+    pub parities: &'a Parities,
+}
+
+/// What a line is entitled to on a day.
+pub fn entitlement(firm: &Firm, line: &ExportLine, on: Tables<'_>, today: Date) -> Entitlement {
+    let method = match firm.kind {
+        FirmKind::Trader => &TRADER,
+        FirmKind::Producer => &PRODUCER,
+    };
+    let advance = line.mode == ExportMode::Overseas && line.money == Money::Awaited;
+    let mut found = Entitlement {
+        standing: Standing::Waiting,
+        rule: method,
+        reason: None,
+        advance,
+        missing: Vec::new(),
+        due: due(line, today),
+        estimate_fen: None,
+        traces: Vec::new(),
+    };
+    if is_unpaid(line, today) {
+        found.standing = Standing::ToRecover;
+        return found;
+    }
+    if line.left_e5() <= 0 {
+        found.standing = Standing::Done;
+        return found;
+    }
+    if let Some((rule, reason)) = not_refunded(firm, line, on.rates, today) {
+        found.standing = Standing::NotRefunded;
+        (found.rule, found.reason) = (rule, Some(reason));
+        return found;
+    }
+    found.missing = missing(firm, line);
+    match estimate(firm, line, on) {
+        Ok((fen, traces)) => (found.estimate_fen, found.traces) = (Some(fen), traces),
+        Err(Some(more)) => found.missing.push(more),
+        Err(None) => {}
+    }
+    found.missing.sort();
+    found.missing.dedup();
+    if found.missing.is_empty() {
+        found.standing = Standing::Claimable;
+    }
+    found
+}
+
+/// The rule by which nothing is refunded, and why.
+fn not_refunded(
+    firm: &Firm,
+    line: &ExportLine,
+    rates: &RateTable,
+    today: Date,
+) -> Option<(&'static Rule, Label)> {
+    if line.mode == ExportMode::StatisticsOnly {
+        let why = label("released for statistics only (9610 flag A)", "清单核放、汇总统计(标志A)");
+        return Some((&EXEMPT, why));
+    }
+    let departed = line.departed?;
+    let is_waived = firm.waived_from.is_some_and(|from| {
+        let until = Deadline::Waiver.last_day(from);
+        from <= departed && until.is_none_or(|until| departed <= until)
+    });
+    if is_waived {
+        return Some((&EXEMPT, label("the firm waived its refunds", "企业已放弃退税")));
+    }
+    match rates.find(&line.code, departed).map(|rate| rate.mark) {
+        Some(Mark::Exempt) => {
+            return Some((&EXEMPT, label("the goods are marked exempt", "免税商品(特殊标识2)")));
+        }
+        Some(Mark::Domestic) => {
+            let why = label("the goods are marked as sales at home", "视同内销商品(特殊标识1)");
+            return Some((&DOMESTIC, why));
+        }
+        Some(Mark::Refund) | None => {}
+    }
+    let is_over = Deadline::ClaimAtAll.last_day(departed).is_some_and(|last| last < today);
+    let never_bought = firm.kind == FirmKind::Trader && line.purchases.is_empty();
+    if is_over {
+        return Some((&DOMESTIC, label("not claimed in 36 months", "36个月内未申报")));
+    }
+    // Until then an invoice may still come; a claim is not lost by waiting for it.
+    let is_routine_over = Deadline::Claim.last_day(departed).is_some_and(|last| last < today);
+    (never_bought && is_routine_over).then(|| {
+        let why = label("no invoice at all", "未取得任何发票");
+        match firm.without_invoice {
+            WithoutInvoice::Exempt => (&EXEMPT, why),
+            WithoutInvoice::Domestic => (&DOMESTIC, why),
+        }
+    })
+}
+
+/// Claimed, and the day for the money is over.
+fn is_unpaid(line: &ExportLine, today: Date) -> bool {
+    let by = line.departed.and_then(|day| money_in_by(day, line.payment_by));
+    let claimed = line.claimed_e5 > 0 && line.mode != ExportMode::Overseas;
+    claimed && line.money == Money::Awaited && by.is_some_and(|by| by < today)
+}
+
+fn missing(firm: &Firm, line: &ExportLine) -> Vec<Missing> {
+    let is_overseas = line.mode == ExportMode::Overseas;
+    let is_cny = line.fob.currency == CNY;
+    let mut missing = Vec::new();
+    let mut note = |what, is_missing: bool| missing.extend(is_missing.then_some(what));
+    note(Missing::Release, !line.released);
+    note(Missing::Departure, line.departed.is_none());
+    note(Missing::FormNumber, line.entry_id.is_none());
+    note(Missing::Money, line.money == Money::Awaited && !is_overseas);
+    // Yuan need no settlement.
+    note(Missing::Settlement, line.money == Money::Received && !is_cny && !is_overseas);
+    if firm.kind == FirmKind::Trader {
+        note(Missing::Invoice, line.purchases.is_empty());
+        let bought: i128 = line.purchases.iter().map(|it| i128::from(it.qty_e5)).sum();
+        let short = bought < i128::from(line.left_e5());
+        note(Missing::InvoiceQuantity, short && !line.purchases.is_empty());
+        for purchase in &line.purchases {
+            match purchase.verification {
+                Verification::Genuine => {}
+                Verification::Pending | Verification::Unknown => {
+                    note(Missing::Verification, true);
+                }
+                Verification::Differs(_) | Verification::Void | Verification::RedLettered => {
+                    note(Missing::GenuineInvoice, true);
+                }
+            }
+        }
+    }
+    missing
+}
+
+/// What comes of it. An error names what is missing for a number, when that is not missing anyway.
+fn estimate(
+    firm: &Firm,
+    line: &ExportLine,
+    on: Tables<'_>,
+) -> Result<(i64, Vec<Trace>), Option<Missing>> {
+    let day = line.departed.ok_or(None)?;
+    let missing = |error: CalculationError| match error {
+        CalculationError::NoRate { .. } => Some(Missing::Rate),
+        CalculationError::NoParity { .. } => Some(Missing::Parity),
+        CalculationError::NotRefunded(_)
+        | CalculationError::Quantity
+        | CalculationError::DutyFree
+        | CalculationError::Amount => Some(Missing::SaneNumbers),
+    };
+    match firm.kind {
+        FirmKind::Trader => trader_estimate(line, day, on.rates).map_err(missing),
+        FirmKind::Producer => producer_estimate(firm, line, day, on).map_err(missing),
+    }
+}
+
+fn trader_estimate(
+    line: &ExportLine,
+    export_date: Date,
+    rates: &RateTable,
+) -> Result<(i64, Vec<Trace>), CalculationError> {
+    let mut left = line.left_e5();
+    let (mut sum, mut traces) = (0_i64, Vec::new());
+    let good = |it: &&Purchase| it.verification == Verification::Genuine;
+    for purchase in line.purchases.iter().filter(good) {
+        let qty_e5 = purchase.qty_e5.min(left);
+        if qty_e5 == 0 {
+            break;
+        }
+        let refund = refund_for_trader(
+            rates,
+            &InvoicePart {
+                code: &line.code,
+                export_date,
+                line: purchase.line,
+                used: purchase.used,
+                levy_bp: purchase.levy_bp,
+                qty_e5,
+                exported_left_e5: left,
+            },
+        )?;
+        left -= qty_e5;
+        sum = sum.checked_add(refund.refund_fen).ok_or(CalculationError::Amount)?;
+        traces.push(refund.trace);
+    }
+    Ok((sum, traces))
+}
+
+/// The cap that the line adds, with the parity in the trace.
+fn producer_estimate(
+    firm: &Firm,
+    line: &ExportLine,
+    export_date: Date,
+    on: Tables<'_>,
+) -> Result<(i64, Vec<Trace>), CalculationError> {
+    let (fob_fen, parity): (i64, Option<Parameter>) =
+        on.parities.to_cny(&line.fob, firm.parity, export_date)?;
+    let whole = Share { qty_e5: line.qty_e5, fen: fob_fen };
+    let taken_e5 = line.qty_e5 - line.left_e5();
+    let taken = super::arithmetic::half_up(fob_fen, taken_e5, line.qty_e5);
+    let used = Share { qty_e5: taken_e5, fen: taken.ok_or(CalculationError::Amount)? };
+    let fob_fen = super::arithmetic::part_of(whole, used, line.left_e5())
+        .ok_or(CalculationError::Quantity)?;
+    let line = ProducerLine { code: &line.code, export_date, fob_fen, duty_free_fen: 0 };
+    let month = Month { lines: vec![line], ..Month::default() };
+    let mut result = refund_for_producer(on.rates, &month, super::method::Carry::default())?;
+    result.trace.parameters.extend(parity);
+    Ok((result.cap_fen, vec![result.trace]))
+}
+
+/// The next day that matters: for the money while it is missing, then for the claim.
+fn due(line: &ExportLine, today: Date) -> Option<Due> {
+    let departed = line.departed?;
+    let awaited = line.money == Money::Awaited && line.mode != ExportMode::Overseas;
+    let money = (Deadline::MoneyIn, money_in_by(departed, line.payment_by)?);
+    let claim = (Deadline::Claim, Deadline::Claim.last_day(departed)?);
+    let at_all = (Deadline::ClaimAtAll, Deadline::ClaimAtAll.last_day(departed)?);
+    let candidates = [awaited.then_some(money), Some(claim), Some(at_all)];
+    let next = candidates.into_iter().flatten().filter(|(_, last)| today <= *last);
+    // Nothing is ahead: the last of all is over.
+    let (deadline, last) = next.min_by_key(|(_, last)| *last).unwrap_or(at_all);
+    Some(Due { deadline, last, days_left: days_left(last, today) })
+}
+
+/// Sorts a list as a firm works it off: what has to be given back, then by day, the larger amount
+/// first; what is done stands at the end.
+pub fn by_urgency(lines: &mut [(ExportLine, Entitlement)]) {
+    lines.sort_by_cached_key(|(line, it)| {
+        let rank = match it.standing {
+            Standing::ToRecover => 0,
+            Standing::Claimable | Standing::Waiting => 1,
+            Standing::NotRefunded => 2,
+            Standing::Done => 3,
+        };
+        // What has not left has no day yet.
+        let last = it.due.map_or(Date::MAX, |due| due.last);
+        (rank, last, Reverse(it.estimate_fen), line.name.clone())
+    });
+}

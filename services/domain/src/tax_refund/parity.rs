@@ -1,0 +1,95 @@
+//! FOB in CNY, by the parity that the firm chose (人民币汇率中间价).
+//!
+//! A firm takes the parity of the day of export or of the first of its month, and keeps to it for a
+//! year. Where none was published on that day the last one before it holds. The choice between the
+//! two is from general knowledge, unverified.
+
+use std::collections::BTreeMap;
+
+use time::{Date, Duration};
+
+use super::arithmetic::half_up;
+use super::method::CalculationError;
+use super::trace::{Parameter, Value, label};
+
+/// The customs code of the yuan.
+pub const CNY: &str = "142";
+/// Days that a parity may be older than the day it is taken for; the longest holidays are shorter.
+const AGE_DAYS_MAX: i64 = 15;
+/// Amounts have five decimals, parities four and are for 100 units; a yuan has 100 fen.
+const PARITY_DIVISOR: i64 = 1_000_000_000;
+/// 1/100000 yuan in a fen.
+const FEN_E5: i64 = 1_000;
+
+/// Which day's parity a firm takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ParityBasis {
+    /// Of the first day of the month of export.
+    FirstOfMonth,
+    /// Of the day of export.
+    DayOfExport,
+}
+
+/// An amount as it is declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignAmount {
+    /// Customs code of the currency.
+    pub currency: String,
+    /// 1/100000 of the currency.
+    pub amount_e5: i64,
+}
+
+/// Published parities: by currency and day, 1/10000 yuan for 100 units.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parities {
+    quotes: BTreeMap<String, BTreeMap<Date, i64>>,
+}
+
+impl Parities {
+    /// Adds what was published on a day. False: not above zero, or another one is there already.
+    pub fn add(&mut self, currency: &str, day: Date, cny_per_100_e4: i64) -> bool {
+        let quotes = self.quotes.entry(currency.to_owned()).or_default();
+        cny_per_100_e4 > 0 && *quotes.entry(day).or_insert(cny_per_100_e4) == cny_per_100_e4
+    }
+
+    /// The amount in fen, with the parity that was taken; none is taken for yuan.
+    ///
+    /// # Errors
+    ///
+    /// No parity was published in time, or the amount is beyond all reason.
+    pub fn to_cny(
+        &self,
+        amount: &ForeignAmount,
+        basis: ParityBasis,
+        export_date: Date,
+    ) -> Result<(i64, Option<Parameter>), CalculationError> {
+        let ForeignAmount { currency, amount_e5 } = amount;
+        if currency == CNY {
+            let fen = half_up(*amount_e5, 1, FEN_E5).ok_or(CalculationError::Amount)?;
+            return Ok((fen, None));
+        }
+        let day = match basis {
+            ParityBasis::DayOfExport => export_date,
+            ParityBasis::FirstOfMonth => {
+                export_date - Duration::days(i64::from(export_date.day()) - 1)
+            }
+        };
+        let none = CalculationError::NoParity { currency: currency.clone(), day };
+        let (of, parity) = self.last(currency, day).ok_or(none)?;
+        let fen = half_up(*amount_e5, parity, PARITY_DIVISOR).ok_or(CalculationError::Amount)?;
+        let parameter = Parameter {
+            name: label("parity for 100 units", "每100单位外币中间价(万分之一元)"),
+            value: Value::Text(format!("{}.{:04} CNY", parity / 10_000, parity % 10_000)),
+            valid_from: of,
+            valid_to: Some(day),
+            law: "人民币汇率中间价".to_owned(),
+        };
+        Ok((fen, Some(parameter)))
+    }
+
+    /// The last one that was not published after the day.
+    fn last(&self, currency: &str, day: Date) -> Option<(Date, i64)> {
+        let (of, parity) = self.quotes.get(currency)?.range(..=day).next_back()?;
+        ((day - *of).whole_days() <= AGE_DAYS_MAX).then_some((*of, *parity))
+    }
+}

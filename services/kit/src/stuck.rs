@@ -1,0 +1,181 @@
+//! What was set aside, for administrators: they see it, have it tried again, or give it up.
+
+use domain::limits;
+use domain::refusal::{Code, Refusal};
+use proto::call::caller;
+use proto::status::{self, Language};
+use proto::v1;
+use proto::v1::operation_service_server::{OperationService, OperationServiceServer};
+use sqlx::PgPool;
+use store::queue::{self, StuckItem};
+use store::{Clock, Unanswered};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+/// The queues of a service in this process.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Its name.
+    pub service: &'static str,
+    /// Where its rows are.
+    pub pool: PgPool,
+}
+
+/// The service as it is mounted.
+#[derive(Debug)]
+pub struct Operation {
+    sources: Vec<Source>,
+    clock: Clock,
+}
+
+impl Operation {
+    /// Over the queues of these services.
+    pub fn new(sources: Vec<Source>, clock: Clock) -> Self {
+        Self { sources, clock }
+    }
+
+    /// As a gRPC service.
+    pub fn into_server(self) -> OperationServiceServer<Self> {
+        OperationServiceServer::new(self).max_decoding_message_size(limits::MESSAGE_BYTES_MAX)
+    }
+
+    /// The services that are meant; the empty name means all.
+    fn sources<'a>(&'a self, name: &'a str) -> Result<impl Iterator<Item = &'a Source>, Refusal> {
+        let is_meant = move |source: &&Source| name.is_empty() || source.service == name;
+        if !name.is_empty() && !self.sources.iter().any(|source| source.service == name) {
+            return Err(Refusal::of(Code::NotFound).with("service", name));
+        }
+        Ok(self.sources.iter().filter(is_meant))
+    }
+
+    async fn list(
+        &self,
+        request: &v1::ListStuckRequest,
+    ) -> Result<v1::ListStuckResponse, Unanswered> {
+        let most = match request.page_size {
+            0 => limits::PAGE_DEFAULT,
+            size => size.clamp(1, limits::PAGE_MAX),
+        };
+        let only = optional(&request.id)?;
+        let (from, mut after) = read_token(&request.page_token)?;
+        let mut items: Vec<v1::StuckItem> = Vec::new();
+        for source in self
+            .sources(&request.service)?
+            .skip_while(|source| !from.is_empty() && source.service != from)
+        {
+            // One more says that there is another page.
+            let wanted = i64::from(most) + 1 - i64::try_from(items.len()).unwrap_or(i64::MAX); // a page is shorter
+            if wanted <= 0 {
+                break;
+            }
+            let found = queue::stuck(&source.pool, (after, only), wanted).await?;
+            items.extend(found.into_iter().map(|item| shown(source.service, item)));
+            after = Uuid::nil();
+        }
+        let most = usize::try_from(most).unwrap_or(usize::MAX); // it is above zero
+        let more = items.len() > most;
+        items.truncate(most);
+        let last = items.last().filter(|_| more);
+        let next_page_token = proto::text(last.map(|item| format!("{}/{}", item.service, item.id)));
+        Ok(v1::ListStuckResponse { items, next_page_token })
+    }
+
+    async fn retry(
+        &self,
+        request: &v1::RetryStuckRequest,
+    ) -> Result<v1::RetryStuckResponse, Unanswered> {
+        let only = optional(&request.id)?;
+        let (mut retried, now) = (0, self.clock.now());
+        for source in self.sources(&request.service)? {
+            retried += queue::retry(&source.pool, only, now).await?;
+        }
+        if retried == 0 && only.is_some() {
+            return Err(nothing(&request.id).into());
+        }
+        tracing::info!(retried, id = request.id, "an administrator has stuck items tried again");
+        // Nobody has more rows than that.
+        Ok(v1::RetryStuckResponse { retried: u32::try_from(retried).unwrap_or(u32::MAX) })
+    }
+
+    async fn drop(&self, id: &str) -> Result<v1::DropStuckResponse, Unanswered> {
+        let wanted =
+            optional(id)?.ok_or_else(|| Refusal::of(Code::Required).with("field", "id"))?;
+        for source in &self.sources {
+            if queue::give_up(&source.pool, wanted).await? {
+                let service = source.service;
+                tracing::warn!(%id, service, "an administrator gave a stuck item up");
+                return Ok(v1::DropStuckResponse {});
+            }
+        }
+        Err(nothing(id).into())
+    }
+}
+
+fn nothing(id: &str) -> Refusal {
+    Refusal::of(Code::NotFound).with("id", id)
+}
+
+fn optional(id: &str) -> Result<Option<Uuid>, Refusal> {
+    if id.is_empty() {
+        return Ok(None);
+    }
+    Uuid::try_parse(id).map(Some).map_err(|_| nothing(id))
+}
+
+/// After which service and which item a page begins.
+fn read_token(token: &str) -> Result<(&str, Uuid), Refusal> {
+    if token.is_empty() {
+        return Ok(("", Uuid::nil()));
+    }
+    let read =
+        token.split_once('/').and_then(|(service, id)| Some((service, Uuid::try_parse(id).ok()?)));
+    read.ok_or_else(|| Refusal::of(Code::PageTokenForeign))
+}
+
+fn shown(service: &str, item: StuckItem) -> v1::StuckItem {
+    v1::StuckItem {
+        service: service.to_owned(),
+        queue: item.queue,
+        id: item.id.to_string(),
+        subject: item.subject.to_string(),
+        reason: item.reason,
+        tries: item.tries.unsigned_abs(),
+        stuck_time: Some(proto::timestamp(item.since)),
+        // Nobody has more rows than that.
+        behind: u32::try_from(item.behind).unwrap_or(u32::MAX),
+        body: item.body,
+    }
+}
+
+#[tonic::async_trait]
+impl OperationService for Operation {
+    async fn list_stuck(
+        &self,
+        request: Request<v1::ListStuckRequest>,
+    ) -> Result<Response<v1::ListStuckResponse>, Status> {
+        let language = Language::of(request.metadata());
+        caller(&request)?;
+        let listed = self.list(request.get_ref()).await;
+        Ok(Response::new(listed.map_err(|error| status::of(error, language))?))
+    }
+
+    async fn retry_stuck(
+        &self,
+        request: Request<v1::RetryStuckRequest>,
+    ) -> Result<Response<v1::RetryStuckResponse>, Status> {
+        let language = Language::of(request.metadata());
+        caller(&request)?;
+        let retried = self.retry(request.get_ref()).await;
+        Ok(Response::new(retried.map_err(|error| status::of(error, language))?))
+    }
+
+    async fn drop_stuck(
+        &self,
+        request: Request<v1::DropStuckRequest>,
+    ) -> Result<Response<v1::DropStuckResponse>, Status> {
+        let language = Language::of(request.metadata());
+        caller(&request)?;
+        let dropped = self.drop(&request.get_ref().id).await;
+        Ok(Response::new(dropped.map_err(|error| status::of(error, language))?))
+    }
+}

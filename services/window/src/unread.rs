@@ -1,0 +1,100 @@
+//! What was answered and has not been read: where it is held, and since when.
+//!
+//! The library below takes a piece of an answer and keeps it until the caller's windows and socket have
+//! room. So the piece itself carries what its call holds, and is seen by its connection, which ends when
+//! the oldest one waits too long.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use domain::limits;
+use proto::memory::{Call, Charge};
+
+use crate::quotas::Places;
+
+/// What a piece holds: its own bytes or those of its whole call, and the places of the call.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) _charge: Option<Charge>,
+    pub(crate) _call: Option<Call>,
+    pub(crate) _places: Arc<Places>,
+}
+
+/// The pieces of answers on one connection that are not on their way yet.
+#[derive(Debug, Clone, Default)]
+pub struct Unread(Arc<Mutex<Pieces>>);
+
+#[derive(Debug, Default)]
+struct Pieces {
+    next: u64,
+    due: BTreeSet<(Instant, u64)>,
+}
+
+impl Unread {
+    /// When the first of them has waited too long.
+    pub fn due(&self) -> Option<Instant> {
+        let pieces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pieces.due.first().map(|(due, _)| *due)
+    }
+
+    /// A piece that waits to be read, for so long at the first and a while longer for each byte.
+    pub(crate) fn piece(&self, bytes: Bytes, within: Duration, held: Held) -> Bytes {
+        // A usize fits.
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let within = within + Duration::from_secs(size / limits::READ_BYTES_PER_SECOND);
+        let mut pieces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (Instant::now() + within, pieces.next);
+        pieces.next += 1;
+        pieces.due.insert(key);
+        drop(pieces);
+        Bytes::from_owner(Piece { bytes, key, unread: self.clone(), _held: held })
+    }
+}
+
+/// A piece of an answer with what it holds.
+struct Piece {
+    bytes: Bytes,
+    key: (Instant, u64),
+    unread: Unread,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        let mut pieces = self.unread.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pieces.due.remove(&self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_piece_says_when_it_is_over() {
+        let unread = Unread::default();
+        let piece = |bytes: &'static [u8], seconds| {
+            let held = Held { _charge: None, _call: None, _places: Arc::new(Places::none()) };
+            unread.piece(Bytes::from_static(bytes), Duration::from_secs(seconds), held)
+        };
+        let (late, soon) = (piece(b"late", 60), piece(b"soon", 1));
+        let part = soon.slice(2..);
+        let first = unread.due().expect("two wait");
+        assert!(first < Instant::now() + Duration::from_secs(2));
+        drop(soon);
+        assert_eq!(unread.due(), Some(first), "a part of it waits");
+        drop(part);
+        assert!(unread.due().is_some_and(|due| due > first));
+        assert_eq!(late, b"late"[..]);
+        drop(late);
+        assert_eq!(unread.due(), None);
+    }
+}

@@ -1,0 +1,180 @@
+//! What a service cannot handle is set aside, and nobody else waits for it.
+
+use std::process::Output;
+use std::time::{Duration, Instant};
+
+use proto::v1;
+use sqlx::{Connection as _, PgConnection};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::harness::exchange::{Stream, verdict};
+use crate::harness::national::{Erp, Import, import};
+use crate::harness::people::Enterprise;
+use crate::harness::{PATIENCE, Sandbox};
+
+/// The stuck items that an administrator sees.
+fn stuck(sandbox: &Sandbox) -> Vec<serde_json::Value> {
+    let listed = sandbox.command(&["--as", "admin", "--output", "json", "stuck", "list"]);
+    let listed = String::from_utf8(done(listed)).expect("it is text");
+    listed.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+fn done(output: Output) -> Vec<u8> {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+async fn health(sandbox: &Sandbox, service: &str) -> ServingStatus {
+    let channel = sandbox.connect("admin").await.channel();
+    let request = HealthCheckRequest { service: service.to_owned() };
+    let answer = HealthClient::new(channel).check(request).await.expect("it is known");
+    answer.into_inner().status()
+}
+
+async fn sends(erp: &Erp, import: &Import) {
+    for document in import.all() {
+        erp.sends(&[document]).await;
+    }
+}
+
+async fn eventually(what: &str, mut is: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
+    while !is().await {
+        assert!(start.elapsed() < PATIENCE, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_cannot_be_read_keeps_nobody_elses_receipts() {
+    let mut sandbox = Sandbox::with(&["--no-agencies"]).await;
+    sandbox.may_log_errors = true;
+    let erp = Erp::of(&sandbox).await;
+    let (bad, good, later) = (import("QDCEB-91"), import("QDCEB-92"), import("QDCEB-93"));
+    let mut customs =
+        Stream::open(&sandbox.connect("customs").await, v1::Agency::Customs, "one", vec![], 0)
+            .await
+            .expect("it may");
+    let mut events = Vec::new();
+    for (import, order_no) in [(&bad, "QDCEB-91"), (&good, "QDCEB-92")] {
+        sends(&erp, import).await;
+        assert_eq!(erp.hears(622, &import.inventory.head.cop_no, 3).await, [2, 3], "{order_no}");
+        events.extend(customs.events(1).await);
+    }
+
+    // The inventory cannot be read any more when customs has something to say of both.
+    let mut database = sandbox.database().await;
+    let body = spoil(&mut database, "QDCEB-91").await;
+    for outcome in [v1::Outcome::Accepted, v1::Outcome::Concluded] {
+        for event in &events {
+            customs.decides(verdict(event, outcome)).await;
+        }
+    }
+    let seen = erp.hears(622, &good.inventory.head.cop_no, 399).await;
+    assert_eq!(seen, [2, 3, 120, 399], "everybody else goes on");
+    eventually("it is set aside", async || !stuck(&sandbox).is_empty()).await;
+    let items = stuck(&sandbox);
+    let [item] = &items[..] else { panic!("one is stuck: {items:#?}") };
+    assert_eq!((&item["service"], &item["queue"]), (&"ceb".into(), &"news".into()), "{item}");
+    assert_eq!(item["behind"], 1, "what customs said next waits behind it: {item}");
+    let about = item["subject"].as_str().expect("an id");
+    assert_eq!(about, events[0].declaration_id);
+    assert_eq!(health(&sandbox, "single_window.ceb.v1.CebService").await, ServingStatus::Serving);
+
+    // A restart keeps it, and who comes later is served.
+    sandbox.kill();
+    sandbox.spawn();
+    sandbox.ready().await;
+    let erp = Erp::of(&sandbox).await;
+    sends(&erp, &later).await;
+    assert_eq!(erp.hears(622, &later.inventory.head.cop_no, 3).await, [2, 3]);
+    let id = item["id"].as_str().expect("an id");
+    let shown = sandbox.command(&["--as", "admin", "stuck", "show", id]);
+    let shown = String::from_utf8(done(shown)).expect("it is text");
+    assert!(shown.contains("ceb.news") && shown.contains("a kept document"), "{shown}");
+    let denied = sandbox.command(&["--as", "agent", "stuck", "list"]);
+    assert!(!denied.status.success(), "administrators only");
+
+    // The cause goes, and it is tried again.
+    let mut database = sandbox.database().await;
+    restore(&mut database, "QDCEB-91", &body).await;
+    done(sandbox.command(&["--as", "admin", "stuck", "retry", id]));
+    let seen = erp.hears(622, &bad.inventory.head.cop_no, 399).await;
+    assert_eq!(seen, [2, 3, 120, 399], "nothing is missing, in order");
+    eventually("nothing is stuck", async || stuck(&sandbox).is_empty()).await;
+    let gone = sandbox.command(&["--as", "admin", "stuck", "drop", id]);
+    assert_eq!(gone.status.code(), Some(4), "there is nothing to give up");
+}
+
+async fn spoil(database: &mut PgConnection, order_no: &str) -> Vec<u8> {
+    let of = "from ceb.document where kind = 621 and order_no = $1";
+    let body: Vec<u8> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select body {of}")))
+        .bind(order_no)
+        .fetch_one(&mut *database)
+        .await
+        .expect("it is kept");
+    restore(database, order_no, b"{").await;
+    body
+}
+
+async fn restore(database: &mut PgConnection, order_no: &str, body: &[u8]) {
+    let put = "update ceb.document set body = $2 where kind = 621 and order_no = $1";
+    let put = sqlx::query(put).bind(order_no).bind(body).execute(database).await;
+    assert_eq!(put.expect("it is ours").rows_affected(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_cannot_be_taken_keeps_only_its_own_declaration() {
+    let mut sandbox = Sandbox::start().await;
+    sandbox.may_log_errors = true;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    // No assessment of this firm's goods can be written down.
+    let mut database = sandbox.database().await;
+    let forbid = "alter table inspection.consignment add constraint planted \
+                  check (port_code <> '4201')";
+    sqlx::raw_sql(forbid).execute(&mut database).await.expect("it is ours");
+    let mut declaration = crate::harness::people::export("SBX-STUCK-1");
+    declaration.port_code = "4201".to_owned();
+    let filing = crate::harness::people::filing(declaration);
+    let bad = firm.tries(filing).await.expect("it is filed");
+    let good = firm.files("SBX-STUCK-2").await;
+    firm.sees(&good.name, v1::State::Released).await;
+    eventually("it is set aside", async || !stuck(&sandbox).is_empty()).await;
+    let items = stuck(&sandbox);
+    assert_eq!(items.len(), 1, "{items:#?}");
+    assert_eq!(items[0]["queue"], "events");
+    assert!(bad.name.ends_with(items[0]["subject"].as_str().expect("an id")));
+    assert_ne!(firm.reads(&bad.name).await.state(), v1::State::Released, "nobody assessed it");
+
+    let allow = "alter table inspection.consignment drop constraint planted";
+    sqlx::raw_sql(allow).execute(&mut database).await.expect("it is ours");
+    done(sandbox.command(&["--as", "admin", "stuck", "retry", "--all"]));
+    firm.sees(&bad.name, v1::State::Released).await;
+    database.close().await.expect("it closes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_says_when_a_loop_stands_still() {
+    let mut sandbox = Sandbox::start().await;
+    sandbox.may_log_errors = true;
+    let door = "single_window.ceb.v1.CebService";
+    for component in [door, "ceb.news", "inspection.events"] {
+        assert_eq!(health(&sandbox, component).await, ServingStatus::Serving, "{component}");
+    }
+    let mut database = sandbox.database().await;
+    let away = "alter table ceb.heard rename to elsewhere";
+    sqlx::raw_sql(away).execute(&mut database).await.expect("it is ours");
+    sends(&Erp::of(&sandbox).await, &import("QDCEB-94")).await;
+    eventually("it is noticed", async || {
+        health(&sandbox, "ceb.news").await == ServingStatus::NotServing
+    })
+    .await;
+    assert_eq!(health(&sandbox, door).await, ServingStatus::NotServing);
+    let other = "single_window.inspection.v1.InspectionService";
+    assert_eq!(health(&sandbox, other).await, ServingStatus::Serving, "that one goes on");
+    let back = "alter table ceb.elsewhere rename to heard";
+    sqlx::raw_sql(back).execute(&mut database).await.expect("it is ours");
+    eventually("it goes on", async || health(&sandbox, door).await == ServingStatus::Serving).await;
+}
