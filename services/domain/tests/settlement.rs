@@ -2,7 +2,7 @@
 
 use domain::payment::guarantee::{Level, alarm, level};
 use domain::payment::ledger::{Currency, Totals};
-use domain::payment::settlement::{Error, Exchange, FixedSide, Quote};
+use domain::payment::settlement::{Amounts, Error, FixedSide, Quote};
 use proptest::prelude::*;
 use time::Duration;
 use time::macros::datetime;
@@ -24,14 +24,14 @@ fn the_side_that_follows_is_rounded_for_the_bank() {
     let accept = |quote: &Quote| quote.accept(quote.as_of);
     let sold = quote(FixedSide::Sold(10_000));
     // 100 dollars are 712.345678 yuan.
-    assert_eq!(accept(&sold), Ok(Exchange { sold: 10_000, bought: 71_234 }));
+    assert_eq!(accept(&sold), Ok(Amounts { sold: 10_000, bought: 71_234 }));
     let bought = quote(FixedSide::Bought(71_234));
-    assert_eq!(accept(&bought), Ok(Exchange { sold: 10_000, bought: 71_234 }));
+    assert_eq!(accept(&bought), Ok(Amounts { sold: 10_000, bought: 71_234 }));
     let bought = quote(FixedSide::Bought(71_235));
-    assert_eq!(accept(&bought), Ok(Exchange { sold: 10_001, bought: 71_235 }));
+    assert_eq!(accept(&bought), Ok(Amounts { sold: 10_001, bought: 71_235 }));
     // Yen have no smaller unit: 10,000 yen at 0.0478 are 478 yuan.
     let yen = Quote { sold: Currency::Jpy, rate_e8: 4_780_000, ..sold };
-    assert_eq!(accept(&yen), Ok(Exchange { sold: 10_000, bought: 47_800 }));
+    assert_eq!(accept(&yen), Ok(Amounts { sold: 10_000, bought: 47_800 }));
 }
 
 #[test]
@@ -58,7 +58,7 @@ proptest! {
     #[test]
     fn nobody_gains_by_exchanging_back(amount in 1i64..i64::MAX / 1_000, rate_e8 in 100i64..100_000_000_000) {
         let sold = Quote { rate_e8, ..quote(FixedSide::Sold(amount)) };
-        if let Ok(Exchange { bought, .. }) = sold.accept(sold.as_of) {
+        if let Ok(Amounts { bought, .. }) = sold.accept(sold.as_of) {
             let again = Quote { fixed: FixedSide::Bought(bought), ..sold };
             let again = again.accept(again.as_of).expect("smaller");
             prop_assert!(again.sold <= amount);

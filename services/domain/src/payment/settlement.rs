@@ -37,7 +37,7 @@ pub struct Quote {
 
 /// What is exchanged, each in its minor unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Exchange {
+pub struct Amounts {
     /// Debited.
     pub sold: i64,
     /// Credited.
@@ -76,7 +76,7 @@ impl Quote {
     /// # Errors
     ///
     /// When it does not bind then, or cannot be computed.
-    pub fn accept(&self, at: OffsetDateTime) -> Result<Exchange, Error> {
+    pub fn accept(&self, at: OffsetDateTime) -> Result<Amounts, Error> {
         let (FixedSide::Sold(given) | FixedSide::Bought(given)) = self.fixed;
         if self.sold == self.bought || self.rate_e8 <= 0 || given <= 0 {
             return Err(Error::Senseless);
@@ -92,12 +92,12 @@ impl Quote {
         let exchange = match self.fixed {
             FixedSide::Sold(sold) => {
                 let bought = times(bought_units)? / sold_units;
-                fits(bought).map(|bought| Exchange { sold, bought })
+                fits(bought).map(|bought| Amounts { sold, bought })
             }
             FixedSide::Bought(bought) => {
                 let product = times(sold_units)?;
                 let up = i128::from(product % bought_units != 0);
-                fits(product / bought_units + up).map(|sold| Exchange { sold, bought })
+                fits(product / bought_units + up).map(|sold| Amounts { sold, bought })
             }
         };
         exchange.ok_or(Error::Amount)
