@@ -264,3 +264,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_limits_in_code_and_in_the_file_agree() {
+    use domain::documents::limits::{annual_limit, single_limit};
+    let parameters = parameters();
+    for day in
+        [date!(2016 - 04 - 08), date!(2018 - 12 - 31), date!(2019 - 01 - 01), date!(2026 - 11 - 29)]
+    {
+        let value = |name| parameters.find(name, day).map(|parameter| parameter.value);
+        assert_eq!(value("limit.single_fen"), Some(single_limit(day)), "{day}");
+        assert_eq!(value("limit.annual_fen"), Some(annual_limit(day)), "{day}");
+    }
+}
