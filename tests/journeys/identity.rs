@@ -214,8 +214,10 @@ async fn no_simulator_answers_where_declarations_are_real() {
         write(&format!("{kind}.pem"), &certificate);
         write(&format!("{kind}.key"), &key);
         let code = if kind == "enterprise" { FIRM_A } else { "" };
+        let places = if kind == "site" { vec!["QD-SIM"] } else { Vec::new() };
         registry.push(serde_json::json!(
-            {"fingerprint": fingerprint, "name": kind, "kind": kind, "customs_code": code}
+            {"fingerprint": fingerprint, "name": kind, "kind": kind, "customs_code": code,
+             "places": places}
         ));
     }
     write("ca.pem", &authority.0.pem());

@@ -383,6 +383,10 @@ impl Window {
         routes = routes.add_service(Operation::new(sources, clock).into_server());
         health.set_serving::<OperationServer>().await;
         let mut pages = Tasks::default();
+        // Whoever asks first finds every line.
+        for progress in loops.iter().flat_map(|(_, loops)| loops) {
+            health.set_service_status(progress.name, ServingStatus::Serving).await;
+        }
         pages.spawn(Task::Health, tell_health(health.clone(), loops, draining.clone()));
         let router = Server::builder()
             .accept_http1(true)
@@ -395,7 +399,6 @@ impl Window {
             .timeout(Duration::from_secs(limits::UNARY_SECONDS_MAX))
             .layer(GateLayer { shapes, space: Arc::clone(&space) })
             .add_routes(routes);
-        let mut pages = Tasks::default();
         let reporter = health.clone();
         pages.spawn(Task::Space, async move {
             space.watch(reporter).await;
