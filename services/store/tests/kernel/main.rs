@@ -435,5 +435,7 @@ async fn a_flood_of_one_caller_leaves_the_next_batch_to_others() {
     tokio::join!(all, futures::future::join_all(lanes));
     let transactions = clerk.transactions.lock().expect("nobody panicked").clone();
     assert!(transactions.iter().all(|count| *count <= limits::COMMIT_BATCH_MAX));
-    assert!(transactions.len() < 20, "batches stay large: {transactions:?}");
+    // How many had come when a batch was taken depends on who else uses the machine; tokio lets a task go on
+    // for 128 steps at a time.
+    assert!(transactions.len() < many / 64, "batches stay large: {transactions:?}");
 }
