@@ -1,16 +1,15 @@
 //! Callers that hold themselves to nothing: sockets, TLS and HTTP/2 by hand.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use client::Config;
-use rustls::RootCertStore;
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls_pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+
+use crate::harness::http::client_tls;
 
 /// How HTTP/2 begins, with settings of nothing.
 pub(crate) const HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -34,20 +33,9 @@ pub(crate) async fn tcp(config: &Config) -> std::io::Result<TcpStream> {
 
 /// TLS as this caller.
 pub(crate) async fn tls(config: &Config) -> std::io::Result<TlsStream<TcpStream>> {
-    let certificate = |pem| CertificateDer::from_pem_slice(pem).expect("a certificate");
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate(&config.authority)).expect("an authority");
-    let key = PrivateKeyDer::from_pem_slice(&config.key).expect("a key");
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .expect("TLS 1.3 is there")
-        .with_root_certificates(roots)
-        .with_client_auth_cert(vec![certificate(&config.certificate)], key)
-        .expect("the key fits");
-    tls.alpn_protocols = vec![b"h2".to_vec()];
+    let tls = client_tls(config, "h2");
     let name = ServerName::try_from("localhost").expect("a name");
-    TlsConnector::from(Arc::new(tls)).connect(name, tcp(config).await?).await
+    TlsConnector::from(tls).connect(name, tcp(config).await?).await
 }
 
 /// What came of a flood.

@@ -25,26 +25,32 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
+/// The side of TLS 1.3 of a caller who speaks this protocol.
+pub(crate) fn client_tls(config: &client::Config, protocol: &str) -> Arc<rustls::ClientConfig> {
+    let certificate = |pem| CertificateDer::from_pem_slice(pem).expect("a certificate");
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate(&config.authority)).expect("an authority");
+    let key = PrivateKeyDer::from_pem_slice(&config.key).expect("a key");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("TLS 1.3 is there")
+        .with_root_certificates(roots)
+        .with_client_auth_cert(vec![certificate(&config.certificate)], key)
+        .expect("the key fits");
+    tls.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+    Arc::new(tls)
+}
+
 impl Http {
     /// Connects with the certificate of a caller of the sandbox.
     pub(crate) async fn connect(sandbox: &Sandbox, caller: &str) -> Self {
         let config = sandbox.config(caller);
-        let certificate = |pem| CertificateDer::from_pem_slice(pem).expect("a certificate");
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate(&config.authority)).expect("an authority");
-        let key = PrivateKeyDer::from_pem_slice(&config.key).expect("a key");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .expect("TLS 1.3 is there")
-            .with_root_certificates(roots)
-            .with_client_auth_cert(vec![certificate(&config.certificate)], key)
-            .expect("the key fits");
-        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let tls = client_tls(&config, "http/1.1");
         let address = config.address.strip_prefix("https://").unwrap_or(&config.address);
         let stream = TcpStream::connect(address).await.expect("the window listens");
         let name = ServerName::try_from("localhost").expect("a name");
-        let stream = TlsConnector::from(Arc::new(tls)).connect(name, stream).await;
+        let stream = TlsConnector::from(tls).connect(name, stream).await;
         Self(BufReader::new(stream.expect("the window knows its authority")))
     }
 

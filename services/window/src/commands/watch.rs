@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::pin::pin;
 
 use client::Update;
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use proto::status::Language;
 use proto::v1;
 use proto::v1::fact::Kind;
@@ -54,25 +54,7 @@ async fn follow(session: &Session, args: Watch) -> anyhow::Result<Exit> {
     }
     let mut connection = Connection::new(session.language);
     let mut news = pin!(client::watch_updates(session.window.clone(), request));
-    loop {
-        let heard = tokio::select! {
-            heard = news.next() => heard,
-            () = reader_gone() => return Ok(Exit::Done),
-            _ = tokio::signal::ctrl_c() => return Ok(Exit::Done),
-        };
-        let entry = match heard.transpose()? {
-            Some(Update::Entry(entry)) => entry,
-            Some(Update::Heartbeat) => continue,
-            Some(Update::Lost(status)) => {
-                connection.lost(&status)?;
-                continue;
-            }
-            Some(Update::Back) => {
-                connection.back()?;
-                continue;
-            }
-            None => return Ok(Exit::Done),
-        };
+    while let Some(entry) = connection.next(&mut news).await? {
         match session.output {
             Output::Json => say_json(&entry)?,
             Output::Table => say(&line(&entry, session.language))?,
@@ -83,6 +65,7 @@ async fn follow(session: &Session, args: Watch) -> anyhow::Result<Exit> {
             return Ok(if released { Exit::Done } else { Exit::Refused });
         }
     }
+    Ok(Exit::Done)
 }
 
 /// What becomes of the connection of a watch. It is no result: it goes to stderr, in every form of
@@ -95,6 +78,28 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn new(language: Language) -> Self {
         Self { language, lost: false }
+    }
+
+    /// The next entry, after telling what became of the connection meanwhile. `None` at the end: when
+    /// nobody reads our output any more, or at Ctrl-C.
+    pub(super) async fn next<T>(
+        &mut self,
+        updates: &mut (impl Stream<Item = Result<Update<T>, Status>> + Unpin),
+    ) -> anyhow::Result<Option<T>> {
+        loop {
+            let update = tokio::select! {
+                update = updates.next() => update,
+                () = reader_gone() => return Ok(None),
+                _ = tokio::signal::ctrl_c() => return Ok(None),
+            };
+            match update.transpose()? {
+                Some(Update::Entry(entry)) => return Ok(Some(entry)),
+                Some(Update::Heartbeat) => {}
+                Some(Update::Lost(status)) => self.lost(&status)?,
+                Some(Update::Back) => self.back()?,
+                None => return Ok(None),
+            }
+        }
     }
 
     /// Says why the window is away.

@@ -2,13 +2,11 @@
 
 use std::pin::pin;
 
-use client::Update;
-use futures::StreamExt as _;
 use proto::v1;
 
 use super::super::watch::{Connection, waits_for};
 use super::super::words as shared;
-use super::super::{Exit, Language, Output, Session, reader_gone, say, say_json};
+use super::super::{Exit, Language, Output, Session, say, say_json};
 use super::{fetch, resolve, stage, words};
 
 /// Columns of the longest stage.
@@ -44,25 +42,7 @@ pub(super) async fn run(session: &Session, args: Watch) -> anyhow::Result<Exit> 
     }
     let mut connection = Connection::new(session.language);
     let mut updates = pin!(client::order_updates(session.window.clone(), request));
-    loop {
-        let update = tokio::select! {
-            update = updates.next() => update,
-            () = reader_gone() => return Ok(Exit::Done),
-            _ = tokio::signal::ctrl_c() => return Ok(Exit::Done),
-        };
-        let entry = match update.transpose()? {
-            Some(Update::Entry(entry)) => entry,
-            Some(Update::Heartbeat) => continue,
-            Some(Update::Lost(status)) => {
-                connection.lost(&status)?;
-                continue;
-            }
-            Some(Update::Back) => {
-                connection.back()?;
-                continue;
-            }
-            None => return Ok(Exit::Done),
-        };
+    while let Some(entry) = connection.next(&mut updates).await? {
         let Some(order) = &entry.order else { continue };
         match session.output {
             Output::Json => say_json(&entry)?,
@@ -73,6 +53,7 @@ pub(super) async fn run(session: &Session, args: Watch) -> anyhow::Result<Exit> 
             return Ok(exit);
         }
     }
+    Ok(Exit::Done)
 }
 
 /// Version and examination: an order that is opened again has a later one.
