@@ -19,6 +19,7 @@ const SOON: Duration = Duration::from_secs(12);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_without_a_certificate_shut_nobody_out() {
+    let _turn = crate::alone().await;
     let sandbox = Sandbox::start().await;
     let bare = Bare::start(&sandbox).await;
     let many = 700 * times().min(10);
@@ -52,6 +53,7 @@ async fn connections_without_a_certificate_shut_nobody_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_says_nothing_or_half_of_it_is_let_go() {
+    let _turn = crate::alone().await;
     let sandbox = Sandbox::start().await;
     let bare = Bare::start(&sandbox).await;
     let half = [HELLO, &frame(6, 0, b"half of it")[..12]].concat();
@@ -88,6 +90,7 @@ async fn who_says_nothing_or_half_of_it_is_let_go() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_caller_has_so_many_connections_and_streams() {
+    let _turn = crate::alone().await;
     let sandbox = Sandbox::start().await;
     let bare = Bare::start(&sandbox).await;
     let there = bare.config(&sandbox, "enterprise-a");

@@ -24,6 +24,14 @@ mod space;
 mod watches;
 mod wire;
 
+/// One attack at a time: another one beside it would be measured with it.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Waits for the end of the attacks before.
+async fn alone() -> tokio::sync::MutexGuard<'static, ()> {
+    TURN.lock().await
+}
+
 /// How much of everything, for the long run.
 fn times() -> usize {
     let times = std::env::var_os("SW_ABUSE");

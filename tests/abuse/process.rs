@@ -19,6 +19,7 @@ fn log_of(sandbox: &Sandbox) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn running_out_of_descriptors_is_no_death_of_anybody() {
+    let _turn = crate::alone().await;
     let mut sandbox = Sandbox::start().await;
     // Services that cannot connect for want of a descriptor say so.
     sandbox.may_log_errors = true;
@@ -77,6 +78,7 @@ impl Drop for Stranger {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_number_that_passed_on_to_somebody_else_keeps_nothing_from_starting() {
+    let _turn = crate::alone().await;
     let mut sandbox = Sandbox::start().await;
     sandbox.kill();
     let postgres = sandbox.postgres().expect("it runs on");
@@ -120,6 +122,7 @@ fn by_itself(pg: &Path, uid: u32, gid: u32) -> Option<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hangup_is_ignored_and_an_end_is_orderly_in_every_state() {
+    let _turn = crate::alone().await;
     let mut sandbox = Sandbox::start().await;
     let window = Pid::from_raw(pid(&sandbox).try_into().expect("small")).expect("not zero");
     kill_process(window, Signal::HUP).expect("ours");
@@ -149,6 +152,7 @@ fn postgres_in(directory: &Path) -> Option<Pid> {
 
 #[test]
 fn an_end_while_it_starts_leaves_nothing_running() {
+    let _turn = crate::TURN.blocking_lock();
     // Amid making the cluster, and as soon as its server runs.
     for (signal, begun) in [(Signal::INT, "pg.tmp"), (Signal::TERM, "pg/postmaster.pid")] {
         let directory = data_dir();
@@ -187,6 +191,7 @@ fn an_end_while_it_starts_leaves_nothing_running() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_window_keeps_is_for_itself_only() {
+    let _turn = crate::alone().await;
     // A directory that everybody may enter, as an older window left it.
     let directory = data_dir();
     let left = directory.path().join("customs-books.jsonl");

@@ -141,6 +141,7 @@ async fn files_nothing(firm: &Enterprise, config: &Config) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_stops_filing_and_nothing_else() {
+    let _turn = crate::alone().await;
     let Some(disk) = Disk::start() else {
         println!("skipped: no disk can be made here");
         return;
@@ -196,6 +197,7 @@ async fn a_full_disk_stops_filing_and_nothing_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_may_start_where_space_is_short() {
+    let _turn = crate::alone().await;
     let mut sandbox = Sandbox::with(&["--no-agencies"]).await;
     let receipt = Enterprise(sandbox.connect("agent").await).files("QD-SPACE-1").await;
     sandbox.stop().expect("it runs");

@@ -52,6 +52,7 @@ async fn files(firm: &Enterprise, what: &str) -> Duration {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn watches_at_the_quota_cost_little_and_give_it_back() {
+    let _turn = crate::alone().await;
     let sandbox = Sandbox::with(&["--no-agencies"]).await;
     let bystander = Enterprise(sandbox.connect("enterprise-b").await);
     let before = (meter::memory_bytes(&sandbox), files(&bystander, "BEFORE").await);
@@ -87,7 +88,6 @@ async fn watches_at_the_quota_cost_little_and_give_it_back() {
         before.0 / MB,
         after / MB
     );
-    // Other tests run at the same time.
     assert!(during < 4 * before.1 + Duration::from_millis(200), "filing took {during:?}");
     assert!(held < before.0 + 100 * MB, "from {} to {held}", before.0);
     assert!(after < before.0 + 60 * MB, "from {} to {after}", before.0);
@@ -95,6 +95,7 @@ async fn watches_at_the_quota_cost_little_and_give_it_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pulls_that_wait_are_counted_like_streams() {
+    let _turn = crate::alone().await;
     let sandbox = Sandbox::with(&["--no-agencies"]).await;
     let pull = |window: &client::Window| {
         let mut ceb = window.ceb();
@@ -132,6 +133,7 @@ async fn flood(window: client::Window, number: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_one_firm_leaves_others_their_turn() {
+    let _turn = crate::alone().await;
     let sandbox = Sandbox::with(&["--no-agencies"]).await;
     let bystander = Enterprise(sandbox.connect("enterprise-b").await);
     let quiet = files(&bystander, "QUIET").await;
