@@ -11,6 +11,7 @@ pub mod facts;
 pub mod inspection;
 pub mod memory;
 pub mod status;
+pub mod stored;
 pub mod text;
 pub mod turn;
 
@@ -66,6 +67,11 @@ mod schema {
             pub mod v1 {
                 include!(concat!(env!("OUT_DIR"), "/single_window.status.v1.rs"));
                 include!(concat!(env!("OUT_DIR"), "/single_window.status.v1.serde.rs"));
+            }
+        }
+        pub mod stored {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/single_window.stored.v1.rs"));
             }
         }
         pub mod trade {

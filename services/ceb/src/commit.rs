@@ -21,6 +21,7 @@ use sqlx::PgConnection;
 use store::batch::Work;
 use store::journal::{Entry, Heads};
 use store::numbers::{CHINA, use_numbers, used_numbers};
+use store::request::Requests;
 use store::tail::Tail;
 use store::{Clock, Fault};
 use time::OffsetDateTime;
@@ -165,7 +166,7 @@ pub(crate) struct Step {
     told: HashMap<(u16, String), OffsetDateTime>,
     /// Up to where the declaration service's news are heard.
     pub(crate) heard: follow::Place,
-    pub(crate) issued: issue::Writes,
+    pub(crate) requests: Requests,
     /// Bills of lading on which something changed: looked at once, at the end.
     pub(crate) bills: BTreeSet<Bill>,
     /// Messages whose copies were sent on.
@@ -399,7 +400,11 @@ impl Work for Desk {
         }
         let now = self.clock.now();
         let numbers = Numbers::load(&mut *tx, commands, now).await?;
-        let issued = issue::Writes::load(&mut *tx, commands).await?;
+        let issued = commands.iter().filter_map(|command| match command {
+            Command::Issue(issued) => Some(issued.key()),
+            _ => None,
+        });
+        let requests = Requests::load(&mut *tx, issued).await?;
         let heard = follow::Place::load(&mut *tx, commands).await?;
         let mut step = Step {
             now,
@@ -408,7 +413,7 @@ impl Work for Desk {
             numbers,
             told: HashMap::new(),
             heard,
-            issued,
+            requests,
             bills: BTreeSet::new(),
             copied: BTreeSet::new(),
             fault: None,
@@ -417,13 +422,13 @@ impl Work for Desk {
         for bill in std::mem::take(&mut step.bills) {
             export::release_bill(&mut step, &bill);
         }
-        let Step { shelf, mail, numbers, heard, issued, fault, .. } = step;
+        let Step { shelf, mail, numbers, heard, requests, fault, .. } = step;
         if let Some(fault) = fault {
             return Err(fault);
         }
         use_numbers(&mut *tx, PRE_NO, day(now), &numbers.given).await?;
         shelf.write(&mut *tx, now).await?;
-        issued.write(&mut *tx, now).await?;
+        requests.write(&mut *tx, now).await?;
         heard.write(&mut *tx).await?;
         let entries = post(&mut *tx, &mut heads, mail, now).await?;
         let positions = log::append(&mut *tx, &entries).await?;

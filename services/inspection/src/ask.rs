@@ -3,7 +3,7 @@
 //! A request has one effect for each request id of a caller; asked again it is answered with the order as
 //! it stands.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use domain::clearance::Agency;
 use domain::inspection::appointment::{By, TimeWindow, book};
@@ -14,16 +14,15 @@ use domain::inspection::order::{Act, Appointment, Event, InstructionKey, Order, 
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, RequestId};
 use proto::inspection::{Told, line_numbers};
-use sqlx::PgConnection;
 use store::Fault;
+use store::request::{Digest, RequestKey, Seen};
 use time::{Duration, OffsetDateTime};
-use uuid::Uuid;
 
-use crate::commit::{Answer, Command, Done, Step};
+use crate::commit::{Answer, Done, Step};
 use crate::errand;
 use crate::orders::Filed;
 use crate::risk::sha256;
-use crate::view::{Seen, View};
+use crate::view::{self, View};
 
 /// Officers who examine together: one of each agency where both look, two where one does. Two at least
 /// follow 海关进出口货物查验管理办法 (GACC Order 138, from general knowledge, unverified).
@@ -39,7 +38,7 @@ pub(crate) struct Asked {
     pub(crate) view: View,
     pub(crate) id: DeclarationId,
     /// Of the request, to tell a repetition from another one.
-    pub(crate) digest: [u8; 32],
+    pub(crate) digest: Digest,
     pub(crate) trace: String,
     pub(crate) what: Ask,
 }
@@ -77,104 +76,25 @@ pub(crate) enum Reported {
 /// The draw of each agency.
 pub(crate) type Draws = Vec<(Agency, Selection)>;
 
-/// A request that is kept.
-#[derive(Debug)]
-pub(crate) struct Kept {
-    pub(crate) slot: i16,
-    pub(crate) request_id: RequestId,
-    pub(crate) caller: String,
-    pub(crate) digest: [u8; 32],
-}
-
-/// Requests that were answered before, with their digests.
-pub(crate) type Before = HashMap<(RequestId, String), Vec<u8>>;
-
-/// Looks up the requests of a batch.
-pub(crate) async fn before(tx: &mut PgConnection, commands: &[Command]) -> Result<Before, Fault> {
-    let asked = commands.iter().filter_map(|command| match command {
-        Command::Ask(asked) => Some((asked.id.slot().column(), asked.request_id.0)),
-        Command::Appeal(appealed) => {
-            Some((domain::Slot::of(&appealed.firm).column(), appealed.request_id.0))
-        }
-        Command::Hear(..) | Command::Put(_) | Command::Settle(_) | Command::Refused(..) => None,
-    });
-    let (slots, ids): (Vec<i16>, Vec<Uuid>) = asked.unzip();
-    if ids.is_empty() {
-        return Ok(Before::new());
-    }
-    let rows = sqlx::query!(
-        "select r.request_id, r.caller, r.digest
-         from unnest($1::smallint[], $2::uuid[]) as wanted (slot, request_id)
-         join request r on r.slot = wanted.slot and r.request_id = wanted.request_id",
-        &slots,
-        &ids
-    )
-    .fetch_all(tx)
-    .await?;
-    Ok(rows.into_iter().map(|row| ((RequestId(row.request_id), row.caller), row.digest)).collect())
-}
-
-/// Keeps the requests of a batch.
-pub(crate) async fn keep(
-    tx: &mut PgConnection,
-    requests: &[Kept],
-    now: OffsetDateTime,
-) -> Result<(), Fault> {
-    if requests.is_empty() {
-        return Ok(());
-    }
-    let slots: Vec<i16> = requests.iter().map(|it| it.slot).collect();
-    let ids: Vec<Uuid> = requests.iter().map(|it| it.request_id.0).collect();
-    let callers: Vec<String> = requests.iter().map(|it| it.caller.clone()).collect();
-    let digests: Vec<Vec<u8>> = requests.iter().map(|it| it.digest.to_vec()).collect();
-    sqlx::query!(
-        "insert into request (slot, request_id, caller, digest, made_time)
-         select slot, request_id, caller, digest, $5
-         from unnest($1::smallint[], $2::uuid[], $3::text[], $4::bytea[])
-              as given (slot, request_id, caller, digest)",
-        &slots,
-        &ids,
-        &callers,
-        &digests,
-        now
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// Whether a request came before, or twice in this batch; refused when it was another one.
-pub(crate) fn is_repeated(
-    step: &Step<'_>,
-    before: &Before,
-    (request_id, caller): (RequestId, &str),
-    digest: &[u8; 32],
-) -> Result<bool, Refusal> {
-    let mut now = step.requests.iter();
-    let now = now.find(|kept| kept.request_id == request_id && kept.caller == caller);
-    let known = now.map(|kept| &kept.digest[..]);
-    match known.or(before.get(&(request_id, caller.to_owned())).map(Vec::as_slice)) {
-        None => Ok(false),
-        Some(known) if known == digest => Ok(true),
-        Some(_) => Err(Refusal::of(Code::RequestIdReused)),
+impl Asked {
+    /// Of its request.
+    pub(crate) fn key(&self) -> RequestKey {
+        RequestKey { slot: self.id.slot(), id: self.request_id, caller: self.caller.clone() }
     }
 }
 
 /// Does it.
-pub(crate) async fn ask(
-    step: &mut Step<'_>,
-    asked: &Asked,
-    before: &Before,
-) -> Result<Answer, Fault> {
+pub(crate) async fn ask(step: &mut Step<'_>, asked: &Asked) -> Result<Answer, Fault> {
     let id = asked.id;
     let unknown = || Refusal::of(Code::NotFound).with("name", proto::inspection::order_name(id));
-    let Some(filed) = step.orders.get(&id).filter(|it| asked.view.shows(Seen::of(it))) else {
+    let Some(filed) = step.orders.get(&id).filter(|it| asked.view.shows(view::Seen::of(it))) else {
         return Ok(Err(unknown()));
     };
-    match is_repeated(step, before, (asked.request_id, &asked.caller), &asked.digest) {
-        Err(refusal) => return Ok(Err(named(refusal, filed))),
-        Ok(true) => return Ok(Ok(Done::Order(Box::new(filed.clone()), Draws::new()))),
-        Ok(false) => {}
+    let key = asked.key();
+    match step.requests.seen(&key, &asked.digest) {
+        Seen::New => {}
+        Seen::Same(_) => return Ok(Ok(Done::Order(Box::new(filed.clone()), Draws::new()))),
+        Seen::Other(_) => return Ok(Err(named(Refusal::of(Code::RequestIdReused), filed))),
     }
     let done = match &asked.what {
         // Another's place looks like none.
@@ -205,12 +125,8 @@ pub(crate) async fn ask(
         }
     };
     step.trace(id, &asked.trace);
-    step.requests.push(Kept {
-        slot: id.slot().column(),
-        request_id: asked.request_id,
-        caller: asked.caller.clone(),
-        digest: asked.digest,
-    });
+    // It is answered with the order as it stands.
+    step.requests.keep(key, asked.digest, Vec::new());
     let now = step.order(id)?.clone();
     Ok(Ok(Done::Order(Box::new(now), draws)))
 }

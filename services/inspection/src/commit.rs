@@ -24,6 +24,7 @@ use store::batch::Work;
 use store::column::integer;
 use store::journal::{Entry, Heads};
 use store::queue::{self, Item};
+use store::request::{RequestKey, Requests};
 use store::tail::Tail;
 use store::{Clock, Fault};
 use time::{Date, OffsetDateTime};
@@ -55,6 +56,17 @@ pub(crate) enum Command {
     Settle(Vec<Settled>),
     /// The declaration service did not take what the rules demand.
     Refused(DeclarationId, u32, String),
+}
+
+impl Command {
+    /// The request that is kept for it.
+    fn request(&self) -> Option<RequestKey> {
+        match self {
+            Self::Ask(asked) => Some(asked.key()),
+            Self::Appeal(appealed) => Some(appealed.key()),
+            Self::Hear(..) | Self::Put(_) | Self::Settle(_) | Self::Refused(..) => None,
+        }
+    }
 }
 
 /// What was done.
@@ -102,7 +114,7 @@ pub(crate) struct Step<'t> {
     pub(crate) waits: BTreeMap<DeclarationId, Vec<Awaited>>,
     /// Rule sets that were read, until they are durable.
     pub(crate) read: Vec<risk::Read>,
-    pub(crate) requests: Vec<ask::Kept>,
+    pub(crate) requests: Requests,
     candidates: Option<Vec<Candidate>>,
     /// Some of them have got work.
     examined: bool,
@@ -336,7 +348,7 @@ impl Step<'_> {
         }
         credits.write(&mut *tx, now).await?;
         consignment::update(&mut *tx, &changes).await?;
-        ask::keep(&mut *tx, &requests, now).await?;
+        requests.write(&mut *tx, now).await?;
         errand::insert(&mut *tx, &errands, now).await?;
         Ok((entries, !errands.is_empty()))
     }
@@ -453,7 +465,8 @@ impl Work for Desk {
         wanted.firms.extend(orders.values().map(|filed| filed.declarant_code.clone()));
         let credits = Credits::load(&mut *tx, &wanted.firms).await?;
         let instructed = risk::instructed(&mut *tx, &wanted.instructed).await?;
-        let asked_before = ask::before(&mut *tx, commands).await?;
+        let requests =
+            Requests::load(&mut *tx, commands.iter().filter_map(Command::request)).await?;
         let mut step = Step {
             tx,
             now: self.clock.now(),
@@ -467,7 +480,7 @@ impl Work for Desk {
             changes: Vec::new(),
             waits: BTreeMap::new(),
             read: Vec::new(),
-            requests: Vec::new(),
+            requests,
             candidates: None,
             examined: false,
             sites: BTreeMap::new(),
@@ -481,8 +494,8 @@ impl Work for Desk {
                     queue::enqueue(step.tx, heard::EVENTS, behind).await?;
                     Ok(Done::Heard(heard::hear(&mut step, events).await?))
                 }
-                Command::Ask(asked) => ask::ask(&mut step, asked, &asked_before).await?,
-                Command::Appeal(appealed) => appeal::appeal(&mut step, appealed, &asked_before),
+                Command::Ask(asked) => ask::ask(&mut step, asked).await?,
+                Command::Appeal(appealed) => appeal::appeal(&mut step, appealed),
                 Command::Put(put) => {
                     reference::put(step.tx, put, step.now).await?.map(|()| Done::Kept)
                 }
