@@ -6,7 +6,8 @@ use domain::{RequestId, Slot};
 use proto::inspection::encode_credit;
 use store::request::{Digest, RequestKey, Seen};
 
-use crate::commit::{Answer, Done, Step};
+use crate::commit::{Answer, Done};
+use crate::step::Step;
 
 /// Something about the credit of a firm.
 #[derive(Debug)]

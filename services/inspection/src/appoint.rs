@@ -7,7 +7,7 @@ use domain::refusal::{Code, Refusal};
 use time::{Duration, OffsetDateTime};
 
 use crate::ask::{Asking, Draws, is_claimed_by};
-use crate::commit::Step;
+use crate::step::Step;
 
 pub(crate) async fn appoint(
     step: &mut Step<'_>,

@@ -14,8 +14,9 @@ use store::Fault;
 use store::request::{Digest, RequestKey, Seen};
 use time::OffsetDateTime;
 
-use crate::commit::{Answer, Done, Step};
+use crate::commit::{Answer, Done};
 use crate::orders::Filed;
+use crate::step::Step;
 use crate::view::{self, View};
 use crate::{appoint, claim, object, report};
 

@@ -11,9 +11,9 @@ use proto::inspection::Told;
 use store::Fault;
 
 use crate::ask::{Asking, Draws, is_claimed_by};
-use crate::commit::Step;
 use crate::orders::Filed;
 use crate::risk::sha256;
+use crate::step::Step;
 
 /// Officers who examine together: one of each agency where both look, two where one does. Two at least
 /// follow 海关进出口货物查验管理办法 (GACC Order 138, from general knowledge, unverified).

@@ -26,6 +26,7 @@ mod relay;
 mod report;
 mod risk;
 pub mod rule_file;
+mod step;
 mod view;
 mod watch;
 

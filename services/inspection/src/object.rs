@@ -5,8 +5,8 @@ use domain::inspection::joint;
 use proto::inspection::Told;
 
 use crate::ask::Asking;
-use crate::commit::Step;
 use crate::errand;
+use crate::step::Step;
 
 /// The declaration has to be stopped before goods are looked at again, so an objection waits for that.
 pub(crate) fn object(

@@ -8,8 +8,8 @@ use store::Fault;
 
 use crate::ask::{Asking, Draws, Reported, is_claimed_by};
 use crate::claim::replace;
-use crate::commit::Step;
 use crate::orders::Filed;
+use crate::step::Step;
 
 pub(crate) async fn report(
     step: &mut Step<'_>,
