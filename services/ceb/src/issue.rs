@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use store::request::{Digest, RequestKey, Seen};
 use uuid::Uuid;
 
-use crate::commit::Step;
+use crate::step::Step;
 
 /// A document that customs issued, as a message of its own.
 #[derive(Debug)]
