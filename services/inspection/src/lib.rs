@@ -21,7 +21,6 @@ mod read;
 mod reference;
 mod relay;
 mod risk;
-pub mod rule_file;
 mod view;
 mod watch;
 
