@@ -10,6 +10,7 @@ pub mod exchange;
 pub mod facts;
 pub mod inspection;
 pub mod memory;
+pub mod rule_file;
 pub mod status;
 pub mod stored;
 pub mod text;

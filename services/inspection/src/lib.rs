@@ -25,7 +25,6 @@ mod reference;
 mod relay;
 mod report;
 mod risk;
-pub mod rule_file;
 mod step;
 mod view;
 mod watch;

@@ -16,7 +16,7 @@ use domain::inspection::risk::{
     Assessment, Context, Effect, Match, NotInForce, RuleSet, Subject, assess,
 };
 use domain::inspection::{Source, agency_word};
-use inspection::rule_file;
+use proto::rule_file;
 use proto::v1;
 use serde_json::json;
 use time::Date;

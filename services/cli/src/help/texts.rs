@@ -2,7 +2,7 @@
 
 /// What clap is given, paragraph by paragraph and without the last full stop, and the same in Chinese.
 #[rustfmt::skip]
-pub(super) const TEXTS: &[(&str, &str)] = &[
+pub const TEXTS: &[(&str, &str)] = &[
     (
         "A draw can be made again when its day is over in China and the seed is published; \
          before, the commitment shows that the seed was fixed",

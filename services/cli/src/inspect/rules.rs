@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use domain::Code;
 use domain::clearance::Agency;
 use domain::inspection::{agency_word, risk};
-use inspection::rule_file;
+use proto::rule_file;
 use proto::v1;
 
 use super::super::ceb::Means;

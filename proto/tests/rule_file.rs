@@ -1,7 +1,7 @@
 //! Rule sets as documents: what is read is what is written, and what is unknown is refused.
 
 use domain::clearance::Agency;
-use inspection::rule_file::{Broken, parse, print, sample};
+use proto::rule_file::{Broken, parse, print, sample};
 use serde_json::{Value, json};
 
 fn sample_json(agency: Agency) -> Value {
@@ -30,7 +30,7 @@ fn samples_survive_json() {
 
 #[test]
 fn the_example_of_the_guide_is_right() {
-    let guide = include_str!("../../../docs/inspection.md");
+    let guide = include_str!("../../docs/inspection.md");
     let (_, rest) = guide.split_once("```json\n").expect("it has an example");
     let (example, _) = rest.split_once("```").expect("it ends");
     let set = parse(example.as_bytes()).expect("it is right");

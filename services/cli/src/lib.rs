@@ -1,5 +1,5 @@
-//! The commands of an enterprise: file, read, follow, change. They know only the public schema and
-//! the SDK, like every other client.
+//! The commands of enterprises, agencies and operators: file, read, follow, change. They know only the
+//! public schema and the SDK, like every other client: this crate sees no store and no service.
 //!
 //! A command says how it went by its exit code, so that scripts need not read texts:
 //!
@@ -22,11 +22,14 @@ pub mod ceb;
 pub mod change;
 pub mod clock;
 mod follow;
+pub mod help;
 mod input;
 pub mod inspect;
+pub mod options;
 mod problem;
 pub mod read;
 mod report;
+pub mod sandbox;
 pub mod stuck;
 pub mod submit;
 mod table;
@@ -47,7 +50,68 @@ use serde::Serialize;
 use tonic::{Code as Grpc, Status};
 pub use watch::describe;
 
+use options::Options;
 use problem::Problem;
+
+/// What a client can ask for.
+#[derive(Debug, clap::Subcommand)]
+#[expect(missing_docs, reason = "the help of a command stands with its arguments")]
+pub enum Command {
+    Submit(submit::Submit),
+    Get(read::Get),
+    List(read::List),
+    Watch(watch::Watch),
+    Amend(change::Amend),
+    Withdraw(change::Withdraw),
+    Verdict(verdict::Verdict),
+    Ceb(ceb::Ceb),
+    Inspect(inspect::Inspect),
+    Stuck(stuck::Stuck),
+    Clock(clock::Clock),
+}
+
+impl Command {
+    /// Does what it asks for.
+    ///
+    /// # Errors
+    ///
+    /// What kept it from doing so.
+    pub async fn run(self, options: &Options) -> anyhow::Result<Exit> {
+        match self {
+            Self::Submit(args) => {
+                if let Some(exit) = options.missing(&args.files)? {
+                    return Ok(exit);
+                }
+                submit::run(&options.session().await?, args).await
+            }
+            Self::Get(args) => read::get(&options.session().await?, args).await,
+            Self::List(args) => read::list(&options.session().await?, args).await,
+            Self::Watch(args) => watch::run(&options.session().await?, args).await,
+            Self::Amend(args) => {
+                if let Some(exit) = options.missing([&args.file])? {
+                    return Ok(exit);
+                }
+                change::amend(&options.session().await?, args).await
+            }
+            Self::Withdraw(args) => change::withdraw(&options.session().await?, args).await,
+            Self::Verdict(args) => {
+                let named = options.caller.is_some() || options.cert.is_some();
+                anyhow::ensure!(
+                    named,
+                    "say which agency gives the verdict: --as customs or --as inspection"
+                );
+                verdict::run(&options.session().await?, args).await
+            }
+            Self::Ceb(args) => ceb::run(options.means(), args).await,
+            Self::Inspect(args) => inspect::run(options.means(), args).await,
+            Self::Stuck(args) => stuck::run(&options.session_as("admin").await?, args).await,
+            Self::Clock(args) => {
+                let session = options.session_as("admin").await?;
+                clock::run(&session, args).await
+            }
+        }
+    }
+}
 
 /// For whom a command writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,13 +240,16 @@ impl Said {
     }
 }
 
-/// An error with its causes, in the caller's language as far as we say it ourselves.
-pub fn told(error: &anyhow::Error, language: Language) -> String {
+/// The Chinese of an error that is not of this crate, where somebody has it.
+pub type ErrorZh = fn(&(dyn std::error::Error + 'static)) -> Option<String>;
+
+/// An error with its causes, in the caller's language as far as it is known.
+fn told(error: &anyhow::Error, language: Language, error_zh: ErrorZh) -> String {
     let said = error.downcast_ref::<Said>();
     let connection = error.downcast_ref::<client::Error>();
     let code = error.downcast_ref::<Code>();
     let part = |cause: &(dyn std::error::Error + 'static)| {
-        if let (Some(text), Language::Chinese) = (start_error_zh(cause), language) {
+        if let (Some(text), Language::Chinese) = (error_zh(cause), language) {
             return text;
         }
         let cause = cause.to_string();
@@ -201,12 +268,16 @@ pub fn told(error: &anyhow::Error, language: Language) -> String {
     parts.join(words::pick(language, ": ", "："))
 }
 
-/// Why a database keeps the window from starting, in Chinese.
-fn start_error_zh(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
-    let private = cause.downcast_ref::<store::private::Error>().map(store::private::Error::text_zh);
-    private.or_else(|| {
-        cause.downcast_ref::<store::connect::Error>().map(store::connect::Error::text_zh)
-    })
+/// Ends with the code that the error means for scripts, after saying it. A reader that closed the pipe
+/// has read enough.
+pub fn failed(error: &anyhow::Error, language: Language, error_zh: ErrorZh) -> ExitCode {
+    if is_closed_pipe(error) {
+        return ExitCode::SUCCESS;
+    }
+    let word = words::pick(language, "error: ", "错误：");
+    // Nothing can be done when even this cannot be written.
+    let _unsaid = writeln!(io::stderr(), "{word}{}", told(error, language, error_zh));
+    Exit::of_error(error).into()
 }
 
 /// How often is looked whether somebody still reads.
@@ -226,6 +297,16 @@ pub async fn reader_gone() {
         if looked.is_ok() && watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
             return;
         }
+    }
+}
+
+/// Ctrl-C or a request to end from the system.
+pub async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut end) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = end.recv() => {}
     }
 }
 
@@ -300,7 +381,7 @@ fn tell_refusal(output: Output, problem: &Problem) -> io::Result<Exit> {
 }
 
 /// Whether the reader of our output went away.
-pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let io = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
     io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
@@ -346,15 +427,15 @@ mod tests {
         let said = Said::new("another program has port 1", "端口1已被占用");
         let error = anyhow::anyhow!("os error 98").context(said).context(Code::PortInUse);
         assert_eq!(
-            told(&error, Language::English),
+            told(&error, Language::English, |_| None),
             "SW-4002: another program has port 1: os error 98"
         );
         assert_eq!(
-            told(&error, Language::Chinese),
+            told(&error, Language::Chinese, |_| None),
             "SW-4002 端口已被占用：端口1已被占用：os error 98"
         );
         let error = anyhow::Error::from(client::Error::Address("x".to_owned()));
-        assert!(told(&error, Language::Chinese).starts_with("x不是地址"));
+        assert!(told(&error, Language::Chinese, |_| None).starts_with("x不是地址"));
     }
 
     #[test]

@@ -83,13 +83,13 @@ async fn watch(session: &Session, args: Watch) -> anyhow::Result<Exit> {
     if args.once {
         return tokio::select! {
             ended = sender.once() => ended,
-            () = crate::cli::interrupted() => Ok(Exit::Done),
+            () = crate::interrupted() => Ok(Exit::Done),
         };
     }
     tokio::select! {
         ended = sender.forever() => ended.map(|never| match never {}),
         ended = receive(session, &folder, teller, follow) => ended.map(|never| match never {}),
-        () = crate::cli::interrupted() => Ok(Exit::Done),
+        () = crate::interrupted() => Ok(Exit::Done),
         () = reader_gone() => Ok(Exit::Done),
     }
 }

@@ -430,8 +430,8 @@ impl<'de> DeserializeSeed<'de> for Shape {
 mod tests {
     use super::*;
 
-    const IMPORT: &str = include_str!("../../../../docs/examples/import-9610.json");
-    const MESSAGE: &str = include_str!("../../../../docs/examples/import-9610.xml");
+    const IMPORT: &str = include_str!("../../../docs/examples/import-9610.json");
+    const MESSAGE: &str = include_str!("../../../docs/examples/import-9610.xml");
 
     fn items(text: &str) -> Vec<Item> {
         if is_xml(text.as_bytes()) {
@@ -544,7 +544,7 @@ mod tests {
         let id = ceb::request_id(&source.document).expect("an inventory");
         assert_eq!(id.to_string(), item.request.request_id);
 
-        let order = include_bytes!("../../../../docs/examples/ceb/ceb311.xml");
+        let order = include_bytes!("../../../docs/examples/ceb/ceb311.xml");
         let problem = xml(order, Language::English).expect_err("an order is no inventory");
         assert_eq!(problem.code, "SW-3008");
         let told = problem.in_file("ceb311.xml").text();

@@ -254,7 +254,7 @@ fn is_part_of_match(kind: Option<DocumentKind>) -> bool {
 mod tests {
     use super::*;
 
-    const PAGE: &str = include_str!("../../../../../docs/ceb.md");
+    const PAGE: &str = include_str!("../../../../docs/ceb.md");
 
     /// The anchor that web pages make of a heading.
     fn anchors() -> Vec<String> {

@@ -380,7 +380,7 @@ fn rules(document: &ReadDocument) -> (Vec<domain::Violation>, Vec<domain::Violat
 /// Order numbers that script the sandbox are no mistake of a file that is tried out there, and neither is
 /// what the published samples have of their own.
 fn sandbox_profile() -> Profile {
-    let samples = vec![crate::run::SAMPLE_DECLARANT.to_owned()];
+    let samples = vec![domain::declaration::SAMPLE_DECLARANT.to_owned()];
     Profile { sandbox: true, sample_declarants: samples, ..Profile::default() }
 }
 
@@ -446,7 +446,7 @@ pub(super) fn shown(path: &[(String, u32)]) -> String {
 mod tests {
     use super::*;
 
-    const SAMPLE: &str = include_str!("../../../../../docs/examples/import-9610.xml");
+    const SAMPLE: &str = include_str!("../../../../docs/examples/import-9610.xml");
 
     #[test]
     fn a_sample_is_explained_in_both_languages() {
@@ -477,7 +477,7 @@ mod tests {
 
     #[test]
     fn rules_of_every_kind_are_told_with_the_code_of_a_receipt() {
-        let payment = include_str!("../../../../../docs/examples/ceb/ceb411.xml");
+        let payment = include_str!("../../../../docs/examples/ceb/ceb411.xml");
         let explained = Explained::of(payment.as_bytes(), None);
         assert!(!explained.is_wrong(), "{}", explained.text("a.xml", Language::English, true));
         let wrong = payment.replacen("<ceb:payerIdType>1<", "<ceb:payerIdType>2<", 1).replacen(

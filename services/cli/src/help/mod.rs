@@ -12,11 +12,11 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
-use crate::commands::{Exit, Language};
-use texts::TEXTS;
+use crate::{Exit, Language};
+pub use texts::TEXTS;
 
 /// The language that a command line asks for, before anything else of it is read.
-pub(crate) fn language(args: &[OsString], said: Option<OsString>) -> Language {
+pub fn language(args: &[OsString], said: Option<OsString>) -> Language {
     let args: Vec<_> = args.iter().map_while(|arg| arg.to_str()).collect();
     // A split has always a first part.
     let args = args.split(|arg| *arg == "--").next().unwrap_or_default();
@@ -32,7 +32,7 @@ pub(crate) fn language(args: &[OsString], said: Option<OsString>) -> Language {
 }
 
 /// The command with its texts in one language.
-pub(crate) fn command(mut command: Command, language: Language) -> Command {
+pub fn command(mut command: Command, language: Language) -> Command {
     match language {
         Language::English => command,
         Language::Chinese => {
@@ -121,12 +121,12 @@ fn chinese(english: &str) -> String {
 }
 
 /// A paragraph as it stands in the table: clap takes the last full stop off where it is alone.
-fn known_as(paragraph: &str) -> &str {
+pub fn known_as(paragraph: &str) -> &str {
     paragraph.strip_suffix('.').unwrap_or(paragraph)
 }
 
 /// Says help, or what is wrong with the command line, and how the program ends by it.
-pub(crate) fn say(error: &clap::Error, language: Language) -> ExitCode {
+pub fn say(error: &clap::Error, language: Language) -> ExitCode {
     let is_help = !error.use_stderr();
     let said = match language {
         Language::Chinese if !is_help => {
@@ -140,7 +140,7 @@ pub(crate) fn say(error: &clap::Error, language: Language) -> ExitCode {
 }
 
 /// What is wrong with a command line, in Chinese.
-fn wrong(error: &clap::Error) -> String {
+pub fn wrong(error: &clap::Error) -> String {
     let said = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
         Some(ContextValue::Strings(texts)) => texts.join("、"),
@@ -197,84 +197,7 @@ fn wrong(error: &clap::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
-    use clap::CommandFactory as _;
-
     use super::*;
-    use crate::cli::Cli;
-
-    /// Every text of a command and of those below it.
-    fn texts(command: &Command, found: &mut BTreeSet<String>) {
-        let abouts = [command.get_about(), command.get_long_about()];
-        found.extend(abouts.into_iter().flatten().map(ToString::to_string));
-        for arg in command.get_arguments() {
-            let helps = [arg.get_help(), arg.get_long_help()];
-            found.extend(helps.into_iter().flatten().map(ToString::to_string));
-            found.extend(arg.get_help_heading().map(str::to_owned));
-            let values = arg.get_possible_values();
-            found.extend(
-                values.iter().filter_map(|value| value.get_help()).map(ToString::to_string),
-            );
-        }
-        for command in command.get_subcommands() {
-            texts(command, found);
-        }
-    }
-
-    #[test]
-    fn every_text_has_its_chinese_and_every_chinese_its_text() {
-        let mut command = Cli::command();
-        command.build();
-        let mut said = BTreeSet::new();
-        texts(&command, &mut said);
-        let paragraphs = said.iter().flat_map(|text| text.split("\n\n"));
-        let used: BTreeSet<_> = paragraphs.map(|text| known_as(text).to_owned()).collect();
-        let known: BTreeSet<String> =
-            TEXTS.iter().map(|(english, _)| (*english).to_owned()).collect();
-        let missing: Vec<_> = used.difference(&known).collect();
-        let unused: Vec<_> = known.difference(&used).collect();
-        assert!(missing.is_empty(), "write the Chinese of these into help/texts.rs: {missing:#?}");
-        assert!(unused.is_empty(), "no help says this any more: {unused:#?}");
-        assert_eq!(known.len(), TEXTS.len(), "a text stands twice");
-    }
-
-    fn help_of(args: &[&str]) -> String {
-        let command = command(Cli::command(), Language::Chinese);
-        command.try_get_matches_from(args).expect_err("help is no command").to_string()
-    }
-
-    #[test]
-    fn help_is_chinese_from_top_to_bottom() {
-        for args in [
-            &["single-window", "--help"][..],
-            &["single-window", "submit", "--help"],
-            &["single-window", "help", "submit"],
-            &["single-window", "ceb", "send", "-h"],
-        ] {
-            let help = help_of(args);
-            assert!(help.contains("用法：") && help.contains("选项:"), "{help}");
-            for english in ["Usage", "Options", "Commands", "Arguments", "default", "Print", "[env"]
-            {
-                assert!(!help.contains(english), "{english} in {help}");
-            }
-        }
-        assert!(help_of(&["single-window", "submit", "--help"]).contains("申报"));
-    }
-
-    #[test]
-    fn what_is_wrong_is_said_in_chinese() {
-        let wrong = |args: &[&str]| {
-            let command = command(Cli::command(), Language::Chinese);
-            super::wrong(&command.try_get_matches_from(args).expect_err("it is wrong"))
-        };
-        let unknown = wrong(&["single-window", "submit", "--chek", "a"]);
-        assert!(unknown.contains("未知参数：--chek") && unknown.contains("--check"), "{unknown}");
-        assert!(wrong(&["single-window", "get"]).contains("缺少必需的参数：<NAME>"));
-        assert!(wrong(&["single-window", "lisst"]).contains("未知命令：lisst"));
-        let value = wrong(&["single-window", "list", "--output", "xml"]);
-        assert!(value.contains("“xml”无效") && value.contains("可选值：table、json"), "{value}");
-    }
 
     #[test]
     fn the_language_is_known_before_the_command_line_is_read() {

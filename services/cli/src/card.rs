@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn a_card_shows_both_languages_and_no_personal_data() {
         let declaration: v1::Declaration =
-            serde_json::from_str(include_str!("../../../../docs/examples/import-9610.json"))
+            serde_json::from_str(include_str!("../../../docs/examples/import-9610.json"))
                 .expect("the example fits the schema");
         let buyer = declaration.buyer.clone().expect("imports name the buyer");
         let record = v1::DeclarationRecord {

@@ -1,22 +1,23 @@
-//! The command line: every role and every client command of `single-window`, with help that teaches.
+//! The command line: every role of `single-window`, and the commands of its clients (`cli`), with help
+//! that teaches.
 
 use std::ffi::OsString;
-use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use cli::options::{self, Options};
+use cli::{Language, Said, help};
 use client::Config;
 use domain::Code;
 use proto::v1;
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::{self, Language, Output, Said, Session};
 use crate::run::{self, Settings};
 use crate::signals::{self, Ending, Hangup};
-use crate::{help, listen, sandbox};
+use crate::{listen, sandbox};
 
 /// One declaration, one inspection, one release: a single window for cross-border e-commerce
 /// (跨境电商单一窗口).
@@ -29,50 +30,7 @@ pub struct Cli {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
-    common: Common,
-}
-
-#[derive(Debug, Args)]
-struct Common {
-    /// Where the sandbox keeps everything, and where the private PostgreSQL lives.
-    #[arg(long, global = true, env = "SW_DATA_DIR", value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-    /// Tables for people, JSON for programs.
-    #[arg(long, global = true, value_enum, default_value = "table")]
-    output: OutputArg,
-    /// Language of texts.
-    #[arg(long, global = true, value_enum, env = "SW_LANGUAGE", default_value = "en")]
-    language: LanguageArg,
-    /// What to log, for example `info` or `declaration=debug` [default: warn, info for serve].
-    #[arg(long, global = true, env = "SW_LOG", value_name = "FILTER")]
-    log: Option<String>,
-    /// A window other than the sandbox: host:port.
-    #[arg(long, global = true, env = "SW_ENDPOINT", help_heading = "Connection")]
-    endpoint: Option<String>,
-    /// Who calls, among the callers of the sandbox.
-    #[arg(long = "as", global = true, value_name = "CALLER", help_heading = "Connection")]
-    caller: Option<String>,
-    /// Authority of the window's certificate (PEM), with --cert and --key.
-    #[arg(long, global = true, env = "SW_CA", value_name = "FILE", help_heading = "Connection")]
-    ca: Option<PathBuf>,
-    /// Your certificate (PEM).
-    #[arg(long, global = true, env = "SW_CERT", value_name = "FILE", help_heading = "Connection")]
-    cert: Option<PathBuf>,
-    /// Its key (PEM).
-    #[arg(long, global = true, env = "SW_KEY", value_name = "FILE", help_heading = "Connection")]
-    key: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum OutputArg {
-    Table,
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LanguageArg {
-    En,
-    Zh,
+    options: Options,
 }
 
 #[derive(Debug, Subcommand)]
@@ -85,17 +43,8 @@ enum Command {
     Agency(AgencyArgs),
     /// Bring the database's tables up to date and end.
     Migrate(DatabaseArgs),
-    Submit(commands::submit::Submit),
-    Get(commands::read::Get),
-    List(commands::read::List),
-    Watch(commands::watch::Watch),
-    Amend(commands::change::Amend),
-    Withdraw(commands::change::Withdraw),
-    Verdict(commands::verdict::Verdict),
-    Ceb(commands::ceb::Ceb),
-    Inspect(commands::inspect::Inspect),
-    Stuck(commands::stuck::Stuck),
-    Clock(commands::clock::Clock),
+    #[command(flatten)]
+    Client(cli::Command),
     Bench(crate::bench::Bench),
 }
 
@@ -276,14 +225,10 @@ fn called_as(
     Ok(Some(Config {
         // Empty is this window's own address.
         address: endpoint.unwrap_or_default(),
-        authority: pem(&authority)?,
-        certificate: pem(&certificate)?,
-        key: pem(&key)?,
+        authority: options::pem(&authority)?,
+        certificate: options::pem(&certificate)?,
+        key: options::pem(&key)?,
     }))
-}
-
-fn pem(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| Said::unreadable(path))
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -313,17 +258,17 @@ enum AgencyArg {
     Site,
 }
 
-/// Ends with the code that the error means for scripts, after saying it. A reader that closed the pipe
-/// has read enough.
+/// Says the error, and how the program ends by it.
 pub fn failed(error: &anyhow::Error, language: Language) -> ExitCode {
-    if commands::is_closed_pipe(error) {
-        return ExitCode::SUCCESS;
-    }
-    let error_zh = matches!(language, Language::Chinese);
-    let word = if error_zh { "错误：" } else { "error: " };
-    // Nothing can be done when even this cannot be written.
-    let _unsaid = writeln!(std::io::stderr(), "{word}{}", commands::told(error, language));
-    commands::Exit::of_error(error).into()
+    cli::failed(error, language, database_error_zh)
+}
+
+/// Why a database keeps the window from starting, in Chinese.
+fn database_error_zh(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let private = cause.downcast_ref::<store::private::Error>().map(store::private::Error::text_zh);
+    private.or_else(|| {
+        cause.downcast_ref::<store::connect::Error>().map(store::connect::Error::text_zh)
+    })
 }
 
 impl Cli {
@@ -343,14 +288,14 @@ impl Cli {
 
     /// The language of texts.
     pub fn language(&self) -> Language {
-        self.common.language()
+        self.options.language()
     }
 
     /// Structured logs on stderr: for people on a terminal, JSON otherwise.
     pub fn start_logging(&self) {
         let serves = matches!(self.command, Command::Serve(_) | Command::Agency(_));
         let default = if serves { "info" } else { "warn" };
-        let filter = self.common.log.as_deref().unwrap_or(default);
+        let filter = self.options.log.as_deref().unwrap_or(default);
         // What PostgreSQL tells a connection that is being closed is of no use to anybody.
         let filter = format!("{filter},sqlx::postgres::notice=error");
         let filter = tracing_subscriber::EnvFilter::new(filter);
@@ -363,10 +308,10 @@ impl Cli {
     ///
     /// What kept it from doing so.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let Self { command, common } = self;
+        let Self { command, options } = self;
         match command {
             Command::Sandbox(args) => {
-                let mut settings = common.settings(&args.listen, &args.database)?;
+                let mut settings = settings(&options, &args.listen, &args.database)?;
                 settings.examiner_name.clone_from(&args.examiner_name);
                 let cast = sandbox::Cast {
                     agencies: !args.no_agencies,
@@ -376,12 +321,12 @@ impl Cli {
                 // One that a person watches has nobody left when the terminal is gone.
                 let watched = std::io::stdin().is_terminal();
                 let hangup = if watched { Hangup::Ends } else { Hangup::Ignored };
-                let (language, show) = (common.language(), cast.show);
+                let (language, show) = (options.language(), cast.show);
                 serving(hangup, async |ending| {
                     // Who looked at the live view and closed it wants it to end.
                     let closed = async {
                         if show {
-                            commands::reader_gone().await;
+                            cli::reader_gone().await;
                             ending.drain.cancel();
                         }
                         std::future::pending().await
@@ -394,7 +339,7 @@ impl Cli {
                 .await
             }
             Command::Serve(args) => {
-                let mut settings = common.settings(&args.listen, &args.database)?;
+                let mut settings = settings(&options, &args.listen, &args.database)?;
                 settings.authority = args.client_ca;
                 settings.certificate = args.server_cert;
                 settings.key = args.server_key;
@@ -417,7 +362,7 @@ impl Cli {
                 })
                 .await
             }
-            Command::Agency(args) => common.agency(&args).await,
+            Command::Agency(args) => agency(&options, &args).await,
             Command::Migrate(database) => {
                 let listen = ListenArgs {
                     listen: "127.0.0.1:0".to_owned(),
@@ -426,52 +371,10 @@ impl Cli {
                     drain_seconds: 1,
                     free_space_least: 0,
                 };
-                let settings = common.settings(&listen, &database)?;
+                let settings = settings(&options, &listen, &database)?;
                 serving(Hangup::Ends, async |ending| run::migrate(&settings, &ending).await).await
             }
-            Command::Submit(args) => {
-                if let Some(exit) = common.missing(&args.files)? {
-                    return Ok(exit.into());
-                }
-                Ok(commands::submit::run(&common.session().await?, args).await?.into())
-            }
-            Command::Get(args) => {
-                Ok(commands::read::get(&common.session().await?, args).await?.into())
-            }
-            Command::List(args) => {
-                Ok(commands::read::list(&common.session().await?, args).await?.into())
-            }
-            Command::Watch(args) => {
-                Ok(commands::watch::run(&common.session().await?, args).await?.into())
-            }
-            Command::Amend(args) => {
-                if let Some(exit) = common.missing([&args.file])? {
-                    return Ok(exit.into());
-                }
-                Ok(commands::change::amend(&common.session().await?, args).await?.into())
-            }
-            Command::Withdraw(args) => {
-                Ok(commands::change::withdraw(&common.session().await?, args).await?.into())
-            }
-            Command::Verdict(args) => {
-                let named = common.caller.is_some() || common.cert.is_some();
-                anyhow::ensure!(
-                    named,
-                    "say which agency gives the verdict: --as customs or --as inspection"
-                );
-                Ok(commands::verdict::run(&common.session().await?, args).await?.into())
-            }
-            Command::Ceb(args) => Ok(commands::ceb::run(common.means(), args).await?.into()),
-            Command::Inspect(args) => {
-                Ok(commands::inspect::run(common.means(), args).await?.into())
-            }
-            Command::Stuck(args) => {
-                Ok(commands::stuck::run(&common.session_as("admin").await?, args).await?.into())
-            }
-            Command::Clock(args) => {
-                let session = common.session_as("admin").await?;
-                Ok(commands::clock::run(&session, args).await?.into())
-            }
+            Command::Client(command) => Ok(command.run(&options).await?.into()),
             Command::Bench(args) => crate::bench::run(args).await,
         }
     }
@@ -492,136 +395,63 @@ where
 /// What a shell says of a process that an interrupt ended.
 const FORCED: u8 = 130;
 
-/// Ctrl-C or a request to end from the system.
-pub(crate) async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut end) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = end.recv() => {}
-    }
+fn settings(
+    options: &Options,
+    listen: &ListenArgs,
+    database: &DatabaseArgs,
+) -> anyhow::Result<Settings> {
+    Ok(Settings {
+        listen: listen.listen.clone(),
+        metrics: listen.metrics.clone(),
+        data_dir: options.data_dir()?,
+        database_url: database.database_url.clone(),
+        postgres_programs: database.pg_bin.clone(),
+        path: std::env::var_os("PATH"),
+        authority: PathBuf::new(),
+        certificate: PathBuf::new(),
+        key: PathBuf::new(),
+        registry: PathBuf::new(),
+        gateway: None,
+        examiner: None,
+        examiner_name: "inspection".to_owned(),
+        signing_authorities: Vec::new(),
+        only: None,
+        sandbox: false,
+        targeting: false,
+        writers: listen.writers,
+        drain: Duration::from_secs(listen.drain_seconds),
+        free_space_least: listen.free_space_least.saturating_mul(1024 * 1024),
+    })
 }
 
-impl Common {
-    fn data_dir(&self) -> anyhow::Result<PathBuf> {
-        match &self.data_dir {
-            Some(directory) => std::path::absolute(directory)
-                .context(Said::new("--data-dir is no path", "--data-dir不是路径")),
-            None => default_data_dir(),
+async fn agency(options: &Options, args: &AgencyArgs) -> anyhow::Result<ExitCode> {
+    let agency = match args.agency {
+        AgencyArg::Customs => v1::Agency::Customs,
+        AgencyArg::Inspection => v1::Agency::Inspection,
+        AgencyArg::Site => v1::Agency::Site,
+    };
+    let config = options.config(sandbox::caller(agency))?;
+    let window = client::Window::connect_lazy(&config)?;
+    let stop = CancellationToken::new();
+    // A sandbox's own customs has its books there; without a data directory they are in memory.
+    let books = options.data_dir().ok().filter(|_| options.endpoint.is_none());
+    let books = books
+        .filter(|directory| agency == v1::Agency::Customs && directory.exists())
+        .map(|directory| sandbox::customs_books(&directory));
+    let simulated = agencies::run(window, agency, &args.name, books, stop.clone());
+    let mut simulated = std::pin::pin!(simulated);
+    let ended = tokio::select! {
+        ended = &mut simulated => ended,
+        () = cli::interrupted() => {
+            stop.cancel();
+            simulated.await
         }
-    }
-
-    fn language(&self) -> Language {
-        match self.language {
-            LanguageArg::En => Language::English,
-            LanguageArg::Zh => Language::Chinese,
-        }
-    }
-
-    fn settings(&self, listen: &ListenArgs, database: &DatabaseArgs) -> anyhow::Result<Settings> {
-        Ok(Settings {
-            listen: listen.listen.clone(),
-            metrics: listen.metrics.clone(),
-            data_dir: self.data_dir()?,
-            database_url: database.database_url.clone(),
-            postgres_programs: database.pg_bin.clone(),
-            path: std::env::var_os("PATH"),
-            authority: PathBuf::new(),
-            certificate: PathBuf::new(),
-            key: PathBuf::new(),
-            registry: PathBuf::new(),
-            gateway: None,
-            examiner: None,
-            examiner_name: "inspection".to_owned(),
-            signing_authorities: Vec::new(),
-            only: None,
-            sandbox: false,
-            targeting: false,
-            writers: listen.writers,
-            drain: Duration::from_secs(listen.drain_seconds),
-            free_space_least: listen.free_space_least.saturating_mul(1024 * 1024),
-        })
-    }
-
-    /// The window that is named by flags, or the sandbox in the data directory.
-    fn config(&self, default_caller: &str) -> anyhow::Result<Config> {
-        let (Some(ca), Some(cert), Some(key)) = (&self.ca, &self.cert, &self.key) else {
-            let none = self.ca.is_none() && self.cert.is_none() && self.key.is_none();
-            let together = "--ca, --cert and --key belong together";
-            anyhow::ensure!(none, Said::new(together, "--ca、--cert、--key须同时给出"));
-            let caller = self.caller.as_deref().unwrap_or(default_caller);
-            return sandbox::config(&self.data_dir()?, caller, self.endpoint.as_deref());
-        };
-        let address = self.endpoint.clone().with_context(|| {
-            Said::new("--endpoint is needed with --cert", "使用--cert时须给出--endpoint")
-        })?;
-        Ok(Config { address, authority: pem(ca)?, certificate: pem(cert)?, key: pem(key)? })
-    }
-
-    /// Tells of files that are not there, before anything is done.
-    fn missing<'a>(
-        &self,
-        files: impl IntoIterator<Item = &'a PathBuf>,
-    ) -> std::io::Result<Option<commands::Exit>> {
-        commands::missing(files, self.output(), self.language())
-    }
-
-    fn output(&self) -> Output {
-        match self.output {
-            OutputArg::Table => Output::Table,
-            OutputArg::Json => Output::Json,
-        }
-    }
-
-    async fn session(&self) -> anyhow::Result<Session> {
-        self.session_as("agent").await
-    }
-
-    /// As this caller of the sandbox, unless another one is named.
-    async fn session_as(&self, caller: &str) -> anyhow::Result<Session> {
-        Ok(Session {
-            window: client::Window::connect(&self.config(caller)?).await?,
-            output: self.output(),
-            language: self.language(),
-        })
-    }
-
-    /// For commands of which some need no window.
-    fn means(&self) -> commands::ceb::Means {
-        let (output, language) = (self.output(), self.language());
-        let (key, cert) = (self.key.clone(), self.cert.clone());
-        commands::ceb::Means { output, language, config: self.config("agent"), key, cert }
-    }
-
-    async fn agency(&self, args: &AgencyArgs) -> anyhow::Result<ExitCode> {
-        let agency = match args.agency {
-            AgencyArg::Customs => v1::Agency::Customs,
-            AgencyArg::Inspection => v1::Agency::Inspection,
-            AgencyArg::Site => v1::Agency::Site,
-        };
-        let config = self.config(sandbox::caller(agency))?;
-        let window = client::Window::connect_lazy(&config)?;
-        let stop = CancellationToken::new();
-        // A sandbox's own customs has its books there; without a data directory they are in memory.
-        let books = self.data_dir().ok().filter(|_| self.endpoint.is_none());
-        let books = books
-            .filter(|directory| agency == v1::Agency::Customs && directory.exists())
-            .map(|directory| sandbox::customs_books(&directory));
-        let simulated = agencies::run(window, agency, &args.name, books, stop.clone());
-        let mut simulated = std::pin::pin!(simulated);
-        let ended = tokio::select! {
-            ended = &mut simulated => ended,
-            () = interrupted() => {
-                stop.cancel();
-                simulated.await
-            }
-        };
-        match ended {
-            Ok(()) => Ok(ExitCode::SUCCESS),
-            Err(agencies::Error::Status(status)) => Err(status.into()),
-            Err(agencies::Error::NotASandbox) => {
-                Err(anyhow::Error::new(no_sandbox(&config.address)).context(Code::NotASandbox))
-            }
+    };
+    match ended {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(agencies::Error::Status(status)) => Err(status.into()),
+        Err(agencies::Error::NotASandbox) => {
+            Err(anyhow::Error::new(no_sandbox(&config.address)).context(Code::NotASandbox))
         }
     }
 }
@@ -640,16 +470,87 @@ fn no_sandbox(address: &str) -> Said {
     )
 }
 
-/// Root keeps its data where the user `postgres` can reach it; others at home.
-pub(crate) fn default_data_dir() -> anyhow::Result<PathBuf> {
-    if rustix::process::geteuid().is_root() {
-        return Ok(PathBuf::from("/var/lib/single-window"));
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::{Command, CommandFactory as _};
+    use cli::help::{TEXTS, command, known_as};
+
+    use super::{Cli, Language};
+
+    /// Every text of a command and of those below it.
+    fn texts(command: &Command, found: &mut BTreeSet<String>) {
+        let abouts = [command.get_about(), command.get_long_about()];
+        found.extend(abouts.into_iter().flatten().map(ToString::to_string));
+        for arg in command.get_arguments() {
+            let helps = [arg.get_help(), arg.get_long_help()];
+            found.extend(helps.into_iter().flatten().map(ToString::to_string));
+            found.extend(arg.get_help_heading().map(str::to_owned));
+            let values = arg.get_possible_values();
+            found.extend(
+                values.iter().filter_map(|value| value.get_help()).map(ToString::to_string),
+            );
+        }
+        for command in command.get_subcommands() {
+            texts(command, found);
+        }
     }
-    if let Some(data) = std::env::var_os("XDG_DATA_HOME").filter(|value| !value.is_empty()) {
-        return Ok(PathBuf::from(data).join("single-window"));
+
+    #[test]
+    fn every_text_has_its_chinese_and_every_chinese_its_text() {
+        let mut command = Cli::command();
+        command.build();
+        let mut said = BTreeSet::new();
+        texts(&command, &mut said);
+        let paragraphs = said.iter().flat_map(|text| text.split("\n\n"));
+        let used: BTreeSet<_> = paragraphs.map(|text| known_as(text).to_owned()).collect();
+        let known: BTreeSet<String> =
+            TEXTS.iter().map(|(english, _)| (*english).to_owned()).collect();
+        let missing: Vec<_> = used.difference(&known).collect();
+        let unused: Vec<_> = known.difference(&used).collect();
+        assert!(
+            missing.is_empty(),
+            "write the Chinese of these into services/cli/src/help/texts.rs: {missing:#?}"
+        );
+        assert!(unused.is_empty(), "no help says this any more: {unused:#?}");
+        assert_eq!(known.len(), TEXTS.len(), "a text stands twice");
     }
-    let home = std::env::var_os("HOME").with_context(|| {
-        Said::new("neither HOME nor --data-dir is set", "未设置HOME，也未给出--data-dir")
-    })?;
-    Ok(PathBuf::from(home).join(".local/share/single-window"))
+
+    fn help_of(args: &[&str]) -> String {
+        let command = command(Cli::command(), Language::Chinese);
+        command.try_get_matches_from(args).expect_err("help is no command").to_string()
+    }
+
+    #[test]
+    fn help_is_chinese_from_top_to_bottom() {
+        for args in [
+            &["single-window", "--help"][..],
+            &["single-window", "submit", "--help"],
+            &["single-window", "help", "submit"],
+            &["single-window", "ceb", "send", "-h"],
+        ] {
+            let help = help_of(args);
+            assert!(help.contains("用法：") && help.contains("选项:"), "{help}");
+            for english in ["Usage", "Options", "Commands", "Arguments", "default", "Print", "[env"]
+            {
+                assert!(!help.contains(english), "{english} in {help}");
+            }
+        }
+        assert!(help_of(&["single-window", "submit", "--help"]).contains("申报"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_chinese() {
+        let wrong = |args: &[&str]| {
+            let command = command(Cli::command(), Language::Chinese);
+            cli::help::wrong(&command.try_get_matches_from(args).expect_err("it is wrong"))
+        };
+        let unknown = wrong(&["single-window", "submit", "--chek", "a"]);
+        assert!(unknown.contains("未知参数：--chek") && unknown.contains("--check"), "{unknown}");
+        assert!(wrong(&["single-window", "get"]).contains("缺少必需的参数：<NAME>"));
+        assert!(wrong(&["single-window", "lisst"]).contains("未知命令：lisst"));
+        let value = wrong(&["single-window", "list", "--output", "xml"]);
+        assert!(value.contains("“xml”无效") && value.contains("可选值：table、json"), "{value}");
+    }
 }
