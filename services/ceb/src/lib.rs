@@ -33,19 +33,19 @@ use bytes::Bytes;
 use client::Window;
 use domain::documents::{DocumentKind, Missing, returns, tax};
 use domain::refusal::{Code, Refusal};
-use domain::{Principal, Slot, limits};
+use domain::{Kind, Principal, Slot, limits};
 use futures::stream::FuturesOrdered;
 use futures::{Stream, StreamExt as _};
-use kit::deliver::{FIRST_PAUSE, Port, Queue};
-use kit::progress::{Progress, measure};
-use kit::{Loop, Mounted};
+use kit::service::{
+    Api, Connections, Identity, Loops, Manifest, Mount, Parts, Plans, Pools, Start,
+};
 use proto::call::{caller, trace};
 use proto::ceb::{self, Document, MessageType};
 use proto::memory;
 use proto::status::{self, Language};
 use proto::turn;
 use proto::v1;
-use proto::v1::ceb_service_server::CebService;
+use proto::v1::ceb_service_server::{self, CebService};
 use proto::v1::send_stream_response::Result as Item;
 use sqlx::PgPool;
 use store::batch::{self, Batch};
@@ -54,8 +54,8 @@ use store::share::Share;
 use store::tail::{Reader, Signal, Tail};
 use store::token::TokenKey;
 use store::{Clock, Unanswered};
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
 
 use commit::{Command, Desk, Done};
@@ -64,10 +64,41 @@ use pulls::Pulls;
 use receipt::{About, Said};
 pub use signature::Trust;
 
-/// The schema of this service, in `migrations/ceb`.
-pub const SCHEMA: &str = "ceb";
-/// Brings it up to date.
-pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/ceb");
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/ceb");
+
+/// What is known of the service before it runs.
+pub static MANIFEST: Manifest = Manifest {
+    name: "ceb",
+    purpose: "The national door (CEB messages); needs --gateway-endpoint",
+    migrator: &MIGRATOR,
+    apis: &[API],
+    connections: Connections::Fixed(2),
+    plans: Plans::ByIndex,
+    identity: Some(Identity {
+        kind: "gateway",
+        title: "National door (CEB messages)",
+        certificate: "Certificate of the national door (PEM), in the registry as a gateway. With it, \
+                      CEB messages are taken",
+        consumes: false,
+    }),
+};
+
+const SENDERS: &[Kind] = &[Kind::Enterprise, Kind::Agent];
+const LISTENERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Customs, Kind::Administrator];
+const READERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Administrator, Kind::Gateway];
+
+/// Who may call what.
+const API: Api = Api {
+    name: ceb_service_server::SERVICE_NAME,
+    methods: &[
+        ("Send", SENDERS),
+        ("SendStream", SENDERS),
+        ("ListReceipts", LISTENERS),
+        ("FollowReceipts", LISTENERS),
+        ("ListDocuments", READERS),
+        ("Issue", &[Kind::Customs]),
+    ],
+};
 
 /// Lanes of the group commit: one, see `commit`.
 const LANES: usize = 1;
@@ -94,64 +125,40 @@ pub struct Service(Arc<Ceb>);
 /// Names of the queues, for their figures.
 const QUEUES: &[&str] = &[errand::FILING, errand::WITHDRAWAL, errand::MATCHING, follow::NEWS];
 
-impl Service {
-    /// The service over its tables. `window` is how it reaches the declaration service.
-    pub fn new(
-        (work, reads): (PgPool, PgPool),
-        (clock, tokens): (Clock, TokenKey),
-        policy: Policy,
-        window: Window,
-        (draining, closing): (CancellationToken, CancellationToken),
-    ) -> Mounted<Self> {
-        let tail = Tail::default();
-        let hints = Arc::new(errand::Hints::default());
-        let desk = Desk { tail: tail.clone(), clock: clock.clone(), errands: Arc::clone(&hints) };
-        let (batch, lanes) = batch::lanes(Arc::new(desk), &work, LANES, &closing);
-        let stop = draining.clone();
-        let pulls = Pulls::default();
-        let pool = reads.clone();
-        let this = Arc::new(Ceb { reads, tokens, tail, batch, clock, policy, draining, pulls });
-        let mut loops: Vec<Loop> =
-            lanes.into_iter().map(|lane| -> Loop { Box::pin(lane) }).collect();
-        loops.push(Box::pin(this.tail.run(this.reads.clone(), closing)));
-        let filing = queue("ceb.filing", relay::Filing(Arc::clone(&this), window.clone()), &this);
-        let withdrawal = relay::Withdrawal(Arc::clone(&this), window.clone());
-        let withdrawal = queue("ceb.withdrawal", withdrawal, &this);
-        let matching = queue("ceb.matching", relay::Matching(Arc::clone(&this)), &this);
-        let late = queue("ceb.late-news", relay::LateNews(Arc::clone(&this)), &this);
-        let news = Progress::new("ceb.news");
-        let progress = vec![
-            filing.progress.clone(),
-            withdrawal.progress.clone(),
-            matching.progress.clone(),
-            late.progress.clone(),
-            news.clone(),
-        ];
-        let (ending, wake) = (stop.clone(), Arc::clone(&hints));
-        loops.push(Box::pin(async move { filing.run(&wake.filing, &ending).await }));
-        let (ending, wake) = (stop.clone(), hints);
-        loops.push(Box::pin(async move { withdrawal.run(&wake.withdrawal, &ending).await }));
-        let ending = stop.clone();
-        loops.push(Box::pin(async move { matching.run(&Notify::new(), &ending).await }));
-        let ending = stop.clone();
-        loops.push(Box::pin(async move { late.run(&Notify::new(), &ending).await }));
-        let rows = (pool, this.clock.clone());
-        loops.push(Box::pin(measure(SCHEMA, QUEUES, rows, progress.clone(), stop.clone())));
-        let ceb = Arc::clone(&this);
-        loops.push(Box::pin(async move { relay::follow(&ceb, &window, &news, &stop).await }));
-        Mounted { service: Self(this), loops, progress }
-    }
+/// The service over its tables. `routes` adds its calls to those that are served, over gRPC and HTTP.
+pub fn start(
+    policy: Policy,
+    routes: impl FnOnce(Routes, Service) -> Routes + Send + 'static,
+) -> Start {
+    Start::calling(move |parts, caller| mount(&parts, caller.window, policy, routes))
 }
 
-fn queue<P: Port>(name: &'static str, port: P, ceb: &Ceb) -> Queue<P> {
-    Queue {
-        port,
-        service: SCHEMA,
-        pool: ceb.reads.clone(),
-        clock: ceb.clock.clone(),
-        progress: Progress::new(name),
-        pause: FIRST_PAUSE,
-    }
+fn mount(
+    parts: &Parts,
+    window: Window,
+    policy: Policy,
+    routes: impl FnOnce(Routes, Service) -> Routes + Send + 'static,
+) -> Mount {
+    let Pools { work, reads, tokens } = parts.pools.clone();
+    let (tail, clock, draining) = (Tail::default(), parts.clock.clone(), parts.draining.clone());
+    let hints = Arc::new(errand::Hints::default());
+    let desk = Desk { tail: tail.clone(), clock: clock.clone(), errands: Arc::clone(&hints) };
+    let (batch, lanes) = batch::lanes(Arc::new(desk), &work, LANES, &parts.closing);
+    let mut loops = Loops::new(&MANIFEST, &reads, parts);
+    lanes.into_iter().for_each(|lane| loops.add(lane));
+    loops.add(tail.run(reads.clone(), parts.closing.clone()));
+    let pulls = Pulls::default();
+    let ceb = Arc::new(Ceb { reads, tokens, tail, batch, clock, policy, draining, pulls });
+    let filing = relay::Filing(Arc::clone(&ceb), window.clone());
+    loops.queue("ceb.filing", filing, Arc::clone(&hints.filing));
+    let withdrawal = relay::Withdrawal(Arc::clone(&ceb), window.clone());
+    loops.queue("ceb.withdrawal", withdrawal, Arc::clone(&hints.withdrawal));
+    loops.queue("ceb.matching", relay::Matching(Arc::clone(&ceb)), Arc::default());
+    loops.queue("ceb.late-news", relay::LateNews(Arc::clone(&ceb)), Arc::default());
+    let (news, stop) = (loops.progress("ceb.news"), parts.draining.clone());
+    let own = Arc::clone(&ceb);
+    loops.add(async move { relay::follow(&own, &window, &news, &stop).await });
+    loops.mount(QUEUES, |all| routes(all, Service(ceb)))
 }
 
 impl Ceb {

@@ -27,11 +27,13 @@ use domain::refusal::{Code, Refusal, Violation};
 use domain::{DeclarationId, Kind, Principal, limits};
 use futures::stream::FuturesOrdered;
 use futures::{Stream, StreamExt as _};
+use kit::service::{Api, Connections, Loops, Manifest, Mount, Parts, Plans, Pools, Start};
 use prost::Message as _;
 use proto::call::{caller, trace};
 use proto::memory;
+use proto::raw::exchange_service_server;
 use proto::status::{self, Language};
-use proto::v1::declaration_service_server::{DeclarationService, DeclarationServiceServer};
+use proto::v1::declaration_service_server::{self, DeclarationService, DeclarationServiceServer};
 use proto::v1::{self, submit_stream_response::Result as Item};
 use sqlx::PgPool;
 use store::batch::{self, Batch, Work as _};
@@ -39,7 +41,7 @@ use store::journal::Entry;
 use store::share::Share;
 use store::tail::Tail;
 use store::token::TokenKey;
-use store::{Clock, Fault, column};
+use store::{Fault, column};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
@@ -47,10 +49,41 @@ use tonic::{Request, Response, Status, Streaming};
 pub use commit::{Command, Done, Ledger};
 pub use store::Unanswered as Error;
 
-/// The schema of this service, in `migrations/declaration`.
-pub const SCHEMA: &str = "declaration";
-/// Brings it up to date.
-pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/declaration");
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/declaration");
+
+/// What is known of the service before it runs.
+pub static MANIFEST: Manifest = Manifest {
+    name: "declaration",
+    purpose: "Declarations, and the exchange with agencies",
+    migrator: &MIGRATOR,
+    apis: &[API, EXCHANGE],
+    connections: Connections::BesideLanes(8),
+    plans: Plans::Free,
+    identity: None,
+};
+
+const FILERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Gateway];
+const READERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Administrator, Kind::Gateway];
+
+/// Who may call what.
+const API: Api = Api {
+    name: declaration_service_server::SERVICE_NAME,
+    methods: &[
+        ("Submit", FILERS),
+        ("SubmitStream", FILERS),
+        ("Get", READERS),
+        ("List", READERS),
+        ("Amend", FILERS),
+        ("Withdraw", FILERS),
+        ("Watch", READERS),
+    ],
+};
+
+/// The exchange that serves its journal: who has a seat there.
+const EXCHANGE: Api = Api {
+    name: exchange_service_server::SERVICE_NAME,
+    methods: &[("Connect", &[Kind::Customs, Kind::Inspection, Kind::Examiner])],
+};
 
 /// What is declared, as it is said on the wire.
 pub(crate) type Content = v1::Declaration;
@@ -76,47 +109,41 @@ pub struct Declarations {
 #[derive(Debug, Clone)]
 pub struct Service(Arc<Declarations>);
 
-/// What the caller runs as tasks, until `closing`: the lanes of the group commit, and what its readers share.
-pub type Loop = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// The service over its tables, with so many lanes. `profile` is what it is strict about.
+pub fn start(profile: Profile, lanes: usize) -> Start {
+    Start::alone(move |parts| mount(&parts, profile, lanes))
+}
+
+fn mount(parts: &Parts, profile: Profile, lanes: usize) -> Mount {
+    let Pools { work, reads, tokens } = parts.pools.clone();
+    let tail = Tail::default();
+    let ledger = Arc::new(Ledger { tail: tail.clone(), clock: parts.clock.clone() });
+    let (batch, lanes) = batch::lanes(Arc::clone(&ledger), &work, lanes, &parts.closing);
+    let mut loops = Loops::new(&MANIFEST, &work, parts);
+    lanes.into_iter().for_each(|lane| loops.add(lane));
+    loops.add(tail.run(reads.clone(), parts.closing.clone()));
+    let service = Service(Arc::new(Declarations {
+        pool: reads,
+        work,
+        tokens,
+        tail,
+        batch,
+        ledger,
+        profile,
+        draining: parts.draining.clone(),
+        rehearsals: Semaphore::new(limits::REHEARSALS_MAX),
+    }));
+    loops.mount(&[], |routes| {
+        let exchange = service.exchange().into_server();
+        let service = DeclarationServiceServer::new(service);
+        let service = service.max_decoding_message_size(limits::MESSAGE_BYTES_MAX);
+        routes.add_service(service).add_service(exchange)
+    })
+}
 
 impl Service {
-    /// The service over its tables, with connections for work and for reading.
-    pub fn new(
-        (work, reads): (PgPool, PgPool),
-        (clock, tokens): (Clock, TokenKey),
-        profile: Profile,
-        writers: usize,
-        draining: CancellationToken,
-        closing: CancellationToken,
-    ) -> (Self, Vec<Loop>) {
-        let tail = Tail::default();
-        let ledger = Arc::new(Ledger { tail: tail.clone(), clock });
-        let (batch, lanes) = batch::lanes(Arc::clone(&ledger), &work, writers, &closing);
-        let mut loops: Vec<Loop> =
-            lanes.into_iter().map(|lane| -> Loop { Box::pin(lane) }).collect();
-        loops.push(Box::pin(tail.run(reads.clone(), closing)));
-        let rehearsals = Semaphore::new(limits::REHEARSALS_MAX);
-        let this = Declarations {
-            pool: reads,
-            work,
-            tokens,
-            tail,
-            batch,
-            ledger,
-            profile,
-            draining,
-            rehearsals,
-        };
-        (Self(Arc::new(this)), loops)
-    }
-
-    /// As a gRPC service.
-    pub fn into_server(self) -> DeclarationServiceServer<Self> {
-        DeclarationServiceServer::new(self).max_decoding_message_size(limits::MESSAGE_BYTES_MAX)
-    }
-
     /// The exchange that serves this service's journal.
-    pub fn exchange(&self) -> exchange::Exchange<Self> {
+    fn exchange(&self) -> exchange::Exchange<Self> {
         let Declarations { work, tail, draining, .. } = &*self.0;
         exchange::Exchange::new(work.clone(), tail.clone(), self.clone(), draining.clone())
     }

@@ -13,12 +13,13 @@ use domain::principal::Scope;
 use domain::refusal::{Code, Refusal, Violation};
 use domain::{DeclarationId, Kind, Principal, Slot, limits};
 use futures::{Stream, StreamExt as _};
+use kit::service::Api;
 use prost::Message as _;
 use proto::call::{caller, trace};
 use proto::inspection as wire;
 use proto::rule_file;
 use proto::status::{self, Language};
-use proto::v1::inspection_service_server::InspectionService;
+use proto::v1::inspection_service_server::{self, InspectionService};
 use proto::v1::{self, report_request::Step};
 use store::follow::News;
 use store::journal::Entry;
@@ -36,6 +37,55 @@ use crate::reference::{self, Put, Site};
 use crate::risk::sha256;
 use crate::view::View;
 use crate::{Inspection, Service, watch};
+
+const SITES: &[Kind] = &[Kind::Site];
+const OWNERS: &[Kind] = &[Kind::Enterprise, Kind::Agent];
+const APPOINTERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Site];
+const AGENCIES: &[Kind] = &[Kind::Customs, Kind::Inspection];
+const PLANNERS: &[Kind] = &[Kind::Customs, Kind::Inspection, Kind::Administrator];
+/// What the rules look for is not told to those whose goods they look at.
+const SUPERVISORS: &[Kind] = &[Kind::Customs, Kind::Inspection, Kind::Administrator];
+const INSIDERS: &[Kind] = &[Kind::Customs, Kind::Inspection, Kind::Site, Kind::Administrator];
+const CREDIT_READERS: &[Kind] =
+    &[Kind::Enterprise, Kind::Agent, Kind::Customs, Kind::Inspection, Kind::Administrator];
+const PEOPLE: &[Kind] = &[
+    Kind::Enterprise,
+    Kind::Agent,
+    Kind::Customs,
+    Kind::Inspection,
+    Kind::Site,
+    Kind::Administrator,
+];
+
+/// Who may call what.
+pub(crate) const API: Api = Api {
+    name: inspection_service_server::SERVICE_NAME,
+    methods: &[
+        ("ListOrders", PEOPLE),
+        ("GetOrder", PEOPLE),
+        ("WatchOrders", PEOPLE),
+        ("ListWindows", PEOPLE),
+        ("Appoint", APPOINTERS),
+        ("Claim", SITES),
+        ("Report", SITES),
+        ("Object", OWNERS),
+        ("Dispose", AGENCIES),
+        ("ListPlaces", PEOPLE),
+        ("PutPlace", PLANNERS),
+        ("ListOfficers", INSIDERS),
+        ("PutOfficer", AGENCIES),
+        ("ListRuleSets", SUPERVISORS),
+        ("PutRuleSet", AGENCIES),
+        ("GetAssessment", SUPERVISORS),
+        ("ListSeeds", PEOPLE),
+        ("ListCredit", SUPERVISORS),
+        ("GetCredit", CREDIT_READERS),
+        ("Certify", &[Kind::Customs]),
+        ("Appeal", OWNERS),
+        ("DecideAppeal", AGENCIES),
+        ("GetStatistics", CREDIT_READERS),
+    ],
+};
 
 /// Longest time that one table of statistics is about.
 const STATISTICS_MAX: Duration = Duration::days(366);

@@ -1,16 +1,28 @@
 //! What was set aside, for administrators: they see it, have it tried again, or give it up.
 
-use domain::limits;
 use domain::refusal::{Code, Refusal};
+use domain::{Kind, limits};
 use proto::call::caller;
 use proto::status::{self, Language};
 use proto::v1;
-use proto::v1::operation_service_server::{OperationService, OperationServiceServer};
+use proto::v1::operation_service_server::{self, OperationService, OperationServiceServer};
 use sqlx::PgPool;
 use store::queue::{self, StuckItem};
 use store::{Clock, Unanswered};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
+
+use crate::service::Api;
+
+/// Its calls: for administrators.
+pub const API: Api = Api {
+    name: operation_service_server::SERVICE_NAME,
+    methods: &[
+        ("ListStuck", &[Kind::Administrator]),
+        ("RetryStuck", &[Kind::Administrator]),
+        ("DropStuck", &[Kind::Administrator]),
+    ],
+};
 
 /// The queues of a service in this process.
 #[derive(Debug, Clone)]
