@@ -90,7 +90,8 @@ const DOCUMENTS: [&str; 1] = ["document"];
 const EXEMPT: [&str; 2] =
     [".single_window.trade.v1.Declaration", ".single_window.exchange.v1.Park"];
 
-/// An `impl Texts` for every message that a caller can send.
+/// An `impl Texts` for every message that a caller can send, and an `impl Identified` for those with a
+/// request id.
 fn texts(schema: &FileDescriptorSet) -> Result<String, Box<dyn std::error::Error>> {
     let mut messages = BTreeMap::new();
     let mut waiting = Vec::new();
@@ -117,6 +118,10 @@ fn texts(schema: &FileDescriptorSet) -> Result<String, Box<dyn std::error::Error
             waiting.extend(field.type_name.clone());
         }
         writeln!(code, "}}\n}}")?;
+        if message.field.iter().any(|field| field.name() == "request_id") {
+            writeln!(code, "impl crate::call::Identified for {} {{", rust_type(&name))?;
+            writeln!(code, "fn request_id(&self) -> &str {{ &self.request_id }}\n}}")?;
+        }
     }
     Ok(code)
 }

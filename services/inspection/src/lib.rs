@@ -6,14 +6,15 @@
 //! what follows for a firm's credit follows by rule. It is a consumer of the declaration service's
 //! journal and answers over the same stream.
 //!
-//! Read [`heard`], then [`ask`], then [`commit`]; [`door`] has the calls, [`relay`] the stream.
+//! Read [`rpc`], the table of its calls, then [`heard`], then [`ask`], then [`commit`]; [`relay`] has the
+//! stream.
 
 mod appeal;
 mod ask;
+mod calls;
 mod commit;
 mod consignment;
 mod credits;
-mod door;
 mod errand;
 mod heard;
 mod orders;
@@ -21,9 +22,10 @@ mod read;
 mod reference;
 mod relay;
 mod risk;
+mod rpc;
 pub mod rule_file;
 mod view;
-mod watch;
+mod wire;
 
 use std::sync::{Arc, Mutex};
 
@@ -49,7 +51,7 @@ pub static MANIFEST: Manifest = Manifest {
     name: "inspection",
     purpose: "Risk rules and joint inspection orders; needs --examiner-endpoint",
     migrator: &MIGRATOR,
-    apis: &[door::API],
+    apis: &[rpc::API],
     connections: Connections::Fixed(4),
     plans: Plans::ByIndex,
     identity: Some(Identity {
