@@ -19,7 +19,8 @@ use store::share::Share;
 use store::tail::{Reader, Signal};
 use store::{Unanswered, journal};
 
-use crate::commit::{Command, Done, Said};
+use crate::commit::{Command, Done};
+use crate::receipt::Said;
 use crate::wire::{fault, grouped, logged, outgoing, own_log, record};
 use crate::{Ceb, issue, message, read};
 

@@ -24,6 +24,7 @@ mod receive;
 mod relay;
 mod rpc;
 mod shelf;
+mod step;
 mod views;
 mod wire;
 

@@ -6,8 +6,8 @@ use domain::{Principal, limits};
 use proto::ceb::{self, Document, MessageType};
 use proto::v1;
 
-use crate::commit::{About, Said};
 use crate::read;
+use crate::receipt::{About, Said};
 
 /// Receipts as messages, one for each type.
 pub(crate) fn grouped(said: Vec<Said>) -> Vec<v1::OutgoingMessage> {

@@ -12,6 +12,7 @@ use kit::rpc::{Call, Change};
 use kit::watch::{Journal, Subject, Watcher};
 use prost::Message as _;
 use proto::inspection;
+use proto::rule_file;
 use proto::v1;
 use store::journal::Entry;
 use store::page::Page;
@@ -30,7 +31,7 @@ use crate::wire::{
     agency_of, books_as, broken, damaged, day, drawn, filter, firm_code, history, id, named,
     of_request, on, order_id, refused, reported, row, scope, short, shown, time, told, words,
 };
-use crate::{Inspection, read, rule_file};
+use crate::{Inspection, read};
 
 /// Longest time that one table of statistics is about.
 const STATISTICS_MAX: Duration = Duration::days(366);

@@ -10,20 +10,24 @@
 //! stream.
 
 mod appeal;
+mod appoint;
 mod ask;
 mod calls;
+mod claim;
 mod commit;
 mod consignment;
 mod credits;
 mod errand;
 mod heard;
+mod object;
 mod orders;
 mod read;
 mod reference;
 mod relay;
+mod report;
 mod risk;
 mod rpc;
-pub mod rule_file;
+mod step;
 mod view;
 mod wire;
 

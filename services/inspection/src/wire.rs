@@ -10,6 +10,7 @@ use domain::principal::Scope;
 use domain::refusal::{Code, Refusal, Violation};
 use domain::{DeclarationId, Kind, Principal, limits};
 use proto::inspection;
+use proto::rule_file;
 use proto::v1::{self, report_request::Step};
 use store::follow::News;
 use store::journal::Entry;
@@ -19,7 +20,6 @@ use time::{Date, OffsetDateTime};
 use crate::ask::{Draws, Reported};
 use crate::orders::Filed;
 use crate::read::Filter;
-use crate::rule_file;
 
 /// Of which firms a caller is told: an enterprise of its own, everybody at work of all.
 pub(crate) fn scope(principal: &Principal) -> Scope {

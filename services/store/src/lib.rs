@@ -12,6 +12,7 @@ pub mod numbers;
 pub mod page;
 pub mod private;
 pub mod queue;
+pub mod request;
 pub mod share;
 pub mod tail;
 pub mod token;

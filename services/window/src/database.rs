@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use cli::Said;
 use domain::limits;
 use domain::refusal::Code;
 use kit::service::{Connections, Manifest, Plans, Pools};
@@ -12,7 +13,6 @@ use store::private::PrivatePostgres;
 use store::token::TokenKey;
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::Said;
 use crate::run::Settings;
 use crate::services::manifests;
 use crate::signals::Ending;

@@ -4,14 +4,12 @@
 pub mod bench;
 mod bodies;
 pub mod certificates;
-pub mod cli;
 mod clock;
-pub mod commands;
+pub mod command_line;
 pub mod connection;
 mod database;
 pub mod files;
 mod frames;
-mod help;
 pub mod http;
 pub mod identity;
 pub mod listen;

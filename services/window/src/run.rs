@@ -306,9 +306,6 @@ const HEALTH_LOOK: Duration = Duration::from_secs(1);
 type SandboxServer = proto::v1::sandbox_service_server::SandboxServiceServer<SandboxClock>;
 type StatusServer = proto::v1::status_service_server::StatusServiceServer<Standing>;
 
-/// The declarant of the published sample messages: the specification's own test firm.
-pub const SAMPLE_DECLARANT: &str = "1105910159";
-
 /// Lets tools read the schema from the window itself; in the sandbox only.
 fn reflection() -> anyhow::Result<
     tonic_reflection::server::v1::ServerReflectionServer<

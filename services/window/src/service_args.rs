@@ -1,16 +1,15 @@
 //! The flags of services, made of their manifests: as whom each calls a window, and its name on the exchange.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::builder::PossibleValue;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use cli::options::pem;
 use client::Config;
 use kit::service::{Identity, Manifest};
 
-use crate::commands::Said;
 use crate::services::manifests;
 
 /// Reads the name of a service.
@@ -175,11 +174,6 @@ impl FromArgMatches for NameArgs {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
     }
-}
-
-/// Reads a file of certificates or keys.
-pub(crate) fn pem(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| Said::unreadable(path))
 }
 
 #[cfg(test)]

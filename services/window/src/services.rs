@@ -3,19 +3,19 @@
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
-use domain::declaration::Profile;
+use cli::Said;
+use domain::declaration::{Profile, SAMPLE_DECLARANT};
 use kit::service::{Caller, Manifest, Mount, Parts, Start};
 
-use crate::commands::Said;
 use crate::identity::Registry;
-use crate::run::{SAMPLE_DECLARANT, Settings};
+use crate::run::Settings;
 use crate::{http, tls};
 
 /// What is known of a service, and what of the settings it starts with.
 type Service = (&'static Manifest, fn(&Settings, &Registry) -> anyhow::Result<Start>);
 
 /// Every service, in the order in which they start.
-pub(crate) static SERVICES: [Service; 3] = [
+pub(crate) static SERVICES: &[Service] = &[
     (&declaration::MANIFEST, |it, _| Ok(declaration::start(profile(it), it.writers.max(1)))),
     (&ceb::MANIFEST, |it, registry| Ok(ceb::start(policy(it, registry)?, http::national_door))),
     (&inspection::MANIFEST, |_, _| Ok(inspection::start())),
