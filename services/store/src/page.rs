@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::token::{Token, TokenKey};
 use crate::{Fault, Unanswered};
 
-/// What somebody asks for: a list by its name, with everything that it is filtered by.
+/// A page of a list, for one caller and one filter.
 #[derive(Debug)]
 pub struct Page {
     token: Token,
@@ -21,7 +21,7 @@ pub struct Page {
 
 impl Page {
     /// The page of so many that a token begins, or the first one without a token; of the usual size when
-    /// none is asked for.
+    /// none is asked for. `filter` has the name of the list and everything that it is filtered by.
     ///
     /// # Errors
     ///
