@@ -6,16 +6,17 @@
 //! what follows for a firm's credit follows by rule. It is a consumer of the declaration service's
 //! journal and answers over the same stream.
 //!
-//! Read [`heard`], then [`ask`], then [`commit`]; [`door`] has the calls, [`relay`] the stream.
+//! Read [`rpc`], the table of its calls, then [`heard`], then [`ask`], then [`commit`]; [`relay`] has the
+//! stream.
 
 mod appeal;
 mod appoint;
 mod ask;
+mod calls;
 mod claim;
 mod commit;
 mod consignment;
 mod credits;
-mod door;
 mod errand;
 mod heard;
 mod object;
@@ -25,9 +26,10 @@ mod reference;
 mod relay;
 mod report;
 mod risk;
+mod rpc;
 mod step;
 mod view;
-mod watch;
+mod wire;
 
 use std::sync::{Arc, Mutex};
 
@@ -53,7 +55,7 @@ pub static MANIFEST: Manifest = Manifest {
     name: "inspection",
     purpose: "Risk rules and joint inspection orders; needs --examiner-endpoint",
     migrator: &MIGRATOR,
-    apis: &[door::API],
+    apis: &[rpc::API],
     connections: Connections::Fixed(4),
     plans: Plans::ByIndex,
     identity: Some(Identity {

@@ -5,12 +5,15 @@
 //! the same subject waits behind it in order, and everything else goes on. What fails because something
 //! is away waits and is not counted. A loop that makes no progress says so.
 //!
-//! Read [`service`], which says what a service is and how it is mounted; [`deliver`], which does what stands
-//! in a queue; [`react`], which takes what comes; [`progress`], which knows whether a loop stands still; and
-//! [`stuck`], which shows what was set aside.
+//! Read [`service`], which says what a service is and how it is mounted; [`rpc`], which stands around every
+//! call, and [`watch`], for calls that follow a journal; [`deliver`], which does what stands in a queue;
+//! [`react`], which takes what comes; [`progress`], which knows whether a loop stands still; and [`stuck`],
+//! which shows what was set aside.
 
 pub mod deliver;
 pub mod progress;
 pub mod react;
+pub mod rpc;
 pub mod service;
 pub mod stuck;
+pub mod watch;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use cli::Said;
 use domain::limits;
 use domain::refusal::Code;
 use kit::service::{Connections, Manifest, Plans, Pools};

@@ -243,8 +243,8 @@ impl Registry {
     /// # Errors
     ///
     /// When a digest cannot be read.
-    pub fn signers(&self) -> anyhow::Result<ceb::Trust> {
-        let mut trust = ceb::Trust::default();
+    pub fn signers(&self) -> anyhow::Result<signature::Trust> {
+        let mut trust = signature::Trust::default();
         let digests = self.0.values().flat_map(|known| &known.principal.signers);
         // The others are numbers of cards; their issuer has to be trusted.
         for digest in digests.filter(|signer| signer.len() == 64) {

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
-use domain::declaration::Profile;
+use cli::Said;
+use domain::declaration::{Profile, SAMPLE_DECLARANT};
 use kit::service::{Caller, Manifest, Mount, Parts, Start};
 
 use crate::identity::Registry;
@@ -16,7 +17,7 @@ use domain::declaration::SAMPLE_DECLARANT;
 type Service = (&'static Manifest, fn(&Settings, &Registry) -> anyhow::Result<Start>);
 
 /// Every service, in the order in which they start.
-pub(crate) static SERVICES: [Service; 3] = [
+pub(crate) static SERVICES: &[Service] = &[
     (&declaration::MANIFEST, |it, _| Ok(declaration::start(profile(it), it.writers.max(1)))),
     (&ceb::MANIFEST, |it, registry| Ok(ceb::start(policy(it, registry)?, http::national_door))),
     (&inspection::MANIFEST, |_, _| Ok(inspection::start())),
@@ -118,9 +119,72 @@ fn policy(settings: &Settings, registry: &Registry) -> anyhow::Result<ceb::Polic
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::path::PathBuf;
+    use std::time::Duration;
 
     use super::*;
+
+    /// A process with certificates for these services that call a window there; empty is this one.
+    fn settings(only: Option<&str>, callers: &[(&'static str, &str)]) -> Settings {
+        let config = |address: &str| client::Config {
+            address: address.to_owned(),
+            authority: Vec::new(),
+            certificate: Vec::new(),
+            key: Vec::new(),
+        };
+        Settings {
+            listen: String::new(),
+            metrics: None,
+            data_dir: PathBuf::new(),
+            database_url: None,
+            postgres_programs: None,
+            path: None,
+            authority: PathBuf::new(),
+            certificate: PathBuf::new(),
+            key: PathBuf::new(),
+            registry: PathBuf::new(),
+            callers: callers.iter().map(|(name, address)| (*name, config(address))).collect(),
+            names: BTreeMap::new(),
+            signing_authorities: Vec::new(),
+            only: only.map(str::to_owned),
+            sandbox: false,
+            targeting: false,
+            writers: 1,
+            drain: Duration::ZERO,
+            free_space_least: 0,
+        }
+    }
+
+    #[test]
+    fn a_service_runs_where_it_has_what_it_needs() {
+        let both = [("ceb", ""), ("inspection", "")];
+        for (only, callers, expected) in [
+            (None, &[][..], Ok("declaration")),
+            (None, &both, Ok("declaration ceb inspection")),
+            (None, &both[1..], Ok("declaration inspection")),
+            (Some("declaration"), &both, Ok("declaration")),
+            (Some("ceb"), &[("ceb", "localhost:7443")], Ok("ceb")),
+            (Some("ceb"), &both, Err("--gateway-endpoint")),
+            (Some("ceb"), &[], Err("--gateway-cert")),
+            (Some("inspection"), &both[..1], Err("--examiner-cert")),
+        ] {
+            let settings = settings(only, callers);
+            let running: anyhow::Result<Vec<_>> = manifests()
+                .filter_map(|manifest| match runs(&settings, manifest) {
+                    Ok(runs) => runs.then_some(Ok(manifest.name)),
+                    Err(error) => Some(Err(error)),
+                })
+                .collect();
+            match (running.map(|names| names.join(" ")), expected) {
+                (Ok(running), Ok(expected)) => assert_eq!(running, expected, "{only:?}"),
+                (Err(error), Err(flag)) => assert!(error.to_string().contains(flag), "{error}"),
+                (running, _) => panic!("{only:?} {callers:?}: {running:?}"),
+            }
+            let examined = profile(&settings).targeting;
+            assert_eq!(examined, expected.is_ok_and(|names| names.contains("inspection")));
+        }
+    }
 
     #[test]
     fn no_two_services_share_a_name_a_schema_or_an_identity() {
