@@ -166,6 +166,22 @@ impl v1::Outcome {
     }
 }
 
+impl From<Outcome> for v1::Outcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Accepted => Self::Accepted,
+            Outcome::ManualReview => Self::ManualReview,
+            Outcome::Concluded => Self::Concluded,
+            Outcome::WantsInspection => Self::WantsInspection,
+            Outcome::Held => Self::Held,
+            Outcome::Rejected => Self::Rejected,
+            Outcome::Cleared => Self::Cleared,
+            Outcome::Detained => Self::Detained,
+            Outcome::Returned => Self::Returned,
+        }
+    }
+}
+
 impl From<Reason> for v1::Reason {
     fn from(Reason { code, text }: Reason) -> Self {
         Self { code, text }

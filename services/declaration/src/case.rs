@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::clearance::{Agency, Clearance, Joint, Outcome, Phase, Stand, Targeting};
+use domain::clearance::{Clearance, Joint, Outcome, Phase, Stand, Targeting};
 use domain::declaration::{Checked, Direction};
 use domain::{DeclarationId, OrderId};
 use sqlx::PgConnection;
@@ -372,13 +372,6 @@ fn targeting_column(targeting: Targeting) -> i16 {
 pub(crate) fn targeting(found: i16) -> Result<Targeting, Fault> {
     let all = [Targeting::None, Targeting::Waiting, Targeting::Done];
     column::value("targeting", all, targeting_column, found)
-}
-
-pub(crate) fn agency_column(agency: Agency) -> i16 {
-    match agency {
-        Agency::Customs => 1,
-        Agency::Inspection => 2,
-    }
 }
 
 pub(crate) fn outcome_column(outcome: Outcome) -> i16 {

@@ -9,12 +9,12 @@
 mod slots;
 mod stream;
 
-use std::future::Future;
 use std::sync::Arc;
 
 use domain::decision::{Decided, Decision, Desk};
 use domain::refusal::{Code, Refusal};
 use domain::{Principal, history::topic};
+use futures::future::BoxFuture;
 use proto::raw::exchange_service_server::{ExchangeService, ExchangeServiceServer};
 use proto::{raw, status};
 use sqlx::PgPool;
@@ -23,33 +23,38 @@ use store::tail::Tail;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-/// The service whose journal is served: it takes decisions.
-pub trait Bench: Send + Sync + 'static {
+/// The service whose journal is served: it takes what is said about its declarations.
+pub trait AnswerHandler: std::fmt::Debug + Send + Sync {
     /// Decides, durably; repeating the same decision has no second effect.
-    fn decide(
-        &self,
-        decision: Decision,
-    ) -> impl Future<Output = Result<Result<Decided, Refusal>, Fault>> + Send;
+    fn handle(&self, decision: Decision) -> BoxFuture<'_, Handled>;
 }
+
+/// What became of a decision.
+pub type Handled = Result<Result<Decided, Refusal>, Fault>;
 
 /// The exchange of one service.
 #[derive(Debug)]
-pub struct Exchange<B> {
-    shared: Arc<Shared<B>>,
+pub struct Exchange {
+    shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Shared<B> {
+struct Shared {
     pool: PgPool,
     tail: Tail,
-    bench: B,
+    handler: Arc<dyn AnswerHandler>,
     draining: CancellationToken,
 }
 
-impl<B: Bench> Exchange<B> {
+impl Exchange {
     /// The exchange over this journal. `draining` says goodbye to every consumer.
-    pub fn new(pool: PgPool, tail: Tail, bench: B, draining: CancellationToken) -> Self {
-        Self { shared: Arc::new(Shared { pool, tail, bench, draining }) }
+    pub fn new(
+        pool: PgPool,
+        tail: Tail,
+        handler: Arc<dyn AnswerHandler>,
+        draining: CancellationToken,
+    ) -> Self {
+        Self { shared: Arc::new(Shared { pool, tail, handler, draining }) }
     }
 
     /// As a gRPC service.
@@ -72,7 +77,7 @@ fn topics(desk: Desk) -> i32 {
 }
 
 #[tonic::async_trait]
-impl<B: Bench> ExchangeService for Exchange<B> {
+impl ExchangeService for Exchange {
     type ConnectStream =
         std::pin::Pin<Box<dyn futures::Stream<Item = Result<raw::ConnectResponse, Status>> + Send>>;
 

@@ -609,7 +609,7 @@ type InspectionServer =
 type OperationServer =
     proto::v1::operation_service_server::OperationServiceServer<kit::stuck::Operation>;
 type ExchangeServer =
-    proto::raw::exchange_service_server::ExchangeServiceServer<exchange::Exchange<Service>>;
+    proto::raw::exchange_service_server::ExchangeServiceServer<exchange::Exchange>;
 
 /// The declarant of the published sample messages: the specification's own test firm.
 pub const SAMPLE_DECLARANT: &str = "1105910159";
