@@ -19,7 +19,7 @@ pub fn decision(by: Desk, answer: raw::Answer) -> Result<Decision, Refusal> {
     let raw::Answer { request_id, declaration_id, version, round, what } = answer;
     let what = what.ok_or_else(|| Refusal::of(Code::Required).with("field", "what"))?;
     let what = match what {
-        raw::answer::What::Verdict(verdict) => self::verdict(by, verdict)?,
+        raw::answer::What::Verdict(verdict) => self::verdict(verdict)?,
         raw::answer::What::Findings(report) => self::findings(by, report)?,
         raw::answer::What::Reopening(reopening) => self::reopening(by, reopening)?,
         raw::answer::What::Progress(moved) => self::progress(by, moved)?,
@@ -38,14 +38,9 @@ pub fn decision(by: Desk, answer: raw::Answer) -> Result<Decision, Refusal> {
 pub fn answer(decision: &Decision) -> v1::Answer {
     let Decision { request, declaration, version, round, by: _, what } = decision;
     let what = match what {
-        What::Verdict { outcome, reasons } => v1::answer::What::Verdict(v1::Verdict {
+        What::Verdict { outcome, reasons, demands } => v1::answer::What::Verdict(v1::Verdict {
             outcome: v1::Outcome::from(*outcome).into(),
             reasons: reasons.iter().cloned().map(Into::into).collect(),
-            demands: Vec::new(),
-        }),
-        What::RiskCheck { demands } => v1::answer::What::Verdict(v1::Verdict {
-            outcome: v1::Outcome::Cleared.into(),
-            reasons: Vec::new(),
             demands: demands.iter().cloned().map(Into::into).collect(),
         }),
         What::Findings { order_id, findings } => v1::answer::What::Findings(v1::FindingsReport {
@@ -76,19 +71,12 @@ impl From<Demand> for v1::Demand {
     }
 }
 
-fn verdict(by: Desk, verdict: raw::Verdict) -> Result<What, Refusal> {
+fn verdict(verdict: raw::Verdict) -> Result<What, Refusal> {
     let raw::Verdict { outcome, reasons, demands } = verdict;
     let outcome = v1::Outcome::try_from(outcome)
         .ok()
         .and_then(v1::Outcome::outcome)
         .ok_or_else(|| Refusal::of(Code::CodeUnknown).with("field", "outcome"))?;
-    if by.agency().is_none() {
-        return risk_check(outcome, demands);
-    }
-    if !demands.is_empty() {
-        let reason = "only the inspection service says what the risk rules demand";
-        return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
-    }
     let explained = !matches!(
         outcome,
         Outcome::Rejected | Outcome::Held | Outcome::Detained | Outcome::Returned
@@ -96,19 +84,12 @@ fn verdict(by: Desk, verdict: raw::Verdict) -> Result<What, Refusal> {
     if reasons.is_empty() && !explained {
         return Err(Refusal::of(Code::ReasonMissing).with("field", "reasons"));
     }
-    Ok(What::Verdict { outcome, reasons: self::reasons(reasons, "reasons")? })
-}
-
-fn risk_check(outcome: Outcome, demands: Vec<raw::Demand>) -> Result<What, Refusal> {
-    if outcome != Outcome::Cleared {
-        let reason = "the inspection service says only that the risk rules were asked: cleared";
-        return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
-    }
     if demands.len() > AGENCIES {
         return Err(Refusal::of(Code::TooLong).with("field", "demands"));
     }
+    let reasons = self::reasons(reasons, "reasons")?;
     let demands = demands.into_iter().map(demand).collect::<Result<_, _>>()?;
-    Ok(What::RiskCheck { demands })
+    Ok(What::Verdict { outcome, reasons, demands })
 }
 
 fn demand(demand: raw::Demand) -> Result<Demand, Refusal> {

@@ -451,10 +451,12 @@ async fn the_risk_rules_come_before_the_release_and_an_objection_after_the_findi
     assert_eq!(site.hears(examiner.tells(&examiner.order_id, Appointed)).await.1, "SW-1207");
     // This window does not ask; from here on it does.
     assert_eq!(site.hears(examiner.checks(&[v1::Agency::Customs])).await.0, Ignored);
-    sqlx::query("update declaration.declaration set targeting = 1")
-        .execute(&mut sandbox.database().await)
-        .await
-        .expect("the column is there");
+    sqlx::query(
+        "update declaration.declaration set stands = overlay(stands placing '1' from 3 for 1)",
+    )
+    .execute(&mut sandbox.database().await)
+    .await
+    .expect("the column is there");
 
     for stream in [&mut customs, &mut ciq] {
         assert_eq!(stream.decides(verdict(&event, v1::Outcome::Cleared)).await.result(), Applied);
@@ -485,7 +487,7 @@ async fn the_risk_rules_come_before_the_release_and_an_objection_after_the_findi
     assert_eq!(ordered.declaration, Some(export("QD-1")), "whoever looks sees what was declared");
     let facts: Vec<_> =
         ordered.facts.expect("facts").facts.into_iter().flat_map(|f| f.kind).collect();
-    let [Kind::Targeted(_), Kind::InspectionOrdered(first), Kind::InspectionJoined(second)] =
+    let [Kind::StandChanged(_), Kind::InspectionOrdered(first), Kind::InspectionJoined(second)] =
         &facts[..]
     else {
         panic!("{facts:?}");

@@ -7,10 +7,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::clearance::{self, Agency, Clearance, Fact, Targeting};
+use domain::clearance::{self, Agency, Clearance, Fact, Stand};
 use domain::decision::{Decided, Decision, What};
 use domain::declaration::Direction;
 use domain::history::Record;
+use domain::participant::Participant;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, OrderId, ReleaseId, RequestId, Slot, limits};
 use prost::Message as _;
@@ -64,7 +65,7 @@ async fn once(
     before: &mut Before,
     numbers: &mut HashMap<DeclarationId, String>,
 ) -> Result<Result<Decided, Refusal>, Fault> {
-    if !decision.what.is_kept() {
+    if !decision.is_kept() {
         return decide(step, case, decision, numbers).await;
     }
     let key = (decision.by.column(), decision.request);
@@ -120,8 +121,8 @@ async fn decide(
         return Ok(Err(Refusal::of(Code::NumbersUsedUp)));
     }
     if facts.is_empty() {
-        let asked = then.targeting == Targeting::Done;
-        let again = !decision.what.is_kept() && asked;
+        let done = then.stands.of(decision.by.participant()) == Some(Stand::Cleared);
+        let again = !decision.is_kept() && done;
         return Ok(Ok(if again { Decided::Duplicate } else { Decided::Ignored }));
     }
     for fact in facts {
@@ -149,13 +150,13 @@ async fn record(
     what: &What,
     fact: Fact,
 ) -> Result<Record, Fault> {
-    let reasons = |agency: Agency| what.reasons(agency);
+    let reasons = |agency: Agency| what.reasons(agency.into());
     Ok(match fact {
         Fact::Amended(_) | Fact::Withdrawn | Fact::Numbered => {
             return Err(otherwise("a decision had the effect of a filing"));
         }
-        Fact::StandChanged(agency, stand) => {
-            Record::StandChanged { agency, stand, reasons: reasons(agency) }
+        Fact::StandChanged(who, stand) => {
+            Record::StandChanged { who, stand, reasons: what.reasons(who) }
         }
         Fact::InspectionOrdered(agency) => {
             // The order is one for the declaration: opened again, it is the same one.
@@ -199,7 +200,6 @@ async fn record(
             };
             Record::InspectionReopened { order_id, reason: reason.clone() }
         }
-        Fact::Targeted => Record::Targeted,
         Fact::Released => {
             let release_id = ReleaseId(Uuid::now_v7());
             // Whatever releases leaves the version.
@@ -244,7 +244,7 @@ async fn numbers(
     let year = step.now.to_offset(CHINA).year();
     let mut wanted: BTreeMap<(String, Direction), Vec<DeclarationId>> = BTreeMap::new();
     let by_customs = decisions.iter().filter(|(_, decision)| {
-        decision.by.agency() == Some(Agency::Customs) && decision.what.outcome().is_some()
+        decision.by.participant() == Participant::Customs && decision.what.outcome().is_some()
     });
     for (_, decision) in by_customs {
         let id = decision.declaration;
@@ -288,7 +288,7 @@ async fn decided_before(
 ) -> Result<Before, Fault> {
     let (slots, ids): (Vec<i16>, Vec<Uuid>) = decisions
         .iter()
-        .filter(|(_, decision)| decision.what.is_kept())
+        .filter(|(_, decision)| decision.is_kept())
         .map(|(_, decision)| (decision.declaration.slot().column(), decision.request.0))
         .unzip();
     if ids.is_empty() {

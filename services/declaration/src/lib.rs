@@ -19,7 +19,7 @@ mod withdraw;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use domain::clearance::{Phase, awaited};
+use domain::clearance::{Agency, Phase, awaited};
 use domain::decision::Decision;
 use domain::declaration::Profile;
 use domain::principal::Scope;
@@ -503,8 +503,8 @@ fn record(record: read::Record) -> v1::DeclarationRecord {
         version: record.clearance.version,
         round: record.clearance.round,
         state: v1::State::from(record.clearance.phase).into(),
-        customs: v1::Stand::from(record.clearance.customs).into(),
-        inspection: v1::Stand::from(record.clearance.inspection).into(),
+        customs: v1::Stand::from(record.clearance.stand(Agency::Customs)).into(),
+        inspection: v1::Stand::from(record.clearance.stand(Agency::Inspection)).into(),
         inspection_order_id: id(record.order_id),
         release_id: id(record.release_id),
         filed_time: Some(proto::timestamp(record.filed_time)),

@@ -2,8 +2,9 @@
 //!
 //! A new kind of answer is a variant of [`What`], its arms below, and its arms in `proto::exchange`.
 
-use crate::clearance::{Agency, Clearance, Event, Joint, Outcome};
+use crate::clearance::{Agency, Clearance, Demands, Event, Joint, Outcome};
 use crate::history::{Finding, Moved, Reason};
+use crate::participant::Participant;
 use crate::refusal::{Code, Refusal};
 use crate::{DeclarationId, Kind, OrderId, RequestId};
 
@@ -40,12 +41,12 @@ impl Desk {
         }
     }
 
-    /// The agency whose verdicts it gives; `None` for the site.
-    pub fn agency(self) -> Option<Agency> {
+    /// As whom it gives verdicts.
+    pub fn participant(self) -> Participant {
         match self {
-            Self::Customs => Some(Agency::Customs),
-            Self::Inspection => Some(Agency::Inspection),
-            Self::Site => None,
+            Self::Customs => Participant::Customs,
+            Self::Inspection => Participant::Quarantine,
+            Self::Site => Participant::RiskCheck,
         }
     }
 }
@@ -70,16 +71,13 @@ pub struct Decision {
 /// The kinds of things that are said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
-    /// An agency decides.
+    /// A participant decides.
     Verdict {
         /// What.
         outcome: Outcome,
         /// Why, or instructions.
         reasons: Vec<Reason>,
-    },
-    /// What the risk rules say: asked once a version, whatever they demand.
-    RiskCheck {
-        /// What is demanded; nothing when no rule applies.
+        /// What the risk rules demand; nothing when no rule applies.
         demands: Vec<Demand>,
     },
     /// What the site found.
@@ -122,15 +120,18 @@ impl Decision {
             Some(_) | None => Err(Refusal::of(Code::NoOpenInspection)),
         };
         Ok(Some(match &self.what {
-            What::Verdict { outcome, .. } => {
-                let agency = self.by.agency().ok_or_else(|| Refusal::of(Code::NotYourAgency))?;
-                Event::Verdict { agency, version, round, outcome: *outcome }
-            }
-            What::RiskCheck { demands } => {
+            What::Verdict { outcome, demands, .. } => {
+                let by = self.by.participant();
+                if by != Participant::RiskCheck && !demands.is_empty() {
+                    let reason = "only the risk rules demand inspections besides";
+                    return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
+                }
                 let demanded = |by: Agency| demands.iter().any(|demand| demand.agency == by);
-                let (customs, inspection) =
-                    (demanded(Agency::Customs), demanded(Agency::Inspection));
-                Event::Targeted { version, customs, inspection }
+                let demands = Demands {
+                    customs: demanded(Agency::Customs),
+                    inspection: demanded(Agency::Inspection),
+                };
+                Event::Verdict { by, version, round, outcome: *outcome, demands }
             }
             What::Findings { order_id, findings } => {
                 if now.joint != Joint::Open {
@@ -155,40 +156,32 @@ impl Decision {
             }
         }))
     }
+
+    /// Whether it is kept under its request id. A check is repeated safely by the state itself, and there is
+    /// one for every declaration.
+    pub fn is_kept(&self) -> bool {
+        let is_check = self.by.participant().agency().is_none();
+        !(is_check && matches!(self.what, What::Verdict { .. }))
+    }
 }
 
 impl What {
-    /// Whether it is kept under its request id. What is said once a version is repeated safely by the state
-    /// itself, and there is one for every declaration.
-    pub fn is_kept(&self) -> bool {
-        match self {
-            Self::RiskCheck { .. } => false,
-            Self::Verdict { .. }
-            | Self::Findings { .. }
-            | Self::Reopening { .. }
-            | Self::Progress(_) => true,
-        }
-    }
-
     /// What is decided, where something is.
     pub fn outcome(&self) -> Option<Outcome> {
         match self {
             Self::Verdict { outcome, .. } => Some(*outcome),
-            Self::RiskCheck { .. }
-            | Self::Findings { .. }
-            | Self::Reopening { .. }
-            | Self::Progress(_) => None,
+            Self::Findings { .. } | Self::Reopening { .. } | Self::Progress(_) => None,
         }
     }
 
-    /// The reasons of an agency, or what its rules want to be looked at. What follows from findings has its
-    /// reasons in them.
-    pub fn reasons(&self, agency: Agency) -> Vec<Reason> {
+    /// The reasons of a participant, or what the rules of an agency want to be looked at. What follows from
+    /// findings has its reasons in them.
+    pub fn reasons(&self, who: Participant) -> Vec<Reason> {
         match self {
-            Self::Verdict { reasons, .. } => reasons.clone(),
-            Self::RiskCheck { demands } => {
-                let own = demands.iter().filter(|demand| demand.agency == agency);
-                own.flat_map(|demand| demand.instructions.iter().cloned()).collect()
+            Self::Verdict { reasons, demands, .. } => {
+                let own = demands.iter().filter(|demand| Participant::from(demand.agency) == who);
+                let instructions = own.flat_map(|demand| &demand.instructions);
+                reasons.iter().chain(instructions).cloned().collect()
             }
             Self::Findings { .. } | Self::Reopening { .. } | Self::Progress(_) => Vec::new(),
         }

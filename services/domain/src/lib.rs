@@ -14,6 +14,7 @@ pub mod ids;
 pub mod inspection;
 pub mod limits;
 pub mod numbers;
+pub mod participant;
 pub mod payment;
 pub mod principal;
 pub mod refusal;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use client::{Consumer, Handler, Reply, Window};
-use domain::clearance::Awaited;
+use domain::clearance::{Awaited, Outcome};
 use domain::decision::{Decision, Demand, Desk, What as Said};
 use domain::refusal::Code;
 use domain::{DeclarationId, OrderId, RequestId, Slot};
@@ -408,7 +408,7 @@ fn risk_check(
         version,
         round,
         by: Desk::Site,
-        what: Said::RiskCheck { demands },
+        what: Said::Verdict { outcome: Outcome::Cleared, reasons: Vec::new(), demands },
     })
 }
 
@@ -456,7 +456,7 @@ fn what(fact: Wire) -> Option<Option<What>> {
         Wire::InspectionReopened(it) => What::Reopened(order(&it.order_id)?),
         Wire::InspectionCancelled(_) => What::Cancelled,
         Wire::StandChanged(it) if it.stand() == v1::Stand::Detained => {
-            What::Detained(agency(it.agency)?, reasons(it.reasons))
+            What::Detained(it.who().agency()?, reasons(it.reasons))
         }
         Wire::Released(_) => What::Released,
         Wire::Rejected(it) => What::Rejected(agency(it.agency)?),
@@ -466,8 +466,7 @@ fn what(fact: Wire) -> Option<Option<What>> {
         Wire::StandChanged(_)
         | Wire::Numbered(_)
         | Wire::InspectionCompleted(_)
-        | Wire::InspectionMoved(_)
-        | Wire::Targeted(_) => return Some(None),
+        | Wire::InspectionMoved(_) => return Some(None),
     }))
 }
 
@@ -582,7 +581,7 @@ mod tests {
             time: Some(pbjson_types::Timestamp::default()),
             facts: Some(v1::Facts {
                 facts: vec![
-                    fact(Wire::Targeted(v1::Targeted::default())),
+                    fact(Wire::Numbered(v1::Numbered::default())),
                     fact(Wire::InspectionOrdered(ordered)),
                 ],
                 waits_for: Vec::new(),

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use declaration::Service;
 use domain::declaration::Profile;
 use domain::limits;
+use domain::participant::Participant;
 use domain::refusal::Code;
 use kit::progress::Progress;
 use kit::stuck::{Operation, Source};
@@ -464,8 +465,9 @@ impl Window {
 fn profile(settings: &Settings, examined: bool) -> Profile {
     let sample_declarants =
         if settings.sandbox { vec![SAMPLE_DECLARANT.to_owned()] } else { Vec::new() };
-    let targeting = settings.targeting || examined;
-    Profile { sandbox: settings.sandbox, sample_declarants, targeting }
+    let rules = settings.targeting || examined;
+    let asked = rules.then_some(Participant::RiskCheck).into_iter().collect();
+    Profile { sandbox: settings.sandbox, sample_declarants, asked }
 }
 
 /// Takes as many descriptors as the system gives, and says how many sockets that makes.
