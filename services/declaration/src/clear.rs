@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use crate::case::{Case, Order, outcome_column};
 use crate::commit::{Answer, Done};
-use crate::step::{Step, content};
+use crate::step::Step;
 use store::numbers::{CHINA, use_numbers};
 
 /// Decides all of them, in order; answers with their places.
@@ -229,7 +229,7 @@ fn keep_order(step: &mut Step<'_>, case: &mut Case, state: OrderState) -> Result
 
 /// Whoever looks at the goods sees what was declared.
 async fn show(step: &mut Step<'_>, case: &Case) -> Result<(), Fault> {
-    let body = content(step.tx, case.id.slot(), case.content_position).await?;
+    let body = step.content(case.id, case.content_position).await?;
     step.show(case.id, body);
     Ok(())
 }

@@ -219,7 +219,8 @@ impl Clearance {
         Self { stands: self.stands.with(agency.into(), stand), ..self }
     }
 
-    fn detained(&self) -> bool {
+    /// Whether an agency has detained the goods.
+    pub fn detained(&self) -> bool {
         self.stands.missing().any(|who| self.stands.of(who) == Some(Stand::Detained))
     }
 }
