@@ -1,20 +1,21 @@
 //! Frames of the exchange as domain values, and answers back.
 
 use domain::clearance::{Agency, Outcome};
-use domain::decision::{Decided, Decision, Demand, Desk, What};
+use domain::decision::{Decided, Decision, Demand, What};
 use domain::history::Reason;
 use domain::refusal::{Code, Refusal};
+use domain::subscriber::Subscriber;
 use domain::{DeclarationId, OrderId, RequestId, limits};
 use uuid::Uuid;
 
 use crate::{raw, text, v1};
 
-/// Reads an answer that came from this desk.
+/// Reads an answer that came from this subscriber.
 ///
 /// # Errors
 ///
 /// A refusal that names what cannot be read.
-pub fn decision(by: Desk, answer: raw::Answer) -> Result<Decision, Refusal> {
+pub fn decision(by: Subscriber, answer: raw::Answer) -> Result<Decision, Refusal> {
     text::check(&answer)?;
     let raw::Answer { request_id, declaration_id, version, round, what } = answer;
     let what = what.ok_or_else(|| Refusal::of(Code::Required).with("field", "what"))?;
@@ -104,7 +105,7 @@ fn demand(demand: raw::Demand) -> Result<Demand, Refusal> {
     Ok(Demand { agency, instructions: reasons(instructions, "instructions")? })
 }
 
-fn findings(by: Desk, report: raw::FindingsReport) -> Result<What, Refusal> {
+fn findings(by: Subscriber, report: raw::FindingsReport) -> Result<What, Refusal> {
     let raw::FindingsReport { order_id, findings } = report;
     examiner(by)?;
     if findings.len() > limits::REASONS_MAX
@@ -125,7 +126,7 @@ fn findings(by: Desk, report: raw::FindingsReport) -> Result<What, Refusal> {
     Ok(What::Findings { order_id, findings })
 }
 
-fn reopening(by: Desk, reopening: raw::Reopening) -> Result<What, Refusal> {
+fn reopening(by: Subscriber, reopening: raw::Reopening) -> Result<What, Refusal> {
     let raw::Reopening { order_id, reason } = reopening;
     examiner(by)?;
     if reason.is_empty() {
@@ -137,7 +138,7 @@ fn reopening(by: Desk, reopening: raw::Reopening) -> Result<What, Refusal> {
     Ok(What::Reopening { order_id: order(&order_id)?, reason })
 }
 
-fn progress(by: Desk, moved: v1::InspectionMoved) -> Result<What, Refusal> {
+fn progress(by: Subscriber, moved: v1::InspectionMoved) -> Result<What, Refusal> {
     examiner(by)?;
     order(&moved.order_id)?;
     let texts =
@@ -154,12 +155,12 @@ fn progress(by: Desk, moved: v1::InspectionMoved) -> Result<What, Refusal> {
 const AGENCIES: usize = 2;
 
 /// Only the inspection service speaks about inspections.
-fn examiner(desk: Desk) -> Result<(), Refusal> {
-    match desk {
-        Desk::Site => Ok(()),
-        Desk::Customs | Desk::Inspection => Err(Refusal::of(Code::NotYourAgency)
-            .with("reason", "what is said about inspections comes from the inspection service")),
+fn examiner(by: Subscriber) -> Result<(), Refusal> {
+    if by.row().inspects {
+        return Ok(());
     }
+    let reason = "what is said about inspections comes from the inspection service";
+    Err(Refusal::of(Code::NotYourAgency).with("reason", reason))
 }
 
 /// A character has at most four bytes.
@@ -197,12 +198,12 @@ fn declaration(id: &str) -> Result<DeclarationId, Refusal> {
     DeclarationId::parse(id).ok_or_else(|| Refusal::of(Code::NameMalformed).with("name", id))
 }
 
-/// Which desk an agency on the wire is.
-pub fn desk(agency: i32) -> Option<Desk> {
+/// The subscriber that an agency on the wire is.
+pub fn subscriber(agency: i32) -> Option<Subscriber> {
     match v1::Agency::try_from(agency) {
-        Ok(v1::Agency::Customs) => Some(Desk::Customs),
-        Ok(v1::Agency::Inspection) => Some(Desk::Inspection),
-        Ok(v1::Agency::Site) => Some(Desk::Site),
+        Ok(v1::Agency::Customs) => Some(Subscriber::Customs),
+        Ok(v1::Agency::Inspection) => Some(Subscriber::Quarantine),
+        Ok(v1::Agency::Site) => Some(Subscriber::InspectionService),
         Ok(v1::Agency::Unspecified) | Err(_) => None,
     }
 }

@@ -68,7 +68,7 @@ async fn once(
     if !decision.is_kept() {
         return decide(step, case, decision, numbers).await;
     }
-    let key = (decision.by.column(), decision.request);
+    let key = (decision.by.row().column, decision.request);
     let digest = digest(decision);
     match before.get(&key) {
         Some((same, true)) if *same == digest => return Ok(Ok(Decided::Duplicate)),
@@ -84,7 +84,7 @@ async fn once(
         let kept = Kept {
             id: case.id,
             request_id: decision.request,
-            agency: decision.by.column(),
+            agency: decision.by.row().column,
             version,
             round,
             outcome: decision.what.outcome().map_or(0, outcome_column),
@@ -121,7 +121,7 @@ async fn decide(
         return Ok(Err(Refusal::of(Code::NumbersUsedUp)));
     }
     if facts.is_empty() {
-        let done = then.stands.of(decision.by.participant()) == Some(Stand::Cleared);
+        let done = then.stands.of(decision.by.row().participant) == Some(Stand::Cleared);
         let again = !decision.is_kept() && done;
         return Ok(Ok(if again { Decided::Duplicate } else { Decided::Ignored }));
     }
@@ -244,7 +244,7 @@ async fn numbers(
     let year = step.now.to_offset(CHINA).year();
     let mut wanted: BTreeMap<(String, Direction), Vec<DeclarationId>> = BTreeMap::new();
     let by_customs = decisions.iter().filter(|(_, decision)| {
-        decision.by.participant() == Participant::Customs && decision.what.outcome().is_some()
+        decision.by.row().participant == Participant::Customs && decision.what.outcome().is_some()
     });
     for (_, decision) in by_customs {
         let id = decision.declaration;

@@ -6,50 +6,8 @@ use crate::clearance::{Agency, Clearance, Demands, Event, Joint, Outcome};
 use crate::history::{Finding, Moved, Reason};
 use crate::participant::Participant;
 use crate::refusal::{Code, Refusal};
-use crate::{DeclarationId, Kind, OrderId, RequestId};
-
-/// A consumer of the exchange.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Desk {
-    /// Customs.
-    Customs,
-    /// Entry-exit inspection.
-    Inspection,
-    /// The inspection service, for the examination sites; it reports and does not decide.
-    Site,
-}
-
-impl Desk {
-    /// As it is stored.
-    pub fn column(self) -> i16 {
-        match self {
-            Self::Customs => 1,
-            Self::Inspection => 2,
-            Self::Site => 3,
-        }
-    }
-
-    /// The desk of a kind of caller; `None` when it has none.
-    pub fn of(kind: Kind) -> Option<Self> {
-        match kind {
-            Kind::Customs => Some(Self::Customs),
-            Kind::Inspection => Some(Self::Inspection),
-            Kind::Examiner => Some(Self::Site),
-            Kind::Enterprise | Kind::Agent | Kind::Site | Kind::Administrator | Kind::Gateway => {
-                None
-            }
-        }
-    }
-
-    /// As whom it gives verdicts.
-    pub fn participant(self) -> Participant {
-        match self {
-            Self::Customs => Participant::Customs,
-            Self::Inspection => Participant::Quarantine,
-            Self::Site => Participant::RiskCheck,
-        }
-    }
-}
+use crate::subscriber::Subscriber;
+use crate::{DeclarationId, OrderId, RequestId};
 
 /// What somebody says about one version of one declaration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +21,7 @@ pub struct Decision {
     /// The round of review; of no account where the version alone counts.
     pub round: u32,
     /// Who says it.
-    pub by: Desk,
+    pub by: Subscriber,
     /// What.
     pub what: What,
 }
@@ -121,7 +79,7 @@ impl Decision {
         };
         Ok(Some(match &self.what {
             What::Verdict { outcome, demands, .. } => {
-                let by = self.by.participant();
+                let by = self.by.row().participant;
                 if by != Participant::RiskCheck && !demands.is_empty() {
                     let reason = "only the risk rules demand inspections besides";
                     return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
@@ -160,7 +118,7 @@ impl Decision {
     /// Whether it is kept under its request id. A check is repeated safely by the state itself, and there is
     /// one for every declaration.
     pub fn is_kept(&self) -> bool {
-        let is_check = self.by.participant().agency().is_none();
+        let is_check = self.by.row().participant.agency().is_none();
         !(is_check && matches!(self.what, What::Verdict { .. }))
     }
 }

@@ -19,6 +19,7 @@ pub mod payment;
 pub mod principal;
 pub mod refusal;
 pub mod rules;
+pub mod subscriber;
 pub mod tax_refund;
 pub mod text;
 

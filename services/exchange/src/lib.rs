@@ -11,9 +11,10 @@ mod stream;
 
 use std::sync::Arc;
 
-use domain::decision::{Decided, Decision, Desk};
+use domain::Principal;
+use domain::decision::{Decided, Decision};
 use domain::refusal::{Code, Refusal};
-use domain::{Principal, history::topic};
+use domain::subscriber::Subscriber;
 use futures::future::BoxFuture;
 use proto::raw::exchange_service_server::{ExchangeService, ExchangeServiceServer};
 use proto::{raw, status};
@@ -64,18 +65,6 @@ impl Exchange {
     }
 }
 
-/// What concerns a desk. The inspection service asks the risk rules about every content, and drops or
-/// stops what it planned when a declaration ends or the goods are detained.
-fn topics(desk: Desk) -> i32 {
-    match desk {
-        Desk::Customs => topic::CONTENT | topic::INSPECTION | topic::END | topic::IMPORT_NUMBER,
-        Desk::Inspection => topic::CONTENT | topic::INSPECTION | topic::END,
-        Desk::Site => {
-            topic::CONTENT | topic::INSPECTION | topic::END | topic::DETAINED | topic::INSPECTED
-        }
-    }
-}
-
 #[tonic::async_trait]
 impl ExchangeService for Exchange {
     type ConnectStream =
@@ -85,12 +74,12 @@ impl ExchangeService for Exchange {
         &self,
         request: Request<Streaming<raw::ConnectRequest>>,
     ) -> Result<Response<Self::ConnectStream>, Status> {
-        let desk = request
+        let subscriber = request
             .extensions()
             .get::<Arc<Principal>>()
-            .and_then(|principal| Desk::of(principal.kind))
+            .and_then(|principal| Subscriber::of(principal.kind))
             .ok_or_else(|| status::plain(Code::NotAllowed))?;
-        let frames = stream::serve(Arc::clone(&self.shared), desk, request.into_inner());
+        let frames = stream::serve(Arc::clone(&self.shared), subscriber, request.into_inner());
         Ok(Response::new(Box::pin(frames)))
     }
 }

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::decision::Desk;
 use domain::refusal::{Code, Refusal};
+use domain::subscriber::Subscriber;
 use domain::{Slot, limits};
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
@@ -23,8 +23,8 @@ use store::{Fault, column};
 use tokio::time::Instant;
 use tonic::{Status, Streaming};
 
-use crate::slots::{self, Lease, Stored};
-use crate::{Shared, topics};
+use crate::Shared;
+use crate::slots::{Lease, Stored};
 
 /// How often stored positions are kept. A crash between two of these only means that events are
 /// delivered again.
@@ -37,12 +37,12 @@ type Deciding = FuturesOrdered<BoxFuture<'static, raw::Result>>;
 /// Serves one stream until the agency leaves, the window drains or the lease is lost.
 pub(crate) fn serve(
     shared: Arc<Shared>,
-    desk: Desk,
+    subscriber: Subscriber,
     mut frames: Streaming<raw::ConnectRequest>,
 ) -> impl Stream<Item = Result<raw::ConnectResponse, Status>> + Send {
     async_stream::try_stream! {
         let first = frames.message().await?.and_then(|request| request.frame);
-        let mut session = Session::open(&shared, desk, first).await?;
+        let mut session = Session::open(&shared, subscriber, first).await?;
         let mut deciding = Deciding::new();
         let mut keep = tokio::time::interval(KEEP);
         let mut renew = tokio::time::interval(RENEW);
@@ -200,7 +200,7 @@ impl Progress {
 }
 
 struct Session {
-    desk: Desk,
+    subscriber: Subscriber,
     lease: Lease,
     reader: Reader,
     /// Read and not yet sent.
@@ -217,24 +217,28 @@ struct Session {
 }
 
 impl Session {
-    async fn open(shared: &Shared, desk: Desk, first: Option<In>) -> Result<Self, Status> {
+    async fn open(
+        shared: &Shared,
+        subscriber: Subscriber,
+        first: Option<In>,
+    ) -> Result<Self, Status> {
         let Some(In::Open(open)) = first else {
             return Err(refuse(Refusal::of(Code::FrameUnexpected).with("expected", "Open")));
         };
-        if wire::desk(open.agency) != Some(desk) {
+        if wire::subscriber(open.agency) != Some(subscriber) {
             return Err(refuse(Refusal::of(Code::NotYourAgency)));
         }
         proto::text::check(&open).map_err(refuse)?;
         if open.consumer.is_empty() || open.consumer.len() > 100 {
             return Err(refuse(Refusal::of(Code::Required).with("field", "consumer")));
         }
-        let lease = Lease::open(&shared.pool, desk, &open.consumer)
+        let lease = Lease::open(&shared.pool, subscriber, &open.consumer)
             .await
             .map_err(|fault| unavailable(&fault))?;
         let wanted = open.max_in_flight.clamp(1, limits::EXCHANGE_IN_FLIGHT_MAX);
         let wanted = if open.max_in_flight == 0 { limits::EXCHANGE_IN_FLIGHT_MAX } else { wanted };
         let mut session = Self {
-            desk,
+            subscriber,
             lease,
             reader: shared.tail.read(shared.pool.clone(), []),
             backlog: VecDeque::new(),
@@ -265,7 +269,7 @@ impl Session {
             session.reader.add(slot, after);
         }
         tracing::info!(
-            agency = ?desk,
+            agency = ?subscriber,
             consumer = open.consumer,
             slots = session.reader.cursors().len(),
             "an agency connected"
@@ -300,7 +304,7 @@ impl Session {
     }
 
     fn take(&mut self, entries: Vec<Arc<Entry>>) {
-        let wanted = topics(self.desk);
+        let wanted = self.subscriber.row().topics;
         self.backlog.extend(entries.into_iter().filter(|entry| entry.topics & wanted != 0));
     }
 
@@ -359,8 +363,9 @@ impl Session {
                     return Err(refuse(refusal.with("most", limits::ANSWERS_MAX)));
                 }
                 let shared = || Arc::clone(shared);
-                let desk = self.desk;
-                deciding.extend(answers.into_iter().map(|answer| decide(shared(), desk, answer)));
+                let subscriber = self.subscriber;
+                deciding
+                    .extend(answers.into_iter().map(|answer| decide(shared(), subscriber, answer)));
                 Ok(())
             }
             Some(In::Park(raw::Park { position: Some(at), reason })) => {
@@ -368,7 +373,7 @@ impl Session {
                 let (Some(slot), Ok(position)) = (slot, i64::try_from(at.position)) else {
                     return Err(status::plain(Code::FrameUnexpected));
                 };
-                tracing::warn!(agency = ?self.desk, slot = at.slot, position, "an event was parked");
+                tracing::warn!(agency = ?self.subscriber, slot = at.slot, position, "an event was parked");
                 let printable = reason.chars().filter(|c| !c.is_control());
                 let reason: String = printable.take(limits::TEXT_MAX).collect();
                 self.lease
@@ -410,7 +415,7 @@ impl Session {
     }
 
     /// Up to where the agency has stored each slot: before the oldest unacknowledged event, or all
-    /// that was read, since what does not concern the desk needs no acknowledgement.
+    /// that was read, since what does not concern the subscriber needs no acknowledgement.
     fn stored(&self) -> Stored {
         let waiting = |slot: &Slot| {
             let sent = self.unacknowledged.get(slot).and_then(|sent| sent.front().copied());
@@ -437,7 +442,7 @@ impl Session {
     async fn renew(&mut self, shared: &Shared) -> Result<bool, Status> {
         let changed = self.progress.look(self.in_flight > 0);
         if changed && self.progress.stalled {
-            let (agency, seconds) = (slots::name(self.desk), self.progress.seconds);
+            let (agency, seconds) = (self.subscriber.row().name, self.progress.seconds);
             tracing::warn!(agency, seconds, "a consumer is stalled: it acknowledges nothing");
             metrics::counter!("sw_exchange_stalled_total", "agency" => agency).increment(1);
         }
@@ -481,7 +486,7 @@ impl Session {
     }
 
     async fn close(&mut self, shared: &Shared) -> Result<(), Status> {
-        tracing::info!(agency = ?self.desk, "an agency left");
+        tracing::info!(agency = ?self.subscriber, "an agency left");
         self.lease.close(&shared.pool, &self.stored()).await.map_err(|fault| unavailable(&fault))
     }
 }
@@ -490,7 +495,11 @@ fn refuse(refusal: Refusal) -> Status {
     status::refused(&refusal, status::Language::English)
 }
 
-fn decide(shared: Arc<Shared>, by: Desk, answer: raw::Answer) -> BoxFuture<'static, raw::Result> {
+fn decide(
+    shared: Arc<Shared>,
+    by: Subscriber,
+    answer: raw::Answer,
+) -> BoxFuture<'static, raw::Result> {
     let request_id = answer.request_id.clone();
     let read = wire::decision(by, answer);
     Box::pin(async move {

@@ -3,11 +3,12 @@
 //! however often. Those of one declaration are told in order.
 
 use domain::clearance::Agency;
-use domain::decision::{Decision, Desk, What};
+use domain::decision::{Decision, What};
 use domain::history::{InspectionStep, Moved};
 use domain::inspection::finding::{Disposal, Finding};
 use domain::inspection::joint::{self, At};
 use domain::inspection::order::{Fact, Stage};
+use domain::subscriber::Subscriber;
 use domain::{DeclarationId, RequestId, Slot, limits};
 use prost::Message as _;
 use proto::inspection::Told;
@@ -106,7 +107,14 @@ fn told(filed: &Filed, step: InspectionStep, (text, text_zh): (String, String)) 
 /// An answer of the inspection service that is not said yet.
 fn say(filed: &Filed, At { version, round }: At, what: What) -> Errand {
     let request = RequestId(Uuid::now_v7());
-    Errand(Decision { request, declaration: filed.id, version, round, by: Desk::Site, what })
+    Errand(Decision {
+        request,
+        declaration: filed.id,
+        version,
+        round,
+        by: Subscriber::InspectionService,
+        what,
+    })
 }
 
 /// What an enterprise wants to know of a step.

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use client::{Consumer, Handler, Reply, Window};
 use domain::clearance::{Awaited, Outcome};
-use domain::decision::{Decision, Demand, Desk, What as Said};
+use domain::decision::{Decision, Demand, What as Said};
 use domain::refusal::Code;
+use domain::subscriber::Subscriber;
 use domain::{DeclarationId, OrderId, RequestId, Slot};
 use kit::deliver::{Delivery, Port};
 use kit::progress::Progress;
@@ -407,7 +408,7 @@ fn risk_check(
         declaration,
         version,
         round,
-        by: Desk::Site,
+        by: Subscriber::InspectionService,
         what: Said::Verdict { outcome: Outcome::Cleared, reasons: Vec::new(), demands },
     })
 }
