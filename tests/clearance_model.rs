@@ -10,14 +10,17 @@
 //! any number of times, overtaken by whatever came after it. A consumer that connects again may be
 //! told of the filing once more.
 //!
-//! What the risk rules say is not kept under a request id, so here it may be said at any time, about
-//! any version that ever was, with any demands, and again.
+//! What a check says is not kept under a request id, so here it may be said at any time, about any
+//! version that ever was, and again; what the risk rules say, with any demands. The duty is a check that
+//! a window asks for imports as soon as a payment service answers for it; here it is asked already.
 
 use std::collections::HashMap;
 
 use domain::clearance::{
-    Agency, Clearance, Event, Fact, Joint, Outcome, Phase, Stand, Targeting, may_release, next,
+    Agency, Clearance, Demands, Event, Fact, Joint, Outcome, Phase, Stand, may_release, next,
 };
+use domain::declaration::Direction;
+use domain::participant::{Participant, Stands};
 use domain::refusal::Refusal;
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Property};
 
@@ -35,8 +38,8 @@ struct Window {
     decisions: u8,
     /// Copies in the network.
     copies: usize,
-    /// The risk rules are asked before a release.
-    targeting: bool,
+    /// Those that are asked before a release, besides the agencies.
+    checks: &'static [Participant],
     /// Second examinations.
     reopenings: u8,
     outcomes: &'static [Outcome],
@@ -78,6 +81,14 @@ impl Sender {
     }
 }
 
+/// The checks that there are.
+const CHECKS: [Participant; 2] = [Participant::RiskCheck, Participant::Duty];
+
+/// Among the checks.
+fn place(check: Participant) -> Option<usize> {
+    CHECKS.iter().position(|&of| of == check)
+}
+
 const AGENCIES: [Agency; 2] = [Agency::Customs, Agency::Inspection];
 /// Among the senders, after the agencies.
 const SITE: usize = 2;
@@ -90,7 +101,7 @@ enum Promise {
     OwnHold,
     Forward,
     Answered,
-    RulesAsked,
+    ChecksAnswered,
     NothingOpen,
 }
 
@@ -102,8 +113,8 @@ struct World {
     numbers: u8,
     orders: u8,
     open_orders: u8,
-    /// The version that the risk rules were asked about last.
-    targeted: u32,
+    /// The version that each check was answered about last.
+    checked: [u32; 2],
     // Everybody else.
     senders: [Sender; 3],
     /// The version that the enterprise saw last.
@@ -124,7 +135,7 @@ enum Step {
     Decide { agency: usize, outcome: Outcome, answered: bool },
     Report { answered: bool },
     Reopen { answered: bool },
-    Target { version: u32, customs: bool, inspection: bool },
+    Check { by: Participant, version: u32, demands: Demands },
     Repeat(usize),
     Copy(usize),
     Lose(usize),
@@ -132,17 +143,12 @@ enum Step {
 
 /// Whether the rules of an agency demand an inspection by this.
 fn demanded(event: Event, by: Agency) -> bool {
-    match (event, by) {
-        (Event::Targeted { customs, .. }, Agency::Customs) => customs,
-        (Event::Targeted { inspection, .. }, Agency::Inspection) => inspection,
-        (
-            Event::Amend { .. }
-            | Event::Withdraw { .. }
-            | Event::Verdict { .. }
-            | Event::Findings { .. }
-            | Event::Reopen { .. },
-            Agency::Customs | Agency::Inspection,
-        ) => false,
+    match event {
+        Event::Verdict { demands, .. } => demands.of(by),
+        Event::Amend { .. }
+        | Event::Withdraw { .. }
+        | Event::Findings { .. }
+        | Event::Reopen { .. } => false,
     }
 }
 
@@ -151,18 +157,18 @@ fn ended(phase: Phase) -> bool {
 }
 
 impl World {
-    fn filed(targeting: bool) -> Self {
+    fn filed(required: Stands) -> Self {
         let sender =
             |told| Sender { told, newest: (1, 1), decided: 0, unanswered: None, copy: None };
         let review = News::Review { version: 1, round: 1 };
         let order = News::Order { version: 1, round: 1, for_customs: false, for_inspection: false };
         Self {
-            record: Clearance::filed(targeting),
+            record: Clearance::filed(required),
             releases: 0,
             numbers: 0,
             orders: 0,
             open_orders: 0,
-            targeted: 0,
+            checked: [0; 2],
             senders: [sender(review), sender(review), sender(order)],
             seen: 1,
             reopened: 0,
@@ -180,8 +186,8 @@ impl World {
             News::Order {
                 version: c.version,
                 round: c.round,
-                for_customs: asks(c.customs),
-                for_inspection: asks(c.inspection),
+                for_customs: asks(c.stand(Agency::Customs)),
+                for_inspection: asks(c.stand(Agency::Inspection)),
             }
         } else {
             News::Review { version: c.version, round: c.round }
@@ -225,8 +231,10 @@ impl World {
                     self.releases += 1;
                     let current = Some((then.version, then.round));
                     self.demand(Promise::BothCleared, self.cleared == [current; 2]);
-                    let asked = then.targeting == Targeting::None || self.targeted == then.version;
-                    self.demand(Promise::RulesAsked, asked);
+                    let answered = CHECKS.iter().zip(self.checked).all(|(&check, version)| {
+                        then.stands.of(check).is_none() || version == then.version
+                    });
+                    self.demand(Promise::ChecksAnswered, answered);
                     self.demand(Promise::NothingOpen, self.open_orders == 0);
                 }
                 Fact::Numbered => self.numbers += 1,
@@ -242,7 +250,6 @@ impl World {
                 | Fact::StandChanged(..)
                 | Fact::InspectionJoined(_)
                 | Fact::InspectionAnswered(_)
-                | Fact::Targeted
                 | Fact::Rejected(_)
                 | Fact::Returned(_) => {}
             }
@@ -254,9 +261,9 @@ impl World {
             let (was, is) = (now.stand(agency), then.stand(agency));
             let holds = matches!(was, Stand::Held | Stand::Detained);
             let own = match event {
-                Event::Verdict { agency: who, .. } => who == agency,
+                Event::Verdict { by, .. } if by == agency.into() => true,
                 // Its rules stand for an agency, but free no goods.
-                Event::Targeted { .. } => demanded(event, agency) && was == Stand::Held,
+                Event::Verdict { .. } => demanded(event, agency) && was == Stand::Held,
                 Event::Amend { .. }
                 | Event::Withdraw { .. }
                 | Event::Findings { .. }
@@ -267,8 +274,9 @@ impl World {
             self.demand(Promise::OwnHold, !holds || was == is || own || anew);
         }
         if let Event::Findings { version, round, for_customs, for_inspection } = event {
-            let customs = for_customs || now.customs != Stand::WantsInspection;
-            let inspection = for_inspection || now.inspection != Stand::WantsInspection;
+            let customs = for_customs || now.stand(Agency::Customs) != Stand::WantsInspection;
+            let inspection =
+                for_inspection || now.stand(Agency::Inspection) != Stand::WantsInspection;
             let asked = (version, round) == (now.version, now.round);
             self.demand(Promise::Answered, asked && customs && inspection);
         }
@@ -276,13 +284,16 @@ impl World {
     }
 
     fn observe(&mut self, now: &Clearance, event: Event, facts: &[Fact]) {
-        if let (Event::Targeted { version, .. }, true) = (event, facts.contains(&Fact::Targeted)) {
-            self.targeted = version;
-            for agency in AGENCIES.into_iter().filter(|&agency| demanded(event, agency)) {
-                self.cleared[usize::from(agency == Agency::Inspection)] = None;
+        let Event::Verdict { by, version, round, outcome, .. } = event else { return };
+        let Some(agency) = by.agency() else {
+            if facts.contains(&Fact::StandChanged(by, Stand::Cleared)) {
+                self.checked[place(by).expect("it is a check")] = version;
+                for agency in AGENCIES.into_iter().filter(|&agency| demanded(event, agency)) {
+                    self.cleared[usize::from(agency == Agency::Inspection)] = None;
+                }
             }
-        }
-        let Event::Verdict { agency, version, round, outcome } = event else { return };
+            return;
+        };
         let cleared = &mut self.cleared[usize::from(agency == Agency::Inspection)];
         match outcome {
             _ if ended(now.phase) => {}
@@ -304,7 +315,7 @@ impl World {
 
     /// Ends that differ in nothing that matters become equal; everybody may try everything again.
     fn forget(&mut self) {
-        (self.seen, self.targeted, self.reopened) = (self.record.version, 0, 0);
+        (self.seen, self.checked, self.reopened) = (self.record.version, [0; 2], 0);
         for sender in &mut self.senders {
             (sender.newest, sender.decided) = ((1, 1), 0);
         }
@@ -320,12 +331,19 @@ impl World {
     }
 }
 
+impl Window {
+    /// Who is waited for.
+    fn required(&self) -> Stands {
+        Stands::required(Direction::Import, "9610", self.checks)
+    }
+}
+
 impl Model for Window {
     type State = World;
     type Action = Step;
 
     fn init_states(&self) -> Vec<World> {
-        vec![World::filed(self.targeting)]
+        vec![World::filed(self.required())]
     }
 
     fn actions(&self, world: &World, steps: &mut Vec<Step>) {
@@ -350,11 +368,15 @@ impl Model for Window {
                 }
             }
         }
-        if self.targeting {
+        for &by in self.checks {
             let all = [(false, false), (true, false), (false, true), (true, true)];
-            steps.extend((1..=world.record.version).flat_map(|version| {
-                all.map(|(customs, inspection)| Step::Target { version, customs, inspection })
-            }));
+            let demands = if by == Participant::RiskCheck { &all[..] } else { &all[..1] };
+            let demands =
+                demands.iter().map(|&(customs, inspection)| Demands { customs, inspection });
+            let checks = (1..=world.record.version).flat_map(|version| {
+                demands.clone().map(move |demands| Step::Check { by, version, demands })
+            });
+            steps.extend(checks);
         }
         // After the end it only matters that nothing changes any more.
         if ended(world.record.phase) {
@@ -373,7 +395,10 @@ impl Model for Window {
         match step {
             Step::Read => world.seen = world.record.version,
             // That the answer was lost shows in what the enterprise saw.
-            Step::Amend => drop(world.commit(self.next, Event::Amend { seen: world.seen })),
+            Step::Amend => {
+                let (seen, required) = (world.seen, self.required());
+                world.commit(self.next, Event::Amend { seen, required });
+            }
             Step::Withdraw => drop(world.commit(self.next, Event::Withdraw { seen: world.seen })),
             Step::Tell(at) => world.senders[at].told = world.news(at),
             Step::ConnectAgain(at) => {
@@ -384,8 +409,8 @@ impl Model for Window {
                 let News::Review { version, round } = sender.told else { return None };
                 sender.decided = self.decisions.min(sender.decided_on(sender.told) + 1);
                 sender.newest = sender.newest.max((version, round));
-                let by = AGENCIES[agency];
-                let event = Event::Verdict { agency: by, version, round, outcome };
+                let (by, demands) = (AGENCIES[agency].into(), Demands::default());
+                let event = Event::Verdict { by, version, round, outcome, demands };
                 world.first(self, agency, event, answered);
             }
             Step::Report { answered } => {
@@ -405,8 +430,10 @@ impl Model for Window {
                 world.reopened += 1;
                 world.first(self, SITE, Event::Reopen { version }, answered);
             }
-            Step::Target { version, customs, inspection } => {
-                world.commit(self.next, Event::Targeted { version, customs, inspection });
+            Step::Check { by, version, demands } => {
+                let (round, outcome) = (0, Outcome::Cleared);
+                let event = Event::Verdict { by, version, round, outcome, demands };
+                world.commit(self.next, event);
             }
             Step::Repeat(at) => {
                 let request = world.senders[at].unanswered.take()?;
@@ -450,8 +477,8 @@ impl Model for Window {
             Property::always("version and round go forward", |_, w: &World| {
                 w.broken != Some(Promise::Forward)
             }),
-            Property::always("the risk rules were asked about what is released", |_, w: &World| {
-                w.broken != Some(Promise::RulesAsked)
+            Property::always("every check is about what is released", |_, w: &World| {
+                w.broken != Some(Promise::ChecksAnswered)
             }),
             Property::always("nothing is released while an order is open", |_, w: &World| {
                 w.broken != Some(Promise::NothingOpen)
@@ -466,11 +493,17 @@ impl Model for Window {
             Property::sometimes("an inspection that only the risk rules demand", |_, w: &World| {
                 w.record.phase == Phase::Inspecting
                     && !w.record.numbered
-                    && w.record.customs == Stand::WantsInspection
+                    && w.record.stand(Agency::Customs) == Stand::WantsInspection
+            }),
+            Property::sometimes("only the duty is missing", |_, w: &World| {
+                w.record.stands.missing().eq([Participant::Duty])
+            }),
+            Property::sometimes("released with the duty", |_, w: &World| {
+                w.releases == 1 && w.record.stands.of(Participant::Duty) == Some(Stand::Cleared)
             }),
             Property::sometimes("both ask for one inspection", |_, w: &World| {
-                w.record.customs == Stand::WantsInspection
-                    && w.record.inspection == Stand::WantsInspection
+                let asks = |agency| w.record.stand(agency) == Stand::WantsInspection;
+                AGENCIES.into_iter().all(asks)
             }),
         ]
     }
@@ -495,7 +528,7 @@ const WIDE: Window = Window {
     amendments: 1,
     decisions: 1,
     copies: 0,
-    targeting: false,
+    checks: &[],
     reopenings: 0,
     outcomes: ALL,
 };
@@ -518,8 +551,16 @@ const STALE: Window =
 
 /// The risk rules are asked, and demand or do not.
 const RULES: Window = Window {
-    targeting: true,
+    checks: &[Participant::RiskCheck],
     outcomes: &[Outcome::Detained, Outcome::Cleared, Outcome::Rejected],
+    ..WIDE
+};
+/// The duty is secured at any time, and everybody says something.
+const DUTY: Window = Window { checks: &[Participant::Duty], ..STALE };
+/// All four are waited for, and an inspection is in between.
+const ALL_FOUR: Window = Window {
+    checks: &CHECKS,
+    outcomes: &[Outcome::WantsInspection, Outcome::Cleared, Outcome::Rejected],
     ..WIDE
 };
 /// A second examination, and its requests once more.
@@ -532,7 +573,7 @@ const AGAIN: Window = Window {
 };
 /// Both.
 const RULES_AGAIN: Window = Window {
-    targeting: true,
+    checks: &[Participant::RiskCheck],
     copies: 0,
     outcomes: &[Outcome::WantsInspection, Outcome::Held, Outcome::Detained, Outcome::Cleared],
     ..AGAIN
@@ -542,7 +583,7 @@ const RULES_AGAIN: Window = Window {
 fn clearance_keeps_its_promises_in_every_order_of_events() {
     let mut states = 0;
     let mut never: Vec<_> = WIDE.properties().into_iter().map(|property| property.name).collect();
-    for window in [WIDE, DEEP, LATE, STALE, RULES, AGAIN, RULES_AGAIN] {
+    for window in [WIDE, DEEP, LATE, STALE, RULES, DUTY, ALL_FOUR, AGAIN, RULES_AGAIN] {
         let begun = std::time::Instant::now();
         let checker = window.checker().threads(2).spawn_bfs().join();
         for property in checker.model().properties() {
@@ -566,13 +607,13 @@ fn clearance_keeps_its_promises_in_every_order_of_events() {
 /// has ended. A search backwards, because the model has cycles.
 #[test]
 fn whatever_has_not_ended_can_still_be_released() {
-    for window in [WIDE, RULES_AGAIN] {
+    for window in [WIDE, Window { copies: 0, ..DUTY }, RULES_AGAIN] {
         leads_on(&window);
     }
 }
 
 fn leads_on(window: &Window) {
-    let filed = World::filed(window.targeting);
+    let filed = World::filed(window.required());
     let mut worlds = vec![filed.clone()];
     let mut causes: Vec<Vec<usize>> = vec![Vec::new()];
     let mut known = HashMap::from([(filed, 0)]);
@@ -622,7 +663,7 @@ fn release(then: (Clearance, Vec<Fact>)) -> (Clearance, Vec<Fact>) {
 fn the_model_finds_a_release_on_one_clearance() {
     let next: Next = |now, event| {
         let (then, facts) = next(now, event)?;
-        let one = then.customs == Stand::Cleared && then.phase == Phase::UnderReview;
+        let one = then.stand(Agency::Customs) == Stand::Cleared && then.phase == Phase::UnderReview;
         Ok(if one { release((then, facts)) } else { (then, facts) })
     };
     assert_eq!(broken_by(next, WIDE), ["both agencies cleared what is released"]);
@@ -640,23 +681,21 @@ fn the_model_finds_a_second_release() {
 #[test]
 fn the_model_finds_a_verdict_on_an_old_version_or_round() {
     let version: Next = |now, event| match event {
-        Event::Verdict { agency, outcome, round, .. } => {
-            next(now, Event::Verdict { agency, outcome, round, version: now.version })
+        Event::Verdict { by, outcome, round, demands, .. } => {
+            next(now, Event::Verdict { by, outcome, round, demands, version: now.version })
         }
         Event::Amend { .. }
         | Event::Withdraw { .. }
         | Event::Findings { .. }
-        | Event::Targeted { .. }
         | Event::Reopen { .. } => next(now, event),
     };
     let round: Next = |now, event| match event {
-        Event::Verdict { agency, outcome, version, .. } => {
-            next(now, Event::Verdict { agency, outcome, version, round: now.round })
+        Event::Verdict { by, outcome, version, demands, .. } => {
+            next(now, Event::Verdict { by, outcome, version, demands, round: now.round })
         }
         Event::Amend { .. }
         | Event::Withdraw { .. }
         | Event::Findings { .. }
-        | Event::Targeted { .. }
         | Event::Reopen { .. } => next(now, event),
     };
     assert_eq!(broken_by(version, WIDE), ["both agencies cleared what is released"]);
@@ -674,7 +713,6 @@ fn the_model_finds_findings_of_an_old_round() {
         Event::Amend { .. }
         | Event::Withdraw { .. }
         | Event::Verdict { .. }
-        | Event::Targeted { .. }
         | Event::Reopen { .. } => next(now, event),
     };
     assert_eq!(broken_by(next, AGAIN), ["every instruction is answered"]);
@@ -693,34 +731,59 @@ fn the_model_finds_a_second_order() {
 fn the_model_finds_a_hold_lifted_by_the_other() {
     let next: Next = |now, event| {
         let (then, facts) = next(now, event)?;
-        let lifted = then.customs == Stand::Cleared && then.inspection == Stand::Held;
-        let inspection = if lifted { Stand::Pending } else { then.inspection };
-        Ok((Clearance { inspection, ..then }, facts))
+        let lifted = then.stand(Agency::Customs) == Stand::Cleared
+            && then.stand(Agency::Inspection) == Stand::Held;
+        let lifted = lifted.then(|| then.stands.with(Participant::Quarantine, Stand::Pending));
+        Ok((Clearance { stands: lifted.unwrap_or(then.stands), ..then }, facts))
     };
     assert_eq!(broken_by(next, WIDE), ["a hold is lifted by its holder"]);
 }
 
-#[test]
-fn the_model_finds_a_release_before_the_rules_were_asked() {
-    let next: Next = |now, event| {
-        let (then, facts) = next(now, event)?;
-        let asked = Clearance { targeting: Targeting::Done, ..then };
-        let early = then.phase == Phase::UnderReview && may_release(&asked);
-        Ok(if early { release((then, facts)) } else { (then, facts) })
-    };
-    assert_eq!(broken_by(next, RULES), ["the risk rules were asked about what is released"]);
+/// As if a check had been answered.
+fn answered(now: Clearance, check: Participant) -> Clearance {
+    Clearance { stands: now.stands.with(check, Stand::Cleared), ..now }
 }
 
-/// A new version is another declaration: what the rules said about the old one does not count.
+/// Releases what waits for nothing but this check.
+fn early(
+    check: Participant,
+    now: Clearance,
+    event: Event,
+) -> Result<(Clearance, Vec<Fact>), Refusal> {
+    let (then, facts) = next(now, event)?;
+    let early = then.phase == Phase::UnderReview && may_release(&answered(then, check));
+    Ok(if early { release((then, facts)) } else { (then, facts) })
+}
+
+/// A new version is another declaration: what was checked about the old one does not count.
+fn kept(
+    check: Participant,
+    now: Clearance,
+    event: Event,
+) -> Result<(Clearance, Vec<Fact>), Refusal> {
+    let (then, facts) = next(now, event)?;
+    let done = now.stands.of(check) == Some(Stand::Cleared);
+    let kept = done && then.version > now.version;
+    Ok((if kept { answered(then, check) } else { then }, facts))
+}
+
 #[test]
-fn the_model_finds_rules_that_were_asked_about_an_old_version() {
-    let next: Next = |now, event| {
-        let (then, facts) = next(now, event)?;
-        let kept = now.targeting == Targeting::Done && then.version > now.version;
-        let targeting = if kept { Targeting::Done } else { then.targeting };
-        Ok((Clearance { targeting, ..then }, facts))
-    };
-    assert_eq!(broken_by(next, RULES), ["the risk rules were asked about what is released"]);
+fn the_model_finds_a_release_before_a_check_was_answered() {
+    let broken = ["every check is about what is released"];
+    let rules: Next = |now, event| early(Participant::RiskCheck, now, event);
+    let duty: Next = |now, event| early(Participant::Duty, now, event);
+    assert_eq!(broken_by(rules, RULES), broken);
+    assert_eq!(broken_by(duty, DUTY), broken);
+    assert_eq!(broken_by(duty, ALL_FOUR), broken);
+}
+
+#[test]
+fn the_model_finds_a_check_of_an_old_version() {
+    let broken = ["every check is about what is released"];
+    let rules: Next = |now, event| kept(Participant::RiskCheck, now, event);
+    let duty: Next = |now, event| kept(Participant::Duty, now, event);
+    assert_eq!(broken_by(rules, RULES), broken);
+    assert_eq!(broken_by(duty, DUTY), broken);
 }
 
 #[test]

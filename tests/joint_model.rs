@@ -20,14 +20,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use domain::clearance::{
-    self, Agency, Clearance, Event, Fact, Joint, Outcome, Phase, Stand, Targeting,
+    self, Agency, Clearance, Demands, Event, Fact, Joint, Outcome, Phase, Stand,
 };
+use domain::declaration::Direction;
 use domain::inspection::appointment::{By, TimeWindow};
 use domain::inspection::finding::{Disposal, Finding, FindingKey, FoundResult};
 use domain::inspection::joint::{self, At, Case, Errand, Then};
 use domain::inspection::order::{
     self, Act, Appointment, Attendance, Instruction, InstructionKey, Method, Order, Stage,
 };
+use domain::participant::{Participant, Stands};
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Property};
 use time::Duration;
 use time::macros::datetime;
@@ -193,7 +195,7 @@ impl World {
         let filed = Told { at, facts: vec![What::Declared], answered: false };
         Self {
             // The number of customs matters to nobody here.
-            declaration: Clearance { numbered: true, ..Clearance::filed(pair.rules) },
+            declaration: Clearance { numbered: true, ..Clearance::filed(pair.required()) },
             told: if pair.rules { vec![filed] } else { Vec::new() },
             heard: 0,
             case: Arc::new(Case::none()),
@@ -208,14 +210,19 @@ impl World {
 
     /// Commits an event and tells of it. `None`: refused; else whether it had an effect.
     fn decide(&mut self, pair: &Pair, event: Event) -> Option<bool> {
-        let rule = matches!(event, Event::Targeted { .. });
+        let rule = matches!(event, Event::Verdict { by: Participant::RiskCheck, .. });
         let (then, facts) = clearance::next(self.declaration, event).ok()?;
         self.declaration = then;
         let mut told = Vec::new();
         for fact in &facts {
             told.push(match *fact {
                 Fact::Amended(_) => What::Declared,
-                Fact::StandChanged(agency, Stand::Detained) => What::Detained(agency),
+                Fact::StandChanged(Participant::Customs, Stand::Detained) => {
+                    What::Detained(Agency::Customs)
+                }
+                Fact::StandChanged(Participant::Quarantine, Stand::Detained) => {
+                    What::Detained(Agency::Inspection)
+                }
                 Fact::InspectionOrdered(by) => {
                     self.owed += 1;
                     self.due = 1;
@@ -238,7 +245,6 @@ impl World {
                 Fact::StandChanged(..)
                 | Fact::Withdrawn
                 | Fact::InspectionCompleted
-                | Fact::Targeted
                 | Fact::Numbered => continue,
             });
         }
@@ -452,6 +458,12 @@ fn told(what: What) -> Option<joint::Told> {
 }
 
 impl Pair {
+    /// Who is waited for.
+    fn required(&self) -> Stands {
+        let asked: &[_] = if self.rules { &[Participant::RiskCheck] } else { &[] };
+        Stands::required(Direction::Export, "9610", asked)
+    }
+
     fn has(&self, flaw: Flaw) -> bool {
         self.flaw == Some(flaw)
     }
@@ -473,7 +485,7 @@ impl Model for Pair {
     }
 
     fn actions(&self, world: &World, steps: &mut Vec<Step>) {
-        let Clearance { version, phase, targeting, .. } = world.declaration;
+        let Clearance { version, phase, stands, .. } = world.declaration;
         if world.told.len() < self.told && !is_over(phase) {
             steps.extend((version <= self.amendments).then_some(Step::Amend));
             steps.push(Step::Withdraw);
@@ -487,7 +499,8 @@ impl Model for Pair {
         for (at, told) in world.told.iter().enumerate().take(world.heard) {
             if !told.answered {
                 // Only the first answer about a version has an effect.
-                let first = targeting == Targeting::Waiting && told.at.version == version;
+                let waits = stands.of(Participant::RiskCheck) == Some(Stand::Pending);
+                let first = waits && told.at.version == version;
                 let all = [(false, false), (true, false), (false, true), (true, true)];
                 let some = if first && !is_over(phase) { &all[..] } else { &all[..1] };
                 let target = |&(customs, inspection): &_| Step::Target { at, customs, inspection };
@@ -521,19 +534,23 @@ impl Model for Pair {
         let examination = world.case.order.examination;
         match step {
             Step::Amend => {
-                world.decide(self, Event::Amend { seen: version })?;
+                let required = self.required();
+                world.decide(self, Event::Amend { seen: version, required })?;
             }
             Step::Withdraw => {
                 world.decide(self, Event::Withdraw { seen: version })?;
             }
             Step::Object => world.object(self)?,
             Step::Decide(agency, outcome) => {
-                world.decide(self, Event::Verdict { agency, version, round, outcome })?;
+                let (by, demands) = (agency.into(), Demands::default());
+                world.decide(self, Event::Verdict { by, version, round, outcome, demands })?;
             }
             Step::Target { at, customs, inspection } => {
                 let version = world.told[at].at.version;
                 world.told[at].answered = true;
-                world.decide(self, Event::Targeted { version, customs, inspection });
+                let demands = Demands { customs, inspection };
+                let (by, outcome) = (Participant::RiskCheck, Outcome::Cleared);
+                world.decide(self, Event::Verdict { by, version, round, outcome, demands });
             }
             Step::Hear => world.hear(self),
             Step::Acknowledge => world.acknowledge(),

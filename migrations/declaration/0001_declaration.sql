@@ -52,8 +52,9 @@ create table declaration (
     version integer not null,
     round integer not null,
     phase smallint not null,
-    customs smallint not null,
-    inspection smallint not null,
+    -- Where each participant stands, a digit for each: customs, quarantine, risk rules, duty. 0 is not waited
+    -- for, 8 cleared. It changes with every verdict, and so it is not indexed.
+    stands text not null,
     joint smallint not null,
     -- Position of the journal entry that holds the content of the current version.
     content_position bigint not null,
@@ -61,12 +62,12 @@ create table declaration (
     positions bigint[] not null,
     primary key (slot, id),
     constraint declaration_phase_is_legal check (phase between 1 and 6),
-    constraint declaration_stands_are_legal check (customs between 1 and 8 and inspection between 1 and 8),
+    constraint declaration_stands_are_legal check (translate(stands, '012345678', '') = ''),
     constraint declaration_joint_is_legal check (joint between 0 and 3),
     -- An open order and the state "inspecting" are the same thing.
     constraint declaration_inspecting_means_open check ((phase = 2) = (joint = 1)),
-    -- Released means that both cleared.
-    constraint declaration_released_means_cleared check (phase <> 3 or (customs = 8 and inspection = 8))
+    -- Released means that everybody who is waited for has cleared.
+    constraint declaration_released_means_cleared check (phase <> 3 or translate(stands, '08', '') = '')
 ) with (fillfactor = 50);
 
 -- Business keys are unique for ever within a declarant, except that a declaration that was rejected,
@@ -135,7 +136,8 @@ create table joint_inspection (
     findings bytea,
     primary key (slot, declaration_id),
     constraint joint_inspection_state_is_legal check (state between 1 and 3),
-    constraint joint_inspection_done_has_findings check ((state = 2) = (findings is not null))
+    -- A done order may be reopened on objection; its findings stay until there are new ones.
+    constraint joint_inspection_done_has_findings check (state <> 2 or findings is not null)
 );
 
 -- How many numbers of a kind were given in a period: B for preNo by day; I or E and the customs house

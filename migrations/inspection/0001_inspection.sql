@@ -118,8 +118,9 @@ create table joint_order (
     goods bytea compression lz4 not null,
     ordered_time timestamptz not null,
     changed_time timestamptz not null,
-    -- What the release of the declaration waits for: 1 customs, 2 inspection, 4 findings, 8 risk rules.
-    waits_for smallint not null default 0 check (waits_for between 0 and 15),
+    -- What the release of the declaration waits for: 1 findings, 2 customs, 4 quarantine, 8 risk rules,
+    -- 16 duty.
+    waits_for smallint not null default 0 check (waits_for >= 0),
     primary key (slot, declaration_id),
     -- Who has a window has a place, and the other way round.
     check ((place = '') = (window_start is null) and (place = '') = (window_end is null)),

@@ -1,27 +1,79 @@
 //! Frames of the exchange as domain values, and answers back.
 
 use domain::clearance::{Agency, Outcome};
-use domain::decision::{
-    Decided, Decision, Demand, Desk, News, Reopening, Report, Targeting, Verdict,
-};
+use domain::decision::{Decided, Decision, Demand, What};
 use domain::history::Reason;
 use domain::refusal::{Code, Refusal};
+use domain::subscriber::Subscriber;
 use domain::{DeclarationId, OrderId, RequestId, limits};
 use uuid::Uuid;
 
 use crate::{raw, text, v1};
 
-/// Reads a verdict that came from this desk.
+/// Reads an answer that came from this subscriber.
 ///
 /// # Errors
 ///
 /// A refusal that names what cannot be read.
-pub fn verdict(desk: Desk, verdict: raw::Verdict) -> Result<Decision, Refusal> {
-    text::check(&verdict)?;
-    let raw::Verdict { request_id, declaration_id, version, round, outcome, reasons } = verdict;
-    let agency = desk.agency().ok_or_else(|| {
-        Refusal::of(Code::NotYourAgency).with("reason", "a site gives no verdict")
-    })?;
+pub fn decision(by: Subscriber, answer: raw::Answer) -> Result<Decision, Refusal> {
+    text::check(&answer)?;
+    let raw::Answer { request_id, declaration_id, version, round, what } = answer;
+    let what = what.ok_or_else(|| Refusal::of(Code::Required).with("field", "what"))?;
+    let what = match what {
+        raw::answer::What::Verdict(verdict) => self::verdict(verdict)?,
+        raw::answer::What::Findings(report) => self::findings(by, report)?,
+        raw::answer::What::Reopening(reopening) => self::reopening(by, reopening)?,
+        raw::answer::What::Progress(moved) => self::progress(by, moved)?,
+    };
+    Ok(Decision {
+        request: request(&request_id)?,
+        declaration: declaration(&declaration_id)?,
+        version,
+        round,
+        by,
+        what,
+    })
+}
+
+/// A decision as an answer; what a repetition is compared by, and what waits to be said.
+pub fn answer(decision: &Decision) -> v1::Answer {
+    let Decision { request, declaration, version, round, by: _, what } = decision;
+    let what = match what {
+        What::Verdict { outcome, reasons, demands } => v1::answer::What::Verdict(v1::Verdict {
+            outcome: v1::Outcome::from(*outcome).into(),
+            reasons: reasons.iter().cloned().map(Into::into).collect(),
+            demands: demands.iter().cloned().map(Into::into).collect(),
+        }),
+        What::Findings { order_id, findings } => v1::answer::What::Findings(v1::FindingsReport {
+            order_id: order_id.0.to_string(),
+            findings: findings.iter().cloned().map(Into::into).collect(),
+        }),
+        What::Reopening { order_id, reason } => v1::answer::What::Reopening(v1::Reopening {
+            order_id: order_id.0.to_string(),
+            reason: reason.clone(),
+        }),
+        What::Progress(moved) => v1::answer::What::Progress(moved.clone().into()),
+    };
+    v1::Answer {
+        request_id: request.0.to_string(),
+        declaration_id: declaration.to_string(),
+        version: *version,
+        round: *round,
+        what: Some(what),
+    }
+}
+
+impl From<Demand> for v1::Demand {
+    fn from(Demand { agency, instructions }: Demand) -> Self {
+        Self {
+            agency: v1::Agency::from(agency).into(),
+            instructions: instructions.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+fn verdict(verdict: raw::Verdict) -> Result<What, Refusal> {
+    let raw::Verdict { outcome, reasons, demands } = verdict;
     let outcome = v1::Outcome::try_from(outcome)
         .ok()
         .and_then(v1::Outcome::outcome)
@@ -33,27 +85,29 @@ pub fn verdict(desk: Desk, verdict: raw::Verdict) -> Result<Decision, Refusal> {
     if reasons.is_empty() && !explained {
         return Err(Refusal::of(Code::ReasonMissing).with("field", "reasons"));
     }
-    Ok(Decision::Verdict(Verdict {
-        request_id: request(&request_id)?,
-        declaration: declaration(&declaration_id)?,
-        agency,
-        version,
-        round,
-        outcome,
-        reasons: self::reasons(reasons, "reasons")?,
-    }))
+    if demands.len() > AGENCIES {
+        return Err(Refusal::of(Code::TooLong).with("field", "demands"));
+    }
+    let reasons = self::reasons(reasons, "reasons")?;
+    let demands = demands.into_iter().map(demand).collect::<Result<_, _>>()?;
+    Ok(What::Verdict { outcome, reasons, demands })
 }
 
-/// Reads a report that came from this desk.
-///
-/// # Errors
-///
-/// A refusal that names what cannot be read.
-pub fn report(desk: Desk, report: raw::FindingsReport) -> Result<Decision, Refusal> {
-    text::check(&report)?;
-    let raw::FindingsReport { request_id, declaration_id, order_id, findings, version, round } =
-        report;
-    examiner(desk)?;
+fn demand(demand: raw::Demand) -> Result<Demand, Refusal> {
+    let raw::Demand { agency, instructions } = demand;
+    let agency = match v1::Agency::try_from(agency) {
+        Ok(v1::Agency::Customs) => Agency::Customs,
+        Ok(v1::Agency::Inspection) => Agency::Inspection,
+        Ok(v1::Agency::Site | v1::Agency::Unspecified) | Err(_) => {
+            return Err(Refusal::of(Code::CodeUnknown).with("field", "agency"));
+        }
+    };
+    Ok(Demand { agency, instructions: reasons(instructions, "instructions")? })
+}
+
+fn findings(by: Subscriber, report: raw::FindingsReport) -> Result<What, Refusal> {
+    let raw::FindingsReport { order_id, findings } = report;
+    examiner(by)?;
     if findings.len() > limits::REASONS_MAX
         || findings.iter().any(|finding| {
             too_long(&finding.text)
@@ -69,112 +123,44 @@ pub fn report(desk: Desk, report: raw::FindingsReport) -> Result<Decision, Refus
         .map(TryInto::try_into)
         .collect::<Result<_, _>>()
         .map_err(|why| Refusal::of(Code::CodeUnknown).with("reason", why))?;
-    Ok(Decision::Report(Report {
-        request_id: request(&request_id)?,
-        declaration: declaration(&declaration_id)?,
-        order_id,
-        version,
-        round,
-        findings,
-    }))
+    Ok(What::Findings { order_id, findings })
 }
 
-/// Reads what the risk rules say, which came from this desk.
-///
-/// # Errors
-///
-/// A refusal that names what cannot be read.
-pub fn targeting(desk: Desk, targeting: raw::Targeting) -> Result<Decision, Refusal> {
-    text::check(&targeting)?;
-    let raw::Targeting { request_id, declaration_id, version, demands } = targeting;
-    examiner(desk)?;
-    if demands.len() > AGENCIES {
-        return Err(Refusal::of(Code::TooLong).with("field", "demands"));
-    }
-    let demands = demands.into_iter().map(demand).collect::<Result<_, _>>()?;
-    Ok(Decision::Targeting(Targeting {
-        request_id: request(&request_id)?,
-        declaration: declaration(&declaration_id)?,
-        version,
-        demands,
-    }))
-}
-
-fn demand(demand: raw::Demand) -> Result<Demand, Refusal> {
-    let raw::Demand { agency, instructions } = demand;
-    let agency = match v1::Agency::try_from(agency) {
-        Ok(v1::Agency::Customs) => Agency::Customs,
-        Ok(v1::Agency::Inspection) => Agency::Inspection,
-        Ok(v1::Agency::Site | v1::Agency::Unspecified) | Err(_) => {
-            return Err(Refusal::of(Code::CodeUnknown).with("field", "agency"));
-        }
-    };
-    Ok(Demand { agency, instructions: reasons(instructions, "instructions")? })
-}
-
-/// Reads a second examination that came from this desk.
-///
-/// # Errors
-///
-/// A refusal that names what cannot be read.
-pub fn reopening(desk: Desk, reopening: raw::Reopening) -> Result<Decision, Refusal> {
-    text::check(&reopening)?;
-    let raw::Reopening { request_id, declaration_id, order_id, version, reason } = reopening;
-    examiner(desk)?;
+fn reopening(by: Subscriber, reopening: raw::Reopening) -> Result<What, Refusal> {
+    let raw::Reopening { order_id, reason } = reopening;
+    examiner(by)?;
     if reason.is_empty() {
         return Err(Refusal::of(Code::ReasonMissing).with("field", "reason"));
     }
     if too_long(&reason) {
         return Err(Refusal::of(Code::TooLong).with("field", "reason"));
     }
-    Ok(Decision::Reopening(Reopening {
-        request_id: request(&request_id)?,
-        declaration: declaration(&declaration_id)?,
-        order_id: order(&order_id)?,
-        version,
-        reason,
-    }))
+    Ok(What::Reopening { order_id: order(&order_id)?, reason })
 }
 
-/// Reads what happens at the site, which came from this desk.
-///
-/// # Errors
-///
-/// A refusal that names what cannot be read.
-pub fn news(desk: Desk, news: raw::InspectionNews) -> Result<Decision, Refusal> {
-    text::check(&news)?;
-    let raw::InspectionNews { request_id, declaration_id, order_id, moved } = news;
-    examiner(desk)?;
-    let mut moved = moved.ok_or_else(|| Refusal::of(Code::Required).with("field", "moved"))?;
-    let order_id = order(&order_id)?;
-    if !moved.order_id.is_empty() && order(&moved.order_id)? != order_id {
-        return Err(Refusal::of(Code::NameMalformed).with("field", "moved.order_id"));
-    }
-    moved.order_id = order_id.0.to_string();
+fn progress(by: Subscriber, moved: v1::InspectionMoved) -> Result<What, Refusal> {
+    examiner(by)?;
+    order(&moved.order_id)?;
     let texts =
         [&moved.place, &moved.place_name, &moved.place_name_zh, &moved.text, &moved.text_zh];
     if texts.into_iter().any(|text| too_long(text)) {
-        return Err(Refusal::of(Code::TooLong).with("field", "moved"));
+        return Err(Refusal::of(Code::TooLong).with("field", "progress"));
     }
     let moved =
         moved.try_into().map_err(|why| Refusal::of(Code::CodeUnknown).with("reason", why))?;
-    Ok(Decision::News(News {
-        request_id: request(&request_id)?,
-        declaration: declaration(&declaration_id)?,
-        moved,
-    }))
+    Ok(What::Progress(moved))
 }
 
 /// How many agencies have rules.
 const AGENCIES: usize = 2;
 
 /// Only the inspection service speaks about inspections.
-fn examiner(desk: Desk) -> Result<(), Refusal> {
-    match desk {
-        Desk::Site => Ok(()),
-        Desk::Customs | Desk::Inspection => Err(Refusal::of(Code::NotYourAgency)
-            .with("reason", "what is said about inspections comes from the inspection service")),
+fn examiner(by: Subscriber) -> Result<(), Refusal> {
+    if by.row().inspects {
+        return Ok(());
     }
+    let reason = "what is said about inspections comes from the inspection service";
+    Err(Refusal::of(Code::NotYourAgency).with("reason", reason))
 }
 
 /// A character has at most four bytes.
@@ -212,12 +198,12 @@ fn declaration(id: &str) -> Result<DeclarationId, Refusal> {
     DeclarationId::parse(id).ok_or_else(|| Refusal::of(Code::NameMalformed).with("name", id))
 }
 
-/// Which desk an agency on the wire is.
-pub fn desk(agency: i32) -> Option<Desk> {
+/// The subscriber that an agency on the wire is.
+pub fn subscriber(agency: i32) -> Option<Subscriber> {
     match v1::Agency::try_from(agency) {
-        Ok(v1::Agency::Customs) => Some(Desk::Customs),
-        Ok(v1::Agency::Inspection) => Some(Desk::Inspection),
-        Ok(v1::Agency::Site) => Some(Desk::Site),
+        Ok(v1::Agency::Customs) => Some(Subscriber::Customs),
+        Ok(v1::Agency::Inspection) => Some(Subscriber::Quarantine),
+        Ok(v1::Agency::Site) => Some(Subscriber::InspectionService),
         Ok(v1::Agency::Unspecified) | Err(_) => None,
     }
 }

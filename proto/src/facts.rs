@@ -4,6 +4,7 @@ use domain::OrderId;
 use domain::clearance::{Agency, Awaited, Outcome, Phase, Stand};
 use domain::history::{Finding, InspectionStep, Moved, Reason, Record};
 use domain::numbers::NumberKind;
+use domain::participant::Participant;
 use prost::Message as _;
 use uuid::Uuid;
 
@@ -118,10 +119,11 @@ impl v1::State {
 impl From<Awaited> for v1::Awaited {
     fn from(awaited: Awaited) -> Self {
         match awaited {
-            Awaited::CustomsVerdict => Self::CustomsVerdict,
-            Awaited::InspectionVerdict => Self::InspectionVerdict,
+            Awaited::Clearance(Participant::Customs) => Self::CustomsVerdict,
+            Awaited::Clearance(Participant::Quarantine) => Self::InspectionVerdict,
+            Awaited::Clearance(Participant::RiskCheck) => Self::RiskCheck,
+            Awaited::Clearance(Participant::Duty) => Self::Duty,
             Awaited::Findings => Self::Findings,
-            Awaited::RiskCheck => Self::RiskCheck,
         }
     }
 }
@@ -129,7 +131,26 @@ impl From<Awaited> for v1::Awaited {
 impl v1::Awaited {
     /// What this stands for; `None` when unspecified.
     pub fn awaited(self) -> Option<Awaited> {
-        Awaited::ALL.into_iter().find(|what| Self::from(*what) == self)
+        Awaited::all().find(|what| Self::from(*what) == self)
+    }
+}
+
+impl From<Participant> for v1::Participant {
+    fn from(who: Participant) -> Self {
+        match who {
+            Participant::Customs => Self::Customs,
+            Participant::Quarantine => Self::Quarantine,
+            Participant::RiskCheck => Self::RiskCheck,
+            Participant::Duty => Self::Duty,
+        }
+    }
+}
+
+impl v1::Participant {
+    /// The agency that it is; `None` for a check.
+    pub fn agency(self) -> Option<Agency> {
+        let all = Participant::ALL.into_iter();
+        all.filter(|who| Self::from(*who) == self).find_map(Participant::agency)
     }
 }
 
@@ -163,6 +184,22 @@ impl v1::Outcome {
             Self::Detained => Outcome::Detained,
             Self::Returned => Outcome::Returned,
         })
+    }
+}
+
+impl From<Outcome> for v1::Outcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Accepted => Self::Accepted,
+            Outcome::ManualReview => Self::ManualReview,
+            Outcome::Concluded => Self::Concluded,
+            Outcome::WantsInspection => Self::WantsInspection,
+            Outcome::Held => Self::Held,
+            Outcome::Rejected => Self::Rejected,
+            Outcome::Cleared => Self::Cleared,
+            Outcome::Detained => Self::Detained,
+            Outcome::Returned => Self::Returned,
+        }
     }
 }
 
@@ -325,13 +362,11 @@ impl From<Record> for v1::Fact {
             Record::Filed { pre_no } => Kind::Filed(v1::Filed { pre_no }),
             Record::Amended { previous_version } => Kind::Amended(v1::Amended { previous_version }),
             Record::Withdrawn { reason } => Kind::Withdrawn(v1::Withdrawn { reason }),
-            Record::StandChanged { agency: who, stand, reasons } => {
-                Kind::StandChanged(v1::StandChanged {
-                    agency: agency(who),
-                    stand: v1::Stand::from(stand).into(),
-                    reasons: list(reasons),
-                })
-            }
+            Record::StandChanged { who, stand, reasons } => Kind::StandChanged(v1::StandChanged {
+                who: v1::Participant::from(who).into(),
+                stand: v1::Stand::from(stand).into(),
+                reasons: list(reasons),
+            }),
             Record::InspectionOrdered { order_id, demanded_by, instructions } => {
                 Kind::InspectionOrdered(v1::InspectionOrdered {
                     order_id: order_id.0.to_string(),
@@ -369,7 +404,6 @@ impl From<Record> for v1::Fact {
                 Kind::InspectionReopened(v1::InspectionReopened { order_id, reason })
             }
             Record::InspectionMoved(moved) => Kind::InspectionMoved(moved.into()),
-            Record::Targeted => Kind::Targeted(v1::Targeted {}),
             Record::Numbered { invt_no } => Kind::Numbered(v1::Numbered { invt_no }),
             Record::Released { release_id } => {
                 Kind::Released(v1::Released { release_id: release_id.0.to_string() })

@@ -97,21 +97,35 @@ impl Stream {
         while frames.message().await.expect("a clean end").is_some() {}
     }
 
-    /// Gives one verdict and hears what became of it.
-    pub(crate) async fn decides(&mut self, verdict: v1::Verdict) -> v1::Result {
-        self.say(Out::Verdicts(v1::Verdicts { verdicts: vec![verdict] })).await;
+    /// Gives one answer and hears what became of it.
+    pub(crate) async fn decides(&mut self, answer: v1::Answer) -> v1::Result {
+        self.say(Out::Answers(v1::Answers { answers: vec![answer] })).await;
         self.results().await.remove(0)
     }
 }
 
-/// A verdict on what an event tells of.
-pub(crate) fn verdict(event: &v1::Event, outcome: v1::Outcome) -> v1::Verdict {
-    v1::Verdict {
+/// An answer to what an event tells of.
+pub(crate) fn answer(event: &v1::Event, what: v1::answer::What) -> v1::Answer {
+    v1::Answer {
         request_id: Uuid::now_v7().to_string(),
         declaration_id: event.declaration_id.clone(),
         version: event.version,
         round: event.round,
-        outcome: outcome.into(),
-        reasons: Vec::new(),
+        what: Some(what),
     }
+}
+
+/// A verdict on what an event tells of.
+pub(crate) fn verdict(event: &v1::Event, outcome: v1::Outcome) -> v1::Answer {
+    explained(event, outcome, Vec::new())
+}
+
+/// The same with reasons.
+pub(crate) fn explained(
+    event: &v1::Event,
+    outcome: v1::Outcome,
+    reasons: Vec<v1::Reason>,
+) -> v1::Answer {
+    let verdict = v1::Verdict { outcome: outcome.into(), reasons, demands: Vec::new() };
+    answer(event, v1::answer::What::Verdict(verdict))
 }

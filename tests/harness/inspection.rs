@@ -5,7 +5,7 @@ use proto::v1::report_request::Step;
 use tonic::Status;
 use uuid::Uuid;
 
-use super::exchange::{Stream, verdict};
+use super::exchange::{Stream, explained, verdict};
 use super::people::Enterprise;
 use super::{PATIENCE, Sandbox};
 
@@ -100,9 +100,9 @@ async fn open(window: &client::Window, agency: v1::Agency) -> Stream {
 }
 
 /// A demand with one instruction.
-pub(crate) fn wants(event: &v1::Event, text: &str) -> v1::Verdict {
+pub(crate) fn wants(event: &v1::Event, text: &str) -> v1::Answer {
     let reasons = vec![v1::Reason { code: "500".into(), text: text.into() }];
-    v1::Verdict { reasons, ..verdict(event, v1::Outcome::WantsInspection) }
+    explained(event, v1::Outcome::WantsInspection, reasons)
 }
 
 /// How many instructions an order has.

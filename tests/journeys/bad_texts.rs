@@ -15,7 +15,7 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
-use crate::harness::exchange::{Stream, verdict};
+use crate::harness::exchange::{Stream, explained, verdict};
 use crate::harness::people::{Enterprise, code};
 use crate::harness::{PATIENCE, Sandbox};
 
@@ -276,16 +276,16 @@ async fn one_poisoned_verdict_stops_nobody() {
     let event = customs.events(1).await.remove(0);
     ciq.events(1).await;
 
-    let mut bad = verdict(&event, v1::Outcome::Rejected);
-    bad.reasons = vec![v1::Reason { code: "1\u{0}".into(), text: "no\u{0}".into() }];
+    let why = vec![v1::Reason { code: "1\u{0}".into(), text: "no\u{0}".into() }];
+    let bad = explained(&event, v1::Outcome::Rejected, why);
     let good = verdict(&event, v1::Outcome::Cleared);
-    customs.say(Frame::Verdicts(v1::Verdicts { verdicts: vec![bad, good] })).await;
+    customs.say(Frame::Answers(v1::Answers { answers: vec![bad, good] })).await;
     let mut results = customs.results().await;
     while results.len() < 2 {
         results.extend(customs.results().await);
     }
     assert_eq!(results[0].result(), v1::ResultCode::Refused);
-    assert!(results[0].message.contains("reasons[0].text"), "{}", results[0].message);
+    assert!(results[0].message.contains("verdict.reasons[0].text"), "{}", results[0].message);
     assert_eq!(results[1].result(), v1::ResultCode::Applied);
     assert_eq!(
         ciq.decides(verdict(&event, v1::Outcome::Cleared)).await.result(),

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use proto::v1::InspectionStep::Appointed;
+use proto::v1::answer::What;
 use proto::v1::fact::Kind;
 use proto::v1::{self, connect_request::Frame as Out, connect_response::Frame as In};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use uuid::Uuid;
 
-use crate::harness::exchange::{Stream, verdict};
+use crate::harness::exchange::{Stream, answer, explained, verdict};
 use crate::harness::people::{Enterprise, code, count, export, filing};
 use crate::harness::{PATIENCE, Sandbox};
 
@@ -93,7 +94,7 @@ async fn there_is_one_release_for_an_order_and_no_way_around_a_detention() {
     // Rejected, filed anew: the first one has lost its order for good.
     let first = firm.files("QD-1").await;
     let event = customs.events(1).await.remove(0);
-    let rejected = v1::Verdict { reasons: why(), ..verdict(&event, v1::Outcome::Rejected) };
+    let rejected = explained(&event, v1::Outcome::Rejected, why());
     assert_eq!(customs.decides(rejected).await.result(), v1::ResultCode::Applied);
     let second = firm.files("QD-1").await;
     assert_ne!(first.name, second.name);
@@ -103,11 +104,8 @@ async fn there_is_one_release_for_an_order_and_no_way_around_a_detention() {
     // Detained by one agency, rejected by the other: neither amending nor filing anew frees the goods.
     let detained = firm.files("QD-2").await;
     let id = detained.name.trim_start_matches("declarations/").to_owned();
-    let on = |outcome| v1::Verdict {
-        declaration_id: id.clone(),
-        reasons: why(),
-        ..verdict(&event, outcome)
-    };
+    let on =
+        |outcome| v1::Answer { declaration_id: id.clone(), ..explained(&event, outcome, why()) };
     assert_eq!(
         inspection.decides(on(v1::Outcome::Detained)).await.result(),
         v1::ResultCode::Applied
@@ -122,7 +120,7 @@ async fn there_is_one_release_for_an_order_and_no_way_around_a_detention() {
     // The same request id from both agencies is two requests.
     let third = firm.files("QD-3").await;
     let id = third.name.trim_start_matches("declarations/").to_owned();
-    let cleared = v1::Verdict { declaration_id: id, ..verdict(&event, v1::Outcome::Cleared) };
+    let cleared = v1::Answer { declaration_id: id, ..verdict(&event, v1::Outcome::Cleared) };
     assert_eq!(customs.decides(cleared.clone()).await.result(), v1::ResultCode::Applied);
     assert_eq!(inspection.decides(cleared).await.result(), v1::ResultCode::Applied);
     firm.sees(&third.name, v1::State::Released).await;
@@ -193,14 +191,14 @@ async fn verdicts_are_answered_in_order_and_have_their_effect_once() {
     let mut early = verdict(&event, v1::Outcome::Cleared);
     early.round = 9;
     let silent = verdict(&event, v1::Outcome::Rejected);
-    let mut other = cleared.clone();
-    other.outcome = v1::Outcome::Held.into();
-    other.reasons = vec![v1::Reason { code: "X".into(), text: "x".into() }];
+    let why = vec![v1::Reason { code: "X".into(), text: "x".into() }];
+    let held = explained(&event, v1::Outcome::Held, why);
+    let other = v1::Answer { request_id: cleared.request_id.clone(), ..held };
     let mut unknown = verdict(&event, v1::Outcome::Cleared);
     unknown.declaration_id = Uuid::now_v7().to_string();
-    let verdicts = vec![cleared.clone(), cleared.clone(), late, old, early, silent, other, unknown];
-    let ids: Vec<_> = verdicts.iter().map(|verdict| verdict.request_id.clone()).collect();
-    stream.say(Out::Verdicts(v1::Verdicts { verdicts })).await;
+    let answers = vec![cleared.clone(), cleared.clone(), late, old, early, silent, other, unknown];
+    let ids: Vec<_> = answers.iter().map(|answer| answer.request_id.clone()).collect();
+    stream.say(Out::Answers(v1::Answers { answers })).await;
     let mut results = Vec::new();
     while results.len() < ids.len() {
         results.extend(stream.results().await);
@@ -231,18 +229,13 @@ async fn verdicts_are_answered_in_order_and_have_their_effect_once() {
     assert_eq!(ordered.declaration, Some(export("QD-1")), "the site sees what it looks for");
     let order_id = firm.reads(&receipt.name).await.inspection_order_id;
     let findings = |agency: v1::Agency, order_id: &str| {
-        Out::Findings(v1::FindingsReport {
-            request_id: Uuid::now_v7().to_string(),
-            declaration_id: event.declaration_id.clone(),
-            order_id: order_id.to_owned(),
-            version: 1,
-            round: 1,
-            findings: vec![v1::Finding {
-                instructed_by: agency.into(),
-                result: "CONFORM".into(),
-                ..Default::default()
-            }],
-        })
+        let finding = v1::Finding {
+            instructed_by: agency.into(),
+            result: "CONFORM".into(),
+            ..Default::default()
+        };
+        let report = v1::FindingsReport { order_id: order_id.to_owned(), findings: vec![finding] };
+        answer(&event, What::Findings(report))
     };
     let wrong_order = findings(v1::Agency::Customs, &Uuid::now_v7().to_string());
     for (report, expected) in [
@@ -251,8 +244,7 @@ async fn verdicts_are_answered_in_order_and_have_their_effect_once() {
         (findings(v1::Agency::Customs, &order_id), ""),
         (findings(v1::Agency::Customs, &order_id), "SW-1207"),
     ] {
-        site.say(report).await;
-        assert_eq!(site.results().await[0].code, expected);
+        assert_eq!(site.decides(report).await.code, expected);
     }
     assert_eq!(stream.decides(verdict(&event, v1::Outcome::Cleared)).await.result(), StaleRound);
 }
@@ -378,60 +370,49 @@ struct Examiner {
 }
 
 impl Examiner {
-    fn targeting(&self, demands: &[v1::Agency]) -> Out {
+    fn checks(&self, demands: &[v1::Agency]) -> v1::Answer {
         let demand = |agency: &v1::Agency| v1::Demand {
             agency: (*agency).into(),
             instructions: vec![v1::Reason { code: "R1".into(), text: "count them".into() }],
         };
-        let targeting = v1::Targeting {
-            request_id: Uuid::now_v7().to_string(),
-            declaration_id: self.event.declaration_id.clone(),
-            version: self.event.version,
-            demands: demands.iter().map(demand).collect(),
+        let outcome = v1::Outcome::Cleared.into();
+        let demands = demands.iter().map(demand).collect();
+        let verdict = v1::Verdict { outcome, reasons: Vec::new(), demands };
+        answer(&self.event, What::Verdict(verdict))
+    }
+
+    fn finds(&self, agencies: &[v1::Agency]) -> v1::Answer {
+        let finding = |agency: &v1::Agency| v1::Finding {
+            instructed_by: (*agency).into(),
+            result: "CONFORM".into(),
+            ..Default::default()
         };
-        Out::Targetings(v1::Targetings { targetings: vec![targeting] })
-    }
-
-    fn finds(&self) -> Out {
-        Out::Findings(v1::FindingsReport {
-            request_id: Uuid::now_v7().to_string(),
-            declaration_id: self.event.declaration_id.clone(),
+        let report = v1::FindingsReport {
             order_id: self.order_id.clone(),
-            version: self.event.version,
-            round: self.round,
-            findings: vec![v1::Finding {
-                instructed_by: v1::Agency::Customs.into(),
-                result: "CONFORM".into(),
-                ..Default::default()
-            }],
-        })
+            findings: agencies.iter().map(finding).collect(),
+        };
+        v1::Answer { round: self.round, ..answer(&self.event, What::Findings(report)) }
     }
 
-    fn reopens(&self, reason: &str) -> Out {
-        Out::Reopening(v1::Reopening {
-            request_id: Uuid::now_v7().to_string(),
-            declaration_id: self.event.declaration_id.clone(),
-            order_id: self.order_id.clone(),
-            version: self.event.version,
-            reason: reason.into(),
-        })
+    fn reopens(&self, reason: &str) -> v1::Answer {
+        let reopening = v1::Reopening { order_id: self.order_id.clone(), reason: reason.into() };
+        answer(&self.event, What::Reopening(reopening))
     }
 
-    fn tells(&self, order_id: &str, step: v1::InspectionStep) -> Out {
-        Out::News(v1::InspectionNews {
-            request_id: Uuid::now_v7().to_string(),
-            declaration_id: self.event.declaration_id.clone(),
+    fn tells(&self, order_id: &str, step: v1::InspectionStep) -> v1::Answer {
+        let moved = v1::InspectionMoved {
             order_id: order_id.to_owned(),
-            moved: Some(v1::InspectionMoved { step: step.into(), ..Default::default() }),
-        })
+            step: step.into(),
+            ..Default::default()
+        };
+        answer(&self.event, What::Progress(moved))
     }
 }
 
 impl Stream {
     /// Says one thing and hears what became of it.
-    async fn hears(&mut self, frame: Out) -> (v1::ResultCode, String) {
-        self.say(frame).await;
-        let result = self.results().await.remove(0);
+    async fn hears(&mut self, answer: v1::Answer) -> (v1::ResultCode, String) {
+        let result = self.decides(answer).await;
         (result.result(), result.code)
     }
 }
@@ -458,21 +439,24 @@ async fn the_risk_rules_come_before_the_release_and_an_objection_after_the_findi
         Examiner { event: event.clone(), order_id: Uuid::now_v7().to_string(), round: 1 };
 
     // Nobody else speaks about inspections, and nothing is ordered yet.
-    for frame in [
-        examiner.targeting(&[]),
-        examiner.reopens("no"),
-        examiner.tells(&examiner.order_id, Appointed),
-    ] {
-        assert_eq!(customs.hears(frame).await, (Refused, "SW-1304".into()));
+    let mut demanding = verdict(&event, v1::Outcome::Cleared);
+    demanding.what = examiner.checks(&[v1::Agency::Inspection]).what;
+    for answer in [demanding, examiner.reopens("no"), examiner.tells(&examiner.order_id, Appointed)]
+    {
+        assert_eq!(customs.hears(answer).await, (Refused, "SW-1304".into()));
     }
     assert_eq!(site.hears(examiner.reopens("no")).await, (Refused, "SW-1207".into()));
+    let held = verdict(&event, v1::Outcome::Concluded);
+    assert_eq!(site.hears(held).await, (Refused, "SW-1304".into()), "it does not review");
     assert_eq!(site.hears(examiner.tells(&examiner.order_id, Appointed)).await.1, "SW-1207");
     // This window does not ask; from here on it does.
-    assert_eq!(site.hears(examiner.targeting(&[v1::Agency::Customs])).await.0, Ignored);
-    sqlx::query("update declaration.declaration set targeting = 1")
-        .execute(&mut sandbox.database().await)
-        .await
-        .expect("the column is there");
+    assert_eq!(site.hears(examiner.checks(&[v1::Agency::Customs])).await.0, Ignored);
+    sqlx::query(
+        "update declaration.declaration set stands = overlay(stands placing '1' from 3 for 1)",
+    )
+    .execute(&mut sandbox.database().await)
+    .await
+    .expect("the column is there");
 
     for stream in [&mut customs, &mut ciq] {
         assert_eq!(stream.decides(verdict(&event, v1::Outcome::Cleared)).await.result(), Applied);
@@ -482,10 +466,10 @@ async fn the_risk_rules_come_before_the_release_and_an_objection_after_the_findi
     let mut early = examiner.event.clone();
     early.version = 0;
     let old = Examiner { event: early, order_id: String::new(), round: 1 };
-    assert_eq!(site.hears(old.targeting(&[])).await.0, StaleVersion);
+    assert_eq!(site.hears(old.checks(&[])).await.0, StaleVersion);
     let both = [v1::Agency::Customs, v1::Agency::Inspection];
-    assert_eq!(site.hears(examiner.targeting(&both)).await.0, Applied);
-    assert_eq!(site.hears(examiner.targeting(&both)).await.0, Duplicate);
+    assert_eq!(site.hears(examiner.checks(&both)).await.0, Applied);
+    assert_eq!(site.hears(examiner.checks(&both)).await.0, Duplicate);
     let record = firm.reads(&receipt.name).await;
     assert_eq!(record.state(), v1::State::Inspecting);
     examiner.order_id = record.inspection_order_id;
@@ -503,7 +487,7 @@ async fn the_risk_rules_come_before_the_release_and_an_objection_after_the_findi
     assert_eq!(ordered.declaration, Some(export("QD-1")), "whoever looks sees what was declared");
     let facts: Vec<_> =
         ordered.facts.expect("facts").facts.into_iter().flat_map(|f| f.kind).collect();
-    let [Kind::Targeted(_), Kind::InspectionOrdered(first), Kind::InspectionJoined(second)] =
+    let [Kind::StandChanged(_), Kind::InspectionOrdered(first), Kind::InspectionJoined(second)] =
         &facts[..]
     else {
         panic!("{facts:?}");
@@ -515,12 +499,9 @@ async fn the_risk_rules_come_before_the_release_and_an_objection_after_the_findi
     let news = examiner.tells(&examiner.order_id, Appointed);
     assert_eq!(site.hears(news.clone()).await.0, Applied);
     assert_eq!(site.hears(news).await.0, Duplicate);
-    assert_eq!(site.hears(examiner.finds()).await, (Refused, "SW-1208".into()));
-    let Out::Findings(mut report) = examiner.finds() else { unreachable!() };
-    let other =
-        v1::Finding { instructed_by: v1::Agency::Inspection.into(), ..report.findings[0].clone() };
-    report.findings.push(other);
-    assert_eq!(site.hears(Out::Findings(report)).await.0, Applied);
+    let for_customs = [v1::Agency::Customs];
+    assert_eq!(site.hears(examiner.finds(&for_customs)).await, (Refused, "SW-1208".into()));
+    assert_eq!(site.hears(examiner.finds(&both)).await.0, Applied);
 
     // An objection: the same order once more, and its findings for a new round.
     let again = examiner.reopens("the firm counted otherwise");
@@ -531,10 +512,10 @@ async fn the_risk_rules_come_before_the_release_and_an_objection_after_the_findi
     let record = firm.reads(&receipt.name).await;
     assert_eq!((record.state(), record.round), (v1::State::Inspecting, 2));
     assert_eq!(record.inspection_order_id, examiner.order_id, "it stays one order");
-    let stale = site.hears(examiner.finds()).await.0;
+    let stale = site.hears(examiner.finds(&for_customs)).await.0;
     assert_eq!(stale, v1::ResultCode::StaleRound, "findings from before are void");
     examiner.round = 2;
-    assert_eq!(site.hears(examiner.finds()).await.0, Applied);
+    assert_eq!(site.hears(examiner.finds(&for_customs)).await.0, Applied);
     let third = v1::Event { round: 3, ..event.clone() };
     let mut customs = self::customs(&sandbox).await;
     let ciq = sandbox.connect("inspection").await;

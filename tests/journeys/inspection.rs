@@ -7,7 +7,7 @@ use proto::v1::{self, InspectionStep, OrderStage, ResultCode, fact::Kind};
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use crate::harness::exchange::{Stream, verdict};
+use crate::harness::exchange::{Stream, explained, verdict};
 use crate::harness::inspection::{
     PLACE, SMALL, Site, Stage, appoint, findings, officer, stage, state, wants,
 };
@@ -71,7 +71,7 @@ async fn two_demands_one_order_one_examination_one_release() {
         }
     }
     // The order says whose verdict the release waits for.
-    let cleared = |event| v1::Verdict { round: 2, ..verdict(event, v1::Outcome::Cleared) };
+    let cleared = |event| v1::Answer { round: 2, ..verdict(event, v1::Outcome::Cleared) };
     stage_.customs.decides(cleared(&event)).await;
     let waits = async {
         while waits_for(&stage_.site, &name).await != [v1::Awaited::InspectionVerdict] {
@@ -307,8 +307,8 @@ async fn a_rejection_ends_the_order_and_a_new_version_opens_the_same_one() {
     let order = stage_.site.begins(&order).await;
     let status = stage_.firm.amends(&name, 1, export("QD-1")).await.expect_err("while looked at");
     assert_eq!(code(&status).0, "SW-1205");
-    let mut reject = verdict(&event, v1::Outcome::Rejected);
-    reject.reasons = vec![v1::Reason { code: "1300".into(), text: "退单".into() }];
+    let why = vec![v1::Reason { code: "1300".into(), text: "退单".into() }];
+    let reject = explained(&event, v1::Outcome::Rejected, why);
     assert_eq!(stage_.customs.decides(reject).await.result(), ResultCode::Applied);
     stage_.site.finds(&name, |order| stage(order) == OrderStage::Cancelled).await;
     let late = stage_.site.finds_everywhere(&order, "CONFORM").await.expect_err("it fell away");

@@ -16,12 +16,12 @@ async fn a_declaration_is_filed_once_and_released_once() {
     let seen = firm.sees(&receipt.name, v1::State::Released).await;
     assert!(matches!(&seen[0], Kind::Filed(filed) if filed.pre_no == receipt.pre_no));
     assert_eq!(count(&seen, |fact| matches!(fact, Kind::Released(_))), 1);
-    for agency in [v1::Agency::Customs, v1::Agency::Inspection] {
+    for who in [v1::Participant::Customs, v1::Participant::Quarantine] {
         let cleared = |fact: &Kind| {
             matches!(fact, Kind::StandChanged(moved)
-                if moved.agency() == agency && moved.stand() == v1::Stand::Cleared)
+                if moved.who() == who && moved.stand() == v1::Stand::Cleared)
         };
-        assert_eq!(count(&seen, cleared), 1, "{agency:?}");
+        assert_eq!(count(&seen, cleared), 1, "{who:?}");
     }
 
     let record = firm.reads(&receipt.name).await;

@@ -11,7 +11,6 @@ mod place;
 
 use domain::clearance::Agency;
 use domain::refusal::{Code, Refusal, Violation};
-use prost::Message as _;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime};
@@ -76,44 +75,4 @@ pub fn wrong(code: Code, field: &str, text: &str, text_zh: &str) -> Refusal {
 /// A time on the wire, when there is one.
 pub fn some_time(time: Option<OffsetDateTime>) -> Option<pbjson_types::Timestamp> {
     time.map(crate::timestamp)
-}
-
-/// What the declaration service is to be told of an order, as it is kept until it has answered; `None`
-/// for what is said at once or not at all.
-pub fn encode_errand(decision: &domain::decision::Decision) -> Option<Vec<u8>> {
-    use domain::decision::Decision;
-    Some(match decision {
-        Decision::Report(report) => {
-            let findings = report.findings.iter().cloned().map(Into::into).collect();
-            let said = v1::FindingsReport {
-                request_id: report.request_id.0.to_string(),
-                declaration_id: report.declaration.to_string(),
-                order_id: report.order_id.0.to_string(),
-                findings,
-                version: report.version,
-                round: report.round,
-            };
-            said.encode_to_vec()
-        }
-        Decision::Reopening(reopening) => {
-            let said = v1::Reopening {
-                request_id: reopening.request_id.0.to_string(),
-                declaration_id: reopening.declaration.to_string(),
-                order_id: reopening.order_id.0.to_string(),
-                version: reopening.version,
-                reason: reopening.reason.clone(),
-            };
-            said.encode_to_vec()
-        }
-        Decision::News(news) => {
-            let said = v1::InspectionNews {
-                request_id: news.request_id.0.to_string(),
-                declaration_id: news.declaration.to_string(),
-                order_id: news.moved.order_id.0.to_string(),
-                moved: Some(news.moved.clone().into()),
-            };
-            said.encode_to_vec()
-        }
-        Decision::Verdict(_) | Decision::Targeting(_) => return None,
-    })
 }

@@ -205,17 +205,15 @@ fn verdict(
     reasons: Vec<v1::Reason>,
 ) -> Reply {
     let name = format!("{agency:?}/{declaration_id}/{version}/{round}/{outcome:?}");
-    Reply::Verdict(
-        after,
-        v1::Verdict {
-            request_id: Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string(),
-            declaration_id: (*declaration_id).to_owned(),
-            version: *version,
-            round: *round,
-            outcome: outcome.into(),
-            reasons,
-        },
-    )
+    let verdict = v1::Verdict { outcome: outcome.into(), reasons, demands: Vec::new() };
+    let answer = v1::Answer {
+        request_id: Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string(),
+        declaration_id: (*declaration_id).to_owned(),
+        version: *version,
+        round: *round,
+        what: Some(v1::answer::What::Verdict(verdict)),
+    };
+    Reply { after, answer }
 }
 
 fn reason(code: &str, text: &str) -> Vec<v1::Reason> {
@@ -261,11 +259,11 @@ fn review(
         replies.insert(at, accepted());
     }
     if script.stale
-        && let Some(Reply::Verdict(after, right)) = replies.first().cloned()
+        && let Some(Reply { after, answer: right }) = replies.first().cloned()
     {
         let request_id = Uuid::new_v5(&NAMESPACE, format!("stale/{}", right.request_id).as_bytes());
         let (request_id, version) = (request_id.to_string(), event.version.saturating_sub(1));
-        replies.insert(0, Reply::Verdict(after, v1::Verdict { request_id, version, ..right }));
+        replies.insert(0, Reply { after, answer: v1::Answer { request_id, version, ..right } });
     }
     if script.twice {
         replies.extend(replies.clone());
@@ -286,11 +284,9 @@ mod tests {
     use crate::books::sample::filed;
 
     fn outcomes(replies: &[Reply]) -> Vec<v1::Outcome> {
-        let verdicts = replies.iter().filter_map(|reply| match reply {
-            Reply::Verdict(_, verdict) => Some(verdict.outcome()),
-            Reply::Findings(..) | Reply::Targeting(_) | Reply::Reopening(_) | Reply::News(_) => {
-                None
-            }
+        let verdicts = replies.iter().filter_map(|reply| match &reply.answer.what {
+            Some(v1::answer::What::Verdict(verdict)) => Some(verdict.outcome()),
+            _ => None,
         });
         verdicts.collect()
     }

@@ -110,8 +110,7 @@ impl Office {
             | Kind::Numbered(_)
             | Kind::Released(_)
             | Kind::Rejected(_)
-            | Kind::Returned(_)
-            | Kind::Targeted(_) => false,
+            | Kind::Returned(_) => false,
         }
     }
 

@@ -461,7 +461,7 @@ fn fact(fact: v1::Fact) -> Option<Fact> {
             if stand == v1::Stand::Detained {
                 return Some(Fact::Customs(Step::Detained(detained(&changed.reasons))));
             }
-            if changed.agency != customs {
+            if changed.who() != v1::Participant::Customs {
                 return None;
             }
             match stand {
@@ -491,8 +491,7 @@ fn fact(fact: v1::Fact) -> Option<Fact> {
         | Wire::InspectionAnswered(_)
         | Wire::InspectionCancelled(_)
         | Wire::InspectionReopened(_)
-        | Wire::InspectionMoved(_)
-        | Wire::Targeted(_) => return None,
+        | Wire::InspectionMoved(_) => return None,
     })
 }
 

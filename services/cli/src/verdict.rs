@@ -147,25 +147,25 @@ async fn give(session: &Session, args: &Verdict) -> anyhow::Result<Exit> {
     let (outcome, _) = args.said.outcome();
     let (name, reasons) = (known.id.name(), args.reasons());
     let content = format!("{agency:?}/{}/{outcome:?}/{reasons:?}", known.round);
-    let verdict = v1::Verdict {
+    let verdict = v1::Verdict { outcome: outcome.into(), reasons, demands: Vec::new() };
+    let answer = v1::Answer {
         request_id: input::change_id("verdict", &name, known.version, content.as_bytes()),
         declaration_id: known.id.to_string(),
         version: known.version,
         round: known.round,
-        outcome: outcome.into(),
-        reasons,
+        what: Some(v1::answer::What::Verdict(verdict)),
     };
-    let result = line.say(&verdict).await?;
+    let result = line.say(&answer).await?;
     let after = line.events_of(known.id).await?;
     line.close().await;
-    tell(session, agency, &verdict, &result, &after)
+    tell(session, (agency, outcome), &answer, &result, &after)
 }
 
 /// What became of it, and what happened to the declaration.
 fn tell(
     session: &Session,
-    agency: v1::Agency,
-    verdict: &v1::Verdict,
+    (agency, outcome): (v1::Agency, Outcome),
+    answer: &v1::Answer,
     result: &v1::Result,
     after: &[v1::Event],
 ) -> anyhow::Result<Exit> {
@@ -194,14 +194,14 @@ fn tell(
             return Err(Status::unavailable(why).into());
         }
     };
-    let name = format!("declarations/{}", verdict.declaration_id);
+    let name = format!("declarations/{}", answer.declaration_id);
     if session.output == Output::Json {
         say_json(&serde_json::json!({
             "name": name,
             "agency": agency.as_str_name(),
-            "version": verdict.version,
-            "round": verdict.round,
-            "outcome": verdict.outcome().as_str_name(),
+            "version": answer.version,
+            "round": answer.round,
+            "outcome": outcome.as_str_name(),
             "result": result.result().as_str_name(),
         }))?;
         return Ok(Exit::Done);
@@ -209,10 +209,10 @@ fn tell(
     let who = words::agency(language, agency);
     let mut text = match language {
         Language::English => {
-            format!("{name}  v{} round {}  {who}: {effect}", verdict.version, verdict.round)
+            format!("{name}  v{} round {}  {who}: {effect}", answer.version, answer.round)
         }
         Language::Chinese => {
-            format!("{name}  第{}版第{}轮  {who}：{effect}", verdict.version, verdict.round)
+            format!("{name}  第{}版第{}轮  {who}：{effect}", answer.version, answer.round)
         }
     };
     for facts in after.iter().filter_map(|event| event.facts.as_ref()) {
@@ -371,13 +371,13 @@ impl Line {
         Ok(events)
     }
 
-    /// Says a verdict until the window has decided about it.
-    async fn say(&mut self, verdict: &v1::Verdict) -> Result<v1::Result, Status> {
+    /// Says it until the window has decided about it.
+    async fn say(&mut self, answer: &v1::Answer) -> Result<v1::Result, Status> {
         let since = Instant::now();
         loop {
-            let verdicts = v1::Verdicts { verdicts: vec![verdict.clone()] };
-            send(&self.out, Out::Verdicts(verdicts)).await?;
-            let result = timeout(ANSWER_WAIT, self.answer(&verdict.request_id)).await;
+            let answers = v1::Answers { answers: vec![answer.clone()] };
+            send(&self.out, Out::Answers(answers)).await?;
+            let result = timeout(ANSWER_WAIT, self.answer(&answer.request_id)).await;
             let result = result.map_err(|_| Status::deadline_exceeded("no answer"))??;
             if result.result() != ResultCode::Retry || since.elapsed() > ANSWER_WAIT {
                 return Ok(result);

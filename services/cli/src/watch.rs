@@ -181,11 +181,14 @@ pub fn describe(fact: &v1::Fact, language: Language) -> String {
         Kind::Withdrawn(v1::Withdrawn { reason }) => {
             say(format!("withdrawn: {reason}"), format!("企业撤单：{reason}"))
         }
+        Kind::StandChanged(changed) if changed.who().agency().is_none() => {
+            words::checked(language, changed.who()).to_owned()
+        }
         Kind::StandChanged(changed) => {
             let stand = words::stand(language, changed.stand());
             let gap = pick(language, " ", "");
             let why = reasons(&changed.reasons, language);
-            format!("{}{gap}{stand}{why}", who(changed.agency()))
+            format!("{}{gap}{stand}{why}", words::participant(language, changed.who()))
         }
         Kind::InspectionOrdered(ordered) => {
             let (by, what) = (who(ordered.demanded_by()), reasons(&ordered.instructions, language));
@@ -220,7 +223,6 @@ pub fn describe(fact: &v1::Fact, language: Language) -> String {
             format!("联合查验复验：{reason}"),
         ),
         Kind::InspectionMoved(moved) => moved_on(moved, language),
-        Kind::Targeted(_) => pick(language, "the risk rules were asked", "已风险布控").to_owned(),
         Kind::Numbered(v1::Numbered { invt_no }) => {
             say(format!("customs number {invt_no}"), format!("海关清单编号{invt_no}"))
         }
@@ -297,6 +299,7 @@ fn listed(items: Vec<String>, language: Language) -> String {
 mod tests {
     use domain::clearance::{Agency, Stand};
     use domain::history::{Finding, InspectionStep, Moved, Reason, Record};
+    use domain::participant::Participant;
     use domain::{OrderId, ReleaseId};
     use uuid::Uuid;
 
@@ -310,7 +313,7 @@ mod tests {
     #[test]
     fn facts_are_said_in_words() {
         let cleared = Record::StandChanged {
-            agency: Agency::Customs,
+            who: Participant::Customs,
             stand: Stand::Cleared,
             reasons: Vec::new(),
         };
@@ -348,7 +351,13 @@ mod tests {
             both(reopened),
             ["the joint inspection is open again, on objection: recount", "联合查验复验：recount"]
         );
-        assert_eq!(both(Record::Targeted), ["the risk rules were asked", "已风险布控"]);
+        let checked =
+            |who| Record::StandChanged { who, stand: Stand::Cleared, reasons: Vec::new() };
+        assert_eq!(
+            both(checked(Participant::RiskCheck)),
+            ["the risk rules were asked", "已风险布控"]
+        );
+        assert_eq!(both(checked(Participant::Duty)), ["the duty is secured", "税款已担保"]);
         let begin = time::OffsetDateTime::UNIX_EPOCH;
         let moved = Moved {
             order_id,

@@ -74,6 +74,28 @@ pub(super) fn agency(language: Language, agency: v1::Agency) -> &'static str {
     }
 }
 
+/// Who takes part in the clearance.
+pub(super) fn participant(language: Language, who: v1::Participant) -> &'static str {
+    match who {
+        v1::Participant::Customs => pick(language, "customs", "海关"),
+        v1::Participant::Quarantine => pick(language, "inspection", "国检"),
+        v1::Participant::RiskCheck => pick(language, "the risk rules", "风险布控"),
+        v1::Participant::Duty => pick(language, "the duty", "税款担保"),
+        v1::Participant::Unspecified => pick(language, "somebody", "有关方"),
+    }
+}
+
+/// A check that was answered.
+pub(super) fn checked(language: Language, who: v1::Participant) -> &'static str {
+    match who {
+        v1::Participant::RiskCheck => pick(language, "the risk rules were asked", "已风险布控"),
+        v1::Participant::Duty => pick(language, "the duty is secured", "税款已担保"),
+        v1::Participant::Customs | v1::Participant::Quarantine | v1::Participant::Unspecified => {
+            pick(language, "a check was answered", "已核查")
+        }
+    }
+}
+
 /// Where an agency stands, as what it did.
 pub(super) fn stand(language: Language, stand: v1::Stand) -> &'static str {
     match stand {
@@ -97,6 +119,7 @@ pub(super) fn awaited(language: Language, waits_for: impl Iterator<Item = v1::Aw
         v1::Awaited::InspectionVerdict => pick(language, "verdict of inspection (CIQ)", "国检回执"),
         v1::Awaited::Findings => pick(language, "findings of the joint inspection", "联合查验结果"),
         v1::Awaited::RiskCheck => pick(language, "risk check", "风险布控"),
+        v1::Awaited::Duty => pick(language, "duty secured", "税款担保"),
     };
     waits_for.map(word).collect::<Vec<_>>().join(pick(language, ", ", "、"))
 }

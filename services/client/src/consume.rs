@@ -14,6 +14,7 @@ use std::time::Duration;
 use domain::limits;
 use domain::refusal::Code;
 use futures::{FutureExt as _, StreamExt as _};
+use prost::Message as _;
 use proto::v1;
 use proto::v1::connect_request::Frame as Out;
 use proto::v1::connect_response::Frame as In;
@@ -38,49 +39,21 @@ const SPONTANEOUS_MAX: usize = 1_000;
 
 /// What a consumer says, to an event or by itself.
 #[derive(Debug, Clone)]
-pub enum Reply {
-    /// A verdict, after a while. Its request id must be the same when the event comes again.
-    Verdict(Duration, v1::Verdict),
-    /// Findings of the site, after a while.
-    Findings(Duration, v1::FindingsReport),
-    /// What the risk rules say.
-    Targeting(v1::Targeting),
-    /// A second examination.
-    Reopening(v1::Reopening),
-    /// What happens at the site.
-    News(v1::InspectionNews),
+pub struct Reply {
+    /// After how long.
+    pub after: Duration,
+    /// What. Its request id must be the same when the event comes again.
+    pub answer: v1::Answer,
 }
 
 impl Reply {
-    fn after(&self) -> Duration {
-        match self {
-            Self::Verdict(after, _) | Self::Findings(after, _) => *after,
-            Self::Targeting(_) | Self::Reopening(_) | Self::News(_) => Duration::ZERO,
-        }
+    /// What is said at once.
+    pub fn now(answer: v1::Answer) -> Self {
+        Self { after: Duration::ZERO, answer }
     }
 
     fn request_id(&self) -> &str {
-        match self {
-            Self::Verdict(_, verdict) => &verdict.request_id,
-            Self::Findings(_, findings) => &findings.request_id,
-            Self::Targeting(targeting) => &targeting.request_id,
-            Self::Reopening(reopening) => &reopening.request_id,
-            Self::News(news) => &news.request_id,
-        }
-    }
-
-    /// Bytes of what may be long in something that shares a frame; the rest is short.
-    fn weight(&self) -> usize {
-        let of = |reasons: &[v1::Reason]| -> usize {
-            reasons.iter().map(|reason| reason.code.len() + reason.text.len()).sum()
-        };
-        match self {
-            Self::Verdict(_, verdict) => of(&verdict.reasons),
-            Self::Targeting(targeting) => {
-                targeting.demands.iter().map(|demand| of(&demand.instructions)).sum()
-            }
-            Self::Findings(..) | Self::Reopening(_) | Self::News(_) => 0,
-        }
+        &self.answer.request_id
     }
 }
 
@@ -101,29 +74,6 @@ pub trait Handler {
     fn alive(&mut self) {}
 }
 
-/// A handler that needs no time.
-struct Closures<H, R> {
-    handle: H,
-    result: R,
-}
-
-impl<H, R> Handler for Closures<H, R>
-where
-    H: FnMut(&v1::Event) -> Vec<Reply>,
-    R: FnMut(&v1::Result),
-{
-    fn handle(
-        &mut self,
-        events: Vec<v1::Event>,
-    ) -> impl Future<Output = Result<Vec<Vec<Reply>>, Status>> + Send {
-        std::future::ready(Ok(events.iter().map(&mut self.handle).collect()))
-    }
-
-    fn result(&mut self, result: &v1::Result) {
-        (self.result)(result);
-    }
-}
-
 /// A consumer of an agency.
 #[derive(Debug, Clone)]
 pub struct Consumer {
@@ -140,25 +90,9 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// Consumes until `shutdown`, reconnecting by itself. `handle` says what to reply to an event;
-    /// `result` hears what became of a reply.
-    ///
-    /// # Errors
-    ///
-    /// A status after which connecting again cannot help.
-    pub async fn run(
-        self,
-        handle: impl FnMut(&v1::Event) -> Vec<Reply>,
-        result: impl FnMut(&v1::Result),
-        shutdown: CancellationToken,
-    ) -> Result<(), Status> {
-        let (_nobody, spontaneous) = mpsc::channel(1);
-        self.serve(Closures { handle, result }, spontaneous, shutdown).await
-    }
-
-    /// The same with a handler that may take its time, for example to commit before it replies.
-    /// `spontaneous` are replies that belong to no event; they go out once the window has answered and
-    /// are said again until they are answered.
+    /// Consumes until `shutdown`, reconnecting by itself. The handler may take its time, for example to commit
+    /// before it replies. `spontaneous` are replies that belong to no event; they go out once the window has
+    /// answered and are said again until they are answered.
     ///
     /// # Errors
     ///
@@ -373,11 +307,11 @@ impl Session {
 
     /// Notes a reply, and its id when it is due now; gives the events that wait for it.
     fn say(&mut self, reply: Reply, now: &mut Vec<String>) -> &mut Vec<(u32, u64)> {
-        let (id, after) = (reply.request_id().to_owned(), reply.after());
-        if after.is_zero() {
+        let id = reply.request_id().to_owned();
+        if reply.after.is_zero() {
             now.push(id.clone());
         } else {
-            self.later.insert(id.clone(), after);
+            self.later.insert(id.clone(), reply.after);
         }
         let (_, events) = self.replies.entry(id).or_insert_with(|| (reply, Vec::new()));
         events
@@ -460,8 +394,8 @@ impl Session {
         due: Vec<String>,
     ) -> Result<(), Status> {
         let known = due.iter().filter_map(|id| self.replies.get(id));
-        for frame in frames(known.map(|(reply, _)| reply.clone())) {
-            send(sender, frame).await?;
+        for answers in frames(known.map(|(reply, _)| reply.answer.clone())) {
+            send(sender, Out::Answers(answers)).await?;
         }
         Ok(())
     }
@@ -484,42 +418,21 @@ impl Session {
     }
 }
 
-/// Replies as frames, in their order; those that follow each other share a frame as far as it may go.
-fn frames(replies: impl Iterator<Item = Reply>) -> Vec<Out> {
-    let mut frames = Vec::new();
-    let mut weight = 0;
-    for reply in replies {
-        let more = reply.weight();
-        let fits = |count: usize| {
-            count < limits::VERDICTS_MAX && weight + more <= limits::EXCHANGE_BATCH_BYTES_MAX
+/// Answers as frames, in their order, as many in one as it may hold.
+fn frames(answers: impl Iterator<Item = v1::Answer>) -> Vec<v1::Answers> {
+    let mut frames: Vec<v1::Answers> = Vec::new();
+    let mut bytes = 0;
+    for answer in answers {
+        bytes += answer.encoded_len();
+        let fits = |last: &&mut v1::Answers| {
+            last.answers.len() < limits::ANSWERS_MAX && bytes <= limits::EXCHANGE_BATCH_BYTES_MAX
         };
-        match (reply, frames.last_mut()) {
-            (Reply::Verdict(_, verdict), Some(Out::Verdicts(last)))
-                if fits(last.verdicts.len()) =>
-            {
-                last.verdicts.push(verdict);
-            }
-            (Reply::Targeting(targeting), Some(Out::Targetings(last)))
-                if fits(last.targetings.len()) =>
-            {
-                last.targetings.push(targeting);
-            }
-            (reply, _) => {
-                weight = 0;
-                frames.push(match reply {
-                    Reply::Verdict(_, verdict) => {
-                        Out::Verdicts(v1::Verdicts { verdicts: vec![verdict] })
-                    }
-                    Reply::Targeting(targeting) => {
-                        Out::Targetings(v1::Targetings { targetings: vec![targeting] })
-                    }
-                    Reply::Findings(_, findings) => Out::Findings(findings),
-                    Reply::Reopening(reopening) => Out::Reopening(reopening),
-                    Reply::News(news) => Out::News(news),
-                });
-            }
+        if let Some(last) = frames.last_mut().filter(fits) {
+            last.answers.push(answer);
+        } else {
+            bytes = answer.encoded_len();
+            frames.push(v1::Answers { answers: vec![answer] });
         }
-        weight += more;
     }
     frames
 }
@@ -537,24 +450,25 @@ mod tests {
         v1::Event { slot: 1, position, ..Default::default() }
     }
 
-    fn verdict(request_id: &str) -> Reply {
+    fn reply(request_id: &str) -> Reply {
         let request_id = request_id.to_owned();
-        Reply::Verdict(Duration::ZERO, v1::Verdict { request_id, ..Default::default() })
+        Reply::now(v1::Answer { request_id, ..Default::default() })
+    }
+
+    /// What to reply to each position.
+    struct Script(fn(u64) -> Vec<Reply>);
+
+    impl Handler for Script {
+        async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<Reply>>, Status> {
+            Ok(events.iter().map(|event| (self.0)(event.position)).collect())
+        }
+
+        fn result(&mut self, _: &v1::Result) {}
     }
 
     fn applied(request_id: &str) -> v1::Result {
         let result = v1::ResultCode::Applied.into();
         v1::Result { request_id: request_id.to_owned(), result, ..Default::default() }
-    }
-
-    fn targeting(request_id: &str) -> Reply {
-        let request_id = request_id.to_owned();
-        Reply::Targeting(v1::Targeting { request_id, ..Default::default() })
-    }
-
-    fn news(request_id: &str) -> Reply {
-        let request_id = request_id.to_owned();
-        Reply::News(v1::InspectionNews { request_id, ..Default::default() })
     }
 
     fn spontaneous() -> (mpsc::Sender<Reply>, Spontaneous) {
@@ -569,12 +483,11 @@ mod tests {
     #[tokio::test]
     async fn an_event_is_acknowledged_after_its_replies_also_when_it_comes_again() {
         let (mut session, (_sender, mut nobody)) = (Session::default(), spontaneous());
-        let handle = |event: &v1::Event| match event.position {
-            1 => vec![verdict("a"), verdict("a"), verdict("b")],
+        let mut handler = Script(|position| match position {
+            1 => vec![reply("a"), reply("a"), reply("b")],
             2 => Vec::new(),
-            _ => vec![verdict("b")],
-        };
-        let mut handler = Closures { handle, result: |_: &v1::Result| {} };
+            _ => vec![reply("b")],
+        });
         let events = vec![event(1), event(2), event(3)];
         let now = session.take(events, &mut handler).await.expect("the handler fails never");
         assert_eq!(now, ["a", "a", "b", "b"]);
@@ -601,7 +514,7 @@ mod tests {
                 return Err(Status::unavailable("no database"));
             }
             self.kept.extend(events.iter().map(|event| event.position));
-            Ok(events.iter().map(|event| vec![targeting(&event.position.to_string())]).collect())
+            Ok(events.iter().map(|event| vec![reply(&event.position.to_string())]).collect())
         }
 
         fn result(&mut self, _: &v1::Result) {}
@@ -623,7 +536,7 @@ mod tests {
     async fn what_belongs_to_no_event_is_said_until_it_is_answered() {
         let (mut session, (sender, mut said)) = (Session::default(), spontaneous());
         for id in ["a", "b", "c"] {
-            sender.send(news(id)).await.expect("somebody listens");
+            sender.send(reply(id)).await.expect("somebody listens");
         }
         let more = said.next().await;
         assert_eq!(session.say_all(more), ["a", "b", "c"]);
@@ -647,7 +560,7 @@ mod tests {
         let (sender, receiver) = mpsc::channel(2 * SPONTANEOUS_MAX);
         let mut said = Spontaneous { receiver, unanswered: VecDeque::new() };
         for number in 0..=SPONTANEOUS_MAX {
-            sender.send(news(&number.to_string())).await.expect("somebody listens");
+            sender.send(reply(&number.to_string())).await.expect("somebody listens");
         }
         assert_eq!(said.next().await.len(), SPONTANEOUS_MAX);
         assert!(!said.has_room());
@@ -662,11 +575,10 @@ mod tests {
     #[tokio::test]
     async fn a_reply_over_which_the_window_fails_holds_up_nobody_for_ever() {
         let (mut session, (sender, mut said)) = (Session::default(), spontaneous());
-        let handle = |event: &v1::Event| match event.position {
-            1 => vec![verdict("bad")],
-            _ => vec![verdict("good")],
-        };
-        let mut handler = Closures { handle, result: |_: &v1::Result| {} };
+        let mut handler = Script(|position| match position {
+            1 => vec![reply("bad")],
+            _ => vec![reply("good")],
+        });
         let events = vec![event(1), event(2)];
         session.take(events, &mut handler).await.expect("the handler fails never");
         session.answered(&applied("good"), &mut said);
@@ -685,7 +597,7 @@ mod tests {
         assert_eq!(session.done, BTreeMap::from([(1, 2)]), "what is behind it is acknowledged");
 
         // What belongs to no event is left to whoever said it.
-        sender.send(news("n")).await.expect("somebody listens");
+        sender.send(reply("n")).await.expect("somebody listens");
         let more = said.next().await;
         session.say_all(more);
         let failed = v1::Result { request_id: "n".to_owned(), ..failed };
@@ -695,27 +607,19 @@ mod tests {
 
     #[test]
     fn replies_share_frames_in_their_order() {
-        let kind = |frame: &Out| match frame {
-            Out::Verdicts(verdicts) => ("verdicts", verdicts.verdicts.len()),
-            Out::Targetings(targetings) => ("targetings", targetings.targetings.len()),
-            Out::News(_) => ("news", 1),
-            other => panic!("{other:?}"),
+        let counts = |answers: Vec<Reply>| -> Vec<usize> {
+            let frames = frames(answers.into_iter().map(|reply| reply.answer));
+            frames.iter().map(|frame| frame.answers.len()).collect()
         };
-        let said = |replies: Vec<Reply>| -> Vec<_> {
-            frames(replies.into_iter()).iter().map(kind).collect()
-        };
-        let mixed = vec![targeting("a"), targeting("b"), news("c"), verdict("d"), verdict("e")];
-        assert_eq!(said(mixed), [("targetings", 2), ("news", 1), ("verdicts", 2)]);
-        let many = (0..=limits::VERDICTS_MAX).map(|number| targeting(&number.to_string()));
-        let full = ("targetings", limits::VERDICTS_MAX);
-        assert_eq!(said(many.collect()), [full, ("targetings", 1)]);
-        let long = Reply::Targeting(v1::Targeting {
-            demands: vec![v1::Demand {
-                agency: v1::Agency::Customs.into(),
-                instructions: vec![v1::Reason { code: String::new(), text: "x".repeat(600_000) }],
-            }],
+        assert_eq!(counts(["a", "b", "c"].map(reply).into()), [3]);
+        let many = (0..=limits::ANSWERS_MAX).map(|number| reply(&number.to_string()));
+        assert_eq!(counts(many.collect()), [limits::ANSWERS_MAX, 1]);
+        let verdict = v1::Verdict {
+            reasons: vec![v1::Reason { code: String::new(), text: "x".repeat(600_000) }],
             ..Default::default()
-        });
-        assert_eq!(said(vec![long.clone(), long]), [("targetings", 1), ("targetings", 1)]);
+        };
+        let what = Some(v1::answer::What::Verdict(verdict));
+        let long = Reply::now(v1::Answer { what, ..Default::default() });
+        assert_eq!(counts(vec![long.clone(), long.clone(), reply("a"), long]), [1, 2, 1]);
     }
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use domain::clearance::{self, Event};
 use domain::declaration::Checked;
 use domain::history::Record;
+use domain::participant::Stands;
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Principal, RequestId};
@@ -29,6 +30,8 @@ pub struct Amendment {
     pub(crate) seen: u32,
     pub(crate) scope: Scope,
     pub(crate) checked: Checked,
+    /// Who is waited for with it.
+    pub(crate) required: Stands,
     pub(crate) body: Bytes,
     pub(crate) digest: Digest,
     pub(crate) trace: String,
@@ -58,7 +61,8 @@ pub(crate) fn parse(
         .finalize()
         .into();
     let scope = principal.scope();
-    Ok(Amendment { request_id, id, seen, scope, checked, body, digest, trace })
+    let required = declarations.profile.required(&checked);
+    Ok(Amendment { request_id, id, seen, scope, checked, required, body, digest, trace })
 }
 
 /// Files the new version, or answers as it was answered before.
@@ -97,7 +101,8 @@ async fn file(
         let holder = holder(step.tx, case).await?;
         return Ok(Err(holder.map_or(taken.clone(), |holder| holder.named(taken))));
     }
-    let next = clearance::next(case.clearance, Event::Amend { seen: amendment.seen });
+    let Amendment { seen, required, .. } = *amendment;
+    let next = clearance::next(case.clearance, Event::Amend { seen, required });
     let (then, _) = match next {
         Ok(next) => next,
         Err(refusal) => return Ok(Err(refusal)),

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use domain::clearance::{Agency, Clearance, Joint, Outcome, Phase, Stand, Targeting};
+use domain::clearance::{Clearance, Joint, Outcome, Phase, Stand};
 use domain::declaration::{Checked, Direction};
+use domain::participant::{Participant, Stands};
 use domain::{DeclarationId, OrderId};
 use sqlx::PgConnection;
 use store::Fault;
@@ -87,8 +88,7 @@ pub(crate) async fn load(
     let rows = sqlx::query!(
         r#"select d.id, declarant_code, ebc_code, order_no, cop_no, logistics_no, direction,
                   trade_mode, customs_code, pre_no, invt_no, filed_time, current, version, round,
-                  phase, customs, inspection, joint, targeting, content_position,
-                  o.order_id as "order_id?", o.findings as "findings?"
+                  phase, stands, joint, content_position, o.order_id as "order_id?", o.findings as "findings?"
            from unnest($1::smallint[], $2::uuid[]) as wanted (slot, id)
            join declaration d on d.slot = wanted.slot and d.id = wanted.id
            left join joint_inspection o
@@ -105,10 +105,8 @@ pub(crate) async fn load(
                 version: number(row.version)?,
                 round: number(row.round)?,
                 phase: phase(row.phase)?,
-                customs: stand(row.customs)?,
-                inspection: stand(row.inspection)?,
+                stands: stands(&row.stands)?,
                 joint: joint(row.joint)?,
-                targeting: targeting(row.targeting)?,
                 numbered: row.invt_no.is_some(),
             };
             let order = row.order_id.map(|id| Order { id: OrderId(id), findings: row.findings });
@@ -153,20 +151,18 @@ pub(crate) async fn insert(tx: &mut PgConnection, cases: &[&Case]) -> Result<(),
     sqlx::query!(
         "insert into declaration (slot, id, declarant_code, ebc_code, order_no, cop_no, direction,
                                   trade_mode, customs_code, pre_no, invt_no, filed_time, version,
-                                  round, phase, customs, inspection, joint, targeting,
-                                  content_position, positions, logistics_no)
+                                  round, phase, stands, joint, content_position, positions,
+                                  logistics_no)
          select slot, id, declarant_code, ebc_code, order_no, cop_no, direction, trade_mode,
-                customs_code, pre_no, invt_no, filed_time, version, round, phase, customs,
-                inspection, joint, targeting, content_position, added::bigint[], logistics_no
+                customs_code, pre_no, invt_no, filed_time, version, round, phase, stands, joint,
+                content_position, added::bigint[], logistics_no
          from unnest($1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
                      $7::smallint[], $8::text[], $9::text[], $10::text[], $11::text[],
-                     $12::timestamptz[], $13::int[], $14::int[], $15::smallint[], $16::smallint[],
-                     $17::smallint[], $18::smallint[], $19::smallint[], $20::bigint[], $21::text[],
-                     $22::text[])
+                     $12::timestamptz[], $13::int[], $14::int[], $15::smallint[], $16::text[],
+                     $17::smallint[], $18::bigint[], $19::text[], $20::text[])
               as filed (slot, id, declarant_code, ebc_code, order_no, cop_no, direction,
                         trade_mode, customs_code, pre_no, invt_no, filed_time, version, round,
-                        phase, customs, inspection, joint, targeting, content_position, added,
-                        logistics_no)",
+                        phase, stands, joint, content_position, added, logistics_no)",
         &slots,
         &ids,
         &text(|c| &c.declarant_code) as &[&str],
@@ -182,10 +178,8 @@ pub(crate) async fn insert(tx: &mut PgConnection, cases: &[&Case]) -> Result<(),
         &states.versions,
         &states.rounds,
         &states.phases,
-        &states.customs,
-        &states.inspections,
+        &states.stands,
         &states.joints,
-        &states.targetings,
         &contents,
         &states.added,
         &text(|c| &c.logistics_no) as &[&str],
@@ -210,17 +204,15 @@ pub(crate) async fn update(tx: &mut PgConnection, cases: &[&Case]) -> Result<(),
     sqlx::query!(
         "update declaration d
          set invt_no = now.invt_no, version = now.version, round = now.round, phase = now.phase,
-             customs = now.customs, inspection = now.inspection, joint = now.joint,
-             targeting = now.targeting, content_position = now.content_position,
+             stands = now.stands, joint = now.joint, content_position = now.content_position,
              trade_mode = now.trade_mode, customs_code = now.customs_code,
              logistics_no = now.logistics_no,
              positions = d.positions || now.added::bigint[]
          from unnest($1::smallint[], $2::uuid[], $3::text[], $4::int[], $5::int[], $6::smallint[],
-                     $7::smallint[], $8::smallint[], $9::smallint[], $10::smallint[], $11::bigint[],
-                     $12::text[], $13::text[], $14::text[], $15::text[])
-              as now (slot, id, invt_no, version, round, phase, customs, inspection, joint,
-                      targeting, content_position, trade_mode, customs_code, logistics_no,
-                      added)
+                     $7::text[], $8::smallint[], $9::bigint[], $10::text[], $11::text[],
+                     $12::text[], $13::text[])
+              as now (slot, id, invt_no, version, round, phase, stands, joint, content_position,
+                      trade_mode, customs_code, logistics_no, added)
          where d.slot = now.slot and d.id = now.id",
         &slots,
         &ids,
@@ -228,10 +220,8 @@ pub(crate) async fn update(tx: &mut PgConnection, cases: &[&Case]) -> Result<(),
         &states.versions,
         &states.rounds,
         &states.phases,
-        &states.customs,
-        &states.inspections,
+        &states.stands,
         &states.joints,
-        &states.targetings,
         &contents,
         &modes as &[&str],
         &houses as &[&str],
@@ -249,10 +239,8 @@ struct States<'a> {
     versions: Vec<i32>,
     rounds: Vec<i32>,
     phases: Vec<i16>,
-    customs: Vec<i16>,
-    inspections: Vec<i16>,
+    stands: Vec<String>,
     joints: Vec<i16>,
-    targetings: Vec<i16>,
     added: Vec<String>,
 }
 
@@ -269,10 +257,8 @@ impl<'a> States<'a> {
             versions: n(|c| c.version)?,
             rounds: n(|c| c.round)?,
             phases: c(|c| phase_column(c.phase)),
-            customs: c(|c| stand_column(c.customs)),
-            inspections: c(|c| stand_column(c.inspection)),
+            stands: cases.iter().map(|case| stands_column(&case.clearance.stands)).collect(),
             joints: c(|c| joint_column(c.joint)),
-            targetings: c(|c| targeting_column(c.targeting)),
             added: cases.iter().map(|case| array(&case.added)).collect(),
         })
     }
@@ -330,21 +316,40 @@ const STANDS: [Stand; 8] = [
     Stand::Cleared,
 ];
 
-pub(crate) fn stand_column(stand: Stand) -> i16 {
+pub(crate) fn stand_column(stand: Stand) -> char {
     match stand {
-        Stand::Pending => 1,
-        Stand::Accepted => 2,
-        Stand::ManualReview => 3,
-        Stand::Concluded => 4,
-        Stand::WantsInspection => 5,
-        Stand::Held => 6,
-        Stand::Detained => 7,
-        Stand::Cleared => 8,
+        Stand::Pending => '1',
+        Stand::Accepted => '2',
+        Stand::ManualReview => '3',
+        Stand::Concluded => '4',
+        Stand::WantsInspection => '5',
+        Stand::Held => '6',
+        Stand::Detained => '7',
+        Stand::Cleared => '8',
     }
 }
 
-pub(crate) fn stand(found: i16) -> Result<Stand, Fault> {
-    column::value("stand", STANDS, stand_column, found)
+/// A digit for each participant, in their order; 0 for who is not waited for.
+fn stands_column(stands: &Stands) -> String {
+    let digit = |who| stands.of(who).map_or('0', stand_column);
+    Participant::ALL.into_iter().map(digit).collect()
+}
+
+/// Reads it. Who is not in it was no participant when it was written.
+pub(crate) fn stands(found: &str) -> Result<Stands, Fault> {
+    let strange = || Fault::Broken(format!("{found:?} is no column of stands"));
+    let mut digits = found.chars();
+    let mut stands = Stands::default();
+    for who in Participant::ALL {
+        stands = match digits.next() {
+            None | Some('0') => stands,
+            Some(digit) => {
+                let stand = STANDS.into_iter().find(|stand| stand_column(*stand) == digit);
+                stands.with(who, stand.ok_or_else(strange)?)
+            }
+        };
+    }
+    if digits.next().is_some() { Err(strange()) } else { Ok(stands) }
 }
 
 fn joint_column(joint: Joint) -> i16 {
@@ -359,26 +364,6 @@ fn joint_column(joint: Joint) -> i16 {
 pub(crate) fn joint(found: i16) -> Result<Joint, Fault> {
     let all = [Joint::None, Joint::Open, Joint::Done, Joint::Cancelled];
     column::value("joint inspection state", all, joint_column, found)
-}
-
-fn targeting_column(targeting: Targeting) -> i16 {
-    match targeting {
-        Targeting::None => 0,
-        Targeting::Waiting => 1,
-        Targeting::Done => 2,
-    }
-}
-
-pub(crate) fn targeting(found: i16) -> Result<Targeting, Fault> {
-    let all = [Targeting::None, Targeting::Waiting, Targeting::Done];
-    column::value("targeting", all, targeting_column, found)
-}
-
-pub(crate) fn agency_column(agency: Agency) -> i16 {
-    match agency {
-        Agency::Customs => 1,
-        Agency::Inspection => 2,
-    }
 }
 
 pub(crate) fn outcome_column(outcome: Outcome) -> i16 {

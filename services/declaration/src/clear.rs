@@ -7,12 +7,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::clearance::{self, Agency, Clearance, Event, Fact, Joint, Targeting};
-use domain::decision::{Decided, Decision, Desk, News, Reopening, Report, Verdict};
+use domain::clearance::{self, Agency, Clearance, Fact, Stand};
+use domain::decision::{Decided, Decision, What};
 use domain::declaration::Direction;
-use domain::history::{Reason, Record};
+use domain::history::Record;
+use domain::participant::Participant;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, OrderId, ReleaseId, RequestId, Slot, limits};
+use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 use store::Fault;
@@ -20,7 +22,7 @@ use store::column::integer;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::case::{Case, Order, agency_column, outcome_column};
+use crate::case::{Case, Order, outcome_column};
 use crate::commit::{Answer, Done};
 use crate::step::Step;
 use store::numbers::{CHINA, use_numbers};
@@ -37,54 +39,77 @@ pub(crate) async fn commit(
     let mut numbers = numbers(step, decisions).await?;
     let mut answers = Vec::with_capacity(decisions.len());
     for (index, decision) in decisions {
-        let Some(digest) = digest(decision) else {
-            answers.push((*index, decide(step, decision, &mut numbers).await?));
-            continue;
-        };
-        let answer = match before.get(&(agency(decision), decision.request_id())) {
-            Some((same, applied)) if *same == digest => {
-                let decided = if *applied { Decided::Duplicate } else { Decided::Ignored };
-                Ok(Done::Decided(decided))
-            }
-            Some(_) => Err(Refusal::of(Code::RequestIdReused)),
-            None => {
-                let now = step.cases.get(&decision.declaration()).map(|case| case.clearance);
-                let answer = decide(step, decision, &mut numbers).await?;
-                if let Ok(done) = &answer {
-                    let now = now.ok_or_else(|| {
-                        Fault::Broken("a decision about nothing had an effect".into())
-                    })?;
-                    let applied = *done != Done::Decided(Decided::Ignored);
-                    step.clearing.verdicts.push(Kept::of(decision, &now, applied, digest.clone()));
-                }
-                answer
+        let id = decision.declaration;
+        // Out of the step while it is decided about: nothing else is concerned.
+        let answer = match step.cases.remove(&id) {
+            None => Err(Refusal::of(Code::NotFound).with("name", id.name())),
+            Some(mut case) => {
+                let answer = once(step, &mut case, decision, &mut before, &mut numbers).await?;
+                step.cases.insert(id, case);
+                answer.map(Done::Decided)
             }
         };
-        if let Ok(done) = &answer {
-            let applied = *done != Done::Decided(Decided::Ignored);
-            before.insert((agency(decision), decision.request_id()), (digest, applied));
-        }
         answers.push((*index, answer));
     }
     Ok(answers)
 }
 
+/// What was decided before: digest and whether it took effect, by who decided and the request.
+type Before = HashMap<(i16, RequestId), (Vec<u8>, bool)>;
+
+/// Decides, unless the same was decided before under this request id.
+async fn once(
+    step: &mut Step<'_>,
+    case: &mut Case,
+    decision: &Decision,
+    before: &mut Before,
+    numbers: &mut HashMap<DeclarationId, String>,
+) -> Result<Result<Decided, Refusal>, Fault> {
+    if !decision.is_kept() {
+        return decide(step, case, decision, numbers).await;
+    }
+    let key = (decision.by.row().column, decision.request);
+    let digest = digest(decision);
+    match before.get(&key) {
+        Some((same, true)) if *same == digest => return Ok(Ok(Decided::Duplicate)),
+        Some((same, false)) if *same == digest => return Ok(Ok(Decided::Ignored)),
+        Some(_) => return Ok(Err(Refusal::of(Code::RequestIdReused))),
+        None => {}
+    }
+    let Clearance { version, round, .. } = case.clearance;
+    let answer = decide(step, case, decision, numbers).await?;
+    if let Ok(decided) = answer {
+        let applied = decided != Decided::Ignored;
+        before.insert(key, (digest.clone(), applied));
+        let kept = Kept {
+            id: case.id,
+            request_id: decision.request,
+            agency: decision.by.row().column,
+            version,
+            round,
+            outcome: decision.what.outcome().map_or(0, outcome_column),
+            applied,
+            digest,
+        };
+        step.clearing.verdicts.push(kept);
+    }
+    Ok(answer)
+}
+
 async fn decide(
     step: &mut Step<'_>,
+    case: &mut Case,
     decision: &Decision,
     numbers: &mut HashMap<DeclarationId, String>,
-) -> Result<Answer, Fault> {
-    let id = decision.declaration();
-    let Some(case) = step.cases.get(&id) else {
-        return Ok(Err(Refusal::of(Code::NotFound).with("name", id.name())));
-    };
-    let event = match event(decision, case) {
+) -> Result<Result<Decided, Refusal>, Fault> {
+    let order = case.order.as_ref().map(|order| order.id);
+    let event = match decision.event(&case.clearance, order) {
         Ok(Some(event)) => event,
         Ok(None) => {
-            if let Decision::News(News { moved, .. }) = decision {
-                step.record(id, [Record::InspectionMoved(moved.clone())]);
+            if let What::Progress(moved) = &decision.what {
+                step.record(case.id, [Record::InspectionMoved(moved.clone())]);
             }
-            return Ok(Ok(Done::Decided(Decided::Applied)));
+            return Ok(Ok(Decided::Applied));
         }
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -92,120 +117,71 @@ async fn decide(
         Ok(next) => next,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    if facts.contains(&Fact::Numbered) && !numbers.contains_key(&id) {
+    if facts.contains(&Fact::Numbered) && !numbers.contains_key(&case.id) {
         return Ok(Err(Refusal::of(Code::NumbersUsedUp)));
     }
     if facts.is_empty() {
-        let again = matches!(decision, Decision::Targeting(_)) && then.targeting == Targeting::Done;
-        let decided = if again { Decided::Duplicate } else { Decided::Ignored };
-        return Ok(Ok(Done::Decided(decided)));
+        let done = then.stands.of(decision.by.row().participant) == Some(Stand::Cleared);
+        let again = !decision.is_kept() && done;
+        return Ok(Ok(if again { Decided::Duplicate } else { Decided::Ignored }));
     }
     for fact in facts {
         let record = match fact {
             Fact::Numbered => {
-                let invt_no = numbers.remove(&id);
+                let invt_no = numbers.remove(&case.id);
                 let invt_no = invt_no
-                    .ok_or_else(|| Fault::Broken(format!("no invtNo was given for {id}")))?;
-                step.case(id)?.invt_no = Some(invt_no.clone());
-                step.clearing.numbered.push((id, invt_no.clone()));
+                    .ok_or_else(|| Fault::Broken(format!("no invtNo was given for {}", case.id)))?;
+                case.invt_no = Some(invt_no.clone());
+                step.clearing.numbered.push((case.id, invt_no.clone()));
                 Record::Numbered { invt_no }
             }
-            other => record(step, id, decision, other).await?,
+            other => record(step, case, &decision.what, other).await?,
         };
-        step.record(id, [record]);
+        step.record(case.id, [record]);
     }
-    step.case(id)?.clearance = then;
-    Ok(Ok(Done::Decided(Decided::Applied)))
-}
-
-/// What a decision means for the machine; `None` for news, which change nothing.
-fn event(decision: &Decision, case: &Case) -> Result<Option<Event>, Refusal> {
-    let about = |id: OrderId| match &case.order {
-        Some(order) if order.id == id => Ok(()),
-        Some(_) | None => Err(Refusal::of(Code::NoOpenInspection)),
-    };
-    Ok(Some(match decision {
-        Decision::Verdict(Verdict { agency, version, round, outcome, .. }) => {
-            Event::Verdict { agency: *agency, version: *version, round: *round, outcome: *outcome }
-        }
-        Decision::Report(Report { order_id, findings, version, round, .. }) => {
-            if case.clearance.joint != Joint::Open {
-                return Err(Refusal::of(Code::NoOpenInspection));
-            }
-            about(*order_id)?;
-            let answers = |agency: Agency| findings.iter().any(|f| f.instructed_by == agency);
-            Event::Findings {
-                version: *version,
-                round: *round,
-                for_customs: answers(Agency::Customs),
-                for_inspection: answers(Agency::Inspection),
-            }
-        }
-        Decision::Targeting(targeting) => Event::Targeted {
-            version: targeting.version,
-            customs: targeting.demanded_by(Agency::Customs),
-            inspection: targeting.demanded_by(Agency::Inspection),
-        },
-        Decision::Reopening(Reopening { order_id, version, .. }) => {
-            about(*order_id)?;
-            Event::Reopen { version: *version }
-        }
-        Decision::News(News { moved, .. }) => {
-            about(moved.order_id)?;
-            return Ok(None);
-        }
-    }))
+    case.clearance = then;
+    Ok(Ok(Decided::Applied))
 }
 
 /// A fact with its data, and the row that repeats its promise.
 async fn record(
     step: &mut Step<'_>,
-    id: DeclarationId,
-    decision: &Decision,
+    case: &mut Case,
+    what: &What,
     fact: Fact,
 ) -> Result<Record, Fault> {
-    let reasons = |agency: Agency| match decision {
-        Decision::Verdict(verdict) => verdict.reasons.clone(),
-        Decision::Targeting(targeting) => targeting.instructions(agency),
-        // What follows from findings has its reasons in them.
-        Decision::Report(_) | Decision::Reopening(_) | Decision::News(_) => Vec::<Reason>::new(),
-    };
-    let findings = || match decision {
-        Decision::Report(report) => Ok(report.findings.clone()),
-        Decision::Verdict(_)
-        | Decision::Targeting(_)
-        | Decision::Reopening(_)
-        | Decision::News(_) => Err(otherwise("an inspection was completed without findings")),
-    };
+    let reasons = |agency: Agency| what.reasons(agency.into());
     Ok(match fact {
         Fact::Amended(_) | Fact::Withdrawn | Fact::Numbered => {
             return Err(otherwise("a decision had the effect of a filing"));
         }
-        Fact::StandChanged(agency, stand) => {
-            Record::StandChanged { agency, stand, reasons: reasons(agency) }
+        Fact::StandChanged(who, stand) => {
+            Record::StandChanged { who, stand, reasons: what.reasons(who) }
         }
         Fact::InspectionOrdered(agency) => {
             // The order is one for the declaration: opened again, it is the same one.
             let fresh = || Order { id: OrderId(Uuid::now_v7()), findings: None };
-            let order_id = step.case(id)?.order.get_or_insert_with(fresh).id;
-            keep_order(step, id, OrderState::Open)?;
-            show(step, id).await?;
+            case.order.get_or_insert_with(fresh);
+            let order_id = keep_order(step, case, OrderState::Open)?;
+            show(step, case).await?;
             let instructions = reasons(agency);
             Record::InspectionOrdered { order_id, demanded_by: agency, instructions }
         }
         Fact::InspectionJoined(agency) => Record::InspectionJoined {
-            order_id: order(step, id)?.id,
+            order_id: order(case)?.id,
             demanded_by: agency,
             instructions: reasons(agency),
         },
         Fact::InspectionCompleted => {
-            let findings = findings()?;
-            order(step, id)?.findings = Some(proto::facts::encode_findings(&findings));
-            let order_id = keep_order(step, id, OrderState::Done)?;
-            Record::InspectionCompleted { order_id, findings }
+            let What::Findings { findings, .. } = what else {
+                return Err(otherwise("an inspection was completed without findings"));
+            };
+            order(case)?.findings = Some(proto::facts::encode_findings(findings));
+            let order_id = keep_order(step, case, OrderState::Done)?;
+            Record::InspectionCompleted { order_id, findings: findings.clone() }
         }
         Fact::InspectionAnswered(agency) => {
-            let order = order(step, id)?;
+            let order = order(case)?;
             let kept = order.findings.as_deref();
             let kept = kept.ok_or_else(|| otherwise("an inspection was done without findings"))?;
             let findings = proto::facts::decode_findings(kept)
@@ -213,28 +189,21 @@ async fn record(
             Record::InspectionAnswered { order_id: order.id, demanded_by: agency, findings }
         }
         Fact::InspectionCancelled => {
-            let order_id = keep_order(step, id, OrderState::Cancelled)?;
+            let order_id = keep_order(step, case, OrderState::Cancelled)?;
             Record::InspectionCancelled { order_id }
         }
         Fact::InspectionReopened => {
-            let order_id = keep_order(step, id, OrderState::Open)?;
-            show(step, id).await?;
-            let reason = match decision {
-                Decision::Reopening(reopening) => reopening.reason.clone(),
-                Decision::Verdict(_)
-                | Decision::Report(_)
-                | Decision::Targeting(_)
-                | Decision::News(_) => {
-                    return Err(otherwise("an inspection was reopened by no objection"));
-                }
+            let order_id = keep_order(step, case, OrderState::Open)?;
+            show(step, case).await?;
+            let What::Reopening { reason, .. } = what else {
+                return Err(otherwise("an inspection was reopened by no objection"));
             };
-            Record::InspectionReopened { order_id, reason }
+            Record::InspectionReopened { order_id, reason: reason.clone() }
         }
-        Fact::Targeted => Record::Targeted,
         Fact::Released => {
             let release_id = ReleaseId(Uuid::now_v7());
-            let version = step.case(id)?.clearance.version;
-            step.clearing.releases.push((id, release_id, version));
+            // Whatever releases leaves the version.
+            step.clearing.releases.push((case.id, release_id, case.clearance.version));
             Record::Released { release_id }
         }
         Fact::Rejected(agency) => Record::Rejected { agency, reasons: reasons(agency) },
@@ -247,23 +216,21 @@ fn otherwise(what: &str) -> Fault {
     Fault::Broken(what.to_owned())
 }
 
-fn order<'s>(step: &'s mut Step<'_>, id: DeclarationId) -> Result<&'s mut Order, Fault> {
-    let found = step.case(id)?.order.as_mut();
-    found.ok_or_else(|| Fault::Broken("an inspection has no order".into()))
+fn order(case: &mut Case) -> Result<&mut Order, Fault> {
+    case.order.as_mut().ok_or_else(|| Fault::Broken("an inspection has no order".into()))
 }
 
 /// Notes in which state the order is to be kept. Earlier findings stay until there are new ones.
-fn keep_order(step: &mut Step<'_>, id: DeclarationId, state: OrderState) -> Result<OrderId, Fault> {
-    let Order { id: order_id, findings } = order(step, id)?.clone();
-    step.clearing.orders.insert(id, (order_id, state, findings));
+fn keep_order(step: &mut Step<'_>, case: &mut Case, state: OrderState) -> Result<OrderId, Fault> {
+    let Order { id: order_id, findings } = order(case)?.clone();
+    step.clearing.orders.insert(case.id, (order_id, state, findings));
     Ok(order_id)
 }
 
 /// Whoever looks at the goods sees what was declared.
-async fn show(step: &mut Step<'_>, id: DeclarationId) -> Result<(), Fault> {
-    let at = step.case(id)?.content_position;
-    let body = step.content(id, at).await?;
-    step.show(id, body);
+async fn show(step: &mut Step<'_>, case: &Case) -> Result<(), Fault> {
+    let body = step.content(case.id, case.content_position).await?;
+    step.show(case.id, body);
     Ok(())
 }
 
@@ -276,20 +243,16 @@ async fn numbers(
 ) -> Result<HashMap<DeclarationId, String>, Fault> {
     let year = step.now.to_offset(CHINA).year();
     let mut wanted: BTreeMap<(String, Direction), Vec<DeclarationId>> = BTreeMap::new();
-    let by_customs = decisions.iter().filter_map(|(_, decision)| match decision {
-        Decision::Verdict(verdict) if verdict.agency == Agency::Customs => Some(verdict),
-        Decision::Verdict(_)
-        | Decision::Report(_)
-        | Decision::Targeting(_)
-        | Decision::Reopening(_)
-        | Decision::News(_) => None,
+    let by_customs = decisions.iter().filter(|(_, decision)| {
+        decision.by.row().participant == Participant::Customs && decision.what.outcome().is_some()
     });
-    for verdict in by_customs {
+    for (_, decision) in by_customs {
+        let id = decision.declaration;
         // One that does not exist is refused, without a number.
-        let Some(case) = step.cases.get(&verdict.declaration) else { continue };
+        let Some(case) = step.cases.get(&id) else { continue };
         let ids = wanted.entry((case.customs_code.clone(), case.direction)).or_default();
-        if !case.clearance.numbered && !ids.contains(&verdict.declaration) {
-            ids.push(verdict.declaration);
+        if !case.clearance.numbered && !ids.contains(&id) {
+            ids.push(id);
         }
     }
     let mut given = HashMap::new();
@@ -314,67 +277,19 @@ async fn numbers(
     Ok(given)
 }
 
-/// To tell a repetition from another decision under the same request id; `None` for what is not kept
-/// under its request id.
-fn digest(decision: &Decision) -> Option<Vec<u8>> {
-    let mut hash = Sha256::new();
-    match decision {
-        Decision::Verdict(v) => {
-            hash.update([1]);
-            hash.update(outcome_column(v.outcome).to_be_bytes());
-            hash.update(v.declaration.uuid().as_bytes());
-            hash.update(v.version.to_be_bytes());
-            hash.update(v.round.to_be_bytes());
-            for reason in &v.reasons {
-                hash.update(&reason.code);
-                hash.update([0]);
-                hash.update(&reason.text);
-                hash.update([0]);
-            }
-        }
-        Decision::Report(r) => {
-            hash.update([2]);
-            hash.update(r.declaration.uuid().as_bytes());
-            hash.update(r.version.to_be_bytes());
-            hash.update(r.round.to_be_bytes());
-            hash.update(proto::facts::encode_findings(&r.findings));
-        }
-        Decision::Targeting(_) => return None,
-        Decision::Reopening(r) => {
-            hash.update([3]);
-            hash.update(r.declaration.uuid().as_bytes());
-            hash.update(r.order_id.0.as_bytes());
-            hash.update(r.version.to_be_bytes());
-            hash.update(&r.reason);
-        }
-        Decision::News(n) => {
-            hash.update([4]);
-            hash.update(n.declaration.uuid().as_bytes());
-            hash.update(proto::facts::encode(vec![Record::InspectionMoved(n.moved.clone())], &[]));
-        }
-    }
-    Some(hash.finalize().to_vec())
-}
-
-/// Who decides, as it is kept. Each agency makes up its own request ids.
-fn agency(decision: &Decision) -> i16 {
-    match decision {
-        Decision::Verdict(verdict) => agency_column(verdict.agency),
-        Decision::Report(_)
-        | Decision::Targeting(_)
-        | Decision::Reopening(_)
-        | Decision::News(_) => Desk::Site.column(),
-    }
+/// To tell a repetition from another decision under the same request id.
+fn digest(decision: &Decision) -> Vec<u8> {
+    Sha256::digest(proto::exchange::answer(decision).encode_to_vec()).to_vec()
 }
 
 async fn decided_before(
     tx: &mut PgConnection,
     decisions: &[(usize, &Decision)],
-) -> Result<HashMap<(i16, RequestId), (Vec<u8>, bool)>, Fault> {
+) -> Result<Before, Fault> {
     let (slots, ids): (Vec<i16>, Vec<Uuid>) = decisions
         .iter()
-        .filter(|(_, decision)| !matches!(decision, Decision::Targeting(_)))
-        .map(|(_, decision)| (decision.declaration().slot().column(), decision.request_id().0))
+        .filter(|(_, decision)| decision.is_kept())
+        .map(|(_, decision)| (decision.declaration.slot().column(), decision.request.0))
         .unzip();
     if ids.is_empty() {
         return Ok(HashMap::new());
@@ -405,29 +320,6 @@ struct Kept {
     outcome: i16,
     applied: bool,
     digest: Vec<u8>,
-}
-
-impl Kept {
-    fn of(decision: &Decision, now: &Clearance, applied: bool, digest: Vec<u8>) -> Self {
-        let agency = agency(decision);
-        let outcome = match decision {
-            Decision::Verdict(verdict) => outcome_column(verdict.outcome),
-            Decision::Report(_)
-            | Decision::Targeting(_)
-            | Decision::Reopening(_)
-            | Decision::News(_) => 0,
-        };
-        Self {
-            id: decision.declaration(),
-            request_id: decision.request_id(),
-            agency,
-            version: now.version,
-            round: now.round,
-            outcome,
-            applied,
-            digest,
-        }
-    }
 }
 
 /// State of an order as it is kept.

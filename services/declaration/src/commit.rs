@@ -47,7 +47,7 @@ impl Command {
             Self::Submit(submission) => submission.slot,
             Self::Amend(amendment) => amendment.id.slot(),
             Self::Withdraw(withdrawal) => withdrawal.id.slot(),
-            Self::Decide(decision) => decision.declaration().slot(),
+            Self::Decide(decision) => decision.declaration.slot(),
         }
     }
 
@@ -71,7 +71,7 @@ impl Command {
             Self::Submit(_) => None,
             Self::Amend(amendment) => Some(amendment.id),
             Self::Withdraw(withdrawal) => Some(withdrawal.id),
-            Self::Decide(decision) => Some(decision.declaration()),
+            Self::Decide(decision) => Some(decision.declaration),
         }
     }
 }

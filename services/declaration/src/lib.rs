@@ -20,10 +20,10 @@ mod withdraw;
 
 use std::sync::Arc;
 
-use domain::decision::{Decided, Decision};
+use domain::decision::Decision;
 use domain::declaration::Profile;
 use domain::limits;
-use domain::refusal::Refusal;
+use futures::future::BoxFuture;
 use kit::service::{Connections, Loops, Manifest, Mount, Parts, Plans, Pools, Start};
 use proto::v1;
 use proto::v1::declaration_service_server::DeclarationServiceServer;
@@ -72,7 +72,7 @@ pub struct Declarations {
     rehearsals: Semaphore,
 }
 
-/// The service as it is mounted, and the bench of its exchange.
+/// The service as it is mounted.
 #[derive(Debug, Clone)]
 pub struct Service(Arc<Declarations>);
 
@@ -110,23 +110,26 @@ fn mount(parts: &Parts, profile: Profile, lanes: usize) -> Mount {
 
 impl Service {
     /// The exchange that serves this service's journal.
-    fn exchange(&self) -> exchange::Exchange<Self> {
+    fn exchange(&self) -> exchange::Exchange {
         let Declarations { work, tail, draining, .. } = &*self.0;
-        exchange::Exchange::new(work.clone(), tail.clone(), self.clone(), draining.clone())
+        let handler = Arc::<Declarations>::clone(&self.0);
+        exchange::Exchange::new(work.clone(), tail.clone(), handler, draining.clone())
     }
 }
 
-impl exchange::Bench for Service {
-    async fn decide(&self, decision: Decision) -> Result<Result<Decided, Refusal>, Fault> {
-        let slot = decision.declaration().slot();
-        let done = self.0.batch.queue(slot, &Share::Kept, Command::Decide(decision)).await?;
-        match done {
-            Ok(Done::Decided(decided)) => Ok(Ok(decided)),
-            Ok(Done::Filed(_) | Done::Amended(_) | Done::Withdrawn) => {
-                Err(Fault::Broken("a decision was answered with something else".into()))
+impl exchange::AnswerHandler for Declarations {
+    fn handle(&self, decision: Decision) -> BoxFuture<'_, exchange::Handled> {
+        Box::pin(async move {
+            let slot = decision.declaration.slot();
+            let done = self.batch.queue(slot, &Share::Kept, Command::Decide(decision)).await?;
+            match done {
+                Ok(Done::Decided(decided)) => Ok(Ok(decided)),
+                Ok(Done::Filed(_) | Done::Amended(_) | Done::Withdrawn) => {
+                    Err(Fault::Broken("a decision was answered with something else".into()))
+                }
+                Err(refusal) => Ok(Err(refusal)),
             }
-            Err(refusal) => Ok(Err(refusal)),
-        }
+        })
     }
 }
 

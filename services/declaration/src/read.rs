@@ -16,7 +16,7 @@ use store::page::Page;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::case::{joint, phase, phase_column, stand, targeting};
+use crate::case::{joint, phase, phase_column, stands};
 use crate::{Declarations, Error, lookup};
 
 /// A declaration as it is kept, without content and history.
@@ -184,8 +184,7 @@ async fn select(
         r#"select d.id as "id!", d.pre_no as "pre_no!", d.invt_no as "invt_no?",
                   d.order_no as "order_no!", d.trade_mode as "trade_mode!",
                   d.version as "version!", d.round as "round!", d.phase as "phase!",
-                  d.customs as "customs!", d.inspection as "inspection!",
-                  d.joint as "joint!", d.targeting as "targeting!",
+                  d.stands as "stands!", d.joint as "joint!",
                   d.filed_time as "filed_time!", r.released_time as "released_time?",
                   r.release_id as "release_id?", o.order_id as "order_id?"
            from unnest($1::smallint[]) as wanted (slot)
@@ -227,8 +226,7 @@ async fn records(pool: &PgPool, ids: &[DeclarationId]) -> Result<Vec<Record>, st
         r#"select d.id as "id!", d.pre_no as "pre_no!", d.invt_no as "invt_no?",
                   d.order_no as "order_no!", d.trade_mode as "trade_mode!",
                   d.version as "version!", d.round as "round!", d.phase as "phase!",
-                  d.customs as "customs!", d.inspection as "inspection!",
-                  d.joint as "joint!", d.targeting as "targeting!",
+                  d.stands as "stands!", d.joint as "joint!",
                   d.filed_time as "filed_time!", r.released_time as "released_time?",
                   r.release_id as "release_id?", o.order_id as "order_id?"
            from unnest($1::smallint[], $2::uuid[]) as wanted (slot, id)
@@ -264,10 +262,8 @@ struct Row {
     version: i32,
     round: i32,
     phase: i16,
-    customs: i16,
-    inspection: i16,
+    stands: String,
     joint: i16,
-    targeting: i16,
     filed_time: OffsetDateTime,
     released_time: Option<OffsetDateTime>,
     release_id: Option<Uuid>,
@@ -280,10 +276,8 @@ impl Row {
             version: number(self.version)?,
             round: number(self.round)?,
             phase: phase(self.phase)?,
-            customs: stand(self.customs)?,
-            inspection: stand(self.inspection)?,
+            stands: stands(&self.stands)?,
             joint: joint(self.joint)?,
-            targeting: targeting(self.targeting)?,
             numbered: self.invt_no.is_some(),
         };
         Ok(Record {

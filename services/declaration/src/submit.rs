@@ -83,7 +83,7 @@ pub(crate) fn parse(
         return Err(Error::Refused(refusal));
     }
     let digest = Sha256::new().chain_update(b"submit").chain_update(&body).finalize().into();
-    let clearance = Clearance::filed(declarations.profile.targeting);
+    let clearance = Clearance::filed(declarations.profile.required(&checked));
     Ok(Submission { request_id, slot, checked, clearance, body, digest, pre_no, trace })
 }
 
@@ -284,8 +284,7 @@ impl Holder {
         Self {
             id: case.id,
             phase: case.clearance.phase,
-            detained: [case.clearance.customs, case.clearance.inspection]
-                .contains(&Stand::Detained),
+            detained: case.clearance.detained(),
             pre_no: case.pre_no.clone(),
             invt_no: case.invt_no.clone(),
         }
@@ -307,7 +306,7 @@ async fn holders(
     let rows = sqlx::query!(
         r#"select d.slot as "slot!", d.id as "id!", d.phase as "phase!",
                   d.declarant_code as "declarant_code!", d.pre_no as "pre_no!",
-                  d.invt_no as "invt_no?", ($6 in (d.customs, d.inspection)) as "detained!", d.ebc_code as "first!",
+                  d.invt_no as "invt_no?", (strpos(d.stands, $6) > 0) as "detained!", d.ebc_code as "first!",
                   d.order_no as "second!", false as "own!"
            from unnest($1::smallint[], $2::text[], $3::text[], $4::text[])
              as wanted (slot, ebc_code, order_no, declarant_code)
@@ -316,7 +315,7 @@ async fn holders(
              and d.current
            union all
            select d.slot, d.id, d.phase, d.declarant_code, d.pre_no, d.invt_no,
-                  $6 in (d.customs, d.inspection), d.declarant_code, d.cop_no, true
+                  strpos(d.stands, $6) > 0, d.declarant_code, d.cop_no, true
            from unnest($1::smallint[], $4::text[], $5::text[]) as wanted (slot, declarant_code, cop_no)
            join declaration d on d.slot = wanted.slot and d.declarant_code = wanted.declarant_code
              and d.cop_no = wanted.cop_no and d.current and d.cop_no <> ''"#,
@@ -325,7 +324,7 @@ async fn holders(
         &of(|d| &d.order_no) as &[&str],
         &of(|d| &d.declarant.code) as &[&str],
         &of(|d| &d.cop_no) as &[&str],
-        stand_column(Stand::Detained),
+        &stand_column(Stand::Detained).to_string(),
     )
     .fetch_all(tx)
     .await?;
@@ -349,14 +348,14 @@ async fn holders(
 /// Which declaration of the same declarant has the order of a seller now.
 pub(crate) async fn holder(tx: &mut PgConnection, case: &Case) -> Result<Option<Holder>, Fault> {
     let row = sqlx::query!(
-        r#"select id, phase, ($5 in (customs, inspection)) as "detained!", pre_no, invt_no
+        r#"select id, phase, (strpos(stands, $5) > 0) as "detained!", pre_no, invt_no
            from declaration
            where slot = $1 and ebc_code = $2 and order_no = $3 and current and declarant_code = $4"#,
         case.id.slot().column(),
         case.ebc_code,
         case.order_no,
         case.declarant_code,
-        stand_column(Stand::Detained),
+        &stand_column(Stand::Detained).to_string(),
     )
     .fetch_optional(tx)
     .await?;

@@ -1,7 +1,7 @@
 //! Messages become questions, and answers become messages.
 
 use domain::DeclarationId;
-use domain::clearance::{Phase, awaited};
+use domain::clearance::{Agency, Phase, awaited};
 use domain::declaration::CebSource;
 use domain::refusal::{Code, Refusal, Violation};
 use prost::Message as _;
@@ -79,8 +79,8 @@ pub(crate) fn record(record: read::Record) -> v1::DeclarationRecord {
         version: record.clearance.version,
         round: record.clearance.round,
         state: v1::State::from(record.clearance.phase).into(),
-        customs: v1::Stand::from(record.clearance.customs).into(),
-        inspection: v1::Stand::from(record.clearance.inspection).into(),
+        customs: v1::Stand::from(record.clearance.stand(Agency::Customs)).into(),
+        inspection: v1::Stand::from(record.clearance.stand(Agency::Inspection)).into(),
         inspection_order_id: id(record.order_id),
         release_id: id(record.release_id),
         filed_time: Some(proto::timestamp(record.filed_time)),

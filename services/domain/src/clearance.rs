@@ -1,13 +1,13 @@
 //! The life of a declaration: one declaration, one inspection, one release. Step 5 of 5.
 //!
 //! ```text
-//!            file                  both cleared, risk rules asked
+//!            file                  everybody required has cleared
 //!   (nothing) ───► UNDER REVIEW ─────────────────────────────► RELEASED
 //!                   │  ▲  ▲ │ an agency wants to look, or its risk rules do, or
 //!     amend: new    │  │  │ │ the done inspection is reopened
 //!     version,      │  │  │ ▼                    (the second one joins the open order)
 //!     round 1,      └──┘  │ INSPECTING
-//!     rules anew          │ │
+//!     checks anew         │ │
 //!                         └─┘ the site reports: next round, both conclude anew
 //!
 //!   UNDER REVIEW or INSPECTING ── an agency rejects ──► REJECTED ── amend ──► UNDER REVIEW
@@ -16,11 +16,13 @@
 //! ```
 //!
 //! Three promises, each a named function below, each repeated as a key in the schema:
-//! release is given once and only when both agencies cleared the current version in the current
-//! round and the risk rules were asked about it ([`may_release`], [`Targeting`]); at most one inspection is open, and a declaration has at most one order
-//! ever ([`Joint`]); either agency can stop, and only the holder lifts its own hold ([`Stand`]).
+//! release is given once and only when every participant that is required cleared the current version,
+//! an agency in the current round ([`may_release`], [`REQUIRED`](crate::participant::REQUIRED)); at most
+//! one inspection is open, and a declaration has at most one order ever ([`Joint`]); either agency can stop, and only the holder lifts its own hold ([`Stand`]).
 //! Source: the rule of 2016 for customs and inspection, "一次申报、一次查验、一次放行".
 
+pub use crate::participant::{Agency, Stand};
+use crate::participant::{Participant, Stands};
 use crate::refusal::{Code, Refusal};
 
 /// Where a declaration stands.
@@ -38,36 +40,6 @@ pub enum Phase {
     Withdrawn,
     /// The goods go back abroad.
     Returned,
-}
-
-/// The two agencies whose verdicts count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Agency {
-    /// Customs (海关).
-    Customs,
-    /// Entry-exit inspection and quarantine (国检).
-    Inspection,
-}
-
-/// Where one agency stands in the current round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Stand {
-    /// Nothing heard yet.
-    Pending,
-    /// Taken into its database (120).
-    Accepted,
-    /// Somebody reviews it (300).
-    ManualReview,
-    /// Examination of the data concluded (399).
-    Concluded,
-    /// Asked for the joint inspection and waits for findings (500).
-    WantsInspection,
-    /// Waits for documents. Only the same agency lifts it.
-    Held,
-    /// The goods are detained (501 to 599). Only the same agency ends it.
-    Detained,
-    /// No objection.
-    Cleared,
 }
 
 /// What an agency decides.
@@ -108,17 +80,6 @@ pub enum Joint {
     Cancelled,
 }
 
-/// Whether the risk rules of the agencies (风险布控) were asked about the current version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Targeting {
-    /// This window does not ask.
-    None,
-    /// Not yet; nothing is released before.
-    Waiting,
-    /// They were.
-    Done,
-}
-
 /// A declaration as far as clearance is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Clearance {
@@ -128,14 +89,10 @@ pub struct Clearance {
     pub round: u32,
     /// Where it stands.
     pub phase: Phase,
-    /// Where customs stands.
-    pub customs: Stand,
-    /// Where inspection stands.
-    pub inspection: Stand,
+    /// Where each participant stands.
+    pub stands: Stands,
     /// The joint inspection.
     pub joint: Joint,
-    /// The risk rules.
-    pub targeting: Targeting,
     /// Customs took it in once and gave its number.
     pub numbered: bool,
 }
@@ -147,22 +104,26 @@ pub enum Event {
     Amend {
         /// The version that it saw.
         seen: u32,
+        /// Who is waited for with the new content.
+        required: Stands,
     },
     /// The enterprise takes it back.
     Withdraw {
         /// The version that it saw.
         seen: u32,
     },
-    /// An agency decides.
+    /// A participant answers.
     Verdict {
         /// Who.
-        agency: Agency,
+        by: Participant,
         /// On which version.
         version: u32,
-        /// In which round.
+        /// In which round; of no account for a check.
         round: u32,
-        /// What.
+        /// What. A check says that it is done: cleared.
         outcome: Outcome,
+        /// What the risk rules demand besides.
+        demands: Demands,
     },
     /// The site reports on the open order.
     Findings {
@@ -175,20 +136,34 @@ pub enum Event {
         /// Inspection's instructions are answered.
         for_inspection: bool,
     },
-    /// The risk rules were asked.
-    Targeted {
-        /// About which version.
-        version: u32,
-        /// Those of customs demand an inspection.
-        customs: bool,
-        /// Those of inspection do.
-        inspection: bool,
-    },
     /// The goods are to be examined a second time, on objection (复验).
     Reopen {
         /// Version that the objection is about.
         version: u32,
     },
+}
+
+/// Inspections that the risk rules of the agencies demand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Demands {
+    /// Those of customs do.
+    pub customs: bool,
+    /// Those of inspection do.
+    pub inspection: bool,
+}
+
+impl Demands {
+    /// Whether the rules of an agency demand one.
+    pub fn of(self, agency: Agency) -> bool {
+        match agency {
+            Agency::Customs => self.customs,
+            Agency::Inspection => self.inspection,
+        }
+    }
+
+    fn any(self) -> bool {
+        self.customs || self.inspection
+    }
 }
 
 /// What happened, for the journal.
@@ -198,8 +173,8 @@ pub enum Fact {
     Amended(u32),
     /// Taken back.
     Withdrawn,
-    /// An agency moved on.
-    StandChanged(Agency, Stand),
+    /// A participant moved on.
+    StandChanged(Participant, Stand),
     /// The order was opened.
     InspectionOrdered(Agency),
     /// The other agency joined it.
@@ -212,8 +187,6 @@ pub enum Fact {
     InspectionCancelled,
     /// The done order is open again.
     InspectionReopened,
-    /// The risk rules were asked.
-    Targeted,
     /// Customs took it in for the first time.
     Numbered,
     /// The one release.
@@ -225,68 +198,53 @@ pub enum Fact {
 }
 
 impl Clearance {
-    /// A declaration that was just filed, in a window that asks the risk rules or does not.
-    pub fn filed(targeting: bool) -> Self {
+    /// A declaration that was just filed and waits for these.
+    pub fn filed(required: Stands) -> Self {
         Self {
             version: 1,
             round: 1,
             phase: Phase::UnderReview,
-            customs: Stand::Pending,
-            inspection: Stand::Pending,
+            stands: required,
             joint: Joint::None,
-            targeting: if targeting { Targeting::Waiting } else { Targeting::None },
             numbered: false,
         }
     }
 
     /// Where an agency stands.
     pub fn stand(&self, agency: Agency) -> Stand {
-        match agency {
-            Agency::Customs => self.customs,
-            Agency::Inspection => self.inspection,
-        }
+        self.stands.of_agency(agency)
     }
 
-    fn with_stand(mut self, agency: Agency, stand: Stand) -> Self {
-        match agency {
-            Agency::Customs => self.customs = stand,
-            Agency::Inspection => self.inspection = stand,
-        }
-        self
+    fn with_stand(self, agency: Agency, stand: Stand) -> Self {
+        Self { stands: self.stands.with(agency.into(), stand), ..self }
     }
 
-    fn detained(&self) -> bool {
-        self.customs == Stand::Detained || self.inspection == Stand::Detained
+    /// Whether an agency has detained the goods.
+    pub fn detained(&self) -> bool {
+        self.stands.missing().any(|who| self.stands.of(who) == Some(Stand::Detained))
     }
 }
 
-/// One release: both agencies cleared the current version in the current round, no inspection is
-/// open, and the risk rules have nothing left to say.
+/// One release: everybody required has cleared the current version, an agency in the current round, and no
+/// inspection is open.
 pub fn may_release(c: &Clearance) -> bool {
-    c.phase == Phase::UnderReview
-        && c.joint != Joint::Open
-        && c.targeting != Targeting::Waiting
-        && c.customs == Stand::Cleared
-        && c.inspection == Stand::Cleared
+    c.phase == Phase::UnderReview && c.joint != Joint::Open && c.stands.missing().next().is_none()
 }
 
 /// What a release waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Awaited {
-    /// The verdict of customs on the current version in the current round.
-    CustomsVerdict,
-    /// That of inspection.
-    InspectionVerdict,
+    /// That a participant clears.
+    Clearance(Participant),
     /// The findings of the open inspection.
     Findings,
-    /// That the risk rules are asked.
-    RiskCheck,
 }
 
 impl Awaited {
     /// Everything that can be missing.
-    pub const ALL: [Self; 4] =
-        [Self::CustomsVerdict, Self::InspectionVerdict, Self::Findings, Self::RiskCheck];
+    pub fn all() -> impl Iterator<Item = Self> {
+        Participant::ALL.into_iter().map(Self::Clearance).chain([Self::Findings])
+    }
 }
 
 /// What is still missing for the release; nothing once the case is over. After the findings both
@@ -299,13 +257,9 @@ pub fn awaited(c: &Clearance) -> Vec<Awaited> {
         }
     }
     let open = c.joint == Joint::Open;
-    let is_missing = |what: &Awaited| match what {
-        Awaited::CustomsVerdict => open || c.customs != Stand::Cleared,
-        Awaited::InspectionVerdict => open || c.inspection != Stand::Cleared,
-        Awaited::Findings => open,
-        Awaited::RiskCheck => c.targeting == Targeting::Waiting,
-    };
-    Awaited::ALL.into_iter().filter(is_missing).collect()
+    let anew = if open { anew_round(c.stands) } else { c.stands };
+    let missing = anew.missing().map(Awaited::Clearance);
+    missing.chain(open.then_some(Awaited::Findings)).collect()
 }
 
 /// The only way in which a declaration changes.
@@ -318,12 +272,17 @@ pub fn awaited(c: &Clearance) -> Vec<Awaited> {
 /// A [`Refusal`] when the event does not fit the state, the version or the round.
 pub fn next(now: Clearance, event: Event) -> Result<(Clearance, Vec<Fact>), Refusal> {
     match event {
-        Event::Amend { seen } => amend(now, seen),
+        Event::Amend { seen, required } => amend(now, seen, required),
         Event::Withdraw { seen } => withdraw(now, seen),
-        Event::Verdict { agency, version, round, outcome } => {
-            current(&now, version, round)?;
-            let (then, mut facts) = verdict(now, agency, outcome)?;
-            let then = number(then, agency, &mut facts);
+        Event::Verdict { by, version, round, outcome, demands } => {
+            let (then, mut facts) = if let Some(agency) = by.agency() {
+                current(&now, version, round)?;
+                let (then, mut facts) = verdict(now, agency, outcome)?;
+                (number(then, agency, &mut facts), facts)
+            } else {
+                current(&now, version, now.round)?;
+                checked(now, by, outcome, demands)?
+            };
             Ok((release(then, &mut facts), facts))
         }
         Event::Findings { version, round, for_customs, for_inspection } => {
@@ -333,11 +292,6 @@ pub fn next(now: Clearance, event: Event) -> Result<(Clearance, Vec<Fact>), Refu
             current(&now, version, round)?;
             findings(now, for_customs, for_inspection)
         }
-        Event::Targeted { version, customs, inspection } => {
-            current(&now, version, now.round)?;
-            let (then, mut facts) = targeted(now, customs, inspection)?;
-            Ok((release(then, &mut facts), facts))
-        }
         Event::Reopen { version } => {
             current(&now, version, now.round)?;
             reopen(now)
@@ -345,36 +299,19 @@ pub fn next(now: Clearance, event: Event) -> Result<(Clearance, Vec<Fact>), Refu
     }
 }
 
-fn amend(now: Clearance, seen: u32) -> Result<(Clearance, Vec<Fact>), Refusal> {
+/// A new version is looked at from the beginning, but detained goods stay detained: only the agency
+/// that detained them lifts that.
+fn amend(now: Clearance, seen: u32, required: Stands) -> Result<(Clearance, Vec<Fact>), Refusal> {
     changeable(&now, seen)?;
     let then = Clearance {
         version: now.version + 1,
         round: 1,
         phase: Phase::UnderReview,
-        customs: anew(now.customs),
-        inspection: anew(now.inspection),
-        targeting: match now.targeting {
-            Targeting::None => Targeting::None,
-            Targeting::Waiting | Targeting::Done => Targeting::Waiting,
-        },
+        stands: required
+            .map(|who, anew| now.stands.of(who).filter(|it| *it == Stand::Detained).or(anew)),
         ..now
     };
     Ok((then, vec![Fact::Amended(now.version)]))
-}
-
-/// A new version is looked at from the beginning, but detained goods stay detained: only the agency
-/// that detained them lifts that.
-fn anew(stand: Stand) -> Stand {
-    match stand {
-        Stand::Detained => Stand::Detained,
-        Stand::Pending
-        | Stand::Accepted
-        | Stand::ManualReview
-        | Stand::Concluded
-        | Stand::WantsInspection
-        | Stand::Held
-        | Stand::Cleared => Stand::Pending,
-    }
 }
 
 fn withdraw(now: Clearance, seen: u32) -> Result<(Clearance, Vec<Fact>), Refusal> {
@@ -512,35 +449,42 @@ fn order(now: Clearance, agency: Agency) -> (Clearance, Fact) {
     }
 }
 
-/// The risk rules are asked once a version. What they demand, the agency demands.
-fn targeted(
+/// A check is answered once a version. What the risk rules demand, the agency demands.
+fn checked(
     now: Clearance,
-    customs: bool,
-    inspection: bool,
+    by: Participant,
+    outcome: Outcome,
+    demands: Demands,
 ) -> Result<(Clearance, Vec<Fact>), Refusal> {
-    match (now.phase, now.targeting) {
-        (Phase::Released, Targeting::None | Targeting::Waiting) if customs || inspection => {
+    if outcome != Outcome::Cleared {
+        let reason = "a check says only that it is done: cleared";
+        return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
+    }
+    let is_done = now.stands.of(by) == Some(Stand::Cleared);
+    let is_missing = now.stands.missing().any(|who| who == by);
+    match now.phase {
+        Phase::Released if demands.any() && !is_done => {
             return Err(Refusal::of(Code::AlreadyReleased));
         }
-        (
-            Phase::UnderReview
-            | Phase::Inspecting
-            | Phase::Released
-            | Phase::Rejected
-            | Phase::Withdrawn
-            | Phase::Returned,
-            Targeting::None | Targeting::Done,
-        )
-        | (Phase::Released, Targeting::Waiting) => return Ok((now, Vec::new())),
-        (Phase::Rejected | Phase::Withdrawn | Phase::Returned, Targeting::Waiting) => {
+        Phase::Released => return Ok((now, Vec::new())),
+        Phase::UnderReview
+        | Phase::Inspecting
+        | Phase::Rejected
+        | Phase::Withdrawn
+        | Phase::Returned
+            if !is_missing =>
+        {
+            return Ok((now, Vec::new()));
+        }
+        Phase::Rejected | Phase::Withdrawn | Phase::Returned => {
             return Err(Refusal::of(Code::AlreadyEnded));
         }
-        (Phase::UnderReview | Phase::Inspecting, Targeting::Waiting) => {}
+        Phase::UnderReview | Phase::Inspecting => {}
     }
-    let mut then = Clearance { targeting: Targeting::Done, ..now };
-    let mut facts = vec![Fact::Targeted];
-    for (agency, demands) in [(Agency::Customs, customs), (Agency::Inspection, inspection)] {
-        if demands {
+    let mut then = Clearance { stands: now.stands.with(by, Stand::Cleared), ..now };
+    let mut facts = vec![Fact::StandChanged(by, Stand::Cleared)];
+    for agency in [Agency::Customs, Agency::Inspection] {
+        if demands.of(agency) {
             let more;
             (then, more) = demand_by_rules(then, agency)?;
             facts.extend(more);
@@ -596,7 +540,7 @@ fn progress(now: Clearance, agency: Agency, to: Stand) -> (Clearance, Vec<Fact>)
         Stand::Concluded | Stand::WantsInspection | Stand::Detained | Stand::Cleared => false,
     };
     if forward {
-        (now.with_stand(agency, to), vec![Fact::StandChanged(agency, to)])
+        (now.with_stand(agency, to), vec![Fact::StandChanged(agency.into(), to)])
     } else {
         (now, Vec::new())
     }
@@ -618,7 +562,9 @@ fn settle(now: Clearance, agency: Agency, to: Stand) -> Result<(Clearance, Vec<F
         | Stand::ManualReview
         | Stand::Concluded
         | Stand::Held
-        | Stand::Cleared => Ok((now.with_stand(agency, to), vec![Fact::StandChanged(agency, to)])),
+        | Stand::Cleared => {
+            Ok((now.with_stand(agency, to), vec![Fact::StandChanged(agency.into(), to)]))
+        }
     }
 }
 
@@ -649,28 +595,37 @@ fn findings(
     for_customs: bool,
     for_inspection: bool,
 ) -> Result<(Clearance, Vec<Fact>), Refusal> {
-    let answered = |stand: Stand, given: bool| stand != Stand::WantsInspection || given;
+    let answered = |agency, given: bool| now.stand(agency) != Stand::WantsInspection || given;
     let empty = !for_customs && !for_inspection;
-    if empty || !answered(now.customs, for_customs) || !answered(now.inspection, for_inspection) {
+    if empty
+        || !answered(Agency::Customs, for_customs)
+        || !answered(Agency::Inspection, for_inspection)
+    {
         return Err(Refusal::of(Code::InstructionUnanswered));
     }
-    let anew_round = |stand: Stand| match stand {
-        Stand::Held => Stand::Held,
-        Stand::Detained => Stand::Detained,
-        Stand::Pending
-        | Stand::Accepted
-        | Stand::ManualReview
-        | Stand::Concluded
-        | Stand::WantsInspection
-        | Stand::Cleared => Stand::Pending,
-    };
     let then = Clearance {
         round: now.round + 1,
         phase: Phase::UnderReview,
-        customs: anew_round(now.customs),
-        inspection: anew_round(now.inspection),
+        stands: anew_round(now.stands),
         joint: Joint::Done,
         ..now
     };
     Ok((then, vec![Fact::InspectionCompleted]))
+}
+
+/// Agencies conclude anew; what was checked about the version stays checked.
+fn anew_round(stands: Stands) -> Stands {
+    stands.map(|who, stand| match who.agency() {
+        None => stand,
+        Some(_) => stand.map(|stand| match stand {
+            Stand::Held => Stand::Held,
+            Stand::Detained => Stand::Detained,
+            Stand::Pending
+            | Stand::Accepted
+            | Stand::ManualReview
+            | Stand::Concluded
+            | Stand::WantsInspection
+            | Stand::Cleared => Stand::Pending,
+        }),
+    })
 }

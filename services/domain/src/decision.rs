@@ -1,112 +1,59 @@
-//! What agencies and the inspection service say, as it reaches the rules.
+//! What is said about a declaration over the exchange, as it reaches the rules: one head, and what is said.
+//!
+//! A new kind of answer is a variant of [`What`], its arms below, and its arms in `proto::exchange`.
 
-use crate::clearance::{Agency, Outcome};
+use crate::clearance::{Agency, Clearance, Demands, Event, Joint, Outcome};
 use crate::history::{Finding, Moved, Reason};
-use crate::{DeclarationId, Kind, OrderId, RequestId};
+use crate::participant::Participant;
+use crate::refusal::{Code, Refusal};
+use crate::subscriber::Subscriber;
+use crate::{DeclarationId, OrderId, RequestId};
 
-/// A consumer of the exchange.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Desk {
-    /// Customs.
-    Customs,
-    /// Entry-exit inspection.
-    Inspection,
-    /// The inspection service, for the examination sites; it reports and does not decide.
-    Site,
-}
-
-impl Desk {
-    /// As it is stored.
-    pub fn column(self) -> i16 {
-        match self {
-            Self::Customs => 1,
-            Self::Inspection => 2,
-            Self::Site => 3,
-        }
-    }
-
-    /// The desk of a kind of caller; `None` when it has none.
-    pub fn of(kind: Kind) -> Option<Self> {
-        match kind {
-            Kind::Customs => Some(Self::Customs),
-            Kind::Inspection => Some(Self::Inspection),
-            Kind::Examiner => Some(Self::Site),
-            Kind::Enterprise | Kind::Agent | Kind::Site | Kind::Administrator | Kind::Gateway => {
-                None
-            }
-        }
-    }
-
-    /// The agency whose verdicts it gives; `None` for the site.
-    pub fn agency(self) -> Option<Agency> {
-        match self {
-            Self::Customs => Some(Agency::Customs),
-            Self::Inspection => Some(Agency::Inspection),
-            Self::Site => None,
-        }
-    }
-}
-
-/// An agency's decision on one version of one declaration.
+/// What somebody says about one version of one declaration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// Made and kept by the agency.
-    pub request_id: RequestId,
+pub struct Decision {
+    /// Made and kept by whoever says it.
+    pub request: RequestId,
     /// Which declaration.
     pub declaration: DeclarationId,
-    /// Who.
-    pub agency: Agency,
-    /// On which version.
+    /// The version that was looked at, or that the order or the objection is about.
     pub version: u32,
-    /// In which round.
+    /// The round of review; of no account where the version alone counts.
     pub round: u32,
+    /// Who says it.
+    pub by: Subscriber,
     /// What.
-    pub outcome: Outcome,
-    /// Why, or instructions.
-    pub reasons: Vec<Reason>,
+    pub what: What,
 }
 
-/// What the site found.
+/// The kinds of things that are said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
-    /// Made and kept by the site.
-    pub request_id: RequestId,
-    /// Which declaration.
-    pub declaration: DeclarationId,
-    /// On which order.
-    pub order_id: OrderId,
-    /// On which version the order was opened.
-    pub version: u32,
-    /// In which round; a second examination has a later one.
-    pub round: u32,
-    /// At least one for each agency that instructed.
-    pub findings: Vec<Finding>,
-}
-
-/// What the risk rules say about one version: asked once, whatever they demand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Targeting {
-    /// Made by the inspection service; the answer is found by it.
-    pub request_id: RequestId,
-    /// Which declaration.
-    pub declaration: DeclarationId,
-    /// On which version.
-    pub version: u32,
-    /// What is demanded; nothing when no rule applies.
-    pub demands: Vec<Demand>,
-}
-
-impl Targeting {
-    /// Whether the rules of an agency demand an inspection.
-    pub fn demanded_by(&self, agency: Agency) -> bool {
-        self.demands.iter().any(|demand| demand.agency == agency)
-    }
-
-    /// What an agency's rules want to be looked at.
-    pub fn instructions(&self, agency: Agency) -> Vec<Reason> {
-        let own = self.demands.iter().filter(|demand| demand.agency == agency);
-        own.flat_map(|demand| demand.instructions.iter().cloned()).collect()
-    }
+pub enum What {
+    /// A participant decides.
+    Verdict {
+        /// What.
+        outcome: Outcome,
+        /// Why, or instructions.
+        reasons: Vec<Reason>,
+        /// What the risk rules demand; nothing when no rule applies.
+        demands: Vec<Demand>,
+    },
+    /// What the site found.
+    Findings {
+        /// On which order.
+        order_id: OrderId,
+        /// At least one for each agency that instructed.
+        findings: Vec<Finding>,
+    },
+    /// A second examination, on objection (复验).
+    Reopening {
+        /// Which order.
+        order_id: OrderId,
+        /// Why.
+        reason: String,
+    },
+    /// What happens to an order: told to everybody concerned, without effect on the declaration.
+    Progress(Moved),
 }
 
 /// An inspection that the rules of an agency demand.
@@ -118,67 +65,83 @@ pub struct Demand {
     pub instructions: Vec<Reason>,
 }
 
-/// A second examination, on objection (复验).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reopening {
-    /// Made and kept by the inspection service.
-    pub request_id: RequestId,
-    /// Which declaration.
-    pub declaration: DeclarationId,
-    /// Which order.
-    pub order_id: OrderId,
-    /// Version that the objection is about.
-    pub version: u32,
-    /// Why.
-    pub reason: String,
-}
-
-/// What happens to an order: told to everybody concerned, without effect on the declaration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct News {
-    /// Made and kept by the inspection service.
-    pub request_id: RequestId,
-    /// Which declaration.
-    pub declaration: DeclarationId,
-    /// What happened, and to which order.
-    pub moved: Moved,
-}
-
-/// Anything that an agency's system or the inspection service may say about a declaration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
-    /// A verdict.
-    Verdict(Verdict),
-    /// A report.
-    Report(Report),
-    /// What the risk rules say.
-    Targeting(Targeting),
-    /// A second examination.
-    Reopening(Reopening),
-    /// What happens to an order.
-    News(News),
-}
-
 impl Decision {
-    /// The request.
-    pub fn request_id(&self) -> RequestId {
+    /// What it means for the machine, given the declaration and its order; `None` for what changes no state.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::NoOpenInspection`] when it is about another order, or reports on one that is not open.
+    pub fn event(&self, now: &Clearance, order: Option<OrderId>) -> Result<Option<Event>, Refusal> {
+        let (version, round) = (self.version, self.round);
+        let about = |named: OrderId| match order {
+            Some(order) if order == named => Ok(()),
+            Some(_) | None => Err(Refusal::of(Code::NoOpenInspection)),
+        };
+        Ok(Some(match &self.what {
+            What::Verdict { outcome, demands, .. } => {
+                let by = self.by.row().participant;
+                if by != Participant::RiskCheck && !demands.is_empty() {
+                    let reason = "only the risk rules demand inspections besides";
+                    return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
+                }
+                let demanded = |by: Agency| demands.iter().any(|demand| demand.agency == by);
+                let demands = Demands {
+                    customs: demanded(Agency::Customs),
+                    inspection: demanded(Agency::Inspection),
+                };
+                Event::Verdict { by, version, round, outcome: *outcome, demands }
+            }
+            What::Findings { order_id, findings } => {
+                if now.joint != Joint::Open {
+                    return Err(Refusal::of(Code::NoOpenInspection));
+                }
+                about(*order_id)?;
+                let answers = |agency: Agency| findings.iter().any(|f| f.instructed_by == agency);
+                Event::Findings {
+                    version,
+                    round,
+                    for_customs: answers(Agency::Customs),
+                    for_inspection: answers(Agency::Inspection),
+                }
+            }
+            What::Reopening { order_id, .. } => {
+                about(*order_id)?;
+                Event::Reopen { version }
+            }
+            What::Progress(moved) => {
+                about(moved.order_id)?;
+                return Ok(None);
+            }
+        }))
+    }
+
+    /// Whether it is kept under its request id. A check is repeated safely by the state itself, and there is
+    /// one for every declaration.
+    pub fn is_kept(&self) -> bool {
+        let is_check = self.by.row().participant.agency().is_none();
+        !(is_check && matches!(self.what, What::Verdict { .. }))
+    }
+}
+
+impl What {
+    /// What is decided, where something is.
+    pub fn outcome(&self) -> Option<Outcome> {
         match self {
-            Self::Verdict(verdict) => verdict.request_id,
-            Self::Report(report) => report.request_id,
-            Self::Targeting(targeting) => targeting.request_id,
-            Self::Reopening(reopening) => reopening.request_id,
-            Self::News(news) => news.request_id,
+            Self::Verdict { outcome, .. } => Some(*outcome),
+            Self::Findings { .. } | Self::Reopening { .. } | Self::Progress(_) => None,
         }
     }
 
-    /// The declaration.
-    pub fn declaration(&self) -> DeclarationId {
+    /// The reasons of a participant, or what the rules of an agency want to be looked at. What follows from
+    /// findings has its reasons in them.
+    pub fn reasons(&self, who: Participant) -> Vec<Reason> {
         match self {
-            Self::Verdict(verdict) => verdict.declaration,
-            Self::Report(report) => report.declaration,
-            Self::Targeting(targeting) => targeting.declaration,
-            Self::Reopening(reopening) => reopening.declaration,
-            Self::News(news) => news.declaration,
+            Self::Verdict { reasons, demands, .. } => {
+                let own = demands.iter().filter(|demand| Participant::from(demand.agency) == who);
+                let instructions = own.flat_map(|demand| &demand.instructions);
+                reasons.iter().chain(instructions).cloned().collect()
+            }
+            Self::Findings { .. } | Self::Reopening { .. } | Self::Progress(_) => Vec::new(),
         }
     }
 }

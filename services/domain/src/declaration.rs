@@ -3,6 +3,7 @@
 //! The fields are plain, because a message with forty mistakes must be held to answer all forty at
 //! once. [`Declaration::check`] is the door: what it returns as [`Checked`] obeys every rule.
 
+use crate::participant::{Participant, Stands};
 use crate::refusal::Violation;
 use crate::rules;
 
@@ -199,8 +200,15 @@ pub struct Profile {
     /// of the same specification (a mode that does not exist, 6,000 packages, sums that are wrong),
     /// so for them those rules warn instead of refusing. Empty outside the sandbox.
     pub sample_declarants: Vec<String>,
-    /// Declarations wait for the risk rules before they are released: an inspection service asks them.
-    pub targeting: bool,
+    /// Who is asked here besides the agencies: a service answers for it.
+    pub asked: Vec<Participant>,
+}
+
+impl Profile {
+    /// Who is waited for with a content.
+    pub fn required(&self, checked: &Checked) -> Stands {
+        Stands::required(checked.direction, &checked.declaration.trade_mode, &self.asked)
+    }
 }
 
 /// A declaration that obeys every rule.

@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use crate::clearance::{Agency, Stand};
+use crate::participant::Participant;
 use crate::{OrderId, ReleaseId};
 
 /// A reason or an instruction of an agency.
@@ -93,7 +94,7 @@ pub enum Record {
     Filed { pre_no: String },
     Amended { previous_version: u32 },
     Withdrawn { reason: String },
-    StandChanged { agency: Agency, stand: Stand, reasons: Vec<Reason> },
+    StandChanged { who: Participant, stand: Stand, reasons: Vec<Reason> },
     InspectionOrdered { order_id: OrderId, demanded_by: Agency, instructions: Vec<Reason> },
     InspectionJoined { order_id: OrderId, demanded_by: Agency, instructions: Vec<Reason> },
     InspectionCompleted { order_id: OrderId, findings: Vec<Finding> },
@@ -101,7 +102,6 @@ pub enum Record {
     InspectionCancelled { order_id: OrderId },
     InspectionReopened { order_id: OrderId, reason: String },
     InspectionMoved(Moved),
-    Targeted,
     Numbered { invt_no: String },
     Released { release_id: ReleaseId },
     Rejected { agency: Agency, reasons: Vec<Reason> },
@@ -122,8 +122,8 @@ pub mod topic {
     pub const END: i32 = 8;
     /// Customs gave an import its number. Exports need no bill, so nobody waits for theirs.
     pub const IMPORT_NUMBER: i32 = 16;
-    /// The risk rules were asked. Nobody has to be told.
-    pub const TARGETED: i32 = 32;
+    /// A check was answered. Nobody has to be told.
+    pub const CHECKED: i32 = 32;
     /// An agency detained the goods: what is planned with them waits.
     pub const DETAINED: i32 = 64;
     /// Anything about a declaration that has an inspection order: the order shows what its release waits
@@ -141,8 +141,8 @@ impl Record {
                 topic::PROGRESS | topic::IMPORT_NUMBER
             }
             Self::StandChanged { stand: Stand::Detained, .. } => topic::PROGRESS | topic::DETAINED,
+            Self::StandChanged { who, .. } if who.agency().is_none() => topic::CHECKED,
             Self::StandChanged { .. } | Self::Numbered { .. } => topic::PROGRESS,
-            Self::Targeted => topic::TARGETED,
             Self::InspectionOrdered { .. }
             | Self::InspectionJoined { .. }
             | Self::InspectionCompleted { .. }

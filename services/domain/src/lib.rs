@@ -14,10 +14,12 @@ pub mod ids;
 pub mod inspection;
 pub mod limits;
 pub mod numbers;
+pub mod participant;
 pub mod payment;
 pub mod principal;
 pub mod refusal;
 pub mod rules;
+pub mod subscriber;
 pub mod tax_refund;
 pub mod text;
 

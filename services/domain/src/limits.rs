@@ -40,8 +40,8 @@ pub const EXCHANGE_BATCH_MAX: usize = 256;
 /// Bytes of events in one frame to an agency: stock gRPC clients take 4 MiB. One event may be larger
 /// than this, but never than [`MESSAGE_BYTES_MAX`].
 pub const EXCHANGE_BATCH_BYTES_MAX: usize = 1024 * 1024;
-/// Verdicts in one frame from an agency, and targetings in one from the inspection service.
-pub const VERDICTS_MAX: usize = 1_000;
+/// Answers in one frame from an agency or from the inspection service.
+pub const ANSWERS_MAX: usize = 1_000;
 /// Commits that a slow reader may lag behind before it reads from the database instead of memory.
 pub const TAIL_BATCHES_MAX: usize = 64;
 /// Journal entries read from the database at once. A content has up to half a megabyte.

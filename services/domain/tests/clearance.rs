@@ -2,28 +2,44 @@
 
 use domain::clearance::Agency::{Customs, Inspection};
 use domain::clearance::{
-    Agency, Awaited, Clearance, Event, Fact, Joint, Outcome, Phase, Stand, Targeting, awaited, next,
+    Agency, Awaited, Clearance, Demands, Event, Fact, Joint, Outcome, Phase, Stand, awaited, next,
 };
+use domain::declaration::Direction;
+use domain::participant::Participant::{Duty, RiskCheck};
+use domain::participant::{Participant, Stands};
 use domain::refusal::Code;
 use proptest::prelude::*;
 
 const V: u32 = 2;
 const R: u32 = 2;
 
-/// Version 2, round 2, numbered, in a window that does not ask the risk rules.
+fn agencies(customs: Stand, inspection: Stand) -> Stands {
+    Stands::default().with(Participant::Customs, customs).with(Participant::Quarantine, inspection)
+}
+
+/// Version 2, round 2, numbered, in a window that asks nobody besides.
 fn at(phase: Phase, customs: Stand, inspection: Stand, joint: Joint) -> Clearance {
-    let targeting = Targeting::None;
-    Clearance { version: V, round: R, phase, customs, inspection, joint, targeting, numbered: true }
+    let stands = agencies(customs, inspection);
+    Clearance { version: V, round: R, phase, stands, joint, numbered: true }
+}
+
+fn with(now: Clearance, who: impl Into<Participant>, stand: Stand) -> Clearance {
+    Clearance { stands: now.stands.with(who.into(), stand), ..now }
 }
 
 /// The risk rules are still to be asked.
 fn waiting(now: Clearance) -> Clearance {
-    Clearance { targeting: Targeting::Waiting, ..now }
+    with(now, RiskCheck, Stand::Pending)
 }
 
 /// They were asked.
 fn asked(now: Clearance) -> Clearance {
-    Clearance { targeting: Targeting::Done, ..now }
+    with(now, RiskCheck, Stand::Cleared)
+}
+
+/// A declaration that was just filed, where these are asked besides.
+fn filed(asked: &[Participant]) -> Clearance {
+    Clearance::filed(Stands::required(Direction::Import, "9610", asked))
 }
 
 fn review(customs: Stand, inspection: Stand, joint: Joint) -> Clearance {
@@ -34,12 +50,16 @@ fn inspecting(customs: Stand, inspection: Stand) -> Clearance {
     at(Phase::Inspecting, customs, inspection, Joint::Open)
 }
 
-fn says(agency: Agency, outcome: Outcome) -> Event {
-    Event::Verdict { agency, version: V, round: R, outcome }
+fn verdict(by: impl Into<Participant>, version: u32, round: u32, outcome: Outcome) -> Event {
+    Event::Verdict { by: by.into(), version, round, outcome, demands: Demands::default() }
+}
+
+fn says(by: impl Into<Participant>, outcome: Outcome) -> Event {
+    verdict(by, V, R, outcome)
 }
 
 fn on(version: u32, round: u32) -> Event {
-    Event::Verdict { agency: Customs, version, round, outcome: Outcome::Cleared }
+    verdict(Customs, version, round, Outcome::Cleared)
 }
 
 fn finds(for_customs: bool, for_inspection: bool) -> Event {
@@ -50,8 +70,22 @@ fn of(version: u32, round: u32) -> Event {
     Event::Findings { version, round, for_customs: true, for_inspection: true }
 }
 
+fn rules_on(version: u32, customs: bool, inspection: bool) -> Event {
+    let demands = Demands { customs, inspection };
+    Event::Verdict { by: RiskCheck, version, round: 0, outcome: Outcome::Cleared, demands }
+}
+
 fn rules(customs: bool, inspection: bool) -> Event {
-    Event::Targeted { version: V, customs, inspection }
+    rules_on(V, customs, inspection)
+}
+
+fn stood(who: impl Into<Participant>, stand: Stand) -> Fact {
+    Fact::StandChanged(who.into(), stand)
+}
+
+/// The risk rules were asked.
+fn checked() -> Fact {
+    stood(RiskCheck, Stand::Cleared)
 }
 
 const REOPEN: Event = Event::Reopen { version: V };
@@ -67,27 +101,28 @@ fn rows() -> Vec<Row> {
 
     let fresh = review(Pending, Pending, Never);
     let first = Clearance { version: 1, round: 1, ..fresh };
-    let changed = |agency, stand| vec![Fact::StandChanged(agency, stand)];
+    let changed = |agency: Agency, stand| vec![stood(agency, stand)];
     let same = |now| Ok((now, vec![]));
-    let amended = |now: Clearance| {
-        let targeting = if now.targeting == Targeting::None { Targeting::None } else { Targeting::Waiting };
-        let then = Clearance { version: 3, round: 1, phase: UnderReview, customs: Pending, inspection: Pending, targeting, ..now };
+    let amended = |now: Clearance, stands: Stands| {
+        let then = Clearance { version: 3, round: 1, phase: UnderReview, stands, ..now };
         Ok((then, vec![Fact::Amended(2)]))
     };
     let withdrawn = |now: Clearance| Ok((Clearance { phase: Withdrawn, ..now }, vec![Fact::Withdrawn]));
-    let released = |agency| Ok((at(Released, Cleared, Cleared, Done), vec![Fact::StandChanged(agency, Cleared), Fact::Released]));
-    let amend = Event::Amend { seen: 2 };
+    let released = |agency: Agency| Ok((at(Released, Cleared, Cleared, Done), vec![stood(agency, Cleared), Fact::Released]));
+    let (plain, ruled) = (fresh.stands, waiting(fresh).stands);
+    let amend = Event::Amend { seen: 2, required: plain };
+    let amend_ruled = Event::Amend { seen: 2, required: ruled };
     let withdraw = Event::Withdraw { seen: 2 };
-    let new = Clearance::filed(false);
-    let to_new = |outcome| Event::Verdict { agency: Customs, version: 1, round: 1, outcome };
+    let new = filed(&[]);
+    let to_new = |outcome| verdict(Customs, 1, 1, outcome);
 
     let mut rows = vec![
         // The number.
-        ("customs' first word numbers", new, to_new(O::Accepted), Ok((Clearance { customs: Accepted, numbered: true, ..new }, vec![Fact::Numbered, Fact::StandChanged(Customs, Accepted)]))),
-        ("so does a demand", new, to_new(O::WantsInspection), Ok((Clearance { customs: Wants, phase: Phase::Inspecting, joint: Open, numbered: true, ..new }, vec![Fact::Numbered, Fact::InspectionOrdered(Customs)]))),
+        ("customs' first word numbers", new, to_new(O::Accepted), Ok((Clearance { numbered: true, ..with(new, Customs, Accepted) }, vec![Fact::Numbered, stood(Customs, Accepted)]))),
+        ("so does a demand", new, to_new(O::WantsInspection), Ok((Clearance { phase: Phase::Inspecting, joint: Open, numbered: true, ..with(new, Customs, Wants) }, vec![Fact::Numbered, Fact::InspectionOrdered(Customs)]))),
         ("a rejection does not", new, to_new(O::Rejected), Ok((Clearance { phase: Rejected, ..new }, vec![Fact::Rejected(Customs)]))),
         ("goods sent back have no number", new, to_new(O::Returned), Ok((Clearance { phase: Returned, ..new }, vec![Fact::Returned(Customs)]))),
-        ("inspection does not number", new, Event::Verdict { agency: Inspection, version: 1, round: 1, outcome: O::Cleared }, Ok((Clearance { inspection: Cleared, ..new }, changed(Inspection, Cleared)))),
+        ("inspection does not number", new, verdict(Inspection, 1, 1, O::Cleared), Ok((with(new, Inspection, Cleared), changed(Inspection, Cleared)))),
         ("one number only", fresh, says(Customs, O::Accepted), Ok((review(Accepted, Pending, Never), changed(Customs, Accepted)))),
 
         // One release.
@@ -154,31 +189,48 @@ fn rows() -> Vec<Row> {
         ("nothing found is no report", inspecting(Cleared, Cleared), finds(false, false), Err(Code::InstructionUnanswered)),
 
         // The risk rules are asked before the release.
-        ("filed where they are asked", Clearance::filed(true), to_new(O::Accepted), Ok((Clearance { customs: Accepted, numbered: true, ..waiting(new) }, vec![Fact::Numbered, Fact::StandChanged(Customs, Accepted)]))),
+        ("filed where they are asked", filed(&[RiskCheck]), to_new(O::Accepted), Ok((Clearance { numbered: true, ..with(waiting(new), Customs, Accepted) }, vec![Fact::Numbered, stood(Customs, Accepted)]))),
         ("both cleared before the rules were asked", waiting(review(Pending, Cleared, Done)), says(Customs, O::Cleared), Ok((waiting(review(Cleared, Cleared, Done)), changed(Customs, Cleared)))),
-        ("both cleared after", asked(review(Pending, Cleared, Done)), says(Customs, O::Cleared), Ok((asked(at(Released, Cleared, Cleared, Done)), vec![Fact::StandChanged(Customs, Cleared), Fact::Released]))),
-        ("the rules were missing last", waiting(review(Cleared, Cleared, Never)), rules(false, false), Ok((asked(at(Released, Cleared, Cleared, Never)), vec![Fact::Targeted, Fact::Released]))),
-        ("nothing demanded", waiting(fresh), rules(false, false), Ok((asked(fresh), vec![Fact::Targeted]))),
-        ("rules of customs", waiting(review(Cleared, Pending, Never)), rules(true, false), Ok((asked(inspecting(Wants, Pending)), vec![Fact::Targeted, Fact::InspectionOrdered(Customs)]))),
-        ("rules do not number", waiting(new), Event::Targeted { version: 1, customs: true, inspection: false }, Ok((asked(Clearance { customs: Wants, phase: Phase::Inspecting, joint: Open, ..new }), vec![Fact::Targeted, Fact::InspectionOrdered(Customs)]))),
-        ("rules of both", waiting(review(Cleared, Cleared, Never)), rules(true, true), Ok((asked(inspecting(Wants, Wants)), vec![Fact::Targeted, Fact::InspectionOrdered(Customs), Fact::InspectionJoined(Inspection)]))),
-        ("rules join the open order", waiting(inspecting(Wants, Held)), rules(false, true), Ok((asked(inspecting(Wants, Wants)), vec![Fact::Targeted, Fact::InspectionJoined(Inspection)]))),
-        ("who asked already says more", waiting(inspecting(Wants, Pending)), rules(true, false), Ok((asked(inspecting(Wants, Pending)), vec![Fact::Targeted, Fact::InspectionJoined(Customs)]))),
-        ("rules after a cancelled order", waiting(review(Pending, Pending, Cancelled)), rules(false, true), Ok((asked(inspecting(Pending, Wants)), vec![Fact::Targeted, Fact::InspectionOrdered(Inspection)]))),
-        ("rules after the inspection", waiting(review(Cleared, Cleared, Done)), rules(false, true), Ok((asked(review(Cleared, Pending, Done)), vec![Fact::Targeted, Fact::InspectionAnswered(Inspection)]))),
-        ("rules free no goods", waiting(review(Detained, Pending, Never)), rules(true, false), Ok((asked(inspecting(Detained, Pending)), vec![Fact::Targeted, Fact::InspectionOrdered(Customs)]))),
-        ("nor in the open order", waiting(inspecting(Wants, Detained)), rules(false, true), Ok((asked(inspecting(Wants, Detained)), vec![Fact::Targeted, Fact::InspectionJoined(Inspection)]))),
-        ("nor after it", waiting(review(Detained, Cleared, Done)), rules(true, false), Ok((asked(review(Detained, Cleared, Done)), vec![Fact::Targeted, Fact::InspectionAnswered(Customs)]))),
+        ("both cleared after", asked(review(Pending, Cleared, Done)), says(Customs, O::Cleared), Ok((asked(at(Released, Cleared, Cleared, Done)), vec![stood(Customs, Cleared), Fact::Released]))),
+        ("the rules were missing last", waiting(review(Cleared, Cleared, Never)), rules(false, false), Ok((asked(at(Released, Cleared, Cleared, Never)), vec![checked(), Fact::Released]))),
+        ("nothing demanded", waiting(fresh), rules(false, false), Ok((asked(fresh), vec![checked()]))),
+        ("rules of customs", waiting(review(Cleared, Pending, Never)), rules(true, false), Ok((asked(inspecting(Wants, Pending)), vec![checked(), Fact::InspectionOrdered(Customs)]))),
+        ("rules do not number", waiting(new), rules_on(1, true, false), Ok((asked(Clearance { phase: Phase::Inspecting, joint: Open, ..with(new, Customs, Wants) }), vec![checked(), Fact::InspectionOrdered(Customs)]))),
+        ("rules of both", waiting(review(Cleared, Cleared, Never)), rules(true, true), Ok((asked(inspecting(Wants, Wants)), vec![checked(), Fact::InspectionOrdered(Customs), Fact::InspectionJoined(Inspection)]))),
+        ("rules join the open order", waiting(inspecting(Wants, Held)), rules(false, true), Ok((asked(inspecting(Wants, Wants)), vec![checked(), Fact::InspectionJoined(Inspection)]))),
+        ("who asked already says more", waiting(inspecting(Wants, Pending)), rules(true, false), Ok((asked(inspecting(Wants, Pending)), vec![checked(), Fact::InspectionJoined(Customs)]))),
+        ("rules after a cancelled order", waiting(review(Pending, Pending, Cancelled)), rules(false, true), Ok((asked(inspecting(Pending, Wants)), vec![checked(), Fact::InspectionOrdered(Inspection)]))),
+        ("rules after the inspection", waiting(review(Cleared, Cleared, Done)), rules(false, true), Ok((asked(review(Cleared, Pending, Done)), vec![checked(), Fact::InspectionAnswered(Inspection)]))),
+        ("rules free no goods", waiting(review(Detained, Pending, Never)), rules(true, false), Ok((asked(inspecting(Detained, Pending)), vec![checked(), Fact::InspectionOrdered(Customs)]))),
+        ("nor in the open order", waiting(inspecting(Wants, Detained)), rules(false, true), Ok((asked(inspecting(Wants, Detained)), vec![checked(), Fact::InspectionJoined(Inspection)]))),
+        ("nor after it", waiting(review(Detained, Cleared, Done)), rules(true, false), Ok((asked(review(Detained, Cleared, Done)), vec![checked(), Fact::InspectionAnswered(Customs)]))),
         ("asked twice", asked(fresh), rules(true, true), same(asked(fresh))),
         ("asked again after the release", asked(at(Released, Cleared, Cleared, Done)), rules(true, false), same(asked(at(Released, Cleared, Cleared, Done)))),
         ("asked again after a rejection", asked(at(Rejected, Pending, Pending, Never)), rules(true, false), same(asked(at(Rejected, Pending, Pending, Never)))),
         ("not asked here", fresh, rules(true, true), same(fresh)),
         ("too late where nobody asks", at(Released, Cleared, Cleared, Never), rules(true, false), Err(Code::AlreadyReleased)),
         ("late and harmless", at(Released, Cleared, Cleared, Never), rules(false, false), same(at(Released, Cleared, Cleared, Never))),
-        ("rules on an older version", waiting(fresh), Event::Targeted { version: 1, customs: false, inspection: false }, Err(Code::StaleVersion)),
-        ("rules on a later version", waiting(fresh), Event::Targeted { version: 3, customs: false, inspection: false }, Err(Code::NeverSent)),
-        ("a new version is asked about anew", asked(review(Held, Cleared, Done)), amend, amended(waiting(review(Held, Cleared, Done)))),
-        ("also when the first never was", waiting(fresh), amend, amended(waiting(fresh))),
+        ("rules on an older version", waiting(fresh), rules_on(1, false, false), Err(Code::StaleVersion)),
+        ("rules on a later version", waiting(fresh), rules_on(3, false, false), Err(Code::NeverSent)),
+        ("a new version is asked about anew", asked(review(Held, Cleared, Done)), amend_ruled, amended(review(Held, Cleared, Done), ruled)),
+        ("also when the first never was", waiting(fresh), amend_ruled, amended(fresh, ruled)),
+
+        // So is the duty, where it is; it demands nothing, and no check decides.
+        ("the duty was missing last", with(review(Cleared, Cleared, Never), Duty, Pending), says(Duty, O::Cleared), Ok((with(at(Released, Cleared, Cleared, Never), Duty, Cleared), vec![stood(Duty, Cleared), Fact::Released]))),
+        ("both cleared before the duty", with(review(Pending, Cleared, Never), Duty, Pending), says(Customs, O::Cleared), Ok((with(review(Cleared, Cleared, Never), Duty, Pending), changed(Customs, Cleared)))),
+        ("two checks, one is missing", waiting(with(review(Cleared, Cleared, Never), Duty, Pending)), says(Duty, O::Cleared), Ok((waiting(with(review(Cleared, Cleared, Never), Duty, Cleared)), vec![stood(Duty, Cleared)]))),
+        ("secured twice", with(fresh, Duty, Cleared), says(Duty, O::Cleared), same(with(fresh, Duty, Cleared))),
+        ("nobody asked for the duty", fresh, says(Duty, O::Cleared), same(fresh)),
+        ("a check in an older round of the version", with(fresh, Duty, Pending), verdict(Duty, V, 1, O::Cleared), Ok((with(fresh, Duty, Cleared), vec![stood(Duty, Cleared)]))),
+        ("a check of an older version", with(fresh, Duty, Pending), verdict(Duty, 1, R, O::Cleared), Err(Code::StaleVersion)),
+        ("a check does not stop", with(fresh, Duty, Pending), says(Duty, O::Rejected), Err(Code::NotYourAgency)),
+        ("a check does not hold", waiting(fresh), says(RiskCheck, O::Held), Err(Code::NotYourAgency)),
+        ("findings do not ask for the duty again", with(inspecting(Wants, Pending), Duty, Cleared), finds(true, false), Ok((Clearance { round: 3, ..with(review(Pending, Pending, Done), Duty, Cleared) }, vec![Fact::InspectionCompleted]))),
+        ("a new version is secured anew", with(review(Held, Cleared, Done), Duty, Cleared), Event::Amend { seen: 2, required: with(fresh, Duty, Pending).stands }, amended(review(Held, Cleared, Done), with(fresh, Duty, Pending).stands)),
+
+        // An agency that nobody waits for may speak, and is waited for then.
+        ("an agency that is not required", Clearance { stands: Stands::default().with(Participant::Customs, Pending), ..fresh }, says(Inspection, O::Held), Ok((review(Pending, Held, Never), changed(Inspection, Held)))),
+        ("only one is required", Clearance { stands: Stands::default().with(Participant::Customs, Pending), ..fresh }, says(Customs, O::Cleared), Ok((Clearance { phase: Released, stands: Stands::default().with(Participant::Customs, Cleared), ..fresh }, vec![stood(Customs, Cleared), Fact::Released]))),
 
         // A second examination of the same order.
         ("reopened", review(Cleared, Held, Done), REOPEN, Ok((inspecting(Cleared, Held), vec![Fact::InspectionReopened]))),
@@ -194,10 +246,12 @@ fn rows() -> Vec<Row> {
         ("rejected while reopened", inspecting(Cleared, Held), says(Customs, O::Rejected), Ok((at(Rejected, Cleared, Held, Cancelled), vec![Fact::InspectionCancelled, Fact::Rejected(Customs)]))),
 
         // The enterprise.
-        ("amended", review(Held, Cleared, Done), amend, amended(review(Held, Cleared, Done))),
-        ("amended after a rejection", at(Rejected, Accepted, Pending, Cancelled), amend, amended(at(Rejected, Accepted, Pending, Cancelled))),
+        ("amended", review(Held, Cleared, Done), amend, amended(review(Held, Cleared, Done), plain)),
+        ("the new content is not asked about", asked(review(Held, Cleared, Done)), amend, amended(review(Held, Cleared, Done), plain)),
+        ("the new content is asked about", review(Held, Cleared, Done), amend_ruled, amended(review(Held, Cleared, Done), ruled)),
+        ("amended after a rejection", at(Rejected, Accepted, Pending, Cancelled), amend, amended(at(Rejected, Accepted, Pending, Cancelled), plain)),
         ("withdrawn", review(Held, Cleared, Done), withdraw, withdrawn(review(Held, Cleared, Done))),
-        ("saw an older version", fresh, Event::Amend { seen: 1 }, Err(Code::VersionMismatch)),
+        ("saw an older version", fresh, Event::Amend { seen: 1, required: plain }, Err(Code::VersionMismatch)),
         ("saw a version that is not there", fresh, Event::Withdraw { seen: 3 }, Err(Code::VersionMismatch)),
         ("a rejected one is not withdrawn", at(Rejected, Pending, Pending, Never), withdraw, Err(Code::AlreadyEnded)),
 
@@ -273,7 +327,7 @@ fn news_move_an_agency_forward_and_decisions_where_it_may_decide() {
                     Inspection => inspecting(Held, stand),
                 };
                 let expected = expected.map(|stand| {
-                    let fact = (stand != stands).then_some(Fact::StandChanged(agency, stand));
+                    let fact = (stand != stands).then_some(stood(agency, stand));
                     (now(stand), Vec::from_iter(fact))
                 });
                 let got = next(now(stands), says(agency, outcome)).map_err(|refusal| refusal.code);
@@ -298,7 +352,8 @@ enum Try {
     Withdraw(u32),
     Verdict(Agency, Outcome, u32, u32),
     Findings(bool, bool, u32, u32),
-    Targeted(bool, bool, u32),
+    Rules(bool, bool, u32),
+    Secured(u32),
     Reopen(u32),
 }
 
@@ -328,65 +383,82 @@ fn tries() -> impl Strategy<Value = Vec<Try>> {
         1 => off().prop_map(Try::Withdraw),
         8 => (any::<(bool, bool)>(), off(), off())
             .prop_map(|((c, i), v, r)| Try::Findings(c, i, v, r)),
-        5 => (any::<(bool, bool)>(), off()).prop_map(|((c, i), v)| Try::Targeted(c, i, v)),
+        5 => (any::<(bool, bool)>(), off()).prop_map(|((c, i), v)| Try::Rules(c, i, v)),
+        3 => off().prop_map(Try::Secured),
         3 => off().prop_map(Try::Reopen),
     ];
     prop::collection::vec(one, 0..60)
 }
 
 /// What is 1 in `off` is the current one.
-fn event(now: &Clearance, what: &Try) -> Event {
+fn event(now: &Clearance, required: Stands, what: &Try) -> Event {
     let near = |current: u32, off: u32| (current + off).saturating_sub(1);
     match *what {
-        Try::Amend(off) => Event::Amend { seen: near(now.version, off) },
+        Try::Amend(off) => Event::Amend { seen: near(now.version, off), required },
         Try::Withdraw(off) => Event::Withdraw { seen: near(now.version, off) },
-        Try::Verdict(agency, outcome, version, round) => Event::Verdict {
-            agency,
-            version: near(now.version, version),
-            round: near(now.round, round),
-            outcome,
-        },
+        Try::Verdict(agency, outcome, version, round) => {
+            verdict(agency, near(now.version, version), near(now.round, round), outcome)
+        }
         Try::Findings(for_customs, for_inspection, version, round) => Event::Findings {
             version: near(now.version, version),
             round: near(now.round, round),
             for_customs,
             for_inspection,
         },
-        Try::Targeted(customs, inspection, version) => {
-            Event::Targeted { version: near(now.version, version), customs, inspection }
+        Try::Rules(customs, inspection, version) => {
+            rules_on(near(now.version, version), customs, inspection)
         }
+        Try::Secured(version) => verdict(Duty, near(now.version, version), 0, Outcome::Cleared),
         Try::Reopen(version) => Event::Reopen { version: near(now.version, version) },
     }
 }
 
 #[test]
 fn what_a_release_waits_for_is_said() {
-    use Awaited::{CustomsVerdict, Findings, InspectionVerdict, RiskCheck};
+    use Awaited::{Clearance as Of, Findings};
+    use Participant::{Customs as C, Quarantine as Q};
     let steps = |events: &[Event]| {
-        let start = Clearance::filed(true);
+        let start = filed(&[RiskCheck, Duty]);
         events.iter().fold(start, |now, event| next(now, *event).expect("it fits").0)
     };
-    let verdict = |agency, round, outcome| Event::Verdict { agency, version: 1, round, outcome };
-    let targeted = Event::Targeted { version: 1, customs: false, inspection: false };
+    let rules = rules_on(1, false, false);
+    let secured = verdict(Duty, 1, 1, Outcome::Cleared);
     let found = Event::Findings { version: 1, round: 1, for_customs: true, for_inspection: false };
-    let demand = verdict(Customs, 1, Outcome::WantsInspection);
-    let table: [(&[Event], &[Awaited]); 7] = [
-        (&[], &[CustomsVerdict, InspectionVerdict, RiskCheck]),
-        (&[targeted], &[CustomsVerdict, InspectionVerdict]),
-        (&[targeted, verdict(Customs, 1, Outcome::Cleared)], &[InspectionVerdict]),
-        (
-            &[verdict(Customs, 1, Outcome::Cleared), verdict(Inspection, 1, Outcome::Cleared)],
-            &[RiskCheck],
-        ),
-        (
-            &[targeted, verdict(Inspection, 1, Outcome::Cleared), demand],
-            &[CustomsVerdict, InspectionVerdict, Findings],
-        ),
-        (&[targeted, demand, found], &[CustomsVerdict, InspectionVerdict]),
-        (&[targeted, verdict(Customs, 1, Outcome::Rejected)], &[]),
+    let demand = verdict(C, 1, 1, Outcome::WantsInspection);
+    let cleared = |who| verdict(who, 1, 1, Outcome::Cleared);
+    let table: [(&[Event], &[Awaited]); 8] = [
+        (&[], &[Of(C), Of(Q), Of(RiskCheck), Of(Duty)]),
+        (&[rules], &[Of(C), Of(Q), Of(Duty)]),
+        (&[secured], &[Of(C), Of(Q), Of(RiskCheck)]),
+        (&[rules, secured, cleared(C)], &[Of(Q)]),
+        (&[cleared(C), cleared(Q)], &[Of(RiskCheck), Of(Duty)]),
+        (&[rules, secured, cleared(Q), demand], &[Of(C), Of(Q), Findings]),
+        (&[rules, secured, demand, found], &[Of(C), Of(Q)]),
+        (&[rules, verdict(C, 1, 1, Outcome::Rejected)], &[]),
     ];
     for (events, expected) in table {
         assert_eq!(awaited(&steps(events)), expected, "{events:?}");
+    }
+}
+
+/// The table of who is required, looked at from every mode and way that there is.
+#[test]
+fn customs_and_quarantine_are_always_waited_for_and_checks_where_they_are_asked() {
+    use Direction::{Export, Import};
+    use Participant::{Customs as C, Quarantine as Q};
+    let table: [(Direction, &[Participant], &[Participant]); 6] = [
+        (Import, &[], &[C, Q]),
+        (Export, &[], &[C, Q]),
+        (Import, &[RiskCheck], &[C, Q, RiskCheck]),
+        (Export, &[RiskCheck], &[C, Q, RiskCheck]),
+        (Import, &[RiskCheck, Duty], &[C, Q, RiskCheck, Duty]),
+        (Export, &[RiskCheck, Duty], &[C, Q, RiskCheck]),
+    ];
+    for mode in ["1210", "1239", "9610", "9710", "9810"] {
+        for (direction, asked, expected) in table {
+            let required = Stands::required(direction, mode, asked);
+            assert_eq!(required.missing().collect::<Vec<_>>(), expected, "{direction:?} {mode}");
+        }
     }
 }
 
@@ -394,16 +466,19 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_sequence_keeps_the_promises(asks in any::<bool>(), tries in tries()) {
-        let mut now = Clearance::filed(asks);
-        // The version that the risk rules were asked about last.
-        let mut targeted = None;
+    fn any_sequence_keeps_the_promises(rules in any::<bool>(), duty in any::<bool>(), tries in tries()) {
+        let checks = [(rules, RiskCheck), (duty, Duty)];
+        let asked: Vec<_> = checks.iter().filter(|it| it.0).map(|it| it.1).collect();
+        let mut now = filed(&asked);
+        let required = now.stands;
+        // The version that each check was answered about last.
+        let mut answered = [None; 2];
         let mut released = 0;
         let mut numbered = 0;
         // The last word of each agency that counts for a release, as said, not as stored.
         let mut cleared = [None, None];
         for what in tries {
-            let event = event(&now, &what);
+            let event = event(&now, required, &what);
             let Ok((then, facts)) = next(now, event) else { continue };
             if facts.is_empty() {
                 prop_assert_eq!(then, now, "no facts, no change: {:?}", event);
@@ -411,33 +486,40 @@ proptest! {
             }
             let ended = matches!(now.phase, Phase::Released | Phase::Withdrawn | Phase::Returned);
             prop_assert!(!ended, "{:?} after {:?}", event, now);
-            if let Event::Verdict { agency, version, round, outcome } = event {
-                let word = &mut cleared[usize::from(agency == Inspection)];
-                match outcome {
-                    Outcome::Cleared => *word = Some((version, round)),
-                    Outcome::Accepted | Outcome::ManualReview | Outcome::Concluded => {}
-                    Outcome::WantsInspection
-                    | Outcome::Held
-                    | Outcome::Detained
-                    | Outcome::Rejected
-                    | Outcome::Returned => *word = None,
+            if let Event::Verdict { by, version, round, outcome, demands } = event {
+                match by {
+                    RiskCheck => answered[0] = Some(version),
+                    Duty => answered[1] = Some(version),
+                    Participant::Customs | Participant::Quarantine => {
+                        let word = &mut cleared[by.place()];
+                        match outcome {
+                            Outcome::Cleared => *word = Some((version, round)),
+                            Outcome::Accepted | Outcome::ManualReview | Outcome::Concluded => {}
+                            Outcome::WantsInspection
+                            | Outcome::Held
+                            | Outcome::Detained
+                            | Outcome::Rejected
+                            | Outcome::Returned => *word = None,
+                        }
+                    }
                 }
-            }
-            if let Event::Targeted { version, customs, inspection } = event {
-                targeted = Some(version);
-                for (word, demanded) in cleared.iter_mut().zip([customs, inspection]) {
-                    *word = word.filter(|_| !demanded);
+                for (word, agency) in cleared.iter_mut().zip([Customs, Inspection]) {
+                    *word = word.filter(|_| !demands.of(agency));
                 }
             }
             if facts.contains(&Fact::Released) {
                 prop_assert_eq!(cleared, [Some((then.version, then.round)); 2]);
-                prop_assert!(!asks || targeted == Some(then.version));
+                for ((asked, who), version) in checks.into_iter().zip(answered) {
+                    prop_assert!(!asked || version == Some(then.version), "{:?}", who);
+                }
             }
             prop_assert!((now.version, now.round) <= (then.version, then.round));
             prop_assert_eq!(then.phase == Phase::Inspecting, then.joint == Joint::Open);
             let reopened = facts.contains(&Fact::InspectionReopened);
             prop_assert!(now.joint != Joint::Done || reopened || then.joint == Joint::Done);
-            prop_assert_eq!(then.targeting == Targeting::None, !asks);
+            for (asked, who) in checks {
+                prop_assert_eq!(then.stands.of(who).is_some(), asked);
+            }
             let goes_on = matches!(then.phase, Phase::UnderReview | Phase::Inspecting);
             prop_assert_eq!(!awaited(&then).is_empty(), goes_on, "something is missing: {:?}", then);
             released += facts.iter().filter(|fact| **fact == Fact::Released).count();

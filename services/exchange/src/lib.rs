@@ -9,12 +9,13 @@
 mod slots;
 mod stream;
 
-use std::future::Future;
 use std::sync::Arc;
 
-use domain::decision::{Decided, Decision, Desk};
+use domain::Principal;
+use domain::decision::{Decided, Decision};
 use domain::refusal::{Code, Refusal};
-use domain::{Principal, history::topic};
+use domain::subscriber::Subscriber;
+use futures::future::BoxFuture;
 use proto::raw::exchange_service_server::{ExchangeService, ExchangeServiceServer};
 use proto::{raw, status};
 use sqlx::PgPool;
@@ -23,33 +24,38 @@ use store::tail::Tail;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-/// The service whose journal is served: it takes decisions.
-pub trait Bench: Send + Sync + 'static {
+/// The service whose journal is served: it takes what is said about its declarations.
+pub trait AnswerHandler: std::fmt::Debug + Send + Sync {
     /// Decides, durably; repeating the same decision has no second effect.
-    fn decide(
-        &self,
-        decision: Decision,
-    ) -> impl Future<Output = Result<Result<Decided, Refusal>, Fault>> + Send;
+    fn handle(&self, decision: Decision) -> BoxFuture<'_, Handled>;
 }
+
+/// What became of a decision.
+pub type Handled = Result<Result<Decided, Refusal>, Fault>;
 
 /// The exchange of one service.
 #[derive(Debug)]
-pub struct Exchange<B> {
-    shared: Arc<Shared<B>>,
+pub struct Exchange {
+    shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Shared<B> {
+struct Shared {
     pool: PgPool,
     tail: Tail,
-    bench: B,
+    handler: Arc<dyn AnswerHandler>,
     draining: CancellationToken,
 }
 
-impl<B: Bench> Exchange<B> {
+impl Exchange {
     /// The exchange over this journal. `draining` says goodbye to every consumer.
-    pub fn new(pool: PgPool, tail: Tail, bench: B, draining: CancellationToken) -> Self {
-        Self { shared: Arc::new(Shared { pool, tail, bench, draining }) }
+    pub fn new(
+        pool: PgPool,
+        tail: Tail,
+        handler: Arc<dyn AnswerHandler>,
+        draining: CancellationToken,
+    ) -> Self {
+        Self { shared: Arc::new(Shared { pool, tail, handler, draining }) }
     }
 
     /// As a gRPC service.
@@ -59,20 +65,8 @@ impl<B: Bench> Exchange<B> {
     }
 }
 
-/// What concerns a desk. The inspection service asks the risk rules about every content, and drops or
-/// stops what it planned when a declaration ends or the goods are detained.
-fn topics(desk: Desk) -> i32 {
-    match desk {
-        Desk::Customs => topic::CONTENT | topic::INSPECTION | topic::END | topic::IMPORT_NUMBER,
-        Desk::Inspection => topic::CONTENT | topic::INSPECTION | topic::END,
-        Desk::Site => {
-            topic::CONTENT | topic::INSPECTION | topic::END | topic::DETAINED | topic::INSPECTED
-        }
-    }
-}
-
 #[tonic::async_trait]
-impl<B: Bench> ExchangeService for Exchange<B> {
+impl ExchangeService for Exchange {
     type ConnectStream =
         std::pin::Pin<Box<dyn futures::Stream<Item = Result<raw::ConnectResponse, Status>> + Send>>;
 
@@ -80,12 +74,12 @@ impl<B: Bench> ExchangeService for Exchange<B> {
         &self,
         request: Request<Streaming<raw::ConnectRequest>>,
     ) -> Result<Response<Self::ConnectStream>, Status> {
-        let desk = request
+        let subscriber = request
             .extensions()
             .get::<Arc<Principal>>()
-            .and_then(|principal| Desk::of(principal.kind))
+            .and_then(|principal| Subscriber::of(principal.kind))
             .ok_or_else(|| status::plain(Code::NotAllowed))?;
-        let frames = stream::serve(Arc::clone(&self.shared), desk, request.into_inner());
+        let frames = stream::serve(Arc::clone(&self.shared), subscriber, request.into_inner());
         Ok(Response::new(Box::pin(frames)))
     }
 }

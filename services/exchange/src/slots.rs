@@ -4,7 +4,7 @@
 //! shared evenly among the live consumers that make progress; a consumer that is silent for too long, or
 //! acknowledges nothing of what it has got, loses its slots to them.
 
-use domain::decision::Desk;
+use domain::subscriber::Subscriber;
 use domain::{Slot, limits};
 use sqlx::{Connection as _, PgPool};
 use store::{Fault, column};
@@ -12,7 +12,7 @@ use store::{Fault, column};
 /// The lease of one connection.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    desk: Desk,
+    subscriber: Subscriber,
     consumer: String,
     epoch: i64,
 }
@@ -22,14 +22,18 @@ pub(crate) type Stored = Vec<(Slot, i64)>;
 
 impl Lease {
     /// Registers a connection of a consumer; an older connection of the same name ends.
-    pub(crate) async fn open(pool: &PgPool, desk: Desk, consumer: &str) -> Result<Self, Fault> {
+    pub(crate) async fn open(
+        pool: &PgPool,
+        subscriber: Subscriber,
+        consumer: &str,
+    ) -> Result<Self, Fault> {
         let mut connection = pool.acquire().await?;
         let mut tx = connection.begin().await?;
-        lock(&mut tx, desk).await?;
+        lock(&mut tx, subscriber).await?;
         sqlx::query!(
             "insert into subscription (slot, agency) select slot, $1 from generate_series(0, 255) slot
              on conflict do nothing",
-            desk.column()
+            subscriber.row().column
         )
         .execute(&mut *tx)
         .await?;
@@ -42,14 +46,14 @@ impl Lease {
                on conflict (agency, name) do update
                set epoch = excluded.epoch, expires_time = excluded.expires_time, stalled = false
                returning epoch"#,
-            desk.column(),
+            subscriber.row().column,
             consumer,
             limits::LEASE_SECONDS
         )
         .fetch_one(&mut *tx)
         .await?;
         tx.commit().await?;
-        Ok(Self { desk, consumer: consumer.to_owned(), epoch: row.epoch })
+        Ok(Self { subscriber, consumer: consumer.to_owned(), epoch: row.epoch })
     }
 
     /// The epoch of this connection.
@@ -68,13 +72,13 @@ impl Lease {
     ) -> Result<Option<Stored>, Fault> {
         let mut connection = pool.acquire().await?;
         let mut tx = connection.begin().await?;
-        lock(&mut tx, self.desk).await?;
+        lock(&mut tx, self.subscriber).await?;
         self.keep(&mut tx, stored).await?;
         let extended = sqlx::query!(
             "update consumer
              set expires_time = clock_timestamp() + make_interval(secs => $4::int), stalled = $5
              where agency = $1 and name = $2 and epoch = $3",
-            self.desk.column(),
+            self.subscriber.row().column,
             self.consumer,
             self.epoch,
             limits::LEASE_SECONDS,
@@ -87,18 +91,18 @@ impl Lease {
         }
         sqlx::query!(
             "delete from consumer where agency = $1 and expires_time < clock_timestamp()",
-            self.desk.column()
+            self.subscriber.row().column
         )
         .execute(&mut *tx)
         .await?;
         let live = sqlx::query!(
             "select name, stalled from consumer where agency = $1 order by name",
-            self.desk.column()
+            self.subscriber.row().column
         )
         .fetch_all(&mut *tx)
         .await?;
         let (idle, working): (Vec<_>, Vec<_>) = live.into_iter().partition(|row| row.stalled);
-        tell(self.desk, idle.len());
+        tell(self.subscriber, idle.len());
         // Nobody is left to give slots to: who is stalled may still go on.
         let sharing = if working.is_empty() { idle } else { working };
         let names: Vec<String> = sharing.into_iter().map(|row| row.name).collect();
@@ -106,7 +110,7 @@ impl Lease {
         sqlx::query!(
             "update subscription set consumer = '', expires_time = '-infinity'
              where agency = $1 and consumer = $2 and slot <> all($3)",
-            self.desk.column(),
+            self.subscriber.row().column,
             self.consumer,
             &share
         )
@@ -121,7 +125,7 @@ impl Lease {
                and (consumer in ('', $2) or expires_time < clock_timestamp())
                and (consumer <> $2 or epoch <> $3
                     or expires_time < clock_timestamp() + make_interval(secs => $5::int * 2 / 3))",
-            self.desk.column(),
+            self.subscriber.row().column,
             self.consumer,
             self.epoch,
             &share,
@@ -132,7 +136,7 @@ impl Lease {
         let held = sqlx::query!(
             "select slot, position from subscription
              where agency = $1 and consumer = $2 and epoch = $3",
-            self.desk.column(),
+            self.subscriber.row().column,
             self.consumer,
             self.epoch
         )
@@ -153,12 +157,12 @@ impl Lease {
     pub(crate) async fn close(&self, pool: &PgPool, stored: &Stored) -> Result<(), Fault> {
         let mut connection = pool.acquire().await?;
         let mut tx = connection.begin().await?;
-        lock(&mut tx, self.desk).await?;
+        lock(&mut tx, self.subscriber).await?;
         self.keep(&mut tx, stored).await?;
         sqlx::query!(
             "update subscription set consumer = '', expires_time = '-infinity'
              where agency = $1 and consumer = $2 and epoch = $3",
-            self.desk.column(),
+            self.subscriber.row().column,
             self.consumer,
             self.epoch
         )
@@ -166,7 +170,7 @@ impl Lease {
         .await?;
         sqlx::query!(
             "delete from consumer where agency = $1 and name = $2 and epoch = $3",
-            self.desk.column(),
+            self.subscriber.row().column,
             self.consumer,
             self.epoch
         )
@@ -174,12 +178,12 @@ impl Lease {
         .await?;
         let stalled = sqlx::query_scalar!(
             r#"select count(*) as "count!" from consumer where agency = $1 and stalled"#,
-            self.desk.column()
+            self.subscriber.row().column
         );
         let stalled = stalled.fetch_one(&mut *tx).await?;
         tx.commit().await?;
         // Nobody has more consumers than that.
-        tell(self.desk, usize::try_from(stalled).unwrap_or(usize::MAX));
+        tell(self.subscriber, usize::try_from(stalled).unwrap_or(usize::MAX));
         Ok(())
     }
 
@@ -196,7 +200,7 @@ impl Lease {
              values ($1, $2, $3, $4, clock_timestamp()) on conflict do nothing",
             slot.column(),
             position,
-            self.desk.column(),
+            self.subscriber.row().column,
             reason
         )
         .execute(pool)
@@ -215,7 +219,7 @@ impl Lease {
              from unnest($4::smallint[], $5::bigint[]) as stored (slot, position)
              where subscription.slot = stored.slot and agency = $1 and consumer = $2 and epoch = $3
                and subscription.position < stored.position",
-            self.desk.column(),
+            self.subscriber.row().column,
             self.consumer,
             self.epoch,
             &slots,
@@ -244,22 +248,13 @@ impl Lease {
 
 /// How many consumers of an agency are stalled.
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and they are few")]
-fn tell(desk: Desk, stalled: usize) {
-    metrics::gauge!("sw_exchange_stalled", "agency" => name(desk)).set(stalled as f64);
-}
-
-/// As metrics name an agency.
-pub(crate) fn name(desk: Desk) -> &'static str {
-    match desk {
-        Desk::Customs => "customs",
-        Desk::Inspection => "inspection",
-        Desk::Site => "site",
-    }
+fn tell(subscriber: Subscriber, stalled: usize) {
+    metrics::gauge!("sw_exchange_stalled", "agency" => subscriber.row().name).set(stalled as f64);
 }
 
 /// Changes of an agency's leases happen one at a time.
-async fn lock(tx: &mut sqlx::PgConnection, desk: Desk) -> Result<(), Fault> {
-    sqlx::query!("select pg_advisory_xact_lock(7101, $1::int)", i32::from(desk.column()))
+async fn lock(tx: &mut sqlx::PgConnection, subscriber: Subscriber) -> Result<(), Fault> {
+    sqlx::query!("select pg_advisory_xact_lock(7101, $1::int)", i32::from(subscriber.row().column))
         .execute(tx)
         .await?;
     Ok(())

@@ -2,16 +2,16 @@
 //!
 //! One loop owns everything of the stream, so nothing is shared and nothing is spawned. Events wait
 //! in the journal, not here: the loop reads on only while fewer than the agreed number are
-//! unacknowledged. Verdicts are decided many at once and answered in their order.
+//! unacknowledged. Answers are decided many at once and answered in their order.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::decision::Desk;
 use domain::refusal::{Code, Refusal};
+use domain::subscriber::Subscriber;
 use domain::{Slot, limits};
+use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use proto::raw::connect_request::Frame as In;
@@ -23,8 +23,8 @@ use store::{Fault, column};
 use tokio::time::Instant;
 use tonic::{Status, Streaming};
 
-use crate::slots::{self, Lease, Stored};
-use crate::{Bench, Shared, topics};
+use crate::Shared;
+use crate::slots::{Lease, Stored};
 
 /// How often stored positions are kept. A crash between two of these only means that events are
 /// delivered again.
@@ -32,17 +32,17 @@ const KEEP: Duration = Duration::from_millis(500);
 /// How often the lease is looked at: whether it is still ours, and whether slots have to be shared.
 const RENEW: Duration = Duration::from_secs(2);
 
-type Deciding = FuturesOrdered<Pin<Box<dyn Future<Output = raw::Result> + Send>>>;
+type Deciding = FuturesOrdered<BoxFuture<'static, raw::Result>>;
 
 /// Serves one stream until the agency leaves, the window drains or the lease is lost.
-pub(crate) fn serve<B: Bench>(
-    shared: Arc<Shared<B>>,
-    desk: Desk,
+pub(crate) fn serve(
+    shared: Arc<Shared>,
+    subscriber: Subscriber,
     mut frames: Streaming<raw::ConnectRequest>,
 ) -> impl Stream<Item = Result<raw::ConnectResponse, Status>> + Send {
     async_stream::try_stream! {
         let first = frames.message().await?.and_then(|request| request.frame);
-        let mut session = Session::open(&shared, desk, first).await?;
+        let mut session = Session::open(&shared, subscriber, first).await?;
         let mut deciding = Deciding::new();
         let mut keep = tokio::time::interval(KEEP);
         let mut renew = tokio::time::interval(RENEW);
@@ -55,7 +55,7 @@ pub(crate) fn serve<B: Bench>(
         yield session.opened()?;
         loop {
             let step = tokio::select! {
-                frame = frames.message(), if deciding.len() < 4 * limits::VERDICTS_MAX => {
+                frame = frames.message(), if deciding.len() < 4 * limits::ANSWERS_MAX => {
                     Step::Heard(frame)
                 }
                 Some(first) = deciding.next(), if !deciding.is_empty() => Step::Decided(first),
@@ -200,7 +200,7 @@ impl Progress {
 }
 
 struct Session {
-    desk: Desk,
+    subscriber: Subscriber,
     lease: Lease,
     reader: Reader,
     /// Read and not yet sent.
@@ -217,24 +217,28 @@ struct Session {
 }
 
 impl Session {
-    async fn open<B>(shared: &Shared<B>, desk: Desk, first: Option<In>) -> Result<Self, Status> {
+    async fn open(
+        shared: &Shared,
+        subscriber: Subscriber,
+        first: Option<In>,
+    ) -> Result<Self, Status> {
         let Some(In::Open(open)) = first else {
             return Err(refuse(Refusal::of(Code::FrameUnexpected).with("expected", "Open")));
         };
-        if wire::desk(open.agency) != Some(desk) {
+        if wire::subscriber(open.agency) != Some(subscriber) {
             return Err(refuse(Refusal::of(Code::NotYourAgency)));
         }
         proto::text::check(&open).map_err(refuse)?;
         if open.consumer.is_empty() || open.consumer.len() > 100 {
             return Err(refuse(Refusal::of(Code::Required).with("field", "consumer")));
         }
-        let lease = Lease::open(&shared.pool, desk, &open.consumer)
+        let lease = Lease::open(&shared.pool, subscriber, &open.consumer)
             .await
             .map_err(|fault| unavailable(&fault))?;
         let wanted = open.max_in_flight.clamp(1, limits::EXCHANGE_IN_FLIGHT_MAX);
         let wanted = if open.max_in_flight == 0 { limits::EXCHANGE_IN_FLIGHT_MAX } else { wanted };
         let mut session = Self {
-            desk,
+            subscriber,
             lease,
             reader: shared.tail.read(shared.pool.clone(), []),
             backlog: VecDeque::new(),
@@ -265,7 +269,7 @@ impl Session {
             session.reader.add(slot, after);
         }
         tracing::info!(
-            agency = ?desk,
+            agency = ?subscriber,
             consumer = open.consumer,
             slots = session.reader.cursors().len(),
             "an agency connected"
@@ -300,16 +304,13 @@ impl Session {
     }
 
     fn take(&mut self, entries: Vec<Arc<Entry>>) {
-        let wanted = topics(self.desk);
+        let wanted = self.subscriber.row().topics;
         self.backlog.extend(entries.into_iter().filter(|entry| entry.topics & wanted != 0));
     }
 
     /// The next frame of events, as far as there is room. An entry that cannot be is set aside for people,
     /// durably, before anything behind it is sent: it is neither sent as another one nor in the way.
-    async fn batch<B>(
-        &mut self,
-        shared: &Shared<B>,
-    ) -> Result<Option<raw::ConnectResponse>, Status> {
+    async fn batch(&mut self, shared: &Shared) -> Result<Option<raw::ConnectResponse>, Status> {
         let room = self.in_flight_max - self.in_flight;
         let most = self.backlog.len().min(room).min(limits::EXCHANGE_BATCH_MAX);
         if most == 0 {
@@ -348,52 +349,23 @@ impl Session {
         Ok(Some(frame(Out::Batch(raw::Batch { events }))))
     }
 
-    async fn hear<B: Bench>(
+    async fn hear(
         &mut self,
-        shared: &Arc<Shared<B>>,
+        shared: &Arc<Shared>,
         frame: Option<In>,
         deciding: &mut Deciding,
     ) -> Result<(), Status> {
         match frame {
             Some(In::Ack(ack)) => self.acknowledge(&ack),
-            Some(In::Verdicts(raw::Verdicts { verdicts })) => {
-                if verdicts.len() > limits::VERDICTS_MAX {
-                    return Err(too_many("verdicts"));
+            Some(In::Answers(raw::Answers { answers })) => {
+                if answers.len() > limits::ANSWERS_MAX {
+                    let refusal = Refusal::of(Code::TooLong).with("field", "answers");
+                    return Err(refuse(refusal.with("most", limits::ANSWERS_MAX)));
                 }
-                for verdict in verdicts {
-                    let id = verdict.request_id.clone();
-                    let read = wire::verdict(self.desk, verdict);
-                    deciding.push_back(decide(Arc::clone(shared), id, read));
-                }
-                Ok(())
-            }
-            Some(In::Findings(report)) => {
-                let id = report.request_id.clone();
-                let read = wire::report(self.desk, report);
-                deciding.push_back(decide(Arc::clone(shared), id, read));
-                Ok(())
-            }
-            Some(In::Targetings(raw::Targetings { targetings })) => {
-                if targetings.len() > limits::VERDICTS_MAX {
-                    return Err(too_many("targetings"));
-                }
-                for targeting in targetings {
-                    let id = targeting.request_id.clone();
-                    let read = wire::targeting(self.desk, targeting);
-                    deciding.push_back(decide(Arc::clone(shared), id, read));
-                }
-                Ok(())
-            }
-            Some(In::Reopening(reopening)) => {
-                let id = reopening.request_id.clone();
-                let read = wire::reopening(self.desk, reopening);
-                deciding.push_back(decide(Arc::clone(shared), id, read));
-                Ok(())
-            }
-            Some(In::News(news)) => {
-                let id = news.request_id.clone();
-                let read = wire::news(self.desk, news);
-                deciding.push_back(decide(Arc::clone(shared), id, read));
+                let shared = || Arc::clone(shared);
+                let subscriber = self.subscriber;
+                deciding
+                    .extend(answers.into_iter().map(|answer| decide(shared(), subscriber, answer)));
                 Ok(())
             }
             Some(In::Park(raw::Park { position: Some(at), reason })) => {
@@ -401,7 +373,7 @@ impl Session {
                 let (Some(slot), Ok(position)) = (slot, i64::try_from(at.position)) else {
                     return Err(status::plain(Code::FrameUnexpected));
                 };
-                tracing::warn!(agency = ?self.desk, slot = at.slot, position, "an event was parked");
+                tracing::warn!(agency = ?self.subscriber, slot = at.slot, position, "an event was parked");
                 let printable = reason.chars().filter(|c| !c.is_control());
                 let reason: String = printable.take(limits::TEXT_MAX).collect();
                 self.lease
@@ -443,7 +415,7 @@ impl Session {
     }
 
     /// Up to where the agency has stored each slot: before the oldest unacknowledged event, or all
-    /// that was read, since what does not concern the desk needs no acknowledgement.
+    /// that was read, since what does not concern the subscriber needs no acknowledgement.
     fn stored(&self) -> Stored {
         let waiting = |slot: &Slot| {
             let sent = self.unacknowledged.get(slot).and_then(|sent| sent.front().copied());
@@ -458,7 +430,7 @@ impl Session {
     }
 
     /// Writes down how far the agency has stored the slots that moved.
-    async fn keep<B>(&mut self, shared: &Shared<B>) -> Result<(), Status> {
+    async fn keep(&mut self, shared: &Shared) -> Result<(), Status> {
         let mut moved = self.stored();
         moved.retain(|(slot, position)| self.kept.get(slot) != Some(position));
         self.lease.store(&shared.pool, &moved).await.map_err(|fault| unavailable(&fault))?;
@@ -467,10 +439,10 @@ impl Session {
     }
 
     /// Renews the lease; true when the slots changed, or what the consumer has to know.
-    async fn renew<B>(&mut self, shared: &Shared<B>) -> Result<bool, Status> {
+    async fn renew(&mut self, shared: &Shared) -> Result<bool, Status> {
         let changed = self.progress.look(self.in_flight > 0);
         if changed && self.progress.stalled {
-            let (agency, seconds) = (slots::name(self.desk), self.progress.seconds);
+            let (agency, seconds) = (self.subscriber.row().name, self.progress.seconds);
             tracing::warn!(agency, seconds, "a consumer is stalled: it acknowledges nothing");
             metrics::counter!("sw_exchange_stalled_total", "agency" => agency).increment(1);
         }
@@ -513,30 +485,27 @@ impl Session {
         Ok(changed || !lost.is_empty() || !new.is_empty())
     }
 
-    async fn close<B>(&mut self, shared: &Shared<B>) -> Result<(), Status> {
-        tracing::info!(agency = ?self.desk, "an agency left");
+    async fn close(&mut self, shared: &Shared) -> Result<(), Status> {
+        tracing::info!(agency = ?self.subscriber, "an agency left");
         self.lease.close(&shared.pool, &self.stored()).await.map_err(|fault| unavailable(&fault))
     }
-}
-
-fn too_many(field: &str) -> Status {
-    let most = limits::VERDICTS_MAX;
-    refuse(Refusal::of(Code::TooLong).with("field", field).with("most", most))
 }
 
 fn refuse(refusal: Refusal) -> Status {
     status::refused(&refusal, status::Language::English)
 }
 
-fn decide<B: Bench>(
-    shared: Arc<Shared<B>>,
-    request_id: String,
-    read: Result<domain::decision::Decision, Refusal>,
-) -> Pin<Box<dyn Future<Output = raw::Result> + Send>> {
+fn decide(
+    shared: Arc<Shared>,
+    by: Subscriber,
+    answer: raw::Answer,
+) -> BoxFuture<'static, raw::Result> {
+    let request_id = answer.request_id.clone();
+    let read = wire::decision(by, answer);
     Box::pin(async move {
         match read {
             Err(refusal) => wire::result(request_id, Err(refusal)),
-            Ok(decision) => match shared.bench.decide(decision).await {
+            Ok(decision) => match shared.handler.handle(decision).await {
                 Ok(decided) => wire::result(request_id, decided),
                 // The lane that met the fault has logged it.
                 Err(Fault::Broken(_)) => wire::retry(request_id, Code::Internal),

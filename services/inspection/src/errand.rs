@@ -3,13 +3,15 @@
 //! however often. Those of one declaration are told in order.
 
 use domain::clearance::Agency;
-use domain::decision::{Decision, News, Reopening, Report};
+use domain::decision::{Decision, What};
 use domain::history::{InspectionStep, Moved};
 use domain::inspection::finding::{Disposal, Finding};
 use domain::inspection::joint::{self, At};
 use domain::inspection::order::{Fact, Stage};
+use domain::subscriber::Subscriber;
 use domain::{DeclarationId, RequestId, Slot, limits};
-use proto::inspection::{Told, encode_errand};
+use prost::Message as _;
+use proto::inspection::Told;
 use sqlx::PgConnection;
 use store::queue::{self, Item};
 use store::{Fault, column};
@@ -26,49 +28,13 @@ pub(crate) const ANSWERS: &str = "answers";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Errand(Decision);
 
-/// What kind of errand, as it is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Findings,
-    Reopening,
-    News,
-}
-
-impl Kind {
-    fn column(self) -> i16 {
-        match self {
-            Self::Findings => 1,
-            Self::Reopening => 2,
-            Self::News => 3,
-        }
-    }
-
-    pub(crate) fn from_column(found: i16) -> Result<Self, Fault> {
-        let all = [Self::Findings, Self::Reopening, Self::News];
-        column::value("kind of errand", all, Self::column, found)
-    }
-}
-
-impl Errand {
-    /// Kind and body as they are kept; `None` for what is no errand: verdicts are for agencies, and what
-    /// the rules say is said with the event.
-    fn kept(&self) -> Option<(Kind, Vec<u8>)> {
-        let kind = match &self.0 {
-            Decision::Report(_) => Kind::Findings,
-            Decision::Reopening(_) => Kind::Reopening,
-            Decision::News(_) => Kind::News,
-            Decision::Verdict(_) | Decision::Targeting(_) => return None,
-        };
-        Some((kind, encode_errand(&self.0)?))
-    }
-}
-
 /// An errand that was answered.
 #[derive(Debug, Clone)]
 pub(crate) struct Settled {
     pub(crate) id: Uuid,
     pub(crate) declaration: DeclarationId,
-    pub(crate) kind: Kind,
+    /// It was to open the order again.
+    pub(crate) reopens: bool,
     /// Code of the refusal; empty when it was taken.
     pub(crate) refused: String,
 }
@@ -76,7 +42,7 @@ pub(crate) struct Settled {
 impl Settled {
     /// The order that changes by the answer.
     pub(crate) fn changes(&self) -> Option<DeclarationId> {
-        (self.kind == Kind::Reopening && !self.refused.is_empty()).then_some(self.declaration)
+        (self.reopens && !self.refused.is_empty()).then_some(self.declaration)
     }
 }
 
@@ -135,8 +101,20 @@ fn told(filed: &Filed, step: InspectionStep, (text, text_zh): (String, String)) 
         text,
         text_zh,
     };
-    let request_id = RequestId(Uuid::now_v7());
-    Errand(Decision::News(News { request_id, declaration: filed.id, moved }))
+    say(filed, filed.case.asked, What::Progress(moved))
+}
+
+/// An answer of the inspection service that is not said yet.
+fn say(filed: &Filed, At { version, round }: At, what: What) -> Errand {
+    let request = RequestId(Uuid::now_v7());
+    Errand(Decision {
+        request,
+        declaration: filed.id,
+        version,
+        round,
+        by: Subscriber::InspectionService,
+        what,
+    })
 }
 
 /// What an enterprise wants to know of a step.
@@ -187,18 +165,16 @@ fn disposal_zh(disposal: Disposal) -> &'static str {
 
 /// What the declaration service is to be told.
 pub(crate) fn of(filed: &Filed, errand: joint::Errand, reason: &str) -> Errand {
-    let request_id = RequestId(Uuid::now_v7());
-    let (declaration, order_id) = (filed.id, filed.order_id);
-    Errand(match errand {
-        joint::Errand::Findings(At { version, round }) => {
-            let findings = findings(filed);
-            Decision::Report(Report { request_id, declaration, order_id, version, round, findings })
+    let order_id = filed.order_id;
+    match errand {
+        joint::Errand::Findings(at) => {
+            say(filed, at, What::Findings { order_id, findings: findings(filed) })
         }
         joint::Errand::Reopening(version) => {
-            let reason = reason.to_owned();
-            Decision::Reopening(Reopening { request_id, declaration, order_id, version, reason })
+            let at = At { version, ..filed.case.asked };
+            say(filed, at, What::Reopening { order_id, reason: reason.to_owned() })
         }
-    })
+    }
 }
 
 /// What is on record, by the agency that it answers. What is wrong comes first, so that a report that holds
@@ -236,23 +212,20 @@ pub(crate) async fn insert(
     now: OffsetDateTime,
 ) -> Result<(), Fault> {
     let items = errands.iter().map(|errand| {
-        let kept = errand.kept();
-        let (kind, body) =
-            kept.ok_or_else(|| Fault::Broken("what is no errand was to be kept".to_owned()))?;
-        let declaration = errand.0.declaration();
-        Ok(Item {
-            slot: declaration.slot(),
-            id: errand.0.request_id().0,
-            kind: kind.column(),
-            subject: declaration.uuid(),
+        let Errand(decision) = errand;
+        Item {
+            slot: decision.declaration.slot(),
+            id: decision.request.0,
+            kind: 0,
+            subject: decision.declaration.uuid(),
             // Their ids say the order.
             place: 0,
-            body,
+            body: proto::exchange::answer(decision).encode_to_vec(),
             due: now,
             tries: 0,
-        })
+        }
     });
-    let items: Vec<Item> = items.collect::<Result<_, Fault>>()?;
+    let items: Vec<Item> = items.collect();
     queue::enqueue(tx, ANSWERS, &items).await
 }
 

@@ -93,15 +93,13 @@ fn awaited_column(waits_for: &[Awaited]) -> i16 {
 }
 
 fn awaited(column: i16) -> Vec<Awaited> {
-    Awaited::ALL.into_iter().filter(|what| column & bit(*what) != 0).collect()
+    Awaited::all().filter(|what| column & bit(*what) != 0).collect()
 }
 
 fn bit(what: Awaited) -> i16 {
     match what {
-        Awaited::CustomsVerdict => 1,
-        Awaited::InspectionVerdict => 2,
-        Awaited::Findings => 4,
-        Awaited::RiskCheck => 8,
+        Awaited::Findings => 1,
+        Awaited::Clearance(who) => 2 << who.place(),
     }
 }
 

@@ -10,9 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use client::{Consumer, Handler, Reply, Window};
-use domain::clearance::{Agency, Awaited};
+use domain::clearance::{Awaited, Outcome};
+use domain::decision::{Decision, Demand, What as Said};
 use domain::refusal::Code;
-use domain::{DeclarationId, OrderId, Slot};
+use domain::subscriber::Subscriber;
+use domain::{DeclarationId, OrderId, RequestId, Slot};
 use kit::deliver::{Delivery, Port};
 use kit::progress::Progress;
 use kit::react::{self, Reaction};
@@ -29,7 +31,7 @@ use uuid::Uuid;
 
 use crate::Inspection;
 use crate::commit::{Answer, Command, Done};
-use crate::errand::{ANSWERS, Kind, Settled};
+use crate::errand::{ANSWERS, Settled};
 use crate::heard::{EVENTS, Heard, What};
 use crate::risk::Demands;
 
@@ -60,7 +62,8 @@ impl Board {
 
     /// Says something once, however often it is asked for, and waits for the answer. What has none in time is
     /// still under way.
-    async fn ask(&self, request_id: &str, reply: Reply) -> Result<v1::Result, Delivery> {
+    async fn ask(&self, said: v1::Answer) -> Result<v1::Result, Delivery> {
+        let request_id = said.request_id.as_str();
         let late = || Delivery::Away("the declaration service has not answered".to_owned());
         let (mut answer, is_new) = {
             let mut under_way = lock(&self.under_way);
@@ -73,7 +76,7 @@ impl Board {
                 }
             }
         };
-        if is_new && self.say.send(reply).await.is_err() {
+        if is_new && self.say.send(Reply::now(said.clone())).await.is_err() {
             lock(&self.under_way).remove(request_id);
             return Err(late());
         }
@@ -246,11 +249,12 @@ impl Handler for Ear {
         let taken = taken.map_err(|fault| Status::unavailable(fault.to_string()))?;
         for (at, heard, demands) in taken {
             let Some(demands) = demands else { continue };
-            let targeting = targeting(heard.id, heard.version, demands);
-            if !targeting.demands.is_empty() {
-                self.demanded.insert(targeting.request_id.clone(), (heard.id, heard.version));
+            let is_refusable = !demands.is_empty();
+            let answer = risk_check((heard.id, heard.version, heard.round), demands);
+            if is_refusable {
+                self.demanded.insert(answer.request_id.clone(), (heard.id, heard.version));
             }
-            replies[at].push(Reply::Targeting(targeting));
+            replies[at].push(Reply::now(answer));
         }
         Ok(replies)
     }
@@ -311,16 +315,14 @@ impl LateEvents {
         let mut event = v1::Event::decode(item.body.as_slice()).map_err(|_| unreadable())?;
         let content = event.declaration.take().map(Declared::new).map(Box::new);
         let heard = Arc::new(heard(&event, content).map_err(|_| unreadable())?);
-        let (id, version) = (heard.id, heard.version);
+        let (id, version, round) = (heard.id, heard.version, heard.round);
         let demands = hear(inspection, vec![heard], Vec::new()).await;
         let demands = demands.map_err(|fault| Delivery::of(&fault))?;
         if let Some(demands) = demands.into_iter().next().flatten() {
-            let targeting = targeting(id, version, demands);
-            let demands = !targeting.demands.is_empty();
-            let request_id = targeting.request_id.clone();
-            let reply = Reply::Targeting(targeting);
-            let result = inspection.board.ask(&request_id, reply).await?;
-            if demands && result.result() == v1::ResultCode::Refused {
+            let is_refusable = !demands.is_empty();
+            let answer = risk_check((id, version, round), demands);
+            let result = inspection.board.ask(answer).await?;
+            if is_refusable && result.result() == v1::ResultCode::Refused {
                 let command = Command::Refused(id, version, result.code);
                 let kept = inspection.asking.queue(Slot::of(""), &Share::Kept, command).await;
                 kept.map_err(|fault| Delivery::of(&fault))?.map_err(|refusal| {
@@ -358,13 +360,13 @@ impl Port for Answers {
 impl Answers {
     async fn tell(&self, item: &Item) -> Result<(), Delivery> {
         let Self(inspection) = self;
-        let kind = Kind::from_column(item.kind).map_err(|fault| Delivery::of(&fault))?;
-        let reply = reply(kind, &item.body)
-            .ok_or_else(|| Delivery::Failed("the errand cannot be read".to_owned()))?;
-        let result = inspection.board.ask(&item.id.to_string(), reply).await?;
+        let answer = v1::Answer::decode(item.body.as_slice())
+            .map_err(|error| Delivery::Failed(format!("the errand cannot be read: {error}")))?;
+        let reopens = matches!(answer.what, Some(v1::answer::What::Reopening(_)));
+        let result = inspection.board.ask(answer).await?;
         let refused = match result.result() {
             // The declaration was not stopped for it; a repetition would be a duplicate.
-            v1::ResultCode::Ignored if kind == Kind::Reopening => "IGNORED",
+            v1::ResultCode::Ignored if reopens => "IGNORED",
             v1::ResultCode::Applied | v1::ResultCode::Duplicate | v1::ResultCode::Ignored => "",
             v1::ResultCode::StaleVersion
             | v1::ResultCode::StaleRound
@@ -380,9 +382,9 @@ impl Answers {
         };
         let declaration = DeclarationId::from_uuid(item.subject);
         if !refused.is_empty() {
-            tracing::info!(%declaration, ?kind, refused, "an errand was not taken");
+            tracing::info!(%declaration, reopens, refused, "an errand was not taken");
         }
-        let settled = Settled { id: item.id, declaration, kind, refused: refused.to_owned() };
+        let settled = Settled { id: item.id, declaration, reopens, refused: refused.to_owned() };
         let kept = inspection
             .asking
             .queue(Slot::of(""), &Share::Kept, Command::Settle(vec![settled]))
@@ -393,18 +395,22 @@ impl Answers {
     }
 }
 
-fn targeting(id: DeclarationId, version: u32, demands: Demands) -> v1::Targeting {
-    let name = format!("targeting/{id}/{version}");
-    let demand = |(agency, reasons): (Agency, Vec<domain::history::Reason>)| v1::Demand {
-        agency: v1::Agency::from(agency).into(),
-        instructions: reasons.into_iter().map(Into::into).collect(),
-    };
-    v1::Targeting {
-        request_id: Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string(),
-        declaration_id: id.to_string(),
+/// What the risk rules say about a version.
+fn risk_check(
+    (declaration, version, round): (DeclarationId, u32, u32),
+    demands: Demands,
+) -> v1::Answer {
+    let name = format!("targeting/{declaration}/{version}");
+    let demands =
+        demands.into_iter().map(|(agency, instructions)| Demand { agency, instructions }).collect();
+    proto::exchange::answer(&Decision {
+        request: RequestId(Uuid::new_v5(&NAMESPACE, name.as_bytes())),
+        declaration,
         version,
-        demands: demands.into_iter().map(demand).collect(),
-    }
+        round,
+        by: Subscriber::InspectionService,
+        what: Said::Verdict { outcome: Outcome::Cleared, reasons: Vec::new(), demands },
+    })
 }
 
 /// An event as far as it concerns inspection; its content back where it cannot be read.
@@ -451,7 +457,7 @@ fn what(fact: Wire) -> Option<Option<What>> {
         Wire::InspectionReopened(it) => What::Reopened(order(&it.order_id)?),
         Wire::InspectionCancelled(_) => What::Cancelled,
         Wire::StandChanged(it) if it.stand() == v1::Stand::Detained => {
-            What::Detained(agency(it.agency)?, reasons(it.reasons))
+            What::Detained(it.who().agency()?, reasons(it.reasons))
         }
         Wire::Released(_) => What::Released,
         Wire::Rejected(it) => What::Rejected(agency(it.agency)?),
@@ -461,8 +467,7 @@ fn what(fact: Wire) -> Option<Option<What>> {
         Wire::StandChanged(_)
         | Wire::Numbered(_)
         | Wire::InspectionCompleted(_)
-        | Wire::InspectionMoved(_)
-        | Wire::Targeted(_) => return Some(None),
+        | Wire::InspectionMoved(_) => return Some(None),
     }))
 }
 
@@ -514,17 +519,10 @@ async fn keep<T: Clone, F: Future<Output = Result<Answer, Fault>>>(
     missed
 }
 
-fn reply(kind: Kind, body: &[u8]) -> Option<Reply> {
-    Some(match kind {
-        Kind::Findings => Reply::Findings(Duration::ZERO, v1::FindingsReport::decode(body).ok()?),
-        Kind::Reopening => Reply::Reopening(v1::Reopening::decode(body).ok()?),
-        Kind::News => Reply::News(v1::InspectionNews::decode(body).ok()?),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::clearance::Agency;
 
     fn away() -> Result<Answer, Fault> {
         Err(Fault::Away("the database is away".to_owned()))
@@ -584,7 +582,7 @@ mod tests {
             time: Some(pbjson_types::Timestamp::default()),
             facts: Some(v1::Facts {
                 facts: vec![
-                    fact(Wire::Targeted(v1::Targeted::default())),
+                    fact(Wire::Numbered(v1::Numbered::default())),
                     fact(Wire::InspectionOrdered(ordered)),
                 ],
                 waits_for: Vec::new(),

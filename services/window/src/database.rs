@@ -17,7 +17,6 @@ use crate::run::Settings;
 use crate::services::manifests;
 use crate::signals::Ending;
 use crate::tasks::{Task, Tasks};
-use cli::Said;
 
 /// The database of a window. Every service has its schema, whether it runs here or not.
 #[derive(Debug)]

@@ -5,13 +5,12 @@ use std::net::SocketAddr;
 use anyhow::Context as _;
 use cli::Said;
 use domain::declaration::{Profile, SAMPLE_DECLARANT};
+use domain::participant::Participant;
 use kit::service::{Caller, Manifest, Mount, Parts, Start};
 
 use crate::identity::Registry;
 use crate::run::Settings;
 use crate::{http, tls};
-use cli::Said;
-use domain::declaration::SAMPLE_DECLARANT;
 
 /// What is known of a service, and what of the settings it starts with.
 type Service = (&'static Manifest, fn(&Settings, &Registry) -> anyhow::Result<Start>);
@@ -102,8 +101,9 @@ fn profile(settings: &Settings) -> Profile {
     let sample_declarants =
         if settings.sandbox { vec![SAMPLE_DECLARANT.to_owned()] } else { Vec::new() };
     let examined = runs(settings, &inspection::MANIFEST).is_ok_and(|runs| runs);
-    let targeting = settings.targeting || examined;
-    Profile { sandbox: settings.sandbox, sample_declarants, targeting }
+    let rules = settings.targeting || examined;
+    let asked = rules.then_some(Participant::RiskCheck).into_iter().collect();
+    Profile { sandbox: settings.sandbox, sample_declarants, asked }
 }
 
 /// What the national door is strict about, and whose signatures it takes.
@@ -181,7 +181,7 @@ mod tests {
                 (Err(error), Err(flag)) => assert!(error.to_string().contains(flag), "{error}"),
                 (running, _) => panic!("{only:?} {callers:?}: {running:?}"),
             }
-            let examined = profile(&settings).targeting;
+            let examined = !profile(&settings).asked.is_empty();
             assert_eq!(examined, expected.is_ok_and(|names| names.contains("inspection")));
         }
     }
