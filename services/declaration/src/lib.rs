@@ -23,7 +23,7 @@ use domain::clearance::{Phase, awaited};
 use domain::decision::{Decided, Decision};
 use domain::declaration::Profile;
 use domain::principal::Scope;
-use domain::refusal::{Code, Refusal, Violation};
+use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Kind, Principal, limits};
 use futures::stream::FuturesOrdered;
 use futures::{Stream, StreamExt as _};
@@ -268,8 +268,7 @@ async fn submit_one(
     let v1::SubmitRequest { request_id, declaration, validate_only, pre_no } = request;
     let asked = (request_id.as_str(), pre_no);
     let submission = submit::parse(declarations, principal, asked, declaration, trace)?;
-    let warnings =
-        warnings(&submission.checked.warnings, submission.checked.declaration.ceb.as_ref());
+    let warnings = submission.checked.warnings.iter().map(Into::into).collect();
     let slot = submission.slot;
     // The national door files for many firms: each has its own turn.
     let share = match principal.kind {
@@ -287,10 +286,6 @@ async fn submit_one(
         return Err(Fault::Broken("a submission was answered with something else".into()).into());
     };
     let kept = !validate_only;
-    let mut warnings = warnings;
-    if let Some(field) = &receipt.repeats {
-        warnings.push(repeats(field));
-    }
     Ok(v1::SubmitResponse {
         name: if kept { receipt.id.name() } else { String::new() },
         pre_no: if kept { receipt.pre_no } else { String::new() },
@@ -329,34 +324,6 @@ async fn get_one(
             let candidates = found.into_iter().map(record).collect();
             Ok(v1::GetResponse { record: None, candidates })
         }
-    }
-}
-
-/// Rules that were broken without stopping it, and what was not checked.
-fn warnings(found: &[Violation], ceb: Option<&domain::declaration::CebSource>) -> Vec<v1::Warning> {
-    let mut warnings: Vec<v1::Warning> = found.iter().map(Into::into).collect();
-    if let Some(source) = ceb {
-        let code = Code::SignatureNotChecked;
-        let what = if source.signed { "carries a signature" } else { "carries no signature" };
-        let what_zh = if source.signed { "报文带有签名" } else { "报文没有签名" };
-        warnings.push(v1::Warning {
-            code: code.id().to_owned(),
-            field: "declaration.ceb".to_owned(),
-            text: format!("the message {what}; {}", code.title()),
-            text_zh: format!("{what_zh}，{}", code.title_zh()),
-        });
-    }
-    warnings
-}
-
-/// A national document that repeats another one under the same guid with other content.
-fn repeats(field: &str) -> v1::Warning {
-    let code = Code::DocumentRepeated;
-    v1::Warning {
-        code: code.id().to_owned(),
-        field: field.to_owned(),
-        text: format!("{}; this one differs from it here", code.title()),
-        text_zh: format!("{}；本单证在此处与其不同", code.title_zh()),
     }
 }
 
@@ -430,7 +397,7 @@ async fn amend_one(
     let asked = (request_id.as_str(), name.as_str(), version);
     let amendment = amend::parse(declarations, principal, asked, declaration, trace)?;
     let (id, checked) = (amendment.id, &amendment.checked);
-    let warnings = warnings(&checked.warnings, checked.declaration.ceb.as_ref());
+    let warnings = checked.warnings.iter().map(Into::into).collect();
     let share = Share::of(principal);
     let command = Command::Amend(Box::new(amendment));
     let done = declarations.run_or_rehearse(&share, command, validate_only).await?;
