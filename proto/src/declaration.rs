@@ -137,13 +137,6 @@ impl From<v1::Attachment> for d::Attachment {
     }
 }
 
-impl From<v1::CebSource> for d::CebSource {
-    fn from(source: v1::CebSource) -> Self {
-        let v1::CebSource { message_type, guid, app_time, signed } = source;
-        Self { message_type, guid, app_time, signed }
-    }
-}
-
 impl From<v1::Declaration> for d::Declaration {
     fn from(declaration: v1::Declaration) -> Self {
         let v1::Declaration {
@@ -190,7 +183,7 @@ impl From<v1::Declaration> for d::Declaration {
             inspection,
             attachments,
             note,
-            ceb,
+            guid,
         } = declaration;
         Self {
             ie_flag: match v1::Direction::try_from(ie_flag) {
@@ -240,7 +233,7 @@ impl From<v1::Declaration> for d::Declaration {
             inspection: inspection.map(Into::into),
             attachments: attachments.into_iter().map(Into::into).collect(),
             note,
-            ceb: ceb.map(Into::into),
+            guid,
         }
     }
 }

@@ -102,7 +102,7 @@ fn written_by(
     if !message_type.signature_required() {
         return text;
     }
-    let signed = include_str!("../../docs/examples/import-9610.xml");
+    let signed = include_str!("messages/import-9610.xml");
     let start = signed.find("<ds:Signature ").expect("the example is signed");
     let end = signed.find("</ceb:CEB621Message>").expect("it ends");
     let root = format!("</ceb:{}>", message_type.root());
@@ -485,7 +485,7 @@ fn a_tax_bill_may_say_more_than_the_schema() {
 /// What firms send may be any text: the answer that carries it stays XML and short.
 #[test]
 fn a_refusal_carries_the_original() {
-    let original = include_str!("../../docs/examples/import-9610.xml");
+    let original = include_str!("messages/import-9610.xml");
     let nested = format!("{original}<![CDATA[x]]>\u{1}");
     for (text, kept) in
         [(original, original.to_owned()), (&nested, nested.replace('\u{1}', "\u{fffd}"))]
@@ -557,7 +557,7 @@ fn trans_info() -> TransInfo {
 fn envelopes_are_read_and_written() {
     let bare = DxpMsg {
         trans_info: trans_info(),
-        data: include_bytes!("../../docs/examples/import-9610.xml").to_vec(),
+        data: include_bytes!("messages/import-9610.xml").to_vec(),
         ..DxpMsg::default()
     };
     let add_info = AddInfo {

@@ -38,7 +38,7 @@ async fn identity_numbers_that_belong_to_nobody_are_refused_at_every_door() {
             "{text}"
         );
 
-        let declaration = ceb::declared(&import.inventory(), true).expect("it is an inventory");
+        let declaration = ceb::declaration(&import.inventory()).expect("it is an inventory");
         let firm = Enterprise(erp.window.clone());
         let status = firm.tries(filing(declaration)).await.expect_err("nobody has this number");
         assert_eq!(code(&status).0, "SW-1001");

@@ -5,14 +5,8 @@
 //! the field. The direction is that of the message type; ieFlag only confirms it. A party, an amount or
 //! a quantity of which nothing was said does not exist.
 
-use uuid::Uuid;
-
-use super::{Document, MessageType, ReadDocument, export, import};
+use super::{Document, MessageType, export, import};
 use crate::v1::{Declaration, Direction, GoodsLine, Money, Party, Quantity};
-
-/// Request ids of documents are made in this namespace. It never changes: a repeated document is
-/// recognised by it.
-const REQUESTS: Uuid = Uuid::from_u128(0x0be6_2160_3f1d_5c3e_9a57_3702_0000_2022);
 
 /// An element of a group `G` and what it fills in `D`.
 struct Row<G: 'static, D: 'static> {
@@ -29,8 +23,7 @@ const fn row<G, D>(element: &'static str, fields: &'static str, fill: fn(&G, &mu
 /// InventoryHead of CEB621.
 #[rustfmt::skip]
 const IMPORT_HEAD: &[Row<import::InventoryHead, Declaration>] = &[
-    row("guid", "ceb.guid", |h, d| d.ceb.get_or_insert_default().guid.clone_from(&h.guid)),
-    row("appTime", "ceb.app_time", |h, d| d.ceb.get_or_insert_default().app_time.clone_from(&h.app_time)),
+    row("guid", "guid", |h, d| d.guid.clone_from(&h.guid)),
     row("orderNo", "order_no", |h, d| d.order_no.clone_from(&h.order_no)),
     row("ebpCode", "ebp.code", |h, d| code(&mut d.ebp, &h.ebp_code)),
     row("ebpName", "ebp.name", |h, d| name(&mut d.ebp, &h.ebp_name)),
@@ -102,8 +95,7 @@ const IMPORT_LINE: &[Row<import::InventoryList, GoodsLine>] = &[
 /// InventoryHead of CEB603.
 #[rustfmt::skip]
 const EXPORT_HEAD: &[Row<export::InventoryHead, Declaration>] = &[
-    row("guid", "ceb.guid", |h, d| d.ceb.get_or_insert_default().guid.clone_from(&h.guid)),
-    row("appTime", "ceb.app_time", |h, d| d.ceb.get_or_insert_default().app_time.clone_from(&h.app_time)),
+    row("guid", "guid", |h, d| d.guid.clone_from(&h.guid)),
     row("customsCode", "customs_code", |h, d| d.customs_code.clone_from(&h.customs_code)),
     row("ebpCode", "ebp.code", |h, d| code(&mut d.ebp, &h.ebp_code)),
     row("ebpName", "ebp.name", |h, d| name(&mut d.ebp, &h.ebp_name)),
@@ -172,27 +164,17 @@ const EXPORT_LINE: &[Row<export::InventoryList, GoodsLine>] = &[
     row("note", "note", |l, d| d.note.clone_from(&l.note)),
 ];
 
-/// The declaration of an inventory that was just read; `None` for other documents.
-pub fn declaration(read: &ReadDocument) -> Option<Declaration> {
-    declared(&read.document, read.signed)
-}
-
-/// The declaration of an inventory, also of one that was stored; `None` for other documents. `signed`
-/// says whether its message carried a signature.
-pub fn declared(document: &Document, signed: bool) -> Option<Declaration> {
-    let mut declaration = match document {
+/// The declaration of an inventory, just read or stored; `None` for other documents.
+pub fn declaration(document: &Document) -> Option<Declaration> {
+    match document {
         Document::Ceb621(it) => {
-            filled(Direction::Import, (IMPORT_HEAD, &it.head), (IMPORT_LINE, &it.lines))
+            Some(filled(Direction::Import, (IMPORT_HEAD, &it.head), (IMPORT_LINE, &it.lines)))
         }
         Document::Ceb603(it) => {
-            filled(Direction::Export, (EXPORT_HEAD, &it.head), (EXPORT_LINE, &it.lines))
+            Some(filled(Direction::Export, (EXPORT_HEAD, &it.head), (EXPORT_LINE, &it.lines)))
         }
-        _ => return None,
-    };
-    let ceb = declaration.ceb.get_or_insert_default();
-    document.message_type().name().clone_into(&mut ceb.message_type);
-    ceb.signed = signed;
-    Some(declaration)
+        _ => None,
+    }
 }
 
 fn filled<H, L>(
@@ -213,25 +195,6 @@ fn filled<H, L>(
     };
     declaration.lines = lines.iter().map(line).collect();
     declaration
-}
-
-/// The id of an inventory as a request, the same however often and in whichever message it is sent: a
-/// digest of what makes it this document and no other. The guid alone does not: in the official sample
-/// ten documents share one. `None` for other documents.
-pub fn request_id(document: &Document) -> Option<Uuid> {
-    let [guid, agent, ebc, order_no, cop_no, app_time] = match document {
-        Document::Ceb621(import::Inventory { head: h, .. }) => {
-            [&h.guid, &h.agent_code, &h.ebc_code, &h.order_no, &h.cop_no, &h.app_time]
-        }
-        Document::Ceb603(export::Inventory { head: h, .. }) => {
-            [&h.guid, &h.agent_code, &h.ebc_code, &h.order_no, &h.cop_no, &h.app_time]
-        }
-        _ => return None,
-    };
-    let message_type = document.message_type().name();
-    // No value contains the separator: control characters are refused.
-    let name = [message_type, &guid.to_ascii_uppercase(), agent, ebc, order_no, cop_no, app_time];
-    Some(Uuid::new_v5(&REQUESTS, name.join("\u{1f}").as_bytes()))
 }
 
 /// The element that fills a field of the declaration, in the group `head` or `lines`.

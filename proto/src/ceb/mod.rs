@@ -37,7 +37,7 @@ use std::sync::Arc;
 
 use domain::{Code, limits};
 
-pub use declaration::{declaration, declared, request_id};
+pub use declaration::declaration;
 pub use envelope::{Outgoing, Subscribe, Transfer};
 pub use messages::{Document, Group, MessageType};
 pub use table::{Field, Kind};

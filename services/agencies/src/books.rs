@@ -140,7 +140,7 @@ pub struct Case {
     pub returned_ms: i64,
     /// What is still to be told, in this order.
     notices: Vec<Notice>,
-    /// It was read from a national message, so its sender probably wants to be told.
+    /// The national door filed it, so its sender probably wants to be told.
     pub national: bool,
     /// Nobody wants to be told.
     unwanted: bool,
@@ -173,7 +173,7 @@ impl Case {
             ebc_code: code(&declaration.ebc),
             logistics_code: code(&declaration.logistics),
             assure_code: declaration.assure_code.clone(),
-            national: declaration.ceb.is_some(),
+            national: !declaration.guid.is_empty(),
             pays: Script::of(&declaration.order_no).pays,
             ..Self::default()
         };

@@ -197,7 +197,7 @@ impl Duty {
         (turn, told)
     }
 
-    /// Whether the window may come to know an inventory: not when it was read from no message.
+    /// Whether the window may come to know an inventory: not when the national door did not file it.
     fn insists(&self, turn: &Turn) -> bool {
         let ledger = self.ledger();
         let national = ledger.books.case(&turn.id).is_some_and(|case| case.national);

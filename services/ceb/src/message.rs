@@ -451,7 +451,7 @@ fn broken_rules(
     document: &ceb::ReadDocument,
     verified: Option<&Verified>,
 ) -> Option<Return> {
-    let declared = ceb::declared(&document.document, verified.is_some())?;
+    let declared = ceb::declaration(&document.document)?;
     // A signed document was read from its canonical text, whose lines count differently.
     let line = |line| verified.map_or(line, |verified| verified.lines.original(line));
     let violations = domain::Declaration::from(declared).check(&policy.profile).err()?;

@@ -147,7 +147,7 @@ async fn file_all(ceb: &Ceb, window: &Window, papers: Vec<Paper>) -> Vec<Deliver
         .iter()
         .map(|paper| v1::SubmitRequest {
             request_id: paper.id.to_string(),
-            declaration: ceb::declared(&paper.document, paper.signed),
+            declaration: ceb::declaration(&paper.document),
             validate_only: false,
             pre_no: paper.pre_no.clone(),
         })

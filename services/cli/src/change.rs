@@ -3,8 +3,6 @@
 
 use std::path::PathBuf;
 
-use domain::Code;
-use proto::ceb::{AppType, ReadDocument};
 use proto::v1;
 use tonic::{Response, Status};
 
@@ -19,7 +17,7 @@ use super::{Exit, Output, Said, Session, read, say, say_json};
 pub struct Amend {
     /// Name (declarations/UUID), UUID, or any of its numbers.
     pub name: String,
-    /// The whole new content: JSON, or a CEB message with one document; `-` is standard input.
+    /// The whole new content (JSON); `-` is standard input.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// The version that you saw [default: the current one].
@@ -61,15 +59,12 @@ async fn file_version(session: &Session, args: Amend) -> anyhow::Result<Exit> {
         Ok(items) => items,
         Err(problem) => return Ok(session.refused(&problem.in_file(&file))?),
     };
-    let (Some(Item { request, source, .. }), true) = (items.pop(), items.is_empty()) else {
+    let (Some(Item { request, .. }), true) = (items.pop(), items.is_empty()) else {
         anyhow::bail!(Said::new(
             format!("{file} must hold exactly one document to amend with"),
             format!("{file}须恰好包含一份用于变更的单证"),
         ));
     };
-    if let Some(problem) = source.as_ref().and_then(|source| obstacle(source, session)) {
-        return Ok(session.refused(&problem.in_file(&file))?);
-    }
     let name = read::resolve(session, &args.name).await?;
     let version = version(session, &name, args.version).await?;
     // Without one the window refuses the request, and says so.
@@ -86,43 +81,18 @@ async fn file_version(session: &Session, args: Amend) -> anyhow::Result<Exit> {
         declarations.amend(session.request(request.clone())).await.map(Response::into_inner)
     };
     match client::repeat(call).await {
-        Ok(answer) => tell_version(session, answer, &file, source.as_ref(), args.check),
+        Ok(answer) => tell_version(session, answer, &file, args.check),
         Err(status) => {
-            let problem = Problem::of_status(&status, session.language).placed(source.as_ref());
+            let problem = Problem::of_status(&status, session.language);
             Ok(session.refused(&problem.in_file(&file))?)
         }
     }
-}
-
-/// Why a document of a message is no new version.
-fn obstacle(document: &ReadDocument, session: &Session) -> Option<Problem> {
-    let language = session.language;
-    let (code, element, text) = match document.app_type() {
-        AppType::New | AppType::Change if document.draft() => (
-            Code::DraftNotDeclared,
-            "appStatus",
-            pick(language, "a draft is not declared", "暂存单证不申报"),
-        ),
-        AppType::New | AppType::Change => return None,
-        AppType::Delete => (
-            Code::XmlTypeUnsupported,
-            "appType",
-            pick(
-                language,
-                "appType 3 takes a declaration back: use `single-window withdraw NAME`",
-                "appType为3（删除）：请使用 single-window withdraw NAME",
-            ),
-        ),
-    };
-    let why = Broken::in_document(code, document, element, text);
-    Some(Problem::local(code, language, vec![why]))
 }
 
 fn tell_version(
     session: &Session,
     answer: v1::AmendResponse,
     file: &str,
-    source: Option<&ReadDocument>,
     check: bool,
 ) -> anyhow::Result<Exit> {
     if session.output == Output::Json {
@@ -137,8 +107,7 @@ fn tell_version(
         format!("{}  v{}  {english} {chinese}", answer.name, answer.version)
     };
     for warning in answer.warnings {
-        let mut warning = Broken::of_warning(warning, language);
-        warning.place(source);
+        let warning = Broken::of_warning(warning, language);
         let word = pick(language, "warning", "警告");
         text.push_str(&format!("\n  {word} {} {}", warning.code, warning.placed_text(Some(file))));
     }

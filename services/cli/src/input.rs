@@ -1,21 +1,19 @@
-//! Files become requests: JSON of the schema, or national CEB messages.
+//! Files of JSON become requests. A national message (CEB) never does: it goes to the national door as it
+//! is.
 //!
-//! The invariant: the same document is always the same request. A CEB document has an id from its
-//! number; JSON without a `request_id` gets one from its content, so that repeating a command files
-//! nothing twice.
+//! The invariant: the same document is always the same request. One without a `request_id` gets one from
+//! its content, so that repeating a command files nothing twice.
 //!
-//! A file of JSON is read one document at a time, so that files of any length need no memory. A message
-//! is read whole: its length is bounded.
+//! A file is read one document at a time, so that files of any length need no memory.
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use domain::Code;
 use prost::Message as _;
-use proto::ceb::{self, MessageType};
 use proto::status::Language;
 use proto::v1;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess};
@@ -42,8 +40,6 @@ pub(super) struct Item {
     pub(super) document: usize,
     /// The request as it is sent.
     pub(super) request: v1::SubmitRequest,
-    /// Where it came from, when that was a CEB message.
-    pub(super) source: Option<ceb::ReadDocument>,
 }
 
 /// How a file is called in texts.
@@ -170,19 +166,32 @@ fn documents(path: &Path, language: Language, mut give: impl FnMut(Document) -> 
         Ok(start) => is_xml(start),
         Err(error) => return give(Err((None, cannot_read(path, &error, language)))),
     };
-    if !is_message {
-        return json_documents(reader, path, language, give);
+    if is_message {
+        return give(Err((None, other_door(language))));
     }
-    let mut bytes = Vec::new();
-    // One byte more shows that it is too large.
-    let most = u64::try_from(domain::limits::CEB_BYTES_MAX).map_or(u64::MAX, |most| most + 1);
-    if let Err(error) = reader.take(most).read_to_end(&mut bytes) {
-        return give(Err((None, cannot_read(path, &error, language))));
+    json_documents(reader, path, language, give)
+}
+
+/// Whether a file is a national message. Only of what can be read twice is that asked: of files, and of
+/// standard input, whose first bytes are kept.
+pub(super) fn is_message(path: &Path) -> bool {
+    if is_stdin(path) {
+        return io::stdin().lock().fill_buf().is_ok_and(is_xml);
     }
-    match xml(&bytes, language) {
-        Ok(items) => items.into_iter().all(|item| give(Ok(item))),
-        Err(problem) => give(Err((None, problem))),
-    }
+    let is_file = std::fs::metadata(path).is_ok_and(|about| about.is_file());
+    is_file && open(path).is_ok_and(|file| BufReader::new(file).fill_buf().is_ok_and(is_xml))
+}
+
+/// Why a national message is read by no command that declares.
+fn other_door(language: Language) -> Problem {
+    let text = pick(
+        language,
+        "this is a national message (CEB); it goes to the national door as it is, with \
+         `single-window ceb send FILE`, and a change is a message of appType 2",
+        "这是统一版报文（CEB），请用 single-window ceb send FILE 原样发送；变更请发送appType为2的报文",
+    );
+    let why = Broken::plain(Code::XmlTypeUnsupported, text);
+    Problem::local(Code::XmlTypeUnsupported, language, vec![why])
 }
 
 fn cannot_read(path: &Path, error: &io::Error, language: Language) -> Problem {
@@ -195,51 +204,6 @@ fn is_xml(bytes: &[u8]) -> bool {
     let utf16 = [&b"\xff\xfe"[..], b"\xfe\xff", b"\0<"];
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     utf16.iter().any(|start| bytes.starts_with(start)) || text.trim_ascii_start().starts_with(b"<")
-}
-
-fn xml(bytes: &[u8], language: Language) -> Result<Vec<Item>, Problem> {
-    if let Some(root) = ceb::root(bytes).filter(|root| !is_inventory(root.message_type)) {
-        let why = Broken::of_fault(&other_message(root), language);
-        return Err(Problem::local(Code::XmlTypeUnsupported, language, vec![why]));
-    }
-    let message = ceb::read(bytes).map_err(|faults| {
-        let code = faults.first().map_or(Code::XmlMalformed, |fault| fault.code);
-        let faults = faults.iter().map(|fault| Broken::of_fault(fault, language)).collect();
-        Problem::local(code, language, faults)
-    })?;
-    let item = |(index, document): (usize, ceb::ReadDocument)| Item {
-        document: index + 1,
-        request: v1::SubmitRequest {
-            // Documents that are no inventory are told apart before anything is sent.
-            request_id: ceb::request_id(&document.document).unwrap_or_default().to_string(),
-            declaration: ceb::declaration(&document),
-            validate_only: false,
-            pre_no: String::new(),
-        },
-        source: Some(document),
-    };
-    Ok(message.documents.into_iter().enumerate().map(item).collect())
-}
-
-/// Inventories become declarations; everything else is a document of its own.
-fn is_inventory(message_type: MessageType) -> bool {
-    matches!(message_type, MessageType::Ceb621 | MessageType::Ceb603)
-}
-
-fn other_message(root: ceb::Root) -> ceb::Fault {
-    let it = root.message_type;
-    let (name, title, title_zh) = (it.name(), it.title(), it.title_zh());
-    ceb::Fault {
-        code: Code::XmlTypeUnsupported,
-        line: root.line,
-        element: it.root().to_owned(),
-        text: format!(
-            "{name} ({title}) is no inventory (CEB621, CEB603); send it with `single-window ceb send`"
-        ),
-        text_zh: format!(
-            "{name}（{title_zh}）不是清单（CEB621、CEB603），请使用 single-window ceb send"
-        ),
-    }
 }
 
 /// Names of files of which each line is a document.
@@ -276,7 +240,7 @@ fn json<R: io::BufRead>(
             Ok(None) => return true,
             Ok(Some(value)) => {
                 let request = request(&value, values.is_list());
-                let item = request.map(|request| Item { document: number, request, source: None });
+                let item = request.map(|request| Item { document: number, request });
                 (item.map_err(|(text, line, column)| malformed(text, line, column)), true)
             }
             Err(Fault::Unreadable(error)) => (Err(unreadable(&error)), false),
@@ -431,12 +395,8 @@ mod tests {
     use super::*;
 
     const IMPORT: &str = include_str!("../../../docs/examples/import-9610.json");
-    const MESSAGE: &str = include_str!("../../../docs/examples/import-9610.xml");
 
     fn items(text: &str) -> Vec<Item> {
-        if is_xml(text.as_bytes()) {
-            return xml(text.as_bytes(), Language::English).expect("the file is well-formed");
-        }
         let read = documents_of(text).into_iter().collect::<Result<_, _>>();
         read.expect("the file is well-formed")
     }
@@ -537,17 +497,8 @@ mod tests {
     fn messages_are_told_from_json_by_their_first_character() {
         assert!(is_xml(b"\xef\xbb\xbf \n<a/>") && is_xml(b"\xff\xfe<\0") && is_xml(b"<\0a\0"));
         assert!(!is_xml(b"\xef\xbb\xbf{}") && !is_xml(b"") && !is_xml(b" [\"<\"]"));
-        let item = &items(MESSAGE)[0];
-        let declaration = item.request.declaration.as_ref().expect("a declaration");
-        assert_eq!(declaration.trade_mode, "9610");
-        let source = item.source.as_ref().expect("a document");
-        let id = ceb::request_id(&source.document).expect("an inventory");
-        assert_eq!(id.to_string(), item.request.request_id);
-
-        let order = include_bytes!("../../../docs/examples/ceb/ceb311.xml");
-        let problem = xml(order, Language::English).expect_err("an order is no inventory");
+        let (_, problem) = documents_of("<a/>").pop().expect("one answer").expect_err("no JSON");
         assert_eq!(problem.code, "SW-3008");
-        let told = problem.in_file("ceb311.xml").text();
-        assert!(told.contains("ceb311.xml:2 CEB311Message: CEB311 (import order) is no inventory"));
+        assert!(problem.text().contains("ceb send"), "{}", problem.text());
     }
 }

@@ -345,6 +345,34 @@ impl Session {
         request
     }
 
+    /// Tells what a list holds: a line of JSON for each, rows, or a sentence when there is nothing.
+    fn print<T: Serialize>(
+        &self,
+        items: &[T],
+        (none, none_zh): (&'static str, &'static str),
+        rows: impl FnOnce(&[T], Language) -> String,
+    ) -> anyhow::Result<Exit> {
+        match self.output {
+            Output::Json => items.iter().try_for_each(say_json)?,
+            Output::Table if items.is_empty() => say(words::pick(self.language, none, none_zh))?,
+            Output::Table => say(&rows(items, self.language))?,
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Tells one thing: a line of JSON, or a text.
+    fn print_one<T: Serialize>(
+        &self,
+        item: &T,
+        text: impl FnOnce(&T, Language) -> String,
+    ) -> anyhow::Result<Exit> {
+        match self.output {
+            Output::Json => say_json(item)?,
+            Output::Table => say(&text(item, self.language))?,
+        }
+        Ok(Exit::Done)
+    }
+
     /// Tells a refusal of the whole request, and how the command ends by it.
     fn refused(&self, problem: &Problem) -> io::Result<Exit> {
         tell_refusal(self.output, problem)

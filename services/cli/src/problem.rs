@@ -120,15 +120,6 @@ impl Problem {
         self.data.get("cause").filter(|cause| !cause.is_empty()).unwrap_or(&self.title)
     }
 
-    /// Adds where in the message each field stands.
-    #[must_use]
-    pub(super) fn placed(mut self, document: Option<&ceb::ReadDocument>) -> Self {
-        for broken in &mut self.violations {
-            broken.place(document);
-        }
-        self
-    }
-
     /// Adds something with its place.
     #[must_use]
     pub(super) fn with_place(mut self, code: Code, line: u32, column: u32, text: String) -> Self {
@@ -223,17 +214,6 @@ impl Broken {
     /// Something that has no place.
     pub(super) fn plain(code: Code, text: impl Into<String>) -> Self {
         Self { code: code.id().to_owned(), text: text.into(), ..Self::default() }
-    }
-
-    /// What we say about a field of the message that a declaration does not have.
-    pub(super) fn in_document(
-        code: Code,
-        document: &ceb::ReadDocument,
-        element: &str,
-        text: &str,
-    ) -> Self {
-        let (element, line) = (Some(element.to_owned()), Some(document.line));
-        Self { element, line, ..Self::plain(code, text) }
     }
 
     /// A rule that is known by a name of its own, about an element of a message.

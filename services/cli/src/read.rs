@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use tonic::{Code as Grpc, Response, Status};
 use uuid::Uuid;
 
-use super::words::{self, pick};
+use super::words;
 use super::{Exit, Output, Said, Session, card, clean, say, say_json};
 
 /// Show one declaration with its history.
@@ -58,11 +58,7 @@ async fn show(session: &Session, args: Get) -> anyhow::Result<Exit> {
         Found::One(record) => record,
         Found::Several(candidates) => return choose(session, &args.name, &candidates),
     };
-    match session.output {
-        Output::Json => say_json(&record)?,
-        Output::Table => say(&card::whole(&record, session.language))?,
-    }
-    Ok(Exit::Done)
+    session.print_one(&*record, card::whole)
 }
 
 /// Several have the number: the caller says which.
@@ -94,14 +90,7 @@ pub async fn list(session: &Session, args: List) -> anyhow::Result<Exit> {
 async fn show_list(session: &Session, args: List) -> anyhow::Result<Exit> {
     let limit = args.limit;
     let records = pages(session, request(args), limit).await?;
-    match session.output {
-        Output::Json => records.iter().try_for_each(say_json)?,
-        Output::Table if records.is_empty() => {
-            say(pick(session.language, "no declarations", "没有符合条件的清单"))?;
-        }
-        Output::Table => say(&card::rows(&records, session.language))?,
-    }
-    Ok(Exit::Done)
+    session.print(&records, ("no declarations", "没有符合条件的清单"), card::rows)
 }
 
 fn request(args: List) -> v1::ListRequest {

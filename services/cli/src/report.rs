@@ -7,8 +7,6 @@ use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 
-use domain::Code;
-use proto::ceb::ReadDocument;
 use proto::status::Language;
 use proto::v1;
 use proto::v1::submit_stream_response::Result as Answer;
@@ -37,8 +35,6 @@ pub(super) struct Row {
     pub(super) waits: bool,
     /// It is checked only.
     pub(super) checks: bool,
-    /// Where its fields stand, for a CEB message.
-    pub(super) source: Option<ReadDocument>,
     /// Where it stood at the end of the waiting.
     pub(super) standing: Option<Standing>,
 }
@@ -52,8 +48,6 @@ pub(super) enum Outcome {
     Filed(v1::SubmitResponse),
     /// Could be filed; whether it was filed before.
     Checked(bool),
-    /// A draft, not declared.
-    Draft,
     /// Refused.
     Refused(Problem),
 }
@@ -64,7 +58,6 @@ impl Outcome {
             Self::Unanswered => "unanswered",
             Self::Filed(_) => "filed",
             Self::Checked(_) => "checked",
-            Self::Draft => "draft",
             Self::Refused(_) => "refused",
         }
     }
@@ -74,7 +67,7 @@ impl Outcome {
         match self {
             Self::Filed(receipt) => Some(receipt.repeated),
             Self::Checked(repeated) => Some(*repeated),
-            Self::Unanswered | Self::Draft | Self::Refused(_) => None,
+            Self::Unanswered | Self::Refused(_) => None,
         }
     }
 
@@ -87,7 +80,6 @@ impl Outcome {
             Self::Filed(_) => pick(language, "filed", "已申报"),
             Self::Checked(true) => pick(language, "correct, filed before", "校验通过，此前已申报"),
             Self::Checked(false) => pick(language, "correct", "校验通过"),
-            Self::Draft => pick(language, "draft, not declared", "暂存，未申报"),
             Self::Refused(_) => pick(language, "refused", "拒绝"),
         }
     }
@@ -120,7 +112,6 @@ impl Row {
             warnings: Vec::new(),
             waits: false,
             checks: false,
-            source: None,
             standing: None,
         }
     }
@@ -128,21 +119,15 @@ impl Row {
     /// Takes the window's answer down.
     pub(super) fn answered(&mut self, answer: v1::SubmitStreamResponse, language: Language) {
         self.waits = false;
-        // It is not needed again, and it is large.
-        let source = self.source.take();
-        let source = source.as_ref();
         self.outcome = match answer.result {
             Some(Answer::Receipt(mut receipt)) => {
-                for warning in std::mem::take(&mut receipt.warnings) {
-                    let mut warning = Broken::of_warning(warning, language);
-                    warning.place(source);
-                    self.warnings.push(warning);
-                }
+                let warnings = std::mem::take(&mut receipt.warnings).into_iter();
+                self.warnings = warnings.map(|it| Broken::of_warning(it, language)).collect();
                 let repeated = receipt.repeated;
                 if self.checks { Outcome::Checked(repeated) } else { Outcome::Filed(receipt) }
             }
             Some(Answer::Refusal(refusal)) => {
-                Outcome::Refused(Problem::of_refusal(refusal, language).placed(source))
+                Outcome::Refused(Problem::of_refusal(refusal, language))
             }
             None => Outcome::Unanswered,
         };
@@ -152,18 +137,14 @@ impl Row {
     pub(super) fn name(&self) -> Option<&str> {
         match &self.outcome {
             Outcome::Filed(receipt) => Some(&receipt.name),
-            Outcome::Unanswered | Outcome::Checked(_) | Outcome::Draft | Outcome::Refused(_) => {
-                None
-            }
+            Outcome::Unanswered | Outcome::Checked(_) | Outcome::Refused(_) => None,
         }
     }
 
     fn receipt(&self) -> Option<&v1::SubmitResponse> {
         match &self.outcome {
             Outcome::Filed(receipt) => Some(receipt),
-            Outcome::Unanswered | Outcome::Checked(_) | Outcome::Draft | Outcome::Refused(_) => {
-                None
-            }
+            Outcome::Unanswered | Outcome::Checked(_) | Outcome::Refused(_) => None,
         }
     }
 
@@ -183,7 +164,7 @@ fn exit(row: &Row, waited: bool) -> Exit {
             Some(state) if is_final(state) => Exit::Refused,
             Some(_) | None => Exit::Unreachable,
         },
-        Outcome::Filed(_) | Outcome::Checked(_) | Outcome::Draft => Exit::Done,
+        Outcome::Filed(_) | Outcome::Checked(_) => Exit::Done,
     }
 }
 
@@ -371,13 +352,8 @@ fn object(row: &Row) -> serde_json::Value {
         "release_id": row.standing.as_ref().and_then(|standing| said(&standing.release_id)),
         "warnings": row.warnings,
     });
-    match &row.outcome {
-        Outcome::Refused(problem) => object["refusal"] = json!(problem),
-        Outcome::Draft => {
-            object["refusal"] =
-                json!(Problem::local(Code::DraftNotDeclared, Language::English, Vec::new()));
-        }
-        Outcome::Unanswered | Outcome::Filed(_) | Outcome::Checked(_) => {}
+    if let Outcome::Refused(problem) = &row.outcome {
+        object["refusal"] = json!(problem);
     }
     object
 }
@@ -411,10 +387,12 @@ fn title(code: &str, language: Language) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use domain::Code;
+
     use super::*;
 
     fn row(outcome: Outcome) -> Row {
-        Row { outcome, ..Row::unanswered("a.xml".into()) }
+        Row { outcome, ..Row::unanswered("a.json".into()) }
     }
 
     fn filed(state: v1::State) -> Row {
@@ -439,8 +417,8 @@ mod tests {
     fn the_worst_row_decides_the_exit_code() {
         let exit = |rows: Vec<Row>, waited| report(rows, waited, false).exit();
         let checked = || row(Outcome::Checked(false));
-        assert_eq!(exit(vec![row(Outcome::Draft), checked()], false), Exit::Done);
-        assert_eq!(exit(vec![row(Outcome::Draft), refused(Code::Invalid)], false), Exit::Refused);
+        assert_eq!(exit(vec![checked(), checked()], false), Exit::Done);
+        assert_eq!(exit(vec![checked(), refused(Code::Invalid)], false), Exit::Refused);
         let both = vec![refused(Code::Internal), refused(Code::Invalid)];
         assert_eq!(exit(both, false), Exit::Fault);
         assert_eq!(exit(vec![row(Outcome::Unanswered)], false), Exit::Unreachable);
@@ -454,10 +432,10 @@ mod tests {
     fn warnings_are_told_once_for_each_code() {
         let mut rows = [filed(v1::State::UnderReview), filed(v1::State::UnderReview)];
         for row in &mut rows {
-            row.warnings = vec![Broken::plain(Code::SignatureNotChecked, "not checked")];
+            row.warnings = vec![Broken::plain(Code::TransportUnusual, "by post")];
         }
         let text = report(rows, false, false).text();
-        assert_eq!(text.matches("warning SW-3012 (documents: 2)").count(), 1, "{text}");
+        assert_eq!(text.matches("warning SW-2023 (documents: 2)").count(), 1, "{text}");
         assert!(text.ends_with("\n2 filed"), "{text}");
     }
 

@@ -92,14 +92,7 @@ async fn list(session: &Session, args: List) -> anyhow::Result<Exit> {
     let service = proto::text(args.service);
     let request = v1::ListStuckRequest { service, ..Default::default() };
     let items = pages(session, request).await?;
-    match session.output {
-        Output::Json => items.iter().try_for_each(say_json)?,
-        Output::Table if items.is_empty() => {
-            say(pick(session.language, "nothing is stuck", "没有滞留件"))?;
-        }
-        Output::Table => say(&rows(&items, session.language))?,
-    }
-    Ok(Exit::Done)
+    session.print(&items, ("nothing is stuck", "没有滞留件"), rows)
 }
 
 fn rows(items: &[v1::StuckItem], language: Language) -> String {
@@ -132,11 +125,7 @@ async fn show(session: &Session, id: Uuid) -> anyhow::Result<Exit> {
         let refusal = Refusal::of(Code::NotFound).with("id", id);
         return Err(proto::status::refused(&refusal, session.language).into());
     };
-    match session.output {
-        Output::Json => say_json(item)?,
-        Output::Table => say(&card(item, session.language))?,
-    }
-    Ok(Exit::Done)
+    session.print_one(item, card)
 }
 
 fn card(item: &v1::StuckItem, language: Language) -> String {

@@ -9,19 +9,17 @@ use std::pin::pin;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use domain::Code;
 use futures::stream;
 use indicatif::{ProgressBar, ProgressStyle};
-use proto::ceb::{AppType, ReadDocument};
 use proto::v1;
 use tonic::Status;
 
 use super::follow::Follower;
 use super::input::{self, Item, Read};
-use super::problem::{Broken, Problem};
-use super::report::{Outcome, Report, Row};
+use super::problem::Problem;
+use super::report::{Report, Row};
 use super::words::pick;
-use super::{Exit, Output, Session, say};
+use super::{Exit, Output, Session, ceb, say};
 
 /// Fewer documents are done before a bar could be read.
 const BAR_FROM: u64 = 21;
@@ -29,9 +27,12 @@ const BAR_FROM: u64 = 21;
 /// File declarations.
 ///
 /// A file is JSON of the schema (a declaration, a request {"request_id": …, "declaration": {…}}, a list
-/// of either, or one of either a line) or a CEB621 or CEB603 message. The same document is the same request, so the
-/// command may be repeated: what was filed keeps its receipt. To file the same JSON content once more
-/// after it ended, give it a new request_id.
+/// of either, or one of either a line). The same document is the same request, so the command may be
+/// repeated: what was filed keeps its receipt. To file the same content once more after it ended, give it
+/// a new request_id.
+///
+/// A national message (CEB) is sent as `ceb send` does, after the JSON; with --check it is explained as by
+/// `ceb explain --brief` instead.
 #[derive(Debug, clap::Args)]
 pub struct Submit {
     /// Files; `-` is standard input.
@@ -47,9 +48,6 @@ pub struct Submit {
     /// How long to wait.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "wait")]
     pub wait_seconds: u64,
-    /// Declare drafts (appStatus 1) too.
-    #[arg(long)]
-    pub declare_drafts: bool,
     /// Show every document, also of many; without it only those that are not well.
     #[arg(long)]
     pub all: bool,
@@ -64,11 +62,31 @@ pub async fn run(session: &Session, args: Submit) -> anyhow::Result<Exit> {
     session.settle(submit(session, args).await)
 }
 
-async fn submit(session: &Session, args: Submit) -> anyhow::Result<Exit> {
+async fn submit(session: &Session, mut args: Submit) -> anyhow::Result<Exit> {
+    let is_message = |file: &PathBuf| input::is_message(file);
+    let (messages, files) = std::mem::take(&mut args.files).into_iter().partition(is_message);
+    args.files = files;
+    let mut exit = Exit::Done;
+    if !args.files.is_empty() {
+        exit = declare(session, &args).await?;
+    }
+    let messages: Vec<PathBuf> = messages;
+    if messages.is_empty() {
+        return Ok(exit);
+    }
+    let patience = args.wait.then_some(args.wait_seconds);
+    Ok(exit.max(match args.check {
+        true => ceb::check(session, messages)?,
+        false => ceb::send(session, messages, patience).await?,
+    }))
+}
+
+/// Files declarations, waits if asked, and reports.
+async fn declare(session: &Session, args: &Submit) -> anyhow::Result<Exit> {
     let mut follower = if args.wait { Follower::start(session).await } else { Follower::idle() };
     let report = Report::new(session.output, session.language, args.wait, args.all);
-    let mut batch = Batch::new(report, &args);
-    let mut ended = batch.file(session, &args, &mut follower).await;
+    let mut batch = Batch::new(report, args);
+    let mut ended = batch.file(session, args, &mut follower).await;
     if args.wait && ended.is_ok() {
         ended = batch.wait(session, &mut follower, Duration::from_secs(args.wait_seconds)).await;
     }
@@ -117,22 +135,14 @@ impl Batch {
         }
     }
 
-    /// Takes a document up. The request, unless something speaks against it here.
-    fn add(&mut self, read: Read, args: &Submit, session: &Session) -> Option<v1::SubmitRequest> {
+    /// Takes a document up. The request, unless it cannot be read.
+    fn add(&mut self, read: Read, args: &Submit) -> Option<v1::SubmitRequest> {
         let (mut row, request) = match read {
             Read::Broken(file, document, problem) => (Row::unread(file, document, problem), None),
             Read::Item(file, item) => {
-                let Item { document, mut request, source } = *item;
+                let Item { document, mut request } = *item;
                 request.validate_only |= args.check;
-                let mut row = Row::new(file, document, &request);
-                let obstacle = source.as_ref().and_then(|source| obstacle(source, args, session));
-                let remarks = source.iter().flat_map(|source| &source.warnings);
-                row.warnings =
-                    remarks.map(|fault| Broken::of_fault(fault, session.language)).collect();
-                row.source = source;
-                let files = obstacle.is_none();
-                row.outcome = obstacle.unwrap_or(Outcome::Unanswered);
-                (row, files.then_some(request))
+                (Row::new(file, document, &request), Some(request))
             }
         };
         if let Some(request) = &request {
@@ -197,7 +207,7 @@ impl Batch {
                 if batch.failed.is_some() {
                     return Poll::Ready(None);
                 }
-                if let Some(request) = batch.add(read, args, session) {
+                if let Some(request) = batch.add(read, args) {
                     return Poll::Ready(Some(request));
                 }
             }
@@ -240,27 +250,6 @@ impl Batch {
         }
         ended
     }
-}
-
-/// Why a document of a message is not filed, when something in the message itself says so.
-fn obstacle(document: &ReadDocument, args: &Submit, session: &Session) -> Option<Outcome> {
-    let language = session.language;
-    let text = match document.app_type() {
-        AppType::New if document.draft() && !args.declare_drafts => return Some(Outcome::Draft),
-        AppType::New => return None,
-        AppType::Change => pick(
-            language,
-            "appType 2 changes an earlier declaration: use `single-window amend NAME FILE`",
-            "appType为2（变更）：请使用 single-window amend NAME FILE",
-        ),
-        AppType::Delete => pick(
-            language,
-            "appType 3 takes an earlier declaration back: use `single-window withdraw NAME`",
-            "appType为3（删除）：请使用 single-window withdraw NAME",
-        ),
-    };
-    let why = Broken::in_document(Code::XmlTypeUnsupported, document, "appType", text);
-    Some(Outcome::Refused(Problem::local(Code::XmlTypeUnsupported, language, vec![why])))
 }
 
 /// How many so far, on stderr, for people; it hides itself when stderr is no terminal.

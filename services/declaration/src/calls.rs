@@ -15,7 +15,7 @@ use store::journal::Entry;
 use store::share::Share;
 
 use crate::commit::{Command, Done};
-use crate::wire::{filter, record, repeats, told, warnings, whole};
+use crate::wire::{filter, record, told, warnings, whole};
 use crate::{Declarations, Error, amend, read, submit, withdraw};
 
 impl Declarations {
@@ -58,7 +58,7 @@ impl Declarations {
         let (principal, asked) = (&*call.principal, (request_id.as_str(), pre_no));
         let submission = submit::parse(self, principal, asked, declaration, call.trace.clone())?;
         let checked = &submission.checked;
-        let mut warnings = warnings(&checked.warnings, checked.declaration.ceb.as_ref());
+        let warnings = warnings(&checked.warnings);
         // The national door files for many firms: each has its own turn.
         let share = match principal.kind {
             Kind::Gateway => Share::firm(&checked.declaration.declarant.code),
@@ -72,7 +72,6 @@ impl Declarations {
             );
         };
         let kept = !validate_only;
-        warnings.extend(receipt.repeats.as_deref().map(repeats));
         Ok(v1::SubmitResponse {
             name: if kept { receipt.id.name() } else { String::new() },
             pre_no: if kept { receipt.pre_no } else { String::new() },
@@ -169,7 +168,7 @@ impl Declarations {
         let asked = (request_id.as_str(), name.as_str(), version);
         let amendment = amend::parse(self, &principal, asked, declaration, trace)?;
         let (id, checked) = (amendment.id, &amendment.checked);
-        let warnings = warnings(&checked.warnings, checked.declaration.ceb.as_ref());
+        let warnings = warnings(&checked.warnings);
         let command = Command::Amend(Box::new(amendment));
         let share = Share::of(&principal);
         let done = self.run(&share, command, WhenFull::Refuse, validate_only).await?;

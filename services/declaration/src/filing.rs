@@ -30,23 +30,16 @@ pub(crate) async fn reused(
 ) -> Result<Refusal, Fault> {
     let id = before.declaration;
     let field = match body {
-        Some(body) => differs(step, before, body).await?,
+        Some(body) => {
+            let kept = step.content(id, before.position).await?;
+            let unreadable = |error| Fault::Broken(format!("a content cannot be read: {error}"));
+            proto::declaration::first_difference(&kept, body).map_err(unreadable)?
+        }
         None => None,
     };
     let refusal = Refusal::of(Code::RequestIdReused);
     let refusal = refusal.with("field", field.unwrap_or_else(|| or.to_owned()));
     Ok(Holder::of(step.case(id)?).named(refusal))
-}
-
-/// The first field in which a content differs from the one that was filed.
-pub(crate) async fn differs(
-    step: &mut Step<'_>,
-    before: &Filing,
-    body: &[u8],
-) -> Result<Option<String>, Fault> {
-    let kept = step.content(before.declaration, before.position).await?;
-    let field = proto::declaration::first_difference(&kept, body);
-    field.map_err(|error| Fault::Broken(format!("a content cannot be read again: {error}")))
 }
 
 /// Notes a request with what came of it.

@@ -53,9 +53,6 @@ pub struct Receipt {
     pub(crate) filed_time: OffsetDateTime,
     /// It was filed by an earlier request of this id; nothing was filed now.
     pub(crate) repeated: bool,
-    /// The first field in which a national document differs from the one that it repeats. A document
-    /// is known by its guid, so the first one stands; the declarant is told what was not taken.
-    pub(crate) repeats: Option<String>,
 }
 
 /// From the message to a submission: every broken rule is named at once.
@@ -142,17 +139,13 @@ pub(crate) async fn submit(
     if before.kind != FilingKind::Submit {
         return Ok(Err(filing::reused(step, &before, None, "request_id").await?));
     }
-    if !is_same && submission.checked.declaration.ceb.is_none() {
+    if !is_same {
         let body = Some(&submission.body[..]);
         return Ok(Err(filing::reused(step, &before, body, "request_id").await?));
     }
-    let repeats = match is_same {
-        true => None,
-        false => filing::differs(step, &before, &submission.body).await?,
-    };
     let case = step.case(before.declaration)?;
     let (id, pre_no, filed_time) = (case.id, case.pre_no.clone(), case.filed_time);
-    Ok(Ok(Done::Filed(Receipt { id, pre_no, filed_time, repeated: true, repeats })))
+    Ok(Ok(Done::Filed(Receipt { id, pre_no, filed_time, repeated: true })))
 }
 
 /// Files one that was not seen before.
@@ -198,7 +191,7 @@ async fn file(
     let request = (submission.key(), submission.digest);
     filing::keep(step, request, (FilingKind::Submit, position), (id, 1));
     let filed_time = step.now;
-    Ok(Ok(Done::Filed(Receipt { id, pre_no, filed_time, repeated: false, repeats: None })))
+    Ok(Ok(Done::Filed(Receipt { id, pre_no, filed_time, repeated: false })))
 }
 
 impl Submission {

@@ -2,7 +2,6 @@
 
 use domain::DeclarationId;
 use domain::clearance::{Agency, Phase, awaited};
-use domain::declaration::CebSource;
 use domain::refusal::{Code, Refusal, Violation};
 use prost::Message as _;
 use proto::v1;
@@ -12,32 +11,9 @@ use store::{Fault, column};
 
 use crate::{Content, Error, case, read};
 
-/// Rules that were broken without stopping it, and what was not checked.
-pub(crate) fn warnings(found: &[Violation], ceb: Option<&CebSource>) -> Vec<v1::Warning> {
-    let mut warnings: Vec<v1::Warning> = found.iter().map(Into::into).collect();
-    if let Some(source) = ceb {
-        let code = Code::SignatureNotChecked;
-        let what = if source.signed { "carries a signature" } else { "carries no signature" };
-        let what_zh = if source.signed { "报文带有签名" } else { "报文没有签名" };
-        warnings.push(v1::Warning {
-            code: code.id().to_owned(),
-            field: "declaration.ceb".to_owned(),
-            text: format!("the message {what}; {}", code.title()),
-            text_zh: format!("{what_zh}，{}", code.title_zh()),
-        });
-    }
-    warnings
-}
-
-/// A national document that repeats another one under the same guid with other content.
-pub(crate) fn repeats(field: &str) -> v1::Warning {
-    let code = Code::DocumentRepeated;
-    v1::Warning {
-        code: code.id().to_owned(),
-        field: field.to_owned(),
-        text: format!("{}; this one differs from it here", code.title()),
-        text_zh: format!("{}；本单证在此处与其不同", code.title_zh()),
-    }
+/// Rules that were broken without stopping it.
+pub(crate) fn warnings(found: &[Violation]) -> Vec<v1::Warning> {
+    found.iter().map(Into::into).collect()
 }
 
 /// A filter that cannot be read is refused: dropped, it would widen the list.

@@ -128,16 +128,6 @@ pub struct Attachment {
     pub size_bytes: u64,
 }
 
-/// Where it was read from, when from a national message.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "documented in the message schema, same names")]
-pub struct CebSource {
-    pub message_type: String,
-    pub guid: String,
-    pub app_time: String,
-    pub signed: bool,
-}
-
 /// One declaration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "documented in the message schema, same names")]
@@ -185,7 +175,7 @@ pub struct Declaration {
     pub inspection: Option<InspectionData>,
     pub attachments: Vec<Attachment>,
     pub note: String,
-    pub ceb: Option<CebSource>,
+    pub guid: String,
 }
 
 /// The declarant of the published sample messages: the specification's own test firm.

@@ -134,9 +134,6 @@ pub enum Code {
     XmlTooManyDocuments,
     XmlValueUnreadable,
     JsonMalformed,
-    SignatureNotChecked,
-    DraftNotDeclared,
-    DocumentRepeated,
     DataDirectoryInUse,
     PortInUse,
     PostgresMissing,
@@ -151,7 +148,7 @@ pub enum Code {
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 110] = {
+    pub const ALL: [Self; 107] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
@@ -172,7 +169,7 @@ impl Code {
             ScriptOutsideSandbox, ReasonMissing, PartyCodeWrong, XmlMalformed, XmlEncoding,
             XmlTooLarge, XmlForbidden, XmlTooDeep, XmlElementUnexpected, XmlTransferBlock,
             XmlTypeUnsupported, XmlTooManyDocuments, XmlValueUnreadable, JsonMalformed,
-            SignatureNotChecked, DraftNotDeclared, DocumentRepeated, DataDirectoryInUse, PortInUse,
+            DataDirectoryInUse, PortInUse,
             PostgresMissing, PostgresUnsafe, PostgresFailed, ConnectionFailed, FileUnreadable,
             FileExposed, NotASandbox,
         ]
@@ -281,9 +278,6 @@ impl Code {
             Self::XmlTooManyDocuments => ("SW-3009", FixMessage, "a message has 1 to 100 documents", "每个报文的单证数须为1至100"),
             Self::XmlValueUnreadable => ("SW-3010", FixMessage, "a value cannot be read as what the schema says", "字段值与规范类型不符"),
             Self::JsonMalformed => ("SW-3011", FixMessage, "the JSON does not fit the schema", "JSON不符合数据结构"),
-            Self::SignatureNotChecked => ("SW-3012", Nobody, "the signature of the message was not checked", "未校验报文签名"),
-            Self::DraftNotDeclared => ("SW-3013", Nobody, "the document is a draft (appStatus 1) and was not declared", "暂存单证（appStatus为1）未申报"),
-            Self::DocumentRepeated => ("SW-3014", Nobody, "a document with the same guid and keys was declared before; the first one stands", "相同guid和业务主键的单证已申报，以先申报的为准"),
             Self::DataDirectoryInUse => ("SW-4001", Operator, "another window uses this data directory", "数据目录已被占用"),
             Self::PortInUse => ("SW-4002", Operator, "the port is in use", "端口已被占用"),
             Self::PostgresMissing => ("SW-4003", Operator, "no PostgreSQL server programs were found", "未找到PostgreSQL"),

@@ -24,7 +24,7 @@ use crate::{listen, sandbox};
 /// (跨境电商单一窗口).
 ///
 /// Start with `single-window sandbox`, then, in another terminal, `single-window submit --wait
-/// docs/examples/import-9610.xml`.
+/// docs/examples/import-9610.json`.
 #[derive(Debug, Parser)]
 #[command(name = "single-window", version, max_term_width = 100)]
 pub struct Cli {

@@ -155,7 +155,7 @@ fn welcome(address: &str, settings: &Settings, cast: Cast) -> anyhow::Result<()>
     let usual = default_data_dir().is_ok_and(|usual| usual == settings.data_dir);
     let data_dir = settings.data_dir.display();
     let more = if usual { String::new() } else { format!(" --data-dir {data_dir}") };
-    writeln!(out, "  {program} submit --wait docs/examples/import-9610.xml{more}")?;
+    writeln!(out, "  {program} submit --wait docs/examples/import-9610.json{more}")?;
     let ceb = "docs/examples/ceb/ceb";
     writeln!(
         out,

@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 
 use super::super::problem::{Broken, Problem};
 use super::super::words::{self, pick};
-use super::super::{Exit, Output, input, say, say_json};
+use super::super::{Exit, Output, input, say, say_json, tell_refusal};
 use super::seal::Seal;
 use super::set::{self, Sheet};
 use super::walk::{self, Leaf};
-use super::{Files, Means, glossary, message, standing};
+use super::{Files, glossary, message, standing};
 
 /// Columns that a meaning takes.
 const MEANING_COLUMNS: usize = 44;
@@ -43,27 +43,27 @@ pub(super) struct Explain {
 /// # Errors
 ///
 /// When the answer cannot be written.
-pub(super) fn explain(means: &Means, args: &Explain) -> anyhow::Result<Exit> {
+pub(super) fn explain(output: Output, language: Language, args: &Explain) -> anyhow::Result<Exit> {
     let mut worst = Exit::Done;
     let mut read = Vec::new();
     for path in &args.files.files {
         let name = input::name(path);
-        let opened = message::open(path, means.language);
+        let opened = message::open(path, language);
         let unwrapped = opened.and_then(|file| {
             let unwrapped = message::unwrapped(&file.bytes);
-            unwrapped.map_err(|faults| message::refusal(&faults, means.language))
+            unwrapped.map_err(|faults| message::refusal(&faults, language))
         });
         let (text, envelope_id) = match unwrapped {
             Ok(unwrapped) => unwrapped,
             Err(problem) => {
-                worst = worst.max(means.refused(&problem.in_file(&name))?);
+                worst = worst.max(tell_refusal(output, &problem.in_file(&name))?);
                 continue;
             }
         };
         let explained = Explained::of(&text, envelope_id);
-        match means.output {
-            Output::Json => say_json(&explained.json(&name, means.language))?,
-            Output::Table => say(explained.text(&name, means.language, args.brief).trim_end())?,
+        match output {
+            Output::Json => say_json(&explained.json(&name, language))?,
+            Output::Table => say(explained.text(&name, language, args.brief).trim_end())?,
         }
         if explained.is_wrong() {
             worst = worst.max(Exit::Refused);
@@ -72,9 +72,9 @@ pub(super) fn explain(means: &Means, args: &Explain) -> anyhow::Result<Exit> {
     }
     let sheets: Vec<_> = read.iter().flat_map(|(name, explained)| explained.sheets(name)).collect();
     for group in set::groups(&sheets) {
-        match means.output {
-            Output::Json => say_json(&group.json(means.language))?,
-            Output::Table => say(&format!("\n{}", group.text(means.language).trim_end()))?,
+        match output {
+            Output::Json => say_json(&group.json(language))?,
+            Output::Table => say(&format!("\n{}", group.text(language).trim_end()))?,
         }
         if group.is_wrong() {
             worst = worst.max(Exit::Refused);
@@ -369,7 +369,7 @@ fn own_rules(document: &ReadDocument) -> Vec<documents::Violation> {
 
 /// The rules of a declaration that an inventory breaks, and what is odd about it.
 fn rules(document: &ReadDocument) -> (Vec<domain::Violation>, Vec<domain::Violation>) {
-    let Some(declaration) = ceb::declaration(document) else { return Default::default() };
+    let Some(declaration) = ceb::declaration(&document.document) else { return Default::default() };
     let declaration = domain::Declaration::from(declaration);
     match declaration.check(&sandbox_profile()) {
         Ok(checked) => (Vec::new(), checked.warnings),
@@ -446,7 +446,7 @@ pub(super) fn shown(path: &[(String, u32)]) -> String {
 mod tests {
     use super::*;
 
-    const SAMPLE: &str = include_str!("../../../../docs/examples/import-9610.xml");
+    const SAMPLE: &str = include_str!("../../../../proto/tests/messages/import-9610.xml");
 
     #[test]
     fn a_sample_is_explained_in_both_languages() {

@@ -89,10 +89,29 @@ pub async fn run(means: Means, args: Ceb) -> anyhow::Result<Exit> {
         Verb::Receipts(args) => receipts::run(&means.session().await?, args).await,
         Verb::Documents(args) => documents::run(&means.session().await?, args).await,
         Verb::Show(args) => show::run(&means.session().await?, args).await,
-        Verb::Explain(args) => super::quietly(explain::explain(&means, &args)),
+        Verb::Explain(args) => {
+            super::quietly(explain::explain(means.output, means.language, &args))
+        }
         Verb::Sign(args) => super::quietly(seal::sign(&means, &args)),
         Verb::Verify(args) => super::quietly(seal::verify(&means, &args)),
     }
+}
+
+/// Sends messages that another command was given; waits so many seconds for their end, if any.
+pub(super) async fn send(
+    session: &Session,
+    files: Vec<PathBuf>,
+    patience: Option<u64>,
+) -> anyhow::Result<Exit> {
+    // Who does not wait needs no patience.
+    let (wait, wait_seconds) = (patience.is_some(), patience.unwrap_or_default());
+    send::send_all(session, send::Send { files: Files { files }, wait, wait_seconds }).await
+}
+
+/// Says what is wrong with messages that another command was given.
+pub(super) fn check(session: &Session, files: Vec<PathBuf>) -> anyhow::Result<Exit> {
+    let args = explain::Explain { files: Files { files }, brief: true };
+    explain::explain(session.output, session.language, &args)
 }
 
 /// Files of a command, `-` for standard input.

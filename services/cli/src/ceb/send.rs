@@ -27,7 +27,7 @@ use super::{Files, advice, receipts};
 #[derive(Debug, clap::Args)]
 pub(super) struct Send {
     #[command(flatten)]
-    files: Files,
+    pub(super) files: Files,
     /// Wait until every document is released, concluded or refused; the exit code is 0 when none is
     /// refused.
     #[arg(long)]
@@ -46,7 +46,7 @@ pub(super) async fn run(session: &Session, args: Send) -> anyhow::Result<Exit> {
     session.settle(send_all(session, args).await)
 }
 
-async fn send_all(session: &Session, args: Send) -> anyhow::Result<Exit> {
+pub(super) async fn send_all(session: &Session, args: Send) -> anyhow::Result<Exit> {
     let mut standings = Standings::default();
     let mut rows = Vec::new();
     for path in &args.files.files {

@@ -10,13 +10,17 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     (
         "A file is JSON of the schema (a declaration, a request {\"request_id\": …, \
-         \"declaration\": {…}}, a list of either, or one of either a line) or a CEB621 or CEB603 \
-         message. The same document is the same request, so the command may be repeated: what \
-         was filed keeps its receipt. To file the same JSON content once more after it ended, \
-         give it a new request_id",
-        "文件可为JSON（一份清单、一个请求 {\"request_id\": …, \"declaration\": {…}}、二者的列表\
-         ，或每行一份），也可为CEB621或CEB603报文。同一单证即同一请求，命令可重复执行：已申报的沿\
-         用原回执。终结后要以相同JSON内容再次申报，请换用新的request_id",
+         \"declaration\": {…}}, a list of either, or one of either a line). The same document is \
+         the same request, so the command may be repeated: what was filed keeps its receipt. To \
+         file the same content once more after it ended, give it a new request_id",
+        "文件为JSON（一份清单、一个请求 {\"request_id\": …, \"declaration\": {…}}、二者的列表，或每行\
+         一份）。同一单证即同一请求，命令可重复执行：已申报的沿用原回执。终结后要以相同内容再次申报，\
+         请换用新的request_id",
+    ),
+    (
+        "A national message (CEB) is sent as `ceb send` does, after the JSON; with --check it is \
+         explained as by `ceb explain --brief` instead",
+        "统一版报文（CEB）在JSON之后照 ceb send 发送；使用 --check 时则照 ceb explain --brief 说明，不发送",
     ),
     (
         "A firm (customs code) where a relative works or that the officer has a share in; may \
@@ -148,7 +152,6 @@ pub const TEXTS: &[(&str, &str)] = &[
         "清单须等待另一进程的查验服务完成风险布控，该服务须已连接；给出--examiner-cert时本已如此",
     ),
     ("Declarations, and the exchange with agencies", "申报服务及与机关的数据交换"),
-    ("Declare drafts (appStatus 1) too", "暂存单证（appStatus为1）也申报"),
     ("Do not simulate agencies: connect your own", "不模拟机关，由您自行接入"),
     (
         "End when the declaration is released, rejected, withdrawn or returned; the exit code \
@@ -518,9 +521,9 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     (
         "Start with `single-window sandbox`, then, in another terminal, `single-window submit \
-         --wait docs/examples/import-9610.xml`",
+         --wait docs/examples/import-9610.json`",
         "先运行 single-window sandbox，再在另一终端运行 single-window submit --wait \
-         docs/examples/import-9610.xml",
+         docs/examples/import-9610.json",
     ),
     (
         "Starts a window of its own in a temporary directory, with simulated agencies, and \
@@ -617,10 +620,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("The sample that the laboratory analysed", "实验室所检样品"),
     ("The treatment failed", "处理不合格"),
     ("The version that you saw [default: the current one]", "您所见的版本 [默认：当前版本]"),
-    (
-        "The whole new content: JSON, or a CEB message with one document; `-` is standard input",
-        "完整的新内容：JSON，或只含一份单证的CEB报文；- 为标准输入",
-    ),
+    ("The whole new content (JSON); `-` is standard input", "变更后的完整内容（JSON），`-` 为标准输入"),
     (
         "The whole of it: JSON of the message Place, as `inspect places --output json` prints \
          it; `-` is standard input",

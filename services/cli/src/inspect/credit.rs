@@ -183,14 +183,7 @@ async fn list(session: &Session, args: List) -> anyhow::Result<Exit> {
         request.page_token = page.next_page_token;
     }
     firms.truncate(limit);
-    match session.output {
-        Output::Json => firms.iter().try_for_each(say_json)?,
-        Output::Table if firms.is_empty() => {
-            say(pick(session.language, "no firms", "没有符合条件的企业"))?;
-        }
-        Output::Table => say(&rows(&firms, session.language))?,
-    }
-    Ok(Exit::Done)
+    session.print(&firms, ("no firms", "没有符合条件的企业"), rows)
 }
 
 fn rows(firms: &[v1::CreditRecord], language: Language) -> String {
@@ -251,9 +244,5 @@ fn there(credit: Option<v1::CreditRecord>) -> Result<v1::CreditRecord, Status> {
 /// Credit after a change.
 fn tell(session: &Session, credit: Option<v1::CreditRecord>) -> anyhow::Result<Exit> {
     let credit = there(credit)?;
-    match session.output {
-        Output::Json => say_json(&credit)?,
-        Output::Table => say(&whole(&credit, session.language))?,
-    }
-    Ok(Exit::Done)
+    session.print_one(&credit, whole)
 }

@@ -4,7 +4,7 @@ use domain::clearance::Agency;
 use domain::inspection::order::InstructionKey;
 use proto::v1;
 
-use super::super::words::{self as shared, pick};
+use super::super::words as shared;
 use super::super::{Exit, Language, Output, Session, say, say_json};
 use super::{call, either, wire, words};
 
@@ -63,14 +63,7 @@ async fn list(session: &Session, args: &List) -> anyhow::Result<Exit> {
     let request = v1::ListOfficersRequest { agency: wire(args.agency) };
     let list = async || session.window.inspection().list_officers(session.request(request)).await;
     let officers = call(list).await?.officers;
-    match session.output {
-        Output::Json => officers.iter().try_for_each(say_json)?,
-        Output::Table if officers.is_empty() => {
-            say(pick(session.language, "no officers", "没有查验人员"))?;
-        }
-        Output::Table => say(&rows(&officers, session.language))?,
-    }
-    Ok(Exit::Done)
+    session.print(&officers, ("no officers", "没有查验人员"), rows)
 }
 
 fn rows(officers: &[v1::Officer], language: Language) -> String {

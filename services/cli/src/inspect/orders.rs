@@ -4,8 +4,7 @@ use domain::clearance::Agency;
 use proto::v1;
 use tonic::Status;
 
-use super::super::words::pick;
-use super::super::{Exit, Output, Session, say, say_json};
+use super::super::{Exit, Session};
 use super::{call, card, fetch, resolve, wire, words};
 
 /// List orders, newest first. Every filter that is set must hold.
@@ -47,14 +46,7 @@ pub(super) async fn list(session: &Session, args: List) -> anyhow::Result<Exit> 
         undecided_by: wire(undecided_by),
     };
     let orders = pages(session, request, limit).await?;
-    match session.output {
-        Output::Json => orders.iter().try_for_each(say_json)?,
-        Output::Table if orders.is_empty() => {
-            say(pick(session.language, "no inspection orders", "没有符合条件的查验单"))?;
-        }
-        Output::Table => say(&card::rows(&orders, session.language))?,
-    }
-    Ok(Exit::Done)
+    session.print(&orders, ("no inspection orders", "没有符合条件的查验单"), card::rows)
 }
 
 /// The newest orders that a list asks for, over as many pages as it takes.
@@ -85,9 +77,5 @@ pub(super) async fn pages(
 pub(super) async fn show(session: &Session, args: Show) -> anyhow::Result<Exit> {
     let name = resolve(session, &args.name).await?;
     let found = fetch(session, &name).await?;
-    match session.output {
-        Output::Json => say_json(&found)?,
-        Output::Table => say(&card::whole(&found, session.language))?,
-    }
-    Ok(Exit::Done)
+    session.print_one(&found, card::whole)
 }

@@ -53,18 +53,11 @@ pub(super) async fn windows(session: &Session, args: Windows) -> anyhow::Result<
     let list =
         async || session.window.inspection().list_windows(session.request(request.clone())).await;
     let windows = call(list).await?.windows;
-    match session.output {
-        Output::Json => windows.iter().try_for_each(say_json)?,
-        Output::Table if windows.is_empty() => {
-            say(pick(
-                session.language,
-                "no window on these days can be booked",
-                "所选日期没有可预约的时段",
-            ))?;
-        }
-        Output::Table => say(&rows(&windows, session.language))?,
-    }
-    Ok(Exit::Done)
+    session.print(
+        &windows,
+        ("no window on these days can be booked", "所选日期没有可预约的时段"),
+        rows,
+    )
 }
 
 fn rows(windows: &[v1::Window], language: Language) -> String {
@@ -94,14 +87,7 @@ async fn list(session: &Session) -> anyhow::Result<Exit> {
         session.window.inspection().list_places(session.request(v1::ListPlacesRequest {})).await
     };
     let places = call(list).await?.places;
-    match session.output {
-        Output::Json => places.iter().try_for_each(say_json)?,
-        Output::Table if places.is_empty() => {
-            say(pick(session.language, "no places", "没有查验场地"))?;
-        }
-        Output::Table => say(&place_rows(&places, session.language))?,
-    }
-    Ok(Exit::Done)
+    session.print(&places, ("no places", "没有查验场地"), place_rows)
 }
 
 fn place_rows(places: &[v1::Place], language: Language) -> String {

@@ -4,9 +4,7 @@
 //! CEB621 and CEB603. Lengths count characters.
 
 use super::Report;
-use crate::declaration::{
-    Attachment, CebSource, Declaration, Direction, GoodsLine, InspectionData, Order,
-};
+use crate::declaration::{Attachment, Declaration, Direction, GoodsLine, InspectionData, Order};
 use crate::refusal::Code;
 use crate::text::{flaw_in_sentence, flaw_in_word};
 
@@ -87,6 +85,7 @@ pub(super) const HEAD: &[Field<Declaration>] = &[
     field("i_flag", "保费标志", Need::Export, (1, 1), |d| &d.i_flag),
     field("wrap_type", "包装种类", Need::Export, (1, 1), |d| &d.wrap_type),
     field("note", "备注", Need::Optional, (1000, 1000), |d| &d.note),
+    field("guid", "系统唯一序号", Need::Optional, (36, 36), |d| &d.guid),
 ];
 
 /// The text fields of a line (InventoryList).
@@ -130,13 +129,6 @@ const INSPECTION: &[Field<InspectionData>] = &[
 const ATTACHMENT: &[Field<Attachment>] = &[
     field("kind", "单证类型", Need::Always, (30, 30), |a| &a.kind),
     field("name", "文件名", Need::Always, (255, 255), |a| &a.name),
-];
-
-#[rustfmt::skip]
-const CEB: &[Field<CebSource>] = &[
-    field("ceb.message_type", "报文类型", Need::Always, (6, 6), |c| &c.message_type),
-    field("ceb.guid", "系统唯一序号", Need::Always, (36, 36), |c| &c.guid),
-    field("ceb.app_time", "报送时间", Need::Always, (14, 14), |c| &c.app_time),
 ];
 
 pub(super) fn text<T>(
@@ -199,10 +191,6 @@ pub(super) fn optional_parts(d: &Declaration, report: &mut Report) {
     }
     for field in d.inspection.iter().flat_map(|_| INSPECTION) {
         let value = d.inspection.as_ref().map_or("", |data| (field.of)(data));
-        text(report, d.ie_flag, field.name, field, value);
-    }
-    for field in d.ceb.iter().flat_map(|_| CEB) {
-        let value = d.ceb.as_ref().map_or("", |source| (field.of)(source));
         text(report, d.ie_flag, field.name, field, value);
     }
     for (index, attachment) in d.attachments.iter().enumerate() {
