@@ -298,7 +298,7 @@ async fn one_poisoned_verdict_stops_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_are_counted_before_they_become_objects() {
-    let mut sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let mut sandbox = Sandbox::process(&["--no-agencies"]).await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     let before = sandbox.resident_bytes();
     let lines = vec![v1::GoodsLine::default(); 1_300_000];

@@ -157,6 +157,19 @@ struct SandboxArgs {
     quiet: bool,
 }
 
+impl SandboxArgs {
+    fn settle(&self, common: &Common) -> anyhow::Result<(Settings, sandbox::Cast)> {
+        let mut settings = common.settings(&self.listen, &self.database)?;
+        settings.examiner_name.clone_from(&self.examiner_name);
+        let cast = sandbox::Cast {
+            agencies: !self.no_agencies,
+            inspection: !self.no_inspection,
+            show: !self.quiet,
+        };
+        Ok((settings, cast))
+    }
+}
+
 #[derive(Debug, Args)]
 struct ServeArgs {
     #[command(flatten)]
@@ -346,6 +359,18 @@ impl Cli {
         self.common.language()
     }
 
+    /// The sandbox that it asks for; `None` when it asks for something else.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such data directory.
+    pub fn sandbox(&self) -> anyhow::Result<Option<(Settings, sandbox::Cast)>> {
+        match &self.command {
+            Command::Sandbox(args) => args.settle(&self.common).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// Structured logs on stderr: for people on a terminal, JSON otherwise.
     pub fn start_logging(&self) {
         let serves = matches!(self.command, Command::Serve(_) | Command::Agency(_));
@@ -366,13 +391,7 @@ impl Cli {
         let Self { command, common } = self;
         match command {
             Command::Sandbox(args) => {
-                let mut settings = common.settings(&args.listen, &args.database)?;
-                settings.examiner_name.clone_from(&args.examiner_name);
-                let cast = sandbox::Cast {
-                    agencies: !args.no_agencies,
-                    inspection: !args.no_inspection,
-                    show: !args.quiet,
-                };
+                let (settings, cast) = args.settle(&common)?;
                 // One that a person watches has nobody left when the terminal is gone.
                 let watched = std::io::stdin().is_terminal();
                 let hangup = if watched { Hangup::Ends } else { Hangup::Ignored };
