@@ -71,7 +71,7 @@ impl Cluster {
         });
         #[expect(clippy::disallowed_methods, reason = "certificates begin now")]
         let now = time::OffsetDateTime::now_utc();
-        let identities = window::sandbox::identities(&directory);
+        let identities = cli::sandbox::identities(&directory);
         window::certificates::ensure(&identities, now).expect("certificates are made");
         let options = starting.recv().expect("PostgreSQL starts");
         Self { directory, options, _alive: alive }
@@ -171,8 +171,8 @@ impl Drop for Database {
 
 /// Copies the certificates into a data directory: to make them takes longer than to start a window.
 pub(crate) fn lend_identities(data_dir: &Path) {
-    let from = window::sandbox::identities(&Cluster::shared().directory);
-    super::copy_identities(&from, &window::sandbox::identities(data_dir));
+    let from = cli::sandbox::identities(&Cluster::shared().directory);
+    super::copy_identities(&from, &cli::sandbox::identities(data_dir));
 }
 
 /// What queues still have to do by this time, and what was set aside: a line for each item.

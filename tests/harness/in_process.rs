@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
-use window::cli::Cli;
+use window::command_line::Cli;
 use window::run::Settings;
 use window::sandbox::{Cast, Sandbox};
 use window::signals::Ending;
