@@ -33,8 +33,7 @@ pub(crate) struct InProcess {
 
 impl InProcess {
     /// Starts a sandbox; what it logs goes where the binary's would.
-    pub(crate) fn start(args: Vec<OsString>, log: File) -> Self {
-        let (settings, cast) = settings(args);
+    pub(crate) fn start(settings: Settings, cast: Cast, log: File) -> Self {
         let (ending, (say, ended)) = (Ending::default(), channel());
         let mut said = log.try_clone().expect("the log is open");
         let runtime = runtime(log);

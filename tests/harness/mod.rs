@@ -11,11 +11,13 @@ pub(crate) mod people;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use client::{Config, Window};
 use sqlx::postgres::PgConnectOptions;
+use window::run::Settings;
 
 use self::cluster::Database;
 use self::in_process::{Ended, InProcess};
@@ -69,6 +71,27 @@ fn newer_source(binary: &Path) -> Option<PathBuf> {
     sources.into_iter().find(|source| changed(source) > built)
 }
 
+/// What a command prints until it ends; fails when it does not.
+pub(crate) fn output(command: &mut Command) -> Output {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("the binary starts");
+    let pid = rustix::process::Pid::from_child(&child);
+    let (ended, end) = std::sync::mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        let late = end.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
+        if late {
+            // It may have ended at this moment.
+            let _gone = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+        late
+    });
+    let output = child.wait_with_output().expect("it is our child");
+    drop(ended);
+    let late = watch.join().expect("it does not panic");
+    assert!(!late, "{command:?} does not end: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
 /// The root of the workspace.
 pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the workspace")
@@ -113,6 +136,8 @@ pub(crate) struct Sandbox {
     /// Flags of the next start.
     pub(crate) args: Vec<String>,
     runs: Runs,
+    /// What no flag of the sandbox says; for windows in this process.
+    change: fn(&mut Settings),
     running: Option<Running>,
     /// Errors in the log are part of the test.
     pub(crate) may_log_errors: bool,
@@ -130,19 +155,32 @@ impl Sandbox {
 
     /// Starts one in this process, with more flags.
     pub(crate) async fn with(args: &[&str]) -> Self {
-        let database = Arc::new(Database::new().await);
-        Self::on(Some(database), data_dir(), Runs::InProcess, args).await
+        let mut sandbox = Self::new(data_dir(), Runs::InProcess);
+        sandbox.database = Some(Arc::new(Database::new().await));
+        sandbox.begin(args).await
+    }
+
+    /// Starts one in this process that asks risk rules, and leaves it to the test to be the inspection
+    /// service that answers, and the agencies.
+    pub(crate) async fn that_asks_the_test() -> Self {
+        let mut sandbox = Self::new(data_dir(), Runs::InProcess);
+        sandbox.database = Some(Arc::new(Database::new().await));
+        sandbox.change = |settings| settings.targeting = true;
+        sandbox.begin(&["--no-agencies", "--no-inspection"]).await
     }
 
     /// Starts one as a process of its own, which can be killed.
     pub(crate) async fn process(args: &[&str]) -> Self {
-        let database = Arc::new(Database::new().await);
-        Self::on(Some(database), data_dir(), Runs::AsProcess, args).await
+        let mut sandbox = Self::new(data_dir(), Runs::AsProcess);
+        sandbox.database = Some(Arc::new(Database::new().await));
+        sandbox.begin(args).await
     }
 
     /// Starts another process on the same database, with the same callers.
     pub(crate) async fn beside(&self, args: &[&str]) -> Self {
-        Self::on(self.database.clone(), data_dir(), Runs::AsProcess, args).await
+        let mut sandbox = Self::new(data_dir(), Runs::AsProcess);
+        sandbox.database = self.database.clone();
+        sandbox.begin(args).await
     }
 
     /// Starts one as a process of its own, with a PostgreSQL of its own.
@@ -152,25 +190,30 @@ impl Sandbox {
 
     /// The same in a directory that may have been used before.
     pub(crate) async fn in_directory(directory: tempfile::TempDir, args: &[&str]) -> Self {
-        Self::on(None, directory, Runs::AsProcess, args).await
+        Self::new(directory, Runs::AsProcess).begin(args).await
     }
 
-    async fn on(
-        database: Option<Arc<Database>>,
-        directory: tempfile::TempDir,
-        runs: Runs,
-        args: &[&str],
-    ) -> Self {
-        if database.is_some() {
-            cluster::lend_identities(directory.path());
+    fn new(directory: tempfile::TempDir, runs: Runs) -> Self {
+        Self {
+            directory,
+            args: Vec::new(),
+            runs,
+            change: |_| {},
+            running: None,
+            may_log_errors: false,
+            may_leave_work: false,
+            database: None,
         }
-        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let (may_log_errors, may_leave_work) = (false, false);
-        let mut sandbox =
-            Self { directory, args, runs, running: None, may_log_errors, may_leave_work, database };
-        sandbox.spawn();
-        sandbox.ready().await;
-        sandbox
+    }
+
+    async fn begin(mut self, args: &[&str]) -> Self {
+        if self.database.is_some() {
+            cluster::lend_identities(self.directory.path());
+        }
+        self.args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        self.spawn();
+        self.ready().await;
+        self
     }
 
     pub(crate) fn log(&self) -> PathBuf {
@@ -183,7 +226,11 @@ impl Sandbox {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log());
         let log = log.expect("the log can be written");
         self.running = Some(match self.runs {
-            Runs::InProcess => Running::InProcess(InProcess::start(args, log)),
+            Runs::InProcess => {
+                let (mut settings, cast) = in_process::settings(args);
+                (self.change)(&mut settings);
+                Running::InProcess(InProcess::start(settings, cast, log))
+            }
             Runs::AsProcess => {
                 let mut command = Command::new(binary());
                 command.args(&args[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
@@ -260,14 +307,9 @@ impl Sandbox {
 
     /// Runs a client command of the binary against this sandbox.
     pub(crate) fn command(&self, args: &[&str]) -> Output {
-        Command::new(binary())
-            .args(args)
-            .arg("--data-dir")
-            .arg(self.directory.path())
-            .current_dir(workspace())
-            .stdin(Stdio::null())
-            .output()
-            .expect("the binary starts")
+        let mut command = Command::new(binary());
+        command.args(args).arg("--data-dir").arg(self.directory.path()).current_dir(workspace());
+        output(&mut command)
     }
 
     /// The number of its process.

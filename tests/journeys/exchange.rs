@@ -434,9 +434,24 @@ impl Stream {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_risk_rules_of_others_say_is_ignored_where_nobody_asks() {
+    let sandbox = Sandbox::with(&["--no-agencies", "--no-inspection"]).await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let receipt = firm.files("QD-1").await;
+    let window = sandbox.connect("examiner").await;
+    let mut site =
+        Stream::open(&window, v1::Agency::Site, "one", Vec::new(), 0).await.expect("it may");
+    let event = site.events(1).await.remove(0);
+    let examiner = Examiner { event, order_id: Uuid::now_v7().to_string(), round: 1 };
+    let demand = examiner.targeting(&[v1::Agency::Customs]);
+    assert_eq!(site.hears(demand).await.0, v1::ResultCode::Ignored);
+    assert_eq!(firm.reads(&receipt.name).await.state(), v1::State::UnderReview);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_risk_rules_come_before_the_release_and_an_objection_after_the_findings() {
     use v1::ResultCode::{Applied, Duplicate, Ignored, Refused, StaleVersion};
-    let sandbox = Sandbox::with(&["--no-agencies", "--no-inspection"]).await;
+    let sandbox = Sandbox::that_asks_the_test().await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     let receipt = firm.files("QD-1").await;
     let mut customs = customs(&sandbox).await;
@@ -464,13 +479,6 @@ async fn the_risk_rules_come_before_the_release_and_an_objection_after_the_findi
     }
     assert_eq!(site.hears(examiner.reopens("no")).await, (Refused, "SW-1207".into()));
     assert_eq!(site.hears(examiner.tells(&examiner.order_id, Appointed)).await.1, "SW-1207");
-    // This window does not ask; from here on it does.
-    assert_eq!(site.hears(examiner.targeting(&[v1::Agency::Customs])).await.0, Ignored);
-    sqlx::query("update declaration.declaration set targeting = 1")
-        .execute(&mut sandbox.database().await)
-        .await
-        .expect("the column is there");
-
     for stream in [&mut customs, &mut ciq] {
         assert_eq!(stream.decides(verdict(&event, v1::Outcome::Cleared)).await.result(), Applied);
     }
