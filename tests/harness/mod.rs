@@ -47,16 +47,17 @@ pub(crate) async fn eventually<T, S: std::fmt::Debug>(
 
 /// The binary under test, built by `cargo build` before the tests run.
 pub(crate) fn binary() -> PathBuf {
-    static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
+    static BINARY: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
         let test = std::env::current_exe().expect("a test has a path");
         let target = test.ancestors().nth(2).expect("tests run from target/<profile>/deps");
         let binary = target.join("single-window");
-        assert!(binary.exists(), "build the binary first: cargo build ({})", binary.display());
-        let newer = newer_source(&binary);
-        assert!(newer.is_none(), "the binary is older than {newer:?}: cargo build --workspace");
-        binary
+        let stale = if binary.exists() { newer_source(&binary) } else { Some(binary.clone()) };
+        match stale {
+            None => Ok(binary),
+            Some(file) => Err(format!("cargo build --workspace first: {} is new", file.display())),
+        }
     });
-    BINARY.clone()
+    BINARY.clone().unwrap_or_else(|what_to_do| panic!("{what_to_do}"))
 }
 
 /// A source of the binary that was changed after it was built, as Cargo lists them beside it.
