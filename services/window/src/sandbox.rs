@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::certificates::{self, REGISTRY, WINDOW};
 use crate::run::{Settings, Window};
+use crate::services::manifests;
 use crate::signals::Ending;
 use crate::tasks::{Task, Tasks};
 
@@ -30,8 +31,12 @@ pub fn customs_books(data_dir: &Path) -> PathBuf {
 pub fn settle(settings: &mut Settings) -> anyhow::Result<()> {
     let directory = identities(&settings.data_dir);
     // The address is the window's own, which is known when it listens.
-    settings.gateway = Some(config(&settings.data_dir, "gateway", Some(""))?);
-    settings.examiner = Some(config(&settings.data_dir, "examiner", Some(""))?);
+    for manifest in manifests() {
+        if let Some(identity) = &manifest.identity {
+            let config = config(&settings.data_dir, identity.kind, Some(""))?;
+            settings.callers.insert(manifest.name, config);
+        }
+    }
     settings.authority = directory.join(AUTHORITY);
     settings.certificate = directory.join(format!("{WINDOW}.pem"));
     settings.key = directory.join(format!("{WINDOW}.key"));
@@ -77,7 +82,9 @@ impl Sandbox {
         let now = time::OffsetDateTime::now_utc();
         certificates::ensure(&identities(&settings.data_dir), now)?;
         settle(&mut settings)?;
-        settings.examiner = settings.examiner.filter(|_| cast.inspection);
+        if !cast.inspection {
+            settings.callers.remove(inspection::MANIFEST.name);
+        }
         let Some(window) = Window::start(&settings, ending).await? else { return Ok(None) };
         let address = format!("localhost:{}", window.address.port());
         publish(&address_file(&settings.data_dir), &address)?;
