@@ -8,7 +8,7 @@ sandbox: postgres ## build everything and start the sandbox
 	$(CARGO) build --release --package window
 	./target/release/single-window sandbox $(ARGS)
 
-test: postgres ## every test, against real PostgreSQL and the real binary
+test: postgres ## every test, against real PostgreSQL and real windows
 	$(CARGO) build --workspace
 	$(CARGO) test --workspace --lib --bins --tests -- --show-output $(ARGS)
 

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::DeclarationId;
 use futures::StreamExt as _;
@@ -14,11 +14,12 @@ use proto::ceb::Document;
 use proto::stored::{Filing, FilingKind};
 use proto::v1::{self, fact::Kind};
 use sqlx::PgConnection;
+use tonic::{Response, Status};
 use uuid::Uuid;
 
 use crate::harness::national::{Erp, Import, import, person};
 use crate::harness::people::{export, filing};
-use crate::harness::{PATIENCE, Sandbox, binary};
+use crate::harness::{PATIENCE, Sandbox, binary, eventually};
 
 /// Declarants of the load, so that several slots are at work.
 const DECLARANTS: u64 = 8;
@@ -40,21 +41,28 @@ async fn file(
             party.code.clone_from(&code);
         }
         let request = filing(declaration);
-        // The same request until it is answered, as a client must.
-        loop {
-            match window.declarations().submit(request.clone()).await {
-                Ok(receipt) => {
-                    let receipt = receipt.into_inner();
-                    let mut kept = receipts.lock().unwrap_or_else(PoisonError::into_inner);
-                    kept.insert(request.request_id.clone(), receipt.name);
-                    break;
-                }
-                Err(status) if proto::status::is_worth_repeating(status.code()) => {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-                Err(status) => panic!("{status:?}"),
+        let submit = || async { window.declarations().submit(request.clone()).await };
+        let receipt = until_answered(submit).await;
+        let mut kept = receipts.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert(request.request_id.clone(), receipt.name);
+    }
+}
+
+/// Asks the same until it is answered, as a client must.
+pub(crate) async fn until_answered<T, F>(mut ask: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Result<Response<T>, Status>>,
+{
+    let start = Instant::now();
+    loop {
+        match ask().await {
+            Ok(answer) => return answer.into_inner(),
+            Err(status) if proto::status::is_worth_repeating(status.code()) => {
+                assert!(start.elapsed() < PATIENCE, "not answered in {PATIENCE:?}: {status:?}");
             }
+            Err(status) => panic!("{status:?}"),
         }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -120,7 +128,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_released_twice() {
         .and_then(|kills| kills.to_str().and_then(|kills| kills.parse().ok()))
         .unwrap_or(20);
     let postgres_kills = (kills / 7).max(3);
-    let mut sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let mut sandbox = Sandbox::alone(&["--no-agencies"]).await;
     sandbox.may_log_errors = true;
     let _agencies = ["customs", "inspection", "site"].map(|name| agency(&sandbox, name));
 
@@ -137,16 +145,13 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_released_twice() {
         .collect();
 
     let acknowledged = || receipts.lock().unwrap_or_else(PoisonError::into_inner).len();
-    let progress = |by: usize| {
+    let progress = async |by: usize| {
         let from = acknowledged();
-        async move {
-            let more = async {
-                while acknowledged() < from + by {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-            };
-            tokio::time::timeout(PATIENCE, more).await.expect("work goes on after a kill");
-        }
+        eventually("work goes on after a kill", PATIENCE, async || {
+            let now = acknowledged();
+            if now < from + by { Err(now - from) } else { Ok(()) }
+        })
+        .await;
     };
     for kill in 0..kills {
         // A different moment each time, always in the middle of work.
@@ -169,24 +174,18 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_released_twice() {
     let names: HashSet<String> = receipts.values().cloned().collect();
     assert_eq!(names.len(), receipts.len(), "one declaration for each request");
     everything_acknowledged_is_there(&sandbox, &receipts).await;
-    let all_released = async {
-        loop {
-            let left = {
-                let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                names.iter().filter(|name| !seen.releases.contains_key(*name)).count()
-            };
-            if left == 0 {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+    eventually("all are released", 2 * PATIENCE, async || {
+        let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let left: Vec<_> = names.iter().filter(|name| !seen.releases.contains_key(*name)).collect();
+        match left.first() {
+            None => Ok(()),
+            Some(one) => Err(format!("{} not, for example {one}", left.len())),
         }
-    };
-    let ended = tokio::time::timeout(2 * PATIENCE, all_released).await;
+    })
+    .await;
     watcher.abort();
     {
         let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let left: Vec<_> = names.iter().filter(|name| !seen.releases.contains_key(*name)).collect();
-        assert!(ended.is_ok(), "{} never ended, for example {:?}", left.len(), left.first());
         assert!(seen.releases.values().all(|ids| ids.len() == 1), "released twice");
         assert!(names.iter().all(|name| seen.filed.contains(name)), "an event was lost");
     }
@@ -266,27 +265,19 @@ const TOGETHER: usize = 8;
 
 /// Sends a message until it is answered, as a firm's system does: documents are known by guid.
 pub(crate) async fn send(erp: &Erp, message: &str) {
-    loop {
+    let send = || async {
         let request = v1::SendRequest { message: message.as_bytes().to_vec() };
-        match erp.window.ceb().send(request).await {
-            Ok(answer) => {
-                let faults = answer.into_inner().faults;
-                assert!(faults.is_empty(), "{faults:?}");
-                return;
-            }
-            Err(status) if proto::status::is_worth_repeating(status.code()) => {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            Err(status) => panic!("{status:?}"),
-        }
-    }
+        erp.window.ceb().send(request).await
+    };
+    let faults = until_answered(send).await.faults;
+    assert!(faults.is_empty(), "{faults:?}");
 }
 
 #[expect(clippy::disallowed_methods, reason = "the load runs beside the faults")]
 #[tokio::test(flavor = "multi_thread")]
 async fn every_national_document_is_answered_once_whatever_is_killed() {
     let kills = 8_usize;
-    let mut sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let mut sandbox = Sandbox::alone(&["--no-agencies"]).await;
     sandbox.may_log_errors = true;
     let _agencies = ["customs", "inspection", "site"].map(|name| agency(&sandbox, name));
     let erp = Arc::new(Erp::of(&sandbox).await);
@@ -320,12 +311,11 @@ async fn every_national_document_is_answered_once_whatever_is_killed() {
     });
     for kill in 1..=kills {
         let due = u64::try_from(count * kill / (kills + 1)).unwrap_or_default();
-        let reached = async {
-            while sent.load(Ordering::Relaxed) < due {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, reached).await.expect("work goes on after a kill");
+        eventually("work goes on after a kill", PATIENCE, async || {
+            let sent = sent.load(Ordering::Relaxed);
+            if sent < due { Err(sent) } else { Ok(()) }
+        })
+        .await;
         sandbox.kill();
         sandbox.spawn();
         sandbox.ready().await;

@@ -1,4 +1,4 @@
-//! The acceptance tests: the real binary, the public API, real PostgreSQL, simulated agencies.
+//! The acceptance tests: real windows, the public API, real PostgreSQL, simulated agencies.
 #![expect(clippy::print_stdout, reason = "tests tell people what they measured or skipped")]
 
 mod clearance_model;

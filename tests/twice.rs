@@ -2,18 +2,16 @@
 //! work: every document is answered exactly once and in order, no declaration is lost, no order is doubled.
 
 use std::collections::{HashMap, HashSet};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
 use proto::ceb::Document;
 use proto::v1;
 
-use crate::faults::{agency, books_are_right, send};
+use crate::faults::{agency, books_are_right, send, until_answered};
 use crate::harness::national::{Erp, Import, import};
 use crate::harness::people::{export, filing};
-use crate::harness::{PATIENCE, Sandbox, binary, data_dir};
+use crate::harness::{PATIENCE, Sandbox, eventually};
 
 /// Imports in the load; every third is examined.
 const IMPORTS: usize = 36;
@@ -21,100 +19,6 @@ const IMPORTS: usize = 36;
 const DECLARATIONS: usize = 36;
 /// Documents in one message.
 const TOGETHER: usize = 4;
-
-/// The second process: another sandbox with the same callers, on the database of the first.
-struct Second {
-    directory: tempfile::TempDir,
-    database: String,
-    process: Option<Child>,
-}
-
-impl Second {
-    async fn start(first: &Sandbox) -> Self {
-        let directory = data_dir();
-        let (from, to) =
-            (first.directory.path().join("identities"), directory.path().join("identities"));
-        std::fs::create_dir(&to).expect("the directory is ours");
-        for file in std::fs::read_dir(from).expect("the first made them") {
-            let file = file.expect("a file");
-            std::fs::copy(file.path(), to.join(file.file_name())).expect("it can be copied");
-        }
-        let socket = first.directory.path().join("run");
-        let database =
-            format!("postgres://single_window@localhost/single_window?host={}", socket.display());
-        let mut second = Self { directory, database, process: None };
-        second.spawn();
-        second.ready().await;
-        second
-    }
-
-    fn spawn(&mut self) {
-        let address = std::fs::read_to_string(self.directory.path().join("address")).ok();
-        let port = address.and_then(|address| address.rsplit(':').next().map(str::to_owned));
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log());
-        let process = Command::new(binary())
-            .args(["sandbox", "--quiet", "--no-agencies", "--examiner-name", "second"])
-            .args(["--drain-seconds", "3", "--database-url", &self.database, "--data-dir"])
-            .arg(self.directory.path())
-            .args(["--listen", &format!("127.0.0.1:{}", port.as_deref().unwrap_or("0"))])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log.expect("the log can be written"))
-            .spawn();
-        self.process = Some(process.expect("the binary starts"));
-    }
-
-    fn log(&self) -> std::path::PathBuf {
-        self.directory.path().join("log")
-    }
-
-    fn config(&self, caller: &str) -> std::io::Result<client::Config> {
-        let at = |name: String| self.directory.path().join("identities").join(name);
-        Ok(client::Config {
-            address: std::fs::read_to_string(self.directory.path().join("address"))?,
-            authority: std::fs::read(at("authority.pem".to_owned()))?,
-            certificate: std::fs::read(at(format!("{caller}.pem")))?,
-            key: std::fs::read(at(format!("{caller}.key")))?,
-        })
-    }
-
-    async fn ready(&mut self) {
-        let start = Instant::now();
-        loop {
-            if let Ok(config) = self.config("admin")
-                && client::Window::connect(&config).await.is_ok()
-            {
-                return;
-            }
-            let process = self.process.as_mut().expect("it was spawned");
-            let ended = process.try_wait().expect("it is our child");
-            let log = || std::fs::read_to_string(self.log()).unwrap_or_default();
-            assert!(ended.is_none(), "the second process ended:\n{}", log());
-            assert!(start.elapsed() < PATIENCE, "the second process did not start");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill().expect("it is our child");
-            process.wait().expect("it was killed");
-        }
-    }
-}
-
-impl Drop for Second {
-    fn drop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            let _gone = process.kill();
-            let _reaped = process.wait();
-        }
-        if std::thread::panicking() {
-            let log = std::fs::read_to_string(self.log()).unwrap_or_default();
-            println!("the log of the second process:\n{log}");
-        }
-    }
-}
 
 /// The load: order, payment, waybill and inventory of some imports in a message each, the inventory at
 /// every place among them.
@@ -170,43 +74,37 @@ async fn file(windows: [client::Window; 2], done: Arc<AtomicUsize>) -> HashMap<S
         }
         let request = filing(declaration);
         // The same request, now to one process, now to the other.
-        for turn in number.. {
-            let answer = windows[turn % 2].declarations().submit(request.clone()).await;
-            match answer {
-                Ok(receipt) => {
-                    names.insert(request.request_id, receipt.into_inner().name);
-                    break;
-                }
-                Err(status) if proto::status::is_worth_repeating(status.code()) => {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-                Err(status) => panic!("{status:?}"),
-            }
-        }
+        let mut turns = (number..).map(|turn| &windows[turn % 2]);
+        let submit = || {
+            let (window, request) = (turns.next().expect("it has no end"), request.clone());
+            async move { window.declarations().submit(request).await }
+        };
+        let receipt = until_answered(submit).await;
+        names.insert(request.request_id, receipt.name);
         done.fetch_add(1, Ordering::Relaxed);
     }
     names
 }
 
 async fn reached(done: &AtomicUsize, due: usize) {
-    let until = async {
-        while done.load(Ordering::Relaxed) < due {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, until).await.expect("work goes on after a kill");
+    eventually("work goes on after a kill", PATIENCE, async || {
+        let done = done.load(Ordering::Relaxed);
+        if done < due { Err(done) } else { Ok(()) }
+    })
+    .await;
 }
 
 #[expect(clippy::disallowed_methods, reason = "the load runs beside the faults")]
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_of_every_service_do_everything_once() {
-    let mut first = Sandbox::with(&["--no-agencies"]).await;
+    let mut first = Sandbox::process(&["--no-agencies"]).await;
     first.may_log_errors = true;
-    let mut second = Second::start(&first).await;
+    let mut second = first.beside(&["--no-agencies", "--examiner-name", "second"]).await;
+    second.may_log_errors = true;
     let _agencies = ["customs", "inspection", "site"].map(|name| agency(&first, name));
     let erp = Arc::new(Erp::of(&first).await);
     let mut other = Erp::of(&first).await;
-    let config = second.config("agent").expect("it serves");
+    let config = second.config("agent");
     other.window = client::Window::connect(&config).await.expect("it serves");
     let other = Arc::new(other);
 

@@ -32,7 +32,7 @@ async fn check(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_one_message_that_comes() {
     let _turn = crate::alone().await;
-    let sandbox = Sandbox::start().await;
+    let sandbox = Sandbox::alone(&[]).await;
     let bare = Bare::start(&sandbox).await;
     let (there, here) = (bare.config(&sandbox, "agent"), sandbox.config("agent"));
     let messages =

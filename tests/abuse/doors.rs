@@ -20,7 +20,7 @@ const SOON: Duration = Duration::from_secs(12);
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_without_a_certificate_shut_nobody_out() {
     let _turn = crate::alone().await;
-    let sandbox = Sandbox::start().await;
+    let sandbox = Sandbox::alone(&[]).await;
     let bare = Bare::start(&sandbox).await;
     let many = 700 * times().min(10);
     let crowd = async |config: &client::Config| {
@@ -54,7 +54,7 @@ async fn connections_without_a_certificate_shut_nobody_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_says_nothing_or_half_of_it_is_let_go() {
     let _turn = crate::alone().await;
-    let sandbox = Sandbox::start().await;
+    let sandbox = Sandbox::alone(&[]).await;
     let bare = Bare::start(&sandbox).await;
     let half = [HELLO, &frame(6, 0, b"half of it")[..12]].concat();
     let says: [(&str, Vec<u8>); 4] = [
@@ -91,7 +91,7 @@ async fn who_says_nothing_or_half_of_it_is_let_go() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_caller_has_so_many_connections_and_streams() {
     let _turn = crate::alone().await;
-    let sandbox = Sandbox::start().await;
+    let sandbox = Sandbox::alone(&[]).await;
     let bare = Bare::start(&sandbox).await;
     let there = bare.config(&sandbox, "enterprise-a");
     let (most, streams) =

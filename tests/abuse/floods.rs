@@ -13,7 +13,7 @@ const CALM: u32 = 11;
 #[tokio::test(flavor = "multi_thread")]
 async fn floods_of_empty_frames_end_with_goaway() {
     let _turn = crate::alone().await;
-    let sandbox = Sandbox::start().await;
+    let sandbox = Sandbox::alone(&[]).await;
     let bare = Bare::start(&sandbox).await;
     let many = 50_000 * times();
     for (what, frame) in [

@@ -113,7 +113,7 @@ pub(crate) async fn measured<T>(
 
 /// The process of the window.
 pub(crate) fn pid(sandbox: &Sandbox) -> u32 {
-    sandbox.process.as_ref().expect("it was spawned").id()
+    sandbox.pid()
 }
 
 /// Resident memory of the window.

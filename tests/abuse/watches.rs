@@ -53,7 +53,7 @@ async fn files(firm: &Enterprise, what: &str) -> Duration {
 #[tokio::test(flavor = "multi_thread")]
 async fn watches_at_the_quota_cost_little_and_give_it_back() {
     let _turn = crate::alone().await;
-    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let sandbox = Sandbox::alone(&["--no-agencies"]).await;
     let bystander = Enterprise(sandbox.connect("enterprise-b").await);
     let before = (meter::memory_bytes(&sandbox), files(&bystander, "BEFORE").await);
     let attack = async {
@@ -96,7 +96,7 @@ async fn watches_at_the_quota_cost_little_and_give_it_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pulls_that_wait_are_counted_like_streams() {
     let _turn = crate::alone().await;
-    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let sandbox = Sandbox::alone(&["--no-agencies"]).await;
     let pull = |window: &client::Window| {
         let mut ceb = window.ceb();
         let dxp_id = "DXPENT0000000001".to_owned();
@@ -134,7 +134,7 @@ async fn flood(window: client::Window, number: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_one_firm_leaves_others_their_turn() {
     let _turn = crate::alone().await;
-    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let sandbox = Sandbox::alone(&["--no-agencies"]).await;
     let bystander = Enterprise(sandbox.connect("enterprise-b").await);
     let quiet = files(&bystander, "QUIET").await;
     let mut floods = JoinSet::new();

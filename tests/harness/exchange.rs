@@ -44,14 +44,17 @@ impl Stream {
 
     /// The next frame that is no heartbeat.
     pub(crate) async fn next(&mut self) -> Result<In, Status> {
-        loop {
-            let next = tokio::time::timeout(PATIENCE, self.frames.message()).await;
-            let frame = next.expect("a frame in time")?;
-            let frame = frame.ok_or_else(|| Status::cancelled("the end"))?.frame.expect("a frame");
-            if !matches!(frame, In::Heartbeat(_)) {
-                return Ok(frame);
+        let next = async {
+            loop {
+                let next = self.frames.message().await?;
+                let next = next.ok_or_else(|| Status::cancelled("the end"))?;
+                let frame = next.frame.expect("a frame");
+                if !matches!(frame, In::Heartbeat(_)) {
+                    return Ok(frame);
+                }
             }
-        }
+        };
+        tokio::time::timeout(PATIENCE, next).await.expect("a frame in time")
     }
 
     /// Events until there are this many.
@@ -94,7 +97,8 @@ impl Stream {
     pub(crate) async fn leaves(self) {
         let Self { sender, mut frames, .. } = self;
         drop(sender);
-        while frames.message().await.expect("a clean end").is_some() {}
+        let end = async { while frames.message().await.expect("a clean end").is_some() {} };
+        tokio::time::timeout(PATIENCE, end).await.expect("an end in time");
     }
 
     /// Gives one answer and hears what became of it.

@@ -1,15 +1,13 @@
 //! A firm's system that speaks national messages: it makes documents from our examples, signs them,
 //! sends them and reads its receipts.
 
-use std::time::Instant;
-
 use proto::ceb::{self, Document, Outgoing, Transfer};
 use proto::v1;
 use signature::SigningKey;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{PATIENCE, Sandbox, workspace};
+use super::{PATIENCE, Sandbox, eventually, workspace};
 
 /// The exchange number under which it sends.
 pub(crate) const DXP: &str = "DXPENT0000000009";
@@ -116,13 +114,11 @@ impl Erp {
     /// The statuses of a kind of receipt about a document, once one of them is there. The document
     /// is named by something that stands in the receipt.
     pub(crate) async fn hears(&self, kind: u32, about: &str, until: i32) -> Vec<i32> {
-        let start = Instant::now();
-        loop {
+        eventually(&format!("CEB{kind} {about} says {until}"), PATIENCE, async || {
             let statuses = self.statuses(kind, about).await;
             if statuses.contains(&until) {
-                return statuses;
+                return Ok(statuses);
             }
-            assert!(start.elapsed() < PATIENCE, "CEB{kind} {about}: {statuses:?}, not {until}");
             // Waits for the next message of the log, whichever it is.
             let last = self.log().await.last().map_or(0, |message| message.position);
             let request = v1::ListReceiptsRequest {
@@ -133,7 +129,9 @@ impl Erp {
                 ..Default::default()
             };
             self.window.ceb().list_receipts(request).await.expect("it may read");
-        }
+            Err(statuses)
+        })
+        .await
     }
 
     pub(crate) async fn statuses(&self, kind: u32, about: &str) -> Vec<i32> {
@@ -148,21 +146,13 @@ impl Erp {
 
     /// The messages of a type that name something, once there are as many.
     pub(crate) async fn gets(&self, kind: u32, about: &str, many: usize) -> Vec<String> {
-        let start = Instant::now();
-        loop {
-            let found: Vec<String> = self
-                .log()
-                .await
-                .into_iter()
-                .filter(|message| message.message_type == kind && message.xml.contains(about))
-                .map(|message| message.xml)
-                .collect();
-            if found.len() >= many {
-                return found;
-            }
-            assert!(start.elapsed() < PATIENCE, "CEB{kind} {about}: {} of {many}", found.len());
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
+        eventually(&format!("{many} of CEB{kind} name {about}"), PATIENCE, async || {
+            let log = self.log().await.into_iter();
+            let found = log.filter(|one| one.message_type == kind && one.xml.contains(about));
+            let found: Vec<String> = found.map(|message| message.xml).collect();
+            if found.len() >= many { Ok(found) } else { Err(found.len()) }
+        })
+        .await
     }
 
     /// The number that customs gave to the inventory of an order.

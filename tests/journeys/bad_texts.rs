@@ -296,15 +296,35 @@ async fn one_poisoned_verdict_stops_nobody() {
     ciq.leaves().await;
 }
 
+/// A filing with so many empty lines. As objects they would take the test longest of all.
+fn filing_of(lines: usize) -> Vec<u8> {
+    let line = v1::Declaration { lines: vec![v1::GoodsLine::default()], ..Default::default() };
+    let content = line.encode_to_vec().repeat(lines);
+    let empty =
+        v1::SubmitRequest { declaration: Some(v1::Declaration::default()), ..Default::default() };
+    let empty = empty.encode_to_vec();
+    let [tag, 0] = empty[..] else { panic!("a field is a tag and a length: {empty:?}") };
+    let request_id = Uuid::now_v7().to_string();
+    let mut bytes = v1::SubmitRequest { request_id, ..Default::default() }.encode_to_vec();
+    bytes.push(tag);
+    prost::encode_length_delimiter(content.len(), &mut bytes).expect("a vector has room");
+    bytes.extend(content);
+    bytes
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_are_counted_before_they_become_objects() {
-    let mut sandbox = Sandbox::with(&["--no-agencies"]).await;
-    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let mut sandbox = Sandbox::process(&["--no-agencies"]).await;
+    let pool = DescriptorPool::decode(proto::DESCRIPTOR).expect("the schema");
+    let submit = pool.get_service_by_name("single_window.declaration.v1.DeclarationService");
+    let submit = submit.expect("it is there").methods().find(|method| method.name() == "Submit");
+    let method = submit.expect("it is there");
+    let call = Call { method, window: sandbox.connect("enterprise-a").await };
     let before = sandbox.resident_bytes();
-    let lines = vec![v1::GoodsLine::default(); 1_300_000];
-    let request = crate::harness::people::filing(v1::Declaration { lines, ..Default::default() });
+    let request = filing_of(1_300_000);
+    assert!(request.len() < 4 * 1024 * 1024, "it may be sent");
     for _ in 0..3 {
-        let refused = tokio::time::timeout(PATIENCE, firm.tries(request.clone())).await;
+        let refused = tokio::time::timeout(PATIENCE, call.sends(request.clone())).await;
         let status = refused.expect("an answer in time").expect_err("too many lines");
         assert_eq!((code(&status).0.as_str(), status.code()), ("SW-1008", Code::InvalidArgument));
     }

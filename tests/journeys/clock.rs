@@ -23,7 +23,7 @@ fn days(days: i64) -> To {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn numbers_begin_again_with_the_day_and_the_year() {
-    let mut sandbox = Sandbox::start().await;
+    let mut sandbox = Sandbox::process(&[]).await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     let (before, again) = (firm.files("QD-CLOCK-1").await, firm.files("QD-CLOCK-2").await);
     let number = |pre_no: &str| pre_no.split_at(pre_no.len() - 9).1.to_owned();

@@ -180,7 +180,7 @@ fn swap(message: &str, element: &str, value: &str) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_at_start_is_said_in_words() {
-    let sandbox = Sandbox::start().await;
+    let sandbox = Sandbox::alone(&[]).await;
     let start = |directory: &std::path::Path, args: &[&str]| {
         let output = Command::new(binary())
             .args(["sandbox", "--quiet", "--data-dir"])
@@ -223,7 +223,7 @@ async fn what_is_wrong_at_start_is_said_in_words() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_would_lose_data_is_refused() {
     use sqlx::Connection as _;
-    let sandbox = Sandbox::start().await;
+    let sandbox = Sandbox::alone(&[]).await;
     let mut database = sandbox.database().await;
     sqlx::raw_sql("alter role single_window set synchronous_commit = off")
         .execute(&mut database)

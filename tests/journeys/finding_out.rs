@@ -2,7 +2,6 @@
 //! that is compared before it is sent, and a folder that tells how everything ended.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use proto::ceb::Document;
 use proto::v1;
@@ -10,7 +9,7 @@ use serde_json::Value;
 
 use super::command_line::{lines, shown};
 use crate::harness::national::{DXP, Erp, Import, app_time, export, import};
-use crate::harness::{PATIENCE, Sandbox, binary, data_dir};
+use crate::harness::{PATIENCE, Sandbox, binary, data_dir, eventually};
 
 fn told(output: &std::process::Output, exit: i32) -> String {
     let text = shown(output);
@@ -30,17 +29,16 @@ async fn released(erp: &Erp, parcel: &Import) -> v1::DocumentRecord {
         erp.sends(&[document]).await;
     }
     let order_no = &parcel.order.head.order_no;
-    let start = Instant::now();
-    loop {
+    let what = format!("{order_no} is released");
+    let inventory = eventually(&what, PATIENCE, async || {
         let documents = erp.documents(order_no).await;
-        let inventory = documents.into_iter().find(|it| it.message_type == 621);
-        if let Some(inventory) = inventory.filter(|it| it.return_status == 899) {
-            erp.gets(816, &inventory.invt_no, 1).await;
-            return inventory;
-        }
-        assert!(start.elapsed() < PATIENCE, "{order_no} is not released");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+        let stands = |it: &v1::DocumentRecord| (it.message_type, it.return_status);
+        let seen: Vec<_> = documents.iter().map(stands).collect();
+        documents.into_iter().find(|it| stands(it) == (621, 899)).ok_or(seen)
+    });
+    let inventory = inventory.await;
+    erp.gets(816, &inventory.invt_no, 1).await;
+    inventory
 }
 
 #[tokio::test(flavor = "multi_thread")]

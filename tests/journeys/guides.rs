@@ -16,9 +16,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::harness::{PATIENCE, binary, data_dir, workspace};
+use crate::harness::cluster::block_on;
+use crate::harness::{PATIENCE, binary, data_dir, eventually, workspace};
 
 /// How often, and how long apart, something is read again that is not yet as the guide says.
 const RETRIES: usize = 10;
@@ -265,14 +266,16 @@ impl Place {
 
     /// The banner stands above what happens.
     fn ready(&mut self) {
-        let start = Instant::now();
-        while !self.printed().contains("What happens:") {
+        let look = eventually("the sandbox starts", PATIENCE, async || {
+            if self.printed().contains("What happens:") {
+                return Ok(());
+            }
             let ended = self.sandbox.try_wait().expect("it is our child");
-            let log = || std::fs::read_to_string(self.path("log")).unwrap_or_default();
-            assert!(ended.is_none(), "the sandbox ended: {}", log());
-            assert!(start.elapsed() < PATIENCE, "the sandbox did not start: {}", log());
-            std::thread::sleep(Duration::from_millis(50));
-        }
+            let log = std::fs::read_to_string(self.path("log")).unwrap_or_default();
+            assert!(ended.is_none(), "the sandbox ended: {log}");
+            Err(log)
+        });
+        block_on(look);
     }
 
     /// What a command prints, as lines of the guide, and how it ends.

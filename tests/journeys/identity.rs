@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
 
 use client::{Config, Window};
 use proto::v1;
@@ -12,7 +11,7 @@ use rcgen::{
 use time::{Duration, OffsetDateTime};
 
 use crate::harness::people::{Enterprise, FIRM_A, code, export, filing};
-use crate::harness::{PATIENCE, Sandbox, binary, data_dir};
+use crate::harness::{PATIENCE, Sandbox, binary, data_dir, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_firm_sees_only_its_own() {
@@ -153,16 +152,7 @@ async fn a_served_window_trusts_its_own_authority_and_registry_only() {
         certificate: certificate.clone().into_bytes(),
         key: key.clone().into_bytes(),
     };
-    let start = Instant::now();
-    let firm = loop {
-        match Window::connect(&config(&known)).await {
-            Ok(window) => break Enterprise(window),
-            Err(error) => {
-                assert!(start.elapsed() < PATIENCE, "{error}");
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            }
-        }
-    };
+    let firm = Enterprise(serves(&config(&known)).await);
 
     firm.files("QD-1").await;
     let status = firm.tries(filing(export("SBX-ACCEPT-1"))).await.expect_err("no sandbox");
@@ -235,14 +225,7 @@ async fn no_simulator_answers_where_declarations_are_real() {
         certificate: read("enterprise.pem"),
         key: read("enterprise.key"),
     };
-    let start = Instant::now();
-    let window = loop {
-        match Window::connect(&config).await {
-            Ok(window) => break window,
-            Err(error) => assert!(start.elapsed() < PATIENCE, "{error}"),
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    };
+    let window = serves(&config).await;
     let standing = window.status().get_status(v1::GetStatusRequest {}).await.expect("it says");
     assert!(!standing.into_inner().sandbox);
     let firm = Enterprise(window);
@@ -262,14 +245,11 @@ async fn no_simulator_answers_where_declarations_are_real() {
                 .spawn()
                 .expect("the binary starts");
             let mut simulator = Running(child);
-            let start = Instant::now();
-            let ended = loop {
-                if let Some(ended) = simulator.0.try_wait().expect("it is our child") {
-                    break ended;
-                }
-                assert!(start.elapsed() < PATIENCE, "{agency} works on real declarations");
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            };
+            let what = format!("{agency} does not work on real declarations");
+            let ended = eventually(&what, PATIENCE, async || {
+                simulator.0.try_wait().expect("it is our child").ok_or("it runs")
+            })
+            .await;
             let mut said = String::new();
             let mut stderr = simulator.0.stderr.take().expect("piped");
             std::io::Read::read_to_string(&mut stderr, &mut said).expect("text");
@@ -289,6 +269,11 @@ async fn no_simulator_answers_where_declarations_are_real() {
     assert!(served.wait().expect("it is our child").success());
     let log = std::fs::read_to_string(at("log")).expect("a log");
     assert!(!log.contains("an agency connected"), "{log}");
+}
+
+/// A connection, once the window serves.
+async fn serves(config: &Config) -> Window {
+    eventually("the window serves", PATIENCE, async || Window::connect(config).await).await
 }
 
 /// A process that ends with the test at the latest.

@@ -1,15 +1,13 @@
 //! `inspect`: people at an inspection with nothing but the command line, dry runs of risk rules over
 //! what was filed, and statistics of what is over.
 
-use std::time::Instant;
-
 use proto::v1;
 use serde_json::{Value, json};
 
 use super::command_line::{lines, shown};
 use crate::harness::inspection::{PLACE, Stage};
 use crate::harness::people::{Enterprise, FIRM_A, export, filing};
-use crate::harness::{PATIENCE, Sandbox};
+use crate::harness::{PATIENCE, Sandbox, eventually};
 
 /// A rule set of one rule that demands an inspection.
 fn demand(agency: &str, condition: &Value) -> Value {
@@ -66,7 +64,7 @@ async fn rules_are_tried_on_the_past_and_clearance_is_measured() {
     the_samples_select_the_heavy_parcel(&sandbox, &names[0]);
     own_rules_select_what_they_say(&sandbox, &names[0]);
     what_is_wrong_in_rules_is_told_at_once(&sandbox);
-    clearance_is_measured(&sandbox);
+    clearance_is_measured(&sandbox).await;
 }
 
 fn run(sandbox: &Sandbox, args: &[&str]) -> std::process::Output {
@@ -184,20 +182,17 @@ fn what_is_wrong_in_rules_is_told_at_once(sandbox: &Sandbox) {
 
 /// The table once the inspection service has heard that so many are over. It is no call that waits:
 /// each command that asks takes its time.
-fn statistics(sandbox: &Sandbox, caller: &str, cases: u64) -> Vec<Value> {
-    let start = Instant::now();
-    loop {
+async fn statistics(sandbox: &Sandbox, caller: &str, cases: u64) -> Vec<Value> {
+    eventually(&format!("{cases} are over"), PATIENCE, async || {
         let asked = ["--as", caller, "inspect", "statistics", "--output", "json"];
         let rows = lines(&run(sandbox, &asked));
-        if rows.first().is_some_and(|all| all["cases"] == cases) {
-            return rows;
-        }
-        assert!(start.elapsed() < PATIENCE, "{rows:#?}");
-    }
+        if rows.first().is_some_and(|all| all["cases"] == cases) { Ok(rows) } else { Err(rows) }
+    })
+    .await
 }
 
-fn clearance_is_measured(sandbox: &Sandbox) {
-    let rows = statistics(sandbox, "agent", 5);
+async fn clearance_is_measured(sandbox: &Sandbox) {
+    let rows = statistics(sandbox, "agent", 5).await;
     let expected = [("all", ""), ("port", "4258"), ("mode", "9610"), ("class", "general")];
     assert_eq!(rows.len(), expected.len(), "{rows:#?}");
     for (row, (group, value)) in rows.iter().zip(expected) {
@@ -274,7 +269,7 @@ async fn people_play_a_whole_inspection_by_commands() {
     assert!(card.contains("CLOSED 已办结") && card.contains("处置结论：放行"), "{card}");
     assert!(!card.contains("GC-") && !card.contains("CQ-"), "who examined is not told: {card}");
 
-    let rows = statistics(sandbox, "customs", 1);
+    let rows = statistics(sandbox, "customs", 1).await;
     assert_eq!((&rows[0]["inspected"], &rows[0]["joint"]), (&json!(1), &json!(1)));
     let csv = run(sandbox, &["--as", "inspection", "inspect", "statistics", "--csv"]);
     let csv = String::from_utf8(csv.stdout).expect("UTF-8");

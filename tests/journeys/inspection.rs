@@ -12,6 +12,7 @@ use crate::harness::inspection::{
     PLACE, SMALL, Site, Stage, appoint, findings, officer, stage, state, wants,
 };
 use crate::harness::people::{FIRM_A, code, count, export};
+use crate::harness::{Sandbox, eventually};
 
 fn step_of(fact: &Kind) -> Option<InspectionStep> {
     match fact {
@@ -73,12 +74,11 @@ async fn two_demands_one_order_one_examination_one_release() {
     // The order says whose verdict the release waits for.
     let cleared = |event| v1::Answer { round: 2, ..verdict(event, v1::Outcome::Cleared) };
     stage_.customs.decides(cleared(&event)).await;
-    let waits = async {
-        while waits_for(&stage_.site, &name).await != [v1::Awaited::InspectionVerdict] {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), waits).await.expect("the site hears of it");
+    eventually("the site hears of it", Duration::from_secs(20), async || {
+        let waits = waits_for(&stage_.site, &name).await;
+        if waits == [v1::Awaited::InspectionVerdict] { Ok(()) } else { Err(waits) }
+    })
+    .await;
     stage_.ciq.decides(cleared(&event)).await;
     let seen = stage_.firm.sees(&name, v1::State::Released).await;
     for (is, what) in [
@@ -538,7 +538,7 @@ async fn what_is_found_decides_about_goods_and_credit() {
 /// Redelivery, and a service that was away: what was filed meanwhile is assessed when it is back.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_and_its_news_survive_kills() {
-    let mut stage_ = Stage::set().await;
+    let mut stage_ = Stage::on(Sandbox::process(&["--no-agencies"]).await).await;
     let (name, event, order) = stage_.orders("QD-1").await;
     let order = stage_.site.begins(&order).await;
     stage_.sandbox.kill();

@@ -3,8 +3,8 @@
 use proto::ceb::{Document, MessageType, Subscribe, import::InventoryList};
 use proto::v1;
 
-use crate::harness::Sandbox;
 use crate::harness::national::{Erp, Import, app_time, guid, import, tax_bill};
+use crate::harness::{PATIENCE, Sandbox, eventually};
 
 /// The texts of the receipts of a kind that name something, in their order.
 async fn texts(erp: &Erp, kind: u32, about: &str) -> Vec<String> {
@@ -387,18 +387,14 @@ async fn a_payment_may_change_its_order_and_a_cancellation_is_always_answered() 
         answers.push((format!("RACE-{number}<"), import.inventory.head.cop_no.clone()));
     }
     for (cancel, inventory) in answers {
-        let start = std::time::Instant::now();
-        loop {
+        let what = format!("{cancel} cancels {inventory}, or it is closed and that is refused");
+        eventually(&what, PATIENCE, async || {
             let told = erp.statuses(624, &cancel).await;
             let seen = erp.statuses(622, &inventory).await;
             let cancelled = told.contains(&399) && !seen.contains(&800);
             let refused = told.iter().any(|status| *status < 0) && seen.contains(&899);
-            if cancelled || refused {
-                break;
-            }
-            let waited = start.elapsed() < crate::harness::PATIENCE;
-            assert!(waited, "{cancel}: {told:?}, its inventory {seen:?}");
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
+            if cancelled || refused { Ok(()) } else { Err((told, seen)) }
+        })
+        .await;
     }
 }

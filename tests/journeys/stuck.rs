@@ -1,7 +1,6 @@
 //! What a service cannot handle is set aside, and nobody else waits for it.
 
 use std::process::Output;
-use std::time::{Duration, Instant};
 
 use proto::v1;
 use sqlx::{Connection as _, PgConnection};
@@ -12,7 +11,7 @@ use tonic_health::pb::health_client::HealthClient;
 use crate::harness::exchange::{Stream, verdict};
 use crate::harness::national::{Erp, Import, import};
 use crate::harness::people::Enterprise;
-use crate::harness::{PATIENCE, Sandbox};
+use crate::harness::{PATIENCE, Sandbox, eventually};
 
 /// The stuck items that an administrator sees.
 fn stuck(sandbox: &Sandbox) -> Vec<serde_json::Value> {
@@ -39,17 +38,13 @@ async fn sends(erp: &Erp, import: &Import) {
     }
 }
 
-async fn eventually(what: &str, mut is: impl AsyncFnMut() -> bool) {
-    let start = Instant::now();
-    while !is().await {
-        assert!(start.elapsed() < PATIENCE, "not in time: {what}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+async fn comes_true(what: &str, mut is: impl AsyncFnMut() -> bool) {
+    eventually(what, PATIENCE, async || if is().await { Ok(()) } else { Err("no") }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_that_cannot_be_read_keeps_nobody_elses_receipts() {
-    let mut sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let mut sandbox = Sandbox::process(&["--no-agencies"]).await;
     sandbox.may_log_errors = true;
     let erp = Erp::of(&sandbox).await;
     let (bad, good, later) = (import("QDCEB-91"), import("QDCEB-92"), import("QDCEB-93"));
@@ -74,7 +69,7 @@ async fn a_document_that_cannot_be_read_keeps_nobody_elses_receipts() {
     }
     let seen = erp.hears(622, &good.inventory.head.cop_no, 399).await;
     assert_eq!(seen, [2, 3, 120, 399], "everybody else goes on");
-    eventually("it is set aside", async || !stuck(&sandbox).is_empty()).await;
+    comes_true("it is set aside", async || !stuck(&sandbox).is_empty()).await;
     let items = stuck(&sandbox);
     let [item] = &items[..] else { panic!("one is stuck: {items:#?}") };
     assert_eq!((&item["service"], &item["queue"]), (&"ceb".into(), &"news".into()), "{item}");
@@ -103,7 +98,7 @@ async fn a_document_that_cannot_be_read_keeps_nobody_elses_receipts() {
     done(sandbox.command(&["--as", "admin", "stuck", "retry", id]));
     let seen = erp.hears(622, &bad.inventory.head.cop_no, 399).await;
     assert_eq!(seen, [2, 3, 120, 399], "nothing is missing, in order");
-    eventually("nothing is stuck", async || stuck(&sandbox).is_empty()).await;
+    comes_true("nothing is stuck", async || stuck(&sandbox).is_empty()).await;
     let gone = sandbox.command(&["--as", "admin", "stuck", "drop", id]);
     assert_eq!(gone.status.code(), Some(4), "there is nothing to give up");
 }
@@ -141,7 +136,7 @@ async fn an_event_that_cannot_be_taken_keeps_only_its_own_declaration() {
     let bad = firm.tries(filing).await.expect("it is filed");
     let good = firm.files("SBX-STUCK-2").await;
     firm.sees(&good.name, v1::State::Released).await;
-    eventually("it is set aside", async || !stuck(&sandbox).is_empty()).await;
+    comes_true("it is set aside", async || !stuck(&sandbox).is_empty()).await;
     let items = stuck(&sandbox);
     assert_eq!(items.len(), 1, "{items:#?}");
     assert_eq!(items[0]["queue"], "events");
@@ -167,7 +162,7 @@ async fn health_says_when_a_loop_stands_still() {
     let away = "alter table ceb.heard rename to elsewhere";
     sqlx::raw_sql(away).execute(&mut database).await.expect("it is ours");
     sends(&Erp::of(&sandbox).await, &import("QDCEB-94")).await;
-    eventually("it is noticed", async || {
+    comes_true("it is noticed", async || {
         health(&sandbox, "ceb.news").await == ServingStatus::NotServing
     })
     .await;
@@ -176,5 +171,5 @@ async fn health_says_when_a_loop_stands_still() {
     assert_eq!(health(&sandbox, other).await, ServingStatus::Serving, "that one goes on");
     let back = "alter table ceb.elsewhere rename to heard";
     sqlx::raw_sql(back).execute(&mut database).await.expect("it is ours");
-    eventually("it goes on", async || health(&sandbox, door).await == ServingStatus::Serving).await;
+    comes_true("it goes on", async || health(&sandbox, door).await == ServingStatus::Serving).await;
 }

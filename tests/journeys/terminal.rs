@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::command_line::{lines, shown};
 use crate::harness::people::{Enterprise, export};
-use crate::harness::{PATIENCE, Sandbox, binary, data_dir, workspace};
+use crate::harness::{PATIENCE, Sandbox, binary, data_dir, eventually, workspace};
 
 /// Runs a command that needs no sandbox.
 fn alone(args: &[&str], directory: &Path) -> Output {
@@ -36,15 +36,8 @@ fn spawn(sandbox: &Sandbox, args: &[&str]) -> Child {
 
 /// Waits for the end of a command.
 async fn ended(mut child: Child) -> Option<i32> {
-    let start = Instant::now();
-    while start.elapsed() < PATIENCE {
-        if let Some(status) = child.try_wait().expect("it is our child") {
-            return status.code();
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    child.kill().expect("it is our child");
-    panic!("the command did not end");
+    let wait = async || child.try_wait().expect("it is our child").ok_or("it runs");
+    eventually("the command ends", PATIENCE, wait).await.code()
 }
 
 fn json(order_no: &str) -> String {
@@ -131,7 +124,7 @@ async fn a_window_that_is_away_is_told_in_the_language_of_the_caller() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn why_a_window_cannot_start_is_told_in_the_language_of_the_caller() {
-    let sandbox = Sandbox::start().await;
+    let sandbox = Sandbox::alone(&[]).await;
     for (language, words) in
         [("zh", "正被另一个单一窗口使用"), ("en", "is in use by another window")]
     {
@@ -284,7 +277,7 @@ async fn tables_fit_the_terminal() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watch_says_when_the_window_is_lost_and_when_it_is_back() {
-    let mut sandbox = Sandbox::start().await;
+    let mut sandbox = Sandbox::process(&[]).await;
     let receipt = Enterprise(sandbox.connect("enterprise-a").await).files("SBX-SILENT-W1").await;
     let folder = data_dir();
     let order = workspace().join("docs/examples/ceb/ceb311.xml");
@@ -337,14 +330,10 @@ async fn a_name_is_an_address_and_a_port_in_use_is_found_before_anything_is_made
         .stdin(Stdio::null())
         .spawn()
         .expect("the binary starts");
-    let start = Instant::now();
-    let address = loop {
-        if let Ok(address) = std::fs::read_to_string(directory.path().join("address")) {
-            break address;
-        }
-        assert!(start.elapsed() < PATIENCE, "the sandbox did not start");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    };
+    let address = eventually("the sandbox starts", PATIENCE, async || {
+        std::fs::read_to_string(directory.path().join("address"))
+    });
+    let address = address.await;
     let output = alone(&["list"], directory.path());
     assert!(output.status.success(), "{}", shown(&output));
 

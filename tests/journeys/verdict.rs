@@ -2,12 +2,12 @@
 //! shown.
 
 use std::process::Output;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::command_line::{lines, shown};
-use crate::harness::Sandbox;
+use crate::harness::{Sandbox, eventually};
 
 const IMPORT: &str = "docs/examples/import-9610.json";
 const EXPORT: &str = "docs/examples/export-9810.json";
@@ -33,27 +33,24 @@ fn verdict(sandbox: &Sandbox, agency: &str, args: &[&str]) -> Output {
 }
 
 /// What a record waits for, once this is so: the risk rules are asked by and by.
-fn waits_for(sandbox: &Sandbox, args: &[&str], expected: &[&str]) -> Value {
-    let start = Instant::now();
-    loop {
+async fn waits_for(sandbox: &Sandbox, args: &[&str], expected: &[&str]) -> Value {
+    let what = format!("{args:?} waits for {expected:?}");
+    eventually(&what, Duration::from_secs(20), async || {
         let output = sandbox.command(&[args, &["--output", "json"]].concat());
         assert!(output.status.success(), "{}", shown(&output));
         let record = lines(&output).remove(0);
         let record = record.get("order").cloned().unwrap_or(record);
         let waits = record.get("waits_for").cloned().unwrap_or_else(|| json!([]));
-        if waits == json!(expected) {
-            return record;
-        }
-        assert!(start.elapsed() < Duration::from_secs(20), "{expected:?}: {record}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+        if waits == json!(expected) { Ok(record) } else { Err(record) }
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_gives_the_verdicts_of_an_agency() {
     let sandbox = Sandbox::with(&["--no-agencies"]).await;
     let name = filed(&sandbox, IMPORT);
-    let record = waits_for(&sandbox, &["get", &name], &[CUSTOMS, INSPECTION]);
+    let record = waits_for(&sandbox, &["get", &name], &[CUSTOMS, INSPECTION]).await;
     let (order_no, pre_no) = (&record["order_no"], &record["pre_no"]);
     let (order_no, pre_no) = (order_no.as_str().expect("text"), pre_no.as_str().expect("text"));
 
@@ -63,7 +60,7 @@ async fn a_person_gives_the_verdicts_of_an_agency() {
     let cleared = said(&sandbox, "customs", &[pre_no, "--clear"]);
     assert!(cleared.contains("applied"), "{cleared}");
     assert!(said(&sandbox, "customs", &[order_no, "--clear"]).contains("given before"));
-    waits_for(&sandbox, &["get", &name], &[INSPECTION]);
+    waits_for(&sandbox, &["get", &name], &[INSPECTION]).await;
     let card = shown(&sandbox.command(&["get", &name]));
     assert!(card.contains("waits for") && card.contains("verdict of inspection (CIQ)"), "{card}");
 
@@ -72,7 +69,7 @@ async fn a_person_gives_the_verdicts_of_an_agency() {
     let named = [id, "--clear", "--version", "1", "--round", "1"];
     let released = said(&sandbox, "inspection", &named);
     assert!(released.contains("applied"), "{released}");
-    waits_for(&sandbox, &["get", &name], &[]);
+    waits_for(&sandbox, &["get", &name], &[]).await;
     let told = sandbox.command(&["watch", &name, "--until-end"]);
     assert!(told.status.success(), "{}", shown(&told));
     let told = shown(&told);
@@ -95,13 +92,13 @@ async fn a_person_gives_the_verdicts_of_an_agency() {
 async fn an_order_says_what_the_release_waits_for() {
     let sandbox = Sandbox::with(&["--no-agencies"]).await;
     let name = filed(&sandbox, EXPORT);
-    waits_for(&sandbox, &["get", &name], &[CUSTOMS, INSPECTION]);
+    waits_for(&sandbox, &["get", &name], &[CUSTOMS, INSPECTION]).await;
     let look = ["--inspect", "--code", "LOOK", "--reason", "count the boxes"];
     let demanded = said(&sandbox, "customs", &[&[name.as_str()], &look[..]].concat());
     assert!(demanded.contains("LOOK count the boxes"), "{demanded}");
     let show = ["--as", "site", "inspect", "show", &name];
-    waits_for(&sandbox, &show, &[CUSTOMS, INSPECTION, FINDINGS]);
-    waits_for(&sandbox, &["get", &name], &[CUSTOMS, INSPECTION, FINDINGS]);
+    waits_for(&sandbox, &show, &[CUSTOMS, INSPECTION, FINDINGS]).await;
+    waits_for(&sandbox, &["get", &name], &[CUSTOMS, INSPECTION, FINDINGS]).await;
     let card = shown(&sandbox.command(&show));
     assert!(card.contains("findings of the joint inspection"), "{card}");
     let chinese = shown(&sandbox.command(&[&["--language", "zh"], &show[..]].concat()));
@@ -109,5 +106,5 @@ async fn an_order_says_what_the_release_waits_for() {
     // A verdict of one agency after the order was made is told with the order too.
     said(&sandbox, "inspection", &[&name, "--hold"]);
     said(&sandbox, "customs", &[&name, "--reject", "1300", "--reason", "wrong goods"]);
-    waits_for(&sandbox, &show, &[]);
+    waits_for(&sandbox, &show, &[]).await;
 }

@@ -105,6 +105,19 @@ struct SandboxArgs {
     quiet: bool,
 }
 
+impl SandboxArgs {
+    fn settle(&self, options: &Options) -> anyhow::Result<(Settings, sandbox::Cast)> {
+        let mut settings = settings(options, &self.listen, &self.database)?;
+        settings.names = self.names.names();
+        let cast = sandbox::Cast {
+            agencies: !self.no_agencies,
+            inspection: !self.no_inspection,
+            show: !self.quiet,
+        };
+        Ok((settings, cast))
+    }
+}
+
 #[derive(Debug, Args)]
 struct ServeArgs {
     #[command(flatten)]
@@ -188,6 +201,18 @@ impl Cli {
         self.options.language()
     }
 
+    /// The sandbox that it asks for; `None` when it asks for something else.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such data directory.
+    pub fn sandbox(&self) -> anyhow::Result<Option<(Settings, sandbox::Cast)>> {
+        match &self.command {
+            Command::Sandbox(args) => args.settle(&self.options).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// Structured logs on stderr: for people on a terminal, JSON otherwise.
     pub fn start_logging(&self) {
         let serves = matches!(self.command, Command::Serve(_) | Command::Agency(_));
@@ -208,13 +233,7 @@ impl Cli {
         let Self { command, options } = self;
         match command {
             Command::Sandbox(args) => {
-                let mut settings = settings(&options, &args.listen, &args.database)?;
-                settings.names = args.names.names();
-                let cast = sandbox::Cast {
-                    agencies: !args.no_agencies,
-                    inspection: !args.no_inspection,
-                    show: !args.quiet,
-                };
+                let (settings, cast) = args.settle(&options)?;
                 // One that a person watches has nobody left when the terminal is gone.
                 let watched = std::io::stdin().is_terminal();
                 let hangup = if watched { Hangup::Ends } else { Hangup::Ignored };

@@ -10,6 +10,7 @@ use cli::{Language, Said, describe};
 use client::Config;
 use futures::StreamExt as _;
 use proto::v1;
+use tokio_util::sync::CancellationToken;
 
 use crate::certificates::{self, REGISTRY, WINDOW};
 use crate::run::{Settings, Window};
@@ -55,61 +56,105 @@ pub struct Cast {
     pub show: bool,
 }
 
-/// Runs the sandbox until `shutdown`.
-///
-/// # Errors
-///
-/// What kept it from starting, or what failed.
-pub async fn run(
-    mut settings: Settings,
-    cast: Cast,
-    language: Language,
-    ending: &Ending,
-) -> anyhow::Result<()> {
-    store::private::make_data_dir(&settings.data_dir)?;
-    #[expect(clippy::disallowed_methods, reason = "certificates begin now")]
-    let now = time::OffsetDateTime::now_utc();
-    certificates::ensure(&identities(&settings.data_dir), now)?;
-    settle(&mut settings)?;
-    if !cast.inspection {
-        settings.callers.remove(inspection::MANIFEST.name);
-    }
-    let Some(window) = Window::start(&settings, ending).await? else { return Ok(()) };
-    let address = format!("localhost:{}", window.address.port());
-    publish(&address_file(&settings.data_dir), &address)?;
+/// A sandbox that serves: a window, with simulated agencies where they are wanted.
+#[derive(Debug)]
+pub struct Sandbox {
+    /// Where callers reach it.
+    pub address: String,
+    window: Window,
+    tasks: Tasks,
+    stop: CancellationToken,
+}
 
-    let mut tasks = Tasks::default();
-    let stop = ending.drain.child_token();
-    if cast.agencies {
-        let agencies = [v1::Agency::Customs, v1::Agency::Inspection, v1::Agency::Site];
-        // Without an inspection service nobody tells the site of orders.
-        let here = |agency: &v1::Agency| cast.inspection || *agency != v1::Agency::Site;
-        for agency in agencies.into_iter().filter(here) {
-            let name = caller(agency);
-            let config = config(&settings.data_dir, name, Some(&address))?;
-            let books = (agency == v1::Agency::Customs).then(|| customs_books(&settings.data_dir));
-            let stop = stop.clone();
-            tasks.spawn(Task::Agency, async move {
-                let window = client::Window::connect_lazy(&config)?;
-                Ok(agencies::run(window, agency, "sandbox", books, stop).await?)
-            });
+impl Sandbox {
+    /// Starts it. When it returns, the window serves; `None` when it was told to end before.
+    ///
+    /// # Errors
+    ///
+    /// What kept it from starting; nothing is left running.
+    pub async fn start(
+        mut settings: Settings,
+        cast: Cast,
+        ending: &Ending,
+    ) -> anyhow::Result<Option<Self>> {
+        store::private::make_data_dir(&settings.data_dir)?;
+        #[expect(clippy::disallowed_methods, reason = "certificates begin now")]
+        let now = time::OffsetDateTime::now_utc();
+        certificates::ensure(&identities(&settings.data_dir), now)?;
+        settle(&mut settings)?;
+        if !cast.inspection {
+            settings.callers.remove(inspection::MANIFEST.name);
         }
+        let Some(window) = Window::start(&settings, ending).await? else { return Ok(None) };
+        let address = format!("localhost:{}", window.address.port());
+        publish(&address_file(&settings.data_dir), &address)?;
+        let (tasks, stop) = (Tasks::default(), ending.drain.child_token());
+        let mut sandbox = Self { address, window, tasks, stop };
+        if cast.agencies {
+            let agencies = [v1::Agency::Customs, v1::Agency::Inspection, v1::Agency::Site];
+            // Without an inspection service nobody tells the site of orders.
+            let here = |agency: &v1::Agency| cast.inspection || *agency != v1::Agency::Site;
+            for agency in agencies.into_iter().filter(here) {
+                sandbox.simulate(agency, &settings.data_dir)?;
+            }
+        }
+        Ok(Some(sandbox))
     }
-    if cast.show {
-        welcome(&address, &settings, cast)?;
-        let config = config(&settings.data_dir, "admin", Some(&address))?;
-        let stop = stop.clone();
-        tasks.spawn(Task::Show, async move {
+
+    fn simulate(&mut self, agency: v1::Agency, data_dir: &Path) -> anyhow::Result<()> {
+        let config = config(data_dir, caller(agency), Some(&self.address))?;
+        let books = (agency == v1::Agency::Customs).then(|| customs_books(data_dir));
+        let stop = self.stop.clone();
+        self.tasks.spawn(Task::Agency, async move {
+            let window = client::Window::connect_lazy(&config)?;
+            Ok(agencies::run(window, agency, "sandbox", books, stop).await?)
+        });
+        Ok(())
+    }
+
+    /// Prints what happens, for people.
+    fn show(&mut self, config: Config, language: Language) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(Task::Show, async move {
             tokio::select! {
                 shown = show(config, language) => shown,
                 () = stop.cancelled() => Ok(()),
             }
         });
     }
-    let ended = window.run(ending).await;
-    stop.cancel();
-    tasks.finish(std::time::Duration::from_secs(2)).await;
-    ended
+
+    /// Serves until it is told to end or until something vital fails; then drains.
+    ///
+    /// # Errors
+    ///
+    /// What failed.
+    pub async fn run(mut self, ending: &Ending) -> anyhow::Result<()> {
+        let ended = self.window.run(ending).await;
+        self.stop.cancel();
+        self.tasks.finish(std::time::Duration::from_secs(2)).await;
+        ended
+    }
+}
+
+/// Runs the sandbox until it is told to end.
+///
+/// # Errors
+///
+/// What kept it from starting, or what failed.
+pub async fn run(
+    settings: Settings,
+    cast: Cast,
+    language: Language,
+    ending: &Ending,
+) -> anyhow::Result<()> {
+    let started = Sandbox::start(settings.clone(), cast, ending).await?;
+    let Some(mut sandbox) = started else { return Ok(()) };
+    if cast.show {
+        welcome(&sandbox.address, &settings, cast)?;
+        let config = config(&settings.data_dir, "admin", Some(&sandbox.address))?;
+        sandbox.show(config, language);
+    }
+    sandbox.run(ending).await
 }
 
 /// The certificate of a simulated agency.
