@@ -93,6 +93,11 @@ pub struct Service(Arc<Ceb>);
 const QUEUES: &[&str] = &[errand::FILING, errand::WITHDRAWAL, errand::MATCHING, follow::NEWS];
 
 impl Service {
+    /// How many messages of one firm may be under way while too much waits; `None` while there is room.
+    pub fn most_of_each(&self) -> Option<usize> {
+        self.0.batch.most_of_each()
+    }
+
     /// The service over its tables. `window` is how it reaches the declaration service.
     pub fn new(
         (work, reads): (PgPool, PgPool),

@@ -115,6 +115,11 @@ impl Service {
         DeclarationServiceServer::new(self).max_decoding_message_size(limits::MESSAGE_BYTES_MAX)
     }
 
+    /// How many filings of one firm may be under way while too much waits; `None` while there is room.
+    pub fn most_of_each(&self) -> Option<usize> {
+        self.0.batch.most_of_each()
+    }
+
     /// The exchange that serves this service's journal.
     pub fn exchange(&self) -> exchange::Exchange<Self> {
         let Declarations { work, tail, draining, .. } = &*self.0;

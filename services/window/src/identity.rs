@@ -332,12 +332,35 @@ impl Shapes {
     }
 }
 
+/// What waits for the commits of a service.
+#[derive(Clone)]
+pub struct Backlog {
+    service: &'static str,
+    most_of_each: Arc<dyn Fn() -> Option<usize> + Send + Sync>,
+}
+
+impl Backlog {
+    /// Of the service with this name; how many calls of one firm may be under way while too much waits,
+    /// `None` while there is room.
+    pub fn new(
+        service: &'static str,
+        most_of_each: impl Fn() -> Option<usize> + Send + Sync + 'static,
+    ) -> Self {
+        Self { service, most_of_each: Arc::new(most_of_each) }
+    }
+}
+
+impl std::fmt::Debug for Backlog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Backlog").field("service", &self.service).finish_non_exhaustive()
+    }
+}
+
 /// Lets a call through when its caller may make it and has room for it.
 #[derive(Debug, Clone)]
 pub struct Gate<S> {
     inner: S,
-    shapes: Shapes,
-    space: Arc<Space>,
+    layer: GateLayer,
 }
 
 /// Puts a [`Gate`] before every service.
@@ -347,13 +370,16 @@ pub struct GateLayer {
     pub shapes: Shapes,
     /// Whether there is room for what they write.
     pub space: Arc<Space>,
+    /// What waits already. A call that would be refused for it is refused before it is read: reading it
+    /// would cost those who wait.
+    pub backlogs: Vec<Backlog>,
 }
 
 impl<S> tower::Layer<S> for GateLayer {
     type Service = Gate<S>;
 
     fn layer(&self, inner: S) -> Gate<S> {
-        Gate { inner, shapes: self.shapes.clone(), space: Arc::clone(&self.space) }
+        Gate { inner, layer: self.clone() }
     }
 }
 
@@ -372,10 +398,10 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        let shape = self.shapes.of(request.uri().path());
+        let shape = self.layer.shapes.of(request.uri().path());
         let grpc = is_grpc(&request);
         let Admitted { principal, places, call, unread, turn } =
-            match admit(&request, shape, &self.space) {
+            match self.layer.admit(&request, shape) {
                 Ok(admitted) => admitted,
                 Err(refusal) => {
                     let status = status::refused(&refusal, Language::English);
@@ -392,7 +418,7 @@ where
         request = request.map(|body| {
             let call = call.clone();
             Body::new(if shape.client_streams {
-                let writer = writes(&path).then(|| (Arc::clone(&self.space), kind));
+                let writer = writes(&path).then(|| (Arc::clone(&self.layer.space), kind));
                 RequestBody::stream(body, call, writer)
             } else {
                 RequestBody::new(body, grpc, call)
@@ -469,37 +495,56 @@ fn reading(path: &str, streams: bool) -> Option<Reading> {
     }
 }
 
-fn admit<B>(
-    request: &http::Request<B>,
-    shape: Shape,
-    space: &Space,
-) -> Result<Admitted, Box<Refusal>> {
-    let no = |code: Code| Box::new(Refusal::of(code));
-    let peer = request.extensions().get::<Peer>().ok_or_else(|| no(Code::CertificateMissing))?;
-    if let Some(refusal) = &peer.refusal {
-        return Err(Box::new(Refusal::clone(refusal)));
+/// The service behind the paths of HTTP.
+const CEB: &str = "single_window.ceb.v1.CebService";
+
+impl GateLayer {
+    fn admit<B>(&self, request: &http::Request<B>, shape: Shape) -> Result<Admitted, Box<Refusal>> {
+        let no = |code: Code| Box::new(Refusal::of(code));
+        let peer =
+            request.extensions().get::<Peer>().ok_or_else(|| no(Code::CertificateMissing))?;
+        if let Some(refusal) = &peer.refusal {
+            return Err(Box::new(Refusal::clone(refusal)));
+        }
+        let known = peer.principal.as_ref().zip(peer.account.as_ref());
+        let (principal, account) = known.ok_or_else(|| no(Code::CertificateUnknown))?;
+        let path = request.uri().path();
+        let line = POLICY.iter().find(|(known, _)| *known == path);
+        match line {
+            Some((_, kinds)) if !kinds.contains(&principal.kind) => {
+                return Err(no(Code::NotAllowed));
+            }
+            // A method without a line does not exist, see `check_policy`: the router says so.
+            Some(_) | None => {}
+        }
+        let streams = shape.client_streams || shape.server_streams;
+        if writes(path) {
+            self.space.room_for(principal.kind)?;
+            let most = self.most_of_each(path).filter(|_| !streams);
+            if most.is_some_and(|most| account.has_under_way(most)) {
+                metrics::counter!("sw_commit_refused_total").increment(1);
+                return Err(no(Code::Overloaded));
+            }
+        }
+        let places = account.enter(if streams { Lasting::Stream } else { Lasting::Call })?;
+        Ok(Admitted {
+            principal: Arc::clone(principal),
+            places,
+            call: Call::new(account.memory(), shape.client_streams),
+            unread: (peer.unread.clone(), account.reads_within()),
+            turn: reading(path, streams).map(|reading| account.reads(reading)).transpose()?,
+        })
     }
-    let known = peer.principal.as_ref().zip(peer.account.as_ref());
-    let (principal, account) = known.ok_or_else(|| no(Code::CertificateUnknown))?;
-    let path = request.uri().path();
-    let line = POLICY.iter().find(|(known, _)| *known == path);
-    match line {
-        Some((_, kinds)) if !kinds.contains(&principal.kind) => return Err(no(Code::NotAllowed)),
-        // A method without a line does not exist, see `check_policy`: the router says so.
-        Some(_) | None => {}
+
+    /// How many calls of one firm may be under way at the service of this path.
+    fn most_of_each(&self, path: &str) -> Option<usize> {
+        let service = match path {
+            "/ceb" => CEB,
+            _ => path.strip_prefix('/')?.rsplit_once('/')?.0,
+        };
+        let backlog = self.backlogs.iter().find(|backlog| backlog.service == service)?;
+        (backlog.most_of_each)()
     }
-    if writes(path) {
-        space.room_for(principal.kind)?;
-    }
-    let streams = shape.client_streams || shape.server_streams;
-    let places = account.enter(if streams { Lasting::Stream } else { Lasting::Call })?;
-    Ok(Admitted {
-        principal: Arc::clone(principal),
-        places,
-        call: Call::new(account.memory(), shape.client_streams),
-        unread: (peer.unread.clone(), account.reads_within()),
-        turn: reading(path, streams).map(|reading| account.reads(reading)).transpose()?,
-    })
 }
 
 #[cfg(test)]

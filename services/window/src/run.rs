@@ -27,7 +27,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::clock::{self, SandboxClock};
 use crate::commands::Said;
-use crate::identity::{GateLayer, Registry};
+use crate::identity::{Backlog, GateLayer, Registry};
 use crate::quotas::Sockets;
 use crate::signals::Ending;
 use crate::space::Space;
@@ -327,7 +327,7 @@ impl Window {
         let mut server = Tasks::default();
         let (health, health_service) = tonic_health::server::health_reporter();
         let mut routes = Routes::new(health_service);
-        let (mut loops, mut sources) = (Vec::new(), Vec::new());
+        let (mut loops, mut sources, mut backlogs) = (Vec::new(), Vec::new(), Vec::new());
         if matches!(settings.only, None | Some(Only::Declaration)) {
             let pools = &schemas.declaration;
             let (service, commit_lanes) = Service::new(
@@ -342,6 +342,10 @@ impl Window {
             health.set_serving::<DeclarationServer>().await;
             health.set_serving::<ExchangeServer>().await;
             let exchange = service.exchange();
+            backlogs.push(Backlog::new(DeclarationServer::NAME, {
+                let service = service.clone();
+                move || service.most_of_each()
+            }));
             routes = routes.add_service(service.into_server()).add_service(exchange.into_server());
         }
         let status =
@@ -364,6 +368,10 @@ impl Window {
             health.set_serving::<CebServer>().await;
             loops.push((CebServer::NAME, mounted.progress));
             sources.push(Source { service: ceb::SCHEMA, pool: schemas.ceb.reads.clone() });
+            backlogs.push(Backlog::new(CebServer::NAME, {
+                let service = mounted.service.clone();
+                move || service.most_of_each()
+            }));
             routes = crate::http::national_door(routes, mounted.service);
         }
         if let Some(examiner) = examiner {
@@ -397,7 +405,7 @@ impl Window {
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
             .http2_max_header_list_size(Some(64 * 1024))
             .timeout(Duration::from_secs(limits::UNARY_SECONDS_MAX))
-            .layer(GateLayer { shapes, space: Arc::clone(&space) })
+            .layer(GateLayer { shapes, space: Arc::clone(&space), backlogs })
             .add_routes(routes);
         let reporter = health.clone();
         pages.spawn(Task::Space, async move {
