@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
-const SERVICES: [&str; 7] = [
+const SCHEMA: [&str; 8] = [
     "single_window/ceb/v1/ceb_service.proto",
     "single_window/declaration/v1/declaration_service.proto",
     "single_window/exchange/v1/exchange_service.proto",
@@ -18,12 +18,13 @@ const SERVICES: [&str; 7] = [
     "single_window/operation/v1/operation_service.proto",
     "single_window/sandbox/v1/sandbox_service.proto",
     "single_window/status/v1/status_service.proto",
+    "single_window/stored/v1/request.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=single_window");
     let out = std::path::PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
-    let schema = protox::compile(SERVICES, ["."])?;
+    let schema = protox::compile(SCHEMA, ["."])?;
     let encoded = prost::Message::encode_to_vec(&schema);
     std::fs::write(out.join("descriptor.bin"), &encoded)?;
 

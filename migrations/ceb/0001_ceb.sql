@@ -111,16 +111,6 @@ create index document_released on document (ebc_code, released_time)
 create index document_id on document (id);
 create index document_sender on document (dxp_id, id);
 
--- What customs issued by itself (816, 818), so that each is told once.
-create table issued (
-    slot smallint not null,
-    guid text not null,
-    message_type smallint not null,
-    invt_no text not null,
-    issued_time timestamptz not null,
-    primary key (slot, guid)
-);
-
 -- Up to where the declaration service's news were heard. One row.
 create table heard (
     slot smallint primary key check (slot = 0),

@@ -94,21 +94,6 @@ create table customs_number (
     primary key (slot, invt_no)
 );
 
--- What an enterprise asked for, once for each request id: the receipt is the idempotency record.
-create table filing (
-    slot smallint not null,
-    request_id uuid not null,
-    -- 1 submit, 2 amend, 3 withdraw.
-    kind smallint not null,
-    digest bytea not null,
-    declaration_id uuid not null,
-    version integer not null,
-    position bigint not null,
-    recorded_time timestamptz not null,
-    primary key (slot, request_id),
-    constraint filing_kind_is_legal check (kind between 1 and 3)
-);
-
 -- What an agency decided, once for each of its request ids.
 create table verdict (
     slot smallint not null,

@@ -139,17 +139,6 @@ create table booking (
     primary key (slot, place, window_start)
 ) with (fillfactor = 50);
 
--- A request of a caller: once, for ever.
-create table request (
-    slot smallint not null,
-    request_id uuid not null,
-    -- Who asked: callers make up their own ids.
-    caller text not null,
-    digest bytea not null,
-    made_time timestamptz not null,
-    primary key (slot, request_id, caller)
-);
-
 -- Credit of a firm, in the slot of its code.
 create table credit (
     slot smallint not null,

@@ -35,3 +35,17 @@ create table lease (
     expires_time timestamptz not null,
     primary key (slot, name)
 );
+
+-- A request that changed something: once for each id of whoever made it up.
+create table request (
+    slot smallint not null,
+    request_id uuid not null,
+    -- Whose ids they are.
+    caller text not null,
+    -- SHA-256 of what was asked.
+    digest bytea not null check (length(digest) = 32),
+    -- What is needed to answer it again.
+    outcome bytea not null,
+    recorded_time timestamptz not null,
+    primary key (slot, request_id, caller)
+);

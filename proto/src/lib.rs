@@ -10,7 +10,9 @@ pub mod exchange;
 pub mod facts;
 pub mod inspection;
 pub mod memory;
+pub mod rule_file;
 pub mod status;
+pub mod stored;
 pub mod text;
 pub mod turn;
 
@@ -66,6 +68,11 @@ mod schema {
             pub mod v1 {
                 include!(concat!(env!("OUT_DIR"), "/single_window.status.v1.rs"));
                 include!(concat!(env!("OUT_DIR"), "/single_window.status.v1.serde.rs"));
+            }
+        }
+        pub mod stored {
+            pub mod v1 {
+                include!(concat!(env!("OUT_DIR"), "/single_window.stored.v1.rs"));
             }
         }
         pub mod trade {

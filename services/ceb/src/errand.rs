@@ -8,10 +8,10 @@ use store::Fault;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::commit::Step;
 use crate::import::{cancelled, number};
 use crate::paper::{Errand, Paper};
 use crate::shelf::{Shelf, Wanted};
+use crate::step::Step;
 
 /// The queue of inventories that have to be filed. Items have the ids of their documents.
 pub(crate) const FILING: &str = "filing";

@@ -4,10 +4,10 @@ use domain::Slot;
 use domain::documents::DocumentKind;
 use time::OffsetDateTime;
 
-use crate::commit::Step;
 use crate::matching::{POLICY, is_waiting, too_late};
 use crate::paper::Paper;
 use crate::shelf::Wanted;
+use crate::step::Step;
 
 /// An inventory that has waited too long when it was looked for.
 #[derive(Debug)]

@@ -11,12 +11,13 @@ use proto::ceb::{self, Document, MessageType, export};
 use store::numbers::CHINA;
 use uuid::Uuid;
 
-use crate::commit::{Bill, Said, Step};
 use crate::import::{Named, named, over_inventory, released, say_all};
 use crate::paper::Paper;
 use crate::receipt;
+use crate::receipt::Said;
 use crate::receive::{days_since, missing, parts_there, whole};
 use crate::shelf::Period;
+use crate::step::{Bill, Step};
 use crate::views;
 
 /// Days after release within which exported goods may come back (公告2020年第44号).

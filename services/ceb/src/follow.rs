@@ -16,11 +16,12 @@ use store::Fault;
 use store::queue::{self, Item};
 use uuid::Uuid;
 
-use crate::commit::{Command, Step};
+use crate::commit::Command;
 use crate::errand::{Settled, settle_cancellations};
 use crate::matching::Companions;
 use crate::paper::{Errand, Paper};
 use crate::shelf::Wanted;
+use crate::step::Step;
 
 /// The queue of news that could not be taken when they came. Their subject is the declaration.
 pub(crate) const NEWS: &str = "news";

@@ -5,10 +5,11 @@ use domain::documents::refund::{Fault, Line, check};
 use domain::documents::{DocumentKind, Return, reference, status};
 use uuid::Uuid;
 
-use crate::commit::{Said, Step};
 use crate::paper::{Errand, Paper};
+use crate::receipt::Said;
 use crate::receive::days_since;
 use crate::shelf::Shelf;
+use crate::step::Step;
 use proto::ceb::parcel;
 
 /// Days after release within which goods may be returned (公告2020年第45号).

@@ -1,16 +1,15 @@
 //! What customs issues by itself: electronic tax bills (816) and their changes (818). They go to
 //! whoever sent the inventory, once each.
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
-use domain::Slot;
+use domain::principal::CUSTOMS_LOG;
+use domain::{RequestId, Slot};
 use proto::ceb::MessageType;
-use sqlx::PgConnection;
-use store::Fault;
-use time::OffsetDateTime;
+use sha2::{Digest as _, Sha256};
+use store::request::{Digest, RequestKey, Seen};
+use uuid::Uuid;
 
-use crate::commit::{Command, Step};
+use crate::step::Step;
 
 /// A document that customs issued, as a message of its own.
 #[derive(Debug)]
@@ -25,78 +24,24 @@ pub(crate) struct Issued {
 }
 
 impl Issued {
-    fn key(&self) -> (Slot, String) {
-        (Slot::of(&self.invt_no), self.guid.to_ascii_uppercase())
-    }
-}
-
-/// Which were issued before, and which are now.
-#[derive(Debug, Default)]
-pub(crate) struct Writes {
-    known: BTreeSet<(i16, String)>,
-    new: Vec<(i16, String, i16, String)>,
-}
-
-impl Writes {
-    pub(crate) async fn load(tx: &mut PgConnection, commands: &[Command]) -> Result<Self, Fault> {
-        let (slots, guids): (Vec<i16>, Vec<String>) = commands
-            .iter()
-            .filter_map(|command| match command {
-                Command::Issue(issued) => Some(issued.key()),
-                _ => None,
-            })
-            .map(|(slot, guid)| (slot.column(), guid))
-            .unzip();
-        if slots.is_empty() {
-            return Ok(Self::default());
-        }
-        let rows = sqlx::query!(
-            "select i.slot, i.guid from unnest($1::smallint[], $2::text[]) as wanted (slot, guid)
-             join issued i on i.slot = wanted.slot and i.guid = wanted.guid",
-            &slots,
-            &guids
-        )
-        .fetch_all(tx)
-        .await?;
-        let known = rows.into_iter().map(|row| (row.slot, row.guid)).collect();
-        Ok(Self { known, new: Vec::new() })
+    /// The key of what is kept of it: guids are made up by customs.
+    pub(crate) fn key(&self) -> RequestKey {
+        let name = self.guid.to_ascii_uppercase();
+        let id = RequestId(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()));
+        RequestKey { slot: Slot::of(&self.invt_no), id, caller: CUSTOMS_LOG.to_owned() }
     }
 
-    pub(crate) async fn write(
-        &self,
-        tx: &mut PgConnection,
-        now: OffsetDateTime,
-    ) -> Result<(), Fault> {
-        if self.new.is_empty() {
-            return Ok(());
-        }
-        let slots: Vec<i16> = self.new.iter().map(|(slot, ..)| *slot).collect();
-        let guids: Vec<&str> = self.new.iter().map(|(_, guid, ..)| guid.as_str()).collect();
-        let types: Vec<i16> = self.new.iter().map(|(_, _, kind, _)| *kind).collect();
-        let invt_nos: Vec<&str> = self.new.iter().map(|(.., no)| no.as_str()).collect();
-        sqlx::query!(
-            "insert into issued (slot, guid, message_type, invt_no, issued_time)
-             select slot, guid, message_type, invt_no, $5
-             from unnest($1::smallint[], $2::text[], $3::smallint[], $4::text[])
-                  as given (slot, guid, message_type, invt_no)",
-            &slots,
-            &guids as &[&str],
-            &types,
-            &invt_nos as &[&str],
-            now
-        )
-        .execute(tx)
-        .await?;
-        Ok(())
+    /// The same guid is the same document, whatever else is in the message.
+    fn digest(&self) -> Digest {
+        Sha256::digest(self.invt_no.as_bytes()).into()
     }
 }
 
 /// Hands it on. False when nobody here knows the inventory, or its release has not been told yet: a bill
 /// comes after it, and customs asks again.
 pub(crate) fn issue(step: &mut Step, issued: &Issued) -> bool {
-    let (slot, guid) = issued.key();
-    let key = (slot.column(), guid);
-    if step.issued.known.contains(&key) {
+    let (key, digest) = (issued.key(), issued.digest());
+    if step.requests.seen(&key, &digest) != Seen::New {
         return true;
     }
     let found =
@@ -108,8 +53,6 @@ pub(crate) fn issue(step: &mut Step, issued: &Issued) -> bool {
         let kind = (issued.message_type.number(), issued.status);
         step.mail_to(to, kind, issued.body.clone(), Some(&inventory));
     }
-    let kind = issued.message_type.number().cast_signed();
-    step.issued.new.push((key.0, key.1.clone(), kind, issued.invt_no.clone()));
-    step.issued.known.insert(key);
+    step.requests.keep(key, digest, Vec::new());
     true
 }

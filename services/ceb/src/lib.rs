@@ -22,6 +22,7 @@ mod receipt;
 mod receive;
 mod relay;
 mod shelf;
+mod step;
 mod views;
 
 use std::pin::Pin;
@@ -57,9 +58,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use commit::{About, Command, Desk, Done, Said};
+use commit::{Command, Desk, Done};
 pub use message::Policy;
 use pulls::Pulls;
+use receipt::{About, Said};
 pub use signature::Trust;
 
 /// The schema of this service, in `migrations/ceb`.

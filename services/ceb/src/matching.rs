@@ -10,9 +10,10 @@ use domain::documents::{DocumentKind, Return, exists, status};
 use proto::ceb::parcel;
 use uuid::Uuid;
 
-use crate::commit::{Said, Step};
 use crate::paper::{Errand, Paper};
+use crate::receipt::Said;
 use crate::shelf::Shelf;
+use crate::step::Step;
 
 /// What can be set about the match. The window has no positive list and no ledger yet: customs
 /// checks both.

@@ -9,14 +9,14 @@ use uuid::Uuid;
 
 use crate::paper::Paper;
 use crate::shelf::{Row, Shelf, Wanted, kind_column};
-use crate::{Ceb, commit, matching};
+use crate::{Ceb, matching, receipt};
 
 /// A message in the log of an exchange number.
 #[derive(Debug)]
 pub(crate) struct Logged {
     pub(crate) position: u64,
     pub(crate) message_type: u32,
-    pub(crate) about: commit::About,
+    pub(crate) about: receipt::About,
     pub(crate) body: Vec<u8>,
     pub(crate) time: OffsetDateTime,
 }
@@ -79,7 +79,7 @@ async fn log_about(
 ) -> Result<Vec<Logged>, Fault> {
     let rows = sqlx::query_as!(
         LogRow,
-        // The key stands behind the guid, as `commit::About` keeps both.
+        // The key stands behind the guid, as `receipt::About` keeps both.
         r#"select number, version, facts, body as "body!", recorded_time
            from (select number, version, facts, body, recorded_time,
                         sum(octet_length(body)) over (order by number) - octet_length(body) as before
@@ -94,7 +94,7 @@ async fn log_about(
            where before < $7 order by number"#,
         Slot::of(dxp_id).column(),
         dxp_id,
-        commit::About::subject(&about.order_no, &about.key),
+        receipt::About::subject(&about.order_no, &about.key),
         after,
         about.key,
         most,
@@ -120,7 +120,7 @@ impl TryFrom<LogRow> for Logged {
         Ok(Self {
             position: column::unsigned(row.number)?,
             message_type: column::number(row.version)?,
-            about: commit::About::read(&row.facts)?,
+            about: receipt::About::read(&row.facts)?,
             body: row.body,
             time: row.recorded_time,
         })

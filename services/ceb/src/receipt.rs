@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use domain::documents::{DocumentKind, Return};
 use proto::ceb::{Document, MessageType};
+use store::Fault;
 use store::numbers::CHINA;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::commit::{About, Said};
 use crate::paper::Paper;
 
 /// A receipt about a document. Its elements are those of the document with the same name, and the
@@ -71,4 +72,55 @@ pub(crate) fn time(now: OffsetDateTime) -> String {
     let (hour, minute, second, ms) = now.to_hms_milli();
     let month = u8::from(month);
     format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}{ms:03}")
+}
+
+/// A receipt that was written.
+#[derive(Debug, Clone)]
+pub(crate) struct Said {
+    pub(crate) message_type: MessageType,
+    pub(crate) document: Arc<Document>,
+    /// What it is about.
+    pub(crate) about: About,
+    /// Where it stands in the log of the sender; 0 when it was not written there.
+    pub(crate) position: u64,
+    /// The same as in the log.
+    pub(crate) event: Uuid,
+    /// Its returnTime.
+    pub(crate) time: OffsetDateTime,
+}
+
+/// The document that a receipt is about: receipts themselves name it by some of its numbers only.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct About {
+    pub(crate) guid: String,
+    pub(crate) key: String,
+}
+
+impl About {
+    pub(crate) fn of(paper: &Paper) -> Self {
+        Self { guid: paper.guid.clone(), key: paper.kind.shown_key(&paper.key) }
+    }
+
+    /// As it is kept beside the receipt.
+    pub(crate) fn kept(&self) -> Bytes {
+        Bytes::from([self.guid.as_str(), &self.key].join("\u{1e}"))
+    }
+
+    /// What it is about, as it is looked for: everything of an order lies together, also what was said
+    /// about documents that were not kept.
+    pub(crate) fn subject(order_no: &str, key: &str) -> Uuid {
+        let name = match order_no {
+            "" => format!("key {}", key.replace('\u{1f}', " ")),
+            order_no => format!("order {order_no}"),
+        };
+        Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
+    }
+
+    pub(crate) fn read(kept: &[u8]) -> Result<Self, Fault> {
+        let text = std::str::from_utf8(kept).ok();
+        let (guid, key) = text
+            .and_then(|text| text.split_once('\u{1e}'))
+            .ok_or_else(|| Fault::Broken("a receipt is kept about nothing".to_owned()))?;
+        Ok(Self { guid: guid.to_owned(), key: key.to_owned() })
+    }
 }

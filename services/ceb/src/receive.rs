@@ -13,11 +13,12 @@ use store::numbers::CHINA;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::commit::{Said, Step};
 use crate::matching;
 use crate::message::responsible;
 use crate::paper::{Errand, Names, Paper};
+use crate::receipt::Said;
 use crate::shelf::Wanted;
+use crate::step::Step;
 use crate::{export, import, receipt};
 
 /// A document that was read and waits for its transaction.

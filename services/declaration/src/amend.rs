@@ -2,25 +2,24 @@
 //!
 //! The invariant: a version follows the one that the caller saw, once for each request id.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use domain::clearance::{self, Event};
 use domain::declaration::Checked;
 use domain::history::Record;
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
-use domain::{DeclarationId, Principal, RequestId, Slot};
+use domain::{DeclarationId, Principal, RequestId};
 use prost::Message as _;
+use proto::stored::FilingKind;
 use sha2::{Digest as _, Sha256};
 use store::Fault;
+use store::request::{Digest, RequestKey, Seen};
 
 use crate::case::Case;
 use crate::commit::{Answer, Done};
-use crate::filing::{Filing, Kind, Known, known};
-use crate::step::{Step, content, first_difference};
-use crate::submit::{Holder, holder};
-use crate::{Declarations, Error};
+use crate::step::Step;
+use crate::submit::holder;
+use crate::{Declarations, Error, filing};
 
 /// A new version that obeys every rule and waits for its transaction.
 #[derive(Debug, Clone)]
@@ -31,7 +30,7 @@ pub struct Amendment {
     pub(crate) scope: Scope,
     pub(crate) checked: Checked,
     pub(crate) body: Bytes,
-    pub(crate) digest: Vec<u8>,
+    pub(crate) digest: Digest,
     pub(crate) trace: String,
 }
 
@@ -57,70 +56,36 @@ pub(crate) fn parse(
         .chain_update(seen.to_be_bytes())
         .chain_update(&body)
         .finalize()
-        .to_vec();
+        .into();
     let scope = principal.scope();
     Ok(Amendment { request_id, id, seen, scope, checked, body, digest, trace })
 }
 
-/// Amends all of them; answers with their places.
-pub(crate) async fn commit(
-    step: &mut Step<'_>,
-    amendments: &[(usize, &Amendment)],
-) -> Result<Vec<(usize, Answer)>, Fault> {
-    let requests = amendments.iter().map(|(_, a)| (a.id.slot(), a.request_id));
-    let before = known(step.tx, requests).await?;
-    let mut in_batch: HashMap<(Slot, RequestId), (&Vec<u8>, Answer)> = HashMap::new();
-    let mut answers = Vec::with_capacity(amendments.len());
-    for (index, amendment) in amendments {
-        let request = (amendment.id.slot(), amendment.request_id);
-        let earlier = in_batch.get(&request);
-        let answer = if !is_visible(step, amendment) {
-            // Before anything else: a request id tells nothing of another's declaration either.
-            Err(Refusal::of(Code::NotFound).with("name", amendment.id.name()))
-        } else {
-            match (before.get(&request), earlier) {
-                (Some(known), _) => repeat(step, amendment, known).await?,
-                (None, Some((digest, answer))) if **digest == amendment.digest => answer.clone(),
-                (None, Some(_)) => Err(Refusal::of(Code::RequestIdReused)),
-                (None, None) => amend(step, amendment).await?,
-            }
-        };
-        in_batch.insert(request, (&amendment.digest, answer.clone()));
-        answers.push((*index, answer));
-    }
-    Ok(answers)
+/// Files the new version, or answers as it was answered before.
+pub(crate) async fn amend(step: &mut Step<'_>, amendment: &Amendment) -> Result<Answer, Fault> {
+    let id = amendment.id;
+    let visible = step.cases.get(&id).filter(|case| amendment.scope.covers(&case.declarant_code));
+    let Some(case) = visible else {
+        // Before anything else: a request id tells nothing of another's declaration either.
+        return Ok(Err(Refusal::of(Code::NotFound).with("name", id.name())));
+    };
+    let key = filing::key(id.slot(), amendment.request_id, &case.declarant_code);
+    let before = match step.requests.seen(&key, &amendment.digest) {
+        Seen::New => return file(step, amendment, key).await,
+        Seen::Same(outcome) => return Ok(Ok(Done::Amended(filing::read(outcome)?.version))),
+        Seen::Other(outcome) => filing::read(outcome)?,
+    };
+    let is_version = before.kind == FilingKind::Amend && before.declaration == id;
+    let body = is_version.then_some(&amendment.body[..]);
+    let or = if is_version { "version" } else { "request_id" };
+    Ok(Err(filing::reused(step, &before, body, or).await?))
 }
 
-/// The answer to a request that was answered before.
-async fn repeat(
+async fn file(
     step: &mut Step<'_>,
     amendment: &Amendment,
-    known: &Known,
+    key: RequestKey,
 ) -> Result<Answer, Fault> {
-    if known.digest == amendment.digest {
-        return Ok(Ok(Done::Amended(known.version)));
-    }
-    if known.kind != Kind::Amend || known.declaration != amendment.id {
-        return Ok(Err(Refusal::of(Code::RequestIdReused)));
-    }
-    let kept = content(step.tx, known.declaration.slot(), known.position).await?;
-    let field = first_difference(&kept, &amendment.body)?;
-    let field = field.unwrap_or_else(|| "version".to_owned());
-    let refusal = Refusal::of(Code::RequestIdReused).with("field", field);
-    let case = step.cases.get(&amendment.id);
-    Ok(Err(match case {
-        Some(case) => Holder::of(case).named(refusal),
-        None => refusal,
-    }))
-}
-
-/// Whether the caller may see what it wants to amend.
-fn is_visible(step: &Step<'_>, amendment: &Amendment) -> bool {
-    let case = step.cases.get(&amendment.id);
-    case.is_some_and(|case| amendment.scope.covers(&case.declarant_code))
-}
-
-async fn amend(step: &mut Step<'_>, amendment: &Amendment) -> Result<Answer, Fault> {
     let id = amendment.id;
     let Some(case) = step.cases.get_mut(&id) else {
         return Ok(Err(Refusal::of(Code::NotFound).with("name", id.name())));
@@ -149,14 +114,8 @@ async fn amend(step: &mut Step<'_>, amendment: &Amendment) -> Result<Answer, Fau
     step.show(id, amendment.body.clone());
     let position = step.enter(id, &amendment.trace)?;
     step.case(id)?.content_position = position;
-    step.filings.push(Filing {
-        request_id: amendment.request_id,
-        kind: Kind::Amend,
-        digest: amendment.digest.clone(),
-        declaration: id,
-        version: then.version,
-        position,
-    });
+    let done = (FilingKind::Amend, position);
+    filing::keep(step, (key, amendment.digest), done, (id, then.version));
     Ok(Ok(Done::Amended(then.version)))
 }
 

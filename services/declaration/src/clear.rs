@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::case::{Case, Order, agency_column, outcome_column};
 use crate::commit::{Answer, Done};
-use crate::step::{Step, content};
+use crate::step::Step;
 use store::numbers::{CHINA, use_numbers};
 
 /// Decides all of them, in order; answers with their places.
@@ -262,7 +262,7 @@ fn keep_order(step: &mut Step<'_>, id: DeclarationId, state: OrderState) -> Resu
 /// Whoever looks at the goods sees what was declared.
 async fn show(step: &mut Step<'_>, id: DeclarationId) -> Result<(), Fault> {
     let at = step.case(id)?.content_position;
-    let body = content(step.tx, id.slot(), at).await?;
+    let body = step.content(id, at).await?;
     step.show(id, body);
     Ok(())
 }

@@ -4,26 +4,28 @@
 //! Order: lock the slots' heads; load what is concerned; decide, purely, in memory; write. The lock
 //! makes a slot's work serial, so what was loaded stays true until the commit.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::clearance::Phase;
 use domain::decision::{Decided, Decision};
 use domain::history::topic::END;
 use domain::refusal::Refusal;
-use domain::{DeclarationId, Slot};
+use domain::{DeclarationId, RequestId, Slot};
 use proto::memory::{self, Charge};
 use sqlx::PgConnection;
 use store::batch::Work;
 use store::journal::{Entry, Heads};
+use store::request::{RequestKey, Requests};
 use store::tail::Tail;
 use store::{Clock, Fault};
 
 use crate::amend::{self, Amendment};
-use crate::case::{self, phase_column};
-use crate::clear;
+use crate::case::{self, Case, phase_column};
 use crate::step::Step;
 use crate::submit::{self, Receipt, Submission};
 use crate::withdraw::{self, Withdrawal};
+use crate::{clear, filing};
 
 /// A request that waits for its transaction.
 #[derive(Debug, Clone)]
@@ -46,6 +48,20 @@ impl Command {
             Self::Amend(amendment) => amendment.id.slot(),
             Self::Withdraw(withdrawal) => withdrawal.id.slot(),
             Self::Decide(decision) => decision.declaration().slot(),
+        }
+    }
+
+    /// The request that is kept for it. Decisions have their own.
+    fn request(&self, cases: &HashMap<DeclarationId, Case>) -> Option<RequestKey> {
+        let of = |id: DeclarationId, request: RequestId| {
+            let case = cases.get(&id)?;
+            Some(filing::key(id.slot(), request, &case.declarant_code))
+        };
+        match self {
+            Self::Submit(submission) => Some(submission.key()),
+            Self::Amend(amendment) => of(amendment.id, amendment.request_id),
+            Self::Withdraw(withdrawal) => of(withdrawal.id, withdrawal.request_id),
+            Self::Decide(_) => None,
         }
     }
 
@@ -106,27 +122,35 @@ impl Work for Ledger {
         subjects.sort_unstable();
         subjects.dedup();
         let cases = case::load(&mut *tx, &subjects).await?;
-        let mut step = Step::new(tx, self.clock.now(), heads, cases);
+        let requests = commands.iter().filter_map(|command| command.request(&cases));
+        let requests = Requests::load(&mut *tx, requests).await?;
+        let cases = with_repeated(&mut *tx, cases, &requests).await?;
+        let mut step = Step::new(tx, self.clock.now(), heads, cases, requests);
 
+        let submissions = commands.iter().filter_map(|command| match command {
+            Command::Submit(submission) => Some(&**submission),
+            Command::Amend(_) | Command::Withdraw(_) | Command::Decide(_) => None,
+        });
+        let submissions: Vec<&Submission> = submissions.collect();
+        let mut lookup = submit::look_up(&mut step, &submissions).await?;
         let mut answers: Vec<Option<Answer>> = vec![None; commands.len()];
-        let mut kinds = Kinds::default();
+        let mut decisions = Vec::new();
         for (index, command) in commands.iter().enumerate() {
-            match command {
-                Command::Submit(submission) => kinds.submissions.push((index, submission)),
-                Command::Amend(amendment) => kinds.amendments.push((index, amendment)),
-                Command::Withdraw(withdrawal) => kinds.withdrawals.push((index, withdrawal)),
-                Command::Decide(decision) => kinds.decisions.push((index, decision)),
-            }
+            answers[index] = Some(match command {
+                Command::Submit(submission) => {
+                    submit::submit(&mut step, submission, &mut lookup).await?
+                }
+                Command::Amend(amendment) => amend::amend(&mut step, amendment).await?,
+                Command::Withdraw(withdrawal) => withdraw::withdraw(&mut step, withdrawal).await?,
+                Command::Decide(decision) => {
+                    decisions.push((index, decision));
+                    continue;
+                }
+            });
         }
-        let mut place = |done: Vec<(usize, Answer)>| {
-            for (index, answer) in done {
-                answers[index] = Some(answer);
-            }
-        };
-        place(submit::commit(&mut step, &kinds.submissions).await?);
-        place(amend::commit(&mut step, &kinds.amendments).await?);
-        place(withdraw::commit(&mut step, &kinds.withdrawals).await?);
-        place(clear::commit(&mut step, &kinds.decisions).await?);
+        for (index, answer) in clear::commit(&mut step, &decisions).await? {
+            answers[index] = Some(answer);
+        }
         let entries = step.write().await?;
         let answers = answers
             .into_iter()
@@ -143,13 +167,21 @@ impl Work for Ledger {
     }
 }
 
-/// Commands by kind, with their places.
-#[derive(Default)]
-struct Kinds<'a> {
-    submissions: Vec<(usize, &'a Submission)>,
-    amendments: Vec<(usize, &'a Amendment)>,
-    withdrawals: Vec<(usize, &'a Withdrawal)>,
-    decisions: Vec<(usize, &'a Decision)>,
+/// Loads also what earlier requests were about that are asked again.
+async fn with_repeated(
+    tx: &mut PgConnection,
+    mut cases: HashMap<DeclarationId, Case>,
+    requests: &Requests,
+) -> Result<HashMap<DeclarationId, Case>, Fault> {
+    let mut repeated = Vec::new();
+    for outcome in requests.outcomes() {
+        let declaration = filing::read(outcome)?.declaration;
+        if !cases.contains_key(&declaration) {
+            repeated.push(declaration);
+        }
+    }
+    cases.extend(case::load(tx, &repeated).await?);
+    Ok(cases)
 }
 
 /// The work of the service, shared by its lanes.

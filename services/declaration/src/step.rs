@@ -6,19 +6,19 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
+use domain::DeclarationId;
 use domain::clearance::{Joint, awaited};
 use domain::history::{Record, topic};
-use domain::{DeclarationId, Slot};
 use sqlx::PgConnection;
 use store::Fault;
 use store::column::integer;
 use store::journal::{Entry, Heads};
+use store::request::Requests;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::case::{self, Case, phase_column};
 use crate::clear;
-use crate::filing::{self, Filing};
 
 /// A transaction under way: what was loaded, and what will be written.
 pub(crate) struct Step<'t> {
@@ -30,7 +30,7 @@ pub(crate) struct Step<'t> {
     /// Facts of a case that are not yet an entry.
     pending: BTreeMap<DeclarationId, Pending>,
     entries: Vec<Entry>,
-    pub(crate) filings: Vec<Filing>,
+    pub(crate) requests: Requests,
     pub(crate) clearing: clear::Writes,
 }
 
@@ -46,6 +46,7 @@ impl<'t> Step<'t> {
         now: OffsetDateTime,
         heads: Heads,
         cases: HashMap<DeclarationId, Case>,
+        requests: Requests,
     ) -> Self {
         Self {
             tx,
@@ -55,7 +56,7 @@ impl<'t> Step<'t> {
             filed: Vec::new(),
             pending: BTreeMap::new(),
             entries: Vec::new(),
-            filings: Vec::new(),
+            requests,
             clearing: clear::Writes::default(),
         }
     }
@@ -111,6 +112,29 @@ impl<'t> Step<'t> {
         Ok(position)
     }
 
+    /// The content of an entry, of this transaction or an earlier one, for what has to show it again.
+    pub(crate) async fn content(
+        &mut self,
+        id: DeclarationId,
+        position: i64,
+    ) -> Result<Bytes, Fault> {
+        let slot = id.slot();
+        let own = self.entries.iter().find(|it| it.slot == slot && it.position == position);
+        let body = match own {
+            Some(entry) => entry.body.clone(),
+            None => sqlx::query_scalar!(
+                "select body from journal where slot = $1 and position = $2",
+                slot.column(),
+                position
+            )
+            .fetch_optional(&mut *self.tx)
+            .await?
+            .flatten()
+            .map(Bytes::from),
+        };
+        body.ok_or_else(|| Fault::Broken("a declaration has no content in the journal".into()))
+    }
+
     pub(crate) async fn write(mut self) -> Result<Vec<Entry>, Fault> {
         let waiting: Vec<_> = self.pending.keys().copied().collect();
         for id in waiting {
@@ -123,7 +147,7 @@ impl<'t> Step<'t> {
             .partition(|case| self.filed.contains(&case.id));
         case::insert(self.tx, &new).await?;
         case::update(self.tx, &changed).await?;
-        filing::insert(self.tx, &self.filings, self.now).await?;
+        self.requests.write(self.tx, self.now).await?;
         self.clearing.write(self.tx, self.now).await?;
         self.heads.append(self.tx, &self.entries).await?;
         Ok(self.entries)
@@ -133,28 +157,4 @@ impl<'t> Step<'t> {
 fn loaded(cases: &mut HashMap<DeclarationId, Case>, id: DeclarationId) -> Result<&mut Case, Fault> {
     let found = cases.get_mut(&id);
     found.ok_or_else(|| Fault::Broken(format!("declaration {id} was not loaded")))
-}
-
-/// The content of an entry, for what has to show it again.
-pub(crate) async fn content(
-    tx: &mut PgConnection,
-    slot: Slot,
-    position: i64,
-) -> Result<Bytes, Fault> {
-    let body = sqlx::query_scalar!(
-        "select body from journal where slot = $1 and position = $2",
-        slot.column(),
-        position
-    )
-    .fetch_optional(tx)
-    .await?;
-    body.flatten()
-        .map(Bytes::from)
-        .ok_or_else(|| Fault::Broken("a declaration has no content in the journal".into()))
-}
-
-/// The first field in which two contents differ. Both were encoded here.
-pub(crate) fn first_difference(one: &[u8], other: &[u8]) -> Result<Option<String>, Fault> {
-    let field = proto::declaration::first_difference(one, other);
-    field.map_err(|error| Fault::Broken(format!("a content cannot be read again: {error}")))
 }

@@ -13,18 +13,19 @@ use domain::ids::is_given_by_door;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Kind as Caller, Principal, RequestId, Slot, limits};
 use prost::Message as _;
+use proto::stored::FilingKind;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
+use store::numbers::{CHINA, Numbers, use_numbers};
+use store::request::{Digest, RequestKey, Seen};
 use store::{Fault, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::case::{self, Case, phase, stand_column};
+use crate::case::{Case, phase, stand_column};
 use crate::commit::{Answer, Done};
-use crate::filing::{Filing, Kind, Known, known};
-use crate::step::{Step, content, first_difference};
-use crate::{Declarations, Error};
-use store::numbers::{CHINA, use_numbers};
+use crate::step::Step;
+use crate::{Declarations, Error, filing};
 
 /// A declaration that obeys every rule and waits for its transaction.
 #[derive(Debug, Clone)]
@@ -37,7 +38,7 @@ pub struct Submission {
     /// The content as it is kept and sent on.
     pub(crate) body: Bytes,
     /// To tell a repetition from another request under the same id.
-    pub(crate) digest: Vec<u8>,
+    pub(crate) digest: Digest,
     /// preNo that the national door gave already.
     pub(crate) pre_no: Option<String>,
     /// `traceparent` of the caller.
@@ -81,7 +82,7 @@ pub(crate) fn parse(
             .with("declarant", &checked.declaration.declarant.code);
         return Err(Error::Refused(refusal));
     }
-    let digest = Sha256::new().chain_update(b"submit").chain_update(&body).finalize().to_vec();
+    let digest = Sha256::new().chain_update(b"submit").chain_update(&body).finalize().into();
     let clearance = Clearance::filed(declarations.profile.targeting);
     Ok(Submission { request_id, slot, checked, clearance, body, digest, pre_no, trace })
 }
@@ -98,59 +99,73 @@ fn given_number(principal: &Principal, pre_no: String) -> Result<Option<String>,
     Ok(Some(pre_no))
 }
 
-/// Files all of them; answers with their places.
-pub(crate) async fn commit(
-    step: &mut Step<'_>,
-    submissions: &[(usize, &Submission)],
-) -> Result<Vec<(usize, Answer)>, Fault> {
-    if submissions.is_empty() {
-        return Ok(Vec::new());
-    }
-    let requests = submissions.iter().map(|(_, s)| (s.slot, s.request_id));
-    let before = known(step.tx, requests).await?;
-    let (mut repeated, mut new) = (Vec::new(), Vec::new());
-    for (index, submission) in submissions {
-        match before.get(&(submission.slot, submission.request_id)) {
-            Some(before) => repeated.push((*index, *submission, before)),
-            None => new.push((*index, *submission)),
-        }
-    }
+/// What is looked up once for all filings of a transaction.
+pub(crate) struct Lookup {
+    /// Who has the business keys.
+    holders: HashMap<Key, Holder>,
+    /// The day's numbers of the slots.
+    numbers: Numbers,
+    /// The day in China as eight digits.
+    day: i32,
+}
 
-    let mut answers: Vec<(usize, Answer)> = Vec::with_capacity(submissions.len());
-    let mut taken = holders(step.tx, &new).await?;
-    let numbers = numbers(step, &new).await?;
-    let mut numbers = numbers.into_iter();
-    let mut in_batch: HashMap<(Slot, RequestId), (&Submission, Answer)> = HashMap::new();
-    for (index, submission) in new {
-        let request = (submission.slot, submission.request_id);
-        // Every new one has a number, or is told that there are none left.
-        let number =
-            numbers.next().ok_or_else(|| Fault::Broken("a filing was not counted".into()))?;
-        if let Some((first, answer)) = in_batch.get(&request) {
-            // Its number stays unused.
-            answers.push((index, repeated_in_batch(step, submission, first, answer.clone())?));
-            continue;
-        }
-        let answer = file(step, submission, &mut taken, number).await?;
-        in_batch.insert(request, (submission, answer.clone()));
-        answers.push((index, answer));
+/// Looks up what new filings need.
+pub(crate) async fn look_up(
+    step: &mut Step<'_>,
+    submissions: &[&Submission],
+) -> Result<Lookup, Fault> {
+    let is_new = |s: &&&Submission| step.requests.seen(&s.key(), &s.digest) == Seen::New;
+    let new: Vec<&Submission> = submissions.iter().filter(is_new).copied().collect();
+    let mut wanted: BTreeMap<Slot, i64> = BTreeMap::new();
+    for submission in new.iter().filter(|submission| submission.pre_no.is_none()) {
+        *wanted.entry(submission.slot).or_default() += 1;
     }
-    for (index, submission, before) in repeated {
-        answers.push((index, repeat(step.tx, submission, before).await?));
+    let date = step.now.to_offset(CHINA).date();
+    let day =
+        date.year() * 10_000 + i32::from(u8::from(date.month())) * 100 + i32::from(date.day());
+    let holders = holders(step.tx, &new).await?;
+    let numbers = use_numbers(step.tx, "B", day, &wanted).await?;
+    Ok(Lookup { holders, numbers, day })
+}
+
+/// Files one, or answers as it was answered before.
+pub(crate) async fn submit(
+    step: &mut Step<'_>,
+    submission: &Submission,
+    lookup: &mut Lookup,
+) -> Result<Answer, Fault> {
+    let (before, is_same) = match step.requests.seen(&submission.key(), &submission.digest) {
+        Seen::New => return file(step, submission, lookup).await,
+        Seen::Same(outcome) => (filing::read(outcome)?, true),
+        Seen::Other(outcome) => (filing::read(outcome)?, false),
+    };
+    if before.kind != FilingKind::Submit {
+        return Ok(Err(filing::reused(step, &before, None, "request_id").await?));
     }
-    Ok(answers)
+    if !is_same && submission.checked.declaration.ceb.is_none() {
+        let body = Some(&submission.body[..]);
+        return Ok(Err(filing::reused(step, &before, body, "request_id").await?));
+    }
+    let repeats = match is_same {
+        true => None,
+        false => filing::differs(step, &before, &submission.body).await?,
+    };
+    let case = step.case(before.declaration)?;
+    let (id, pre_no, filed_time) = (case.id, case.pre_no.clone(), case.filed_time);
+    Ok(Ok(Done::Filed(Receipt { id, pre_no, filed_time, repeated: true, repeats })))
 }
 
 /// Files one that was not seen before.
 async fn file(
     step: &mut Step<'_>,
     submission: &Submission,
-    taken: &mut HashMap<Key, Holder>,
-    number: Option<String>,
+    lookup: &mut Lookup,
 ) -> Result<Answer, Fault> {
     let keys = keys(submission);
     for key in &keys {
-        let Some(holder) = taken.get(key) else { continue };
+        let Some(holder) = lookup.holders.get(key) else { continue };
+        // What happened to it in this transaction counts.
+        let holder = step.cases.get(&holder.id).map_or_else(|| holder.clone(), Holder::of);
         if !matches!(holder.phase, Phase::Rejected | Phase::Withdrawn | Phase::Returned) {
             let taken = Refusal::of(Code::BusinessKeyTaken).with("key", key.describe());
             return Ok(Err(holder.named(taken)));
@@ -160,100 +175,48 @@ async fn file(
             return Ok(Err(holder.named(Refusal::of(Code::GoodsDetained))));
         }
     }
-    let Some(pre_no) = number else { return Ok(Err(Refusal::of(Code::NumbersUsedUp))) };
+    let pre_no = match &submission.pre_no {
+        Some(given) => given.clone(),
+        None => match lookup.number(submission.slot)? {
+            Some(number) => number,
+            None => return Ok(Err(Refusal::of(Code::NumbersUsedUp))),
+        },
+    };
     let id = DeclarationId::new(Uuid::now_v7(), submission.slot);
+    let (checked, clearance) = (&submission.checked, submission.clearance);
+    let case = Case::filed(id, checked, clearance, pre_no.clone(), step.now);
     for key in keys {
-        let now = Holder {
-            id,
-            phase: Phase::UnderReview,
-            detained: false,
-            pre_no: pre_no.clone(),
-            invt_no: None,
-        };
-        if let Some(holder) = taken.insert(key, now) {
+        if let Some(holder) = lookup.holders.insert(key, Holder::of(&case)) {
             give_way(step, holder.id).await?;
         }
     }
-    let (checked, clearance) = (&submission.checked, submission.clearance);
-    step.open(Case::filed(id, checked, clearance, pre_no.clone(), step.now));
+    step.open(case);
     step.record(id, [Record::Filed { pre_no: pre_no.clone() }]);
     step.show(id, submission.body.clone());
     let position = step.enter(id, &submission.trace)?;
     step.case(id)?.content_position = position;
-    step.filings.push(Filing {
-        request_id: submission.request_id,
-        kind: Kind::Submit,
-        digest: submission.digest.clone(),
-        declaration: id,
-        version: 1,
-        position,
-    });
+    let request = (submission.key(), submission.digest);
+    filing::keep(step, request, (FilingKind::Submit, position), (id, 1));
     let filed_time = step.now;
     Ok(Ok(Done::Filed(Receipt { id, pre_no, filed_time, repeated: false, repeats: None })))
 }
 
-/// The answer to a request whose id stands earlier in the same batch.
-fn repeated_in_batch(
-    step: &mut Step<'_>,
-    submission: &Submission,
-    first: &Submission,
-    answer: Answer,
-) -> Result<Answer, Fault> {
-    let declarant = |s: &Submission| s.checked.declaration.declarant.code.clone();
-    if declarant(submission) != declarant(first) {
-        // Nothing is told about what belongs to somebody else.
-        return Ok(Err(Refusal::of(Code::RequestIdReused)));
+impl Submission {
+    /// Of its request.
+    pub(crate) fn key(&self) -> RequestKey {
+        filing::key(self.slot, self.request_id, &self.checked.declaration.declarant.code)
     }
-    let field = first_difference(&first.body, &submission.body)?;
-    let Ok(Done::Filed(receipt)) = answer else { return Ok(answer) };
-    let receipt = Receipt { repeated: true, ..receipt };
-    let holder = Holder::of(step.case(receipt.id)?);
-    Ok(stand_by_first(submission, Ok(Done::Filed(receipt)), field, &holder))
 }
 
-/// The answer to a request that was answered before.
-async fn repeat(
-    tx: &mut PgConnection,
-    submission: &Submission,
-    before: &Known,
-) -> Result<Answer, Fault> {
-    let cases = case::load(tx, &[before.declaration]).await?;
-    let case = cases
-        .get(&before.declaration)
-        .ok_or_else(|| Fault::Broken("a receipt names a declaration that is not there".into()))?;
-    let own = case.declarant_code == submission.checked.declaration.declarant.code;
-    if !own || before.kind != Kind::Submit {
-        // Nothing is told about what may belong to somebody else.
-        return Ok(Err(Refusal::of(Code::RequestIdReused)));
+impl Lookup {
+    /// preNo: B, the date in China, nine digits; the digits are shared evenly among the slots. `None`
+    /// where the day's numbers are used up.
+    fn number(&mut self, slot: Slot) -> Result<Option<String>, Fault> {
+        let used = self.numbers.next(slot)?;
+        let serial = i64::from(slot.column()) * limits::NUMBERS_PER_SLOT + used;
+        let is_left = used < limits::NUMBERS_OF_DOOR_FROM;
+        Ok(is_left.then(|| format!("B{:08}{serial:09}", self.day)))
     }
-    let answer = Ok(Done::Filed(Receipt {
-        id: case.id,
-        pre_no: case.pre_no.clone(),
-        filed_time: case.filed_time,
-        repeated: true,
-        repeats: None,
-    }));
-    if before.digest == submission.digest {
-        return Ok(answer);
-    }
-    let kept = content(tx, before.declaration.slot(), before.position).await?;
-    let field = first_difference(&kept, &submission.body)?;
-    let field = field.or_else(|| Some("request_id".to_owned()));
-    Ok(stand_by_first(submission, answer, field, &Holder::of(case)))
-}
-
-/// The answer to a request whose id was used before, with the field in which it differs, if any.
-fn stand_by_first(
-    submission: &Submission,
-    first: Answer,
-    field: Option<String>,
-    holder: &Holder,
-) -> Answer {
-    let (Some(field), Ok(Done::Filed(receipt))) = (field, &first) else { return first };
-    if submission.checked.declaration.ceb.is_some() {
-        return Ok(Done::Filed(Receipt { repeats: Some(field), ..receipt.clone() }));
-    }
-    Err(holder.named(Refusal::of(Code::RequestIdReused).with("field", field)))
 }
 
 /// What a declarant may have only once: the order of a seller, and its own number. Both are its own matter:
@@ -321,7 +284,8 @@ impl Holder {
         Self {
             id: case.id,
             phase: case.clearance.phase,
-            detained: false,
+            detained: [case.clearance.customs, case.clearance.inspection]
+                .contains(&Stand::Detained),
             pre_no: case.pre_no.clone(),
             invt_no: case.invt_no.clone(),
         }
@@ -331,11 +295,14 @@ impl Holder {
 /// Finds who has the business keys of these submissions.
 async fn holders(
     tx: &mut PgConnection,
-    submissions: &[(usize, &Submission)],
+    submissions: &[&Submission],
 ) -> Result<HashMap<Key, Holder>, Fault> {
-    let slots: Vec<i16> = submissions.iter().map(|(_, s)| s.slot.column()).collect();
+    if submissions.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let slots: Vec<i16> = submissions.iter().map(|s| s.slot.column()).collect();
     let of = |field: fn(&domain::Declaration) -> &str| {
-        submissions.iter().map(|(_, s)| field(&s.checked.declaration)).collect::<Vec<&str>>()
+        submissions.iter().map(|s| field(&s.checked.declaration)).collect::<Vec<&str>>()
     };
     let rows = sqlx::query!(
         r#"select d.slot as "slot!", d.id as "id!", d.phase as "phase!",
@@ -422,32 +389,4 @@ async fn give_way(step: &mut Step<'_>, id: DeclarationId) -> Result<(), Fault> {
         1 => Ok(()),
         _ => Err(Fault::Broken(format!("declaration {id} has business keys and no row"))),
     }
-}
-
-/// preNo: B, the date in China, nine digits; the digits are shared evenly among the slots. `None`
-/// where the day's numbers are used up.
-async fn numbers(
-    step: &mut Step<'_>,
-    submissions: &[(usize, &Submission)],
-) -> Result<Vec<Option<String>>, Fault> {
-    let mut wanted: BTreeMap<Slot, i64> = BTreeMap::new();
-    for (_, submission) in submissions.iter().filter(|(_, s)| s.pre_no.is_none()) {
-        *wanted.entry(submission.slot).or_default() += 1;
-    }
-    let date = step.now.to_offset(CHINA).date();
-    let day =
-        date.year() * 10_000 + i32::from(u8::from(date.month())) * 100 + i32::from(date.day());
-    let mut used = use_numbers(step.tx, "B", day, &wanted).await?;
-    submissions
-        .iter()
-        .map(|(_, submission)| {
-            if submission.pre_no.is_some() {
-                return Ok(submission.pre_no.clone());
-            }
-            let used = used.next(submission.slot)?;
-            let serial = i64::from(submission.slot.column()) * limits::NUMBERS_PER_SLOT + used;
-            let left = used < limits::NUMBERS_OF_DOOR_FROM;
-            Ok(left.then(|| format!("B{day:08}{serial:09}")))
-        })
-        .collect()
 }

@@ -2,21 +2,19 @@
 //!
 //! The invariant: once withdrawn nothing changes any more, and no verdict has an effect.
 
-use std::collections::HashMap;
-
 use domain::clearance::{self, Event};
 use domain::history::Record;
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
-use domain::{DeclarationId, Principal, RequestId, Slot, limits};
+use domain::{DeclarationId, Principal, RequestId, limits};
+use proto::stored::FilingKind;
 use sha2::{Digest as _, Sha256};
 use store::Fault;
+use store::request::{Digest, RequestKey, Seen};
 
-use crate::Error;
 use crate::commit::{Answer, Done};
-use crate::filing::{Filing, Kind, known};
 use crate::step::Step;
-use crate::submit::Holder;
+use crate::{Error, filing};
 
 /// A withdrawal that waits for its transaction.
 #[derive(Debug, Clone)]
@@ -26,7 +24,7 @@ pub struct Withdrawal {
     pub(crate) seen: u32,
     pub(crate) scope: Scope,
     pub(crate) reason: String,
-    pub(crate) digest: Vec<u8>,
+    pub(crate) digest: Digest,
     pub(crate) trace: String,
 }
 
@@ -51,45 +49,37 @@ pub(crate) fn parse(
         .chain_update(seen.to_be_bytes())
         .chain_update(&reason)
         .finalize()
-        .to_vec();
+        .into();
     Ok(Withdrawal { request_id, id, seen, scope: principal.scope(), reason, digest, trace })
 }
 
-/// Withdraws all of them; answers with their places.
-pub(crate) async fn commit(
+/// Takes it back, or answers as it was answered before.
+pub(crate) async fn withdraw(
     step: &mut Step<'_>,
-    withdrawals: &[(usize, &Withdrawal)],
-) -> Result<Vec<(usize, Answer)>, Fault> {
-    let requests = withdrawals.iter().map(|(_, w)| (w.id.slot(), w.request_id));
-    let before = known(step.tx, requests).await?;
-    let mut in_batch: HashMap<(Slot, RequestId), (&Vec<u8>, Answer)> = HashMap::new();
-    let mut answers = Vec::with_capacity(withdrawals.len());
-    for (index, withdrawal) in withdrawals {
-        let request = (withdrawal.id.slot(), withdrawal.request_id);
-        let earlier = in_batch.get(&request);
-        let case = step.cases.get(&withdrawal.id);
-        let case = case.filter(|case| withdrawal.scope.covers(&case.declarant_code));
-        let answer = match (before.get(&request), earlier) {
-            // Before anything else: a request id tells nothing of another's declaration either.
-            _ if case.is_none() => {
-                Err(Refusal::of(Code::NotFound).with("name", withdrawal.id.name()))
-            }
-            (Some(known), _) if known.digest == withdrawal.digest => Ok(Done::Withdrawn),
-            (None, Some((digest, answer))) if **digest == withdrawal.digest => answer.clone(),
-            (Some(known), _) if known.declaration == withdrawal.id => {
-                let refusal = Refusal::of(Code::RequestIdReused).with("field", "reason");
-                Err(case.map_or(refusal.clone(), |case| Holder::of(case).named(refusal)))
-            }
-            (Some(_), _) | (None, Some(_)) => Err(Refusal::of(Code::RequestIdReused)),
-            (None, None) => withdraw(step, withdrawal)?,
-        };
-        in_batch.insert(request, (&withdrawal.digest, answer.clone()));
-        answers.push((*index, answer));
-    }
-    Ok(answers)
+    withdrawal: &Withdrawal,
+) -> Result<Answer, Fault> {
+    let id = withdrawal.id;
+    let visible = step.cases.get(&id).filter(|case| withdrawal.scope.covers(&case.declarant_code));
+    let Some(case) = visible else {
+        // Before anything else: a request id tells nothing of another's declaration either.
+        return Ok(Err(Refusal::of(Code::NotFound).with("name", id.name())));
+    };
+    let key = filing::key(id.slot(), withdrawal.request_id, &case.declarant_code);
+    let before = match step.requests.seen(&key, &withdrawal.digest) {
+        Seen::New => return take_back(step, withdrawal, key),
+        Seen::Same(_) => return Ok(Ok(Done::Withdrawn)),
+        Seen::Other(outcome) => filing::read(outcome)?,
+    };
+    let is_same = before.kind == FilingKind::Withdraw && before.declaration == id;
+    let field = if is_same { "reason" } else { "request_id" };
+    Ok(Err(filing::reused(step, &before, None, field).await?))
 }
 
-fn withdraw(step: &mut Step<'_>, withdrawal: &Withdrawal) -> Result<Answer, Fault> {
+fn take_back(
+    step: &mut Step<'_>,
+    withdrawal: &Withdrawal,
+    key: RequestKey,
+) -> Result<Answer, Fault> {
     let id = withdrawal.id;
     let Some(case) = step.cases.get_mut(&id) else {
         return Ok(Err(Refusal::of(Code::NotFound).with("name", id.name())));
@@ -102,13 +92,7 @@ fn withdraw(step: &mut Step<'_>, withdrawal: &Withdrawal) -> Result<Answer, Faul
     case.clearance = then;
     step.record(id, [Record::Withdrawn { reason: withdrawal.reason.clone() }]);
     let position = step.enter(id, &withdrawal.trace)?;
-    step.filings.push(Filing {
-        request_id: withdrawal.request_id,
-        kind: Kind::Withdraw,
-        digest: withdrawal.digest.clone(),
-        declaration: id,
-        version: then.version,
-        position,
-    });
+    let done = (FilingKind::Withdraw, position);
+    filing::keep(step, (key, withdrawal.digest), done, (id, then.version));
     Ok(Ok(Done::Withdrawn))
 }

@@ -187,6 +187,9 @@ pub struct Declaration {
     pub ceb: Option<CebSource>,
 }
 
+/// The declarant of the published sample messages: the specification's own test firm.
+pub const SAMPLE_DECLARANT: &str = "1105910159";
+
 /// How the window looks at a declaration: which environment it runs in.
 #[derive(Debug, Clone, Default)]
 pub struct Profile {

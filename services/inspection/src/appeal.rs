@@ -4,9 +4,10 @@ use domain::inspection::credit::Event;
 use domain::refusal::{Code, Refusal};
 use domain::{RequestId, Slot};
 use proto::inspection::encode_credit;
+use store::request::{Digest, RequestKey, Seen};
 
-use crate::ask::{Before, Kept, is_repeated};
-use crate::commit::{Answer, Done, Step};
+use crate::commit::{Answer, Done};
+use crate::step::Step;
 
 /// Something about the credit of a firm.
 #[derive(Debug)]
@@ -15,7 +16,7 @@ pub(crate) struct Appealed {
     /// Name of the caller in the registry.
     pub(crate) caller: String,
     pub(crate) firm: String,
-    pub(crate) digest: [u8; 32],
+    pub(crate) digest: Digest,
     pub(crate) what: Ask,
     /// In the caller's words; kept with the change.
     pub(crate) reason: String,
@@ -32,12 +33,23 @@ pub(crate) enum Ask {
     Decide(String, bool),
 }
 
+impl Appealed {
+    /// Of its request.
+    pub(crate) fn key(&self) -> RequestKey {
+        let slot = Slot::of(&self.firm);
+        RequestKey { slot, id: self.request_id, caller: self.caller.clone() }
+    }
+}
+
 /// Does it.
-pub(crate) fn appeal(step: &mut Step<'_>, appealed: &Appealed, before: &Before) -> Answer {
-    let Appealed { request_id, caller, firm, digest, what, reason } = appealed;
-    let day = step.today();
-    let repeated = is_repeated(step, before, (*request_id, caller), digest)?;
-    if !repeated {
+pub(crate) fn appeal(step: &mut Step<'_>, appealed: &Appealed) -> Answer {
+    let Appealed { caller, firm, digest, what, reason, .. } = appealed;
+    let (day, key) = (step.today(), appealed.key());
+    let seen = step.requests.seen(&key, digest);
+    if let Seen::Other(_) = seen {
+        return Err(Refusal::of(Code::RequestIdReused));
+    }
+    if seen == Seen::New {
         let event = match what {
             Ask::Certify(granted) => Event::Certified { granted: *granted, date: day },
             Ask::Appeal(source) => Event::Appeal { source: source.clone(), date: day },
@@ -53,12 +65,8 @@ pub(crate) fn appeal(step: &mut Step<'_>, appealed: &Appealed, before: &Before) 
         if changed && !reason.is_empty() {
             step.credits.remark(firm, caller, reason);
         }
-        step.requests.push(Kept {
-            slot: Slot::of(firm).column(),
-            request_id: *request_id,
-            caller: caller.clone(),
-            digest: *digest,
-        });
+        // It is answered with the credit as it stands.
+        step.requests.keep(key, *digest, Vec::new());
     }
     Ok(Done::Credit(encode_credit(firm, &step.credits.on(firm, day))))
 }

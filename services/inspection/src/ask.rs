@@ -3,31 +3,22 @@
 //! A request has one effect for each request id of a caller; asked again it is answered with the order as
 //! it stands.
 
-use std::collections::{BTreeSet, HashMap};
-
 use domain::clearance::Agency;
-use domain::inspection::appointment::{By, TimeWindow, book};
-use domain::inspection::draw::{Draw, Selection, Task, officers};
+use domain::inspection::appointment::By;
+use domain::inspection::draw::Selection;
 use domain::inspection::finding::Disposal;
-use domain::inspection::joint;
-use domain::inspection::order::{Act, Appointment, Event, InstructionKey, Order, Stage, Treatment};
+use domain::inspection::order::{Act, Event, Treatment};
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, RequestId};
-use proto::inspection::{Told, line_numbers};
-use sqlx::PgConnection;
 use store::Fault;
-use time::{Duration, OffsetDateTime};
-use uuid::Uuid;
+use store::request::{Digest, RequestKey, Seen};
+use time::OffsetDateTime;
 
-use crate::commit::{Answer, Command, Done, Step};
-use crate::errand;
+use crate::commit::{Answer, Done};
 use crate::orders::Filed;
-use crate::risk::sha256;
-use crate::view::{Seen, View};
-
-/// Officers who examine together: one of each agency where both look, two where one does. Two at least
-/// follow 海关进出口货物查验管理办法 (GACC Order 138, from general knowledge, unverified).
-const OFFICERS_TOGETHER: usize = 2;
+use crate::step::Step;
+use crate::view::{self, View};
+use crate::{appoint, claim, object, report};
 
 /// Something asked of an order.
 #[derive(Debug)]
@@ -39,7 +30,7 @@ pub(crate) struct Asked {
     pub(crate) view: View,
     pub(crate) id: DeclarationId,
     /// Of the request, to tell a repetition from another one.
-    pub(crate) digest: [u8; 32],
+    pub(crate) digest: Digest,
     pub(crate) trace: String,
     pub(crate) what: Ask,
 }
@@ -77,104 +68,25 @@ pub(crate) enum Reported {
 /// The draw of each agency.
 pub(crate) type Draws = Vec<(Agency, Selection)>;
 
-/// A request that is kept.
-#[derive(Debug)]
-pub(crate) struct Kept {
-    pub(crate) slot: i16,
-    pub(crate) request_id: RequestId,
-    pub(crate) caller: String,
-    pub(crate) digest: [u8; 32],
-}
-
-/// Requests that were answered before, with their digests.
-pub(crate) type Before = HashMap<(RequestId, String), Vec<u8>>;
-
-/// Looks up the requests of a batch.
-pub(crate) async fn before(tx: &mut PgConnection, commands: &[Command]) -> Result<Before, Fault> {
-    let asked = commands.iter().filter_map(|command| match command {
-        Command::Ask(asked) => Some((asked.id.slot().column(), asked.request_id.0)),
-        Command::Appeal(appealed) => {
-            Some((domain::Slot::of(&appealed.firm).column(), appealed.request_id.0))
-        }
-        Command::Hear(..) | Command::Put(_) | Command::Settle(_) | Command::Refused(..) => None,
-    });
-    let (slots, ids): (Vec<i16>, Vec<Uuid>) = asked.unzip();
-    if ids.is_empty() {
-        return Ok(Before::new());
-    }
-    let rows = sqlx::query!(
-        "select r.request_id, r.caller, r.digest
-         from unnest($1::smallint[], $2::uuid[]) as wanted (slot, request_id)
-         join request r on r.slot = wanted.slot and r.request_id = wanted.request_id",
-        &slots,
-        &ids
-    )
-    .fetch_all(tx)
-    .await?;
-    Ok(rows.into_iter().map(|row| ((RequestId(row.request_id), row.caller), row.digest)).collect())
-}
-
-/// Keeps the requests of a batch.
-pub(crate) async fn keep(
-    tx: &mut PgConnection,
-    requests: &[Kept],
-    now: OffsetDateTime,
-) -> Result<(), Fault> {
-    if requests.is_empty() {
-        return Ok(());
-    }
-    let slots: Vec<i16> = requests.iter().map(|it| it.slot).collect();
-    let ids: Vec<Uuid> = requests.iter().map(|it| it.request_id.0).collect();
-    let callers: Vec<String> = requests.iter().map(|it| it.caller.clone()).collect();
-    let digests: Vec<Vec<u8>> = requests.iter().map(|it| it.digest.to_vec()).collect();
-    sqlx::query!(
-        "insert into request (slot, request_id, caller, digest, made_time)
-         select slot, request_id, caller, digest, $5
-         from unnest($1::smallint[], $2::uuid[], $3::text[], $4::bytea[])
-              as given (slot, request_id, caller, digest)",
-        &slots,
-        &ids,
-        &callers,
-        &digests,
-        now
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// Whether a request came before, or twice in this batch; refused when it was another one.
-pub(crate) fn is_repeated(
-    step: &Step<'_>,
-    before: &Before,
-    (request_id, caller): (RequestId, &str),
-    digest: &[u8; 32],
-) -> Result<bool, Refusal> {
-    let mut now = step.requests.iter();
-    let now = now.find(|kept| kept.request_id == request_id && kept.caller == caller);
-    let known = now.map(|kept| &kept.digest[..]);
-    match known.or(before.get(&(request_id, caller.to_owned())).map(Vec::as_slice)) {
-        None => Ok(false),
-        Some(known) if known == digest => Ok(true),
-        Some(_) => Err(Refusal::of(Code::RequestIdReused)),
+impl Asked {
+    /// Of its request.
+    pub(crate) fn key(&self) -> RequestKey {
+        RequestKey { slot: self.id.slot(), id: self.request_id, caller: self.caller.clone() }
     }
 }
 
 /// Does it.
-pub(crate) async fn ask(
-    step: &mut Step<'_>,
-    asked: &Asked,
-    before: &Before,
-) -> Result<Answer, Fault> {
+pub(crate) async fn ask(step: &mut Step<'_>, asked: &Asked) -> Result<Answer, Fault> {
     let id = asked.id;
     let unknown = || Refusal::of(Code::NotFound).with("name", proto::inspection::order_name(id));
-    let Some(filed) = step.orders.get(&id).filter(|it| asked.view.shows(Seen::of(it))) else {
+    let Some(filed) = step.orders.get(&id).filter(|it| asked.view.shows(view::Seen::of(it))) else {
         return Ok(Err(unknown()));
     };
-    match is_repeated(step, before, (asked.request_id, &asked.caller), &asked.digest) {
-        Err(refusal) => return Ok(Err(named(refusal, filed))),
-        Ok(true) => return Ok(Ok(Done::Order(Box::new(filed.clone()), Draws::new()))),
-        Ok(false) => {}
+    let key = asked.key();
+    match step.requests.seen(&key, &asked.digest) {
+        Seen::New => {}
+        Seen::Same(_) => return Ok(Ok(Done::Order(Box::new(filed.clone()), Draws::new()))),
+        Seen::Other(_) => return Ok(Err(named(Refusal::of(Code::RequestIdReused), filed))),
     }
     let done = match &asked.what {
         // Another's place looks like none.
@@ -182,14 +94,14 @@ pub(crate) async fn ask(
             Err(Refusal::of(Code::PlaceUnknown).with("place", place))
         }
         Ask::Appoint { seen, place, start, by } => {
-            appoint(step, id, *seen, (place, *start), (*by, &asked.caller)).await?
+            appoint::appoint(step, id, *seen, (place, *start), (*by, &asked.caller)).await?
         }
-        Ask::Claim { examination } => claim(step, id, *examination, &asked.caller).await?,
+        Ask::Claim { examination } => claim::claim(step, id, *examination, &asked.caller).await?,
         Ask::Report { version, examination, step: told } => {
-            report(step, id, (*version, *examination), told, &asked.caller).await?
+            report::report(step, id, (*version, *examination), told, &asked.caller).await?
         }
         Ask::Object { examination, reason } => {
-            object(step, id, *examination, reason)?.map(|()| Draws::new())
+            object::object(step, id, *examination, reason)?.map(|()| Draws::new())
         }
         Ask::Dispose { agency, examination, disposal } => {
             let (agency, examination, disposal) = (*agency, *examination, *disposal);
@@ -205,12 +117,8 @@ pub(crate) async fn ask(
         }
     };
     step.trace(id, &asked.trace);
-    step.requests.push(Kept {
-        slot: id.slot().column(),
-        request_id: asked.request_id,
-        caller: asked.caller.clone(),
-        digest: asked.digest,
-    });
+    // It is answered with the order as it stands.
+    step.requests.keep(key, asked.digest, Vec::new());
     let now = step.order(id)?.clone();
     Ok(Ok(Done::Order(Box::new(now), draws)))
 }
@@ -226,265 +134,12 @@ fn named(refusal: Refusal, filed: &Filed) -> Refusal {
 }
 
 /// A refusal inside a fault-free step.
-type Asking<T> = Result<Result<T, Refusal>, Fault>;
-
-async fn appoint(
-    step: &mut Step<'_>,
-    id: DeclarationId,
-    seen: u32,
-    (place, start): (&str, Option<OffsetDateTime>),
-    (by, caller): (By, &str),
-) -> Asking<Draws> {
-    let filed = step.order(id)?.clone();
-    if by == By::Site
-        && let Err(refusal) = is_claimed_by(&filed, caller)
-    {
-        return Ok(Err(refusal));
-    }
-    let Some(site) = step.site(place).await? else {
-        return Ok(Err(Refusal::of(Code::PlaceUnknown).with("place", place)));
-    };
-    if !site.serves(&filed.port_code) {
-        let refusal = Refusal::of(Code::PlaceUnknown).with("place", place);
-        return Ok(Err(refusal.with("port", &filed.port_code)));
-    }
-    let now = step.now;
-    let taken = step.taken(place).await?;
-    // Nobody holds a window that has no row.
-    let count = |window: TimeWindow| taken.get(&window.start).copied().unwrap_or_default();
-    let window = match start {
-        Some(start) => {
-            let length = Duration::minutes(i64::from(site.place.window_minutes));
-            Some(TimeWindow { start, end: start.saturating_add(length) })
-        }
-        None => site.place.next_free(count, by, now),
-    };
-    let Some(window) = window else {
-        return Ok(Err(Refusal::of(Code::WindowFull).with("place", place)));
-    };
-    let appointment = Appointment { place: place.to_owned(), window };
-    let stood = filed.standing().cloned();
-    if stood.as_ref() != Some(&appointment)
-        && let Err(refusal) = book(&site.place, window, count(window), by, now)
-    {
-        return Ok(Err(refusal));
-    }
-    let Order { version, examination, stage, .. } = filed.case.order;
-    let booked = appointment.clone();
-    let act = if stage == Stage::Appointed {
-        Act::Reschedule { seen, appointment, by, at: now }
-    } else {
-        Act::Appoint { seen, appointment, by }
-    };
-    let named = step.order(id)?;
-    named.place_name.clone_from(&site.place.name);
-    named.place_name_zh.clone_from(&site.place.name_zh);
-    match step.apply(id, &Event::Site { version, examination, act })? {
-        Ok(facts) if facts.is_empty() => Ok(Ok(Draws::new())),
-        Ok(_) => {
-            step.move_booking(stood.as_ref(), &booked);
-            Ok(Ok(Draws::new()))
-        }
-        Err(refusal) => {
-            step.orders.insert(id, filed);
-            Ok(Err(refusal))
-        }
-    }
-}
+pub(crate) type Asking<T> = Result<Result<T, Refusal>, Fault>;
 
 /// Who may act on an order as its site.
-fn is_claimed_by(filed: &Filed, caller: &str) -> Result<(), Refusal> {
+pub(crate) fn is_claimed_by(filed: &Filed, caller: &str) -> Result<(), Refusal> {
     if filed.claimed_by.is_empty() || filed.claimed_by == caller {
         return Ok(());
     }
     Err(Refusal::of(Code::OrderTaken).with("claimed_by", &filed.claimed_by))
-}
-
-/// Draws the officers and sends them.
-async fn claim(
-    step: &mut Step<'_>,
-    id: DeclarationId,
-    examination: u32,
-    caller: &str,
-) -> Asking<Draws> {
-    let filed = step.order(id)?.clone();
-    if let Err(refusal) = is_claimed_by(&filed, caller) {
-        return Ok(Err(refusal));
-    }
-    let order = &filed.case.order;
-    if filed.claimed_by == caller && !order.work.officers.is_empty() {
-        // Nobody is drawn anew, but only for an examination that there is.
-        let act = Act::Assign { officers: order.work.on_duty() };
-        let event = Event::Site { version: order.version, examination, act };
-        return Ok(step.apply(id, &event)?.map(|_| Draws::new()));
-    }
-    let agencies: Vec<Agency> = [Agency::Customs, Agency::Inspection]
-        .into_iter()
-        .filter(|agency| order.has(*agency))
-        .collect();
-    let each = OFFICERS_TOGETHER.div_ceil(agencies.len().max(1));
-    let mut draws = Draws::new();
-    let mut chosen = BTreeSet::new();
-    for agency in agencies {
-        let selection = draw(step, &filed, agency, each, &BTreeSet::new()).await?;
-        chosen.extend(selection.chosen().map(str::to_owned));
-        draws.push((agency, selection));
-    }
-    // Where there is no appointment, that is what is wrong; the draw depends on its day.
-    let missing: usize = draws.iter().map(|(_, selection)| selection.missing).sum();
-    if missing > 0 && order.stage == Stage::Appointed {
-        let short = draws.iter().find(|(_, selection)| selection.missing > 0);
-        let agency = short.map_or("", |(agency, _)| domain::inspection::agency_word(*agency));
-        let refusal = Refusal::of(Code::OfficersMissing).with("missing", missing);
-        return Ok(Err(refusal.with("agency", agency)));
-    }
-    let officers: Vec<String> = chosen.iter().cloned().collect();
-    let act = Act::Assign { officers: chosen };
-    let version = order.version;
-    if let Err(refusal) = step.apply(id, &Event::Site { version, examination, act })? {
-        return Ok(Err(refusal));
-    }
-    step.examined(&officers, &filed.declarant_code);
-    caller.clone_into(&mut step.order(id)?.claimed_by);
-    step.tell(id, [Told::Claimed(caller.to_owned())]);
-    Ok(Ok(draws))
-}
-
-async fn draw(
-    step: &mut Step<'_>,
-    filed: &Filed,
-    agency: Agency,
-    how_many: usize,
-    without: &BTreeSet<&String>,
-) -> Result<Selection, Fault> {
-    let mut candidates = step.candidates().await?;
-    candidates.retain(|candidate| !without.contains(&candidate.officer));
-    let order = &filed.case.order;
-    let day = order.appointment.as_ref().map_or(step.now, |it| it.window.start);
-    let first = order.first.iter().flat_map(|first| first.officers.keys().cloned());
-    let task = Task {
-        agency,
-        day: day.to_offset(domain::inspection::appointment::CHINA).date(),
-        firms: filed.firms.clone(),
-        examination: order.examination,
-        earlier: first.collect(),
-    };
-    let draw = Draw { seed: step.seed().await?, subject: filed.order_id.0, sha256 };
-    Ok(officers(&draw, &candidates, &task, how_many))
-}
-
-async fn report(
-    step: &mut Step<'_>,
-    id: DeclarationId,
-    (version, examination): (u32, u32),
-    told: &Reported,
-    caller: &str,
-) -> Asking<Draws> {
-    let filed = step.order(id)?.clone();
-    if let Err(refusal) = is_claimed_by(&filed, caller) {
-        return Ok(Err(refusal));
-    }
-    // Who reports took the order on before; that nobody came is seen by whoever waits at the place.
-    let is_current =
-        (version, examination) == (filed.case.order.version, filed.case.order.examination);
-    if is_current && filed.claimed_by.is_empty() && !matches!(told, Reported::NoShow { .. }) {
-        let refusal = Refusal::of(Code::InspectionOutOfStep).with("claimed_by", "");
-        return Ok(Err(refusal.with("stage", filed.case.order.stage.word())));
-    }
-    let act = match told {
-        Reported::Act(act) => act.clone(),
-        Reported::NoShow { seen } => Act::NoShow { seen: *seen, at: step.now },
-        Reported::Treated(treatment) => {
-            let event = Event::Treated { examination, treatment: treatment.clone() };
-            return Ok(step.apply(id, &event)?.map(|_| Draws::new()));
-        }
-        Reported::Close => {
-            let event = Event::Close { examination };
-            return Ok(step.apply(id, &event)?.map(|_| Draws::new()));
-        }
-        Reported::Replace { officer } => {
-            return replace(step, id, (version, examination), officer).await;
-        }
-    };
-    if let Err(refusal) = about_goods(&filed, &act)? {
-        return Ok(Err(refusal));
-    }
-    Ok(step.apply(id, &Event::Site { version, examination, act })?.map(|_| Draws::new()))
-}
-
-/// Whether samples and findings are about goods that are there and, where the instruction names lines, about
-/// these.
-fn about_goods(filed: &Filed, act: &Act) -> Asking<()> {
-    let named: Vec<(&InstructionKey, u32)> = match act {
-        Act::Take { sample } => vec![(&sample.instruction, sample.gnum)],
-        Act::Report { findings } => {
-            findings.iter().map(|found| (&found.key.instruction, found.key.gnum)).collect()
-        }
-        Act::Appoint { .. }
-        | Act::Reschedule { .. }
-        | Act::NoShow { .. }
-        | Act::Assign { .. }
-        | Act::Replace { .. }
-        | Act::Present { .. }
-        | Act::Examine { .. }
-        | Act::Send { .. } => return Ok(Ok(())),
-    };
-    let known = line_numbers(&filed.goods).map_err(|error| Fault::Broken(error.to_string()))?;
-    for (key, gnum) in named.into_iter().filter(|(_, gnum)| *gnum != 0) {
-        let instruction = filed.case.order.instructions.get(key);
-        let meant = instruction.map_or(&[][..], |instruction| &instruction.lines);
-        if !known.contains(&gnum) || !meant.is_empty() && !meant.contains(&gnum) {
-            let lines = known.iter().filter(|line| meant.is_empty() || meant.contains(line));
-            let lines = lines.map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            let refusal = Refusal::of(Code::NumberOutOfRange).with("field", "gnum");
-            return Ok(Err(refusal.with("gnum", gnum).with("lines", lines)));
-        }
-    }
-    Ok(Ok(()))
-}
-
-/// Draws one more officer of the same agency.
-async fn replace(
-    step: &mut Step<'_>,
-    id: DeclarationId,
-    (version, examination): (u32, u32),
-    officer: &str,
-) -> Asking<Draws> {
-    let filed = step.order(id)?.clone();
-    let candidates = step.candidates().await?;
-    let known = candidates.iter().find(|candidate| candidate.officer == officer);
-    let Some(agency) = known.map(|candidate| candidate.agency) else {
-        return Ok(Err(Refusal::of(Code::OfficerNotAssigned).with("officer", officer)));
-    };
-    let without: BTreeSet<&String> = filed.case.order.work.officers.keys().collect();
-    let selection = draw(step, &filed, agency, 1, &without).await?;
-    let Some(by) = selection.chosen().next().map(str::to_owned) else {
-        let refusal = Refusal::of(Code::OfficersMissing).with("missing", selection.missing);
-        let agency = domain::inspection::agency_word(agency);
-        return Ok(Err(refusal.with("agency", agency)));
-    };
-    let act = Act::Replace { officer: officer.to_owned(), by: by.clone() };
-    if let Err(refusal) = step.apply(id, &Event::Site { version, examination, act })? {
-        return Ok(Err(refusal));
-    }
-    step.examined(&[by], &filed.declarant_code);
-    Ok(Ok(vec![(agency, selection)]))
-}
-
-/// The declaration has to be stopped before goods are looked at again, so an objection waits for that.
-fn object(step: &mut Step<'_>, id: DeclarationId, examination: u32, reason: &str) -> Asking<()> {
-    let now = step.now;
-    let filed = step.order(id)?;
-    let (case, errand) = match joint::object(&filed.case, examination) {
-        Ok(objected) => objected,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    // It was made before.
-    let Some(errand) = errand else { return Ok(Ok(())) };
-    filed.case = case;
-    filed.changed_time = now;
-    let errand = errand::of(filed, errand, reason);
-    step.errands.push(errand);
-    step.tell(id, [Told::ObjectionMade]);
-    Ok(Ok(()))
 }

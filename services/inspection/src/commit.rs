@@ -6,39 +6,30 @@
 //! that those who file do not wait for those who examine. Both lock heads first and in order, then a place,
 //! officers, orders, bookings: they never wait for each other in a circle.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use domain::clearance::Awaited;
-use domain::inspection::appointment::CHINA;
-use domain::inspection::draw::{Candidate, Seed};
-use domain::inspection::joint::{self, At, Then};
-use domain::inspection::order::{Act, Appointment, Event, Fact, Instruction};
-use domain::refusal::{Code, Refusal};
+use domain::refusal::Refusal;
 use domain::{DeclarationId, Slot};
-use proto::inspection::{Told, encode_order, encode_record, encode_told};
 use proto::memory::{self, Charge};
 use sqlx::PgConnection;
 use store::batch::Work;
-use store::column::integer;
-use store::journal::{Entry, Heads};
+use store::journal::Heads;
 use store::queue::{self, Item};
+use store::request::{RequestKey, Requests};
 use store::tail::Tail;
 use store::{Clock, Fault};
-use time::{Date, OffsetDateTime};
 use tokio::sync::Notify;
-use uuid::Uuid;
 
 use crate::appeal::{self, Appealed};
 use crate::ask::{self, Asked};
-use crate::consignment::{self, Change};
 use crate::credits::Credits;
-use crate::errand::{self, Errand, Settled};
+use crate::errand::{self, Settled};
 use crate::heard::{self, Heard};
-use crate::orders::{self, Filed, stage_column};
-use crate::reference::{self, Put, Site};
+use crate::orders::{self, Filed};
+use crate::reference::{self, Put};
 use crate::risk::{self, Demands};
+use crate::step::{Committed, Loaded, Step};
 
 /// What waits for its transaction.
 #[derive(Debug)]
@@ -55,6 +46,17 @@ pub(crate) enum Command {
     Settle(Vec<Settled>),
     /// The declaration service did not take what the rules demand.
     Refused(DeclarationId, u32, String),
+}
+
+impl Command {
+    /// The request that is kept for it.
+    fn request(&self) -> Option<RequestKey> {
+        match self {
+            Self::Ask(asked) => Some(asked.key()),
+            Self::Appeal(appealed) => Some(appealed.key()),
+            Self::Hear(..) | Self::Put(_) | Self::Settle(_) | Self::Refused(..) => None,
+        }
+    }
 }
 
 /// What was done.
@@ -81,301 +83,6 @@ pub(crate) struct Desk {
     pub(crate) known: risk::Known,
     /// Wakes the loop of the errands.
     pub(crate) errands: Arc<Notify>,
-}
-
-/// A transaction under way.
-pub(crate) struct Step<'t> {
-    pub(crate) tx: &'t mut PgConnection,
-    pub(crate) now: OffsetDateTime,
-    pub(crate) known: &'t risk::Known,
-    pub(crate) orders: BTreeMap<DeclarationId, Filed>,
-    pub(crate) credits: Credits,
-    /// Instructions of assessments that were made before, by declaration and version.
-    pub(crate) instructed: HashMap<(DeclarationId, u32), Vec<Instruction>>,
-    /// What happened to orders and is not an entry yet.
-    told: BTreeMap<DeclarationId, (Vec<Told>, String)>,
-    /// Orders that have to be written.
-    touched: BTreeSet<DeclarationId>,
-    pub(crate) errands: Vec<Errand>,
-    pub(crate) changes: Vec<(DeclarationId, Change)>,
-    /// What the releases of declarations wait for that were heard of.
-    pub(crate) waits: BTreeMap<DeclarationId, Vec<Awaited>>,
-    /// Rule sets that were read, until they are durable.
-    pub(crate) read: Vec<risk::Read>,
-    pub(crate) requests: Vec<ask::Kept>,
-    candidates: Option<Vec<Candidate>>,
-    /// Some of them have got work.
-    examined: bool,
-    sites: BTreeMap<String, Option<Site>>,
-    seed: Option<Seed>,
-    /// Orders in the windows of a place.
-    taken: BTreeMap<String, Taken>,
-}
-
-/// Bytes of an order: it is told whole, in one message, and clients take four times as much.
-const ORDER_BYTES_MAX: usize = 1024 * 1024;
-
-/// Orders by the beginning of their window.
-type Taken = BTreeMap<OffsetDateTime, u32>;
-
-impl Step<'_> {
-    /// The day in China.
-    pub(crate) fn today(&self) -> Date {
-        self.now.to_offset(CHINA).date()
-    }
-
-    /// The day's seed.
-    pub(crate) async fn seed(&mut self) -> Result<Seed, Fault> {
-        if let Some(seed) = self.seed {
-            return Ok(seed);
-        }
-        let seed = self.known.seed(self.tx, self.today()).await?;
-        self.seed = Some(seed);
-        Ok(seed)
-    }
-
-    /// Officers who may be drawn.
-    pub(crate) async fn candidates(&mut self) -> Result<Vec<Candidate>, Fault> {
-        if let Some(known) = &self.candidates {
-            return Ok(known.clone());
-        }
-        let read = reference::candidates(self.tx).await?;
-        Ok(self.candidates.insert(read).clone())
-    }
-
-    /// A place; whoever books one of its windows holds it until the commit.
-    pub(crate) async fn site(&mut self, id: &str) -> Result<Option<Site>, Fault> {
-        if !self.sites.contains_key(id) {
-            let site = reference::site(self.tx, id).await?;
-            self.sites.insert(id.to_owned(), site);
-        }
-        Ok(self.sites.get(id).cloned().flatten())
-    }
-
-    /// Officers have got work: the next draw must know it.
-    pub(crate) fn examined(&mut self, officers: &[String], firm: &str) {
-        self.examined = true;
-        for candidate in self.candidates.iter_mut().flatten() {
-            if officers.contains(&candidate.officer) {
-                candidate.last_firm = Some(firm.to_owned());
-            } else if candidate.last_firm.as_deref() == Some(firm) {
-                candidate.last_firm = None;
-            }
-        }
-    }
-
-    /// Orders in the windows of a place that can still be booked, those of this transaction included.
-    pub(crate) async fn taken(&mut self, place: &str) -> Result<Taken, Fault> {
-        if let Some(known) = self.taken.get(place) {
-            return Ok(known.clone());
-        }
-        // A window that began yesterday may still be running.
-        let from = self.now - time::Duration::DAY;
-        let taken = orders::taken(self.tx, place, from).await?;
-        self.taken.insert(place.to_owned(), taken.clone());
-        Ok(taken)
-    }
-
-    /// An order has another window.
-    pub(crate) fn move_booking(&mut self, from: Option<&Appointment>, to: &Appointment) {
-        let freed =
-            from.and_then(|from| self.taken.get_mut(&from.place)?.get_mut(&from.window.start));
-        if let Some(count) = freed {
-            *count = count.saturating_sub(1);
-        }
-        if let Some(taken) = self.taken.get_mut(&to.place) {
-            *taken.entry(to.window.start).or_default() += 1;
-        }
-    }
-
-    /// An order that was loaded or opened.
-    pub(crate) fn order(&mut self, id: DeclarationId) -> Result<&mut Filed, Fault> {
-        let found = self.orders.get_mut(&id);
-        found.ok_or_else(|| Fault::Broken(format!("the order of {id} was not loaded")))
-    }
-
-    /// Does to an order what somebody asks.
-    pub(crate) fn apply(
-        &mut self,
-        id: DeclarationId,
-        event: &Event,
-    ) -> Result<Result<Vec<Fact>, Refusal>, Fault> {
-        let then = match joint::act(&self.order(id)?.case, event) {
-            Ok(then) => then,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        if matches!(event, Event::Site { act: Act::Report { .. }, .. }) {
-            // It is shown and told whole, in one message.
-            let size = encode_order(&then.case.order).len();
-            if size > ORDER_BYTES_MAX {
-                let refusal = Refusal::of(Code::OrderTooLarge).with("bytes", size);
-                return Ok(Err(refusal.with("most", ORDER_BYTES_MAX)));
-            }
-        }
-        self.take(id, then).map(Ok)
-    }
-
-    /// Takes down what the declaration service tells of an order.
-    pub(crate) fn hear(
-        &mut self,
-        id: DeclarationId,
-        at: At,
-        told: &joint::Told,
-    ) -> Result<(), Fault> {
-        let filed = match told {
-            // Few of those that end have an order.
-            joint::Told::Detained(..)
-            | joint::Told::Released
-            | joint::Told::Rejected(_)
-            | joint::Told::Returned(_) => {
-                let Some(filed) = self.orders.get(&id) else { return Ok(()) };
-                filed
-            }
-            joint::Told::Demanded(..)
-            | joint::Told::Answered(..)
-            | joint::Told::Reopened
-            | joint::Told::Cancelled => self.order(id)?,
-        };
-        let then = joint::hear(&filed.case, at, told);
-        if let Some(refusal) = &then.misfit {
-            let code = refusal.code.id();
-            tracing::info!(declaration = %id, code, ?told, "an event does not fit the order");
-        }
-        self.take(id, then).map(drop)
-    }
-
-    /// Everything that follows from a step of an order.
-    pub(crate) fn take(&mut self, id: DeclarationId, then: Then) -> Result<Vec<Fact>, Fault> {
-        let (today, now) = (self.today(), self.now);
-        let filed = self.order(id)?;
-        let before = std::mem::replace(&mut filed.case, then.case);
-        if then.facts.is_empty() && then.errands.is_empty() {
-            // What it heard without an effect is not worth a row, unless something waits for it.
-            let asked = before.asked != filed.case.asked;
-            if asked {
-                self.touched.insert(id);
-            }
-            return Ok(then.facts);
-        }
-        filed.changed_time = now;
-        if then.facts.iter().any(frees) {
-            filed.claimed_by.clear();
-        }
-        let filed = filed.clone();
-        let whose = (filed.order_id, &filed.case.order);
-        self.credits.feed(&filed.declarant_code, whose, &then.facts, today);
-        self.errands.extend(errand::news(&filed, before.order.stage, &then.facts));
-        self.errands.extend(then.errands.iter().map(|errand| errand::of(&filed, *errand, "")));
-        self.tell(id, then.facts.iter().cloned().map(Told::Fact));
-        Ok(then.facts)
-    }
-
-    /// Writes down what happened to an order.
-    pub(crate) fn tell(&mut self, id: DeclarationId, told: impl IntoIterator<Item = Told>) {
-        self.touched.insert(id);
-        let mut told = told.into_iter().peekable();
-        if told.peek().is_some() {
-            self.told.entry(id).or_default().0.extend(told);
-        }
-    }
-
-    /// Names the call that caused it.
-    pub(crate) fn trace(&mut self, id: DeclarationId, trace: &str) {
-        // A call without an effect caused nothing.
-        if let Some((_, known)) = self.told.get_mut(&id) {
-            trace.clone_into(known);
-        }
-    }
-
-    async fn write(self, heads: &mut Heads) -> Result<(Vec<Entry>, bool), Fault> {
-        let Self {
-            tx,
-            now,
-            orders,
-            told,
-            touched,
-            errands,
-            credits,
-            changes,
-            waits,
-            requests,
-            candidates,
-            examined,
-            ..
-        } = self;
-        let loaded = |id: &DeclarationId| {
-            let found = orders.get(id);
-            found.ok_or_else(|| Fault::Broken(format!("the order of {id} was not loaded")))
-        };
-        let changed: Vec<&Filed> = touched.iter().map(loaded).collect::<Result<_, _>>()?;
-        orders::write(&mut *tx, &changed).await?;
-        orders::wait(&mut *tx, &waits).await?;
-        let mut entries = Vec::with_capacity(told.len());
-        for (id, (told, trace)) in told {
-            let filed = loaded(&id)?;
-            entries.push(Entry {
-                slot: id.slot(),
-                position: heads.next(id.slot())?,
-                event_id: Uuid::now_v7(),
-                subject: id.uuid(),
-                owner: filed.declarant_code.clone(),
-                version: integer(filed.case.order.version)?,
-                round: integer(filed.case.order.examination)?,
-                phase: stage_column(filed.case.order.stage),
-                topics: 1,
-                recorded_time: now,
-                trace,
-                facts: encode_told(&told),
-                body: Some(Bytes::from(encode_record(filed.shown()))),
-            });
-        }
-        heads.append(&mut *tx, &entries).await?;
-        if examined {
-            let drawn = candidates.ok_or_else(|| Fault::Broken("nobody was drawn".to_owned()))?;
-            reference::examined(&mut *tx, &drawn).await?;
-        }
-        credits.write(&mut *tx, now).await?;
-        consignment::update(&mut *tx, &changes).await?;
-        ask::keep(&mut *tx, &requests, now).await?;
-        errand::insert(&mut *tx, &errands, now).await?;
-        Ok((entries, !errands.is_empty()))
-    }
-}
-
-/// Whether an order is free for another site: it has another place, or another examination.
-fn frees(fact: &Fact) -> bool {
-    match fact {
-        Fact::Ordered(_) | Fact::Rescheduled | Fact::NoShow(_) | Fact::Objected => true,
-        Fact::Joined(_)
-        | Fact::Extended(_)
-        | Fact::Answered(_)
-        | Fact::Appointed
-        | Fact::Compelled
-        | Fact::Assigned
-        | Fact::Replaced
-        | Fact::Presented(_)
-        | Fact::Began(_)
-        | Fact::Taken(_)
-        | Fact::Sent(_)
-        | Fact::Found(..)
-        | Fact::Completed
-        | Fact::Decided(..)
-        | Fact::TreatmentOrdered
-        | Fact::Treated(_)
-        | Fact::Disposed(_)
-        | Fact::Closed
-        | Fact::Cancelled => false,
-    }
-}
-
-/// What is told after the commit.
-#[derive(Debug)]
-pub(crate) struct Committed {
-    entries: Vec<Entry>,
-    /// There is something to say to the declaration service.
-    errands: bool,
-    seed: Option<Seed>,
-    read: Vec<risk::Read>,
 }
 
 /// What a batch is about.
@@ -453,27 +160,10 @@ impl Work for Desk {
         wanted.firms.extend(orders.values().map(|filed| filed.declarant_code.clone()));
         let credits = Credits::load(&mut *tx, &wanted.firms).await?;
         let instructed = risk::instructed(&mut *tx, &wanted.instructed).await?;
-        let asked_before = ask::before(&mut *tx, commands).await?;
-        let mut step = Step {
-            tx,
-            now: self.clock.now(),
-            known: &self.known,
-            orders,
-            credits,
-            instructed,
-            told: BTreeMap::new(),
-            touched: BTreeSet::new(),
-            errands: Vec::new(),
-            changes: Vec::new(),
-            waits: BTreeMap::new(),
-            read: Vec::new(),
-            requests: Vec::new(),
-            candidates: None,
-            examined: false,
-            sites: BTreeMap::new(),
-            seed: None,
-            taken: BTreeMap::new(),
-        };
+        let requests =
+            Requests::load(&mut *tx, commands.iter().filter_map(Command::request)).await?;
+        let loaded = Loaded { orders, credits, instructed, requests };
+        let mut step = Step::new(tx, self.clock.now(), &self.known, loaded);
         let mut answers = Vec::with_capacity(commands.len());
         for command in commands {
             answers.push(match command {
@@ -481,8 +171,8 @@ impl Work for Desk {
                     queue::enqueue(step.tx, heard::EVENTS, behind).await?;
                     Ok(Done::Heard(heard::hear(&mut step, events).await?))
                 }
-                Command::Ask(asked) => ask::ask(&mut step, asked, &asked_before).await?,
-                Command::Appeal(appealed) => appeal::appeal(&mut step, appealed, &asked_before),
+                Command::Ask(asked) => ask::ask(&mut step, asked).await?,
+                Command::Appeal(appealed) => appeal::appeal(&mut step, appealed),
                 Command::Put(put) => {
                     reference::put(step.tx, put, step.now).await?.map(|()| Done::Kept)
                 }
@@ -496,9 +186,7 @@ impl Work for Desk {
                 }
             });
         }
-        let (seed, read) = (step.seed, std::mem::take(&mut step.read));
-        let (entries, errands) = step.write(&mut heads).await?;
-        Ok((answers, Committed { entries, errands, seed, read }))
+        Ok((answers, step.write(&mut heads).await?))
     }
 
     fn tell(&self, committed: Committed) {

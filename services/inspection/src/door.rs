@@ -16,6 +16,7 @@ use futures::{Stream, StreamExt as _};
 use prost::Message as _;
 use proto::call::{caller, trace};
 use proto::inspection as wire;
+use proto::rule_file;
 use proto::status::{self, Language};
 use proto::v1::inspection_service_server::InspectionService;
 use proto::v1::{self, report_request::Step};
@@ -34,7 +35,7 @@ use crate::read::{self, Filter};
 use crate::reference::{self, Put, Site};
 use crate::risk::sha256;
 use crate::view::View;
-use crate::{Inspection, Service, rule_file, watch};
+use crate::{Inspection, Service, watch};
 
 /// Longest time that one table of statistics is about.
 const STATISTICS_MAX: Duration = Duration::days(366);

@@ -16,8 +16,8 @@ use store::{Fault, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::commit::Step;
 use crate::orders::Filed;
+use crate::step::Step;
 
 /// The queue. The subject of an errand is the declaration.
 pub(crate) const ANSWERS: &str = "answers";

@@ -17,11 +17,11 @@ use proto::inspection::Declared;
 use store::Fault;
 use time::OffsetDateTime;
 
-use crate::commit::Step;
 use crate::consignment::{self, Change, Consignment, Ended};
 use crate::credits::blacklist;
 use crate::orders::Filed;
 use crate::risk::{self, Demands, Standing};
+use crate::step::Step;
 
 /// The queue of events that could not be taken when they came. Their subject is the declaration, their place
 /// the position in its slot.

@@ -9,19 +9,23 @@
 //! Read [`heard`], then [`ask`], then [`commit`]; [`door`] has the calls, [`relay`] the stream.
 
 mod appeal;
+mod appoint;
 mod ask;
+mod claim;
 mod commit;
 mod consignment;
 mod credits;
 mod door;
 mod errand;
 mod heard;
+mod object;
 mod orders;
 mod read;
 mod reference;
 mod relay;
+mod report;
 mod risk;
-pub mod rule_file;
+mod step;
 mod view;
 mod watch;
 

@@ -13,14 +13,13 @@ use domain::inspection::order::Instruction;
 use domain::inspection::risk::{Assessment, Context, RuleSet, Subject, assess};
 use domain::{DeclarationId, limits};
 use proto::inspection::{decode_instructions, encode_assessments};
+use proto::rule_file;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 use store::{Fault, column};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
-
-use crate::rule_file;
 
 /// What is read once and stays as it is: rule sets by agency and version, seeds by day.
 #[derive(Debug, Default)]

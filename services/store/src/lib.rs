@@ -11,6 +11,7 @@ pub mod lease;
 pub mod numbers;
 pub mod private;
 pub mod queue;
+pub mod request;
 pub mod share;
 pub mod tail;
 pub mod token;

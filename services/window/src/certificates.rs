@@ -5,6 +5,8 @@ use domain::principal::ALL_PLACES;
 use std::path::Path;
 
 use anyhow::Context as _;
+use cli::Said;
+use cli::sandbox::{AUTHORITY, CALLERS, Caller};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose,
@@ -12,109 +14,9 @@ use rcgen::{
 use rustls_pki_types::CertificateDer;
 use time::{Duration, OffsetDateTime};
 
-use crate::commands::Said;
 use crate::identity::{Registered, fingerprint};
 
-/// A caller that the sandbox knows.
-#[derive(Debug, Clone, Copy)]
-pub struct Caller {
-    /// Name, for `--as`.
-    pub name: &'static str,
-    kind: &'static str,
-    customs_code: &'static str,
-    mandates: &'static [&'static str],
-    dxp_ids: &'static [&'static str],
-    /// What it is good for, for people.
-    pub purpose: &'static str,
-}
-
-/// The callers of the sandbox.
-pub const CALLERS: &[Caller] = &[
-    Caller {
-        name: "agent",
-        kind: "agent",
-        customs_code: "3702980001",
-        mandates: &["*"],
-        dxp_ids: &["*"],
-        purpose: "files for every declarant; the default of the command line",
-    },
-    Caller {
-        name: "enterprise-a",
-        kind: "enterprise",
-        customs_code: "3702960001",
-        mandates: &[],
-        dxp_ids: &["DXPENT0000000001"],
-        purpose: "a firm that sees only its own",
-    },
-    Caller {
-        name: "enterprise-b",
-        kind: "enterprise",
-        customs_code: "3702960002",
-        mandates: &[],
-        dxp_ids: &["DXPENT0000000002"],
-        purpose: "another one",
-    },
-    Caller {
-        name: "customs",
-        kind: "customs",
-        customs_code: "",
-        mandates: &[],
-        dxp_ids: &[],
-        purpose: "the customs system (海关)",
-    },
-    Caller {
-        name: "inspection",
-        kind: "inspection",
-        customs_code: "",
-        mandates: &[],
-        dxp_ids: &[],
-        purpose: "the inspection system (国检)",
-    },
-    Caller {
-        name: "site",
-        kind: "site",
-        customs_code: "",
-        mandates: &[],
-        dxp_ids: &[],
-        purpose: "the system of an examination site (查验场地)",
-    },
-    Caller {
-        name: "site-b",
-        kind: "site",
-        customs_code: "",
-        mandates: &[],
-        dxp_ids: &[],
-        purpose: "another one",
-    },
-    Caller {
-        name: "examiner",
-        kind: "examiner",
-        customs_code: "",
-        mandates: &[],
-        dxp_ids: &[],
-        purpose: "the inspection service of this window (joint orders)",
-    },
-    Caller {
-        name: "admin",
-        kind: "administrator",
-        customs_code: "",
-        mandates: &[],
-        dxp_ids: &[],
-        purpose: "reads everything",
-    },
-    Caller {
-        name: "gateway",
-        kind: "gateway",
-        customs_code: "",
-        mandates: &[],
-        dxp_ids: &[],
-        purpose: "the national door of this window (CEB messages)",
-    },
-];
-
-/// File names within the directory of certificates.
-pub const AUTHORITY: &str = "authority.pem";
-/// The window's certificate; its key is beside it.
+/// Within the directory of certificates: the window's; its key is beside it.
 pub const WINDOW: &str = "window";
 /// The registry of callers.
 pub const REGISTRY: &str = "registry.json";

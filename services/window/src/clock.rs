@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use anyhow::Context as _;
+use cli::Said;
 use domain::refusal::{Code, Refusal, Violation};
 use proto::call::caller;
 use proto::status::{self, Language};
@@ -19,8 +20,6 @@ use store::Clock;
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Mutex;
 use tonic::{Request, Response, Status};
-
-use crate::commands::Said;
 
 /// How far a sandbox's clock may be ahead. Its signers' certificates are valid for 3,650 days.
 const AHEAD_MAX: Duration = Duration::days(3_600);

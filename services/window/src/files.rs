@@ -4,11 +4,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use anyhow::Context as _;
+use cli::Said;
 use domain::refusal::Code;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject as _;
-
-use crate::commands::Said;
 
 /// What the process writes from now on is for its own user only.
 pub fn write_privately() {

@@ -4,13 +4,11 @@
 pub mod bench;
 mod bodies;
 pub mod certificates;
-pub mod cli;
 mod clock;
-pub mod commands;
+pub mod command_line;
 pub mod connection;
 pub mod files;
 mod frames;
-mod help;
 pub mod http;
 pub mod identity;
 pub mod listen;

@@ -8,10 +8,9 @@ use std::io;
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
+use cli::Said;
 use domain::Code;
 use tokio::net::{TcpListener, TcpSocket};
-
-use crate::commands::Said;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1_024;

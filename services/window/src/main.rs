@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use window::cli::Cli;
+use window::command_line::Cli;
 
 /// Measured: a fifth to two fifths more calls on the same machine.
 #[global_allocator]
@@ -17,10 +17,10 @@ fn main() -> ExitCode {
     let language = cli.language();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return window::cli::failed(&anyhow::Error::new(error), language),
+        Err(error) => return window::command_line::failed(&anyhow::Error::new(error), language),
     };
     let ended = runtime.block_on(cli.run());
     // What still runs is not waited for: everything that matters was finished before.
     runtime.shutdown_background();
-    ended.unwrap_or_else(|error| window::cli::failed(&error, language))
+    ended.unwrap_or_else(|error| window::command_line::failed(&error, language))
 }

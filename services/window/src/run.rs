@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use cli::Said;
 use declaration::Service;
-use domain::declaration::Profile;
+use domain::declaration::{Profile, SAMPLE_DECLARANT};
 use domain::limits;
 use domain::refusal::Code;
 use kit::progress::Progress;
@@ -26,7 +27,6 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::clock::{self, SandboxClock};
-use crate::commands::Said;
 use crate::identity::{Backlog, GateLayer, Registry};
 use crate::quotas::Sockets;
 use crate::signals::Ending;
@@ -618,9 +618,6 @@ type OperationServer =
     proto::v1::operation_service_server::OperationServiceServer<kit::stuck::Operation>;
 type ExchangeServer =
     proto::raw::exchange_service_server::ExchangeServiceServer<exchange::Exchange<Service>>;
-
-/// The declarant of the published sample messages: the specification's own test firm.
-pub const SAMPLE_DECLARANT: &str = "1105910159";
 
 /// Lets tools read the schema from the window itself; in the sandbox only.
 fn reflection() -> anyhow::Result<

@@ -5,25 +5,16 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use cli::sandbox::{AUTHORITY, CALLERS, address_file, config, default_data_dir, identities};
+use cli::{Language, Said, describe};
 use client::Config;
 use futures::StreamExt as _;
 use proto::v1;
 
-use crate::certificates::{self, AUTHORITY, CALLERS, REGISTRY, WINDOW};
-use crate::commands::{Language, Said, describe};
+use crate::certificates::{self, REGISTRY, WINDOW};
 use crate::run::{Settings, Window};
 use crate::signals::Ending;
 use crate::tasks::{Task, Tasks};
-
-/// Where the sandbox's certificates are.
-pub fn identities(data_dir: &Path) -> PathBuf {
-    data_dir.join("identities")
-}
-
-/// Where the address of the running sandbox is written, for the command line.
-fn address_file(data_dir: &Path) -> PathBuf {
-    data_dir.join("address")
-}
 
 /// Where the simulated customs keeps its books of yearly amounts and tax bills.
 pub fn customs_books(data_dir: &Path) -> PathBuf {
@@ -46,50 +37,6 @@ pub fn settle(settings: &mut Settings) -> anyhow::Result<()> {
     settings.registry = directory.join(REGISTRY);
     settings.sandbox = true;
     Ok(())
-}
-
-/// How a caller of the sandbox in this data directory connects.
-///
-/// # Errors
-///
-/// When there is no sandbox or no such caller.
-pub fn config(data_dir: &Path, name: &str, address: Option<&str>) -> anyhow::Result<Config> {
-    let address = match address {
-        Some(address) => address.to_owned(),
-        None => std::fs::read_to_string(address_file(data_dir))
-            .with_context(|| {
-                let here = data_dir.display();
-                Said::new(
-                    format!(
-                        "no sandbox was started in {here}; start one with `single-window sandbox`, \
-                         or name a window with --endpoint"
-                    ),
-                    format!(
-                        "{here}中没有启动过沙箱；请用 single-window sandbox 启动，\
-                         或用 --endpoint 指定单一窗口"
-                    ),
-                )
-            })?
-            .trim()
-            .to_owned(),
-    };
-    let known = CALLERS.iter().map(|caller| caller.name).collect::<Vec<_>>().join(", ");
-    let read = |file: String| {
-        let path = identities(data_dir).join(file);
-        std::fs::read(&path).with_context(|| {
-            let path = path.display();
-            Said::new(
-                format!("{path} cannot be read; the sandbox's callers are {known}"),
-                format!("无法读取{path}；沙箱的调用方有 {known}"),
-            )
-        })
-    };
-    Ok(Config {
-        address,
-        authority: read(AUTHORITY.to_owned())?,
-        certificate: read(format!("{name}.pem"))?,
-        key: read(format!("{name}.key"))?,
-    })
 }
 
 /// What a sandbox starts besides the window.
@@ -198,7 +145,7 @@ fn welcome(address: &str, settings: &Settings, cast: Cast) -> anyhow::Result<()>
         here.and_then(|here| program.strip_prefix(here).ok()).unwrap_or(program)
     });
     let program = program.display();
-    let usual = crate::cli::default_data_dir().is_ok_and(|usual| usual == settings.data_dir);
+    let usual = default_data_dir().is_ok_and(|usual| usual == settings.data_dir);
     let data_dir = settings.data_dir.display();
     let more = if usual { String::new() } else { format!(" --data-dir {data_dir}") };
     writeln!(out, "  {program} submit --wait docs/examples/import-9610.xml{more}")?;

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use cli::Said;
 use domain::limits;
 use futures::future::{AbortHandle, abortable};
 use futures::stream::FuturesUnordered;
@@ -24,7 +25,6 @@ use rustls_pki_types::pem::PemObject as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::commands::Said;
 use crate::connection::{Connection, Peer};
 use crate::files::private_key;
 use crate::identity::{Registry, fingerprint};

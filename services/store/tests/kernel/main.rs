@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::{Slot, limits};
+use domain::{RequestId, Slot, limits};
 use sqlx::{PgConnection, PgPool};
 use store::Fault;
 use store::batch::{Batch, Missed, Work, lanes};
 use store::column;
 use store::journal::{Entry, Heads, heads};
 use store::numbers::use_numbers;
+use store::request::{RequestKey, Requests, Seen as SeenRequest};
 use store::share::Share;
 use store::tail::{Reader, Signal, Tail};
 use time::OffsetDateTime;
@@ -197,6 +198,33 @@ async fn positions_are_given_under_the_lock_only() {
     sqlx::query("delete from journal_head where slot = 5").execute(&mut *tx).await.expect("gone");
     let mut none = Heads::lock(&mut tx, &[5]).await.expect("nothing to wait for");
     assert!(matches!(none.next(slot(5)), Err(Fault::Broken(_))), "a slot without head");
+}
+
+#[tokio::test]
+async fn a_request_is_seen_again_by_its_own_caller_only() {
+    let database = Database::new("requests").await;
+    let key = |caller: &str| RequestKey {
+        slot: slot(3),
+        id: RequestId(Uuid::from_u128(7)),
+        caller: caller.to_owned(),
+    };
+    let mut tx = database.pool.begin().await.expect("it is there");
+    let mut requests = Requests::load(&mut tx, [key("a")]).await.expect("none");
+    assert_eq!(requests.seen(&key("a"), &[1; 32]), SeenRequest::New);
+    requests.keep(key("a"), [1; 32], b"done".to_vec());
+    // Twice in one transaction is twice.
+    assert_eq!(requests.seen(&key("a"), &[1; 32]), SeenRequest::Same(b"done"));
+    assert_eq!(requests.seen(&key("a"), &[2; 32]), SeenRequest::Other(b"done"));
+    requests.write(&mut tx, OffsetDateTime::UNIX_EPOCH).await.expect("written");
+    tx.commit().await.expect("kept");
+
+    let mut tx = database.pool.begin().await.expect("it is there");
+    let later = Requests::load(&mut tx, [key("a"), key("b")]).await.expect("one");
+    assert_eq!(later.seen(&key("a"), &[1; 32]), SeenRequest::Same(b"done"));
+    assert_eq!(later.seen(&key("a"), &[2; 32]), SeenRequest::Other(b"done"));
+    assert_eq!(later.seen(&key("b"), &[1; 32]), SeenRequest::New, "each makes up its own ids");
+    let again = requests.write(&mut tx, OffsetDateTime::UNIX_EPOCH).await;
+    assert!(matches!(again, Err(Fault::Broken(_))), "the key holds it: {again:?}");
 }
 
 #[tokio::test]

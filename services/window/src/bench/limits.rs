@@ -27,7 +27,7 @@ use crate::certificates;
 use crate::identity::Registry;
 use crate::quotas::Sockets;
 use crate::tasks::{Task, Tasks};
-use crate::{sandbox, tls};
+use crate::tls;
 
 fn rate(count: &AtomicU64, since: Instant) -> u64 {
     let ms = since.elapsed().as_millis().clamp(1, u128::from(u64::MAX));
@@ -195,11 +195,11 @@ pub(super) async fn echo(
     std::fs::create_dir_all(place)?;
     #[expect(clippy::disallowed_methods, reason = "certificates begin now")]
     let now = time::OffsetDateTime::now_utc();
-    let directory = sandbox::identities(place);
+    let directory = cli::sandbox::identities(place);
     certificates::ensure(&directory, now)?;
     let file = |name: &str| directory.join(name);
     let acceptor =
-        tls::acceptor(&file(certificates::AUTHORITY), &file("window.pem"), &file("window.key"))?;
+        tls::acceptor(&file(cli::sandbox::AUTHORITY), &file("window.pem"), &file("window.key"))?;
     let registry = Registry::load(&file(certificates::REGISTRY), true)?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = format!("localhost:{}", listener.local_addr()?.port());
@@ -214,7 +214,7 @@ pub(super) async fn echo(
             .await?;
         Ok(())
     });
-    let config = sandbox::config(place, "agent", Some(&address))?;
+    let config = cli::sandbox::config(place, "agent", Some(&address))?;
     let mut windows = Vec::new();
     for _ in 0..8 {
         windows.push(Window::connect(&config).await?);

@@ -225,12 +225,12 @@ async fn end(service: &mut Child) -> anyhow::Result<()> {
 /// How a caller connects, as soon as the service has written where it is.
 async fn caller(data_dir: &Path, name: &str) -> anyhow::Result<Config> {
     for _ in 0..300 {
-        match sandbox::config(data_dir, name, None) {
+        match cli::sandbox::config(data_dir, name, None) {
             Ok(config) => return Ok(config),
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }
-    sandbox::config(data_dir, name, None).context("the service did not start in 30 seconds")
+    cli::sandbox::config(data_dir, name, None).context("the service did not start in 30 seconds")
 }
 
 /// User and system time of a process in microseconds (`/proc/PID/stat`, ticks of 10 ms).

@@ -1,0 +1,77 @@
+//! What the risk rules say.
+
+use domain::inspection::order::Instruction;
+use domain::inspection::risk::Effect;
+use domain::inspection::{Source, Why, credit, risk};
+use prost::Message as _;
+
+use super::examination::{instruction, wire_instruction};
+use super::{Unreadable, day, wire};
+use crate::v1;
+
+fn reasoning(why: &Why) -> v1::Reasoning {
+    v1::Reasoning { text: why.en.clone(), text_zh: why.zh.clone() }
+}
+
+/// An assessment as it is said and kept.
+pub fn wire_assessment(assessment: &risk::Assessment) -> v1::Assessment {
+    let matched = |matched: &risk::Match| {
+        let (law, unverified) = match &matched.source {
+            Source::Ours => (String::new(), false),
+            Source::Law { number, unverified } => (number.clone(), *unverified),
+        };
+        let draw = match &matched.effect {
+            Effect::Demanded => None,
+            Effect::Drawn { drawn, threshold_bp, .. } => Some(v1::RuleDraw {
+                day: day(drawn.seed.day),
+                key: drawn.key.clone(),
+                counter: drawn.counter,
+                number: drawn.number,
+                below: drawn.below,
+                threshold: *threshold_bp,
+            }),
+        };
+        v1::RuleMatch {
+            rule: matched.rule.clone(),
+            title: matched.title.en.clone(),
+            title_zh: matched.title.zh.clone(),
+            law,
+            unverified,
+            lines: matched.lines.clone(),
+            because: matched.because.iter().map(reasoning).collect(),
+            effect: Some(reasoning(&matched.effect.explain())),
+            selected: matched.effect.is_selected(),
+            draw,
+        }
+    };
+    v1::Assessment {
+        agency: wire(assessment.agency),
+        rule_set_version: assessment.version,
+        sample: assessment.sample,
+        selected: assessment.is_selected(),
+        matched: assessment.matched.iter().map(matched).collect(),
+        instructions: assessment.instructions().iter().map(|i| wire_instruction(i, 0)).collect(),
+    }
+}
+
+/// What the rules said about one version, as it is kept.
+pub fn encode_assessments(class: credit::Class, assessments: &[risk::Assessment]) -> Vec<u8> {
+    let kept = v1::GetAssessmentResponse {
+        class: class.word().to_owned(),
+        assessments: assessments.iter().map(wire_assessment).collect(),
+        ..Default::default()
+    };
+    kept.encode_to_vec()
+}
+
+/// What was demanded by an assessment that was kept, by agency.
+///
+/// # Errors
+///
+/// When the bytes are no assessment.
+pub fn decode_instructions(bytes: &[u8]) -> Result<Vec<Instruction>, Unreadable> {
+    let unreadable = |_| Unreadable { what: "assessment" };
+    let kept = v1::GetAssessmentResponse::decode(bytes).map_err(unreadable)?;
+    let all = kept.assessments.into_iter().flat_map(|assessment| assessment.instructions);
+    all.map(|said| instruction(said).map_err(|what| Unreadable { what })).collect()
+}

@@ -1,0 +1,102 @@
+//! Credit of firms.
+
+use domain::inspection::Why;
+use domain::inspection::credit::{self, Credit};
+use domain::inspection::finding::FoundResult;
+use prost::Message as _;
+use time::Date;
+
+use super::{Unreadable, day, parse_day};
+use crate::v1;
+
+/// Credit as it is said and kept.
+pub fn wire_credit(firm: &str, credit: &Credit) -> v1::CreditRecord {
+    let entry = |(source, entry): (&String, &credit::Entry)| v1::CreditEntry {
+        source: source.clone(),
+        cause: match entry.cause {
+            credit::Cause::Found(result) => result.code(),
+            credit::Cause::NoShow => "NO_SHOW",
+        }
+        .to_owned(),
+        date: day(entry.date),
+        until: day(entry.until),
+        status: match entry.status {
+            credit::Status::Active => v1::CreditStatus::Active,
+            credit::Status::Appealed => v1::CreditStatus::Appealed,
+            credit::Status::Upheld => v1::CreditStatus::Upheld,
+            credit::Status::Overturned => v1::CreditStatus::Overturned,
+        }
+        .into(),
+        points: credit::Offence::of(entry.cause).map_or(0, |offence| offence.points),
+    };
+    let conforming =
+        |(date, count): (&Date, &u32)| v1::ConformingDay { date: day(*date), count: *count };
+    v1::CreditRecord {
+        firm: firm.to_owned(),
+        class: credit.class.word().to_owned(),
+        points: credit.points,
+        blacklisted: credit.blacklisted,
+        certified: credit.certified,
+        as_of: day(credit.as_of),
+        entries: credit.entries.iter().map(entry).collect(),
+        conforming: credit.conforming.iter().map(conforming).collect(),
+    }
+}
+
+/// Credit as it is kept.
+pub fn encode_credit(firm: &str, credit: &Credit) -> Vec<u8> {
+    wire_credit(firm, credit).encode_to_vec()
+}
+
+/// Reads credit that was kept.
+///
+/// # Errors
+///
+/// When the bytes are no credit.
+pub fn decode_credit(bytes: &[u8]) -> Result<Credit, Unreadable> {
+    let unreadable = Unreadable { what: "credit" };
+    let read = || -> Option<Credit> {
+        let said = v1::CreditRecord::decode(bytes).ok()?;
+        let entry = |said: v1::CreditEntry| {
+            let cause = match said.cause.as_str() {
+                "NO_SHOW" => credit::Cause::NoShow,
+                other => credit::Cause::Found(FoundResult::parse(other)?),
+            };
+            let status = match said.status() {
+                v1::CreditStatus::Unspecified => return None,
+                v1::CreditStatus::Active => credit::Status::Active,
+                v1::CreditStatus::Appealed => credit::Status::Appealed,
+                v1::CreditStatus::Upheld => credit::Status::Upheld,
+                v1::CreditStatus::Overturned => credit::Status::Overturned,
+            };
+            let (date, until) = (parse_day(&said.date)?, parse_day(&said.until)?);
+            Some((said.source, credit::Entry { cause, date, until, status }))
+        };
+        let conforming = |said: v1::ConformingDay| Some((parse_day(&said.date)?, said.count));
+        Some(Credit {
+            class: credit::Class::parse(&said.class)?,
+            points: said.points,
+            blacklisted: said.blacklisted,
+            certified: said.certified,
+            as_of: parse_day(&said.as_of)?,
+            entries: said.entries.into_iter().map(entry).collect::<Option<_>>()?,
+            conforming: said.conforming.into_iter().map(conforming).collect::<Option<_>>()?,
+        })
+    };
+    read().ok_or(unreadable)
+}
+
+/// One change of credit in words: what, and why.
+pub fn change(change: &credit::Change) -> (String, Why) {
+    use credit::Changed;
+    let what = match &change.what {
+        Changed::Entry(source) => format!("entry {source}"),
+        Changed::Expired(source) => format!("expired {source}"),
+        Changed::Conforming => "conforming finding".to_owned(),
+        Changed::Certified(granted) => format!("certified {granted}"),
+        Changed::Points { from, to } => format!("points {from} -> {to}"),
+        Changed::Class { from, to } => format!("class {} -> {}", from.word(), to.word()),
+        Changed::Blacklisted(on) => format!("blacklisted {on}"),
+    };
+    (what, change.because.clone())
+}

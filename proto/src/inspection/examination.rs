@@ -1,0 +1,218 @@
+//! What happens at an examination: instructions, appointments, samples, findings, treatments.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::inspection::appointment;
+use domain::inspection::finding::{Finding, FindingKey, FoundResult};
+use domain::inspection::order::{
+    Appointment, Attendance, Duty, Examination, Instruction, InstructionKey, Method, Sample,
+    Treatment,
+};
+
+use super::{Said, agency, wire};
+use crate::v1;
+
+/// The way of looking that is meant.
+pub fn method(said: i32) -> Option<Method> {
+    match v1::Method::try_from(said) {
+        Ok(v1::Method::Machine) => Some(Method::Machine),
+        Ok(v1::Method::Manual) => Some(Method::Manual),
+        Ok(v1::Method::Unspecified) | Err(_) => None,
+    }
+}
+
+fn wire_method(method: Method) -> i32 {
+    match method {
+        Method::Machine => v1::Method::Machine,
+        Method::Manual => v1::Method::Manual,
+    }
+    .into()
+}
+
+/// Who is meant to have been there.
+pub fn attendance(said: i32) -> Option<Attendance> {
+    match v1::Attendance::try_from(said) {
+        Ok(v1::Attendance::Declarant) => Some(Attendance::Declarant),
+        Ok(v1::Attendance::SiteOperator) => Some(Attendance::SiteOperator),
+        Ok(v1::Attendance::Unspecified) | Err(_) => None,
+    }
+}
+
+fn wire_attendance(attendance: Option<Attendance>) -> i32 {
+    match attendance {
+        None => v1::Attendance::Unspecified,
+        Some(Attendance::Declarant) => v1::Attendance::Declarant,
+        Some(Attendance::SiteOperator) => v1::Attendance::SiteOperator,
+    }
+    .into()
+}
+
+pub(super) fn wire_instruction(
+    instruction: &Instruction,
+    answered_on_version: u32,
+) -> v1::Instruction {
+    let Instruction { key, text, text_zh, lines, method, sampling } = instruction.clone();
+    v1::Instruction {
+        agency: wire(key.agency),
+        id: key.id,
+        text,
+        text_zh,
+        lines,
+        method: wire_method(method),
+        sampling,
+        answered_on_version,
+    }
+}
+
+pub(super) fn instruction(said: v1::Instruction) -> Said<Instruction> {
+    let agency = agency(said.agency).ok_or("instruction.agency")?;
+    Ok(Instruction {
+        key: InstructionKey { agency, id: said.id },
+        text: said.text,
+        text_zh: said.text_zh,
+        lines: said.lines,
+        method: method(said.method).ok_or("instruction.method")?,
+        sampling: said.sampling,
+    })
+}
+
+/// Where and when, as it is said.
+pub fn wire_appointment(appointment: &Appointment) -> v1::Appointment {
+    v1::Appointment {
+        place: appointment.place.clone(),
+        start: Some(crate::timestamp(appointment.window.start)),
+        end: Some(crate::timestamp(appointment.window.end)),
+        ..Default::default()
+    }
+}
+
+pub(super) fn appointment(said: v1::Appointment) -> Said<Appointment> {
+    let time = |time: Option<_>| time.and_then(crate::time).ok_or("appointment");
+    let window = appointment::TimeWindow { start: time(said.start)?, end: time(said.end)? };
+    Ok(Appointment { place: said.place, window })
+}
+
+/// A sample that a site tells of.
+///
+/// # Errors
+///
+/// The field that means nothing.
+pub fn sample(said: v1::Sample) -> Said<Sample> {
+    let agency = agency(said.agency).ok_or("sample.agency")?;
+    Ok(Sample {
+        id: said.id,
+        instruction: InstructionKey { agency, id: said.instruction },
+        gnum: said.gnum,
+        officer: said.officer,
+    })
+}
+
+/// A finding that a site tells of.
+///
+/// # Errors
+///
+/// The field that means nothing.
+pub fn finding(said: v1::ExaminationFinding) -> Said<Finding> {
+    let agency = agency(said.agency).ok_or("findings.agency")?;
+    let digest = |bytes: Vec<u8>| bytes.try_into().map_err(|_| "findings.evidence");
+    Ok(Finding {
+        key: FindingKey {
+            instruction: InstructionKey { agency, id: said.instruction },
+            gnum: said.gnum,
+            sample: Some(said.sample).filter(|sample| !sample.is_empty()),
+        },
+        result: FoundResult::parse(&said.result).ok_or("findings.result")?,
+        method: method(said.method).ok_or("findings.method")?,
+        text: said.text,
+        evidence: said.evidence.into_iter().map(digest).collect::<Said<_>>()?,
+        officer: said.officer,
+        revision: said.revision,
+    })
+}
+
+fn wire_finding(finding: &Finding) -> v1::ExaminationFinding {
+    let Finding { key, result, method, text, evidence, officer, revision } = finding.clone();
+    v1::ExaminationFinding {
+        agency: wire(key.instruction.agency),
+        instruction: key.instruction.id,
+        gnum: key.gnum,
+        sample: crate::text(key.sample),
+        result: result.code().to_owned(),
+        method: wire_method(method),
+        text,
+        evidence: evidence.into_iter().map(Vec::from).collect(),
+        officer,
+        revision,
+    }
+}
+
+/// A treatment that a site tells of.
+///
+/// # Errors
+///
+/// The field that means nothing.
+pub fn treatment(said: v1::Treatment) -> Said<Treatment> {
+    let digest = said.digest.try_into().map_err(|_| "treatment.digest")?;
+    Ok(Treatment { certificate: said.certificate, digest, passed: said.passed })
+}
+
+fn wire_treatment(treatment: &Treatment) -> v1::Treatment {
+    let Treatment { certificate, digest, passed } = treatment.clone();
+    v1::Treatment { certificate, digest: digest.into(), passed }
+}
+
+pub(super) fn wire_examination(work: &Examination) -> v1::Examination {
+    let sample = |sample: &Sample| v1::Sample {
+        id: sample.id.clone(),
+        agency: wire(sample.instruction.agency),
+        instruction: sample.instruction.id.clone(),
+        gnum: sample.gnum,
+        officer: sample.officer.clone(),
+        // Empty until it is sent to one.
+        laboratory: crate::text(work.sent.get(&sample.id).cloned()),
+    };
+    let duty = |(officer, duty): (&String, &Duty)| v1::Duty {
+        officer: officer.clone(),
+        replaced: *duty == Duty::Replaced,
+    };
+    v1::Examination {
+        officers: work.officers.iter().map(duty).collect(),
+        attendance: wire_attendance(work.attendance),
+        methods: work.methods.iter().map(|method| wire_method(*method)).collect(),
+        samples: work.samples.values().map(sample).collect(),
+        findings: work.findings.values().map(wire_finding).collect(),
+        treatment: work.treatment.as_ref().map(wire_treatment),
+    }
+}
+
+pub(super) fn examination(said: v1::Examination) -> Said<Examination> {
+    let mut sent = BTreeMap::new();
+    let mut samples = BTreeMap::new();
+    for mut told in said.samples {
+        let laboratory = std::mem::take(&mut told.laboratory);
+        let sample = self::sample(told)?;
+        if !laboratory.is_empty() {
+            sent.insert(sample.id.clone(), laboratory);
+        }
+        samples.insert(sample.id.clone(), sample);
+    }
+    let duty =
+        |duty: v1::Duty| (duty.officer, if duty.replaced { Duty::Replaced } else { Duty::On });
+    let methods = said.methods.into_iter().map(|said| method(said).ok_or("methods"));
+    let findings = said.findings.into_iter().map(|said| {
+        let finding = finding(said)?;
+        Ok((finding.key.clone(), finding))
+    });
+    Ok(Examination {
+        officers: said.officers.into_iter().map(duty).collect(),
+        attendance: match said.attendance {
+            0 => None,
+            said => Some(attendance(said).ok_or("attendance")?),
+        },
+        methods: methods.collect::<Said<BTreeSet<_>>>()?,
+        samples,
+        sent,
+        findings: findings.collect::<Said<_>>()?,
+        treatment: said.treatment.map(treatment).transpose()?,
+    })
+}

@@ -1,0 +1,304 @@
+//! Joint inspection orders, and what is told of them.
+
+use domain::clearance::{Agency, Awaited};
+use domain::inspection::finding::Disposal;
+use domain::inspection::order::{Attendance, Fact, Method, Order, Stage};
+use domain::{DeclarationId, OrderId};
+use prost::Message as _;
+use time::OffsetDateTime;
+
+use super::examination::{
+    appointment, examination, instruction, wire_appointment, wire_examination, wire_instruction,
+};
+use super::{Said, Unreadable, wire};
+use crate::v1;
+
+const STAGES: [(Stage, v1::OrderStage); 12] = [
+    (Stage::None, v1::OrderStage::Unspecified),
+    (Stage::Ordered, v1::OrderStage::Ordered),
+    (Stage::Appointed, v1::OrderStage::Appointed),
+    (Stage::Presented, v1::OrderStage::Presented),
+    (Stage::Examining, v1::OrderStage::Examining),
+    (Stage::Sampled, v1::OrderStage::Sampled),
+    (Stage::Laboratory, v1::OrderStage::Laboratory),
+    (Stage::Found, v1::OrderStage::Found),
+    (Stage::Treating, v1::OrderStage::Treating),
+    (Stage::Disposed, v1::OrderStage::Disposed),
+    (Stage::Closed, v1::OrderStage::Closed),
+    (Stage::Cancelled, v1::OrderStage::Cancelled),
+];
+
+/// A stage as it is said.
+pub fn stage(stage: Stage) -> v1::OrderStage {
+    let found = STAGES.into_iter().find(|(domain, _)| *domain == stage);
+    found.map_or(v1::OrderStage::Unspecified, |(_, wire)| wire)
+}
+
+/// The stage that is meant; `None` when none is.
+pub fn parse_stage(said: i32) -> Option<Stage> {
+    let wire = v1::OrderStage::try_from(said).ok()?;
+    let found = STAGES.into_iter().find(|(_, known)| *known == wire);
+    found.map(|(stage, _)| stage).filter(|stage| *stage != Stage::None)
+}
+
+/// An order as it is said and kept.
+pub fn state(order: &Order) -> v1::OrderState {
+    let word = |disposal: Option<Disposal>| disposal.map_or("", Disposal::code).to_owned();
+    v1::OrderState {
+        stage: stage(order.stage).into(),
+        version: order.version,
+        examination: order.examination,
+        instructions: order.instructions.values().map(|i| wire_instruction(i, 0)).collect(),
+        late: order.late.values().map(|(on, i)| wire_instruction(i, *on)).collect(),
+        appointments: order.appointments,
+        appointment: order.appointment.as_ref().map(wire_appointment),
+        reschedules: order.reschedules,
+        no_shows: order.no_shows,
+        work: Some(wire_examination(&order.work)),
+        first: order.first.as_ref().map(wire_examination),
+        by_customs: word(order.by_customs),
+        by_inspection: word(order.by_inspection),
+        disposal: word(order.disposal),
+    }
+}
+
+fn order(said: v1::OrderState) -> Said<Order> {
+    let decided = |word: &str, field| {
+        if word.is_empty() {
+            return Ok(None);
+        }
+        Disposal::parse(word).map(Some).ok_or(field)
+    };
+    let keyed = |said: v1::Instruction| {
+        let instruction = instruction(said)?;
+        Ok((instruction.key.clone(), instruction))
+    };
+    let late = |said: v1::Instruction| {
+        let on = said.answered_on_version;
+        let instruction = instruction(said)?;
+        Ok((instruction.key.clone(), (on, instruction)))
+    };
+    Ok(Order {
+        stage: parse_stage(said.stage).ok_or("stage")?,
+        version: said.version,
+        examination: said.examination,
+        instructions: said.instructions.into_iter().map(keyed).collect::<Said<_>>()?,
+        late: said.late.into_iter().map(late).collect::<Said<_>>()?,
+        appointments: said.appointments,
+        appointment: said.appointment.map(appointment).transpose()?,
+        reschedules: said.reschedules,
+        no_shows: said.no_shows,
+        work: examination(said.work.ok_or("work")?)?,
+        first: said.first.map(examination).transpose()?,
+        by_customs: decided(&said.by_customs, "by_customs")?,
+        by_inspection: decided(&said.by_inspection, "by_inspection")?,
+        disposal: decided(&said.disposal, "disposal")?,
+    })
+}
+
+/// An order as it is kept.
+pub fn encode_order(order: &Order) -> Vec<u8> {
+    state(order).encode_to_vec()
+}
+
+/// Reads an order that was kept.
+///
+/// # Errors
+///
+/// When the bytes are no order.
+pub fn decode_order(bytes: &[u8]) -> Result<Order, Unreadable> {
+    let said = v1::OrderState::decode(bytes).map_err(|_| Unreadable { what: "order" })?;
+    order(said).map_err(|what| Unreadable { what })
+}
+
+/// A fact as it is said.
+fn fact(fact: &Fact) -> v1::OrderFact {
+    use v1::OrderFactKind as K;
+    let of = |kind: K, agency: Option<Agency>, detail: String| v1::OrderFact {
+        kind: kind.into(),
+        agency: agency.map_or(0, wire),
+        detail,
+    };
+    let plain = |kind| of(kind, None, String::new());
+    match fact {
+        Fact::Ordered(agency) => of(K::Ordered, Some(*agency), String::new()),
+        Fact::Joined(agency) => of(K::Joined, Some(*agency), String::new()),
+        Fact::Extended(agency) => of(K::Extended, Some(*agency), String::new()),
+        Fact::Answered(agency) => of(K::Answered, Some(*agency), String::new()),
+        Fact::Appointed => plain(K::Appointed),
+        Fact::Rescheduled => plain(K::Rescheduled),
+        Fact::NoShow(count) => of(K::NoShow, None, count.to_string()),
+        Fact::Compelled => plain(K::Compelled),
+        Fact::Assigned => plain(K::Assigned),
+        Fact::Replaced => plain(K::Replaced),
+        Fact::Presented(attendance) => {
+            let word = match attendance {
+                Attendance::Declarant => "DECLARANT",
+                Attendance::SiteOperator => "SITE_OPERATOR",
+            };
+            of(K::Presented, None, word.to_owned())
+        }
+        Fact::Began(method) => {
+            let word = match method {
+                Method::Machine => "MACHINE",
+                Method::Manual => "MANUAL",
+            };
+            of(K::Began, None, word.to_owned())
+        }
+        Fact::Taken(sample) => of(K::Taken, None, sample.clone()),
+        Fact::Sent(sample) => of(K::Sent, None, sample.clone()),
+        Fact::Found(key, result) => {
+            let id = &key.instruction.id;
+            let detail = format!("{id} line {}: {}", key.gnum, result.code());
+            of(K::Found, Some(key.instruction.agency), detail)
+        }
+        Fact::Completed => plain(K::Completed),
+        Fact::Objected => plain(K::Objected),
+        Fact::Decided(agency, disposal) => {
+            of(K::Decided, Some(*agency), disposal.code().to_owned())
+        }
+        Fact::TreatmentOrdered => plain(K::TreatmentOrdered),
+        Fact::Treated(passed) => {
+            of(K::Treated, None, if *passed { "PASSED" } else { "FAILED" }.to_owned())
+        }
+        Fact::Disposed(disposal) => of(K::Disposed, None, disposal.code().to_owned()),
+        Fact::Closed => plain(K::Closed),
+        Fact::Cancelled => plain(K::Cancelled),
+    }
+}
+
+/// An order with everything around it.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// The declaration.
+    pub id: DeclarationId,
+    /// As the exchange names it.
+    pub order_id: OrderId,
+    /// Customs code.
+    pub declarant_code: &'a str,
+    /// Customs house.
+    pub port_code: &'a str,
+    /// Supervision mode.
+    pub trade_mode: &'a str,
+    /// Order number of the declaration.
+    pub order_no: &'a str,
+    /// Where it stands.
+    pub order: &'a Order,
+    /// Name of the place, in both languages.
+    pub place: (&'a str, &'a str),
+    /// The site that took it on.
+    pub claimed_by: &'a str,
+    /// An objection waits.
+    pub objection_pending: bool,
+    /// When it was ordered and when it changed.
+    pub times: (OffsetDateTime, OffsetDateTime),
+    /// Lines of goods, encoded.
+    pub goods: &'a [u8],
+    /// What the release of the declaration waits for.
+    pub waits_for: &'a [Awaited],
+}
+
+/// An order as it is said.
+///
+/// # Errors
+///
+/// When its goods, which were encoded here, cannot be read.
+pub fn record(shown: Shown<'_>) -> Result<v1::OrderRecord, Unreadable> {
+    let goods = v1::Declaration::decode(shown.goods).map_err(|_| Unreadable { what: "goods" })?;
+    Ok(v1::OrderRecord { lines: goods.lines, ..without_goods(shown) })
+}
+
+fn without_goods(shown: Shown<'_>) -> v1::OrderRecord {
+    let mut state = state(shown.order);
+    if let Some(appointment) = &mut state.appointment {
+        let (en, zh) = shown.place;
+        en.clone_into(&mut appointment.place_name);
+        zh.clone_into(&mut appointment.place_name_zh);
+    }
+    v1::OrderRecord {
+        name: order_name(shown.id),
+        order_id: shown.order_id.0.to_string(),
+        declarant_code: shown.declarant_code.to_owned(),
+        port_code: shown.port_code.to_owned(),
+        trade_mode: shown.trade_mode.to_owned(),
+        order_no: shown.order_no.to_owned(),
+        state: Some(state),
+        claimed_by: shown.claimed_by.to_owned(),
+        objection_pending: shown.objection_pending,
+        ordered_time: Some(crate::timestamp(shown.times.0)),
+        changed_time: Some(crate::timestamp(shown.times.1)),
+        lines: Vec::new(),
+        waits_for: crate::facts::awaited(shown.waits_for),
+    }
+}
+
+/// An order as it is kept with an entry of the journal, without its goods.
+pub fn encode_record(shown: Shown<'_>) -> Vec<u8> {
+    without_goods(shown).encode_to_vec()
+}
+
+/// Reads an order that was kept with an entry.
+///
+/// # Errors
+///
+/// When the bytes are no order.
+pub fn decode_record(bytes: &[u8]) -> Result<v1::OrderRecord, Unreadable> {
+    v1::OrderRecord::decode(bytes).map_err(|_| Unreadable { what: "order" })
+}
+
+/// Reads facts that were kept.
+///
+/// # Errors
+///
+/// When the bytes are no facts.
+pub fn decode_told(bytes: &[u8]) -> Result<Vec<v1::OrderFact>, Unreadable> {
+    let facts = v1::OrderFacts::decode(bytes).map_err(|_| Unreadable { what: "facts" })?;
+    Ok(facts.facts)
+}
+
+/// What an enterprise does not see: who examines, and by which system.
+pub fn veil(record: &mut v1::OrderRecord) {
+    record.claimed_by.clear();
+    let Some(state) = &mut record.state else { return };
+    for examination in [&mut state.work, &mut state.first].into_iter().flatten() {
+        examination.officers.clear();
+        examination.samples.iter_mut().for_each(|sample| sample.officer.clear());
+        examination.findings.iter_mut().for_each(|finding| finding.officer.clear());
+    }
+}
+
+/// Resource name of the order of a declaration.
+pub fn order_name(id: DeclarationId) -> String {
+    format!("{}/inspection", id.name())
+}
+
+/// Reads the name of an order, or of its declaration.
+pub fn parse_order_name(name: &str) -> Option<DeclarationId> {
+    DeclarationId::parse(name.strip_suffix("/inspection").unwrap_or(name))
+}
+
+/// What is told of an order: what the rules of its life say, and what the service adds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// A fact of its life.
+    Fact(Fact),
+    /// A site took it on.
+    Claimed(String),
+    /// The enterprise objects; the declaration has to be stopped first.
+    ObjectionMade,
+    /// It could not be stopped any more.
+    ObjectionRefused,
+}
+
+/// What happened at one time, as it is kept and said.
+pub fn encode_told(told: &[Told]) -> bytes::Bytes {
+    use v1::OrderFactKind as K;
+    let plain = |kind: K, detail: String| v1::OrderFact { kind: kind.into(), agency: 0, detail };
+    let facts = told.iter().map(|told| match told {
+        Told::Fact(fact) => self::fact(fact),
+        Told::Claimed(by) => plain(K::Claimed, by.clone()),
+        Told::ObjectionMade => plain(K::ObjectionMade, String::new()),
+        Told::ObjectionRefused => plain(K::ObjectionRefused, String::new()),
+    });
+    v1::OrderFacts { facts: facts.collect() }.encode_to_vec().into()
+}

@@ -1,0 +1,59 @@
+//! What services keep of requests, to answer them again: written and read here, and in no call.
+
+use domain::DeclarationId;
+use prost::Message as _;
+use uuid::Uuid;
+
+use crate::schema::single_window::stored::v1 as kept;
+
+/// What an enterprise asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FilingKind {
+    /// A declaration.
+    Submit,
+    /// A new version of one.
+    Amend,
+    /// That one is taken back.
+    Withdraw,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Filing {
+    /// What was asked for.
+    pub kind: FilingKind,
+    /// Of which declaration.
+    pub declaration: DeclarationId,
+    /// The version that it made.
+    pub version: u32,
+    /// Where its content is in the journal of the declaration's slot.
+    pub position: i64,
+}
+
+impl Filing {
+    /// As it is kept.
+    pub fn encode(&self) -> Vec<u8> {
+        let kind = match self.kind {
+            FilingKind::Submit => kept::FilingKind::Submit,
+            FilingKind::Amend => kept::FilingKind::Amend,
+            FilingKind::Withdraw => kept::FilingKind::Withdraw,
+        };
+        let declaration_id = self.declaration.uuid().as_bytes().to_vec();
+        let (version, position) = (self.version, self.position);
+        kept::Filing { kind: kind.into(), declaration_id, version, position }.encode_to_vec()
+    }
+
+    /// Reads what was kept; `None` when it is no filing, which only a damaged database can cause.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let filing = kept::Filing::decode(bytes).ok()?;
+        let kind = match filing.kind() {
+            kept::FilingKind::Submit => FilingKind::Submit,
+            kept::FilingKind::Amend => FilingKind::Amend,
+            kept::FilingKind::Withdraw => FilingKind::Withdraw,
+            kept::FilingKind::Unspecified => return None,
+        };
+        let declaration = Uuid::from_slice(&filing.declaration_id).ok()?;
+        let declaration = DeclarationId::from_uuid(declaration);
+        Some(Self { kind, declaration, version: filing.version, position: filing.position })
+    }
+}

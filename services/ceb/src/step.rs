@@ -1,0 +1,309 @@
+//! A transaction under way: the documents that it is about, and what will be written.
+//!
+//! The invariant: a receipt about a document is written in the same transaction as the change that it
+//! tells of, to its sender and to its subscribers.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use bytes::Bytes;
+use domain::documents::{Return, supersedes};
+use domain::principal::CUSTOMS_LOG;
+use domain::{Slot, limits};
+use proto::ceb::{self, MessageType};
+use sqlx::PgConnection;
+use store::Fault;
+use store::journal::{Entry, Heads};
+use store::numbers::{CHINA, use_numbers, used_numbers};
+use store::request::Requests;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::paper::Paper;
+use crate::receipt::{self, About, Said};
+use crate::shelf::Shelf;
+use crate::{follow, log};
+
+/// A transaction under way.
+pub(crate) struct Step {
+    pub(crate) now: OffsetDateTime,
+    pub(crate) shelf: Shelf,
+    mail: Vec<Mail>,
+    numbers: Numbers,
+    /// The returnTime of the last receipt of each document in this transaction, by kind and key: also of
+    /// those that are not kept.
+    told: HashMap<(u16, String), OffsetDateTime>,
+    /// Up to where the declaration service's news are heard.
+    pub(crate) heard: follow::Place,
+    pub(crate) requests: Requests,
+    /// Bills of lading on which something changed: looked at once, at the end.
+    pub(crate) bills: BTreeSet<Bill>,
+    /// Messages whose copies were sent on.
+    pub(crate) copied: BTreeSet<Uuid>,
+    /// What cannot be and was: nothing of the transaction is kept.
+    fault: Option<Fault>,
+}
+
+/// What was written.
+pub(crate) struct Written {
+    pub(crate) entries: Vec<Entry>,
+    /// Where receipts stand in the logs of their senders, by their ids.
+    pub(crate) positions: HashMap<Uuid, u64>,
+    /// There is something to say to the declaration service.
+    pub(crate) errands: bool,
+}
+
+/// A bill of lading of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Bill {
+    pub(crate) agent_code: String,
+    pub(crate) bill_no: String,
+}
+
+/// A message for an exchange number.
+struct Mail {
+    to: String,
+    message_type: u16,
+    status: i32,
+    subject: Uuid,
+    about: About,
+    event: Uuid,
+    body: Bytes,
+    trace: String,
+}
+
+impl Step {
+    pub(crate) fn new(
+        now: OffsetDateTime,
+        shelf: Shelf,
+        numbers: Numbers,
+        requests: Requests,
+        heard: follow::Place,
+    ) -> Self {
+        Self {
+            now,
+            shelf,
+            mail: Vec::new(),
+            numbers,
+            told: HashMap::new(),
+            heard,
+            requests,
+            bills: BTreeSet::new(),
+            copied: BTreeSet::new(),
+            fault: None,
+        }
+    }
+
+    /// Writes everything, unless something happened that cannot be.
+    pub(crate) async fn write(
+        self,
+        tx: &mut PgConnection,
+        heads: &mut Heads,
+    ) -> Result<Written, Fault> {
+        let Self { now, shelf, mail, numbers, heard, requests, fault, .. } = self;
+        if let Some(fault) = fault {
+            return Err(fault);
+        }
+        use_numbers(&mut *tx, PRE_NO, day(now), &numbers.given).await?;
+        shelf.write(&mut *tx, now).await?;
+        requests.write(&mut *tx, now).await?;
+        heard.write(&mut *tx).await?;
+        let entries = post(&mut *tx, heads, mail, now).await?;
+        let positions = log::append(&mut *tx, &entries).await?;
+        Ok(Written { entries, positions, errands: shelf.has_errands() })
+    }
+
+    /// Notes what cannot be: the transaction fails with it, and nothing of it is kept.
+    pub(crate) fn broken(&mut self, what: &str) -> Vec<Said> {
+        self.fault.get_or_insert_with(|| Fault::Broken(what.to_owned()));
+        Vec::new()
+    }
+
+    /// Writes a receipt about a document to its sender and subscribers. The status of the document
+    /// follows when the rules of its kind let it.
+    pub(crate) fn say(&mut self, id: Uuid, what: &Return) -> Option<Said> {
+        let paper = self.shelf.get(id)?.clone();
+        let said = self.post(&paper, what, "");
+        self.shelf.change(id, |paper| paper.told = said.time);
+        if paper.status == what.status || supersedes(paper.kind, paper.status, what.status) {
+            self.shelf.change(id, |paper| {
+                paper.status = what.status;
+                paper.info.clone_from(&what.info);
+            });
+        }
+        Some(said)
+    }
+
+    /// The bill of an export is looked at once more at the end of the transaction.
+    pub(crate) fn look_at_bill(&mut self, inventory: Uuid) {
+        let Some(paper) = self.shelf.get(inventory) else { return };
+        if paper.kind.is_export() && !paper.names.bill_no.is_empty() {
+            let (agent_code, bill_no) = (&paper.names.agent_code, &paper.names.bill_no);
+            self.bills.insert(Bill { agent_code: agent_code.clone(), bill_no: bill_no.clone() });
+        }
+    }
+
+    /// Refuses a document that was kept: it can be sent again, corrected.
+    pub(crate) fn refuse(&mut self, id: Uuid, what: &Return) -> Option<Said> {
+        self.shelf.change(id, |paper| paper.status = what.status);
+        self.say(id, what)
+    }
+
+    /// Writes a receipt about a document that may not be kept.
+    pub(crate) fn post(&mut self, paper: &Paper, what: &Return, trace: &str) -> Said {
+        let key = (paper.kind.number(), paper.key.clone());
+        let last = self.told.get(&key).map_or(paper.told, |told| paper.told.max(*told));
+        let said = receipt::about(paper, what, receipt::after(last, self.now));
+        self.told.insert(key, said.time);
+        let guid = Uuid::now_v7().to_string().to_uppercase();
+        let body = ceb::write(said.message_type, &guid, std::slice::from_ref(&*said.document));
+        self.mail(paper, said.message_type, what.status, &body, (said.event, trace));
+        said
+    }
+
+    /// Puts a message into the log of a document's sender and of its subscribers.
+    pub(crate) fn mail(
+        &mut self,
+        paper: &Paper,
+        message_type: MessageType,
+        status: i32,
+        body: &str,
+        (event, trace): (Uuid, &str),
+    ) {
+        let body = Bytes::from(body.to_owned());
+        // The first one is the sender's, and has the id of what was said.
+        let events = std::iter::once(event).chain(std::iter::repeat_with(Uuid::now_v7));
+        let readers = std::iter::once(&paper.dxp_id).chain(&paper.subscribers);
+        for (to, event) in readers.zip(events) {
+            self.mail.push(Mail {
+                to: to.clone(),
+                message_type: message_type.number(),
+                status,
+                subject: About::subject(&paper.names.order_no, &paper.key),
+                about: About::of(paper),
+                event,
+                body: body.clone(),
+                trace: trace.to_owned(),
+            });
+        }
+    }
+
+    /// Customs gets a copy of a document that was accepted and concerns it.
+    pub(crate) fn show_customs(&mut self, id: Uuid) {
+        let Some(paper) = self.shelf.get(id) else { return };
+        let value = |element| paper.document.text(element);
+        let transfer = ceb::Transfer {
+            cop_code: value("agentCode"),
+            cop_name: value("agentName"),
+            dxp_mode: "DXP".to_owned(),
+            dxp_id: paper.dxp_id.clone(),
+            note: String::new(),
+        };
+        let (kind, status) = (paper.document.message_type(), paper.status);
+        let body = ceb::write_message(&ceb::Outgoing {
+            message_type: kind,
+            guid: &Uuid::now_v7().to_string().to_uppercase(),
+            transfer: &transfer,
+            subscribers: &[],
+            documents: std::slice::from_ref(&*paper.document),
+        });
+        self.mail_to(CUSTOMS_LOG, (kind.number(), status), Bytes::from(body), None);
+    }
+
+    /// Puts a message into the log of one exchange number; `about` is the document that it concerns.
+    pub(crate) fn mail_to(
+        &mut self,
+        to: &str,
+        (message_type, status): (u16, i32),
+        body: Bytes,
+        about: Option<&Paper>,
+    ) {
+        let subject = about.map(|paper| About::subject(&paper.names.order_no, &paper.key));
+        self.mail.push(Mail {
+            to: to.to_owned(),
+            message_type,
+            status,
+            subject: subject.unwrap_or_else(Uuid::nil),
+            // A message of customs may be about no document of ours.
+            about: about.map(About::of).unwrap_or_default(),
+            event: Uuid::now_v7(),
+            body,
+            trace: String::new(),
+        });
+    }
+
+    /// The next number of a slot: a letter, the date in China, nine digits. `None` where the day's
+    /// numbers are used up.
+    pub(crate) fn number(&mut self, letter: char, slot: Slot) -> Option<String> {
+        let given = self.numbers.given.entry(slot).or_default();
+        // A slot that has no row yet has given none today.
+        let used = self.numbers.used.get(&slot).copied().unwrap_or_default() + *given;
+        if used >= limits::NUMBERS_PER_SLOT - limits::NUMBERS_OF_DOOR_FROM {
+            return None;
+        }
+        *given += 1;
+        let base = i64::from(slot.column()) * limits::NUMBERS_PER_SLOT;
+        let serial = base + limits::NUMBERS_OF_DOOR_FROM + used;
+        Some(format!("{letter}{:08}{serial:09}", day(self.now)))
+    }
+}
+
+/// The day's numbers of the slots of documents that came: what was given before, and by this transaction,
+/// which holds the heads of these slots. What is refused because of a document that is there uses none.
+pub(crate) struct Numbers {
+    used: HashMap<Slot, i64>,
+    given: BTreeMap<Slot, i64>,
+}
+
+/// The kind of the numbers that the door gives.
+const PRE_NO: &str = "preNo";
+
+impl Numbers {
+    pub(crate) async fn load(
+        tx: &mut PgConnection,
+        slots: &BTreeSet<Slot>,
+        now: OffsetDateTime,
+    ) -> Result<Self, Fault> {
+        let used = used_numbers(tx, PRE_NO, day(now), slots).await?;
+        Ok(Self { used, given: BTreeMap::new() })
+    }
+}
+
+/// The day in China as eight digits.
+fn day(now: OffsetDateTime) -> i32 {
+    let date = now.to_offset(CHINA).date();
+    date.year() * 10_000 + i32::from(u8::from(date.month())) * 100 + i32::from(date.day())
+}
+
+/// Appends the mail to the logs of its readers.
+async fn post(
+    tx: &mut PgConnection,
+    heads: &mut Heads,
+    mail: Vec<Mail>,
+    now: OffsetDateTime,
+) -> Result<Vec<Entry>, Fault> {
+    let readers: BTreeSet<i16> = mail.iter().map(|mail| Slot::of(&mail.to).column()).collect();
+    heads.lock_more(&mut *tx, &readers.into_iter().collect::<Vec<_>>()).await?;
+    let entries: Vec<Entry> = mail
+        .into_iter()
+        .map(|mail| {
+            let slot = Slot::of(&mail.to);
+            Ok(Entry {
+                slot,
+                position: heads.next(slot)?,
+                event_id: mail.event,
+                subject: mail.subject,
+                owner: mail.to,
+                version: i32::from(mail.message_type),
+                round: mail.status,
+                phase: 0,
+                topics: 0,
+                recorded_time: now,
+                trace: mail.trace,
+                facts: mail.about.kept(),
+                body: Some(mail.body),
+            })
+        })
+        .collect::<Result<_, Fault>>()?;
+    heads.append(tx, &entries).await?;
+    Ok(entries)
+}

@@ -1,0 +1,784 @@
+//! Every text of the help, English and Chinese side by side, in the order of the English.
+
+/// What clap is given, paragraph by paragraph and without the last full stop, and the same in Chinese.
+#[rustfmt::skip]
+pub const TEXTS: &[(&str, &str)] = &[
+    (
+        "A draw can be made again when its day is over in China and the seed is published; \
+         before, the commitment shows that the seed was fixed",
+        "当日（中国时间）结束且随机种子公布后，可复算抽签；此前可凭承诺值确认种子早已固定",
+    ),
+    (
+        "A file is JSON of the schema (a declaration, a request {\"request_id\": …, \
+         \"declaration\": {…}}, a list of either, or one of either a line) or a CEB621 or CEB603 \
+         message. The same document is the same request, so the command may be repeated: what \
+         was filed keeps its receipt. To file the same JSON content once more after it ended, \
+         give it a new request_id",
+        "文件可为JSON（一份清单、一个请求 {\"request_id\": …, \"declaration\": {…}}、二者的列表\
+         ，或每行一份），也可为CEB621或CEB603报文。同一单证即同一请求，命令可重复执行：已申报的沿\
+         用原回执。终结后要以相同JSON内容再次申报，请换用新的request_id",
+    ),
+    (
+        "A firm (customs code) where a relative works or that the officer has a share in; may \
+         be given several times",
+        "亲属任职或本人持股的企业（海关编码），可多次给出",
+    ),
+    (
+        "A photograph, record or certificate; may be given several times. Only its digest \
+         (SHA-256) is told, so keep the file",
+        "照片、记录或证书，可多次给出；只报送其摘要（SHA-256），请保留原文件",
+    ),
+    (
+        "A rule set (JSON), at most one of each agency; `inspect rules print` prints one to \
+         start from [default: the samples of both agencies]",
+        "规则集（JSON），每个机关至多一个；可由 inspect rules print 输出样例 [默认：两机关的样例]",
+    ),
+    ("A sample was taken", "取样"),
+    ("A sample went to a laboratory", "样品送检"),
+    ("A window other than the sandbox: host:port", "沙箱以外的单一窗口，主机:端口"),
+    (
+        "Add or change a place. Appointments that were made stay as they are",
+        "新增或修改查验场地；已有预约不变",
+    ),
+    (
+        "Add or change an officer of your own agency. It is the whole record: what is left out \
+         is none",
+        "新增或修改本机关人员；须给出完整记录，未填即为无",
+    ),
+    ("All of them", "全部"),
+    ("An officer cannot come; another one is drawn", "人员不能到场，另行抽取"),
+    (
+        "Another PostgreSQL than the private one, for example postgres://user@host/database",
+        "使用其他PostgreSQL而非自带的，例如 postgres://user@host/database",
+    ),
+    ("Any number of the document", "单证的任一编号"),
+    (
+        "Appeal against an entry of your credit, once, within 60 days. It counts until that is \
+         decided",
+        "对本企业信用记录申诉，60日内一次；决定前记录仍有效",
+    ),
+    (
+        "Appointments so far, as you saw them [default: as they are now]",
+        "您所见的已预约次数 [默认：当前次数]",
+    ),
+    (
+        "Assess past declarations with rule sets: who would have been looked at, and why",
+        "用规则集评估既往清单：哪些会被布控，原因为何",
+    ),
+    ("At most this many", "最多列出的条数"),
+    (
+        "Authority of the certificate of the window that it calls (PEM)",
+        "被调用窗口的证书颁发机构（PEM）",
+    ),
+    (
+        "Authority of the certificate of the window that it listens to (PEM)",
+        "被监听窗口的证书颁发机构（PEM）",
+    ),
+    (
+        "Authority of the window's certificate (PEM), with --cert and --key",
+        "单一窗口证书的颁发机构（PEM），与--cert、--key同用",
+    ),
+    (
+        "Authority that issues signing certificates (PEM). Without one, only whether the \
+         signature fits the message and the certificate is said",
+        "签名证书的颁发机构（PEM）；不给出时只说明签名与报文、证书是否相符",
+    ),
+    ("Authority that signs callers' certificates (PEM)", "签发调用方证书的机构（PEM）"),
+    (
+        "Authority whose certificates sign national messages (PEM); may be given several times. \
+         The registry can name single certificates as well",
+        "国家报文签名证书的颁发机构（PEM），可多次给出；登记表也可指定单个证书",
+    ),
+    ("Bring the database's tables up to date and end", "升级数据库表结构后退出"),
+    (
+        "CONFORM, DOC_MISMATCH, QTY_MISMATCH, NAME_OR_CODE_MISMATCH, IP_INFRINGEMENT, \
+         PROHIBITED, QUARANTINE_FAIL, QUALITY_FAIL or LAB_PENDING",
+        "查验结果代码：CONFORM、DOC_MISMATCH、QTY_MISMATCH、NAME_OR_CODE_MISMATCH、\
+         IP_INFRINGEMENT、PROHIBITED、QUARANTINE_FAIL、QUALITY_FAIL或LAB_PENDING",
+    ),
+    ("CSV (RFC 4180) with a header line", "CSV（RFC 4180），首行为标题"),
+    (
+        "Certificate of the inspection service (PEM), in the registry as an examiner. With it, \
+         risk rules are asked and joint orders are kept",
+        "查验服务的证书（PEM），登记表中为examiner；给出后执行风险布控并管理联合查验单",
+    ),
+    (
+        "Certificate of the national door (PEM), in the registry as a gateway. With it, CEB \
+         messages are taken",
+        "国家报文入口的证书（PEM），登记表中为gateway；给出后受理CEB报文",
+    ),
+    (
+        "Check a rule set without a window: everything that is wrong in it at once",
+        "不连接窗口检查规则集，一次列出全部问题",
+    ),
+    (
+        "Choose place and time of an inspection, or move it. An enterprise says so two hours \
+         ahead and may move it twice",
+        "选择或更改查验场地和时间；企业须提前两小时，至多更改两次",
+    ),
+    ("Connection", "连接"),
+    (
+        "Credit class of every declarant: advanced, general or untrusted [default: what the \
+         inspection service says of each today, general where it does not]",
+        "各申报企业的信用等级：advanced、general或untrusted [默认：查验服务今日所示，无则为\
+         general]",
+    ),
+    (
+        "Credit of firms (企业信用): read it, certify, decide appeals",
+        "企业信用：查询、认证、申诉决定",
+    ),
+    ("Customs code", "海关编码"),
+    ("Customs code of the firm", "企业海关编码"),
+    (
+        "Days of leave, both included: 2026-12-01..2026-12-05, or one day; may be given several \
+         times",
+        "休假日期，含首尾：2026-12-01..2026-12-05，或单日；可多次给出",
+    ),
+    ("Decide an appeal", "决定申诉"),
+    (
+        "Decide as an agency what happens to the goods (处置); the strictest decision counts",
+        "以机关身份决定货物处置，以最严者为准",
+    ),
+    ("Declarants; their slots share the work", "申报企业数，其数据槽分担负载"),
+    ("Declarations on their way at once by unary calls", "以单次调用同时在途的清单数"),
+    ("Declarations on their way at once over streams", "以数据流同时在途的清单数"),
+    (
+        "Declarations on their way at once when all of them are inspected",
+        "全部查验时同时在途的清单数",
+    ),
+    (
+        "Declarations wait until an inspection service in another process has asked the risk \
+         rules; it must be connected. With --examiner-cert that is so anyway",
+        "清单须等待另一进程的查验服务完成风险布控，该服务须已连接；给出--examiner-cert时本已如此",
+    ),
+    ("Declarations, and the exchange with agencies", "申报服务及与机关的数据交换"),
+    ("Declare drafts (appStatus 1) too", "暂存单证（appStatus为1）也申报"),
+    ("Do not simulate agencies: connect your own", "不模拟机关，由您自行接入"),
+    (
+        "End when the declaration is released, rejected, withdrawn or returned; the exit code \
+         is 0 when it is released",
+        "清单放行、退单、撤单或退运时结束；放行时退出码为0",
+    ),
+    (
+        "End when the order stands at this stage or a later one; the exit code is 1 when it \
+         fell away before",
+        "查验单到达该环节或其后时结束；此前取消则退出码为1",
+    ),
+    (
+        "Everything counts by it: deadlines, days, months and years of numbers, taxes and \
+         credit, in the window and for its simulated agencies. It never goes back, and stays \
+         moved when the sandbox is started again; a new data directory begins with the time \
+         of the machine",
+        "单一窗口及其模拟机关的一切期限，以及编号、税款、信用的日、月、年，均以该时钟为准。时\
+         钟不可回调，沙箱重启后保持不变；新的数据目录从本机时间开始",
+    ),
+    (
+        "Explain messages (CEB): every field with its meaning, and everything that is wrong. \
+         Asks no window",
+        "解释报文（CEB）：各字段含义及全部错误；不连接窗口",
+    ),
+    (
+        "Explain what the risk rules said about a declaration, and verify their draws",
+        "说明某清单的风险布控结果，并验证抽签",
+    ),
+    (
+        "Fetch the receipts of this exchange number too; those of senders are fetched anyway",
+        "另取该交换编号的回执；发送方的回执总会取回",
+    ),
+    (
+        "File a new version of a declaration. Verdicts for older versions are void, and review \
+         begins again",
+        "申报新版本；针对旧版本的回执作废，重新审核",
+    ),
+    ("File declarations", "申报清单"),
+    (
+        "Filed at or after: YYYY-MM-DD (a day in China) or RFC 3339",
+        "申报时间不早于：YYYY-MM-DD（中国日期）或RFC 3339",
+    ),
+    (
+        "Filed at or after: YYYY-MM-DD (a day in China) or RFC 3339 [default: 30 days before \
+         the end]",
+        "申报时间不早于：YYYY-MM-DD（中国日期）或RFC 3339 [默认：截止前30日]",
+    ),
+    ("Filed before; a day counts as a whole", "申报时间早于；日期按整日计"),
+    (
+        "Filed before; a day counts as a whole [default: now]",
+        "申报时间早于；日期按整日计 [默认：现在]",
+    ),
+    ("Files; `-` is standard input", "文件；- 为标准输入"),
+    ("First day, in China [default: a week ago]", "起始日（中国） [默认：一周前]"),
+    ("First day, in China [default: today]", "起始日（中国） [默认：今天]"),
+    ("Follow what happens to orders, from now on", "从现在起跟踪查验单动态"),
+    ("Follow what happens to your declarations, from now on", "从现在起跟踪本企业清单动态"),
+    (
+        "For which instruction: customs/ID or inspection/ID",
+        "针对哪条布控指令：customs/编号 或 inspection/编号",
+    ),
+    (
+        "From 1; a correction has a higher one [default: the next one]",
+        "从1起；更正时递增 [默认：下一个]",
+    ),
+    (
+        "Give one stuck item up for ever; what waits behind it goes on. Nobody is told",
+        "永久放弃一件滞留件，其后续事项继续处理；不通知任何一方",
+    ),
+    ("Go on after this resume token of an earlier entry", "从此前条目的续传令牌之后继续"),
+    ("Go on with what comes, until Ctrl-C", "持续接收，直至Ctrl-C"),
+    ("Have stuck items tried again, when the cause is gone", "原因消除后重试滞留件"),
+    ("How long a file must rest before it is taken, in milliseconds", "文件静置多久后才取走，毫秒"),
+    ("How long to wait", "最长等待时间"),
+    ("How long: 31d, 12h, 90min, \"1year 2days\"", "时长：31d、12h、90min、\"1year 2days\""),
+    ("How many days, at most 14", "天数，至多14"),
+    ("Id of the item", "滞留件编号"),
+    ("In words", "文字说明"),
+    (
+        "Inspection (查验): orders, appointments, reports, decisions, rules, credit and \
+         statistics",
+        "查验：查验单、预约、报告、决定、规则、信用与统计",
+    ),
+    ("Inspection service (joint orders)", "查验服务（联合查验单）"),
+    ("Its key (PEM)", "其私钥（PEM）"),
+    (
+        "Its name on the exchange; where several processes share the work, each needs its own",
+        "在数据交换中的名称；多个进程分担时各用其名",
+    ),
+    ("Lanes of the group commit", "成组提交的通道数"),
+    ("Language of texts", "文字所用语言"),
+    (
+        "Leave out the inspection service: its seat on the exchange is free for your own, and \
+         no risk rules are asked",
+        "不启动查验服务：其席位留给您自己的服务，且不执行风险布控",
+    ),
+    ("Left: is drawn no more", "已离职：不再抽取"),
+    (
+        "List declarations, newest first. Every filter that is set must hold",
+        "列出清单，最新在前；各条件须同时满足",
+    ),
+    ("List examination places, or put one", "列出查验场地，或登记一个"),
+    ("List firms with a credit record, by customs code", "按海关编码列出有信用记录的企业"),
+    ("List officers of one agency or of both", "列出一个或两个机关的人员"),
+    ("List officers, or put one", "列出人员，或登记一名"),
+    (
+        "List orders, newest first. Every filter that is set must hold",
+        "列出查验单，最新在前；各条件须同时满足",
+    ),
+    ("List rule sets, every version, newest first", "列出规则集的各版本，最新在前"),
+    ("List stuck items, oldest first", "列出滞留件，最早在前"),
+    (
+        "List the seeds of the draws: commitments in advance, seeds when the day is over",
+        "列出抽签种子：事先为承诺值，当日结束后为种子",
+    ),
+    (
+        "List the windows of a place that you can book now, with how many more orders each takes",
+        "列出查验场地现在可以预约的时段及剩余名额",
+    ),
+    (
+        "List what was sent, newest first. Every filter that is set must hold",
+        "列出已发送的单证，最新在前；各条件须同时满足",
+    ),
+    (
+        "Measure this machine: cleared declarations a second, beside the machine's own limits",
+        "测量本机性能：每秒放行清单数，并与机器自身极限对照",
+    ),
+    (
+        "Messages or envelopes, plain or .gz; `-` is standard input",
+        "报文或信封，原文或.gz；- 为标准输入",
+    ),
+    ("Move the time forward by this long", "将时间向前调整一段时长"),
+    ("Move the time forward to this one", "将时间向前调整至指定时刻"),
+    (
+        "NUMBER is an order number, waybill number, copNo, preNo, invtNo, guid, or number of a bill \
+         of lading. When several documents have it, the inventory is shown and the others are listed; \
+         --type chooses another",
+        "NUMBER可为订单编号、运单编号、企业内部编号（copNo、coElNo）、预录入编号、清单编号、guid或\
+         提运单号。多份单证有此编号时显示清单并列出其他单证；用--type选择",
+    ),
+    (
+        "Name (declarations/UUID), UUID, or any number of it: preNo, order number, own number \
+         (copNo), way-bill, invtNo, release",
+        "名称（declarations/UUID）、UUID或任一编号：预录入编号、订单编号、企业内部编号、运单编号\
+         、清单编号、放行编号",
+    ),
+    (
+        "Name (declarations/UUID), UUID, or any of its numbers",
+        "名称（declarations/UUID）、UUID或任一编号",
+    ),
+    (
+        "Name (declarations/UUID), UUID, preNo or order number",
+        "名称（declarations/UUID）、UUID、预录入编号或订单编号",
+    ),
+    (
+        "Name (declarations/UUID, with or without /inspection), UUID or order number",
+        "名称（declarations/UUID，可带/inspection）、UUID或订单编号",
+    ),
+    (
+        "Name (declarations/UUID, with or without /inspection), UUID, preNo or order number",
+        "名称（declarations/UUID，可带/inspection）、UUID、预录入编号或订单编号",
+    ),
+    ("Name of the laboratory", "实验室名称"),
+    (
+        "Name of this consumer; several consumers of one agency share the work",
+        "本消费者名称；同一机关的多个消费者分担工作",
+    ),
+    ("National door (CEB messages)", "国家报文入口（CEB报文）"),
+    (
+        "National messages (CEB): send them, watch a folder, read receipts",
+        "国家报文（CEB）：发送、监视文件夹、读取回执",
+    ),
+    (
+        "No window is asked: whether the signer may sign for the declarant is not said here",
+        "不连接窗口：签名人可否代申报企业签名，此处不作判断",
+    ),
+    (
+        "Nobody came to the appointment; from half an hour after its beginning on",
+        "预约时间过半小时后，无人到场",
+    ),
+    ("Number of the certificate", "证书编号"),
+    ("Number on the seal", "封志号"),
+    (
+        "Object to the findings: a second examination (复验) by other officers, once",
+        "对查验结果提出异议：由其他人员复验，一次为限",
+    ),
+    ("Of this service: ceb or inspection [default: both]", "所属服务，ceb或inspection [默认：二者]"),
+    ("Of which line of goods [default: of the consignment]", "针对哪项商品 [默认：整批]"),
+    (
+        "Officers begin to look. Looking by machine and by hand are two steps",
+        "人员开始查验；机检与人工查验为两个步骤",
+    ),
+    (
+        "On the findings of which examination, 1 or 2, as you saw them [default: the current one]",
+        "针对第几次查验的结果，1或2，以您所见为准 [默认：当前一次]",
+    ),
+    (
+        "One declaration, one inspection, one release: a single window for cross-border \
+         e-commerce (跨境电商单一窗口)",
+        "一次申报、一次查验、一次放行：跨境电商单一窗口",
+    ),
+    (
+        "Only at this stage, for example ordered or found; may be given several times",
+        "仅列该环节，例如ordered或found；可多次给出",
+    ),
+    ("Only check, as the window does: nothing is put in force", "与窗口相同的检查，但不生效"),
+    ("Only check: nothing is kept", "仅校验，不保存"),
+    (
+        "Only in this state: under-review, inspecting, released, rejected, withdrawn or returned",
+        "仅列该状态：under-review、inspecting、released、rejected、withdrawn或returned（也可写中\
+         文）",
+    ),
+    ("Only of this declarant (customs code)", "仅列该申报企业（海关编码）"),
+    ("Only of this port (customs house)", "仅列该口岸（海关）"),
+    (
+        "Only the operator of the site is there (径行开验); after three times that nobody came",
+        "仅场地经营人在场（径行开验）；三次无人到场之后",
+    ),
+    ("Only this declarant (10 or 18 characters)", "仅列该申报企业（10位或18位）"),
+    (
+        "Only this declaration, its whole history first: name, UUID, or any of its numbers",
+        "仅该清单，先列全部历史：名称、UUID或任一编号",
+    ),
+    ("Only this order number", "仅列该订单编号"),
+    (
+        "Only this order, its whole history first: name, UUID, preNo or order number",
+        "仅该查验单，先列全部历史：名称、UUID、预录入编号或订单编号",
+    ),
+    ("Only this service in this process", "本进程只运行该服务"),
+    (
+        "Only this supervision mode: 9610, 9710, 9810, 1210 or 1239",
+        "仅列该监管方式：9610、9710、9810、1210或1239",
+    ),
+    ("Only this type, for example 621 or CEB621", "仅列该类型，例如621或CEB621"),
+    ("Only those of this order", "仅列该订单的"),
+    ("Only those on the blacklist", "仅列黑名单中的"),
+    (
+        "Only those that still wait for an order, a payment or a waybill",
+        "仅列尚待订单、支付单或运单的",
+    ),
+    (
+        "Only those that this agency has not decided about: customs or inspection",
+        "仅列该机关尚未决定的：customs或inspection",
+    ),
+    ("Only those with an appeal that waits", "仅列有待处理申诉的"),
+    (
+        "Only those with this number, whichever it is: order, way-bill, copNo, preNo, invtNo, guid, \
+         bill",
+        "仅列有此编号的，任一种均可：订单、运单、企业内部编号、预录入编号、清单编号、guid、提运单\
+         号",
+    ),
+    ("Only what came after this position", "仅列该位置之后的"),
+    (
+        "Only what is about documents of this order, tax bills included",
+        "仅列与该订单的单证有关的，含电子税单",
+    ),
+    ("Only what is wrong, not the fields", "只列错误，不列字段"),
+    ("Only with an appointment at this place", "仅列在该场地有预约的"),
+    ("Print a sample rule set as JSON, to start your own from", "输出JSON规则集样例，供自行修改"),
+    ("Print help", "显示帮助"),
+    ("Print help (see a summary with '-h')", "显示帮助（-h为简要帮助）"),
+    ("Print help (see more with '--help')", "显示帮助（--help为详细帮助）"),
+    ("Print nothing but problems", "只显示问题"),
+    (
+        "Print the document of the one in force instead of the table; with --output json, add \
+         the documents",
+        "输出生效规则集的文档而非表格；与--output json同用时附上文档",
+    ),
+    ("Print this message or the help of the given subcommand(s)", "显示本帮助或指定命令的帮助"),
+    ("Print version", "显示版本"),
+    (
+        "Put a rule set of your agency in force: declarations filed from now on are assessed by \
+         it",
+        "使本机关的规则集生效：此后申报的清单按其评估",
+    ),
+    (
+        "RELEASE, AMEND_AND_RELEASE, TREAT, RETURN, DESTROY, OTHER_DETAIN, TRANSFER_CLEARANCE, \
+         TRANSFER_LEGAL or TRANSFER_ANTISMUGGLING",
+        "处置方式：RELEASE、AMEND_AND_RELEASE、TREAT、RETURN、DESTROY、OTHER_DETAIN、\
+         TRANSFER_CLEARANCE、TRANSFER_LEGAL或TRANSFER_ANTISMUGGLING",
+    ),
+    ("Read so many, from the newest on", "读取的条数，从最新起"),
+    (
+        "Read the receipts (回执) of an exchange number, or of an order",
+        "读取某交换编号或某订单的回执",
+    ),
+    (
+        "Record as customs that a firm was certified (高级认证), or that this ended",
+        "以海关身份登记企业取得或失去高级认证",
+    ),
+    ("Registry of callers (JSON)", "调用方登记表（JSON）"),
+    (
+        "Risk rules (布控规则): print a sample, check a file, put it in force, list what was in \
+         force",
+        "布控规则：输出样例、检查文件、使其生效、列出历次版本",
+    ),
+    (
+        "Risk rules and joint inspection orders; needs --examiner-endpoint",
+        "风险布控与联合查验单；须给出--examiner-endpoint",
+    ),
+    ("Run a simulated agency against a sandbox", "对沙箱运行一个模拟机关"),
+    ("SHA-256 of the certificate, 64 hexadecimal digits", "证书的SHA-256，64位十六进制"),
+    (
+        "Says what the message is, who sends it, whether it is signed, each document with its fields, \
+         and what breaks the schema, the sums or, for inventories, the rules of a declaration. Order, \
+         payment, waybill and inventory of one parcel, given together, are compared as the window \
+         will compare them (三单对碰), and the fields that differ are named. Personal data is shown: \
+         it is your own file. The exit code is 0 when nothing is wrong",
+        "说明报文类型、发送方、是否签名、各单证及字段，以及不合规范、合计不符或（清单）不合申报规\
+         则之处。同时给出同一票的订单、支付单、运单和清单时，按窗口的规则核对（三单对碰）并指出不\
+         一致的字段。个人信息照实显示：这是您自己的文件。无错误时退出码为0",
+    ),
+    ("Seconds of each measured part", "每个测量项的秒数"),
+    (
+        "Seconds that calls may take to finish when the window drains",
+        "窗口停止时，等待调用完成的秒数",
+    ),
+    (
+        "Seed of the draws, 64 hexadecimal digits [default: all zeros]",
+        "抽签种子，64位十六进制 [默认：全零]",
+    ),
+    (
+        "Send national messages (CEB) or transport envelopes (DxpMsg)",
+        "发送国家报文（CEB）或传输信封（DxpMsg）",
+    ),
+    (
+        "Send what is there, fetch the receipts that are there, and end",
+        "发送现有文件，取回现有回执后退出",
+    ),
+    ("Serve a window with your own certificates and registry", "以您自己的证书和登记表提供服务"),
+    (
+        "Show every document, also of many; without it only those that are not well",
+        "列出每份单证，份数多时亦然；不给出时只列有问题的",
+    ),
+    ("Show one declaration with its history", "显示一份清单及其历史"),
+    (
+        "Show one document's whole story: receipts, what it waits for, its bill, what to do next",
+        "显示一份单证的全部经过：回执、等待事项、提运单、下一步",
+    ),
+    (
+        "Show one order: where it stands, instructions, findings, decisions and history",
+        "显示一份查验单：所处环节、布控指令、查验结果、决定与历史",
+    ),
+    ("Show one stuck item with what the service was given", "显示一件滞留件及服务收到的内容"),
+    (
+        "Show the credit of one firm: class, points, entries, and what changed and why",
+        "显示一家企业的信用：等级、分值、记录及变动原因",
+    ),
+    (
+        "Show the time in the sandbox, or move it forward (deadlines of days and years can \
+         be tried so)",
+        "显示沙箱时间，或将其向前调整（可用于试验以天或年计的期限）",
+    ),
+    (
+        "Sign a message (CEB) with a firm's key: SM2 over SM3, or RSA over SHA-1",
+        "用企业私钥签名报文（CEB）：SM2配SM3，或RSA配SHA-1",
+    ),
+    (
+        "Something was found, by officers or by the laboratory. All of one command takes effect \
+         together",
+        "人员或实验室的查验发现；同一命令的各项一并生效",
+    ),
+    ("Source of the entry, as `inspect credit show` names it", "记录来源，见 inspect credit show"),
+    (
+        "Start everything on this machine, with simulated agencies, and show what happens",
+        "在本机启动全部服务和模拟机关，并显示动态",
+    ),
+    (
+        "Start with `single-window sandbox`, then, in another terminal, `single-window submit \
+         --wait docs/examples/import-9610.xml`",
+        "先运行 single-window sandbox，再在另一终端运行 single-window submit --wait \
+         docs/examples/import-9610.xml",
+    ),
+    (
+        "Starts a window of its own in a temporary directory, with simulated agencies, and \
+         files against it over streams and by unary calls. Everything is durable and over mutual \
+         TLS",
+        "在临时目录启动自己的窗口和模拟机关，以数据流和单次调用申报；全部持久保存，并使用双向TLS",
+    ),
+    ("Streams that carry them", "承载它们的数据流数"),
+    (
+        "Stuck items: what a service could not handle after a few tries and set aside",
+        "滞留件：服务多次尝试仍无法处理而搁置的事项",
+    ),
+    ("Tables for people, JSON for programs", "表格供人阅读，JSON供程序使用"),
+    ("Take a declaration back before release", "放行前撤回清单"),
+    (
+        "Take an order on as its site; officers are drawn by lot (双随机)",
+        "以场地身份接单；人员随机抽取（双随机）",
+    ),
+    (
+        "Takes *.xml and *.xml.gz (messages or DxpMsg envelopes) out of DIR once they are completely \
+         written. What the window took goes to DIR/done; what it refused goes to DIR/failed, with \
+         the reasons in a .txt (words) and a .json beside it. Receipts are written to DIR/receipts, \
+         below a folder for each exchange number, one file each: DXPENT1/POSITION-CEB622-NUMBER.xml. \
+         When a document has come to its end, a line says how, and where to read why. While the window \
+         is away, files stay in DIR/.work and are sent when it is back. Write a file under another \
+         name (a.xml.tmp) and rename it, or simply write it",
+        "从DIR取走已写完的*.xml和*.xml.gz（报文或DxpMsg信封）。窗口受理的移至DIR/done；被拒绝的移\
+         至DIR/failed，旁附原因.txt（文字）和.json。回执写入DIR/receipts下各交换编号自己的文件夹，\
+         一份一个文件：DXPENT1/位置-CEB622-编号.xml。单证终结时另有一行说明结果及原因所在页面。窗\
+         口不可用时文件留在DIR/.work，恢复后发送。可先以其他名称（a.xml.tmp）写入再改名，也可直接\
+         写入",
+    ),
+    (
+        "Takes the key (--key, PKCS#8 PEM, not encrypted) and its certificate (--cert, PEM) of \
+         the firm. No window is asked. A message that goes into an envelope (DxpMsg) is signed \
+         first",
+        "使用企业的私钥（--key，PKCS#8 PEM，未加密）及其证书（--cert，PEM）。不连接窗口。要装入\
+         信封（DxpMsg）的报文须先签名",
+    ),
+    (
+        "Tell all that is needed to recompute each draw, also of those that did not select, and \
+         which rules were not in force",
+        "列出复算每次抽签所需的全部数据，含未选中的，以及未生效的规则",
+    ),
+    ("Tell as the site what was done and found", "以场地身份报送查验经过与结果"),
+    (
+        "That window, host:port [default: this one, as localhost]",
+        "该窗口，主机:端口 [默认：本窗口，localhost]",
+    ),
+    ("The appeal failed", "申诉不成立"),
+    ("The appeal succeeded: the entry does not count any more", "申诉成立：该记录不再计入"),
+    ("The certificate was taken back", "认证已撤销"),
+    ("The certificate; only its digest is told", "证书；只报送其摘要"),
+    (
+        "The day whose rules count [default: the day on which each was filed, in China]",
+        "以哪一日的规则为准 [默认：各清单申报当日（中国）]",
+    ),
+    (
+        "The document of this type, for example 311 or CEB311",
+        "该类型的单证，例如311或CEB311",
+    ),
+    (
+        "The exchange number under which the messages were sent. With --order it may be left out: \
+         then the numbers under which documents of the order are kept are read",
+        "发送报文所用的交换编号。与--order同用时可省略：此时读取该订单在案单证所属的各编号",
+    ),
+    (
+        "The files are sent as they are, one after the other. A message that breaks the schema \
+         is refused whole, with every fault. Documents are known by their guid, so the command \
+         may be repeated",
+        "文件按原样依次发送。不合规范的报文整份拒绝，并列出全部错误。单证以guid识别，命令可重复\
+         执行",
+    ),
+    ("The folder", "文件夹"),
+    ("The goods are there", "货物到场"),
+    (
+        "The goods were treated (除害处理); the agencies decide again",
+        "货物已作除害处理，机关重新决定",
+    ),
+    ("The message, plain or .gz; `-` is standard input", "报文，原文或.gz；- 为标准输入"),
+    ("The messages themselves, one after the other", "依次输出报文原文"),
+    (
+        "The national door (CEB messages); needs --gateway-endpoint",
+        "国家报文入口（CEB报文）；须给出--gateway-endpoint",
+    ),
+    ("The officer, or the analyst of the laboratory", "人员，或实验室检验员"),
+    ("The place, one of `inspect places`", "场地，见 inspect places"),
+    ("The rule set (JSON); `-` is standard input", "规则集（JSON）；- 为标准输入"),
+    (
+        "The rule set (JSON); its version is one more than that of the last one. `-` is \
+         standard input",
+        "规则集（JSON），版本须为上一版加一；- 为标准输入",
+    ),
+    ("The sample that the laboratory analysed", "实验室所检样品"),
+    ("The treatment failed", "处理不合格"),
+    ("The version that you saw [default: the current one]", "您所见的版本 [默认：当前版本]"),
+    (
+        "The whole new content: JSON, or a CEB message with one document; `-` is standard input",
+        "完整的新内容：JSON，或只含一份单证的CEB报文；- 为标准输入",
+    ),
+    (
+        "The whole of it: JSON of the message Place, as `inspect places --output json` prints \
+         it; `-` is standard input",
+        "完整内容：Place消息的JSON，同 inspect places --output json 的输出；- 为标准输入",
+    ),
+    ("The window's certificate (PEM)", "窗口的证书（PEM）"),
+    (
+        "Times from filing to release, with and without inspection, and shares, by port, mode \
+         and credit class, of declarations that are over",
+        "已终结清单从申报到放行的时间（查验与未查验）及占比，按口岸、监管方式和信用等级",
+    ),
+    (
+        "Verify the signatures of messages (CEB). The exit code is 0 when all are good",
+        "验证报文（CEB）签名；全部有效时退出码为0",
+    ),
+    (
+        "Wait until each one is released, rejected, withdrawn or returned; the exit code is 0 \
+         when all are released",
+        "等待每份清单放行、退单、撤单或退运；全部放行时退出码为0",
+    ),
+    (
+        "Wait until every document is released, concluded or refused; the exit code is 0 when \
+         none is refused",
+        "等待每份单证放行、审结或被拒绝；无拒绝时退出码为0",
+    ),
+    (
+        "Watch a folder: send what is put there, and write the receipts beside it",
+        "监视文件夹：发送放入的文件，回执写在旁边",
+    ),
+    (
+        "What to log, for example `info` or `declaration=debug` [default: warn, info for serve]",
+        "日志内容，例如 info 或 declaration=debug [默认：warn，serve为info]",
+    ),
+    ("What was decided about the goods is done", "货物处置决定已执行"),
+    (
+        "When the window begins, one of `inspect windows`: 2026-11-26T09:00 (in China) or RFC \
+         3339 [default: the next one that is free]",
+        "时段开始时间，见 inspect windows：2026-11-26T09:00（中国）或RFC 3339 [默认：下一空闲时\
+         段]",
+    ),
+    (
+        "Where PostgreSQL's programs are, when not in the usual places",
+        "PostgreSQL程序所在目录，不在常用位置时给出",
+    ),
+    ("Where the figures go", "测量结果写入何处"),
+    (
+        "Where the sandbox keeps everything, and where the private PostgreSQL lives",
+        "沙箱存放全部内容之处，也是自带PostgreSQL所在",
+    ),
+    (
+        "Where to serve gRPC, and national messages over HTTP",
+        "gRPC服务地址，国家报文也由此经HTTP受理",
+    ),
+    (
+        "Megabytes that must be free beside the private PostgreSQL. Below, firms do not file \
+         (SW-1503); reading and verdicts go on",
+        "内置PostgreSQL所在磁盘须保留的空间（MB）；低于此值时不受理企业申报（SW-1503），查询和审核回执\
+         不受影响",
+    ),
+    ("Where to serve metrics for Prometheus", "Prometheus指标的服务地址"),
+    (
+        "Where to write the signed message; standard output when it is not given",
+        "签名后的报文写入何处；不给出时为标准输出",
+    ),
+    (
+        "Which instruction it answers, customs/ID or inspection/ID; may be given several times \
+         [default: that of the sample, or every one that has no final result yet]",
+        "答复哪条布控指令，customs/编号 或 inspection/编号；可多次给出 [默认：样品所属的，或全部\
+         尚无最终结果的]",
+    ),
+    (
+        "Which line of goods [default: that of the sample, or the consignment]",
+        "哪项商品 [默认：样品所属的，或整批]",
+    ),
+    ("Which one", "哪一个"),
+    ("Which version [default: the newest that was assessed]", "哪个版本 [默认：最近评估的版本]"),
+    ("Who calls, among the callers of the sandbox", "以沙箱中的哪个调用方身份"),
+    ("Who cannot come", "何人不能到场"),
+    ("Who took it", "何人取样"),
+    ("Who, one of those who were drawn", "何人，须为被抽中者之一"),
+    ("Whose: customs or inspection", "所属机关：customs或inspection"),
+    ("Why; it is kept and the agencies read it", "原因；将予保存，机关可见"),
+    ("Why; it is kept with the change", "原因；随变动一并保存"),
+    ("Your certificate (PEM)", "您的证书（PEM）"),
+    ("customs or inspection [default: both]", "customs或inspection [默认：两者]"),
+    ("customs/ID or inspection/ID", "customs/编号 或 inspection/编号"),
+    ("manual or machine", "manual（人工）或machine（机检）"),
+    (
+        "manual or machine [default: by hand when that has begun]",
+        "manual（人工）或machine（机检） [默认：人工查验已开始则为人工]",
+    ),
+    (
+        "A release needs --clear of both. In the sandbox, start it with --no-agencies, or the simulated agencies are faster",
+        "放行需要两个机关都 --clear。沙箱须以 --no-agencies 启动，否则模拟机关先作出决定",
+    ),
+    (
+        "Code of the reason, or of the instruction with --inspect [default: 500, DOC or 700]",
+        "原因代码；与 --inspect 同用时为布控指令代码 [默认：500、DOC 或 700]",
+    ),
+    (
+        "Examination of the data concluded (审结, 399)",
+        "审结（399）",
+    ),
+    (
+        "Give an agency's verdict on a declaration, as the agency: --as customs or --as inspection",
+        "以机关身份对清单作出决定：--as customs 或 --as inspection",
+    ),
+    (
+        "Goods detained, 501 to 599 (扣留)",
+        "扣留货物，代码501至599",
+    ),
+    (
+        "Goods go back abroad (退运, 700)",
+        "退运（700）",
+    ),
+    (
+        "Held until documents arrive (待补单证)",
+        "待补单证",
+    ),
+    (
+        "Name of its inspection service on the exchange; where several processes share a database, each needs its own",
+        "本进程查验服务在交换接口上的名称；多个进程共用一个数据库时须各不相同",
+    ),
+    (
+        "No objection; when both agencies say so there is one release (放行)",
+        "同意放行；两个机关都同意时放行一次",
+    ),
+    (
+        "Returned to the enterprise with this code (退单, 100)",
+        "退单（100），须给出代码",
+    ),
+    (
+        "Somebody reviews it (人工审核, 300)",
+        "人工审核（300）",
+    ),
+    (
+        "Taken into the database (入库, 120)",
+        "入库（120）",
+    ),
+    (
+        "The round of review that it is about",
+        "所针对的审核轮次",
+    ),
+    (
+        "The version that it is about, when the window does not tell us its events [default: the newest]",
+        "所针对的版本；仅在无法从单一窗口取得事件时需要 [默认：最新版本]",
+    ),
+    (
+        "Wants to look at the goods (查验, 500)",
+        "要求查验（500）",
+    ),
+    (
+        "Why, for the enterprise; what to look at, with --inspect",
+        "告知企业的原因；与 --inspect 同用时为查验内容",
+    ),
+    ("YYYY-MM-DD (midnight in China) or RFC 3339", "YYYY-MM-DD（中国时间零点）或RFC 3339"),
+];

@@ -1,0 +1,448 @@
+//! The commands of enterprises, agencies and operators: file, read, follow, change. They know only the
+//! public schema and the SDK, like every other client: this crate sees no store and no service.
+//!
+//! A command says how it went by its exit code, so that scripts need not read texts:
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | the window, or we before it, refused at least one item or the request; or a declaration that was waited for ended other than released |
+//! | 2 | the command line or the configuration cannot be used, or a file that it names is not there |
+//! | 3 | the window cannot be reached, is not available, or did not come to an end in time |
+//! | 4 | there is nothing of this name for this caller |
+//! | 5 | a fault of the window |
+//! | 6 | the window is no sandbox, and a simulator works in no other |
+//!
+//! When several apply, the highest is told. Results go to stdout; progress and, with tables, refusals
+//! of a whole request go to stderr. With `--output json` everything is JSON on stdout, one object a
+//! line. A reader that closes the pipe ends the command quietly.
+
+mod card;
+pub mod ceb;
+pub mod change;
+pub mod clock;
+mod follow;
+pub mod help;
+mod input;
+pub mod inspect;
+pub mod options;
+mod problem;
+pub mod read;
+mod report;
+pub mod sandbox;
+pub mod stuck;
+pub mod submit;
+mod table;
+mod values;
+pub mod verdict;
+pub mod watch;
+mod words;
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use domain::Code;
+use domain::refusal::Act;
+pub use proto::status::Language;
+use serde::Serialize;
+use tonic::{Code as Grpc, Status};
+pub use watch::describe;
+
+use options::Options;
+use problem::Problem;
+
+/// What a client can ask for.
+#[derive(Debug, clap::Subcommand)]
+#[expect(missing_docs, reason = "the help of a command stands with its arguments")]
+pub enum Command {
+    Submit(submit::Submit),
+    Get(read::Get),
+    List(read::List),
+    Watch(watch::Watch),
+    Amend(change::Amend),
+    Withdraw(change::Withdraw),
+    Verdict(verdict::Verdict),
+    Ceb(ceb::Ceb),
+    Inspect(inspect::Inspect),
+    Stuck(stuck::Stuck),
+    Clock(clock::Clock),
+}
+
+impl Command {
+    /// Does what it asks for.
+    ///
+    /// # Errors
+    ///
+    /// What kept it from doing so.
+    pub async fn run(self, options: &Options) -> anyhow::Result<Exit> {
+        match self {
+            Self::Submit(args) => {
+                if let Some(exit) = options.missing(&args.files)? {
+                    return Ok(exit);
+                }
+                submit::run(&options.session().await?, args).await
+            }
+            Self::Get(args) => read::get(&options.session().await?, args).await,
+            Self::List(args) => read::list(&options.session().await?, args).await,
+            Self::Watch(args) => watch::run(&options.session().await?, args).await,
+            Self::Amend(args) => {
+                if let Some(exit) = options.missing([&args.file])? {
+                    return Ok(exit);
+                }
+                change::amend(&options.session().await?, args).await
+            }
+            Self::Withdraw(args) => change::withdraw(&options.session().await?, args).await,
+            Self::Verdict(args) => {
+                let named = options.caller.is_some() || options.cert.is_some();
+                anyhow::ensure!(
+                    named,
+                    "say which agency gives the verdict: --as customs or --as inspection"
+                );
+                verdict::run(&options.session().await?, args).await
+            }
+            Self::Ceb(args) => ceb::run(options.means(), args).await,
+            Self::Inspect(args) => inspect::run(options.means(), args).await,
+            Self::Stuck(args) => stuck::run(&options.session_as("admin").await?, args).await,
+            Self::Clock(args) => {
+                let session = options.session_as("admin").await?;
+                clock::run(&session, args).await
+            }
+        }
+    }
+}
+
+/// For whom a command writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// How a command ended; the numbers are a promise to scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Something was refused, or ended other than released.
+    Refused = 1,
+    /// The command line or the configuration cannot be used.
+    Usage = 2,
+    /// The window cannot be reached or did not answer in time.
+    Unreachable = 3,
+    /// There is nothing of this name for this caller.
+    NotFound = 4,
+    /// A fault of the window.
+    Fault = 5,
+    /// The window is no sandbox.
+    NotASandbox = 6,
+}
+
+impl Exit {
+    /// What an error that a command gave back means.
+    pub fn of_error(error: &anyhow::Error) -> Self {
+        if let Some(status) = error.downcast_ref::<Status>() {
+            return Self::of_grpc(status.code());
+        }
+        if let Some(error) = error.downcast_ref::<client::Error>() {
+            return match error {
+                client::Error::Unreachable { .. } => Self::Unreachable,
+                client::Error::Address(_) | client::Error::Identity { .. } => Self::Usage,
+            };
+        }
+        match error.downcast_ref::<Code>() {
+            Some(Code::ConnectionFailed) => Self::Unreachable,
+            Some(Code::NotASandbox) => Self::NotASandbox,
+            Some(code) if code.act() == Act::Operator => Self::Usage,
+            Some(_) | None => Self::Usage,
+        }
+    }
+
+    /// What a code of gRPC means. The window itself never says UNKNOWN or CANCELLED: that is how the
+    /// transport reports a connection that broke.
+    fn of_grpc(code: Grpc) -> Self {
+        match code {
+            Grpc::Ok => Self::Done,
+            Grpc::NotFound => Self::NotFound,
+            Grpc::Unavailable
+            | Grpc::ResourceExhausted
+            | Grpc::DeadlineExceeded
+            | Grpc::Cancelled
+            | Grpc::Unknown => Self::Unreachable,
+            Grpc::Internal | Grpc::DataLoss | Grpc::Unimplemented => Self::Fault,
+            Grpc::InvalidArgument
+            | Grpc::AlreadyExists
+            | Grpc::PermissionDenied
+            | Grpc::FailedPrecondition
+            | Grpc::Aborted
+            | Grpc::OutOfRange
+            | Grpc::Unauthenticated => Self::Refused,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        let number: u8 = match exit {
+            Exit::Done => 0,
+            Exit::Refused => 1,
+            Exit::Usage => 2,
+            Exit::Unreachable => 3,
+            Exit::NotFound => 4,
+            Exit::Fault => 5,
+            Exit::NotASandbox => 6,
+        };
+        Self::from(number)
+    }
+}
+
+/// What we say ourselves, in both languages.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{english}")]
+pub struct Said {
+    english: String,
+    chinese: String,
+}
+
+impl Said {
+    /// The same in English and in Chinese.
+    pub fn new(english: impl Into<String>, chinese: impl Into<String>) -> Self {
+        Self { english: english.into(), chinese: chinese.into() }
+    }
+
+    /// A file that cannot be read.
+    pub fn unreadable(path: &Path) -> Self {
+        let path = path.display();
+        Self::new(format!("{path} cannot be read"), format!("无法读取{path}"))
+    }
+
+    /// A file or directory that cannot be made, written or put in place.
+    pub fn unwritable(path: &Path) -> Self {
+        let path = path.display();
+        Self::new(format!("{path} cannot be written"), format!("无法写入{path}"))
+    }
+
+    /// A file that holds no certificate of an authority.
+    pub fn no_authority(path: &Path) -> Self {
+        let path = path.display();
+        Self::new(format!("{path} holds no authority"), format!("{path}中没有证书颁发机构的证书"))
+    }
+
+    /// In one language.
+    pub fn text(&self, language: Language) -> &str {
+        match language {
+            Language::English => &self.english,
+            Language::Chinese => &self.chinese,
+        }
+    }
+}
+
+/// The Chinese of an error that is not of this crate, where somebody has it.
+pub type ErrorZh = fn(&(dyn std::error::Error + 'static)) -> Option<String>;
+
+/// An error with its causes, in the caller's language as far as it is known.
+fn told(error: &anyhow::Error, language: Language, error_zh: ErrorZh) -> String {
+    let said = error.downcast_ref::<Said>();
+    let connection = error.downcast_ref::<client::Error>();
+    let code = error.downcast_ref::<Code>();
+    let part = |cause: &(dyn std::error::Error + 'static)| {
+        if let (Some(text), Language::Chinese) = (error_zh(cause), language) {
+            return text;
+        }
+        let cause = cause.to_string();
+        if let Some(said) = said.filter(|said| said.english == cause) {
+            return said.text(language).to_owned();
+        }
+        if let Some(connection) = connection.filter(|error| error.to_string() == cause) {
+            return connection.text(language);
+        }
+        match (code.filter(|code| code.id() == cause), language) {
+            (Some(code), Language::Chinese) => format!("{} {}", code.id(), code.title_zh()),
+            (Some(_) | None, _) => cause,
+        }
+    };
+    let parts: Vec<_> = error.chain().map(part).collect();
+    parts.join(words::pick(language, ": ", "："))
+}
+
+/// Ends with the code that the error means for scripts, after saying it. A reader that closed the pipe
+/// has read enough.
+pub fn failed(error: &anyhow::Error, language: Language, error_zh: ErrorZh) -> ExitCode {
+    if is_closed_pipe(error) {
+        return ExitCode::SUCCESS;
+    }
+    let word = words::pick(language, "error: ", "错误：");
+    // Nothing can be done when even this cannot be written.
+    let _unsaid = writeln!(io::stderr(), "{word}{}", told(error, language, error_zh));
+    Exit::of_error(error).into()
+}
+
+/// How often is looked whether somebody still reads.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Ends when whoever reads our output went away: a command that waits for something to say would hear of
+/// it only then.
+pub async fn reader_gone() {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let stdout = io::stdout();
+    loop {
+        tokio::time::sleep(LOOK).await;
+        // A closed pipe is told without being asked for.
+        let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+        let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+        let looked = poll(&mut watched, Some(&now));
+        if looked.is_ok() && watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
+            return;
+        }
+    }
+}
+
+/// Ctrl-C or a request to end from the system.
+pub async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut end) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = end.recv() => {}
+    }
+}
+
+/// A usage error when one of these files is not there; otherwise nothing.
+///
+/// # Errors
+///
+/// When it cannot be told.
+pub fn missing<'a>(
+    files: impl IntoIterator<Item = &'a PathBuf>,
+    output: Output,
+    language: Language,
+) -> io::Result<Option<Exit>> {
+    let problem = input::missing(files, language);
+    problem.map(|problem| tell_refusal(output, &problem)).transpose()
+}
+
+/// What every command works with.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The window.
+    pub window: client::Window,
+    /// For whom to write.
+    pub output: Output,
+    /// In which language.
+    pub language: Language,
+}
+
+impl Session {
+    /// A request that asks for texts in the caller's language.
+    fn request<T>(&self, message: T) -> tonic::Request<T> {
+        let mut request = tonic::Request::new(message);
+        let language = words::pick(self.language, "en", "zh-CN");
+        let language = tonic::metadata::MetadataValue::from_static(language);
+        request.metadata_mut().insert("accept-language", language);
+        request
+    }
+
+    /// Tells a refusal of the whole request, and how the command ends by it.
+    fn refused(&self, problem: &Problem) -> io::Result<Exit> {
+        tell_refusal(self.output, problem)
+    }
+
+    /// The end of every command: a status is told as a refusal, and a closed pipe is no error.
+    fn settle(&self, ended: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+        let told = match ended {
+            Ok(exit) => return Ok(exit),
+            Err(error) => match error.downcast::<Status>() {
+                Ok(status) => {
+                    let problem = Problem::of_status(&status, self.language);
+                    self.refused(&problem).map_err(anyhow::Error::new)
+                }
+                Err(error) => Err(error),
+            },
+        };
+        quietly(told)
+    }
+}
+
+/// A closed pipe is no error.
+fn quietly(ended: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+    ended.or_else(|error| if is_closed_pipe(&error) { Ok(Exit::Done) } else { Err(error) })
+}
+
+/// Tells a refusal of the whole request, and how the command ends by it.
+fn tell_refusal(output: Output, problem: &Problem) -> io::Result<Exit> {
+    match output {
+        Output::Json => say_json(&serde_json::json!({ "refusal": problem }))?,
+        Output::Table => writeln!(io::stderr(), "{}", clean(&problem.text()))?,
+    }
+    Ok(problem.exit)
+}
+
+/// Whether the reader of our output went away.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let io = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
+    io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Writes a text for people and ends the line.
+fn say(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}", clean(text))?;
+    out.flush()
+}
+
+/// Writes a value for programs as one line.
+fn say_json(value: &impl Serialize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, value).map_err(io::Error::from)?;
+    writeln!(out)?;
+    out.flush()
+}
+
+/// What others wrote must not steer the terminal.
+fn clean(text: &str) -> String {
+    let steers = |c: char| c.is_control() && c != '\n';
+    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_have_the_exit_code_of_who_must_act() {
+        let of = |error: anyhow::Error| Exit::of_error(&error);
+        assert_eq!(of(Status::unavailable("").into()), Exit::Unreachable);
+        assert_eq!(of(Status::not_found("").into()), Exit::NotFound);
+        assert_eq!(of(Status::internal("").into()), Exit::Fault);
+        assert_eq!(of(Status::aborted("").into()), Exit::Refused);
+        assert_eq!(of(client::Error::Address(String::new()).into()), Exit::Usage);
+        assert_eq!(of(anyhow::anyhow!("port").context(Code::PortInUse)), Exit::Usage);
+    }
+
+    #[test]
+    fn errors_are_told_in_the_language_of_the_caller() {
+        let said = Said::new("another program has port 1", "端口1已被占用");
+        let error = anyhow::anyhow!("os error 98").context(said).context(Code::PortInUse);
+        assert_eq!(
+            told(&error, Language::English, |_| None),
+            "SW-4002: another program has port 1: os error 98"
+        );
+        assert_eq!(
+            told(&error, Language::Chinese, |_| None),
+            "SW-4002 端口已被占用：端口1已被占用：os error 98"
+        );
+        let error = anyhow::Error::from(client::Error::Address("x".to_owned()));
+        assert!(told(&error, Language::Chinese, |_| None).starts_with("x不是地址"));
+    }
+
+    #[test]
+    fn a_closed_pipe_is_found_and_terminals_are_not_steered() {
+        let closed = io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(is_closed_pipe(&anyhow::Error::new(closed).context("table")));
+        assert!(!is_closed_pipe(&anyhow::anyhow!("other")));
+        assert_eq!(clean("a\u{1b}[31m\nb\u{9b}"), "a\u{fffd}[31m\nb\u{fffd}");
+    }
+}

@@ -1,0 +1,140 @@
+//! What every command takes: how to speak, and which window is meant, as whom.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use client::Config;
+
+use crate::ceb::Means;
+use crate::{Exit, Language, Output, Said, Session, sandbox};
+
+/// What every command takes: where and how to speak, and which window it means.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Where the sandbox keeps everything, and where the private PostgreSQL lives.
+    #[arg(long, global = true, env = "SW_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Tables for people, JSON for programs.
+    #[arg(long, global = true, value_enum, default_value = "table")]
+    output: OutputArg,
+    /// Language of texts.
+    #[arg(long, global = true, value_enum, env = "SW_LANGUAGE", default_value = "en")]
+    language: LanguageArg,
+    /// What to log, for example `info` or `declaration=debug` [default: warn, info for serve].
+    #[arg(long, global = true, env = "SW_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+    /// A window other than the sandbox: host:port.
+    #[arg(long, global = true, env = "SW_ENDPOINT", help_heading = "Connection")]
+    pub endpoint: Option<String>,
+    /// Who calls, among the callers of the sandbox.
+    #[arg(long = "as", global = true, value_name = "CALLER", help_heading = "Connection")]
+    pub(crate) caller: Option<String>,
+    /// Authority of the window's certificate (PEM), with --cert and --key.
+    #[arg(long, global = true, env = "SW_CA", value_name = "FILE", help_heading = "Connection")]
+    ca: Option<PathBuf>,
+    /// Your certificate (PEM).
+    #[arg(long, global = true, env = "SW_CERT", value_name = "FILE", help_heading = "Connection")]
+    pub(crate) cert: Option<PathBuf>,
+    /// Its key (PEM).
+    #[arg(long, global = true, env = "SW_KEY", value_name = "FILE", help_heading = "Connection")]
+    key: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum OutputArg {
+    Table,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LanguageArg {
+    En,
+    Zh,
+}
+
+impl Options {
+    /// The directory that was named, or the usual one.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn data_dir(&self) -> anyhow::Result<PathBuf> {
+        match &self.data_dir {
+            Some(directory) => std::path::absolute(directory)
+                .context(Said::new("--data-dir is no path", "--data-dir不是路径")),
+            None => sandbox::default_data_dir(),
+        }
+    }
+
+    /// Language of texts.
+    pub fn language(&self) -> Language {
+        match self.language {
+            LanguageArg::En => Language::English,
+            LanguageArg::Zh => Language::Chinese,
+        }
+    }
+
+    /// The window that is named by flags, or the sandbox in the data directory.
+    ///
+    /// # Errors
+    ///
+    /// When its certificates cannot be read.
+    pub fn config(&self, default_caller: &str) -> anyhow::Result<Config> {
+        let (Some(ca), Some(cert), Some(key)) = (&self.ca, &self.cert, &self.key) else {
+            let none = self.ca.is_none() && self.cert.is_none() && self.key.is_none();
+            let together = "--ca, --cert and --key belong together";
+            anyhow::ensure!(none, Said::new(together, "--ca、--cert、--key须同时给出"));
+            let caller = self.caller.as_deref().unwrap_or(default_caller);
+            return sandbox::config(&self.data_dir()?, caller, self.endpoint.as_deref());
+        };
+        let address = self.endpoint.clone().with_context(|| {
+            Said::new("--endpoint is needed with --cert", "使用--cert时须给出--endpoint")
+        })?;
+        Ok(Config { address, authority: pem(ca)?, certificate: pem(cert)?, key: pem(key)? })
+    }
+
+    /// Tells of files that are not there, before anything is done.
+    pub(crate) fn missing<'a>(
+        &self,
+        files: impl IntoIterator<Item = &'a PathBuf>,
+    ) -> std::io::Result<Option<Exit>> {
+        crate::missing(files, self.output(), self.language())
+    }
+
+    fn output(&self) -> Output {
+        match self.output {
+            OutputArg::Table => Output::Table,
+            OutputArg::Json => Output::Json,
+        }
+    }
+
+    pub(crate) async fn session(&self) -> anyhow::Result<Session> {
+        self.session_as("agent").await
+    }
+
+    /// As this caller of the sandbox, unless another one is named.
+    pub(crate) async fn session_as(&self, caller: &str) -> anyhow::Result<Session> {
+        Ok(Session {
+            window: client::Window::connect(&self.config(caller)?).await?,
+            output: self.output(),
+            language: self.language(),
+        })
+    }
+
+    /// For commands of which some need no window.
+    pub(crate) fn means(&self) -> Means {
+        let (output, language) = (self.output(), self.language());
+        let (key, cert) = (self.key.clone(), self.cert.clone());
+        Means { output, language, config: self.config("agent"), key, cert }
+    }
+}
+
+/// A file of certificates or keys.
+///
+/// # Errors
+///
+/// When it cannot be read.
+pub fn pem(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| Said::unreadable(path))
+}

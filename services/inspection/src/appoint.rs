@@ -1,0 +1,74 @@
+//! Making or moving the appointment of an order.
+
+use domain::DeclarationId;
+use domain::inspection::appointment::{By, TimeWindow, book};
+use domain::inspection::order::{Act, Appointment, Event, Order, Stage};
+use domain::refusal::{Code, Refusal};
+use time::{Duration, OffsetDateTime};
+
+use crate::ask::{Asking, Draws, is_claimed_by};
+use crate::step::Step;
+
+pub(crate) async fn appoint(
+    step: &mut Step<'_>,
+    id: DeclarationId,
+    seen: u32,
+    (place, start): (&str, Option<OffsetDateTime>),
+    (by, caller): (By, &str),
+) -> Asking<Draws> {
+    let filed = step.order(id)?.clone();
+    if by == By::Site
+        && let Err(refusal) = is_claimed_by(&filed, caller)
+    {
+        return Ok(Err(refusal));
+    }
+    let Some(site) = step.site(place).await? else {
+        return Ok(Err(Refusal::of(Code::PlaceUnknown).with("place", place)));
+    };
+    if !site.serves(&filed.port_code) {
+        let refusal = Refusal::of(Code::PlaceUnknown).with("place", place);
+        return Ok(Err(refusal.with("port", &filed.port_code)));
+    }
+    let now = step.now;
+    let taken = step.taken(place).await?;
+    // Nobody holds a window that has no row.
+    let count = |window: TimeWindow| taken.get(&window.start).copied().unwrap_or_default();
+    let window = match start {
+        Some(start) => {
+            let length = Duration::minutes(i64::from(site.place.window_minutes));
+            Some(TimeWindow { start, end: start.saturating_add(length) })
+        }
+        None => site.place.next_free(count, by, now),
+    };
+    let Some(window) = window else {
+        return Ok(Err(Refusal::of(Code::WindowFull).with("place", place)));
+    };
+    let appointment = Appointment { place: place.to_owned(), window };
+    let stood = filed.standing().cloned();
+    if stood.as_ref() != Some(&appointment)
+        && let Err(refusal) = book(&site.place, window, count(window), by, now)
+    {
+        return Ok(Err(refusal));
+    }
+    let Order { version, examination, stage, .. } = filed.case.order;
+    let booked = appointment.clone();
+    let act = if stage == Stage::Appointed {
+        Act::Reschedule { seen, appointment, by, at: now }
+    } else {
+        Act::Appoint { seen, appointment, by }
+    };
+    let named = step.order(id)?;
+    named.place_name.clone_from(&site.place.name);
+    named.place_name_zh.clone_from(&site.place.name_zh);
+    match step.apply(id, &Event::Site { version, examination, act })? {
+        Ok(facts) if facts.is_empty() => Ok(Ok(Draws::new())),
+        Ok(_) => {
+            step.move_booking(stood.as_ref(), &booked);
+            Ok(Ok(Draws::new()))
+        }
+        Err(refusal) => {
+            step.orders.insert(id, filed);
+            Ok(Err(refusal))
+        }
+    }
+}

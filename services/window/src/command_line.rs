@@ -1,0 +1,556 @@
+//! The command line: every role of `single-window`, and the commands of its clients (`cli`), with help
+//! that teaches.
+
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use cli::options::{self, Options};
+use cli::{Language, Said, help};
+use client::Config;
+use domain::Code;
+use proto::v1;
+use tokio_util::sync::CancellationToken;
+
+use crate::run::{self, Settings};
+use crate::signals::{self, Ending, Hangup};
+use crate::{listen, sandbox};
+
+/// One declaration, one inspection, one release: a single window for cross-border e-commerce
+/// (跨境电商单一窗口).
+///
+/// Start with `single-window sandbox`, then, in another terminal, `single-window submit --wait
+/// docs/examples/import-9610.xml`.
+#[derive(Debug, Parser)]
+#[command(name = "single-window", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start everything on this machine, with simulated agencies, and show what happens.
+    Sandbox(SandboxArgs),
+    /// Serve a window with your own certificates and registry.
+    Serve(Box<ServeArgs>),
+    /// Run a simulated agency against a sandbox.
+    Agency(AgencyArgs),
+    /// Bring the database's tables up to date and end.
+    Migrate(DatabaseArgs),
+    #[command(flatten)]
+    Client(cli::Command),
+    Bench(crate::bench::Bench),
+}
+
+#[derive(Debug, Clone, Args)]
+struct DatabaseArgs {
+    /// Another PostgreSQL than the private one, for example postgres://user@host/database.
+    #[arg(long, env = "SW_DATABASE_URL", value_name = "URL")]
+    database_url: Option<String>,
+    /// Where PostgreSQL's programs are, when not in the usual places.
+    #[arg(long, env = "SW_PG_BIN", value_name = "DIR")]
+    pg_bin: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+struct ListenArgs {
+    /// Where to serve gRPC, and national messages over HTTP.
+    #[arg(
+        long,
+        default_value = "127.0.0.1:7443",
+        env = "SW_LISTEN",
+        value_name = "HOST:PORT",
+        value_parser = listen::parse
+    )]
+    listen: String,
+    /// Where to serve metrics for Prometheus.
+    #[arg(long, env = "SW_METRICS", value_name = "HOST:PORT", value_parser = listen::parse)]
+    metrics: Option<String>,
+    /// Lanes of the group commit.
+    #[arg(long, default_value_t = 2, env = "SW_WRITERS")]
+    writers: usize,
+    /// Seconds that calls may take to finish when the window drains.
+    #[arg(long, default_value_t = 10, env = "SW_DRAIN_SECONDS")]
+    drain_seconds: u64,
+    /// Megabytes that must be free beside the private PostgreSQL. Below, firms do not file (SW-1503);
+    /// reading and verdicts go on.
+    #[arg(long, default_value_t = 512, env = "SW_FREE_SPACE_LEAST", value_name = "MB")]
+    free_space_least: u64,
+}
+
+#[derive(Debug, Args)]
+struct SandboxArgs {
+    #[command(flatten)]
+    listen: ListenArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// Do not simulate agencies: connect your own.
+    #[arg(long)]
+    no_agencies: bool,
+    /// Leave out the inspection service: its seat on the exchange is free for your own, and no risk
+    /// rules are asked.
+    #[arg(long)]
+    no_inspection: bool,
+    /// Name of its inspection service on the exchange; where several processes share a database, each
+    /// needs its own.
+    #[arg(long, env = "SW_EXAMINER_NAME", value_name = "NAME", default_value = "inspection")]
+    examiner_name: String,
+    /// Print nothing but problems.
+    #[arg(long)]
+    quiet: bool,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    listen: ListenArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// Only this service in this process.
+    #[arg(long, value_enum)]
+    only: Option<ServiceArg>,
+    /// The window's certificate (PEM).
+    #[arg(long, env = "SW_SERVER_CERT", value_name = "FILE")]
+    server_cert: PathBuf,
+    /// Its key (PEM).
+    #[arg(long, env = "SW_SERVER_KEY", value_name = "FILE")]
+    server_key: PathBuf,
+    /// Authority that signs callers' certificates (PEM).
+    #[arg(long, env = "SW_CLIENT_CA", value_name = "FILE")]
+    client_ca: PathBuf,
+    /// Registry of callers (JSON).
+    #[arg(long, env = "SW_REGISTRY", value_name = "FILE")]
+    registry: PathBuf,
+    /// Authority whose certificates sign national messages (PEM); may be given several times. The
+    /// registry can name single certificates as well.
+    #[arg(long, env = "SW_SIGNING_AUTHORITY", value_name = "FILE")]
+    signing_authority: Vec<PathBuf>,
+    /// Declarations wait until an inspection service in another process has asked the risk rules; it
+    /// must be connected. With --examiner-cert that is so anyway.
+    #[arg(long, env = "SW_TARGETING")]
+    targeting: bool,
+    #[command(flatten)]
+    gateway: GatewayArgs,
+    #[command(flatten)]
+    examiner: ExaminerArgs,
+}
+
+/// As whom the national door calls the declaration service.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "National door (CEB messages)")]
+struct GatewayArgs {
+    /// Certificate of the national door (PEM), in the registry as a gateway. With it, CEB messages
+    /// are taken.
+    #[arg(
+        long,
+        env = "SW_GATEWAY_CERT",
+        value_name = "FILE",
+        requires = "gateway_key",
+        requires = "gateway_ca"
+    )]
+    gateway_cert: Option<PathBuf>,
+    /// Its key (PEM).
+    #[arg(long, env = "SW_GATEWAY_KEY", value_name = "FILE", requires = "gateway_cert")]
+    gateway_key: Option<PathBuf>,
+    /// Authority of the certificate of the window that it calls (PEM).
+    #[arg(long, env = "SW_GATEWAY_CA", value_name = "FILE", requires = "gateway_cert")]
+    gateway_ca: Option<PathBuf>,
+    /// That window, host:port [default: this one, as localhost].
+    #[arg(long, env = "SW_GATEWAY_ENDPOINT", value_name = "HOST:PORT", requires = "gateway_cert")]
+    gateway_endpoint: Option<String>,
+}
+
+impl GatewayArgs {
+    fn config(self) -> anyhow::Result<Option<Config>> {
+        called_as(self.gateway_ca, self.gateway_cert, self.gateway_key, self.gateway_endpoint)
+    }
+}
+
+/// As whom the inspection service listens to the declaration service.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Inspection service (joint orders)")]
+struct ExaminerArgs {
+    /// Certificate of the inspection service (PEM), in the registry as an examiner. With it, risk
+    /// rules are asked and joint orders are kept.
+    #[arg(
+        long,
+        env = "SW_EXAMINER_CERT",
+        value_name = "FILE",
+        requires = "examiner_key",
+        requires = "examiner_ca"
+    )]
+    examiner_cert: Option<PathBuf>,
+    /// Its key (PEM).
+    #[arg(long, env = "SW_EXAMINER_KEY", value_name = "FILE", requires = "examiner_cert")]
+    examiner_key: Option<PathBuf>,
+    /// Authority of the certificate of the window that it listens to (PEM).
+    #[arg(long, env = "SW_EXAMINER_CA", value_name = "FILE", requires = "examiner_cert")]
+    examiner_ca: Option<PathBuf>,
+    /// That window, host:port [default: this one, as localhost].
+    #[arg(
+        long,
+        env = "SW_EXAMINER_ENDPOINT",
+        value_name = "HOST:PORT",
+        requires = "examiner_cert"
+    )]
+    examiner_endpoint: Option<String>,
+    /// Its name on the exchange; where several processes share the work, each needs its own.
+    #[arg(long, env = "SW_EXAMINER_NAME", value_name = "NAME", default_value = "inspection")]
+    examiner_name: String,
+}
+
+impl ExaminerArgs {
+    fn config(self) -> anyhow::Result<Option<Config>> {
+        called_as(self.examiner_ca, self.examiner_cert, self.examiner_key, self.examiner_endpoint)
+    }
+}
+
+/// How a service of this process calls a window; `None` without its certificate.
+fn called_as(
+    authority: Option<PathBuf>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    endpoint: Option<String>,
+) -> anyhow::Result<Option<Config>> {
+    let (Some(authority), Some(certificate), Some(key)) = (authority, certificate, key) else {
+        return Ok(None);
+    };
+    crate::files::ensure_private(&key)?;
+    Ok(Some(Config {
+        // Empty is this window's own address.
+        address: endpoint.unwrap_or_default(),
+        authority: options::pem(&authority)?,
+        certificate: options::pem(&certificate)?,
+        key: options::pem(&key)?,
+    }))
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ServiceArg {
+    /// Declarations, and the exchange with agencies.
+    Declaration,
+    /// The national door (CEB messages); needs --gateway-endpoint.
+    Ceb,
+    /// Risk rules and joint inspection orders; needs --examiner-endpoint.
+    Inspection,
+}
+
+#[derive(Debug, Args)]
+struct AgencyArgs {
+    /// Which one.
+    #[arg(value_enum)]
+    agency: AgencyArg,
+    /// Name of this consumer; several consumers of one agency share the work.
+    #[arg(long, default_value = "simulator")]
+    name: String,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum AgencyArg {
+    Customs,
+    Inspection,
+    Site,
+}
+
+/// Says the error, and how the program ends by it.
+pub fn failed(error: &anyhow::Error, language: Language) -> ExitCode {
+    cli::failed(error, language, database_error_zh)
+}
+
+/// Why a database keeps the window from starting, in Chinese.
+fn database_error_zh(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let private = cause.downcast_ref::<store::private::Error>().map(store::private::Error::text_zh);
+    private.or_else(|| {
+        cause.downcast_ref::<store::connect::Error>().map(store::connect::Error::text_zh)
+    })
+}
+
+impl Cli {
+    /// Reads the command line. Help and what is wrong with it are said here, in the language that it
+    /// asks for.
+    ///
+    /// # Errors
+    ///
+    /// How the program ends when there is nothing to do.
+    pub fn read(args: Vec<OsString>) -> Result<Self, ExitCode> {
+        let language = help::language(&args, std::env::var_os("SW_LANGUAGE"));
+        let command = help::command(<Self as clap::CommandFactory>::command(), language);
+        let read = command.try_get_matches_from(args);
+        let cli = read.and_then(|read| <Self as clap::FromArgMatches>::from_arg_matches(&read));
+        cli.map_err(|error| help::say(&error, language))
+    }
+
+    /// The language of texts.
+    pub fn language(&self) -> Language {
+        self.options.language()
+    }
+
+    /// Structured logs on stderr: for people on a terminal, JSON otherwise.
+    pub fn start_logging(&self) {
+        let serves = matches!(self.command, Command::Serve(_) | Command::Agency(_));
+        let default = if serves { "info" } else { "warn" };
+        let filter = self.options.log.as_deref().unwrap_or(default);
+        // What PostgreSQL tells a connection that is being closed is of no use to anybody.
+        let filter = format!("{filter},sqlx::postgres::notice=error");
+        let filter = tracing_subscriber::EnvFilter::new(filter);
+        crate::logs::start(filter);
+    }
+
+    /// Does what it asks for.
+    ///
+    /// # Errors
+    ///
+    /// What kept it from doing so.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let Self { command, options } = self;
+        match command {
+            Command::Sandbox(args) => {
+                let mut settings = settings(&options, &args.listen, &args.database)?;
+                settings.examiner_name.clone_from(&args.examiner_name);
+                let cast = sandbox::Cast {
+                    agencies: !args.no_agencies,
+                    inspection: !args.no_inspection,
+                    show: !args.quiet,
+                };
+                // One that a person watches has nobody left when the terminal is gone.
+                let watched = std::io::stdin().is_terminal();
+                let hangup = if watched { Hangup::Ends } else { Hangup::Ignored };
+                let (language, show) = (options.language(), cast.show);
+                serving(hangup, async |ending| {
+                    // Who looked at the live view and closed it wants it to end.
+                    let closed = async {
+                        if show {
+                            cli::reader_gone().await;
+                            ending.drain.cancel();
+                        }
+                        std::future::pending().await
+                    };
+                    tokio::select! {
+                        ended = sandbox::run(settings, cast, language, &ending) => ended,
+                        () = closed => Ok(()),
+                    }
+                })
+                .await
+            }
+            Command::Serve(args) => {
+                let mut settings = settings(&options, &args.listen, &args.database)?;
+                settings.authority = args.client_ca;
+                settings.certificate = args.server_cert;
+                settings.key = args.server_key;
+                settings.registry = args.registry;
+                settings.gateway = args.gateway.config()?;
+                settings.examiner_name.clone_from(&args.examiner.examiner_name);
+                settings.examiner = args.examiner.config()?;
+                settings.signing_authorities = args.signing_authority;
+                settings.targeting = args.targeting;
+                settings.only = args.only.map(|only| match only {
+                    ServiceArg::Declaration => run::Only::Declaration,
+                    ServiceArg::Ceb => run::Only::Ceb,
+                    ServiceArg::Inspection => run::Only::Inspection,
+                });
+                serving(Hangup::Ignored, async |ending| {
+                    match run::Window::start(&settings, &ending).await? {
+                        Some(window) => window.run(&ending).await,
+                        None => Ok(()),
+                    }
+                })
+                .await
+            }
+            Command::Agency(args) => agency(&options, &args).await,
+            Command::Migrate(database) => {
+                let listen = ListenArgs {
+                    listen: "127.0.0.1:0".to_owned(),
+                    metrics: None,
+                    writers: 2,
+                    drain_seconds: 1,
+                    free_space_least: 0,
+                };
+                let settings = settings(&options, &listen, &database)?;
+                serving(Hangup::Ends, async |ending| run::migrate(&settings, &ending).await).await
+            }
+            Command::Client(command) => Ok(command.run(&options).await?.into()),
+            Command::Bench(args) => crate::bench::run(args).await,
+        }
+    }
+}
+
+/// Runs what has a data directory, and lets it end in order.
+async fn serving<F>(hangup: Hangup, work: impl FnOnce(Ending) -> F) -> anyhow::Result<ExitCode>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    crate::files::write_privately();
+    match signals::told(hangup, work).await? {
+        Some(ended) => ended.map(|()| ExitCode::SUCCESS),
+        None => Ok(ExitCode::from(FORCED)),
+    }
+}
+
+/// What a shell says of a process that an interrupt ended.
+const FORCED: u8 = 130;
+
+fn settings(
+    options: &Options,
+    listen: &ListenArgs,
+    database: &DatabaseArgs,
+) -> anyhow::Result<Settings> {
+    Ok(Settings {
+        listen: listen.listen.clone(),
+        metrics: listen.metrics.clone(),
+        data_dir: options.data_dir()?,
+        database_url: database.database_url.clone(),
+        postgres_programs: database.pg_bin.clone(),
+        path: std::env::var_os("PATH"),
+        authority: PathBuf::new(),
+        certificate: PathBuf::new(),
+        key: PathBuf::new(),
+        registry: PathBuf::new(),
+        gateway: None,
+        examiner: None,
+        examiner_name: "inspection".to_owned(),
+        signing_authorities: Vec::new(),
+        only: None,
+        sandbox: false,
+        targeting: false,
+        writers: listen.writers,
+        drain: Duration::from_secs(listen.drain_seconds),
+        free_space_least: listen.free_space_least.saturating_mul(1024 * 1024),
+    })
+}
+
+async fn agency(options: &Options, args: &AgencyArgs) -> anyhow::Result<ExitCode> {
+    let agency = match args.agency {
+        AgencyArg::Customs => v1::Agency::Customs,
+        AgencyArg::Inspection => v1::Agency::Inspection,
+        AgencyArg::Site => v1::Agency::Site,
+    };
+    let config = options.config(sandbox::caller(agency))?;
+    let window = client::Window::connect_lazy(&config)?;
+    let stop = CancellationToken::new();
+    // A sandbox's own customs has its books there; without a data directory they are in memory.
+    let books = options.data_dir().ok().filter(|_| options.endpoint.is_none());
+    let books = books
+        .filter(|directory| agency == v1::Agency::Customs && directory.exists())
+        .map(|directory| sandbox::customs_books(&directory));
+    let simulated = agencies::run(window, agency, &args.name, books, stop.clone());
+    let mut simulated = std::pin::pin!(simulated);
+    let ended = tokio::select! {
+        ended = &mut simulated => ended,
+        () = cli::interrupted() => {
+            stop.cancel();
+            simulated.await
+        }
+    };
+    match ended {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(agencies::Error::Status(status)) => Err(status.into()),
+        Err(agencies::Error::NotASandbox) => {
+            Err(anyhow::Error::new(no_sandbox(&config.address)).context(Code::NotASandbox))
+        }
+    }
+}
+
+fn no_sandbox(address: &str) -> Said {
+    Said::new(
+        format!(
+            "what is filed at {address} is real, so no simulator answers there and nothing was \
+             touched; name a sandbox (--data-dir, or --endpoint with the sandbox's own --ca, --cert \
+             and --key), or connect the agency's own system"
+        ),
+        format!(
+            "{address}上的申报为真实数据，模拟机关不予答复，未作任何处理；请指定沙箱\
+             （--data-dir，或--endpoint加沙箱自己的--ca、--cert、--key），或接入机关自己的系统"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::{Command, CommandFactory as _};
+    use cli::help::{TEXTS, command, known_as};
+
+    use super::{Cli, Language};
+
+    /// Every text of a command and of those below it.
+    fn texts(command: &Command, found: &mut BTreeSet<String>) {
+        let abouts = [command.get_about(), command.get_long_about()];
+        found.extend(abouts.into_iter().flatten().map(ToString::to_string));
+        for arg in command.get_arguments() {
+            let helps = [arg.get_help(), arg.get_long_help()];
+            found.extend(helps.into_iter().flatten().map(ToString::to_string));
+            found.extend(arg.get_help_heading().map(str::to_owned));
+            let values = arg.get_possible_values();
+            found.extend(
+                values.iter().filter_map(|value| value.get_help()).map(ToString::to_string),
+            );
+        }
+        for command in command.get_subcommands() {
+            texts(command, found);
+        }
+    }
+
+    #[test]
+    fn every_text_has_its_chinese_and_every_chinese_its_text() {
+        let mut command = Cli::command();
+        command.build();
+        let mut said = BTreeSet::new();
+        texts(&command, &mut said);
+        let paragraphs = said.iter().flat_map(|text| text.split("\n\n"));
+        let used: BTreeSet<_> = paragraphs.map(|text| known_as(text).to_owned()).collect();
+        let known: BTreeSet<String> =
+            TEXTS.iter().map(|(english, _)| (*english).to_owned()).collect();
+        let missing: Vec<_> = used.difference(&known).collect();
+        let unused: Vec<_> = known.difference(&used).collect();
+        assert!(
+            missing.is_empty(),
+            "write the Chinese of these into services/cli/src/help/texts.rs: {missing:#?}"
+        );
+        assert!(unused.is_empty(), "no help says this any more: {unused:#?}");
+        assert_eq!(known.len(), TEXTS.len(), "a text stands twice");
+    }
+
+    fn help_of(args: &[&str]) -> String {
+        let command = command(Cli::command(), Language::Chinese);
+        command.try_get_matches_from(args).expect_err("help is no command").to_string()
+    }
+
+    #[test]
+    fn help_is_chinese_from_top_to_bottom() {
+        for args in [
+            &["single-window", "--help"][..],
+            &["single-window", "submit", "--help"],
+            &["single-window", "help", "submit"],
+            &["single-window", "ceb", "send", "-h"],
+        ] {
+            let help = help_of(args);
+            assert!(help.contains("用法：") && help.contains("选项:"), "{help}");
+            for english in ["Usage", "Options", "Commands", "Arguments", "default", "Print", "[env"]
+            {
+                assert!(!help.contains(english), "{english} in {help}");
+            }
+        }
+        assert!(help_of(&["single-window", "submit", "--help"]).contains("申报"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_chinese() {
+        let wrong = |args: &[&str]| {
+            let command = command(Cli::command(), Language::Chinese);
+            cli::help::wrong(&command.try_get_matches_from(args).expect_err("it is wrong"))
+        };
+        let unknown = wrong(&["single-window", "submit", "--chek", "a"]);
+        assert!(unknown.contains("未知参数：--chek") && unknown.contains("--check"), "{unknown}");
+        assert!(wrong(&["single-window", "get"]).contains("缺少必需的参数：<NAME>"));
+        assert!(wrong(&["single-window", "lisst"]).contains("未知命令：lisst"));
+        let value = wrong(&["single-window", "list", "--output", "xml"]);
+        assert!(value.contains("“xml”无效") && value.contains("可选值：table、json"), "{value}");
+    }
+}
