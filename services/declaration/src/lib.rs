@@ -11,6 +11,7 @@ mod commit;
 mod filing;
 mod lookup;
 mod read;
+mod rehearsal;
 mod step;
 mod submit;
 mod watch;
@@ -40,12 +41,13 @@ use store::share::Share;
 use store::tail::Tail;
 use store::token::TokenKey;
 use store::{Clock, Fault, column};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 pub use commit::{Command, Done, Ledger};
 pub use store::Unanswered as Error;
+
+use rehearsal::Rehearsals;
 
 /// The schema of this service, in `migrations/declaration`.
 pub const SCHEMA: &str = "declaration";
@@ -68,8 +70,7 @@ pub struct Declarations {
     pub(crate) ledger: commit::Shared,
     pub(crate) profile: Profile,
     pub(crate) draining: CancellationToken,
-    /// Checks without effect take the slot's lock like everything else: few at a time.
-    rehearsals: Semaphore,
+    rehearsals: Rehearsals,
 }
 
 /// The service as it is mounted, and the bench of its exchange.
@@ -95,7 +96,7 @@ impl Service {
         let mut loops: Vec<Loop> =
             lanes.into_iter().map(|lane| -> Loop { Box::pin(lane) }).collect();
         loops.push(Box::pin(tail.run(reads.clone(), closing)));
-        let rehearsals = Semaphore::new(limits::REHEARSALS_MAX);
+        let rehearsals = Rehearsals::default();
         let this = Declarations {
             pool: reads,
             work,
@@ -149,8 +150,8 @@ impl Declarations {
     }
 
     /// Does everything but keep it: the transaction is rolled back.
-    async fn rehearse(&self, command: Command) -> Result<Done, Error> {
-        let _turn = self.rehearsals.acquire().await;
+    async fn rehearse(&self, share: &Share, command: Command) -> Result<Done, Error> {
+        let _turn = self.rehearsals.turn(share).await;
         let mut tx = self.work.begin().await.map_err(Fault::from)?;
         let (answers, _) = self.ledger.work(&mut tx, &[command]).await?;
         let answer = answers.into_iter().next();
@@ -163,7 +164,11 @@ impl Declarations {
         command: Command,
         only_check: bool,
     ) -> Result<Done, Error> {
-        if only_check { self.rehearse(command).await } else { self.run(share, command).await }
+        if only_check {
+            self.rehearse(share, command).await
+        } else {
+            self.run(share, command).await
+        }
     }
 }
 
