@@ -6,29 +6,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
-const SCHEMA: [&str; 8] = [
-    "single_window/ceb/v1/ceb_service.proto",
-    "single_window/declaration/v1/declaration_service.proto",
-    "single_window/exchange/v1/exchange_service.proto",
-    "single_window/inspection/v1/inspection_service.proto",
-    "single_window/operation/v1/operation_service.proto",
-    "single_window/sandbox/v1/sandbox_service.proto",
-    "single_window/status/v1/status_service.proto",
-    "single_window/stored/v1/request.proto",
-];
+/// Packages that nobody outside says: what is in them is stored.
+const STORED: [&str; 1] = ["stored"];
+/// Packages without JSON.
+const WITHOUT_JSON: [&str; 2] = ["exchange", "stored"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=single_window");
-    let out = std::path::PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
-    let schema = protox::compile(SCHEMA, ["."])?;
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
+    let schema = protox::compile(files(Path::new("single_window"))?, ["."])?;
     let encoded = prost::Message::encode_to_vec(&schema);
     std::fs::write(out.join("descriptor.bin"), &encoded)?;
 
     std::fs::write(out.join("texts.rs"), texts(&schema)?)?;
+    let (schema_rs, v1) = modules(&schema)?;
+    std::fs::write(out.join("schema.rs"), schema_rs)?;
+    std::fs::write(out.join("v1.rs"), v1)?;
 
     tonic_prost_build::configure()
         .build_transport(false)
@@ -71,6 +69,47 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
+/// The files of the schema below a folder.
+fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else if path.extension().is_some_and(|ending| ending == "proto") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// A module for each package, and all that is published as one.
+fn modules(schema: &FileDescriptorSet) -> Result<(String, String), std::fmt::Error> {
+    let name = |package: &str| {
+        Some(package.strip_prefix("single_window.")?.strip_suffix(".v1")?.to_owned())
+    };
+    let packages: BTreeSet<_> = schema.file.iter().filter_map(|it| name(it.package())).collect();
+    let (mut modules, mut published) = ("pub mod single_window {\n".to_owned(), String::new());
+    for package in packages {
+        let file = |file: String| format!("include!(concat!(env!(\"OUT_DIR\"), \"/{file}\"));");
+        let own = file(format!("single_window.{package}.v1.rs"));
+        let json = file(format!("single_window.{package}.v1.serde.rs"));
+        let json = if WITHOUT_JSON.contains(&&*package) { String::new() } else { json };
+        writeln!(modules, "pub mod {package} {{ pub mod v1 {{ {own} {json} }}")?;
+        if package == "exchange" {
+            let raw = file(format!("raw/single_window.{package}.v1.rs"));
+            writeln!(modules, "pub mod raw {{ {raw} }}")?;
+        }
+        modules.push_str("}\n");
+        if !STORED.contains(&&*package) {
+            writeln!(published, "pub use crate::schema::single_window::{package}::v1::*;")?;
+        }
+    }
+    modules.push_str("}\n");
+    Ok((modules, published))
+}
+
 /// Counts a message before it decodes it, and blames the caller for what is none.
 const CODEC: &str = "crate::codec::Codec";
 
@@ -91,7 +130,8 @@ const DOCUMENTS: [&str; 1] = ["document"];
 const EXEMPT: [&str; 2] =
     [".single_window.trade.v1.Declaration", ".single_window.exchange.v1.Park"];
 
-/// An `impl Texts` for every message that a caller can send.
+/// An `impl Texts` for every message that a caller can send, and an `impl Identified` for those with a
+/// request id.
 fn texts(schema: &FileDescriptorSet) -> Result<String, Box<dyn std::error::Error>> {
     let mut messages = BTreeMap::new();
     let mut waiting = Vec::new();
@@ -118,6 +158,10 @@ fn texts(schema: &FileDescriptorSet) -> Result<String, Box<dyn std::error::Error
             waiting.extend(field.type_name.clone());
         }
         writeln!(code, "}}\n}}")?;
+        if message.field.iter().any(|field| field.name() == "request_id") {
+            writeln!(code, "impl crate::call::Identified for {} {{", rust_type(&name))?;
+            writeln!(code, "fn request_id(&self) -> &str {{ &self.request_id }}\n}}")?;
+        }
     }
     Ok(code)
 }

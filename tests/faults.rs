@@ -67,7 +67,10 @@ struct Seen {
 }
 
 async fn watch(window: client::Window, seen: Arc<Mutex<Seen>>) {
-    let news = client::watch(window, v1::WatchRequest::default());
+    // The load begins at the same time, and a window that is killed before it gave a token gave nothing to
+    // go on from.
+    let resume_token = "beginning".to_owned();
+    let news = client::watch(window, v1::WatchRequest { resume_token, ..Default::default() });
     let mut news = std::pin::pin!(news);
     while let Some(told) = news.next().await {
         let told = told.expect("watching goes on");

@@ -26,6 +26,13 @@ pub fn caller<T: Texts>(request: &Request<T>) -> Result<Arc<Principal>, Status> 
     Ok(principal)
 }
 
+/// A message that asks for something once, however often it comes. Written by the build script for those
+/// with a `request_id`.
+pub trait Identified {
+    /// Given by the caller.
+    fn request_id(&self) -> &str;
+}
+
 /// The caller's `traceparent`; empty when there is none.
 pub fn trace<T>(request: &Request<T>) -> String {
     let value = request.metadata().get("traceparent").and_then(|value| value.to_str().ok());

@@ -25,63 +25,7 @@ pub mod turn;
     reason = "generated; documented in the .proto files"
 )]
 mod schema {
-    pub mod single_window {
-        pub mod ceb {
-            pub mod v1 {
-                include!(concat!(env!("OUT_DIR"), "/single_window.ceb.v1.rs"));
-                include!(concat!(env!("OUT_DIR"), "/single_window.ceb.v1.serde.rs"));
-            }
-        }
-        pub mod declaration {
-            pub mod v1 {
-                include!(concat!(env!("OUT_DIR"), "/single_window.declaration.v1.rs"));
-                include!(concat!(env!("OUT_DIR"), "/single_window.declaration.v1.serde.rs"));
-            }
-        }
-        pub mod exchange {
-            pub mod v1 {
-                include!(concat!(env!("OUT_DIR"), "/single_window.exchange.v1.rs"));
-            }
-            pub mod raw {
-                include!(concat!(env!("OUT_DIR"), "/raw/single_window.exchange.v1.rs"));
-            }
-        }
-        pub mod inspection {
-            pub mod v1 {
-                include!(concat!(env!("OUT_DIR"), "/single_window.inspection.v1.rs"));
-                include!(concat!(env!("OUT_DIR"), "/single_window.inspection.v1.serde.rs"));
-            }
-        }
-        pub mod operation {
-            pub mod v1 {
-                include!(concat!(env!("OUT_DIR"), "/single_window.operation.v1.rs"));
-                include!(concat!(env!("OUT_DIR"), "/single_window.operation.v1.serde.rs"));
-            }
-        }
-        pub mod sandbox {
-            pub mod v1 {
-                include!(concat!(env!("OUT_DIR"), "/single_window.sandbox.v1.rs"));
-                include!(concat!(env!("OUT_DIR"), "/single_window.sandbox.v1.serde.rs"));
-            }
-        }
-        pub mod status {
-            pub mod v1 {
-                include!(concat!(env!("OUT_DIR"), "/single_window.status.v1.rs"));
-                include!(concat!(env!("OUT_DIR"), "/single_window.status.v1.serde.rs"));
-            }
-        }
-        pub mod stored {
-            pub mod v1 {
-                include!(concat!(env!("OUT_DIR"), "/single_window.stored.v1.rs"));
-            }
-        }
-        pub mod trade {
-            pub mod v1 {
-                include!(concat!(env!("OUT_DIR"), "/single_window.trade.v1.rs"));
-                include!(concat!(env!("OUT_DIR"), "/single_window.trade.v1.serde.rs"));
-            }
-        }
-    }
+    include!(concat!(env!("OUT_DIR"), "/schema.rs"));
 }
 
 /// What the build script writes for [`text`].
@@ -89,17 +33,9 @@ mod texts {
     include!(concat!(env!("OUT_DIR"), "/texts.rs"));
 }
 
-/// The schema as it is published: trade, declaration, exchange,
-/// inspection, national messages and operation in one place.
+/// The schema as it is published, in one place.
 pub mod v1 {
-    pub use crate::schema::single_window::ceb::v1::*;
-    pub use crate::schema::single_window::declaration::v1::*;
-    pub use crate::schema::single_window::exchange::v1::*;
-    pub use crate::schema::single_window::inspection::v1::*;
-    pub use crate::schema::single_window::operation::v1::*;
-    pub use crate::schema::single_window::sandbox::v1::*;
-    pub use crate::schema::single_window::status::v1::*;
-    pub use crate::schema::single_window::trade::v1::*;
+    include!(concat!(env!("OUT_DIR"), "/v1.rs"));
 }
 
 /// The exchange server's spelling of `v1`: the payload of an event stays as the bytes in the journal.

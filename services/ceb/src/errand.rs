@@ -1,6 +1,8 @@
 //! Errands to the declaration service: what a transaction decided and another service must hear. Each
 //! is an item of a queue until it is answered, and is told under the same request id however often.
 
+use std::sync::Arc;
+
 use domain::Slot;
 use domain::documents::{DocumentKind, Return, status};
 use sqlx::PgPool;
@@ -23,8 +25,8 @@ pub(crate) const MATCHING: &str = "matching";
 /// Hints for the loops of these queues: something may be new.
 #[derive(Debug, Default)]
 pub(crate) struct Hints {
-    pub(crate) filing: Notify,
-    pub(crate) withdrawal: Notify,
+    pub(crate) filing: Arc<Notify>,
+    pub(crate) withdrawal: Arc<Notify>,
 }
 
 impl Hints {

@@ -1,8 +1,9 @@
 //! Reading: the log of receipts of an exchange number, and where documents stand.
 
+use domain::Slot;
 use domain::documents::DocumentKind;
-use domain::{Slot, limits};
 use sqlx::PgPool;
+use store::page::Page;
 use store::{Fault, Unanswered, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -150,12 +151,10 @@ pub(crate) async fn documents(
     ceb: &Ceb,
     caller: &str,
     filter: Filter,
-    (size, given): (i32, &str),
+    asked: (i32, &str),
 ) -> Result<(Vec<Found>, String), Unanswered> {
-    let size = if size == 0 { limits::PAGE_DEFAULT } else { size.clamp(1, limits::PAGE_MAX) };
     // Ids are in the order in which documents came.
-    let token = ceb.tokens.of(caller, ("documents", &filter))?;
-    let before = token.before(given)?;
+    let page = Page::of(&ceb.tokens, caller, ("documents", &filter), asked)?;
     let pool = &ceb.reads;
     let named = match &filter.number {
         Some(number) => Some(named(pool, number).await?),
@@ -183,8 +182,8 @@ pub(crate) async fn documents(
         filter.kind.map(kind_column),
         filter.waiting,
         filter.dxp_ids.as_deref(),
-        before,
-        i64::from(size),
+        page.before()?,
+        page.count(),
         named.as_deref(),
     )
     .fetch_all(pool)
@@ -192,15 +191,13 @@ pub(crate) async fn documents(
     .map_err(Fault::from)?;
     let papers: Vec<Paper> =
         rows.into_iter().map(TryInto::try_into).collect::<Result<_, Fault>>()?;
-    let full = i32::try_from(papers.len()).is_ok_and(|count| count == size);
-    let last = papers.last().filter(|_| full);
-    let next = last.map(|paper| token.write(paper.id.as_bytes())).transpose()?;
+    let (papers, next) = page.cut(papers, |paper| *paper.id.as_bytes())?;
     let shelf = beside(pool, &papers).await?;
     let found = papers
         .into_iter()
         .map(|paper| Found { missing: matching::missing(&shelf, &paper), paper })
         .collect();
-    Ok((found, proto::text(next)))
+    Ok((found, next))
 }
 
 /// The documents that a number may mean, each way by its index.

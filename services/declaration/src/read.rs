@@ -7,11 +7,12 @@ use domain::clearance::{Clearance, Phase};
 use domain::numbers::{self, NumberKind};
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
-use domain::{DeclarationId, Principal, Slot, limits};
+use domain::{DeclarationId, Principal, Slot};
 use sqlx::PgPool;
 use store::Fault;
 use store::column::number;
 use store::journal::{self, Entry};
+use store::page::Page;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -138,7 +139,7 @@ pub(crate) async fn list(
     declarations: &Declarations,
     principal: &Principal,
     mut filter: Filter,
-    (page_size, page_token): (i32, &str),
+    asked: (i32, &str),
 ) -> Result<(Vec<Record>, String), Error> {
     let scope = principal.scope();
     let wanted = filter.declarants.take();
@@ -153,7 +154,8 @@ pub(crate) async fn list(
         Some(codes) => codes.iter().map(|code| Slot::of(code).column()).collect(),
         None => Slot::all().map(Slot::column).collect(),
     };
-    let token = declarations.tokens.of(&principal.name, ("list", &scope, &filter))?;
+    let tokens = &declarations.tokens;
+    let page = Page::of(tokens, &principal.name, ("list", &scope, &filter), asked)?;
     if let Some(order_no) = filter.order_no.take() {
         let among = filter.declarants.clone().map_or(Scope::All, Scope::Declarants);
         let kept = lookup::orders(&declarations.pool, &among, &order_no).await?;
@@ -163,22 +165,8 @@ pub(crate) async fn list(
     // Two declarants may share a slot.
     slots.sort_unstable();
     slots.dedup();
-    let size = match page_size {
-        0 => limits::PAGE_DEFAULT,
-        size => size.clamp(1, limits::PAGE_MAX),
-    };
-    let after = token.before(page_token)?;
-    let mut rows = select(&declarations.pool, &slots, &filter, after, i64::from(size) + 1).await?;
-    // It is between 1 and the longest page.
-    let more = rows.len() > usize::try_from(size).unwrap_or(usize::MAX);
-    if more {
-        rows.pop();
-    }
-    let token = match rows.last() {
-        Some(last) if more => token.write(last.id.uuid().as_bytes())?,
-        Some(_) | None => String::new(),
-    };
-    Ok((rows, token))
+    let rows = select(&declarations.pool, &slots, &filter, page.before()?, page.count()).await?;
+    Ok(page.cut(rows, |record| *record.id.uuid().as_bytes())?)
 }
 
 /// The newest declarations before an id. Each slot is read from its key, so that a page costs the

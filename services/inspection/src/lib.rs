@@ -6,16 +6,17 @@
 //! what follows for a firm's credit follows by rule. It is a consumer of the declaration service's
 //! journal and answers over the same stream.
 //!
-//! Read [`heard`], then [`ask`], then [`commit`]; [`door`] has the calls, [`relay`] the stream.
+//! Read [`rpc`], the table of its calls, then [`heard`], then [`ask`], then [`commit`]; [`relay`] has the
+//! stream.
 
 mod appeal;
 mod appoint;
 mod ask;
+mod calls;
 mod claim;
 mod commit;
 mod consignment;
 mod credits;
-mod door;
 mod errand;
 mod heard;
 mod object;
@@ -25,18 +26,17 @@ mod reference;
 mod relay;
 mod report;
 mod risk;
+mod rpc;
 mod step;
 mod view;
-mod watch;
+mod wire;
 
 use std::sync::{Arc, Mutex};
 
-use client::Window;
-use domain::DeclarationId;
-use domain::limits;
-use kit::deliver::{FIRST_PAUSE, Port, Queue};
-use kit::progress::{Progress, measure};
-use kit::{Loop, Mounted};
+use domain::{DeclarationId, limits};
+use kit::service::{
+    Caller, Connections, Identity, Loops, Manifest, Mount, Parts, Plans, Pools, Start,
+};
 use proto::v1::inspection_service_server::InspectionServiceServer;
 use sqlx::PgPool;
 use store::Clock;
@@ -48,10 +48,24 @@ use tokio_util::sync::CancellationToken;
 
 use commit::Desk;
 
-/// The schema of this service, in `migrations/inspection`.
-pub const SCHEMA: &str = "inspection";
-/// Brings it up to date.
-pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/inspection");
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/inspection");
+
+/// What is known of the service before it runs.
+pub static MANIFEST: Manifest = Manifest {
+    name: "inspection",
+    purpose: "Risk rules and joint inspection orders; needs --examiner-endpoint",
+    migrator: &MIGRATOR,
+    apis: &[rpc::API],
+    connections: Connections::Fixed(4),
+    plans: Plans::ByIndex,
+    identity: Some(Identity {
+        kind: "examiner",
+        title: "Inspection service (joint orders)",
+        certificate: "Certificate of the inspection service (PEM), in the registry as an examiner. \
+                      With it, risk rules are asked and joint orders are kept",
+        consumes: true,
+    }),
+};
 
 /// Lanes of each group commit: one, see `commit`.
 const LANES: usize = 1;
@@ -87,77 +101,53 @@ pub struct Service(Arc<Inspection>);
 /// Names of the queues, for their figures.
 const QUEUES: &[&str] = &[errand::ANSWERS, heard::EVENTS];
 
-impl Service {
-    /// The service over its tables. `window` is how it reaches the declaration service, under its name
-    /// on the exchange.
-    pub fn new(
-        (work, reads): (PgPool, PgPool),
-        (clock, tokens): (Clock, TokenKey),
-        (window, consumer): (Window, String),
-        (draining, closing): (CancellationToken, CancellationToken),
-    ) -> Mounted<Self> {
-        let tail = Tail::default();
-        let errands = Arc::new(Notify::new());
-        let (board, said) = relay::Board::new();
-        let desk = Desk {
-            tail: tail.clone(),
-            clock: clock.clone(),
-            known: risk::Known::default(),
-            errands: Arc::clone(&errands),
-        };
-        let desk = Arc::new(desk);
-        let (hearing, ears) = batch::lanes(Arc::clone(&desk), &work, LANES, &closing);
-        let (asking, hands) = batch::lanes(desk, &work, LANES, &closing);
-        let stop = draining.clone();
-        let this = Arc::new(Inspection {
-            reads,
-            work,
-            tokens,
-            tail,
-            hearing,
-            asking,
-            clock,
-            board,
-            refused: Mutex::default(),
-            tables: Semaphore::new(1),
-            consumer,
-            draining,
-        });
-        let mut loops: Vec<Loop> =
-            ears.into_iter().chain(hands).map(|lane| -> Loop { Box::pin(lane) }).collect();
-        loops.push(Box::pin(this.tail.run(this.reads.clone(), closing)));
-        let answers = queue("inspection.answers", relay::Answers(Arc::clone(&this)), &this);
-        let late = queue("inspection.late-events", relay::LateEvents(Arc::clone(&this)), &this);
-        let events = Progress::new("inspection.events");
-        let progress = vec![answers.progress.clone(), late.progress.clone(), events.clone()];
-        let ending = stop.clone();
-        loops.push(Box::pin(async move { answers.run(&errands, &ending).await }));
-        let ending = stop.clone();
-        loops.push(Box::pin(async move { late.run(&Notify::new(), &ending).await }));
-        let rows = (this.work.clone(), this.clock.clone());
-        loops.push(Box::pin(measure(SCHEMA, QUEUES, rows, progress.clone(), stop.clone())));
-        let (inspection, ending) = (Arc::clone(&this), stop.clone());
-        loops.push(Box::pin(async move { relay::keep_refusals(&inspection, &ending).await }));
-        let inspection = Arc::clone(&this);
-        loops.push(Box::pin(async move {
-            relay::listen(&inspection, &window, said, &events, &stop).await;
-        }));
-        Mounted { service: Self(this), loops, progress }
-    }
-
-    /// As a gRPC service.
-    pub fn into_server(self) -> InspectionServiceServer<Self> {
-        InspectionServiceServer::new(self).max_decoding_message_size(limits::MESSAGE_BYTES_MAX)
-    }
+/// The service over its tables.
+pub fn start() -> Start {
+    Start::calling(|parts, caller| mount(&parts, caller))
 }
 
-fn queue<P: Port>(name: &'static str, port: P, inspection: &Inspection) -> Queue<P> {
-    Queue {
-        port,
-        service: SCHEMA,
-        pool: inspection.work.clone(),
-        clock: inspection.clock.clone(),
-        progress: Progress::new(name),
-        pause: FIRST_PAUSE,
-    }
+fn mount(parts: &Parts, Caller { window, name }: Caller) -> Mount {
+    let Pools { work, reads, tokens } = parts.pools.clone();
+    let (tail, clock, draining) = (Tail::default(), parts.clock.clone(), parts.draining.clone());
+    let errands = Arc::new(Notify::new());
+    let (board, said) = relay::Board::new();
+    let desk = Desk {
+        tail: tail.clone(),
+        clock: clock.clone(),
+        known: risk::Known::default(),
+        errands: Arc::clone(&errands),
+    };
+    let desk = Arc::new(desk);
+    let (hearing, ears) = batch::lanes(Arc::clone(&desk), &work, LANES, &parts.closing);
+    let (asking, hands) = batch::lanes(desk, &work, LANES, &parts.closing);
+    let mut loops = Loops::new(&MANIFEST, &work, parts);
+    ears.into_iter().chain(hands).for_each(|lane| loops.add(lane));
+    loops.add(tail.run(reads.clone(), parts.closing.clone()));
+    let inspection = Arc::new(Inspection {
+        reads,
+        work,
+        tokens,
+        tail,
+        hearing,
+        asking,
+        clock,
+        board,
+        refused: Mutex::default(),
+        tables: Semaphore::new(1),
+        consumer: name,
+        draining,
+    });
+    let answers = relay::Answers(Arc::clone(&inspection));
+    loops.queue("inspection.answers", answers, errands);
+    let late = relay::LateEvents(Arc::clone(&inspection));
+    loops.queue("inspection.late-events", late, Arc::default());
+    let (own, stop) = (Arc::clone(&inspection), parts.draining.clone());
+    loops.add(async move { relay::keep_refusals(&own, &stop).await });
+    let (events, stop) = (loops.progress("inspection.events"), parts.draining.clone());
+    let own = Arc::clone(&inspection);
+    loops.add(async move { relay::listen(&own, &window, said, &events, &stop).await });
+    loops.mount(QUEUES, |routes| {
+        let service = InspectionServiceServer::new(Service(inspection));
+        routes.add_service(service.max_decoding_message_size(limits::MESSAGE_BYTES_MAX))
+    })
 }

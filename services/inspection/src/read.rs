@@ -14,6 +14,7 @@ use sqlx::PgPool;
 use std::collections::HashSet;
 use store::column::number;
 use store::journal::{self, Entry};
+use store::page::Page;
 use store::{Fault, Unanswered};
 use time::{Date, Duration, OffsetDateTime};
 
@@ -41,22 +42,16 @@ fn declarants(scope: &Scope) -> Option<&[String]> {
     }
 }
 
-/// How many on a page.
-fn page(size: i32) -> i32 {
-    if size <= 0 { limits::PAGE_DEFAULT } else { size.min(limits::PAGE_MAX) }
-}
-
 /// One page of orders, newest first, and the token of the next one.
 pub(crate) async fn orders(
     inspection: &Inspection,
     principal: &Principal,
     filter: Filter,
-    (size, given): (i32, &str),
+    asked: (i32, &str),
 ) -> Result<(Vec<Filed>, String), Unanswered> {
     let view = View::of(&inspection.reads, principal).await?;
-    let token = inspection.tokens.of(&principal.name, ("orders", &view, &filter))?;
-    let before = token.before(given)?;
-    let size = page(size);
+    let tokens = &inspection.tokens;
+    let page = Page::of(tokens, &principal.name, ("orders", &view, &filter), asked)?;
     let stages: Vec<i16> = filter.stages.iter().map(|stage| stage_column(*stage)).collect();
     let (codes, site) = match &view {
         View::Of(scope) => (declarants(scope), None),
@@ -83,8 +78,8 @@ pub(crate) async fn orders(
                   or (o.place = '' and o.claimed_by = ''
                       and ($10::text[] is null or o.port_code = any($10))))
            order by o.declaration_id desc limit $2"#,
-        before,
-        i64::from(size) + 1,
+        page.before()?,
+        page.count(),
         &stages,
         filter.place,
         filter.declarant_code,
@@ -97,15 +92,8 @@ pub(crate) async fn orders(
     .fetch_all(&inspection.reads)
     .await
     .map_err(Fault::from)?;
-    let mut found: Vec<Filed> = rows.into_iter().map(Row::filed).collect::<Result<_, Fault>>()?;
-    // It is between 1 and the longest page.
-    let more = found.len() > usize::try_from(size).unwrap_or(usize::MAX);
-    if more {
-        found.pop();
-    }
-    let last = found.last().filter(|_| more);
-    let next = last.map(|filed| token.write(filed.id.uuid().as_bytes())).transpose()?;
-    Ok((found, proto::text(next)))
+    let found: Vec<Filed> = rows.into_iter().map(Row::filed).collect::<Result<_, Fault>>()?;
+    Ok(page.cut(found, |filed| *filed.id.uuid().as_bytes())?)
 }
 
 /// One order that the caller may see.
@@ -319,35 +307,30 @@ pub(crate) async fn seeds(pool: &PgPool, from: Date) -> Result<Vec<Seed>, Fault>
         .collect()
 }
 
-/// Firms with a credit record, by customs code after this one; true when there are more.
+/// A page of firms with a credit record, by customs code, and the token of the next one.
 pub(crate) async fn credits(
     pool: &PgPool,
     (blacklisted, appealed): (bool, bool),
-    (size, after): (i32, &str),
-) -> Result<(Vec<(String, Credit)>, bool), Fault> {
-    let size = page(size);
+    page: &Page,
+) -> Result<(Vec<(String, Credit)>, String), Unanswered> {
     let rows = sqlx::query!(
         "select firm, state from credit
          where firm > $1 and (not $2 or blacklisted) and (not $3 or appealed)
          order by firm limit $4",
-        after,
+        page.after()?,
         blacklisted,
         appealed,
-        i64::from(size) + 1
+        page.count()
     )
     .fetch_all(pool)
-    .await?;
+    .await
+    .map_err(Fault::from)?;
     let read = |bytes: &[u8]| decode_credit(bytes).map_err(|e| Fault::Broken(e.to_string()));
-    let mut found: Vec<(String, Credit)> = rows
+    let found: Vec<(String, Credit)> = rows
         .into_iter()
         .map(|row| Ok((row.firm, read(&row.state)?)))
         .collect::<Result<_, Fault>>()?;
-    // It is between 1 and the longest page.
-    let more = found.len() > usize::try_from(size).unwrap_or(usize::MAX);
-    if more {
-        found.pop();
-    }
-    Ok((found, more))
+    Ok(page.cut(found, |(firm, _)| firm.clone())?)
 }
 
 /// Credit of one firm, when something is known about it.

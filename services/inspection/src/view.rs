@@ -5,6 +5,7 @@ use domain::principal::{ALL_PLACES, Scope};
 use domain::{Kind, Principal};
 use sqlx::PgPool;
 use store::Fault;
+use store::journal::Entry;
 
 use crate::orders::Filed;
 use crate::read;
@@ -84,6 +85,26 @@ impl View {
             Self::Of(scope) => scope.covers(order.declarant_code),
             Self::At(site) => site.shows(order),
         }
+    }
+
+    /// Whether it shows the order as it stood after an entry.
+    pub(crate) fn shows_entry(&self, entry: &Entry) -> bool {
+        if let Self::Of(scope) = self {
+            return scope.covers(&entry.owner);
+        }
+        let body = entry.body.as_deref();
+        let read = body.and_then(|body| proto::inspection::decode_record(body).ok());
+        // One that cannot be read is shown to nobody of whom it is not known whether it is theirs.
+        read.is_some_and(|order| {
+            let state = order.state.as_ref();
+            let appointment = state.and_then(|state| state.appointment.as_ref());
+            self.shows(Seen {
+                declarant_code: &order.declarant_code,
+                port_code: &order.port_code,
+                place: appointment.map_or("", |appointment| &appointment.place),
+                claimed_by: &order.claimed_by,
+            })
+        })
     }
 
     /// Whether it shows a place.

@@ -1,16 +1,27 @@
 //! What was set aside, for administrators: they see it, have it tried again, or give it up.
 
-use domain::limits;
 use domain::refusal::{Code, Refusal};
-use proto::call::caller;
-use proto::status::{self, Language};
+use domain::{Kind, limits};
 use proto::v1;
-use proto::v1::operation_service_server::{OperationService, OperationServiceServer};
+use proto::v1::operation_service_server::{self, OperationService, OperationServiceServer};
 use sqlx::PgPool;
 use store::queue::{self, StuckItem};
 use store::{Clock, Unanswered};
-use tonic::{Request, Response, Status};
+use tonic::Request;
 use uuid::Uuid;
+
+use crate::rpc::{self, Answer};
+use crate::service::Api;
+
+/// Its calls: for administrators.
+pub const API: Api = Api {
+    name: operation_service_server::SERVICE_NAME,
+    methods: &[
+        ("ListStuck", &[Kind::Administrator]),
+        ("RetryStuck", &[Kind::Administrator]),
+        ("DropStuck", &[Kind::Administrator]),
+    ],
+};
 
 /// The queues of a service in this process.
 #[derive(Debug, Clone)]
@@ -152,30 +163,21 @@ impl OperationService for Operation {
     async fn list_stuck(
         &self,
         request: Request<v1::ListStuckRequest>,
-    ) -> Result<Response<v1::ListStuckResponse>, Status> {
-        let language = Language::of(request.metadata());
-        caller(&request)?;
-        let listed = self.list(request.get_ref()).await;
-        Ok(Response::new(listed.map_err(|error| status::of(error, language))?))
+    ) -> Answer<v1::ListStuckResponse> {
+        rpc::unary(request, async |_, message| self.list(&message).await).await
     }
 
     async fn retry_stuck(
         &self,
         request: Request<v1::RetryStuckRequest>,
-    ) -> Result<Response<v1::RetryStuckResponse>, Status> {
-        let language = Language::of(request.metadata());
-        caller(&request)?;
-        let retried = self.retry(request.get_ref()).await;
-        Ok(Response::new(retried.map_err(|error| status::of(error, language))?))
+    ) -> Answer<v1::RetryStuckResponse> {
+        rpc::unary(request, async |_, message| self.retry(&message).await).await
     }
 
     async fn drop_stuck(
         &self,
         request: Request<v1::DropStuckRequest>,
-    ) -> Result<Response<v1::DropStuckResponse>, Status> {
-        let language = Language::of(request.metadata());
-        caller(&request)?;
-        let dropped = self.drop(&request.get_ref().id).await;
-        Ok(Response::new(dropped.map_err(|error| status::of(error, language))?))
+    ) -> Answer<v1::DropStuckResponse> {
+        rpc::unary(request, async |_, message| self.drop(&message.id).await).await
     }
 }

@@ -79,7 +79,34 @@ pub enum Missed {
     Fault(#[from] Fault),
 }
 
+/// What becomes of a request when too much is waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It is refused.
+    Refuse,
+    /// It waits for room.
+    Wait,
+}
+
 impl<W: Work> Batch<W> {
+    /// Takes part in the next transaction in which its caller has a turn: [`Self::offer`] or [`Self::queue`].
+    ///
+    /// # Errors
+    ///
+    /// [`Missed`] when it is refused or when the transaction failed.
+    pub async fn send(
+        &self,
+        slot: Slot,
+        share: &Share,
+        command: W::Command,
+        when_full: WhenFull,
+    ) -> Result<W::Answer, Missed> {
+        match when_full {
+            WhenFull::Refuse => self.offer(slot, share, command).await,
+            WhenFull::Wait => Ok(self.queue(slot, share, command).await?),
+        }
+    }
+
     /// Takes part in the next transaction in which its caller has a turn, or is refused when too much is
     /// waiting.
     ///

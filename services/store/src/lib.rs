@@ -9,6 +9,7 @@ pub mod follow;
 pub mod journal;
 pub mod lease;
 pub mod numbers;
+pub mod page;
 pub mod private;
 pub mod queue;
 pub mod request;

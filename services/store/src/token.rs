@@ -9,12 +9,10 @@ use std::fmt::Debug;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use domain::refusal::{Code, Refusal};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::{digest, hmac};
 use sqlx::PgPool;
-use uuid::Uuid;
 
 use crate::Fault;
 
@@ -48,7 +46,7 @@ impl TokenKey {
         Ok(Self::new(&key.fetch_one(pool).await?))
     }
 
-    fn new(key: &[u8]) -> Self {
+    pub(crate) fn new(key: &[u8]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 
@@ -95,22 +93,6 @@ impl Token {
         let nonce = Nonce::assume_unique_for_key(*nonce);
         let says = self.0.open_in_place(nonce, Aad::empty(), &mut sealed).ok()?;
         Some(says.to_vec())
-    }
-}
-
-/// Pages of what has ids that rise with time, newest first.
-impl Token {
-    /// The id before which a page begins: the one in the token, or after all without one.
-    ///
-    /// # Errors
-    ///
-    /// [`Code::PageTokenForeign`] when the token was not made for this caller and this filter.
-    pub fn before(&self, token: &str) -> Result<Uuid, Refusal> {
-        if token.is_empty() {
-            return Ok(Uuid::max());
-        }
-        let id = self.read(token).and_then(|bytes| Uuid::from_slice(&bytes).ok());
-        id.ok_or_else(|| Refusal::of(Code::PageTokenForeign))
     }
 }
 

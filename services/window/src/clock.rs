@@ -11,15 +11,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use anyhow::Context as _;
 use cli::Said;
 use domain::refusal::{Code, Refusal, Violation};
-use proto::call::caller;
-use proto::status::{self, Language};
+use kit::rpc::{self, Answer};
 use proto::v1;
 use proto::v1::move_clock_request::To;
 use proto::v1::sandbox_service_server::SandboxService;
 use store::Clock;
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Mutex;
-use tonic::{Request, Response, Status};
+use tonic::Request;
 
 /// How far a sandbox's clock may be ahead. Its signers' certificates are valid for 3,650 days.
 const AHEAD_MAX: Duration = Duration::days(3_600);
@@ -151,23 +150,21 @@ impl SandboxService for SandboxClock {
     async fn get_clock(
         &self,
         request: Request<v1::GetClockRequest>,
-    ) -> Result<Response<v1::GetClockResponse>, Status> {
-        caller(&request)?;
-        Ok(Response::new(v1::GetClockResponse { clock: Some(self.wire()) }))
+    ) -> Answer<v1::GetClockResponse> {
+        rpc::unary(request, async |_, _| Ok(v1::GetClockResponse { clock: Some(self.wire()) }))
+            .await
     }
 
     async fn move_clock(
         &self,
         request: Request<v1::MoveClockRequest>,
-    ) -> Result<Response<v1::MoveClockResponse>, Status> {
-        let principal = caller(&request)?;
-        let language = Language::of(request.metadata());
-        let moved = match request.into_inner().to {
-            Some(to) => self.move_to(to).await,
-            None => Err(missing()),
-        };
-        moved.map_err(|refusal| status::refused(&refusal, language))?;
-        tracing::info!(caller = principal.name, time = %self.now(), "the clock was moved");
-        Ok(Response::new(v1::MoveClockResponse { clock: Some(self.wire()) }))
+    ) -> Answer<v1::MoveClockResponse> {
+        rpc::unary(request, async |call, message| {
+            self.move_to(message.to.ok_or_else(missing)?).await?;
+            let caller = &call.principal.name;
+            tracing::info!(caller, time = %self.now(), "the clock was moved");
+            Ok(v1::MoveClockResponse { clock: Some(self.wire()) })
+        })
+        .await
     }
 }

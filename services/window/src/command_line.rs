@@ -1,6 +1,7 @@
 //! The command line: every role of `single-window`, and the commands of its clients (`cli`), with help
 //! that teaches.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -8,14 +9,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use cli::options::{self, Options};
+use cli::options::Options;
 use cli::{Language, Said, help};
-use client::Config;
 use domain::Code;
 use proto::v1;
 use tokio_util::sync::CancellationToken;
 
 use crate::run::{self, Settings};
+use crate::service_args::{NameArgs, ServiceArgs, service_name};
 use crate::signals::{self, Ending, Hangup};
 use crate::{listen, sandbox};
 
@@ -97,10 +98,8 @@ struct SandboxArgs {
     /// rules are asked.
     #[arg(long)]
     no_inspection: bool,
-    /// Name of its inspection service on the exchange; where several processes share a database, each
-    /// needs its own.
-    #[arg(long, env = "SW_EXAMINER_NAME", value_name = "NAME", default_value = "inspection")]
-    examiner_name: String,
+    #[command(flatten)]
+    names: NameArgs,
     /// Print nothing but problems.
     #[arg(long)]
     quiet: bool,
@@ -113,8 +112,8 @@ struct ServeArgs {
     #[command(flatten)]
     database: DatabaseArgs,
     /// Only this service in this process.
-    #[arg(long, value_enum)]
-    only: Option<ServiceArg>,
+    #[arg(long, value_parser = service_name())]
+    only: Option<String>,
     /// The window's certificate (PEM).
     #[arg(long, env = "SW_SERVER_CERT", value_name = "FILE")]
     server_cert: PathBuf,
@@ -136,109 +135,7 @@ struct ServeArgs {
     #[arg(long, env = "SW_TARGETING")]
     targeting: bool,
     #[command(flatten)]
-    gateway: GatewayArgs,
-    #[command(flatten)]
-    examiner: ExaminerArgs,
-}
-
-/// As whom the national door calls the declaration service.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "National door (CEB messages)")]
-struct GatewayArgs {
-    /// Certificate of the national door (PEM), in the registry as a gateway. With it, CEB messages
-    /// are taken.
-    #[arg(
-        long,
-        env = "SW_GATEWAY_CERT",
-        value_name = "FILE",
-        requires = "gateway_key",
-        requires = "gateway_ca"
-    )]
-    gateway_cert: Option<PathBuf>,
-    /// Its key (PEM).
-    #[arg(long, env = "SW_GATEWAY_KEY", value_name = "FILE", requires = "gateway_cert")]
-    gateway_key: Option<PathBuf>,
-    /// Authority of the certificate of the window that it calls (PEM).
-    #[arg(long, env = "SW_GATEWAY_CA", value_name = "FILE", requires = "gateway_cert")]
-    gateway_ca: Option<PathBuf>,
-    /// That window, host:port [default: this one, as localhost].
-    #[arg(long, env = "SW_GATEWAY_ENDPOINT", value_name = "HOST:PORT", requires = "gateway_cert")]
-    gateway_endpoint: Option<String>,
-}
-
-impl GatewayArgs {
-    fn config(self) -> anyhow::Result<Option<Config>> {
-        called_as(self.gateway_ca, self.gateway_cert, self.gateway_key, self.gateway_endpoint)
-    }
-}
-
-/// As whom the inspection service listens to the declaration service.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Inspection service (joint orders)")]
-struct ExaminerArgs {
-    /// Certificate of the inspection service (PEM), in the registry as an examiner. With it, risk
-    /// rules are asked and joint orders are kept.
-    #[arg(
-        long,
-        env = "SW_EXAMINER_CERT",
-        value_name = "FILE",
-        requires = "examiner_key",
-        requires = "examiner_ca"
-    )]
-    examiner_cert: Option<PathBuf>,
-    /// Its key (PEM).
-    #[arg(long, env = "SW_EXAMINER_KEY", value_name = "FILE", requires = "examiner_cert")]
-    examiner_key: Option<PathBuf>,
-    /// Authority of the certificate of the window that it listens to (PEM).
-    #[arg(long, env = "SW_EXAMINER_CA", value_name = "FILE", requires = "examiner_cert")]
-    examiner_ca: Option<PathBuf>,
-    /// That window, host:port [default: this one, as localhost].
-    #[arg(
-        long,
-        env = "SW_EXAMINER_ENDPOINT",
-        value_name = "HOST:PORT",
-        requires = "examiner_cert"
-    )]
-    examiner_endpoint: Option<String>,
-    /// Its name on the exchange; where several processes share the work, each needs its own.
-    #[arg(long, env = "SW_EXAMINER_NAME", value_name = "NAME", default_value = "inspection")]
-    examiner_name: String,
-}
-
-impl ExaminerArgs {
-    fn config(self) -> anyhow::Result<Option<Config>> {
-        called_as(self.examiner_ca, self.examiner_cert, self.examiner_key, self.examiner_endpoint)
-    }
-}
-
-/// How a service of this process calls a window; `None` without its certificate.
-fn called_as(
-    authority: Option<PathBuf>,
-    certificate: Option<PathBuf>,
-    key: Option<PathBuf>,
-    endpoint: Option<String>,
-) -> anyhow::Result<Option<Config>> {
-    let (Some(authority), Some(certificate), Some(key)) = (authority, certificate, key) else {
-        return Ok(None);
-    };
-    crate::files::ensure_private(&key)?;
-    Ok(Some(Config {
-        // Empty is this window's own address.
-        address: endpoint.unwrap_or_default(),
-        authority: options::pem(&authority)?,
-        certificate: options::pem(&certificate)?,
-        key: options::pem(&key)?,
-    }))
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum ServiceArg {
-    /// Declarations, and the exchange with agencies.
-    Declaration,
-    /// The national door (CEB messages); needs --gateway-endpoint.
-    Ceb,
-    /// Risk rules and joint inspection orders; needs --examiner-endpoint.
-    Inspection,
+    services: ServiceArgs,
 }
 
 #[derive(Debug, Args)]
@@ -312,7 +209,7 @@ impl Cli {
         match command {
             Command::Sandbox(args) => {
                 let mut settings = settings(&options, &args.listen, &args.database)?;
-                settings.examiner_name.clone_from(&args.examiner_name);
+                settings.names = args.names.names();
                 let cast = sandbox::Cast {
                     agencies: !args.no_agencies,
                     inspection: !args.no_inspection,
@@ -344,16 +241,11 @@ impl Cli {
                 settings.certificate = args.server_cert;
                 settings.key = args.server_key;
                 settings.registry = args.registry;
-                settings.gateway = args.gateway.config()?;
-                settings.examiner_name.clone_from(&args.examiner.examiner_name);
-                settings.examiner = args.examiner.config()?;
+                settings.callers = args.services.callers()?;
+                settings.names = args.services.names();
                 settings.signing_authorities = args.signing_authority;
                 settings.targeting = args.targeting;
-                settings.only = args.only.map(|only| match only {
-                    ServiceArg::Declaration => run::Only::Declaration,
-                    ServiceArg::Ceb => run::Only::Ceb,
-                    ServiceArg::Inspection => run::Only::Inspection,
-                });
+                settings.only = args.only;
                 serving(Hangup::Ignored, async |ending| {
                     match run::Window::start(&settings, &ending).await? {
                         Some(window) => window.run(&ending).await,
@@ -411,9 +303,8 @@ fn settings(
         certificate: PathBuf::new(),
         key: PathBuf::new(),
         registry: PathBuf::new(),
-        gateway: None,
-        examiner: None,
-        examiner_name: "inspection".to_owned(),
+        callers: BTreeMap::new(),
+        names: BTreeMap::new(),
         signing_authorities: Vec::new(),
         only: None,
         sandbox: false,

@@ -37,6 +37,10 @@ const XML_UTF8: &str = "application/xml; charset=utf-8";
 /// Where a receipt stands in the log of its exchange number.
 const POSITION: &str = "sw-position";
 
+/// The paths, and the method of [`CebService`] that each of them is: whoever may call the one may call the other.
+pub(crate) const PATHS: [(&str, &str); 3] =
+    [("/ceb", "Send"), ("/ceb/receipts", "ListReceipts"), ("/ceb/documents", "ListDocuments")];
+
 /// Mounts the national door: the service for gRPC, and its paths for HTTP.
 pub fn national_door<S: CebService + Clone>(routes: Routes, service: S) -> Routes {
     let grpc =

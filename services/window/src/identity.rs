@@ -13,8 +13,10 @@ use anyhow::Context as _;
 use domain::principal::ALL_PLACES;
 use domain::refusal::{Code, Refusal};
 use domain::{Kind, Principal, limits};
+use kit::service::Api;
 use proto::memory::Call;
 use proto::status::{self, Language};
+use proto::v1::{ceb_service_server, sandbox_service_server, status_service_server};
 use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -22,89 +24,27 @@ use tonic::body::Body;
 
 use crate::bodies::{AnswerBody, Form, RequestBody};
 use crate::connection::Peer;
+use crate::http::PATHS;
 use crate::quotas::{Lasting, Places, Reading, Reads};
+use crate::services::manifests;
 use crate::space::Space;
 use crate::unread::Unread;
 
-/// One line a method, or a path of HTTP: which kinds of caller.
-pub const POLICY: &[(&str, &[Kind])] = &[
-    ("/single_window.declaration.v1.DeclarationService/Submit", FILERS),
-    ("/single_window.declaration.v1.DeclarationService/SubmitStream", FILERS),
-    ("/single_window.declaration.v1.DeclarationService/Get", READERS),
-    ("/single_window.declaration.v1.DeclarationService/List", READERS),
-    ("/single_window.declaration.v1.DeclarationService/Amend", FILERS),
-    ("/single_window.declaration.v1.DeclarationService/Withdraw", FILERS),
-    ("/single_window.declaration.v1.DeclarationService/Watch", READERS),
-    ("/single_window.exchange.v1.ExchangeService/Connect", DESKS),
-    ("/single_window.inspection.v1.InspectionService/ListOrders", PEOPLE),
-    ("/single_window.inspection.v1.InspectionService/GetOrder", PEOPLE),
-    ("/single_window.inspection.v1.InspectionService/WatchOrders", PEOPLE),
-    ("/single_window.inspection.v1.InspectionService/ListWindows", PEOPLE),
-    ("/single_window.inspection.v1.InspectionService/Appoint", APPOINTERS),
-    ("/single_window.inspection.v1.InspectionService/Claim", SITES),
-    ("/single_window.inspection.v1.InspectionService/Report", SITES),
-    ("/single_window.inspection.v1.InspectionService/Object", OWNERS),
-    ("/single_window.inspection.v1.InspectionService/Dispose", AGENCIES),
-    ("/single_window.inspection.v1.InspectionService/ListPlaces", PEOPLE),
-    ("/single_window.inspection.v1.InspectionService/PutPlace", PLANNERS),
-    ("/single_window.inspection.v1.InspectionService/ListOfficers", INSIDERS),
-    ("/single_window.inspection.v1.InspectionService/PutOfficer", AGENCIES),
-    ("/single_window.inspection.v1.InspectionService/ListRuleSets", SUPERVISORS),
-    ("/single_window.inspection.v1.InspectionService/PutRuleSet", AGENCIES),
-    ("/single_window.inspection.v1.InspectionService/GetAssessment", SUPERVISORS),
-    ("/single_window.inspection.v1.InspectionService/ListSeeds", PEOPLE),
-    ("/single_window.inspection.v1.InspectionService/ListCredit", SUPERVISORS),
-    ("/single_window.inspection.v1.InspectionService/GetCredit", CREDIT_READERS),
-    ("/single_window.inspection.v1.InspectionService/Certify", CUSTOMS),
-    ("/single_window.inspection.v1.InspectionService/Appeal", OWNERS),
-    ("/single_window.inspection.v1.InspectionService/DecideAppeal", AGENCIES),
-    ("/single_window.inspection.v1.InspectionService/GetStatistics", CREDIT_READERS),
-    ("/single_window.ceb.v1.CebService/Send", SENDERS),
-    ("/single_window.ceb.v1.CebService/SendStream", SENDERS),
-    ("/single_window.ceb.v1.CebService/ListReceipts", LISTENERS),
-    ("/single_window.ceb.v1.CebService/FollowReceipts", LISTENERS),
-    ("/single_window.ceb.v1.CebService/ListDocuments", READERS),
-    ("/single_window.ceb.v1.CebService/Issue", CUSTOMS),
-    ("/single_window.operation.v1.OperationService/ListStuck", ADMINISTRATORS),
-    ("/single_window.operation.v1.OperationService/RetryStuck", ADMINISTRATORS),
-    ("/single_window.operation.v1.OperationService/DropStuck", ADMINISTRATORS),
-    ("/single_window.sandbox.v1.SandboxService/GetClock", EVERYBODY),
-    ("/single_window.sandbox.v1.SandboxService/MoveClock", &[Kind::Administrator]),
-    ("/single_window.status.v1.StatusService/GetStatus", EVERYBODY),
-    ("/ceb", SENDERS),
-    ("/ceb/receipts", LISTENERS),
-    ("/ceb/documents", READERS),
-    ("/grpc.health.v1.Health/Check", EVERYBODY),
-    ("/grpc.health.v1.Health/List", EVERYBODY),
-    ("/grpc.health.v1.Health/Watch", EVERYBODY),
-    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", EVERYBODY),
+/// What the window serves besides its services.
+const OWN: &[Api] = &[
+    kit::stuck::API,
+    Api {
+        name: sandbox_service_server::SERVICE_NAME,
+        methods: &[("GetClock", EVERYBODY), ("MoveClock", &[Kind::Administrator])],
+    },
+    Api { name: status_service_server::SERVICE_NAME, methods: &[("GetStatus", EVERYBODY)] },
+    Api { name: "grpc.health.v1.Health", methods: &[("Check", EVERYBODY), ("Watch", EVERYBODY)] },
+    Api {
+        name: "grpc.reflection.v1.ServerReflection",
+        methods: &[("ServerReflectionInfo", EVERYBODY)],
+    },
 ];
 
-const FILERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Gateway];
-const READERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Administrator, Kind::Gateway];
-const SENDERS: &[Kind] = &[Kind::Enterprise, Kind::Agent];
-const LISTENERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Customs, Kind::Administrator];
-const CUSTOMS: &[Kind] = &[Kind::Customs];
-const ADMINISTRATORS: &[Kind] = &[Kind::Administrator];
-const DESKS: &[Kind] = &[Kind::Customs, Kind::Inspection, Kind::Examiner];
-const SITES: &[Kind] = &[Kind::Site];
-const OWNERS: &[Kind] = &[Kind::Enterprise, Kind::Agent];
-const APPOINTERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Site];
-const AGENCIES: &[Kind] = &[Kind::Customs, Kind::Inspection];
-const PLANNERS: &[Kind] = &[Kind::Customs, Kind::Inspection, Kind::Administrator];
-/// What the rules look for is not told to those whose goods they look at.
-const SUPERVISORS: &[Kind] = &[Kind::Customs, Kind::Inspection, Kind::Administrator];
-const INSIDERS: &[Kind] = &[Kind::Customs, Kind::Inspection, Kind::Site, Kind::Administrator];
-const CREDIT_READERS: &[Kind] =
-    &[Kind::Enterprise, Kind::Agent, Kind::Customs, Kind::Inspection, Kind::Administrator];
-const PEOPLE: &[Kind] = &[
-    Kind::Enterprise,
-    Kind::Agent,
-    Kind::Customs,
-    Kind::Inspection,
-    Kind::Site,
-    Kind::Administrator,
-];
 const EVERYBODY: &[Kind] = &[
     Kind::Enterprise,
     Kind::Agent,
@@ -116,14 +56,38 @@ const EVERYBODY: &[Kind] = &[
     Kind::Gateway,
 ];
 
-/// How the methods of the schema are called. Fails when one of them has no line.
+/// One line a method, or a path of HTTP: which kinds of caller.
+fn policy() -> HashMap<String, &'static [Kind]> {
+    let apis = manifests().flat_map(|manifest| manifest.apis).chain(OWN);
+    let lines = apis.flat_map(|api| {
+        api.methods.iter().map(|(method, kinds)| (format!("/{}/{method}", api.name), *kinds))
+    });
+    let mut policy: HashMap<String, &'static [Kind]> = lines.collect();
+    for (path, method) in PATHS {
+        let line = policy.get(&format!("/{}/{method}", ceb_service_server::SERVICE_NAME));
+        if let Some(kinds) = line.copied() {
+            policy.insert(path.to_owned(), kinds);
+        }
+    }
+    policy
+}
+
+/// How the methods of the schema are called, and by whom. Fails when one of them has no line, and when a
+/// line has no method.
 ///
 /// # Errors
 ///
 /// Names the methods.
-pub fn check_policy() -> anyhow::Result<Shapes> {
+pub fn check_policy() -> anyhow::Result<Methods> {
     use prost::Message as _;
-    let mut shapes = HashMap::new();
+    let mut policy = policy();
+    let (mut methods, mut missing) = (HashMap::new(), Vec::new());
+    let mut add = |path: String, (client_streams, server_streams)| match policy.remove(&path) {
+        Some(kinds) => {
+            methods.insert(path, Method { client_streams, server_streams, kinds });
+        }
+        None => missing.push(path),
+    };
     for schema in [
         proto::DESCRIPTOR,
         tonic_health::pb::FILE_DESCRIPTOR_SET,
@@ -134,17 +98,18 @@ pub fn check_policy() -> anyhow::Result<Shapes> {
             for service in &file.service {
                 for method in &service.method {
                     let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
-                    let (client_streams, server_streams) =
-                        (method.client_streaming(), method.server_streaming());
-                    shapes.insert(path, Shape { client_streams, server_streams });
+                    add(path, (method.client_streaming(), method.server_streaming()));
                 }
             }
         }
     }
-    let listed = |path: &&String| !POLICY.iter().any(|(known, _)| known == path);
-    let missing: Vec<&str> = shapes.keys().filter(listed).map(String::as_str).collect();
+    for (path, _) in PATHS {
+        add(path.to_owned(), (false, false));
+    }
     anyhow::ensure!(missing.is_empty(), "no policy line for {}", missing.join(", "));
-    Ok(Shapes(Arc::new(shapes)))
+    let unknown: Vec<_> = policy.into_keys().collect();
+    anyhow::ensure!(unknown.is_empty(), "no method for the policy of {}", unknown.join(", "));
+    Ok(Methods(Arc::new(methods)))
 }
 
 /// The digest by which a certificate is registered.
@@ -278,8 +243,8 @@ impl Registry {
     /// # Errors
     ///
     /// When a digest cannot be read.
-    pub fn signers(&self) -> anyhow::Result<ceb::Trust> {
-        let mut trust = ceb::Trust::default();
+    pub fn signers(&self) -> anyhow::Result<signature::Trust> {
+        let mut trust = signature::Trust::default();
         let digests = self.0.values().flat_map(|known| &known.principal.signers);
         // The others are numbers of cards; their issuer has to be trusted.
         for digest in digests.filter(|signer| signer.len() == 64) {
@@ -314,45 +279,23 @@ fn kind(name: &str) -> Option<Kind> {
     kinds.get(name).copied()
 }
 
-/// How the calls of a method go.
+/// How the calls of a method go, and who makes them.
 #[derive(Debug, Clone, Copy)]
-struct Shape {
+struct Method {
     client_streams: bool,
     server_streams: bool,
+    kinds: &'static [Kind],
 }
 
-/// How every method is called that is not one message and one answer.
+/// Every method and path of HTTP.
 #[derive(Debug, Clone, Default)]
-pub struct Shapes(Arc<HashMap<String, Shape>>);
+pub struct Methods(Arc<HashMap<String, Method>>);
 
-impl Shapes {
-    fn of(&self, path: &str) -> Shape {
-        let one = Shape { client_streams: false, server_streams: false };
-        self.0.get(path).copied().unwrap_or(one)
-    }
-}
-
-/// What waits for the commits of a service.
-#[derive(Clone)]
-pub struct Backlog {
-    service: &'static str,
-    most_of_each: Arc<dyn Fn() -> Option<usize> + Send + Sync>,
-}
-
-impl Backlog {
-    /// Of the service with this name; how many calls of one firm may be under way while too much waits,
-    /// `None` while there is room.
-    pub fn new(
-        service: &'static str,
-        most_of_each: impl Fn() -> Option<usize> + Send + Sync + 'static,
-    ) -> Self {
-        Self { service, most_of_each: Arc::new(most_of_each) }
-    }
-}
-
-impl std::fmt::Debug for Backlog {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Backlog").field("service", &self.service).finish_non_exhaustive()
+impl Methods {
+    /// A path that is none does not exist: the router says so, to everybody.
+    fn of(&self, path: &str) -> Method {
+        let none = Method { client_streams: false, server_streams: false, kinds: EVERYBODY };
+        self.0.get(path).copied().unwrap_or(none)
     }
 }
 
@@ -360,26 +303,57 @@ impl std::fmt::Debug for Backlog {
 #[derive(Debug, Clone)]
 pub struct Gate<S> {
     inner: S,
-    layer: GateLayer,
+    methods: Methods,
+    space: Arc<Space>,
+    backlogs: Backlogs,
+}
+
+/// What waits for the commits of services, by the names of their calls. A call that would be refused for it
+/// is refused before it is read: reading it would cost those who wait.
+#[derive(Clone, Default)]
+pub struct Backlogs(pub Arc<Vec<(&'static str, kit::service::MostOfEach)>>);
+
+impl std::fmt::Debug for Backlogs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+/// The service behind the paths of HTTP.
+const CEB: &str = "single_window.ceb.v1.CebService";
+
+impl Backlogs {
+    /// How many calls of one firm may be under way at the service of this path.
+    fn most_of_each(&self, path: &str) -> Option<usize> {
+        let service = match path {
+            "/ceb" => CEB,
+            _ => path.strip_prefix('/')?.rsplit_once('/')?.0,
+        };
+        self.0.iter().find(|(name, _)| *name == service)?.1()
+    }
 }
 
 /// Puts a [`Gate`] before every service.
 #[derive(Debug, Clone)]
 pub struct GateLayer {
-    /// How the methods are called.
-    pub shapes: Shapes,
+    /// How the methods are called, and by whom.
+    pub methods: Methods,
     /// Whether there is room for what they write.
     pub space: Arc<Space>,
-    /// What waits already. A call that would be refused for it is refused before it is read: reading it
-    /// would cost those who wait.
-    pub backlogs: Vec<Backlog>,
+    /// What waits already.
+    pub backlogs: Backlogs,
 }
 
 impl<S> tower::Layer<S> for GateLayer {
     type Service = Gate<S>;
 
     fn layer(&self, inner: S) -> Gate<S> {
-        Gate { inner, layer: self.clone() }
+        Gate {
+            inner,
+            methods: self.methods.clone(),
+            space: Arc::clone(&self.space),
+            backlogs: self.backlogs.clone(),
+        }
     }
 }
 
@@ -398,10 +372,10 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        let shape = self.layer.shapes.of(request.uri().path());
+        let method = self.methods.of(request.uri().path());
         let grpc = is_grpc(&request);
         let Admitted { principal, places, call, unread, turn } =
-            match self.layer.admit(&request, shape) {
+            match admit(&request, method, (&self.space, &self.backlogs)) {
                 Ok(admitted) => admitted,
                 Err(refusal) => {
                     let status = status::refused(&refusal, Language::English);
@@ -417,8 +391,8 @@ where
         request.extensions_mut().insert(principal);
         request = request.map(|body| {
             let call = call.clone();
-            Body::new(if shape.client_streams {
-                let writer = writes(&path).then(|| (Arc::clone(&self.layer.space), kind));
+            Body::new(if method.client_streams {
+                let writer = writes(&path).then(|| (Arc::clone(&self.space), kind));
                 RequestBody::stream(body, call, writer)
             } else {
                 RequestBody::new(body, grpc, call)
@@ -495,56 +469,39 @@ fn reading(path: &str, streams: bool) -> Option<Reading> {
     }
 }
 
-/// The service behind the paths of HTTP.
-const CEB: &str = "single_window.ceb.v1.CebService";
-
-impl GateLayer {
-    fn admit<B>(&self, request: &http::Request<B>, shape: Shape) -> Result<Admitted, Box<Refusal>> {
-        let no = |code: Code| Box::new(Refusal::of(code));
-        let peer =
-            request.extensions().get::<Peer>().ok_or_else(|| no(Code::CertificateMissing))?;
-        if let Some(refusal) = &peer.refusal {
-            return Err(Box::new(Refusal::clone(refusal)));
-        }
-        let known = peer.principal.as_ref().zip(peer.account.as_ref());
-        let (principal, account) = known.ok_or_else(|| no(Code::CertificateUnknown))?;
-        let path = request.uri().path();
-        let line = POLICY.iter().find(|(known, _)| *known == path);
-        match line {
-            Some((_, kinds)) if !kinds.contains(&principal.kind) => {
-                return Err(no(Code::NotAllowed));
-            }
-            // A method without a line does not exist, see `check_policy`: the router says so.
-            Some(_) | None => {}
-        }
-        let streams = shape.client_streams || shape.server_streams;
-        if writes(path) {
-            self.space.room_for(principal.kind)?;
-            let most = self.most_of_each(path).filter(|_| !streams);
-            if most.is_some_and(|most| account.has_under_way(most)) {
-                metrics::counter!("sw_commit_refused_total").increment(1);
-                return Err(no(Code::Overloaded));
-            }
-        }
-        let places = account.enter(if streams { Lasting::Stream } else { Lasting::Call })?;
-        Ok(Admitted {
-            principal: Arc::clone(principal),
-            places,
-            call: Call::new(account.memory(), shape.client_streams),
-            unread: (peer.unread.clone(), account.reads_within()),
-            turn: reading(path, streams).map(|reading| account.reads(reading)).transpose()?,
-        })
+fn admit<B>(
+    request: &http::Request<B>,
+    method: Method,
+    (space, backlogs): (&Space, &Backlogs),
+) -> Result<Admitted, Box<Refusal>> {
+    let no = |code: Code| Box::new(Refusal::of(code));
+    let peer = request.extensions().get::<Peer>().ok_or_else(|| no(Code::CertificateMissing))?;
+    if let Some(refusal) = &peer.refusal {
+        return Err(Box::new(Refusal::clone(refusal)));
     }
-
-    /// How many calls of one firm may be under way at the service of this path.
-    fn most_of_each(&self, path: &str) -> Option<usize> {
-        let service = match path {
-            "/ceb" => CEB,
-            _ => path.strip_prefix('/')?.rsplit_once('/')?.0,
-        };
-        let backlog = self.backlogs.iter().find(|backlog| backlog.service == service)?;
-        (backlog.most_of_each)()
+    let known = peer.principal.as_ref().zip(peer.account.as_ref());
+    let (principal, account) = known.ok_or_else(|| no(Code::CertificateUnknown))?;
+    let path = request.uri().path();
+    if !method.kinds.contains(&principal.kind) {
+        return Err(no(Code::NotAllowed));
     }
+    let streams = method.client_streams || method.server_streams;
+    if writes(path) {
+        space.room_for(principal.kind)?;
+        let most = backlogs.most_of_each(path).filter(|_| !streams);
+        if most.is_some_and(|most| account.has_under_way(most)) {
+            metrics::counter!("sw_commit_refused_total").increment(1);
+            return Err(no(Code::Overloaded));
+        }
+    }
+    let places = account.enter(if streams { Lasting::Stream } else { Lasting::Call })?;
+    Ok(Admitted {
+        principal: Arc::clone(principal),
+        places,
+        call: Call::new(account.memory(), method.client_streams),
+        unread: (peer.unread.clone(), account.reads_within()),
+        turn: reading(path, streams).map(|reading| account.reads(reading)).transpose()?,
+    })
 }
 
 #[cfg(test)]
@@ -554,11 +511,11 @@ mod tests {
     #[test]
     fn whatever_only_reads_has_its_turn() {
         let of = |path: &str| reading(path, false);
-        for (path, _) in POLICY {
+        for path in policy().keys().map(String::as_str) {
             let method = path.rsplit('/').next().unwrap_or_default();
             let reads = method.starts_with("Get") || method.starts_with("List");
             let reads = reads && path.starts_with("/single_window.") && method != "GetStatus";
-            let over_http = ["/ceb/receipts", "/ceb/documents"].contains(path);
+            let over_http = ["/ceb/receipts", "/ceb/documents"].contains(&path);
             assert_eq!(of(path).is_some(), reads || over_http, "{path}");
             assert!(!writes(path) || of(path).is_none(), "{path}");
         }
@@ -579,16 +536,18 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_http_lets_in_whom_its_method_does() {
-        for (path, method) in [
-            ("/ceb", "Send"),
-            ("/ceb/receipts", "ListReceipts"),
-            ("/ceb/documents", "ListDocuments"),
-        ] {
-            let method = format!("/single_window.ceb.v1.CebService/{method}");
-            let line = |wanted: &str| POLICY.iter().find(|(known, _)| *known == wanted);
-            let kinds = |wanted: &str| line(wanted).map(|(_, kinds)| *kinds);
-            assert!(kinds(path).is_some() && kinds(path) == kinds(&method), "{path}");
+    fn every_method_of_the_schema_has_its_line_and_every_line_its_method() {
+        let Methods(methods) = check_policy().expect("it is complete");
+        let kinds = |path: &str| methods.get(path).map(|method| method.kinds);
+        // A few, spelled out: who may do what is a promise.
+        let declaration = "/single_window.declaration.v1.DeclarationService";
+        let filers = [Kind::Enterprise, Kind::Agent, Kind::Gateway];
+        assert_eq!(kinds(&format!("{declaration}/Submit")), Some(&filers[..]));
+        let ceb = "/single_window.ceb.v1.CebService";
+        assert_eq!(kinds(&format!("{ceb}/Issue")), Some(&[Kind::Customs][..]));
+        for (path, method) in PATHS {
+            assert!(kinds(path).is_some_and(|it| Some(it) == kinds(&format!("{ceb}/{method}"))));
         }
+        assert_eq!(kinds("/nowhere"), None);
     }
 }

@@ -1,34 +1,29 @@
 //! Starts a window and lets it end in order: stop taking, finish what was taken, then close the
 //! database. Tests, the sandbox and production start the same thing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use cli::Said;
-use declaration::Service;
-use domain::declaration::{Profile, SAMPLE_DECLARANT};
 use domain::limits;
-use domain::refusal::Code;
 use kit::progress::Progress;
-use kit::stuck::{Operation, Source};
-use sqlx::postgres::PgConnectOptions;
-use store::private::PrivatePostgres;
-use store::token::TokenKey;
+use kit::service::{Loop, Manifest, Parts};
+use kit::stuck::Operation;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::clock::{self, SandboxClock};
-use crate::identity::{Backlog, GateLayer, Registry};
+use crate::database::Database;
+use crate::identity::{Backlogs, GateLayer, Registry};
 use crate::quotas::Sockets;
+use crate::services::{self, Plan};
 use crate::signals::Ending;
 use crate::space::Space;
 use crate::standing::Standing;
@@ -58,19 +53,16 @@ pub struct Settings {
     pub key: PathBuf,
     /// Registry of callers.
     pub registry: PathBuf,
-    /// As whom the national door declares and follows, when there is one. Without an address it
-    /// calls this window itself.
-    pub gateway: Option<client::Config>,
-    /// As whom the inspection service listens and answers, when there is one. Without an address it
-    /// calls this window itself.
-    pub examiner: Option<client::Config>,
-    /// Its name on the exchange: one that starts again under the name of one that died takes its place
-    /// at once.
-    pub examiner_name: String,
+    /// As whom services call a window, by their names: those without an entry do not run here. Without an
+    /// address they call this window itself.
+    pub callers: BTreeMap<&'static str, client::Config>,
+    /// Names of services on the exchange, where they are not their own: one that starts again under the
+    /// name of one that died takes its place at once.
+    pub names: BTreeMap<&'static str, String>,
     /// Authorities whose certificates sign national messages, besides those in the registry.
     pub signing_authorities: Vec<PathBuf>,
-    /// Only one service in this process.
-    pub only: Option<Only>,
+    /// Only the service of this name in this process.
+    pub only: Option<String>,
     /// Rules of the sandbox.
     pub sandbox: bool,
     /// Declarations wait until an inspection service in another process has asked the risk rules.
@@ -83,17 +75,6 @@ pub struct Settings {
     pub free_space_least: u64,
 }
 
-/// A service that has a process of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Only {
-    /// Declarations, and the exchange with agencies.
-    Declaration,
-    /// The national door.
-    Ceb,
-    /// Risk rules and joint inspection orders.
-    Inspection,
-}
-
 /// A window that serves.
 #[derive(Debug)]
 pub struct Window {
@@ -104,164 +85,8 @@ pub struct Window {
     server: Tasks,
     pages: Tasks,
     lanes: Tasks,
-    pools: Vec<Pools>,
     database: Database,
     drain: Duration,
-}
-
-/// The private PostgreSQL as a task, when there is one.
-#[derive(Debug, Default)]
-struct Database {
-    tasks: Tasks,
-    stop: CancellationToken,
-}
-
-/// The connections of a service to its own schema.
-#[derive(Debug, Clone)]
-struct Pools {
-    /// For transactions.
-    work: sqlx::PgPool,
-    /// For reading.
-    reads: sqlx::PgPool,
-    /// Of the tokens that its callers keep.
-    tokens: TokenKey,
-}
-
-impl Pools {
-    async fn close(&self) {
-        self.work.close().await;
-        self.reads.close().await;
-    }
-}
-
-/// The connections of all services.
-struct Schemas {
-    declaration: Pools,
-    ceb: Pools,
-    inspection: Pools,
-}
-
-impl Schemas {
-    async fn close(&self) {
-        for pools in [&self.declaration, &self.ceb, &self.inspection] {
-            pools.close().await;
-        }
-    }
-}
-
-/// Finds or starts the database and brings its tables up to date; `None` when it is told to end first.
-async fn database(
-    settings: &Settings,
-    ending: &Ending,
-) -> anyhow::Result<Option<(Database, Schemas)>> {
-    let mut database = Database::default();
-    let options: PgConnectOptions = match &settings.database_url {
-        Some(url) => url
-            .parse()
-            .context(Said::new(
-                "--database-url is not a PostgreSQL address",
-                "--database-url不是PostgreSQL地址",
-            ))
-            .context(Code::PostgresFailed)?,
-        None => {
-            let programs = settings.postgres_programs.as_deref();
-            let (path, stop) = (settings.path.as_deref(), ending.drain.cancelled());
-            let started = PrivatePostgres::start(&settings.data_dir, programs, path, stop).await;
-            let Some(postgres) = started.map_err(coded)? else { return Ok(None) };
-            let options = postgres.connect_options();
-            let stop = database.stop.clone();
-            database.tasks.spawn(Task::Postgres, async move {
-                postgres.run(stop.cancelled_owned()).await.map_err(coded)
-            });
-            options
-        }
-    };
-    let opened = tokio::select! {
-        opened = open(options, settings) => opened.map(Some),
-        () = ending.drain.cancelled() => Ok(None),
-    };
-    match opened {
-        Ok(Some(schemas)) => Ok(Some((database, schemas))),
-        Ok(None) => {
-            database.close().await;
-            Ok(None)
-        }
-        Err(error) => {
-            database.close().await;
-            Err(error)
-        }
-    }
-}
-
-/// Connects every service to its own schema.
-async fn open(options: PgConnectOptions, settings: &Settings) -> anyhow::Result<Schemas> {
-    let writers = u32::try_from(settings.writers)
-        .context(Said::new("--writers is too large", "--writers过大"))?;
-    // Tables fill within seconds from nothing, and documents and orders are always found by index, and so
-    // is what is looked up or listed: a planner that has not seen the tables yet would read them whole.
-    let indexed = options.clone().options([
-        ("enable_seqscan", "off"),
-        ("enable_hashjoin", "off"),
-        ("enable_mergejoin", "off"),
-    ]);
-    let migrator = (declaration::SCHEMA, &declaration::MIGRATOR);
-    let declaration = service(options, indexed.clone(), migrator, writers + 8).await?;
-    let migrator = (ceb::SCHEMA, &ceb::MIGRATOR);
-    let ceb = service(indexed.clone(), indexed.clone(), migrator, 2).await?;
-    let migrator = (inspection::SCHEMA, &inspection::MIGRATOR);
-    let inspection = service(indexed.clone(), indexed, migrator, 4).await?;
-    Ok(Schemas { declaration, ceb, inspection })
-}
-
-/// Connections for work, and others for reading. None is made before it is needed.
-async fn service(
-    work: PgConnectOptions,
-    reads: PgConnectOptions,
-    (schema, migrator): (&'static str, &'static sqlx::migrate::Migrator),
-    writers: u32,
-) -> anyhow::Result<Pools> {
-    let work = connect(work, schema, writers).await?;
-    store::connect::migrate(&work, schema, migrator).await.context(Code::PostgresFailed)?;
-    let tokens = TokenKey::load(&work).await.context(Code::PostgresFailed)?;
-    Ok(Pools { work, reads: connect(reads, schema, READERS).await?, tokens })
-}
-
-/// Connections for reading: one for each turn.
-const READERS: u32 = 12;
-const _: () = assert!(
-    READERS as usize == limits::READS_LONG_MAX + limits::READS_SHORT_MAX + limits::REPLAYS_MAX
-);
-
-async fn connect(
-    options: PgConnectOptions,
-    schema: &'static str,
-    connections: u32,
-) -> anyhow::Result<sqlx::PgPool> {
-    store::connect(options, schema, connections).await.map_err(|error| {
-        let code = match error {
-            store::Error::Unsafe { .. } => Code::PostgresUnsafe,
-            store::Error::Unreachable(_) | store::Error::Migration { .. } => Code::PostgresFailed,
-        };
-        anyhow::Error::new(error).context(code)
-    })
-}
-
-impl Database {
-    async fn close(&mut self) {
-        self.stop.cancel();
-        // The server stops in milliseconds; a checkpoint of a full cache may take longer.
-        self.tasks.finish(Duration::from_secs(60)).await;
-    }
-}
-
-/// Our code in front of what the private PostgreSQL says.
-fn coded(error: store::private::Error) -> anyhow::Error {
-    let code = match &error {
-        store::private::Error::ProgramsMissing { .. } => Code::PostgresMissing,
-        store::private::Error::InUse { .. } => Code::DataDirectoryInUse,
-        _ => Code::PostgresFailed,
-    };
-    anyhow::Error::new(error).context(code)
 }
 
 /// Brings the tables up to date and ends.
@@ -270,10 +95,7 @@ fn coded(error: store::private::Error) -> anyhow::Error {
 ///
 /// When the database cannot be used.
 pub async fn migrate(settings: &Settings, ending: &Ending) -> anyhow::Result<()> {
-    let Some((mut database, schemas)) = database(settings, ending).await? else { return Ok(()) };
-    schemas.close().await;
-    database.close().await;
-    Ok(())
+    crate::database::migrate(settings, ending).await
 }
 
 impl Window {
@@ -283,29 +105,25 @@ impl Window {
     ///
     /// Says what is wrong and what to do about it; nothing is left running.
     pub async fn start(settings: &Settings, ending: &Ending) -> anyhow::Result<Option<Self>> {
-        let shapes = crate::identity::check_policy()?;
+        let methods = crate::identity::check_policy()?;
         let sockets = sockets();
         let registry = Registry::load(&settings.registry, settings.sandbox)?;
         let acceptor = tls::acceptor(&settings.authority, &settings.certificate, &settings.key)?;
-        // What can fail is done before the database, so that a failed start leaves nothing running.
-        let door = Door::of(settings, &registry)?;
-        let examiner = examiner(settings)?;
         let reflection = settings.sandbox.then(reflection).transpose()?;
         let movable =
             settings.sandbox.then(|| SandboxClock::open(&settings.data_dir)).transpose()?;
         let held = listen::hold(&settings.listen).await?;
         let address = held.address;
+        // What can fail is done before the database, so that a failed start leaves nothing running.
+        let plans = services::plans(settings, &registry, address)?;
         let page = match &settings.metrics {
             Some(asked) => Some(metrics(asked).await?),
             None => None,
         };
-        let Some((mut database, schemas)) = database(settings, ending).await? else {
-            return Ok(None);
-        };
+        let Some(database) = Database::open(settings, ending).await? else { return Ok(None) };
         let listener = match held.listen() {
             Ok(listener) => listener,
             Err(error) => {
-                schemas.close().await;
                 database.close().await;
                 return Err(error);
             }
@@ -314,10 +132,9 @@ impl Window {
         let own = settings.database_url.is_none().then_some(settings.data_dir.as_path());
         let space = Space::of(own, settings.free_space_least);
         let (draining, closing) = (CancellationToken::new(), CancellationToken::new());
-        let profile = profile(settings, examiner.is_some());
         let clock = movable.as_ref().map_or_else(clock::real, SandboxClock::clock);
         let mut lanes = Tasks::default();
-        let mut lane = |lane: kit::Loop| {
+        let mut lane = |lane: Loop| {
             lanes.spawn(Task::Lane, async move {
                 lane.await;
                 Ok(())
@@ -327,26 +144,20 @@ impl Window {
         let mut server = Tasks::default();
         let (health, health_service) = tonic_health::server::health_reporter();
         let mut routes = Routes::new(health_service);
+        let mut apis = vec![kit::stuck::API.name];
         let (mut loops, mut sources, mut backlogs) = (Vec::new(), Vec::new(), Vec::new());
-        if matches!(settings.only, None | Some(Only::Declaration)) {
-            let pools = &schemas.declaration;
-            let (service, commit_lanes) = Service::new(
-                (pools.work.clone(), pools.reads.clone()),
-                (clock.clone(), pools.tokens.clone()),
-                profile.clone(),
-                settings.writers.max(1),
-                draining.clone(),
-                closing.clone(),
-            );
-            commit_lanes.into_iter().for_each(&mut lane);
-            health.set_serving::<DeclarationServer>().await;
-            health.set_serving::<ExchangeServer>().await;
-            let exchange = service.exchange();
-            backlogs.push(Backlog::new(DeclarationServer::NAME, {
-                let service = service.clone();
-                move || service.most_of_each()
-            }));
-            routes = routes.add_service(service.into_server()).add_service(exchange.into_server());
+        for (plan, pools) in plans.into_iter().zip(&database.pools) {
+            let Some(Plan { manifest, start }) = plan else { continue };
+            let (clock, pools) = (clock.clone(), pools.clone());
+            let (draining, closing) = (draining.clone(), closing.clone());
+            let mount = start(Parts { pools, clock, draining, closing });
+            mount.loops.into_iter().for_each(&mut lane);
+            routes = (mount.routes)(routes);
+            sources.extend(mount.stuck);
+            // The first of its calls are those that commit.
+            backlogs.extend(mount.backlog.map(|most| (manifest.apis[0].name, most)));
+            apis.extend(manifest.apis.iter().map(|api| api.name));
+            loops.push((manifest, mount.progress));
         }
         let status =
             StatusServer::new(Standing { sandbox: settings.sandbox, space: Arc::clone(&space) });
@@ -357,39 +168,10 @@ impl Window {
         if let Some(reflection) = reflection {
             routes = routes.add_service(reflection);
         }
-        if let Some(Door { gateway, trust }) = door {
-            let policy = ceb::Policy::new(profile, trust);
-            let there = client::Window::connect_lazy(&reached(gateway, address))?;
-            let pools = (schemas.ceb.work.clone(), schemas.ceb.reads.clone());
-            let stop = (draining.clone(), closing.clone());
-            let kept = (clock.clone(), schemas.ceb.tokens.clone());
-            let mounted = ceb::Service::new(pools, kept, policy, there, stop);
-            mounted.loops.into_iter().for_each(&mut lane);
-            health.set_serving::<CebServer>().await;
-            loops.push((CebServer::NAME, mounted.progress));
-            sources.push(Source { service: ceb::SCHEMA, pool: schemas.ceb.reads.clone() });
-            backlogs.push(Backlog::new(CebServer::NAME, {
-                let service = mounted.service.clone();
-                move || service.most_of_each()
-            }));
-            routes = crate::http::national_door(routes, mounted.service);
-        }
-        if let Some(examiner) = examiner {
-            let there = client::Window::connect_lazy(&reached(examiner, address))?;
-            let pools = (schemas.inspection.work.clone(), schemas.inspection.reads.clone());
-            let stop = (draining.clone(), closing.clone());
-            let there = (there, settings.examiner_name.clone());
-            let kept = (clock.clone(), schemas.inspection.tokens.clone());
-            let mounted = inspection::Service::new(pools, kept, there, stop);
-            mounted.loops.into_iter().for_each(&mut lane);
-            health.set_serving::<InspectionServer>().await;
-            loops.push((InspectionServer::NAME, mounted.progress));
-            let pool = schemas.inspection.reads.clone();
-            sources.push(Source { service: inspection::SCHEMA, pool });
-            routes = routes.add_service(mounted.service.into_server());
-        }
         routes = routes.add_service(Operation::new(sources, clock).into_server());
-        health.set_serving::<OperationServer>().await;
+        for api in &apis {
+            health.set_service_status(*api, ServingStatus::Serving).await;
+        }
         let mut pages = Tasks::default();
         // Whoever asks first finds every line.
         for progress in loops.iter().flat_map(|(_, loops)| loops) {
@@ -405,7 +187,11 @@ impl Window {
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
             .http2_max_header_list_size(Some(64 * 1024))
             .timeout(Duration::from_secs(limits::UNARY_SECONDS_MAX))
-            .layer(GateLayer { shapes, space: Arc::clone(&space), backlogs })
+            .layer(GateLayer {
+                methods,
+                space: Arc::clone(&space),
+                backlogs: Backlogs(Arc::new(backlogs)),
+            })
             .add_routes(routes);
         let reporter = health.clone();
         pages.spawn(Task::Space, async move {
@@ -417,11 +203,9 @@ impl Window {
         server.spawn(Task::Server, async move {
             let goodbye = async move {
                 stop.cancelled().await;
-                health.set_not_serving::<DeclarationServer>().await;
-                health.set_not_serving::<ExchangeServer>().await;
-                health.set_not_serving::<CebServer>().await;
-                health.set_not_serving::<InspectionServer>().await;
-                health.set_not_serving::<OperationServer>().await;
+                for api in apis {
+                    health.set_service_status(api, ServingStatus::NotServing).await;
+                }
             };
             router.serve_with_incoming_shutdown(incoming, goodbye).await?;
             Ok(())
@@ -431,9 +215,7 @@ impl Window {
         }
         tracing::info!(%address, sandbox = settings.sandbox, "the window serves");
         let drain = settings.drain;
-        let Schemas { declaration, ceb, inspection } = schemas;
-        let pools = vec![declaration, ceb, inspection];
-        Ok(Some(Self { address, draining, closing, server, pages, lanes, pools, database, drain }))
+        Ok(Some(Self { address, draining, closing, server, pages, lanes, database, drain }))
     }
 
     /// Serves until it is told to end or until something vital fails; then drains.
@@ -459,21 +241,10 @@ impl Window {
             tracing::warn!("the group commit did not finish in time");
         }
         self.pages.finish(Duration::ZERO).await;
-        for pool in &self.pools {
-            pool.close().await;
-        }
         self.database.close().await;
         tracing::info!("the window is closed");
         failed.map_or(Ok(()), Err)
     }
-}
-
-/// Rules that the sandbox has and others have not, and whether risk rules are asked.
-fn profile(settings: &Settings, examined: bool) -> Profile {
-    let sample_declarants =
-        if settings.sandbox { vec![SAMPLE_DECLARANT.to_owned()] } else { Vec::new() };
-    let targeting = settings.targeting || examined;
-    Profile { sandbox: settings.sandbox, sample_declarants, targeting }
 }
 
 /// Takes as many descriptors as the system gives, and says how many sockets that makes.
@@ -499,81 +270,17 @@ fn sockets() -> Sockets {
     sockets
 }
 
-/// As whom the inspection service of this process calls; `None` when it has none.
-fn examiner(settings: &Settings) -> anyhow::Result<Option<client::Config>> {
-    let alone = settings.only == Some(Only::Inspection);
-    let Some(examiner) = settings.examiner.clone() else {
-        anyhow::ensure!(!alone, "the inspection service needs a certificate: --examiner-cert");
-        return Ok(None);
-    };
-    match settings.only {
-        Some(Only::Declaration | Only::Ceb) => return Ok(None),
-        Some(Only::Inspection) | None => {}
-    }
-    anyhow::ensure!(
-        !alone || !examiner.address.is_empty(),
-        "the inspection service by itself needs --examiner-endpoint: the window that it listens to"
-    );
-    is_usable(&examiner)?;
-    Ok(Some(examiner))
-}
-
-/// A certificate that cannot be used shows now, not after the database has started.
-fn is_usable(identity: &client::Config) -> anyhow::Result<()> {
-    let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
-    client::Window::connect_lazy(&reached(identity.clone(), nowhere))?;
-    Ok(())
-}
-
-/// What the national door needs.
-struct Door {
-    gateway: client::Config,
-    trust: ceb::Trust,
-}
-
-impl Door {
-    /// `None` when this process has no national door.
-    fn of(settings: &Settings, registry: &Registry) -> anyhow::Result<Option<Self>> {
-        let Some(gateway) = settings.gateway.clone() else {
-            anyhow::ensure!(
-                settings.only != Some(Only::Ceb),
-                "the national door needs a certificate of its own: --gateway-cert"
-            );
-            return Ok(None);
-        };
-        match settings.only {
-            Some(Only::Declaration | Only::Inspection) => return Ok(None),
-            Some(Only::Ceb) | None => {}
-        }
-        anyhow::ensure!(
-            settings.only != Some(Only::Ceb) || !gateway.address.is_empty(),
-            Said::new(
-                "the national door by itself needs --gateway-endpoint: the window that it files with",
-                "单独运行CEB服务时须给出--gateway-endpoint，即其申报所用的单一窗口",
-            )
-        );
-        let mut trust = if settings.sandbox { ceb::Trust::anyone() } else { registry.signers()? };
-        for file in &settings.signing_authorities {
-            for authority in tls::certificates(file)? {
-                trust.add_authority(&authority).with_context(|| Said::no_authority(file))?;
-            }
-        }
-        is_usable(&gateway)?;
-        Ok(Some(Self { gateway, trust }))
-    }
-}
-
 /// Tells health how the loops of services get on, each under its own name, until `draining`. A service whose
 /// loop stands still does not serve what it is for, although its calls are answered.
 async fn tell_health(
     health: HealthReporter,
-    services: Vec<(&'static str, Vec<Progress>)>,
+    services: Vec<(&'static Manifest, Vec<Progress>)>,
     draining: CancellationToken,
 ) -> anyhow::Result<()> {
     let serves = |it: bool| if it { ServingStatus::Serving } else { ServingStatus::NotServing };
     let mut still: BTreeSet<&str> = BTreeSet::new();
     loop {
-        for (service, loops) in &services {
+        for (manifest, loops) in &services {
             for progress in loops {
                 let (name, stands) = (progress.name, progress.stands_still());
                 if stands && still.insert(name) {
@@ -588,7 +295,9 @@ async fn tell_health(
                 health.set_service_status(name, serves(!stands)).await;
             }
             let all_go_on = !loops.iter().any(Progress::stands_still);
-            health.set_service_status(*service, serves(all_go_on)).await;
+            for api in manifest.apis {
+                health.set_service_status(api.name, serves(all_go_on)).await;
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(HEALTH_LOOK) => {}
@@ -600,24 +309,8 @@ async fn tell_health(
 /// How often health looks at the loops.
 const HEALTH_LOOK: Duration = Duration::from_secs(1);
 
-/// The declaration service as other services reach it: like every client, also within one process.
-fn reached(identity: client::Config, own: SocketAddr) -> client::Config {
-    if identity.address.is_empty() {
-        return client::Config { address: format!("localhost:{}", own.port()), ..identity };
-    }
-    identity
-}
-
-type DeclarationServer = proto::v1::declaration_service_server::DeclarationServiceServer<Service>;
 type SandboxServer = proto::v1::sandbox_service_server::SandboxServiceServer<SandboxClock>;
 type StatusServer = proto::v1::status_service_server::StatusServiceServer<Standing>;
-type CebServer = proto::v1::ceb_service_server::CebServiceServer<ceb::Service>;
-type InspectionServer =
-    proto::v1::inspection_service_server::InspectionServiceServer<inspection::Service>;
-type OperationServer =
-    proto::v1::operation_service_server::OperationServiceServer<kit::stuck::Operation>;
-type ExchangeServer =
-    proto::raw::exchange_service_server::ExchangeServiceServer<exchange::Exchange<Service>>;
 
 /// Lets tools read the schema from the window itself; in the sandbox only.
 fn reflection() -> anyhow::Result<

@@ -13,6 +13,7 @@ use proto::v1;
 
 use crate::certificates::{self, REGISTRY, WINDOW};
 use crate::run::{Settings, Window};
+use crate::services::manifests;
 use crate::signals::Ending;
 use crate::tasks::{Task, Tasks};
 
@@ -29,8 +30,12 @@ pub fn customs_books(data_dir: &Path) -> PathBuf {
 pub fn settle(settings: &mut Settings) -> anyhow::Result<()> {
     let directory = identities(&settings.data_dir);
     // The address is the window's own, which is known when it listens.
-    settings.gateway = Some(config(&settings.data_dir, "gateway", Some(""))?);
-    settings.examiner = Some(config(&settings.data_dir, "examiner", Some(""))?);
+    for manifest in manifests() {
+        if let Some(identity) = &manifest.identity {
+            let config = config(&settings.data_dir, identity.kind, Some(""))?;
+            settings.callers.insert(manifest.name, config);
+        }
+    }
     settings.authority = directory.join(AUTHORITY);
     settings.certificate = directory.join(format!("{WINDOW}.pem"));
     settings.key = directory.join(format!("{WINDOW}.key"));
@@ -66,7 +71,9 @@ pub async fn run(
     let now = time::OffsetDateTime::now_utc();
     certificates::ensure(&identities(&settings.data_dir), now)?;
     settle(&mut settings)?;
-    settings.examiner = settings.examiner.filter(|_| cast.inspection);
+    if !cast.inspection {
+        settings.callers.remove(inspection::MANIFEST.name);
+    }
     let Some(window) = Window::start(&settings, ending).await? else { return Ok(()) };
     let address = format!("localhost:{}", window.address.port());
     publish(&address_file(&settings.data_dir), &address)?;

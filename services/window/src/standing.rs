@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use proto::call::caller;
+use kit::rpc::{self, Answer};
 use proto::v1;
 use proto::v1::status_service_server::StatusService;
-use tonic::{Request, Response, Status};
+use tonic::Request;
 
 use crate::space::Space;
 
@@ -22,11 +22,10 @@ impl StatusService for Standing {
     async fn get_status(
         &self,
         request: Request<v1::GetStatusRequest>,
-    ) -> Result<Response<v1::GetStatusResponse>, Status> {
-        caller(&request)?;
-        Ok(Response::new(v1::GetStatusResponse {
-            sandbox: self.sandbox,
-            storage: self.space.told(),
-        }))
+    ) -> Answer<v1::GetStatusResponse> {
+        rpc::unary(request, async |_, _| {
+            Ok(v1::GetStatusResponse { sandbox: self.sandbox, storage: self.space.told() })
+        })
+        .await
     }
 }

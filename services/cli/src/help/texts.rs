@@ -71,10 +71,6 @@ pub const TEXTS: &[(&str, &str)] = &[
         "被调用窗口的证书颁发机构（PEM）",
     ),
     (
-        "Authority of the certificate of the window that it listens to (PEM)",
-        "被监听窗口的证书颁发机构（PEM）",
-    ),
-    (
         "Authority of the window's certificate (PEM), with --cert and --key",
         "单一窗口证书的颁发机构（PEM），与--cert、--key同用",
     ),
@@ -743,10 +739,6 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Held until documents arrive (待补单证)",
         "待补单证",
-    ),
-    (
-        "Name of its inspection service on the exchange; where several processes share a database, each needs its own",
-        "本进程查验服务在交换接口上的名称；多个进程共用一个数据库时须各不相同",
     ),
     (
         "No objection; when both agencies say so there is one release (放行)",

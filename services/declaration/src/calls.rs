@@ -1,0 +1,200 @@
+//! What answers each call: a message in, a message out.
+
+use std::sync::Arc;
+
+use domain::refusal::{Code, Refusal};
+use domain::{DeclarationId, Kind};
+use futures::{Stream, StreamExt as _};
+use kit::rpc::Call;
+use kit::watch::{Journal, Subject, Watcher};
+use proto::status;
+use proto::v1::{self, submit_stream_response::Result as Item};
+use store::Fault;
+use store::batch::WhenFull;
+use store::journal::Entry;
+use store::share::Share;
+
+use crate::commit::{Command, Done};
+use crate::wire::{filter, record, repeats, told, warnings, whole};
+use crate::{Declarations, Error, amend, read, submit, withdraw};
+
+impl Declarations {
+    /// Files one.
+    pub(crate) async fn submit(
+        &self,
+        call: &Call,
+        request: v1::SubmitRequest,
+    ) -> Result<v1::SubmitResponse, Error> {
+        self.file(call, request, WhenFull::Refuse).await
+    }
+
+    /// Files one of a stream, whose own flow control bounds it.
+    pub(crate) async fn submit_item(
+        self: Arc<Self>,
+        call: Call,
+        item: v1::SubmitStreamRequest,
+    ) -> v1::SubmitStreamResponse {
+        // An item without a request has no request id, and is refused for it.
+        let item = item.item.unwrap_or_default();
+        let request_id = item.request_id.clone();
+        let done = match proto::text::check(&item) {
+            Ok(()) => self.file(&call, item, WhenFull::Wait).await,
+            Err(refusal) => Err(refusal.into()),
+        };
+        let result = match done {
+            Ok(receipt) => Item::Receipt(receipt),
+            Err(error) => Item::Refusal(status::refused_item(error.into())),
+        };
+        v1::SubmitStreamResponse { request_id, result: Some(result) }
+    }
+
+    async fn file(
+        &self,
+        call: &Call,
+        request: v1::SubmitRequest,
+        when_full: WhenFull,
+    ) -> Result<v1::SubmitResponse, Error> {
+        let v1::SubmitRequest { request_id, declaration, validate_only, pre_no } = request;
+        let (principal, asked) = (&*call.principal, (request_id.as_str(), pre_no));
+        let submission = submit::parse(self, principal, asked, declaration, call.trace.clone())?;
+        let checked = &submission.checked;
+        let mut warnings = warnings(&checked.warnings, checked.declaration.ceb.as_ref());
+        // The national door files for many firms: each has its own turn.
+        let share = match principal.kind {
+            Kind::Gateway => Share::firm(&checked.declaration.declarant.code),
+            _ => Share::of(principal),
+        };
+        let command = Command::Submit(Box::new(submission));
+        let Done::Filed(receipt) = self.run(&share, command, when_full, validate_only).await?
+        else {
+            return Err(
+                Fault::Broken("a submission was answered with something else".into()).into()
+            );
+        };
+        let kept = !validate_only;
+        warnings.extend(receipt.repeats.as_deref().map(repeats));
+        Ok(v1::SubmitResponse {
+            name: if kept { receipt.id.name() } else { String::new() },
+            pre_no: if kept { receipt.pre_no } else { String::new() },
+            version: 1,
+            state: v1::State::UnderReview.into(),
+            filed_time: Some(proto::timestamp(receipt.filed_time)),
+            warnings,
+            repeated: receipt.repeated,
+        })
+    }
+
+    /// Reads the one that has this name, or the one or several that have this number.
+    pub(crate) async fn get(
+        &self,
+        call: &Call,
+        request: v1::GetRequest,
+    ) -> Result<v1::GetResponse, Error> {
+        let scope = call.principal.scope();
+        let v1::GetRequest { name, number, number_kind } = request;
+        let one =
+            |found| Ok(v1::GetResponse { record: Some(whole(found)?), candidates: Vec::new() });
+        if number.is_empty() {
+            return one(read::get(self, &scope, &name).await?);
+        }
+        if !name.is_empty() {
+            return Err(Refusal::of(Code::NameMalformed).with("field", "name and number").into());
+        }
+        if number.chars().any(char::is_control) {
+            return Err(Refusal::of(Code::BadCharacter).with("field", "number").into());
+        }
+        let kind = v1::NumberKind::try_from(number_kind)
+            .map_err(|_| Refusal::of(Code::CodeUnknown).with("field", "number_kind"))?;
+        match read::by_number(self, &scope, &number, kind.kind()).await? {
+            read::Named::One(found) => one(*found),
+            read::Named::Several(found) => {
+                let candidates = found.into_iter().map(record).collect();
+                Ok(v1::GetResponse { record: None, candidates })
+            }
+        }
+    }
+
+    /// A page of them, newest first.
+    pub(crate) async fn list(
+        &self,
+        call: &Call,
+        asked: v1::ListRequest,
+    ) -> Result<v1::ListResponse, Error> {
+        let (size, token) = (asked.page_size, asked.page_token.clone());
+        let filter = filter(asked)?;
+        let (records, next_page_token) =
+            read::list(self, &call.principal, filter, (size, &token)).await?;
+        let records = records.into_iter().map(record).collect();
+        Ok(v1::ListResponse { records, next_page_token })
+    }
+
+    /// Follows what a caller may see; one declaration from its beginning.
+    pub(crate) async fn watch(
+        &self,
+        call: &Call,
+        request: v1::WatchRequest,
+    ) -> Result<impl Stream<Item = Result<v1::WatchResponse, Error>> + Send + use<>, Error> {
+        let v1::WatchRequest { resume_token, name } = request;
+        let only = if name.is_empty() { None } else { Some(read::parse_name(&name)?) };
+        let scope = call.principal.scope();
+        let journal = Journal {
+            reads: &self.pool,
+            tail: &self.tail,
+            tokens: &self.tokens,
+            draining: &self.draining,
+        };
+        let watcher = Watcher {
+            caller: &call.principal.name,
+            token: &resume_token,
+            only: only.map(|id| Subject { slot: id.slot(), id: id.uuid() }),
+        };
+        let positions = async |it: Subject| {
+            let id = DeclarationId::from_uuid(it.id);
+            Ok(read::locate(&self.pool, &scope, id).await?.0)
+        };
+        let own = scope.clone();
+        let concerns = move |entry: &Entry| own.covers(&entry.owner);
+        let news = journal.watch(watcher, scope.slots(), positions, concerns).await?;
+        Ok(news.map(|news| news.and_then(told)))
+    }
+
+    /// A new version.
+    pub(crate) async fn amend(
+        &self,
+        call: Call,
+        request: v1::AmendRequest,
+    ) -> Result<v1::AmendResponse, Error> {
+        let v1::AmendRequest { request_id, name, version, declaration, validate_only } = request;
+        let Call { principal, trace, .. } = call;
+        let asked = (request_id.as_str(), name.as_str(), version);
+        let amendment = amend::parse(self, &principal, asked, declaration, trace)?;
+        let (id, checked) = (amendment.id, &amendment.checked);
+        let warnings = warnings(&checked.warnings, checked.declaration.ceb.as_ref());
+        let command = Command::Amend(Box::new(amendment));
+        let share = Share::of(&principal);
+        let done = self.run(&share, command, WhenFull::Refuse, validate_only).await?;
+        let Done::Amended(version) = done else {
+            return Err(
+                Fault::Broken("an amendment was answered with something else".into()).into()
+            );
+        };
+        let state = v1::State::UnderReview.into();
+        Ok(v1::AmendResponse { name: id.name(), version, state, warnings })
+    }
+
+    /// Takes one back.
+    pub(crate) async fn withdraw(
+        &self,
+        call: Call,
+        request: v1::WithdrawRequest,
+    ) -> Result<v1::WithdrawResponse, Error> {
+        let v1::WithdrawRequest { request_id, name, version, reason, validate_only } = request;
+        let Call { principal, trace, .. } = call;
+        let asked = (request_id.as_str(), name.as_str(), version);
+        let withdrawal = withdraw::parse(&principal, asked, reason, trace)?;
+        let id: DeclarationId = withdrawal.id;
+        let command = Command::Withdraw(withdrawal);
+        self.run(&Share::of(&principal), command, WhenFull::Refuse, validate_only).await?;
+        Ok(v1::WithdrawResponse { name: id.name(), state: v1::State::Withdrawn.into() })
+    }
+}

@@ -1,0 +1,82 @@
+//! The calls of the declaration service: who may make them, and what answers each.
+
+use std::sync::Arc;
+
+use domain::{Kind, limits};
+use kit::rpc::{self, Answer, Answers};
+use kit::service::Api;
+use proto::raw::exchange_service_server;
+use proto::v1;
+use proto::v1::declaration_service_server::{self, DeclarationService};
+use tonic::{Request, Streaming};
+
+use crate::Service;
+
+const FILERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Gateway];
+const READERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Administrator, Kind::Gateway];
+
+/// Who may call what.
+pub(crate) const API: Api = Api {
+    name: declaration_service_server::SERVICE_NAME,
+    methods: &[
+        ("Submit", FILERS),
+        ("SubmitStream", FILERS),
+        ("Get", READERS),
+        ("List", READERS),
+        ("Amend", FILERS),
+        ("Withdraw", FILERS),
+        ("Watch", READERS),
+    ],
+};
+
+/// The exchange that serves its journal: who has a seat there.
+pub(crate) const EXCHANGE: Api = Api {
+    name: exchange_service_server::SERVICE_NAME,
+    methods: &[("Connect", &[Kind::Customs, Kind::Inspection, Kind::Examiner])],
+};
+
+#[tonic::async_trait]
+impl DeclarationService for Service {
+    type SubmitStreamStream = Answers<v1::SubmitStreamResponse>;
+    type WatchStream = Answers<v1::WatchResponse>;
+
+    async fn submit(&self, request: Request<v1::SubmitRequest>) -> Answer<v1::SubmitResponse> {
+        rpc::unary(request, async |call, message| self.0.submit(&call, message).await).await
+    }
+
+    async fn submit_stream(
+        &self,
+        request: Request<Streaming<v1::SubmitStreamRequest>>,
+    ) -> Answer<Self::SubmitStreamStream> {
+        let (own, draining) = (Arc::clone(&self.0), self.0.draining.clone());
+        rpc::answered_stream(
+            request,
+            limits::STREAM_IN_FLIGHT_MAX,
+            draining,
+            move |call, _, item| Arc::clone(&own).submit_item(call, item),
+        )
+    }
+
+    async fn get(&self, request: Request<v1::GetRequest>) -> Answer<v1::GetResponse> {
+        rpc::unary(request, async |call, message| self.0.get(&call, message).await).await
+    }
+
+    async fn list(&self, request: Request<v1::ListRequest>) -> Answer<v1::ListResponse> {
+        rpc::unary(request, async |call, message| self.0.list(&call, message).await).await
+    }
+
+    async fn amend(&self, request: Request<v1::AmendRequest>) -> Answer<v1::AmendResponse> {
+        rpc::unary(request, async |call, message| self.0.amend(call, message).await).await
+    }
+
+    async fn withdraw(
+        &self,
+        request: Request<v1::WithdrawRequest>,
+    ) -> Answer<v1::WithdrawResponse> {
+        rpc::unary(request, async |call, message| self.0.withdraw(call, message).await).await
+    }
+
+    async fn watch(&self, request: Request<v1::WatchRequest>) -> Answer<Self::WatchStream> {
+        rpc::stream(request, async |call, message| self.0.watch(&call, message).await).await
+    }
+}

@@ -1,0 +1,132 @@
+//! Messages become questions, and answers become messages.
+
+use domain::DeclarationId;
+use domain::clearance::{Phase, awaited};
+use domain::declaration::CebSource;
+use domain::refusal::{Code, Refusal, Violation};
+use prost::Message as _;
+use proto::v1;
+use store::follow::News;
+use store::journal::Entry;
+use store::{Fault, column};
+
+use crate::{Content, Error, case, read};
+
+/// Rules that were broken without stopping it, and what was not checked.
+pub(crate) fn warnings(found: &[Violation], ceb: Option<&CebSource>) -> Vec<v1::Warning> {
+    let mut warnings: Vec<v1::Warning> = found.iter().map(Into::into).collect();
+    if let Some(source) = ceb {
+        let code = Code::SignatureNotChecked;
+        let what = if source.signed { "carries a signature" } else { "carries no signature" };
+        let what_zh = if source.signed { "报文带有签名" } else { "报文没有签名" };
+        warnings.push(v1::Warning {
+            code: code.id().to_owned(),
+            field: "declaration.ceb".to_owned(),
+            text: format!("the message {what}; {}", code.title()),
+            text_zh: format!("{what_zh}，{}", code.title_zh()),
+        });
+    }
+    warnings
+}
+
+/// A national document that repeats another one under the same guid with other content.
+pub(crate) fn repeats(field: &str) -> v1::Warning {
+    let code = Code::DocumentRepeated;
+    v1::Warning {
+        code: code.id().to_owned(),
+        field: field.to_owned(),
+        text: format!("{}; this one differs from it here", code.title()),
+        text_zh: format!("{}；本单证在此处与其不同", code.title_zh()),
+    }
+}
+
+/// A filter that cannot be read is refused: dropped, it would widen the list.
+pub(crate) fn filter(asked: v1::ListRequest) -> Result<read::Filter, Refusal> {
+    let v1::ListRequest {
+        page_size: _,
+        page_token: _,
+        state,
+        trade_mode,
+        order_no,
+        declarant_code,
+        filed_from_time,
+        filed_until_time,
+    } = asked;
+    let refuse = |code: Code, field: &str| Refusal::of(code).with("field", field);
+    let state = v1::State::try_from(state).map_err(|_| refuse(Code::CodeUnknown, "state"))?;
+    let text = |value: String| (!value.is_empty()).then_some(value);
+    let time = |wire: Option<pbjson_types::Timestamp>, field: &str| {
+        let read = wire.map(|wire| proto::time(wire).ok_or_else(|| refuse(Code::DateWrong, field)));
+        read.transpose()
+    };
+    Ok(read::Filter {
+        only: None,
+        phase: state.phase(),
+        trade_mode: text(trade_mode),
+        order_no: text(order_no),
+        declarants: text(declarant_code).map(|code| vec![code]),
+        filed_from: time(filed_from_time, "filed_from_time")?,
+        filed_until: time(filed_until_time, "filed_until_time")?,
+    })
+}
+
+pub(crate) fn record(record: read::Record) -> v1::DeclarationRecord {
+    let id = |id: Option<uuid::Uuid>| proto::text(id.map(|id| id.to_string()));
+    v1::DeclarationRecord {
+        name: record.id.name(),
+        pre_no: record.pre_no,
+        invt_no: proto::text(record.invt_no),
+        version: record.clearance.version,
+        round: record.clearance.round,
+        state: v1::State::from(record.clearance.phase).into(),
+        customs: v1::Stand::from(record.clearance.customs).into(),
+        inspection: v1::Stand::from(record.clearance.inspection).into(),
+        inspection_order_id: id(record.order_id),
+        release_id: id(record.release_id),
+        filed_time: Some(proto::timestamp(record.filed_time)),
+        released_time: record.released_time.map(proto::timestamp),
+        declaration: None,
+        history: Vec::new(),
+        order_no: record.order_no,
+        trade_mode: record.trade_mode,
+        waits_for: proto::facts::awaited(&awaited(&record.clearance)),
+    }
+}
+
+fn damaged(error: impl std::fmt::Display) -> Error {
+    Fault::Broken(format!("a stored message cannot be read: {error}")).into()
+}
+
+pub(crate) fn whole(whole: read::Whole) -> Result<v1::DeclarationRecord, Error> {
+    let read::Whole { record: kept, content, history } = whole;
+    let mut shown = record(kept);
+    shown.declaration = Some(Content::decode(content).map_err(damaged)?);
+    for entry in history {
+        shown.history.push(v1::HistoryEntry {
+            time: Some(proto::timestamp(entry.recorded_time)),
+            version: column::number(entry.version)?,
+            facts: proto::facts::decode(&entry.facts).map_err(damaged)?.facts,
+        });
+    }
+    Ok(shown)
+}
+
+pub(crate) fn told(news: News) -> Result<v1::WatchResponse, Error> {
+    match news {
+        News::Quiet(resume_token) => Ok(v1::WatchResponse { resume_token, ..Default::default() }),
+        News::Entry(entry, token) => {
+            let Entry { subject, version, phase, facts, recorded_time, .. } = &*entry;
+            let phase: Phase = case::phase(*phase)?;
+            let v1::Facts { facts, waits_for } = proto::facts::decode(facts).map_err(damaged)?;
+            Ok(v1::WatchResponse {
+                name: DeclarationId::from_uuid(*subject).name(),
+                version: column::number(*version)?,
+                state: v1::State::from(phase).into(),
+                facts,
+                waits_for,
+                time: Some(proto::timestamp(*recorded_time)),
+                resume_token: proto::text(token),
+            })
+        }
+    }
+}

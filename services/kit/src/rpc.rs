@@ -1,0 +1,166 @@
+//! What stands before and behind every call of a service, once: who calls, in which language, and how a
+//! refusal or a fault is said.
+//!
+//! A service's table of calls is then one line a method: [`unary`] for a message and its answer, [`change`]
+//! for one that has an effect once a request id, [`stream`] for an answer that goes on, and
+//! [`answered_stream`] for a stream whose items are answered one by one.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use domain::refusal::Code;
+use domain::{Principal, RequestId};
+use futures::stream::FuturesOrdered;
+use futures::{Stream, StreamExt as _};
+use proto::call::{self, Identified};
+use proto::status::{self, Language};
+use proto::text::Texts;
+use proto::{exchange, memory};
+use ring::digest::{SHA256, digest};
+use store::Unanswered;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+/// An answer of one message.
+pub type Answer<A> = Result<Response<A>, Status>;
+/// An answer of many.
+pub type Answers<A> = Pin<Box<dyn Stream<Item = Result<A, Status>> + Send>>;
+
+/// What a call brings along besides its message.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Who calls.
+    pub principal: Arc<Principal>,
+    /// The language of refusals.
+    pub language: Language,
+    /// The caller's `traceparent`; empty when there is none.
+    pub trace: String,
+}
+
+impl Call {
+    fn of<Q: Texts>(request: &Request<Q>) -> Result<Self, Status> {
+        let principal = call::caller(request)?;
+        let (language, trace) = (Language::of(request.metadata()), call::trace(request));
+        Ok(Self { principal, language, trace })
+    }
+}
+
+/// What makes a request that changes something the same when it comes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// Given by the caller.
+    pub request_id: RequestId,
+    /// Of everything that is asked.
+    pub digest: [u8; 32],
+}
+
+impl Change {
+    fn of(message: &(impl Identified + prost::Message)) -> Result<Self, Unanswered> {
+        let request_id = exchange::request(message.request_id())?;
+        let mut change = Self { request_id, digest: [0; 32] };
+        change.digest.copy_from_slice(digest(&SHA256, &message.encode_to_vec()).as_ref());
+        Ok(change)
+    }
+}
+
+/// Answers a call that asks and changes nothing, or whose work reads its request id by itself.
+///
+/// # Errors
+///
+/// What the work refuses or fails at, in the language of the caller.
+pub async fn unary<Q: Texts, A>(
+    request: Request<Q>,
+    work: impl AsyncFnOnce(Call, Q) -> Result<A, Unanswered>,
+) -> Answer<A> {
+    let call = Call::of(&request)?;
+    let language = call.language;
+    let done = work(call, request.into_inner()).await;
+    done.map(Response::new).map_err(|error| status::of(error, language))
+}
+
+/// Answers a call that has one effect for each request id of a caller.
+///
+/// # Errors
+///
+/// That it has no request id; what the work refuses or fails at.
+pub async fn change<Q: Texts + Identified + prost::Message, A>(
+    request: Request<Q>,
+    work: impl AsyncFnOnce(Call, Change, Q) -> Result<A, Unanswered>,
+) -> Answer<A> {
+    unary(request, async |call, message| {
+        let change = Change::of(&message)?;
+        work(call, change, message).await
+    })
+    .await
+}
+
+/// Answers a call with what comes, until its caller leaves or the service drains.
+///
+/// # Errors
+///
+/// What keeps it from beginning. What ends it later is its last item.
+pub async fn stream<Q: Texts, A, S>(
+    request: Request<Q>,
+    work: impl AsyncFnOnce(Call, Q) -> Result<S, Unanswered>,
+) -> Answer<Answers<A>>
+where
+    S: Stream<Item = Result<A, Unanswered>> + Send + 'static,
+{
+    let call = Call::of(&request)?;
+    let language = call.language;
+    let said = move |error: Unanswered| status::of(error, language);
+    let begun = work(call, request.into_inner()).await.map_err(said)?;
+    Ok(Response::new(Box::pin(begun.map(move |item| item.map_err(said)))))
+}
+
+/// Answers the items of a stream in their order, so many at once: many of them share a transaction. `answer`
+/// gets the number of the item, from 0. What was taken is answered, also when the service drains or an item
+/// cannot be read; the rest is for the next window.
+///
+/// # Errors
+///
+/// When the call came past the gate.
+pub fn answered_stream<Q, A, F, W>(
+    request: Request<Streaming<Q>>,
+    in_flight: usize,
+    draining: CancellationToken,
+    answer: F,
+) -> Answer<Answers<A>>
+where
+    Q: Send + 'static,
+    A: Send + 'static,
+    F: Fn(Call, u64, Q) -> W + Send + 'static,
+    W: Future<Output = A> + Send + 'static,
+{
+    let call = Call::of(&request)?;
+    let mut items = request.into_inner();
+    let answers = async_stream::try_stream! {
+        let mut waiting = FuturesOrdered::new();
+        let (mut open, mut ended, mut number) = (true, Ok(()), 0_u64);
+        while open || !waiting.is_empty() {
+            let room = open && waiting.len() < in_flight;
+            let (item, answered) = tokio::select! {
+                item = items.message(), if room => (Some(item), None),
+                answered = waiting.next(), if !waiting.is_empty() => (None, answered),
+                () = draining.cancelled(), if open => {
+                    (open, ended) = (false, Err(status::plain(Code::Unavailable)));
+                    (None, None)
+                }
+            };
+            match item {
+                Some(Ok(Some(item))) => {
+                    waiting.push_back(memory::item(answer(call.clone(), number, item)));
+                    number += 1;
+                }
+                Some(Ok(None)) => open = false,
+                Some(Err(status)) => (open, ended) = (false, Err(status)),
+                None => {}
+            }
+            if let Some(answered) = answered {
+                yield answered;
+            }
+        }
+        ended?;
+    };
+    Ok(Response::new(Box::pin(answers)))
+}

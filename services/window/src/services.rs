@@ -1,0 +1,195 @@
+//! The services of a window: a line for each, and what all of them have in common when they start.
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use cli::Said;
+use domain::declaration::{Profile, SAMPLE_DECLARANT};
+use kit::service::{Caller, Manifest, Mount, Parts, Start};
+
+use crate::identity::Registry;
+use crate::run::Settings;
+use crate::{http, tls};
+
+/// What is known of a service, and what of the settings it starts with.
+type Service = (&'static Manifest, fn(&Settings, &Registry) -> anyhow::Result<Start>);
+
+/// Every service, in the order in which they start.
+pub(crate) static SERVICES: &[Service] = &[
+    (&declaration::MANIFEST, |it, _| Ok(declaration::start(profile(it), it.writers.max(1)))),
+    (&ceb::MANIFEST, |it, registry| Ok(ceb::start(policy(it, registry)?, http::national_door))),
+    (&inspection::MANIFEST, |_, _| Ok(inspection::start())),
+];
+
+/// What is known of every service.
+pub(crate) fn manifests() -> impl Iterator<Item = &'static Manifest> {
+    SERVICES.iter().map(|(manifest, _)| *manifest)
+}
+
+/// A service of this process that can start.
+pub(crate) struct Plan {
+    pub(crate) manifest: &'static Manifest,
+    pub(crate) start: Box<dyn FnOnce(Parts) -> Mount + Send>,
+}
+
+/// The services of this process in the order of [`SERVICES`], and `None` for those that run elsewhere or
+/// nowhere. What can fail is done here, before the database. `own` is where this window serves.
+pub(crate) fn plans(
+    settings: &Settings,
+    registry: &Registry,
+    own: SocketAddr,
+) -> anyhow::Result<Vec<Option<Plan>>> {
+    let plan = |(manifest, start): &Service| {
+        if !runs(settings, manifest)? {
+            return Ok(None);
+        }
+        let start: Box<dyn FnOnce(Parts) -> Mount + Send> = match start(settings, registry)? {
+            Start::Alone(start) => start,
+            Start::Calling(start) => {
+                let caller = caller(settings, manifest, own)?;
+                Box::new(move |parts| start(parts, caller))
+            }
+        };
+        Ok(Some(Plan { manifest, start }))
+    };
+    SERVICES.iter().map(plan).collect()
+}
+
+/// Whether a service runs in this process. One that calls a window runs where it has a certificate for it.
+fn runs(settings: &Settings, manifest: &Manifest) -> anyhow::Result<bool> {
+    let is_alone = settings.only.as_deref() == Some(manifest.name);
+    if settings.only.is_some() && !is_alone {
+        return Ok(false);
+    }
+    let Some(identity) = &manifest.identity else { return Ok(true) };
+    let (name, kind) = (manifest.name, identity.kind);
+    let Some(config) = settings.callers.get(name) else {
+        anyhow::ensure!(
+            !is_alone,
+            Said::new(
+                format!("{name} by itself needs a certificate of its own: --{kind}-cert"),
+                format!("单独运行{name}服务时须给出其证书--{kind}-cert"),
+            )
+        );
+        return Ok(false);
+    };
+    anyhow::ensure!(
+        !is_alone || !config.address.is_empty(),
+        Said::new(
+            format!("{name} by itself needs --{kind}-endpoint: the window that it calls"),
+            format!("单独运行{name}服务时须给出--{kind}-endpoint，即其所调用的单一窗口"),
+        )
+    );
+    Ok(true)
+}
+
+/// How a service reaches the window that it calls: like every client, also within one process.
+fn caller(settings: &Settings, manifest: &Manifest, own: SocketAddr) -> anyhow::Result<Caller> {
+    let service = manifest.name;
+    let config = settings.callers.get(service);
+    let mut config = config.with_context(|| format!("{service} has no certificate"))?.clone();
+    if config.address.is_empty() {
+        config.address = format!("localhost:{}", own.port());
+    }
+    let name = settings.names.get(service).map_or(service, String::as_str).to_owned();
+    Ok(Caller { window: client::Window::connect_lazy(&config)?, name })
+}
+
+/// Rules that the sandbox has and others have not, and whether risk rules are asked.
+fn profile(settings: &Settings) -> Profile {
+    let sample_declarants =
+        if settings.sandbox { vec![SAMPLE_DECLARANT.to_owned()] } else { Vec::new() };
+    let examined = runs(settings, &inspection::MANIFEST).is_ok_and(|runs| runs);
+    let targeting = settings.targeting || examined;
+    Profile { sandbox: settings.sandbox, sample_declarants, targeting }
+}
+
+/// What the national door is strict about, and whose signatures it takes.
+fn policy(settings: &Settings, registry: &Registry) -> anyhow::Result<ceb::Policy> {
+    let mut trust = if settings.sandbox { ceb::Trust::anyone() } else { registry.signers()? };
+    for file in &settings.signing_authorities {
+        for authority in tls::certificates(file)? {
+            trust.add_authority(&authority).with_context(|| Said::no_authority(file))?;
+        }
+    }
+    Ok(ceb::Policy::new(profile(settings), trust))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A process with certificates for these services that call a window there; empty is this one.
+    fn settings(only: Option<&str>, callers: &[(&'static str, &str)]) -> Settings {
+        let config = |address: &str| client::Config {
+            address: address.to_owned(),
+            authority: Vec::new(),
+            certificate: Vec::new(),
+            key: Vec::new(),
+        };
+        Settings {
+            listen: String::new(),
+            metrics: None,
+            data_dir: PathBuf::new(),
+            database_url: None,
+            postgres_programs: None,
+            path: None,
+            authority: PathBuf::new(),
+            certificate: PathBuf::new(),
+            key: PathBuf::new(),
+            registry: PathBuf::new(),
+            callers: callers.iter().map(|(name, address)| (*name, config(address))).collect(),
+            names: BTreeMap::new(),
+            signing_authorities: Vec::new(),
+            only: only.map(str::to_owned),
+            sandbox: false,
+            targeting: false,
+            writers: 1,
+            drain: Duration::ZERO,
+            free_space_least: 0,
+        }
+    }
+
+    #[test]
+    fn a_service_runs_where_it_has_what_it_needs() {
+        let both = [("ceb", ""), ("inspection", "")];
+        for (only, callers, expected) in [
+            (None, &[][..], Ok("declaration")),
+            (None, &both, Ok("declaration ceb inspection")),
+            (None, &both[1..], Ok("declaration inspection")),
+            (Some("declaration"), &both, Ok("declaration")),
+            (Some("ceb"), &[("ceb", "localhost:7443")], Ok("ceb")),
+            (Some("ceb"), &both, Err("--gateway-endpoint")),
+            (Some("ceb"), &[], Err("--gateway-cert")),
+            (Some("inspection"), &both[..1], Err("--examiner-cert")),
+        ] {
+            let settings = settings(only, callers);
+            let running: anyhow::Result<Vec<_>> = manifests()
+                .filter_map(|manifest| match runs(&settings, manifest) {
+                    Ok(runs) => runs.then_some(Ok(manifest.name)),
+                    Err(error) => Some(Err(error)),
+                })
+                .collect();
+            match (running.map(|names| names.join(" ")), expected) {
+                (Ok(running), Ok(expected)) => assert_eq!(running, expected, "{only:?}"),
+                (Err(error), Err(flag)) => assert!(error.to_string().contains(flag), "{error}"),
+                (running, _) => panic!("{only:?} {callers:?}: {running:?}"),
+            }
+            let examined = profile(&settings).targeting;
+            assert_eq!(examined, expected.is_ok_and(|names| names.contains("inspection")));
+        }
+    }
+
+    #[test]
+    fn no_two_services_share_a_name_a_schema_or_an_identity() {
+        let names: BTreeSet<_> = manifests().map(|it| it.name).collect();
+        assert_eq!(names.len(), SERVICES.len(), "a name stands twice");
+        let kinds: Vec<_> = manifests().filter_map(|it| it.identity.as_ref()).collect();
+        let different: BTreeSet<_> = kinds.iter().map(|identity| identity.kind).collect();
+        assert_eq!(different.len(), kinds.len(), "two services have the same flags");
+    }
+}
