@@ -16,8 +16,10 @@ mod floods;
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "the journeys use more of it")]
 mod harness;
+mod load;
 mod memory;
 mod meter;
+mod overload;
 mod process;
 mod reads;
 mod space;

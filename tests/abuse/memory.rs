@@ -26,14 +26,14 @@ use crate::{meter, times};
 /// What the window's process may have, whatever ten callers do.
 const RESIDENT_MAX: u64 = 400 * 1024 * 1024;
 const CROWD: usize = 10;
-const SUBMIT: &str = "/single_window.declaration.v1.DeclarationService/Submit";
+pub(crate) const SUBMIT: &str = "/single_window.declaration.v1.DeclarationService/Submit";
 const LIST: &str = "/single_window.declaration.v1.DeclarationService/List";
 /// One byte below what a message may have.
 const MESSAGE_BYTES: usize = domain::limits::MESSAGE_BYTES_MAX - 1;
 
 /// Messages as their bytes.
 #[derive(Debug, Clone, Copy)]
-struct Raw;
+pub(crate) struct Raw;
 
 impl tonic::codec::Codec for Raw {
     type Encode = Bytes;
@@ -206,14 +206,20 @@ fn join(directory: &std::path::Path) -> Vec<String> {
     names
 }
 
-/// A sandbox with ten more callers, and enough in it for long answers.
-pub(crate) async fn crowded() -> (Sandbox, Vec<Config>) {
+/// A sandbox without agencies and with ten more callers.
+pub(crate) async fn crowd() -> (Sandbox, Vec<Config>) {
     let mut first = Sandbox::in_directory(data_dir(), &["--no-agencies"]).await;
     let names = join(first.directory.path());
     assert_eq!(first.stop(), Some(Ok(())));
     first.spawn();
     first.ready().await;
     let configs = names.iter().map(|name| first.config(name)).collect();
+    (first, configs)
+}
+
+/// The same, with enough in it for long answers.
+pub(crate) async fn crowded() -> (Sandbox, Vec<Config>) {
+    let (first, configs) = crowd().await;
     let agent = Enterprise(first.connect("agent").await);
     let filed = (0..1_000).map(|n| {
         let agent = &agent;

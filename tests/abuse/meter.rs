@@ -129,3 +129,23 @@ pub(crate) fn status_bytes(pid: u32, name: &str) -> u64 {
     let kb = line.split_whitespace().next().and_then(|kb| kb.parse::<u64>().ok());
     kb.expect("a number") * 1024
 }
+
+/// How long the window and its PostgreSQL have been at work, in hundredths of a second: a measure of what
+/// something costs that does not depend on what else the machine does.
+pub(crate) fn work_done(sandbox: &Sandbox) -> u64 {
+    let postmaster = sandbox.postgres().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
+    let mut sum = 0;
+    for entry in std::fs::read_dir("/proc").expect("Linux").flatten() {
+        let stat = std::fs::read_to_string(entry.path().join("stat"));
+        // Not a process, or one that ended meanwhile.
+        let Ok(stat) = stat else { continue };
+        let Some((name, rest)) = stat.rsplit_once(')') else { continue };
+        let id = name.split_whitespace().next().and_then(|id| id.parse::<u32>().ok());
+        let field: Vec<u64> = rest.split_whitespace().map(|f| f.parse().unwrap_or(0)).collect(); // signs
+        let parent = field.get(1).and_then(|parent| u32::try_from(*parent).ok());
+        if id == Some(pid(sandbox)) || (postmaster.is_some() && parent == postmaster) {
+            sum += field[11] + field[12];
+        }
+    }
+    sum
+}

@@ -570,3 +570,32 @@ async fn a_national_order_is_neither_probed_nor_squatted_by_another_firm() {
     let found = owner.documents("QDSQUAT-9").await;
     assert!(found.iter().any(|it| it.message_type == 621 && it.return_status == 899), "{found:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_arrival_is_not_squatted_by_a_carrier_that_names_another_site() {
+    let sandbox = Sandbox::start().await;
+    let owner = Erp::of(&sandbox).await;
+    let stranger = Erp::as_caller(&sandbox, "enterprise-b", FIRM_B, DXP_B).await;
+    // Of one site, whose numbers anybody may use; in two parts, of which each belongs to its own.
+    let arrival = |carrier: &str, cop_no: &str, part: u32| {
+        let Document::Ceb507(mut arrival) = example(507) else { panic!("an arrival") };
+        arrival.head.guid = guid();
+        arrival.head.app_time = app_time(0);
+        arrival.head.operator_code = FIRM_A.to_owned();
+        arrival.head.logistics_code = carrier.to_owned();
+        arrival.head.cop_no = cop_no.to_owned();
+        (arrival.head.msg_count, arrival.head.msg_seq_no) = (2, part.into());
+        Document::Ceb507(arrival)
+    };
+    stranger.sends(&[arrival(FIRM_B, "SQUATTED", 1)]).await;
+    let mut told = Vec::new();
+    for cop_no in ["SQUATTED", "FREE"] {
+        let mut statuses = Vec::new();
+        for part in [1, 2] {
+            let said = owner.sends(&[arrival(FIRM_A, cop_no, part)]).await;
+            statuses.extend(said.iter().map(|said| said.return_status));
+        }
+        told.push(statuses);
+    }
+    assert_eq!(told[0], told[1], "somebody else's arrival is not in the way");
+}

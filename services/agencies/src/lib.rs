@@ -23,9 +23,11 @@ pub mod site;
 mod step;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use client::{Consumer, Handler, Reply, Window};
+use domain::refusal::Code;
 use duty::Duty;
 use office::Office;
 use proto::v1::{self, fact::Kind};
@@ -97,9 +99,9 @@ pub async fn run(
         from: Vec::new(),
         progress_seconds: 0,
     };
-    let office = Office::new(agency);
+    let (office, real) = (Office::new(agency), AtomicBool::new(false));
     let (say, said) = mpsc::channel(VERDICTS_WAITING_MAX);
-    let handler = Simulated { agency, duty: duty.as_ref(), office: &office };
+    let handler = Simulated { agency, duty: duty.as_ref(), office: &office, real: &real };
     let collect = async {
         match &duty {
             Some(duty) => match duty.serve(&window).await {},
@@ -107,7 +109,10 @@ pub async fn run(
         }
     };
     tokio::select! {
-        ended = consumer.serve(handler, said, shutdown) => Ok(ended?),
+        ended = consumer.serve(handler, said, shutdown) => match ended {
+            Err(_) if real.load(Ordering::Relaxed) => Err(Error::NotASandbox),
+            ended => Ok(ended?),
+        },
         never = collect => never,
         never = office.serve(&window, say) => match never {},
         never = async {
@@ -123,6 +128,8 @@ struct Simulated<'a> {
     /// Of customs.
     duty: Option<&'a Duty>,
     office: &'a Office,
+    /// The window that is there now is none for simulators.
+    real: &'a AtomicBool,
 }
 
 impl Handler for Simulated<'_> {
@@ -139,6 +146,15 @@ impl Handler for Simulated<'_> {
 
     fn result(&mut self, result: &v1::Result) {
         note(self.agency, result);
+    }
+
+    /// It was a sandbox at the start; what is at its address now may be another window.
+    async fn may_connect(&mut self, window: &Window) -> Result<(), Status> {
+        if is_sandbox(window).await? {
+            return Ok(());
+        }
+        self.real.store(true, Ordering::Relaxed);
+        Err(proto::status::plain(Code::NotAllowed))
     }
 }
 

@@ -122,5 +122,6 @@ fn mount(
     let (news, stop) = (loops.progress("ceb.news"), parts.draining.clone());
     let own = Arc::clone(&ceb);
     loops.add(async move { relay::follow(&own, &window, &news, &stop).await });
-    loops.mount(QUEUES, |all| routes(all, Service(ceb)))
+    let batch = ceb.batch.clone();
+    loops.mount(QUEUES, |all| routes(all, Service(ceb))).within(move || batch.most_of_each())
 }

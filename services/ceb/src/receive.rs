@@ -70,6 +70,7 @@ impl Received {
         let names = Names::of(&self.document);
         wanted.slots.insert(self.slot);
         wanted.keys.insert((self.kind.number(), self.key.clone()));
+        wanted.keys.extend(issued_key(self.kind, &self.document, &self.key));
         if !names.order_no.is_empty() {
             wanted.orders.insert(names.order_no.clone());
         }
@@ -105,14 +106,12 @@ impl Received {
                     wanted.parcels.insert((names.logistics_code.clone(), no));
                 }
                 // The other parts of a split document are in their own rows.
-                let parts = parts(self.kind, &self.document);
-                wanted.keys.extend(parts.into_iter().map(|key| (self.kind.number(), key)));
+                want_parts(wanted, self.kind, &self.document);
             }
             K::SummaryApply => {
                 wanted.released.extend(export::period(&self.document).ok().flatten());
                 wanted.invt_nos.extend(self.document.line_values("invtNo"));
-                let parts = parts(self.kind, &self.document);
-                wanted.keys.extend(parts.into_iter().map(|key| (self.kind.number(), key)));
+                want_parts(wanted, self.kind, &self.document);
             }
             K::ExportOrder | K::MoneyReceipt | K::ImportOrder | K::Payment | K::Delivery => {}
         }
@@ -157,6 +156,13 @@ fn parts(kind: DocumentKind, document: &Document) -> Vec<String> {
         .collect()
 }
 
+fn want_parts(wanted: &mut Wanted, kind: DocumentKind, document: &Document) {
+    for key in parts(kind, document) {
+        wanted.keys.extend(issued_key(kind, document, &key));
+        wanted.keys.insert((kind.number(), key));
+    }
+}
+
 /// Every part of a split document, when all are in.
 pub(crate) fn whole(step: &Step, paper: &Paper) -> Option<Vec<Uuid>> {
     let parts = parts_there(step, paper);
@@ -167,10 +173,17 @@ pub(crate) fn whole(step: &Step, paper: &Paper) -> Option<Vec<Uuid>> {
 
 /// The parts of a split document that are in.
 pub(crate) fn parts_there<'a>(step: &'a Step, paper: &Paper) -> Vec<&'a Paper> {
+    let own = issuers(paper.kind, &paper.document);
+    let there = |key: &String| {
+        // A stranger's may stand under the key itself.
+        let issued = issued_key(paper.kind, &paper.document, key);
+        let issued = issued.and_then(|(_, key)| step.shelf.by_key(paper.kind, &key));
+        issued.or_else(|| step.shelf.by_key(paper.kind, key))
+    };
     parts(paper.kind, &paper.document)
         .iter()
-        .filter_map(|key| step.shelf.by_key(paper.kind, key))
-        .filter(|part| part.is_live())
+        .filter_map(there)
+        .filter(|part| part.is_live() && issuers(part.kind, &part.document) == own)
         .collect()
 }
 
@@ -312,12 +325,19 @@ fn issuers(kind: DocumentKind, document: &Document) -> Vec<String> {
 /// already. So nobody learns from an answer that there is another one, and none keeps another out.
 fn own_key(step: &Step, received: &Received) -> String {
     let held = step.shelf.by_key(received.kind, &received.key);
-    let issuers = issuers(received.kind, &received.document);
-    if issuers.is_empty() || held.is_none_or(|held| owns(received, held)) {
-        return received.key.clone();
+    let issued = issued_key(received.kind, &received.document, &received.key);
+    match issued {
+        Some((_, issued)) if held.is_some_and(|held| !owns(received, held)) => issued,
+        Some(_) | None => received.key.clone(),
     }
-    let parts = std::iter::once(received.key.as_str()).chain(issuers.iter().map(String::as_str));
-    domain::documents::key(&parts.collect::<Vec<_>>())
+}
+
+/// The key of a document with its issuers, where its kind has any.
+fn issued_key(kind: DocumentKind, document: &Document, key: &str) -> Option<(u16, String)> {
+    let issuers = issuers(kind, document);
+    let parts = std::iter::once(key).chain(issuers.iter().map(String::as_str));
+    let issued = domain::documents::key(&parts.collect::<Vec<_>>());
+    (!issuers.is_empty()).then_some((kind.number(), issued))
 }
 
 /// Copies go out when the first document of a message is taken.

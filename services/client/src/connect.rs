@@ -159,7 +159,7 @@ impl Obstacle {
 /// A connection to a window. Cheap to clone; reconnects by itself.
 #[derive(Debug, Clone)]
 pub struct Window {
-    channel: Channel,
+    pub(crate) channel: Channel,
 }
 
 /// Bytes that may be on their way in one stream and in one connection. Large, because events and

@@ -72,6 +72,11 @@ pub trait Handler {
 
     /// Something came from the window, a heartbeat at least, and was handled.
     fn alive(&mut self) {}
+
+    /// Asked before each connection, the first one included: another window may be at the address by now.
+    fn may_connect(&mut self, _window: &Window) -> impl Future<Output = Result<(), Status>> + Send {
+        std::future::ready(Ok(()))
+    }
 }
 
 /// A consumer of an agency.
@@ -107,7 +112,14 @@ impl Consumer {
         let mut pauses = backon::BackoffBuilder::build(backoff().without_max_times());
         loop {
             let mut session = Session::default();
-            let served = session.serve(&self, &mut handler, &mut spontaneous, &shutdown).await;
+            let asked = tokio::select! {
+                asked = handler.may_connect(&self.window) => asked,
+                () = shutdown.cancelled() => return Ok(()),
+            };
+            let served = match asked {
+                Ok(()) => session.serve(&self, &mut handler, &mut spontaneous, &shutdown).await,
+                Err(status) => Err(status),
+            };
             // A replay is asked for once; afterwards it goes on where it stopped.
             self.from.clear();
             if session.opened {
@@ -621,5 +633,38 @@ mod tests {
         let what = Some(v1::answer::What::Verdict(verdict));
         let long = Reply::now(v1::Answer { what, ..Default::default() });
         assert_eq!(counts(vec![long.clone(), long.clone(), reply("a"), long]), [1, 2, 1]);
+    }
+
+    #[tokio::test]
+    async fn the_handler_is_asked_before_each_connection() {
+        /// Lets two connections go and no third.
+        struct Asked<'a>(&'a mut u32);
+
+        impl Handler for Asked<'_> {
+            fn handle(
+                &mut self,
+                _: Vec<v1::Event>,
+            ) -> impl Future<Output = Result<Vec<Vec<Reply>>, Status>> + Send {
+                std::future::ready(Ok(Vec::new()))
+            }
+
+            fn result(&mut self, _: &v1::Result) {}
+
+            async fn may_connect(&mut self, _: &Window) -> Result<(), Status> {
+                *self.0 += 1;
+                let denied = || proto::status::plain(Code::NotAllowed);
+                (*self.0 < 3).then_some(()).ok_or_else(denied)
+            }
+        }
+
+        // Nobody listens there.
+        let channel = tonic::transport::Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
+        let (window, agency) = (Window { channel }, v1::Agency::Customs);
+        let (name, from) = ("c".to_owned(), Vec::new());
+        let consumer = Consumer { window, agency, name, from, progress_seconds: 0 };
+        let ((_say, said), mut asked) = (mpsc::channel(1), 0);
+        let served = consumer.serve(Asked(&mut asked), said, CancellationToken::new()).await;
+        assert_eq!(served.map_err(|status| status.code()), Err(tonic::Code::PermissionDenied));
+        assert_eq!(asked, 3);
     }
 }

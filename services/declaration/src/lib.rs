@@ -12,6 +12,7 @@ mod commit;
 mod filing;
 mod lookup;
 mod read;
+mod rehearsal;
 mod rpc;
 mod step;
 mod submit;
@@ -33,11 +34,12 @@ use store::batch::{self, Batch, WhenFull, Work as _};
 use store::share::Share;
 use store::tail::Tail;
 use store::token::TokenKey;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use commit::{Command, Done, Ledger};
 pub use store::Unanswered as Error;
+
+use rehearsal::Rehearsals;
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/declaration");
 
@@ -68,8 +70,7 @@ pub struct Declarations {
     pub(crate) ledger: commit::Shared,
     pub(crate) profile: Profile,
     pub(crate) draining: CancellationToken,
-    /// Checks without effect take the slot's lock like everything else: few at a time.
-    rehearsals: Semaphore,
+    rehearsals: Rehearsals,
 }
 
 /// The service as it is mounted.
@@ -98,14 +99,16 @@ fn mount(parts: &Parts, profile: Profile, lanes: usize) -> Mount {
         ledger,
         profile,
         draining: parts.draining.clone(),
-        rehearsals: Semaphore::new(limits::REHEARSALS_MAX),
+        rehearsals: Rehearsals::default(),
     }));
-    loops.mount(&[], |routes| {
+    let batch = service.0.batch.clone();
+    let mount = loops.mount(&[], |routes| {
         let exchange = service.exchange().into_server();
         let service = DeclarationServiceServer::new(service);
         let service = service.max_decoding_message_size(limits::MESSAGE_BYTES_MAX);
         routes.add_service(service).add_service(exchange)
-    })
+    });
+    mount.within(move || batch.most_of_each())
 }
 
 impl Service {
@@ -143,15 +146,15 @@ impl Declarations {
         only_check: bool,
     ) -> Result<Done, Error> {
         if only_check {
-            return self.rehearse(command).await;
+            return self.rehearse(share, command).await;
         }
         let slot = command.slot();
         Ok(self.batch.send(slot, share, command, when_full).await??)
     }
 
     /// Does everything but keep it: the transaction is rolled back.
-    async fn rehearse(&self, command: Command) -> Result<Done, Error> {
-        let _turn = self.rehearsals.acquire().await;
+    async fn rehearse(&self, share: &Share, command: Command) -> Result<Done, Error> {
+        let _turn = self.rehearsals.turn(share).await;
         let mut tx = self.work.begin().await.map_err(Fault::from)?;
         let (answers, _) = self.ledger.work(&mut tx, &[command]).await?;
         let answer = answers.into_iter().next();

@@ -27,6 +27,11 @@ pub const COMMIT_QUEUE_MAX: usize = 8_192;
 /// Requests of one firm that get in although as many as may wait are there: a flood of others does not
 /// shut out who has next to nothing waiting.
 pub const COMMIT_QUEUE_RESERVED: usize = 16;
+/// Seconds that what waits in a lane may take, by how fast the lane was last. More of firms is refused: it
+/// may come again sooner than it would have been answered.
+pub const COMMIT_WAIT_SECONDS: usize = 1;
+/// Requests that may wait in a lane however slow it was: a batch that is worth its transaction.
+pub const COMMIT_WAITING_MIN: usize = 512;
 /// Requests in one transaction, and of one caller waiting in a lane. Larger batches gain nothing and make everybody wait longer.
 pub const COMMIT_BATCH_MAX: usize = 1_500;
 /// Checks without effect (`validate_only`) at once: each takes a connection and a slot's lock.

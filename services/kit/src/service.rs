@@ -167,6 +167,21 @@ pub struct Mount {
     pub progress: Vec<Progress>,
     /// Where its stuck items are, when it has queues.
     pub stuck: Option<Source>,
+    /// How many calls of one firm may be under way while too much waits for its commits; `None` while there
+    /// is room.
+    pub backlog: Option<MostOfEach>,
+}
+
+/// How many calls of one firm may be under way now.
+pub type MostOfEach = Box<dyn Fn() -> Option<usize> + Send + Sync>;
+
+impl Mount {
+    /// With a bound of what waits for its commits.
+    #[must_use]
+    pub fn within(mut self, most: impl Fn() -> Option<usize> + Send + Sync + 'static) -> Self {
+        self.backlog = Some(Box::new(most));
+        self
+    }
 }
 
 impl std::fmt::Debug for Mount {
@@ -247,6 +262,6 @@ impl Loops {
             self.add(measure(self.service, queues, rows, progress, draining));
         }
         let Self { loops, progress, .. } = self;
-        Mount { routes: Box::new(routes), loops, progress, stuck }
+        Mount { routes: Box::new(routes), loops, progress, stuck, backlog: None }
     }
 }

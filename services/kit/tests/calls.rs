@@ -257,7 +257,7 @@ impl Served {
             })
         });
         let Start::Alone(start) = start else { panic!("it calls nobody") };
-        let Mount { routes, loops, progress, stuck } = start(parts);
+        let Mount { routes, loops, progress, stuck, backlog: _ } = start(parts);
         assert_eq!(progress.iter().map(|it| it.name).collect::<Vec<_>>(), ["notes.letters"]);
         let operation = Operation::new(stuck.into_iter().collect(), clock).into_server();
         let notes = tell.recv().expect("it started");

@@ -148,6 +148,12 @@ impl<W: Work> Batch<W> {
         hear(answered).await
     }
 
+    /// How many requests of one firm may be under way while too much waits in every lane; `None` while
+    /// there is room. Whoever asks before a request is read need not read what will be refused.
+    pub fn most_of_each(&self) -> Option<usize> {
+        self.lanes.iter().map(|lane| lane.most_of_each()).sum()
+    }
+
     fn lane(&self, slot: Slot) -> &Queue<Job<W>> {
         // One lane a slot: two lanes never wait for each other's lock.
         let at = usize::from(slot.byte()) % self.lanes.len();
@@ -210,14 +216,16 @@ async fn lane<W: Work>(
         };
         let Some(jobs) = jobs else { return };
         let mut held = Vec::with_capacity(jobs.len());
-        let waiting = jobs.into_iter().map(|Job { command, answer, held: more }| {
+        let taken = jobs.into_iter().map(|Job { command, answer, held: more }| {
             held.push(more);
             (command, answer)
         });
-        let (commands, answers): (Vec<_>, Vec<_>) = waiting.unzip();
+        let (commands, answers): (Vec<_>, Vec<_>) = taken.unzip();
         let started = Instant::now();
         let outcome = guarded(&*work, &pool, &commands).await;
-        metrics::histogram!("sw_commit_seconds").record(started.elapsed());
+        let took = started.elapsed();
+        metrics::histogram!("sw_commit_seconds").record(took);
+        waiting.note(commands.len(), took);
         metrics::counter!("sw_commits_total").increment(1);
         // No machine that we run on has a wider usize.
         let requests = u64::try_from(commands.len()).unwrap_or(u64::MAX);

@@ -2,10 +2,14 @@
 //! beside everybody else and not before.
 //!
 //! The invariants: the requests of one caller stay in their order; while others wait, a caller has its turn
-//! once a round; half of a batch is kept for those who decide about goods, when they have so much.
+//! once a round; three quarters of a batch are kept for those who decide about goods, when they have so much:
+//! customs, inspection and the risk rules decide about every filing. What
+//! waits is bounded by the time that it will wait, which the lane knows from what it did last: a queue that
+//! is longer than that makes nobody's filing faster and everybody's answer late.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use domain::{Kind, Principal, limits};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -110,13 +114,52 @@ impl<J> Ring<J> {
     }
 }
 
+/// How fast a lane does what waits.
+#[derive(Debug)]
+struct Pace {
+    /// Requests in a hundred seconds; nobody knows before the first batch.
+    rate: Option<usize>,
+}
+
+impl Pace {
+    /// A batch of so many took so long. A small one says only that it is at least as fast as that.
+    fn note(&mut self, count: usize, took: Duration) {
+        // What took longer than that counts as if it did not.
+        let took = usize::try_from(took.as_millis()).unwrap_or(usize::MAX).max(1);
+        let now = count.saturating_mul(100_000) / took;
+        self.rate = Some(match self.rate {
+            Some(before) if count < PACE_BATCH_MIN => before.max(now),
+            Some(before) => usize::midpoint(before, now),
+            None => now,
+        });
+    }
+
+    /// How many it does within the time that requests may wait, of at most so many.
+    fn within(&self, most: usize) -> usize {
+        let Some(rate) = self.rate else { return most };
+        let many = rate.saturating_mul(limits::COMMIT_WAIT_SECONDS) / 100;
+        many.clamp(limits::COMMIT_WAITING_MIN.min(most), most)
+    }
+}
+
+/// A batch of so many keeps a lane busy enough to say how fast it is.
+const PACE_BATCH_MIN: usize = 32;
+
 struct Rings<J> {
     firms: Ring<J>,
     kept: Ring<J>,
     is_closed: bool,
+    pace: Pace,
 }
 
 impl<J> Rings<J> {
+    /// How many of one firm get in beside what waits, when more waits than is done in time.
+    fn most_of_each(&self, most: usize) -> Option<usize> {
+        let room = self.pace.within(most);
+        let each = room / self.firms.turns.len().max(1);
+        (self.firms.count >= room).then_some(each.max(limits::COMMIT_QUEUE_RESERVED))
+    }
+
     fn of(&mut self, share: &Share) -> &mut Ring<J> {
         match share {
             Share::Firm(_) => &mut self.firms,
@@ -135,12 +178,23 @@ pub(crate) struct Queue<J> {
 
 impl<J> Queue<J> {
     pub(crate) fn new(most: usize) -> Self {
-        let rings = Rings { firms: Ring::default(), kept: Ring::default(), is_closed: false };
+        let (firms, kept) = (Ring::default(), Ring::default());
+        let rings = Rings { firms, kept, is_closed: false, pace: Pace { rate: None } };
         Self { rings: Mutex::new(rings), arrived: Notify::new(), most }
     }
 
     fn lock(&self) -> MutexGuard<'_, Rings<J>> {
         self.rings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A batch of so many took so long.
+    pub(crate) fn note(&self, count: usize, took: Duration) {
+        self.lock().pace.note(count, took);
+    }
+
+    /// How many requests of one firm may wait here while too much waits; `None` while there is room.
+    pub(crate) fn most_of_each(&self) -> Option<usize> {
+        self.lock().most_of_each(self.most)
     }
 
     /// Takes a request in, unless too much is waiting.
@@ -150,13 +204,16 @@ impl<J> Queue<J> {
         if rings.is_closed {
             return Err(NoRoom::Closed);
         }
-        let is_full = matches!(share, Share::Firm(_)) && rings.firms.count >= self.most;
+        let most = match share {
+            Share::Firm(_) => rings.most_of_each(self.most),
+            Share::Kept => None,
+        };
         let ring = rings.of(share);
         let line = ring.line(Arc::clone(&name));
         let place = Arc::clone(&line.room).try_acquire_owned();
-        let is_modest = line.jobs.len() < limits::COMMIT_QUEUE_RESERVED;
+        let is_modest = most.is_none_or(|most| line.jobs.len() < most);
         match place {
-            Ok(place) if !is_full || is_modest => ring.push(&name, job, place),
+            Ok(place) if is_modest => ring.push(&name, job, place),
             Ok(_) | Err(_) => return Err(NoRoom::Full),
         }
         drop(rings);
@@ -187,7 +244,7 @@ impl<J> Queue<J> {
                 let mut batch = Vec::new();
                 let most = limits::COMMIT_BATCH_MAX;
                 // What firms leave is for the others as well.
-                let kept = most.saturating_sub(rings.firms.count).max(most / 2);
+                let kept = most.saturating_sub(rings.firms.count).max(most - most / 4);
                 rings.kept.take(kept, &mut batch);
                 let left = most - batch.len();
                 rings.firms.take(left, &mut batch);
@@ -246,7 +303,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn half_of_a_batch_is_kept_and_what_is_left_is_everybodys() {
+    async fn most_of_a_batch_is_kept_and_what_is_left_is_everybodys() {
         let (queue, most) = (Queue::new(100_000), limits::COMMIT_BATCH_MAX);
         let count =
             |batch: &[(char, usize)], who| batch.iter().filter(|(it, _)| *it == who).count();
@@ -255,7 +312,7 @@ mod tests {
             offered(&queue, who, most);
         }
         let first = batch(&queue).await;
-        assert_eq!((first.len(), count(&first, '!')), (most, most / 2));
+        assert_eq!((first.len(), count(&first, '!')), (most, most - most / 4));
         let queue = Queue::new(100_000);
         offered(&queue, '!', most);
         offered(&queue, 'a', 10);
@@ -267,11 +324,39 @@ mod tests {
     async fn a_full_queue_takes_in_who_has_nothing_there() {
         let queue = Queue::new(100);
         assert_eq!(offered(&queue, 'a', 10_000), 100);
-        assert_eq!(offered(&queue, 'b', 10_000), limits::COMMIT_QUEUE_RESERVED);
+        assert_eq!(offered(&queue, 'b', 10_000), 50, "half of it");
+        for few in 'c'..='z' {
+            let most = offered(&queue, few, 10_000);
+            assert!((limits::COMMIT_QUEUE_RESERVED..50).contains(&most), "{few}: {most}");
+        }
         assert_eq!(offered(&queue, '!', 10_000), limits::COMMIT_BATCH_MAX, "its own part");
         queue.close();
         assert_eq!(queue.offer(&Share::firm("c"), ('c', 0)), Err(NoRoom::Closed));
         while queue.take().await.is_some() {}
+    }
+
+    #[tokio::test]
+    async fn a_slow_lane_has_a_short_queue_that_is_shared() {
+        let queue = Queue::new(100_000);
+        let room = |took| {
+            queue.note(1_000, Duration::from_millis(took));
+            queue.lock().pace.within(100_000)
+        };
+        assert_eq!(room(500), 2_000);
+        assert_eq!(room(1_000), 1_500, "half way");
+        queue.note(1, Duration::from_millis(100));
+        assert_eq!(queue.lock().pace.within(100_000), 1_500, "one alone says nothing");
+        (0..30).for_each(|_| queue.note(1_000, Duration::from_secs(3_600)));
+        assert_eq!(room(3_600_000), limits::COMMIT_WAITING_MIN);
+        // What one alone may have waiting is shared as soon as others come.
+        assert_eq!(offered(&queue, 'a', 10_000), limits::COMMIT_WAITING_MIN);
+        assert_eq!(queue.most_of_each(), Some(limits::COMMIT_WAITING_MIN));
+        assert_eq!(offered(&queue, 'b', 10_000), limits::COMMIT_WAITING_MIN / 2);
+        assert_eq!(offered(&queue, 'c', 10_000), limits::COMMIT_WAITING_MIN / 3);
+        assert_eq!(offered(&queue, 'a', 1), 0);
+        queue.close();
+        while queue.take().await.is_some() {}
+        assert_eq!(queue.most_of_each(), None);
     }
 
     #[tokio::test]

@@ -305,6 +305,32 @@ pub struct Gate<S> {
     inner: S,
     methods: Methods,
     space: Arc<Space>,
+    backlogs: Backlogs,
+}
+
+/// What waits for the commits of services, by the names of their calls. A call that would be refused for it
+/// is refused before it is read: reading it would cost those who wait.
+#[derive(Clone, Default)]
+pub struct Backlogs(pub Arc<Vec<(&'static str, kit::service::MostOfEach)>>);
+
+impl std::fmt::Debug for Backlogs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+/// The service behind the paths of HTTP.
+const CEB: &str = "single_window.ceb.v1.CebService";
+
+impl Backlogs {
+    /// How many calls of one firm may be under way at the service of this path.
+    fn most_of_each(&self, path: &str) -> Option<usize> {
+        let service = match path {
+            "/ceb" => CEB,
+            _ => path.strip_prefix('/')?.rsplit_once('/')?.0,
+        };
+        self.0.iter().find(|(name, _)| *name == service)?.1()
+    }
 }
 
 /// Puts a [`Gate`] before every service.
@@ -314,13 +340,20 @@ pub struct GateLayer {
     pub methods: Methods,
     /// Whether there is room for what they write.
     pub space: Arc<Space>,
+    /// What waits already.
+    pub backlogs: Backlogs,
 }
 
 impl<S> tower::Layer<S> for GateLayer {
     type Service = Gate<S>;
 
     fn layer(&self, inner: S) -> Gate<S> {
-        Gate { inner, methods: self.methods.clone(), space: Arc::clone(&self.space) }
+        Gate {
+            inner,
+            methods: self.methods.clone(),
+            space: Arc::clone(&self.space),
+            backlogs: self.backlogs.clone(),
+        }
     }
 }
 
@@ -342,7 +375,7 @@ where
         let method = self.methods.of(request.uri().path());
         let grpc = is_grpc(&request);
         let Admitted { principal, places, call, unread, turn } =
-            match admit(&request, method, &self.space) {
+            match admit(&request, method, (&self.space, &self.backlogs)) {
                 Ok(admitted) => admitted,
                 Err(refusal) => {
                     let status = status::refused(&refusal, Language::English);
@@ -439,7 +472,7 @@ fn reading(path: &str, streams: bool) -> Option<Reading> {
 fn admit<B>(
     request: &http::Request<B>,
     method: Method,
-    space: &Space,
+    (space, backlogs): (&Space, &Backlogs),
 ) -> Result<Admitted, Box<Refusal>> {
     let no = |code: Code| Box::new(Refusal::of(code));
     let peer = request.extensions().get::<Peer>().ok_or_else(|| no(Code::CertificateMissing))?;
@@ -452,10 +485,15 @@ fn admit<B>(
     if !method.kinds.contains(&principal.kind) {
         return Err(no(Code::NotAllowed));
     }
+    let streams = method.client_streams || method.server_streams;
     if writes(path) {
         space.room_for(principal.kind)?;
+        let most = backlogs.most_of_each(path).filter(|_| !streams);
+        if most.is_some_and(|most| account.has_under_way(most)) {
+            metrics::counter!("sw_commit_refused_total").increment(1);
+            return Err(no(Code::Overloaded));
+        }
     }
-    let streams = method.client_streams || method.server_streams;
     let places = account.enter(if streams { Lasting::Stream } else { Lasting::Call })?;
     Ok(Admitted {
         principal: Arc::clone(principal),

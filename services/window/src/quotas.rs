@@ -294,6 +294,11 @@ impl Account {
         Ok((Arc::clone(reads), Places(vec![place])))
     }
 
+    /// Whether it is a firm that has so many calls under way already.
+    pub fn has_under_way(&self, most: usize) -> bool {
+        self.is_firm && self.calls.most - self.calls.places.available_permits() >= most
+    }
+
     /// What it may have in memory.
     pub fn memory(&self) -> Arc<dyn Purse> {
         Arc::<Memory>::clone(&self.memory)

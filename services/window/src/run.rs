@@ -21,7 +21,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::clock::{self, SandboxClock};
 use crate::database::Database;
-use crate::identity::{GateLayer, Registry};
+use crate::identity::{Backlogs, GateLayer, Registry};
 use crate::quotas::Sockets;
 use crate::services::{self, Plan};
 use crate::signals::Ending;
@@ -145,7 +145,7 @@ impl Window {
         let (health, health_service) = tonic_health::server::health_reporter();
         let mut routes = Routes::new(health_service);
         let mut apis = vec![kit::stuck::API.name];
-        let (mut loops, mut sources) = (Vec::new(), Vec::new());
+        let (mut loops, mut sources, mut backlogs) = (Vec::new(), Vec::new(), Vec::new());
         for (plan, pools) in plans.into_iter().zip(&database.pools) {
             let Some(Plan { manifest, start }) = plan else { continue };
             let (clock, pools) = (clock.clone(), pools.clone());
@@ -154,6 +154,8 @@ impl Window {
             mount.loops.into_iter().for_each(&mut lane);
             routes = (mount.routes)(routes);
             sources.extend(mount.stuck);
+            // The first of its calls are those that commit.
+            backlogs.extend(mount.backlog.map(|most| (manifest.apis[0].name, most)));
             apis.extend(manifest.apis.iter().map(|api| api.name));
             loops.push((manifest, mount.progress));
         }
@@ -185,7 +187,11 @@ impl Window {
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
             .http2_max_header_list_size(Some(64 * 1024))
             .timeout(Duration::from_secs(limits::UNARY_SECONDS_MAX))
-            .layer(GateLayer { methods, space: Arc::clone(&space) })
+            .layer(GateLayer {
+                methods,
+                space: Arc::clone(&space),
+                backlogs: Backlogs(Arc::new(backlogs)),
+            })
             .add_routes(routes);
         let reporter = health.clone();
         pages.spawn(Task::Space, async move {

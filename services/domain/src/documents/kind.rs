@@ -176,6 +176,9 @@ impl DocumentKind {
             Self::ExportOrder | Self::ImportOrder => &["ebpCode"],
             Self::MoneyReceipt => &["payCode", "ebpCode"],
             Self::ExportInventory | Self::ImportInventory => &["agentCode"],
+            // One whose carrier or seller transmits it, and not the firm in the key.
+            Self::Arrival => &["logisticsCode"],
+            Self::ExportReturn => &["ebcCode"],
             Self::Payment
             | Self::ExportWaybill
             | Self::ImportWaybill
@@ -183,12 +186,10 @@ impl DocumentKind {
             | Self::ExportCancel
             | Self::ImportCancel
             | Self::ImportRefund
-            | Self::Arrival
             | Self::Delivery
             | Self::Departure
             | Self::WaybillList
             | Self::SummaryApply
-            | Self::ExportReturn
             | Self::Tally => &[],
         }
     }
