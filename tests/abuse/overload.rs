@@ -63,7 +63,7 @@ async fn customs(sandbox: &Sandbox, done: &Customs) {
                     positions.insert(event.slot, event.position);
                 }
                 if !verdicts.is_empty() {
-                    stream.say(Out::Verdicts(v1::Verdicts { verdicts })).await;
+                    stream.say(Out::Answers(v1::Answers { answers: verdicts })).await;
                 }
                 let positions = positions.into_iter();
                 let positions =

@@ -584,7 +584,7 @@ async fn an_arrival_is_not_squatted_by_a_carrier_that_names_another_site() {
         arrival.head.operator_code = FIRM_A.to_owned();
         arrival.head.logistics_code = carrier.to_owned();
         arrival.head.cop_no = cop_no.to_owned();
-        (arrival.head.msg_count, arrival.head.msg_seq_no) = (2, part.into());
+        (arrival.head.msg_count, arrival.head.msg_seq_no) = (2, part);
         Document::Ceb507(arrival)
     };
     stranger.sends(&[arrival(FIRM_B, "SQUATTED", 1)]).await;
