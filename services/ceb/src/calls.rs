@@ -14,13 +14,13 @@ use proto::ceb::{self, MessageType};
 use proto::v1;
 use proto::v1::send_stream_response::Result as Item;
 use proto::{memory, status, turn};
-use store::batch::WhenFull;
+use store::commit_queue::WhenFull;
 use store::share::Share;
 use store::tail::{Reader, Signal};
-use store::{Unanswered, journal};
+use store::{ServiceError, journal};
 
-use crate::commit::{Command, Done};
-use crate::receipt::Said;
+use crate::commit::{CebCommand, Done};
+use crate::receipt::IssuedReceipt;
 use crate::wire::{fault, grouped, logged, outgoing, own_log, record};
 use crate::{Ceb, issue, message, read};
 
@@ -30,7 +30,7 @@ impl Ceb {
         &self,
         call: &Call,
         request: v1::SendRequest,
-    ) -> Result<v1::SendResponse, Unanswered> {
+    ) -> Result<v1::SendResponse, ServiceError> {
         self.take(call, &request.message, WhenFull::Refuse).await
     }
 
@@ -59,7 +59,7 @@ impl Ceb {
         call: &Call,
         bytes: &[u8],
         when_full: WhenFull,
-    ) -> Result<v1::SendResponse, Unanswered> {
+    ) -> Result<v1::SendResponse, ServiceError> {
         let principal = &call.principal;
         memory::need(bytes.len().saturating_mul(limits::MEMORY_PER_CEB_BYTE)).map_err(|no| *no)?;
         let read = message::read(&self.policy, principal, bytes, &call.trace, self.clock.now())?;
@@ -70,7 +70,7 @@ impl Ceb {
                 let message::Broken { malformed, faults, envelope_id, answer } = *broken;
                 if !malformed.dxp_id.is_empty() {
                     let slot = Slot::of(&malformed.dxp_id);
-                    self.batch.queue(slot, &share, Command::Malformed(malformed)).await?;
+                    self.batch.enqueue(slot, &share, CebCommand::Malformed(malformed)).await?;
                 }
                 return Ok(v1::SendResponse {
                     envelope_id,
@@ -84,10 +84,10 @@ impl Ceb {
         let share = &share;
         let waiting = documents.into_iter().map(|document| {
             let slot = document.slot;
-            let command = Command::Receive(Box::new(document));
+            let command = CebCommand::Receive(Box::new(document));
             self.batch.send(slot, share, command, when_full)
         });
-        let mut said: Vec<Said> = Vec::new();
+        let mut said: Vec<IssuedReceipt> = Vec::new();
         for done in join_all(waiting).await {
             // What was refused for lack of room is sent again whole: documents are known by guid.
             if let Done::Received(more) = done? {
@@ -108,7 +108,7 @@ impl Ceb {
         &self,
         call: &Call,
         request: v1::ListReceiptsRequest,
-    ) -> Result<v1::ListReceiptsResponse, Unanswered> {
+    ) -> Result<v1::ListReceiptsResponse, ServiceError> {
         let v1::ListReceiptsRequest { dxp_id, after, page_size, wait_seconds, order_no, key } =
             request;
         own_log(&call.principal, &dxp_id)?;
@@ -118,7 +118,7 @@ impl Ceb {
         // Behind every position there is nothing.
         let from = i64::try_from(after).unwrap_or(i64::MAX);
         let page = (page_size, limits::RECEIPTS_PAGE_BYTES);
-        let about = read::About { order_no, key };
+        let about = read::DocumentRef { order_no, key };
         let messages = self.log(&dxp_id, &about, from, page, Duration::from_secs(wait)).await?;
         let next_after = messages.last().map_or(after, |last| last.position);
         Ok(v1::ListReceiptsResponse { messages, next_after })
@@ -130,8 +130,8 @@ impl Ceb {
         call: &Call,
         request: v1::FollowReceiptsRequest,
     ) -> Result<
-        impl Stream<Item = Result<v1::FollowReceiptsResponse, Unanswered>> + Send + use<>,
-        Unanswered,
+        impl Stream<Item = Result<v1::FollowReceiptsResponse, ServiceError>> + Send + use<>,
+        ServiceError,
     > {
         let v1::FollowReceiptsRequest { dxp_id, after } = request;
         own_log(&call.principal, &dxp_id)?;
@@ -143,7 +143,7 @@ impl Ceb {
         &self,
         call: &Call,
         request: v1::ListDocumentsRequest,
-    ) -> Result<v1::ListDocumentsResponse, Unanswered> {
+    ) -> Result<v1::ListDocumentsResponse, ServiceError> {
         let v1::ListDocumentsRequest {
             order_no,
             message_type,
@@ -175,7 +175,7 @@ impl Ceb {
     pub(crate) async fn issue(
         &self,
         request: v1::IssueRequest,
-    ) -> Result<v1::IssueResponse, Unanswered> {
+    ) -> Result<v1::IssueResponse, ServiceError> {
         let read = ceb::read(&request.message).map_err(|faults| {
             Refusal::invalid(faults.into_iter().map(message::violation).collect())
         })?;
@@ -202,7 +202,7 @@ impl Ceb {
             };
             let slot = Slot::of(&issued.invt_no);
             let done =
-                self.batch.queue(slot, &Share::Kept, Command::Issue(Box::new(issued))).await?;
+                self.batch.enqueue(slot, &Share::Kept, CebCommand::Issue(Box::new(issued))).await?;
             taken += u32::from(matches!(done, Done::Issued(true)));
         }
         Ok(v1::IssueResponse { taken })
@@ -212,11 +212,11 @@ impl Ceb {
     async fn log(
         &self,
         dxp_id: &str,
-        about: &read::About,
+        about: &read::DocumentRef,
         after: i64,
         (most, bytes): (i32, i64),
         wait: Duration,
-    ) -> Result<Vec<v1::OutgoingMessage>, Unanswered> {
+    ) -> Result<Vec<v1::OutgoingMessage>, ServiceError> {
         let most =
             if most == 0 { limits::RECEIPTS_PAGE_DEFAULT } else { most.clamp(1, limits::PAGE_MAX) };
         let most = i64::from(most);
@@ -245,7 +245,7 @@ impl Ceb {
 
     /// Hears of what comes into the log of an exchange number from now on. Listening begins before looking, so
     /// that nothing falls between; and at the head, because what is behind is found by its reader's name.
-    async fn listen(&self, dxp_id: &str) -> Result<Reader, Unanswered> {
+    async fn listen(&self, dxp_id: &str) -> Result<Reader, ServiceError> {
         let heads = journal::heads(&self.reads, &[Slot::of(dxp_id).column()]).await?;
         Ok(self.tail.read(self.reads.clone(), heads))
     }
@@ -256,10 +256,10 @@ fn follow_log(
     ceb: Arc<Ceb>,
     dxp_id: String,
     after: u64,
-) -> impl Stream<Item = Result<v1::FollowReceiptsResponse, Unanswered>> + Send {
+) -> impl Stream<Item = Result<v1::FollowReceiptsResponse, ServiceError>> + Send {
     async_stream::try_stream! {
         let mut position = after;
-        let everything = read::About::default();
+        let everything = read::DocumentRef::default();
         let mut tail = ceb.listen(&dxp_id).await?;
         loop {
             // Behind every position there is nothing.

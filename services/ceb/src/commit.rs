@@ -13,24 +13,24 @@ use std::sync::Arc;
 use domain::Slot;
 use proto::memory::{self, Charge};
 use sqlx::PgConnection;
-use store::batch::Work;
+use store::commit_queue::Transaction;
 use store::journal::{Entry, Heads};
 use store::request::Requests;
 use store::tail::Tail;
 use store::{Clock, Fault};
 
+use crate::document_set::{DocumentKeys, DocumentSet};
 use crate::errand::Hints;
 use crate::follow::{self, Heard, Late};
 use crate::issue::{self, Issued};
-use crate::receipt::Said;
+use crate::receipt::IssuedReceipt;
 use crate::receive::{self, Malformed, Received};
-use crate::shelf::{Shelf, Wanted};
-use crate::step::{Numbers, Step, Written};
+use crate::transaction::{CebTransaction, Numbers, Written};
 use crate::{errand, expire, export};
 
 /// What waits for its transaction.
 #[derive(Debug)]
-pub(crate) enum Command {
+pub(crate) enum CebCommand {
     /// A document came.
     Receive(Box<Received>),
     /// A message broke the schema.
@@ -47,8 +47,8 @@ pub(crate) enum Command {
     Expire(expire::Expired),
 }
 
-impl Command {
-    fn want(&self, wanted: &mut Wanted) {
+impl CebCommand {
+    fn want(&self, wanted: &mut DocumentKeys) {
         match self {
             Self::Receive(received) => received.want(wanted),
             Self::Malformed(_) => {}
@@ -67,7 +67,7 @@ impl Command {
 #[derive(Debug, Clone)]
 pub(crate) enum Done {
     /// The first receipts.
-    Received(Vec<Said>),
+    Received(Vec<IssuedReceipt>),
     /// Kept.
     Heard,
     /// It may wait longer.
@@ -79,7 +79,7 @@ pub(crate) enum Done {
 }
 
 impl Done {
-    fn said(&mut self) -> &mut [Said] {
+    fn said(&mut self) -> &mut [IssuedReceipt] {
         match self {
             Self::Received(said) => said,
             Self::Heard | Self::TooEarly | Self::Outrun | Self::Issued(_) => &mut [],
@@ -89,36 +89,36 @@ impl Done {
 
 /// The work of the service.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub(crate) struct CebWriter {
     pub(crate) tail: Tail,
     pub(crate) clock: Clock,
     /// Wakes the loops of the errands.
     pub(crate) errands: Arc<Hints>,
 }
 
-impl Work for Desk {
-    type Command = Command;
+impl Transaction for CebWriter {
+    type Command = CebCommand;
     type Answer = Done;
-    type Told = (Vec<Entry>, bool);
+    type Published = (Vec<Entry>, bool);
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {
         memory::held()
     }
 
-    async fn work(
+    async fn run(
         &self,
         tx: &mut PgConnection,
-        commands: &[Command],
-    ) -> Result<(Vec<Done>, Self::Told), Fault> {
-        let mut wanted = Wanted::default();
+        commands: &[CebCommand],
+    ) -> Result<(Vec<Done>, Self::Published), Fault> {
+        let mut wanted = DocumentKeys::default();
         for command in commands {
             command.want(&mut wanted);
         }
         sqlx::query!("select pg_advisory_xact_lock(7102, 0)").execute(&mut *tx).await?;
         let known: Vec<i16> = wanted.slots.iter().map(|slot| slot.column()).collect();
         let mut heads = Heads::lock(&mut *tx, &known).await?;
-        let mut shelf = Shelf::load(&mut *tx, &wanted).await?;
+        let mut shelf = DocumentSet::load(&mut *tx, &wanted).await?;
         let beyond: BTreeSet<i16> = shelf
             .papers()
             .map(|paper| paper.slot)
@@ -128,24 +128,24 @@ impl Work for Desk {
         if !beyond.is_empty() {
             let beyond: Vec<i16> = beyond.into_iter().collect();
             heads.lock_more(&mut *tx, &beyond).await?;
-            shelf = Shelf::load(&mut *tx, &wanted).await?;
+            shelf = DocumentSet::load(&mut *tx, &wanted).await?;
         }
         let now = self.clock.now();
         let received: BTreeSet<Slot> = commands
             .iter()
             .filter_map(|command| match command {
-                Command::Receive(received) => Some(received.slot),
+                CebCommand::Receive(received) => Some(received.slot),
                 _ => None,
             })
             .collect();
         let numbers = Numbers::load(&mut *tx, &received, now).await?;
         let issued = commands.iter().filter_map(|command| match command {
-            Command::Issue(issued) => Some(issued.key()),
+            CebCommand::Issue(issued) => Some(issued.key()),
             _ => None,
         });
         let requests = Requests::load(&mut *tx, issued).await?;
         let heard = follow::Place::load(&mut *tx, commands).await?;
-        let mut step = Step::new(now, shelf, numbers, requests, heard);
+        let mut step = CebTransaction::new(now, shelf, numbers, requests, heard);
         let mut done: Vec<Done> = commands.iter().map(|command| act(&mut step, command)).collect();
         for bill in std::mem::take(&mut step.bills) {
             export::release_bill(&mut step, &bill);
@@ -158,7 +158,7 @@ impl Work for Desk {
         Ok((done, (entries, errands)))
     }
 
-    fn tell(&self, (entries, errands): Self::Told) {
+    fn publish(&self, (entries, errands): Self::Published) {
         self.tail.tell(entries);
         if errands {
             self.errands.give();
@@ -166,30 +166,30 @@ impl Work for Desk {
     }
 }
 
-fn act(step: &mut Step, command: &Command) -> Done {
+fn act(step: &mut CebTransaction, command: &CebCommand) -> Done {
     match command {
-        Command::Receive(received) => Done::Received(receive::receive(step, received)),
-        Command::Malformed(malformed) => {
+        CebCommand::Receive(received) => Done::Received(receive::receive(step, received)),
+        CebCommand::Malformed(malformed) => {
             receive::malformed(step, malformed);
             Done::Heard
         }
-        Command::Heard(heard) => {
+        CebCommand::Heard(heard) => {
             if follow::hear(step, heard) {
                 Done::Heard
             } else {
                 Done::Outrun
             }
         }
-        Command::Errand(answered) => {
+        CebCommand::Errand(answered) => {
             errand::answered(step, answered);
             Done::Heard
         }
-        Command::Issue(issued) => Done::Issued(issue::issue(step, issued)),
-        Command::Late(late) => {
+        CebCommand::Issue(issued) => Done::Issued(issue::issue(step, issued)),
+        CebCommand::Late(late) => {
             follow::catch_up(step, late);
             Done::Heard
         }
-        Command::Expire(expired) => {
+        CebCommand::Expire(expired) => {
             if expire::expire(step, expired) {
                 Done::Heard
             } else {

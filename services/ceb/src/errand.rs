@@ -10,10 +10,10 @@ use store::Fault;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::document_set::{DocumentKeys, DocumentSet};
 use crate::import::{cancelled, number};
-use crate::paper::{Errand, Paper};
-use crate::shelf::{Shelf, Wanted};
-use crate::step::Step;
+use crate::stored_document::{Errand, StoredDocument};
+use crate::transaction::CebTransaction;
 
 /// The queue of inventories that have to be filed. Items have the ids of their documents.
 pub(crate) const FILING: &str = "filing";
@@ -57,11 +57,11 @@ pub(crate) enum Outcome {
 }
 
 impl Answered {
-    pub(crate) fn of(paper: &Paper, outcome: Outcome) -> Self {
+    pub(crate) fn of(paper: &StoredDocument, outcome: Outcome) -> Self {
         Self { slot: paper.slot, kind: paper.kind, key: paper.key.clone(), id: paper.id, outcome }
     }
 
-    pub(crate) fn want(&self, wanted: &mut Wanted) {
+    pub(crate) fn want(&self, wanted: &mut DocumentKeys) {
         wanted.slots.insert(self.slot);
         wanted.keys.insert((self.kind.number(), self.key.clone()));
     }
@@ -78,11 +78,14 @@ pub(crate) enum Cancelled {
 }
 
 /// Looks for the inventory that a cancellation is about.
-pub(crate) async fn cancelled_inventory(pool: &PgPool, paper: &Paper) -> Result<Cancelled, Fault> {
-    let mut wanted = Wanted::default();
+pub(crate) async fn cancelled_inventory(
+    pool: &PgPool,
+    paper: &StoredDocument,
+) -> Result<Cancelled, Fault> {
+    let mut wanted = DocumentKeys::default();
     wanted.keys.insert((paper.kind.number(), paper.key.clone()));
     let mut connection = pool.acquire().await?;
-    let shelf = Shelf::load(&mut connection, &wanted).await?;
+    let shelf = DocumentSet::load(&mut connection, &wanted).await?;
     let inventory = shelf.cancelled_by(paper);
     Ok(match inventory {
         Some(inventory) => match inventory.declaration {
@@ -95,7 +98,7 @@ pub(crate) async fn cancelled_inventory(pool: &PgPool, paper: &Paper) -> Result<
 }
 
 /// Takes the answer down. A document that changed since has nothing to do with it any more.
-pub(crate) fn answered(step: &mut Step, answered: &Answered) {
+pub(crate) fn answered(step: &mut CebTransaction, answered: &Answered) {
     let paper = step.shelf.by_key(answered.kind, &answered.key);
     let Some(paper) = paper.filter(|paper| paper.id == answered.id && paper.errand != Errand::None)
     else {
@@ -139,7 +142,7 @@ pub(crate) enum Settled {
 }
 
 /// Answers the cancellations that wait for an inventory.
-pub(crate) fn settle_cancellations(step: &mut Step, inventory: Uuid, how: Settled) {
+pub(crate) fn settle_cancellations(step: &mut CebTransaction, inventory: Uuid, how: Settled) {
     let Some(ended) = step.shelf.get(inventory) else { return };
     let (key, number) = (ended.key.clone(), number(ended).to_owned());
     let waiting: Vec<Uuid> = step

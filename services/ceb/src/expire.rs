@@ -4,10 +4,10 @@ use domain::Slot;
 use domain::documents::DocumentKind;
 use time::OffsetDateTime;
 
+use crate::document_set::DocumentKeys;
 use crate::matching::{POLICY, is_waiting, too_late};
-use crate::paper::Paper;
-use crate::shelf::Wanted;
-use crate::step::Step;
+use crate::stored_document::StoredDocument;
+use crate::transaction::CebTransaction;
 
 /// An inventory that has waited too long when it was looked for.
 #[derive(Debug)]
@@ -20,12 +20,12 @@ pub(crate) struct Expired {
 }
 
 impl Expired {
-    pub(crate) fn of(paper: &Paper, now: OffsetDateTime) -> Self {
+    pub(crate) fn of(paper: &StoredDocument, now: OffsetDateTime) -> Self {
         let before = now - time::Duration::seconds(POLICY.wait_seconds);
         Self { kind: paper.kind, key: paper.key.clone(), slot: paper.slot, before }
     }
 
-    pub(crate) fn want(&self, wanted: &mut Wanted) {
+    pub(crate) fn want(&self, wanted: &mut DocumentKeys) {
         wanted.slots.insert(self.slot);
         wanted.keys.insert((self.kind.number(), self.key.clone()));
     }
@@ -33,7 +33,7 @@ impl Expired {
 
 /// Rejects it, when it still waits; false when it may wait longer: it changed lately, or its documents are
 /// there after all.
-pub(crate) fn expire(step: &mut Step, expired: &Expired) -> bool {
+pub(crate) fn expire(step: &mut CebTransaction, expired: &Expired) -> bool {
     let paper = step.shelf.by_key(expired.kind, &expired.key);
     // What waits no more is in no queue any more.
     let Some(paper) = paper.filter(|paper| is_waiting(paper)) else { return true };

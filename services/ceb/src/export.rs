@@ -11,20 +11,20 @@ use proto::ceb::{self, Document, MessageType, export};
 use store::numbers::CHINA;
 use uuid::Uuid;
 
+use crate::document_set::Period;
 use crate::import::{Named, named, over_inventory, released, say_all};
-use crate::paper::Paper;
 use crate::receipt;
-use crate::receipt::Said;
+use crate::receipt::IssuedReceipt;
 use crate::receive::{days_since, missing, parts_there, whole};
-use crate::shelf::Period;
-use crate::step::{Bill, Step};
+use crate::stored_document::StoredDocument;
+use crate::transaction::{Bill, CebTransaction};
 use crate::views;
 
 /// Days after release within which exported goods may come back (公告2020年第44号).
 const RETURN_DAYS: i64 = 365;
 
 /// 403: taken in when its inventory is concluded.
-pub(crate) fn money(step: &mut Step, id: Uuid) -> Vec<Said> {
+pub(crate) fn money(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
     let names = paper.names.clone();
     let concluded = step
@@ -36,13 +36,13 @@ pub(crate) fn money(step: &mut Step, id: Uuid) -> Vec<Said> {
 }
 
 /// 507: at the site when every part is in.
-pub(crate) fn arrival(step: &mut Step, id: Uuid) -> Vec<Said> {
+pub(crate) fn arrival(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     conclude_whole(step, id).1
 }
 
 /// Concludes every part of a split document when all are in; gives them, and what was said about this
 /// one.
-fn conclude_whole(step: &mut Step, id: Uuid) -> (Vec<Uuid>, Vec<Said>) {
+fn conclude_whole(step: &mut CebTransaction, id: Uuid) -> (Vec<Uuid>, Vec<IssuedReceipt>) {
     let waits = step.shelf.get(id).and_then(|paper| missing(step, paper));
     let sent = match waits {
         None => Return::sent(),
@@ -62,7 +62,7 @@ fn conclude_whole(step: &mut Step, id: Uuid) -> (Vec<Uuid>, Vec<Said>) {
 }
 
 /// The parcels that a list names, of several parts.
-fn parcels(step: &Step, parts: &[Uuid]) -> Vec<(String, String)> {
+fn parcels(step: &CebTransaction, parts: &[Uuid]) -> Vec<(String, String)> {
     parts
         .iter()
         .filter_map(|id| step.shelf.get(*id))
@@ -74,7 +74,7 @@ fn parcels(step: &Step, parts: &[Uuid]) -> Vec<(String, String)> {
 }
 
 /// 607: which inventories travel under one bill of lading. They are released together, when all are.
-pub(crate) fn waybill_list(step: &mut Step, id: Uuid) -> Vec<Said> {
+pub(crate) fn waybill_list(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
     let bill =
         Bill { agent_code: paper.names.agent_code.clone(), bill_no: paper.names.bill_no.clone() };
@@ -101,13 +101,13 @@ pub(crate) fn waybill_list(step: &mut Step, id: Uuid) -> Vec<Said> {
 }
 
 /// The inventory of a parcel, when the agent of the list declared it.
-fn own_inventory(step: &Step, code: &str, no: &str, bill: &Bill) -> Option<Uuid> {
+fn own_inventory(step: &CebTransaction, code: &str, no: &str, bill: &Bill) -> Option<Uuid> {
     let found = export_inventory(step, code, no)?;
-    let agent = |paper: &Paper| paper.names.agent_code == bill.agent_code;
+    let agent = |paper: &StoredDocument| paper.names.agent_code == bill.agent_code;
     step.shelf.get(found).filter(|paper| agent(paper)).map(|paper| paper.id)
 }
 
-fn export_inventory(step: &Step, code: &str, no: &str) -> Option<Uuid> {
+fn export_inventory(step: &CebTransaction, code: &str, no: &str) -> Option<Uuid> {
     step.shelf
         .of_parcel(DocumentKind::ExportInventory, code, no)
         .find(|inventory| inventory.is_live())
@@ -115,8 +115,8 @@ fn export_inventory(step: &Step, code: &str, no: &str) -> Option<Uuid> {
 }
 
 /// Releases what travels under a bill when every inventory on it may go, and tells of examinations.
-pub(crate) fn release_bill(step: &mut Step, bill: &Bill) {
-    let concluded = |paper: &&Paper| {
+pub(crate) fn release_bill(step: &mut CebTransaction, bill: &Bill) {
+    let concluded = |paper: &&StoredDocument| {
         paper.is_live()
             && paper.status >= status::CONCLUDED
             && paper.names.agent_code == bill.agent_code
@@ -164,7 +164,7 @@ pub(crate) fn release_bill(step: &mut Step, bill: &Bill) {
 }
 
 /// 509: the vehicle has left. What it carries is closed.
-pub(crate) fn departure(step: &mut Step, id: Uuid) -> Vec<Said> {
+pub(crate) fn departure(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     let (parts, said) = conclude_whole(step, id);
     for (code, no) in parcels(step, &parts) {
         if let Some(inventory) = export_inventory(step, &code, &no) {
@@ -175,7 +175,7 @@ pub(crate) fn departure(step: &mut Step, id: Uuid) -> Vec<Said> {
 }
 
 /// Inventories that were released after their vehicle left.
-fn close_departed(step: &mut Step, bill_no: &str) {
+fn close_departed(step: &mut CebTransaction, bill_no: &str) {
     let departed: Vec<Uuid> = step
         .shelf
         .of_bill(DocumentKind::Departure, bill_no)
@@ -189,14 +189,14 @@ fn close_departed(step: &mut Step, bill_no: &str) {
     }
 }
 
-fn close(step: &mut Step, inventory: Uuid) {
+fn close(step: &mut CebTransaction, inventory: Uuid) {
     if step.shelf.get(inventory).is_some_and(|paper| paper.status == status::RELEASED) {
         step.say(inventory, &Return::closed());
     }
 }
 
 /// 213: exported goods come back within a year.
-pub(crate) fn goods_return(step: &mut Step, id: Uuid) -> Vec<Said> {
+pub(crate) fn goods_return(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
     let inventory = match named(&step.shelf, paper) {
         Named::Inventory(inventory) => inventory.clone(),
@@ -223,7 +223,7 @@ pub(crate) fn goods_return(step: &mut Step, id: Uuid) -> Vec<Said> {
 }
 
 /// 215: what came back was counted.
-pub(crate) fn tally(step: &mut Step, id: Uuid) -> Vec<Said> {
+pub(crate) fn tally(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
     let value = |element| paper.document.text(element);
     let (invt_no, named) = (value("invtNo"), !matches!(named(&step.shelf, paper), Named::Nothing));
@@ -250,7 +250,7 @@ pub(crate) fn period(document: &Document) -> Result<Option<Period>, String> {
 
 /// 701: the closed inventories of a period, or of a list, become goods declarations; 792 tells the
 /// result. Each inventory is taken up once.
-pub(crate) fn summary(step: &mut Step, id: Uuid) -> Vec<Said> {
+pub(crate) fn summary(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     let Some(paper) = step.shelf.get(id).cloned() else { return Vec::new() };
     let Document::Ceb701(application) = &*paper.document else { return Vec::new() };
     let head = &application.head;
@@ -309,7 +309,7 @@ pub(crate) fn summary(step: &mut Step, id: Uuid) -> Vec<Said> {
 }
 
 /// The element in which a part of a split summary differs from the parts that are there.
-fn other_application(step: &Step, paper: &Paper) -> Option<&'static str> {
+fn other_application(step: &CebTransaction, paper: &StoredDocument) -> Option<&'static str> {
     const SAME: [&str; 7] = [
         "customsCode",
         "ebcCode",
@@ -326,7 +326,11 @@ fn other_application(step: &Step, paper: &Paper) -> Option<&'static str> {
 }
 
 /// The numbers of a seller's inventories that were released in a period and may be summed up now.
-fn closed_in(step: &Step, paper: &Paper, (seller, from, until): &Period) -> BTreeSet<String> {
+fn closed_in(
+    step: &CebTransaction,
+    paper: &StoredDocument,
+    (seller, from, until): &Period,
+) -> BTreeSet<String> {
     step.shelf
         .papers()
         .filter(|other| {
@@ -342,7 +346,10 @@ fn closed_in(step: &Step, paper: &Paper, (seller, from, until): &Period) -> BTre
 }
 
 /// The declarant's inventories by customs' number. Somebody else's do not exist for it.
-fn own_inventories<'a>(step: &'a Step, paper: &Paper) -> HashMap<&'a str, &'a Paper> {
+fn own_inventories<'a>(
+    step: &'a CebTransaction,
+    paper: &StoredDocument,
+) -> HashMap<&'a str, &'a StoredDocument> {
     step.shelf
         .papers()
         .filter(|other| {
@@ -356,8 +363,8 @@ fn own_inventories<'a>(step: &'a Step, paper: &Paper) -> HashMap<&'a str, &'a Pa
 
 /// The inventories that a summary names, and what is wrong with those that it may not take up.
 fn summable(
-    step: &Step,
-    paper: &Paper,
+    step: &CebTransaction,
+    paper: &StoredDocument,
     numbers: &BTreeSet<String>,
 ) -> (Vec<(Uuid, summary::Inventory)>, Vec<String>) {
     let own = own_inventories(step, paper);
@@ -378,8 +385,8 @@ fn summable(
 /// The results of a summary (792), one for each goods declaration: a line for each line of goods, with
 /// the number of the line in the goods declaration.
 fn results(
-    step: &mut Step,
-    paper: &Paper,
+    step: &mut CebTransaction,
+    paper: &StoredDocument,
     head: &export::SummaryApplyHead,
     declarations: &[summary::Declaration],
 ) -> Result<Vec<Document>, Return> {

@@ -16,12 +16,12 @@ use store::Fault;
 use store::queue::{self, Item};
 use uuid::Uuid;
 
-use crate::commit::Command;
+use crate::commit::CebCommand;
+use crate::document_set::DocumentKeys;
 use crate::errand::{Settled, settle_cancellations};
 use crate::matching::Companions;
-use crate::paper::{Errand, Paper};
-use crate::shelf::Wanted;
-use crate::step::Step;
+use crate::stored_document::{Errand, StoredDocument};
+use crate::transaction::CebTransaction;
 
 /// The queue of news that could not be taken when they came. Their subject is the declaration.
 pub(crate) const NEWS: &str = "news";
@@ -88,7 +88,7 @@ impl Fact {
 }
 
 /// What has to be loaded for news.
-pub(crate) fn want(news: &[News], wanted: &mut Wanted) {
+pub(crate) fn want(news: &[News], wanted: &mut DocumentKeys) {
     for news in news {
         match &news.fact {
             Fact::Filed(pre_no) => {
@@ -103,7 +103,7 @@ pub(crate) fn want(news: &[News], wanted: &mut Wanted) {
 
 /// Tells what was heard to whom it concerns. False when it was heard before, by another process: nothing
 /// is done.
-pub(crate) fn hear(step: &mut Step, heard: &Heard) -> bool {
+pub(crate) fn hear(step: &mut CebTransaction, heard: &Heard) -> bool {
     if step.heard.token != heard.from {
         return false;
     }
@@ -118,13 +118,13 @@ pub(crate) fn hear(step: &mut Step, heard: &Heard) -> bool {
 }
 
 /// The same for news out of the queue. What another process has taken out meanwhile has no effect.
-pub(crate) fn catch_up(step: &mut Step, late: &Late) {
+pub(crate) fn catch_up(step: &mut CebTransaction, late: &Late) {
     if step.heard.late.remove(&late.id) {
         take(step, &late.news);
     }
 }
 
-fn take(step: &mut Step, news: &[News]) {
+fn take(step: &mut CebTransaction, news: &[News]) {
     let mut held_back = BTreeSet::new();
     for News { declaration, fact } in news {
         let about = match fact {
@@ -148,7 +148,7 @@ fn take(step: &mut Step, news: &[News]) {
     }
 }
 
-fn tell(step: &mut Step, id: Uuid, fact: &Fact) {
+fn tell(step: &mut CebTransaction, id: Uuid, fact: &Fact) {
     let Some(inventory) = step.shelf.get(id).cloned() else { return };
     let import = inventory.kind == DocumentKind::ImportInventory;
     match fact {
@@ -213,7 +213,7 @@ fn tell(step: &mut Step, id: Uuid, fact: &Fact) {
 }
 
 /// It ends without a release. What was held back is told no more.
-fn end(step: &mut Step, id: Uuid, what: &Return) {
+fn end(step: &mut CebTransaction, id: Uuid, what: &Return) {
     step.shelf.change(id, |paper| paper.held_back = 0);
     step.say(id, what);
     step.look_at_bill(id);
@@ -221,13 +221,13 @@ fn end(step: &mut Step, id: Uuid, what: &Return) {
 }
 
 /// Examination and detention are told when customs has numbered the inventory, the last of them.
-fn hold_back(step: &mut Step, id: Uuid, status: i32) {
+fn hold_back(step: &mut CebTransaction, id: Uuid, status: i32) {
     tell_held_back(step, id);
     step.shelf.change(id, |paper| paper.held_back = status);
 }
 
 /// Tells what was held back, once customs has given its number.
-fn tell_held_back(step: &mut Step, id: Uuid) {
+fn tell_held_back(step: &mut CebTransaction, id: Uuid) {
     let status = match step.shelf.get(id) {
         Some(paper) if !paper.invt_no.is_empty() => paper.held_back,
         Some(_) | None => return,
@@ -242,7 +242,7 @@ fn tell_held_back(step: &mut Step, id: Uuid) {
 }
 
 /// 399, once and before anything that comes after it; and what waits for it: receipts of money.
-fn conclude(step: &mut Step, inventory: &Paper) {
+fn conclude(step: &mut CebTransaction, inventory: &StoredDocument) {
     let status = step.shelf.get(inventory.id).map_or(0, |paper| paper.status);
     if status < status::CONCLUDED {
         step.say(inventory.id, &Return::concluded());
@@ -261,7 +261,7 @@ fn conclude(step: &mut Step, inventory: &Paper) {
 }
 
 /// Order, payment and waybill go the first steps together with their inventory.
-fn to_companions(step: &mut Step, inventory: &Paper, what: &Return) {
+fn to_companions(step: &mut CebTransaction, inventory: &StoredDocument, what: &Return) {
     let ids: Vec<Uuid> = Companions::of(&step.shelf, inventory).ids().collect();
     for id in ids {
         if step.shelf.get(id).is_some_and(|paper| paper.status < what.status) {
@@ -304,16 +304,19 @@ pub(crate) struct Place {
 impl Place {
     /// Reads the token and keeps others from moving it, when there are news among the commands; takes
     /// those out of the queue that came from there.
-    pub(crate) async fn load(tx: &mut PgConnection, commands: &[Command]) -> Result<Self, Fault> {
+    pub(crate) async fn load(
+        tx: &mut PgConnection,
+        commands: &[CebCommand],
+    ) -> Result<Self, Fault> {
         let mut place = Self::default();
         let late = commands.iter().filter_map(|command| match command {
-            Command::Late(late) => Some((late.slot, late.id)),
+            CebCommand::Late(late) => Some((late.slot, late.id)),
             _ => None,
         });
         let late: Vec<(Slot, Uuid)> = late.collect();
         place.late = queue::settle(&mut *tx, NEWS, &late).await?;
         let heard = commands.iter().filter_map(|command| match command {
-            Command::Heard(heard) => Some(heard),
+            CebCommand::Heard(heard) => Some(heard),
             _ => None,
         });
         let heard: Vec<&Heard> = heard.collect();

@@ -5,18 +5,18 @@ use domain::documents::refund::{Fault, Line, check};
 use domain::documents::{DocumentKind, Return, reference, status};
 use uuid::Uuid;
 
-use crate::paper::{Errand, Paper};
-use crate::receipt::Said;
+use crate::document_set::DocumentSet;
+use crate::receipt::IssuedReceipt;
 use crate::receive::days_since;
-use crate::shelf::Shelf;
-use crate::step::Step;
+use crate::stored_document::{Errand, StoredDocument};
+use crate::transaction::CebTransaction;
 use proto::ceb::parcel;
 
 /// Days after release within which goods may be returned (公告2020年第45号).
 const RETURN_DAYS: i64 = 30;
 
 /// Says several things about one document.
-pub(crate) fn say_all(step: &mut Step, id: Uuid, said: &[Return]) -> Vec<Said> {
+pub(crate) fn say_all(step: &mut CebTransaction, id: Uuid, said: &[Return]) -> Vec<IssuedReceipt> {
     said.iter().filter_map(|what| step.say(id, what)).collect()
 }
 
@@ -25,7 +25,7 @@ pub(crate) enum Named<'a> {
     /// There is none that the sender may know of: it does not exist, or is somebody else's.
     Nothing,
     /// This one.
-    Inventory(&'a Paper),
+    Inventory(&'a StoredDocument),
     /// What it says is of several parcels: how, in words.
     Several(String),
 }
@@ -33,7 +33,7 @@ pub(crate) enum Named<'a> {
 /// The inventory that a document names by customs' number, by ours, or by its order, among those that
 /// its sender may know of. What it says besides must be of the same one; another's inventory is treated
 /// as one that does not exist, so that nothing of it is told.
-pub(crate) fn named<'a>(shelf: &'a Shelf, paper: &Paper) -> Named<'a> {
+pub(crate) fn named<'a>(shelf: &'a DocumentSet, paper: &StoredDocument) -> Named<'a> {
     let value = |element| paper.document.text(element);
     let (invt_no, pre_no) = (value("invtNo"), value("preNo"));
     let names = &paper.names;
@@ -42,8 +42,10 @@ pub(crate) fn named<'a>(shelf: &'a Shelf, paper: &Paper) -> Named<'a> {
     } else {
         DocumentKind::ImportInventory
     };
-    let by = |said: &str, test: &dyn Fn(&Paper) -> bool| {
-        let test = |other: &Paper| other.kind == kind && knows(shelf, paper, other) && test(other);
+    let by = |said: &str, test: &dyn Fn(&StoredDocument) -> bool| {
+        let test = |other: &StoredDocument| {
+            other.kind == kind && knows(shelf, paper, other) && test(other)
+        };
         // Of several that had a number one after the other, the one that counts.
         (!said.is_empty())
             .then(|| {
@@ -94,7 +96,7 @@ pub(crate) fn named<'a>(shelf: &'a Shelf, paper: &Paper) -> Named<'a> {
 /// Whether the sender of a document may know of an inventory. The declarant (agentCode) was held against
 /// the caller at the door; the seller and the site that other documents name were not, so that the caller
 /// has to stand for a party of the inventory, or to count the goods of a return that was accepted.
-fn knows(shelf: &Shelf, paper: &Paper, inventory: &Paper) -> bool {
+fn knows(shelf: &DocumentSet, paper: &StoredDocument, inventory: &StoredDocument) -> bool {
     let names = &paper.names;
     match paper.kind {
         DocumentKind::ExportReturn => {
@@ -108,9 +110,10 @@ fn knows(shelf: &Shelf, paper: &Paper, inventory: &Paper) -> bool {
 }
 
 /// Whether a return of an inventory was accepted under the number (coElNo) that its tally names.
-fn comes_back(shelf: &Shelf, tally: &Paper, inventory: &Paper) -> bool {
-    let number = |paper: &Paper| paper.document.value("coElNo").filter(|no| !no.is_empty());
-    let accepted = |other: &Paper| {
+fn comes_back(shelf: &DocumentSet, tally: &StoredDocument, inventory: &StoredDocument) -> bool {
+    let number =
+        |paper: &StoredDocument| paper.document.value("coElNo").filter(|no| !no.is_empty());
+    let accepted = |other: &StoredDocument| {
         other.kind == DocumentKind::ExportReturn
             && other.is_live()
             && other.invt_no == inventory.invt_no
@@ -121,7 +124,7 @@ fn comes_back(shelf: &Shelf, tally: &Paper, inventory: &Paper) -> bool {
 }
 
 /// 605 and 623: takes an inventory back before it is released.
-pub(crate) fn cancel(step: &mut Step, id: Uuid) -> Vec<Said> {
+pub(crate) fn cancel(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
     let inventory = match named(&step.shelf, paper) {
         Named::Inventory(inventory) => inventory.clone(),
@@ -158,18 +161,22 @@ pub(crate) fn cancel(step: &mut Step, id: Uuid) -> Vec<Said> {
 }
 
 /// The number of an inventory: that of customs, ours before.
-pub(crate) fn number(inventory: &Paper) -> &str {
+pub(crate) fn number(inventory: &StoredDocument) -> &str {
     if inventory.invt_no.is_empty() { &inventory.pre_no } else { &inventory.invt_no }
 }
 
 /// The number by which a document names its inventory.
-fn looked_for(paper: &Paper) -> String {
+fn looked_for(paper: &StoredDocument) -> String {
     let value = |element: &&str| paper.document.value(element).filter(|value| !value.is_empty());
     proto::text(["invtNo", "preNo", "orderNo"].iter().find_map(value))
 }
 
 /// The inventory is cancelled.
-pub(crate) fn cancelled(step: &mut Step, id: Uuid, inventory: Option<Uuid>) -> Vec<Said> {
+pub(crate) fn cancelled(
+    step: &mut CebTransaction,
+    id: Uuid,
+    inventory: Option<Uuid>,
+) -> Vec<IssuedReceipt> {
     if let Some(inventory) = inventory {
         step.shelf.change(inventory, |paper| {
             paper.deleted = true;
@@ -182,7 +189,7 @@ pub(crate) fn cancelled(step: &mut Step, id: Uuid, inventory: Option<Uuid>) -> V
 
 /// 625: goods come back within 30 days of release. Customs takes the application in and lets the goods
 /// back; whether they come is the site's matter.
-pub(crate) fn refund(step: &mut Step, id: Uuid) -> Vec<Said> {
+pub(crate) fn refund(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
     let inventory = match named(&step.shelf, paper) {
         Named::Inventory(inventory) => inventory.clone(),
@@ -213,13 +220,17 @@ pub(crate) fn refund(step: &mut Step, id: Uuid) -> Vec<Said> {
 }
 
 /// When the goods of an inventory were let go.
-pub(crate) fn released(inventory: &Paper) -> Option<time::OffsetDateTime> {
+pub(crate) fn released(inventory: &StoredDocument) -> Option<time::OffsetDateTime> {
     inventory.released.filter(|_| !inventory.deleted)
 }
 
 /// Why the goods of an application (213, 625) may not come back, as its inventory and the applications
 /// before it have it.
-pub(crate) fn over_inventory(step: &Step, id: Uuid, inventory: &Paper) -> Option<Return> {
+pub(crate) fn over_inventory(
+    step: &CebTransaction,
+    id: Uuid,
+    inventory: &StoredDocument,
+) -> Option<Return> {
     let paper = step.shelf.get(id)?;
     let before: Vec<Line> = step
         .shelf
@@ -249,7 +260,7 @@ pub(crate) fn over_inventory(step: &Step, id: Uuid, inventory: &Paper) -> Option
 }
 
 /// 513: the consignee has signed. The parcel must have been released.
-pub(crate) fn signed_for(step: &mut Step, id: Uuid) -> Vec<Said> {
+pub(crate) fn signed_for(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
     let names = paper.names.clone();
     let released = step
@@ -267,6 +278,6 @@ pub(crate) fn signed_for(step: &mut Step, id: Uuid) -> Vec<Said> {
 }
 
 /// 711: parcels are counted in at the site.
-pub(crate) fn delivery(step: &mut Step, id: Uuid) -> Vec<Said> {
+pub(crate) fn delivery(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     say_all(step, id, &[Return::sent(), Return::taken_in(), Return::concluded()])
 }

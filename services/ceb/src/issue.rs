@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use store::request::{Digest, RequestKey, Seen};
 use uuid::Uuid;
 
-use crate::step::Step;
+use crate::transaction::CebTransaction;
 
 /// A document that customs issued, as a message of its own.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Issued {
 
 /// Hands it on. False when nobody here knows the inventory, or its release has not been told yet: a bill
 /// comes after it, and customs asks again.
-pub(crate) fn issue(step: &mut Step, issued: &Issued) -> bool {
+pub(crate) fn issue(step: &mut CebTransaction, issued: &Issued) -> bool {
     let (key, digest) = (issued.key(), issued.digest());
     if step.requests.seen(&key, &digest) != Seen::New {
         return true;

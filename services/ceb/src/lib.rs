@@ -7,6 +7,7 @@
 
 mod calls;
 mod commit;
+mod document_set;
 mod errand;
 mod expire;
 mod export;
@@ -16,15 +17,14 @@ mod issue;
 mod log;
 mod matching;
 mod message;
-mod paper;
 mod pulls;
 mod read;
 mod receipt;
 mod receive;
 mod relay;
 mod rpc;
-mod shelf;
-mod step;
+mod stored_document;
+mod transaction;
 mod views;
 mod wire;
 
@@ -34,13 +34,13 @@ use client::Window;
 use kit::service::{Connections, Identity, Loops, Manifest, Mount, Parts, Plans, Pools, Start};
 use sqlx::PgPool;
 use store::Clock;
-use store::batch::{self, Batch};
+use store::commit_queue::{self, CommitQueue};
 use store::tail::Tail;
 use store::token::TokenKey;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-use commit::Desk;
+use commit::CebWriter;
 pub use message::Policy;
 use pulls::Pulls;
 pub use signature::Trust;
@@ -74,7 +74,7 @@ pub(crate) struct Ceb {
     pub(crate) reads: PgPool,
     pub(crate) tokens: TokenKey,
     pub(crate) tail: Tail,
-    pub(crate) batch: Batch<Desk>,
+    pub(crate) batch: CommitQueue<CebWriter>,
     pub(crate) clock: Clock,
     pub(crate) policy: Policy,
     draining: CancellationToken,
@@ -106,8 +106,8 @@ fn mount(
     let Pools { work, reads, tokens } = parts.pools.clone();
     let (tail, clock, draining) = (Tail::default(), parts.clock.clone(), parts.draining.clone());
     let hints = Arc::new(errand::Hints::default());
-    let desk = Desk { tail: tail.clone(), clock: clock.clone(), errands: Arc::clone(&hints) };
-    let (batch, lanes) = batch::lanes(Arc::new(desk), &work, LANES, &parts.closing);
+    let desk = CebWriter { tail: tail.clone(), clock: clock.clone(), errands: Arc::clone(&hints) };
+    let (batch, lanes) = commit_queue::lanes(Arc::new(desk), &work, LANES, &parts.closing);
     let mut loops = Loops::new(&MANIFEST, &reads, parts);
     lanes.into_iter().for_each(|lane| loops.add(lane));
     loops.add(tail.run(reads.clone(), parts.closing.clone()));

@@ -10,10 +10,10 @@ use domain::documents::{DocumentKind, Return, exists, status};
 use proto::ceb::parcel;
 use uuid::Uuid;
 
-use crate::paper::{Errand, Paper};
-use crate::receipt::Said;
-use crate::shelf::Shelf;
-use crate::step::Step;
+use crate::document_set::DocumentSet;
+use crate::receipt::IssuedReceipt;
+use crate::stored_document::{Errand, StoredDocument};
+use crate::transaction::CebTransaction;
 
 /// What can be set about the match. The window has no positive list and no ledger yet: customs
 /// checks both.
@@ -30,7 +30,7 @@ pub(crate) struct Companions {
 }
 
 impl Companions {
-    pub(crate) fn of(shelf: &Shelf, inventory: &Paper) -> Self {
+    pub(crate) fn of(shelf: &DocumentSet, inventory: &StoredDocument) -> Self {
         use DocumentKind as K;
         let (order, waybill) = if inventory.kind.is_export() {
             (K::ExportOrder, K::ExportWaybill)
@@ -43,7 +43,7 @@ impl Companions {
             .filter(|paper| paper.is_live())
             .find(|paper| same(inventory, paper, "ebpCode") && same(inventory, paper, "ebcCode"));
         // An order number is unique within its platform only.
-        let (payments, read): (Vec<&Paper>, Vec<Payment>) = shelf
+        let (payments, read): (Vec<&StoredDocument>, Vec<Payment>) = shelf
             .of_order(K::Payment, &names.order_no)
             .filter(|paper| paper.is_live() && same(inventory, paper, "ebpCode"))
             .filter_map(|paper| Some((paper, parcel::payment(&paper.document)?)))
@@ -57,7 +57,7 @@ impl Companions {
         let waybill = shelf
             .of_parcel(waybill, &names.logistics_code, &names.logistics_no)
             .find(|paper| paper.is_live());
-        let id = |paper: Option<&Paper>| paper.map(|paper| paper.id);
+        let id = |paper: Option<&StoredDocument>| paper.map(|paper| paper.id);
         let rivals = rivals.into_iter().map(|paper| paper.id).collect();
         Self { order: id(order), payment: id(payment), rivals, waybill: id(waybill) }
     }
@@ -68,13 +68,13 @@ impl Companions {
 }
 
 /// Both name the same firm; what an order number means depends on platform and seller.
-fn same(inventory: &Paper, other: &Paper, element: &str) -> bool {
+fn same(inventory: &StoredDocument, other: &StoredDocument, element: &str) -> bool {
     inventory.document.value(element) == other.document.value(element)
 }
 
 /// Whether an inventory that is filed holds on to this document. A filed inventory holds on to itself:
 /// it is cancelled, not changed.
-pub(crate) fn is_used(step: &Step, paper: &Paper) -> bool {
+pub(crate) fn is_used(step: &CebTransaction, paper: &StoredDocument) -> bool {
     if paper.kind.is_inventory() {
         return paper.uses_others();
     }
@@ -91,10 +91,11 @@ pub(crate) fn is_used(step: &Step, paper: &Paper) -> bool {
 }
 
 /// The inventories that a document may belong to.
-fn inventories(shelf: &Shelf, paper: &Paper) -> Vec<Uuid> {
+fn inventories(shelf: &DocumentSet, paper: &StoredDocument) -> Vec<Uuid> {
     use DocumentKind as K;
     let names = &paper.names;
-    let ids = |papers: &mut dyn Iterator<Item = &Paper>| papers.map(|paper| paper.id).collect();
+    let ids =
+        |papers: &mut dyn Iterator<Item = &StoredDocument>| papers.map(|paper| paper.id).collect();
     match paper.kind {
         K::ImportOrder | K::Payment => {
             ids(&mut shelf.of_order(K::ImportInventory, &names.order_no))
@@ -115,7 +116,7 @@ fn inventories(shelf: &Shelf, paper: &Paper) -> Vec<Uuid> {
 }
 
 /// Tries to complete the inventories that a document belongs to, or the inventory that it is.
-pub(crate) fn complete(step: &mut Step, id: Uuid) -> Vec<Said> {
+pub(crate) fn complete(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
     let waiting: Vec<Uuid> =
         if paper.kind.is_inventory() { vec![id] } else { inventories(&step.shelf, paper) };
@@ -146,18 +147,18 @@ pub(crate) fn complete(step: &mut Step, id: Uuid) -> Vec<Said> {
 }
 
 /// Whether several payments stand for the order of an inventory.
-fn has_rivals(step: &Step, inventory: &Paper) -> bool {
+fn has_rivals(step: &CebTransaction, inventory: &StoredDocument) -> bool {
     !Companions::of(&step.shelf, inventory).rivals.is_empty()
 }
 
 /// Whether another inventory holds on to the same order: one order is declared once.
-fn is_taken(step: &Step, inventory: &Paper) -> bool {
+fn is_taken(step: &CebTransaction, inventory: &StoredDocument) -> bool {
     let order = Companions::of(&step.shelf, inventory).order;
     order.and_then(|id| step.shelf.get(id)).is_some_and(|order| is_used(step, order))
 }
 
 /// An inventory that is declared and not yet filed.
-pub(crate) fn is_waiting(paper: &Paper) -> bool {
+pub(crate) fn is_waiting(paper: &StoredDocument) -> bool {
     let declared = paper.kind.is_inventory() && !paper.draft && !paper.deleted;
     declared
         && paper.status == status::DECLARING
@@ -165,14 +166,14 @@ pub(crate) fn is_waiting(paper: &Paper) -> bool {
         && paper.errand == Errand::None
 }
 
-fn outcome(shelf: &Shelf, inventory: &Paper) -> Option<Outcome> {
+fn outcome(shelf: &DocumentSet, inventory: &StoredDocument) -> Option<Outcome> {
     with_set(shelf, inventory, |set| {
         if inventory.kind.is_export() { match_export(set) } else { match_import(set, &POLICY) }
     })
 }
 
 /// What an inventory still waits for.
-pub(crate) fn missing(shelf: &Shelf, inventory: &Paper) -> Vec<Missing> {
+pub(crate) fn missing(shelf: &DocumentSet, inventory: &StoredDocument) -> Vec<Missing> {
     if !is_waiting(inventory) {
         return Vec::new();
     }
@@ -183,13 +184,17 @@ pub(crate) fn missing(shelf: &Shelf, inventory: &Paper) -> Vec<Missing> {
 }
 
 /// The rejection of an inventory that has waited too long.
-pub(crate) fn too_late(shelf: &Shelf, inventory: &Paper) -> Option<Return> {
+pub(crate) fn too_late(shelf: &DocumentSet, inventory: &StoredDocument) -> Option<Return> {
     let rules = if inventory.kind.is_export() { EXPORT } else { IMPORT };
     let broken = with_set(shelf, inventory, |set| overdue(rules, set))?;
     (!broken.is_empty()).then(|| Return::rejected(&broken))
 }
 
-fn with_set<T>(shelf: &Shelf, inventory: &Paper, use_it: impl FnOnce(&Set<'_>) -> T) -> Option<T> {
+fn with_set<T>(
+    shelf: &DocumentSet,
+    inventory: &StoredDocument,
+    use_it: impl FnOnce(&Set<'_>) -> T,
+) -> Option<T> {
     let companions = Companions::of(shelf, inventory);
     let document = |id: Option<Uuid>| id.and_then(|id| shelf.get(id)).map(|paper| &*paper.document);
     let order: Option<Order> = document(companions.order).and_then(parcel::order);
@@ -208,7 +213,7 @@ fn with_set<T>(shelf: &Shelf, inventory: &Paper, use_it: impl FnOnce(&Set<'_>) -
 }
 
 /// The first receipt of an import says when the payment has not come yet, as the real one does.
-pub(crate) fn warn_of_missing_payment(step: &Step, id: Uuid, first: Return) -> Return {
+pub(crate) fn warn_of_missing_payment(step: &CebTransaction, id: Uuid, first: Return) -> Return {
     let Some(paper) = step.shelf.get(id) else { return first };
     let import = paper.kind == DocumentKind::ImportInventory && first.status == status::DECLARING;
     let companions = Companions::of(&step.shelf, paper);

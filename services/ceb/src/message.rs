@@ -15,13 +15,13 @@ use domain::{Principal, limits};
 use proto::ceb::{self, Document, Fault, MessageType, dxp};
 use sha2::{Digest as _, Sha256};
 use signature::{MixedDigest, Refused, Trust, Verified, Verifier};
-use store::Unanswered;
+use store::ServiceError;
 use store::numbers::CHINA;
 use time::OffsetDateTime;
 
 use crate::export::C14;
-use crate::paper::{key, slot};
 use crate::receive::{Copies, Malformed, Received, Sender};
+use crate::stored_document::{key, slot};
 
 /// What a message is held to.
 #[derive(Debug, Clone)]
@@ -74,7 +74,7 @@ pub(crate) fn read(
     bytes: &[u8],
     trace: &str,
     now: OffsetDateTime,
-) -> Result<Message, Unanswered> {
+) -> Result<Message, ServiceError> {
     let bytes = unpacked(bytes)?;
     let (message, envelope) = opened(&bytes)?;
     let broken = |faults: Vec<Fault>, text: String| {

@@ -4,12 +4,12 @@ use domain::Slot;
 use domain::documents::DocumentKind;
 use sqlx::PgPool;
 use store::page::Page;
-use store::{Fault, Unanswered, column};
+use store::{Fault, ServiceError, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::paper::Paper;
-use crate::shelf::{Row, Shelf, Wanted, kind_column};
+use crate::document_set::{DocumentKeys, DocumentSet, Row, kind_column};
+use crate::stored_document::StoredDocument;
 use crate::{Ceb, matching, receipt};
 
 /// A message in the log of an exchange number.
@@ -17,20 +17,20 @@ use crate::{Ceb, matching, receipt};
 pub(crate) struct Logged {
     pub(crate) position: u64,
     pub(crate) message_type: u32,
-    pub(crate) about: receipt::About,
+    pub(crate) about: receipt::DocumentRef,
     pub(crate) body: Vec<u8>,
     pub(crate) time: OffsetDateTime,
 }
 
 /// Which messages of a log are asked for.
 #[derive(Debug, Default)]
-pub(crate) struct About {
+pub(crate) struct DocumentRef {
     pub(crate) order_no: String,
     /// Parts separated by spaces.
     pub(crate) key: String,
 }
 
-impl About {
+impl DocumentRef {
     fn is_everything(&self) -> bool {
         self.order_no.is_empty() && self.key.is_empty()
     }
@@ -41,7 +41,7 @@ impl About {
 pub(crate) async fn log(
     pool: &PgPool,
     dxp_id: &str,
-    about: &About,
+    about: &DocumentRef,
     after: i64,
     (most, bytes): (i64, i64),
 ) -> Result<Vec<Logged>, Fault> {
@@ -74,13 +74,13 @@ pub(crate) async fn log(
 async fn log_about(
     pool: &PgPool,
     dxp_id: &str,
-    about: &About,
+    about: &DocumentRef,
     after: i64,
     (most, bytes): (i64, i64),
 ) -> Result<Vec<Logged>, Fault> {
     let rows = sqlx::query_as!(
         LogRow,
-        // The key stands behind the guid, as `receipt::About` keeps both.
+        // The key stands behind the guid, as `receipt::DocumentRef` keeps both.
         r#"select number, version, facts, body as "body!", recorded_time
            from (select number, version, facts, body, recorded_time,
                         sum(octet_length(body)) over (order by number) - octet_length(body) as before
@@ -95,7 +95,7 @@ async fn log_about(
            where before < $7 order by number"#,
         Slot::of(dxp_id).column(),
         dxp_id,
-        receipt::About::subject(&about.order_no, &about.key),
+        receipt::DocumentRef::subject(&about.order_no, &about.key),
         after,
         about.key,
         most,
@@ -121,7 +121,7 @@ impl TryFrom<LogRow> for Logged {
         Ok(Self {
             position: column::unsigned(row.number)?,
             message_type: column::number(row.version)?,
-            about: receipt::About::read(&row.facts)?,
+            about: receipt::DocumentRef::read(&row.facts)?,
             body: row.body,
             time: row.recorded_time,
         })
@@ -142,7 +142,7 @@ pub(crate) struct Filter {
 
 /// A document with what it still waits for.
 pub(crate) struct Found {
-    pub(crate) paper: Paper,
+    pub(crate) paper: StoredDocument,
     pub(crate) missing: Vec<domain::documents::Missing>,
 }
 
@@ -152,7 +152,7 @@ pub(crate) async fn documents(
     caller: &str,
     filter: Filter,
     asked: (i32, &str),
-) -> Result<(Vec<Found>, String), Unanswered> {
+) -> Result<(Vec<Found>, String), ServiceError> {
     // Ids are in the order in which documents came.
     let page = Page::of(&ceb.tokens, caller, ("documents", &filter), asked)?;
     let pool = &ceb.reads;
@@ -189,7 +189,7 @@ pub(crate) async fn documents(
     .fetch_all(pool)
     .await
     .map_err(Fault::from)?;
-    let papers: Vec<Paper> =
+    let papers: Vec<StoredDocument> =
         rows.into_iter().map(TryInto::try_into).collect::<Result<_, Fault>>()?;
     let (papers, next) = page.cut(papers, |paper| *paper.id.as_bytes())?;
     let shelf = beside(pool, &papers).await?;
@@ -218,11 +218,11 @@ async fn named(pool: &PgPool, number: &str) -> Result<Vec<Uuid>, Fault> {
 }
 
 /// What the waiting inventories on a page are matched with.
-async fn beside(pool: &PgPool, papers: &[Paper]) -> Result<Shelf, Fault> {
-    let mut wanted = Wanted::default();
+async fn beside(pool: &PgPool, papers: &[StoredDocument]) -> Result<DocumentSet, Fault> {
+    let mut wanted = DocumentKeys::default();
     for paper in papers.iter().filter(|paper| matching::is_waiting(paper)) {
         wanted.keys.insert((paper.kind.number(), paper.key.clone()));
     }
     let mut connection = pool.acquire().await?;
-    Shelf::load(&mut connection, &wanted).await
+    DocumentSet::load(&mut connection, &wanted).await
 }

@@ -10,11 +10,11 @@ use store::numbers::CHINA;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::paper::Paper;
+use crate::stored_document::StoredDocument;
 
 /// A receipt about a document. Its elements are those of the document with the same name, and the
 /// numbers that the window and customs gave.
-pub(crate) fn about(paper: &Paper, what: &Return, now: OffsetDateTime) -> Said {
+pub(crate) fn about(paper: &StoredDocument, what: &Return, now: OffsetDateTime) -> IssuedReceipt {
     let message_type = MessageType::from_number(paper.kind.reply()).unwrap_or(MessageType::Ceb900);
     let guid = Uuid::now_v7().to_string().to_uppercase();
     let value = |element: &str| match element {
@@ -42,10 +42,10 @@ pub(crate) fn about(paper: &Paper, what: &Return, now: OffsetDateTime) -> Said {
         _ => None,
     };
     let value = |element: &str| value(element).or_else(|| paper.document.value(element));
-    Said {
+    IssuedReceipt {
         message_type,
         document: Arc::new(Document::from_values(message_type, value)),
-        about: About::of(paper),
+        about: DocumentRef::of(paper),
         position: 0,
         event: Uuid::now_v7(),
         time: now,
@@ -76,11 +76,11 @@ pub(crate) fn time(now: OffsetDateTime) -> String {
 
 /// A receipt that was written.
 #[derive(Debug, Clone)]
-pub(crate) struct Said {
+pub(crate) struct IssuedReceipt {
     pub(crate) message_type: MessageType,
     pub(crate) document: Arc<Document>,
     /// What it is about.
-    pub(crate) about: About,
+    pub(crate) about: DocumentRef,
     /// Where it stands in the log of the sender; 0 when it was not written there.
     pub(crate) position: u64,
     /// The same as in the log.
@@ -91,13 +91,13 @@ pub(crate) struct Said {
 
 /// The document that a receipt is about: receipts themselves name it by some of its numbers only.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct About {
+pub(crate) struct DocumentRef {
     pub(crate) guid: String,
     pub(crate) key: String,
 }
 
-impl About {
-    pub(crate) fn of(paper: &Paper) -> Self {
+impl DocumentRef {
+    pub(crate) fn of(paper: &StoredDocument) -> Self {
         Self { guid: paper.guid.clone(), key: paper.kind.shown_key(&paper.key) }
     }
 

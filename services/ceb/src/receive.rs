@@ -13,12 +13,12 @@ use store::numbers::CHINA;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::document_set::DocumentKeys;
 use crate::matching;
 use crate::message::responsible;
-use crate::paper::{Errand, Names, Paper};
-use crate::receipt::Said;
-use crate::shelf::Wanted;
-use crate::step::Step;
+use crate::receipt::IssuedReceipt;
+use crate::stored_document::{Errand, Names, StoredDocument};
+use crate::transaction::CebTransaction;
 use crate::{export, import, receipt};
 
 /// A document that was read and waits for its transaction.
@@ -66,7 +66,7 @@ pub(crate) struct Malformed {
 }
 
 impl Received {
-    pub(crate) fn want(&self, wanted: &mut Wanted) {
+    pub(crate) fn want(&self, wanted: &mut DocumentKeys) {
         let names = Names::of(&self.document);
         wanted.slots.insert(self.slot);
         wanted.keys.insert((self.kind.number(), self.key.clone()));
@@ -156,7 +156,7 @@ fn parts(kind: DocumentKind, document: &Document) -> Vec<String> {
         .collect()
 }
 
-fn want_parts(wanted: &mut Wanted, kind: DocumentKind, document: &Document) {
+fn want_parts(wanted: &mut DocumentKeys, kind: DocumentKind, document: &Document) {
     for key in parts(kind, document) {
         wanted.keys.extend(issued_key(kind, document, &key));
         wanted.keys.insert((kind.number(), key));
@@ -164,7 +164,7 @@ fn want_parts(wanted: &mut Wanted, kind: DocumentKind, document: &Document) {
 }
 
 /// Every part of a split document, when all are in.
-pub(crate) fn whole(step: &Step, paper: &Paper) -> Option<Vec<Uuid>> {
+pub(crate) fn whole(step: &CebTransaction, paper: &StoredDocument) -> Option<Vec<Uuid>> {
     let parts = parts_there(step, paper);
     let count = split(&paper.document)?.count;
     let whole = matches!(complete(count, &seqs(&parts)), Ok(true));
@@ -172,7 +172,10 @@ pub(crate) fn whole(step: &Step, paper: &Paper) -> Option<Vec<Uuid>> {
 }
 
 /// The parts of a split document that are in.
-pub(crate) fn parts_there<'a>(step: &'a Step, paper: &Paper) -> Vec<&'a Paper> {
+pub(crate) fn parts_there<'a>(
+    step: &'a CebTransaction,
+    paper: &StoredDocument,
+) -> Vec<&'a StoredDocument> {
     let own = issuers(paper.kind, &paper.document);
     let there = |key: &String| {
         // A stranger's may stand under the key itself.
@@ -187,12 +190,12 @@ pub(crate) fn parts_there<'a>(step: &'a Step, paper: &Paper) -> Vec<&'a Paper> {
         .collect()
 }
 
-fn seqs(parts: &[&Paper]) -> Vec<u32> {
+fn seqs(parts: &[&StoredDocument]) -> Vec<u32> {
     parts.iter().filter_map(|part| split(&part.document)).map(|split| split.seq).collect()
 }
 
 /// Which parts of a split document are still to come, in words; `None` when it is whole.
-pub(crate) fn missing(step: &Step, paper: &Paper) -> Option<String> {
+pub(crate) fn missing(step: &CebTransaction, paper: &StoredDocument) -> Option<String> {
     let count = split(&paper.document)?.count;
     missing_parts(count.min(PARTS_MAX), &seqs(&parts_there(step, paper)))
 }
@@ -205,7 +208,7 @@ fn split(document: &Document) -> Option<Split> {
 
 /// Takes one document; gives the receipts that are said about it at once. What is there under its key or
 /// its second number is told first, before what is wrong with the repetition.
-pub(crate) fn receive(step: &mut Step, received: &Received) -> Vec<Said> {
+pub(crate) fn receive(step: &mut CebTransaction, received: &Received) -> Vec<IssuedReceipt> {
     let header = received.header();
     let mut paper = paper(received, &header, step.now);
     paper.key = own_key(step, received);
@@ -283,19 +286,24 @@ pub(crate) fn receive(step: &mut Step, received: &Received) -> Vec<Said> {
 /// Refuses a document because of one that is there, with the numbers of that one. The receipt is about the
 /// document that came; no number is used up.
 fn refuse_repetition(
-    step: &mut Step,
+    step: &mut CebTransaction,
     received: &Received,
-    mut paper: Paper,
-    there: &Paper,
+    mut paper: StoredDocument,
+    there: &StoredDocument,
     refusal: &Return,
-) -> Said {
+) -> IssuedReceipt {
     paper.pre_no.clone_from(&there.pre_no);
     paper.invt_no.clone_from(&there.invt_no);
     paper.told = there.told;
     step.post(&paper, refusal, &received.trace)
 }
 
-fn delete(step: &mut Step, received: &Received, header: &Header, held: Option<Paper>) -> Vec<Said> {
+fn delete(
+    step: &mut CebTransaction,
+    received: &Received,
+    header: &Header,
+    held: Option<StoredDocument>,
+) -> Vec<IssuedReceipt> {
     let Some(held) = held else { return step.broken("a document is deleted that is not there") };
     let said = step.post(&held, &Return::deleted(&header.guid), &received.trace);
     step.shelf.change(held.id, |paper| {
@@ -310,7 +318,7 @@ fn delete(step: &mut Step, received: &Received, header: &Header, held: Option<Pa
 
 /// Whether the sender may change what is held: it came under the same exchange number, or from a firm for
 /// which the sender stands.
-fn owns(received: &Received, held: &Paper) -> bool {
+fn owns(received: &Received, held: &StoredDocument) -> bool {
     let firms = responsible(held.kind).iter().filter_map(|element| held.document.value(element));
     let stands = firms.into_iter().any(|code| received.principal.transmits_for(&code));
     let own = held.dxp_id == received.sender.dxp_id || stands;
@@ -323,7 +331,7 @@ fn issuers(kind: DocumentKind, document: &Document) -> Vec<String> {
 
 /// The key under which a document is kept: its business key, and with its issuers where another's has that
 /// already. So nobody learns from an answer that there is another one, and none keeps another out.
-fn own_key(step: &Step, received: &Received) -> String {
+fn own_key(step: &CebTransaction, received: &Received) -> String {
     let held = step.shelf.by_key(received.kind, &received.key);
     let issued = issued_key(received.kind, &received.document, &received.key);
     match issued {
@@ -341,7 +349,7 @@ fn issued_key(kind: DocumentKind, document: &Document, key: &str) -> Option<(u16
 }
 
 /// Copies go out when the first document of a message is taken.
-fn send_copies(step: &mut Step, received: &Received) {
+fn send_copies(step: &mut CebTransaction, received: &Received) {
     let copies = &received.copies;
     if step.copied.insert(copies.message) {
         for to in &copies.to {
@@ -351,7 +359,7 @@ fn send_copies(step: &mut Step, received: &Received) {
 }
 
 /// A document changed: what the window and customs gave before stays with it, unless it was ended.
-fn keep_numbers(paper: &mut Paper, held: &Paper) {
+fn keep_numbers(paper: &mut StoredDocument, held: &StoredDocument) {
     paper.told = held.told;
     if held.is_live() || held.draft {
         paper.pre_no.clone_from(&held.pre_no);
@@ -361,7 +369,11 @@ fn keep_numbers(paper: &mut Paper, held: &Paper) {
 
 /// The second key of an inventory: agentCode and copNo belong to one order only. Gives the inventory that
 /// has them, to a sender who stands for the declarant.
-fn same_number(step: &Step, received: &Received, paper: &Paper) -> Option<(Paper, Return)> {
+fn same_number(
+    step: &CebTransaction,
+    received: &Received,
+    paper: &StoredDocument,
+) -> Option<(StoredDocument, Return)> {
     let names = &paper.names;
     let known = received.principal.transmits_for(&names.agent_code);
     if !paper.kind.is_inventory() || names.cop_no.is_empty() || !known {
@@ -380,7 +392,7 @@ fn same_number(step: &Step, received: &Received, paper: &Paper) -> Option<(Paper
 }
 
 /// A part that does not belong to the ones that are there.
-fn wrong_part(step: &Step, paper: &Paper, part: Split) -> Option<Return> {
+fn wrong_part(step: &CebTransaction, paper: &StoredDocument, part: Split) -> Option<Return> {
     // The number of the part stands last in the key.
     let base = |key: &str| key.rsplit_once('\u{1f}').map(|(base, _)| base.to_owned());
     let own = base(&paper.key);
@@ -410,11 +422,11 @@ fn wrong_part(step: &Step, paper: &Paper, part: Split) -> Option<Return> {
 
 /// The first part under a copNo, when another copNo of the same bill of lading lacks just this part: the
 /// two would wait for each other's others for ever.
-fn stray_part(step: &Step, paper: &Paper, part: Split) -> Option<Return> {
+fn stray_part(step: &CebTransaction, paper: &StoredDocument, part: Split) -> Option<Return> {
     if paper.names.bill_no.is_empty() || !parts_there(step, paper).is_empty() {
         return None;
     }
-    let firm = |of: &Paper| {
+    let firm = |of: &StoredDocument| {
         let value = |element| of.document.text(element);
         ["agentCode", "operatorCode", "logisticsCode"].map(value)
     };
@@ -434,8 +446,8 @@ fn stray_part(step: &Step, paper: &Paper, part: Split) -> Option<Return> {
     Some(Return::new(status::REJECTED, text))
 }
 
-fn paper(received: &Received, header: &Header, now: OffsetDateTime) -> Paper {
-    Paper {
+fn paper(received: &Received, header: &Header, now: OffsetDateTime) -> StoredDocument {
+    StoredDocument {
         slot: received.slot,
         kind: received.kind,
         key: received.key.clone(),
@@ -468,7 +480,7 @@ fn paper(received: &Received, header: &Header, now: OffsetDateTime) -> Paper {
 }
 
 /// What is said first about a document that is kept.
-fn first(paper: &Paper, header: &Header, changed: bool) -> Return {
+fn first(paper: &StoredDocument, header: &Header, changed: bool) -> Return {
     if header.draft {
         Return::stored_draft(&header.guid)
     } else if changed && header.app_type == AppType::Change {
@@ -481,7 +493,7 @@ fn first(paper: &Paper, header: &Header, changed: bool) -> Return {
 }
 
 /// The same document again: it is told where it stands, once more.
-fn repeat(step: &mut Step, held: Option<&Paper>) -> Vec<Said> {
+fn repeat(step: &mut CebTransaction, held: Option<&StoredDocument>) -> Vec<IssuedReceipt> {
     let Some(held) = held else { return step.broken("a document repeats one that is not there") };
     let cancelled = held.deleted && held.kind.is_inventory() && !held.draft;
     let info = if cancelled { "清单已撤单".to_owned() } else { held.info.clone() };
@@ -490,7 +502,7 @@ fn repeat(step: &mut Step, held: Option<&Paper>) -> Vec<Said> {
 }
 
 /// What a declared document sets going.
-fn act(step: &mut Step, id: Uuid, kind: DocumentKind) -> Vec<Said> {
+fn act(step: &mut CebTransaction, id: Uuid, kind: DocumentKind) -> Vec<IssuedReceipt> {
     use DocumentKind as K;
     match kind {
         K::ImportOrder
@@ -538,7 +550,7 @@ fn letter(kind: DocumentKind) -> char {
 }
 
 /// A message that breaks the schema is answered in the log of its sender, where that is known.
-pub(crate) fn malformed(step: &mut Step, malformed: &Malformed) {
+pub(crate) fn malformed(step: &mut CebTransaction, malformed: &Malformed) {
     let kind = MessageType::Ceb900.number();
     step.mail_to(&malformed.dxp_id, (kind, malformed.status), malformed.body.clone(), None);
 }

@@ -27,11 +27,11 @@ use tonic::Status;
 use uuid::Uuid;
 
 use crate::Ceb;
-use crate::commit::{Command, Done};
+use crate::commit::{CebCommand, Done};
 use crate::errand::{Answered, FILING, MATCHING, Outcome, WITHDRAWAL};
-use crate::follow::{Fact, Heard, NEWS, News, Progress as Step};
-use crate::paper::Paper;
-use crate::{errand, expire, follow, shelf};
+use crate::follow::{Fact, Heard, NEWS, News, Progress as CebTransaction};
+use crate::stored_document::StoredDocument;
+use crate::{document_set, errand, expire, follow};
 
 /// How long a stream of inventories may take; what is not answered then goes with the next.
 const FILING_TIME: Duration = Duration::from_secs(10);
@@ -86,8 +86,8 @@ impl Port for Matching {
         let Self(ceb) = self;
         each(ceb, Self::QUEUE, items, async |papers| {
             let expired = papers.iter().map(|paper| {
-                let command = Command::Expire(expire::Expired::of(paper, ceb.clock.now()));
-                ceb.batch.queue(paper.slot, &Share::Kept, command)
+                let command = CebCommand::Expire(expire::Expired::of(paper, ceb.clock.now()));
+                ceb.batch.enqueue(paper.slot, &Share::Kept, command)
             });
             let done = futures::future::join_all(expired).await;
             done.into_iter().map(settled).collect()
@@ -111,9 +111,9 @@ async fn each(
     ceb: &Ceb,
     queue: &str,
     items: &[queue::Item],
-    handle: impl AsyncFnOnce(Vec<Paper>) -> Vec<Delivery>,
+    handle: impl AsyncFnOnce(Vec<StoredDocument>) -> Vec<Delivery>,
 ) -> Vec<Delivery> {
-    let found = match shelf::of_items(&ceb.reads, items).await {
+    let found = match document_set::of_items(&ceb.reads, items).await {
         Ok(found) => found,
         Err(fault) => return Delivery::shared(&fault, items),
     };
@@ -142,7 +142,7 @@ async fn forget(ceb: &Ceb, queue: &str, item: &queue::Item) -> Result<(), Fault>
 }
 
 /// Files inventories over one stream, and takes the answers down together.
-async fn file_all(ceb: &Ceb, window: &Window, papers: Vec<Paper>) -> Vec<Delivery> {
+async fn file_all(ceb: &Ceb, window: &Window, papers: Vec<StoredDocument>) -> Vec<Delivery> {
     let items: Vec<v1::SubmitRequest> = papers
         .iter()
         .map(|paper| v1::SubmitRequest {
@@ -178,9 +178,11 @@ async fn file_all(ceb: &Ceb, window: &Window, papers: Vec<Paper>) -> Vec<Deliver
     futures::future::join_all(told).await
 }
 
-async fn take_down(ceb: &Ceb, paper: &Paper, outcome: Outcome) -> Delivery {
+async fn take_down(ceb: &Ceb, paper: &StoredDocument, outcome: Outcome) -> Delivery {
     let answered = Answered::of(paper, outcome);
-    Delivery::settled(ceb.batch.queue(answered.slot, &Share::Kept, Command::Errand(answered)).await)
+    Delivery::settled(
+        ceb.batch.enqueue(answered.slot, &Share::Kept, CebCommand::Errand(answered)).await,
+    )
 }
 
 /// What an answer means, or what becomes of the item without one.
@@ -210,7 +212,7 @@ fn outcome(answer: v1::SubmitStreamResponse) -> Result<Outcome, Delivery> {
 }
 
 /// Withdraws the inventory that a cancellation names, in whatever version it is.
-async fn withdraw(ceb: &Ceb, window: &Window, paper: Paper) -> Delivery {
+async fn withdraw(ceb: &Ceb, window: &Window, paper: StoredDocument) -> Delivery {
     let outcome = match errand::cancelled_inventory(&ceb.reads, &paper).await {
         Ok(errand::Cancelled::Declaration(id)) => try_withdraw(window, &paper, id).await,
         Ok(errand::Cancelled::NotYet) => return Delivery::NotYet,
@@ -236,7 +238,11 @@ fn unanswered(status: &Status) -> Delivery {
     }
 }
 
-async fn try_withdraw(window: &Window, paper: &Paper, id: Uuid) -> Result<Outcome, Delivery> {
+async fn try_withdraw(
+    window: &Window,
+    paper: &StoredDocument,
+    id: Uuid,
+) -> Result<Outcome, Delivery> {
     let name = format!("declarations/{id}");
     let got = window
         .declarations()
@@ -288,7 +294,7 @@ impl Port for LateNews {
             let news = facts.map(|fact| News { declaration, fact }).collect();
             let late = follow::Late { slot: item.slot, id: item.id, news };
             Delivery::settled(
-                self.0.batch.queue(item.slot, &Share::Kept, Command::Late(late)).await,
+                self.0.batch.enqueue(item.slot, &Share::Kept, CebCommand::Late(late)).await,
             )
         });
         futures::future::join_all(taken).await
@@ -379,7 +385,8 @@ impl Reaction for Burst<'_> {
             from: self.from.clone(),
             token: self.token.clone(),
         };
-        let done = self.ceb.batch.queue(Slot::of(""), &Share::Kept, Command::Heard(heard)).await?;
+        let done =
+            self.ceb.batch.enqueue(Slot::of(""), &Share::Kept, CebCommand::Heard(heard)).await?;
         Ok(!matches!(done, Done::Outrun))
     }
 }
@@ -459,14 +466,18 @@ fn fact(fact: v1::Fact) -> Option<Fact> {
         Wire::StandChanged(changed) => {
             let stand = changed.stand();
             if stand == v1::Stand::Detained {
-                return Some(Fact::Customs(Step::Detained(detained(&changed.reasons))));
+                return Some(Fact::Customs(CebTransaction::Detained(detained(&changed.reasons))));
             }
             if changed.who() != v1::Participant::Customs {
                 return None;
             }
             match stand {
-                v1::Stand::ManualReview | v1::Stand::Held => Fact::Customs(Step::ManualReview),
-                v1::Stand::Concluded | v1::Stand::Cleared => Fact::Customs(Step::Concluded),
+                v1::Stand::ManualReview | v1::Stand::Held => {
+                    Fact::Customs(CebTransaction::ManualReview)
+                }
+                v1::Stand::Concluded | v1::Stand::Cleared => {
+                    Fact::Customs(CebTransaction::Concluded)
+                }
                 v1::Stand::Unspecified
                 | v1::Stand::Pending
                 | v1::Stand::Accepted
@@ -479,7 +490,7 @@ fn fact(fact: v1::Fact) -> Option<Fact> {
         }
         // Customs that asks to see the goods is done with the data; the order is told already.
         Wire::InspectionJoined(joined) if joined.demanded_by == customs => {
-            Fact::Customs(Step::Concluded)
+            Fact::Customs(CebTransaction::Concluded)
         }
         Wire::Released(_) => Fact::Released,
         Wire::Rejected(rejected) => Fact::Rejected(reasons(&rejected.reasons)),

@@ -4,10 +4,10 @@ use domain::documents::status;
 use domain::documents::summary;
 use proto::ceb::{Document, export};
 
-use crate::paper::Paper;
+use crate::stored_document::StoredDocument;
 
 /// An export inventory (603) as a summary sees it.
-pub(crate) fn summed(paper: &Paper, sum_no: &str) -> Option<summary::Inventory> {
+pub(crate) fn summed(paper: &StoredDocument, sum_no: &str) -> Option<summary::Inventory> {
     let Document::Ceb603(export::Inventory { head, lines }) = &*paper.document else {
         return None;
     };

@@ -7,11 +7,11 @@ use proto::ceb::{self, Document, MessageType};
 use proto::v1;
 
 use crate::read;
-use crate::receipt::{About, Said};
+use crate::receipt::{DocumentRef, IssuedReceipt};
 
 /// Receipts as messages, one for each type.
-pub(crate) fn grouped(said: Vec<Said>) -> Vec<v1::OutgoingMessage> {
-    let mut types: Vec<(MessageType, Vec<Said>)> = Vec::new();
+pub(crate) fn grouped(said: Vec<IssuedReceipt>) -> Vec<v1::OutgoingMessage> {
+    let mut types: Vec<(MessageType, Vec<IssuedReceipt>)> = Vec::new();
     for one in said {
         match types.iter_mut().find(|(kind, _)| *kind == one.message_type) {
             Some((_, same)) => same.push(one),
@@ -27,7 +27,7 @@ pub(crate) fn grouped(said: Vec<Said>) -> Vec<v1::OutgoingMessage> {
 }
 
 /// Receipts of one type as one message.
-pub(crate) fn together(kind: MessageType, said: &[Said]) -> v1::OutgoingMessage {
+pub(crate) fn together(kind: MessageType, said: &[IssuedReceipt]) -> v1::OutgoingMessage {
     let documents: Vec<Document> = said.iter().map(|one| Document::clone(&one.document)).collect();
     v1::OutgoingMessage {
         // 0 where none was written into a log.
@@ -39,7 +39,7 @@ pub(crate) fn together(kind: MessageType, said: &[Said]) -> v1::OutgoingMessage 
 
 pub(crate) fn outgoing(kind: MessageType, documents: &[Document]) -> v1::OutgoingMessage {
     let guid = uuid::Uuid::now_v7().to_string().to_uppercase();
-    let about = About::default();
+    let about = DocumentRef::default();
     v1::OutgoingMessage {
         position: 0,
         message_type: kind.number().into(),
@@ -51,7 +51,7 @@ pub(crate) fn outgoing(kind: MessageType, documents: &[Document]) -> v1::Outgoin
 }
 
 /// A receipt, read; `None` for what is none.
-pub(crate) fn receipt_of(document: &Document, about: &About) -> Option<v1::Receipt> {
+pub(crate) fn receipt_of(document: &Document, about: &DocumentRef) -> Option<v1::Receipt> {
     let value = |element| document.text(element);
     let status: i32 = document.value("returnStatus")?.parse().ok()?;
     Some(v1::Receipt {
@@ -67,7 +67,7 @@ pub(crate) fn receipt_of(document: &Document, about: &About) -> Option<v1::Recei
 }
 
 /// A tax bill, read; `None` for what is none. `about` is its inventory.
-pub(crate) fn tax_bill(document: &Document, about: &About) -> Option<v1::TaxBill> {
+pub(crate) fn tax_bill(document: &Document, about: &DocumentRef) -> Option<v1::TaxBill> {
     let (tax_no, invt_no, status, ent_duty_no, amounts) = match document {
         Document::Ceb816(ceb::import::Tax { head, .. }) => {
             let amounts = v1::TaxAmounts {

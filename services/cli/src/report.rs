@@ -43,7 +43,7 @@ pub(super) struct Row {
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// No answer came.
-    Unanswered,
+    ServiceError,
     /// Filed, now or before.
     Filed(v1::SubmitResponse),
     /// Could be filed; whether it was filed before.
@@ -55,7 +55,7 @@ pub(super) enum Outcome {
 impl Outcome {
     fn status(&self) -> &'static str {
         match self {
-            Self::Unanswered => "unanswered",
+            Self::ServiceError => "unanswered",
             Self::Filed(_) => "filed",
             Self::Checked(_) => "checked",
             Self::Refused(_) => "refused",
@@ -67,13 +67,13 @@ impl Outcome {
         match self {
             Self::Filed(receipt) => Some(receipt.repeated),
             Self::Checked(repeated) => Some(*repeated),
-            Self::Unanswered | Self::Refused(_) => None,
+            Self::ServiceError | Self::Refused(_) => None,
         }
     }
 
     fn word(&self, language: Language) -> &'static str {
         match self {
-            Self::Unanswered => pick(language, "no answer", "未答复"),
+            Self::ServiceError => pick(language, "no answer", "未答复"),
             Self::Filed(receipt) if receipt.repeated => {
                 pick(language, "filed before", "此前已申报")
             }
@@ -108,7 +108,7 @@ impl Row {
             document: None,
             order_no: String::new(),
             request_id: String::new(),
-            outcome: Outcome::Unanswered,
+            outcome: Outcome::ServiceError,
             warnings: Vec::new(),
             waits: false,
             checks: false,
@@ -129,7 +129,7 @@ impl Row {
             Some(Answer::Refusal(refusal)) => {
                 Outcome::Refused(Problem::of_refusal(refusal, language))
             }
-            None => Outcome::Unanswered,
+            None => Outcome::ServiceError,
         };
     }
 
@@ -137,14 +137,14 @@ impl Row {
     pub(super) fn name(&self) -> Option<&str> {
         match &self.outcome {
             Outcome::Filed(receipt) => Some(&receipt.name),
-            Outcome::Unanswered | Outcome::Checked(_) | Outcome::Refused(_) => None,
+            Outcome::ServiceError | Outcome::Checked(_) | Outcome::Refused(_) => None,
         }
     }
 
     fn receipt(&self) -> Option<&v1::SubmitResponse> {
         match &self.outcome {
             Outcome::Filed(receipt) => Some(receipt),
-            Outcome::Unanswered | Outcome::Checked(_) | Outcome::Refused(_) => None,
+            Outcome::ServiceError | Outcome::Checked(_) | Outcome::Refused(_) => None,
         }
     }
 
@@ -157,7 +157,7 @@ impl Row {
 /// How the command ends for a document.
 fn exit(row: &Row, waited: bool) -> Exit {
     match &row.outcome {
-        Outcome::Unanswered => Exit::Unreachable,
+        Outcome::ServiceError => Exit::Unreachable,
         Outcome::Refused(problem) => problem.exit,
         Outcome::Filed(_) if waited => match row.state() {
             Some(v1::State::Released) => Exit::Done,
@@ -421,7 +421,7 @@ mod tests {
         assert_eq!(exit(vec![checked(), refused(Code::Invalid)], false), Exit::Refused);
         let both = vec![refused(Code::Internal), refused(Code::Invalid)];
         assert_eq!(exit(both, false), Exit::Fault);
-        assert_eq!(exit(vec![row(Outcome::Unanswered)], false), Exit::Unreachable);
+        assert_eq!(exit(vec![row(Outcome::ServiceError)], false), Exit::Unreachable);
         assert_eq!(exit(vec![filed(v1::State::UnderReview)], false), Exit::Done);
         assert_eq!(exit(vec![filed(v1::State::UnderReview)], true), Exit::Unreachable);
         assert_eq!(exit(vec![filed(v1::State::Released)], true), Exit::Done);

@@ -16,10 +16,10 @@ use sha2::{Digest as _, Sha256};
 use store::Fault;
 use store::request::{Digest, RequestKey, Seen};
 
-use crate::case::Case;
 use crate::commit::{Answer, Done};
-use crate::step::Step;
+use crate::row::DeclarationRow;
 use crate::submit::holder;
+use crate::transaction::DeclarationTransaction;
 use crate::{Declarations, Error, filing};
 
 /// A new version that obeys every rule and waits for its transaction.
@@ -66,7 +66,10 @@ pub(crate) fn parse(
 }
 
 /// Files the new version, or answers as it was answered before.
-pub(crate) async fn amend(step: &mut Step<'_>, amendment: &Amendment) -> Result<Answer, Fault> {
+pub(crate) async fn amend(
+    step: &mut DeclarationTransaction<'_>,
+    amendment: &Amendment,
+) -> Result<Answer, Fault> {
     let id = amendment.id;
     let visible = step.cases.get(&id).filter(|case| amendment.scope.covers(&case.declarant_code));
     let Some(case) = visible else {
@@ -86,7 +89,7 @@ pub(crate) async fn amend(step: &mut Step<'_>, amendment: &Amendment) -> Result<
 }
 
 async fn file(
-    step: &mut Step<'_>,
+    step: &mut DeclarationTransaction<'_>,
     amendment: &Amendment,
     key: RequestKey,
 ) -> Result<Answer, Fault> {
@@ -125,7 +128,7 @@ async fn file(
 }
 
 /// The first field that makes it another declaration instead of a new version of this one.
-fn identity_changed(case: &Case, checked: &Checked) -> Option<&'static str> {
+fn identity_changed(case: &DeclarationRow, checked: &Checked) -> Option<&'static str> {
     let d = &checked.declaration;
     [
         ("declaration.ie_flag", case.direction == checked.direction),

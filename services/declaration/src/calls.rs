@@ -10,11 +10,11 @@ use kit::watch::{Journal, Subject, Watcher};
 use proto::status;
 use proto::v1::{self, submit_stream_response::Result as Item};
 use store::Fault;
-use store::batch::WhenFull;
+use store::commit_queue::WhenFull;
 use store::journal::Entry;
 use store::share::Share;
 
-use crate::commit::{Command, Done};
+use crate::commit::{DeclarationCommand, Done};
 use crate::wire::{filter, record, told, warnings, whole};
 use crate::{Declarations, Error, amend, read, submit, withdraw};
 
@@ -64,7 +64,7 @@ impl Declarations {
             Kind::Gateway => Share::firm(&checked.declaration.declarant.code),
             _ => Share::of(principal),
         };
-        let command = Command::Submit(Box::new(submission));
+        let command = DeclarationCommand::Submit(Box::new(submission));
         let Done::Filed(receipt) = self.run(&share, command, when_full, validate_only).await?
         else {
             return Err(
@@ -169,7 +169,7 @@ impl Declarations {
         let amendment = amend::parse(self, &principal, asked, declaration, trace)?;
         let (id, checked) = (amendment.id, &amendment.checked);
         let warnings = warnings(&checked.warnings);
-        let command = Command::Amend(Box::new(amendment));
+        let command = DeclarationCommand::Amend(Box::new(amendment));
         let share = Share::of(&principal);
         let done = self.run(&share, command, WhenFull::Refuse, validate_only).await?;
         let Done::Amended(version) = done else {
@@ -192,7 +192,7 @@ impl Declarations {
         let asked = (request_id.as_str(), name.as_str(), version);
         let withdrawal = withdraw::parse(&principal, asked, reason, trace)?;
         let id: DeclarationId = withdrawal.id;
-        let command = Command::Withdraw(withdrawal);
+        let command = DeclarationCommand::Withdraw(withdrawal);
         self.run(&Share::of(&principal), command, WhenFull::Refuse, validate_only).await?;
         Ok(v1::WithdrawResponse { name: id.name(), state: v1::State::Withdrawn.into() })
     }

@@ -22,14 +22,14 @@ use store::column::integer;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::case::{Case, Order, outcome_column};
 use crate::commit::{Answer, Done};
-use crate::step::Step;
+use crate::row::{DeclarationRow, Order, outcome_column};
+use crate::transaction::DeclarationTransaction;
 use store::numbers::{CHINA, use_numbers};
 
 /// Decides all of them, in order; answers with their places.
 pub(crate) async fn commit(
-    step: &mut Step<'_>,
+    step: &mut DeclarationTransaction<'_>,
     decisions: &[(usize, &Decision)],
 ) -> Result<Vec<(usize, Answer)>, Fault> {
     if decisions.is_empty() {
@@ -59,8 +59,8 @@ type Before = HashMap<(i16, RequestId), (Vec<u8>, bool)>;
 
 /// Decides, unless the same was decided before under this request id.
 async fn once(
-    step: &mut Step<'_>,
-    case: &mut Case,
+    step: &mut DeclarationTransaction<'_>,
+    case: &mut DeclarationRow,
     decision: &Decision,
     before: &mut Before,
     numbers: &mut HashMap<DeclarationId, String>,
@@ -81,7 +81,7 @@ async fn once(
     if let Ok(decided) = answer {
         let applied = decided != Decided::Ignored;
         before.insert(key, (digest.clone(), applied));
-        let kept = Kept {
+        let kept = VerdictRow {
             id: case.id,
             request_id: decision.request,
             agency: decision.by.row().column,
@@ -97,8 +97,8 @@ async fn once(
 }
 
 async fn decide(
-    step: &mut Step<'_>,
-    case: &mut Case,
+    step: &mut DeclarationTransaction<'_>,
+    case: &mut DeclarationRow,
     decision: &Decision,
     numbers: &mut HashMap<DeclarationId, String>,
 ) -> Result<Result<Decided, Refusal>, Fault> {
@@ -145,8 +145,8 @@ async fn decide(
 
 /// A fact with its data, and the row that repeats its promise.
 async fn record(
-    step: &mut Step<'_>,
-    case: &mut Case,
+    step: &mut DeclarationTransaction<'_>,
+    case: &mut DeclarationRow,
     what: &What,
     fact: Fact,
 ) -> Result<Record, Fault> {
@@ -216,19 +216,23 @@ fn otherwise(what: &str) -> Fault {
     Fault::Broken(what.to_owned())
 }
 
-fn order(case: &mut Case) -> Result<&mut Order, Fault> {
+fn order(case: &mut DeclarationRow) -> Result<&mut Order, Fault> {
     case.order.as_mut().ok_or_else(|| Fault::Broken("an inspection has no order".into()))
 }
 
 /// Notes in which state the order is to be kept. Earlier findings stay until there are new ones.
-fn keep_order(step: &mut Step<'_>, case: &mut Case, state: OrderState) -> Result<OrderId, Fault> {
+fn keep_order(
+    step: &mut DeclarationTransaction<'_>,
+    case: &mut DeclarationRow,
+    state: OrderState,
+) -> Result<OrderId, Fault> {
     let Order { id: order_id, findings } = order(case)?.clone();
     step.clearing.orders.insert(case.id, (order_id, state, findings));
     Ok(order_id)
 }
 
 /// Whoever looks at the goods sees what was declared.
-async fn show(step: &mut Step<'_>, case: &Case) -> Result<(), Fault> {
+async fn show(step: &mut DeclarationTransaction<'_>, case: &DeclarationRow) -> Result<(), Fault> {
     let body = step.content(case.id, case.content_position).await?;
     step.show(case.id, body);
     Ok(())
@@ -238,7 +242,7 @@ async fn show(step: &mut Step<'_>, case: &Case) -> Result<(), Fault> {
 /// or E, and nine digits on imports, eleven on exports, so it is counted by house, year and way; the
 /// digits are shared evenly among the slots. Left out where the share is used up.
 async fn numbers(
-    step: &mut Step<'_>,
+    step: &mut DeclarationTransaction<'_>,
     decisions: &[(usize, &Decision)],
 ) -> Result<HashMap<DeclarationId, String>, Fault> {
     let year = step.now.to_offset(CHINA).year();
@@ -311,7 +315,7 @@ async fn decided_before(
 
 /// A decision as it is kept.
 #[derive(Debug)]
-struct Kept {
+struct VerdictRow {
     id: DeclarationId,
     request_id: RequestId,
     agency: i16,
@@ -333,7 +337,7 @@ enum OrderState {
 /// What this use case writes at the end of the transaction.
 #[derive(Debug, Default)]
 pub(crate) struct Writes {
-    verdicts: Vec<Kept>,
+    verdicts: Vec<VerdictRow>,
     /// With their invtNo.
     numbered: Vec<(DeclarationId, String)>,
     releases: Vec<(DeclarationId, ReleaseId, u32)>,
@@ -356,7 +360,7 @@ impl Writes {
 
 async fn insert_verdicts(
     tx: &mut PgConnection,
-    verdicts: &[Kept],
+    verdicts: &[VerdictRow],
     now: OffsetDateTime,
 ) -> Result<(), Fault> {
     if verdicts.is_empty() {

@@ -14,22 +14,22 @@ use domain::refusal::Refusal;
 use domain::{DeclarationId, RequestId, Slot};
 use proto::memory::{self, Charge};
 use sqlx::PgConnection;
-use store::batch::Work;
+use store::commit_queue::Transaction;
 use store::journal::{Entry, Heads};
 use store::request::{RequestKey, Requests};
 use store::tail::Tail;
 use store::{Clock, Fault};
 
 use crate::amend::{self, Amendment};
-use crate::case::{self, Case, phase_column};
-use crate::step::Step;
+use crate::row::{self, DeclarationRow, phase_column};
 use crate::submit::{self, Receipt, Submission};
+use crate::transaction::DeclarationTransaction;
 use crate::withdraw::{self, Withdrawal};
 use crate::{clear, filing};
 
 /// A request that waits for its transaction.
 #[derive(Debug, Clone)]
-pub enum Command {
+pub enum DeclarationCommand {
     /// File a declaration.
     Submit(Box<Submission>),
     /// File a new version.
@@ -40,7 +40,7 @@ pub enum Command {
     Decide(Decision),
 }
 
-impl Command {
+impl DeclarationCommand {
     /// The slot of its rows.
     pub fn slot(&self) -> Slot {
         match self {
@@ -52,7 +52,7 @@ impl Command {
     }
 
     /// The request that is kept for it. Decisions have their own.
-    fn request(&self, cases: &HashMap<DeclarationId, Case>) -> Option<RequestKey> {
+    fn request(&self, cases: &HashMap<DeclarationId, DeclarationRow>) -> Option<RequestKey> {
         let of = |id: DeclarationId, request: RequestId| {
             let case = cases.get(&id)?;
             Some(filing::key(id.slot(), request, &case.declarant_code))
@@ -94,42 +94,45 @@ pub(crate) type Answer = Result<Done, Refusal>;
 
 /// The work of the service.
 #[derive(Debug)]
-pub struct Ledger {
+pub struct DeclarationWriter {
     pub(crate) tail: Tail,
     pub(crate) clock: Clock,
 }
 
-impl Work for Ledger {
-    type Command = Command;
+impl Transaction for DeclarationWriter {
+    type Command = DeclarationCommand;
     type Answer = Answer;
-    type Told = Vec<Entry>;
+    type Published = Vec<Entry>;
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {
         memory::held()
     }
 
-    async fn work(
+    async fn run(
         &self,
         tx: &mut PgConnection,
-        commands: &[Command],
+        commands: &[DeclarationCommand],
     ) -> Result<(Vec<Answer>, Vec<Entry>), Fault> {
         let mut slots: Vec<i16> = commands.iter().map(|command| command.slot().column()).collect();
         slots.sort_unstable();
         slots.dedup();
         let heads = Heads::lock(&mut *tx, &slots).await?;
-        let mut subjects: Vec<_> = commands.iter().filter_map(Command::subject).collect();
+        let mut subjects: Vec<_> =
+            commands.iter().filter_map(DeclarationCommand::subject).collect();
         subjects.sort_unstable();
         subjects.dedup();
-        let cases = case::load(&mut *tx, &subjects).await?;
+        let cases = row::load(&mut *tx, &subjects).await?;
         let requests = commands.iter().filter_map(|command| command.request(&cases));
         let requests = Requests::load(&mut *tx, requests).await?;
         let cases = with_repeated(&mut *tx, cases, &requests).await?;
-        let mut step = Step::new(tx, self.clock.now(), heads, cases, requests);
+        let mut step = DeclarationTransaction::new(tx, self.clock.now(), heads, cases, requests);
 
         let submissions = commands.iter().filter_map(|command| match command {
-            Command::Submit(submission) => Some(&**submission),
-            Command::Amend(_) | Command::Withdraw(_) | Command::Decide(_) => None,
+            DeclarationCommand::Submit(submission) => Some(&**submission),
+            DeclarationCommand::Amend(_)
+            | DeclarationCommand::Withdraw(_)
+            | DeclarationCommand::Decide(_) => None,
         });
         let submissions: Vec<&Submission> = submissions.collect();
         let mut lookup = submit::look_up(&mut step, &submissions).await?;
@@ -137,12 +140,14 @@ impl Work for Ledger {
         let mut decisions = Vec::new();
         for (index, command) in commands.iter().enumerate() {
             answers[index] = Some(match command {
-                Command::Submit(submission) => {
+                DeclarationCommand::Submit(submission) => {
                     submit::submit(&mut step, submission, &mut lookup).await?
                 }
-                Command::Amend(amendment) => amend::amend(&mut step, amendment).await?,
-                Command::Withdraw(withdrawal) => withdraw::withdraw(&mut step, withdrawal).await?,
-                Command::Decide(decision) => {
+                DeclarationCommand::Amend(amendment) => amend::amend(&mut step, amendment).await?,
+                DeclarationCommand::Withdraw(withdrawal) => {
+                    withdraw::withdraw(&mut step, withdrawal).await?
+                }
+                DeclarationCommand::Decide(decision) => {
                     decisions.push((index, decision));
                     continue;
                 }
@@ -159,7 +164,7 @@ impl Work for Ledger {
         Ok((answers, entries))
     }
 
-    fn tell(&self, entries: Vec<Entry>) {
+    fn publish(&self, entries: Vec<Entry>) {
         let released = |e: &&Entry| e.phase == phase_column(Phase::Released) && e.topics & END != 0;
         let count = metrics::counter!("sw_releases_total");
         entries.iter().filter(released).for_each(|_| count.increment(1));
@@ -170,9 +175,9 @@ impl Work for Ledger {
 /// Loads also what earlier requests were about that are asked again.
 async fn with_repeated(
     tx: &mut PgConnection,
-    mut cases: HashMap<DeclarationId, Case>,
+    mut cases: HashMap<DeclarationId, DeclarationRow>,
     requests: &Requests,
-) -> Result<HashMap<DeclarationId, Case>, Fault> {
+) -> Result<HashMap<DeclarationId, DeclarationRow>, Fault> {
     let mut repeated = Vec::new();
     for outcome in requests.outcomes() {
         let declaration = filing::read(outcome)?.declaration;
@@ -180,9 +185,9 @@ async fn with_repeated(
             repeated.push(declaration);
         }
     }
-    cases.extend(case::load(tx, &repeated).await?);
+    cases.extend(row::load(tx, &repeated).await?);
     Ok(cases)
 }
 
 /// The work of the service, shared by its lanes.
-pub(crate) type Shared = Arc<Ledger>;
+pub(crate) type Shared = Arc<DeclarationWriter>;

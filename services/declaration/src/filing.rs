@@ -7,8 +7,8 @@ use proto::stored::{Filing, FilingKind};
 use store::Fault;
 use store::request::RequestKey;
 
-use crate::step::Step;
 use crate::submit::Holder;
+use crate::transaction::DeclarationTransaction;
 
 /// The key of a firm's request: every declarant makes up its own ids.
 pub(crate) fn key(slot: Slot, id: RequestId, declarant_code: &str) -> RequestKey {
@@ -23,7 +23,7 @@ pub(crate) fn read(outcome: &[u8]) -> Result<Filing, Fault> {
 /// Refuses a request because its id was used for another one of the same firm: names the field in which
 /// they differ, `or` where their contents do not, and what was filed.
 pub(crate) async fn reused(
-    step: &mut Step<'_>,
+    step: &mut DeclarationTransaction<'_>,
     before: &Filing,
     body: Option<&[u8]>,
     or: &str,
@@ -44,7 +44,7 @@ pub(crate) async fn reused(
 
 /// Notes a request with what came of it.
 pub(crate) fn keep(
-    step: &mut Step<'_>,
+    step: &mut DeclarationTransaction<'_>,
     (key, digest): (RequestKey, store::request::Digest),
     (kind, position): (FilingKind, i64),
     (declaration, version): (DeclarationId, u32),

@@ -6,16 +6,16 @@
 
 mod amend;
 mod calls;
-mod case;
 mod clear;
 mod commit;
 mod filing;
 mod lookup;
 mod read;
 mod rehearsal;
+mod row;
 mod rpc;
-mod step;
 mod submit;
+mod transaction;
 mod wire;
 mod withdraw;
 
@@ -30,14 +30,14 @@ use proto::v1;
 use proto::v1::declaration_service_server::DeclarationServiceServer;
 use sqlx::PgPool;
 use store::Fault;
-use store::batch::{self, Batch, WhenFull, Work as _};
+use store::commit_queue::{self, CommitQueue, Transaction as _, WhenFull};
 use store::share::Share;
 use store::tail::Tail;
 use store::token::TokenKey;
 use tokio_util::sync::CancellationToken;
 
-pub use commit::{Command, Done, Ledger};
-pub use store::Unanswered as Error;
+pub use commit::{DeclarationCommand, DeclarationWriter, Done};
+pub use store::ServiceError as Error;
 
 use rehearsal::Rehearsals;
 
@@ -66,7 +66,7 @@ pub struct Declarations {
     work: PgPool,
     pub(crate) tokens: TokenKey,
     pub(crate) tail: Tail,
-    pub(crate) batch: Batch<Ledger>,
+    pub(crate) batch: CommitQueue<DeclarationWriter>,
     pub(crate) ledger: commit::Shared,
     pub(crate) profile: Profile,
     pub(crate) draining: CancellationToken,
@@ -85,8 +85,8 @@ pub fn start(profile: Profile, lanes: usize) -> Start {
 fn mount(parts: &Parts, profile: Profile, lanes: usize) -> Mount {
     let Pools { work, reads, tokens } = parts.pools.clone();
     let tail = Tail::default();
-    let ledger = Arc::new(Ledger { tail: tail.clone(), clock: parts.clock.clone() });
-    let (batch, lanes) = batch::lanes(Arc::clone(&ledger), &work, lanes, &parts.closing);
+    let ledger = Arc::new(DeclarationWriter { tail: tail.clone(), clock: parts.clock.clone() });
+    let (batch, lanes) = commit_queue::lanes(Arc::clone(&ledger), &work, lanes, &parts.closing);
     let mut loops = Loops::new(&MANIFEST, &work, parts);
     lanes.into_iter().for_each(|lane| loops.add(lane));
     loops.add(tail.run(reads.clone(), parts.closing.clone()));
@@ -124,7 +124,10 @@ impl exchange::AnswerHandler for Declarations {
     fn handle(&self, decision: Decision) -> BoxFuture<'_, exchange::Handled> {
         Box::pin(async move {
             let slot = decision.declaration.slot();
-            let done = self.batch.queue(slot, &Share::Kept, Command::Decide(decision)).await?;
+            let done = self
+                .batch
+                .enqueue(slot, &Share::Kept, DeclarationCommand::Decide(decision))
+                .await?;
             match done {
                 Ok(Done::Decided(decided)) => Ok(Ok(decided)),
                 Ok(Done::Filed(_) | Done::Amended(_) | Done::Withdrawn) => {
@@ -141,7 +144,7 @@ impl Declarations {
     async fn run(
         &self,
         share: &Share,
-        command: Command,
+        command: DeclarationCommand,
         when_full: WhenFull,
         only_check: bool,
     ) -> Result<Done, Error> {
@@ -153,10 +156,10 @@ impl Declarations {
     }
 
     /// Does everything but keep it: the transaction is rolled back.
-    async fn rehearse(&self, share: &Share, command: Command) -> Result<Done, Error> {
+    async fn rehearse(&self, share: &Share, command: DeclarationCommand) -> Result<Done, Error> {
         let _turn = self.rehearsals.turn(share).await;
         let mut tx = self.work.begin().await.map_err(Fault::from)?;
-        let (answers, _) = self.ledger.work(&mut tx, &[command]).await?;
+        let (answers, _) = self.ledger.run(&mut tx, &[command]).await?;
         let answer = answers.into_iter().next();
         Ok(answer.ok_or_else(|| Fault::Broken("a rehearsal has no answer".into()))??)
     }

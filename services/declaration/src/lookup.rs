@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use store::Fault;
 use uuid::Uuid;
 
-use crate::case::phase;
+use crate::row::phase;
 
 /// The newest declarations that have a number, among those of this scope. `None` is any kind of number.
 pub(crate) async fn find(

@@ -16,7 +16,7 @@ use store::page::Page;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::case::{joint, phase, phase_column, stands};
+use crate::row::{joint, phase, phase_column, stands};
 use crate::{Declarations, Error, lookup};
 
 /// A declaration as it is kept, without content and history.

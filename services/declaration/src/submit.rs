@@ -22,9 +22,9 @@ use store::{Fault, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::case::{Case, phase, stand_column};
 use crate::commit::{Answer, Done};
-use crate::step::Step;
+use crate::row::{DeclarationRow, phase, stand_column};
+use crate::transaction::DeclarationTransaction;
 use crate::{Declarations, Error, filing};
 
 /// A declaration that obeys every rule and waits for its transaction.
@@ -108,7 +108,7 @@ pub(crate) struct Lookup {
 
 /// Looks up what new filings need.
 pub(crate) async fn look_up(
-    step: &mut Step<'_>,
+    step: &mut DeclarationTransaction<'_>,
     submissions: &[&Submission],
 ) -> Result<Lookup, Fault> {
     let is_new = |s: &&&Submission| step.requests.seen(&s.key(), &s.digest) == Seen::New;
@@ -127,7 +127,7 @@ pub(crate) async fn look_up(
 
 /// Files one, or answers as it was answered before.
 pub(crate) async fn submit(
-    step: &mut Step<'_>,
+    step: &mut DeclarationTransaction<'_>,
     submission: &Submission,
     lookup: &mut Lookup,
 ) -> Result<Answer, Fault> {
@@ -150,7 +150,7 @@ pub(crate) async fn submit(
 
 /// Files one that was not seen before.
 async fn file(
-    step: &mut Step<'_>,
+    step: &mut DeclarationTransaction<'_>,
     submission: &Submission,
     lookup: &mut Lookup,
 ) -> Result<Answer, Fault> {
@@ -177,7 +177,7 @@ async fn file(
     };
     let id = DeclarationId::new(Uuid::now_v7(), submission.slot);
     let (checked, clearance) = (&submission.checked, submission.clearance);
-    let case = Case::filed(id, checked, clearance, pre_no.clone(), step.now);
+    let case = DeclarationRow::filed(id, checked, clearance, pre_no.clone(), step.now);
     for key in keys {
         if let Some(holder) = lookup.holders.insert(key, Holder::of(&case)) {
             give_way(step, holder.id).await?;
@@ -273,7 +273,7 @@ impl Holder {
         }
     }
 
-    pub(crate) fn of(case: &Case) -> Self {
+    pub(crate) fn of(case: &DeclarationRow) -> Self {
         Self {
             id: case.id,
             phase: case.clearance.phase,
@@ -339,7 +339,10 @@ async fn holders(
 }
 
 /// Which declaration of the same declarant has the order of a seller now.
-pub(crate) async fn holder(tx: &mut PgConnection, case: &Case) -> Result<Option<Holder>, Fault> {
+pub(crate) async fn holder(
+    tx: &mut PgConnection,
+    case: &DeclarationRow,
+) -> Result<Option<Holder>, Fault> {
     let row = sqlx::query!(
         r#"select id, phase, (strpos(stands, $5) > 0) as "detained!", pre_no, invt_no
            from declaration
@@ -365,7 +368,7 @@ pub(crate) async fn holder(tx: &mut PgConnection, case: &Case) -> Result<Option<
 }
 
 /// A declaration that ended without release leaves its business keys to a new one.
-async fn give_way(step: &mut Step<'_>, id: DeclarationId) -> Result<(), Fault> {
+async fn give_way(step: &mut DeclarationTransaction<'_>, id: DeclarationId) -> Result<(), Fault> {
     // It is loaded only where something else is asked of it in this transaction.
     if let Some(case) = step.cases.get_mut(&id) {
         case.current = false;

@@ -9,7 +9,7 @@ use store::follow::News;
 use store::journal::Entry;
 use store::{Fault, column};
 
-use crate::{Content, Error, case, read};
+use crate::{Content, Error, read, row};
 
 /// Rules that were broken without stopping it.
 pub(crate) fn warnings(found: &[Violation]) -> Vec<v1::Warning> {
@@ -92,7 +92,7 @@ pub(crate) fn told(news: News) -> Result<v1::WatchResponse, Error> {
         News::Quiet(resume_token) => Ok(v1::WatchResponse { resume_token, ..Default::default() }),
         News::Entry(entry, token) => {
             let Entry { subject, version, phase, facts, recorded_time, .. } = &*entry;
-            let phase: Phase = case::phase(*phase)?;
+            let phase: Phase = row::phase(*phase)?;
             let v1::Facts { facts, waits_for } = proto::facts::decode(facts).map_err(damaged)?;
             Ok(v1::WatchResponse {
                 name: DeclarationId::from_uuid(*subject).name(),

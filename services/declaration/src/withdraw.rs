@@ -13,7 +13,7 @@ use store::Fault;
 use store::request::{Digest, RequestKey, Seen};
 
 use crate::commit::{Answer, Done};
-use crate::step::Step;
+use crate::transaction::DeclarationTransaction;
 use crate::{Error, filing};
 
 /// A withdrawal that waits for its transaction.
@@ -55,7 +55,7 @@ pub(crate) fn parse(
 
 /// Takes it back, or answers as it was answered before.
 pub(crate) async fn withdraw(
-    step: &mut Step<'_>,
+    step: &mut DeclarationTransaction<'_>,
     withdrawal: &Withdrawal,
 ) -> Result<Answer, Fault> {
     let id = withdrawal.id;
@@ -76,7 +76,7 @@ pub(crate) async fn withdraw(
 }
 
 fn take_back(
-    step: &mut Step<'_>,
+    step: &mut DeclarationTransaction<'_>,
     withdrawal: &Withdrawal,
     key: RequestKey,
 ) -> Result<Answer, Fault> {

@@ -7,11 +7,11 @@ use proto::inspection::encode_credit;
 use store::request::{Digest, RequestKey, Seen};
 
 use crate::commit::{Answer, Done};
-use crate::step::Step;
+use crate::transaction::InspectionTransaction;
 
 /// Something about the credit of a firm.
 #[derive(Debug)]
-pub(crate) struct Appealed {
+pub(crate) struct CreditRequest {
     pub(crate) request_id: RequestId,
     /// Name of the caller in the registry.
     pub(crate) caller: String,
@@ -33,7 +33,7 @@ pub(crate) enum Ask {
     Decide(String, bool),
 }
 
-impl Appealed {
+impl CreditRequest {
     /// Of its request.
     pub(crate) fn key(&self) -> RequestKey {
         let slot = Slot::of(&self.firm);
@@ -42,8 +42,8 @@ impl Appealed {
 }
 
 /// Does it.
-pub(crate) fn appeal(step: &mut Step<'_>, appealed: &Appealed) -> Answer {
-    let Appealed { caller, firm, digest, what, reason, .. } = appealed;
+pub(crate) fn appeal(step: &mut InspectionTransaction<'_>, appealed: &CreditRequest) -> Answer {
+    let CreditRequest { caller, firm, digest, what, reason, .. } = appealed;
     let (day, key) = (step.today(), appealed.key());
     let seen = step.requests.seen(&key, digest);
     if let Seen::Other(_) = seen {

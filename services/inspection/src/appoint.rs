@@ -7,10 +7,10 @@ use domain::refusal::{Code, Refusal};
 use time::{Duration, OffsetDateTime};
 
 use crate::ask::{Asking, Draws, is_claimed_by};
-use crate::step::Step;
+use crate::transaction::InspectionTransaction;
 
 pub(crate) async fn appoint(
-    step: &mut Step<'_>,
+    step: &mut InspectionTransaction<'_>,
     id: DeclarationId,
     seen: u32,
     (place, start): (&str, Option<OffsetDateTime>),

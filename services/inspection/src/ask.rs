@@ -15,14 +15,14 @@ use store::request::{Digest, RequestKey, Seen};
 use time::OffsetDateTime;
 
 use crate::commit::{Answer, Done};
-use crate::orders::Filed;
-use crate::step::Step;
+use crate::orders::OrderRow;
+use crate::transaction::InspectionTransaction;
 use crate::view::{self, View};
 use crate::{appoint, claim, object, report};
 
 /// Something asked of an order.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct OrderRequest {
     pub(crate) request_id: RequestId,
     /// Name of the caller in the registry.
     pub(crate) caller: String,
@@ -43,7 +43,7 @@ pub(crate) enum Ask {
     /// Take it on.
     Claim { examination: u32 },
     /// A step of the site.
-    Report { version: u32, examination: u32, step: Reported },
+    Report { version: u32, examination: u32, step: SiteReport },
     /// The enterprise objects.
     Object { examination: u32, reason: String },
     /// An agency decides.
@@ -52,7 +52,7 @@ pub(crate) enum Ask {
 
 /// A step of the site.
 #[derive(Debug)]
-pub(crate) enum Reported {
+pub(crate) enum SiteReport {
     /// An act of the examination.
     Act(Act),
     /// Nobody came to this appointment.
@@ -68,7 +68,7 @@ pub(crate) enum Reported {
 /// The draw of each agency.
 pub(crate) type Draws = Vec<(Agency, Selection)>;
 
-impl Asked {
+impl OrderRequest {
     /// Of its request.
     pub(crate) fn key(&self) -> RequestKey {
         RequestKey { slot: self.id.slot(), id: self.request_id, caller: self.caller.clone() }
@@ -76,7 +76,10 @@ impl Asked {
 }
 
 /// Does it.
-pub(crate) async fn ask(step: &mut Step<'_>, asked: &Asked) -> Result<Answer, Fault> {
+pub(crate) async fn ask(
+    step: &mut InspectionTransaction<'_>,
+    asked: &OrderRequest,
+) -> Result<Answer, Fault> {
     let id = asked.id;
     let unknown = || Refusal::of(Code::NotFound).with("name", proto::inspection::order_name(id));
     let Some(filed) = step.orders.get(&id).filter(|it| asked.view.shows(view::Seen::of(it))) else {
@@ -124,7 +127,7 @@ pub(crate) async fn ask(step: &mut Step<'_>, asked: &Asked) -> Result<Answer, Fa
 }
 
 /// A refusal because of what is there already names it and where it stands; the caller may see it.
-fn named(refusal: Refusal, filed: &Filed) -> Refusal {
+fn named(refusal: Refusal, filed: &OrderRow) -> Refusal {
     match refusal.code {
         Code::AlreadyReported | Code::RequestIdReused => refusal
             .with("existing", proto::inspection::order_name(filed.id))
@@ -137,7 +140,7 @@ fn named(refusal: Refusal, filed: &Filed) -> Refusal {
 pub(crate) type Asking<T> = Result<Result<T, Refusal>, Fault>;
 
 /// Who may act on an order as its site.
-pub(crate) fn is_claimed_by(filed: &Filed, caller: &str) -> Result<(), Refusal> {
+pub(crate) fn is_claimed_by(filed: &OrderRow, caller: &str) -> Result<(), Refusal> {
     if filed.claimed_by.is_empty() || filed.claimed_by == caller {
         return Ok(());
     }

@@ -17,13 +17,13 @@ use proto::v1;
 use store::journal::Entry;
 use store::page::Page;
 use store::share::Share;
-use store::{Fault, Unanswered};
+use store::{Fault, ServiceError};
 use time::{Date, Duration};
 
-use crate::appeal::{self, Appealed};
-use crate::ask::{Ask, Asked, Draws};
-use crate::commit::{Command, Done};
-use crate::orders::Filed;
+use crate::appeal::{self, CreditRequest};
+use crate::ask::{Ask, Draws, OrderRequest};
+use crate::commit::{Done, InspectionCommand};
+use crate::orders::OrderRow;
 use crate::reference::{self, Put, Site};
 use crate::risk::sha256;
 use crate::view::View;
@@ -38,11 +38,11 @@ const STATISTICS_MAX: Duration = Duration::days(366);
 /// Days of windows listed at once.
 const WINDOW_DAYS_MAX: u32 = 14;
 
-type Answer<A> = Result<A, Unanswered>;
+type Answer<A> = Result<A, ServiceError>;
 
 impl Inspection {
-    async fn run(&self, share: &Share, slot: Slot, command: Command) -> Answer<Done> {
-        Ok(self.asking.offer(slot, share, command).await??)
+    async fn run(&self, share: &Share, slot: Slot, command: InspectionCommand) -> Answer<Done> {
+        Ok(self.asking.try_enqueue(slot, share, command).await??)
     }
 
     async fn ask(
@@ -55,7 +55,7 @@ impl Inspection {
         let id = order_id(name)?;
         let principal = &*call.principal;
         let Change { request_id, digest } = change;
-        let asked = Asked {
+        let asked = OrderRequest {
             request_id,
             caller: principal.name.clone(),
             view: View::of(&self.reads, principal).await?,
@@ -64,7 +64,10 @@ impl Inspection {
             trace: call.trace.clone(),
             what,
         };
-        match self.run(&Share::of(principal), id.slot(), Command::Ask(Box::new(asked))).await? {
+        match self
+            .run(&Share::of(principal), id.slot(), InspectionCommand::Ask(Box::new(asked)))
+            .await?
+        {
             Done::Order(filed, draws) => Ok((shown(principal, &filed)?, draws)),
             Done::Heard(_) | Done::Credit(_) | Done::Kept => Err(other().into()),
         }
@@ -81,8 +84,11 @@ impl Inspection {
         let slot = Slot::of(&firm);
         let principal = &*call.principal;
         let (Change { request_id, digest }, caller) = (change, principal.name.clone());
-        let appealed = Appealed { request_id, caller, firm, digest, what, reason };
-        match self.run(&Share::of(principal), slot, Command::Appeal(Box::new(appealed))).await? {
+        let appealed = CreditRequest { request_id, caller, firm, digest, what, reason };
+        match self
+            .run(&Share::of(principal), slot, InspectionCommand::Appeal(Box::new(appealed)))
+            .await?
+        {
             Done::Credit(kept) => {
                 let credit = v1::CreditRecord::decode(kept.as_slice()).map_err(|_| other())?;
                 Ok(Some(credit))
@@ -92,7 +98,7 @@ impl Inspection {
     }
 
     async fn put(&self, put: Put) -> Answer<()> {
-        match self.run(&Share::Kept, Slot::of(""), Command::Put(Box::new(put))).await? {
+        match self.run(&Share::Kept, Slot::of(""), InspectionCommand::Put(Box::new(put))).await? {
             Done::Kept => Ok(()),
             Done::Heard(_) | Done::Order(..) | Done::Credit(_) => Err(other().into()),
         }
@@ -118,7 +124,7 @@ impl Inspection {
         let principal = &*call.principal;
         let (orders, next_page_token) =
             read::orders(self, principal, filter(asked)?, (size, &token)).await?;
-        let without_goods = |filed: &Filed| {
+        let without_goods = |filed: &OrderRow| {
             let mut record = shown(principal, filed)?;
             record.lines.clear();
             Ok(record)

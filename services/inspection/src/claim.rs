@@ -11,9 +11,9 @@ use proto::inspection::Told;
 use store::Fault;
 
 use crate::ask::{Asking, Draws, is_claimed_by};
-use crate::orders::Filed;
+use crate::orders::OrderRow;
 use crate::risk::sha256;
-use crate::step::Step;
+use crate::transaction::InspectionTransaction;
 
 /// Officers who examine together: one of each agency where both look, two where one does. Two at least
 /// follow 海关进出口货物查验管理办法 (GACC Order 138, from general knowledge, unverified).
@@ -21,7 +21,7 @@ const OFFICERS_TOGETHER: usize = 2;
 
 /// Draws the officers and sends them.
 pub(crate) async fn claim(
-    step: &mut Step<'_>,
+    step: &mut InspectionTransaction<'_>,
     id: DeclarationId,
     examination: u32,
     caller: &str,
@@ -71,7 +71,7 @@ pub(crate) async fn claim(
 
 /// Draws one more officer of the same agency.
 pub(crate) async fn replace(
-    step: &mut Step<'_>,
+    step: &mut InspectionTransaction<'_>,
     id: DeclarationId,
     (version, examination): (u32, u32),
     officer: &str,
@@ -98,8 +98,8 @@ pub(crate) async fn replace(
 }
 
 async fn draw(
-    step: &mut Step<'_>,
-    filed: &Filed,
+    step: &mut InspectionTransaction<'_>,
+    filed: &OrderRow,
     agency: Agency,
     how_many: usize,
     without: &BTreeSet<&String>,

@@ -13,7 +13,7 @@ use domain::refusal::Refusal;
 use domain::{DeclarationId, Slot};
 use proto::memory::{self, Charge};
 use sqlx::PgConnection;
-use store::batch::Work;
+use store::commit_queue::Transaction;
 use store::journal::Heads;
 use store::queue::{self, Item};
 use store::request::{RequestKey, Requests};
@@ -21,25 +21,25 @@ use store::tail::Tail;
 use store::{Clock, Fault};
 use tokio::sync::Notify;
 
-use crate::appeal::{self, Appealed};
-use crate::ask::{self, Asked};
+use crate::appeal::{self, CreditRequest};
+use crate::ask::{self, OrderRequest};
 use crate::credits::Credits;
 use crate::errand::{self, Settled};
 use crate::heard::{self, Heard};
-use crate::orders::{self, Filed};
+use crate::orders::{self, OrderRow};
 use crate::reference::{self, Put};
 use crate::risk::{self, Demands};
-use crate::step::{Committed, Loaded, Step};
+use crate::transaction::{Committed, InspectionTransaction, Loaded};
 
 /// What waits for its transaction.
 #[derive(Debug)]
-pub(crate) enum Command {
+pub(crate) enum InspectionCommand {
     /// The declaration service told something; and what has to wait in the queue of events.
     Hear(Vec<Arc<Heard>>, Vec<Item>),
     /// Somebody asks something of an order.
-    Ask(Box<Asked>),
+    Ask(Box<OrderRequest>),
     /// Something about the credit of a firm.
-    Appeal(Box<Appealed>),
+    Appeal(Box<CreditRequest>),
     /// Reference data.
     Put(Box<Put>),
     /// The declaration service answered errands.
@@ -48,7 +48,7 @@ pub(crate) enum Command {
     Refused(DeclarationId, u32, String),
 }
 
-impl Command {
+impl InspectionCommand {
     /// The request that is kept for it.
     fn request(&self) -> Option<RequestKey> {
         match self {
@@ -65,7 +65,7 @@ pub(crate) enum Done {
     /// For each event: what the rules demand, where they were asked.
     Heard(Vec<Option<Demands>>),
     /// The order as it stands now, with the draw when there was one.
-    Order(Box<Filed>, ask::Draws),
+    Order(Box<OrderRow>, ask::Draws),
     /// The credit of a firm as it stands now, as it is kept.
     Credit(Vec<u8>),
     /// Kept.
@@ -77,17 +77,17 @@ pub(crate) type Answer = Result<Done, Refusal>;
 
 /// The work of the service.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub(crate) struct InspectionWriter {
     pub(crate) tail: Tail,
     pub(crate) clock: Clock,
-    pub(crate) known: risk::Known,
+    pub(crate) known: risk::RuleCache,
     /// Wakes the loop of the errands.
     pub(crate) errands: Arc<Notify>,
 }
 
 /// What a batch is about.
 #[derive(Default)]
-struct Wanted {
+struct OrderKeys {
     /// Orders that may change for certain.
     orders: BTreeSet<DeclarationId>,
     /// Declarations that ended: few of them have an order.
@@ -97,23 +97,25 @@ struct Wanted {
     slots: BTreeSet<i16>,
 }
 
-impl Wanted {
-    fn of(commands: &[Command]) -> Self {
+impl OrderKeys {
+    fn of(commands: &[InspectionCommand]) -> Self {
         let mut wanted = Self::default();
         for command in commands {
             match command {
-                Command::Hear(heard, _) => heard.iter().for_each(|heard| wanted.hear(heard)),
-                Command::Ask(asked) => {
+                InspectionCommand::Hear(heard, _) => {
+                    heard.iter().for_each(|heard| wanted.hear(heard))
+                }
+                InspectionCommand::Ask(asked) => {
                     wanted.orders.insert(asked.id);
                 }
-                Command::Appeal(appealed) => {
+                InspectionCommand::Appeal(appealed) => {
                     wanted.firms.insert(appealed.firm.clone());
                     wanted.slots.insert(Slot::of(&appealed.firm).column());
                 }
-                Command::Settle(settled) => {
+                InspectionCommand::Settle(settled) => {
                     wanted.orders.extend(settled.iter().filter_map(Settled::changes));
                 }
-                Command::Put(_) | Command::Refused(..) => {}
+                InspectionCommand::Put(_) | InspectionCommand::Refused(..) => {}
             }
         }
         wanted
@@ -135,22 +137,22 @@ impl Wanted {
     }
 }
 
-impl Work for Desk {
-    type Command = Command;
+impl Transaction for InspectionWriter {
+    type Command = InspectionCommand;
     type Answer = Answer;
-    type Told = Committed;
+    type Published = Committed;
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {
         memory::held()
     }
 
-    async fn work(
+    async fn run(
         &self,
         tx: &mut PgConnection,
-        commands: &[Command],
-    ) -> Result<(Vec<Answer>, Self::Told), Fault> {
-        let mut wanted = Wanted::of(commands);
+        commands: &[InspectionCommand],
+    ) -> Result<(Vec<Answer>, Self::Published), Fault> {
+        let mut wanted = OrderKeys::of(commands);
         wanted.orders.extend(orders::known(&mut *tx, &wanted.ended).await?);
         wanted.slots.extend(orders::slots(&wanted.orders));
         let slots: Vec<i16> = wanted.slots.iter().copied().collect();
@@ -161,26 +163,27 @@ impl Work for Desk {
         let credits = Credits::load(&mut *tx, &wanted.firms).await?;
         let instructed = risk::instructed(&mut *tx, &wanted.instructed).await?;
         let requests =
-            Requests::load(&mut *tx, commands.iter().filter_map(Command::request)).await?;
+            Requests::load(&mut *tx, commands.iter().filter_map(InspectionCommand::request))
+                .await?;
         let loaded = Loaded { orders, credits, instructed, requests };
-        let mut step = Step::new(tx, self.clock.now(), &self.known, loaded);
+        let mut step = InspectionTransaction::new(tx, self.clock.now(), &self.known, loaded);
         let mut answers = Vec::with_capacity(commands.len());
         for command in commands {
             answers.push(match command {
-                Command::Hear(events, behind) => {
+                InspectionCommand::Hear(events, behind) => {
                     queue::enqueue(step.tx, heard::EVENTS, behind).await?;
                     Ok(Done::Heard(heard::hear(&mut step, events).await?))
                 }
-                Command::Ask(asked) => ask::ask(&mut step, asked).await?,
-                Command::Appeal(appealed) => appeal::appeal(&mut step, appealed),
-                Command::Put(put) => {
+                InspectionCommand::Ask(asked) => ask::ask(&mut step, asked).await?,
+                InspectionCommand::Appeal(appealed) => appeal::appeal(&mut step, appealed),
+                InspectionCommand::Put(put) => {
                     reference::put(step.tx, put, step.now).await?.map(|()| Done::Kept)
                 }
-                Command::Settle(settled) => {
+                InspectionCommand::Settle(settled) => {
                     errand::settle(&mut step, settled).await?;
                     Ok(Done::Kept)
                 }
-                Command::Refused(id, version, code) => {
+                InspectionCommand::Refused(id, version, code) => {
                     errand::refused(step.tx, (*id, *version), code).await?;
                     Ok(Done::Kept)
                 }
@@ -189,7 +192,7 @@ impl Work for Desk {
         Ok((answers, step.write(&mut heads).await?))
     }
 
-    fn tell(&self, committed: Committed) {
+    fn publish(&self, committed: Committed) {
         let Committed { entries, errands, seed, read } = committed;
         self.known.remember(seed, read);
         self.tail.tell(entries);

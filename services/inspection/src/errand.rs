@@ -18,8 +18,8 @@ use store::{Fault, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::orders::Filed;
-use crate::step::Step;
+use crate::orders::OrderRow;
+use crate::transaction::InspectionTransaction;
 
 /// The queue. The subject of an errand is the declaration.
 pub(crate) const ANSWERS: &str = "answers";
@@ -47,7 +47,7 @@ impl Settled {
 }
 
 /// What everybody is told of the facts of an order.
-pub(crate) fn news(filed: &Filed, before: Stage, facts: &[Fact]) -> Vec<Errand> {
+pub(crate) fn news(filed: &OrderRow, before: Stage, facts: &[Fact]) -> Vec<Errand> {
     let mut errands = Vec::new();
     for fact in facts {
         let stage = filed.case.order.stage;
@@ -87,7 +87,7 @@ pub(crate) fn news(filed: &Filed, before: Stage, facts: &[Fact]) -> Vec<Errand> 
     errands
 }
 
-fn told(filed: &Filed, step: InspectionStep, (text, text_zh): (String, String)) -> Errand {
+fn told(filed: &OrderRow, step: InspectionStep, (text, text_zh): (String, String)) -> Errand {
     let appointment = filed.case.order.appointment.as_ref();
     let moved = Moved {
         order_id: filed.order_id,
@@ -105,7 +105,7 @@ fn told(filed: &Filed, step: InspectionStep, (text, text_zh): (String, String)) 
 }
 
 /// An answer of the inspection service that is not said yet.
-fn say(filed: &Filed, At { version, round }: At, what: What) -> Errand {
+fn say(filed: &OrderRow, At { version, round }: At, what: What) -> Errand {
     let request = RequestId(Uuid::now_v7());
     Errand(Decision {
         request,
@@ -118,7 +118,7 @@ fn say(filed: &Filed, At { version, round }: At, what: What) -> Errand {
 }
 
 /// What an enterprise wants to know of a step.
-fn words(filed: &Filed, fact: &Fact) -> (String, String) {
+fn words(filed: &OrderRow, fact: &Fact) -> (String, String) {
     let said = |en: &str, zh: &str| (en.to_owned(), zh.to_owned());
     match fact {
         Fact::NoShow(count) => (
@@ -164,7 +164,7 @@ fn disposal_zh(disposal: Disposal) -> &'static str {
 }
 
 /// What the declaration service is to be told.
-pub(crate) fn of(filed: &Filed, errand: joint::Errand, reason: &str) -> Errand {
+pub(crate) fn of(filed: &OrderRow, errand: joint::Errand, reason: &str) -> Errand {
     let order_id = filed.order_id;
     match errand {
         joint::Errand::Findings(at) => {
@@ -179,7 +179,7 @@ pub(crate) fn of(filed: &Filed, errand: joint::Errand, reason: &str) -> Errand {
 
 /// What is on record, by the agency that it answers. What is wrong comes first, so that a report that holds
 /// no more still tells it; all of it stands with the order.
-fn findings(filed: &Filed) -> Vec<domain::history::Finding> {
+fn findings(filed: &OrderRow) -> Vec<domain::history::Finding> {
     let mut record = joint::record(&filed.case.order);
     record.sort_by_key(|(_, finding)| !finding.result.is_adverse());
     let agencies = [Agency::Customs, Agency::Inspection];
@@ -231,7 +231,10 @@ pub(crate) async fn insert(
 
 /// Takes answers down. What was refused has an effect where somebody waits for it; an errand that another
 /// process said as well is answered by the first of the two.
-pub(crate) async fn settle(step: &mut Step<'_>, settled: &[Settled]) -> Result<(), Fault> {
+pub(crate) async fn settle(
+    step: &mut InspectionTransaction<'_>,
+    settled: &[Settled],
+) -> Result<(), Fault> {
     let items: Vec<(Slot, Uuid)> =
         settled.iter().map(|it| (it.declaration.slot(), it.id)).collect();
     let open = queue::settle(&mut *step.tx, ANSWERS, &items).await?;

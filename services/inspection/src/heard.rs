@@ -19,9 +19,9 @@ use time::OffsetDateTime;
 
 use crate::consignment::{self, Change, Consignment, Ended};
 use crate::credits::blacklist;
-use crate::orders::Filed;
+use crate::orders::OrderRow;
 use crate::risk::{self, Demands, Standing};
-use crate::step::Step;
+use crate::transaction::InspectionTransaction;
 
 /// The queue of events that could not be taken when they came. Their subject is the declaration, their place
 /// the position in its slot.
@@ -103,7 +103,7 @@ impl Heard {
 
 /// Takes events down, in order. For each with a new content: what the rules demand.
 pub(crate) async fn hear(
-    step: &mut Step<'_>,
+    step: &mut InspectionTransaction<'_>,
     events: &[Arc<Heard>],
 ) -> Result<Vec<Option<Demands>>, Fault> {
     let demands = assess(step, events).await?;
@@ -120,7 +120,10 @@ pub(crate) async fn hear(
 }
 
 /// New contents: consignments, and what the rules say.
-async fn assess(step: &mut Step<'_>, events: &[Arc<Heard>]) -> Result<Vec<Option<Demands>>, Fault> {
+async fn assess(
+    step: &mut InspectionTransaction<'_>,
+    events: &[Arc<Heard>],
+) -> Result<Vec<Option<Demands>>, Fault> {
     let new =
         |heard: &Heard| heard.facts.iter().any(|what| matches!(what, What::Filed | What::Amended));
     let contents: Vec<(&Heard, &Declared)> = events
@@ -157,7 +160,10 @@ async fn assess(step: &mut Step<'_>, events: &[Arc<Heard>]) -> Result<Vec<Option
 }
 
 /// A row for each declaration, so that clearance can be measured.
-async fn file(step: &mut Step<'_>, contents: &[(&Heard, &Declared)]) -> Result<(), Fault> {
+async fn file(
+    step: &mut InspectionTransaction<'_>,
+    contents: &[(&Heard, &Declared)],
+) -> Result<(), Fault> {
     let today = step.today();
     let filed = contents.iter().filter(|(heard, _)| heard.facts.contains(&What::Filed));
     let filed: Vec<Consignment> = filed
@@ -177,7 +183,7 @@ async fn file(step: &mut Step<'_>, contents: &[(&Heard, &Declared)]) -> Result<(
 /// Asks the rules about every version that they were not asked about before. What was said first counts,
 /// also when another process said it.
 async fn ask_rules(
-    step: &mut Step<'_>,
+    step: &mut InspectionTransaction<'_>,
     sets: &[Arc<RuleSet>],
     contents: &[(&Heard, &Declared)],
 ) -> Result<(), Fault> {
@@ -216,7 +222,7 @@ async fn ask_rules(
     Ok(())
 }
 
-fn happen(step: &mut Step<'_>, heard: &Heard, what: &What) -> Result<(), Fault> {
+fn happen(step: &mut InspectionTransaction<'_>, heard: &Heard, what: &What) -> Result<(), Fault> {
     let id = heard.id;
     let told = match what {
         What::Filed => return Ok(()),
@@ -261,19 +267,19 @@ fn happen(step: &mut Step<'_>, heard: &Heard, what: &What) -> Result<(), Fault> 
     step.hear(id, At { version: heard.version, round: heard.round }, &told)
 }
 
-fn end(step: &mut Step<'_>, heard: &Heard, how: Ended) {
+fn end(step: &mut InspectionTransaction<'_>, heard: &Heard, how: Ended) {
     step.changes.push((heard.id, Change::Ended(how, heard.time)));
 }
 
 /// Keeps what is declared with the order, as it was shown: the newest content counts.
-fn show(step: &mut Step<'_>, heard: &Heard, order_id: OrderId) {
+fn show(step: &mut InspectionTransaction<'_>, heard: &Heard, order_id: OrderId) {
     // Who joins an order that is open shows nothing new.
     let Some(content) = &heard.content else { return };
     let fresh = filed(step, heard, order_id, content);
     let filed = match step.orders.remove(&heard.id) {
         None => fresh,
         Some(known) if heard.version < known.case.order.version => known,
-        Some(known) => Filed {
+        Some(known) => OrderRow {
             port_code: fresh.port_code,
             trade_mode: fresh.trade_mode,
             firms: fresh.firms,
@@ -284,8 +290,13 @@ fn show(step: &mut Step<'_>, heard: &Heard, order_id: OrderId) {
     step.orders.insert(heard.id, filed);
 }
 
-fn filed(step: &Step<'_>, heard: &Heard, order_id: OrderId, declared: &Declared) -> Filed {
-    Filed {
+fn filed(
+    step: &InspectionTransaction<'_>,
+    heard: &Heard,
+    order_id: OrderId,
+    declared: &Declared,
+) -> OrderRow {
+    OrderRow {
         id: heard.id,
         order_id,
         declarant_code: declared.declarant_code().to_owned(),
@@ -308,7 +319,7 @@ fn filed(step: &Step<'_>, heard: &Heard, order_id: OrderId, declared: &Declared)
 /// What an agency wants looked at: in full where our rules demanded it, otherwise as it said. A demand that
 /// names one instruction of the rules stands for all of them, since a verdict has room for a hundred.
 fn instructions(
-    step: &Step<'_>,
+    step: &InspectionTransaction<'_>,
     heard: &Heard,
     agency: Agency,
     reasons: &[Reason],

@@ -27,7 +27,7 @@ mod relay;
 mod report;
 mod risk;
 mod rpc;
-mod step;
+mod transaction;
 mod view;
 mod wire;
 
@@ -40,13 +40,13 @@ use kit::service::{
 use proto::v1::inspection_service_server::InspectionServiceServer;
 use sqlx::PgPool;
 use store::Clock;
-use store::batch::{self, Batch};
+use store::commit_queue::{self, CommitQueue};
 use store::tail::Tail;
 use store::token::TokenKey;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use commit::Desk;
+use commit::InspectionWriter;
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/inspection");
 
@@ -80,11 +80,11 @@ pub(crate) struct Inspection {
     pub(crate) tokens: TokenKey,
     pub(crate) tail: Tail,
     /// For what is heard.
-    pub(crate) hearing: Batch<Desk>,
+    pub(crate) hearing: CommitQueue<InspectionWriter>,
     /// For what is asked.
-    pub(crate) asking: Batch<Desk>,
+    pub(crate) asking: CommitQueue<InspectionWriter>,
     pub(crate) clock: Clock,
-    pub(crate) board: relay::Board,
+    pub(crate) board: relay::PendingAnswers,
     /// Demands of the rules that were refused, until that is kept.
     pub(crate) refused: Mutex<Vec<(DeclarationId, u32, String)>>,
     /// Tables of statistics at once.
@@ -110,16 +110,16 @@ fn mount(parts: &Parts, Caller { window, name }: Caller) -> Mount {
     let Pools { work, reads, tokens } = parts.pools.clone();
     let (tail, clock, draining) = (Tail::default(), parts.clock.clone(), parts.draining.clone());
     let errands = Arc::new(Notify::new());
-    let (board, said) = relay::Board::new();
-    let desk = Desk {
+    let (board, said) = relay::PendingAnswers::new();
+    let desk = InspectionWriter {
         tail: tail.clone(),
         clock: clock.clone(),
-        known: risk::Known::default(),
+        known: risk::RuleCache::default(),
         errands: Arc::clone(&errands),
     };
     let desk = Arc::new(desk);
-    let (hearing, ears) = batch::lanes(Arc::clone(&desk), &work, LANES, &parts.closing);
-    let (asking, hands) = batch::lanes(desk, &work, LANES, &parts.closing);
+    let (hearing, ears) = commit_queue::lanes(Arc::clone(&desk), &work, LANES, &parts.closing);
+    let (asking, hands) = commit_queue::lanes(desk, &work, LANES, &parts.closing);
     let mut loops = Loops::new(&MANIFEST, &work, parts);
     ears.into_iter().chain(hands).for_each(|lane| loops.add(lane));
     loops.add(tail.run(reads.clone(), parts.closing.clone()));

@@ -6,11 +6,11 @@ use proto::inspection::Told;
 
 use crate::ask::Asking;
 use crate::errand;
-use crate::step::Step;
+use crate::transaction::InspectionTransaction;
 
 /// The declaration has to be stopped before goods are looked at again, so an objection waits for that.
 pub(crate) fn object(
-    step: &mut Step<'_>,
+    step: &mut InspectionTransaction<'_>,
     id: DeclarationId,
     examination: u32,
     reason: &str,

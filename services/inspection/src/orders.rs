@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 /// An order with what it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Filed {
+pub(crate) struct OrderRow {
     pub(crate) id: DeclarationId,
     pub(crate) order_id: OrderId,
     pub(crate) declarant_code: String,
@@ -43,7 +43,7 @@ pub(crate) struct Filed {
     pub(crate) changed_time: OffsetDateTime,
 }
 
-impl Filed {
+impl OrderRow {
     /// The appointment for which a place keeps a station.
     pub(crate) fn standing(&self) -> Option<&Appointment> {
         self.case.order.appointment.as_ref().filter(|_| holds_window(self.case.order.stage))
@@ -169,7 +169,7 @@ pub(crate) async fn known(
 pub(crate) async fn load(
     tx: &mut PgConnection,
     ids: &BTreeSet<DeclarationId>,
-) -> Result<BTreeMap<DeclarationId, Filed>, Fault> {
+) -> Result<BTreeMap<DeclarationId, OrderRow>, Fault> {
     if ids.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -222,7 +222,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(crate) fn filed(self) -> Result<Filed, Fault> {
+    pub(crate) fn filed(self) -> Result<OrderRow, Fault> {
         let case = Case {
             order: decode_order(&self.state).map_err(|error| Fault::Broken(error.to_string()))?,
             newest_version: number(self.newest_version)?,
@@ -230,7 +230,7 @@ impl Row {
             objection_pending: self.objection_pending,
             released: self.released,
         };
-        Ok(Filed {
+        Ok(OrderRow {
             id: DeclarationId::from_uuid(self.declaration_id),
             order_id: OrderId(self.order_id),
             declarant_code: self.declarant_code,
@@ -252,18 +252,18 @@ impl Row {
 }
 
 /// Writes orders, new and changed.
-pub(crate) async fn write(tx: &mut PgConnection, orders: &[&Filed]) -> Result<(), Fault> {
+pub(crate) async fn write(tx: &mut PgConnection, orders: &[&OrderRow]) -> Result<(), Fault> {
     if orders.is_empty() {
         return Ok(());
     }
-    let of = |read: fn(&Filed) -> &str| orders.iter().map(|o| read(o)).collect::<Vec<&str>>();
-    let flags = |read: fn(&Filed) -> bool| orders.iter().map(|o| read(o)).collect::<Vec<bool>>();
+    let of = |read: fn(&OrderRow) -> &str| orders.iter().map(|o| read(o)).collect::<Vec<&str>>();
+    let flags = |read: fn(&OrderRow) -> bool| orders.iter().map(|o| read(o)).collect::<Vec<bool>>();
     let standing: Vec<Option<&Appointment>> = orders.iter().map(|o| o.standing()).collect();
     let places: Vec<&str> =
         standing.iter().map(|it| it.map_or("", |it| it.place.as_str())).collect();
     let starts: Vec<_> = standing.iter().map(|it| it.map(|it| it.window.start)).collect();
     let ends: Vec<_> = standing.iter().map(|it| it.map(|it| it.window.end)).collect();
-    let numbers = |read: fn(&Filed) -> u32| {
+    let numbers = |read: fn(&OrderRow) -> u32| {
         orders.iter().map(|o| integer(read(o))).collect::<Result<Vec<i32>, _>>()
     };
     let slots: Vec<i16> = orders.iter().map(|o| o.id.slot().column()).collect();
@@ -376,7 +376,7 @@ pub(crate) fn array(firms: &[String]) -> String {
 }
 
 /// Counts orders in and out of windows, so that a window's room is one row however many are booked.
-async fn count_bookings(tx: &mut PgConnection, orders: &[&Filed]) -> Result<(), Fault> {
+async fn count_bookings(tx: &mut PgConnection, orders: &[&OrderRow]) -> Result<(), Fault> {
     let mut moved: BTreeMap<(&str, OffsetDateTime), i32> = BTreeMap::new();
     for filed in orders {
         if let Some((place, start)) = &filed.booked {

@@ -15,12 +15,12 @@ use std::collections::HashSet;
 use store::column::number;
 use store::journal::{self, Entry};
 use store::page::Page;
-use store::{Fault, Unanswered};
+use store::{Fault, ServiceError};
 use time::{Date, Duration, OffsetDateTime};
 
 use crate::Inspection;
 use crate::credits::class;
-use crate::orders::{Filed, Row, stage_column};
+use crate::orders::{OrderRow, Row, stage_column};
 use crate::reference::{Site, read_site};
 use crate::risk::{agency, agency_column};
 use crate::view::{self, Seen, View};
@@ -48,7 +48,7 @@ pub(crate) async fn orders(
     principal: &Principal,
     filter: Filter,
     asked: (i32, &str),
-) -> Result<(Vec<Filed>, String), Unanswered> {
+) -> Result<(Vec<OrderRow>, String), ServiceError> {
     let view = View::of(&inspection.reads, principal).await?;
     let tokens = &inspection.tokens;
     let page = Page::of(tokens, &principal.name, ("orders", &view, &filter), asked)?;
@@ -92,7 +92,7 @@ pub(crate) async fn orders(
     .fetch_all(&inspection.reads)
     .await
     .map_err(Fault::from)?;
-    let found: Vec<Filed> = rows.into_iter().map(Row::filed).collect::<Result<_, Fault>>()?;
+    let found: Vec<OrderRow> = rows.into_iter().map(Row::filed).collect::<Result<_, Fault>>()?;
     Ok(page.cut(found, |filed| *filed.id.uuid().as_bytes())?)
 }
 
@@ -101,7 +101,7 @@ pub(crate) async fn order(
     pool: &PgPool,
     view: &View,
     id: DeclarationId,
-) -> Result<Filed, Unanswered> {
+) -> Result<OrderRow, ServiceError> {
     let mut connection = pool.acquire().await.map_err(Fault::from)?;
     let mut found = crate::orders::load(&mut connection, &[id].into()).await?;
     let found = found.remove(&id).filter(|filed| view.shows(Seen::of(filed)));
@@ -141,7 +141,7 @@ pub(crate) async fn windows(
     place: &str,
     days: (Date, u32),
     (by, now): (By, OffsetDateTime),
-) -> Result<Vec<(TimeWindow, u32)>, Unanswered> {
+) -> Result<Vec<(TimeWindow, u32)>, ServiceError> {
     let site = places(pool).await?.into_iter().find(|site| site.place.id == place);
     let unknown = || Refusal::of(Code::PlaceUnknown).with("place", place);
     let site = site.ok_or_else(unknown)?.place;
@@ -230,7 +230,7 @@ pub(crate) async fn rule_sets(pool: &PgPool, of: Option<Agency>) -> Result<Vec<R
 
 /// What the rules said.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct AssessmentRow {
     pub(crate) version: u32,
     pub(crate) made_time: OffsetDateTime,
     pub(crate) rules: (u32, u32),
@@ -243,7 +243,7 @@ pub(crate) async fn assessment(
     pool: &PgPool,
     id: DeclarationId,
     version: u32,
-) -> Result<Option<Kept>, Fault> {
+) -> Result<Option<AssessmentRow>, Fault> {
     let row = sqlx::query!(
         "select version, made_time, customs_rules, inspection_rules, refused, body
          from assessment
@@ -256,7 +256,7 @@ pub(crate) async fn assessment(
     .fetch_optional(pool)
     .await?;
     row.map(|row| {
-        Ok(Kept {
+        Ok(AssessmentRow {
             version: number(row.version)?,
             made_time: row.made_time,
             rules: (number(row.customs_rules)?, number(row.inspection_rules)?),
@@ -312,7 +312,7 @@ pub(crate) async fn credits(
     pool: &PgPool,
     (blacklisted, appealed): (bool, bool),
     page: &Page,
-) -> Result<(Vec<(String, Credit)>, String), Unanswered> {
+) -> Result<(Vec<(String, Credit)>, String), ServiceError> {
     let rows = sqlx::query!(
         "select firm, state from credit
          where firm > $1 and (not $2 or blacklisted) and (not $3 or appealed)
@@ -371,7 +371,7 @@ pub(crate) async fn statistics(
     scope: &Scope,
     (from, until): (OffsetDateTime, OffsetDateTime),
     port_code: &str,
-) -> Result<Vec<statistics::Row>, Unanswered> {
+) -> Result<Vec<statistics::Row>, ServiceError> {
     let codes = declarants(scope);
     let rows = sqlx::query!(
         r#"select c.port_code, c.trade_mode, c.class, c.filed_time, c.ended, c.ended_time,

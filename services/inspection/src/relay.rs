@@ -30,7 +30,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use crate::Inspection;
-use crate::commit::{Answer, Command, Done};
+use crate::commit::{Answer, Done, InspectionCommand};
 use crate::errand::{ANSWERS, Settled};
 use crate::heard::{EVENTS, Heard, What};
 use crate::risk::Demands;
@@ -48,12 +48,12 @@ const REPLIES_WAITING_MAX: usize = 256;
 
 /// What was said to the window by itself, until it is answered.
 #[derive(Debug)]
-pub(crate) struct Board {
+pub(crate) struct PendingAnswers {
     say: mpsc::Sender<Reply>,
     under_way: Mutex<HashMap<String, watch::Sender<Option<v1::Result>>>>,
 }
 
-impl Board {
+impl PendingAnswers {
     /// A board, and what is said through it.
     pub(crate) fn new() -> (Self, mpsc::Receiver<Reply>) {
         let (say, said) = mpsc::channel(REPLIES_WAITING_MAX);
@@ -118,7 +118,7 @@ pub(crate) async fn listen(
     };
     // Heartbeats come when nothing else does, so a stream that says nothing stands still.
     progress.begin();
-    let ear = Ear {
+    let ear = EventConsumer {
         inspection: Arc::clone(inspection),
         demanded: HashMap::new(),
         progress: progress.clone(),
@@ -183,7 +183,7 @@ impl Arrived {
     }
 }
 
-struct Ear {
+struct EventConsumer {
     inspection: Arc<Inspection>,
     /// Demands that were said and not answered yet, by their ids.
     demanded: HashMap<String, (DeclarationId, u32)>,
@@ -231,14 +231,14 @@ async fn hear(
     events: Vec<Arc<Heard>>,
     behind: Vec<Item>,
 ) -> Result<Vec<Option<Demands>>, Fault> {
-    let command = Command::Hear(events, behind);
-    match inspection.hearing.queue(Slot::of(""), &Share::Kept, command).await? {
+    let command = InspectionCommand::Hear(events, behind);
+    match inspection.hearing.enqueue(Slot::of(""), &Share::Kept, command).await? {
         Ok(Done::Heard(demands)) => Ok(demands),
         Ok(_) | Err(_) => Err(Fault::Broken("events were answered otherwise".to_owned())),
     }
 }
 
-impl Handler for Ear {
+impl Handler for EventConsumer {
     async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<Reply>>, Status> {
         let mut replies: Vec<Vec<Reply>> = events.iter().map(|_| Vec::new()).collect();
         let arrived = events.into_iter().enumerate().map(|(at, event)| Arrived::of(at, event));
@@ -323,8 +323,8 @@ impl LateEvents {
             let answer = risk_check((id, version, round), demands);
             let result = inspection.board.ask(answer).await?;
             if is_refusable && result.result() == v1::ResultCode::Refused {
-                let command = Command::Refused(id, version, result.code);
-                let kept = inspection.asking.queue(Slot::of(""), &Share::Kept, command).await;
+                let command = InspectionCommand::Refused(id, version, result.code);
+                let kept = inspection.asking.enqueue(Slot::of(""), &Share::Kept, command).await;
                 kept.map_err(|fault| Delivery::of(&fault))?.map_err(|refusal| {
                     Delivery::Failed(format!("the refusal of a demand was refused: {refusal}"))
                 })?;
@@ -387,7 +387,7 @@ impl Answers {
         let settled = Settled { id: item.id, declaration, reopens, refused: refused.to_owned() };
         let kept = inspection
             .asking
-            .queue(Slot::of(""), &Share::Kept, Command::Settle(vec![settled]))
+            .enqueue(Slot::of(""), &Share::Kept, InspectionCommand::Settle(vec![settled]))
             .await;
         kept.map_err(|fault| Delivery::of(&fault))?
             .map_err(|refusal| Delivery::Failed(format!("the answer was refused: {refusal}")))?;
@@ -474,8 +474,8 @@ fn what(fact: Wire) -> Option<Option<What>> {
 /// Has refusals of demands kept, until `closing`.
 pub(crate) async fn keep_refusals(inspection: &Arc<Inspection>, closing: &CancellationToken) {
     loop {
-        let queue = |command| inspection.asking.queue(Slot::of(""), &Share::Kept, command);
-        let refused = |(id, version, code)| queue(Command::Refused(id, version, code));
+        let queue = |command| inspection.asking.enqueue(Slot::of(""), &Share::Kept, command);
+        let refused = |(id, version, code)| queue(InspectionCommand::Refused(id, version, code));
         let pause = match keep(&inspection.refused, refused).await {
             Ok(()) => LOOK,
             Err(fault) => {

@@ -6,16 +6,16 @@ use domain::refusal::{Code, Refusal};
 use proto::inspection::line_numbers;
 use store::Fault;
 
-use crate::ask::{Asking, Draws, Reported, is_claimed_by};
+use crate::ask::{Asking, Draws, SiteReport, is_claimed_by};
 use crate::claim::replace;
-use crate::orders::Filed;
-use crate::step::Step;
+use crate::orders::OrderRow;
+use crate::transaction::InspectionTransaction;
 
 pub(crate) async fn report(
-    step: &mut Step<'_>,
+    step: &mut InspectionTransaction<'_>,
     id: DeclarationId,
     (version, examination): (u32, u32),
-    told: &Reported,
+    told: &SiteReport,
     caller: &str,
 ) -> Asking<Draws> {
     let filed = step.order(id)?.clone();
@@ -25,22 +25,22 @@ pub(crate) async fn report(
     // Who reports took the order on before; that nobody came is seen by whoever waits at the place.
     let is_current =
         (version, examination) == (filed.case.order.version, filed.case.order.examination);
-    if is_current && filed.claimed_by.is_empty() && !matches!(told, Reported::NoShow { .. }) {
+    if is_current && filed.claimed_by.is_empty() && !matches!(told, SiteReport::NoShow { .. }) {
         let refusal = Refusal::of(Code::InspectionOutOfStep).with("claimed_by", "");
         return Ok(Err(refusal.with("stage", filed.case.order.stage.word())));
     }
     let act = match told {
-        Reported::Act(act) => act.clone(),
-        Reported::NoShow { seen } => Act::NoShow { seen: *seen, at: step.now },
-        Reported::Treated(treatment) => {
+        SiteReport::Act(act) => act.clone(),
+        SiteReport::NoShow { seen } => Act::NoShow { seen: *seen, at: step.now },
+        SiteReport::Treated(treatment) => {
             let event = Event::Treated { examination, treatment: treatment.clone() };
             return Ok(step.apply(id, &event)?.map(|_| Draws::new()));
         }
-        Reported::Close => {
+        SiteReport::Close => {
             let event = Event::Close { examination };
             return Ok(step.apply(id, &event)?.map(|_| Draws::new()));
         }
-        Reported::Replace { officer } => {
+        SiteReport::Replace { officer } => {
             return replace(step, id, (version, examination), officer).await;
         }
     };
@@ -52,7 +52,7 @@ pub(crate) async fn report(
 
 /// Whether samples and findings are about goods that are there and, where the instruction names lines, about
 /// these.
-fn about_goods(filed: &Filed, act: &Act) -> Asking<()> {
+fn about_goods(filed: &OrderRow, act: &Act) -> Asking<()> {
     let named: Vec<(&InstructionKey, u32)> = match act {
         Act::Take { sample } => vec![(&sample.instruction, sample.gnum)],
         Act::Report { findings } => {

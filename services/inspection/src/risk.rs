@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 /// What is read once and stays as it is: rule sets by agency and version, seeds by day.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct RuleCache {
     sets: Mutex<HashMap<(i16, i32), Arc<RuleSet>>>,
     seed: Mutex<Option<Seed>>,
 }
@@ -46,7 +46,7 @@ pub(crate) fn agency(found: i16) -> Result<Agency, Fault> {
     column::value("agency", [Agency::Customs, Agency::Inspection], agency_column, found)
 }
 
-impl Known {
+impl RuleCache {
     /// The newest rule set of each agency, and those of them that were read now: another transaction may
     /// still take them back, so they are remembered when this one is durable.
     pub(crate) async fn in_force(

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use store::Fault;
 use store::journal::Entry;
 
-use crate::orders::Filed;
+use crate::orders::OrderRow;
 use crate::read;
 
 /// Which orders a caller sees.
@@ -40,7 +40,7 @@ pub(crate) struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    pub(crate) fn of(filed: &'a Filed) -> Self {
+    pub(crate) fn of(filed: &'a OrderRow) -> Self {
         Self {
             declarant_code: &filed.declarant_code,
             port_code: &filed.port_code,

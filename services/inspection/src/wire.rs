@@ -14,11 +14,11 @@ use proto::rule_file;
 use proto::v1::{self, report_request::Step};
 use store::follow::News;
 use store::journal::Entry;
-use store::{Fault, Unanswered};
+use store::{Fault, ServiceError};
 use time::{Date, OffsetDateTime};
 
-use crate::ask::{Draws, Reported};
-use crate::orders::Filed;
+use crate::ask::{Draws, SiteReport};
+use crate::orders::OrderRow;
 use crate::read::Filter;
 
 /// Of which firms a caller is told: an enterprise of its own, everybody at work of all.
@@ -129,12 +129,15 @@ pub(crate) fn of_request(mut refusal: Refusal) -> Refusal {
     refusal
 }
 
-pub(crate) fn damaged(error: impl std::fmt::Display) -> Unanswered {
+pub(crate) fn damaged(error: impl std::fmt::Display) -> ServiceError {
     Fault::Broken(format!("a stored message cannot be read: {error}")).into()
 }
 
 /// An order as the caller may see it.
-pub(crate) fn shown(principal: &Principal, filed: &Filed) -> Result<v1::OrderRecord, Unanswered> {
+pub(crate) fn shown(
+    principal: &Principal,
+    filed: &OrderRow,
+) -> Result<v1::OrderRecord, ServiceError> {
     let mut record = inspection::record(filed.shown()).map_err(damaged)?;
     if is_veiled(principal) {
         inspection::veil(&mut record);
@@ -190,18 +193,20 @@ pub(crate) fn filter(asked: v1::ListOrdersRequest) -> Result<Filter, Refusal> {
 }
 
 /// A step that a site reports.
-pub(crate) fn reported(step: Option<Step>) -> Result<Reported, Refusal> {
+pub(crate) fn reported(step: Option<Step>) -> Result<SiteReport, Refusal> {
     let unknown = |field: &'static str| refused(Code::CodeUnknown, field);
     let act = match step.ok_or_else(|| refused(Code::Required, "step"))? {
-        Step::NoShow(v1::NoShow { seen }) => return Ok(Reported::NoShow { seen }),
-        Step::Closing(v1::Closing {}) => return Ok(Reported::Close),
+        Step::NoShow(v1::NoShow { seen }) => {
+            return Ok(SiteReport::NoShow { seen });
+        }
+        Step::Closing(v1::Closing {}) => return Ok(SiteReport::Close),
         Step::Replacement(v1::Replacement { officer }) => {
             id(&officer, "replacement.officer")?;
-            return Ok(Reported::Replace { officer });
+            return Ok(SiteReport::Replace { officer });
         }
         Step::Treatment(said) => {
             id(&said.certificate, "treatment.certificate")?;
-            return Ok(Reported::Treated(inspection::treatment(said).map_err(unknown)?));
+            return Ok(SiteReport::Treated(inspection::treatment(said).map_err(unknown)?));
         }
         Step::Presentation(v1::Presentation { attendance }) => {
             let attendance = inspection::attendance(attendance);
@@ -235,7 +240,7 @@ pub(crate) fn reported(step: Option<Step>) -> Result<Reported, Refusal> {
             Act::Report { findings: findings.collect::<Result<_, _>>()? }
         }
     };
-    Ok(Reported::Act(act))
+    Ok(SiteReport::Act(act))
 }
 
 /// An officer as the caller may see it: where somebody's relatives work is no business of a site.
@@ -273,7 +278,10 @@ pub(crate) fn drawn(principal: &Principal, draws: Draws) -> Vec<v1::DrawnOfficer
 }
 
 /// Facts as the caller may see them: an enterprise is not told which system works for the site.
-pub(crate) fn facts(principal: &Principal, kept: &[u8]) -> Result<Vec<v1::OrderFact>, Unanswered> {
+pub(crate) fn facts(
+    principal: &Principal,
+    kept: &[u8],
+) -> Result<Vec<v1::OrderFact>, ServiceError> {
     let mut facts = inspection::decode_told(kept).map_err(damaged)?;
     if is_veiled(principal) {
         facts.retain(|fact| fact.kind() != v1::OrderFactKind::Claimed);
@@ -284,7 +292,7 @@ pub(crate) fn facts(principal: &Principal, kept: &[u8]) -> Result<Vec<v1::OrderF
 pub(crate) fn history(
     principal: &Principal,
     entry: Entry,
-) -> Result<v1::OrderHistoryEntry, Unanswered> {
+) -> Result<v1::OrderHistoryEntry, ServiceError> {
     Ok(v1::OrderHistoryEntry {
         time: Some(proto::timestamp(entry.recorded_time)),
         version: store::column::number(entry.version)?,
@@ -295,7 +303,7 @@ pub(crate) fn history(
 pub(crate) fn told(
     principal: &Principal,
     news: News,
-) -> Result<v1::WatchOrdersResponse, Unanswered> {
+) -> Result<v1::WatchOrdersResponse, ServiceError> {
     match news {
         News::Quiet(resume_token) => {
             Ok(v1::WatchOrdersResponse { resume_token, ..Default::default() })

@@ -17,7 +17,7 @@ use proto::status::{self, Language};
 use proto::text::Texts;
 use proto::{exchange, memory};
 use ring::digest::{SHA256, digest};
-use store::Unanswered;
+use store::ServiceError;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -55,7 +55,7 @@ pub struct Change {
 }
 
 impl Change {
-    fn of(message: &(impl Identified + prost::Message)) -> Result<Self, Unanswered> {
+    fn of(message: &(impl Identified + prost::Message)) -> Result<Self, ServiceError> {
         let request_id = exchange::request(message.request_id())?;
         let mut change = Self { request_id, digest: [0; 32] };
         change.digest.copy_from_slice(digest(&SHA256, &message.encode_to_vec()).as_ref());
@@ -70,7 +70,7 @@ impl Change {
 /// What the work refuses or fails at, in the language of the caller.
 pub async fn unary<Q: Texts, A>(
     request: Request<Q>,
-    work: impl AsyncFnOnce(Call, Q) -> Result<A, Unanswered>,
+    work: impl AsyncFnOnce(Call, Q) -> Result<A, ServiceError>,
 ) -> Answer<A> {
     let call = Call::of(&request)?;
     let language = call.language;
@@ -85,7 +85,7 @@ pub async fn unary<Q: Texts, A>(
 /// That it has no request id; what the work refuses or fails at.
 pub async fn change<Q: Texts + Identified + prost::Message, A>(
     request: Request<Q>,
-    work: impl AsyncFnOnce(Call, Change, Q) -> Result<A, Unanswered>,
+    work: impl AsyncFnOnce(Call, Change, Q) -> Result<A, ServiceError>,
 ) -> Answer<A> {
     unary(request, async |call, message| {
         let change = Change::of(&message)?;
@@ -101,14 +101,14 @@ pub async fn change<Q: Texts + Identified + prost::Message, A>(
 /// What keeps it from beginning. What ends it later is its last item.
 pub async fn stream<Q: Texts, A, S>(
     request: Request<Q>,
-    work: impl AsyncFnOnce(Call, Q) -> Result<S, Unanswered>,
+    work: impl AsyncFnOnce(Call, Q) -> Result<S, ServiceError>,
 ) -> Answer<Answers<A>>
 where
-    S: Stream<Item = Result<A, Unanswered>> + Send + 'static,
+    S: Stream<Item = Result<A, ServiceError>> + Send + 'static,
 {
     let call = Call::of(&request)?;
     let language = call.language;
-    let said = move |error: Unanswered| status::of(error, language);
+    let said = move |error: ServiceError| status::of(error, language);
     let begun = work(call, request.into_inner()).await.map_err(said)?;
     Ok(Response::new(Box::pin(begun.map(move |item| item.map_err(said)))))
 }

@@ -6,7 +6,7 @@ use proto::v1;
 use proto::v1::operation_service_server::{self, OperationService, OperationServiceServer};
 use sqlx::PgPool;
 use store::queue::{self, StuckItem};
-use store::{Clock, Unanswered};
+use store::{Clock, ServiceError};
 use tonic::Request;
 use uuid::Uuid;
 
@@ -62,7 +62,7 @@ impl Operation {
     async fn list(
         &self,
         request: &v1::ListStuckRequest,
-    ) -> Result<v1::ListStuckResponse, Unanswered> {
+    ) -> Result<v1::ListStuckResponse, ServiceError> {
         let most = match request.page_size {
             0 => limits::PAGE_DEFAULT,
             size => size.clamp(1, limits::PAGE_MAX),
@@ -94,7 +94,7 @@ impl Operation {
     async fn retry(
         &self,
         request: &v1::RetryStuckRequest,
-    ) -> Result<v1::RetryStuckResponse, Unanswered> {
+    ) -> Result<v1::RetryStuckResponse, ServiceError> {
         let only = optional(&request.id)?;
         let (mut retried, now) = (0, self.clock.now());
         for source in self.sources(&request.service)? {
@@ -108,7 +108,7 @@ impl Operation {
         Ok(v1::RetryStuckResponse { retried: u32::try_from(retried).unwrap_or(u32::MAX) })
     }
 
-    async fn drop(&self, id: &str) -> Result<v1::DropStuckResponse, Unanswered> {
+    async fn drop(&self, id: &str) -> Result<v1::DropStuckResponse, ServiceError> {
         let wanted =
             optional(id)?.ok_or_else(|| Refusal::of(Code::Required).with("field", "id"))?;
         for source in &self.sources {

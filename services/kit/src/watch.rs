@@ -8,7 +8,7 @@ use store::follow::{self, News};
 use store::journal::{self, Entry};
 use store::tail::Tail;
 use store::token::TokenKey;
-use store::{Fault, Unanswered};
+use store::{Fault, ServiceError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -57,9 +57,9 @@ impl Journal<'_> {
         self,
         watcher: Watcher<'_>,
         slots: Vec<Slot>,
-        positions: impl AsyncFnOnce(Subject) -> Result<Vec<i64>, Unanswered>,
+        positions: impl AsyncFnOnce(Subject) -> Result<Vec<i64>, ServiceError>,
         concerns: impl Fn(&Entry) -> bool + Send + Sync + 'static,
-    ) -> Result<BoxStream<'static, Result<News, Unanswered>>, Unanswered> {
+    ) -> Result<BoxStream<'static, Result<News, ServiceError>>, ServiceError> {
         let Watcher { caller, token, only } = watcher;
         let filter = ("watch", only.map(|only| only.id));
         let (given, token) = (token, self.tokens.of(caller, filter)?);

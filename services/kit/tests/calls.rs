@@ -26,7 +26,7 @@ use store::journal::{Entry, Heads};
 use store::queue::{self, Item};
 use store::tail::Tail;
 use store::token::TokenKey;
-use store::{Clock, Fault, Unanswered};
+use store::{Clock, Fault, ServiceError};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
@@ -96,8 +96,8 @@ impl Shared {
         call: &Call,
         request: v1::WatchRequest,
     ) -> Result<
-        impl futures::Stream<Item = Result<v1::WatchResponse, Unanswered>> + use<>,
-        Unanswered,
+        impl futures::Stream<Item = Result<v1::WatchResponse, ServiceError>> + use<>,
+        ServiceError,
     > {
         let owner = call.principal.name.clone();
         let v1::WatchRequest { resume_token, name } = request;

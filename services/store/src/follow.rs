@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::journal::Entry;
 use crate::tail::{Reader, Signal};
 use crate::token::Token;
-use crate::{Fault, Unanswered};
+use crate::{Fault, ServiceError};
 
 /// What a watcher is told.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub fn follow(
     history: Vec<Entry>,
     concerns: impl Fn(&Entry) -> bool + Send + Sync,
     draining: CancellationToken,
-) -> impl Stream<Item = Result<News, Unanswered>> + Send {
+) -> impl Stream<Item = Result<News, ServiceError>> + Send {
     async_stream::try_stream! {
         let mut history = history.into_iter().peekable();
         while let Some(entry) = history.next() {

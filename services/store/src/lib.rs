@@ -2,8 +2,8 @@
 //! table. What it promises: nothing is answered before it is durable, and a slot's journal has no
 //! gaps and no reordering.
 
-pub mod batch;
 pub mod column;
+pub mod commit_queue;
 pub mod connect;
 pub mod follow;
 pub mod journal;
@@ -16,10 +16,11 @@ pub mod request;
 pub mod share;
 pub mod tail;
 pub mod token;
-mod unanswered;
+
+mod service_error;
 
 pub use connect::{Error, connect};
-pub use unanswered::Unanswered;
+pub use service_error::ServiceError;
 
 use std::sync::Arc;
 use time::OffsetDateTime;

@@ -8,7 +8,7 @@ use domain::refusal::{Code, Refusal};
 use uuid::Uuid;
 
 use crate::token::{Token, TokenKey};
-use crate::{Fault, Unanswered};
+use crate::{Fault, ServiceError};
 
 /// A page of a list, for one caller and one filter.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Page {
         caller: &str,
         filter: impl Debug,
         (size, token): (i32, &str),
-    ) -> Result<Self, Unanswered> {
+    ) -> Result<Self, ServiceError> {
         let size = match size {
             0 => limits::PAGE_DEFAULT,
             size => size.min(limits::PAGE_MAX),
@@ -104,7 +104,7 @@ fn foreign() -> Refusal {
 mod tests {
     use super::*;
 
-    fn page(filter: &str, size: i32, token: &str) -> Result<Page, Unanswered> {
+    fn page(filter: &str, size: i32, token: &str) -> Result<Page, ServiceError> {
         Page::of(&TokenKey::new(&[7; 32]), "firm a", filter, (size, token))
     }
 
@@ -156,8 +156,8 @@ mod tests {
             [("a filter", page("other", 1, &token)), ("rubbish", page("list", 1, "AAAA"))]
         {
             let code = match refused.err() {
-                Some(Unanswered::Refused(refusal)) => Some(refusal.code),
-                Some(Unanswered::Fault(_)) | None => None,
+                Some(ServiceError::Refused(refusal)) => Some(refusal.code),
+                Some(ServiceError::Fault(_)) | None => None,
             };
             assert_eq!(code, Some(Code::PageTokenForeign), "{what}");
         }

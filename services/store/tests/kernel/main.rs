@@ -10,8 +10,8 @@ use std::time::Duration;
 use domain::{RequestId, Slot, limits};
 use sqlx::{PgConnection, PgPool};
 use store::Fault;
-use store::batch::{Batch, Missed, Work, lanes};
 use store::column;
+use store::commit_queue::{CommitQueue, EnqueueError, Transaction, lanes};
 use store::journal::{Entry, Heads, heads};
 use store::numbers::use_numbers;
 use store::request::{RequestKey, Requests, Seen as SeenRequest};
@@ -72,15 +72,15 @@ fn entry(slot: Slot, position: i64) -> Entry {
     }
 }
 
-impl Work for Clerk {
+impl Transaction for Clerk {
     type Command = Command;
     type Answer = i64;
-    type Told = Vec<Entry>;
+    type Published = Vec<Entry>;
     type Held = ();
 
     fn held() {}
 
-    async fn work(
+    async fn run(
         &self,
         tx: &mut PgConnection,
         commands: &[Command],
@@ -118,17 +118,20 @@ impl Work for Clerk {
         Ok((answers, entries))
     }
 
-    fn tell(&self, entries: Vec<Entry>) {
+    fn publish(&self, entries: Vec<Entry>) {
         self.told.fetch_add(entries.len(), Ordering::Relaxed);
         self.tail.tell(entries);
     }
 }
 
 /// Runs commands that all waited when the lane began; answers in their order.
-async fn together(pool: &PgPool, commands: &[Command]) -> (Arc<Clerk>, Vec<Result<i64, Missed>>) {
+async fn together(
+    pool: &PgPool,
+    commands: &[Command],
+) -> (Arc<Clerk>, Vec<Result<i64, EnqueueError>>) {
     let (clerk, closing) = (Arc::new(Clerk::default()), CancellationToken::new());
     let (batch, lanes) = lanes(Arc::clone(&clerk), pool, 1, &closing);
-    let offers = commands.iter().map(|command| batch.offer(slot(0), &Share::Kept, *command));
+    let offers = commands.iter().map(|command| batch.try_enqueue(slot(0), &Share::Kept, *command));
     let answers = async {
         let answers = futures::future::join_all(offers).await;
         closing.cancel();
@@ -139,8 +142,8 @@ async fn together(pool: &PgPool, commands: &[Command]) -> (Arc<Clerk>, Vec<Resul
     (clerk, answers)
 }
 
-fn is_broken(answer: &Result<i64, Missed>) -> bool {
-    matches!(answer, Err(Missed::Fault(Fault::Broken(_))))
+fn is_broken(answer: &Result<i64, EnqueueError>) -> bool {
+    matches!(answer, Err(EnqueueError::Fault(Fault::Broken(_))))
 }
 
 async fn entries(pool: &PgPool, slot: Slot) -> Vec<i64> {
@@ -176,7 +179,7 @@ async fn a_database_that_is_away_fails_a_batch_as_one() {
     let append = Command::Append(slot(7));
     let (clerk, answers) = together(&database.pool, &[append, Command::Away, append]).await;
     for answer in &answers {
-        assert!(matches!(answer, Err(Missed::Fault(Fault::Away(_)))), "{answer:?}");
+        assert!(matches!(answer, Err(EnqueueError::Fault(Fault::Away(_)))), "{answer:?}");
     }
     let transactions = clerk.transactions.lock().expect("nobody panicked").clone();
     assert_eq!(transactions, [3], "trying one by one would not help");
@@ -245,7 +248,7 @@ async fn numbers_are_given_as_often_as_they_were_wanted() {
 /// A process that appends to slots 0 and 1, each request on its own.
 struct Process {
     clerk: Arc<Clerk>,
-    batch: Batch<Clerk>,
+    batch: CommitQueue<Clerk>,
     /// Ends with the process.
     _tasks: JoinSet<()>,
 }
@@ -263,7 +266,7 @@ impl Process {
     async fn append(&self, number: u32, count: usize) {
         for _ in 0..count {
             let done =
-                self.batch.queue(slot(number), &Share::Kept, Command::Append(slot(number))).await;
+                self.batch.enqueue(slot(number), &Share::Kept, Command::Append(slot(number))).await;
             done.expect("the database is there");
         }
     }
@@ -439,13 +442,15 @@ async fn a_flood_of_one_caller_leaves_the_next_batch_to_others() {
     let (flood, firm) = (Share::firm("flood"), Share::firm("other"));
     let many = 10_000;
     let append = Command::Append(slot(7));
-    let floods = (0..many).map(|_| batch.queue(slot(0), &flood, append));
+    let floods = (0..many).map(|_| batch.enqueue(slot(0), &flood, append));
     let all = async {
         let mut floods = std::pin::pin!(futures::future::join_all(floods));
         // All of it is there before the others come.
         assert!(futures::poll!(&mut floods).is_pending());
-        let (other, agency) =
-            (batch.offer(slot(0), &firm, append), batch.queue(slot(0), &Share::Kept, append));
+        let (other, agency) = (
+            batch.try_enqueue(slot(0), &firm, append),
+            batch.enqueue(slot(0), &Share::Kept, append),
+        );
         let few = async {
             let (other, agency) = tokio::join!(other, agency);
             (other.expect("it is taken"), agency.expect("it is taken"))

@@ -4,11 +4,11 @@ use domain::refusal::{Code, Refusal};
 use uuid::Uuid;
 
 use crate::Fault;
-use crate::batch::Missed;
+use crate::commit_queue::EnqueueError;
 
 /// Why a call has no good answer.
 #[derive(Debug, thiserror::Error)]
-pub enum Unanswered {
+pub enum ServiceError {
     /// The business says no.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -17,21 +17,21 @@ pub enum Unanswered {
     Fault(#[from] Fault),
 }
 
-impl From<Missed> for Unanswered {
-    fn from(missed: Missed) -> Self {
+impl From<EnqueueError> for ServiceError {
+    fn from(missed: EnqueueError) -> Self {
         match missed {
-            Missed::Busy => Self::Refused(Refusal::of(Code::Overloaded)),
-            Missed::Fault(fault) => Self::Fault(fault),
+            EnqueueError::Busy => Self::Refused(Refusal::of(Code::Overloaded)),
+            EnqueueError::Fault(fault) => Self::Fault(fault),
         }
     }
 }
 
 /// What the caller is told. A fault is logged here, once, with the reference that the caller gets.
-impl From<Unanswered> for Refusal {
-    fn from(unanswered: Unanswered) -> Self {
+impl From<ServiceError> for Refusal {
+    fn from(unanswered: ServiceError) -> Self {
         let refusal = match unanswered {
-            Unanswered::Refused(refusal) => refusal,
-            Unanswered::Fault(fault) => {
+            ServiceError::Refused(refusal) => refusal,
+            ServiceError::Fault(fault) => {
                 let reference = Uuid::now_v7();
                 let code = match &fault {
                     // The lane that met it has said so once for all who waited.

@@ -20,7 +20,7 @@ pub(crate) enum Errand {
 
 /// A document as it is kept.
 #[derive(Debug, Clone)]
-pub(crate) struct Paper {
+pub(crate) struct StoredDocument {
     pub(crate) slot: Slot,
     pub(crate) kind: DocumentKind,
     pub(crate) key: String,
@@ -123,7 +123,7 @@ pub(crate) fn key(kind: DocumentKind, document: &Document) -> String {
     domain::documents::key(&values.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-impl Paper {
+impl StoredDocument {
     /// As the rules of admission see it.
     pub(crate) fn held(&self, digest: &[u8], own: bool, used: bool) -> Held<'_> {
         Held {
@@ -144,7 +144,7 @@ impl Paper {
     }
 
     /// Whether its sender stands for the declarant or the seller of an inventory.
-    pub(crate) fn is_from_party_of(&self, inventory: &Paper) -> bool {
+    pub(crate) fn is_from_party_of(&self, inventory: &StoredDocument) -> bool {
         let names = &inventory.names;
         self.sender.as_ref().is_some_and(|sender| {
             [&names.agent_code, &names.ebc_code].into_iter().any(|code| sender.transmits_for(code))

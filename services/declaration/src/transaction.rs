@@ -17,15 +17,15 @@ use store::request::Requests;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::case::{self, Case, phase_column};
 use crate::clear;
+use crate::row::{self, DeclarationRow, phase_column};
 
 /// A transaction under way: what was loaded, and what will be written.
-pub(crate) struct Step<'t> {
+pub(crate) struct DeclarationTransaction<'t> {
     pub(crate) tx: &'t mut PgConnection,
     pub(crate) now: OffsetDateTime,
     heads: Heads,
-    pub(crate) cases: HashMap<DeclarationId, Case>,
+    pub(crate) cases: HashMap<DeclarationId, DeclarationRow>,
     filed: Vec<DeclarationId>,
     /// Facts of a case that are not yet an entry.
     pending: BTreeMap<DeclarationId, Pending>,
@@ -40,12 +40,12 @@ struct Pending {
     body: Option<Bytes>,
 }
 
-impl<'t> Step<'t> {
+impl<'t> DeclarationTransaction<'t> {
     pub(crate) fn new(
         tx: &'t mut PgConnection,
         now: OffsetDateTime,
         heads: Heads,
-        cases: HashMap<DeclarationId, Case>,
+        cases: HashMap<DeclarationId, DeclarationRow>,
         requests: Requests,
     ) -> Self {
         Self {
@@ -72,12 +72,12 @@ impl<'t> Step<'t> {
     }
 
     /// A case that was loaded or begun.
-    pub(crate) fn case(&mut self, id: DeclarationId) -> Result<&mut Case, Fault> {
+    pub(crate) fn case(&mut self, id: DeclarationId) -> Result<&mut DeclarationRow, Fault> {
         loaded(&mut self.cases, id)
     }
 
     /// Begins a case.
-    pub(crate) fn open(&mut self, case: Case) {
+    pub(crate) fn open(&mut self, case: DeclarationRow) {
         self.filed.push(case.id);
         self.cases.insert(case.id, case);
     }
@@ -140,13 +140,13 @@ impl<'t> Step<'t> {
         for id in waiting {
             self.enter(id, "")?;
         }
-        let (new, changed): (Vec<&Case>, Vec<&Case>) = self
+        let (new, changed): (Vec<&DeclarationRow>, Vec<&DeclarationRow>) = self
             .cases
             .values()
             .filter(|case| !case.added.is_empty())
             .partition(|case| self.filed.contains(&case.id));
-        case::insert(self.tx, &new).await?;
-        case::update(self.tx, &changed).await?;
+        row::insert(self.tx, &new).await?;
+        row::update(self.tx, &changed).await?;
         self.requests.write(self.tx, self.now).await?;
         self.clearing.write(self.tx, self.now).await?;
         self.heads.append(self.tx, &self.entries).await?;
@@ -154,7 +154,10 @@ impl<'t> Step<'t> {
     }
 }
 
-fn loaded(cases: &mut HashMap<DeclarationId, Case>, id: DeclarationId) -> Result<&mut Case, Fault> {
+fn loaded(
+    cases: &mut HashMap<DeclarationId, DeclarationRow>,
+    id: DeclarationId,
+) -> Result<&mut DeclarationRow, Fault> {
     let found = cases.get_mut(&id);
     found.ok_or_else(|| Fault::Broken(format!("declaration {id} was not loaded")))
 }

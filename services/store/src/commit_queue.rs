@@ -21,13 +21,13 @@ use crate::Fault;
 use crate::share::{NoRoom, Queue, Share};
 
 /// What a service does in one transaction.
-pub trait Work: Send + Sync + 'static {
+pub trait Transaction: Send + Sync + 'static {
     /// A request.
     type Command: Send + Sync;
     /// Its answer, business refusals included.
     type Answer: Send;
     /// What is told to readers after the commit.
-    type Told: Send;
+    type Published: Send;
     /// What a request holds besides itself for as long as it waits, whether its caller waits or not.
     type Held: Send;
 
@@ -35,42 +35,42 @@ pub trait Work: Send + Sync + 'static {
     fn held() -> Self::Held;
 
     /// Does all of it within the caller's transaction; one answer for each command, in order.
-    fn work(
+    fn run(
         &self,
         tx: &mut PgConnection,
         commands: &[Self::Command],
-    ) -> impl Future<Output = Result<(Vec<Self::Answer>, Self::Told), Fault>> + Send;
+    ) -> impl Future<Output = Result<(Vec<Self::Answer>, Self::Published), Fault>> + Send;
 
     /// Called after the commit, in the order of the commits of a lane.
-    fn tell(&self, told: Self::Told);
+    fn publish(&self, published: Self::Published);
 }
 
-struct Job<W: Work> {
+struct Job<W: Transaction> {
     command: W::Command,
     answer: oneshot::Sender<Result<W::Answer, Fault>>,
     held: W::Held,
 }
 
 /// The way in: a handle that many callers share.
-pub struct Batch<W: Work> {
+pub struct CommitQueue<W: Transaction> {
     lanes: Vec<Arc<Queue<Job<W>>>>,
 }
 
-impl<W: Work> Clone for Batch<W> {
+impl<W: Transaction> Clone for CommitQueue<W> {
     fn clone(&self) -> Self {
         Self { lanes: self.lanes.clone() }
     }
 }
 
-impl<W: Work> std::fmt::Debug for Batch<W> {
+impl<W: Transaction> std::fmt::Debug for CommitQueue<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Batch").field("lanes", &self.lanes.len()).finish()
+        f.debug_struct("CommitQueue").field("lanes", &self.lanes.len()).finish()
     }
 }
 
 /// Why a request was not taken.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum Missed {
+pub enum EnqueueError {
     /// Too much is waiting.
     #[error("too many requests wait for the commit")]
     Busy,
@@ -88,22 +88,22 @@ pub enum WhenFull {
     Wait,
 }
 
-impl<W: Work> Batch<W> {
+impl<W: Transaction> CommitQueue<W> {
     /// Takes part in the next transaction in which its caller has a turn: [`Self::offer`] or [`Self::queue`].
     ///
     /// # Errors
     ///
-    /// [`Missed`] when it is refused or when the transaction failed.
+    /// [`EnqueueError`] when it is refused or when the transaction failed.
     pub async fn send(
         &self,
         slot: Slot,
         share: &Share,
         command: W::Command,
         when_full: WhenFull,
-    ) -> Result<W::Answer, Missed> {
+    ) -> Result<W::Answer, EnqueueError> {
         match when_full {
-            WhenFull::Refuse => self.offer(slot, share, command).await,
-            WhenFull::Wait => Ok(self.queue(slot, share, command).await?),
+            WhenFull::Refuse => self.try_enqueue(slot, share, command).await,
+            WhenFull::Wait => Ok(self.enqueue(slot, share, command).await?),
         }
     }
 
@@ -112,19 +112,19 @@ impl<W: Work> Batch<W> {
     ///
     /// # Errors
     ///
-    /// [`Missed`] when overloaded or when the transaction failed.
-    pub async fn offer(
+    /// [`EnqueueError`] when overloaded or when the transaction failed.
+    pub async fn try_enqueue(
         &self,
         slot: Slot,
         share: &Share,
         command: W::Command,
-    ) -> Result<W::Answer, Missed> {
+    ) -> Result<W::Answer, EnqueueError> {
         let (answer, answered) = oneshot::channel();
         match self.lane(slot).offer(share, Job { command, answer, held: W::held() }) {
             Ok(()) => Ok(hear(answered).await?),
             Err(NoRoom::Full) => {
                 metrics::counter!("sw_commit_refused_total").increment(1);
-                Err(Missed::Busy)
+                Err(EnqueueError::Busy)
             }
             Err(NoRoom::Closed) => Err(drained().into()),
         }
@@ -136,7 +136,7 @@ impl<W: Work> Batch<W> {
     /// # Errors
     ///
     /// [`Fault`] when the transaction failed.
-    pub async fn queue(
+    pub async fn enqueue(
         &self,
         slot: Slot,
         share: &Share,
@@ -171,12 +171,12 @@ fn drained() -> Fault {
 
 /// Makes the handle and the lanes behind it. The caller runs each lane as a task; a lane ends after
 /// `closing`, when what was waiting is done.
-pub fn lanes<W: Work>(
+pub fn lanes<W: Transaction>(
     work: Arc<W>,
     pool: &PgPool,
     count: usize,
     closing: &CancellationToken,
-) -> (Batch<W>, Vec<impl Future<Output = ()> + Send + use<W>>) {
+) -> (CommitQueue<W>, Vec<impl Future<Output = ()> + Send + use<W>>) {
     let mut queues = Vec::with_capacity(count);
     let mut tasks = Vec::with_capacity(count);
     for _ in 0..count {
@@ -184,7 +184,7 @@ pub fn lanes<W: Work>(
         queues.push(Arc::clone(&queue));
         tasks.push(lane(Arc::clone(&work), pool.clone(), Taker(queue), closing.clone()));
     }
-    (Batch { lanes: queues }, tasks)
+    (CommitQueue { lanes: queues }, tasks)
 }
 
 /// The end of a queue at which a lane takes. However the lane ends, nobody waits for it in vain.
@@ -196,7 +196,7 @@ impl<J> Drop for Taker<J> {
     }
 }
 
-async fn lane<W: Work>(
+async fn lane<W: Transaction>(
     work: Arc<W>,
     pool: PgPool,
     taker: Taker<Job<W>>,
@@ -266,7 +266,7 @@ fn reply<A>(
 
 /// The transaction, and a panic in it as the fault that it is: the connection is dropped with what it holds,
 /// and the lane goes on.
-async fn guarded<W: Work>(
+async fn guarded<W: Transaction>(
     work: &W,
     pool: &PgPool,
     commands: &[W::Command],
@@ -279,20 +279,20 @@ async fn guarded<W: Work>(
     })
 }
 
-async fn transaction<W: Work>(
+async fn transaction<W: Transaction>(
     work: &W,
     pool: &PgPool,
     commands: &[W::Command],
 ) -> Result<Vec<W::Answer>, Fault> {
     let mut connection = pool.acquire().await?;
     let mut tx = connection.begin().await?;
-    let (answers, told) = work.work(&mut tx, commands).await?;
+    let (answers, told) = work.run(&mut tx, commands).await?;
     if answers.len() != commands.len() {
         let (answers, commands) = (answers.len(), commands.len());
         return Err(Fault::Broken(format!("{commands} requests have {answers} answers")));
     }
     tx.commit().await?;
     drop(connection);
-    work.tell(told);
+    work.publish(told);
     Ok(answers)
 }

@@ -14,11 +14,11 @@ use uuid::Uuid;
 
 use crate::errand::{FILING, MATCHING, WITHDRAWAL};
 use crate::matching::{self, is_waiting};
-use crate::paper::{Errand, Names, Paper};
+use crate::stored_document::{Errand, Names, StoredDocument};
 
 /// The names of documents that are looked for.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Wanted {
+pub(crate) struct DocumentKeys {
     /// Kind and business key. The slot is told by the order, which is not part of every key, so keys are
     /// looked for in all slots.
     pub(crate) keys: BTreeSet<(u16, String)>,
@@ -43,7 +43,7 @@ pub(crate) struct Wanted {
 /// A seller (ebcCode), and from when to when.
 pub(crate) type Period = (String, OffsetDateTime, OffsetDateTime);
 
-impl Wanted {
+impl DocumentKeys {
     fn is_empty(&self) -> bool {
         self.keys.is_empty()
             && self.orders.is_empty()
@@ -59,7 +59,7 @@ impl Wanted {
 
     /// What has to be there as well, given what was found: everything of an inventory's order, its
     /// parcel, what travels under its bill, and the parcels that a list names.
-    fn beyond(&self, found: &[Paper]) -> Self {
+    fn beyond(&self, found: &[StoredDocument]) -> Self {
         let mut beyond = Self::default();
         for paper in found {
             let names = &paper.names;
@@ -116,8 +116,8 @@ const HOPS_MAX: usize = 4;
 
 /// Documents by all their names.
 #[derive(Debug, Default)]
-pub(crate) struct Shelf {
-    papers: HashMap<Uuid, Paper>,
+pub(crate) struct DocumentSet {
+    papers: HashMap<Uuid, StoredDocument>,
     keys: HashMap<(u16, String), Uuid>,
     orders: HashMap<String, BTreeSet<Uuid>>,
     parcels: HashMap<(String, String), BTreeSet<Uuid>>,
@@ -138,7 +138,7 @@ pub(crate) struct Shelf {
 }
 
 /// The queue in which something is to be done about a document.
-fn queue_of(paper: &Paper) -> Option<&'static str> {
+fn queue_of(paper: &StoredDocument) -> Option<&'static str> {
     match paper.errand {
         Errand::File => Some(FILING),
         Errand::Withdraw => Some(WITHDRAWAL),
@@ -147,9 +147,9 @@ fn queue_of(paper: &Paper) -> Option<&'static str> {
     }
 }
 
-impl Shelf {
+impl DocumentSet {
     /// Loads what is wanted, and what belongs to it.
-    pub(crate) async fn load(tx: &mut PgConnection, wanted: &Wanted) -> Result<Self, Fault> {
+    pub(crate) async fn load(tx: &mut PgConnection, wanted: &DocumentKeys) -> Result<Self, Fault> {
         let mut shelf = Self::default();
         let mut wanted = wanted.clone();
         let mut next = wanted.clone();
@@ -166,7 +166,7 @@ impl Shelf {
         Ok(shelf)
     }
 
-    fn extend(&mut self, papers: Vec<Paper>) {
+    fn extend(&mut self, papers: Vec<StoredDocument>) {
         for paper in papers {
             self.index(&paper);
             if let Some(queue) = queue_of(&paper) {
@@ -176,7 +176,7 @@ impl Shelf {
         }
     }
 
-    fn index(&mut self, paper: &Paper) {
+    fn index(&mut self, paper: &StoredDocument) {
         let id = paper.id;
         self.keys.insert((paper.kind.number(), paper.key.clone()), id);
         let names = &paper.names;
@@ -197,12 +197,12 @@ impl Shelf {
     }
 
     /// The inventory that became a declaration.
-    pub(crate) fn of_declaration(&self, declaration: Uuid) -> Option<&Paper> {
+    pub(crate) fn of_declaration(&self, declaration: Uuid) -> Option<&StoredDocument> {
         self.papers.get(self.declarations.get(&declaration)?)
     }
 
     /// The inventory that a cancellation is about.
-    pub(crate) fn cancelled_by(&self, paper: &Paper) -> Option<&Paper> {
+    pub(crate) fn cancelled_by(&self, paper: &StoredDocument) -> Option<&StoredDocument> {
         let kind = match paper.kind {
             DocumentKind::ExportCancel => DocumentKind::ExportInventory,
             _ => DocumentKind::ImportInventory,
@@ -211,17 +211,17 @@ impl Shelf {
     }
 
     /// The inventory with a number of ours.
-    pub(crate) fn of_pre_no(&self, pre_no: &str) -> Option<&Paper> {
+    pub(crate) fn of_pre_no(&self, pre_no: &str) -> Option<&StoredDocument> {
         self.papers.get(self.pre_nos.get(pre_no)?)
     }
 
-    pub(crate) fn papers(&self) -> impl Iterator<Item = &Paper> {
+    pub(crate) fn papers(&self) -> impl Iterator<Item = &StoredDocument> {
         self.papers.values()
     }
 
     /// A document by an id that the shelf gave. One that is not here cannot be: nothing of the
     /// transaction is written then.
-    pub(crate) fn get(&self, id: Uuid) -> Option<&Paper> {
+    pub(crate) fn get(&self, id: Uuid) -> Option<&StoredDocument> {
         let found = self.papers.get(&id);
         if found.is_none() {
             // The first one is enough.
@@ -230,7 +230,7 @@ impl Shelf {
         found
     }
 
-    pub(crate) fn by_key(&self, kind: DocumentKind, key: &str) -> Option<&Paper> {
+    pub(crate) fn by_key(&self, kind: DocumentKind, key: &str) -> Option<&StoredDocument> {
         self.keys.get(&(kind.number(), key.to_owned())).and_then(|id| self.papers.get(id))
     }
 
@@ -239,7 +239,7 @@ impl Shelf {
         &'a self,
         kind: DocumentKind,
         order_no: &str,
-    ) -> impl Iterator<Item = &'a Paper> {
+    ) -> impl Iterator<Item = &'a StoredDocument> {
         let ids = self.orders.get(order_no).into_iter().flatten();
         ids.filter_map(|id| self.papers.get(id)).filter(move |paper| paper.kind == kind)
     }
@@ -250,7 +250,7 @@ impl Shelf {
         kind: DocumentKind,
         code: &str,
         no: &str,
-    ) -> impl Iterator<Item = &'a Paper> {
+    ) -> impl Iterator<Item = &'a StoredDocument> {
         let ids = self.parcels.get(&(code.to_owned(), no.to_owned())).into_iter().flatten();
         ids.filter_map(|id| self.papers.get(id)).filter(move |paper| paper.kind == kind)
     }
@@ -260,18 +260,18 @@ impl Shelf {
         &'a self,
         kind: DocumentKind,
         bill_no: &str,
-    ) -> impl Iterator<Item = &'a Paper> {
+    ) -> impl Iterator<Item = &'a StoredDocument> {
         let ids = self.bills.get(bill_no).into_iter().flatten();
         ids.filter_map(|id| self.papers.get(id)).filter(move |paper| paper.kind == kind)
     }
 
     /// The first document that satisfies this; for names that few commands use.
-    pub(crate) fn find(&self, test: impl Fn(&Paper) -> bool) -> Option<&Paper> {
+    pub(crate) fn find(&self, test: impl Fn(&StoredDocument) -> bool) -> Option<&StoredDocument> {
         self.papers.values().find(|paper| test(paper))
     }
 
     /// Puts a document on the shelf, over one with the same key.
-    pub(crate) fn put(&mut self, paper: Paper) {
+    pub(crate) fn put(&mut self, paper: StoredDocument) {
         if let Some(old) = self.keys.get(&(paper.kind.number(), paper.key.clone())).copied() {
             let from = self.papers.get(&old).map(|old| old.slot).filter(|slot| *slot != paper.slot);
             self.moved.extend(from.map(|slot| (slot, paper.kind.number(), paper.key.clone())));
@@ -299,7 +299,7 @@ impl Shelf {
 
     /// Changes a document; it is written at the end of the transaction. One that is not here cannot be,
     /// see [`Self::get`].
-    pub(crate) fn change(&mut self, id: Uuid, change: impl FnOnce(&mut Paper)) {
+    pub(crate) fn change(&mut self, id: Uuid, change: impl FnOnce(&mut StoredDocument)) {
         let Some(paper) = self.papers.get_mut(&id) else {
             let _known = self.missed.set(id);
             return;
@@ -328,7 +328,7 @@ impl Shelf {
         tx: &mut PgConnection,
         now: OffsetDateTime,
     ) -> Result<(), Fault> {
-        let of = |ids: &BTreeSet<Uuid>| -> Vec<&Paper> {
+        let of = |ids: &BTreeSet<Uuid>| -> Vec<&StoredDocument> {
             ids.iter().filter_map(|id| self.get(*id)).collect()
         };
         let (put, changed) = (of(&self.put), of(&self.changed));
@@ -364,7 +364,7 @@ impl Shelf {
 }
 
 /// What is to be done about a document, as an item. Documents do not wait for each other here.
-fn item(paper: &Paper, queue: &str, now: OffsetDateTime) -> Item {
+fn item(paper: &StoredDocument, queue: &str, now: OffsetDateTime) -> Item {
     let wait = time::Duration::seconds(matching::POLICY.wait_seconds);
     Item {
         slot: paper.slot,
@@ -400,13 +400,13 @@ async fn remove(tx: &mut PgConnection, moved: &[(Slot, u16, String)]) -> Result<
 /// Writes whole documents, over those with the same key.
 async fn insert(
     tx: &mut PgConnection,
-    papers: &[&Paper],
+    papers: &[&StoredDocument],
     now: OffsetDateTime,
 ) -> Result<(), Fault> {
     if papers.is_empty() {
         return Ok(());
     }
-    let texts = |field: fn(&Paper) -> &str| -> Vec<String> {
+    let texts = |field: fn(&StoredDocument) -> &str| -> Vec<String> {
         papers.iter().map(|paper| field(paper).to_owned()).collect()
     };
     let slots: Vec<i16> = papers.iter().map(|p| p.slot.column()).collect();
@@ -507,7 +507,7 @@ async fn insert(
 /// Writes the state of documents that are there: their content stays where it is.
 async fn update(
     tx: &mut PgConnection,
-    papers: &[&Paper],
+    papers: &[&StoredDocument],
     now: OffsetDateTime,
 ) -> Result<(), Fault> {
     if papers.is_empty() {
@@ -515,7 +515,7 @@ async fn update(
     }
     let slots: Vec<i16> = papers.iter().map(|p| p.slot.column()).collect();
     let kinds: Vec<i16> = papers.iter().map(|p| kind_column(p.kind)).collect();
-    let texts = |field: fn(&Paper) -> &str| -> Vec<String> {
+    let texts = |field: fn(&StoredDocument) -> &str| -> Vec<String> {
         papers.iter().map(|paper| field(paper).to_owned()).collect()
     };
     let deleted: Vec<bool> = papers.iter().map(|p| p.deleted).collect();
@@ -606,7 +606,7 @@ pub(crate) struct Row {
     pub(crate) held_back: i32,
 }
 
-impl TryFrom<Row> for Paper {
+impl TryFrom<Row> for StoredDocument {
     type Error = Fault;
 
     fn try_from(row: Row) -> Result<Self, Fault> {
@@ -667,9 +667,9 @@ type Place = (i16, i16, String);
 /// asked for: a single one for all of them costs more to plan than to run.
 async fn find(
     tx: &mut PgConnection,
-    wanted: &Wanted,
+    wanted: &DocumentKeys,
     known: &HashMap<(u16, String), Uuid>,
-) -> Result<Vec<Paper>, Fault> {
+) -> Result<Vec<StoredDocument>, Fault> {
     let mut places = places(&mut *tx, wanted).await?;
     places.retain(|(_, kind, key)| !known.contains_key(&(kind.cast_unsigned(), key.clone())));
     if places.is_empty() {
@@ -700,7 +700,7 @@ async fn find(
 }
 
 /// Where the documents that are wanted stand, each once.
-async fn places(tx: &mut PgConnection, wanted: &Wanted) -> Result<BTreeSet<Place>, Fault> {
+async fn places(tx: &mut PgConnection, wanted: &DocumentKeys) -> Result<BTreeSet<Place>, Fault> {
     /// One query by one array of names, when there are any.
     macro_rules! by_name {
         ($found:ident, $names:expr, $query:literal) => {
@@ -816,7 +816,7 @@ async fn places(tx: &mut PgConnection, wanted: &Wanted) -> Result<BTreeSet<Place
 pub(crate) async fn of_items(
     pool: &PgPool,
     items: &[Item],
-) -> Result<Vec<Option<Result<Paper, Fault>>>, Fault> {
+) -> Result<Vec<Option<Result<StoredDocument, Fault>>>, Fault> {
     let slots: Vec<i16> = items.iter().map(|item| item.slot.column()).collect();
     let ids: Vec<Uuid> = items.iter().map(|item| item.id).collect();
     let rows = sqlx::query_as!(

@@ -25,24 +25,24 @@ use uuid::Uuid;
 use crate::consignment::{self, Change};
 use crate::credits::Credits;
 use crate::errand::{self, Errand};
-use crate::orders::{self, Filed, stage_column};
+use crate::orders::{self, OrderRow, stage_column};
 use crate::reference::{self, Site};
 use crate::risk;
 
 /// What a transaction loads before it decides.
 pub(crate) struct Loaded {
-    pub(crate) orders: BTreeMap<DeclarationId, Filed>,
+    pub(crate) orders: BTreeMap<DeclarationId, OrderRow>,
     pub(crate) credits: Credits,
     pub(crate) instructed: HashMap<(DeclarationId, u32), Vec<Instruction>>,
     pub(crate) requests: Requests,
 }
 
 /// A transaction under way.
-pub(crate) struct Step<'t> {
+pub(crate) struct InspectionTransaction<'t> {
     pub(crate) tx: &'t mut PgConnection,
     pub(crate) now: OffsetDateTime,
-    pub(crate) known: &'t risk::Known,
-    pub(crate) orders: BTreeMap<DeclarationId, Filed>,
+    pub(crate) known: &'t risk::RuleCache,
+    pub(crate) orders: BTreeMap<DeclarationId, OrderRow>,
     pub(crate) credits: Credits,
     /// Instructions of assessments that were made before, by declaration and version.
     pub(crate) instructed: HashMap<(DeclarationId, u32), Vec<Instruction>>,
@@ -72,11 +72,11 @@ const ORDER_BYTES_MAX: usize = 1024 * 1024;
 /// Orders by the beginning of their window.
 type Taken = BTreeMap<OffsetDateTime, u32>;
 
-impl<'t> Step<'t> {
+impl<'t> InspectionTransaction<'t> {
     pub(crate) fn new(
         tx: &'t mut PgConnection,
         now: OffsetDateTime,
-        known: &'t risk::Known,
+        known: &'t risk::RuleCache,
         loaded: Loaded,
     ) -> Self {
         let Loaded { orders, credits, instructed, requests } = loaded;
@@ -172,7 +172,7 @@ impl<'t> Step<'t> {
     }
 
     /// An order that was loaded or opened.
-    pub(crate) fn order(&mut self, id: DeclarationId) -> Result<&mut Filed, Fault> {
+    pub(crate) fn order(&mut self, id: DeclarationId) -> Result<&mut OrderRow, Fault> {
         let found = self.orders.get_mut(&id);
         found.ok_or_else(|| Fault::Broken(format!("the order of {id} was not loaded")))
     }
@@ -293,7 +293,7 @@ impl<'t> Step<'t> {
             let found = orders.get(id);
             found.ok_or_else(|| Fault::Broken(format!("the order of {id} was not loaded")))
         };
-        let changed: Vec<&Filed> = touched.iter().map(loaded).collect::<Result<_, _>>()?;
+        let changed: Vec<&OrderRow> = touched.iter().map(loaded).collect::<Result<_, _>>()?;
         orders::write(&mut *tx, &changed).await?;
         orders::wait(&mut *tx, &waits).await?;
         let mut entries = Vec::with_capacity(told.len());

@@ -18,16 +18,16 @@ use store::request::Requests;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::paper::Paper;
-use crate::receipt::{self, About, Said};
-use crate::shelf::Shelf;
+use crate::document_set::DocumentSet;
+use crate::receipt::{self, DocumentRef, IssuedReceipt};
+use crate::stored_document::StoredDocument;
 use crate::{follow, log};
 
 /// A transaction under way.
-pub(crate) struct Step {
+pub(crate) struct CebTransaction {
     pub(crate) now: OffsetDateTime,
-    pub(crate) shelf: Shelf,
-    mail: Vec<Mail>,
+    pub(crate) shelf: DocumentSet,
+    mail: Vec<OutboundMessage>,
     numbers: Numbers,
     /// The returnTime of the last receipt of each document in this transaction, by kind and key: also of
     /// those that are not kept.
@@ -60,21 +60,21 @@ pub(crate) struct Bill {
 }
 
 /// A message for an exchange number.
-struct Mail {
+struct OutboundMessage {
     to: String,
     message_type: u16,
     status: i32,
     subject: Uuid,
-    about: About,
+    about: DocumentRef,
     event: Uuid,
     body: Bytes,
     trace: String,
 }
 
-impl Step {
+impl CebTransaction {
     pub(crate) fn new(
         now: OffsetDateTime,
-        shelf: Shelf,
+        shelf: DocumentSet,
         numbers: Numbers,
         requests: Requests,
         heard: follow::Place,
@@ -113,14 +113,14 @@ impl Step {
     }
 
     /// Notes what cannot be: the transaction fails with it, and nothing of it is kept.
-    pub(crate) fn broken(&mut self, what: &str) -> Vec<Said> {
+    pub(crate) fn broken(&mut self, what: &str) -> Vec<IssuedReceipt> {
         self.fault.get_or_insert_with(|| Fault::Broken(what.to_owned()));
         Vec::new()
     }
 
     /// Writes a receipt about a document to its sender and subscribers. The status of the document
     /// follows when the rules of its kind let it.
-    pub(crate) fn say(&mut self, id: Uuid, what: &Return) -> Option<Said> {
+    pub(crate) fn say(&mut self, id: Uuid, what: &Return) -> Option<IssuedReceipt> {
         let paper = self.shelf.get(id)?.clone();
         let said = self.post(&paper, what, "");
         self.shelf.change(id, |paper| paper.told = said.time);
@@ -143,13 +143,18 @@ impl Step {
     }
 
     /// Refuses a document that was kept: it can be sent again, corrected.
-    pub(crate) fn refuse(&mut self, id: Uuid, what: &Return) -> Option<Said> {
+    pub(crate) fn refuse(&mut self, id: Uuid, what: &Return) -> Option<IssuedReceipt> {
         self.shelf.change(id, |paper| paper.status = what.status);
         self.say(id, what)
     }
 
     /// Writes a receipt about a document that may not be kept.
-    pub(crate) fn post(&mut self, paper: &Paper, what: &Return, trace: &str) -> Said {
+    pub(crate) fn post(
+        &mut self,
+        paper: &StoredDocument,
+        what: &Return,
+        trace: &str,
+    ) -> IssuedReceipt {
         let key = (paper.kind.number(), paper.key.clone());
         let last = self.told.get(&key).map_or(paper.told, |told| paper.told.max(*told));
         let said = receipt::about(paper, what, receipt::after(last, self.now));
@@ -163,7 +168,7 @@ impl Step {
     /// Puts a message into the log of a document's sender and of its subscribers.
     pub(crate) fn mail(
         &mut self,
-        paper: &Paper,
+        paper: &StoredDocument,
         message_type: MessageType,
         status: i32,
         body: &str,
@@ -174,12 +179,12 @@ impl Step {
         let events = std::iter::once(event).chain(std::iter::repeat_with(Uuid::now_v7));
         let readers = std::iter::once(&paper.dxp_id).chain(&paper.subscribers);
         for (to, event) in readers.zip(events) {
-            self.mail.push(Mail {
+            self.mail.push(OutboundMessage {
                 to: to.clone(),
                 message_type: message_type.number(),
                 status,
-                subject: About::subject(&paper.names.order_no, &paper.key),
-                about: About::of(paper),
+                subject: DocumentRef::subject(&paper.names.order_no, &paper.key),
+                about: DocumentRef::of(paper),
                 event,
                 body: body.clone(),
                 trace: trace.to_owned(),
@@ -215,16 +220,16 @@ impl Step {
         to: &str,
         (message_type, status): (u16, i32),
         body: Bytes,
-        about: Option<&Paper>,
+        about: Option<&StoredDocument>,
     ) {
-        let subject = about.map(|paper| About::subject(&paper.names.order_no, &paper.key));
-        self.mail.push(Mail {
+        let subject = about.map(|paper| DocumentRef::subject(&paper.names.order_no, &paper.key));
+        self.mail.push(OutboundMessage {
             to: to.to_owned(),
             message_type,
             status,
             subject: subject.unwrap_or_else(Uuid::nil),
             // A message of customs may be about no document of ours.
-            about: about.map(About::of).unwrap_or_default(),
+            about: about.map(DocumentRef::of).unwrap_or_default(),
             event: Uuid::now_v7(),
             body,
             trace: String::new(),
@@ -278,7 +283,7 @@ fn day(now: OffsetDateTime) -> i32 {
 async fn post(
     tx: &mut PgConnection,
     heads: &mut Heads,
-    mail: Vec<Mail>,
+    mail: Vec<OutboundMessage>,
     now: OffsetDateTime,
 ) -> Result<Vec<Entry>, Fault> {
     let readers: BTreeSet<i16> = mail.iter().map(|mail| Slot::of(&mail.to).column()).collect();

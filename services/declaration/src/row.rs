@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 
 /// One declaration while it is being worked on.
 #[derive(Debug, Clone)]
-pub(crate) struct Case {
+pub(crate) struct DeclarationRow {
     pub(crate) id: DeclarationId,
     pub(crate) declarant_code: String,
     pub(crate) ebc_code: String,
@@ -43,7 +43,7 @@ pub(crate) struct Order {
     pub(crate) findings: Option<Vec<u8>>,
 }
 
-impl Case {
+impl DeclarationRow {
     /// A declaration that is being filed.
     pub(crate) fn filed(
         id: DeclarationId,
@@ -79,7 +79,7 @@ impl Case {
 pub(crate) async fn load(
     tx: &mut PgConnection,
     ids: &[DeclarationId],
-) -> Result<HashMap<DeclarationId, Case>, Fault> {
+) -> Result<HashMap<DeclarationId, DeclarationRow>, Fault> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -112,7 +112,7 @@ pub(crate) async fn load(
             let order = row.order_id.map(|id| Order { id: OrderId(id), findings: row.findings });
             Ok((
                 id,
-                Case {
+                DeclarationRow {
                     id,
                     declarant_code: row.declarant_code,
                     ebc_code: row.ebc_code,
@@ -137,11 +137,12 @@ pub(crate) async fn load(
 }
 
 /// Writes declarations that were just filed.
-pub(crate) async fn insert(tx: &mut PgConnection, cases: &[&Case]) -> Result<(), Fault> {
+pub(crate) async fn insert(tx: &mut PgConnection, cases: &[&DeclarationRow]) -> Result<(), Fault> {
     if cases.is_empty() {
         return Ok(());
     }
-    let text = |of: fn(&Case) -> &str| cases.iter().map(|case| of(case)).collect::<Vec<&str>>();
+    let text =
+        |of: fn(&DeclarationRow) -> &str| cases.iter().map(|case| of(case)).collect::<Vec<&str>>();
     let slots: Vec<i16> = cases.iter().map(|c| c.id.slot().column()).collect();
     let ids: Vec<_> = cases.iter().map(|c| c.id.uuid()).collect();
     let directions: Vec<i16> = cases.iter().map(|c| direction_column(c.direction)).collect();
@@ -190,7 +191,7 @@ pub(crate) async fn insert(tx: &mut PgConnection, cases: &[&Case]) -> Result<(),
 }
 
 /// Writes what changed.
-pub(crate) async fn update(tx: &mut PgConnection, cases: &[&Case]) -> Result<(), Fault> {
+pub(crate) async fn update(tx: &mut PgConnection, cases: &[&DeclarationRow]) -> Result<(), Fault> {
     if cases.is_empty() {
         return Ok(());
     }
@@ -245,7 +246,7 @@ struct States<'a> {
 }
 
 impl<'a> States<'a> {
-    fn of(cases: &[&'a Case]) -> Result<Self, Fault> {
+    fn of(cases: &[&'a DeclarationRow]) -> Result<Self, Fault> {
         let c = |of: fn(&Clearance) -> i16| {
             cases.iter().map(|case| of(&case.clearance)).collect::<Vec<i16>>()
         };
