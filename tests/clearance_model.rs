@@ -17,14 +17,15 @@
 use std::collections::HashMap;
 
 use domain::clearance::{
-    Agency, Clearance, Demands, Event, Fact, Joint, Outcome, Phase, Stand, may_release, next,
+    Agency, Clearance, ClearanceFact, Demands, Event, Joint, Outcome, Phase, Stand, may_release,
+    next,
 };
 use domain::declaration::Direction;
 use domain::participant::{Participant, Stands};
 use domain::refusal::Refusal;
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Property};
 
-type Next = fn(Clearance, Event) -> Result<(Clearance, Vec<Fact>), Refusal>;
+type Next = fn(Clearance, Event) -> Result<(Clearance, Vec<ClearanceFact>), Refusal>;
 
 /// What is tried, and how much of it.
 #[derive(Debug, Clone)]
@@ -227,7 +228,7 @@ impl World {
         self.observe(&now, event, &facts);
         for fact in &facts {
             match fact {
-                Fact::Released => {
+                ClearanceFact::Released => {
                     self.releases += 1;
                     let current = Some((then.version, then.round));
                     self.demand(Promise::BothCleared, self.cleared == [current; 2]);
@@ -237,21 +238,23 @@ impl World {
                     self.demand(Promise::ChecksAnswered, answered);
                     self.demand(Promise::NothingOpen, self.open_orders == 0);
                 }
-                Fact::Numbered => self.numbers += 1,
-                Fact::InspectionOrdered(_) => {
+                ClearanceFact::Numbered => self.numbers += 1,
+                ClearanceFact::InspectionOrdered(_) => {
                     self.open_orders += 1;
                     // A cancelled order is opened again under its old identity.
                     self.orders += u8::from(now.joint != Joint::Cancelled);
                 }
-                Fact::InspectionReopened => self.open_orders += 1,
-                Fact::InspectionCompleted | Fact::InspectionCancelled => self.open_orders -= 1,
-                Fact::Amended(_)
-                | Fact::Withdrawn
-                | Fact::StandChanged(..)
-                | Fact::InspectionJoined(_)
-                | Fact::InspectionAnswered(_)
-                | Fact::Rejected(_)
-                | Fact::Returned(_) => {}
+                ClearanceFact::InspectionReopened => self.open_orders += 1,
+                ClearanceFact::InspectionCompleted | ClearanceFact::InspectionCancelled => {
+                    self.open_orders -= 1
+                }
+                ClearanceFact::Amended(_)
+                | ClearanceFact::Withdrawn
+                | ClearanceFact::StandChanged(..)
+                | ClearanceFact::InspectionJoined(_)
+                | ClearanceFact::InspectionAnswered(_)
+                | ClearanceFact::Rejected(_)
+                | ClearanceFact::Returned(_) => {}
             }
         }
         self.demand(Promise::EndIsEnd, !ended(now.phase) || (now == then && facts.is_empty()));
@@ -283,10 +286,10 @@ impl World {
         true
     }
 
-    fn observe(&mut self, now: &Clearance, event: Event, facts: &[Fact]) {
+    fn observe(&mut self, now: &Clearance, event: Event, facts: &[ClearanceFact]) {
         let Event::Verdict { by, version, round, outcome, .. } = event else { return };
         let Some(agency) = by.agency() else {
-            if facts.contains(&Fact::StandChanged(by, Stand::Cleared)) {
+            if facts.contains(&ClearanceFact::StandChanged(by, Stand::Cleared)) {
                 self.checked[place(by).expect("it is a check")] = version;
                 for agency in AGENCIES.into_iter().filter(|&agency| demanded(event, agency)) {
                     self.cleared[usize::from(agency == Agency::Inspection)] = None;
@@ -653,9 +656,9 @@ fn broken_by(next: Next, window: Window) -> Vec<&'static str> {
     always.map(|p| p.name).filter(|name| checker.discovery(name).is_some()).collect()
 }
 
-fn release(then: (Clearance, Vec<Fact>)) -> (Clearance, Vec<Fact>) {
+fn release(then: (Clearance, Vec<ClearanceFact>)) -> (Clearance, Vec<ClearanceFact>) {
     let (then, mut facts) = then;
-    facts.push(Fact::Released);
+    facts.push(ClearanceFact::Released);
     (Clearance { phase: Phase::Released, ..then }, facts)
 }
 
@@ -749,7 +752,7 @@ fn early(
     check: Participant,
     now: Clearance,
     event: Event,
-) -> Result<(Clearance, Vec<Fact>), Refusal> {
+) -> Result<(Clearance, Vec<ClearanceFact>), Refusal> {
     let (then, facts) = next(now, event)?;
     let early = then.phase == Phase::UnderReview && may_release(&answered(then, check));
     Ok(if early { release((then, facts)) } else { (then, facts) })
@@ -760,7 +763,7 @@ fn kept(
     check: Participant,
     now: Clearance,
     event: Event,
-) -> Result<(Clearance, Vec<Fact>), Refusal> {
+) -> Result<(Clearance, Vec<ClearanceFact>), Refusal> {
     let (then, facts) = next(now, event)?;
     let done = now.stands.of(check) == Some(Stand::Cleared);
     let kept = done && then.version > now.version;

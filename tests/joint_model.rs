@@ -20,12 +20,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use domain::clearance::{
-    self, Agency, Clearance, Demands, Event, Fact, Joint, Outcome, Phase, Stand,
+    self, Agency, Clearance, ClearanceFact, Demands, Event, Joint, Outcome, Phase, Stand,
 };
 use domain::declaration::Direction;
 use domain::inspection::appointment::{By, TimeWindow};
 use domain::inspection::finding::{Disposal, Finding, FindingKey, FoundResult};
-use domain::inspection::joint::{self, At, Case, Errand, Then};
+use domain::inspection::joint::{self, At, Case, Errand, Transition};
 use domain::inspection::order::{
     self, Act, Appointment, Attendance, Instruction, InstructionKey, Method, Order, Stage,
 };
@@ -216,36 +216,36 @@ impl World {
         let mut told = Vec::new();
         for fact in &facts {
             told.push(match *fact {
-                Fact::Amended(_) => What::Declared,
-                Fact::StandChanged(Participant::Customs, Stand::Detained) => {
+                ClearanceFact::Amended(_) => What::Declared,
+                ClearanceFact::StandChanged(Participant::Customs, Stand::Detained) => {
                     What::Detained(Agency::Customs)
                 }
-                Fact::StandChanged(Participant::Quarantine, Stand::Detained) => {
+                ClearanceFact::StandChanged(Participant::Quarantine, Stand::Detained) => {
                     What::Detained(Agency::Inspection)
                 }
-                Fact::InspectionOrdered(by) => {
+                ClearanceFact::InspectionOrdered(by) => {
                     self.owed += 1;
                     self.due = 1;
                     What::Demanded { by, rule, opens: true }
                 }
-                Fact::InspectionJoined(by) => What::Demanded { by, rule, opens: false },
-                Fact::InspectionAnswered(by) => What::Answered { by, rule },
-                Fact::InspectionReopened => {
+                ClearanceFact::InspectionJoined(by) => What::Demanded { by, rule, opens: false },
+                ClearanceFact::InspectionAnswered(by) => What::Answered { by, rule },
+                ClearanceFact::InspectionReopened => {
                     self.owed += 1;
                     self.due = 2;
                     What::Reopened
                 }
-                Fact::InspectionCancelled => What::Cancelled,
-                Fact::Released => {
+                ClearanceFact::InspectionCancelled => What::Cancelled,
+                ClearanceFact::Released => {
                     self.releases += 1;
                     What::Released
                 }
-                Fact::Rejected(agency) => What::Rejected(agency),
-                Fact::Returned(agency) => What::Returned(agency),
-                Fact::StandChanged(..)
-                | Fact::Withdrawn
-                | Fact::InspectionCompleted
-                | Fact::Numbered => continue,
+                ClearanceFact::Rejected(agency) => What::Rejected(agency),
+                ClearanceFact::Returned(agency) => What::Returned(agency),
+                ClearanceFact::StandChanged(..)
+                | ClearanceFact::Withdrawn
+                | ClearanceFact::InspectionCompleted
+                | ClearanceFact::Numbered => continue,
             });
         }
         if !told.is_empty() {
@@ -301,23 +301,25 @@ impl World {
     }
 
     /// Takes down what was told; `opens`: the declaration waits for an examination by this.
-    fn take(&mut self, pair: &Pair, at: At, told: &joint::Told, opens: bool) {
+    fn take(&mut self, pair: &Pair, at: At, told: &joint::DeclarationEvent, opens: bool) {
         let order = &self.case.order;
         let is_detained = order.disposal.is_some_and(Disposal::is_detention);
         let (mut at, mut skipped) = (at, false);
         match (pair.flaw, told) {
-            (Some(Flaw::AnyVersion), joint::Told::Reopened) => at.version = order.version,
-            (Some(Flaw::FollowedWhereAllowed), joint::Told::Reopened) => {
+            (Some(Flaw::AnyVersion), joint::DeclarationEvent::Reopened) => {
+                at.version = order.version
+            }
+            (Some(Flaw::FollowedWhereAllowed), joint::DeclarationEvent::Reopened) => {
                 let object = order::Event::Object { examination: 1 };
                 skipped = order::next(order, &object).is_err();
             }
-            (Some(Flaw::KeptDetention), joint::Told::Released) => skipped = is_detained,
+            (Some(Flaw::KeptDetention), joint::DeclarationEvent::Released) => skipped = is_detained,
             _ => {}
         }
         if skipped {
             return;
         }
-        let mut then = joint::hear(&self.case, at, told);
+        let mut then = joint::on_declaration_event(&self.case, at, told);
         if then.facts.iter().any(|fact| matches!(fact, order::Fact::Answered(_))) {
             self.owed -= i8::from(opens);
             if at.version > 1 && pair.has(Flaw::NotReportedAgain) {
@@ -328,7 +330,7 @@ impl World {
     }
 
     /// Writes down what follows, the errands with their content.
-    fn follow(&mut self, pair: &Pair, then: Then) {
+    fn follow(&mut self, pair: &Pair, then: Transition) {
         for fact in &then.facts {
             if matches!(fact, order::Fact::Ordered(_) | order::Fact::Objected) {
                 self.owed -= 1;
@@ -368,14 +370,14 @@ impl World {
 
     /// Somebody does something about the order. `None`: refused.
     fn act(&mut self, pair: &Pair, event: &order::Event) -> Option<()> {
-        let then = joint::act(&self.case, event).ok()?;
+        let then = joint::on_order_event(&self.case, event).ok()?;
         self.follow(pair, then);
         Some(())
     }
 
     /// The enterprise objects. `None`: refused, or known.
     fn object(&mut self, pair: &Pair) -> Option<()> {
-        let (case, errand) = joint::object(&self.case, self.case.order.examination).ok()?;
+        let (case, errand) = joint::on_objection(&self.case, self.case.order.examination).ok()?;
         self.case = Arc::new(case);
         self.write(pair, errand?);
         self.objections += 1;
@@ -387,7 +389,7 @@ impl World {
         let Row { errand, answer, .. } = self.rows.remove(at);
         if answer == Some(false)
             && !pair.has(Flaw::LeftPending)
-            && let Some(then) = joint::refused(&self.case, errand)
+            && let Some(then) = joint::on_refusal(&self.case, errand)
         {
             self.case = Arc::new(then.case);
         }
@@ -443,17 +445,21 @@ impl World {
 }
 
 /// What the declaration service tells of the order.
-fn told(what: What) -> Option<joint::Told> {
+fn told(what: What) -> Option<joint::DeclarationEvent> {
     Some(match what {
         What::Declared => return None,
-        What::Demanded { by, rule, .. } => joint::Told::Demanded(by, instructions(by, rule)),
-        What::Answered { by, rule } => joint::Told::Answered(by, instructions(by, rule)),
-        What::Reopened => joint::Told::Reopened,
-        What::Cancelled => joint::Told::Cancelled,
-        What::Detained(agency) => joint::Told::Detained(agency, Disposal::DetainOther),
-        What::Released => joint::Told::Released,
-        What::Rejected(agency) => joint::Told::Rejected(agency),
-        What::Returned(agency) => joint::Told::Returned(agency),
+        What::Demanded { by, rule, .. } => {
+            joint::DeclarationEvent::Demanded(by, instructions(by, rule))
+        }
+        What::Answered { by, rule } => {
+            joint::DeclarationEvent::Answered(by, instructions(by, rule))
+        }
+        What::Reopened => joint::DeclarationEvent::Reopened,
+        What::Cancelled => joint::DeclarationEvent::Cancelled,
+        What::Detained(agency) => joint::DeclarationEvent::Detained(agency, Disposal::DetainOther),
+        What::Released => joint::DeclarationEvent::Released,
+        What::Rejected(agency) => joint::DeclarationEvent::Rejected(agency),
+        What::Returned(agency) => joint::DeclarationEvent::Returned(agency),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use domain::OrderId;
 use domain::clearance::{Agency, Awaited, Outcome, Phase, Stand};
-use domain::history::{Finding, InspectionStep, Moved, Reason, Record};
+use domain::history::{Finding, HistoryFact, InspectionStep, Moved, Reason};
 use domain::numbers::NumberKind;
 use domain::participant::Participant;
 use prost::Message as _;
@@ -12,7 +12,7 @@ use crate::v1;
 
 /// Encodes the facts of one journal entry, as they are stored and sent, with what the release waits for
 /// after them.
-pub fn encode(records: Vec<Record>, waits_for: &[Awaited]) -> bytes::Bytes {
+pub fn encode(records: Vec<HistoryFact>, waits_for: &[Awaited]) -> bytes::Bytes {
     let facts = records.into_iter().map(Into::into).collect();
     v1::Facts { facts, waits_for: awaited(waits_for) }.encode_to_vec().into()
 }
@@ -354,64 +354,68 @@ fn list<A, B: From<A>>(items: Vec<A>) -> Vec<B> {
     items.into_iter().map(Into::into).collect()
 }
 
-impl From<Record> for v1::Fact {
-    fn from(record: Record) -> Self {
+impl From<HistoryFact> for v1::Fact {
+    fn from(record: HistoryFact) -> Self {
         use v1::fact::Kind;
         let agency = |agency: Agency| v1::Agency::from(agency).into();
         let kind = match record {
-            Record::Filed { pre_no } => Kind::Filed(v1::Filed { pre_no }),
-            Record::Amended { previous_version } => Kind::Amended(v1::Amended { previous_version }),
-            Record::Withdrawn { reason } => Kind::Withdrawn(v1::Withdrawn { reason }),
-            Record::StandChanged { who, stand, reasons } => Kind::StandChanged(v1::StandChanged {
-                who: v1::Participant::from(who).into(),
-                stand: v1::Stand::from(stand).into(),
-                reasons: list(reasons),
-            }),
-            Record::InspectionOrdered { order_id, demanded_by, instructions } => {
+            HistoryFact::Filed { pre_no } => Kind::Filed(v1::Filed { pre_no }),
+            HistoryFact::Amended { previous_version } => {
+                Kind::Amended(v1::Amended { previous_version })
+            }
+            HistoryFact::Withdrawn { reason } => Kind::Withdrawn(v1::Withdrawn { reason }),
+            HistoryFact::StandChanged { who, stand, reasons } => {
+                Kind::StandChanged(v1::StandChanged {
+                    who: v1::Participant::from(who).into(),
+                    stand: v1::Stand::from(stand).into(),
+                    reasons: list(reasons),
+                })
+            }
+            HistoryFact::InspectionOrdered { order_id, demanded_by, instructions } => {
                 Kind::InspectionOrdered(v1::InspectionOrdered {
                     order_id: order_id.0.to_string(),
                     demanded_by: agency(demanded_by),
                     instructions: list(instructions),
                 })
             }
-            Record::InspectionJoined { order_id, demanded_by, instructions } => {
+            HistoryFact::InspectionJoined { order_id, demanded_by, instructions } => {
                 Kind::InspectionJoined(v1::InspectionJoined {
                     order_id: order_id.0.to_string(),
                     demanded_by: agency(demanded_by),
                     instructions: list(instructions),
                 })
             }
-            Record::InspectionCompleted { order_id, findings } => {
+            HistoryFact::InspectionCompleted { order_id, findings } => {
                 Kind::InspectionCompleted(v1::InspectionCompleted {
                     order_id: order_id.0.to_string(),
                     findings: list(findings),
                 })
             }
-            Record::InspectionAnswered { order_id, demanded_by, findings } => {
+            HistoryFact::InspectionAnswered { order_id, demanded_by, findings } => {
                 Kind::InspectionAnswered(v1::InspectionAnswered {
                     order_id: order_id.0.to_string(),
                     demanded_by: agency(demanded_by),
                     findings: list(findings),
                 })
             }
-            Record::InspectionCancelled { order_id } => {
+            HistoryFact::InspectionCancelled { order_id } => {
                 Kind::InspectionCancelled(v1::InspectionCancelled {
                     order_id: order_id.0.to_string(),
                 })
             }
-            Record::InspectionReopened { order_id, reason } => {
+            HistoryFact::InspectionReopened { order_id, reason } => {
                 let order_id = order_id.0.to_string();
                 Kind::InspectionReopened(v1::InspectionReopened { order_id, reason })
             }
-            Record::InspectionMoved(moved) => Kind::InspectionMoved(moved.into()),
-            Record::Numbered { invt_no } => Kind::Numbered(v1::Numbered { invt_no }),
-            Record::Released { release_id } => {
+            HistoryFact::InspectionMoved(moved) => Kind::InspectionMoved(moved.into()),
+            HistoryFact::Numbered { invt_no } => Kind::Numbered(v1::Numbered { invt_no }),
+            HistoryFact::Released { release_id } => {
                 Kind::Released(v1::Released { release_id: release_id.0.to_string() })
             }
-            Record::Rejected { agency: who, reasons } => {
+            HistoryFact::Rejected { agency: who, reasons } => {
                 Kind::Rejected(v1::Rejected { agency: agency(who), reasons: list(reasons) })
             }
-            Record::Returned { agency: who, reasons } => {
+            HistoryFact::Returned { agency: who, reasons } => {
                 Kind::Returned(v1::Returned { agency: agency(who), reasons: list(reasons) })
             }
         };

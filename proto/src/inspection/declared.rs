@@ -10,9 +10,9 @@ use crate::v1;
 /// A declaration as it came over the exchange: most of them are only counted, so it is turned into a
 /// domain value where the rules ask for one.
 #[derive(Debug, Clone)]
-pub struct Declared(v1::Declaration);
+pub struct DeclarationView(v1::Declaration);
 
-impl Declared {
+impl DeclarationView {
     /// What came.
     pub fn new(declaration: v1::Declaration) -> Self {
         Self(declaration)

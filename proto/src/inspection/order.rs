@@ -169,7 +169,7 @@ fn fact(fact: &Fact) -> v1::OrderFact {
 
 /// An order with everything around it.
 #[derive(Debug, Clone, Copy)]
-pub struct Shown<'a> {
+pub struct OrderView<'a> {
     /// The declaration.
     pub id: DeclarationId,
     /// As the exchange names it.
@@ -203,12 +203,12 @@ pub struct Shown<'a> {
 /// # Errors
 ///
 /// When its goods, which were encoded here, cannot be read.
-pub fn record(shown: Shown<'_>) -> Result<v1::OrderRecord, Unreadable> {
+pub fn record(shown: OrderView<'_>) -> Result<v1::OrderRecord, Unreadable> {
     let goods = v1::Declaration::decode(shown.goods).map_err(|_| Unreadable { what: "goods" })?;
     Ok(v1::OrderRecord { lines: goods.lines, ..without_goods(shown) })
 }
 
-fn without_goods(shown: Shown<'_>) -> v1::OrderRecord {
+fn without_goods(shown: OrderView<'_>) -> v1::OrderRecord {
     let mut state = state(shown.order);
     if let Some(appointment) = &mut state.appointment {
         let (en, zh) = shown.place;
@@ -233,7 +233,7 @@ fn without_goods(shown: Shown<'_>) -> v1::OrderRecord {
 }
 
 /// An order as it is kept with an entry of the journal, without its goods.
-pub fn encode_record(shown: Shown<'_>) -> Vec<u8> {
+pub fn encode_record(shown: OrderView<'_>) -> Vec<u8> {
     without_goods(shown).encode_to_vec()
 }
 
@@ -257,7 +257,7 @@ pub fn decode_told(bytes: &[u8]) -> Result<Vec<v1::OrderFact>, Unreadable> {
 }
 
 /// What an enterprise does not see: who examines, and by which system.
-pub fn veil(record: &mut v1::OrderRecord) {
+pub fn redact_for_enterprise(record: &mut v1::OrderRecord) {
     record.claimed_by.clear();
     let Some(state) = &mut record.state else { return };
     for examination in [&mut state.work, &mut state.first].into_iter().flatten() {
@@ -279,7 +279,7 @@ pub fn parse_order_name(name: &str) -> Option<DeclarationId> {
 
 /// What is told of an order: what the rules of its life say, and what the service adds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum OrderNotice {
     /// A fact of its life.
     Fact(Fact),
     /// A site took it on.
@@ -291,14 +291,14 @@ pub enum Told {
 }
 
 /// What happened at one time, as it is kept and said.
-pub fn encode_told(told: &[Told]) -> bytes::Bytes {
+pub fn encode_told(told: &[OrderNotice]) -> bytes::Bytes {
     use v1::OrderFactKind as K;
     let plain = |kind: K, detail: String| v1::OrderFact { kind: kind.into(), agency: 0, detail };
     let facts = told.iter().map(|told| match told {
-        Told::Fact(fact) => self::fact(fact),
-        Told::Claimed(by) => plain(K::Claimed, by.clone()),
-        Told::ObjectionMade => plain(K::ObjectionMade, String::new()),
-        Told::ObjectionRefused => plain(K::ObjectionRefused, String::new()),
+        OrderNotice::Fact(fact) => self::fact(fact),
+        OrderNotice::Claimed(by) => plain(K::Claimed, by.clone()),
+        OrderNotice::ObjectionMade => plain(K::ObjectionMade, String::new()),
+        OrderNotice::ObjectionRefused => plain(K::ObjectionRefused, String::new()),
     });
     v1::OrderFacts { facts: facts.collect() }.encode_to_vec().into()
 }

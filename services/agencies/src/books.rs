@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use domain::documents::identity::normalised;
 use domain::documents::limits::{self, Quota, check_single};
 use domain::documents::tax::{Assessment, Band, Goods, Measure, SAMPLE_TARIFF, Tax, Unassessable};
-use domain::documents::{Return, key, status, tax};
+use domain::documents::{ReceiptStatus, key, status, tax};
 use proto::ceb::import::InvtRefund;
 use proto::v1::{self, fact::Kind};
 use serde::{Deserialize, Serialize};
@@ -470,7 +470,7 @@ fn release(case: &mut Case, event: &v1::Event) {
 }
 
 /// Code and text of a refusal. The e-port's own are negative; customs writes its code into the text.
-fn coded(refused: Return) -> (String, String) {
+fn coded(refused: ReceiptStatus) -> (String, String) {
     let written = refused.info.strip_prefix("[Code:").and_then(|rest| rest.split_once(';'));
     let code = match written {
         Some((code, _)) if refused.status == status::REJECTED => code.to_owned(),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use domain::Slot;
-use domain::documents::{DocumentKind, Return, status};
+use domain::documents::{DocumentKind, ReceiptStatus, status};
 use sqlx::PgPool;
 use store::Fault;
 use tokio::sync::Notify;
@@ -113,7 +113,7 @@ pub(crate) fn answered(step: &mut CebTransaction, answered: &Answered) {
         }
         (Errand::File, Outcome::Refused { code, text }) => {
             let text = format!("[Code:{code};Desc:{text}]");
-            step.say(id, &Return::new(status::REJECTED, text));
+            step.say(id, &ReceiptStatus::new(status::REJECTED, text));
             settle_cancellations(step, id, Settled::Ended);
         }
         (Errand::Withdraw, Outcome::Done(_)) => {
@@ -125,7 +125,7 @@ pub(crate) fn answered(step: &mut CebTransaction, answered: &Answered) {
             let Some(paper) = step.shelf.get(id) else { return };
             // An inventory that another document has replaced is named by the key it had.
             let named = step.shelf.cancelled_by(paper).map_or(paper.cancels.as_str(), number);
-            let refused = Return::refused(-623_005, &[named]);
+            let refused = ReceiptStatus::refused(-623_005, &[named]);
             step.refuse(id, &refused);
         }
         (Errand::None, _) => {}
@@ -158,7 +158,7 @@ pub(crate) fn settle_cancellations(step: &mut CebTransaction, inventory: Uuid, h
                 cancelled(step, id, Some(inventory));
             }
             Settled::Ended => {
-                step.refuse(id, &Return::refused(-623_005, &[&number]));
+                step.refuse(id, &ReceiptStatus::refused(-623_005, &[&number]));
             }
         }
     }

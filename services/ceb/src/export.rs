@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 pub(crate) use domain::documents::summary::C14;
 use domain::documents::summary::{self, Rule, merge, unfit};
-use domain::documents::{DocumentKind, Return, status};
+use domain::documents::{DocumentKind, ReceiptStatus, status};
 use domain::limits;
 use proto::ceb::{self, Document, MessageType, export};
 use store::numbers::CHINA;
@@ -32,7 +32,11 @@ pub(crate) fn money(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
         .of_order(DocumentKind::ExportInventory, &names.order_no)
         .filter(|inventory| inventory.is_live() && inventory.names.ebc_code == names.ebc_code)
         .any(|inventory| inventory.status >= status::CONCLUDED);
-    if concluded { say_all(step, id, &[Return::sent(), Return::taken_in()]) } else { Vec::new() }
+    if concluded {
+        say_all(step, id, &[ReceiptStatus::sent(), ReceiptStatus::taken_in()])
+    } else {
+        Vec::new()
+    }
 }
 
 /// 507: at the site when every part is in.
@@ -45,15 +49,17 @@ pub(crate) fn arrival(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt>
 fn conclude_whole(step: &mut CebTransaction, id: Uuid) -> (Vec<Uuid>, Vec<IssuedReceipt>) {
     let waits = step.shelf.get(id).and_then(|paper| missing(step, paper));
     let sent = match waits {
-        None => Return::sent(),
-        Some(waits) => Return::new(status::SENT, format!("{}；{waits}", Return::sent().info)),
+        None => ReceiptStatus::sent(),
+        Some(waits) => {
+            ReceiptStatus::new(status::SENT, format!("{}；{waits}", ReceiptStatus::sent().info))
+        }
     };
     let mut own = say_all(step, id, &[sent]);
     let Some(parts) = step.shelf.get(id).and_then(|paper| whole(step, paper)) else {
         return (Vec::new(), own);
     };
     for part in &parts {
-        let said = say_all(step, *part, &[Return::concluded()]);
+        let said = say_all(step, *part, &[ReceiptStatus::concluded()]);
         if *part == id {
             own.extend(said);
         }
@@ -86,7 +92,7 @@ pub(crate) fn waybill_list(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedRec
         .collect();
     if !unknown.is_empty() {
         let text = format!("清单不存在，[WayBillList.logisticsNo:{}]", unknown.join(","));
-        return say_all(step, id, &[Return::new(status::REJECTED, text)]);
+        return say_all(step, id, &[ReceiptStatus::new(status::REJECTED, text)]);
     }
     let (parts, said) = conclude_whole(step, id);
     for (code, no) in parcels(step, &parts) {
@@ -142,8 +148,8 @@ pub(crate) fn release_bill(step: &mut CebTransaction, bill: &Bill) {
     let free = inventories.iter().all(|(.., released)| *released);
     let examined = inventories.iter().any(|(_, status, _)| *status == status::EXAMINATION);
     let about_lists = match (free, examined) {
-        (true, _) => Some(Return::released()),
-        (false, true) => Some(Return::examination()),
+        (true, _) => Some(ReceiptStatus::released()),
+        (false, true) => Some(ReceiptStatus::examination()),
         (false, false) => None,
     };
     if let Some(what) = about_lists {
@@ -156,7 +162,7 @@ pub(crate) fn release_bill(step: &mut CebTransaction, bill: &Bill) {
     if free {
         for (inventory, status, _) in inventories {
             if status < status::RELEASED {
-                step.say(inventory, &Return::released());
+                step.say(inventory, &ReceiptStatus::released());
             }
         }
         close_departed(step, &bill.bill_no);
@@ -191,7 +197,7 @@ fn close_departed(step: &mut CebTransaction, bill_no: &str) {
 
 fn close(step: &mut CebTransaction, inventory: Uuid) {
     if step.shelf.get(inventory).is_some_and(|paper| paper.status == status::RELEASED) {
-        step.say(inventory, &Return::closed());
+        step.say(inventory, &ReceiptStatus::closed());
     }
 }
 
@@ -201,17 +207,20 @@ pub(crate) fn goods_return(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedRec
     let inventory = match named(&step.shelf, paper) {
         Named::Inventory(inventory) => inventory.clone(),
         Named::Nothing => {
-            let unknown = Return::new(status::REJECTED, "原出口清单不存在");
+            let unknown = ReceiptStatus::new(status::REJECTED, "原出口清单不存在");
             return say_all(step, id, &[unknown]);
         }
         Named::Several(wrong) => {
-            return step.refuse(id, &Return::refused(-625_001, &[&wrong])).into_iter().collect();
+            return step
+                .refuse(id, &ReceiptStatus::refused(-625_001, &[&wrong]))
+                .into_iter()
+                .collect();
         }
     };
     let refusal = match released(&inventory) {
-        None => Some(Return::new(status::REJECTED, "原出口清单未放行")),
+        None => Some(ReceiptStatus::new(status::REJECTED, "原出口清单未放行")),
         Some(released) if days_since(released, step.now) > RETURN_DAYS => {
-            Some(Return::new(status::REJECTED, "超过出口放行之日起1年"))
+            Some(ReceiptStatus::new(status::REJECTED, "超过出口放行之日起1年"))
         }
         Some(_) => over_inventory(step, id, &inventory),
     };
@@ -219,7 +228,11 @@ pub(crate) fn goods_return(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedRec
         return step.refuse(id, &refusal).into_iter().collect();
     }
     step.shelf.change(id, |paper| paper.invt_no.clone_from(&inventory.invt_no));
-    say_all(step, id, &[Return::sent(), Return::taken_in(), Return::released()])
+    say_all(
+        step,
+        id,
+        &[ReceiptStatus::sent(), ReceiptStatus::taken_in(), ReceiptStatus::released()],
+    )
 }
 
 /// 215: what came back was counted.
@@ -228,9 +241,9 @@ pub(crate) fn tally(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     let value = |element| paper.document.text(element);
     let (invt_no, named) = (value("invtNo"), !matches!(named(&step.shelf, paper), Named::Nothing));
     let said = if invt_no.is_empty() || named {
-        vec![Return::sent(), Return::concluded()]
+        vec![ReceiptStatus::sent(), ReceiptStatus::concluded()]
     } else {
-        vec![Return::new(status::REJECTED, format!("原出口清单不存在，[invtNo:{invt_no}]"))]
+        vec![ReceiptStatus::new(status::REJECTED, format!("原出口清单不存在，[invtNo:{invt_no}]"))]
     };
     say_all(step, id, &said)
 }
@@ -258,12 +271,15 @@ pub(crate) fn summary(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt>
     let (rule, period) = match (rule, period(&paper.document)) {
         (Ok(rule), Ok(period)) => (rule, period),
         (Err(wrong), _) | (_, Err(wrong)) => {
-            return step.refuse(id, &Return::refused(-800_001, &[&wrong])).into_iter().collect();
+            return step
+                .refuse(id, &ReceiptStatus::refused(-800_001, &[&wrong]))
+                .into_iter()
+                .collect();
         }
     };
     if let Some(element) = other_application(step, &paper) {
         let text = format!("{element}与其它拆分报文不一致");
-        return step.refuse(id, &Return::refused(-800_001, &[&text])).into_iter().collect();
+        return step.refuse(id, &ReceiptStatus::refused(-800_001, &[&text])).into_iter().collect();
     }
     // Once the last part is in, what all of them name counts: it may have changed since they came.
     let parts = whole(step, &paper).unwrap_or_else(|| vec![id]);
@@ -277,12 +293,12 @@ pub(crate) fn summary(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt>
     };
     if numbers.is_empty() {
         let text = "没有可汇总的已结关汇总申报（B）清单";
-        return say_all(step, id, &[Return::new(status::REJECTED, text)]);
+        return say_all(step, id, &[ReceiptStatus::new(status::REJECTED, text)]);
     }
     let (inventories, wrong) = summable(step, &paper, &numbers);
     if !wrong.is_empty() {
         let text = format!("不可汇总，[SummaryApplyList.invtNo]：{}", wrong.join("；"));
-        return say_all(step, id, &[Return::new(status::REJECTED, text)]);
+        return say_all(step, id, &[ReceiptStatus::new(status::REJECTED, text)]);
     }
     let (taken_up, inventories): (Vec<Uuid>, Vec<summary::Inventory>) =
         inventories.into_iter().unzip();
@@ -389,7 +405,7 @@ fn results(
     paper: &StoredDocument,
     head: &export::SummaryApplyHead,
     declarations: &[summary::Declaration],
-) -> Result<Vec<Document>, Return> {
+) -> Result<Vec<Document>, ReceiptStatus> {
     let mut results = Vec::new();
     for (at, declaration) in declarations.iter().enumerate() {
         // The first has the number of the application, further ones numbers of their own.
@@ -397,8 +413,8 @@ fn results(
             0 => Some(paper.pre_no.replacen('S', "E", 1)),
             _ => step.number('E', paper.slot),
         };
-        let full = || Return::new(status::SENDING_FAILED, "当日编号已用完，请次日重发");
-        let large = |_| Return::new(status::REJECTED, "汇总的毛重或净重超过报文可填的数值");
+        let full = || ReceiptStatus::new(status::SENDING_FAILED, "当日编号已用完，请次日重发");
+        let large = |_| ReceiptStatus::new(status::REJECTED, "汇总的毛重或净重超过报文可填的数值");
         let gross_weight = i64::try_from(declaration.gross_weight_e5).map_err(large)?;
         let net_weight = i64::try_from(declaration.net_weight_e5).map_err(large)?;
         let head = export::SummaryResultHead {

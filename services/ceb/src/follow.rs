@@ -10,7 +10,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use domain::Slot;
-use domain::documents::{DocumentKind, Return, status};
+use domain::documents::{DocumentKind, ReceiptStatus, status};
 use sqlx::PgConnection;
 use store::Fault;
 use store::queue::{self, Item};
@@ -153,17 +153,17 @@ fn tell(step: &mut CebTransaction, id: Uuid, fact: &Fact) {
     let import = inventory.kind == DocumentKind::ImportInventory;
     match fact {
         Fact::Filed(_) => {
-            step.say(id, &Return::sent());
-            to_companions(step, &inventory, &Return::sent());
+            step.say(id, &ReceiptStatus::sent());
+            to_companions(step, &inventory, &ReceiptStatus::sent());
         }
         Fact::Numbered(invt_no) => {
             step.shelf.change(id, |paper| paper.invt_no.clone_from(invt_no));
-            step.say(id, &Return::taken_in());
-            to_companions(step, &inventory, &Return::taken_in());
+            step.say(id, &ReceiptStatus::taken_in());
+            to_companions(step, &inventory, &ReceiptStatus::taken_in());
         }
         Fact::Customs(Progress::ManualReview) => {
             if inventory.status < status::MANUAL_REVIEW {
-                step.say(id, &Return::manual_review());
+                step.say(id, &ReceiptStatus::manual_review());
             }
         }
         Fact::Customs(Progress::Concluded) => conclude(step, &inventory),
@@ -180,9 +180,9 @@ fn tell(step: &mut CebTransaction, id: Uuid, fact: &Fact) {
             let now = step.now;
             step.shelf.change(id, |paper| paper.released = Some(now));
             if import {
-                step.say(id, &Return::released());
+                step.say(id, &ReceiptStatus::released());
                 // Nothing is left to do for an import: its formalities are closed with the release.
-                step.say(id, &Return::closed());
+                step.say(id, &ReceiptStatus::closed());
             }
             // An export may go when everything under its bill may.
             step.look_at_bill(id);
@@ -190,16 +190,16 @@ fn tell(step: &mut CebTransaction, id: Uuid, fact: &Fact) {
         }
         Fact::Rejected(reason) => {
             let text = if reason.starts_with("[Code:") {
-                Return::new(status::REJECTED, reason.clone())
+                ReceiptStatus::new(status::REJECTED, reason.clone())
             } else {
-                Return::rejected_manually(reason)
+                ReceiptStatus::rejected_manually(reason)
             };
             tell_held_back(step, id);
             end(step, id, &text);
         }
         Fact::Returned(reason) => {
             tell_held_back(step, id);
-            end(step, id, &Return::returned(reason));
+            end(step, id, &ReceiptStatus::returned(reason));
         }
         Fact::Withdrawn => {
             step.shelf.change(id, |paper| {
@@ -213,7 +213,7 @@ fn tell(step: &mut CebTransaction, id: Uuid, fact: &Fact) {
 }
 
 /// It ends without a release. What was held back is told no more.
-fn end(step: &mut CebTransaction, id: Uuid, what: &Return) {
+fn end(step: &mut CebTransaction, id: Uuid, what: &ReceiptStatus) {
     step.shelf.change(id, |paper| paper.held_back = 0);
     step.say(id, what);
     step.look_at_bill(id);
@@ -237,7 +237,10 @@ fn tell_held_back(step: &mut CebTransaction, id: Uuid) {
     }
     step.shelf.change(id, |paper| paper.held_back = 0);
     let examined = status == status::EXAMINATION;
-    step.say(id, &if examined { Return::examination() } else { Return::detained(status) });
+    step.say(
+        id,
+        &if examined { ReceiptStatus::examination() } else { ReceiptStatus::detained(status) },
+    );
     step.look_at_bill(id);
 }
 
@@ -245,7 +248,7 @@ fn tell_held_back(step: &mut CebTransaction, id: Uuid) {
 fn conclude(step: &mut CebTransaction, inventory: &StoredDocument) {
     let status = step.shelf.get(inventory.id).map_or(0, |paper| paper.status);
     if status < status::CONCLUDED {
-        step.say(inventory.id, &Return::concluded());
+        step.say(inventory.id, &ReceiptStatus::concluded());
     }
     let waiting: Vec<Uuid> = step
         .shelf
@@ -255,13 +258,13 @@ fn conclude(step: &mut CebTransaction, inventory: &StoredDocument) {
         .map(|paper| paper.id)
         .collect();
     for id in waiting {
-        step.say(id, &Return::sent());
-        step.say(id, &Return::taken_in());
+        step.say(id, &ReceiptStatus::sent());
+        step.say(id, &ReceiptStatus::taken_in());
     }
 }
 
 /// Order, payment and waybill go the first steps together with their inventory.
-fn to_companions(step: &mut CebTransaction, inventory: &StoredDocument, what: &Return) {
+fn to_companions(step: &mut CebTransaction, inventory: &StoredDocument, what: &ReceiptStatus) {
     let ids: Vec<Uuid> = Companions::of(&step.shelf, inventory).ids().collect();
     for id in ids {
         if step.shelf.get(id).is_some_and(|paper| paper.status < what.status) {

@@ -2,7 +2,7 @@
 //! the consignee. Cancellation serves exports as well.
 
 use domain::documents::refund::{Fault, Line, check};
-use domain::documents::{DocumentKind, Return, reference, status};
+use domain::documents::{DocumentKind, ReceiptStatus, reference, status};
 use uuid::Uuid;
 
 use crate::document_set::DocumentSet;
@@ -16,7 +16,11 @@ use proto::ceb::parcel;
 const RETURN_DAYS: i64 = 30;
 
 /// Says several things about one document.
-pub(crate) fn say_all(step: &mut CebTransaction, id: Uuid, said: &[Return]) -> Vec<IssuedReceipt> {
+pub(crate) fn say_all(
+    step: &mut CebTransaction,
+    id: Uuid,
+    said: &[ReceiptStatus],
+) -> Vec<IssuedReceipt> {
     said.iter().filter_map(|what| step.say(id, what)).collect()
 }
 
@@ -130,10 +134,16 @@ pub(crate) fn cancel(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> 
         Named::Inventory(inventory) => inventory.clone(),
         Named::Nothing => {
             let said = looked_for(paper);
-            return step.refuse(id, &Return::refused(-623_003, &[&said])).into_iter().collect();
+            return step
+                .refuse(id, &ReceiptStatus::refused(-623_003, &[&said]))
+                .into_iter()
+                .collect();
         }
         Named::Several(wrong) => {
-            return step.refuse(id, &Return::refused(-623_001, &[&wrong])).into_iter().collect();
+            return step
+                .refuse(id, &ReceiptStatus::refused(-623_001, &[&wrong]))
+                .into_iter()
+                .collect();
         }
     };
     let refused = if inventory.deleted {
@@ -144,10 +154,10 @@ pub(crate) fn cancel(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> 
         None
     };
     if let Some(code) = refused {
-        let refusal = Return::refused(code, &[number(&inventory)]);
+        let refusal = ReceiptStatus::refused(code, &[number(&inventory)]);
         return step.refuse(id, &refusal).into_iter().collect();
     }
-    let mut said = say_all(step, id, &[Return::sent()]);
+    let mut said = say_all(step, id, &[ReceiptStatus::sent()]);
     if inventory.declaration.is_none() && inventory.errand == Errand::None {
         // Customs has not heard of it yet.
         said.extend(cancelled(step, id, Some(inventory.id)));
@@ -184,7 +194,7 @@ pub(crate) fn cancelled(
         });
         step.look_at_bill(inventory);
     }
-    say_all(step, id, &[Return::cancelled()])
+    say_all(step, id, &[ReceiptStatus::cancelled()])
 }
 
 /// 625: goods come back within 30 days of release. Customs takes the application in and lets the goods
@@ -195,17 +205,23 @@ pub(crate) fn refund(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> 
         Named::Inventory(inventory) => inventory.clone(),
         Named::Nothing => {
             let said = looked_for(paper);
-            return step.refuse(id, &Return::refused(-625_001, &[&said])).into_iter().collect();
+            return step
+                .refuse(id, &ReceiptStatus::refused(-625_001, &[&said]))
+                .into_iter()
+                .collect();
         }
         Named::Several(wrong) => {
-            return step.refuse(id, &Return::refused(-625_001, &[&wrong])).into_iter().collect();
+            return step
+                .refuse(id, &ReceiptStatus::refused(-625_001, &[&wrong]))
+                .into_iter()
+                .collect();
         }
     };
     let refusal = match released(&inventory) {
-        None => Some(Return::new(status::REJECTED, "清单未放行，不允许退货")),
+        None => Some(ReceiptStatus::new(status::REJECTED, "清单未放行，不允许退货")),
         Some(released) if days_since(released, step.now) > RETURN_DAYS => {
             let text = format!("超过放行之日起{RETURN_DAYS}日，不允许退货");
-            Some(Return::new(status::REJECTED, text))
+            Some(ReceiptStatus::new(status::REJECTED, text))
         }
         Some(_) => over_inventory(step, id, &inventory),
     };
@@ -213,7 +229,11 @@ pub(crate) fn refund(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> 
         return step.refuse(id, &refusal).into_iter().collect();
     }
     step.shelf.change(id, |paper| paper.invt_no.clone_from(&inventory.invt_no));
-    let said = say_all(step, id, &[Return::sent(), Return::taken_in(), Return::released()]);
+    let said = say_all(
+        step,
+        id,
+        &[ReceiptStatus::sent(), ReceiptStatus::taken_in(), ReceiptStatus::released()],
+    );
     // The tax bill and the buyer's yearly amount are customs' matter.
     step.show_customs(id);
     said
@@ -230,7 +250,7 @@ pub(crate) fn over_inventory(
     step: &CebTransaction,
     id: Uuid,
     inventory: &StoredDocument,
-) -> Option<Return> {
+) -> Option<ReceiptStatus> {
     let paper = step.shelf.get(id)?;
     let before: Vec<Line> = step
         .shelf
@@ -253,10 +273,10 @@ pub(crate) fn over_inventory(
     if let Some((gnum, gcode)) = unknown {
         let value = |element| paper.document.text(element);
         let own = ["coElNo", "copNo"].map(value).concat();
-        return Some(Return::refused(-625_209, &[&own, &gnum, gcode]));
+        return Some(ReceiptStatus::refused(-625_209, &[&own, &gnum, gcode]));
     }
     let texts: Vec<String> = faults.iter().map(|fault| fault.text("InvtRefundList")).collect();
-    (!texts.is_empty()).then(|| Return::new(status::REJECTED, texts.join("；")))
+    (!texts.is_empty()).then(|| ReceiptStatus::new(status::REJECTED, texts.join("；")))
 }
 
 /// 513: the consignee has signed. The parcel must have been released.
@@ -268,16 +288,20 @@ pub(crate) fn signed_for(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedRecei
         .of_parcel(DocumentKind::ImportInventory, &names.logistics_code, &names.logistics_no)
         .any(|inventory| inventory.released.is_some());
     let said = if released {
-        vec![Return::sent(), Return::taken_in(), Return::concluded()]
+        vec![ReceiptStatus::sent(), ReceiptStatus::taken_in(), ReceiptStatus::concluded()]
     } else {
         let text =
             format!("运单对应的清单未放行，[LogisticsStatus.logisticsNo:{}]", names.logistics_no);
-        vec![Return::new(status::REJECTED, text)]
+        vec![ReceiptStatus::new(status::REJECTED, text)]
     };
     say_all(step, id, &said)
 }
 
 /// 711: parcels are counted in at the site.
 pub(crate) fn delivery(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
-    say_all(step, id, &[Return::sent(), Return::taken_in(), Return::concluded()])
+    say_all(
+        step,
+        id,
+        &[ReceiptStatus::sent(), ReceiptStatus::taken_in(), ReceiptStatus::concluded()],
+    )
 }

@@ -6,7 +6,7 @@ use domain::documents::matching::{
     Choice, EXPORT, IMPORT, Missing, Order, Outcome, Payment, Policy, Set, Waybill, choose_payment,
     match_export, match_import, overdue,
 };
-use domain::documents::{DocumentKind, Return, exists, status};
+use domain::documents::{DocumentKind, ReceiptStatus, exists, status};
 use proto::ceb::parcel;
 use uuid::Uuid;
 
@@ -126,7 +126,7 @@ pub(crate) fn complete(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt
         let Some(paper) = paper else { continue };
         let refusal = match outcome(&step.shelf, paper) {
             Some(Outcome::Matched | Outcome::Refused(_)) if has_rivals(step, paper) => {
-                let several = Return::refused(-401_003, &[&paper.names.order_no]);
+                let several = ReceiptStatus::refused(-401_003, &[&paper.names.order_no]);
                 step.refuse(inventory, &several)
             }
             Some(Outcome::Matched) if is_taken(step, paper) => {
@@ -137,7 +137,9 @@ pub(crate) fn complete(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt
                 step.shelf.change(inventory, |paper| paper.errand = Errand::File);
                 None
             }
-            Some(Outcome::Refused(broken)) => step.say(inventory, &Return::rejected(&broken)),
+            Some(Outcome::Refused(broken)) => {
+                step.say(inventory, &ReceiptStatus::rejected(&broken))
+            }
             Some(Outcome::Waiting(_)) | None => None,
         };
         // Whoever sent the last document is not told about somebody else's inventory.
@@ -184,10 +186,10 @@ pub(crate) fn missing(shelf: &DocumentSet, inventory: &StoredDocument) -> Vec<Mi
 }
 
 /// The rejection of an inventory that has waited too long.
-pub(crate) fn too_late(shelf: &DocumentSet, inventory: &StoredDocument) -> Option<Return> {
+pub(crate) fn too_late(shelf: &DocumentSet, inventory: &StoredDocument) -> Option<ReceiptStatus> {
     let rules = if inventory.kind.is_export() { EXPORT } else { IMPORT };
     let broken = with_set(shelf, inventory, |set| overdue(rules, set))?;
-    (!broken.is_empty()).then(|| Return::rejected(&broken))
+    (!broken.is_empty()).then(|| ReceiptStatus::rejected(&broken))
 }
 
 fn with_set<T>(
@@ -213,7 +215,11 @@ fn with_set<T>(
 }
 
 /// The first receipt of an import says when the payment has not come yet, as the real one does.
-pub(crate) fn warn_of_missing_payment(step: &CebTransaction, id: Uuid, first: Return) -> Return {
+pub(crate) fn warn_of_missing_payment(
+    step: &CebTransaction,
+    id: Uuid,
+    first: ReceiptStatus,
+) -> ReceiptStatus {
     let Some(paper) = step.shelf.get(id) else { return first };
     let import = paper.kind == DocumentKind::ImportInventory && first.status == status::DECLARING;
     let companions = Companions::of(&step.shelf, paper);

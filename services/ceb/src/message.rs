@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::declaration::Profile;
-use domain::documents::{DocumentKind, Return, check, refusal, status};
+use domain::documents::{DocumentKind, ReceiptStatus, check, refusal, status};
 use domain::principal::CUSTOMS_LOG;
 use domain::refusal::{Code, Refusal, Violation};
 use domain::rules::SINGLE_LIMIT_E5;
@@ -291,11 +291,13 @@ fn admit_sender(principal: &Principal, read: &ceb::Message) -> Result<(), Refusa
 
 /// An appTime decides which of two documents is newer: one from the future would stand for ever. One that
 /// is no time at all is told with what else is wrong.
-fn too_new(document: &Document, now: OffsetDateTime) -> Option<Return> {
+fn too_new(document: &Document, now: OffsetDateTime) -> Option<ReceiptStatus> {
     let text = document.text("appTime");
     let time = time::PrimitiveDateTime::parse(&text, C14).ok()?;
     let late = time.assume_offset(CHINA) > now + time::Duration::days(1);
-    late.then(|| Return::new(status::REJECTED, format!("appTime[{text}]晚于当前时间一日以上")))
+    late.then(|| {
+        ReceiptStatus::new(status::REJECTED, format!("appTime[{text}]晚于当前时间一日以上"))
+    })
 }
 
 fn sender(read: &ceb::Message) -> Sender {
@@ -322,17 +324,19 @@ fn copies(read: &ceb::Message, message: &[u8]) -> Copies {
 }
 
 /// The receipt for a message whose signature is not good, with the codes of its kind where it has some.
-fn unsigned(kind: DocumentKind, document: &Document, refused: &Refused) -> Return {
+fn unsigned(kind: DocumentKind, document: &Document, refused: &Refused) -> ReceiptStatus {
     let empty = matches!(refused, Refused::Empty { .. });
     match (kind, empty) {
-        (_, true) => Return::refused(unsigned_code(kind), &[]),
+        (_, true) => ReceiptStatus::refused(unsigned_code(kind), &[]),
         (DocumentKind::ImportCancel, false) => {
-            Return::refused(-623_029, &[&format!("，{}", refused.text_zh())])
+            ReceiptStatus::refused(-623_029, &[&format!("，{}", refused.text_zh())])
         }
-        (DocumentKind::ImportRefund, false) => Return::refused(-625_005, &[&key(kind, document)]),
+        (DocumentKind::ImportRefund, false) => {
+            ReceiptStatus::refused(-625_005, &[&key(kind, document)])
+        }
         (_, false) => {
             let code = refused.business_code().and_then(|code| code.parse().ok());
-            Return::refused(code.unwrap_or(-621_029), &[])
+            ReceiptStatus::refused(code.unwrap_or(-621_029), &[])
         }
     }
 }
@@ -347,12 +351,17 @@ fn unsigned_code(kind: DocumentKind) -> i32 {
 }
 
 /// The receipt for a document that somebody else's certificate signed.
-fn signed_by_another(kind: DocumentKind, document: &Document, firm: &str, card: &str) -> Return {
+fn signed_by_another(
+    kind: DocumentKind,
+    document: &Document,
+    firm: &str,
+    card: &str,
+) -> ReceiptStatus {
     let parameters = ["企业代码", firm, card];
     match kind {
-        DocumentKind::ImportCancel => Return::refused(-623_021, &parameters),
-        DocumentKind::ImportRefund => Return::refused(-625_013, &[&key(kind, document)]),
-        _ => Return::refused(-621_015, &parameters),
+        DocumentKind::ImportCancel => ReceiptStatus::refused(-623_021, &parameters),
+        DocumentKind::ImportRefund => ReceiptStatus::refused(-625_013, &[&key(kind, document)]),
+        _ => ReceiptStatus::refused(-621_015, &parameters),
     }
 }
 
@@ -363,7 +372,7 @@ fn own_refusal(
     kind: DocumentKind,
     document: &ceb::ReadDocument,
     verified: Option<&Verified>,
-) -> Option<Return> {
+) -> Option<ReceiptStatus> {
     let value = |element: &str| document.document.text(element);
     let optional = matches!(kind, DocumentKind::ImportCancel | DocumentKind::ImportRefund);
     let empty = kind.key_elements().iter().find(|element| {
@@ -372,14 +381,14 @@ fn own_refusal(
         !may && value(element).trim().is_empty()
     });
     if let Some(element) = empty {
-        return Some(Return::new(status::REJECTED, format!("业务主键{element}为空")));
+        return Some(ReceiptStatus::new(status::REJECTED, format!("业务主键{element}为空")));
     }
     let draft = value("appStatus") == "1";
     let firms: Vec<String> =
         responsible(kind).iter().map(|e| value(e)).filter(|code| !code.is_empty()).collect();
     let first = proto::text(firms.first().cloned());
     if !firms.iter().any(|code| principal.transmits_for(code)) {
-        return Some(Return::refused(-10_102, &[]));
+        return Some(ReceiptStatus::refused(-10_102, &[]));
     }
     if let Some(verified) = verified {
         if !firms.iter().any(|code| signs_for(policy, principal, verified, code)) {
@@ -387,7 +396,7 @@ fn own_refusal(
             return Some(signed_by_another(kind, document, &first, &verified.key_name));
         }
     } else if !draft && wants_signature(kind) {
-        return Some(Return::refused(unsigned_code(kind), &[]));
+        return Some(ReceiptStatus::refused(unsigned_code(kind), &[]));
     }
     let own = refusal(kind, &check(kind, &document.document, &policy.profile));
     if !kind.is_inventory() || draft {
@@ -450,7 +459,7 @@ fn broken_rules(
     kind: DocumentKind,
     document: &ceb::ReadDocument,
     verified: Option<&Verified>,
-) -> Option<Return> {
+) -> Option<ReceiptStatus> {
     let declared = ceb::declaration(&document.document)?;
     // A signed document was read from its canonical text, whose lines count differently.
     let line = |line| verified.map_or(line, |verified| verified.lines.original(line));
@@ -466,8 +475,10 @@ fn broken_rules(
         let code = violation.customs_code?.parse::<i32>().ok()?;
         let key = key(kind, &document.document);
         Some(match code {
-            -621_005 => Return::refused(code, &[&key, &domain::rules::decimal(SINGLE_LIMIT_E5)]),
-            code => Return::refused(code, &[]),
+            -621_005 => {
+                ReceiptStatus::refused(code, &[&key, &domain::rules::decimal(SINGLE_LIMIT_E5)])
+            }
+            code => ReceiptStatus::refused(code, &[]),
         })
     };
     let first = violations.iter().enumerate().find_map(|(at, it)| Some((at, coded(it)?)));
@@ -479,7 +490,7 @@ fn broken_rules(
     match first {
         Some((_, first)) if texts.is_empty() => Some(first),
         Some((_, first)) => Some(first.with_more(&[texts.join(",")])),
-        None => Some(Return::new(status::REJECTED, texts.join(","))),
+        None => Some(ReceiptStatus::new(status::REJECTED, texts.join(","))),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::documents::{DocumentKind, Return};
+use domain::documents::{DocumentKind, ReceiptStatus};
 use proto::ceb::{Document, MessageType};
 use store::Fault;
 use store::numbers::CHINA;
@@ -14,7 +14,11 @@ use crate::stored_document::StoredDocument;
 
 /// A receipt about a document. Its elements are those of the document with the same name, and the
 /// numbers that the window and customs gave.
-pub(crate) fn about(paper: &StoredDocument, what: &Return, now: OffsetDateTime) -> IssuedReceipt {
+pub(crate) fn about(
+    paper: &StoredDocument,
+    what: &ReceiptStatus,
+    now: OffsetDateTime,
+) -> IssuedReceipt {
     let message_type = MessageType::from_number(paper.kind.reply()).unwrap_or(MessageType::Ceb900);
     let guid = Uuid::now_v7().to_string().to_uppercase();
     let value = |element: &str| match element {

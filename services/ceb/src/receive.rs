@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::documents::{
-    Admission, AppType, DocumentKind, Incoming, Return, Split, admit, complete, exists,
+    Admission, AppType, DocumentKind, Incoming, ReceiptStatus, Split, admit, complete, exists,
     missing_parts, stands, status, unchanged,
 };
 use domain::{Principal, Slot, limits};
@@ -31,7 +31,7 @@ pub(crate) struct Received {
     pub(crate) digest: Vec<u8>,
     pub(crate) sender: Sender,
     /// What is wrong with it on its own: it is answered and not kept.
-    pub(crate) refusal: Option<Return>,
+    pub(crate) refusal: Option<ReceiptStatus>,
     pub(crate) signed: bool,
     /// Who sends it.
     pub(crate) principal: Arc<Principal>,
@@ -253,7 +253,7 @@ pub(crate) fn receive(step: &mut CebTransaction, received: &Received) -> Vec<Iss
     }
     if paper.pre_no.is_empty() {
         let Some(number) = step.number(letter(received.kind), received.slot) else {
-            let full = Return::new(status::SENDING_FAILED, "当日编号已用完，请次日重发");
+            let full = ReceiptStatus::new(status::SENDING_FAILED, "当日编号已用完，请次日重发");
             return vec![step.post(&paper, &full, &received.trace)];
         };
         paper.pre_no = number;
@@ -290,7 +290,7 @@ fn refuse_repetition(
     received: &Received,
     mut paper: StoredDocument,
     there: &StoredDocument,
-    refusal: &Return,
+    refusal: &ReceiptStatus,
 ) -> IssuedReceipt {
     paper.pre_no.clone_from(&there.pre_no);
     paper.invt_no.clone_from(&there.invt_no);
@@ -305,7 +305,7 @@ fn delete(
     held: Option<StoredDocument>,
 ) -> Vec<IssuedReceipt> {
     let Some(held) = held else { return step.broken("a document is deleted that is not there") };
-    let said = step.post(&held, &Return::deleted(&header.guid), &received.trace);
+    let said = step.post(&held, &ReceiptStatus::deleted(&header.guid), &received.trace);
     step.shelf.change(held.id, |paper| {
         paper.deleted = true;
         paper.guid.clone_from(&header.guid);
@@ -373,7 +373,7 @@ fn same_number(
     step: &CebTransaction,
     received: &Received,
     paper: &StoredDocument,
-) -> Option<(StoredDocument, Return)> {
+) -> Option<(StoredDocument, ReceiptStatus)> {
     let names = &paper.names;
     let known = received.principal.transmits_for(&names.agent_code);
     if !paper.kind.is_inventory() || names.cop_no.is_empty() || !known {
@@ -392,7 +392,7 @@ fn same_number(
 }
 
 /// A part that does not belong to the ones that are there.
-fn wrong_part(step: &CebTransaction, paper: &StoredDocument, part: Split) -> Option<Return> {
+fn wrong_part(step: &CebTransaction, paper: &StoredDocument, part: Split) -> Option<ReceiptStatus> {
     // The number of the part stands last in the key.
     let base = |key: &str| key.rsplit_once('\u{1f}').map(|(base, _)| base.to_owned());
     let own = base(&paper.key);
@@ -410,19 +410,19 @@ fn wrong_part(step: &CebTransaction, paper: &StoredDocument, part: Split) -> Opt
             "拆分报文的billNo须一致：copNo[{}]此前报文billNo[{}]，本报文billNo[{}]",
             paper.names.cop_no, other.names.bill_no, paper.names.bill_no
         );
-        return Some(Return::new(status::REJECTED, text));
+        return Some(ReceiptStatus::new(status::REJECTED, text));
     }
     let told = there.and_then(|other| split(&other.document));
     if part.count > limits::CEB_PARTS_MAX {
         let text = format!("msgCount超过{}", limits::CEB_PARTS_MAX);
-        return Some(Return::new(status::REJECTED, text));
+        return Some(ReceiptStatus::new(status::REJECTED, text));
     }
     part.check(told.map(|told| told.count)).err().or_else(|| stray_part(step, paper, part))
 }
 
 /// The first part under a copNo, when another copNo of the same bill of lading lacks just this part: the
 /// two would wait for each other's others for ever.
-fn stray_part(step: &CebTransaction, paper: &StoredDocument, part: Split) -> Option<Return> {
+fn stray_part(step: &CebTransaction, paper: &StoredDocument, part: Split) -> Option<ReceiptStatus> {
     if paper.names.bill_no.is_empty() || !parts_there(step, paper).is_empty() {
         return None;
     }
@@ -443,7 +443,7 @@ fn stray_part(step: &CebTransaction, paper: &StoredDocument, part: Split) -> Opt
         "拆分报文的copNo须一致：提运单号[{}]已有copNo[{}]，{missing}",
         paper.names.bill_no, lacking.names.cop_no
     );
-    Some(Return::new(status::REJECTED, text))
+    Some(ReceiptStatus::new(status::REJECTED, text))
 }
 
 fn paper(received: &Received, header: &Header, now: OffsetDateTime) -> StoredDocument {
@@ -480,15 +480,15 @@ fn paper(received: &Received, header: &Header, now: OffsetDateTime) -> StoredDoc
 }
 
 /// What is said first about a document that is kept.
-fn first(paper: &StoredDocument, header: &Header, changed: bool) -> Return {
+fn first(paper: &StoredDocument, header: &Header, changed: bool) -> ReceiptStatus {
     if header.draft {
-        Return::stored_draft(&header.guid)
+        ReceiptStatus::stored_draft(&header.guid)
     } else if changed && header.app_type == AppType::Change {
-        Return::changed(&header.guid)
+        ReceiptStatus::changed(&header.guid)
     } else if paper.kind.is_inventory() {
-        Return::accepted_inventory(&paper.names.ebc_code, &paper.names.order_no)
+        ReceiptStatus::accepted_inventory(&paper.names.ebc_code, &paper.names.order_no)
     } else {
-        Return::accepted(&header.guid)
+        ReceiptStatus::accepted(&header.guid)
     }
 }
 
@@ -497,7 +497,7 @@ fn repeat(step: &mut CebTransaction, held: Option<&StoredDocument>) -> Vec<Issue
     let Some(held) = held else { return step.broken("a document repeats one that is not there") };
     let cancelled = held.deleted && held.kind.is_inventory() && !held.draft;
     let info = if cancelled { "清单已撤单".to_owned() } else { held.info.clone() };
-    let again = Return::new(held.status, info);
+    let again = ReceiptStatus::new(held.status, info);
     vec![receipt::about(held, &again, receipt::after(held.told, step.now))]
 }
 

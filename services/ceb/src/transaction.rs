@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
-use domain::documents::{Return, supersedes};
+use domain::documents::{ReceiptStatus, supersedes};
 use domain::principal::CUSTOMS_LOG;
 use domain::{Slot, limits};
 use proto::ceb::{self, MessageType};
@@ -120,7 +120,7 @@ impl CebTransaction {
 
     /// Writes a receipt about a document to its sender and subscribers. The status of the document
     /// follows when the rules of its kind let it.
-    pub(crate) fn say(&mut self, id: Uuid, what: &Return) -> Option<IssuedReceipt> {
+    pub(crate) fn say(&mut self, id: Uuid, what: &ReceiptStatus) -> Option<IssuedReceipt> {
         let paper = self.shelf.get(id)?.clone();
         let said = self.post(&paper, what, "");
         self.shelf.change(id, |paper| paper.told = said.time);
@@ -143,7 +143,7 @@ impl CebTransaction {
     }
 
     /// Refuses a document that was kept: it can be sent again, corrected.
-    pub(crate) fn refuse(&mut self, id: Uuid, what: &Return) -> Option<IssuedReceipt> {
+    pub(crate) fn refuse(&mut self, id: Uuid, what: &ReceiptStatus) -> Option<IssuedReceipt> {
         self.shelf.change(id, |paper| paper.status = what.status);
         self.say(id, what)
     }
@@ -152,7 +152,7 @@ impl CebTransaction {
     pub(crate) fn post(
         &mut self,
         paper: &StoredDocument,
-        what: &Return,
+        what: &ReceiptStatus,
         trace: &str,
     ) -> IssuedReceipt {
         let key = (paper.kind.number(), paper.key.clone());

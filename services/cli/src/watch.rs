@@ -298,27 +298,27 @@ fn listed(items: Vec<String>, language: Language) -> String {
 #[cfg(test)]
 mod tests {
     use domain::clearance::{Agency, Stand};
-    use domain::history::{Finding, InspectionStep, Moved, Reason, Record};
+    use domain::history::{Finding, HistoryFact, InspectionStep, Moved, Reason};
     use domain::participant::Participant;
     use domain::{OrderId, ReleaseId};
     use uuid::Uuid;
 
     use super::*;
 
-    fn both(record: Record) -> [String; 2] {
+    fn both(record: HistoryFact) -> [String; 2] {
         let fact = record.into();
         [describe(&fact, Language::English), describe(&fact, Language::Chinese)]
     }
 
     #[test]
     fn facts_are_said_in_words() {
-        let cleared = Record::StandChanged {
+        let cleared = HistoryFact::StandChanged {
             who: Participant::Customs,
             stand: Stand::Cleared,
             reasons: Vec::new(),
         };
         assert_eq!(both(cleared), ["customs cleared", "海关同意放行"]);
-        let ordered = Record::InspectionOrdered {
+        let ordered = HistoryFact::InspectionOrdered {
             order_id: OrderId(Uuid::nil()),
             demanded_by: Agency::Customs,
             instructions: vec![Reason { code: "X1".to_owned(), text: "open the box".to_owned() }],
@@ -338,7 +338,7 @@ mod tests {
             evidence: Vec::new(),
         };
         let order_id = OrderId(Uuid::nil());
-        let completed = Record::InspectionCompleted { order_id, findings: vec![finding] };
+        let completed = HistoryFact::InspectionCompleted { order_id, findings: vec![finding] };
         assert_eq!(
             both(completed),
             [
@@ -346,13 +346,13 @@ mod tests {
                 "联合查验完成：国检第2项 CONFORM"
             ]
         );
-        let reopened = Record::InspectionReopened { order_id, reason: "recount".to_owned() };
+        let reopened = HistoryFact::InspectionReopened { order_id, reason: "recount".to_owned() };
         assert_eq!(
             both(reopened),
             ["the joint inspection is open again, on objection: recount", "联合查验复验：recount"]
         );
         let checked =
-            |who| Record::StandChanged { who, stand: Stand::Cleared, reasons: Vec::new() };
+            |who| HistoryFact::StandChanged { who, stand: Stand::Cleared, reasons: Vec::new() };
         assert_eq!(
             both(checked(Participant::RiskCheck)),
             ["the risk rules were asked", "已风险布控"]
@@ -373,16 +373,16 @@ mod tests {
         };
         let later = Moved { step: InspectionStep::Disposed, ..moved.clone() };
         assert_eq!(
-            both(Record::InspectionMoved(moved)),
+            both(HistoryFact::InspectionMoved(moved)),
             [
                 "the examination is appointed at Port One, 1970-01-01 08:00 to 1970-01-01 09:00: \
                  bring the key",
                 "查验通知，S1，1970-01-01 08:00至1970-01-01 09:00"
             ]
         );
-        let [later, _] = both(Record::InspectionMoved(later));
+        let [later, _] = both(HistoryFact::InspectionMoved(later));
         assert_eq!(later, "decided what becomes of the goods: bring the key", "the place is known");
-        let [released, _] = both(Record::Released { release_id: ReleaseId(Uuid::nil()) });
+        let [released, _] = both(HistoryFact::Released { release_id: ReleaseId(Uuid::nil()) });
         assert!(released.starts_with("RELEASED, release 0000"));
         assert!(describe(&v1::Fact { kind: None }, Language::English).contains("does not know"));
     }
@@ -392,7 +392,7 @@ mod tests {
         let entry = v1::WatchResponse {
             name: "declarations/0190a6e1-0000-7000-8000-0000000000ab".to_owned(),
             state: v1::State::Released.into(),
-            facts: vec![Record::Numbered { invt_no: "4220".to_owned() }.into()],
+            facts: vec![HistoryFact::Numbered { invt_no: "4220".to_owned() }.into()],
             time: Some(proto::timestamp(time::OffsetDateTime::UNIX_EPOCH)),
             ..Default::default()
         };

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use domain::clearance::{self, Event};
 use domain::declaration::Checked;
-use domain::history::Record;
+use domain::history::HistoryFact;
 use domain::participant::Stands;
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
@@ -118,7 +118,7 @@ async fn file(
     case.trade_mode.clone_from(&amendment.checked.declaration.trade_mode);
     case.customs_code.clone_from(&amendment.checked.declaration.customs_code);
     case.logistics_no.clone_from(&amendment.checked.declaration.logistics_no);
-    step.record(id, [Record::Amended { previous_version }]);
+    step.record(id, [HistoryFact::Amended { previous_version }]);
     step.show(id, amendment.body.clone());
     let position = step.enter(id, &amendment.trace)?;
     step.case(id)?.content_position = position;

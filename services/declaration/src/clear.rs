@@ -7,10 +7,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::clearance::{self, Agency, Clearance, Fact, Stand};
+use domain::clearance::{self, Agency, Clearance, ClearanceFact, Stand};
 use domain::decision::{Decided, Decision, What};
 use domain::declaration::Direction;
-use domain::history::Record;
+use domain::history::HistoryFact;
 use domain::participant::Participant;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, OrderId, ReleaseId, RequestId, Slot, limits};
@@ -107,7 +107,7 @@ async fn decide(
         Ok(Some(event)) => event,
         Ok(None) => {
             if let What::Progress(moved) = &decision.what {
-                step.record(case.id, [Record::InspectionMoved(moved.clone())]);
+                step.record(case.id, [HistoryFact::InspectionMoved(moved.clone())]);
             }
             return Ok(Ok(Decided::Applied));
         }
@@ -117,7 +117,7 @@ async fn decide(
         Ok(next) => next,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    if facts.contains(&Fact::Numbered) && !numbers.contains_key(&case.id) {
+    if facts.contains(&ClearanceFact::Numbered) && !numbers.contains_key(&case.id) {
         return Ok(Err(Refusal::of(Code::NumbersUsedUp)));
     }
     if facts.is_empty() {
@@ -127,13 +127,13 @@ async fn decide(
     }
     for fact in facts {
         let record = match fact {
-            Fact::Numbered => {
+            ClearanceFact::Numbered => {
                 let invt_no = numbers.remove(&case.id);
                 let invt_no = invt_no
                     .ok_or_else(|| Fault::Broken(format!("no invtNo was given for {}", case.id)))?;
                 case.invt_no = Some(invt_no.clone());
                 step.clearing.numbered.push((case.id, invt_no.clone()));
-                Record::Numbered { invt_no }
+                HistoryFact::Numbered { invt_no }
             }
             other => record(step, case, &decision.what, other).await?,
         };
@@ -148,66 +148,70 @@ async fn record(
     step: &mut DeclarationTransaction<'_>,
     case: &mut DeclarationRow,
     what: &What,
-    fact: Fact,
-) -> Result<Record, Fault> {
+    fact: ClearanceFact,
+) -> Result<HistoryFact, Fault> {
     let reasons = |agency: Agency| what.reasons(agency.into());
     Ok(match fact {
-        Fact::Amended(_) | Fact::Withdrawn | Fact::Numbered => {
+        ClearanceFact::Amended(_) | ClearanceFact::Withdrawn | ClearanceFact::Numbered => {
             return Err(otherwise("a decision had the effect of a filing"));
         }
-        Fact::StandChanged(who, stand) => {
-            Record::StandChanged { who, stand, reasons: what.reasons(who) }
+        ClearanceFact::StandChanged(who, stand) => {
+            HistoryFact::StandChanged { who, stand, reasons: what.reasons(who) }
         }
-        Fact::InspectionOrdered(agency) => {
+        ClearanceFact::InspectionOrdered(agency) => {
             // The order is one for the declaration: opened again, it is the same one.
             let fresh = || Order { id: OrderId(Uuid::now_v7()), findings: None };
             case.order.get_or_insert_with(fresh);
             let order_id = keep_order(step, case, OrderState::Open)?;
             show(step, case).await?;
             let instructions = reasons(agency);
-            Record::InspectionOrdered { order_id, demanded_by: agency, instructions }
+            HistoryFact::InspectionOrdered { order_id, demanded_by: agency, instructions }
         }
-        Fact::InspectionJoined(agency) => Record::InspectionJoined {
+        ClearanceFact::InspectionJoined(agency) => HistoryFact::InspectionJoined {
             order_id: order(case)?.id,
             demanded_by: agency,
             instructions: reasons(agency),
         },
-        Fact::InspectionCompleted => {
+        ClearanceFact::InspectionCompleted => {
             let What::Findings { findings, .. } = what else {
                 return Err(otherwise("an inspection was completed without findings"));
             };
             order(case)?.findings = Some(proto::facts::encode_findings(findings));
             let order_id = keep_order(step, case, OrderState::Done)?;
-            Record::InspectionCompleted { order_id, findings: findings.clone() }
+            HistoryFact::InspectionCompleted { order_id, findings: findings.clone() }
         }
-        Fact::InspectionAnswered(agency) => {
+        ClearanceFact::InspectionAnswered(agency) => {
             let order = order(case)?;
             let kept = order.findings.as_deref();
             let kept = kept.ok_or_else(|| otherwise("an inspection was done without findings"))?;
             let findings = proto::facts::decode_findings(kept)
                 .map_err(|error| Fault::Broken(format!("kept findings: {error}")))?;
-            Record::InspectionAnswered { order_id: order.id, demanded_by: agency, findings }
+            HistoryFact::InspectionAnswered { order_id: order.id, demanded_by: agency, findings }
         }
-        Fact::InspectionCancelled => {
+        ClearanceFact::InspectionCancelled => {
             let order_id = keep_order(step, case, OrderState::Cancelled)?;
-            Record::InspectionCancelled { order_id }
+            HistoryFact::InspectionCancelled { order_id }
         }
-        Fact::InspectionReopened => {
+        ClearanceFact::InspectionReopened => {
             let order_id = keep_order(step, case, OrderState::Open)?;
             show(step, case).await?;
             let What::Reopening { reason, .. } = what else {
                 return Err(otherwise("an inspection was reopened by no objection"));
             };
-            Record::InspectionReopened { order_id, reason: reason.clone() }
+            HistoryFact::InspectionReopened { order_id, reason: reason.clone() }
         }
-        Fact::Released => {
+        ClearanceFact::Released => {
             let release_id = ReleaseId(Uuid::now_v7());
             // Whatever releases leaves the version.
             step.clearing.releases.push((case.id, release_id, case.clearance.version));
-            Record::Released { release_id }
+            HistoryFact::Released { release_id }
         }
-        Fact::Rejected(agency) => Record::Rejected { agency, reasons: reasons(agency) },
-        Fact::Returned(agency) => Record::Returned { agency, reasons: reasons(agency) },
+        ClearanceFact::Rejected(agency) => {
+            HistoryFact::Rejected { agency, reasons: reasons(agency) }
+        }
+        ClearanceFact::Returned(agency) => {
+            HistoryFact::Returned { agency, reasons: reasons(agency) }
+        }
     })
 }
 

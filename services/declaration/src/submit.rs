@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use bytes::Bytes;
 use domain::clearance::{Clearance, Phase, Stand};
 use domain::declaration::Checked;
-use domain::history::Record;
+use domain::history::HistoryFact;
 use domain::ids::is_given_by_door;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Kind as Caller, Principal, RequestId, Slot, limits};
@@ -184,7 +184,7 @@ async fn file(
         }
     }
     step.open(case);
-    step.record(id, [Record::Filed { pre_no: pre_no.clone() }]);
+    step.record(id, [HistoryFact::Filed { pre_no: pre_no.clone() }]);
     step.show(id, submission.body.clone());
     let position = step.enter(id, &submission.trace)?;
     step.case(id)?.content_position = position;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use bytes::Bytes;
 use domain::DeclarationId;
 use domain::clearance::{Joint, awaited};
-use domain::history::{Record, topic};
+use domain::history::{HistoryFact, topic};
 use sqlx::PgConnection;
 use store::Fault;
 use store::column::integer;
@@ -36,7 +36,7 @@ pub(crate) struct DeclarationTransaction<'t> {
 
 #[derive(Default)]
 struct Pending {
-    records: Vec<Record>,
+    records: Vec<HistoryFact>,
     body: Option<Bytes>,
 }
 
@@ -62,7 +62,11 @@ impl<'t> DeclarationTransaction<'t> {
     }
 
     /// Writes down facts about a case; those of one transaction share an entry.
-    pub(crate) fn record(&mut self, id: DeclarationId, records: impl IntoIterator<Item = Record>) {
+    pub(crate) fn record(
+        &mut self,
+        id: DeclarationId,
+        records: impl IntoIterator<Item = HistoryFact>,
+    ) {
         self.pending.entry(id).or_default().records.extend(records);
     }
 

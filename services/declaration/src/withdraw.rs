@@ -3,7 +3,7 @@
 //! The invariant: once withdrawn nothing changes any more, and no verdict has an effect.
 
 use domain::clearance::{self, Event};
-use domain::history::Record;
+use domain::history::HistoryFact;
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Principal, RequestId, limits};
@@ -90,7 +90,7 @@ fn take_back(
         Err(refusal) => return Ok(Err(refusal)),
     };
     case.clearance = then;
-    step.record(id, [Record::Withdrawn { reason: withdrawal.reason.clone() }]);
+    step.record(id, [HistoryFact::Withdrawn { reason: withdrawal.reason.clone() }]);
     let position = step.enter(id, &withdrawal.trace)?;
     let done = (FilingKind::Withdraw, position);
     filing::keep(step, (key, withdrawal.digest), done, (id, then.version));

@@ -168,7 +168,7 @@ impl Demands {
 
 /// What happened, for the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Fact {
+pub enum ClearanceFact {
     /// A new version; the number is of the one before.
     Amended(u32),
     /// Taken back.
@@ -270,7 +270,7 @@ pub fn awaited(c: &Clearance) -> Vec<Awaited> {
 /// # Errors
 ///
 /// A [`Refusal`] when the event does not fit the state, the version or the round.
-pub fn next(now: Clearance, event: Event) -> Result<(Clearance, Vec<Fact>), Refusal> {
+pub fn next(now: Clearance, event: Event) -> Result<(Clearance, Vec<ClearanceFact>), Refusal> {
     match event {
         Event::Amend { seen, required } => amend(now, seen, required),
         Event::Withdraw { seen } => withdraw(now, seen),
@@ -301,7 +301,11 @@ pub fn next(now: Clearance, event: Event) -> Result<(Clearance, Vec<Fact>), Refu
 
 /// A new version is looked at from the beginning, but detained goods stay detained: only the agency
 /// that detained them lifts that.
-fn amend(now: Clearance, seen: u32, required: Stands) -> Result<(Clearance, Vec<Fact>), Refusal> {
+fn amend(
+    now: Clearance,
+    seen: u32,
+    required: Stands,
+) -> Result<(Clearance, Vec<ClearanceFact>), Refusal> {
     changeable(&now, seen)?;
     let then = Clearance {
         version: now.version + 1,
@@ -311,14 +315,14 @@ fn amend(now: Clearance, seen: u32, required: Stands) -> Result<(Clearance, Vec<
             .map(|who, anew| now.stands.of(who).filter(|it| *it == Stand::Detained).or(anew)),
         ..now
     };
-    Ok((then, vec![Fact::Amended(now.version)]))
+    Ok((then, vec![ClearanceFact::Amended(now.version)]))
 }
 
-fn withdraw(now: Clearance, seen: u32) -> Result<(Clearance, Vec<Fact>), Refusal> {
+fn withdraw(now: Clearance, seen: u32) -> Result<(Clearance, Vec<ClearanceFact>), Refusal> {
     changeable(&now, seen)?;
     match now.phase {
         Phase::UnderReview => {
-            Ok((Clearance { phase: Phase::Withdrawn, ..now }, vec![Fact::Withdrawn]))
+            Ok((Clearance { phase: Phase::Withdrawn, ..now }, vec![ClearanceFact::Withdrawn]))
         }
         Phase::Rejected
         | Phase::Inspecting
@@ -364,7 +368,7 @@ fn verdict(
     now: Clearance,
     agency: Agency,
     outcome: Outcome,
-) -> Result<(Clearance, Vec<Fact>), Refusal> {
+) -> Result<(Clearance, Vec<ClearanceFact>), Refusal> {
     match now.phase {
         Phase::UnderReview | Phase::Inspecting => {}
         Phase::Released => {
@@ -390,9 +394,9 @@ fn verdict(
         Outcome::Rejected => {
             let lifted = now.stand(agency) == Stand::Detained;
             let now = if lifted { now.with_stand(agency, Stand::Pending) } else { now };
-            Ok(end(now, Phase::Rejected, Fact::Rejected(agency)))
+            Ok(end(now, Phase::Rejected, ClearanceFact::Rejected(agency)))
         }
-        Outcome::Returned => Ok(end(now, Phase::Returned, Fact::Returned(agency))),
+        Outcome::Returned => Ok(end(now, Phase::Returned, ClearanceFact::Returned(agency))),
         Outcome::WantsInspection => demand(now, agency),
         Outcome::Accepted => Ok(progress(now, agency, Stand::Accepted)),
         Outcome::ManualReview => Ok(progress(now, agency, Stand::ManualReview)),
@@ -404,12 +408,12 @@ fn verdict(
 }
 
 /// Either can stop: the case ends, and an open order falls away with it.
-fn end(now: Clearance, phase: Phase, fact: Fact) -> (Clearance, Vec<Fact>) {
+fn end(now: Clearance, phase: Phase, fact: ClearanceFact) -> (Clearance, Vec<ClearanceFact>) {
     let mut facts = Vec::with_capacity(2);
     let mut then = Clearance { phase, ..now };
     if now.joint == Joint::Open {
         then.joint = Joint::Cancelled;
-        facts.push(Fact::InspectionCancelled);
+        facts.push(ClearanceFact::InspectionCancelled);
     }
     facts.push(fact);
     (then, facts)
@@ -417,7 +421,7 @@ fn end(now: Clearance, phase: Phase, fact: Fact) -> (Clearance, Vec<Fact>) {
 
 /// One inspection: the first demand opens the order, the second joins it, and a later one is
 /// answered from the record.
-fn demand(now: Clearance, agency: Agency) -> Result<(Clearance, Vec<Fact>), Refusal> {
+fn demand(now: Clearance, agency: Agency) -> Result<(Clearance, Vec<ClearanceFact>), Refusal> {
     match now.stand(agency) {
         Stand::WantsInspection => return Ok((now, Vec::new())),
         Stand::Detained => return Err(Refusal::of(Code::GoodsDetained)),
@@ -438,14 +442,14 @@ fn demand(now: Clearance, agency: Agency) -> Result<(Clearance, Vec<Fact>), Refu
 }
 
 /// What a demand does to the order of the declaration.
-fn order(now: Clearance, agency: Agency) -> (Clearance, Fact) {
+fn order(now: Clearance, agency: Agency) -> (Clearance, ClearanceFact) {
     match now.joint {
         Joint::None | Joint::Cancelled => (
             Clearance { phase: Phase::Inspecting, joint: Joint::Open, ..now },
-            Fact::InspectionOrdered(agency),
+            ClearanceFact::InspectionOrdered(agency),
         ),
-        Joint::Open => (now, Fact::InspectionJoined(agency)),
-        Joint::Done => (now, Fact::InspectionAnswered(agency)),
+        Joint::Open => (now, ClearanceFact::InspectionJoined(agency)),
+        Joint::Done => (now, ClearanceFact::InspectionAnswered(agency)),
     }
 }
 
@@ -455,7 +459,7 @@ fn checked(
     by: Participant,
     outcome: Outcome,
     demands: Demands,
-) -> Result<(Clearance, Vec<Fact>), Refusal> {
+) -> Result<(Clearance, Vec<ClearanceFact>), Refusal> {
     if outcome != Outcome::Cleared {
         let reason = "a check says only that it is done: cleared";
         return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
@@ -482,7 +486,7 @@ fn checked(
         Phase::UnderReview | Phase::Inspecting => {}
     }
     let mut then = Clearance { stands: now.stands.with(by, Stand::Cleared), ..now };
-    let mut facts = vec![Fact::StandChanged(by, Stand::Cleared)];
+    let mut facts = vec![ClearanceFact::StandChanged(by, Stand::Cleared)];
     for agency in [Agency::Customs, Agency::Inspection] {
         if demands.of(agency) {
             let more;
@@ -495,7 +499,10 @@ fn checked(
 
 /// Rules free no goods and take back no demand: an agency that detained them, or asked already,
 /// stands where it stood, and the site hears what the rules want besides.
-fn demand_by_rules(now: Clearance, agency: Agency) -> Result<(Clearance, Vec<Fact>), Refusal> {
+fn demand_by_rules(
+    now: Clearance,
+    agency: Agency,
+) -> Result<(Clearance, Vec<ClearanceFact>), Refusal> {
     match now.stand(agency) {
         Stand::WantsInspection | Stand::Detained => {
             let (then, fact) = order(now, agency);
@@ -512,7 +519,7 @@ fn demand_by_rules(now: Clearance, agency: Agency) -> Result<(Clearance, Vec<Fac
 
 /// The done order is open again and stays the same order; whoever stands somewhere stands there until
 /// the new findings.
-fn reopen(now: Clearance) -> Result<(Clearance, Vec<Fact>), Refusal> {
+fn reopen(now: Clearance) -> Result<(Clearance, Vec<ClearanceFact>), Refusal> {
     match now.phase {
         Phase::Released => return Err(Refusal::of(Code::AlreadyReleased)),
         Phase::Rejected | Phase::Withdrawn | Phase::Returned => {
@@ -524,14 +531,14 @@ fn reopen(now: Clearance) -> Result<(Clearance, Vec<Fact>), Refusal> {
     match now.joint {
         Joint::Done => Ok((
             Clearance { phase: Phase::Inspecting, joint: Joint::Open, ..now },
-            vec![Fact::InspectionReopened],
+            vec![ClearanceFact::InspectionReopened],
         )),
         Joint::None | Joint::Open | Joint::Cancelled => Err(Refusal::of(Code::NoOpenInspection)),
     }
 }
 
 /// News without a decision: it moves an agency forward, never back, and lifts its own hold.
-fn progress(now: Clearance, agency: Agency, to: Stand) -> (Clearance, Vec<Fact>) {
+fn progress(now: Clearance, agency: Agency, to: Stand) -> (Clearance, Vec<ClearanceFact>) {
     let forward = match now.stand(agency) {
         Stand::Pending => true,
         Stand::Accepted => to != Stand::Accepted,
@@ -540,7 +547,7 @@ fn progress(now: Clearance, agency: Agency, to: Stand) -> (Clearance, Vec<Fact>)
         Stand::Concluded | Stand::WantsInspection | Stand::Detained | Stand::Cleared => false,
     };
     if forward {
-        (now.with_stand(agency, to), vec![Fact::StandChanged(agency.into(), to)])
+        (now.with_stand(agency, to), vec![ClearanceFact::StandChanged(agency.into(), to)])
     } else {
         (now, Vec::new())
     }
@@ -548,7 +555,11 @@ fn progress(now: Clearance, agency: Agency, to: Stand) -> (Clearance, Vec<Fact>)
 
 /// A decision short of ending the case. An agency whose instruction is open waits for the findings;
 /// detained goods are only cleared, rejected or sent back.
-fn settle(now: Clearance, agency: Agency, to: Stand) -> Result<(Clearance, Vec<Fact>), Refusal> {
+fn settle(
+    now: Clearance,
+    agency: Agency,
+    to: Stand,
+) -> Result<(Clearance, Vec<ClearanceFact>), Refusal> {
     let stands = now.stand(agency);
     if stands == to {
         return Ok((now, Vec::new()));
@@ -563,26 +574,26 @@ fn settle(now: Clearance, agency: Agency, to: Stand) -> Result<(Clearance, Vec<F
         | Stand::Concluded
         | Stand::Held
         | Stand::Cleared => {
-            Ok((now.with_stand(agency, to), vec![Fact::StandChanged(agency.into(), to)]))
+            Ok((now.with_stand(agency, to), vec![ClearanceFact::StandChanged(agency.into(), to)]))
         }
     }
 }
 
 /// Customs' first word on a declaration that it does not reject gives it its number.
-fn number(mut then: Clearance, agency: Agency, facts: &mut Vec<Fact>) -> Clearance {
+fn number(mut then: Clearance, agency: Agency, facts: &mut Vec<ClearanceFact>) -> Clearance {
     let ended = matches!(then.phase, Phase::Rejected | Phase::Returned);
     if agency == Agency::Customs && !then.numbered && !ended && !facts.is_empty() {
         then.numbered = true;
-        facts.insert(0, Fact::Numbered);
+        facts.insert(0, ClearanceFact::Numbered);
     }
     then
 }
 
 /// What was missing last gives the release.
-fn release(mut then: Clearance, facts: &mut Vec<Fact>) -> Clearance {
+fn release(mut then: Clearance, facts: &mut Vec<ClearanceFact>) -> Clearance {
     if may_release(&then) {
         then.phase = Phase::Released;
-        facts.push(Fact::Released);
+        facts.push(ClearanceFact::Released);
     }
     then
 }
@@ -594,7 +605,7 @@ fn findings(
     now: Clearance,
     for_customs: bool,
     for_inspection: bool,
-) -> Result<(Clearance, Vec<Fact>), Refusal> {
+) -> Result<(Clearance, Vec<ClearanceFact>), Refusal> {
     let answered = |agency, given: bool| now.stand(agency) != Stand::WantsInspection || given;
     let empty = !for_customs && !for_inspection;
     if empty
@@ -610,7 +621,7 @@ fn findings(
         joint: Joint::Done,
         ..now
     };
-    Ok((then, vec![Fact::InspectionCompleted]))
+    Ok((then, vec![ClearanceFact::InspectionCompleted]))
 }
 
 /// Agencies conclude anew; what was checked about the version stays checked.

@@ -86,11 +86,11 @@ pub struct Moved {
     pub text_zh: String,
 }
 
-/// A fact with its data. One for each [`crate::clearance::Fact`], the filing itself, and what the
+/// A fact with its data. One for each [`crate::clearance::ClearanceFact`], the filing itself, and what the
 /// inspection service tells about an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are documented in the message schema, same names")]
-pub enum Record {
+pub enum HistoryFact {
     Filed { pre_no: String },
     Amended { previous_version: u32 },
     Withdrawn { reason: String },
@@ -131,7 +131,7 @@ pub mod topic {
     pub const INSPECTED: i32 = 128;
 }
 
-impl Record {
+impl HistoryFact {
     /// Which topic it belongs to.
     pub fn topic(&self) -> i32 {
         match self {

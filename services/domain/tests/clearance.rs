@@ -2,7 +2,8 @@
 
 use domain::clearance::Agency::{Customs, Inspection};
 use domain::clearance::{
-    Agency, Awaited, Clearance, Demands, Event, Fact, Joint, Outcome, Phase, Stand, awaited, next,
+    Agency, Awaited, Clearance, ClearanceFact, Demands, Event, Joint, Outcome, Phase, Stand,
+    awaited, next,
 };
 use domain::declaration::Direction;
 use domain::participant::Participant::{Duty, RiskCheck};
@@ -79,18 +80,18 @@ fn rules(customs: bool, inspection: bool) -> Event {
     rules_on(V, customs, inspection)
 }
 
-fn stood(who: impl Into<Participant>, stand: Stand) -> Fact {
-    Fact::StandChanged(who.into(), stand)
+fn stood(who: impl Into<Participant>, stand: Stand) -> ClearanceFact {
+    ClearanceFact::StandChanged(who.into(), stand)
 }
 
 /// The risk rules were asked.
-fn checked() -> Fact {
+fn checked() -> ClearanceFact {
     stood(RiskCheck, Stand::Cleared)
 }
 
 const REOPEN: Event = Event::Reopen { version: V };
 
-type Row = (&'static str, Clearance, Event, Result<(Clearance, Vec<Fact>), Code>);
+type Row = (&'static str, Clearance, Event, Result<(Clearance, Vec<ClearanceFact>), Code>);
 
 #[rustfmt::skip]
 fn rows() -> Vec<Row> {
@@ -105,10 +106,10 @@ fn rows() -> Vec<Row> {
     let same = |now| Ok((now, vec![]));
     let amended = |now: Clearance, stands: Stands| {
         let then = Clearance { version: 3, round: 1, phase: UnderReview, stands, ..now };
-        Ok((then, vec![Fact::Amended(2)]))
+        Ok((then, vec![ClearanceFact::Amended(2)]))
     };
-    let withdrawn = |now: Clearance| Ok((Clearance { phase: Withdrawn, ..now }, vec![Fact::Withdrawn]));
-    let released = |agency: Agency| Ok((at(Released, Cleared, Cleared, Done), vec![stood(agency, Cleared), Fact::Released]));
+    let withdrawn = |now: Clearance| Ok((Clearance { phase: Withdrawn, ..now }, vec![ClearanceFact::Withdrawn]));
+    let released = |agency: Agency| Ok((at(Released, Cleared, Cleared, Done), vec![stood(agency, Cleared), ClearanceFact::Released]));
     let (plain, ruled) = (fresh.stands, waiting(fresh).stands);
     let amend = Event::Amend { seen: 2, required: plain };
     let amend_ruled = Event::Amend { seen: 2, required: ruled };
@@ -118,10 +119,10 @@ fn rows() -> Vec<Row> {
 
     let mut rows = vec![
         // The number.
-        ("customs' first word numbers", new, to_new(O::Accepted), Ok((Clearance { numbered: true, ..with(new, Customs, Accepted) }, vec![Fact::Numbered, stood(Customs, Accepted)]))),
-        ("so does a demand", new, to_new(O::WantsInspection), Ok((Clearance { phase: Phase::Inspecting, joint: Open, numbered: true, ..with(new, Customs, Wants) }, vec![Fact::Numbered, Fact::InspectionOrdered(Customs)]))),
-        ("a rejection does not", new, to_new(O::Rejected), Ok((Clearance { phase: Rejected, ..new }, vec![Fact::Rejected(Customs)]))),
-        ("goods sent back have no number", new, to_new(O::Returned), Ok((Clearance { phase: Returned, ..new }, vec![Fact::Returned(Customs)]))),
+        ("customs' first word numbers", new, to_new(O::Accepted), Ok((Clearance { numbered: true, ..with(new, Customs, Accepted) }, vec![ClearanceFact::Numbered, stood(Customs, Accepted)]))),
+        ("so does a demand", new, to_new(O::WantsInspection), Ok((Clearance { phase: Phase::Inspecting, joint: Open, numbered: true, ..with(new, Customs, Wants) }, vec![ClearanceFact::Numbered, ClearanceFact::InspectionOrdered(Customs)]))),
+        ("a rejection does not", new, to_new(O::Rejected), Ok((Clearance { phase: Rejected, ..new }, vec![ClearanceFact::Rejected(Customs)]))),
+        ("goods sent back have no number", new, to_new(O::Returned), Ok((Clearance { phase: Returned, ..new }, vec![ClearanceFact::Returned(Customs)]))),
         ("inspection does not number", new, verdict(Inspection, 1, 1, O::Cleared), Ok((with(new, Inspection, Cleared), changed(Inspection, Cleared)))),
         ("one number only", fresh, says(Customs, O::Accepted), Ok((review(Accepted, Pending, Never), changed(Customs, Accepted)))),
 
@@ -149,27 +150,27 @@ fn rows() -> Vec<Row> {
         ("the other one does not free the goods", review(Detained, Pending, Never), says(Inspection, O::Cleared), Ok((review(Detained, Cleared, Never), changed(Inspection, Cleared)))),
         ("detained goods are not held", review(Detained, Pending, Never), says(Customs, O::Held), Err(Code::GoodsDetained)),
         ("detained goods are not inspected", review(Detained, Pending, Never), says(Customs, O::WantsInspection), Err(Code::GoodsDetained)),
-        ("detained goods go back", review(Detained, Pending, Never), says(Customs, O::Returned), Ok((at(Returned, Detained, Pending, Never), vec![Fact::Returned(Customs)]))),
+        ("detained goods go back", review(Detained, Pending, Never), says(Customs, O::Returned), Ok((at(Returned, Detained, Pending, Never), vec![ClearanceFact::Returned(Customs)]))),
         ("no amendment of detained goods", review(Detained, Pending, Never), amend, Err(Code::GoodsDetained)),
         ("no withdrawal of detained goods", review(Pending, Detained, Never), withdraw, Err(Code::GoodsDetained)),
 
         // One inspection.
-        ("the first demand opens", fresh, says(Inspection, O::WantsInspection), Ok((inspecting(Pending, Wants), vec![Fact::InspectionOrdered(Inspection)]))),
-        ("the second joins", inspecting(Pending, Wants), says(Customs, O::WantsInspection), Ok((inspecting(Wants, Wants), vec![Fact::InspectionJoined(Customs)]))),
-        ("joins after clearing", inspecting(Cleared, Wants), says(Customs, O::WantsInspection), Ok((inspecting(Wants, Wants), vec![Fact::InspectionJoined(Customs)]))),
+        ("the first demand opens", fresh, says(Inspection, O::WantsInspection), Ok((inspecting(Pending, Wants), vec![ClearanceFact::InspectionOrdered(Inspection)]))),
+        ("the second joins", inspecting(Pending, Wants), says(Customs, O::WantsInspection), Ok((inspecting(Wants, Wants), vec![ClearanceFact::InspectionJoined(Customs)]))),
+        ("joins after clearing", inspecting(Cleared, Wants), says(Customs, O::WantsInspection), Ok((inspecting(Wants, Wants), vec![ClearanceFact::InspectionJoined(Customs)]))),
         ("demanded twice", inspecting(Wants, Pending), says(Customs, O::WantsInspection), same(inspecting(Wants, Pending))),
-        ("a late demand is answered from the record", review(Cleared, Held, Done), says(Customs, O::WantsInspection), Ok((review(Pending, Held, Done), vec![Fact::InspectionAnswered(Customs)]))),
-        ("a cancelled order is opened again", review(Pending, Pending, Cancelled), says(Customs, O::WantsInspection), Ok((inspecting(Wants, Pending), vec![Fact::InspectionOrdered(Customs)]))),
+        ("a late demand is answered from the record", review(Cleared, Held, Done), says(Customs, O::WantsInspection), Ok((review(Pending, Held, Done), vec![ClearanceFact::InspectionAnswered(Customs)]))),
+        ("a cancelled order is opened again", review(Pending, Pending, Cancelled), says(Customs, O::WantsInspection), Ok((inspecting(Wants, Pending), vec![ClearanceFact::InspectionOrdered(Customs)]))),
         ("who instructed waits for findings", inspecting(Wants, Pending), says(Customs, O::Held), Err(Code::InspectionOpen)),
         ("the other one goes on", inspecting(Wants, Pending), says(Inspection, O::Cleared), Ok((inspecting(Wants, Cleared), changed(Inspection, Cleared)))),
-        ("rejected while open", inspecting(Wants, Pending), says(Inspection, O::Rejected), Ok((at(Rejected, Wants, Pending, Cancelled), vec![Fact::InspectionCancelled, Fact::Rejected(Inspection)]))),
-        ("sent back while open", inspecting(Wants, Wants), says(Customs, O::Returned), Ok((at(Returned, Wants, Wants, Cancelled), vec![Fact::InspectionCancelled, Fact::Returned(Customs)]))),
+        ("rejected while open", inspecting(Wants, Pending), says(Inspection, O::Rejected), Ok((at(Rejected, Wants, Pending, Cancelled), vec![ClearanceFact::InspectionCancelled, ClearanceFact::Rejected(Inspection)]))),
+        ("sent back while open", inspecting(Wants, Wants), says(Customs, O::Returned), Ok((at(Returned, Wants, Wants, Cancelled), vec![ClearanceFact::InspectionCancelled, ClearanceFact::Returned(Customs)]))),
         ("no amendment while open", inspecting(Wants, Pending), amend, Err(Code::InspectionOpen)),
         ("no withdrawal while open", inspecting(Wants, Pending), withdraw, Err(Code::InspectionOpen)),
 
         // A detention outlives a new version; a report on an older version or round is void.
-        ("detained goods stay detained", at(Rejected, Detained, Pending, Joint::None), amend, Ok((Clearance { version: 3, round: 1, ..review(Detained, Pending, Joint::None) }, vec![Fact::Amended(2)]))),
-        ("its own rejection ends a detention", review(Detained, Pending, Joint::None), says(Customs, O::Rejected), Ok((at(Rejected, Pending, Pending, Joint::None), vec![Fact::Rejected(Customs)]))),
+        ("detained goods stay detained", at(Rejected, Detained, Pending, Joint::None), amend, Ok((Clearance { version: 3, round: 1, ..review(Detained, Pending, Joint::None) }, vec![ClearanceFact::Amended(2)]))),
+        ("its own rejection ends a detention", review(Detained, Pending, Joint::None), says(Customs, O::Rejected), Ok((at(Rejected, Pending, Pending, Joint::None), vec![ClearanceFact::Rejected(Customs)]))),
         ("findings for an older version", inspecting(Wants, Pending), of(1, 2), Err(Code::StaleVersion)),
         ("findings from before a second examination", inspecting(Cleared, Cleared), of(2, 1), Err(Code::StaleRound)),
         ("findings of an older round, agency waiting", inspecting(Wants, Pending), of(2, 1), Err(Code::StaleRound)),
@@ -178,10 +179,10 @@ fn rows() -> Vec<Row> {
         ("findings of an older round, completed before", review(Pending, Pending, Done), of(2, 1), Err(Code::NoOpenInspection)),
 
         // Findings.
-        ("both instructions answered", inspecting(Wants, Wants), finds(true, true), Ok((Clearance { round: 3, ..review(Pending, Pending, Done) }, vec![Fact::InspectionCompleted]))),
-        ("one instruction, one answer", inspecting(Wants, Cleared), finds(true, false), Ok((Clearance { round: 3, ..review(Pending, Pending, Done) }, vec![Fact::InspectionCompleted]))),
-        ("holds stay", inspecting(Wants, Held), finds(true, false), Ok((Clearance { round: 3, ..review(Pending, Held, Done) }, vec![Fact::InspectionCompleted]))),
-        ("detentions stay", inspecting(Detained, Wants), finds(false, true), Ok((Clearance { round: 3, ..review(Detained, Pending, Done) }, vec![Fact::InspectionCompleted]))),
+        ("both instructions answered", inspecting(Wants, Wants), finds(true, true), Ok((Clearance { round: 3, ..review(Pending, Pending, Done) }, vec![ClearanceFact::InspectionCompleted]))),
+        ("one instruction, one answer", inspecting(Wants, Cleared), finds(true, false), Ok((Clearance { round: 3, ..review(Pending, Pending, Done) }, vec![ClearanceFact::InspectionCompleted]))),
+        ("holds stay", inspecting(Wants, Held), finds(true, false), Ok((Clearance { round: 3, ..review(Pending, Held, Done) }, vec![ClearanceFact::InspectionCompleted]))),
+        ("detentions stay", inspecting(Detained, Wants), finds(false, true), Ok((Clearance { round: 3, ..review(Detained, Pending, Done) }, vec![ClearanceFact::InspectionCompleted]))),
         ("customs unanswered", inspecting(Wants, Wants), finds(false, true), Err(Code::InstructionUnanswered)),
         ("inspection unanswered", inspecting(Wants, Wants), finds(true, false), Err(Code::InstructionUnanswered)),
         ("never ordered", fresh, finds(true, true), Err(Code::NoOpenInspection)),
@@ -189,21 +190,21 @@ fn rows() -> Vec<Row> {
         ("nothing found is no report", inspecting(Cleared, Cleared), finds(false, false), Err(Code::InstructionUnanswered)),
 
         // The risk rules are asked before the release.
-        ("filed where they are asked", filed(&[RiskCheck]), to_new(O::Accepted), Ok((Clearance { numbered: true, ..with(waiting(new), Customs, Accepted) }, vec![Fact::Numbered, stood(Customs, Accepted)]))),
+        ("filed where they are asked", filed(&[RiskCheck]), to_new(O::Accepted), Ok((Clearance { numbered: true, ..with(waiting(new), Customs, Accepted) }, vec![ClearanceFact::Numbered, stood(Customs, Accepted)]))),
         ("both cleared before the rules were asked", waiting(review(Pending, Cleared, Done)), says(Customs, O::Cleared), Ok((waiting(review(Cleared, Cleared, Done)), changed(Customs, Cleared)))),
-        ("both cleared after", asked(review(Pending, Cleared, Done)), says(Customs, O::Cleared), Ok((asked(at(Released, Cleared, Cleared, Done)), vec![stood(Customs, Cleared), Fact::Released]))),
-        ("the rules were missing last", waiting(review(Cleared, Cleared, Never)), rules(false, false), Ok((asked(at(Released, Cleared, Cleared, Never)), vec![checked(), Fact::Released]))),
+        ("both cleared after", asked(review(Pending, Cleared, Done)), says(Customs, O::Cleared), Ok((asked(at(Released, Cleared, Cleared, Done)), vec![stood(Customs, Cleared), ClearanceFact::Released]))),
+        ("the rules were missing last", waiting(review(Cleared, Cleared, Never)), rules(false, false), Ok((asked(at(Released, Cleared, Cleared, Never)), vec![checked(), ClearanceFact::Released]))),
         ("nothing demanded", waiting(fresh), rules(false, false), Ok((asked(fresh), vec![checked()]))),
-        ("rules of customs", waiting(review(Cleared, Pending, Never)), rules(true, false), Ok((asked(inspecting(Wants, Pending)), vec![checked(), Fact::InspectionOrdered(Customs)]))),
-        ("rules do not number", waiting(new), rules_on(1, true, false), Ok((asked(Clearance { phase: Phase::Inspecting, joint: Open, ..with(new, Customs, Wants) }), vec![checked(), Fact::InspectionOrdered(Customs)]))),
-        ("rules of both", waiting(review(Cleared, Cleared, Never)), rules(true, true), Ok((asked(inspecting(Wants, Wants)), vec![checked(), Fact::InspectionOrdered(Customs), Fact::InspectionJoined(Inspection)]))),
-        ("rules join the open order", waiting(inspecting(Wants, Held)), rules(false, true), Ok((asked(inspecting(Wants, Wants)), vec![checked(), Fact::InspectionJoined(Inspection)]))),
-        ("who asked already says more", waiting(inspecting(Wants, Pending)), rules(true, false), Ok((asked(inspecting(Wants, Pending)), vec![checked(), Fact::InspectionJoined(Customs)]))),
-        ("rules after a cancelled order", waiting(review(Pending, Pending, Cancelled)), rules(false, true), Ok((asked(inspecting(Pending, Wants)), vec![checked(), Fact::InspectionOrdered(Inspection)]))),
-        ("rules after the inspection", waiting(review(Cleared, Cleared, Done)), rules(false, true), Ok((asked(review(Cleared, Pending, Done)), vec![checked(), Fact::InspectionAnswered(Inspection)]))),
-        ("rules free no goods", waiting(review(Detained, Pending, Never)), rules(true, false), Ok((asked(inspecting(Detained, Pending)), vec![checked(), Fact::InspectionOrdered(Customs)]))),
-        ("nor in the open order", waiting(inspecting(Wants, Detained)), rules(false, true), Ok((asked(inspecting(Wants, Detained)), vec![checked(), Fact::InspectionJoined(Inspection)]))),
-        ("nor after it", waiting(review(Detained, Cleared, Done)), rules(true, false), Ok((asked(review(Detained, Cleared, Done)), vec![checked(), Fact::InspectionAnswered(Customs)]))),
+        ("rules of customs", waiting(review(Cleared, Pending, Never)), rules(true, false), Ok((asked(inspecting(Wants, Pending)), vec![checked(), ClearanceFact::InspectionOrdered(Customs)]))),
+        ("rules do not number", waiting(new), rules_on(1, true, false), Ok((asked(Clearance { phase: Phase::Inspecting, joint: Open, ..with(new, Customs, Wants) }), vec![checked(), ClearanceFact::InspectionOrdered(Customs)]))),
+        ("rules of both", waiting(review(Cleared, Cleared, Never)), rules(true, true), Ok((asked(inspecting(Wants, Wants)), vec![checked(), ClearanceFact::InspectionOrdered(Customs), ClearanceFact::InspectionJoined(Inspection)]))),
+        ("rules join the open order", waiting(inspecting(Wants, Held)), rules(false, true), Ok((asked(inspecting(Wants, Wants)), vec![checked(), ClearanceFact::InspectionJoined(Inspection)]))),
+        ("who asked already says more", waiting(inspecting(Wants, Pending)), rules(true, false), Ok((asked(inspecting(Wants, Pending)), vec![checked(), ClearanceFact::InspectionJoined(Customs)]))),
+        ("rules after a cancelled order", waiting(review(Pending, Pending, Cancelled)), rules(false, true), Ok((asked(inspecting(Pending, Wants)), vec![checked(), ClearanceFact::InspectionOrdered(Inspection)]))),
+        ("rules after the inspection", waiting(review(Cleared, Cleared, Done)), rules(false, true), Ok((asked(review(Cleared, Pending, Done)), vec![checked(), ClearanceFact::InspectionAnswered(Inspection)]))),
+        ("rules free no goods", waiting(review(Detained, Pending, Never)), rules(true, false), Ok((asked(inspecting(Detained, Pending)), vec![checked(), ClearanceFact::InspectionOrdered(Customs)]))),
+        ("nor in the open order", waiting(inspecting(Wants, Detained)), rules(false, true), Ok((asked(inspecting(Wants, Detained)), vec![checked(), ClearanceFact::InspectionJoined(Inspection)]))),
+        ("nor after it", waiting(review(Detained, Cleared, Done)), rules(true, false), Ok((asked(review(Detained, Cleared, Done)), vec![checked(), ClearanceFact::InspectionAnswered(Customs)]))),
         ("asked twice", asked(fresh), rules(true, true), same(asked(fresh))),
         ("asked again after the release", asked(at(Released, Cleared, Cleared, Done)), rules(true, false), same(asked(at(Released, Cleared, Cleared, Done)))),
         ("asked again after a rejection", asked(at(Rejected, Pending, Pending, Never)), rules(true, false), same(asked(at(Rejected, Pending, Pending, Never)))),
@@ -216,7 +217,7 @@ fn rows() -> Vec<Row> {
         ("also when the first never was", waiting(fresh), amend_ruled, amended(fresh, ruled)),
 
         // So is the duty, where it is; it demands nothing, and no check decides.
-        ("the duty was missing last", with(review(Cleared, Cleared, Never), Duty, Pending), says(Duty, O::Cleared), Ok((with(at(Released, Cleared, Cleared, Never), Duty, Cleared), vec![stood(Duty, Cleared), Fact::Released]))),
+        ("the duty was missing last", with(review(Cleared, Cleared, Never), Duty, Pending), says(Duty, O::Cleared), Ok((with(at(Released, Cleared, Cleared, Never), Duty, Cleared), vec![stood(Duty, Cleared), ClearanceFact::Released]))),
         ("both cleared before the duty", with(review(Pending, Cleared, Never), Duty, Pending), says(Customs, O::Cleared), Ok((with(review(Cleared, Cleared, Never), Duty, Pending), changed(Customs, Cleared)))),
         ("two checks, one is missing", waiting(with(review(Cleared, Cleared, Never), Duty, Pending)), says(Duty, O::Cleared), Ok((waiting(with(review(Cleared, Cleared, Never), Duty, Cleared)), vec![stood(Duty, Cleared)]))),
         ("secured twice", with(fresh, Duty, Cleared), says(Duty, O::Cleared), same(with(fresh, Duty, Cleared))),
@@ -225,15 +226,15 @@ fn rows() -> Vec<Row> {
         ("a check of an older version", with(fresh, Duty, Pending), verdict(Duty, 1, R, O::Cleared), Err(Code::StaleVersion)),
         ("a check does not stop", with(fresh, Duty, Pending), says(Duty, O::Rejected), Err(Code::NotYourAgency)),
         ("a check does not hold", waiting(fresh), says(RiskCheck, O::Held), Err(Code::NotYourAgency)),
-        ("findings do not ask for the duty again", with(inspecting(Wants, Pending), Duty, Cleared), finds(true, false), Ok((Clearance { round: 3, ..with(review(Pending, Pending, Done), Duty, Cleared) }, vec![Fact::InspectionCompleted]))),
+        ("findings do not ask for the duty again", with(inspecting(Wants, Pending), Duty, Cleared), finds(true, false), Ok((Clearance { round: 3, ..with(review(Pending, Pending, Done), Duty, Cleared) }, vec![ClearanceFact::InspectionCompleted]))),
         ("a new version is secured anew", with(review(Held, Cleared, Done), Duty, Cleared), Event::Amend { seen: 2, required: with(fresh, Duty, Pending).stands }, amended(review(Held, Cleared, Done), with(fresh, Duty, Pending).stands)),
 
         // An agency that nobody waits for may speak, and is waited for then.
         ("an agency that is not required", Clearance { stands: Stands::default().with(Participant::Customs, Pending), ..fresh }, says(Inspection, O::Held), Ok((review(Pending, Held, Never), changed(Inspection, Held)))),
-        ("only one is required", Clearance { stands: Stands::default().with(Participant::Customs, Pending), ..fresh }, says(Customs, O::Cleared), Ok((Clearance { phase: Released, stands: Stands::default().with(Participant::Customs, Cleared), ..fresh }, vec![stood(Customs, Cleared), Fact::Released]))),
+        ("only one is required", Clearance { stands: Stands::default().with(Participant::Customs, Pending), ..fresh }, says(Customs, O::Cleared), Ok((Clearance { phase: Released, stands: Stands::default().with(Participant::Customs, Cleared), ..fresh }, vec![stood(Customs, Cleared), ClearanceFact::Released]))),
 
         // A second examination of the same order.
-        ("reopened", review(Cleared, Held, Done), REOPEN, Ok((inspecting(Cleared, Held), vec![Fact::InspectionReopened]))),
+        ("reopened", review(Cleared, Held, Done), REOPEN, Ok((inspecting(Cleared, Held), vec![ClearanceFact::InspectionReopened]))),
         ("reopened once", inspecting(Cleared, Held), REOPEN, same(inspecting(Cleared, Held))),
         ("nothing to reopen", fresh, REOPEN, Err(Code::NoOpenInspection)),
         ("nor when it fell away", review(Pending, Pending, Cancelled), REOPEN, Err(Code::NoOpenInspection)),
@@ -241,9 +242,9 @@ fn rows() -> Vec<Row> {
         ("an older objection", review(Cleared, Held, Done), Event::Reopen { version: 1 }, Err(Code::StaleVersion)),
         ("an objection from the future", review(Cleared, Held, Done), Event::Reopen { version: 3 }, Err(Code::NeverSent)),
         ("cleared while reopened is no release", inspecting(Cleared, Held), says(Inspection, O::Cleared), Ok((inspecting(Cleared, Cleared), changed(Inspection, Cleared)))),
-        ("a demand joins the reopened order", inspecting(Cleared, Held), says(Customs, O::WantsInspection), Ok((inspecting(Wants, Held), vec![Fact::InspectionJoined(Customs)]))),
-        ("both conclude anew after the second findings", inspecting(Cleared, Cleared), finds(true, false), Ok((Clearance { round: 3, ..review(Pending, Pending, Done) }, vec![Fact::InspectionCompleted]))),
-        ("rejected while reopened", inspecting(Cleared, Held), says(Customs, O::Rejected), Ok((at(Rejected, Cleared, Held, Cancelled), vec![Fact::InspectionCancelled, Fact::Rejected(Customs)]))),
+        ("a demand joins the reopened order", inspecting(Cleared, Held), says(Customs, O::WantsInspection), Ok((inspecting(Wants, Held), vec![ClearanceFact::InspectionJoined(Customs)]))),
+        ("both conclude anew after the second findings", inspecting(Cleared, Cleared), finds(true, false), Ok((Clearance { round: 3, ..review(Pending, Pending, Done) }, vec![ClearanceFact::InspectionCompleted]))),
+        ("rejected while reopened", inspecting(Cleared, Held), says(Customs, O::Rejected), Ok((at(Rejected, Cleared, Held, Cancelled), vec![ClearanceFact::InspectionCancelled, ClearanceFact::Rejected(Customs)]))),
 
         // The enterprise.
         ("amended", review(Held, Cleared, Done), amend, amended(review(Held, Cleared, Done), plain)),
@@ -507,7 +508,7 @@ proptest! {
                     *word = word.filter(|_| !demands.of(agency));
                 }
             }
-            if facts.contains(&Fact::Released) {
+            if facts.contains(&ClearanceFact::Released) {
                 prop_assert_eq!(cleared, [Some((then.version, then.round)); 2]);
                 for ((asked, who), version) in checks.into_iter().zip(answered) {
                     prop_assert!(!asked || version == Some(then.version), "{:?}", who);
@@ -515,15 +516,15 @@ proptest! {
             }
             prop_assert!((now.version, now.round) <= (then.version, then.round));
             prop_assert_eq!(then.phase == Phase::Inspecting, then.joint == Joint::Open);
-            let reopened = facts.contains(&Fact::InspectionReopened);
+            let reopened = facts.contains(&ClearanceFact::InspectionReopened);
             prop_assert!(now.joint != Joint::Done || reopened || then.joint == Joint::Done);
             for (asked, who) in checks {
                 prop_assert_eq!(then.stands.of(who).is_some(), asked);
             }
             let goes_on = matches!(then.phase, Phase::UnderReview | Phase::Inspecting);
             prop_assert_eq!(!awaited(&then).is_empty(), goes_on, "something is missing: {:?}", then);
-            released += facts.iter().filter(|fact| **fact == Fact::Released).count();
-            numbered += facts.iter().filter(|fact| **fact == Fact::Numbered).count();
+            released += facts.iter().filter(|fact| **fact == ClearanceFact::Released).count();
+            numbered += facts.iter().filter(|fact| **fact == ClearanceFact::Numbered).count();
             now = then;
         }
         prop_assert_eq!(released, usize::from(now.phase == Phase::Released));

@@ -20,8 +20,8 @@ use domain::documents::tax::{
     Assessment, Band, Goods, Measure, SAMPLE_TARIFF, Unassessable, apportion, assess, find,
 };
 use domain::documents::{
-    Admission, AppType, DocumentKind, Held, Incoming, Missing, Outcome, Return, Split, admit,
-    complete, key, stands, unchanged,
+    Admission, AppType, DocumentKind, Held, Incoming, Missing, Outcome, ReceiptStatus, Split,
+    admit, complete, key, stands, unchanged,
 };
 use proptest::prelude::*;
 use time::macros::date;
@@ -47,45 +47,45 @@ fn every_kind_has_its_own_number_and_a_reply() {
 
 #[test]
 fn answers_say_the_observed_texts() {
-    let inventory = Return::accepted_inventory("E1", "O1").without_payment("P1", "O1");
+    let inventory = ReceiptStatus::accepted_inventory("E1", "O1").without_payment("P1", "O1");
     #[rustfmt::skip]
-    let table: [(Return, i32, &str); 10] = [
-        (Return::accepted("G"), 2, "新增申报成功[G]"),
+    let table: [(ReceiptStatus, i32, &str); 10] = [
+        (ReceiptStatus::accepted("G"), 2, "新增申报成功[G]"),
         (inventory, 2, "清单新增申报成功[电商企业编码：E1订单编号：O1]; 对应电商平台为[P1]订单号为[O1]支付信息不存在"),
-        (Return::taken_in(), 120, "[Code:1800;Desc:逻辑校验通过]"),
-        (Return::manual_review(), 300, "[Code:1200;Desc:待人工审核]"),
-        (Return::concluded(), 399, "[Code:2300;Desc:审核通过]"),
-        (Return::cancelled(), 399, "[Code:2300;Desc:审核通过],撤单申请审核通过,清单已成功撤单"),
-        (Return::examination(), 500, "查验"),
-        (Return::released(), 800, "[Code:2600;Desc:放行]"),
-        (Return::rejected_manually("品名不符"), 100, "[Code:1300;Desc:人工退单，品名不符]"),
-        (Return::refused(-304_001, &[&key(&["E1", "O1"])]), -304_001, "处理失败，业务主键重复入库失败，报文业务主键[E1+O1]"),
+        (ReceiptStatus::taken_in(), 120, "[Code:1800;Desc:逻辑校验通过]"),
+        (ReceiptStatus::manual_review(), 300, "[Code:1200;Desc:待人工审核]"),
+        (ReceiptStatus::concluded(), 399, "[Code:2300;Desc:审核通过]"),
+        (ReceiptStatus::cancelled(), 399, "[Code:2300;Desc:审核通过],撤单申请审核通过,清单已成功撤单"),
+        (ReceiptStatus::examination(), 500, "查验"),
+        (ReceiptStatus::released(), 800, "[Code:2600;Desc:放行]"),
+        (ReceiptStatus::rejected_manually("品名不符"), 100, "[Code:1300;Desc:人工退单，品名不符]"),
+        (ReceiptStatus::refused(-304_001, &[&key(&["E1", "O1"])]), -304_001, "处理失败，业务主键重复入库失败，报文业务主键[E1+O1]"),
     ];
     for (said, status, info) in table {
-        assert_eq!(said, Return { status, info: info.to_owned() });
+        assert_eq!(said, ReceiptStatus { status, info: info.to_owned() });
     }
 }
 
 #[test]
 fn errors_take_as_many_parameters_as_they_get() {
-    let said = |parameters: &[&str]| Return::refused(-621_018, parameters).info;
+    let said = |parameters: &[&str]| ReceiptStatus::refused(-621_018, parameters).info;
     assert_eq!(
         said(&["1", "2", "3", "4"]),
         "清单[1]中购买人[2]已用购买额度为[3]，本次购买将超过年度限额[4]"
     );
-    assert_eq!(Return::refused(-301_010, &[]).info, "已存在相同编号的订单");
-    assert_eq!(Return::refused(-505_013, &[]).info, "物流运单状态报文数量超过限制");
-    assert_eq!(Return::refused(-1, &[]).info, "处理异常");
+    assert_eq!(ReceiptStatus::refused(-301_010, &[]).info, "已存在相同编号的订单");
+    assert_eq!(ReceiptStatus::refused(-505_013, &[]).info, "物流运单状态报文数量超过限制");
+    assert_eq!(ReceiptStatus::refused(-1, &[]).info, "处理异常");
     assert_eq!(ERRORS.len(), 160);
 }
 
 #[test]
 fn a_text_is_never_empty_and_never_too_long() {
     for status in [1, 2, 501, 700, 12_345, -621_027, -5] {
-        assert!(!Return::new(status, "").info.is_empty());
+        assert!(!ReceiptStatus::new(status, "").info.is_empty());
         assert!(!title_zh(status).is_empty());
     }
-    assert_eq!(Return::rejected_manually(&"长".repeat(2_000)).info.chars().count(), 1_000);
+    assert_eq!(ReceiptStatus::rejected_manually(&"长".repeat(2_000)).info.chars().count(), 1_000);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn held(status: i32) -> Held<'static> {
 }
 
 /// The status of the refusal, or 0.
-fn refusal(answer: &Result<Admission, Return>) -> i32 {
+fn refusal(answer: &Result<Admission, ReceiptStatus>) -> i32 {
     answer.as_ref().map_or_else(|refused| refused.status, |_| 0)
 }
 
@@ -255,7 +255,7 @@ const STATES: [i32; 18] =
 
 #[test]
 fn what_stands_is_never_answered_with_a_rejection() {
-    let fault = Return::new(100, "毛重不得小于净重");
+    let fault = ReceiptStatus::new(100, "毛重不得小于净重");
     for kind in DocumentKind::ALL {
         for held in STATES.map(held).into_iter().filter(|held| stands(Some(held))) {
             let answer = admit(&incoming(kind, AppType::New), Some(&held));
@@ -263,7 +263,7 @@ fn what_stands_is_never_answered_with_a_rejection() {
             let told = unchanged(kind, &fault);
             assert!(told.status < 0 && told.info.contains(&fault.info), "{kind:?}: {told:?}");
         }
-        let other = Return::new(-621_029, "验签失败");
+        let other = ReceiptStatus::new(-621_029, "验签失败");
         assert_eq!(unchanged(kind, &other), other, "a code of its own stays");
         for held in [100, 1, -621_003].map(held) {
             assert!(!stands(Some(&held)), "{kind:?} {}: gives way", held.status);
@@ -590,7 +590,7 @@ fn all_broken_rules_are_told_at_once() {
         panic!("three rules are broken");
     };
     assert_eq!(
-        Return::rejected(&broken).info,
+        ReceiptStatus::rejected(&broken).info,
         "[Code:1332;Desc:支付单支付金额与订单支付金额不一致],\
          [OrderHead.acturalPaid:537.32,PaymentHead.amountPaid3197.95],\
          [Code:13127;Desc:清单上的订购人姓名与订单上的订购人姓名不一致],\
@@ -654,7 +654,7 @@ fn a_mismatch_of_persons_says_which_field_and_shows_both_values() {
         let Outcome::Refused(broken) = parcel.matched(&Policy::default()) else {
             panic!("{told}: not noticed");
         };
-        assert_eq!(Return::rejected(&broken).info, *told);
+        assert_eq!(ReceiptStatus::rejected(&broken).info, *told);
     }
     // The same person in another spelling.
     let mut spelt = parcel();

@@ -11,7 +11,7 @@ use domain::documents::matching::{self, Inventory, Order, Payment, Policy, Set, 
 use domain::documents::tax::{
     Assessment, Band, COSMETICS, Goods, LineTax, Measure, Rate, SAMPLE_TARIFF, Tax, assess,
 };
-use domain::documents::{Outcome, Return};
+use domain::documents::{Outcome, ReceiptStatus};
 use time::Date;
 use time::macros::date;
 
@@ -84,8 +84,9 @@ fn g3_and_g4_the_single_limit_may_be_reached_and_not_exceeded() {
     let refused = check_single(TODAY, yuan(5_000_01), &two, "K").expect_err("above");
     assert_eq!(
         refused,
-        Return {
-            status: -621_005, info: "清单[K]的购买金额超过单笔限额[[5000]]".to_owned()
+        ReceiptStatus {
+            status: -621_005,
+            info: "清单[K]的购买金额超过单笔限额[[5000]]".to_owned()
         }
     );
     for quantities in [&[200_000][..], &[50_000], &[]] {
@@ -198,8 +199,8 @@ fn g9_an_amount_that_differs_says_the_observed_text() {
     };
     let broken: Vec<_> = broken.into_iter().filter(|broken| broken.rule == "M6").collect();
     assert_eq!(
-        Return::rejected(&broken),
-        Return {
+        ReceiptStatus::rejected(&broken),
+        ReceiptStatus {
             status: 100,
             info: "[Code:1332;Desc:支付单支付金额与订单支付金额不一致],[OrderHead.acturalPaid:561.89,PaymentHead.amountPaid3197.95]".to_owned()
         }

@@ -4,7 +4,10 @@
 use domain::clearance::Agency::{self, Customs, Inspection};
 use domain::inspection::appointment::{By, TimeWindow};
 use domain::inspection::finding::{Disposal, Finding, FindingKey, FoundResult};
-use domain::inspection::joint::{At, Case, Errand, Told, act, hear, object, record, refused};
+use domain::inspection::joint::{
+    At, Case, DeclarationEvent, Errand, on_declaration_event, on_objection, on_order_event,
+    on_refusal, record,
+};
 use domain::inspection::order::{
     Act, Appointment, Attendance, Event, INSTRUCTIONS_MAX, Instruction, InstructionKey, Method,
     Order, Stage, Treatment,
@@ -24,19 +27,20 @@ type Now = (Case, Vec<Errand>);
 type Step = Box<dyn Fn(&Now) -> Now>;
 
 /// The declaration service tells something.
-fn told(version: u32, round: u32, told: Told) -> Step {
+fn told(version: u32, round: u32, told: DeclarationEvent) -> Step {
     Box::new(move |(case, _)| {
-        let then = hear(case, on(version, round), &told);
+        let then = on_declaration_event(case, on(version, round), &told);
         (then.case, then.errands)
     })
 }
 
 fn demanded(agency: Agency, version: u32, round: u32) -> Step {
-    told(version, round, Told::Demanded(agency, Vec::new()))
+    told(version, round, DeclarationEvent::Demanded(agency, Vec::new()))
 }
 
 fn acted(case: &Case, event: &Event) -> Now {
-    let then = act(case, event).unwrap_or_else(|refusal| panic!("{event:?}: {refusal:?}"));
+    let then =
+        on_order_event(case, event).unwrap_or_else(|refusal| panic!("{event:?}: {refusal:?}"));
     (then.case, then.errands)
 }
 
@@ -65,14 +69,14 @@ fn treated(passed: bool) -> Step {
 
 fn objected() -> Step {
     Box::new(|(case, _)| {
-        let (then, errand) = object(case, case.order.examination).expect("may object");
+        let (then, errand) = on_objection(case, case.order.examination).expect("may object");
         (then, errand.into_iter().collect())
     })
 }
 
 fn not_taken(errand: Errand) -> Step {
     Box::new(move |(case, _)| {
-        let case = refused(case, errand).map_or_else(|| case.clone(), |then| then.case);
+        let case = on_refusal(case, errand).map_or_else(|| case.clone(), |then| then.case);
         (case, Vec::new())
     })
 }
@@ -137,7 +141,7 @@ fn then(mut steps: Vec<Step>, more: Vec<Step>) -> Vec<Step> {
 }
 
 fn reopened(version: u32, round: u32) -> Step {
-    told(version, round, Told::Reopened)
+    told(version, round, DeclarationEvent::Reopened)
 }
 
 /// Looked at twice on version 1.
@@ -156,8 +160,8 @@ fn rows() -> Vec<Row> {
     use Stage::{Cancelled, Closed, Disposed, Found, Ordered, Treating};
     let none = Vec::new;
     let mixed = || found_by_both(QtyMismatch, QtyMismatch);
-    let detained = |agency| told(1, 2, Told::Detained(agency, DetainOther));
-    let released = || told(1, 2, Told::Released);
+    let detained = |agency| told(1, 2, DeclarationEvent::Detained(agency, DetainOther));
+    let released = || told(1, 2, DeclarationEvent::Released);
     vec![
         // Findings.
         ("findings name who waits for them", found(Conform), (Found, 1, false), vec![Findings(on(1, 1))]),
@@ -166,11 +170,11 @@ fn rows() -> Vec<Row> {
         ("what was found is reported again for a second version", then(found(Conform), vec![demanded(Customs, 2, 1)]), (Found, 1, false), vec![Findings(on(2, 1))]),
         ("and once", then(found(Conform), vec![demanded(Customs, 2, 1), demanded(Customs, 2, 1)]), (Found, 1, false), none()),
         ("who came late waits for the record", then(found(Conform), vec![demanded(Inspection, 1, 1)]), (Found, 1, false), vec![Findings(on(1, 1))]),
-        ("who was answered does not", then(found(Conform), vec![told(1, 2, Told::Answered(Inspection, none_of()))]), (Found, 1, false), none()),
+        ("who was answered does not", then(found(Conform), vec![told(1, 2, DeclarationEvent::Answered(Inspection, none_of()))]), (Found, 1, false), none()),
         ("the second examination is of its own round", found_twice(), (Found, 2, false), vec![Findings(on(1, 2))]),
         ("and of the version that was stopped", then(found(QtyMismatch), vec![demanded(Customs, 2, 1), reopened(2, 2), begun(), reported(Customs, Conform)]), (Found, 2, false), vec![Findings(on(2, 2))]),
         ("an old demand asks for nothing newer", then(found(Conform), vec![demanded(Customs, 2, 1), demanded(Inspection, 1, 1)]), (Found, 1, false), vec![Findings(on(2, 1))]),
-        ("opened again on a later version", vec![demanded(Customs, 1, 1), told(1, 1, Told::Cancelled), demanded(Inspection, 2, 1), begun(), reported(Inspection, Conform)], (Found, 1, false), vec![Findings(on(2, 1))]),
+        ("opened again on a later version", vec![demanded(Customs, 1, 1), told(1, 1, DeclarationEvent::Cancelled), demanded(Inspection, 2, 1), begun(), reported(Inspection, Conform)], (Found, 1, false), vec![Findings(on(2, 1))]),
 
         // Objections.
         ("an objection asks to stop the declaration", then(found(QtyMismatch), vec![objected()]), (Found, 1, true), vec![Reopening(1)]),
@@ -186,10 +190,10 @@ fn rows() -> Vec<Row> {
         ("stopped, detained meanwhile", then(found(QtyMismatch), vec![objected(), disposed(Customs, DetainOther), reopened(1, 2)]), (Ordered, 2, false), none()),
         ("stopped, treated meanwhile", then(found(QuarantineFail), vec![objected(), disposed(Customs, Treat), reopened(1, 2)]), (Ordered, 2, false), none()),
         ("stopped after the end", then(found(Conform), vec![disposed(Customs, Release), closed(), reopened(1, 2)]), (Ordered, 2, false), none()),
-        ("a reopening of the version before", then(found_twice(), vec![reopened(1, 2), told(1, 3, Told::Rejected(Customs)), demanded(Customs, 2, 1), reopened(1, 2)]), (Disposed, 2, false), none()),
-        ("also when the order was opened again", vec![demanded(Customs, 1, 1), told(1, 1, Told::Cancelled), demanded(Customs, 2, 1), begun(), reported(Customs, QtyMismatch), reopened(1, 2)], (Found, 1, false), none()),
-        ("the end of the version before", vec![demanded(Customs, 1, 1), told(1, 1, Told::Cancelled), demanded(Customs, 2, 1), told(1, 1, Told::Cancelled)], (Ordered, 1, false), none()),
-        ("rejected while it is looked at again", then(found(QtyMismatch), vec![reopened(1, 2), told(1, 2, Told::Cancelled)]), (Cancelled, 2, false), none()),
+        ("a reopening of the version before", then(found_twice(), vec![reopened(1, 2), told(1, 3, DeclarationEvent::Rejected(Customs)), demanded(Customs, 2, 1), reopened(1, 2)]), (Disposed, 2, false), none()),
+        ("also when the order was opened again", vec![demanded(Customs, 1, 1), told(1, 1, DeclarationEvent::Cancelled), demanded(Customs, 2, 1), begun(), reported(Customs, QtyMismatch), reopened(1, 2)], (Found, 1, false), none()),
+        ("the end of the version before", vec![demanded(Customs, 1, 1), told(1, 1, DeclarationEvent::Cancelled), demanded(Customs, 2, 1), told(1, 1, DeclarationEvent::Cancelled)], (Ordered, 1, false), none()),
+        ("rejected while it is looked at again", then(found(QtyMismatch), vec![reopened(1, 2), told(1, 2, DeclarationEvent::Cancelled)]), (Cancelled, 2, false), none()),
 
         // What an agency says about the declaration says what becomes of the goods.
         ("released", then(found(Conform), vec![released()]), (Closed, 1, false), none()),
@@ -207,11 +211,11 @@ fn rows() -> Vec<Row> {
         ("both detentions", then(mixed(), vec![detained(Customs), detained(Inspection), released()]), (Closed, 1, false), none()),
         ("no other disposal", then(mixed(), vec![disposed(Customs, Return), disposed(Inspection, Return), released()]), (Disposed, 1, false), none()),
         ("nor before the other decided", then(mixed(), vec![disposed(Customs, Return), released()]), (Disposed, 1, false), none()),
-        ("rejected with something to correct", then(found(QtyMismatch), vec![told(1, 2, Told::Rejected(Customs))]), (Disposed, 1, false), none()),
-        ("rejected for another reason", then(found(Conform), vec![told(1, 2, Told::Rejected(Customs))]), (Found, 1, false), none()),
-        ("sent back", then(found(QtyMismatch), vec![told(1, 2, Told::Returned(Customs))]), (Disposed, 1, false), none()),
-        ("what was decided stands", then(found(QuarantineFail), vec![disposed(Customs, Treat), told(1, 2, Told::Returned(Customs))]), (Treating, 1, false), none()),
-        ("of the version before", vec![demanded(Customs, 1, 1), told(1, 1, Told::Cancelled), demanded(Customs, 2, 1), begun(), reported(Customs, QtyMismatch), told(1, 1, Told::Rejected(Customs))], (Found, 1, false), none()),
+        ("rejected with something to correct", then(found(QtyMismatch), vec![told(1, 2, DeclarationEvent::Rejected(Customs))]), (Disposed, 1, false), none()),
+        ("rejected for another reason", then(found(Conform), vec![told(1, 2, DeclarationEvent::Rejected(Customs))]), (Found, 1, false), none()),
+        ("sent back", then(found(QtyMismatch), vec![told(1, 2, DeclarationEvent::Returned(Customs))]), (Disposed, 1, false), none()),
+        ("what was decided stands", then(found(QuarantineFail), vec![disposed(Customs, Treat), told(1, 2, DeclarationEvent::Returned(Customs))]), (Treating, 1, false), none()),
+        ("of the version before", vec![demanded(Customs, 1, 1), told(1, 1, DeclarationEvent::Cancelled), demanded(Customs, 2, 1), begun(), reported(Customs, QtyMismatch), told(1, 1, DeclarationEvent::Rejected(Customs))], (Found, 1, false), none()),
     ]
 }
 
@@ -220,35 +224,35 @@ fn rows() -> Vec<Row> {
 fn what_is_told_decides_once_and_leaves_nothing_out() {
     use Disposal::{AmendAndRelease, DetainOther, Release, Return, Treat};
     let mixed = || found_by_both(QtyMismatch, QtyMismatch);
-    let detained = |agency| told(1, 2, Told::Detained(agency, DetainOther));
+    let detained = |agency| told(1, 2, DeclarationEvent::Detained(agency, DetainOther));
     let decided = |agency, disposal| disposed(agency, disposal);
-    type Row = (&'static str, Vec<Step>, Told, Stage, [Option<Disposal>; 2]);
+    type Row = (&'static str, Vec<Step>, DeclarationEvent, Stage, [Option<Disposal>; 2]);
     #[rustfmt::skip]
     let rows: Vec<Row> = vec![
-        ("released", found(Conform), Told::Released, Stage::Closed, [Some(Release), None]),
-        ("released with what was corrected", mixed(), Told::Released, Stage::Closed, [Some(AmendAndRelease); 2]),
-        ("released again", then(found(Conform), vec![told(1, 2, Told::Released)]), Told::Released, Stage::Closed, [Some(Release), None]),
-        ("released while nothing carries it", found(Prohibited), Told::Released, Stage::Found, [None, None]),
-        ("released while it is not examined", vec![demanded(Customs, 1, 1)], Told::Released, Stage::Ordered, [None, None]),
-        ("released without an order", Vec::new(), Told::Released, Stage::None, [None, None]),
-        ("released after it was sent back", then(found(QtyMismatch), vec![decided(Customs, Return)]), Told::Released, Stage::Disposed, [Some(Return), None]),
-        ("released while it is treated", then(found(QuarantineFail), vec![decided(Customs, Treat)]), Told::Released, Stage::Treating, [Some(Treat), None]),
-        ("released while an objection is pending", then(found(QtyMismatch), vec![objected()]), Told::Released, Stage::Disposed, [Some(AmendAndRelease), None]),
-        ("rejected after the own detention", then(mixed(), vec![detained(Customs)]), Told::Rejected(Customs), Stage::Found, [Some(DetainOther), None]),
-        ("sent back after the own detention", then(mixed(), vec![detained(Customs)]), Told::Returned(Customs), Stage::Found, [Some(DetainOther), None]),
-        ("detained after the own decision", then(mixed(), vec![decided(Customs, AmendAndRelease)]), Told::Detained(Customs, DetainOther), Stage::Found, [Some(AmendAndRelease), None]),
-        ("rejected by the other", then(mixed(), vec![detained(Customs)]), Told::Rejected(Inspection), Stage::Disposed, [Some(DetainOther), Some(AmendAndRelease)]),
-        ("detained before it is examined", vec![demanded(Customs, 1, 1)], Told::Detained(Customs, DetainOther), Stage::Ordered, [None, None]),
-        ("detained by one who did not ask", found(QtyMismatch), Told::Detained(Inspection, DetainOther), Stage::Found, [None, None]),
-        ("rejected for another reason", found(Conform), Told::Rejected(Customs), Stage::Found, [None, None]),
+        ("released", found(Conform), DeclarationEvent::Released, Stage::Closed, [Some(Release), None]),
+        ("released with what was corrected", mixed(), DeclarationEvent::Released, Stage::Closed, [Some(AmendAndRelease); 2]),
+        ("released again", then(found(Conform), vec![told(1, 2, DeclarationEvent::Released)]), DeclarationEvent::Released, Stage::Closed, [Some(Release), None]),
+        ("released while nothing carries it", found(Prohibited), DeclarationEvent::Released, Stage::Found, [None, None]),
+        ("released while it is not examined", vec![demanded(Customs, 1, 1)], DeclarationEvent::Released, Stage::Ordered, [None, None]),
+        ("released without an order", Vec::new(), DeclarationEvent::Released, Stage::None, [None, None]),
+        ("released after it was sent back", then(found(QtyMismatch), vec![decided(Customs, Return)]), DeclarationEvent::Released, Stage::Disposed, [Some(Return), None]),
+        ("released while it is treated", then(found(QuarantineFail), vec![decided(Customs, Treat)]), DeclarationEvent::Released, Stage::Treating, [Some(Treat), None]),
+        ("released while an objection is pending", then(found(QtyMismatch), vec![objected()]), DeclarationEvent::Released, Stage::Disposed, [Some(AmendAndRelease), None]),
+        ("rejected after the own detention", then(mixed(), vec![detained(Customs)]), DeclarationEvent::Rejected(Customs), Stage::Found, [Some(DetainOther), None]),
+        ("sent back after the own detention", then(mixed(), vec![detained(Customs)]), DeclarationEvent::Returned(Customs), Stage::Found, [Some(DetainOther), None]),
+        ("detained after the own decision", then(mixed(), vec![decided(Customs, AmendAndRelease)]), DeclarationEvent::Detained(Customs, DetainOther), Stage::Found, [Some(AmendAndRelease), None]),
+        ("rejected by the other", then(mixed(), vec![detained(Customs)]), DeclarationEvent::Rejected(Inspection), Stage::Disposed, [Some(DetainOther), Some(AmendAndRelease)]),
+        ("detained before it is examined", vec![demanded(Customs, 1, 1)], DeclarationEvent::Detained(Customs, DetainOther), Stage::Ordered, [None, None]),
+        ("detained by one who did not ask", found(QtyMismatch), DeclarationEvent::Detained(Inspection, DetainOther), Stage::Found, [None, None]),
+        ("rejected for another reason", found(Conform), DeclarationEvent::Rejected(Customs), Stage::Found, [None, None]),
     ];
     for (name, steps, last, stage, decisions) in rows {
         let (case, _) = run(steps);
-        let then = hear(&case, on(1, 2), &last);
+        let then = on_declaration_event(&case, on(1, 2), &last);
         let order = &then.case.order;
         let by = [Customs, Inspection].map(|agency| order.decision(agency));
         assert_eq!((order.stage, by, then.misfit), (stage, decisions, None), "{name}");
-        let after = last == Told::Released;
+        let after = last == DeclarationEvent::Released;
         assert_eq!(then.case.released, case.released || after, "{name}");
     }
 }
@@ -323,20 +327,28 @@ fn ids(case: &Case) -> Vec<&str> {
 /// An agency that is told what its rules demanded already does not say it in other words.
 #[test]
 fn what_contradicts_an_instruction_is_left_out() {
-    let (case, _) =
-        run(vec![told(1, 1, Told::Demanded(Customs, vec![instruction(Customs, "a", "x")]))]);
+    let (case, _) = run(vec![told(
+        1,
+        1,
+        DeclarationEvent::Demanded(Customs, vec![instruction(Customs, "a", "x")]),
+    )]);
     let other = [instruction(Customs, "a", "y"), instruction(Customs, "b", "y")];
-    let then = hear(&case, on(1, 1), &Told::Demanded(Customs, other.to_vec()));
+    let then =
+        on_declaration_event(&case, on(1, 1), &DeclarationEvent::Demanded(Customs, other.to_vec()));
     assert_eq!((then.misfit, ids(&then.case)), (None, vec!["a", "b"]));
     assert_eq!(then.case.order.instructions[&other[0].key].text, "x");
     // Nothing is left: it is known, and not general.
-    let then = hear(&case, on(1, 1), &Told::Demanded(Customs, other[..1].to_vec()));
+    let then = on_declaration_event(
+        &case,
+        on(1, 1),
+        &DeclarationEvent::Demanded(Customs, other[..1].to_vec()),
+    );
     assert_eq!((then.misfit, then.facts, ids(&then.case)), (None, Vec::new(), vec!["a"]));
     // On a later version it is another order.
     let (case, _) = run(vec![
-        told(1, 1, Told::Demanded(Customs, vec![instruction(Customs, "a", "x")])),
-        told(1, 1, Told::Cancelled),
-        told(2, 1, Told::Demanded(Customs, other[..1].to_vec())),
+        told(1, 1, DeclarationEvent::Demanded(Customs, vec![instruction(Customs, "a", "x")])),
+        told(1, 1, DeclarationEvent::Cancelled),
+        told(2, 1, DeclarationEvent::Demanded(Customs, other[..1].to_vec())),
     ]);
     assert_eq!(case.order.instructions[&other[0].key].text, "y");
 }
@@ -346,23 +358,28 @@ fn what_contradicts_an_instruction_is_left_out() {
 fn a_demand_that_is_too_large_is_general() {
     let many: Vec<Instruction> =
         (0..=INSTRUCTIONS_MAX).map(|n| instruction(Inspection, &n.to_string(), "")).collect();
-    let then = hear(&Case::none(), on(1, 1), &Told::Demanded(Inspection, many.clone()));
+    let then = on_declaration_event(
+        &Case::none(),
+        on(1, 1),
+        &DeclarationEvent::Demanded(Inspection, many.clone()),
+    );
     assert_eq!((then.misfit, ids(&then.case)), (None, vec!["GENERAL"]));
     assert_eq!(then.case.asked, on(1, 1));
     let (case, _) = run(found(Conform));
-    let then = hear(&case, on(1, 1), &Told::Demanded(Inspection, many));
+    let then = on_declaration_event(&case, on(1, 1), &DeclarationEvent::Demanded(Inspection, many));
     assert_eq!((then.misfit, then.errands), (None, vec![Errand::Findings(on(1, 1))]));
 }
 
 #[test]
 fn what_does_not_fit_is_said() {
-    let (case, _) = run(vec![told(3, 1, Told::Reopened)]);
+    let (case, _) = run(vec![told(3, 1, DeclarationEvent::Reopened)]);
     assert_eq!((&case.order, case.newest_version, case.asked), (&Order::none(), 3, on(0, 0)));
-    let then = hear(&case, on(3, 1), &Told::Reopened);
+    let then = on_declaration_event(&case, on(3, 1), &DeclarationEvent::Reopened);
     assert_eq!(then.misfit.map(|refusal| refusal.code), Some(Code::NoOpenInspection));
     // The declaration ended before, so the demand is old news.
-    let (case, _) = run(vec![demanded(Customs, 1, 1), told(1, 1, Told::Cancelled)]);
-    let then = hear(&case, on(1, 2), &Told::Demanded(Inspection, Vec::new()));
+    let (case, _) = run(vec![demanded(Customs, 1, 1), told(1, 1, DeclarationEvent::Cancelled)]);
+    let then =
+        on_declaration_event(&case, on(1, 2), &DeclarationEvent::Demanded(Inspection, Vec::new()));
     assert_eq!(then.misfit.map(|refusal| refusal.code), Some(Code::StaleVersion));
     assert_eq!((then.case.asked, then.errands), (on(1, 1), Vec::new()));
 }
@@ -372,33 +389,36 @@ fn goods_stay_while_an_objection_is_pending() {
     let steps = vec![objected(), disposed(Customs, Disposal::AmendAndRelease)];
     let (case, _) = run(then(found(QtyMismatch), steps));
     let close = Event::Close { examination: 1 };
-    let no = act(&case, &close).expect_err("an objection is pending");
+    let no = on_order_event(&case, &close).expect_err("an objection is pending");
     assert_eq!(no.code, Code::InspectionOutOfStep);
     assert!(no.data.contains(&("objection", "pending".into())));
     // Also when they are released meanwhile: who objected is told first.
-    let released = hear(&case, on(1, 2), &Told::Released).case;
+    let released = on_declaration_event(&case, on(1, 2), &DeclarationEvent::Released).case;
     assert_eq!(released.order.stage, Stage::Disposed);
-    let told = refused(&released, Errand::Reopening(1)).expect("it fell through");
+    let told = on_refusal(&released, Errand::Reopening(1)).expect("it fell through");
     assert_eq!(told.case.order.stage, Stage::Closed, "and then nothing is left to do");
-    let free = refused(&case, Errand::Reopening(1)).expect("it fell through").case;
-    assert_eq!(act(&free, &close).expect("free").case.order.stage, Stage::Closed);
-    assert_eq!(refused(&free, Errand::Reopening(1)), None, "told once");
+    let free = on_refusal(&case, Errand::Reopening(1)).expect("it fell through").case;
+    assert_eq!(on_order_event(&free, &close).expect("free").case.order.stage, Stage::Closed);
+    assert_eq!(on_refusal(&free, Errand::Reopening(1)), None, "told once");
 }
 
 #[test]
 fn nothing_is_decided_about_goods_that_were_released() {
-    let (case, _) = run(then(found(Prohibited), vec![told(1, 2, Told::Released)]));
+    let (case, _) = run(then(found(Prohibited), vec![told(1, 2, DeclarationEvent::Released)]));
     assert!(case.released);
     let event = Event::Dispose { agency: Customs, examination: 1, disposal: Disposal::DetainOther };
-    assert_eq!(act(&case, &event).expect_err("they are gone").code, Code::AlreadyReleased);
-    assert_eq!(object(&case, 1).expect_err("they are gone").code, Code::AlreadyReleased);
+    assert_eq!(
+        on_order_event(&case, &event).expect_err("they are gone").code,
+        Code::AlreadyReleased
+    );
+    assert_eq!(on_objection(&case, 1).expect_err("they are gone").code, Code::AlreadyReleased);
 }
 
 #[test]
 fn an_objection_is_refused_at_once_when_it_would_be_later() {
     let no = |steps, examination| {
         let (case, _) = run(steps);
-        object(&case, examination).expect_err("refused").code
+        on_objection(&case, examination).expect_err("refused").code
     };
     let detained = disposed(Customs, Disposal::DetainOther);
     assert_eq!(no(Vec::new(), 1), Code::NoOpenInspection);
@@ -406,5 +426,5 @@ fn an_objection_is_refused_at_once_when_it_would_be_later() {
     assert_eq!(no(then(found(QtyMismatch), vec![detained]), 1), Code::GoodsDetained);
     assert_eq!(no(found_twice(), 2), Code::ObjectionUsed);
     let (case, _) = run(found_twice());
-    assert_eq!(object(&case, 1), Ok((case.clone(), None)), "it was followed");
+    assert_eq!(on_objection(&case, 1), Ok((case.clone(), None)), "it was followed");
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::documents::matching::Broken;
 use domain::documents::returns::{allowed, status, supersedes, title, title_zh};
-use domain::documents::{DocumentKind, Return};
+use domain::documents::{DocumentKind, ReceiptStatus};
 
 /// The positive statuses that any receipt knows, in English and Chinese.
 #[rustfmt::skip]
@@ -139,30 +139,30 @@ fn only_what_changes_the_state_supersedes() {
 fn every_answer_says_its_own_text() {
     let broken = |text: &str| Broken { rule: "M1", code: None, text: text.to_owned() };
     let table = [
-        (Return::stored_draft("G"), 1, "新增暂存成功[G]"),
-        (Return::accepted("G"), 2, "新增申报成功[G]"),
-        (Return::changed("G"), 2, "变更申报成功[G]"),
-        (Return::deleted("G"), 2, "删除申报成功[G]"),
+        (ReceiptStatus::stored_draft("G"), 1, "新增暂存成功[G]"),
+        (ReceiptStatus::accepted("G"), 2, "新增申报成功[G]"),
+        (ReceiptStatus::changed("G"), 2, "变更申报成功[G]"),
+        (ReceiptStatus::deleted("G"), 2, "删除申报成功[G]"),
         (
-            Return::accepted("G").without_payment("P1", "O1"),
+            ReceiptStatus::accepted("G").without_payment("P1", "O1"),
             2,
             "新增申报成功[G]; 对应电商平台为[P1]订单号为[O1]支付信息不存在",
         ),
-        (Return::sent(), 3, "发送海关成功"),
-        (Return::sending_failed(), 4, "发送海关失败"),
-        (Return::detained(501), 501, "扣留移送通关"),
-        (Return::detained(599), 599, "其它扣留"),
-        (Return::returned(""), 700, "退运"),
-        (Return::returned("品质不符"), 700, "退运，品质不符"),
-        (Return::closed(), 899, "结关"),
-        (Return::rejected(&[broken("甲"), broken("乙")]), 100, "甲,乙"),
-        (Return::rejected(&[]), 100, "海关退单"),
-        (Return::rejected_manually(""), 100, "[Code:1300;Desc:人工退单]"),
-        (Return::refused(-401_003, &["A\u{1f}B"]), -401_003, "[A+B]对应多条支付凭证"),
-        (Return::new(-1, ""), -1, "处理异常"),
+        (ReceiptStatus::sent(), 3, "发送海关成功"),
+        (ReceiptStatus::sending_failed(), 4, "发送海关失败"),
+        (ReceiptStatus::detained(501), 501, "扣留移送通关"),
+        (ReceiptStatus::detained(599), 599, "其它扣留"),
+        (ReceiptStatus::returned(""), 700, "退运"),
+        (ReceiptStatus::returned("品质不符"), 700, "退运，品质不符"),
+        (ReceiptStatus::closed(), 899, "结关"),
+        (ReceiptStatus::rejected(&[broken("甲"), broken("乙")]), 100, "甲,乙"),
+        (ReceiptStatus::rejected(&[]), 100, "海关退单"),
+        (ReceiptStatus::rejected_manually(""), 100, "[Code:1300;Desc:人工退单]"),
+        (ReceiptStatus::refused(-401_003, &["A\u{1f}B"]), -401_003, "[A+B]对应多条支付凭证"),
+        (ReceiptStatus::new(-1, ""), -1, "处理异常"),
     ];
     for (said, status, info) in table {
-        assert_eq!(said, Return { status, info: info.to_owned() });
+        assert_eq!(said, ReceiptStatus { status, info: info.to_owned() });
     }
 }
 
@@ -170,7 +170,7 @@ fn every_answer_says_its_own_text() {
 fn a_text_ends_after_a_thousand_characters() {
     for (characters, kept) in [(1, 1), (999, 999), (1_000, 1_000), (1_001, 1_000)] {
         for letter in ["a", "长"] {
-            let info = Return::new(2, letter.repeat(characters)).info;
+            let info = ReceiptStatus::new(2, letter.repeat(characters)).info;
             assert_eq!(info, letter.repeat(kept), "{characters} of {letter}");
         }
     }

@@ -7,7 +7,7 @@ use domain::clearance::Agency;
 use domain::inspection::draw::{Draw, Selection, Task, officers};
 use domain::inspection::order::{Act, Event, Stage};
 use domain::refusal::{Code, Refusal};
-use proto::inspection::Told;
+use proto::inspection::OrderNotice;
 use store::Fault;
 
 use crate::ask::{Asking, Draws, is_claimed_by};
@@ -65,7 +65,7 @@ pub(crate) async fn claim(
     }
     step.examined(&officers, &filed.declarant_code);
     caller.clone_into(&mut step.order(id)?.claimed_by);
-    step.tell(id, [Told::Claimed(caller.to_owned())]);
+    step.tell(id, [OrderNotice::Claimed(caller.to_owned())]);
     Ok(Ok(draws))
 }
 

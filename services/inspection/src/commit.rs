@@ -25,7 +25,7 @@ use crate::appeal::{self, CreditRequest};
 use crate::ask::{self, OrderRequest};
 use crate::credits::Credits;
 use crate::errand::{self, Settled};
-use crate::heard::{self, Heard};
+use crate::heard::{self, InboundEvent};
 use crate::orders::{self, OrderRow};
 use crate::reference::{self, Put};
 use crate::risk::{self, Demands};
@@ -35,7 +35,7 @@ use crate::transaction::{Committed, InspectionTransaction, Loaded};
 #[derive(Debug)]
 pub(crate) enum InspectionCommand {
     /// The declaration service told something; and what has to wait in the queue of events.
-    Hear(Vec<Arc<Heard>>, Vec<Item>),
+    Hear(Vec<Arc<InboundEvent>>, Vec<Item>),
     /// Somebody asks something of an order.
     Ask(Box<OrderRequest>),
     /// Something about the credit of a firm.
@@ -121,7 +121,7 @@ impl OrderKeys {
         wanted
     }
 
-    fn hear(&mut self, heard: &Heard) {
+    fn hear(&mut self, heard: &InboundEvent) {
         if let Some(content) = &heard.content {
             self.firms.insert(content.declarant_code().to_owned());
         }

@@ -11,7 +11,7 @@ use domain::inspection::order::{Fact, Stage};
 use domain::subscriber::Subscriber;
 use domain::{DeclarationId, RequestId, Slot, limits};
 use prost::Message as _;
-use proto::inspection::Told;
+use proto::inspection::OrderNotice;
 use sqlx::PgConnection;
 use store::queue::{self, Item};
 use store::{Fault, column};
@@ -242,12 +242,12 @@ pub(crate) async fn settle(
     for id in open.filter_map(Settled::changes) {
         let filed = step.order(id)?;
         let errand = joint::Errand::Reopening(filed.case.newest_version);
-        let Some(then) = joint::refused(&filed.case, errand) else { continue };
+        let Some(then) = joint::on_refusal(&filed.case, errand) else { continue };
         let text = ("the declaration could not be stopped any more", "申报单已无法中止");
         let text = (text.0.to_owned(), text.1.to_owned());
         let news = told(filed, InspectionStep::ObjectionRefused, text);
         step.errands.push(news);
-        step.tell(id, [Told::ObjectionRefused]);
+        step.tell(id, [OrderNotice::ObjectionRefused]);
         step.take(id, then)?;
     }
     Ok(())

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use domain::clearance::{Agency, Awaited};
 use domain::history::Reason;
 use domain::inspection::finding::Disposal;
-use domain::inspection::joint::{At, Case, Told};
+use domain::inspection::joint::{At, Case, DeclarationEvent};
 use domain::inspection::order::{Instruction, InstructionKey, Method};
 use domain::inspection::risk::RuleSet;
 use domain::{DeclarationId, OrderId};
-use proto::inspection::Declared;
+use proto::inspection::DeclarationView;
 use store::Fault;
 use time::OffsetDateTime;
 
@@ -29,7 +29,7 @@ pub(crate) const EVENTS: &str = "events";
 
 /// One entry of the declaration service's journal.
 #[derive(Debug)]
-pub(crate) struct Heard {
+pub(crate) struct InboundEvent {
     pub(crate) id: DeclarationId,
     pub(crate) version: u32,
     /// Round of review after it.
@@ -37,16 +37,16 @@ pub(crate) struct Heard {
     pub(crate) time: OffsetDateTime,
     /// It may have been told before.
     pub(crate) again: bool,
-    pub(crate) facts: Vec<What>,
+    pub(crate) facts: Vec<InboundChange>,
     /// What the release waits for after it.
     pub(crate) waits_for: Vec<Awaited>,
     /// What was declared, where it came along.
-    pub(crate) content: Option<Box<Declared>>,
+    pub(crate) content: Option<Box<DeclarationView>>,
 }
 
 /// What happened to a declaration, as far as it concerns inspection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum InboundChange {
     Filed,
     Amended,
     /// An agency opened or joined the order.
@@ -63,7 +63,7 @@ pub(crate) enum What {
     Withdrawn,
 }
 
-impl Heard {
+impl InboundEvent {
     /// Headings of its goods, each once.
     fn headings(&self) -> Vec<String> {
         self.content.as_ref().map_or_else(Vec::new, |declared| declared.headings())
@@ -72,31 +72,34 @@ impl Heard {
     /// Whether an order is opened or changed by it for certain.
     pub(crate) fn is_about_order(&self) -> bool {
         self.facts.iter().any(|what| match what {
-            What::Demanded(..) | What::Answered(_) | What::Reopened(_) | What::Cancelled => true,
-            What::Filed
-            | What::Amended
-            | What::Detained(..)
-            | What::Released
-            | What::Rejected(_)
-            | What::Returned(_)
-            | What::Withdrawn => false,
+            InboundChange::Demanded(..)
+            | InboundChange::Answered(_)
+            | InboundChange::Reopened(_)
+            | InboundChange::Cancelled => true,
+            InboundChange::Filed
+            | InboundChange::Amended
+            | InboundChange::Detained(..)
+            | InboundChange::Released
+            | InboundChange::Rejected(_)
+            | InboundChange::Returned(_)
+            | InboundChange::Withdrawn => false,
         })
     }
 
     /// Whether an order, if there is one, is decided about by it.
     pub(crate) fn may_end_order(&self) -> bool {
         self.facts.iter().any(|what| match what {
-            What::Detained(..)
-            | What::Released
-            | What::Rejected(_)
-            | What::Returned(_)
-            | What::Withdrawn => true,
-            What::Filed
-            | What::Amended
-            | What::Demanded(..)
-            | What::Answered(_)
-            | What::Reopened(_)
-            | What::Cancelled => false,
+            InboundChange::Detained(..)
+            | InboundChange::Released
+            | InboundChange::Rejected(_)
+            | InboundChange::Returned(_)
+            | InboundChange::Withdrawn => true,
+            InboundChange::Filed
+            | InboundChange::Amended
+            | InboundChange::Demanded(..)
+            | InboundChange::Answered(_)
+            | InboundChange::Reopened(_)
+            | InboundChange::Cancelled => false,
         })
     }
 }
@@ -104,7 +107,7 @@ impl Heard {
 /// Takes events down, in order. For each with a new content: what the rules demand.
 pub(crate) async fn hear(
     step: &mut InspectionTransaction<'_>,
-    events: &[Arc<Heard>],
+    events: &[Arc<InboundEvent>],
 ) -> Result<Vec<Option<Demands>>, Fault> {
     let demands = assess(step, events).await?;
     for heard in events {
@@ -122,11 +125,12 @@ pub(crate) async fn hear(
 /// New contents: consignments, and what the rules say.
 async fn assess(
     step: &mut InspectionTransaction<'_>,
-    events: &[Arc<Heard>],
+    events: &[Arc<InboundEvent>],
 ) -> Result<Vec<Option<Demands>>, Fault> {
-    let new =
-        |heard: &Heard| heard.facts.iter().any(|what| matches!(what, What::Filed | What::Amended));
-    let contents: Vec<(&Heard, &Declared)> = events
+    let new = |heard: &InboundEvent| {
+        heard.facts.iter().any(|what| matches!(what, InboundChange::Filed | InboundChange::Amended))
+    };
+    let contents: Vec<(&InboundEvent, &DeclarationView)> = events
         .iter()
         .map(Arc::as_ref)
         .filter(|heard| new(heard))
@@ -162,10 +166,10 @@ async fn assess(
 /// A row for each declaration, so that clearance can be measured.
 async fn file(
     step: &mut InspectionTransaction<'_>,
-    contents: &[(&Heard, &Declared)],
+    contents: &[(&InboundEvent, &DeclarationView)],
 ) -> Result<(), Fault> {
     let today = step.today();
-    let filed = contents.iter().filter(|(heard, _)| heard.facts.contains(&What::Filed));
+    let filed = contents.iter().filter(|(heard, _)| heard.facts.contains(&InboundChange::Filed));
     let filed: Vec<Consignment> = filed
         .map(|(heard, declared)| Consignment {
             id: heard.id,
@@ -185,7 +189,7 @@ async fn file(
 async fn ask_rules(
     step: &mut InspectionTransaction<'_>,
     sets: &[Arc<RuleSet>],
-    contents: &[(&Heard, &Declared)],
+    contents: &[(&InboundEvent, &DeclarationView)],
 ) -> Result<(), Fault> {
     let today = step.today();
     let declarants: BTreeSet<String> =
@@ -222,44 +226,50 @@ async fn ask_rules(
     Ok(())
 }
 
-fn happen(step: &mut InspectionTransaction<'_>, heard: &Heard, what: &What) -> Result<(), Fault> {
+fn happen(
+    step: &mut InspectionTransaction<'_>,
+    heard: &InboundEvent,
+    what: &InboundChange,
+) -> Result<(), Fault> {
     let id = heard.id;
     let told = match what {
-        What::Filed => return Ok(()),
-        What::Amended => {
+        InboundChange::Filed => return Ok(()),
+        InboundChange::Amended => {
             step.changes.push((id, Change::Amended(heard.version, heard.headings())));
             return Ok(());
         }
-        What::Demanded(order_id, agency, reasons) => {
+        InboundChange::Demanded(order_id, agency, reasons) => {
             show(step, heard, *order_id);
-            Told::Demanded(*agency, instructions(step, heard, *agency, reasons))
+            DeclarationEvent::Demanded(*agency, instructions(step, heard, *agency, reasons))
         }
-        What::Answered(agency) => Told::Answered(*agency, instructions(step, heard, *agency, &[])),
-        What::Reopened(order_id) => {
+        InboundChange::Answered(agency) => {
+            DeclarationEvent::Answered(*agency, instructions(step, heard, *agency, &[]))
+        }
+        InboundChange::Reopened(order_id) => {
             show(step, heard, *order_id);
-            Told::Reopened
+            DeclarationEvent::Reopened
         }
-        What::Cancelled => Told::Cancelled,
-        What::Detained(agency, reasons) => {
+        InboundChange::Cancelled => DeclarationEvent::Cancelled,
+        InboundChange::Detained(agency, reasons) => {
             let code = reasons.iter().find_map(|reason| reason.code.parse::<i32>().ok());
             let disposal = Disposal::ALL
                 .into_iter()
                 .find(|disposal| disposal.is_detention() && disposal.status() == code);
-            Told::Detained(*agency, disposal.unwrap_or(Disposal::DetainOther))
+            DeclarationEvent::Detained(*agency, disposal.unwrap_or(Disposal::DetainOther))
         }
-        What::Released => {
+        InboundChange::Released => {
             end(step, heard, Ended::Released);
-            Told::Released
+            DeclarationEvent::Released
         }
-        What::Rejected(agency) => {
+        InboundChange::Rejected(agency) => {
             end(step, heard, Ended::Rejected);
-            Told::Rejected(*agency)
+            DeclarationEvent::Rejected(*agency)
         }
-        What::Returned(agency) => {
+        InboundChange::Returned(agency) => {
             end(step, heard, Ended::Returned);
-            Told::Returned(*agency)
+            DeclarationEvent::Returned(*agency)
         }
-        What::Withdrawn => {
+        InboundChange::Withdrawn => {
             end(step, heard, Ended::Withdrawn);
             return Ok(());
         }
@@ -267,12 +277,12 @@ fn happen(step: &mut InspectionTransaction<'_>, heard: &Heard, what: &What) -> R
     step.hear(id, At { version: heard.version, round: heard.round }, &told)
 }
 
-fn end(step: &mut InspectionTransaction<'_>, heard: &Heard, how: Ended) {
+fn end(step: &mut InspectionTransaction<'_>, heard: &InboundEvent, how: Ended) {
     step.changes.push((heard.id, Change::Ended(how, heard.time)));
 }
 
 /// Keeps what is declared with the order, as it was shown: the newest content counts.
-fn show(step: &mut InspectionTransaction<'_>, heard: &Heard, order_id: OrderId) {
+fn show(step: &mut InspectionTransaction<'_>, heard: &InboundEvent, order_id: OrderId) {
     // Who joins an order that is open shows nothing new.
     let Some(content) = &heard.content else { return };
     let fresh = filed(step, heard, order_id, content);
@@ -292,9 +302,9 @@ fn show(step: &mut InspectionTransaction<'_>, heard: &Heard, order_id: OrderId) 
 
 fn filed(
     step: &InspectionTransaction<'_>,
-    heard: &Heard,
+    heard: &InboundEvent,
     order_id: OrderId,
-    declared: &Declared,
+    declared: &DeclarationView,
 ) -> OrderRow {
     OrderRow {
         id: heard.id,
@@ -320,7 +330,7 @@ fn filed(
 /// names one instruction of the rules stands for all of them, since a verdict has room for a hundred.
 fn instructions(
     step: &InspectionTransaction<'_>,
-    heard: &Heard,
+    heard: &InboundEvent,
     agency: Agency,
     reasons: &[Reason],
 ) -> Vec<Instruction> {

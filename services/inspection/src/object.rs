@@ -2,7 +2,7 @@
 
 use domain::DeclarationId;
 use domain::inspection::joint;
-use proto::inspection::Told;
+use proto::inspection::OrderNotice;
 
 use crate::ask::Asking;
 use crate::errand;
@@ -17,7 +17,7 @@ pub(crate) fn object(
 ) -> Asking<()> {
     let now = step.now;
     let filed = step.order(id)?;
-    let (case, errand) = match joint::object(&filed.case, examination) {
+    let (case, errand) = match joint::on_objection(&filed.case, examination) {
         Ok(objected) => objected,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -27,6 +27,6 @@ pub(crate) fn object(
     filed.changed_time = now;
     let errand = errand::of(filed, errand, reason);
     step.errands.push(errand);
-    step.tell(id, [Told::ObjectionMade]);
+    step.tell(id, [OrderNotice::ObjectionMade]);
     Ok(Ok(()))
 }

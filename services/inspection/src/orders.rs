@@ -6,7 +6,7 @@ use domain::clearance::{Agency, Awaited};
 use domain::inspection::joint::{At, Case};
 use domain::inspection::order::{Appointment, Order, Stage};
 use domain::{DeclarationId, OrderId};
-use proto::inspection::{Shown, decode_order, encode_order};
+use proto::inspection::{OrderView, decode_order, encode_order};
 use sqlx::PgConnection;
 use store::Fault;
 use store::column::{integer, number};
@@ -50,8 +50,8 @@ impl OrderRow {
     }
 
     /// As it is said.
-    pub(crate) fn shown(&self) -> Shown<'_> {
-        Shown {
+    pub(crate) fn shown(&self) -> OrderView<'_> {
+        OrderView {
             id: self.id,
             order_id: self.order_id,
             declarant_code: &self.declarant_code,

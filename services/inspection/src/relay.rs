@@ -19,7 +19,7 @@ use kit::deliver::{Delivery, Port};
 use kit::progress::Progress;
 use kit::react::{self, Reaction};
 use prost::Message as _;
-use proto::inspection::Declared;
+use proto::inspection::DeclarationView;
 use proto::v1::{self, fact::Kind as Wire};
 use store::queue::Item;
 use store::share::Share;
@@ -32,7 +32,7 @@ use uuid::Uuid;
 use crate::Inspection;
 use crate::commit::{Answer, Done, InspectionCommand};
 use crate::errand::{ANSWERS, Settled};
-use crate::heard::{EVENTS, Heard, What};
+use crate::heard::{EVENTS, InboundChange, InboundEvent};
 use crate::risk::Demands;
 
 /// Ids of what the rules say are made of what they are about, so that they are the same again.
@@ -137,12 +137,12 @@ struct Arrived {
     at: usize,
     /// Without its content, where it can be read.
     event: Arc<v1::Event>,
-    heard: Option<Arc<Heard>>,
+    heard: Option<Arc<InboundEvent>>,
 }
 
 impl Arrived {
     fn of(at: usize, mut event: v1::Event) -> Self {
-        let content = event.declaration.take().map(Declared::new).map(Box::new);
+        let content = event.declaration.take().map(DeclarationView::new).map(Box::new);
         match heard(&event, content) {
             Ok(heard) => Self { at, event: Arc::new(event), heard: Some(Arc::new(heard)) },
             Err(content) => {
@@ -199,7 +199,7 @@ impl Reaction for Frame<'_> {
     const QUEUE: &'static str = EVENTS;
     type Event = Arrived;
     /// What the rules demand, by the places of the events.
-    type Taken = Vec<(usize, Arc<Heard>, Option<Demands>)>;
+    type Taken = Vec<(usize, Arc<InboundEvent>, Option<Demands>)>;
 
     fn subject(&self, event: &Arrived) -> Uuid {
         event.subject()
@@ -217,7 +217,7 @@ impl Reaction for Frame<'_> {
         let now = inspection.clock.now();
         let items = behind.iter().map(|arrived| arrived.item(now));
         let items = items.collect::<Result<Vec<_>, Fault>>()?;
-        let heard: Vec<(usize, Arc<Heard>)> =
+        let heard: Vec<(usize, Arc<InboundEvent>)> =
             readable.into_iter().filter_map(|arrived| Some((arrived.at, arrived.heard?))).collect();
         let events = heard.iter().map(|(_, heard)| Arc::clone(heard)).collect();
         let demands = hear(inspection, events, items).await?;
@@ -228,7 +228,7 @@ impl Reaction for Frame<'_> {
 
 async fn hear(
     inspection: &Inspection,
-    events: Vec<Arc<Heard>>,
+    events: Vec<Arc<InboundEvent>>,
     behind: Vec<Item>,
 ) -> Result<Vec<Option<Demands>>, Fault> {
     let command = InspectionCommand::Hear(events, behind);
@@ -313,7 +313,7 @@ impl LateEvents {
         let Self(inspection) = self;
         let unreadable = || Delivery::Failed("the event cannot be read".to_owned());
         let mut event = v1::Event::decode(item.body.as_slice()).map_err(|_| unreadable())?;
-        let content = event.declaration.take().map(Declared::new).map(Box::new);
+        let content = event.declaration.take().map(DeclarationView::new).map(Box::new);
         let heard = Arc::new(heard(&event, content).map_err(|_| unreadable())?);
         let (id, version, round) = (heard.id, heard.version, heard.round);
         let demands = hear(inspection, vec![heard], Vec::new()).await;
@@ -416,14 +416,14 @@ fn risk_check(
 /// An event as far as it concerns inspection; its content back where it cannot be read.
 fn heard(
     event: &v1::Event,
-    content: Option<Box<Declared>>,
-) -> Result<Heard, Option<Box<Declared>>> {
+    content: Option<Box<DeclarationView>>,
+) -> Result<InboundEvent, Option<Box<DeclarationView>>> {
     let Some((id, time, facts, waits_for)) = read(event) else { return Err(content) };
     let (version, round, again) = (event.version, event.round, event.attempt > 1);
-    Ok(Heard { id, version, round, time, again, facts, waits_for, content })
+    Ok(InboundEvent { id, version, round, time, again, facts, waits_for, content })
 }
 
-type Read = (DeclarationId, time::OffsetDateTime, Vec<What>, Vec<Awaited>);
+type Read = (DeclarationId, time::OffsetDateTime, Vec<InboundChange>, Vec<Awaited>);
 
 fn read(event: &v1::Event) -> Option<Read> {
     let id = DeclarationId::parse(&event.declaration_id)?;
@@ -438,31 +438,31 @@ fn read(event: &v1::Event) -> Option<Read> {
 }
 
 /// What a fact means here: nothing, for many; `None` for one that cannot be read.
-fn what(fact: Wire) -> Option<Option<What>> {
+fn what(fact: Wire) -> Option<Option<InboundChange>> {
     let agency = proto::inspection::agency;
     let reasons = |reasons: Vec<v1::Reason>| reasons.into_iter().map(Into::into).collect();
     let order = |id: &str| Uuid::try_parse(id).ok().map(OrderId);
     Some(Some(match fact {
-        Wire::Filed(_) => What::Filed,
-        Wire::Amended(_) => What::Amended,
+        Wire::Filed(_) => InboundChange::Filed,
+        Wire::Amended(_) => InboundChange::Amended,
         Wire::InspectionOrdered(it) => {
             let order = order(&it.order_id)?;
-            What::Demanded(order, agency(it.demanded_by)?, reasons(it.instructions))
+            InboundChange::Demanded(order, agency(it.demanded_by)?, reasons(it.instructions))
         }
         Wire::InspectionJoined(it) => {
             let order = order(&it.order_id)?;
-            What::Demanded(order, agency(it.demanded_by)?, reasons(it.instructions))
+            InboundChange::Demanded(order, agency(it.demanded_by)?, reasons(it.instructions))
         }
-        Wire::InspectionAnswered(it) => What::Answered(agency(it.demanded_by)?),
-        Wire::InspectionReopened(it) => What::Reopened(order(&it.order_id)?),
-        Wire::InspectionCancelled(_) => What::Cancelled,
+        Wire::InspectionAnswered(it) => InboundChange::Answered(agency(it.demanded_by)?),
+        Wire::InspectionReopened(it) => InboundChange::Reopened(order(&it.order_id)?),
+        Wire::InspectionCancelled(_) => InboundChange::Cancelled,
         Wire::StandChanged(it) if it.stand() == v1::Stand::Detained => {
-            What::Detained(it.who().agency()?, reasons(it.reasons))
+            InboundChange::Detained(it.who().agency()?, reasons(it.reasons))
         }
-        Wire::Released(_) => What::Released,
-        Wire::Rejected(it) => What::Rejected(agency(it.agency)?),
-        Wire::Returned(it) => What::Returned(agency(it.agency)?),
-        Wire::Withdrawn(_) => What::Withdrawn,
+        Wire::Released(_) => InboundChange::Released,
+        Wire::Rejected(it) => InboundChange::Rejected(agency(it.agency)?),
+        Wire::Returned(it) => InboundChange::Returned(agency(it.agency)?),
+        Wire::Withdrawn(_) => InboundChange::Withdrawn,
         // What we said ourselves comes back to us.
         Wire::StandChanged(_)
         | Wire::Numbered(_)
@@ -591,7 +591,7 @@ mod tests {
         };
         let read = heard(&event(ordered.clone()), None).expect("it can be read");
         let order = OrderId(Uuid::from_u128(7));
-        assert_eq!(read.facts, [What::Demanded(order, Agency::Customs, Vec::new())]);
+        assert_eq!(read.facts, [InboundChange::Demanded(order, Agency::Customs, Vec::new())]);
         let nobody = v1::InspectionOrdered { demanded_by: 0, ..ordered.clone() };
         assert!(heard(&event(nobody), None).is_err(), "a demand of nobody");
         let nothing = v1::InspectionOrdered { order_id: "x".to_owned(), ..ordered };

@@ -10,10 +10,10 @@ use domain::DeclarationId;
 use domain::clearance::Awaited;
 use domain::inspection::appointment::CHINA;
 use domain::inspection::draw::{Candidate, Seed};
-use domain::inspection::joint::{self, At, Then};
+use domain::inspection::joint::{self, At, Transition};
 use domain::inspection::order::{Act, Appointment, Event, Fact, Instruction};
 use domain::refusal::{Code, Refusal};
-use proto::inspection::{Told, encode_order, encode_record, encode_told};
+use proto::inspection::{OrderNotice, encode_order, encode_record, encode_told};
 use sqlx::PgConnection;
 use store::Fault;
 use store::column::integer;
@@ -47,7 +47,7 @@ pub(crate) struct InspectionTransaction<'t> {
     /// Instructions of assessments that were made before, by declaration and version.
     pub(crate) instructed: HashMap<(DeclarationId, u32), Vec<Instruction>>,
     /// What happened to orders and is not an entry yet.
-    told: BTreeMap<DeclarationId, (Vec<Told>, String)>,
+    told: BTreeMap<DeclarationId, (Vec<OrderNotice>, String)>,
     /// Orders that have to be written.
     touched: BTreeSet<DeclarationId>,
     pub(crate) errands: Vec<Errand>,
@@ -183,7 +183,7 @@ impl<'t> InspectionTransaction<'t> {
         id: DeclarationId,
         event: &Event,
     ) -> Result<Result<Vec<Fact>, Refusal>, Fault> {
-        let then = match joint::act(&self.order(id)?.case, event) {
+        let then = match joint::on_order_event(&self.order(id)?.case, event) {
             Ok(then) => then,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -203,23 +203,23 @@ impl<'t> InspectionTransaction<'t> {
         &mut self,
         id: DeclarationId,
         at: At,
-        told: &joint::Told,
+        told: &joint::DeclarationEvent,
     ) -> Result<(), Fault> {
         let filed = match told {
             // Few of those that end have an order.
-            joint::Told::Detained(..)
-            | joint::Told::Released
-            | joint::Told::Rejected(_)
-            | joint::Told::Returned(_) => {
+            joint::DeclarationEvent::Detained(..)
+            | joint::DeclarationEvent::Released
+            | joint::DeclarationEvent::Rejected(_)
+            | joint::DeclarationEvent::Returned(_) => {
                 let Some(filed) = self.orders.get(&id) else { return Ok(()) };
                 filed
             }
-            joint::Told::Demanded(..)
-            | joint::Told::Answered(..)
-            | joint::Told::Reopened
-            | joint::Told::Cancelled => self.order(id)?,
+            joint::DeclarationEvent::Demanded(..)
+            | joint::DeclarationEvent::Answered(..)
+            | joint::DeclarationEvent::Reopened
+            | joint::DeclarationEvent::Cancelled => self.order(id)?,
         };
-        let then = joint::hear(&filed.case, at, told);
+        let then = joint::on_declaration_event(&filed.case, at, told);
         if let Some(refusal) = &then.misfit {
             let code = refusal.code.id();
             tracing::info!(declaration = %id, code, ?told, "an event does not fit the order");
@@ -228,7 +228,7 @@ impl<'t> InspectionTransaction<'t> {
     }
 
     /// Everything that follows from a step of an order.
-    pub(crate) fn take(&mut self, id: DeclarationId, then: Then) -> Result<Vec<Fact>, Fault> {
+    pub(crate) fn take(&mut self, id: DeclarationId, then: Transition) -> Result<Vec<Fact>, Fault> {
         let (today, now) = (self.today(), self.now);
         let filed = self.order(id)?;
         let before = std::mem::replace(&mut filed.case, then.case);
@@ -249,12 +249,12 @@ impl<'t> InspectionTransaction<'t> {
         self.credits.feed(&filed.declarant_code, whose, &then.facts, today);
         self.errands.extend(errand::news(&filed, before.order.stage, &then.facts));
         self.errands.extend(then.errands.iter().map(|errand| errand::of(&filed, *errand, "")));
-        self.tell(id, then.facts.iter().cloned().map(Told::Fact));
+        self.tell(id, then.facts.iter().cloned().map(OrderNotice::Fact));
         Ok(then.facts)
     }
 
     /// Writes down what happened to an order.
-    pub(crate) fn tell(&mut self, id: DeclarationId, told: impl IntoIterator<Item = Told>) {
+    pub(crate) fn tell(&mut self, id: DeclarationId, told: impl IntoIterator<Item = OrderNotice>) {
         self.touched.insert(id);
         let mut told = told.into_iter().peekable();
         if told.peek().is_some() {

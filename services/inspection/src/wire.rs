@@ -140,7 +140,7 @@ pub(crate) fn shown(
 ) -> Result<v1::OrderRecord, ServiceError> {
     let mut record = inspection::record(filed.shown()).map_err(damaged)?;
     if is_veiled(principal) {
-        inspection::veil(&mut record);
+        inspection::redact_for_enterprise(&mut record);
     }
     Ok(record)
 }
@@ -313,7 +313,7 @@ pub(crate) fn told(
             let body = body.ok_or_else(|| damaged("an entry without its order"))?;
             let mut order = inspection::decode_record(body).map_err(damaged)?;
             if is_veiled(principal) {
-                inspection::veil(&mut order);
+                inspection::redact_for_enterprise(&mut order);
             }
             Ok(v1::WatchOrdersResponse {
                 order: Some(order),

@@ -32,7 +32,7 @@
 
 use super::errors;
 use super::kind::DocumentKind;
-use super::returns::{Return, status};
+use super::returns::{ReceiptStatus, status};
 
 /// What a document wants to do (appType).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -186,7 +186,7 @@ fn codes(kind: DocumentKind) -> (&'static Codes, bool) {
 /// # Errors
 ///
 /// The receipt that refuses it.
-pub fn admit(incoming: &Incoming<'_>, held: Option<&Held<'_>>) -> Result<Admission, Return> {
+pub fn admit(incoming: &Incoming<'_>, held: Option<&Held<'_>>) -> Result<Admission, ReceiptStatus> {
     let kind = incoming.kind;
     let (codes, _) = codes(kind);
     let held = match held {
@@ -286,9 +286,9 @@ pub fn deletable(kind: DocumentKind, held: i32) -> bool {
 /// The receipt that says that a document with this key stands. Exports of the trade's simulators answer
 /// with -304001 for an order, which is kept, and with 100 for everything else, which is not: nobody could
 /// tell it from a rejection of what stands.
-pub fn exists(kind: DocumentKind, key: &str) -> Return {
+pub fn exists(kind: DocumentKind, key: &str) -> ReceiptStatus {
     match kind {
-        DocumentKind::ExportOrder => Return::refused(status::KEY_TAKEN, &[key]),
+        DocumentKind::ExportOrder => ReceiptStatus::refused(status::KEY_TAKEN, &[key]),
         kind => refused(kind, key, codes(kind).0.exists, "业务主键重复"),
     }
 }
@@ -301,33 +301,34 @@ pub fn stands(held: Option<&Held<'_>>) -> bool {
 
 /// The refusal of a document by itself, as it is told where another stands under its key and goes on
 /// standing: not as a rejection (100).
-pub fn unchanged(kind: DocumentKind, refusal: &Return) -> Return {
+pub fn unchanged(kind: DocumentKind, refusal: &ReceiptStatus) -> ReceiptStatus {
     if refusal.status != status::REJECTED {
         return refusal.clone();
     }
     let faulty = codes(kind).0.faulty;
     match errors::find(faulty).map_or(0, |(text, _)| text.matches(errors::PLACE).count()) {
         // The list has no text with room for what is wrong.
-        0 => {
-            Return::new(faulty, format!("{}，{}", Return::refused(faulty, &[]).info, refusal.info))
-        }
-        _ => Return::refused(faulty, &[&refusal.info]),
+        0 => ReceiptStatus::new(
+            faulty,
+            format!("{}，{}", ReceiptStatus::refused(faulty, &[]).info, refusal.info),
+        ),
+        _ => ReceiptStatus::refused(faulty, &[&refusal.info]),
     }
 }
 
-fn refuse(incoming: &Incoming<'_>, code: i32, reason: &str) -> Return {
+fn refuse(incoming: &Incoming<'_>, code: i32, reason: &str) -> ReceiptStatus {
     refused(incoming.kind, incoming.key, code, reason)
 }
 
 /// A code of the list with what its text has room for: a reason, the key, or nothing.
-fn refused(kind: DocumentKind, key: &str, code: i32, reason: &str) -> Return {
+fn refused(kind: DocumentKind, key: &str, code: i32, reason: &str) -> ReceiptStatus {
     let places = errors::find(code).map_or(0, |(text, _)| text.matches(errors::PLACE).count());
     match places {
-        0 => Return::refused(code, &[]),
+        0 => ReceiptStatus::refused(code, &[]),
         _ if TAKE_A_REASON.contains(&code) => {
-            Return::refused(code, &[&format!("{}：{reason}", kind.title_zh())])
+            ReceiptStatus::refused(code, &[&format!("{}：{reason}", kind.title_zh())])
         }
-        _ => Return::refused(code, &[key]),
+        _ => ReceiptStatus::refused(code, &[key]),
     }
 }
 
@@ -347,7 +348,7 @@ impl Split {
     ///
     /// A rejection (100) when there is no such part, or the parts disagree about their number. The
     /// text is unverified.
-    pub fn check(self, told: Option<u32>) -> Result<(), Return> {
+    pub fn check(self, told: Option<u32>) -> Result<(), ReceiptStatus> {
         let fits = (1..=self.count).contains(&self.seq);
         if fits && told.is_none_or(|told| told == self.count) {
             return Ok(());
@@ -355,7 +356,7 @@ impl Split {
         let told = told.map_or_else(String::new, |told| format!("，此前报文msgCount[{told}]"));
         let text =
             format!("拆分报文序号不符，msgCount[{}]msgSeqNo[{}]{told}", self.count, self.seq);
-        Err(Return::new(status::REJECTED, text))
+        Err(ReceiptStatus::new(status::REJECTED, text))
     }
 }
 
@@ -365,7 +366,7 @@ impl Split {
 /// # Errors
 ///
 /// As [`Split::check`], for the first part that does not exist.
-pub fn complete(count: u32, seen: &[u32]) -> Result<bool, Return> {
+pub fn complete(count: u32, seen: &[u32]) -> Result<bool, ReceiptStatus> {
     for &seq in seen {
         Split { count, seq }.check(None)?;
     }

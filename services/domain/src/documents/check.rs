@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use super::DocumentKind::{self, *};
 use super::identity;
-use super::returns::Return;
+use super::returns::ReceiptStatus;
 use crate::declaration::Profile;
 use crate::limits::VIOLATIONS_MAX;
 use crate::rules::{is_day, is_time};
@@ -168,14 +168,14 @@ pub fn check(kind: DocumentKind, document: &dyn Elements, profile: &Profile) -> 
 /// What a receipt says about broken rules: the code of the first that has one of its own, with the text
 /// of the list and nothing else when it is the only one; otherwise the code by which this kind says that
 /// something is wrong.
-pub fn refusal(kind: DocumentKind, violations: &[Violation]) -> Option<Return> {
+pub fn refusal(kind: DocumentKind, violations: &[Violation]) -> Option<ReceiptStatus> {
     let own = violations.iter().find_map(|violation| violation.code);
     let said = |violation: &&Violation| own.is_none() || violation.code != own;
     let texts: Vec<String> = violations.iter().filter(said).map(Violation::shown_zh).collect();
     match own {
         None if texts.is_empty() => None,
-        None => Some(Return::refused(general(kind), &[&texts.join("；")])),
-        Some(code) => Some(Return::refused(code, &[]).with_more(&texts)),
+        None => Some(ReceiptStatus::refused(general(kind), &[&texts.join("；")])),
+        Some(code) => Some(ReceiptStatus::refused(code, &[]).with_more(&texts)),
     }
 }
 

@@ -6,7 +6,7 @@
 use time::macros::date;
 use time::{Date, Duration};
 
-use super::returns::{Return, coded, status};
+use super::returns::{ReceiptStatus, coded, status};
 use super::tax::Band;
 use crate::rules::{E5, FEN_E5, decimal};
 
@@ -58,7 +58,7 @@ pub fn check_single(
     value_e5: i64,
     line_quantities_e5: &[i64],
     key: &str,
-) -> Result<Band, Return> {
+) -> Result<Band, ReceiptStatus> {
     band(single_limit(date), value_e5, line_quantities_e5, key)
 }
 
@@ -72,13 +72,13 @@ pub(crate) fn band(
     value_e5: i64,
     line_quantities_e5: &[i64],
     key: &str,
-) -> Result<Band, Return> {
+) -> Result<Band, ReceiptStatus> {
     if value_e5 <= limit * FEN_E5 {
         Ok(Band::Within)
     } else if line_quantities_e5 == [E5] {
         Ok(Band::Above)
     } else {
-        Err(Return::refused(-621_005, &[key, &decimal(limit * FEN_E5)]))
+        Err(ReceiptStatus::refused(-621_005, &[key, &decimal(limit * FEN_E5)]))
     }
 }
 
@@ -99,7 +99,7 @@ impl Quota {
     /// # Errors
     ///
     /// A rejection (100, customs' code 1313) with the observed text.
-    pub fn reserve(self, date: Date, amount_fen: i64) -> Result<Self, Return> {
+    pub fn reserve(self, date: Date, amount_fen: i64) -> Result<Self, ReceiptStatus> {
         let used_fen = self.used_fen.saturating_add(amount_fen.max(0));
         let limit = annual_limit(date);
         if used_fen <= limit {
@@ -110,7 +110,7 @@ impl Quota {
             grouped(used_fen),
             grouped(limit)
         );
-        Err(Return::new(status::REJECTED, coded("1313", &text)))
+        Err(ReceiptStatus::new(status::REJECTED, coded("1313", &text)))
     }
 
     /// Gives a purchase back; never below zero.

@@ -30,4 +30,4 @@ pub use admit::{
 pub use check::{Elements, Violation, check, refusal};
 pub use kind::{DocumentKind, key};
 pub use matching::{Broken, Missing, Outcome};
-pub use returns::{Return, allowed, status, supersedes};
+pub use returns::{ReceiptStatus, allowed, status, supersedes};

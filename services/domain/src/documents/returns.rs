@@ -143,14 +143,14 @@ pub fn supersedes(kind: DocumentKind, held: i32, new: i32) -> bool {
 
 /// One returnStatus with its returnInfo.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Return {
+pub struct ReceiptStatus {
     /// returnStatus.
     pub status: i32,
     /// returnInfo, 1 to 1,000 characters.
     pub info: String,
 }
 
-impl Return {
+impl ReceiptStatus {
     /// A status with a text, cut to what a receipt can carry. An empty text becomes the title.
     pub fn new(status: i32, info: impl Into<String>) -> Self {
         let mut info = info.into();

@@ -59,7 +59,7 @@ impl Case {
 
 /// What the declaration service tells.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Told {
+pub enum DeclarationEvent {
     /// An agency opened or joined the order.
     Demanded(Agency, Vec<Instruction>),
     /// An agency that came late was answered from the record.
@@ -89,7 +89,7 @@ pub enum Errand {
 
 /// What follows from a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Then {
+pub struct Transition {
     /// The case now.
     pub case: Case,
     /// What happened to the order.
@@ -100,14 +100,14 @@ pub struct Then {
     pub misfit: Option<Refusal>,
 }
 
-impl Then {
+impl Transition {
     fn same(case: &Case) -> Self {
         Self { case: case.clone(), facts: Vec::new(), errands: Vec::new(), misfit: None }
     }
 
     /// One more event; what does not fit is left out.
     fn and(mut self, event: &Event) -> Self {
-        match act(&self.case, event) {
+        match on_order_event(&self.case, event) {
             Ok(then) => {
                 self.case = then.case;
                 self.facts.extend(then.facts);
@@ -120,17 +120,21 @@ impl Then {
 }
 
 /// Takes down what the declaration service tells.
-pub fn hear(case: &Case, at: At, told: &Told) -> Then {
+pub fn on_declaration_event(case: &Case, at: At, told: &DeclarationEvent) -> Transition {
     let mut case = case.clone();
     case.newest_version = case.newest_version.max(at.version);
-    let then = Then::same(&case);
+    let then = Transition::same(&case);
     // What is told again of a version before says nothing about the order of this one.
     let is_old = at.version < case.order.version;
     match told {
-        Told::Demanded(agency, instructions) => demanded(then, at, *agency, instructions),
-        Told::Answered(agency, instructions) => then.and(&demand(&case, at, *agency, instructions)),
+        DeclarationEvent::Demanded(agency, instructions) => {
+            demanded(then, at, *agency, instructions)
+        }
+        DeclarationEvent::Answered(agency, instructions) => {
+            then.and(&demand(&case, at, *agency, instructions))
+        }
         // The order itself keeps out what is old.
-        Told::Reopened => {
+        DeclarationEvent::Reopened => {
             let mut then = then.and(&Event::Reopened { version: at.version });
             if then.facts.contains(&Fact::Objected) {
                 then.case.asked = then.case.asked.max(at);
@@ -138,12 +142,18 @@ pub fn hear(case: &Case, at: At, told: &Told) -> Then {
             }
             then
         }
-        Told::Cancelled => then.and(&Event::Cancel { version: at.version }),
-        Told::Detained(..) | Told::Rejected(_) | Told::Returned(_) if is_old => then,
-        Told::Detained(agency, disposal) => dispose(then, *agency, &[*disposal]),
-        Told::Rejected(agency) => dispose(then, *agency, &[Disposal::AmendAndRelease]),
-        Told::Returned(agency) => dispose(then, *agency, &[Disposal::Return]),
-        Told::Released => {
+        DeclarationEvent::Cancelled => then.and(&Event::Cancel { version: at.version }),
+        DeclarationEvent::Detained(..)
+        | DeclarationEvent::Rejected(_)
+        | DeclarationEvent::Returned(_)
+            if is_old =>
+        {
+            then
+        }
+        DeclarationEvent::Detained(agency, disposal) => dispose(then, *agency, &[*disposal]),
+        DeclarationEvent::Rejected(agency) => dispose(then, *agency, &[Disposal::AmendAndRelease]),
+        DeclarationEvent::Returned(agency) => dispose(then, *agency, &[Disposal::Return]),
+        DeclarationEvent::Released => {
             let mut then = released(then);
             then.case.released = true;
             then
@@ -169,14 +179,14 @@ fn demand(case: &Case, at: At, agency: Agency, instructions: &[Instruction]) -> 
     Event::Demand { agency, version: at.version, instructions }
 }
 
-fn demanded(then: Then, at: At, agency: Agency, instructions: &[Instruction]) -> Then {
+fn demanded(then: Transition, at: At, agency: Agency, instructions: &[Instruction]) -> Transition {
     let asked = then.case.asked.max(at);
     let before = then.case.clone();
     let mut then = then.and(&demand(&before, at, agency, instructions));
     if then.misfit.as_ref().is_some_and(|refusal| refusal.code == Code::OrderTooLarge) {
         // The agency must be answered all the same.
         let general = [Instruction::general(agency)];
-        then = Then::same(&before).and(&demand(&before, at, agency, &general));
+        then = Transition::same(&before).and(&demand(&before, at, agency, &general));
     }
     if then.misfit.is_none() {
         then.case.asked = asked;
@@ -188,7 +198,7 @@ fn demanded(then: Then, at: At, agency: Agency, instructions: &[Instruction]) ->
 }
 
 /// The first of these disposals that fits counts, where the agency has not decided.
-fn dispose(then: Then, agency: Agency, disposals: &[Disposal]) -> Then {
+fn dispose(then: Transition, agency: Agency, disposals: &[Disposal]) -> Transition {
     let order = &then.case.order;
     let asked = order.has(agency) && order.decision(agency).is_none();
     if order.stage != Stage::Found || !asked {
@@ -197,11 +207,11 @@ fn dispose(then: Then, agency: Agency, disposals: &[Disposal]) -> Then {
     decide(then, agency, disposals)
 }
 
-fn decide(then: Then, agency: Agency, disposals: &[Disposal]) -> Then {
+fn decide(then: Transition, agency: Agency, disposals: &[Disposal]) -> Transition {
     let examination = then.case.order.examination;
     let fits = disposals.iter().find_map(|disposal| {
         let event = Event::Dispose { agency, examination, disposal: *disposal };
-        act(&then.case, &event).ok().map(|_| event)
+        on_order_event(&then.case, &event).ok().map(|_| event)
     });
     match fits {
         Some(event) => then.and(&event),
@@ -211,7 +221,7 @@ fn decide(then: Then, agency: Agency, disposals: &[Disposal]) -> Then {
 
 /// Both agencies cleared it: their detentions are lifted, and the goods are gone. Who detains lifts that
 /// after the other has decided, because then it is free to do so whatever was found.
-fn released(mut then: Then) -> Then {
+fn released(mut then: Transition) -> Transition {
     let agencies = [Agency::Customs, Agency::Inspection];
     let go = [Disposal::Release, Disposal::AmendAndRelease];
     for agency in agencies {
@@ -226,7 +236,7 @@ fn released(mut then: Then) -> Then {
 }
 
 /// Goods that were released are gone: nothing more is to be done.
-fn close(then: Then) -> Then {
+fn close(then: Transition) -> Transition {
     let order = &then.case.order;
     let gone = matches!(order.disposal, Some(Disposal::Release | Disposal::AmendAndRelease));
     if gone && order.stage == Stage::Disposed && !then.case.objection_pending {
@@ -241,7 +251,7 @@ fn close(then: Then) -> Then {
 /// # Errors
 ///
 /// A [`Refusal`] when it does not fit.
-pub fn act(case: &Case, event: &Event) -> Result<Then, Refusal> {
+pub fn on_order_event(case: &Case, event: &Event) -> Result<Transition, Refusal> {
     if case.objection_pending && matches!(event, Event::Close { .. }) {
         return Err(Refusal::of(Code::InspectionOutOfStep)
             .with("stage", case.order.stage.word())
@@ -255,7 +265,7 @@ pub fn act(case: &Case, event: &Event) -> Result<Then, Refusal> {
     if facts.contains(&Fact::Completed) {
         errands.push(Errand::Findings(case.asked));
     }
-    Ok(Then { case: Case { order, ..case.clone() }, facts, errands, misfit: None })
+    Ok(Transition { case: Case { order, ..case.clone() }, facts, errands, misfit: None })
 }
 
 /// The enterprise objects. The declaration has to be stopped before goods are looked at again, so the order
@@ -264,7 +274,7 @@ pub fn act(case: &Case, event: &Event) -> Result<Then, Refusal> {
 /// # Errors
 ///
 /// A [`Refusal`] when it would be refused then.
-pub fn object(case: &Case, examination: u32) -> Result<(Case, Option<Errand>), Refusal> {
+pub fn on_objection(case: &Case, examination: u32) -> Result<(Case, Option<Errand>), Refusal> {
     if case.objection_pending {
         return Ok((case.clone(), None));
     }
@@ -280,10 +290,10 @@ pub fn object(case: &Case, examination: u32) -> Result<(Case, Option<Errand>), R
 }
 
 /// The declaration service did not take an errand. What follows when an objection fell through with it.
-pub fn refused(case: &Case, errand: Errand) -> Option<Then> {
+pub fn on_refusal(case: &Case, errand: Errand) -> Option<Transition> {
     match errand {
         Errand::Reopening(_) if case.objection_pending => {
-            let then = Then::same(&Case { objection_pending: false, ..case.clone() });
+            let then = Transition::same(&Case { objection_pending: false, ..case.clone() });
             Some(if case.released { close(then) } else { then })
         }
         Errand::Reopening(_) | Errand::Findings(_) => None,

@@ -20,7 +20,7 @@ use time::{Date, Duration, Month, Weekday};
 
 use super::parameters::{Parameter, Parameters, TariffRow};
 use crate::documents::limits::band;
-use crate::documents::returns::Return;
+use crate::documents::returns::ReceiptStatus;
 use crate::documents::tax::{Band, Goods, LineTax, Tax, Threshold, apportion, reaches};
 use crate::rules::{E5, FEN_E5, decimal};
 
@@ -242,7 +242,7 @@ pub struct Comparison {
     /// In full.
     pub full: Alternative,
     /// The way of this parcel, or customs' refusal of it (-621005).
-    pub applies: Result<Band, Return>,
+    pub applies: Result<Band, ReceiptStatus>,
 }
 
 /// Computes both ways.
