@@ -95,23 +95,6 @@ create table customs_number (
     primary key (slot, invt_no)
 );
 
--- What an agency decided, once for each of its request ids.
-create table verdict (
-    slot smallint not null,
-    request_id uuid not null,
-    declaration_id uuid not null,
-    -- 1 customs, 2 inspection, 3 site.
-    agency smallint not null,
-    version integer not null,
-    round integer not null,
-    outcome smallint not null,
-    -- False when it was kept without effect.
-    applied boolean not null,
-    digest bytea not null,
-    recorded_time timestamptz not null,
-    primary key (slot, request_id, agency)
-);
-
 -- One release: the key says so.
 create table release (
     slot smallint not null,

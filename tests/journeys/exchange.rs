@@ -476,10 +476,11 @@ async fn the_risk_rules_come_before_the_release_and_an_objection_after_the_findi
     let record = firm.reads(&receipt.name).await;
     assert_eq!(record.state(), v1::State::Inspecting);
     examiner.order_id = record.inspection_order_id;
-    let rows: i64 = sqlx::query_scalar("select count(*) from declaration.verdict where agency = 3")
-        .fetch_one(&mut sandbox.database().await)
-        .await
-        .expect("the table is there");
+    let rows: i64 =
+        sqlx::query_scalar("select count(*) from declaration.request where caller = 'site'")
+            .fetch_one(&mut sandbox.database().await)
+            .await
+            .expect("the table is there");
     assert_eq!(rows, 0, "what the rules say leaves no row");
     drop((customs, ciq, site));
 

@@ -7,25 +7,27 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::clearance::{self, Agency, Clearance, ClearanceFact, Stand};
+use domain::clearance::{self, Agency, ClearanceFact, Stand};
 use domain::decision::{Decided, Decision, What};
 use domain::declaration::Direction;
 use domain::history::HistoryFact;
 use domain::participant::Participant;
 use domain::refusal::{Code, Refusal};
-use domain::{DeclarationId, OrderId, ReleaseId, RequestId, Slot, limits};
+use domain::{DeclarationId, OrderId, ReleaseId, Slot, limits};
 use prost::Message as _;
+use proto::stored::{decision_applied, encode_decision};
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 use store::Fault;
 use store::column::integer;
+use store::numbers::{CHINA, use_numbers};
+use store::request::{Digest, RequestKey, Seen};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::commit::{Answer, Done};
-use crate::row::{DeclarationRow, Order, outcome_column};
+use crate::row::{DeclarationRow, Order};
 use crate::transaction::DeclarationTransaction;
-use store::numbers::{CHINA, use_numbers};
 
 /// Decides all of them, in order; answers with their places.
 pub(crate) async fn commit(
@@ -35,7 +37,6 @@ pub(crate) async fn commit(
     if decisions.is_empty() {
         return Ok(Vec::new());
     }
-    let mut before = decided_before(step.tx, decisions).await?;
     let mut numbers = numbers(step, decisions).await?;
     let mut answers = Vec::with_capacity(decisions.len());
     for (index, decision) in decisions {
@@ -44,7 +45,7 @@ pub(crate) async fn commit(
         let answer = match step.cases.remove(&id) {
             None => Err(Refusal::of(Code::NotFound).with("name", id.name())),
             Some(mut case) => {
-                let answer = once(step, &mut case, decision, &mut before, &mut numbers).await?;
+                let answer = once(step, &mut case, decision, &mut numbers).await?;
                 step.cases.insert(id, case);
                 answer.map(Done::Decided)
             }
@@ -54,46 +55,39 @@ pub(crate) async fn commit(
     Ok(answers)
 }
 
-/// What was decided before: digest and whether it took effect, by who decided and the request.
-type Before = HashMap<(i16, RequestId), (Vec<u8>, bool)>;
-
 /// Decides, unless the same was decided before under this request id.
 async fn once(
     step: &mut DeclarationTransaction<'_>,
     case: &mut DeclarationRow,
     decision: &Decision,
-    before: &mut Before,
     numbers: &mut HashMap<DeclarationId, String>,
 ) -> Result<Result<Decided, Refusal>, Fault> {
     if !decision.is_kept() {
         return decide(step, case, decision, numbers).await;
     }
-    let key = (decision.by.row().column, decision.request);
-    let digest = digest(decision);
-    match before.get(&key) {
-        Some((same, true)) if *same == digest => return Ok(Ok(Decided::Duplicate)),
-        Some((same, false)) if *same == digest => return Ok(Ok(Decided::Ignored)),
-        Some(_) => return Ok(Err(Refusal::of(Code::RequestIdReused))),
-        None => {}
+    let (key, digest) = (key(decision), digest(decision));
+    match step.requests.seen(&key, &digest) {
+        Seen::New => {}
+        Seen::Same(outcome) => {
+            let applied = decision_applied(outcome).map_err(|error| {
+                Fault::Broken(format!("a kept decision cannot be read: {error}"))
+            })?;
+            return Ok(Ok(if applied { Decided::Duplicate } else { Decided::Ignored }));
+        }
+        Seen::Other(_) => return Ok(Err(Refusal::of(Code::RequestIdReused))),
     }
-    let Clearance { version, round, .. } = case.clearance;
     let answer = decide(step, case, decision, numbers).await?;
     if let Ok(decided) = answer {
         let applied = decided != Decided::Ignored;
-        before.insert(key, (digest.clone(), applied));
-        let kept = VerdictRow {
-            id: case.id,
-            request_id: decision.request,
-            agency: decision.by.row().column,
-            version,
-            round,
-            outcome: decision.what.outcome().map_or(0, outcome_column),
-            applied,
-            digest,
-        };
-        step.clearing.verdicts.push(kept);
+        step.requests.keep(key, digest, encode_decision(applied));
     }
     Ok(answer)
+}
+
+/// Of the request of a decision: every subscriber makes up its own ids.
+pub(crate) fn key(decision: &Decision) -> RequestKey {
+    let (slot, id) = (decision.declaration.slot(), decision.request);
+    RequestKey { slot, id, caller: decision.by.row().name.to_owned() }
 }
 
 async fn decide(
@@ -286,48 +280,8 @@ async fn numbers(
 }
 
 /// To tell a repetition from another decision under the same request id.
-fn digest(decision: &Decision) -> Vec<u8> {
-    Sha256::digest(proto::exchange::answer(decision).encode_to_vec()).to_vec()
-}
-
-async fn decided_before(
-    tx: &mut PgConnection,
-    decisions: &[(usize, &Decision)],
-) -> Result<Before, Fault> {
-    let (slots, ids): (Vec<i16>, Vec<Uuid>) = decisions
-        .iter()
-        .filter(|(_, decision)| decision.is_kept())
-        .map(|(_, decision)| (decision.declaration.slot().column(), decision.request.0))
-        .unzip();
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows = sqlx::query!(
-        "select v.agency, v.request_id, v.digest, v.applied
-         from unnest($1::smallint[], $2::uuid[]) as wanted (slot, request_id)
-         join verdict v on v.slot = wanted.slot and v.request_id = wanted.request_id",
-        &slots,
-        &ids
-    )
-    .fetch_all(tx)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ((row.agency, RequestId(row.request_id)), (row.digest, row.applied)))
-        .collect())
-}
-
-/// A decision as it is kept.
-#[derive(Debug)]
-struct VerdictRow {
-    id: DeclarationId,
-    request_id: RequestId,
-    agency: i16,
-    version: u32,
-    round: u32,
-    outcome: i16,
-    applied: bool,
-    digest: Vec<u8>,
+fn digest(decision: &Decision) -> Digest {
+    Sha256::digest(proto::exchange::answer(decision).encode_to_vec()).into()
 }
 
 /// State of an order as it is kept.
@@ -341,7 +295,6 @@ enum OrderState {
 /// What this use case writes at the end of the transaction.
 #[derive(Debug, Default)]
 pub(crate) struct Writes {
-    verdicts: Vec<VerdictRow>,
     /// With their invtNo.
     numbered: Vec<(DeclarationId, String)>,
     releases: Vec<(DeclarationId, ReleaseId, u32)>,
@@ -355,54 +308,10 @@ impl Writes {
         tx: &mut PgConnection,
         now: OffsetDateTime,
     ) -> Result<(), Fault> {
-        insert_verdicts(tx, &self.verdicts, now).await?;
         insert_numbers(tx, &self.numbered).await?;
         insert_releases(tx, &self.releases, now).await?;
         keep_orders(tx, &self.orders, now).await
     }
-}
-
-async fn insert_verdicts(
-    tx: &mut PgConnection,
-    verdicts: &[VerdictRow],
-    now: OffsetDateTime,
-) -> Result<(), Fault> {
-    if verdicts.is_empty() {
-        return Ok(());
-    }
-    let slots: Vec<i16> = verdicts.iter().map(|v| v.id.slot().column()).collect();
-    let requests: Vec<Uuid> = verdicts.iter().map(|v| v.request_id.0).collect();
-    let declarations: Vec<Uuid> = verdicts.iter().map(|v| v.id.uuid()).collect();
-    let agencies: Vec<i16> = verdicts.iter().map(|v| v.agency).collect();
-    let versions: Vec<i32> =
-        verdicts.iter().map(|v| integer(v.version)).collect::<Result<_, _>>()?;
-    let rounds: Vec<i32> = verdicts.iter().map(|v| integer(v.round)).collect::<Result<_, _>>()?;
-    let outcomes: Vec<i16> = verdicts.iter().map(|v| v.outcome).collect();
-    let applied: Vec<bool> = verdicts.iter().map(|v| v.applied).collect();
-    let digests: Vec<&[u8]> = verdicts.iter().map(|v| v.digest.as_slice()).collect();
-    sqlx::query!(
-        "insert into verdict (slot, request_id, declaration_id, agency, version, round, outcome,
-                              applied, digest, recorded_time)
-         select slot, request_id, declaration_id, agency, version, round, outcome, applied, digest,
-                $10
-         from unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::smallint[], $5::int[], $6::int[],
-                     $7::smallint[], $8::bool[], $9::bytea[])
-              as kept (slot, request_id, declaration_id, agency, version, round, outcome, applied,
-                       digest)",
-        &slots,
-        &requests,
-        &declarations,
-        &agencies,
-        &versions,
-        &rounds,
-        &outcomes,
-        &applied,
-        &digests as &[&[u8]],
-        now
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
 }
 
 async fn insert_numbers(

@@ -51,7 +51,7 @@ impl DeclarationCommand {
         }
     }
 
-    /// The request that is kept for it. Decisions have their own.
+    /// The request that is kept for it.
     fn request(&self, cases: &HashMap<DeclarationId, DeclarationRow>) -> Option<RequestKey> {
         let of = |id: DeclarationId, request: RequestId| {
             let case = cases.get(&id)?;
@@ -61,7 +61,7 @@ impl DeclarationCommand {
             Self::Submit(submission) => Some(submission.key()),
             Self::Amend(amendment) => of(amendment.id, amendment.request_id),
             Self::Withdraw(withdrawal) => of(withdrawal.id, withdrawal.request_id),
-            Self::Decide(_) => None,
+            Self::Decide(decision) => decision.is_kept().then(|| clear::key(decision)),
         }
     }
 
@@ -125,7 +125,7 @@ impl Transaction for DeclarationWriter {
         let cases = row::load(&mut *tx, &subjects).await?;
         let requests = commands.iter().filter_map(|command| command.request(&cases));
         let requests = Requests::load(&mut *tx, requests).await?;
-        let cases = with_repeated(&mut *tx, cases, &requests).await?;
+        let cases = with_repeated(&mut *tx, cases, &requests, commands).await?;
         let mut step = DeclarationTransaction::new(tx, self.clock.now(), heads, cases, requests);
 
         let submissions = commands.iter().filter_map(|command| match command {
@@ -177,9 +177,12 @@ async fn with_repeated(
     tx: &mut PgConnection,
     mut cases: HashMap<DeclarationId, DeclarationRow>,
     requests: &Requests,
+    commands: &[DeclarationCommand],
 ) -> Result<HashMap<DeclarationId, DeclarationRow>, Fault> {
     let mut repeated = Vec::new();
-    for outcome in requests.outcomes() {
+    let filings = commands.iter().filter(|it| !matches!(it, DeclarationCommand::Decide(_)));
+    let keys = filings.filter_map(|command| command.request(&cases));
+    for outcome in keys.filter_map(|key| requests.outcome(&key)) {
         let declaration = filing::read(outcome)?.declaration;
         if !cases.contains_key(&declaration) {
             repeated.push(declaration);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::clearance::{Clearance, Joint, Outcome, Phase, Stand};
+use domain::clearance::{Clearance, Joint, Phase, Stand};
 use domain::declaration::{Checked, Direction};
 use domain::participant::{Participant, Stands};
 use domain::{DeclarationId, OrderId};
@@ -365,18 +365,4 @@ fn joint_column(joint: Joint) -> i16 {
 pub(crate) fn joint(found: i16) -> Result<Joint, Fault> {
     let all = [Joint::None, Joint::Open, Joint::Done, Joint::Cancelled];
     column::value("joint inspection state", all, joint_column, found)
-}
-
-pub(crate) fn outcome_column(outcome: Outcome) -> i16 {
-    match outcome {
-        Outcome::Accepted => 1,
-        Outcome::ManualReview => 2,
-        Outcome::Concluded => 3,
-        Outcome::WantsInspection => 4,
-        Outcome::Held => 5,
-        Outcome::Rejected => 6,
-        Outcome::Cleared => 7,
-        Outcome::Detained => 8,
-        Outcome::Returned => 9,
-    }
 }

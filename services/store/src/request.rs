@@ -102,9 +102,9 @@ impl Requests {
         }
     }
 
-    /// What was kept of requests that came before this transaction.
-    pub fn outcomes(&self) -> impl Iterator<Item = &[u8]> {
-        self.known.values().map(|record| record.outcome.as_slice())
+    /// What was kept of a request, the same or another one under its id.
+    pub fn outcome(&self, key: &RequestKey) -> Option<&[u8]> {
+        self.known.get(key).map(|record| record.outcome.as_slice())
     }
 
     /// Keeps a new one. A refusal is not kept: what is asked again is decided again.
