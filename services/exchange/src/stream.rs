@@ -308,14 +308,30 @@ impl Session {
         self.backlog.extend(entries.into_iter().filter(|entry| entry.topics & wanted != 0));
     }
 
-    /// The next frame of events, as far as there is room. An entry that cannot be is set aside for people,
-    /// durably, before anything behind it is sent: it is neither sent as another one nor in the way.
+    /// The next frame of events, as far as there is room; `None` when there is none. An entry that cannot be is
+    /// set aside for people, durably, before anything behind it is sent: it is neither sent as another one nor
+    /// in the way.
     async fn batch(&mut self, shared: &Shared) -> Result<Option<raw::ConnectResponse>, Status> {
-        let room = self.in_flight_max - self.in_flight;
-        let most = self.backlog.len().min(room).min(limits::EXCHANGE_BATCH_MAX);
-        if most == 0 {
-            return Ok(None);
+        let mut events = Vec::new();
+        // Where all of some were set aside, the next ones are sent.
+        while events.is_empty() {
+            let room = self.in_flight_max - self.in_flight;
+            let most = self.backlog.len().min(room).min(limits::EXCHANGE_BATCH_MAX);
+            if most == 0 {
+                return Ok(None);
+            }
+            events = self.events(shared, most).await?;
         }
+        if self.in_flight == 0 {
+            // Now there is something to acknowledge.
+            self.progress.begin();
+        }
+        self.in_flight += events.len();
+        Ok(Some(frame(Out::Batch(raw::Batch { events }))))
+    }
+
+    /// Takes at most so many events out of the backlog, as many as fit into a frame.
+    async fn events(&mut self, shared: &Shared, most: usize) -> Result<Vec<raw::Event>, Status> {
         let mut bytes = 0;
         let fits = |entry: &&Arc<Entry>| {
             bytes += entry.size();
@@ -341,12 +357,7 @@ impl Session {
                 }
             }
         }
-        if self.in_flight == 0 {
-            // Now there is something to acknowledge.
-            self.progress.begin();
-        }
-        self.in_flight += events.len();
-        Ok(Some(frame(Out::Batch(raw::Batch { events }))))
+        Ok(events)
     }
 
     async fn hear(
