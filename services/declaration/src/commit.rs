@@ -180,6 +180,9 @@ async fn with_repeated(
     commands: &[DeclarationCommand],
 ) -> Result<HashMap<DeclarationId, DeclarationRow>, Fault> {
     let mut repeated = Vec::new();
+    if requests.are_new() {
+        return Ok(cases);
+    }
     let filings = commands.iter().filter(|it| !matches!(it, DeclarationCommand::Decide(_)));
     let keys = filings.filter_map(|command| command.request(&cases));
     for outcome in keys.filter_map(|key| requests.outcome(&key)) {

@@ -102,6 +102,11 @@ impl Requests {
         }
     }
 
+    /// Whether none of them came before, which is the usual case.
+    pub fn are_new(&self) -> bool {
+        self.known.is_empty()
+    }
+
     /// What was kept of a request, the same or another one under its id.
     pub fn outcome(&self, key: &RequestKey) -> Option<&[u8]> {
         self.known.get(key).map(|record| record.outcome.as_slice())
