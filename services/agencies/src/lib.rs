@@ -69,6 +69,31 @@ async fn is_sandbox(window: &Window) -> Result<bool, Status> {
     }
 }
 
+/// What is simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Simulator {
+    /// Customs (海关).
+    Customs,
+    /// Entry-exit inspection and quarantine (国检).
+    Inspection,
+    /// An examination site with its laboratory (查验场地).
+    Site,
+}
+
+impl Simulator {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Customs, Self::Inspection, Self::Site];
+
+    /// The agency that it plays; `None` where it is none.
+    fn agency(self) -> Option<v1::Agency> {
+        match self {
+            Self::Customs => Some(v1::Agency::Customs),
+            Self::Inspection => Some(v1::Agency::Inspection),
+            Self::Site => None,
+        }
+    }
+}
+
 /// Runs a simulated agency, or the site, until `shutdown`. `books` is the file in which customs keeps
 /// what buyers have used and which bills are to be issued; without it that ends with the run.
 ///
@@ -78,7 +103,7 @@ async fn is_sandbox(window: &Window) -> Result<bool, Status> {
 /// does not help.
 pub async fn run(
     window: Window,
-    agency: v1::Agency,
+    simulator: Simulator,
     name: &str,
     books: Option<PathBuf>,
     shutdown: CancellationToken,
@@ -87,11 +112,8 @@ pub async fn run(
         sandbox = is_sandbox(&window) => if !sandbox? { return Err(Error::NotASandbox) },
         () = shutdown.cancelled() => return Ok(()),
     }
-    let duty = match agency {
-        v1::Agency::Site => return Ok(site::run(window, shutdown).await?),
-        v1::Agency::Customs => Some(Duty::open(books.as_deref())),
-        v1::Agency::Inspection | v1::Agency::Unspecified => None,
-    };
+    let Some(agency) = simulator.agency() else { return Ok(site::run(window, shutdown).await?) };
+    let duty = (simulator == Simulator::Customs).then(|| Duty::open(books.as_deref()));
     let consumer = Consumer {
         window: window.clone(),
         agency,
