@@ -1,4 +1,4 @@
-//! Customs, inspection and the examination site as programs that know only the public protocol.
+//! Customs, quarantine and the examination site as programs that know only the public protocol.
 //!
 //! They are what an integrator tests against, and what our own tests use instead of mocks. By
 //! default both agencies clear at once; an order number that begins with `SBX-` scripts them, see
@@ -75,20 +75,20 @@ pub enum Simulator {
     /// Customs (海关).
     Customs,
     /// Entry-exit inspection and quarantine (国检).
-    Inspection,
+    Quarantine,
     /// An examination site with its laboratory (查验场地).
     Site,
 }
 
 impl Simulator {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Customs, Self::Inspection, Self::Site];
+    pub const ALL: [Self; 3] = [Self::Customs, Self::Quarantine, Self::Site];
 
     /// The agency that it plays; `None` where it is none.
     fn agency(self) -> Option<v1::Agency> {
         match self {
             Self::Customs => Some(v1::Agency::Customs),
-            Self::Inspection => Some(v1::Agency::Inspection),
+            Self::Quarantine => Some(v1::Agency::Quarantine),
             Self::Site => None,
         }
     }
@@ -203,10 +203,10 @@ pub fn replies(agency: v1::Agency, event: &v1::Event) -> Vec<Reply> {
 
 fn say(agency: v1::Agency, event: &v1::Event, fact: &Kind) -> Vec<Reply> {
     match (agency, fact) {
-        (v1::Agency::Customs | v1::Agency::Inspection, Kind::Filed(_) | Kind::Amended(_)) => {
+        (v1::Agency::Customs | v1::Agency::Quarantine, Kind::Filed(_) | Kind::Amended(_)) => {
             review(agency, event, &script(event), None)
         }
-        (v1::Agency::Customs | v1::Agency::Inspection, Kind::InspectionCompleted(done)) => {
+        (v1::Agency::Customs | v1::Agency::Quarantine, Kind::InspectionCompleted(done)) => {
             conclude(agency, event, &done.findings)
         }
         (_, Kind::InspectionAnswered(answered)) if answered.demanded_by == i32::from(agency) => {

@@ -144,7 +144,7 @@ struct ServeArgs {
     #[arg(long, env = "SW_SIGNING_AUTHORITY", value_name = "FILE")]
     signing_authority: Vec<PathBuf>,
     /// Declarations wait until an inspection service in another process has asked the risk rules; it
-    /// must be connected. With --examiner-cert that is so anyway.
+    /// must be connected. With --inspection-service-cert that is so anyway.
     #[arg(long, env = "SW_TARGETING")]
     targeting: bool,
     #[command(flatten)]
@@ -164,7 +164,7 @@ struct AgencyArgs {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum AgencyArg {
     Customs,
-    Inspection,
+    Quarantine,
     Site,
 }
 
@@ -337,7 +337,7 @@ fn settings(
 async fn agency(options: &Options, args: &AgencyArgs) -> anyhow::Result<ExitCode> {
     let simulator = match args.agency {
         AgencyArg::Customs => Simulator::Customs,
-        AgencyArg::Inspection => Simulator::Inspection,
+        AgencyArg::Quarantine => Simulator::Quarantine,
         AgencyArg::Site => Simulator::Site,
     };
     let config = options.config(sandbox::caller(simulator))?;

@@ -161,7 +161,7 @@ pub async fn run(
 pub fn caller(simulator: Simulator) -> &'static str {
     match simulator {
         Simulator::Customs => "customs",
-        Simulator::Inspection => "inspection",
+        Simulator::Quarantine => "quarantine",
         Simulator::Site => "site",
     }
 }
@@ -185,9 +185,9 @@ fn welcome(address: &str, settings: &Settings, cast: Cast) -> anyhow::Result<()>
     writeln!(out, "  data       {}", settings.data_dir.display())?;
     writeln!(out, "  callers    {}", identities(&settings.data_dir).display())?;
     for caller in CALLERS {
-        writeln!(out, "             {:<13} {}", caller.name, caller.purpose)?;
+        writeln!(out, "             {:<18} {}", caller.name, caller.purpose)?;
     }
-    let simulated = "customs, inspection and site are simulated";
+    let simulated = "customs, quarantine and site are simulated";
     let own = "none; connect your own, or run `single-window agency customs`";
     writeln!(out, "  agencies   {}\n", if cast.agencies { simulated } else { own })?;
     writeln!(out, "Try, in another terminal:\n")?;

@@ -121,7 +121,7 @@ async fn measure(bench: &Bench, place: &Path) -> anyhow::Result<Figures> {
     (figures.limit_echo, figures.limit_echo_stream) =
         limits::echo(&place.join("echo"), time / 2, bench.unary_in_flight).await?;
 
-    tell("the window: service with its own PostgreSQL, simulated customs and inspection");
+    tell("the window: service with its own PostgreSQL, simulated customs and quarantine");
     let data_dir = place.join("window");
     let mut service = start(&data_dir).await?;
     let outcome = window(bench, &data_dir, &service, &mut figures).await;
