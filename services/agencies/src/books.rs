@@ -39,7 +39,7 @@ pub enum Notice {
 /// Where an import stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum ImportStanding {
     /// Under review.
     #[default]
     Open,
@@ -65,7 +65,7 @@ impl Amount {
 /// A line of goods, as far as tax and returns need it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Line {
+pub struct ImportLine {
     /// Its number.
     pub gnum: u32,
     /// Goods code.
@@ -101,7 +101,7 @@ impl Line {
 /// What customs keeps of one import declaration. No personal data: the buyer is a digest.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Case {
+pub struct ImportCase {
     /// Its id.
     pub declaration_id: String,
     version: u32,
@@ -267,7 +267,7 @@ fn recorded(event: &v1::Event) -> i64 {
 
 /// What an event changed.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Heard {
+pub struct EventEffect {
     /// Customs refuses the declaration for this.
     pub refusal: Option<v1::Reason>,
     /// The case is another one now.

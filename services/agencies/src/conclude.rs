@@ -23,7 +23,7 @@ pub(crate) enum Conclusion {
 }
 
 /// A finding: under whose instruction, and what.
-pub(crate) type Found<'f> = (Agency, &'f str);
+pub(crate) type FindingResult<'f> = (Agency, &'f str);
 
 pub(crate) fn of_findings(findings: &[v1::Finding]) -> Vec<Found<'_>> {
     findings.iter().map(|finding| (finding.instructed_by(), finding.result.as_str())).collect()

@@ -25,7 +25,7 @@ pub(crate) fn pause(failed: u32) -> Duration {
 }
 
 /// What is remembered of an order.
-pub(crate) trait Case: Sized {
+pub(crate) trait WorkItem: Sized {
     /// Takes in what was told meanwhile; whether it is news.
     fn join(&mut self, newer: Self) -> bool;
 }

@@ -40,7 +40,7 @@ const UNKNOWN_MAX: u32 = 10;
 
 /// The part of customs that collects.
 #[derive(Debug)]
-pub(crate) struct Duty {
+pub(crate) struct DutyCollector {
     ledger: Mutex<Ledger>,
     /// Something may be due.
     news: Notify,

@@ -22,7 +22,7 @@ enum Entry {
 
 /// The books and where they are kept.
 #[derive(Debug, Default)]
-pub struct Ledger {
+pub struct BooksFile {
     /// The books.
     pub books: Books,
     file: Option<Kept>,

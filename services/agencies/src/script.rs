@@ -38,7 +38,7 @@ pub enum Wish {
 
 /// What the examination brings to light.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Goods {
+pub enum ScriptedGoods {
     /// Everything is as declared.
     Conform,
     /// The quantity is another, whoever looks.

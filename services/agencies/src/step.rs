@@ -24,7 +24,7 @@ pub(crate) const LABORATORY: &str = "SIMLAB";
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Step {
+pub(crate) enum SiteStep {
     /// Nothing, before there is news of the order.
     Nothing,
     /// Nothing for so long; then the order is to be read again.

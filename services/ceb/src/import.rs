@@ -25,7 +25,7 @@ pub(crate) fn say_all(
 }
 
 /// The inventory that a document is about.
-pub(crate) enum Named<'a> {
+pub(crate) enum InventoryReference<'a> {
     /// There is none that the sender may know of: it does not exist, or is somebody else's.
     Nothing,
     /// This one.

@@ -13,7 +13,7 @@ use crate::transaction::CebTransaction;
 
 /// A document that customs issued, as a message of its own.
 #[derive(Debug)]
-pub(crate) struct Issued {
+pub(crate) struct IssuedDocument {
     pub(crate) message_type: MessageType,
     /// guid of the document: the same one is told once.
     pub(crate) guid: String,

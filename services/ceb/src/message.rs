@@ -25,7 +25,7 @@ use crate::stored_document::{key, slot};
 
 /// What a message is held to.
 #[derive(Debug, Clone)]
-pub struct Policy {
+pub struct MessagePolicy {
     profile: Profile,
     verifier: Verifier,
 }
@@ -41,7 +41,7 @@ impl Policy {
 
 /// A message that was read.
 #[derive(Debug)]
-pub(crate) enum Message {
+pub(crate) enum IncomingMessage {
     /// Its documents.
     Documents(Documents),
     /// It breaks the schema.
@@ -50,7 +50,7 @@ pub(crate) enum Message {
 
 /// A message that breaks the schema.
 #[derive(Debug)]
-pub(crate) struct Broken {
+pub(crate) struct SchemaBreach {
     pub(crate) malformed: Malformed,
     pub(crate) faults: Vec<Fault>,
     pub(crate) envelope_id: String,
@@ -60,7 +60,7 @@ pub(crate) struct Broken {
 
 /// A message whose documents can be taken.
 #[derive(Debug)]
-pub(crate) struct Documents {
+pub(crate) struct DocumentMessage {
     pub(crate) guid: String,
     pub(crate) message_type: MessageType,
     pub(crate) envelope_id: String,

@@ -24,7 +24,7 @@ pub(crate) struct Logged {
 
 /// Which messages of a log are asked for.
 #[derive(Debug, Default)]
-pub(crate) struct DocumentRef {
+pub(crate) struct ReceiptSelection {
     pub(crate) order_no: String,
     /// Parts separated by spaces.
     pub(crate) key: String,
@@ -130,7 +130,7 @@ impl TryFrom<LogRow> for Logged {
 
 /// What documents are asked for.
 #[derive(Debug, Default)]
-pub(crate) struct Filter {
+pub(crate) struct DocumentFilter {
     pub(crate) order_no: Option<String>,
     pub(crate) kind: Option<DocumentKind>,
     pub(crate) waiting: bool,
@@ -141,7 +141,7 @@ pub(crate) struct Filter {
 }
 
 /// A document with what it still waits for.
-pub(crate) struct Found {
+pub(crate) struct DocumentStatus {
     pub(crate) paper: StoredDocument,
     pub(crate) missing: Vec<domain::documents::Missing>,
 }

@@ -15,7 +15,7 @@ use super::{Exit, Output, Said, Session, say, say_json};
 /// and for its simulated agencies. It never goes back, and stays moved when the sandbox is started again;
 /// a new data directory begins with the time of the machine.
 #[derive(Debug, clap::Args)]
-pub struct Clock {
+pub struct ClockArgs {
     #[command(subcommand)]
     verb: Option<Verb>,
 }

@@ -27,7 +27,7 @@ const LOOKS_MAX: usize = 16;
 
 /// Where a declaration stands as far as we heard.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct FollowedState {
     pub(super) state: v1::State,
     pub(super) invt_no: String,
     pub(super) release_id: String,

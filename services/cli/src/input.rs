@@ -35,7 +35,7 @@ const ALIKE_MIN: usize = 3;
 
 /// One document of a file.
 #[derive(Debug)]
-pub(super) struct Item {
+pub(super) struct InputDocument {
     /// Its place in the file, from 1.
     pub(super) document: usize,
     /// The request as it is sent.
@@ -56,7 +56,7 @@ const AHEAD_MAX: usize = 64;
 
 /// What comes out of files, in their order.
 #[derive(Debug)]
-pub(super) enum Read {
+pub(super) enum InputResult {
     /// A document.
     Item(Arc<str>, Box<Item>),
     /// A file or a document in it, from 1, that cannot be read.

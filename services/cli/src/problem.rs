@@ -32,7 +32,7 @@ pub(super) struct Problem {
 
 /// A rule that is broken, and where.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Broken {
+pub(super) struct BrokenRule {
     pub(super) code: String,
     /// Path in the request, `declaration.lines[2].gcode`; empty when the file could not be read.
     field: String,

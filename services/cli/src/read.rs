@@ -20,7 +20,7 @@ pub struct Get {
 
 /// List declarations, newest first. Every filter that is set must hold.
 #[derive(Debug, clap::Args)]
-pub struct List {
+pub struct ListArgs {
     /// Only in this state: under-review, inspecting, released, rejected, withdrawn or returned.
     #[arg(long, value_parser = words::parse_state)]
     pub state: Option<v1::State>,

@@ -23,7 +23,7 @@ const FEW_MAX: usize = 20;
 
 /// One document.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct DocumentResult {
     file: Arc<str>,
     /// Its place in the file; `None` for a file that cannot be read.
     document: Option<usize>,
@@ -41,7 +41,7 @@ pub(super) struct Row {
 
 /// What became of it.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(super) enum DocumentOutcome {
     /// No answer came.
     ServiceError,
     /// Filed, now or before.
@@ -171,7 +171,7 @@ fn exit(row: &Row, waited: bool) -> Exit {
 /// What is told of the documents of a command, one after the other. However many there are, only those
 /// are kept that are shown at the end.
 #[derive(Debug)]
-pub(super) struct Report {
+pub(super) struct DocumentReport {
     output: Output,
     language: Language,
     /// The end of each one was waited for.

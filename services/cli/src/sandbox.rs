@@ -10,7 +10,7 @@ use crate::Said;
 
 /// A caller that the sandbox knows.
 #[derive(Debug, Clone, Copy)]
-pub struct Caller {
+pub struct SandboxCaller {
     /// Name, for `--as`.
     pub name: &'static str,
     /// What it is, as the registry says it.

@@ -12,7 +12,7 @@ const VALUE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A value as it stands in the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Value {
+pub(super) struct FileValue {
     pub(super) bytes: Vec<u8>,
     /// Line of its first character, from 1.
     pub(super) line: usize,
@@ -22,7 +22,7 @@ pub(super) struct Value {
 
 /// Why there is no value.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum ValueFault {
     /// The file cannot be read.
     Unreadable(io::Error),
     /// The file is empty.

@@ -19,7 +19,7 @@ const STATE_COLUMNS: usize = 12;
 
 /// Follow what happens to your declarations, from now on.
 #[derive(Debug, clap::Args)]
-pub struct Watch {
+pub struct WatchArgs {
     /// Only this declaration, its whole history first: name, UUID, or any of its numbers.
     pub name: Option<String>,
     /// Go on after this resume token of an earlier entry.
@@ -70,7 +70,7 @@ async fn follow(session: &Session, args: Watch) -> anyhow::Result<Exit> {
 
 /// What becomes of the connection of a watch. It is no result: it goes to stderr, in every form of
 /// output, once when the window is lost and once when it is back.
-pub(super) struct Connection {
+pub(super) struct ConnectionNotice {
     language: Language,
     lost: bool,
 }

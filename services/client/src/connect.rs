@@ -83,7 +83,7 @@ impl Error {
 /// A part of what the caller identifies itself with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each has its words below")]
-pub enum Part {
+pub enum IdentityPart {
     Authority,
     Certificate,
     Key,

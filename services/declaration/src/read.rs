@@ -21,7 +21,7 @@ use crate::{Declarations, Error, lookup};
 
 /// A declaration as it is kept, without content and history.
 #[derive(Debug, Clone)]
-pub(crate) struct Record {
+pub(crate) struct DeclarationOverview {
     pub(crate) id: DeclarationId,
     pub(crate) pre_no: String,
     pub(crate) invt_no: Option<String>,
@@ -75,7 +75,7 @@ async fn whole(
 
 /// What has a number.
 #[derive(Debug, Clone)]
-pub(crate) enum Named {
+pub(crate) enum LookupResult {
     /// The one that is meant.
     One(Box<Whole>),
     /// Several, newest first: the caller says which.
@@ -124,7 +124,7 @@ pub(crate) async fn locate(
 
 /// What a list is asked for. Every filter that is set must hold.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Filter {
+pub(crate) struct DeclarationFilter {
     pub(crate) only: Option<Vec<DeclarationId>>,
     pub(crate) phase: Option<Phase>,
     pub(crate) trade_mode: Option<String>,

@@ -42,7 +42,7 @@ impl Rehearsals {
 
 /// Held for as long as it takes.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct ValidationSlot {
     _held: (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>),
 }
 

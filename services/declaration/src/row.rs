@@ -38,7 +38,7 @@ pub(crate) struct DeclarationRow {
 
 /// The joint inspection order of a case.
 #[derive(Debug, Clone)]
-pub(crate) struct Order {
+pub(crate) struct JointOrderRow {
     pub(crate) id: OrderId,
     pub(crate) findings: Option<Vec<u8>>,
 }

@@ -251,7 +251,7 @@ fn keys(submission: &Submission) -> Vec<Key> {
 
 /// Who has a business key now.
 #[derive(Debug, Clone)]
-pub(crate) struct Holder {
+pub(crate) struct KeyHolder {
     pub(crate) id: DeclarationId,
     pub(crate) phase: Phase,
     /// An agency detained the goods.

@@ -17,7 +17,7 @@ pub enum Subscriber {
 
 /// What the table says of a subscriber.
 #[derive(Debug, Clone, Copy)]
-pub struct Row {
+pub struct SubscriberRow {
     /// The kind of caller that it is.
     pub kind: Kind,
     /// As it is stored.
@@ -37,9 +37,9 @@ impl Subscriber {
     pub const ALL: [Self; 3] = [Self::Customs, Self::Quarantine, Self::InspectionService];
 
     /// Its row of the table.
-    pub fn row(self) -> Row {
+    pub fn row(self) -> SubscriberRow {
         match self {
-            Self::Customs => Row {
+            Self::Customs => SubscriberRow {
                 kind: Kind::Customs,
                 column: 1,
                 name: "customs",
@@ -47,7 +47,7 @@ impl Subscriber {
                 inspects: false,
                 topics: CONTENT | INSPECTION | END | IMPORT_NUMBER,
             },
-            Self::Quarantine => Row {
+            Self::Quarantine => SubscriberRow {
                 kind: Kind::Quarantine,
                 column: 2,
                 name: "quarantine",
@@ -57,7 +57,7 @@ impl Subscriber {
             },
             // It asks the risk rules about every content, and drops or stops what it planned when a
             // declaration ends or the goods are detained.
-            Self::InspectionService => Row {
+            Self::InspectionService => SubscriberRow {
                 kind: Kind::InspectionService,
                 column: 3,
                 name: "inspection-service",

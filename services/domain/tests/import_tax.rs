@@ -1,6 +1,6 @@
 //! The import tax by dated formulas and parameters: the published cases, the files, the reasons.
 
-use domain::documents::tax::{Assessment, Band, COSMETICS, Goods, Measure, Rate, assess};
+use domain::documents::tax::{DutyInput, Band, COSMETICS, TaxableLine, Measure, Rate, assess};
 use domain::payment::parameters::{Parameters, Table, date, read, tables};
 use domain::payment::tax::{
     Comparison, Missing, Parcel, alternative, compare, deadlines, rate_day, required_units,
@@ -23,8 +23,8 @@ fn e5(text: &str) -> i64 {
     format!("{whole}{rest:0<5}").parse().expect("a number with at most five digits")
 }
 
-fn goods<'a>(gcode: &'a str, price_e5: i64, unit: &'a str, qty_e5: i64) -> Goods<'a> {
-    Goods {
+fn goods<'a>(gcode: &'a str, price_e5: i64, unit: &'a str, qty_e5: i64) -> TaxableLine<'a> {
+    TaxableLine {
         gnum: 1,
         gcode,
         total_price_e5: price_e5,
@@ -33,7 +33,7 @@ fn goods<'a>(gcode: &'a str, price_e5: i64, unit: &'a str, qty_e5: i64) -> Goods
     }
 }
 
-fn parcel<'a>(parameters: &'a Parameters, lines: &'a [Goods<'a>]) -> Parcel<'a> {
+fn parcel<'a>(parameters: &'a Parameters, lines: &'a [TaxableLine<'a>]) -> Parcel<'a> {
     Parcel {
         parameters,
         day: date!(2026 - 11 - 01),
@@ -128,8 +128,8 @@ fn what_is_missing_is_asked_for_by_name_all_at_once() {
     let parameters = parameters();
     let lines = [
         goods("3304990029", 1, "007", 100_000),
-        Goods { gnum: 2, ..goods("9999999999", 1, "007", 100_000) },
-        Goods { gnum: 3, ..goods("2203000000", 1, "007", 100_000) },
+        TaxableLine { gnum: 2, ..goods("9999999999", 1, "007", 100_000) },
+        TaxableLine { gnum: 3, ..goods("2203000000", 1, "007", 100_000) },
     ];
     let missing = compare(&parcel(&parameters, &lines)).expect_err("much is missing");
     let cosmetics = "035 036 095 096 010 020".to_owned();
@@ -249,10 +249,10 @@ proptest! {
             consumption_bp: bp(row.consumption_bp),
             threshold: row.is_cosmetic.then_some(COSMETICS),
         };
-        let lines = [goods(&row.code, price, "096", qty), Goods { gnum: 2, ..goods(&row.code, qty, "020", qty) }];
+        let lines = [goods(&row.code, price, "096", qty), TaxableLine { gnum: 2, ..goods(&row.code, qty, "020", qty) }];
         for band in [Band::Within, Band::Above] {
             let parcel = Parcel { freight_e5: freight, ..parcel(&parameters, &lines) };
-            let by_rates = assess(&Assessment {
+            let by_rates = assess(&DutyInput {
                 tariff: &[rate],
                 date: parcel.day,
                 band,

@@ -11,7 +11,7 @@ use store::{Fault, column};
 
 /// The lease of one connection.
 #[derive(Debug)]
-pub(crate) struct Lease {
+pub(crate) struct ConnectionLease {
     subscriber: Subscriber,
     consumer: String,
     epoch: i64,

@@ -47,7 +47,7 @@ impl Ended {
 
 /// What becomes of a row.
 #[derive(Debug)]
-pub(crate) enum Change {
+pub(crate) enum ConsignmentChange {
     /// A new version: it is under review again.
     Amended(u32, Vec<String>),
     Ended(Ended, OffsetDateTime),

@@ -27,7 +27,7 @@ use crate::view::{self, Seen, View};
 
 /// Which orders.
 #[derive(Debug, Default)]
-pub(crate) struct Filter {
+pub(crate) struct OrderFilter {
     pub(crate) stages: Vec<Stage>,
     pub(crate) place: String,
     pub(crate) declarant_code: String,
@@ -197,7 +197,7 @@ pub(crate) async fn sent_to(pool: &PgPool, site: &view::Site) -> Result<HashSet<
 
 /// A rule set as it was put.
 #[derive(Debug)]
-pub(crate) struct Rules {
+pub(crate) struct StoredRules {
     pub(crate) agency: Agency,
     pub(crate) version: u32,
     pub(crate) document: String,
@@ -346,7 +346,7 @@ pub(crate) async fn credit(pool: &PgPool, firm: &str) -> Result<Option<Credit>, 
 }
 
 /// A change of credit: when, what, and why in both languages.
-pub(crate) type Changed = (OffsetDateTime, String, String, String);
+pub(crate) type CreditHistory = (OffsetDateTime, String, String, String);
 
 /// What changed in the credit of a firm, newest first.
 pub(crate) async fn credit_changes(pool: &PgPool, firm: &str) -> Result<Vec<Changed>, Fault> {

@@ -13,7 +13,7 @@ use crate::risk::agency_column;
 
 /// A place with the customs houses whose goods are examined there.
 #[derive(Debug, Clone)]
-pub(crate) struct Site {
+pub(crate) struct SitePlace {
     pub(crate) place: Place,
     /// None means all.
     pub(crate) port_codes: Vec<String>,

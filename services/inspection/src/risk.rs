@@ -117,7 +117,7 @@ impl RuleCache {
 }
 
 /// A rule set that was read: agency, version.
-pub(crate) type Read = ((i16, i32), Arc<RuleSet>);
+pub(crate) type RuleSetVersion = ((i16, i32), Arc<RuleSet>);
 
 async fn read(tx: &mut PgConnection, key: (i16, i32)) -> Result<Arc<RuleSet>, Fault> {
     let document = sqlx::query_scalar!(
@@ -134,7 +134,7 @@ async fn read(tx: &mut PgConnection, key: (i16, i32)) -> Result<Arc<RuleSet>, Fa
 }
 
 /// What a declaration's declarant is like, for the rules.
-pub(crate) struct Standing<'a> {
+pub(crate) struct DeclarantStanding<'a> {
     pub(crate) class: Class,
     pub(crate) blacklist: &'a [String],
     pub(crate) earlier_shipments: BTreeMap<String, u32>,
@@ -142,7 +142,7 @@ pub(crate) struct Standing<'a> {
 
 /// The answers of both agencies' rules about one version of one declaration.
 #[derive(Debug)]
-pub(crate) struct Assessed {
+pub(crate) struct VersionAssessment {
     pub(crate) id: DeclarationId,
     pub(crate) version: u32,
     pub(crate) class: Class,
@@ -171,7 +171,7 @@ pub(crate) fn ask(
 }
 
 /// What an agency's rules demand, as the exchange says it.
-pub(crate) type Demands = Vec<(Agency, Vec<Reason>)>;
+pub(crate) type WireDemands = Vec<(Agency, Vec<Reason>)>;
 
 impl Assessed {
     fn of(&self, agency: Agency) -> Option<&Assessment> {

@@ -21,7 +21,7 @@ pub(crate) enum View {
 
 /// What a site is responsible for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Site {
+pub(crate) struct SiteScope {
     /// Its name in the registry: it goes on seeing what it took on.
     pub(crate) name: String,
     pub(crate) places: Vec<String>,
@@ -31,7 +31,7 @@ pub(crate) struct Site {
 
 /// What of an order decides about who sees it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen<'a> {
+pub(crate) struct OrderVisibility<'a> {
     pub(crate) declarant_code: &'a str,
     pub(crate) port_code: &'a str,
     /// Place of the appointment; empty without one.

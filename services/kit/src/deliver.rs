@@ -79,7 +79,7 @@ impl Delivery {
 
 /// The queue of a port with what its loop needs.
 #[derive(Debug)]
-pub struct Queue<P> {
+pub struct DeliveryQueue<P> {
     /// Where items go.
     pub port: P,
     /// The service whose queue it is.

@@ -15,7 +15,7 @@ use crate::{Fault, column};
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct JournalEntry {
     /// Slot.
     pub slot: Slot,
     /// Dense, from 1; 0 until it is appended.
@@ -44,7 +44,7 @@ pub struct Entry {
     pub body: Option<Bytes>,
 }
 
-impl Entry {
+impl JournalEntry {
     /// About as many bytes as it takes in memory and on the wire.
     pub fn size(&self) -> usize {
         256 + self.facts.len() + self.body.as_ref().map_or(0, Bytes::len)
@@ -109,7 +109,7 @@ impl Heads {
     /// # Errors
     ///
     /// [`Fault`] from the database.
-    pub async fn append(&self, tx: &mut PgConnection, entries: &[Entry]) -> Result<(), Fault> {
+    pub async fn append(&self, tx: &mut PgConnection, entries: &[JournalEntry]) -> Result<(), Fault> {
         if entries.is_empty() {
             return Ok(());
         }
@@ -169,7 +169,7 @@ impl Heads {
 /// # Errors
 ///
 /// [`Fault`] from the database.
-pub async fn at(pool: &PgPool, slot: Slot, positions: &[i64]) -> Result<Vec<Entry>, Fault> {
+pub async fn at(pool: &PgPool, slot: Slot, positions: &[i64]) -> Result<Vec<JournalEntry>, Fault> {
     let rows = sqlx::query!(
         "select position, event_id, subject, owner, version, round, phase, topics, recorded_time, trace,
                 facts, body
@@ -181,7 +181,7 @@ pub async fn at(pool: &PgPool, slot: Slot, positions: &[i64]) -> Result<Vec<Entr
     .await?;
     Ok(rows
         .into_iter()
-        .map(|row| Entry {
+        .map(|row| JournalEntry {
             slot,
             position: row.position,
             event_id: row.event_id,

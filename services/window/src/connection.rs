@@ -50,7 +50,7 @@ pub struct Peer {
 
 /// A connection whose caller is known, or known to be unknown.
 #[derive(Debug)]
-pub struct Connection {
+pub struct CallerConnection {
     stream: TlsStream<TcpStream>,
     peer: Peer,
     incoming: Incoming,

@@ -72,7 +72,7 @@ impl Head {
 
 /// Finds the heads of frames in bytes that come in pieces.
 #[derive(Debug, Default)]
-pub(crate) struct Heads {
+pub(crate) struct FrameHeads {
     head: [u8; HEAD_BYTES],
     have: usize,
     payload: usize,
@@ -120,7 +120,7 @@ const EMPTY_LINE: &[u8] = b"\r\n\r\n";
 
 /// What a caller sends.
 #[derive(Debug)]
-pub(crate) struct Incoming {
+pub(crate) struct CallerFrame {
     opening: Opening,
     heads: Heads,
     /// Headers have begun and their last frame has not.

@@ -50,7 +50,7 @@ pub async fn resolve(address: &str) -> anyhow::Result<Vec<SocketAddr>> {
 
 /// An address that is held for this window.
 #[derive(Debug)]
-pub struct Held {
+pub struct ListenAddress {
     socket: TcpSocket,
     asked: String,
     /// Where it will serve.

@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Places that are given back when this is dropped.
 #[derive(Debug)]
-pub struct Places(#[expect(dead_code, reason = "held, not read")] Vec<OwnedSemaphorePermit>);
+pub struct HeldPermits(#[expect(dead_code, reason = "held, not read")] Vec<OwnedSemaphorePermit>);
 
 #[cfg(test)]
 impl Places {
@@ -237,7 +237,7 @@ impl Queue for Reads {
 
 /// What one caller has open.
 #[derive(Debug)]
-pub struct Account {
+pub struct CallerQuota {
     is_firm: bool,
     connections: Stock,
     calls: Stock,

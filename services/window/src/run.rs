@@ -77,7 +77,7 @@ pub struct Settings {
 
 /// A window that serves.
 #[derive(Debug)]
-pub struct Window {
+pub struct RunningWindow {
     /// Where it serves.
     pub address: SocketAddr,
     draining: CancellationToken,

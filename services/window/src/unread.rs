@@ -16,7 +16,7 @@ use crate::quotas::Places;
 
 /// What a piece holds: its own bytes or those of its whole call, and the places of the call.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct UnreadBytes {
     pub(crate) _charge: Option<Charge>,
     pub(crate) _call: Option<Call>,
     pub(crate) _places: Arc<Places>,

@@ -11,7 +11,7 @@ use super::standing::meaning;
 
 /// List what was sent, newest first. Every filter that is set must hold.
 #[derive(Debug, clap::Args)]
-pub(super) struct Documents {
+pub(super) struct DocumentListArgs {
     /// Only those of this order.
     #[arg(long, value_name = "NUMBER")]
     pub(super) order_no: Option<String>,

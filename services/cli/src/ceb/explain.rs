@@ -30,7 +30,7 @@ const MEANING_COLUMNS: usize = 44;
 /// (三单对碰), and the fields that differ are named. Personal data is shown: it is your own file. The
 /// exit code is 0 when nothing is wrong.
 #[derive(Debug, clap::Args)]
-pub(super) struct Explain {
+pub(super) struct MessageExplainArgs {
     #[command(flatten)]
     pub(super) files: Files,
     /// Only what is wrong, not the fields.

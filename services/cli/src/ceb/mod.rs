@@ -24,7 +24,7 @@ use super::{Exit, Language, Output, Session};
 
 /// National messages (CEB): send them, watch a folder, read receipts.
 #[derive(Debug, clap::Args)]
-pub struct Ceb {
+pub struct CebArgs {
     #[command(subcommand)]
     verb: Verb,
 }

@@ -148,7 +148,7 @@ impl<'a> Sheet<'a> {
 }
 
 /// The documents of one parcel, as far as they are among the files.
-pub(super) struct Group<'a>(Vec<&'a Sheet<'a>>);
+pub(super) struct ParcelFiles<'a>(Vec<&'a Sheet<'a>>);
 
 /// Sorts documents into parcels: each inventory with the order, payment and waybill that name it, or
 /// else with those that come nearest; what is left without an inventory, around its order.

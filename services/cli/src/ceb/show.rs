@@ -27,7 +27,7 @@ const COUNTED_MAX: usize = 10_000;
 /// When several documents have it, the inventory is shown and the others are listed; --type chooses
 /// another.
 #[derive(Debug, clap::Args)]
-pub(super) struct Show {
+pub(super) struct DocumentShowArgs {
     /// Any number of the document.
     #[arg(value_name = "NUMBER")]
     pub(super) number: String,

@@ -45,7 +45,7 @@ const BATCH: usize = 64;
 /// to its end, a line says how, and where to read why. While the window is away, files stay in DIR/.work and are sent
 /// when it is back. Write a file under another name (a.xml.tmp) and rename it, or simply write it.
 #[derive(Debug, clap::Args)]
-pub(super) struct Watch {
+pub(super) struct FolderWatchArgs {
     /// The folder.
     #[arg(value_name = "DIR")]
     pub(super) dir: PathBuf,

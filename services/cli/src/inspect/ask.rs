@@ -40,7 +40,7 @@ pub(super) struct Object {
 
 /// Take an order on as its site; officers are drawn by lot (双随机).
 #[derive(Debug, clap::Args)]
-pub(super) struct Claim {
+pub(super) struct ClaimArgs {
     /// Name (declarations/UUID, with or without /inspection), UUID or order number.
     name: String,
 }

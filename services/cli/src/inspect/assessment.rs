@@ -21,7 +21,7 @@ use super::{call, hex, resolve, sha256, words};
 /// A draw can be made again when its day is over in China and the seed is published; before, the
 /// commitment shows that the seed was fixed.
 #[derive(Debug, clap::Args)]
-pub(super) struct Explain {
+pub(super) struct AssessmentArgs {
     /// Name (declarations/UUID), UUID, preNo or order number.
     declaration: String,
     /// Which version [default: the newest that was assessed].

@@ -13,7 +13,7 @@ use super::{call, either, request_id, words};
 
 /// Credit of firms (企业信用): read it, certify, decide appeals.
 #[derive(Debug, clap::Args)]
-pub(super) struct Credit {
+pub(super) struct CreditArgs {
     #[command(subcommand)]
     verb: Verb,
 }

@@ -9,7 +9,7 @@ use super::{call, card, fetch, resolve, wire, words};
 
 /// List orders, newest first. Every filter that is set must hold.
 #[derive(Debug, clap::Args)]
-pub(super) struct List {
+pub(super) struct OrderListArgs {
     /// Only at this stage, for example ordered or found; may be given several times.
     #[arg(long, value_name = "STAGE", value_parser = words::parse_stage)]
     stage: Vec<v1::OrderStage>,
@@ -29,7 +29,7 @@ pub(super) struct List {
 
 /// Show one order: where it stands, instructions, findings, decisions and history.
 #[derive(Debug, clap::Args)]
-pub(super) struct Show {
+pub(super) struct OrderShowArgs {
     /// Name (declarations/UUID, with or without /inspection), UUID, preNo or order number.
     name: String,
 }

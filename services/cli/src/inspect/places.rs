@@ -24,7 +24,7 @@ pub(super) struct Windows {
 
 /// List examination places, or put one.
 #[derive(Debug, clap::Args)]
-pub(super) struct Places {
+pub(super) struct PlacesArgs {
     #[command(subcommand)]
     verb: Option<Verb>,
 }

@@ -12,7 +12,7 @@ use super::{ask, call, file, find, order, parse_hex, request_id, state, wire, wo
 
 /// Tell as the site what was done and found.
 #[derive(Debug, clap::Args)]
-pub(super) struct Report {
+pub(super) struct ReportArgs {
     #[command(subcommand)]
     step: Told,
 }

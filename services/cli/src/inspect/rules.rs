@@ -17,7 +17,7 @@ use super::{call, either, file, said, wire, words};
 /// Risk rules (布控规则): print a sample, check a file, put it in force, list what was in force.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub(super) struct Rules {
+pub(super) struct RulesArgs {
     #[command(subcommand)]
     verb: Option<Verb>,
     #[command(flatten)]

@@ -14,7 +14,7 @@ const STAGE_COLUMNS: usize = 11;
 
 /// Follow what happens to orders, from now on.
 #[derive(Debug, clap::Args)]
-pub(super) struct Watch {
+pub(super) struct OrderWatchArgs {
     /// Only this order, its whole history first: name, UUID, preNo or order number.
     name: Option<String>,
     /// Go on after this resume token of an earlier entry.

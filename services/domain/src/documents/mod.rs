@@ -24,10 +24,10 @@ pub mod summary;
 pub mod tax;
 
 pub use admit::{
-    Admission, AppType, Held, Incoming, Split, admit, complete, exists, missing_parts, stands,
+    Admission, DocumentIntent, EarlierDocument, IncomingDocument, Split, admit, complete, exists, missing_parts, stands,
     unchanged,
 };
-pub use check::{Elements, Violation, check, refusal};
+pub use check::{Elements, DocumentViolation, check, refusal};
 pub use kind::{DocumentKind, key};
-pub use matching::{Broken, Missing, Outcome};
+pub use matching::{RuleBreach, MissingDocument, MatchOutcome};
 pub use returns::{ReceiptStatus, allowed, status, supersedes};

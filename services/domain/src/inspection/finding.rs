@@ -119,7 +119,7 @@ impl FoundResult {
 }
 
 /// SHA-256 of a photograph, a record or a certificate.
-pub type Digest = [u8; 32];
+pub type EvidenceDigest = [u8; 32];
 
 /// What one finding is about. A later one about the same replaces it by its revision.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -134,7 +134,7 @@ pub struct FindingKey {
 
 /// One thing found.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Finding {
+pub struct ExaminationFinding {
     /// About what.
     pub key: FindingKey,
     /// What.
@@ -144,7 +144,7 @@ pub struct Finding {
     /// In words.
     pub text: String,
     /// Digests of the evidence.
-    pub evidence: Vec<Digest>,
+    pub evidence: Vec<EvidenceDigest>,
     /// The officer, or the analyst of the laboratory.
     pub officer: String,
     /// From 1; a correction has a higher one. In the same revision a final result replaces a pending
@@ -152,7 +152,7 @@ pub struct Finding {
     pub revision: u32,
 }
 
-impl Finding {
+impl ExaminationFinding {
     /// What of two findings about the same thing counts.
     pub(super) fn rank(&self) -> (u32, bool) {
         (self.revision, self.result.is_final())

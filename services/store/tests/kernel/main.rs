@@ -12,7 +12,7 @@ use sqlx::{PgConnection, PgPool};
 use store::Fault;
 use store::column;
 use store::commit_queue::{CommitQueue, EnqueueError, Transaction, lanes};
-use store::journal::{Entry, Heads, heads};
+use store::journal::{JournalEntry, Heads, heads};
 use store::numbers::use_numbers;
 use store::request::{RequestKey, Requests, Seen as SeenRequest};
 use store::share::Share;
@@ -54,8 +54,8 @@ enum Command {
     Away,
 }
 
-fn entry(slot: Slot, position: i64) -> Entry {
-    Entry {
+fn entry(slot: Slot, position: i64) -> JournalEntry {
+    JournalEntry {
         slot,
         position,
         event_id: Uuid::now_v7(),
@@ -75,7 +75,7 @@ fn entry(slot: Slot, position: i64) -> Entry {
 impl Transaction for Clerk {
     type Command = Command;
     type Answer = i64;
-    type Published = Vec<Entry>;
+    type Published = Vec<JournalEntry>;
     type Held = ();
 
     fn held() {}
@@ -84,7 +84,7 @@ impl Transaction for Clerk {
         &self,
         tx: &mut PgConnection,
         commands: &[Command],
-    ) -> Result<(Vec<i64>, Vec<Entry>), Fault> {
+    ) -> Result<(Vec<i64>, Vec<JournalEntry>), Fault> {
         self.transactions.lock().unwrap_or_else(PoisonError::into_inner).push(commands.len());
         let slots: Vec<i16> = commands
             .iter()
@@ -118,7 +118,7 @@ impl Transaction for Clerk {
         Ok((answers, entries))
     }
 
-    fn publish(&self, entries: Vec<Entry>) {
+    fn publish(&self, entries: Vec<JournalEntry>) {
         self.told.fetch_add(entries.len(), Ordering::Relaxed);
         self.tail.tell(entries);
     }
@@ -281,7 +281,7 @@ impl Process {
 struct Seen(BTreeMap<u32, i64>);
 
 impl Seen {
-    fn take(&mut self, entries: Vec<Arc<Entry>>) {
+    fn take(&mut self, entries: Vec<Arc<JournalEntry>>) {
         for entry in entries {
             let last = self.0.entry(entry.slot.number()).or_default();
             assert_eq!(entry.position, *last + 1, "slot {} in order", entry.slot.number());

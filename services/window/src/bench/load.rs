@@ -20,7 +20,7 @@ use crate::tasks::{Task, Tasks};
 
 /// How declarations are filed.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Loop {
+pub(super) enum FilingLoop {
     /// Over a few streams.
     Streams { streams: usize, in_flight: usize },
     /// By one call each.

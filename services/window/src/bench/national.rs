@@ -24,7 +24,7 @@ const DXP: &str = "DXPENT0000009999";
 
 /// What was measured, a second.
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Rates {
+pub(super) struct NationalRates {
     /// Documents that were taken.
     pub(super) documents: u64,
     /// Inventories that customs took in, from the first document to the last receipt.
