@@ -10,6 +10,7 @@ use domain::payment::tariff_change::changes;
 use domain::payment::tax::{
     Comparison, Missing, Parcel, alternative, compare, deadlines, rate_day, required_units,
 };
+use domain::payment::words;
 use proptest::prelude::*;
 use time::Month;
 use time::macros::date;
@@ -115,15 +116,52 @@ fn the_tree_says_why_in_both_languages() {
         "since 2019-04-01",
         "consumption tax = 123.53",
         "VAT = 107.06",
+        "[1000 × 13 % ÷ (1 − 15 %) × 70 %;",
+        "VAT, general rate = 13 %",
         "qty1 = 50",
     ] {
         assert!(english.contains(part), "{part} is missing in\n{english}");
     }
-    for part in
-        ["限值以内", "第1项：其他护肤品", "消费税 = 123.53", "增值税 = 107.06", "自 2019-04-01"]
-    {
+    for part in [
+        "增值税基本税率 = 13 %",
+        "限值以内",
+        "第1项：其他护肤品",
+        "消费税 = 123.53",
+        "增值税 = 107.06",
+        "自 2019-04-01",
+    ] {
         assert!(chinese.contains(part), "{part} is missing in\n{chinese}");
     }
+}
+
+#[test]
+fn every_number_has_a_name_for_people_and_expressions_say_what_was_computed() {
+    let parameters = parameters();
+    for value in &parameters.values {
+        assert!(words::title(&value.name).is_some(), "{} has no name", value.name);
+    }
+    let rule = |code: &str, unit, way: fn(Comparison) -> domain::payment::tax::Alternative| {
+        let lines = [goods(code, 600_000_000, unit, 70_000)];
+        let trace = way(compare(&parcel(&parameters, &lines)).expect("complete")).trace;
+        let taxes: Vec<_> = trace.steps[0].steps.iter().map(|step| step.rule.clone()).collect();
+        taxes
+    };
+    assert_eq!(
+        rule("2106909090", "035", |of| of.within),
+        ["6000 × 0 %", "0", "6000 × 13 % × 70 %"]
+    );
+    assert_eq!(
+        rule("2208200090", "035", |of| of.full),
+        [
+            "6000 × 5 %",
+            "(6000 × (1 + 5 %) × 20 % + 0.7) ÷ (1 − 20 %)",
+            "(6000 × (1 + 5 %) + 0.7) × 13 % ÷ (1 − 20 %)"
+        ]
+    );
+    assert_eq!(
+        rule("2203000000", "035", |of| of.within),
+        ["6000 × 0 %", "0.154 × 70 %", "(6000 + 0.154) × 13 % × 70 %"]
+    );
 }
 
 #[test]
