@@ -54,6 +54,11 @@ fn the_guide_of_the_interface_shows_what_is_printed() {
     Guide::read("docs/api.md").holds();
 }
 
+#[test]
+fn the_guide_of_taxes_shows_what_is_printed() {
+    Guide::read("docs/tax.md").holds();
+}
+
 /// A command of a guide and what it prints there.
 #[derive(Debug)]
 struct Step {

@@ -7,11 +7,14 @@
 )]
 
 use domain::documents::limits::{ImportTimes, Quota, check_single};
-use domain::documents::matching::{self, Inventory, ParcelOrder, Payment, MatchPolicy, Set, Waybill};
+use domain::documents::matching::{self, Inventory, Order, Payment, Policy, Set, Waybill};
 use domain::documents::tax::{
-    DutyInput, Band, COSMETICS, TaxableLine, LineTax, Measure, Rate, SAMPLE_TARIFF, Tax, assess,
+    Assessment, Band, COSMETICS, Goods, LineTax, Measure, Rate, SAMPLE_TARIFF, Tax, assess,
 };
-use domain::documents::{MatchOutcome, ReceiptStatus};
+use domain::documents::{Outcome, ReceiptStatus};
+use domain::payment::built_in;
+use domain::payment::parameters::{date, tables};
+use domain::payment::tax::{deadlines, rate_day};
 use time::Date;
 use time::macros::date;
 
@@ -35,15 +38,15 @@ fn tariff(consumption_bp: u32) -> [Rate; 1] {
     }]
 }
 
-fn goods<'a>(gnum: u32, gcode: &'a str, fen: i64, unit: &'a str, qty_e5: i64) -> TaxableLine<'a> {
+fn goods<'a>(gnum: u32, gcode: &'a str, fen: i64, unit: &'a str, qty_e5: i64) -> Goods<'a> {
     let first = Measure { unit, qty_e5 };
-    TaxableLine { gnum, gcode, total_price_e5: yuan(fen), first, second: None }
+    Goods { gnum, gcode, total_price_e5: yuan(fen), first, second: None }
 }
 
-fn one_line(tariff: &[Rate], band: Band, goods: TaxableLine<'_>) -> Tax {
+fn one_line(tariff: &[Rate], band: Band, goods: Goods<'_>) -> Tax {
     let lines = [goods];
     let assessment =
-        DutyInput { tariff, date: TODAY, band, freight_e5: 0, insurance_e5: 0, lines: &lines };
+        Assessment { tariff, date: TODAY, band, freight_e5: 0, insurance_e5: 0, lines: &lines };
     assess(&assessment).expect("it can be assessed")
 }
 
@@ -142,7 +145,7 @@ fn g7_cosmetics_are_high_end_by_their_price_for_a_millilitre() {
     assert_eq!(COSMETICS.per_sheet_e5, yuan(15_00));
 }
 
-fn match_amounts(order: &ParcelOrder, amount_paid_e5: i64) -> MatchOutcome {
+fn match_amounts(order: &Order, amount_paid_e5: i64) -> Outcome {
     let inventory = Inventory { assure_code: order.ebc_code.clone(), ..Inventory::default() };
     let payment = Payment { amount_paid_e5, currency: "142".to_owned(), ..Payment::default() };
     let waybill = Waybill::default();
@@ -152,17 +155,17 @@ fn match_amounts(order: &ParcelOrder, amount_paid_e5: i64) -> MatchOutcome {
         payment: Some(&payment),
         waybill: Some(&waybill),
     };
-    matching::match_import(&set, &MatchPolicy::default())
+    matching::match_import(&set, &Policy::default())
 }
 
 /// An order about nothing but these amounts, in fen.
-fn order(goods: i64, freight: i64, tax: i64, discount: i64, paid: i64) -> ParcelOrder {
+fn order(goods: i64, freight: i64, tax: i64, discount: i64, paid: i64) -> Order {
     let line = matching::OrderLine {
         currency: "142".to_owned(),
         total_price_e5: yuan(goods),
         ..Default::default()
     };
-    let mut order = ParcelOrder {
+    let mut order = Order {
         currency: "142".to_owned(),
         goods_value_e5: yuan(goods),
         freight_e5: yuan(freight),
@@ -170,16 +173,16 @@ fn order(goods: i64, freight: i64, tax: i64, discount: i64, paid: i64) -> Parcel
         discount_e5: yuan(discount),
         actural_paid_e5: yuan(paid),
         lines: vec![line],
-        ..ParcelOrder::default()
+        ..Order::default()
     };
     order.buyer.id_type = "1".to_owned();
     order
 }
 
-fn rules(outcome: &MatchOutcome) -> Vec<&'static str> {
+fn rules(outcome: &Outcome) -> Vec<&'static str> {
     match outcome {
-        MatchOutcome::Refused(broken) => broken.iter().map(|broken| broken.rule).collect(),
-        MatchOutcome::Matched | MatchOutcome::Waiting(_) => Vec::new(),
+        Outcome::Refused(broken) => broken.iter().map(|broken| broken.rule).collect(),
+        Outcome::Matched | Outcome::Waiting(_) => Vec::new(),
     }
 }
 
@@ -194,7 +197,7 @@ fn g8_what_was_paid_is_the_sum_of_the_order() {
 #[test]
 fn g9_an_amount_that_differs_says_the_observed_text() {
     let order = order(561_89, 0, 0, 0, 561_89);
-    let MatchOutcome::Refused(broken) = match_amounts(&order, yuan(3_197_95)) else {
+    let Outcome::Refused(broken) = match_amounts(&order, yuan(3_197_95)) else {
         panic!("the amounts differ");
     };
     let broken: Vec<_> = broken.into_iter().filter(|broken| broken.rule == "M6").collect();
@@ -218,4 +221,70 @@ fn g18_the_times_after_a_release() {
             pay_until: date!(2026 - 12 - 16),
         }
     );
+}
+
+/// A decimal number of yuan in fen.
+fn fen_of(text: &str) -> i64 {
+    let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
+    format!("{whole}{rest:0<2}").parse().expect("a number with at most two digits")
+}
+
+#[test]
+fn the_published_cases_of_the_other_rules_come_out() {
+    let cases = tables(include_str!("../data/import-rule-cases.toml")).expect("in order");
+    let parameters = built_in::parameters();
+    for case in &cases {
+        let has = |key| case.get(key);
+        let get = |key| has(key).unwrap_or_else(|| panic!("line {}: {key}", case.line));
+        let name = get("name");
+        let day = || date(get("day")).expect("a day");
+        match case.kind.as_str() {
+            "year" => {
+                let year = Quota { used_fen: fen_of(get("used")) };
+                match (year.reserve(day(), fen_of(get("price"))), has("refused")) {
+                    (Ok(after), None) => {
+                        assert_eq!(after.used_fen.to_string(), get("used_after_fen"), "{name}");
+                        assert_eq!(after.restore(fen_of(get("price"))), year, "{name}");
+                    }
+                    (Err(refused), Some(code)) => {
+                        assert!(refused.info.contains(code), "{name}: {refused:?}");
+                        assert!(refused.info.contains(get("text")), "{name}: {refused:?}");
+                    }
+                    (is, _) => panic!("{name}: {is:?}"),
+                }
+            }
+            "paid" => {
+                let of = |key| fen_of(get(key));
+                let (goods, freight, tax) = (of("goods"), of("freight"), of("tax"));
+                let order = order(goods, freight, tax, of("discount"), of("paid"));
+                let payment = has("payment").map_or(of("paid"), fen_of);
+                let broken = rules(&match_amounts(&order, yuan(payment)));
+                let refused = has("refused");
+                assert_eq!(broken.contains(&"M5"), refused == Some("M5"), "{name}: {broken:?}");
+                assert_eq!(broken.contains(&"M6"), refused == Some("1332"), "{name}: {broken:?}");
+            }
+            "after_release" => {
+                let days = deadlines(parameters, day()).expect("the numbers are known");
+                let times = ImportTimes::after(day());
+                for (key, is, too) in [
+                    ("return_asked", days.return_asked, times.apply_until),
+                    ("goods_back", days.goods_back, times.goods_back_until),
+                    ("paid_from", days.paid_from, times.pay_from),
+                    ("paid_until", days.paid_until, times.pay_until),
+                ] {
+                    assert_eq!((is.to_string().as_str(), too), (get(key), is), "{name}: {key}");
+                }
+            }
+            "rate_day" => {
+                let first = date(&format!("{}-01", get("month"))).expect("a month");
+                let holidays = has("holidays").unwrap_or_default().split(' ');
+                let holidays: Vec<_> = holidays.filter_map(date).collect();
+                let day =
+                    rate_day(first.year(), first.month(), &holidays).expect("in the calendar");
+                assert_eq!(day.to_string(), get("rate_day"), "{name}");
+            }
+            other => panic!("line {}: {other}", case.line),
+        }
+    }
+    assert!(cases.len() >= 19);
 }
