@@ -393,7 +393,9 @@ impl File {
 }
 
 impl From<risk::SelectionRates> for Rates {
-    fn from(risk::SelectionRates { advanced_bp, general_bp, untrusted_bp }: risk::SelectionRates) -> Self {
+    fn from(
+        risk::SelectionRates { advanced_bp, general_bp, untrusted_bp }: risk::SelectionRates,
+    ) -> Self {
         Self { advanced_bp, general_bp, untrusted_bp }
     }
 }

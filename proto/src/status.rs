@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use domain::limits;
-use domain::refusal::{Responsibility, Code, Refusal, Violation};
+use domain::refusal::{Code, Refusal, Responsibility, Violation};
 use tonic::metadata::MetadataMap;
 use tonic::{Code as Grpc, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};

@@ -9,10 +9,10 @@ use base64::engine::general_purpose::STANDARD;
 use domain::Code;
 use quick_xml::XmlVersion;
 
-use super::reader::{DXP, Open, MessageReader, Namespace, Stop};
+use super::reader::{DXP, MessageReader, Namespace, Open, Stop};
 use super::schema::ElementTable;
 use super::table::ElementNeed::{May, Must};
-use super::table::{ElementContent, Element, ElementKind, any, describe, group, leaf};
+use super::table::{Element, ElementContent, ElementKind, any, describe, group, leaf};
 use super::write::Writer;
 use super::{MessageFault, beginning, utf8, value};
 
@@ -216,7 +216,8 @@ const fn time<T>(
     get: fn(&T) -> &str,
     set: fn(&mut T, String),
 ) -> Element<T> {
-    leaf::<T>(name, "", Must, ElementKind::Time { clock }, ElementContent::Text { get, set }).within(Namespace::Dxp)
+    leaf::<T>(name, "", Must, ElementKind::Time { clock }, ElementContent::Text { get, set })
+        .within(Namespace::Dxp)
 }
 
 impl ElementTable for TransInfo {

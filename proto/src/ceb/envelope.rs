@@ -10,10 +10,10 @@ use domain::Code;
 use quick_xml::XmlVersion;
 
 use super::fault::{line_breaks, shown};
-use super::reader::{CEB, Open, MessageReader, Namespace, Stop};
+use super::reader::{CEB, MessageReader, Namespace, Open, Stop};
 use super::schema::{ElementTable, elements};
 use super::table::ElementNeed::{May, Must};
-use super::table::{ElementContent, Element, ElementKind, any, describe, group, leaf};
+use super::table::{Element, ElementContent, ElementKind, any, describe, group, leaf};
 use super::write::Writer;
 use super::{Document, Message, MessageType, ReadDocument, value};
 

@@ -8,7 +8,7 @@ use domain::text::{Flaw, flaw_in_sentence, flaw_in_word};
 use domain::{Code, limits};
 
 use super::MessageFault;
-use super::reader::{Open, MessageReader, Namespace, Stop};
+use super::reader::{MessageReader, Namespace, Open, Stop};
 use super::table::{Element, ElementKind, ElementNeed};
 use super::value::{self, ValueReason};
 

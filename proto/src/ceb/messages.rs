@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::envelope::{Batch, EXTEND, SIGNATURE, SIGNED, SUBSCRIBE, TRANSFER};
 use super::schema::ElementTable as _;
 use super::table::ElementNeed::Must;
-use super::table::{ElementContent, Element, SchemaField, describe, group};
+use super::table::{Element, ElementContent, SchemaField, describe, group};
 use super::write::Writer;
 use super::{AppType, Header, export, import, values};
 

@@ -40,7 +40,7 @@ use domain::{Code, limits};
 pub use declaration::declaration;
 pub use envelope::{Outgoing, Subscribe, Transfer};
 pub use messages::{Document, FieldGroup, MessageType};
-pub use table::{SchemaField, ElementKind};
+pub use table::{ElementKind, SchemaField};
 
 use reader::{MessageReader, Namespace};
 

@@ -1,9 +1,9 @@
 //! National documents as the rules see them: from typed elements to domain values.
 
 use domain::documents::matching::{
-    Consignee, Inventory, InventoryLine, ParcelOrder, OrderLine, Payment, Person, Waybill,
+    Consignee, InventoryLine, OrderLine, ParcelInventory, ParcelOrder, Payment, Person, Waybill,
 };
-use domain::documents::refund::{ReturnLine, LineQuantity};
+use domain::documents::refund::{LineQuantity, ReturnLine};
 
 use super::{Document, export, import};
 
@@ -119,9 +119,9 @@ pub fn waybill(document: &Document) -> Option<Waybill> {
 }
 
 /// An inventory (603, 621).
-pub fn inventory(document: &Document) -> Option<Inventory> {
+pub fn inventory(document: &Document) -> Option<ParcelInventory> {
     match document {
-        Document::Ceb621(import::Inventory { head, lines }) => Some(Inventory {
+        Document::Ceb621(import::Inventory { head, lines }) => Some(ParcelInventory {
             order_no: head.order_no.clone(),
             ebp_code: head.ebp_code.clone(),
             ebc_code: head.ebc_code.clone(),
@@ -153,7 +153,7 @@ pub fn inventory(document: &Document) -> Option<Inventory> {
                 })
                 .collect(),
         }),
-        Document::Ceb603(export::Inventory { head, .. }) => Some(Inventory {
+        Document::Ceb603(export::Inventory { head, .. }) => Some(ParcelInventory {
             order_no: head.order_no.clone(),
             ebp_code: head.ebp_code.clone(),
             ebc_code: head.ebc_code.clone(),
@@ -161,7 +161,7 @@ pub fn inventory(document: &Document) -> Option<Inventory> {
             logistics_code: head.logistics_code.clone(),
             logistics_no: head.logistics_no.clone(),
             trade_mode: head.trade_mode.clone(),
-            ..Inventory::default()
+            ..ParcelInventory::default()
         }),
         _ => None,
     }

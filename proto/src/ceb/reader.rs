@@ -155,7 +155,9 @@ impl<'i> MessageReader<'i> {
                 ReaderItem::Open(root) => return Ok(root),
                 // Before the root only white space gets this far.
                 ReaderItem::Text(_) | ReaderItem::Close => {}
-                ReaderItem::End => return Err(self.malformed(end, "the message is empty", "报文为空")),
+                ReaderItem::End => {
+                    return Err(self.malformed(end, "the message is empty", "报文为空"));
+                }
             }
         }
     }

@@ -7,7 +7,7 @@
 use domain::Code;
 
 use super::fault::Side;
-use super::reader::{ReaderItem, Open, MessageReader, Namespace, Stop};
+use super::reader::{MessageReader, Namespace, Open, ReaderItem, Stop};
 use super::schema::ElementTable;
 use super::value;
 use super::write::Writer;
@@ -205,7 +205,11 @@ pub(super) const fn any<T>(name: &'static str, need: ElementNeed, set: fn(&mut T
 
 impl MessageReader<'_> {
     /// Reads an element by its table.
-    pub(super) fn element<T: ElementTable>(&mut self, it: &mut T, open: &Open<'_>) -> Result<(), Stop> {
+    pub(super) fn element<T: ElementTable>(
+        &mut self,
+        it: &mut T,
+        open: &Open<'_>,
+    ) -> Result<(), Stop> {
         self.sequence(T::TABLE, it, open)
     }
 
@@ -342,7 +346,9 @@ impl MessageReader<'_> {
             ElementKind::Code { min, max } | ElementKind::Text { min, max } => {
                 self.length(name, at, text, (min, max))
             }
-            ElementKind::Word(words) if !words.contains(&text) => self.not_a_word(name, at, text, words),
+            ElementKind::Word(words) if !words.contains(&text) => {
+                self.not_a_word(name, at, text, words)
+            }
             ElementKind::Fixed(value) if value != text => self.not_fixed(name, at, text, value),
             ElementKind::Direction { message, own } if own != text => {
                 self.other_direction(name, at, text, message, own)

@@ -14,11 +14,15 @@ pub(super) fn value<T: ElementTable>(it: &T, element: &str) -> Option<String> {
             let text = get(it);
             Some(if text.is_empty() { row.empty } else { text }.to_owned())
         }
-        ElementContent::Decimal { get, .. } => Some(get(it).map_or_else(String::new, write::amount)),
+        ElementContent::Decimal { get, .. } => {
+            Some(get(it).map_or_else(String::new, write::amount))
+        }
         ElementContent::Count { get, .. } => {
             Some(get(it).map_or_else(String::new, |count| count.to_string()))
         }
-        ElementContent::Texts { .. } | ElementContent::Group { .. } | ElementContent::Any(_) => None,
+        ElementContent::Texts { .. } | ElementContent::Group { .. } | ElementContent::Any(_) => {
+            None
+        }
     }
 }
 

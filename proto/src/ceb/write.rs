@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use super::schema::ElementTable;
-use super::table::{ElementContent, Element, ElementKind, ElementNeed};
+use super::table::{Element, ElementContent, ElementKind, ElementNeed};
 
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 const INDENT: &str = "  ";

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::inspection::appointment;
 use domain::inspection::finding::{ExaminationFinding, FindingKey, FoundResult};
 use domain::inspection::order::{
-    Appointment, Attendance, OfficerDuty, Examination, Instruction, InstructionKey, Method, Sample,
+    Appointment, Attendance, Examination, Instruction, InstructionKey, Method, OfficerDuty, Sample,
     Treatment,
 };
 
@@ -131,7 +131,8 @@ pub fn finding(said: v1::ExaminationFinding) -> Said<ExaminationFinding> {
 }
 
 fn wire_finding(finding: &ExaminationFinding) -> v1::ExaminationFinding {
-    let ExaminationFinding { key, result, method, text, evidence, officer, revision } = finding.clone();
+    let ExaminationFinding { key, result, method, text, evidence, officer, revision } =
+        finding.clone();
     v1::ExaminationFinding {
         agency: wire(key.instruction.agency),
         instruction: key.instruction.id,
@@ -196,8 +197,9 @@ pub(super) fn examination(said: v1::Examination) -> Said<Examination> {
         }
         samples.insert(sample.id.clone(), sample);
     }
-    let duty =
-        |duty: v1::Duty| (duty.officer, if duty.replaced { OfficerDuty::Replaced } else { OfficerDuty::On });
+    let duty = |duty: v1::Duty| {
+        (duty.officer, if duty.replaced { OfficerDuty::Replaced } else { OfficerDuty::On })
+    };
     let methods = said.methods.into_iter().map(|said| method(said).ok_or("methods"));
     let findings = said.findings.into_iter().map(|said| {
         let finding = finding(said)?;

@@ -2,7 +2,7 @@
 
 use domain::clearance::{Agency, Awaited};
 use domain::inspection::finding::Disposal;
-use domain::inspection::order::{Attendance, OrderFact, Method, JointOrder, Stage};
+use domain::inspection::order::{Attendance, JointOrder, Method, OrderFact, Stage};
 use domain::{DeclarationId, OrderId};
 use prost::Message as _;
 use time::OffsetDateTime;
@@ -204,7 +204,8 @@ pub struct OrderView<'a> {
 ///
 /// When its goods, which were encoded here, cannot be read.
 pub fn record(shown: OrderView<'_>) -> Result<v1::OrderRecord, StoredBytesError> {
-    let goods = v1::Declaration::decode(shown.goods).map_err(|_| StoredBytesError { what: "goods" })?;
+    let goods =
+        v1::Declaration::decode(shown.goods).map_err(|_| StoredBytesError { what: "goods" })?;
     Ok(v1::OrderRecord { lines: goods.lines, ..without_goods(shown) })
 }
 

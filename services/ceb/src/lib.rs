@@ -41,7 +41,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use commit::CebWriter;
-pub use message::Policy;
+pub use message::MessagePolicy;
 use pulls::Pulls;
 pub use signature::Trust;
 
@@ -76,7 +76,7 @@ pub(crate) struct Ceb {
     pub(crate) tail: Tail,
     pub(crate) batch: CommitQueue<CebWriter>,
     pub(crate) clock: Clock,
-    pub(crate) policy: Policy,
+    pub(crate) policy: MessagePolicy,
     draining: CancellationToken,
     /// Readers that wait for receipts.
     pulls: Pulls,
@@ -91,7 +91,7 @@ const QUEUES: &[&str] = &[errand::FILING, errand::WITHDRAWAL, errand::MATCHING, 
 
 /// The service over its tables. `routes` adds its calls to those that are served, over gRPC and HTTP.
 pub fn start(
-    policy: Policy,
+    policy: MessagePolicy,
     routes: impl FnOnce(Routes, Service) -> Routes + Send + 'static,
 ) -> Start {
     Start::calling(move |parts, caller| mount(&parts, caller.window, policy, routes))
@@ -100,7 +100,7 @@ pub fn start(
 fn mount(
     parts: &Parts,
     window: Window,
-    policy: Policy,
+    policy: MessagePolicy,
     routes: impl FnOnce(Routes, Service) -> Routes + Send + 'static,
 ) -> Mount {
     let Pools { work, reads, tokens } = parts.pools.clone();

@@ -30,7 +30,7 @@ pub(crate) struct ReceiptSelection {
     pub(crate) key: String,
 }
 
-impl DocumentRef {
+impl ReceiptSelection {
     fn is_everything(&self) -> bool {
         self.order_no.is_empty() && self.key.is_empty()
     }
@@ -41,7 +41,7 @@ impl DocumentRef {
 pub(crate) async fn log(
     pool: &PgPool,
     dxp_id: &str,
-    about: &DocumentRef,
+    about: &ReceiptSelection,
     after: i64,
     (most, bytes): (i64, i64),
 ) -> Result<Vec<Logged>, Fault> {
@@ -74,7 +74,7 @@ pub(crate) async fn log(
 async fn log_about(
     pool: &PgPool,
     dxp_id: &str,
-    about: &DocumentRef,
+    about: &ReceiptSelection,
     after: i64,
     (most, bytes): (i64, i64),
 ) -> Result<Vec<Logged>, Fault> {
@@ -143,16 +143,16 @@ pub(crate) struct DocumentFilter {
 /// A document with what it still waits for.
 pub(crate) struct DocumentStatus {
     pub(crate) paper: StoredDocument,
-    pub(crate) missing: Vec<domain::documents::Missing>,
+    pub(crate) missing: Vec<domain::documents::MissingDocument>,
 }
 
 /// A page of documents, newest first, and the token of the next.
 pub(crate) async fn documents(
     ceb: &Ceb,
     caller: &str,
-    filter: Filter,
+    filter: DocumentFilter,
     asked: (i32, &str),
-) -> Result<(Vec<Found>, String), ServiceError> {
+) -> Result<(Vec<DocumentStatus>, String), ServiceError> {
     // Ids are in the order in which documents came.
     let page = Page::of(&ceb.tokens, caller, ("documents", &filter), asked)?;
     let pool = &ceb.reads;
@@ -195,7 +195,7 @@ pub(crate) async fn documents(
     let shelf = beside(pool, &papers).await?;
     let found = papers
         .into_iter()
-        .map(|paper| Found { missing: matching::missing(&shelf, &paper), paper })
+        .map(|paper| DocumentStatus { missing: matching::missing(&shelf, &paper), paper })
         .collect();
     Ok((found, next))
 }

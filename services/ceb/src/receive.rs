@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::documents::{
-    Admission, AppType, DocumentKind, Incoming, ReceiptStatus, Split, admit, complete, exists,
-    missing_parts, stands, status, unchanged,
+    Admission, DocumentIntent, DocumentKind, IncomingDocument, ReceiptStatus, Split, admit,
+    complete, exists, missing_parts, stands, status, unchanged,
 };
 use domain::{Principal, Slot, limits};
 use proto::ceb::{Document, MessageType};
@@ -121,7 +121,7 @@ impl Received {
         let value = |element| self.document.text(element);
         Header {
             guid: value("guid"),
-            app_type: AppType::parse(&value("appType")).unwrap_or(AppType::New),
+            app_type: DocumentIntent::parse(&value("appType")).unwrap_or(DocumentIntent::New),
             app_time: value("appTime"),
             draft: value("appStatus") == "1",
         }
@@ -130,7 +130,7 @@ impl Received {
 
 struct Header {
     guid: String,
-    app_type: AppType,
+    app_type: DocumentIntent,
     app_time: String,
     draft: bool,
 }
@@ -212,7 +212,7 @@ pub(crate) fn receive(step: &mut CebTransaction, received: &Received) -> Vec<Iss
     let header = received.header();
     let mut paper = paper(received, &header, step.now);
     paper.key = own_key(step, received);
-    let incoming = Incoming {
+    let incoming = IncomingDocument {
         kind: received.kind,
         key: &received.key,
         guid: &header.guid,
@@ -483,7 +483,7 @@ fn paper(received: &Received, header: &Header, now: OffsetDateTime) -> StoredDoc
 fn first(paper: &StoredDocument, header: &Header, changed: bool) -> ReceiptStatus {
     if header.draft {
         ReceiptStatus::stored_draft(&header.guid)
-    } else if changed && header.app_type == AppType::Change {
+    } else if changed && header.app_type == DocumentIntent::Change {
         ReceiptStatus::changed(&header.guid)
     } else if paper.kind.is_inventory() {
         ReceiptStatus::accepted_inventory(&paper.names.ebc_code, &paper.names.order_no)

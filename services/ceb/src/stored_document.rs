@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::documents::{DocumentKind, Held, status};
+use domain::documents::{DocumentKind, EarlierDocument, status};
 use domain::{Principal, Slot};
 use proto::ceb::Document;
 use time::OffsetDateTime;
@@ -125,8 +125,8 @@ pub(crate) fn key(kind: DocumentKind, document: &Document) -> String {
 
 impl StoredDocument {
     /// As the rules of admission see it.
-    pub(crate) fn held(&self, digest: &[u8], own: bool, used: bool) -> Held<'_> {
-        Held {
+    pub(crate) fn held(&self, digest: &[u8], own: bool, used: bool) -> EarlierDocument<'_> {
+        EarlierDocument {
             own,
             guid: &self.guid,
             app_time: &self.app_time,

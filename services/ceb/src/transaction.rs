@@ -12,7 +12,7 @@ use domain::{Slot, limits};
 use proto::ceb::{self, MessageType};
 use sqlx::PgConnection;
 use store::Fault;
-use store::journal::{Entry, Heads};
+use store::journal::{Heads, JournalEntry};
 use store::numbers::{CHINA, use_numbers, used_numbers};
 use store::request::Requests;
 use time::OffsetDateTime;
@@ -45,7 +45,7 @@ pub(crate) struct CebTransaction {
 
 /// What was written.
 pub(crate) struct Written {
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<JournalEntry>,
     /// Where receipts stand in the logs of their senders, by their ids.
     pub(crate) positions: HashMap<Uuid, u64>,
     /// There is something to say to the declaration service.
@@ -285,14 +285,14 @@ async fn post(
     heads: &mut Heads,
     mail: Vec<OutboundMessage>,
     now: OffsetDateTime,
-) -> Result<Vec<Entry>, Fault> {
+) -> Result<Vec<JournalEntry>, Fault> {
     let readers: BTreeSet<i16> = mail.iter().map(|mail| Slot::of(&mail.to).column()).collect();
     heads.lock_more(&mut *tx, &readers.into_iter().collect::<Vec<_>>()).await?;
-    let entries: Vec<Entry> = mail
+    let entries: Vec<JournalEntry> = mail
         .into_iter()
         .map(|mail| {
             let slot = Slot::of(&mail.to);
-            Ok(Entry {
+            Ok(JournalEntry {
                 slot,
                 position: heads.next(slot)?,
                 event_id: mail.event,

@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use proto::v1;
 use tonic::{Response, Status};
 
-use super::input::{self, Item};
-use super::problem::{Broken, Problem};
+use super::input::{self, InputDocument};
+use super::problem::{BrokenRule, Problem};
 use super::words::{self, pick};
 use super::{Exit, Output, Said, Session, read, say, say_json};
 
 /// File a new version of a declaration. Verdicts for older versions are void, and review begins
 /// again.
 #[derive(Debug, clap::Args)]
-pub struct Amend {
+pub struct AmendArgs {
     /// Name (declarations/UUID), UUID, or any of its numbers.
     pub name: String,
     /// The whole new content (JSON); `-` is standard input.
@@ -30,7 +30,7 @@ pub struct Amend {
 
 /// Take a declaration back before release.
 #[derive(Debug, clap::Args)]
-pub struct Withdraw {
+pub struct WithdrawArgs {
     /// Name (declarations/UUID), UUID, or any of its numbers.
     pub name: String,
     /// Why; it is kept and the agencies read it.
@@ -49,17 +49,17 @@ pub struct Withdraw {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn amend(session: &Session, args: Amend) -> anyhow::Result<Exit> {
+pub async fn amend(session: &Session, args: AmendArgs) -> anyhow::Result<Exit> {
     session.settle(file_version(session, args).await)
 }
 
-async fn file_version(session: &Session, args: Amend) -> anyhow::Result<Exit> {
+async fn file_version(session: &Session, args: AmendArgs) -> anyhow::Result<Exit> {
     let file = input::name(&args.file);
     let mut items = match input::read(&args.file, session.language) {
         Ok(items) => items,
         Err(problem) => return Ok(session.refused(&problem.in_file(&file))?),
     };
-    let (Some(Item { request, .. }), true) = (items.pop(), items.is_empty()) else {
+    let (Some(InputDocument { request, .. }), true) = (items.pop(), items.is_empty()) else {
         anyhow::bail!(Said::new(
             format!("{file} must hold exactly one document to amend with"),
             format!("{file}须恰好包含一份用于变更的单证"),
@@ -107,7 +107,7 @@ fn tell_version(
         format!("{}  v{}  {english} {chinese}", answer.name, answer.version)
     };
     for warning in answer.warnings {
-        let warning = Broken::of_warning(warning, language);
+        let warning = BrokenRule::of_warning(warning, language);
         let word = pick(language, "warning", "警告");
         text.push_str(&format!("\n  {word} {} {}", warning.code, warning.placed_text(Some(file))));
     }
@@ -120,11 +120,11 @@ fn tell_version(
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn withdraw(session: &Session, args: Withdraw) -> anyhow::Result<Exit> {
+pub async fn withdraw(session: &Session, args: WithdrawArgs) -> anyhow::Result<Exit> {
     session.settle(take_back(session, args).await)
 }
 
-async fn take_back(session: &Session, args: Withdraw) -> anyhow::Result<Exit> {
+async fn take_back(session: &Session, args: WithdrawArgs) -> anyhow::Result<Exit> {
     let name = read::resolve(session, &args.name).await?;
     let version = version(session, &name, args.version).await?;
     let request = v1::WithdrawRequest {

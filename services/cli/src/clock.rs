@@ -22,13 +22,13 @@ pub struct ClockArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    Advance(Advance),
-    Set(Set),
+    Advance(AdvanceArgs),
+    Set(SetArgs),
 }
 
 /// Move the time forward by this long.
 #[derive(Debug, clap::Args)]
-struct Advance {
+struct AdvanceArgs {
     /// How long: 31d, 12h, 90min, "1year 2days".
     #[arg(value_parser = humantime::parse_duration)]
     by: std::time::Duration,
@@ -36,7 +36,7 @@ struct Advance {
 
 /// Move the time forward to this one.
 #[derive(Debug, clap::Args)]
-struct Set {
+struct SetArgs {
     /// YYYY-MM-DD (midnight in China) or RFC 3339.
     #[arg(value_name = "TIME", value_parser = words::parse_from)]
     time: OffsetDateTime,
@@ -47,15 +47,15 @@ struct Set {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn run(session: &Session, args: Clock) -> anyhow::Result<Exit> {
+pub async fn run(session: &Session, args: ClockArgs) -> anyhow::Result<Exit> {
     session.settle(shown(session, args).await)
 }
 
-async fn shown(session: &Session, args: Clock) -> anyhow::Result<Exit> {
+async fn shown(session: &Session, args: ClockArgs) -> anyhow::Result<Exit> {
     let to = args.verb.map(|verb| match verb {
         // Less than a second is none.
-        Verb::Advance(Advance { by }) => To::AdvanceSeconds(by.as_secs()),
-        Verb::Set(Set { time }) => To::Time(proto::timestamp(time)),
+        Verb::Advance(AdvanceArgs { by }) => To::AdvanceSeconds(by.as_secs()),
+        Verb::Set(SetArgs { time }) => To::Time(proto::timestamp(time)),
     });
     let clock = match to {
         None => client::repeat(|| get(session)).await,

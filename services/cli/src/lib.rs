@@ -45,7 +45,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use domain::Code;
-use domain::refusal::Act;
+use domain::refusal::Responsibility;
 pub use proto::status::Language;
 use serde::Serialize;
 use tonic::{Code as Grpc, Status};
@@ -58,18 +58,18 @@ use problem::Problem;
 #[derive(Debug, clap::Subcommand)]
 #[expect(missing_docs, reason = "the help of a command stands with its arguments")]
 pub enum Command {
-    Submit(submit::Submit),
-    Get(read::Get),
-    List(read::List),
-    Watch(watch::Watch),
-    Amend(change::Amend),
-    Withdraw(change::Withdraw),
-    Verdict(verdict::Verdict),
-    Ceb(ceb::Ceb),
-    Inspect(inspect::Inspect),
-    Stuck(stuck::Stuck),
-    Clock(clock::Clock),
-    Tax(tax::Tax),
+    Submit(submit::SubmitArgs),
+    Get(read::GetArgs),
+    List(read::ListArgs),
+    Watch(watch::WatchArgs),
+    Amend(change::AmendArgs),
+    Withdraw(change::WithdrawArgs),
+    Verdict(verdict::VerdictArgs),
+    Ceb(ceb::CebArgs),
+    Inspect(inspect::InspectArgs),
+    Stuck(stuck::StuckArgs),
+    Clock(clock::ClockArgs),
+    Tax(tax::TaxArgs),
 }
 
 impl Command {
@@ -81,7 +81,7 @@ impl Command {
     pub async fn run(self, options: &Options) -> anyhow::Result<Exit> {
         let has_csv = matches!(self, Self::Tax(_));
         anyhow::ensure!(
-            has_csv || options.format() != Format::Csv,
+            has_csv || options.format() != OutputFormat::Csv,
             Said::new(
                 "this command has no CSV; take --output table or --output json",
                 "该命令不支持CSV，请用 --output table 或 --output json"
@@ -138,13 +138,13 @@ pub enum Output {
 
 /// The same where there are rows for spreadsheets too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
+pub(crate) enum OutputFormat {
     Table,
     Json,
     Csv,
 }
 
-impl Format {
+impl OutputFormat {
     /// How refusals are told: beside rows as for people, on stderr.
     pub(crate) fn output(self) -> Output {
         match self {
@@ -188,7 +188,7 @@ impl Exit {
         match error.downcast_ref::<Code>() {
             Some(Code::ConnectionFailed) => Self::Unreachable,
             Some(Code::NotASandbox) => Self::NotASandbox,
-            Some(code) if code.act() == Act::Operator => Self::Usage,
+            Some(code) if code.act() == Responsibility::Operator => Self::Usage,
             Some(_) | None => Self::Usage,
         }
     }

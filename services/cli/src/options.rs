@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use client::Config;
 
 use crate::ceb::Means;
-use crate::{Exit, Format, Language, Output, Said, Session, sandbox};
+use crate::{Exit, Language, Output, OutputFormat, Said, Session, sandbox};
 
 /// What every command takes: where and how to speak, and which window it means.
 #[derive(Debug, Args)]
@@ -108,11 +108,11 @@ impl Options {
     }
 
     /// How to write, where there are rows.
-    pub(crate) fn format(&self) -> Format {
+    pub(crate) fn format(&self) -> OutputFormat {
         match self.output {
-            OutputArg::Table => Format::Table,
-            OutputArg::Json => Format::Json,
-            OutputArg::Csv => Format::Csv,
+            OutputArg::Table => OutputFormat::Table,
+            OutputArg::Json => OutputFormat::Json,
+            OutputArg::Csv => OutputFormat::Csv,
         }
     }
 

@@ -12,7 +12,7 @@ use super::{Exit, Output, Said, Session, card, clean, say, say_json};
 
 /// Show one declaration with its history.
 #[derive(Debug, clap::Args)]
-pub struct Get {
+pub struct GetArgs {
     /// Name (declarations/UUID), UUID, or any number of it: preNo, order number, own number (copNo),
     /// way-bill, invtNo, release.
     pub name: String,
@@ -49,11 +49,11 @@ pub struct ListArgs {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn get(session: &Session, args: Get) -> anyhow::Result<Exit> {
+pub async fn get(session: &Session, args: GetArgs) -> anyhow::Result<Exit> {
     session.settle(show(session, args).await)
 }
 
-async fn show(session: &Session, args: Get) -> anyhow::Result<Exit> {
+async fn show(session: &Session, args: GetArgs) -> anyhow::Result<Exit> {
     let record = match find(session, &args.name).await? {
         Found::One(record) => record,
         Found::Several(candidates) => return choose(session, &args.name, &candidates),
@@ -83,18 +83,18 @@ fn choose(
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn list(session: &Session, args: List) -> anyhow::Result<Exit> {
+pub async fn list(session: &Session, args: ListArgs) -> anyhow::Result<Exit> {
     session.settle(show_list(session, args).await)
 }
 
-async fn show_list(session: &Session, args: List) -> anyhow::Result<Exit> {
+async fn show_list(session: &Session, args: ListArgs) -> anyhow::Result<Exit> {
     let limit = args.limit;
     let records = pages(session, request(args), limit).await?;
     session.print(&records, ("no declarations", "没有符合条件的清单"), card::rows)
 }
 
-fn request(args: List) -> v1::ListRequest {
-    let List { state, mode, order_no, declarant, from, until, limit: _ } = args;
+fn request(args: ListArgs) -> v1::ListRequest {
+    let ListArgs { state, mode, order_no, declarant, from, until, limit: _ } = args;
     v1::ListRequest {
         page_size: 0,
         page_token: String::new(),

@@ -26,8 +26,8 @@ pub struct SandboxCaller {
 }
 
 /// The callers of the sandbox.
-pub const CALLERS: &[Caller] = &[
-    Caller {
+pub const CALLERS: &[SandboxCaller] = &[
+    SandboxCaller {
         name: "agent",
         kind: "agent",
         customs_code: "3702980001",
@@ -35,7 +35,7 @@ pub const CALLERS: &[Caller] = &[
         dxp_ids: &["*"],
         purpose: "files for every declarant; the default of the command line",
     },
-    Caller {
+    SandboxCaller {
         name: "enterprise-a",
         kind: "enterprise",
         customs_code: "3702960001",
@@ -43,7 +43,7 @@ pub const CALLERS: &[Caller] = &[
         dxp_ids: &["DXPENT0000000001"],
         purpose: "a firm that sees only its own",
     },
-    Caller {
+    SandboxCaller {
         name: "enterprise-b",
         kind: "enterprise",
         customs_code: "3702960002",
@@ -51,7 +51,7 @@ pub const CALLERS: &[Caller] = &[
         dxp_ids: &["DXPENT0000000002"],
         purpose: "another one",
     },
-    Caller {
+    SandboxCaller {
         name: "customs",
         kind: "customs",
         customs_code: "",
@@ -59,7 +59,7 @@ pub const CALLERS: &[Caller] = &[
         dxp_ids: &[],
         purpose: "the customs system (海关)",
     },
-    Caller {
+    SandboxCaller {
         name: "quarantine",
         kind: "quarantine",
         customs_code: "",
@@ -67,7 +67,7 @@ pub const CALLERS: &[Caller] = &[
         dxp_ids: &[],
         purpose: "the system of quarantine (国检)",
     },
-    Caller {
+    SandboxCaller {
         name: "site",
         kind: "site",
         customs_code: "",
@@ -75,7 +75,7 @@ pub const CALLERS: &[Caller] = &[
         dxp_ids: &[],
         purpose: "the system of an examination site (查验场地)",
     },
-    Caller {
+    SandboxCaller {
         name: "site-b",
         kind: "site",
         customs_code: "",
@@ -83,7 +83,7 @@ pub const CALLERS: &[Caller] = &[
         dxp_ids: &[],
         purpose: "another one",
     },
-    Caller {
+    SandboxCaller {
         name: "inspection-service",
         kind: "inspection-service",
         customs_code: "",
@@ -91,7 +91,7 @@ pub const CALLERS: &[Caller] = &[
         dxp_ids: &[],
         purpose: "the inspection service of this window (joint orders)",
     },
-    Caller {
+    SandboxCaller {
         name: "admin",
         kind: "administrator",
         customs_code: "",
@@ -99,7 +99,7 @@ pub const CALLERS: &[Caller] = &[
         dxp_ids: &[],
         purpose: "reads everything",
     },
-    Caller {
+    SandboxCaller {
         name: "gateway",
         kind: "gateway",
         customs_code: "",

@@ -11,22 +11,22 @@ use super::{Exit, Language, Output, Session, say, say_json};
 
 /// Stuck items: what a service could not handle after a few tries and set aside.
 #[derive(Debug, clap::Args)]
-pub struct Stuck {
+pub struct StuckArgs {
     #[command(subcommand)]
     verb: Verb,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    List(List),
-    Show(Show),
-    Retry(Retry),
-    Drop(Drop),
+    List(ListItemsArgs),
+    Show(ShowItemArgs),
+    Retry(RetryArgs),
+    Drop(DropArgs),
 }
 
 /// List stuck items, oldest first.
 #[derive(Debug, clap::Args)]
-struct List {
+struct ListItemsArgs {
     /// Of this service: ceb or inspection [default: both].
     #[arg(long)]
     service: Option<String>,
@@ -34,14 +34,14 @@ struct List {
 
 /// Show one stuck item with what the service was given.
 #[derive(Debug, clap::Args)]
-struct Show {
+struct ShowItemArgs {
     /// Id of the item.
     id: Uuid,
 }
 
 /// Have stuck items tried again, when the cause is gone.
 #[derive(Debug, clap::Args)]
-struct Retry {
+struct RetryArgs {
     /// Id of the item.
     #[arg(required_unless_present = "all")]
     id: Option<Uuid>,
@@ -52,7 +52,7 @@ struct Retry {
 
 /// Give one stuck item up for ever; what waits behind it goes on. Nobody is told.
 #[derive(Debug, clap::Args)]
-struct Drop {
+struct DropArgs {
     /// Id of the item.
     id: Uuid,
 }
@@ -62,7 +62,7 @@ struct Drop {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn run(session: &Session, args: Stuck) -> anyhow::Result<Exit> {
+pub async fn run(session: &Session, args: StuckArgs) -> anyhow::Result<Exit> {
     match args.verb {
         Verb::List(args) => list(session, args).await,
         Verb::Show(args) => show(session, args.id).await,
@@ -88,7 +88,7 @@ async fn pages(
     }
 }
 
-async fn list(session: &Session, args: List) -> anyhow::Result<Exit> {
+async fn list(session: &Session, args: ListItemsArgs) -> anyhow::Result<Exit> {
     let service = proto::text(args.service);
     let request = v1::ListStuckRequest { service, ..Default::default() };
     let items = pages(session, request).await?;

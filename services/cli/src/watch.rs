@@ -36,11 +36,11 @@ pub struct WatchArgs {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn run(session: &Session, args: Watch) -> anyhow::Result<Exit> {
+pub async fn run(session: &Session, args: WatchArgs) -> anyhow::Result<Exit> {
     session.settle(follow(session, args).await)
 }
 
-async fn follow(session: &Session, args: Watch) -> anyhow::Result<Exit> {
+async fn follow(session: &Session, args: WatchArgs) -> anyhow::Result<Exit> {
     let mut request =
         v1::WatchRequest { resume_token: args.from.unwrap_or_default(), ..Default::default() }; // from now on
     // A rejected version that was amended since is part of the history and not its end.
@@ -52,7 +52,7 @@ async fn follow(session: &Session, args: Watch) -> anyhow::Result<Exit> {
         }
         request.name = name;
     }
-    let mut connection = Connection::new(session.language);
+    let mut connection = ConnectionNotice::new(session.language);
     let mut news = pin!(client::watch_updates(session.window.clone(), request));
     while let Some(entry) = connection.next(&mut news).await? {
         match session.output {
@@ -75,7 +75,7 @@ pub(super) struct ConnectionNotice {
     lost: bool,
 }
 
-impl Connection {
+impl ConnectionNotice {
     pub(super) fn new(language: Language) -> Self {
         Self { language, lost: false }
     }

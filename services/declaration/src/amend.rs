@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use domain::clearance::{self, Event};
-use domain::declaration::Checked;
+use domain::declaration::ValidDeclaration;
 use domain::history::HistoryFact;
 use domain::participant::Stands;
 use domain::principal::Scope;
@@ -28,7 +28,7 @@ pub(crate) struct Amendment {
     pub(crate) id: DeclarationId,
     pub(crate) seen: u32,
     pub(crate) scope: Scope,
-    pub(crate) checked: Checked,
+    pub(crate) checked: ValidDeclaration,
     /// Who is waited for with it.
     pub(crate) required: Stands,
     pub(crate) body: Bytes,
@@ -128,7 +128,7 @@ async fn file(
 }
 
 /// The first field that makes it another declaration instead of a new version of this one.
-fn identity_changed(case: &DeclarationRow, checked: &Checked) -> Option<&'static str> {
+fn identity_changed(case: &DeclarationRow, checked: &ValidDeclaration) -> Option<&'static str> {
     let d = &checked.declaration;
     [
         ("declaration.ie_flag", case.direction == checked.direction),

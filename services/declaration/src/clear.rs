@@ -25,17 +25,17 @@ use store::request::{Digest, RequestKey, Seen};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::row::{DeclarationRow, Order};
+use crate::row::{DeclarationRow, JointOrderRow};
 use crate::transaction::DeclarationTransaction;
 
 /// The numbers that a transaction may give.
-pub(crate) type Numbers = HashMap<DeclarationId, String>;
+pub(crate) type CustomsNumbers = HashMap<DeclarationId, String>;
 
 /// Decides, or answers as it was answered before.
 pub(crate) async fn clear(
     step: &mut DeclarationTransaction<'_>,
     decision: &Decision,
-    numbers: &mut Numbers,
+    numbers: &mut CustomsNumbers,
 ) -> Result<Result<Decided, Refusal>, Fault> {
     let id = decision.declaration;
     // Out of the step while it is decided about: nothing else is concerned.
@@ -52,7 +52,7 @@ async fn once(
     step: &mut DeclarationTransaction<'_>,
     case: &mut DeclarationRow,
     decision: &Decision,
-    numbers: &mut Numbers,
+    numbers: &mut CustomsNumbers,
 ) -> Result<Result<Decided, Refusal>, Fault> {
     if !decision.is_kept() {
         return decide(step, case, decision, numbers).await;
@@ -86,7 +86,7 @@ async fn decide(
     step: &mut DeclarationTransaction<'_>,
     case: &mut DeclarationRow,
     decision: &Decision,
-    numbers: &mut Numbers,
+    numbers: &mut CustomsNumbers,
 ) -> Result<Result<Decided, Refusal>, Fault> {
     let order = case.order.as_ref().map(|order| order.id);
     let event = match decision.event(&case.clearance, order) {
@@ -146,7 +146,7 @@ async fn record(
         }
         ClearanceFact::InspectionOrdered(agency) => {
             // The order is one for the declaration: opened again, it is the same one.
-            let fresh = || Order { id: OrderId(Uuid::now_v7()), findings: None };
+            let fresh = || JointOrderRow { id: OrderId(Uuid::now_v7()), findings: None };
             case.order.get_or_insert_with(fresh);
             let order_id = keep_order(step, case, OrderState::Open)?;
             show(step, case).await?;
@@ -206,7 +206,7 @@ fn otherwise(what: &str) -> Fault {
     Fault::Broken(what.to_owned())
 }
 
-fn order(case: &mut DeclarationRow) -> Result<&mut Order, Fault> {
+fn order(case: &mut DeclarationRow) -> Result<&mut JointOrderRow, Fault> {
     case.order.as_mut().ok_or_else(|| Fault::Broken("an inspection has no order".into()))
 }
 
@@ -216,7 +216,7 @@ fn keep_order(
     case: &mut DeclarationRow,
     state: OrderState,
 ) -> Result<OrderId, Fault> {
-    let Order { id: order_id, findings } = order(case)?.clone();
+    let JointOrderRow { id: order_id, findings } = order(case)?.clone();
     step.clearing.orders.insert(case.id, (order_id, state, findings));
     Ok(order_id)
 }
@@ -234,7 +234,7 @@ async fn show(step: &mut DeclarationTransaction<'_>, case: &DeclarationRow) -> R
 pub(crate) async fn look_up(
     step: &mut DeclarationTransaction<'_>,
     decisions: &[&Decision],
-) -> Result<Numbers, Fault> {
+) -> Result<CustomsNumbers, Fault> {
     let year = step.now.to_offset(CHINA).year();
     let mut wanted: BTreeMap<(String, Direction), Vec<DeclarationId>> = BTreeMap::new();
     let by_customs = decisions.iter().filter(|decision| {

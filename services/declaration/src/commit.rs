@@ -16,7 +16,7 @@ use domain::{DeclarationId, RequestId, Slot};
 use proto::memory::{self, Charge};
 use sqlx::PgConnection;
 use store::commit_queue::{Reply, Transaction};
-use store::journal::{Entry, Heads};
+use store::journal::{Heads, JournalEntry};
 use store::request::{RequestKey, Requests};
 use store::tail::Tail;
 use store::{Clock, Fault};
@@ -86,7 +86,7 @@ pub(crate) struct DeclarationWriter {
 
 impl Transaction for DeclarationWriter {
     type Command = DeclarationCommand;
-    type Published = Vec<Entry>;
+    type Published = Vec<JournalEntry>;
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {
@@ -97,7 +97,7 @@ impl Transaction for DeclarationWriter {
         &self,
         tx: &mut PgConnection,
         commands: &[DeclarationCommand],
-    ) -> Result<Vec<Entry>, Fault> {
+    ) -> Result<Vec<JournalEntry>, Fault> {
         let mut slots: Vec<i16> = commands.iter().map(|command| command.slot().column()).collect();
         slots.sort_unstable();
         slots.dedup();
@@ -141,8 +141,9 @@ impl Transaction for DeclarationWriter {
         step.write().await
     }
 
-    fn publish(&self, entries: Vec<Entry>) {
-        let released = |e: &&Entry| e.phase == phase_column(Phase::Released) && e.topics & END != 0;
+    fn publish(&self, entries: Vec<JournalEntry>) {
+        let released =
+            |e: &&JournalEntry| e.phase == phase_column(Phase::Released) && e.topics & END != 0;
         let count = metrics::counter!("sw_releases_total");
         entries.iter().filter(released).for_each(|_| count.increment(1));
         self.tail.tell(entries);

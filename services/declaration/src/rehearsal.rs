@@ -24,7 +24,7 @@ impl Default for Rehearsals {
 
 impl Rehearsals {
     /// Waits for a turn, which ends when what is given back is dropped.
-    pub(crate) async fn turn(&self, share: &Share) -> Turn {
+    pub(crate) async fn turn(&self, share: &Share) -> ValidationSlot {
         let name = match share {
             Share::Firm(name) => Arc::clone(name),
             Share::Kept => "".into(),
@@ -36,7 +36,7 @@ impl Rehearsals {
         // Nobody closes them.
         let own = own.acquire_owned().await.ok();
         let all = Arc::clone(&self.all).acquire_owned().await.ok();
-        Turn { _held: (own, all) }
+        ValidationSlot { _held: (own, all) }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use domain::clearance::{Clearance, Joint, Phase, Stand};
-use domain::declaration::{Checked, Direction};
+use domain::declaration::{Direction, ValidDeclaration};
 use domain::participant::{Participant, Stands};
 use domain::{DeclarationId, OrderId};
 use sqlx::PgConnection;
@@ -33,7 +33,7 @@ pub(crate) struct DeclarationRow {
     /// Positions added by this transaction.
     pub(crate) added: Vec<i64>,
     /// The order, when there is one and it was needed.
-    pub(crate) order: Option<Order>,
+    pub(crate) order: Option<JointOrderRow>,
 }
 
 /// The joint inspection order of a case.
@@ -47,7 +47,7 @@ impl DeclarationRow {
     /// A declaration that is being filed.
     pub(crate) fn filed(
         id: DeclarationId,
-        checked: &Checked,
+        checked: &ValidDeclaration,
         clearance: Clearance,
         pre_no: String,
         filed_time: OffsetDateTime,
@@ -109,7 +109,8 @@ pub(crate) async fn load(
                 joint: joint(row.joint)?,
                 numbered: row.invt_no.is_some(),
             };
-            let order = row.order_id.map(|id| Order { id: OrderId(id), findings: row.findings });
+            let order =
+                row.order_id.map(|id| JointOrderRow { id: OrderId(id), findings: row.findings });
             Ok((
                 id,
                 DeclarationRow {

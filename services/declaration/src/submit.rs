@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use domain::clearance::{Clearance, Phase, Stand};
-use domain::declaration::Checked;
+use domain::declaration::ValidDeclaration;
 use domain::history::HistoryFact;
 use domain::ids::is_given_by_door;
 use domain::refusal::{Code, Refusal};
@@ -31,7 +31,7 @@ use crate::{Declarations, Error, filing};
 pub(crate) struct Submission {
     pub(crate) request_id: RequestId,
     pub(crate) slot: Slot,
-    pub(crate) checked: Checked,
+    pub(crate) checked: ValidDeclaration,
     /// Where it begins: a window that asks the risk rules waits for them.
     pub(crate) clearance: Clearance,
     /// The content as it is kept and sent on.
@@ -98,7 +98,7 @@ fn given_number(principal: &Principal, pre_no: String) -> Result<Option<String>,
 /// What is looked up once for all filings of a transaction.
 pub(crate) struct Lookup {
     /// Who has the business keys.
-    holders: HashMap<Key, Holder>,
+    holders: HashMap<Key, KeyHolder>,
     /// The day's numbers of the slots.
     numbers: Numbers,
     /// The day in China as eight digits.
@@ -157,7 +157,7 @@ async fn file(
     for key in &keys {
         let Some(holder) = lookup.holders.get(key) else { continue };
         // What happened to it in this transaction counts.
-        let holder = step.cases.get(&holder.id).map_or_else(|| holder.clone(), Holder::of);
+        let holder = step.cases.get(&holder.id).map_or_else(|| holder.clone(), KeyHolder::of);
         if !matches!(holder.phase, Phase::Rejected | Phase::Withdrawn | Phase::Returned) {
             let taken = Refusal::of(Code::BusinessKeyTaken).with("key", key.describe());
             return Ok(Err(holder.named(taken)));
@@ -178,7 +178,7 @@ async fn file(
     let (checked, clearance) = (&submission.checked, submission.clearance);
     let case = DeclarationRow::filed(id, checked, clearance, pre_no.clone(), step.now);
     for key in keys {
-        if let Some(holder) = lookup.holders.insert(key, Holder::of(&case)) {
+        if let Some(holder) = lookup.holders.insert(key, KeyHolder::of(&case)) {
             give_way(step, holder.id).await?;
         }
     }
@@ -259,7 +259,7 @@ pub(crate) struct KeyHolder {
     pub(crate) invt_no: Option<String>,
 }
 
-impl Holder {
+impl KeyHolder {
     /// Names it in a refusal: for its own declarant only.
     pub(crate) fn named(&self, refusal: Refusal) -> Refusal {
         let named = refusal
@@ -287,7 +287,7 @@ impl Holder {
 async fn holders(
     tx: &mut PgConnection,
     submissions: &[&Submission],
-) -> Result<HashMap<Key, Holder>, Fault> {
+) -> Result<HashMap<Key, KeyHolder>, Fault> {
     if submissions.is_empty() {
         return Ok(HashMap::new());
     }
@@ -332,7 +332,7 @@ async fn holders(
             let id = DeclarationId::from_uuid(row.id);
             let (phase, detained) = (phase(row.phase)?, row.detained);
             let (pre_no, invt_no) = (row.pre_no, row.invt_no);
-            Ok((key, Holder { id, phase, detained, pre_no, invt_no }))
+            Ok((key, KeyHolder { id, phase, detained, pre_no, invt_no }))
         })
         .collect()
 }
@@ -341,7 +341,7 @@ async fn holders(
 pub(crate) async fn holder(
     tx: &mut PgConnection,
     case: &DeclarationRow,
-) -> Result<Option<Holder>, Fault> {
+) -> Result<Option<KeyHolder>, Fault> {
     let row = sqlx::query!(
         r#"select id, phase, (strpos(stands, $5) > 0) as "detained!", pre_no, invt_no
            from declaration
@@ -355,7 +355,7 @@ pub(crate) async fn holder(
     .fetch_optional(tx)
     .await?;
     row.map(|row| {
-        Ok(Holder {
+        Ok(KeyHolder {
             id: DeclarationId::from_uuid(row.id),
             phase: phase(row.phase)?,
             detained: row.detained,

@@ -12,7 +12,7 @@ use domain::history::{HistoryFact, topic};
 use sqlx::PgConnection;
 use store::Fault;
 use store::column::integer;
-use store::journal::{Entry, Heads};
+use store::journal::{Heads, JournalEntry};
 use store::request::Requests;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -29,7 +29,7 @@ pub(crate) struct DeclarationTransaction<'t> {
     filed: Vec<DeclarationId>,
     /// Facts of a case that are not yet an entry.
     pending: BTreeMap<DeclarationId, Pending>,
-    entries: Vec<Entry>,
+    entries: Vec<JournalEntry>,
     pub(crate) requests: Requests,
     pub(crate) clearing: clear::Writes,
 }
@@ -107,7 +107,7 @@ impl<'t> DeclarationTransaction<'t> {
             Joint::None => 0,
             Joint::Open | Joint::Done | Joint::Cancelled => topic::INSPECTED,
         };
-        self.entries.push(Entry {
+        self.entries.push(JournalEntry {
             slot: id.slot(),
             position,
             event_id: Uuid::now_v7(),
@@ -148,7 +148,7 @@ impl<'t> DeclarationTransaction<'t> {
         body.ok_or_else(|| Fault::Broken("a declaration has no content in the journal".into()))
     }
 
-    pub(crate) async fn write(mut self) -> Result<Vec<Entry>, Fault> {
+    pub(crate) async fn write(mut self) -> Result<Vec<JournalEntry>, Fault> {
         let waiting: Vec<_> = self.pending.keys().copied().collect();
         for id in waiting {
             self.enter(id, "")?;

@@ -13,8 +13,8 @@ use std::rc::Rc;
 use domain::tax_refund::arithmetic::QuantityShare;
 use domain::tax_refund::book::{Book, ClaimLineKey, ExportKey, InvoiceKey};
 use domain::tax_refund::claim::{
-    RecoveryCause, Claim, ClaimEvent, ClaimFact, ClaimLine, ClaimState, Consequence, Ground, LineEvent,
-    LineState, Query, next,
+    Claim, ClaimEvent, ClaimFact, ClaimLine, ClaimState, Consequence, Ground, LineEvent, LineState,
+    Query, RecoveryCause, next,
 };
 use domain::tax_refund::invoice::{Invoice, InvoiceLine, InvoiceNumber, PlatformAnswer};
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Property};

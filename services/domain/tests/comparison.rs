@@ -2,17 +2,18 @@
 //! that differ.
 
 use domain::documents::comparison::{
-    FieldDifference, ComparedField, Discrepancy, Member, findings, goods_value, line_totals, strange,
+    ComparedField, Discrepancy, FieldDifference, Member, findings, goods_value, line_totals,
+    strange,
 };
 use domain::documents::matching::{
-    self, Consignee, IMPORT, Inventory, InventoryLine, ParcelOrder, OrderLine, ParcelDocuments, Payment, Person,
-    MatchPolicy, Set, Waybill,
+    self, Consignee, IMPORT, InventoryLine, MatchPolicy, OrderLine, ParcelDocuments,
+    ParcelInventory, ParcelOrder, Payment, Person, Set, Waybill,
 };
-use domain::documents::{MissingDocument, MatchOutcome};
+use domain::documents::{MatchOutcome, MissingDocument};
 
 #[derive(Clone)]
 struct Parcel {
-    inventory: Inventory,
+    inventory: ParcelInventory,
     order: ParcelOrder,
     payment: Payment,
     waybill: Waybill,
@@ -75,7 +76,7 @@ fn parcel() -> Parcel {
         total_price_e5: 40 * YUAN,
     };
     Parcel {
-        inventory: Inventory {
+        inventory: ParcelInventory {
             order_no: text("N1"),
             ebp_code: text("P"),
             ebc_code: text("E"),
@@ -87,7 +88,7 @@ fn parcel() -> Parcel {
             country: text("502"),
             buyer: buyer.clone(),
             lines: vec![line(1), line(2)],
-            ..Inventory::default()
+            ..ParcelInventory::default()
         },
         order: ParcelOrder {
             order_no: text("N1"),
@@ -206,14 +207,19 @@ fn a_rule_about_a_document_that_is_not_at_hand_is_left_out() {
     parcel.waybill.consignee.name = "韩梅".to_owned();
     parcel.inventory.assure_code = String::new();
     let of = |parts: ParcelDocuments<'_>| -> Vec<&str> {
-        findings(&parts, &MatchPolicy::default()).iter().map(|finding| finding.broken.rule).collect()
+        findings(&parts, &MatchPolicy::default())
+            .iter()
+            .map(|finding| finding.broken.rule)
+            .collect()
     };
     let whole = parcel.parts();
     assert_eq!(of(whole), ["M5", "M6", "M12", "M17"]);
     assert_eq!(of(ParcelDocuments { payment: None, ..whole }), ["M5", "M12", "M17"]);
     assert_eq!(of(ParcelDocuments { order: None, ..whole }), ["M17"]);
     assert_eq!(of(ParcelDocuments { order: whole.order, ..ParcelDocuments::default() }), ["M5"]);
-    assert!(of(ParcelDocuments { payment: whole.payment, ..ParcelDocuments::default() }).is_empty());
+    assert!(
+        of(ParcelDocuments { payment: whole.payment, ..ParcelDocuments::default() }).is_empty()
+    );
     assert!(of(ParcelDocuments::default()).is_empty());
 }
 
@@ -221,7 +227,8 @@ fn a_rule_about_a_document_that_is_not_at_hand_is_left_out() {
 fn a_document_that_would_not_be_found_says_by_which_field() {
     let none = |parcel: &Parcel| {
         let parts = parcel.parts();
-        [MissingDocument::Order, MissingDocument::Payment, MissingDocument::Waybill].map(|it| strange(it, &parts))
+        [MissingDocument::Order, MissingDocument::Payment, MissingDocument::Waybill]
+            .map(|it| strange(it, &parts))
     };
     assert!(none(&parcel()).iter().all(Vec::is_empty));
     #[rustfmt::skip]

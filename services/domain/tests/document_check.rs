@@ -6,7 +6,7 @@ use domain::declaration::Profile;
 use domain::documents::DocumentKind::{self, *};
 use domain::documents::errors::ERRORS;
 use domain::documents::identity::{self, SAMPLE_PERSON, Wrong};
-use domain::documents::{Elements, DocumentViolation, refusal};
+use domain::documents::{DocumentViolation, Elements, refusal};
 use proptest::prelude::*;
 
 /// A document of a few elements.

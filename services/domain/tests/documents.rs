@@ -12,16 +12,17 @@ use domain::documents::admit::{changeable, deletable};
 use domain::documents::errors::ERRORS;
 use domain::documents::limits::ExportTimes;
 use domain::documents::matching::{
-    self, Choice, Consignee, IMPORT, Inventory, InventoryLine, BondedStock, ParcelOrder, OrderLine, Payment,
-    Person, MatchPolicy, PositiveList, Restriction, Set, Waybill, choose_payment,
+    self, BondedStock, Choice, Consignee, IMPORT, InventoryLine, MatchPolicy, OrderLine,
+    ParcelInventory, ParcelOrder, Payment, Person, PositiveList, Restriction, Set, Waybill,
+    choose_payment,
 };
 use domain::documents::returns::{allowed, status, supersedes, title_zh};
 use domain::documents::tax::{
-    DutyInput, Band, TaxableLine, Measure, SAMPLE_TARIFF, Unassessable, apportion, assess, find,
+    Band, DutyInput, Measure, SAMPLE_TARIFF, TaxableLine, Unassessable, apportion, assess, find,
 };
 use domain::documents::{
-    Admission, DocumentIntent, DocumentKind, EarlierDocument, IncomingDocument, MissingDocument, MatchOutcome, ReceiptStatus, Split,
-    admit, complete, key, stands, unchanged,
+    Admission, DocumentIntent, DocumentKind, EarlierDocument, IncomingDocument, MatchOutcome,
+    MissingDocument, ReceiptStatus, Split, admit, complete, key, stands, unchanged,
 };
 use proptest::prelude::*;
 use time::macros::date;
@@ -132,7 +133,14 @@ const EARLY: &str = "20261101080000";
 const LATE: &str = "20261101080001";
 
 fn incoming(kind: DocumentKind, app_type: DocumentIntent) -> IncomingDocument<'static> {
-    IncomingDocument { kind, key: "E1\u{1f}O1", guid: "NEW", app_type, app_time: LATE, draft: false }
+    IncomingDocument {
+        kind,
+        key: "E1\u{1f}O1",
+        guid: "NEW",
+        app_type,
+        app_time: LATE,
+        draft: false,
+    }
 }
 
 fn held(status: i32) -> EarlierDocument<'static> {
@@ -158,7 +166,10 @@ fn the_first_of_a_key_is_stored_and_nothing_else_is_done_to_nothing() {
     for kind in DocumentKind::ALL {
         assert_eq!(admit(&incoming(kind, DocumentIntent::New), None), Ok(Admission::Store));
         let deleted = EarlierDocument { deleted: true, ..held(2) };
-        assert_eq!(admit(&incoming(kind, DocumentIntent::New), Some(&deleted)), Ok(Admission::Replace));
+        assert_eq!(
+            admit(&incoming(kind, DocumentIntent::New), Some(&deleted)),
+            Ok(Admission::Replace)
+        );
         for app_type in [DocumentIntent::Change, DocumentIntent::Delete] {
             let answer = admit(&incoming(kind, app_type), None);
             assert!(refusal(&answer) < 0, "{kind:?} {app_type:?}: {answer:?}");
@@ -222,7 +233,8 @@ fn every_kind_in_every_state_replaces_only_what_it_may() {
             let of = |app_type| admit(&incoming(kind, app_type), Some(&held));
             let open = state <= 1 || state == 100;
             assert_eq!(of(DocumentIntent::New).ok(), open.then_some(Replace), "{case}: new");
-            let (change, delete) = (of(DocumentIntent::Change).ok(), of(DocumentIntent::Delete).ok());
+            let (change, delete) =
+                (of(DocumentIntent::Change).ok(), of(DocumentIntent::Delete).ok());
             assert_eq!(change, changeable(kind, state).then_some(Replace), "{case}: change");
             assert_eq!(delete, deletable(kind, state).then_some(Delete), "{case}: delete");
             if kind.is_inventory() {
@@ -240,7 +252,8 @@ fn a_document_that_came_before_is_answered_again() {
     let upper = lower.to_ascii_uppercase();
     for kind in DocumentKind::ALL {
         for state in [2, 100, 120, 899, -621_003] {
-            let held = EarlierDocument { guid: lower, same_content: true, app_time: LATE, ..held(state) };
+            let held =
+                EarlierDocument { guid: lower, same_content: true, app_time: LATE, ..held(state) };
             let again = IncomingDocument { guid: &upper, ..incoming(kind, DocumentIntent::New) };
             assert_eq!(admit(&again, Some(&held)), Ok(Admission::Repeat), "{kind:?} {state}");
             let other = EarlierDocument { same_content: false, ..held };
@@ -281,7 +294,8 @@ fn a_stranger_is_told_nothing_of_what_is_held() {
             for (same_content, used) in [(false, false), (true, false), (false, true)] {
                 let app_time = if late { "20991231000000" } else { EARLY };
                 let (own, guid) = (false, if same_content { new.guid } else { "OLD" });
-                let foreign = EarlierDocument { own, guid, same_content, used, app_time, ..held(status) };
+                let foreign =
+                    EarlierDocument { own, guid, same_content, used, app_time, ..held(status) };
                 assert!(!stands(Some(&foreign)), "{kind:?} {status}");
                 let answer = admit(&new, Some(&foreign));
                 // Whatever state it is in, it exists or it gives way.
@@ -314,11 +328,14 @@ fn the_payment_that_counts_does_not_depend_on_which_came_first() {
         pay_code: firm.to_owned(),
         ..ParcelOrder::default()
     };
-    let chosen = |order: &ParcelOrder, payments: &[Payment]| match choose_payment(Some(order), payments) {
-        Choice::None => "none".to_owned(),
-        Choice::One(at) => format!("{}/{}", payments[at].pay_transaction_id, payments[at].pay_code),
-        Choice::Several => "several".to_owned(),
-    };
+    let chosen =
+        |order: &ParcelOrder, payments: &[Payment]| match choose_payment(Some(order), payments) {
+            Choice::None => "none".to_owned(),
+            Choice::One(at) => {
+                format!("{}/{}", payments[at].pay_transaction_id, payments[at].pay_code)
+            }
+            Choice::Several => "several".to_owned(),
+        };
     for (order, expected) in [
         (order("P2", ""), "P2/F1"),
         (order("P1", ""), "several"),
@@ -358,7 +375,10 @@ fn drafts_are_changed_and_deleted_freely_and_never_take_back_a_declaration() {
             let other_draft = IncomingDocument { draft: true, ..at_once };
             assert!(admit(&other_draft, Some(&draft)).is_err());
         }
-        assert_eq!(admit(&incoming(kind, DocumentIntent::Delete), Some(&draft)), Ok(Admission::Delete));
+        assert_eq!(
+            admit(&incoming(kind, DocumentIntent::Delete), Some(&draft)),
+            Ok(Admission::Delete)
+        );
         let back = IncomingDocument { draft: true, ..incoming(kind, DocumentIntent::Change) };
         assert!(admit(&back, Some(&held(2))).is_err(), "{kind:?}");
         assert_eq!(admit(&back, Some(&held(100))), Ok(Admission::Replace), "{kind:?}");
@@ -393,7 +413,7 @@ type Mistake = fn(&mut Parcel);
 
 #[derive(Clone)]
 struct Parcel {
-    inventory: Inventory,
+    inventory: ParcelInventory,
     order: ParcelOrder,
     payment: Payment,
     waybill: Waybill,
@@ -450,7 +470,7 @@ fn parcel() -> Parcel {
         total_price_e5: yuan(250_00),
     };
     Parcel {
-        inventory: Inventory {
+        inventory: ParcelInventory {
             order_no: text("O1"),
             ebp_code: text("P1"),
             ebc_code: text("E1"),
@@ -512,7 +532,8 @@ fn stock(second_e5: i64) -> BondedStock {
 #[test]
 fn a_parcel_that_fits_is_matched() {
     let (list, ledger) = (positive_list(Restriction::BondedOnly), stock(200_000));
-    let policy = MatchPolicy { positive_list: Some(&list), ledger: Some(&ledger), ..MatchPolicy::default() };
+    let policy =
+        MatchPolicy { positive_list: Some(&list), ledger: Some(&ledger), ..MatchPolicy::default() };
     assert_eq!(parcel().matched(&policy), MatchOutcome::Matched);
     assert_eq!(parcel().matched(&MatchPolicy::default()), MatchOutcome::Matched);
 }
@@ -560,7 +581,8 @@ fn one_mistake_breaks_one_rule() {
         }),
     ];
     let (list, ledger) = (positive_list(Restriction::BondedOnly), stock(200_000));
-    let policy = MatchPolicy { positive_list: Some(&list), ledger: Some(&ledger), ..MatchPolicy::default() };
+    let policy =
+        MatchPolicy { positive_list: Some(&list), ledger: Some(&ledger), ..MatchPolicy::default() };
     let mut tested = BTreeSet::from(["M1", "M2", "M4"]);
     for (rule, code, mistake) in table {
         let mut parcel = parcel();
@@ -675,12 +697,20 @@ fn what_is_given_by_policy_is_given() {
     gift.order.goods_value_e5 -= yuan(250_00);
     gift.order.actural_paid_e5 -= yuan(250_00);
     gift.payment.amount_paid_e5 -= yuan(250_00);
-    assert_eq!(gift.matched(&MatchPolicy::default()), MatchOutcome::Matched, "a gift costs nothing");
+    assert_eq!(
+        gift.matched(&MatchPolicy::default()),
+        MatchOutcome::Matched,
+        "a gift costs nothing"
+    );
     let mut unnamed = self::parcel();
     unnamed.order.pay_code.clear();
     unnamed.order.pay_transaction_id.clear();
     unnamed.payment.payer.id_number.make_ascii_lowercase();
-    assert_eq!(unnamed.matched(&MatchPolicy::default()), MatchOutcome::Matched, "an order need not name it");
+    assert_eq!(
+        unnamed.matched(&MatchPolicy::default()),
+        MatchOutcome::Matched,
+        "an order need not name it"
+    );
 }
 
 #[test]
@@ -820,8 +850,9 @@ fn a_sum_that_is_wrong_shows_its_parts() {
 fn a_heading_counts_for_the_modes_that_its_note_allows() {
     let (free, bonded) = (positive_list(Restriction::None), positive_list(Restriction::BondedOnly));
     let direct: Mistake = |p| p.inventory.trade_mode = "9610".to_owned();
-    let with =
-        |list, mistake| broken(&MatchPolicy { positive_list: Some(list), ..MatchPolicy::default() }, mistake);
+    let with = |list, mistake| {
+        broken(&MatchPolicy { positive_list: Some(list), ..MatchPolicy::default() }, mistake)
+    };
     assert_eq!(with(&free, direct), []);
     assert_eq!(with(&free, |_| ()), []);
     assert_eq!(with(&bonded, |_| ()), []);
@@ -1017,7 +1048,8 @@ fn freight_counts_and_what_cannot_be_assessed_says_why() {
     let bases: Vec<_> = tax.lines.iter().map(|line| line.tax_price_e5).collect();
     assert_eq!(bases, [yuan(103_33), yuan(103_33), yuan(103_35)]);
     assert_eq!(tax.vat_fen, 9_40 + 9_40 + 9_40);
-    let only = |line: TaxableLine<'_>| assess(&DutyInput { lines: &[line], ..assessment }).map(|_| ());
+    let only =
+        |line: TaxableLine<'_>| assess(&DutyInput { lines: &[line], ..assessment }).map(|_| ());
     assert_eq!(only(line(7, "3304990029", 1)), Err(Unassessable::NoMeasure(7)));
     assert_eq!(only(line(7, "9", -1)), Err(Unassessable::Amount(7)));
     assert_eq!(only(line(7, "9", i64::MAX / 1_000)), Err(Unassessable::Amount(7)));

@@ -8,16 +8,18 @@ use domain::codes;
 use domain::declaration::{Declaration, Direction, GoodsLine, Money, Party, QuarantineData};
 use domain::inspection::appointment::{self, By, CHINA, Place, TimeWindow, book};
 use domain::inspection::condition::{Condition, Context, Range, RiskSubject};
-use domain::inspection::credit::{self, CreditNews, Class, Credit, Status};
+use domain::inspection::credit::{self, Class, Credit, CreditNews, Status};
 use domain::inspection::draw::{
-    Candidate, Conflict, Draw, Drawn, Fate, DrawPurpose, Seed, DrawTask, officers,
+    Candidate, Conflict, Draw, DrawPurpose, DrawTask, Drawn, Fate, Seed, officers,
 };
 use domain::inspection::finding::{Disposal, ExaminationFinding, FindingKey, FoundResult};
 use domain::inspection::order::{
-    SiteAct, Appointment, Attendance, OrderEvent, OrderFact, INSTRUCTIONS_MAX, Instruction, InstructionKey,
-    Method, JointOrder, Sample, Stage, Treatment, next,
+    Appointment, Attendance, INSTRUCTIONS_MAX, Instruction, InstructionKey, JointOrder, Method,
+    OrderEvent, OrderFact, Sample, SiteAct, Stage, Treatment, next,
 };
-use domain::inspection::risk::{RuleAction, Area, RuleEffect, SelectionRates, RiskRule, RuleSet, Wanted, assess};
+use domain::inspection::risk::{
+    Area, RiskRule, RuleAction, RuleEffect, RuleSet, SelectionRates, Wanted, assess,
+};
 use domain::inspection::samples::{SAMPLE_CUSTOMS, SAMPLE_QUARANTINE};
 use domain::inspection::statistics::{ClearedCase, StatisticsGroup, table};
 use domain::inspection::{RuleSource, Why};
@@ -166,7 +168,8 @@ fn draws_are_uniform() {
     assert!(classes.iter().all(|n| n.abs_diff(1_000) < 158), "{classes:?}");
     assert!(selected.abs_diff(3_000) < 270, "{selected} of 100,000 at 300 basis points");
     // A bound that does not divide 2^64: no side is favoured.
-    let low = (0..30_000).filter(|s| quick_draw_of(*s).number(DrawPurpose::Goods, "x", 3).number == 0);
+    let low =
+        (0..30_000).filter(|s| quick_draw_of(*s).number(DrawPurpose::Goods, "x", 3).number == 0);
     assert!(low.count().abs_diff(10_000) < 410);
 }
 
@@ -856,8 +859,10 @@ fn refusals_name_what_is_wrong() {
     assert_eq!(no(&working, &old).code, Code::StaleVersion);
     let unknown = finding(Customs, "seal", 0, FoundResult::Conform);
     assert_eq!(no(&working, &reported(&[unknown])).code, Code::InstructionUnknown);
-    let stranger =
-        ExaminationFinding { officer: "Z".into(), ..finding(Customs, "count", 0, FoundResult::Conform) };
+    let stranger = ExaminationFinding {
+        officer: "Z".into(),
+        ..finding(Customs, "count", 0, FoundResult::Conform)
+    };
     assert_eq!(no(&working, &reported(&[stranger])).code, Code::OfficerNotAssigned);
     assert_eq!(no(&working, &reported(&[lab_fails()])).code, Code::SampleUnknown);
     let undecided = disposed(Customs, Disposal::Release);
@@ -872,8 +877,9 @@ fn refusals_name_what_is_wrong() {
 
 #[test]
 fn an_officer_who_is_not_assigned_is_refused_also_the_second_time() {
-    let examine =
-        |officer: &str| site(SiteAct::Examine { method: Method::Manual, officer: officer.to_owned() });
+    let examine = |officer: &str| {
+        site(SiteAct::Examine { method: Method::Manual, officer: officer.to_owned() })
+    };
     let result = |officer: &str, revision| {
         let found = finding(Customs, "count", 0, FoundResult::Conform);
         reported(&[ExaminationFinding { officer: officer.to_owned(), revision, ..found }])
@@ -978,8 +984,11 @@ fn the_enterprise_that_does_not_come_loses_its_choice() {
 #[test]
 fn two_officers_claim_one_order() {
     let ordered = run(&[demand(Customs, &["count"])]);
-    let other =
-        site(SiteAct::Appoint { seen: 0, appointment: at(NINE + Duration::hours(1)), by: By::Site });
+    let other = site(SiteAct::Appoint {
+        seen: 0,
+        appointment: at(NINE + Duration::hours(1)),
+        by: By::Site,
+    });
     let (then, _) = next(&ordered, &appointed()).expect("the first");
     let second = next(&then, &other).expect_err("the second");
     assert_eq!((second.code, said(&second, "appointments")), (Code::OrderTaken, Some("1")));
@@ -1002,13 +1011,17 @@ fn methods_and_samples_decide_what_conform_means() {
         order.unanswered().iter().map(|i| i.key.id.clone()).collect()
     };
     // A picture does not answer what asks for hands, nor hands what asks for the laboratory.
-    let picture =
-        ExaminationFinding { method: Method::Machine, ..finding(Customs, "count", 0, FoundResult::Conform) };
+    let picture = ExaminationFinding {
+        method: Method::Machine,
+        ..finding(Customs, "count", 0, FoundResult::Conform)
+    };
     let hands = finding(Quarantine, "lab", 0, FoundResult::Conform);
     let now = next(&now, &reported(&[picture, hands])).expect("kept").0;
     assert_eq!(unanswered(&now), ["count", "lab"]);
-    let corrected =
-        ExaminationFinding { revision: 2, ..finding(Customs, "count", 0, FoundResult::QtyMismatch) };
+    let corrected = ExaminationFinding {
+        revision: 2,
+        ..finding(Customs, "count", 0, FoundResult::QtyMismatch)
+    };
     let now = next(&now, &reported(&[corrected])).expect("kept").0;
     assert_eq!(unanswered(&now), ["lab"]);
     let of = |id: &str, gnum| Sample { id: id.into(), gnum, ..sample(Quarantine, "lab") };
@@ -1239,7 +1252,8 @@ fn all_reports(results: &[FoundResult]) -> Vec<OrderEvent> {
     for (((agency, id), gnum), result) in keys.zip(results) {
         let first = finding(agency, id, gnum, *result);
         let pending = ExaminationFinding { result: FoundResult::LabPending, ..first.clone() };
-        let corrected = ExaminationFinding { revision: 2, result: FoundResult::DocMismatch, ..first.clone() };
+        let corrected =
+            ExaminationFinding { revision: 2, result: FoundResult::DocMismatch, ..first.clone() };
         reports.extend([pending, first, corrected].map(|f| reported(&[f])));
     }
     reports
@@ -1265,10 +1279,8 @@ fn random_events() -> impl Strategy<Value = Vec<OrderEvent>> {
     let examination = || prop_oneof![6 => Just(1_u32), 3 => Just(2)];
     let id = || prop::sample::select(vec!["count", "lab"]);
     let officer = || prop::sample::select(vec!["A1", "B1", "C1"]).prop_map(str::to_owned);
-    let demands = (agency(), version(), id()).prop_map(|(agency, version, id)| OrderEvent::Demand {
-        agency,
-        version,
-        instructions: vec![instruction(agency, id, &[])],
+    let demands = (agency(), version(), id()).prop_map(|(agency, version, id)| {
+        OrderEvent::Demand { agency, version, instructions: vec![instruction(agency, id, &[])] }
     });
     let hours = || (0_i64..30).prop_map(|hours| NINE + Duration::hours(hours - 5));
     let by = || prop_oneof![Just(By::Enterprise), Just(By::Site)];
@@ -1639,7 +1651,8 @@ fn findings_move_points_class_and_blacklist() {
     // Two years later it is over, and the next day everything is as before.
     let last = credit.apply(&credit::CreditEvent::Day(date!(2028 - 02 - 29))).expect("a day");
     assert_eq!(last.1, []);
-    let (credit, changes) = credit.apply(&credit::CreditEvent::Day(date!(2028 - 03 - 01))).expect("over");
+    let (credit, changes) =
+        credit.apply(&credit::CreditEvent::Day(date!(2028 - 03 - 01))).expect("over");
     assert_eq!(changes[0].what, CreditNews::Expired("o1".into()));
     assert_eq!((credit.points, credit.class, credit.blacklisted), (70, Class::General, false));
     let late = credit.apply(&found("o0", FoundResult::Prohibited, day)).expect("too old");
@@ -1803,7 +1816,8 @@ fn the_table_of_times() {
         inspected,
         joint,
     };
-    let mut cases: Vec<ClearedCase> = (1..=100).rev().map(|n| case(n, false, false, "4218")).collect();
+    let mut cases: Vec<ClearedCase> =
+        (1..=100).rev().map(|n| case(n, false, false, "4218")).collect();
     cases.push(case(3_600, true, true, "4218"));
     cases.push(case(7_200, true, false, "4258"));
     cases.push(ClearedCase { released: None, ..case(0, true, false, "4258") });

@@ -5,12 +5,12 @@ use domain::clearance::Agency::{self, Customs, Quarantine};
 use domain::inspection::appointment::{By, TimeWindow};
 use domain::inspection::finding::{Disposal, ExaminationFinding, FindingKey, FoundResult};
 use domain::inspection::joint::{
-    At, JointCase, DeclarationEvent, OrderMessage, on_declaration_event, on_objection, on_order_event,
-    on_refusal, record,
+    At, DeclarationEvent, JointCase, OrderMessage, on_declaration_event, on_objection,
+    on_order_event, on_refusal, record,
 };
 use domain::inspection::order::{
-    SiteAct, Appointment, Attendance, OrderEvent, INSTRUCTIONS_MAX, Instruction, InstructionKey, Method,
-    JointOrder, Stage, Treatment,
+    Appointment, Attendance, INSTRUCTIONS_MAX, Instruction, InstructionKey, JointOrder, Method,
+    OrderEvent, SiteAct, Stage, Treatment,
 };
 use domain::refusal::Code;
 use time::Duration;
@@ -406,7 +406,8 @@ fn goods_stay_while_an_objection_is_pending() {
 fn nothing_is_decided_about_goods_that_were_released() {
     let (case, _) = run(then(found(Prohibited), vec![told(1, 2, DeclarationEvent::Released)]));
     assert!(case.released);
-    let event = OrderEvent::Dispose { agency: Customs, examination: 1, disposal: Disposal::DetainOther };
+    let event =
+        OrderEvent::Dispose { agency: Customs, examination: 1, disposal: Disposal::DetainOther };
     assert_eq!(
         on_order_event(&case, &event).expect_err("they are gone").code,
         Code::AlreadyReleased

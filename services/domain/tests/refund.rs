@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use domain::documents::DocumentKind;
 use domain::documents::reference::{contradictions, repeated};
-use domain::documents::refund::{ReturnFault, ReturnLine, LineQuantity, check};
+use domain::documents::refund::{LineQuantity, ReturnFault, ReturnLine, check};
 use proptest::prelude::*;
 
 fn quantity(qty_e5: i64, unit: &str) -> Option<LineQuantity> {
@@ -97,8 +97,12 @@ fn a_second_quantity_that_the_inventory_has_not_is_none_of_it() {
     let mut line = two_lines().remove(1);
     line.quantities[2] = quantity(1, "035");
     let faults = check(&two_lines(), &[], &[line]);
-    let unit =
-        ReturnFault::Differs { gnum: 2, element: "unit2", given: "035".to_owned(), held: String::new() };
+    let unit = ReturnFault::Differs {
+        gnum: 2,
+        element: "unit2",
+        given: "035".to_owned(),
+        held: String::new(),
+    };
     assert_eq!(faults, [unit, ReturnFault::TooMuch { gnum: 2, element: "qty2" }]);
 }
 

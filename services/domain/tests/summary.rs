@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::documents::missing_parts;
-use domain::documents::summary::{SummaryDeclaration, SummaryInventory, SummaryLine, SummaryPart, SummaryRule, merge, period, unfit};
+use domain::documents::summary::{
+    SummaryDeclaration, SummaryInventory, SummaryLine, SummaryPart, SummaryRule, merge, period,
+    unfit,
+};
 use proptest::prelude::*;
 
 const BY_ALL: SummaryRule = SummaryRule { by_producer: true, by_name: true };
@@ -85,7 +88,8 @@ fn a_declaration_has_one_head_and_a_line_has_one_kind_of_goods() {
     // What is measured may differ.
     assert_eq!(shape(BY_ALL, |it| it.lines[0].quantities_e5 = [1; 3]), [1]);
     let merged = merge(&[inventory("2"), inventory("1")], BY_ALL);
-    let part = |no: &str| SummaryPart { invt_no: no.to_owned(), logistics_no: format!("L{no}"), gnum: 1 };
+    let part =
+        |no: &str| SummaryPart { invt_no: no.to_owned(), logistics_no: format!("L{no}"), gnum: 1 };
     assert_eq!(merged[0].lines[0].parts, [part("1"), part("2")]);
     assert_eq!(merged[0].lines[0].quantities_e5, [600_000, 600_000, 120_000]);
     assert_eq!(merged[0].lines[0].total_price_e5, 5_940_000);
@@ -148,15 +152,17 @@ fn a_line() -> impl Strategy<Value = SummaryLine> {
         (0..i64::MAX, 0..i64::MAX, 0..i64::MAX),
         0..i64::MAX,
     )
-        .prop_map(|(gcode, item_name, country, currency, unit, qty, total_price_e5)| SummaryLine {
-            gnum: 0,
-            gcode,
-            item_name,
-            country,
-            currency,
-            units: [unit, "011".to_owned(), String::new()],
-            quantities_e5: [qty.0, qty.1, qty.2],
-            total_price_e5,
+        .prop_map(|(gcode, item_name, country, currency, unit, qty, total_price_e5)| {
+            SummaryLine {
+                gnum: 0,
+                gcode,
+                item_name,
+                country,
+                currency,
+                units: [unit, "011".to_owned(), String::new()],
+                quantities_e5: [qty.0, qty.1, qty.2],
+                total_price_e5,
+            }
         })
 }
 
@@ -169,15 +175,17 @@ fn inventories() -> impl Strategy<Value = Vec<SummaryInventory>> {
         (0..i64::MAX, 0..i64::MAX),
         prop::collection::vec(a_line(), 1..4),
     )
-        .prop_map(|(owner_code, traf_mode, country, port_code, weights, lines)| SummaryInventory {
-            owner_code,
-            traf_mode,
-            country,
-            port_code,
-            gross_weight_e5: weights.0,
-            net_weight_e5: weights.1,
-            lines,
-            ..inventory("")
+        .prop_map(|(owner_code, traf_mode, country, port_code, weights, lines)| {
+            SummaryInventory {
+                owner_code,
+                traf_mode,
+                country,
+                port_code,
+                gross_weight_e5: weights.0,
+                net_weight_e5: weights.1,
+                lines,
+                ..inventory("")
+            }
         });
     prop::collection::vec(one, 0..12).prop_map(|mut all| {
         for (number, it) in (1_u32..).zip(&mut all) {

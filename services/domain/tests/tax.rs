@@ -7,8 +7,8 @@
 )]
 
 use domain::documents::tax::{
-    self, DutyInput, Band, COSMETICS, TaxableLine, Measure, Rate, Tax, Unassessable, apportion, assess,
-    find,
+    self, Band, COSMETICS, DutyInput, Measure, Rate, Tax, TaxableLine, Unassessable, apportion,
+    assess, find,
 };
 use time::Date;
 use time::macros::date;

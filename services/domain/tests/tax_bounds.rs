@@ -1,7 +1,7 @@
 //! What import costs, rule by rule, with the numbers on both sides of every bound.
 
 use domain::documents::tax::{
-    DutyInput, Band, COSMETICS, TaxableLine, LineTax, Measure, Rate, SAMPLE_TARIFF, Tax, Threshold,
+    Band, COSMETICS, DutyInput, LineTax, Measure, Rate, SAMPLE_TARIFF, Tax, TaxableLine, Threshold,
     Unassessable, apportion, assess, find,
 };
 use time::Date;

@@ -50,7 +50,8 @@ fn by(claim: u64, line: u32) -> ClaimLineKey {
     ClaimLineKey { claim, line }
 }
 
-const WHOLES: [QuantityShare; 2] = [QuantityShare { qty_e5: 7, fen: 1_003 }, QuantityShare { qty_e5: 3, fen: 2 }];
+const WHOLES: [QuantityShare; 2] =
+    [QuantityShare { qty_e5: 7, fen: 1_003 }, QuantityShare { qty_e5: 3, fen: 2 }];
 
 fn book() -> Book {
     let mut book = Book::default();

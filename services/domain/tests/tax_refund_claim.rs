@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use domain::tax_refund::arithmetic::QuantityShare;
 use domain::tax_refund::book::{Book, ClaimLineKey, ExportKey, InvoiceKey};
 use domain::tax_refund::claim::{
-    RecoveryCause, Claim, ClaimError, ClaimEvent, ClaimFact, ClaimLine, ClaimState, Consequence, Ground,
-    LineEvent, LineState, Query, apply, next,
+    Claim, ClaimError, ClaimEvent, ClaimFact, ClaimLine, ClaimState, Consequence, Ground,
+    LineEvent, LineState, Query, RecoveryCause, apply, next,
 };
 use domain::tax_refund::invoice::{Invoice, InvoiceLine, InvoiceNumber, PlatformAnswer};
 use time::macros::date;

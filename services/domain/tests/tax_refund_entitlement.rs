@@ -3,8 +3,8 @@
 use domain::tax_refund::arithmetic::QuantityShare;
 use domain::tax_refund::deadline::Deadline;
 use domain::tax_refund::entitlement::{
-    Entitlement, ExportLine, ExportMode, Firm, FirmClass, FirmKind, MissingProof, MoneyStatus, Purchase,
-    LineStatus, Tables, WithoutInvoice, by_urgency, entitlement,
+    Entitlement, ExportLine, ExportMode, Firm, FirmClass, FirmKind, LineStatus, MissingProof,
+    MoneyStatus, Purchase, Tables, WithoutInvoice, by_urgency, entitlement,
 };
 use domain::tax_refund::invoice::Verification;
 use domain::tax_refund::method::{DOMESTIC, EXEMPT, PRODUCER, TRADER};

@@ -20,7 +20,7 @@ pub(crate) struct ConnectionLease {
 /// Positions that an agency has stored, by slot.
 pub(crate) type Stored = Vec<(Slot, i64)>;
 
-impl Lease {
+impl ConnectionLease {
     /// Registers a connection of a consumer; an older connection of the same name ends.
     pub(crate) async fn open(
         pool: &PgPool,

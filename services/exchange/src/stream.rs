@@ -17,14 +17,14 @@ use futures::{FutureExt as _, Stream, StreamExt as _};
 use proto::raw::connect_request::Frame as In;
 use proto::raw::connect_response::Frame as Out;
 use proto::{exchange as wire, raw, status};
-use store::journal::Entry;
+use store::journal::JournalEntry;
 use store::tail::Reader;
 use store::{Fault, column};
 use tokio::time::Instant;
 use tonic::{Status, Streaming};
 
 use crate::Shared;
-use crate::slots::{Lease, Stored};
+use crate::slots::{ConnectionLease, Stored};
 
 /// How often stored positions are kept. A crash between two of these only means that events are
 /// delivered again.
@@ -132,7 +132,7 @@ pub(crate) fn serve(
 enum Step {
     Heard(Result<Option<raw::ConnectRequest>, Status>),
     Decided(raw::Result),
-    Read(Result<Vec<Arc<Entry>>, Fault>),
+    Read(Result<Vec<Arc<JournalEntry>>, Fault>),
     Keep,
     Renew,
     Heartbeat,
@@ -201,10 +201,10 @@ impl Progress {
 
 struct Session {
     subscriber: Subscriber,
-    lease: Lease,
+    lease: ConnectionLease,
     reader: Reader,
     /// Read and not yet sent.
-    backlog: VecDeque<Arc<Entry>>,
+    backlog: VecDeque<Arc<JournalEntry>>,
     /// Sent and not yet acknowledged, by slot.
     unacknowledged: BTreeMap<Slot, VecDeque<i64>>,
     progress: Progress,
@@ -232,7 +232,7 @@ impl Session {
         if open.consumer.is_empty() || open.consumer.len() > 100 {
             return Err(refuse(Refusal::of(Code::Required).with("field", "consumer")));
         }
-        let lease = Lease::open(&shared.pool, subscriber, &open.consumer)
+        let lease = ConnectionLease::open(&shared.pool, subscriber, &open.consumer)
             .await
             .map_err(|fault| unavailable(&fault))?;
         let wanted = open.max_in_flight.clamp(1, limits::EXCHANGE_IN_FLIGHT_MAX);
@@ -303,7 +303,7 @@ impl Session {
         self.backlog.is_empty() && self.in_flight < self.in_flight_max
     }
 
-    fn take(&mut self, entries: Vec<Arc<Entry>>) {
+    fn take(&mut self, entries: Vec<Arc<JournalEntry>>) {
         let wanted = self.subscriber.row().topics;
         self.backlog.extend(entries.into_iter().filter(|entry| entry.topics & wanted != 0));
     }
@@ -333,7 +333,7 @@ impl Session {
     /// Takes at most so many events out of the backlog, as many as fit into a frame.
     async fn events(&mut self, shared: &Shared, most: usize) -> Result<Vec<raw::Event>, Status> {
         let mut bytes = 0;
-        let fits = |entry: &&Arc<Entry>| {
+        let fits = |entry: &&Arc<JournalEntry>| {
             bytes += entry.size();
             bytes <= limits::EXCHANGE_BATCH_BYTES_MAX
         };
@@ -533,7 +533,7 @@ fn positions(of: impl Iterator<Item = (Slot, i64)>) -> Result<Vec<raw::Position>
     .collect()
 }
 
-fn event(entry: &Entry, attempt: u32) -> Result<raw::Event, Fault> {
+fn event(entry: &JournalEntry, attempt: u32) -> Result<raw::Event, Fault> {
     Ok(raw::Event {
         slot: entry.slot.number(),
         position: column::unsigned(entry.position)?,

@@ -29,7 +29,7 @@ use crate::errand::{self, Settled};
 use crate::heard::{self, InboundEvent};
 use crate::orders;
 use crate::reference::{self, Put};
-use crate::risk::{self, Demands};
+use crate::risk::{self, WireDemands};
 use crate::transaction::{Committed, InspectionTransaction, Loaded};
 
 /// What waits for its transaction, and what it is answered with.
@@ -37,7 +37,7 @@ use crate::transaction::{Committed, InspectionTransaction, Loaded};
 pub(crate) enum InspectionCommand {
     /// The declaration service told something; and what has to wait in the queue of events. For each event:
     /// what the rules demand, where they were asked.
-    Hear(Vec<Arc<InboundEvent>>, Vec<Item>, Reply<Vec<Option<Demands>>>),
+    Hear(Vec<Arc<InboundEvent>>, Vec<Item>, Reply<Vec<Option<WireDemands>>>),
     /// Somebody asks something of an order.
     Ask(Box<OrderRequest>, Reply<Result<OrderAnswer, Refusal>>),
     /// Something about the credit of a firm, which is answered as it stands then.

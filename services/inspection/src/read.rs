@@ -5,7 +5,7 @@ use domain::inspection::appointment::{By, CHINA, TimeWindow};
 use domain::inspection::credit::Credit;
 use domain::inspection::draw::{Candidate, Seed};
 use domain::inspection::order::Stage;
-use domain::inspection::statistics::{self, Case};
+use domain::inspection::statistics::{self, ClearedCase};
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Principal, Slot, limits};
@@ -13,7 +13,7 @@ use proto::inspection::{decode_credit, decode_officer, decode_order};
 use sqlx::PgPool;
 use std::collections::HashSet;
 use store::column::number;
-use store::journal::{self, Entry};
+use store::journal::{self, JournalEntry};
 use store::page::Page;
 use store::{Fault, ServiceError};
 use time::{Date, Duration, OffsetDateTime};
@@ -21,9 +21,9 @@ use time::{Date, Duration, OffsetDateTime};
 use crate::Inspection;
 use crate::credits::class;
 use crate::orders::{OrderRow, Row, stage_column};
-use crate::reference::{Site, read_site};
+use crate::reference::{SitePlace, read_site};
 use crate::risk::{agency, agency_column};
-use crate::view::{self, Seen, View};
+use crate::view::{self, OrderVisibility, View};
 
 /// Which orders.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ fn declarants(scope: &Scope) -> Option<&[String]> {
 pub(crate) async fn orders(
     inspection: &Inspection,
     principal: &Principal,
-    filter: Filter,
+    filter: OrderFilter,
     asked: (i32, &str),
 ) -> Result<(Vec<OrderRow>, String), ServiceError> {
     let view = View::of(&inspection.reads, principal).await?;
@@ -104,7 +104,7 @@ pub(crate) async fn order(
 ) -> Result<OrderRow, ServiceError> {
     let mut connection = pool.acquire().await.map_err(Fault::from)?;
     let mut found = crate::orders::load(&mut connection, &[id].into()).await?;
-    let found = found.remove(&id).filter(|filed| view.shows(Seen::of(filed)));
+    let found = found.remove(&id).filter(|filed| view.shows(OrderVisibility::of(filed)));
     let unknown = || Refusal::of(Code::NotFound).with("name", proto::inspection::order_name(id));
     Ok(found.ok_or_else(unknown)?)
 }
@@ -122,13 +122,13 @@ pub(crate) async fn positions(pool: &PgPool, id: DeclarationId) -> Result<Vec<i6
 }
 
 /// What happened to an order, oldest first.
-pub(crate) async fn history(pool: &PgPool, id: DeclarationId) -> Result<Vec<Entry>, Fault> {
+pub(crate) async fn history(pool: &PgPool, id: DeclarationId) -> Result<Vec<JournalEntry>, Fault> {
     let positions = positions(pool, id).await?;
     journal::at(pool, id.slot(), &positions).await
 }
 
 /// Every place.
-pub(crate) async fn places(pool: &PgPool) -> Result<Vec<Site>, Fault> {
+pub(crate) async fn places(pool: &PgPool) -> Result<Vec<SitePlace>, Fault> {
     let rows = sqlx::query_scalar!("select body from place where slot = 0 order by id")
         .fetch_all(pool)
         .await?;
@@ -176,7 +176,10 @@ pub(crate) async fn officers(
 }
 
 /// Officers who were sent to orders of a site that are not over.
-pub(crate) async fn sent_to(pool: &PgPool, site: &view::Site) -> Result<HashSet<String>, Fault> {
+pub(crate) async fn sent_to(
+    pool: &PgPool,
+    site: &view::SiteScope,
+) -> Result<HashSet<String>, Fault> {
     let rows = sqlx::query_scalar!(
         "select state from joint_order
          where stage < 10 and place <> '' and (claimed_by = $1 or place = any($2))
@@ -206,7 +209,10 @@ pub(crate) struct StoredRules {
 }
 
 /// Rule sets, newest first of each agency.
-pub(crate) async fn rule_sets(pool: &PgPool, of: Option<Agency>) -> Result<Vec<Rules>, Fault> {
+pub(crate) async fn rule_sets(
+    pool: &PgPool,
+    of: Option<Agency>,
+) -> Result<Vec<StoredRules>, Fault> {
     let rows = sqlx::query!(
         "select agency, version, document, put_time, put_by from rule_set
          where slot = 0 and ($1::smallint is null or agency = $1)
@@ -217,7 +223,7 @@ pub(crate) async fn rule_sets(pool: &PgPool, of: Option<Agency>) -> Result<Vec<R
     .await?;
     rows.into_iter()
         .map(|row| {
-            Ok(Rules {
+            Ok(StoredRules {
                 agency: agency(row.agency)?,
                 version: number(row.version)?,
                 document: row.document,
@@ -349,7 +355,7 @@ pub(crate) async fn credit(pool: &PgPool, firm: &str) -> Result<Option<Credit>, 
 pub(crate) type CreditHistory = (OffsetDateTime, String, String, String);
 
 /// What changed in the credit of a firm, newest first.
-pub(crate) async fn credit_changes(pool: &PgPool, firm: &str) -> Result<Vec<Changed>, Fault> {
+pub(crate) async fn credit_changes(pool: &PgPool, firm: &str) -> Result<Vec<CreditHistory>, Fault> {
     let rows = sqlx::query!(
         "select changed_time, what, text, text_zh from credit_change
          where slot = $1 and firm = $2 order by number desc limit 100",
@@ -371,7 +377,7 @@ pub(crate) async fn statistics(
     scope: &Scope,
     (from, until): (OffsetDateTime, OffsetDateTime),
     port_code: &str,
-) -> Result<Vec<statistics::Row>, ServiceError> {
+) -> Result<Vec<statistics::StatisticsRow>, ServiceError> {
     let codes = declarants(scope);
     let rows = sqlx::query!(
         r#"select c.port_code, c.trade_mode, c.class, c.filed_time, c.ended, c.ended_time,
@@ -399,7 +405,7 @@ pub(crate) async fn statistics(
     let cases = rows
         .into_iter()
         .map(|row| {
-            Ok(Case {
+            Ok(ClearedCase {
                 port: row.port_code,
                 mode: row.trade_mode,
                 class: class(row.class)?,

@@ -97,7 +97,7 @@ pub struct DeliveryQueue<P> {
 /// The pause after the first try that failed, where nothing else is wanted.
 pub const FIRST_PAUSE: Duration = Duration::from_millis(limits::TRY_PAUSE_MILLISECONDS);
 
-impl<P: Port> Queue<P> {
+impl<P: Port> DeliveryQueue<P> {
     /// Does what is due, until `closing`. `wake` says that something may be new.
     pub async fn run(&self, wake: &Notify, closing: &CancellationToken) {
         let (mut from, mut done) = (START, HashSet::new());

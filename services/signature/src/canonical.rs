@@ -7,7 +7,7 @@
 //! ancestors declared, and their xml: attributes.
 
 use crate::Refused;
-use crate::xml::{Attribute, Binding, StartTag, XmlToken, Tokens};
+use crate::xml::{Attribute, Binding, StartTag, Tokens, XmlToken};
 
 /// Writes tokens in their canonical spelling.
 #[derive(Debug, Default)]

@@ -78,7 +78,8 @@ impl Certificate {
     ///
     /// It is not a certificate, or its key is neither SM2 nor RSA of at least 1024 bits.
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
-        const NONE: CertificateError = CertificateError("is not an X.509 certificate", "不是X.509证书");
+        const NONE: CertificateError =
+            CertificateError("is not an X.509 certificate", "不是X.509证书");
         if der.len() > CERTIFICATE_BYTES_MAX {
             return Err(CertificateError("the certificate is too long", "证书过长"));
         }
@@ -149,13 +150,17 @@ impl std::fmt::Debug for Certificate {
 }
 
 fn public_key(info: &SubjectPublicKeyInfo<'_>) -> Result<(PublicKey, String), CertificateError> {
-    const KEY: CertificateError = CertificateError("the key is neither SM2 nor RSA", "密钥类型既非SM2也非RSA");
+    const KEY: CertificateError =
+        CertificateError("the key is neither SM2 nor RSA", "密钥类型既非SM2也非RSA");
     let bytes = info.subject_public_key.data.as_ref();
     if info.algorithm.algorithm == RSA {
         let (_, key) = x509_parser::public_key::RSAPublicKey::from_der(bytes).map_err(|_| KEY)?;
         let bits = key.key_size();
         if !(1024..=8192).contains(&bits) {
-            return Err(CertificateError("the RSA key has not 1024 to 8192 bits", "RSA密钥长度不合规"));
+            return Err(CertificateError(
+                "the RSA key has not 1024 to 8192 bits",
+                "RSA密钥长度不合规",
+            ));
         }
         return Ok((PublicKey::Rsa(bytes.to_vec()), format!("rsa-{bits}")));
     }

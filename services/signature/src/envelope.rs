@@ -14,7 +14,7 @@ use crate::algorithm::{Algorithm, C14N, ENVELOPED, Hash};
 use crate::canonical::Canonical;
 use crate::lines::{Counter, Lines};
 use crate::text::is_space;
-use crate::xml::{StartTag, XmlToken, Tokens};
+use crate::xml::{StartTag, Tokens, XmlToken};
 
 /// The namespace of signatures.
 pub(crate) const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";

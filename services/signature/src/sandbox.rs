@@ -115,7 +115,12 @@ impl Authority {
     /// # Errors
     ///
     /// The name or the customs code cannot stand in a certificate, or the period is none.
-    pub fn issue(&self, name: &str, customs_code: &str, period: ValidityPeriod) -> Result<KeyAndCertificate, IssueError> {
+    pub fn issue(
+        &self,
+        name: &str,
+        customs_code: &str,
+        period: ValidityPeriod,
+    ) -> Result<KeyAndCertificate, IssueError> {
         let subject = firm(name, customs_code)?;
         let profile = Profile { subject, issuer: self.name.clone(), authority: false };
         issue(profile, &generate()?, &self.key, period)
@@ -127,7 +132,11 @@ impl Authority {
 /// # Errors
 ///
 /// As for [`Authority::issue`].
-pub fn self_signed(name: &str, customs_code: &str, period: ValidityPeriod) -> Result<KeyAndCertificate, IssueError> {
+pub fn self_signed(
+    name: &str,
+    customs_code: &str,
+    period: ValidityPeriod,
+) -> Result<KeyAndCertificate, IssueError> {
     let subject = firm(name, customs_code)?;
     let key = generate()?;
     let profile = Profile { issuer: subject.clone(), subject, authority: false };
@@ -183,7 +192,8 @@ fn issue(
     let public = key.public_key().to_public_key_der().map_err(|_| IssueError::Encode)?;
     let public =
         SubjectPublicKeyInfoOwned::from_der(public.as_bytes()).map_err(|_| IssueError::Encode)?;
-    let certificate = build(profile, serial()?, validity, public, issuer).map_err(IssueError::Build)?;
+    let certificate =
+        build(profile, serial()?, validity, public, issuer).map_err(IssueError::Build)?;
     let key_pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|_| IssueError::Encode)?;
     Ok(KeyAndCertificate {
         key_pem: key_pem.to_string(),
@@ -232,7 +242,9 @@ fn time(at: OffsetDateTime) -> Result<Time, IssueError> {
     let seconds = u64::try_from(at.unix_timestamp()).map_err(|_| IssueError::Validity)?;
     let since_1970 = std::time::Duration::from_secs(seconds);
     // The builder turns it into the older form where the standard wants that.
-    GeneralizedTime::from_unix_duration(since_1970).map(Time::from).map_err(|_| IssueError::Validity)
+    GeneralizedTime::from_unix_duration(since_1970)
+        .map(Time::from)
+        .map_err(|_| IssueError::Validity)
 }
 
 fn firm(name: &str, customs_code: &str) -> Result<Name, IssueError> {

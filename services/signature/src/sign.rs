@@ -8,7 +8,7 @@ use crate::Refused;
 use crate::algorithm::{C14N, ENVELOPED};
 use crate::envelope::{DSIG, Envelope};
 use crate::signing_key::SigningKey;
-use crate::xml::{XmlToken, Tokens};
+use crate::xml::{Tokens, XmlToken};
 
 /// Messages whose schema has the signature before `ExtendMessage`: those of export. Everywhere else
 /// it is the last child of the root.
@@ -49,7 +49,8 @@ pub enum SigningError {
 /// The message is not well-formed or too large, or the key fails.
 pub fn sign(bytes: &[u8], key: &SigningKey) -> Result<String, SigningError> {
     let (head, tail) = halves(bytes)?;
-    let document = Envelope::read(format!("{head}{tail}").as_bytes()).map_err(SigningError::Message)?;
+    let document =
+        Envelope::read(format!("{head}{tail}").as_bytes()).map_err(SigningError::Message)?;
     let digest = STANDARD.encode(key.algorithm().digest().of(&document.canonical));
     let signed = |value: &[u8]| format!("{head}{}{tail}", element(key, &digest, value));
     // SignedInfo takes over the namespaces of the root, so it is read back where it stands.
@@ -68,7 +69,9 @@ fn halves(bytes: &[u8]) -> Result<(String, String), SigningError> {
     let mut old: Vec<(usize, usize)> = Vec::new();
     while let Some(token) = tokens.next().map_err(SigningError::Message)? {
         match (token, tokens.depth()) {
-            (XmlToken::Start(root), 1) => before_extension = BEFORE_EXTENSION.contains(&root.local()),
+            (XmlToken::Start(root), 1) => {
+                before_extension = BEFORE_EXTENSION.contains(&root.local())
+            }
             (XmlToken::Start(child), 2) if child.space == DSIG && child.local() == "Signature" => {
                 let from = tokens.at();
                 while tokens.depth() > 1 {

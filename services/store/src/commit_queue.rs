@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::Fault;
-use crate::share::{NoRoom, LaneQueue, Share};
+use crate::share::{LaneQueue, NoRoom, Share};
 
 /// What a service does in one transaction.
 pub trait Transaction: Send + Sync + 'static {

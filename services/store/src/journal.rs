@@ -109,7 +109,11 @@ impl Heads {
     /// # Errors
     ///
     /// [`Fault`] from the database.
-    pub async fn append(&self, tx: &mut PgConnection, entries: &[JournalEntry]) -> Result<(), Fault> {
+    pub async fn append(
+        &self,
+        tx: &mut PgConnection,
+        entries: &[JournalEntry],
+    ) -> Result<(), Fault> {
         if entries.is_empty() {
             return Ok(());
         }

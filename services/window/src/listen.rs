@@ -62,13 +62,13 @@ pub struct ListenAddress {
 /// # Errors
 ///
 /// When somebody else has it, with what to do.
-pub async fn hold(asked: &str) -> anyhow::Result<Held> {
+pub async fn hold(asked: &str) -> anyhow::Result<ListenAddress> {
     let mut failed = None;
     for address in resolve(asked).await? {
         match bind(address) {
             Ok(socket) => {
                 let address = socket.local_addr()?;
-                return Ok(Held { socket, asked: asked.to_owned(), address });
+                return Ok(ListenAddress { socket, asked: asked.to_owned(), address });
             }
             // Where clients would reach somebody else under the same name, no other address helps.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
@@ -88,7 +88,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-impl Held {
+impl ListenAddress {
     /// Serves there from now on.
     ///
     /// # Errors

@@ -98,7 +98,7 @@ pub async fn migrate(settings: &Settings, ending: &Ending) -> anyhow::Result<()>
     crate::database::migrate(settings, ending).await
 }
 
-impl Window {
+impl RunningWindow {
     /// Starts a window. When it returns, the window serves; `None` when it was told to end before.
     ///
     /// # Errors

@@ -10,16 +10,16 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use domain::limits;
-use proto::memory::{Call, Charge};
+use proto::memory::{CallMemory, Charge};
 
-use crate::quotas::Places;
+use crate::quotas::HeldPermits;
 
 /// What a piece holds: its own bytes or those of its whole call, and the places of the call.
 #[derive(Debug)]
 pub(crate) struct UnreadBytes {
     pub(crate) _charge: Option<Charge>,
-    pub(crate) _call: Option<Call>,
-    pub(crate) _places: Arc<Places>,
+    pub(crate) _call: Option<CallMemory>,
+    pub(crate) _places: Arc<HeldPermits>,
 }
 
 /// The pieces of answers on one connection that are not on their way yet.
@@ -40,7 +40,7 @@ impl Unread {
     }
 
     /// A piece that waits to be read, for so long at the first and a while longer for each byte.
-    pub(crate) fn piece(&self, bytes: Bytes, within: Duration, held: Held) -> Bytes {
+    pub(crate) fn piece(&self, bytes: Bytes, within: Duration, held: UnreadBytes) -> Bytes {
         // A usize fits.
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let within = within + Duration::from_secs(size / limits::READ_BYTES_PER_SECOND);
@@ -58,7 +58,7 @@ struct Piece {
     bytes: Bytes,
     key: (Instant, u64),
     unread: Unread,
-    _held: Held,
+    _held: UnreadBytes,
 }
 
 impl AsRef<[u8]> for Piece {
@@ -82,7 +82,8 @@ mod tests {
     fn the_oldest_piece_says_when_it_is_over() {
         let unread = Unread::default();
         let piece = |bytes: &'static [u8], seconds| {
-            let held = Held { _charge: None, _call: None, _places: Arc::new(Places::none()) };
+            let held =
+                UnreadBytes { _charge: None, _call: None, _places: Arc::new(HeldPermits::none()) };
             unread.piece(Bytes::from_static(bytes), Duration::from_secs(seconds), held)
         };
         let (late, soon) = (piece(b"late", 60), piece(b"soon", 1));

@@ -42,11 +42,11 @@ pub(super) fn parse_type(text: &str) -> Result<u32, String> {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) async fn run(session: &Session, args: Documents) -> anyhow::Result<Exit> {
+pub(super) async fn run(session: &Session, args: DocumentListArgs) -> anyhow::Result<Exit> {
     session.settle(table_of(session, args).await)
 }
 
-async fn table_of(session: &Session, args: Documents) -> anyhow::Result<Exit> {
+async fn table_of(session: &Session, args: DocumentListArgs) -> anyhow::Result<Exit> {
     // A filter that was not given is an empty one.
     let wanted = v1::ListDocumentsRequest {
         order_no: args.order_no.unwrap_or_default(), // no filter

@@ -31,14 +31,14 @@ pub struct CebArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    Send(send::Send),
-    Watch(watch::Watch),
-    Receipts(receipts::Receipts),
-    Documents(documents::Documents),
-    Show(show::Show),
-    Explain(explain::Explain),
-    Sign(seal::Sign),
-    Verify(seal::Verify),
+    Send(send::SendArgs),
+    Watch(watch::FolderWatchArgs),
+    Receipts(receipts::ReceiptsArgs),
+    Documents(documents::DocumentListArgs),
+    Show(show::DocumentShowArgs),
+    Explain(explain::MessageExplainArgs),
+    Sign(seal::SignArgs),
+    Verify(seal::VerifyArgs),
 }
 
 /// How a verb speaks, and how it reaches a window when it needs one.
@@ -82,7 +82,7 @@ impl Means {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn run(means: Means, args: Ceb) -> anyhow::Result<Exit> {
+pub async fn run(means: Means, args: CebArgs) -> anyhow::Result<Exit> {
     match args.verb {
         Verb::Send(args) => send::run(&means.session().await?, args).await,
         Verb::Watch(args) => watch::run(&means.patient_session()?, args).await,
@@ -105,18 +105,18 @@ pub(super) async fn send(
 ) -> anyhow::Result<Exit> {
     // Who does not wait needs no patience.
     let (wait, wait_seconds) = (patience.is_some(), patience.unwrap_or_default());
-    send::send_all(session, send::Send { files: Files { files }, wait, wait_seconds }).await
+    send::send_all(session, send::SendArgs { files: FileArgs { files }, wait, wait_seconds }).await
 }
 
 /// Says what is wrong with messages that another command was given.
 pub(super) fn check(session: &Session, files: Vec<PathBuf>) -> anyhow::Result<Exit> {
-    let args = explain::Explain { files: Files { files }, brief: true };
+    let args = explain::MessageExplainArgs { files: FileArgs { files }, brief: true };
     explain::explain(session.output, session.language, &args)
 }
 
 /// Files of a command, `-` for standard input.
 #[derive(Debug, clap::Args)]
-struct Files {
+struct FileArgs {
     /// Messages or envelopes, plain or .gz; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,

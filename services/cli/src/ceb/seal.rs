@@ -13,17 +13,17 @@ use rustls_pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 use signature::{Refused, SigningKey, Trust, Verified, Verifier};
 
-use super::super::problem::{Broken, Problem};
+use super::super::problem::{BrokenRule, Problem};
 use super::super::words::{self, pick};
 use super::super::{Exit, Output, clean, input, say, say_json};
-use super::{Files, Means, message};
+use super::{FileArgs, Means, message};
 
 /// Sign a message (CEB) with a firm's key: SM2 over SM3, or RSA over SHA-1.
 ///
 /// Takes the key (--key, PKCS#8 PEM, not encrypted) and its certificate (--cert, PEM) of the firm.
 /// No window is asked. A message that goes into an envelope (DxpMsg) is signed first.
 #[derive(Debug, clap::Args)]
-pub(super) struct Sign {
+pub(super) struct SignArgs {
     /// The message, plain or .gz; `-` is standard input.
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
@@ -36,9 +36,9 @@ pub(super) struct Sign {
 ///
 /// No window is asked: whether the signer may sign for the declarant is not said here.
 #[derive(Debug, clap::Args)]
-pub(super) struct Verify {
+pub(super) struct VerifyArgs {
     #[command(flatten)]
-    pub(super) files: Files,
+    pub(super) files: FileArgs,
     /// Authority that issues signing certificates (PEM). Without one, only whether the signature fits
     /// the message and the certificate is said.
     #[arg(long, value_name = "FILE")]
@@ -50,7 +50,7 @@ pub(super) struct Verify {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) fn sign(means: &Means, args: &Sign) -> anyhow::Result<Exit> {
+pub(super) fn sign(means: &Means, args: &SignArgs) -> anyhow::Result<Exit> {
     let (Some(key), Some(cert)) = (&means.key, &means.cert) else {
         anyhow::bail!("--key and --cert are needed: the key that signs, and its certificate");
     };
@@ -74,7 +74,9 @@ pub(super) fn sign(means: &Means, args: &Sign) -> anyhow::Result<Exit> {
     };
     let signed = match signature::sign(&text, &key) {
         Ok(signed) => signed,
-        Err(signature::Error::Message(why)) => return refused(&problem(&why, means.language)),
+        Err(signature::SigningError::Message(why)) => {
+            return refused(&problem(&why, means.language));
+        }
         Err(error) => return Err(error.into()),
     };
     match &args.out {
@@ -95,7 +97,7 @@ pub(super) fn sign(means: &Means, args: &Sign) -> anyhow::Result<Exit> {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) fn verify(means: &Means, args: &Verify) -> anyhow::Result<Exit> {
+pub(super) fn verify(means: &Means, args: &VerifyArgs) -> anyhow::Result<Exit> {
     let mut trust = Trust::default();
     for path in &args.authority {
         let unusable = || format!("{} is not an authority", path.display());
@@ -275,7 +277,7 @@ fn mentions_signature(text: &[u8]) -> bool {
 }
 
 fn problem(refused: &Refused, language: Language) -> Problem {
-    let why = Broken::plain(Code::XmlMalformed, clean(&why(refused, language)));
+    let why = BrokenRule::plain(Code::XmlMalformed, clean(&why(refused, language)));
     Problem::local(Code::XmlMalformed, language, vec![why])
 }
 
@@ -294,7 +296,7 @@ mod tests {
         assert!(seal.is_bad() && !seal.is_absent());
         assert!(seal.words(Language::English).starts_with("NOT GOOD"));
 
-        let period = sandbox::Period {
+        let period = sandbox::ValidityPeriod {
             from: time::macros::datetime!(2020-01-01 0:00 UTC),
             to: time::macros::datetime!(2049-01-01 0:00 UTC),
         };

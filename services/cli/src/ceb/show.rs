@@ -10,7 +10,7 @@ use proto::status::Language;
 use proto::v1;
 use serde_json::json;
 
-use super::super::problem::{Broken, Problem};
+use super::super::problem::{BrokenRule, Problem};
 use super::super::words::{self, pick};
 use super::super::{Exit, Output, Session, say, say_json};
 use super::standing::meaning;
@@ -41,11 +41,11 @@ pub(super) struct DocumentShowArgs {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) async fn run(session: &Session, args: Show) -> anyhow::Result<Exit> {
+pub(super) async fn run(session: &Session, args: DocumentShowArgs) -> anyhow::Result<Exit> {
     session.settle(show(session, args).await)
 }
 
-async fn show(session: &Session, args: Show) -> anyhow::Result<Exit> {
+async fn show(session: &Session, args: DocumentShowArgs) -> anyhow::Result<Exit> {
     let number = args.number.trim();
     anyhow::ensure!(!number.is_empty(), "NUMBER is empty");
     let wanted =
@@ -133,8 +133,11 @@ fn not_found(session: &Session, number: &str) -> anyhow::Result<Exit> {
              ceb receipts --dxp-id ID --order {number}查看其回执"
         ),
     };
-    let problem =
-        Problem::local(Code::NotFound, session.language, vec![Broken::plain(Code::NotFound, why)]);
+    let problem = Problem::local(
+        Code::NotFound,
+        session.language,
+        vec![BrokenRule::plain(Code::NotFound, why)],
+    );
     let _told = session.refused(&problem)?;
     Ok(Exit::NotFound)
 }

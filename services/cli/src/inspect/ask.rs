@@ -13,7 +13,7 @@ use super::{call, card, either, hex, order, request_id, state, words};
 /// Choose place and time of an inspection, or move it. An enterprise says so two hours ahead and may
 /// move it twice.
 #[derive(Debug, clap::Args)]
-pub(super) struct Appoint {
+pub(super) struct AppointArgs {
     /// Name (declarations/UUID, with or without /inspection), UUID, preNo or order number.
     name: String,
     /// The place, one of `inspect places`.
@@ -30,7 +30,7 @@ pub(super) struct Appoint {
 
 /// Object to the findings: a second examination (复验) by other officers, once.
 #[derive(Debug, clap::Args)]
-pub(super) struct Object {
+pub(super) struct ObjectArgs {
     /// Name (declarations/UUID, with or without /inspection), UUID, preNo or order number.
     name: String,
     /// Why; it is kept and the agencies read it.
@@ -47,7 +47,7 @@ pub(super) struct ClaimArgs {
 
 /// Decide as an agency what happens to the goods (处置); the strictest decision counts.
 #[derive(Debug, clap::Args)]
-pub(super) struct Dispose {
+pub(super) struct DisposeArgs {
     /// Name (declarations/UUID, with or without /inspection), UUID or order number.
     name: String,
     /// RELEASE, AMEND_AND_RELEASE, TREAT, RETURN, DESTROY, OTHER_DETAIN, TRANSFER_CLEARANCE,
@@ -60,7 +60,7 @@ pub(super) struct Dispose {
 }
 
 /// Makes or moves an appointment.
-pub(super) async fn appoint(session: &Session, args: Appoint) -> anyhow::Result<Exit> {
+pub(super) async fn appoint(session: &Session, args: AppointArgs) -> anyhow::Result<Exit> {
     let order = order(session, &args.name).await?;
     let request = v1::AppointRequest {
         request_id: request_id(),
@@ -76,7 +76,7 @@ pub(super) async fn appoint(session: &Session, args: Appoint) -> anyhow::Result<
 }
 
 /// Objects.
-pub(super) async fn object(session: &Session, args: Object) -> anyhow::Result<Exit> {
+pub(super) async fn object(session: &Session, args: ObjectArgs) -> anyhow::Result<Exit> {
     let order = order(session, &args.name).await?;
     let request = v1::ObjectRequest {
         request_id: request_id(),
@@ -91,7 +91,7 @@ pub(super) async fn object(session: &Session, args: Object) -> anyhow::Result<Ex
 }
 
 /// Takes an order on, and tells the draw.
-pub(super) async fn claim(session: &Session, args: Claim) -> anyhow::Result<Exit> {
+pub(super) async fn claim(session: &Session, args: ClaimArgs) -> anyhow::Result<Exit> {
     let order = order(session, &args.name).await?;
     let request = v1::ClaimRequest {
         request_id: request_id(),
@@ -125,7 +125,7 @@ fn draw(officers: &[v1::DrawnOfficer], language: Language) -> String {
 }
 
 /// Decides.
-pub(super) async fn dispose(session: &Session, args: Dispose) -> anyhow::Result<Exit> {
+pub(super) async fn dispose(session: &Session, args: DisposeArgs) -> anyhow::Result<Exit> {
     let order = order(session, &args.name).await?;
     let request = v1::DisposeRequest {
         request_id: request_id(),

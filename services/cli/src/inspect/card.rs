@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use comfy_table::{Table, presets};
 use domain::clearance::Agency;
-use domain::inspection::order::{InstructionKey, Order};
+use domain::inspection::order::{InstructionKey, JointOrder};
 use prost::Message as _;
 use proto::v1;
 
@@ -145,7 +145,7 @@ fn appointed(state: &v1::OrderState, language: Language) -> String {
 /// has the last word.
 pub(super) fn unanswered(state: &v1::OrderState) -> BTreeSet<InstructionKey> {
     let order = proto::inspection::decode_order(&state.encode_to_vec());
-    let order = order.unwrap_or_else(|_| Order::none());
+    let order = order.unwrap_or_else(|_| JointOrder::none());
     order.unanswered().into_iter().map(|instruction| instruction.key.clone()).collect()
 }
 

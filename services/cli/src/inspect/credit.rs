@@ -20,22 +20,22 @@ pub(super) struct CreditArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    Show(Show),
-    List(List),
-    Certify(Certify),
-    Decide(Decide),
+    Show(ShowCreditArgs),
+    List(ListCreditArgs),
+    Certify(CertifyArgs),
+    Decide(DecideArgs),
 }
 
 /// Show the credit of one firm: class, points, entries, and what changed and why.
 #[derive(Debug, clap::Args)]
-struct Show {
+struct ShowCreditArgs {
     /// Customs code.
     firm: String,
 }
 
 /// List firms with a credit record, by customs code.
 #[derive(Debug, clap::Args)]
-struct List {
+struct ListCreditArgs {
     /// Only those on the blacklist.
     #[arg(long)]
     blacklisted: bool,
@@ -49,7 +49,7 @@ struct List {
 
 /// Record as customs that a firm was certified (高级认证), or that this ended.
 #[derive(Debug, clap::Args)]
-struct Certify {
+struct CertifyArgs {
     /// Customs code.
     firm: String,
     /// The certificate was taken back.
@@ -60,7 +60,7 @@ struct Certify {
 /// Decide an appeal.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("decision").required(true).args(["overturn", "uphold"]))]
-struct Decide {
+struct DecideArgs {
     /// Customs code of the firm.
     firm: String,
     /// Source of the entry, as `inspect credit show` names it.
@@ -78,7 +78,7 @@ struct Decide {
 
 /// Appeal against an entry of your credit, once, within 60 days. It counts until that is decided.
 #[derive(Debug, clap::Args)]
-pub(super) struct Appeal {
+pub(super) struct AppealArgs {
     /// Customs code of the firm.
     firm: String,
     /// Source of the entry, as `inspect credit show` names it.
@@ -89,7 +89,7 @@ pub(super) struct Appeal {
 }
 
 /// Does what is asked about credit.
-pub(super) async fn run(session: &Session, args: Credit) -> anyhow::Result<Exit> {
+pub(super) async fn run(session: &Session, args: CreditArgs) -> anyhow::Result<Exit> {
     match args.verb {
         Verb::Show(args) => show(session, args).await,
         Verb::List(args) => list(session, args).await,
@@ -98,7 +98,7 @@ pub(super) async fn run(session: &Session, args: Credit) -> anyhow::Result<Exit>
     }
 }
 
-async fn show(session: &Session, args: Show) -> anyhow::Result<Exit> {
+async fn show(session: &Session, args: ShowCreditArgs) -> anyhow::Result<Exit> {
     let request = v1::GetCreditRequest { firm: args.firm };
     let get =
         async || session.window.inspection().get_credit(session.request(request.clone())).await;
@@ -162,8 +162,8 @@ fn whole(credit: &v1::CreditRecord, language: Language) -> String {
     text
 }
 
-async fn list(session: &Session, args: List) -> anyhow::Result<Exit> {
-    let List { blacklisted, appealed, limit } = args;
+async fn list(session: &Session, args: ListCreditArgs) -> anyhow::Result<Exit> {
+    let ListCreditArgs { blacklisted, appealed, limit } = args;
     let mut request = v1::ListCreditRequest {
         blacklisted,
         appealed,
@@ -205,7 +205,7 @@ fn rows(firms: &[v1::CreditRecord], language: Language) -> String {
     table.to_string()
 }
 
-async fn certify(session: &Session, args: Certify) -> anyhow::Result<Exit> {
+async fn certify(session: &Session, args: CertifyArgs) -> anyhow::Result<Exit> {
     let request =
         v1::CertifyRequest { request_id: request_id(), firm: args.firm, granted: !args.ended };
     let certify =
@@ -213,8 +213,8 @@ async fn certify(session: &Session, args: Certify) -> anyhow::Result<Exit> {
     tell(session, call(certify).await?.credit)
 }
 
-async fn decide(session: &Session, args: Decide) -> anyhow::Result<Exit> {
-    let Decide { firm, source, overturn, uphold: _, reason } = args;
+async fn decide(session: &Session, args: DecideArgs) -> anyhow::Result<Exit> {
+    let DecideArgs { firm, source, overturn, uphold: _, reason } = args;
     let request = v1::DecideAppealRequest {
         request_id: request_id(),
         firm,
@@ -228,8 +228,8 @@ async fn decide(session: &Session, args: Decide) -> anyhow::Result<Exit> {
 }
 
 /// Appeals.
-pub(super) async fn appeal(session: &Session, args: Appeal) -> anyhow::Result<Exit> {
-    let Appeal { firm, source, reason } = args;
+pub(super) async fn appeal(session: &Session, args: AppealArgs) -> anyhow::Result<Exit> {
+    let AppealArgs { firm, source, reason } = args;
     let request = v1::AppealRequest { request_id: request_id(), firm, source, reason };
     let appeal =
         async || session.window.inspection().appeal(session.request(request.clone())).await;

@@ -13,9 +13,9 @@ use domain::declaration::Declaration;
 use domain::inspection::credit::Class;
 use domain::inspection::draw::{Draw, Drawn, Seed};
 use domain::inspection::risk::{
-    Assessment, Context, Effect, Match, NotInForce, RuleSet, Subject, assess,
+    Assessment, Context, Match, NotInForce, RiskSubject, RuleEffect, RuleSet, assess,
 };
-use domain::inspection::{Source, agency_word};
+use domain::inspection::{RuleSource, agency_word};
 use proto::rule_file;
 use proto::v1;
 use serde_json::json;
@@ -31,7 +31,7 @@ use super::{agency, call, either, hex, parse_hex, past, rules, said, sha256};
 
 /// Assess past declarations with rule sets: who would have been looked at, and why.
 #[derive(Debug, clap::Args)]
-pub(super) struct DryRun {
+pub(super) struct DryRunArgs {
     /// A rule set (JSON), at most one of each agency; `inspect rules print` prints one to start from
     /// [default: the samples of both agencies].
     #[arg(long, value_name = "FILE")]
@@ -69,7 +69,7 @@ fn parse_class(text: &str) -> Result<Class, String> {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) async fn run(means: Means, args: DryRun) -> anyhow::Result<Exit> {
+pub(super) async fn run(means: Means, args: DryRunArgs) -> anyhow::Result<Exit> {
     let mut sets = Vec::new();
     let mut exit = Exit::Done;
     for path in &args.rules {
@@ -95,7 +95,11 @@ pub(super) async fn run(means: Means, args: DryRun) -> anyhow::Result<Exit> {
     session.settle(ended)
 }
 
-async fn assess_all(session: &Session, args: &DryRun, sets: &[RuleSet]) -> anyhow::Result<Exit> {
+async fn assess_all(
+    session: &Session,
+    args: &DryRunArgs,
+    sets: &[RuleSet],
+) -> anyhow::Result<Exit> {
     let filed = past::declarations(session, args.limit, Filed::of).await?;
     let credits = match args.class {
         Some(_) => Credits::default(),
@@ -218,7 +222,7 @@ impl Case {
 }
 
 /// Assesses from the oldest to the newest, so that earlier shipments are known; newest first again.
-fn cases(filed: &[Filed], args: &DryRun, sets: &[RuleSet], credits: &Credits) -> Vec<Case> {
+fn cases(filed: &[Filed], args: &DryRunArgs, sets: &[RuleSet], credits: &Credits) -> Vec<Case> {
     let mut shipped: BTreeMap<String, BTreeMap<String, u32>> = BTreeMap::new();
     let mut cases = Vec::with_capacity(filed.len());
     for it in filed.iter().rev() {
@@ -234,7 +238,7 @@ fn cases(filed: &[Filed], args: &DryRun, sets: &[RuleSet], credits: &Credits) ->
             earlier_shipments: earlier.clone(),
             value_cny_e5: None,
         };
-        let subject = Subject::of(&it.content, &context);
+        let subject = RiskSubject::of(&it.content, &context);
         let draw = draw(args.seed, date, it.id);
         cases.push(Case {
             name: it.name.clone(),
@@ -261,19 +265,19 @@ fn recompute(drawn: &Drawn) -> (String, String) {
 }
 
 /// Where a rule comes from, in words.
-fn source(language: Language, source: &Source) -> String {
+fn source(language: Language, source: &RuleSource) -> String {
     match source {
-        Source::Ours => pick(language, "ours", "本系统自定").to_owned(),
-        Source::Law { number, unverified: true } => {
+        RuleSource::Ours => pick(language, "ours", "本系统自定").to_owned(),
+        RuleSource::Law { number, unverified: true } => {
             format!("{number}{}", pick(language, ", unverified", "，未核实"))
         }
-        Source::Law { number, unverified: false } => number.clone(),
+        RuleSource::Law { number, unverified: false } => number.clone(),
     }
 }
 
 /// What is told.
 struct Report<'a> {
-    args: &'a DryRun,
+    args: &'a DryRunArgs,
     sets: &'a [RuleSet],
     cases: Vec<Case>,
     classes: Classes,
@@ -369,8 +373,8 @@ impl Report<'_> {
     ) -> serde_json::Value {
         let because: Vec<_> = matched.because.iter().map(|why| said(language, why)).collect();
         let draw = match &matched.effect {
-            Effect::Demanded => None,
-            Effect::Drawn { drawn, class, threshold_bp, selected: _ } => {
+            RuleEffect::Demanded => None,
+            RuleEffect::Drawn { drawn, class, threshold_bp, selected: _ } => {
                 let explained = self.args.explain.then(|| recompute(drawn));
                 let (preimage, digest) = explained.unzip();
                 Some(json!({
@@ -522,7 +526,7 @@ impl Report<'_> {
                 source(language, &matched.source),
                 said(language, &effect),
             );
-            if let Effect::Drawn { drawn, .. } = &matched.effect {
+            if let RuleEffect::Drawn { drawn, .. } = &matched.effect {
                 let (preimage, digest) = recompute(drawn);
                 let _infallible = write!(text, "\n  SHA-256({preimage})\n  = {digest}");
             }
@@ -543,10 +547,10 @@ impl Report<'_> {
 }
 
 /// The number and what it had to be below; nothing for a demand.
-fn drawn(effect: &Effect) -> String {
+fn drawn(effect: &RuleEffect) -> String {
     match effect {
-        Effect::Demanded => String::new(),
-        Effect::Drawn { drawn, threshold_bp, .. } => format!("{}/{threshold_bp}", drawn.number),
+        RuleEffect::Demanded => String::new(),
+        RuleEffect::Drawn { drawn, threshold_bp, .. } => format!("{}/{threshold_bp}", drawn.number),
     }
 }
 
@@ -583,7 +587,7 @@ mod tests {
                 ..Default::default()
             },
         };
-        let args = DryRun {
+        let args = DryRunArgs {
             rules: Vec::new(),
             seed: None,
             date: None,

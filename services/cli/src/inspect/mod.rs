@@ -49,7 +49,7 @@ Agencies:    dispose, rules, assessment, officers, places put, credit, dry-run
 Statistics:  statistics
 
 Who calls is chosen with --as, for example --as site; docs/inspection.md is the guide.")]
-pub struct Inspect {
+pub struct InspectArgs {
     #[command(subcommand)]
     verb: Verb,
 }
@@ -58,29 +58,29 @@ pub struct Inspect {
 enum Verb {
     #[command(flatten)]
     Asking(Asking),
-    Rules(rules::Rules),
-    DryRun(dry_run::DryRun),
-    Statistics(statistics::Statistics),
+    Rules(rules::RulesArgs),
+    DryRun(dry_run::DryRunArgs),
+    Statistics(statistics::StatisticsArgs),
 }
 
 /// What is asked of the service and nothing else.
 #[derive(Debug, clap::Subcommand)]
 enum Asking {
-    List(orders::List),
-    Show(orders::Show),
-    Watch(watch::Watch),
-    Windows(places::Windows),
-    Places(places::Places),
-    Seeds(assessment::Seeds),
-    Appoint(ask::Appoint),
-    Object(ask::Object),
-    Appeal(credit::Appeal),
-    Claim(ask::Claim),
-    Report(report::Report),
-    Dispose(ask::Dispose),
-    Assessment(assessment::Explain),
-    Officers(officers::Officers),
-    Credit(credit::Credit),
+    List(orders::OrderListArgs),
+    Show(orders::OrderShowArgs),
+    Watch(watch::OrderWatchArgs),
+    Windows(places::WindowsArgs),
+    Places(places::PlacesArgs),
+    Seeds(assessment::SeedsArgs),
+    Appoint(ask::AppointArgs),
+    Object(ask::ObjectArgs),
+    Appeal(credit::AppealArgs),
+    Claim(ask::ClaimArgs),
+    Report(report::ReportArgs),
+    Dispose(ask::DisposeArgs),
+    Assessment(assessment::AssessmentArgs),
+    Officers(officers::OfficersArgs),
+    Credit(credit::CreditArgs),
 }
 
 /// Does what the verb says.
@@ -88,7 +88,7 @@ enum Asking {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn run(means: Means, args: Inspect) -> anyhow::Result<Exit> {
+pub async fn run(means: Means, args: InspectArgs) -> anyhow::Result<Exit> {
     match args.verb {
         Verb::Asking(asking) => {
             let session = connect(means).await?;

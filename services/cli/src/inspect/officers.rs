@@ -11,22 +11,22 @@ use super::{call, either, wire, words};
 /// List officers, or put one.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub(super) struct Officers {
+pub(super) struct OfficersArgs {
     #[command(subcommand)]
     verb: Option<Verb>,
     #[command(flatten)]
-    list: List,
+    list: ListOfficersArgs,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    List(List),
-    Put(Put),
+    List(ListOfficersArgs),
+    Put(PutOfficerArgs),
 }
 
 /// List officers of one agency or of both.
 #[derive(Debug, clap::Args)]
-struct List {
+struct ListOfficersArgs {
     /// customs or quarantine [default: both].
     #[arg(long, value_parser = words::parse_agency)]
     agency: Option<Agency>,
@@ -34,7 +34,7 @@ struct List {
 
 /// Add or change an officer of your own agency. It is the whole record: what is left out is none.
 #[derive(Debug, clap::Args)]
-struct Put {
+struct PutOfficerArgs {
     /// customs/ID or quarantine/ID.
     #[arg(value_name = "AGENCY/ID", value_parser = words::parse_key)]
     officer: InstructionKey,
@@ -51,7 +51,7 @@ struct Put {
 }
 
 /// Lists officers, or puts one.
-pub(super) async fn run(session: &Session, args: Officers) -> anyhow::Result<Exit> {
+pub(super) async fn run(session: &Session, args: OfficersArgs) -> anyhow::Result<Exit> {
     match args.verb {
         Some(Verb::Put(args)) => put(session, args).await,
         Some(Verb::List(args)) => list(session, &args).await,
@@ -59,7 +59,7 @@ pub(super) async fn run(session: &Session, args: Officers) -> anyhow::Result<Exi
     }
 }
 
-async fn list(session: &Session, args: &List) -> anyhow::Result<Exit> {
+async fn list(session: &Session, args: &ListOfficersArgs) -> anyhow::Result<Exit> {
     let request = v1::ListOfficersRequest { agency: wire(args.agency) };
     let list = async || session.window.inspection().list_officers(session.request(request)).await;
     let officers = call(list).await?.officers;
@@ -84,7 +84,7 @@ fn rows(officers: &[v1::Officer], language: Language) -> String {
     table.to_string()
 }
 
-async fn put(session: &Session, args: Put) -> anyhow::Result<Exit> {
+async fn put(session: &Session, args: PutOfficerArgs) -> anyhow::Result<Exit> {
     let officer = v1::Officer {
         agency: wire(Some(args.officer.agency)),
         id: args.officer.id,

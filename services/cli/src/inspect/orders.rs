@@ -35,8 +35,8 @@ pub(super) struct OrderShowArgs {
 }
 
 /// Lists orders.
-pub(super) async fn list(session: &Session, args: List) -> anyhow::Result<Exit> {
-    let List { stage, place, declarant, undecided_by, limit } = args;
+pub(super) async fn list(session: &Session, args: OrderListArgs) -> anyhow::Result<Exit> {
+    let OrderListArgs { stage, place, declarant, undecided_by, limit } = args;
     let request = v1::ListOrdersRequest {
         page_size: 0,
         page_token: String::new(),
@@ -74,7 +74,7 @@ pub(super) async fn pages(
 }
 
 /// Shows one order.
-pub(super) async fn show(session: &Session, args: Show) -> anyhow::Result<Exit> {
+pub(super) async fn show(session: &Session, args: OrderShowArgs) -> anyhow::Result<Exit> {
     let name = resolve(session, &args.name).await?;
     let found = fetch(session, &name).await?;
     session.print_one(&found, card::whole)

@@ -11,7 +11,7 @@ use super::{call, either, file, words};
 
 /// List the windows of a place that you can book now, with how many more orders each takes.
 #[derive(Debug, clap::Args)]
-pub(super) struct Windows {
+pub(super) struct WindowsArgs {
     /// The place, one of `inspect places`.
     place: String,
     /// First day, in China [default: today].
@@ -31,12 +31,12 @@ pub(super) struct PlacesArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    Put(Put),
+    Put(PutPlaceArgs),
 }
 
 /// Add or change a place. Appointments that were made stay as they are.
 #[derive(Debug, clap::Args)]
-struct Put {
+struct PutPlaceArgs {
     /// The whole of it: JSON of the message Place, as `inspect places --output json` prints it; `-` is
     /// standard input.
     #[arg(value_name = "FILE")]
@@ -44,7 +44,7 @@ struct Put {
 }
 
 /// Lists windows.
-pub(super) async fn windows(session: &Session, args: Windows) -> anyhow::Result<Exit> {
+pub(super) async fn windows(session: &Session, args: WindowsArgs) -> anyhow::Result<Exit> {
     let request = v1::ListWindowsRequest {
         place: args.place,
         from_date: args.from.map(proto::inspection::day).unwrap_or_default(), // from today
@@ -75,7 +75,7 @@ fn rows(windows: &[v1::Window], language: Language) -> String {
 }
 
 /// Lists places, or puts one.
-pub(super) async fn run(session: &Session, args: Places) -> anyhow::Result<Exit> {
+pub(super) async fn run(session: &Session, args: PlacesArgs) -> anyhow::Result<Exit> {
     match args.verb {
         None => list(session).await,
         Some(Verb::Put(args)) => put(session, args).await,
@@ -128,7 +128,7 @@ fn weekday(number: u32, language: Language) -> &'static str {
     at.and_then(|at| days.get(at)).copied().unwrap_or_default() // an empty cell
 }
 
-async fn put(session: &Session, args: Put) -> anyhow::Result<Exit> {
+async fn put(session: &Session, args: PutPlaceArgs) -> anyhow::Result<Exit> {
     let place: v1::Place = match file::json(&args.file, session.language) {
         Ok(place) => place,
         Err(problem) => return Ok(session.refused(&problem)?),

@@ -9,7 +9,7 @@ use proto::rule_file;
 use proto::v1;
 
 use super::super::ceb::Means;
-use super::super::problem::{Broken, Problem};
+use super::super::problem::{BrokenRule, Problem};
 use super::super::words::{self as shared, pick, when};
 use super::super::{Exit, Language, Output, Session, input, say, say_json, tell_refusal};
 use super::{call, either, file, said, wire, words};
@@ -21,20 +21,20 @@ pub(super) struct RulesArgs {
     #[command(subcommand)]
     verb: Option<Verb>,
     #[command(flatten)]
-    print: Print,
+    print: PrintArgs,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    Print(Print),
-    Check(Check),
-    Put(Put),
-    List(List),
+    Print(PrintArgs),
+    Check(CheckArgs),
+    Put(PutRulesArgs),
+    List(ListRulesArgs),
 }
 
 /// Print a sample rule set as JSON, to start your own from.
 #[derive(Debug, clap::Args)]
-struct Print {
+struct PrintArgs {
     /// Whose: customs or quarantine.
     #[arg(default_value = "customs", value_parser = words::parse_agency)]
     agency: Agency,
@@ -42,7 +42,7 @@ struct Print {
 
 /// Check a rule set without a window: everything that is wrong in it at once.
 #[derive(Debug, clap::Args)]
-struct Check {
+struct CheckArgs {
     /// The rule set (JSON); `-` is standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -50,7 +50,7 @@ struct Check {
 
 /// Put a rule set of your agency in force: declarations filed from now on are assessed by it.
 #[derive(Debug, clap::Args)]
-struct Put {
+struct PutRulesArgs {
     /// The rule set (JSON); its version is one more than that of the last one. `-` is standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -61,7 +61,7 @@ struct Put {
 
 /// List rule sets, every version, newest first.
 #[derive(Debug, clap::Args)]
-struct List {
+struct ListRulesArgs {
     /// customs or quarantine [default: both].
     #[arg(long, value_parser = words::parse_agency)]
     agency: Option<Agency>,
@@ -76,7 +76,7 @@ struct List {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) async fn run(means: Means, args: Rules) -> anyhow::Result<Exit> {
+pub(super) async fn run(means: Means, args: RulesArgs) -> anyhow::Result<Exit> {
     match args.verb {
         None => super::super::quietly(print(means.output, &args.print)),
         Some(Verb::Print(args)) => super::super::quietly(print(means.output, &args)),
@@ -94,13 +94,13 @@ pub(super) async fn run(means: Means, args: Rules) -> anyhow::Result<Exit> {
     }
 }
 
-fn print(output: Output, args: &Print) -> anyhow::Result<Exit> {
+fn print(output: Output, args: &PrintArgs) -> anyhow::Result<Exit> {
     let pretty = output == Output::Table;
     say(&rule_file::print(rule_file::sample(args.agency), pretty)?)?;
     Ok(Exit::Done)
 }
 
-fn check(means: &Means, args: &Check) -> anyhow::Result<Exit> {
+fn check(means: &Means, args: &CheckArgs) -> anyhow::Result<Exit> {
     let set = match read(&args.file, means.language) {
         Ok(set) => set,
         Err(problem) => return Ok(tell_refusal(means.output, &problem)?),
@@ -140,16 +140,16 @@ fn checked(path: &Path, language: Language) -> Result<(risk::RuleSet, String), P
 }
 
 /// What is wrong with a document: it is no rule set, or one that cannot be put in force.
-fn refusal(broken: Vec<rule_file::Broken>, name: &str, language: Language) -> Problem {
+fn refusal(broken: Vec<rule_file::RuleFileError>, name: &str, language: Language) -> Problem {
     let mut code = Code::RuleSetRefused;
     let mut told = Vec::new();
     for it in broken {
         told.push(match it {
-            rule_file::Broken::Json { text, line, column } => {
+            rule_file::RuleFileError::Json { text, line, column } => {
                 code = Code::JsonMalformed;
-                Broken::of_json(text, line, column)
+                BrokenRule::of_json(text, line, column)
             }
-            rule_file::Broken::Rule(problem) => {
+            rule_file::RuleFileError::Rule(problem) => {
                 let why = said(language, &problem.why);
                 let gap = pick(language, ": ", "：");
                 let whole = pick(language, "the rule set", "规则集");
@@ -159,14 +159,14 @@ fn refusal(broken: Vec<rule_file::Broken>, name: &str, language: Language) -> Pr
                 } else {
                     format!("{}{gap}", problem.place)
                 };
-                Broken::plain(Code::RuleSetRefused, format!("{name}: {rule}{gap}{place}{why}"))
+                BrokenRule::plain(Code::RuleSetRefused, format!("{name}: {rule}{gap}{place}{why}"))
             }
         });
     }
     Problem::local(code, language, told)
 }
 
-async fn put(session: &Session, args: Put) -> anyhow::Result<Exit> {
+async fn put(session: &Session, args: PutRulesArgs) -> anyhow::Result<Exit> {
     // What is wrong in the file is said here, with its lines.
     let document = match checked(&args.file, session.language) {
         Ok((_, document)) => document,
@@ -191,7 +191,7 @@ async fn put(session: &Session, args: Put) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn list(session: &Session, args: List) -> anyhow::Result<Exit> {
+async fn list(session: &Session, args: ListRulesArgs) -> anyhow::Result<Exit> {
     let request = v1::ListRuleSetsRequest { agency: wire(args.agency) };
     let list = async || session.window.inspection().list_rule_sets(session.request(request)).await;
     let mut sets = call(list).await?.rule_sets;

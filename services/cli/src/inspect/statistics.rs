@@ -22,7 +22,7 @@ const COLUMNS: &str = "group,value,cases,released,inspected,inspected_bp,joint,j
 /// Times from filing to release, with and without inspection, and shares, by port, mode and credit
 /// class, of declarations that are over.
 #[derive(Debug, clap::Args)]
-pub(super) struct Statistics {
+pub(super) struct StatisticsArgs {
     /// CSV (RFC 4180) with a header line.
     #[arg(long)]
     csv: bool,
@@ -42,7 +42,7 @@ pub(super) struct Statistics {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) async fn run(means: Means, args: Statistics) -> anyhow::Result<Exit> {
+pub(super) async fn run(means: Means, args: StatisticsArgs) -> anyhow::Result<Exit> {
     let both = args.csv && means.output == Output::Json;
     anyhow::ensure!(!both, "--csv and --output json exclude each other");
     let session = super::connect(means).await?;
@@ -50,7 +50,7 @@ pub(super) async fn run(means: Means, args: Statistics) -> anyhow::Result<Exit> 
     session.settle(ended)
 }
 
-async fn show(session: &Session, args: Statistics) -> anyhow::Result<Exit> {
+async fn show(session: &Session, args: StatisticsArgs) -> anyhow::Result<Exit> {
     let request = v1::GetStatisticsRequest {
         filed_from_time: args.from.map(proto::timestamp),
         filed_until_time: args.until.map(proto::timestamp),

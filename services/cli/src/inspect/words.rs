@@ -2,7 +2,7 @@
 
 use domain::clearance::Agency;
 use domain::inspection::agency_word;
-use domain::inspection::credit::{Cause, Class};
+use domain::inspection::credit::{Class, CreditCause};
 use domain::inspection::finding::{Disposal, FoundResult};
 use domain::inspection::order::InstructionKey;
 use proto::v1;
@@ -197,8 +197,8 @@ pub(super) fn class(language: Language, word: &str) -> String {
 /// What a credit entry is about.
 pub(super) fn cause(language: Language, code: &str) -> String {
     let cause = match code {
-        "NO_SHOW" => Some(Cause::NoShow),
-        other => FoundResult::parse(other).map(Cause::Found),
+        "NO_SHOW" => Some(CreditCause::NoShow),
+        other => FoundResult::parse(other).map(CreditCause::Found),
     };
     cause.map_or_else(|| code.to_owned(), |cause| super::said(language, &cause.title()).to_owned())
 }

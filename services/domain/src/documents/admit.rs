@@ -186,7 +186,10 @@ fn codes(kind: DocumentKind) -> (&'static Codes, bool) {
 /// # Errors
 ///
 /// The receipt that refuses it.
-pub fn admit(incoming: &IncomingDocument<'_>, held: Option<&EarlierDocument<'_>>) -> Result<Admission, ReceiptStatus> {
+pub fn admit(
+    incoming: &IncomingDocument<'_>,
+    held: Option<&EarlierDocument<'_>>,
+) -> Result<Admission, ReceiptStatus> {
     let kind = incoming.kind;
     let (codes, _) = codes(kind);
     let held = match held {
@@ -198,7 +201,8 @@ pub fn admit(incoming: &IncomingDocument<'_>, held: Option<&EarlierDocument<'_>>
     if held.is_some_and(|held| is_repeat(incoming, held)) {
         return Ok(Admission::Repeat);
     }
-    let Some(held) = held.filter(|held| incoming.app_type == DocumentIntent::New || !held.deleted) else {
+    let Some(held) = held.filter(|held| incoming.app_type == DocumentIntent::New || !held.deleted)
+    else {
         return match incoming.app_type {
             DocumentIntent::New => Ok(Admission::Store),
             DocumentIntent::Change | DocumentIntent::Delete => {
@@ -218,7 +222,9 @@ pub fn admit(incoming: &IncomingDocument<'_>, held: Option<&EarlierDocument<'_>>
         DocumentIntent::Change if held.is_draft() => Ok(Admission::Replace),
         DocumentIntent::Delete if held.is_draft() => Ok(Admission::Delete),
         DocumentIntent::Change if may_change(incoming, held) => Ok(Admission::Replace),
-        DocumentIntent::Delete if !held.used && deletable(kind, held.status) => Ok(Admission::Delete),
+        DocumentIntent::Delete if !held.used && deletable(kind, held.status) => {
+            Ok(Admission::Delete)
+        }
         DocumentIntent::Change | DocumentIntent::Delete => {
             Err(refuse(incoming, codes.frozen, "状态不符，不允许变更或删除"))
         }

@@ -149,7 +149,11 @@ const fn general(kind: DocumentKind) -> i32 {
 
 /// Every broken rule of a document, at most [`VIOLATIONS_MAX`]. Of a draft (appStatus 1), which may be
 /// unfinished, only the times count.
-pub fn check(kind: DocumentKind, document: &dyn Elements, profile: &Profile) -> Vec<DocumentViolation> {
+pub fn check(
+    kind: DocumentKind,
+    document: &dyn Elements,
+    profile: &Profile,
+) -> Vec<DocumentViolation> {
     let mut found = Vec::new();
     times(kind, document, &mut found);
     if document.head("appStatus").is_some_and(|status| status == "1") {
@@ -171,7 +175,8 @@ pub fn check(kind: DocumentKind, document: &dyn Elements, profile: &Profile) -> 
 pub fn refusal(kind: DocumentKind, violations: &[DocumentViolation]) -> Option<ReceiptStatus> {
     let own = violations.iter().find_map(|violation| violation.code);
     let said = |violation: &&DocumentViolation| own.is_none() || violation.code != own;
-    let texts: Vec<String> = violations.iter().filter(said).map(DocumentViolation::shown_zh).collect();
+    let texts: Vec<String> =
+        violations.iter().filter(said).map(DocumentViolation::shown_zh).collect();
     match own {
         None if texts.is_empty() => None,
         None => Some(ReceiptStatus::refused(general(kind), &[&texts.join("；")])),
@@ -198,7 +203,12 @@ impl DocumentViolation {
     }
 }
 
-fn broken(element: &'static str, line: Option<usize>, text: String, text_zh: String) -> DocumentViolation {
+fn broken(
+    element: &'static str,
+    line: Option<usize>,
+    text: String,
+    text_zh: String,
+) -> DocumentViolation {
     DocumentViolation { element, line, code: None, text, text_zh }
 }
 

@@ -3,8 +3,12 @@
 //!
 //! Whether a rule is broken is decided by [`super::matching`] alone; this module says where to look.
 
-use super::matching::{self, RuleBreach, IMPORT, MissingDocument, MatchPolicy, same, same_id, same_if_given};
-use super::parcel::{ParcelInventory, InventoryLine, ParcelOrder, OrderLine, ParcelDocuments, Payment, Waybill};
+use super::matching::{
+    self, IMPORT, MatchPolicy, MissingDocument, RuleBreach, same, same_id, same_if_given,
+};
+use super::parcel::{
+    InventoryLine, OrderLine, ParcelDocuments, ParcelInventory, ParcelOrder, Payment, Waybill,
+};
 use crate::codes::CNY;
 use crate::rules::decimal;
 
@@ -291,7 +295,12 @@ fn of_waybill(found: &mut Differences, order: &ParcelOrder, waybill: &Waybill) {
     }
 }
 
-fn of_both(found: &mut Differences, broken: &RuleBreach, inventory: &ParcelInventory, order: &ParcelOrder) {
+fn of_both(
+    found: &mut Differences,
+    broken: &RuleBreach,
+    inventory: &ParcelInventory,
+    order: &ParcelOrder,
+) {
     let (left, right) = (Member::Inventory, Member::Order);
     let (own, other) = (&inventory.buyer, &order.buyer);
     match (broken.rule, broken.code) {
@@ -440,7 +449,8 @@ impl Differences {
     fn must_be(&mut self, (member, element, gnum, value): LineText<'_>, expected: &str) {
         if value.trim() != expected {
             let left = ComparedField { gnum, ..field(member, element, value.to_owned()) };
-            let right = ComparedField { member: None, element: "", gnum: None, value: expected.to_owned() };
+            let right =
+                ComparedField { member: None, element: "", gnum: None, value: expected.to_owned() };
             self.put(left, right);
         }
     }
@@ -449,7 +459,8 @@ impl Differences {
     fn must_be_given(&mut self, (member, element, gnum, value): LineText<'_>) {
         if value.trim().is_empty() {
             let left = ComparedField { gnum, ..field(member, element, String::new()) };
-            let right = ComparedField { member: None, element: "", gnum: None, value: "…".to_owned() };
+            let right =
+                ComparedField { member: None, element: "", gnum: None, value: "…".to_owned() };
             self.put(left, right);
         }
     }

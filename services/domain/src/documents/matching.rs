@@ -10,8 +10,8 @@
 
 use super::comparison::{self, Member};
 pub use super::parcel::{
-    Consignee, ParcelInventory, InventoryLine, BondedStock, ParcelOrder, OrderLine, ParcelDocuments, Payment, Person,
-    PositiveList, Restriction, Set, Waybill,
+    BondedStock, Consignee, InventoryLine, OrderLine, ParcelDocuments, ParcelInventory,
+    ParcelOrder, Payment, Person, PositiveList, Restriction, Set, Waybill,
 };
 use super::returns::coded;
 use super::{identity, mask};

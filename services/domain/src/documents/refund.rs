@@ -95,7 +95,11 @@ impl ReturnFault {
 /// accepted earlier. Empty when the goods may come back; otherwise every fault, each once, by line.
 ///
 /// Lines that name the same line count together, within an application and over all of them.
-pub fn check(inventory: &[ReturnLine], before: &[ReturnLine], application: &[ReturnLine]) -> Vec<ReturnFault> {
+pub fn check(
+    inventory: &[ReturnLine],
+    before: &[ReturnLine],
+    application: &[ReturnLine],
+) -> Vec<ReturnFault> {
     let returned = sums(before.iter().chain(application));
     let mut faults = BTreeSet::new();
     for line in application {

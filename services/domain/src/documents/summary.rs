@@ -172,7 +172,11 @@ pub fn merge(inventories: &[SummaryInventory], rule: SummaryRule) -> Vec<Summary
     groups.into_iter().map(|(common, members)| declaration(common, &members, rule)).collect()
 }
 
-fn declaration(common: Common, inventories: &[&SummaryInventory], rule: SummaryRule) -> SummaryDeclaration {
+fn declaration(
+    common: Common,
+    inventories: &[&SummaryInventory],
+    rule: SummaryRule,
+) -> SummaryDeclaration {
     let mut lines: BTreeMap<CommonLine, DeclarationLine> = BTreeMap::new();
     for inventory in inventories {
         for line in &inventory.lines {
@@ -204,7 +208,8 @@ fn declaration(common: Common, inventories: &[&SummaryInventory], rule: SummaryR
     for line in &mut lines {
         line.parts.sort_unstable();
     }
-    let weight = |of: fn(&SummaryInventory) -> i64| inventories.iter().map(|it| i128::from(of(it))).sum();
+    let weight =
+        |of: fn(&SummaryInventory) -> i64| inventories.iter().map(|it| i128::from(of(it))).sum();
     SummaryDeclaration {
         common,
         gross_weight_e5: weight(|it| it.gross_weight_e5),

@@ -320,7 +320,11 @@ fn is_due(rate: &Rate, line: &TaxableLine<'_>, tax_price_e5: i64) -> Result<bool
 }
 
 /// Whether the price of a line reaches a threshold; `None` without a quantity that tells.
-pub(crate) fn reaches(threshold: Threshold, line: &TaxableLine<'_>, tax_price_e5: i64) -> Option<bool> {
+pub(crate) fn reaches(
+    threshold: Threshold,
+    line: &TaxableLine<'_>,
+    tax_price_e5: i64,
+) -> Option<bool> {
     let quantities: Vec<_> = [Some(line.first), line.second]
         .into_iter()
         .flatten()

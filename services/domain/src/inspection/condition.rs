@@ -399,7 +399,11 @@ fn between(en: &str, zh: &str, range: Range) -> Why {
     Why::new(format!("{en} from {from} to below {below}"), format!("{zh}{from}以上{below}以下"))
 }
 
-fn quarantine(subject: &RiskSubject<'_>, line: &GoodsFacts<'_>, areas: &[Area]) -> Option<Vec<Why>> {
+fn quarantine(
+    subject: &RiskSubject<'_>,
+    line: &GoodsFacts<'_>,
+    areas: &[Area],
+) -> Option<Vec<Why>> {
     if subject.direction != Some(Direction::Import) {
         return None;
     }

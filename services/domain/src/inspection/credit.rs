@@ -370,7 +370,13 @@ impl Credit {
         self.conforming.retain(|day, _| last_day(*day, CONFORM_DAYS) >= today);
     }
 
-    fn found(&mut self, source: &str, result: FoundResult, date: Date, changes: &mut Vec<CreditChange>) {
+    fn found(
+        &mut self,
+        source: &str,
+        result: FoundResult,
+        date: Date,
+        changes: &mut Vec<CreditChange>,
+    ) {
         if !result.is_final() {
             return;
         }
@@ -390,7 +396,13 @@ impl Credit {
         }
     }
 
-    fn enter(&mut self, source: &str, cause: CreditCause, date: Date, changes: &mut Vec<CreditChange>) {
+    fn enter(
+        &mut self,
+        source: &str,
+        cause: CreditCause,
+        date: Date,
+        changes: &mut Vec<CreditChange>,
+    ) {
         let Some(offence) = Offence::of(cause) else { return };
         let until = last_day(date, offence.days);
         let known = self.entries.get(source).map(|entry| entry.cause);
@@ -464,7 +476,8 @@ impl Credit {
 
     /// What follows from the entries.
     fn follow(&mut self, before: &Self, changes: &mut Vec<CreditChange>) {
-        let counting: Vec<&Offence> = self.entries.values().filter_map(CreditEntry::counts).collect();
+        let counting: Vec<&Offence> =
+            self.entries.values().filter_map(CreditEntry::counts).collect();
         let lost = counting.iter().fold(0_i32, |sum, offence| sum.saturating_add(offence.points));
         let conforming = self.conforming.values().fold(0_u32, |sum, n| sum.saturating_add(*n));
         let gained = i32::try_from(conforming)
@@ -504,7 +517,10 @@ impl Credit {
                 }
                 (None, false) => Why::new("no such entry counts any more", "已无有效的严重记录"),
             };
-            changes.push(CreditChange { what: CreditNews::Blacklisted(self.blacklisted), because: why });
+            changes.push(CreditChange {
+                what: CreditNews::Blacklisted(self.blacklisted),
+                because: why,
+            });
         }
     }
 }

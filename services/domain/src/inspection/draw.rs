@@ -284,7 +284,12 @@ impl Selection {
 
 /// Draws officers for one agency. `draw.subject` is the order. A candidate who is listed twice is one,
 /// with the conflicts of both.
-pub fn officers(draw: &Draw, candidates: &[Candidate], task: &DrawTask, how_many: usize) -> Selection {
+pub fn officers(
+    draw: &Draw,
+    candidates: &[Candidate],
+    task: &DrawTask,
+    how_many: usize,
+) -> Selection {
     let mut ranked: BTreeMap<([u8; 32], &str), Vec<Conflict>> = BTreeMap::new();
     for candidate in candidates.iter().filter(|candidate| candidate.agency == task.agency) {
         let key = format!("{}/{}", task.examination, candidate.officer);

@@ -16,7 +16,7 @@
 //! - What an agency says about a declaration says what becomes of the goods, where the findings carry it.
 
 use super::finding::{Disposal, ExaminationFinding};
-use super::order::{self, OrderEvent, OrderFact, Instruction, JointOrder, Stage};
+use super::order::{self, Instruction, JointOrder, OrderEvent, OrderFact, Stage};
 use crate::clearance::Agency;
 use crate::refusal::{Code, Refusal};
 
@@ -274,7 +274,10 @@ pub fn on_order_event(case: &JointCase, event: &OrderEvent) -> Result<Transition
 /// # Errors
 ///
 /// A [`Refusal`] when it would be refused then.
-pub fn on_objection(case: &JointCase, examination: u32) -> Result<(JointCase, Option<OrderMessage>), Refusal> {
+pub fn on_objection(
+    case: &JointCase,
+    examination: u32,
+) -> Result<(JointCase, Option<OrderMessage>), Refusal> {
     if case.objection_pending {
         return Ok((case.clone(), None));
     }

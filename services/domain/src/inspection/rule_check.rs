@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use super::Why;
 use super::condition::{CONDITION_DEPTH_MAX, Condition, Range};
 use super::draw::ONE_BP;
-use super::risk::{RuleAction, Area, NAME_MAX, RULES_MAX, SelectionRates, RiskRule, RuleSet, TEXT_MAX, WANTED_MAX};
+use super::risk::{
+    Area, NAME_MAX, RULES_MAX, RiskRule, RuleAction, RuleSet, SelectionRates, TEXT_MAX, WANTED_MAX,
+};
 use crate::codes::{self, Mode};
 use crate::declaration::Direction;
 use crate::refusal::{Code, Refusal, Violation};

@@ -9,7 +9,7 @@ use time::macros::date;
 
 use super::credit::Class;
 use super::order::Method;
-use super::risk::{RuleAction, Area, Condition, Range, SelectionRates, RiskRule, RuleSet, Wanted};
+use super::risk::{Area, Condition, Range, RiskRule, RuleAction, RuleSet, SelectionRates, Wanted};
 use super::{RuleSource, Why};
 use crate::clearance::Agency;
 use crate::declaration::Direction;
@@ -91,7 +91,11 @@ fn customs() -> RuleSet {
                     C::Goods(texts(&["4202", "6402", "6403", "6404", "9101", "9102"])),
                 ]),
                 RuleAction::RandomAt {
-                    rates: Some(SelectionRates { advanced_bp: 200, general_bp: 1_000, untrusted_bp: 8_000 }),
+                    rates: Some(SelectionRates {
+                        advanced_bp: 200,
+                        general_bp: 1_000,
+                        untrusted_bp: 8_000,
+                    }),
                     wanted: look("BRAND", "look for brands", "核查商标标识", Method::Manual),
                 },
             ),

@@ -93,7 +93,8 @@ struct Tally {
 
 /// The table: all cases, then by port, by mode and by class.
 pub fn table<'c>(cases: impl IntoIterator<Item = &'c ClearedCase>) -> Vec<StatisticsRow> {
-    let mut tallies: BTreeMap<StatisticsGroup, Tally> = BTreeMap::from([(StatisticsGroup::All, Tally::default())]);
+    let mut tallies: BTreeMap<StatisticsGroup, Tally> =
+        BTreeMap::from([(StatisticsGroup::All, Tally::default())]);
     for case in cases {
         let groups = [
             StatisticsGroup::All,

@@ -8,7 +8,7 @@ use super::parameters::Parameters;
 use super::tax::{Comparison, Missing, Parcel, compare};
 use crate::codes::{CNY, Mode};
 use crate::declaration::{Declaration, Direction, Money, Quantity};
-use crate::documents::tax::{Goods, Measure};
+use crate::documents::tax::{Measure, TaxableLine};
 use crate::refusal::{Code, Violation};
 
 /// A declaration with its tax, both ways.
@@ -17,7 +17,7 @@ pub struct Assessed<'a> {
     /// The day whose numbers hold.
     pub day: Date,
     /// What was taxed.
-    pub lines: Vec<Goods<'a>>,
+    pub lines: Vec<TaxableLine<'a>>,
     /// Both ways of collection, and which applies.
     pub comparison: Comparison,
     /// What the list of retail imports says against it.
@@ -56,7 +56,7 @@ pub fn assess<'a>(
         let (Some(price), Some(quantity), Some(first)) = (price, quantity, first) else { continue };
         if !code.is_empty() {
             quantities_e5.push(quantity.value_e5);
-            lines.push(Goods {
+            lines.push(TaxableLine {
                 gnum: line.gnum,
                 gcode: code,
                 total_price_e5: price,

@@ -34,7 +34,7 @@ pub struct BankLine {
 
 /// How a group came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum GroupOutcome {
     /// Paid; the fee is what is missing within the tolerance.
     Paid {
         /// In the minor unit.
@@ -60,7 +60,7 @@ pub struct Group {
     /// Numbers of the orders, sorted; those that nobody knows are not here.
     pub order_nos: BTreeSet<String>,
     /// How it came out.
-    pub outcome: Outcome,
+    pub outcome: GroupOutcome,
 }
 
 /// Groups receipts and orders. The tolerance is in the minor unit, for each receipt of a group.
@@ -92,26 +92,26 @@ pub fn groups(receivables: &[Receivable], receipts: &[BankLine], tolerance: i64)
     open.into_iter().map(group).collect()
 }
 
-fn outcome(due: &[&Receivable], receipts: &[&BankLine], tolerance: i64) -> Outcome {
+fn outcome(due: &[&Receivable], receipts: &[&BankLine], tolerance: i64) -> GroupOutcome {
     if due.is_empty() {
-        return Outcome::OrderUnknown;
+        return GroupOutcome::OrderUnknown;
     }
     let due_in = due.iter().map(|order| order.currency);
     let currencies: BTreeSet<_> = due_in.chain(receipts.iter().map(|r| r.currency)).collect();
     if currencies.len() > 1 {
-        return Outcome::CurrencyDiffers;
+        return GroupOutcome::CurrencyDiffers;
     }
     let owed = sum(due.iter().map(|order| order.amount));
     let paid = sum(receipts.iter().map(|receipt| receipt.amount));
     let count = i64::try_from(receipts.len()).ok();
     let allowed = count.and_then(|count| tolerance.checked_mul(count));
     let (Some(owed), Some(paid), Some(allowed)) = (owed, paid, allowed) else {
-        return Outcome::Amount;
+        return GroupOutcome::Amount;
     };
     match owed - paid {
-        missing if (0..=allowed).contains(&missing) => Outcome::Paid { fee: missing },
-        missing if missing > 0 => Outcome::Short(missing),
-        surplus => Outcome::Over(-surplus),
+        missing if (0..=allowed).contains(&missing) => GroupOutcome::Paid { fee: missing },
+        missing if missing > 0 => GroupOutcome::Short(missing),
+        surplus => GroupOutcome::Over(-surplus),
     }
 }
 

@@ -22,7 +22,7 @@ use super::parameters::{Parameter, Parameters, TariffRow};
 use super::words::{self, percent};
 use crate::documents::limits::band;
 use crate::documents::returns::ReceiptStatus;
-use crate::documents::tax::{Band, TaxableLine, LineTax, Tax, Threshold, apportion, reaches};
+use crate::documents::tax::{Band, LineTax, Tax, TaxableLine, Threshold, apportion, reaches};
 use crate::rules::{E5, FEN_E5, decimal};
 
 /// One, in basis points.

@@ -100,7 +100,11 @@ fn violation(code: Code, field: String, text: String, text_zh: String) -> Violat
 }
 
 /// Checks every rule. The direction is returned when it was said.
-pub fn check(d: &Declaration, profile: &Profile, report: &mut ViolationReport) -> Option<Direction> {
+pub fn check(
+    d: &Declaration,
+    profile: &Profile,
+    report: &mut ViolationReport,
+) -> Option<Direction> {
     if d.ie_flag.is_none() {
         report.refuse(
             Code::DirectionUnclear,

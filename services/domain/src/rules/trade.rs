@@ -3,7 +3,7 @@
 //! Sources: 财关税〔2018〕49号 for the single limit; the glossary of the specification 202205 for the
 //! rest.
 
-use super::{E5, ViolationReport, SINGLE_LIMIT_E5, decimal, unknown};
+use super::{E5, SINGLE_LIMIT_E5, ViolationReport, decimal, unknown};
 use crate::codes::{CNY, Mode};
 use crate::declaration::{Buyer, Declaration, Money, Profile};
 use crate::documents::identity;

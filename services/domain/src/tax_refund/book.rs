@@ -129,7 +129,12 @@ impl Book {
     /// # Errors
     ///
     /// It is there with other content, or its quantity or amount cannot be.
-    pub fn export(&mut self, key: ExportKey, unit: &str, whole: QuantityShare) -> Result<(), UseError> {
+    pub fn export(
+        &mut self,
+        key: ExportKey,
+        unit: &str,
+        whole: QuantityShare,
+    ) -> Result<(), UseError> {
         if !(1..=QTY_E5_MAX).contains(&whole.qty_e5) || !(0..=FEN_MAX).contains(&whole.fen) {
             return Err(UseError::Amount);
         }

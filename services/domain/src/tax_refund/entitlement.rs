@@ -27,7 +27,7 @@ use super::method::{
 };
 use super::parity::{CNY, ForeignAmount, Parities, ParityBasis};
 use super::rates::{Mark, RateTable};
-use super::trace::{Label, DatedNumber, LawRule, Trace, label};
+use super::trace::{DatedNumber, Label, LawRule, Trace, label};
 
 /// How a firm gets its refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

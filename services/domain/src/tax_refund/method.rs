@@ -22,7 +22,9 @@
 use time::Date;
 use time::macros::date;
 
-use super::arithmetic::{FEN_MAX, ONE_BP, Percent, Rounding, QuantityShare, Yuan, half_up, part_of};
+use super::arithmetic::{
+    FEN_MAX, ONE_BP, Percent, QuantityShare, Rounding, Yuan, half_up, part_of,
+};
 use super::rates::{Mark, RateTable, RefundRate};
 use super::trace::{LawRule, Trace, TraceValue, label};
 
@@ -189,7 +191,10 @@ pub fn refund_for_trader(
     let mut trace = Trace::of(&TRADER);
     trace.input(label("code", "商品编码"), TraceValue::Text(part.code.to_owned()));
     trace.input(label("day of export", "出口日期"), TraceValue::Day(part.export_date));
-    trace.input(label("invoice line, quantity", "发票行数量"), TraceValue::Quantity(part.line.qty_e5));
+    trace.input(
+        label("invoice line, quantity", "发票行数量"),
+        TraceValue::Quantity(part.line.qty_e5),
+    );
     trace.input(label("invoice line, net", "发票行不含税金额"), TraceValue::Fen(part.line.fen));
     trace.input(label("used before, quantity", "已用数量"), TraceValue::Quantity(part.used.qty_e5));
     trace.input(label("used before, net", "已用金额"), TraceValue::Fen(part.used.fen));
@@ -284,8 +289,10 @@ pub fn refund_for_producer(
     trace.input(label("output VAT", "销项税额"), TraceValue::Fen(month.output_vat_fen));
     trace.input(label("input VAT", "进项税额"), TraceValue::Fen(month.input_vat_fen));
     trace.input(label("credit brought forward", "上期留抵"), TraceValue::Fen(brought.credit_fen));
-    trace
-        .input(label("cap short from before", "上期结转抵减额"), TraceValue::Fen(brought.cap_short_fen));
+    trace.input(
+        label("cap short from before", "上期结转抵减额"),
+        TraceValue::Fen(brought.cap_short_fen),
+    );
     let (mut non_creditable, mut gross_cap) = (0_i64, 0_i64);
     for line in &month.lines {
         let (lost, cap) = producer_line(table, line, &mut trace)?;

@@ -73,7 +73,12 @@ impl SalesReports {
     /// # Errors
     ///
     /// It is there with other content, or it cannot be; nothing is changed.
-    pub fn take(&mut self, of: Advance, number: &str, sold: QuantityShare) -> Result<(), ReportError> {
+    pub fn take(
+        &mut self,
+        of: Advance,
+        number: &str,
+        sold: QuantityShare,
+    ) -> Result<(), ReportError> {
         if let Some(before) = self.reports.get(number) {
             return if *before == sold { Ok(()) } else { Err(ReportError::Different) };
         }

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::sandbox;
 use crate::tasks::{Task, Tasks};
-use load::{Inspected, Load, Loop};
+use load::{FilingLoop, Inspected, Load};
 
 /// Measure this machine: cleared declarations a second, beside the machine's own limits.
 ///
@@ -66,7 +66,7 @@ struct Figures {
     rss_mb: u64,
     service_cpu_us: u64,
     message_bytes: u64,
-    national: national::Rates,
+    national: national::NationalRates,
     /// All of them are inspected by both agencies.
     inspected: u64,
     inspected_latency: Latency,
@@ -150,8 +150,8 @@ async fn window(
     let config = caller(data_dir, "agent").await?;
     let load = Load::start(&config, bench.declarants).await?;
     tell("warming up");
-    let streams = Loop::Streams { streams: bench.streams, in_flight: bench.stream_in_flight };
-    let unary = Loop::Unary { in_flight: bench.unary_in_flight };
+    let streams = FilingLoop::Streams { streams: bench.streams, in_flight: bench.stream_in_flight };
+    let unary = FilingLoop::Unary { in_flight: bench.unary_in_flight };
     let none = Inspected::None;
     load.run(streams, None, none, Duration::from_secs(2)).await?;
     tell("streams, as fast as they go");
@@ -182,11 +182,11 @@ async fn window(
 async fn inspections(bench: &Bench, load: &Load, figures: &mut Figures) -> anyhow::Result<()> {
     let time = Duration::from_secs(bench.seconds);
     tell("every declaration inspected by both agencies");
-    let all = Loop::Streams { streams: bench.streams, in_flight: bench.inspected_in_flight };
+    let all = FilingLoop::Streams { streams: bench.streams, in_flight: bench.inspected_in_flight };
     let ran = load.run(all, None, Inspected::OneIn(1), time).await?;
     (figures.inspected, figures.inspected_latency) = (ran.per_second(), ran.latency);
     tell("one in twenty inspected, as fast as they go");
-    let streams = Loop::Streams { streams: bench.streams, in_flight: bench.stream_in_flight };
+    let streams = FilingLoop::Streams { streams: bench.streams, in_flight: bench.stream_in_flight };
     let share = Inspected::OneIn(SHARE);
     figures.mixed = load.run(streams, None, share, time).await?.per_second();
     // So many need the time of the others and of their own inspections.

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use time::OffsetDateTime;
 
-use super::{Appointment, OfficerDuty, OrderFact, JointOrder, Stage, Step, at_most, out_of_step, same};
+use super::{
+    Appointment, JointOrder, OfficerDuty, OrderFact, Stage, Step, at_most, out_of_step, same,
+};
 use crate::inspection::appointment::{self, By, NO_SHOWS_MAX};
 use crate::refusal::{Code, Refusal};
 

@@ -1,7 +1,7 @@
 //! After the findings: objection, disposal, treatment, end.
 
 use super::work::{Examination, Treatment, final_results};
-use super::{OrderFact, JointOrder, Stage, Step, current, out_of_step, same};
+use super::{JointOrder, OrderFact, Stage, Step, current, out_of_step, same};
 use crate::clearance::Agency;
 use crate::inspection::agency_word;
 use crate::inspection::finding::Disposal;
@@ -154,8 +154,12 @@ pub(super) fn dispose(now: &JointOrder, agency: Agency, disposal: Disposal) -> S
 pub(super) fn treated(now: &JointOrder, treatment: &Treatment) -> Step {
     match now.stage {
         Stage::Treating => {
-            let mut then =
-                JointOrder { stage: Stage::Found, by_customs: None, by_quarantine: None, ..now.clone() };
+            let mut then = JointOrder {
+                stage: Stage::Found,
+                by_customs: None,
+                by_quarantine: None,
+                ..now.clone()
+            };
             then.work.treatment = Some(treatment.clone());
             Ok((then, vec![OrderFact::Treated(treatment.passed)]))
         }
@@ -183,7 +187,9 @@ pub(super) fn treated(now: &JointOrder, treatment: &Treatment) -> Step {
 
 pub(super) fn close(now: &JointOrder) -> Step {
     match now.stage {
-        Stage::Disposed => Ok((JointOrder { stage: Stage::Closed, ..now.clone() }, vec![OrderFact::Closed])),
+        Stage::Disposed => {
+            Ok((JointOrder { stage: Stage::Closed, ..now.clone() }, vec![OrderFact::Closed]))
+        }
         Stage::Closed => same(now),
         Stage::Ordered
         | Stage::Appointed

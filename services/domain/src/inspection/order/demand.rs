@@ -1,6 +1,6 @@
 //! Demands of the agencies: one inspection, whenever they come.
 
-use super::{OrderFact, Instruction, JointOrder, Stage, Step, about, at_most, current, same};
+use super::{Instruction, JointOrder, OrderFact, Stage, Step, about, at_most, current, same};
 use crate::clearance::Agency;
 use crate::refusal::{Code, Refusal};
 
@@ -84,7 +84,8 @@ fn join(now: &JointOrder, agency: Agency, version: u32, instructions: &[Instruct
         return same(now);
     }
     current(version, now.version, Code::StaleVersion)?;
-    let fact = if now.has(agency) { OrderFact::Extended(agency) } else { OrderFact::Joined(agency) };
+    let fact =
+        if now.has(agency) { OrderFact::Extended(agency) } else { OrderFact::Joined(agency) };
     let (then, _) = with_instructions(now.clone(), instructions)?;
     Ok((then, vec![fact]))
 }

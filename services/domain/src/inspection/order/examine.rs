@@ -1,8 +1,8 @@
 //! The examination itself: presentation, looking, samples, laboratory, findings.
 
 use super::{
-    Attendance, OrderFact, ExaminationFinding, Method, JointOrder, Sample, Stage, Step, about, at_most, out_of_step,
-    same,
+    Attendance, ExaminationFinding, JointOrder, Method, OrderFact, Sample, Stage, Step, about,
+    at_most, out_of_step, same,
 };
 use crate::inspection::appointment::NO_SHOWS_MAX;
 use crate::refusal::{Code, Refusal};

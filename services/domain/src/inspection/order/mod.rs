@@ -44,10 +44,10 @@ use std::collections::BTreeMap;
 
 pub use appoint::OFFICERS_MAX;
 pub use demand::INSTRUCTIONS_MAX;
-pub use event::{SiteAct, OrderEvent, OrderFact};
+pub use event::{OrderEvent, OrderFact, SiteAct};
 pub use examine::{EVIDENCE_MAX, FINDINGS_MAX, SAMPLES_MAX};
 pub use instruction::{Instruction, InstructionKey, Method};
-pub use work::{Appointment, Attendance, OfficerDuty, Examination, Sample, Treatment};
+pub use work::{Appointment, Attendance, Examination, OfficerDuty, Sample, Treatment};
 
 use super::agency_word;
 use super::finding::{Disposal, ExaminationFinding, FoundResult};

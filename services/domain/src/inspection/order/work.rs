@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::instruction::{Instruction, InstructionKey, Method};
 use crate::inspection::appointment::TimeWindow;
-use crate::inspection::finding::{EvidenceDigest, ExaminationFinding, FindingKey, FoundResult, Severity};
+use crate::inspection::finding::{
+    EvidenceDigest, ExaminationFinding, FindingKey, FoundResult, Severity,
+};
 
 /// Where and when.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
