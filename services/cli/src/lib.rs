@@ -108,7 +108,7 @@ impl Command {
                 let named = options.caller.is_some() || options.cert.is_some();
                 anyhow::ensure!(
                     named,
-                    "say which agency gives the verdict: --as customs or --as inspection"
+                    "say which agency gives the verdict: --as customs or --as quarantine"
                 );
                 verdict::run(&options.session().await?, args).await
             }

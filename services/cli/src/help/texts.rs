@@ -112,9 +112,9 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("CSV (RFC 4180) with a header line", "CSV（RFC 4180），首行为标题"),
     (
-        "Certificate of the inspection service (PEM), in the registry as an examiner. With it, \
+        "Certificate of the inspection service (PEM), in the registry of kind inspection-service. With it, \
          risk rules are asked and joint orders are kept",
-        "查验服务的证书（PEM），登记表中为examiner；给出后执行风险布控并管理联合查验单",
+        "查验服务的证书（PEM），登记表中类别为inspection-service；给出后执行风险布控并管理联合查验单",
     ),
     (
         "Certificate of the national door (PEM), in the registry as a gateway. With it, CEB \
@@ -166,8 +166,8 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     (
         "Declarations wait until an inspection service in another process has asked the risk \
-         rules; it must be connected. With --examiner-cert that is so anyway",
-        "清单须等待另一进程的查验服务完成风险布控，该服务须已连接；给出--examiner-cert时本已如此",
+         rules; it must be connected. With --inspection-service-cert that is so anyway",
+        "清单须等待另一进程的查验服务完成风险布控，该服务须已连接；给出--inspection-cert时本已如此",
     ),
     ("Declarations, and the exchange with agencies", "申报服务及与机关的数据交换"),
     ("Do not simulate agencies: connect your own", "不模拟机关，由您自行接入"),
@@ -233,8 +233,8 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Follow what happens to orders, from now on", "从现在起跟踪查验单动态"),
     ("Follow what happens to your declarations, from now on", "从现在起跟踪本企业清单动态"),
     (
-        "For which instruction: customs/ID or inspection/ID",
-        "针对哪条布控指令：customs/编号 或 inspection/编号",
+        "For which instruction: customs/ID or quarantine/ID",
+        "针对哪条布控指令：customs/编号 或 quarantine/编号",
     ),
     (
         "From 1; a correction has a higher one [default: the next one]",
@@ -422,8 +422,8 @@ pub const TEXTS: &[(&str, &str)] = &[
         "仅列尚待订单、支付单或运单的",
     ),
     (
-        "Only those that this agency has not decided about: customs or inspection",
-        "仅列该机关尚未决定的：customs或inspection",
+        "Only those that this agency has not decided about: customs or quarantine",
+        "仅列该机关尚未决定的：customs或quarantine",
     ),
     ("Only those with an appeal that waits", "仅列有待处理申诉的"),
     (
@@ -478,8 +478,8 @@ pub const TEXTS: &[(&str, &str)] = &[
         "布控规则：输出样例、检查文件、使其生效、列出历次版本",
     ),
     (
-        "Risk rules and joint inspection orders; needs --examiner-endpoint",
-        "风险布控与联合查验单；须给出--examiner-endpoint",
+        "Risk rules and joint inspection orders; needs --inspection-service-endpoint",
+        "风险布控与联合查验单；须给出--inspection-service-endpoint",
     ),
     ("Run a simulated agency against a sandbox", "对沙箱运行一个模拟机关"),
     ("SHA-256 of the certificate, 64 hexadecimal digits", "证书的SHA-256，64位十六进制"),
@@ -743,9 +743,9 @@ pub const TEXTS: &[(&str, &str)] = &[
         "签名后的报文写入何处；不给出时为标准输出",
     ),
     (
-        "Which instruction it answers, customs/ID or inspection/ID; may be given several times \
+        "Which instruction it answers, customs/ID or quarantine/ID; may be given several times \
          [default: that of the sample, or every one that has no final result yet]",
-        "答复哪条布控指令，customs/编号 或 inspection/编号；可多次给出 [默认：样品所属的，或全部\
+        "答复哪条布控指令，customs/编号 或 quarantine/编号；可多次给出 [默认：样品所属的，或全部\
          尚无最终结果的]",
     ),
     (
@@ -758,12 +758,12 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Who cannot come", "何人不能到场"),
     ("Who took it", "何人取样"),
     ("Who, one of those who were drawn", "何人，须为被抽中者之一"),
-    ("Whose: customs or inspection", "所属机关：customs或inspection"),
+    ("Whose: customs or quarantine", "所属机关：customs或quarantine"),
     ("Why; it is kept and the agencies read it", "原因；将予保存，机关可见"),
     ("Why; it is kept with the change", "原因；随变动一并保存"),
     ("Your certificate (PEM)", "您的证书（PEM）"),
-    ("customs or inspection [default: both]", "customs或inspection [默认：两者]"),
-    ("customs/ID or inspection/ID", "customs/编号 或 inspection/编号"),
+    ("customs or quarantine [default: both]", "customs或quarantine [默认：两者]"),
+    ("customs/ID or quarantine/ID", "customs/编号 或 quarantine/编号"),
     ("manual or machine", "manual（人工）或machine（机检）"),
     (
         "manual or machine [default: by hand when that has begun]",
@@ -782,8 +782,8 @@ pub const TEXTS: &[(&str, &str)] = &[
         "审结（399）",
     ),
     (
-        "Give an agency's verdict on a declaration, as the agency: --as customs or --as inspection",
-        "以机关身份对清单作出决定：--as customs 或 --as inspection",
+        "Give an agency's verdict on a declaration, as the agency: --as customs or --as quarantine",
+        "以机关身份对清单作出决定：--as customs 或 --as quarantine",
     ),
     (
         "Goods detained, 501 to 599 (扣留)",
