@@ -7,39 +7,39 @@
 use domain::text::{Flaw, flaw_in_sentence, flaw_in_word};
 use domain::{Code, limits};
 
-use super::MessageFault;
-use super::reader::{MessageReader, Namespace, Open, Stop};
-use super::table::{Element, ElementKind, ElementNeed};
-use super::value::{self, ValueReason};
+use super::Fault;
+use super::reader::{Open, Reader, Space, Stop};
+use super::table::{Element, Kind, Need};
+use super::value::{self, Reason};
 
 /// Characters of a name or value that a fault repeats.
 const SHOWN_MAX: usize = 60;
 
-impl MessageReader<'_> {
+impl Reader<'_> {
     /// Notes that the message breaks a rule at `name`, a child of the group that is open.
-    pub(super) fn fault(&mut self, code: Code, at: usize, name: &str, text: String, zh: String) {
-        let fault = MessageFault { code, line: 0, element: self.path_to(name), text, text_zh: zh };
+    pub(crate) fn fault(&mut self, code: Code, at: usize, name: &str, text: String, zh: String) {
+        let fault = Fault { code, line: 0, element: self.path_to(name), text, text_zh: zh };
         self.faults.push((at, fault));
     }
 
     /// Notes something odd that does not stop the document.
     pub(super) fn warn(&mut self, code: Code, at: usize, name: &str, text: String, zh: String) {
-        let fault = MessageFault { code, line: 0, element: self.path_to(name), text, text_zh: zh };
+        let fault = Fault { code, line: 0, element: self.path_to(name), text, text_zh: zh };
         self.warnings.push((at, fault));
     }
 
     /// The warnings since the last call. `from` is an offset before them all, and its line.
-    pub(super) fn take_warnings(&mut self, from: (usize, u32)) -> Vec<MessageFault> {
+    pub(super) fn take_warnings(&mut self, from: (usize, u32)) -> Vec<Fault> {
         with_lines(self.source, std::mem::take(&mut self.warnings), from)
     }
 
     /// Whether nothing was wrong so far.
-    pub(super) fn is_clean(&self) -> bool {
+    pub(crate) fn is_clean(&self) -> bool {
         self.faults.is_empty()
     }
 
     /// Every fault, in the order of lines.
-    pub(super) fn into_faults(self) -> Vec<MessageFault> {
+    pub(crate) fn into_faults(self) -> Vec<Fault> {
         let mut faults = with_lines(self.source, self.faults, (0, 1));
         faults.truncate(limits::VIOLATIONS_MAX);
         faults
@@ -76,7 +76,7 @@ impl MessageReader<'_> {
         );
     }
 
-    pub(super) fn unreadable(&mut self, name: &str, at: usize, text: &str, reason: ValueReason) {
+    pub(super) fn unreadable(&mut self, name: &str, at: usize, text: &str, reason: Reason) {
         let text = shown(text);
         self.fault(
             Code::XmlValueUnreadable,
@@ -176,9 +176,9 @@ impl MessageReader<'_> {
     /// Refuses what no text may hold: control characters (XML 1.0 forbids them even as a reference), what
     /// turns the direction of writing, and what nobody sees. Words for people may have lines, and joiners
     /// where a language spells with them; a number or a code has neither.
-    pub(super) fn characters(&mut self, kind: ElementKind, name: &str, at: usize, text: &str) {
+    pub(super) fn characters(&mut self, kind: Kind, name: &str, at: usize, text: &str) {
         let found = match kind {
-            ElementKind::Text { .. } | ElementKind::Data => flaw_in_sentence(text),
+            Kind::Text { .. } | Kind::Data => flaw_in_sentence(text),
             // White space around a value is no part of it.
             _ => flaw_in_word(value::trim(text)),
         };
@@ -314,8 +314,8 @@ impl MessageReader<'_> {
     /// Required elements that never stood. The line is that of the element in their place.
     pub(super) fn missing<T>(&mut self, table: &[Element<T>], marks: usize, parent: &Open<'_>) {
         for (row, element) in table.iter().enumerate() {
-            let apart = self.signature_apart && element.space == Namespace::Dsig;
-            if element.need == ElementNeed::May || self.marks[marks + row] > 0 || apart {
+            let apart = self.signature_apart && element.space == Space::Dsig;
+            if element.need == Need::May || self.marks[marks + row] > 0 || apart {
                 continue;
             }
             let next = self.marks[marks + row..marks + table.len()].iter().find(|&&at| at > 0);
@@ -351,7 +351,7 @@ pub(super) fn line_at(source: &str, at: usize) -> u32 {
 
 /// A name or value as a fault repeats it: cut, because it may be megabytes long, and without
 /// characters that would garble the sentence around it.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let mut short: String =
         text.chars().take(SHOWN_MAX).collect::<String>().escape_debug().collect();
     if short.len() < text.len() && text.chars().nth(SHOWN_MAX).is_some() {
@@ -363,15 +363,15 @@ pub(super) fn shown(text: &str) -> String {
 /// Sorts by line, counting each line break once.
 fn with_lines(
     source: &str,
-    mut found: Vec<(usize, MessageFault)>,
+    mut found: Vec<(usize, Fault)>,
     (mut from, mut line): (usize, u32),
-) -> Vec<MessageFault> {
+) -> Vec<Fault> {
     found.sort_by_key(|&(at, _)| at);
-    let with_line = |(at, fault): (usize, MessageFault)| {
+    let with_line = |(at, fault): (usize, Fault)| {
         let at = at.clamp(from, source.len());
         line += line_breaks(&source.as_bytes()[from..at]);
         from = at;
-        MessageFault { line, ..fault }
+        Fault { line, ..fault }
     };
     found.into_iter().map(with_line).collect()
 }

@@ -1,7 +1,7 @@
 //! The XML half: one pass over the events of a message, with every limit that holds for what comes
 //! from outside.
 //!
-//! Invariant: nothing of the message reaches a table before it went through [`MessageReader::next`], so
+//! Invariant: nothing of the message reaches a table before it went through [`Reader::next`], so
 //! document types, processing instructions, foreign entities, depth and attributes are judged in one
 //! place, inside skipped elements too. Offsets are kept and lines counted only when somebody asks.
 
@@ -14,7 +14,7 @@ use quick_xml::events::{BytesDecl, BytesStart, Event};
 use quick_xml::name::{NamespaceError, QName, ResolveResult};
 
 use super::fault::shown;
-use super::{MessageFault, value};
+use super::{Fault, value};
 
 /// The namespace of every element of the CEB messages.
 pub(super) const CEB: &str = "http://www.chinaport.gov.cn/ceb";
@@ -26,7 +26,7 @@ const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 /// A namespace, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Namespace {
+pub(crate) enum Space {
     Ceb,
     Dxp,
     Dsig,
@@ -34,21 +34,21 @@ pub(super) enum Namespace {
 }
 
 /// A start tag.
-pub(super) struct Open<'i> {
+pub(crate) struct Open<'i> {
     /// Offset of its `<`.
-    pub(super) at: usize,
-    pub(super) space: Namespace,
-    pub(super) tag: BytesStart<'i>,
+    pub(crate) at: usize,
+    pub(crate) space: Space,
+    pub(crate) tag: BytesStart<'i>,
 }
 
 impl Open<'_> {
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.tag.local_name().into_inner()
     }
 }
 
 /// What comes next in the message.
-pub(super) enum ReaderItem<'i> {
+pub(crate) enum Item<'i> {
     Open(Open<'i>),
     Close,
     Text(Cow<'i, str>),
@@ -57,11 +57,11 @@ pub(super) enum ReaderItem<'i> {
 
 /// Reading cannot go on; the reason is among the faults.
 #[derive(Debug)]
-pub(super) struct Stop;
+pub(crate) struct Stop;
 
 /// Reads one message. Its fields are shared with the tables of the next module.
-pub(super) struct MessageReader<'i> {
-    pub(super) source: &'i str,
+pub(crate) struct Reader<'i> {
+    pub(crate) source: &'i str,
     xml: NsReader<&'i [u8]>,
     depth: usize,
     /// The last start tag was `<x/>`: its end is still to be told.
@@ -70,15 +70,15 @@ pub(super) struct MessageReader<'i> {
     pub(super) path: Vec<(&'static str, u32)>,
     /// For each group its offset and then the offset of each row of its table, 0 when absent.
     pub(super) marks: Vec<u32>,
-    pub(super) faults: Vec<(usize, MessageFault)>,
+    pub(crate) faults: Vec<(usize, Fault)>,
     /// Faults that do not refuse the message, since the last call of [`Self::take_warnings`].
-    pub(super) warnings: Vec<(usize, MessageFault)>,
+    pub(super) warnings: Vec<(usize, Fault)>,
     /// The signature was verified and taken off: it need not stand there.
     pub(super) signature_apart: bool,
 }
 
-impl<'i> MessageReader<'i> {
-    pub(super) fn new(source: &'i str) -> Self {
+impl<'i> Reader<'i> {
+    pub(crate) fn new(source: &'i str) -> Self {
         let mut xml = NsReader::from_str(source);
         xml.config_mut().check_comments = true;
         // The search for a prefix is linear in them.
@@ -97,10 +97,10 @@ impl<'i> MessageReader<'i> {
     }
 
     /// The next item, comments left out.
-    pub(super) fn next(&mut self) -> Result<ReaderItem<'i>, Stop> {
+    pub(crate) fn next(&mut self) -> Result<Item<'i>, Stop> {
         if std::mem::take(&mut self.empty) {
             self.depth -= 1;
-            return Ok(ReaderItem::Close);
+            return Ok(Item::Close);
         }
         if self.faults.len() >= limits::VIOLATIONS_MAX {
             return Err(Stop);
@@ -115,11 +115,11 @@ impl<'i> MessageReader<'i> {
                 }
                 Ok(Event::End(_)) => {
                     self.depth -= 1;
-                    return Ok(ReaderItem::Close);
+                    return Ok(Item::Close);
                 }
                 Ok(Event::Text(text)) => return self.text(at, text.xml10_content()),
                 Ok(Event::CData(text)) if self.depth > 0 => {
-                    return Ok(ReaderItem::Text(text.xml10_content()));
+                    return Ok(Item::Text(text.xml10_content()));
                 }
                 Ok(Event::GeneralRef(name)) if self.depth > 0 => {
                     let character = match name.resolve_char_ref() {
@@ -128,7 +128,7 @@ impl<'i> MessageReader<'i> {
                         Err(_) => return Err(self.malformed(at, REFERENCE.0, REFERENCE.1)),
                     };
                     let text = character.map_or_else(String::new, String::from);
-                    return Ok(ReaderItem::Text(Cow::Owned(text)));
+                    return Ok(Item::Text(Cow::Owned(text)));
                 }
                 Ok(Event::CData(_) | Event::GeneralRef(_)) => return Err(self.outside(at)),
                 Ok(Event::Comment(_)) => {}
@@ -142,45 +142,43 @@ impl<'i> MessageReader<'i> {
                         "报文不完整，元素没有结束标签",
                     ));
                 }
-                Ok(Event::Eof) => return Ok(ReaderItem::End),
+                Ok(Event::Eof) => return Ok(Item::End),
                 Err(error) => return Err(self.broken(error)),
             }
         }
     }
 
     /// The root element. `end` is the length of the message, where it is told when there is none.
-    pub(super) fn root(&mut self, end: usize) -> Result<Open<'i>, Stop> {
+    pub(crate) fn root(&mut self, end: usize) -> Result<Open<'i>, Stop> {
         loop {
             match self.next()? {
-                ReaderItem::Open(root) => return Ok(root),
+                Item::Open(root) => return Ok(root),
                 // Before the root only white space gets this far.
-                ReaderItem::Text(_) | ReaderItem::Close => {}
-                ReaderItem::End => {
-                    return Err(self.malformed(end, "the message is empty", "报文为空"));
-                }
+                Item::Text(_) | Item::Close => {}
+                Item::End => return Err(self.malformed(end, "the message is empty", "报文为空")),
             }
         }
     }
 
     /// Nothing but the end may come after the root.
-    pub(super) fn end(&mut self) -> Result<(), Stop> {
+    pub(crate) fn end(&mut self) -> Result<(), Stop> {
         loop {
             match self.next()? {
-                ReaderItem::Open(second) => {
+                Item::Open(second) => {
                     return Err(self.malformed(
                         second.at,
                         "there is a second root element",
                         "报文有多个根元素",
                     ));
                 }
-                ReaderItem::Text(_) | ReaderItem::Close => {}
-                ReaderItem::End => return Ok(()),
+                Item::Text(_) | Item::Close => {}
+                Item::End => return Ok(()),
             }
         }
     }
 
     /// Reads on to the end of the element that was opened last.
-    pub(super) fn skip(&mut self) -> Result<(), Stop> {
+    pub(crate) fn skip(&mut self) -> Result<(), Stop> {
         let outer = self.depth - 1;
         while self.depth > outer {
             self.next()?;
@@ -189,16 +187,16 @@ impl<'i> MessageReader<'i> {
     }
 
     /// The text of the element that was opened last, when it is nothing but text; its end is read too.
-    pub(super) fn leaf(&mut self, name: &str) -> Result<Option<Cow<'i, str>>, Stop> {
+    pub(crate) fn leaf(&mut self, name: &str) -> Result<Option<Cow<'i, str>>, Stop> {
         let mut text = Cow::Borrowed("");
         let mut told = false;
         loop {
             match self.next()? {
-                ReaderItem::Text(more) if text.is_empty() => text = more,
-                ReaderItem::Text(more) => text.to_mut().push_str(&more),
+                Item::Text(more) if text.is_empty() => text = more,
+                Item::Text(more) => text.to_mut().push_str(&more),
                 // A forgotten end tag makes everything after it a child: one fault is enough.
-                ReaderItem::Open(_) if std::mem::replace(&mut told, true) => self.skip()?,
-                ReaderItem::Open(open) => {
+                Item::Open(_) if std::mem::replace(&mut told, true) => self.skip()?,
+                Item::Open(open) => {
                     let inner = shown(open.name());
                     self.fault(
                         Code::XmlElementUnexpected,
@@ -209,13 +207,13 @@ impl<'i> MessageReader<'i> {
                     );
                     self.skip()?;
                 }
-                ReaderItem::Close | ReaderItem::End => return Ok((!told).then_some(text)),
+                Item::Close | Item::End => return Ok((!told).then_some(text)),
             }
         }
     }
 
     /// Refuses attributes of an element that has none in the schema. `known` are those that it has.
-    pub(super) fn attributes(&mut self, open: &Open<'_>, known: &[&str]) {
+    pub(crate) fn attributes(&mut self, open: &Open<'_>, known: &[&str]) {
         for attribute in open.tag.attributes().flatten() {
             let free = attribute.key.as_namespace_binding().is_some()
                 || known.contains(&attribute.key.into_inner())
@@ -233,13 +231,21 @@ impl<'i> MessageReader<'i> {
         }
     }
 
+    /// Namespace of the element that was opened last.
+    pub(crate) fn namespace(&self, open: &Open<'_>) -> &str {
+        match self.xml.resolver().resolve_element(open.tag.name()).0 {
+            ResolveResult::Bound(space) => space.0,
+            ResolveResult::Unbound | ResolveResult::Unknown(_) => "",
+        }
+    }
+
     /// Offset of what comes next.
     pub(super) fn position(&self) -> usize {
         // A position that is no offset is behind the end.
         usize::try_from(self.xml.buffer_position()).unwrap_or(usize::MAX).min(self.source.len())
     }
 
-    fn open(&mut self, at: usize, tag: BytesStart<'i>) -> Result<ReaderItem<'i>, Stop> {
+    fn open(&mut self, at: usize, tag: BytesStart<'i>) -> Result<Item<'i>, Stop> {
         self.depth += 1;
         if self.depth > limits::CEB_DEPTH_MAX {
             return Err(self.too_deep(
@@ -255,17 +261,17 @@ impl<'i> MessageReader<'i> {
             self.well_formed(at, &tag)?;
         }
         let space = match self.xml.resolver().resolve_element(tag.name()).0 {
-            ResolveResult::Bound(space) if space.0 == CEB => Namespace::Ceb,
-            ResolveResult::Bound(space) if space.0 == DSIG => Namespace::Dsig,
-            ResolveResult::Bound(space) if space.0 == DXP => Namespace::Dxp,
-            ResolveResult::Bound(_) | ResolveResult::Unbound => Namespace::Other,
+            ResolveResult::Bound(space) if space.0 == CEB => Space::Ceb,
+            ResolveResult::Bound(space) if space.0 == DSIG => Space::Dsig,
+            ResolveResult::Bound(space) if space.0 == DXP => Space::Dxp,
+            ResolveResult::Bound(_) | ResolveResult::Unbound => Space::Other,
             ResolveResult::Unknown(prefix) => {
                 let prefix = shown(&prefix);
                 let text = format!("the prefix {prefix} is not declared");
                 return Err(self.malformed(at, &text, &format!("命名空间前缀{prefix}未声明")));
             }
         };
-        Ok(ReaderItem::Open(Open { at, space, tag }))
+        Ok(Item::Open(Open { at, space, tag }))
     }
 
     /// The XML library hands out attributes unchecked; what XML forbids in them is refused here.
@@ -297,11 +303,11 @@ impl<'i> MessageReader<'i> {
             ResolveResult::Bound(space) if space.0 == XSI)
     }
 
-    fn text(&mut self, at: usize, text: Cow<'i, str>) -> Result<ReaderItem<'i>, Stop> {
+    fn text(&mut self, at: usize, text: Cow<'i, str>) -> Result<Item<'i>, Stop> {
         if self.depth == 0 && !value::is_blank(&text) {
             return Err(self.outside(at));
         }
-        Ok(ReaderItem::Text(text))
+        Ok(Item::Text(text))
     }
 
     fn outside(&mut self, at: usize) -> Stop {
