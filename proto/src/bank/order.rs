@@ -14,7 +14,7 @@ use super::write::Xml;
 
 /// An order to pay.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
+pub struct PaymentOrder {
     /// Ours, for ever: the bank takes the same one only once.
     pub message_id: String,
     /// When it was made.
@@ -27,7 +27,7 @@ pub struct Order {
 
 /// What is paid out of one account on one day.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Payment {
+pub struct PaymentBatch {
     /// Ours.
     pub id: String,
     /// When it is to be executed.
@@ -40,7 +40,7 @@ pub struct Payment {
 
 /// Somebody with an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Party {
+pub struct BankParty {
     /// Name.
     pub name: String,
     /// Account.
@@ -51,7 +51,7 @@ pub struct Party {
 
 /// An account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Account {
+pub enum AccountNumber {
     /// By its IBAN.
     Iban(String),
     /// By the number that its bank gave it, as in China.

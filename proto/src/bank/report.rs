@@ -27,7 +27,7 @@ pub struct Report {
 
 /// What became of a payment, or of one of its transfers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
+pub struct PaymentStatus {
     /// Which payment.
     pub payment_id: String,
     /// Which transfer; empty for the payment as a whole.

@@ -5,7 +5,7 @@
 
 /// Which message a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Message {
+pub(super) enum BankMessage {
     Order,
     Report,
     Statement,
@@ -54,7 +54,7 @@ pub(super) enum Shape {
 
 /// An element of a group.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Element {
+pub(super) struct BankElement {
     pub(super) name: &'static str,
     pub(super) shape: Shape,
     pub(super) min: usize,

@@ -14,7 +14,7 @@ use super::write::Xml;
 
 /// Which of the two is written, with its head.
 #[derive(Debug, Clone, Copy)]
-pub struct Notice<'a> {
+pub struct StatementNotice<'a> {
     /// Movements before their statement (camt.054); otherwise statements (camt.053).
     pub is_early: bool,
     /// Of the bank.

@@ -147,7 +147,7 @@ impl std::fmt::Debug for ReadDocument {
 
 /// Something wrong or odd in a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct MessageFault {
     /// Which rule it breaks.
     pub code: Code,
     /// Line, from 1.
@@ -163,7 +163,7 @@ pub struct Fault {
 
 /// Where a field of a declaration stands in the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct FieldPlace {
     /// Path of the element.
     pub element: String,
     /// Its line; for an element that is absent, the line of the element that should hold it.

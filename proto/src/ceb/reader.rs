@@ -1,7 +1,7 @@
 //! The XML half: one pass over the events of a message, with every limit that holds for what comes
 //! from outside.
 //!
-//! Invariant: nothing of the message reaches a table before it went through [`Reader::next`], so
+//! Invariant: nothing of the message reaches a table before it went through [`MessageReader::next`], so
 //! document types, processing instructions, foreign entities, depth and attributes are judged in one
 //! place, inside skipped elements too. Offsets are kept and lines counted only when somebody asks.
 
@@ -26,7 +26,7 @@ const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 /// A namespace, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Space {
+pub(crate) enum Namespace {
     Ceb,
     Dxp,
     Dsig,
@@ -48,7 +48,7 @@ impl Open<'_> {
 }
 
 /// What comes next in the message.
-pub(crate) enum Item<'i> {
+pub(crate) enum ReaderItem<'i> {
     Open(Open<'i>),
     Close,
     Text(Cow<'i, str>),
@@ -60,7 +60,7 @@ pub(crate) enum Item<'i> {
 pub(crate) struct Stop;
 
 /// Reads one message. Its fields are shared with the tables of the next module.
-pub(crate) struct Reader<'i> {
+pub(crate) struct MessageReader<'i> {
     pub(crate) source: &'i str,
     xml: NsReader<&'i [u8]>,
     depth: usize,

@@ -254,7 +254,7 @@ impl CebTransaction {
 
 /// The day's numbers of the slots of documents that came: what was given before, and by this transaction,
 /// which holds the heads of these slots. What is refused because of a document that is there uses none.
-pub(crate) struct Numbers {
+pub(crate) struct DayNumbers {
     used: HashMap<Slot, i64>,
     given: BTreeMap<Slot, i64>,
 }
