@@ -25,7 +25,7 @@ use crate::follow::{self, Heard, Late};
 use crate::issue::{self, IssuedDocument};
 use crate::receipt::IssuedReceipt;
 use crate::receive::{self, Malformed, Received};
-use crate::transaction::{CebTransaction, Numbers, Written};
+use crate::transaction::{CebTransaction, DayNumbers, Written};
 use crate::{errand, expire, export};
 
 /// What waits for its transaction, and what it is answered with.
@@ -113,7 +113,7 @@ impl Transaction for CebWriter {
                 _ => None,
             })
             .collect();
-        let numbers = Numbers::load(&mut *tx, &received, now).await?;
+        let numbers = DayNumbers::load(&mut *tx, &received, now).await?;
         let issued = commands.iter().filter_map(|command| match command {
             CebCommand::Issue(issued, _) => Some(issued.key()),
             _ => None,

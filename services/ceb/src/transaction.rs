@@ -28,7 +28,7 @@ pub(crate) struct CebTransaction {
     pub(crate) now: OffsetDateTime,
     pub(crate) shelf: DocumentSet,
     mail: Vec<OutboundMessage>,
-    numbers: Numbers,
+    numbers: DayNumbers,
     /// The returnTime of the last receipt of each document in this transaction, by kind and key: also of
     /// those that are not kept.
     told: HashMap<(u16, String), OffsetDateTime>,
@@ -75,7 +75,7 @@ impl CebTransaction {
     pub(crate) fn new(
         now: OffsetDateTime,
         shelf: DocumentSet,
-        numbers: Numbers,
+        numbers: DayNumbers,
         requests: Requests,
         heard: follow::Place,
     ) -> Self {
@@ -262,7 +262,7 @@ pub(crate) struct DayNumbers {
 /// The kind of the numbers that the door gives.
 const PRE_NO: &str = "preNo";
 
-impl Numbers {
+impl DayNumbers {
     pub(crate) async fn load(
         tx: &mut PgConnection,
         slots: &BTreeSet<Slot>,

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use proto::v1;
-use tonic::{Response, Status};
+use tonic::Status;
 
 use super::input::{self, InputDocument};
 use super::problem::{BrokenRule, Problem};
@@ -50,14 +50,10 @@ pub struct WithdrawArgs {
 ///
 /// What kept it from doing so.
 pub async fn amend(session: &Session, args: AmendArgs) -> anyhow::Result<Exit> {
-    session.settle(file_version(session, args).await)
-}
-
-async fn file_version(session: &Session, args: AmendArgs) -> anyhow::Result<Exit> {
     let file = input::name(&args.file);
     let mut items = match input::read(&args.file, session.language) {
         Ok(items) => items,
-        Err(problem) => return Ok(session.refused(&problem.in_file(&file))?),
+        Err(problem) => return Err(problem.in_file(&file).into()),
     };
     let (Some(InputDocument { request, .. }), true) = (items.pop(), items.is_empty()) else {
         anyhow::bail!(Said::new(
@@ -76,15 +72,11 @@ async fn file_version(session: &Session, args: AmendArgs) -> anyhow::Result<Exit
         declaration: request.declaration,
         validate_only: args.check,
     };
-    let call = async || {
-        let mut declarations = session.window.declarations();
-        declarations.amend(session.request(request.clone())).await.map(Response::into_inner)
-    };
-    match client::repeat(call).await {
+    match session.ask(request, async |it, ask| it.declarations().amend(ask).await).await {
         Ok(answer) => tell_version(session, answer, &file, args.check),
         Err(status) => {
             let problem = Problem::of_status(&status, session.language);
-            Ok(session.refused(&problem.in_file(&file))?)
+            Err(problem.in_file(&file).into())
         }
     }
 }
@@ -121,10 +113,6 @@ fn tell_version(
 ///
 /// What kept it from doing so.
 pub async fn withdraw(session: &Session, args: WithdrawArgs) -> anyhow::Result<Exit> {
-    session.settle(take_back(session, args).await)
-}
-
-async fn take_back(session: &Session, args: WithdrawArgs) -> anyhow::Result<Exit> {
     let name = read::resolve(session, &args.name).await?;
     let version = version(session, &name, args.version).await?;
     let request = v1::WithdrawRequest {
@@ -134,20 +122,15 @@ async fn take_back(session: &Session, args: WithdrawArgs) -> anyhow::Result<Exit
         reason: args.reason,
         validate_only: args.check,
     };
-    let call = async || {
-        let mut declarations = session.window.declarations();
-        declarations.withdraw(session.request(request.clone())).await.map(Response::into_inner)
-    };
-    let answer = client::repeat(call).await?;
-    if session.output == Output::Json {
-        say_json(&answer)?;
-    } else if args.check {
-        say(pick(session.language, "correct, nothing is kept", "校验通过，未保存"))?;
-    } else {
-        let (english, chinese) = words::state(answer.state());
-        say(&format!("{}  {english} {chinese}", answer.name))?;
+    let answer =
+        session.ask(request, async |it, ask| it.declarations().withdraw(ask).await).await?;
+    if args.check {
+        return session.print_said(&answer, "correct, nothing is kept", "校验通过，未保存");
     }
-    Ok(Exit::Done)
+    session.print_one(&answer, |answer, _| {
+        let (english, chinese) = words::state(answer.state());
+        format!("{}  {english} {chinese}", answer.name)
+    })
 }
 
 /// The version that was named, or else the current one.

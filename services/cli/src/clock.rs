@@ -48,17 +48,17 @@ struct SetArgs {
 ///
 /// What kept it from doing so.
 pub async fn run(session: &Session, args: ClockArgs) -> anyhow::Result<Exit> {
-    session.settle(shown(session, args).await)
-}
-
-async fn shown(session: &Session, args: ClockArgs) -> anyhow::Result<Exit> {
     let to = args.verb.map(|verb| match verb {
         // Less than a second is none.
         Verb::Advance(AdvanceArgs { by }) => To::AdvanceSeconds(by.as_secs()),
         Verb::Set(SetArgs { time }) => To::Time(proto::timestamp(time)),
     });
     let clock = match to {
-        None => client::repeat(|| get(session)).await,
+        None => {
+            let get = session
+                .ask(v1::GetClockRequest {}, async |it, ask| it.sandbox().get_clock(ask).await);
+            get.await.map(|answer| answer.clock)
+        }
         // Not repeated: a second advance would be another one.
         Some(to) => advance(session, to).await,
     };
@@ -87,11 +87,6 @@ async fn shown(session: &Session, args: ClockArgs) -> anyhow::Result<Exit> {
         }
     }
     Ok(Exit::Done)
-}
-
-async fn get(session: &Session) -> Result<Option<v1::Clock>, Status> {
-    let asked = session.request(v1::GetClockRequest {});
-    session.window.sandbox().get_clock(asked).await.map(|answer| answer.into_inner().clock)
 }
 
 async fn advance(session: &Session, to: To) -> Result<Option<v1::Clock>, Status> {

@@ -6,8 +6,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use client::Config;
 
-use crate::ceb::Means;
-use crate::{Exit, Language, Output, OutputFormat, Said, Session, sandbox};
+use crate::{Language, Output, OutputFormat, Said, Session, input, sandbox};
 
 /// What every command takes: where and how to speak, and which window it means.
 #[derive(Debug, Args)]
@@ -38,7 +37,7 @@ pub struct Options {
     pub(crate) cert: Option<PathBuf>,
     /// Its key (PEM).
     #[arg(long, global = true, env = "SW_KEY", value_name = "FILE", help_heading = "Connection")]
-    key: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -95,15 +94,15 @@ impl Options {
         Ok(Config { address, authority: pem(ca)?, certificate: pem(cert)?, key: pem(key)? })
     }
 
-    /// Tells of files that are not there, before anything is done.
-    pub(crate) fn missing<'a>(
+    /// Files that are not there are told before anything is done.
+    pub(crate) fn check_files<'a>(
         &self,
         files: impl IntoIterator<Item = &'a PathBuf>,
-    ) -> std::io::Result<Option<Exit>> {
-        crate::missing(files, self.output(), self.language())
+    ) -> anyhow::Result<()> {
+        input::missing(files, self.language()).map_or(Ok(()), |problem| Err(problem.into()))
     }
 
-    fn output(&self) -> Output {
+    pub(crate) fn output(&self) -> Output {
         self.format().output()
     }
 
@@ -129,11 +128,13 @@ impl Options {
         })
     }
 
-    /// For commands of which some need no window.
-    pub(crate) fn means(&self) -> Means {
-        let (output, language) = (self.output(), self.language());
-        let (key, cert) = (self.key.clone(), self.cert.clone());
-        Means { output, language, config: self.config("agent"), key, cert }
+    /// For a window that may be away for now.
+    pub(crate) fn patient_session(&self) -> anyhow::Result<Session> {
+        Ok(Session {
+            window: client::Window::connect_lazy(&self.config("agent")?)?,
+            output: self.output(),
+            language: self.language(),
+        })
     }
 }
 

@@ -15,7 +15,8 @@ use tonic_types::StatusExt as _;
 use super::{Exit, words};
 
 /// A "no" with everything that helps to do better.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{}", self.text())]
 pub(super) struct Problem {
     /// Our code; empty when the transport failed in a way that has none.
     pub(super) code: String,

@@ -19,7 +19,7 @@ use super::input::{self, InputDocument, InputResult};
 use super::problem::Problem;
 use super::report::{DocumentReport, DocumentResult};
 use super::words::pick;
-use super::{Exit, Output, Session, ceb, say};
+use super::{Exit, Output, Session, ceb, say, tell_refusal};
 
 /// Fewer documents are done before a bar could be read.
 const BAR_FROM: u64 = 21;
@@ -58,11 +58,7 @@ pub struct SubmitArgs {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn run(session: &Session, args: SubmitArgs) -> anyhow::Result<Exit> {
-    session.settle(submit(session, args).await)
-}
-
-async fn submit(session: &Session, mut args: SubmitArgs) -> anyhow::Result<Exit> {
+pub async fn run(session: &Session, mut args: SubmitArgs) -> anyhow::Result<Exit> {
     let is_message = |file: &PathBuf| input::is_message(file);
     let (messages, files) = std::mem::take(&mut args.files).into_iter().partition(is_message);
     args.files = files;
@@ -97,7 +93,8 @@ async fn declare(session: &Session, args: &SubmitArgs) -> anyhow::Result<Exit> {
     match ended {
         Ok(()) => Ok(report.exit()),
         Err(status) => {
-            let told = session.refused(&Problem::of_status(&status, session.language))?;
+            let told =
+                tell_refusal(session.output, &Problem::of_status(&status, session.language))?;
             // A caller who may not file at all is refused; repeating would not help.
             let final_word = !proto::status::is_worth_repeating(status.code());
             Ok(if final_word { told } else { report.exit().max(told) })

@@ -126,10 +126,6 @@ impl VerdictArgs {
 ///
 /// What kept it from doing so.
 pub async fn run(session: &Session, args: VerdictArgs) -> anyhow::Result<Exit> {
-    session.settle(give(session, &args).await)
-}
-
-async fn give(session: &Session, args: &VerdictArgs) -> anyhow::Result<Exit> {
     anyhow::ensure!(!args.name.trim().is_empty(), "NAME is empty");
     let id = DeclarationId::parse(&args.name)
         .or_else(|| Uuid::try_parse(&args.name).ok().map(DeclarationId::from_uuid));
@@ -187,7 +183,7 @@ fn tell(
                 message,
                 ..Default::default()
             };
-            return Ok(session.refused(&Problem::of_refusal(refusal, language))?);
+            return Err(Problem::of_refusal(refusal, language).into());
         }
         ResultCode::Retry | ResultCode::Unspecified => {
             let why = "the window could not decide now; give the verdict again";

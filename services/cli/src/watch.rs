@@ -37,10 +37,6 @@ pub struct WatchArgs {
 ///
 /// What kept it from doing so.
 pub async fn run(session: &Session, args: WatchArgs) -> anyhow::Result<Exit> {
-    session.settle(follow(session, args).await)
-}
-
-async fn follow(session: &Session, args: WatchArgs) -> anyhow::Result<Exit> {
     let mut request =
         v1::WatchRequest { resume_token: args.from.unwrap_or_default(), ..Default::default() }; // from now on
     // A rejected version that was amended since is part of the history and not its end.

@@ -142,24 +142,9 @@ fn words(filed: &OrderRow, fact: &OrderFact) -> (String, String) {
             )
         }
         OrderFact::Disposed(disposal) => {
-            let zh = disposal_zh(*disposal);
-            (disposal.code().to_owned(), zh.to_owned())
+            (disposal.code().to_owned(), disposal.titles().1.to_owned())
         }
         _ => said("", ""),
-    }
-}
-
-fn disposal_zh(disposal: Disposal) -> &'static str {
-    match disposal {
-        Disposal::Release => "放行",
-        Disposal::AmendAndRelease => "改单放行",
-        Disposal::Treat => "除害处理",
-        Disposal::Return => "退运",
-        Disposal::Destroy => "销毁",
-        Disposal::DetainOther => "扣留",
-        Disposal::TransferClearance => "扣留移送通关",
-        Disposal::TransferLegal => "扣留移送法规",
-        Disposal::TransferAntismuggling => "扣留移送缉私",
     }
 }
 

@@ -16,11 +16,10 @@ mod standing;
 mod walk;
 mod watch;
 
-use std::io;
 use std::path::PathBuf;
 
-use super::problem::Problem;
-use super::{Exit, Language, Output, Session};
+use super::options::Options;
+use super::{Exit, Session};
 
 /// National messages (CEB): send them, watch a folder, read receipts.
 #[derive(Debug, clap::Args)]
@@ -41,59 +40,21 @@ enum Verb {
     Verify(seal::VerifyArgs),
 }
 
-/// How a verb speaks, and how it reaches a window when it needs one.
-#[derive(Debug)]
-pub struct Means {
-    /// For whom to write.
-    pub output: Output,
-    /// In which language.
-    pub language: Language,
-    /// Which window, and as whom; or why that is not known.
-    pub config: anyhow::Result<client::Config>,
-    /// The key that signs, for signing.
-    pub key: Option<PathBuf>,
-    /// Its certificate.
-    pub cert: Option<PathBuf>,
-}
-
-impl Means {
-    /// A session with a window that answers.
-    async fn session(self) -> anyhow::Result<Session> {
-        let window = client::Window::connect(&self.config?).await?;
-        Ok(Session { window, output: self.output, language: self.language })
-    }
-
-    /// A session with a window that may be away for now.
-    fn patient_session(self) -> anyhow::Result<Session> {
-        let window = client::Window::connect_lazy(&self.config?)?;
-        Ok(Session { window, output: self.output, language: self.language })
-    }
-}
-
-impl Means {
-    /// Tells that a file cannot be used.
-    fn refused(&self, problem: &Problem) -> io::Result<Exit> {
-        super::tell_refusal(self.output, problem)
-    }
-}
-
 /// Does what the verb says.
 ///
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn run(means: Means, args: CebArgs) -> anyhow::Result<Exit> {
+pub async fn run(options: &Options, args: CebArgs) -> anyhow::Result<Exit> {
     match args.verb {
-        Verb::Send(args) => send::run(&means.session().await?, args).await,
-        Verb::Watch(args) => watch::run(&means.patient_session()?, args).await,
-        Verb::Receipts(args) => receipts::run(&means.session().await?, args).await,
-        Verb::Documents(args) => documents::run(&means.session().await?, args).await,
-        Verb::Show(args) => show::run(&means.session().await?, args).await,
-        Verb::Explain(args) => {
-            super::quietly(explain::explain(means.output, means.language, &args))
-        }
-        Verb::Sign(args) => super::quietly(seal::sign(&means, &args)),
-        Verb::Verify(args) => super::quietly(seal::verify(&means, &args)),
+        Verb::Send(args) => send::run(&options.session().await?, args).await,
+        Verb::Watch(args) => watch::run(&options.patient_session()?, args).await,
+        Verb::Receipts(args) => receipts::run(&options.session().await?, args).await,
+        Verb::Documents(args) => documents::run(&options.session().await?, args).await,
+        Verb::Show(args) => show::run(&options.session().await?, args).await,
+        Verb::Explain(args) => explain::explain(options.output(), options.language(), &args),
+        Verb::Sign(args) => seal::sign(options, &args),
+        Verb::Verify(args) => seal::verify(options, &args),
     }
 }
 
@@ -105,7 +66,7 @@ pub(super) async fn send(
 ) -> anyhow::Result<Exit> {
     // Who does not wait needs no patience.
     let (wait, wait_seconds) = (patience.is_some(), patience.unwrap_or_default());
-    send::send_all(session, send::SendArgs { files: FileArgs { files }, wait, wait_seconds }).await
+    send::run(session, send::SendArgs { files: FileArgs { files }, wait, wait_seconds }).await
 }
 
 /// Says what is wrong with messages that another command was given.

@@ -13,10 +13,11 @@ use rustls_pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 use signature::{Refused, SigningKey, Trust, Verified, Verifier};
 
+use super::super::options::Options;
 use super::super::problem::{BrokenRule, Problem};
 use super::super::words::{self, pick};
-use super::super::{Exit, Output, clean, input, say, say_json};
-use super::{FileArgs, Means, message};
+use super::super::{Exit, Output, clean, input, say, say_json, tell_refusal};
+use super::{FileArgs, message};
 
 /// Sign a message (CEB) with a firm's key: SM2 over SM3, or RSA over SHA-1.
 ///
@@ -50,8 +51,8 @@ pub(super) struct VerifyArgs {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) fn sign(means: &Means, args: &SignArgs) -> anyhow::Result<Exit> {
-    let (Some(key), Some(cert)) = (&means.key, &means.cert) else {
+pub(super) fn sign(options: &Options, args: &SignArgs) -> anyhow::Result<Exit> {
+    let (Some(key), Some(cert)) = (&options.key, &options.cert) else {
         anyhow::bail!("--key and --cert are needed: the key that signs, and its certificate");
     };
     let text = |path: &Path| {
@@ -59,23 +60,18 @@ pub(super) fn sign(means: &Means, args: &SignArgs) -> anyhow::Result<Exit> {
     };
     let key = SigningKey::from_pem(&text(key)?, &text(cert)?)?;
     let name = input::name(&args.file);
-    let refused = |problem: &Problem| {
-        means.refused(&problem.clone().in_file(&name))?;
-        Ok(problem.exit)
-    };
-    let file = match message::open(&args.file, means.language) {
-        Ok(file) => file,
-        Err(problem) => return refused(&problem),
-    };
+    let file = message::open(&args.file, options.language()).map_err(|it| it.in_file(&name))?;
     let text = match message::unwrapped(&file.bytes) {
         Ok((text, None)) => text,
         Ok((_, Some(_))) => anyhow::bail!("{name} is an envelope; sign the message before it"),
-        Err(faults) => return refused(&message::refusal(&faults, means.language)),
+        Err(faults) => {
+            return Err(message::refusal(&faults, options.language()).in_file(&name).into());
+        }
     };
     let signed = match signature::sign(&text, &key) {
         Ok(signed) => signed,
         Err(signature::SigningError::Message(why)) => {
-            return refused(&problem(&why, means.language));
+            return Err(problem(&why, options.language()).in_file(&name).into());
         }
         Err(error) => return Err(error.into()),
     };
@@ -97,7 +93,7 @@ pub(super) fn sign(means: &Means, args: &SignArgs) -> anyhow::Result<Exit> {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) fn verify(means: &Means, args: &VerifyArgs) -> anyhow::Result<Exit> {
+pub(super) fn verify(options: &Options, args: &VerifyArgs) -> anyhow::Result<Exit> {
     let mut trust = Trust::default();
     for path in &args.authority {
         let unusable = || format!("{} is not an authority", path.display());
@@ -110,26 +106,25 @@ pub(super) fn verify(means: &Means, args: &VerifyArgs) -> anyhow::Result<Exit> {
     let mut worst = Exit::Done;
     for path in &args.files.files {
         let name = input::name(path);
-        let file = message::open(path, means.language);
+        let file = message::open(path, options.language());
         let text = file.and_then(|file| {
             let unwrapped = message::unwrapped(&file.bytes);
-            unwrapped.map_err(|faults| message::refusal(&faults, means.language))
+            unwrapped.map_err(|faults| message::refusal(&faults, options.language()))
         });
         let seal = match text {
             Ok((text, _)) => Seal::of(&text, &verifier, args.authority.is_empty()),
             Err(problem) => {
-                means.refused(&problem.clone().in_file(&name))?;
-                worst = worst.max(problem.exit);
+                worst = worst.max(tell_refusal(options.output(), &problem.in_file(&name))?);
                 continue;
             }
         };
-        match means.output {
+        match options.output() {
             Output::Json => {
-                let mut object = seal.json(means.language);
+                let mut object = seal.json(options.language());
                 object["file"] = json!(name);
                 say_json(&object)?;
             }
-            Output::Table => say(&format!("{name}: {}", seal.words(means.language)))?,
+            Output::Table => say(&format!("{name}: {}", seal.words(options.language())))?,
         }
         if seal.is_bad() {
             worst = worst.max(Exit::Refused);

@@ -15,7 +15,7 @@ use tonic::{Response, Status};
 
 use super::super::problem::{BrokenRule, Problem};
 use super::super::words::{self, pick};
-use super::super::{Exit, Output, Session, say, say_json};
+use super::super::{Exit, Output, Session, say, say_json, tell_refusal};
 use super::message::{self, File};
 use super::standing::{Last, Standings, is_refusal, meaning};
 use super::{FileArgs, advice, receipts};
@@ -43,10 +43,6 @@ pub(super) struct SendArgs {
 ///
 /// What kept it from doing so.
 pub(super) async fn run(session: &Session, args: SendArgs) -> anyhow::Result<Exit> {
-    session.settle(send_all(session, args).await)
-}
-
-pub(super) async fn send_all(session: &Session, args: SendArgs) -> anyhow::Result<Exit> {
     let mut standings = Standings::default();
     let mut rows = Vec::new();
     for path in &args.files.files {
@@ -67,13 +63,17 @@ pub(super) async fn send_all(session: &Session, args: SendArgs) -> anyhow::Resul
     let exit = rows.iter().map(|row| row.exit(&standings, args.wait)).max().unwrap_or(Exit::Done);
     Ok(match ended {
         Ok(()) => exit,
-        Err(status) => exit.max(session.refused(&Problem::of_status(&status, session.language))?),
+        Err(status) => {
+            let problem = Problem::of_status(&status, session.language);
+            exit.max(tell_refusal(session.output, &problem)?)
+        }
     })
 }
 
 /// Sends one file; repeated while the window is away.
 pub(super) async fn send(session: &Session, bytes: &[u8]) -> Result<v1::SendResponse, Status> {
-    client::repeat(|| once(session, bytes)).await
+    let request = v1::SendRequest { message: bytes.to_vec() };
+    session.ask(request, async |it, ask| it.ceb().send(ask).await).await
 }
 
 /// Sends one file, once.

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::super::problem::{BrokenRule, Problem};
 use super::super::words::{self, pick};
-use super::super::{Exit, Output, Session, say, say_json};
+use super::super::{Exit, Output, Session, say, say_json, tell_refusal};
 use super::standing::meaning;
 use super::{advice, documents, receipts};
 
@@ -42,10 +42,6 @@ pub(super) struct DocumentShowArgs {
 ///
 /// What kept it from doing so.
 pub(super) async fn run(session: &Session, args: DocumentShowArgs) -> anyhow::Result<Exit> {
-    session.settle(show(session, args).await)
-}
-
-async fn show(session: &Session, args: DocumentShowArgs) -> anyhow::Result<Exit> {
     let number = args.number.trim();
     anyhow::ensure!(!number.is_empty(), "NUMBER is empty");
     let wanted =
@@ -138,7 +134,7 @@ fn not_found(session: &Session, number: &str) -> anyhow::Result<Exit> {
         session.language,
         vec![BrokenRule::plain(Code::NotFound, why)],
     );
-    let _told = session.refused(&problem)?;
+    let _told = tell_refusal(session.output, &problem)?;
     Ok(Exit::NotFound)
 }
 

@@ -66,10 +66,6 @@ pub(super) struct FolderWatchArgs {
 ///
 /// What kept it from doing so.
 pub(super) async fn run(session: &Session, args: FolderWatchArgs) -> anyhow::Result<Exit> {
-    session.settle(watch(session, args).await)
-}
-
-async fn watch(session: &Session, args: FolderWatchArgs) -> anyhow::Result<Exit> {
     let folder = Folder::open(&args.dir)?;
     for dxp_id in &args.dxp_id {
         anyhow::ensure!(!dxp_id.trim().is_empty(), "--dxp-id is empty");

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::super::words as shared;
 use super::super::{Exit, Language, Output, Session, say, say_json};
-use super::{call, card, either, hex, order, request_id, state, words};
+use super::{card, either, hex, order, request_id, state, words};
 
 /// Choose place and time of an inspection, or move it. An enterprise says so two hours ahead and may
 /// move it twice.
@@ -69,9 +69,7 @@ pub(super) async fn appoint(session: &Session, args: AppointArgs) -> anyhow::Res
         place: args.place,
         start: args.start.map(proto::timestamp),
     };
-    let appoint =
-        async || session.window.inspection().appoint(session.request(request.clone())).await;
-    let answer = call(appoint).await?;
+    let answer = session.ask(request, async |it, ask| it.inspection().appoint(ask).await).await?;
     tell(session, &answer, answer.order.as_ref())
 }
 
@@ -84,9 +82,7 @@ pub(super) async fn object(session: &Session, args: ObjectArgs) -> anyhow::Resul
         name: order.name,
         reason: args.reason,
     };
-    let object =
-        async || session.window.inspection().object(session.request(request.clone())).await;
-    let answer = call(object).await?;
+    let answer = session.ask(request, async |it, ask| it.inspection().object(ask).await).await?;
     tell(session, &answer, answer.order.as_ref())
 }
 
@@ -98,8 +94,7 @@ pub(super) async fn claim(session: &Session, args: ClaimArgs) -> anyhow::Result<
         examination: state(&order).examination,
         name: order.name,
     };
-    let claim = async || session.window.inspection().claim(session.request(request.clone())).await;
-    let answer = call(claim).await?;
+    let answer = session.ask(request, async |it, ask| it.inspection().claim(ask).await).await?;
     tell(session, &answer, answer.order.as_ref())?;
     if session.output == Output::Table && !answer.draw.is_empty() {
         say(&draw(&answer.draw, session.language))?;
@@ -133,9 +128,7 @@ pub(super) async fn dispose(session: &Session, args: DisposeArgs) -> anyhow::Res
         name: order.name,
         disposal: args.disposal.code().to_owned(),
     };
-    let dispose =
-        async || session.window.inspection().dispose(session.request(request.clone())).await;
-    let answer = call(dispose).await?;
+    let answer = session.ask(request, async |it, ask| it.inspection().dispose(ask).await).await?;
     tell(session, &answer, answer.order.as_ref())
 }
 

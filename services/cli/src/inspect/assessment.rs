@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::super::words::{self as shared, pick, when};
 use super::super::{Exit, Language, Output, Session, say, say_json};
-use super::{call, hex, resolve, sha256, words};
+use super::{hex, resolve, sha256, words};
 
 /// Explain what the risk rules said about a declaration, and verify their draws.
 ///
@@ -120,9 +120,7 @@ pub(super) async fn seeds(session: &Session, args: SeedsArgs) -> anyhow::Result<
 
 async fn list(session: &Session, from_date: String) -> Result<Vec<v1::SeedRecord>, Status> {
     let request = v1::ListSeedsRequest { from_date };
-    let list =
-        async || session.window.inspection().list_seeds(session.request(request.clone())).await;
-    Ok(call(list).await?.seeds)
+    Ok(session.ask(request, async |it, ask| it.inspection().list_seeds(ask).await).await?.seeds)
 }
 
 fn rows(seeds: &[v1::SeedRecord], language: Language) -> String {
@@ -154,9 +152,8 @@ fn rows(seeds: &[v1::SeedRecord], language: Language) -> String {
 pub(super) async fn explain(session: &Session, args: AssessmentArgs) -> anyhow::Result<Exit> {
     let name = resolve(session, &args.declaration).await?;
     let request = v1::GetAssessmentRequest { name, version: args.version };
-    let get =
-        async || session.window.inspection().get_assessment(session.request(request.clone())).await;
-    let said = call(get).await?;
+    let said =
+        session.ask(request, async |it, ask| it.inspection().get_assessment(ask).await).await?;
     let subject = shared::id(&said.name).parse().context("the declaration's name is no UUID")?;
     let draws =
         said.assessments.iter().flat_map(|it| &it.matched).filter_map(|it| it.draw.as_ref());

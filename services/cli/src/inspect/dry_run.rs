@@ -24,10 +24,10 @@ use time::macros::{format_description, offset};
 use tonic::{Code as Grpc, Status};
 use uuid::Uuid;
 
-use super::super::ceb::Means;
+use super::super::options::Options;
 use super::super::words::{self, pick};
 use super::super::{Exit, Language, Output, Session, say, say_json, tell_refusal};
-use super::{agency, call, either, hex, parse_hex, past, rules, said, sha256};
+use super::{agency, either, hex, parse_hex, past, rules, said, sha256};
 
 /// Assess past declarations with rule sets: who would have been looked at, and why.
 #[derive(Debug, clap::Args)]
@@ -69,13 +69,13 @@ fn parse_class(text: &str) -> Result<Class, String> {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) async fn run(means: Means, args: DryRunArgs) -> anyhow::Result<Exit> {
+pub(super) async fn run(options: &Options, args: DryRunArgs) -> anyhow::Result<Exit> {
     let mut sets = Vec::new();
     let mut exit = Exit::Done;
     for path in &args.rules {
-        match rules::read(path, means.language) {
+        match rules::read(path, options.language()) {
             Ok(set) => sets.push(set),
-            Err(problem) => exit = exit.max(tell_refusal(means.output, &problem)?),
+            Err(problem) => exit = exit.max(tell_refusal(options.output(), &problem)?),
         }
     }
     if exit != Exit::Done {
@@ -90,9 +90,7 @@ pub(super) async fn run(means: Means, args: DryRunArgs) -> anyhow::Result<Exit> 
         let word = agency_word(of);
         anyhow::ensure!(!twice, "two rule sets of {word}: to compare them, run the command twice");
     }
-    let session = super::connect(means).await?;
-    let ended = assess_all(&session, &args, &sets).await;
-    session.settle(ended)
+    assess_all(&options.session().await?, &args, &sets).await
 }
 
 async fn assess_all(
@@ -186,9 +184,7 @@ async fn credits(session: &Session, filed: &[Filed]) -> Result<Credits, Status> 
     let mut credits = Credits::new();
     for firm in firms.into_iter().filter(|firm| !firm.is_empty()) {
         let request = v1::GetCreditRequest { firm: firm.to_owned() };
-        let get =
-            async || session.window.inspection().get_credit(session.request(request.clone())).await;
-        match call(get).await {
+        match session.ask(request, async |it, ask| it.inspection().get_credit(ask).await).await {
             Ok(answer) => {
                 let Some(credit) = answer.credit else {
                     return Err(Status::internal(format!("the answer holds no credit of {firm}")));

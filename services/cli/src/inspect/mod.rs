@@ -32,10 +32,10 @@ use domain::inspection::Why;
 use domain::refusal::{Code, Refusal};
 use proto::v1;
 use sha2::{Digest as _, Sha256};
-use tonic::{Code as Grpc, Response, Status};
+use tonic::{Code as Grpc, Status};
 use uuid::Uuid;
 
-use super::ceb::Means;
+use super::options::Options;
 use super::words::pick;
 use super::{Exit, Language, Session, read};
 
@@ -88,16 +88,12 @@ enum Asking {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn run(means: Means, args: InspectArgs) -> anyhow::Result<Exit> {
+pub async fn run(options: &Options, args: InspectArgs) -> anyhow::Result<Exit> {
     match args.verb {
-        Verb::Asking(asking) => {
-            let session = connect(means).await?;
-            let ended = ask(&session, asking).await;
-            session.settle(ended)
-        }
-        Verb::Rules(args) => rules::run(means, args).await,
-        Verb::DryRun(args) => dry_run::run(means, args).await,
-        Verb::Statistics(args) => statistics::run(means, args).await,
+        Verb::Asking(asking) => ask(&options.session().await?, asking).await,
+        Verb::Rules(args) => rules::run(options, args).await,
+        Verb::DryRun(args) => dry_run::run(options, args).await,
+        Verb::Statistics(args) => statistics::run(options, args).await,
     }
 }
 
@@ -121,21 +117,7 @@ async fn ask(session: &Session, asking: Asking) -> anyhow::Result<Exit> {
     }
 }
 
-/// A session with a window that answers.
-async fn connect(means: Means) -> anyhow::Result<Session> {
-    let Means { output, language, config, key: _, cert: _ } = means;
-    Ok(Session { window: client::Window::connect(&config?).await?, output, language })
-}
-
-/// One call of the service, repeated while that can help.
-async fn call<T, F>(make: impl Fn() -> F) -> Result<T, Status>
-where
-    F: Future<Output = Result<Response<T>, Status>>,
-{
-    client::repeat(&make).await.map(Response::into_inner)
-}
-
-/// Id of a request that is made once and repeated only by [`call`].
+/// Id of a request that is made once and repeated only by [`Session::ask`].
 fn request_id() -> String {
     Uuid::now_v7().to_string()
 }
@@ -169,9 +151,8 @@ async fn resolve(session: &Session, text: &str) -> anyhow::Result<String> {
 /// Reads an order with its history.
 async fn fetch(session: &Session, name: &str) -> Result<v1::GetOrderResponse, Status> {
     let request = v1::GetOrderRequest { name: name.to_owned() };
-    let get =
-        async || session.window.inspection().get_order(session.request(request.clone())).await;
-    let found: v1::GetOrderResponse = call(get).await?;
+    let found: v1::GetOrderResponse =
+        session.ask(request, async |it, ask| it.inspection().get_order(ask).await).await?;
     if found.order.as_ref().is_none_or(|order| order.state.is_none()) {
         return Err(Status::internal(format!(
             "the answer about {name} does not say where it stands"

@@ -5,7 +5,7 @@ use proto::v1;
 use tonic::Status;
 
 use super::super::{Exit, Session};
-use super::{call, card, fetch, resolve, wire, words};
+use super::{card, fetch, resolve, wire, words};
 
 /// List orders, newest first. Every filter that is set must hold.
 #[derive(Debug, clap::Args)]
@@ -45,32 +45,16 @@ pub(super) async fn list(session: &Session, args: OrderListArgs) -> anyhow::Resu
         declarant_code: declarant.unwrap_or_default(), // no filter
         undecided_by: wire(undecided_by),
     };
-    let orders = pages(session, request, limit).await?;
-    session.print(&orders, ("no inspection orders", "没有符合条件的查验单"), card::rows)
+    session.print(&pages(session, request, limit).await?)
 }
 
-/// The newest orders that a list asks for, over as many pages as it takes.
+/// The newest orders that a list asks for.
 pub(super) async fn pages(
     session: &Session,
-    mut request: v1::ListOrdersRequest,
+    request: v1::ListOrdersRequest,
     limit: usize,
 ) -> Result<Vec<v1::OrderRecord>, Status> {
-    let mut orders = Vec::new();
-    while orders.len() < limit {
-        let left = i32::try_from(limit - orders.len()).unwrap_or(i32::MAX); // the window gives a page at most
-        request.page_size = left.min(domain::limits::PAGE_MAX);
-        let list = async || {
-            session.window.inspection().list_orders(session.request(request.clone())).await
-        };
-        let page = call(list).await?;
-        orders.extend(page.orders);
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        request.page_token = page.next_page_token;
-    }
-    orders.truncate(limit);
-    Ok(orders)
+    session.pages(request, limit, async |it, ask| it.inspection().list_orders(ask).await).await
 }
 
 /// Shows one order.

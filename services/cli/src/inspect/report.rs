@@ -8,7 +8,7 @@ use proto::v1::{self, report_request::Step};
 
 use super::super::problem::Problem;
 use super::super::{Exit, Language, Session};
-use super::{ask, call, file, find, order, parse_hex, request_id, state, wire, words};
+use super::{ask, file, find, order, parse_hex, request_id, state, wire, words};
 
 /// Tell as the site what was done and found.
 #[derive(Debug, clap::Args)]
@@ -138,7 +138,7 @@ pub(super) async fn run(session: &Session, args: ReportArgs) -> anyhow::Result<E
     let state = state(&order);
     let step = match args.step.step(&state, session.language)? {
         Ok(step) => step,
-        Err(problem) => return Ok(session.refused(&problem)?),
+        Err(problem) => return Err(problem.into()),
     };
     let request = v1::ReportRequest {
         request_id: request_id(),
@@ -147,9 +147,7 @@ pub(super) async fn run(session: &Session, args: ReportArgs) -> anyhow::Result<E
         examination: state.examination,
         step: Some(step),
     };
-    let report =
-        async || session.window.inspection().report(session.request(request.clone())).await;
-    let answer = call(report).await?;
+    let answer = session.ask(request, async |it, ask| it.inspection().report(ask).await).await?;
     ask::tell(session, &answer, answer.order.as_ref())
 }
 

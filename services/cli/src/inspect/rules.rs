@@ -8,11 +8,12 @@ use domain::inspection::{agency_word, risk};
 use proto::rule_file;
 use proto::v1;
 
-use super::super::ceb::Means;
+use super::super::options::Options;
 use super::super::problem::{BrokenRule, Problem};
+use super::super::session::TableRow;
 use super::super::words::{self as shared, pick, when};
-use super::super::{Exit, Language, Output, Session, input, say, say_json, tell_refusal};
-use super::{call, either, file, said, wire, words};
+use super::super::{Exit, Language, Output, Session, input, say, say_json};
+use super::{file, said, wire, words};
 
 /// Risk rules (布控规则): print a sample, check a file, put it in force, list what was in force.
 #[derive(Debug, clap::Args)]
@@ -76,21 +77,13 @@ struct ListRulesArgs {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) async fn run(means: Means, args: RulesArgs) -> anyhow::Result<Exit> {
+pub(super) async fn run(options: &Options, args: RulesArgs) -> anyhow::Result<Exit> {
     match args.verb {
-        None => super::super::quietly(print(means.output, &args.print)),
-        Some(Verb::Print(args)) => super::super::quietly(print(means.output, &args)),
-        Some(Verb::Check(args)) => super::super::quietly(check(&means, &args)),
-        Some(Verb::Put(args)) => {
-            let session = super::connect(means).await?;
-            let ended = put(&session, args).await;
-            session.settle(ended)
-        }
-        Some(Verb::List(args)) => {
-            let session = super::connect(means).await?;
-            let ended = list(&session, args).await;
-            session.settle(ended)
-        }
+        None => print(options.output(), &args.print),
+        Some(Verb::Print(args)) => print(options.output(), &args),
+        Some(Verb::Check(args)) => check(options, &args),
+        Some(Verb::Put(args)) => put(&options.session().await?, args).await,
+        Some(Verb::List(args)) => list(&options.session().await?, args).await,
     }
 }
 
@@ -100,13 +93,13 @@ fn print(output: Output, args: &PrintArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn check(means: &Means, args: &CheckArgs) -> anyhow::Result<Exit> {
-    let set = match read(&args.file, means.language) {
+fn check(options: &Options, args: &CheckArgs) -> anyhow::Result<Exit> {
+    let set = match read(&args.file, options.language()) {
         Ok(set) => set,
-        Err(problem) => return Ok(tell_refusal(means.output, &problem)?),
+        Err(problem) => return Err(problem.into()),
     };
     let (agency, version, rules) = (agency_word(set.agency), set.version, set.rules.len());
-    match means.output {
+    match options.output() {
         Output::Json => say_json(&serde_json::json!({
             "agency": agency,
             "version": version,
@@ -114,11 +107,11 @@ fn check(means: &Means, args: &CheckArgs) -> anyhow::Result<Exit> {
             "rules": rules,
         }))?,
         Output::Table => say(&words::tell(
-            means.language,
+            options.language(),
             format!("correct: {agency} version {version}, {rules} rules"),
             format!(
                 "校验通过：{}第{version}版，规则{rules}条",
-                super::agency(means.language, set.agency)
+                super::agency(options.language(), set.agency)
             ),
         ))?,
     }
@@ -170,67 +163,59 @@ async fn put(session: &Session, args: PutRulesArgs) -> anyhow::Result<Exit> {
     // What is wrong in the file is said here, with its lines.
     let document = match checked(&args.file, session.language) {
         Ok((_, document)) => document,
-        Err(problem) => return Ok(session.refused(&problem)?),
+        Err(problem) => return Err(problem.into()),
     };
     let request = v1::PutRuleSetRequest { document, validate_only: args.check };
-    let put =
-        async || session.window.inspection().put_rule_set(session.request(request.clone())).await;
-    let answer = call(put).await?;
-    let (by, version) = (shared::agency(session.language, answer.agency()), answer.version);
-    match (session.output, args.check) {
-        (Output::Json, _) => say_json(&answer)?,
-        (Output::Table, true) => {
-            say(pick(session.language, "correct, nothing is put in force", "校验通过，未生效"))?;
-        }
-        (Output::Table, false) => say(&words::tell(
-            session.language,
-            format!("{by} version {version} is in force"),
-            format!("{by}第{version}版已生效"),
-        ))?,
+    let answer =
+        session.ask(request, async |it, ask| it.inspection().put_rule_set(ask).await).await?;
+    if args.check {
+        return session.print_said(&answer, "correct, nothing is put in force", "校验通过，未生效");
     }
-    Ok(Exit::Done)
+    let (by, version) = (shared::agency(session.language, answer.agency()), answer.version);
+    session.print_said(
+        &answer,
+        format!("{by} version {version} is in force"),
+        format!("{by}第{version}版已生效"),
+    )
 }
 
 async fn list(session: &Session, args: ListRulesArgs) -> anyhow::Result<Exit> {
     let request = v1::ListRuleSetsRequest { agency: wire(args.agency) };
-    let list = async || session.window.inspection().list_rule_sets(session.request(request)).await;
-    let mut sets = call(list).await?.rule_sets;
-    match session.output {
-        Output::Json => {
-            for set in &mut sets {
-                if !args.document {
-                    set.document.clear();
-                }
-                say_json(set)?;
-            }
+    let mut sets = session
+        .ask(request, async |it, ask| it.inspection().list_rule_sets(ask).await)
+        .await?
+        .rule_sets;
+    if args.document && session.output == Output::Table && !sets.is_empty() {
+        for set in sets.iter().filter(|set| set.in_force) {
+            say(set.document.trim_end())?;
         }
-        Output::Table if sets.is_empty() => {
-            say(pick(session.language, "no rule sets", "没有规则集"))?;
-        }
-        Output::Table if args.document => {
-            for set in sets.iter().filter(|set| set.in_force) {
-                say(set.document.trim_end())?;
-            }
-        }
-        Output::Table => say(&rows(&sets, session.language))?,
+        return Ok(Exit::Done);
     }
-    Ok(Exit::Done)
+    if !args.document {
+        sets.iter_mut().for_each(|set| set.document.clear());
+    }
+    session.print(&sets)
 }
 
-fn rows(sets: &[v1::RuleSetRecord], language: Language) -> String {
-    let english = ["agency", "version", "in force", "put", "by"];
-    let chinese = ["机关", "版本", "生效", "生效时间", "提交"];
-    let mut table = shared::table(&either(language, english, chinese), None);
-    for it in sets {
-        table.add_row([
-            shared::agency(language, it.agency()).to_owned(),
-            it.version.to_string(),
-            words::yes(language, it.in_force).to_owned(),
-            when(it.put_time.and_then(proto::time)),
-            it.put_by.clone(),
-        ]);
+impl TableRow for v1::RuleSetRecord {
+    const HEADER: &'static [(&'static str, &'static str)] = &[
+        ("agency", "机关"),
+        ("version", "版本"),
+        ("in force", "生效"),
+        ("put", "生效时间"),
+        ("by", "提交"),
+    ];
+    const NONE: (&'static str, &'static str) = ("no rule sets", "没有规则集");
+
+    fn cells(&self, language: Language) -> Vec<String> {
+        vec![
+            shared::agency(language, self.agency()).to_owned(),
+            self.version.to_string(),
+            words::yes(language, self.in_force).to_owned(),
+            when(self.put_time.and_then(proto::time)),
+            self.put_by.clone(),
+        ]
     }
-    table.to_string()
 }
 
 #[cfg(test)]

@@ -42,11 +42,11 @@ pub(super) struct Voice {
 ///
 /// What kept it from doing so.
 pub(super) fn run(voice: Voice, args: &TaxArgs) -> anyhow::Result<Exit> {
-    super::quietly(match &args.verb {
+    match &args.verb {
         Verb::Explain(args) => explain::run(voice, args),
         Verb::Rates(args) => rates::run(voice, args),
         Verb::Diff(args) => diff::run(voice, args),
-    })
+    }
 }
 
 /// A day on the command line.

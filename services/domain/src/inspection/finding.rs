@@ -217,6 +217,21 @@ impl Disposal {
         Self::ALL.into_iter().find(|disposal| disposal.code() == code)
     }
 
+    /// In English and Chinese.
+    pub const fn titles(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Release => ("release", "放行"),
+            Self::AmendAndRelease => ("amend and release", "改单放行"),
+            Self::Treat => ("treat", "除害处理"),
+            Self::Return => ("send back abroad", "退运"),
+            Self::Destroy => ("destroy", "销毁"),
+            Self::DetainOther => ("detain", "扣留"),
+            Self::TransferClearance => ("detain, hand over to clearance", "扣留移送通关"),
+            Self::TransferLegal => ("detain, hand over to legal", "扣留移送法规"),
+            Self::TransferAntismuggling => ("detain, hand over to anti-smuggling", "扣留移送缉私"),
+        }
+    }
+
     /// The receipt status that tells it to the filer (specification 202205, return statuses). None:
     /// 800 belongs to the one release, which is given elsewhere, and nothing is published for
     /// treatment and destruction.

@@ -56,8 +56,5 @@ pub enum RuleSource {
 
 /// The stable word for an agency in draws and explanations.
 pub fn agency_word(agency: Agency) -> &'static str {
-    match agency {
-        Agency::Customs => "customs",
-        Agency::Quarantine => "quarantine",
-    }
+    agency.titles().0
 }

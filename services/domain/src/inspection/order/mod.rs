@@ -89,6 +89,24 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// In Chinese; in English it is the word itself.
+    pub const fn zh(self) -> &'static str {
+        match self {
+            Self::None => "未布控",
+            Self::Ordered => "待预约",
+            Self::Appointed => "已预约",
+            Self::Presented => "货物已到场",
+            Self::Examining => "查验中",
+            Self::Sampled => "已取样",
+            Self::Laboratory => "实验室检测",
+            Self::Found => "待处置",
+            Self::Treating => "除害处理中",
+            Self::Disposed => "已处置",
+            Self::Closed => "已办结",
+            Self::Cancelled => "已取消",
+        }
+    }
+
     /// The stable word for it.
     pub fn word(self) -> &'static str {
         match self {
