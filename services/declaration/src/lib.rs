@@ -102,7 +102,7 @@ fn mount(parts: &Parts, profile: Profile, lanes: usize) -> Mount {
         rehearsals: Rehearsals::default(),
     }));
     let batch = service.0.batch.clone();
-    let mount = loops.mount(&[], |routes| {
+    let mount = loops.mount(exchange::QUEUES, |routes| {
         let exchange = service.exchange().into_server();
         let service = DeclarationServiceServer::new(service);
         let service = service.max_decoding_message_size(limits::MESSAGE_BYTES_MAX);
@@ -114,9 +114,10 @@ fn mount(parts: &Parts, profile: Profile, lanes: usize) -> Mount {
 impl Service {
     /// The exchange that serves this service's journal.
     fn exchange(&self) -> exchange::Exchange {
-        let Declarations { work, tail, draining, .. } = &*self.0;
+        let Declarations { work, ledger, tail, draining, .. } = &*self.0;
         let handler = Arc::<Declarations>::clone(&self.0);
-        exchange::Exchange::new(work.clone(), tail.clone(), handler, draining.clone())
+        let rows = (work.clone(), ledger.clock.clone());
+        exchange::Exchange::new(MANIFEST.name, rows, tail.clone(), handler, draining.clone())
     }
 }
 
