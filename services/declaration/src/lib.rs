@@ -84,8 +84,8 @@ pub fn start(profile: Profile, lanes: usize) -> Start {
 }
 
 fn mount(parts: &Parts, profile: Profile, lanes: usize) -> Mount {
-    let Pools { work, reads, tokens } = parts.pools.clone();
-    let tail = Tail::default();
+    let Pools { work, reads, tokens, cipher } = parts.pools.clone();
+    let tail = Tail::new(cipher);
     let writer = Arc::new(DeclarationWriter { tail: tail.clone(), clock: parts.clock.clone() });
     let (batch, lanes) = commit_queue::lanes(Arc::clone(&writer), &work, lanes, &parts.closing);
     let mut loops = Loops::new(&MANIFEST, &work, parts);

@@ -397,7 +397,7 @@ impl Session {
             if full {
                 break;
             }
-            let found = journal::at(&shared.pool, slot, &[position]).await.map_err(read)?;
+            let found = shared.tail.at(&shared.pool, slot, &[position]).await.map_err(read)?;
             let Some(entry) = found.first() else { continue };
             bytes += entry.size();
             match event(entry, item.tries.unsigned_abs().saturating_add(2)) {
@@ -465,7 +465,7 @@ impl Session {
         position: i64,
         reason: &str,
     ) -> Result<(), Fault> {
-        let found = journal::at(&shared.pool, slot, &[position]).await?;
+        let found = shared.tail.at(&shared.pool, slot, &[position]).await?;
         let wanted = self.subscriber.row().topics;
         let Some(entry) = found.first().filter(|entry| entry.topics & wanted != 0) else {
             let (agency, slot) = (self.subscriber.row().name, slot.number());
@@ -625,7 +625,8 @@ fn positions(of: impl Iterator<Item = (Slot, i64)>) -> Result<Vec<raw::Position>
 /// An entry as it is sent. Its payload goes out as it is kept; one that is no message would end every stream
 /// that it is sent on, whoever reads it, so that is seen here.
 fn event(entry: &Entry, attempt: u32) -> Result<raw::Event, Fault> {
-    wire::check(&entry.facts, entry.body.as_deref())
+    let body = entry.body.clone()?;
+    wire::check(&entry.facts, body.as_deref())
         .map_err(|error| Fault::Broken(format!("it is kept as no message: {error}")))?;
     Ok(raw::Event {
         slot: entry.slot.number(),
@@ -639,6 +640,6 @@ fn event(entry: &Entry, attempt: u32) -> Result<raw::Event, Fault> {
         time: Some(proto::timestamp(entry.recorded_time)),
         facts: entry.facts.clone(),
         // Most entries carry no content; none is no bytes on the wire.
-        declaration: entry.body.clone().unwrap_or_default(),
+        declaration: body.unwrap_or_default(), // most have none, which is no bytes on the wire
     })
 }

@@ -26,7 +26,7 @@ use tonic::transport::{Channel, Server};
 use tonic::{Code, Request, Status, Streaming};
 use uuid::Uuid;
 
-use crate::database::Database;
+use crate::database::{Database, cipher};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -45,7 +45,7 @@ impl AnswerHandler for Slow {
 
 /// An exchange on the loopback; whoever calls is customs.
 async fn served(pool: &PgPool, let_go: Arc<Semaphore>) -> (Channel, JoinSet<()>) {
-    let tail = Tail::default();
+    let tail = Tail::new(cipher());
     let mut tasks = JoinSet::new();
     tasks.spawn(tail.run(pool.clone(), CancellationToken::new()));
     let slow = Arc::new(Slow(let_go));
@@ -101,9 +101,9 @@ async fn write_damaged(pool: &PgPool, id: DeclarationId, version: i32, facts: &[
         recorded_time: OffsetDateTime::UNIX_EPOCH,
         trace: String::new(),
         facts: facts.to_vec().into(),
-        body: None,
+        body: Ok(None),
     };
-    heads.append(&mut tx, &[entry]).await.expect("it fits");
+    heads.append(&mut tx, &cipher(), &[entry]).await.expect("it fits");
     tx.commit().await.expect("the database is there");
 }
 
@@ -221,7 +221,7 @@ async fn an_entry_that_cannot_be_is_set_aside_and_nothing_else_is() {
 
 /// What was set aside, in its order.
 async fn parked(pool: &PgPool) -> Vec<queue::StuckItem> {
-    queue::stuck(pool, (Uuid::nil(), None), 100).await.expect("the database is there")
+    queue::stuck(pool, &cipher(), (Uuid::nil(), None), 100).await.expect("the database is there")
 }
 
 /// Parks an event.
