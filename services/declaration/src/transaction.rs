@@ -3,7 +3,7 @@
 //! The invariant: what happened to a declaration becomes an entry of the journal in the same
 //! transaction as the rows that it describes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use domain::DeclarationId;
@@ -19,6 +19,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::clear;
+use crate::open_declarations::Rows;
 use crate::row::{self, DeclarationRow, phase_column};
 
 /// A transaction under way: what was loaded, and what will be written.
@@ -27,13 +28,23 @@ pub(crate) struct DeclarationTransaction<'t> {
     cipher: &'t Cipher,
     pub(crate) now: OffsetDateTime,
     heads: Heads,
-    pub(crate) cases: HashMap<DeclarationId, DeclarationRow>,
+    pub(crate) cases: Rows,
     filed: Vec<DeclarationId>,
     /// Facts of a case that are not yet an entry.
     pending: BTreeMap<DeclarationId, Pending>,
     entries: Vec<Entry>,
     pub(crate) requests: Requests,
     pub(crate) clearing: clear::Writes,
+}
+
+/// What is told after the commit.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    pub(crate) entries: Vec<Entry>,
+    /// Where they are now.
+    pub(crate) heads: Heads,
+    /// What was loaded or filed, as it is now.
+    pub(crate) cases: Rows,
 }
 
 #[derive(Default)]
@@ -47,7 +58,7 @@ impl<'t> DeclarationTransaction<'t> {
         (tx, cipher): (&'t mut PgConnection, &'t Cipher),
         now: OffsetDateTime,
         heads: Heads,
-        cases: HashMap<DeclarationId, DeclarationRow>,
+        cases: Rows,
         requests: Requests,
     ) -> Self {
         Self {
@@ -153,7 +164,8 @@ impl<'t> DeclarationTransaction<'t> {
         body.ok_or_else(|| Fault::Broken("a declaration has no content in the journal".into()))
     }
 
-    pub(crate) async fn write(mut self) -> Result<Vec<Entry>, Fault> {
+    /// Writes everything.
+    pub(crate) async fn write(mut self) -> Result<Committed, Fault> {
         let waiting: Vec<_> = self.pending.keys().copied().collect();
         for id in waiting {
             self.enter(id, "")?;
@@ -168,14 +180,12 @@ impl<'t> DeclarationTransaction<'t> {
         self.requests.write(self.tx, self.now).await?;
         self.clearing.write(self.tx, self.now).await?;
         self.heads.append(self.tx, self.cipher, &self.entries).await?;
-        Ok(self.entries)
+        let Self { entries, heads, cases, .. } = self;
+        Ok(Committed { entries, heads, cases })
     }
 }
 
-fn loaded(
-    cases: &mut HashMap<DeclarationId, DeclarationRow>,
-    id: DeclarationId,
-) -> Result<&mut DeclarationRow, Fault> {
+fn loaded(cases: &mut Rows, id: DeclarationId) -> Result<&mut DeclarationRow, Fault> {
     let found = cases.get_mut(&id);
     found.ok_or_else(|| Fault::Broken(format!("declaration {id} was not loaded")))
 }

@@ -87,6 +87,16 @@ impl Heads {
         Ok(())
     }
 
+    /// The locked heads, by the columns of their slots.
+    pub fn positions(&self) -> impl Iterator<Item = (i16, i64)> {
+        self.0.iter().map(|(slot, position)| (*slot, *position))
+    }
+
+    /// The head of a slot, where it is locked.
+    pub fn position(&self, slot: Slot) -> Option<i64> {
+        self.0.get(&slot.column()).copied()
+    }
+
     /// Whether the head of a slot is locked.
     pub fn hold(&self, slot: Slot) -> bool {
         self.0.contains_key(&slot.column())
