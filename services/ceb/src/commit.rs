@@ -93,7 +93,7 @@ impl Transaction for CebWriter {
         sqlx::query!("select pg_advisory_xact_lock(7102, 0)").execute(&mut *tx).await?;
         let known: Vec<i16> = wanted.slots.iter().map(|slot| slot.column()).collect();
         let mut heads = Heads::lock(&mut *tx, &known).await?;
-        let mut shelf = DocumentSet::load(&mut *tx, &wanted).await?;
+        let mut shelf = DocumentSet::load(&mut *tx, self.tail.cipher(), &wanted).await?;
         let beyond: BTreeSet<i16> = shelf
             .papers()
             .map(|paper| paper.slot)
@@ -103,7 +103,7 @@ impl Transaction for CebWriter {
         if !beyond.is_empty() {
             let beyond: Vec<i16> = beyond.into_iter().collect();
             heads.lock_more(&mut *tx, &beyond).await?;
-            shelf = DocumentSet::load(&mut *tx, &wanted).await?;
+            shelf = DocumentSet::load(&mut *tx, self.tail.cipher(), &wanted).await?;
         }
         let now = self.clock.now();
         let received: BTreeSet<Slot> = commands
@@ -149,7 +149,8 @@ impl Transaction for CebWriter {
         for bill in std::mem::take(&mut step.bills) {
             export::release_bill(&mut step, &bill);
         }
-        let Written { entries, positions, errands } = step.write(&mut *tx, &mut heads).await?;
+        let with = (self.tail.cipher(), &mut heads);
+        let Written { entries, positions, errands } = step.write(&mut *tx, with).await?;
         for (reply, mut receipts) in said {
             for receipt in &mut receipts {
                 // What its sender cannot read was written nowhere.

@@ -13,6 +13,7 @@ use domain::Slot;
 use domain::documents::{DocumentKind, ReceiptStatus, status};
 use sqlx::PgConnection;
 use store::Fault;
+use store::cipher::Cipher;
 use store::queue::{self, Item};
 use uuid::Uuid;
 
@@ -335,8 +336,8 @@ impl Place {
     }
 
     /// Keeps the token, in the transaction of what stands before it.
-    pub(crate) async fn write(&self, tx: &mut PgConnection) -> Result<(), Fault> {
-        queue::enqueue(&mut *tx, NEWS, &self.behind).await?;
+    pub(crate) async fn write(&self, tx: &mut PgConnection, cipher: &Cipher) -> Result<(), Fault> {
+        queue::enqueue(&mut *tx, cipher, NEWS, &self.behind).await?;
         if self.is_new {
             let kept =
                 sqlx::query!("update heard set resume_token = $1 where slot = 0", self.token);

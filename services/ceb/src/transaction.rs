@@ -12,6 +12,7 @@ use domain::{Slot, limits};
 use proto::ceb::{self, MessageType};
 use sqlx::PgConnection;
 use store::Fault;
+use store::cipher::Cipher;
 use store::journal::{Heads, JournalEntry};
 use store::numbers::{CHINA, use_numbers, used_numbers};
 use store::request::Requests;
@@ -97,17 +98,17 @@ impl CebTransaction {
     pub(crate) async fn write(
         self,
         tx: &mut PgConnection,
-        heads: &mut Heads,
+        (cipher, heads): (&Cipher, &mut Heads),
     ) -> Result<Written, Fault> {
         let Self { now, shelf, mail, numbers, heard, requests, fault, .. } = self;
         if let Some(fault) = fault {
             return Err(fault);
         }
         use_numbers(&mut *tx, PRE_NO, day(now), &numbers.given).await?;
-        shelf.write(&mut *tx, now).await?;
+        shelf.write(&mut *tx, cipher, now).await?;
         requests.write(&mut *tx, now).await?;
-        heard.write(&mut *tx).await?;
-        let entries = post(&mut *tx, heads, mail, now).await?;
+        heard.write(&mut *tx, cipher).await?;
+        let entries = post(&mut *tx, (cipher, heads), mail, now).await?;
         let positions = log::append(&mut *tx, &entries).await?;
         Ok(Written { entries, positions, errands: shelf.has_errands() })
     }
@@ -282,7 +283,7 @@ fn day(now: OffsetDateTime) -> i32 {
 /// Appends the mail to the logs of its readers.
 async fn post(
     tx: &mut PgConnection,
-    heads: &mut Heads,
+    (cipher, heads): (&Cipher, &mut Heads),
     mail: Vec<OutboundMessage>,
     now: OffsetDateTime,
 ) -> Result<Vec<JournalEntry>, Fault> {
@@ -305,10 +306,10 @@ async fn post(
                 recorded_time: now,
                 trace: mail.trace,
                 facts: mail.about.kept(),
-                body: Some(mail.body),
+                body: Ok(Some(mail.body)),
             })
         })
         .collect::<Result<_, Fault>>()?;
-    heads.append(tx, &entries).await?;
+    heads.append(tx, cipher, &entries).await?;
     Ok(entries)
 }

@@ -29,7 +29,7 @@ enum Verb {
 /// List stuck items, oldest first.
 #[derive(Debug, clap::Args)]
 struct ListItemsArgs {
-    /// Of this service: ceb or inspection [default: both].
+    /// Of this service: declaration, ceb or inspection [default: all].
     #[arg(long)]
     service: Option<String>,
 }

@@ -13,8 +13,9 @@ use proto::inspection::{decode_credit, decode_officer, decode_order};
 use sqlx::PgPool;
 use std::collections::HashSet;
 use store::column::number;
-use store::journal::{self, JournalEntry};
+use store::journal::JournalEntry;
 use store::page::Page;
+use store::tail::Tail;
 use store::{Fault, ServiceError};
 use time::{Date, Duration, OffsetDateTime};
 
@@ -73,7 +74,7 @@ pub(crate) async fn orders(
              and ($6::text[] is null or o.declarant_code = any($6))
              and ($7::smallint is null or ($7 = 1 and o.customs_undecided)
                   or ($7 = 2 and o.quarantine_undecided))
-             -- As `view::Site::shows` has it.
+             -- As `view::SitePlace::shows` has it.
              and ($8::text is null or o.claimed_by = $8 or o.place = any($9)
                   or (o.place = '' and o.claimed_by = ''
                       and ($10::text[] is null or o.port_code = any($10))))
@@ -122,9 +123,12 @@ pub(crate) async fn positions(pool: &PgPool, id: DeclarationId) -> Result<Vec<i6
 }
 
 /// What happened to an order, oldest first.
-pub(crate) async fn history(pool: &PgPool, id: DeclarationId) -> Result<Vec<JournalEntry>, Fault> {
+pub(crate) async fn history(
+    (pool, tail): (&PgPool, &Tail),
+    id: DeclarationId,
+) -> Result<Vec<JournalEntry>, Fault> {
     let positions = positions(pool, id).await?;
-    journal::at(pool, id.slot(), &positions).await
+    tail.at(pool, id.slot(), &positions).await
 }
 
 /// Every place.
@@ -178,7 +182,7 @@ pub(crate) async fn officers(
 /// Officers who were sent to orders of a site that are not over.
 pub(crate) async fn sent_to(
     pool: &PgPool,
-    site: &view::SiteScope,
+    site: &view::SitePlace,
 ) -> Result<HashSet<String>, Fault> {
     let rows = sqlx::query_scalar!(
         "select state from joint_order
@@ -377,7 +381,7 @@ pub(crate) async fn statistics(
     scope: &Scope,
     (from, until): (OffsetDateTime, OffsetDateTime),
     port_code: &str,
-) -> Result<Vec<statistics::StatisticsRow>, ServiceError> {
+) -> Result<Vec<statistics::Row>, ServiceError> {
     let codes = declarants(scope);
     let rows = sqlx::query!(
         r#"select c.port_code, c.trade_mode, c.class, c.filed_time, c.ended, c.ended_time,

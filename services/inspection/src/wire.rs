@@ -147,21 +147,21 @@ pub(crate) fn shown(
 
 /// Credit as it is on a day.
 pub(crate) fn on(credit: Credit, day: Date) -> Credit {
-    let event = domain::inspection::credit::CreditEvent::Day(day);
+    let event = domain::inspection::credit::Event::Day(day);
     credit.apply(&event).map_or(credit.clone(), |(then, _)| then)
 }
 
 /// What is wrong with a rule set.
-pub(crate) fn broken(broken: Vec<rule_file::RuleFileError>) -> Refusal {
-    let violation = |broken: rule_file::RuleFileError| match broken {
-        rule_file::RuleFileError::Json { text, line, column } => Violation {
+pub(crate) fn broken(broken: Vec<rule_file::Broken>) -> Refusal {
+    let violation = |broken: rule_file::Broken| match broken {
+        rule_file::Broken::Json { text, line, column } => Violation {
             code: Code::RuleSetRefused,
             field: format!("$.document:{line}:{column}"),
             text_zh: format!("无法读取：{text}"),
             text,
             customs_code: None,
         },
-        rule_file::RuleFileError::Rule(problem) => Violation {
+        rule_file::Broken::Rule(problem) => Violation {
             code: Code::RuleSetRefused,
             field: format!("$.document.rules[{}]", problem.rule),
             text: problem.why.en,
@@ -309,7 +309,7 @@ pub(crate) fn told(
             Ok(v1::WatchOrdersResponse { resume_token, ..Default::default() })
         }
         News::Entry(entry, token) => {
-            let body = entry.body.as_deref();
+            let body = entry.body.as_ref().map_err(Clone::clone)?.as_deref();
             let body = body.ok_or_else(|| damaged("an entry without its order"))?;
             let mut order = inspection::decode_record(body).map_err(damaged)?;
             if is_veiled(principal) {
@@ -320,8 +320,21 @@ pub(crate) fn told(
                 facts: facts(principal, &entry.facts)?,
                 time: Some(proto::timestamp(entry.recorded_time)),
                 resume_token: proto::text(token),
+                unreadable: false,
             })
         }
+    }
+}
+
+/// What is told of an entry that cannot be read.
+pub(crate) fn unreadable(entry: &JournalEntry, token: Option<String>) -> v1::WatchOrdersResponse {
+    let name = format!("{}/inspection", DeclarationId::from_uuid(entry.subject).name());
+    v1::WatchOrdersResponse {
+        order: Some(v1::OrderRecord { name, ..Default::default() }),
+        facts: Vec::new(),
+        time: Some(proto::timestamp(entry.recorded_time)),
+        resume_token: proto::text(token),
+        unreadable: true,
     }
 }
 

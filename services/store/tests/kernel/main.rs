@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::database::Database;
+use crate::database::{Database, cipher};
 
 /// Long enough for everything here.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -32,7 +32,6 @@ fn slot(number: u32) -> Slot {
 }
 
 /// Writes entries and nothing else.
-#[derive(Default)]
 struct Clerk {
     tail: Tail,
     /// How many requests each transaction had.
@@ -40,6 +39,17 @@ struct Clerk {
     told: AtomicUsize,
     /// What was committed cannot be told.
     is_mute: bool,
+}
+
+impl Default for Clerk {
+    fn default() -> Self {
+        Self {
+            tail: Tail::new(cipher()),
+            transactions: Mutex::default(),
+            told: AtomicUsize::default(),
+            is_mute: false,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +96,7 @@ fn entry(slot: Slot, position: i64) -> JournalEntry {
         recorded_time: OffsetDateTime::UNIX_EPOCH,
         trace: String::new(),
         facts: position.to_string().into(),
-        body: None,
+        body: Ok(None),
     }
 }
 
@@ -136,7 +146,7 @@ impl Transaction for Clerk {
                 What::Away => return Err(Fault::Away("a test".to_owned())),
             }
         }
-        heads.append(&mut *tx, &entries).await?;
+        heads.append(&mut *tx, &cipher(), &entries).await?;
         Ok(entries)
     }
 
@@ -170,7 +180,7 @@ fn is_broken(answer: &Result<i64, EnqueueError>) -> bool {
 
 async fn entries(pool: &PgPool, slot: Slot) -> Vec<i64> {
     let all: Vec<i64> = (1..=10_000).collect();
-    let found = store::journal::at(pool, slot, &all).await.expect("the database is there");
+    let found = Tail::new(cipher()).at(pool, slot, &all).await.expect("the database is there");
     found.iter().map(|entry| entry.position).collect()
 }
 
