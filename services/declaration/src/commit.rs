@@ -24,7 +24,7 @@ use crate::amend::{self, Amendment};
 use crate::open_declarations::{OpenDeclarations, Rows};
 use crate::row::{self, phase_column};
 use crate::submit::{self, Receipt, Submission};
-use crate::transaction::{Committed, DeclarationTransaction};
+use crate::transaction::{DeclarationCommit, DeclarationTransaction};
 use crate::withdraw::{self, Withdrawal};
 use crate::{clear, filing};
 
@@ -87,7 +87,7 @@ pub(crate) struct DeclarationWriter {
 
 impl Transaction for DeclarationWriter {
     type Command = DeclarationCommand;
-    type Published = Committed;
+    type Published = DeclarationCommit;
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {
@@ -98,7 +98,7 @@ impl Transaction for DeclarationWriter {
         &self,
         tx: &mut PgConnection,
         commands: &[DeclarationCommand],
-    ) -> Result<Committed, Fault> {
+    ) -> Result<DeclarationCommit, Fault> {
         let mut slots: Vec<i16> = commands.iter().map(|command| command.slot().column()).collect();
         slots.sort_unstable();
         slots.dedup();
@@ -145,8 +145,8 @@ impl Transaction for DeclarationWriter {
         step.write().await
     }
 
-    fn publish(&self, committed: Committed) {
-        let Committed { entries, heads, cases } = committed;
+    fn publish(&self, committed: DeclarationCommit) {
+        let DeclarationCommit { entries, heads, cases } = committed;
         self.open.remember(&heads, cases);
         let released =
             |e: &&JournalEntry| e.phase == phase_column(Phase::Released) && e.topics & END != 0;

@@ -39,7 +39,7 @@ pub(crate) struct DeclarationTransaction<'t> {
 
 /// What is told after the commit.
 #[derive(Debug)]
-pub(crate) struct Committed {
+pub(crate) struct DeclarationCommit {
     pub(crate) entries: Vec<JournalEntry>,
     /// Where they are now.
     pub(crate) heads: Heads,
@@ -165,7 +165,7 @@ impl<'t> DeclarationTransaction<'t> {
     }
 
     /// Writes everything.
-    pub(crate) async fn write(mut self) -> Result<Committed, Fault> {
+    pub(crate) async fn write(mut self) -> Result<DeclarationCommit, Fault> {
         let waiting: Vec<_> = self.pending.keys().copied().collect();
         for id in waiting {
             self.enter(id, "")?;
@@ -181,7 +181,7 @@ impl<'t> DeclarationTransaction<'t> {
         self.clearing.write(self.tx, self.now).await?;
         self.heads.append(self.tx, self.cipher, &self.entries).await?;
         let Self { entries, heads, cases, .. } = self;
-        Ok(Committed { entries, heads, cases })
+        Ok(DeclarationCommit { entries, heads, cases })
     }
 }
 

@@ -109,7 +109,7 @@ pub(crate) fn told(news: News) -> Result<v1::WatchResponse, Error> {
 }
 
 /// What is told of an entry that cannot be read.
-pub(crate) fn unreadable(entry: &Entry, token: Option<String>) -> v1::WatchResponse {
+pub(crate) fn unreadable(entry: &JournalEntry, token: Option<String>) -> v1::WatchResponse {
     v1::WatchResponse {
         name: DeclarationId::from_uuid(entry.subject).name(),
         time: Some(proto::timestamp(entry.recorded_time)),

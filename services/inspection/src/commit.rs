@@ -30,7 +30,7 @@ use crate::heard::{self, InboundEvent};
 use crate::orders;
 use crate::reference::{self, Put};
 use crate::risk::{self, WireDemands};
-use crate::transaction::{Committed, InspectionTransaction, Loaded};
+use crate::transaction::{InspectionCommit, InspectionTransaction, Loaded};
 
 /// What waits for its transaction, and what it is answered with.
 #[derive(Debug)]
@@ -125,7 +125,7 @@ impl OrderKeys {
 
 impl Transaction for InspectionWriter {
     type Command = InspectionCommand;
-    type Published = Committed;
+    type Published = InspectionCommit;
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {
@@ -136,7 +136,7 @@ impl Transaction for InspectionWriter {
         &self,
         tx: &mut PgConnection,
         commands: &[InspectionCommand],
-    ) -> Result<Committed, Fault> {
+    ) -> Result<InspectionCommit, Fault> {
         let mut wanted = OrderKeys::of(commands);
         wanted.orders.extend(orders::known(&mut *tx, &wanted.ended).await?);
         wanted.slots.extend(orders::slots(&wanted.orders));
@@ -180,8 +180,8 @@ impl Transaction for InspectionWriter {
         step.write(self.tail.cipher(), &mut heads).await
     }
 
-    fn publish(&self, committed: Committed) {
-        let Committed { entries, errands, seed, read } = committed;
+    fn publish(&self, committed: InspectionCommit) {
+        let InspectionCommit { entries, errands, seed, read } = committed;
         self.known.remember(seed, read);
         self.tail.tell(entries);
         if errands {

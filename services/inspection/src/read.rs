@@ -182,7 +182,7 @@ pub(crate) async fn officers(
 /// Officers who were sent to orders of a site that are not over.
 pub(crate) async fn sent_to(
     pool: &PgPool,
-    site: &view::SitePlace,
+    site: &view::SiteScope,
 ) -> Result<HashSet<String>, Fault> {
     let rows = sqlx::query_scalar!(
         "select state from joint_order
@@ -381,7 +381,7 @@ pub(crate) async fn statistics(
     scope: &Scope,
     (from, until): (OffsetDateTime, OffsetDateTime),
     port_code: &str,
-) -> Result<Vec<statistics::Row>, ServiceError> {
+) -> Result<Vec<statistics::StatisticsRow>, ServiceError> {
     let codes = declarants(scope);
     let rows = sqlx::query!(
         r#"select c.port_code, c.trade_mode, c.class, c.filed_time, c.ended, c.ended_time,

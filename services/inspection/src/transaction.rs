@@ -280,7 +280,7 @@ impl<'t> InspectionTransaction<'t> {
         self,
         cipher: &Cipher,
         heads: &mut Heads,
-    ) -> Result<Committed, Fault> {
+    ) -> Result<InspectionCommit, Fault> {
         let Self {
             tx,
             now,
@@ -333,7 +333,7 @@ impl<'t> InspectionTransaction<'t> {
         consignment::update(&mut *tx, &changes).await?;
         requests.write(&mut *tx, now).await?;
         errand::insert(&mut *tx, cipher, &errands, now).await?;
-        Ok(Committed { entries, errands: !errands.is_empty(), seed, read })
+        Ok(InspectionCommit { entries, errands: !errands.is_empty(), seed, read })
     }
 }
 
@@ -368,7 +368,7 @@ fn frees(fact: &OrderFact) -> bool {
 
 /// What is told after the commit.
 #[derive(Debug)]
-pub(crate) struct Committed {
+pub(crate) struct InspectionCommit {
     pub(crate) entries: Vec<JournalEntry>,
     /// There is something to say to the declaration service.
     pub(crate) errands: bool,

@@ -147,21 +147,21 @@ pub(crate) fn shown(
 
 /// Credit as it is on a day.
 pub(crate) fn on(credit: Credit, day: Date) -> Credit {
-    let event = domain::inspection::credit::Event::Day(day);
+    let event = domain::inspection::credit::CreditEvent::Day(day);
     credit.apply(&event).map_or(credit.clone(), |(then, _)| then)
 }
 
 /// What is wrong with a rule set.
-pub(crate) fn broken(broken: Vec<rule_file::Broken>) -> Refusal {
-    let violation = |broken: rule_file::Broken| match broken {
-        rule_file::Broken::Json { text, line, column } => Violation {
+pub(crate) fn broken(broken: Vec<rule_file::RuleFileError>) -> Refusal {
+    let violation = |broken: rule_file::RuleFileError| match broken {
+        rule_file::RuleFileError::Json { text, line, column } => Violation {
             code: Code::RuleSetRefused,
             field: format!("$.document:{line}:{column}"),
             text_zh: format!("无法读取：{text}"),
             text,
             customs_code: None,
         },
-        rule_file::Broken::Rule(problem) => Violation {
+        rule_file::RuleFileError::Rule(problem) => Violation {
             code: Code::RuleSetRefused,
             field: format!("$.document.rules[{}]", problem.rule),
             text: problem.why.en,

@@ -57,7 +57,7 @@ pub fn tell<A>(
     tail: &Tail,
     news: News,
     tell: impl FnOnce(News) -> Result<A, ServiceError>,
-    unreadable: impl FnOnce(&Entry, Option<String>) -> A,
+    unreadable: impl FnOnce(&JournalEntry, Option<String>) -> A,
 ) -> Result<A, ServiceError> {
     let entry = match &news {
         News::Entry(entry, token) => Some((Arc::clone(entry), token.clone())),

@@ -135,7 +135,7 @@ impl Shared {
                 },
             })
         };
-        let unreadable = |entry: &Entry, token| v1::WatchResponse {
+        let unreadable = |entry: &JournalEntry, token| v1::WatchResponse {
             name: entry.subject.to_string(),
             resume_token: proto::text(token),
             unreadable: true,

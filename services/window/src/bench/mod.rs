@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::sandbox;
 use crate::tasks::{Task, Tasks};
 use load::{FilingLoop, Inspected, Load};
-use work::{Database, Work};
+use work::{DeclarationWork, MeasuredDatabase};
 
 /// Measure this machine: cleared declarations a second, beside the machine's own limits.
 ///
@@ -67,7 +67,7 @@ struct Figures {
     released: u64,
     rss_mb: u64,
     /// Of declarations over streams.
-    work: Work,
+    work: DeclarationWork,
     message_bytes: u64,
     national: national::Rates,
     /// All of them are inspected by both agencies.
@@ -158,12 +158,12 @@ async fn window(
     let none = Inspected::None;
     load.run(streams, None, none, Duration::from_secs(2)).await?;
     tell("streams, as fast as they go");
-    let database = Database::of(data_dir).await?;
+    let database = MeasuredDatabase::of(data_dir).await?;
     let (before, (_, already)) = (database.books(pid).await?, load.totals());
     let ran = load.run(streams, None, none, time).await?;
     // Those that were on their way when the time was over are released as well, and cost the same.
     let released = load.totals().1 - already;
-    figures.work = Work::between(&before, &database.books(pid).await?, released);
+    figures.work = DeclarationWork::between(&before, &database.books(pid).await?, released);
     figures.stream = ran.per_second();
     tell("unary calls, as fast as they go");
     figures.unary = load.run(unary, None, none, time).await?.per_second();
