@@ -92,13 +92,7 @@ pub async fn run(
         v1::Agency::Customs => Some(Duty::open(books.as_deref())),
         v1::Agency::Inspection | v1::Agency::Unspecified => None,
     };
-    let consumer = Consumer {
-        window: window.clone(),
-        agency,
-        name: name.to_owned(),
-        from: Vec::new(),
-        progress_seconds: 0,
-    };
+    let consumer = Consumer::new(window.clone(), agency.into(), name);
     let (office, real) = (Office::new(agency), AtomicBool::new(false));
     let (say, said) = mpsc::channel(VERDICTS_WAITING_MAX);
     let handler = Simulated { agency, duty: duty.as_ref(), office: &office, real: &real };
