@@ -36,6 +36,13 @@ create table lease (
     primary key (slot, name)
 );
 
+-- Up to where the journal of another service was taken that comes over the exchange, by its slots.
+create table inbox (
+    slot smallint primary key,
+    position bigint not null default 0
+) with (fillfactor = 50);
+insert into inbox (slot) select generate_series(0, 255);
+
 -- A request that changed something: once for each id of whoever made it up.
 create table request (
     slot smallint not null,

@@ -6,6 +6,7 @@ pub mod column;
 pub mod commit_queue;
 pub mod connect;
 pub mod follow;
+pub mod inbox;
 pub mod journal;
 pub mod lease;
 pub mod numbers;
