@@ -1,4 +1,4 @@
-//! The one transaction of the national door. Documents that came, news of the declaration service, and
+//! The one transaction of the national door. Documents that came, events of the declaration service, and
 //! answers to our errands go through it together.
 //!
 //! Order: lock the heads of the slots that are known; load what is concerned; lock what was found
@@ -21,7 +21,7 @@ use store::{Clock, Fault};
 
 use crate::document_set::{DocumentKeys, DocumentSet};
 use crate::errand::Hints;
-use crate::follow::{self, Heard, Late};
+use crate::follow::{self, EventBatch, LateEvent};
 use crate::issue::{self, Issued};
 use crate::receipt::IssuedReceipt;
 use crate::receive::{self, Malformed, Received};
@@ -35,10 +35,10 @@ pub(crate) enum CebCommand {
     Receive(Box<Received>),
     /// A message broke the schema.
     Malformed(Malformed),
-    /// The declaration service told what happened.
-    Heard(Heard),
-    /// The same, out of the queue of what could not be taken when it came.
-    Late(Late),
+    /// Events came over the exchange.
+    Take(EventBatch),
+    /// One out of the queue of those that could not be taken when they came.
+    Late(LateEvent),
     /// The declaration service answered an errand.
     Errand(errand::Answered),
     /// Customs issued something.
@@ -52,8 +52,8 @@ impl CebCommand {
         match self {
             Self::Receive(received) => received.want(wanted),
             Self::Malformed(_) => {}
-            Self::Heard(heard) => follow::want(&heard.news, wanted),
-            Self::Late(late) => follow::want(&late.news, wanted),
+            Self::Take(batch) => batch.events.iter().for_each(|it| follow::want(it, wanted)),
+            Self::Late(late) => follow::want(&late.event, wanted),
             Self::Errand(answered) => answered.want(wanted),
             Self::Issue(issued) => {
                 wanted.invt_nos.insert(issued.invt_no.clone());
@@ -69,11 +69,9 @@ pub(crate) enum Done {
     /// The first receipts.
     Received(Vec<IssuedReceipt>),
     /// Kept.
-    Heard,
+    Kept,
     /// It may wait longer.
     TooEarly,
-    /// Another process heard these news before.
-    Outrun,
     /// Whether it was taken, or had been before.
     Issued(bool),
 }
@@ -82,7 +80,7 @@ impl Done {
     fn said(&mut self) -> &mut [IssuedReceipt] {
         match self {
             Self::Received(said) => said,
-            Self::Heard | Self::TooEarly | Self::Outrun | Self::Issued(_) => &mut [],
+            Self::Kept | Self::TooEarly | Self::Issued(_) => &mut [],
         }
     }
 }
@@ -144,8 +142,8 @@ impl Transaction for CebWriter {
             _ => None,
         });
         let requests = Requests::load(&mut *tx, issued).await?;
-        let heard = follow::Place::load(&mut *tx, commands).await?;
-        let mut step = CebTransaction::new(now, shelf, numbers, requests, heard);
+        let events = follow::EventWrites::load(&mut *tx, commands).await?;
+        let mut step = CebTransaction::new(now, shelf, numbers, requests, events);
         let mut done: Vec<Done> = commands.iter().map(|command| act(&mut step, command)).collect();
         for bill in std::mem::take(&mut step.bills) {
             export::release_bill(&mut step, &bill);
@@ -171,27 +169,24 @@ fn act(step: &mut CebTransaction, command: &CebCommand) -> Done {
         CebCommand::Receive(received) => Done::Received(receive::receive(step, received)),
         CebCommand::Malformed(malformed) => {
             receive::malformed(step, malformed);
-            Done::Heard
+            Done::Kept
         }
-        CebCommand::Heard(heard) => {
-            if follow::hear(step, heard) {
-                Done::Heard
-            } else {
-                Done::Outrun
-            }
+        CebCommand::Take(batch) => {
+            follow::take(step, batch);
+            Done::Kept
         }
         CebCommand::Errand(answered) => {
             errand::answered(step, answered);
-            Done::Heard
+            Done::Kept
         }
         CebCommand::Issue(issued) => Done::Issued(issue::issue(step, issued)),
         CebCommand::Late(late) => {
-            follow::catch_up(step, late);
-            Done::Heard
+            follow::take_late(step, late);
+            Done::Kept
         }
         CebCommand::Expire(expired) => {
             if expire::expire(step, expired) {
-                Done::Heard
+                Done::Kept
             } else {
                 Done::TooEarly
             }

@@ -108,7 +108,7 @@ pub(crate) fn answered(step: &mut CebTransaction, answered: &Answered) {
     step.shelf.change(id, |paper| paper.errand = Errand::None);
     match (errand, &answered.outcome) {
         (Errand::File, Outcome::Done(declaration)) => {
-            // The receipt for it comes with the news of the declaration service.
+            // The receipt for it comes with the event of the declaration service.
             step.shelf.change(id, |paper| paper.declaration = Some(*declaration));
         }
         (Errand::File, Outcome::Refused { code, text }) => {

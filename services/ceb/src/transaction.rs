@@ -32,8 +32,8 @@ pub(crate) struct CebTransaction {
     /// The returnTime of the last receipt of each document in this transaction, by kind and key: also of
     /// those that are not kept.
     told: HashMap<(u16, String), OffsetDateTime>,
-    /// Up to where the declaration service's news are heard.
-    pub(crate) heard: follow::Place,
+    /// What came over the exchange.
+    pub(crate) events: follow::EventWrites,
     pub(crate) requests: Requests,
     /// Bills of lading on which something changed: looked at once, at the end.
     pub(crate) bills: BTreeSet<Bill>,
@@ -77,7 +77,7 @@ impl CebTransaction {
         shelf: DocumentSet,
         numbers: Numbers,
         requests: Requests,
-        heard: follow::Place,
+        events: follow::EventWrites,
     ) -> Self {
         Self {
             now,
@@ -85,7 +85,7 @@ impl CebTransaction {
             mail: Vec::new(),
             numbers,
             told: HashMap::new(),
-            heard,
+            events,
             requests,
             bills: BTreeSet::new(),
             copied: BTreeSet::new(),
@@ -99,14 +99,14 @@ impl CebTransaction {
         tx: &mut PgConnection,
         heads: &mut Heads,
     ) -> Result<Written, Fault> {
-        let Self { now, shelf, mail, numbers, heard, requests, fault, .. } = self;
+        let Self { now, shelf, mail, numbers, events, requests, fault, .. } = self;
         if let Some(fault) = fault {
             return Err(fault);
         }
         use_numbers(&mut *tx, PRE_NO, day(now), &numbers.given).await?;
         shelf.write(&mut *tx, now).await?;
         requests.write(&mut *tx, now).await?;
-        heard.write(&mut *tx).await?;
+        events.write(&mut *tx).await?;
         let entries = post(&mut *tx, heads, mail, now).await?;
         let positions = log::append(&mut *tx, &entries).await?;
         Ok(Written { entries, positions, errands: shelf.has_errands() })

@@ -8,7 +8,6 @@ pub mod connect;
 pub mod follow;
 pub mod inbox;
 pub mod journal;
-pub mod lease;
 pub mod numbers;
 pub mod page;
 pub mod private;

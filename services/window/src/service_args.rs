@@ -194,6 +194,7 @@ mod tests {
             "examiner-key",
             "examiner-ca",
             "examiner-endpoint",
+            "gateway-name",
             "examiner-name",
         ];
         assert_eq!(flags, expected);
