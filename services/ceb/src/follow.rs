@@ -4,7 +4,7 @@
 //! fact is told once, whatever fails and however many processes listen.
 //!
 //! Receipts come in the order that firms' systems know: 2, 3, 120, \[300\], 399, \[500\], 800, 899. Where
-//! inspection or the risk rules want to see goods before customs has numbered them, 500 waits for the 120;
+//! quarantine or the risk rules want to see goods before customs has numbered them, 500 waits for the 120;
 //! and what customs says of the data once goods are examined is told no more.
 
 use std::collections::BTreeSet;
@@ -289,13 +289,13 @@ impl EventWrites {
         commands: &[CebCommand],
     ) -> Result<Self, Fault> {
         let late = commands.iter().filter_map(|command| match command {
-            CebCommand::Late(late) => Some((late.event.slot, late.id)),
+            CebCommand::Late(late, _) => Some((late.event.slot, late.id)),
             _ => None,
         });
         let late: Vec<(Slot, Uuid)> = late.collect();
         let late = queue::settle(&mut *tx, EVENTS, &late).await?;
         let batches = commands.iter().filter_map(|command| match command {
-            CebCommand::Take(batch) => Some(batch),
+            CebCommand::Take(batch, _) => Some(batch),
             _ => None,
         });
         let inbox = Inbox::receive(tx, batches.flat_map(EventBatch::positions)).await?;

@@ -23,7 +23,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use crate::Ceb;
-use crate::commit::{CebCommand, Done};
+use crate::commit::CebCommand;
 use crate::errand::{Answered, FILING, MATCHING, Outcome, WITHDRAWAL};
 use crate::stored_document::StoredDocument;
 use crate::{document_set, errand, expire};
@@ -75,7 +75,8 @@ impl Port for Matching {
         let Self(ceb) = self;
         each(ceb, Self::QUEUE, items, async |papers| {
             let expired = papers.iter().map(|paper| {
-                let command = CebCommand::Expire(expire::Expired::of(paper, ceb.clock.now()));
+                let expired = expire::Expired::of(paper, ceb.clock.now());
+                let command = |reply| CebCommand::Expire(expired, reply);
                 ceb.batch.enqueue(paper.slot, &Share::Kept, command)
             });
             let done = futures::future::join_all(expired).await;
@@ -86,10 +87,10 @@ impl Port for Matching {
 }
 
 /// What a command means for the item that it was about.
-fn settled(done: Result<Done, Fault>) -> Delivery {
+fn settled(done: Result<bool, Fault>) -> Delivery {
     match done {
         // It changed meanwhile and waits anew.
-        Ok(Done::TooEarly) => Delivery::NotYet,
+        Ok(false) => Delivery::NotYet,
         done => Delivery::settled(done),
     }
 }
@@ -169,9 +170,9 @@ async fn file_all(ceb: &Ceb, window: &Window, papers: Vec<StoredDocument>) -> Ve
 
 async fn take_down(ceb: &Ceb, paper: &StoredDocument, outcome: Outcome) -> Delivery {
     let answered = Answered::of(paper, outcome);
-    Delivery::settled(
-        ceb.batch.enqueue(answered.slot, &Share::Kept, CebCommand::Errand(answered)).await,
-    )
+    let slot = answered.slot;
+    let command = |reply| CebCommand::Errand(answered, reply);
+    Delivery::settled(ceb.batch.enqueue(slot, &Share::Kept, command).await)
 }
 
 /// What an answer means, or what becomes of the item without one.

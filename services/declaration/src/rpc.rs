@@ -34,7 +34,10 @@ pub(crate) const API: Api = Api {
 /// The exchange that serves its journal: who has a seat there.
 pub(crate) const EXCHANGE: Api = Api {
     name: exchange_service_server::SERVICE_NAME,
-    methods: &[("Connect", &[Kind::Customs, Kind::Inspection, Kind::Examiner, Kind::Gateway])],
+    methods: &[(
+        "Connect",
+        &[Kind::Customs, Kind::Quarantine, Kind::InspectionService, Kind::Gateway],
+    )],
 };
 
 #[tonic::async_trait]

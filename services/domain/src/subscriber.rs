@@ -84,9 +84,9 @@ impl Subscriber {
                 topics: Topics::of(CONTENT | INSPECTION | END | IMPORT_NUMBER),
             },
             Self::Quarantine => Row {
-                kind: Kind::Inspection,
+                kind: Kind::Quarantine,
                 column: 2,
-                name: "inspection",
+                name: "quarantine",
                 participant: Some(Participant::Quarantine),
                 inspects: false,
                 topics: Topics::of(CONTENT | INSPECTION | END),
@@ -94,9 +94,9 @@ impl Subscriber {
             // It asks the risk rules about every content, and drops or stops what it planned when a
             // declaration ends or the goods are detained.
             Self::InspectionService => Row {
-                kind: Kind::Examiner,
+                kind: Kind::InspectionService,
                 column: 3,
-                name: "site",
+                name: "inspection-service",
                 participant: Some(Participant::RiskCheck),
                 inspects: true,
                 topics: Topics::of(CONTENT | INSPECTION | END | DETAINED | INSPECTED),

@@ -48,11 +48,7 @@ async fn served(pool: &PgPool, let_go: Arc<Semaphore>) -> (Channel, JoinSet<()>)
 }
 
 /// An exchange on the loopback; whoever calls is of this kind.
-async fn served_to(
-    kind: Kind,
-    pool: &PgPool,
-    let_go: Arc<Semaphore>,
-) -> (Channel, JoinSet<()>) {
+async fn served_to(kind: Kind, pool: &PgPool, let_go: Arc<Semaphore>) -> (Channel, JoinSet<()>) {
     let tail = Tail::default();
     let mut tasks = JoinSet::new();
     tasks.spawn(tail.run(pool.clone(), CancellationToken::new()));
@@ -146,10 +142,8 @@ async fn consumer(
 async fn opened(
     channel: Channel,
     open: v1::Open,
-) -> Result<
-    (mpsc::Sender<v1::ConnectRequest>, Streaming<v1::ConnectResponse>, v1::Opened),
-    Status,
-> {
+) -> Result<(mpsc::Sender<v1::ConnectRequest>, Streaming<v1::ConnectResponse>, v1::Opened), Status>
+{
     let (sender, receiver) = mpsc::channel(64);
     let frame = v1::ConnectRequest { frame: Some(Out::Open(open)) };
     sender.send(frame).await.expect("the receiver is ours");

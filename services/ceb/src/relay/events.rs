@@ -153,8 +153,9 @@ impl Reaction for Frame<'_> {
         }
         let now = ceb.clock.now();
         let behind = behind.iter().map(|it| it.item(now)).collect::<Result<_, Fault>>()?;
-        let command = CebCommand::Take(EventBatch { events, behind });
-        ceb.batch.enqueue(Slot::of(""), &Share::Kept, command).await.map(drop)
+        let batch = EventBatch { events, behind };
+        let command = |reply| CebCommand::Take(batch, reply);
+        ceb.batch.enqueue(Slot::of(""), &Share::Kept, command).await
     }
 }
 

@@ -32,7 +32,8 @@ impl LateEvents {
         let Some(event) = event else {
             return Delivery::Failed("the event cannot be read".to_owned());
         };
-        let command = CebCommand::Late(LateEvent { id: item.id, event });
+        let late = LateEvent { id: item.id, event };
+        let command = |reply| CebCommand::Late(late, reply);
         Delivery::settled(ceb.batch.enqueue(item.slot, &Share::Kept, command).await)
     }
 }
