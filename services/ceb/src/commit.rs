@@ -1,11 +1,11 @@
 //! The one transaction of the national door. Documents that came, events of the declaration service, and
 //! answers to our errands go through it together.
 //!
-//! Order: lock the heads of the slots that are known; load what is concerned; lock what was found
-//! beyond, and load again when there was something; decide in memory; write. One lane does all of it:
+//! Order: take the lock; load what is concerned, once; decide in memory; write. One lane does all of it:
 //! within a process because there is one, among several processes on one database because each
-//! transaction first takes the same advisory lock. So two transactions never wait for each other in vain,
-//! and none decides on what another is about to change.
+//! transaction first takes the same advisory lock. So what was loaded stays true until the commit, two
+//! transactions never wait for each other in vain, and none decides on what another is about to change. The
+//! heads of slots are locked for what is appended there, at the end.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use domain::Slot;
 use proto::memory::{self, Charge};
 use sqlx::PgConnection;
 use store::commit_queue::{Reply, Transaction};
-use store::journal::{Entry, Heads};
+use store::journal::Entry;
 use store::request::Requests;
 use store::tail::Tail;
 use store::{Clock, Fault};
@@ -91,20 +91,7 @@ impl Transaction for CebWriter {
             command.want(&mut wanted);
         }
         sqlx::query!("select pg_advisory_xact_lock(7102, 0)").execute(&mut *tx).await?;
-        let known: Vec<i16> = wanted.slots.iter().map(|slot| slot.column()).collect();
-        let mut heads = Heads::lock(&mut *tx, &known).await?;
-        let mut shelf = DocumentSet::load(&mut *tx, &wanted).await?;
-        let beyond: BTreeSet<i16> = shelf
-            .papers()
-            .map(|paper| paper.slot)
-            .filter(|slot| !heads.hold(*slot))
-            .map(Slot::column)
-            .collect();
-        if !beyond.is_empty() {
-            let beyond: Vec<i16> = beyond.into_iter().collect();
-            heads.lock_more(&mut *tx, &beyond).await?;
-            shelf = DocumentSet::load(&mut *tx, &wanted).await?;
-        }
+        let shelf = DocumentSet::load(&mut *tx, &wanted).await?;
         let now = self.clock.now();
         let received: BTreeSet<Slot> = commands
             .iter()
@@ -152,7 +139,7 @@ impl Transaction for CebWriter {
         for bill in std::mem::take(&mut step.bills) {
             export::release_bill(&mut step, &bill);
         }
-        let Written { entries, positions, errands } = step.write(&mut *tx, &mut heads).await?;
+        let Written { entries, positions, errands } = step.write(&mut *tx).await?;
         for (reply, mut receipts) in said {
             for receipt in &mut receipts {
                 // What its sender cannot read was written nowhere.

@@ -22,8 +22,6 @@ pub(crate) struct DocumentKeys {
     /// Kind and business key. The slot is told by the order, which is not part of every key, so keys are
     /// looked for in all slots.
     pub(crate) keys: BTreeSet<(u16, String)>,
-    /// Slots that are locked before anything is loaded.
-    pub(crate) slots: BTreeSet<Slot>,
     /// Cancellations of inventories with these keys.
     pub(crate) cancels: BTreeSet<String>,
     /// Everything of an order.
@@ -421,11 +419,7 @@ async fn insert(
     let released: Vec<Option<OffsetDateTime>> = papers.iter().map(|p| p.released).collect();
     let signed: Vec<bool> = papers.iter().map(|p| p.signed).collect();
     let digests: Vec<&[u8]> = papers.iter().map(|p| p.digest.as_slice()).collect();
-    let bodies: Vec<Vec<u8>> = papers
-        .iter()
-        .map(|p| serde_json::to_vec(&*p.document))
-        .collect::<Result<_, _>>()
-        .map_err(|error| Fault::Broken(format!("a document cannot be kept: {error}")))?;
+    let bodies: Vec<&[u8]> = papers.iter().map(|p| &p.body[..]).collect();
     let received: Vec<OffsetDateTime> = papers.iter().map(|p| p.received).collect();
     let told: Vec<OffsetDateTime> = papers.iter().map(|p| p.told).collect();
     let held_back: Vec<i32> = papers.iter().map(|p| p.held_back).collect();
@@ -490,7 +484,7 @@ async fn insert(
             &released as &[Option<OffsetDateTime>],
             &signed,
             &digests as &[&[u8]],
-            &bodies,
+            &bodies as &[&[u8]],
             &received,
             &texts(|p| &p.sum_no),
             &texts(|p| &p.cancels),
@@ -651,6 +645,7 @@ impl TryFrom<Row> for StoredDocument {
                 serde_json::from_slice(&row.body)
                     .map_err(|error| Fault::Broken(format!("a kept document: {error}")))?,
             ),
+            body: row.body.into(),
             received: row.received_time,
             changed: row.changed_time,
             told: row.told_time,

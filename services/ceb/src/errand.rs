@@ -62,7 +62,6 @@ impl Answered {
     }
 
     pub(crate) fn want(&self, wanted: &mut DocumentKeys) {
-        wanted.slots.insert(self.slot);
         wanted.keys.insert((self.kind.number(), self.key.clone()));
     }
 }

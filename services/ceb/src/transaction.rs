@@ -94,11 +94,7 @@ impl CebTransaction {
     }
 
     /// Writes everything, unless something happened that cannot be.
-    pub(crate) async fn write(
-        self,
-        tx: &mut PgConnection,
-        heads: &mut Heads,
-    ) -> Result<Written, Fault> {
+    pub(crate) async fn write(self, tx: &mut PgConnection) -> Result<Written, Fault> {
         let Self { now, shelf, mail, numbers, events, requests, fault, .. } = self;
         if let Some(fault) = fault {
             return Err(fault);
@@ -107,7 +103,7 @@ impl CebTransaction {
         shelf.write(&mut *tx, now).await?;
         requests.write(&mut *tx, now).await?;
         events.write(&mut *tx).await?;
-        let entries = post(&mut *tx, heads, mail, now).await?;
+        let entries = post(&mut *tx, mail, now).await?;
         let positions = log::append(&mut *tx, &entries).await?;
         Ok(Written { entries, positions, errands: shelf.has_errands() })
     }
@@ -252,8 +248,7 @@ impl CebTransaction {
     }
 }
 
-/// The day's numbers of the slots of documents that came: what was given before, and by this transaction,
-/// which holds the heads of these slots. What is refused because of a document that is there uses none.
+/// The day's numbers of the slots of documents that came: what was given before, and by this transaction. What is refused because of a document that is there uses none.
 pub(crate) struct Numbers {
     used: HashMap<Slot, i64>,
     given: BTreeMap<Slot, i64>,
@@ -282,12 +277,15 @@ fn day(now: OffsetDateTime) -> i32 {
 /// Appends the mail to the logs of its readers.
 async fn post(
     tx: &mut PgConnection,
-    heads: &mut Heads,
     mail: Vec<OutboundMessage>,
     now: OffsetDateTime,
 ) -> Result<Vec<Entry>, Fault> {
     let readers: BTreeSet<i16> = mail.iter().map(|mail| Slot::of(&mail.to).column()).collect();
-    heads.lock_more(&mut *tx, &readers.into_iter().collect::<Vec<_>>()).await?;
+    if readers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let readers: Vec<i16> = readers.into_iter().collect();
+    let mut heads = Heads::lock(&mut *tx, &readers).await?;
     let entries: Vec<Entry> = mail
         .into_iter()
         .map(|mail| {
