@@ -23,8 +23,6 @@ pub(crate) struct DocumentKeys {
     /// Kind and business key. The slot is told by the order, which is not part of every key, so keys are
     /// looked for in all slots.
     pub(crate) keys: BTreeSet<(u16, String)>,
-    /// Slots that are locked before anything is loaded.
-    pub(crate) slots: BTreeSet<Slot>,
     /// Cancellations of inventories with these keys.
     pub(crate) cancels: BTreeSet<String>,
     /// Everything of an order.
@@ -428,14 +426,8 @@ async fn insert(
     let released: Vec<Option<OffsetDateTime>> = papers.iter().map(|p| p.released).collect();
     let signed: Vec<bool> = papers.iter().map(|p| p.signed).collect();
     let digests: Vec<&[u8]> = papers.iter().map(|p| p.digest.as_slice()).collect();
-    let bodies: Vec<Vec<u8>> = papers
-        .iter()
-        .map(|p| {
-            let body = serde_json::to_vec(&*p.document)
-                .map_err(|error| Fault::Broken(format!("a document cannot be kept: {error}")))?;
-            cipher.encrypt(body_of(p.slot, &p.id), &body)
-        })
-        .collect::<Result<_, _>>()?;
+    let encrypt = |p: &&StoredDocument| cipher.encrypt(body_of(p.slot, &p.id), &p.body);
+    let bodies: Vec<Vec<u8>> = papers.iter().map(encrypt).collect::<Result<_, _>>()?;
     let received: Vec<OffsetDateTime> = papers.iter().map(|p| p.received).collect();
     let told: Vec<OffsetDateTime> = papers.iter().map(|p| p.told).collect();
     let held_back: Vec<i32> = papers.iter().map(|p| p.held_back).collect();
@@ -663,6 +655,7 @@ impl Row {
                 serde_json::from_slice(&body)
                     .map_err(|error| Fault::Broken(format!("a kept document: {error}")))?,
             ),
+            body,
             received: row.received_time,
             changed: row.changed_time,
             told: row.told_time,

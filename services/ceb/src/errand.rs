@@ -63,7 +63,6 @@ impl Answered {
     }
 
     pub(crate) fn want(&self, wanted: &mut DocumentKeys) {
-        wanted.slots.insert(self.slot);
         wanted.keys.insert((self.kind.number(), self.key.clone()));
     }
 }
@@ -110,7 +109,7 @@ pub(crate) fn answered(step: &mut CebTransaction, answered: &Answered) {
     step.shelf.change(id, |paper| paper.errand = Errand::None);
     match (errand, &answered.outcome) {
         (Errand::File, Outcome::Done(declaration)) => {
-            // The receipt for it comes with the news of the declaration service.
+            // The receipt for it comes with the event of the declaration service.
             step.shelf.change(id, |paper| paper.declaration = Some(*declaration));
         }
         (Errand::File, Outcome::Refused { code, text }) => {

@@ -33,8 +33,8 @@ pub(crate) struct CebTransaction {
     /// The returnTime of the last receipt of each document in this transaction, by kind and key: also of
     /// those that are not kept.
     told: HashMap<(u16, String), OffsetDateTime>,
-    /// Up to where the declaration service's news are heard.
-    pub(crate) heard: follow::Place,
+    /// What came over the exchange.
+    pub(crate) events: follow::EventWrites,
     pub(crate) requests: Requests,
     /// Bills of lading on which something changed: looked at once, at the end.
     pub(crate) bills: BTreeSet<Bill>,
@@ -78,7 +78,7 @@ impl CebTransaction {
         shelf: DocumentSet,
         numbers: DayNumbers,
         requests: Requests,
-        heard: follow::Place,
+        events: follow::EventWrites,
     ) -> Self {
         Self {
             now,
@@ -86,7 +86,7 @@ impl CebTransaction {
             mail: Vec::new(),
             numbers,
             told: HashMap::new(),
-            heard,
+            events,
             requests,
             bills: BTreeSet::new(),
             copied: BTreeSet::new(),
@@ -98,17 +98,17 @@ impl CebTransaction {
     pub(crate) async fn write(
         self,
         tx: &mut PgConnection,
-        (cipher, heads): (&Cipher, &mut Heads),
+        cipher: &Cipher,
     ) -> Result<Written, Fault> {
-        let Self { now, shelf, mail, numbers, heard, requests, fault, .. } = self;
+        let Self { now, shelf, mail, numbers, events, requests, fault, .. } = self;
         if let Some(fault) = fault {
             return Err(fault);
         }
         use_numbers(&mut *tx, PRE_NO, day(now), &numbers.given).await?;
         shelf.write(&mut *tx, cipher, now).await?;
         requests.write(&mut *tx, now).await?;
-        heard.write(&mut *tx, cipher).await?;
-        let entries = post(&mut *tx, (cipher, heads), mail, now).await?;
+        events.write(&mut *tx, cipher).await?;
+        let entries = post(&mut *tx, cipher, mail, now).await?;
         let positions = log::append(&mut *tx, &entries).await?;
         Ok(Written { entries, positions, errands: shelf.has_errands() })
     }
@@ -253,8 +253,7 @@ impl CebTransaction {
     }
 }
 
-/// The day's numbers of the slots of documents that came: what was given before, and by this transaction,
-/// which holds the heads of these slots. What is refused because of a document that is there uses none.
+/// The day's numbers of the slots of documents that came: what was given before, and by this transaction. What is refused because of a document that is there uses none.
 pub(crate) struct DayNumbers {
     used: HashMap<Slot, i64>,
     given: BTreeMap<Slot, i64>,
@@ -283,12 +282,16 @@ fn day(now: OffsetDateTime) -> i32 {
 /// Appends the mail to the logs of its readers.
 async fn post(
     tx: &mut PgConnection,
-    (cipher, heads): (&Cipher, &mut Heads),
+    cipher: &Cipher,
     mail: Vec<OutboundMessage>,
     now: OffsetDateTime,
 ) -> Result<Vec<JournalEntry>, Fault> {
     let readers: BTreeSet<i16> = mail.iter().map(|mail| Slot::of(&mail.to).column()).collect();
-    heads.lock_more(&mut *tx, &readers.into_iter().collect::<Vec<_>>()).await?;
+    if readers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let readers: Vec<i16> = readers.into_iter().collect();
+    let mut heads = Heads::lock(&mut *tx, &readers).await?;
     let entries: Vec<JournalEntry> = mail
         .into_iter()
         .map(|mail| {

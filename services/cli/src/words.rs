@@ -75,7 +75,6 @@ pub(super) fn agency(language: Language, agency: v1::Agency) -> &'static str {
     match agency {
         v1::Agency::Customs => title(language, Agency::Customs.titles()),
         v1::Agency::Quarantine => title(language, Agency::Quarantine.titles()),
-        v1::Agency::InspectionService => pick(language, "the inspection service", "联合查验服务"),
         v1::Agency::Unspecified => pick(language, "an agency", "机关"),
     }
 }

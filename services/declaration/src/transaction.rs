@@ -121,6 +121,8 @@ impl<'t> DeclarationTransaction<'t> {
             Joint::None => 0,
             Joint::Open | Joint::Done | Joint::Cancelled => topic::INSPECTED,
         };
+        let national = if case.national { topic::NATIONAL } else { 0 };
+        let whole = inspected | national;
         self.entries.push(JournalEntry {
             slot: id.slot(),
             position,
@@ -130,7 +132,7 @@ impl<'t> DeclarationTransaction<'t> {
             version: integer(case.clearance.version)?,
             round: integer(case.clearance.round)?,
             phase: phase_column(case.clearance.phase),
-            topics: records.iter().fold(inspected, |topics, record| topics | record.topic()),
+            topics: records.iter().fold(whole, |topics, record| topics | record.topic()),
             recorded_time: self.now,
             trace: trace.to_owned(),
             facts: proto::facts::encode(records, &awaited(&case.clearance)),

@@ -15,13 +15,15 @@ use uuid::Uuid;
 use crate::Shared;
 
 /// The queues of all agencies.
-pub const QUEUES: &[&str] = &["parked-customs", "parked-quarantine", "parked-inspection-service"];
+pub const QUEUES: &[&str] =
+    &["parked-customs", "parked-quarantine", "parked-inspection-service", "parked-national-door"];
 
 fn queue_of(subscriber: Subscriber) -> &'static str {
     match subscriber {
         Subscriber::Customs => "parked-customs",
         Subscriber::Quarantine => "parked-quarantine",
         Subscriber::InspectionService => "parked-inspection-service",
+        Subscriber::NationalDoor => "parked-national-door",
     }
 }
 

@@ -97,11 +97,6 @@ impl Heads {
         self.0.get(&slot.column()).copied()
     }
 
-    /// Whether the head of a slot is locked.
-    pub fn hold(&self, slot: Slot) -> bool {
-        self.0.contains_key(&slot.column())
-    }
-
     /// The position that the next entry of a slot will have.
     ///
     /// # Errors

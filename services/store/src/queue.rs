@@ -257,16 +257,6 @@ pub async fn waiting(
     Ok(found.into_iter().collect())
 }
 
-/// The last place that is used in a queue; 0 in an empty one.
-///
-/// # Errors
-///
-/// [`Fault`] from the database.
-pub async fn last_place(tx: &mut PgConnection, queue: &str) -> Result<i64, Fault> {
-    let last = sqlx::query_scalar!("select max(place) from queue_item where queue = $1", queue);
-    Ok(last.fetch_one(tx).await?.unwrap_or(0))
-}
-
 /// How a queue stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Figures {
