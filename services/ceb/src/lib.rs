@@ -114,12 +114,12 @@ fn mount(
     loops.add(tail.run(reads.clone(), parts.closing.clone()));
     let pulls = Pulls::default();
     let ceb = Arc::new(Ceb { reads, tokens, tail, batch, clock, policy, draining, pulls });
-    let filing = relay::Filing(Arc::clone(&ceb), window.clone());
+    let filing = relay::FilingPort(Arc::clone(&ceb), window.clone());
     loops.queue("ceb.filing", filing, Arc::clone(&hints.filing));
-    let withdrawal = relay::Withdrawal(Arc::clone(&ceb), window.clone());
+    let withdrawal = relay::WithdrawalPort(Arc::clone(&ceb), window.clone());
     loops.queue("ceb.withdrawal", withdrawal, Arc::clone(&hints.withdrawal));
     loops.queue("ceb.matching", relay::Matching(Arc::clone(&ceb)), Arc::default());
-    let late = relay::late_events::LateEvents(Arc::clone(&ceb));
+    let late = relay::late_events::LateReceiptEvents(Arc::clone(&ceb));
     loops.queue("ceb.late-events", late, Arc::default());
     let (events, stop) = (loops.progress("ceb.events"), parts.draining.clone());
     loops.add(relay::events::listen(Arc::clone(&ceb), window, name, events, stop));

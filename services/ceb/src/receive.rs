@@ -17,7 +17,7 @@ use crate::document_set::DocumentKeys;
 use crate::matching;
 use crate::message::responsible;
 use crate::receipt::IssuedReceipt;
-use crate::stored_document::{Errand, Names, StoredDocument};
+use crate::stored_document::{FilingErrand, Names, StoredDocument};
 use crate::transaction::CebTransaction;
 use crate::{export, import, receipt};
 
@@ -468,7 +468,7 @@ fn paper(received: &Received, header: &Header, now: OffsetDateTime) -> StoredDoc
         released: None,
         sum_no: String::new(),
         cancels: String::new(),
-        errand: Errand::None,
+        errand: FilingErrand::None,
         signed: received.signed,
         digest: received.digest.clone(),
         document: Arc::clone(&received.document),

@@ -102,7 +102,7 @@ impl Subscriber {
                 topics: Topics::of(CONTENT | INSPECTION | END | DETAINED | INSPECTED),
             },
             // What came by gRPC costs it nothing: the entry says by itself that it is none of its own.
-            Self::NationalDoor => Row {
+            Self::NationalDoor => SubscriberRow {
                 kind: Kind::Gateway,
                 column: 4,
                 name: "gateway",
