@@ -51,10 +51,8 @@ pub struct WithdrawArgs {
 /// What kept it from doing so.
 pub async fn amend(session: &Session, args: AmendArgs) -> anyhow::Result<Exit> {
     let file = input::name(&args.file);
-    let mut items = match input::read(&args.file, session.language) {
-        Ok(items) => items,
-        Err(problem) => return Err(problem.in_file(&file).into()),
-    };
+    let mut items =
+        input::read(&args.file, session.language).map_err(|problem| problem.in_file(&file))?;
     let (Some(InputDocument { request, .. }), true) = (items.pop(), items.is_empty()) else {
         anyhow::bail!(Said::new(
             format!("{file} must hold exactly one document to amend with"),

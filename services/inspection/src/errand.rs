@@ -5,7 +5,7 @@
 use domain::clearance::Agency;
 use domain::decision::{Decision, What};
 use domain::history::{InspectionStep, Moved};
-use domain::inspection::finding::{Disposal, ExaminationFinding};
+use domain::inspection::finding::ExaminationFinding;
 use domain::inspection::joint::{self, At};
 use domain::inspection::order::{OrderFact, Stage};
 use domain::subscriber::Subscriber;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use client::{Consumer, Handler, Reply, Window};
+use client::{Consumer, ConsumerAnswer, Handler, Window};
 use domain::{DeclarationId, Slot};
 use kit::progress::Progress;
 use kit::react::{self, Reaction};
@@ -59,7 +59,7 @@ struct EventConsumer {
 }
 
 impl Handler for EventConsumer {
-    async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<Reply>>, Status> {
+    async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<ConsumerAnswer>>, Status> {
         let replies = events.iter().map(|_| Vec::new()).collect();
         let arrived = events.into_iter().map(Arrived::of).filter(Arrived::matters).collect();
         let taken = take(&self.ceb, arrived).await;

@@ -136,10 +136,7 @@ struct CloseArgs {
 pub(super) async fn run(session: &Session, args: ReportArgs) -> anyhow::Result<Exit> {
     let order = order(session, args.step.name()).await?;
     let state = state(&order);
-    let step = match args.step.step(&state, session.language)? {
-        Ok(step) => step,
-        Err(problem) => return Err(problem.into()),
-    };
+    let step = args.step.step(&state, session.language)??;
     let request = v1::ReportRequest {
         request_id: request_id(),
         name: order.name,

@@ -94,10 +94,7 @@ fn print(output: Output, args: &PrintArgs) -> anyhow::Result<Exit> {
 }
 
 fn check(options: &Options, args: &CheckArgs) -> anyhow::Result<Exit> {
-    let set = match read(&args.file, options.language()) {
-        Ok(set) => set,
-        Err(problem) => return Err(problem.into()),
-    };
+    let set = read(&args.file, options.language())?;
     let (agency, version, rules) = (agency_word(set.agency), set.version, set.rules.len());
     match options.output() {
         Output::Json => say_json(&serde_json::json!({
@@ -161,10 +158,7 @@ fn refusal(broken: Vec<rule_file::RuleFileError>, name: &str, language: Language
 
 async fn put(session: &Session, args: PutRulesArgs) -> anyhow::Result<Exit> {
     // What is wrong in the file is said here, with its lines.
-    let document = match checked(&args.file, session.language) {
-        Ok((_, document)) => document,
-        Err(problem) => return Err(problem.into()),
-    };
+    let (_, document) = checked(&args.file, session.language)?;
     let request = v1::PutRuleSetRequest { document, validate_only: args.check };
     let answer =
         session.ask(request, async |it, ask| it.inspection().put_rule_set(ask).await).await?;
