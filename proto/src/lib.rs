@@ -9,6 +9,7 @@ pub mod declaration;
 pub mod exchange;
 pub mod facts;
 pub mod inspection;
+pub mod ledger;
 pub mod memory;
 pub mod rule_file;
 pub mod status;

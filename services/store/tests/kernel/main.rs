@@ -24,6 +24,9 @@ use uuid::Uuid;
 
 use crate::database::Database;
 
+/// Tables of a service, for those that every service has.
+static TABLES: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/declaration");
+
 /// Long enough for everything here.
 const PATIENCE: Duration = Duration::from_secs(60);
 
