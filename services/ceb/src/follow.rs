@@ -313,13 +313,13 @@ impl Place {
     ) -> Result<Self, Fault> {
         let mut place = Self::default();
         let late = commands.iter().filter_map(|command| match command {
-            CebCommand::Late(late) => Some((late.slot, late.id)),
+            CebCommand::Late(late, _) => Some((late.slot, late.id)),
             _ => None,
         });
         let late: Vec<(Slot, Uuid)> = late.collect();
         place.late = queue::settle(&mut *tx, NEWS, &late).await?;
         let heard = commands.iter().filter_map(|command| match command {
-            CebCommand::Heard(heard) => Some(heard),
+            CebCommand::Heard(heard, _) => Some(heard),
             _ => None,
         });
         let heard: Vec<&Heard> = heard.collect();

@@ -27,7 +27,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use crate::Ceb;
-use crate::commit::{CebCommand, Done};
+use crate::commit::CebCommand;
 use crate::errand::{Answered, FILING, MATCHING, Outcome, WITHDRAWAL};
 use crate::follow::{Fact, Heard, NEWS, News, Progress as CebTransaction};
 use crate::stored_document::StoredDocument;
@@ -86,7 +86,8 @@ impl Port for Matching {
         let Self(ceb) = self;
         each(ceb, Self::QUEUE, items, async |papers| {
             let expired = papers.iter().map(|paper| {
-                let command = CebCommand::Expire(expire::Expired::of(paper, ceb.clock.now()));
+                let expired = expire::Expired::of(paper, ceb.clock.now());
+                let command = |reply| CebCommand::Expire(expired, reply);
                 ceb.batch.enqueue(paper.slot, &Share::Kept, command)
             });
             let done = futures::future::join_all(expired).await;
@@ -97,10 +98,10 @@ impl Port for Matching {
 }
 
 /// What a command means for the item that it was about.
-fn settled(done: Result<Done, Fault>) -> Delivery {
+fn settled(done: Result<bool, Fault>) -> Delivery {
     match done {
         // It changed meanwhile and waits anew.
-        Ok(Done::TooEarly) => Delivery::NotYet,
+        Ok(false) => Delivery::NotYet,
         done => Delivery::settled(done),
     }
 }
@@ -180,9 +181,9 @@ async fn file_all(ceb: &Ceb, window: &Window, papers: Vec<StoredDocument>) -> Ve
 
 async fn take_down(ceb: &Ceb, paper: &StoredDocument, outcome: Outcome) -> Delivery {
     let answered = Answered::of(paper, outcome);
-    Delivery::settled(
-        ceb.batch.enqueue(answered.slot, &Share::Kept, CebCommand::Errand(answered)).await,
-    )
+    let slot = answered.slot;
+    let command = |reply| CebCommand::Errand(answered, reply);
+    Delivery::settled(ceb.batch.enqueue(slot, &Share::Kept, command).await)
 }
 
 /// What an answer means, or what becomes of the item without one.
@@ -293,9 +294,8 @@ impl Port for LateNews {
             let facts = response.facts.into_iter().filter_map(fact);
             let news = facts.map(|fact| News { declaration, fact }).collect();
             let late = follow::Late { slot: item.slot, id: item.id, news };
-            Delivery::settled(
-                self.0.batch.enqueue(item.slot, &Share::Kept, CebCommand::Late(late)).await,
-            )
+            let command = |reply| CebCommand::Late(late, reply);
+            Delivery::settled(self.0.batch.enqueue(item.slot, &Share::Kept, command).await)
         });
         futures::future::join_all(taken).await
     }
@@ -385,9 +385,8 @@ impl Reaction for Burst<'_> {
             from: self.from.clone(),
             token: self.token.clone(),
         };
-        let done =
-            self.ceb.batch.enqueue(Slot::of(""), &Share::Kept, CebCommand::Heard(heard)).await?;
-        Ok(!matches!(done, Done::Outrun))
+        let command = |reply| CebCommand::Heard(heard, reply);
+        self.ceb.batch.enqueue(Slot::of(""), &Share::Kept, command).await
     }
 }
 

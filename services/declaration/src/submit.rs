@@ -22,14 +22,13 @@ use store::{Fault, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::commit::{Answer, Done};
 use crate::row::{DeclarationRow, phase, stand_column};
 use crate::transaction::DeclarationTransaction;
 use crate::{Declarations, Error, filing};
 
 /// A declaration that obeys every rule and waits for its transaction.
 #[derive(Debug, Clone)]
-pub struct Submission {
+pub(crate) struct Submission {
     pub(crate) request_id: RequestId,
     pub(crate) slot: Slot,
     pub(crate) checked: Checked,
@@ -47,7 +46,7 @@ pub struct Submission {
 
 /// What the enterprise gets for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
+pub(crate) struct Receipt {
     pub(crate) id: DeclarationId,
     pub(crate) pre_no: String,
     pub(crate) filed_time: OffsetDateTime,
@@ -130,7 +129,7 @@ pub(crate) async fn submit(
     step: &mut DeclarationTransaction<'_>,
     submission: &Submission,
     lookup: &mut Lookup,
-) -> Result<Answer, Fault> {
+) -> Result<Result<Receipt, Refusal>, Fault> {
     let (before, is_same) = match step.requests.seen(&submission.key(), &submission.digest) {
         Seen::New => return file(step, submission, lookup).await,
         Seen::Same(outcome) => (filing::read(outcome)?, true),
@@ -145,7 +144,7 @@ pub(crate) async fn submit(
     }
     let case = step.case(before.declaration)?;
     let (id, pre_no, filed_time) = (case.id, case.pre_no.clone(), case.filed_time);
-    Ok(Ok(Done::Filed(Receipt { id, pre_no, filed_time, repeated: true })))
+    Ok(Ok(Receipt { id, pre_no, filed_time, repeated: true }))
 }
 
 /// Files one that was not seen before.
@@ -153,7 +152,7 @@ async fn file(
     step: &mut DeclarationTransaction<'_>,
     submission: &Submission,
     lookup: &mut Lookup,
-) -> Result<Answer, Fault> {
+) -> Result<Result<Receipt, Refusal>, Fault> {
     let keys = keys(submission);
     for key in &keys {
         let Some(holder) = lookup.holders.get(key) else { continue };
@@ -191,7 +190,7 @@ async fn file(
     let request = (submission.key(), submission.digest);
     filing::keep(step, request, (FilingKind::Submit, position), (id, 1));
     let filed_time = step.now;
-    Ok(Ok(Done::Filed(Receipt { id, pre_no, filed_time, repeated: false })))
+    Ok(Ok(Receipt { id, pre_no, filed_time, repeated: false }))
 }
 
 impl Submission {

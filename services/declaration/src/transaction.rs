@@ -86,6 +86,15 @@ impl<'t> DeclarationTransaction<'t> {
         self.cases.insert(case.id, case);
     }
 
+    /// Makes an entry of what was recorded about a case so far, if anything was: what comes now has one of its
+    /// own.
+    pub(crate) fn enter_waiting(&mut self, id: DeclarationId) -> Result<(), Fault> {
+        if self.pending.contains_key(&id) {
+            self.enter(id, "")?;
+        }
+        Ok(())
+    }
+
     /// Makes an entry of what was recorded about a case so far. Returns its position.
     pub(crate) fn enter(&mut self, id: DeclarationId, trace: &str) -> Result<i64, Fault> {
         let pending = self.pending.remove(&id);

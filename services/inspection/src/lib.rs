@@ -137,15 +137,15 @@ fn mount(parts: &Parts, Caller { window, name }: Caller) -> Mount {
         consumer: name,
         draining,
     });
-    let answers = relay::Answers(Arc::clone(&inspection));
+    let answers = relay::answers::Answers(Arc::clone(&inspection));
     loops.queue("inspection.answers", answers, errands);
-    let late = relay::LateEvents(Arc::clone(&inspection));
+    let late = relay::late_events::LateEvents(Arc::clone(&inspection));
     loops.queue("inspection.late-events", late, Arc::default());
     let (own, stop) = (Arc::clone(&inspection), parts.draining.clone());
-    loops.add(async move { relay::keep_refusals(&own, &stop).await });
+    loops.add(async move { relay::refusals::keep_all(&own, &stop).await });
     let (events, stop) = (loops.progress("inspection.events"), parts.draining.clone());
     let own = Arc::clone(&inspection);
-    loops.add(async move { relay::listen(&own, &window, said, &events, &stop).await });
+    loops.add(async move { relay::events::listen(&own, &window, said, &events, &stop).await });
     loops.mount(QUEUES, |routes| {
         let service = InspectionServiceServer::new(Service(inspection));
         routes.add_service(service.max_decoding_message_size(limits::MESSAGE_BYTES_MAX))
