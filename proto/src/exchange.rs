@@ -97,8 +97,8 @@ fn demand(demand: raw::Demand) -> Result<Demand, Refusal> {
     let raw::Demand { agency, instructions } = demand;
     let agency = match v1::Agency::try_from(agency) {
         Ok(v1::Agency::Customs) => Agency::Customs,
-        Ok(v1::Agency::Inspection) => Agency::Inspection,
-        Ok(v1::Agency::Site | v1::Agency::Unspecified) | Err(_) => {
+        Ok(v1::Agency::Quarantine) => Agency::Quarantine,
+        Ok(v1::Agency::InspectionService | v1::Agency::Unspecified) | Err(_) => {
             return Err(Refusal::of(Code::CodeUnknown).with("field", "agency"));
         }
     };
@@ -107,7 +107,7 @@ fn demand(demand: raw::Demand) -> Result<Demand, Refusal> {
 
 fn findings(by: Subscriber, report: raw::FindingsReport) -> Result<What, Refusal> {
     let raw::FindingsReport { order_id, findings } = report;
-    examiner(by)?;
+    inspection_service(by)?;
     if findings.len() > limits::REASONS_MAX
         || findings.iter().any(|finding| {
             too_long(&finding.text)
@@ -128,7 +128,7 @@ fn findings(by: Subscriber, report: raw::FindingsReport) -> Result<What, Refusal
 
 fn reopening(by: Subscriber, reopening: raw::Reopening) -> Result<What, Refusal> {
     let raw::Reopening { order_id, reason } = reopening;
-    examiner(by)?;
+    inspection_service(by)?;
     if reason.is_empty() {
         return Err(Refusal::of(Code::ReasonMissing).with("field", "reason"));
     }
@@ -139,7 +139,7 @@ fn reopening(by: Subscriber, reopening: raw::Reopening) -> Result<What, Refusal>
 }
 
 fn progress(by: Subscriber, moved: v1::InspectionMoved) -> Result<What, Refusal> {
-    examiner(by)?;
+    inspection_service(by)?;
     order(&moved.order_id)?;
     let texts =
         [&moved.place, &moved.place_name, &moved.place_name_zh, &moved.text, &moved.text_zh];
@@ -155,7 +155,7 @@ fn progress(by: Subscriber, moved: v1::InspectionMoved) -> Result<What, Refusal>
 const AGENCIES: usize = 2;
 
 /// Only the inspection service speaks about inspections.
-fn examiner(by: Subscriber) -> Result<(), Refusal> {
+fn inspection_service(by: Subscriber) -> Result<(), Refusal> {
     if by.row().inspects {
         return Ok(());
     }
@@ -202,8 +202,8 @@ fn declaration(id: &str) -> Result<DeclarationId, Refusal> {
 pub fn subscriber(agency: i32) -> Option<Subscriber> {
     match v1::Agency::try_from(agency) {
         Ok(v1::Agency::Customs) => Some(Subscriber::Customs),
-        Ok(v1::Agency::Inspection) => Some(Subscriber::Quarantine),
-        Ok(v1::Agency::Site) => Some(Subscriber::InspectionService),
+        Ok(v1::Agency::Quarantine) => Some(Subscriber::Quarantine),
+        Ok(v1::Agency::InspectionService) => Some(Subscriber::InspectionService),
         Ok(v1::Agency::Unspecified) | Err(_) => None,
     }
 }

@@ -24,6 +24,7 @@ mod replay;
 mod sites;
 mod strangers;
 mod stuck;
+mod tax;
 mod terminal;
 mod tokens;
 mod verdict;

@@ -33,8 +33,8 @@ async fn goods_that_are_examined_are_numbered_and_concluded_first() {
     let sandbox = Sandbox::start().await;
     let erp = Erp::of(&sandbox).await;
     let imports: Vec<Import> = (0..8).map(|n| import(&format!("SBX-INSPECT-ORDER{n}"))).collect();
-    let by_inspection = import("SBX-CIQINSPECT-ORDER");
-    for import in imports.iter().chain([&by_inspection]) {
+    let by_quarantine = import("SBX-CIQINSPECT-ORDER");
+    for import in imports.iter().chain([&by_quarantine]) {
         for document in import.all() {
             erp.sends(&[document]).await;
         }
@@ -59,7 +59,7 @@ async fn goods_that_are_examined_are_numbered_and_concluded_first() {
         assert!(told.iter().all(numbered), "invtNo from 120 on: {told:?}");
     }
     // Customs did not want to see these: what it says of the data comes before 500 or not at all.
-    let copy = &by_inspection.inventory.head.cop_no;
+    let copy = &by_quarantine.inventory.head.cop_no;
     let mut statuses = erp.hears(622, copy, 899).await;
     statuses.retain(|status| *status != 399);
     assert_eq!(statuses, [2, 3, 120, 500, 800, 899]);

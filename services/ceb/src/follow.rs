@@ -4,7 +4,7 @@
 //! that stands before them, so each fact is told once, whatever fails and however many processes listen.
 //!
 //! Receipts come in the order that firms' systems know: 2, 3, 120, \[300\], 399, \[500\], 800, 899. Where
-//! inspection or the risk rules want to see goods before customs has numbered them, 500 waits for the 120;
+//! quarantine or the risk rules want to see goods before customs has numbered them, 500 waits for the 120;
 //! and what customs says of the data once goods are examined is told no more.
 
 use std::collections::{BTreeSet, HashSet};

@@ -32,7 +32,7 @@ const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// Pause before a verdict that the window could not decide is said again.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// Give an agency's verdict on a declaration, as the agency: --as customs or --as inspection.
+/// Give an agency's verdict on a declaration, as the agency: --as customs or --as quarantine.
 ///
 /// A release needs --clear of both. In the sandbox, start it with --no-agencies, or the simulated
 /// agencies are faster.
@@ -238,7 +238,7 @@ async fn agency(session: &Session) -> Result<v1::Agency, Status> {
             line.close().await;
             Ok(v1::Agency::Customs)
         }
-        Err(status) if is_of_another(&status, session.language) => Ok(v1::Agency::Inspection),
+        Err(status) if is_of_another(&status, session.language) => Ok(v1::Agency::Quarantine),
         Err(status) => Err(status),
     }
 }

@@ -32,7 +32,7 @@ pub(crate) const API: Api = Api {
 /// The exchange that serves its journal: who has a seat there.
 pub(crate) const EXCHANGE: Api = Api {
     name: exchange_service_server::SERVICE_NAME,
-    methods: &[("Connect", &[Kind::Customs, Kind::Inspection, Kind::Examiner])],
+    methods: &[("Connect", &[Kind::Customs, Kind::Quarantine, Kind::InspectionService])],
 };
 
 #[tonic::async_trait]

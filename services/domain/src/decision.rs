@@ -87,7 +87,7 @@ impl Decision {
                 let demanded = |by: Agency| demands.iter().any(|demand| demand.agency == by);
                 let demands = Demands {
                     customs: demanded(Agency::Customs),
-                    inspection: demanded(Agency::Inspection),
+                    quarantine: demanded(Agency::Quarantine),
                 };
                 Event::Verdict { by, version, round, outcome: *outcome, demands }
             }
@@ -101,7 +101,7 @@ impl Decision {
                     version,
                     round,
                     for_customs: answers(Agency::Customs),
-                    for_inspection: answers(Agency::Inspection),
+                    for_quarantine: answers(Agency::Quarantine),
                 }
             }
             What::Reopening { order_id, .. } => {

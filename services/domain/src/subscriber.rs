@@ -48,9 +48,9 @@ impl Subscriber {
                 topics: CONTENT | INSPECTION | END | IMPORT_NUMBER,
             },
             Self::Quarantine => Row {
-                kind: Kind::Inspection,
+                kind: Kind::Quarantine,
                 column: 2,
-                name: "inspection",
+                name: "quarantine",
                 participant: Participant::Quarantine,
                 inspects: false,
                 topics: CONTENT | INSPECTION | END,
@@ -58,9 +58,9 @@ impl Subscriber {
             // It asks the risk rules about every content, and drops or stops what it planned when a
             // declaration ends or the goods are detained.
             Self::InspectionService => Row {
-                kind: Kind::Examiner,
+                kind: Kind::InspectionService,
                 column: 3,
-                name: "site",
+                name: "inspection-service",
                 participant: Participant::RiskCheck,
                 inspects: true,
                 topics: CONTENT | INSPECTION | END | DETAINED | INSPECTED,

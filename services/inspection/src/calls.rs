@@ -384,7 +384,7 @@ impl Inspection {
         let mut assessments = said.assessments;
         if assessments.is_empty() {
             // No rule matched: which sets were asked is all there is to say.
-            let sets = [(Agency::Customs, kept.rules.0), (Agency::Inspection, kept.rules.1)];
+            let sets = [(Agency::Customs, kept.rules.0), (Agency::Quarantine, kept.rules.1)];
             let asked = sets.into_iter().filter(|(_, version)| *version > 0);
             assessments.extend(asked.map(|(agency, version)| v1::Assessment {
                 agency: v1::Agency::from(agency).into(),

@@ -182,7 +182,7 @@ pub(crate) fn of(filed: &OrderRow, errand: joint::Errand, reason: &str) -> Erran
 fn findings(filed: &OrderRow) -> Vec<domain::history::Finding> {
     let mut record = joint::record(&filed.case.order);
     record.sort_by_key(|(_, finding)| !finding.result.is_adverse());
-    let agencies = [Agency::Customs, Agency::Inspection];
+    let agencies = [Agency::Customs, Agency::Quarantine];
     let most = limits::REASONS_MAX - agencies.len();
     let mut shown: Vec<(Agency, &Finding)> = record.iter().take(most).copied().collect();
     for agency in agencies {

@@ -53,15 +53,15 @@ static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/insp
 /// What is known of the service before it runs.
 pub static MANIFEST: Manifest = Manifest {
     name: "inspection",
-    purpose: "Risk rules and joint inspection orders; needs --examiner-endpoint",
+    purpose: "Risk rules and joint inspection orders; needs --inspection-service-endpoint",
     migrator: &MIGRATOR,
     apis: &[rpc::API],
     connections: Connections::Fixed(4),
     plans: Plans::ByIndex,
     identity: Some(Identity {
-        kind: "examiner",
+        kind: "inspection-service",
         title: "Inspection service (joint orders)",
-        certificate: "Certificate of the inspection service (PEM), in the registry as an examiner. \
+        certificate: "Certificate of the inspection service (PEM), in the registry of kind inspection-service. \
                       With it, risk rules are asked and joint orders are kept",
         consumes: true,
     }),

@@ -72,8 +72,8 @@ impl View {
                 Ok(Self::At(Site { name, places, ports }))
             }
             Kind::Customs
-            | Kind::Inspection
-            | Kind::Examiner
+            | Kind::Quarantine
+            | Kind::InspectionService
             | Kind::Administrator
             | Kind::Gateway => Ok(Self::Of(Scope::All)),
         }

@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use agencies::Simulator;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cli::options::Options;
 use cli::{Language, Said, help};
 use domain::Code;
-use proto::v1;
 use tokio_util::sync::CancellationToken;
 
 use crate::run::{self, Settings};
@@ -144,7 +144,7 @@ struct ServeArgs {
     #[arg(long, env = "SW_SIGNING_AUTHORITY", value_name = "FILE")]
     signing_authority: Vec<PathBuf>,
     /// Declarations wait until an inspection service in another process has asked the risk rules; it
-    /// must be connected. With --examiner-cert that is so anyway.
+    /// must be connected. With --inspection-service-cert that is so anyway.
     #[arg(long, env = "SW_TARGETING")]
     targeting: bool,
     #[command(flatten)]
@@ -164,7 +164,7 @@ struct AgencyArgs {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum AgencyArg {
     Customs,
-    Inspection,
+    Quarantine,
     Site,
 }
 
@@ -335,20 +335,20 @@ fn settings(
 }
 
 async fn agency(options: &Options, args: &AgencyArgs) -> anyhow::Result<ExitCode> {
-    let agency = match args.agency {
-        AgencyArg::Customs => v1::Agency::Customs,
-        AgencyArg::Inspection => v1::Agency::Inspection,
-        AgencyArg::Site => v1::Agency::Site,
+    let simulator = match args.agency {
+        AgencyArg::Customs => Simulator::Customs,
+        AgencyArg::Quarantine => Simulator::Quarantine,
+        AgencyArg::Site => Simulator::Site,
     };
-    let config = options.config(sandbox::caller(agency))?;
+    let config = options.config(sandbox::caller(simulator))?;
     let window = client::Window::connect_lazy(&config)?;
     let stop = CancellationToken::new();
     // A sandbox's own customs has its books there; without a data directory they are in memory.
     let books = options.data_dir().ok().filter(|_| options.endpoint.is_none());
     let books = books
-        .filter(|directory| agency == v1::Agency::Customs && directory.exists())
+        .filter(|directory| simulator == Simulator::Customs && directory.exists())
         .map(|directory| sandbox::customs_books(&directory));
-    let simulated = agencies::run(window, agency, &args.name, books, stop.clone());
+    let simulated = agencies::run(window, simulator, &args.name, books, stop.clone());
     let mut simulated = std::pin::pin!(simulated);
     let ended = tokio::select! {
         ended = &mut simulated => ended,

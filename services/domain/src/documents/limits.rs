@@ -8,35 +8,27 @@ use time::{Date, Duration};
 
 use super::returns::{ReceiptStatus, coded, status};
 use super::tax::Band;
+use crate::payment::built_in;
 use crate::rules::{E5, FEN_E5, decimal};
 
-/// The limits from one day on, in fen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Limits {
-    from: Date,
-    single_fen: i64,
-    annual_fen: i64,
-}
+/// The first day of retail imports. Its limits hold for everything before, too.
+const FIRST_DAY: Date = date!(2016 - 04 - 08);
 
-/// By falling day. The last row holds for everything before, too.
-const LIMITS: &[Limits] = &[
-    Limits { from: date!(2019 - 01 - 01), single_fen: 500_000, annual_fen: 2_600_000 },
-    Limits { from: date!(2016 - 04 - 08), single_fen: 200_000, annual_fen: 2_000_000 },
-];
-
-fn on(date: Date) -> Limits {
-    let found = LIMITS.iter().find(|limits| limits.from <= date);
-    found.copied().unwrap_or(LIMITS[LIMITS.len() - 1])
+/// A limit of the law, in fen. The numbers have one place, the file with their laws.
+fn limit(name: &str, date: Date) -> i64 {
+    let limit = built_in::parameters().find(name, date.max(FIRST_DAY));
+    // A test looks at every day on which a limit changes; without a limit nothing may pass.
+    limit.map_or(0, |limit| limit.value)
 }
 
 /// What one order may be worth, in fen.
 pub fn single_limit(date: Date) -> i64 {
-    on(date).single_fen
+    limit("limit.single_fen", date)
 }
 
 /// What one person may buy in a calendar year, in fen.
 pub fn annual_limit(date: Date) -> i64 {
-    on(date).annual_fen
+    limit("limit.annual_fen", date)
 }
 
 /// An amount in fen, rounded half up; amounts below zero count as nothing.

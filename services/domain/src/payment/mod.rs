@@ -1,13 +1,20 @@
 //! Money as plain values and pure functions: what is held, owed, paid and given back.
 //!
 //! [`ledger`] is the double entry that everything is written in; [`parameters`] are the dated numbers
-//! of the law, read from files, and [`tax`] is what an import costs by them, with the reasons.
+//! of the law, read from files ([`built_in`]), and [`tax`] is what an import costs by them, with the
+//! reasons; [`declared`] computes it for a declaration. [`import_list`] says which goods may come, [`tariff_change`] what changes between two days,
+//! [`words`] how numbers are called and written for people.
 //! [`guarantee`] says how full a guarantee is; [`settlement`] what a quote of a bank exchanges;
 //! [`matching`] which receipts pay which orders.
 
+pub mod built_in;
+pub mod declared;
 pub mod guarantee;
+pub mod import_list;
 pub mod ledger;
 pub mod matching;
 pub mod parameters;
 pub mod settlement;
+pub mod tariff_change;
 pub mod tax;
+pub mod words;

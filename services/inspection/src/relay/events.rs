@@ -36,7 +36,7 @@ pub(crate) async fn listen(
 ) {
     let consumer = Consumer {
         window: window.clone(),
-        agency: v1::Agency::Site,
+        agency: v1::Agency::InspectionService,
         name: inspection.consumer.clone(),
         from: Vec::new(),
         progress_seconds: 0,

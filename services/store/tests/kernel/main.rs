@@ -242,14 +242,14 @@ async fn an_answer_that_was_rolled_back_is_given_to_nobody() {
         let answers = tokio::join!(
             batch.enqueue(slot(0), &share, append),
             count,
-            poison,
             shy,
+            poison,
             batch.enqueue(slot(0), &share, Command::Count)
         );
         closing.cancel();
         answers
     };
-    let ((position, count, poison, shy, last), _) =
+    let ((position, count, shy, poison, last), _) =
         tokio::join!(all, futures::future::join_all(lanes));
     assert_eq!(position.expect("it is good alone"), 1);
     // In the batch that failed it would have been one; alone it stands before nobody.

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
+use agencies::Simulator;
 use anyhow::Context as _;
 use client::{Config, Window};
-use proto::v1;
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
@@ -121,7 +121,7 @@ async fn measure(bench: &Bench, place: &Path) -> anyhow::Result<Figures> {
     (figures.limit_echo, figures.limit_echo_stream) =
         limits::echo(&place.join("echo"), time / 2, bench.unary_in_flight).await?;
 
-    tell("the window: service with its own PostgreSQL, simulated customs and inspection");
+    tell("the window: service with its own PostgreSQL, simulated customs and quarantine");
     let data_dir = place.join("window");
     let mut service = start(&data_dir).await?;
     let outcome = window(bench, &data_dir, &service, &mut figures).await;
@@ -140,11 +140,11 @@ async fn window(
     let pid = service.id().context("the service has ended")?;
     let mut agencies = Tasks::default();
     let stop = CancellationToken::new();
-    for agency in [v1::Agency::Customs, v1::Agency::Inspection, v1::Agency::Site] {
-        let window = Window::connect(&caller(data_dir, sandbox::caller(agency)).await?).await?;
+    for simulator in Simulator::ALL {
+        let window = Window::connect(&caller(data_dir, sandbox::caller(simulator)).await?).await?;
         let stop = stop.clone();
         agencies.spawn(Task::Agency, async move {
-            Ok(agencies::run(window, agency, "bench", None, stop).await?)
+            Ok(agencies::run(window, simulator, "bench", None, stop).await?)
         });
     }
     let config = caller(data_dir, "agent").await?;
