@@ -3,6 +3,7 @@
 use domain::clearance::{Agency, Outcome};
 use domain::decision::{Decided, Decision, Demand, What};
 use domain::history::Reason;
+use domain::participant::Participant;
 use domain::refusal::{Code, Refusal};
 use domain::subscriber::Subscriber;
 use domain::{DeclarationId, OrderId, RequestId, limits};
@@ -24,6 +25,7 @@ pub fn decision(by: Subscriber, answer: raw::Answer) -> Result<Decision, Refusal
         raw::answer::What::Findings(report) => self::findings(by, report)?,
         raw::answer::What::Reopening(reopening) => self::reopening(by, reopening)?,
         raw::answer::What::Progress(moved) => self::progress(by, moved)?,
+        raw::answer::What::Duty(moved) => self::duty(by, moved)?,
     };
     Ok(Decision {
         request: request(&request_id)?,
@@ -53,6 +55,7 @@ pub fn answer(decision: &Decision) -> v1::Answer {
             reason: reason.clone(),
         }),
         What::Progress(moved) => v1::answer::What::Progress(moved.clone().into()),
+        What::Duty(moved) => v1::answer::What::Duty(moved.clone().into()),
     };
     v1::Answer {
         request_id: request.0.to_string(),
@@ -98,7 +101,10 @@ fn demand(demand: raw::Demand) -> Result<Demand, Refusal> {
     let agency = match v1::Agency::try_from(agency) {
         Ok(v1::Agency::Customs) => Agency::Customs,
         Ok(v1::Agency::Quarantine) => Agency::Quarantine,
-        Ok(v1::Agency::InspectionService | v1::Agency::Unspecified) | Err(_) => {
+        Ok(
+            v1::Agency::InspectionService | v1::Agency::PaymentService | v1::Agency::Unspecified,
+        )
+        | Err(_) => {
             return Err(Refusal::of(Code::CodeUnknown).with("field", "agency"));
         }
     };
@@ -149,6 +155,20 @@ fn progress(by: Subscriber, moved: v1::InspectionMoved) -> Result<What, Refusal>
     let moved =
         moved.try_into().map_err(|why| Refusal::of(Code::CodeUnknown).with("reason", why))?;
     Ok(What::Progress(moved))
+}
+
+fn duty(by: Subscriber, moved: v1::DutyMoved) -> Result<What, Refusal> {
+    if by.row().participant != Participant::Duty {
+        let reason = "what is said about the duty comes from the payment service";
+        return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
+    }
+    let texts = [&moved.code, &moved.assure_code, &moved.tax_no, &moved.text, &moved.text_zh];
+    if texts.into_iter().any(|text| too_long(text)) {
+        return Err(Refusal::of(Code::TooLong).with("field", "duty"));
+    }
+    let moved =
+        moved.try_into().map_err(|why| Refusal::of(Code::CodeUnknown).with("reason", why))?;
+    Ok(What::Duty(moved))
 }
 
 /// How many agencies have rules.
@@ -204,6 +224,7 @@ pub fn subscriber(agency: i32) -> Option<Subscriber> {
         Ok(v1::Agency::Customs) => Some(Subscriber::Customs),
         Ok(v1::Agency::Quarantine) => Some(Subscriber::Quarantine),
         Ok(v1::Agency::InspectionService) => Some(Subscriber::InspectionService),
+        Ok(v1::Agency::PaymentService) => Some(Subscriber::PaymentService),
         Ok(v1::Agency::Unspecified) | Err(_) => None,
     }
 }

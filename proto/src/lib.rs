@@ -6,6 +6,7 @@ pub mod call;
 pub mod ceb;
 pub mod codec;
 pub mod declaration;
+pub mod duty;
 pub mod exchange;
 pub mod facts;
 pub mod inspection;

@@ -29,11 +29,13 @@ pub(crate) const API: Api = Api {
     ],
 };
 
+/// Who has a seat at the exchange.
+const SUBSCRIBERS: &[Kind] =
+    &[Kind::Customs, Kind::Quarantine, Kind::InspectionService, Kind::PaymentService];
+
 /// The exchange that serves its journal: who has a seat there.
-pub(crate) const EXCHANGE: Api = Api {
-    name: exchange_service_server::SERVICE_NAME,
-    methods: &[("Connect", &[Kind::Customs, Kind::Quarantine, Kind::InspectionService])],
-};
+pub(crate) const EXCHANGE: Api =
+    Api { name: exchange_service_server::SERVICE_NAME, methods: &[("Connect", SUBSCRIBERS)] };
 
 #[tonic::async_trait]
 impl DeclarationService for Service {

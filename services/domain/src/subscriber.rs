@@ -13,6 +13,8 @@ pub enum Subscriber {
     Quarantine,
     /// The inspection service, for the examination sites and the risk rules.
     InspectionService,
+    /// The payment service, for the duty of imports.
+    PaymentService,
 }
 
 /// What the table says of a subscriber.
@@ -34,7 +36,8 @@ pub struct Row {
 
 impl Subscriber {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Customs, Self::Quarantine, Self::InspectionService];
+    pub const ALL: [Self; 4] =
+        [Self::Customs, Self::Quarantine, Self::InspectionService, Self::PaymentService];
 
     /// Its row of the table.
     pub fn row(self) -> Row {
@@ -64,6 +67,16 @@ impl Subscriber {
                 participant: Participant::RiskCheck,
                 inspects: true,
                 topics: CONTENT | INSPECTION | END | DETAINED | INSPECTED,
+            },
+            // It holds the tax of every content, frees it at an end and bills it at the release, under
+            // customs' number.
+            Self::PaymentService => Row {
+                kind: Kind::PaymentService,
+                column: 4,
+                name: "payment",
+                participant: Participant::Duty,
+                inspects: false,
+                topics: CONTENT | END | IMPORT_NUMBER,
             },
         }
     }

@@ -11,6 +11,7 @@
 //! which shows what was set aside.
 
 pub mod deliver;
+pub mod pending_answers;
 pub mod progress;
 pub mod react;
 pub mod rpc;
