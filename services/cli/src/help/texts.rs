@@ -411,7 +411,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Of this firm (customs code) [default: all that you see]",
         "该企业的（海关编码）[默认：您可见的全部]",
     ),
-    ("Of this service: ceb or inspection [default: both]", "所属服务，ceb或inspection [默认：二者]"),
+    ("Of this service: declaration, ceb or inspection [default: all]", "所属服务，declaration、ceb或inspection [默认：全部]"),
     (
         "Of what was written until then: YYYY-MM-DD (midnight in China) or RFC 3339 [default: now]",
         "截至该时点已记录：YYYY-MM-DD（中国时间零点）或RFC 3339 [默认：现在]",

@@ -7,8 +7,10 @@
 //! [`words`] how numbers are called and written for people.
 //! [`duty`] is the way of one import's tax from its filing to its bill.
 //! [`guarantee`] says how full a guarantee is; [`settlement`] what a quote of a bank exchanges;
-//! [`matching`] which receipts pay which orders.
+//! [`statement`] is what a bank says of an account, [`matching`] which receipts pay which orders, and
+//! [`amount`] how amounts of a currency are written.
 
+pub mod amount;
 pub mod built_in;
 pub mod declared;
 pub mod duty;
@@ -18,6 +20,7 @@ pub mod ledger;
 pub mod matching;
 pub mod parameters;
 pub mod settlement;
+pub mod statement;
 pub mod tariff_change;
 pub mod tax;
 pub mod words;
