@@ -72,7 +72,7 @@ impl Subscriber {
             // customs' number.
             Self::PaymentService => Row {
                 kind: Kind::PaymentService,
-                column: 4,
+                column: 5,
                 name: "payment",
                 participant: Participant::Duty,
                 inspects: false,

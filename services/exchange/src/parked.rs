@@ -15,13 +15,15 @@ use uuid::Uuid;
 use crate::Shared;
 
 /// The queues of all agencies.
-pub const QUEUES: &[&str] = &["parked-customs", "parked-inspection", "parked-site"];
+pub const QUEUES: &[&str] =
+    &["parked-customs", "parked-inspection", "parked-site", "parked-payment"];
 
 fn queue_of(subscriber: Subscriber) -> &'static str {
     match subscriber {
         Subscriber::Customs => "parked-customs",
         Subscriber::Quarantine => "parked-inspection",
         Subscriber::InspectionService => "parked-site",
+        Subscriber::PaymentService => "parked-payment",
     }
 }
 
