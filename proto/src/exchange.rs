@@ -2,10 +2,10 @@
 
 use domain::clearance::{Agency, Outcome};
 use domain::decision::{Decided, Decision, Demand, What};
-use domain::history::Reason;
+use domain::history::{Reason, topic};
 use domain::participant::Participant;
 use domain::refusal::{Code, Refusal};
-use domain::subscriber::Subscriber;
+use domain::subscriber::{Subscriber, Topics};
 use domain::{DeclarationId, OrderId, RequestId, limits};
 use prost::Message as _;
 use uuid::Uuid;
@@ -112,10 +112,7 @@ fn demand(demand: raw::Demand) -> Result<Demand, Refusal> {
     let agency = match v1::Agency::try_from(agency) {
         Ok(v1::Agency::Customs) => Agency::Customs,
         Ok(v1::Agency::Quarantine) => Agency::Quarantine,
-        Ok(
-            v1::Agency::InspectionService | v1::Agency::PaymentService | v1::Agency::Unspecified,
-        )
-        | Err(_) => {
+        Ok(v1::Agency::Unspecified) | Err(_) => {
             return Err(Refusal::of(Code::CodeUnknown).with("field", "agency"));
         }
     };
@@ -169,7 +166,7 @@ fn progress(by: Subscriber, moved: v1::InspectionMoved) -> Result<What, Refusal>
 }
 
 fn duty(by: Subscriber, moved: v1::DutyMoved) -> Result<What, Refusal> {
-    if by.row().participant != Participant::Duty {
+    if by.row().participant != Some(Participant::Duty) {
         let reason = "what is said about the duty comes from the payment service";
         return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
     }
@@ -229,15 +226,57 @@ fn declaration(id: &str) -> Result<DeclarationId, Refusal> {
     DeclarationId::parse(id).ok_or_else(|| Refusal::of(Code::NameMalformed).with("name", id))
 }
 
-/// The subscriber that an agency on the wire is.
-pub fn subscriber(agency: i32) -> Option<Subscriber> {
-    match v1::Agency::try_from(agency) {
-        Ok(v1::Agency::Customs) => Some(Subscriber::Customs),
-        Ok(v1::Agency::Quarantine) => Some(Subscriber::Quarantine),
-        Ok(v1::Agency::InspectionService) => Some(Subscriber::InspectionService),
-        Ok(v1::Agency::PaymentService) => Some(Subscriber::PaymentService),
-        Ok(v1::Agency::Unspecified) | Err(_) => None,
+/// The subscriber that is meant on the wire.
+pub fn subscriber(subscriber: i32) -> Option<Subscriber> {
+    match v1::Subscriber::try_from(subscriber) {
+        Ok(v1::Subscriber::Customs) => Some(Subscriber::Customs),
+        Ok(v1::Subscriber::Quarantine) => Some(Subscriber::Quarantine),
+        Ok(v1::Subscriber::InspectionService) => Some(Subscriber::InspectionService),
+        Ok(v1::Subscriber::NationalDoor) => Some(Subscriber::NationalDoor),
+        Ok(v1::Subscriber::PaymentService) => Some(Subscriber::PaymentService),
+        Ok(v1::Subscriber::Unspecified) | Err(_) => None,
     }
+}
+
+impl From<v1::Agency> for v1::Subscriber {
+    fn from(agency: v1::Agency) -> Self {
+        match agency {
+            v1::Agency::Customs => Self::Customs,
+            v1::Agency::Quarantine => Self::Quarantine,
+            v1::Agency::Unspecified => Self::Unspecified,
+        }
+    }
+}
+
+/// What a subscriber wants to be told, of what it is told: all of it where nothing is named.
+///
+/// # Errors
+///
+/// A refusal that names what nobody knows, or what the subscriber is not told.
+pub fn topics(subscriber: Subscriber, wanted: &[i32]) -> Result<Topics, Refusal> {
+    let own = subscriber.row().topics;
+    if wanted.is_empty() {
+        return Ok(own);
+    }
+    let unknown = || Refusal::of(Code::CodeUnknown).with("field", "topics");
+    let bit = |topic: &i32| v1::Topic::try_from(*topic).ok().and_then(bit).ok_or_else(unknown);
+    let bits = wanted.iter().try_fold(0, |bits, topic| bit(topic).map(|bit| bits | bit))?;
+    let foreign = || Refusal::of(Code::NotYourAgency).with("field", "topics");
+    own.only(bits).ok_or_else(foreign)
+}
+
+/// The bit of a topic.
+fn bit(topic: v1::Topic) -> Option<i32> {
+    Some(match topic {
+        v1::Topic::Content => topic::CONTENT,
+        v1::Topic::Progress => topic::PROGRESS,
+        v1::Topic::Inspection => topic::INSPECTION,
+        v1::Topic::End => topic::END,
+        v1::Topic::ImportNumber => topic::IMPORT_NUMBER,
+        v1::Topic::Detained => topic::DETAINED,
+        v1::Topic::Inspected => topic::INSPECTED,
+        v1::Topic::Unspecified => return None,
+    })
 }
 
 /// What became of a request, for the agency.

@@ -19,6 +19,7 @@ mod national_tools;
 mod one_inspection;
 mod one_release;
 mod payment;
+mod personal_data;
 mod receipt_order;
 mod refused;
 mod replay;

@@ -40,8 +40,10 @@ pub(crate) async fn listen(
 ) {
     let consumer = Consumer {
         window: window.clone(),
-        agency: v1::Agency::PaymentService,
+        subscriber: v1::Subscriber::PaymentService,
         name: payment.consumer.clone(),
+        topics: Vec::new(),
+        without_content: false,
         from: Vec::new(),
         progress_seconds: 0,
     };

@@ -198,6 +198,7 @@ mod tests {
             "payment-service-key",
             "payment-service-ca",
             "payment-service-endpoint",
+            "gateway-name",
             "inspection-service-name",
             "payment-service-name",
         ];
