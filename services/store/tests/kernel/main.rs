@@ -43,6 +43,8 @@ struct Clerk {
 #[derive(Debug, Clone, Copy)]
 enum Command {
     Append(Slot),
+    /// The same, in a transaction that takes a second.
+    Slow(Slot),
     /// An entry where nothing is locked.
     Unlocked(Slot),
     /// A statement that cannot be carried out.
@@ -89,7 +91,7 @@ impl Transaction for Clerk {
         let slots: Vec<i16> = commands
             .iter()
             .filter_map(|command| match command {
-                Command::Append(slot) => Some(slot.column()),
+                Command::Append(slot) | Command::Slow(slot) => Some(slot.column()),
                 Command::Unlocked(_)
                 | Command::Poison
                 | Command::Panic
@@ -98,10 +100,13 @@ impl Transaction for Clerk {
             })
             .collect();
         let mut heads = Heads::lock(&mut *tx, &slots).await?;
+        if commands.iter().any(|command| matches!(command, Command::Slow(_))) {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
         let (mut answers, mut entries) = (Vec::new(), Vec::new());
         for command in commands {
             match *command {
-                Command::Append(slot) | Command::Unlocked(slot) => {
+                Command::Append(slot) | Command::Slow(slot) | Command::Unlocked(slot) => {
                     let position = heads.next(slot)?;
                     entries.push(entry(slot, position));
                     answers.push(position);
@@ -471,4 +476,44 @@ async fn a_flood_of_one_caller_leaves_the_next_batch_to_others() {
     // How many had come when a batch was taken depends on who else uses the machine; tokio lets a task go on
     // for 128 steps at a time.
     assert!(transactions.len() < many / 64, "batches stay large: {transactions:?}");
+}
+
+#[tokio::test]
+async fn what_waits_for_a_slow_lane_is_bounded_and_who_decides_always_gets_in() {
+    let database = Database::new("bounded").await;
+    let (clerk, closing) = (Arc::new(Clerk::default()), CancellationToken::new());
+    let (batch, lanes) = lanes(Arc::clone(&clerk), &database.pool, 1, &closing);
+    let firms: Vec<Share> = (0..4).map(|n| Share::firm(&format!("firm {n}"))).collect();
+    let offer = |firm: usize, command| batch.try_enqueue(slot(0), &firms[firm], command);
+    let slow = Command::Slow(slot(7));
+    let all = async {
+        // The lane knows how slow it is, and is at work.
+        let first = futures::future::join_all((0..40).map(|_| offer(0, slow))).await;
+        assert!(first.iter().all(Result::is_ok), "{first:?}");
+        let done = clerk.transactions.lock().expect("nobody panicked").len();
+        let mut busy = std::pin::pin!(offer(0, slow));
+        assert!(futures::poll!(&mut busy).is_pending());
+        while clerk.transactions.lock().expect("nobody panicked").len() == done {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // Four firms offer ten times as much as it does in time; an agency decides meanwhile.
+        let append = Command::Append(slot(7));
+        let offered = (0..8_000).map(|n| offer(n % firms.len(), append));
+        let decided = (0..600).map(|_| batch.enqueue(slot(0), &Share::Kept, append));
+        let (offered, decided, busy) = tokio::join!(
+            futures::future::join_all(offered),
+            futures::future::join_all(decided),
+            busy
+        );
+        closing.cancel();
+        assert!(busy.is_ok());
+        assert!(decided.iter().all(Result::is_ok), "no verdict is shed");
+        let taken = offered.iter().filter(|answer| answer.is_ok()).count();
+        let most = limits::COMMIT_WAITING_MIN + firms.len() * limits::COMMIT_QUEUE_RESERVED;
+        assert!((limits::COMMIT_WAITING_MIN / 2..=most).contains(&taken), "{taken} wait");
+        let refused =
+            |answer: &&Result<i64, EnqueueError>| matches!(answer, Err(EnqueueError::Busy));
+        assert_eq!(offered.iter().filter(refused).count(), offered.len() - taken);
+    };
+    tokio::join!(all, futures::future::join_all(lanes));
 }
