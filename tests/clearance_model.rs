@@ -50,7 +50,7 @@ struct Window {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum News {
     Review { version: u32, round: u32 },
-    Order { version: u32, round: u32, for_customs: bool, for_inspection: bool },
+    Order { version: u32, round: u32, for_customs: bool, for_quarantine: bool },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,7 +90,7 @@ fn place(check: Participant) -> Option<usize> {
     CHECKS.iter().position(|&of| of == check)
 }
 
-const AGENCIES: [Agency; 2] = [Agency::Customs, Agency::Inspection];
+const AGENCIES: [Agency; 2] = [Agency::Customs, Agency::Quarantine];
 /// Among the senders, after the agencies.
 const SITE: usize = 2;
 
@@ -162,7 +162,7 @@ impl World {
         let sender =
             |told| Sender { told, newest: (1, 1), decided: 0, unanswered: None, copy: None };
         let review = News::Review { version: 1, round: 1 };
-        let order = News::Order { version: 1, round: 1, for_customs: false, for_inspection: false };
+        let order = News::Order { version: 1, round: 1, for_customs: false, for_quarantine: false };
         Self {
             record: Clearance::filed(required),
             releases: 0,
@@ -188,7 +188,7 @@ impl World {
                 version: c.version,
                 round: c.round,
                 for_customs: asks(c.stand(Agency::Customs)),
-                for_inspection: asks(c.stand(Agency::Inspection)),
+                for_quarantine: asks(c.stand(Agency::Quarantine)),
             }
         } else {
             News::Review { version: c.version, round: c.round }
@@ -276,12 +276,12 @@ impl World {
             let anew = matches!(event, Event::Amend { .. }) && was == Stand::Held;
             self.demand(Promise::OwnHold, !holds || was == is || own || anew);
         }
-        if let Event::Findings { version, round, for_customs, for_inspection } = event {
+        if let Event::Findings { version, round, for_customs, for_quarantine } = event {
             let customs = for_customs || now.stand(Agency::Customs) != Stand::WantsInspection;
-            let inspection =
-                for_inspection || now.stand(Agency::Inspection) != Stand::WantsInspection;
+            let quarantine =
+                for_quarantine || now.stand(Agency::Quarantine) != Stand::WantsInspection;
             let asked = (version, round) == (now.version, now.round);
-            self.demand(Promise::Answered, asked && customs && inspection);
+            self.demand(Promise::Answered, asked && customs && quarantine);
         }
         true
     }
@@ -292,12 +292,12 @@ impl World {
             if facts.contains(&ClearanceFact::StandChanged(by, Stand::Cleared)) {
                 self.checked[place(by).expect("it is a check")] = version;
                 for agency in AGENCIES.into_iter().filter(|&agency| demanded(event, agency)) {
-                    self.cleared[usize::from(agency == Agency::Inspection)] = None;
+                    self.cleared[usize::from(agency == Agency::Quarantine)] = None;
                 }
             }
             return;
         };
-        let cleared = &mut self.cleared[usize::from(agency == Agency::Inspection)];
+        let cleared = &mut self.cleared[usize::from(agency == Agency::Quarantine)];
         match outcome {
             _ if ended(now.phase) => {}
             Outcome::Cleared => *cleared = Some((version, round)),
@@ -323,8 +323,8 @@ impl World {
             (sender.newest, sender.decided) = ((1, 1), 0);
         }
         let Clearance { version, round, .. } = self.record;
-        let (for_customs, for_inspection) = (true, true);
-        self.senders[SITE].told = News::Order { version, round, for_customs, for_inspection };
+        let (for_customs, for_quarantine) = (true, true);
+        self.senders[SITE].told = News::Order { version, round, for_customs, for_quarantine };
     }
 
     /// Nothing more is due: ended, or rejected for good.
@@ -375,7 +375,7 @@ impl Model for Window {
             let all = [(false, false), (true, false), (false, true), (true, true)];
             let demands = if by == Participant::RiskCheck { &all[..] } else { &all[..1] };
             let demands =
-                demands.iter().map(|&(customs, inspection)| Demands { customs, inspection });
+                demands.iter().map(|&(customs, quarantine)| Demands { customs, quarantine });
             let checks = (1..=world.record.version).flat_map(|version| {
                 demands.clone().map(move |demands| Step::Check { by, version, demands })
             });
@@ -417,15 +417,15 @@ impl Model for Window {
                 world.first(self, agency, event, answered);
             }
             Step::Report { answered } => {
-                let News::Order { version, round, for_customs, for_inspection } =
+                let News::Order { version, round, for_customs, for_quarantine } =
                     world.senders[SITE].told
                 else {
                     return None;
                 };
-                if !for_customs && !for_inspection {
+                if !for_customs && !for_quarantine {
                     return None;
                 }
-                let event = Event::Findings { version, round, for_customs, for_inspection };
+                let event = Event::Findings { version, round, for_customs, for_quarantine };
                 world.first(self, SITE, event, answered);
             }
             Step::Reopen { answered } => {
@@ -709,9 +709,9 @@ fn the_model_finds_a_verdict_on_an_old_version_or_round() {
 #[test]
 fn the_model_finds_findings_of_an_old_round() {
     let next: Next = |now, event| match event {
-        Event::Findings { version, for_customs, for_inspection, .. } => {
+        Event::Findings { version, for_customs, for_quarantine, .. } => {
             let round = now.round;
-            next(now, Event::Findings { version, round, for_customs, for_inspection })
+            next(now, Event::Findings { version, round, for_customs, for_quarantine })
         }
         Event::Amend { .. }
         | Event::Withdraw { .. }
@@ -735,7 +735,7 @@ fn the_model_finds_a_hold_lifted_by_the_other() {
     let next: Next = |now, event| {
         let (then, facts) = next(now, event)?;
         let lifted = then.stand(Agency::Customs) == Stand::Cleared
-            && then.stand(Agency::Inspection) == Stand::Held;
+            && then.stand(Agency::Quarantine) == Stand::Held;
         let lifted = lifted.then(|| then.stands.with(Participant::Quarantine, Stand::Pending));
         Ok((Clearance { stands: lifted.unwrap_or(then.stands), ..then }, facts))
     };

@@ -130,7 +130,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_released_twice() {
     let postgres_kills = (kills / 7).max(3);
     let mut sandbox = Sandbox::alone(&["--no-agencies"]).await;
     sandbox.may_log_errors = true;
-    let _agencies = ["customs", "inspection", "site"].map(|name| agency(&sandbox, name));
+    let _agencies = ["customs", "quarantine", "site"].map(|name| agency(&sandbox, name));
 
     let (next, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let receipts = Arc::new(Mutex::new(HashMap::new()));
@@ -280,7 +280,7 @@ async fn every_national_document_is_answered_once_whatever_is_killed() {
     let kills = 8_usize;
     let mut sandbox = Sandbox::alone(&["--no-agencies"]).await;
     sandbox.may_log_errors = true;
-    let _agencies = ["customs", "inspection", "site"].map(|name| agency(&sandbox, name));
+    let _agencies = ["customs", "quarantine", "site"].map(|name| agency(&sandbox, name));
     let erp = Arc::new(Erp::of(&sandbox).await);
 
     let imports: Vec<Import> = (0..IMPORTS)

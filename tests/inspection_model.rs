@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use domain::clearance::Agency::{self, Customs, Inspection};
+use domain::clearance::Agency::{self, Customs, Quarantine};
 use domain::inspection::appointment::{By, TimeWindow};
 use domain::inspection::finding::{Disposal, Finding, FindingKey, FoundResult};
 use domain::inspection::order::{
@@ -91,7 +91,7 @@ fn demand(agency: Agency, version: u32) -> Event {
         text_zh: String::new(),
         lines: Vec::new(),
         method: Method::Manual,
-        sampling: agency == Inspection,
+        sampling: agency == Quarantine,
     };
     Event::Demand { agency, version, instructions: vec![instruction] }
 }
@@ -114,7 +114,7 @@ fn acts(news: News) -> Vec<Act> {
     let window = TimeWindow { start, end: start + Duration::hours(1) };
     let officer = if news.examination == 1 { "A" } else { "B" };
     let sample =
-        Sample { id: "S".into(), instruction: key(Inspection), gnum: 0, officer: officer.into() };
+        Sample { id: "S".into(), instruction: key(Quarantine), gnum: 0, officer: officer.into() };
     let report = |finding| Act::Report { findings: vec![finding] };
     vec![
         Act::Appoint {
@@ -130,7 +130,7 @@ fn acts(news: News) -> Vec<Act> {
         Act::Send { sample: "S".into(), laboratory: "L".into() },
         report(finding(Customs, None, FoundResult::LabPending, officer)),
         report(finding(Customs, None, FoundResult::Conform, officer)),
-        report(finding(Inspection, Some("S"), FoundResult::QuarantineFail, "L")),
+        report(finding(Quarantine, Some("S"), FoundResult::QuarantineFail, "L")),
     ]
 }
 
@@ -222,7 +222,7 @@ impl World {
 
     fn events(&self, model: &Site) -> Vec<Event> {
         let mut events = Vec::new();
-        for agency in [Customs, Inspection] {
+        for agency in [Customs, Quarantine] {
             // A demand on an old version is one that is told again.
             events.extend((1..=self.version).map(|version| demand(agency, version)));
         }
@@ -240,7 +240,7 @@ impl World {
         let examination = self.order.examination;
         if is_found(self.order.stage) {
             for disposal in [Disposal::Release, Disposal::Treat, Disposal::Return] {
-                events.extend([Customs, Inspection].map(|agency| Event::Dispose {
+                events.extend([Customs, Quarantine].map(|agency| Event::Dispose {
                     agency,
                     examination,
                     disposal,

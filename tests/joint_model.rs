@@ -70,7 +70,7 @@ enum Lost {
 struct Pair {
     flaw: Option<Flaw>,
     customs: &'static [Outcome],
-    inspection: &'static [Outcome],
+    quarantine: &'static [Outcome],
     results: &'static [FoundResult],
     /// Said to the order, beside what follows from verdicts.
     disposals: &'static [Disposal],
@@ -120,7 +120,7 @@ struct Row {
     errand: Errand,
     /// Who is answered by the record that was written with it.
     customs: bool,
-    inspection: bool,
+    quarantine: bool,
     /// For the observer: the examination of that record.
     examination: u32,
     /// The declaration service keeps it under its id: with an effect or without.
@@ -157,7 +157,7 @@ enum Step {
     Target {
         at: usize,
         customs: bool,
-        inspection: bool,
+        quarantine: bool,
     },
     Hear,
     Acknowledge,
@@ -171,7 +171,7 @@ enum Step {
     Settle(usize),
 }
 
-const AGENCIES: [Agency; 2] = [Agency::Customs, Agency::Inspection];
+const AGENCIES: [Agency; 2] = [Agency::Customs, Agency::Quarantine];
 
 fn is_over(phase: Phase) -> bool {
     matches!(phase, Phase::Released | Phase::Withdrawn | Phase::Returned)
@@ -221,7 +221,7 @@ impl World {
                     What::Detained(Agency::Customs)
                 }
                 ClearanceFact::StandChanged(Participant::Quarantine, Stand::Detained) => {
-                    What::Detained(Agency::Inspection)
+                    What::Detained(Agency::Quarantine)
                 }
                 ClearanceFact::InspectionOrdered(by) => {
                     self.owed += 1;
@@ -258,13 +258,13 @@ impl World {
 
     /// An errand arrives, perhaps again.
     fn say(&mut self, pair: &Pair, at: usize) {
-        let Row { errand, customs, inspection, examination, kept, .. } = self.rows[at];
+        let Row { errand, customs, quarantine, examination, kept, .. } = self.rows[at];
         let kept = kept.or_else(|| match errand {
             Errand::Findings(At { version, round }) => {
                 let any = pair.has(Flaw::AnyRound);
                 let round = if any { self.declaration.round } else { round };
-                let (for_customs, for_inspection) = (customs, inspection);
-                let event = Event::Findings { version, round, for_customs, for_inspection };
+                let (for_customs, for_quarantine) = (customs, quarantine);
+                let event = Event::Findings { version, round, for_customs, for_quarantine };
                 let done = self.decide(pair, event)?;
                 let order = &self.case.order;
                 let founded = is_found(order.stage) && order.unanswered().is_empty();
@@ -353,7 +353,7 @@ impl World {
         self.rows.push(Row {
             errand,
             customs: answers(Agency::Customs),
-            inspection: answers(Agency::Inspection),
+            quarantine: answers(Agency::Quarantine),
             examination: order.examination,
             kept: None,
             answer: None,
@@ -497,7 +497,7 @@ impl Model for Pair {
             steps.push(Step::Withdraw);
             let decide = |by| move |outcome: &Outcome| Step::Decide(by, *outcome);
             steps.extend(self.customs.iter().map(decide(Agency::Customs)));
-            steps.extend(self.inspection.iter().map(decide(Agency::Inspection)));
+            steps.extend(self.quarantine.iter().map(decide(Agency::Quarantine)));
         }
         if world.objections < self.objections {
             steps.push(Step::Object);
@@ -509,7 +509,7 @@ impl Model for Pair {
                 let first = waits && told.at.version == version;
                 let all = [(false, false), (true, false), (false, true), (true, true)];
                 let some = if first && !is_over(phase) { &all[..] } else { &all[..1] };
-                let target = |&(customs, inspection): &_| Step::Target { at, customs, inspection };
+                let target = |&(customs, quarantine): &_| Step::Target { at, customs, quarantine };
                 steps.extend(some.iter().map(target));
             }
         }
@@ -551,10 +551,10 @@ impl Model for Pair {
                 let (by, demands) = (agency.into(), Demands::default());
                 world.decide(self, Event::Verdict { by, version, round, outcome, demands })?;
             }
-            Step::Target { at, customs, inspection } => {
+            Step::Target { at, customs, quarantine } => {
                 let version = world.told[at].at.version;
                 world.told[at].answered = true;
-                let demands = Demands { customs, inspection };
+                let demands = Demands { customs, quarantine };
                 let (by, outcome) = (Participant::RiskCheck, Outcome::Cleared);
                 world.decide(self, Event::Verdict { by, version, round, outcome, demands });
             }
@@ -648,7 +648,7 @@ const WRONG: &[FoundResult] = &[FoundResult::QtyMismatch];
 const OBJECTED: Pair = Pair {
     flaw: None,
     customs: LOOK,
-    inspection: LOOK,
+    quarantine: LOOK,
     results: &[FoundResult::Conform, FoundResult::QtyMismatch],
     disposals: &[],
     amendments: 0,
@@ -666,32 +666,32 @@ const AMENDED: Pair = Pair {
         Outcome::Detained,
         Outcome::Returned,
     ],
-    inspection: STOP,
+    quarantine: STOP,
     results: WRONG,
     amendments: 1,
     objections: 0,
     ..OBJECTED
 };
 /// Both.
-const OBJECTED_AMENDED: Pair = Pair { objections: 1, inspection: LOOK, ..AMENDED };
+const OBJECTED_AMENDED: Pair = Pair { objections: 1, quarantine: LOOK, ..AMENDED };
 /// Detained, before an objection is followed or after.
-const DETAINED: Pair = Pair { customs: DETAIN, inspection: DETAIN, results: WRONG, ..OBJECTED };
+const DETAINED: Pair = Pair { customs: DETAIN, quarantine: DETAIN, results: WRONG, ..OBJECTED };
 /// The agencies decide about the goods by themselves.
 const DISPOSED: Pair = Pair {
     disposals: &[Disposal::AmendAndRelease, Disposal::DetainOther],
     customs: DETAIN,
-    inspection: LOOK,
+    quarantine: LOOK,
     ..DETAINED
 };
 /// The rules demand, or do not.
-const RULES: Pair = Pair { rules: true, customs: STOP, inspection: LOOK, ..AMENDED };
+const RULES: Pair = Pair { rules: true, customs: STOP, quarantine: LOOK, ..AMENDED };
 /// Answers are lost, and said again.
 const DIES: Pair = Pair { lost: Lost::Memory, results: WRONG, told: 1, ..OBJECTED };
 /// A whole life is told again.
 const RETOLD: Pair = Pair {
     lost: Lost::Stream,
     customs: STOP,
-    inspection: &[Outcome::Cleared],
+    quarantine: &[Outcome::Cleared],
     amendments: 1,
     told: 4,
     ..DIES
@@ -699,7 +699,7 @@ const RETOLD: Pair = Pair {
 
 /// Detained before and after the findings, and told again.
 const RETOLD_DETAINED: Pair =
-    Pair { customs: DETAIN, inspection: LOOK, amendments: 0, told: 3, ..RETOLD };
+    Pair { customs: DETAIN, quarantine: LOOK, amendments: 0, told: 3, ..RETOLD };
 /// What is found carries no release, and the goods are released all the same.
 const BARRED: Pair = Pair { results: &[FoundResult::Prohibited], ..DETAINED };
 /// Each version has its objection, the first perhaps in vain.
@@ -726,7 +726,7 @@ const ALL: [(&str, Pair); 12] = [
 fn leads_on(step: Step) -> bool {
     match step {
         Step::Decide(_, outcome) => outcome == Outcome::Cleared,
-        Step::Target { customs, inspection, .. } => !customs && !inspection,
+        Step::Target { customs, quarantine, .. } => !customs && !quarantine,
         Step::Hear
         | Step::Acknowledge
         | Step::Work
@@ -889,7 +889,7 @@ fn the_model_finds_every_flaw() {
 /// A declaration that waits for a record that nobody sends can only be rejected.
 #[test]
 fn the_model_finds_a_declaration_that_waits_for_ever() {
-    let pair = Pair { customs: STOP, inspection: &[Outcome::Cleared], ..AMENDED };
+    let pair = Pair { customs: STOP, quarantine: &[Outcome::Cleared], ..AMENDED };
     let explored = explore(&Pair { flaw: Some(Flaw::NotReportedAgain), ..pair });
     assert!(explored.broken.contains_key(STUCK));
 }

@@ -99,9 +99,10 @@ async fn reached(done: &AtomicUsize, due: usize) {
 async fn two_processes_of_every_service_do_everything_once() {
     let mut first = Sandbox::process(&["--no-agencies"]).await;
     first.may_log_errors = true;
-    let mut second = first.beside(&["--no-agencies", "--examiner-name", "second"]).await;
+    let names = ["--inspection-service-name", "second", "--gateway-name", "second"];
+    let mut second = first.beside(&[&["--no-agencies"], &names[..]].concat()).await;
     second.may_log_errors = true;
-    let _agencies = ["customs", "inspection", "site"].map(|name| agency(&first, name));
+    let _agencies = ["customs", "quarantine", "site"].map(|name| agency(&first, name));
     let erp = Arc::new(Erp::of(&first).await);
     let mut other = Erp::of(&first).await;
     let config = second.config("agent");

@@ -47,6 +47,8 @@ create table declaration (
     pre_no text not null,
     invt_no text,
     filed_time timestamptz not null,
+    -- It came by the national door, which is told what happens to it.
+    national boolean not null default false,
     -- False once a later declaration took over the business key of one that ended without release.
     current boolean not null default true,
     version integer not null,

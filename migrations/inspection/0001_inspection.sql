@@ -70,9 +70,9 @@ create table assessment (
     declaration_id uuid not null,
     version integer not null,
     customs_rules integer not null,
-    inspection_rules integer not null,
+    quarantine_rules integer not null,
     customs_selected boolean not null,
-    inspection_selected boolean not null,
+    quarantine_selected boolean not null,
     made_time timestamptz not null,
     -- Code of the refusal, when the declaration service did not take the demand.
     refused text not null default '',
@@ -98,7 +98,7 @@ create table joint_order (
     -- Every instruction was answered once.
     completed boolean not null,
     customs_undecided boolean not null,
-    inspection_undecided boolean not null,
+    quarantine_undecided boolean not null,
     place text not null,
     -- As it was called when the appointment was made.
     place_name text not null,

@@ -101,9 +101,9 @@ impl From<v1::GoodsLine> for d::GoodsLine {
     }
 }
 
-impl From<v1::InspectionData> for d::InspectionData {
-    fn from(data: v1::InspectionData) -> Self {
-        let v1::InspectionData {
+impl From<v1::QuarantineData> for d::QuarantineData {
+    fn from(data: v1::QuarantineData) -> Self {
+        let v1::QuarantineData {
             storage_place,
             departure_port,
             marks,
@@ -180,7 +180,7 @@ impl From<v1::Declaration> for d::Declaration {
             net_weight_e5,
             lines,
             order,
-            inspection,
+            quarantine,
             attachments,
             note,
             guid,
@@ -230,7 +230,7 @@ impl From<v1::Declaration> for d::Declaration {
             net_weight_e5,
             lines: lines.into_iter().map(Into::into).collect(),
             order: order.map(Into::into),
-            inspection: inspection.map(Into::into),
+            quarantine: quarantine.map(Into::into),
             attachments: attachments.into_iter().map(Into::into).collect(),
             note,
             guid,

@@ -2,9 +2,9 @@
 
 use domain::clearance::{Agency, Outcome};
 use domain::decision::{Decided, Decision, Demand, What};
-use domain::history::Reason;
+use domain::history::{Reason, topic};
 use domain::refusal::{Code, Refusal};
-use domain::subscriber::Subscriber;
+use domain::subscriber::{Subscriber, Topics};
 use domain::{DeclarationId, OrderId, RequestId, limits};
 use prost::Message as _;
 use uuid::Uuid;
@@ -108,8 +108,8 @@ fn demand(demand: raw::Demand) -> Result<Demand, Refusal> {
     let raw::Demand { agency, instructions } = demand;
     let agency = match v1::Agency::try_from(agency) {
         Ok(v1::Agency::Customs) => Agency::Customs,
-        Ok(v1::Agency::Inspection) => Agency::Inspection,
-        Ok(v1::Agency::Site | v1::Agency::Unspecified) | Err(_) => {
+        Ok(v1::Agency::Quarantine) => Agency::Quarantine,
+        Ok(v1::Agency::Unspecified) | Err(_) => {
             return Err(Refusal::of(Code::CodeUnknown).with("field", "agency"));
         }
     };
@@ -118,7 +118,7 @@ fn demand(demand: raw::Demand) -> Result<Demand, Refusal> {
 
 fn findings(by: Subscriber, report: raw::FindingsReport) -> Result<What, Refusal> {
     let raw::FindingsReport { order_id, findings } = report;
-    examiner(by)?;
+    inspection_service(by)?;
     if findings.len() > limits::REASONS_MAX
         || findings.iter().any(|finding| {
             too_long(&finding.text)
@@ -139,7 +139,7 @@ fn findings(by: Subscriber, report: raw::FindingsReport) -> Result<What, Refusal
 
 fn reopening(by: Subscriber, reopening: raw::Reopening) -> Result<What, Refusal> {
     let raw::Reopening { order_id, reason } = reopening;
-    examiner(by)?;
+    inspection_service(by)?;
     if reason.is_empty() {
         return Err(Refusal::of(Code::ReasonMissing).with("field", "reason"));
     }
@@ -150,7 +150,7 @@ fn reopening(by: Subscriber, reopening: raw::Reopening) -> Result<What, Refusal>
 }
 
 fn progress(by: Subscriber, moved: v1::InspectionMoved) -> Result<What, Refusal> {
-    examiner(by)?;
+    inspection_service(by)?;
     order(&moved.order_id)?;
     let texts =
         [&moved.place, &moved.place_name, &moved.place_name_zh, &moved.text, &moved.text_zh];
@@ -166,7 +166,7 @@ fn progress(by: Subscriber, moved: v1::InspectionMoved) -> Result<What, Refusal>
 const AGENCIES: usize = 2;
 
 /// Only the inspection service speaks about inspections.
-fn examiner(by: Subscriber) -> Result<(), Refusal> {
+fn inspection_service(by: Subscriber) -> Result<(), Refusal> {
     if by.row().inspects {
         return Ok(());
     }
@@ -209,14 +209,56 @@ fn declaration(id: &str) -> Result<DeclarationId, Refusal> {
     DeclarationId::parse(id).ok_or_else(|| Refusal::of(Code::NameMalformed).with("name", id))
 }
 
-/// The subscriber that an agency on the wire is.
-pub fn subscriber(agency: i32) -> Option<Subscriber> {
-    match v1::Agency::try_from(agency) {
-        Ok(v1::Agency::Customs) => Some(Subscriber::Customs),
-        Ok(v1::Agency::Inspection) => Some(Subscriber::Quarantine),
-        Ok(v1::Agency::Site) => Some(Subscriber::InspectionService),
-        Ok(v1::Agency::Unspecified) | Err(_) => None,
+/// The subscriber that is meant on the wire.
+pub fn subscriber(subscriber: i32) -> Option<Subscriber> {
+    match v1::Subscriber::try_from(subscriber) {
+        Ok(v1::Subscriber::Customs) => Some(Subscriber::Customs),
+        Ok(v1::Subscriber::Quarantine) => Some(Subscriber::Quarantine),
+        Ok(v1::Subscriber::InspectionService) => Some(Subscriber::InspectionService),
+        Ok(v1::Subscriber::NationalDoor) => Some(Subscriber::NationalDoor),
+        Ok(v1::Subscriber::Unspecified) | Err(_) => None,
     }
+}
+
+impl From<v1::Agency> for v1::Subscriber {
+    fn from(agency: v1::Agency) -> Self {
+        match agency {
+            v1::Agency::Customs => Self::Customs,
+            v1::Agency::Quarantine => Self::Quarantine,
+            v1::Agency::Unspecified => Self::Unspecified,
+        }
+    }
+}
+
+/// What a subscriber wants to be told, of what it is told: all of it where nothing is named.
+///
+/// # Errors
+///
+/// A refusal that names what nobody knows, or what the subscriber is not told.
+pub fn topics(subscriber: Subscriber, wanted: &[i32]) -> Result<Topics, Refusal> {
+    let own = subscriber.row().topics;
+    if wanted.is_empty() {
+        return Ok(own);
+    }
+    let unknown = || Refusal::of(Code::CodeUnknown).with("field", "topics");
+    let bit = |topic: &i32| v1::Topic::try_from(*topic).ok().and_then(bit).ok_or_else(unknown);
+    let bits = wanted.iter().try_fold(0, |bits, topic| bit(topic).map(|bit| bits | bit))?;
+    let foreign = || Refusal::of(Code::NotYourAgency).with("field", "topics");
+    own.only(bits).ok_or_else(foreign)
+}
+
+/// The bit of a topic.
+fn bit(topic: v1::Topic) -> Option<i32> {
+    Some(match topic {
+        v1::Topic::Content => topic::CONTENT,
+        v1::Topic::Progress => topic::PROGRESS,
+        v1::Topic::Inspection => topic::INSPECTION,
+        v1::Topic::End => topic::END,
+        v1::Topic::ImportNumber => topic::IMPORT_NUMBER,
+        v1::Topic::Detained => topic::DETAINED,
+        v1::Topic::Inspected => topic::INSPECTED,
+        v1::Topic::Unspecified => return None,
+    })
 }
 
 /// What became of a request, for the agency.

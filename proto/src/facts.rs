@@ -63,7 +63,7 @@ impl From<Agency> for v1::Agency {
     fn from(agency: Agency) -> Self {
         match agency {
             Agency::Customs => Self::Customs,
-            Agency::Inspection => Self::Inspection,
+            Agency::Quarantine => Self::Quarantine,
         }
     }
 }
@@ -120,7 +120,7 @@ impl From<Awaited> for v1::Awaited {
     fn from(awaited: Awaited) -> Self {
         match awaited {
             Awaited::Clearance(Participant::Customs) => Self::CustomsVerdict,
-            Awaited::Clearance(Participant::Quarantine) => Self::InspectionVerdict,
+            Awaited::Clearance(Participant::Quarantine) => Self::QuarantineVerdict,
             Awaited::Clearance(Participant::RiskCheck) => Self::RiskCheck,
             Awaited::Clearance(Participant::Duty) => Self::Duty,
             Awaited::Findings => Self::Findings,
@@ -230,9 +230,9 @@ impl TryFrom<v1::Finding> for Finding {
         let v1::Finding { instructed_by, gnum, result, text, evidence } = finding;
         let instructed_by = match v1::Agency::try_from(instructed_by) {
             Ok(v1::Agency::Customs) => Agency::Customs,
-            Ok(v1::Agency::Inspection) => Agency::Inspection,
-            Ok(v1::Agency::Site | v1::Agency::Unspecified) | Err(_) => {
-                return Err("instructed_by must be AGENCY_CUSTOMS or AGENCY_INSPECTION");
+            Ok(v1::Agency::Quarantine) => Agency::Quarantine,
+            Ok(v1::Agency::Unspecified) | Err(_) => {
+                return Err("instructed_by must be AGENCY_CUSTOMS or AGENCY_QUARANTINE");
             }
         };
         if evidence.iter().any(|digest| digest.len() != 32) {

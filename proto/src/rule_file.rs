@@ -6,7 +6,7 @@ use domain::clearance::Agency;
 use domain::declaration::Direction;
 use domain::inspection::credit::Class;
 use domain::inspection::order::Method;
-use domain::inspection::samples::{SAMPLE_CUSTOMS, SAMPLE_INSPECTION};
+use domain::inspection::samples::{SAMPLE_CUSTOMS, SAMPLE_QUARANTINE};
 use domain::inspection::{Source, Why, risk};
 use serde::{Deserialize, Serialize};
 use time::Date;
@@ -32,7 +32,7 @@ pub enum Broken {
 pub fn sample(agency: Agency) -> &'static risk::RuleSet {
     match agency {
         Agency::Customs => &SAMPLE_CUSTOMS,
-        Agency::Inspection => &SAMPLE_INSPECTION,
+        Agency::Quarantine => &SAMPLE_QUARANTINE,
     }
 }
 
@@ -92,7 +92,7 @@ struct File {
 #[serde(rename_all = "snake_case")]
 enum AgencyWord {
     Customs,
-    Inspection,
+    Quarantine,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -260,7 +260,7 @@ macro_rules! words {
     };
 }
 
-words!(AgencyWord, Agency: Customs, Inspection);
+words!(AgencyWord, Agency: Customs, Quarantine);
 words!(DirectionWord, Direction: Import, Export);
 words!(ClassWord, Class: Advanced, General, Untrusted);
 words!(MethodWord, Method: Machine, Manual);

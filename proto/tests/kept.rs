@@ -16,7 +16,7 @@ fn findings_are_read_whole_or_not_at_all() {
         text: "one is missing".to_owned(),
         evidence: vec![vec![7; 32]],
     };
-    let findings = vec![finding(Agency::Customs), finding(Agency::Inspection)];
+    let findings = vec![finding(Agency::Customs), finding(Agency::Quarantine)];
     let kept = encode_findings(&findings);
     assert_eq!(decode_findings(&kept).expect("they were kept"), findings);
     assert!(decode_findings(&[0xff]).is_err(), "no message");

@@ -33,7 +33,7 @@ impl Stage {
     pub(crate) async fn on(sandbox: Sandbox) -> Self {
         let firm = Enterprise(sandbox.connect("enterprise-a").await);
         let (customs, ciq) =
-            (sandbox.connect("customs").await, sandbox.connect("inspection").await);
+            (sandbox.connect("customs").await, sandbox.connect("quarantine").await);
         for (id, capacity, minutes) in [(PLACE, 100, 10), (SMALL, 1, 60)] {
             let place = v1::Place {
                 id: id.into(),
@@ -49,7 +49,7 @@ impl Stage {
             customs.inspection().put_place(put).await.expect("it is in order");
         }
         for (window, agency, prefix) in
-            [(&customs, v1::Agency::Customs, "GC"), (&ciq, v1::Agency::Inspection, "CQ")]
+            [(&customs, v1::Agency::Customs, "GC"), (&ciq, v1::Agency::Quarantine, "CQ")]
         {
             for number in 1..=6 {
                 let id = format!("{prefix}-{number}");
@@ -59,7 +59,7 @@ impl Stage {
             }
         }
         let customs = open(&customs, v1::Agency::Customs).await;
-        let ciq = open(&ciq, v1::Agency::Inspection).await;
+        let ciq = open(&ciq, v1::Agency::Quarantine).await;
         let site = Site(sandbox.connect("site").await);
         Self { sandbox, firm, customs, ciq, site }
     }

@@ -79,8 +79,16 @@ impl Call {
 
 /// Every method with the first of these callers who may call it.
 async fn calls(sandbox: &Sandbox, pool: &DescriptorPool) -> Vec<Call> {
-    let callers =
-        ["enterprise-a", "customs", "inspection", "site", "admin", "examiner", "gateway", "agent"];
+    let callers = [
+        "enterprise-a",
+        "customs",
+        "quarantine",
+        "site",
+        "admin",
+        "inspection-service",
+        "gateway",
+        "agent",
+    ];
     let mut windows = Vec::new();
     for caller in callers {
         if sandbox.directory.path().join(format!("identities/{caller}.pem")).exists() {
@@ -266,7 +274,7 @@ async fn one_poisoned_verdict_stops_nobody() {
         Stream::open(&window, agency, "c-1", Vec::new(), 100).await.expect("it may")
     };
     let mut customs = open("customs", v1::Agency::Customs).await;
-    let mut ciq = open("inspection", v1::Agency::Inspection).await;
+    let mut ciq = open("quarantine", v1::Agency::Quarantine).await;
     let receipt = firm.files("QD-POISON").await;
     let event = customs.events(1).await.remove(0);
     ciq.events(1).await;

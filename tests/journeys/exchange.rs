@@ -80,10 +80,10 @@ async fn reopened(sandbox: &Sandbox, left: usize) -> Stream {
 async fn there_is_one_release_for_an_order_and_no_way_around_a_detention() {
     let sandbox = Sandbox::with(&["--no-agencies", "--no-inspection"]).await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
-    let window = sandbox.connect("inspection").await;
+    let window = sandbox.connect("quarantine").await;
     let mut customs = customs(&sandbox).await;
-    let mut inspection =
-        Stream::open(&window, v1::Agency::Inspection, "one", Vec::new(), 0).await.expect("it may");
+    let mut quarantine =
+        Stream::open(&window, v1::Agency::Quarantine, "one", Vec::new(), 0).await.expect("it may");
     let why = || vec![v1::Reason { code: "1".into(), text: "why".into() }];
 
     // Rejected, filed anew: the first one has lost its order for good.
@@ -102,7 +102,7 @@ async fn there_is_one_release_for_an_order_and_no_way_around_a_detention() {
     let on =
         |outcome| v1::Answer { declaration_id: id.clone(), ..explained(&event, outcome, why()) };
     assert_eq!(
-        inspection.decides(on(v1::Outcome::Detained)).await.result(),
+        quarantine.decides(on(v1::Outcome::Detained)).await.result(),
         v1::ResultCode::Applied
     );
     assert_eq!(customs.decides(on(v1::Outcome::Rejected)).await.result(), v1::ResultCode::Applied);
@@ -117,13 +117,13 @@ async fn there_is_one_release_for_an_order_and_no_way_around_a_detention() {
     let id = third.name.trim_start_matches("declarations/").to_owned();
     let cleared = v1::Answer { declaration_id: id, ..verdict(&event, v1::Outcome::Cleared) };
     assert_eq!(customs.decides(cleared.clone()).await.result(), v1::ResultCode::Applied);
-    assert_eq!(inspection.decides(cleared).await.result(), v1::ResultCode::Applied);
+    assert_eq!(quarantine.decides(cleared).await.result(), v1::ResultCode::Applied);
     firm.sees(&third.name, v1::State::Released).await;
 
     // Going forward without an acknowledgement would lose events.
     let slot = event.slot;
     let from = vec![v1::Position { slot, position: 1_000_000 }];
-    let refused = Stream::open(&window, v1::Agency::Inspection, "one", from, 0).await;
+    let refused = Stream::open(&window, v1::Agency::Quarantine, "one", from, 0).await;
     assert_eq!(code(&refused.err().expect("refused")).0, "SW-1006");
 }
 
@@ -220,9 +220,10 @@ async fn verdicts_are_answered_in_order_and_have_their_effect_once() {
     // An inspection starts a new round: what was decided before it is void.
     let look = verdict(&event, v1::Outcome::WantsInspection);
     assert_eq!(stream.decides(look).await.result(), Applied);
-    let site = sandbox.connect("examiner").await;
-    let mut site =
-        Stream::open(&site, v1::Agency::Site, "one", Vec::new(), 0).await.expect("it may");
+    let site = sandbox.connect("inspection-service").await;
+    let mut site = Stream::open(&site, v1::Subscriber::InspectionService, "one", Vec::new(), 0)
+        .await
+        .expect("it may");
     let ordered = site.events(1).await.remove(0);
     assert_eq!(ordered.declaration, Some(export("QD-1")), "the site sees what it looks for");
     let order_id = firm.reads(&receipt.name).await.inspection_order_id;
@@ -238,7 +239,7 @@ async fn verdicts_are_answered_in_order_and_have_their_effect_once() {
     let wrong_order = findings(v1::Agency::Customs, &Uuid::now_v7().to_string());
     for (report, expected) in [
         (wrong_order, "SW-1207"),
-        (findings(v1::Agency::Inspection, &order_id), "SW-1208"),
+        (findings(v1::Agency::Quarantine, &order_id), "SW-1208"),
         (findings(v1::Agency::Customs, &order_id), ""),
         (findings(v1::Agency::Customs, &order_id), "SW-1207"),
     ] {
@@ -312,7 +313,7 @@ async fn a_stream_is_only_for_the_agency_of_the_certificate() {
     let mut sandbox = Sandbox::with(&["--no-agencies", "--no-inspection"]).await;
     let customs = sandbox.connect("customs").await;
     let open = |agency| Stream::open(&customs, agency, "one", Vec::new(), 0);
-    let status = open(v1::Agency::Inspection).await.err().expect("refused");
+    let status = open(v1::Agency::Quarantine).await.err().expect("refused");
     assert_eq!(code(&status).0, "SW-1304");
     let status = open(v1::Agency::Unspecified).await.err().expect("refused");
     assert_eq!(code(&status).0, "SW-1304");
@@ -359,14 +360,14 @@ async fn a_draining_window_answers_what_it_took_and_takes_no_more() {
 }
 
 /// What the inspection service says about an event.
-struct Examiner {
+struct InspectionService {
     event: v1::Event,
     order_id: String,
     /// Round that waits for findings.
     round: u32,
 }
 
-impl Examiner {
+impl InspectionService {
     fn checks(&self, demands: &[v1::Agency]) -> v1::Answer {
         let demand = |agency: &v1::Agency| v1::Demand {
             agency: (*agency).into(),
@@ -419,12 +420,13 @@ async fn what_the_risk_rules_of_others_say_is_ignored_where_nobody_asks() {
     let sandbox = Sandbox::with(&["--no-agencies", "--no-inspection"]).await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     let receipt = firm.files("QD-1").await;
-    let window = sandbox.connect("examiner").await;
-    let mut site =
-        Stream::open(&window, v1::Agency::Site, "one", Vec::new(), 0).await.expect("it may");
+    let window = sandbox.connect("inspection-service").await;
+    let mut site = Stream::open(&window, v1::Subscriber::InspectionService, "one", Vec::new(), 0)
+        .await
+        .expect("it may");
     let event = site.events(1).await.remove(0);
-    let examiner = Examiner { event, order_id: Uuid::now_v7().to_string(), round: 1 };
-    let demand = examiner.checks(&[v1::Agency::Customs]);
+    let service = InspectionService { event, order_id: Uuid::now_v7().to_string(), round: 1 };
+    let demand = service.checks(&[v1::Agency::Customs]);
     assert_eq!(site.hears(demand).await.0, v1::ResultCode::Ignored);
     assert_eq!(firm.reads(&receipt.name).await.state(), v1::State::UnderReview);
 }
@@ -436,46 +438,47 @@ async fn the_risk_rules_come_before_the_release_and_an_objection_after_the_findi
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     let receipt = firm.files("QD-1").await;
     let mut customs = customs(&sandbox).await;
-    let ciq = sandbox.connect("inspection").await;
+    let ciq = sandbox.connect("quarantine").await;
     let mut ciq =
-        Stream::open(&ciq, v1::Agency::Inspection, "one", Vec::new(), 0).await.expect("it may");
+        Stream::open(&ciq, v1::Agency::Quarantine, "one", Vec::new(), 0).await.expect("it may");
     let site = sandbox.connect("site").await;
-    let refused = Stream::open(&site, v1::Agency::Site, "one", Vec::new(), 0).await;
+    let refused =
+        Stream::open(&site, v1::Subscriber::InspectionService, "one", Vec::new(), 0).await;
     assert_eq!(code(&refused.err().expect("a site has no desk")).0, "SW-1303");
-    let window = sandbox.connect("examiner").await;
-    let mut site =
-        Stream::open(&window, v1::Agency::Site, "one", Vec::new(), 0).await.expect("it may");
+    let window = sandbox.connect("inspection-service").await;
+    let mut site = Stream::open(&window, v1::Subscriber::InspectionService, "one", Vec::new(), 0)
+        .await
+        .expect("it may");
     let event = site.events(1).await.remove(0);
     assert_eq!(event.declaration, Some(export("QD-1")), "it is told what was filed");
-    let mut examiner =
-        Examiner { event: event.clone(), order_id: Uuid::now_v7().to_string(), round: 1 };
+    let mut service =
+        InspectionService { event: event.clone(), order_id: Uuid::now_v7().to_string(), round: 1 };
 
     // Nobody else speaks about inspections, and nothing is ordered yet.
     let mut demanding = verdict(&event, v1::Outcome::Cleared);
-    demanding.what = examiner.checks(&[v1::Agency::Inspection]).what;
-    for answer in [demanding, examiner.reopens("no"), examiner.tells(&examiner.order_id, Appointed)]
-    {
+    demanding.what = service.checks(&[v1::Agency::Quarantine]).what;
+    for answer in [demanding, service.reopens("no"), service.tells(&service.order_id, Appointed)] {
         assert_eq!(customs.hears(answer).await, (Refused, "SW-1304".into()));
     }
-    assert_eq!(site.hears(examiner.reopens("no")).await, (Refused, "SW-1207".into()));
+    assert_eq!(site.hears(service.reopens("no")).await, (Refused, "SW-1207".into()));
     let held = verdict(&event, v1::Outcome::Concluded);
     assert_eq!(site.hears(held).await, (Refused, "SW-1304".into()), "it does not review");
-    assert_eq!(site.hears(examiner.tells(&examiner.order_id, Appointed)).await.1, "SW-1207");
+    assert_eq!(site.hears(service.tells(&service.order_id, Appointed)).await.1, "SW-1207");
     for stream in [&mut customs, &mut ciq] {
         assert_eq!(stream.decides(verdict(&event, v1::Outcome::Cleared)).await.result(), Applied);
     }
     let record = firm.reads(&receipt.name).await;
     assert_eq!(record.state(), v1::State::UnderReview, "both cleared, and it waits");
-    let mut early = examiner.event.clone();
+    let mut early = service.event.clone();
     early.version = 0;
-    let old = Examiner { event: early, order_id: String::new(), round: 1 };
+    let old = InspectionService { event: early, order_id: String::new(), round: 1 };
     assert_eq!(site.hears(old.checks(&[])).await.0, StaleVersion);
-    let both = [v1::Agency::Customs, v1::Agency::Inspection];
-    assert_eq!(site.hears(examiner.checks(&both)).await.0, Applied);
-    assert_eq!(site.hears(examiner.checks(&both)).await.0, Duplicate);
+    let both = [v1::Agency::Customs, v1::Agency::Quarantine];
+    assert_eq!(site.hears(service.checks(&both)).await.0, Applied);
+    assert_eq!(site.hears(service.checks(&both)).await.0, Duplicate);
     let record = firm.reads(&receipt.name).await;
     assert_eq!(record.state(), v1::State::Inspecting);
-    examiner.order_id = record.inspection_order_id;
+    service.order_id = record.inspection_order_id;
     let rows: i64 =
         sqlx::query_scalar("select count(*) from declaration.request where caller = 'site'")
             .fetch_one(&mut sandbox.database().await)
@@ -485,8 +488,9 @@ async fn the_risk_rules_come_before_the_release_and_an_objection_after_the_findi
     drop((customs, ciq, site));
 
     // A fresh reader sees all of it.
-    let mut site =
-        Stream::open(&window, v1::Agency::Site, "one", Vec::new(), 0).await.expect("it may");
+    let mut site = Stream::open(&window, v1::Subscriber::InspectionService, "one", Vec::new(), 0)
+        .await
+        .expect("it may");
     let [_, ordered] = <[v1::Event; 2]>::try_from(site.events(2).await).expect("filed, ordered");
     assert_eq!(ordered.declaration, Some(export("QD-1")), "whoever looks sees what was declared");
     let facts: Vec<_> =
@@ -500,31 +504,31 @@ async fn the_risk_rules_come_before_the_release_and_an_objection_after_the_findi
     assert_eq!(first.instructions[0].code, "R1");
 
     // News change nothing; the findings need an answer for both.
-    let news = examiner.tells(&examiner.order_id, Appointed);
+    let news = service.tells(&service.order_id, Appointed);
     assert_eq!(site.hears(news.clone()).await.0, Applied);
     assert_eq!(site.hears(news).await.0, Duplicate);
     let for_customs = [v1::Agency::Customs];
-    assert_eq!(site.hears(examiner.finds(&for_customs)).await, (Refused, "SW-1208".into()));
-    assert_eq!(site.hears(examiner.finds(&both)).await.0, Applied);
+    assert_eq!(site.hears(service.finds(&for_customs)).await, (Refused, "SW-1208".into()));
+    assert_eq!(site.hears(service.finds(&both)).await.0, Applied);
 
     // An objection: the same order once more, and its findings for a new round.
-    let again = examiner.reopens("the firm counted otherwise");
+    let again = service.reopens("the firm counted otherwise");
     assert_eq!(site.hears(again.clone()).await.0, Applied);
     assert_eq!(site.hears(again).await.0, Duplicate);
-    assert_eq!(site.hears(examiner.reopens("")).await, (Refused, "SW-2026".into()));
-    assert_eq!(site.hears(examiner.reopens("twice")).await.0, Ignored);
+    assert_eq!(site.hears(service.reopens("")).await, (Refused, "SW-2026".into()));
+    assert_eq!(site.hears(service.reopens("twice")).await.0, Ignored);
     let record = firm.reads(&receipt.name).await;
     assert_eq!((record.state(), record.round), (v1::State::Inspecting, 2));
-    assert_eq!(record.inspection_order_id, examiner.order_id, "it stays one order");
-    let stale = site.hears(examiner.finds(&for_customs)).await.0;
+    assert_eq!(record.inspection_order_id, service.order_id, "it stays one order");
+    let stale = site.hears(service.finds(&for_customs)).await.0;
     assert_eq!(stale, v1::ResultCode::StaleRound, "findings from before are void");
-    examiner.round = 2;
-    assert_eq!(site.hears(examiner.finds(&for_customs)).await.0, Applied);
+    service.round = 2;
+    assert_eq!(site.hears(service.finds(&for_customs)).await.0, Applied);
     let third = v1::Event { round: 3, ..event.clone() };
     let mut customs = self::customs(&sandbox).await;
-    let ciq = sandbox.connect("inspection").await;
+    let ciq = sandbox.connect("quarantine").await;
     let mut ciq =
-        Stream::open(&ciq, v1::Agency::Inspection, "one", Vec::new(), 0).await.expect("it may");
+        Stream::open(&ciq, v1::Agency::Quarantine, "one", Vec::new(), 0).await.expect("it may");
     for stream in [&mut customs, &mut ciq] {
         assert_eq!(stream.decides(verdict(&third, v1::Outcome::Cleared)).await.result(), Applied);
     }
@@ -534,8 +538,8 @@ async fn the_risk_rules_come_before_the_release_and_an_objection_after_the_findi
     assert_eq!(count(&seen, |fact| matches!(fact, Kind::InspectionMoved(_))), 1);
     assert_eq!(count(&seen, |fact| matches!(fact, Kind::InspectionCompleted(_))), 2);
     // What happens to the goods is told after the end as well; nothing else is possible.
-    assert_eq!(site.hears(examiner.reopens("late")).await, (Refused, "SW-1203".into()));
-    let closed = examiner.tells(&examiner.order_id, v1::InspectionStep::Closed);
+    assert_eq!(site.hears(service.reopens("late")).await, (Refused, "SW-1203".into()));
+    let closed = service.tells(&service.order_id, v1::InspectionStep::Closed);
     assert_eq!(site.hears(closed).await.0, Applied);
     assert_eq!(firm.reads(&receipt.name).await.state(), v1::State::Released);
 }

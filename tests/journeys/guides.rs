@@ -54,6 +54,11 @@ fn the_guide_of_the_interface_shows_what_is_printed() {
     Guide::read("docs/api.md").holds();
 }
 
+#[test]
+fn the_guide_of_taxes_shows_what_is_printed() {
+    Guide::read("docs/tax.md").holds();
+}
+
 /// A command of a guide and what it prints there.
 #[derive(Debug)]
 struct Step {
@@ -481,7 +486,7 @@ fn phrases(line: &str) -> BTreeSet<String> {
     let told = line.rsplit("  ").next().unwrap_or_default();
     let phrase = |phrase: &str| {
         let phrase = masked(phrase);
-        let agencies = ["customs", "inspection", "海关", "国检"];
+        let agencies = ["customs", "quarantine", "海关", "国检"];
         agencies.iter().fold(phrase, |phrase, agency| phrase.replace(agency, "agency"))
     };
     told.split([';', ',', ':', '；', '，', '：']).map(phrase).collect()
@@ -581,8 +586,8 @@ fn shapes_are_words_and_columns() {
     assert!(fit("{\"name\":\"x\",…}", "{\"name\":\"x\",\"b\":1}"));
     assert!(!fit("1 filed", "1 filed\n1 refused") && !fit("1 filed\n1 refused", "1 filed"));
     let one = "2026-11-25 06:00:27.117 +08:00  v1  customs cleared; RELEASED, release 01a2-0b\n\
-               2026-11-25 06:00:27.118 +08:00  v1  inspection cleared";
-    let other = "2026-11-29 16:00:27.117 +08:00  v1  inspection cleared\n\
+               2026-11-25 06:00:27.118 +08:00  v1  quarantine cleared";
+    let other = "2026-11-29 16:00:27.117 +08:00  v1  quarantine cleared\n\
                  2026-11-29 16:00:27.118 +08:00  v1  customs cleared; RELEASED, release 01a3-77";
     assert!(fit(one, other), "{:?} {:?}", shape(&lines(one)), shape(&lines(other)));
     assert!(!fit(one, &other.replace("RELEASED", "REJECTED")));

@@ -198,7 +198,7 @@ async fn no_simulator_answers_where_declarations_are_real() {
     let authority = Authority::new();
     let (server, server_key, _) = authority.signs(ExtendedKeyUsagePurpose::ServerAuth, 10);
     let mut registry = Vec::new();
-    for kind in ["enterprise", "customs", "inspection", "site"] {
+    for kind in ["enterprise", "customs", "quarantine", "site"] {
         let (certificate, key, fingerprint) =
             authority.signs(ExtendedKeyUsagePurpose::ClientAuth, 10);
         write(&format!("{kind}.pem"), &certificate);
@@ -231,7 +231,7 @@ async fn no_simulator_answers_where_declarations_are_real() {
     let firm = Enterprise(window);
     let receipt = firm.files("QD-REAL-1").await;
 
-    for agency in ["customs", "inspection", "site"] {
+    for agency in ["customs", "quarantine", "site"] {
         for (language, says) in [("en", "no simulator answers there"), ("zh", "模拟机关不予答复")]
         {
             let at = |name: String| at(&name).display().to_string();

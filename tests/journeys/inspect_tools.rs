@@ -116,8 +116,8 @@ fn the_samples_select_the_heavy_parcel(sandbox: &Sandbox, heavy: &str) {
 fn own_rules_select_what_they_say(sandbox: &Sandbox, heavy: &str) {
     let customs = rules(sandbox, "customs.json", &demand("customs", &json!({"goods": ["9617"]})));
     let weight = json!({ "gross_weight": { "from_e5": 3_000_000 } });
-    let inspection = rules(sandbox, "inspection.json", &demand("inspection", &weight));
-    let mut args = vec!["inspect", "dry-run", "--rules", &customs, "--rules", &inspection];
+    let quarantine = rules(sandbox, "quarantine.json", &demand("quarantine", &weight));
+    let mut args = vec!["inspect", "dry-run", "--rules", &customs, "--rules", &quarantine];
     args.extend(["--seed", "abab"]);
     let refused = sandbox.command(&args);
     assert_eq!(refused.status.code(), Some(2), "a short seed: {}", shown(&refused));
@@ -125,7 +125,7 @@ fn own_rules_select_what_they_say(sandbox: &Sandbox, heavy: &str) {
     args.extend(["--date", "20261124", "--class", "untrusted"]);
 
     let table = shown(&run(sandbox, &args));
-    let closing = "5 declarations, 5 selected by customs, 1 by inspection, 1 by both";
+    let closing = "5 declarations, 5 selected by customs, 1 by quarantine, 1 by both";
     assert!(table.contains(closing) && !table.contains("never drawn"), "{table}");
     let mut chinese = args.clone();
     chinese.extend(["--language", "zh"]);
@@ -136,7 +136,7 @@ fn own_rules_select_what_they_say(sandbox: &Sandbox, heavy: &str) {
     args.extend(["--output", "json"]);
     let output = run(sandbox, &args);
     let [summary] = &told(&output, "summary")[..] else { panic!("{}", shown(&output)) };
-    let counts = ["customs", "inspection", "both", "orders"].map(|key| summary[key].clone());
+    let counts = ["customs", "quarantine", "both", "orders"].map(|key| summary[key].clone());
     assert_eq!(counts, [json!(5), json!(1), json!(1), json!(5)], "one joint order each");
     let effects = told(&output, "effect");
     assert_eq!(effects.len(), 6, "{}", shown(&output));
@@ -148,8 +148,8 @@ fn own_rules_select_what_they_say(sandbox: &Sandbox, heavy: &str) {
 }
 
 fn what_is_wrong_in_rules_is_told_at_once(sandbox: &Sandbox) {
-    let sample = run(sandbox, &["inspect", "rules", "print", "inspection"]);
-    let short = run(sandbox, &["inspect", "rules", "inspection"]);
+    let sample = run(sandbox, &["inspect", "rules", "print", "quarantine"]);
+    let short = run(sandbox, &["inspect", "rules", "quarantine"]);
     assert_eq!(short.stdout, sample.stdout);
     let mut sample: Value = serde_json::from_slice(&sample.stdout).expect("JSON");
     let file = rules(sandbox, "sample.json", &sample);
@@ -157,7 +157,7 @@ fn what_is_wrong_in_rules_is_told_at_once(sandbox: &Sandbox) {
     let [summary] = &told(&summary, "summary")[..] else { panic!("{}", shown(&summary)) };
     assert_eq!(
         summary["rule_sets"],
-        json!([{"agency": "inspection", "version": 1, "sample": true}])
+        json!([{"agency": "quarantine", "version": 1, "sample": true}])
     );
 
     sample["rules"][0]["title"] = json!("");
@@ -271,7 +271,7 @@ async fn people_play_a_whole_inspection_by_commands() {
 
     let rows = statistics(sandbox, "customs", 1).await;
     assert_eq!((&rows[0]["inspected"], &rows[0]["joint"]), (&json!(1), &json!(1)));
-    let csv = run(sandbox, &["--as", "inspection", "inspect", "statistics", "--csv"]);
+    let csv = run(sandbox, &["--as", "quarantine", "inspect", "statistics", "--csv"]);
     let csv = String::from_utf8(csv.stdout).expect("UTF-8");
     assert!(csv.contains("\r\nall,,1,1,1,10000,1,10000,1,"), "{csv}");
     let credit = one(sandbox, "enterprise-a", &["credit", "show", FIRM_A]);
@@ -325,7 +325,7 @@ fn the_site_examines(sandbox: &Sandbox, order: &str) {
 }
 
 fn the_agencies_decide(sandbox: &Sandbox, order: &str) {
-    for agency in ["customs", "inspection"] {
+    for agency in ["customs", "quarantine"] {
         let mine = one(sandbox, agency, &["list", "--undecided-by", agency]);
         assert_eq!(mine["order_no"], order);
         refused(sandbox, agency, &["dispose", order, "return"], "SW-1608");
@@ -336,7 +336,7 @@ fn the_agencies_decide(sandbox: &Sandbox, order: &str) {
     assert_eq!(closed["order"]["state"]["disposal"], "RELEASE", "{closed}");
     // What was decided about the goods is no verdict.
     let waits_for = closed["order"]["waits_for"].as_array().expect("something is missing");
-    for verdict in ["AWAITED_CUSTOMS_VERDICT", "AWAITED_INSPECTION_VERDICT"] {
+    for verdict in ["AWAITED_CUSTOMS_VERDICT", "AWAITED_QUARANTINE_VERDICT"] {
         assert!(waits_for.contains(&json!(verdict)), "{closed}");
     }
 }
@@ -346,7 +346,7 @@ async fn rules_are_put_in_force_and_explain_themselves() {
     let mut stage = Stage::set().await;
     let sandbox = &stage.sandbox;
     let flasks = rules(sandbox, "flasks.json", &demand("customs", &json!({"goods": ["9617"]})));
-    refused(sandbox, "inspection", &["rules", "put", &flasks], "SW-1304");
+    refused(sandbox, "quarantine", &["rules", "put", &flasks], "SW-1304");
     let checked = one(sandbox, "customs", &["rules", "put", &flasks, "--check"]);
     assert_eq!(checked["version"], 1);
     assert!(by(sandbox, "customs", &["rules", "list"]).is_empty(), "only checked");

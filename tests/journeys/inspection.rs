@@ -76,7 +76,7 @@ async fn two_demands_one_order_one_examination_one_release() {
     stage_.customs.decides(cleared(&event)).await;
     eventually("the site hears of it", Duration::from_secs(20), async || {
         let waits = waits_for(&stage_.site, &name).await;
-        if waits == [v1::Awaited::InspectionVerdict] { Ok(()) } else { Err(waits) }
+        if waits == [v1::Awaited::QuarantineVerdict] { Ok(()) } else { Err(waits) }
     })
     .await;
     stage_.ciq.decides(cleared(&event)).await;
@@ -168,7 +168,7 @@ async fn the_rules_are_asked_before_anything_is_released_and_explain_themselves(
     assert_eq!(code(&wrong).0, "SW-1202");
     let wrong = rules(1, &cups, &serde_json::json!({ "demand": { "wanted": [] } }));
     assert_eq!(code(&put_rules(&customs, wrong).await.expect_err("it wants nothing")).0, "SW-1621");
-    let ciq = stage_.sandbox.connect("inspection").await;
+    let ciq = stage_.sandbox.connect("quarantine").await;
     let foreign = put_rules(&ciq, rules(1, &cups, &demand)).await.expect_err("not its rules");
     assert_eq!(code(&foreign).0, "SW-1304");
     assert_eq!(put_rules(&customs, rules(1, &cups, &demand)).await.expect("in order"), 1);
@@ -326,7 +326,7 @@ async fn a_rejection_ends_the_order_and_a_new_version_opens_the_same_one() {
     assert_eq!(stage_.customs.decides(wants(&amended, "再看")).await.result(), ResultCode::Applied);
     let again = stage_.site.finds(&name, |order| state(order).version == 2).await;
     assert_eq!((&again.order_id, stage(&again)), (&order.order_id, OrderStage::Ordered));
-    assert_eq!(state(&again).instructions.len(), 1, "inspection has not asked again");
+    assert_eq!(state(&again).instructions.len(), 1, "quarantine has not asked again");
     let void = stage_.site.finds_everywhere(&order, "CONFORM").await.expect_err("version 1");
     assert_eq!(code(&void).0, "SW-1210");
     let again = stage_.site.begins(&again).await;
@@ -433,7 +433,7 @@ async fn what_is_found_decides_about_goods_and_credit() {
     let (name, event, order) = stage_.orders("QD-1").await;
     let order = stage_.site.begins(&order).await;
     // A sample goes to the laboratory; its result is not there yet.
-    let ciq = v1::Agency::Inspection;
+    let ciq = v1::Agency::Quarantine;
     let sample = v1::Sample {
         id: "S-1".into(),
         agency: ciq.into(),
@@ -471,11 +471,11 @@ async fn what_is_found_decides_about_goods_and_credit() {
         examination: 1,
         disposal: disposal.into(),
     };
-    let (customs, inspection) =
-        (stage_.sandbox.connect("customs").await, stage_.sandbox.connect("inspection").await);
-    let unfounded = inspection.inspection().dispose(dispose("RELEASE")).await;
+    let (customs, quarantine) =
+        (stage_.sandbox.connect("customs").await, stage_.sandbox.connect("quarantine").await);
+    let unfounded = quarantine.inspection().dispose(dispose("RELEASE")).await;
     assert_eq!(code(&unfounded.expect_err("it did not pass")).0, "SW-1608");
-    inspection.inspection().dispose(dispose("TREAT")).await.expect("it is founded");
+    quarantine.inspection().dispose(dispose("TREAT")).await.expect("it is founded");
     customs.inspection().dispose(dispose("RELEASE")).await.expect("nothing of its own is wrong");
     let order = stage_.site.finds(&name, |order| stage(order) == OrderStage::Treating).await;
     let treatment =
@@ -503,7 +503,7 @@ async fn what_is_found_decides_about_goods_and_credit() {
     let (third, _) = stage_.files("QD-3").await;
     stage_.site.finds(&third, |order| stage(order) == OrderStage::Ordered).await;
     let listed = v1::ListCreditRequest { blacklisted: true, ..Default::default() };
-    let listed = inspection.inspection().list_credit(listed).await.expect("both agencies see it");
+    let listed = quarantine.inspection().list_credit(listed).await.expect("both agencies see it");
     assert_eq!(listed.into_inner().firms.len(), 1);
 
     // The firm appeals and is right.
@@ -557,9 +557,9 @@ async fn an_order_and_its_news_survive_kills() {
         Stream::open(&window, agency, "one", Vec::new(), 0).await.expect("it may")
     };
     let (customs, ciq) =
-        (stage_.sandbox.connect("customs").await, stage_.sandbox.connect("inspection").await);
+        (stage_.sandbox.connect("customs").await, stage_.sandbox.connect("quarantine").await);
     stage_.customs = open(customs, v1::Agency::Customs).await;
-    stage_.ciq = open(ciq, v1::Agency::Inspection).await;
+    stage_.ciq = open(ciq, v1::Agency::Quarantine).await;
     stage_.clear(&event, 2).await;
     let seen = stage_.firm.sees(&name, v1::State::Released).await;
     assert_eq!(count(&seen, |f| matches!(f, Kind::InspectionCompleted(_))), 1);

@@ -243,7 +243,7 @@ async fn scripts_of_the_sandbox_lead_through_every_receipt() {
     let examined = [2, 3, 120, 399, 500, 800, 899];
     assert_eq!(erp.hears(622, &copy(&one), 899).await, examined);
     assert_eq!(erp.hears(622, &copy(&held), 300).await, [2, 3, 120, 300]);
-    // Also when inspection is quicker than customs to want to look at the goods.
+    // Also when quarantine is quicker than customs to want to look at the goods.
     let seen = erp.hears(622, &copy(&joint), 899).await;
     assert_eq!(seen, examined, "one joint inspection");
 

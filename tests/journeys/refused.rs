@@ -10,7 +10,7 @@ async fn a_rejected_declaration_says_why_and_leaves_its_order_to_a_new_one() {
     let sandbox = Sandbox::start().await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     for (order, agency) in
-        [("SBX-REJECT1313-1", v1::Agency::Customs), ("SBX-CIQREJECT77-1", v1::Agency::Inspection)]
+        [("SBX-REJECT1313-1", v1::Agency::Customs), ("SBX-CIQREJECT77-1", v1::Agency::Quarantine)]
     {
         let first = firm.files(order).await;
         let seen = firm.sees(&first.name, v1::State::Rejected).await;

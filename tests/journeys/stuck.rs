@@ -73,7 +73,7 @@ async fn a_document_that_cannot_be_read_keeps_nobody_elses_receipts() {
     comes_true("it is set aside", async || !stuck(&sandbox).is_empty()).await;
     let items = stuck(&sandbox);
     let [item] = &items[..] else { panic!("one is stuck: {items:#?}") };
-    assert_eq!((&item["service"], &item["queue"]), (&"ceb".into(), &"news".into()), "{item}");
+    assert_eq!((&item["service"], &item["queue"]), (&"ceb".into(), &"events".into()), "{item}");
     assert_eq!(item["behind"], 1, "what customs said next waits behind it: {item}");
     let about = item["subject"].as_str().expect("an id");
     assert_eq!(about, events[0].declaration_id);
@@ -89,7 +89,7 @@ async fn a_document_that_cannot_be_read_keeps_nobody_elses_receipts() {
     let id = item["id"].as_str().expect("an id");
     let shown = sandbox.command(&["--as", "admin", "stuck", "show", id]);
     let shown = String::from_utf8(done(shown)).expect("it is text");
-    assert!(shown.contains("ceb.news") && shown.contains("a kept document"), "{shown}");
+    assert!(shown.contains("ceb.events") && shown.contains("ceb.document.body"), "{shown}");
     let denied = sandbox.command(&["--as", "agent", "stuck", "list"]);
     assert!(!denied.status.success(), "administrators only");
 
@@ -156,21 +156,21 @@ async fn health_says_when_a_loop_stands_still() {
     let mut sandbox = Sandbox::start().await;
     sandbox.may_log_errors = true;
     let door = "single_window.ceb.v1.CebService";
-    for component in [door, "ceb.news", "inspection.events"] {
+    for component in [door, "ceb.events", "inspection.events"] {
         assert_eq!(health(&sandbox, component).await, ServingStatus::Serving, "{component}");
     }
     let mut database = sandbox.database().await;
-    let away = "alter table ceb.heard rename to elsewhere";
+    let away = "alter table ceb.inbox rename to elsewhere";
     sqlx::raw_sql(away).execute(&mut database).await.expect("it is ours");
     sends(&Erp::of(&sandbox).await, &import("QDCEB-94")).await;
     comes_true("it is noticed", async || {
-        health(&sandbox, "ceb.news").await == ServingStatus::NotServing
+        health(&sandbox, "ceb.events").await == ServingStatus::NotServing
     })
     .await;
     assert_eq!(health(&sandbox, door).await, ServingStatus::NotServing);
     let other = "single_window.inspection.v1.InspectionService";
     assert_eq!(health(&sandbox, other).await, ServingStatus::Serving, "that one goes on");
-    let back = "alter table ceb.elsewhere rename to heard";
+    let back = "alter table ceb.elsewhere rename to inbox";
     sqlx::raw_sql(back).execute(&mut database).await.expect("it is ours");
     comes_true("it goes on", async || health(&sandbox, door).await == ServingStatus::Serving).await;
 }

@@ -12,7 +12,7 @@ use crate::harness::{Sandbox, eventually};
 const IMPORT: &str = "docs/examples/import-9610.json";
 const EXPORT: &str = "docs/examples/export-9810.json";
 const CUSTOMS: &str = "AWAITED_CUSTOMS_VERDICT";
-const INSPECTION: &str = "AWAITED_INSPECTION_VERDICT";
+const QUARANTINE: &str = "AWAITED_QUARANTINE_VERDICT";
 const FINDINGS: &str = "AWAITED_FINDINGS";
 
 /// Files an example; its name.
@@ -50,30 +50,30 @@ async fn waits_for(sandbox: &Sandbox, args: &[&str], expected: &[&str]) -> Value
 async fn a_person_gives_the_verdicts_of_an_agency() {
     let sandbox = Sandbox::with(&["--no-agencies"]).await;
     let name = filed(&sandbox, IMPORT);
-    let record = waits_for(&sandbox, &["get", &name], &[CUSTOMS, INSPECTION]).await;
+    let record = waits_for(&sandbox, &["get", &name], &[CUSTOMS, QUARANTINE]).await;
     let (order_no, pre_no) = (&record["order_no"], &record["pre_no"]);
     let (order_no, pre_no) = (order_no.as_str().expect("text"), pre_no.as_str().expect("text"));
 
     let held = said(&sandbox, "customs", &[order_no, "--hold", "--reason", "send the invoice"]);
     assert!(held.contains("applied") && held.contains("DOC send the invoice"), "{held}");
-    assert!(held.contains("release waits for: verdict of customs, verdict of insp"), "{held}");
+    assert!(held.contains("release waits for: verdict of customs, verdict of quar"), "{held}");
     let cleared = said(&sandbox, "customs", &[pre_no, "--clear"]);
     assert!(cleared.contains("applied"), "{cleared}");
     assert!(said(&sandbox, "customs", &[order_no, "--clear"]).contains("given before"));
-    waits_for(&sandbox, &["get", &name], &[INSPECTION]).await;
+    waits_for(&sandbox, &["get", &name], &[QUARANTINE]).await;
     let card = shown(&sandbox.command(&["get", &name]));
-    assert!(card.contains("waits for") && card.contains("verdict of inspection (CIQ)"), "{card}");
+    assert!(card.contains("waits for") && card.contains("verdict of quarantine (CIQ)"), "{card}");
 
     // By its UUID, version and round nothing needs to be found.
     let id = name.rsplit('/').next().expect("an id");
     let named = [id, "--clear", "--version", "1", "--round", "1"];
-    let released = said(&sandbox, "inspection", &named);
+    let released = said(&sandbox, "quarantine", &named);
     assert!(released.contains("applied"), "{released}");
     waits_for(&sandbox, &["get", &name], &[]).await;
     let told = sandbox.command(&["watch", &name, "--until-end"]);
     assert!(told.status.success(), "{}", shown(&told));
     let told = shown(&told);
-    assert!(told.contains("cleared; waits for verdict of inspection (CIQ)"), "{told}");
+    assert!(told.contains("cleared; waits for verdict of quarantine (CIQ)"), "{told}");
 
     // Whoever is no agency, says not who, or names nothing.
     let agent = verdict(&sandbox, "agent", &[order_no, "--clear"]);
@@ -92,19 +92,19 @@ async fn a_person_gives_the_verdicts_of_an_agency() {
 async fn an_order_says_what_the_release_waits_for() {
     let sandbox = Sandbox::with(&["--no-agencies"]).await;
     let name = filed(&sandbox, EXPORT);
-    waits_for(&sandbox, &["get", &name], &[CUSTOMS, INSPECTION]).await;
+    waits_for(&sandbox, &["get", &name], &[CUSTOMS, QUARANTINE]).await;
     let look = ["--inspect", "--code", "LOOK", "--reason", "count the boxes"];
     let demanded = said(&sandbox, "customs", &[&[name.as_str()], &look[..]].concat());
     assert!(demanded.contains("LOOK count the boxes"), "{demanded}");
     let show = ["--as", "site", "inspect", "show", &name];
-    waits_for(&sandbox, &show, &[CUSTOMS, INSPECTION, FINDINGS]).await;
-    waits_for(&sandbox, &["get", &name], &[CUSTOMS, INSPECTION, FINDINGS]).await;
+    waits_for(&sandbox, &show, &[CUSTOMS, QUARANTINE, FINDINGS]).await;
+    waits_for(&sandbox, &["get", &name], &[CUSTOMS, QUARANTINE, FINDINGS]).await;
     let card = shown(&sandbox.command(&show));
     assert!(card.contains("findings of the joint inspection"), "{card}");
     let chinese = shown(&sandbox.command(&[&["--language", "zh"], &show[..]].concat()));
     assert!(chinese.contains("放行尚待") && chinese.contains("联合查验结果"), "{chinese}");
     // A verdict of one agency after the order was made is told with the order too.
-    said(&sandbox, "inspection", &[&name, "--hold"]);
+    said(&sandbox, "quarantine", &[&name, "--hold"]);
     said(&sandbox, "customs", &[&name, "--reject", "1300", "--reason", "wrong goods"]);
     waits_for(&sandbox, &show, &[]).await;
 }

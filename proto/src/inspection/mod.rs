@@ -52,8 +52,8 @@ pub fn parse_day(text: &str) -> Option<Date> {
 pub fn agency(wire: i32) -> Option<Agency> {
     match v1::Agency::try_from(wire) {
         Ok(v1::Agency::Customs) => Some(Agency::Customs),
-        Ok(v1::Agency::Inspection) => Some(Agency::Inspection),
-        Ok(v1::Agency::Site | v1::Agency::Unspecified) | Err(_) => None,
+        Ok(v1::Agency::Quarantine) => Some(Agency::Quarantine),
+        Ok(v1::Agency::Unspecified) | Err(_) => None,
     }
 }
 

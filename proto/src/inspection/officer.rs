@@ -16,7 +16,7 @@ use crate::v1;
 /// Everything that is wrong with it.
 pub fn officer(said: v1::Officer) -> Result<(Candidate, bool), Refusal> {
     let agency = agency(said.agency).ok_or_else(|| {
-        wrong(Code::Required, "officer.agency", "customs or inspection", "须为海关或国检")
+        wrong(Code::Required, "officer.agency", "customs or quarantine", "须为海关或国检")
     })?;
     if !is_id(&said.id) {
         let (en, zh) =

@@ -57,7 +57,7 @@ pub fn state(order: &Order) -> v1::OrderState {
         work: Some(wire_examination(&order.work)),
         first: order.first.as_ref().map(wire_examination),
         by_customs: word(order.by_customs),
-        by_inspection: word(order.by_inspection),
+        by_quarantine: word(order.by_quarantine),
         disposal: word(order.disposal),
     }
 }
@@ -91,7 +91,7 @@ fn order(said: v1::OrderState) -> Said<Order> {
         work: examination(said.work.ok_or("work")?)?,
         first: said.first.map(examination).transpose()?,
         by_customs: decided(&said.by_customs, "by_customs")?,
-        by_inspection: decided(&said.by_inspection, "by_inspection")?,
+        by_quarantine: decided(&said.by_quarantine, "by_quarantine")?,
         disposal: decided(&said.disposal, "disposal")?,
     })
 }

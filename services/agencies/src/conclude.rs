@@ -73,9 +73,9 @@ pub(crate) fn reply(agency: Agency, round: &Round<'_>, conclusion: &Conclusion) 
 pub(crate) fn after_treatment(agency: Agency, round: &Round<'_>, passed: bool) -> Option<Reply> {
     let (outcome, reasons) = match (agency, passed) {
         (_, true) => (Outcome::Cleared, Vec::new()),
-        (Agency::Inspection, false) => (Outcome::Returned, reason("700", "除害处理不合格，退运")),
+        (Agency::Quarantine, false) => (Outcome::Returned, reason("700", "除害处理不合格，退运")),
         // The goods go; customs has nothing to add.
-        (Agency::Customs | Agency::Site | Agency::Unspecified, false) => return None,
+        (Agency::Customs | Agency::Unspecified, false) => return None,
     };
     Some(verdict(agency, round, (outcome, Duration::ZERO), reasons))
 }
@@ -124,8 +124,8 @@ pub(crate) fn pending(agency: Agency, record: &v1::OrderRecord) -> Pending {
     let instructed = state.instructions.iter().any(|it| it.agency == i32::from(agency));
     let decided = match agency {
         Agency::Customs => !state.by_customs.is_empty(),
-        Agency::Inspection => !state.by_inspection.is_empty(),
-        Agency::Site | Agency::Unspecified => true,
+        Agency::Quarantine => !state.by_quarantine.is_empty(),
+        Agency::Unspecified => true,
     };
     Pending {
         disposal: disposal.filter(|_| is_found && instructed && !decided),
@@ -136,7 +136,7 @@ pub(crate) fn pending(agency: Agency, record: &v1::OrderRecord) -> Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Agency::{Customs, Inspection};
+    use Agency::{Customs, Quarantine};
 
     #[test]
     fn findings_lead_to_conclusions() {
@@ -144,35 +144,35 @@ mod tests {
         let table = [
             (vec![], Conclusion::Clear, Conclusion::Clear),
             (
-                vec![(Customs, "CONFORM"), (Inspection, "CONFORM")],
+                vec![(Customs, "CONFORM"), (Quarantine, "CONFORM")],
                 Conclusion::Clear,
                 Conclusion::Clear,
             ),
             (
-                vec![(Customs, "CONFORM"), (Inspection, "QUARANTINE_FAIL")],
+                vec![(Customs, "CONFORM"), (Quarantine, "QUARANTINE_FAIL")],
                 Conclusion::Treat,
                 Conclusion::Treat,
             ),
             (
-                vec![(Customs, "QTY_MISMATCH"), (Inspection, "QUARANTINE_FAIL")],
+                vec![(Customs, "QTY_MISMATCH"), (Quarantine, "QUARANTINE_FAIL")],
                 reject("QTY_MISMATCH"),
                 reject("QTY_MISMATCH"),
             ),
             (
-                vec![(Inspection, "CONFORM"), (Customs, "PROHIBITED")],
+                vec![(Quarantine, "CONFORM"), (Customs, "PROHIBITED")],
                 Conclusion::Detain,
                 Conclusion::Clear,
             ),
             (
-                vec![(Customs, "PROHIBITED"), (Inspection, "QUALITY_FAIL")],
+                vec![(Customs, "PROHIBITED"), (Quarantine, "QUALITY_FAIL")],
                 Conclusion::Detain,
                 reject("QUALITY_FAIL"),
             ),
             (vec![(Customs, "UNHEARD_OF")], reject("UNHEARD_OF"), reject("UNHEARD_OF")),
         ];
-        for (found, customs, inspection) in table {
+        for (found, customs, quarantine) in table {
             assert_eq!(conclude(Customs, &found), customs, "{found:?}");
-            assert_eq!(conclude(Inspection, &found), inspection, "{found:?}");
+            assert_eq!(conclude(Quarantine, &found), quarantine, "{found:?}");
         }
     }
 
@@ -203,10 +203,10 @@ mod tests {
     #[test]
     fn an_order_shows_which_word_is_missing() {
         use Disposal::{Release, Treat};
-        let pests = [(Customs, "CONFORM"), (Inspection, "QUARANTINE_FAIL")];
+        let pests = [(Customs, "CONFORM"), (Quarantine, "QUARANTINE_FAIL")];
         let only_pests = &pests[1..];
-        let prohibited = [(Customs, "PROHIBITED"), (Inspection, "CONFORM")];
-        let wrong = [(Customs, "QTY_MISMATCH"), (Inspection, "CONFORM")];
+        let prohibited = [(Customs, "PROHIBITED"), (Quarantine, "CONFORM")];
+        let wrong = [(Customs, "QTY_MISMATCH"), (Quarantine, "CONFORM")];
         let said = |disposal, treated| Pending { disposal, treated };
         let nothing = said(None, None);
         let table = [
@@ -238,13 +238,13 @@ mod tests {
             (OrderStage::Found, &wrong, None, nothing, nothing),
             (OrderStage::Ordered, &pests, None, nothing, nothing),
         ];
-        for (stage, found, treated, customs, inspection) in table {
+        for (stage, found, treated, customs, quarantine) in table {
             let record = record(stage, found, treated);
             assert_eq!(pending(Customs, &record), customs, "{stage:?} {found:?} {treated:?}");
-            assert_eq!(pending(Inspection, &record), inspection, "{stage:?} {found:?} {treated:?}");
+            assert_eq!(pending(Quarantine, &record), quarantine, "{stage:?} {found:?} {treated:?}");
         }
         let mut decided = record(OrderStage::Found, &pests, None);
-        decided.state.as_mut().expect("a state").by_inspection = "TREAT".to_owned();
-        assert_eq!(pending(Inspection, &decided), nothing);
+        decided.state.as_mut().expect("a state").by_quarantine = "TREAT".to_owned();
+        assert_eq!(pending(Quarantine, &decided), nothing);
     }
 }

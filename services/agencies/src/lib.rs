@@ -1,4 +1,4 @@
-//! Customs, inspection and the examination site as programs that know only the public protocol.
+//! Customs, quarantine and the examination site as programs that know only the public protocol.
 //!
 //! They are what an integrator tests against, and what our own tests use instead of mocks. By
 //! default both agencies clear at once; an order number that begins with `SBX-` scripts them, see
@@ -69,6 +69,31 @@ async fn is_sandbox(window: &Window) -> Result<bool, Status> {
     }
 }
 
+/// What is simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Simulator {
+    /// Customs (海关).
+    Customs,
+    /// Entry-exit inspection and quarantine (国检).
+    Quarantine,
+    /// An examination site with its laboratory (查验场地).
+    Site,
+}
+
+impl Simulator {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Customs, Self::Quarantine, Self::Site];
+
+    /// The agency that it plays; `None` where it is none.
+    fn agency(self) -> Option<v1::Agency> {
+        match self {
+            Self::Customs => Some(v1::Agency::Customs),
+            Self::Quarantine => Some(v1::Agency::Quarantine),
+            Self::Site => None,
+        }
+    }
+}
+
 /// Runs a simulated agency, or the site, until `shutdown`. `books` is the file in which customs keeps
 /// what buyers have used and which bills are to be issued; without it that ends with the run.
 ///
@@ -78,7 +103,7 @@ async fn is_sandbox(window: &Window) -> Result<bool, Status> {
 /// does not help.
 pub async fn run(
     window: Window,
-    agency: v1::Agency,
+    simulator: Simulator,
     name: &str,
     books: Option<PathBuf>,
     shutdown: CancellationToken,
@@ -87,18 +112,9 @@ pub async fn run(
         sandbox = is_sandbox(&window) => if !sandbox? { return Err(Error::NotASandbox) },
         () = shutdown.cancelled() => return Ok(()),
     }
-    let duty = match agency {
-        v1::Agency::Site => return Ok(site::run(window, shutdown).await?),
-        v1::Agency::Customs => Some(Duty::open(books.as_deref())),
-        v1::Agency::Inspection | v1::Agency::Unspecified => None,
-    };
-    let consumer = Consumer {
-        window: window.clone(),
-        agency,
-        name: name.to_owned(),
-        from: Vec::new(),
-        progress_seconds: 0,
-    };
+    let Some(agency) = simulator.agency() else { return Ok(site::run(window, shutdown).await?) };
+    let duty = (simulator == Simulator::Customs).then(|| Duty::open(books.as_deref()));
+    let consumer = Consumer::new(window.clone(), agency.into(), name);
     let (office, real) = (Office::new(agency), AtomicBool::new(false));
     let (say, said) = mpsc::channel(VERDICTS_WAITING_MAX);
     let handler = Simulated { agency, duty: duty.as_ref(), office: &office, real: &real };
@@ -181,10 +197,10 @@ pub fn replies(agency: v1::Agency, event: &v1::Event) -> Vec<Reply> {
 
 fn say(agency: v1::Agency, event: &v1::Event, fact: &Kind) -> Vec<Reply> {
     match (agency, fact) {
-        (v1::Agency::Customs | v1::Agency::Inspection, Kind::Filed(_) | Kind::Amended(_)) => {
+        (v1::Agency::Customs | v1::Agency::Quarantine, Kind::Filed(_) | Kind::Amended(_)) => {
             review(agency, event, &script(event), None)
         }
-        (v1::Agency::Customs | v1::Agency::Inspection, Kind::InspectionCompleted(done)) => {
+        (v1::Agency::Customs | v1::Agency::Quarantine, Kind::InspectionCompleted(done)) => {
             conclude(agency, event, &done.findings)
         }
         (_, Kind::InspectionAnswered(answered)) if answered.demanded_by == i32::from(agency) => {

@@ -251,9 +251,9 @@ mod tests {
     #[test]
     fn only_what_needs_more_than_a_verdict_is_looked_at() {
         let completed = |results: [&str; 2]| {
-            let [customs, inspection] = results;
+            let [customs, quarantine] = results;
             let findings =
-                vec![finding(Agency::Customs, customs), finding(Agency::Inspection, inspection)];
+                vec![finding(Agency::Customs, customs), finding(Agency::Quarantine, quarantine)];
             Kind::InspectionCompleted(v1::InspectionCompleted { findings, ..Default::default() })
         };
         let moved = |step: v1::InspectionStep| {
@@ -267,8 +267,8 @@ mod tests {
             (moved(v1::InspectionStep::Treating), false, false),
             (moved(v1::InspectionStep::Treated), true, true),
         ];
-        for (kind, customs, inspection) in table {
-            for (agency, expected) in [(Agency::Customs, customs), (Agency::Inspection, inspection)]
+        for (kind, customs, quarantine) in table {
+            for (agency, expected) in [(Agency::Customs, customs), (Agency::Quarantine, quarantine)]
             {
                 let office = Office::new(agency);
                 office.hear(&event("a", 1, TIME, kind.clone()));
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn what_is_too_much_to_remember_is_looked_for() {
-        let office = Office::new(Agency::Inspection);
+        let office = Office::new(Agency::Quarantine);
         let moved =
             v1::InspectionMoved { step: v1::InspectionStep::Treated.into(), ..Default::default() };
         for n in 0..=FRESH_MAX {
@@ -294,7 +294,7 @@ mod tests {
     #[test]
     fn an_order_that_waited_is_decided_about_in_its_round() {
         let finding = v1::ExaminationFinding {
-            agency: Agency::Inspection.into(),
+            agency: Agency::Quarantine.into(),
             result: "QUARANTINE_FAIL".to_owned(),
             ..Default::default()
         };
@@ -303,7 +303,7 @@ mod tests {
             version: 3,
             examination: 2,
             instructions: vec![v1::Instruction {
-                agency: Agency::Inspection.into(),
+                agency: Agency::Quarantine.into(),
                 ..Default::default()
             }],
             work: Some(v1::Examination { findings: vec![finding], ..Default::default() }),
@@ -311,7 +311,7 @@ mod tests {
         };
         let name = "declarations/a/inspection".to_owned();
         let record = v1::OrderRecord { name, state: Some(state), ..Default::default() };
-        let office = Office::new(Agency::Inspection);
+        let office = Office::new(Agency::Quarantine);
         let missed = office.missed(record.clone()).map(|(_, look)| look);
         assert_eq!(missed, Some(Look { version: 3, round: 3 }));
         assert_eq!(Office::new(Agency::Customs).missed(record.clone()), None, "it has no say");

@@ -40,8 +40,8 @@ async fn put(window: &Window, agency: v1::Agency) -> Result<(), Status> {
             put_officers(window, agency, "GC").await?;
             put_places(window).await
         }
-        v1::Agency::Inspection => put_officers(window, agency, "CQ").await,
-        v1::Agency::Site | v1::Agency::Unspecified => Ok(()),
+        v1::Agency::Quarantine => put_officers(window, agency, "CQ").await,
+        v1::Agency::Unspecified => Ok(()),
     }
 }
 

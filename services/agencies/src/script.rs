@@ -45,7 +45,7 @@ pub enum Goods {
     Miscounted,
     /// The documents do not fit, whoever looks.
     Undocumented,
-    /// What inspection wants looked at does not pass quarantine.
+    /// What quarantine wants looked at has pests.
     Infested,
     /// What customs wants looked at is prohibited.
     Prohibited,
@@ -55,7 +55,7 @@ pub enum Goods {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
     customs: Wish,
-    inspection: Wish,
+    quarantine: Wish,
     /// Before each answer.
     pub delay: Duration,
     /// Before the findings.
@@ -86,7 +86,7 @@ impl Default for Script {
     fn default() -> Self {
         Self {
             customs: Wish::Clear,
-            inspection: Wish::Clear,
+            quarantine: Wish::Clear,
             delay: Duration::ZERO,
             examination: EXAMINATION,
             twice: false,
@@ -124,10 +124,10 @@ impl Script {
             "ACCEPT" => {}
             "INSPECT" => {
                 self.customs = Wish::Inspect;
-                self.inspection = Wish::Inspect;
+                self.quarantine = Wish::Inspect;
             }
             "CUSTOMSINSPECT" => self.customs = Wish::Inspect,
-            "CIQINSPECT" => self.inspection = Wish::Inspect,
+            "CIQINSPECT" => self.quarantine = Wish::Inspect,
             "HOLD" => self.customs = Wish::Hold,
             "DETAIN" => self.customs = Wish::Detain,
             "RETURN" => self.customs = Wish::Return,
@@ -149,7 +149,7 @@ impl Script {
             "TAXPAID" => self.pays = true,
             other => {
                 if let Some(code) = other.strip_prefix("CIQREJECT") {
-                    self.inspection = Wish::Reject(code_or_default(code));
+                    self.quarantine = Wish::Reject(code_or_default(code));
                 } else if let Some(code) = other.strip_prefix("REJECT") {
                     self.customs = Wish::Reject(code_or_default(code));
                 } else if let Some(delay) = other.strip_prefix("DELAY").and_then(seconds) {
@@ -172,7 +172,7 @@ impl Script {
         match (self.goods, agency) {
             (Goods::Miscounted, _) => FoundResult::QtyMismatch,
             (Goods::Undocumented, _) => FoundResult::DocMismatch,
-            (Goods::Infested, Agency::Inspection) => FoundResult::QuarantineFail,
+            (Goods::Infested, Agency::Quarantine) => FoundResult::QuarantineFail,
             (Goods::Prohibited, Agency::Customs) => FoundResult::Prohibited,
             (Goods::Conform | Goods::Infested | Goods::Prohibited, _) => FoundResult::Conform,
         }
@@ -185,7 +185,7 @@ impl Script {
 
     /// What an agency does with a version.
     pub fn wish(&self, agency: Agency, version: u32) -> Wish {
-        let wish = if agency == Agency::Customs { &self.customs } else { &self.inspection };
+        let wish = if agency == Agency::Customs { &self.customs } else { &self.quarantine };
         match wish {
             // The documents came with the new version.
             Wish::Hold if version > 1 => Wish::Clear,
@@ -206,7 +206,7 @@ mod tests {
     fn words_are_obeyed_until_the_first_that_is_none() {
         let script = Script::of("SBX-DELAY2-REJECT1313-TWICE-0001-INSPECT");
         assert_eq!(script.wish(Agency::Customs, 1), Wish::Reject("1313".to_owned()));
-        assert_eq!(script.wish(Agency::Inspection, 1), Wish::Clear);
+        assert_eq!(script.wish(Agency::Quarantine, 1), Wish::Clear);
         assert_eq!(script.delay, Duration::from_secs(2));
         assert!(script.twice);
         assert_eq!(Script::of("QD-INSPECT-1"), Script::default());
@@ -230,7 +230,7 @@ mod tests {
         for (order_no, sampled, laboratory, found) in table {
             let script = Script::of(order_no);
             assert_eq!((script.sampled, script.laboratory), (sampled, laboratory), "{order_no}");
-            let said = (script.analysed(Agency::Customs), script.analysed(Agency::Inspection));
+            let said = (script.analysed(Agency::Customs), script.analysed(Agency::Quarantine));
             assert_eq!(said, found, "{order_no}");
         }
         assert!(!Script::of("SBX-TREATFAIL-1").treatable);

@@ -294,7 +294,7 @@ fn word(act: &Act) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use v1::Agency::{Customs, Inspection};
+    use v1::Agency::{Customs, Quarantine};
 
     const LONG_AGO: Elapsed =
         Elapsed { seen: Duration::from_secs(9_000), sent: Duration::from_secs(9_000) };
@@ -452,7 +452,7 @@ mod tests {
         assert_eq!(play(&mut record, order_no), ["500 2: CONFORM, 500 5: CONFORM"]);
         let first = record.clone();
         let state = record.state.as_mut().expect("a state");
-        state.instructions.push(instruction(Inspection, "500"));
+        state.instructions.push(instruction(Quarantine, "500"));
         assert_eq!(play(&mut record.clone(), order_no), ["500 0: QUARANTINE_FAIL"]);
 
         // The same after a restart in between: what was told is not told again.
@@ -469,7 +469,7 @@ mod tests {
 
     #[test]
     fn samples_are_taken_sent_and_waited_for() {
-        let sampling = v1::Instruction { sampling: true, ..instruction(Inspection, "FOOD") };
+        let sampling = v1::Instruction { sampling: true, ..instruction(Quarantine, "FOOD") };
         let instructions = vec![instruction(Customs, "500"), sampling];
         let mut record = record(OrderStage::Examining, instructions, at_work(&[Method::Manual]));
         let mut only_one = record.clone();

@@ -19,7 +19,7 @@ use store::share::Share;
 use store::tail::{Reader, Signal};
 use store::{Fault, ServiceError, journal};
 
-use crate::commit::{CebCommand, Done};
+use crate::commit::CebCommand;
 use crate::receipt::IssuedReceipt;
 use crate::wire::{fault, grouped, logged, outgoing, own_log, record};
 use crate::{Ceb, issue, message, read};
@@ -70,7 +70,8 @@ impl Ceb {
                 let message::Broken { malformed, faults, envelope_id, answer } = *broken;
                 if !malformed.dxp_id.is_empty() {
                     let slot = Slot::of(&malformed.dxp_id);
-                    self.batch.enqueue(slot, &share, CebCommand::Malformed(malformed)).await?;
+                    let command = |reply| CebCommand::Malformed(malformed, reply);
+                    self.batch.enqueue(slot, &share, command).await?;
                 }
                 return Ok(v1::SendResponse {
                     envelope_id,
@@ -84,15 +85,13 @@ impl Ceb {
         let share = &share;
         let waiting = documents.into_iter().map(|document| {
             let slot = document.slot;
-            let command = CebCommand::Receive(Box::new(document));
+            let command = |reply| CebCommand::Receive(Box::new(document), reply);
             self.batch.send(slot, share, command, when_full)
         });
         let mut said: Vec<IssuedReceipt> = Vec::new();
         for done in join_all(waiting).await {
             // What was refused for lack of room is sent again whole: documents are known by guid.
-            if let Done::Received(more) = done? {
-                said.extend(more);
-            }
+            said.extend(done?);
         }
         Ok(v1::SendResponse {
             guid,
@@ -201,9 +200,8 @@ impl Ceb {
                 body: Bytes::from(body),
             };
             let slot = Slot::of(&issued.invt_no);
-            let done =
-                self.batch.enqueue(slot, &Share::Kept, CebCommand::Issue(Box::new(issued))).await?;
-            taken += u32::from(matches!(done, Done::Issued(true)));
+            let command = |reply| CebCommand::Issue(Box::new(issued), reply);
+            taken += u32::from(self.batch.enqueue(slot, &Share::Kept, command).await?);
         }
         Ok(v1::IssueResponse { taken })
     }

@@ -1,11 +1,11 @@
-//! The one transaction of the national door. Documents that came, news of the declaration service, and
+//! The one transaction of the national door. Documents that came, events of the declaration service, and
 //! answers to our errands go through it together.
 //!
-//! Order: lock the heads of the slots that are known; load what is concerned; lock what was found
-//! beyond, and load again when there was something; decide in memory; write. One lane does all of it:
+//! Order: take the lock; load what is concerned, once; decide in memory; write. One lane does all of it:
 //! within a process because there is one, among several processes on one database because each
-//! transaction first takes the same advisory lock. So two transactions never wait for each other in vain,
-//! and none decides on what another is about to change.
+//! transaction first takes the same advisory lock. So what was loaded stays true until the commit, two
+//! transactions never wait for each other in vain, and none decides on what another is about to change. The
+//! heads of slots are locked for what is appended there, at the end.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,76 +13,52 @@ use std::sync::Arc;
 use domain::Slot;
 use proto::memory::{self, Charge};
 use sqlx::PgConnection;
-use store::commit_queue::Transaction;
-use store::journal::{Entry, Heads};
+use store::commit_queue::{Reply, Transaction};
+use store::journal::Entry;
 use store::request::Requests;
 use store::tail::Tail;
 use store::{Clock, Fault};
 
 use crate::document_set::{DocumentKeys, DocumentSet};
 use crate::errand::Hints;
-use crate::follow::{self, Heard, Late};
+use crate::follow::{self, EventBatch, LateEvent};
 use crate::issue::{self, Issued};
 use crate::receipt::IssuedReceipt;
 use crate::receive::{self, Malformed, Received};
 use crate::transaction::{CebTransaction, Numbers, Written};
 use crate::{errand, expire, export};
 
-/// What waits for its transaction.
+/// What waits for its transaction, and what it is answered with.
 #[derive(Debug)]
 pub(crate) enum CebCommand {
-    /// A document came.
-    Receive(Box<Received>),
+    /// A document came; the first receipts.
+    Receive(Box<Received>, Reply<Vec<IssuedReceipt>>),
     /// A message broke the schema.
-    Malformed(Malformed),
-    /// The declaration service told what happened.
-    Heard(Heard),
-    /// The same, out of the queue of what could not be taken when it came.
-    Late(Late),
+    Malformed(Malformed, Reply<()>),
+    /// Events came over the exchange.
+    Take(EventBatch, Reply<()>),
+    /// One out of the queue of those that could not be taken when they came.
+    Late(LateEvent, Reply<()>),
     /// The declaration service answered an errand.
-    Errand(errand::Answered),
-    /// Customs issued something.
-    Issue(Box<Issued>),
-    /// This inventory has waited long enough for its documents.
-    Expire(expire::Expired),
+    Errand(errand::Answered, Reply<()>),
+    /// Customs issued something; whether it was taken, or had been before.
+    Issue(Box<Issued>, Reply<bool>),
+    /// This inventory has waited long enough for its documents; false when it may wait longer.
+    Expire(expire::Expired, Reply<bool>),
 }
 
 impl CebCommand {
     fn want(&self, wanted: &mut DocumentKeys) {
         match self {
-            Self::Receive(received) => received.want(wanted),
-            Self::Malformed(_) => {}
-            Self::Heard(heard) => follow::want(&heard.news, wanted),
-            Self::Late(late) => follow::want(&late.news, wanted),
-            Self::Errand(answered) => answered.want(wanted),
-            Self::Issue(issued) => {
+            Self::Receive(received, _) => received.want(wanted),
+            Self::Malformed(..) => {}
+            Self::Take(batch, _) => batch.events.iter().for_each(|it| follow::want(it, wanted)),
+            Self::Late(late, _) => follow::want(&late.event, wanted),
+            Self::Errand(answered, _) => answered.want(wanted),
+            Self::Issue(issued, _) => {
                 wanted.invt_nos.insert(issued.invt_no.clone());
             }
-            Self::Expire(expired) => expired.want(wanted),
-        }
-    }
-}
-
-/// What was done.
-#[derive(Debug, Clone)]
-pub(crate) enum Done {
-    /// The first receipts.
-    Received(Vec<IssuedReceipt>),
-    /// Kept.
-    Heard,
-    /// It may wait longer.
-    TooEarly,
-    /// Another process heard these news before.
-    Outrun,
-    /// Whether it was taken, or had been before.
-    Issued(bool),
-}
-
-impl Done {
-    fn said(&mut self) -> &mut [IssuedReceipt] {
-        match self {
-            Self::Received(said) => said,
-            Self::Heard | Self::TooEarly | Self::Outrun | Self::Issued(_) => &mut [],
+            Self::Expire(expired, _) => expired.want(wanted),
         }
     }
 }
@@ -98,7 +74,6 @@ pub(crate) struct CebWriter {
 
 impl Transaction for CebWriter {
     type Command = CebCommand;
-    type Answer = Done;
     type Published = (Vec<Entry>, bool);
     type Held = Option<Arc<Charge>>;
 
@@ -110,91 +85,76 @@ impl Transaction for CebWriter {
         &self,
         tx: &mut PgConnection,
         commands: &[CebCommand],
-    ) -> Result<(Vec<Done>, Self::Published), Fault> {
+    ) -> Result<Self::Published, Fault> {
         let mut wanted = DocumentKeys::default();
         for command in commands {
             command.want(&mut wanted);
         }
         sqlx::query!("select pg_advisory_xact_lock(7102, 0)").execute(&mut *tx).await?;
-        let known: Vec<i16> = wanted.slots.iter().map(|slot| slot.column()).collect();
-        let mut heads = Heads::lock(&mut *tx, &known).await?;
-        let mut shelf = DocumentSet::load(&mut *tx, &wanted).await?;
-        let beyond: BTreeSet<i16> = shelf
-            .papers()
-            .map(|paper| paper.slot)
-            .filter(|slot| !heads.hold(*slot))
-            .map(Slot::column)
-            .collect();
-        if !beyond.is_empty() {
-            let beyond: Vec<i16> = beyond.into_iter().collect();
-            heads.lock_more(&mut *tx, &beyond).await?;
-            shelf = DocumentSet::load(&mut *tx, &wanted).await?;
-        }
+        let shelf = DocumentSet::load(&mut *tx, self.tail.cipher(), &wanted).await?;
         let now = self.clock.now();
         let received: BTreeSet<Slot> = commands
             .iter()
             .filter_map(|command| match command {
-                CebCommand::Receive(received) => Some(received.slot),
+                CebCommand::Receive(received, _) => Some(received.slot),
                 _ => None,
             })
             .collect();
         let numbers = Numbers::load(&mut *tx, &received, now).await?;
         let issued = commands.iter().filter_map(|command| match command {
-            CebCommand::Issue(issued) => Some(issued.key()),
+            CebCommand::Issue(issued, _) => Some(issued.key()),
             _ => None,
         });
         let requests = Requests::load(&mut *tx, issued).await?;
-        let heard = follow::Place::load(&mut *tx, commands).await?;
-        let mut step = CebTransaction::new(now, shelf, numbers, requests, heard);
-        let mut done: Vec<Done> = commands.iter().map(|command| act(&mut step, command)).collect();
+        let events = follow::EventWrites::load(&mut *tx, commands).await?;
+        let mut step = CebTransaction::new(now, shelf, numbers, requests, events);
+        let mut said = Vec::new();
+        for command in commands {
+            match command {
+                CebCommand::Receive(received, reply) => {
+                    said.push((reply, receive::receive(&mut step, received)));
+                }
+                CebCommand::Malformed(malformed, reply) => {
+                    receive::malformed(&mut step, malformed);
+                    reply.done();
+                }
+                CebCommand::Take(batch, reply) => {
+                    follow::take(&mut step, batch);
+                    reply.done();
+                }
+                CebCommand::Late(late, reply) => {
+                    follow::take_late(&mut step, late);
+                    reply.done();
+                }
+                CebCommand::Errand(answered, reply) => {
+                    errand::answered(&mut step, answered);
+                    reply.done();
+                }
+                CebCommand::Issue(issued, reply) => reply.give(issue::issue(&mut step, issued)),
+                CebCommand::Expire(expired, reply) => {
+                    reply.give(expire::expire(&mut step, expired));
+                }
+            }
+        }
         for bill in std::mem::take(&mut step.bills) {
             export::release_bill(&mut step, &bill);
         }
-        let Written { entries, positions, errands } = step.write(&mut *tx, &mut heads).await?;
-        for said in done.iter_mut().flat_map(Done::said) {
-            // What its sender cannot read was written nowhere.
-            said.position = positions.get(&said.event).copied().unwrap_or_default();
+        let Written { entries, positions, errands } =
+            step.write(&mut *tx, self.tail.cipher()).await?;
+        for (reply, mut receipts) in said {
+            for receipt in &mut receipts {
+                // What its sender cannot read was written nowhere.
+                receipt.position = positions.get(&receipt.event).copied().unwrap_or_default();
+            }
+            reply.give(receipts);
         }
-        Ok((done, (entries, errands)))
+        Ok((entries, errands))
     }
 
     fn publish(&self, (entries, errands): Self::Published) {
         self.tail.tell(entries);
         if errands {
             self.errands.give();
-        }
-    }
-}
-
-fn act(step: &mut CebTransaction, command: &CebCommand) -> Done {
-    match command {
-        CebCommand::Receive(received) => Done::Received(receive::receive(step, received)),
-        CebCommand::Malformed(malformed) => {
-            receive::malformed(step, malformed);
-            Done::Heard
-        }
-        CebCommand::Heard(heard) => {
-            if follow::hear(step, heard) {
-                Done::Heard
-            } else {
-                Done::Outrun
-            }
-        }
-        CebCommand::Errand(answered) => {
-            errand::answered(step, answered);
-            Done::Heard
-        }
-        CebCommand::Issue(issued) => Done::Issued(issue::issue(step, issued)),
-        CebCommand::Late(late) => {
-            follow::catch_up(step, late);
-            Done::Heard
-        }
-        CebCommand::Expire(expired) => {
-            if expire::expire(step, expired) {
-                Done::Heard
-            } else {
-                Done::TooEarly
-            }
         }
     }
 }

@@ -54,8 +54,8 @@ fn standing(record: &v1::DeclarationRecord, language: Language) -> Rows {
         ),
         (pick(language, "customs", "海关"), words::stand(language, record.customs()).to_owned()),
         (
-            pick(language, "inspection", "国检"),
-            words::stand(language, record.inspection()).to_owned(),
+            pick(language, "quarantine", "国检"),
+            words::stand(language, record.quarantine()).to_owned(),
         ),
         (pick(language, "joint inspection", "联合查验"), or_none(&record.inspection_order_id)),
         (pick(language, "release", "放行"), release),

@@ -21,6 +21,7 @@ mod card;
 pub mod ceb;
 pub mod change;
 pub mod clock;
+mod csv;
 mod follow;
 pub mod help;
 mod input;
@@ -33,6 +34,7 @@ pub mod sandbox;
 pub mod stuck;
 pub mod submit;
 mod table;
+pub mod tax;
 mod values;
 pub mod verdict;
 pub mod watch;
@@ -68,6 +70,7 @@ pub enum Command {
     Inspect(inspect::Inspect),
     Stuck(stuck::Stuck),
     Clock(clock::Clock),
+    Tax(tax::Tax),
 }
 
 impl Command {
@@ -77,6 +80,14 @@ impl Command {
     ///
     /// What kept it from doing so.
     pub async fn run(self, options: &Options) -> anyhow::Result<Exit> {
+        let has_csv = matches!(self, Self::Tax(_));
+        anyhow::ensure!(
+            has_csv || options.format() != Format::Csv,
+            Said::new(
+                "this command has no CSV; take --output table or --output json",
+                "该命令不支持CSV，请用 --output table 或 --output json"
+            )
+        );
         match self {
             Self::Submit(args) => {
                 if let Some(exit) = options.missing(&args.files)? {
@@ -98,7 +109,7 @@ impl Command {
                 let named = options.caller.is_some() || options.cert.is_some();
                 anyhow::ensure!(
                     named,
-                    "say which agency gives the verdict: --as customs or --as inspection"
+                    "say which agency gives the verdict: --as customs or --as quarantine"
                 );
                 verdict::run(&options.session().await?, args).await
             }
@@ -108,6 +119,10 @@ impl Command {
             Self::Clock(args) => {
                 let session = options.session_as("admin").await?;
                 clock::run(&session, args).await
+            }
+            Self::Tax(args) => {
+                let voice = tax::Voice { format: options.format(), language: options.language() };
+                tax::run(voice, &args)
             }
         }
     }
@@ -120,6 +135,24 @@ pub enum Output {
     Table,
     /// For programs.
     Json,
+}
+
+/// The same where there are rows for spreadsheets too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Table,
+    Json,
+    Csv,
+}
+
+impl Format {
+    /// How refusals are told: beside rows as for people, on stderr.
+    pub(crate) fn output(self) -> Output {
+        match self {
+            Self::Json => Output::Json,
+            Self::Table | Self::Csv => Output::Table,
+        }
+    }
 }
 
 /// How a command ended; the numbers are a promise to scripts.

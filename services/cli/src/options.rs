@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use client::Config;
 
 use crate::ceb::Means;
-use crate::{Exit, Language, Output, Said, Session, sandbox};
+use crate::{Exit, Format, Language, Output, Said, Session, sandbox};
 
 /// What every command takes: where and how to speak, and which window it means.
 #[derive(Debug, Args)]
@@ -15,7 +15,7 @@ pub struct Options {
     /// Where the sandbox keeps everything, and where the private PostgreSQL lives.
     #[arg(long, global = true, env = "SW_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Tables for people, JSON for programs.
+    /// Tables for people, JSON for programs; CSV for spreadsheets, where a command has rows.
     #[arg(long, global = true, value_enum, default_value = "table")]
     output: OutputArg,
     /// Language of texts.
@@ -45,6 +45,7 @@ pub struct Options {
 enum OutputArg {
     Table,
     Json,
+    Csv,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -103,9 +104,15 @@ impl Options {
     }
 
     fn output(&self) -> Output {
+        self.format().output()
+    }
+
+    /// How to write, where there are rows.
+    pub(crate) fn format(&self) -> Format {
         match self.output {
-            OutputArg::Table => Output::Table,
-            OutputArg::Json => Output::Json,
+            OutputArg::Table => Format::Table,
+            OutputArg::Json => Format::Json,
+            OutputArg::Csv => Format::Csv,
         }
     }
 

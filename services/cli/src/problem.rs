@@ -128,6 +128,13 @@ impl Problem {
         self
     }
 
+    /// Adds what it is about.
+    #[must_use]
+    pub(super) fn about(mut self, name: &str, value: &str) -> Self {
+        self.data.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     /// Names the file that its lines belong to.
     #[must_use]
     pub(super) fn in_file(mut self, file: &str) -> Self {

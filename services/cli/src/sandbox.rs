@@ -60,12 +60,12 @@ pub const CALLERS: &[Caller] = &[
         purpose: "the customs system (海关)",
     },
     Caller {
-        name: "inspection",
-        kind: "inspection",
+        name: "quarantine",
+        kind: "quarantine",
         customs_code: "",
         mandates: &[],
         dxp_ids: &[],
-        purpose: "the inspection system (国检)",
+        purpose: "the system of quarantine (国检)",
     },
     Caller {
         name: "site",
@@ -84,8 +84,8 @@ pub const CALLERS: &[Caller] = &[
         purpose: "another one",
     },
     Caller {
-        name: "examiner",
-        kind: "examiner",
+        name: "inspection-service",
+        kind: "inspection-service",
         customs_code: "",
         mandates: &[],
         dxp_ids: &[],

@@ -32,7 +32,7 @@ const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// Pause before a verdict that the window could not decide is said again.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// Give an agency's verdict on a declaration, as the agency: --as customs or --as inspection.
+/// Give an agency's verdict on a declaration, as the agency: --as customs or --as quarantine.
 ///
 /// A release needs --clear of both. In the sandbox, start it with --no-agencies, or the simulated
 /// agencies are faster.
@@ -238,7 +238,7 @@ async fn agency(session: &Session) -> Result<v1::Agency, Status> {
             line.close().await;
             Ok(v1::Agency::Customs)
         }
-        Err(status) if is_of_another(&status, session.language) => Ok(v1::Agency::Inspection),
+        Err(status) if is_of_another(&status, session.language) => Ok(v1::Agency::Quarantine),
         Err(status) => Err(status),
     }
 }
@@ -340,7 +340,8 @@ impl Line {
     ) -> Result<Self, Status> {
         let (out, requests) = mpsc::channel(4);
         let consumer = format!("verdict-{}", Uuid::now_v7());
-        let open = v1::Open { agency: agency.into(), consumer, from, ..Default::default() };
+        let subscriber = v1::Subscriber::from(agency).into();
+        let open = v1::Open { subscriber, consumer, from, ..Default::default() };
         send(&out, Out::Open(open)).await?;
         let requests = session.request(ReceiverStream::new(requests));
         let mut frames =

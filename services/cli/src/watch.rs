@@ -344,7 +344,7 @@ mod tests {
             ]
         );
         let finding = Finding {
-            instructed_by: Agency::Inspection,
+            instructed_by: Agency::Quarantine,
             gnum: 2,
             result: "CONFORM".to_owned(),
             text: String::new(),
@@ -355,7 +355,7 @@ mod tests {
         assert_eq!(
             both(completed),
             [
-                "joint inspection completed: inspection line 2 CONFORM",
+                "joint inspection completed: quarantine line 2 CONFORM",
                 "联合查验完成：国检第2项 CONFORM"
             ]
         );

@@ -68,8 +68,7 @@ pub(super) fn parse_state(text: &str) -> Result<v1::State, String> {
 pub(super) fn agency(language: Language, agency: v1::Agency) -> &'static str {
     match agency {
         v1::Agency::Customs => pick(language, "customs", "海关"),
-        v1::Agency::Inspection => pick(language, "inspection", "国检"),
-        v1::Agency::Site => pick(language, "the site", "查验场地"),
+        v1::Agency::Quarantine => pick(language, "quarantine", "国检"),
         v1::Agency::Unspecified => pick(language, "an agency", "机关"),
     }
 }
@@ -78,7 +77,7 @@ pub(super) fn agency(language: Language, agency: v1::Agency) -> &'static str {
 pub(super) fn participant(language: Language, who: v1::Participant) -> &'static str {
     match who {
         v1::Participant::Customs => pick(language, "customs", "海关"),
-        v1::Participant::Quarantine => pick(language, "inspection", "国检"),
+        v1::Participant::Quarantine => pick(language, "quarantine", "国检"),
         v1::Participant::RiskCheck => pick(language, "the risk rules", "风险布控"),
         v1::Participant::Duty => pick(language, "the duty", "税款担保"),
         v1::Participant::Unspecified => pick(language, "somebody", "有关方"),
@@ -116,7 +115,7 @@ pub(super) fn awaited(language: Language, waits_for: impl Iterator<Item = v1::Aw
     let word = |what| match what {
         v1::Awaited::Unspecified => pick(language, "something else", "其他事项"),
         v1::Awaited::CustomsVerdict => pick(language, "verdict of customs", "海关回执"),
-        v1::Awaited::InspectionVerdict => pick(language, "verdict of inspection (CIQ)", "国检回执"),
+        v1::Awaited::QuarantineVerdict => pick(language, "verdict of quarantine (CIQ)", "国检回执"),
         v1::Awaited::Findings => pick(language, "findings of the joint inspection", "联合查验结果"),
         v1::Awaited::RiskCheck => pick(language, "risk check", "风险布控"),
         v1::Awaited::Duty => pick(language, "duty secured", "税款担保"),

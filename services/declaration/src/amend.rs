@@ -16,7 +16,6 @@ use sha2::{Digest as _, Sha256};
 use store::Fault;
 use store::request::{Digest, RequestKey, Seen};
 
-use crate::commit::{Answer, Done};
 use crate::row::DeclarationRow;
 use crate::submit::holder;
 use crate::transaction::DeclarationTransaction;
@@ -24,7 +23,7 @@ use crate::{Declarations, Error, filing};
 
 /// A new version that obeys every rule and waits for its transaction.
 #[derive(Debug, Clone)]
-pub struct Amendment {
+pub(crate) struct Amendment {
     pub(crate) request_id: RequestId,
     pub(crate) id: DeclarationId,
     pub(crate) seen: u32,
@@ -65,11 +64,11 @@ pub(crate) fn parse(
     Ok(Amendment { request_id, id, seen, scope, checked, required, body, digest, trace })
 }
 
-/// Files the new version, or answers as it was answered before.
+/// Files the new version and gives its number, or answers as it was answered before.
 pub(crate) async fn amend(
     step: &mut DeclarationTransaction<'_>,
     amendment: &Amendment,
-) -> Result<Answer, Fault> {
+) -> Result<Result<u32, Refusal>, Fault> {
     let id = amendment.id;
     let visible = step.cases.get(&id).filter(|case| amendment.scope.covers(&case.declarant_code));
     let Some(case) = visible else {
@@ -79,7 +78,7 @@ pub(crate) async fn amend(
     let key = filing::key(id.slot(), amendment.request_id, &case.declarant_code);
     let before = match step.requests.seen(&key, &amendment.digest) {
         Seen::New => return file(step, amendment, key).await,
-        Seen::Same(outcome) => return Ok(Ok(Done::Amended(filing::read(outcome)?.version))),
+        Seen::Same(outcome) => return Ok(Ok(filing::read(outcome)?.version)),
         Seen::Other(outcome) => filing::read(outcome)?,
     };
     let is_version = before.kind == FilingKind::Amend && before.declaration == id;
@@ -92,8 +91,9 @@ async fn file(
     step: &mut DeclarationTransaction<'_>,
     amendment: &Amendment,
     key: RequestKey,
-) -> Result<Answer, Fault> {
+) -> Result<Result<u32, Refusal>, Fault> {
     let id = amendment.id;
+    step.enter_waiting(id)?;
     let Some(case) = step.cases.get_mut(&id) else {
         return Ok(Err(Refusal::of(Code::NotFound).with("name", id.name())));
     };
@@ -124,7 +124,7 @@ async fn file(
     step.case(id)?.content_position = position;
     let done = (FilingKind::Amend, position);
     filing::keep(step, (key, amendment.digest), done, (id, then.version));
-    Ok(Ok(Done::Amended(then.version)))
+    Ok(Ok(then.version))
 }
 
 /// The first field that makes it another declaration instead of a new version of this one.

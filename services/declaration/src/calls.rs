@@ -9,12 +9,11 @@ use kit::rpc::Call;
 use kit::watch::{self, Journal, Subject, Watcher};
 use proto::status;
 use proto::v1::{self, submit_stream_response::Result as Item};
-use store::Fault;
 use store::commit_queue::WhenFull;
 use store::journal::Entry;
 use store::share::Share;
 
-use crate::commit::{DeclarationCommand, Done};
+use crate::commit::DeclarationCommand;
 use crate::wire::{filter, record, told, unreadable, warnings, whole};
 use crate::{Declarations, Error, amend, read, submit, withdraw};
 
@@ -64,13 +63,9 @@ impl Declarations {
             Kind::Gateway => Share::firm(&checked.declaration.declarant.code),
             _ => Share::of(principal),
         };
-        let command = DeclarationCommand::Submit(Box::new(submission));
-        let Done::Filed(receipt) = self.run(&share, command, when_full, validate_only).await?
-        else {
-            return Err(
-                Fault::Broken("a submission was answered with something else".into()).into()
-            );
-        };
+        let whose = (&share, submission.slot);
+        let command = |reply| DeclarationCommand::Submit(Box::new(submission), reply);
+        let receipt = self.run(whose, command, when_full, validate_only).await?;
         let kept = !validate_only;
         Ok(v1::SubmitResponse {
             name: if kept { receipt.id.name() } else { String::new() },
@@ -170,14 +165,9 @@ impl Declarations {
         let amendment = amend::parse(self, &principal, asked, declaration, trace)?;
         let (id, checked) = (amendment.id, &amendment.checked);
         let warnings = warnings(&checked.warnings);
-        let command = DeclarationCommand::Amend(Box::new(amendment));
-        let share = Share::of(&principal);
-        let done = self.run(&share, command, WhenFull::Refuse, validate_only).await?;
-        let Done::Amended(version) = done else {
-            return Err(
-                Fault::Broken("an amendment was answered with something else".into()).into()
-            );
-        };
+        let whose = (&Share::of(&principal), id.slot());
+        let command = |reply| DeclarationCommand::Amend(Box::new(amendment), reply);
+        let version = self.run(whose, command, WhenFull::Refuse, validate_only).await?;
         let state = v1::State::UnderReview.into();
         Ok(v1::AmendResponse { name: id.name(), version, state, warnings })
     }
@@ -193,8 +183,9 @@ impl Declarations {
         let asked = (request_id.as_str(), name.as_str(), version);
         let withdrawal = withdraw::parse(&principal, asked, reason, trace)?;
         let id: DeclarationId = withdrawal.id;
-        let command = DeclarationCommand::Withdraw(withdrawal);
-        self.run(&Share::of(&principal), command, WhenFull::Refuse, validate_only).await?;
+        let whose = (&Share::of(&principal), id.slot());
+        let command = |reply| DeclarationCommand::Withdraw(withdrawal, reply);
+        self.run(whose, command, WhenFull::Refuse, validate_only).await?;
         Ok(v1::WithdrawResponse { name: id.name(), state: v1::State::Withdrawn.into() })
     }
 }

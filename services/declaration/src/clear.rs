@@ -25,34 +25,26 @@ use store::request::{Digest, RequestKey, Seen};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::commit::{Answer, Done};
 use crate::row::{DeclarationRow, Order};
 use crate::transaction::DeclarationTransaction;
 
-/// Decides all of them, in order; answers with their places.
-pub(crate) async fn commit(
+/// The numbers that a transaction may give.
+pub(crate) type Numbers = HashMap<DeclarationId, String>;
+
+/// Decides, or answers as it was answered before.
+pub(crate) async fn clear(
     step: &mut DeclarationTransaction<'_>,
-    decisions: &[(usize, &Decision)],
-) -> Result<Vec<(usize, Answer)>, Fault> {
-    if decisions.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut numbers = numbers(step, decisions).await?;
-    let mut answers = Vec::with_capacity(decisions.len());
-    for (index, decision) in decisions {
-        let id = decision.declaration;
-        // Out of the step while it is decided about: nothing else is concerned.
-        let answer = match step.cases.remove(&id) {
-            None => Err(Refusal::of(Code::NotFound).with("name", id.name())),
-            Some(mut case) => {
-                let answer = once(step, &mut case, decision, &mut numbers).await?;
-                step.cases.insert(id, case);
-                answer.map(Done::Decided)
-            }
-        };
-        answers.push((*index, answer));
-    }
-    Ok(answers)
+    decision: &Decision,
+    numbers: &mut Numbers,
+) -> Result<Result<Decided, Refusal>, Fault> {
+    let id = decision.declaration;
+    // Out of the step while it is decided about: nothing else is concerned.
+    let Some(mut case) = step.cases.remove(&id) else {
+        return Ok(Err(Refusal::of(Code::NotFound).with("name", id.name())));
+    };
+    let answer = once(step, &mut case, decision, numbers).await?;
+    step.cases.insert(id, case);
+    Ok(answer)
 }
 
 /// Decides, unless the same was decided before under this request id.
@@ -60,7 +52,7 @@ async fn once(
     step: &mut DeclarationTransaction<'_>,
     case: &mut DeclarationRow,
     decision: &Decision,
-    numbers: &mut HashMap<DeclarationId, String>,
+    numbers: &mut Numbers,
 ) -> Result<Result<Decided, Refusal>, Fault> {
     if !decision.is_kept() {
         return decide(step, case, decision, numbers).await;
@@ -94,7 +86,7 @@ async fn decide(
     step: &mut DeclarationTransaction<'_>,
     case: &mut DeclarationRow,
     decision: &Decision,
-    numbers: &mut HashMap<DeclarationId, String>,
+    numbers: &mut Numbers,
 ) -> Result<Result<Decided, Refusal>, Fault> {
     let order = case.order.as_ref().map(|order| order.id);
     let event = match decision.event(&case.clearance, order) {
@@ -115,7 +107,8 @@ async fn decide(
         return Ok(Err(Refusal::of(Code::NumbersUsedUp)));
     }
     if facts.is_empty() {
-        let done = then.stands.of(decision.by.row().participant) == Some(Stand::Cleared);
+        let stand = decision.by.row().participant.and_then(|who| then.stands.of(who));
+        let done = stand == Some(Stand::Cleared);
         let again = !decision.is_kept() && done;
         return Ok(Ok(if again { Decided::Duplicate } else { Decided::Ignored }));
     }
@@ -239,16 +232,17 @@ async fn show(step: &mut DeclarationTransaction<'_>, case: &DeclarationRow) -> R
 /// Numbers for what customs is about to take in for the first time. invtNo is customs house, year, I
 /// or E, and nine digits on imports, eleven on exports, so it is counted by house, year and way; the
 /// digits are shared evenly among the slots. Left out where the share is used up.
-async fn numbers(
+pub(crate) async fn look_up(
     step: &mut DeclarationTransaction<'_>,
-    decisions: &[(usize, &Decision)],
-) -> Result<HashMap<DeclarationId, String>, Fault> {
+    decisions: &[&Decision],
+) -> Result<Numbers, Fault> {
     let year = step.now.to_offset(CHINA).year();
     let mut wanted: BTreeMap<(String, Direction), Vec<DeclarationId>> = BTreeMap::new();
-    let by_customs = decisions.iter().filter(|(_, decision)| {
-        decision.by.row().participant == Participant::Customs && decision.what.outcome().is_some()
+    let by_customs = decisions.iter().filter(|decision| {
+        let by = decision.by.row().participant;
+        by == Some(Participant::Customs) && decision.what.outcome().is_some()
     });
-    for (_, decision) in by_customs {
+    for decision in by_customs {
         let id = decision.declaration;
         // One that does not exist is refused, without a number.
         let Some(case) = step.cases.get(&id) else { continue };

@@ -1,10 +1,10 @@
 //! The one transaction of the declaration service. Everything that waits, of every kind, goes
 //! through it together: filings, amendments, withdrawals, verdicts and findings.
 //!
-//! Order: lock the slots' heads; load what is concerned; decide, purely, in memory; write. The lock
+//! Order: lock the slots' heads; load what is concerned and not remembered; decide in the order of arrival, purely, in memory;
+//! write. The lock
 //! makes a slot's work serial, so what was loaded stays true until the commit.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::clearance::Phase;
@@ -14,95 +14,80 @@ use domain::refusal::Refusal;
 use domain::{DeclarationId, RequestId, Slot};
 use proto::memory::{self, Charge};
 use sqlx::PgConnection;
-use store::commit_queue::Transaction;
+use store::commit_queue::{Reply, Transaction};
 use store::journal::{Entry, Heads};
 use store::request::{RequestKey, Requests};
 use store::tail::Tail;
 use store::{Clock, Fault};
 
 use crate::amend::{self, Amendment};
-use crate::row::{self, DeclarationRow, phase_column};
+use crate::open_declarations::{OpenDeclarations, Rows};
+use crate::row::{self, phase_column};
 use crate::submit::{self, Receipt, Submission};
-use crate::transaction::DeclarationTransaction;
+use crate::transaction::{Committed, DeclarationTransaction};
 use crate::withdraw::{self, Withdrawal};
 use crate::{clear, filing};
 
-/// A request that waits for its transaction.
-#[derive(Debug, Clone)]
-pub enum DeclarationCommand {
+/// A request that waits for its transaction, and what it is answered with.
+#[derive(Debug)]
+pub(crate) enum DeclarationCommand {
     /// File a declaration.
-    Submit(Box<Submission>),
-    /// File a new version.
-    Amend(Box<Amendment>),
+    Submit(Box<Submission>, Reply<Result<Receipt, Refusal>>),
+    /// File a new version; its number.
+    Amend(Box<Amendment>, Reply<Result<u32, Refusal>>),
     /// Take a declaration back.
-    Withdraw(Withdrawal),
-    /// An agency decided.
-    Decide(Decision),
+    Withdraw(Withdrawal, Reply<Result<(), Refusal>>),
+    /// An agency decided; what became of it.
+    Decide(Decision, Reply<Result<Decided, Refusal>>),
 }
 
 impl DeclarationCommand {
     /// The slot of its rows.
-    pub fn slot(&self) -> Slot {
+    fn slot(&self) -> Slot {
         match self {
-            Self::Submit(submission) => submission.slot,
-            Self::Amend(amendment) => amendment.id.slot(),
-            Self::Withdraw(withdrawal) => withdrawal.id.slot(),
-            Self::Decide(decision) => decision.declaration.slot(),
+            Self::Submit(submission, _) => submission.slot,
+            Self::Amend(amendment, _) => amendment.id.slot(),
+            Self::Withdraw(withdrawal, _) => withdrawal.id.slot(),
+            Self::Decide(decision, _) => decision.declaration.slot(),
         }
     }
 
     /// The request that is kept for it.
-    fn request(&self, cases: &HashMap<DeclarationId, DeclarationRow>) -> Option<RequestKey> {
+    fn request(&self, cases: &Rows) -> Option<RequestKey> {
         let of = |id: DeclarationId, request: RequestId| {
             let case = cases.get(&id)?;
             Some(filing::key(id.slot(), request, &case.declarant_code))
         };
         match self {
-            Self::Submit(submission) => Some(submission.key()),
-            Self::Amend(amendment) => of(amendment.id, amendment.request_id),
-            Self::Withdraw(withdrawal) => of(withdrawal.id, withdrawal.request_id),
-            Self::Decide(decision) => decision.is_kept().then(|| clear::key(decision)),
+            Self::Submit(submission, _) => Some(submission.key()),
+            Self::Amend(amendment, _) => of(amendment.id, amendment.request_id),
+            Self::Withdraw(withdrawal, _) => of(withdrawal.id, withdrawal.request_id),
+            Self::Decide(decision, _) => decision.is_kept().then(|| clear::key(decision)),
         }
     }
 
     /// The declaration that must exist for it.
     fn subject(&self) -> Option<DeclarationId> {
         match self {
-            Self::Submit(_) => None,
-            Self::Amend(amendment) => Some(amendment.id),
-            Self::Withdraw(withdrawal) => Some(withdrawal.id),
-            Self::Decide(decision) => Some(decision.declaration),
+            Self::Submit(..) => None,
+            Self::Amend(amendment, _) => Some(amendment.id),
+            Self::Withdraw(withdrawal, _) => Some(withdrawal.id),
+            Self::Decide(decision, _) => Some(decision.declaration),
         }
     }
 }
 
-/// What was done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Done {
-    /// Filed.
-    Filed(Receipt),
-    /// The new version.
-    Amended(u32),
-    /// Taken back.
-    Withdrawn,
-    /// What became of a decision.
-    Decided(Decided),
-}
-
-/// The answer to a command.
-pub(crate) type Answer = Result<Done, Refusal>;
-
 /// The work of the service.
 #[derive(Debug)]
-pub struct DeclarationWriter {
+pub(crate) struct DeclarationWriter {
     pub(crate) tail: Tail,
     pub(crate) clock: Clock,
+    pub(crate) open: OpenDeclarations,
 }
 
 impl Transaction for DeclarationWriter {
     type Command = DeclarationCommand;
-    type Answer = Answer;
-    type Published = Vec<Entry>;
+    type Published = Committed;
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {
@@ -113,7 +98,7 @@ impl Transaction for DeclarationWriter {
         &self,
         tx: &mut PgConnection,
         commands: &[DeclarationCommand],
-    ) -> Result<(Vec<Answer>, Vec<Entry>), Fault> {
+    ) -> Result<Committed, Fault> {
         let mut slots: Vec<i16> = commands.iter().map(|command| command.slot().column()).collect();
         slots.sort_unstable();
         slots.dedup();
@@ -122,49 +107,47 @@ impl Transaction for DeclarationWriter {
             commands.iter().filter_map(DeclarationCommand::subject).collect();
         subjects.sort_unstable();
         subjects.dedup();
-        let cases = row::load(&mut *tx, &subjects).await?;
+        let mut cases = self.open.take(&heads, &subjects);
+        subjects.retain(|id| !cases.contains_key(id));
+        cases.extend(row::load(&mut *tx, &subjects).await?);
         let requests = commands.iter().filter_map(|command| command.request(&cases));
         let requests = Requests::load(&mut *tx, requests).await?;
         let cases = with_repeated(&mut *tx, cases, &requests, commands).await?;
-        let mut step = DeclarationTransaction::new(tx, self.clock.now(), heads, cases, requests);
+        let (now, with) = (self.clock.now(), (tx, self.tail.cipher()));
+        let mut step = DeclarationTransaction::new(with, now, heads, cases, requests);
 
-        let submissions = commands.iter().filter_map(|command| match command {
-            DeclarationCommand::Submit(submission) => Some(&**submission),
-            DeclarationCommand::Amend(_)
-            | DeclarationCommand::Withdraw(_)
-            | DeclarationCommand::Decide(_) => None,
-        });
-        let submissions: Vec<&Submission> = submissions.collect();
+        let (mut submissions, mut decisions) = (Vec::new(), Vec::new());
+        for command in commands {
+            match command {
+                DeclarationCommand::Submit(submission, _) => submissions.push(&**submission),
+                DeclarationCommand::Decide(decision, _) => decisions.push(decision),
+                DeclarationCommand::Amend(..) | DeclarationCommand::Withdraw(..) => {}
+            }
+        }
         let mut lookup = submit::look_up(&mut step, &submissions).await?;
-        let mut answers: Vec<Option<Answer>> = vec![None; commands.len()];
-        let mut decisions = Vec::new();
-        for (index, command) in commands.iter().enumerate() {
-            answers[index] = Some(match command {
-                DeclarationCommand::Submit(submission) => {
-                    submit::submit(&mut step, submission, &mut lookup).await?
+        let mut numbers = clear::look_up(&mut step, &decisions).await?;
+        for command in commands {
+            match command {
+                DeclarationCommand::Submit(submission, reply) => {
+                    reply.give(submit::submit(&mut step, submission, &mut lookup).await?);
                 }
-                DeclarationCommand::Amend(amendment) => amend::amend(&mut step, amendment).await?,
-                DeclarationCommand::Withdraw(withdrawal) => {
-                    withdraw::withdraw(&mut step, withdrawal).await?
+                DeclarationCommand::Amend(amendment, reply) => {
+                    reply.give(amend::amend(&mut step, amendment).await?);
                 }
-                DeclarationCommand::Decide(decision) => {
-                    decisions.push((index, decision));
-                    continue;
+                DeclarationCommand::Withdraw(withdrawal, reply) => {
+                    reply.give(withdraw::withdraw(&mut step, withdrawal).await?);
                 }
-            });
+                DeclarationCommand::Decide(decision, reply) => {
+                    reply.give(clear::clear(&mut step, decision, &mut numbers).await?);
+                }
+            }
         }
-        for (index, answer) in clear::commit(&mut step, &decisions).await? {
-            answers[index] = Some(answer);
-        }
-        let entries = step.write().await?;
-        let answers = answers
-            .into_iter()
-            .map(|answer| answer.ok_or_else(|| Fault::Broken("a request has no answer".into())))
-            .collect::<Result<_, _>>()?;
-        Ok((answers, entries))
+        step.write().await
     }
 
-    fn publish(&self, entries: Vec<Entry>) {
+    fn publish(&self, committed: Committed) {
+        let Committed { entries, heads, cases } = committed;
+        self.open.remember(&heads, cases);
         let released = |e: &&Entry| e.phase == phase_column(Phase::Released) && e.topics & END != 0;
         let count = metrics::counter!("sw_releases_total");
         entries.iter().filter(released).for_each(|_| count.increment(1));
@@ -175,15 +158,15 @@ impl Transaction for DeclarationWriter {
 /// Loads also what earlier requests were about that are asked again.
 async fn with_repeated(
     tx: &mut PgConnection,
-    mut cases: HashMap<DeclarationId, DeclarationRow>,
+    mut cases: Rows,
     requests: &Requests,
     commands: &[DeclarationCommand],
-) -> Result<HashMap<DeclarationId, DeclarationRow>, Fault> {
+) -> Result<Rows, Fault> {
     let mut repeated = Vec::new();
     if requests.are_new() {
         return Ok(cases);
     }
-    let filings = commands.iter().filter(|it| !matches!(it, DeclarationCommand::Decide(_)));
+    let filings = commands.iter().filter(|it| !matches!(it, DeclarationCommand::Decide(..)));
     let keys = filings.filter_map(|command| command.request(&cases));
     for outcome in keys.filter_map(|key| requests.outcome(&key)) {
         let declaration = filing::read(outcome)?.declaration;
@@ -194,6 +177,3 @@ async fn with_repeated(
     cases.extend(row::load(tx, &repeated).await?);
     Ok(cases)
 }
-
-/// The work of the service, shared by its lanes.
-pub(crate) type Shared = Arc<DeclarationWriter>;

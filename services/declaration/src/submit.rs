@@ -22,14 +22,13 @@ use store::{Fault, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::commit::{Answer, Done};
 use crate::row::{DeclarationRow, phase, stand_column};
 use crate::transaction::DeclarationTransaction;
 use crate::{Declarations, Error, filing};
 
 /// A declaration that obeys every rule and waits for its transaction.
 #[derive(Debug, Clone)]
-pub struct Submission {
+pub(crate) struct Submission {
     pub(crate) request_id: RequestId,
     pub(crate) slot: Slot,
     pub(crate) checked: Checked,
@@ -39,7 +38,9 @@ pub struct Submission {
     pub(crate) body: Bytes,
     /// To tell a repetition from another request under the same id.
     pub(crate) digest: Digest,
-    /// preNo that the national door gave already.
+    /// It comes by the national door,
+    pub(crate) national: bool,
+    /// which gave its preNo already.
     pub(crate) pre_no: Option<String>,
     /// `traceparent` of the caller.
     pub(crate) trace: String,
@@ -47,7 +48,7 @@ pub struct Submission {
 
 /// What the enterprise gets for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
+pub(crate) struct Receipt {
     pub(crate) id: DeclarationId,
     pub(crate) pre_no: String,
     pub(crate) filed_time: OffsetDateTime,
@@ -81,11 +82,12 @@ pub(crate) fn parse(
     }
     let digest = Sha256::new().chain_update(b"submit").chain_update(&body).finalize().into();
     let clearance = Clearance::filed(declarations.profile.required(&checked));
-    Ok(Submission { request_id, slot, checked, clearance, body, digest, pre_no, trace })
+    let national = principal.kind == Caller::Gateway;
+    Ok(Submission { request_id, slot, checked, clearance, body, digest, national, pre_no, trace })
 }
 
 /// The national door answers before the declaration is filed, so it gives the number itself, from
-/// the half of the numbers that is its own.
+/// the half of the numbers that is its own: a number of the other half may be given to somebody else.
 fn given_number(principal: &Principal, pre_no: String) -> Result<Option<String>, Refusal> {
     if pre_no.is_empty() {
         return Ok(None);
@@ -130,7 +132,7 @@ pub(crate) async fn submit(
     step: &mut DeclarationTransaction<'_>,
     submission: &Submission,
     lookup: &mut Lookup,
-) -> Result<Answer, Fault> {
+) -> Result<Result<Receipt, Refusal>, Fault> {
     let (before, is_same) = match step.requests.seen(&submission.key(), &submission.digest) {
         Seen::New => return file(step, submission, lookup).await,
         Seen::Same(outcome) => (filing::read(outcome)?, true),
@@ -145,7 +147,7 @@ pub(crate) async fn submit(
     }
     let case = step.case(before.declaration)?;
     let (id, pre_no, filed_time) = (case.id, case.pre_no.clone(), case.filed_time);
-    Ok(Ok(Done::Filed(Receipt { id, pre_no, filed_time, repeated: true })))
+    Ok(Ok(Receipt { id, pre_no, filed_time, repeated: true }))
 }
 
 /// Files one that was not seen before.
@@ -153,7 +155,7 @@ async fn file(
     step: &mut DeclarationTransaction<'_>,
     submission: &Submission,
     lookup: &mut Lookup,
-) -> Result<Answer, Fault> {
+) -> Result<Result<Receipt, Refusal>, Fault> {
     let keys = keys(submission);
     for key in &keys {
         let Some(holder) = lookup.holders.get(key) else { continue };
@@ -176,8 +178,7 @@ async fn file(
         },
     };
     let id = DeclarationId::new(Uuid::now_v7(), submission.slot);
-    let (checked, clearance) = (&submission.checked, submission.clearance);
-    let case = DeclarationRow::filed(id, checked, clearance, pre_no.clone(), step.now);
+    let case = DeclarationRow::filed(id, submission, pre_no.clone(), step.now);
     for key in keys {
         if let Some(holder) = lookup.holders.insert(key, Holder::of(&case)) {
             give_way(step, holder.id).await?;
@@ -191,7 +192,7 @@ async fn file(
     let request = (submission.key(), submission.digest);
     filing::keep(step, request, (FilingKind::Submit, position), (id, 1));
     let filed_time = step.now;
-    Ok(Ok(Done::Filed(Receipt { id, pre_no, filed_time, repeated: false })))
+    Ok(Ok(Receipt { id, pre_no, filed_time, repeated: false }))
 }
 
 impl Submission {

@@ -56,7 +56,7 @@ pub(crate) fn record(record: read::Record) -> v1::DeclarationRecord {
         round: record.clearance.round,
         state: v1::State::from(record.clearance.phase).into(),
         customs: v1::Stand::from(record.clearance.stand(Agency::Customs)).into(),
-        inspection: v1::Stand::from(record.clearance.stand(Agency::Inspection)).into(),
+        quarantine: v1::Stand::from(record.clearance.stand(Agency::Quarantine)).into(),
         inspection_order_id: id(record.order_id),
         release_id: id(record.release_id),
         filed_time: Some(proto::timestamp(record.filed_time)),

@@ -12,13 +12,12 @@ use sha2::{Digest as _, Sha256};
 use store::Fault;
 use store::request::{Digest, RequestKey, Seen};
 
-use crate::commit::{Answer, Done};
 use crate::transaction::DeclarationTransaction;
 use crate::{Error, filing};
 
 /// A withdrawal that waits for its transaction.
 #[derive(Debug, Clone)]
-pub struct Withdrawal {
+pub(crate) struct Withdrawal {
     pub(crate) request_id: RequestId,
     pub(crate) id: DeclarationId,
     pub(crate) seen: u32,
@@ -57,7 +56,7 @@ pub(crate) fn parse(
 pub(crate) async fn withdraw(
     step: &mut DeclarationTransaction<'_>,
     withdrawal: &Withdrawal,
-) -> Result<Answer, Fault> {
+) -> Result<Result<(), Refusal>, Fault> {
     let id = withdrawal.id;
     let visible = step.cases.get(&id).filter(|case| withdrawal.scope.covers(&case.declarant_code));
     let Some(case) = visible else {
@@ -67,7 +66,7 @@ pub(crate) async fn withdraw(
     let key = filing::key(id.slot(), withdrawal.request_id, &case.declarant_code);
     let before = match step.requests.seen(&key, &withdrawal.digest) {
         Seen::New => return take_back(step, withdrawal, key),
-        Seen::Same(_) => return Ok(Ok(Done::Withdrawn)),
+        Seen::Same(_) => return Ok(Ok(())),
         Seen::Other(outcome) => filing::read(outcome)?,
     };
     let is_same = before.kind == FilingKind::Withdraw && before.declaration == id;
@@ -79,8 +78,9 @@ fn take_back(
     step: &mut DeclarationTransaction<'_>,
     withdrawal: &Withdrawal,
     key: RequestKey,
-) -> Result<Answer, Fault> {
+) -> Result<Result<(), Refusal>, Fault> {
     let id = withdrawal.id;
+    step.enter_waiting(id)?;
     let Some(case) = step.cases.get_mut(&id) else {
         return Ok(Err(Refusal::of(Code::NotFound).with("name", id.name())));
     };
@@ -94,5 +94,5 @@ fn take_back(
     let position = step.enter(id, &withdrawal.trace)?;
     let done = (FilingKind::Withdraw, position);
     filing::keep(step, (key, withdrawal.digest), done, (id, then.version));
-    Ok(Ok(Done::Withdrawn))
+    Ok(Ok(()))
 }

@@ -19,7 +19,7 @@
 //! release is given once and only when every participant that is required cleared the current version,
 //! an agency in the current round ([`may_release`], [`REQUIRED`](crate::participant::REQUIRED)); at most
 //! one inspection is open, and a declaration has at most one order ever ([`Joint`]); either agency can stop, and only the holder lifts its own hold ([`Stand`]).
-//! Source: the rule of 2016 for customs and inspection, "一次申报、一次查验、一次放行".
+//! Source: the rule of 2016 for customs and quarantine, "一次申报、一次查验、一次放行".
 
 pub use crate::participant::{Agency, Stand};
 use crate::participant::{Participant, Stands};
@@ -28,7 +28,7 @@ use crate::refusal::{Code, Refusal};
 /// Where a declaration stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
-    /// Customs and inspection look at it side by side.
+    /// Customs and quarantine look at it side by side.
     UnderReview,
     /// The joint inspection order is open.
     Inspecting,
@@ -133,8 +133,8 @@ pub enum Event {
         round: u32,
         /// Customs' instructions are answered.
         for_customs: bool,
-        /// Inspection's instructions are answered.
-        for_inspection: bool,
+        /// Quarantine's instructions are answered.
+        for_quarantine: bool,
     },
     /// The goods are to be examined a second time, on objection (复验).
     Reopen {
@@ -148,8 +148,8 @@ pub enum Event {
 pub struct Demands {
     /// Those of customs do.
     pub customs: bool,
-    /// Those of inspection do.
-    pub inspection: bool,
+    /// Those of quarantine do.
+    pub quarantine: bool,
 }
 
 impl Demands {
@@ -157,12 +157,12 @@ impl Demands {
     pub fn of(self, agency: Agency) -> bool {
         match agency {
             Agency::Customs => self.customs,
-            Agency::Inspection => self.inspection,
+            Agency::Quarantine => self.quarantine,
         }
     }
 
     fn any(self) -> bool {
-        self.customs || self.inspection
+        self.customs || self.quarantine
     }
 }
 
@@ -285,12 +285,12 @@ pub fn next(now: Clearance, event: Event) -> Result<(Clearance, Vec<ClearanceFac
             };
             Ok((release(then, &mut facts), facts))
         }
-        Event::Findings { version, round, for_customs, for_inspection } => {
+        Event::Findings { version, round, for_customs, for_quarantine } => {
             if now.phase != Phase::Inspecting {
                 return Err(Refusal::of(Code::NoOpenInspection));
             }
             current(&now, version, round)?;
-            findings(now, for_customs, for_inspection)
+            findings(now, for_customs, for_quarantine)
         }
         Event::Reopen { version } => {
             current(&now, version, now.round)?;
@@ -487,7 +487,7 @@ fn checked(
     }
     let mut then = Clearance { stands: now.stands.with(by, Stand::Cleared), ..now };
     let mut facts = vec![ClearanceFact::StandChanged(by, Stand::Cleared)];
-    for agency in [Agency::Customs, Agency::Inspection] {
+    for agency in [Agency::Customs, Agency::Quarantine] {
         if demands.of(agency) {
             let more;
             (then, more) = demand_by_rules(then, agency)?;
@@ -604,13 +604,13 @@ fn release(mut then: Clearance, facts: &mut Vec<ClearanceFact>) -> Clearance {
 fn findings(
     now: Clearance,
     for_customs: bool,
-    for_inspection: bool,
+    for_quarantine: bool,
 ) -> Result<(Clearance, Vec<ClearanceFact>), Refusal> {
     let answered = |agency, given: bool| now.stand(agency) != Stand::WantsInspection || given;
-    let empty = !for_customs && !for_inspection;
+    let empty = !for_customs && !for_quarantine;
     if empty
         || !answered(Agency::Customs, for_customs)
-        || !answered(Agency::Inspection, for_inspection)
+        || !answered(Agency::Quarantine, for_quarantine)
     {
         return Err(Refusal::of(Code::InstructionUnanswered));
     }

@@ -102,10 +102,10 @@ pub struct GoodsLine {
     pub note: String,
 }
 
-/// What only inspection needs.
+/// What only quarantine (国检) needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "documented in the message schema, same names")]
-pub struct InspectionData {
+pub struct QuarantineData {
     pub storage_place: String,
     pub departure_port: String,
     pub marks: String,
@@ -172,7 +172,7 @@ pub struct Declaration {
     pub net_weight_e5: i64,
     pub lines: Vec<GoodsLine>,
     pub order: Option<Order>,
-    pub inspection: Option<InspectionData>,
+    pub quarantine: Option<QuarantineData>,
     pub attachments: Vec<Attachment>,
     pub note: String,
     pub guid: String,

@@ -28,7 +28,7 @@ pub enum Agency {
     /// Customs (海关).
     Customs,
     /// Entry-exit inspection and quarantine (国检).
-    Inspection,
+    Quarantine,
 }
 
 /// Where one participant stands in the current round. A check is pending or cleared.
@@ -113,7 +113,7 @@ impl Participant {
     pub fn agency(self) -> Option<Agency> {
         match self {
             Self::Customs => Some(Agency::Customs),
-            Self::Quarantine => Some(Agency::Inspection),
+            Self::Quarantine => Some(Agency::Quarantine),
             Self::RiskCheck | Self::Duty => None,
         }
     }
@@ -123,7 +123,7 @@ impl From<Agency> for Participant {
     fn from(agency: Agency) -> Self {
         match agency {
             Agency::Customs => Self::Customs,
-            Agency::Inspection => Self::Quarantine,
+            Agency::Quarantine => Self::Quarantine,
         }
     }
 }

@@ -12,12 +12,12 @@ pub enum Kind {
     Agent,
     /// The customs system (海关).
     Customs,
-    /// The entry-exit inspection system (国检).
-    Inspection,
+    /// The system of entry-exit inspection and quarantine (国检).
+    Quarantine,
     /// The system of an examination site (查验场地).
     Site,
     /// The inspection service of a window (联合查验服务).
-    Examiner,
+    InspectionService,
     /// Runs the window; reads everything, declares nothing.
     Administrator,
     /// The national door: declares what enterprises sent it as national messages, and follows what
@@ -72,7 +72,7 @@ impl Principal {
             Kind::Agent if self.mandates.iter().any(|code| code == "*") => Scope::All,
             Kind::Agent => Scope::Declarants(self.mandates.clone()),
             Kind::Administrator | Kind::Gateway => Scope::All,
-            Kind::Customs | Kind::Inspection | Kind::Site | Kind::Examiner => {
+            Kind::Customs | Kind::Quarantine | Kind::Site | Kind::InspectionService => {
                 Scope::Declarants(Vec::new())
             }
         }

@@ -134,6 +134,7 @@ pub enum Code {
     XmlTooManyDocuments,
     XmlValueUnreadable,
     JsonMalformed,
+    BankSumWrong,
     DataDirectoryInUse,
     PortInUse,
     PostgresMissing,
@@ -143,12 +144,13 @@ pub enum Code {
     FileUnreadable,
     FileExposed,
     NotASandbox,
+    DataKeyMissing,
 }
 
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 107] = {
+    pub const ALL: [Self; 109] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
@@ -168,10 +170,10 @@ impl Code {
             SingleLimitExceeded, DateWrong, BuyerIdWrong, TransportUnusual, DigestWrong,
             ScriptOutsideSandbox, ReasonMissing, PartyCodeWrong, XmlMalformed, XmlEncoding,
             XmlTooLarge, XmlForbidden, XmlTooDeep, XmlElementUnexpected, XmlTransferBlock,
-            XmlTypeUnsupported, XmlTooManyDocuments, XmlValueUnreadable, JsonMalformed,
+            XmlTypeUnsupported, XmlTooManyDocuments, XmlValueUnreadable, JsonMalformed, BankSumWrong,
             DataDirectoryInUse, PortInUse,
             PostgresMissing, PostgresUnsafe, PostgresFailed, ConnectionFailed, FileUnreadable,
-            FileExposed, NotASandbox,
+            FileExposed, NotASandbox, DataKeyMissing,
         ]
     };
 
@@ -278,6 +280,7 @@ impl Code {
             Self::XmlTooManyDocuments => ("SW-3009", FixMessage, "a message has 1 to 100 documents", "每个报文的单证数须为1至100"),
             Self::XmlValueUnreadable => ("SW-3010", FixMessage, "a value cannot be read as what the schema says", "字段值与规范类型不符"),
             Self::JsonMalformed => ("SW-3011", FixMessage, "the JSON does not fit the schema", "JSON不符合数据结构"),
+            Self::BankSumWrong => ("SW-3012", FixMessage, "sums, counts or balances of a bank file do not agree", "银行文件的金额合计、笔数或余额不符"),
             Self::DataDirectoryInUse => ("SW-4001", Operator, "another window uses this data directory", "数据目录已被占用"),
             Self::PortInUse => ("SW-4002", Operator, "the port is in use", "端口已被占用"),
             Self::PostgresMissing => ("SW-4003", Operator, "no PostgreSQL server programs were found", "未找到PostgreSQL"),
@@ -287,6 +290,7 @@ impl Code {
             Self::FileUnreadable => ("SW-4007", Operator, "a file cannot be read", "文件无法读取"),
             Self::FileExposed => ("SW-4008", Operator, "others can read or replace a file that must be private", "私密文件可被他人读取或替换"),
             Self::NotASandbox => ("SW-4009", Operator, "the window is not a sandbox", "该单一窗口不是沙箱"),
+            Self::DataKeyMissing => ("SW-4010", Operator, "a data key is missing that stored data is encrypted with", "缺少已存数据所用的数据密钥"),
         }
     }
 
@@ -371,6 +375,6 @@ mod tests {
     fn every_code_is_listed_once_in_the_order_of_its_number() {
         assert!(Code::ALL.windows(2).all(|pair| pair[0].id() < pair[1].id()));
         assert!(Code::ALL.windows(2).all(|pair| pair[0] < pair[1]), "declared in that order too");
-        assert_eq!(Code::NotASandbox as usize + 1, Code::ALL.len(), "none is left out");
+        assert_eq!(Code::DataKeyMissing as usize + 1, Code::ALL.len(), "none is left out");
     }
 }

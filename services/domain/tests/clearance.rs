@@ -1,6 +1,6 @@
 //! The life of a declaration, case by case and at random.
 
-use domain::clearance::Agency::{Customs, Inspection};
+use domain::clearance::Agency::{Customs, Quarantine};
 use domain::clearance::{
     Agency, Awaited, Clearance, ClearanceFact, Demands, Event, Joint, Outcome, Phase, Stand,
     awaited, next,
@@ -14,13 +14,13 @@ use proptest::prelude::*;
 const V: u32 = 2;
 const R: u32 = 2;
 
-fn agencies(customs: Stand, inspection: Stand) -> Stands {
-    Stands::default().with(Participant::Customs, customs).with(Participant::Quarantine, inspection)
+fn agencies(customs: Stand, quarantine: Stand) -> Stands {
+    Stands::default().with(Participant::Customs, customs).with(Participant::Quarantine, quarantine)
 }
 
 /// Version 2, round 2, numbered, in a window that asks nobody besides.
-fn at(phase: Phase, customs: Stand, inspection: Stand, joint: Joint) -> Clearance {
-    let stands = agencies(customs, inspection);
+fn at(phase: Phase, customs: Stand, quarantine: Stand, joint: Joint) -> Clearance {
+    let stands = agencies(customs, quarantine);
     Clearance { version: V, round: R, phase, stands, joint, numbered: true }
 }
 
@@ -43,12 +43,12 @@ fn filed(asked: &[Participant]) -> Clearance {
     Clearance::filed(Stands::required(Direction::Import, "9610", asked))
 }
 
-fn review(customs: Stand, inspection: Stand, joint: Joint) -> Clearance {
-    at(Phase::UnderReview, customs, inspection, joint)
+fn review(customs: Stand, quarantine: Stand, joint: Joint) -> Clearance {
+    at(Phase::UnderReview, customs, quarantine, joint)
 }
 
-fn inspecting(customs: Stand, inspection: Stand) -> Clearance {
-    at(Phase::Inspecting, customs, inspection, Joint::Open)
+fn inspecting(customs: Stand, quarantine: Stand) -> Clearance {
+    at(Phase::Inspecting, customs, quarantine, Joint::Open)
 }
 
 fn verdict(by: impl Into<Participant>, version: u32, round: u32, outcome: Outcome) -> Event {
@@ -63,21 +63,21 @@ fn on(version: u32, round: u32) -> Event {
     verdict(Customs, version, round, Outcome::Cleared)
 }
 
-fn finds(for_customs: bool, for_inspection: bool) -> Event {
-    Event::Findings { version: V, round: R, for_customs, for_inspection }
+fn finds(for_customs: bool, for_quarantine: bool) -> Event {
+    Event::Findings { version: V, round: R, for_customs, for_quarantine }
 }
 
 fn of(version: u32, round: u32) -> Event {
-    Event::Findings { version, round, for_customs: true, for_inspection: true }
+    Event::Findings { version, round, for_customs: true, for_quarantine: true }
 }
 
-fn rules_on(version: u32, customs: bool, inspection: bool) -> Event {
-    let demands = Demands { customs, inspection };
+fn rules_on(version: u32, customs: bool, quarantine: bool) -> Event {
+    let demands = Demands { customs, quarantine };
     Event::Verdict { by: RiskCheck, version, round: 0, outcome: Outcome::Cleared, demands }
 }
 
-fn rules(customs: bool, inspection: bool) -> Event {
-    rules_on(V, customs, inspection)
+fn rules(customs: bool, quarantine: bool) -> Event {
+    rules_on(V, customs, quarantine)
 }
 
 fn stood(who: impl Into<Participant>, stand: Stand) -> ClearanceFact {
@@ -123,17 +123,17 @@ fn rows() -> Vec<Row> {
         ("so does a demand", new, to_new(O::WantsInspection), Ok((Clearance { phase: Phase::Inspecting, joint: Open, numbered: true, ..with(new, Customs, Wants) }, vec![ClearanceFact::Numbered, ClearanceFact::InspectionOrdered(Customs)]))),
         ("a rejection does not", new, to_new(O::Rejected), Ok((Clearance { phase: Rejected, ..new }, vec![ClearanceFact::Rejected(Customs)]))),
         ("goods sent back have no number", new, to_new(O::Returned), Ok((Clearance { phase: Returned, ..new }, vec![ClearanceFact::Returned(Customs)]))),
-        ("inspection does not number", new, verdict(Inspection, 1, 1, O::Cleared), Ok((with(new, Inspection, Cleared), changed(Inspection, Cleared)))),
+        ("quarantine does not number", new, verdict(Quarantine, 1, 1, O::Cleared), Ok((with(new, Quarantine, Cleared), changed(Quarantine, Cleared)))),
         ("one number only", fresh, says(Customs, O::Accepted), Ok((review(Accepted, Pending, Never), changed(Customs, Accepted)))),
 
         // One release.
         ("one clearance is not enough", fresh, says(Customs, O::Cleared), Ok((review(Cleared, Pending, Never), changed(Customs, Cleared)))),
         ("customs clears last", review(Concluded, Cleared, Done), says(Customs, O::Cleared), released(Customs)),
-        ("inspection clears last", review(Cleared, Pending, Done), says(Inspection, O::Cleared), released(Inspection)),
-        ("a hold stops it", review(Held, Pending, Never), says(Inspection, O::Cleared), Ok((review(Held, Cleared, Never), changed(Inspection, Cleared)))),
+        ("quarantine clears last", review(Cleared, Pending, Done), says(Quarantine, O::Cleared), released(Quarantine)),
+        ("a hold stops it", review(Held, Pending, Never), says(Quarantine, O::Cleared), Ok((review(Held, Cleared, Never), changed(Quarantine, Cleared)))),
         ("cleared twice", review(Cleared, Pending, Never), says(Customs, O::Cleared), same(review(Cleared, Pending, Never))),
         ("a second thought before the release", review(Cleared, Pending, Never), says(Customs, O::Held), Ok((review(Held, Pending, Never), changed(Customs, Held)))),
-        ("never while the order is open", inspecting(Cleared, Wants), says(Inspection, O::Cleared), Err(Code::InspectionOpen)),
+        ("never while the order is open", inspecting(Cleared, Wants), says(Quarantine, O::Cleared), Err(Code::InspectionOpen)),
 
         // Ranks.
         ("forward", review(Accepted, Pending, Never), says(Customs, O::ManualReview), Ok((review(ManualReview, Pending, Never), changed(Customs, ManualReview)))),
@@ -143,11 +143,11 @@ fn rows() -> Vec<Row> {
         ("news do not end a detention", review(Detained, Pending, Never), says(Customs, O::Concluded), same(review(Detained, Pending, Never))),
         ("news lift one's own hold", review(Held, Held, Never), says(Customs, O::ManualReview), Ok((review(ManualReview, Held, Never), changed(Customs, ManualReview)))),
         ("taking in does not lift it", review(Held, Held, Never), says(Customs, O::Accepted), same(review(Held, Held, Never))),
-        ("the holder clears", review(Held, Held, Never), says(Inspection, O::Cleared), Ok((review(Held, Cleared, Never), changed(Inspection, Cleared)))),
+        ("the holder clears", review(Held, Held, Never), says(Quarantine, O::Cleared), Ok((review(Held, Cleared, Never), changed(Quarantine, Cleared)))),
 
         // Detention.
         ("the detaining agency clears", review(Detained, Pending, Never), says(Customs, O::Cleared), Ok((review(Cleared, Pending, Never), changed(Customs, Cleared)))),
-        ("the other one does not free the goods", review(Detained, Pending, Never), says(Inspection, O::Cleared), Ok((review(Detained, Cleared, Never), changed(Inspection, Cleared)))),
+        ("the other one does not free the goods", review(Detained, Pending, Never), says(Quarantine, O::Cleared), Ok((review(Detained, Cleared, Never), changed(Quarantine, Cleared)))),
         ("detained goods are not held", review(Detained, Pending, Never), says(Customs, O::Held), Err(Code::GoodsDetained)),
         ("detained goods are not inspected", review(Detained, Pending, Never), says(Customs, O::WantsInspection), Err(Code::GoodsDetained)),
         ("detained goods go back", review(Detained, Pending, Never), says(Customs, O::Returned), Ok((at(Returned, Detained, Pending, Never), vec![ClearanceFact::Returned(Customs)]))),
@@ -155,15 +155,15 @@ fn rows() -> Vec<Row> {
         ("no withdrawal of detained goods", review(Pending, Detained, Never), withdraw, Err(Code::GoodsDetained)),
 
         // One inspection.
-        ("the first demand opens", fresh, says(Inspection, O::WantsInspection), Ok((inspecting(Pending, Wants), vec![ClearanceFact::InspectionOrdered(Inspection)]))),
+        ("the first demand opens", fresh, says(Quarantine, O::WantsInspection), Ok((inspecting(Pending, Wants), vec![ClearanceFact::InspectionOrdered(Quarantine)]))),
         ("the second joins", inspecting(Pending, Wants), says(Customs, O::WantsInspection), Ok((inspecting(Wants, Wants), vec![ClearanceFact::InspectionJoined(Customs)]))),
         ("joins after clearing", inspecting(Cleared, Wants), says(Customs, O::WantsInspection), Ok((inspecting(Wants, Wants), vec![ClearanceFact::InspectionJoined(Customs)]))),
         ("demanded twice", inspecting(Wants, Pending), says(Customs, O::WantsInspection), same(inspecting(Wants, Pending))),
         ("a late demand is answered from the record", review(Cleared, Held, Done), says(Customs, O::WantsInspection), Ok((review(Pending, Held, Done), vec![ClearanceFact::InspectionAnswered(Customs)]))),
         ("a cancelled order is opened again", review(Pending, Pending, Cancelled), says(Customs, O::WantsInspection), Ok((inspecting(Wants, Pending), vec![ClearanceFact::InspectionOrdered(Customs)]))),
         ("who instructed waits for findings", inspecting(Wants, Pending), says(Customs, O::Held), Err(Code::InspectionOpen)),
-        ("the other one goes on", inspecting(Wants, Pending), says(Inspection, O::Cleared), Ok((inspecting(Wants, Cleared), changed(Inspection, Cleared)))),
-        ("rejected while open", inspecting(Wants, Pending), says(Inspection, O::Rejected), Ok((at(Rejected, Wants, Pending, Cancelled), vec![ClearanceFact::InspectionCancelled, ClearanceFact::Rejected(Inspection)]))),
+        ("the other one goes on", inspecting(Wants, Pending), says(Quarantine, O::Cleared), Ok((inspecting(Wants, Cleared), changed(Quarantine, Cleared)))),
+        ("rejected while open", inspecting(Wants, Pending), says(Quarantine, O::Rejected), Ok((at(Rejected, Wants, Pending, Cancelled), vec![ClearanceFact::InspectionCancelled, ClearanceFact::Rejected(Quarantine)]))),
         ("sent back while open", inspecting(Wants, Wants), says(Customs, O::Returned), Ok((at(Returned, Wants, Wants, Cancelled), vec![ClearanceFact::InspectionCancelled, ClearanceFact::Returned(Customs)]))),
         ("no amendment while open", inspecting(Wants, Pending), amend, Err(Code::InspectionOpen)),
         ("no withdrawal while open", inspecting(Wants, Pending), withdraw, Err(Code::InspectionOpen)),
@@ -184,7 +184,7 @@ fn rows() -> Vec<Row> {
         ("holds stay", inspecting(Wants, Held), finds(true, false), Ok((Clearance { round: 3, ..review(Pending, Held, Done) }, vec![ClearanceFact::InspectionCompleted]))),
         ("detentions stay", inspecting(Detained, Wants), finds(false, true), Ok((Clearance { round: 3, ..review(Detained, Pending, Done) }, vec![ClearanceFact::InspectionCompleted]))),
         ("customs unanswered", inspecting(Wants, Wants), finds(false, true), Err(Code::InstructionUnanswered)),
-        ("inspection unanswered", inspecting(Wants, Wants), finds(true, false), Err(Code::InstructionUnanswered)),
+        ("quarantine unanswered", inspecting(Wants, Wants), finds(true, false), Err(Code::InstructionUnanswered)),
         ("never ordered", fresh, finds(true, true), Err(Code::NoOpenInspection)),
         ("completed before", review(Pending, Pending, Done), finds(true, true), Err(Code::NoOpenInspection)),
         ("nothing found is no report", inspecting(Cleared, Cleared), finds(false, false), Err(Code::InstructionUnanswered)),
@@ -197,13 +197,13 @@ fn rows() -> Vec<Row> {
         ("nothing demanded", waiting(fresh), rules(false, false), Ok((asked(fresh), vec![checked()]))),
         ("rules of customs", waiting(review(Cleared, Pending, Never)), rules(true, false), Ok((asked(inspecting(Wants, Pending)), vec![checked(), ClearanceFact::InspectionOrdered(Customs)]))),
         ("rules do not number", waiting(new), rules_on(1, true, false), Ok((asked(Clearance { phase: Phase::Inspecting, joint: Open, ..with(new, Customs, Wants) }), vec![checked(), ClearanceFact::InspectionOrdered(Customs)]))),
-        ("rules of both", waiting(review(Cleared, Cleared, Never)), rules(true, true), Ok((asked(inspecting(Wants, Wants)), vec![checked(), ClearanceFact::InspectionOrdered(Customs), ClearanceFact::InspectionJoined(Inspection)]))),
-        ("rules join the open order", waiting(inspecting(Wants, Held)), rules(false, true), Ok((asked(inspecting(Wants, Wants)), vec![checked(), ClearanceFact::InspectionJoined(Inspection)]))),
+        ("rules of both", waiting(review(Cleared, Cleared, Never)), rules(true, true), Ok((asked(inspecting(Wants, Wants)), vec![checked(), ClearanceFact::InspectionOrdered(Customs), ClearanceFact::InspectionJoined(Quarantine)]))),
+        ("rules join the open order", waiting(inspecting(Wants, Held)), rules(false, true), Ok((asked(inspecting(Wants, Wants)), vec![checked(), ClearanceFact::InspectionJoined(Quarantine)]))),
         ("who asked already says more", waiting(inspecting(Wants, Pending)), rules(true, false), Ok((asked(inspecting(Wants, Pending)), vec![checked(), ClearanceFact::InspectionJoined(Customs)]))),
-        ("rules after a cancelled order", waiting(review(Pending, Pending, Cancelled)), rules(false, true), Ok((asked(inspecting(Pending, Wants)), vec![checked(), ClearanceFact::InspectionOrdered(Inspection)]))),
-        ("rules after the inspection", waiting(review(Cleared, Cleared, Done)), rules(false, true), Ok((asked(review(Cleared, Pending, Done)), vec![checked(), ClearanceFact::InspectionAnswered(Inspection)]))),
+        ("rules after a cancelled order", waiting(review(Pending, Pending, Cancelled)), rules(false, true), Ok((asked(inspecting(Pending, Wants)), vec![checked(), ClearanceFact::InspectionOrdered(Quarantine)]))),
+        ("rules after the inspection", waiting(review(Cleared, Cleared, Done)), rules(false, true), Ok((asked(review(Cleared, Pending, Done)), vec![checked(), ClearanceFact::InspectionAnswered(Quarantine)]))),
         ("rules free no goods", waiting(review(Detained, Pending, Never)), rules(true, false), Ok((asked(inspecting(Detained, Pending)), vec![checked(), ClearanceFact::InspectionOrdered(Customs)]))),
-        ("nor in the open order", waiting(inspecting(Wants, Detained)), rules(false, true), Ok((asked(inspecting(Wants, Detained)), vec![checked(), ClearanceFact::InspectionJoined(Inspection)]))),
+        ("nor in the open order", waiting(inspecting(Wants, Detained)), rules(false, true), Ok((asked(inspecting(Wants, Detained)), vec![checked(), ClearanceFact::InspectionJoined(Quarantine)]))),
         ("nor after it", waiting(review(Detained, Cleared, Done)), rules(true, false), Ok((asked(review(Detained, Cleared, Done)), vec![checked(), ClearanceFact::InspectionAnswered(Customs)]))),
         ("asked twice", asked(fresh), rules(true, true), same(asked(fresh))),
         ("asked again after the release", asked(at(Released, Cleared, Cleared, Done)), rules(true, false), same(asked(at(Released, Cleared, Cleared, Done)))),
@@ -230,7 +230,7 @@ fn rows() -> Vec<Row> {
         ("a new version is secured anew", with(review(Held, Cleared, Done), Duty, Cleared), Event::Amend { seen: 2, required: with(fresh, Duty, Pending).stands }, amended(review(Held, Cleared, Done), with(fresh, Duty, Pending).stands)),
 
         // An agency that nobody waits for may speak, and is waited for then.
-        ("an agency that is not required", Clearance { stands: Stands::default().with(Participant::Customs, Pending), ..fresh }, says(Inspection, O::Held), Ok((review(Pending, Held, Never), changed(Inspection, Held)))),
+        ("an agency that is not required", Clearance { stands: Stands::default().with(Participant::Customs, Pending), ..fresh }, says(Quarantine, O::Held), Ok((review(Pending, Held, Never), changed(Quarantine, Held)))),
         ("only one is required", Clearance { stands: Stands::default().with(Participant::Customs, Pending), ..fresh }, says(Customs, O::Cleared), Ok((Clearance { phase: Released, stands: Stands::default().with(Participant::Customs, Cleared), ..fresh }, vec![stood(Customs, Cleared), ClearanceFact::Released]))),
 
         // A second examination of the same order.
@@ -241,7 +241,7 @@ fn rows() -> Vec<Row> {
         ("not after the release", at(Released, Cleared, Cleared, Done), REOPEN, Err(Code::AlreadyReleased)),
         ("an older objection", review(Cleared, Held, Done), Event::Reopen { version: 1 }, Err(Code::StaleVersion)),
         ("an objection from the future", review(Cleared, Held, Done), Event::Reopen { version: 3 }, Err(Code::NeverSent)),
-        ("cleared while reopened is no release", inspecting(Cleared, Held), says(Inspection, O::Cleared), Ok((inspecting(Cleared, Cleared), changed(Inspection, Cleared)))),
+        ("cleared while reopened is no release", inspecting(Cleared, Held), says(Quarantine, O::Cleared), Ok((inspecting(Cleared, Cleared), changed(Quarantine, Cleared)))),
         ("a demand joins the reopened order", inspecting(Cleared, Held), says(Customs, O::WantsInspection), Ok((inspecting(Wants, Held), vec![ClearanceFact::InspectionJoined(Customs)]))),
         ("both conclude anew after the second findings", inspecting(Cleared, Cleared), finds(true, false), Ok((Clearance { round: 3, ..review(Pending, Pending, Done) }, vec![ClearanceFact::InspectionCompleted]))),
         ("rejected while reopened", inspecting(Cleared, Held), says(Customs, O::Rejected), Ok((at(Rejected, Cleared, Held, Cancelled), vec![ClearanceFact::InspectionCancelled, ClearanceFact::Rejected(Customs)]))),
@@ -279,7 +279,7 @@ fn rows() -> Vec<Row> {
     }
     for phase in [Rejected, Withdrawn, Returned] {
         for outcome in [O::Accepted, O::ManualReview, O::Concluded, O::WantsInspection, O::Held, O::Detained, O::Cleared, O::Rejected, O::Returned] {
-            rows.push(("an agency after the end", end(phase), says(Inspection, outcome), Err(Code::AlreadyEnded)));
+            rows.push(("an agency after the end", end(phase), says(Quarantine, outcome), Err(Code::AlreadyEnded)));
         }
     }
     for phase in [Released, Rejected, Withdrawn, Returned] {
@@ -321,11 +321,11 @@ fn news_move_an_agency_forward_and_decisions_where_it_may_decide() {
     ];
     for (stands, expected) in table {
         for (outcome, expected) in OUTCOMES.into_iter().zip(expected) {
-            for agency in [Customs, Inspection] {
+            for agency in [Customs, Quarantine] {
                 // The other one is held, so nothing is released.
                 let now = |stand| match agency {
                     Customs => inspecting(stand, Held),
-                    Inspection => inspecting(Held, stand),
+                    Quarantine => inspecting(Held, stand),
                 };
                 let expected = expected.map(|stand| {
                     let fact = (stand != stands).then_some(stood(agency, stand));
@@ -363,7 +363,7 @@ fn off() -> impl Strategy<Value = u32> {
 }
 
 fn tries() -> impl Strategy<Value = Vec<Try>> {
-    let agency = prop_oneof![Just(Customs), Just(Inspection)];
+    let agency = prop_oneof![Just(Customs), Just(Quarantine)];
     let outcome = prop_oneof![
         1 => Just(Outcome::Accepted),
         1 => Just(Outcome::ManualReview),
@@ -400,14 +400,14 @@ fn event(now: &Clearance, required: Stands, what: &Try) -> Event {
         Try::Verdict(agency, outcome, version, round) => {
             verdict(agency, near(now.version, version), near(now.round, round), outcome)
         }
-        Try::Findings(for_customs, for_inspection, version, round) => Event::Findings {
+        Try::Findings(for_customs, for_quarantine, version, round) => Event::Findings {
             version: near(now.version, version),
             round: near(now.round, round),
             for_customs,
-            for_inspection,
+            for_quarantine,
         },
-        Try::Rules(customs, inspection, version) => {
-            rules_on(near(now.version, version), customs, inspection)
+        Try::Rules(customs, quarantine, version) => {
+            rules_on(near(now.version, version), customs, quarantine)
         }
         Try::Secured(version) => verdict(Duty, near(now.version, version), 0, Outcome::Cleared),
         Try::Reopen(version) => Event::Reopen { version: near(now.version, version) },
@@ -424,7 +424,7 @@ fn what_a_release_waits_for_is_said() {
     };
     let rules = rules_on(1, false, false);
     let secured = verdict(Duty, 1, 1, Outcome::Cleared);
-    let found = Event::Findings { version: 1, round: 1, for_customs: true, for_inspection: false };
+    let found = Event::Findings { version: 1, round: 1, for_customs: true, for_quarantine: false };
     let demand = verdict(C, 1, 1, Outcome::WantsInspection);
     let cleared = |who| verdict(who, 1, 1, Outcome::Cleared);
     let table: [(&[Event], &[Awaited]); 8] = [
@@ -504,7 +504,7 @@ proptest! {
                         }
                     }
                 }
-                for (word, agency) in cleared.iter_mut().zip([Customs, Inspection]) {
+                for (word, agency) in cleared.iter_mut().zip([Customs, Quarantine]) {
                     *word = word.filter(|_| !demands.of(agency));
                 }
             }

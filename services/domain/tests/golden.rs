@@ -12,6 +12,9 @@ use domain::documents::tax::{
     Assessment, Band, COSMETICS, Goods, LineTax, Measure, Rate, SAMPLE_TARIFF, Tax, assess,
 };
 use domain::documents::{Outcome, ReceiptStatus};
+use domain::payment::built_in;
+use domain::payment::parameters::{date, tables};
+use domain::payment::tax::{deadlines, rate_day};
 use time::Date;
 use time::macros::date;
 
@@ -218,4 +221,70 @@ fn g18_the_times_after_a_release() {
             pay_until: date!(2026 - 12 - 16),
         }
     );
+}
+
+/// A decimal number of yuan in fen.
+fn fen_of(text: &str) -> i64 {
+    let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
+    format!("{whole}{rest:0<2}").parse().expect("a number with at most two digits")
+}
+
+#[test]
+fn the_published_cases_of_the_other_rules_come_out() {
+    let cases = tables(include_str!("../data/import-rule-cases.toml")).expect("in order");
+    let parameters = built_in::parameters();
+    for case in &cases {
+        let has = |key| case.get(key);
+        let get = |key| has(key).unwrap_or_else(|| panic!("line {}: {key}", case.line));
+        let name = get("name");
+        let day = || date(get("day")).expect("a day");
+        match case.kind.as_str() {
+            "year" => {
+                let year = Quota { used_fen: fen_of(get("used")) };
+                match (year.reserve(day(), fen_of(get("price"))), has("refused")) {
+                    (Ok(after), None) => {
+                        assert_eq!(after.used_fen.to_string(), get("used_after_fen"), "{name}");
+                        assert_eq!(after.restore(fen_of(get("price"))), year, "{name}");
+                    }
+                    (Err(refused), Some(code)) => {
+                        assert!(refused.info.contains(code), "{name}: {refused:?}");
+                        assert!(refused.info.contains(get("text")), "{name}: {refused:?}");
+                    }
+                    (is, _) => panic!("{name}: {is:?}"),
+                }
+            }
+            "paid" => {
+                let of = |key| fen_of(get(key));
+                let (goods, freight, tax) = (of("goods"), of("freight"), of("tax"));
+                let order = order(goods, freight, tax, of("discount"), of("paid"));
+                let payment = has("payment").map_or(of("paid"), fen_of);
+                let broken = rules(&match_amounts(&order, yuan(payment)));
+                let refused = has("refused");
+                assert_eq!(broken.contains(&"M5"), refused == Some("M5"), "{name}: {broken:?}");
+                assert_eq!(broken.contains(&"M6"), refused == Some("1332"), "{name}: {broken:?}");
+            }
+            "after_release" => {
+                let days = deadlines(parameters, day()).expect("the numbers are known");
+                let times = ImportTimes::after(day());
+                for (key, is, too) in [
+                    ("return_asked", days.return_asked, times.apply_until),
+                    ("goods_back", days.goods_back, times.goods_back_until),
+                    ("paid_from", days.paid_from, times.pay_from),
+                    ("paid_until", days.paid_until, times.pay_until),
+                ] {
+                    assert_eq!((is.to_string().as_str(), too), (get(key), is), "{name}: {key}");
+                }
+            }
+            "rate_day" => {
+                let first = date(&format!("{}-01", get("month"))).expect("a month");
+                let holidays = has("holidays").unwrap_or_default().split(' ');
+                let holidays: Vec<_> = holidays.filter_map(date).collect();
+                let day =
+                    rate_day(first.year(), first.month(), &holidays).expect("in the calendar");
+                assert_eq!(day.to_string(), get("rate_day"), "{name}");
+            }
+            other => panic!("line {}: {other}", case.line),
+        }
+    }
+    assert!(cases.len() >= 19);
 }

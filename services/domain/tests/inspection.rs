@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use domain::clearance::Agency::{self, Customs, Inspection};
+use domain::clearance::Agency::{self, Customs, Quarantine};
 use domain::codes;
-use domain::declaration::{Declaration, Direction, GoodsLine, InspectionData, Money, Party};
+use domain::declaration::{Declaration, Direction, GoodsLine, Money, Party, QuarantineData};
 use domain::inspection::appointment::{self, By, CHINA, Place, TimeWindow, book};
 use domain::inspection::condition::{Condition, Context, Range, Subject};
 use domain::inspection::credit::{self, Changed, Class, Credit, Status};
@@ -18,7 +18,7 @@ use domain::inspection::order::{
     Method, Order, Sample, Stage, Treatment, next,
 };
 use domain::inspection::risk::{Action, Area, Effect, Rates, Rule, RuleSet, Wanted, assess};
-use domain::inspection::samples::{SAMPLE_CUSTOMS, SAMPLE_INSPECTION};
+use domain::inspection::samples::{SAMPLE_CUSTOMS, SAMPLE_QUARANTINE};
 use domain::inspection::statistics::{Case, Group, table};
 use domain::inspection::{Source, Why};
 use domain::refusal::{Code, Refusal};
@@ -159,7 +159,7 @@ fn draws_are_uniform() {
     let mut classes = vec![0_u32; 100];
     let mut selected = 0_u32;
     for subject in 0..100_000 {
-        let number = draw_of(subject).goods(Inspection, "I-900").number;
+        let number = draw_of(subject).goods(Quarantine, "I-900").number;
         classes[usize::try_from(number / 100).expect("small")] += 1;
         selected += u32::from(number < 300);
     }
@@ -216,7 +216,7 @@ fn nobody_with_a_conflict_is_chosen_and_the_reason_is_told() {
     candidates[0].leave = vec![(date!(2026 - 11 - 20), date!(2026 - 11 - 24))];
     candidates[1].last_firm = Some("3702960001".into());
     candidates[2].related_firms = vec!["330766K00Q".into(), "unknown".into()];
-    candidates.push(Candidate { agency: Inspection, ..candidate("B1") });
+    candidates.push(Candidate { agency: Quarantine, ..candidate("B1") });
     let task = Task { examination: 2, earlier: vec!["A4".into()], ..task() };
     let selection = officers(&draw_of(7), &candidates, &task, 2);
     assert_eq!((selection.chosen().count(), selection.missing), (0, 2));
@@ -323,7 +323,7 @@ fn every_condition() {
     let import = parcel();
     let export = Declaration { ie_flag: Some(Direction::Export), ..parcel() };
     let wooden = Declaration { wrap_type: "1".into(), ..parcel() };
-    let said = Declaration { inspection: Some(InspectionData { wooden_packing: true, ..InspectionData::default() }), ..parcel() };
+    let said = Declaration { quarantine: Some(QuarantineData { wooden_packing: true, ..QuarantineData::default() }), ..parcel() };
     let agent = Declaration { agent: Some(Party { code: "BAD".into(), name: "B".into() }), ..parcel() };
     let undirected = Declaration { ie_flag: None, ..parcel() };
     let mut dollars = parcel();
@@ -482,7 +482,7 @@ fn the_rate_is_that_of_the_class() {
 
 #[test]
 fn the_samples_are_sound() {
-    for set in [&*SAMPLE_CUSTOMS, &*SAMPLE_INSPECTION] {
+    for set in [&*SAMPLE_CUSTOMS, &*SAMPLE_QUARANTINE] {
         assert!(set.sample);
         assert_eq!(set.problems(), []);
     }
@@ -492,7 +492,7 @@ fn the_samples_are_sound() {
         assess(set, &subject, &draw_of(7)).matched.into_iter().map(|m| m.rule).collect()
     };
     assert_eq!(ids(&SAMPLE_CUSTOMS), ["C-900"]);
-    assert_eq!(ids(&SAMPLE_INSPECTION), ["I-004", "I-900"]);
+    assert_eq!(ids(&SAMPLE_QUARANTINE), ["I-004", "I-900"]);
 }
 
 #[test]
@@ -669,7 +669,7 @@ fn sample(agency: Agency, id: &str) -> Sample {
 }
 
 fn taken() -> Event {
-    site(Act::Take { sample: sample(Inspection, "lab") })
+    site(Act::Take { sample: sample(Quarantine, "lab") })
 }
 
 fn sent() -> Event {
@@ -697,11 +697,11 @@ fn run(events: &[Event]) -> Order {
     })
 }
 
-/// Both agencies ask; inspection's sample fails quarantine.
+/// Both agencies ask; quarantine's sample fails.
 fn to_work() -> Vec<Event> {
     vec![
         demand(Customs, &["count"]),
-        demand(Inspection, &["lab"]),
+        demand(Quarantine, &["lab"]),
         appointed(),
         assigned(),
         site(Act::Present { attendance: Attendance::Declarant }),
@@ -710,7 +710,7 @@ fn to_work() -> Vec<Event> {
 }
 
 fn lab_fails() -> Finding {
-    analysed(finding(Inspection, "lab", 0, FoundResult::QuarantineFail), "S1")
+    analysed(finding(Quarantine, "lab", 0, FoundResult::QuarantineFail), "S1")
 }
 
 fn to_findings() -> Vec<Event> {
@@ -724,8 +724,8 @@ fn histories() -> Vec<(Stage, Vec<Event>)> {
     let found = to_findings();
     let release = disposed(Customs, Disposal::Release);
     let then = |events: &[Event]| [found.as_slice(), events].concat();
-    let treat = then(&[release.clone(), disposed(Inspection, Disposal::Treat)]);
-    let back = then(&[release, disposed(Inspection, Disposal::Return)]);
+    let treat = then(&[release.clone(), disposed(Quarantine, Disposal::Treat)]);
+    let back = then(&[release, disposed(Quarantine, Disposal::Return)]);
     vec![
         (Stage::None, Vec::new()),
         (Stage::Ordered, work[..2].to_vec()),
@@ -771,7 +771,7 @@ fn matrix() -> Vec<(&'static str, Event, &'static str)> {
         ("the same demand",       demand(Customs, &["count"]),                           "O==========."),
         ("another demand",        demand(Customs, &["seal"]),                            "OOAPESLFTDC."),
         ("on a later version",    later(demand(Customs, &["count"])),                    "OOOOOOOFTDCO"),
-        ("general demand",        Event::Demand { agency: Inspection, version: V, instructions: vec![] }, "OOAPESLFTDC."),
+        ("general demand",        Event::Demand { agency: Quarantine, version: V, instructions: vec![] }, "OOAPESLFTDC."),
         ("appoint",               appointed(),                                           ".A=========."),
         ("appoint elsewhere",     site(Act::Appoint { seen: 0, appointment: evening.clone(), by: By::Site }), ".A.........."),
         ("reschedule",            site(Act::Reschedule { seen: 1, appointment: evening, by: By::Enterprise, at: early }), "..A........."),
@@ -786,7 +786,7 @@ fn matrix() -> Vec<(&'static str, Event, &'static str)> {
         ("take a sample",         taken(),                                               "....S======."),
         ("send it",               sent(),                                                ".....L=====."),
         ("find customs'",         reported(&[finding(Customs, "count", 0, FoundResult::Conform)]), "....ESL====."),
-        ("find inspection's",     reported(&[lab_fails()]),                              "......E====."),
+        ("find quarantine's",     reported(&[lab_fails()]),                              "......E====."),
         ("pending",               reported(&[finding(Customs, "count", 3, FoundResult::LabPending)]), "....ESL....."),
         ("one more line",         reported(&[finding(Customs, "count", 3, FoundResult::QtyMismatch)]), "....ESLF...."),
         ("object",                Event::Object { examination: 1 },                      ".......O.O.."),
@@ -794,8 +794,8 @@ fn matrix() -> Vec<(&'static str, Event, &'static str)> {
         ("on a later version",    Event::Reopened { version: V + 1 },                    ".......OOOO."),
         ("on an older one",       Event::Reopened { version: V - 1 },                    ".==========="),
         ("customs releases",      disposed(Customs, Disposal::Release),                  ".......F===."),
-        ("inspection releases",   disposed(Inspection, Disposal::Release),               "............"),
-        ("inspection sends back", disposed(Inspection, Disposal::Return),                ".......F.==."),
+        ("quarantine releases",   disposed(Quarantine, Disposal::Release),               "............"),
+        ("quarantine sends back", disposed(Quarantine, Disposal::Return),                ".......F.==."),
         ("treated",               treated(true),                                         "........F..."),
         ("close",                 closed(),                                              ".........C=."),
         ("cancel",                Event::Cancel { version: V },                          "=XXXXXX====="),
@@ -841,7 +841,7 @@ fn refusals_name_what_is_wrong() {
     let foreign = Event::Demand {
         agency: Customs,
         version: V,
-        instructions: vec![instruction(Inspection, "x", &[])],
+        instructions: vec![instruction(Quarantine, "x", &[])],
     };
     assert_eq!(no(&working, &foreign).code, Code::NotYourAgency);
     let mut other = instruction(Customs, "count", &[]);
@@ -862,7 +862,7 @@ fn refusals_name_what_is_wrong() {
     assert_eq!(no(&working, &reported(&[lab_fails()])).code, Code::SampleUnknown);
     let undecided = disposed(Customs, Disposal::Release);
     assert_eq!(no(&working, &undecided).code, Code::InstructionUnanswered);
-    assert_eq!(no(&found, &disposed(Inspection, Disposal::Release)).code, Code::DisposalUnfounded);
+    assert_eq!(no(&found, &disposed(Quarantine, Disposal::Release)).code, Code::DisposalUnfounded);
     let withdrawn = run(&[to_work(), vec![Event::Cancel { version: V }]].concat());
     let late = reported(&[finding(Customs, "count", 0, FoundResult::Conform)]);
     assert_eq!(no(&withdrawn, &late).code, Code::NoOpenInspection);
@@ -910,10 +910,10 @@ fn a_late_demand_is_answered_from_the_record() {
     only_customs.push(reported(&[finding(Customs, "count", 0, FoundResult::Conform)]));
     let found = run(&only_customs);
     assert_eq!(found.stage, Stage::Found);
-    let (then, facts) = next(&found, &demand(Inspection, &["lab"])).expect("answered");
-    assert_eq!((then.stage, facts), (Stage::Found, vec![Fact::Answered(Inspection)]));
+    let (then, facts) = next(&found, &demand(Quarantine, &["lab"])).expect("answered");
+    assert_eq!((then.stage, facts), (Stage::Found, vec![Fact::Answered(Quarantine)]));
     assert!(!then.is_joint() && then.late.len() == 1);
-    assert_eq!(next(&then, &demand(Inspection, &["lab"])).expect("known").1, []);
+    assert_eq!(next(&then, &demand(Quarantine, &["lab"])).expect("known").1, []);
     // On the next version the same question waits for an answer again, once; the old one is over.
     let later = |agency| Event::Demand {
         agency,
@@ -938,16 +938,16 @@ fn a_cancelled_order_is_opened_again_only_on_a_later_version() {
     let cancelled = run(&[to_work(), vec![Event::Cancel { version: V }]].concat());
     let refusal = next(&cancelled, &demand(Customs, &["count"])).expect_err("told again");
     assert_eq!(refusal.code, Code::StaleVersion);
-    let again = Event::Demand { agency: Inspection, version: V + 1, instructions: Vec::new() };
+    let again = Event::Demand { agency: Quarantine, version: V + 1, instructions: Vec::new() };
     let (then, facts) = next(&cancelled, &again).expect("opened");
-    assert_eq!(facts, [Fact::Ordered(Inspection)]);
+    assert_eq!(facts, [Fact::Ordered(Quarantine)]);
     assert_eq!((then.stage, then.version), (Stage::Ordered, V + 1));
     assert_eq!(then.instructions.len(), 1, "what was asked on the old version is void");
     let late = next(&then, &examined(Method::Manual)).expect_err("of the old version");
     assert_eq!(late.code, Code::StaleVersion);
     // The news of the cancellation is lost: the order says so itself.
     let (_, facts) = next(&run(&to_work()), &again).expect("opened");
-    assert_eq!(facts, [Fact::Cancelled, Fact::Ordered(Inspection)]);
+    assert_eq!(facts, [Fact::Cancelled, Fact::Ordered(Quarantine)]);
 }
 
 #[test]
@@ -991,9 +991,9 @@ fn two_officers_claim_one_order() {
 
 #[test]
 fn methods_and_samples_decide_what_conform_means() {
-    let mut with_lab = instruction(Inspection, "lab", &[1, 2]);
+    let mut with_lab = instruction(Quarantine, "lab", &[1, 2]);
     with_lab.sampling = true;
-    let ask = Event::Demand { agency: Inspection, version: V, instructions: vec![with_lab] };
+    let ask = Event::Demand { agency: Quarantine, version: V, instructions: vec![with_lab] };
     let mut events = vec![ask, demand(Customs, &["count"])];
     events.extend(to_work().into_iter().skip(2));
     events.push(examined(Method::Machine));
@@ -1004,14 +1004,14 @@ fn methods_and_samples_decide_what_conform_means() {
     // A picture does not answer what asks for hands, nor hands what asks for the laboratory.
     let picture =
         Finding { method: Method::Machine, ..finding(Customs, "count", 0, FoundResult::Conform) };
-    let hands = finding(Inspection, "lab", 0, FoundResult::Conform);
+    let hands = finding(Quarantine, "lab", 0, FoundResult::Conform);
     let now = next(&now, &reported(&[picture, hands])).expect("kept").0;
     assert_eq!(unanswered(&now), ["count", "lab"]);
     let corrected =
         Finding { revision: 2, ..finding(Customs, "count", 0, FoundResult::QtyMismatch) };
     let now = next(&now, &reported(&[corrected])).expect("kept").0;
     assert_eq!(unanswered(&now), ["lab"]);
-    let of = |id: &str, gnum| Sample { id: id.into(), gnum, ..sample(Inspection, "lab") };
+    let of = |id: &str, gnum| Sample { id: id.into(), gnum, ..sample(Quarantine, "lab") };
     let mut now = now;
     for (id, gnum) in [("S1", 1), ("S2", 2)] {
         now = next(&now, &site(Act::Take { sample: of(id, gnum) })).expect("taken").0;
@@ -1020,7 +1020,7 @@ fn methods_and_samples_decide_what_conform_means() {
         now = next(&now, &site(Act::Send { sample: id.into(), laboratory })).expect("sent").0;
         assert_eq!(now.stage, Stage::Laboratory);
     }
-    let clean = |id, gnum| analysed(finding(Inspection, "lab", gnum, FoundResult::Conform), id);
+    let clean = |id, gnum| analysed(finding(Quarantine, "lab", gnum, FoundResult::Conform), id);
     now = next(&now, &reported(&[clean("S2", 2)])).expect("one result").0;
     assert_eq!((now.stage, unanswered(&now)), (Stage::Laboratory, vec!["lab".to_owned()]));
     let (now, facts) = next(&now, &reported(&[clean("S1", 1)])).expect("the other");
@@ -1040,29 +1040,29 @@ fn quarantine_treatment_and_release() {
     let release = |agency| disposed(agency, Disposal::Release);
     now = next(&now, &release(Customs)).expect("its own are conform").0;
     assert_eq!(now.stage, Stage::Found);
-    let (then, facts) = next(&now, &disposed(Inspection, Disposal::Treat)).expect("treated");
+    let (then, facts) = next(&now, &disposed(Quarantine, Disposal::Treat)).expect("treated");
     assert_eq!(then.stage, Stage::Treating);
     assert_eq!(facts.last(), Some(&Fact::TreatmentOrdered));
     let (good, facts) = next(&then, &treated(true)).expect("passed");
     assert_eq!((good.stage, facts), (Stage::Found, vec![Fact::Treated(true)]));
-    let good = next(&good, &release(Inspection)).expect("clean now").0;
+    let good = next(&good, &release(Quarantine)).expect("clean now").0;
     let (good, facts) = next(&good, &release(Customs)).expect("both");
     assert_eq!(good.disposal, Some(Disposal::Release));
     assert_eq!(facts.last(), Some(&Fact::Disposed(Disposal::Release)));
     let bad = next(&then, &treated(false)).expect("failed").0;
-    assert!(next(&bad, &release(Inspection)).is_err());
-    assert!(next(&bad, &disposed(Inspection, Disposal::Treat)).is_err(), "not twice");
-    assert!(next(&bad, &disposed(Inspection, Disposal::Destroy)).is_ok());
+    assert!(next(&bad, &release(Quarantine)).is_err());
+    assert!(next(&bad, &disposed(Quarantine, Disposal::Treat)).is_err(), "not twice");
+    assert!(next(&bad, &disposed(Quarantine, Disposal::Destroy)).is_ok());
 }
 
 #[test]
 fn the_strictest_counts_and_the_holder_lifts_its_detention() {
     let now = run(&to_findings());
-    let now = next(&now, &disposed(Inspection, Disposal::Return)).expect("decided").0;
+    let now = next(&now, &disposed(Quarantine, Disposal::Return)).expect("decided").0;
     let now = next(&now, &disposed(Customs, Disposal::TransferAntismuggling)).expect("decided").0;
     assert_eq!(now.disposal, Some(Disposal::TransferAntismuggling));
     assert_eq!(now.disposal.and_then(Disposal::status), Some(502));
-    let other = next(&now, &disposed(Inspection, Disposal::Release)).expect_err("not its own");
+    let other = next(&now, &disposed(Quarantine, Disposal::Release)).expect_err("not its own");
     assert_eq!(other.code, Code::DisposalGiven);
     let objection = next(&now, &Event::Object { examination: 1 }).expect_err("handed over");
     assert_eq!(objection.code, Code::GoodsDetained);
@@ -1092,7 +1092,7 @@ fn a_second_examination_is_made_once_and_by_others() {
     assert_eq!(conflict.code, Code::OfficerConflict);
     let others = again(Act::Assign { officers: ["A9".to_owned()].into() });
     let mut now = next(&now, &others).expect("others").0;
-    let report = [(Customs, "count"), (Inspection, "lab")].map(|(agency, id)| Finding {
+    let report = [(Customs, "count"), (Quarantine, "lab")].map(|(agency, id)| Finding {
         officer: "A9".into(),
         ..finding(agency, id, 0, FoundResult::Conform)
     });
@@ -1111,7 +1111,7 @@ fn a_second_examination_is_made_once_and_by_others() {
 /// The declaration was stopped, so it waits for a second examination: whatever was decided is void.
 #[test]
 fn a_reopened_order_forgets_what_was_decided() {
-    let back = disposed(Inspection, Disposal::Return);
+    let back = disposed(Quarantine, Disposal::Return);
     let detains = disposed(Customs, Disposal::TransferLegal);
     let disposed = run(&[to_findings(), vec![back, detains]].concat());
     let object = next(&disposed, &Event::Object { examination: 1 }).expect_err("handed over");
@@ -1120,7 +1120,7 @@ fn a_reopened_order_forgets_what_was_decided() {
     let (then, facts) = next(&disposed, &reopened).expect("followed all the same");
     assert_eq!((then.stage, then.examination, then.version), (Stage::Ordered, 2, V + 1));
     assert_eq!(facts, [Fact::Objected]);
-    assert_eq!((then.by_customs, then.by_inspection, then.disposal), (None, None, None));
+    assert_eq!((then.by_customs, then.by_quarantine, then.disposal), (None, None, None));
     assert_eq!(then.first, Some(disposed.work));
     // Told again, or of before: it is the second examination already.
     for version in [V, V + 1, V + 2] {
@@ -1147,7 +1147,7 @@ fn an_order_has_four_hundred_instructions() {
         assert_eq!((refusal.code, said(&refusal, "most")), (Code::OrderTooLarge, Some("400")));
     };
     too_large(&Order::none(), &ask(Customs, V, ids(0..401)));
-    let full = run(&[ask(Customs, V, ids(0..200)), ask(Inspection, V, ids(0..200))]);
+    let full = run(&[ask(Customs, V, ids(0..200)), ask(Quarantine, V, ids(0..200))]);
     assert_eq!(full.instructions.len(), INSTRUCTIONS_MAX);
     too_large(&full, &ask(Customs, V, ids(200..201)));
     assert_eq!(next(&full, &ask(Customs, V, ids(0..200))).expect("known").1, []);
@@ -1225,7 +1225,7 @@ fn deliver(mut now: Order, events: &[Event]) -> (Order, Vec<Fact>) {
 }
 
 const IDS: [(Agency, &str); 4] =
-    [(Customs, "a"), (Customs, "b"), (Inspection, "a"), (Inspection, "c")];
+    [(Customs, "a"), (Customs, "b"), (Quarantine, "a"), (Quarantine, "c")];
 
 fn all_demands() -> Vec<Event> {
     IDS.into_iter().map(|(agency, id)| demand(agency, &[id])).collect()
@@ -1260,7 +1260,7 @@ fn shuffled(events: Vec<Event>) -> impl Strategy<Value = Vec<Event>> {
 }
 
 fn random_events() -> impl Strategy<Value = Vec<Event>> {
-    let agency = || prop_oneof![Just(Customs), Just(Inspection)];
+    let agency = || prop_oneof![Just(Customs), Just(Quarantine)];
     let version = || prop_oneof![8 => Just(V), 1 => Just(V - 1), 1 => Just(V + 1)];
     let examination = || prop_oneof![6 => Just(1_u32), 3 => Just(2)];
     let id = || prop::sample::select(vec!["count", "lab"]);
@@ -1650,7 +1650,7 @@ fn findings_move_points_class_and_blacklist() {
 fn what_is_wrong_in_one_box_is_one_offence() {
     use FoundResult::{Conform, QtyMismatch, QualityFail};
     let both = |gnum, result| {
-        [finding(Customs, "count", gnum, result), finding(Inspection, "look", gnum, result)]
+        [finding(Customs, "count", gnum, result), finding(Quarantine, "look", gnum, result)]
     };
     let offences = |findings: &[Finding]| -> Vec<(u32, FoundResult, usize)> {
         let offences = credit::offences(findings).into_iter();
@@ -1666,7 +1666,7 @@ fn what_is_wrong_in_one_box_is_one_offence() {
     let sampled = [analysed(kinds[1].clone(), "S-1"), analysed(kinds[1].clone(), "S-2")];
     assert_eq!(offences(&sampled), [(1, QualityFail, 2)], "two samples of one line");
     let line =
-        [finding(Customs, "count", 0, QtyMismatch), finding(Inspection, "look", 1, QtyMismatch)];
+        [finding(Customs, "count", 0, QtyMismatch), finding(Quarantine, "look", 1, QtyMismatch)];
     assert_eq!(offences(&line), [(1, QtyMismatch, 1)], "the line is in the consignment");
 }
 

@@ -1,7 +1,7 @@
 //! The seam between the two life cycles, case by case. Most cases are what `tests/joint_model.rs`
 //! once found, on its shortest way.
 
-use domain::clearance::Agency::{self, Customs, Inspection};
+use domain::clearance::Agency::{self, Customs, Quarantine};
 use domain::inspection::appointment::{By, TimeWindow};
 use domain::inspection::finding::{Disposal, Finding, FindingKey, FoundResult};
 use domain::inspection::joint::{
@@ -125,13 +125,13 @@ fn found(result: FoundResult) -> Vec<Step> {
 }
 
 /// Both asked.
-fn found_by_both(customs: FoundResult, inspection: FoundResult) -> Vec<Step> {
+fn found_by_both(customs: FoundResult, quarantine: FoundResult) -> Vec<Step> {
     vec![
         demanded(Customs, 1, 1),
-        demanded(Inspection, 1, 1),
+        demanded(Quarantine, 1, 1),
         begun(),
         reported(Customs, customs),
-        reported(Inspection, inspection),
+        reported(Quarantine, quarantine),
     ]
 }
 
@@ -165,16 +165,16 @@ fn rows() -> Vec<Row> {
     vec![
         // Findings.
         ("findings name who waits for them", found(Conform), (Found, 1, false), vec![Findings(on(1, 1))]),
-        ("the last who asked counts", vec![demanded(Customs, 1, 1), demanded(Inspection, 1, 3), begun(), reported(Customs, Conform), reported(Inspection, Conform)], (Found, 1, false), vec![Findings(on(1, 3))]),
+        ("the last who asked counts", vec![demanded(Customs, 1, 1), demanded(Quarantine, 1, 3), begun(), reported(Customs, Conform), reported(Quarantine, Conform)], (Found, 1, false), vec![Findings(on(1, 3))]),
         ("told again it asks for nothing", then(found(Conform), vec![demanded(Customs, 1, 1)]), (Found, 1, false), none()),
         ("what was found is reported again for a second version", then(found(Conform), vec![demanded(Customs, 2, 1)]), (Found, 1, false), vec![Findings(on(2, 1))]),
         ("and once", then(found(Conform), vec![demanded(Customs, 2, 1), demanded(Customs, 2, 1)]), (Found, 1, false), none()),
-        ("who came late waits for the record", then(found(Conform), vec![demanded(Inspection, 1, 1)]), (Found, 1, false), vec![Findings(on(1, 1))]),
-        ("who was answered does not", then(found(Conform), vec![told(1, 2, DeclarationEvent::Answered(Inspection, none_of()))]), (Found, 1, false), none()),
+        ("who came late waits for the record", then(found(Conform), vec![demanded(Quarantine, 1, 1)]), (Found, 1, false), vec![Findings(on(1, 1))]),
+        ("who was answered does not", then(found(Conform), vec![told(1, 2, DeclarationEvent::Answered(Quarantine, none_of()))]), (Found, 1, false), none()),
         ("the second examination is of its own round", found_twice(), (Found, 2, false), vec![Findings(on(1, 2))]),
         ("and of the version that was stopped", then(found(QtyMismatch), vec![demanded(Customs, 2, 1), reopened(2, 2), begun(), reported(Customs, Conform)]), (Found, 2, false), vec![Findings(on(2, 2))]),
-        ("an old demand asks for nothing newer", then(found(Conform), vec![demanded(Customs, 2, 1), demanded(Inspection, 1, 1)]), (Found, 1, false), vec![Findings(on(2, 1))]),
-        ("opened again on a later version", vec![demanded(Customs, 1, 1), told(1, 1, DeclarationEvent::Cancelled), demanded(Inspection, 2, 1), begun(), reported(Inspection, Conform)], (Found, 1, false), vec![Findings(on(2, 1))]),
+        ("an old demand asks for nothing newer", then(found(Conform), vec![demanded(Customs, 2, 1), demanded(Quarantine, 1, 1)]), (Found, 1, false), vec![Findings(on(2, 1))]),
+        ("opened again on a later version", vec![demanded(Customs, 1, 1), told(1, 1, DeclarationEvent::Cancelled), demanded(Quarantine, 2, 1), begun(), reported(Quarantine, Conform)], (Found, 1, false), vec![Findings(on(2, 1))]),
 
         // Objections.
         ("an objection asks to stop the declaration", then(found(QtyMismatch), vec![objected()]), (Found, 1, true), vec![Reopening(1)]),
@@ -202,14 +202,14 @@ fn rows() -> Vec<Row> {
         ("released after a treatment", then(found(QuarantineFail), vec![disposed(Customs, Treat), treated(true), released()]), (Closed, 1, false), none()),
         ("never what findings do not carry", then(found(Prohibited), vec![released()]), (Found, 1, false), none()),
         ("detained", then(found(QtyMismatch), vec![detained(Customs)]), (Disposed, 1, false), none()),
-        ("by one who did not ask", then(found(QtyMismatch), vec![detained(Inspection)]), (Found, 1, false), none()),
+        ("by one who did not ask", then(found(QtyMismatch), vec![detained(Quarantine)]), (Found, 1, false), none()),
         ("before anything was found", vec![demanded(Customs, 1, 1), detained(Customs)], (Ordered, 1, false), none()),
-        ("a release lifts a detention", then(mixed(), vec![detained(Customs), disposed(Inspection, AmendAndRelease), released()]), (Closed, 1, false), none()),
+        ("a release lifts a detention", then(mixed(), vec![detained(Customs), disposed(Quarantine, AmendAndRelease), released()]), (Closed, 1, false), none()),
         ("whatever was found", then(found(Prohibited), vec![detained(Customs), released()]), (Closed, 1, false), none()),
         ("before the other decided", then(mixed(), vec![detained(Customs), released()]), (Closed, 1, false), none()),
         ("before the other decided, whatever was found", then(found_by_both(Prohibited, Conform), vec![detained(Customs), released()]), (Closed, 1, false), none()),
-        ("both detentions", then(mixed(), vec![detained(Customs), detained(Inspection), released()]), (Closed, 1, false), none()),
-        ("no other disposal", then(mixed(), vec![disposed(Customs, Return), disposed(Inspection, Return), released()]), (Disposed, 1, false), none()),
+        ("both detentions", then(mixed(), vec![detained(Customs), detained(Quarantine), released()]), (Closed, 1, false), none()),
+        ("no other disposal", then(mixed(), vec![disposed(Customs, Return), disposed(Quarantine, Return), released()]), (Disposed, 1, false), none()),
         ("nor before the other decided", then(mixed(), vec![disposed(Customs, Return), released()]), (Disposed, 1, false), none()),
         ("rejected with something to correct", then(found(QtyMismatch), vec![told(1, 2, DeclarationEvent::Rejected(Customs))]), (Disposed, 1, false), none()),
         ("rejected for another reason", then(found(Conform), vec![told(1, 2, DeclarationEvent::Rejected(Customs))]), (Found, 1, false), none()),
@@ -241,16 +241,16 @@ fn what_is_told_decides_once_and_leaves_nothing_out() {
         ("rejected after the own detention", then(mixed(), vec![detained(Customs)]), DeclarationEvent::Rejected(Customs), Stage::Found, [Some(DetainOther), None]),
         ("sent back after the own detention", then(mixed(), vec![detained(Customs)]), DeclarationEvent::Returned(Customs), Stage::Found, [Some(DetainOther), None]),
         ("detained after the own decision", then(mixed(), vec![decided(Customs, AmendAndRelease)]), DeclarationEvent::Detained(Customs, DetainOther), Stage::Found, [Some(AmendAndRelease), None]),
-        ("rejected by the other", then(mixed(), vec![detained(Customs)]), DeclarationEvent::Rejected(Inspection), Stage::Disposed, [Some(DetainOther), Some(AmendAndRelease)]),
+        ("rejected by the other", then(mixed(), vec![detained(Customs)]), DeclarationEvent::Rejected(Quarantine), Stage::Disposed, [Some(DetainOther), Some(AmendAndRelease)]),
         ("detained before it is examined", vec![demanded(Customs, 1, 1)], DeclarationEvent::Detained(Customs, DetainOther), Stage::Ordered, [None, None]),
-        ("detained by one who did not ask", found(QtyMismatch), DeclarationEvent::Detained(Inspection, DetainOther), Stage::Found, [None, None]),
+        ("detained by one who did not ask", found(QtyMismatch), DeclarationEvent::Detained(Quarantine, DetainOther), Stage::Found, [None, None]),
         ("rejected for another reason", found(Conform), DeclarationEvent::Rejected(Customs), Stage::Found, [None, None]),
     ];
     for (name, steps, last, stage, decisions) in rows {
         let (case, _) = run(steps);
         let then = on_declaration_event(&case, on(1, 2), &last);
         let order = &then.case.order;
-        let by = [Customs, Inspection].map(|agency| order.decision(agency));
+        let by = [Customs, Quarantine].map(|agency| order.decision(agency));
         assert_eq!((order.stage, by, then.misfit), (stage, decisions, None), "{name}");
         let after = last == DeclarationEvent::Released;
         assert_eq!(then.case.released, case.released || after, "{name}");
@@ -280,25 +280,25 @@ fn agencies(case: &Case) -> Vec<Agency> {
 
 #[test]
 fn everybody_who_asked_is_in_the_record() {
-    let late = |steps, at: At| then(steps, vec![demanded(Inspection, at.version, at.round)]);
+    let late = |steps, at: At| then(steps, vec![demanded(Quarantine, at.version, at.round)]);
     let second = || vec![reopened(1, 2), begun(), reported(Customs, Conform)];
-    let work = || vec![demanded(Customs, 1, 1), demanded(Inspection, 1, 1), begun()];
+    let work = || vec![demanded(Customs, 1, 1), demanded(Quarantine, 1, 1), begun()];
     let rows: Vec<(&str, Vec<Step>, &[Agency])> = vec![
         ("nothing was found", vec![demanded(Customs, 1, 1), begun()], &[]),
         ("one asked", found(Conform), &[Customs]),
-        ("both asked", found_by_both(Conform, QtyMismatch), &[Customs, Inspection]),
+        ("both asked", found_by_both(Conform, QtyMismatch), &[Customs, Quarantine]),
         (
             "one is not answered yet",
-            then(work(), vec![reported(Inspection, Conform)]),
-            &[Inspection],
+            then(work(), vec![reported(Quarantine, Conform)]),
+            &[Quarantine],
         ),
         ("the laboratory is", then(work(), vec![reported(Customs, LabPending)]), &[]),
-        ("one came late", late(found(Conform), on(1, 1)), &[Customs, Inspection]),
-        ("on a second version", late(found(Conform), on(2, 1)), &[Customs, Inspection]),
+        ("one came late", late(found(Conform), on(1, 1)), &[Customs, Quarantine]),
+        ("on a second version", late(found(Conform), on(2, 1)), &[Customs, Quarantine]),
         (
             "and the goods were looked at again",
             then(late(found(QtyMismatch), on(1, 1)), second()),
-            &[Customs, Inspection],
+            &[Customs, Quarantine],
         ),
     ];
     for (name, steps, expected) in rows {
@@ -310,9 +310,9 @@ fn everybody_who_asked_is_in_the_record() {
         let record = record(&case.order).into_iter();
         record.filter(|(of, _)| *of == agency).map(|(_, finding)| finding.result).collect()
     };
-    assert_eq!(results(&case, Inspection), [QtyMismatch]);
+    assert_eq!(results(&case, Quarantine), [QtyMismatch]);
     let (case, _) = run(late(found_by_both(QtyMismatch, Conform), on(2, 1)));
-    assert_eq!(results(&case, Inspection), [Conform]);
+    assert_eq!(results(&case, Quarantine), [Conform]);
 }
 
 fn instruction(agency: Agency, id: &str, text: &str) -> Instruction {
@@ -357,16 +357,16 @@ fn what_contradicts_an_instruction_is_left_out() {
 #[test]
 fn a_demand_that_is_too_large_is_general() {
     let many: Vec<Instruction> =
-        (0..=INSTRUCTIONS_MAX).map(|n| instruction(Inspection, &n.to_string(), "")).collect();
+        (0..=INSTRUCTIONS_MAX).map(|n| instruction(Quarantine, &n.to_string(), "")).collect();
     let then = on_declaration_event(
         &Case::none(),
         on(1, 1),
-        &DeclarationEvent::Demanded(Inspection, many.clone()),
+        &DeclarationEvent::Demanded(Quarantine, many.clone()),
     );
     assert_eq!((then.misfit, ids(&then.case)), (None, vec!["GENERAL"]));
     assert_eq!(then.case.asked, on(1, 1));
     let (case, _) = run(found(Conform));
-    let then = on_declaration_event(&case, on(1, 1), &DeclarationEvent::Demanded(Inspection, many));
+    let then = on_declaration_event(&case, on(1, 1), &DeclarationEvent::Demanded(Quarantine, many));
     assert_eq!((then.misfit, then.errands), (None, vec![Errand::Findings(on(1, 1))]));
 }
 
@@ -379,7 +379,7 @@ fn what_does_not_fit_is_said() {
     // The declaration ended before, so the demand is old news.
     let (case, _) = run(vec![demanded(Customs, 1, 1), told(1, 1, DeclarationEvent::Cancelled)]);
     let then =
-        on_declaration_event(&case, on(1, 2), &DeclarationEvent::Demanded(Inspection, Vec::new()));
+        on_declaration_event(&case, on(1, 2), &DeclarationEvent::Demanded(Quarantine, Vec::new()));
     assert_eq!(then.misfit.map(|refusal| refusal.code), Some(Code::StaleVersion));
     assert_eq!((then.case.asked, then.errands), (on(1, 1), Vec::new()));
 }

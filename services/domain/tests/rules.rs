@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::declaration::{
-    Attachment, Buyer, Direction, GoodsLine, InspectionData, Money, Order, Party, Profile, Quantity,
+    Attachment, Buyer, Direction, GoodsLine, Money, Order, Party, Profile, Quantity, QuarantineData,
 };
 use domain::refusal::Code;
 use domain::rules::decimal;
@@ -216,7 +216,7 @@ const MISTAKES: &[Mistake] = &[
     (import, |d| d.attachments = vec![attachment(31)], Code::DigestWrong, "attachments[0].sha256"),
     (import, |d| set(&mut d.lines[0].usage_code, "12345678901"), Code::TooLong, "lines[0].usage_code"),
     (import, |d| set(&mut d.lines[0].gname, "茶\u{202e}"), Code::BadCharacter, "lines[0].gname"),
-    (import, |d| d.inspection = Some(InspectionData { departure_date: "tomorrow".to_owned(), ..InspectionData::default() }), Code::DateWrong, "inspection.departure_date"),
+    (import, |d| d.quarantine = Some(QuarantineData { departure_date: "tomorrow".to_owned(), ..QuarantineData::default() }), Code::DateWrong, "quarantine.departure_date"),
     (import, |d| set(&mut d.order.as_mut().expect("an order").pay_code, "\0"), Code::BadCharacter, "order.pay_code"),
     (import, |d| order(d).actural_paid = yuan(27_774), Code::OrderSumWrong, "order.actural_paid"),
     (import, |d| { order(d).goods_value = yuan(24_000); order(d).actural_paid = yuan(26_775); }, Code::OrderSumWrong, "order.goods_value"),

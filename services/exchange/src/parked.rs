@@ -15,13 +15,15 @@ use uuid::Uuid;
 use crate::Shared;
 
 /// The queues of all agencies.
-pub const QUEUES: &[&str] = &["parked-customs", "parked-inspection", "parked-site"];
+pub const QUEUES: &[&str] =
+    &["parked-customs", "parked-quarantine", "parked-inspection-service", "parked-national-door"];
 
 fn queue_of(subscriber: Subscriber) -> &'static str {
     match subscriber {
         Subscriber::Customs => "parked-customs",
-        Subscriber::Quarantine => "parked-inspection",
-        Subscriber::InspectionService => "parked-site",
+        Subscriber::Quarantine => "parked-quarantine",
+        Subscriber::InspectionService => "parked-inspection-service",
+        Subscriber::NationalDoor => "parked-national-door",
     }
 }
 
@@ -45,7 +47,7 @@ pub(crate) async fn park(
         tries: 0,
     };
     let reason = format!("slot {}, position {position}: {reason}", slot.number());
-    if queue::set_aside(&shared.pool, queue, &item, &reason, now).await? {
+    if queue::set_aside((&shared.pool, shared.tail.cipher()), queue, &item, &reason, now).await? {
         tracing::error!(reason, service, queue, id = %item.id, "an event was set aside");
         metrics::counter!("sw_queue_set_aside_total", "service" => service, "queue" => queue)
             .increment(1);
@@ -57,7 +59,10 @@ pub(crate) async fn park(
 pub(crate) async fn due(shared: &Shared, subscriber: Subscriber) -> Result<Vec<Item>, Fault> {
     let from = (OffsetDateTime::UNIX_EPOCH, Uuid::nil());
     let (queue, now) = (queue_of(subscriber), shared.clock.now());
-    queue::due(&shared.pool, queue, now, from, limits::QUEUE_ROUND_MAX).await
+    let cipher = shared.tail.cipher();
+    let due = queue::due(&shared.pool, cipher, queue, now, from, limits::QUEUE_ROUND_MAX).await?;
+    // What is sent again is read from the journal: the body is there for people.
+    Ok(due.into_iter().map(|(item, _)| item).collect())
 }
 
 /// They were sent again and acknowledged.

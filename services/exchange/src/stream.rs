@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use domain::refusal::{Code, Refusal};
-use domain::subscriber::Subscriber;
+use domain::subscriber::{Subscriber, Topics};
 use domain::{Slot, limits};
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
@@ -213,6 +214,10 @@ impl Progress {
 
 struct Session {
     subscriber: Subscriber,
+    /// What it is told.
+    topics: Topics,
+    /// It wants to know what happened, and not what was declared.
+    without_content: bool,
     lease: Lease,
     reader: Reader,
     /// Read and not yet sent.
@@ -241,9 +246,10 @@ impl Session {
         let Some(In::Open(open)) = first else {
             return Err(refuse(Refusal::of(Code::FrameUnexpected).with("expected", "Open")));
         };
-        if wire::subscriber(open.agency) != Some(subscriber) {
+        if wire::subscriber(open.subscriber) != Some(subscriber) {
             return Err(refuse(Refusal::of(Code::NotYourAgency)));
         }
+        let topics = wire::topics(subscriber, &open.topics).map_err(refuse)?;
         proto::text::check(&open).map_err(refuse)?;
         if open.consumer.is_empty() || open.consumer.len() > 100 {
             return Err(refuse(Refusal::of(Code::Required).with("field", "consumer")));
@@ -257,6 +263,8 @@ impl Session {
         let wanted = if open.max_in_flight == 0 { limits::EXCHANGE_IN_FLIGHT_MAX } else { wanted };
         let mut session = Self {
             subscriber,
+            topics,
+            without_content: open.without_content,
             lease,
             reader: shared.tail.read(shared.pool.clone(), []),
             backlog: VecDeque::new(),
@@ -324,8 +332,8 @@ impl Session {
     }
 
     fn take(&mut self, entries: Vec<Arc<Entry>>) {
-        let wanted = self.subscriber.row().topics;
-        self.backlog.extend(entries.into_iter().filter(|entry| entry.topics & wanted != 0));
+        let topics = self.topics;
+        self.backlog.extend(entries.into_iter().filter(|entry| topics.include(entry.topics)));
     }
 
     /// The next frame of events, as far as there is room; `None` when there is none. An entry that cannot be is
@@ -360,8 +368,11 @@ impl Session {
         most: usize,
     ) -> Result<Vec<raw::Event>, Status> {
         let mut bytes = 0;
+        let without_content = self.without_content;
         let fits = |entry: &&Arc<Entry>| {
-            bytes += entry.size();
+            let content = entry.body.as_ref().ok().and_then(Option::as_ref);
+            let left_out = content.filter(|_| without_content);
+            bytes += entry.size() - left_out.map_or(0, Bytes::len);
             bytes <= limits::EXCHANGE_BATCH_BYTES_MAX
         };
         // One event goes alone however large it is.
@@ -372,7 +383,10 @@ impl Session {
             let seen = self.delivered.get(&slot).is_some_and(|head| position <= *head);
             let attempt = if seen { 2 } else { 1 };
             match event(&entry, attempt) {
-                Ok(event) => {
+                Ok(mut event) => {
+                    if without_content {
+                        event.declaration.clear();
+                    }
                     self.unacknowledged.entry(slot).or_default().push_back(position);
                     events.push(event);
                 }
@@ -416,7 +430,10 @@ impl Session {
             };
             bytes += entry.size();
             match event(&entry, item.tries.unsigned_abs().saturating_add(2)) {
-                Ok(event) => {
+                Ok(mut event) => {
+                    if self.without_content {
+                        event.declaration.clear();
+                    }
                     self.unacknowledged.entry(slot).or_default().push_back(position);
                     self.again.insert((slot, position), item.id);
                     events.push(event);
@@ -482,7 +499,7 @@ impl Session {
     ) -> Result<(), Fault> {
         let wanted = self.subscriber.row().topics;
         let found = self.entry(shared, slot, position).await?;
-        let Some(entry) = found.filter(|entry| entry.topics & wanted != 0) else {
+        let Some(entry) = found.filter(|entry| wanted.include(entry.topics)) else {
             let (agency, slot) = (self.subscriber.row().name, slot.number());
             tracing::warn!(agency, slot, position, "an agency parks what it was not sent");
             return Ok(());
@@ -498,7 +515,7 @@ impl Session {
         position: i64,
     ) -> Result<Option<Entry>, Fault> {
         let found = shared.in_turn(self.subscriber, |shared| async move {
-            journal::at(&shared.pool, slot, &[position]).await
+            shared.tail.at(&shared.pool, slot, &[position]).await
         });
         Ok(found.await?.pop())
     }
@@ -674,7 +691,8 @@ fn positions(of: impl Iterator<Item = (Slot, i64)>) -> Result<Vec<raw::Position>
 /// An entry as it is sent. Its payload goes out as it is kept; one that is no message would end every stream
 /// that it is sent on, whoever reads it, so that is seen here.
 fn event(entry: &Entry, attempt: u32) -> Result<raw::Event, Fault> {
-    wire::check(&entry.facts, entry.body.as_deref())
+    let body = entry.body.clone()?;
+    wire::check(&entry.facts, body.as_deref())
         .map_err(|error| Fault::Broken(format!("it is kept as no message: {error}")))?;
     Ok(raw::Event {
         slot: entry.slot.number(),
@@ -688,6 +706,6 @@ fn event(entry: &Entry, attempt: u32) -> Result<raw::Event, Fault> {
         time: Some(proto::timestamp(entry.recorded_time)),
         facts: entry.facts.clone(),
         // Most entries carry no content; none is no bytes on the wire.
-        declaration: entry.body.clone().unwrap_or_default(),
+        declaration: body.unwrap_or_default(), // most have none, which is no bytes on the wire
     })
 }

@@ -1,12 +1,10 @@
 //! Credit of firms by hand: certification, appeals and their decisions (measure 31).
 
-use domain::inspection::credit::Event;
+use domain::inspection::credit::{Credit, Event};
 use domain::refusal::{Code, Refusal};
 use domain::{RequestId, Slot};
-use proto::inspection::encode_credit;
 use store::request::{Digest, RequestKey, Seen};
 
-use crate::commit::{Answer, Done};
 use crate::transaction::InspectionTransaction;
 
 /// Something about the credit of a firm.
@@ -41,8 +39,11 @@ impl CreditRequest {
     }
 }
 
-/// Does it.
-pub(crate) fn appeal(step: &mut InspectionTransaction<'_>, appealed: &CreditRequest) -> Answer {
+/// Does it; the credit as it stands then.
+pub(crate) fn appeal(
+    step: &mut InspectionTransaction<'_>,
+    appealed: &CreditRequest,
+) -> Result<Credit, Refusal> {
     let CreditRequest { caller, firm, digest, what, reason, .. } = appealed;
     let (day, key) = (step.today(), appealed.key());
     let seen = step.requests.seen(&key, digest);
@@ -68,5 +69,5 @@ pub(crate) fn appeal(step: &mut InspectionTransaction<'_>, appealed: &CreditRequ
         // It is answered with the credit as it stands.
         step.requests.keep(key, *digest, Vec::new());
     }
-    Ok(Done::Credit(encode_credit(firm, &step.credits.on(firm, day))))
+    Ok(step.credits.on(firm, day))
 }

@@ -14,7 +14,6 @@ use store::Fault;
 use store::request::{Digest, RequestKey, Seen};
 use time::OffsetDateTime;
 
-use crate::commit::{Answer, Done};
 use crate::orders::OrderRow;
 use crate::transaction::InspectionTransaction;
 use crate::view::{self, View};
@@ -75,11 +74,18 @@ impl OrderRequest {
     }
 }
 
+/// The order as it stands now, with the draw when there was one.
+#[derive(Debug)]
+pub(crate) struct OrderAnswer {
+    pub(crate) order: OrderRow,
+    pub(crate) draws: Draws,
+}
+
 /// Does it.
 pub(crate) async fn ask(
     step: &mut InspectionTransaction<'_>,
     asked: &OrderRequest,
-) -> Result<Answer, Fault> {
+) -> Asking<OrderAnswer> {
     let id = asked.id;
     let unknown = || Refusal::of(Code::NotFound).with("name", proto::inspection::order_name(id));
     let Some(filed) = step.orders.get(&id).filter(|it| asked.view.shows(view::Seen::of(it))) else {
@@ -88,7 +94,9 @@ pub(crate) async fn ask(
     let key = asked.key();
     match step.requests.seen(&key, &asked.digest) {
         Seen::New => {}
-        Seen::Same(_) => return Ok(Ok(Done::Order(Box::new(filed.clone()), Draws::new()))),
+        Seen::Same(_) => {
+            return Ok(Ok(OrderAnswer { order: filed.clone(), draws: Draws::new() }));
+        }
         Seen::Other(_) => return Ok(Err(named(Refusal::of(Code::RequestIdReused), filed))),
     }
     let done = match &asked.what {
@@ -122,8 +130,8 @@ pub(crate) async fn ask(
     step.trace(id, &asked.trace);
     // It is answered with the order as it stands.
     step.requests.keep(key, asked.digest, Vec::new());
-    let now = step.order(id)?.clone();
-    Ok(Ok(Done::Order(Box::new(now), draws)))
+    let order = step.order(id)?.clone();
+    Ok(Ok(OrderAnswer { order, draws }))
 }
 
 /// A refusal because of what is there already names it and where it stands; the caller may see it.

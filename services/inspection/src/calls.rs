@@ -14,15 +14,15 @@ use prost::Message as _;
 use proto::inspection;
 use proto::rule_file;
 use proto::v1;
+use store::ServiceError;
 use store::journal::Entry;
 use store::page::Page;
 use store::share::Share;
-use store::{Fault, ServiceError};
 use time::{Date, Duration};
 
 use crate::appeal::{self, CreditRequest};
-use crate::ask::{Ask, Draws, OrderRequest};
-use crate::commit::{Done, InspectionCommand};
+use crate::ask::{Ask, Draws, OrderAnswer, OrderRequest};
+use crate::commit::InspectionCommand;
 use crate::orders::OrderRow;
 use crate::reference::{self, Put, Site};
 use crate::risk::sha256;
@@ -42,10 +42,6 @@ const WINDOW_DAYS_MAX: u32 = 14;
 type Answer<A> = Result<A, ServiceError>;
 
 impl Inspection {
-    async fn run(&self, share: &Share, slot: Slot, command: InspectionCommand) -> Answer<Done> {
-        Ok(self.asking.try_enqueue(slot, share, command).await??)
-    }
-
     async fn ask(
         &self,
         call: &Call,
@@ -65,13 +61,11 @@ impl Inspection {
             trace: call.trace.clone(),
             what,
         };
-        match self
-            .run(&Share::of(principal), id.slot(), InspectionCommand::Ask(Box::new(asked)))
-            .await?
-        {
-            Done::Order(filed, draws) => Ok((shown(principal, &filed)?, draws)),
-            Done::Heard(_) | Done::Credit(_) | Done::Kept => Err(other().into()),
-        }
+        let command = |reply| InspectionCommand::Ask(Box::new(asked), reply);
+        let share = Share::of(principal);
+        let OrderAnswer { order, draws } =
+            self.asking.try_enqueue(id.slot(), &share, command).await??;
+        Ok((shown(principal, &order)?, draws))
     }
 
     async fn change_credit(
@@ -85,33 +79,21 @@ impl Inspection {
         let slot = Slot::of(&firm);
         let principal = &*call.principal;
         let (Change { request_id, digest }, caller) = (change, principal.name.clone());
-        let appealed = CreditRequest { request_id, caller, firm, digest, what, reason };
-        match self
-            .run(&Share::of(principal), slot, InspectionCommand::Appeal(Box::new(appealed)))
-            .await?
-        {
-            Done::Credit(kept) => {
-                let credit = v1::CreditRecord::decode(kept.as_slice()).map_err(|_| other())?;
-                Ok(Some(credit))
-            }
-            Done::Heard(_) | Done::Order(..) | Done::Kept => Err(other().into()),
-        }
+        let about = firm.clone();
+        let appealed = CreditRequest { request_id, caller, firm: about, digest, what, reason };
+        let command = |reply| InspectionCommand::Appeal(Box::new(appealed), reply);
+        let credit = self.asking.try_enqueue(slot, &Share::of(principal), command).await??;
+        Ok(Some(inspection::wire_credit(&firm, &credit)))
     }
 
     async fn put(&self, put: Put) -> Answer<()> {
-        match self.run(&Share::Kept, Slot::of(""), InspectionCommand::Put(Box::new(put))).await? {
-            Done::Kept => Ok(()),
-            Done::Heard(_) | Done::Order(..) | Done::Credit(_) => Err(other().into()),
-        }
+        let command = |reply| InspectionCommand::Put(Box::new(put), reply);
+        Ok(self.asking.try_enqueue(Slot::of(""), &Share::Kept, command).await??)
     }
 
     fn today(&self) -> Date {
         self.clock.now().to_offset(CHINA).date()
     }
-}
-
-fn other() -> Fault {
-    Fault::Broken("a request was answered with something else".to_owned())
 }
 
 /// Orders.
@@ -142,7 +124,7 @@ impl Inspection {
         let (id, principal) = (order_id(&asked.name)?, &*call.principal);
         let view = View::of(&self.reads, principal).await?;
         let filed = read::order(&self.reads, &view, id).await?;
-        let entries = read::history(&self.reads, id).await?;
+        let entries = read::history((&self.reads, &self.tail), id).await?;
         let history = entries.into_iter().map(|entry| history(principal, entry));
         Ok(v1::GetOrderResponse {
             order: Some(shown(principal, &filed)?),
@@ -405,7 +387,7 @@ impl Inspection {
         let mut assessments = said.assessments;
         if assessments.is_empty() {
             // No rule matched: which sets were asked is all there is to say.
-            let sets = [(Agency::Customs, kept.rules.0), (Agency::Inspection, kept.rules.1)];
+            let sets = [(Agency::Customs, kept.rules.0), (Agency::Quarantine, kept.rules.1)];
             let asked = sets.into_iter().filter(|(_, version)| *version > 0);
             assessments.extend(asked.map(|(agency, version)| v1::Assessment {
                 agency: v1::Agency::from(agency).into(),

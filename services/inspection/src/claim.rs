@@ -37,7 +37,7 @@ pub(crate) async fn claim(
         let event = Event::Site { version: order.version, examination, act };
         return Ok(step.apply(id, &event)?.map(|_| Draws::new()));
     }
-    let agencies: Vec<Agency> = [Agency::Customs, Agency::Inspection]
+    let agencies: Vec<Agency> = [Agency::Customs, Agency::Quarantine]
         .into_iter()
         .filter(|agency| order.has(*agency))
         .collect();

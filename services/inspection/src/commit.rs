@@ -9,11 +9,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use domain::inspection::credit::Credit;
 use domain::refusal::Refusal;
 use domain::{DeclarationId, Slot};
 use proto::memory::{self, Charge};
 use sqlx::PgConnection;
-use store::commit_queue::Transaction;
+use store::commit_queue::{Reply, Transaction};
 use store::journal::Heads;
 use store::queue::{self, Item};
 use store::request::{RequestKey, Requests};
@@ -22,58 +23,43 @@ use store::{Clock, Fault};
 use tokio::sync::Notify;
 
 use crate::appeal::{self, CreditRequest};
-use crate::ask::{self, OrderRequest};
+use crate::ask::{self, OrderAnswer, OrderRequest};
 use crate::credits::Credits;
 use crate::errand::{self, Settled};
 use crate::heard::{self, InboundEvent};
-use crate::orders::{self, OrderRow};
+use crate::orders;
 use crate::reference::{self, Put};
 use crate::risk::{self, Demands};
 use crate::transaction::{Committed, InspectionTransaction, Loaded};
 
-/// What waits for its transaction.
+/// What waits for its transaction, and what it is answered with.
 #[derive(Debug)]
 pub(crate) enum InspectionCommand {
-    /// The declaration service told something; and what has to wait in the queue of events.
-    Hear(Vec<Arc<InboundEvent>>, Vec<Item>),
+    /// The declaration service told something; and what has to wait in the queue of events. For each event:
+    /// what the rules demand, where they were asked.
+    Hear(Vec<Arc<InboundEvent>>, Vec<Item>, Reply<Vec<Option<Demands>>>),
     /// Somebody asks something of an order.
-    Ask(Box<OrderRequest>),
-    /// Something about the credit of a firm.
-    Appeal(Box<CreditRequest>),
+    Ask(Box<OrderRequest>, Reply<Result<OrderAnswer, Refusal>>),
+    /// Something about the credit of a firm, which is answered as it stands then.
+    Appeal(Box<CreditRequest>, Reply<Result<Credit, Refusal>>),
     /// Reference data.
-    Put(Box<Put>),
+    Put(Box<Put>, Reply<Result<(), Refusal>>),
     /// The declaration service answered errands.
-    Settle(Vec<Settled>),
+    Settle(Vec<Settled>, Reply<()>),
     /// The declaration service did not take what the rules demand.
-    Refused(DeclarationId, u32, String),
+    Refused(DeclarationId, u32, String, Reply<()>),
 }
 
 impl InspectionCommand {
     /// The request that is kept for it.
     fn request(&self) -> Option<RequestKey> {
         match self {
-            Self::Ask(asked) => Some(asked.key()),
-            Self::Appeal(appealed) => Some(appealed.key()),
-            Self::Hear(..) | Self::Put(_) | Self::Settle(_) | Self::Refused(..) => None,
+            Self::Ask(asked, _) => Some(asked.key()),
+            Self::Appeal(appealed, _) => Some(appealed.key()),
+            Self::Hear(..) | Self::Put(..) | Self::Settle(..) | Self::Refused(..) => None,
         }
     }
 }
-
-/// What was done.
-#[derive(Debug)]
-pub(crate) enum Done {
-    /// For each event: what the rules demand, where they were asked.
-    Heard(Vec<Option<Demands>>),
-    /// The order as it stands now, with the draw when there was one.
-    Order(Box<OrderRow>, ask::Draws),
-    /// The credit of a firm as it stands now, as it is kept.
-    Credit(Vec<u8>),
-    /// Kept.
-    Kept,
-}
-
-/// The answer to a command.
-pub(crate) type Answer = Result<Done, Refusal>;
 
 /// The work of the service.
 #[derive(Debug)]
@@ -102,20 +88,20 @@ impl OrderKeys {
         let mut wanted = Self::default();
         for command in commands {
             match command {
-                InspectionCommand::Hear(heard, _) => {
+                InspectionCommand::Hear(heard, ..) => {
                     heard.iter().for_each(|heard| wanted.hear(heard))
                 }
-                InspectionCommand::Ask(asked) => {
+                InspectionCommand::Ask(asked, _) => {
                     wanted.orders.insert(asked.id);
                 }
-                InspectionCommand::Appeal(appealed) => {
+                InspectionCommand::Appeal(appealed, _) => {
                     wanted.firms.insert(appealed.firm.clone());
                     wanted.slots.insert(Slot::of(&appealed.firm).column());
                 }
-                InspectionCommand::Settle(settled) => {
+                InspectionCommand::Settle(settled, _) => {
                     wanted.orders.extend(settled.iter().filter_map(Settled::changes));
                 }
-                InspectionCommand::Put(_) | InspectionCommand::Refused(..) => {}
+                InspectionCommand::Put(..) | InspectionCommand::Refused(..) => {}
             }
         }
         wanted
@@ -139,7 +125,6 @@ impl OrderKeys {
 
 impl Transaction for InspectionWriter {
     type Command = InspectionCommand;
-    type Answer = Answer;
     type Published = Committed;
     type Held = Option<Arc<Charge>>;
 
@@ -151,7 +136,7 @@ impl Transaction for InspectionWriter {
         &self,
         tx: &mut PgConnection,
         commands: &[InspectionCommand],
-    ) -> Result<(Vec<Answer>, Self::Published), Fault> {
+    ) -> Result<Committed, Fault> {
         let mut wanted = OrderKeys::of(commands);
         wanted.orders.extend(orders::known(&mut *tx, &wanted.ended).await?);
         wanted.slots.extend(orders::slots(&wanted.orders));
@@ -167,29 +152,32 @@ impl Transaction for InspectionWriter {
                 .await?;
         let loaded = Loaded { orders, credits, instructed, requests };
         let mut step = InspectionTransaction::new(tx, self.clock.now(), &self.known, loaded);
-        let mut answers = Vec::with_capacity(commands.len());
         for command in commands {
-            answers.push(match command {
-                InspectionCommand::Hear(events, behind) => {
-                    queue::enqueue(step.tx, heard::EVENTS, behind).await?;
-                    Ok(Done::Heard(heard::hear(&mut step, events).await?))
+            match command {
+                InspectionCommand::Hear(events, behind, reply) => {
+                    queue::enqueue(step.tx, self.tail.cipher(), heard::EVENTS, behind).await?;
+                    reply.give(heard::hear(&mut step, events).await?);
                 }
-                InspectionCommand::Ask(asked) => ask::ask(&mut step, asked).await?,
-                InspectionCommand::Appeal(appealed) => appeal::appeal(&mut step, appealed),
-                InspectionCommand::Put(put) => {
-                    reference::put(step.tx, put, step.now).await?.map(|()| Done::Kept)
+                InspectionCommand::Ask(asked, reply) => {
+                    reply.give(ask::ask(&mut step, asked).await?);
                 }
-                InspectionCommand::Settle(settled) => {
+                InspectionCommand::Appeal(appealed, reply) => {
+                    reply.give(appeal::appeal(&mut step, appealed));
+                }
+                InspectionCommand::Put(put, reply) => {
+                    reply.give(reference::put(step.tx, put, step.now).await?);
+                }
+                InspectionCommand::Settle(settled, reply) => {
                     errand::settle(&mut step, settled).await?;
-                    Ok(Done::Kept)
+                    reply.done();
                 }
-                InspectionCommand::Refused(id, version, code) => {
+                InspectionCommand::Refused(id, version, code, reply) => {
                     errand::refused(step.tx, (*id, *version), code).await?;
-                    Ok(Done::Kept)
+                    reply.done();
                 }
-            });
+            }
         }
-        Ok((answers, step.write(&mut heads).await?))
+        step.write(self.tail.cipher(), &mut heads).await
     }
 
     fn publish(&self, committed: Committed) {

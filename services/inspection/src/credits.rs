@@ -312,14 +312,14 @@ mod tests {
 
     #[test]
     fn a_finding_that_answers_both_agencies_counts_once() {
-        use Agency::{Customs, Inspection};
+        use Agency::{Customs, Quarantine};
         use FoundResult::{Conform, DocMismatch, QtyMismatch};
         let (id, day) = (OrderId(Uuid::from_u128(7)), date!(2026 - 11 - 24));
         let mut order = Order { stage: Stage::Found, ..Order::none() };
         let mut credits = Credits::default();
         let mut facts = vec![
             answer(&mut order, Customs, QtyMismatch),
-            answer(&mut order, Inspection, QtyMismatch),
+            answer(&mut order, Quarantine, QtyMismatch),
         ];
         facts.push(Fact::Completed);
         credits.feed(FIRM, (id, &order), &facts, day);
@@ -333,7 +333,7 @@ mod tests {
             (Customs, Conform, 65, 1),
             (Customs, DocMismatch, 62, 2),
             (Customs, QtyMismatch, 65, 1),
-            (Inspection, Conform, 65, 1),
+            (Quarantine, Conform, 65, 1),
             (Customs, Conform, 70, 0),
         ] {
             let facts = [answer(&mut order, agency, result)];

@@ -53,15 +53,15 @@ static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/insp
 /// What is known of the service before it runs.
 pub static MANIFEST: Manifest = Manifest {
     name: "inspection",
-    purpose: "Risk rules and joint inspection orders; needs --examiner-endpoint",
+    purpose: "Risk rules and joint inspection orders; needs --inspection-service-endpoint",
     migrator: &MIGRATOR,
     apis: &[rpc::API],
     connections: Connections::Fixed(4),
     plans: Plans::ByIndex,
     identity: Some(Identity {
-        kind: "examiner",
+        kind: "inspection-service",
         title: "Inspection service (joint orders)",
-        certificate: "Certificate of the inspection service (PEM), in the registry as an examiner. \
+        certificate: "Certificate of the inspection service (PEM), in the registry of kind inspection-service. \
                       With it, risk rules are asked and joint orders are kept",
         consumes: true,
     }),
@@ -107,8 +107,8 @@ pub fn start() -> Start {
 }
 
 fn mount(parts: &Parts, Caller { window, name }: Caller) -> Mount {
-    let Pools { work, reads, tokens } = parts.pools.clone();
-    let (tail, clock, draining) = (Tail::default(), parts.clock.clone(), parts.draining.clone());
+    let Pools { work, reads, tokens, cipher } = parts.pools.clone();
+    let (tail, clock, draining) = (Tail::new(cipher), parts.clock.clone(), parts.draining.clone());
     let errands = Arc::new(Notify::new());
     let (board, said) = relay::PendingAnswers::new();
     let desk = InspectionWriter {
@@ -137,15 +137,15 @@ fn mount(parts: &Parts, Caller { window, name }: Caller) -> Mount {
         consumer: name,
         draining,
     });
-    let answers = relay::Answers(Arc::clone(&inspection));
+    let answers = relay::answers::Answers(Arc::clone(&inspection));
     loops.queue("inspection.answers", answers, errands);
-    let late = relay::LateEvents(Arc::clone(&inspection));
+    let late = relay::late_events::LateEvents(Arc::clone(&inspection));
     loops.queue("inspection.late-events", late, Arc::default());
     let (own, stop) = (Arc::clone(&inspection), parts.draining.clone());
-    loops.add(async move { relay::keep_refusals(&own, &stop).await });
+    loops.add(async move { relay::refusals::keep_all(&own, &stop).await });
     let (events, stop) = (loops.progress("inspection.events"), parts.draining.clone());
     let own = Arc::clone(&inspection);
-    loops.add(async move { relay::listen(&own, &window, said, &events, &stop).await });
+    loops.add(async move { relay::events::listen(&own, &window, said, &events, &stop).await });
     loops.mount(QUEUES, |routes| {
         let service = InspectionServiceServer::new(Service(inspection));
         routes.add_service(service.max_decoding_message_size(limits::MESSAGE_BYTES_MAX))

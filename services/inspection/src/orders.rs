@@ -282,12 +282,12 @@ pub(crate) async fn write(tx: &mut PgConnection, orders: &[&OrderRow]) -> Result
     sqlx::query!(
         "insert into joint_order (slot, declaration_id, order_id, declarant_code, port_code,
                 trade_mode, order_no, stage, version, examination, joint, completed,
-                customs_undecided, inspection_undecided, place, place_name, place_name_zh,
+                customs_undecided, quarantine_undecided, place, place_name, place_name_zh,
                 window_start, window_end, claimed_by, objection_pending, firms, state, goods,
                 ordered_time, changed_time, asked_version, asked_round)
          select slot, declaration_id, order_id, declarant_code, port_code, trade_mode, order_no,
                 stage, version, examination, joint, completed, customs_undecided,
-                inspection_undecided, place, place_name, place_name_zh, window_start,
+                quarantine_undecided, place, place_name, place_name_zh, window_start,
                 window_end, claimed_by, objection_pending, firms::text[], state, goods,
                 ordered_time, changed_time,
                 asked_version, asked_round
@@ -299,7 +299,7 @@ pub(crate) async fn write(tx: &mut PgConnection, orders: &[&OrderRow]) -> Result
                      $24::timestamptz[], $25::text[], $26::text[], $27::int[], $28::int[])
               as given (slot, declaration_id, order_id, declarant_code, port_code, trade_mode,
                         order_no, stage, version, examination, joint, completed,
-                        customs_undecided, inspection_undecided, place, window_start, window_end,
+                        customs_undecided, quarantine_undecided, place, window_start, window_end,
                         claimed_by, objection_pending, firms, state, goods, ordered_time,
                         changed_time, place_name, place_name_zh, asked_version, asked_round)
          on conflict (slot, declaration_id) do update
@@ -308,7 +308,7 @@ pub(crate) async fn write(tx: &mut PgConnection, orders: &[&OrderRow]) -> Result
              examination = excluded.examination, joint = excluded.joint,
              completed = joint_order.completed or excluded.completed,
              customs_undecided = excluded.customs_undecided,
-             inspection_undecided = excluded.inspection_undecided, place = excluded.place,
+             quarantine_undecided = excluded.quarantine_undecided, place = excluded.place,
              place_name = excluded.place_name, place_name_zh = excluded.place_name_zh,
              window_start = excluded.window_start, window_end = excluded.window_end,
              claimed_by = excluded.claimed_by, objection_pending = excluded.objection_pending,
@@ -328,7 +328,7 @@ pub(crate) async fn write(tx: &mut PgConnection, orders: &[&OrderRow]) -> Result
         &flags(|o| o.case.order.is_joint()),
         &flags(|o| is_completed(o.case.order.stage)),
         &flags(|o| is_undecided_by(&o.case.order, Agency::Customs)),
-        &flags(|o| is_undecided_by(&o.case.order, Agency::Inspection)),
+        &flags(|o| is_undecided_by(&o.case.order, Agency::Quarantine)),
         &places as &[&str],
         &starts as &[Option<OffsetDateTime>],
         &ends as &[Option<OffsetDateTime>],

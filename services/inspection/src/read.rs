@@ -13,8 +13,9 @@ use proto::inspection::{decode_credit, decode_officer, decode_order};
 use sqlx::PgPool;
 use std::collections::HashSet;
 use store::column::number;
-use store::journal::{self, Entry};
+use store::journal::Entry;
 use store::page::Page;
+use store::tail::Tail;
 use store::{Fault, ServiceError};
 use time::{Date, Duration, OffsetDateTime};
 
@@ -72,7 +73,7 @@ pub(crate) async fn orders(
              and ($5 = '' or o.declarant_code = $5)
              and ($6::text[] is null or o.declarant_code = any($6))
              and ($7::smallint is null or ($7 = 1 and o.customs_undecided)
-                  or ($7 = 2 and o.inspection_undecided))
+                  or ($7 = 2 and o.quarantine_undecided))
              -- As `view::Site::shows` has it.
              and ($8::text is null or o.claimed_by = $8 or o.place = any($9)
                   or (o.place = '' and o.claimed_by = ''
@@ -122,9 +123,12 @@ pub(crate) async fn positions(pool: &PgPool, id: DeclarationId) -> Result<Vec<i6
 }
 
 /// What happened to an order, oldest first.
-pub(crate) async fn history(pool: &PgPool, id: DeclarationId) -> Result<Vec<Entry>, Fault> {
+pub(crate) async fn history(
+    (pool, tail): (&PgPool, &Tail),
+    id: DeclarationId,
+) -> Result<Vec<Entry>, Fault> {
     let positions = positions(pool, id).await?;
-    journal::at(pool, id.slot(), &positions).await
+    tail.at(pool, id.slot(), &positions).await
 }
 
 /// Every place.
@@ -245,7 +249,7 @@ pub(crate) async fn assessment(
     version: u32,
 ) -> Result<Option<AssessmentRow>, Fault> {
     let row = sqlx::query!(
-        "select version, made_time, customs_rules, inspection_rules, refused, body
+        "select version, made_time, customs_rules, quarantine_rules, refused, body
          from assessment
          where slot = $1 and declaration_id = $2 and ($3 = 0 or version = $3)
          order by version desc limit 1",
@@ -259,7 +263,7 @@ pub(crate) async fn assessment(
         Ok(AssessmentRow {
             version: number(row.version)?,
             made_time: row.made_time,
-            rules: (number(row.customs_rules)?, number(row.inspection_rules)?),
+            rules: (number(row.customs_rules)?, number(row.quarantine_rules)?),
             refused: row.refused,
             body: row.body,
         })

@@ -37,13 +37,13 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
 pub(crate) fn agency_column(agency: Agency) -> i16 {
     match agency {
         Agency::Customs => 1,
-        Agency::Inspection => 2,
+        Agency::Quarantine => 2,
     }
 }
 
 /// An agency from its column.
 pub(crate) fn agency(found: i16) -> Result<Agency, Fault> {
-    column::value("agency", [Agency::Customs, Agency::Inspection], agency_column, found)
+    column::value("agency", [Agency::Customs, Agency::Quarantine], agency_column, found)
 }
 
 impl RuleCache {
@@ -221,8 +221,8 @@ pub(crate) async fn write(
     let versions = assessed.iter().map(|it| column::integer(it.version));
     let versions: Vec<i32> = versions.collect::<Result<_, _>>()?;
     let by_set = |agency| assessed.iter().map(|it| version(it, agency)).collect::<Result<_, _>>();
-    let (customs, inspection): (Vec<i32>, Vec<i32>) =
-        (by_set(Agency::Customs)?, by_set(Agency::Inspection)?);
+    let (customs, quarantine): (Vec<i32>, Vec<i32>) =
+        (by_set(Agency::Customs)?, by_set(Agency::Quarantine)?);
     let by = |agency| assessed.iter().map(move |it| it.is_selected_by(agency)).collect::<Vec<_>>();
     let body = |it: &Assessed| {
         let silent = it.assessments.iter().all(|assessment| assessment.matched.is_empty());
@@ -231,22 +231,22 @@ pub(crate) async fn write(
     let bodies: Vec<Vec<u8>> = assessed.iter().map(body).collect();
     let first = sqlx::query_as!(
         Written,
-        "insert into assessment (slot, declaration_id, version, customs_rules, inspection_rules,
-                                 customs_selected, inspection_selected, made_time, body)
-         select slot, declaration_id, version, customs_rules, inspection_rules, customs_selected,
-                inspection_selected, $9, body
+        "insert into assessment (slot, declaration_id, version, customs_rules, quarantine_rules,
+                                 customs_selected, quarantine_selected, made_time, body)
+         select slot, declaration_id, version, customs_rules, quarantine_rules, customs_selected,
+                quarantine_selected, $9, body
          from unnest($1::smallint[], $2::uuid[], $3::int[], $4::int[], $5::int[], $6::boolean[],
                      $7::boolean[], $8::bytea[])
-              as given (slot, declaration_id, version, customs_rules, inspection_rules,
-                        customs_selected, inspection_selected, body)
+              as given (slot, declaration_id, version, customs_rules, quarantine_rules,
+                        customs_selected, quarantine_selected, body)
          on conflict do nothing returning declaration_id, version",
         &slots,
         &ids,
         &versions,
         &customs,
-        &inspection,
+        &quarantine,
         &by(Agency::Customs),
-        &by(Agency::Inspection),
+        &by(Agency::Quarantine),
         &bodies,
         now
     )

@@ -12,18 +12,18 @@ use crate::Service;
 const SITES: &[Kind] = &[Kind::Site];
 const OWNERS: &[Kind] = &[Kind::Enterprise, Kind::Agent];
 const APPOINTERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Site];
-const AGENCIES: &[Kind] = &[Kind::Customs, Kind::Inspection];
-const PLANNERS: &[Kind] = &[Kind::Customs, Kind::Inspection, Kind::Administrator];
+const AGENCIES: &[Kind] = &[Kind::Customs, Kind::Quarantine];
+const PLANNERS: &[Kind] = &[Kind::Customs, Kind::Quarantine, Kind::Administrator];
 /// What the rules look for is not told to those whose goods they look at.
-const SUPERVISORS: &[Kind] = &[Kind::Customs, Kind::Inspection, Kind::Administrator];
-const INSIDERS: &[Kind] = &[Kind::Customs, Kind::Inspection, Kind::Site, Kind::Administrator];
+const SUPERVISORS: &[Kind] = &[Kind::Customs, Kind::Quarantine, Kind::Administrator];
+const INSIDERS: &[Kind] = &[Kind::Customs, Kind::Quarantine, Kind::Site, Kind::Administrator];
 const CREDIT_READERS: &[Kind] =
-    &[Kind::Enterprise, Kind::Agent, Kind::Customs, Kind::Inspection, Kind::Administrator];
+    &[Kind::Enterprise, Kind::Agent, Kind::Customs, Kind::Quarantine, Kind::Administrator];
 const PEOPLE: &[Kind] = &[
     Kind::Enterprise,
     Kind::Agent,
     Kind::Customs,
-    Kind::Inspection,
+    Kind::Quarantine,
     Kind::Site,
     Kind::Administrator,
 ];

@@ -26,9 +26,9 @@ pub(crate) fn scope(principal: &Principal) -> Scope {
     match principal.kind {
         Kind::Enterprise | Kind::Agent => principal.scope(),
         Kind::Customs
-        | Kind::Inspection
+        | Kind::Quarantine
         | Kind::Site
-        | Kind::Examiner
+        | Kind::InspectionService
         | Kind::Administrator
         | Kind::Gateway => Scope::All,
     }
@@ -48,11 +48,11 @@ pub(crate) fn books_as(principal: &Principal) -> By {
 pub(crate) fn agency_of(principal: &Principal) -> Option<Agency> {
     match principal.kind {
         Kind::Customs => Some(Agency::Customs),
-        Kind::Inspection => Some(Agency::Inspection),
+        Kind::Quarantine => Some(Agency::Quarantine),
         Kind::Enterprise
         | Kind::Agent
         | Kind::Site
-        | Kind::Examiner
+        | Kind::InspectionService
         | Kind::Administrator
         | Kind::Gateway => None,
     }
@@ -309,7 +309,7 @@ pub(crate) fn told(
             Ok(v1::WatchOrdersResponse { resume_token, ..Default::default() })
         }
         News::Entry(entry, token) => {
-            let body = entry.body.as_deref();
+            let body = entry.body.as_ref().map_err(Clone::clone)?.as_deref();
             let body = body.ok_or_else(|| damaged("an entry without its order"))?;
             let mut order = inspection::decode_record(body).map_err(damaged)?;
             if is_veiled(principal) {

@@ -104,7 +104,7 @@ impl Journal<'_> {
                 })?;
                 // What is newer than the head that was read before comes from the reader.
                 positions.retain(|position| position <= head);
-                history = journal::at(self.reads, only.slot, &positions).await?;
+                history = self.tail.at(self.reads, only.slot, &positions).await?;
             }
         }
         drop(turn);

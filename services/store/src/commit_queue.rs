@@ -2,13 +2,14 @@
 //! along, so a batch has one request when idle and hundreds under load. When more wait than fit, callers
 //! take turns ([`crate::share`]).
 //!
-//! The invariant: a caller is answered after the commit that holds its request, never before. A
-//! request that makes its transaction fail, or the program panic, is tried again alone, so that it cannot
-//! take others down.
+//! The invariant: a caller is answered after the commit that holds its request, never before, and whoever
+//! is in a commit is answered. A command carries its own [`Reply`], which the transaction fills in and the
+//! lane sends. A request that makes its transaction fail, or the program panic, is tried again alone, so that
+//! it cannot take others down; what was filled in before is forgotten with what was rolled back.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use domain::{Slot, limits};
@@ -22,10 +23,8 @@ use crate::share::{NoRoom, Queue, Share};
 
 /// What a service does in one transaction.
 pub trait Transaction: Send + Sync + 'static {
-    /// A request.
+    /// A request, with its [`Reply`].
     type Command: Send + Sync;
-    /// Its answer, business refusals included.
-    type Answer: Send;
     /// What is told to readers after the commit.
     type Published: Send;
     /// What a request holds besides itself for as long as it waits, whether its caller waits or not.
@@ -34,21 +33,113 @@ pub trait Transaction: Send + Sync + 'static {
     /// Asked in the task of the caller.
     fn held() -> Self::Held;
 
-    /// Does all of it within the caller's transaction; one answer for each command, in order.
+    /// Does all of it within the caller's transaction, in the order of the commands, and fills in the reply of
+    /// each. It may be run again with the same commands after it was rolled back.
     fn run(
         &self,
         tx: &mut PgConnection,
         commands: &[Self::Command],
-    ) -> impl Future<Output = Result<(Vec<Self::Answer>, Self::Published), Fault>> + Send;
+    ) -> impl Future<Output = Result<Self::Published, Fault>> + Send;
 
     /// Called after the commit, in the order of the commits of a lane.
     fn publish(&self, published: Self::Published);
 }
 
+/// The answer to a command, of the type that belongs to it. Filled in by the transaction, sent after its
+/// commit.
+pub struct Reply<T>(Arc<Waiter<T>>);
+
+impl<T> Reply<T> {
+    /// Fills it in: business refusals included. What was filled in before no longer counts.
+    pub fn give(&self, answer: T) {
+        self.0.lock().answer = Some(answer);
+    }
+}
+
+impl Reply<()> {
+    /// Fills in that it is done.
+    pub fn done(&self) {
+        self.give(());
+    }
+}
+
+impl<T> std::fmt::Debug for Reply<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reply")
+    }
+}
+
+/// Somebody who waits for an answer.
+struct Waiter<T>(Mutex<Waiting<T>>);
+
+struct Waiting<T> {
+    answer: Option<T>,
+    to: Option<oneshot::Sender<Result<T, Fault>>>,
+}
+
+impl<T> Waiter<T> {
+    fn new() -> (Arc<Self>, oneshot::Receiver<Result<T, Fault>>) {
+        let (to, answered) = oneshot::channel();
+        (Arc::new(Self(Mutex::new(Waiting { answer: None, to: Some(to) }))), answered)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The lane's side of a reply, whatever its type.
+trait Answerable: Send + Sync {
+    /// Whether there is something to send.
+    fn is_answered(&self) -> bool;
+    /// Sends what was filled in.
+    fn send(&self);
+    /// Forgets what was filled in: it was rolled back.
+    fn forget(&self);
+    /// Sends a fault instead.
+    fn fail(&self, fault: &Fault);
+}
+
+impl<T: Send> Answerable for Waiter<T> {
+    fn is_answered(&self) -> bool {
+        self.lock().answer.is_some()
+    }
+
+    fn send(&self) {
+        let mut waiting = self.lock();
+        if let (Some(answer), Some(to)) = (waiting.answer.take(), waiting.to.take()) {
+            // A caller that went away asks again with the same request id.
+            let _gone = to.send(Ok(answer));
+        }
+    }
+
+    fn forget(&self) {
+        self.lock().answer = None;
+    }
+
+    fn fail(&self, fault: &Fault) {
+        let mut waiting = self.lock();
+        waiting.answer = None;
+        if let Some(to) = waiting.to.take() {
+            let _gone = to.send(Err(fault.clone()));
+        }
+    }
+}
+
 struct Job<W: Transaction> {
     command: W::Command,
-    answer: oneshot::Sender<Result<W::Answer, Fault>>,
+    waiter: Arc<dyn Answerable>,
     held: W::Held,
+}
+
+impl<W: Transaction> Job<W> {
+    fn new<T: Send + 'static>(
+        command: impl FnOnce(Reply<T>) -> W::Command,
+    ) -> (Self, oneshot::Receiver<Result<T, Fault>>) {
+        let (waiter, answered) = Waiter::new();
+        let command = command(Reply(Arc::clone(&waiter)));
+        (Self { command, waiter, held: W::held() }, answered)
+    }
 }
 
 /// The way in: a handle that many callers share.
@@ -89,18 +180,19 @@ pub enum WhenFull {
 }
 
 impl<W: Transaction> CommitQueue<W> {
-    /// Takes part in the next transaction in which its caller has a turn: [`Self::offer`] or [`Self::queue`].
+    /// Takes part in the next transaction in which its caller has a turn: [`Self::try_enqueue`] or
+    /// [`Self::enqueue`].
     ///
     /// # Errors
     ///
     /// [`EnqueueError`] when it is refused or when the transaction failed.
-    pub async fn send(
+    pub async fn send<T: Send + 'static>(
         &self,
         slot: Slot,
         share: &Share,
-        command: W::Command,
+        command: impl FnOnce(Reply<T>) -> W::Command,
         when_full: WhenFull,
-    ) -> Result<W::Answer, EnqueueError> {
+    ) -> Result<T, EnqueueError> {
         match when_full {
             WhenFull::Refuse => self.try_enqueue(slot, share, command).await,
             WhenFull::Wait => Ok(self.enqueue(slot, share, command).await?),
@@ -108,19 +200,19 @@ impl<W: Transaction> CommitQueue<W> {
     }
 
     /// Takes part in the next transaction in which its caller has a turn, or is refused when too much is
-    /// waiting.
+    /// waiting. `command` makes the command with its reply; gives what the reply was filled with.
     ///
     /// # Errors
     ///
     /// [`EnqueueError`] when overloaded or when the transaction failed.
-    pub async fn try_enqueue(
+    pub async fn try_enqueue<T: Send + 'static>(
         &self,
         slot: Slot,
         share: &Share,
-        command: W::Command,
-    ) -> Result<W::Answer, EnqueueError> {
-        let (answer, answered) = oneshot::channel();
-        match self.lane(slot).offer(share, Job { command, answer, held: W::held() }) {
+        command: impl FnOnce(Reply<T>) -> W::Command,
+    ) -> Result<T, EnqueueError> {
+        let (job, answered) = Job::new(command);
+        match self.lane(slot).offer(share, job) {
             Ok(()) => Ok(hear(answered).await?),
             Err(NoRoom::Full) => {
                 metrics::counter!("sw_commit_refused_total").increment(1);
@@ -136,14 +228,13 @@ impl<W: Transaction> CommitQueue<W> {
     /// # Errors
     ///
     /// [`Fault`] when the transaction failed.
-    pub async fn enqueue(
+    pub async fn enqueue<T: Send + 'static>(
         &self,
         slot: Slot,
         share: &Share,
-        command: W::Command,
-    ) -> Result<W::Answer, Fault> {
-        let (answer, answered) = oneshot::channel();
-        let job = Job { command, answer, held: W::held() };
+        command: impl FnOnce(Reply<T>) -> W::Command,
+    ) -> Result<T, Fault> {
+        let (job, answered) = Job::new(command);
         self.lane(slot).enter(share, job).await.map_err(|_| drained())?;
         hear(answered).await
     }
@@ -161,7 +252,7 @@ impl<W: Transaction> CommitQueue<W> {
     }
 }
 
-async fn hear<A>(answered: oneshot::Receiver<Result<A, Fault>>) -> Result<A, Fault> {
+async fn hear<T>(answered: oneshot::Receiver<Result<T, Fault>>) -> Result<T, Fault> {
     answered.await.unwrap_or_else(|_| Err(drained()))
 }
 
@@ -215,53 +306,56 @@ async fn lane<W: Transaction>(
             jobs = waiting.take() => jobs,
         };
         let Some(jobs) = jobs else { return };
-        let mut held = Vec::with_capacity(jobs.len());
-        let taken = jobs.into_iter().map(|Job { command, answer, held: more }| {
+        let count = jobs.len();
+        let (mut commands, mut waiters) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let mut held = Vec::with_capacity(count);
+        for Job { command, waiter, held: more } in jobs {
+            commands.push(command);
+            waiters.push(waiter);
             held.push(more);
-            (command, answer)
-        });
-        let (commands, answers): (Vec<_>, Vec<_>) = taken.unzip();
+        }
         let started = Instant::now();
-        let outcome = guarded(&*work, &pool, &commands).await;
+        let outcome = guarded(&*work, &pool, &commands, &waiters).await;
         let took = started.elapsed();
         metrics::histogram!("sw_commit_seconds").record(took);
-        waiting.note(commands.len(), took);
+        waiting.note(count, took);
         metrics::counter!("sw_commits_total").increment(1);
         // No machine that we run on has a wider usize.
-        let requests = u64::try_from(commands.len()).unwrap_or(u64::MAX);
+        let requests = u64::try_from(count).unwrap_or(u64::MAX);
         metrics::counter!("sw_commit_requests_total").increment(requests);
         match outcome {
-            Ok(done) => reply(answers, done.into_iter().map(Ok)),
-            Err(Fault::Broken(reason)) if commands.len() > 1 => {
-                tracing::warn!(reason, requests = commands.len(), "a batch failed; one by one now");
-                for (command, answer) in commands.into_iter().zip(answers) {
-                    let alone = guarded(&*work, &pool, &[command]).await;
-                    let alone = alone.and_then(|done| {
-                        done.into_iter().next().ok_or_else(|| Fault::Broken("no answer".to_owned()))
-                    });
-                    let alone =
-                        alone.inspect_err(|fault| fault.report("a request was rolled back"));
-                    reply(vec![answer], [alone]);
+            Ok(published) => finish(&*work, published, &waiters),
+            Err(Fault::Broken(reason)) if count > 1 => {
+                tracing::warn!(reason, requests, "a batch failed; one by one now");
+                waiters.iter().for_each(|waiter| waiter.forget());
+                for (command, waiter) in commands.chunks(1).zip(waiters.chunks(1)) {
+                    match guarded(&*work, &pool, command, waiter).await {
+                        Ok(published) => finish(&*work, published, waiter),
+                        Err(fault) => {
+                            fault.report("a request was rolled back");
+                            waiter.iter().for_each(|waiter| waiter.fail(&fault));
+                        }
+                    }
                 }
             }
             Err(fault) => {
                 // Once for all who waited for it.
-                fault.report(&format!("a transaction of {} was rolled back", commands.len()));
-                reply(answers, std::iter::repeat_with(|| Err(fault.clone())));
+                fault.report(&format!("a transaction of {count} was rolled back"));
+                waiters.iter().for_each(|waiter| waiter.fail(&fault));
             }
         }
         drop(held);
     }
 }
 
-fn reply<A>(
-    answers: Vec<oneshot::Sender<Result<A, Fault>>>,
-    done: impl IntoIterator<Item = Result<A, Fault>>,
-) {
-    for (answer, done) in answers.into_iter().zip(done) {
-        // A caller that went away asks again with the same request id.
-        let _gone = answer.send(done);
+/// What is durable is told and answered. Whatever goes wrong while it is told: it is done, and nobody may be
+/// told otherwise.
+fn finish<W: Transaction>(work: &W, published: W::Published, waiters: &[Arc<dyn Answerable>]) {
+    let told = std::panic::catch_unwind(AssertUnwindSafe(|| work.publish(published)));
+    if let Err(panic) = told {
+        panicked(&*panic).report("what was committed was not told");
     }
+    waiters.iter().for_each(|waiter| waiter.send());
 }
 
 /// The transaction, and a panic in it as the fault that it is: the connection is dropped with what it holds,
@@ -270,29 +364,52 @@ async fn guarded<W: Transaction>(
     work: &W,
     pool: &PgPool,
     commands: &[W::Command],
-) -> Result<Vec<W::Answer>, Fault> {
-    let done = AssertUnwindSafe(transaction(work, pool, commands)).catch_unwind().await;
-    done.unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        Err(Fault::Broken(format!("the program panicked: {}", text.unwrap_or("without a word"))))
-    })
+    waiters: &[Arc<dyn Answerable>],
+) -> Result<W::Published, Fault> {
+    let done = AssertUnwindSafe(transaction(work, pool, commands, waiters)).catch_unwind().await;
+    done.unwrap_or_else(|panic| Err(panicked(&*panic)))
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Fault {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    Fault::Broken(format!("the program panicked: {}", text.unwrap_or("without a word")))
 }
 
 async fn transaction<W: Transaction>(
     work: &W,
     pool: &PgPool,
     commands: &[W::Command],
-) -> Result<Vec<W::Answer>, Fault> {
+    waiters: &[Arc<dyn Answerable>],
+) -> Result<W::Published, Fault> {
     let mut connection = pool.acquire().await?;
     let mut tx = connection.begin().await?;
-    let (answers, told) = work.run(&mut tx, commands).await?;
-    if answers.len() != commands.len() {
-        let (answers, commands) = (answers.len(), commands.len());
-        return Err(Fault::Broken(format!("{commands} requests have {answers} answers")));
+    let published = work.run(&mut tx, commands).await?;
+    // Nothing is kept of which nobody would be told.
+    let silent = waiters.iter().filter(|waiter| !waiter.is_answered()).count();
+    if silent > 0 {
+        let all = waiters.len();
+        return Err(Fault::Broken(format!("{silent} of {all} requests have no answer")));
     }
     tx.commit().await?;
-    drop(connection);
-    work.publish(told);
-    Ok(answers)
+    Ok(published)
+}
+
+/// Does everything but keep it: what a command would be answered with. The transaction is rolled back, and
+/// nothing is published.
+///
+/// # Errors
+///
+/// [`Fault`] when the transaction failed.
+pub async fn rehearse<W: Transaction, T: Send + 'static>(
+    work: &W,
+    pool: &PgPool,
+    command: impl FnOnce(Reply<T>) -> W::Command,
+) -> Result<T, Fault> {
+    let (waiter, _) = Waiter::new();
+    let command = command(Reply(Arc::clone(&waiter)));
+    let mut tx = pool.begin().await?;
+    work.run(&mut tx, &[command]).await?;
+    let answer = waiter.lock().answer.take();
+    answer.ok_or_else(|| Fault::Broken("a rehearsal has no answer".to_owned()))
 }

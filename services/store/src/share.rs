@@ -3,7 +3,7 @@
 //!
 //! The invariants: the requests of one caller stay in their order; while others wait, a caller has its turn
 //! once a round; three quarters of a batch are kept for those who decide about goods, when they have so much:
-//! customs, inspection and the risk rules decide about every filing. What
+//! customs, quarantine and the risk rules decide about every filing. What
 //! waits is bounded by the time that it will wait, which the lane knows from what it did last: a queue that
 //! is longer than that makes nobody's filing faster and everybody's answer late.
 
@@ -29,9 +29,9 @@ impl Share {
         match principal.kind {
             Kind::Enterprise | Kind::Agent | Kind::Gateway => Self::firm(&principal.name),
             Kind::Customs
-            | Kind::Inspection
+            | Kind::Quarantine
             | Kind::Site
-            | Kind::Examiner
+            | Kind::InspectionService
             | Kind::Administrator => Self::Kept,
         }
     }

@@ -23,7 +23,8 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use crate::Fault;
-use crate::journal::{Entry, at, heads};
+use crate::cipher::Cipher;
+use crate::journal::{self, Entry, heads};
 
 /// Heartbeats of this many groups of readers follow each other, so that not all speak at once.
 const BEATS: u64 = 20;
@@ -132,6 +133,7 @@ impl Replays {
 /// What was just committed, for the readers of this process.
 #[derive(Debug, Clone)]
 pub struct Tail {
+    cipher: Cipher,
     readers: Arc<Mutex<Readers>>,
     replays: Arc<Replays>,
     /// For the one who drives.
@@ -140,20 +142,39 @@ pub struct Tail {
     damaged: Arc<Mutex<BTreeSet<(Slot, i64)>>>,
 }
 
-impl Default for Tail {
-    fn default() -> Self {
+impl Tail {
+    /// Of a journal whose contents this encrypts; nobody reads it yet.
+    pub fn new(cipher: Cipher) -> Self {
         let (driver, begun) = unbounded_channel();
         let begun = Arc::new(Mutex::new(Some(begun)));
         let replays = Arc::new(Replays::new(driver));
-        Self { readers: Arc::default(), replays, begun, damaged: Arc::default() }
+        Self { cipher, readers: Arc::default(), replays, begun, damaged: Arc::default() }
     }
-}
 
-impl Tail {
+    /// What the contents of the journal are encrypted with.
+    pub fn cipher(&self) -> &Cipher {
+        &self.cipher
+    }
+
+    /// Reads entries at known positions of one slot, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] from the database.
+    pub async fn at(
+        &self,
+        pool: &PgPool,
+        slot: Slot,
+        positions: &[i64],
+    ) -> Result<Vec<Entry>, Fault> {
+        journal::at(pool, &self.cipher, slot, positions).await
+    }
+
     /// The same for other readers, who do not wait for each other when they read what they missed.
     pub fn apart(&self) -> Self {
         let replays = Arc::new(Replays::new(self.replays.driver.clone()));
         Self {
+            cipher: self.cipher.clone(),
             readers: Arc::clone(&self.readers),
             replays,
             begun: Arc::clone(&self.begun),
@@ -311,10 +332,11 @@ impl Tail {
             return page;
         }
         let (pool, replays) = (pool.clone(), Arc::clone(&self.replays));
+        let cipher = self.cipher.clone();
         let positions: Vec<i64> = (after + 1..=after + limits::REPLAY_PAGE).collect();
         let reading: Reading = Box::pin(async move {
             let _turn = replays.turns.acquire().await;
-            let found = at(&pool, slot, &positions).await?;
+            let found = journal::at(&pool, &cipher, slot, &positions).await?;
             metrics::counter!("sw_journal_read_from_database_total").increment(1);
             Ok(found.into_iter().map(Arc::new).collect())
         });

@@ -49,9 +49,9 @@ const EVERYBODY: &[Kind] = &[
     Kind::Enterprise,
     Kind::Agent,
     Kind::Customs,
-    Kind::Inspection,
+    Kind::Quarantine,
     Kind::Site,
-    Kind::Examiner,
+    Kind::InspectionService,
     Kind::Administrator,
     Kind::Gateway,
 ];
@@ -125,7 +125,7 @@ pub struct Registered {
     pub fingerprint: String,
     /// Name, for logs.
     pub name: String,
-    /// enterprise, agent, customs, inspection, site, examiner, administrator or gateway.
+    /// enterprise, agent, customs, quarantine, site, inspection-service, administrator or gateway.
     pub kind: String,
     /// Customs code of an enterprise or agent.
     #[serde(default)]
@@ -270,9 +270,9 @@ fn kind(name: &str) -> Option<Kind> {
         ("enterprise", Kind::Enterprise),
         ("agent", Kind::Agent),
         ("customs", Kind::Customs),
-        ("inspection", Kind::Inspection),
+        ("quarantine", Kind::Quarantine),
         ("site", Kind::Site),
-        ("examiner", Kind::Examiner),
+        ("inspection-service", Kind::InspectionService),
         ("administrator", Kind::Administrator),
         ("gateway", Kind::Gateway),
     ]);
@@ -463,7 +463,8 @@ fn writes(path: &str) -> bool {
         "/ceb" => return true,
         _ => path.strip_prefix("/single_window.").and_then(|path| path.rsplit_once('/')),
     };
-    let reads = ["Get", "List", "Watch", "Follow"];
+    // What is said over the exchange ends what is there already, whoever says it.
+    let reads = ["Get", "List", "Watch", "Follow", "Connect"];
     method.is_some_and(|(_, method)| !reads.iter().any(|word| method.starts_with(word)))
 }
 

@@ -359,9 +359,9 @@ impl Quotas {
             let is_firm = match principal.kind {
                 Kind::Enterprise | Kind::Agent => true,
                 Kind::Customs
-                | Kind::Inspection
+                | Kind::Quarantine
                 | Kind::Site
-                | Kind::Examiner
+                | Kind::InspectionService
                 | Kind::Administrator
                 | Kind::Gateway => false,
             };

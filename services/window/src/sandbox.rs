@@ -4,6 +4,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use agencies::Simulator;
 use anyhow::Context as _;
 use cli::sandbox::{AUTHORITY, CALLERS, address_file, config, default_data_dir, identities};
 use cli::{Language, Said, describe};
@@ -91,23 +92,22 @@ impl Sandbox {
         let (tasks, stop) = (Tasks::default(), ending.drain.child_token());
         let mut sandbox = Self { address, window, tasks, stop };
         if cast.agencies {
-            let agencies = [v1::Agency::Customs, v1::Agency::Inspection, v1::Agency::Site];
             // Without an inspection service nobody tells the site of orders.
-            let here = |agency: &v1::Agency| cast.inspection || *agency != v1::Agency::Site;
-            for agency in agencies.into_iter().filter(here) {
-                sandbox.simulate(agency, &settings.data_dir)?;
+            let here = |it: &Simulator| cast.inspection || *it != Simulator::Site;
+            for simulator in Simulator::ALL.into_iter().filter(here) {
+                sandbox.simulate(simulator, &settings.data_dir)?;
             }
         }
         Ok(Some(sandbox))
     }
 
-    fn simulate(&mut self, agency: v1::Agency, data_dir: &Path) -> anyhow::Result<()> {
-        let config = config(data_dir, caller(agency), Some(&self.address))?;
-        let books = (agency == v1::Agency::Customs).then(|| customs_books(data_dir));
+    fn simulate(&mut self, simulator: Simulator, data_dir: &Path) -> anyhow::Result<()> {
+        let config = config(data_dir, caller(simulator), Some(&self.address))?;
+        let books = (simulator == Simulator::Customs).then(|| customs_books(data_dir));
         let stop = self.stop.clone();
         self.tasks.spawn(Task::Agency, async move {
             let window = client::Window::connect_lazy(&config)?;
-            Ok(agencies::run(window, agency, "sandbox", books, stop).await?)
+            Ok(agencies::run(window, simulator, "sandbox", books, stop).await?)
         });
         Ok(())
     }
@@ -158,11 +158,11 @@ pub async fn run(
 }
 
 /// The certificate of a simulated agency.
-pub fn caller(agency: v1::Agency) -> &'static str {
-    match agency {
-        v1::Agency::Customs => "customs",
-        v1::Agency::Inspection => "inspection",
-        v1::Agency::Site | v1::Agency::Unspecified => "site",
+pub fn caller(simulator: Simulator) -> &'static str {
+    match simulator {
+        Simulator::Customs => "customs",
+        Simulator::Quarantine => "quarantine",
+        Simulator::Site => "site",
     }
 }
 
@@ -185,9 +185,9 @@ fn welcome(address: &str, settings: &Settings, cast: Cast) -> anyhow::Result<()>
     writeln!(out, "  data       {}", settings.data_dir.display())?;
     writeln!(out, "  callers    {}", identities(&settings.data_dir).display())?;
     for caller in CALLERS {
-        writeln!(out, "             {:<13} {}", caller.name, caller.purpose)?;
+        writeln!(out, "             {:<18} {}", caller.name, caller.purpose)?;
     }
-    let simulated = "customs, inspection and site are simulated";
+    let simulated = "customs, quarantine and site are simulated";
     let own = "none; connect your own, or run `single-window agency customs`";
     writeln!(out, "  agencies   {}\n", if cast.agencies { simulated } else { own })?;
     writeln!(out, "Try, in another terminal:\n")?;

@@ -190,11 +190,12 @@ mod tests {
             "gateway-key",
             "gateway-ca",
             "gateway-endpoint",
-            "examiner-cert",
-            "examiner-key",
-            "examiner-ca",
-            "examiner-endpoint",
-            "examiner-name",
+            "inspection-service-cert",
+            "inspection-service-key",
+            "inspection-service-ca",
+            "inspection-service-endpoint",
+            "gateway-name",
+            "inspection-service-name",
         ];
         assert_eq!(flags, expected);
         let env = command.get_arguments().filter_map(Arg::get_env).map(|it| it.to_string_lossy());
@@ -208,8 +209,16 @@ mod tests {
         assert!(none.files.is_empty());
         assert_eq!(none.names()["inspection"], "inspection");
         assert!(read(&["--gateway-cert", "a"]).is_err(), "a certificate needs its key");
-        let args = ["--examiner-cert", "a", "--examiner-key", "b", "--examiner-ca", "c"];
-        let one = read(&[&args[..], &["--examiner-name", "second"]].concat()).expect("complete");
+        let args = [
+            "--inspection-service-cert",
+            "a",
+            "--inspection-service-key",
+            "b",
+            "--inspection-service-ca",
+            "c",
+        ];
+        let one = read(&[&args[..], &["--inspection-service-name", "second"]].concat())
+            .expect("complete");
         assert_eq!(one.files.iter().map(|it| it.service).collect::<Vec<_>>(), ["inspection"]);
         assert_eq!(one.names()["inspection"], "second");
     }

@@ -138,6 +138,7 @@ mod tests {
             metrics: None,
             data_dir: PathBuf::new(),
             database_url: None,
+            data_keys: None,
             postgres_programs: None,
             path: None,
             authority: PathBuf::new(),
@@ -167,7 +168,7 @@ mod tests {
             (Some("ceb"), &[("ceb", "localhost:7443")], Ok("ceb")),
             (Some("ceb"), &both, Err("--gateway-endpoint")),
             (Some("ceb"), &[], Err("--gateway-cert")),
-            (Some("inspection"), &both[..1], Err("--examiner-cert")),
+            (Some("inspection"), &both[..1], Err("--inspection-service-cert")),
         ] {
             let settings = settings(only, callers);
             let running: anyhow::Result<Vec<_>> = manifests()

@@ -94,9 +94,9 @@ impl Space {
         let waits = match kind {
             Kind::Enterprise | Kind::Agent | Kind::Gateway => self.is_short(),
             Kind::Customs
-            | Kind::Inspection
+            | Kind::Quarantine
             | Kind::Site
-            | Kind::Examiner
+            | Kind::InspectionService
             | Kind::Administrator => false,
         };
         if waits {

@@ -16,14 +16,14 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// A file as it is sent.
 #[derive(Debug)]
-pub(super) struct File {
+pub(crate) struct File {
     /// As it is called in texts.
-    pub(super) name: String,
-    pub(super) bytes: Vec<u8>,
+    pub(crate) name: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// Reads a file, or standard input for `-`. No more is read than can be sent.
-pub(super) fn open(path: &Path, language: Language) -> Result<File, Problem> {
+pub(crate) fn open(path: &Path, language: Language) -> Result<File, Problem> {
     let most = limits::CEB_ENVELOPE_BYTES_MAX;
     let bound = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1); // it fits
     let mut bytes = Vec::new();
@@ -45,12 +45,12 @@ pub(super) fn open(path: &Path, language: Language) -> Result<File, Problem> {
 /// # Errors
 ///
 /// Every fault. Lines of faults in an enveloped message are those of the message.
-pub(super) fn contents(bytes: &[u8]) -> Result<Message, Vec<Fault>> {
+pub(crate) fn contents(bytes: &[u8]) -> Result<Message, Vec<Fault>> {
     ceb::read(&unwrapped(bytes)?.0)
 }
 
 /// Faults as the refusal of a file.
-pub(super) fn refusal(faults: &[Fault], language: Language) -> Problem {
+pub(crate) fn refusal(faults: &[Fault], language: Language) -> Problem {
     let code = faults.first().map_or(Code::XmlMalformed, |fault| fault.code);
     Problem::local(code, language, faults.iter().map(|it| Broken::of_fault(it, language)).collect())
 }

@@ -6,7 +6,7 @@ mod documents;
 mod explain;
 mod folder;
 mod glossary;
-mod message;
+pub(super) mod message;
 mod receipts;
 mod seal;
 mod send;

@@ -18,6 +18,16 @@ pub const TEXTS: &[(&str, &str)] = &[
          请换用新的request_id",
     ),
     (
+        "A file is a declaration as `submit` takes it, or a message with import inventories \
+         (CEB621). The numbers are those of the day of declaration, or of --on. What is missing \
+         for the calculation is asked for by name, all at once. The tariff and the list of \
+         retail imports are samples. The exit code is 1 when something is missing, or when \
+         customs would refuse the order",
+        "文件为 submit 所用的清单（JSON），或含进口清单的报文（CEB621）。按申报日期或 --on \
+         所指日期的税率和限值计算。计算所缺的各项一次性列出。税则和零售进口商品清单均为样例。\
+         缺项或海关会退单时退出码为1",
+    ),
+    (
         "A national message (CEB) is sent as `ceb send` does, after the JSON; with --check it is \
          explained as by `ceb explain --brief` instead",
         "统一版报文（CEB）在JSON之后照 ceb send 发送；使用 --check 时则照 ceb explain --brief 说明，不发送",
@@ -40,6 +50,11 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("A sample was taken", "取样"),
     ("A sample went to a laboratory", "样品送检"),
     ("A window other than the sandbox: host:port", "沙箱以外的单一窗口，主机:端口"),
+    (
+        "Add a data key that encrypts from the next start on. What older keys encrypted they \
+         still decrypt",
+        "增加一个数据密钥，下次启动起用于加密；旧密钥加密的内容仍由旧密钥解密",
+    ),
     (
         "Add or change a place. Appointments that were made stay as they are",
         "新增或修改查验场地；已有预约不变",
@@ -91,6 +106,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Bring the database's tables up to date and end", "升级数据库表结构后退出"),
     (
+        "By the numbers of this day, as 2026-11-24 [default: the day of declaration]",
+        "按此日的税率和限值，如 2026-11-24 [默认：申报日期]",
+    ),
+    (
         "CONFORM, DOC_MISMATCH, QTY_MISMATCH, NAME_OR_CODE_MISMATCH, IP_INFRINGEMENT, \
          PROHIBITED, QUARANTINE_FAIL, QUALITY_FAIL or LAB_PENDING",
         "查验结果代码：CONFORM、DOC_MISMATCH、QTY_MISMATCH、NAME_OR_CODE_MISMATCH、\
@@ -98,9 +117,9 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("CSV (RFC 4180) with a header line", "CSV（RFC 4180），首行为标题"),
     (
-        "Certificate of the inspection service (PEM), in the registry as an examiner. With it, \
+        "Certificate of the inspection service (PEM), in the registry of kind inspection-service. With it, \
          risk rules are asked and joint orders are kept",
-        "查验服务的证书（PEM），登记表中为examiner；给出后执行风险布控并管理联合查验单",
+        "查验服务的证书（PEM），登记表中类别为inspection-service；给出后执行风险布控并管理联合查验单",
     ),
     (
         "Certificate of the national door (PEM), in the registry as a gateway. With it, CEB \
@@ -140,6 +159,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "以机关身份决定货物处置，以最严者为准",
     ),
     ("Declarants; their slots share the work", "申报企业数，其数据槽分担负载"),
+    (
+        "Declarations (JSON) or messages (CEB621); `-` is standard input",
+        "清单（JSON）或报文（CEB621）；“-”为标准输入",
+    ),
     ("Declarations on their way at once by unary calls", "以单次调用同时在途的清单数"),
     ("Declarations on their way at once over streams", "以数据流同时在途的清单数"),
     (
@@ -148,8 +171,8 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     (
         "Declarations wait until an inspection service in another process has asked the risk \
-         rules; it must be connected. With --examiner-cert that is so anyway",
-        "清单须等待另一进程的查验服务完成风险布控，该服务须已连接；给出--examiner-cert时本已如此",
+         rules; it must be connected. With --inspection-service-cert that is so anyway",
+        "清单须等待另一进程的查验服务完成风险布控，该服务须已连接；给出--inspection-cert时本已如此",
     ),
     ("Declarations, and the exchange with agencies", "申报服务及与机关的数据交换"),
     ("Do not simulate agencies: connect your own", "不模拟机关，由您自行接入"),
@@ -175,6 +198,11 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Explain messages (CEB): every field with its meaning, and everything that is wrong. \
          Asks no window",
         "解释报文（CEB）：各字段含义及全部错误；不连接窗口",
+    ),
+    (
+        "Explain what an import costs: within the limits and in full, side by side, with every \
+         step. Asks no window",
+        "说明进口应缴税款：限值以内与全额征税并列，逐步列出计算过程。不连接单一窗口",
     ),
     (
         "Explain what the risk rules said about a declaration, and verify their draws",
@@ -210,8 +238,8 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Follow what happens to orders, from now on", "从现在起跟踪查验单动态"),
     ("Follow what happens to your declarations, from now on", "从现在起跟踪本企业清单动态"),
     (
-        "For which instruction: customs/ID or inspection/ID",
-        "针对哪条布控指令：customs/编号 或 inspection/编号",
+        "For which instruction: customs/ID or quarantine/ID",
+        "针对哪条布控指令：customs/编号 或 quarantine/编号",
     ),
     (
         "From 1; a correction has a higher one [default: the next one]",
@@ -348,6 +376,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "On the findings of which examination, 1 or 2, as you saw them [default: the current one]",
         "针对第几次查验的结果，1或2，以您所见为准 [默认：当前一次]",
     ),
+    ("On this day, as 2026-11-24 [default: today]", "适用日期，如 2026-11-24 [默认：今天]"),
     (
         "One declaration, one inspection, one release: a single window for cross-border \
          e-commerce (跨境电商单一窗口)",
@@ -359,6 +388,11 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Only check, as the window does: nothing is put in force", "与窗口相同的检查，但不生效"),
     ("Only check: nothing is kept", "仅校验，不保存"),
+    (
+        "Only goods whose code begins so: two to ten digits [default: the numbers of the law and \
+         all goods]",
+        "只列编码以此开头的商品，2至10位数字 [默认：全部税率、限值和商品]",
+    ),
     (
         "Only in this state: under-review, inspecting, released, rejected, withdrawn or returned",
         "仅列该状态：under-review、inspecting、released、rejected、withdrawn或returned（也可写中\
@@ -393,8 +427,8 @@ pub const TEXTS: &[(&str, &str)] = &[
         "仅列尚待订单、支付单或运单的",
     ),
     (
-        "Only those that this agency has not decided about: customs or inspection",
-        "仅列该机关尚未决定的：customs或inspection",
+        "Only those that this agency has not decided about: customs or quarantine",
+        "仅列该机关尚未决定的：customs或quarantine",
     ),
     ("Only those with an appeal that waits", "仅列有待处理申诉的"),
     (
@@ -449,8 +483,8 @@ pub const TEXTS: &[(&str, &str)] = &[
         "布控规则：输出样例、检查文件、使其生效、列出历次版本",
     ),
     (
-        "Risk rules and joint inspection orders; needs --examiner-endpoint",
-        "风险布控与联合查验单；须给出--examiner-endpoint",
+        "Risk rules and joint inspection orders; needs --inspection-service-endpoint",
+        "风险布控与联合查验单；须给出--inspection-service-endpoint",
     ),
     ("Run a simulated agency against a sandbox", "对沙箱运行一个模拟机关"),
     ("SHA-256 of the certificate, 64 hexadecimal digits", "证书的SHA-256，64位十六进制"),
@@ -506,6 +540,16 @@ pub const TEXTS: &[(&str, &str)] = &[
         "显示沙箱时间，或将其向前调整（可用于试验以天或年计的期限）",
     ),
     (
+        "Show what changes between two days: numbers of the law, rows of the tariff, positions \
+         of the list. Asks no window",
+        "列出两个日期之间的变化：税率和限值、税则、清单。不连接单一窗口",
+    ),
+    (
+        "Show which numbers of the law and rows of the tariff hold on a day, and by which law. \
+         Asks no window",
+        "列出某日适用的税率、限值和税则，及其依据。不连接单一窗口",
+    ),
+    (
         "Sign a message (CEB) with a firm's key: SM2 over SM3, or RSA over SHA-1",
         "用企业私钥签名报文（CEB）：SM2配SM3，或RSA配SHA-1",
     ),
@@ -536,7 +580,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Stuck items: what a service could not handle after a few tries and set aside",
         "滞留件：服务多次尝试仍无法处理而搁置的事项",
     ),
-    ("Tables for people, JSON for programs", "表格供人阅读，JSON供程序使用"),
+    (
+        "Tables for people, JSON for programs; CSV for spreadsheets, where a command has rows",
+        "table 供人阅读，json 供程序使用；csv 用于电子表格，仅限有列表的命令",
+    ),
     ("Take a declaration back before release", "放行前撤回清单"),
     (
         "Take an order on as its site; officers are drawn by lot (双随机)",
@@ -562,6 +609,11 @@ pub const TEXTS: &[(&str, &str)] = &[
          first",
         "使用企业的私钥（--key，PKCS#8 PEM，未加密）及其证书（--cert，PEM）。不连接窗口。要装入\
          信封（DxpMsg）的报文须先签名",
+    ),
+    (
+        "Taxes of imports: compute and explain them, see the numbers of the law by their days. \
+         Asks no window",
+        "进口税：计算与说明，按日期查看税率和限值。不连接单一窗口",
     ),
     (
         "Tell all that is needed to recompute each draw, also of those that did not select, and \
@@ -591,6 +643,15 @@ pub const TEXTS: &[(&str, &str)] = &[
         "发送报文所用的交换编号。与--order同用时可省略：此时读取该订单在案单证所属的各编号",
     ),
     (
+        "The file of data keys, when it is not in the data directory",
+        "数据密钥文件，不在数据目录中时须指定",
+    ),
+    (
+        "The file of keys that contents are encrypted with in the database; made in the data \
+         directory when there is none. Every process of a window needs the same",
+        "加密数据库内容的密钥文件；没有时在数据目录中生成。同一窗口的各进程须使用同一文件",
+    ),
+    (
         "The files are sent as they are, one after the other. A message that breaks the schema \
          is refused whole, with every fault. Documents are known by their guid, so the command \
          may be repeated",
@@ -610,6 +671,8 @@ pub const TEXTS: &[(&str, &str)] = &[
         "国家报文入口（CEB报文）；须给出--gateway-endpoint",
     ),
     ("The officer, or the analyst of the laboratory", "人员，或实验室检验员"),
+    ("The one day, as 2019-03-31", "第一个日期，如 2019-03-31"),
+    ("The other day", "第二个日期"),
     ("The place, one of `inspect places`", "场地，见 inspect places"),
     ("The rule set (JSON); `-` is standard input", "规则集（JSON）；- 为标准输入"),
     (
@@ -618,6 +681,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "规则集（JSON），版本须为上一版加一；- 为标准输入",
     ),
     ("The sample that the laboratory analysed", "实验室所检样品"),
+    (
+        "The steps of both ways, not only of the one that applies",
+        "两种征税方式的步骤都列出，而不只是适用的一种",
+    ),
     ("The treatment failed", "处理不合格"),
     ("The version that you saw [default: the current one]", "您所见的版本 [默认：当前版本]"),
     ("The whole new content (JSON); `-` is standard input", "变更后的完整内容（JSON），`-` 为标准输入"),
@@ -649,6 +716,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Watch a folder: send what is put there, and write the receipts beside it",
         "监视文件夹：发送放入的文件，回执写在旁边",
+    ),
+    (
+        "What the buyer bought this year so far, in yuan: tells what the year becomes",
+        "订购人本年已购金额（元），用于说明年度累计",
     ),
     (
         "What to log, for example `info` or `declaration=debug` [default: warn, info for serve]",
@@ -686,9 +757,9 @@ pub const TEXTS: &[(&str, &str)] = &[
         "签名后的报文写入何处；不给出时为标准输出",
     ),
     (
-        "Which instruction it answers, customs/ID or inspection/ID; may be given several times \
+        "Which instruction it answers, customs/ID or quarantine/ID; may be given several times \
          [default: that of the sample, or every one that has no final result yet]",
-        "答复哪条布控指令，customs/编号 或 inspection/编号；可多次给出 [默认：样品所属的，或全部\
+        "答复哪条布控指令，customs/编号 或 quarantine/编号；可多次给出 [默认：样品所属的，或全部\
          尚无最终结果的]",
     ),
     (
@@ -701,12 +772,12 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Who cannot come", "何人不能到场"),
     ("Who took it", "何人取样"),
     ("Who, one of those who were drawn", "何人，须为被抽中者之一"),
-    ("Whose: customs or inspection", "所属机关：customs或inspection"),
+    ("Whose: customs or quarantine", "所属机关：customs或quarantine"),
     ("Why; it is kept and the agencies read it", "原因；将予保存，机关可见"),
     ("Why; it is kept with the change", "原因；随变动一并保存"),
     ("Your certificate (PEM)", "您的证书（PEM）"),
-    ("customs or inspection [default: both]", "customs或inspection [默认：两者]"),
-    ("customs/ID or inspection/ID", "customs/编号 或 inspection/编号"),
+    ("customs or quarantine [default: both]", "customs或quarantine [默认：两者]"),
+    ("customs/ID or quarantine/ID", "customs/编号 或 quarantine/编号"),
     ("manual or machine", "manual（人工）或machine（机检）"),
     (
         "manual or machine [default: by hand when that has begun]",
@@ -725,8 +796,8 @@ pub const TEXTS: &[(&str, &str)] = &[
         "审结（399）",
     ),
     (
-        "Give an agency's verdict on a declaration, as the agency: --as customs or --as inspection",
-        "以机关身份对清单作出决定：--as customs 或 --as inspection",
+        "Give an agency's verdict on a declaration, as the agency: --as customs or --as quarantine",
+        "以机关身份对清单作出决定：--as customs 或 --as quarantine",
     ),
     (
         "Goods detained, 501 to 599 (扣留)",

@@ -105,7 +105,7 @@ fn standing(order: &v1::OrderRecord, state: &v1::OrderState, language: Language)
         (pick(language, "looked at", "查验方式"), methods.join(separator)),
         (pick(language, "treatment", "除害处理"), treatment.unwrap_or_default()), // an empty row
         (pick(language, "customs decided", "海关处置"), decided(&state.by_customs, language)),
-        (pick(language, "inspection decided", "国检处置"), decided(&state.by_inspection, language)),
+        (pick(language, "quarantine decided", "国检处置"), decided(&state.by_quarantine, language)),
         (pick(language, "what happens", "处置结论"), decided(&state.disposal, language)),
         // What was decided about the goods is no verdict.
         (
@@ -324,12 +324,12 @@ fn undecided(state: &v1::OrderState) -> Vec<Agency> {
     let open = |agency: &Agency| {
         let decided = match agency {
             Agency::Customs => &state.by_customs,
-            Agency::Inspection => &state.by_inspection,
+            Agency::Quarantine => &state.by_quarantine,
         };
         let wire = v1::Agency::from(*agency);
         decided.is_empty() && state.instructions.iter().any(|it| it.agency() == wire)
     };
-    [Agency::Customs, Agency::Inspection].into_iter().filter(open).collect()
+    [Agency::Customs, Agency::Quarantine].into_iter().filter(open).collect()
 }
 
 #[cfg(test)]
@@ -361,7 +361,7 @@ mod tests {
             examination: 1,
             instructions: vec![
                 instruction(v1::Agency::Customs, "C-1"),
-                instruction(v1::Agency::Inspection, "I-1"),
+                instruction(v1::Agency::Quarantine, "I-1"),
             ],
             work: Some(v1::Examination {
                 methods: vec![v1::Method::Manual.into()],
@@ -386,7 +386,7 @@ mod tests {
             assert!(text.contains("customs/C-1") && text.contains("[070707070707"), "{text}");
         }
         let text = brief(&order(), Language::English);
-        assert!(text.ends_with("without a final result: inspection/I-1"), "{text}");
+        assert!(text.ends_with("without a final result: quarantine/I-1"), "{text}");
     }
 
     #[test]
@@ -396,7 +396,7 @@ mod tests {
         state.stage = v1::OrderStage::Found.into();
         state.by_customs = "RELEASE".to_owned();
         let text = brief(&order, Language::English);
-        assert!(text.ends_with("decision awaited from: inspection"), "{text}");
+        assert!(text.ends_with("decision awaited from: quarantine"), "{text}");
         // What was decided about the goods is no verdict.
         order.waits_for = vec![v1::Awaited::CustomsVerdict.into()];
         let text = brief(&order, Language::English);

@@ -83,9 +83,9 @@ pub(super) async fn run(means: Means, args: DryRun) -> anyhow::Result<Exit> {
     }
     if sets.is_empty() {
         sets =
-            [Agency::Customs, Agency::Inspection].map(|of| rule_file::sample(of).clone()).to_vec();
+            [Agency::Customs, Agency::Quarantine].map(|of| rule_file::sample(of).clone()).to_vec();
     }
-    for of in [Agency::Customs, Agency::Inspection] {
+    for of in [Agency::Customs, Agency::Quarantine] {
         let twice = sets.iter().filter(|set| set.agency == of).count() > 1;
         let word = agency_word(of);
         anyhow::ensure!(!twice, "two rule sets of {word}: to compare them, run the command twice");
@@ -286,13 +286,13 @@ impl Report<'_> {
         self.cases.iter().filter(|case| is(case)).count()
     }
 
-    /// By customs, by inspection, by both.
+    /// By customs, by quarantine, by both.
     fn counts(&self) -> [usize; 3] {
         let by = |case: &Case, agency| case.is_selected_by(agency);
         [
             self.count(|case| by(case, Agency::Customs)),
-            self.count(|case| by(case, Agency::Inspection)),
-            self.count(|case| by(case, Agency::Customs) && by(case, Agency::Inspection)),
+            self.count(|case| by(case, Agency::Quarantine)),
+            self.count(|case| by(case, Agency::Customs) && by(case, Agency::Quarantine)),
         ]
     }
 
@@ -335,7 +335,7 @@ impl Report<'_> {
                 "declarations": count,
             }}))?;
         }
-        let [customs, inspection, both] = self.counts();
+        let [customs, quarantine, both] = self.counts();
         let set = |set: &RuleSet| {
             let (agency, version) = (agency_word(set.agency), set.version);
             json!({ "agency": agency, "version": version, "sample": set.sample })
@@ -344,9 +344,9 @@ impl Report<'_> {
             "declarations": self.cases.len(),
             "older_not_read": self.is_cut,
             "customs": customs,
-            "inspection": inspection,
+            "quarantine": quarantine,
             "both": both,
-            "orders": customs + inspection - both,
+            "orders": customs + quarantine - both,
             "rule_sets": self.sets.iter().map(set).collect::<Vec<_>>(),
             "seed": hex(&self.args.seed.unwrap_or_default()), // as it was drawn with
             "seed_given": self.args.seed.is_some(),
@@ -428,14 +428,14 @@ impl Report<'_> {
             self.explain(&mut text, language);
         }
         let all = self.cases.len();
-        let [customs, inspection, both] = self.counts();
+        let [customs, quarantine, both] = self.counts();
         let closing = match language {
             Language::English => format!(
-                "\n{all} declarations, {customs} selected by customs, {inspection} by inspection, \
+                "\n{all} declarations, {customs} selected by customs, {quarantine} by quarantine, \
                  {both} by both (one joint order each)"
             ),
             Language::Chinese => format!(
-                "\n清单{all}份，海关布控{customs}份，国检布控{inspection}份，\
+                "\n清单{all}份，海关布控{customs}份，国检布控{quarantine}份，\
                  其中双方布控{both}份（各一张联合查验单）"
             ),
         };
@@ -591,7 +591,7 @@ mod tests {
             limit: 9,
             explain: false,
         };
-        let sets = [rule_file::sample(Agency::Inspection).clone()];
+        let sets = [rule_file::sample(Agency::Quarantine).clone()];
         // Newest first. The oldest one was withdrawn, so it is no shipment.
         let cases = cases(
             &[filed(3, true), filed(2, true), filed(1, false)],

@@ -20,7 +20,7 @@ pub(super) struct Find {
     /// QUARANTINE_FAIL, QUALITY_FAIL or LAB_PENDING.
     #[arg(long, value_parser = words::parse_result)]
     result: FoundResult,
-    /// Which instruction it answers, customs/ID or inspection/ID; may be given several times
+    /// Which instruction it answers, customs/ID or quarantine/ID; may be given several times
     /// [default: that of the sample, or every one that has no final result yet].
     #[arg(long, value_name = "AGENCY/ID", value_parser = words::parse_key)]
     instruction: Vec<InstructionKey>,
@@ -158,7 +158,7 @@ mod tests {
             examination: 1,
             instructions: vec![
                 instruction(v1::Agency::Customs, "C-1"),
-                instruction(v1::Agency::Inspection, "I-1"),
+                instruction(v1::Agency::Quarantine, "I-1"),
             ],
             work: Some(v1::Examination {
                 methods: vec![v1::Method::Machine.into()],

@@ -27,7 +27,7 @@ enum Verb {
 /// List officers of one agency or of both.
 #[derive(Debug, clap::Args)]
 struct List {
-    /// customs or inspection [default: both].
+    /// customs or quarantine [default: both].
     #[arg(long, value_parser = words::parse_agency)]
     agency: Option<Agency>,
 }
@@ -35,7 +35,7 @@ struct List {
 /// Add or change an officer of your own agency. It is the whole record: what is left out is none.
 #[derive(Debug, clap::Args)]
 struct Put {
-    /// customs/ID or inspection/ID.
+    /// customs/ID or quarantine/ID.
     #[arg(value_name = "AGENCY/ID", value_parser = words::parse_key)]
     officer: InstructionKey,
     /// Days of leave, both included: 2026-12-01..2026-12-05, or one day; may be given several times.

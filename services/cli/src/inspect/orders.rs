@@ -19,7 +19,7 @@ pub(super) struct List {
     /// Only of this declarant (customs code).
     #[arg(long, value_name = "CODE")]
     declarant: Option<String>,
-    /// Only those that this agency has not decided about: customs or inspection.
+    /// Only those that this agency has not decided about: customs or quarantine.
     #[arg(long, value_name = "AGENCY", value_parser = words::parse_agency)]
     undecided_by: Option<Agency>,
     /// At most this many.

@@ -71,7 +71,7 @@ struct Sample {
     /// Number on the seal.
     #[arg(long, value_name = "ID")]
     id: String,
-    /// For which instruction: customs/ID or inspection/ID.
+    /// For which instruction: customs/ID or quarantine/ID.
     #[arg(long, value_name = "AGENCY/ID", value_parser = words::parse_key)]
     instruction: InstructionKey,
     /// Of which line of goods [default: of the consignment].

@@ -35,7 +35,7 @@ enum Verb {
 /// Print a sample rule set as JSON, to start your own from.
 #[derive(Debug, clap::Args)]
 struct Print {
-    /// Whose: customs or inspection.
+    /// Whose: customs or quarantine.
     #[arg(default_value = "customs", value_parser = words::parse_agency)]
     agency: Agency,
 }
@@ -62,7 +62,7 @@ struct Put {
 /// List rule sets, every version, newest first.
 #[derive(Debug, clap::Args)]
 struct List {
-    /// customs or inspection [default: both].
+    /// customs or quarantine [default: both].
     #[arg(long, value_parser = words::parse_agency)]
     agency: Option<Agency>,
     /// Print the document of the one in force instead of the table; with --output json, add the

@@ -154,14 +154,14 @@ pub(super) fn attendance(language: Language, attendance: v1::Attendance) -> &'st
 pub(super) fn parse_agency(text: &str) -> Result<Agency, String> {
     match text {
         "customs" | "海关" => Ok(Agency::Customs),
-        "inspection" | "国检" => Ok(Agency::Inspection),
-        _ => Err("an agency is customs or inspection".to_owned()),
+        "quarantine" | "国检" => Ok(Agency::Quarantine),
+        _ => Err("an agency is customs or quarantine".to_owned()),
     }
 }
 
-/// Something of an agency: customs/ID or inspection/ID.
+/// Something of an agency: customs/ID or quarantine/ID.
 pub(super) fn parse_key(text: &str) -> Result<InstructionKey, String> {
-    let wrong = || "write customs/ID or inspection/ID".to_owned();
+    let wrong = || "write customs/ID or quarantine/ID".to_owned();
     let (agency, id) = text.split_once('/').ok_or_else(wrong)?;
     let agency = parse_agency(agency).map_err(|_| wrong())?;
     if id.is_empty() { Err(wrong()) } else { Ok(InstructionKey { agency, id: id.to_owned() }) }
@@ -171,8 +171,7 @@ pub(super) fn parse_key(text: &str) -> Result<InstructionKey, String> {
 pub(super) fn key(agency: v1::Agency, id: &str) -> String {
     let agency = match agency {
         v1::Agency::Customs => agency_word(Agency::Customs),
-        v1::Agency::Inspection => agency_word(Agency::Inspection),
-        v1::Agency::Site => "site",
+        v1::Agency::Quarantine => agency_word(Agency::Quarantine),
         v1::Agency::Unspecified => "?",
     };
     format!("{agency}/{id}")
@@ -366,8 +365,8 @@ mod tests {
             assert_eq!(parse_disposal(text), Ok(Disposal::AmendAndRelease));
         }
         assert!(parse_disposal("burn").expect_err("not done").contains("OTHER_DETAIN"));
-        let key = parse_key("inspection/I-003").expect("a key");
-        assert_eq!((key.agency, key.id.as_str()), (Agency::Inspection, "I-003"));
+        let key = parse_key("quarantine/I-003").expect("a key");
+        assert_eq!((key.agency, key.id.as_str()), (Agency::Quarantine, "I-003"));
         for wrong in ["", "site/1", "customs/", "customs"] {
             assert!(parse_key(wrong).is_err(), "{wrong}");
         }
@@ -403,7 +402,7 @@ mod tests {
             "customs/C-9第2项：数量或重量不符"
         );
         assert_eq!(said(K::Found, v1::Agency::Customs, "G line 0: X", en), "customs/G: X");
-        let decided = said(K::Decided, v1::Agency::Inspection, "RELEASE", zh);
+        let decided = said(K::Decided, v1::Agency::Quarantine, "RELEASE", zh);
         assert_eq!(decided, "国检处置：放行");
         assert_eq!(
             said(K::Began, v1::Agency::Unspecified, "MANUAL", en),

@@ -60,7 +60,7 @@ pub enum Condition {
     /// A party stands on the blacklist.
     Blacklisted,
     /// Packed in wooden boxes (wrapType 1; the number is unverified), or said so in the data for
-    /// inspection.
+    /// quarantine.
     WoodenPacking,
     /// Origin or dispatch in a quarantine area that is in force and means these goods.
     QuarantineArea,
@@ -164,7 +164,7 @@ impl<'a> Subject<'a> {
             value_cny_e5: value_in_yuan(d).or(context.value_cny_e5),
             gross_weight_e5: d.gross_weight_e5,
             wooden_packing: d.wrap_type == WRAP_WOODEN_BOX
-                || d.inspection.as_ref().is_some_and(|data| data.wooden_packing),
+                || d.quarantine.as_ref().is_some_and(|data| data.wooden_packing),
             blacklisted,
             class: context.class,
             date: context.date,

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! `00` is one zero byte. Purpose is `goods` or `officers`. Subject is the UUID of the declaration (for
-//! goods) or of the order (for officers), in network order. Key is `customs/` or `inspection/` and the
+//! goods) or of the order (for officers), in network order. Key is `customs/` or `quarantine/` and the
 //! rule's id (for goods), or the number of the examination in decimal, `/` and the officer's id (for
 //! officers). The counter is 0. See [`Draw::preimage`].
 //!

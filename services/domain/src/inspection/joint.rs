@@ -222,7 +222,7 @@ fn decide(then: Transition, agency: Agency, disposals: &[Disposal]) -> Transitio
 /// Both agencies cleared it: their detentions are lifted, and the goods are gone. Who detains lifts that
 /// after the other has decided, because then it is free to do so whatever was found.
 fn released(mut then: Transition) -> Transition {
-    let agencies = [Agency::Customs, Agency::Inspection];
+    let agencies = [Agency::Customs, Agency::Quarantine];
     let go = [Disposal::Release, Disposal::AmendAndRelease];
     for agency in agencies {
         then = dispose(then, agency, &go);
@@ -307,7 +307,7 @@ pub fn record(order: &Order) -> Vec<(Agency, &Finding)> {
     let own = |agency: Agency| order.answers_to(agency).into_iter().filter(is_final);
     let late = |agency: Agency| order.late.keys().any(|key| key.agency == agency);
     let mut record = Vec::new();
-    for agency in [Agency::Customs, Agency::Inspection] {
+    for agency in [Agency::Customs, Agency::Quarantine] {
         let before = record.len();
         record.extend(own(agency).map(|finding| (agency, finding)));
         if record.len() == before && late(agency) {

@@ -58,6 +58,6 @@ pub enum Source {
 pub fn agency_word(agency: Agency) -> &'static str {
     match agency {
         Agency::Customs => "customs",
-        Agency::Inspection => "inspection",
+        Agency::Quarantine => "quarantine",
     }
 }

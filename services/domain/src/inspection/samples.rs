@@ -16,8 +16,8 @@ use crate::declaration::Direction;
 
 /// A sample set of customs.
 pub static SAMPLE_CUSTOMS: LazyLock<RuleSet> = LazyLock::new(customs);
-/// A sample set of entry-exit inspection.
-pub static SAMPLE_INSPECTION: LazyLock<RuleSet> = LazyLock::new(inspection);
+/// A sample set of quarantine (国检).
+pub static SAMPLE_QUARANTINE: LazyLock<RuleSet> = LazyLock::new(quarantine);
 
 /// First day of rules that have no better one: that of 鲁政发〔2016〕13号 is 2016.
 const FROM: Date = date!(2016 - 05 - 01);
@@ -131,14 +131,14 @@ fn customs() -> RuleSet {
     }
 }
 
-fn inspection() -> RuleSet {
+fn quarantine() -> RuleSet {
     use Condition as C;
     let demand = |wanted| Action::Demand { wanted };
     // 1210 stock is inspected when it enters the zone, not at each sale (domain brief §4.3, unverified).
     let not_bonded = || C::Not(Box::new(C::Mode(texts(&["1210", "1239"]))));
     let import = || C::Direction(Direction::Import);
     RuleSet {
-        agency: Agency::Inspection,
+        agency: Agency::Quarantine,
         version: 1,
         sample: true,
         rates: Rates { advanced_bp: 50, general_bp: 200, untrusted_bp: 5_000 },

@@ -1,13 +1,25 @@
 //! Money as plain values and pure functions: what is held, owed, paid and given back.
 //!
 //! [`ledger`] is the double entry that everything is written in; [`parameters`] are the dated numbers
-//! of the law, read from files, and [`tax`] is what an import costs by them, with the reasons.
-//! [`guarantee`] says how full a guarantee is; [`settlement`] what a quote of a bank exchanges;
-//! [`matching`] which receipts pay which orders.
+//! of the law, read from files ([`built_in`]), and [`tax`] is what an import costs by them, with the
+//! reasons; [`declared`] computes it for a declaration. [`import_list`] says which goods may come, [`tariff_change`] what changes between two days,
+//! [`words`] how numbers are called and written for people.
+//! [`guarantee`] says how full a guarantee is; [`settlement`] what a quote of a bank exchanges, [`forex`] which
+//! receipts may be settled and how they are told to the balance of payments;
+//! [`statement`] is what a bank says of an account, [`matching`] which receipts pay which orders, and
+//! [`amount`] how amounts of a currency are written.
 
+pub mod amount;
+pub mod built_in;
+pub mod declared;
+pub mod forex;
 pub mod guarantee;
+pub mod import_list;
 pub mod ledger;
 pub mod matching;
 pub mod parameters;
 pub mod settlement;
+pub mod statement;
+pub mod tariff_change;
 pub mod tax;
+pub mod words;

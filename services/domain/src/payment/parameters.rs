@@ -1,9 +1,14 @@
-//! Dated numbers of the law and a tariff, read from text that a person can read too.
+//! Dated numbers of the law, a tariff and the list of retail imports, read from text that a person can read
+//! too.
 //!
 //! The text is a small part of TOML: tables in arrays (`[[parameter]]`) with lines `key = "text"` or
-//! `key = 12`, and comments on lines of their own. Reading collects every problem.
+//! `key = 12`, and comments on lines of their own. Reading collects every problem of every table, and
+//! what does not fit together: days that overlap or leave a gap, laws that are not listed, and rows that
+//! need a parameter on days on which it has no value.
 
 use time::{Date, Month};
+
+use crate::codes::is_unit;
 
 /// No value of a parameter is above this.
 const VALUE_MAX: i64 = 1_000_000_000_000;
@@ -77,6 +82,32 @@ pub struct TariffRow {
     pub validity: Validity,
 }
 
+/// A position of the list of goods that may come as retail imports (零售进口商品清单).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedHeading {
+    /// The first eight digits of the codes.
+    pub heading: String,
+    /// Name in Chinese.
+    pub name_zh: String,
+    /// Name in English.
+    pub name: String,
+    /// Only as bonded import (仅限网购保税商品).
+    pub is_bonded_only: bool,
+    /// The most that a person may buy in a year, in 1/100000 of a customs unit.
+    pub yearly_most: Option<YearlyMost>,
+    /// When, and by which law.
+    pub validity: Validity,
+}
+
+/// The most of some goods that a person may buy in a calendar year.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct YearlyMost {
+    /// 1/100000 of the unit.
+    pub qty_e5: i64,
+    /// Customs unit.
+    pub unit: String,
+}
+
 /// Everything that was read from one set of files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parameters {
@@ -86,6 +117,8 @@ pub struct Parameters {
     pub values: Vec<Parameter>,
     /// Tariff.
     pub tariff: Vec<TariffRow>,
+    /// List of retail imports.
+    pub import_list: Vec<ListedHeading>,
 }
 
 impl Parameters {
@@ -97,6 +130,12 @@ impl Parameters {
     /// The tariff row of a code on a day.
     pub fn row(&self, code: &str, day: Date) -> Option<&TariffRow> {
         self.tariff.iter().rfind(|row| row.code == code && row.validity.holds(day))
+    }
+
+    /// The position of a code in the list of retail imports on a day.
+    pub fn listed(&self, code: &str, day: Date) -> Option<&ListedHeading> {
+        let fits = |listed: &&ListedHeading| code.starts_with(listed.heading.as_str());
+        self.import_list.iter().filter(fits).rfind(|listed| listed.validity.holds(day))
     }
 
     /// The title of a law.
@@ -136,37 +175,120 @@ impl Table {
         Problem { line: self.line, what }
     }
 
-    fn text(&self, key: &str) -> Result<String, Problem> {
-        let value = self.get(key).ok_or_else(|| self.problem(format!("`{key}` is missing")))?;
-        Ok(value.to_owned())
+    /// A reader of its values that notes what is wrong.
+    pub(super) fn fields<'a>(
+        &'a self,
+        known: &[&str],
+        problems: &'a mut Vec<Problem>,
+    ) -> Fields<'a> {
+        for (key, _) in &self.values {
+            // A slip in `valid_to` would make a value hold for ever.
+            if !known.contains(&key.as_str()) && !VALIDITY.contains(&key.as_str()) {
+                problems.push(self.problem(format!("`{key}` is no key of {}", self.kind)));
+            }
+        }
+        Fields { table: self, problems }
+    }
+}
+
+/// Keys that every dated table has.
+const VALIDITY: [&str; 6] = ["valid_from", "valid_to", "law", "article", "checked_on", "verified"];
+
+/// Reads the values of one table and goes on after what is wrong. What could not be read is nothing.
+pub(super) struct Fields<'a> {
+    table: &'a Table,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Fields<'_> {
+    /// Notes that something is wrong.
+    pub(super) fn wrong(&mut self, what: String) {
+        self.problems.push(self.table.problem(what));
     }
 
-    fn whole(&self, key: &str) -> Result<i64, Problem> {
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.get(key).is_some()
+    }
+
+    pub(super) fn text(&mut self, key: &str) -> Option<String> {
+        let value = self.table.get(key).map(str::to_owned);
+        if value.is_none() {
+            self.wrong(format!("`{key}` is missing"));
+        }
+        value
+    }
+
+    /// A number that is neither below zero nor above `most`.
+    pub(super) fn number(&mut self, key: &str, most: i64) -> Option<i64> {
         let text = self.text(key)?;
-        text.parse().map_err(|_| self.problem(format!("`{key}` is no whole number: {text}")))
+        let Ok(number) = text.parse() else {
+            self.wrong(format!("`{key}` is no whole number: {text}"));
+            return None;
+        };
+        if !(0..=most).contains(&number) {
+            self.wrong(format!("`{key}` is beyond all reason: {number}; at most {most}"));
+            return None;
+        }
+        Some(number)
     }
 
-    fn whole_or_zero(&self, key: &str) -> Result<i64, Problem> {
-        if self.get(key).is_some() { self.whole(key) } else { Ok(0) }
+    /// The same, and zero where it is not there.
+    pub(super) fn number_or_zero(&mut self, key: &str, most: i64) -> Option<i64> {
+        if self.has(key) { self.number(key, most) } else { Some(0) }
     }
 
-    fn date(&self, key: &str) -> Result<Date, Problem> {
+    /// One of some words.
+    pub(super) fn word<T: Copy>(&mut self, key: &str, words: &[(&str, T)]) -> Option<T> {
         let text = self.text(key)?;
-        date(&text).ok_or_else(|| self.problem(format!("`{key}` is no full day: {text}")))
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, meant)| *meant);
+        if found.is_none() {
+            let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            self.wrong(format!("`{key}` is {}, not {text}", words.join(" or ")));
+        }
+        found
     }
 
-    fn validity(&self) -> Result<Validity, Problem> {
-        Ok(Validity {
-            from: self.date("valid_from")?,
-            to: self.get("valid_to").map(|_| self.date("valid_to")).transpose()?,
-            law: self.text("law")?,
-            article: self.text("article")?,
-            checked_on: self.date("checked_on")?,
-            is_verified: match self.text("verified")?.as_str() {
-                "true" => true,
-                "false" => false,
-                other => return Err(self.problem(format!("`verified` is true or false: {other}"))),
-            },
+    /// So many digits.
+    pub(super) fn digits(&mut self, key: &str, count: usize) -> Option<String> {
+        let text = self.text(key)?;
+        if text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Some(text);
+        }
+        self.wrong(format!("`{key}` has {count} digits: {text}"));
+        None
+    }
+
+    /// A unit of the customs' table.
+    fn unit(&mut self, key: &str) -> Option<String> {
+        let text = self.text(key)?;
+        if !is_unit(&text) {
+            self.wrong(format!("`{key}` is no customs unit: {text}"));
+        }
+        Some(text)
+    }
+
+    fn date(&mut self, key: &str) -> Option<Date> {
+        let text = self.text(key)?;
+        let day = date(&text);
+        if day.is_none() {
+            self.wrong(format!("`{key}` is no full day: {text}"));
+        }
+        day
+    }
+
+    pub(super) fn validity(&mut self) -> Option<Validity> {
+        let from = self.date("valid_from");
+        let to = if self.has("valid_to") { self.date("valid_to").map(Some) } else { Some(None) };
+        let (law, article) = (self.text("law"), self.text("article"));
+        let checked_on = self.date("checked_on");
+        let is_verified = self.word("verified", &[("true", true), ("false", false)]);
+        Some(Validity {
+            from: from?,
+            to: to?,
+            law: law?,
+            article: article?,
+            checked_on: checked_on?,
+            is_verified: is_verified?,
         })
     }
 }
@@ -230,43 +352,60 @@ pub fn read(texts: &[&str]) -> Result<Parameters, Vec<Problem>> {
     for text in texts {
         match tables(text) {
             Ok(tables) => {
-                let faults = tables.iter().filter_map(|table| parameters.add(table).err());
-                problems.extend(faults);
+                for table in &tables {
+                    parameters.add(table, &mut problems);
+                }
             }
             Err(faults) => problems.extend(faults),
         }
     }
-    parameters.values.sort_by(|a, b| (&a.name, a.validity.from).cmp(&(&b.name, b.validity.from)));
-    parameters.tariff.sort_by(|a, b| (&a.code, a.validity.from).cmp(&(&b.code, b.validity.from)));
+    parameters.sort();
     problems.extend(parameters.problems());
     if problems.is_empty() { Ok(parameters) } else { Err(problems) }
 }
 
 impl Parameters {
-    fn add(&mut self, table: &Table) -> Result<(), Problem> {
+    /// By name, and then by day.
+    pub(super) fn sort(&mut self) {
+        self.values.sort_by(|a, b| (&a.name, a.validity.from).cmp(&(&b.name, b.validity.from)));
+        self.tariff.sort_by(|a, b| (&a.code, a.validity.from).cmp(&(&b.code, b.validity.from)));
+        let by_heading = |heading: &ListedHeading| (heading.heading.clone(), heading.validity.from);
+        self.import_list.sort_by_cached_key(by_heading);
+    }
+
+    /// Adds what can be read.
+    pub(super) fn add(&mut self, table: &Table, problems: &mut Vec<Problem>) {
         match table.kind.as_str() {
             "law" => {
-                self.laws.push(Law { id: table.text("id")?, title: table.text("title")? });
+                let mut fields = table.fields(&["id", "title"], problems);
+                if let (Some(id), Some(title)) = (fields.text("id"), fields.text("title")) {
+                    if self.law(&id).is_some() {
+                        fields.wrong(format!("the law {id} is listed twice"));
+                    }
+                    self.laws.push(Law { id, title });
+                }
             }
             "parameter" => {
-                let (name, value) = (table.text("name")?, table.whole("value")?);
-                if !(0..=VALUE_MAX).contains(&value) {
-                    return Err(table.problem(format!("`value` is beyond all reason: {value}")));
+                let mut fields = table.fields(&["name", "value"], problems);
+                let (name, value) = (fields.text("name"), fields.number("value", VALUE_MAX));
+                let validity = fields.validity();
+                if let (Some(name), Some(value), Some(validity)) = (name, value, validity) {
+                    self.values.push(Parameter { name, value, validity });
                 }
-                self.values.push(Parameter { name, value, validity: table.validity()? });
             }
-            "tariff" => self.tariff.push(tariff_row(table)?),
-            other => return Err(table.problem(format!("`{other}` is unknown"))),
+            "tariff" => self.tariff.extend(tariff_row(table, problems)),
+            "listed" => self.import_list.extend(listed_heading(table, problems)),
+            other => problems.push(table.problem(format!("`{other}` is unknown"))),
         }
-        Ok(())
     }
 
     /// What is wrong with the whole. The lists are sorted.
-    fn problems(&self) -> Vec<Problem> {
+    pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let values = self.values.iter().map(|value| (value.name.as_str(), &value.validity));
         let rows = self.tariff.iter().map(|row| (row.code.as_str(), &row.validity));
-        let all: Vec<_> = values.chain(rows).collect();
+        let listed = self.import_list.iter().map(|of| (of.heading.as_str(), &of.validity));
+        let all: Vec<_> = values.chain(rows).chain(listed).collect();
         for (name, validity) in &all {
             if self.law(&validity.law).is_none() {
                 problems.push(format!("{name}: the law {} is not listed", validity.law));
@@ -287,28 +426,104 @@ impl Parameters {
                 }
             }
         }
+        for row in &self.tariff {
+            let cosmetics = ["cosmetics.per_measure_fen", "cosmetics.per_sheet_fen"];
+            let cosmetics = cosmetics.into_iter().filter(|_| row.is_cosmetic);
+            for name in cosmetics.chain([row.vat.as_str()]) {
+                if !self.covers(name, &row.validity) {
+                    problems.push(format!("{}: {name} has no value on all of its days", row.code));
+                }
+            }
+        }
         problems.into_iter().map(|what| Problem { line: 0, what }).collect()
+    }
+
+    /// Whether a parameter has a value on every day. Its own days have no gap.
+    fn covers(&self, name: &str, days: &Validity) -> bool {
+        let of = || self.values.iter().filter(|value| value.name == name);
+        let first = of().map(|value| value.validity.from).min();
+        let is_open = of().any(|value| value.validity.to.is_none());
+        let last = of().filter_map(|value| value.validity.to).max();
+        let reaches = is_open || days.to.is_some_and(|to| last.is_some_and(|last| to <= last));
+        first.is_some_and(|first| first <= days.from) && reaches
     }
 }
 
-fn tariff_row(table: &Table) -> Result<TariffRow, Problem> {
-    let row = TariffRow {
-        code: table.text("code")?,
-        name_zh: table.text("name_zh")?,
-        name: table.text("name")?,
-        duty_bp: table.whole("duty_bp")?,
-        vat: table.text("vat")?,
-        consumption_bp: table.whole_or_zero("consumption_bp")?,
-        per_unit_e5: table.whole_or_zero("per_unit_e5")?,
-        unit: table.get("unit").map(str::to_owned),
-        is_cosmetic: table.get("threshold") == Some("cosmetics"),
-        validity: table.validity()?,
+const TARIFF_KEYS: [&str; 9] = [
+    "code",
+    "name_zh",
+    "name",
+    "duty_bp",
+    "vat",
+    "consumption_bp",
+    "per_unit_e5",
+    "unit",
+    "threshold",
+];
+
+fn tariff_row(table: &Table, problems: &mut Vec<Problem>) -> Option<TariffRow> {
+    let mut fields = table.fields(&TARIFF_KEYS, problems);
+    let code = fields.digits("code", 10);
+    let (name_zh, name) = (fields.text("name_zh"), fields.text("name"));
+    let duty_bp = fields.number("duty_bp", 100_000);
+    let vats = ["vat.general_bp", "vat.reduced_bp"];
+    let vat = fields.word("vat", &vats.map(|vat| (vat, vat)));
+    // At 100 % the price would be nothing but tax.
+    let consumption_bp = fields.number_or_zero("consumption_bp", 9_999);
+    let per_unit_e5 = fields.number_or_zero("per_unit_e5", 100_000_000_000);
+    let unit = if fields.has("unit") { fields.unit("unit") } else { None };
+    if per_unit_e5.is_some_and(|tax| tax > 0) != fields.has("unit") {
+        fields.wrong("`per_unit_e5` and `unit` belong together".to_owned());
+    }
+    let is_cosmetic = if fields.has("threshold") {
+        fields.word("threshold", &[("cosmetics", true)])
+    } else {
+        Some(false)
     };
-    let is_code = row.code.len() == 10 && row.code.bytes().all(|byte| byte.is_ascii_digit());
-    let fits = (0..=100_000).contains(&row.duty_bp)
-        && (0..10_000).contains(&row.consumption_bp)
-        && (0..=100_000_000_000).contains(&row.per_unit_e5)
-        && ["vat.general_bp", "vat.reduced_bp"].contains(&row.vat.as_str())
-        && (row.per_unit_e5 > 0) == row.unit.is_some();
-    if is_code && fits { Ok(row) } else { Err(table.problem("the row cannot be right".to_owned())) }
+    if is_cosmetic == Some(true) && consumption_bp == Some(0) {
+        fields
+            .wrong("`threshold` says from where on `consumption_bp` is due, which is 0".to_owned());
+    }
+    let validity = fields.validity();
+    Some(TariffRow {
+        code: code?,
+        name_zh: name_zh?,
+        name: name?,
+        duty_bp: duty_bp?,
+        vat: vat?.to_owned(),
+        consumption_bp: consumption_bp?,
+        per_unit_e5: per_unit_e5?,
+        unit,
+        is_cosmetic: is_cosmetic?,
+        validity: validity?,
+    })
+}
+
+fn listed_heading(table: &Table, problems: &mut Vec<Problem>) -> Option<ListedHeading> {
+    let keys = ["heading", "name_zh", "name", "bonded_only", "yearly_most_e5", "unit"];
+    let mut fields = table.fields(&keys, problems);
+    let heading = fields.digits("heading", 8);
+    let (name_zh, name) = (fields.text("name_zh"), fields.text("name"));
+    let words = [("true", true), ("false", false)];
+    let is_bonded_only =
+        if fields.has("bonded_only") { fields.word("bonded_only", &words) } else { Some(false) };
+    if fields.has("yearly_most_e5") != fields.has("unit") {
+        fields.wrong("`yearly_most_e5` and `unit` belong together".to_owned());
+    }
+    let yearly_most = if fields.has("unit") {
+        let most = (fields.number("yearly_most_e5", VALUE_MAX), fields.unit("unit"));
+        let (Some(qty_e5), Some(unit)) = most else { return None };
+        Some(YearlyMost { qty_e5, unit })
+    } else {
+        None
+    };
+    let validity = fields.validity();
+    Some(ListedHeading {
+        heading: heading?,
+        name_zh: name_zh?,
+        name: name?,
+        is_bonded_only: is_bonded_only?,
+        yearly_most,
+        validity: validity?,
+    })
 }

@@ -19,6 +19,7 @@ use time::macros::date;
 use time::{Date, Duration, Month, Weekday};
 
 use super::parameters::{Parameter, Parameters, TariffRow};
+use super::words::{self, percent};
 use crate::documents::limits::band;
 use crate::documents::returns::ReceiptStatus;
 use crate::documents::tax::{Band, Goods, LineTax, Tax, Threshold, apportion, reaches};
@@ -184,36 +185,36 @@ pub struct Step {
 impl Step {
     /// As a tree in English.
     pub fn text(&self, parameters: &Parameters) -> String {
-        self.tree(parameters, |step| (&step.title, "since", "to"), 0)
+        self.tree(parameters, &ENGLISH, 0)
     }
 
     /// As a tree in Chinese.
     pub fn text_zh(&self, parameters: &Parameters) -> String {
-        self.tree(parameters, |step| (&step.title_zh, "自", "至"), 0)
+        self.tree(parameters, &CHINESE, 0)
     }
 
-    fn tree(
-        &self,
-        parameters: &Parameters,
-        words: fn(&Self) -> (&String, &'static str, &'static str),
-        depth: usize,
-    ) -> String {
-        let (title, since, to) = words(self);
+    fn tree(&self, parameters: &Parameters, words: &Words, depth: usize) -> String {
         let (indent, result) = ("  ".repeat(depth), decimal(self.result_fen * FEN_E5));
+        let (title, since) = ((words.title)(self), words.since);
         let mut text =
             format!("{indent}{title} = {result}  [{}; {since} {}]\n", self.rule, self.since);
         for (name, value) in &self.inputs {
+            let name = (words.input)(name);
             // Writing to a text cannot fail.
             let _ = writeln!(text, "{indent}  · {name} = {value}");
         }
-        for Parameter { name, value, validity } in &self.parameters {
-            let end = validity.to.map(|day| format!(" {to} {day}"));
+        for parameter in &self.parameters {
+            let Parameter { name, value, validity } = parameter;
+            let title = (words.parameter)(name).unwrap_or(name);
+            let shown = words::shown(parameter);
+            let end = validity.to.map(|day| format!(" {} {day}", words.until));
             let (from, end) = (validity.from, end.unwrap_or_default()); // open: no end to show
             let law = parameters.law(&validity.law).unwrap_or(&validity.law);
-            let article = &validity.article;
+            let article = if validity.article.is_empty() { "" } else { " " };
+            let article = format!("{article}{}", validity.article);
             let _ = writeln!(
                 text,
-                "{indent}  · {name} = {value}  [{since} {from}{end}; {law} {article}]"
+                "{indent}  · {title} = {shown}  [{name} = {value}; {since} {from}{end}; {law}{article}]"
             );
         }
         for step in &self.steps {
@@ -222,6 +223,31 @@ impl Step {
         text
     }
 }
+
+/// How a tree is told in a language.
+struct Words {
+    since: &'static str,
+    until: &'static str,
+    title: fn(&Step) -> &str,
+    input: fn(&'static str) -> &'static str,
+    parameter: fn(&str) -> Option<&'static str>,
+}
+
+const ENGLISH: Words = Words {
+    since: "since",
+    until: "to",
+    title: |step| &step.title,
+    input: |name| name,
+    parameter: |name| words::title(name).map(|(english, _)| english),
+};
+
+const CHINESE: Words = Words {
+    since: "自",
+    until: "至",
+    title: |step| &step.title_zh,
+    input: words::input_zh,
+    parameter: |name| words::title(name).map(|(_, chinese)| chinese),
+};
 
 /// One way of collection with what it costs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -276,8 +302,13 @@ pub fn compare(parcel: &Parcel<'_>) -> Result<Comparison, Vec<Missing>> {
 /// Everything that is missing.
 pub fn alternative(parcel: &Parcel<'_>, of: Band) -> Result<Alternative, Vec<Missing>> {
     let formula = formula(of, parcel.day).ok_or_else(|| vec![Missing::Formula(parcel.day)])?;
-    let prices = prices(parcel)?;
-    let (mut lines, mut missing) = (Vec::new(), Vec::new());
+    // With amounts that cannot be taxed, what else is missing is told all the same.
+    let nothing = || vec![0; parcel.lines.len()];
+    let (prices, mut missing) = match prices(parcel) {
+        Ok(prices) => (prices, Vec::new()),
+        Err(missing) => (nothing(), missing),
+    };
+    let mut lines = Vec::new();
     for (line, price) in parcel.lines.iter().zip(prices) {
         match line_tax(parcel, formula, line, price) {
             Ok(line) => lines.push(line),
@@ -448,7 +479,6 @@ fn line_step(
     let Rates { duty_bp: d, vat_bp: v, consumption_bp: c, by_quantity_e10, collected_percent: k } =
         rates;
     let p = decimal(tax.tax_price_e5);
-    let s = by_quantity_e10 / i128::from(E5);
     let leaf = |title: &str, title_zh: &str, rule, result_fen| Step {
         title: title.to_owned(),
         title_zh: title_zh.to_owned(),
@@ -459,20 +489,25 @@ fn line_step(
         result_fen,
         steps: Vec::new(),
     };
+    // What is nothing is left out of the expressions.
+    let after_duty = if d > 0 { format!("{p} × (1 + {})", percent(d)) } else { p.clone() };
+    let on_price = format!("{after_duty} × {}", percent(c));
+    let s = decimal_e10(by_quantity_e10);
+    let (consumption, base) = match (c > 0, by_quantity_e10 > 0) {
+        (false, false) => ("0".to_owned(), after_duty),
+        (true, false) => (on_price, after_duty),
+        (false, true) => (s.clone(), format!("({after_duty} + {s})")),
+        (true, true) => (format!("({on_price} + {s})"), format!("({after_duty} + {s})")),
+    };
+    let rest = if c > 0 { format!(" ÷ (1 − {})", percent(c)) } else { String::new() };
+    let part = if k == 100 { String::new() } else { format!(" × {k} %") };
+    let vat = format!("{base} × {}{rest}{part}", percent(v));
+    let consumption =
+        if consumption == "0" { consumption } else { format!("{consumption}{rest}{part}") };
     let steps = vec![
-        leaf("duty", "关税", format!("{p} × {d} bp"), tax.customs_tax_fen),
-        leaf(
-            "consumption tax",
-            "消费税",
-            format!("({p} × (1 + {d} bp) × {c} bp + {s} e-5) ÷ (1 − {c} bp) × {k} %"),
-            tax.consumption_fen,
-        ),
-        leaf(
-            "VAT",
-            "增值税",
-            format!("({p} × (1 + {d} bp) + {s} e-5) × {v} bp ÷ (1 − {c} bp) × {k} %"),
-            tax.vat_fen,
-        ),
+        leaf("duty", "关税", format!("{p} × {}", percent(d)), tax.customs_tax_fen),
+        leaf("consumption tax", "消费税", consumption, tax.consumption_fen),
+        leaf("VAT", "增值税", vat, tax.vat_fen),
     ];
     let law = parcel.parameters.law(&row.validity.law).unwrap_or(&row.validity.law);
     let mut inputs = vec![
@@ -486,13 +521,20 @@ fn line_step(
     Step {
         title: format!("line {}: {}", line.gnum, row.name),
         title_zh: format!("第{}项：{}", line.gnum, row.name_zh),
-        rule: format!("{law} {}", row.validity.article),
+        rule: format!("{law} {}", row.validity.article).trim_end().to_owned(),
         since: row.validity.from,
         inputs,
         parameters,
         result_fen: tax.customs_tax_fen + tax.vat_fen + tax.consumption_fen,
         steps,
     }
+}
+
+/// Yuan in 1/100000 of 1/100000, without zeros that say nothing.
+fn decimal_e10(value: i128) -> String {
+    let one = i128::from(E5) * i128::from(E5);
+    let text = format!("{}.{:010}", value / one, value % one);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// The days that follow a release. The release itself is day 0 (unverified).

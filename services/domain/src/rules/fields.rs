@@ -4,7 +4,7 @@
 //! CEB621 and CEB603. Lengths count characters.
 
 use super::Report;
-use crate::declaration::{Attachment, Declaration, Direction, GoodsLine, InspectionData, Order};
+use crate::declaration::{Attachment, Declaration, Direction, GoodsLine, Order, QuarantineData};
 use crate::refusal::Code;
 use crate::text::{flaw_in_sentence, flaw_in_word};
 
@@ -113,16 +113,16 @@ const ORDER: &[Field<Order>] = &[
 ];
 
 #[rustfmt::skip]
-const INSPECTION: &[Field<InspectionData>] = &[
-    field("inspection.storage_place", "存放地点", Need::Optional, (100, 100), |i| &i.storage_place),
-    field("inspection.departure_port", "启运口岸", Need::Optional, (8, 8), |i| &i.departure_port),
-    field("inspection.marks", "标记唛码", Need::Optional, (400, 400), |i| &i.marks),
-    field("inspection.entry_port", "入境口岸", Need::Optional, (8, 8), |i| &i.entry_port),
-    field("inspection.accepting_authority", "检验检疫受理机关", Need::Optional, (10, 10), |i| &i.accepting_authority),
-    field("inspection.certificate_authority", "领证机关", Need::Optional, (10, 10), |i| &i.certificate_authority),
-    field("inspection.port_authority", "口岸检验检疫机关", Need::Optional, (10, 10), |i| &i.port_authority),
-    field("inspection.destination_authority", "目的地检验检疫机关", Need::Optional, (10, 10), |i| &i.destination_authority),
-    field("inspection.departure_date", "启运日期", Need::Optional, (8, 8), |i| &i.departure_date),
+const QUARANTINE: &[Field<QuarantineData>] = &[
+    field("quarantine.storage_place", "存放地点", Need::Optional, (100, 100), |i| &i.storage_place),
+    field("quarantine.departure_port", "启运口岸", Need::Optional, (8, 8), |i| &i.departure_port),
+    field("quarantine.marks", "标记唛码", Need::Optional, (400, 400), |i| &i.marks),
+    field("quarantine.entry_port", "入境口岸", Need::Optional, (8, 8), |i| &i.entry_port),
+    field("quarantine.accepting_authority", "检验检疫受理机关", Need::Optional, (10, 10), |i| &i.accepting_authority),
+    field("quarantine.certificate_authority", "领证机关", Need::Optional, (10, 10), |i| &i.certificate_authority),
+    field("quarantine.port_authority", "口岸检验检疫机关", Need::Optional, (10, 10), |i| &i.port_authority),
+    field("quarantine.destination_authority", "目的地检验检疫机关", Need::Optional, (10, 10), |i| &i.destination_authority),
+    field("quarantine.departure_date", "启运日期", Need::Optional, (8, 8), |i| &i.departure_date),
 ];
 
 #[rustfmt::skip]
@@ -189,8 +189,8 @@ pub(super) fn optional_parts(d: &Declaration, report: &mut Report) {
         let value = d.order.as_ref().map_or("", |order| (field.of)(order));
         text(report, d.ie_flag, field.name, field, value);
     }
-    for field in d.inspection.iter().flat_map(|_| INSPECTION) {
-        let value = d.inspection.as_ref().map_or("", |data| (field.of)(data));
+    for field in d.quarantine.iter().flat_map(|_| QUARANTINE) {
+        let value = d.quarantine.as_ref().map_or("", |data| (field.of)(data));
         text(report, d.ie_flag, field.name, field, value);
     }
     for (index, attachment) in d.attachments.iter().enumerate() {

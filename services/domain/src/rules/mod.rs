@@ -229,11 +229,11 @@ fn firm(report: &mut Report, path: &str, code: &str) {
 }
 
 fn dates(d: &Declaration, report: &mut Report) {
-    let departure = d.inspection.as_ref().map_or("", |data| data.departure_date.as_str());
+    let departure = d.quarantine.as_ref().map_or("", |data| data.departure_date.as_str());
     for (path, zh, value) in [
         ("decl_time", "申报日期", d.decl_time.as_str()),
         ("ie_date", "进出口日期", d.ie_date.as_str()),
-        ("inspection.departure_date", "启运日期", departure),
+        ("quarantine.departure_date", "启运日期", departure),
     ] {
         if !value.is_empty() && !is_day(value) {
             report.refuse(

@@ -11,7 +11,8 @@ use domain::{RequestId, Slot, limits};
 use sqlx::{PgConnection, PgPool};
 use store::Fault;
 use store::column;
-use store::commit_queue::{CommitQueue, EnqueueError, Transaction, lanes};
+use store::commit_queue::{CommitQueue, EnqueueError, Reply, Transaction, lanes, rehearse};
+use store::inbox::Inbox;
 use store::journal::{Entry, Heads, heads};
 use store::numbers::use_numbers;
 use store::request::{RequestKey, Requests, Seen as SeenRequest};
@@ -22,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::database::Database;
+use crate::database::{Database, cipher};
 
 /// Long enough for everything here.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -32,16 +33,28 @@ fn slot(number: u32) -> Slot {
 }
 
 /// Writes entries and nothing else.
-#[derive(Default)]
 struct Clerk {
     tail: Tail,
     /// How many requests each transaction had.
     transactions: Mutex<Vec<usize>>,
     told: AtomicUsize,
+    /// What was committed cannot be told.
+    is_mute: bool,
+}
+
+impl Default for Clerk {
+    fn default() -> Self {
+        Self {
+            tail: Tail::new(cipher()),
+            transactions: Mutex::default(),
+            told: AtomicUsize::default(),
+            is_mute: false,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Command {
+enum What {
     Append(Slot),
     /// The same, in a transaction that takes a second.
     Slow(Slot),
@@ -53,7 +66,23 @@ enum Command {
     Panic,
     /// Is forgotten.
     Silence,
+    /// Is forgotten when it is alone.
+    Shy,
     Away,
+}
+
+impl What {
+    fn appending(self, reply: Reply<i64>) -> Command {
+        Command::Write(self, reply)
+    }
+}
+
+#[derive(Debug)]
+enum Command {
+    /// Answered with a position.
+    Write(What, Reply<i64>),
+    /// Answered with how many commands stood before it, in words.
+    Count(Reply<String>),
 }
 
 fn entry(slot: Slot, position: i64) -> Entry {
@@ -70,73 +99,73 @@ fn entry(slot: Slot, position: i64) -> Entry {
         recorded_time: OffsetDateTime::UNIX_EPOCH,
         trace: String::new(),
         facts: position.to_string().into(),
-        body: None,
+        body: Ok(None),
     }
 }
 
 impl Transaction for Clerk {
     type Command = Command;
-    type Answer = i64;
     type Published = Vec<Entry>;
     type Held = ();
 
     fn held() {}
 
-    async fn run(
-        &self,
-        tx: &mut PgConnection,
-        commands: &[Command],
-    ) -> Result<(Vec<i64>, Vec<Entry>), Fault> {
+    async fn run(&self, tx: &mut PgConnection, commands: &[Command]) -> Result<Vec<Entry>, Fault> {
         self.transactions.lock().unwrap_or_else(PoisonError::into_inner).push(commands.len());
         let slots: Vec<i16> = commands
             .iter()
             .filter_map(|command| match command {
-                Command::Append(slot) | Command::Slow(slot) => Some(slot.column()),
-                Command::Unlocked(_)
-                | Command::Poison
-                | Command::Panic
-                | Command::Silence
-                | Command::Away => None,
+                Command::Write(What::Append(slot) | What::Slow(slot), _) => Some(slot.column()),
+                Command::Write(..) | Command::Count(_) => None,
             })
             .collect();
         let mut heads = Heads::lock(&mut *tx, &slots).await?;
-        if commands.iter().any(|command| matches!(command, Command::Slow(_))) {
+        if commands.iter().any(|command| matches!(command, Command::Write(What::Slow(_), _))) {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        let (mut answers, mut entries) = (Vec::new(), Vec::new());
-        for command in commands {
-            match *command {
-                Command::Append(slot) | Command::Slow(slot) | Command::Unlocked(slot) => {
+        let mut entries = Vec::new();
+        for (at, command) in commands.iter().enumerate() {
+            let (what, reply) = match command {
+                Command::Write(what, reply) => (*what, reply),
+                Command::Count(reply) => {
+                    reply.give(format!("{at} before"));
+                    continue;
+                }
+            };
+            match what {
+                What::Append(slot) | What::Slow(slot) | What::Unlocked(slot) => {
                     let position = heads.next(slot)?;
                     entries.push(entry(slot, position));
-                    answers.push(position);
+                    reply.give(position);
                 }
-                Command::Poison => {
+                What::Poison => {
                     sqlx::query("select 1 / 0").execute(&mut *tx).await?;
                 }
-                Command::Panic => panic!("a bug"),
-                Command::Silence => {}
-                Command::Away => return Err(Fault::Away("a test".to_owned())),
+                What::Panic => panic!("a bug"),
+                What::Silence => {}
+                What::Shy if commands.len() == 1 => {}
+                What::Shy => reply.give(0),
+                What::Away => return Err(Fault::Away("a test".to_owned())),
             }
         }
-        heads.append(&mut *tx, &entries).await?;
-        Ok((answers, entries))
+        heads.append(&mut *tx, &cipher(), &entries).await?;
+        Ok(entries)
     }
 
     fn publish(&self, entries: Vec<Entry>) {
+        assert!(!self.is_mute, "a bug after the commit");
         self.told.fetch_add(entries.len(), Ordering::Relaxed);
         self.tail.tell(entries);
     }
 }
 
-/// Runs commands that all waited when the lane began; answers in their order.
-async fn together(
-    pool: &PgPool,
-    commands: &[Command],
-) -> (Arc<Clerk>, Vec<Result<i64, EnqueueError>>) {
-    let (clerk, closing) = (Arc::new(Clerk::default()), CancellationToken::new());
+/// Runs what all waited when the lane began; answers in their order.
+async fn together(pool: &PgPool, all: &[What]) -> (Arc<Clerk>, Vec<Result<i64, EnqueueError>>) {
+    let clerk = Arc::new(Clerk::default());
+    let (closing, share) = (CancellationToken::new(), Share::Kept);
     let (batch, lanes) = lanes(Arc::clone(&clerk), pool, 1, &closing);
-    let offers = commands.iter().map(|command| batch.try_enqueue(slot(0), &Share::Kept, *command));
+    let offers =
+        all.iter().map(|what| batch.try_enqueue(slot(0), &share, |reply| what.appending(reply)));
     let answers = async {
         let answers = futures::future::join_all(offers).await;
         closing.cancel();
@@ -153,7 +182,7 @@ fn is_broken(answer: &Result<i64, EnqueueError>) -> bool {
 
 async fn entries(pool: &PgPool, slot: Slot) -> Vec<i64> {
     let all: Vec<i64> = (1..=10_000).collect();
-    let found = store::journal::at(pool, slot, &all).await.expect("the database is there");
+    let found = Tail::new(cipher()).at(pool, slot, &all).await.expect("the database is there");
     found.iter().map(|entry| entry.position).collect()
 }
 
@@ -161,9 +190,8 @@ async fn entries(pool: &PgPool, slot: Slot) -> Vec<i64> {
 async fn a_poisoned_request_fails_alone() {
     let database = Database::new("poison").await;
     let pool = &database.pool;
-    let (append, unlocked) = (Command::Append(slot(7)), Command::Unlocked(slot(8)));
-    let commands =
-        [append, Command::Poison, append, unlocked, Command::Silence, append, Command::Panic];
+    let (append, unlocked) = (What::Append(slot(7)), What::Unlocked(slot(8)));
+    let commands = [append, What::Poison, append, unlocked, What::Silence, append, What::Panic];
     let (clerk, answers) = together(pool, &commands).await;
 
     let good: Vec<i64> = [0, 2, 5].map(|at| *answers[at].as_ref().expect("it is good")).to_vec();
@@ -181,8 +209,8 @@ async fn a_poisoned_request_fails_alone() {
 #[tokio::test]
 async fn a_database_that_is_away_fails_a_batch_as_one() {
     let database = Database::new("away").await;
-    let append = Command::Append(slot(7));
-    let (clerk, answers) = together(&database.pool, &[append, Command::Away, append]).await;
+    let append = What::Append(slot(7));
+    let (clerk, answers) = together(&database.pool, &[append, What::Away, append]).await;
     for answer in &answers {
         assert!(matches!(answer, Err(EnqueueError::Fault(Fault::Away(_)))), "{answer:?}");
     }
@@ -192,13 +220,123 @@ async fn a_database_that_is_away_fails_a_batch_as_one() {
 }
 
 #[tokio::test]
+async fn each_command_is_answered_in_its_own_type_and_in_the_order_of_arrival() {
+    let database = Database::new("typed").await;
+    let (clerk, closing) = (Arc::new(Clerk::default()), CancellationToken::new());
+    let (batch, lanes) = lanes(Arc::clone(&clerk), &database.pool, 1, &closing);
+    let append = |reply| What::Append(slot(7)).appending(reply);
+    let all = async {
+        let answers = tokio::join!(
+            batch.enqueue(slot(0), &Share::Kept, append),
+            batch.enqueue(slot(0), &Share::Kept, Command::Count),
+            batch.enqueue(slot(0), &Share::Kept, append),
+            batch.enqueue(slot(0), &Share::Kept, Command::Count),
+        );
+        closing.cancel();
+        answers
+    };
+    let ((first, one, second, three), _) = tokio::join!(all, futures::future::join_all(lanes));
+    let positions: Vec<i64> = [first, second].map(|it| it.expect("it is done")).to_vec();
+    let counts: Vec<String> = [one, three].map(|it| it.expect("it is done")).to_vec();
+    assert_eq!((positions, counts), (vec![1, 2], vec!["1 before".into(), "3 before".into()]));
+    assert_eq!(clerk.transactions.lock().expect("nobody panicked").len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_rolled_back_is_given_to_nobody() {
+    let database = Database::new("buffered").await;
+    let (closing, share) = (CancellationToken::new(), Share::Kept);
+    let (batch, lanes) = lanes(Arc::new(Clerk::default()), &database.pool, 1, &closing);
+    let count = batch.enqueue(slot(0), &share, Command::Count);
+    let append = |reply| What::Append(slot(7)).appending(reply);
+    let poison = batch.enqueue(slot(0), &share, |reply| What::Poison.appending(reply));
+    let shy = batch.enqueue(slot(0), &share, |reply| What::Shy.appending(reply));
+    let all = async {
+        let answers = tokio::join!(
+            batch.enqueue(slot(0), &share, append),
+            count,
+            shy,
+            poison,
+            batch.enqueue(slot(0), &share, Command::Count)
+        );
+        closing.cancel();
+        answers
+    };
+    let ((position, count, shy, poison, last), _) =
+        tokio::join!(all, futures::future::join_all(lanes));
+    assert_eq!(position.expect("it is good alone"), 1);
+    // In the batch that failed it would have been one; alone it stands before nobody.
+    assert_eq!(count.expect("it is good alone"), "0 before");
+    assert!(matches!(poison, Err(Fault::Broken(_))), "{poison:?}");
+    assert!(matches!(shy, Err(Fault::Broken(_))), "its answer was that of the batch: {shy:?}");
+    assert_eq!(last.expect("it is good alone"), "0 before");
+}
+
+#[tokio::test]
+async fn who_no_longer_waits_harms_nobody_and_is_done() {
+    let database = Database::new("gone").await;
+    let pool = &database.pool;
+    let (clerk, closing) = (Arc::new(Clerk::default()), CancellationToken::new());
+    let (batch, lanes) = lanes(Arc::clone(&clerk), pool, 1, &closing);
+    let append = |reply| What::Append(slot(7)).appending(reply);
+    {
+        let mut gone = std::pin::pin!(batch.enqueue(slot(0), &Share::Kept, append));
+        assert!(futures::poll!(&mut gone).is_pending(), "it stands in the queue");
+    }
+    let rest = async {
+        let answer = batch.enqueue(slot(0), &Share::Kept, append).await;
+        closing.cancel();
+        answer
+    };
+    let (answer, _) = tokio::join!(rest, futures::future::join_all(lanes));
+    assert_eq!(answer.expect("it is done"), 2, "behind the one that nobody waits for");
+    assert_eq!(entries(pool, slot(7)).await, [1, 2], "which is done as well");
+    assert_eq!(clerk.told.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn what_is_committed_is_answered_whatever_happens_then() {
+    let database = Database::new("mute").await;
+    let pool = &database.pool;
+    let clerk = Arc::new(Clerk { is_mute: true, ..Clerk::default() });
+    let closing = CancellationToken::new();
+    let (batch, lanes) = lanes(Arc::clone(&clerk), pool, 1, &closing);
+    let append = |reply| What::Append(slot(7)).appending(reply);
+    let all = async {
+        let answers = tokio::join!(
+            batch.enqueue(slot(0), &Share::Kept, append),
+            batch.enqueue(slot(0), &Share::Kept, append),
+        );
+        closing.cancel();
+        answers
+    };
+    let ((first, second), _) = tokio::join!(all, futures::future::join_all(lanes));
+    assert_eq!([first, second].map(|it| it.expect("it is durable")), [1, 2]);
+    assert_eq!(entries(pool, slot(7)).await, [1, 2], "once each");
+    assert_eq!(*clerk.transactions.lock().expect("nobody panicked"), [2]);
+}
+
+#[tokio::test]
+async fn a_rehearsal_is_answered_and_leaves_nothing() {
+    let database = Database::new("rehearsal").await;
+    let (pool, clerk) = (&database.pool, Clerk::default());
+    for _ in 0..2 {
+        let append = |reply| What::Append(slot(7)).appending(reply);
+        assert_eq!(rehearse(&clerk, pool, append).await.expect("it would be done"), 1);
+    }
+    let silent = rehearse(&clerk, pool, |reply| What::Silence.appending(reply)).await;
+    assert!(matches!(silent, Err(Fault::Broken(_))), "{silent:?}");
+    assert_eq!(entries(pool, slot(7)).await, [0; 0]);
+    assert_eq!(clerk.told.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
 async fn positions_are_given_under_the_lock_only() {
     let database = Database::new("heads").await;
     let mut tx = database.pool.begin().await.expect("the database is there");
     let mut heads = Heads::lock(&mut tx, &[3]).await.expect("the slot has a head");
     assert_eq!(heads.next(slot(3)).expect("it is locked"), 1);
     assert!(matches!(heads.next(slot(4)), Err(Fault::Broken(_))), "it is not");
-    assert!(!heads.hold(slot(4)), "asking in vain locks nothing");
     heads.lock_more(&mut tx, &[3, 4]).await.expect("it has a head, too");
     assert_eq!(heads.next(slot(4)).expect("it is locked now"), 1);
     assert_eq!(heads.next(slot(3)).expect("it is still locked"), 2, "and where it was");
@@ -270,8 +408,8 @@ impl Process {
 
     async fn append(&self, number: u32, count: usize) {
         for _ in 0..count {
-            let done =
-                self.batch.enqueue(slot(number), &Share::Kept, Command::Append(slot(number))).await;
+            let append = |reply| What::Append(slot(number)).appending(reply);
+            let done = self.batch.enqueue(slot(number), &Share::Kept, append).await;
             done.expect("the database is there");
         }
     }
@@ -446,15 +584,15 @@ async fn a_flood_of_one_caller_leaves_the_next_batch_to_others() {
     let (batch, lanes) = lanes(Arc::clone(&clerk), &database.pool, 1, &closing);
     let (flood, firm) = (Share::firm("flood"), Share::firm("other"));
     let many = 10_000;
-    let append = Command::Append(slot(7));
-    let floods = (0..many).map(|_| batch.enqueue(slot(0), &flood, append));
+    let append = What::Append(slot(7));
+    let floods = (0..many).map(|_| batch.enqueue(slot(0), &flood, |reply| append.appending(reply)));
     let all = async {
         let mut floods = std::pin::pin!(futures::future::join_all(floods));
         // All of it is there before the others come.
         assert!(futures::poll!(&mut floods).is_pending());
         let (other, agency) = (
-            batch.try_enqueue(slot(0), &firm, append),
-            batch.enqueue(slot(0), &Share::Kept, append),
+            batch.try_enqueue(slot(0), &firm, |reply| append.appending(reply)),
+            batch.enqueue(slot(0), &Share::Kept, |reply| append.appending(reply)),
         );
         let few = async {
             let (other, agency) = tokio::join!(other, agency);
@@ -479,13 +617,66 @@ async fn a_flood_of_one_caller_leaves_the_next_batch_to_others() {
 }
 
 #[tokio::test]
+async fn what_two_processes_bring_is_taken_once() {
+    let database = Database::new("inbox").await;
+    let other = database.another_process().await;
+    let places = |of: &[(u32, i64)]| of.iter().map(|(n, at)| (slot(*n), *at)).collect::<Vec<_>>();
+    let taken = |inbox: &mut Inbox, of: &[(u32, i64)]| -> Vec<(u32, i64)> {
+        of.iter().copied().filter(|(number, at)| inbox.take(slot(*number), *at)).collect()
+    };
+
+    // Positions are those of events that concern a service: they have gaps.
+    let first = [(1, 2), (1, 5), (7, 1)];
+    let mut tx = database.pool.begin().await.expect("the database is there");
+    let mut inbox = Inbox::receive(&mut tx, places(&first)).await.expect("it has its places");
+    // What waits behind another event of its subject is taken after what came later.
+    assert_eq!(taken(&mut inbox, &[(1, 5), (7, 1), (1, 2)]), [(1, 5), (7, 1), (1, 2)]);
+    assert_eq!(taken(&mut inbox, &first), [], "each once");
+    assert_eq!(taken(&mut inbox, &[(9, 1)]), [], "nothing of a slot that was not asked for");
+
+    // Another process has the same and more, and waits for the first.
+    let second = [(1, 2), (1, 5), (1, 6), (3, 4)];
+    let (more, places_of_both) = (second, places(&second));
+    let waiting = async {
+        let mut tx = other.begin().await.expect("the database is there");
+        let mut inbox = Inbox::receive(&mut tx, places_of_both).await.expect("it has its places");
+        let new = taken(&mut inbox, &more);
+        tx.commit().await.expect("the database is there");
+        new
+    };
+    let finish = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        tx.commit().await.expect("the database is there");
+    };
+    let (new, ()) = futures::join!(waiting, finish);
+    assert_eq!(new, [(1, 6), (3, 4)], "only what the first had not");
+
+    // What is rolled back was not taken, and what comes again moves nothing back.
+    let mut tx = database.pool.begin().await.expect("the database is there");
+    let mut inbox = Inbox::receive(&mut tx, places(&[(7, 8)])).await.expect("it has its places");
+    assert_eq!(taken(&mut inbox, &[(7, 8)]), [(7, 8)]);
+    tx.rollback().await.expect("the database is there");
+    let mut tx = database.pool.begin().await.expect("the database is there");
+    let again = [(1, 2), (1, 5), (7, 1), (7, 8)];
+    let mut inbox = Inbox::receive(&mut tx, places(&again)).await.expect("it has its places");
+    assert_eq!(taken(&mut inbox, &again), [(7, 8)]);
+    tx.commit().await.expect("the database is there");
+    let mut tx = other.begin().await.expect("the database is there");
+    let last = [(1, 6), (1, 7)];
+    let mut inbox = Inbox::receive(&mut tx, places(&last)).await.expect("it has its places");
+    assert_eq!(taken(&mut inbox, &last), [(1, 7)], "the place stayed at 6");
+}
+
+#[tokio::test]
 async fn what_waits_for_a_slow_lane_is_bounded_and_who_decides_always_gets_in() {
     let database = Database::new("bounded").await;
     let (clerk, closing) = (Arc::new(Clerk::default()), CancellationToken::new());
     let (batch, lanes) = lanes(Arc::clone(&clerk), &database.pool, 1, &closing);
     let firms: Vec<Share> = (0..4).map(|n| Share::firm(&format!("firm {n}"))).collect();
-    let offer = |firm: usize, command| batch.try_enqueue(slot(0), &firms[firm], command);
-    let slow = Command::Slow(slot(7));
+    let offer = |firm: usize, what| {
+        batch.try_enqueue(slot(0), &firms[firm], move |reply| Command::Write(what, reply))
+    };
+    let slow = What::Slow(slot(7));
     let all = async {
         // The lane knows how slow it is, and is at work.
         let first = futures::future::join_all((0..40).map(|_| offer(0, slow))).await;
@@ -497,9 +688,11 @@ async fn what_waits_for_a_slow_lane_is_bounded_and_who_decides_always_gets_in() 
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         // Four firms offer ten times as much as it does in time; an agency decides meanwhile.
-        let append = Command::Append(slot(7));
+        let append = What::Append(slot(7));
         let offered = (0..8_000).map(|n| offer(n % firms.len(), append));
-        let decided = (0..600).map(|_| batch.enqueue(slot(0), &Share::Kept, append));
+        let decided = (0..600).map(|_| {
+            batch.enqueue(slot(0), &Share::Kept, move |reply| Command::Write(append, reply))
+        });
         let (offered, decided, busy) = tokio::join!(
             futures::future::join_all(offered),
             futures::future::join_all(decided),

@@ -27,7 +27,7 @@ pub(super) fn object(now: &Order, examination: u32) -> Step {
     if now.examination > 1 {
         return Err(Refusal::of(Code::ObjectionUsed).with("examination", now.examination));
     }
-    if [now.by_customs, now.by_inspection].into_iter().flatten().any(Disposal::is_detention) {
+    if [now.by_customs, now.by_quarantine].into_iter().flatten().any(Disposal::is_detention) {
         return Err(Refusal::of(Code::GoodsDetained));
     }
     Ok((second(now, now.version), vec![Fact::Objected]))
@@ -84,7 +84,7 @@ fn second(now: &Order, version: u32) -> Order {
         work: Examination::default(),
         first: Some(now.work.clone()),
         by_customs: None,
-        by_inspection: None,
+        by_quarantine: None,
         disposal: None,
         ..now.clone()
     }
@@ -155,7 +155,7 @@ pub(super) fn treated(now: &Order, treatment: &Treatment) -> Step {
     match now.stage {
         Stage::Treating => {
             let mut then =
-                Order { stage: Stage::Found, by_customs: None, by_inspection: None, ..now.clone() };
+                Order { stage: Stage::Found, by_customs: None, by_quarantine: None, ..now.clone() };
             then.work.treatment = Some(treatment.clone());
             Ok((then, vec![Fact::Treated(treatment.passed)]))
         }

@@ -15,7 +15,7 @@ impl InstructionKey {
     fn parts(&self) -> (u8, &str) {
         let agency = match self.agency {
             Agency::Customs => 1,
-            Agency::Inspection => 2,
+            Agency::Quarantine => 2,
         };
         (agency, &self.id)
     }

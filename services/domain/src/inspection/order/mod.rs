@@ -154,8 +154,8 @@ pub struct Order {
     pub first: Option<Examination>,
     /// What customs decided.
     pub by_customs: Option<Disposal>,
-    /// What inspection decided.
-    pub by_inspection: Option<Disposal>,
+    /// What quarantine decided.
+    pub by_quarantine: Option<Disposal>,
     /// What happens to the goods.
     pub disposal: Option<Disposal>,
 }
@@ -179,7 +179,7 @@ impl Order {
             work: Examination::default(),
             first: None,
             by_customs: None,
-            by_inspection: None,
+            by_quarantine: None,
             disposal: None,
         }
     }
@@ -191,7 +191,7 @@ impl Order {
 
     /// Whether both agencies wanted to look.
     pub fn is_joint(&self) -> bool {
-        self.has(Agency::Customs) && self.has(Agency::Inspection)
+        self.has(Agency::Customs) && self.has(Agency::Quarantine)
     }
 
     /// Instructions without a final result (invariant I2).
@@ -215,24 +215,24 @@ impl Order {
     pub fn decision(&self, agency: Agency) -> Option<Disposal> {
         match agency {
             Agency::Customs => self.by_customs,
-            Agency::Inspection => self.by_inspection,
+            Agency::Quarantine => self.by_quarantine,
         }
     }
 
     fn decide(&mut self, agency: Agency, disposal: Option<Disposal>) {
         match agency {
             Agency::Customs => self.by_customs = disposal,
-            Agency::Inspection => self.by_inspection = disposal,
+            Agency::Quarantine => self.by_quarantine = disposal,
         }
     }
 
     fn is_undecided(&self) -> bool {
-        self.by_customs.is_none() && self.by_inspection.is_none()
+        self.by_customs.is_none() && self.by_quarantine.is_none()
     }
 
     /// The strictest decision, once every agency that instructed has decided.
     fn agreed(&self) -> Option<Disposal> {
-        let agencies = [Agency::Customs, Agency::Inspection].into_iter().filter(|a| self.has(*a));
+        let agencies = [Agency::Customs, Agency::Quarantine].into_iter().filter(|a| self.has(*a));
         let decisions: Option<Vec<Disposal>> = agencies.map(|a| self.decision(a)).collect();
         decisions?.into_iter().max()
     }

@@ -1,0 +1,87 @@
+//! `tax`: what an import costs and why, what held on a day, and what changed between two. Asks no window.
+
+mod declared;
+mod diff;
+mod explain;
+mod rates;
+
+use domain::payment::parameters::{self, Parameters, Validity};
+use proto::status::Language;
+use serde_json::{Value, json};
+use time::macros::offset;
+use time::{Date, OffsetDateTime};
+
+use super::words::pick;
+use super::{Exit, Format, csv};
+
+/// Taxes of imports: compute and explain them, see the numbers of the law by their days. Asks no window.
+#[derive(Debug, clap::Args)]
+pub struct Tax {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    Explain(explain::Explain),
+    Rates(rates::Rates),
+    Diff(diff::Diff),
+}
+
+/// How a verb speaks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Voice {
+    pub(super) format: Format,
+    pub(super) language: Language,
+}
+
+/// Does what the verb says.
+///
+/// # Errors
+///
+/// What kept it from doing so.
+pub(super) fn run(voice: Voice, args: &Tax) -> anyhow::Result<Exit> {
+    super::quietly(match &args.verb {
+        Verb::Explain(args) => explain::run(voice, args),
+        Verb::Rates(args) => rates::run(voice, args),
+        Verb::Diff(args) => diff::run(voice, args),
+    })
+}
+
+/// A day on the command line.
+fn parse_day(text: &str) -> Result<Date, String> {
+    parameters::date(text).ok_or_else(|| "a day is YYYY-MM-DD and exists, as 2026-11-24".to_owned())
+}
+
+/// The day it is in China.
+fn today() -> Date {
+    #[expect(clippy::disallowed_methods, reason = "a person asks what holds now")]
+    let now = OffsetDateTime::now_utc();
+    now.to_offset(offset!(+8)).date()
+}
+
+/// Since when, until when, by which law: its number, where the title goes on behind it.
+fn by(parameters: &Parameters, validity: &Validity, language: Language) -> [String; 3] {
+    let law = parameters.law(&validity.law).unwrap_or(&validity.law);
+    let law =
+        law.split_once("号 ").map_or_else(|| law.to_owned(), |(number, _)| format!("{number}号"));
+    let gap = if validity.article.is_empty() { "" } else { " " };
+    let unverified = pick(language, " (unverified)", "（未核实）");
+    let mark = if validity.is_verified { "" } else { unverified };
+    let until = validity.to.map_or_else(String::new, |day| day.to_string());
+    [validity.from.to_string(), until, format!("{law}{gap}{}{mark}", validity.article)]
+}
+
+/// The same for programs.
+fn validity_json(parameters: &Parameters, validity: &Validity) -> Value {
+    let Validity { from, to, law, article, checked_on, is_verified } = validity;
+    json!({
+        "valid_from": from.to_string(),
+        "valid_to": to.map(|day| day.to_string()),
+        "law": law,
+        "law_title": parameters.law(law),
+        "article": article,
+        "checked_on": checked_on.to_string(),
+        "verified": is_verified,
+    })
+}

@@ -1,0 +1,30 @@
+//! What the declaration service says to agencies and hears from them: the exchange over its journal.
+
+use std::sync::Arc;
+
+use domain::decision::Decision;
+use futures::future::BoxFuture;
+use store::share::Share;
+
+use crate::commit::DeclarationCommand;
+use crate::{Declarations, MANIFEST, Service};
+
+impl Service {
+    /// The exchange that serves this service's journal.
+    pub(crate) fn exchange(&self) -> exchange::Exchange {
+        let Declarations { work, writer, tail, draining, .. } = &*self.0;
+        let handler = Arc::<Declarations>::clone(&self.0);
+        let rows = (work.clone(), writer.clock.clone());
+        exchange::Exchange::new(MANIFEST.name, rows, tail.clone(), handler, draining.clone())
+    }
+}
+
+impl exchange::AnswerHandler for Declarations {
+    fn handle(&self, decision: Decision) -> BoxFuture<'_, exchange::Handled> {
+        Box::pin(async move {
+            let slot = decision.declaration.slot();
+            let decide = |reply| DeclarationCommand::Decide(decision, reply);
+            self.batch.enqueue(slot, &Share::Kept, decide).await
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! Errands to the declaration service: what it must hear of an order, and what it answered.
+
+use std::sync::Arc;
+
+use domain::{DeclarationId, Slot};
+use kit::deliver::{Delivery, Port};
+use prost::Message as _;
+use proto::v1;
+use store::queue::Item;
+use store::share::Share;
+
+use crate::Inspection;
+use crate::commit::InspectionCommand;
+use crate::errand::{ANSWERS, Settled};
+
+/// Errands to the declaration service: what it must hear of an order.
+#[derive(Debug)]
+pub(crate) struct Answers(pub(crate) Arc<Inspection>);
+
+impl Port for Answers {
+    const QUEUE: &'static str = ANSWERS;
+
+    async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
+        let told = items.iter().map(|item| async {
+            match self.tell(item).await {
+                Ok(()) => Delivery::Done,
+                Err(became) => became,
+            }
+        });
+        futures::future::join_all(told).await
+    }
+}
+
+impl Answers {
+    async fn tell(&self, item: &Item) -> Result<(), Delivery> {
+        let Self(inspection) = self;
+        let answer = v1::Answer::decode(item.body.as_slice())
+            .map_err(|error| Delivery::Failed(format!("the errand cannot be read: {error}")))?;
+        let reopens = matches!(answer.what, Some(v1::answer::What::Reopening(_)));
+        let result = inspection.board.ask(answer).await?;
+        let refused = match result.result() {
+            // The declaration was not stopped for it; a repetition would be a duplicate.
+            v1::ResultCode::Ignored if reopens => "IGNORED",
+            v1::ResultCode::Applied | v1::ResultCode::Duplicate | v1::ResultCode::Ignored => "",
+            v1::ResultCode::StaleVersion
+            | v1::ResultCode::StaleRound
+            | v1::ResultCode::Refused
+            | v1::ResultCode::Retry
+            | v1::ResultCode::Unspecified => {
+                if result.code.is_empty() {
+                    "STALE"
+                } else {
+                    &result.code
+                }
+            }
+        };
+        let declaration = DeclarationId::from_uuid(item.subject);
+        if !refused.is_empty() {
+            tracing::info!(%declaration, reopens, refused, "an errand was not taken");
+        }
+        let settled = Settled { id: item.id, declaration, reopens, refused: refused.to_owned() };
+        let command = |reply| InspectionCommand::Settle(vec![settled], reply);
+        let kept = inspection.asking.enqueue(Slot::of(""), &Share::Kept, command).await;
+        kept.map_err(|fault| Delivery::of(&fault))
+    }
+}

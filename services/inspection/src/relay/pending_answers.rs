@@ -1,0 +1,72 @@
+//! What was said to the window and not answered yet.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use client::Reply;
+use kit::deliver::Delivery;
+use proto::v1;
+use tokio::sync::{mpsc, watch};
+
+use super::lock;
+
+/// How long the answer to something that was said is waited for before others get their turn.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// Replies that wait to be said.
+const REPLIES_WAITING_MAX: usize = 256;
+
+/// What was said to the window by itself, until it is answered.
+#[derive(Debug)]
+pub(crate) struct PendingAnswers {
+    say: mpsc::Sender<Reply>,
+    under_way: Mutex<HashMap<String, watch::Sender<Option<v1::Result>>>>,
+}
+
+impl PendingAnswers {
+    /// A board, and what is said through it.
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Reply>) {
+        let (say, said) = mpsc::channel(REPLIES_WAITING_MAX);
+        (Self { say, under_way: Mutex::default() }, said)
+    }
+
+    /// Says something once, however often it is asked for, and waits for the answer. What has none in time is
+    /// still under way.
+    pub(super) async fn ask(&self, said: v1::Answer) -> Result<v1::Result, Delivery> {
+        let request_id = said.request_id.as_str();
+        let late = || Delivery::Away("the declaration service has not answered".to_owned());
+        let (mut answer, is_new) = {
+            let mut under_way = lock(&self.under_way);
+            match under_way.get(request_id) {
+                Some(sender) => (sender.subscribe(), false),
+                None => {
+                    let (sender, answer) = watch::channel(None);
+                    under_way.insert(request_id.to_owned(), sender);
+                    (answer, true)
+                }
+            }
+        };
+        if is_new && self.say.send(Reply::now(said.clone())).await.is_err() {
+            lock(&self.under_way).remove(request_id);
+            return Err(late());
+        }
+        let answered = tokio::time::timeout(ANSWER_TIME, answer.wait_for(Option::is_some)).await;
+        let result = match answered {
+            Ok(Ok(result)) => result.clone(),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        let result = result.ok_or_else(late)?;
+        lock(&self.under_way).remove(request_id);
+        if result.result() == v1::ResultCode::Retry {
+            let (code, message) = (result.code, result.message);
+            return Err(Delivery::Failed(format!("the declaration service: {code} {message}")));
+        }
+        Ok(result)
+    }
+
+    pub(super) fn answer(&self, result: &v1::Result) {
+        if let Some(sender) = lock(&self.under_way).get(&result.request_id) {
+            sender.send_replace(Some(result.clone()));
+        }
+    }
+}
