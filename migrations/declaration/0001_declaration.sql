@@ -47,6 +47,8 @@ create table declaration (
     pre_no text not null,
     invt_no text,
     filed_time timestamptz not null,
+    -- It came by the national door, which is told what happens to it.
+    national boolean not null default false,
     -- False once a later declaration took over the business key of one that ended without release.
     current boolean not null default true,
     version integer not null,
@@ -153,16 +155,6 @@ create table consumer (
     -- It has events to acknowledge, and acknowledged none for too long.
     stalled boolean not null default false,
     primary key (agency, name)
-);
-
--- Events that an agency could not read, set aside for people.
-create table parked_event (
-    slot smallint not null,
-    position bigint not null,
-    agency smallint not null,
-    reason text not null,
-    parked_time timestamptz not null,
-    primary key (slot, position, agency)
 );
 
 -- What the tokens that callers keep are encrypted with. One row, made at the first start.
