@@ -27,6 +27,7 @@ pub mod help;
 mod input;
 pub mod inspect;
 pub mod options;
+pub mod pay;
 mod problem;
 pub mod read;
 mod report;
@@ -38,6 +39,7 @@ mod table;
 pub mod tax;
 mod values;
 pub mod verdict;
+pub mod verify;
 pub mod watch;
 mod words;
 
@@ -73,6 +75,8 @@ pub enum Command {
     Stuck(stuck::StuckArgs),
     Clock(clock::ClockArgs),
     Tax(tax::TaxArgs),
+    Pay(pay::PayArgs),
+    Verify(verify::VerifyLedgerArgs),
 }
 
 impl Command {
@@ -86,7 +90,7 @@ impl Command {
     }
 
     async fn ended(self, options: &Options) -> anyhow::Result<Exit> {
-        let has_csv = matches!(self, Self::Tax(_));
+        let has_csv = matches!(self, Self::Tax(_) | Self::Pay(_));
         anyhow::ensure!(
             has_csv || options.format() != OutputFormat::Csv,
             Said::new(
@@ -118,6 +122,8 @@ impl Command {
             Self::Ceb(args) => ceb::run(options, args).await,
             Self::Inspect(args) => inspect::run(options, args).await,
             Self::Stuck(args) => stuck::run(&options.session_as("admin").await?, args).await,
+            Self::Pay(args) => pay::run(&options.session().await?, options.format(), args).await,
+            Self::Verify(args) => verify::run(&options.session_as("admin").await?, args).await,
             Self::Clock(args) => {
                 let session = options.session_as("admin").await?;
                 clock::run(&session, args).await

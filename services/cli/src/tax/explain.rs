@@ -7,7 +7,7 @@ use domain::documents::ReceiptStatus;
 use domain::documents::limits::{Quota, annual_limit, fen, single_limit};
 use domain::documents::tax::{Band, LineTax};
 use domain::payment::built_in;
-use domain::payment::declared::{Assessed, assess};
+use domain::payment::declared::{DeclaredAssessment, assess};
 use domain::payment::parameters::{Parameter, Parameters};
 use domain::payment::tax::{Alternative, Step};
 use proto::status::Language;
@@ -116,7 +116,7 @@ pub(super) fn run(voice: Voice, args: &Explain) -> anyhow::Result<Exit> {
 struct Explained<'a> {
     parameters: &'a Parameters,
     declared: &'a Declared,
-    assessed: Assessed<'a>,
+    assessed: DeclaredAssessment<'a>,
     args: &'a Explain,
     language: Language,
 }

@@ -13,7 +13,7 @@ use crate::refusal::{Code, Violation};
 
 /// A declaration with its tax, both ways.
 #[derive(Debug)]
-pub struct Assessed<'a> {
+pub struct DeclaredAssessment<'a> {
     /// The day whose numbers hold.
     pub day: Date,
     /// What was taxed.
@@ -33,7 +33,7 @@ pub fn assess<'a>(
     parameters: &Parameters,
     declaration: &'a Declaration,
     on: Option<Date>,
-) -> Result<Assessed<'a>, Vec<Violation>> {
+) -> Result<DeclaredAssessment<'a>, Vec<Violation>> {
     let mut lacks = Lacks::default();
     if declaration.ie_flag == Some(Direction::Export) {
         let text = "an export pays no import tax";
@@ -85,7 +85,7 @@ pub fn assess<'a>(
         Ok(comparison) if lacks.violations.is_empty() => {
             let is_bonded = Mode::find(&declaration.trade_mode).is_some_and(|mode| mode.bonded);
             let remarks = remarks(parameters, day, is_bonded, &lines);
-            Ok(Assessed { day, lines, comparison, remarks })
+            Ok(DeclaredAssessment { day, lines, comparison, remarks })
         }
         Ok(_) => Err(lacks.violations),
         Err(missing) => {
