@@ -273,7 +273,7 @@ fn follow_log(
             let (reads, own) = (Arc::clone(&ceb), dxp_id.clone());
             let messages = ceb.tail.drive(async move {
                 let _turn = reads.tail.turn().await;
-                let everything = read::DocumentRef::default();
+                let everything = read::ReceiptSelection::default();
                 reads.log(&own, &everything, from, page, Duration::ZERO).await.map_err(Refusal::from)
             });
             let messages = messages.await?;

@@ -119,7 +119,7 @@ impl Subscriber {
             },
             // It holds the tax of every content, frees it at an end and bills it at the release, under
             // customs' number.
-            Self::PaymentService => Row {
+            Self::PaymentService => SubscriberRow {
                 kind: Kind::PaymentService,
                 column: 5,
                 name: "payment-service",

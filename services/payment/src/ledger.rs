@@ -15,7 +15,7 @@ use store::Fault;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::ledger_rows::{self, LoadedEntriesEntries};
+use crate::ledger_rows::{self, LoadedEntries};
 
 /// What entries will name, by slot.
 #[derive(Debug, Clone, Default)]
@@ -289,7 +289,7 @@ pub enum LedgerDifference {
 
 /// How a slot was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verification {
+pub struct LedgerVerification {
     /// How many entries were recomputed.
     pub entries: usize,
     /// The first difference; `None` when all is well.
@@ -301,13 +301,13 @@ pub struct Verification {
 /// # Errors
 ///
 /// [`Fault`] from the database.
-pub async fn verify_slot(pool: &PgPool, slot: Slot) -> Result<Verification, Fault> {
+pub async fn verify_slot(pool: &PgPool, slot: Slot) -> Result<LedgerVerification, Fault> {
     let mut tx = pool.begin().await?;
     ledger_rows::one_moment(&mut tx).await?;
     let stored = ledger_rows::everything(&mut tx, slot).await?;
     let entries = stored.records.len();
     let difference = first_difference(&stored);
-    Ok(Verification { entries, difference })
+    Ok(LedgerVerification { entries, difference })
 }
 
 /// Everything that is kept of a slot.

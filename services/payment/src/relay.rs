@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use client::{Consumer, Handler, Reply, Window};
+use client::{Consumer, Handler, ConsumerAnswer, Window};
 use domain::inspection::appointment::CHINA;
 use domain::payment::built_in;
 use domain::{DeclarationId, Slot};
@@ -34,7 +34,7 @@ use crate::transaction::{ANSWERS, RETRIES, id_of, verdict};
 pub(crate) async fn listen(
     payment: &Arc<Payments>,
     window: &Window,
-    spontaneous: mpsc::Receiver<Reply>,
+    spontaneous: mpsc::Receiver<ConsumerAnswer>,
     progress: &Progress,
     closing: &CancellationToken,
 ) {
@@ -148,8 +148,8 @@ async fn hear(
 }
 
 impl Handler for ImportConsumer {
-    async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<Reply>>, Status> {
-        let mut replies: Vec<Vec<Reply>> = events.iter().map(|_| Vec::new()).collect();
+    async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<ConsumerAnswer>>, Status> {
+        let mut replies: Vec<Vec<ConsumerAnswer>> = events.iter().map(|_| Vec::new()).collect();
         let payment = Arc::clone(&self.payment);
         let arrived = events.into_iter().enumerate().filter_map(|(at, event)| {
             let heard = read(&event);
@@ -164,7 +164,7 @@ impl Handler for ImportConsumer {
         // The lane has logged it; the events come again.
         let taken = taken.map_err(|fault| Status::unavailable(fault.to_string()))?;
         for (at, secured) in taken {
-            replies[at].push(Reply::now(proto::exchange::answer(&verdict(&secured))));
+            replies[at].push(ConsumerAnswer::now(proto::exchange::answer(&verdict(&secured))));
         }
         Ok(replies)
     }

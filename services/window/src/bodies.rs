@@ -19,7 +19,7 @@ use tonic::body::Body;
 
 use crate::quotas::HeldPermits;
 use crate::space::Space;
-use crate::unread::{Due, Unread, UnreadBytes};
+use crate::unread::{DuePiece, Unread, UnreadBytes};
 
 const PROGRESS: Duration = Duration::from_secs(limits::PROGRESS_SECONDS_MAX);
 /// Before every message of gRPC: compressed or not, and the length.
@@ -194,7 +194,7 @@ pub(crate) struct AnswerBody {
     unread: Unread,
     within: Duration,
     /// While the next piece is not asked for: the caller has no room for it.
-    waits: Option<Due>,
+    waits: Option<DuePiece>,
     form: Form,
 }
 

@@ -48,17 +48,17 @@ impl Unread {
 
     /// The rest of an answer that waits to be asked for, behind a piece of so many bytes: the library asks
     /// when the caller's windows have room, and never when they have none.
-    pub(crate) fn rest(&self, within: Duration, behind: usize) -> Due {
+    pub(crate) fn rest(&self, within: Duration, behind: usize) -> DuePiece {
         self.wait(within_for(within, behind))
     }
 
-    fn wait(&self, within: Duration) -> Due {
+    fn wait(&self, within: Duration) -> DuePiece {
         let mut pieces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (Instant::now() + within, pieces.next);
         pieces.next += 1;
         pieces.due.insert(key);
         drop(pieces);
-        Due { key, unread: self.clone() }
+        DuePiece { key, unread: self.clone() }
     }
 }
 
@@ -71,7 +71,7 @@ fn within_for(within: Duration, bytes: usize) -> Duration {
 
 /// Something that waits for the caller, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Due {
+pub(crate) struct DuePiece {
     key: (Instant, u64),
     unread: Unread,
 }
@@ -79,7 +79,7 @@ pub(crate) struct Due {
 /// A piece of an answer with what it holds.
 struct Piece {
     bytes: Bytes,
-    _due: Due,
+    _due: DuePiece,
     _held: UnreadBytes,
 }
 
@@ -89,7 +89,7 @@ impl AsRef<[u8]> for Piece {
     }
 }
 
-impl Drop for Due {
+impl Drop for DuePiece {
     fn drop(&mut self) {
         let mut pieces = self.unread.0.lock().unwrap_or_else(PoisonError::into_inner);
         pieces.due.remove(&self.key);
