@@ -38,7 +38,7 @@ pub(crate) async fn park(
     shared: &Shared,
     subscriber: Subscriber,
     entry: &Entry,
-    reason: impl std::fmt::Display,
+    reason: &str,
 ) -> Result<(), Fault> {
     let (service, queue, now) = (shared.service, queue_of(subscriber), shared.clock.now());
     let (slot, position) = (entry.slot, entry.position);
@@ -77,6 +77,9 @@ pub(crate) async fn settle(
     subscriber: Subscriber,
     items: &[(Slot, Uuid)],
 ) -> Result<(), Fault> {
+    if items.is_empty() {
+        return Ok(());
+    }
     let mut connection = shared.pool.acquire().await?;
     queue::settle(&mut connection, queue_of(subscriber), items).await.map(drop)
 }
