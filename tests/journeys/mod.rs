@@ -20,6 +20,7 @@ mod one_inspection;
 mod one_release;
 mod personal_data;
 mod receipt_order;
+mod reconcile;
 mod refused;
 mod replay;
 mod sites;

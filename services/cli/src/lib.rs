@@ -29,6 +29,7 @@ pub mod inspect;
 pub mod options;
 mod problem;
 pub mod read;
+pub mod reconcile;
 mod report;
 pub mod sandbox;
 pub mod stuck;
@@ -68,6 +69,7 @@ pub enum Command {
     Verdict(verdict::Verdict),
     Ceb(ceb::Ceb),
     Inspect(inspect::Inspect),
+    Reconcile(reconcile::Reconcile),
     Stuck(stuck::Stuck),
     Clock(clock::Clock),
     Tax(tax::Tax),
@@ -80,7 +82,7 @@ impl Command {
     ///
     /// What kept it from doing so.
     pub async fn run(self, options: &Options) -> anyhow::Result<Exit> {
-        let has_csv = matches!(self, Self::Tax(_));
+        let has_csv = matches!(self, Self::Tax(_) | Self::Reconcile(_));
         anyhow::ensure!(
             has_csv || options.format() != Format::Csv,
             Said::new(
@@ -115,15 +117,13 @@ impl Command {
             }
             Self::Ceb(args) => ceb::run(options.means(), args).await,
             Self::Inspect(args) => inspect::run(options.means(), args).await,
+            Self::Reconcile(args) => reconcile::run(options.voice(), &args),
             Self::Stuck(args) => stuck::run(&options.session_as("admin").await?, args).await,
             Self::Clock(args) => {
                 let session = options.session_as("admin").await?;
                 clock::run(&session, args).await
             }
-            Self::Tax(args) => {
-                let voice = tax::Voice { format: options.format(), language: options.language() };
-                tax::run(voice, &args)
-            }
+            Self::Tax(args) => tax::run(options.voice(), &args),
         }
     }
 }
