@@ -8,7 +8,7 @@ const STATEMENT: &str = "docs/examples/bank/camt053.xml";
 const ORDERS: &str = "docs/examples/bank/orders.csv";
 
 fn reconcile(args: &[&str]) -> std::process::Output {
-    let words = ["reconcile", "--orders", ORDERS];
+    let words = ["pay", "reconcile", "--orders", ORDERS];
     alone(&[&words[..], args].concat())
 }
 
@@ -89,7 +89,8 @@ fn everything_that_matches_ends_with_zero() {
     let orders = file("orders.json", r#"[{"order_no": "A", "currency": "JPY", "amount": "5000"}]"#);
     let head = "account,statement,booked,currency,amount,text\n";
     let paid = file("paid.csv", &format!("{head}1,1,2026-11-24,JPY,4995,A\n"));
-    let run = |args: &[&str]| alone(&[&["reconcile", "--orders", &orders][..], args].concat());
+    let run =
+        |args: &[&str]| alone(&[&["pay", "reconcile", "--orders", &orders][..], args].concat());
     assert_eq!(run(&[&paid]).status.code(), Some(1));
     let kind = run(&["--tolerance", "5", &paid]);
     assert!(kind.status.success(), "{}", shown(&kind));
@@ -121,19 +122,23 @@ fn what_cannot_be_matched_is_refused_with_its_place() {
     assert_eq!(states(&[&notice]).len(), 8, "a notice is matched like a statement");
     let zip = file("cut.gz", "\u{1f}");
     for (args, code, said) in [
-        (vec!["reconcile", "--orders", ORDERS, &wrong], 1, "SW-3012"),
-        (vec!["reconcile", "--orders", ORDERS, STATEMENT, &notice], 2, "not both"),
-        (vec!["reconcile", "--orders", &twice, STATEMENT], 1, "stands twice"),
-        (vec!["reconcile", "--orders", "nothing.csv", STATEMENT], 2, "SW-4007"),
-        (vec!["reconcile", "--orders", ORDERS, "docs/examples/ceb/ceb621.xml"], 1, "SW-3008"),
-        (vec!["reconcile", "--orders", ORDERS, ORDERS], 1, "the column account is missing"),
-        (vec!["reconcile", "--orders", ORDERS, &zip], 1, "SW-"),
+        (vec!["pay", "reconcile", "--orders", ORDERS, &wrong], 1, "SW-3012"),
+        (vec!["pay", "reconcile", "--orders", ORDERS, STATEMENT, &notice], 2, "not both"),
+        (vec!["pay", "reconcile", "--orders", &twice, STATEMENT], 1, "stands twice"),
+        (vec!["pay", "reconcile", "--orders", "nothing.csv", STATEMENT], 2, "SW-4007"),
         (
-            vec!["reconcile", "--orders", ORDERS, "--tolerance", "1,5", STATEMENT],
+            vec!["pay", "reconcile", "--orders", ORDERS, "docs/examples/ceb/ceb621.xml"],
+            1,
+            "SW-3008",
+        ),
+        (vec!["pay", "reconcile", "--orders", ORDERS, ORDERS], 1, "the column account is missing"),
+        (vec!["pay", "reconcile", "--orders", ORDERS, &zip], 1, "SW-"),
+        (
+            vec!["pay", "reconcile", "--orders", ORDERS, "--tolerance", "1,5", STATEMENT],
             2,
             "a tolerance is",
         ),
-        (vec!["reconcile", STATEMENT], 2, "--orders"),
+        (vec!["pay", "reconcile", STATEMENT], 2, "--orders"),
     ] {
         let output = alone(&args);
         assert_eq!(output.status.code(), Some(code), "{args:?}: {}", shown(&output));

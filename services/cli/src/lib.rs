@@ -27,9 +27,10 @@ pub mod help;
 mod input;
 pub mod inspect;
 pub mod options;
+pub mod pay;
 mod problem;
 pub mod read;
-pub mod reconcile;
+mod reconcile;
 mod report;
 pub mod sandbox;
 pub mod stuck;
@@ -38,6 +39,7 @@ mod table;
 pub mod tax;
 mod values;
 pub mod verdict;
+pub mod verify;
 pub mod watch;
 mod words;
 
@@ -69,10 +71,11 @@ pub enum Command {
     Verdict(verdict::Verdict),
     Ceb(ceb::Ceb),
     Inspect(inspect::Inspect),
-    Reconcile(reconcile::Reconcile),
     Stuck(stuck::Stuck),
     Clock(clock::Clock),
     Tax(tax::Tax),
+    Pay(pay::Pay),
+    Verify(verify::Verify),
 }
 
 impl Command {
@@ -82,7 +85,7 @@ impl Command {
     ///
     /// What kept it from doing so.
     pub async fn run(self, options: &Options) -> anyhow::Result<Exit> {
-        let has_csv = matches!(self, Self::Tax(_) | Self::Reconcile(_));
+        let has_csv = matches!(self, Self::Tax(_) | Self::Pay(_));
         anyhow::ensure!(
             has_csv || options.format() != Format::Csv,
             Said::new(
@@ -117,8 +120,12 @@ impl Command {
             }
             Self::Ceb(args) => ceb::run(options.means(), args).await,
             Self::Inspect(args) => inspect::run(options.means(), args).await,
-            Self::Reconcile(args) => reconcile::run(options.voice(), &args),
             Self::Stuck(args) => stuck::run(&options.session_as("admin").await?, args).await,
+            Self::Pay(args) => match args.reconcile() {
+                Some(args) => reconcile::run(options.voice(), args),
+                None => pay::run(&options.session().await?, options.format(), args).await,
+            },
+            Self::Verify(args) => verify::run(&options.session_as("admin").await?, args).await,
             Self::Clock(args) => {
                 let session = options.session_as("admin").await?;
                 clock::run(&session, args).await

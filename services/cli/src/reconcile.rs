@@ -1,4 +1,4 @@
-//! `reconcile`: a statement of a bank against the receipts that are expected, without a window. What does
+//! `pay reconcile`: a statement of a bank against the receipts that are expected, without a window. What does
 //! not match is shown with the reason.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +31,7 @@ use super::{Exit, Format, Said, csv, input, say, say_json, tell_refusal};
 /// and two equal bookings of a day are two. Receipts are matched by the order numbers in their texts. The exit
 /// code is 1 when something does not match.
 #[derive(Debug, clap::Args)]
-pub struct Reconcile {
+pub(super) struct Reconcile {
     /// Statements of the bank (camt.053, camt.054 or CSV), plain or .gz; `-` is standard input.
     #[arg(required = true, value_name = "STATEMENT")]
     statements: Vec<PathBuf>,

@@ -95,6 +95,9 @@ pub enum Code {
     PlaceUnknown,
     RuleSetRefused,
     OfficersMissing,
+    GuaranteeShort,
+    TotalTooLarge,
+    DutyNotComputable,
     Internal,
     Required,
     TooLong,
@@ -150,7 +153,7 @@ pub enum Code {
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 109] = {
+    pub const ALL: [Self; 112] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
@@ -163,7 +166,7 @@ impl Code {
             OfficerConflict, InstructionUnknown, SampleUnknown, DisposalUnfounded, DisposalGiven,
             NotInInspectionOrder, ObjectionUsed, AttendanceNeeded, WrongTime, ChoiceUsedUp,
             NoSuchWindow, WindowFull, OrderTooLarge, CreditEntryUnknown, AppealUsed, PlaceUnknown,
-            RuleSetRefused, OfficersMissing, Internal, Required, TooLong, WrongLength, BadCharacter,
+            RuleSetRefused, OfficersMissing, GuaranteeShort, TotalTooLarge, DutyNotComputable, Internal, Required, TooLong, WrongLength, BadCharacter,
             CodeUnknown, NumberOutOfRange, ModeWrongWay, DirectionUnclear, LinePriceWrong,
             OrderSumWrong, QuantityMismatch, LineNumbersBroken, TooManyLines, WeightWrong,
             CurrencyWrong, PackagesWrong, GuarantorWrong, BondedDataMissing, VoyageDataMissing,
@@ -241,6 +244,9 @@ impl Code {
             Self::PlaceUnknown => ("SW-1620", NotFound, "there is no such examination place", "没有该查验场地"),
             Self::RuleSetRefused => ("SW-1621", FixMessage, "the rule set has problems; it is not put in force", "规则集存在问题，未生效"),
             Self::OfficersMissing => ("SW-1622", StateForbids, "not enough officers without a conflict", "可派查验人员不足"),
+            Self::GuaranteeShort => ("SW-1702", StateForbids, "the guarantee of who stands for the tax has too little", "担保企业可用担保余额不足"),
+            Self::TotalTooLarge => ("SW-1714", StateForbids, "a total of the account would become too large", "账户累计金额超出范围"),
+            Self::DutyNotComputable => ("SW-1715", FixMessage, "the tax cannot be computed from what was declared", "依申报内容无法计税"),
             Self::Internal => ("SW-1901", Ours, "something went wrong on our side", "系统内部错误"),
             Self::Required => ("SW-2001", FixMessage, "a required field is empty", "必填项为空"),
             Self::TooLong => ("SW-2002", FixMessage, "a field is too long", "字段超长"),

@@ -15,8 +15,13 @@ use uuid::Uuid;
 use crate::Shared;
 
 /// The queues of all agencies.
-pub const QUEUES: &[&str] =
-    &["parked-customs", "parked-quarantine", "parked-inspection-service", "parked-national-door"];
+pub const QUEUES: &[&str] = &[
+    "parked-customs",
+    "parked-quarantine",
+    "parked-inspection-service",
+    "parked-national-door",
+    "parked-payment-service",
+];
 
 fn queue_of(subscriber: Subscriber) -> &'static str {
     match subscriber {
@@ -24,6 +29,7 @@ fn queue_of(subscriber: Subscriber) -> &'static str {
         Subscriber::Quarantine => "parked-quarantine",
         Subscriber::InspectionService => "parked-inspection-service",
         Subscriber::NationalDoor => "parked-national-door",
+        Subscriber::PaymentService => "parked-payment-service",
     }
 }
 
@@ -32,7 +38,7 @@ pub(crate) async fn park(
     shared: &Shared,
     subscriber: Subscriber,
     entry: &Entry,
-    reason: impl std::fmt::Display,
+    reason: &str,
 ) -> Result<(), Fault> {
     let (service, queue, now) = (shared.service, queue_of(subscriber), shared.clock.now());
     let (slot, position) = (entry.slot, entry.position);
@@ -71,6 +77,9 @@ pub(crate) async fn settle(
     subscriber: Subscriber,
     items: &[(Slot, Uuid)],
 ) -> Result<(), Fault> {
+    if items.is_empty() {
+        return Ok(());
+    }
     let mut connection = shared.pool.acquire().await?;
     queue::settle(&mut connection, queue_of(subscriber), items).await.map(drop)
 }

@@ -14,12 +14,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use domain::{Slot, limits};
-use futures::future::{Shared, WeakShared};
+use futures::future::{BoxFuture, Shared, WeakShared};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use sqlx::PgPool;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use crate::Fault;
@@ -100,6 +100,8 @@ impl Mailbox {
 
 type Page = Result<Arc<[Arc<Entry>]>, Fault>;
 type Reading = Pin<Box<dyn Future<Output = Page> + Send>>;
+/// Something that is done to its end, whoever waits for it.
+type Driven = BoxFuture<'static, ()>;
 
 #[derive(Debug, Default)]
 struct Readers {
@@ -118,12 +120,12 @@ struct Replays {
     turns: Semaphore,
     /// Pages that somebody reads, by slot and the position before.
     pages: Mutex<HashMap<(Slot, i64), WeakShared<Reading>>>,
-    /// Who drives them: a reader whose peer does not read would keep its turn otherwise.
-    driver: UnboundedSender<Shared<Reading>>,
+    /// Who drives them, and whatever else streams do in the database.
+    driver: UnboundedSender<Driven>,
 }
 
 impl Replays {
-    fn new(driver: UnboundedSender<Shared<Reading>>) -> Self {
+    fn new(driver: UnboundedSender<Driven>) -> Self {
         Self { turns: Semaphore::new(limits::REPLAYS_MAX), pages: Mutex::default(), driver }
     }
 }
@@ -135,7 +137,7 @@ pub struct Tail {
     readers: Arc<Mutex<Readers>>,
     replays: Arc<Replays>,
     /// For the one who drives.
-    begun: Arc<Mutex<Option<UnboundedReceiver<Shared<Reading>>>>>,
+    begun: Arc<Mutex<Option<UnboundedReceiver<Driven>>>>,
     /// Entries that cannot be read, of which people know.
     damaged: Arc<Mutex<BTreeSet<(Slot, i64)>>>,
 }
@@ -178,6 +180,25 @@ impl Tail {
             begun: Arc::clone(&self.begun),
             damaged: Arc::clone(&self.damaged),
         }
+    }
+
+    /// Does something for a stream, to its end. A stream that nobody reads is not run on, amid whatever it
+    /// does: what it takes of the database, it has to give back all the same.
+    pub fn drive<T: Clone + Send + Sync + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Shared<BoxFuture<'static, T>> {
+        let work = work.boxed().shared();
+        // Without a driver, whoever waits for it drives it.
+        let _no_driver = self.replays.driver.send(work.clone().map(drop).boxed());
+        work
+    }
+
+    /// The turn of a stream that reads the database at its beginning: thousands that begin together leave
+    /// connections to others.
+    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes them.
+        self.replays.turns.acquire().await.ok()
     }
 
     /// An entry cannot be read: it is counted and logged, once for all readers, who go on behind it.
@@ -323,7 +344,7 @@ impl Tail {
         pages.retain(|_, page| page.upgrade().is_some());
         pages.extend(page.downgrade().map(|weak| ((slot, after), weak)));
         // Without a driver its readers drive it.
-        let _no_driver = self.replays.driver.send(page.clone());
+        let _no_driver = self.replays.driver.send(page.clone().map(drop).boxed());
         page
     }
 }
@@ -435,9 +456,12 @@ impl Reader {
             if self.is_new {
                 // It listens by now: what is not in its mailbox is in the database.
                 let slots: Vec<i16> = self.cursors.keys().map(|slot| slot.column()).collect();
-                let turn = self.tail.replays.turns.acquire().await;
-                let heads = heads(&self.pool, &slots).await?;
-                drop(turn);
+                let (pool, tail) = (self.pool.clone(), self.tail.clone());
+                let newest = self.tail.drive(async move {
+                    let _turn = tail.turn().await;
+                    heads(&pool, &slots).await
+                });
+                let heads = newest.await?;
                 self.is_new = false;
                 self.compare(heads);
                 continue;
@@ -519,8 +543,8 @@ impl Reader {
     }
 }
 
-/// The next page that is begun; none without a queue of them.
-async fn next(begun: &mut Option<UnboundedReceiver<Shared<Reading>>>) -> Option<Shared<Reading>> {
+/// What is begun next; nothing without a queue of it.
+async fn next(begun: &mut Option<UnboundedReceiver<Driven>>) -> Option<Driven> {
     begun.as_mut()?.recv().await
 }
 
