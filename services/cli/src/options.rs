@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use client::Config;
 
+use crate::tax::Voice;
 use crate::{Language, Output, OutputFormat, Said, Session, input, sandbox};
 
 /// What every command takes: where and how to speak, and which window it means.
@@ -104,6 +105,11 @@ impl Options {
 
     pub(crate) fn output(&self) -> Output {
         self.format().output()
+    }
+
+    /// For commands that ask no window.
+    pub(crate) fn voice(&self) -> Voice {
+        Voice { format: self.format(), language: self.language() }
     }
 
     /// How to write, where there are rows.

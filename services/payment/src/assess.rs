@@ -1,7 +1,7 @@
 //! What an import costs, and who stands for it: computed before the transaction, from what was declared.
 
 use domain::declaration::{Declaration, Money, Quantity};
-use domain::documents::tax::{Band, TaxableLine, Measure};
+use domain::documents::tax::{Band, Measure, TaxableLine};
 use domain::payment::parameters::Parameters;
 use domain::payment::tax::{Missing, Parcel, compare};
 use proto::duty::{DutyCase, encode_comparison, encode_missing};

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use client::{Consumer, Handler, ConsumerAnswer, Window};
+use client::{Consumer, ConsumerAnswer, Handler, Window};
 use domain::inspection::appointment::CHINA;
 use domain::payment::built_in;
 use domain::{DeclarationId, Slot};

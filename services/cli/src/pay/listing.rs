@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Teller;
 use crate::words::{self, pick};
-use crate::{Exit, OutputFormat, Language, csv, say, say_json};
+use crate::{Exit, Language, OutputFormat, csv, say, say_json};
 
 /// How the items of a list are shown.
 pub(super) struct Listing<T, const N: usize> {

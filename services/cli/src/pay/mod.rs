@@ -9,6 +9,8 @@ use domain::rules::{FEN_E5, decimal};
 use proto::v1;
 use tonic::{Response, Status};
 
+use super::reconcile::{self, Reconcile};
+use super::tax::Voice;
 use super::{Exit, Language, OutputFormat, Session};
 
 /// Payment (支付): accounts, what is held, the duty of imports, and tax bills.
@@ -16,6 +18,7 @@ use super::{Exit, Language, OutputFormat, Session};
 #[command(after_help = "\
 Money:  accounts, balance, entries, holds, deposit, credit-line
 Duty:   duties, duty, bills, bill
+Bank:   reconcile
 
 Who calls is chosen with --as, for example --as enterprise-a; docs/payment.md is the guide.")]
 pub struct PayArgs {
@@ -35,6 +38,14 @@ enum Verb {
     Duty(duty::Duty),
     Bills(duty::Bills),
     Bill(duty::BillArgs),
+    Reconcile(Reconcile),
+}
+
+impl PayArgs {
+    /// The one verb that works on files and asks no window.
+    pub(super) fn reconcile(&self) -> Option<&Reconcile> {
+        if let Verb::Reconcile(args) = &self.verb { Some(args) } else { None }
+    }
 }
 
 /// Does what the verb says.
@@ -59,6 +70,9 @@ pub(super) async fn run(
         Verb::Duty(args) => duty::duty(teller, args).await,
         Verb::Bills(args) => duty::bills(teller, args).await,
         Verb::Bill(args) => duty::bill(teller, args).await,
+        Verb::Reconcile(args) => {
+            reconcile::run(Voice { format, language: session.language }, &args)
+        }
     }
 }
 
