@@ -157,16 +157,6 @@ create table consumer (
     primary key (agency, name)
 );
 
--- Events that an agency could not read, set aside for people.
-create table parked_event (
-    slot smallint not null,
-    position bigint not null,
-    agency smallint not null,
-    reason text not null,
-    parked_time timestamptz not null,
-    primary key (slot, position, agency)
-);
-
 -- What the tokens that callers keep are encrypted with. One row, made at the first start.
 create table token_key (
     slot smallint primary key check (slot = 0),

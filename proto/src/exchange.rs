@@ -6,6 +6,7 @@ use domain::history::{Reason, topic};
 use domain::refusal::{Code, Refusal};
 use domain::subscriber::{Subscriber, Topics};
 use domain::{DeclarationId, OrderId, RequestId, limits};
+use prost::Message as _;
 use uuid::Uuid;
 
 use crate::{raw, text, v1};
@@ -33,6 +34,16 @@ pub fn decision(by: Subscriber, answer: raw::Answer) -> Result<Decision, Refusal
         by,
         what,
     })
+}
+
+/// Whether what is kept of an entry can be read by whoever gets it as an event.
+///
+/// # Errors
+///
+/// Why it cannot, which only a damaged database can cause.
+pub fn check(facts: &[u8], declaration: Option<&[u8]>) -> Result<(), prost::DecodeError> {
+    v1::Facts::decode(facts)?;
+    declaration.map_or(Ok(()), |content| v1::Declaration::decode(content).map(drop))
 }
 
 /// A decision as an answer; what a repetition is compared by, and what waits to be said.

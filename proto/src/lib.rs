@@ -2,6 +2,7 @@
 //!
 //! `v1` is the schema as integrators see it; `raw` is the exchange server's view of the same bytes.
 
+pub mod bank;
 pub mod call;
 pub mod ceb;
 pub mod codec;

@@ -191,9 +191,6 @@ pub(crate) async fn work_left(
         let items = sqlx::query_scalar::<_, String>(AssertSqlSafe(items)).bind(now);
         left.extend(items.fetch_all(&mut connection).await.expect("the table is there"));
     }
-    let parked = "select 'parked ' || p::text from declaration.parked_event p";
-    let parked = sqlx::query_scalar::<_, String>(parked).fetch_all(&mut connection).await;
-    left.extend(parked.expect("the table is there"));
     connection.close().await.expect("it was open");
     left
 }

@@ -17,7 +17,7 @@ const SHOWN_MAX: usize = 60;
 
 impl Reader<'_> {
     /// Notes that the message breaks a rule at `name`, a child of the group that is open.
-    pub(super) fn fault(&mut self, code: Code, at: usize, name: &str, text: String, zh: String) {
+    pub(crate) fn fault(&mut self, code: Code, at: usize, name: &str, text: String, zh: String) {
         let fault = Fault { code, line: 0, element: self.path_to(name), text, text_zh: zh };
         self.faults.push((at, fault));
     }
@@ -34,12 +34,12 @@ impl Reader<'_> {
     }
 
     /// Whether nothing was wrong so far.
-    pub(super) fn is_clean(&self) -> bool {
+    pub(crate) fn is_clean(&self) -> bool {
         self.faults.is_empty()
     }
 
     /// Every fault, in the order of lines.
-    pub(super) fn into_faults(self) -> Vec<Fault> {
+    pub(crate) fn into_faults(self) -> Vec<Fault> {
         let mut faults = with_lines(self.source, self.faults, (0, 1));
         faults.truncate(limits::VIOLATIONS_MAX);
         faults
@@ -351,7 +351,7 @@ pub(super) fn line_at(source: &str, at: usize) -> u32 {
 
 /// A name or value as a fault repeats it: cut, because it may be megabytes long, and without
 /// characters that would garble the sentence around it.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let mut short: String =
         text.chars().take(SHOWN_MAX).collect::<String>().escape_debug().collect();
     if short.len() < text.len() && text.chars().nth(SHOWN_MAX).is_some() {

@@ -21,12 +21,12 @@ mod declaration;
 pub mod dxp;
 mod envelope;
 pub mod export;
-mod fault;
+pub(crate) mod fault;
 pub mod import;
 mod messages;
 pub mod parcel;
 mod place;
-mod reader;
+pub(crate) mod reader;
 mod schema;
 mod table;
 mod value;
@@ -256,7 +256,7 @@ pub fn write_message(message: &Outgoing<'_>) -> String {
 }
 
 /// The text of a message without its byte order mark.
-fn utf8(bytes: &[u8]) -> Result<&str, Fault> {
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, Fault> {
     let whole = |code, line, text: String, text_zh: String| {
         Err(Fault { code, line, element: String::new(), text, text_zh })
     };

@@ -26,7 +26,7 @@ const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 /// A namespace, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Space {
+pub(crate) enum Space {
     Ceb,
     Dxp,
     Dsig,
@@ -34,21 +34,21 @@ pub(super) enum Space {
 }
 
 /// A start tag.
-pub(super) struct Open<'i> {
+pub(crate) struct Open<'i> {
     /// Offset of its `<`.
-    pub(super) at: usize,
-    pub(super) space: Space,
-    pub(super) tag: BytesStart<'i>,
+    pub(crate) at: usize,
+    pub(crate) space: Space,
+    pub(crate) tag: BytesStart<'i>,
 }
 
 impl Open<'_> {
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.tag.local_name().into_inner()
     }
 }
 
 /// What comes next in the message.
-pub(super) enum Item<'i> {
+pub(crate) enum Item<'i> {
     Open(Open<'i>),
     Close,
     Text(Cow<'i, str>),
@@ -57,11 +57,11 @@ pub(super) enum Item<'i> {
 
 /// Reading cannot go on; the reason is among the faults.
 #[derive(Debug)]
-pub(super) struct Stop;
+pub(crate) struct Stop;
 
 /// Reads one message. Its fields are shared with the tables of the next module.
-pub(super) struct Reader<'i> {
-    pub(super) source: &'i str,
+pub(crate) struct Reader<'i> {
+    pub(crate) source: &'i str,
     xml: NsReader<&'i [u8]>,
     depth: usize,
     /// The last start tag was `<x/>`: its end is still to be told.
@@ -70,7 +70,7 @@ pub(super) struct Reader<'i> {
     pub(super) path: Vec<(&'static str, u32)>,
     /// For each group its offset and then the offset of each row of its table, 0 when absent.
     pub(super) marks: Vec<u32>,
-    pub(super) faults: Vec<(usize, Fault)>,
+    pub(crate) faults: Vec<(usize, Fault)>,
     /// Faults that do not refuse the message, since the last call of [`Self::take_warnings`].
     pub(super) warnings: Vec<(usize, Fault)>,
     /// The signature was verified and taken off: it need not stand there.
@@ -78,7 +78,7 @@ pub(super) struct Reader<'i> {
 }
 
 impl<'i> Reader<'i> {
-    pub(super) fn new(source: &'i str) -> Self {
+    pub(crate) fn new(source: &'i str) -> Self {
         let mut xml = NsReader::from_str(source);
         xml.config_mut().check_comments = true;
         // The search for a prefix is linear in them.
@@ -97,7 +97,7 @@ impl<'i> Reader<'i> {
     }
 
     /// The next item, comments left out.
-    pub(super) fn next(&mut self) -> Result<Item<'i>, Stop> {
+    pub(crate) fn next(&mut self) -> Result<Item<'i>, Stop> {
         if std::mem::take(&mut self.empty) {
             self.depth -= 1;
             return Ok(Item::Close);
@@ -149,7 +149,7 @@ impl<'i> Reader<'i> {
     }
 
     /// The root element. `end` is the length of the message, where it is told when there is none.
-    pub(super) fn root(&mut self, end: usize) -> Result<Open<'i>, Stop> {
+    pub(crate) fn root(&mut self, end: usize) -> Result<Open<'i>, Stop> {
         loop {
             match self.next()? {
                 Item::Open(root) => return Ok(root),
@@ -161,7 +161,7 @@ impl<'i> Reader<'i> {
     }
 
     /// Nothing but the end may come after the root.
-    pub(super) fn end(&mut self) -> Result<(), Stop> {
+    pub(crate) fn end(&mut self) -> Result<(), Stop> {
         loop {
             match self.next()? {
                 Item::Open(second) => {
@@ -178,7 +178,7 @@ impl<'i> Reader<'i> {
     }
 
     /// Reads on to the end of the element that was opened last.
-    pub(super) fn skip(&mut self) -> Result<(), Stop> {
+    pub(crate) fn skip(&mut self) -> Result<(), Stop> {
         let outer = self.depth - 1;
         while self.depth > outer {
             self.next()?;
@@ -187,7 +187,7 @@ impl<'i> Reader<'i> {
     }
 
     /// The text of the element that was opened last, when it is nothing but text; its end is read too.
-    pub(super) fn leaf(&mut self, name: &str) -> Result<Option<Cow<'i, str>>, Stop> {
+    pub(crate) fn leaf(&mut self, name: &str) -> Result<Option<Cow<'i, str>>, Stop> {
         let mut text = Cow::Borrowed("");
         let mut told = false;
         loop {
@@ -213,7 +213,7 @@ impl<'i> Reader<'i> {
     }
 
     /// Refuses attributes of an element that has none in the schema. `known` are those that it has.
-    pub(super) fn attributes(&mut self, open: &Open<'_>, known: &[&str]) {
+    pub(crate) fn attributes(&mut self, open: &Open<'_>, known: &[&str]) {
         for attribute in open.tag.attributes().flatten() {
             let free = attribute.key.as_namespace_binding().is_some()
                 || known.contains(&attribute.key.into_inner())
@@ -228,6 +228,14 @@ impl<'i> Reader<'i> {
                     format!("{}没有属性{name}", open.name()),
                 );
             }
+        }
+    }
+
+    /// Namespace of the element that was opened last.
+    pub(crate) fn namespace(&self, open: &Open<'_>) -> &str {
+        match self.xml.resolver().resolve_element(open.tag.name()).0 {
+            ResolveResult::Bound(space) => space.0,
+            ResolveResult::Unbound | ResolveResult::Unknown(_) => "",
         }
     }
 

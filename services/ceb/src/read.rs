@@ -4,6 +4,7 @@ use domain::Slot;
 use domain::documents::DocumentKind;
 use sqlx::PgPool;
 use store::page::Page;
+use store::tail::Tail;
 use store::{Fault, ServiceError, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -37,22 +38,35 @@ impl DocumentRef {
 }
 
 /// The messages of an exchange number after a position: at most so many, and none begins beyond so many
-/// bytes.
+/// bytes. A message of which nothing but itself can be read any more is among them: `tail` says so to people.
 pub(crate) async fn log(
     pool: &PgPool,
+    tail: &Tail,
     dxp_id: &str,
     about: &DocumentRef,
     after: i64,
-    (most, bytes): (i64, i64),
+    page: (i64, i64),
 ) -> Result<Vec<Logged>, Fault> {
-    if !about.is_everything() {
-        return log_about(pool, dxp_id, about, after, (most, bytes)).await;
-    }
+    let rows = if about.is_everything() {
+        log_of_all(pool, dxp_id, after, page).await?
+    } else {
+        log_about(pool, dxp_id, about, after, page).await?
+    };
+    let slot = Slot::of(dxp_id);
+    rows.into_iter().map(|row| row.logged(tail, slot)).collect()
+}
+
+async fn log_of_all(
+    pool: &PgPool,
+    dxp_id: &str,
+    after: i64,
+    (most, bytes): (i64, i64),
+) -> Result<Vec<LogRow>, Fault> {
     let rows = sqlx::query_as!(
         LogRow,
         // Bounded by bytes too: the first is always among them.
-        r#"select number, version, facts, body as "body!", recorded_time
-           from (select number, version, facts, body, recorded_time,
+        r#"select number, position, version, facts, body as "body!", recorded_time
+           from (select number, j.position, version, facts, body, recorded_time,
                         sum(octet_length(body)) over (order by number) - octet_length(body) as before
                  from (select * from log where log.slot = $1 and log.owner = $2 and number > $3
                        order by number limit $4) as numbered
@@ -64,10 +78,8 @@ pub(crate) async fn log(
         after,
         most,
         bytes
-    )
-    .fetch_all(pool)
-    .await?;
-    rows.into_iter().map(Logged::try_from).collect()
+    );
+    Ok(rows.fetch_all(pool).await?)
 }
 
 /// Those about one order or document. A statement of its own, so that each has the plan that fits it.
@@ -77,20 +89,21 @@ async fn log_about(
     about: &DocumentRef,
     after: i64,
     (most, bytes): (i64, i64),
-) -> Result<Vec<Logged>, Fault> {
+) -> Result<Vec<LogRow>, Fault> {
     let rows = sqlx::query_as!(
         LogRow,
-        // The key stands behind the guid, as `receipt::DocumentRef` keeps both.
-        r#"select number, version, facts, body as "body!", recorded_time
-           from (select number, version, facts, body, recorded_time,
+        // The key stands behind the guid, as `receipt::DocumentRef` keeps both. Bytes that are no text are
+        // no key, and no reason to fail.
+        r#"select number, position, version, facts, body as "body!", recorded_time
+           from (select number, j.position, version, facts, body, recorded_time,
                         sum(octet_length(body)) over (order by number) - octet_length(body) as before
                  from journal j
                  join log on log.slot = $1 and log.position = j.position
                  where j.slot = $1 and j.owner = $2 and subject = $3 and number > $4
                    and body is not null
-                   and ($5 = '' or translate(convert_from(
-                           substr(facts, position('\x1e'::bytea in facts) + 1), 'UTF8'),
-                           chr(31), ' ') = $5)
+                   and ($5 = '' or translate(encode(
+                           substr(facts, position('\x1e'::bytea in facts) + 1), 'escape'),
+                           chr(31), ' ') = encode(convert_to($5, 'UTF8'), 'escape'))
                  order by number limit $6) as page
            where before < $7 order by number"#,
         Slot::of(dxp_id).column(),
@@ -100,31 +113,31 @@ async fn log_about(
         about.key,
         most,
         bytes
-    )
-    .fetch_all(pool)
-    .await?;
-    rows.into_iter().map(Logged::try_from).collect()
+    );
+    Ok(rows.fetch_all(pool).await?)
 }
 
 struct LogRow {
     number: i64,
+    position: i64,
     version: i32,
     facts: Vec<u8>,
     body: Vec<u8>,
     recorded_time: OffsetDateTime,
 }
 
-impl TryFrom<LogRow> for Logged {
-    type Error = Fault;
-
-    fn try_from(row: LogRow) -> Result<Self, Fault> {
-        Ok(Self {
-            position: column::unsigned(row.number)?,
-            message_type: column::number(row.version)?,
-            about: receipt::DocumentRef::read(&row.facts)?,
-            body: row.body,
-            time: row.recorded_time,
-        })
+impl LogRow {
+    /// As a message. What says of which kind it is and what it is about may be damaged: the message itself is
+    /// carried all the same, and so is everything behind it.
+    fn logged(self, tail: &Tail, slot: Slot) -> Result<Logged, Fault> {
+        let heading =
+            || Ok((column::number(self.version)?, receipt::DocumentRef::read(&self.facts)?));
+        let (message_type, about) = heading().unwrap_or_else(|fault: Fault| {
+            tail.report_damaged(slot, self.position, &fault);
+            Default::default()
+        });
+        let position = column::unsigned(self.number)?;
+        Ok(Logged { position, message_type, about, body: self.body, time: self.recorded_time })
     }
 }
 

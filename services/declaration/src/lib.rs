@@ -103,7 +103,7 @@ fn mount(parts: &Parts, profile: Profile, lanes: usize) -> Mount {
         rehearsals: Rehearsals::default(),
     }));
     let batch = service.0.batch.clone();
-    let mount = loops.mount(&[], |routes| {
+    let mount = loops.mount(exchange::QUEUES, |routes| {
         let exchange = service.exchange().into_server();
         let service = DeclarationServiceServer::new(service);
         let service = service.max_decoding_message_size(limits::MESSAGE_BYTES_MAX);

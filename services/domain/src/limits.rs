@@ -49,6 +49,8 @@ pub const EXCHANGE_BATCH_BYTES_MAX: usize = 1024 * 1024;
 pub const ANSWERS_MAX: usize = 1_000;
 /// Commits that a slow reader may lag behind before it reads from the database instead of memory.
 pub const TAIL_BATCHES_MAX: usize = 64;
+/// Damaged entries of a journal that a process has told people of. Beyond, it tells of them again.
+pub const DAMAGED_ENTRIES_KNOWN_MAX: usize = 10_000;
 /// Journal entries read from the database at once. A content has up to half a megabyte.
 pub const REPLAY_PAGE: i64 = 128;
 /// Seconds that a pull of receipts may wait for the first one; below [`UNARY_SECONDS_MAX`].

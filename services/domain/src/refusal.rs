@@ -134,6 +134,7 @@ pub enum Code {
     XmlTooManyDocuments,
     XmlValueUnreadable,
     JsonMalformed,
+    BankSumWrong,
     DataDirectoryInUse,
     PortInUse,
     PostgresMissing,
@@ -148,7 +149,7 @@ pub enum Code {
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 107] = {
+    pub const ALL: [Self; 108] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
@@ -168,7 +169,7 @@ impl Code {
             SingleLimitExceeded, DateWrong, BuyerIdWrong, TransportUnusual, DigestWrong,
             ScriptOutsideSandbox, ReasonMissing, PartyCodeWrong, XmlMalformed, XmlEncoding,
             XmlTooLarge, XmlForbidden, XmlTooDeep, XmlElementUnexpected, XmlTransferBlock,
-            XmlTypeUnsupported, XmlTooManyDocuments, XmlValueUnreadable, JsonMalformed,
+            XmlTypeUnsupported, XmlTooManyDocuments, XmlValueUnreadable, JsonMalformed, BankSumWrong,
             DataDirectoryInUse, PortInUse,
             PostgresMissing, PostgresUnsafe, PostgresFailed, ConnectionFailed, FileUnreadable,
             FileExposed, NotASandbox,
@@ -278,6 +279,7 @@ impl Code {
             Self::XmlTooManyDocuments => ("SW-3009", FixMessage, "a message has 1 to 100 documents", "每个报文的单证数须为1至100"),
             Self::XmlValueUnreadable => ("SW-3010", FixMessage, "a value cannot be read as what the schema says", "字段值与规范类型不符"),
             Self::JsonMalformed => ("SW-3011", FixMessage, "the JSON does not fit the schema", "JSON不符合数据结构"),
+            Self::BankSumWrong => ("SW-3012", FixMessage, "sums, counts or balances of a bank file do not agree", "银行文件的金额合计、笔数或余额不符"),
             Self::DataDirectoryInUse => ("SW-4001", Operator, "another window uses this data directory", "数据目录已被占用"),
             Self::PortInUse => ("SW-4002", Operator, "the port is in use", "端口已被占用"),
             Self::PostgresMissing => ("SW-4003", Operator, "no PostgreSQL server programs were found", "未找到PostgreSQL"),

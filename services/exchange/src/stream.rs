@@ -18,14 +18,15 @@ use futures::{FutureExt as _, Stream, StreamExt as _};
 use proto::raw::connect_request::Frame as In;
 use proto::raw::connect_response::Frame as Out;
 use proto::{exchange as wire, raw, status};
-use store::journal::Entry;
+use store::journal::{self, Entry};
 use store::tail::Reader;
 use store::{Fault, column};
 use tokio::time::Instant;
 use tonic::{Status, Streaming};
+use uuid::Uuid;
 
-use crate::Shared;
 use crate::slots::{Lease, Stored};
+use crate::{Shared, parked};
 
 /// How often stored positions are kept. A crash between two of these only means that events are
 /// delivered again.
@@ -99,8 +100,19 @@ pub(crate) fn serve(
                     }
                 }
                 Step::Renew => match session.renew(&shared).await {
-                    Ok(true) => yield session.opened()?,
-                    Ok(false) => {}
+                    Ok(changed) => {
+                        if changed {
+                            yield session.opened()?;
+                        }
+                        match session.again(&shared).await {
+                            Ok(Some(again)) => yield again,
+                            Ok(None) => {}
+                            Err(status) => {
+                                ended = Err(status);
+                                break;
+                            }
+                        }
+                    }
                     Err(status) => {
                         ended = Err(status);
                         break;
@@ -212,6 +224,10 @@ struct Session {
     backlog: VecDeque<Arc<Entry>>,
     /// Sent and not yet acknowledged, by slot.
     unacknowledged: BTreeMap<Slot, VecDeque<i64>>,
+    /// Of these, parked events that were sent again, with their ids.
+    again: BTreeMap<(Slot, i64), Uuid>,
+    /// Of those, what was acknowledged and is not out of the queue yet.
+    settled: Vec<(Slot, Uuid)>,
     progress: Progress,
     in_flight: usize,
     in_flight_max: usize,
@@ -251,6 +267,8 @@ impl Session {
             reader: shared.tail.read(shared.pool.clone(), []),
             backlog: VecDeque::new(),
             unacknowledged: BTreeMap::new(),
+            again: BTreeMap::new(),
+            settled: Vec::new(),
             progress: Progress::new(open.progress_seconds),
             in_flight: 0,
             // No machine that we run on has a narrower usize.
@@ -343,8 +361,7 @@ impl Session {
         let mut bytes = 0;
         let without_content = self.without_content;
         let fits = |entry: &&Arc<Entry>| {
-            let content = entry.body.as_ref().filter(|_| without_content);
-            bytes += entry.size() - content.map_or(0, Bytes::len);
+            bytes += size(entry, without_content);
             bytes <= limits::EXCHANGE_BATCH_BYTES_MAX
         };
         // One event goes alone however large it is.
@@ -354,23 +371,65 @@ impl Session {
             let (slot, position) = (entry.slot, entry.position);
             let seen = self.delivered.get(&slot).is_some_and(|head| position <= *head);
             let attempt = if seen { 2 } else { 1 };
-            match event(&entry, attempt) {
-                Ok(mut event) => {
-                    if without_content {
-                        event.declaration.clear();
-                    }
+            match event(&entry, content(&entry, without_content), attempt) {
+                Ok(event) => {
                     self.unacknowledged.entry(slot).or_default().push_back(position);
                     events.push(event);
                 }
                 Err(fault) => {
-                    fault.report("an entry of the journal cannot be sent and was set aside");
-                    let reason = fault.to_string();
-                    let parked = self.lease.park(&shared.pool, slot, position, &reason).await;
-                    parked.map_err(|fault| unavailable(&fault))?;
+                    shared.tail.report_damaged(slot, position, &fault);
+                    let parked = parked::park(shared, self.subscriber, &entry, &fault);
+                    parked.await.map_err(|fault| unavailable(&fault))?;
                 }
             }
         }
         Ok(events)
+    }
+
+    /// The next frame of parked events that people want to be sent again. An event goes while nothing else of
+    /// its slot is on its way, so that an acknowledgement that comes then means it.
+    async fn again(&mut self, shared: &Shared) -> Result<Option<raw::ConnectResponse>, Status> {
+        if !self.has_room() || self.progress.stalled {
+            return Ok(None);
+        }
+        let read = |fault: Fault| unavailable(&fault);
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        for item in parked::due(shared, self.subscriber).await.map_err(read)? {
+            let (slot, position) = (item.slot, item.place);
+            let quiet = self.unacknowledged.get(&slot).is_none_or(VecDeque::is_empty);
+            if !quiet || !self.reader.cursors().contains_key(&slot) {
+                continue;
+            }
+            let full = self.in_flight + events.len() >= self.in_flight_max
+                || events.len() >= limits::EXCHANGE_BATCH_MAX
+                || bytes >= limits::EXCHANGE_BATCH_BYTES_MAX;
+            if full {
+                break;
+            }
+            let found = journal::at(&shared.pool, slot, &[position]).await.map_err(read)?;
+            let Some(entry) = found.first() else { continue };
+            bytes += size(entry, self.without_content);
+            let attempt = item.tries.unsigned_abs().saturating_add(2);
+            match event(entry, content(entry, self.without_content), attempt) {
+                Ok(event) => {
+                    self.unacknowledged.entry(slot).or_default().push_back(position);
+                    self.again.insert((slot, position), item.id);
+                    events.push(event);
+                }
+                Err(fault) => {
+                    let parked = parked::park(shared, self.subscriber, entry, &fault);
+                    parked.await.map_err(read)?;
+                }
+            }
+        }
+        if events.is_empty() {
+            return Ok(None);
+        }
+        if self.in_flight == 0 {
+            self.progress.begin();
+        }
+        self.in_flight += events.len();
+        Ok(Some(frame(Out::Batch(raw::Batch { events }))))
     }
 
     async fn hear(
@@ -397,11 +456,7 @@ impl Session {
                 let (Some(slot), Ok(position)) = (slot, i64::try_from(at.position)) else {
                     return Err(status::plain(Code::FrameUnexpected));
                 };
-                tracing::warn!(agency = ?self.subscriber, slot = at.slot, position, "an event was parked");
-                let printable = reason.chars().filter(|c| !c.is_control());
-                let reason: String = printable.take(limits::TEXT_MAX).collect();
-                self.lease
-                    .park(&shared.pool, slot, position, &reason)
+                self.park(shared, slot, position, &reason)
                     .await
                     .map_err(|fault| unavailable(&fault))
             }
@@ -411,6 +466,26 @@ impl Session {
         }
     }
 
+    /// Sets an event aside that the agency could not take. It stays where it is when it was sent again: then
+    /// the acknowledgement that follows does not mean it.
+    async fn park(
+        &mut self,
+        shared: &Shared,
+        slot: Slot,
+        position: i64,
+        reason: &str,
+    ) -> Result<(), Fault> {
+        let found = journal::at(&shared.pool, slot, &[position]).await?;
+        let told = |entry: &&Entry| self.topics.include(entry.topics);
+        let Some(entry) = found.first().filter(told) else {
+            let (agency, slot) = (self.subscriber.row().name, slot.number());
+            tracing::warn!(agency, slot, position, "an agency parks what it was not sent");
+            return Ok(());
+        };
+        self.again.remove(&(slot, position));
+        parked::park(shared, self.subscriber, entry, reason).await
+    }
+
     fn acknowledge(&mut self, ack: &raw::Ack) -> Result<(), Status> {
         if i64::try_from(ack.epoch) != Ok(self.lease.epoch()) {
             return Err(refuse(
@@ -418,16 +493,15 @@ impl Session {
             ));
         }
         for raw::Position { slot, position } in &ack.positions {
-            let Some(sent) = Slot::new(*slot).and_then(|slot| self.unacknowledged.get_mut(&slot))
-            else {
-                continue;
-            };
+            let Some(slot) = Slot::new(*slot) else { continue };
+            let Some(sent) = self.unacknowledged.get_mut(&slot) else { continue };
             // Beyond every position: all that was sent.
             let position = i64::try_from(*position).unwrap_or(i64::MAX);
-            while sent.front().is_some_and(|oldest| *oldest <= position) {
-                sent.pop_front();
+            while let Some(oldest) = sent.pop_front_if(|oldest| *oldest <= position) {
                 self.in_flight -= 1;
                 self.progress.begin();
+                let parked = self.again.remove(&(slot, oldest));
+                self.settled.extend(parked.map(|id| (slot, id)));
             }
         }
         // What it had got of slots that others have now is stored there again; here it shows that it lives.
@@ -459,6 +533,17 @@ impl Session {
         moved.retain(|(slot, position)| self.kept.get(slot) != Some(position));
         self.lease.store(&shared.pool, &moved).await.map_err(|fault| unavailable(&fault))?;
         self.kept.extend(moved);
+        self.settle(shared).await
+    }
+
+    /// Takes parked events out of the queue that were sent again and acknowledged.
+    async fn settle(&mut self, shared: &Shared) -> Result<(), Status> {
+        if self.settled.is_empty() {
+            return Ok(());
+        }
+        let settled = parked::settle(shared, self.subscriber, &self.settled).await;
+        settled.map_err(|fault| unavailable(&fault))?;
+        self.settled.clear();
         Ok(())
     }
 
@@ -489,6 +574,7 @@ impl Session {
             self.backlog.retain(|entry| entry.slot != *slot);
             let sent = self.unacknowledged.remove(slot).unwrap_or_default(); // nothing was sent
             self.in_flight -= sent.len();
+            self.again.retain(|(other, _), _| other != slot);
             self.progress.lose(*slot, sent.front().copied());
         }
         let new: Stored = held
@@ -497,9 +583,8 @@ impl Session {
             .collect();
         let slots: Vec<i16> = new.iter().map(|(slot, _)| slot.column()).collect();
         if !slots.is_empty() {
-            let heads = store::journal::heads(&shared.pool, &slots)
-                .await
-                .map_err(|fault| unavailable(&fault))?;
+            let heads =
+                journal::heads(&shared.pool, &slots).await.map_err(|fault| unavailable(&fault))?;
             self.delivered.extend(heads);
         }
         for (slot, stored) in &new {
@@ -511,6 +596,7 @@ impl Session {
 
     async fn close(&mut self, shared: &Shared) -> Result<(), Status> {
         tracing::info!(agency = ?self.subscriber, "an agency left");
+        self.settle(shared).await?;
         self.lease.close(&shared.pool, &self.stored()).await.map_err(|fault| unavailable(&fault))
     }
 }
@@ -546,7 +632,22 @@ fn positions(of: impl Iterator<Item = (Slot, i64)>) -> Result<Vec<raw::Position>
     .collect()
 }
 
-fn event(entry: &Entry, attempt: u32) -> Result<raw::Event, Fault> {
+/// What was declared, for a consumer that wants it.
+fn content(entry: &Entry, without_content: bool) -> Option<&Bytes> {
+    entry.body.as_ref().filter(|_| !without_content)
+}
+
+/// About as many bytes as an entry takes on the wire.
+fn size(entry: &Entry, without_content: bool) -> usize {
+    let left_out = entry.body.as_ref().filter(|_| without_content);
+    entry.size() - left_out.map_or(0, Bytes::len)
+}
+
+/// An entry as it is sent. Its payload goes out as it is kept; one that is no message would end every stream
+/// that it is sent on, whoever reads it, so that is seen here.
+fn event(entry: &Entry, content: Option<&Bytes>, attempt: u32) -> Result<raw::Event, Fault> {
+    wire::check(&entry.facts, content.map(|content| &content[..]))
+        .map_err(|error| Fault::Broken(format!("it is kept as no message: {error}")))?;
     Ok(raw::Event {
         slot: entry.slot.number(),
         position: column::unsigned(entry.position)?,
@@ -559,6 +660,6 @@ fn event(entry: &Entry, attempt: u32) -> Result<raw::Event, Fault> {
         time: Some(proto::timestamp(entry.recorded_time)),
         facts: entry.facts.clone(),
         // Most entries carry no content; none is no bytes on the wire.
-        declaration: entry.body.clone().unwrap_or_default(),
+        declaration: content.cloned().unwrap_or_default(),
     })
 }

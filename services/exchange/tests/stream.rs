@@ -15,6 +15,7 @@ use proto::v1::{self, connect_request::Frame as Out, connect_response::Frame as 
 use sqlx::PgPool;
 use store::journal::{Entry, Heads};
 use store::tail::Tail;
+use store::{Clock, queue};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
@@ -53,7 +54,10 @@ async fn served_to(kind: Kind, pool: &PgPool, let_go: Arc<Semaphore>) -> (Channe
     let mut tasks = JoinSet::new();
     tasks.spawn(tail.run(pool.clone(), CancellationToken::new()));
     let slow = Arc::new(Slow(let_go));
-    let exchange = Exchange::new(pool.clone(), tail, slow, CancellationToken::new());
+    #[expect(clippy::disallowed_methods, reason = "tests are a process of their own")]
+    let clock = Clock::new(OffsetDateTime::now_utc);
+    let rows = (pool.clone(), clock);
+    let exchange = Exchange::new("declaration", rows, tail, slow, CancellationToken::new());
     let caller = Arc::new(Principal {
         name: "caller".to_owned(),
         kind,
@@ -91,6 +95,15 @@ const CONTENT: &[u8] = b"\x12\x049610";
 
 /// Writes an entry about these topics.
 async fn write_about(topics: i32, pool: &PgPool, id: DeclarationId, version: i32) {
+    write_entry(topics, pool, id, version, FACTS).await;
+}
+
+/// Writes an entry about a content with these bytes as its facts.
+async fn write_damaged(pool: &PgPool, id: DeclarationId, version: i32, facts: &[u8]) {
+    write_entry(history::topic::CONTENT, pool, id, version, facts).await;
+}
+
+async fn write_entry(topics: i32, pool: &PgPool, id: DeclarationId, version: i32, facts: &[u8]) {
     let mut tx = pool.begin().await.expect("the database is there");
     let mut heads = Heads::lock(&mut tx, &[id.slot().column()]).await.expect("it has a head");
     let entry = Entry {
@@ -105,7 +118,7 @@ async fn write_about(topics: i32, pool: &PgPool, id: DeclarationId, version: i32
         topics,
         recorded_time: OffsetDateTime::UNIX_EPOCH,
         trace: String::new(),
-        facts: FACTS.into(),
+        facts: facts.to_vec().into(),
         body: Some(CONTENT.into()),
     };
     heads.append(&mut tx, &[entry]).await.expect("it fits");
@@ -221,17 +234,103 @@ async fn an_entry_that_cannot_be_is_set_aside_and_nothing_else_is() {
     assert_eq!((event.version, event.position), (1, 1));
 
     write(&pool, id, -1).await;
+    write_damaged(&pool, id, 2, b"{").await;
     write(&pool, id, 3).await;
     // What cannot be may be read before what is behind it is there: an empty frame is none.
     let Ok(In::Batch(batch)) = next(&mut frames).await else { panic!("what is behind it comes") };
     let come: Vec<_> = batch.events.iter().map(|event| (event.version, event.position)).collect();
-    assert_eq!(come, [(3, 3)], "there is no version below zero");
-    let parked: Vec<(i64, String)> = sqlx::query_as("select position, reason from parked_event")
-        .fetch_all(&pool)
-        .await
-        .expect("the database is there");
-    let [(2, reason)] = &parked[..] else { panic!("{parked:?}") };
-    assert!(reason.contains("-1"), "{reason}");
+    assert_eq!(come, [(3, 4)], "there is no version below zero, and one is kept as no message");
+    let parked = parked(&pool).await;
+    let reasons: Vec<&str> = parked.iter().map(|item| item.reason.as_str()).collect();
+    let [version, message] = reasons[..] else { panic!("{parked:?}") };
+    assert!(version.contains("position 2") && version.contains("-1"), "{version}");
+    assert!(message.contains("position 3") && message.contains("no message"), "{message}");
+}
+
+/// What was set aside, in its order.
+async fn parked(pool: &PgPool) -> Vec<queue::StuckItem> {
+    queue::stuck(pool, (Uuid::nil(), None), 100).await.expect("the database is there")
+}
+
+/// Parks an event.
+async fn park(sender: &mpsc::Sender<v1::ConnectRequest>, event: &v1::Event, reason: &str) {
+    let position = Some(v1::Position { slot: event.slot, position: event.position });
+    let frame = Some(Out::Park(v1::Park { position, reason: reason.to_owned() }));
+    sender.send(v1::ConnectRequest { frame }).await.expect("the stream holds");
+}
+
+#[tokio::test]
+async fn a_parked_event_is_shown_and_sent_again_when_people_say_so() {
+    let database = Database::new("parked").await;
+    let pool = database.another_process().await;
+    let id = DeclarationId::new(Uuid::now_v7(), Slot::of("3702960001"));
+    write(&pool, id, 1).await;
+    let (channel, _server) = served(&database.pool, Arc::new(Semaphore::new(1))).await;
+    let (sender, mut frames, epoch, event) = connected(channel.clone()).await;
+    let unknown = v1::Event { position: 99, ..event.clone() };
+    park(&sender, &unknown, "of which nobody knows").await;
+    park(&sender, &event, "cannot\u{0} be stored").await;
+    acknowledge(&sender, epoch, std::slice::from_ref(&event)).await;
+    let shown = async |reason: &str| {
+        let start = std::time::Instant::now();
+        loop {
+            let items = parked(&pool).await;
+            if let [item] = &items[..]
+                && item.reason.ends_with(reason)
+            {
+                return item.clone();
+            }
+            assert!(start.elapsed() < PATIENCE && items.len() < 2, "{items:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let item = shown("cannot be stored").await;
+    assert_eq!((item.queue.as_str(), item.subject), ("parked-customs", id.uuid()));
+
+    // What is behind it comes, and it comes again when people say so; it may fail again.
+    write(&pool, id, 2).await;
+    let Ok(In::Batch(batch)) = next(&mut frames).await else { panic!("what is behind it comes") };
+    acknowledge(&sender, epoch, &batch.events).await;
+    retry(&pool, &item).await;
+    let Ok(In::Batch(batch)) = next(&mut frames).await else { panic!("it comes again") };
+    let [again] = &batch.events[..] else { panic!("{batch:?}") };
+    assert_eq!((again.position, &again.event_id), (event.position, &event.event_id));
+    assert!(again.attempt > 1, "{again:?}");
+    park(&sender, again, "not yet").await;
+    acknowledge(&sender, epoch, std::slice::from_ref(again)).await;
+    let item = shown("not yet").await;
+
+    // Who gets it again and leaves without a word gets it another time; what is acknowledged is done.
+    retry(&pool, &item).await;
+    let Ok(In::Batch(batch)) = next(&mut frames).await else { panic!("it comes again") };
+    assert_eq!(batch.events[0].position, event.position);
+    drop((sender, frames));
+    let (sender, mut frames, opened) = consumer(channel, "two", 0).await;
+    let batch = loop {
+        match next(&mut frames).await.expect("the stream holds") {
+            In::Batch(batch) => break batch,
+            In::Opened(_) => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    let positions: Vec<u64> = batch.events.iter().map(|event| event.position).collect();
+    assert_eq!(positions, [event.position], "and nothing that was acknowledged");
+    acknowledge(&sender, opened.epoch, &batch.events).await;
+    let start = std::time::Instant::now();
+    let left = async || {
+        let left = sqlx::query_scalar::<_, i64>("select count(*) from queue_item");
+        left.fetch_one(&pool).await.expect("the database is there")
+    };
+    while left().await > 0 {
+        assert!(start.elapsed() < PATIENCE, "it is out of the queue");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn retry(pool: &PgPool, item: &queue::StuckItem) {
+    let before = OffsetDateTime::UNIX_EPOCH;
+    let retried = queue::retry(pool, Some(item.id), before).await.expect("the database is there");
+    assert_eq!(retried, 1);
 }
 
 /// Acknowledges events.

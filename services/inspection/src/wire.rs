@@ -320,8 +320,21 @@ pub(crate) fn told(
                 facts: facts(principal, &entry.facts)?,
                 time: Some(proto::timestamp(entry.recorded_time)),
                 resume_token: proto::text(token),
+                unreadable: false,
             })
         }
+    }
+}
+
+/// What is told of an entry that cannot be read.
+pub(crate) fn unreadable(entry: &Entry, token: Option<String>) -> v1::WatchOrdersResponse {
+    let name = format!("{}/inspection", DeclarationId::from_uuid(entry.subject).name());
+    v1::WatchOrdersResponse {
+        order: Some(v1::OrderRecord { name, ..Default::default() }),
+        facts: Vec::new(),
+        time: Some(proto::timestamp(entry.recorded_time)),
+        resume_token: proto::text(token),
+        unreadable: true,
     }
 }
 

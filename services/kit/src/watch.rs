@@ -1,5 +1,7 @@
 //! Watching one's own: the journal of a service, as far as it concerns a caller, from a token or from now.
 
+use std::sync::Arc;
+
 use domain::Slot;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
@@ -43,6 +45,31 @@ pub struct Watcher<'a> {
     pub token: &'a str,
     /// `None` for everything that concerns it.
     pub only: Option<Subject>,
+}
+
+/// What a watcher is told of news. An entry that cannot be read ends no watch: people hear of it, and the
+/// watcher is told only that there is one, by `unreadable`.
+///
+/// # Errors
+///
+/// What `tell` fails at without the entry's fault.
+pub fn tell<A>(
+    tail: &Tail,
+    news: News,
+    tell: impl FnOnce(News) -> Result<A, ServiceError>,
+    unreadable: impl FnOnce(&Entry, Option<String>) -> A,
+) -> Result<A, ServiceError> {
+    let entry = match &news {
+        News::Entry(entry, token) => Some((Arc::clone(entry), token.clone())),
+        News::Quiet(_) => None,
+    };
+    match (tell(news), entry) {
+        (Err(ServiceError::Fault(fault @ Fault::Broken(_))), Some((entry, token))) => {
+            tail.report_damaged(entry.slot, entry.position, &fault);
+            Ok(unreadable(&entry, token))
+        }
+        (told, _) => told,
+    }
 }
 
 impl Journal<'_> {

@@ -15,7 +15,7 @@ use kit::deliver::{Delivery, Port};
 use kit::rpc::{self, Answer, Answers, Call};
 use kit::service::{Connections, Loops, Manifest, Mount, Parts, Plans, Pools, Start};
 use kit::stuck::{self, Operation};
-use kit::watch::{Journal, Subject, Watcher};
+use kit::watch::{self, Journal, Subject, Watcher};
 use proto::v1;
 use proto::v1::declaration_service_client::DeclarationServiceClient;
 use proto::v1::declaration_service_server::{DeclarationService, DeclarationServiceServer};
@@ -122,19 +122,27 @@ impl Shared {
         let own = owner.clone();
         let concerns = move |entry: &Entry| entry.owner == own;
         let news = journal.watch(watcher, Slot::all().collect(), positions, concerns).await?;
-        Ok(news.map(|news| {
-            Ok(match news? {
+        let told = |news| {
+            Ok(match news {
                 News::Quiet(resume_token) => {
                     v1::WatchResponse { resume_token, ..Default::default() }
                 }
                 News::Entry(entry, token) => v1::WatchResponse {
                     name: entry.subject.to_string(),
-                    version: entry.version.unsigned_abs(),
+                    version: store::column::number(entry.version)?,
                     resume_token: proto::text(token),
                     ..Default::default()
                 },
             })
-        }))
+        };
+        let unreadable = |entry: &Entry, token| v1::WatchResponse {
+            name: entry.subject.to_string(),
+            resume_token: proto::text(token),
+            unreadable: true,
+            ..Default::default()
+        };
+        let tail = self.tail.clone();
+        Ok(news.map(move |news| watch::tell(&tail, news?, told, unreadable)))
     }
 }
 
@@ -512,6 +520,34 @@ async fn a_watcher_is_told_of_its_own_and_goes_on_where_it_stopped() {
         };
         assert_eq!(ended.code(), Grpc::Unavailable);
     }
+    served.end().await;
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_read_ends_no_watch() {
+    let served = Served::new("damaged").await;
+    let own = Uuid::from_u128(1);
+    served.write("anna", own, 1).await;
+    let mut all = served.watch("anna", "", "").await.expect("it begins");
+    for version in [-1, 3] {
+        served.write("anna", own, version).await;
+    }
+    let mut one = served.watch("anna", &own.to_string(), "").await.expect("it begins");
+    let mut heard = Vec::new();
+    for (watching, count) in [(&mut all, 2), (&mut one, 3)] {
+        for _ in 0..count {
+            heard.push(watching.next().await.expect("it goes on"));
+        }
+    }
+    // There is no version below zero; the watcher hears of it all the same, in its place.
+    assert!(heard.iter().all(|(name, ..)| *name == own.to_string()), "{heard:?}");
+    let versions: Vec<u32> = heard.iter().map(|(_, version, _)| *version).collect();
+    assert_eq!(versions, [0, 3, 1, 0, 3]);
+    // And goes on behind it.
+    let (_, _, token) = heard.pop().expect("five");
+    let mut resumed = served.watch("anna", &own.to_string(), &token).await.expect("it goes on");
+    served.write("anna", own, 4).await;
+    assert_eq!(resumed.next().await.expect("news").1, 4);
     served.end().await;
 }
 

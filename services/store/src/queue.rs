@@ -153,9 +153,6 @@ pub async fn fail(
     reason: &str,
     then: Then,
 ) -> Result<(), Fault> {
-    // What a text column cannot hold is no part of a reason.
-    let reason: String =
-        reason.chars().filter(|c| !c.is_control()).take(limits::TEXT_MAX).collect();
     let (due, stuck) = match then {
         Then::Again(due) => (due, None),
         Then::Stuck(now) => (item.due, Some(now)),
@@ -167,13 +164,52 @@ pub async fn fail(
         item.id,
         queue,
         item.tries,
-        reason,
+        printable(reason),
         due,
         stuck
     )
     .execute(pool)
     .await?;
     Ok(())
+}
+
+/// Sets an item aside that nobody tries before people say so; one more try, when it is there already. False
+/// when it was set aside before.
+///
+/// # Errors
+///
+/// [`Fault`] from the database.
+pub async fn set_aside(
+    pool: &PgPool,
+    queue: &str,
+    item: &Item,
+    reason: &str,
+    now: OffsetDateTime,
+) -> Result<bool, Fault> {
+    let set = sqlx::query!(
+        "insert into queue_item (slot, id, queue, kind, subject, place, body, due_time, tries, reason,
+                                 stuck_time)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10)
+         on conflict (slot, id, queue) do update
+         set tries = queue_item.tries + 1, reason = excluded.reason, stuck_time = excluded.stuck_time
+         where queue_item.stuck_time is null",
+        item.slot.column(),
+        item.id,
+        queue,
+        item.kind,
+        item.subject,
+        item.place,
+        item.body,
+        item.due,
+        printable(reason),
+        now
+    );
+    Ok(set.execute(pool).await?.rows_affected() > 0)
+}
+
+/// What a text column can hold of a reason.
+fn printable(reason: &str) -> String {
+    reason.chars().filter(|c| !c.is_control()).take(limits::TEXT_MAX).collect()
 }
 
 /// What becomes of an item after a try.

@@ -7,7 +7,7 @@
 //! The tail may lose anything without harm: every reader has a position for each slot, takes what follows
 //! without a gap, and reads from the database what it missed.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -134,13 +134,16 @@ pub struct Tail {
     replays: Arc<Replays>,
     /// For the one who drives.
     begun: Arc<Mutex<Option<UnboundedReceiver<Shared<Reading>>>>>,
+    /// Entries that cannot be read, of which people know.
+    damaged: Arc<Mutex<BTreeSet<(Slot, i64)>>>,
 }
 
 impl Default for Tail {
     fn default() -> Self {
         let (driver, begun) = unbounded_channel();
         let begun = Arc::new(Mutex::new(Some(begun)));
-        Self { readers: Arc::default(), replays: Arc::new(Replays::new(driver)), begun }
+        let replays = Arc::new(Replays::new(driver));
+        Self { readers: Arc::default(), replays, begun, damaged: Arc::default() }
     }
 }
 
@@ -148,7 +151,25 @@ impl Tail {
     /// The same for other readers, who do not wait for each other when they read what they missed.
     pub fn apart(&self) -> Self {
         let replays = Arc::new(Replays::new(self.replays.driver.clone()));
-        Self { readers: Arc::clone(&self.readers), replays, begun: Arc::clone(&self.begun) }
+        Self {
+            readers: Arc::clone(&self.readers),
+            replays,
+            begun: Arc::clone(&self.begun),
+            damaged: Arc::clone(&self.damaged),
+        }
+    }
+
+    /// An entry cannot be read: it is counted and logged, once for all readers, who go on behind it.
+    pub fn report_damaged(&self, slot: Slot, position: i64, fault: &Fault) {
+        let mut damaged = lock(&self.damaged);
+        if damaged.len() >= limits::DAMAGED_ENTRIES_KNOWN_MAX {
+            damaged.clear();
+        }
+        if damaged.insert((slot, position)) {
+            metrics::counter!("sw_journal_damaged_total").increment(1);
+            let slot = slot.number();
+            tracing::error!(%fault, slot, position, "an entry of the journal is passed over");
+        }
     }
 
     /// Tells readers. Called after the commit.

@@ -361,7 +361,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Object to the findings: a second examination (复验) by other officers, once",
         "对查验结果提出异议：由其他人员复验，一次为限",
     ),
-    ("Of this service: ceb or inspection [default: both]", "所属服务，ceb或inspection [默认：二者]"),
+    ("Of this service: declaration, ceb or inspection [default: all]", "所属服务，declaration、ceb或inspection [默认：全部]"),
     ("Of which line of goods [default: of the consignment]", "针对哪项商品 [默认：整批]"),
     (
         "Officers begin to look. Looking by machine and by hand are two steps",

@@ -35,6 +35,15 @@ pub enum Currency {
 }
 
 impl Currency {
+    /// All of them.
+    pub const ALL: [Self; 8] =
+        [Self::Cny, Self::Usd, Self::Eur, Self::Gbp, Self::Jpy, Self::Hkd, Self::Aud, Self::Cad];
+
+    /// The one with these letters; `None` when it is none of ours.
+    pub fn of(letters: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|currency| currency.letters() == letters)
+    }
+
     /// Letters of ISO 4217, number of the customs' code table, and digits of the minor unit.
     const fn row(self) -> (&'static str, &'static str, u32) {
         match self {

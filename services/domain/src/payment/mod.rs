@@ -5,8 +5,10 @@
 //! reasons; [`declared`] computes it for a declaration. [`import_list`] says which goods may come, [`tariff_change`] what changes between two days,
 //! [`words`] how numbers are called and written for people.
 //! [`guarantee`] says how full a guarantee is; [`settlement`] what a quote of a bank exchanges;
-//! [`matching`] which receipts pay which orders.
+//! [`statement`] is what a bank says of an account, [`matching`] which receipts pay which orders, and
+//! [`amount`] how amounts of a currency are written.
 
+pub mod amount;
 pub mod built_in;
 pub mod declared;
 pub mod guarantee;
@@ -15,6 +17,7 @@ pub mod ledger;
 pub mod matching;
 pub mod parameters;
 pub mod settlement;
+pub mod statement;
 pub mod tariff_change;
 pub mod tax;
 pub mod words;
