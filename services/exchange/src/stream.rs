@@ -411,7 +411,8 @@ impl Session {
             bytes += size(entry, self.without_content);
             let attempt = item.tries.unsigned_abs().saturating_add(2);
             match event(entry, content(entry, self.without_content), attempt) {
-                Ok(event) => {
+                Ok(mut event) => {
+                    event.again = true;
                     self.unacknowledged.entry(slot).or_default().push_back(position);
                     self.again.insert((slot, position), item.id);
                     events.push(event);
@@ -661,5 +662,6 @@ fn event(entry: &Entry, content: Option<&Bytes>, attempt: u32) -> Result<raw::Ev
         facts: entry.facts.clone(),
         // Most entries carry no content; none is no bytes on the wire.
         declaration: content.cloned().unwrap_or_default(),
+        again: false,
     })
 }
