@@ -47,3 +47,12 @@ create table request (
     recorded_time timestamptz not null,
     primary key (slot, request_id, caller)
 );
+
+-- Names of the data keys that ever encrypted something here. A process that has not all of them does not
+-- start: it could not read what is there.
+create table data_key (
+    slot smallint not null check (slot = 0),
+    -- The first four bytes of the key's SHA-256.
+    name bigint not null check (name between 0 and 4294967295),
+    primary key (slot, name)
+);

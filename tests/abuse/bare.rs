@@ -1,7 +1,7 @@
 //! The control: a server of the same libraries, with the same certificates, and no defence of ours. It has
 //! 512 places for handshakes and does nothing to give one back.
 
-use std::io::BufRead as _;
+use std::io::{BufRead as _, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use client::Config;
+use futures::StreamExt as _;
 use proto::v1;
 use rustls::RootCertStore;
 use rustls::server::WebPkiClientVerifier;
@@ -105,7 +106,7 @@ fn acceptor(identities: &Path) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// Takes a submission as it comes and lists much, as a service that counts nothing.
+/// Takes a submission as it comes, lists much and watches without end, as a service that counts nothing.
 #[derive(Debug, Clone)]
 struct Takes;
 
@@ -124,8 +125,12 @@ impl tower::Service<http::Request<Body>> for Takes {
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         Box::pin(async move {
-            let lists = request.uri().path().ends_with("/List");
-            Ok(if lists {
+            let path = request.uri().path();
+            let (lists, watches) = (path.ends_with("/List"), path.ends_with("/Watch"));
+            Ok(if watches {
+                let codec = ProstCodec::<v1::WatchResponse, v1::WatchRequest>::default();
+                tonic::server::Grpc::new(codec).server_streaming(Self, request).await
+            } else if lists {
                 let codec = ProstCodec::<v1::ListResponse, v1::ListRequest>::default();
                 tonic::server::Grpc::new(codec).unary(Self, request).await
             } else {
@@ -152,6 +157,19 @@ impl tonic::server::UnaryService<v1::ListRequest> for Takes {
     }
 }
 
+impl tonic::server::ServerStreamingService<v1::WatchRequest> for Takes {
+    type Response = v1::WatchResponse;
+    type ResponseStream = futures::stream::BoxStream<'static, Result<v1::WatchResponse, Status>>;
+    type Future = Answered<Self::ResponseStream>;
+
+    fn call(&mut self, _: Request<v1::WatchRequest>) -> Self::Future {
+        let beats = tokio::time::interval(Duration::from_secs(1));
+        let beats = tokio_stream::wrappers::IntervalStream::new(beats);
+        let told = beats.map(|_| Ok(v1::WatchResponse::default())).boxed();
+        Box::pin(std::future::ready(Ok(Response::new(told))))
+    }
+}
+
 impl tonic::server::UnaryService<v1::SubmitRequest> for Takes {
     type Response = v1::SubmitResponse;
     type Future = Answered<v1::SubmitResponse>;
@@ -165,6 +183,8 @@ impl tonic::server::UnaryService<v1::SubmitRequest> for Takes {
 pub(crate) struct BareProcess {
     child: Child,
     address: String,
+    /// What it says later has to go somewhere.
+    _out: std::io::BufReader<std::process::ChildStdout>,
 }
 
 /// In which directory the certificates are, for that process.
@@ -179,11 +199,11 @@ impl BareProcess {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the test starts again");
-        let out = std::io::BufReader::new(child.stdout.take().expect("piped"));
-        let address = out.lines().find_map(|line| {
+        let mut out = std::io::BufReader::new(child.stdout.take().expect("piped"));
+        let address = out.by_ref().lines().find_map(|line| {
             line.ok()?.split_once("serves at ").map(|(_, address)| address.to_owned())
         });
-        Self { child, address: address.expect("it says where it serves") }
+        Self { child, address: address.expect("it says where it serves"), _out: out }
     }
 
     /// The same caller, there.

@@ -23,6 +23,7 @@ mod overload;
 mod process;
 mod reads;
 mod space;
+mod stalled;
 mod watches;
 mod wire;
 

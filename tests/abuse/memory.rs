@@ -24,9 +24,12 @@ use crate::wire::tls;
 use crate::{meter, times};
 
 /// What the window's process may have, whatever ten callers do.
-const RESIDENT_MAX: u64 = 400 * 1024 * 1024;
+pub(crate) const RESIDENT_MAX: u64 = 400 * 1024 * 1024;
 const CROWD: usize = 10;
 pub(crate) const SUBMIT: &str = "/single_window.declaration.v1.DeclarationService/Submit";
+pub(crate) const SUBMIT_STREAM: &str =
+    "/single_window.declaration.v1.DeclarationService/SubmitStream";
+pub(crate) const WATCH: &str = "/single_window.declaration.v1.DeclarationService/Watch";
 const LIST: &str = "/single_window.declaration.v1.DeclarationService/List";
 /// One byte below what a message may have.
 const MESSAGE_BYTES: usize = domain::limits::MESSAGE_BYTES_MAX - 1;
@@ -76,15 +79,15 @@ async fn raw(config: &Config) -> Option<tonic::client::Grpc<tonic::transport::Ch
     Some(grpc)
 }
 
-/// A connection that takes little before somebody reads it.
-async fn narrow(config: &Config) -> Option<tonic::transport::Channel> {
+/// A connection that takes so many bytes of an answer before somebody reads it.
+pub(crate) async fn narrow(config: &Config, room: u32) -> Option<tonic::transport::Channel> {
     let config = config.clone();
     let connect = tower::service_fn(move |_| {
         let config = config.clone();
         async move { tls(&config).await.map(hyper_util::rt::TokioIo::new) }
     });
     let endpoint = tonic::transport::Endpoint::from_static("http://localhost")
-        .initial_stream_window_size(16 * 1024)
+        .initial_stream_window_size(room)
         .initial_connection_window_size(64 * 1024);
     endpoint.connect_with_connector(connect).await.ok()
 }
@@ -154,13 +157,13 @@ async fn unfinished_post(config: &Config, path: &str, bytes: usize) -> Option<St
 }
 
 /// An answer that was asked for and is not read.
-type Unread = tonic::Streaming<Bytes>;
+pub(crate) type Unread = tonic::Streaming<Bytes>;
 
 /// Asks for so many pages and reads none of them.
 async fn lists_unread(config: &Config, many: usize) -> Vec<Unread> {
     let request = v1::ListRequest { page_size: 1_000, ..Default::default() };
     let request = Bytes::from(request.encode_to_vec());
-    let Some(channel) = narrow(config).await else { return Vec::new() };
+    let Some(channel) = narrow(config, 16 * 1024).await else { return Vec::new() };
     let grpc = tonic::client::Grpc::new(channel);
     let asked = (0..many).map(|_| {
         let (mut grpc, request) = (grpc.clone(), request.clone());

@@ -18,6 +18,8 @@ mod national_rules;
 mod national_tools;
 mod one_inspection;
 mod one_release;
+mod payment;
+mod personal_data;
 mod receipt_order;
 mod refused;
 mod replay;

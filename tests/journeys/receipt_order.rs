@@ -262,7 +262,7 @@ async fn what_was_parked_is_told_when_it_is_sent_again() {
     sqlx::raw_sql(back).execute(&mut database).await.expect("it is ours");
     sandbox.spawn();
     sandbox.ready().await;
-    let parked = "select count(*) from queue_item where queue = 'parked-gateway'";
+    let parked = "select count(*) from queue_item where queue = 'parked-national-door'";
     let parked = async |database: &mut sqlx::PgConnection, due: i64| {
         eventually("it is in the queue, or out of it", PATIENCE, async || {
             let count: i64 =

@@ -11,9 +11,9 @@ use tonic::{Response, Status};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
-use crate::harness::Sandbox;
 use crate::harness::national::{Erp, Export, Import, app_time, example, export, guid, import};
 use crate::harness::people::{self, Enterprise, FIRM_A, filing};
+use crate::harness::{PATIENCE, Sandbox};
 
 /// The firm that asks, and its number.
 const FIRM_B: &str = "3702960002";
@@ -210,16 +210,13 @@ fn shown(answer: Result<String, Status>, sent: &str) -> String {
     told.replace(sent, "SENT")
 }
 
-/// The first answer of a stream, or nothing within a moment.
+/// The first answer of a stream. One that stays open says so, with a heartbeat at the latest.
 async fn first<T: std::fmt::Debug>(
     stream: Result<Response<tonic::Streaming<T>>, Status>,
 ) -> Result<String, Status> {
     let mut stream = stream?.into_inner();
-    let wait = std::time::Duration::from_millis(300);
-    match tokio::time::timeout(wait, stream.message()).await {
-        Ok(told) => told.map(|told| format!("{told:#?}")),
-        Err(_) => Ok("nothing".to_owned()),
-    }
+    let told = tokio::time::timeout(PATIENCE, stream.message()).await.expect("a word in time")?;
+    Ok(format!("{told:#?}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,7 @@ use proto::{memory, status, turn};
 use store::commit_queue::WhenFull;
 use store::share::Share;
 use store::tail::{Reader, Signal};
-use store::{ServiceError, journal};
+use store::{Fault, ServiceError, journal};
 
 use crate::commit::CebCommand;
 use crate::receipt::IssuedReceipt;
@@ -245,8 +245,12 @@ impl Ceb {
     /// Hears of what comes into the log of an exchange number from now on. Listening begins before looking, so
     /// that nothing falls between; and at the head, because what is behind is found by its reader's name.
     async fn listen(&self, dxp_id: &str) -> Result<Reader, ServiceError> {
-        let heads = journal::heads(&self.reads, &[Slot::of(dxp_id).column()]).await?;
-        Ok(self.tail.read(self.reads.clone(), heads))
+        Ok(self.tail.read(self.reads.clone(), self.heads(dxp_id).await?))
+    }
+
+    async fn heads(&self, dxp_id: &str) -> Result<Vec<(Slot, i64)>, Fault> {
+        let _turn = self.tail.turn().await;
+        journal::heads(&self.reads, &[Slot::of(dxp_id).column()]).await
     }
 }
 
@@ -258,13 +262,20 @@ fn follow_log(
 ) -> impl Stream<Item = Result<v1::FollowReceiptsResponse, ServiceError>> + Send {
     async_stream::try_stream! {
         let mut position = after;
-        let everything = read::DocumentRef::default();
-        let mut tail = ceb.listen(&dxp_id).await?;
+        let (listens, own) = (Arc::clone(&ceb), dxp_id.clone());
+        let heads = ceb.tail.drive(async move { listens.heads(&own).await });
+        let mut tail = ceb.tail.read(ceb.reads.clone(), heads.await?);
         loop {
             // Behind every position there is nothing.
             let from = i64::try_from(position).unwrap_or(i64::MAX);
             let page = (0, limits::RECEIPTS_FOLLOWED_BYTES);
-            let messages = ceb.log(&dxp_id, &everything, from, page, Duration::ZERO).await?;
+            let (reads, own) = (Arc::clone(&ceb), dxp_id.clone());
+            let messages = ceb.tail.drive(async move {
+                let _turn = reads.tail.turn().await;
+                let everything = read::DocumentRef::default();
+                reads.log(&own, &everything, from, page, Duration::ZERO).await.map_err(Refusal::from)
+            });
+            let messages = messages.await?;
             let is_all = messages.is_empty();
             for message in messages {
                 position = message.position;

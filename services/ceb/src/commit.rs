@@ -103,7 +103,7 @@ impl Transaction for CebWriter {
             command.want(&mut wanted);
         }
         sqlx::query!("select pg_advisory_xact_lock(7102, 0)").execute(&mut *tx).await?;
-        let shelf = DocumentSet::load(&mut *tx, &wanted).await?;
+        let shelf = DocumentSet::load(&mut *tx, self.tail.cipher(), &wanted).await?;
         let now = self.clock.now();
         let received: BTreeSet<Slot> = commands
             .iter()
@@ -148,7 +148,8 @@ impl Transaction for CebWriter {
         for bill in std::mem::take(&mut step.bills) {
             export::release_bill(&mut step, &bill);
         }
-        let Written { entries, positions, errands } = step.write(&mut *tx).await?;
+        let Written { entries, positions, errands } =
+            step.write(&mut *tx, self.tail.cipher()).await?;
         for (reply, mut receipts) in said {
             for receipt in &mut receipts {
                 // What its sender cannot read was written nowhere.

@@ -7,6 +7,7 @@ use domain::Slot;
 use domain::documents::{DocumentKind, ReceiptStatus, status};
 use sqlx::PgPool;
 use store::Fault;
+use store::cipher::Cipher;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -79,12 +80,13 @@ pub(crate) enum Cancelled {
 /// Looks for the inventory that a cancellation is about.
 pub(crate) async fn cancelled_inventory(
     pool: &PgPool,
+    cipher: &Cipher,
     paper: &StoredDocument,
 ) -> Result<Cancelled, Fault> {
     let mut wanted = DocumentKeys::default();
     wanted.keys.insert((paper.kind.number(), paper.key.clone()));
     let mut connection = pool.acquire().await?;
-    let shelf = DocumentSet::load(&mut connection, &wanted).await?;
+    let shelf = DocumentSet::load(&mut connection, cipher, &wanted).await?;
     let inventory = shelf.cancelled_by(paper);
     Ok(match inventory {
         Some(inventory) => match inventory.declaration {

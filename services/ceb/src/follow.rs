@@ -13,6 +13,7 @@ use domain::documents::{DocumentKind, ReceiptStatus, status};
 use domain::{RequestId, Slot};
 use sqlx::PgConnection;
 use store::Fault;
+use store::cipher::Cipher;
 use store::inbox::Inbox;
 use store::queue::{self, Item};
 use store::request::{RequestKey, Requests, Seen};
@@ -341,7 +342,7 @@ impl EventWrites {
     }
 
     /// Writes what has to wait, in the transaction that moved the inbox.
-    pub(crate) async fn write(&self, tx: &mut PgConnection) -> Result<(), Fault> {
-        queue::enqueue(tx, EVENTS, &self.behind).await
+    pub(crate) async fn write(&self, tx: &mut PgConnection, cipher: &Cipher) -> Result<(), Fault> {
+        queue::enqueue(tx, cipher, EVENTS, &self.behind).await
     }
 }

@@ -104,8 +104,8 @@ fn mount(
     policy: Policy,
     routes: impl FnOnce(Routes, Service) -> Routes + Send + 'static,
 ) -> Mount {
-    let Pools { work, reads, tokens } = parts.pools.clone();
-    let (tail, clock, draining) = (Tail::default(), parts.clock.clone(), parts.draining.clone());
+    let Pools { work, reads, tokens, cipher } = parts.pools.clone();
+    let (tail, clock, draining) = (Tail::new(cipher), parts.clock.clone(), parts.draining.clone());
     let hints = Arc::new(errand::Hints::default());
     let desk = CebWriter { tail: tail.clone(), clock: clock.clone(), errands: Arc::clone(&hints) };
     let (batch, lanes) = commit_queue::lanes(Arc::new(desk), &work, LANES, &parts.closing);

@@ -3,6 +3,8 @@
 use domain::Slot;
 use domain::documents::DocumentKind;
 use sqlx::PgPool;
+use store::cipher::Cipher;
+use store::journal::decrypt_body;
 use store::page::Page;
 use store::tail::Tail;
 use store::{Fault, ServiceError, column};
@@ -53,7 +55,7 @@ pub(crate) async fn log(
         log_about(pool, dxp_id, about, after, page).await?
     };
     let slot = Slot::of(dxp_id);
-    rows.into_iter().map(|row| row.logged(tail, slot)).collect()
+    rows.into_iter().filter_map(|row| row.logged(tail, slot).transpose()).collect()
 }
 
 async fn log_of_all(
@@ -128,16 +130,23 @@ struct LogRow {
 
 impl LogRow {
     /// As a message. What says of which kind it is and what it is about may be damaged: the message itself is
-    /// carried all the same, and so is everything behind it.
-    fn logged(self, tail: &Tail, slot: Slot) -> Result<Logged, Fault> {
+    /// carried all the same. One that cannot be decrypted is passed over; what is behind either goes on.
+    fn logged(self, tail: &Tail, slot: Slot) -> Result<Option<Logged>, Fault> {
         let heading =
             || Ok((column::number(self.version)?, receipt::DocumentRef::read(&self.facts)?));
         let (message_type, about) = heading().unwrap_or_else(|fault: Fault| {
             tail.report_damaged(slot, self.position, &fault);
             Default::default()
         });
+        let body = match decrypt_body(tail.cipher(), slot, self.position, self.body) {
+            Ok(body) => body.into(),
+            Err(fault) => {
+                tail.report_damaged(slot, self.position, &fault);
+                return Ok(None);
+            }
+        };
         let position = column::unsigned(self.number)?;
-        Ok(Logged { position, message_type, about, body: self.body, time: self.recorded_time })
+        Ok(Some(Logged { position, message_type, about, body, time: self.recorded_time }))
     }
 }
 
@@ -168,7 +177,7 @@ pub(crate) async fn documents(
 ) -> Result<(Vec<Found>, String), ServiceError> {
     // Ids are in the order in which documents came.
     let page = Page::of(&ceb.tokens, caller, ("documents", &filter), asked)?;
-    let pool = &ceb.reads;
+    let (pool, cipher) = (&ceb.reads, ceb.tail.cipher());
     let named = match &filter.number {
         Some(number) => Some(named(pool, number).await?),
         None => None,
@@ -203,9 +212,9 @@ pub(crate) async fn documents(
     .await
     .map_err(Fault::from)?;
     let papers: Vec<StoredDocument> =
-        rows.into_iter().map(TryInto::try_into).collect::<Result<_, Fault>>()?;
+        rows.into_iter().map(|row| row.document(cipher)).collect::<Result<_, Fault>>()?;
     let (papers, next) = page.cut(papers, |paper| *paper.id.as_bytes())?;
-    let shelf = beside(pool, &papers).await?;
+    let shelf = beside(pool, cipher, &papers).await?;
     let found = papers
         .into_iter()
         .map(|paper| Found { missing: matching::missing(&shelf, &paper), paper })
@@ -231,11 +240,15 @@ async fn named(pool: &PgPool, number: &str) -> Result<Vec<Uuid>, Fault> {
 }
 
 /// What the waiting inventories on a page are matched with.
-async fn beside(pool: &PgPool, papers: &[StoredDocument]) -> Result<DocumentSet, Fault> {
+async fn beside(
+    pool: &PgPool,
+    cipher: &Cipher,
+    papers: &[StoredDocument],
+) -> Result<DocumentSet, Fault> {
     let mut wanted = DocumentKeys::default();
     for paper in papers.iter().filter(|paper| matching::is_waiting(paper)) {
         wanted.keys.insert((paper.kind.number(), paper.key.clone()));
     }
     let mut connection = pool.acquire().await?;
-    DocumentSet::load(&mut connection, &wanted).await
+    DocumentSet::load(&mut connection, cipher, &wanted).await
 }

@@ -103,7 +103,7 @@ async fn each(
     items: &[queue::Item],
     handle: impl AsyncFnOnce(Vec<StoredDocument>) -> Vec<Delivery>,
 ) -> Vec<Delivery> {
-    let found = match document_set::of_items(&ceb.reads, items).await {
+    let found = match document_set::of_items(&ceb.reads, ceb.tail.cipher(), items).await {
         Ok(found) => found,
         Err(fault) => return Delivery::shared(&fault, items),
     };
@@ -203,7 +203,7 @@ fn outcome(answer: v1::SubmitStreamResponse) -> Result<Outcome, Delivery> {
 
 /// Withdraws the inventory that a cancellation names, in whatever version it is.
 async fn withdraw(ceb: &Ceb, window: &Window, paper: StoredDocument) -> Delivery {
-    let outcome = match errand::cancelled_inventory(&ceb.reads, &paper).await {
+    let outcome = match errand::cancelled_inventory(&ceb.reads, ceb.tail.cipher(), &paper).await {
         Ok(errand::Cancelled::Declaration(id)) => try_withdraw(window, &paper, id).await,
         Ok(errand::Cancelled::NotYet) => return Delivery::NotYet,
         Ok(errand::Cancelled::Ended) => {

@@ -12,6 +12,7 @@ use domain::{Slot, limits};
 use proto::ceb::{self, MessageType};
 use sqlx::PgConnection;
 use store::Fault;
+use store::cipher::Cipher;
 use store::journal::{Entry, Heads};
 use store::numbers::{CHINA, use_numbers, used_numbers};
 use store::request::Requests;
@@ -94,16 +95,20 @@ impl CebTransaction {
     }
 
     /// Writes everything, unless something happened that cannot be.
-    pub(crate) async fn write(self, tx: &mut PgConnection) -> Result<Written, Fault> {
+    pub(crate) async fn write(
+        self,
+        tx: &mut PgConnection,
+        cipher: &Cipher,
+    ) -> Result<Written, Fault> {
         let Self { now, shelf, mail, numbers, events, requests, fault, .. } = self;
         if let Some(fault) = fault {
             return Err(fault);
         }
         use_numbers(&mut *tx, PRE_NO, day(now), &numbers.given).await?;
-        shelf.write(&mut *tx, now).await?;
+        shelf.write(&mut *tx, cipher, now).await?;
         requests.write(&mut *tx, now).await?;
-        events.write(&mut *tx).await?;
-        let entries = post(&mut *tx, mail, now).await?;
+        events.write(&mut *tx, cipher).await?;
+        let entries = post(&mut *tx, cipher, mail, now).await?;
         let positions = log::append(&mut *tx, &entries).await?;
         Ok(Written { entries, positions, errands: shelf.has_errands() })
     }
@@ -277,6 +282,7 @@ fn day(now: OffsetDateTime) -> i32 {
 /// Appends the mail to the logs of its readers.
 async fn post(
     tx: &mut PgConnection,
+    cipher: &Cipher,
     mail: Vec<OutboundMessage>,
     now: OffsetDateTime,
 ) -> Result<Vec<Entry>, Fault> {
@@ -303,10 +309,10 @@ async fn post(
                 recorded_time: now,
                 trace: mail.trace,
                 facts: mail.about.kept(),
-                body: Some(mail.body),
+                body: Ok(Some(mail.body)),
             })
         })
         .collect::<Result<_, Fault>>()?;
-    heads.append(tx, &entries).await?;
+    heads.append(tx, cipher, &entries).await?;
     Ok(entries)
 }

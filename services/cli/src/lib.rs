@@ -21,11 +21,13 @@ mod card;
 pub mod ceb;
 pub mod change;
 pub mod clock;
+mod csv;
 mod follow;
 pub mod help;
 mod input;
 pub mod inspect;
 pub mod options;
+pub mod pay;
 mod problem;
 pub mod read;
 mod report;
@@ -36,6 +38,7 @@ mod table;
 pub mod tax;
 mod values;
 pub mod verdict;
+pub mod verify;
 pub mod watch;
 mod words;
 
@@ -70,6 +73,8 @@ pub enum Command {
     Stuck(stuck::Stuck),
     Clock(clock::Clock),
     Tax(tax::Tax),
+    Pay(pay::Pay),
+    Verify(verify::Verify),
 }
 
 impl Command {
@@ -79,7 +84,7 @@ impl Command {
     ///
     /// What kept it from doing so.
     pub async fn run(self, options: &Options) -> anyhow::Result<Exit> {
-        let has_csv = matches!(self, Self::Tax(_));
+        let has_csv = matches!(self, Self::Tax(_) | Self::Pay(_));
         anyhow::ensure!(
             has_csv || options.format() != Format::Csv,
             Said::new(
@@ -115,6 +120,8 @@ impl Command {
             Self::Ceb(args) => ceb::run(options.means(), args).await,
             Self::Inspect(args) => inspect::run(options.means(), args).await,
             Self::Stuck(args) => stuck::run(&options.session_as("admin").await?, args).await,
+            Self::Pay(args) => pay::run(&options.session().await?, options.format(), args).await,
+            Self::Verify(args) => verify::run(&options.session_as("admin").await?, args).await,
             Self::Clock(args) => {
                 let session = options.session_as("admin").await?;
                 clock::run(&session, args).await

@@ -273,6 +273,12 @@ impl Broken {
             }
         }
         let place = self.element.as_deref().unwrap_or(&self.field);
+        if let Some(file) = file.filter(|file| at.is_empty() && !self.text.contains(*file))
+            && place.is_empty()
+        {
+            // The whole file is meant.
+            file.clone_into(&mut at);
+        }
         let customs = match self.customs_code.as_str() {
             "" => String::new(),
             code => format!(" ({code})"),

@@ -92,8 +92,14 @@ async fn decide(
     let event = match decision.event(&case.clearance, order) {
         Ok(Some(event)) => event,
         Ok(None) => {
-            if let What::Progress(moved) = &decision.what {
-                step.record(case.id, [HistoryFact::InspectionMoved(moved.clone())]);
+            match &decision.what {
+                What::Progress(moved) => {
+                    step.record(case.id, [HistoryFact::InspectionMoved(moved.clone())]);
+                }
+                What::Duty(moved) => {
+                    step.record(case.id, [HistoryFact::DutyMoved(moved.clone())]);
+                }
+                What::Verdict { .. } | What::Findings { .. } | What::Reopening { .. } => {}
             }
             return Ok(Ok(Decided::Applied));
         }

@@ -1,11 +1,10 @@
 //! The one transaction of the declaration service. Everything that waits, of every kind, goes
 //! through it together: filings, amendments, withdrawals, verdicts and findings.
 //!
-//! Order: lock the slots' heads; load what is concerned; decide in the order of arrival, purely, in memory;
+//! Order: lock the slots' heads; load what is concerned and not remembered; decide in the order of arrival, purely, in memory;
 //! write. The lock
 //! makes a slot's work serial, so what was loaded stays true until the commit.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::clearance::Phase;
@@ -22,9 +21,10 @@ use store::tail::Tail;
 use store::{Clock, Fault};
 
 use crate::amend::{self, Amendment};
-use crate::row::{self, DeclarationRow, phase_column};
+use crate::open_declarations::{OpenDeclarations, Rows};
+use crate::row::{self, phase_column};
 use crate::submit::{self, Receipt, Submission};
-use crate::transaction::DeclarationTransaction;
+use crate::transaction::{Committed, DeclarationTransaction};
 use crate::withdraw::{self, Withdrawal};
 use crate::{clear, filing};
 
@@ -53,7 +53,7 @@ impl DeclarationCommand {
     }
 
     /// The request that is kept for it.
-    fn request(&self, cases: &HashMap<DeclarationId, DeclarationRow>) -> Option<RequestKey> {
+    fn request(&self, cases: &Rows) -> Option<RequestKey> {
         let of = |id: DeclarationId, request: RequestId| {
             let case = cases.get(&id)?;
             Some(filing::key(id.slot(), request, &case.declarant_code))
@@ -82,11 +82,12 @@ impl DeclarationCommand {
 pub(crate) struct DeclarationWriter {
     pub(crate) tail: Tail,
     pub(crate) clock: Clock,
+    pub(crate) open: OpenDeclarations,
 }
 
 impl Transaction for DeclarationWriter {
     type Command = DeclarationCommand;
-    type Published = Vec<Entry>;
+    type Published = Committed;
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {
@@ -97,7 +98,7 @@ impl Transaction for DeclarationWriter {
         &self,
         tx: &mut PgConnection,
         commands: &[DeclarationCommand],
-    ) -> Result<Vec<Entry>, Fault> {
+    ) -> Result<Committed, Fault> {
         let mut slots: Vec<i16> = commands.iter().map(|command| command.slot().column()).collect();
         slots.sort_unstable();
         slots.dedup();
@@ -106,11 +107,14 @@ impl Transaction for DeclarationWriter {
             commands.iter().filter_map(DeclarationCommand::subject).collect();
         subjects.sort_unstable();
         subjects.dedup();
-        let cases = row::load(&mut *tx, &subjects).await?;
+        let mut cases = self.open.take(&heads, &subjects);
+        subjects.retain(|id| !cases.contains_key(id));
+        cases.extend(row::load(&mut *tx, &subjects).await?);
         let requests = commands.iter().filter_map(|command| command.request(&cases));
         let requests = Requests::load(&mut *tx, requests).await?;
         let cases = with_repeated(&mut *tx, cases, &requests, commands).await?;
-        let mut step = DeclarationTransaction::new(tx, self.clock.now(), heads, cases, requests);
+        let (now, with) = (self.clock.now(), (tx, self.tail.cipher()));
+        let mut step = DeclarationTransaction::new(with, now, heads, cases, requests);
 
         let (mut submissions, mut decisions) = (Vec::new(), Vec::new());
         for command in commands {
@@ -141,7 +145,9 @@ impl Transaction for DeclarationWriter {
         step.write().await
     }
 
-    fn publish(&self, entries: Vec<Entry>) {
+    fn publish(&self, committed: Committed) {
+        let Committed { entries, heads, cases } = committed;
+        self.open.remember(&heads, cases);
         let released = |e: &&Entry| e.phase == phase_column(Phase::Released) && e.topics & END != 0;
         let count = metrics::counter!("sw_releases_total");
         entries.iter().filter(released).for_each(|_| count.increment(1));
@@ -152,10 +158,10 @@ impl Transaction for DeclarationWriter {
 /// Loads also what earlier requests were about that are asked again.
 async fn with_repeated(
     tx: &mut PgConnection,
-    mut cases: HashMap<DeclarationId, DeclarationRow>,
+    mut cases: Rows,
     requests: &Requests,
     commands: &[DeclarationCommand],
-) -> Result<HashMap<DeclarationId, DeclarationRow>, Fault> {
+) -> Result<Rows, Fault> {
     let mut repeated = Vec::new();
     if requests.are_new() {
         return Ok(cases);

@@ -11,6 +11,7 @@ mod clear;
 mod commit;
 mod filing;
 mod lookup;
+mod open_declarations;
 mod read;
 mod rehearsal;
 mod relay;
@@ -39,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 pub use store::ServiceError as Error;
 
 use commit::{DeclarationCommand, DeclarationWriter};
+use open_declarations::OpenDeclarations;
 use rehearsal::Rehearsals;
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/declaration");
@@ -84,9 +86,13 @@ pub fn start(profile: Profile, lanes: usize) -> Start {
 }
 
 fn mount(parts: &Parts, profile: Profile, lanes: usize) -> Mount {
-    let Pools { work, reads, tokens } = parts.pools.clone();
-    let tail = Tail::default();
-    let writer = Arc::new(DeclarationWriter { tail: tail.clone(), clock: parts.clock.clone() });
+    let Pools { work, reads, tokens, cipher } = parts.pools.clone();
+    let tail = Tail::new(cipher);
+    let writer = Arc::new(DeclarationWriter {
+        tail: tail.clone(),
+        clock: parts.clock.clone(),
+        open: OpenDeclarations::default(),
+    });
     let (batch, lanes) = commit_queue::lanes(Arc::clone(&writer), &work, lanes, &parts.closing);
     let mut loops = Loops::new(&MANIFEST, &work, parts);
     lanes.into_iter().for_each(|lane| loops.add(lane));

@@ -3,7 +3,7 @@
 //! The invariant: what happened to a declaration becomes an entry of the journal in the same
 //! transaction as the rows that it describes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use domain::DeclarationId;
@@ -11,27 +11,40 @@ use domain::clearance::{Joint, awaited};
 use domain::history::{HistoryFact, topic};
 use sqlx::PgConnection;
 use store::Fault;
+use store::cipher::Cipher;
 use store::column::integer;
-use store::journal::{Entry, Heads};
+use store::journal::{Entry, Heads, decrypt_body};
 use store::request::Requests;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::clear;
+use crate::open_declarations::Rows;
 use crate::row::{self, DeclarationRow, phase_column};
 
 /// A transaction under way: what was loaded, and what will be written.
 pub(crate) struct DeclarationTransaction<'t> {
     pub(crate) tx: &'t mut PgConnection,
+    cipher: &'t Cipher,
     pub(crate) now: OffsetDateTime,
     heads: Heads,
-    pub(crate) cases: HashMap<DeclarationId, DeclarationRow>,
+    pub(crate) cases: Rows,
     filed: Vec<DeclarationId>,
     /// Facts of a case that are not yet an entry.
     pending: BTreeMap<DeclarationId, Pending>,
     entries: Vec<Entry>,
     pub(crate) requests: Requests,
     pub(crate) clearing: clear::Writes,
+}
+
+/// What is told after the commit.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    pub(crate) entries: Vec<Entry>,
+    /// Where they are now.
+    pub(crate) heads: Heads,
+    /// What was loaded or filed, as it is now.
+    pub(crate) cases: Rows,
 }
 
 #[derive(Default)]
@@ -42,14 +55,15 @@ struct Pending {
 
 impl<'t> DeclarationTransaction<'t> {
     pub(crate) fn new(
-        tx: &'t mut PgConnection,
+        (tx, cipher): (&'t mut PgConnection, &'t Cipher),
         now: OffsetDateTime,
         heads: Heads,
-        cases: HashMap<DeclarationId, DeclarationRow>,
+        cases: Rows,
         requests: Requests,
     ) -> Self {
         Self {
             tx,
+            cipher,
             now,
             heads,
             cases,
@@ -122,7 +136,7 @@ impl<'t> DeclarationTransaction<'t> {
             recorded_time: self.now,
             trace: trace.to_owned(),
             facts: proto::facts::encode(records, &awaited(&case.clearance)),
-            body,
+            body: Ok(body),
         });
         Ok(position)
     }
@@ -136,21 +150,24 @@ impl<'t> DeclarationTransaction<'t> {
         let slot = id.slot();
         let own = self.entries.iter().find(|it| it.slot == slot && it.position == position);
         let body = match own {
-            Some(entry) => entry.body.clone(),
-            None => sqlx::query_scalar!(
-                "select body from journal where slot = $1 and position = $2",
-                slot.column(),
-                position
-            )
-            .fetch_optional(&mut *self.tx)
-            .await?
-            .flatten()
-            .map(Bytes::from),
+            Some(entry) => entry.body.clone()?,
+            None => {
+                let body = sqlx::query_scalar!(
+                    "select body from journal where slot = $1 and position = $2",
+                    slot.column(),
+                    position
+                )
+                .fetch_optional(&mut *self.tx)
+                .await?
+                .flatten();
+                body.map(|body| decrypt_body(self.cipher, slot, position, body)).transpose()?
+            }
         };
         body.ok_or_else(|| Fault::Broken("a declaration has no content in the journal".into()))
     }
 
-    pub(crate) async fn write(mut self) -> Result<Vec<Entry>, Fault> {
+    /// Writes everything.
+    pub(crate) async fn write(mut self) -> Result<Committed, Fault> {
         let waiting: Vec<_> = self.pending.keys().copied().collect();
         for id in waiting {
             self.enter(id, "")?;
@@ -164,15 +181,13 @@ impl<'t> DeclarationTransaction<'t> {
         row::update(self.tx, &changed).await?;
         self.requests.write(self.tx, self.now).await?;
         self.clearing.write(self.tx, self.now).await?;
-        self.heads.append(self.tx, &self.entries).await?;
-        Ok(self.entries)
+        self.heads.append(self.tx, self.cipher, &self.entries).await?;
+        let Self { entries, heads, cases, .. } = self;
+        Ok(Committed { entries, heads, cases })
     }
 }
 
-fn loaded(
-    cases: &mut HashMap<DeclarationId, DeclarationRow>,
-    id: DeclarationId,
-) -> Result<&mut DeclarationRow, Fault> {
+fn loaded(cases: &mut Rows, id: DeclarationId) -> Result<&mut DeclarationRow, Fault> {
     let found = cases.get_mut(&id);
     found.ok_or_else(|| Fault::Broken(format!("declaration {id} was not loaded")))
 }

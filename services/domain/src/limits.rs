@@ -32,6 +32,9 @@ pub const COMMIT_QUEUE_RESERVED: usize = 16;
 pub const COMMIT_WAIT_SECONDS: usize = 1;
 /// Requests that may wait in a lane however slow it was: a batch that is worth its transaction.
 pub const COMMIT_WAITING_MIN: usize = 512;
+/// Open declarations that the declaration service remembers, twice as many at most: some 600 bytes each. The
+/// others are loaded when something happens to them.
+pub const OPEN_REMEMBERED_MAX: usize = 16_384;
 /// Requests in one transaction, and of one caller waiting in a lane. Larger batches gain nothing and make everybody wait longer.
 pub const COMMIT_BATCH_MAX: usize = 1_500;
 /// Checks without effect (`validate_only`) at once: each takes a connection and a slot's lock.

@@ -95,6 +95,9 @@ pub enum Code {
     PlaceUnknown,
     RuleSetRefused,
     OfficersMissing,
+    GuaranteeShort,
+    TotalTooLarge,
+    DutyNotComputable,
     Internal,
     Required,
     TooLong,
@@ -144,12 +147,13 @@ pub enum Code {
     FileUnreadable,
     FileExposed,
     NotASandbox,
+    DataKeyMissing,
 }
 
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 108] = {
+    pub const ALL: [Self; 112] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
@@ -162,7 +166,7 @@ impl Code {
             OfficerConflict, InstructionUnknown, SampleUnknown, DisposalUnfounded, DisposalGiven,
             NotInInspectionOrder, ObjectionUsed, AttendanceNeeded, WrongTime, ChoiceUsedUp,
             NoSuchWindow, WindowFull, OrderTooLarge, CreditEntryUnknown, AppealUsed, PlaceUnknown,
-            RuleSetRefused, OfficersMissing, Internal, Required, TooLong, WrongLength, BadCharacter,
+            RuleSetRefused, OfficersMissing, GuaranteeShort, TotalTooLarge, DutyNotComputable, Internal, Required, TooLong, WrongLength, BadCharacter,
             CodeUnknown, NumberOutOfRange, ModeWrongWay, DirectionUnclear, LinePriceWrong,
             OrderSumWrong, QuantityMismatch, LineNumbersBroken, TooManyLines, WeightWrong,
             CurrencyWrong, PackagesWrong, GuarantorWrong, BondedDataMissing, VoyageDataMissing,
@@ -172,7 +176,7 @@ impl Code {
             XmlTypeUnsupported, XmlTooManyDocuments, XmlValueUnreadable, JsonMalformed, BankSumWrong,
             DataDirectoryInUse, PortInUse,
             PostgresMissing, PostgresUnsafe, PostgresFailed, ConnectionFailed, FileUnreadable,
-            FileExposed, NotASandbox,
+            FileExposed, NotASandbox, DataKeyMissing,
         ]
     };
 
@@ -240,6 +244,9 @@ impl Code {
             Self::PlaceUnknown => ("SW-1620", NotFound, "there is no such examination place", "没有该查验场地"),
             Self::RuleSetRefused => ("SW-1621", FixMessage, "the rule set has problems; it is not put in force", "规则集存在问题，未生效"),
             Self::OfficersMissing => ("SW-1622", StateForbids, "not enough officers without a conflict", "可派查验人员不足"),
+            Self::GuaranteeShort => ("SW-1702", StateForbids, "the guarantee of who stands for the tax has too little", "担保企业可用担保余额不足"),
+            Self::TotalTooLarge => ("SW-1714", StateForbids, "a total of the account would become too large", "账户累计金额超出范围"),
+            Self::DutyNotComputable => ("SW-1715", FixMessage, "the tax cannot be computed from what was declared", "依申报内容无法计税"),
             Self::Internal => ("SW-1901", Ours, "something went wrong on our side", "系统内部错误"),
             Self::Required => ("SW-2001", FixMessage, "a required field is empty", "必填项为空"),
             Self::TooLong => ("SW-2002", FixMessage, "a field is too long", "字段超长"),
@@ -289,6 +296,7 @@ impl Code {
             Self::FileUnreadable => ("SW-4007", Operator, "a file cannot be read", "文件无法读取"),
             Self::FileExposed => ("SW-4008", Operator, "others can read or replace a file that must be private", "私密文件可被他人读取或替换"),
             Self::NotASandbox => ("SW-4009", Operator, "the window is not a sandbox", "该单一窗口不是沙箱"),
+            Self::DataKeyMissing => ("SW-4010", Operator, "a data key is missing that stored data is encrypted with", "缺少已存数据所用的数据密钥"),
         }
     }
 
@@ -373,6 +381,6 @@ mod tests {
     fn every_code_is_listed_once_in_the_order_of_its_number() {
         assert!(Code::ALL.windows(2).all(|pair| pair[0].id() < pair[1].id()));
         assert!(Code::ALL.windows(2).all(|pair| pair[0] < pair[1]), "declared in that order too");
-        assert_eq!(Code::NotASandbox as usize + 1, Code::ALL.len(), "none is left out");
+        assert_eq!(Code::DataKeyMissing as usize + 1, Code::ALL.len(), "none is left out");
     }
 }

@@ -22,6 +22,7 @@ use proto::{raw, status};
 use sqlx::PgPool;
 use store::tail::Tail;
 use store::{Clock, Fault};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -51,6 +52,35 @@ struct Shared {
     tail: Tail,
     handler: Arc<dyn AnswerHandler>,
     draining: CancellationToken,
+    /// Who of an agency uses the database: one consumer at a time, or many of them would keep its connections
+    /// from those who commit.
+    turns: [Semaphore; Subscriber::ALL.len()],
+}
+
+impl Shared {
+    /// Does something in the database in the turn of a consumer of this agency, to its end.
+    async fn in_turn<T, F>(
+        self: &Arc<Self>,
+        subscriber: Subscriber,
+        work: impl FnOnce(Arc<Self>) -> F,
+    ) -> T
+    where
+        T: Clone + Send + Sync + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let (shared, work) = (Arc::clone(self), work(Arc::clone(self)));
+        let done = self.tail.drive(async move {
+            let turns = Subscriber::ALL.iter().zip(&shared.turns);
+            let own = turns.into_iter().find(|(who, _)| **who == subscriber);
+            let _turn = match own {
+                // Nobody closes them.
+                Some((_, turns)) => turns.acquire().await.ok(),
+                None => None,
+            };
+            work.await
+        });
+        done.await
+    }
 }
 
 impl Exchange {
@@ -62,7 +92,8 @@ impl Exchange {
         handler: Arc<dyn AnswerHandler>,
         draining: CancellationToken,
     ) -> Self {
-        Self { shared: Arc::new(Shared { service, pool, clock, tail, handler, draining }) }
+        let turns = Subscriber::ALL.map(|_| Semaphore::new(1));
+        Self { shared: Arc::new(Shared { service, pool, clock, tail, handler, draining, turns }) }
     }
 
     /// As a gRPC service.

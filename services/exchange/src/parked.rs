@@ -15,15 +15,21 @@ use uuid::Uuid;
 use crate::Shared;
 
 /// The queues of all agencies.
-pub const QUEUES: &[&str] =
-    &["parked-customs", "parked-inspection", "parked-site", "parked-gateway"];
+pub const QUEUES: &[&str] = &[
+    "parked-customs",
+    "parked-quarantine",
+    "parked-inspection-service",
+    "parked-national-door",
+    "parked-payment-service",
+];
 
 fn queue_of(subscriber: Subscriber) -> &'static str {
     match subscriber {
         Subscriber::Customs => "parked-customs",
-        Subscriber::Quarantine => "parked-inspection",
-        Subscriber::InspectionService => "parked-site",
-        Subscriber::NationalDoor => "parked-gateway",
+        Subscriber::Quarantine => "parked-quarantine",
+        Subscriber::InspectionService => "parked-inspection-service",
+        Subscriber::NationalDoor => "parked-national-door",
+        Subscriber::PaymentService => "parked-payment-service",
     }
 }
 
@@ -32,7 +38,7 @@ pub(crate) async fn park(
     shared: &Shared,
     subscriber: Subscriber,
     entry: &Entry,
-    reason: impl std::fmt::Display,
+    reason: &str,
 ) -> Result<(), Fault> {
     let (service, queue, now) = (shared.service, queue_of(subscriber), shared.clock.now());
     let (slot, position) = (entry.slot, entry.position);
@@ -47,7 +53,7 @@ pub(crate) async fn park(
         tries: 0,
     };
     let reason = format!("slot {}, position {position}: {reason}", slot.number());
-    if queue::set_aside(&shared.pool, queue, &item, &reason, now).await? {
+    if queue::set_aside((&shared.pool, shared.tail.cipher()), queue, &item, &reason, now).await? {
         tracing::error!(reason, service, queue, id = %item.id, "an event was set aside");
         metrics::counter!("sw_queue_set_aside_total", "service" => service, "queue" => queue)
             .increment(1);
@@ -59,7 +65,10 @@ pub(crate) async fn park(
 pub(crate) async fn due(shared: &Shared, subscriber: Subscriber) -> Result<Vec<Item>, Fault> {
     let from = (OffsetDateTime::UNIX_EPOCH, Uuid::nil());
     let (queue, now) = (queue_of(subscriber), shared.clock.now());
-    queue::due(&shared.pool, queue, now, from, limits::QUEUE_ROUND_MAX).await
+    let cipher = shared.tail.cipher();
+    let due = queue::due(&shared.pool, cipher, queue, now, from, limits::QUEUE_ROUND_MAX).await?;
+    // What is sent again is read from the journal: the body is there for people.
+    Ok(due.into_iter().map(|(item, _)| item).collect())
 }
 
 /// They were sent again and acknowledged.
@@ -68,6 +77,9 @@ pub(crate) async fn settle(
     subscriber: Subscriber,
     items: &[(Slot, Uuid)],
 ) -> Result<(), Fault> {
+    if items.is_empty() {
+        return Ok(());
+    }
     let mut connection = shared.pool.acquire().await?;
     queue::settle(&mut connection, queue_of(subscriber), items).await.map(drop)
 }

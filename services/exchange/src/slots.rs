@@ -10,7 +10,7 @@ use sqlx::{Connection as _, PgPool};
 use store::{Fault, column};
 
 /// The lease of one connection.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Lease {
     subscriber: Subscriber,
     consumer: String,

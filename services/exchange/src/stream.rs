@@ -239,7 +239,7 @@ struct Session {
 
 impl Session {
     async fn open(
-        shared: &Shared,
+        shared: &Arc<Shared>,
         subscriber: Subscriber,
         first: Option<In>,
     ) -> Result<Self, Status> {
@@ -254,9 +254,11 @@ impl Session {
         if open.consumer.is_empty() || open.consumer.len() > 100 {
             return Err(refuse(Refusal::of(Code::Required).with("field", "consumer")));
         }
-        let lease = Lease::open(&shared.pool, subscriber, &open.consumer)
-            .await
-            .map_err(|fault| unavailable(&fault))?;
+        let name = open.consumer.clone();
+        let lease = shared.in_turn(subscriber, |shared| async move {
+            Lease::open(&shared.pool, subscriber, &name).await
+        });
+        let lease = lease.await.map_err(|fault| unavailable(&fault))?;
         let wanted = open.max_in_flight.clamp(1, limits::EXCHANGE_IN_FLIGHT_MAX);
         let wanted = if open.max_in_flight == 0 { limits::EXCHANGE_IN_FLIGHT_MAX } else { wanted };
         let mut session = Self {
@@ -337,7 +339,10 @@ impl Session {
     /// The next frame of events, as far as there is room; `None` when there is none. An entry that cannot be is
     /// set aside for people, durably, before anything behind it is sent: it is neither sent as another one nor
     /// in the way.
-    async fn batch(&mut self, shared: &Shared) -> Result<Option<raw::ConnectResponse>, Status> {
+    async fn batch(
+        &mut self,
+        shared: &Arc<Shared>,
+    ) -> Result<Option<raw::ConnectResponse>, Status> {
         let mut events = Vec::new();
         // Where all of some were set aside, the next ones are sent.
         while events.is_empty() {
@@ -357,11 +362,17 @@ impl Session {
     }
 
     /// Takes at most so many events out of the backlog, as many as fit into a frame.
-    async fn events(&mut self, shared: &Shared, most: usize) -> Result<Vec<raw::Event>, Status> {
+    async fn events(
+        &mut self,
+        shared: &Arc<Shared>,
+        most: usize,
+    ) -> Result<Vec<raw::Event>, Status> {
         let mut bytes = 0;
         let without_content = self.without_content;
         let fits = |entry: &&Arc<Entry>| {
-            bytes += size(entry, without_content);
+            let content = entry.body.as_ref().ok().and_then(Option::as_ref);
+            let left_out = content.filter(|_| without_content);
+            bytes += entry.size() - left_out.map_or(0, Bytes::len);
             bytes <= limits::EXCHANGE_BATCH_BYTES_MAX
         };
         // One event goes alone however large it is.
@@ -371,14 +382,17 @@ impl Session {
             let (slot, position) = (entry.slot, entry.position);
             let seen = self.delivered.get(&slot).is_some_and(|head| position <= *head);
             let attempt = if seen { 2 } else { 1 };
-            match event(&entry, content(&entry, without_content), attempt) {
-                Ok(event) => {
+            match event(&entry, attempt) {
+                Ok(mut event) => {
+                    if without_content {
+                        event.declaration.clear();
+                    }
                     self.unacknowledged.entry(slot).or_default().push_back(position);
                     events.push(event);
                 }
                 Err(fault) => {
                     shared.tail.report_damaged(slot, position, &fault);
-                    let parked = parked::park(shared, self.subscriber, &entry, &fault);
+                    let parked = set_aside(shared, self.subscriber, &entry, fault.to_string());
                     parked.await.map_err(|fault| unavailable(&fault))?;
                 }
             }
@@ -388,13 +402,18 @@ impl Session {
 
     /// The next frame of parked events that people want to be sent again. An event goes while nothing else of
     /// its slot is on its way, so that an acknowledgement that comes then means it.
-    async fn again(&mut self, shared: &Shared) -> Result<Option<raw::ConnectResponse>, Status> {
+    async fn again(
+        &mut self,
+        shared: &Arc<Shared>,
+    ) -> Result<Option<raw::ConnectResponse>, Status> {
         if !self.has_room() || self.progress.stalled {
             return Ok(None);
         }
-        let read = |fault: Fault| unavailable(&fault);
+        let (subscriber, read) = (self.subscriber, |fault: Fault| unavailable(&fault));
+        let due = shared
+            .in_turn(subscriber, |shared| async move { parked::due(&shared, subscriber).await });
         let (mut events, mut bytes) = (Vec::new(), 0);
-        for item in parked::due(shared, self.subscriber).await.map_err(read)? {
+        for item in due.await.map_err(read)? {
             let (slot, position) = (item.slot, item.place);
             let quiet = self.unacknowledged.get(&slot).is_none_or(VecDeque::is_empty);
             if !quiet || !self.reader.cursors().contains_key(&slot) {
@@ -406,19 +425,22 @@ impl Session {
             if full {
                 break;
             }
-            let found = journal::at(&shared.pool, slot, &[position]).await.map_err(read)?;
-            let Some(entry) = found.first() else { continue };
-            bytes += size(entry, self.without_content);
-            let attempt = item.tries.unsigned_abs().saturating_add(2);
-            match event(entry, content(entry, self.without_content), attempt) {
+            let Some(entry) = self.entry(shared, slot, position).await.map_err(read)? else {
+                continue;
+            };
+            bytes += entry.size();
+            match event(&entry, item.tries.unsigned_abs().saturating_add(2)) {
                 Ok(mut event) => {
                     event.again = true;
+                    if self.without_content {
+                        event.declaration.clear();
+                    }
                     self.unacknowledged.entry(slot).or_default().push_back(position);
                     self.again.insert((slot, position), item.id);
                     events.push(event);
                 }
                 Err(fault) => {
-                    let parked = parked::park(shared, self.subscriber, entry, &fault);
+                    let parked = set_aside(shared, subscriber, &entry, fault.to_string());
                     parked.await.map_err(read)?;
                 }
             }
@@ -471,20 +493,32 @@ impl Session {
     /// the acknowledgement that follows does not mean it.
     async fn park(
         &mut self,
-        shared: &Shared,
+        shared: &Arc<Shared>,
         slot: Slot,
         position: i64,
         reason: &str,
     ) -> Result<(), Fault> {
-        let found = journal::at(&shared.pool, slot, &[position]).await?;
-        let told = |entry: &&Entry| self.topics.include(entry.topics);
-        let Some(entry) = found.first().filter(told) else {
+        let wanted = self.subscriber.row().topics;
+        let found = self.entry(shared, slot, position).await?;
+        let Some(entry) = found.filter(|entry| wanted.include(entry.topics)) else {
             let (agency, slot) = (self.subscriber.row().name, slot.number());
             tracing::warn!(agency, slot, position, "an agency parks what it was not sent");
             return Ok(());
         };
         self.again.remove(&(slot, position));
-        parked::park(shared, self.subscriber, entry, reason).await
+        set_aside(shared, self.subscriber, &entry, reason.to_owned()).await
+    }
+
+    async fn entry(
+        &self,
+        shared: &Arc<Shared>,
+        slot: Slot,
+        position: i64,
+    ) -> Result<Option<Entry>, Fault> {
+        let found = shared.in_turn(self.subscriber, |shared| async move {
+            shared.tail.at(&shared.pool, slot, &[position]).await
+        });
+        Ok(found.await?.pop())
     }
 
     fn acknowledge(&mut self, ack: &raw::Ack) -> Result<(), Status> {
@@ -529,36 +563,39 @@ impl Session {
     }
 
     /// Writes down how far the agency has stored the slots that moved.
-    async fn keep(&mut self, shared: &Shared) -> Result<(), Status> {
+    async fn keep(&mut self, shared: &Arc<Shared>) -> Result<(), Status> {
         let mut moved = self.stored();
         moved.retain(|(slot, position)| self.kept.get(slot) != Some(position));
-        self.lease.store(&shared.pool, &moved).await.map_err(|fault| unavailable(&fault))?;
-        self.kept.extend(moved);
-        self.settle(shared).await
-    }
-
-    /// Takes parked events out of the queue that were sent again and acknowledged.
-    async fn settle(&mut self, shared: &Shared) -> Result<(), Status> {
-        if self.settled.is_empty() {
+        if moved.is_empty() && self.settled.is_empty() {
             return Ok(());
         }
-        let settled = parked::settle(shared, self.subscriber, &self.settled).await;
-        settled.map_err(|fault| unavailable(&fault))?;
+        let (lease, subscriber, settled) =
+            (self.lease.clone(), self.subscriber, self.settled.clone());
+        let stored = moved.clone();
+        let done = shared.in_turn(subscriber, |shared| async move {
+            lease.store(&shared.pool, &stored).await?;
+            parked::settle(&shared, subscriber, &settled).await
+        });
+        done.await.map_err(|fault| unavailable(&fault))?;
+        self.kept.extend(moved);
         self.settled.clear();
         Ok(())
     }
 
     /// Renews the lease; true when the slots changed, or what the consumer has to know.
-    async fn renew(&mut self, shared: &Shared) -> Result<bool, Status> {
+    async fn renew(&mut self, shared: &Arc<Shared>) -> Result<bool, Status> {
         let changed = self.progress.look(self.in_flight > 0);
         if changed && self.progress.stalled {
             let (agency, seconds) = (self.subscriber.row().name, self.progress.seconds);
             tracing::warn!(agency, seconds, "a consumer is stalled: it acknowledges nothing");
             metrics::counter!("sw_exchange_stalled_total", "agency" => agency).increment(1);
         }
-        let held = self
-            .lease
-            .renew(&shared.pool, &self.stored(), self.progress.stalled)
+        let (lease, stored) = (self.lease.clone(), self.stored());
+        let (subscriber, stalled) = (self.subscriber, self.progress.stalled);
+        let renewed = shared.in_turn(subscriber, |shared| async move {
+            lease.renew(&shared.pool, &stored, stalled).await
+        });
+        let held = renewed
             .await
             .map_err(|fault| unavailable(&fault))?
             .ok_or_else(|| refuse(Refusal::of(Code::StaleEpoch)))?;
@@ -595,11 +632,30 @@ impl Session {
         Ok(changed || !lost.is_empty() || !new.is_empty())
     }
 
-    async fn close(&mut self, shared: &Shared) -> Result<(), Status> {
+    async fn close(&mut self, shared: &Arc<Shared>) -> Result<(), Status> {
         tracing::info!(agency = ?self.subscriber, "an agency left");
-        self.settle(shared).await?;
-        self.lease.close(&shared.pool, &self.stored()).await.map_err(|fault| unavailable(&fault))
+        let (lease, stored) = (self.lease.clone(), self.stored());
+        let (subscriber, settled) = (self.subscriber, std::mem::take(&mut self.settled));
+        let closed = shared.in_turn(subscriber, |shared| async move {
+            parked::settle(&shared, subscriber, &settled).await?;
+            lease.close(&shared.pool, &stored).await
+        });
+        closed.await.map_err(|fault| unavailable(&fault))
     }
+}
+
+/// Sets an event aside for people.
+async fn set_aside(
+    shared: &Arc<Shared>,
+    subscriber: Subscriber,
+    entry: &Entry,
+    reason: String,
+) -> Result<(), Fault> {
+    let entry = entry.clone();
+    let parked = shared.in_turn(subscriber, |shared| async move {
+        parked::park(&shared, subscriber, &entry, &reason).await
+    });
+    parked.await
 }
 
 fn refuse(refusal: Refusal) -> Status {
@@ -633,21 +689,11 @@ fn positions(of: impl Iterator<Item = (Slot, i64)>) -> Result<Vec<raw::Position>
     .collect()
 }
 
-/// What was declared, for a consumer that wants it.
-fn content(entry: &Entry, without_content: bool) -> Option<&Bytes> {
-    entry.body.as_ref().filter(|_| !without_content)
-}
-
-/// About as many bytes as an entry takes on the wire.
-fn size(entry: &Entry, without_content: bool) -> usize {
-    let left_out = entry.body.as_ref().filter(|_| without_content);
-    entry.size() - left_out.map_or(0, Bytes::len)
-}
-
 /// An entry as it is sent. Its payload goes out as it is kept; one that is no message would end every stream
 /// that it is sent on, whoever reads it, so that is seen here.
-fn event(entry: &Entry, content: Option<&Bytes>, attempt: u32) -> Result<raw::Event, Fault> {
-    wire::check(&entry.facts, content.map(|content| &content[..]))
+fn event(entry: &Entry, attempt: u32) -> Result<raw::Event, Fault> {
+    let body = entry.body.clone()?;
+    wire::check(&entry.facts, body.as_deref())
         .map_err(|error| Fault::Broken(format!("it is kept as no message: {error}")))?;
     Ok(raw::Event {
         slot: entry.slot.number(),
@@ -661,7 +707,7 @@ fn event(entry: &Entry, content: Option<&Bytes>, attempt: u32) -> Result<raw::Ev
         time: Some(proto::timestamp(entry.recorded_time)),
         facts: entry.facts.clone(),
         // Most entries carry no content; none is no bytes on the wire.
-        declaration: content.cloned().unwrap_or_default(),
+        declaration: body.unwrap_or_default(), // most have none, which is no bytes on the wire
         again: false,
     })
 }

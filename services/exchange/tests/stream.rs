@@ -26,7 +26,7 @@ use tonic::transport::{Channel, Server};
 use tonic::{Code, Request, Status, Streaming};
 use uuid::Uuid;
 
-use crate::database::Database;
+use crate::database::{Database, cipher};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -50,7 +50,7 @@ async fn served(pool: &PgPool, let_go: Arc<Semaphore>) -> (Channel, JoinSet<()>)
 
 /// An exchange on the loopback; whoever calls is of this kind.
 async fn served_to(kind: Kind, pool: &PgPool, let_go: Arc<Semaphore>) -> (Channel, JoinSet<()>) {
-    let tail = Tail::default();
+    let tail = Tail::new(cipher());
     let mut tasks = JoinSet::new();
     tasks.spawn(tail.run(pool.clone(), CancellationToken::new()));
     let slow = Arc::new(Slow(let_go));
@@ -86,24 +86,20 @@ async fn served_to(kind: Kind, pool: &PgPool, let_go: Arc<Semaphore>) -> (Channe
 
 /// Writes an entry about a content.
 async fn write(pool: &PgPool, id: DeclarationId, version: i32) {
-    write_about(history::topic::CONTENT, pool, id, version).await;
+    write_about((history::topic::CONTENT, FACTS), pool, id, version).await;
 }
 
 /// What every entry of the tests says, and what was declared.
 const FACTS: &[u8] = b"\x12\x01\x01";
 const CONTENT: &[u8] = b"\x12\x049610";
 
-/// Writes an entry about these topics.
-async fn write_about(topics: i32, pool: &PgPool, id: DeclarationId, version: i32) {
-    write_entry(topics, pool, id, version, FACTS).await;
-}
-
-/// Writes an entry about a content with these bytes as its facts.
-async fn write_damaged(pool: &PgPool, id: DeclarationId, version: i32, facts: &[u8]) {
-    write_entry(history::topic::CONTENT, pool, id, version, facts).await;
-}
-
-async fn write_entry(topics: i32, pool: &PgPool, id: DeclarationId, version: i32, facts: &[u8]) {
+/// Writes an entry about these topics, with these facts.
+async fn write_about(
+    (topics, facts): (i32, &[u8]),
+    pool: &PgPool,
+    id: DeclarationId,
+    version: i32,
+) {
     let mut tx = pool.begin().await.expect("the database is there");
     let mut heads = Heads::lock(&mut tx, &[id.slot().column()]).await.expect("it has a head");
     let entry = Entry {
@@ -119,9 +115,9 @@ async fn write_entry(topics: i32, pool: &PgPool, id: DeclarationId, version: i32
         recorded_time: OffsetDateTime::UNIX_EPOCH,
         trace: String::new(),
         facts: facts.to_vec().into(),
-        body: Some(CONTENT.into()),
+        body: Ok(Some(CONTENT.into())),
     };
-    heads.append(&mut tx, &[entry]).await.expect("it fits");
+    heads.append(&mut tx, &cipher(), &[entry]).await.expect("it fits");
     tx.commit().await.expect("the database is there");
 }
 
@@ -234,7 +230,7 @@ async fn an_entry_that_cannot_be_is_set_aside_and_nothing_else_is() {
     assert_eq!((event.version, event.position), (1, 1));
 
     write(&pool, id, -1).await;
-    write_damaged(&pool, id, 2, b"{").await;
+    write_about((history::topic::CONTENT, b"{"), &pool, id, 2).await;
     write(&pool, id, 3).await;
     // What cannot be may be read before what is behind it is there: an empty frame is none.
     let Ok(In::Batch(batch)) = next(&mut frames).await else { panic!("what is behind it comes") };
@@ -249,7 +245,7 @@ async fn an_entry_that_cannot_be_is_set_aside_and_nothing_else_is() {
 
 /// What was set aside, in its order.
 async fn parked(pool: &PgPool) -> Vec<queue::StuckItem> {
-    queue::stuck(pool, (Uuid::nil(), None), 100).await.expect("the database is there")
+    queue::stuck(pool, &cipher(), (Uuid::nil(), None), 100).await.expect("the database is there")
 }
 
 /// Parks an event.
@@ -443,7 +439,7 @@ async fn a_subscriber_is_told_of_its_own_and_of_what_it_asks_for() {
         (END | NATIONAL, national),
         (CHECKED, grpc),
     ] {
-        write_about(topics, &pool, id, 1).await;
+        write_about((topics, FACTS), &pool, id, 1).await;
     }
     let let_go = || Arc::new(Semaphore::new(1));
     let (door, _of_door) = served_to(Kind::Gateway, &pool, let_go()).await;

@@ -124,7 +124,7 @@ impl Inspection {
         let (id, principal) = (order_id(&asked.name)?, &*call.principal);
         let view = View::of(&self.reads, principal).await?;
         let filed = read::order(&self.reads, &view, id).await?;
-        let entries = read::history(&self.reads, id).await?;
+        let entries = read::history((&self.reads, &self.tail), id).await?;
         let history = entries.into_iter().map(|entry| history(principal, entry));
         Ok(v1::GetOrderResponse {
             order: Some(shown(principal, &filed)?),

@@ -29,6 +29,7 @@ pub(crate) fn scope(principal: &Principal) -> Scope {
         | Kind::Quarantine
         | Kind::Site
         | Kind::InspectionService
+        | Kind::PaymentService
         | Kind::Administrator
         | Kind::Gateway => Scope::All,
     }
@@ -53,6 +54,7 @@ pub(crate) fn agency_of(principal: &Principal) -> Option<Agency> {
         | Kind::Agent
         | Kind::Site
         | Kind::InspectionService
+        | Kind::PaymentService
         | Kind::Administrator
         | Kind::Gateway => None,
     }
@@ -309,7 +311,7 @@ pub(crate) fn told(
             Ok(v1::WatchOrdersResponse { resume_token, ..Default::default() })
         }
         News::Entry(entry, token) => {
-            let body = entry.body.as_deref();
+            let body = entry.body.as_ref().map_err(Clone::clone)?.as_deref();
             let body = body.ok_or_else(|| damaged("an entry without its order"))?;
             let mut order = inspection::decode_record(body).map_err(damaged)?;
             if is_veiled(principal) {

@@ -93,6 +93,7 @@ impl Journal<'_> {
         let known = follow::read_token(&token, given)?;
         let slots = only.map_or(slots, |only| vec![only.slot]);
         let columns: Vec<i16> = slots.iter().map(|slot| slot.column()).collect();
+        let turn = self.tail.turn().await;
         let heads = journal::heads(self.reads, &columns).await?;
         let mut history = Vec::new();
         if let Some(only) = only {
@@ -103,9 +104,10 @@ impl Journal<'_> {
                 })?;
                 // What is newer than the head that was read before comes from the reader.
                 positions.retain(|position| position <= head);
-                history = journal::at(self.reads, only.slot, &positions).await?;
+                history = self.tail.at(self.reads, only.slot, &positions).await?;
             }
         }
+        drop(turn);
         let from = follow::begin(heads, known.as_ref());
         let reader = self.tail.read(self.reads.clone(), from);
         let concerns = move |entry: &Entry| {

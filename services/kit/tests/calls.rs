@@ -38,7 +38,7 @@ use tonic::transport::{Channel, Server};
 use tonic::{Code as Grpc, Request, Status, Streaming};
 use uuid::Uuid;
 
-use crate::database::Database;
+use crate::database::{Database, cipher};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Items of a stream at once.
@@ -111,7 +111,7 @@ impl Shared {
         let watcher = Watcher { caller: &owner, token: &resume_token, only };
         let positions = async |subject: Subject| {
             let all: Vec<i64> = (1..=100).collect();
-            let entries = store::journal::at(&self.reads, subject.slot, &all).await?;
+            let entries = self.tail.at(&self.reads, subject.slot, &all).await?;
             let own = entries.iter().filter(|it| it.subject == subject.id && it.owner == owner);
             let positions: Vec<i64> = own.map(|entry| entry.position).collect();
             if positions.is_empty() {
@@ -238,15 +238,15 @@ impl Served {
         #[expect(clippy::disallowed_methods, reason = "tests are a process of their own")]
         let clock = Clock::new(OffsetDateTime::now_utc);
         let parts = Parts {
-            pools: Pools { work, reads, tokens },
+            pools: Pools { work, reads, tokens, cipher: cipher() },
             clock: clock.clone(),
             draining: draining.clone(),
             closing: CancellationToken::new(),
         };
         let (told, tell) = std::sync::mpsc::channel();
         let start = Start::alone(move |parts| {
-            let Pools { work, reads, tokens } = parts.pools.clone();
-            let tail = Tail::default();
+            let Pools { work, reads, tokens, cipher } = parts.pools.clone();
+            let tail = Tail::new(cipher);
             let mut loops = Loops::new(&MANIFEST, &work, &parts);
             loops.add(tail.run(reads.clone(), parts.closing.clone()));
             loops.queue("notes.letters", Nowhere, Arc::default());
@@ -317,9 +317,12 @@ impl Served {
             recorded_time: OffsetDateTime::UNIX_EPOCH,
             trace: String::new(),
             facts: Vec::new().into(),
-            body: None,
+            body: Ok(None),
         };
-        heads.append(&mut tx, std::slice::from_ref(&entry)).await.expect("it fits");
+        heads
+            .append(&mut tx, self.tail.cipher(), std::slice::from_ref(&entry))
+            .await
+            .expect("it fits");
         tx.commit().await.expect("the database is there");
         self.tail.tell(vec![entry]);
     }
@@ -566,7 +569,7 @@ async fn what_a_mounted_service_sets_aside_is_shown_under_its_name() {
         due: OffsetDateTime::UNIX_EPOCH,
         tries: 0,
     };
-    queue::enqueue(&mut connection, LETTERS, &[letter]).await.expect("it fits");
+    queue::enqueue(&mut connection, &cipher(), LETTERS, &[letter]).await.expect("it fits");
     let mut operation = OperationServiceClient::new(served.channel.clone());
     let found = tokio::time::timeout(PATIENCE, async {
         loop {

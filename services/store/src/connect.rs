@@ -70,6 +70,8 @@ pub async fn connect(
             ("jit", "off"),
             // No caller waits longer, so no statement need.
             ("statement_timeout", "30s"),
+            // A stream that nobody reads is not run on, also amid a transaction: it must not keep its locks.
+            ("idle_in_transaction_session_timeout", "15s"),
         ]);
     let mut first = PgConnection::connect_with(&options).await.map_err(Error::Unreachable)?;
     for setting in ["fsync", "full_page_writes", "synchronous_commit"] {

@@ -2,6 +2,7 @@
 //! table. What it promises: nothing is answered before it is durable, and a slot's journal has no
 //! gaps and no reordering.
 
+pub mod cipher;
 pub mod column;
 pub mod commit_queue;
 pub mod connect;
@@ -96,6 +97,7 @@ impl From<sqlx::Error> for Fault {
                         || code.starts_with("40")
                         || code == "53300"
                         || code == "57014"
+                        || code == "25P03"
                         || code == "58030"
                         // A standby after a failover takes no writes.
                         || code == "25006" =>

@@ -14,16 +14,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use domain::{Slot, limits};
-use futures::future::{Shared, WeakShared};
+use futures::future::{BoxFuture, Shared, WeakShared};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use sqlx::PgPool;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use crate::Fault;
-use crate::journal::{Entry, at, heads};
+use crate::cipher::Cipher;
+use crate::journal::{self, Entry, heads};
 
 /// Heartbeats of this many groups of readers follow each other, so that not all speak at once.
 const BEATS: u64 = 20;
@@ -99,6 +100,8 @@ impl Mailbox {
 
 type Page = Result<Arc<[Arc<Entry>]>, Fault>;
 type Reading = Pin<Box<dyn Future<Output = Page> + Send>>;
+/// Something that is done to its end, whoever waits for it.
+type Driven = BoxFuture<'static, ()>;
 
 #[derive(Debug, Default)]
 struct Readers {
@@ -117,12 +120,12 @@ struct Replays {
     turns: Semaphore,
     /// Pages that somebody reads, by slot and the position before.
     pages: Mutex<HashMap<(Slot, i64), WeakShared<Reading>>>,
-    /// Who drives them: a reader whose peer does not read would keep its turn otherwise.
-    driver: UnboundedSender<Shared<Reading>>,
+    /// Who drives them, and whatever else streams do in the database.
+    driver: UnboundedSender<Driven>,
 }
 
 impl Replays {
-    fn new(driver: UnboundedSender<Shared<Reading>>) -> Self {
+    fn new(driver: UnboundedSender<Driven>) -> Self {
         Self { turns: Semaphore::new(limits::REPLAYS_MAX), pages: Mutex::default(), driver }
     }
 }
@@ -130,33 +133,72 @@ impl Replays {
 /// What was just committed, for the readers of this process.
 #[derive(Debug, Clone)]
 pub struct Tail {
+    cipher: Cipher,
     readers: Arc<Mutex<Readers>>,
     replays: Arc<Replays>,
     /// For the one who drives.
-    begun: Arc<Mutex<Option<UnboundedReceiver<Shared<Reading>>>>>,
+    begun: Arc<Mutex<Option<UnboundedReceiver<Driven>>>>,
     /// Entries that cannot be read, of which people know.
     damaged: Arc<Mutex<BTreeSet<(Slot, i64)>>>,
 }
 
-impl Default for Tail {
-    fn default() -> Self {
+impl Tail {
+    /// Of a journal whose contents this encrypts; nobody reads it yet.
+    pub fn new(cipher: Cipher) -> Self {
         let (driver, begun) = unbounded_channel();
         let begun = Arc::new(Mutex::new(Some(begun)));
         let replays = Arc::new(Replays::new(driver));
-        Self { readers: Arc::default(), replays, begun, damaged: Arc::default() }
+        Self { cipher, readers: Arc::default(), replays, begun, damaged: Arc::default() }
     }
-}
 
-impl Tail {
+    /// What the contents of the journal are encrypted with.
+    pub fn cipher(&self) -> &Cipher {
+        &self.cipher
+    }
+
+    /// Reads entries at known positions of one slot, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] from the database.
+    pub async fn at(
+        &self,
+        pool: &PgPool,
+        slot: Slot,
+        positions: &[i64],
+    ) -> Result<Vec<Entry>, Fault> {
+        journal::at(pool, &self.cipher, slot, positions).await
+    }
+
     /// The same for other readers, who do not wait for each other when they read what they missed.
     pub fn apart(&self) -> Self {
         let replays = Arc::new(Replays::new(self.replays.driver.clone()));
         Self {
+            cipher: self.cipher.clone(),
             readers: Arc::clone(&self.readers),
             replays,
             begun: Arc::clone(&self.begun),
             damaged: Arc::clone(&self.damaged),
         }
+    }
+
+    /// Does something for a stream, to its end. A stream that nobody reads is not run on, amid whatever it
+    /// does: what it takes of the database, it has to give back all the same.
+    pub fn drive<T: Clone + Send + Sync + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Shared<BoxFuture<'static, T>> {
+        let work = work.boxed().shared();
+        // Without a driver, whoever waits for it drives it.
+        let _no_driver = self.replays.driver.send(work.clone().map(drop).boxed());
+        work
+    }
+
+    /// The turn of a stream that reads the database at its beginning: thousands that begin together leave
+    /// connections to others.
+    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes them.
+        self.replays.turns.acquire().await.ok()
     }
 
     /// An entry cannot be read: it is counted and logged, once for all readers, who go on behind it.
@@ -290,10 +332,11 @@ impl Tail {
             return page;
         }
         let (pool, replays) = (pool.clone(), Arc::clone(&self.replays));
+        let cipher = self.cipher.clone();
         let positions: Vec<i64> = (after + 1..=after + limits::REPLAY_PAGE).collect();
         let reading: Reading = Box::pin(async move {
             let _turn = replays.turns.acquire().await;
-            let found = at(&pool, slot, &positions).await?;
+            let found = journal::at(&pool, &cipher, slot, &positions).await?;
             metrics::counter!("sw_journal_read_from_database_total").increment(1);
             Ok(found.into_iter().map(Arc::new).collect())
         });
@@ -301,7 +344,7 @@ impl Tail {
         pages.retain(|_, page| page.upgrade().is_some());
         pages.extend(page.downgrade().map(|weak| ((slot, after), weak)));
         // Without a driver its readers drive it.
-        let _no_driver = self.replays.driver.send(page.clone());
+        let _no_driver = self.replays.driver.send(page.clone().map(drop).boxed());
         page
     }
 }
@@ -413,9 +456,12 @@ impl Reader {
             if self.is_new {
                 // It listens by now: what is not in its mailbox is in the database.
                 let slots: Vec<i16> = self.cursors.keys().map(|slot| slot.column()).collect();
-                let turn = self.tail.replays.turns.acquire().await;
-                let heads = heads(&self.pool, &slots).await?;
-                drop(turn);
+                let (pool, tail) = (self.pool.clone(), self.tail.clone());
+                let newest = self.tail.drive(async move {
+                    let _turn = tail.turn().await;
+                    heads(&pool, &slots).await
+                });
+                let heads = newest.await?;
                 self.is_new = false;
                 self.compare(heads);
                 continue;
@@ -497,8 +543,8 @@ impl Reader {
     }
 }
 
-/// The next page that is begun; none without a queue of them.
-async fn next(begun: &mut Option<UnboundedReceiver<Shared<Reading>>>) -> Option<Shared<Reading>> {
+/// What is begun next; nothing without a queue of it.
+async fn next(begun: &mut Option<UnboundedReceiver<Driven>>) -> Option<Driven> {
     begun.as_mut()?.recv().await
 }
 

@@ -19,7 +19,7 @@ use tonic::body::Body;
 
 use crate::quotas::Places;
 use crate::space::Space;
-use crate::unread::{Held, Unread};
+use crate::unread::{Due, Held, Unread};
 
 const PROGRESS: Duration = Duration::from_secs(limits::PROGRESS_SECONDS_MAX);
 /// Before every message of gRPC: compressed or not, and the length.
@@ -193,6 +193,8 @@ pub(crate) struct AnswerBody {
     places: Arc<Places>,
     unread: Unread,
     within: Duration,
+    /// While the next piece is not asked for: the caller has no room for it.
+    waits: Option<Due>,
     form: Form,
 }
 
@@ -214,7 +216,8 @@ impl AnswerBody {
         (call, places): (Call, Places),
         (unread, within): (Unread, Duration),
     ) -> Self {
-        Self { body, call, places: Arc::new(places), unread, within, form }
+        let waits = Some(unread.rest(within, 0));
+        Self { body, call, places: Arc::new(places), unread, within, waits, form }
     }
 }
 
@@ -227,6 +230,7 @@ impl http_body::Body for AnswerBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = &mut *self;
+        this.waits = None;
         if this.form == Form::Over {
             return Poll::Ready(None);
         }
@@ -252,6 +256,7 @@ impl http_body::Body for AnswerBody {
                 }
             },
         };
+        this.waits = Some(this.unread.rest(this.within, data.len()));
         let held = Held { _charge: charge, _call: call, _places: Arc::clone(&this.places) };
         Poll::Ready(Some(Ok(Frame::data(this.unread.piece(data, this.within, held)))))
     }

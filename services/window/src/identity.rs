@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -52,6 +52,7 @@ const EVERYBODY: &[Kind] = &[
     Kind::Quarantine,
     Kind::Site,
     Kind::InspectionService,
+    Kind::PaymentService,
     Kind::Administrator,
     Kind::Gateway,
 ];
@@ -125,7 +126,7 @@ pub struct Registered {
     pub fingerprint: String,
     /// Name, for logs.
     pub name: String,
-    /// enterprise, agent, customs, quarantine, site, inspection-service, administrator or gateway.
+    /// enterprise, agent, customs, quarantine, site, inspection-service, payment-service, administrator or gateway.
     pub kind: String,
     /// Customs code of an enterprise or agent.
     #[serde(default)]
@@ -273,6 +274,7 @@ fn kind(name: &str) -> Option<Kind> {
         ("quarantine", Kind::Quarantine),
         ("site", Kind::Site),
         ("inspection-service", Kind::InspectionService),
+        ("payment-service", Kind::PaymentService),
         ("administrator", Kind::Administrator),
         ("gateway", Kind::Gateway),
     ]);
@@ -378,11 +380,13 @@ where
             match admit(&request, method, (&self.space, &self.backlogs)) {
                 Ok(admitted) => admitted,
                 Err(refusal) => {
-                    let status = status::refused(&refusal, Language::English);
-                    let refused = if grpc {
-                        status.into_http()
+                    let status = || status::refused(&refusal, Language::English);
+                    let refused = if !grpc {
+                        crate::http::refusal(&status()).map(Body::new)
+                    } else if refusal.code == Code::Overloaded && refusal.data.is_empty() {
+                        overloaded()
                     } else {
-                        crate::http::refusal(&status).map(Body::new)
+                        status().into_http()
                     };
                     return Box::pin(std::future::ready(Ok(refused)));
                 }
@@ -423,6 +427,19 @@ where
             Ok(answer.map(|body| Body::new(AnswerBody::new(body, form, (call, places), unread))))
         })
     }
+}
+
+/// The refusal of a call since too much waits, made once: then there are thousands of them a second, and
+/// making one costs more than all else that is done for it.
+static OVERLOADED: LazyLock<http::HeaderMap> = LazyLock::new(|| {
+    let status = status::refused(&Refusal::of(Code::Overloaded), Language::English);
+    status.into_http::<()>().into_parts().0.headers
+});
+
+fn overloaded() -> http::Response<Body> {
+    let mut refused = http::Response::new(Body::empty());
+    refused.headers_mut().clone_from(&OVERLOADED);
+    refused
 }
 
 /// A call that was let in.

@@ -41,6 +41,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Another PostgreSQL than the private one.
     pub database_url: Option<String>,
+    /// The file of data keys, when it is not in the data directory.
+    pub data_keys: Option<PathBuf>,
     /// Where PostgreSQL's programs are, when not in the usual places.
     pub postgres_programs: Option<PathBuf>,
     /// The process's PATH.
@@ -67,6 +69,8 @@ pub struct Settings {
     pub sandbox: bool,
     /// Declarations wait until an inspection service in another process has asked the risk rules.
     pub targeting: bool,
+    /// Imports wait until a payment service in another process has secured their duty.
+    pub duty: bool,
     /// Lanes of the group commit.
     pub writers: usize,
     /// How long requests may take to finish when the window drains.

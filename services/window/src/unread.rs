@@ -1,4 +1,4 @@
-//! What was answered and has not been read: where it is held, and since when.
+//! What was answered and has not been read, or not even asked for: where it is held, and since when.
 //!
 //! The library below takes a piece of an answer and keeps it until the caller's windows and socket have
 //! room. So the piece itself carries what its call holds, and is seen by its connection, which ends when
@@ -22,7 +22,8 @@ pub(crate) struct Held {
     pub(crate) _places: Arc<Places>,
 }
 
-/// The pieces of answers on one connection that are not on their way yet.
+/// The pieces of answers on one connection that are not on their way yet, and the answers of which no piece is
+/// asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Unread(Arc<Mutex<Pieces>>);
 
@@ -39,25 +40,46 @@ impl Unread {
         pieces.due.first().map(|(due, _)| *due)
     }
 
-    /// A piece that waits to be read, for so long at the first and a while longer for each byte.
+    /// A piece that waits to be read.
     pub(crate) fn piece(&self, bytes: Bytes, within: Duration, held: Held) -> Bytes {
-        // A usize fits.
-        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let within = within + Duration::from_secs(size / limits::READ_BYTES_PER_SECOND);
+        let due = self.wait(within_for(within, bytes.len()));
+        Bytes::from_owner(Piece { bytes, _due: due, _held: held })
+    }
+
+    /// The rest of an answer that waits to be asked for, behind a piece of so many bytes: the library asks
+    /// when the caller's windows have room, and never when they have none.
+    pub(crate) fn rest(&self, within: Duration, behind: usize) -> Due {
+        self.wait(within_for(within, behind))
+    }
+
+    fn wait(&self, within: Duration) -> Due {
         let mut pieces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (Instant::now() + within, pieces.next);
         pieces.next += 1;
         pieces.due.insert(key);
         drop(pieces);
-        Bytes::from_owner(Piece { bytes, key, unread: self.clone(), _held: held })
+        Due { key, unread: self.clone() }
     }
+}
+
+/// How long so many bytes may wait: so long at the first and a while longer for each.
+fn within_for(within: Duration, bytes: usize) -> Duration {
+    // A usize fits.
+    let size = u64::try_from(bytes).unwrap_or(u64::MAX);
+    within + Duration::from_secs(size / limits::READ_BYTES_PER_SECOND)
+}
+
+/// Something that waits for the caller, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Due {
+    key: (Instant, u64),
+    unread: Unread,
 }
 
 /// A piece of an answer with what it holds.
 struct Piece {
     bytes: Bytes,
-    key: (Instant, u64),
-    unread: Unread,
+    _due: Due,
     _held: Held,
 }
 
@@ -67,7 +89,7 @@ impl AsRef<[u8]> for Piece {
     }
 }
 
-impl Drop for Piece {
+impl Drop for Due {
     fn drop(&mut self) {
         let mut pieces = self.unread.0.lock().unwrap_or_else(PoisonError::into_inner);
         pieces.due.remove(&self.key);
@@ -95,6 +117,10 @@ mod tests {
         assert!(unread.due().is_some_and(|due| due > first));
         assert_eq!(late, b"late"[..]);
         drop(late);
+        assert_eq!(unread.due(), None);
+        let rest = unread.rest(Duration::from_secs(1), 0);
+        assert!(unread.due().is_some(), "nobody asks for it");
+        drop(rest);
         assert_eq!(unread.due(), None);
     }
 }

@@ -1,16 +1,15 @@
 //! A private PostgreSQL for these tests: started by the first that needs it, shared by those that run
 //! beside it, stopped by the last.
 
+use std::ops::Add as _;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
+use store::cipher::{Cipher, DataKeys};
 use store::private::PrivatePostgres;
 use tokio::sync::oneshot;
-
-/// Tables of a service, for those that every service has.
-static TABLES: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/declaration");
 
 static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
 
@@ -67,6 +66,12 @@ impl Drop for Server {
     }
 }
 
+/// What these tests encrypt with.
+pub(crate) fn cipher() -> Cipher {
+    let keys = DataKeys::parse(&"A".repeat(43).add("=")).expect("a key");
+    Cipher::new("tests", keys).expect("random bytes")
+}
+
 /// A schema of one test's own.
 pub(crate) struct Database {
     pub(crate) pool: PgPool,
@@ -78,7 +83,7 @@ impl Database {
     pub(crate) async fn new(schema: &'static str) -> Self {
         let server = tokio::task::spawn_blocking(Server::shared).await.expect("it started");
         let pool = connect(&server, schema).await;
-        store::connect::migrate(&pool, schema, &TABLES).await.expect("the tables are made");
+        store::connect::migrate(&pool, schema, &crate::TABLES).await.expect("the tables are made");
         Self { pool, schema, server }
     }
 

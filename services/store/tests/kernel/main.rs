@@ -23,7 +23,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::database::Database;
+use crate::database::{Database, cipher};
+
+/// Tables of a service, for those that every service has.
+static TABLES: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/declaration");
 
 /// Long enough for everything here.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,7 +36,6 @@ fn slot(number: u32) -> Slot {
 }
 
 /// Writes entries and nothing else.
-#[derive(Default)]
 struct Clerk {
     tail: Tail,
     /// How many requests each transaction had.
@@ -43,9 +45,22 @@ struct Clerk {
     is_mute: bool,
 }
 
+impl Default for Clerk {
+    fn default() -> Self {
+        Self {
+            tail: Tail::new(cipher()),
+            transactions: Mutex::default(),
+            told: AtomicUsize::default(),
+            is_mute: false,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 enum What {
     Append(Slot),
+    /// The same, in a transaction that takes a second.
+    Slow(Slot),
     /// An entry where nothing is locked.
     Unlocked(Slot),
     /// A statement that cannot be carried out.
@@ -87,7 +102,7 @@ fn entry(slot: Slot, position: i64) -> Entry {
         recorded_time: OffsetDateTime::UNIX_EPOCH,
         trace: String::new(),
         facts: position.to_string().into(),
-        body: None,
+        body: Ok(None),
     }
 }
 
@@ -103,11 +118,14 @@ impl Transaction for Clerk {
         let slots: Vec<i16> = commands
             .iter()
             .filter_map(|command| match command {
-                Command::Write(What::Append(slot), _) => Some(slot.column()),
+                Command::Write(What::Append(slot) | What::Slow(slot), _) => Some(slot.column()),
                 Command::Write(..) | Command::Count(_) => None,
             })
             .collect();
         let mut heads = Heads::lock(&mut *tx, &slots).await?;
+        if commands.iter().any(|command| matches!(command, Command::Write(What::Slow(_), _))) {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
         let mut entries = Vec::new();
         for (at, command) in commands.iter().enumerate() {
             let (what, reply) = match command {
@@ -118,7 +136,7 @@ impl Transaction for Clerk {
                 }
             };
             match what {
-                What::Append(slot) | What::Unlocked(slot) => {
+                What::Append(slot) | What::Slow(slot) | What::Unlocked(slot) => {
                     let position = heads.next(slot)?;
                     entries.push(entry(slot, position));
                     reply.give(position);
@@ -133,7 +151,7 @@ impl Transaction for Clerk {
                 What::Away => return Err(Fault::Away("a test".to_owned())),
             }
         }
-        heads.append(&mut *tx, &entries).await?;
+        heads.append(&mut *tx, &cipher(), &entries).await?;
         Ok(entries)
     }
 
@@ -167,7 +185,7 @@ fn is_broken(answer: &Result<i64, EnqueueError>) -> bool {
 
 async fn entries(pool: &PgPool, slot: Slot) -> Vec<i64> {
     let all: Vec<i64> = (1..=10_000).collect();
-    let found = store::journal::at(pool, slot, &all).await.expect("the database is there");
+    let found = Tail::new(cipher()).at(pool, slot, &all).await.expect("the database is there");
     found.iter().map(|entry| entry.position).collect()
 }
 
@@ -650,4 +668,48 @@ async fn what_two_processes_bring_is_taken_once() {
     let last = [(1, 6), (1, 7)];
     let mut inbox = Inbox::receive(&mut tx, places(&last)).await.expect("it has its places");
     assert_eq!(taken(&mut inbox, &last), [(1, 7)], "the place stayed at 6");
+}
+
+#[tokio::test]
+async fn what_waits_for_a_slow_lane_is_bounded_and_who_decides_always_gets_in() {
+    let database = Database::new("bounded").await;
+    let (clerk, closing) = (Arc::new(Clerk::default()), CancellationToken::new());
+    let (batch, lanes) = lanes(Arc::clone(&clerk), &database.pool, 1, &closing);
+    let firms: Vec<Share> = (0..4).map(|n| Share::firm(&format!("firm {n}"))).collect();
+    let offer = |firm: usize, what| {
+        batch.try_enqueue(slot(0), &firms[firm], move |reply| Command::Write(what, reply))
+    };
+    let slow = What::Slow(slot(7));
+    let all = async {
+        // The lane knows how slow it is, and is at work.
+        let first = futures::future::join_all((0..40).map(|_| offer(0, slow))).await;
+        assert!(first.iter().all(Result::is_ok), "{first:?}");
+        let done = clerk.transactions.lock().expect("nobody panicked").len();
+        let mut busy = std::pin::pin!(offer(0, slow));
+        assert!(futures::poll!(&mut busy).is_pending());
+        while clerk.transactions.lock().expect("nobody panicked").len() == done {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // Four firms offer ten times as much as it does in time; an agency decides meanwhile.
+        let append = What::Append(slot(7));
+        let offered = (0..8_000).map(|n| offer(n % firms.len(), append));
+        let decided = (0..600).map(|_| {
+            batch.enqueue(slot(0), &Share::Kept, move |reply| Command::Write(append, reply))
+        });
+        let (offered, decided, busy) = tokio::join!(
+            futures::future::join_all(offered),
+            futures::future::join_all(decided),
+            busy
+        );
+        closing.cancel();
+        assert!(busy.is_ok());
+        assert!(decided.iter().all(Result::is_ok), "no verdict is shed");
+        let taken = offered.iter().filter(|answer| answer.is_ok()).count();
+        let most = limits::COMMIT_WAITING_MIN + firms.len() * limits::COMMIT_QUEUE_RESERVED;
+        assert!((limits::COMMIT_WAITING_MIN / 2..=most).contains(&taken), "{taken} wait");
+        let refused =
+            |answer: &&Result<i64, EnqueueError>| matches!(answer, Err(EnqueueError::Busy));
+        assert_eq!(offered.iter().filter(refused).count(), offered.len() - taken);
+    };
+    tokio::join!(all, futures::future::join_all(lanes));
 }

@@ -6,6 +6,7 @@
 mod limits;
 mod load;
 mod national;
+mod work;
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::sandbox;
 use crate::tasks::{Task, Tasks};
 use load::{Inspected, Load, Loop};
+use work::{Database, Work};
 
 /// Measure this machine: cleared declarations a second, beside the machine's own limits.
 ///
@@ -64,7 +66,8 @@ struct Figures {
     submitted: u64,
     released: u64,
     rss_mb: u64,
-    service_cpu_us: u64,
+    /// Of declarations over streams.
+    work: Work,
     message_bytes: u64,
     national: national::Rates,
     /// All of them are inspected by both agencies.
@@ -155,9 +158,12 @@ async fn window(
     let none = Inspected::None;
     load.run(streams, None, none, Duration::from_secs(2)).await?;
     tell("streams, as fast as they go");
-    let before = cpu_us(pid)?;
+    let database = Database::of(data_dir).await?;
+    let (before, (_, already)) = (database.books(pid).await?, load.totals());
     let ran = load.run(streams, None, none, time).await?;
-    figures.service_cpu_us = (cpu_us(pid)? - before) / ran.released.max(1);
+    // Those that were on their way when the time was over are released as well, and cost the same.
+    let released = load.totals().1 - already;
+    figures.work = Work::between(&before, &database.books(pid).await?, released);
     figures.stream = ran.per_second();
     tell("unary calls, as fast as they go");
     figures.unary = load.run(unary, None, none, time).await?.per_second();
@@ -269,7 +275,7 @@ fn write(out: &Path, figures: &Figures) -> anyhow::Result<()> {
         "limit_echo_per_s": figures.limit_echo,
         "limit_echo_stream_per_s": figures.limit_echo_stream,
         "service_rss_mb": figures.rss_mb,
-        "service_cpu_us_per_declaration": figures.service_cpu_us,
+        "each_declaration": figures.work.json(),
         "message_bytes": figures.message_bytes,
         "inspected_per_s": figures.inspected,
         "inspected_p50_ms": number(milli(figures.inspected_latency.p50)),
@@ -347,9 +353,10 @@ fn print(figures: &Figures) -> anyhow::Result<()> {
     )?;
     writeln!(
         out,
-        "message {} bytes; service at most {} MB, {} us of CPU a declaration (streams)",
-        figures.message_bytes, figures.rss_mb, figures.service_cpu_us
+        "message {} bytes; service at most {} MB",
+        figures.message_bytes, figures.rss_mb
     )?;
+    writeln!(out, "{}\n{}", figures.work.table(), figures.work.words())?;
     writeln!(out, "submitted {}, released {}", figures.submitted, figures.released)?;
     writeln!(out, "fsync, full_page_writes and synchronous_commit on; mutual TLS 1.3 on")?;
     Ok(())
