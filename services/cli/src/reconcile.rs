@@ -20,7 +20,7 @@ use super::ceb::message;
 use super::problem::{Broken, Problem};
 use super::tax::Voice;
 use super::words::{pick, table};
-use super::{Exit, Format, Said, csv, input, say, say_json, tell_refusal};
+use super::{Exit, OutputFormat, Said, csv, input, say, say_json, tell_refusal};
 
 /// Match the statement of a bank with expected receipts: partial and combined ones, fees, and why something
 /// does not match. Asks no window.
@@ -63,7 +63,7 @@ fn tolerance(hundredths: u32, currency: Currency) -> i64 {
 
 /// Matches, and tells.
 pub(super) fn run(voice: Voice, args: &Reconcile) -> anyhow::Result<Exit> {
-    super::quietly(reconcile(voice, args))
+    reconcile(voice, args)
 }
 
 fn reconcile(voice: Voice, args: &Reconcile) -> anyhow::Result<Exit> {
@@ -113,9 +113,9 @@ fn reconcile(voice: Voice, args: &Reconcile) -> anyhow::Result<Exit> {
     let receipts = receipts.map(|sorted| (sorted.line.as_str(), sorted)).collect();
     let matched = Matched { orders, receipts, sorted: &sorted, groups, language };
     match format {
-        Format::Table => say(matched.text().trim_end())?,
-        Format::Csv => say(matched.csv().trim_end())?,
-        Format::Json => {
+        OutputFormat::Table => say(matched.text().trim_end())?,
+        OutputFormat::Csv => say(matched.csv().trim_end())?,
+        OutputFormat::Json => {
             for value in matched.json() {
                 say_json(&value)?;
             }
