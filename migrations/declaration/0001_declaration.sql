@@ -60,7 +60,11 @@ create table declaration (
     content_position bigint not null,
     -- Positions of all journal entries about it, oldest first.
     positions bigint[] not null,
+    -- Answers of subscribers that had an effect on it, 33 bytes each: the subscriber, its request id, the
+    -- first half of the answer's SHA-256. One under an id that is there has no second effect.
+    answers bytea not null default '',
     primary key (slot, id),
+    constraint declaration_answers_are_whole check (length(answers) % 33 = 0),
     constraint declaration_phase_is_legal check (phase between 1 and 6),
     constraint declaration_stands_are_legal check (translate(stands, '012345678', '') = ''),
     constraint declaration_joint_is_legal check (joint between 0 and 3),
