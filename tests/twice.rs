@@ -99,7 +99,8 @@ async fn reached(done: &AtomicUsize, due: usize) {
 async fn two_processes_of_every_service_do_everything_once() {
     let mut first = Sandbox::process(&["--no-agencies"]).await;
     first.may_log_errors = true;
-    let mut second = first.beside(&["--no-agencies", "--inspection-service-name", "second"]).await;
+    let names = ["--inspection-service-name", "second", "--gateway-name", "second"];
+    let mut second = first.beside(&[&["--no-agencies"], &names[..]].concat()).await;
     second.may_log_errors = true;
     let _agencies = ["customs", "quarantine", "site"].map(|name| agency(&first, name));
     let erp = Arc::new(Erp::of(&first).await);

@@ -111,14 +111,6 @@ create index document_released on document (ebc_code, released_time)
 create index document_id on document (id);
 create index document_sender on document (dxp_id, id);
 
--- Up to where the declaration service's news were heard. One row.
-create table heard (
-    slot smallint primary key check (slot = 0),
-    resume_token text not null
-);
--- Begins before the first entry of every slot.
-insert into heard (slot, resume_token) values (0, 'beginning');
-
 -- Numbers that were given, by kind and period.
 create table number_used (
     slot smallint not null,

@@ -31,7 +31,7 @@ create table journal (
 );
 
 -- One row a declaration. Narrow, because every verdict rewrites it; no column that changes on the
--- way to release is indexed and half of each page is left free, so that those updates stay in it.
+-- way to release is indexed and most of each page is left free, so that those updates stay in it.
 create table declaration (
     slot smallint not null,
     id uuid not null,
@@ -47,6 +47,8 @@ create table declaration (
     pre_no text not null,
     invt_no text,
     filed_time timestamptz not null,
+    -- It came by the national door, which is told what happens to it.
+    national boolean not null default false,
     -- False once a later declaration took over the business key of one that ended without release.
     current boolean not null default true,
     version integer not null,
@@ -72,7 +74,7 @@ create table declaration (
     constraint declaration_inspecting_means_open check ((phase = 2) = (joint = 1)),
     -- Released means that everybody who is waited for has cleared.
     constraint declaration_released_means_cleared check (phase <> 3 or translate(stands, '08', '') = '')
-) with (fillfactor = 50);
+) with (fillfactor = 40);
 
 -- Business keys are unique for ever within a declarant, except that a declaration that was rejected,
 -- withdrawn or sent back gives way. Declarants who share a slot know nothing of each other's. The number
@@ -157,16 +159,6 @@ create table consumer (
     -- It has events to acknowledge, and acknowledged none for too long.
     stalled boolean not null default false,
     primary key (agency, name)
-);
-
--- Events that an agency could not read, set aside for people.
-create table parked_event (
-    slot smallint not null,
-    position bigint not null,
-    agency smallint not null,
-    reason text not null,
-    parked_time timestamptz not null,
-    primary key (slot, position, agency)
 );
 
 -- What the tokens that callers keep are encrypted with. One row, made at the first start.

@@ -27,14 +27,12 @@ create index queue_item_due on queue_item (queue, due_time, id) where stuck_time
 create index queue_item_subject on queue_item (queue, subject, place, id);
 create index queue_item_stuck on queue_item (queue, id) where stuck_time is not null;
 
--- What one of several processes does at a time, and until when it is that one.
-create table lease (
-    slot smallint not null check (slot = 0),
-    name text not null,
-    holder uuid not null,
-    expires_time timestamptz not null,
-    primary key (slot, name)
-);
+-- Up to where the journal of another service was taken that comes over the exchange, by its slots.
+create table inbox (
+    slot smallint primary key,
+    position bigint not null default 0
+) with (fillfactor = 50);
+insert into inbox (slot) select generate_series(0, 255);
 
 -- A request that changed something: once for each id of whoever made it up.
 create table request (
@@ -48,4 +46,13 @@ create table request (
     outcome bytea not null,
     recorded_time timestamptz not null,
     primary key (slot, request_id, caller)
+);
+
+-- Names of the data keys that ever encrypted something here. A process that has not all of them does not
+-- start: it could not read what is there.
+create table data_key (
+    slot smallint not null check (slot = 0),
+    -- The first four bytes of the key's SHA-256.
+    name bigint not null check (name between 0 and 4294967295),
+    primary key (slot, name)
 );

@@ -2,10 +2,11 @@
 
 use domain::clearance::{Agency, Outcome};
 use domain::decision::{Decided, Decision, Demand, What};
-use domain::history::Reason;
+use domain::history::{Reason, topic};
 use domain::refusal::{Code, Refusal};
-use domain::subscriber::Subscriber;
+use domain::subscriber::{Subscriber, Topics};
 use domain::{DeclarationId, OrderId, RequestId, limits};
+use prost::Message as _;
 use uuid::Uuid;
 
 use crate::{raw, text, v1};
@@ -33,6 +34,16 @@ pub fn decision(by: Subscriber, answer: raw::Answer) -> Result<Decision, Refusal
         by,
         what,
     })
+}
+
+/// Whether what is kept of an entry can be read by whoever gets it as an event.
+///
+/// # Errors
+///
+/// Why it cannot, which only a damaged database can cause.
+pub fn check(facts: &[u8], declaration: Option<&[u8]>) -> Result<(), prost::DecodeError> {
+    v1::Facts::decode(facts)?;
+    declaration.map_or(Ok(()), |content| v1::Declaration::decode(content).map(drop))
 }
 
 /// A decision as an answer; what a repetition is compared by, and what waits to be said.
@@ -98,7 +109,7 @@ fn demand(demand: raw::Demand) -> Result<Demand, Refusal> {
     let agency = match v1::Agency::try_from(agency) {
         Ok(v1::Agency::Customs) => Agency::Customs,
         Ok(v1::Agency::Quarantine) => Agency::Quarantine,
-        Ok(v1::Agency::InspectionService | v1::Agency::Unspecified) | Err(_) => {
+        Ok(v1::Agency::Unspecified) | Err(_) => {
             return Err(Refusal::of(Code::CodeUnknown).with("field", "agency"));
         }
     };
@@ -198,14 +209,56 @@ fn declaration(id: &str) -> Result<DeclarationId, Refusal> {
     DeclarationId::parse(id).ok_or_else(|| Refusal::of(Code::NameMalformed).with("name", id))
 }
 
-/// The subscriber that an agency on the wire is.
-pub fn subscriber(agency: i32) -> Option<Subscriber> {
-    match v1::Agency::try_from(agency) {
-        Ok(v1::Agency::Customs) => Some(Subscriber::Customs),
-        Ok(v1::Agency::Quarantine) => Some(Subscriber::Quarantine),
-        Ok(v1::Agency::InspectionService) => Some(Subscriber::InspectionService),
-        Ok(v1::Agency::Unspecified) | Err(_) => None,
+/// The subscriber that is meant on the wire.
+pub fn subscriber(subscriber: i32) -> Option<Subscriber> {
+    match v1::Subscriber::try_from(subscriber) {
+        Ok(v1::Subscriber::Customs) => Some(Subscriber::Customs),
+        Ok(v1::Subscriber::Quarantine) => Some(Subscriber::Quarantine),
+        Ok(v1::Subscriber::InspectionService) => Some(Subscriber::InspectionService),
+        Ok(v1::Subscriber::NationalDoor) => Some(Subscriber::NationalDoor),
+        Ok(v1::Subscriber::Unspecified) | Err(_) => None,
     }
+}
+
+impl From<v1::Agency> for v1::Subscriber {
+    fn from(agency: v1::Agency) -> Self {
+        match agency {
+            v1::Agency::Customs => Self::Customs,
+            v1::Agency::Quarantine => Self::Quarantine,
+            v1::Agency::Unspecified => Self::Unspecified,
+        }
+    }
+}
+
+/// What a subscriber wants to be told, of what it is told: all of it where nothing is named.
+///
+/// # Errors
+///
+/// A refusal that names what nobody knows, or what the subscriber is not told.
+pub fn topics(subscriber: Subscriber, wanted: &[i32]) -> Result<Topics, Refusal> {
+    let own = subscriber.row().topics;
+    if wanted.is_empty() {
+        return Ok(own);
+    }
+    let unknown = || Refusal::of(Code::CodeUnknown).with("field", "topics");
+    let bit = |topic: &i32| v1::Topic::try_from(*topic).ok().and_then(bit).ok_or_else(unknown);
+    let bits = wanted.iter().try_fold(0, |bits, topic| bit(topic).map(|bit| bits | bit))?;
+    let foreign = || Refusal::of(Code::NotYourAgency).with("field", "topics");
+    own.only(bits).ok_or_else(foreign)
+}
+
+/// The bit of a topic.
+fn bit(topic: v1::Topic) -> Option<i32> {
+    Some(match topic {
+        v1::Topic::Content => topic::CONTENT,
+        v1::Topic::Progress => topic::PROGRESS,
+        v1::Topic::Inspection => topic::INSPECTION,
+        v1::Topic::End => topic::END,
+        v1::Topic::ImportNumber => topic::IMPORT_NUMBER,
+        v1::Topic::Detained => topic::DETAINED,
+        v1::Topic::Inspected => topic::INSPECTED,
+        v1::Topic::Unspecified => return None,
+    })
 }
 
 /// What became of a request, for the agency.

@@ -231,7 +231,7 @@ impl TryFrom<v1::Finding> for Finding {
         let instructed_by = match v1::Agency::try_from(instructed_by) {
             Ok(v1::Agency::Customs) => Agency::Customs,
             Ok(v1::Agency::Quarantine) => Agency::Quarantine,
-            Ok(v1::Agency::InspectionService | v1::Agency::Unspecified) | Err(_) => {
+            Ok(v1::Agency::Unspecified) | Err(_) => {
                 return Err("instructed_by must be AGENCY_CUSTOMS or AGENCY_QUARANTINE");
             }
         };

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+use store::cipher::DataKeys;
 use store::private::PrivatePostgres;
 use window::signals::Ending;
 
@@ -20,6 +21,9 @@ static DATABASES: AtomicU32 = AtomicU32::new(0);
 
 /// What a database of a journey is a copy of: every table, and nothing in it.
 const TEMPLATE: &str = "template_of_journeys";
+
+/// The file of data keys in a data directory.
+const DATA_KEYS: &str = "data-keys";
 
 /// Windows side by side have more connections than one.
 const CONNECTIONS: u32 = 300;
@@ -72,6 +76,8 @@ impl Cluster {
         #[expect(clippy::disallowed_methods, reason = "certificates begin now")]
         let now = time::OffsetDateTime::now_utc();
         let identities = cli::sandbox::identities(&directory);
+        let keys = DataKeys::fresh().expect("random bytes");
+        std::fs::write(directory.join(DATA_KEYS), keys).expect("the directory is ours");
         window::certificates::ensure(&identities, now).expect("certificates are made");
         let options = starting.recv().expect("PostgreSQL starts");
         Self { directory, options, _alive: alive }
@@ -169,10 +175,15 @@ impl Drop for Database {
     }
 }
 
-/// Copies the certificates into a data directory: to make them takes longer than to start a window.
+/// Copies the certificates into a data directory, since to make them takes longer than to start a window,
+/// and the data keys, which windows on one database share.
 pub(crate) fn lend_identities(data_dir: &Path) {
     let from = cli::sandbox::identities(&Cluster::shared().directory);
     super::copy_identities(&from, &cli::sandbox::identities(data_dir));
+    let keys = data_dir.join(DATA_KEYS);
+    std::fs::copy(Cluster::shared().directory.join(DATA_KEYS), &keys).expect("it can be copied");
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(keys, private).expect("the file is ours");
 }
 
 /// What queues still have to do by this time, and what was set aside: a line for each item.
@@ -191,9 +202,6 @@ pub(crate) async fn work_left(
         let items = sqlx::query_scalar::<_, String>(AssertSqlSafe(items)).bind(now);
         left.extend(items.fetch_all(&mut connection).await.expect("the table is there"));
     }
-    let parked = "select 'parked ' || p::text from declaration.parked_event p";
-    let parked = sqlx::query_scalar::<_, String>(parked).fetch_all(&mut connection).await;
-    left.extend(parked.expect("the table is there"));
     connection.close().await.expect("it was open");
     left
 }

@@ -20,15 +20,20 @@ impl Stream {
     /// Connects and opens.
     pub(crate) async fn open(
         window: &client::Window,
-        agency: v1::Agency,
+        subscriber: impl Into<v1::Subscriber>,
         consumer: &str,
         from: Vec<v1::Position>,
         max_in_flight: u32,
     ) -> Result<Self, Status> {
         let (sender, receiver) = mpsc::channel(64);
         let consumer = consumer.to_owned();
-        let open =
-            v1::Open { agency: agency.into(), consumer, from, max_in_flight, progress_seconds: 0 };
+        let open = v1::Open {
+            subscriber: subscriber.into().into(),
+            consumer,
+            from,
+            max_in_flight,
+            ..Default::default()
+        };
         let request = v1::ConnectRequest { frame: Some(Out::Open(open)) };
         sender.send(request).await.expect("the receiver is ours");
         let frames = window.exchange().connect(ReceiverStream::new(receiver)).await?.into_inner();

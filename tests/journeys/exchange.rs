@@ -221,7 +221,7 @@ async fn verdicts_are_answered_in_order_and_have_their_effect_once() {
     let look = verdict(&event, v1::Outcome::WantsInspection);
     assert_eq!(stream.decides(look).await.result(), Applied);
     let site = sandbox.connect("inspection-service").await;
-    let mut site = Stream::open(&site, v1::Agency::InspectionService, "one", Vec::new(), 0)
+    let mut site = Stream::open(&site, v1::Subscriber::InspectionService, "one", Vec::new(), 0)
         .await
         .expect("it may");
     let ordered = site.events(1).await.remove(0);
@@ -421,7 +421,7 @@ async fn what_the_risk_rules_of_others_say_is_ignored_where_nobody_asks() {
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     let receipt = firm.files("QD-1").await;
     let window = sandbox.connect("inspection-service").await;
-    let mut site = Stream::open(&window, v1::Agency::InspectionService, "one", Vec::new(), 0)
+    let mut site = Stream::open(&window, v1::Subscriber::InspectionService, "one", Vec::new(), 0)
         .await
         .expect("it may");
     let event = site.events(1).await.remove(0);
@@ -442,10 +442,11 @@ async fn the_risk_rules_come_before_the_release_and_an_objection_after_the_findi
     let mut ciq =
         Stream::open(&ciq, v1::Agency::Quarantine, "one", Vec::new(), 0).await.expect("it may");
     let site = sandbox.connect("site").await;
-    let refused = Stream::open(&site, v1::Agency::InspectionService, "one", Vec::new(), 0).await;
+    let refused =
+        Stream::open(&site, v1::Subscriber::InspectionService, "one", Vec::new(), 0).await;
     assert_eq!(code(&refused.err().expect("a site has no desk")).0, "SW-1303");
     let window = sandbox.connect("inspection-service").await;
-    let mut site = Stream::open(&window, v1::Agency::InspectionService, "one", Vec::new(), 0)
+    let mut site = Stream::open(&window, v1::Subscriber::InspectionService, "one", Vec::new(), 0)
         .await
         .expect("it may");
     let event = site.events(1).await.remove(0);
@@ -487,7 +488,7 @@ async fn the_risk_rules_come_before_the_release_and_an_objection_after_the_findi
     drop((customs, ciq, site));
 
     // A fresh reader sees all of it.
-    let mut site = Stream::open(&window, v1::Agency::InspectionService, "one", Vec::new(), 0)
+    let mut site = Stream::open(&window, v1::Subscriber::InspectionService, "one", Vec::new(), 0)
         .await
         .expect("it may");
     let [_, ordered] = <[v1::Event; 2]>::try_from(site.events(2).await).expect("filed, ordered");

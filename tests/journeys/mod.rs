@@ -18,6 +18,7 @@ mod national_rules;
 mod national_tools;
 mod one_inspection;
 mod one_release;
+mod personal_data;
 mod receipt_order;
 mod refused;
 mod replay;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use proto::ceb::Document;
 
-use crate::harness::Sandbox;
 use crate::harness::national::{Erp, Import, app_time, export, guid, import};
+use crate::harness::{PATIENCE, Sandbox, eventually};
 
 /// What is said about one document, in the order of the log: status, returnTime, invtNo.
 async fn told(erp: &Erp, kind: u32, about: &str) -> Vec<(i32, String, String)> {
@@ -179,4 +179,56 @@ async fn two_payments_give_one_answer_in_every_order_of_arrival() {
     erp.sends(&[import.inventory()]).await;
     let copy = &import.inventory.head.cop_no;
     assert_eq!(erp.hears(622, copy, 899).await, [2, -401_003, 2, 3, 120, 399, 800, 899]);
+}
+
+/// How many entries of the journal the national door has not said that it kept.
+async fn not_kept(sandbox: &Sandbox) -> i64 {
+    let waiting = "select coalesce(sum(h.position - s.position), 0)::bigint
+                   from subscription s join journal_head h on h.slot = s.slot where s.agency = 4";
+    let mut database = sandbox.database().await;
+    sqlx::query_scalar(waiting).fetch_one(&mut database).await.expect("the tables are there")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_again_is_told_no_second_time() {
+    let mut sandbox = Sandbox::start().await;
+    let erp = Erp::of(&sandbox).await;
+    for order_no in ["QDAGAIN-1", "SBX-INSPECT-AGAIN2", "SBX-DISORDER-AGAIN3"] {
+        let import = import(order_no);
+        for document in import.all() {
+            erp.sends(&[document]).await;
+        }
+        erp.hears(622, &import.inventory.head.cop_no, 899).await;
+    }
+    // Bills are customs' own, and come when they come.
+    let log = async |erp: &Erp| -> Vec<String> {
+        let log = erp.log().await.into_iter().filter(|message| message.message_type != 816);
+        log.map(|message| message.xml).collect()
+    };
+    let before = log(&erp).await;
+    sandbox.stop();
+
+    // As after a crash before anything was acknowledged: all of it comes again.
+    let mut database = sandbox.database().await;
+    let back = sqlx::query("update subscription set position = 0 where agency = 4");
+    let back = back.execute(&mut database).await.expect("it is ours");
+    assert_eq!(back.rows_affected(), 256, "the door has a seat in every slot");
+    assert!(not_kept(&sandbox).await > 0);
+    sandbox.spawn();
+    sandbox.ready().await;
+    let erp = Erp::of(&sandbox).await;
+    eventually("everything came again", PATIENCE, async || match not_kept(&sandbox).await {
+        0 => Ok(()),
+        waiting => Err(waiting),
+    })
+    .await;
+    assert!(log(&erp).await == before, "nothing is said twice");
+
+    // And what is new is told.
+    let later = import("QDAGAIN-4");
+    for document in later.all() {
+        erp.sends(&[document]).await;
+    }
+    let told = erp.hears(622, &later.inventory.head.cop_no, 899).await;
+    assert_eq!(told, [2, 3, 120, 399, 800, 899]);
 }

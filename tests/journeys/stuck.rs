@@ -2,6 +2,7 @@
 
 use std::process::Output;
 
+use futures::StreamExt as _;
 use proto::v1;
 use sqlx::{Connection as _, PgConnection};
 use tonic_health::pb::HealthCheckRequest;
@@ -72,7 +73,7 @@ async fn a_document_that_cannot_be_read_keeps_nobody_elses_receipts() {
     comes_true("it is set aside", async || !stuck(&sandbox).is_empty()).await;
     let items = stuck(&sandbox);
     let [item] = &items[..] else { panic!("one is stuck: {items:#?}") };
-    assert_eq!((&item["service"], &item["queue"]), (&"ceb".into(), &"news".into()), "{item}");
+    assert_eq!((&item["service"], &item["queue"]), (&"ceb".into(), &"events".into()), "{item}");
     assert_eq!(item["behind"], 1, "what customs said next waits behind it: {item}");
     let about = item["subject"].as_str().expect("an id");
     assert_eq!(about, events[0].declaration_id);
@@ -88,7 +89,7 @@ async fn a_document_that_cannot_be_read_keeps_nobody_elses_receipts() {
     let id = item["id"].as_str().expect("an id");
     let shown = sandbox.command(&["--as", "admin", "stuck", "show", id]);
     let shown = String::from_utf8(done(shown)).expect("it is text");
-    assert!(shown.contains("ceb.news") && shown.contains("a kept document"), "{shown}");
+    assert!(shown.contains("ceb.events") && shown.contains("ceb.document.body"), "{shown}");
     let denied = sandbox.command(&["--as", "agent", "stuck", "list"]);
     assert!(!denied.status.success(), "administrators only");
 
@@ -155,21 +156,103 @@ async fn health_says_when_a_loop_stands_still() {
     let mut sandbox = Sandbox::start().await;
     sandbox.may_log_errors = true;
     let door = "single_window.ceb.v1.CebService";
-    for component in [door, "ceb.news", "inspection.events"] {
+    for component in [door, "ceb.events", "inspection.events"] {
         assert_eq!(health(&sandbox, component).await, ServingStatus::Serving, "{component}");
     }
     let mut database = sandbox.database().await;
-    let away = "alter table ceb.heard rename to elsewhere";
+    let away = "alter table ceb.inbox rename to elsewhere";
     sqlx::raw_sql(away).execute(&mut database).await.expect("it is ours");
     sends(&Erp::of(&sandbox).await, &import("QDCEB-94")).await;
     comes_true("it is noticed", async || {
-        health(&sandbox, "ceb.news").await == ServingStatus::NotServing
+        health(&sandbox, "ceb.events").await == ServingStatus::NotServing
     })
     .await;
     assert_eq!(health(&sandbox, door).await, ServingStatus::NotServing);
     let other = "single_window.inspection.v1.InspectionService";
     assert_eq!(health(&sandbox, other).await, ServingStatus::Serving, "that one goes on");
-    let back = "alter table ceb.elsewhere rename to heard";
+    let back = "alter table ceb.elsewhere rename to inbox";
     sqlx::raw_sql(back).execute(&mut database).await.expect("it is ours");
     comes_true("it goes on", async || health(&sandbox, door).await == ServingStatus::Serving).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_entry_of_a_journal_ends_no_stream() {
+    let mut sandbox = Sandbox::process(&["--no-agencies"]).await;
+    (sandbox.may_log_errors, sandbox.may_leave_work) = (true, true);
+    let erp = Erp::of(&sandbox).await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let [first, bad, last] = ["QD-WHOLE-1", "QD-DAMAGED", "QD-WHOLE-2"];
+    let first = firm.files(first).await;
+    let bad = firm.files(bad).await;
+    let last = firm.files(last).await;
+    let (one, two) = (import("QDCEB-95"), import("QDCEB-96"));
+    for import in [&one, &two] {
+        sends(&erp, import).await;
+        assert_eq!(erp.hears(622, &import.inventory.head.cop_no, 3).await, [2, 3]);
+    }
+    let before = erp.log().await;
+
+    // What is kept of one declaration, and about what a receipt is, cannot be read any more.
+    let mut database = sandbox.database().await;
+    let id = bad.name.trim_start_matches("declarations/");
+    let damage = format!(
+        "update declaration.journal set facts = '{{' where subject = '{id}';
+         update ceb.journal set facts = '{{', version = -1
+         where (slot, position) in (select slot, position from ceb.journal order by 1, 2 limit 1)"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(damage)).execute(&mut database).await.expect("it is ours");
+
+    // The firm is told that there is something, and what came after it.
+    let beginning = "beginning".to_owned();
+    let request = v1::WatchRequest { resume_token: beginning, ..Default::default() };
+    let mut news = std::pin::pin!(client::watch(firm.0.clone(), request));
+    let mut heard = Vec::new();
+    while heard.last().is_none_or(|(name, _)| *name != last.name) {
+        let told = tokio::time::timeout(PATIENCE, news.next()).await.expect("in time");
+        let told = told.expect("it has no end").expect("it goes on");
+        assert_eq!(told.unreadable, told.facts.is_empty(), "{told:?}");
+        heard.push((told.name, told.unreadable));
+    }
+    let own = |name: &str| heard.iter().find(|(other, _)| other == name).map(|(_, bad)| *bad);
+    let told = [&first, &bad, &last].map(|receipt| own(&receipt.name));
+    assert_eq!(told, [Some(false), Some(true), Some(false)]);
+    // Every receipt is carried as before.
+    let after = erp.log().await;
+    let xml = |log: &[v1::OutgoingMessage]| -> Vec<String> {
+        log.iter().map(|message| message.xml.clone()).collect()
+    };
+    assert_eq!(xml(&after), xml(&before));
+
+    // Customs gets everything else, and people see what it did not get.
+    let window = sandbox.connect("customs").await;
+    let mut customs =
+        Stream::open(&window, v1::Agency::Customs, "one", vec![], 0).await.expect("may");
+    let events = customs.events(4).await;
+    assert!(events.iter().all(|event| !bad.name.ends_with(&event.declaration_id)));
+    comes_true("it is set aside", async || !stuck(&sandbox).is_empty()).await;
+    let items = stuck(&sandbox);
+    let [item] = &items[..] else { panic!("one is stuck: {items:#?}") };
+    assert_eq!(
+        (&item["service"], &item["queue"]),
+        (&"declaration".into(), &"parked-customs".into())
+    );
+    let about = item["subject"].as_str().expect("an id");
+    assert!(bad.name.ends_with(about), "{item}");
+
+    // The damage is mended, and the event is sent after all.
+    let mend = format!("update declaration.journal set facts = '' where subject = '{id}'");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(mend)).execute(&mut database).await.expect("it is ours");
+    for event in &events {
+        customs.acknowledge(event).await;
+    }
+    done(sandbox.command(&["--as", "admin", "stuck", "retry", "--all"]));
+    let [again] = &customs.events(1).await[..] else { panic!("one event") };
+    assert_eq!(again.declaration_id, about);
+    customs.acknowledge(again).await;
+    let left = "select count(*) from declaration.queue_item";
+    comes_true("it is out of the queue", async || {
+        let left = sqlx::query_scalar::<_, i64>(left).fetch_one(&mut database).await;
+        left.expect("it is ours") == 0
+    })
+    .await;
 }

@@ -28,6 +28,8 @@ const CELL_MAX: usize = 1_000;
 
 /// A line of cells with its number.
 pub type Row = (u32, Vec<String>);
+/// The same by the names of the columns.
+pub type NamedRow = (u32, BTreeMap<String, String>);
 
 /// The lines of a file; blank ones are left out.
 ///
@@ -106,7 +108,7 @@ pub fn by_column(
     rows: Vec<Row>,
     needed: &[&str],
     free: &[&str],
-) -> Result<Vec<(u32, BTreeMap<String, String>)>, Vec<Fault>> {
+) -> Result<Vec<NamedRow>, Vec<Fault>> {
     let mut rows = rows.into_iter();
     let Some((line, header)) = rows.next() else {
         return Err(vec![fault(Code::Required, 1, "", "the file is empty", "文件为空")]);

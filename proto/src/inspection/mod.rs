@@ -53,7 +53,7 @@ pub fn agency(wire: i32) -> Option<Agency> {
     match v1::Agency::try_from(wire) {
         Ok(v1::Agency::Customs) => Some(Agency::Customs),
         Ok(v1::Agency::Quarantine) => Some(Agency::Quarantine),
-        Ok(v1::Agency::InspectionService | v1::Agency::Unspecified) | Err(_) => None,
+        Ok(v1::Agency::Unspecified) | Err(_) => None,
     }
 }
 

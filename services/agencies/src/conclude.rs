@@ -75,7 +75,7 @@ pub(crate) fn after_treatment(agency: Agency, round: &Round<'_>, passed: bool) -
         (_, true) => (Outcome::Cleared, Vec::new()),
         (Agency::Quarantine, false) => (Outcome::Returned, reason("700", "除害处理不合格，退运")),
         // The goods go; customs has nothing to add.
-        (Agency::Customs | Agency::InspectionService | Agency::Unspecified, false) => return None,
+        (Agency::Customs | Agency::Unspecified, false) => return None,
     };
     Some(verdict(agency, round, (outcome, Duration::ZERO), reasons))
 }
@@ -125,7 +125,7 @@ pub(crate) fn pending(agency: Agency, record: &v1::OrderRecord) -> Pending {
     let decided = match agency {
         Agency::Customs => !state.by_customs.is_empty(),
         Agency::Quarantine => !state.by_quarantine.is_empty(),
-        Agency::InspectionService | Agency::Unspecified => true,
+        Agency::Unspecified => true,
     };
     Pending {
         disposal: disposal.filter(|_| is_found && instructed && !decided),

@@ -114,13 +114,7 @@ pub async fn run(
     }
     let Some(agency) = simulator.agency() else { return Ok(site::run(window, shutdown).await?) };
     let duty = (simulator == Simulator::Customs).then(|| Duty::open(books.as_deref()));
-    let consumer = Consumer {
-        window: window.clone(),
-        agency,
-        name: name.to_owned(),
-        from: Vec::new(),
-        progress_seconds: 0,
-    };
+    let consumer = Consumer::new(window.clone(), agency.into(), name);
     let (office, real) = (Office::new(agency), AtomicBool::new(false));
     let (say, said) = mpsc::channel(VERDICTS_WAITING_MAX);
     let handler = Simulated { agency, duty: duty.as_ref(), office: &office, real: &real };

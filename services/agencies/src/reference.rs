@@ -41,7 +41,7 @@ async fn put(window: &Window, agency: v1::Agency) -> Result<(), Status> {
             put_places(window).await
         }
         v1::Agency::Quarantine => put_officers(window, agency, "CQ").await,
-        v1::Agency::InspectionService | v1::Agency::Unspecified => Ok(()),
+        v1::Agency::Unspecified => Ok(()),
     }
 }
 

@@ -221,7 +221,8 @@ impl Ceb {
         let until = tokio::time::Instant::now() + wait;
         let mut tail = if wait.is_zero() { None } else { Some(self.listen(dxp_id).await?) };
         loop {
-            let found = read::log(&self.reads, dxp_id, about, after, (most, bytes)).await?;
+            let found =
+                read::log(&self.reads, &self.tail, dxp_id, about, after, (most, bytes)).await?;
             let Some(tail) = tail.as_mut().filter(|_| found.is_empty()) else {
                 return Ok(found.into_iter().map(logged).collect());
             };

@@ -1,11 +1,11 @@
-//! The one transaction of the national door. Documents that came, news of the declaration service, and
+//! The one transaction of the national door. Documents that came, events of the declaration service, and
 //! answers to our errands go through it together.
 //!
-//! Order: lock the heads of the slots that are known; load what is concerned; lock what was found
-//! beyond, and load again when there was something; decide in memory; write. One lane does all of it:
+//! Order: take the lock; load what is concerned, once; decide in memory; write. One lane does all of it:
 //! within a process because there is one, among several processes on one database because each
-//! transaction first takes the same advisory lock. So two transactions never wait for each other in vain,
-//! and none decides on what another is about to change.
+//! transaction first takes the same advisory lock. So what was loaded stays true until the commit, two
+//! transactions never wait for each other in vain, and none decides on what another is about to change. The
+//! heads of slots are locked for what is appended there, at the end.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,14 +14,14 @@ use domain::Slot;
 use proto::memory::{self, Charge};
 use sqlx::PgConnection;
 use store::commit_queue::{Reply, Transaction};
-use store::journal::{Entry, Heads};
+use store::journal::Entry;
 use store::request::Requests;
 use store::tail::Tail;
 use store::{Clock, Fault};
 
 use crate::document_set::{DocumentKeys, DocumentSet};
 use crate::errand::Hints;
-use crate::follow::{self, Heard, Late};
+use crate::follow::{self, EventBatch, LateEvent};
 use crate::issue::{self, Issued};
 use crate::receipt::IssuedReceipt;
 use crate::receive::{self, Malformed, Received};
@@ -35,10 +35,10 @@ pub(crate) enum CebCommand {
     Receive(Box<Received>, Reply<Vec<IssuedReceipt>>),
     /// A message broke the schema.
     Malformed(Malformed, Reply<()>),
-    /// The declaration service told what happened; false when another process heard it before.
-    Heard(Heard, Reply<bool>),
-    /// The same, out of the queue of what could not be taken when it came.
-    Late(Late, Reply<()>),
+    /// Events came over the exchange.
+    Take(EventBatch, Reply<()>),
+    /// One out of the queue of those that could not be taken when they came.
+    Late(LateEvent, Reply<()>),
     /// The declaration service answered an errand.
     Errand(errand::Answered, Reply<()>),
     /// Customs issued something; whether it was taken, or had been before.
@@ -52,8 +52,8 @@ impl CebCommand {
         match self {
             Self::Receive(received, _) => received.want(wanted),
             Self::Malformed(..) => {}
-            Self::Heard(heard, _) => follow::want(&heard.news, wanted),
-            Self::Late(late, _) => follow::want(&late.news, wanted),
+            Self::Take(batch, _) => batch.events.iter().for_each(|it| follow::want(it, wanted)),
+            Self::Late(late, _) => follow::want(&late.event, wanted),
             Self::Errand(answered, _) => answered.want(wanted),
             Self::Issue(issued, _) => {
                 wanted.invt_nos.insert(issued.invt_no.clone());
@@ -91,20 +91,7 @@ impl Transaction for CebWriter {
             command.want(&mut wanted);
         }
         sqlx::query!("select pg_advisory_xact_lock(7102, 0)").execute(&mut *tx).await?;
-        let known: Vec<i16> = wanted.slots.iter().map(|slot| slot.column()).collect();
-        let mut heads = Heads::lock(&mut *tx, &known).await?;
-        let mut shelf = DocumentSet::load(&mut *tx, &wanted).await?;
-        let beyond: BTreeSet<i16> = shelf
-            .papers()
-            .map(|paper| paper.slot)
-            .filter(|slot| !heads.hold(*slot))
-            .map(Slot::column)
-            .collect();
-        if !beyond.is_empty() {
-            let beyond: Vec<i16> = beyond.into_iter().collect();
-            heads.lock_more(&mut *tx, &beyond).await?;
-            shelf = DocumentSet::load(&mut *tx, &wanted).await?;
-        }
+        let shelf = DocumentSet::load(&mut *tx, self.tail.cipher(), &wanted).await?;
         let now = self.clock.now();
         let received: BTreeSet<Slot> = commands
             .iter()
@@ -119,8 +106,8 @@ impl Transaction for CebWriter {
             _ => None,
         });
         let requests = Requests::load(&mut *tx, issued).await?;
-        let heard = follow::Place::load(&mut *tx, commands).await?;
-        let mut step = CebTransaction::new(now, shelf, numbers, requests, heard);
+        let events = follow::EventWrites::load(&mut *tx, commands).await?;
+        let mut step = CebTransaction::new(now, shelf, numbers, requests, events);
         let mut said = Vec::new();
         for command in commands {
             match command {
@@ -131,9 +118,12 @@ impl Transaction for CebWriter {
                     receive::malformed(&mut step, malformed);
                     reply.done();
                 }
-                CebCommand::Heard(heard, reply) => reply.give(follow::hear(&mut step, heard)),
+                CebCommand::Take(batch, reply) => {
+                    follow::take(&mut step, batch);
+                    reply.done();
+                }
                 CebCommand::Late(late, reply) => {
-                    follow::catch_up(&mut step, late);
+                    follow::take_late(&mut step, late);
                     reply.done();
                 }
                 CebCommand::Errand(answered, reply) => {
@@ -149,7 +139,8 @@ impl Transaction for CebWriter {
         for bill in std::mem::take(&mut step.bills) {
             export::release_bill(&mut step, &bill);
         }
-        let Written { entries, positions, errands } = step.write(&mut *tx, &mut heads).await?;
+        let Written { entries, positions, errands } =
+            step.write(&mut *tx, self.tail.cipher()).await?;
         for (reply, mut receipts) in said {
             for receipt in &mut receipts {
                 // What its sender cannot read was written nowhere.

@@ -8,6 +8,7 @@ use domain::Slot;
 use domain::documents::DocumentKind;
 use sqlx::{PgConnection, PgPool};
 use store::Fault;
+use store::cipher::{Cell, Cipher};
 use store::queue::{self, Item};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -22,8 +23,6 @@ pub(crate) struct DocumentKeys {
     /// Kind and business key. The slot is told by the order, which is not part of every key, so keys are
     /// looked for in all slots.
     pub(crate) keys: BTreeSet<(u16, String)>,
-    /// Slots that are locked before anything is loaded.
-    pub(crate) slots: BTreeSet<Slot>,
     /// Cancellations of inventories with these keys.
     pub(crate) cancels: BTreeSet<String>,
     /// Everything of an order.
@@ -149,13 +148,17 @@ fn queue_of(paper: &StoredDocument) -> Option<&'static str> {
 
 impl DocumentSet {
     /// Loads what is wanted, and what belongs to it.
-    pub(crate) async fn load(tx: &mut PgConnection, wanted: &DocumentKeys) -> Result<Self, Fault> {
+    pub(crate) async fn load(
+        tx: &mut PgConnection,
+        cipher: &Cipher,
+        wanted: &DocumentKeys,
+    ) -> Result<Self, Fault> {
         let mut shelf = Self::default();
         let mut wanted = wanted.clone();
         let mut next = wanted.clone();
         // A list names parcels, a parcel its inventory, and that its order: no chain is longer.
         for _ in 0..HOPS_MAX {
-            let found = find(&mut *tx, &next, &shelf.keys).await?;
+            let found = find(&mut *tx, cipher, &next, &shelf.keys).await?;
             next = wanted.beyond(&found);
             shelf.extend(found);
             if next.is_empty() {
@@ -326,6 +329,7 @@ impl DocumentSet {
     pub(crate) async fn write(
         &self,
         tx: &mut PgConnection,
+        cipher: &Cipher,
         now: OffsetDateTime,
     ) -> Result<(), Fault> {
         let of = |ids: &BTreeSet<Uuid>| -> Vec<&StoredDocument> {
@@ -336,7 +340,7 @@ impl DocumentSet {
             return Err(Fault::Broken(format!("document {id} was worked on and not loaded")));
         }
         remove(&mut *tx, &self.moved).await?;
-        insert(&mut *tx, &put, now).await?;
+        insert(&mut *tx, cipher, &put, now).await?;
         update(&mut *tx, &changed, now).await?;
         let mut done: BTreeMap<&str, Vec<(Slot, Uuid)>> = BTreeMap::new();
         let mut new: BTreeMap<&str, Vec<Item>> = BTreeMap::new();
@@ -357,7 +361,7 @@ impl DocumentSet {
             queue::settle(&mut *tx, queue, &items).await?;
         }
         for (queue, items) in new {
-            queue::enqueue(&mut *tx, queue, &items).await?;
+            queue::enqueue(&mut *tx, cipher, queue, &items).await?;
         }
         Ok(())
     }
@@ -400,6 +404,7 @@ async fn remove(tx: &mut PgConnection, moved: &[(Slot, u16, String)]) -> Result<
 /// Writes whole documents, over those with the same key.
 async fn insert(
     tx: &mut PgConnection,
+    cipher: &Cipher,
     papers: &[&StoredDocument],
     now: OffsetDateTime,
 ) -> Result<(), Fault> {
@@ -421,11 +426,8 @@ async fn insert(
     let released: Vec<Option<OffsetDateTime>> = papers.iter().map(|p| p.released).collect();
     let signed: Vec<bool> = papers.iter().map(|p| p.signed).collect();
     let digests: Vec<&[u8]> = papers.iter().map(|p| p.digest.as_slice()).collect();
-    let bodies: Vec<Vec<u8>> = papers
-        .iter()
-        .map(|p| serde_json::to_vec(&*p.document))
-        .collect::<Result<_, _>>()
-        .map_err(|error| Fault::Broken(format!("a document cannot be kept: {error}")))?;
+    let encrypt = |p: &&StoredDocument| cipher.encrypt(body_of(p.slot, &p.id), &p.body);
+    let bodies: Vec<Vec<u8>> = papers.iter().map(encrypt).collect::<Result<_, _>>()?;
     let received: Vec<OffsetDateTime> = papers.iter().map(|p| p.received).collect();
     let told: Vec<OffsetDateTime> = papers.iter().map(|p| p.told).collect();
     let held_back: Vec<i32> = papers.iter().map(|p| p.held_back).collect();
@@ -606,14 +608,16 @@ pub(crate) struct Row {
     pub(crate) held_back: i32,
 }
 
-impl TryFrom<Row> for StoredDocument {
-    type Error = Fault;
-
-    fn try_from(row: Row) -> Result<Self, Fault> {
+impl Row {
+    /// The document of the row.
+    pub(crate) fn document(self, cipher: &Cipher) -> Result<StoredDocument, Fault> {
+        let row = self;
+        let slot = store::column::slot(row.slot)?;
+        let body = cipher.decrypt(body_of(slot, &row.id), row.body)?;
         let broken = |what: &str| Fault::Broken(format!("a kept document has no legal {what}"));
         let kind = u16::try_from(row.kind).ok().and_then(DocumentKind::from_number);
-        Ok(Self {
-            slot: store::column::slot(row.slot)?,
+        Ok(StoredDocument {
+            slot,
             kind: kind.ok_or_else(|| broken("kind"))?,
             key: row.key,
             id: row.id,
@@ -648,9 +652,10 @@ impl TryFrom<Row> for StoredDocument {
             signed: row.signed,
             digest: row.digest,
             document: Arc::new(
-                serde_json::from_slice(&row.body)
+                serde_json::from_slice(&body)
                     .map_err(|error| Fault::Broken(format!("a kept document: {error}")))?,
             ),
+            body,
             received: row.received_time,
             changed: row.changed_time,
             told: row.told_time,
@@ -667,6 +672,7 @@ type Place = (i16, i16, String);
 /// asked for: a single one for all of them costs more to plan than to run.
 async fn find(
     tx: &mut PgConnection,
+    cipher: &Cipher,
     wanted: &DocumentKeys,
     known: &HashMap<(u16, String), Uuid>,
 ) -> Result<Vec<StoredDocument>, Fault> {
@@ -696,7 +702,7 @@ async fn find(
     )
     .fetch_all(tx)
     .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    rows.into_iter().map(|row| row.document(cipher)).collect()
 }
 
 /// Where the documents that are wanted stand, each once.
@@ -815,6 +821,7 @@ async fn places(tx: &mut PgConnection, wanted: &DocumentKeys) -> Result<BTreeSet
 /// those that are not there any more.
 pub(crate) async fn of_items(
     pool: &PgPool,
+    cipher: &Cipher,
     items: &[Item],
 ) -> Result<Vec<Option<Result<StoredDocument, Fault>>>, Fault> {
     let slots: Vec<i16> = items.iter().map(|item| item.slot.column()).collect();
@@ -837,5 +844,9 @@ pub(crate) async fn of_items(
     .fetch_all(pool)
     .await?;
     let mut found: HashMap<Uuid, Row> = rows.into_iter().map(|row| (row.id, row)).collect();
-    Ok(items.iter().map(|item| found.remove(&item.id).map(TryInto::try_into)).collect())
+    Ok(items.iter().map(|item| found.remove(&item.id).map(|row| row.document(cipher))).collect())
+}
+
+fn body_of(slot: Slot, id: &Uuid) -> Cell<'_> {
+    Cell { column: "document.body", slot, key: id.as_bytes() }
 }

@@ -7,6 +7,7 @@ use domain::Slot;
 use domain::documents::{DocumentKind, ReceiptStatus, status};
 use sqlx::PgPool;
 use store::Fault;
+use store::cipher::Cipher;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -62,7 +63,6 @@ impl Answered {
     }
 
     pub(crate) fn want(&self, wanted: &mut DocumentKeys) {
-        wanted.slots.insert(self.slot);
         wanted.keys.insert((self.kind.number(), self.key.clone()));
     }
 }
@@ -80,12 +80,13 @@ pub(crate) enum Cancelled {
 /// Looks for the inventory that a cancellation is about.
 pub(crate) async fn cancelled_inventory(
     pool: &PgPool,
+    cipher: &Cipher,
     paper: &StoredDocument,
 ) -> Result<Cancelled, Fault> {
     let mut wanted = DocumentKeys::default();
     wanted.keys.insert((paper.kind.number(), paper.key.clone()));
     let mut connection = pool.acquire().await?;
-    let shelf = DocumentSet::load(&mut connection, &wanted).await?;
+    let shelf = DocumentSet::load(&mut connection, cipher, &wanted).await?;
     let inventory = shelf.cancelled_by(paper);
     Ok(match inventory {
         Some(inventory) => match inventory.declaration {
@@ -108,7 +109,7 @@ pub(crate) fn answered(step: &mut CebTransaction, answered: &Answered) {
     step.shelf.change(id, |paper| paper.errand = Errand::None);
     match (errand, &answered.outcome) {
         (Errand::File, Outcome::Done(declaration)) => {
-            // The receipt for it comes with the news of the declaration service.
+            // The receipt for it comes with the event of the declaration service.
             step.shelf.change(id, |paper| paper.declaration = Some(*declaration));
         }
         (Errand::File, Outcome::Refused { code, text }) => {

@@ -1,6 +1,5 @@
 //! Inventories whose documents do not come are rejected in the end, so that their firms hear of it.
 
-use domain::Slot;
 use domain::documents::DocumentKind;
 use time::OffsetDateTime;
 
@@ -14,7 +13,6 @@ use crate::transaction::CebTransaction;
 pub(crate) struct Expired {
     pub(crate) kind: DocumentKind,
     pub(crate) key: String,
-    pub(crate) slot: Slot,
     /// It has waited too long unless it was declared or changed after this.
     pub(crate) before: OffsetDateTime,
 }
@@ -22,11 +20,10 @@ pub(crate) struct Expired {
 impl Expired {
     pub(crate) fn of(paper: &StoredDocument, now: OffsetDateTime) -> Self {
         let before = now - time::Duration::seconds(POLICY.wait_seconds);
-        Self { kind: paper.kind, key: paper.key.clone(), slot: paper.slot, before }
+        Self { kind: paper.kind, key: paper.key.clone(), before }
     }
 
     pub(crate) fn want(&self, wanted: &mut DocumentKeys) {
-        wanted.slots.insert(self.slot);
         wanted.keys.insert((self.kind.number(), self.key.clone()));
     }
 }

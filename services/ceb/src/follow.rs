@@ -1,18 +1,20 @@
-//! What the declaration service tells becomes receipts: its facts are the states of the real system.
+//! What happens to a declaration becomes receipts: its facts are the states of the real system.
 //!
-//! The invariant: facts and the token after them are kept in one transaction, and only over the token
-//! that stands before them, so each fact is told once, whatever fails and however many processes listen.
+//! The invariant: what an event means is written in the transaction that moves the inbox over it, so each
+//! fact is told once, whatever fails and however many processes listen.
 //!
 //! Receipts come in the order that firms' systems know: 2, 3, 120, \[300\], 399, \[500\], 800, 899. Where
 //! quarantine or the risk rules want to see goods before customs has numbered them, 500 waits for the 120;
 //! and what customs says of the data once goods are examined is told no more.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use domain::Slot;
 use domain::documents::{DocumentKind, ReceiptStatus, status};
 use sqlx::PgConnection;
 use store::Fault;
+use store::cipher::Cipher;
+use store::inbox::Inbox;
 use store::queue::{self, Item};
 use uuid::Uuid;
 
@@ -23,33 +25,41 @@ use crate::matching::Companions;
 use crate::stored_document::{Errand, StoredDocument};
 use crate::transaction::CebTransaction;
 
-/// The queue of news that could not be taken when they came. Their subject is the declaration.
-pub(crate) const NEWS: &str = "news";
+/// The queue of events that could not be taken when they came. Their subject is the declaration.
+pub(crate) const EVENTS: &str = "events";
 
-/// A burst of news, with the tokens that stand before and after it.
+/// Events that came together.
 #[derive(Debug)]
-pub(crate) struct Heard {
-    pub(crate) news: Vec<News>,
-    /// What goes into the queue instead, in order.
+pub(crate) struct EventBatch {
+    pub(crate) events: Vec<DeclarationEvent>,
+    /// What goes into the queue instead; the place of an item is its position.
     pub(crate) behind: Vec<Item>,
-    pub(crate) from: String,
-    pub(crate) token: String,
 }
 
-/// News out of the queue.
+impl EventBatch {
+    /// Where all of them stand in the journal of the declaration service.
+    fn positions(&self) -> impl Iterator<Item = (Slot, i64)> {
+        let behind = self.behind.iter().map(|item| (item.slot, item.place));
+        self.events.iter().map(|event| (event.slot, event.position)).chain(behind)
+    }
+}
+
+/// An event out of the queue.
 #[derive(Debug)]
-pub(crate) struct Late {
-    pub(crate) slot: Slot,
+pub(crate) struct LateEvent {
     /// The item.
     pub(crate) id: Uuid,
-    pub(crate) news: Vec<News>,
+    pub(crate) event: DeclarationEvent,
 }
 
-/// One thing that happened to a declaration.
-#[derive(Debug)]
-pub(crate) struct News {
+/// What happened to a declaration at once.
+#[derive(Debug, Clone)]
+pub(crate) struct DeclarationEvent {
+    pub(crate) slot: Slot,
+    pub(crate) position: i64,
     pub(crate) declaration: Uuid,
-    pub(crate) fact: Fact,
+    /// Those of which receipts are made.
+    pub(crate) facts: Vec<Fact>,
 }
 
 /// Facts of the declaration service that receipts are made of.
@@ -60,7 +70,7 @@ pub(crate) enum Fact {
     /// Customs took it in and gave its number.
     Numbered(String),
     /// Customs moved on.
-    Customs(Progress),
+    Customs(CustomsStep),
     /// Goods are examined; whether customs wants to see them too, so that it is done with the data.
     Examined {
         for_customs: bool,
@@ -71,71 +81,60 @@ pub(crate) enum Fact {
     Withdrawn,
 }
 
-/// Where customs stands.
+/// How far customs is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub(crate) enum CustomsStep {
     ManualReview,
     Concluded,
     /// With the status that says where the goods went.
     Detained(i32),
 }
 
-impl Fact {
-    /// Nothing follows that receipts are made of.
-    pub(crate) fn is_last(&self) -> bool {
-        matches!(self, Self::Released | Self::Rejected(_) | Self::Returned(_) | Self::Withdrawn)
-    }
-}
-
-/// What has to be loaded for news.
-pub(crate) fn want(news: &[News], wanted: &mut DocumentKeys) {
-    for news in news {
-        match &news.fact {
+/// What has to be loaded for an event.
+pub(crate) fn want(event: &DeclarationEvent, wanted: &mut DocumentKeys) {
+    for fact in &event.facts {
+        match fact {
             Fact::Filed(pre_no) => {
                 wanted.pre_nos.insert(pre_no.clone());
             }
             _ => {
-                wanted.declarations.insert(news.declaration);
+                wanted.declarations.insert(event.declaration);
             }
         }
     }
 }
 
-/// Tells what was heard to whom it concerns. False when it was heard before, by another process: nothing
-/// is done.
-pub(crate) fn hear(step: &mut CebTransaction, heard: &Heard) -> bool {
-    if step.heard.token != heard.from {
-        return false;
-    }
-    take(step, &heard.news);
-    for item in &heard.behind {
-        step.heard.last_place += 1;
-        step.heard.behind.push(Item { place: step.heard.last_place, ..item.clone() });
-    }
-    step.heard.token.clone_from(&heard.token);
-    step.heard.is_new = true;
-    true
+/// Tells of events to whom they concern. What was taken before, by this process or another one, has no effect.
+pub(crate) fn take(step: &mut CebTransaction, batch: &EventBatch) {
+    let new = |inbox: &mut Inbox, slot, position| inbox.take(slot, position);
+    let inbox = &mut step.events.inbox;
+    let behind = batch.behind.iter().filter(|item| new(inbox, item.slot, item.place));
+    step.events.behind.extend(behind.cloned());
+    let events = batch.events.iter();
+    let events: Vec<_> = events.filter(|it| new(inbox, it.slot, it.position)).collect();
+    tell_all(step, &events);
 }
 
-/// The same for news out of the queue. What another process has taken out meanwhile has no effect.
-pub(crate) fn catch_up(step: &mut CebTransaction, late: &Late) {
-    if step.heard.late.remove(&late.id) {
-        take(step, &late.news);
+/// The same for an event out of the queue. What another process has taken out meanwhile has no effect.
+pub(crate) fn take_late(step: &mut CebTransaction, late: &LateEvent) {
+    if step.events.late.remove(&late.id) {
+        tell_all(step, &[&late.event]);
     }
 }
 
-fn take(step: &mut CebTransaction, news: &[News]) {
+fn tell_all(step: &mut CebTransaction, events: &[&DeclarationEvent]) {
+    let facts = events.iter().flat_map(|it| it.facts.iter().map(|fact| (it.declaration, fact)));
     let mut held_back = BTreeSet::new();
-    for News { declaration, fact } in news {
+    for (declaration, fact) in facts {
         let about = match fact {
             // The number is ours: it binds the declaration to the inventory, whoever comes first.
             Fact::Filed(pre_no) => step.shelf.of_pre_no(pre_no),
-            _ => step.shelf.of_declaration(*declaration),
+            _ => step.shelf.of_declaration(declaration),
         };
         let Some(id) = about.map(|paper| paper.id) else { continue };
         if matches!(fact, Fact::Filed(_)) {
             step.shelf.change(id, |paper| {
-                paper.declaration = Some(*declaration);
+                paper.declaration = Some(declaration);
                 paper.errand = Errand::None;
             });
         }
@@ -161,13 +160,13 @@ fn tell(step: &mut CebTransaction, id: Uuid, fact: &Fact) {
             step.say(id, &ReceiptStatus::taken_in());
             to_companions(step, &inventory, &ReceiptStatus::taken_in());
         }
-        Fact::Customs(Progress::ManualReview) => {
+        Fact::Customs(CustomsStep::ManualReview) => {
             if inventory.status < status::MANUAL_REVIEW {
                 step.say(id, &ReceiptStatus::manual_review());
             }
         }
-        Fact::Customs(Progress::Concluded) => conclude(step, &inventory),
-        Fact::Customs(Progress::Detained(status)) => hold_back(step, id, *status),
+        Fact::Customs(CustomsStep::Concluded) => conclude(step, &inventory),
+        Fact::Customs(CustomsStep::Detained(status)) => hold_back(step, id, *status),
         Fact::Examined { for_customs } => {
             if *for_customs && !inventory.invt_no.is_empty() {
                 conclude(step, &inventory);
@@ -273,75 +272,39 @@ fn to_companions(step: &mut CebTransaction, inventory: &StoredDocument, what: &R
     }
 }
 
-/// Up to where the news were heard before.
-pub(crate) async fn token(pool: &sqlx::PgPool) -> Result<String, Fault> {
-    Ok(sqlx::query_scalar!("select resume_token from heard where slot = 0").fetch_one(pool).await?)
-}
-
-/// The declarations of ours of which more is to be heard.
-pub(crate) async fn open(pool: &sqlx::PgPool) -> Result<HashSet<Uuid>, Fault> {
-    let ids = sqlx::query_scalar!(
-        r#"select declaration_id as "id!" from document
-           where declaration_id is not null and released_time is null and not deleted
-             and status not in (100, 700)"#
-    )
-    .fetch_all(pool)
-    .await?;
-    Ok(ids.into_iter().collect())
-}
-
-/// How far the news are heard, as a transaction sees it.
+/// What came over the exchange, as a transaction sees it.
 #[derive(Debug, Default)]
-pub(crate) struct Place {
-    pub(crate) token: String,
-    /// It has to be kept.
-    pub(crate) is_new: bool,
-    /// The last place that is used in the queue.
-    last_place: i64,
-    /// What has to be put there.
+pub(crate) struct EventWrites {
+    inbox: Inbox,
+    /// What has to wait in the queue.
     behind: Vec<Item>,
     /// What was taken out of it, and has no effect yet.
     late: BTreeSet<Uuid>,
 }
 
-impl Place {
-    /// Reads the token and keeps others from moving it, when there are news among the commands; takes
-    /// those out of the queue that came from there.
+impl EventWrites {
+    /// Moves the inbox over the events among the commands, and takes those out of the queue that came from
+    /// there.
     pub(crate) async fn load(
         tx: &mut PgConnection,
         commands: &[CebCommand],
     ) -> Result<Self, Fault> {
-        let mut place = Self::default();
         let late = commands.iter().filter_map(|command| match command {
-            CebCommand::Late(late, _) => Some((late.slot, late.id)),
+            CebCommand::Late(late, _) => Some((late.event.slot, late.id)),
             _ => None,
         });
         let late: Vec<(Slot, Uuid)> = late.collect();
-        place.late = queue::settle(&mut *tx, NEWS, &late).await?;
-        let heard = commands.iter().filter_map(|command| match command {
-            CebCommand::Heard(heard, _) => Some(heard),
+        let late = queue::settle(&mut *tx, EVENTS, &late).await?;
+        let batches = commands.iter().filter_map(|command| match command {
+            CebCommand::Take(batch, _) => Some(batch),
             _ => None,
         });
-        let heard: Vec<&Heard> = heard.collect();
-        if !heard.is_empty() {
-            let token =
-                sqlx::query_scalar!("select resume_token from heard where slot = 0 for update");
-            place.token = token.fetch_one(&mut *tx).await?;
-        }
-        if heard.iter().any(|heard| !heard.behind.is_empty()) {
-            place.last_place = queue::last_place(&mut *tx, NEWS).await?;
-        }
-        Ok(place)
+        let inbox = Inbox::receive(tx, batches.flat_map(EventBatch::positions)).await?;
+        Ok(Self { inbox, behind: Vec::new(), late })
     }
 
-    /// Keeps the token, in the transaction of what stands before it.
-    pub(crate) async fn write(&self, tx: &mut PgConnection) -> Result<(), Fault> {
-        queue::enqueue(&mut *tx, NEWS, &self.behind).await?;
-        if self.is_new {
-            let kept =
-                sqlx::query!("update heard set resume_token = $1 where slot = 0", self.token);
-            kept.execute(tx).await?;
-        }
-        Ok(())
+    /// Writes what has to wait, in the transaction that moved the inbox.
+    pub(crate) async fn write(&self, tx: &mut PgConnection, cipher: &Cipher) -> Result<(), Fault> {
+        queue::enqueue(tx, cipher, EVENTS, &self.behind).await
     }
 }

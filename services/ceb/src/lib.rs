@@ -2,7 +2,7 @@
 //!
 //! What this service promises: an answer is given after it is durable; a document has one effect
 //! however often it comes; an inventory is filed when its order, payment and waybill fit it, and not
-//! before; whatever the declaration service tells becomes a receipt exactly once. Read [`rpc`], the
+//! before; whatever the declaration service tells of it becomes a receipt exactly once. Read [`rpc`], the
 //! table of its calls, then [`message`], then [`commit`], then [`relay`].
 
 mod calls;
@@ -30,8 +30,9 @@ mod wire;
 
 use std::sync::Arc;
 
-use client::Window;
-use kit::service::{Connections, Identity, Loops, Manifest, Mount, Parts, Plans, Pools, Start};
+use kit::service::{
+    Caller, Connections, Identity, Loops, Manifest, Mount, Parts, Plans, Pools, Start,
+};
 use sqlx::PgPool;
 use store::Clock;
 use store::commit_queue::{self, CommitQueue};
@@ -60,7 +61,7 @@ pub static MANIFEST: Manifest = Manifest {
         title: "National door (CEB messages)",
         certificate: "Certificate of the national door (PEM), in the registry as a gateway. With it, \
                       CEB messages are taken",
-        consumes: false,
+        consumes: true,
     }),
 };
 
@@ -87,24 +88,24 @@ pub(crate) struct Ceb {
 pub struct Service(Arc<Ceb>);
 
 /// Names of the queues, for their figures.
-const QUEUES: &[&str] = &[errand::FILING, errand::WITHDRAWAL, errand::MATCHING, follow::NEWS];
+const QUEUES: &[&str] = &[errand::FILING, errand::WITHDRAWAL, errand::MATCHING, follow::EVENTS];
 
 /// The service over its tables. `routes` adds its calls to those that are served, over gRPC and HTTP.
 pub fn start(
     policy: Policy,
     routes: impl FnOnce(Routes, Service) -> Routes + Send + 'static,
 ) -> Start {
-    Start::calling(move |parts, caller| mount(&parts, caller.window, policy, routes))
+    Start::calling(move |parts, caller| mount(&parts, caller, policy, routes))
 }
 
 fn mount(
     parts: &Parts,
-    window: Window,
+    Caller { window, name }: Caller,
     policy: Policy,
     routes: impl FnOnce(Routes, Service) -> Routes + Send + 'static,
 ) -> Mount {
-    let Pools { work, reads, tokens } = parts.pools.clone();
-    let (tail, clock, draining) = (Tail::default(), parts.clock.clone(), parts.draining.clone());
+    let Pools { work, reads, tokens, cipher } = parts.pools.clone();
+    let (tail, clock, draining) = (Tail::new(cipher), parts.clock.clone(), parts.draining.clone());
     let hints = Arc::new(errand::Hints::default());
     let desk = CebWriter { tail: tail.clone(), clock: clock.clone(), errands: Arc::clone(&hints) };
     let (batch, lanes) = commit_queue::lanes(Arc::new(desk), &work, LANES, &parts.closing);
@@ -118,10 +119,10 @@ fn mount(
     let withdrawal = relay::Withdrawal(Arc::clone(&ceb), window.clone());
     loops.queue("ceb.withdrawal", withdrawal, Arc::clone(&hints.withdrawal));
     loops.queue("ceb.matching", relay::Matching(Arc::clone(&ceb)), Arc::default());
-    loops.queue("ceb.late-news", relay::LateNews(Arc::clone(&ceb)), Arc::default());
-    let (news, stop) = (loops.progress("ceb.news"), parts.draining.clone());
-    let own = Arc::clone(&ceb);
-    loops.add(async move { relay::follow(&own, &window, &news, &stop).await });
+    let late = relay::late_events::LateEvents(Arc::clone(&ceb));
+    loops.queue("ceb.late-events", late, Arc::default());
+    let (events, stop) = (loops.progress("ceb.events"), parts.draining.clone());
+    loops.add(relay::events::listen(Arc::clone(&ceb), window, name, events, stop));
     let batch = ceb.batch.clone();
     loops.mount(QUEUES, |all| routes(all, Service(ceb))).within(move || batch.most_of_each())
 }

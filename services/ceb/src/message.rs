@@ -111,14 +111,15 @@ pub(crate) fn read(
         };
         let document = document.document;
         let key = key(kind, &document);
-        // Without it every document would be the same as every other.
-        let digest = serde_json::to_vec(&document)
+        // As it is kept, and what it is told apart from others by.
+        let body = serde_json::to_vec(&document)
             .map_err(|error| store::Fault::Broken(format!("a document has no JSON: {error}")))?;
         documents.push(Received {
             kind,
             slot: slot(&document, &key),
             key,
-            digest: Sha256::digest(digest).to_vec(),
+            digest: Sha256::digest(&body).to_vec(),
+            body: Bytes::from(body),
             document: Arc::new(document),
             sender: sender.clone(),
             refusal,

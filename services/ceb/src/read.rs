@@ -3,7 +3,10 @@
 use domain::Slot;
 use domain::documents::DocumentKind;
 use sqlx::PgPool;
+use store::cipher::Cipher;
+use store::journal::decrypt_body;
 use store::page::Page;
+use store::tail::Tail;
 use store::{Fault, ServiceError, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -37,22 +40,35 @@ impl DocumentRef {
 }
 
 /// The messages of an exchange number after a position: at most so many, and none begins beyond so many
-/// bytes.
+/// bytes. A message of which nothing but itself can be read any more is among them: `tail` says so to people.
 pub(crate) async fn log(
     pool: &PgPool,
+    tail: &Tail,
     dxp_id: &str,
     about: &DocumentRef,
     after: i64,
-    (most, bytes): (i64, i64),
+    page: (i64, i64),
 ) -> Result<Vec<Logged>, Fault> {
-    if !about.is_everything() {
-        return log_about(pool, dxp_id, about, after, (most, bytes)).await;
-    }
+    let rows = if about.is_everything() {
+        log_of_all(pool, dxp_id, after, page).await?
+    } else {
+        log_about(pool, dxp_id, about, after, page).await?
+    };
+    let slot = Slot::of(dxp_id);
+    rows.into_iter().filter_map(|row| row.logged(tail, slot).transpose()).collect()
+}
+
+async fn log_of_all(
+    pool: &PgPool,
+    dxp_id: &str,
+    after: i64,
+    (most, bytes): (i64, i64),
+) -> Result<Vec<LogRow>, Fault> {
     let rows = sqlx::query_as!(
         LogRow,
         // Bounded by bytes too: the first is always among them.
-        r#"select number, version, facts, body as "body!", recorded_time
-           from (select number, version, facts, body, recorded_time,
+        r#"select number, position, version, facts, body as "body!", recorded_time
+           from (select number, j.position, version, facts, body, recorded_time,
                         sum(octet_length(body)) over (order by number) - octet_length(body) as before
                  from (select * from log where log.slot = $1 and log.owner = $2 and number > $3
                        order by number limit $4) as numbered
@@ -64,10 +80,8 @@ pub(crate) async fn log(
         after,
         most,
         bytes
-    )
-    .fetch_all(pool)
-    .await?;
-    rows.into_iter().map(Logged::try_from).collect()
+    );
+    Ok(rows.fetch_all(pool).await?)
 }
 
 /// Those about one order or document. A statement of its own, so that each has the plan that fits it.
@@ -77,20 +91,21 @@ async fn log_about(
     about: &DocumentRef,
     after: i64,
     (most, bytes): (i64, i64),
-) -> Result<Vec<Logged>, Fault> {
+) -> Result<Vec<LogRow>, Fault> {
     let rows = sqlx::query_as!(
         LogRow,
-        // The key stands behind the guid, as `receipt::DocumentRef` keeps both.
-        r#"select number, version, facts, body as "body!", recorded_time
-           from (select number, version, facts, body, recorded_time,
+        // The key stands behind the guid, as `receipt::DocumentRef` keeps both. Bytes that are no text are
+        // no key, and no reason to fail.
+        r#"select number, position, version, facts, body as "body!", recorded_time
+           from (select number, j.position, version, facts, body, recorded_time,
                         sum(octet_length(body)) over (order by number) - octet_length(body) as before
                  from journal j
                  join log on log.slot = $1 and log.position = j.position
                  where j.slot = $1 and j.owner = $2 and subject = $3 and number > $4
                    and body is not null
-                   and ($5 = '' or translate(convert_from(
-                           substr(facts, position('\x1e'::bytea in facts) + 1), 'UTF8'),
-                           chr(31), ' ') = $5)
+                   and ($5 = '' or translate(encode(
+                           substr(facts, position('\x1e'::bytea in facts) + 1), 'escape'),
+                           chr(31), ' ') = encode(convert_to($5, 'UTF8'), 'escape'))
                  order by number limit $6) as page
            where before < $7 order by number"#,
         Slot::of(dxp_id).column(),
@@ -100,31 +115,38 @@ async fn log_about(
         about.key,
         most,
         bytes
-    )
-    .fetch_all(pool)
-    .await?;
-    rows.into_iter().map(Logged::try_from).collect()
+    );
+    Ok(rows.fetch_all(pool).await?)
 }
 
 struct LogRow {
     number: i64,
+    position: i64,
     version: i32,
     facts: Vec<u8>,
     body: Vec<u8>,
     recorded_time: OffsetDateTime,
 }
 
-impl TryFrom<LogRow> for Logged {
-    type Error = Fault;
-
-    fn try_from(row: LogRow) -> Result<Self, Fault> {
-        Ok(Self {
-            position: column::unsigned(row.number)?,
-            message_type: column::number(row.version)?,
-            about: receipt::DocumentRef::read(&row.facts)?,
-            body: row.body,
-            time: row.recorded_time,
-        })
+impl LogRow {
+    /// As a message. What says of which kind it is and what it is about may be damaged: the message itself is
+    /// carried all the same. One that cannot be decrypted is passed over; what is behind either goes on.
+    fn logged(self, tail: &Tail, slot: Slot) -> Result<Option<Logged>, Fault> {
+        let heading =
+            || Ok((column::number(self.version)?, receipt::DocumentRef::read(&self.facts)?));
+        let (message_type, about) = heading().unwrap_or_else(|fault: Fault| {
+            tail.report_damaged(slot, self.position, &fault);
+            Default::default()
+        });
+        let body = match decrypt_body(tail.cipher(), slot, self.position, self.body) {
+            Ok(body) => body.into(),
+            Err(fault) => {
+                tail.report_damaged(slot, self.position, &fault);
+                return Ok(None);
+            }
+        };
+        let position = column::unsigned(self.number)?;
+        Ok(Some(Logged { position, message_type, about, body, time: self.recorded_time }))
     }
 }
 
@@ -155,7 +177,7 @@ pub(crate) async fn documents(
 ) -> Result<(Vec<Found>, String), ServiceError> {
     // Ids are in the order in which documents came.
     let page = Page::of(&ceb.tokens, caller, ("documents", &filter), asked)?;
-    let pool = &ceb.reads;
+    let (pool, cipher) = (&ceb.reads, ceb.tail.cipher());
     let named = match &filter.number {
         Some(number) => Some(named(pool, number).await?),
         None => None,
@@ -190,9 +212,9 @@ pub(crate) async fn documents(
     .await
     .map_err(Fault::from)?;
     let papers: Vec<StoredDocument> =
-        rows.into_iter().map(TryInto::try_into).collect::<Result<_, Fault>>()?;
+        rows.into_iter().map(|row| row.document(cipher)).collect::<Result<_, Fault>>()?;
     let (papers, next) = page.cut(papers, |paper| *paper.id.as_bytes())?;
-    let shelf = beside(pool, &papers).await?;
+    let shelf = beside(pool, cipher, &papers).await?;
     let found = papers
         .into_iter()
         .map(|paper| Found { missing: matching::missing(&shelf, &paper), paper })
@@ -218,11 +240,15 @@ async fn named(pool: &PgPool, number: &str) -> Result<Vec<Uuid>, Fault> {
 }
 
 /// What the waiting inventories on a page are matched with.
-async fn beside(pool: &PgPool, papers: &[StoredDocument]) -> Result<DocumentSet, Fault> {
+async fn beside(
+    pool: &PgPool,
+    cipher: &Cipher,
+    papers: &[StoredDocument],
+) -> Result<DocumentSet, Fault> {
     let mut wanted = DocumentKeys::default();
     for paper in papers.iter().filter(|paper| matching::is_waiting(paper)) {
         wanted.keys.insert((paper.kind.number(), paper.key.clone()));
     }
     let mut connection = pool.acquire().await?;
-    DocumentSet::load(&mut connection, &wanted).await
+    DocumentSet::load(&mut connection, cipher, &wanted).await
 }

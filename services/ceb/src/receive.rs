@@ -28,6 +28,8 @@ pub(crate) struct Received {
     pub(crate) slot: Slot,
     pub(crate) key: String,
     pub(crate) document: Arc<Document>,
+    /// The same as it is kept, and its digest.
+    pub(crate) body: Bytes,
     pub(crate) digest: Vec<u8>,
     pub(crate) sender: Sender,
     /// What is wrong with it on its own: it is answered and not kept.
@@ -68,7 +70,6 @@ pub(crate) struct Malformed {
 impl Received {
     pub(crate) fn want(&self, wanted: &mut DocumentKeys) {
         let names = Names::of(&self.document);
-        wanted.slots.insert(self.slot);
         wanted.keys.insert((self.kind.number(), self.key.clone()));
         wanted.keys.extend(issued_key(self.kind, &self.document, &self.key));
         if !names.order_no.is_empty() {
@@ -471,6 +472,7 @@ fn paper(received: &Received, header: &Header, now: OffsetDateTime) -> StoredDoc
         signed: received.signed,
         digest: received.digest.clone(),
         document: Arc::clone(&received.document),
+        body: received.body.clone(),
         received: now,
         changed: now,
         told: OffsetDateTime::UNIX_EPOCH,

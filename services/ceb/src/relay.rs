@@ -1,46 +1,35 @@
 //! The loops that connect the national door with the declaration service: ports of the queues of what is to
-//! be done about documents, and the listener that hears what became of declarations. All speak the public
-//! schema, like every client, and go on after any cut: what is to be done are rows, and the news are heard
-//! from a kept token.
+//! be done about documents, and the listener that is told what became of declarations ([`events`]). All speak
+//! the public schema, like every client, and go on after any cut: what is to be done are rows, and what
+//! was not acknowledged comes again.
+
+pub(crate) mod events;
+pub(crate) mod late_events;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use client::Window;
-use domain::ids::is_given_by_door;
-use domain::{DeclarationId, Slot};
+use domain::DeclarationId;
 use futures::StreamExt as _;
 use kit::deliver::{Delivery, Port};
-use kit::progress::Progress;
-use kit::react::{self, Reaction};
-use prost::Message as _;
 use proto::ceb;
 use proto::status::is_worth_repeating;
 use proto::v1;
-use proto::v1::fact::Kind as Wire;
 use proto::v1::submit_stream_response::Result as Item;
-use store::lease::Lease;
 use store::share::Share;
 use store::{Fault, queue};
-use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use uuid::Uuid;
 
 use crate::Ceb;
 use crate::commit::CebCommand;
 use crate::errand::{Answered, FILING, MATCHING, Outcome, WITHDRAWAL};
-use crate::follow::{Fact, Heard, NEWS, News, Progress as CebTransaction};
 use crate::stored_document::StoredDocument;
-use crate::{document_set, errand, expire, follow};
+use crate::{document_set, errand, expire};
 
 /// How long a stream of inventories may take; what is not answered then goes with the next.
 const FILING_TIME: Duration = Duration::from_secs(10);
-/// After a failure of the listener.
-const PAUSE: Duration = Duration::from_millis(500);
-/// How often the lease of the news is extended.
-const RENEW: Duration = Duration::from_secs(2);
-/// How often the place in the news is kept when none of them is ours.
-const KEEP: Duration = Duration::from_secs(5);
 
 /// Inventories that are complete go to the declaration service.
 #[derive(Debug)]
@@ -114,7 +103,7 @@ async fn each(
     items: &[queue::Item],
     handle: impl AsyncFnOnce(Vec<StoredDocument>) -> Vec<Delivery>,
 ) -> Vec<Delivery> {
-    let found = match document_set::of_items(&ceb.reads, items).await {
+    let found = match document_set::of_items(&ceb.reads, ceb.tail.cipher(), items).await {
         Ok(found) => found,
         Err(fault) => return Delivery::shared(&fault, items),
     };
@@ -214,7 +203,7 @@ fn outcome(answer: v1::SubmitStreamResponse) -> Result<Outcome, Delivery> {
 
 /// Withdraws the inventory that a cancellation names, in whatever version it is.
 async fn withdraw(ceb: &Ceb, window: &Window, paper: StoredDocument) -> Delivery {
-    let outcome = match errand::cancelled_inventory(&ceb.reads, &paper).await {
+    let outcome = match errand::cancelled_inventory(&ceb.reads, ceb.tail.cipher(), &paper).await {
         Ok(errand::Cancelled::Declaration(id)) => try_withdraw(window, &paper, id).await,
         Ok(errand::Cancelled::NotYet) => return Delivery::NotYet,
         Ok(errand::Cancelled::Ended) => {
@@ -275,252 +264,4 @@ async fn try_withdraw(
             Ok(Outcome::Refused { code: String::new(), text })
         }
     }
-}
-
-/// News of a declaration that could not be taken when they came.
-#[derive(Debug)]
-pub(crate) struct LateNews(pub(crate) Arc<Ceb>);
-
-impl Port for LateNews {
-    const QUEUE: &'static str = NEWS;
-
-    async fn deliver(&self, items: &[queue::Item]) -> Vec<Delivery> {
-        let taken = items.iter().map(|item| async move {
-            let response = match v1::WatchResponse::decode(item.body.as_slice()) {
-                Ok(response) => response,
-                Err(error) => return Delivery::Failed(format!("it cannot be read: {error}")),
-            };
-            let declaration = item.subject;
-            let facts = response.facts.into_iter().filter_map(fact);
-            let news = facts.map(|fact| News { declaration, fact }).collect();
-            let late = follow::Late { slot: item.slot, id: item.id, news };
-            let command = |reply| CebCommand::Late(late, reply);
-            Delivery::settled(self.0.batch.enqueue(item.slot, &Share::Kept, command).await)
-        });
-        futures::future::join_all(taken).await
-    }
-}
-
-/// Hears what became of declarations until `closing`. Of several processes one does; another goes on
-/// when it is gone.
-pub(crate) async fn follow(
-    ceb: &Ceb,
-    window: &Window,
-    progress: &Progress,
-    closing: &CancellationToken,
-) {
-    let lease = Lease::new(ceb.reads.clone(), NEWS);
-    while !closing.is_cancelled() {
-        let heard = tokio::select! {
-            heard = hear(ceb, window, &lease, progress) => heard,
-            () = closing.cancelled() => break,
-        };
-        if let Err(trouble) = heard {
-            progress.begin();
-            tracing::warn!(%trouble, "the news of the declaration service wait");
-        }
-        tokio::select! {
-            () = tokio::time::sleep(PAUSE) => {}
-            () = closing.cancelled() => {}
-        }
-    }
-    if let Err(error) = lease.release().await {
-        tracing::warn!(error = %error, "the lease of the news runs out by itself");
-    }
-}
-
-/// Why news wait.
-#[derive(Debug, thiserror::Error)]
-enum Trouble {
-    #[error(transparent)]
-    Fault(#[from] Fault),
-    #[error("the declaration service: {0}")]
-    Status(#[from] Status),
-}
-
-/// What happened to one declaration of ours, as it came and as it is read.
-#[derive(Debug, Clone)]
-struct Arrived {
-    declaration: Uuid,
-    response: Arc<v1::WatchResponse>,
-}
-
-/// A burst of news, between two tokens.
-struct Burst<'a> {
-    ceb: &'a Ceb,
-    from: String,
-    token: String,
-}
-
-impl Reaction for Burst<'_> {
-    const QUEUE: &'static str = NEWS;
-    type Event = Arrived;
-    /// False when another process has taken them.
-    type Taken = bool;
-
-    fn subject(&self, event: &Arrived) -> Uuid {
-        event.declaration
-    }
-
-    async fn commit(&self, take: Vec<Arrived>, behind: Vec<Arrived>) -> Result<bool, Fault> {
-        let now = self.ceb.clock.now();
-        let news = take.iter().flat_map(|arrived| {
-            let facts = arrived.response.facts.iter().cloned().filter_map(fact);
-            facts.map(|fact| News { declaration: arrived.declaration, fact })
-        });
-        let behind = behind.iter().map(|arrived| queue::Item {
-            slot: DeclarationId::from_uuid(arrived.declaration).slot(),
-            id: Uuid::now_v7(),
-            kind: 0,
-            subject: arrived.declaration,
-            // The transaction counts them on.
-            place: 0,
-            body: arrived.response.encode_to_vec(),
-            due: now,
-            tries: 0,
-        });
-        let heard = Heard {
-            news: news.collect(),
-            behind: behind.collect(),
-            from: self.from.clone(),
-            token: self.token.clone(),
-        };
-        let command = |reply| CebCommand::Heard(heard, reply);
-        self.ceb.batch.enqueue(Slot::of(""), &Share::Kept, command).await
-    }
-}
-
-/// Most declarations come by gRPC and are none of ours: their news are dropped here, so that they cost
-/// no transaction. Ours are known by the number that we gave, or were open when we began to listen.
-async fn hear(
-    ceb: &Ceb,
-    window: &Window,
-    lease: &Lease,
-    progress: &Progress,
-) -> Result<(), Trouble> {
-    if !lease.hold().await? {
-        progress.rest();
-        return Ok(());
-    }
-    // Heartbeats come when nothing else does, so a stream that says nothing stands still.
-    progress.begin();
-    // The token first: what happens while the open ones are read is in the news after it.
-    let mut from = follow::token(&ceb.reads).await?;
-    let mut open = follow::open(&ceb.reads).await?;
-    let request = v1::WatchRequest { resume_token: from.clone(), name: String::new() };
-    let mut told = std::pin::pin!(client::watch_updates(window.clone(), request));
-    let mut news: Vec<Arrived> = Vec::new();
-    let mut kept = tokio::time::Instant::now();
-    let mut renewal = tokio::time::interval(RENEW);
-    loop {
-        let told = tokio::select! {
-            told = told.next() => told,
-            _ = renewal.tick() => {
-                if lease.hold().await? {
-                    continue;
-                }
-                return Ok(());
-            }
-        };
-        let told = match told.transpose()? {
-            Some(client::Update::Entry(told)) => told,
-            Some(client::Update::Heartbeat) => {
-                progress.advance();
-                continue;
-            }
-            Some(client::Update::Lost(_) | client::Update::Back) => continue,
-            None => return Ok(()),
-        };
-        let Some(id) = DeclarationId::parse(&told.name) else { continue };
-        let (declaration, token) = (id.uuid(), told.resume_token.clone());
-        let facts: Vec<Fact> = told.facts.iter().cloned().filter_map(fact).collect();
-        if facts.iter().any(|it| matches!(it, Fact::Filed(pre_no) if is_given_by_door(pre_no))) {
-            open.insert(declaration);
-        }
-        if !facts.is_empty() && open.contains(&declaration) {
-            if facts.iter().any(Fact::is_last) {
-                open.remove(&declaration);
-            }
-            news.push(Arrived { declaration, response: Arc::new(told) });
-        }
-        // Without a token a later answer of the same burst carries it.
-        if !token.is_empty() && (!news.is_empty() || kept.elapsed() > KEEP) {
-            let burst = Burst { ceb, from, token: token.clone() };
-            if !react::take(&burst, &ceb.reads, std::mem::take(&mut news)).await? {
-                return Ok(());
-            }
-            from = token;
-            kept = tokio::time::Instant::now();
-        }
-        progress.advance();
-    }
-}
-
-/// The facts that receipts are made of.
-fn fact(fact: v1::Fact) -> Option<Fact> {
-    let customs = i32::from(v1::Agency::Customs);
-    Some(match fact.kind? {
-        Wire::Filed(filed) => Fact::Filed(filed.pre_no),
-        Wire::Numbered(numbered) => Fact::Numbered(numbered.invt_no),
-        Wire::StandChanged(changed) => {
-            let stand = changed.stand();
-            if stand == v1::Stand::Detained {
-                return Some(Fact::Customs(CebTransaction::Detained(detained(&changed.reasons))));
-            }
-            if changed.who() != v1::Participant::Customs {
-                return None;
-            }
-            match stand {
-                v1::Stand::ManualReview | v1::Stand::Held => {
-                    Fact::Customs(CebTransaction::ManualReview)
-                }
-                v1::Stand::Concluded | v1::Stand::Cleared => {
-                    Fact::Customs(CebTransaction::Concluded)
-                }
-                v1::Stand::Unspecified
-                | v1::Stand::Pending
-                | v1::Stand::Accepted
-                | v1::Stand::WantsInspection
-                | v1::Stand::Detained => return None,
-            }
-        }
-        Wire::InspectionOrdered(ordered) => {
-            Fact::Examined { for_customs: ordered.demanded_by == customs }
-        }
-        // Customs that asks to see the goods is done with the data; the order is told already.
-        Wire::InspectionJoined(joined) if joined.demanded_by == customs => {
-            Fact::Customs(CebTransaction::Concluded)
-        }
-        Wire::Released(_) => Fact::Released,
-        Wire::Rejected(rejected) => Fact::Rejected(reasons(&rejected.reasons)),
-        Wire::Returned(returned) => Fact::Returned(reasons(&returned.reasons)),
-        Wire::Withdrawn(_) => Fact::Withdrawn,
-        Wire::Amended(_)
-        | Wire::InspectionJoined(_)
-        | Wire::InspectionCompleted(_)
-        | Wire::InspectionAnswered(_)
-        | Wire::InspectionCancelled(_)
-        | Wire::InspectionReopened(_)
-        | Wire::InspectionMoved(_) => return None,
-    })
-}
-
-/// 501, 502 or 503 when the agency says so, otherwise 599.
-fn detained(reasons: &[v1::Reason]) -> i32 {
-    use domain::documents::status;
-    let known =
-        [status::DETAINED_CLEARANCE, status::DETAINED_ANTISMUGGLING, status::DETAINED_LEGAL];
-    let said = reasons.iter().find_map(|reason| reason.code.parse::<i32>().ok());
-    said.filter(|code| known.contains(code)).unwrap_or(status::DETAINED_OTHER)
-}
-
-fn reasons(reasons: &[v1::Reason]) -> String {
-    let text = |reason: &v1::Reason| {
-        if reason.code.is_empty() || reason.text.starts_with("[Code:") {
-            reason.text.clone()
-        } else {
-            format!("[Code:{};Desc:{}]", reason.code, reason.text)
-        }
-    };
-    reasons.iter().map(text).collect::<Vec<_>>().join(",")
 }

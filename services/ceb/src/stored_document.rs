@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use domain::documents::{DocumentKind, Held, status};
 use domain::{Principal, Slot};
 use proto::ceb::Document;
@@ -53,6 +54,8 @@ pub(crate) struct StoredDocument {
     pub(crate) signed: bool,
     pub(crate) digest: Vec<u8>,
     pub(crate) document: Arc<Document>,
+    /// The same as it is kept: JSON.
+    pub(crate) body: Bytes,
     pub(crate) received: OffsetDateTime,
     pub(crate) changed: OffsetDateTime,
     /// The returnTime of its last receipt: the next one is later.

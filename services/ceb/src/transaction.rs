@@ -12,6 +12,7 @@ use domain::{Slot, limits};
 use proto::ceb::{self, MessageType};
 use sqlx::PgConnection;
 use store::Fault;
+use store::cipher::Cipher;
 use store::journal::{Entry, Heads};
 use store::numbers::{CHINA, use_numbers, used_numbers};
 use store::request::Requests;
@@ -32,8 +33,8 @@ pub(crate) struct CebTransaction {
     /// The returnTime of the last receipt of each document in this transaction, by kind and key: also of
     /// those that are not kept.
     told: HashMap<(u16, String), OffsetDateTime>,
-    /// Up to where the declaration service's news are heard.
-    pub(crate) heard: follow::Place,
+    /// What came over the exchange.
+    pub(crate) events: follow::EventWrites,
     pub(crate) requests: Requests,
     /// Bills of lading on which something changed: looked at once, at the end.
     pub(crate) bills: BTreeSet<Bill>,
@@ -77,7 +78,7 @@ impl CebTransaction {
         shelf: DocumentSet,
         numbers: Numbers,
         requests: Requests,
-        heard: follow::Place,
+        events: follow::EventWrites,
     ) -> Self {
         Self {
             now,
@@ -85,7 +86,7 @@ impl CebTransaction {
             mail: Vec::new(),
             numbers,
             told: HashMap::new(),
-            heard,
+            events,
             requests,
             bills: BTreeSet::new(),
             copied: BTreeSet::new(),
@@ -97,17 +98,17 @@ impl CebTransaction {
     pub(crate) async fn write(
         self,
         tx: &mut PgConnection,
-        heads: &mut Heads,
+        cipher: &Cipher,
     ) -> Result<Written, Fault> {
-        let Self { now, shelf, mail, numbers, heard, requests, fault, .. } = self;
+        let Self { now, shelf, mail, numbers, events, requests, fault, .. } = self;
         if let Some(fault) = fault {
             return Err(fault);
         }
         use_numbers(&mut *tx, PRE_NO, day(now), &numbers.given).await?;
-        shelf.write(&mut *tx, now).await?;
+        shelf.write(&mut *tx, cipher, now).await?;
         requests.write(&mut *tx, now).await?;
-        heard.write(&mut *tx).await?;
-        let entries = post(&mut *tx, heads, mail, now).await?;
+        events.write(&mut *tx, cipher).await?;
+        let entries = post(&mut *tx, cipher, mail, now).await?;
         let positions = log::append(&mut *tx, &entries).await?;
         Ok(Written { entries, positions, errands: shelf.has_errands() })
     }
@@ -252,8 +253,7 @@ impl CebTransaction {
     }
 }
 
-/// The day's numbers of the slots of documents that came: what was given before, and by this transaction,
-/// which holds the heads of these slots. What is refused because of a document that is there uses none.
+/// The day's numbers of the slots of documents that came: what was given before, and by this transaction. What is refused because of a document that is there uses none.
 pub(crate) struct Numbers {
     used: HashMap<Slot, i64>,
     given: BTreeMap<Slot, i64>,
@@ -282,12 +282,16 @@ fn day(now: OffsetDateTime) -> i32 {
 /// Appends the mail to the logs of its readers.
 async fn post(
     tx: &mut PgConnection,
-    heads: &mut Heads,
+    cipher: &Cipher,
     mail: Vec<OutboundMessage>,
     now: OffsetDateTime,
 ) -> Result<Vec<Entry>, Fault> {
     let readers: BTreeSet<i16> = mail.iter().map(|mail| Slot::of(&mail.to).column()).collect();
-    heads.lock_more(&mut *tx, &readers.into_iter().collect::<Vec<_>>()).await?;
+    if readers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let readers: Vec<i16> = readers.into_iter().collect();
+    let mut heads = Heads::lock(&mut *tx, &readers).await?;
     let entries: Vec<Entry> = mail
         .into_iter()
         .map(|mail| {
@@ -305,10 +309,10 @@ async fn post(
                 recorded_time: now,
                 trace: mail.trace,
                 facts: mail.about.kept(),
-                body: Some(mail.body),
+                body: Ok(Some(mail.body)),
             })
         })
         .collect::<Result<_, Fault>>()?;
-    heads.append(tx, &entries).await?;
+    heads.append(tx, cipher, &entries).await?;
     Ok(entries)
 }

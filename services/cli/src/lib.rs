@@ -21,6 +21,7 @@ mod card;
 pub mod ceb;
 pub mod change;
 pub mod clock;
+mod csv;
 mod follow;
 pub mod help;
 mod input;

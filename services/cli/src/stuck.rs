@@ -27,7 +27,7 @@ enum Verb {
 /// List stuck items, oldest first.
 #[derive(Debug, clap::Args)]
 struct List {
-    /// Of this service: ceb or inspection [default: both].
+    /// Of this service: declaration, ceb or inspection [default: all].
     #[arg(long)]
     service: Option<String>,
 }

@@ -340,7 +340,8 @@ impl Line {
     ) -> Result<Self, Status> {
         let (out, requests) = mpsc::channel(4);
         let consumer = format!("verdict-{}", Uuid::now_v7());
-        let open = v1::Open { agency: agency.into(), consumer, from, ..Default::default() };
+        let subscriber = v1::Subscriber::from(agency).into();
+        let open = v1::Open { subscriber, consumer, from, ..Default::default() };
         send(&out, Out::Open(open)).await?;
         let requests = session.request(ReceiverStream::new(requests));
         let mut frames =

@@ -136,7 +136,11 @@ impl Connection {
 fn line(entry: &v1::WatchResponse, language: Language) -> String {
     let time = words::when(entry.time.and_then(proto::time));
     let state = words::padded(words::state_in(language, entry.state()), STATE_COLUMNS);
-    let facts = describe_all(&entry.facts, language);
+    let facts = if entry.unreadable {
+        unreadable(language).to_owned()
+    } else {
+        describe_all(&entry.facts, language)
+    };
     let waits_for = waits_for(language, entry.waits_for());
     format!("{time}  {}  {state}  {facts}{waits_for}", short(&entry.name))
 }
@@ -148,6 +152,15 @@ pub(super) fn waits_for(language: Language, awaited: impl Iterator<Item = v1::Aw
         (what, Language::English) => format!("; waits for {what}"),
         (what, Language::Chinese) => format!("；尚待{what}"),
     }
+}
+
+/// What is said of an entry that the window could not read.
+pub(super) fn unreadable(language: Language) -> &'static str {
+    pick(
+        language,
+        "something that the window cannot read any more; its operator is told",
+        "该条记录已损坏，单一窗口无法读取，运维人员已获告警",
+    )
 }
 
 /// The end of an id: its beginning is a time, which declarations of one moment share.
@@ -385,6 +398,14 @@ mod tests {
         let [released, _] = both(HistoryFact::Released { release_id: ReleaseId(Uuid::nil()) });
         assert!(released.starts_with("RELEASED, release 0000"));
         assert!(describe(&v1::Fact { kind: None }, Language::English).contains("does not know"));
+    }
+
+    #[test]
+    fn an_entry_that_cannot_be_read_is_a_line_too() {
+        let name = "declarations/0190a6e1-0000-7000-8000-0000000000ab".to_owned();
+        let entry = v1::WatchResponse { name, unreadable: true, ..Default::default() };
+        let line = line(&entry, Language::English);
+        assert!(line.contains("0000000000ab") && line.contains("cannot read"), "{line}");
     }
 
     #[test]

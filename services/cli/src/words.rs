@@ -69,7 +69,6 @@ pub(super) fn agency(language: Language, agency: v1::Agency) -> &'static str {
     match agency {
         v1::Agency::Customs => pick(language, "customs", "海关"),
         v1::Agency::Quarantine => pick(language, "quarantine", "国检"),
-        v1::Agency::InspectionService => pick(language, "the inspection service", "联合查验服务"),
         v1::Agency::Unspecified => pick(language, "an agency", "机关"),
     }
 }

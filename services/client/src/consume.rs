@@ -85,9 +85,13 @@ pub struct Consumer {
     /// The window.
     pub window: Window,
     /// As whom.
-    pub agency: v1::Agency,
-    /// Name of this consumer, unique among those of the agency.
+    pub subscriber: v1::Subscriber,
+    /// Name of this consumer, unique among those of the subscriber.
     pub name: String,
+    /// What it wants to be told; empty is all that the subscriber is told.
+    pub topics: Vec<v1::Topic>,
+    /// It wants to know what happened, and not what was declared.
+    pub without_content: bool,
     /// Start at these positions instead of where it stopped.
     pub from: Vec<v1::Position>,
     /// So many seconds it may acknowledge nothing before its slots go to others; 0 takes the window's default.
@@ -95,6 +99,19 @@ pub struct Consumer {
 }
 
 impl Consumer {
+    /// One that goes on where it stopped and is told all that the subscriber is told.
+    pub fn new(window: Window, subscriber: v1::Subscriber, name: &str) -> Self {
+        Self {
+            window,
+            subscriber,
+            name: name.to_owned(),
+            topics: Vec::new(),
+            without_content: false,
+            from: Vec::new(),
+            progress_seconds: 0,
+        }
+    }
+
     /// Consumes until `shutdown`, reconnecting by itself. The handler may take its time, for example to commit
     /// before it replies. `spontaneous` are replies that belong to no event; they go out once the window has
     /// answered and are said again until they are answered.
@@ -130,7 +147,7 @@ impl Consumer {
                 Ok(()) => {}
                 Err(status) if is_final(&status) => return Err(status),
                 Err(status) => {
-                    tracing::warn!(%status, agency = ?self.agency, "the stream broke; connecting again")
+                    tracing::warn!(%status, subscriber = ?self.subscriber, "the stream broke; connecting again")
                 }
             }
             let pause = pauses.next().unwrap_or(RETRY);
@@ -204,11 +221,13 @@ impl Session {
     ) -> Result<(), Status> {
         let (sender, receiver) = mpsc::channel(FRAMES_MAX);
         let open = v1::Open {
-            agency: consumer.agency.into(),
+            subscriber: consumer.subscriber.into(),
             consumer: consumer.name.clone(),
             from: consumer.from.clone(),
             max_in_flight: 0,
             progress_seconds: consumer.progress_seconds,
+            topics: consumer.topics.iter().map(|topic| i32::from(*topic)).collect(),
+            without_content: consumer.without_content,
         };
         send(&sender, Out::Open(open)).await?;
         let frames = ReceiverStream::new(receiver);
@@ -245,8 +264,12 @@ impl Session {
                 None | Some(Some(In::Heartbeat(_))) => {}
                 Some(Some(In::Opened(opened))) => {
                     if opened.stalled {
-                        let (agency, seconds) = (consumer.agency, opened.progress_seconds);
-                        tracing::warn!(?agency, seconds, "nothing was acknowledged for too long");
+                        let (subscriber, seconds) = (consumer.subscriber, opened.progress_seconds);
+                        tracing::warn!(
+                            ?subscriber,
+                            seconds,
+                            "nothing was acknowledged for too long"
+                        );
                     }
                     self.epoch = opened.epoch;
                     if !std::mem::replace(&mut self.opened, true) {
@@ -659,9 +682,7 @@ mod tests {
 
         // Nobody listens there.
         let channel = tonic::transport::Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
-        let (window, agency) = (Window { channel }, v1::Agency::Customs);
-        let (name, from) = ("c".to_owned(), Vec::new());
-        let consumer = Consumer { window, agency, name, from, progress_seconds: 0 };
+        let consumer = Consumer::new(Window { channel }, v1::Subscriber::Customs, "c");
         let ((_say, said), mut asked) = (mpsc::channel(1), 0);
         let served = consumer.serve(Asked(&mut asked), said, CancellationToken::new()).await;
         assert_eq!(served.map_err(|status| status.code()), Err(tonic::Code::PermissionDenied));

@@ -64,6 +64,7 @@ fn start(by: Subscriber, RequestId(id): RequestId) -> [u8; 17] {
         Subscriber::Customs => 1,
         Subscriber::Quarantine => 2,
         Subscriber::InspectionService => 3,
+        Subscriber::NationalDoor => 4,
     };
     start[1..].copy_from_slice(id.as_bytes());
     start

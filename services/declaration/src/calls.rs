@@ -6,7 +6,7 @@ use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Kind};
 use futures::{Stream, StreamExt as _};
 use kit::rpc::Call;
-use kit::watch::{Journal, Subject, Watcher};
+use kit::watch::{self, Journal, Subject, Watcher};
 use proto::status;
 use proto::v1::{self, submit_stream_response::Result as Item};
 use store::commit_queue::WhenFull;
@@ -14,7 +14,7 @@ use store::journal::Entry;
 use store::share::Share;
 
 use crate::commit::DeclarationCommand;
-use crate::wire::{filter, record, told, warnings, whole};
+use crate::wire::{filter, record, told, unreadable, warnings, whole};
 use crate::{Declarations, Error, amend, read, submit, withdraw};
 
 impl Declarations {
@@ -149,7 +149,8 @@ impl Declarations {
         let own = scope.clone();
         let concerns = move |entry: &Entry| own.covers(&entry.owner);
         let news = journal.watch(watcher, scope.slots(), positions, concerns).await?;
-        Ok(news.map(|news| news.and_then(told)))
+        let tail = self.tail.clone();
+        Ok(news.map(move |news| watch::tell(&tail, news?, told, unreadable)))
     }
 
     /// A new version.

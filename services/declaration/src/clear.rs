@@ -95,7 +95,8 @@ async fn decide(
         return Ok(Err(Refusal::of(Code::NumbersUsedUp)));
     }
     if facts.is_empty() {
-        let done = then.stands.of(decision.by.row().participant) == Some(Stand::Cleared);
+        let stand = decision.by.row().participant.and_then(|who| then.stands.of(who));
+        let done = stand == Some(Stand::Cleared);
         let again = !decision.is_kept() && done;
         return Ok(Ok(if again { Decided::Duplicate } else { Decided::Ignored }));
     }
@@ -226,7 +227,8 @@ pub(crate) async fn look_up(
     let year = step.now.to_offset(CHINA).year();
     let mut wanted: BTreeMap<(String, Direction), Vec<DeclarationId>> = BTreeMap::new();
     let by_customs = decisions.iter().filter(|decision| {
-        decision.by.row().participant == Participant::Customs && decision.what.outcome().is_some()
+        let by = decision.by.row().participant;
+        by == Some(Participant::Customs) && decision.what.outcome().is_some()
     });
     for decision in by_customs {
         let id = decision.declaration;

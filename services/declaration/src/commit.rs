@@ -114,7 +114,8 @@ impl Transaction for DeclarationWriter {
         let requests = commands.iter().filter_map(|command| command.request(&cases));
         let requests = Requests::load(&mut *tx, requests).await?;
         let cases = with_repeated(&mut *tx, cases, &requests, commands).await?;
-        let mut step = DeclarationTransaction::new(tx, self.clock.now(), heads, cases, requests);
+        let (now, with) = (self.clock.now(), (tx, self.tail.cipher()));
+        let mut step = DeclarationTransaction::new(with, now, heads, cases, requests);
 
         let (mut submissions, mut decisions) = (Vec::new(), Vec::new());
         for command in commands {

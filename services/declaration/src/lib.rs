@@ -87,8 +87,8 @@ pub fn start(profile: Profile, lanes: usize) -> Start {
 }
 
 fn mount(parts: &Parts, profile: Profile, lanes: usize) -> Mount {
-    let Pools { work, reads, tokens } = parts.pools.clone();
-    let tail = Tail::default();
+    let Pools { work, reads, tokens, cipher } = parts.pools.clone();
+    let tail = Tail::new(cipher);
     let writer = Arc::new(DeclarationWriter {
         tail: tail.clone(),
         clock: parts.clock.clone(),
@@ -110,7 +110,7 @@ fn mount(parts: &Parts, profile: Profile, lanes: usize) -> Mount {
         rehearsals: Rehearsals::default(),
     }));
     let batch = service.0.batch.clone();
-    let mount = loops.mount(&[], |routes| {
+    let mount = loops.mount(exchange::QUEUES, |routes| {
         let exchange = service.exchange().into_server();
         let service = DeclarationServiceServer::new(service);
         let service = service.max_decoding_message_size(limits::MESSAGE_BYTES_MAX);

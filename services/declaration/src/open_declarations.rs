@@ -143,6 +143,7 @@ mod tests {
             pre_no: String::new(),
             invt_no: None,
             filed_time: OffsetDateTime::UNIX_EPOCH,
+            national: false,
             current: true,
             clearance: Clearance::filed(Stands::default()),
             content_position: 1,

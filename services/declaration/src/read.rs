@@ -11,7 +11,7 @@ use domain::{DeclarationId, Principal, Slot};
 use sqlx::PgPool;
 use store::Fault;
 use store::column::number;
-use store::journal::{self, Entry};
+use store::journal::Entry;
 use store::page::Page;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -64,11 +64,12 @@ async fn whole(
     let (positions, content_position) = locate(&declarations.pool, scope, id).await?;
     let mut rows = records(&declarations.pool, &[id]).await?;
     let record = rows.pop().ok_or_else(|| Refusal::of(Code::NotFound))?;
-    let history = journal::at(&declarations.pool, id.slot(), &positions).await?;
-    let content = history
-        .iter()
-        .find(|entry| entry.position == content_position)
-        .and_then(|entry| entry.body.clone())
+    let history = declarations.tail.at(&declarations.pool, id.slot(), &positions).await?;
+    let content = match history.iter().find(|entry| entry.position == content_position) {
+        Some(entry) => entry.body.clone()?,
+        None => None,
+    };
+    let content = content
         .ok_or_else(|| Fault::Broken(format!("declaration {id} has no content in the journal")))?;
     Ok(Whole { record, content, history })
 }

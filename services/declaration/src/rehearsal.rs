@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 #[derive(Debug)]
 pub(crate) struct Rehearsals {
     all: Arc<Semaphore>,
-    /// As many as there are callers that ever asked, all of them in the registry.
+    /// As many as there are firms that have a turn or wait for one: the national door asks for every declarant.
     own: Mutex<HashMap<Arc<str>, Arc<Semaphore>>>,
 }
 
@@ -31,6 +31,8 @@ impl Rehearsals {
         };
         let own = {
             let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+            // Who has a turn, or waits for one, holds on to it.
+            own.retain(|_, turns| Arc::strong_count(turns) > 1);
             Arc::clone(own.entry(name).or_insert_with(|| Arc::new(Semaphore::new(1))))
         };
         // Nobody closes them.
@@ -63,5 +65,24 @@ mod tests {
         assert!(turn.is_some(), "others begin at once");
         drop((running, turn));
         assert!(waiting[0].as_mut().now_or_never().is_some(), "then it goes on");
+    }
+
+    #[test]
+    fn who_has_had_its_turn_leaves_nothing_behind() {
+        let rehearsals = Rehearsals::default();
+        let known = || rehearsals.own.lock().unwrap_or_else(PoisonError::into_inner).len();
+        for number in 0..100 {
+            let turn = rehearsals.turn(&Share::firm(&format!("37029{number:05}"))).now_or_never();
+            assert!(turn.is_some(), "nobody else wants one");
+            assert_eq!(known(), 1, "after {number}");
+        }
+        let one = Share::firm("one");
+        let running = rehearsals.turn(&one).now_or_never().expect("it is the first");
+        let mut waiting = Box::pin(rehearsals.turn(&one));
+        assert!(waiting.as_mut().now_or_never().is_none(), "one at a time");
+        let _other = rehearsals.turn(&Share::firm("other")).now_or_never();
+        assert_eq!(known(), 2, "who waits is not forgotten");
+        drop(running);
+        assert!(waiting.as_mut().now_or_never().is_some(), "it had kept its place");
     }
 }

@@ -7,14 +7,15 @@ use futures::future::BoxFuture;
 use store::share::Share;
 
 use crate::commit::DeclarationCommand;
-use crate::{Declarations, Service};
+use crate::{Declarations, MANIFEST, Service};
 
 impl Service {
     /// The exchange that serves this service's journal.
     pub(crate) fn exchange(&self) -> exchange::Exchange {
-        let Declarations { work, tail, draining, .. } = &*self.0;
+        let Declarations { work, writer, tail, draining, .. } = &*self.0;
         let handler = Arc::<Declarations>::clone(&self.0);
-        exchange::Exchange::new(work.clone(), tail.clone(), handler, draining.clone())
+        let rows = (work.clone(), writer.clock.clone());
+        exchange::Exchange::new(MANIFEST.name, rows, tail.clone(), handler, draining.clone())
     }
 }
 

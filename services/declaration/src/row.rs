@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use domain::clearance::{Clearance, Joint, Phase, Stand};
-use domain::declaration::{Checked, Direction};
+use domain::declaration::Direction;
 use domain::participant::{Participant, Stands};
 use domain::{DeclarationId, OrderId};
 use sqlx::PgConnection;
@@ -12,6 +12,7 @@ use store::column::{self, integer, number};
 use time::OffsetDateTime;
 
 use crate::answers::Answers;
+use crate::submit::Submission;
 
 /// One declaration while it is being worked on.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub(crate) struct DeclarationRow {
     pub(crate) pre_no: String,
     pub(crate) invt_no: Option<String>,
     pub(crate) filed_time: OffsetDateTime,
+    /// It came by the national door.
+    pub(crate) national: bool,
     /// It still has its business keys.
     pub(crate) current: bool,
     pub(crate) clearance: Clearance,
@@ -51,11 +54,11 @@ impl DeclarationRow {
     /// A declaration that is being filed.
     pub(crate) fn filed(
         id: DeclarationId,
-        checked: &Checked,
-        clearance: Clearance,
+        submission: &Submission,
         pre_no: String,
         filed_time: OffsetDateTime,
     ) -> Self {
+        let Submission { checked, clearance, national, .. } = submission;
         let d = &checked.declaration;
         Self {
             id,
@@ -70,8 +73,9 @@ impl DeclarationRow {
             pre_no,
             invt_no: None,
             filed_time,
+            national: *national,
             current: true,
-            clearance,
+            clearance: *clearance,
             content_position: 0,
             answers: Answers::default(),
             added: Vec::new(),
@@ -92,8 +96,9 @@ pub(crate) async fn load(
         ids.iter().map(|id| (id.slot().column(), id.uuid())).unzip();
     let rows = sqlx::query!(
         r#"select d.id, declarant_code, ebc_code, order_no, cop_no, logistics_no, direction,
-                  trade_mode, customs_code, pre_no, invt_no, filed_time, current, version, round,
-                  phase, stands, joint, content_position, answers, o.order_id as "order_id?", o.findings as "findings?"
+                  trade_mode, customs_code, pre_no, invt_no, filed_time, national, current, version,
+                  round, phase, stands, joint, content_position, answers,
+                  o.order_id as "order_id?", o.findings as "findings?"
            from unnest($1::smallint[], $2::uuid[]) as wanted (slot, id)
            join declaration d on d.slot = wanted.slot and d.id = wanted.id
            left join joint_inspection o
@@ -130,6 +135,7 @@ pub(crate) async fn load(
                     pre_no: row.pre_no,
                     invt_no: row.invt_no,
                     filed_time: row.filed_time,
+                    national: row.national,
                     current: row.current,
                     clearance,
                     content_position: row.content_position,
@@ -153,23 +159,24 @@ pub(crate) async fn insert(tx: &mut PgConnection, cases: &[&DeclarationRow]) -> 
     let ids: Vec<_> = cases.iter().map(|c| c.id.uuid()).collect();
     let directions: Vec<i16> = cases.iter().map(|c| direction_column(c.direction)).collect();
     let times: Vec<_> = cases.iter().map(|c| c.filed_time).collect();
+    let nationals: Vec<bool> = cases.iter().map(|c| c.national).collect();
     let contents: Vec<i64> = cases.iter().map(|c| c.content_position).collect();
     let states = States::of(cases)?;
     sqlx::query!(
         "insert into declaration (slot, id, declarant_code, ebc_code, order_no, cop_no, direction,
                                   trade_mode, customs_code, pre_no, invt_no, filed_time, version,
                                   round, phase, stands, joint, content_position, positions,
-                                  logistics_no)
+                                  logistics_no, national)
          select slot, id, declarant_code, ebc_code, order_no, cop_no, direction, trade_mode,
                 customs_code, pre_no, invt_no, filed_time, version, round, phase, stands, joint,
-                content_position, added::bigint[], logistics_no
+                content_position, added::bigint[], logistics_no, national
          from unnest($1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
                      $7::smallint[], $8::text[], $9::text[], $10::text[], $11::text[],
                      $12::timestamptz[], $13::int[], $14::int[], $15::smallint[], $16::text[],
-                     $17::smallint[], $18::bigint[], $19::text[], $20::text[])
+                     $17::smallint[], $18::bigint[], $19::text[], $20::text[], $21::boolean[])
               as filed (slot, id, declarant_code, ebc_code, order_no, cop_no, direction,
                         trade_mode, customs_code, pre_no, invt_no, filed_time, version, round,
-                        phase, stands, joint, content_position, added, logistics_no)",
+                        phase, stands, joint, content_position, added, logistics_no, national)",
         &slots,
         &ids,
         &text(|c| &c.declarant_code) as &[&str],
@@ -190,6 +197,7 @@ pub(crate) async fn insert(tx: &mut PgConnection, cases: &[&DeclarationRow]) -> 
         &contents,
         &states.added,
         &text(|c| &c.logistics_no) as &[&str],
+        &nationals,
     )
     .execute(tx)
     .await?;

@@ -13,7 +13,9 @@ use tonic::{Request, Streaming};
 use crate::Service;
 
 const FILERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Gateway];
-const READERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Administrator, Kind::Gateway];
+const READERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Administrator];
+const READERS_OF_ONE: &[Kind] =
+    &[Kind::Enterprise, Kind::Agent, Kind::Administrator, Kind::Gateway];
 
 /// Who may call what.
 pub(crate) const API: Api = Api {
@@ -21,7 +23,7 @@ pub(crate) const API: Api = Api {
     methods: &[
         ("Submit", FILERS),
         ("SubmitStream", FILERS),
-        ("Get", READERS),
+        ("Get", READERS_OF_ONE),
         ("List", READERS),
         ("Amend", FILERS),
         ("Withdraw", FILERS),
@@ -32,7 +34,10 @@ pub(crate) const API: Api = Api {
 /// The exchange that serves its journal: who has a seat there.
 pub(crate) const EXCHANGE: Api = Api {
     name: exchange_service_server::SERVICE_NAME,
-    methods: &[("Connect", &[Kind::Customs, Kind::Quarantine, Kind::InspectionService])],
+    methods: &[(
+        "Connect",
+        &[Kind::Customs, Kind::Quarantine, Kind::InspectionService, Kind::Gateway],
+    )],
 };
 
 #[tonic::async_trait]

@@ -38,7 +38,9 @@ pub(crate) struct Submission {
     pub(crate) body: Bytes,
     /// To tell a repetition from another request under the same id.
     pub(crate) digest: Digest,
-    /// preNo that the national door gave already.
+    /// It comes by the national door,
+    pub(crate) national: bool,
+    /// which gave its preNo already.
     pub(crate) pre_no: Option<String>,
     /// `traceparent` of the caller.
     pub(crate) trace: String,
@@ -80,11 +82,12 @@ pub(crate) fn parse(
     }
     let digest = Sha256::new().chain_update(b"submit").chain_update(&body).finalize().into();
     let clearance = Clearance::filed(declarations.profile.required(&checked));
-    Ok(Submission { request_id, slot, checked, clearance, body, digest, pre_no, trace })
+    let national = principal.kind == Caller::Gateway;
+    Ok(Submission { request_id, slot, checked, clearance, body, digest, national, pre_no, trace })
 }
 
 /// The national door answers before the declaration is filed, so it gives the number itself, from
-/// the half of the numbers that is its own.
+/// the half of the numbers that is its own: a number of the other half may be given to somebody else.
 fn given_number(principal: &Principal, pre_no: String) -> Result<Option<String>, Refusal> {
     if pre_no.is_empty() {
         return Ok(None);
@@ -175,8 +178,7 @@ async fn file(
         },
     };
     let id = DeclarationId::new(Uuid::now_v7(), submission.slot);
-    let (checked, clearance) = (&submission.checked, submission.clearance);
-    let case = DeclarationRow::filed(id, checked, clearance, pre_no.clone(), step.now);
+    let case = DeclarationRow::filed(id, submission, pre_no.clone(), step.now);
     for key in keys {
         if let Some(holder) = lookup.holders.insert(key, Holder::of(&case)) {
             give_way(step, holder.id).await?;

@@ -11,8 +11,9 @@ use domain::clearance::{Joint, awaited};
 use domain::history::{HistoryFact, topic};
 use sqlx::PgConnection;
 use store::Fault;
+use store::cipher::Cipher;
 use store::column::integer;
-use store::journal::{Entry, Heads};
+use store::journal::{Entry, Heads, decrypt_body};
 use store::request::Requests;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -24,6 +25,7 @@ use crate::row::{self, DeclarationRow, phase_column};
 /// A transaction under way: what was loaded, and what will be written.
 pub(crate) struct DeclarationTransaction<'t> {
     pub(crate) tx: &'t mut PgConnection,
+    cipher: &'t Cipher,
     pub(crate) now: OffsetDateTime,
     heads: Heads,
     pub(crate) cases: Rows,
@@ -53,7 +55,7 @@ struct Pending {
 
 impl<'t> DeclarationTransaction<'t> {
     pub(crate) fn new(
-        tx: &'t mut PgConnection,
+        (tx, cipher): (&'t mut PgConnection, &'t Cipher),
         now: OffsetDateTime,
         heads: Heads,
         cases: Rows,
@@ -61,6 +63,7 @@ impl<'t> DeclarationTransaction<'t> {
     ) -> Self {
         Self {
             tx,
+            cipher,
             now,
             heads,
             cases,
@@ -118,6 +121,8 @@ impl<'t> DeclarationTransaction<'t> {
             Joint::None => 0,
             Joint::Open | Joint::Done | Joint::Cancelled => topic::INSPECTED,
         };
+        let national = if case.national { topic::NATIONAL } else { 0 };
+        let whole = inspected | national;
         self.entries.push(Entry {
             slot: id.slot(),
             position,
@@ -127,11 +132,11 @@ impl<'t> DeclarationTransaction<'t> {
             version: integer(case.clearance.version)?,
             round: integer(case.clearance.round)?,
             phase: phase_column(case.clearance.phase),
-            topics: records.iter().fold(inspected, |topics, record| topics | record.topic()),
+            topics: records.iter().fold(whole, |topics, record| topics | record.topic()),
             recorded_time: self.now,
             trace: trace.to_owned(),
             facts: proto::facts::encode(records, &awaited(&case.clearance)),
-            body,
+            body: Ok(body),
         });
         Ok(position)
     }
@@ -145,16 +150,18 @@ impl<'t> DeclarationTransaction<'t> {
         let slot = id.slot();
         let own = self.entries.iter().find(|it| it.slot == slot && it.position == position);
         let body = match own {
-            Some(entry) => entry.body.clone(),
-            None => sqlx::query_scalar!(
-                "select body from journal where slot = $1 and position = $2",
-                slot.column(),
-                position
-            )
-            .fetch_optional(&mut *self.tx)
-            .await?
-            .flatten()
-            .map(Bytes::from),
+            Some(entry) => entry.body.clone()?,
+            None => {
+                let body = sqlx::query_scalar!(
+                    "select body from journal where slot = $1 and position = $2",
+                    slot.column(),
+                    position
+                )
+                .fetch_optional(&mut *self.tx)
+                .await?
+                .flatten();
+                body.map(|body| decrypt_body(self.cipher, slot, position, body)).transpose()?
+            }
         };
         body.ok_or_else(|| Fault::Broken("a declaration has no content in the journal".into()))
     }
@@ -174,7 +181,7 @@ impl<'t> DeclarationTransaction<'t> {
         row::update(self.tx, &changed).await?;
         self.requests.write(self.tx, self.now).await?;
         self.clearing.write(self.tx, self.now).await?;
-        self.heads.append(self.tx, &self.entries).await?;
+        self.heads.append(self.tx, self.cipher, &self.entries).await?;
         let Self { entries, heads, cases, .. } = self;
         Ok(Committed { entries, heads, cases })
     }

@@ -102,7 +102,19 @@ pub(crate) fn told(news: News) -> Result<v1::WatchResponse, Error> {
                 waits_for,
                 time: Some(proto::timestamp(*recorded_time)),
                 resume_token: proto::text(token),
+                unreadable: false,
             })
         }
+    }
+}
+
+/// What is told of an entry that cannot be read.
+pub(crate) fn unreadable(entry: &Entry, token: Option<String>) -> v1::WatchResponse {
+    v1::WatchResponse {
+        name: DeclarationId::from_uuid(entry.subject).name(),
+        time: Some(proto::timestamp(entry.recorded_time)),
+        resume_token: proto::text(token),
+        unreadable: true,
+        ..Default::default()
     }
 }

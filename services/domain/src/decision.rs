@@ -79,7 +79,10 @@ impl Decision {
         };
         Ok(Some(match &self.what {
             What::Verdict { outcome, demands, .. } => {
-                let by = self.by.row().participant;
+                let by = self.by.row().participant.ok_or_else(|| {
+                    let refusal = Refusal::of(Code::NotYourAgency);
+                    refusal.with("reason", "it listens and gives no verdict")
+                })?;
                 if by != Participant::RiskCheck && !demands.is_empty() {
                     let reason = "only the risk rules demand inspections besides";
                     return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
@@ -118,7 +121,7 @@ impl Decision {
     /// Whether it is kept under its request id. A check is repeated safely by the state itself, and there is
     /// one for every declaration.
     pub fn is_kept(&self) -> bool {
-        let is_check = self.by.row().participant.agency().is_none();
+        let is_check = self.by.row().participant.and_then(Participant::agency).is_none();
         !(is_check && matches!(self.what, What::Verdict { .. }))
     }
 }

@@ -129,6 +129,8 @@ pub mod topic {
     /// Anything about a declaration that has an inspection order: the order shows what its release waits
     /// for.
     pub const INSPECTED: i32 = 128;
+    /// Anything about a declaration that came by the national door, which tells its firm by receipts.
+    pub const NATIONAL: i32 = 256;
 }
 
 impl HistoryFact {

@@ -108,8 +108,8 @@ pub struct OrderId(pub Uuid);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReleaseId(pub Uuid);
 
-/// Whether a preNo was given by the national door: B, eight digits of the day, nine of the serial, of
-/// which the door has the second half of every slot's share.
+/// Whether a preNo is one that the national door may give: B, eight digits of the day, nine of the serial, of
+/// which the door has the second half of every slot's share ([`NUMBERS_OF_DOOR_FROM`] says why).
 pub fn is_given_by_door(pre_no: &str) -> bool {
     let digits = pre_no.strip_prefix('B').filter(|digits| digits.len() == 17);
     let serial = digits.and_then(|digits| digits.get(8..)?.parse::<i64>().ok());

@@ -52,6 +52,8 @@ pub const EXCHANGE_BATCH_BYTES_MAX: usize = 1024 * 1024;
 pub const ANSWERS_MAX: usize = 1_000;
 /// Commits that a slow reader may lag behind before it reads from the database instead of memory.
 pub const TAIL_BATCHES_MAX: usize = 64;
+/// Damaged entries of a journal that a process has told people of. Beyond, it tells of them again.
+pub const DAMAGED_ENTRIES_KNOWN_MAX: usize = 10_000;
 /// Journal entries read from the database at once. A content has up to half a megabyte.
 pub const REPLAY_PAGE: i64 = 128;
 /// Seconds that a pull of receipts may wait for the first one; below [`UNARY_SECONDS_MAX`].
@@ -217,8 +219,6 @@ pub const STALLED_SECONDS_DEFAULT: u32 = 60;
 pub const STALLED_SECONDS_MAX: u32 = 3_600;
 /// Seconds without a sign of life after which slots go to another consumer of the agency.
 pub const LEASE_SECONDS: i32 = 15;
-/// Seconds after which another process of a service goes on with what one did alone.
-pub const TASK_LEASE_SECONDS: i32 = 6;
 /// Lines of one kind, written at one place in the code, in the log in a second; the others are counted.
 pub const LOG_LINES_PER_SECOND: u32 = 20;
 /// Seconds between heartbeats on a quiet stream.
@@ -226,7 +226,9 @@ pub const HEARTBEAT_SECONDS: u64 = 5;
 /// Declarations filed by the declarants of one slot in one day: the nine digits of preNo are shared
 /// evenly among the slots.
 pub const NUMBERS_PER_SLOT: i64 = 1_000_000_000 / 256;
-/// From here on the numbers of a slot are given by the national door, before by the declaration service.
+/// From here on the numbers of a slot are given by the national door, before by the declaration service. The
+/// first receipt of an inventory (2, 申报中) carries its preNo, and goes out before its documents fit and the
+/// declaration service hears of it: so there are two who give the numbers of one series.
 pub const NUMBERS_OF_DOOR_FROM: i64 = NUMBERS_PER_SLOT / 2;
 /// The same for export customs numbers of one house in one year, which have eleven digits. Import
 /// customs numbers have nine, like preNo.

@@ -144,12 +144,13 @@ pub enum Code {
     FileUnreadable,
     FileExposed,
     NotASandbox,
+    DataKeyMissing,
 }
 
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 108] = {
+    pub const ALL: [Self; 109] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
@@ -172,7 +173,7 @@ impl Code {
             XmlTypeUnsupported, XmlTooManyDocuments, XmlValueUnreadable, JsonMalformed, BankSumWrong,
             DataDirectoryInUse, PortInUse,
             PostgresMissing, PostgresUnsafe, PostgresFailed, ConnectionFailed, FileUnreadable,
-            FileExposed, NotASandbox,
+            FileExposed, NotASandbox, DataKeyMissing,
         ]
     };
 
@@ -289,6 +290,7 @@ impl Code {
             Self::FileUnreadable => ("SW-4007", Operator, "a file cannot be read", "文件无法读取"),
             Self::FileExposed => ("SW-4008", Operator, "others can read or replace a file that must be private", "私密文件可被他人读取或替换"),
             Self::NotASandbox => ("SW-4009", Operator, "the window is not a sandbox", "该单一窗口不是沙箱"),
+            Self::DataKeyMissing => ("SW-4010", Operator, "a data key is missing that stored data is encrypted with", "缺少已存数据所用的数据密钥"),
         }
     }
 
@@ -373,6 +375,6 @@ mod tests {
     fn every_code_is_listed_once_in_the_order_of_its_number() {
         assert!(Code::ALL.windows(2).all(|pair| pair[0].id() < pair[1].id()));
         assert!(Code::ALL.windows(2).all(|pair| pair[0] < pair[1]), "declared in that order too");
-        assert_eq!(Code::NotASandbox as usize + 1, Code::ALL.len(), "none is left out");
+        assert_eq!(Code::DataKeyMissing as usize + 1, Code::ALL.len(), "none is left out");
     }
 }

@@ -1,7 +1,9 @@
 //! Who consumes the exchange: one table of what each is and what it is told.
 
 use crate::Kind;
-use crate::history::topic::{CONTENT, DETAINED, END, IMPORT_NUMBER, INSPECTED, INSPECTION};
+use crate::history::topic::{
+    CONTENT, DETAINED, END, IMPORT_NUMBER, INSPECTED, INSPECTION, NATIONAL, PROGRESS,
+};
 use crate::participant::Participant;
 
 /// A consumer of the exchange.
@@ -13,6 +15,8 @@ pub enum Subscriber {
     Quarantine,
     /// The inspection service, for the examination sites and the risk rules.
     InspectionService,
+    /// The national door, which makes receipts of what happens to the declarations that came by it.
+    NationalDoor,
 }
 
 /// What the table says of a subscriber.
@@ -24,17 +28,49 @@ pub struct Row {
     pub column: i16,
     /// As metrics and logs name it.
     pub name: &'static str,
-    /// As whom it gives verdicts.
-    pub participant: Participant,
+    /// As whom it gives verdicts; `None` for one that only listens.
+    pub participant: Option<Participant>,
     /// Whether it speaks about inspections.
     pub inspects: bool,
-    /// What it is told, as bits of [`crate::history::topic`].
-    pub topics: i32,
+    /// What it is told.
+    pub topics: Topics,
+}
+
+/// Which entries of the journal somebody is told, by bits of [`crate::history::topic`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Topics {
+    /// Those that have one of these,
+    any: i32,
+    /// and all of these.
+    all: i32,
+}
+
+impl Topics {
+    /// Entries that have one of these.
+    const fn of(any: i32) -> Self {
+        Self { any, all: 0 }
+    }
+
+    /// Of them, those that have this one too.
+    const fn among(self, all: i32) -> Self {
+        Self { all, ..self }
+    }
+
+    /// Whether an entry with these is one of them.
+    pub fn include(self, entry: i32) -> bool {
+        entry & self.any != 0 && entry & self.all == self.all
+    }
+
+    /// Of them, those that have one of these; `None` when these are not all its own.
+    pub fn only(self, wanted: i32) -> Option<Self> {
+        (wanted & !self.any == 0).then_some(Self { any: wanted, ..self })
+    }
 }
 
 impl Subscriber {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Customs, Self::Quarantine, Self::InspectionService];
+    pub const ALL: [Self; 4] =
+        [Self::Customs, Self::Quarantine, Self::InspectionService, Self::NationalDoor];
 
     /// Its row of the table.
     pub fn row(self) -> Row {
@@ -43,17 +79,17 @@ impl Subscriber {
                 kind: Kind::Customs,
                 column: 1,
                 name: "customs",
-                participant: Participant::Customs,
+                participant: Some(Participant::Customs),
                 inspects: false,
-                topics: CONTENT | INSPECTION | END | IMPORT_NUMBER,
+                topics: Topics::of(CONTENT | INSPECTION | END | IMPORT_NUMBER),
             },
             Self::Quarantine => Row {
                 kind: Kind::Quarantine,
                 column: 2,
                 name: "quarantine",
-                participant: Participant::Quarantine,
+                participant: Some(Participant::Quarantine),
                 inspects: false,
-                topics: CONTENT | INSPECTION | END,
+                topics: Topics::of(CONTENT | INSPECTION | END),
             },
             // It asks the risk rules about every content, and drops or stops what it planned when a
             // declaration ends or the goods are detained.
@@ -61,9 +97,18 @@ impl Subscriber {
                 kind: Kind::InspectionService,
                 column: 3,
                 name: "inspection-service",
-                participant: Participant::RiskCheck,
+                participant: Some(Participant::RiskCheck),
                 inspects: true,
-                topics: CONTENT | INSPECTION | END | DETAINED | INSPECTED,
+                topics: Topics::of(CONTENT | INSPECTION | END | DETAINED | INSPECTED),
+            },
+            // What came by gRPC costs it nothing: the entry says by itself that it is none of its own.
+            Self::NationalDoor => Row {
+                kind: Kind::Gateway,
+                column: 4,
+                name: "gateway",
+                participant: None,
+                inspects: false,
+                topics: Topics::of(CONTENT | PROGRESS | INSPECTION | END).among(NATIONAL),
             },
         }
     }
@@ -71,5 +116,45 @@ impl Subscriber {
     /// The subscriber that a kind of caller is; `None` when it is none.
     pub fn of(kind: Kind) -> Option<Self> {
         Self::ALL.into_iter().find(|who| who.row().kind == kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::history::topic::CHECKED;
+
+    #[test]
+    fn no_two_subscribers_are_the_same() {
+        let rows = Subscriber::ALL.map(Subscriber::row);
+        assert_eq!(rows.iter().map(|row| row.column).collect::<BTreeSet<_>>().len(), rows.len());
+        assert_eq!(rows.iter().map(|row| row.name).collect::<BTreeSet<_>>().len(), rows.len());
+        for who in Subscriber::ALL {
+            assert_eq!(Subscriber::of(who.row().kind), Some(who), "its kind is its own");
+        }
+    }
+
+    #[test]
+    fn a_subscriber_is_told_what_its_row_says_and_may_ask_for_less() {
+        let door = Subscriber::NationalDoor.row().topics;
+        for (entry, told) in [
+            (CONTENT, false),
+            (CONTENT | NATIONAL, true),
+            (PROGRESS | DETAINED | NATIONAL, true),
+            (END | INSPECTED, false),
+            (CHECKED | NATIONAL, false),
+            (INSPECTED | NATIONAL, false),
+        ] {
+            assert_eq!(door.include(entry), told, "{entry:#b}");
+        }
+        let ends = door.only(END).expect("it is told of them");
+        assert!(ends.include(END | NATIONAL) && !ends.include(CONTENT | NATIONAL));
+        assert!(!ends.include(END), "less of its own, and nobody else's");
+        assert_eq!(door.only(END | CHECKED), None, "one of them is not its own");
+        assert_eq!(Subscriber::Customs.row().topics.only(PROGRESS), None);
+        let customs = Subscriber::Customs.row().topics;
+        assert!(customs.include(CONTENT) && customs.include(CONTENT | NATIONAL));
     }
 }

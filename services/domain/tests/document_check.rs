@@ -290,6 +290,22 @@ proptest! {
     }
 }
 
+#[test]
+fn a_number_of_fifteen_digits_is_that_of_eighteen() {
+    for (old, new) in [
+        ("110105491231002", "11010519491231002X"),
+        ("１１０１０５ 491231-002", "11010519491231002X"),
+        ("110101900307451", "110101199003074514"),
+        // No day of birth, or no digits: another document, which stays as it is.
+        ("110105491331002", "110105491331002"),
+        ("11010549123100X", "11010549123100X"),
+        ("11010549123100", "11010549123100"),
+    ] {
+        assert_eq!(identity::normalised(old), new, "{old}");
+        assert_eq!(identity::normalised(new), new);
+    }
+}
+
 /// A cell of a list, which stands in quotation marks where it contains a comma or one of them.
 fn cell(text: &str) -> String {
     match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {

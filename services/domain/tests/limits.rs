@@ -1,9 +1,11 @@
 //! Limits and times: the amount or the day on both sides of every bound.
 
 use domain::documents::limits::{
-    ExportTimes, ImportTimes, Quota, annual_limit, check_single, fen, single_limit,
+    Checker, ExportTimes, ImportTimes, NothingLeft, Quota, Reservation, annual_limit, check_single,
+    fen, purchase, single_limit,
 };
 use domain::documents::tax::Band;
+use proptest::prelude::*;
 use time::macros::date;
 use time::{Date, Month};
 
@@ -166,5 +168,81 @@ fn only_exports_of_2026_and_2027_come_back_untaxed() {
     ];
     for (released, until) in table {
         assert_eq!(ExportTimes::after(released).untaxed_until, until, "{released}");
+    }
+}
+
+#[test]
+fn a_purchase_passes_both_limits_or_says_which_one_it_breaks() {
+    let buy = |used_fen, value_fen: i64, quantities: &[i64], checker| {
+        let value_e5 = value_fen * 1_000;
+        purchase(TODAY, value_e5, quantities, "K", Quota { used_fen }, checker)
+    };
+    let piece = &[100_000][..];
+    let (band, year, kept) =
+        buy(1_000_000, 600_000, piece, Checker::Customs).expect("one item above the single limit");
+    assert_eq!((band, year.used_fen), (Band::Above, 1_600_000));
+    assert_eq!(kept, Reservation { year: 2026, amount_fen: 600_000, restored_fen: 0 });
+    // The single limit first: whoever breaks both hears of the one that another order cannot mend.
+    let status = |used_fen, value_fen, quantities, checker| {
+        buy(used_fen, value_fen, quantities, checker).map_err(|refused| refused.status)
+    };
+    assert_eq!(status(2_600_000, 500_001, &[200_000], Checker::Customs), Err(-621_005));
+    let within = (Band::Within, Quota { used_fen: 2_600_000 });
+    let exact = buy(2_100_000, 500_000, &[200_000], Checker::Customs);
+    assert_eq!(exact.map(|(band, year, _)| (band, year)), Ok(within));
+    let late = buy(2_100_001, 500_000, piece, Checker::Customs).expect_err("above the year");
+    assert!(late.status == 100 && late.info.contains("Code:1313"), "{late:?}");
+    let early = buy(2_100_001, 500_000, piece, Checker::Eport { buyer: "张*" });
+    assert_eq!(
+        early,
+        Err(domain::documents::ReceiptStatus::new(
+            -621_018,
+            "清单[K]中购买人[张*]已用购买额度为[21000.01]，本次购买将超过年度限额[26000]"
+                .to_owned()
+        ))
+    );
+}
+
+#[test]
+fn a_reservation_is_given_back_once_in_parts_or_whole() {
+    let year = Quota { used_fen: 10_000 };
+    let kept = Reservation { year: 2026, amount_fen: 4_000, restored_fen: 0 };
+    let (year, kept) = kept.restore(year, Some(1_500)).expect("a part");
+    assert_eq!((year.used_fen, kept.left_fen()), (8_500, 2_500));
+    assert_eq!(kept.restore(year, Some(2_501)), Err(NothingLeft { left_fen: 2_500 }));
+    assert_eq!(kept.restore(year, Some(-1)), Err(NothingLeft { left_fen: 2_500 }));
+    let (year, kept) = kept.restore(year, None).expect("the rest");
+    assert_eq!((year.used_fen, kept.left_fen()), (6_000, 0));
+    // Again: nothing is left, and nothing changes.
+    assert_eq!(kept.restore(year, None), Ok((year, kept)));
+    assert_eq!(kept.restore(year, Some(1)), Err(NothingLeft { left_fen: 0 }));
+}
+
+proptest! {
+    /// However purchases come and go, the year is the sum of what is kept of them, within the limit.
+    #[test]
+    fn a_year_is_the_sum_of_what_is_kept(
+        steps in prop::collection::vec((0i64..600_000, any::<bool>(), 0usize..8, 0i64..700_000), 0..40),
+    ) {
+        let (mut year, mut kept) = (Quota::default(), Vec::<Reservation>::new());
+        for (amount, buys, at, part) in steps {
+            if buys {
+                let bought =
+                    purchase(TODAY, amount * 1_000, &[100_000], "K", year, Checker::Customs);
+                if let Ok((_, after, reservation)) = bought {
+                    year = after;
+                    kept.push(reservation);
+                }
+            } else if let Some(reservation) = kept.get_mut(at) {
+                let part = Some(part).filter(|part| part % 3 > 0);
+                if let Ok((after, left)) = reservation.restore(year, part) {
+                    (year, *reservation) = (after, left);
+                }
+            }
+            let sum: i64 = kept.iter().map(|reservation| reservation.left_fen()).sum();
+            prop_assert_eq!(year.used_fen, sum);
+            prop_assert!(sum <= annual_limit(TODAY));
+            prop_assert!(kept.iter().all(|it| (0..=it.amount_fen).contains(&it.restored_fen)));
+        }
     }
 }

@@ -6,6 +6,7 @@
 //! a stalled consumer costs bounded memory and slows nobody else. It never opens the envelopes that
 //! it carries.
 
+mod parked;
 mod slots;
 mod stream;
 
@@ -19,10 +20,12 @@ use futures::future::BoxFuture;
 use proto::raw::exchange_service_server::{ExchangeService, ExchangeServiceServer};
 use proto::{raw, status};
 use sqlx::PgPool;
-use store::Fault;
 use store::tail::Tail;
+use store::{Clock, Fault};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
+
+pub use parked::QUEUES;
 
 /// The service whose journal is served: it takes what is said about its declarations.
 pub trait AnswerHandler: std::fmt::Debug + Send + Sync {
@@ -41,21 +44,25 @@ pub struct Exchange {
 
 #[derive(Debug)]
 struct Shared {
+    /// The name of the service whose journal it is.
+    service: &'static str,
     pool: PgPool,
+    clock: Clock,
     tail: Tail,
     handler: Arc<dyn AnswerHandler>,
     draining: CancellationToken,
 }
 
 impl Exchange {
-    /// The exchange over this journal. `draining` says goodbye to every consumer.
+    /// The exchange over the journal of a service. `draining` says goodbye to every consumer.
     pub fn new(
-        pool: PgPool,
+        service: &'static str,
+        (pool, clock): (PgPool, Clock),
         tail: Tail,
         handler: Arc<dyn AnswerHandler>,
         draining: CancellationToken,
     ) -> Self {
-        Self { shared: Arc::new(Shared { pool, tail, handler, draining }) }
+        Self { shared: Arc::new(Shared { service, pool, clock, tail, handler, draining }) }
     }
 
     /// As a gRPC service.

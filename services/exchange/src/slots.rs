@@ -187,27 +187,6 @@ impl Lease {
         Ok(())
     }
 
-    /// Sets an event aside that the agency cannot read.
-    pub(crate) async fn park(
-        &self,
-        pool: &PgPool,
-        slot: Slot,
-        position: i64,
-        reason: &str,
-    ) -> Result<(), Fault> {
-        sqlx::query!(
-            "insert into parked_event (slot, position, agency, reason, parked_time)
-             values ($1, $2, $3, $4, clock_timestamp()) on conflict do nothing",
-            slot.column(),
-            position,
-            self.subscriber.row().column,
-            reason
-        )
-        .execute(pool)
-        .await?;
-        Ok(())
-    }
-
     async fn keep(&self, tx: &mut sqlx::PgConnection, stored: &Stored) -> Result<(), Fault> {
         if stored.is_empty() {
             return Ok(());

@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use domain::refusal::{Code, Refusal};
-use domain::subscriber::Subscriber;
+use domain::subscriber::{Subscriber, Topics};
 use domain::{Slot, limits};
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
@@ -17,14 +18,15 @@ use futures::{FutureExt as _, Stream, StreamExt as _};
 use proto::raw::connect_request::Frame as In;
 use proto::raw::connect_response::Frame as Out;
 use proto::{exchange as wire, raw, status};
-use store::journal::Entry;
+use store::journal::{self, Entry};
 use store::tail::Reader;
 use store::{Fault, column};
 use tokio::time::Instant;
 use tonic::{Status, Streaming};
+use uuid::Uuid;
 
-use crate::Shared;
 use crate::slots::{Lease, Stored};
+use crate::{Shared, parked};
 
 /// How often stored positions are kept. A crash between two of these only means that events are
 /// delivered again.
@@ -98,8 +100,19 @@ pub(crate) fn serve(
                     }
                 }
                 Step::Renew => match session.renew(&shared).await {
-                    Ok(true) => yield session.opened()?,
-                    Ok(false) => {}
+                    Ok(changed) => {
+                        if changed {
+                            yield session.opened()?;
+                        }
+                        match session.again(&shared).await {
+                            Ok(Some(again)) => yield again,
+                            Ok(None) => {}
+                            Err(status) => {
+                                ended = Err(status);
+                                break;
+                            }
+                        }
+                    }
                     Err(status) => {
                         ended = Err(status);
                         break;
@@ -201,12 +214,20 @@ impl Progress {
 
 struct Session {
     subscriber: Subscriber,
+    /// What it is told.
+    topics: Topics,
+    /// It wants to know what happened, and not what was declared.
+    without_content: bool,
     lease: Lease,
     reader: Reader,
     /// Read and not yet sent.
     backlog: VecDeque<Arc<Entry>>,
     /// Sent and not yet acknowledged, by slot.
     unacknowledged: BTreeMap<Slot, VecDeque<i64>>,
+    /// Of these, parked events that were sent again, with their ids.
+    again: BTreeMap<(Slot, i64), Uuid>,
+    /// Of those, what was acknowledged and is not out of the queue yet.
+    settled: Vec<(Slot, Uuid)>,
     progress: Progress,
     in_flight: usize,
     in_flight_max: usize,
@@ -225,9 +246,10 @@ impl Session {
         let Some(In::Open(open)) = first else {
             return Err(refuse(Refusal::of(Code::FrameUnexpected).with("expected", "Open")));
         };
-        if wire::subscriber(open.agency) != Some(subscriber) {
+        if wire::subscriber(open.subscriber) != Some(subscriber) {
             return Err(refuse(Refusal::of(Code::NotYourAgency)));
         }
+        let topics = wire::topics(subscriber, &open.topics).map_err(refuse)?;
         proto::text::check(&open).map_err(refuse)?;
         if open.consumer.is_empty() || open.consumer.len() > 100 {
             return Err(refuse(Refusal::of(Code::Required).with("field", "consumer")));
@@ -239,10 +261,14 @@ impl Session {
         let wanted = if open.max_in_flight == 0 { limits::EXCHANGE_IN_FLIGHT_MAX } else { wanted };
         let mut session = Self {
             subscriber,
+            topics,
+            without_content: open.without_content,
             lease,
             reader: shared.tail.read(shared.pool.clone(), []),
             backlog: VecDeque::new(),
             unacknowledged: BTreeMap::new(),
+            again: BTreeMap::new(),
+            settled: Vec::new(),
             progress: Progress::new(open.progress_seconds),
             in_flight: 0,
             // No machine that we run on has a narrower usize.
@@ -304,8 +330,8 @@ impl Session {
     }
 
     fn take(&mut self, entries: Vec<Arc<Entry>>) {
-        let wanted = self.subscriber.row().topics;
-        self.backlog.extend(entries.into_iter().filter(|entry| entry.topics & wanted != 0));
+        let topics = self.topics;
+        self.backlog.extend(entries.into_iter().filter(|entry| topics.include(entry.topics)));
     }
 
     /// The next frame of events, as far as there is room; `None` when there is none. An entry that cannot be is
@@ -333,8 +359,11 @@ impl Session {
     /// Takes at most so many events out of the backlog, as many as fit into a frame.
     async fn events(&mut self, shared: &Shared, most: usize) -> Result<Vec<raw::Event>, Status> {
         let mut bytes = 0;
+        let without_content = self.without_content;
         let fits = |entry: &&Arc<Entry>| {
-            bytes += entry.size();
+            let content = entry.body.as_ref().ok().and_then(Option::as_ref);
+            let left_out = content.filter(|_| without_content);
+            bytes += entry.size() - left_out.map_or(0, Bytes::len);
             bytes <= limits::EXCHANGE_BATCH_BYTES_MAX
         };
         // One event goes alone however large it is.
@@ -345,19 +374,69 @@ impl Session {
             let seen = self.delivered.get(&slot).is_some_and(|head| position <= *head);
             let attempt = if seen { 2 } else { 1 };
             match event(&entry, attempt) {
-                Ok(event) => {
+                Ok(mut event) => {
+                    if without_content {
+                        event.declaration.clear();
+                    }
                     self.unacknowledged.entry(slot).or_default().push_back(position);
                     events.push(event);
                 }
                 Err(fault) => {
-                    fault.report("an entry of the journal cannot be sent and was set aside");
-                    let reason = fault.to_string();
-                    let parked = self.lease.park(&shared.pool, slot, position, &reason).await;
-                    parked.map_err(|fault| unavailable(&fault))?;
+                    shared.tail.report_damaged(slot, position, &fault);
+                    let parked = parked::park(shared, self.subscriber, &entry, &fault);
+                    parked.await.map_err(|fault| unavailable(&fault))?;
                 }
             }
         }
         Ok(events)
+    }
+
+    /// The next frame of parked events that people want to be sent again. An event goes while nothing else of
+    /// its slot is on its way, so that an acknowledgement that comes then means it.
+    async fn again(&mut self, shared: &Shared) -> Result<Option<raw::ConnectResponse>, Status> {
+        if !self.has_room() || self.progress.stalled {
+            return Ok(None);
+        }
+        let read = |fault: Fault| unavailable(&fault);
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        for item in parked::due(shared, self.subscriber).await.map_err(read)? {
+            let (slot, position) = (item.slot, item.place);
+            let quiet = self.unacknowledged.get(&slot).is_none_or(VecDeque::is_empty);
+            if !quiet || !self.reader.cursors().contains_key(&slot) {
+                continue;
+            }
+            let full = self.in_flight + events.len() >= self.in_flight_max
+                || events.len() >= limits::EXCHANGE_BATCH_MAX
+                || bytes >= limits::EXCHANGE_BATCH_BYTES_MAX;
+            if full {
+                break;
+            }
+            let found = shared.tail.at(&shared.pool, slot, &[position]).await.map_err(read)?;
+            let Some(entry) = found.first() else { continue };
+            bytes += entry.size();
+            match event(entry, item.tries.unsigned_abs().saturating_add(2)) {
+                Ok(mut event) => {
+                    if self.without_content {
+                        event.declaration.clear();
+                    }
+                    self.unacknowledged.entry(slot).or_default().push_back(position);
+                    self.again.insert((slot, position), item.id);
+                    events.push(event);
+                }
+                Err(fault) => {
+                    let parked = parked::park(shared, self.subscriber, entry, &fault);
+                    parked.await.map_err(read)?;
+                }
+            }
+        }
+        if events.is_empty() {
+            return Ok(None);
+        }
+        if self.in_flight == 0 {
+            self.progress.begin();
+        }
+        self.in_flight += events.len();
+        Ok(Some(frame(Out::Batch(raw::Batch { events }))))
     }
 
     async fn hear(
@@ -384,11 +463,7 @@ impl Session {
                 let (Some(slot), Ok(position)) = (slot, i64::try_from(at.position)) else {
                     return Err(status::plain(Code::FrameUnexpected));
                 };
-                tracing::warn!(agency = ?self.subscriber, slot = at.slot, position, "an event was parked");
-                let printable = reason.chars().filter(|c| !c.is_control());
-                let reason: String = printable.take(limits::TEXT_MAX).collect();
-                self.lease
-                    .park(&shared.pool, slot, position, &reason)
+                self.park(shared, slot, position, &reason)
                     .await
                     .map_err(|fault| unavailable(&fault))
             }
@@ -398,6 +473,26 @@ impl Session {
         }
     }
 
+    /// Sets an event aside that the agency could not take. It stays where it is when it was sent again: then
+    /// the acknowledgement that follows does not mean it.
+    async fn park(
+        &mut self,
+        shared: &Shared,
+        slot: Slot,
+        position: i64,
+        reason: &str,
+    ) -> Result<(), Fault> {
+        let found = shared.tail.at(&shared.pool, slot, &[position]).await?;
+        let wanted = self.subscriber.row().topics;
+        let Some(entry) = found.first().filter(|entry| wanted.include(entry.topics)) else {
+            let (agency, slot) = (self.subscriber.row().name, slot.number());
+            tracing::warn!(agency, slot, position, "an agency parks what it was not sent");
+            return Ok(());
+        };
+        self.again.remove(&(slot, position));
+        parked::park(shared, self.subscriber, entry, reason).await
+    }
+
     fn acknowledge(&mut self, ack: &raw::Ack) -> Result<(), Status> {
         if i64::try_from(ack.epoch) != Ok(self.lease.epoch()) {
             return Err(refuse(
@@ -405,16 +500,15 @@ impl Session {
             ));
         }
         for raw::Position { slot, position } in &ack.positions {
-            let Some(sent) = Slot::new(*slot).and_then(|slot| self.unacknowledged.get_mut(&slot))
-            else {
-                continue;
-            };
+            let Some(slot) = Slot::new(*slot) else { continue };
+            let Some(sent) = self.unacknowledged.get_mut(&slot) else { continue };
             // Beyond every position: all that was sent.
             let position = i64::try_from(*position).unwrap_or(i64::MAX);
-            while sent.front().is_some_and(|oldest| *oldest <= position) {
-                sent.pop_front();
+            while let Some(oldest) = sent.pop_front_if(|oldest| *oldest <= position) {
                 self.in_flight -= 1;
                 self.progress.begin();
+                let parked = self.again.remove(&(slot, oldest));
+                self.settled.extend(parked.map(|id| (slot, id)));
             }
         }
         // What it had got of slots that others have now is stored there again; here it shows that it lives.
@@ -446,6 +540,17 @@ impl Session {
         moved.retain(|(slot, position)| self.kept.get(slot) != Some(position));
         self.lease.store(&shared.pool, &moved).await.map_err(|fault| unavailable(&fault))?;
         self.kept.extend(moved);
+        self.settle(shared).await
+    }
+
+    /// Takes parked events out of the queue that were sent again and acknowledged.
+    async fn settle(&mut self, shared: &Shared) -> Result<(), Status> {
+        if self.settled.is_empty() {
+            return Ok(());
+        }
+        let settled = parked::settle(shared, self.subscriber, &self.settled).await;
+        settled.map_err(|fault| unavailable(&fault))?;
+        self.settled.clear();
         Ok(())
     }
 
@@ -476,6 +581,7 @@ impl Session {
             self.backlog.retain(|entry| entry.slot != *slot);
             let sent = self.unacknowledged.remove(slot).unwrap_or_default(); // nothing was sent
             self.in_flight -= sent.len();
+            self.again.retain(|(other, _), _| other != slot);
             self.progress.lose(*slot, sent.front().copied());
         }
         let new: Stored = held
@@ -484,9 +590,8 @@ impl Session {
             .collect();
         let slots: Vec<i16> = new.iter().map(|(slot, _)| slot.column()).collect();
         if !slots.is_empty() {
-            let heads = store::journal::heads(&shared.pool, &slots)
-                .await
-                .map_err(|fault| unavailable(&fault))?;
+            let heads =
+                journal::heads(&shared.pool, &slots).await.map_err(|fault| unavailable(&fault))?;
             self.delivered.extend(heads);
         }
         for (slot, stored) in &new {
@@ -498,6 +603,7 @@ impl Session {
 
     async fn close(&mut self, shared: &Shared) -> Result<(), Status> {
         tracing::info!(agency = ?self.subscriber, "an agency left");
+        self.settle(shared).await?;
         self.lease.close(&shared.pool, &self.stored()).await.map_err(|fault| unavailable(&fault))
     }
 }
@@ -533,7 +639,12 @@ fn positions(of: impl Iterator<Item = (Slot, i64)>) -> Result<Vec<raw::Position>
     .collect()
 }
 
+/// An entry as it is sent. Its payload goes out as it is kept; one that is no message would end every stream
+/// that it is sent on, whoever reads it, so that is seen here.
 fn event(entry: &Entry, attempt: u32) -> Result<raw::Event, Fault> {
+    let body = entry.body.clone()?;
+    wire::check(&entry.facts, body.as_deref())
+        .map_err(|error| Fault::Broken(format!("it is kept as no message: {error}")))?;
     Ok(raw::Event {
         slot: entry.slot.number(),
         position: column::unsigned(entry.position)?,
@@ -546,6 +657,6 @@ fn event(entry: &Entry, attempt: u32) -> Result<raw::Event, Fault> {
         time: Some(proto::timestamp(entry.recorded_time)),
         facts: entry.facts.clone(),
         // Most entries carry no content; none is no bytes on the wire.
-        declaration: entry.body.clone().unwrap_or_default(),
+        declaration: body.unwrap_or_default(), // most have none, which is no bytes on the wire
     })
 }

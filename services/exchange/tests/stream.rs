@@ -15,6 +15,7 @@ use proto::v1::{self, connect_request::Frame as Out, connect_response::Frame as 
 use sqlx::PgPool;
 use store::journal::{Entry, Heads};
 use store::tail::Tail;
+use store::{Clock, queue};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
@@ -25,7 +26,7 @@ use tonic::transport::{Channel, Server};
 use tonic::{Code, Request, Status, Streaming};
 use uuid::Uuid;
 
-use crate::database::Database;
+use crate::database::{Database, cipher};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -44,14 +45,22 @@ impl AnswerHandler for Slow {
 
 /// An exchange on the loopback; whoever calls is customs.
 async fn served(pool: &PgPool, let_go: Arc<Semaphore>) -> (Channel, JoinSet<()>) {
-    let tail = Tail::default();
+    served_to(Kind::Customs, pool, let_go).await
+}
+
+/// An exchange on the loopback; whoever calls is of this kind.
+async fn served_to(kind: Kind, pool: &PgPool, let_go: Arc<Semaphore>) -> (Channel, JoinSet<()>) {
+    let tail = Tail::new(cipher());
     let mut tasks = JoinSet::new();
     tasks.spawn(tail.run(pool.clone(), CancellationToken::new()));
     let slow = Arc::new(Slow(let_go));
-    let exchange = Exchange::new(pool.clone(), tail, slow, CancellationToken::new());
-    let customs = Arc::new(Principal {
-        name: "customs".to_owned(),
-        kind: Kind::Customs,
+    #[expect(clippy::disallowed_methods, reason = "tests are a process of their own")]
+    let clock = Clock::new(OffsetDateTime::now_utc);
+    let rows = (pool.clone(), clock);
+    let exchange = Exchange::new("declaration", rows, tail, slow, CancellationToken::new());
+    let caller = Arc::new(Principal {
+        name: "caller".to_owned(),
+        kind,
         customs_code: String::new(),
         mandates: Vec::new(),
         dxp_ids: Vec::new(),
@@ -62,7 +71,7 @@ async fn served(pool: &PgPool, let_go: Arc<Semaphore>) -> (Channel, JoinSet<()>)
     let address = listener.local_addr().expect("it listens");
     let server = Server::builder().layer(tonic::service::interceptor::InterceptorLayer::new(
         move |mut request: Request<()>| -> Result<Request<()>, Status> {
-            request.extensions_mut().insert(Arc::clone(&customs));
+            request.extensions_mut().insert(Arc::clone(&caller));
             Ok(request)
         },
     ));
@@ -77,6 +86,20 @@ async fn served(pool: &PgPool, let_go: Arc<Semaphore>) -> (Channel, JoinSet<()>)
 
 /// Writes an entry about a content.
 async fn write(pool: &PgPool, id: DeclarationId, version: i32) {
+    write_about((history::topic::CONTENT, FACTS), pool, id, version).await;
+}
+
+/// What every entry of the tests says, and what was declared.
+const FACTS: &[u8] = b"\x12\x01\x01";
+const CONTENT: &[u8] = b"\x12\x049610";
+
+/// Writes an entry about these topics, with these facts.
+async fn write_about(
+    (topics, facts): (i32, &[u8]),
+    pool: &PgPool,
+    id: DeclarationId,
+    version: i32,
+) {
     let mut tx = pool.begin().await.expect("the database is there");
     let mut heads = Heads::lock(&mut tx, &[id.slot().column()]).await.expect("it has a head");
     let entry = Entry {
@@ -88,13 +111,13 @@ async fn write(pool: &PgPool, id: DeclarationId, version: i32) {
         version,
         round: 1,
         phase: 1,
-        topics: history::topic::CONTENT,
+        topics,
         recorded_time: OffsetDateTime::UNIX_EPOCH,
         trace: String::new(),
-        facts: Vec::new().into(),
-        body: None,
+        facts: facts.to_vec().into(),
+        body: Ok(Some(CONTENT.into())),
     };
-    heads.append(&mut tx, &[entry]).await.expect("it fits");
+    heads.append(&mut tx, &cipher(), &[entry]).await.expect("it fits");
     tx.commit().await.expect("the database is there");
 }
 
@@ -115,20 +138,30 @@ async fn consumer(
     name: &str,
     progress_seconds: u32,
 ) -> (mpsc::Sender<v1::ConnectRequest>, Streaming<v1::ConnectResponse>, v1::Opened) {
-    let (sender, receiver) = mpsc::channel(64);
     let open = v1::Open {
-        agency: v1::Agency::Customs.into(),
+        subscriber: v1::Subscriber::Customs.into(),
         consumer: name.to_owned(),
         progress_seconds,
         ..Default::default()
     };
+    opened(channel, open).await.expect("it may")
+}
+
+/// A consumer that opens the stream like this.
+async fn opened(
+    channel: Channel,
+    open: v1::Open,
+) -> Result<(mpsc::Sender<v1::ConnectRequest>, Streaming<v1::ConnectResponse>, v1::Opened), Status>
+{
+    let (sender, receiver) = mpsc::channel(64);
     let frame = v1::ConnectRequest { frame: Some(Out::Open(open)) };
     sender.send(frame).await.expect("the receiver is ours");
     let mut client = v1::exchange_service_client::ExchangeServiceClient::new(channel);
-    let answer = client.connect(ReceiverStream::new(receiver)).await;
-    let mut frames = answer.expect("customs may").into_inner();
-    let Ok(In::Opened(opened)) = next(&mut frames).await else { panic!("it opens") };
-    (sender, frames, opened)
+    let mut frames = client.connect(ReceiverStream::new(receiver)).await?.into_inner();
+    match next(&mut frames).await? {
+        In::Opened(opened) => Ok((sender, frames, opened)),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Customs, with one event that it has got.
@@ -197,17 +230,103 @@ async fn an_entry_that_cannot_be_is_set_aside_and_nothing_else_is() {
     assert_eq!((event.version, event.position), (1, 1));
 
     write(&pool, id, -1).await;
+    write_about((history::topic::CONTENT, b"{"), &pool, id, 2).await;
     write(&pool, id, 3).await;
     // What cannot be may be read before what is behind it is there: an empty frame is none.
     let Ok(In::Batch(batch)) = next(&mut frames).await else { panic!("what is behind it comes") };
     let come: Vec<_> = batch.events.iter().map(|event| (event.version, event.position)).collect();
-    assert_eq!(come, [(3, 3)], "there is no version below zero");
-    let parked: Vec<(i64, String)> = sqlx::query_as("select position, reason from parked_event")
-        .fetch_all(&pool)
-        .await
-        .expect("the database is there");
-    let [(2, reason)] = &parked[..] else { panic!("{parked:?}") };
-    assert!(reason.contains("-1"), "{reason}");
+    assert_eq!(come, [(3, 4)], "there is no version below zero, and one is kept as no message");
+    let parked = parked(&pool).await;
+    let reasons: Vec<&str> = parked.iter().map(|item| item.reason.as_str()).collect();
+    let [version, message] = reasons[..] else { panic!("{parked:?}") };
+    assert!(version.contains("position 2") && version.contains("-1"), "{version}");
+    assert!(message.contains("position 3") && message.contains("no message"), "{message}");
+}
+
+/// What was set aside, in its order.
+async fn parked(pool: &PgPool) -> Vec<queue::StuckItem> {
+    queue::stuck(pool, &cipher(), (Uuid::nil(), None), 100).await.expect("the database is there")
+}
+
+/// Parks an event.
+async fn park(sender: &mpsc::Sender<v1::ConnectRequest>, event: &v1::Event, reason: &str) {
+    let position = Some(v1::Position { slot: event.slot, position: event.position });
+    let frame = Some(Out::Park(v1::Park { position, reason: reason.to_owned() }));
+    sender.send(v1::ConnectRequest { frame }).await.expect("the stream holds");
+}
+
+#[tokio::test]
+async fn a_parked_event_is_shown_and_sent_again_when_people_say_so() {
+    let database = Database::new("parked").await;
+    let pool = database.another_process().await;
+    let id = DeclarationId::new(Uuid::now_v7(), Slot::of("3702960001"));
+    write(&pool, id, 1).await;
+    let (channel, _server) = served(&database.pool, Arc::new(Semaphore::new(1))).await;
+    let (sender, mut frames, epoch, event) = connected(channel.clone()).await;
+    let unknown = v1::Event { position: 99, ..event.clone() };
+    park(&sender, &unknown, "of which nobody knows").await;
+    park(&sender, &event, "cannot\u{0} be stored").await;
+    acknowledge(&sender, epoch, std::slice::from_ref(&event)).await;
+    let shown = async |reason: &str| {
+        let start = std::time::Instant::now();
+        loop {
+            let items = parked(&pool).await;
+            if let [item] = &items[..]
+                && item.reason.ends_with(reason)
+            {
+                return item.clone();
+            }
+            assert!(start.elapsed() < PATIENCE && items.len() < 2, "{items:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let item = shown("cannot be stored").await;
+    assert_eq!((item.queue.as_str(), item.subject), ("parked-customs", id.uuid()));
+
+    // What is behind it comes, and it comes again when people say so; it may fail again.
+    write(&pool, id, 2).await;
+    let Ok(In::Batch(batch)) = next(&mut frames).await else { panic!("what is behind it comes") };
+    acknowledge(&sender, epoch, &batch.events).await;
+    retry(&pool, &item).await;
+    let Ok(In::Batch(batch)) = next(&mut frames).await else { panic!("it comes again") };
+    let [again] = &batch.events[..] else { panic!("{batch:?}") };
+    assert_eq!((again.position, &again.event_id), (event.position, &event.event_id));
+    assert!(again.attempt > 1, "{again:?}");
+    park(&sender, again, "not yet").await;
+    acknowledge(&sender, epoch, std::slice::from_ref(again)).await;
+    let item = shown("not yet").await;
+
+    // Who gets it again and leaves without a word gets it another time; what is acknowledged is done.
+    retry(&pool, &item).await;
+    let Ok(In::Batch(batch)) = next(&mut frames).await else { panic!("it comes again") };
+    assert_eq!(batch.events[0].position, event.position);
+    drop((sender, frames));
+    let (sender, mut frames, opened) = consumer(channel, "two", 0).await;
+    let batch = loop {
+        match next(&mut frames).await.expect("the stream holds") {
+            In::Batch(batch) => break batch,
+            In::Opened(_) => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    let positions: Vec<u64> = batch.events.iter().map(|event| event.position).collect();
+    assert_eq!(positions, [event.position], "and nothing that was acknowledged");
+    acknowledge(&sender, opened.epoch, &batch.events).await;
+    let start = std::time::Instant::now();
+    let left = async || {
+        let left = sqlx::query_scalar::<_, i64>("select count(*) from queue_item");
+        left.fetch_one(&pool).await.expect("the database is there")
+    };
+    while left().await > 0 {
+        assert!(start.elapsed() < PATIENCE, "it is out of the queue");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn retry(pool: &PgPool, item: &queue::StuckItem) {
+    let before = OffsetDateTime::UNIX_EPOCH;
+    let retried = queue::retry(pool, Some(item.id), before).await.expect("the database is there");
+    assert_eq!(retried, 1);
 }
 
 /// Acknowledges events.
@@ -301,4 +420,86 @@ async fn who_is_slow_but_goes_on_keeps_its_slots_and_so_does_who_is_alone() {
     acknowledge(&sender, opened.epoch, &had).await;
     let Ok(In::Opened(told)) = next(&mut frames).await else { panic!("it is told") };
     assert!(!told.stalled);
+}
+
+#[tokio::test]
+async fn a_subscriber_is_told_of_its_own_and_of_what_it_asks_for() {
+    use history::topic::{CHECKED, DETAINED, END, NATIONAL, PROGRESS};
+    let database = Database::new("seats").await;
+    let pool = database.another_process().await;
+    let slot = Slot::of("3702960001");
+    let [grpc, national] = [1, 2].map(|n| DeclarationId::new(Uuid::from_u128(n), slot));
+    for (topics, id) in [
+        (history::topic::CONTENT, grpc),
+        (history::topic::CONTENT | NATIONAL, national),
+        (PROGRESS | DETAINED, grpc),
+        (CHECKED | NATIONAL, national),
+        (PROGRESS | NATIONAL, national),
+        (END, grpc),
+        (END | NATIONAL, national),
+        (CHECKED, grpc),
+    ] {
+        write_about((topics, FACTS), &pool, id, 1).await;
+    }
+    let let_go = || Arc::new(Semaphore::new(1));
+    let (door, _of_door) = served_to(Kind::Gateway, &pool, let_go()).await;
+    let open = v1::Open {
+        subscriber: v1::Subscriber::NationalDoor.into(),
+        consumer: "door".to_owned(),
+        without_content: true,
+        ..Default::default()
+    };
+
+    // What came by gRPC is not for the door, nor are answers of checks.
+    let (sender, mut frames, lease) = opened(door.clone(), open.clone()).await.expect("it may");
+    let mut had = Vec::new();
+    while had.len() < 3 {
+        let In::Batch(batch) = next(&mut frames).await.expect("events come") else { continue };
+        had.extend(batch.events);
+    }
+    let seen: Vec<_> = had.iter().map(|it| (it.position, it.declaration_id.clone())).collect();
+    assert_eq!(seen, [2, 5, 7].map(|position| (position, national.to_string())));
+    for event in &had {
+        assert_eq!(event.facts.as_ref().map(|it| it.waits_for.len()), Some(1), "what happened");
+        assert_eq!(event.declaration, None, "and not what was declared");
+    }
+    acknowledge(&sender, lease.epoch, &had).await;
+    drop(sender);
+    while next(&mut frames).await.is_ok() {}
+    let cursor = "select position from subscription where agency = 4 and slot = $1";
+    let kept: i64 = sqlx::query_scalar(cursor)
+        .bind(slot.column())
+        .fetch_one(&pool)
+        .await
+        .expect("the database is there");
+    assert_eq!(kept, 8, "what concerns others is passed over");
+
+    // It may ask for less, and for nothing that its row does not have.
+    let from = vec![v1::Position { slot: slot.number(), position: 1 }];
+    let less = v1::Open { topics: vec![v1::Topic::End.into()], from, ..open.clone() };
+    let (_sender, mut frames, _) = opened(door.clone(), less).await.expect("it may");
+    let In::Batch(batch) = next(&mut frames).await.expect("an event comes") else { panic!() };
+    assert_eq!(batch.events.iter().map(|it| it.position).collect::<Vec<_>>(), [7]);
+    for (topics, code) in [
+        (vec![v1::Topic::End.into(), v1::Topic::Detained.into()], Code::PermissionDenied),
+        (vec![v1::Topic::Unspecified.into()], Code::InvalidArgument),
+        (vec![77], Code::InvalidArgument),
+    ] {
+        let refused = opened(door.clone(), v1::Open { topics, ..open.clone() }).await;
+        assert_eq!(refused.expect_err("it may not").code(), code);
+    }
+    let as_customs = v1::Open { subscriber: v1::Subscriber::Customs.into(), ..open };
+    let refused = opened(door, as_customs).await.expect_err("it is the door");
+    assert_eq!(refused.code(), Code::PermissionDenied);
+
+    // Others see what came by the door like everything else.
+    let (customs, _of_customs) = served(&pool, let_go()).await;
+    let (_sender, mut frames, _) = consumer(customs, "one", 0).await;
+    let mut had = Vec::new();
+    while had.len() < 4 {
+        let In::Batch(batch) = next(&mut frames).await.expect("events come") else { continue };
+        had.extend(batch.events);
+    }
+    assert_eq!(had.iter().map(|it| it.position).collect::<Vec<_>>(), [1, 2, 6, 7]);
+    assert!(had.iter().all(|event| event.declaration.is_some()), "with what was declared");
 }

@@ -9,7 +9,7 @@ use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Slot};
 use futures::{Stream, StreamExt as _};
 use kit::rpc::{Call, Change};
-use kit::watch::{Journal, Subject, Watcher};
+use kit::watch::{self, Journal, Subject, Watcher};
 use prost::Message as _;
 use proto::inspection;
 use proto::rule_file;
@@ -29,7 +29,8 @@ use crate::risk::sha256;
 use crate::view::View;
 use crate::wire::{
     agency_of, books_as, broken, damaged, day, drawn, filter, firm_code, history, id, named,
-    of_request, on, order_id, refused, reported, row, scope, short, shown, time, told, words,
+    of_request, on, order_id, refused, reported, row, scope, short, shown, time, told, unreadable,
+    words,
 };
 use crate::{Inspection, read};
 
@@ -123,7 +124,7 @@ impl Inspection {
         let (id, principal) = (order_id(&asked.name)?, &*call.principal);
         let view = View::of(&self.reads, principal).await?;
         let filed = read::order(&self.reads, &view, id).await?;
-        let entries = read::history(&self.reads, id).await?;
+        let entries = read::history((&self.reads, &self.tail), id).await?;
         let history = entries.into_iter().map(|entry| history(principal, entry));
         Ok(v1::GetOrderResponse {
             order: Some(shown(principal, &filed)?),
@@ -164,7 +165,9 @@ impl Inspection {
         let seen = view.clone();
         let concerns = move |entry: &Entry| seen.shows_entry(entry);
         let news = journal.watch(watcher, slots, positions, concerns).await?;
-        Ok(news.map(move |news| news.and_then(|news| told(&principal, news))))
+        let tail = self.tail.clone();
+        let told = move |news| told(&principal, news);
+        Ok(news.map(move |news| watch::tell(&tail, news?, &told, unreadable)))
     }
 
     pub(crate) async fn appoint(

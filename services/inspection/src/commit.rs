@@ -155,7 +155,7 @@ impl Transaction for InspectionWriter {
         for command in commands {
             match command {
                 InspectionCommand::Hear(events, behind, reply) => {
-                    queue::enqueue(step.tx, heard::EVENTS, behind).await?;
+                    queue::enqueue(step.tx, self.tail.cipher(), heard::EVENTS, behind).await?;
                     reply.give(heard::hear(&mut step, events).await?);
                 }
                 InspectionCommand::Ask(asked, reply) => {
@@ -177,7 +177,7 @@ impl Transaction for InspectionWriter {
                 }
             }
         }
-        step.write(&mut heads).await
+        step.write(self.tail.cipher(), &mut heads).await
     }
 
     fn publish(&self, committed: Committed) {

@@ -13,6 +13,7 @@ use domain::{DeclarationId, RequestId, Slot, limits};
 use prost::Message as _;
 use proto::inspection::OrderNotice;
 use sqlx::PgConnection;
+use store::cipher::Cipher;
 use store::queue::{self, Item};
 use store::{Fault, column};
 use time::OffsetDateTime;
@@ -208,6 +209,7 @@ fn findings(filed: &OrderRow) -> Vec<domain::history::Finding> {
 /// Writes errands.
 pub(crate) async fn insert(
     tx: &mut PgConnection,
+    cipher: &Cipher,
     errands: &[Errand],
     now: OffsetDateTime,
 ) -> Result<(), Fault> {
@@ -226,7 +228,7 @@ pub(crate) async fn insert(
         }
     });
     let items: Vec<Item> = items.collect();
-    queue::enqueue(tx, ANSWERS, &items).await
+    queue::enqueue(tx, cipher, ANSWERS, &items).await
 }
 
 /// Takes answers down. What was refused has an effect where somebody waits for it; an errand that another

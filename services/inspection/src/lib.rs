@@ -107,8 +107,8 @@ pub fn start() -> Start {
 }
 
 fn mount(parts: &Parts, Caller { window, name }: Caller) -> Mount {
-    let Pools { work, reads, tokens } = parts.pools.clone();
-    let (tail, clock, draining) = (Tail::default(), parts.clock.clone(), parts.draining.clone());
+    let Pools { work, reads, tokens, cipher } = parts.pools.clone();
+    let (tail, clock, draining) = (Tail::new(cipher), parts.clock.clone(), parts.draining.clone());
     let errands = Arc::new(Notify::new());
     let (board, said) = relay::PendingAnswers::new();
     let desk = InspectionWriter {

@@ -13,8 +13,9 @@ use proto::inspection::{decode_credit, decode_officer, decode_order};
 use sqlx::PgPool;
 use std::collections::HashSet;
 use store::column::number;
-use store::journal::{self, Entry};
+use store::journal::Entry;
 use store::page::Page;
+use store::tail::Tail;
 use store::{Fault, ServiceError};
 use time::{Date, Duration, OffsetDateTime};
 
@@ -122,9 +123,12 @@ pub(crate) async fn positions(pool: &PgPool, id: DeclarationId) -> Result<Vec<i6
 }
 
 /// What happened to an order, oldest first.
-pub(crate) async fn history(pool: &PgPool, id: DeclarationId) -> Result<Vec<Entry>, Fault> {
+pub(crate) async fn history(
+    (pool, tail): (&PgPool, &Tail),
+    id: DeclarationId,
+) -> Result<Vec<Entry>, Fault> {
     let positions = positions(pool, id).await?;
-    journal::at(pool, id.slot(), &positions).await
+    tail.at(pool, id.slot(), &positions).await
 }
 
 /// Every place.

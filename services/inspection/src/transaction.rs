@@ -16,6 +16,7 @@ use domain::refusal::{Code, Refusal};
 use proto::inspection::{OrderNotice, encode_order, encode_record, encode_told};
 use sqlx::PgConnection;
 use store::Fault;
+use store::cipher::Cipher;
 use store::column::integer;
 use store::journal::{Entry, Heads};
 use store::request::Requests;
@@ -271,7 +272,11 @@ impl<'t> InspectionTransaction<'t> {
     }
 
     /// Writes everything.
-    pub(crate) async fn write(self, heads: &mut Heads) -> Result<Committed, Fault> {
+    pub(crate) async fn write(
+        self,
+        cipher: &Cipher,
+        heads: &mut Heads,
+    ) -> Result<Committed, Fault> {
         let Self {
             tx,
             now,
@@ -312,10 +317,10 @@ impl<'t> InspectionTransaction<'t> {
                 recorded_time: now,
                 trace,
                 facts: encode_told(&told),
-                body: Some(Bytes::from(encode_record(filed.shown()))),
+                body: Ok(Some(Bytes::from(encode_record(filed.shown())))),
             });
         }
-        heads.append(&mut *tx, &entries).await?;
+        heads.append(&mut *tx, cipher, &entries).await?;
         if examined {
             let drawn = candidates.ok_or_else(|| Fault::Broken("nobody was drawn".to_owned()))?;
             reference::examined(&mut *tx, &drawn).await?;
@@ -323,7 +328,7 @@ impl<'t> InspectionTransaction<'t> {
         credits.write(&mut *tx, now).await?;
         consignment::update(&mut *tx, &changes).await?;
         requests.write(&mut *tx, now).await?;
-        errand::insert(&mut *tx, &errands, now).await?;
+        errand::insert(&mut *tx, cipher, &errands, now).await?;
         Ok(Committed { entries, errands: !errands.is_empty(), seed, read })
     }
 }

@@ -92,7 +92,7 @@ impl View {
         if let Self::Of(scope) = self {
             return scope.covers(&entry.owner);
         }
-        let body = entry.body.as_deref();
+        let body = entry.body.as_ref().ok().and_then(Option::as_deref);
         let read = body.and_then(|body| proto::inspection::decode_record(body).ok());
         // One that cannot be read is shown to nobody of whom it is not known whether it is theirs.
         read.is_some_and(|order| {

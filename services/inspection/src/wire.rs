@@ -309,7 +309,7 @@ pub(crate) fn told(
             Ok(v1::WatchOrdersResponse { resume_token, ..Default::default() })
         }
         News::Entry(entry, token) => {
-            let body = entry.body.as_deref();
+            let body = entry.body.as_ref().map_err(Clone::clone)?.as_deref();
             let body = body.ok_or_else(|| damaged("an entry without its order"))?;
             let mut order = inspection::decode_record(body).map_err(damaged)?;
             if is_veiled(principal) {
@@ -320,8 +320,21 @@ pub(crate) fn told(
                 facts: facts(principal, &entry.facts)?,
                 time: Some(proto::timestamp(entry.recorded_time)),
                 resume_token: proto::text(token),
+                unreadable: false,
             })
         }
+    }
+}
+
+/// What is told of an entry that cannot be read.
+pub(crate) fn unreadable(entry: &Entry, token: Option<String>) -> v1::WatchOrdersResponse {
+    let name = format!("{}/inspection", DeclarationId::from_uuid(entry.subject).name());
+    v1::WatchOrdersResponse {
+        order: Some(v1::OrderRecord { name, ..Default::default() }),
+        facts: Vec::new(),
+        time: Some(proto::timestamp(entry.recorded_time)),
+        resume_token: proto::text(token),
+        unreadable: true,
     }
 }
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 use domain::limits;
 use futures::FutureExt as _;
 use sqlx::PgPool;
+use store::cipher::Cipher;
 use store::queue::{self, Item, Then};
 use store::{Clock, Fault};
 use time::OffsetDateTime;
@@ -86,6 +87,8 @@ pub struct Queue<P> {
     pub service: &'static str,
     /// Where the rows are.
     pub pool: PgPool,
+    /// What their bodies are encrypted with.
+    pub cipher: Cipher,
     /// Which items are due.
     pub clock: Clock,
     /// How it gets on.
@@ -128,8 +131,9 @@ impl<P: Port> Queue<P> {
     /// such an item in the queue makes no progress with it.
     async fn round(&self, from: &mut Place, done: &mut HashSet<Uuid>) -> Result<Round, Fault> {
         let most = limits::QUEUE_ROUND_MAX;
-        let items = queue::due(&self.pool, P::QUEUE, self.clock.now(), *from, most).await?;
-        let Some(last) = items.last() else {
+        let (now, cipher) = (self.clock.now(), &self.cipher);
+        let found = queue::due(&self.pool, cipher, P::QUEUE, now, *from, most).await?;
+        let Some((last, _)) = found.last() else {
             // The next round begins with the oldest again.
             let nothing_at_all = std::mem::replace(from, START) == START;
             if nothing_at_all {
@@ -139,10 +143,20 @@ impl<P: Port> Queue<P> {
         };
         self.progress.begin();
         // Behind the last one: what cannot be delivered now does not keep the rest from its turn.
-        let full = i64::try_from(items.len()).is_ok_and(|count| count == most);
+        let full = i64::try_from(found.len()).is_ok_and(|count| count == most);
         *from = if full { (last.due, last.id) } else { START };
-        let became = self.attempt(&items).await;
         let (mut moved, mut away) = (false, None);
+        let mut items = Vec::new();
+        for (item, damaged) in found {
+            match damaged {
+                None => items.push(item),
+                Some(fault) => {
+                    self.fail(&item, &fault.to_string()).await?;
+                    moved = true;
+                }
+            }
+        }
+        let became = self.attempt(&items).await;
         let before = std::mem::take(done);
         for (item, became) in items.iter().zip(became) {
             match became {

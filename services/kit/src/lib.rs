@@ -8,9 +8,10 @@
 //! Read [`service`], which says what a service is and how it is mounted; [`rpc`], which stands around every
 //! call, and [`watch`], for calls that follow a journal; [`deliver`], which does what stands in a queue;
 //! [`react`], which takes what comes; [`progress`], which knows whether a loop stands still; and [`stuck`],
-//! which shows what was set aside.
+//! which shows what was set aside. [`person_key`] finds persons without their numbers.
 
 pub mod deliver;
+pub mod person_key;
 pub mod progress;
 pub mod react;
 pub mod rpc;

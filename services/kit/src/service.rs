@@ -12,6 +12,7 @@ use domain::Kind;
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use store::Clock;
+use store::cipher::Cipher;
 use store::token::TokenKey;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -103,6 +104,8 @@ pub struct Pools {
     pub reads: PgPool,
     /// Of the tokens that its callers keep.
     pub tokens: TokenKey,
+    /// What is encrypted in its tables is encrypted with this.
+    pub cipher: Cipher,
 }
 
 impl Pools {
@@ -196,6 +199,7 @@ pub struct Loops {
     /// What its queues are worked off with.
     pool: PgPool,
     reads: PgPool,
+    cipher: Cipher,
     clock: Clock,
     draining: CancellationToken,
     loops: Vec<Loop>,
@@ -215,6 +219,7 @@ impl Loops {
             service: manifest.name,
             pool: pool.clone(),
             reads: parts.pools.reads.clone(),
+            cipher: parts.pools.cipher.clone(),
             clock: parts.clock.clone(),
             draining: parts.draining.clone(),
             loops: Vec::new(),
@@ -240,6 +245,7 @@ impl Loops {
             port,
             service: self.service,
             pool: self.pool.clone(),
+            cipher: self.cipher.clone(),
             clock: self.clock.clone(),
             progress: self.progress(name),
             pause: FIRST_PAUSE,
@@ -254,8 +260,11 @@ impl Loops {
         queues: &'static [&'static str],
         routes: impl FnOnce(Routes) -> Routes + Send + 'static,
     ) -> Mount {
-        let stuck = (!queues.is_empty())
-            .then(|| Source { service: self.service, pool: self.reads.clone() });
+        let stuck = (!queues.is_empty()).then(|| Source {
+            service: self.service,
+            pool: self.reads.clone(),
+            cipher: self.cipher.clone(),
+        });
         if stuck.is_some() {
             let rows = (self.pool.clone(), self.clock.clone());
             let (progress, draining) = (self.progress.clone(), self.draining.clone());

@@ -5,6 +5,7 @@ use domain::{Kind, limits};
 use proto::v1;
 use proto::v1::operation_service_server::{self, OperationService, OperationServiceServer};
 use sqlx::PgPool;
+use store::cipher::Cipher;
 use store::queue::{self, StuckItem};
 use store::{Clock, ServiceError};
 use tonic::Request;
@@ -30,6 +31,8 @@ pub struct Source {
     pub service: &'static str,
     /// Where its rows are.
     pub pool: PgPool,
+    /// What their bodies are encrypted with.
+    pub cipher: Cipher,
 }
 
 /// The service as it is mounted.
@@ -79,7 +82,7 @@ impl Operation {
             if wanted <= 0 {
                 break;
             }
-            let found = queue::stuck(&source.pool, (after, only), wanted).await?;
+            let found = queue::stuck(&source.pool, &source.cipher, (after, only), wanted).await?;
             items.extend(found.into_iter().map(|item| shown(source.service, item)));
             after = Uuid::nil();
         }

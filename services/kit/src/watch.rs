@@ -1,5 +1,7 @@
 //! Watching one's own: the journal of a service, as far as it concerns a caller, from a token or from now.
 
+use std::sync::Arc;
+
 use domain::Slot;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
@@ -45,6 +47,31 @@ pub struct Watcher<'a> {
     pub only: Option<Subject>,
 }
 
+/// What a watcher is told of news. An entry that cannot be read ends no watch: people hear of it, and the
+/// watcher is told only that there is one, by `unreadable`.
+///
+/// # Errors
+///
+/// What `tell` fails at without the entry's fault.
+pub fn tell<A>(
+    tail: &Tail,
+    news: News,
+    tell: impl FnOnce(News) -> Result<A, ServiceError>,
+    unreadable: impl FnOnce(&Entry, Option<String>) -> A,
+) -> Result<A, ServiceError> {
+    let entry = match &news {
+        News::Entry(entry, token) => Some((Arc::clone(entry), token.clone())),
+        News::Quiet(_) => None,
+    };
+    match (tell(news), entry) {
+        (Err(ServiceError::Fault(fault @ Fault::Broken(_))), Some((entry, token))) => {
+            tail.report_damaged(entry.slot, entry.position, &fault);
+            Ok(unreadable(&entry, token))
+        }
+        (told, _) => told,
+    }
+}
+
 impl Journal<'_> {
     /// Follows what concerns a caller in these slots, from a token or from now; one subject from its
     /// beginning, at `positions`, which also says when the caller may not see it. Where it begins is settled
@@ -76,7 +103,7 @@ impl Journal<'_> {
                 })?;
                 // What is newer than the head that was read before comes from the reader.
                 positions.retain(|position| position <= head);
-                history = journal::at(self.reads, only.slot, &positions).await?;
+                history = self.tail.at(self.reads, only.slot, &positions).await?;
             }
         }
         let from = follow::begin(heads, known.as_ref());

@@ -15,7 +15,7 @@ use kit::deliver::{Delivery, Port};
 use kit::rpc::{self, Answer, Answers, Call};
 use kit::service::{Connections, Loops, Manifest, Mount, Parts, Plans, Pools, Start};
 use kit::stuck::{self, Operation};
-use kit::watch::{Journal, Subject, Watcher};
+use kit::watch::{self, Journal, Subject, Watcher};
 use proto::v1;
 use proto::v1::declaration_service_client::DeclarationServiceClient;
 use proto::v1::declaration_service_server::{DeclarationService, DeclarationServiceServer};
@@ -38,7 +38,7 @@ use tonic::transport::{Channel, Server};
 use tonic::{Code as Grpc, Request, Status, Streaming};
 use uuid::Uuid;
 
-use crate::database::Database;
+use crate::database::{Database, cipher};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Items of a stream at once.
@@ -111,7 +111,7 @@ impl Shared {
         let watcher = Watcher { caller: &owner, token: &resume_token, only };
         let positions = async |subject: Subject| {
             let all: Vec<i64> = (1..=100).collect();
-            let entries = store::journal::at(&self.reads, subject.slot, &all).await?;
+            let entries = self.tail.at(&self.reads, subject.slot, &all).await?;
             let own = entries.iter().filter(|it| it.subject == subject.id && it.owner == owner);
             let positions: Vec<i64> = own.map(|entry| entry.position).collect();
             if positions.is_empty() {
@@ -122,19 +122,27 @@ impl Shared {
         let own = owner.clone();
         let concerns = move |entry: &Entry| entry.owner == own;
         let news = journal.watch(watcher, Slot::all().collect(), positions, concerns).await?;
-        Ok(news.map(|news| {
-            Ok(match news? {
+        let told = |news| {
+            Ok(match news {
                 News::Quiet(resume_token) => {
                     v1::WatchResponse { resume_token, ..Default::default() }
                 }
                 News::Entry(entry, token) => v1::WatchResponse {
                     name: entry.subject.to_string(),
-                    version: entry.version.unsigned_abs(),
+                    version: store::column::number(entry.version)?,
                     resume_token: proto::text(token),
                     ..Default::default()
                 },
             })
-        }))
+        };
+        let unreadable = |entry: &Entry, token| v1::WatchResponse {
+            name: entry.subject.to_string(),
+            resume_token: proto::text(token),
+            unreadable: true,
+            ..Default::default()
+        };
+        let tail = self.tail.clone();
+        Ok(news.map(move |news| watch::tell(&tail, news?, told, unreadable)))
     }
 }
 
@@ -230,15 +238,15 @@ impl Served {
         #[expect(clippy::disallowed_methods, reason = "tests are a process of their own")]
         let clock = Clock::new(OffsetDateTime::now_utc);
         let parts = Parts {
-            pools: Pools { work, reads, tokens },
+            pools: Pools { work, reads, tokens, cipher: cipher() },
             clock: clock.clone(),
             draining: draining.clone(),
             closing: CancellationToken::new(),
         };
         let (told, tell) = std::sync::mpsc::channel();
         let start = Start::alone(move |parts| {
-            let Pools { work, reads, tokens } = parts.pools.clone();
-            let tail = Tail::default();
+            let Pools { work, reads, tokens, cipher } = parts.pools.clone();
+            let tail = Tail::new(cipher);
             let mut loops = Loops::new(&MANIFEST, &work, &parts);
             loops.add(tail.run(reads.clone(), parts.closing.clone()));
             loops.queue("notes.letters", Nowhere, Arc::default());
@@ -309,9 +317,12 @@ impl Served {
             recorded_time: OffsetDateTime::UNIX_EPOCH,
             trace: String::new(),
             facts: Vec::new().into(),
-            body: None,
+            body: Ok(None),
         };
-        heads.append(&mut tx, std::slice::from_ref(&entry)).await.expect("it fits");
+        heads
+            .append(&mut tx, self.tail.cipher(), std::slice::from_ref(&entry))
+            .await
+            .expect("it fits");
         tx.commit().await.expect("the database is there");
         self.tail.tell(vec![entry]);
     }
@@ -516,6 +527,34 @@ async fn a_watcher_is_told_of_its_own_and_goes_on_where_it_stopped() {
 }
 
 #[tokio::test]
+async fn an_entry_that_cannot_be_read_ends_no_watch() {
+    let served = Served::new("damaged").await;
+    let own = Uuid::from_u128(1);
+    served.write("anna", own, 1).await;
+    let mut all = served.watch("anna", "", "").await.expect("it begins");
+    for version in [-1, 3] {
+        served.write("anna", own, version).await;
+    }
+    let mut one = served.watch("anna", &own.to_string(), "").await.expect("it begins");
+    let mut heard = Vec::new();
+    for (watching, count) in [(&mut all, 2), (&mut one, 3)] {
+        for _ in 0..count {
+            heard.push(watching.next().await.expect("it goes on"));
+        }
+    }
+    // There is no version below zero; the watcher hears of it all the same, in its place.
+    assert!(heard.iter().all(|(name, ..)| *name == own.to_string()), "{heard:?}");
+    let versions: Vec<u32> = heard.iter().map(|(_, version, _)| *version).collect();
+    assert_eq!(versions, [0, 3, 1, 0, 3]);
+    // And goes on behind it.
+    let (_, _, token) = heard.pop().expect("five");
+    let mut resumed = served.watch("anna", &own.to_string(), &token).await.expect("it goes on");
+    served.write("anna", own, 4).await;
+    assert_eq!(resumed.next().await.expect("news").1, 4);
+    served.end().await;
+}
+
+#[tokio::test]
 async fn what_a_mounted_service_sets_aside_is_shown_under_its_name() {
     let served = Served::new("mounted").await;
     let mut connection = served.database.pool.acquire().await.expect("the database is there");
@@ -530,7 +569,7 @@ async fn what_a_mounted_service_sets_aside_is_shown_under_its_name() {
         due: OffsetDateTime::UNIX_EPOCH,
         tries: 0,
     };
-    queue::enqueue(&mut connection, LETTERS, &[letter]).await.expect("it fits");
+    queue::enqueue(&mut connection, &cipher(), LETTERS, &[letter]).await.expect("it fits");
     let mut operation = OperationServiceClient::new(served.channel.clone());
     let found = tokio::time::timeout(PATIENCE, async {
         loop {

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::database::Database;
+use crate::database::{Database, cipher};
 
 /// Long enough for everything here.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -123,7 +123,7 @@ fn letter(subject: u128, letter: u8) -> Item {
 
 async fn write(pool: &PgPool, letters: &[Item]) {
     let mut connection = pool.acquire().await.expect("the database is there");
-    queue::enqueue(&mut connection, LETTERS, letters).await.expect("they fit");
+    queue::enqueue(&mut connection, &cipher(), LETTERS, letters).await.expect("they fit");
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests are a process of their own")]
@@ -145,6 +145,7 @@ impl Process {
             port: Carrier(post.clone(), pool.clone()),
             service: "test",
             pool: pool.clone(),
+            cipher: cipher(),
             clock: clock(),
             progress: progress.clone(),
             pause: Duration::from_millis(5),
@@ -173,7 +174,7 @@ async fn eventually(what: &str, mut is: impl AsyncFnMut() -> bool) {
 }
 
 async fn stuck(pool: &PgPool) -> Vec<queue::StuckItem> {
-    queue::stuck(pool, (Uuid::nil(), None), 100).await.expect("the database is there")
+    queue::stuck(pool, &cipher(), (Uuid::nil(), None), 100).await.expect("the database is there")
 }
 
 #[tokio::test]
@@ -212,6 +213,27 @@ async fn a_poisoned_item_is_set_aside_and_everything_else_goes_on() {
     assert_eq!(again().await, 1);
     eventually("it is delivered", async || post.of(7) == [2, 3]).await;
     assert!(stuck(&database.pool).await.is_empty());
+    process.end().await;
+}
+
+#[tokio::test]
+async fn an_item_that_cannot_be_decrypted_is_set_aside_and_can_be_looked_at() {
+    let database = Database::new("undecrypted").await;
+    let post = Post::default();
+    write(&database.pool, &[letter(1, 1), letter(7, 2), letter(4, 4)]).await;
+    // Somebody who can write to the table gives a row what belongs to another.
+    let swapped =
+        "update queue_item set body = (select body from queue_item where id = $1) where id = $2";
+    let swapped = sqlx::query(swapped).bind(Uuid::from_u128(1)).bind(Uuid::from_u128(2));
+    swapped.execute(&database.pool).await.expect("the database is there");
+    let process = Process::start(&post, &database.pool);
+    eventually("it is set aside", async || !stuck(&database.pool).await.is_empty()).await;
+    eventually("the others go on", async || post.of(1) == [1] && post.of(4) == [4]).await;
+    assert_eq!(post.tries(1), 1, "it was read in a row that is not its own");
+    let one = (Uuid::nil(), Some(Uuid::from_u128(2)));
+    let shown = queue::stuck(&database.pool, &cipher(), one, 1).await.expect("it is shown");
+    let [item] = &shown[..] else { panic!("one is stuck") };
+    assert!(item.reason.contains("belongs to another row"), "{}", item.reason);
     process.end().await;
 }
 

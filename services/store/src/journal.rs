@@ -11,6 +11,7 @@ use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::cipher::{Cell, Cipher};
 use crate::{Fault, column};
 
 /// One thing that happened.
@@ -40,14 +41,15 @@ pub struct Entry {
     pub trace: String,
     /// The facts, encoded.
     pub facts: Bytes,
-    /// The content, encoded, where it is new.
-    pub body: Option<Bytes>,
+    /// The content, encoded, where it is new. One that cannot be decrypted is its reader's to pass over.
+    pub body: Result<Option<Bytes>, Fault>,
 }
 
 impl Entry {
     /// About as many bytes as it takes in memory and on the wire.
     pub fn size(&self) -> usize {
-        256 + self.facts.len() + self.body.as_ref().map_or(0, Bytes::len)
+        let body = self.body.as_ref().ok().and_then(Option::as_ref);
+        256 + self.facts.len() + body.map_or(0, Bytes::len)
     }
 }
 
@@ -95,11 +97,6 @@ impl Heads {
         self.0.get(&slot.column()).copied()
     }
 
-    /// Whether the head of a slot is locked.
-    pub fn hold(&self, slot: Slot) -> bool {
-        self.0.contains_key(&slot.column())
-    }
-
     /// The position that the next entry of a slot will have.
     ///
     /// # Errors
@@ -119,7 +116,12 @@ impl Heads {
     /// # Errors
     ///
     /// [`Fault`] from the database.
-    pub async fn append(&self, tx: &mut PgConnection, entries: &[Entry]) -> Result<(), Fault> {
+    pub async fn append(
+        &self,
+        tx: &mut PgConnection,
+        cipher: &Cipher,
+        entries: &[Entry],
+    ) -> Result<(), Fault> {
         if entries.is_empty() {
             return Ok(());
         }
@@ -135,7 +137,15 @@ impl Heads {
         let times: Vec<OffsetDateTime> = entries.iter().map(|e| e.recorded_time).collect();
         let traces: Vec<&str> = entries.iter().map(|e| e.trace.as_str()).collect();
         let facts: Vec<&[u8]> = entries.iter().map(|e| &e.facts[..]).collect();
-        let bodies: Vec<Option<&[u8]>> = entries.iter().map(|e| e.body.as_deref()).collect();
+        let encrypt = |e: &Entry| match &e.body {
+            Ok(None) => Ok(None),
+            Ok(Some(body)) => {
+                let position = e.position.to_be_bytes();
+                cipher.encrypt(body_of(e.slot, &position), body).map(Some)
+            }
+            Err(fault) => Err(fault.clone()),
+        };
+        let bodies: Vec<Option<Vec<u8>>> = entries.iter().map(encrypt).collect::<Result<_, _>>()?;
         sqlx::query!(
             "insert into journal (slot, position, event_id, subject, owner, version, round, phase,
                                   topics, recorded_time, trace, facts, body)
@@ -154,7 +164,7 @@ impl Heads {
             &times,
             &traces as &[&str],
             &facts as &[&[u8]],
-            &bodies as &[Option<&[u8]>],
+            &bodies as &[Option<Vec<u8>>],
         )
         .execute(&mut *tx)
         .await?;
@@ -174,13 +184,35 @@ impl Heads {
     }
 }
 
+/// A row of the journal.
+struct Row {
+    position: i64,
+    event_id: Uuid,
+    subject: Uuid,
+    owner: String,
+    version: i32,
+    round: i32,
+    phase: i16,
+    topics: i32,
+    recorded_time: OffsetDateTime,
+    trace: String,
+    facts: Vec<u8>,
+    body: Option<Vec<u8>>,
+}
+
 /// Reads entries at known positions of one slot, in order.
 ///
 /// # Errors
 ///
 /// [`Fault`] from the database.
-pub async fn at(pool: &PgPool, slot: Slot, positions: &[i64]) -> Result<Vec<Entry>, Fault> {
-    let rows = sqlx::query!(
+pub(crate) async fn at(
+    pool: &PgPool,
+    cipher: &Cipher,
+    slot: Slot,
+    positions: &[i64],
+) -> Result<Vec<Entry>, Fault> {
+    let rows = sqlx::query_as!(
+        Row,
         "select position, event_id, subject, owner, version, round, phase, topics, recorded_time, trace,
                 facts, body
          from journal where slot = $1 and position = any($2) order by position",
@@ -189,24 +221,40 @@ pub async fn at(pool: &PgPool, slot: Slot, positions: &[i64]) -> Result<Vec<Entr
     )
     .fetch_all(pool)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Entry {
-            slot,
-            position: row.position,
-            event_id: row.event_id,
-            subject: row.subject,
-            owner: row.owner,
-            version: row.version,
-            round: row.round,
-            phase: row.phase,
-            topics: row.topics,
-            recorded_time: row.recorded_time,
-            trace: row.trace,
-            facts: row.facts.into(),
-            body: row.body.map(Into::into),
-        })
-        .collect())
+    let entry = |row: Row| Entry {
+        slot,
+        position: row.position,
+        event_id: row.event_id,
+        subject: row.subject,
+        owner: row.owner,
+        version: row.version,
+        round: row.round,
+        phase: row.phase,
+        topics: row.topics,
+        recorded_time: row.recorded_time,
+        trace: row.trace,
+        facts: row.facts.into(),
+        body: row.body.map(|body| decrypt_body(cipher, slot, row.position, body)).transpose(),
+    };
+    Ok(rows.into_iter().map(entry).collect())
+}
+
+/// The content of the entry at a position, as it stands in its row.
+///
+/// # Errors
+///
+/// [`Fault::Broken`] when it is not what was written there.
+pub fn decrypt_body(
+    cipher: &Cipher,
+    slot: Slot,
+    position: i64,
+    body: Vec<u8>,
+) -> Result<Bytes, Fault> {
+    cipher.decrypt(body_of(slot, &position.to_be_bytes()), body)
+}
+
+fn body_of(slot: Slot, position: &[u8; 8]) -> Cell<'_> {
+    Cell { column: "journal.body", slot, key: position }
 }
 
 /// The newest positions of these slots.

@@ -2,12 +2,13 @@
 //! table. What it promises: nothing is answered before it is durable, and a slot's journal has no
 //! gaps and no reordering.
 
+pub mod cipher;
 pub mod column;
 pub mod commit_queue;
 pub mod connect;
 pub mod follow;
+pub mod inbox;
 pub mod journal;
-pub mod lease;
 pub mod numbers;
 pub mod page;
 pub mod private;

@@ -11,6 +11,7 @@ use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::cipher::{Cell, Cipher};
 use crate::{Fault, column};
 
 /// Something to do.
@@ -39,7 +40,12 @@ pub struct Item {
 /// # Errors
 ///
 /// [`Fault`] from the database.
-pub async fn enqueue(tx: &mut PgConnection, queue: &str, items: &[Item]) -> Result<(), Fault> {
+pub async fn enqueue(
+    tx: &mut PgConnection,
+    cipher: &Cipher,
+    queue: &str,
+    items: &[Item],
+) -> Result<(), Fault> {
     if items.is_empty() {
         return Ok(());
     }
@@ -48,7 +54,8 @@ pub async fn enqueue(tx: &mut PgConnection, queue: &str, items: &[Item]) -> Resu
     let kinds: Vec<i16> = items.iter().map(|item| item.kind).collect();
     let subjects: Vec<Uuid> = items.iter().map(|item| item.subject).collect();
     let places: Vec<i64> = items.iter().map(|item| item.place).collect();
-    let bodies: Vec<&[u8]> = items.iter().map(|item| item.body.as_slice()).collect();
+    let encrypt = |item: &Item| cipher.encrypt(body_of(item.slot, &item.id), &item.body);
+    let bodies: Vec<Vec<u8>> = items.iter().map(encrypt).collect::<Result<_, _>>()?;
     let due: Vec<OffsetDateTime> = items.iter().map(|item| item.due).collect();
     sqlx::query!(
         "insert into queue_item (slot, id, queue, kind, subject, place, body, due_time)
@@ -62,7 +69,7 @@ pub async fn enqueue(tx: &mut PgConnection, queue: &str, items: &[Item]) -> Resu
         &kinds,
         &subjects,
         &places,
-        &bodies as &[&[u8]],
+        &bodies,
         &due
     )
     .execute(tx)
@@ -97,18 +104,20 @@ pub async fn settle(
     Ok(gone.into_iter().collect())
 }
 
-/// Items that are due, after this one: the first of each subject, unless it was set aside.
+/// Items that are due, after this one: the first of each subject, unless it was set aside. With one whose body
+/// cannot be decrypted comes why; its body is empty.
 ///
 /// # Errors
 ///
 /// [`Fault`] from the database.
 pub async fn due(
     pool: &PgPool,
+    cipher: &Cipher,
     queue: &str,
     now: OffsetDateTime,
     (after, id): (OffsetDateTime, Uuid),
     most: i64,
-) -> Result<Vec<Item>, Fault> {
+) -> Result<Vec<(Item, Option<Fault>)>, Fault> {
     let rows = sqlx::query!(
         "select slot, id, kind, subject, place, body, due_time, tries from queue_item i
          where queue = $1 and stuck_time is null and due_time <= $2 and (due_time, id) > ($3, $4)
@@ -126,16 +135,22 @@ pub async fn due(
     .await?;
     rows.into_iter()
         .map(|row| {
-            Ok(Item {
-                slot: column::slot(row.slot)?,
+            let slot = column::slot(row.slot)?;
+            let (body, damaged) = match cipher.decrypt(body_of(slot, &row.id), row.body) {
+                Ok(body) => (body.into(), None),
+                Err(fault) => (Vec::new(), Some(fault)),
+            };
+            let item = Item {
+                slot,
                 id: row.id,
                 kind: row.kind,
                 subject: row.subject,
                 place: row.place,
-                body: row.body,
+                body,
                 due: row.due_time,
                 tries: row.tries,
-            })
+            };
+            Ok((item, damaged))
         })
         .collect()
 }
@@ -153,9 +168,6 @@ pub async fn fail(
     reason: &str,
     then: Then,
 ) -> Result<(), Fault> {
-    // What a text column cannot hold is no part of a reason.
-    let reason: String =
-        reason.chars().filter(|c| !c.is_control()).take(limits::TEXT_MAX).collect();
     let (due, stuck) = match then {
         Then::Again(due) => (due, None),
         Then::Stuck(now) => (item.due, Some(now)),
@@ -167,13 +179,52 @@ pub async fn fail(
         item.id,
         queue,
         item.tries,
-        reason,
+        printable(reason),
         due,
         stuck
     )
     .execute(pool)
     .await?;
     Ok(())
+}
+
+/// Sets an item aside that nobody tries before people say so; one more try, when it is there already. False
+/// when it was set aside before.
+///
+/// # Errors
+///
+/// [`Fault`] from the database.
+pub async fn set_aside(
+    (pool, cipher): (&PgPool, &Cipher),
+    queue: &str,
+    item: &Item,
+    reason: &str,
+    now: OffsetDateTime,
+) -> Result<bool, Fault> {
+    let set = sqlx::query!(
+        "insert into queue_item (slot, id, queue, kind, subject, place, body, due_time, tries, reason,
+                                 stuck_time)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10)
+         on conflict (slot, id, queue) do update
+         set tries = queue_item.tries + 1, reason = excluded.reason, stuck_time = excluded.stuck_time
+         where queue_item.stuck_time is null",
+        item.slot.column(),
+        item.id,
+        queue,
+        item.kind,
+        item.subject,
+        item.place,
+        cipher.encrypt(body_of(item.slot, &item.id), &item.body)?,
+        item.due,
+        printable(reason),
+        now
+    );
+    Ok(set.execute(pool).await?.rows_affected() > 0)
+}
+
+/// What a text column can hold of a reason.
+fn printable(reason: &str) -> String {
+    reason.chars().filter(|c| !c.is_control()).take(limits::TEXT_MAX).collect()
 }
 
 /// What becomes of an item after a try.
@@ -204,16 +255,6 @@ pub async fn waiting(
     .fetch_all(pool)
     .await?;
     Ok(found.into_iter().collect())
-}
-
-/// The last place that is used in a queue; 0 in an empty one.
-///
-/// # Errors
-///
-/// [`Fault`] from the database.
-pub async fn last_place(tx: &mut PgConnection, queue: &str) -> Result<i64, Fault> {
-    let last = sqlx::query_scalar!("select max(place) from queue_item where queue = $1", queue);
-    Ok(last.fetch_one(tx).await?.unwrap_or(0))
 }
 
 /// How a queue stands.
@@ -281,11 +322,12 @@ pub struct StuckItem {
 /// [`Fault`] from the database.
 pub async fn stuck(
     pool: &PgPool,
+    cipher: &Cipher,
     (after, only): (Uuid, Option<Uuid>),
     most: i64,
 ) -> Result<Vec<StuckItem>, Fault> {
     let rows = sqlx::query!(
-        r#"select queue, id, subject, reason, tries, stuck_time as "since!",
+        r#"select slot, queue, id, subject, reason, tries, stuck_time as "since!",
                   (select count(*) from queue_item behind
                    where behind.queue = i.queue and behind.subject = i.subject
                      and (behind.place, behind.id) > (i.place, i.id)) as "behind!",
@@ -299,17 +341,25 @@ pub async fn stuck(
     )
     .fetch_all(pool)
     .await?;
-    let items = rows.into_iter().map(|row| StuckItem {
-        queue: row.queue,
-        id: row.id,
-        subject: row.subject,
-        reason: row.reason,
-        tries: row.tries,
-        since: row.since,
-        behind: row.behind,
-        body: row.body,
+    let items = rows.into_iter().map(|row| {
+        let slot = column::slot(row.slot)?;
+        let body = match only {
+            // One that cannot be decrypted is there to be seen, too: its reason says so.
+            Some(_) => cipher.decrypt(body_of(slot, &row.id), row.body).unwrap_or_default().into(), // see above
+            None => Vec::new(),
+        };
+        Ok(StuckItem {
+            queue: row.queue,
+            id: row.id,
+            subject: row.subject,
+            reason: row.reason,
+            tries: row.tries,
+            since: row.since,
+            behind: row.behind,
+            body,
+        })
     });
-    Ok(items.collect())
+    items.collect()
 }
 
 /// Items that were set aside are tried again from the beginning: this one, or all. How many.
@@ -335,4 +385,8 @@ pub async fn retry(pool: &PgPool, only: Option<Uuid>, now: OffsetDateTime) -> Re
 pub async fn give_up(pool: &PgPool, id: Uuid) -> Result<bool, Fault> {
     let gone = sqlx::query!("delete from queue_item where stuck_time is not null and id = $1", id);
     Ok(gone.execute(pool).await?.rows_affected() > 0)
+}
+
+fn body_of(slot: Slot, id: &Uuid) -> Cell<'_> {
+    Cell { column: "queue_item.body", slot, key: id.as_bytes() }
 }

@@ -7,7 +7,7 @@
 //! The tail may lose anything without harm: every reader has a position for each slot, takes what follows
 //! without a gap, and reads from the database what it missed.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -23,7 +23,8 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::Fault;
-use crate::journal::{Entry, at, heads};
+use crate::cipher::Cipher;
+use crate::journal::{self, Entry, heads};
 
 /// Heartbeats of this many groups of readers follow each other, so that not all speak at once.
 const BEATS: u64 = 20;
@@ -130,25 +131,66 @@ impl Replays {
 /// What was just committed, for the readers of this process.
 #[derive(Debug, Clone)]
 pub struct Tail {
+    cipher: Cipher,
     readers: Arc<Mutex<Readers>>,
     replays: Arc<Replays>,
     /// For the one who drives.
     begun: Arc<Mutex<Option<UnboundedReceiver<Shared<Reading>>>>>,
-}
-
-impl Default for Tail {
-    fn default() -> Self {
-        let (driver, begun) = unbounded_channel();
-        let begun = Arc::new(Mutex::new(Some(begun)));
-        Self { readers: Arc::default(), replays: Arc::new(Replays::new(driver)), begun }
-    }
+    /// Entries that cannot be read, of which people know.
+    damaged: Arc<Mutex<BTreeSet<(Slot, i64)>>>,
 }
 
 impl Tail {
+    /// Of a journal whose contents this encrypts; nobody reads it yet.
+    pub fn new(cipher: Cipher) -> Self {
+        let (driver, begun) = unbounded_channel();
+        let begun = Arc::new(Mutex::new(Some(begun)));
+        let replays = Arc::new(Replays::new(driver));
+        Self { cipher, readers: Arc::default(), replays, begun, damaged: Arc::default() }
+    }
+
+    /// What the contents of the journal are encrypted with.
+    pub fn cipher(&self) -> &Cipher {
+        &self.cipher
+    }
+
+    /// Reads entries at known positions of one slot, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] from the database.
+    pub async fn at(
+        &self,
+        pool: &PgPool,
+        slot: Slot,
+        positions: &[i64],
+    ) -> Result<Vec<Entry>, Fault> {
+        journal::at(pool, &self.cipher, slot, positions).await
+    }
+
     /// The same for other readers, who do not wait for each other when they read what they missed.
     pub fn apart(&self) -> Self {
         let replays = Arc::new(Replays::new(self.replays.driver.clone()));
-        Self { readers: Arc::clone(&self.readers), replays, begun: Arc::clone(&self.begun) }
+        Self {
+            cipher: self.cipher.clone(),
+            readers: Arc::clone(&self.readers),
+            replays,
+            begun: Arc::clone(&self.begun),
+            damaged: Arc::clone(&self.damaged),
+        }
+    }
+
+    /// An entry cannot be read: it is counted and logged, once for all readers, who go on behind it.
+    pub fn report_damaged(&self, slot: Slot, position: i64, fault: &Fault) {
+        let mut damaged = lock(&self.damaged);
+        if damaged.len() >= limits::DAMAGED_ENTRIES_KNOWN_MAX {
+            damaged.clear();
+        }
+        if damaged.insert((slot, position)) {
+            metrics::counter!("sw_journal_damaged_total").increment(1);
+            let slot = slot.number();
+            tracing::error!(%fault, slot, position, "an entry of the journal is passed over");
+        }
     }
 
     /// Tells readers. Called after the commit.
@@ -269,10 +311,11 @@ impl Tail {
             return page;
         }
         let (pool, replays) = (pool.clone(), Arc::clone(&self.replays));
+        let cipher = self.cipher.clone();
         let positions: Vec<i64> = (after + 1..=after + limits::REPLAY_PAGE).collect();
         let reading: Reading = Box::pin(async move {
             let _turn = replays.turns.acquire().await;
-            let found = at(&pool, slot, &positions).await?;
+            let found = journal::at(&pool, &cipher, slot, &positions).await?;
             metrics::counter!("sw_journal_read_from_database_total").increment(1);
             Ok(found.into_iter().map(Arc::new).collect())
         });

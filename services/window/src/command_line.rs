@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::run::{self, Settings};
 use crate::service_args::{NameArgs, ServiceArgs, service_name};
 use crate::signals::{self, Ending, Hangup};
-use crate::{listen, sandbox};
+use crate::{data_keys, listen, sandbox};
 
 /// One declaration, one inspection, one release: a single window for cross-border e-commerce
 /// (跨境电商单一窗口).
@@ -44,6 +44,8 @@ enum Command {
     Agency(AgencyArgs),
     /// Bring the database's tables up to date and end.
     Migrate(DatabaseArgs),
+    /// Add a data key that encrypts from the next start on. What older keys encrypted they still decrypt.
+    AddDataKey(DataKeysArgs),
     #[command(flatten)]
     Client(cli::Command),
     Bench(crate::bench::Bench),
@@ -57,6 +59,17 @@ struct DatabaseArgs {
     /// Where PostgreSQL's programs are, when not in the usual places.
     #[arg(long, env = "SW_PG_BIN", value_name = "DIR")]
     pg_bin: Option<PathBuf>,
+    /// The file of keys that contents are encrypted with in the database; made in the data directory when
+    /// there is none. Every process of a window needs the same.
+    #[arg(long, env = "SW_DATA_KEYS", value_name = "FILE")]
+    data_keys: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct DataKeysArgs {
+    /// The file of data keys, when it is not in the data directory.
+    #[arg(long, env = "SW_DATA_KEYS", value_name = "FILE")]
+    data_keys: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -285,6 +298,26 @@ impl Cli {
                 let settings = settings(&options, &listen, &database)?;
                 serving(Hangup::Ends, async |ending| run::migrate(&settings, &ending).await).await
             }
+            Command::AddDataKey(args) => {
+                crate::files::write_privately();
+                let data_dir = options.data_dir()?;
+                let file = args.data_keys.unwrap_or_else(|| data_keys::usual(&data_dir)); // the usual place
+                let name = data_keys::add(&file)?;
+                let said = match options.language() {
+                    Language::English => format!(
+                        "{} has the new data key {name}, which encrypts from the next start on. Keep a copy \
+                         of the file apart from the backups of the database.",
+                        file.display()
+                    ),
+                    Language::Chinese => format!(
+                        "{}已加入新的数据密钥{name}，下次启动起用于加密。请将该文件另行备份，\
+                         勿与数据库备份放在一起。",
+                        file.display()
+                    ),
+                };
+                std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{said}\n"))?;
+                Ok(ExitCode::SUCCESS)
+            }
             Command::Client(command) => Ok(command.run(&options).await?.into()),
             Command::Bench(args) => crate::bench::run(args).await,
         }
@@ -316,6 +349,7 @@ fn settings(
         metrics: listen.metrics.clone(),
         data_dir: options.data_dir()?,
         database_url: database.database_url.clone(),
+        data_keys: database.data_keys.clone(),
         postgres_programs: database.pg_bin.clone(),
         path: std::env::var_os("PATH"),
         authority: PathBuf::new(),

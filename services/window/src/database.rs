@@ -8,11 +8,14 @@ use cli::Said;
 use domain::limits;
 use domain::refusal::Code;
 use kit::service::{Connections, Manifest, Plans, Pools};
+use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
+use store::cipher::Cipher;
 use store::private::PrivatePostgres;
 use store::token::TokenKey;
 use tokio_util::sync::CancellationToken;
 
+use crate::data_keys::{self, Keys};
 use crate::run::Settings;
 use crate::services::manifests;
 use crate::signals::Ending;
@@ -31,6 +34,14 @@ pub(crate) struct Database {
 impl Database {
     /// Finds or starts it and brings its tables up to date; `None` when it is told to end first.
     pub(crate) async fn open(settings: &Settings, ending: &Ending) -> anyhow::Result<Option<Self>> {
+        Self::with(settings, ending, async |options| connect_all(options, settings).await).await
+    }
+
+    async fn with(
+        settings: &Settings,
+        ending: &Ending,
+        connect: impl AsyncFnOnce(PgConnectOptions) -> anyhow::Result<Vec<Pools>>,
+    ) -> anyhow::Result<Option<Self>> {
         let (tasks, stop) = (Tasks::default(), CancellationToken::new());
         let mut database = Self { pools: Vec::new(), tasks, stop };
         let options: PgConnectOptions = match &settings.database_url {
@@ -56,7 +67,7 @@ impl Database {
             }
         };
         let opened = tokio::select! {
-            opened = connect_all(options, settings) => opened.map(Some),
+            opened = connect(options) => opened.map(Some),
             () = ending.drain.cancelled() => Ok(None),
         };
         match opened {
@@ -85,6 +96,8 @@ impl Database {
 
 /// Connects every service to its own schema.
 async fn connect_all(options: PgConnectOptions, settings: &Settings) -> anyhow::Result<Vec<Pools>> {
+    let usual = data_keys::usual(&settings.data_dir);
+    let keys = Keys::read(settings.data_keys.clone().unwrap_or(usual))?; // the usual place
     let lanes = u32::try_from(settings.writers)
         .context(Said::new("--writers is too large", "--writers过大"))?;
     // What is looked up or listed is always found by index.
@@ -99,7 +112,7 @@ async fn connect_all(options: PgConnectOptions, settings: &Settings) -> anyhow::
             Plans::Free => options.clone(),
             Plans::ByIndex => by_index.clone(),
         };
-        all.push(pools(manifest, lanes, work, by_index.clone()).await?);
+        all.push(pools(manifest, lanes, (work, by_index.clone()), &keys).await?);
     }
     Ok(all)
 }
@@ -108,18 +121,35 @@ async fn connect_all(options: PgConnectOptions, settings: &Settings) -> anyhow::
 async fn pools(
     manifest: &Manifest,
     lanes: u32,
-    work: PgConnectOptions,
-    reads: PgConnectOptions,
+    (work, reads): (PgConnectOptions, PgConnectOptions),
+    keys: &Keys,
 ) -> anyhow::Result<Pools> {
-    let (schema, migrator) = (manifest.name, manifest.migrator);
+    let schema = manifest.name;
     let connections = match manifest.connections {
         Connections::Fixed(connections) => connections,
         Connections::BesideLanes(more) => lanes.saturating_add(more),
     };
     let work = connect(work, schema, connections).await?;
-    store::connect::migrate(&work, schema, migrator).await.context(Code::PostgresFailed)?;
+    bring_up_to_date(manifest, &work).await?;
     let tokens = TokenKey::load(&work).await.context(Code::PostgresFailed)?;
-    Ok(Pools { work, reads: connect(reads, schema, READERS).await?, tokens })
+    let cipher = cipher(schema, &work, keys).await?;
+    Ok(Pools { work, reads: connect(reads, schema, READERS).await?, tokens, cipher })
+}
+
+async fn bring_up_to_date(manifest: &Manifest, pool: &PgPool) -> anyhow::Result<()> {
+    let migrated = store::connect::migrate(pool, manifest.name, manifest.migrator);
+    migrated.await.context(Code::PostgresFailed)
+}
+
+/// What the contents of a schema are encrypted with, when every key is there that they were written with.
+async fn cipher(schema: &'static str, work: &PgPool, keys: &Keys) -> anyhow::Result<Cipher> {
+    let cipher = Cipher::new(schema, keys.keys.clone())?;
+    // New keys are kept before the tables name them, and compared again after: of two processes that both
+    // made some, neither goes on.
+    keys.save(&cipher.missing(work).await.context(Code::PostgresFailed)?)?;
+    cipher.register(work).await.context(Code::PostgresFailed)?;
+    keys.compare(&cipher.missing(work).await.context(Code::PostgresFailed)?)?;
+    Ok(cipher)
 }
 
 /// Connections for reading: one for each turn.
@@ -132,7 +162,7 @@ async fn connect(
     options: PgConnectOptions,
     schema: &'static str,
     connections: u32,
-) -> anyhow::Result<sqlx::PgPool> {
+) -> anyhow::Result<PgPool> {
     store::connect(options, schema, connections).await.map_err(|error| {
         let code = match error {
             store::Error::Unsafe { .. } => Code::PostgresUnsafe,
@@ -158,7 +188,15 @@ fn coded(error: store::private::Error) -> anyhow::Error {
 ///
 /// When the database cannot be used.
 pub(crate) async fn migrate(settings: &Settings, ending: &Ending) -> anyhow::Result<()> {
-    if let Some(database) = Database::open(settings, ending).await? {
+    let migrate = async |options: PgConnectOptions| {
+        for manifest in manifests() {
+            let pool = connect(options.clone(), manifest.name, 1).await?;
+            bring_up_to_date(manifest, &pool).await?;
+            pool.close().await;
+        }
+        Ok(Vec::new())
+    };
+    if let Some(database) = Database::with(settings, ending, migrate).await? {
         database.close().await;
     }
     Ok(())

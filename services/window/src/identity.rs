@@ -448,7 +448,8 @@ fn writes(path: &str) -> bool {
         "/ceb" => return true,
         _ => path.strip_prefix("/single_window.").and_then(|path| path.rsplit_once('/')),
     };
-    let reads = ["Get", "List", "Watch", "Follow"];
+    // What is said over the exchange ends what is there already, whoever says it.
+    let reads = ["Get", "List", "Watch", "Follow", "Connect"];
     method.is_some_and(|(_, method)| !reads.iter().any(|word| method.starts_with(word)))
 }
 

@@ -7,6 +7,7 @@ pub mod certificates;
 mod clock;
 pub mod command_line;
 pub mod connection;
+mod data_keys;
 mod database;
 pub mod files;
 mod frames;

@@ -41,6 +41,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Another PostgreSQL than the private one.
     pub database_url: Option<String>,
+    /// The file of data keys, when it is not in the data directory.
+    pub data_keys: Option<PathBuf>,
     /// Where PostgreSQL's programs are, when not in the usual places.
     pub postgres_programs: Option<PathBuf>,
     /// The process's PATH.

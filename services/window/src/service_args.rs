@@ -194,6 +194,7 @@ mod tests {
             "inspection-service-key",
             "inspection-service-ca",
             "inspection-service-endpoint",
+            "gateway-name",
             "inspection-service-name",
         ];
         assert_eq!(flags, expected);

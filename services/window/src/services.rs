@@ -138,6 +138,7 @@ mod tests {
             metrics: None,
             data_dir: PathBuf::new(),
             database_url: None,
+            data_keys: None,
             postgres_programs: None,
             path: None,
             authority: PathBuf::new(),

@@ -51,6 +51,11 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("A sample went to a laboratory", "样品送检"),
     ("A window other than the sandbox: host:port", "沙箱以外的单一窗口，主机:端口"),
     (
+        "Add a data key that encrypts from the next start on. What older keys encrypted they \
+         still decrypt",
+        "增加一个数据密钥，下次启动起用于加密；旧密钥加密的内容仍由旧密钥解密",
+    ),
+    (
         "Add or change a place. Appointments that were made stay as they are",
         "新增或修改查验场地；已有预约不变",
     ),
@@ -361,7 +366,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Object to the findings: a second examination (复验) by other officers, once",
         "对查验结果提出异议：由其他人员复验，一次为限",
     ),
-    ("Of this service: ceb or inspection [default: both]", "所属服务，ceb或inspection [默认：二者]"),
+    ("Of this service: declaration, ceb or inspection [default: all]", "所属服务，declaration、ceb或inspection [默认：全部]"),
     ("Of which line of goods [default: of the consignment]", "针对哪项商品 [默认：整批]"),
     (
         "Officers begin to look. Looking by machine and by hand are two steps",
@@ -636,6 +641,15 @@ pub const TEXTS: &[(&str, &str)] = &[
         "The exchange number under which the messages were sent. With --order it may be left out: \
          then the numbers under which documents of the order are kept are read",
         "发送报文所用的交换编号。与--order同用时可省略：此时读取该订单在案单证所属的各编号",
+    ),
+    (
+        "The file of data keys, when it is not in the data directory",
+        "数据密钥文件，不在数据目录中时须指定",
+    ),
+    (
+        "The file of keys that contents are encrypted with in the database; made in the data \
+         directory when there is none. Every process of a window needs the same",
+        "加密数据库内容的密钥文件；没有时在数据目录中生成。同一窗口的各进程须使用同一文件",
     ),
     (
         "The files are sent as they are, one after the other. A message that breaks the schema \

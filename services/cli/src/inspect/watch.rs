@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use proto::v1;
 
-use super::super::watch::{Connection, waits_for};
+use super::super::watch::{Connection, unreadable, waits_for};
 use super::super::words as shared;
 use super::super::{Exit, Language, Output, Session, say, say_json};
 use super::{fetch, resolve, stage, words};
@@ -86,7 +86,11 @@ fn end(stage: v1::OrderStage, until: v1::OrderStage) -> Option<Exit> {
 fn line(news: &v1::WatchOrdersResponse, order: &v1::OrderRecord, language: Language) -> String {
     let time = shared::when(news.time.and_then(proto::time));
     let stage = shared::padded(words::stage_in(language, stage(order)), STAGE_COLUMNS);
-    let facts = words::facts(&news.facts, language);
+    let facts = if news.unreadable {
+        unreadable(language).to_owned()
+    } else {
+        words::facts(&news.facts, language)
+    };
     let waits_for = waits_for(language, order.waits_for());
     let id = order.name.trim_end_matches("/inspection");
     // The end of an id: its beginning is a time, which declarations of one moment share.

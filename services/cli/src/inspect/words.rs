@@ -172,7 +172,6 @@ pub(super) fn key(agency: v1::Agency, id: &str) -> String {
     let agency = match agency {
         v1::Agency::Customs => agency_word(Agency::Customs),
         v1::Agency::Quarantine => agency_word(Agency::Quarantine),
-        v1::Agency::InspectionService => "inspection-service",
         v1::Agency::Unspecified => "?",
     };
     format!("{agency}/{id}")

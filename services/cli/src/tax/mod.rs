@@ -1,6 +1,5 @@
 //! `tax`: what an import costs and why, what held on a day, and what changed between two. Asks no window.
 
-mod csv;
 mod declared;
 mod diff;
 mod explain;
@@ -13,7 +12,7 @@ use time::macros::offset;
 use time::{Date, OffsetDateTime};
 
 use super::words::pick;
-use super::{Exit, Format};
+use super::{Exit, Format, csv};
 
 /// Taxes of imports: compute and explain them, see the numbers of the law by their days. Asks no window.
 #[derive(Debug, clap::Args)]

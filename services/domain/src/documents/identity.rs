@@ -85,11 +85,26 @@ const ONES: &[u32] = &[0x2460, 0x2474, 0x2488, 0x2776];
 
 /// A number as it is compared and counted: the person, not the spelling. Digits and letters in other
 /// forms become ASCII, small letters large, what looks like the check character X is X; whatever is no
-/// letter and no digit, seen or unseen, is left out. Numbers that the rules let through differ in x and X
+/// letter and no digit, seen or unseen, is left out. A number of fifteen digits, as they were given until 1999,
+/// becomes the one of eighteen that its person has now. Numbers that the rules let through differ in x and X
 /// only; this holds for the others too (other documents than identity cards, old data).
 pub fn normalised(number: &str) -> String {
     let large = number.chars().map(plain).flat_map(char::to_uppercase);
-    large.filter(|c| c.is_alphanumeric()).collect()
+    let plain: String = large.filter(|c| c.is_alphanumeric()).collect();
+    of_fifteen(&plain).unwrap_or(plain)
+}
+
+/// The number of eighteen characters of a person with one of fifteen digits; `None` when it is none. Whoever
+/// has one was born in the twentieth century: the few born before got numbers that nobody uses any more.
+fn of_fifteen(number: &str) -> Option<String> {
+    if number.len() != 15 || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let (district, rest) = number.split_at_checked(6)?;
+    let long = format!("{district}19{rest}");
+    let born = long.get(6..14).filter(|day| is_day(day));
+    let check = born.and_then(|_| check_character(&long))?;
+    Some(format!("{long}{check}"))
 }
 
 fn plain(c: char) -> char {

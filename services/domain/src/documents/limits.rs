@@ -112,6 +112,98 @@ impl Quota {
     }
 }
 
+/// One purchase in the year of a person: what of it counts still.
+///
+/// A value like [`Quota`], kept beside it for each inventory: what was reserved is given back once, in
+/// parts or whole, to the year it was taken from, whatever day it is by then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reservation {
+    /// The calendar year that it counts in.
+    pub year: i32,
+    /// What was reserved, in fen.
+    pub amount_fen: i64,
+    /// What was given back of it.
+    pub restored_fen: i64,
+}
+
+/// More was to be given back than is left of a reservation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "only {left_fen} fen of the purchase still count; less than nothing, or more, cannot be given back"
+)]
+pub struct NothingLeft {
+    /// What still counts.
+    pub left_fen: i64,
+}
+
+impl NothingLeft {
+    /// The same in Chinese.
+    pub fn zh(self) -> String {
+        format!("该笔交易仅剩{}分计入年度额度，不能退回更多", self.left_fen)
+    }
+}
+
+impl Reservation {
+    /// What still counts.
+    pub fn left_fen(self) -> i64 {
+        self.amount_fen.saturating_sub(self.restored_fen)
+    }
+
+    /// Gives a part back, or with `None` whatever is left.
+    ///
+    /// # Errors
+    ///
+    /// When less is left.
+    pub fn restore(self, year: Quota, part_fen: Option<i64>) -> Result<(Quota, Self), NothingLeft> {
+        let left_fen = self.left_fen();
+        let part_fen = part_fen.unwrap_or(left_fen);
+        if !(0..=left_fen).contains(&part_fen) {
+            return Err(NothingLeft { left_fen });
+        }
+        let restored_fen = self.restored_fen + part_fen;
+        Ok((year.restore(part_fen), Self { restored_fen, ..self }))
+    }
+}
+
+/// Who looks at a limit of the year, and so says the refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checker<'a> {
+    /// The e-port, as soon as an inventory comes (-621018). It names the buyer, masked.
+    Eport {
+        /// As much of the buyer's name as may be said.
+        buyer: &'a str,
+    },
+    /// Customs, with the other documents (1313).
+    Customs,
+}
+
+/// A purchase that stays within both limits: how it is taxed, the year after it, and what is kept of it.
+///
+/// # Errors
+///
+/// -621005 above the single limit with more than one item; above the year -621018 or 1313.
+pub fn purchase(
+    day: Date,
+    value_e5: i64,
+    line_quantities_e5: &[i64],
+    key: &str,
+    year: Quota,
+    checker: Checker<'_>,
+) -> Result<(Band, Quota, Reservation), ReceiptStatus> {
+    let band = check_single(day, value_e5, line_quantities_e5, key)?;
+    let amount_fen = fen(value_e5);
+    let after = year.reserve(day, amount_fen).map_err(|refused| match checker {
+        Checker::Customs => refused,
+        Checker::Eport { buyer } => {
+            let [used, limit] =
+                [year.used_fen, annual_limit(day)].map(|fen| decimal(fen.saturating_mul(FEN_E5)));
+            ReceiptStatus::refused(-621_018, &[key, buyer, &used, &limit])
+        }
+    })?;
+    let year = day.year();
+    Ok((band, after, Reservation { year, amount_fen, restored_fen: 0 }))
+}
+
 /// An amount in fen as yuan with thousands separators: 26,114.44.
 fn grouped(amount_fen: i64) -> String {
     let plain = decimal(amount_fen.saturating_mul(FEN_E5));

@@ -359,17 +359,22 @@ pub fn read(texts: &[&str]) -> Result<Parameters, Vec<Problem>> {
             Err(faults) => problems.extend(faults),
         }
     }
-    parameters.values.sort_by(|a, b| (&a.name, a.validity.from).cmp(&(&b.name, b.validity.from)));
-    parameters.tariff.sort_by(|a, b| (&a.code, a.validity.from).cmp(&(&b.code, b.validity.from)));
-    let by_heading = |heading: &ListedHeading| (heading.heading.clone(), heading.validity.from);
-    parameters.import_list.sort_by_cached_key(by_heading);
+    parameters.sort();
     problems.extend(parameters.problems());
     if problems.is_empty() { Ok(parameters) } else { Err(problems) }
 }
 
 impl Parameters {
+    /// By name, and then by day.
+    pub(super) fn sort(&mut self) {
+        self.values.sort_by(|a, b| (&a.name, a.validity.from).cmp(&(&b.name, b.validity.from)));
+        self.tariff.sort_by(|a, b| (&a.code, a.validity.from).cmp(&(&b.code, b.validity.from)));
+        let by_heading = |heading: &ListedHeading| (heading.heading.clone(), heading.validity.from);
+        self.import_list.sort_by_cached_key(by_heading);
+    }
+
     /// Adds what can be read.
-    fn add(&mut self, table: &Table, problems: &mut Vec<Problem>) {
+    pub(super) fn add(&mut self, table: &Table, problems: &mut Vec<Problem>) {
         match table.kind.as_str() {
             "law" => {
                 let mut fields = table.fields(&["id", "title"], problems);
@@ -395,7 +400,7 @@ impl Parameters {
     }
 
     /// What is wrong with the whole. The lists are sorted.
-    fn problems(&self) -> Vec<Problem> {
+    pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let values = self.values.iter().map(|value| (value.name.as_str(), &value.validity));
         let rows = self.tariff.iter().map(|row| (row.code.as_str(), &row.validity));

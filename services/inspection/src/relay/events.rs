@@ -34,13 +34,8 @@ pub(crate) async fn listen(
     progress: &Progress,
     closing: &CancellationToken,
 ) {
-    let consumer = Consumer {
-        window: window.clone(),
-        agency: v1::Agency::InspectionService,
-        name: inspection.consumer.clone(),
-        from: Vec::new(),
-        progress_seconds: 0,
-    };
+    let seat = v1::Subscriber::InspectionService;
+    let consumer = Consumer::new(window.clone(), seat, &inspection.consumer);
     // Heartbeats come when nothing else does, so a stream that says nothing stands still.
     progress.begin();
     let ear = EventConsumer {

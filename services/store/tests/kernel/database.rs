@@ -1,11 +1,13 @@
 //! A private PostgreSQL for these tests: started by the first that needs it, shared by those that run
 //! beside it, stopped by the last.
 
+use std::ops::Add as _;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
+use store::cipher::{Cipher, DataKeys};
 use store::private::PrivatePostgres;
 use tokio::sync::oneshot;
 
@@ -65,6 +67,12 @@ impl Drop for Server {
             thread.join().expect("the server's thread ended well");
         }
     }
+}
+
+/// What these tests encrypt with.
+pub(crate) fn cipher() -> Cipher {
+    let keys = DataKeys::parse(&"A".repeat(43).add("=")).expect("a key");
+    Cipher::new("tests", keys).expect("random bytes")
 }
 
 /// A schema of one test's own.

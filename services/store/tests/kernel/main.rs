@@ -12,6 +12,7 @@ use sqlx::{PgConnection, PgPool};
 use store::Fault;
 use store::column;
 use store::commit_queue::{CommitQueue, EnqueueError, Reply, Transaction, lanes, rehearse};
+use store::inbox::Inbox;
 use store::journal::{Entry, Heads, heads};
 use store::numbers::use_numbers;
 use store::request::{RequestKey, Requests, Seen as SeenRequest};
@@ -22,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::database::Database;
+use crate::database::{Database, cipher};
 
 /// Long enough for everything here.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -32,7 +33,6 @@ fn slot(number: u32) -> Slot {
 }
 
 /// Writes entries and nothing else.
-#[derive(Default)]
 struct Clerk {
     tail: Tail,
     /// How many requests each transaction had.
@@ -40,6 +40,17 @@ struct Clerk {
     told: AtomicUsize,
     /// What was committed cannot be told.
     is_mute: bool,
+}
+
+impl Default for Clerk {
+    fn default() -> Self {
+        Self {
+            tail: Tail::new(cipher()),
+            transactions: Mutex::default(),
+            told: AtomicUsize::default(),
+            is_mute: false,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +97,7 @@ fn entry(slot: Slot, position: i64) -> Entry {
         recorded_time: OffsetDateTime::UNIX_EPOCH,
         trace: String::new(),
         facts: position.to_string().into(),
-        body: None,
+        body: Ok(None),
     }
 }
 
@@ -132,7 +143,7 @@ impl Transaction for Clerk {
                 What::Away => return Err(Fault::Away("a test".to_owned())),
             }
         }
-        heads.append(&mut *tx, &entries).await?;
+        heads.append(&mut *tx, &cipher(), &entries).await?;
         Ok(entries)
     }
 
@@ -166,7 +177,7 @@ fn is_broken(answer: &Result<i64, EnqueueError>) -> bool {
 
 async fn entries(pool: &PgPool, slot: Slot) -> Vec<i64> {
     let all: Vec<i64> = (1..=10_000).collect();
-    let found = store::journal::at(pool, slot, &all).await.expect("the database is there");
+    let found = Tail::new(cipher()).at(pool, slot, &all).await.expect("the database is there");
     found.iter().map(|entry| entry.position).collect()
 }
 
@@ -321,7 +332,6 @@ async fn positions_are_given_under_the_lock_only() {
     let mut heads = Heads::lock(&mut tx, &[3]).await.expect("the slot has a head");
     assert_eq!(heads.next(slot(3)).expect("it is locked"), 1);
     assert!(matches!(heads.next(slot(4)), Err(Fault::Broken(_))), "it is not");
-    assert!(!heads.hold(slot(4)), "asking in vain locks nothing");
     heads.lock_more(&mut tx, &[3, 4]).await.expect("it has a head, too");
     assert_eq!(heads.next(slot(4)).expect("it is locked now"), 1);
     assert_eq!(heads.next(slot(3)).expect("it is still locked"), 2, "and where it was");
@@ -599,4 +609,55 @@ async fn a_flood_of_one_caller_leaves_the_next_batch_to_others() {
     // How many had come when a batch was taken depends on who else uses the machine; tokio lets a task go on
     // for 128 steps at a time.
     assert!(transactions.len() < many / 64, "batches stay large: {transactions:?}");
+}
+
+#[tokio::test]
+async fn what_two_processes_bring_is_taken_once() {
+    let database = Database::new("inbox").await;
+    let other = database.another_process().await;
+    let places = |of: &[(u32, i64)]| of.iter().map(|(n, at)| (slot(*n), *at)).collect::<Vec<_>>();
+    let taken = |inbox: &mut Inbox, of: &[(u32, i64)]| -> Vec<(u32, i64)> {
+        of.iter().copied().filter(|(number, at)| inbox.take(slot(*number), *at)).collect()
+    };
+
+    // Positions are those of events that concern a service: they have gaps.
+    let first = [(1, 2), (1, 5), (7, 1)];
+    let mut tx = database.pool.begin().await.expect("the database is there");
+    let mut inbox = Inbox::receive(&mut tx, places(&first)).await.expect("it has its places");
+    // What waits behind another event of its subject is taken after what came later.
+    assert_eq!(taken(&mut inbox, &[(1, 5), (7, 1), (1, 2)]), [(1, 5), (7, 1), (1, 2)]);
+    assert_eq!(taken(&mut inbox, &first), [], "each once");
+    assert_eq!(taken(&mut inbox, &[(9, 1)]), [], "nothing of a slot that was not asked for");
+
+    // Another process has the same and more, and waits for the first.
+    let second = [(1, 2), (1, 5), (1, 6), (3, 4)];
+    let (more, places_of_both) = (second, places(&second));
+    let waiting = async {
+        let mut tx = other.begin().await.expect("the database is there");
+        let mut inbox = Inbox::receive(&mut tx, places_of_both).await.expect("it has its places");
+        let new = taken(&mut inbox, &more);
+        tx.commit().await.expect("the database is there");
+        new
+    };
+    let finish = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        tx.commit().await.expect("the database is there");
+    };
+    let (new, ()) = futures::join!(waiting, finish);
+    assert_eq!(new, [(1, 6), (3, 4)], "only what the first had not");
+
+    // What is rolled back was not taken, and what comes again moves nothing back.
+    let mut tx = database.pool.begin().await.expect("the database is there");
+    let mut inbox = Inbox::receive(&mut tx, places(&[(7, 8)])).await.expect("it has its places");
+    assert_eq!(taken(&mut inbox, &[(7, 8)]), [(7, 8)]);
+    tx.rollback().await.expect("the database is there");
+    let mut tx = database.pool.begin().await.expect("the database is there");
+    let again = [(1, 2), (1, 5), (7, 1), (7, 8)];
+    let mut inbox = Inbox::receive(&mut tx, places(&again)).await.expect("it has its places");
+    assert_eq!(taken(&mut inbox, &again), [(7, 8)]);
+    tx.commit().await.expect("the database is there");
+    let mut tx = other.begin().await.expect("the database is there");
+    let last = [(1, 6), (1, 7)];
+    let mut inbox = Inbox::receive(&mut tx, places(&last)).await.expect("it has its places");
+    assert_eq!(taken(&mut inbox, &last), [(1, 7)], "the place stayed at 6");
 }
