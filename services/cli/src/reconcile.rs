@@ -63,10 +63,6 @@ fn tolerance(hundredths: u32, currency: Currency) -> i64 {
 
 /// Matches, and tells.
 pub(super) fn run(voice: Voice, args: &Reconcile) -> anyhow::Result<Exit> {
-    reconcile(voice, args)
-}
-
-fn reconcile(voice: Voice, args: &Reconcile) -> anyhow::Result<Exit> {
     let Voice { format, language } = voice;
     let mut refused = Exit::Done;
     let orders = match orders(&args.orders, language) {
