@@ -262,7 +262,6 @@ fn follow_log(
 ) -> impl Stream<Item = Result<v1::FollowReceiptsResponse, ServiceError>> + Send {
     async_stream::try_stream! {
         let mut position = after;
-        let everything = read::ReceiptSelection::default();
         let (listens, own) = (Arc::clone(&ceb), dxp_id.clone());
         let heads = ceb.tail.drive(async move { listens.heads(&own).await });
         let mut tail = ceb.tail.read(ceb.reads.clone(), heads.await?);

@@ -48,7 +48,7 @@ impl EventBatch {
 
     /// The requests under which those are kept that come out of their order.
     pub(crate) fn requests(&self) -> impl Iterator<Item = RequestKey> {
-        self.events.iter().filter_map(DeclarationEvent::request)
+        self.events.iter().filter_map(ReceiptEvent::request)
     }
 }
 
@@ -78,7 +78,7 @@ const EXCHANGE: &str = "exchange";
 /// The kind of an item whose event came out of its order; others are of kind 0.
 pub(crate) const OUT_OF_ORDER: i16 = 1;
 
-impl DeclarationEvent {
+impl ReceiptEvent {
     pub(crate) fn request(&self) -> Option<RequestKey> {
         let id = RequestId(self.parked?);
         Some(RequestKey { slot: self.slot, id, caller: EXCHANGE.to_owned() })

@@ -16,7 +16,7 @@ use domain::participant::Participant;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, OrderId, ReleaseId, Slot, limits};
 use prost::Message as _;
-use sha2::{Digest as _, Sha256};
+use sha2::{AnswerDigest as _, Sha256};
 use sqlx::PgConnection;
 use store::Fault;
 use store::column::integer;
@@ -24,7 +24,7 @@ use store::numbers::{CHINA, use_numbers};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::answers::{Digest, Seen};
+use crate::answers::{AnswerDigest, AnswerSeen};
 use crate::row::{DeclarationRow, JointOrderRow};
 use crate::transaction::DeclarationTransaction;
 
@@ -59,9 +59,9 @@ async fn once(
     }
     let (by, request, digest) = (decision.by, decision.request, digest(decision));
     match case.answers.seen(by, request, &digest) {
-        Seen::New => {}
-        Seen::Same => return Ok(Ok(Decided::Duplicate)),
-        Seen::Other => return Ok(Err(Refusal::of(Code::RequestIdReused))),
+        AnswerSeen::New => {}
+        AnswerSeen::Same => return Ok(Ok(Decided::Duplicate)),
+        AnswerSeen::Other => return Ok(Err(Refusal::of(Code::RequestIdReused))),
     }
     let answer = decide(step, case, decision, numbers).await?;
     if matches!(answer, Ok(Decided::Applied)) {
@@ -268,9 +268,9 @@ pub(crate) async fn look_up(
 }
 
 /// To tell a repetition from another decision under the same request id.
-fn digest(decision: &Decision) -> Digest {
+fn digest(decision: &Decision) -> AnswerDigest {
     let whole: [u8; 32] = Sha256::digest(proto::exchange::answer(decision).encode_to_vec()).into();
-    let mut digest = Digest::default();
+    let mut digest = AnswerDigest::default();
     digest.copy_from_slice(&whole[..16]);
     digest
 }

@@ -11,7 +11,7 @@ use store::Fault;
 use store::column::{self, integer, number};
 use time::OffsetDateTime;
 
-use crate::answers::Answers;
+use crate::answers::AppliedAnswers;
 use crate::submit::Submission;
 
 /// One declaration while it is being worked on.
