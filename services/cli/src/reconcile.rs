@@ -9,7 +9,7 @@ use domain::Code;
 use domain::payment::amount;
 use domain::payment::ledger::Currency;
 use domain::payment::matching::{Group, GroupOutcome, Receivable, groups};
-use domain::payment::statement::{StatementEntry, Sorted, Statement, EntryUse, sort};
+use domain::payment::statement::{EntryUse, Sorted, Statement, StatementEntry, sort};
 use proto::bank::{self, BankFile};
 use proto::ceb::MessageFault;
 use proto::status::Language;
@@ -175,8 +175,9 @@ struct Expected {
 fn orders(path: &Path, language: Language) -> Result<Vec<Receivable>, Problem> {
     let name = input::name(path);
     let bytes = plain(path, language)?;
-    let refused =
-        |faults: &[MessageFault]| message::refusal(faults, language).in_file(&name).about("file", &name);
+    let refused = |faults: &[MessageFault]| {
+        message::refusal(faults, language).in_file(&name).about("file", &name)
+    };
     let rows = if starts(&bytes, b"[") {
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         let read: Vec<Expected> = serde_json::from_slice(text).map_err(|error| {
@@ -444,7 +445,9 @@ impl Matched<'_> {
                 GroupOutcome::Paid { fee } => -fee,
                 GroupOutcome::Short(missing) => missing.saturating_neg(),
                 GroupOutcome::Over(surplus) => surplus,
-                GroupOutcome::OrderUnknown | GroupOutcome::CurrencyDiffers | GroupOutcome::Amount => 0,
+                GroupOutcome::OrderUnknown
+                | GroupOutcome::CurrencyDiffers
+                | GroupOutcome::Amount => 0,
             };
             let order = |order: &Receivable| {
                 json!({

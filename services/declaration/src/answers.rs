@@ -41,7 +41,12 @@ impl AppliedAnswers {
     }
 
     /// Whether this one came before. Every subscriber makes up its own ids.
-    pub(crate) fn seen(&self, by: Subscriber, request: RequestId, digest: &AnswerDigest) -> AnswerSeen {
+    pub(crate) fn seen(
+        &self,
+        by: Subscriber,
+        request: RequestId,
+        digest: &AnswerDigest,
+    ) -> AnswerSeen {
         let start = start(by, request);
         let same = self.0.chunks_exact(BYTES).find(|answer| answer.starts_with(&start));
         match same {
@@ -90,7 +95,11 @@ mod tests {
         let seen = |by, id, digest| seen(&answers, by, id, digest);
         assert_eq!(seen(Subscriber::Customs, one, 1), AnswerSeen::Same);
         assert_eq!(seen(Subscriber::Customs, one, 2), AnswerSeen::Other);
-        assert_eq!(seen(Subscriber::Quarantine, one, 1), AnswerSeen::New, "each makes up its own ids");
+        assert_eq!(
+            seen(Subscriber::Quarantine, one, 1),
+            AnswerSeen::New,
+            "each makes up its own ids"
+        );
         assert_eq!(seen(Subscriber::Quarantine, two, 2), AnswerSeen::Same);
         assert!(AppliedAnswers::read(vec![0; BYTES + 1]).is_err(), "half an answer");
     }

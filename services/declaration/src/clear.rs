@@ -16,7 +16,7 @@ use domain::participant::Participant;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, OrderId, ReleaseId, Slot, limits};
 use prost::Message as _;
-use sha2::{AnswerDigest as _, Sha256};
+use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 use store::Fault;
 use store::column::integer;

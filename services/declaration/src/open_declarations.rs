@@ -147,7 +147,7 @@ mod tests {
             current: true,
             clearance: Clearance::filed(Stands::default()),
             content_position: 1,
-            answers: Answers::default(),
+            answers: AppliedAnswers::default(),
             added: vec![1],
             order: None,
         }

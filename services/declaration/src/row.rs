@@ -36,7 +36,7 @@ pub(crate) struct DeclarationRow {
     pub(crate) clearance: Clearance,
     pub(crate) content_position: i64,
     /// Answers of subscribers that had an effect on it.
-    pub(crate) answers: Answers,
+    pub(crate) answers: AppliedAnswers,
     /// Positions added by this transaction.
     pub(crate) added: Vec<i64>,
     /// The order, when there is one and it was needed.
@@ -77,7 +77,7 @@ impl DeclarationRow {
             current: true,
             clearance: *clearance,
             content_position: 0,
-            answers: Answers::default(),
+            answers: AppliedAnswers::default(),
             added: Vec::new(),
             order: None,
         }
@@ -140,7 +140,7 @@ pub(crate) async fn load(
                     current: row.current,
                     clearance,
                     content_position: row.content_position,
-                    answers: Answers::read(row.answers)?,
+                    answers: AppliedAnswers::read(row.answers)?,
                     added: Vec::new(),
                     order,
                 },

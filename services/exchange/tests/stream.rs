@@ -28,6 +28,8 @@ use uuid::Uuid;
 
 use crate::database::{Database, cipher};
 
+static TABLES: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/declaration");
+
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Decides when it is let.

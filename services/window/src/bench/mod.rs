@@ -69,7 +69,7 @@ struct Figures {
     /// Of declarations over streams.
     work: DeclarationWork,
     message_bytes: u64,
-    national: national::Rates,
+    national: national::NationalRates,
     /// All of them are inspected by both agencies.
     inspected: u64,
     inspected_latency: Latency,
