@@ -7,7 +7,7 @@ use domain::Slot;
 use proto::ceb::Document;
 use proto::v1;
 use serde_json::Value;
-use tonic::{Response, Status};
+use tonic::{Code, Response, Status};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
