@@ -3,6 +3,7 @@
 use domain::clearance::{Agency, Outcome};
 use domain::decision::{Decided, Decision, Demand, What};
 use domain::history::{Reason, topic};
+use domain::participant::Participant;
 use domain::refusal::{Code, Refusal};
 use domain::subscriber::{Subscriber, Topics};
 use domain::{DeclarationId, OrderId, RequestId, limits};
@@ -25,6 +26,7 @@ pub fn decision(by: Subscriber, answer: raw::Answer) -> Result<Decision, Refusal
         raw::answer::What::Findings(report) => self::findings(by, report)?,
         raw::answer::What::Reopening(reopening) => self::reopening(by, reopening)?,
         raw::answer::What::Progress(moved) => self::progress(by, moved)?,
+        raw::answer::What::Duty(moved) => self::duty(by, moved)?,
     };
     Ok(Decision {
         request: request(&request_id)?,
@@ -64,6 +66,7 @@ pub fn answer(decision: &Decision) -> v1::Answer {
             reason: reason.clone(),
         }),
         What::Progress(moved) => v1::answer::What::Progress(moved.clone().into()),
+        What::Duty(moved) => v1::answer::What::Duty(moved.clone().into()),
     };
     v1::Answer {
         request_id: request.0.to_string(),
@@ -162,6 +165,20 @@ fn progress(by: Subscriber, moved: v1::InspectionMoved) -> Result<What, Refusal>
     Ok(What::Progress(moved))
 }
 
+fn duty(by: Subscriber, moved: v1::DutyMoved) -> Result<What, Refusal> {
+    if by.row().participant != Some(Participant::Duty) {
+        let reason = "what is said about the duty comes from the payment service";
+        return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
+    }
+    let texts = [&moved.code, &moved.assure_code, &moved.tax_no, &moved.text, &moved.text_zh];
+    if texts.into_iter().any(|text| too_long(text)) {
+        return Err(Refusal::of(Code::TooLong).with("field", "duty"));
+    }
+    let moved =
+        moved.try_into().map_err(|why| Refusal::of(Code::CodeUnknown).with("reason", why))?;
+    Ok(What::Duty(moved))
+}
+
 /// How many agencies have rules.
 const AGENCIES: usize = 2;
 
@@ -216,6 +233,7 @@ pub fn subscriber(subscriber: i32) -> Option<Subscriber> {
         Ok(v1::Subscriber::Quarantine) => Some(Subscriber::Quarantine),
         Ok(v1::Subscriber::InspectionService) => Some(Subscriber::InspectionService),
         Ok(v1::Subscriber::NationalDoor) => Some(Subscriber::NationalDoor),
+        Ok(v1::Subscriber::PaymentService) => Some(Subscriber::PaymentService),
         Ok(v1::Subscriber::Unspecified) | Err(_) => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use domain::OrderId;
 use domain::clearance::{Agency, Awaited, Outcome, Phase, Stand};
-use domain::history::{Finding, HistoryFact, InspectionStep, Moved, Reason};
+use domain::history::{DutyMoved, DutyStep, Finding, HistoryFact, InspectionStep, Moved, Reason};
 use domain::numbers::NumberKind;
 use domain::participant::Participant;
 use prost::Message as _;
@@ -350,6 +350,73 @@ impl TryFrom<v1::InspectionMoved> for Moved {
     }
 }
 
+impl From<DutyMoved> for v1::DutyMoved {
+    fn from(moved: DutyMoved) -> Self {
+        let DutyMoved {
+            step,
+            code,
+            assure_code,
+            amount_fen,
+            available_fen,
+            missing_fen,
+            tax_no,
+            text,
+            text_zh,
+        } = moved;
+        let step = match step {
+            DutyStep::Short => v1::DutyStep::Short,
+            DutyStep::Unassessed => v1::DutyStep::Unassessed,
+            DutyStep::Billed => v1::DutyStep::Billed,
+        };
+        Self {
+            step: step.into(),
+            code,
+            assure_code,
+            amount_fen,
+            available_fen,
+            missing_fen,
+            tax_no,
+            text,
+            text_zh,
+        }
+    }
+}
+
+impl TryFrom<v1::DutyMoved> for DutyMoved {
+    type Error = &'static str;
+
+    fn try_from(moved: v1::DutyMoved) -> Result<Self, Self::Error> {
+        let step = match moved.step() {
+            v1::DutyStep::Short => DutyStep::Short,
+            v1::DutyStep::Unassessed => DutyStep::Unassessed,
+            v1::DutyStep::Billed => DutyStep::Billed,
+            v1::DutyStep::Unspecified => return Err("step must be a DUTY_STEP"),
+        };
+        let v1::DutyMoved {
+            step: _,
+            code,
+            assure_code,
+            amount_fen,
+            available_fen,
+            missing_fen,
+            tax_no,
+            text,
+            text_zh,
+        } = moved;
+        Ok(Self {
+            step,
+            code,
+            assure_code,
+            amount_fen,
+            available_fen,
+            missing_fen,
+            tax_no,
+            text,
+            text_zh,
+        })
+    }
+}
+
 fn list<A, B: From<A>>(items: Vec<A>) -> Vec<B> {
     items.into_iter().map(Into::into).collect()
 }
@@ -408,6 +475,7 @@ impl From<HistoryFact> for v1::Fact {
                 Kind::InspectionReopened(v1::InspectionReopened { order_id, reason })
             }
             HistoryFact::InspectionMoved(moved) => Kind::InspectionMoved(moved.into()),
+            HistoryFact::DutyMoved(moved) => Kind::DutyMoved(moved.into()),
             HistoryFact::Numbered { invt_no } => Kind::Numbered(v1::Numbered { invt_no }),
             HistoryFact::Released { release_id } => {
                 Kind::Released(v1::Released { release_id: release_id.0.to_string() })

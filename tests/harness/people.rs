@@ -59,6 +59,28 @@ pub(crate) fn export(order_no: &str) -> v1::Declaration {
     }
 }
 
+/// A valid import (9610) of one line of this value, for whose tax this firm stands.
+pub(crate) fn import(order_no: &str, firm: &str, fen: i64) -> v1::Declaration {
+    let example = include_str!("../../docs/examples/import-9610.json");
+    let mut import: v1::Declaration = serde_json::from_str(example).expect("an example");
+    let cny = |fen: i64| Some(v1::Money { currency: "142".into(), amount_e5: fen * 1_000 });
+    order_no.clone_into(&mut import.order_no);
+    import.cop_no = format!("C{order_no}").chars().take(30).collect();
+    import.logistics_no = format!("L{order_no}");
+    for party in [&mut import.declarant, &mut import.ebc].into_iter().flatten() {
+        firm.clone_into(&mut party.code);
+    }
+    firm.clone_into(&mut import.assure_code);
+    import.freight = cny(0);
+    import.order = None;
+    import.lines.truncate(1);
+    for line in &mut import.lines {
+        line.qty = Some(v1::Quantity { unit: "011".into(), value_e5: 100_000 });
+        (line.price, line.total_price) = (cny(fen), cny(fen));
+    }
+    import
+}
+
 /// A submission under a fresh request id.
 pub(crate) fn filing(declaration: v1::Declaration) -> v1::SubmitRequest {
     v1::SubmitRequest {

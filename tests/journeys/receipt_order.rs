@@ -232,3 +232,53 @@ async fn what_comes_again_is_told_no_second_time() {
     let told = erp.hears(622, &later.inventory.head.cop_no, 899).await;
     assert_eq!(told, [2, 3, 120, 399, 800, 899]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_parked_is_told_when_it_is_sent_again() {
+    let mut sandbox = Sandbox::process(&[]).await;
+    sandbox.may_log_errors = true;
+    let erp = Erp::of(&sandbox).await;
+    let import = import("QDPARKED-1");
+    for document in import.all() {
+        erp.sends(&[document]).await;
+    }
+    let copy = &import.inventory.head.cop_no;
+    let before = erp.hears(622, copy, 899).await;
+    sandbox.stop();
+
+    // The filing cannot be read any more, and is to be sent another time.
+    let mut database = sandbox.database().await;
+    let filed = "select slot, position, facts from journal where topics & 256 <> 0
+                 order by position limit 1";
+    let (slot, position, facts): (i16, i64, Vec<u8>) =
+        sqlx::query_as(filed).fetch_one(&mut database).await.expect("it is there");
+    let put = "update journal set facts = $3 where slot = $1 and position = $2";
+    let put = async |database: &mut sqlx::PgConnection, facts: &[u8]| {
+        let put = sqlx::query(put).bind(slot).bind(position).bind(facts);
+        assert_eq!(put.execute(database).await.expect("it is ours").rows_affected(), 1);
+    };
+    put(&mut database, b"\xff").await;
+    let back = "update subscription set position = 0 where agency = 4";
+    sqlx::raw_sql(back).execute(&mut database).await.expect("it is ours");
+    sandbox.spawn();
+    sandbox.ready().await;
+    let parked = "select count(*) from queue_item where queue = 'parked-national-door'";
+    let parked = async |database: &mut sqlx::PgConnection, due: i64| {
+        eventually("it is in the queue, or out of it", PATIENCE, async || {
+            let count: i64 =
+                sqlx::query_scalar(parked).fetch_one(&mut *database).await.expect("up");
+            if count == due { Ok(()) } else { Err(count) }
+        })
+        .await;
+    };
+    parked(&mut database, 1).await;
+
+    // It is mended: the inbox has gone over it long ago, and still it has its effect, once.
+    put(&mut database, &facts).await;
+    let retried = sandbox.command(&["--as", "admin", "stuck", "retry", "--all"]);
+    assert!(retried.status.success(), "{}", String::from_utf8_lossy(&retried.stderr));
+    parked(&mut database, 0).await;
+    let erp = Erp::of(&sandbox).await;
+    let told = erp.statuses(622, copy).await;
+    assert_eq!(told, [&before[..], &[3]].concat());
+}

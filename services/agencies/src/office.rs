@@ -108,6 +108,7 @@ impl Office {
             | Kind::InspectionCancelled(_)
             | Kind::InspectionReopened(_)
             | Kind::Numbered(_)
+            | Kind::DutyMoved(_)
             | Kind::Released(_)
             | Kind::Rejected(_)
             | Kind::Returned(_) => false,

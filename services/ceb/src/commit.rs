@@ -15,7 +15,7 @@ use proto::memory::{self, Charge};
 use sqlx::PgConnection;
 use store::commit_queue::{Reply, Transaction};
 use store::journal::Entry;
-use store::request::Requests;
+use store::request::{RequestKey, Requests};
 use store::tail::Tail;
 use store::{Clock, Fault};
 
@@ -48,6 +48,18 @@ pub(crate) enum CebCommand {
 }
 
 impl CebCommand {
+    /// The requests that are kept for it.
+    fn requests(&self) -> Vec<RequestKey> {
+        match self {
+            Self::Issue(issued, _) => vec![issued.key()],
+            Self::Take(batch, _) => batch.requests().collect(),
+            Self::Late(late, _) => late.event.request().into_iter().collect(),
+            Self::Receive(..) | Self::Malformed(..) | Self::Errand(..) | Self::Expire(..) => {
+                Vec::new()
+            }
+        }
+    }
+
     fn want(&self, wanted: &mut DocumentKeys) {
         match self {
             Self::Receive(received, _) => received.want(wanted),
@@ -101,11 +113,8 @@ impl Transaction for CebWriter {
             })
             .collect();
         let numbers = Numbers::load(&mut *tx, &received, now).await?;
-        let issued = commands.iter().filter_map(|command| match command {
-            CebCommand::Issue(issued, _) => Some(issued.key()),
-            _ => None,
-        });
-        let requests = Requests::load(&mut *tx, issued).await?;
+        let requests =
+            Requests::load(&mut *tx, commands.iter().flat_map(CebCommand::requests)).await?;
         let events = follow::EventWrites::load(&mut *tx, commands).await?;
         let mut step = CebTransaction::new(now, shelf, numbers, requests, events);
         let mut said = Vec::new();

@@ -9,13 +9,14 @@
 
 use std::collections::BTreeSet;
 
-use domain::Slot;
 use domain::documents::{DocumentKind, ReceiptStatus, status};
+use domain::{RequestId, Slot};
 use sqlx::PgConnection;
 use store::Fault;
 use store::cipher::Cipher;
 use store::inbox::Inbox;
 use store::queue::{self, Item};
+use store::request::{RequestKey, Requests, Seen};
 use uuid::Uuid;
 
 use crate::commit::CebCommand;
@@ -37,10 +38,17 @@ pub(crate) struct EventBatch {
 }
 
 impl EventBatch {
-    /// Where all of them stand in the journal of the declaration service.
+    /// Where they stand in the journal of the declaration service, but for those that come out of their order.
     fn positions(&self) -> impl Iterator<Item = (Slot, i64)> {
-        let behind = self.behind.iter().map(|item| (item.slot, item.place));
-        self.events.iter().map(|event| (event.slot, event.position)).chain(behind)
+        let behind = self.behind.iter().filter(|item| item.kind != OUT_OF_ORDER);
+        let behind = behind.map(|item| (item.slot, item.place));
+        let events = self.events.iter().filter(|event| event.parked.is_none());
+        events.map(|event| (event.slot, event.position)).chain(behind)
+    }
+
+    /// The requests under which those are kept that come out of their order.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = RequestKey> {
+        self.events.iter().filter_map(DeclarationEvent::request)
     }
 }
 
@@ -60,6 +68,33 @@ pub(crate) struct DeclarationEvent {
     pub(crate) declaration: Uuid,
     /// Those of which receipts are made.
     pub(crate) facts: Vec<Fact>,
+    /// Its id, when it was parked and is sent again: the inbox has gone over it long ago.
+    pub(crate) parked: Option<Uuid>,
+}
+
+/// Whose requests events are that come out of their order.
+const EXCHANGE: &str = "exchange";
+
+/// The kind of an item whose event came out of its order; others are of kind 0.
+pub(crate) const OUT_OF_ORDER: i16 = 1;
+
+impl DeclarationEvent {
+    pub(crate) fn request(&self) -> Option<RequestKey> {
+        let id = RequestId(self.parked?);
+        Some(RequestKey { slot: self.slot, id, caller: EXCHANGE.to_owned() })
+    }
+
+    /// Whether it has to be taken: nobody had taken it before.
+    fn is_new(&self, inbox: &mut Inbox, requests: &mut Requests) -> bool {
+        let Some(key) = self.request() else { return inbox.take(self.slot, self.position) };
+        // The same id is the same event.
+        let digest = [0; 32];
+        let is_new = requests.seen(&key, &digest) == Seen::New;
+        if is_new {
+            requests.keep(key, digest, Vec::new());
+        }
+        is_new
+    }
 }
 
 /// Facts of the declaration service that receipts are made of.
@@ -106,18 +141,21 @@ pub(crate) fn want(event: &DeclarationEvent, wanted: &mut DocumentKeys) {
 
 /// Tells of events to whom they concern. What was taken before, by this process or another one, has no effect.
 pub(crate) fn take(step: &mut CebTransaction, batch: &EventBatch) {
-    let new = |inbox: &mut Inbox, slot, position| inbox.take(slot, position);
-    let inbox = &mut step.events.inbox;
-    let behind = batch.behind.iter().filter(|item| new(inbox, item.slot, item.place));
+    let (inbox, requests) = (&mut step.events.inbox, &mut step.requests);
+    let behind = batch.behind.iter();
+    let behind = behind.filter(|it| it.kind == OUT_OF_ORDER || inbox.take(it.slot, it.place));
     step.events.behind.extend(behind.cloned());
-    let events = batch.events.iter();
-    let events: Vec<_> = events.filter(|it| new(inbox, it.slot, it.position)).collect();
+    let events = batch.events.iter().filter(|event| event.is_new(inbox, requests));
+    let events: Vec<_> = events.collect();
     tell_all(step, &events);
 }
 
 /// The same for an event out of the queue. What another process has taken out meanwhile has no effect.
 pub(crate) fn take_late(step: &mut CebTransaction, late: &LateEvent) {
-    if step.events.late.remove(&late.id) {
+    let event = &late.event;
+    let (inbox, requests) = (&mut step.events.inbox, &mut step.requests);
+    let is_new = event.parked.is_none() || event.is_new(inbox, requests);
+    if step.events.late.remove(&late.id) && is_new {
         tell_all(step, &[&late.event]);
     }
 }

@@ -27,8 +27,10 @@ pub mod help;
 mod input;
 pub mod inspect;
 pub mod options;
+pub mod pay;
 mod problem;
 pub mod read;
+mod reconcile;
 mod report;
 pub mod sandbox;
 pub mod stuck;
@@ -37,6 +39,7 @@ mod table;
 pub mod tax;
 mod values;
 pub mod verdict;
+pub mod verify;
 pub mod watch;
 mod words;
 
@@ -71,6 +74,8 @@ pub enum Command {
     Stuck(stuck::Stuck),
     Clock(clock::Clock),
     Tax(tax::Tax),
+    Pay(pay::Pay),
+    Verify(verify::Verify),
 }
 
 impl Command {
@@ -80,7 +85,7 @@ impl Command {
     ///
     /// What kept it from doing so.
     pub async fn run(self, options: &Options) -> anyhow::Result<Exit> {
-        let has_csv = matches!(self, Self::Tax(_));
+        let has_csv = matches!(self, Self::Tax(_) | Self::Pay(_));
         anyhow::ensure!(
             has_csv || options.format() != Format::Csv,
             Said::new(
@@ -116,14 +121,16 @@ impl Command {
             Self::Ceb(args) => ceb::run(options.means(), args).await,
             Self::Inspect(args) => inspect::run(options.means(), args).await,
             Self::Stuck(args) => stuck::run(&options.session_as("admin").await?, args).await,
+            Self::Pay(args) => match args.reconcile() {
+                Some(args) => reconcile::run(options.voice(), args),
+                None => pay::run(&options.session().await?, options.format(), args).await,
+            },
+            Self::Verify(args) => verify::run(&options.session_as("admin").await?, args).await,
             Self::Clock(args) => {
                 let session = options.session_as("admin").await?;
                 clock::run(&session, args).await
             }
-            Self::Tax(args) => {
-                let voice = tax::Voice { format: options.format(), language: options.language() };
-                tax::run(voice, &args)
-            }
+            Self::Tax(args) => tax::run(options.voice(), &args),
         }
     }
 }

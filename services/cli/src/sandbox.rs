@@ -92,6 +92,14 @@ pub const CALLERS: &[Caller] = &[
         purpose: "the inspection service of this window (joint orders)",
     },
     Caller {
+        name: "payment-service",
+        kind: "payment-service",
+        customs_code: "",
+        mandates: &[],
+        dxp_ids: &[],
+        purpose: "the payment service of this window (guarantee, duty, tax bills)",
+    },
+    Caller {
         name: "admin",
         kind: "administrator",
         customs_code: "",

@@ -236,6 +236,11 @@ pub fn describe(fact: &v1::Fact, language: Language) -> String {
             format!("联合查验复验：{reason}"),
         ),
         Kind::InspectionMoved(moved) => moved_on(moved, language),
+        Kind::DutyMoved(moved) => {
+            let code =
+                if moved.code.is_empty() { String::new() } else { format!("{} ", moved.code) };
+            say(format!("duty: {code}{}", moved.text), format!("税款：{code}{}", moved.text_zh))
+        }
         Kind::Numbered(v1::Numbered { invt_no }) => {
             say(format!("customs number {invt_no}"), format!("海关清单编号{invt_no}"))
         }

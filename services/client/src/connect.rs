@@ -10,6 +10,7 @@ use proto::v1::declaration_service_client::DeclarationServiceClient;
 use proto::v1::exchange_service_client::ExchangeServiceClient;
 use proto::v1::inspection_service_client::InspectionServiceClient;
 use proto::v1::operation_service_client::OperationServiceClient;
+use proto::v1::payment_service_client::PaymentServiceClient;
 use proto::v1::sandbox_service_client::SandboxServiceClient;
 use proto::v1::status_service_client::StatusServiceClient;
 use rustls::RootCertStore;
@@ -218,6 +219,12 @@ impl Window {
         // A page has up to a thousand orders, each with all that was found.
         InspectionServiceClient::new(self.channel.clone())
             .max_decoding_message_size(64 * 1024 * 1024)
+    }
+
+    /// The payment service.
+    pub fn payment(&self) -> PaymentServiceClient<Channel> {
+        // A page has up to a thousand orders, each with all that was found.
+        PaymentServiceClient::new(self.channel.clone()).max_decoding_message_size(64 * 1024 * 1024)
     }
 
     /// Operation of the window.

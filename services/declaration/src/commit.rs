@@ -62,7 +62,8 @@ impl DeclarationCommand {
             Self::Submit(submission, _) => Some(submission.key()),
             Self::Amend(amendment, _) => of(amendment.id, amendment.request_id),
             Self::Withdraw(withdrawal, _) => of(withdrawal.id, withdrawal.request_id),
-            Self::Decide(decision, _) => decision.is_kept().then(|| clear::key(decision)),
+            // Its row keeps it.
+            Self::Decide(..) => None,
         }
     }
 
@@ -116,15 +117,16 @@ impl Transaction for DeclarationWriter {
         let (now, with) = (self.clock.now(), (tx, self.tail.cipher()));
         let mut step = DeclarationTransaction::new(with, now, heads, cases, requests);
 
-        let (mut submissions, mut decisions) = (Vec::new(), Vec::new());
+        let (mut submissions, mut decisions, mut amended) = (Vec::new(), Vec::new(), Vec::new());
         for command in commands {
             match command {
                 DeclarationCommand::Submit(submission, _) => submissions.push(&**submission),
                 DeclarationCommand::Decide(decision, _) => decisions.push(decision),
-                DeclarationCommand::Amend(..) | DeclarationCommand::Withdraw(..) => {}
+                DeclarationCommand::Amend(amendment, _) => amended.push(amendment.id),
+                DeclarationCommand::Withdraw(..) => {}
             }
         }
-        let mut lookup = submit::look_up(&mut step, &submissions).await?;
+        let mut lookup = submit::look_up(&mut step, &submissions, &amended).await?;
         let mut numbers = clear::look_up(&mut step, &decisions).await?;
         for command in commands {
             match command {
@@ -166,8 +168,7 @@ async fn with_repeated(
     if requests.are_new() {
         return Ok(cases);
     }
-    let filings = commands.iter().filter(|it| !matches!(it, DeclarationCommand::Decide(..)));
-    let keys = filings.filter_map(|command| command.request(&cases));
+    let keys = commands.iter().filter_map(|command| command.request(&cases));
     for outcome in keys.filter_map(|key| requests.outcome(&key)) {
         let declaration = filing::read(outcome)?.declaration;
         if !cases.contains_key(&declaration) {

@@ -6,9 +6,11 @@
 //! [`relay`] has what agencies hear and say.
 
 mod amend;
+mod answers;
 mod calls;
 mod clear;
 mod commit;
+mod declared_order;
 mod filing;
 mod lookup;
 mod open_declarations;

@@ -31,14 +31,18 @@ pub(crate) const API: Api = Api {
     ],
 };
 
+/// Who has a seat at the exchange.
+const SUBSCRIBERS: &[Kind] = &[
+    Kind::Customs,
+    Kind::Quarantine,
+    Kind::InspectionService,
+    Kind::PaymentService,
+    Kind::Gateway,
+];
+
 /// The exchange that serves its journal: who has a seat there.
-pub(crate) const EXCHANGE: Api = Api {
-    name: exchange_service_server::SERVICE_NAME,
-    methods: &[(
-        "Connect",
-        &[Kind::Customs, Kind::Quarantine, Kind::InspectionService, Kind::Gateway],
-    )],
-};
+pub(crate) const EXCHANGE: Api =
+    Api { name: exchange_service_server::SERVICE_NAME, methods: &[("Connect", SUBSCRIBERS)] };
 
 #[tonic::async_trait]
 impl DeclarationService for Service {

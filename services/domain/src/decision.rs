@@ -3,7 +3,7 @@
 //! A new kind of answer is a variant of [`What`], its arms below, and its arms in `proto::exchange`.
 
 use crate::clearance::{Agency, Clearance, Demands, Event, Joint, Outcome};
-use crate::history::{Finding, Moved, Reason};
+use crate::history::{DutyMoved, Finding, Moved, Reason};
 use crate::participant::Participant;
 use crate::refusal::{Code, Refusal};
 use crate::subscriber::Subscriber;
@@ -54,6 +54,8 @@ pub enum What {
     },
     /// What happens to an order: told to everybody concerned, without effect on the declaration.
     Progress(Moved),
+    /// What happens to the duty: told to the firm, without effect on the declaration.
+    Duty(DutyMoved),
 }
 
 /// An inspection that the rules of an agency demand.
@@ -115,6 +117,7 @@ impl Decision {
                 about(moved.order_id)?;
                 return Ok(None);
             }
+            What::Duty(_) => return Ok(None),
         }))
     }
 
@@ -131,7 +134,9 @@ impl What {
     pub fn outcome(&self) -> Option<Outcome> {
         match self {
             Self::Verdict { outcome, .. } => Some(*outcome),
-            Self::Findings { .. } | Self::Reopening { .. } | Self::Progress(_) => None,
+            Self::Findings { .. } | Self::Reopening { .. } | Self::Progress(_) | Self::Duty(_) => {
+                None
+            }
         }
     }
 
@@ -144,7 +149,9 @@ impl What {
                 let instructions = own.flat_map(|demand| &demand.instructions);
                 reasons.iter().chain(instructions).cloned().collect()
             }
-            Self::Findings { .. } | Self::Reopening { .. } | Self::Progress(_) => Vec::new(),
+            Self::Findings { .. } | Self::Reopening { .. } | Self::Progress(_) | Self::Duty(_) => {
+                Vec::new()
+            }
         }
     }
 }

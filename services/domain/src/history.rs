@@ -86,6 +86,40 @@ pub struct Moved {
     pub text_zh: String,
 }
 
+/// A step of the duty of an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DutyStep {
+    /// The guarantee has too little; the declaration waits (担保余额不足).
+    Short,
+    /// The tax cannot be computed from what was declared (无法计税).
+    Unassessed,
+    /// There is a bill (税单已生成).
+    Billed,
+}
+
+/// What happened to the duty of an import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DutyMoved {
+    /// What happened.
+    pub step: DutyStep,
+    /// Code of the refusal that it is; empty for what is none.
+    pub code: String,
+    /// Who stands for the tax.
+    pub assure_code: String,
+    /// The tax, in fen.
+    pub amount_fen: i64,
+    /// What the guarantee has, in fen; 0 where it does not matter.
+    pub available_fen: i64,
+    /// What is missing there, in fen.
+    pub missing_fen: i64,
+    /// Number of the bill; empty without one.
+    pub tax_no: String,
+    /// In words.
+    pub text: String,
+    /// In Chinese.
+    pub text_zh: String,
+}
+
 /// A fact with its data. One for each [`crate::clearance::ClearanceFact`], the filing itself, and what the
 /// inspection service tells about an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +136,7 @@ pub enum HistoryFact {
     InspectionCancelled { order_id: OrderId },
     InspectionReopened { order_id: OrderId, reason: String },
     InspectionMoved(Moved),
+    DutyMoved(DutyMoved),
     Numbered { invt_no: String },
     Released { release_id: ReleaseId },
     Rejected { agency: Agency, reasons: Vec<Reason> },
@@ -122,7 +157,7 @@ pub mod topic {
     pub const END: i32 = 8;
     /// Customs gave an import its number. Exports need no bill, so nobody waits for theirs.
     pub const IMPORT_NUMBER: i32 = 16;
-    /// A check was answered. Nobody has to be told.
+    /// A check was answered, or something happened to the duty. No agency has to be told.
     pub const CHECKED: i32 = 32;
     /// An agency detained the goods: what is planned with them waits.
     pub const DETAINED: i32 = 64;
@@ -144,6 +179,7 @@ impl HistoryFact {
             }
             Self::StandChanged { stand: Stand::Detained, .. } => topic::PROGRESS | topic::DETAINED,
             Self::StandChanged { who, .. } if who.agency().is_none() => topic::CHECKED,
+            Self::DutyMoved(_) => topic::CHECKED,
             Self::StandChanged { .. } | Self::Numbered { .. } => topic::PROGRESS,
             Self::InspectionOrdered { .. }
             | Self::InspectionJoined { .. }

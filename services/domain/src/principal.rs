@@ -18,6 +18,8 @@ pub enum Kind {
     Site,
     /// The inspection service of a window (联合查验服务).
     InspectionService,
+    /// The payment service of a window (税款担保与支付).
+    PaymentService,
     /// Runs the window; reads everything, declares nothing.
     Administrator,
     /// The national door: declares what enterprises sent it as national messages, and follows what
@@ -72,9 +74,11 @@ impl Principal {
             Kind::Agent if self.mandates.iter().any(|code| code == "*") => Scope::All,
             Kind::Agent => Scope::Declarants(self.mandates.clone()),
             Kind::Administrator | Kind::Gateway => Scope::All,
-            Kind::Customs | Kind::Quarantine | Kind::Site | Kind::InspectionService => {
-                Scope::Declarants(Vec::new())
-            }
+            Kind::Customs
+            | Kind::Quarantine
+            | Kind::Site
+            | Kind::InspectionService
+            | Kind::PaymentService => Scope::Declarants(Vec::new()),
         }
     }
 

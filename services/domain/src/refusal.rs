@@ -47,6 +47,7 @@ pub enum Code {
     RequestIncomplete,
     RequestIdReused,
     BusinessKeyTaken,
+    OrderDeclared,
     IdentityChanged,
     NotFound,
     VersionMismatch,
@@ -95,6 +96,9 @@ pub enum Code {
     PlaceUnknown,
     RuleSetRefused,
     OfficersMissing,
+    GuaranteeShort,
+    TotalTooLarge,
+    DutyNotComputable,
     Internal,
     Required,
     TooLong,
@@ -150,11 +154,11 @@ pub enum Code {
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 109] = {
+    pub const ALL: [Self; 113] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
-            FrameUnexpected, MessageMalformed, TooManyEntries, RequestIncomplete, RequestIdReused, BusinessKeyTaken, IdentityChanged, NotFound,
+            FrameUnexpected, MessageMalformed, TooManyEntries, RequestIncomplete, RequestIdReused, BusinessKeyTaken, OrderDeclared, IdentityChanged, NotFound,
             VersionMismatch, AlreadyReleased, AlreadyEnded, InspectionOpen, GoodsDetained,
             NoOpenInspection, InstructionUnanswered, NeverSent, StaleVersion, StaleRound,
             StaleEpoch, CertificateMissing, CertificateUnknown, NotAllowed, NotYourAgency,
@@ -163,7 +167,7 @@ impl Code {
             OfficerConflict, InstructionUnknown, SampleUnknown, DisposalUnfounded, DisposalGiven,
             NotInInspectionOrder, ObjectionUsed, AttendanceNeeded, WrongTime, ChoiceUsedUp,
             NoSuchWindow, WindowFull, OrderTooLarge, CreditEntryUnknown, AppealUsed, PlaceUnknown,
-            RuleSetRefused, OfficersMissing, Internal, Required, TooLong, WrongLength, BadCharacter,
+            RuleSetRefused, OfficersMissing, GuaranteeShort, TotalTooLarge, DutyNotComputable, Internal, Required, TooLong, WrongLength, BadCharacter,
             CodeUnknown, NumberOutOfRange, ModeWrongWay, DirectionUnclear, LinePriceWrong,
             OrderSumWrong, QuantityMismatch, LineNumbersBroken, TooManyLines, WeightWrong,
             CurrencyWrong, PackagesWrong, GuarantorWrong, BondedDataMissing, VoyageDataMissing,
@@ -193,6 +197,7 @@ impl Code {
             Self::RequestIncomplete => ("SW-1009", FixMessage, "the request did not come whole, or more came than belongs to it", "请求未完整到达，或含有多余内容"),
             Self::RequestIdReused => ("SW-1101", Exists, "this request_id was used before with other content", "该 request_id 已用于其他内容"),
             Self::BusinessKeyTaken => ("SW-1102", Exists, "a declaration with this business key exists", "业务主键重复，清单已存在"),
+            Self::OrderDeclared => ("SW-1104", Exists, "this order of the seller is declared already, by another declarant", "该电商企业的该订单已由其他申报企业申报"),
             Self::IdentityChanged => ("SW-1103", FixMessage, "an amendment keeps direction, declarant, e-commerce firm, order number and own number", "变更不得改变进出口标记、申报企业、电商企业、订单编号和企业内部编号"),
             Self::NotFound => ("SW-1201", NotFound, "there is nothing of this name for this caller", "未找到该编号对应的内容"),
             Self::VersionMismatch => ("SW-1202", ReadAgain, "it has another version by now; read it again", "版本已变化，请重新读取"),
@@ -241,6 +246,9 @@ impl Code {
             Self::PlaceUnknown => ("SW-1620", NotFound, "there is no such examination place", "没有该查验场地"),
             Self::RuleSetRefused => ("SW-1621", FixMessage, "the rule set has problems; it is not put in force", "规则集存在问题，未生效"),
             Self::OfficersMissing => ("SW-1622", StateForbids, "not enough officers without a conflict", "可派查验人员不足"),
+            Self::GuaranteeShort => ("SW-1702", StateForbids, "the guarantee of who stands for the tax has too little", "担保企业可用担保余额不足"),
+            Self::TotalTooLarge => ("SW-1714", StateForbids, "a total of the account would become too large", "账户累计金额超出范围"),
+            Self::DutyNotComputable => ("SW-1715", FixMessage, "the tax cannot be computed from what was declared", "依申报内容无法计税"),
             Self::Internal => ("SW-1901", Ours, "something went wrong on our side", "系统内部错误"),
             Self::Required => ("SW-2001", FixMessage, "a required field is empty", "必填项为空"),
             Self::TooLong => ("SW-2002", FixMessage, "a field is too long", "字段超长"),

@@ -17,6 +17,8 @@ pub enum Subscriber {
     InspectionService,
     /// The national door, which makes receipts of what happens to the declarations that came by it.
     NationalDoor,
+    /// The payment service, for the duty of imports.
+    PaymentService,
 }
 
 /// What the table says of a subscriber.
@@ -69,8 +71,13 @@ impl Topics {
 
 impl Subscriber {
     /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::Customs, Self::Quarantine, Self::InspectionService, Self::NationalDoor];
+    pub const ALL: [Self; 5] = [
+        Self::Customs,
+        Self::Quarantine,
+        Self::InspectionService,
+        Self::NationalDoor,
+        Self::PaymentService,
+    ];
 
     /// Its row of the table.
     pub fn row(self) -> Row {
@@ -109,6 +116,16 @@ impl Subscriber {
                 participant: None,
                 inspects: false,
                 topics: Topics::of(CONTENT | PROGRESS | INSPECTION | END).among(NATIONAL),
+            },
+            // It holds the tax of every content, frees it at an end and bills it at the release, under
+            // customs' number.
+            Self::PaymentService => Row {
+                kind: Kind::PaymentService,
+                column: 5,
+                name: "payment-service",
+                participant: Some(Participant::Duty),
+                inspects: false,
+                topics: Topics::of(CONTENT | END | IMPORT_NUMBER),
             },
         }
     }

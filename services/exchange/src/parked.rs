@@ -15,8 +15,13 @@ use uuid::Uuid;
 use crate::Shared;
 
 /// The queues of all agencies.
-pub const QUEUES: &[&str] =
-    &["parked-customs", "parked-quarantine", "parked-inspection-service", "parked-national-door"];
+pub const QUEUES: &[&str] = &[
+    "parked-customs",
+    "parked-quarantine",
+    "parked-inspection-service",
+    "parked-national-door",
+    "parked-payment-service",
+];
 
 fn queue_of(subscriber: Subscriber) -> &'static str {
     match subscriber {
@@ -24,6 +29,7 @@ fn queue_of(subscriber: Subscriber) -> &'static str {
         Subscriber::Quarantine => "parked-quarantine",
         Subscriber::InspectionService => "parked-inspection-service",
         Subscriber::NationalDoor => "parked-national-door",
+        Subscriber::PaymentService => "parked-payment-service",
     }
 }
 

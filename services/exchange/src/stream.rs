@@ -431,6 +431,7 @@ impl Session {
             bytes += entry.size();
             match event(&entry, item.tries.unsigned_abs().saturating_add(2)) {
                 Ok(mut event) => {
+                    event.again = true;
                     if self.without_content {
                         event.declaration.clear();
                     }
@@ -707,5 +708,6 @@ fn event(entry: &Entry, attempt: u32) -> Result<raw::Event, Fault> {
         facts: entry.facts.clone(),
         // Most entries carry no content; none is no bytes on the wire.
         declaration: body.unwrap_or_default(), // most have none, which is no bytes on the wire
+        again: false,
     })
 }

@@ -291,7 +291,7 @@ async fn a_parked_event_is_shown_and_sent_again_when_people_say_so() {
     let Ok(In::Batch(batch)) = next(&mut frames).await else { panic!("it comes again") };
     let [again] = &batch.events[..] else { panic!("{batch:?}") };
     assert_eq!((again.position, &again.event_id), (event.position, &event.event_id));
-    assert!(again.attempt > 1, "{again:?}");
+    assert!(again.attempt > 1 && again.again && !event.again, "{again:?}");
     park(&sender, again, "not yet").await;
     acknowledge(&sender, epoch, std::slice::from_ref(again)).await;
     let item = shown("not yet").await;

@@ -34,6 +34,7 @@ mod wire;
 use std::sync::{Arc, Mutex};
 
 use domain::{DeclarationId, limits};
+use kit::pending_answers::PendingAnswers;
 use kit::service::{
     Caller, Connections, Identity, Loops, Manifest, Mount, Parts, Plans, Pools, Start,
 };
@@ -84,7 +85,7 @@ pub(crate) struct Inspection {
     /// For what is asked.
     pub(crate) asking: CommitQueue<InspectionWriter>,
     pub(crate) clock: Clock,
-    pub(crate) board: relay::PendingAnswers,
+    pub(crate) board: PendingAnswers,
     /// Demands of the rules that were refused, until that is kept.
     pub(crate) refused: Mutex<Vec<(DeclarationId, u32, String)>>,
     /// Tables of statistics at once.
@@ -110,7 +111,7 @@ fn mount(parts: &Parts, Caller { window, name }: Caller) -> Mount {
     let Pools { work, reads, tokens, cipher } = parts.pools.clone();
     let (tail, clock, draining) = (Tail::new(cipher), parts.clock.clone(), parts.draining.clone());
     let errands = Arc::new(Notify::new());
-    let (board, said) = relay::PendingAnswers::new();
+    let (board, said) = PendingAnswers::new();
     let desk = InspectionWriter {
         tail: tail.clone(),
         clock: clock.clone(),

@@ -9,10 +9,7 @@
 pub(crate) mod answers;
 pub(crate) mod events;
 pub(crate) mod late_events;
-mod pending_answers;
 pub(crate) mod refusals;
-
-pub(crate) use pending_answers::PendingAnswers;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

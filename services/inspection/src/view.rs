@@ -74,6 +74,7 @@ impl View {
             Kind::Customs
             | Kind::Quarantine
             | Kind::InspectionService
+            | Kind::PaymentService
             | Kind::Administrator
             | Kind::Gateway => Ok(Self::Of(Scope::All)),
         }

@@ -29,6 +29,7 @@ pub(crate) fn scope(principal: &Principal) -> Scope {
         | Kind::Quarantine
         | Kind::Site
         | Kind::InspectionService
+        | Kind::PaymentService
         | Kind::Administrator
         | Kind::Gateway => Scope::All,
     }
@@ -53,6 +54,7 @@ pub(crate) fn agency_of(principal: &Principal) -> Option<Agency> {
         | Kind::Agent
         | Kind::Site
         | Kind::InspectionService
+        | Kind::PaymentService
         | Kind::Administrator
         | Kind::Gateway => None,
     }

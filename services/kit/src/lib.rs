@@ -11,6 +11,7 @@
 //! which shows what was set aside. [`person_key`] finds persons without their numbers.
 
 pub mod deliver;
+pub mod pending_answers;
 pub mod person_key;
 pub mod progress;
 pub mod react;

@@ -32,6 +32,7 @@ impl Share {
             | Kind::Quarantine
             | Kind::Site
             | Kind::InspectionService
+            | Kind::PaymentService
             | Kind::Administrator => Self::Kept,
         }
     }

@@ -111,6 +111,9 @@ struct SandboxArgs {
     /// rules are asked.
     #[arg(long)]
     no_inspection: bool,
+    /// Start the payment service as well: imports are released only when their duty is secured.
+    #[arg(long)]
+    payment: bool,
     #[command(flatten)]
     names: NameArgs,
     /// Print nothing but problems.
@@ -125,6 +128,7 @@ impl SandboxArgs {
         let cast = sandbox::Cast {
             agencies: !self.no_agencies,
             inspection: !self.no_inspection,
+            payment: self.payment,
             show: !self.quiet,
         };
         Ok((settings, cast))
@@ -160,6 +164,10 @@ struct ServeArgs {
     /// must be connected. With --inspection-service-cert that is so anyway.
     #[arg(long, env = "SW_TARGETING")]
     targeting: bool,
+    /// Imports wait until a payment service in another process has secured their duty; it must be
+    /// connected. With --payment-service-cert that is so anyway.
+    #[arg(long, env = "SW_DUTY")]
+    duty: bool,
     #[command(flatten)]
     services: ServiceArgs,
 }
@@ -277,6 +285,7 @@ impl Cli {
                 settings.names = args.services.names();
                 settings.signing_authorities = args.signing_authority;
                 settings.targeting = args.targeting;
+                settings.duty = args.duty;
                 settings.only = args.only;
                 serving(Hangup::Ignored, async |ending| {
                     match run::Window::start(&settings, &ending).await? {
@@ -362,6 +371,7 @@ fn settings(
         only: None,
         sandbox: false,
         targeting: false,
+        duty: false,
         writers: listen.writers,
         drain: Duration::from_secs(listen.drain_seconds),
         free_space_least: listen.free_space_least.saturating_mul(1024 * 1024),

@@ -52,6 +52,7 @@ const EVERYBODY: &[Kind] = &[
     Kind::Quarantine,
     Kind::Site,
     Kind::InspectionService,
+    Kind::PaymentService,
     Kind::Administrator,
     Kind::Gateway,
 ];
@@ -125,7 +126,7 @@ pub struct Registered {
     pub fingerprint: String,
     /// Name, for logs.
     pub name: String,
-    /// enterprise, agent, customs, quarantine, site, inspection-service, administrator or gateway.
+    /// enterprise, agent, customs, quarantine, site, inspection-service, payment-service, administrator or gateway.
     pub kind: String,
     /// Customs code of an enterprise or agent.
     #[serde(default)]
@@ -273,6 +274,7 @@ fn kind(name: &str) -> Option<Kind> {
         ("quarantine", Kind::Quarantine),
         ("site", Kind::Site),
         ("inspection-service", Kind::InspectionService),
+        ("payment-service", Kind::PaymentService),
         ("administrator", Kind::Administrator),
         ("gateway", Kind::Gateway),
     ]);

@@ -362,6 +362,7 @@ impl Quotas {
                 | Kind::Quarantine
                 | Kind::Site
                 | Kind::InspectionService
+                | Kind::PaymentService
                 | Kind::Administrator
                 | Kind::Gateway => false,
             };

@@ -69,6 +69,8 @@ pub struct Settings {
     pub sandbox: bool,
     /// Declarations wait until an inspection service in another process has asked the risk rules.
     pub targeting: bool,
+    /// Imports wait until a payment service in another process has secured their duty.
+    pub duty: bool,
     /// Lanes of the group commit.
     pub writers: usize,
     /// How long requests may take to finish when the window drains.

@@ -53,6 +53,8 @@ pub struct Cast {
     pub agencies: bool,
     /// The inspection service.
     pub inspection: bool,
+    /// The payment service.
+    pub payment: bool,
     /// The live view.
     pub show: bool,
 }
@@ -85,6 +87,9 @@ impl Sandbox {
         settle(&mut settings)?;
         if !cast.inspection {
             settings.callers.remove(inspection::MANIFEST.name);
+        }
+        if !cast.payment {
+            settings.callers.remove(payment::MANIFEST.name);
         }
         let Some(window) = Window::start(&settings, ending).await? else { return Ok(None) };
         let address = format!("localhost:{}", window.address.port());

@@ -194,8 +194,13 @@ mod tests {
             "inspection-service-key",
             "inspection-service-ca",
             "inspection-service-endpoint",
+            "payment-service-cert",
+            "payment-service-key",
+            "payment-service-ca",
+            "payment-service-endpoint",
             "gateway-name",
             "inspection-service-name",
+            "payment-service-name",
         ];
         assert_eq!(flags, expected);
         let env = command.get_arguments().filter_map(Arg::get_env).map(|it| it.to_string_lossy());

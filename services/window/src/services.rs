@@ -20,6 +20,7 @@ pub(crate) static SERVICES: &[Service] = &[
     (&declaration::MANIFEST, |it, _| Ok(declaration::start(profile(it), it.writers.max(1)))),
     (&ceb::MANIFEST, |it, registry| Ok(ceb::start(policy(it, registry)?, http::national_door))),
     (&inspection::MANIFEST, |_, _| Ok(inspection::start())),
+    (&payment::MANIFEST, |it, _| Ok(payment::start(it.sandbox))),
 ];
 
 /// What is known of every service.
@@ -96,13 +97,15 @@ fn caller(settings: &Settings, manifest: &Manifest, own: SocketAddr) -> anyhow::
     Ok(Caller { window: client::Window::connect_lazy(&config)?, name })
 }
 
-/// Rules that the sandbox has and others have not, and whether risk rules are asked.
+/// Rules that the sandbox has and others have not, and which checks are asked.
 fn profile(settings: &Settings) -> Profile {
     let sample_declarants =
         if settings.sandbox { vec![SAMPLE_DECLARANT.to_owned()] } else { Vec::new() };
-    let examined = runs(settings, &inspection::MANIFEST).is_ok_and(|runs| runs);
-    let rules = settings.targeting || examined;
-    let asked = rules.then_some(Participant::RiskCheck).into_iter().collect();
+    let is_here = |manifest| runs(settings, manifest).is_ok_and(|runs| runs);
+    let rules = settings.targeting || is_here(&inspection::MANIFEST);
+    let duty = settings.duty || is_here(&payment::MANIFEST);
+    let asked = [(rules, Participant::RiskCheck), (duty, Participant::Duty)];
+    let asked = asked.into_iter().filter_map(|(is_asked, who)| is_asked.then_some(who)).collect();
     Profile { sandbox: settings.sandbox, sample_declarants, asked }
 }
 
@@ -151,6 +154,7 @@ mod tests {
             only: only.map(str::to_owned),
             sandbox: false,
             targeting: false,
+            duty: false,
             writers: 1,
             drain: Duration::ZERO,
             free_space_least: 0,
@@ -160,15 +164,18 @@ mod tests {
     #[test]
     fn a_service_runs_where_it_has_what_it_needs() {
         let both = [("ceb", ""), ("inspection", "")];
+        let payment = [("payment", "")];
         for (only, callers, expected) in [
             (None, &[][..], Ok("declaration")),
             (None, &both, Ok("declaration ceb inspection")),
             (None, &both[1..], Ok("declaration inspection")),
+            (None, &payment, Ok("declaration payment")),
             (Some("declaration"), &both, Ok("declaration")),
             (Some("ceb"), &[("ceb", "localhost:7443")], Ok("ceb")),
             (Some("ceb"), &both, Err("--gateway-endpoint")),
             (Some("ceb"), &[], Err("--gateway-cert")),
             (Some("inspection"), &both[..1], Err("--inspection-service-cert")),
+            (Some("payment"), &both, Err("--payment-service-cert")),
         ] {
             let settings = settings(only, callers);
             let running: anyhow::Result<Vec<_>> = manifests()
@@ -182,8 +189,16 @@ mod tests {
                 (Err(error), Err(flag)) => assert!(error.to_string().contains(flag), "{error}"),
                 (running, _) => panic!("{only:?} {callers:?}: {running:?}"),
             }
-            let examined = !profile(&settings).asked.is_empty();
-            assert_eq!(examined, expected.is_ok_and(|names| names.contains("inspection")));
+            for (who, service) in
+                [(Participant::RiskCheck, "inspection"), (Participant::Duty, "payment")]
+            {
+                let is_asked = profile(&settings).asked.contains(&who);
+                assert_eq!(
+                    is_asked,
+                    expected.is_ok_and(|names| names.contains(service)),
+                    "{who:?}"
+                );
+            }
         }
     }
 

@@ -97,6 +97,7 @@ impl Space {
             | Kind::Quarantine
             | Kind::Site
             | Kind::InspectionService
+            | Kind::PaymentService
             | Kind::Administrator => false,
         };
         if waits {

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::Ceb;
 use crate::commit::CebCommand;
-use crate::follow::{CustomsStep, DeclarationEvent, EVENTS, EventBatch, Fact};
+use crate::follow::{CustomsStep, DeclarationEvent, EVENTS, EventBatch, Fact, OUT_OF_ORDER};
 
 /// Ids of what waits are made of where its event stands, so that they are the same when it comes again.
 const NAMESPACE: Uuid = Uuid::from_u128(0x3e0c_7b19_5a44_5d0e_9f27_0003_5157_0001);
@@ -115,7 +115,7 @@ impl Arrived {
         Ok(Item {
             slot: Slot::new(slot).ok_or_else(strange)?,
             id: self.name(),
-            kind: 0,
+            kind: if self.event.again { OUT_OF_ORDER } else { 0 },
             subject: subject(self),
             place: i64::try_from(position).map_err(|_| strange())?,
             body: self.event.encode_to_vec(),
@@ -167,6 +167,7 @@ pub(super) fn read(event: &v1::Event) -> Option<DeclarationEvent> {
         position: i64::try_from(event.position).ok()?,
         declaration: DeclarationId::parse(&event.declaration_id)?.uuid(),
         facts: facts.facts.iter().cloned().filter_map(fact).collect(),
+        parked: if event.again { Some(Uuid::try_parse(&event.event_id).ok()?) } else { None },
     })
 }
 
@@ -213,7 +214,8 @@ fn fact(fact: v1::Fact) -> Option<Fact> {
         | Wire::InspectionAnswered(_)
         | Wire::InspectionCancelled(_)
         | Wire::InspectionReopened(_)
-        | Wire::InspectionMoved(_) => return None,
+        | Wire::InspectionMoved(_)
+        | Wire::DutyMoved(_) => return None,
     })
 }
 

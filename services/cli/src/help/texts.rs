@@ -49,7 +49,20 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("A sample was taken", "取样"),
     ("A sample went to a laboratory", "样品送检"),
+    (
+        "A statement is camt.053, or a spreadsheet (CSV) with the columns account, statement, \
+         booked, currency and amount, and perhaps charges, reference, end_to_end, party and \
+         text; notices (camt.054) are taken too, but not beside statements, which tell the same \
+         entries again. Several statements are one: what comes twice counts once, and two equal \
+         bookings of a day are two. Receipts are matched by the order numbers in their texts. \
+         The exit code is 1 when something does not match",
+        "对账单为camt.053，或含account、statement、booked、currency、amount列的表格（CSV），可\
+         另有charges、reference、end_to_end、party、text列；也接受动账通知（camt.054），但不与\
+         对账单同用，因对账单会再次列出同一分录。多份对账单合并处理：重复的只计一次，同日两笔\
+         相同的入账计两笔。按附言中的订单编号匹配。有未匹配的内容时退出码为1",
+    ),
     ("A window other than the sandbox: host:port", "沙箱以外的单一窗口，主机:端口"),
+    ("About this declaration only", "仅与该清单有关的"),
     (
         "Add a data key that encrypts from the next start on. What older keys encrypted they \
          still decrypt",
@@ -125,6 +138,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Certificate of the national door (PEM), in the registry as a gateway. With it, CEB \
          messages are taken",
         "国家报文入口的证书（PEM），登记表中为gateway；给出后受理CEB报文",
+    ),
+    (
+        "Certificate of the payment service (PEM), in the registry as payment-service. With it, imports are released only when their duty is secured",
+        "支付服务的证书（PEM），登记表中类别为payment-service；给出后进口清单须税款已担保方可放行",
     ),
     (
         "Check a rule set without a window: everything that is wrong in it at once",
@@ -242,6 +259,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "针对哪条布控指令：customs/编号 或 quarantine/编号",
     ),
     (
+        "For which this firm stands (customs code) [default: all that you see]",
+        "由该企业担保的（海关编码）[默认：您可见的全部]",
+    ),
+    (
         "From 1; a correction has a higher one [default: the next one]",
         "从1起；更正时递增 [默认：下一个]",
     ),
@@ -251,13 +272,28 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Go on after this resume token of an earlier entry", "从此前条目的续传令牌之后继续"),
     ("Go on with what comes, until Ctrl-C", "持续接收，直至Ctrl-C"),
+    (
+        "Grant or change the credit line of a guarantee account, such as a letter of guarantee (保函)",
+        "设定或变更担保账户的授信额度，例如保函",
+    ),
+    (
+        "Guarantees, duty of imports and tax bills; needs --payment-service-endpoint",
+        "税款担保、进口税款与税单；须给出--payment-service-endpoint",
+    ),
     ("Have stuck items tried again, when the cause is gone", "原因消除后重试滞留件"),
     ("How long a file must rest before it is taken, in milliseconds", "文件静置多久后才取走，毫秒"),
     ("How long to wait", "最长等待时间"),
     ("How long: 31d, 12h, 90min, \"1year 2days\"", "时长：31d、12h、90min、\"1year 2days\""),
     ("How many days, at most 14", "天数，至多14"),
+    ("How this version was computed [default: the newest]", "该版本的计税过程 [默认：最新版本]"),
     ("Id of the item", "滞留件编号"),
+    (
+        "Imports wait until a payment service in another process has secured their duty; it must be connected. With --payment-service-cert that is so anyway",
+        "进口清单等待另一进程中的支付服务完成税款担保，该服务须已连接；给出--payment-service-cert时亦然",
+    ),
     ("In words", "文字说明"),
+    ("In yuan, as 1234.50", "金额（元），如 1234.50"),
+    ("In yuan; 0 takes it away. What is held stays held", "金额（元）；0为取消，已冻结的不受影响"),
     (
         "Inspection (查验): orders, appointments, reports, decisions, rules, credit and \
          statistics",
@@ -278,8 +314,16 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Left: is drawn no more", "已离职：不再抽取"),
     (
+        "List accounts: what each has, what is held of it, and what is available",
+        "列出账户：余额、冻结与可用",
+    ),
+    (
         "List declarations, newest first. Every filter that is set must hold",
         "列出清单，最新在前；各条件须同时满足",
+    ),
+    (
+        "List duties of imports: those that wait for money, for example",
+        "列出进口税款，例如等待资金的",
     ),
     ("List examination places, or put one", "列出查验场地，或登记一个"),
     ("List firms with a credit record, by customs code", "按海关编码列出有信用记录的企业"),
@@ -291,6 +335,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("List rule sets, every version, newest first", "列出规则集的各版本，最新在前"),
     ("List stuck items, oldest first", "列出滞留件，最早在前"),
+    ("List tax bills (税单)", "列出税单"),
     (
         "List the seeds of the draws: commitments in advance, seeds when the day is over",
         "列出抽签种子：事先为承诺值，当日结束后为种子",
@@ -299,9 +344,23 @@ pub const TEXTS: &[(&str, &str)] = &[
         "List the windows of a place that you can book now, with how many more orders each takes",
         "列出查验场地现在可以预约的时段及剩余名额",
     ),
+    ("List what is held on guarantees, and for what", "列出担保账户上的冻结及其事由"),
+    (
+        "List what moved on a firm's accounts or was held there, oldest first, with the reason of each",
+        "列出企业账户上的分录与冻结，最早在前，并列明事由",
+    ),
     (
         "List what was sent, newest first. Every filter that is set must hold",
         "列出已发送的单证，最新在前；各条件须同时满足",
+    ),
+    (
+        "Match the statement of a bank with expected receipts: partial and combined ones, fees, \
+         and why something does not match. Asks no window",
+        "将银行对账单与应收款核对：部分收款、合并收款、手续费，以及未匹配的原因。不连接单一窗口",
+    ),
+    (
+        "Lodge money on a guarantee account: by the operator; in a sandbox by the firm itself",
+        "向担保账户存入资金：由运营方办理；沙箱中企业可自行办理",
     ),
     (
         "Measure this machine: cleared declarations a second, beside the machine's own limits",
@@ -366,7 +425,15 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Object to the findings: a second examination (复验) by other officers, once",
         "对查验结果提出异议：由其他人员复验，一次为限",
     ),
+    (
+        "Of this firm (customs code) [default: all that you see]",
+        "该企业的（海关编码）[默认：您可见的全部]",
+    ),
     ("Of this service: declaration, ceb or inspection [default: all]", "所属服务，declaration、ceb或inspection [默认：全部]"),
+    (
+        "Of what was written until then: YYYY-MM-DD (midnight in China) or RFC 3339 [default: now]",
+        "截至该时点已记录：YYYY-MM-DD（中国时间零点）或RFC 3339 [默认：现在]",
+    ),
     ("Of which line of goods [default: of the consignment]", "针对哪项商品 [默认：整批]"),
     (
         "Officers begin to look. Looking by machine and by hand are two steps",
@@ -400,6 +467,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Only of this declarant (customs code)", "仅列该申报企业（海关编码）"),
     ("Only of this port (customs house)", "仅列该口岸（海关）"),
+    ("Only say what the account would be then", "仅告知届时的账户情况，不办理"),
     (
         "Only the operator of the site is there (径行开验); after three times that nobody came",
         "仅场地经营人在场（径行开验）；三次无人到场之后",
@@ -444,6 +512,11 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Only what is wrong, not the fields", "只列错误，不列字段"),
     ("Only with an appointment at this place", "仅列在该场地有预约的"),
+    (
+        "Payment (支付): accounts, what is held, the duty of imports, and tax bills",
+        "支付：账户、冻结、进口税款及税单",
+    ),
+    ("Payment service (guarantee, duty, tax bills)", "支付服务（担保、税款、税单）"),
     ("Print a sample rule set as JSON, to start your own from", "输出JSON规则集样例，供自行修改"),
     ("Print help", "显示帮助"),
     ("Print help (see a summary with '-h')", "显示帮助（-h为简要帮助）"),
@@ -471,6 +544,14 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Read the receipts (回执) of an exchange number, or of an order",
         "读取某交换编号或某订单的回执",
+    ),
+    (
+        "Recompute the ledger of payments from its entries: every balance, hold and sum",
+        "由分录重算支付账簿：各账户余额、冻结与合计",
+    ),
+    (
+        "Recompute what is kept and compare it. The exit code is 1 at the first difference",
+        "重算所保存的数据并核对；发现差异即以退出码1结束",
     ),
     (
         "Record as customs that a firm was certified (高级认证), or that this ended",
@@ -530,9 +611,14 @@ pub const TEXTS: &[(&str, &str)] = &[
         "显示一份查验单：所处环节、布控指令、查验结果、决定与历史",
     ),
     ("Show one stuck item with what the service was given", "显示一件滞留件及服务收到的内容"),
+    ("Show one tax bill with its lines", "显示一份税单及其各项"),
     (
         "Show the credit of one firm: class, points, entries, and what changed and why",
         "显示一家企业的信用：等级、分值、记录及变动原因",
+    ),
+    (
+        "Show the duty of one declaration: where it stands, and how it was computed",
+        "显示一份清单的税款：状态与计税过程",
     ),
     (
         "Show the time in the sandbox, or move it forward (deadlines of days and years can \
@@ -564,6 +650,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "在本机启动全部服务和模拟机关，并显示动态",
     ),
     (
+        "Start the payment service as well: imports are released only when their duty is secured",
+        "同时启动支付服务：进口清单须税款已担保方可放行",
+    ),
+    (
         "Start with `single-window sandbox`, then, in another terminal, `single-window submit \
          --wait docs/examples/import-9610.json`",
         "先运行 single-window sandbox，再在另一终端运行 single-window submit --wait \
@@ -574,6 +664,10 @@ pub const TEXTS: &[(&str, &str)] = &[
          files against it over streams and by unary calls. Everything is durable and over mutual \
          TLS",
         "在临时目录启动自己的窗口和模拟机关，以数据流和单次调用申报；全部持久保存，并使用双向TLS",
+    ),
+    (
+        "Statements of the bank (camt.053, camt.054 or CSV), plain or .gz; `-` is standard input",
+        "银行对账单（camt.053、camt.054或CSV），可为.gz；“-”为标准输入",
     ),
     ("Streams that carry them", "承载它们的数据流数"),
     (
@@ -627,6 +721,14 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("The appeal failed", "申诉不成立"),
     ("The appeal succeeded: the entry does not count any more", "申诉成立：该记录不再计入"),
+    (
+        "The balance of an account now or at a time: of what counted until then and was known until then",
+        "账户现在或某一时点的余额：截至该时点生效且已记录的分录",
+    ),
+    (
+        "The books of this firm only (customs code) [default: all]",
+        "仅该企业的账簿（海关编码）[默认：全部]",
+    ),
     ("The certificate was taken back", "认证已撤销"),
     ("The certificate; only its digest is told", "证书；只报送其摘要"),
     (
@@ -694,6 +796,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "完整内容：Place消息的JSON，同 inspect places --output json 的输出；- 为标准输入",
     ),
     ("The window's certificate (PEM)", "窗口的证书（PEM）"),
+    ("Those that ended, too", "包括已结束的"),
     (
         "Times from filing to release, with and without inspection, and shares, by port, mode \
          and credit class, of declarations that are over",
@@ -717,6 +820,20 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Watch a folder: send what is put there, and write the receipts beside it",
         "监视文件夹：发送放入的文件，回执写在旁边",
     ),
+    (
+        "What banks may keep of each receipt without a word, in main units of its currency",
+        "每笔收款允许银行扣收而不另作说明的金额，以该币种主单位计",
+    ),
+    (
+        "What is expected: CSV with the columns order_no, currency and amount, or a list of such \
+         objects as JSON",
+        "应收款：含order_no、currency、amount列的CSV，或由此类对象组成的JSON列表",
+    ),
+    (
+        "What counted until then: YYYY-MM-DD (midnight in China) or RFC 3339 [default: now]",
+        "截至该时点生效：YYYY-MM-DD（中国时间零点）或RFC 3339 [默认：现在]",
+    ),
+    ("What it is, as the number of the bank's booking", "说明，例如银行流水号"),
     (
         "What the buyer bought this year so far, in yuan: tells what the year becomes",
         "订购人本年已购金额（元），用于说明年度累计",
@@ -772,12 +889,26 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Who cannot come", "何人不能到场"),
     ("Who took it", "何人取样"),
     ("Who, one of those who were drawn", "何人，须为被抽中者之一"),
+    (
+        "Whose (customs code) [default: all that you see]",
+        "哪个企业的（海关编码）[默认：您可见的全部]",
+    ),
+    ("Whose (customs code) [default: your own]", "哪个企业的（海关编码）[默认：本企业]"),
     ("Whose: customs or quarantine", "所属机关：customs或quarantine"),
     ("Why; it is kept and the agencies read it", "原因；将予保存，机关可见"),
     ("Why; it is kept with the change", "原因；随变动一并保存"),
     ("Your certificate (PEM)", "您的证书（PEM）"),
     ("customs or quarantine [default: both]", "customs或quarantine [默认：两者]"),
     ("customs/ID or quarantine/ID", "customs/编号 或 quarantine/编号"),
+    ("declarations/{uuid}, or the UUID", "declarations/{uuid} 或UUID"),
+    (
+        "guarantee, duty-payable, duty-paid, settlement or revenue",
+        "guarantee（担保）、duty-payable（应缴）、duty-paid（已缴）、settlement（结算）或revenue（国库）",
+    ),
+    (
+        "made-out, collected or void [default: all]",
+        "made-out（已生成）、collected（已汇总）或void（作废）[默认：全部]",
+    ),
     ("manual or machine", "manual（人工）或machine（机检）"),
     (
         "manual or machine [default: by hand when that has begun]",
@@ -844,4 +975,8 @@ pub const TEXTS: &[(&str, &str)] = &[
         "告知企业的原因；与 --inspect 同用时为查验内容",
     ),
     ("YYYY-MM-DD (midnight in China) or RFC 3339", "YYYY-MM-DD（中国时间零点）或RFC 3339"),
+    (
+        "unassessed, short, secured, ended or billed [default: all]",
+        "unassessed（无法计税）、short（担保不足）、secured（已担保）、ended（已终结）或billed（已出税单）[默认：全部]",
+    ),
 ];

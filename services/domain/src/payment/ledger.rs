@@ -96,6 +96,18 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Guarantee,
+        Self::DutyPayable,
+        Self::DutyPaid,
+        Self::ForexReceivable,
+        Self::Settlement,
+        Self::Fees,
+        Self::Suspense,
+        Self::Revenue,
+    ];
+
     /// Whether what is debited may not exceed what was credited and the credit line.
     pub const fn is_limited(self) -> bool {
         matches!(self, Self::Guarantee)

@@ -2,8 +2,10 @@
 //!
 //! [`ledger`] is the double entry that everything is written in; [`parameters`] are the dated numbers
 //! of the law, read from files ([`built_in`]), and [`tax`] is what an import costs by them, with the
-//! reasons; [`declared`] computes it for a declaration. [`import_list`] says which goods may come, [`tariff_change`] what changes between two days,
+//! reasons; [`declared`] computes it for a declaration.
+//! [`import_list`] says which goods may come, [`tariff_change`] what changes between two days,
 //! [`words`] how numbers are called and written for people.
+//! [`duty`] is the way of one import's tax from its filing to its bill.
 //! [`guarantee`] says how full a guarantee is; [`settlement`] what a quote of a bank exchanges, [`forex`] which
 //! receipts may be settled and how they are told to the balance of payments;
 //! [`statement`] is what a bank says of an account, [`matching`] which receipts pay which orders, and
@@ -12,6 +14,7 @@
 pub mod amount;
 pub mod built_in;
 pub mod declared;
+pub mod duty;
 pub mod forex;
 pub mod guarantee;
 pub mod import_list;

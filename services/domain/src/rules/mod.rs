@@ -26,7 +26,7 @@ pub(crate) const E5: i64 = 100_000;
 /// N19,5 allows nineteen digits; a 64-bit integer holds all of them but the last few per cent.
 const AMOUNT_E5_MAX: i64 = 9_200_000_000_000_000_000;
 /// Two fen digits: totals are rounded to them.
-pub(crate) const FEN_E5: i64 = 1_000;
+pub const FEN_E5: i64 = 1_000;
 
 /// Collects what is wrong.
 #[derive(Debug)]

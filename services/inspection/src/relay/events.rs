@@ -258,7 +258,8 @@ fn what(fact: Wire) -> Option<Option<InboundChange>> {
         Wire::StandChanged(_)
         | Wire::Numbered(_)
         | Wire::InspectionCompleted(_)
-        | Wire::InspectionMoved(_) => return Some(None),
+        | Wire::InspectionMoved(_)
+        | Wire::DutyMoved(_) => return Some(None),
     }))
 }
 

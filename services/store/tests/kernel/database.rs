@@ -11,9 +11,6 @@ use store::cipher::{Cipher, DataKeys};
 use store::private::PrivatePostgres;
 use tokio::sync::oneshot;
 
-/// Tables of a service, for those that every service has.
-static TABLES: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/declaration");
-
 static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
 
 struct Server {
@@ -86,7 +83,7 @@ impl Database {
     pub(crate) async fn new(schema: &'static str) -> Self {
         let server = tokio::task::spawn_blocking(Server::shared).await.expect("it started");
         let pool = connect(&server, schema).await;
-        store::connect::migrate(&pool, schema, &TABLES).await.expect("the tables are made");
+        store::connect::migrate(&pool, schema, &crate::TABLES).await.expect("the tables are made");
         Self { pool, schema, server }
     }
 

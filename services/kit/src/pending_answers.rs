@@ -1,15 +1,15 @@
-//! What was said to the window and not answered yet.
+//! What a service said to the window by itself and is not answered yet: an item of its queue is done when it
+//! is.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use client::Reply;
-use kit::deliver::Delivery;
 use proto::v1;
 use tokio::sync::{mpsc, watch};
 
-use super::lock;
+use crate::deliver::Delivery;
 
 /// How long the answer to something that was said is waited for before others get their turn.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
@@ -18,21 +18,25 @@ const REPLIES_WAITING_MAX: usize = 256;
 
 /// What was said to the window by itself, until it is answered.
 #[derive(Debug)]
-pub(crate) struct PendingAnswers {
+pub struct PendingAnswers {
     say: mpsc::Sender<Reply>,
     under_way: Mutex<HashMap<String, watch::Sender<Option<v1::Result>>>>,
 }
 
 impl PendingAnswers {
     /// A board, and what is said through it.
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Reply>) {
+    pub fn new() -> (Self, mpsc::Receiver<Reply>) {
         let (say, said) = mpsc::channel(REPLIES_WAITING_MAX);
         (Self { say, under_way: Mutex::default() }, said)
     }
 
     /// Says something once, however often it is asked for, and waits for the answer. What has none in time is
     /// still under way.
-    pub(super) async fn ask(&self, said: v1::Answer) -> Result<v1::Result, Delivery> {
+    ///
+    /// # Errors
+    ///
+    /// What that means for the item: the other side is away, or failed over it.
+    pub async fn ask(&self, said: v1::Answer) -> Result<v1::Result, Delivery> {
         let request_id = said.request_id.as_str();
         let late = || Delivery::Away("the declaration service has not answered".to_owned());
         let (mut answer, is_new) = {
@@ -64,9 +68,14 @@ impl PendingAnswers {
         Ok(result)
     }
 
-    pub(super) fn answer(&self, result: &v1::Result) {
+    /// An answer came.
+    pub fn answer(&self, result: &v1::Result) {
         if let Some(sender) = lock(&self.under_way).get(&result.request_id) {
             sender.send_replace(Some(result.clone()));
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

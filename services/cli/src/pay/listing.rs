@@ -1,0 +1,51 @@
+//! A list as a table, rows for spreadsheets, or a line of JSON for each.
+
+use serde::Serialize;
+
+use super::Teller;
+use crate::words::{self, pick};
+use crate::{Exit, Format, Language, csv, say, say_json};
+
+/// How the items of a list are shown.
+pub(super) struct Listing<T, const N: usize> {
+    /// Names of the columns, in English and Chinese.
+    pub(super) header: ([&'static str; N], [&'static str; N]),
+    /// Which column gives way to a narrow terminal.
+    pub(super) flexible: Option<usize>,
+    /// What there is to say when there is nothing.
+    pub(super) none: (&'static str, &'static str),
+    /// The cells of an item.
+    pub(super) row: fn(&T, Language) -> [String; N],
+}
+
+impl<T: Serialize, const N: usize> Listing<T, N> {
+    /// Tells the items.
+    pub(super) fn tell(&self, teller: Teller<'_>, items: &[T]) -> anyhow::Result<Exit> {
+        let language = teller.session.language;
+        match teller.format {
+            Format::Json => items.iter().try_for_each(say_json)?,
+            Format::Csv => {
+                say(&csv::row(self.header.0))?;
+                for item in items {
+                    // Programs read the English words.
+                    say(&csv::row((self.row)(item, Language::English)))?;
+                }
+            }
+            Format::Table if items.is_empty() => {
+                say(pick(language, self.none.0, self.none.1))?;
+            }
+            Format::Table => {
+                let header = match language {
+                    Language::English => self.header.0,
+                    Language::Chinese => self.header.1,
+                };
+                let mut table = words::table(&header, self.flexible);
+                for item in items {
+                    table.add_row((self.row)(item, language));
+                }
+                say(&table.to_string())?;
+            }
+        }
+        Ok(Exit::Done)
+    }
+}

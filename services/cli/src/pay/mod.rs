@@ -1,0 +1,145 @@
+//! `pay`: guarantee accounts, what moved on them, what is held, the duty of imports and its bills (支付).
+//! For a firm's accountant, who must know at any time what is held, owed and due, and why.
+
+mod duty;
+mod listing;
+mod money;
+
+use domain::rules::{FEN_E5, decimal};
+use proto::v1;
+use tonic::{Response, Status};
+
+use super::reconcile::{self, Reconcile};
+use super::tax::Voice;
+use super::{Exit, Format, Language, Session};
+
+/// Payment (支付): accounts, what is held, the duty of imports, and tax bills.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Money:  accounts, balance, entries, holds, deposit, credit-line
+Duty:   duties, duty, bills, bill
+Bank:   reconcile
+
+Who calls is chosen with --as, for example --as enterprise-a; docs/payment.md is the guide.")]
+pub struct Pay {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    Accounts(money::Accounts),
+    Balance(money::Balance),
+    Entries(money::Entries),
+    Holds(money::Holds),
+    Deposit(money::Deposit),
+    CreditLine(money::CreditLine),
+    Duties(duty::Duties),
+    Duty(duty::Duty),
+    Bills(duty::Bills),
+    Bill(duty::Bill),
+    Reconcile(Reconcile),
+}
+
+impl Pay {
+    /// The one verb that works on files and asks no window.
+    pub(super) fn reconcile(&self) -> Option<&Reconcile> {
+        if let Verb::Reconcile(args) = &self.verb { Some(args) } else { None }
+    }
+}
+
+/// Does what the verb says.
+///
+/// # Errors
+///
+/// What kept it from doing so.
+pub(super) async fn run(session: &Session, format: Format, args: Pay) -> anyhow::Result<Exit> {
+    let teller = Teller { session, format };
+    let ended = match args.verb {
+        Verb::Accounts(args) => money::accounts(teller, args).await,
+        Verb::Balance(args) => money::balance(teller, args).await,
+        Verb::Entries(args) => money::entries(teller, args).await,
+        Verb::Holds(args) => money::holds(teller, args).await,
+        Verb::Deposit(args) => money::deposit(teller, args).await,
+        Verb::CreditLine(args) => money::credit_line(teller, args).await,
+        Verb::Duties(args) => duty::duties(teller, args).await,
+        Verb::Duty(args) => duty::duty(teller, args).await,
+        Verb::Bills(args) => duty::bills(teller, args).await,
+        Verb::Bill(args) => duty::bill(teller, args).await,
+        Verb::Reconcile(args) => {
+            reconcile::run(Voice { format, language: session.language }, &args)
+        }
+    };
+    session.settle(ended)
+}
+
+/// Who asks, and how the answer is written.
+#[derive(Clone, Copy)]
+struct Teller<'a> {
+    session: &'a Session,
+    format: Format,
+}
+
+/// One call of the service, repeated while that can help.
+async fn call<T, F>(make: impl Fn() -> F) -> Result<T, Status>
+where
+    F: Future<Output = Result<Response<T>, Status>>,
+{
+    client::repeat(&make).await.map(Response::into_inner)
+}
+
+/// Fen as yuan.
+fn yuan(fen: i64) -> String {
+    let text = decimal(fen.saturating_mul(FEN_E5));
+    match text.split_once('.') {
+        None => format!("{text}.00"),
+        Some((_, digits)) if digits.len() == 1 => format!("{text}0"),
+        Some(_) => text,
+    }
+}
+
+/// An amount in yuan on the command line, as fen.
+fn parse_yuan(text: &str) -> Result<i64, String> {
+    let (whole, rest) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let fits = is_number(whole) && is_number(rest) && rest.len() <= 2 && whole.len() <= 10;
+    let wrong = || "an amount is in yuan with at most two digits after the point, as 1234.50";
+    if !fits {
+        return Err(wrong().to_owned());
+    }
+    format!("{whole}{rest:0<2}").parse().map_err(|_| wrong().to_owned())
+}
+
+/// What an account is for.
+fn purpose(language: Language, purpose: v1::Purpose) -> &'static str {
+    let (english, chinese) = match purpose {
+        v1::Purpose::Unspecified => ("?", "？"),
+        v1::Purpose::Guarantee => ("guarantee", "税款担保"),
+        v1::Purpose::DutyPayable => ("duty payable", "应缴税款"),
+        v1::Purpose::DutyPaid => ("duty paid", "已缴税款"),
+        v1::Purpose::ForexReceivable => ("forex receivable", "应收外汇"),
+        v1::Purpose::Settlement => ("settlement", "结算"),
+        v1::Purpose::Fees => ("fees", "手续费"),
+        v1::Purpose::Suspense => ("suspense", "待查"),
+        v1::Purpose::Revenue => ("revenue", "国库收入"),
+    };
+    super::words::pick(language, english, chinese)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn yuan_are_read_and_written_to_the_fen() {
+        for (text, fen) in [("0", 0), ("12", 1_200), ("12.5", 1_250), ("0.05", 5)] {
+            assert_eq!(parse_yuan(text), Ok(fen), "{text}");
+        }
+        for text in ["", "-1", "1.234", "1e3", "12345678901", "."] {
+            assert!(parse_yuan(text).is_err(), "{text}");
+        }
+        for (fen, text) in [(0, "0.00"), (5, "0.05"), (1_250, "12.50"), (-3_731, "-37.31")] {
+            assert_eq!(yuan(fen), text);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! `verify`: has the window recompute what it keeps, and ends with 1 at the first difference.
+
+use proto::v1;
+use tonic::Response;
+
+use super::{Exit, Language, Output, Session, say, say_json};
+
+/// Recompute what is kept and compare it. The exit code is 1 at the first difference.
+#[derive(Debug, clap::Args)]
+pub struct Verify {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    Ledger(Ledger),
+}
+
+/// Recompute the ledger of payments from its entries: every balance, hold and sum.
+#[derive(Debug, clap::Args)]
+struct Ledger {
+    /// The books of this firm only (customs code) [default: all].
+    #[arg(long, value_name = "CODE")]
+    owner: Option<String>,
+}
+
+/// Verifies.
+pub(super) async fn run(session: &Session, args: Verify) -> anyhow::Result<Exit> {
+    let What::Ledger(args) = args.what;
+    let ended = ledger(session, args).await;
+    session.settle(ended)
+}
+
+async fn ledger(session: &Session, args: Ledger) -> anyhow::Result<Exit> {
+    let request = v1::VerifyLedgerRequest { owner: proto::text(args.owner) };
+    let make =
+        async || session.window.payment().verify_ledger(session.request(request.clone())).await;
+    let found = client::repeat(make).await.map(Response::into_inner)?;
+    // What is summed over all accounts is zero, whatever the entries say.
+    let sums = found.sums.iter().all(|it| it.sum == 0 && it.held == 0);
+    let is_well = found.difference.is_empty() && sums;
+    match session.output {
+        Output::Json => say_json(&found)?,
+        Output::Table => say(&words(&found, session.language))?,
+    }
+    Ok(if is_well { Exit::Done } else { Exit::Refused })
+}
+
+fn words(found: &v1::VerifyLedgerResponse, language: Language) -> String {
+    let (entries, slot) = (found.entries, found.slot);
+    let mut lines = vec![match (found.difference.as_str(), language) {
+        ("", Language::English) => format!("{entries} entries recomputed, no difference"),
+        ("", Language::Chinese) => format!("已重算{entries}条分录，无差异"),
+        (difference, Language::English) => format!("slot {slot} differs: {difference}"),
+        (difference, Language::Chinese) => format!("数据槽{slot}存在差异：{difference}"),
+    }];
+    for v1::CurrencySum { currency, accounts, sum, held } in &found.sums {
+        lines.push(match language {
+            Language::English => format!("{currency}: {accounts} accounts, sum {sum}, held {held}"),
+            Language::Chinese => format!("{currency}：{accounts}个账户，合计{sum}，冻结合计{held}"),
+        });
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,265 @@
+//! What answers each call: a message in, a message out.
+
+use std::collections::BTreeSet;
+
+use domain::payment::ledger::Checked;
+use domain::refusal::{Code, Refusal};
+use domain::{Kind, Slot};
+use kit::rpc::{Call, Change};
+use proto::v1;
+use store::page::Page;
+use store::share::Share;
+use store::{Fault, ServiceError};
+
+use crate::commit::PaymentCommand;
+use crate::guarantee::{self, GuaranteeAct, GuaranteeChange, GuaranteeChanged};
+use crate::ledger::{Ledger, Needs};
+use crate::wire::{
+    account, account_of, amount, bill, bill_status, declaration, duty, duty_state, entry, hold,
+    hold_state, may_see, own, owners, reference, time,
+};
+use crate::{Payment, read, transaction, verify};
+
+type Answer<A> = Result<A, ServiceError>;
+
+/// Accounts and what moved on them.
+impl Payment {
+    pub(crate) async fn list_accounts(
+        &self,
+        call: &Call,
+        asked: v1::ListAccountsRequest,
+    ) -> Answer<v1::ListAccountsResponse> {
+        let v1::ListAccountsRequest { owner, page_size, page_token } = asked;
+        let owners = owners(&call.principal);
+        let filter = ("accounts", &owners, &owner);
+        let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
+        let now = self.clock.now();
+        let (found, next_page_token) =
+            read::accounts(&self.reads, &page, owners.as_deref(), &owner, now).await?;
+        let accounts = found.iter().map(|it| account(&it.account, &it.totals, it.credit_line));
+        Ok(v1::ListAccountsResponse { accounts: accounts.collect(), next_page_token })
+    }
+
+    pub(crate) async fn get_balance(
+        &self,
+        call: &Call,
+        asked: v1::GetBalanceRequest,
+    ) -> Answer<v1::GetBalanceResponse> {
+        let v1::GetBalanceRequest { owner, currency, purpose, effective_time, recorded_time } =
+            asked;
+        let owner = own(&call.principal, owner)?;
+        let account = account_of(owner, &currency, purpose)?;
+        let now = self.clock.now();
+        let effective = time(effective_time, "effective_time")?.unwrap_or(now);
+        let recorded = time(recorded_time, "recorded_time")?.unwrap_or(now);
+        let balance = read::balance(&self.reads, &account, effective, recorded).await?;
+        Ok(v1::GetBalanceResponse {
+            owner: account.owner,
+            currency: account.currency.letters().to_owned(),
+            purpose: crate::wire::purpose(account.purpose).into(),
+            balance,
+        })
+    }
+
+    pub(crate) async fn list_entries(
+        &self,
+        call: &Call,
+        asked: v1::ListEntriesRequest,
+    ) -> Answer<v1::ListEntriesResponse> {
+        let v1::ListEntriesRequest { owner, declaration: about, page_size, page_token } = asked;
+        let owner = own(&call.principal, owner)?;
+        let about = if about.is_empty() { None } else { Some(declaration(&about)?.uuid()) };
+        let filter = ("entries", &owner, about);
+        let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
+        let (found, next_page_token) = read::entries(&self.reads, &page, &owner, about).await?;
+        let entries = found.iter().map(|(_, number, record)| entry(*number, record));
+        Ok(v1::ListEntriesResponse { entries: entries.collect(), next_page_token })
+    }
+
+    pub(crate) async fn list_holds(
+        &self,
+        call: &Call,
+        asked: v1::ListHoldsRequest,
+    ) -> Answer<v1::ListHoldsResponse> {
+        let state = hold_state(asked.state())?;
+        let v1::ListHoldsRequest { owner, state: _, page_size, page_token } = asked;
+        let owners = owners(&call.principal);
+        let filter = ("holds", &owners, &owner, state);
+        let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
+        let (found, next_page_token) =
+            read::holds(&self.reads, &page, owners.as_deref(), (&owner, state)).await?;
+        Ok(v1::ListHoldsResponse { holds: found.iter().map(hold).collect(), next_page_token })
+    }
+
+    pub(crate) async fn deposit(
+        &self,
+        call: &Call,
+        change: Change,
+        asked: v1::DepositRequest,
+    ) -> Answer<v1::DepositResponse> {
+        let v1::DepositRequest { request_id: _, owner, amount_fen, reference, validate_only } =
+            asked;
+        let act = GuaranteeAct::Deposit(amount(amount_fen, 1)?);
+        let (account, repeated) =
+            self.change_guarantee(call, change, (owner, act, reference), validate_only).await?;
+        Ok(v1::DepositResponse { account: Some(account), repeated })
+    }
+
+    pub(crate) async fn set_credit_line(
+        &self,
+        call: &Call,
+        change: Change,
+        asked: v1::SetCreditLineRequest,
+    ) -> Answer<v1::SetCreditLineResponse> {
+        let v1::SetCreditLineRequest { request_id: _, owner, amount_fen, reference, validate_only } =
+            asked;
+        let act = GuaranteeAct::CreditLine(amount(amount_fen, 0)?);
+        let (account, repeated) =
+            self.change_guarantee(call, change, (owner, act, reference), validate_only).await?;
+        Ok(v1::SetCreditLineResponse { account: Some(account), repeated })
+    }
+
+    async fn change_guarantee(
+        &self,
+        call: &Call,
+        Change { request_id, digest }: Change,
+        (owner, act, said): (String, GuaranteeAct, String),
+        validate_only: bool,
+    ) -> Answer<(v1::Account, bool)> {
+        let principal = &*call.principal;
+        let owner = own(principal, owner)?;
+        if principal.kind != Kind::Administrator && !self.sandbox {
+            return Err(Refusal::of(Code::NotAllowed).into());
+        }
+        let caller = principal.name.clone();
+        let reference = reference(said)?;
+        let change = GuaranteeChange { request_id, caller, digest, owner, act, reference };
+        let slot = Slot::of(&change.owner);
+        let owner = change.owner.clone();
+        let changed = if validate_only {
+            self.rehearse(&change).await?
+        } else {
+            let command = |reply| PaymentCommand::Guarantee(Box::new(change), reply);
+            self.asking.try_enqueue(slot, &Share::of(principal), command).await??
+        };
+        let GuaranteeChanged { totals, credit_line, repeated } = changed;
+        Ok((account(&transaction::guarantee(&owner), &totals, credit_line), repeated))
+    }
+
+    /// What would be, in a transaction that is not kept.
+    async fn rehearse(&self, change: &GuaranteeChange) -> Answer<GuaranteeChanged> {
+        let mut tx = self.work.begin().await.map_err(Fault::from)?;
+        let slot = Slot::of(&change.owner);
+        let mut ledger = Ledger::lock(&mut tx, &BTreeSet::from([slot])).await?;
+        let mut needs = Needs::default();
+        transaction::needs_of_payer(&mut needs, &change.owner);
+        needs.id(slot, change.entry_id());
+        ledger.load(&mut tx, &needs).await?;
+        let recorded = ledger.time(slot, self.clock.now())?;
+        match ledger.apply(slot, &change.entry(recorded))? {
+            Ok(Checked::New(_) | Checked::Known) => {}
+            Err(error) => return Err(guarantee::refused(error)?.into()),
+        }
+        Ok(guarantee::now(ledger.balances(slot)?, &change.owner, recorded))
+    }
+
+    pub(crate) async fn verify_ledger(
+        &self,
+        _call: &Call,
+        asked: v1::VerifyLedgerRequest,
+    ) -> Answer<v1::VerifyLedgerResponse> {
+        let _turn = self
+            .verifying
+            .acquire()
+            .await
+            .map_err(|_| Fault::Away("the payment service ends".to_owned()))?;
+        let slots: Vec<Slot> = match asked.owner.as_str() {
+            "" => Slot::all().collect(),
+            owner => vec![Slot::of(owner)],
+        };
+        let found = verify::verify(self, slots).await?;
+        let sums = read::sums(&self.reads).await?;
+        let (slot, difference) =
+            found.difference.map_or((0, String::new()), |(slot, text)| (slot.number(), text));
+        let entries = i64::try_from(found.entries)
+            .map_err(|_| Fault::Broken("too many entries to be counted".to_owned()))?;
+        let sums = sums.into_iter().map(|(currency, accounts, sum, held)| v1::CurrencySum {
+            currency,
+            accounts,
+            sum,
+            held,
+        });
+        Ok(v1::VerifyLedgerResponse { entries, difference, slot, sums: sums.collect() })
+    }
+}
+
+/// Duties and bills.
+impl Payment {
+    pub(crate) async fn get_duty(
+        &self,
+        call: &Call,
+        asked: v1::GetDutyRequest,
+    ) -> Answer<v1::GetDutyResponse> {
+        let id = declaration(&asked.declaration)?;
+        let unknown = || Refusal::of(Code::NotFound).with("name", &asked.declaration);
+        let row = read::duty(&self.reads, id).await?.ok_or_else(unknown)?;
+        if !may_see(&call.principal, [&row.payer, &row.case.agent_code]) {
+            return Err(unknown().into());
+        }
+        let version = if asked.version == 0 { row.version } else { asked.version };
+        let trace = read::trace(&self.reads, id, version).await?.ok_or_else(unknown)?;
+        let trace = proto::duty::decode_trace(&trace)
+            .map_err(|_| Fault::Broken(format!("how the duty of {id} was computed is damaged")))?;
+        Ok(v1::GetDutyResponse { duty: Some(duty(&row)), ..trace })
+    }
+
+    pub(crate) async fn list_duties(
+        &self,
+        call: &Call,
+        asked: v1::ListDutiesRequest,
+    ) -> Answer<v1::ListDutiesResponse> {
+        let state = duty_state(asked.state());
+        let v1::ListDutiesRequest { payer, state: _, page_size, page_token } = asked;
+        let owners = owners(&call.principal);
+        let filter = ("duties", &owners, &payer, state);
+        let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
+        let (found, next_page_token) =
+            read::duties(&self.reads, &page, owners.as_deref(), (&payer, state)).await?;
+        Ok(v1::ListDutiesResponse { duties: found.iter().map(duty).collect(), next_page_token })
+    }
+
+    pub(crate) async fn get_bill(
+        &self,
+        call: &Call,
+        asked: v1::GetBillRequest,
+    ) -> Answer<v1::GetBillResponse> {
+        let id = declaration(&asked.declaration)?;
+        let all = (uuid::Uuid::max(), 1);
+        let found = read::bills(&self.reads, all, None, ("", None, Some(id))).await?;
+        let unknown = || Refusal::of(Code::NotFound).with("name", &asked.declaration);
+        let found = found.into_iter().next().ok_or_else(unknown)?;
+        if !may_see(&call.principal, [&found.payer, &found.case.agent_code]) {
+            return Err(unknown().into());
+        }
+        let lines = found.case.bill_lines();
+        Ok(v1::GetBillResponse { bill: Some(v1::Bill { lines, ..bill(&found)? }) })
+    }
+
+    pub(crate) async fn list_bills(
+        &self,
+        call: &Call,
+        asked: v1::ListBillsRequest,
+    ) -> Answer<v1::ListBillsResponse> {
+        let status = bill_status(asked.status());
+        let v1::ListBillsRequest { payer, status: _, page_size, page_token } = asked;
+        let owners = owners(&call.principal);
+        let filter = ("bills", &owners, &payer, status);
+        let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
+        let part = (page.before()?, page.count());
+        let found =
+            read::bills(&self.reads, part, owners.as_deref(), (&payer, status, None)).await?;
+        let (found, next_page_token) = page.cut(found, |it| *it.id.uuid().as_bytes())?;
+        let bills = found.iter().map(bill).collect::<Result<_, _>>()?;
+        Ok(v1::ListBillsResponse { bills, next_page_token })
+    }
+}

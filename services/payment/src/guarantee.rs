@@ -1,0 +1,173 @@
+//! Money that is lodged on a guarantee account, and credit lines: what the operator or a bank does, and in a
+//! sandbox the firm itself.
+//!
+//! A request has one effect for each request id of a caller. Whatever raises what is available has the duties
+//! tried again that wait for it.
+
+use domain::payment::ledger::{
+    Action, Balances, Basis, Checked, CreditLine, Entry, Error, Leg, Purpose, Totals,
+};
+use domain::refusal::{Code, Refusal};
+use domain::{RequestId, Slot};
+use store::Fault;
+use store::request::{Digest, RequestKey, Seen};
+use store::share::Share;
+use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::Payment;
+use crate::commit::PaymentCommand;
+use crate::transaction::{BANK, PaymentTransaction, guarantee, id_of, yuan};
+
+/// After a failure.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// What is done to a guarantee.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GuaranteeAct {
+    /// So much is lodged.
+    Deposit(i64),
+    /// The account may go so far below zero from now on.
+    CreditLine(i64),
+}
+
+/// A request about a guarantee.
+#[derive(Debug, Clone)]
+pub(crate) struct GuaranteeChange {
+    pub(crate) request_id: RequestId,
+    /// Name of the caller in the registry.
+    pub(crate) caller: String,
+    pub(crate) digest: Digest,
+    /// Whose guarantee.
+    pub(crate) owner: String,
+    pub(crate) act: GuaranteeAct,
+    /// What it is, in the words of the caller.
+    pub(crate) reference: String,
+}
+
+/// The account as it is then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct GuaranteeChanged {
+    pub(crate) totals: Totals,
+    pub(crate) credit_line: i64,
+    /// The request came before.
+    pub(crate) repeated: bool,
+}
+
+impl GuaranteeChange {
+    /// Of its request.
+    pub(crate) fn key(&self) -> RequestKey {
+        let (slot, id) = (Slot::of(&self.owner), self.request_id);
+        RequestKey { slot, id, caller: self.caller.clone() }
+    }
+
+    /// Of the entry that it makes.
+    pub(crate) fn entry_id(&self) -> Uuid {
+        id_of(&format!("request/{}/{}", self.caller, self.request_id.0))
+    }
+
+    /// The entry that it makes.
+    pub(crate) fn entry(&self, recorded: OffsetDateTime) -> Entry {
+        let account = guarantee(&self.owner);
+        let (event, action) = match self.act {
+            GuaranteeAct::Deposit(amount) => {
+                let from = yuan(BANK, Purpose::Settlement);
+                let leg = Leg { from, to: account, amount };
+                ("guarantee.deposit", Action::Transfer(vec![leg]))
+            }
+            GuaranteeAct::CreditLine(amount) => {
+                let line = CreditLine { account, from: recorded, amount };
+                ("guarantee.credit_line", Action::SetCreditLine(line))
+            }
+        };
+        let basis = Basis {
+            event: event.to_owned(),
+            declaration: None,
+            bill: None,
+            actor: self.caller.clone(),
+            rule: self.reference.clone(),
+        };
+        Entry { id: self.entry_id(), action, basis, effective: recorded, recorded }
+    }
+}
+
+/// Does it.
+pub(crate) fn change(
+    step: &mut PaymentTransaction<'_>,
+    change: &GuaranteeChange,
+) -> Result<Result<GuaranteeChanged, Refusal>, Fault> {
+    let (slot, key) = (Slot::of(&change.owner), change.key());
+    let repeated = match step.requests.seen(&key, &change.digest) {
+        Seen::New => false,
+        Seen::Same(_) => true,
+        Seen::Other(_) => return Ok(Err(Refusal::of(Code::RequestIdReused))),
+    };
+    let recorded = step.ledger.time(slot, step.now)?;
+    if !repeated {
+        match step.ledger.apply(slot, &change.entry(recorded))? {
+            Ok(Checked::New(_) | Checked::Known) => {}
+            Err(error) => return refused(error).map(Err),
+        }
+        // Answered with the account as it stands then.
+        step.requests.keep(key, change.digest, Vec::new());
+        step.funded.insert(change.owner.clone());
+    }
+    let balances = step.ledger.balances(slot)?;
+    Ok(Ok(GuaranteeChanged { repeated, ..now(balances, &change.owner, recorded) }))
+}
+
+/// A guarantee as it is.
+pub(crate) fn now(balances: &Balances, owner: &str, at: OffsetDateTime) -> GuaranteeChanged {
+    let account = guarantee(owner);
+    let (totals, credit_line) = (balances.totals(&account), balances.credit_line(&account, at));
+    GuaranteeChanged { totals, credit_line, repeated: false }
+}
+
+/// What the ledger refuses of such a request.
+pub(crate) fn refused(error: Error) -> Result<Refusal, Fault> {
+    match error {
+        Error::Overflow => Ok(Refusal::of(Code::TotalTooLarge)),
+        // The call has looked at the amount, and nothing leaves the account.
+        other => Err(Fault::Broken(format!("a deposit was refused: {other}"))),
+    }
+}
+
+/// What the firms of a sandbox begin with, in fen: two with enough and one without.
+const SANDBOX_GUARANTEES: [(&str, i64); 3] =
+    [("3702960001", 10_000_000_000), ("3702980001", 10_000_000_000), ("3702960002", 1_000)];
+
+/// Gives the firms of a sandbox what they begin with, once.
+pub(crate) async fn begin_sandbox(payment: &Payment, closing: &CancellationToken) {
+    for (owner, amount) in SANDBOX_GUARANTEES {
+        let request_id = RequestId(id_of(&format!("sandbox/{owner}")));
+        let change = GuaranteeChange {
+            request_id,
+            caller: "sandbox".to_owned(),
+            digest: [0; 32],
+            owner: owner.to_owned(),
+            act: GuaranteeAct::Deposit(amount),
+            reference: "沙箱初始担保金".to_owned(),
+        };
+        loop {
+            let change = Box::new(change.clone());
+            let command = |reply| PaymentCommand::Guarantee(change, reply);
+            let done = payment.asking.enqueue(Slot::of(owner), &Share::Kept, command);
+            let done = tokio::select! {
+                done = done => done,
+                () = closing.cancelled() => return,
+            };
+            match done {
+                Ok(Ok(_)) => break,
+                Ok(Err(refusal)) => {
+                    tracing::warn!(%refusal, owner, "a firm of the sandbox has no guarantee");
+                    break;
+                }
+                Err(fault) => {
+                    tracing::warn!(%fault, "the guarantees of the sandbox wait");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+}

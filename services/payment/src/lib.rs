@@ -1,0 +1,146 @@
+//! The payment service (支付): what is held, owed and paid, and why.
+//!
+//! What this service promises: no import is said to be secured before its tax is held on the guarantee of the
+//! firm that stands for it; a guarantee is never overdrawn, counting what is held, whatever happens at once;
+//! what is held stays held until the declaration ends or its bill is paid; who has too little is told so with
+//! figures, and is tried again by itself when money comes; a release has one bill; and everything is an entry
+//! that nobody changes, from which every balance can be computed again.
+//!
+//! Read [`rpc`], the table of its calls, then [`hear`], then [`transaction`], then [`commit`]; [`relay`] has the
+//! stream, and [`ledger`] the double entry of `domain::payment::ledger` over rows.
+
+mod assess;
+mod bill;
+mod calls;
+mod commit;
+mod duty_rows;
+mod guarantee;
+mod hear;
+pub mod ledger;
+mod ledger_rows;
+mod read;
+mod relay;
+mod rpc;
+mod transaction;
+mod verify;
+mod wire;
+
+use std::sync::Arc;
+
+use domain::limits;
+use domain::payment::built_in;
+use kit::pending_answers::PendingAnswers;
+use kit::service::{
+    Caller, Connections, Identity, Loops, Manifest, Mount, Parts, Plans, Pools, Start,
+};
+use proto::v1::payment_service_server::PaymentServiceServer;
+use sqlx::PgPool;
+use store::Clock;
+use store::commit_queue::{self, CommitQueue};
+use store::token::TokenKey;
+use tokio::sync::{Notify, Semaphore};
+
+use commit::PaymentWriter;
+
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/payment");
+
+/// What is known of the service before it runs.
+pub static MANIFEST: Manifest = Manifest {
+    name: "payment",
+    purpose: "Guarantees, duty of imports and tax bills; needs --payment-service-endpoint",
+    migrator: &MIGRATOR,
+    apis: &[rpc::API],
+    connections: Connections::Fixed(6),
+    plans: Plans::ByIndex,
+    identity: Some(Identity {
+        kind: "payment-service",
+        title: "Payment service (guarantee, duty, tax bills)",
+        certificate: "Certificate of the payment service (PEM), in the registry as payment-service. With it, imports \
+                      are released only when their duty is secured",
+        consumes: true,
+    }),
+};
+
+/// Lanes of each group commit: one. What is heard and what is asked do not wait for each other.
+const LANES: usize = 1;
+
+/// The service.
+#[derive(Debug)]
+pub(crate) struct Payment {
+    /// For reading.
+    pub(crate) reads: PgPool,
+    /// For its loops, which readers must not hold up.
+    pub(crate) work: PgPool,
+    pub(crate) tokens: TokenKey,
+    /// For what is heard.
+    pub(crate) hearing: CommitQueue<PaymentWriter>,
+    /// For what is asked.
+    pub(crate) asking: CommitQueue<PaymentWriter>,
+    pub(crate) clock: Clock,
+    pub(crate) pending: PendingAnswers,
+    /// Ledgers that are recomputed at once for callers.
+    pub(crate) verifying: Semaphore,
+    /// Firms may lodge money by themselves.
+    pub(crate) sandbox: bool,
+    /// Name of the consumer on the exchange.
+    pub(crate) consumer: String,
+}
+
+/// The service as it is mounted.
+#[derive(Debug, Clone)]
+pub struct Service(Arc<Payment>);
+
+/// Names of the queues, for their figures.
+const QUEUES: &[&str] = &[transaction::ANSWERS, transaction::RETRIES, hear::EVENTS];
+
+/// The service over its tables. In a sandbox firms lodge money by themselves, and its callers begin with some.
+pub fn start(sandbox: bool) -> Start {
+    Start::calling(move |parts, caller| mount(&parts, caller, sandbox))
+}
+
+fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount {
+    let Pools { work, reads, tokens, cipher } = parts.pools.clone();
+    let clock = parts.clock.clone();
+    let (answers, retries) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (pending, said) = PendingAnswers::new();
+    let writer = Arc::new(PaymentWriter {
+        clock: clock.clone(),
+        cipher,
+        parameters: built_in::parameters(),
+        answers: Arc::clone(&answers),
+        retries: Arc::clone(&retries),
+    });
+    let (hearing, ears) = commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
+    let (asking, hands) = commit_queue::lanes(writer, &work, LANES, &parts.closing);
+    let mut loops = Loops::new(&MANIFEST, &work, parts);
+    ears.into_iter().chain(hands).for_each(|lane| loops.add(lane));
+    let payment = Arc::new(Payment {
+        reads,
+        work,
+        tokens,
+        hearing,
+        asking,
+        clock,
+        pending,
+        verifying: Semaphore::new(1),
+        sandbox,
+        consumer: name,
+    });
+    loops.queue("payment.answers", relay::DutyAnswers(Arc::clone(&payment)), answers);
+    loops.queue("payment.retries", relay::Retries(Arc::clone(&payment)), retries);
+    loops.queue("payment.late-events", relay::LateImports(Arc::clone(&payment)), Arc::default());
+    let (own, stop) = (Arc::clone(&payment), parts.draining.clone());
+    loops.add(async move { verify::keep_verifying(&own, &stop).await });
+    let (events, stop) = (loops.progress("payment.events"), parts.draining.clone());
+    let own = Arc::clone(&payment);
+    loops.add(async move {
+        if sandbox {
+            guarantee::begin_sandbox(&own, &stop).await;
+        }
+        relay::listen(&own, &window, said, &events, &stop).await;
+    });
+    loops.mount(QUEUES, |routes| {
+        let service = PaymentServiceServer::new(Service(payment));
+        routes.add_service(service.max_decoding_message_size(limits::MESSAGE_BYTES_MAX))
+    })
+}

@@ -1,0 +1,110 @@
+//! The calls of the payment service: who may make them, and what answers each.
+
+use domain::Kind;
+use kit::rpc::{self, Answer};
+use kit::service::Api;
+use proto::v1;
+use proto::v1::payment_service_server::{self, PaymentService};
+use tonic::Request;
+
+use crate::Service;
+
+/// Whoever sees accounts: a firm its own, customs and the operator all.
+const READERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Customs, Kind::Administrator];
+/// Firms in a sandbox only.
+const LODGERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Administrator];
+
+/// Who may call what.
+pub(crate) const API: Api = Api {
+    name: payment_service_server::SERVICE_NAME,
+    methods: &[
+        ("ListAccounts", READERS),
+        ("GetBalance", READERS),
+        ("ListEntries", READERS),
+        ("ListHolds", READERS),
+        ("Deposit", LODGERS),
+        ("SetCreditLine", LODGERS),
+        ("GetDuty", READERS),
+        ("ListDuties", READERS),
+        ("GetBill", READERS),
+        ("ListBills", READERS),
+        ("VerifyLedger", &[Kind::Administrator]),
+    ],
+};
+
+#[tonic::async_trait]
+impl PaymentService for Service {
+    async fn list_accounts(
+        &self,
+        request: Request<v1::ListAccountsRequest>,
+    ) -> Answer<v1::ListAccountsResponse> {
+        rpc::unary(request, async |call, message| self.0.list_accounts(&call, message).await).await
+    }
+
+    async fn get_balance(
+        &self,
+        request: Request<v1::GetBalanceRequest>,
+    ) -> Answer<v1::GetBalanceResponse> {
+        rpc::unary(request, async |call, message| self.0.get_balance(&call, message).await).await
+    }
+
+    async fn list_entries(
+        &self,
+        request: Request<v1::ListEntriesRequest>,
+    ) -> Answer<v1::ListEntriesResponse> {
+        rpc::unary(request, async |call, message| self.0.list_entries(&call, message).await).await
+    }
+
+    async fn list_holds(
+        &self,
+        request: Request<v1::ListHoldsRequest>,
+    ) -> Answer<v1::ListHoldsResponse> {
+        rpc::unary(request, async |call, message| self.0.list_holds(&call, message).await).await
+    }
+
+    async fn deposit(&self, request: Request<v1::DepositRequest>) -> Answer<v1::DepositResponse> {
+        rpc::change(request, async |call, change, message| {
+            self.0.deposit(&call, change, message).await
+        })
+        .await
+    }
+
+    async fn set_credit_line(
+        &self,
+        request: Request<v1::SetCreditLineRequest>,
+    ) -> Answer<v1::SetCreditLineResponse> {
+        rpc::change(request, async |call, change, message| {
+            self.0.set_credit_line(&call, change, message).await
+        })
+        .await
+    }
+
+    async fn get_duty(&self, request: Request<v1::GetDutyRequest>) -> Answer<v1::GetDutyResponse> {
+        rpc::unary(request, async |call, message| self.0.get_duty(&call, message).await).await
+    }
+
+    async fn list_duties(
+        &self,
+        request: Request<v1::ListDutiesRequest>,
+    ) -> Answer<v1::ListDutiesResponse> {
+        rpc::unary(request, async |call, message| self.0.list_duties(&call, message).await).await
+    }
+
+    async fn get_bill(&self, request: Request<v1::GetBillRequest>) -> Answer<v1::GetBillResponse> {
+        rpc::unary(request, async |call, message| self.0.get_bill(&call, message).await).await
+    }
+
+    async fn list_bills(
+        &self,
+        request: Request<v1::ListBillsRequest>,
+    ) -> Answer<v1::ListBillsResponse> {
+        rpc::unary(request, async |call, message| self.0.list_bills(&call, message).await).await
+    }
+
+    async fn verify_ledger(
+        &self,
+        request: Request<v1::VerifyLedgerRequest>,
+    ) -> Answer<v1::VerifyLedgerResponse> {
+        rpc::unary(request, async |call, message| self.0.verify_ledger(&call, message).await).await
+    }
+}

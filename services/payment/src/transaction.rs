@@ -1,0 +1,408 @@
+//! A transaction of the payment service under way: what was loaded, what happened, and what will be written.
+//!
+//! The invariant: a duty is secured in the same transaction in which its hold is written, and freed in that of
+//! its void; what has to be said of it is an item of a queue, written with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::clearance::Outcome;
+use domain::decision::{Decision, What};
+use domain::history::{DutyMoved, DutyStep, Reason};
+use domain::payment::duty::{self, Assessed, DutyAct, DutyEvent, DutyState};
+use domain::payment::ledger::{
+    Account, Action, Basis, Checked, Currency, Entry, Error, Leg, Purpose,
+};
+use domain::payment::parameters::Parameters;
+use domain::refusal::Code;
+use domain::rules::{FEN_E5, decimal};
+use domain::subscriber::Subscriber;
+use domain::{DeclarationId, RequestId, Slot};
+use prost::Message as _;
+use sqlx::PgConnection;
+use store::Fault;
+use store::cipher::Cipher;
+use store::queue::{self, Item};
+use store::request::Requests;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::bill::{self, BillRow};
+use crate::duty_rows::{self, DutyRow};
+use crate::hear::SecuredDuty;
+use crate::ledger::{Ledger, Needs};
+
+/// Ids are made of what they are about, so that they are the same again.
+const NAMESPACE: Uuid = Uuid::from_u128(0x6c1d_4a7e_0b52_5f3c_8e1f_0003_5157_0001);
+
+/// The owner of the accounts that money of the bank comes from.
+pub(crate) const BANK: &str = "BANK";
+/// The owner of the accounts that tax goes to.
+pub(crate) const TREASURY: &str = "TREASURY";
+
+/// The queue of what is said to the declaration service. Its subjects are declarations.
+pub(crate) const ANSWERS: &str = "answers";
+/// The queue of payers whose duties are tried again, since money came.
+pub(crate) const RETRIES: &str = "retries";
+
+/// An id that is the same whenever it is made again.
+pub(crate) fn id_of(name: &str) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, name.as_bytes())
+}
+
+/// An account in yuan.
+pub(crate) fn yuan(owner: &str, purpose: Purpose) -> Account {
+    Account { owner: owner.to_owned(), currency: Currency::Cny, purpose }
+}
+
+/// The account that the tax of imports is held on.
+pub(crate) fn guarantee(owner: &str) -> Account {
+    yuan(owner, Purpose::Guarantee)
+}
+
+/// The id of the hold of a version.
+pub(crate) fn hold_id(id: DeclarationId, version: u32) -> Uuid {
+    id_of(&format!("hold/{id}/{version}"))
+}
+
+/// The id of the entry that frees a hold.
+fn void_id(hold: Uuid) -> Uuid {
+    id_of(&format!("void/{hold}"))
+}
+
+/// What a guarantee lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shortage {
+    available_fen: i64,
+    missing_fen: i64,
+}
+
+/// A transaction under way.
+pub(crate) struct PaymentTransaction<'t> {
+    pub(crate) tx: &'t mut PgConnection,
+    pub(crate) now: OffsetDateTime,
+    pub(crate) parameters: &'t Parameters,
+    pub(crate) ledger: Ledger,
+    pub(crate) duties: BTreeMap<DeclarationId, DutyRow>,
+    /// Duties that have to be written.
+    pub(crate) touched: BTreeSet<DeclarationId>,
+    /// How versions were computed.
+    pub(crate) traces: Vec<(DeclarationId, u32, Vec<u8>)>,
+    pub(crate) bills: Vec<BillRow>,
+    /// What has to be said to the declaration service.
+    says: Vec<Decision>,
+    /// Whose guarantee has more than before.
+    pub(crate) funded: BTreeSet<String>,
+    pub(crate) requests: Requests,
+}
+
+/// What is to be woken after the commit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Wakes {
+    pub(crate) answers: bool,
+    pub(crate) retries: bool,
+}
+
+/// What the ledger has to load for the duty of a declaration: of this version, and of what it has now.
+pub(crate) fn needs_of(
+    needs: &mut Needs,
+    row: Option<&DutyRow>,
+    new: Option<(DeclarationId, u32, &str)>,
+) {
+    if let Some(row) = row {
+        needs_of_payer(needs, &row.payer);
+        if let Some(hold) = row.hold_id {
+            needs.id(row.payer_slot(), hold);
+            needs.id(row.payer_slot(), void_id(hold));
+        }
+        needs.id(row.payer_slot(), hold_id(row.id, row.version));
+        needs.id(row.payer_slot(), bill::entry_id(row.id));
+    }
+    if let Some((id, version, payer)) = new {
+        needs_of_payer(needs, payer);
+        let (slot, hold) = (Slot::of(payer), hold_id(id, version));
+        needs.id(slot, hold);
+        needs.id(slot, void_id(hold));
+        needs.id(slot, bill::entry_id(id));
+    }
+}
+
+/// What the ledger has to load for whatever happens to the money of a firm.
+pub(crate) fn needs_of_payer(needs: &mut Needs, payer: &str) {
+    let slot = Slot::of(payer);
+    needs.account(slot, guarantee(payer));
+    needs.account(slot, yuan(payer, Purpose::DutyPayable));
+    needs.account(slot, yuan(TREASURY, Purpose::Revenue));
+    needs.account(slot, yuan(BANK, Purpose::Settlement));
+}
+
+impl<'t> PaymentTransaction<'t> {
+    pub(crate) fn new(
+        tx: &'t mut PgConnection,
+        now: OffsetDateTime,
+        parameters: &'t Parameters,
+        ledger: Ledger,
+        duties: BTreeMap<DeclarationId, DutyRow>,
+        requests: Requests,
+    ) -> Self {
+        Self {
+            tx,
+            now,
+            parameters,
+            ledger,
+            duties,
+            touched: BTreeSet::new(),
+            traces: Vec::new(),
+            bills: Vec::new(),
+            says: Vec::new(),
+            funded: BTreeSet::new(),
+            requests,
+        }
+    }
+
+    /// A duty that was loaded or made.
+    pub(crate) fn duty(&mut self, id: DeclarationId) -> Result<&mut DutyRow, Fault> {
+        let found = self.duties.get_mut(&id);
+        found.ok_or_else(|| Fault::Broken(format!("the duty of {id} was not loaded")))
+    }
+
+    /// Something happens to a duty; what changes nothing is no fault, since everything may come again.
+    pub(crate) fn happen(
+        &mut self,
+        id: DeclarationId,
+        event: DutyEvent,
+        time: OffsetDateTime,
+    ) -> Result<(), Fault> {
+        let now = self.now;
+        let row = self.duty(id)?;
+        let Some((state, acts)) = duty::next(Some(row.state), event) else {
+            tracing::debug!(declaration = %id, state = ?row.state, ?event, "nothing follows");
+            return Ok(());
+        };
+        row.state = state;
+        row.changed_time = now;
+        self.touched.insert(id);
+        for act in acts {
+            match act {
+                DutyAct::Void => self.void(id, time)?,
+                DutyAct::Bill => bill::make(self, id, time)?,
+                // Said by whoever tried.
+                DutyAct::Clear | DutyAct::TellIncomplete | DutyAct::TellShort => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds what was assessed, and tells the firm where that cannot be done.
+    pub(crate) fn assessed(
+        &mut self,
+        id: DeclarationId,
+        missing: Option<&(String, String)>,
+    ) -> Result<(), Fault> {
+        let filed = self.duty(id)?.filed_time;
+        if let Some((text, text_zh)) = missing {
+            self.happen(id, DutyEvent::Assessed(Assessed::Incomplete), filed)?;
+            let code = Code::DutyNotComputable;
+            let text = format!("{}: {text}", code.title());
+            let text_zh = format!("{}：{text_zh}", code.title_zh());
+            return self.tell(id, DutyStep::Unassessed, Some(code), (text, text_zh), None);
+        }
+        match self.hold(id)? {
+            Ok(()) => self.happen(id, DutyEvent::Assessed(Assessed::Held), filed),
+            Err(shortage) => {
+                self.happen(id, DutyEvent::Assessed(Assessed::TooLittle), filed)?;
+                self.tell_short(id, shortage)
+            }
+        }
+    }
+
+    /// Tries a duty again that waits; whether it is secured now, which is said then.
+    pub(crate) fn retry(&mut self, id: DeclarationId) -> Result<bool, Fault> {
+        let (now, row) = (self.now, self.duty(id)?);
+        if row.state != DutyState::Short || self.hold(id)?.is_err() {
+            return Ok(false);
+        }
+        self.happen(id, DutyEvent::Funded, now)?;
+        let secured = self.duty(id)?.secured(0);
+        self.says.push(verdict(&secured));
+        Ok(true)
+    }
+
+    /// Holds the tax of a duty on the guarantee of its payer, a leg for each kind of tax.
+    fn hold(&mut self, id: DeclarationId) -> Result<Result<(), Shortage>, Fault> {
+        let row = self.duty(id)?.clone();
+        let (from, to) = (guarantee(&row.payer), yuan(&row.payer, Purpose::DutyPayable));
+        let kinds = [row.case.customs_tax_fen, row.case.vat_fen, row.case.consumption_fen];
+        let leg = |amount: i64| Leg { from: from.clone(), to: to.clone(), amount };
+        let legs: Vec<Leg> = kinds.into_iter().filter(|it| *it > 0).map(leg).collect();
+        if legs.is_empty() {
+            return Ok(Ok(()));
+        }
+        let hold = hold_id(id, row.version);
+        let action = Action::Hold { legs, until: None, after: row.hold_id };
+        let entry = self.entry(&row, (hold, "duty.secured"), action, row.filed_time)?;
+        match self.ledger.apply(row.payer_slot(), &entry)? {
+            Ok(Checked::New(_) | Checked::Known) => {
+                self.duty(id)?.hold_id = Some(hold);
+                Ok(Ok(()))
+            }
+            Err(Error::NotEnough { available, missing, .. }) => {
+                // What a column holds fits.
+                let fen = |amount: i128| i64::try_from(amount).unwrap_or(i64::MAX);
+                Ok(Err(Shortage { available_fen: fen(available), missing_fen: fen(missing) }))
+            }
+            Err(error) => Err(Fault::Broken(format!("the tax of {id} cannot be held: {error}"))),
+        }
+    }
+
+    /// Frees what is held for a duty.
+    fn void(&mut self, id: DeclarationId, time: OffsetDateTime) -> Result<(), Fault> {
+        let row = self.duty(id)?.clone();
+        let Some(hold) = row.hold_id else { return Ok(()) };
+        let of = (void_id(hold), "duty.freed");
+        let entry = self.entry(&row, of, Action::Void(hold), time)?;
+        match self.ledger.apply(row.payer_slot(), &entry)? {
+            Ok(Checked::New(_) | Checked::Known) => {
+                self.funded.insert(row.payer);
+                Ok(())
+            }
+            Err(error) => Err(Fault::Broken(format!("the hold of {id} cannot end: {error}"))),
+        }
+    }
+
+    /// An entry about a duty. It counts from `time` on, if that is not in the future.
+    pub(crate) fn entry(
+        &self,
+        row: &DutyRow,
+        (id, event): (Uuid, &str),
+        action: Action,
+        time: OffsetDateTime,
+    ) -> Result<Entry, Fault> {
+        let recorded = self.ledger.time(row.payer_slot(), self.now)?;
+        let basis = Basis {
+            event: event.to_owned(),
+            declaration: Some(row.id.uuid()),
+            bill: None,
+            actor: Subscriber::PaymentService.row().name.to_owned(),
+            rule: "海关总署公告2018年第194号".to_owned(),
+        };
+        Ok(Entry { id, action, basis, effective: time.min(recorded), recorded })
+    }
+
+    fn tell_short(&mut self, id: DeclarationId, shortage: Shortage) -> Result<(), Fault> {
+        let row = self.duty(id)?.clone();
+        let Shortage { available_fen, missing_fen } = shortage;
+        let money = |fen: i64| decimal(fen * FEN_E5);
+        let (tax, has, lacks) = (money(row.amount_fen), money(available_fen), money(missing_fen));
+        let payer = &row.payer;
+        let text = format!(
+            "{payer}: tax {tax} CNY, available {has} CNY, missing {lacks} CNY; it is tried again when \
+             money comes"
+        );
+        let text_zh = format!(
+            "{payer}：应缴税款{tax}元，可用担保余额{has}元，尚缺{lacks}元；资金到账后自动重试"
+        );
+        let code = Some(Code::GuaranteeShort);
+        self.tell(id, DutyStep::Short, code, (text, text_zh), Some(shortage))
+    }
+
+    /// Tells the firm something.
+    pub(crate) fn tell(
+        &mut self,
+        id: DeclarationId,
+        step: DutyStep,
+        code: Option<Code>,
+        (text, text_zh): (String, String),
+        shortage: Option<Shortage>,
+    ) -> Result<(), Fault> {
+        let row = self.duty(id)?;
+        let tax_no = match step {
+            DutyStep::Billed => bill::tax_no(&row.invt_no),
+            DutyStep::Short | DutyStep::Unassessed => String::new(),
+        };
+        let moved = DutyMoved {
+            step,
+            code: proto::text(code.map(Code::id)),
+            assure_code: row.payer.clone(),
+            amount_fen: row.amount_fen,
+            available_fen: shortage.map_or(0, |it| it.available_fen),
+            missing_fen: shortage.map_or(0, |it| it.missing_fen),
+            tax_no,
+            text,
+            text_zh,
+        };
+        let (version, what) = (row.version, What::Duty(moved));
+        let request = RequestId(id_of(&format!("{step:?}/{id}/{version}")));
+        let by = Subscriber::PaymentService;
+        self.says.push(Decision { request, declaration: id, version, round: 0, by, what });
+        Ok(())
+    }
+
+    /// Writes everything.
+    pub(crate) async fn write(mut self, cipher: &Cipher) -> Result<Wakes, Fault> {
+        self.ledger.write(&mut *self.tx).await?;
+        let loaded = |id: &DeclarationId| {
+            let found = self.duties.get(id);
+            found.ok_or_else(|| Fault::Broken(format!("the duty of {id} was not loaded")))
+        };
+        let rows: Vec<&DutyRow> = self.touched.iter().map(loaded).collect::<Result<_, _>>()?;
+        duty_rows::write(&mut *self.tx, &rows).await?;
+        duty_rows::insert_traces(&mut *self.tx, &self.traces, self.now).await?;
+        bill::insert(&mut *self.tx, &self.bills, self.now).await?;
+        self.requests.write(&mut *self.tx, self.now).await?;
+        let now = self.now;
+        // Those of one declaration are said in the order in which they came about.
+        let first = now.unix_timestamp() * 1_000_000 + i64::from(now.microsecond());
+        let says: Vec<Item> = (first..)
+            .zip(&self.says)
+            .map(|(place, decision)| Item {
+                slot: decision.declaration.slot(),
+                id: decision.request.0,
+                kind: 0,
+                subject: decision.declaration.uuid(),
+                place,
+                body: proto::exchange::answer(decision).encode_to_vec(),
+                due: now,
+                tries: 0,
+            })
+            .collect();
+        queue::enqueue(&mut *self.tx, cipher, ANSWERS, &says).await?;
+        // Whoever has more than before, and something that waits, including what began to wait just now.
+        let waiting = duty_rows::waiting(&mut *self.tx, &self.funded).await?;
+        let retries: Vec<Item> = waiting
+            .iter()
+            .map(|payer| Item {
+                slot: Slot::of(payer),
+                // Each is one of its own: money may come while the last one is being tried.
+                id: Uuid::now_v7(),
+                kind: 0,
+                subject: id_of(&format!("payer/{payer}")),
+                place: 0,
+                body: payer.as_bytes().to_vec(),
+                due: now,
+                tries: 0,
+            })
+            .collect();
+        queue::enqueue(&mut *self.tx, cipher, RETRIES, &retries).await?;
+        Ok(Wakes { answers: !says.is_empty(), retries: !retries.is_empty() })
+    }
+}
+
+/// That the duty of a version is secured. The same again has the same id.
+pub(crate) fn verdict(secured: &SecuredDuty) -> Decision {
+    let SecuredDuty { id, version, round, payer, amount_fen } = secured;
+    let amount = decimal(amount_fen * FEN_E5);
+    let text = if *amount_fen == 0 {
+        "无税款 no tax".to_owned()
+    } else {
+        format!("{payer} 税款担保已冻结 {amount} CNY held on the guarantee")
+    };
+    let reasons = vec![Reason { code: "DUTY".to_owned(), text }];
+    Decision {
+        request: RequestId(id_of(&format!("secured/{id}/{version}"))),
+        declaration: *id,
+        version: *version,
+        round: *round,
+        by: Subscriber::PaymentService,
+        what: What::Verdict { outcome: Outcome::Cleared, reasons, demands: Vec::new() },
+    }
+}

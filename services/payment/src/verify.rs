@@ -1,0 +1,74 @@
+//! The ledger is recomputed from its entries, slot by slot, always: whatever differs is an error of the log and a
+//! figure of its own, before somebody asks.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::Slot;
+use store::Fault;
+use tokio_util::sync::CancellationToken;
+
+use crate::Payment;
+use crate::ledger::verify_slot;
+
+/// Between two slots: all of them take about twenty minutes.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// What was found in some slots.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// How many entries were recomputed.
+    pub(crate) entries: usize,
+    /// The first difference, with its slot.
+    pub(crate) difference: Option<(Slot, String)>,
+}
+
+/// Recomputes slots, until the first difference.
+pub(crate) async fn verify(
+    payment: &Payment,
+    slots: impl IntoIterator<Item = Slot>,
+) -> Result<Found, Fault> {
+    let mut found = Found::default();
+    for slot in slots {
+        let verified = verify_slot(&payment.reads, slot).await?;
+        found.entries += verified.entries;
+        if let Some(difference) = verified.difference {
+            found.difference = Some((slot, format!("{difference:?}")));
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// Recomputes one slot after the other, until `closing`.
+pub(crate) async fn keep_verifying(payment: &Arc<Payment>, closing: &CancellationToken) {
+    let mut differing: BTreeSet<Slot> = BTreeSet::new();
+    for slot in Slot::all().collect::<Vec<_>>().into_iter().cycle() {
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = closing.cancelled() => return,
+        }
+        let found = match verify(payment, [slot]).await {
+            Ok(found) => found,
+            Err(fault) => {
+                tracing::debug!(%fault, "a slot of the ledger was not verified");
+                continue;
+            }
+        };
+        metrics::counter!("sw_ledger_entries_verified_total")
+            // No machine that we run on has a wider usize.
+            .increment(u64::try_from(found.entries).unwrap_or(u64::MAX));
+        match found.difference {
+            Some((slot, difference)) => {
+                if differing.insert(slot) {
+                    let slot = slot.number();
+                    tracing::error!(slot, difference, "the ledger differs from its entries");
+                }
+            }
+            None => drop(differing.remove(&slot)),
+        }
+        let count = u32::try_from(differing.len()).unwrap_or(u32::MAX); // there are 256 slots
+        metrics::gauge!("sw_ledger_slots_differing").set(f64::from(count));
+    }
+}

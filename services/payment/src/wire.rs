@@ -1,0 +1,277 @@
+//! Messages become questions, and answers become messages.
+
+use domain::payment::duty::DutyState;
+use domain::payment::ledger::{Account, Action, Currency, HoldState, Leg, Purpose, Record, Totals};
+use domain::principal::Scope;
+use domain::refusal::{Code, Refusal};
+use domain::{DeclarationId, Kind, Principal, limits};
+use proto::v1;
+use store::Fault;
+use time::OffsetDateTime;
+
+use crate::duty_rows::DutyRow;
+use crate::read::{BillView, HoldView};
+
+/// No amount is above this: ten thousand million yuan.
+const AMOUNT_FEN_MAX: i64 = 1_000_000_000_000;
+
+/// Whose money a caller sees; `None` for everybody's.
+pub(crate) fn owners(principal: &Principal) -> Option<Vec<String>> {
+    match principal.kind {
+        Kind::Enterprise | Kind::Agent => match principal.scope() {
+            Scope::All => None,
+            Scope::Declarants(mut codes) => {
+                // An agent stands for taxes itself, too.
+                codes.push(principal.customs_code.clone());
+                Some(codes)
+            }
+        },
+        _ => None,
+    }
+}
+
+/// Whether a caller sees what is about these firms.
+pub(crate) fn may_see<'a>(
+    principal: &Principal,
+    firms: impl IntoIterator<Item = &'a String>,
+) -> bool {
+    owners(principal).is_none_or(|owners| firms.into_iter().any(|firm| owners.contains(firm)))
+}
+
+/// Whose money is asked for: the named firm's, which the caller has to see, or its own.
+pub(crate) fn own(principal: &Principal, owner: String) -> Result<String, Refusal> {
+    let owner = if owner.is_empty() { principal.customs_code.clone() } else { owner };
+    if owner.is_empty() {
+        return Err(Refusal::of(Code::Required).with("field", "owner"));
+    }
+    if owner.len() > OWNER_BYTES_MAX {
+        return Err(Refusal::of(Code::TooLong).with("field", "owner"));
+    }
+    if !may_see(principal, [&owner]) {
+        return Err(Refusal::of(Code::NotFound).with("name", owner));
+    }
+    Ok(owner)
+}
+
+/// A firm's code has 10 or 18 letters and digits.
+const OWNER_BYTES_MAX: usize = 30;
+
+/// An amount in fen, at least so much.
+pub(crate) fn amount(fen: i64, least: i64) -> Result<i64, Refusal> {
+    if (least..=AMOUNT_FEN_MAX).contains(&fen) {
+        return Ok(fen);
+    }
+    let refusal = Refusal::of(Code::NumberOutOfRange).with("field", "amount_fen");
+    Err(refusal.with("least", least).with("most", AMOUNT_FEN_MAX))
+}
+
+/// A reference in the words of the caller.
+pub(crate) fn reference(text: String) -> Result<String, Refusal> {
+    if text.chars().count() > limits::TEXT_MAX {
+        return Err(Refusal::of(Code::TooLong).with("field", "reference"));
+    }
+    Ok(text)
+}
+
+/// The declaration of this name.
+pub(crate) fn declaration(name: &str) -> Result<DeclarationId, Refusal> {
+    let malformed = || Refusal::of(Code::NameMalformed).with("name", name);
+    DeclarationId::parse(name).ok_or_else(malformed)
+}
+
+/// A time, where one is given.
+pub(crate) fn time(
+    wire: Option<pbjson_types::Timestamp>,
+    field: &'static str,
+) -> Result<Option<OffsetDateTime>, Refusal> {
+    let refusal = || Refusal::of(Code::DateWrong).with("field", field);
+    wire.map(|wire| proto::time(wire).ok_or_else(refusal)).transpose()
+}
+
+/// A purpose on the wire.
+pub(crate) fn purpose(purpose: Purpose) -> v1::Purpose {
+    match purpose {
+        Purpose::Guarantee => v1::Purpose::Guarantee,
+        Purpose::DutyPayable => v1::Purpose::DutyPayable,
+        Purpose::DutyPaid => v1::Purpose::DutyPaid,
+        Purpose::ForexReceivable => v1::Purpose::ForexReceivable,
+        Purpose::Settlement => v1::Purpose::Settlement,
+        Purpose::Fees => v1::Purpose::Fees,
+        Purpose::Suspense => v1::Purpose::Suspense,
+        Purpose::Revenue => v1::Purpose::Revenue,
+    }
+}
+
+/// The account that is asked for; in yuan and the guarantee, where nothing is said.
+pub(crate) fn account_of(owner: String, currency: &str, purpose: i32) -> Result<Account, Refusal> {
+    let unknown = |field: &'static str| Refusal::of(Code::CodeUnknown).with("field", field);
+    let currency = match currency {
+        "" => Currency::Cny,
+        letters => Currency::of(letters).ok_or_else(|| unknown("currency"))?,
+    };
+    let purpose = match v1::Purpose::try_from(purpose) {
+        Ok(v1::Purpose::Unspecified) => Purpose::Guarantee,
+        Ok(asked) => {
+            let found = Purpose::ALL.into_iter().find(|it| self::purpose(*it) == asked);
+            found.ok_or_else(|| unknown("purpose"))?
+        }
+        Err(_) => return Err(unknown("purpose")),
+    };
+    Ok(Account { owner, currency, purpose })
+}
+
+/// An account as it is shown.
+pub(crate) fn account(account: &Account, totals: &Totals, credit_line: i64) -> v1::Account {
+    // Each total is a column, and so is what is left of them.
+    let fits = |amount: i128| i64::try_from(amount).unwrap_or(i64::MAX);
+    let Totals { debits, credits, held_debits, held_credits } = *totals;
+    v1::Account {
+        owner: account.owner.clone(),
+        currency: account.currency.letters().to_owned(),
+        purpose: purpose(account.purpose).into(),
+        debits,
+        credits,
+        held_debits,
+        held_credits,
+        balance: fits(totals.balance()),
+        credit_line,
+        available: fits(totals.free() + i128::from(credit_line)),
+    }
+}
+
+/// An entry as it is shown.
+pub(crate) fn entry(number: i64, record: &Record) -> v1::LedgerEntry {
+    let (entry, basis) = (&record.entry, &record.entry.basis);
+    let (action, held): (_, &[Leg]) = match &entry.action {
+        Action::Transfer(_) => ("transfer", &[]),
+        Action::Hold { legs, .. } => ("hold", legs),
+        Action::Post { .. } => ("post", &[]),
+        Action::Void(_) => ("void", &[]),
+        Action::Expire(_) => ("expire", &[]),
+        Action::Reverse { .. } => ("reverse", &[]),
+        Action::SetCreditLine(_) => ("credit-line", &[]),
+    };
+    let leg = |leg: &Leg, held| v1::Leg {
+        from_owner: leg.from.owner.clone(),
+        from_purpose: purpose(leg.from.purpose).into(),
+        to_owner: leg.to.owner.clone(),
+        to_purpose: purpose(leg.to.purpose).into(),
+        currency: leg.from.currency.letters().to_owned(),
+        amount: leg.amount,
+        held,
+    };
+    let kept = held.iter().map(|it| leg(it, true));
+    let legs = kept.chain(record.moved.iter().map(|it| leg(it, false))).collect();
+    v1::LedgerEntry {
+        number,
+        id: entry.id.to_string(),
+        action: action.to_owned(),
+        event: basis.event.clone(),
+        declaration: proto::text(basis.declaration.map(|id| DeclarationId::from_uuid(id).name())),
+        actor: basis.actor.clone(),
+        rule: basis.rule.clone(),
+        effective_time: Some(proto::timestamp(entry.effective)),
+        recorded_time: Some(proto::timestamp(entry.recorded)),
+        legs,
+    }
+}
+
+/// A state of holds that is asked for.
+pub(crate) fn hold_state(wire: v1::HoldState) -> Result<Option<HoldState>, Refusal> {
+    Ok(match wire {
+        v1::HoldState::Unspecified => None,
+        v1::HoldState::Open => Some(HoldState::Open),
+        v1::HoldState::Posted => Some(HoldState::Posted),
+        v1::HoldState::Voided => Some(HoldState::Voided),
+        v1::HoldState::Expired => Some(HoldState::Expired),
+    })
+}
+
+/// A hold as it is shown.
+pub(crate) fn hold(hold: &HoldView) -> v1::Hold {
+    let state = match hold.state {
+        HoldState::Open => v1::HoldState::Open,
+        HoldState::Posted => v1::HoldState::Posted,
+        HoldState::Voided => v1::HoldState::Voided,
+        HoldState::Expired => v1::HoldState::Expired,
+    };
+    v1::Hold {
+        id: hold.id.to_string(),
+        owner: hold.owner.clone(),
+        currency: hold.currency.clone(),
+        amount: hold.amount,
+        state: state.into(),
+        declaration: proto::text(hold.declaration.map(|id| DeclarationId::from_uuid(id).name())),
+        opened_time: Some(proto::timestamp(hold.opened_time)),
+        ended_time: hold.ended_time.map(proto::timestamp),
+    }
+}
+
+/// A state of duties that is asked for.
+pub(crate) fn duty_state(wire: v1::DutyState) -> Option<DutyState> {
+    match wire {
+        v1::DutyState::Unspecified => None,
+        v1::DutyState::Unassessed => Some(DutyState::Unassessed),
+        v1::DutyState::Short => Some(DutyState::Short),
+        v1::DutyState::Secured => Some(DutyState::Secured),
+        v1::DutyState::Ended => Some(DutyState::Ended),
+        v1::DutyState::Billed => Some(DutyState::Billed),
+    }
+}
+
+/// A duty as it is shown.
+pub(crate) fn duty(row: &DutyRow) -> v1::ImportDuty {
+    let state = match row.state {
+        // Never kept.
+        DutyState::Open => v1::DutyState::Unspecified,
+        DutyState::Unassessed => v1::DutyState::Unassessed,
+        DutyState::Short => v1::DutyState::Short,
+        DutyState::Secured => v1::DutyState::Secured,
+        DutyState::Ended => v1::DutyState::Ended,
+        DutyState::Billed => v1::DutyState::Billed,
+    };
+    v1::ImportDuty {
+        declaration: row.id.name(),
+        version: row.version,
+        state: state.into(),
+        payer: row.payer.clone(),
+        amount_fen: row.amount_fen,
+        hold_id: proto::text(row.hold_id.map(|id| id.to_string())),
+        invt_no: row.invt_no.clone(),
+        filed_time: Some(proto::timestamp(row.filed_time)),
+        changed_time: Some(proto::timestamp(row.changed_time)),
+    }
+}
+
+/// A status of bills that is asked for, as it is in its column.
+pub(crate) fn bill_status(wire: v1::BillStatus) -> Option<i16> {
+    match wire {
+        v1::BillStatus::Unspecified => None,
+        v1::BillStatus::MadeOut => Some(1),
+        v1::BillStatus::Collected => Some(2),
+        v1::BillStatus::Void => Some(3),
+    }
+}
+
+/// A bill as it is shown, without its lines.
+pub(crate) fn bill(bill: &BillView) -> Result<v1::Bill, Fault> {
+    let all = [v1::BillStatus::MadeOut, v1::BillStatus::Collected, v1::BillStatus::Void];
+    let status = all.into_iter().find(|it| bill_status(*it) == Some(bill.status));
+    let unknown = || Fault::Broken(format!("a bill has the status {}", bill.status));
+    Ok(v1::Bill {
+        declaration: bill.id.name(),
+        tax_no: bill.tax_no.clone(),
+        invt_no: bill.invt_no.clone(),
+        payer: bill.payer.clone(),
+        status: status.ok_or_else(unknown)?.into(),
+        customs_tax_fen: bill.customs_tax_fen,
+        vat_fen: bill.vat_fen,
+        consumption_fen: bill.consumption_fen,
+        returned_fen: bill.returned_fen,
+        released_time: Some(proto::timestamp(bill.released_time)),
+        due_from: bill.due_from.to_string(),
+        due_until: bill.due_until.to_string(),
+        ent_duty_no: bill.ent_duty_no.clone(),
+        lines: Vec::new(),
+    })
+}

@@ -1,0 +1,373 @@
+//! Imports and money: what is secured is released and billed, what is short waits until money comes, what ends
+//! frees what was held.
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use proto::v1::{self, fact::Kind};
+use uuid::Uuid;
+
+use crate::harness::people::{Enterprise, FIRM_A, code, count, filing, import};
+use crate::harness::{PATIENCE, Sandbox, eventually};
+
+/// The customs code of the sandbox's `enterprise-b`, whose guarantee has 10 yuan.
+const FIRM_B: &str = "3702960002";
+
+/// The tax of an import of 410.00 yuan (G1 of the golden vectors).
+const TAX_FEN: i64 = 3_731;
+
+/// Somebody who asks the payment service.
+struct Accountant(client::Window);
+
+impl Accountant {
+    async fn guarantee(&self, owner: &str) -> v1::Account {
+        let request = v1::ListAccountsRequest { owner: owner.to_owned(), ..Default::default() };
+        let found = self.0.payment().list_accounts(request).await.expect("it answers").into_inner();
+        let mut accounts = found.accounts.into_iter();
+        accounts.find(|it| it.purpose() == v1::Purpose::Guarantee).expect("there is a guarantee")
+    }
+
+    async fn account(&self, owner: &str, purpose: v1::Purpose) -> i64 {
+        let request = v1::GetBalanceRequest {
+            owner: owner.to_owned(),
+            purpose: purpose.into(),
+            ..Default::default()
+        };
+        let found = self.0.payment().get_balance(request).await.expect("it answers");
+        found.into_inner().balance
+    }
+
+    async fn duty(&self, name: &str) -> v1::GetDutyResponse {
+        let request = v1::GetDutyRequest { declaration: name.to_owned(), version: 0 };
+        self.0.payment().get_duty(request).await.expect("there is a duty").into_inner()
+    }
+
+    async fn bill(&self, name: &str) -> Option<v1::Bill> {
+        let request = v1::GetBillRequest { declaration: name.to_owned() };
+        let found = self.0.payment().get_bill(request).await.ok()?;
+        found.into_inner().bill
+    }
+
+    async fn open_holds(&self) -> Vec<v1::Hold> {
+        let state = v1::HoldState::Open.into();
+        let mut request = v1::ListHoldsRequest { state, page_size: 1_000, ..Default::default() };
+        let mut holds = Vec::new();
+        loop {
+            let page = self.0.payment().list_holds(request.clone()).await.expect("it answers");
+            let page = page.into_inner();
+            holds.extend(page.holds);
+            if page.next_page_token.is_empty() {
+                return holds;
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+
+    async fn deposits(&self, owner: &str, amount_fen: i64) -> v1::Account {
+        let request = v1::DepositRequest {
+            request_id: Uuid::now_v7().to_string(),
+            owner: owner.to_owned(),
+            amount_fen,
+            reference: "银行流水 1".to_owned(),
+            validate_only: false,
+        };
+        let done = self.0.payment().deposit(request).await.expect("it is lodged").into_inner();
+        done.account.expect("the account")
+    }
+
+    /// Every entry is recomputed, and every currency sums to nothing.
+    async fn finds_no_difference(&self) -> i64 {
+        let request = v1::VerifyLedgerRequest::default();
+        let found = self.0.payment().verify_ledger(request).await.expect("it answers").into_inner();
+        assert_eq!(found.difference, "", "slot {}", found.slot);
+        assert!(found.sums.iter().all(|it| it.sum == 0 && it.held == 0), "{:?}", found.sums);
+        found.entries
+    }
+}
+
+fn secured(fact: &Kind) -> bool {
+    matches!(fact, Kind::StandChanged(it) if it.who() == v1::Participant::Duty
+        && it.stand() == v1::Stand::Cleared)
+}
+
+fn short(facts: &[Kind]) -> Option<&v1::DutyMoved> {
+    facts.iter().find_map(|fact| match fact {
+        Kind::DutyMoved(moved) if moved.step() == v1::DutyStep::Short => Some(moved),
+        _ => None,
+    })
+}
+
+/// Everything that happened to a declaration.
+fn facts(record: &v1::DeclarationRecord) -> Vec<Kind> {
+    let facts = record.history.iter().flat_map(|entry| &entry.facts);
+    facts.filter_map(|fact| fact.kind.clone()).collect()
+}
+
+async fn files(firm: &Enterprise, declaration: v1::Declaration) -> String {
+    firm.tries(filing(declaration)).await.expect("it is valid").name
+}
+
+#[tokio::test]
+async fn an_import_is_released_when_its_duty_is_secured_and_has_a_bill() {
+    let sandbox = Sandbox::with(&["--payment"]).await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let accountant = Accountant(sandbox.connect("enterprise-a").await);
+    let operator = Accountant(sandbox.connect("admin").await);
+    let before = eventually("the sandbox begins with money", PATIENCE, async || {
+        let request = v1::ListAccountsRequest::default();
+        let found = accountant.0.payment().list_accounts(request).await;
+        let accounts = found.expect("it answers").into_inner().accounts;
+        if accounts.is_empty() { Err("no account yet") } else { Ok(accounts[0].available) }
+    })
+    .await;
+
+    let name = files(&firm, import("QD-PAY-1", FIRM_A, 41_000)).await;
+    let seen = firm.sees(&name, v1::State::Released).await;
+    assert_eq!(count(&seen, secured), 1, "{seen:#?}");
+    assert_eq!(count(&seen, |fact| matches!(fact, Kind::Released(_))), 1);
+    let at = |is: fn(&Kind) -> bool| seen.iter().position(is).expect("it happened");
+    assert!(at(secured) < at(|fact| matches!(fact, Kind::Released(_))), "secured before released");
+
+    // The bill says what is owed, and why; what was held for it stays held.
+    let bill = eventually("a bill is made", PATIENCE, async || {
+        accountant.bill(&name).await.ok_or("no bill")
+    })
+    .await;
+    assert_eq!((bill.customs_tax_fen, bill.vat_fen, bill.consumption_fen), (0, TAX_FEN, 0));
+    assert_eq!((bill.payer.as_str(), bill.status()), (FIRM_A, v1::BillStatus::MadeOut));
+    assert_eq!(bill.tax_no, format!("T{}", bill.invt_no));
+    assert_eq!(bill.lines.len(), 1);
+    let told = firm.waits(&name, |record| {
+        let billed =
+            |fact: &Kind| matches!(fact, Kind::DutyMoved(it) if it.step() == v1::DutyStep::Billed);
+        facts(record).iter().any(billed)
+    });
+    told.await;
+    let guarantee = accountant.guarantee(FIRM_A).await;
+    assert_eq!((guarantee.held_debits, guarantee.available), (TAX_FEN, before - TAX_FEN));
+    assert_eq!(accountant.account(FIRM_A, v1::Purpose::DutyPayable).await, -TAX_FEN);
+    let treasury = operator.account("TREASURY", v1::Purpose::Revenue).await;
+    assert_eq!(treasury, TAX_FEN);
+
+    // It explains itself, and nobody else is told.
+    let duty = accountant.duty(&name).await;
+    assert_eq!(duty.applies, "WITHIN");
+    assert_eq!(duty.within.expect("a tree").result_fen, TAX_FEN);
+    assert_eq!(duty.duty.expect("a duty").state(), v1::DutyState::Billed);
+    let stranger = sandbox.connect("enterprise-b").await;
+    let asked = v1::GetDutyRequest { declaration: name.clone(), version: 0 };
+    let refused = stranger.payment().get_duty(asked).await.expect_err("another firm");
+    assert_eq!(code(&refused).0, "SW-1201");
+    let asked = v1::ListEntriesRequest { owner: FIRM_A.to_owned(), ..Default::default() };
+    let refused = stranger.payment().list_entries(asked).await.expect_err("another firm");
+    assert_eq!(code(&refused).0, "SW-1201");
+    assert_eq!(operator.finds_no_difference().await, 5, "three to begin with, a hold and a bill");
+    // An export has nothing to do with it.
+    let name = firm.files("QD-PAY-2").await.name;
+    firm.sees(&name, v1::State::Released).await;
+    assert_eq!(operator.finds_no_difference().await, 5);
+}
+
+#[tokio::test]
+async fn who_has_too_little_is_told_with_figures_and_goes_on_when_money_comes() {
+    let sandbox = Sandbox::with(&["--payment"]).await;
+    let agent = Enterprise(sandbox.connect("agent").await);
+    let firm = Accountant(sandbox.connect("enterprise-b").await);
+    let operator = Accountant(sandbox.connect("admin").await);
+    let name = files(&agent, import("QD-SHORT-1", FIRM_B, 41_000)).await;
+    let record = agent.waits(&name, |record| {
+        let waits = record.waits_for.len() == 1;
+        waits
+            && short(&facts(record)).is_some_and(|it| {
+                assert_eq!((it.code.as_str(), it.assure_code.as_str()), ("SW-1702", FIRM_B));
+                assert_eq!(
+                    (it.amount_fen, it.available_fen, it.missing_fen),
+                    (TAX_FEN, 1_000, TAX_FEN - 1_000)
+                );
+                true
+            })
+    });
+    let record = record.await;
+    assert_eq!(record.waits_for, [i32::from(v1::Awaited::Duty)], "only the duty is missing");
+    assert_eq!(record.state(), v1::State::UnderReview);
+    assert_eq!(firm.guarantee(FIRM_B).await.held_debits, 0);
+    // What it would be is said without being done.
+    let ask = |amount_fen, validate_only| v1::DepositRequest {
+        request_id: Uuid::now_v7().to_string(),
+        owner: String::new(),
+        amount_fen,
+        reference: String::new(),
+        validate_only,
+    };
+    let would = firm.0.payment().deposit(ask(5_000, true)).await.expect("it is right").into_inner();
+    assert_eq!(would.account.expect("the account").available, 6_000);
+    assert_eq!(firm.guarantee(FIRM_B).await.available, 1_000);
+    // A fen too little, and then enough; the same request again has no second effect.
+    assert_eq!(firm.deposits(FIRM_B, TAX_FEN - 1_001).await.available, TAX_FEN - 1);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(agent.reads(&name).await.state(), v1::State::UnderReview);
+    let last = ask(1, false);
+    let done = firm.0.payment().deposit(last.clone()).await.expect("it is lodged").into_inner();
+    assert!(!done.repeated);
+    let seen = agent.sees(&name, v1::State::Released).await;
+    assert_eq!(count(&seen, secured), 1);
+    assert_eq!(count(&seen, |fact| matches!(fact, Kind::Released(_))), 1);
+    let again = firm.0.payment().deposit(last.clone()).await.expect("it is known").into_inner();
+    assert!(again.repeated);
+    let account = again.account.expect("the account");
+    assert_eq!((account.balance, account.available), (TAX_FEN, 0));
+    let other = v1::DepositRequest { amount_fen: 2, ..last };
+    let refused = firm.0.payment().deposit(other).await.expect_err("another one");
+    assert_eq!(code(&refused).0, "SW-1101");
+    operator.finds_no_difference().await;
+}
+
+#[tokio::test]
+async fn what_ends_or_changes_frees_what_was_held() {
+    let sandbox = Sandbox::with(&["--payment"]).await;
+    let agent = Enterprise(sandbox.connect("agent").await);
+    let firm = Accountant(sandbox.connect("enterprise-b").await);
+    firm.deposits(FIRM_B, TAX_FEN - 1_000).await;
+    // Customs says nothing, so that only the enterprise ends it.
+    let name = files(&agent, import("SBX-SILENT-1", FIRM_B, 41_000)).await;
+    let is_secured =
+        |record: &v1::DeclarationRecord| !record.waits_for.contains(&i32::from(v1::Awaited::Duty));
+    agent.waits(&name, is_secured).await;
+    assert_eq!(firm.guarantee(FIRM_B).await.available, 0);
+    // A second one has to wait for the first one.
+    let second = files(&agent, import("QD-SECOND-1", FIRM_B, 41_000)).await;
+    eventually("the second one waits for money", PATIENCE, async || {
+        let duty = firm.duty_or_nothing(&second).await;
+        if duty == Some(v1::DutyState::Short) { Ok(()) } else { Err(duty) }
+    })
+    .await;
+    // A cheaper version needs less.
+    let cheaper = import("SBX-SILENT-1", FIRM_B, 20_000);
+    agent.amends(&name, 1, cheaper).await.expect("it is under review");
+    eventually("the new version is held", PATIENCE, async || {
+        let held = firm.guarantee(FIRM_B).await.held_debits;
+        if held == 1_820 { Ok(()) } else { Err(held) }
+    })
+    .await;
+    agent.withdraws(&name, 2).await.expect("it is under review");
+    agent.sees(&second, v1::State::Released).await;
+    let holds = firm.open_holds().await;
+    assert_eq!(holds.len(), 1, "{holds:#?}");
+    assert_eq!((holds[0].declaration.as_str(), holds[0].amount), (second.as_str(), TAX_FEN));
+    // The goods of one that customs rejects are not paid for either.
+    let rejected = files(&agent, import("SBX-REJECT1300-1", FIRM_A, 41_000)).await;
+    agent.sees(&rejected, v1::State::Rejected).await;
+    let operator = Accountant(sandbox.connect("admin").await);
+    eventually("nothing is held for it", PATIENCE, async || {
+        let holds = operator.open_holds().await;
+        if holds.len() == 1 { Ok(()) } else { Err(holds) }
+    })
+    .await;
+    operator.finds_no_difference().await;
+}
+
+impl Accountant {
+    async fn duty_or_nothing(&self, name: &str) -> Option<v1::DutyState> {
+        let request = v1::GetDutyRequest { declaration: name.to_owned(), version: 0 };
+        let found = self.0.payment().get_duty(request).await.ok()?.into_inner();
+        found.duty.map(|duty| duty.state())
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_taxed_is_named_and_waits_for_a_new_version() {
+    let sandbox = Sandbox::with(&["--payment"]).await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let mut unknown = import("QD-UNKNOWN-1", FIRM_A, 41_000);
+    unknown.lines[0].gcode = "9999999999".to_owned();
+    let name = files(&firm, unknown).await;
+    firm.waits(&name, |record| {
+        facts(record).iter().any(|fact| match fact {
+            Kind::DutyMoved(it) => {
+                assert_eq!((it.step(), it.code.as_str()), (v1::DutyStep::Unassessed, "SW-1715"));
+                assert!(it.text.contains("9999999999"), "{}", it.text);
+                true
+            }
+            _ => false,
+        })
+    })
+    .await;
+    firm.amends(&name, 1, import("QD-UNKNOWN-1", FIRM_A, 41_000)).await.expect("it is open");
+    firm.sees(&name, v1::State::Released).await;
+}
+
+/// Firms share the load; one of them has to wait for its money in between.
+async fn load(windows: &[client::Window], imports: usize) -> Vec<String> {
+    let filings: Vec<v1::SubmitRequest> = (0..imports)
+        .map(|number| {
+            let firm = if number % 4 == 0 { FIRM_B } else { FIRM_A };
+            filing(import(&format!("QDLOAD{number}"), firm, 10_000))
+        })
+        .collect();
+    let mut waiting = FuturesUnordered::new();
+    for (number, request) in filings.into_iter().enumerate() {
+        waiting.push(async move {
+            // The same request, now to one process, now to the other.
+            let mut turns = (number..).map(|turn| &windows[turn % windows.len()]);
+            let submit = || {
+                let (window, request) = (turns.next().expect("no end"), request.clone());
+                async move { window.declarations().submit(request).await }
+            };
+            crate::faults::until_answered(submit).await.name
+        });
+    }
+    let mut names = Vec::new();
+    while let Some(name) = waiting.next().await {
+        names.push(name);
+    }
+    names
+}
+
+/// Each was released once, its tax is held and billed, and everything sums to nothing.
+async fn books_balance(sandbox: &Sandbox, names: &[String]) {
+    let operator = Accountant(sandbox.connect("admin").await);
+    let agent = Enterprise(sandbox.connect("agent").await);
+    for name in names {
+        let seen = agent.sees(name, v1::State::Released).await;
+        assert_eq!(count(&seen, |fact| matches!(fact, Kind::Released(_))), 1, "{name}");
+        assert_eq!(count(&seen, secured), 1, "{name}");
+    }
+    eventually("every one has its bill", PATIENCE, async || {
+        let request = v1::ListBillsRequest { page_size: 1_000, ..Default::default() };
+        let bills = operator.0.payment().list_bills(request).await.expect("it answers");
+        let count = bills.into_inner().bills.len();
+        if count == names.len() { Ok(()) } else { Err(count) }
+    })
+    .await;
+    let holds = operator.open_holds().await;
+    let held: std::collections::HashSet<&str> =
+        holds.iter().map(|hold| hold.declaration.as_str()).collect();
+    assert_eq!((holds.len(), held.len()), (names.len(), names.len()), "one hold each");
+    operator.finds_no_difference().await;
+    let tax: i64 = holds.iter().map(|hold| hold.amount).sum();
+    assert_eq!(operator.account("TREASURY", v1::Purpose::Revenue).await, tax);
+}
+
+/// Two processes have a payment service each; one is killed in the middle and comes back.
+#[tokio::test]
+async fn two_processes_and_a_kill_lose_and_double_nothing() {
+    let mut first = Sandbox::process(&["--payment", "--payment-service-name", "one"]).await;
+    let second =
+        first.beside(&["--payment", "--no-agencies", "--payment-service-name", "two"]).await;
+    first.may_log_errors = true;
+    let windows = [first.connect("agent").await, second.connect("agent").await];
+    let firm = Accountant(second.connect("enterprise-b").await);
+    let imports = 60;
+    let (names, ()) = tokio::join!(load(&windows, imports), async {
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        firm.deposits(FIRM_B, 5_000).await;
+        first.kill();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        first.spawn();
+        first.ready().await;
+        firm.deposits(FIRM_B, 20_000).await;
+    });
+    assert_eq!(names.len(), imports);
+    books_balance(&second, &names).await;
+}
