@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use domain::clearance::{self, Event, Phase};
-use domain::declaration::Checked;
+use domain::declaration::ValidDeclaration;
 use domain::history::HistoryFact;
 use domain::participant::Stands;
 use domain::principal::Scope;
@@ -18,7 +18,7 @@ use store::request::{Digest, RequestKey, Seen};
 
 use crate::declared_order::OrderKey;
 use crate::row::DeclarationRow;
-use crate::submit::Holder;
+use crate::submit::KeyHolder;
 use crate::transaction::DeclarationTransaction;
 use crate::{Declarations, Error, filing};
 
@@ -29,7 +29,7 @@ pub(crate) struct Amendment {
     pub(crate) id: DeclarationId,
     pub(crate) seen: u32,
     pub(crate) scope: Scope,
-    pub(crate) checked: Checked,
+    pub(crate) checked: ValidDeclaration,
     /// Who is waited for with it.
     pub(crate) required: Stands,
     pub(crate) body: Bytes,
@@ -132,7 +132,7 @@ async fn file(
 fn taken(step: &DeclarationTransaction<'_>, id: DeclarationId) -> Refusal {
     let Some(case) = step.cases.get(&id) else { return Refusal::of(Code::NotFound) };
     let by_now = step.orders.declaration(&OrderKey::of(case)).filter(|by_now| *by_now != id);
-    let row = by_now.and_then(|by_now| step.cases.get(&by_now)).map(Holder::of);
+    let row = by_now.and_then(|by_now| step.cases.get(&by_now)).map(KeyHolder::of);
     let holder = row.as_ref().or_else(|| by_now.and_then(|by_now| step.orders.holder(by_now)));
     let key = format!("ebc.code {} + order_no {}", case.ebc_code, case.order_no);
     match holder {
@@ -149,7 +149,7 @@ fn taken(step: &DeclarationTransaction<'_>, id: DeclarationId) -> Refusal {
 }
 
 /// The first field that makes it another declaration instead of a new version of this one.
-fn identity_changed(case: &DeclarationRow, checked: &Checked) -> Option<&'static str> {
+fn identity_changed(case: &DeclarationRow, checked: &ValidDeclaration) -> Option<&'static str> {
     let d = &checked.declaration;
     [
         ("declaration.ie_flag", case.direction == checked.direction),

@@ -15,7 +15,7 @@ use store::Fault;
 use uuid::Uuid;
 
 use crate::row::{DeclarationRow, phase, stand_column};
-use crate::submit::Holder;
+use crate::submit::KeyHolder;
 
 /// An order of a seller.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,7 +43,7 @@ pub(crate) struct DeclaredOrders {
     /// As they are now.
     now: BTreeMap<OrderKey, Option<DeclarationId>>,
     /// Those that had one before, by their ids.
-    before: HashMap<DeclarationId, Holder>,
+    before: HashMap<DeclarationId, KeyHolder>,
 }
 
 impl DeclaredOrders {
@@ -76,7 +76,7 @@ impl DeclaredOrders {
     }
 
     /// What was known of it when the transaction began; `None` for one of this transaction.
-    pub(crate) fn holder(&self, id: DeclarationId) -> Option<&Holder> {
+    pub(crate) fn holder(&self, id: DeclarationId) -> Option<&KeyHolder> {
         self.before.get(&id)
     }
 
@@ -238,7 +238,7 @@ async fn look(tx: &mut PgConnection, keys: &BTreeSet<OrderKey>) -> Result<Stored
 async fn holders(
     tx: &mut PgConnection,
     ids: &[DeclarationId],
-) -> Result<HashMap<DeclarationId, Holder>, Fault> {
+) -> Result<HashMap<DeclarationId, KeyHolder>, Fault> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -258,7 +258,7 @@ async fn holders(
     rows.into_iter()
         .map(|row| {
             let id = DeclarationId::from_uuid(row.id);
-            let holder = Holder {
+            let holder = KeyHolder {
                 id,
                 declarant_code: row.declarant_code,
                 phase: phase(row.phase)?,

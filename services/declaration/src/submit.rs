@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 use domain::clearance::{Clearance, Phase, Stand};
-use domain::declaration::Checked;
+use domain::declaration::ValidDeclaration;
 use domain::history::HistoryFact;
 use domain::ids::is_given_by_door;
 use domain::refusal::{Code, Refusal};
@@ -32,7 +32,7 @@ use crate::{Declarations, Error, filing};
 pub(crate) struct Submission {
     pub(crate) request_id: RequestId,
     pub(crate) slot: Slot,
-    pub(crate) checked: Checked,
+    pub(crate) checked: ValidDeclaration,
     /// Where it begins: a window that asks the risk rules waits for them.
     pub(crate) clearance: Clearance,
     /// The content as it is kept and sent on.
@@ -115,7 +115,7 @@ fn given_number(principal: &Principal, pre_no: String) -> Result<Option<String>,
 /// What is looked up once for all filings of a transaction.
 pub(crate) struct Lookup {
     /// Who has the own numbers of declarants.
-    holders: HashMap<OwnNumber, Holder>,
+    holders: HashMap<OwnNumber, KeyHolder>,
     /// The day's numbers of the slots.
     numbers: Numbers,
     /// The day in China as eight digits.
@@ -218,7 +218,7 @@ async fn file(
     let id = reserved.unwrap_or_else(|| DeclarationId::new(Uuid::now_v7(), submission.slot)); // see above
     let case = DeclarationRow::filed(id, submission, pre_no.clone(), step.now);
     let before = step.orders.declaration(&order).filter(|before| before.slot() == submission.slot);
-    let own_before = own.and_then(|own| lookup.holders.insert(own, Holder::of(&case)));
+    let own_before = own.and_then(|own| lookup.holders.insert(own, KeyHolder::of(&case)));
     // One that another declarant filed in another slot sees by its order that it gave way.
     let gives_way = before.into_iter().chain(own_before.map(|holder| holder.id));
     for id in gives_way.collect::<BTreeSet<_>>() {
@@ -259,12 +259,12 @@ impl Lookup {
 fn clash(
     step: &DeclarationTransaction<'_>,
     submission: &Submission,
-    known: Option<&Holder>,
+    known: Option<&KeyHolder>,
     id: DeclarationId,
     key: impl Fn() -> String,
 ) -> Result<Option<Refusal>, Fault> {
     // What happened to it in this transaction counts.
-    let now = step.cases.get(&id).map(Holder::of);
+    let now = step.cases.get(&id).map(KeyHolder::of);
     let holder = now.as_ref().or(known);
     let holder =
         holder.ok_or_else(|| Fault::Broken(format!("declaration {id} has an order and no row")))?;
@@ -323,7 +323,7 @@ impl Submission {
 
 /// Who has a business key now.
 #[derive(Debug, Clone)]
-pub(crate) struct Holder {
+pub(crate) struct KeyHolder {
     pub(crate) id: DeclarationId,
     pub(crate) declarant_code: String,
     pub(crate) phase: Phase,
@@ -333,7 +333,7 @@ pub(crate) struct Holder {
     pub(crate) invt_no: Option<String>,
 }
 
-impl Holder {
+impl KeyHolder {
     /// Names it in a refusal: for its own declarant only.
     pub(crate) fn named(&self, refusal: Refusal) -> Refusal {
         let named = refusal
@@ -362,7 +362,7 @@ impl Holder {
 async fn holders(
     tx: &mut PgConnection,
     submissions: &[&Submission],
-) -> Result<HashMap<OwnNumber, Holder>, Fault> {
+) -> Result<HashMap<OwnNumber, KeyHolder>, Fault> {
     let wanted: Vec<OwnNumber> = submissions.iter().filter_map(|it| it.own_number()).collect();
     if wanted.is_empty() {
         return Ok(HashMap::new());
@@ -391,7 +391,7 @@ async fn holders(
             let id = DeclarationId::from_uuid(row.id);
             let (phase, detained) = (phase(row.phase)?, row.detained);
             let (pre_no, invt_no) = (row.pre_no, row.invt_no);
-            Ok((own, Holder { id, declarant_code, phase, detained, pre_no, invt_no }))
+            Ok((own, KeyHolder { id, declarant_code, phase, detained, pre_no, invt_no }))
         })
         .collect()
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// Who has to act on a refusal. One table in `proto::status` turns this into a gRPC code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Act {
+pub enum Responsibility {
     /// The message has to be changed.
     FixMessage,
     /// The state says no.
@@ -183,8 +183,8 @@ impl Code {
 
     /// Number, who acts, and what happened in English and Chinese.
     #[rustfmt::skip]
-    fn entry(self) -> (&'static str, Act, &'static str, &'static str) {
-        use Act::*;
+    fn entry(self) -> (&'static str, Responsibility, &'static str, &'static str) {
+        use Responsibility::*;
         match self {
             Self::Invalid => ("SW-1001", FixMessage, "rules are broken; every broken rule is listed", "申报数据不符合规则，见逐项说明"),
             Self::RequestIdMissing => ("SW-1002", FixMessage, "request_id must be a UUID that the caller made and keeps", "request_id 须为由调用方生成并保存的 UUID"),
@@ -308,7 +308,7 @@ impl Code {
     }
 
     /// Who has to act.
-    pub fn act(self) -> Act {
+    pub fn act(self) -> Responsibility {
         self.entry().1
     }
 
