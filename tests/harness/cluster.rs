@@ -144,7 +144,7 @@ fn url(options: &PgConnectOptions, database: &str) -> String {
 }
 
 /// Services with tables, by their schemas.
-const SERVICES: [&str; 3] = ["declaration", "ceb", "inspection"];
+const SERVICES: [&str; 4] = ["declaration", "ceb", "inspection", "payment"];
 
 /// A database of one journey. It goes with it.
 pub(crate) struct Database(String);

@@ -13,6 +13,7 @@ use domain::refusal::Refusal;
 use domain::{DeclarationId, Slot};
 use proto::memory::{self, Charge};
 use sqlx::PgConnection;
+use store::cipher::Cipher;
 use store::commit_queue::{Reply, Transaction};
 use store::queue::{self, Item};
 use store::request::{RequestKey, Requests};
@@ -53,6 +54,8 @@ impl PaymentCommand {
 #[derive(Debug)]
 pub(crate) struct PaymentWriter {
     pub(crate) clock: Clock,
+    /// Of what waits in queues.
+    pub(crate) cipher: Cipher,
     pub(crate) parameters: &'static Parameters,
     /// Wakes the loop that says things to the declaration service.
     pub(crate) answers: Arc<Notify>,
@@ -154,7 +157,7 @@ impl Transaction for PaymentWriter {
         for command in commands {
             match command {
                 PaymentCommand::Hear(events, behind, reply) => {
-                    queue::enqueue(step.tx, hear::EVENTS, behind).await?;
+                    queue::enqueue(step.tx, &self.cipher, hear::EVENTS, behind).await?;
                     reply.give(hear::hear(&mut step, events)?);
                 }
                 PaymentCommand::Guarantee(change, reply) => {
@@ -172,7 +175,7 @@ impl Transaction for PaymentWriter {
                 }
             }
         }
-        step.write().await
+        step.write(&self.cipher).await
     }
 
     fn publish(&self, wakes: Wakes) {

@@ -99,12 +99,13 @@ pub fn start(sandbox: bool) -> Start {
 }
 
 fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount {
-    let Pools { work, reads, tokens } = parts.pools.clone();
+    let Pools { work, reads, tokens, cipher } = parts.pools.clone();
     let clock = parts.clock.clone();
     let (answers, retries) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (pending, said) = PendingAnswers::new();
     let writer = Arc::new(PaymentWriter {
         clock: clock.clone(),
+        cipher,
         parameters: built_in::parameters(),
         answers: Arc::clone(&answers),
         retries: Arc::clone(&retries),

@@ -20,6 +20,7 @@ use domain::{DeclarationId, RequestId, Slot};
 use prost::Message as _;
 use sqlx::PgConnection;
 use store::Fault;
+use store::cipher::Cipher;
 use store::queue::{self, Item};
 use store::request::Requests;
 use time::OffsetDateTime;
@@ -337,7 +338,7 @@ impl<'t> PaymentTransaction<'t> {
     }
 
     /// Writes everything.
-    pub(crate) async fn write(mut self) -> Result<Wakes, Fault> {
+    pub(crate) async fn write(mut self, cipher: &Cipher) -> Result<Wakes, Fault> {
         self.ledger.write(&mut *self.tx).await?;
         let loaded = |id: &DeclarationId| {
             let found = self.duties.get(id);
@@ -364,7 +365,7 @@ impl<'t> PaymentTransaction<'t> {
                 tries: 0,
             })
             .collect();
-        queue::enqueue(&mut *self.tx, ANSWERS, &says).await?;
+        queue::enqueue(&mut *self.tx, cipher, ANSWERS, &says).await?;
         // Whoever has more than before, and something that waits, including what began to wait just now.
         let waiting = duty_rows::waiting(&mut *self.tx, &self.funded).await?;
         let retries: Vec<Item> = waiting
@@ -381,7 +382,7 @@ impl<'t> PaymentTransaction<'t> {
                 tries: 0,
             })
             .collect();
-        queue::enqueue(&mut *self.tx, RETRIES, &retries).await?;
+        queue::enqueue(&mut *self.tx, cipher, RETRIES, &retries).await?;
         Ok(Wakes { answers: !says.is_empty(), retries: !retries.is_empty() })
     }
 }

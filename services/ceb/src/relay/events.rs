@@ -214,7 +214,8 @@ fn fact(fact: v1::Fact) -> Option<Fact> {
         | Wire::InspectionAnswered(_)
         | Wire::InspectionCancelled(_)
         | Wire::InspectionReopened(_)
-        | Wire::InspectionMoved(_) => return None,
+        | Wire::InspectionMoved(_)
+        | Wire::DutyMoved(_) => return None,
     })
 }
 
