@@ -31,7 +31,7 @@ create table journal (
 );
 
 -- One row a declaration. Narrow, because every verdict rewrites it; no column that changes on the
--- way to release is indexed and half of each page is left free, so that those updates stay in it.
+-- way to release is indexed and most of each page is left free, so that those updates stay in it.
 create table declaration (
     slot smallint not null,
     id uuid not null,
@@ -62,7 +62,11 @@ create table declaration (
     content_position bigint not null,
     -- Positions of all journal entries about it, oldest first.
     positions bigint[] not null,
+    -- Answers of subscribers that had an effect on it, 33 bytes each: the subscriber, its request id, the
+    -- first half of the answer's SHA-256. One under an id that is there has no second effect.
+    answers bytea not null default '',
     primary key (slot, id),
+    constraint declaration_answers_are_whole check (length(answers) % 33 = 0),
     constraint declaration_phase_is_legal check (phase between 1 and 6),
     constraint declaration_stands_are_legal check (translate(stands, '012345678', '') = ''),
     constraint declaration_joint_is_legal check (joint between 0 and 3),
@@ -70,7 +74,7 @@ create table declaration (
     constraint declaration_inspecting_means_open check ((phase = 2) = (joint = 1)),
     -- Released means that everybody who is waited for has cleared.
     constraint declaration_released_means_cleared check (phase <> 3 or translate(stands, '08', '') = '')
-) with (fillfactor = 50);
+) with (fillfactor = 40);
 
 -- Business keys are unique for ever within a declarant, except that a declaration that was rejected,
 -- withdrawn or sent back gives way. Declarants who share a slot know nothing of each other's. The number

@@ -57,17 +57,3 @@ impl Filing {
         Some(Self { kind, declaration, version: filing.version, position: filing.position })
     }
 }
-
-/// What came of an answer of a subscriber, as it is kept: whether it had an effect.
-pub fn encode_decision(applied: bool) -> Vec<u8> {
-    kept::Decision { applied }.encode_to_vec()
-}
-
-/// Reads whether an answer had an effect.
-///
-/// # Errors
-///
-/// When the bytes are no decision, which only a damaged database can cause.
-pub fn decision_applied(bytes: &[u8]) -> Result<bool, prost::DecodeError> {
-    Ok(kept::Decision::decode(bytes)?.applied)
-}

@@ -55,6 +55,11 @@ fn the_guide_of_the_interface_shows_what_is_printed() {
 }
 
 #[test]
+fn the_guide_of_files_of_banks_shows_what_is_printed() {
+    Guide::read("docs/bank-files.md").holds();
+}
+
+#[test]
 fn the_guide_of_taxes_shows_what_is_printed() {
     Guide::read("docs/tax.md").holds();
 }

@@ -21,6 +21,7 @@ mod one_release;
 mod payment;
 mod personal_data;
 mod receipt_order;
+mod reconcile;
 mod refused;
 mod replay;
 mod sites;

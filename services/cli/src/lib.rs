@@ -30,6 +30,7 @@ pub mod options;
 pub mod pay;
 mod problem;
 pub mod read;
+mod reconcile;
 mod report;
 pub mod sandbox;
 pub mod stuck;
@@ -120,16 +121,16 @@ impl Command {
             Self::Ceb(args) => ceb::run(options.means(), args).await,
             Self::Inspect(args) => inspect::run(options.means(), args).await,
             Self::Stuck(args) => stuck::run(&options.session_as("admin").await?, args).await,
-            Self::Pay(args) => pay::run(&options.session().await?, options.format(), args).await,
+            Self::Pay(args) => match args.reconcile() {
+                Some(args) => reconcile::run(options.voice(), args),
+                None => pay::run(&options.session().await?, options.format(), args).await,
+            },
             Self::Verify(args) => verify::run(&options.session_as("admin").await?, args).await,
             Self::Clock(args) => {
                 let session = options.session_as("admin").await?;
                 clock::run(&session, args).await
             }
-            Self::Tax(args) => {
-                let voice = tax::Voice { format: options.format(), language: options.language() };
-                tax::run(voice, &args)
-            }
+            Self::Tax(args) => tax::run(options.voice(), &args),
         }
     }
 }

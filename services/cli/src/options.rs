@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use client::Config;
 
 use crate::ceb::Means;
+use crate::tax::Voice;
 use crate::{Exit, Format, Language, Output, Said, Session, sandbox};
 
 /// What every command takes: where and how to speak, and which window it means.
@@ -105,6 +106,11 @@ impl Options {
 
     fn output(&self) -> Output {
         self.format().output()
+    }
+
+    /// For commands that ask no window.
+    pub(crate) fn voice(&self) -> Voice {
+        Voice { format: self.format(), language: self.language() }
     }
 
     /// How to write, where there are rows.

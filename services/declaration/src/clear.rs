@@ -1,9 +1,10 @@
 //! Answers of agencies become decisions, many at once and safe to repeat. Step 4 of 5.
 //!
 //! The invariant: a state changes only by [`clearance::next`]; a decision has its effect once for
-//! each request id; a release and an order are rows whose key is the declaration. What the risk rules
-//! say has its effect once a version by the state itself, so no request id of it is kept: there is one
-//! for every declaration.
+//! each request id, which is kept in the row that it changes; a release and an order are rows whose key is
+//! the declaration. What had no effect is not kept, and decided again when it comes again. What the risk
+//! rules say has its effect once a version by the state itself, so no request id of it is kept: there is
+//! one for every declaration.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,16 +16,15 @@ use domain::participant::Participant;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, OrderId, ReleaseId, Slot, limits};
 use prost::Message as _;
-use proto::stored::{decision_applied, encode_decision};
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 use store::Fault;
 use store::column::integer;
 use store::numbers::{CHINA, use_numbers};
-use store::request::{Digest, RequestKey, Seen};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::answers::{Digest, Seen};
 use crate::row::{DeclarationRow, Order};
 use crate::transaction::DeclarationTransaction;
 
@@ -57,29 +57,17 @@ async fn once(
     if !decision.is_kept() {
         return decide(step, case, decision, numbers).await;
     }
-    let (key, digest) = (key(decision), digest(decision));
-    match step.requests.seen(&key, &digest) {
+    let (by, request, digest) = (decision.by, decision.request, digest(decision));
+    match case.answers.seen(by, request, &digest) {
         Seen::New => {}
-        Seen::Same(outcome) => {
-            let applied = decision_applied(outcome).map_err(|error| {
-                Fault::Broken(format!("a kept decision cannot be read: {error}"))
-            })?;
-            return Ok(Ok(if applied { Decided::Duplicate } else { Decided::Ignored }));
-        }
-        Seen::Other(_) => return Ok(Err(Refusal::of(Code::RequestIdReused))),
+        Seen::Same => return Ok(Ok(Decided::Duplicate)),
+        Seen::Other => return Ok(Err(Refusal::of(Code::RequestIdReused))),
     }
     let answer = decide(step, case, decision, numbers).await?;
-    if let Ok(decided) = answer {
-        let applied = decided != Decided::Ignored;
-        step.requests.keep(key, digest, encode_decision(applied));
+    if matches!(answer, Ok(Decided::Applied)) {
+        case.answers.keep(by, request, &digest);
     }
     Ok(answer)
-}
-
-/// Of the request of a decision: every subscriber makes up its own ids.
-pub(crate) fn key(decision: &Decision) -> RequestKey {
-    let (slot, id) = (decision.declaration.slot(), decision.request);
-    RequestKey { slot, id, caller: decision.by.row().name.to_owned() }
 }
 
 async fn decide(
@@ -281,7 +269,10 @@ pub(crate) async fn look_up(
 
 /// To tell a repetition from another decision under the same request id.
 fn digest(decision: &Decision) -> Digest {
-    Sha256::digest(proto::exchange::answer(decision).encode_to_vec()).into()
+    let whole: [u8; 32] = Sha256::digest(proto::exchange::answer(decision).encode_to_vec()).into();
+    let mut digest = Digest::default();
+    digest.copy_from_slice(&whole[..16]);
+    digest
 }
 
 /// State of an order as it is kept.

@@ -62,7 +62,8 @@ impl DeclarationCommand {
             Self::Submit(submission, _) => Some(submission.key()),
             Self::Amend(amendment, _) => of(amendment.id, amendment.request_id),
             Self::Withdraw(withdrawal, _) => of(withdrawal.id, withdrawal.request_id),
-            Self::Decide(decision, _) => decision.is_kept().then(|| clear::key(decision)),
+            // Its row keeps it.
+            Self::Decide(..) => None,
         }
     }
 
@@ -166,8 +167,7 @@ async fn with_repeated(
     if requests.are_new() {
         return Ok(cases);
     }
-    let filings = commands.iter().filter(|it| !matches!(it, DeclarationCommand::Decide(..)));
-    let keys = filings.filter_map(|command| command.request(&cases));
+    let keys = commands.iter().filter_map(|command| command.request(&cases));
     for outcome in keys.filter_map(|key| requests.outcome(&key)) {
         let declaration = filing::read(outcome)?.declaration;
         if !cases.contains_key(&declaration) {

@@ -6,6 +6,7 @@
 //! [`relay`] has what agencies hear and say.
 
 mod amend;
+mod answers;
 mod calls;
 mod clear;
 mod commit;

@@ -120,6 +120,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::answers::Answers;
 
     const SLOT: i16 = 7;
 
@@ -146,6 +147,7 @@ mod tests {
             current: true,
             clearance: Clearance::filed(Stands::default()),
             content_position: 1,
+            answers: Answers::default(),
             added: vec![1],
             order: None,
         }

@@ -11,6 +11,7 @@ use store::Fault;
 use store::column::{self, integer, number};
 use time::OffsetDateTime;
 
+use crate::answers::Answers;
 use crate::submit::Submission;
 
 /// One declaration while it is being worked on.
@@ -34,6 +35,8 @@ pub(crate) struct DeclarationRow {
     pub(crate) current: bool,
     pub(crate) clearance: Clearance,
     pub(crate) content_position: i64,
+    /// Answers of subscribers that had an effect on it.
+    pub(crate) answers: Answers,
     /// Positions added by this transaction.
     pub(crate) added: Vec<i64>,
     /// The order, when there is one and it was needed.
@@ -74,6 +77,7 @@ impl DeclarationRow {
             current: true,
             clearance: *clearance,
             content_position: 0,
+            answers: Answers::default(),
             added: Vec::new(),
             order: None,
         }
@@ -93,7 +97,8 @@ pub(crate) async fn load(
     let rows = sqlx::query!(
         r#"select d.id, declarant_code, ebc_code, order_no, cop_no, logistics_no, direction,
                   trade_mode, customs_code, pre_no, invt_no, filed_time, national, current, version,
-                  round, phase, stands, joint, content_position, o.order_id as "order_id?", o.findings as "findings?"
+                  round, phase, stands, joint, content_position, answers,
+                  o.order_id as "order_id?", o.findings as "findings?"
            from unnest($1::smallint[], $2::uuid[]) as wanted (slot, id)
            join declaration d on d.slot = wanted.slot and d.id = wanted.id
            left join joint_inspection o
@@ -134,6 +139,7 @@ pub(crate) async fn load(
                     current: row.current,
                     clearance,
                     content_position: row.content_position,
+                    answers: Answers::read(row.answers)?,
                     added: Vec::new(),
                     order,
                 },
@@ -209,19 +215,20 @@ pub(crate) async fn update(tx: &mut PgConnection, cases: &[&DeclarationRow]) -> 
     let modes: Vec<&str> = cases.iter().map(|c| c.trade_mode.as_str()).collect();
     let houses: Vec<&str> = cases.iter().map(|c| c.customs_code.as_str()).collect();
     let way_bills: Vec<&str> = cases.iter().map(|c| c.logistics_no.as_str()).collect();
+    let answers: Vec<&[u8]> = cases.iter().map(|c| c.answers.column()).collect();
     let states = States::of(cases)?;
     sqlx::query!(
         "update declaration d
          set invt_no = now.invt_no, version = now.version, round = now.round, phase = now.phase,
              stands = now.stands, joint = now.joint, content_position = now.content_position,
              trade_mode = now.trade_mode, customs_code = now.customs_code,
-             logistics_no = now.logistics_no,
+             logistics_no = now.logistics_no, answers = now.answers,
              positions = d.positions || now.added::bigint[]
          from unnest($1::smallint[], $2::uuid[], $3::text[], $4::int[], $5::int[], $6::smallint[],
                      $7::text[], $8::smallint[], $9::bigint[], $10::text[], $11::text[],
-                     $12::text[], $13::text[])
+                     $12::text[], $13::text[], $14::bytea[])
               as now (slot, id, invt_no, version, round, phase, stands, joint, content_position,
-                      trade_mode, customs_code, logistics_no, added)
+                      trade_mode, customs_code, logistics_no, added, answers)
          where d.slot = now.slot and d.id = now.id",
         &slots,
         &ids,
@@ -236,6 +243,7 @@ pub(crate) async fn update(tx: &mut PgConnection, cases: &[&DeclarationRow]) -> 
         &houses as &[&str],
         &way_bills as &[&str],
         &states.added,
+        &answers as &[&[u8]],
     )
     .execute(tx)
     .await?;

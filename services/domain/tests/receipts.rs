@@ -36,7 +36,7 @@ fn one_many_part_and_combined() {
         receipt("5", 7, &[]),
     ];
     is(
-        groups(&orders, &receipts, 3),
+        groups(&orders, &receipts, |_| 3),
         &[
             (&["1"], &["A"], Outcome::Paid { fee: 0 }),
             (&["2", "3"], &["B", "C"], Outcome::Paid { fee: 5 }),
@@ -67,11 +67,11 @@ fn the_tolerance_is_for_each_receipt_and_not_for_too_much() {
             .zip(amounts)
             .map(|(line, amount)| receipt(line, *amount, &["A"]))
             .collect();
-        let found = groups(&orders, &receipts, 3);
+        let found = groups(&orders, &receipts, |_| 3);
         assert_eq!(found.iter().map(|g| g.outcome).collect::<Vec<_>>(), [expected], "{amounts:?}");
     }
     let euros = BankLine { currency: Currency::Eur, ..receipt("1", 100, &["A"]) };
-    is(groups(&orders, &[euros], 3), &[(&["1"], &["A"], Outcome::CurrencyDiffers)]);
+    is(groups(&orders, &[euros], |_| 3), &[(&["1"], &["A"], Outcome::CurrencyDiffers)]);
 }
 
 proptest! {
@@ -88,7 +88,7 @@ proptest! {
             let nos: Vec<_> = nos.iter().map(String::as_str).collect();
             receipt(&at.to_string(), *amount, &nos)
         }).collect();
-        let found = groups(&orders, &receipts, 0);
+        let found = groups(&orders, &receipts, |_| 0);
         let lines: Vec<_> = found.iter().flat_map(|group| &group.lines).collect();
         let order_nos: Vec<_> = found.iter().flat_map(|group| &group.order_nos).collect();
         prop_assert_eq!(lines.len(), receipts.len());

@@ -69,7 +69,7 @@ pub(super) fn unwrapped(bytes: &[u8]) -> Result<(Vec<u8>, Option<String>), Vec<F
 }
 
 /// The bytes without compression, or why that is not possible.
-pub(super) fn plain(bytes: &[u8]) -> Result<Vec<u8>, String> {
+pub(crate) fn plain(bytes: &[u8]) -> Result<Vec<u8>, String> {
     if !bytes.starts_with(&GZIP) {
         return Ok(bytes.to_vec());
     }

@@ -49,6 +49,18 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("A sample was taken", "取样"),
     ("A sample went to a laboratory", "样品送检"),
+    (
+        "A statement is camt.053, or a spreadsheet (CSV) with the columns account, statement, \
+         booked, currency and amount, and perhaps charges, reference, end_to_end, party and \
+         text; notices (camt.054) are taken too, but not beside statements, which tell the same \
+         entries again. Several statements are one: what comes twice counts once, and two equal \
+         bookings of a day are two. Receipts are matched by the order numbers in their texts. \
+         The exit code is 1 when something does not match",
+        "对账单为camt.053，或含account、statement、booked、currency、amount列的表格（CSV），可\
+         另有charges、reference、end_to_end、party、text列；也接受动账通知（camt.054），但不与\
+         对账单同用，因对账单会再次列出同一分录。多份对账单合并处理：重复的只计一次，同日两笔\
+         相同的入账计两笔。按附言中的订单编号匹配。有未匹配的内容时退出码为1",
+    ),
     ("A window other than the sandbox: host:port", "沙箱以外的单一窗口，主机:端口"),
     ("About this declaration only", "仅与该清单有关的"),
     (
@@ -340,6 +352,11 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "List what was sent, newest first. Every filter that is set must hold",
         "列出已发送的单证，最新在前；各条件须同时满足",
+    ),
+    (
+        "Match the statement of a bank with expected receipts: partial and combined ones, fees, \
+         and why something does not match. Asks no window",
+        "将银行对账单与应收款核对：部分收款、合并收款、手续费，以及未匹配的原因。不连接单一窗口",
     ),
     (
         "Lodge money on a guarantee account: by the operator; in a sandbox by the firm itself",
@@ -652,6 +669,10 @@ pub const TEXTS: &[(&str, &str)] = &[
          TLS",
         "在临时目录启动自己的窗口和模拟机关，以数据流和单次调用申报；全部持久保存，并使用双向TLS",
     ),
+    (
+        "Statements of the bank (camt.053, camt.054 or CSV), plain or .gz; `-` is standard input",
+        "银行对账单（camt.053、camt.054或CSV），可为.gz；“-”为标准输入",
+    ),
     ("Streams that carry them", "承载它们的数据流数"),
     (
         "Stuck items: what a service could not handle after a few tries and set aside",
@@ -802,6 +823,15 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Watch a folder: send what is put there, and write the receipts beside it",
         "监视文件夹：发送放入的文件，回执写在旁边",
+    ),
+    (
+        "What banks may keep of each receipt without a word, in main units of its currency",
+        "每笔收款允许银行扣收而不另作说明的金额，以该币种主单位计",
+    ),
+    (
+        "What is expected: CSV with the columns order_no, currency and amount, or a list of such \
+         objects as JSON",
+        "应收款：含order_no、currency、amount列的CSV，或由此类对象组成的JSON列表",
     ),
     (
         "What counted until then: YYYY-MM-DD (midnight in China) or RFC 3339 [default: now]",

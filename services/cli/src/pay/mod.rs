@@ -9,6 +9,8 @@ use domain::rules::{FEN_E5, decimal};
 use proto::v1;
 use tonic::{Response, Status};
 
+use super::reconcile::{self, Reconcile};
+use super::tax::Voice;
 use super::{Exit, Format, Language, Session};
 
 /// Payment (支付): accounts, what is held, the duty of imports, and tax bills.
@@ -16,6 +18,7 @@ use super::{Exit, Format, Language, Session};
 #[command(after_help = "\
 Money:  accounts, balance, entries, holds, deposit, credit-line
 Duty:   duties, duty, bills, bill
+Bank:   reconcile
 
 Who calls is chosen with --as, for example --as enterprise-a; docs/payment.md is the guide.")]
 pub struct Pay {
@@ -35,6 +38,14 @@ enum Verb {
     Duty(duty::Duty),
     Bills(duty::Bills),
     Bill(duty::Bill),
+    Reconcile(Reconcile),
+}
+
+impl Pay {
+    /// The one verb that works on files and asks no window.
+    pub(super) fn reconcile(&self) -> Option<&Reconcile> {
+        if let Verb::Reconcile(args) = &self.verb { Some(args) } else { None }
+    }
 }
 
 /// Does what the verb says.
@@ -55,6 +66,9 @@ pub(super) async fn run(session: &Session, format: Format, args: Pay) -> anyhow:
         Verb::Duty(args) => duty::duty(teller, args).await,
         Verb::Bills(args) => duty::bills(teller, args).await,
         Verb::Bill(args) => duty::bill(teller, args).await,
+        Verb::Reconcile(args) => {
+            reconcile::run(Voice { format, language: session.language }, &args)
+        }
     };
     session.settle(ended)
 }

@@ -63,36 +63,61 @@ pub struct Group {
     pub outcome: Outcome,
 }
 
-/// Groups receipts and orders. The tolerance is in the minor unit, for each receipt of a group.
-pub fn groups(receivables: &[Receivable], receipts: &[BankLine], tolerance: i64) -> Vec<Group> {
+/// Groups receipts and orders. The tolerance is in the minor unit of a currency, for each receipt of a
+/// group.
+pub fn groups(
+    receivables: &[Receivable],
+    receipts: &[BankLine],
+    tolerance: impl Fn(Currency) -> i64,
+) -> Vec<Group> {
     let orders: BTreeMap<_, _> = receivables.iter().map(|r| (r.order_no.as_str(), r)).collect();
-    let mut open: Vec<(BTreeSet<&str>, Vec<&BankLine>)> =
-        orders.keys().map(|order_no| (BTreeSet::from([*order_no]), Vec::new())).collect();
+    let places: BTreeMap<_, _> = orders.keys().copied().zip(0_usize..).collect();
+    // Each order points to another one of its group; the first one of a group to itself.
+    let mut same: Vec<usize> = (0..orders.len()).collect();
+    let mut strangers = Vec::new();
+    let mut paying = Vec::new();
     for receipt in receipts {
-        let names = |order_no: &&str| receipt.order_nos.iter().any(|named| named == order_no);
-        let (joined, rest): (Vec<_>, Vec<_>) =
-            open.into_iter().partition(|(order_nos, _)| order_nos.iter().any(&names));
-        open = rest;
-        let mut group = (BTreeSet::new(), vec![receipt]);
-        for (order_nos, receipts) in joined {
-            group.0.extend(order_nos);
-            group.1.extend(receipts);
+        let known = receipt.order_nos.iter().filter_map(|named| places.get(named.as_str()));
+        let known: Vec<usize> = known.copied().collect();
+        let Some(one) = known.first() else {
+            strangers.push((Vec::new(), vec![receipt]));
+            continue;
+        };
+        for other in &known {
+            let (first, second) = (first_of(&mut same, *one), first_of(&mut same, *other));
+            same[second] = first;
         }
-        open.push(group);
+        paying.push((*one, receipt));
     }
-    let group = |(order_nos, receipts): (BTreeSet<&str>, Vec<&BankLine>)| {
-        let due: Vec<&Receivable> =
-            order_nos.iter().filter_map(|no| orders.get(no).copied()).collect();
-        Group {
-            outcome: outcome(&due, &receipts, tolerance),
-            lines: receipts.iter().map(|receipt| receipt.line.clone()).collect(),
-            order_nos: order_nos.into_iter().map(str::to_owned).collect(),
-        }
+    let mut found = BTreeMap::<usize, (Vec<&Receivable>, Vec<&BankLine>)>::new();
+    for (place, order) in orders.values().enumerate() {
+        found.entry(first_of(&mut same, place)).or_default().0.push(order);
+    }
+    for (place, receipt) in paying {
+        found.entry(first_of(&mut same, place)).or_default().1.push(receipt);
+    }
+    let group = |(due, receipts): (Vec<&Receivable>, Vec<&BankLine>)| Group {
+        outcome: outcome(&due, &receipts, &tolerance),
+        lines: receipts.iter().map(|receipt| receipt.line.clone()).collect(),
+        order_nos: due.iter().map(|order| order.order_no.clone()).collect(),
     };
-    open.into_iter().map(group).collect()
+    found.into_values().chain(strangers).map(group).collect()
 }
 
-fn outcome(due: &[&Receivable], receipts: &[&BankLine], tolerance: i64) -> Outcome {
+/// The first order of a group; the way to it gets shorter.
+fn first_of(same: &mut [usize], mut place: usize) -> usize {
+    while same[place] != place {
+        same[place] = same[same[place]];
+        place = same[place];
+    }
+    place
+}
+
+fn outcome(
+    due: &[&Receivable],
+    receipts: &[&BankLine],
+    tolerance: impl Fn(Currency) -> i64,
+) -> Outcome {
     if due.is_empty() {
         return Outcome::OrderUnknown;
     }
@@ -104,7 +129,8 @@ fn outcome(due: &[&Receivable], receipts: &[&BankLine], tolerance: i64) -> Outco
     let owed = sum(due.iter().map(|order| order.amount));
     let paid = sum(receipts.iter().map(|receipt| receipt.amount));
     let count = i64::try_from(receipts.len()).ok();
-    let allowed = count.and_then(|count| tolerance.checked_mul(count));
+    let tolerance = due.first().map(|order| tolerance(order.currency));
+    let allowed = count.zip(tolerance).and_then(|(count, each)| each.checked_mul(count));
     let (Some(owed), Some(paid), Some(allowed)) = (owed, paid, allowed) else {
         return Outcome::Amount;
     };
