@@ -28,6 +28,9 @@ use uuid::Uuid;
 
 use crate::database::{Database, cipher};
 
+/// Tables of a service, for those that every service has.
+static TABLES: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/declaration");
+
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Decides when it is let.

@@ -22,6 +22,9 @@ use uuid::Uuid;
 
 use crate::database::{Database, cipher};
 
+/// Tables of a service, for those that every service has.
+static TABLES: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/declaration");
+
 /// Long enough for everything here.
 const PATIENCE: Duration = Duration::from_secs(60);
 const LETTERS: &str = "letters";
