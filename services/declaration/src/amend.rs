@@ -3,7 +3,7 @@
 //! The invariant: a version follows the one that the caller saw, once for each request id.
 
 use bytes::Bytes;
-use domain::clearance::{self, Event};
+use domain::clearance::{self, Event, Phase};
 use domain::declaration::Checked;
 use domain::history::HistoryFact;
 use domain::participant::Stands;
@@ -16,8 +16,9 @@ use sha2::{Digest as _, Sha256};
 use store::Fault;
 use store::request::{Digest, RequestKey, Seen};
 
+use crate::declared_order::OrderKey;
 use crate::row::DeclarationRow;
-use crate::submit::holder;
+use crate::submit::Holder;
 use crate::transaction::DeclarationTransaction;
 use crate::{Declarations, Error, filing};
 
@@ -97,12 +98,12 @@ async fn file(
     let Some(case) = step.cases.get_mut(&id) else {
         return Ok(Err(Refusal::of(Code::NotFound).with("name", id.name())));
     };
-    if !case.current {
-        // Another declaration has its order by now: amended, there would be two for one order.
-        let keys = format!("order_no {}", case.order_no);
-        let taken = Refusal::of(Code::BusinessKeyTaken).with("key", keys);
-        let holder = holder(step.tx, case).await?;
-        return Ok(Err(holder.map_or(taken.clone(), |holder| holder.named(taken))));
+    let order = OrderKey::of(case);
+    let has_order =
+        case.clearance.phase != Phase::Rejected || step.orders.declaration(&order) == Some(id);
+    if !case.current || !has_order {
+        // Another declaration has its order or its number by now: amended, there would be two for one.
+        return Ok(Err(taken(step, id)));
     }
     let Amendment { seen, required, .. } = *amendment;
     let next = clearance::next(case.clearance, Event::Amend { seen, required });
@@ -125,6 +126,26 @@ async fn file(
     let done = (FilingKind::Amend, position);
     filing::keep(step, (key, amendment.digest), done, (id, then.version));
     Ok(Ok(then.version))
+}
+
+/// What another declaration took while this one had ended: named where it is of the same declarant.
+fn taken(step: &DeclarationTransaction<'_>, id: DeclarationId) -> Refusal {
+    let Some(case) = step.cases.get(&id) else { return Refusal::of(Code::NotFound) };
+    let by_now = step.orders.declaration(&OrderKey::of(case)).filter(|by_now| *by_now != id);
+    let row = by_now.and_then(|by_now| step.cases.get(&by_now)).map(Holder::of);
+    let holder = row.as_ref().or_else(|| by_now.and_then(|by_now| step.orders.holder(by_now)));
+    let key = format!("ebc.code {} + order_no {}", case.ebc_code, case.order_no);
+    match holder {
+        Some(holder) if holder.declarant_code == case.declarant_code => {
+            holder.named(Refusal::of(Code::BusinessKeyTaken).with("key", key))
+        }
+        Some(_) => Refusal::of(Code::OrderDeclared).with("key", key),
+        // Its own number: that of the declaration that has it is found by it.
+        None => Refusal::of(Code::BusinessKeyTaken).with(
+            "key",
+            format!("declarant.code {} + cop_no {}", case.declarant_code, case.cop_no),
+        ),
+    }
 }
 
 /// The first field that makes it another declaration instead of a new version of this one.

@@ -55,7 +55,8 @@ impl Declarations {
     ) -> Result<v1::SubmitResponse, Error> {
         let v1::SubmitRequest { request_id, declaration, validate_only, pre_no } = request;
         let (principal, asked) = (&*call.principal, (request_id.as_str(), pre_no));
-        let submission = submit::parse(self, principal, asked, declaration, call.trace.clone())?;
+        let about = (validate_only, call.trace.clone());
+        let submission = submit::parse(self, principal, asked, declaration, about)?;
         let checked = &submission.checked;
         let warnings = warnings(&checked.warnings);
         // The national door files for many firms: each has its own turn.

@@ -117,15 +117,16 @@ impl Transaction for DeclarationWriter {
         let (now, with) = (self.clock.now(), (tx, self.tail.cipher()));
         let mut step = DeclarationTransaction::new(with, now, heads, cases, requests);
 
-        let (mut submissions, mut decisions) = (Vec::new(), Vec::new());
+        let (mut submissions, mut decisions, mut amended) = (Vec::new(), Vec::new(), Vec::new());
         for command in commands {
             match command {
                 DeclarationCommand::Submit(submission, _) => submissions.push(&**submission),
                 DeclarationCommand::Decide(decision, _) => decisions.push(decision),
-                DeclarationCommand::Amend(..) | DeclarationCommand::Withdraw(..) => {}
+                DeclarationCommand::Amend(amendment, _) => amended.push(amendment.id),
+                DeclarationCommand::Withdraw(..) => {}
             }
         }
-        let mut lookup = submit::look_up(&mut step, &submissions).await?;
+        let mut lookup = submit::look_up(&mut step, &submissions, &amended).await?;
         let mut numbers = clear::look_up(&mut step, &decisions).await?;
         for command in commands {
             match command {

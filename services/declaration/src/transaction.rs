@@ -19,6 +19,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::clear;
+use crate::declared_order::DeclaredOrders;
 use crate::open_declarations::Rows;
 use crate::row::{self, DeclarationRow, phase_column};
 
@@ -34,6 +35,7 @@ pub(crate) struct DeclarationTransaction<'t> {
     pending: BTreeMap<DeclarationId, Pending>,
     entries: Vec<Entry>,
     pub(crate) requests: Requests,
+    pub(crate) orders: DeclaredOrders,
     pub(crate) clearing: clear::Writes,
 }
 
@@ -71,6 +73,7 @@ impl<'t> DeclarationTransaction<'t> {
             pending: BTreeMap::new(),
             entries: Vec::new(),
             requests,
+            orders: DeclaredOrders::default(),
             clearing: clear::Writes::default(),
         }
     }
@@ -179,6 +182,7 @@ impl<'t> DeclarationTransaction<'t> {
             .partition(|case| self.filed.contains(&case.id));
         row::insert(self.tx, &new).await?;
         row::update(self.tx, &changed).await?;
+        self.orders.write(self.tx).await?;
         self.requests.write(self.tx, self.now).await?;
         self.clearing.write(self.tx, self.now).await?;
         self.heads.append(self.tx, self.cipher, &self.entries).await?;

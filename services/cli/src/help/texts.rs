@@ -370,10 +370,6 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Messages or envelopes, plain or .gz; `-` is standard input",
         "报文或信封，原文或.gz；- 为标准输入",
     ),
-    (
-        "Money:  accounts, balance, entries, holds, deposit, credit-line\nDuty:   duties, duty, bills, bill",
-        "资金：accounts、balance、entries、holds、deposit、credit-line\n税款：duties、duty、bills、bill",
-    ),
     ("Move the time forward by this long", "将时间向前调整一段时长"),
     ("Move the time forward to this one", "将时间向前调整至指定时刻"),
     (
@@ -889,10 +885,6 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Which one", "哪一个"),
     ("Which version [default: the newest that was assessed]", "哪个版本 [默认：最近评估的版本]"),
-    (
-        "Who calls is chosen with --as, for example --as enterprise-a; docs/payment.md is the guide",
-        "以 --as 选择调用方，例如 --as enterprise-a；指南见 docs/payment.md",
-    ),
     ("Who calls, among the callers of the sandbox", "以沙箱中的哪个调用方身份"),
     ("Who cannot come", "何人不能到场"),
     ("Who took it", "何人取样"),
