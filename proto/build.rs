@@ -151,7 +151,7 @@ fn texts(schema: &FileDescriptorSet) -> Result<String, Box<dyn std::error::Error
         }
         let exempt = EXEMPT.contains(&name.as_str());
         writeln!(code, "impl crate::text::Texts for {} {{", rust_type(&name))?;
-        writeln!(code, "fn texts(&self, reader: &mut crate::text::Reader) {{")?;
+        writeln!(code, "fn texts(&self, reader: &mut crate::text::TextReader) {{")?;
         writeln!(code, "let _ = reader;")?;
         for field in message.field.iter().filter(|_| !exempt) {
             read_field(&mut code, &name, message, field)?;

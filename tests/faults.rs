@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use domain::DeclarationId;
 use futures::StreamExt as _;
 use proto::ceb::Document;
-use proto::stored::{Filing, FilingKind};
+use proto::stored::{FilingKind, FilingRecord};
 use proto::v1::{self, fact::Kind};
 use sqlx::PgConnection;
 use tonic::{Response, Status};
@@ -218,7 +218,7 @@ async fn submissions(database: &mut PgConnection) -> Vec<(Uuid, DeclarationId)> 
     let kept: Vec<(Uuid, Vec<u8>)> =
         sqlx::query_as(FILINGS).fetch_all(database).await.expect("the table is there");
     let filings = kept.into_iter().filter_map(|(request, outcome)| {
-        let filing = Filing::decode(&outcome).expect("a filing");
+        let filing = FilingRecord::decode(&outcome).expect("a filing");
         (filing.kind == FilingKind::Submit).then_some((request, filing.declaration))
     });
     filings.collect()

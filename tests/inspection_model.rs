@@ -9,17 +9,17 @@ use std::collections::HashMap;
 
 use domain::clearance::Agency::{self, Customs, Quarantine};
 use domain::inspection::appointment::{By, TimeWindow};
-use domain::inspection::finding::{Disposal, Finding, FindingKey, FoundResult};
+use domain::inspection::finding::{Disposal, ExaminationFinding, FindingKey, FoundResult};
 use domain::inspection::order::{
-    Act, Appointment, Attendance, Event, Fact, Instruction, InstructionKey, Method, Order, Sample,
-    Stage, Treatment, next,
+    Appointment, Attendance, Instruction, InstructionKey, JointOrder, Method, OrderEvent,
+    OrderFact, Sample, SiteAct, Stage, Treatment, next,
 };
 use domain::refusal::Refusal;
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Property};
 use time::Duration;
 use time::macros::datetime;
 
-type Next = fn(&Order, &Event) -> Result<(Order, Vec<Fact>), Refusal>;
+type Next = fn(&JointOrder, &OrderEvent) -> Result<(JointOrder, Vec<OrderFact>), Refusal>;
 
 /// What is tried, and how much of it.
 #[derive(Debug, Clone)]
@@ -55,13 +55,13 @@ enum Promise {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct World {
-    order: Order,
+    order: JointOrder,
     /// Of the declaration.
     version: u32,
     /// The end of this version was not heard of yet.
     ended: Option<u32>,
     told: News,
-    copy: Option<Event>,
+    copy: Option<OrderEvent>,
     /// Orders that were opened and did not fall away, and of their examinations those that are open.
     orders: i8,
     open: i8,
@@ -73,7 +73,7 @@ struct World {
 #[derive(Debug, Clone, PartialEq)]
 enum Step {
     Tell,
-    Do { event: Event, keep: bool },
+    Do { event: OrderEvent, keep: bool },
     RejectAndAmend,
     HearOfEnd,
     Copy,
@@ -84,7 +84,7 @@ fn key(agency: Agency) -> InstructionKey {
     InstructionKey { agency, id: "look".into() }
 }
 
-fn demand(agency: Agency, version: u32) -> Event {
+fn demand(agency: Agency, version: u32) -> OrderEvent {
     let instruction = Instruction {
         key: key(agency),
         text: String::new(),
@@ -93,11 +93,16 @@ fn demand(agency: Agency, version: u32) -> Event {
         method: Method::Manual,
         sampling: agency == Quarantine,
     };
-    Event::Demand { agency, version, instructions: vec![instruction] }
+    OrderEvent::Demand { agency, version, instructions: vec![instruction] }
 }
 
-fn finding(agency: Agency, sample: Option<&str>, result: FoundResult, officer: &str) -> Finding {
-    Finding {
+fn finding(
+    agency: Agency,
+    sample: Option<&str>,
+    result: FoundResult,
+    officer: &str,
+) -> ExaminationFinding {
+    ExaminationFinding {
         key: FindingKey { instruction: key(agency), gnum: 0, sample: sample.map(str::to_owned) },
         result,
         method: Method::Manual,
@@ -109,25 +114,25 @@ fn finding(agency: Agency, sample: Option<&str>, result: FoundResult, officer: &
 }
 
 /// What the site may do, each examination with an officer of its own.
-fn acts(news: News) -> Vec<Act> {
+fn acts(news: News) -> Vec<SiteAct> {
     let start = datetime!(2026-11-25 09:00 +8);
     let window = TimeWindow { start, end: start + Duration::hours(1) };
     let officer = if news.examination == 1 { "A" } else { "B" };
     let sample =
         Sample { id: "S".into(), instruction: key(Quarantine), gnum: 0, officer: officer.into() };
-    let report = |finding| Act::Report { findings: vec![finding] };
+    let report = |finding| SiteAct::Report { findings: vec![finding] };
     vec![
-        Act::Appoint {
+        SiteAct::Appoint {
             seen: news.appointments,
             appointment: Appointment { place: "P".into(), window },
             by: By::Site,
         },
-        Act::NoShow { seen: news.appointments, at: start + Duration::hours(1) },
-        Act::Assign { officers: [officer.to_owned()].into() },
-        Act::Present { attendance: Attendance::Declarant },
-        Act::Examine { method: Method::Manual, officer: officer.into() },
-        Act::Take { sample },
-        Act::Send { sample: "S".into(), laboratory: "L".into() },
+        SiteAct::NoShow { seen: news.appointments, at: start + Duration::hours(1) },
+        SiteAct::Assign { officers: [officer.to_owned()].into() },
+        SiteAct::Present { attendance: Attendance::Declarant },
+        SiteAct::Examine { method: Method::Manual, officer: officer.into() },
+        SiteAct::Take { sample },
+        SiteAct::Send { sample: "S".into(), laboratory: "L".into() },
         report(finding(Customs, None, FoundResult::LabPending, officer)),
         report(finding(Customs, None, FoundResult::Conform, officer)),
         report(finding(Quarantine, Some("S"), FoundResult::QuarantineFail, "L")),
@@ -141,7 +146,7 @@ fn is_found(stage: Stage) -> bool {
 impl World {
     fn begin() -> Self {
         Self {
-            order: Order::none(),
+            order: JointOrder::none(),
             version: 1,
             ended: None,
             told: News { version: 0, examination: 1, appointments: 0 },
@@ -163,7 +168,7 @@ impl World {
     }
 
     /// An event arrives, and the step is judged. False: refused.
-    fn commit(&mut self, next: Next, event: &Event) -> bool {
+    fn commit(&mut self, next: Next, event: &OrderEvent) -> bool {
         let Ok((then, facts)) = next(&self.order, event) else { return false };
         let now = std::mem::replace(&mut self.order, then);
         let then = self.order.clone();
@@ -172,39 +177,39 @@ impl World {
         self.promise(Promise::NoEffectTwice, again);
         for fact in &facts {
             match fact {
-                Fact::Ordered(_) => {
+                OrderFact::Ordered(_) => {
                     self.orders += 1;
                     self.open += 1;
                     self.reopened |= now.stage != Stage::None;
                 }
-                Fact::Objected => self.open += 1,
-                Fact::Cancelled => {
+                OrderFact::Objected => self.open += 1,
+                OrderFact::Cancelled => {
                     self.orders -= 1;
                     self.open -= 1;
                 }
-                Fact::Completed => self.open -= 1,
-                Fact::Answered(_) => self.answered_late = true,
+                OrderFact::Completed => self.open -= 1,
+                OrderFact::Answered(_) => self.answered_late = true,
                 _ => {}
             }
         }
         match event {
-            Event::Demand { agency, .. } => {
+            OrderEvent::Demand { agency, .. } => {
                 let kept = then.has(*agency) || then.late.contains_key(&key(*agency));
                 self.promise(Promise::NoDemandLost, kept);
             }
-            Event::Site { version, examination, .. } => {
+            OrderEvent::Site { version, examination, .. } => {
                 let of_this = (*version, *examination) == (now.version, now.examination);
                 self.promise(Promise::OfThisExamination, of_this);
             }
-            Event::Object { .. }
-            | Event::Reopened { .. }
-            | Event::Dispose { .. }
-            | Event::Treated { .. }
-            | Event::Close { .. }
-            | Event::Cancel { .. } => {}
+            OrderEvent::Object { .. }
+            | OrderEvent::Reopened { .. }
+            | OrderEvent::Dispose { .. }
+            | OrderEvent::Treated { .. }
+            | OrderEvent::Close { .. }
+            | OrderEvent::Cancel { .. } => {}
         }
         if now.stage == Stage::Closed {
-            let same = Order { late: now.late.clone(), ..then.clone() } == now;
+            let same = JointOrder { late: now.late.clone(), ..then.clone() } == now;
             self.promise(Promise::EndIsEnd, same);
         }
         let clean = then.results().iter().all(|result| !result.is_adverse());
@@ -220,7 +225,7 @@ impl World {
         }
     }
 
-    fn events(&self, model: &Site) -> Vec<Event> {
+    fn events(&self, model: &Site) -> Vec<OrderEvent> {
         let mut events = Vec::new();
         for agency in [Customs, Quarantine] {
             // A demand on an old version is one that is told again.
@@ -230,17 +235,17 @@ impl World {
             return events;
         }
         let News { version, examination, .. } = self.told;
-        let may = |act: &Act| match act {
-            Act::NoShow { .. } => self.order.no_shows < model.no_shows,
+        let may = |act: &SiteAct| match act {
+            SiteAct::NoShow { .. } => self.order.no_shows < model.no_shows,
             _ => true,
         };
         let acts = acts(self.told).into_iter().filter(may);
-        events.extend(acts.map(|act| Event::Site { version, examination, act }));
+        events.extend(acts.map(|act| OrderEvent::Site { version, examination, act }));
         // Decisions are made with the order in hand.
         let examination = self.order.examination;
         if is_found(self.order.stage) {
             for disposal in [Disposal::Release, Disposal::Treat, Disposal::Return] {
-                events.extend([Customs, Quarantine].map(|agency| Event::Dispose {
+                events.extend([Customs, Quarantine].map(|agency| OrderEvent::Dispose {
                     agency,
                     examination,
                     disposal,
@@ -248,10 +253,10 @@ impl World {
             }
             events.extend([true, false].map(|passed| {
                 let treatment = Treatment { certificate: "T".into(), digest: [0; 32], passed };
-                Event::Treated { examination, treatment }
+                OrderEvent::Treated { examination, treatment }
             }));
-            events.push(Event::Close { examination });
-            events.extend(model.objects.then_some(Event::Object { examination }));
+            events.push(OrderEvent::Close { examination });
+            events.extend(model.objects.then_some(OrderEvent::Object { examination }));
         }
         events
     }
@@ -296,7 +301,7 @@ impl Model for Site {
             Step::RejectAndAmend => world.ended = Some(world.version),
             Step::HearOfEnd => {
                 let version = world.ended.take()?;
-                world.commit(self.next, &Event::Cancel { version });
+                world.commit(self.next, &OrderEvent::Cancel { version });
             }
             Step::Copy => {
                 let event = world.copy.clone()?;
@@ -424,7 +429,7 @@ fn broken_by(next: Next, site: Site) -> Vec<&'static str> {
 #[test]
 fn the_model_finds_a_second_order() {
     let next: Next = |now, event| match event {
-        Event::Demand { .. } if now.stage == Stage::Found => next(&Order::none(), event),
+        OrderEvent::Demand { .. } if now.stage == Stage::Found => next(&JointOrder::none(), event),
         _ => next(now, event),
     };
     assert!(broken_by(next, AMENDED).contains(&"one order"));
@@ -433,9 +438,9 @@ fn the_model_finds_a_second_order() {
 #[test]
 fn the_model_finds_a_report_from_before() {
     let next: Next = |now, event| match event {
-        Event::Site { act, .. } => {
+        OrderEvent::Site { act, .. } => {
             let (version, examination) = (now.version, now.examination);
-            next(now, &Event::Site { version, examination, act: act.clone() })
+            next(now, &OrderEvent::Site { version, examination, act: act.clone() })
         }
         _ => next(now, event),
     };
@@ -450,7 +455,7 @@ fn the_model_finds_an_order_that_is_completed_too_early() {
         let (mut then, mut facts) = next(now, event)?;
         if then.stage == Stage::Laboratory {
             then.stage = Stage::Found;
-            facts.push(Fact::Completed);
+            facts.push(OrderFact::Completed);
         }
         Ok((then, facts))
     };

@@ -24,10 +24,10 @@ use domain::clearance::{
 };
 use domain::declaration::Direction;
 use domain::inspection::appointment::{By, TimeWindow};
-use domain::inspection::finding::{Disposal, Finding, FindingKey, FoundResult};
-use domain::inspection::joint::{self, At, Case, Errand, Transition};
+use domain::inspection::finding::{Disposal, ExaminationFinding, FindingKey, FoundResult};
+use domain::inspection::joint::{self, At, JointCase, OrderMessage, Transition};
 use domain::inspection::order::{
-    self, Act, Appointment, Attendance, Instruction, InstructionKey, Method, Order, Stage,
+    self, Appointment, Attendance, Instruction, InstructionKey, JointOrder, Method, SiteAct, Stage,
 };
 use domain::participant::{Participant, Stands};
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Property};
@@ -117,7 +117,7 @@ struct Told {
 /// An errand with its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Row {
-    errand: Errand,
+    errand: OrderMessage,
     /// Who is answered by the record that was written with it.
     customs: bool,
     quarantine: bool,
@@ -136,7 +136,7 @@ struct World {
     told: Vec<Told>,
     // The inspection service.
     heard: usize,
-    case: Arc<Case>,
+    case: Arc<JointCase>,
     rows: Vec<Row>,
     // What an observer counts.
     objections: u8,
@@ -198,7 +198,7 @@ impl World {
             declaration: Clearance { numbered: true, ..Clearance::filed(pair.required()) },
             told: if pair.rules { vec![filed] } else { Vec::new() },
             heard: 0,
-            case: Arc::new(Case::none()),
+            case: Arc::new(JointCase::none()),
             rows: Vec::new(),
             objections: 0,
             releases: 0,
@@ -260,7 +260,7 @@ impl World {
     fn say(&mut self, pair: &Pair, at: usize) {
         let Row { errand, customs, quarantine, examination, kept, .. } = self.rows[at];
         let kept = kept.or_else(|| match errand {
-            Errand::Findings(At { version, round }) => {
+            OrderMessage::Findings(At { version, round }) => {
                 let any = pair.has(Flaw::AnyRound);
                 let round = if any { self.declaration.round } else { round };
                 let (for_customs, for_quarantine) = (customs, quarantine);
@@ -271,9 +271,9 @@ impl World {
                 self.unfounded_report |= examination < self.due || !founded;
                 Some(done)
             }
-            Errand::Reopening(version) => self.decide(pair, Event::Reopen { version }),
+            OrderMessage::Reopening(version) => self.decide(pair, Event::Reopen { version }),
         });
-        let finds = matches!(errand, Errand::Findings(_));
+        let finds = matches!(errand, OrderMessage::Findings(_));
         let taken = kept == Some(true) || finds || pair.has(Flaw::IgnoredIsTaken);
         let row = &mut self.rows[at];
         row.kept = kept;
@@ -294,7 +294,7 @@ impl World {
                 // A new content: only its version matters.
                 None => {
                     let newest_version = self.case.newest_version.max(at.version);
-                    self.case = Arc::new(Case { newest_version, ..(*self.case).clone() });
+                    self.case = Arc::new(JointCase { newest_version, ..(*self.case).clone() });
                 }
             }
         }
@@ -310,7 +310,7 @@ impl World {
                 at.version = order.version
             }
             (Some(Flaw::FollowedWhereAllowed), joint::DeclarationEvent::Reopened) => {
-                let object = order::Event::Object { examination: 1 };
+                let object = order::OrderEvent::Object { examination: 1 };
                 skipped = order::next(order, &object).is_err();
             }
             (Some(Flaw::KeptDetention), joint::DeclarationEvent::Released) => skipped = is_detained,
@@ -320,7 +320,7 @@ impl World {
             return;
         }
         let mut then = joint::on_declaration_event(&self.case, at, told);
-        if then.facts.iter().any(|fact| matches!(fact, order::Fact::Answered(_))) {
+        if then.facts.iter().any(|fact| matches!(fact, order::OrderFact::Answered(_))) {
             self.owed -= i8::from(opens);
             if at.version > 1 && pair.has(Flaw::NotReportedAgain) {
                 then.errands.clear();
@@ -332,7 +332,7 @@ impl World {
     /// Writes down what follows, the errands with their content.
     fn follow(&mut self, pair: &Pair, then: Transition) {
         for fact in &then.facts {
-            if matches!(fact, order::Fact::Ordered(_) | order::Fact::Objected) {
+            if matches!(fact, order::OrderFact::Ordered(_) | order::OrderFact::Objected) {
                 self.owed -= 1;
             }
         }
@@ -342,12 +342,12 @@ impl World {
         }
     }
 
-    fn write(&mut self, pair: &Pair, errand: Errand) {
+    fn write(&mut self, pair: &Pair, errand: OrderMessage) {
         let order = &self.case.order;
         let record = joint::record(order);
         let answers = |agency| {
             let mut of = record.iter().filter(|(of, _)| *of == agency);
-            let own = |finding: &Finding| finding.key.instruction.agency == agency;
+            let own = |finding: &ExaminationFinding| finding.key.instruction.agency == agency;
             of.any(|(_, finding)| own(finding) || !pair.has(Flaw::LateNotReported))
         };
         self.rows.push(Row {
@@ -369,7 +369,7 @@ impl World {
     }
 
     /// Somebody does something about the order. `None`: refused.
-    fn act(&mut self, pair: &Pair, event: &order::Event) -> Option<()> {
+    fn act(&mut self, pair: &Pair, event: &order::OrderEvent) -> Option<()> {
         let then = joint::on_order_event(&self.case, event).ok()?;
         self.follow(pair, then);
         Some(())
@@ -395,9 +395,9 @@ impl World {
         }
     }
 
-    fn site(&mut self, pair: &Pair, act: Act) -> Option<()> {
-        let Order { version, examination, .. } = self.case.order;
-        self.act(pair, &order::Event::Site { version, examination, act })
+    fn site(&mut self, pair: &Pair, act: SiteAct) -> Option<()> {
+        let JointOrder { version, examination, .. } = self.case.order;
+        self.act(pair, &order::OrderEvent::Site { version, examination, act })
     }
 
     /// Each examination has an officer of its own.
@@ -411,18 +411,18 @@ impl World {
         let appointment = Appointment { place: "P".into(), window };
         let officer = self.officer();
         let seen = self.case.order.appointments;
-        self.site(pair, Act::Appoint { seen, appointment, by: By::Site })?;
-        self.site(pair, Act::Assign { officers: [officer.clone()].into() })?;
-        self.site(pair, Act::Present { attendance: Attendance::Declarant })?;
-        self.site(pair, Act::Examine { method: Method::Manual, officer })
+        self.site(pair, SiteAct::Appoint { seen, appointment, by: By::Site })?;
+        self.site(pair, SiteAct::Assign { officers: [officer.clone()].into() })?;
+        self.site(pair, SiteAct::Present { attendance: Attendance::Declarant })?;
+        self.site(pair, SiteAct::Examine { method: Method::Manual, officer })
     }
 
     /// Answers every instruction of an agency.
     fn report(&mut self, pair: &Pair, agency: Agency, result: FoundResult) -> Option<()> {
         let open = self.case.order.unanswered().into_iter().map(|it| it.key.clone());
-        let findings: Vec<Finding> = open
+        let findings: Vec<ExaminationFinding> = open
             .filter(|key| key.agency == agency)
-            .map(|instruction| Finding {
+            .map(|instruction| ExaminationFinding {
                 key: FindingKey { instruction, gnum: 0, sample: None },
                 result,
                 method: Method::Manual,
@@ -435,7 +435,7 @@ impl World {
         if findings.is_empty() {
             return None;
         }
-        self.site(pair, Act::Report { findings })
+        self.site(pair, SiteAct::Report { findings })
     }
 
     /// Nothing is on its way.
@@ -475,7 +475,7 @@ impl Pair {
     }
 
     fn may_say(&self, rows: &[Row], at: usize) -> bool {
-        let kind = |row: &Row| matches!(row.errand, Errand::Findings(_));
+        let kind = |row: &Row| matches!(row.errand, OrderMessage::Findings(_));
         let mut before = rows[..at].iter();
         rows[at].answer.is_none()
             && before.all(|row| row.answer.is_some() || kind(row) != kind(&rows[at]))
@@ -572,10 +572,10 @@ impl Model for Pair {
             Step::Work => world.work(self)?,
             Step::Report(agency, result) => world.report(self, agency, result)?,
             Step::Dispose(agency, disposal) => {
-                world.act(self, &order::Event::Dispose { agency, examination, disposal })?;
+                world.act(self, &order::OrderEvent::Dispose { agency, examination, disposal })?;
             }
             Step::Close => {
-                world.act(self, &order::Event::Close { examination })?;
+                world.act(self, &order::OrderEvent::Close { examination })?;
             }
             Step::Say(at) => world.say(self, at),
             Step::Settle(at) => world.settle(self, at),

@@ -1,6 +1,6 @@
 //! The promises of the architecture, executable. Each failure names the place and the remedy.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use domain::Code;
@@ -294,4 +294,66 @@ fn a_default_with_its_reason_is_not_silent() {
     for text in explained {
         assert_eq!(silent_defaults(text), [0; 0], "{text}");
     }
+}
+
+/// Names of types that mean one thing in each place and are written with the name of the place, and why.
+const SHARED_NAMES: &[(&str, &str)] = &[
+    ("Error", "why a module cannot do its work; said with its name, `client::Error`"),
+    ("Row", "a row as one query reads it; never said beyond the file of the query"),
+    ("Service", "a service as the kit mounts it; said with its name, `ceb::Service`"),
+];
+
+/// A reader who met a name once knows what it means. Generated messages may have the name of what they
+/// carry: there it is the same thing on the wire.
+#[test]
+fn a_type_name_means_one_thing() {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for folder in ["proto/src", "services"] {
+        for file in files(folder, ".rs") {
+            let path = file.strip_prefix(workspace()).expect("below it").display().to_string();
+            if path.contains("src/") {
+                for (line, name) in types_shown_to_others(&read(&file)) {
+                    places.entry(name.to_owned()).or_default().push(format!("{path}:{line}"));
+                }
+            }
+        }
+    }
+    places.retain(|_, places| places.len() > 1);
+    for (name, why) in SHARED_NAMES {
+        assert!(
+            places.remove(*name).is_some(),
+            "{name} is one type, and needs no exception: {why}"
+        );
+    }
+    let repeated: Vec<_> =
+        places.iter().map(|(name, places)| format!("{name}: {}", places.join(", "))).collect();
+    assert!(
+        repeated.is_empty(),
+        "one name for several things; call each by what it is, as a noun:\n{}",
+        repeated.join("\n")
+    );
+}
+
+/// Types that other modules see, each with its line.
+fn types_shown_to_others(text: &str) -> Vec<(usize, &str)> {
+    const KINDS: [&str; 4] = ["struct ", "enum ", "trait ", "type "];
+    const SEEN: [&str; 3] = ["pub ", "pub(crate) ", "pub(super) "];
+    let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or(text);
+    let name = |line: &'_ str| -> Option<usize> {
+        let item = SEEN.iter().find_map(|seen| line.trim_start().strip_prefix(seen))?;
+        KINDS.iter().find_map(|kind| item.strip_prefix(kind)).map(str::len)
+    };
+    let found = code.lines().enumerate().filter_map(|(at, line)| {
+        let name = &line[line.len() - name(line)?..];
+        let end = name.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(name.len());
+        Some((at + 1, &name[..end]))
+    });
+    found.collect()
+}
+
+#[test]
+fn types_are_found_where_others_see_them() {
+    let text = "pub struct Open<T> {\n    kind: Kind,\n}\nstruct Own;\npub(super) type Short = u8;\n\
+                pub(crate) enum Either {}\npub fn new() {}\n#[cfg(test)]\nmod tests {\n    pub struct Tried;\n}";
+    assert_eq!(types_shown_to_others(text), [(1, "Open"), (5, "Short"), (6, "Either")]);
 }

@@ -76,18 +76,26 @@ create table declaration (
     constraint declaration_released_means_cleared check (phase <> 3 or translate(stands, '08', '') = '')
 ) with (fillfactor = 40);
 
--- Business keys are unique for ever within a declarant, except that a declaration that was rejected,
+-- An own number is unique for ever within a declarant, except that a declaration that was rejected,
 -- withdrawn or sent back gives way. Declarants who share a slot know nothing of each other's. The number
--- comes before the firms, so that whoever has only the number finds it too.
-create unique index declaration_order_key on declaration (slot, order_no, ebc_code, declarant_code)
-    where current;
+-- comes before the firm, so that whoever has only the number finds it too.
 create unique index declaration_own_key on declaration (slot, cop_no, declarant_code)
     where current and cop_no <> '';
+
+-- An order of a seller is declared once, whoever declares it: which declaration has it. One that ended
+-- without release gives way. The slot is that of the order's number, not of a declarant.
+create table declared_order (
+    slot smallint not null,
+    order_no text not null,
+    ebc_code text not null,
+    declaration_id uuid not null,
+    primary key (slot, order_no, ebc_code)
+);
 
 -- The other numbers that people look a declaration up by. A number does not tell its slot. The business
 -- keys are looked at in each slot that the caller may see; these are found across all of them at once. A
 -- way-bill may be that of many: the newest come first.
-create index declaration_order_before on declaration (slot, order_no) where not current;
+create index declaration_order on declaration (slot, order_no);
 create index declaration_own_before on declaration (slot, cop_no) where not current and cop_no <> '';
 create index declaration_way_bill on declaration (logistics_no, id) where logistics_no <> '';
 create index declaration_pre_no on declaration (pre_no);

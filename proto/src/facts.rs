@@ -33,7 +33,7 @@ pub fn decode(bytes: &[u8]) -> Result<v1::Facts, prost::DecodeError> {
 
 /// Why something kept cannot be read, which only a damaged database can cause.
 #[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
+pub enum FactsError {
     /// It is no message of its kind.
     #[error(transparent)]
     Message(#[from] prost::DecodeError),
@@ -53,10 +53,10 @@ pub fn encode_findings(findings: &[Finding]) -> Vec<u8> {
 /// # Errors
 ///
 /// When the bytes are not findings, or one of them is none.
-pub fn decode_findings(bytes: &[u8]) -> Result<Vec<Finding>, Unreadable> {
+pub fn decode_findings(bytes: &[u8]) -> Result<Vec<Finding>, FactsError> {
     let kept = v1::InspectionCompleted::decode(bytes)?;
     let findings = kept.findings.into_iter().map(TryInto::try_into);
-    findings.collect::<Result<_, _>>().map_err(Unreadable::Finding)
+    findings.collect::<Result<_, _>>().map_err(FactsError::Finding)
 }
 
 impl From<Agency> for v1::Agency {

@@ -2,7 +2,7 @@
 //!
 //! Whoever lets a call in gives it a [`Purse`]; what the call receives, decodes, leaves in a queue and
 //! answers is taken from it and given back when the last holder is gone. The holder travels with the
-//! task: it is set around everything that works for the call ([`Call::scope`]), so that no layer
+//! task: it is set around everything that works for the call ([`CallMemory::scope`]), so that no layer
 //! between has to pass it on. Outside of a call (a client, a test) nothing is counted.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -66,18 +66,18 @@ impl Drop for Charge {
 }
 
 tokio::task_local! {
-    static CURRENT: Call;
+    static CURRENT: CallMemory;
 }
 
 /// A call, or an item of a stream.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub struct CallMemory {
     charge: Arc<Charge>,
     /// Of a stream: its newest item, until the next one comes. Whoever keeps it longer claims it.
     newest: Option<Arc<Mutex<Option<Arc<Charge>>>>>,
 }
 
-impl Call {
+impl CallMemory {
     /// One that ends with its answer, or one whose messages come and go.
     pub fn new(purse: Arc<dyn Purse>, streams: bool) -> Self {
         Self { charge: Arc::new(Charge::new(purse)), newest: streams.then(Arc::default) }
@@ -186,7 +186,7 @@ pub fn item<F: Future>(work: F) -> impl Future<Output = F::Output> + use<F> {
     let claimed = claimed.ok().flatten();
     async move {
         match claimed {
-            Some(charge) => Call::of_item(charge).scope(work).await,
+            Some(charge) => CallMemory::of_item(charge).scope(work).await,
             None => work.await,
         }
     }
@@ -222,7 +222,7 @@ mod tests {
     fn what_is_taken_is_given_back_with_the_last_holder() {
         let purse = Arc::new(Hundred::default());
         let left = || purse.0.load(Ordering::Relaxed);
-        let call = Call::new(Arc::clone(&purse) as Arc<dyn Purse>, false);
+        let call = CallMemory::new(Arc::clone(&purse) as Arc<dyn Purse>, false);
         call.receive(1_000).expect("there is room");
         assert_eq!(left(), 1_000 * limits::MEMORY_PER_BYTE);
         let queued = call.clone().during(|| {
@@ -245,7 +245,7 @@ mod tests {
     async fn an_item_of_a_stream_is_held_by_the_work_on_it() {
         let purse = Arc::new(Hundred::default());
         let left = || purse.0.load(Ordering::Relaxed);
-        let call = Call::new(Arc::clone(&purse) as Arc<dyn Purse>, true);
+        let call = CallMemory::new(Arc::clone(&purse) as Arc<dyn Purse>, true);
         let work = call.clone().during(|| {
             decoded(0, 300).expect("there is room");
             item(async { held().is_some() })

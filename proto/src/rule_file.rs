@@ -7,14 +7,14 @@ use domain::declaration::Direction;
 use domain::inspection::credit::Class;
 use domain::inspection::order::Method;
 use domain::inspection::samples::{SAMPLE_CUSTOMS, SAMPLE_QUARANTINE};
-use domain::inspection::{Source, Why, risk};
+use domain::inspection::{RuleSource, Why, risk};
 use serde::{Deserialize, Serialize};
 use time::Date;
 use time::macros::format_description;
 
 /// What is wrong with a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Broken {
+pub enum RuleFileError {
     /// It is no rule set.
     Json {
         /// Why, in English.
@@ -25,7 +25,7 @@ pub enum Broken {
         column: usize,
     },
     /// It is one that cannot be put in force.
-    Rule(risk::Problem),
+    Rule(risk::RuleSetProblem),
 }
 
 /// The sample of an agency.
@@ -51,9 +51,9 @@ pub fn print(set: &risk::RuleSet, pretty: bool) -> serde_json::Result<String> {
 /// # Errors
 ///
 /// Everything that is wrong in it.
-pub fn parse(bytes: &[u8]) -> Result<risk::RuleSet, Vec<Broken>> {
+pub fn parse(bytes: &[u8]) -> Result<risk::RuleSet, Vec<RuleFileError>> {
     let set = read(bytes).map_err(|broken| vec![broken])?;
-    let problems: Vec<_> = set.problems().into_iter().map(Broken::Rule).collect();
+    let problems: Vec<_> = set.problems().into_iter().map(RuleFileError::Rule).collect();
     if problems.is_empty() { Ok(set) } else { Err(problems) }
 }
 
@@ -62,14 +62,14 @@ pub fn parse(bytes: &[u8]) -> Result<risk::RuleSet, Vec<Broken>> {
 /// # Errors
 ///
 /// When it is no rule set.
-pub fn read(bytes: &[u8]) -> Result<risk::RuleSet, Broken> {
+pub fn read(bytes: &[u8]) -> Result<risk::RuleSet, RuleFileError> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let file: File = serde_json::from_slice(text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let text = error.to_string();
         let place = format!(" at line {line} column {column}");
         let text = text.strip_suffix(&place).unwrap_or(&text).to_owned();
-        Broken::Json { text, line, column }
+        RuleFileError::Json { text, line, column }
     })?;
     Ok(risk::RuleSet::from(file))
 }
@@ -286,13 +286,13 @@ impl From<File> for risk::RuleSet {
     }
 }
 
-impl From<Rates> for risk::Rates {
+impl From<Rates> for risk::SelectionRates {
     fn from(Rates { advanced_bp, general_bp, untrusted_bp }: Rates) -> Self {
         Self { advanced_bp, general_bp, untrusted_bp }
     }
 }
 
-impl From<Rule> for risk::Rule {
+impl From<Rule> for risk::RiskRule {
     fn from(rule: Rule) -> Self {
         let Rule { id, title, title_zh, valid_from, valid_to, source, condition, action } = rule;
         Self {
@@ -308,7 +308,7 @@ impl From<Rule> for risk::Rule {
     }
 }
 
-impl From<SourceWord> for Source {
+impl From<SourceWord> for RuleSource {
     fn from(source: SourceWord) -> Self {
         match source {
             SourceWord::Law { number, unverified } => Self::Law { number, unverified },
@@ -347,7 +347,7 @@ impl From<Condition> for risk::Condition {
     }
 }
 
-impl From<Action> for risk::Action {
+impl From<Action> for risk::RuleAction {
     fn from(action: Action) -> Self {
         match action {
             Action::Demand { wanted } => Self::Demand { wanted: each(wanted) },
@@ -392,15 +392,17 @@ impl File {
     }
 }
 
-impl From<risk::Rates> for Rates {
-    fn from(risk::Rates { advanced_bp, general_bp, untrusted_bp }: risk::Rates) -> Self {
+impl From<risk::SelectionRates> for Rates {
+    fn from(
+        risk::SelectionRates { advanced_bp, general_bp, untrusted_bp }: risk::SelectionRates,
+    ) -> Self {
         Self { advanced_bp, general_bp, untrusted_bp }
     }
 }
 
-impl From<risk::Rule> for Rule {
-    fn from(rule: risk::Rule) -> Self {
-        let risk::Rule { id, title, title_zh, valid_from, valid_to, source, condition, action } =
+impl From<risk::RiskRule> for Rule {
+    fn from(rule: risk::RiskRule) -> Self {
+        let risk::RiskRule { id, title, title_zh, valid_from, valid_to, source, condition, action } =
             rule;
         Self {
             id,
@@ -415,11 +417,11 @@ impl From<risk::Rule> for Rule {
     }
 }
 
-impl From<Source> for SourceWord {
-    fn from(source: Source) -> Self {
+impl From<RuleSource> for SourceWord {
+    fn from(source: RuleSource) -> Self {
         match source {
-            Source::Law { number, unverified } => Self::Law { number, unverified },
-            Source::Ours => Self::Ours,
+            RuleSource::Law { number, unverified } => Self::Law { number, unverified },
+            RuleSource::Ours => Self::Ours,
         }
     }
 }
@@ -454,11 +456,11 @@ impl From<risk::Condition> for Condition {
     }
 }
 
-impl From<risk::Action> for Action {
-    fn from(action: risk::Action) -> Self {
+impl From<risk::RuleAction> for Action {
+    fn from(action: risk::RuleAction) -> Self {
         match action {
-            risk::Action::Demand { wanted } => Self::Demand { wanted: each(wanted) },
-            risk::Action::RandomAt { rates, wanted } => {
+            risk::RuleAction::Demand { wanted } => Self::Demand { wanted: each(wanted) },
+            risk::RuleAction::RandomAt { rates, wanted } => {
                 Self::RandomAt { rates: rates.map(Into::into), wanted: each(wanted) }
             }
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use domain::limits;
-use domain::refusal::{Act, Code, Refusal, Violation};
+use domain::refusal::{Code, Refusal, Responsibility, Violation};
 use tonic::metadata::MetadataMap;
 use tonic::{Code as Grpc, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -36,18 +36,18 @@ impl Language {
 }
 
 /// Which gRPC code a refusal has, by who must act.
-fn grpc(act: Act) -> Grpc {
+fn grpc(act: Responsibility) -> Grpc {
     match act {
-        Act::FixMessage => Grpc::InvalidArgument,
-        Act::StateForbids => Grpc::FailedPrecondition,
-        Act::Exists => Grpc::AlreadyExists,
-        Act::NotFound => Grpc::NotFound,
-        Act::Forbidden => Grpc::PermissionDenied,
-        Act::Unknown => Grpc::Unauthenticated,
-        Act::SlowDown => Grpc::ResourceExhausted,
-        Act::ReadAgain => Grpc::Aborted,
-        Act::Later => Grpc::Unavailable,
-        Act::Ours | Act::Nobody | Act::Operator => Grpc::Internal,
+        Responsibility::FixMessage => Grpc::InvalidArgument,
+        Responsibility::StateForbids => Grpc::FailedPrecondition,
+        Responsibility::Exists => Grpc::AlreadyExists,
+        Responsibility::NotFound => Grpc::NotFound,
+        Responsibility::Forbidden => Grpc::PermissionDenied,
+        Responsibility::Unknown => Grpc::Unauthenticated,
+        Responsibility::SlowDown => Grpc::ResourceExhausted,
+        Responsibility::ReadAgain => Grpc::Aborted,
+        Responsibility::Later => Grpc::Unavailable,
+        Responsibility::Ours | Responsibility::Nobody | Responsibility::Operator => Grpc::Internal,
     }
 }
 
@@ -55,25 +55,25 @@ fn grpc(act: Act) -> Grpc {
 fn retry_after(code: Code) -> Option<Duration> {
     match code.act() {
         // Not before the next day or year.
-        Act::SlowDown if code == Code::NumbersUsedUp => None,
+        Responsibility::SlowDown if code == Code::NumbersUsedUp => None,
         // What is open ends when the caller ends it.
-        Act::SlowDown if matches!(code, Code::QuotaUsedUp | Code::MemoryUsedUp) => {
+        Responsibility::SlowDown if matches!(code, Code::QuotaUsedUp | Code::MemoryUsedUp) => {
             Some(Duration::from_secs(1))
         }
-        Act::SlowDown => Some(Duration::from_millis(100)),
+        Responsibility::SlowDown => Some(Duration::from_millis(100)),
         // Somebody has to make space.
-        Act::Later if code == Code::SpaceShort => Some(Duration::from_secs(5)),
-        Act::Later => Some(Duration::from_millis(500)),
-        Act::FixMessage
-        | Act::StateForbids
-        | Act::Exists
-        | Act::NotFound
-        | Act::Forbidden
-        | Act::Unknown
-        | Act::ReadAgain
-        | Act::Ours
-        | Act::Nobody
-        | Act::Operator => None,
+        Responsibility::Later if code == Code::SpaceShort => Some(Duration::from_secs(5)),
+        Responsibility::Later => Some(Duration::from_millis(500)),
+        Responsibility::FixMessage
+        | Responsibility::StateForbids
+        | Responsibility::Exists
+        | Responsibility::NotFound
+        | Responsibility::Forbidden
+        | Responsibility::Unknown
+        | Responsibility::ReadAgain
+        | Responsibility::Ours
+        | Responsibility::Nobody
+        | Responsibility::Operator => None,
     }
 }
 

@@ -19,7 +19,7 @@ pub enum FilingKind {
 
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Filing {
+pub struct FilingRecord {
     /// What was asked for.
     pub kind: FilingKind,
     /// Of which declaration.
@@ -30,7 +30,7 @@ pub struct Filing {
     pub position: i64,
 }
 
-impl Filing {
+impl FilingRecord {
     /// As it is kept.
     pub fn encode(&self) -> Vec<u8> {
         let kind = match self.kind {

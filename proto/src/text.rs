@@ -15,12 +15,12 @@ use domain::text::{Flaw, flaw_in_sentence, flaw_in_word};
 /// A message whose texts can be walked. Written by the build script.
 pub trait Texts {
     /// Shows every text to the reader.
-    fn texts(&self, reader: &mut Reader);
+    fn texts(&self, reader: &mut TextReader);
 }
 
 /// The messages of a stream are read one by one, as they come.
 impl<T> Texts for tonic::Streaming<T> {
-    fn texts(&self, _: &mut Reader) {}
+    fn texts(&self, _: &mut TextReader) {}
 }
 
 /// Reads every text of a message.
@@ -29,7 +29,7 @@ impl<T> Texts for tonic::Streaming<T> {
 ///
 /// Every text that is too long or holds what no text may, with its path in the message.
 pub fn check(message: &impl Texts) -> Result<(), Refusal> {
-    let mut reader = Reader::default();
+    let mut reader = TextReader::default();
     message.texts(&mut reader);
     if reader.violations.is_empty() {
         return Ok(());
@@ -39,12 +39,12 @@ pub fn check(message: &impl Texts) -> Result<(), Refusal> {
 
 /// Where the reader stands and what it found.
 #[derive(Debug, Default)]
-pub struct Reader {
+pub struct TextReader {
     path: Vec<(&'static str, Option<usize>)>,
     violations: Vec<Violation>,
 }
 
-impl Reader {
+impl TextReader {
     /// A number, a code, a name.
     pub fn word(&mut self, field: &'static str, at: Option<usize>, text: &str) {
         self.read(field, at, text, limits::WIRE_TEXT_MAX, flaw_in_word);

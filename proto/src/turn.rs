@@ -11,13 +11,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub type Turn = Box<dyn Any + Send>;
 
 /// Where a caller waits for its turn.
-pub trait Queue: Send + Sync {
+pub trait TurnQueue: Send + Sync {
     /// Waits for the next turn.
     fn wait(self: Arc<Self>) -> Pin<Box<dyn Future<Output = Turn> + Send>>;
 }
 
 struct Reading {
-    queue: Arc<dyn Queue>,
+    queue: Arc<dyn TurnQueue>,
     turn: Mutex<Option<Turn>>,
 }
 
@@ -32,7 +32,7 @@ tokio::task_local! {
 }
 
 /// Does the work when it is its turn.
-pub async fn take<F: Future>(queue: Arc<dyn Queue>, work: F) -> F::Output {
+pub async fn take<F: Future>(queue: Arc<dyn TurnQueue>, work: F) -> F::Output {
     let turn = Mutex::new(Some(Arc::clone(&queue).wait().await));
     CURRENT.scope(Arc::new(Reading { queue, turn }), work).await
 }

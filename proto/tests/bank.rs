@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use domain::payment::ledger::Currency;
-use domain::payment::statement::{Balance, Entry, EntryState, Statement, Use, sort};
+use domain::payment::statement::{Balance, EntryState, EntryUse, Statement, StatementEntry, sort};
 use proptest::prelude::*;
 use proto::bank::{
-    Account, BankFile, Notice, Order, Party, Payment, Report, Status, Transfer, csv, read,
-    write_order, write_report, write_statements,
+    AccountNumber, BankFile, BankParty, PaymentBatch, PaymentOrder, PaymentStatus, Report,
+    StatementNotice, Transfer, csv, read, write_order, write_report, write_statements,
 };
 use time::macros::{date, datetime};
 
@@ -26,8 +26,9 @@ fn statements(text: &str) -> Vec<Statement> {
 fn faults(text: &str) -> Vec<String> {
     let faults = read(text.as_bytes()).expect_err("something is wrong");
     assert!(faults.iter().all(|fault| !fault.text.is_empty() && !fault.text_zh.is_empty()));
-    let told =
-        |fault: &proto::ceb::Fault| format!("{} {} {}", fault.code.id(), fault.line, fault.element);
+    let told = |fault: &proto::ceb::MessageFault| {
+        format!("{} {} {}", fault.code.id(), fault.line, fault.element)
+    };
     faults.iter().map(told).collect()
 }
 
@@ -69,12 +70,12 @@ fn two_equal_bookings_are_two_and_a_statement_that_comes_twice_is_one() {
         sorted
             .iter()
             .map(|sorted| match &sorted.usage {
-                Use::Receipt(line) if line.order_nos.is_empty() => "receipt of nothing",
-                Use::Receipt(_) => "receipt",
-                Use::Repeated => "repeated",
-                Use::Paid => "paid",
-                Use::Reversal => "reversal",
-                Use::NotBooked => "not booked",
+                EntryUse::Receipt(line) if line.order_nos.is_empty() => "receipt of nothing",
+                EntryUse::Receipt(_) => "receipt",
+                EntryUse::Repeated => "repeated",
+                EntryUse::Paid => "paid",
+                EntryUse::Reversal => "reversal",
+                EntryUse::NotBooked => "not booked",
             })
             .collect()
     };
@@ -103,7 +104,7 @@ fn two_equal_bookings_are_two_and_a_statement_that_comes_twice_is_one() {
     assert!(lines[3].ends_with("/226/+5000USD/2"), "{lines:?}");
     // A receipt counts with what the bank kept, and names its orders.
     let sorted = sort(&read, &known);
-    let Use::Receipt(first) = &sorted[0].usage else { panic!("{sorted:?}") };
+    let EntryUse::Receipt(first) = &sorted[0].usage else { panic!("{sorted:?}") };
     assert_eq!((first.amount, first.order_nos.as_slice()), (9_950, &["QD-A-1".to_owned()][..]));
 }
 
@@ -254,10 +255,10 @@ fn spreadsheets_are_read_with_every_fault() {
     assert_eq!(rows, [(1, cells(&["a", "b \"c\"\n, d", "e"])), (4, cells(&["", "x", ""]))]);
 }
 
-fn order() -> Order {
-    let party = |name: &str, number: &str| Party {
+fn order() -> PaymentOrder {
+    let party = |name: &str, number: &str| BankParty {
         name: name.to_owned(),
-        account: Account::Number(number.to_owned()),
+        account: AccountNumber::Number(number.to_owned()),
         bic: String::new(),
     };
     let transfer = |end_to_end: &str, amount| Transfer {
@@ -267,11 +268,11 @@ fn order() -> Order {
         creditor: party("国家金库青岛市分库", "4521000000000001"),
         texts: vec!["缴款书 <1> & 2".to_owned()],
     };
-    Order {
+    PaymentOrder {
         message_id: "PAY-1".to_owned(),
         created: datetime!(2026-12-02 09:00 +8),
         initiator: "青岛示例报关服务有限公司".to_owned(),
-        payments: vec![Payment {
+        payments: vec![PaymentBatch {
             id: "PAY-1-1".to_owned(),
             day: date!(2026 - 12 - 03),
             debtor: party("青岛示例报关服务有限公司", "37150100000000001234"),
@@ -320,7 +321,7 @@ fn an_order_is_written_with_its_sums_and_read_by_the_bank() {
 }
 
 fn report() -> Report {
-    let status = |end_to_end: &str, status: &str, reasons: &[&str]| Status {
+    let status = |end_to_end: &str, status: &str, reasons: &[&str]| PaymentStatus {
         payment_id: "PAY-1-1".to_owned(),
         end_to_end: end_to_end.to_owned(),
         status: status.to_owned(),
@@ -383,7 +384,7 @@ fn word(most: usize) -> impl Strategy<Value = String> {
     prop::collection::vec(characters, 1..=most).prop_map(|of| of.into_iter().collect())
 }
 
-fn entry() -> impl Strategy<Value = Entry> {
+fn entry() -> impl Strategy<Value = StatementEntry> {
     let flags = (any::<bool>(), any::<bool>(), 0usize..3);
     let texts = (word(12), word(12), word(20), prop::collection::vec(word(20), 0..3));
     (0i64..1_000_000_000, 0i64..1_000, flags, texts, 0i64..1_000).prop_map(
@@ -395,7 +396,7 @@ fn entry() -> impl Strategy<Value = Entry> {
             day,
         )| {
             let state = [EntryState::Booked, EntryState::Pending, EntryState::Information][state];
-            Entry {
+            StatementEntry {
                 currency: Currency::Usd,
                 amount,
                 is_credit,
@@ -433,11 +434,11 @@ proptest! {
             entries,
         };
         let created = datetime!(2026-11-24 18:00 +8);
-        let head = Notice { is_early: false, message_id: "M1", created };
+        let head = StatementNotice { is_early: false, message_id: "M1", created };
         let text = write_statements(head, std::slice::from_ref(&statement)).expect("in order");
         prop_assert_eq!(read(text.as_bytes()), Ok(BankFile::Statements(vec![statement.clone()])));
         let notice = Statement { opening: None, closing: None, ..statement };
-        let head = Notice { is_early: true, ..head };
+        let head = StatementNotice { is_early: true, ..head };
         let text = write_statements(head, std::slice::from_ref(&notice)).expect("in order");
         prop_assert_eq!(read(text.as_bytes()), Ok(BankFile::Notices(vec![notice])));
     }

@@ -2,7 +2,7 @@
 
 use domain::Code;
 use domain::declaration::Profile;
-use proto::ceb::{self, AppType, Document, Fault, Message, MessageType, ReadDocument, dxp};
+use proto::ceb::{self, AppType, Document, Message, MessageFault, MessageType, ReadDocument, dxp};
 use proto::v1;
 
 const IMPORT: &str = include_str!("messages/import-9610.xml");
@@ -39,7 +39,7 @@ fn reads(text: &str) -> Message {
     }
 }
 
-fn refused(bytes: &[u8]) -> Vec<Fault> {
+fn refused(bytes: &[u8]) -> Vec<MessageFault> {
     match ceb::read(bytes) {
         Ok(message) => panic!("read: {message:?}"),
         Err(faults) => {

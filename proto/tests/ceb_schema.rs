@@ -10,8 +10,11 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use proto::ceb::dxp::{self, AddInfo, DxpMsg, DxpRep, ReceiverResult, Response, TransInfo};
-use proto::ceb::{self, Document, Fault, Field, Kind, Message, MessageType, Outgoing, Subscribe};
-use proto::ceb::{Group, Transfer};
+use proto::ceb::{
+    self, Document, ElementKind, Message, MessageFault, MessageType, Outgoing, SchemaField,
+    Subscribe,
+};
+use proto::ceb::{FieldGroup, Transfer};
 use serde_json::{Map, Value};
 
 /// Messages of each type that are made and validated.
@@ -68,7 +71,7 @@ fn reads(text: &str) -> Message {
     }
 }
 
-fn refused(text: &str) -> Vec<Fault> {
+fn refused(text: &str) -> Vec<MessageFault> {
     ceb::read(text.as_bytes()).expect_err("the message is wrong")
 }
 
@@ -132,7 +135,7 @@ fn assembled(message_type: MessageType, groups: Vec<(&'static str, Value)>) -> D
     serde_json::from_value(stored).expect("the table and the struct have the same fields")
 }
 
-fn group(group: Group) -> BoxedStrategy<(&'static str, Value)> {
+fn group(group: FieldGroup) -> BoxedStrategy<(&'static str, Value)> {
     let fields: Vec<_> = group.fields.iter().filter(|it| !it.name.is_empty()).map(field).collect();
     let one = fields.prop_map(|fields| Value::from(fields.into_iter().collect::<Map<_, _>>()));
     if group.max == 1 {
@@ -142,20 +145,25 @@ fn group(group: Group) -> BoxedStrategy<(&'static str, Value)> {
     lines.prop_map(move |lines| (group.field, Value::from(lines))).boxed()
 }
 
-fn field(field: &Field) -> BoxedStrategy<(String, Value)> {
+fn field(field: &SchemaField) -> BoxedStrategy<(String, Value)> {
     let name = field.name.to_owned();
     let value = value(field.kind);
     let may_be_absent = !field.required
-        || matches!(field.kind, Kind::Code { min: 0, .. } | Kind::Text { min: 0, .. } | Kind::Data);
+        || matches!(
+            field.kind,
+            ElementKind::Code { min: 0, .. } | ElementKind::Text { min: 0, .. } | ElementKind::Data
+        );
     let value = match field.kind {
         _ if !may_be_absent => value,
-        Kind::Decimal | Kind::Count { .. } => prop_oneof![Just(Value::Null), value].boxed(),
+        ElementKind::Decimal | ElementKind::Count { .. } => {
+            prop_oneof![Just(Value::Null), value].boxed()
+        }
         _ => prop_oneof![Just(Value::from("")), value.clone(), value].boxed(),
     };
     value.prop_map(move |value| (name.clone(), value)).boxed()
 }
 
-fn value(kind: Kind) -> BoxedStrategy<Value> {
+fn value(kind: ElementKind) -> BoxedStrategy<Value> {
     let text = |characters: &str, min: usize, max: usize| {
         let min = min.max(1);
         let short = format!("{characters}{{{min},{}}}", max.min(min + 12));
@@ -170,25 +178,29 @@ fn value(kind: Kind) -> BoxedStrategy<Value> {
         }
     };
     match kind {
-        Kind::Code { min, max } => text("[A-Z0-9<>&\"一-龥]", min, max),
-        Kind::Text { min, max } => text(CONTROL_FREE, min, max),
-        Kind::Data => {
+        ElementKind::Code { min, max } => text("[A-Z0-9<>&\"一-龥]", min, max),
+        ElementKind::Text { min, max } => text(CONTROL_FREE, min, max),
+        ElementKind::Data => {
             proptest::string::string_regex("(<a>|\\]\\]>|<!\\[CDATA\\[|&amp;|报文|\n){1,9}")
                 .expect("a pattern")
                 .prop_map(Value::from)
                 .boxed()
         }
-        Kind::Word(words) => proptest::sample::select(words).prop_map(Value::from).boxed(),
-        Kind::Fixed(value) | Kind::Direction { own: value, .. } => Just(Value::from(value)).boxed(),
-        Kind::Decimal => prop_oneof![Just(0), -9_999_999..=9_999_999_i64, i64::MIN + 1..=i64::MAX]
-            .prop_map(Value::from)
-            .boxed(),
-        Kind::Count { digits } => {
+        ElementKind::Word(words) => proptest::sample::select(words).prop_map(Value::from).boxed(),
+        ElementKind::Fixed(value) | ElementKind::Direction { own: value, .. } => {
+            Just(Value::from(value)).boxed()
+        }
+        ElementKind::Decimal => {
+            prop_oneof![Just(0), -9_999_999..=9_999_999_i64, i64::MIN + 1..=i64::MAX]
+                .prop_map(Value::from)
+                .boxed()
+        }
+        ElementKind::Count { digits } => {
             let digits = u32::try_from(digits).expect("few digits");
             let max = 10_u64.pow(digits) - 1;
             (0..=max.min(2_147_483_647)).prop_map(Value::from).boxed()
         }
-        Kind::Time { .. } | Kind::Elements => unreachable!("no document has it"),
+        ElementKind::Time { .. } | ElementKind::Elements => unreachable!("no document has it"),
     }
 }
 
@@ -282,7 +294,7 @@ fn faulty_official_samples_are_refused_for_their_fault() {
             let renamed =
                 text.replace("CEB214>", "CEB214Message>").replace("CEB214 ", "CEB214Message ");
             let faults = refused(&renamed);
-            let unknown = |fault: &Fault| fault.element.ends_with("]/appSenderId");
+            let unknown = |fault: &MessageFault| fault.element.ends_with("]/appSenderId");
             assert!(faults.len() == 10 && faults.iter().all(unknown), "{faults:#?}");
             let renamed: Vec<&str> =
                 renamed.lines().filter(|line| !line.contains("appSenderId")).collect();
@@ -326,16 +338,16 @@ fn is_import(it: MessageType) -> bool {
 
 /// A document in which everything stands, each value on one line.
 fn full(it: MessageType) -> Document {
-    let value = |field: &Field| match field.kind {
-        Kind::Code { min, max } => Value::from("A".repeat(min.max(1).min(max))),
-        Kind::Text { .. } | Kind::Data => Value::from("示例"),
-        Kind::Word(words) => Value::from(words[0]),
-        Kind::Fixed(value) | Kind::Direction { own: value, .. } => Value::from(value),
-        Kind::Decimal => Value::from(123_000),
-        Kind::Count { .. } => Value::from(7),
-        Kind::Time { .. } | Kind::Elements => unreachable!("no document has it"),
+    let value = |field: &SchemaField| match field.kind {
+        ElementKind::Code { min, max } => Value::from("A".repeat(min.max(1).min(max))),
+        ElementKind::Text { .. } | ElementKind::Data => Value::from("示例"),
+        ElementKind::Word(words) => Value::from(words[0]),
+        ElementKind::Fixed(value) | ElementKind::Direction { own: value, .. } => Value::from(value),
+        ElementKind::Decimal => Value::from(123_000),
+        ElementKind::Count { .. } => Value::from(7),
+        ElementKind::Time { .. } | ElementKind::Elements => unreachable!("no document has it"),
     };
-    let one = |group: &Group| {
+    let one = |group: &FieldGroup| {
         let fields = group.fields.iter().filter(|it| !it.name.is_empty());
         Value::from_iter(fields.map(|field| (field.name.to_owned(), value(field))))
     };
@@ -393,12 +405,15 @@ fn whatever_breaks_a_row_is_one_fault() {
                 expect(&foreign, unexpected);
                 let may_be_empty = !row.required
                     || !row.empty.is_empty()
-                    || matches!(row.kind, Kind::Code { min: 0, .. } | Kind::Text { min: 0, .. })
-                    || row.kind == Kind::Data;
+                    || matches!(
+                        row.kind,
+                        ElementKind::Code { min: 0, .. } | ElementKind::Text { min: 0, .. }
+                    )
+                    || row.kind == ElementKind::Data;
                 expect(&with(""), Some(Code::Required).filter(|_| !may_be_empty));
                 let unreadable = Some(Code::XmlValueUnreadable);
                 match row.kind {
-                    Kind::Code { min, max } | Kind::Text { min, max } => {
+                    ElementKind::Code { min, max } | ElementKind::Text { min, max } => {
                         let code = if min == max { Code::WrongLength } else { Code::TooLong };
                         expect(&with(&"长".repeat(max + 1)), Some(code));
                         expect(&with(&"长".repeat(max)), None);
@@ -406,26 +421,28 @@ fn whatever_breaks_a_row_is_one_fault() {
                             expect(&with(&"短".repeat(min - 1)), Some(Code::WrongLength));
                         }
                     }
-                    Kind::Decimal => {
+                    ElementKind::Decimal => {
                         for wrong in ["1.000001", "1e3", "1 000", "12345678901234567890", "一"] {
                             expect(&with(wrong), unreadable);
                         }
                         expect(&with(" -0012.50 "), None);
                     }
-                    Kind::Count { digits } => {
+                    ElementKind::Count { digits } => {
                         for wrong in ["-1", "1.5", "x", &"9".repeat(digits + 1)] {
                             expect(&with(wrong), unreadable);
                         }
                     }
-                    Kind::Word(_) => expect(&with("0"), unreadable),
-                    Kind::Fixed("142") => expect(&with("502"), Some(Code::CurrencyWrong)),
-                    Kind::Fixed(_) => expect(&with("1"), unreadable),
-                    Kind::Direction { own, .. } => {
+                    ElementKind::Word(_) => expect(&with("0"), unreadable),
+                    ElementKind::Fixed("142") => expect(&with("502"), Some(Code::CurrencyWrong)),
+                    ElementKind::Fixed(_) => expect(&with("1"), unreadable),
+                    ElementKind::Direction { own, .. } => {
                         let other = if own == "I" { "E" } else { "I" };
                         expect(&with(other), Some(Code::DirectionUnclear));
                     }
-                    Kind::Data => expect(&with("<![CDATA[<a>]]>"), None),
-                    Kind::Time { .. } | Kind::Elements => unreachable!("no document has it"),
+                    ElementKind::Data => expect(&with("<![CDATA[<a>]]>"), None),
+                    ElementKind::Time { .. } | ElementKind::Elements => {
+                        unreachable!("no document has it")
+                    }
                 }
                 if index + 1 < rows.len() {
                     let mut swapped = lines.clone();

@@ -1,7 +1,7 @@
 //! Rule sets as documents: what is read is what is written, and what is unknown is refused.
 
 use domain::clearance::Agency;
-use proto::rule_file::{Broken, parse, print, sample};
+use proto::rule_file::{RuleFileError, parse, print, sample};
 use serde_json::{Value, json};
 
 fn sample_json(agency: Agency) -> Value {
@@ -72,7 +72,9 @@ fn what_is_unknown_is_refused_with_its_place() {
         (with(json!({"class": ["aeo"]})), "unknown variant `aeo`"),
     ] {
         let broken = parse(file.to_string().as_bytes()).expect_err("it is refused");
-        let [Broken::Json { text, line: 1, column }] = &broken[..] else { panic!("{broken:?}") };
+        let [RuleFileError::Json { text, line: 1, column }] = &broken[..] else {
+            panic!("{broken:?}")
+        };
         assert!(*column > 1 && text.contains(expected), "{text}");
         assert!(!text.contains(" at line "), "the place is told once: {text}");
     }
@@ -85,9 +87,9 @@ fn every_problem_is_told_at_once_with_its_rule() {
     file["rules"][0]["title"] = json!("");
     file["rules"][1]["valid_to"] = json!("2001-01-01");
     let broken = parse(file.to_string().as_bytes()).expect_err("it is refused");
-    let about = |broken: &Broken| match broken {
-        Broken::Rule(problem) => problem.rule.clone(),
-        Broken::Json { .. } => panic!("{broken:?}"),
+    let about = |broken: &RuleFileError| match broken {
+        RuleFileError::Rule(problem) => problem.rule.clone(),
+        RuleFileError::Json { .. } => panic!("{broken:?}"),
     };
     assert_eq!(broken.iter().map(about).collect::<Vec<_>>(), ["", "C-001", "C-002"]);
 }

@@ -74,7 +74,7 @@ async fn seats(config: &Config, room: u32) -> Vec<Unread> {
     let Some(channel) = narrow(config, room).await else { return Vec::new() };
     let opened = (0..SEATS).map(|seat| {
         let open_frame = Out::Open(v1::Open {
-            agency: v1::Agency::Customs.into(),
+            subscriber: v1::Subscriber::Customs.into(),
             consumer: format!("unread-{room}-{seat}"),
             ..Default::default()
         });

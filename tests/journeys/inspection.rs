@@ -222,7 +222,7 @@ async fn the_rules_are_asked_before_anything_is_released_and_explain_themselves(
         subject: Uuid::try_parse(id).expect("an id"),
         sha256,
     };
-    let number = again.number(domain::inspection::draw::Purpose::Goods, &draw.key, draw.below);
+    let number = again.number(domain::inspection::draw::DrawPurpose::Goods, &draw.key, draw.below);
     assert_eq!(number.number, draw.number);
 }
 

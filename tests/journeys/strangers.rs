@@ -474,49 +474,80 @@ async fn a_repetition_is_answered_with_what_is_there() {
     assert_eq!(data.get("state").map(String::as_str), Some("STATE_RELEASED"));
 }
 
-/// A declarant of the same slot as firm A.
-fn slot_neighbour() -> String {
+/// A declarant of this slot, other than firm A.
+fn declarant_in(slot: Slot) -> String {
     let mut all = (1..).map(|number| format!("3702{number:06}"));
-    let alike = |code: &String| code != FIRM_A && Slot::of(code) == Slot::of(FIRM_A);
-    all.find(alike).expect("there are enough")
+    all.find(|code| code != FIRM_A && Slot::of(code) == slot).expect("there are enough")
+}
+
+/// In the name of this declarant, an order of firm A: A stays the seller.
+fn by(declarant: &str, order_no: &str) -> v1::SubmitRequest {
+    let mut content = people::export(order_no);
+    content.declarant = Some(v1::Party { code: declarant.to_owned(), name: "邻居".to_owned() });
+    content.cop_no = format!("{}{order_no}", &declarant[6..]);
+    filing(content)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_is_neither_probed_nor_squatted_by_a_neighbour() {
+async fn an_order_is_declared_once_whoever_declares_it() {
     let sandbox = Sandbox::start().await;
     let owner = Enterprise(sandbox.connect("enterprise-a").await);
-    // The agent files for the neighbour; what is refused is decided by the declarant.
+    // The agent files for both neighbours; what is refused is decided by the declarant.
     let agent = Enterprise(sandbox.connect("agent").await);
-    let neighbour = slot_neighbour();
-    // In the neighbour's name, an order of firm A: A stays the seller.
-    let foreign = |order_no: &str, validate_only| {
-        let mut content = people::export(order_no);
-        content.declarant = Some(v1::Party { code: neighbour.clone(), name: "邻居".to_owned() });
-        v1::SubmitRequest { validate_only, ..filing(content) }
-    };
-
-    owner.files("QDPROBE-1").await;
-    let mut told = Vec::new();
-    for order_no in ["QDPROBE-1", "QDPROBE-2"] {
-        let mut answer = agent.tries(foreign(order_no, true)).await;
-        if let Ok(answer) = &mut answer {
-            answer.filed_time = None;
+    for (slot, of) in [(Slot::of(FIRM_A), "SAME"), (Slot::of(FIRM_B), "OTHER")] {
+        let neighbour = declarant_in(slot);
+        let order = |number: u32| format!("QD{of}-{number}");
+        // A check tells nothing of what another declarant has.
+        owner.files(&order(1)).await;
+        let mut told = Vec::new();
+        for number in [1, 2] {
+            let check = v1::SubmitRequest { validate_only: true, ..by(&neighbour, &order(number)) };
+            let answer = agent.tries(check).await.map(|mut answer| {
+                answer.filed_time = None;
+                format!("{answer:#?}")
+            });
+            told.push(shown(answer, &order(number)));
         }
-        told.push(shown(answer.map(|it| format!("{it:#?}")), order_no));
-    }
-    assert_eq!(told[0], told[1], "an order that is there looks like one that is not");
+        assert_eq!(told[0], told[1], "an order that is there looks like one that is not");
 
-    // It came first and keeps nobody out; nor does it come to stand in the way later.
-    agent.tries(foreign("QDSQUAT-1", false)).await.expect("its own declaration");
-    let receipt = owner.files("QDSQUAT-1").await;
-    owner.sees(&receipt.name, v1::State::Released).await;
-    agent.tries(foreign("QDPROBE-1", false)).await.expect("its own declaration");
-    // Within a declarant an order is declared once.
-    for again in [
-        owner.tries(filing(people::export("QDSQUAT-1"))).await,
-        agent.tries(foreign("QDSQUAT-1", false)).await,
-    ] {
-        assert_eq!(people::code(&again.expect_err("it is there")).0, "SW-1102");
+        // Whoever comes second is told that it is declared, and nothing of what is there.
+        let second = agent.tries(by(&neighbour, &order(1))).await.expect_err("it is declared");
+        let (code, data) = people::code(&second);
+        assert_eq!((code.as_str(), second.code()), ("SW-1104", Code::AlreadyExists), "{of}");
+        let told: Vec<&str> = data.keys().map(String::as_str).collect();
+        assert_eq!(told, ["key"], "{data:?}");
+
+        // One that ended gives way, and does not come back beside the one that took its place.
+        let order_no = format!("SBX-REJECT1313-{of}");
+        let first = agent.tries(by(&neighbour, &order_no)).await.expect("nobody has it");
+        agent.sees(&first.name, v1::State::Rejected).await;
+        let second = owner.files(&order_no).await;
+        let amended = by(&neighbour, &order_no).declaration.expect("it has one");
+        let back = agent.amends(&first.name, 1, amended).await.expect_err("it gave way");
+        assert_eq!(people::code(&back).0, "SW-1104", "{of}");
+        // The one that took it may go on.
+        owner.sees(&second.name, v1::State::Rejected).await;
+        let amended = owner.amends(&second.name, 1, people::export(&order_no)).await;
+        assert_eq!(amended.expect("it has the order").version, 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn declarants_who_race_for_an_order_declare_it_once() {
+    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let agent = Enterprise(sandbox.connect("agent").await);
+    // Of every part of the slots, so that both lanes have some.
+    let slots = (0..16).filter_map(|number| Slot::new(number * 16 + number % 2));
+    let declarants: Vec<String> = slots.map(declarant_in).collect();
+    for round in 0..8 {
+        let order_no = format!("QDRACE-{round}");
+        let racing = declarants.iter().map(|declarant| agent.tries(by(declarant, &order_no)));
+        let racing = futures::future::join_all(racing).await;
+        let won = racing.iter().flatten().count();
+        let lost = racing.iter().filter_map(|outcome| outcome.as_ref().err());
+        let lost: Vec<String> = lost.map(|status| people::code(status).0).collect();
+        assert_eq!(won, 1, "{order_no}: {lost:?}");
+        assert!(lost.iter().all(|code| code == "SW-1104"), "{order_no}: {lost:?}");
     }
 }
 

@@ -13,13 +13,13 @@ use std::collections::BTreeMap;
 
 use domain::payment::amount;
 use domain::payment::ledger::Currency;
-use domain::payment::statement::{Entry, EntryState, Statement};
+use domain::payment::statement::{EntryState, Statement, StatementEntry};
 use domain::text::flaw_in_sentence;
 use domain::{Code, limits};
 
 use super::tree::day_of;
 use crate::ceb::fault::shown;
-use crate::ceb::{Fault, utf8};
+use crate::ceb::{MessageFault, utf8};
 
 const NEEDED: [&str; 5] = ["account", "statement", "booked", "currency", "amount"];
 const FREE: [&str; 5] = ["charges", "reference", "end_to_end", "party", "text"];
@@ -36,7 +36,7 @@ pub type NamedRow = (u32, BTreeMap<String, String>);
 /// # Errors
 ///
 /// A quotation mark that is not closed, or stands in the middle of a cell.
-pub fn rows(bytes: &[u8]) -> Result<Vec<Row>, Vec<Fault>> {
+pub fn rows(bytes: &[u8]) -> Result<Vec<Row>, Vec<MessageFault>> {
     let source = utf8(bytes).map_err(|fault| vec![fault])?;
     let mut rows = Vec::new();
     let (mut line, mut start) = (1, 1);
@@ -94,9 +94,9 @@ pub fn rows(bytes: &[u8]) -> Result<Vec<Row>, Vec<Fault>> {
     if faults.is_empty() { Ok(rows) } else { Err(faults) }
 }
 
-fn fault(code: Code, line: u32, element: &str, text: &str, zh: &str) -> Fault {
+fn fault(code: Code, line: u32, element: &str, text: &str, zh: &str) -> MessageFault {
     let (element, text, text_zh) = (element.to_owned(), text.to_owned(), zh.to_owned());
-    Fault { code, line, element, text, text_zh }
+    MessageFault { code, line, element, text, text_zh }
 }
 
 /// The cells of each row by their column.
@@ -108,7 +108,7 @@ pub fn by_column(
     rows: Vec<Row>,
     needed: &[&str],
     free: &[&str],
-) -> Result<Vec<NamedRow>, Vec<Fault>> {
+) -> Result<Vec<NamedRow>, Vec<MessageFault>> {
     let mut rows = rows.into_iter();
     let Some((line, header)) = rows.next() else {
         return Err(vec![fault(Code::Required, 1, "", "the file is empty", "文件为空")]);
@@ -169,7 +169,7 @@ pub fn money(
     line: u32,
     cells: &BTreeMap<String, String>,
     name: &str,
-) -> Result<(Currency, i64), Fault> {
+) -> Result<(Currency, i64), MessageFault> {
     let of = |name: &str| cells.get(name).map_or("", |cell| cell.trim());
     let letters = of("currency");
     let Some(currency) = Currency::of(letters) else {
@@ -190,7 +190,7 @@ pub fn money(
 /// # Errors
 ///
 /// Every fault, in the order of lines.
-pub fn read(bytes: &[u8]) -> Result<Vec<Statement>, Vec<Fault>> {
+pub fn read(bytes: &[u8]) -> Result<Vec<Statement>, Vec<MessageFault>> {
     let rows = by_column(rows(bytes)?, &NEEDED, &FREE)?;
     let mut statements: Vec<Statement> = Vec::new();
     let mut faults = Vec::new();
@@ -224,7 +224,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Statement>, Vec<Fault>> {
             let text = "charges are what the bank kept: not below zero";
             faults.push(fault(Code::NumberOutOfRange, line, "charges", text, "手续费不得为负"));
         }
-        let entry = Entry {
+        let entry = StatementEntry {
             currency,
             amount: amount.saturating_abs(),
             is_credit: amount >= 0,

@@ -24,20 +24,20 @@ mod write;
 
 use domain::payment::statement::Statement;
 
-use crate::ceb::reader::Reader;
-use crate::ceb::{Fault, utf8};
+use crate::ceb::reader::MessageReader;
+use crate::ceb::{MessageFault, utf8};
 
-pub use order::{Account, Order, Party, Payment, Transfer};
-pub use report::{Report, Status};
-use schema::Message;
-pub use statement::Notice;
+pub use order::{AccountNumber, BankParty, PaymentBatch, PaymentOrder, Transfer};
+pub use report::{PaymentStatus, Report};
+use schema::BankMessage;
+pub use statement::StatementNotice;
 use tree::Found;
 
 /// A file of a bank, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BankFile {
     /// pain.001: orders, as a bank gets them.
-    Order(Order),
+    Order(PaymentOrder),
     /// pain.002: what became of them.
     Report(Report),
     /// camt.053: statements.
@@ -51,17 +51,19 @@ pub enum BankFile {
 /// # Errors
 ///
 /// Every fault, in the order of lines.
-pub fn read(bytes: &[u8]) -> Result<BankFile, Vec<Fault>> {
+pub fn read(bytes: &[u8]) -> Result<BankFile, Vec<MessageFault>> {
     let source = utf8(bytes).map_err(|fault| vec![fault])?;
-    let mut reader = Reader::new(source);
+    let mut reader = MessageReader::new(source);
     let mut found = Found::default();
     let file = match tree::document(&mut reader, source.len(), &mut found) {
         // Sums of what could not be read would be wrong by themselves.
         Ok((message, root)) if found.is_clean() && reader.is_clean() => Some(match message {
-            Message::Order => BankFile::Order(order::of(&root, &mut found)),
-            Message::Report => BankFile::Report(report::of(&root, &mut found)),
-            Message::Statement => BankFile::Statements(statement::of(&root, "Stmt", &mut found)),
-            Message::Notice => BankFile::Notices(statement::of(&root, "Ntfctn", &mut found)),
+            BankMessage::Order => BankFile::Order(order::of(&root, &mut found)),
+            BankMessage::Report => BankFile::Report(report::of(&root, &mut found)),
+            BankMessage::Statement => {
+                BankFile::Statements(statement::of(&root, "Stmt", &mut found))
+            }
+            BankMessage::Notice => BankFile::Notices(statement::of(&root, "Ntfctn", &mut found)),
         }),
         Ok(_) | Err(_) => None,
     };
@@ -77,7 +79,7 @@ pub fn read(bytes: &[u8]) -> Result<BankFile, Vec<Fault>> {
 /// # Errors
 ///
 /// Everything about it that the published structure does not allow.
-pub fn write_order(order: &Order) -> Result<String, Vec<Fault>> {
+pub fn write_order(order: &PaymentOrder) -> Result<String, Vec<MessageFault>> {
     checked(order::write(order))
 }
 
@@ -86,7 +88,7 @@ pub fn write_order(order: &Order) -> Result<String, Vec<Fault>> {
 /// # Errors
 ///
 /// As [`write_order`].
-pub fn write_report(report: &Report) -> Result<String, Vec<Fault>> {
+pub fn write_report(report: &Report) -> Result<String, Vec<MessageFault>> {
     checked(report::write(report))
 }
 
@@ -96,12 +98,12 @@ pub fn write_report(report: &Report) -> Result<String, Vec<Fault>> {
 ///
 /// As [`write_order`].
 pub fn write_statements(
-    notice: Notice<'_>,
+    notice: StatementNotice<'_>,
     statements: &[Statement],
-) -> Result<String, Vec<Fault>> {
+) -> Result<String, Vec<MessageFault>> {
     checked(statement::write(notice, statements))
 }
 
-fn checked(text: String) -> Result<String, Vec<Fault>> {
+fn checked(text: String) -> Result<String, Vec<MessageFault>> {
     read(text.as_bytes()).map(|_| text)
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use domain::Code;
-use domain::payment::amount::{self, Wrong};
+use domain::payment::amount::{self, AmountError};
 use domain::payment::ledger::Currency;
 use time::format_description::well_known::Rfc3339;
 use time::{Date, OffsetDateTime};
@@ -14,7 +14,7 @@ use super::write::Xml;
 
 /// An order to pay.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
+pub struct PaymentOrder {
     /// Ours, for ever: the bank takes the same one only once.
     pub message_id: String,
     /// When it was made.
@@ -22,36 +22,36 @@ pub struct Order {
     /// Who gives it.
     pub initiator: String,
     /// Payments out of one account each.
-    pub payments: Vec<Payment>,
+    pub payments: Vec<PaymentBatch>,
 }
 
 /// What is paid out of one account on one day.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Payment {
+pub struct PaymentBatch {
     /// Ours.
     pub id: String,
     /// When it is to be executed.
     pub day: Date,
     /// Who pays.
-    pub debtor: Party,
+    pub debtor: BankParty,
     /// To whom, and how much.
     pub transfers: Vec<Transfer>,
 }
 
 /// Somebody with an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Party {
+pub struct BankParty {
     /// Name.
     pub name: String,
     /// Account.
-    pub account: Account,
+    pub account: AccountNumber,
     /// BIC of its bank, where it is known.
     pub bic: String,
 }
 
 /// An account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Account {
+pub enum AccountNumber {
     /// By its IBAN.
     Iban(String),
     /// By the number that its bank gave it, as in China.
@@ -68,7 +68,7 @@ pub struct Transfer {
     /// Above zero, in the minor unit.
     pub amount: i64,
     /// Who gets it.
-    pub creditor: Party,
+    pub creditor: BankParty,
     /// What it is for, in lines of at most 140 characters.
     pub texts: Vec<String>,
 }
@@ -99,7 +99,7 @@ pub(super) fn e5_of(text: &str) -> Option<i128> {
     (part.len() <= 5).then_some(sign * value)
 }
 
-pub(super) fn write(order: &Order) -> String {
+pub(super) fn write(order: &PaymentOrder) -> String {
     let mut xml = Xml::new("pain.001.001.09", "CstmrCdtTrfInitn");
     let all = order.payments.iter().flat_map(|payment| &payment.transfers);
     xml.open("GrpHdr");
@@ -109,7 +109,7 @@ pub(super) fn write(order: &Order) -> String {
     xml.within(&["InitgPty"], |xml| xml.leaf("Nm", &order.initiator));
     xml.close();
     for payment in &order.payments {
-        let Party { name, account, bic } = &payment.debtor;
+        let BankParty { name, account, bic } = &payment.debtor;
         xml.open("PmtInf");
         xml.leaf("PmtInfId", &payment.id);
         xml.leaf("PmtMtd", "TRF");
@@ -141,10 +141,10 @@ fn sums<'t>(xml: &mut Xml, transfers: impl Iterator<Item = &'t Transfer>) {
     xml.leaf("CtrlSum", &decimal(sum));
 }
 
-pub(super) fn write_account(xml: &mut Xml, account: &Account) {
+pub(super) fn write_account(xml: &mut Xml, account: &AccountNumber) {
     match account {
-        Account::Iban(iban) => xml.leaf("IBAN", iban),
-        Account::Number(number) => xml.within(&["Othr"], |xml| xml.leaf("Id", number)),
+        AccountNumber::Iban(iban) => xml.leaf("IBAN", iban),
+        AccountNumber::Number(number) => xml.within(&["Othr"], |xml| xml.leaf("Id", number)),
     }
 }
 
@@ -179,7 +179,7 @@ pub(super) fn amount_of(node: &Node, path: &str, found: &mut Found) -> Option<(C
     match amount::parse(currency, &node.text) {
         Ok(amount) => Some((currency, amount)),
         Err(wrong) => {
-            let code = if wrong == Wrong::Form {
+            let code = if wrong == AmountError::Form {
                 Code::XmlValueUnreadable
             } else {
                 Code::NumberOutOfRange
@@ -222,11 +222,11 @@ pub(super) fn sum_e5<'a>(amounts: impl Iterator<Item = &'a (Currency, i64)>) -> 
 }
 
 /// The account below an element.
-pub(super) fn account_of(node: &Node, path: &[&str]) -> Account {
+pub(super) fn account_of(node: &Node, path: &[&str]) -> AccountNumber {
     let id = node.find(path);
     match id.and_then(|id| id.find(&["IBAN"])) {
-        Some(iban) => Account::Iban(iban.text.clone()),
-        None => Account::Number(id.map_or("", |id| id.text(&["Othr", "Id"])).to_owned()),
+        Some(iban) => AccountNumber::Iban(iban.text.clone()),
+        None => AccountNumber::Number(id.map_or("", |id| id.text(&["Othr", "Id"])).to_owned()),
     }
 }
 
@@ -238,16 +238,16 @@ pub(super) fn moment(text: &str) -> OffsetDateTime {
     time.unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-fn party(node: &Node, names: [&str; 3]) -> Party {
+fn party(node: &Node, names: [&str; 3]) -> BankParty {
     let [name, account, agent] = names;
-    Party {
+    BankParty {
         name: node.text(&[name, "Nm"]).to_owned(),
         account: account_of(node, &[account, "Id"]),
         bic: node.text(&[agent, "FinInstnId", "BICFI"]).to_owned(),
     }
 }
 
-pub(super) fn of(root: &Node, found: &mut Found) -> Order {
+pub(super) fn of(root: &Node, found: &mut Found) -> PaymentOrder {
     let mut all = Vec::new();
     let mut payments = Vec::new();
     let mut seen = BTreeSet::new();
@@ -292,7 +292,7 @@ pub(super) fn of(root: &Node, found: &mut Found) -> Order {
         }
         all.extend(amounts);
         let day = node.day(&["ReqdExctnDt"]);
-        payments.push(Payment {
+        payments.push(PaymentBatch {
             id: node.text(&["PmtInfId"]).to_owned(),
             // The schema was satisfied by it before.
             day: day.unwrap_or(Date::MIN),
@@ -306,7 +306,7 @@ pub(super) fn of(root: &Node, found: &mut Found) -> Order {
     if all.len() == said {
         agrees(root, &["GrpHdr", "CtrlSum"], header, sum_e5(all.iter()), found);
     }
-    Order {
+    PaymentOrder {
         message_id: root.text(&["GrpHdr", "MsgId"]).to_owned(),
         created: moment(root.text(&["GrpHdr", "CreDtTm"])),
         initiator: root.text(&["GrpHdr", "InitgPty", "Nm"]).to_owned(),

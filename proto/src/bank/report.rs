@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use time::OffsetDateTime;
 
-use super::order::{Order, agrees, count_e5, moment};
+use super::order::{PaymentOrder, agrees, count_e5, moment};
 use super::tree::{Found, Node};
 use super::write::Xml;
 
@@ -22,12 +22,12 @@ pub struct Report {
     /// Why.
     pub reasons: Vec<String>,
     /// Of its parts.
-    pub statuses: Vec<Status>,
+    pub statuses: Vec<PaymentStatus>,
 }
 
 /// What became of a payment, or of one of its transfers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
+pub struct PaymentStatus {
     /// Which payment.
     pub payment_id: String,
     /// Which transfer; empty for the payment as a whole.
@@ -40,7 +40,7 @@ pub struct Status {
 
 impl Report {
     /// What does not fit the order that it is about, in English and Chinese.
-    pub fn strangers(&self, order: &Order) -> Vec<(String, String)> {
+    pub fn strangers(&self, order: &PaymentOrder) -> Vec<(String, String)> {
         let mut strangers = Vec::new();
         if self.order_id != order.message_id {
             let (id, ours) = (&self.order_id, &order.message_id);
@@ -50,7 +50,7 @@ impl Report {
             ));
         }
         for status in &self.statuses {
-            let Status { payment_id, end_to_end, .. } = status;
+            let PaymentStatus { payment_id, end_to_end, .. } = status;
             let payment = order.payments.iter().find(|payment| payment.id == *payment_id);
             let is_known = payment.is_some_and(|payment| {
                 let mut transfers = payment.transfers.iter();
@@ -63,7 +63,7 @@ impl Report {
             }
         }
         let mut seen = BTreeSet::new();
-        for Status { payment_id, end_to_end, .. } in &self.statuses {
+        for PaymentStatus { payment_id, end_to_end, .. } in &self.statuses {
             if !seen.insert((payment_id, end_to_end)) {
                 let id = if end_to_end.is_empty() { payment_id } else { end_to_end };
                 strangers.push((format!("{id} has several statuses"), format!("{id}有多个状态")));
@@ -132,10 +132,10 @@ pub(super) fn of(root: &Node, found: &mut Found) -> Report {
         let reasons = reasons_of(node);
         if !status.is_empty() || !reasons.is_empty() {
             let (payment_id, end_to_end) = (payment_id.clone(), String::new());
-            statuses.push(Status { payment_id, end_to_end, status, reasons });
+            statuses.push(PaymentStatus { payment_id, end_to_end, status, reasons });
         }
         for transfer in node.all("TxInfAndSts") {
-            statuses.push(Status {
+            statuses.push(PaymentStatus {
                 payment_id: payment_id.clone(),
                 end_to_end: transfer.text(&["OrgnlEndToEndId"]).to_owned(),
                 status: transfer.text(&["TxSts"]).to_owned(),

@@ -5,7 +5,7 @@
 
 /// Which message a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Message {
+pub(super) enum BankMessage {
     Order,
     Report,
     Statement,
@@ -16,20 +16,20 @@ pub(super) enum Message {
 pub(super) const NAMESPACES: &str = "urn:iso:std:iso:20022:tech:xsd:";
 
 /// What is read: the end of the namespace, the element below `Document`, and its table.
-pub(super) const MESSAGES: [(Message, &str, Element); 4] = [
-    (Message::Order, "pain.001.001.09", one("CstmrCdtTrfInitn", Shape::Group(ORDER))),
-    (Message::Report, "pain.002.001.10", one("CstmrPmtStsRpt", Shape::Group(REPORT))),
-    (Message::Statement, "camt.053.001.08", one("BkToCstmrStmt", Shape::Group(STATEMENTS))),
-    (Message::Notice, "camt.054.001.08", one("BkToCstmrDbtCdtNtfctn", Shape::Group(NOTICES))),
+pub(super) const MESSAGES: [(BankMessage, &str, BankElement); 4] = [
+    (BankMessage::Order, "pain.001.001.09", one("CstmrCdtTrfInitn", Shape::Group(ORDER))),
+    (BankMessage::Report, "pain.002.001.10", one("CstmrPmtStsRpt", Shape::Group(REPORT))),
+    (BankMessage::Statement, "camt.053.001.08", one("BkToCstmrStmt", Shape::Group(STATEMENTS))),
+    (BankMessage::Notice, "camt.054.001.08", one("BkToCstmrDbtCdtNtfctn", Shape::Group(NOTICES))),
 ];
 
 /// What an element holds.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Shape {
     /// Elements in this order.
-    Group(&'static [Element]),
+    Group(&'static [BankElement]),
     /// One of these.
-    Choice(&'static [Element]),
+    Choice(&'static [BankElement]),
     /// So many characters at most, and one at least.
     Text(usize),
     /// One of these words.
@@ -54,27 +54,27 @@ pub(super) enum Shape {
 
 /// An element of a group.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Element {
+pub(super) struct BankElement {
     pub(super) name: &'static str,
     pub(super) shape: Shape,
     pub(super) min: usize,
     pub(super) max: usize,
 }
 
-const fn one(name: &'static str, shape: Shape) -> Element {
-    Element { name, shape, min: 1, max: 1 }
+const fn one(name: &'static str, shape: Shape) -> BankElement {
+    BankElement { name, shape, min: 1, max: 1 }
 }
 
-const fn may(name: &'static str, shape: Shape) -> Element {
-    Element { name, shape, min: 0, max: 1 }
+const fn may(name: &'static str, shape: Shape) -> BankElement {
+    BankElement { name, shape, min: 0, max: 1 }
 }
 
-const fn any(name: &'static str, shape: Shape) -> Element {
-    Element { name, shape, min: 0, max: usize::MAX }
+const fn any(name: &'static str, shape: Shape) -> BankElement {
+    BankElement { name, shape, min: 0, max: usize::MAX }
 }
 
-const fn some(name: &'static str, shape: Shape) -> Element {
-    Element { name, shape, min: 1, max: usize::MAX }
+const fn some(name: &'static str, shape: Shape) -> BankElement {
+    BankElement { name, shape, min: 1, max: usize::MAX }
 }
 
 use Shape::{
@@ -155,7 +155,7 @@ const REMITTANCE: Shape = Group(&[
             may("Invcee", Unread),
             may("TaxRmt", Unread),
             may("GrnshmtRmt", Unread),
-            Element { name: "AddtlRmtInf", shape: Text(140), min: 0, max: 3 },
+            BankElement { name: "AddtlRmtInf", shape: Text(140), min: 0, max: 3 },
         ]),
     ),
 ]);
@@ -164,13 +164,13 @@ const CHARGE_BEARER: Shape = Word(&["DEBT", "CRED", "SHAR", "SLEV"]);
 
 // pain.001.001.09
 
-const ORDER: &[Element] = &[
+const ORDER: &[BankElement] = &[
     one(
         "GrpHdr",
         Group(&[
             one("MsgId", Text(35)),
             one("CreDtTm", DateTime),
-            Element { name: "Authstn", shape: Unread, min: 0, max: 2 },
+            BankElement { name: "Authstn", shape: Unread, min: 0, max: 2 },
             one("NbOfTxs", Digits(15)),
             may("CtrlSum", Decimal),
             one("InitgPty", PARTY),
@@ -182,7 +182,7 @@ const ORDER: &[Element] = &[
     any("SplmtryData", Unread),
 ];
 
-const PAYMENT: &[Element] = &[
+const PAYMENT: &[BankElement] = &[
     one("PmtInfId", Text(35)),
     one("PmtMtd", Word(&["CHK", "TRF", "TRA"])),
     may("BtchBookg", Flag),
@@ -203,7 +203,7 @@ const PAYMENT: &[Element] = &[
     some("CdtTrfTxInf", Group(TRANSFER)),
 ];
 
-const TRANSFER: &[Element] = &[
+const TRANSFER: &[BankElement] = &[
     one(
         "PmtId",
         Group(&[may("InstrId", Text(35)), one("EndToEndId", Text(35)), may("UETR", Text(36))]),
@@ -228,9 +228,9 @@ const TRANSFER: &[Element] = &[
     any("InstrForCdtrAgt", Unread),
     may("InstrForDbtrAgt", Unread),
     may("Purp", Unread),
-    Element { name: "RgltryRptg", shape: Unread, min: 0, max: 10 },
+    BankElement { name: "RgltryRptg", shape: Unread, min: 0, max: 10 },
     may("Tax", Unread),
-    Element { name: "RltdRmtInf", shape: Unread, min: 0, max: 10 },
+    BankElement { name: "RltdRmtInf", shape: Unread, min: 0, max: 10 },
     may("RmtInf", REMITTANCE),
     any("SplmtryData", Unread),
 ];
@@ -243,7 +243,7 @@ const REASON: Shape =
 const COUNTED: Shape =
     Group(&[one("DtldNbOfTxs", Digits(15)), one("DtldSts", Text(4)), may("DtldCtrlSum", Decimal)]);
 
-const REPORT: &[Element] = &[
+const REPORT: &[BankElement] = &[
     one(
         "GrpHdr",
         Group(&[
@@ -301,7 +301,7 @@ const REPORT: &[Element] = &[
 
 // camt.053.001.08 and camt.054.001.08
 
-const HEADER: Element = one(
+const HEADER: BankElement = one(
     "GrpHdr",
     Group(&[
         one("MsgId", Text(35)),
@@ -315,12 +315,13 @@ const HEADER: Element = one(
 
 const PAGE: Shape = Group(&[one("PgNb", Digits(5)), one("LastPgInd", Flag)]);
 
-const STATEMENTS: &[Element] =
+const STATEMENTS: &[BankElement] =
     &[HEADER, some("Stmt", Group(STATEMENT)), any("SplmtryData", Unread)];
 
-const NOTICES: &[Element] = &[HEADER, some("Ntfctn", Group(NOTICE)), any("SplmtryData", Unread)];
+const NOTICES: &[BankElement] =
+    &[HEADER, some("Ntfctn", Group(NOTICE)), any("SplmtryData", Unread)];
 
-const STATEMENT: &[Element] = &[
+const STATEMENT: &[BankElement] = &[
     one("Id", Text(35)),
     may("StmtPgntn", PAGE),
     may("ElctrncSeqNb", Digits(18)),
@@ -339,7 +340,7 @@ const STATEMENT: &[Element] = &[
     may("AddtlStmtInf", Text(500)),
 ];
 
-const NOTICE: &[Element] = &[
+const NOTICE: &[BankElement] = &[
     one("Id", Text(35)),
     may("NtfctnPgntn", PAGE),
     may("ElctrncSeqNb", Digits(18)),
@@ -359,7 +360,7 @@ const NOTICE: &[Element] = &[
 
 const SPAN: Shape = Group(&[one("FrDtTm", DateTime), one("ToDtTm", DateTime)]);
 
-const BALANCE: &[Element] = &[
+const BALANCE: &[BankElement] = &[
     one("Tp", Group(&[one("CdOrPrtry", CODE_OR_OWN), may("SubTp", Unread)])),
     any("CdtLine", Unread),
     one("Amt", Amount),
@@ -401,7 +402,7 @@ const CHARGES: Shape = Group(&[
     ),
 ]);
 
-const ENTRY: &[Element] = &[
+const ENTRY: &[BankElement] = &[
     may("NtryRef", Text(35)),
     one("Amt", Amount),
     one("CdtDbtInd", DIRECTION),
@@ -423,7 +424,7 @@ const ENTRY: &[Element] = &[
     may("AddtlNtryInf", Text(500)),
 ];
 
-const BATCH: &[Element] = &[
+const BATCH: &[BankElement] = &[
     may("MsgId", Text(35)),
     may("PmtInfId", Text(35)),
     may("NbOfTxs", Digits(15)),
@@ -431,7 +432,7 @@ const BATCH: &[Element] = &[
     may("CdtDbtInd", DIRECTION),
 ];
 
-const DETAILS: &[Element] = &[
+const DETAILS: &[BankElement] = &[
     may(
         "Refs",
         Group(&[
@@ -476,7 +477,7 @@ const DETAILS: &[Element] = &[
     may("RltdAgts", Unread),
     may("LclInstrm", Unread),
     may("Purp", Unread),
-    Element { name: "RltdRmtInf", shape: Unread, min: 0, max: 10 },
+    BankElement { name: "RltdRmtInf", shape: Unread, min: 0, max: 10 },
     may("RmtInf", REMITTANCE),
     may("RltdDts", Unread),
     may("RltdPric", Unread),

@@ -2,19 +2,19 @@
 
 use domain::Code;
 use domain::payment::ledger::Currency;
-use domain::payment::statement::{Balance, Entry, EntryState, Statement};
+use domain::payment::statement::{Balance, EntryState, Statement, StatementEntry};
 use time::OffsetDateTime;
 
 use super::order::{
-    Account, account_of, agrees, amount_of, count_e5, remittance, sum_e5, write_account,
+    AccountNumber, account_of, agrees, amount_of, count_e5, remittance, sum_e5, write_account,
 };
-use super::schema::Message;
+use super::schema::BankMessage;
 use super::tree::{Found, Node, day_of};
 use super::write::Xml;
 
 /// Which of the two is written, with its head.
 #[derive(Debug, Clone, Copy)]
-pub struct Notice<'a> {
+pub struct StatementNotice<'a> {
     /// Movements before their statement (camt.054); otherwise statements (camt.053).
     pub is_early: bool,
     /// Of the bank.
@@ -23,9 +23,9 @@ pub struct Notice<'a> {
     pub created: OffsetDateTime,
 }
 
-impl Notice<'_> {
-    fn message(self) -> Message {
-        if self.is_early { Message::Notice } else { Message::Statement }
+impl StatementNotice<'_> {
+    fn message(self) -> BankMessage {
+        if self.is_early { BankMessage::Notice } else { BankMessage::Statement }
     }
 }
 
@@ -42,7 +42,7 @@ pub(super) fn of(root: &Node, name: &'static str, found: &mut Found) -> Vec<Stat
 
 fn statement(node: &Node, pagination: &str, place: &str, found: &mut Found) -> Statement {
     let account = match account_of(node, &["Acct", "Id"]) {
-        Account::Iban(account) | Account::Number(account) => account,
+        AccountNumber::Iban(account) | AccountNumber::Number(account) => account,
     };
     let currency = node.find(&["Acct", "Ccy"]).and_then(|said| {
         let currency = Currency::of(&said.text);
@@ -113,7 +113,7 @@ fn entries(
     node: &Node,
     account: Option<Currency>,
     place: &str,
-    entries: &mut Vec<Entry>,
+    entries: &mut Vec<StatementEntry>,
     found: &mut Found,
 ) -> Option<(Currency, i64, bool)> {
     let (currency, amount) = amount_of(node.find(&["Amt"])?, &format!("{place}/Amt"), found)?;
@@ -135,7 +135,7 @@ fn entries(
             return None;
         }
     };
-    let whole = Entry {
+    let whole = StatementEntry {
         currency,
         amount,
         is_credit,
@@ -164,7 +164,7 @@ fn entries(
             }
             for (details, amount) in details.iter().zip(amounts) {
                 let charges = charges(details, currency, place, found);
-                let entry = Entry { amount, charges, ..whole.clone() };
+                let entry = StatementEntry { amount, charges, ..whole.clone() };
                 entries.push(with_details(entry, node, &[details]));
             }
         }
@@ -173,7 +173,7 @@ fn entries(
                 details.iter().map(|of| charges(of, currency, place, found)).sum();
             // A bank tells its charges in one of the two places.
             let charges = if whole.charges > 0 { whole.charges } else { of_details };
-            entries.push(with_details(Entry { charges, ..whole }, node, &details));
+            entries.push(with_details(StatementEntry { charges, ..whole }, node, &details));
         }
     }
     Some((currency, amount, is_credit))
@@ -185,7 +185,7 @@ fn own_amount(details: &Node, currency: Currency) -> Option<i64> {
     domain::payment::amount::parse(currency, &said.text).ok()
 }
 
-fn with_details(mut entry: Entry, node: &Node, details: &[&Node]) -> Entry {
+fn with_details(mut entry: StatementEntry, node: &Node, details: &[&Node]) -> StatementEntry {
     let role = if entry.is_credit { "Dbtr" } else { "Cdtr" };
     for details in details {
         let refs = |name| details.text(&["Refs", name]);
@@ -251,10 +251,10 @@ fn summary(node: &Node, place: &str, movements: &[(Currency, i64, bool)], found:
     }
 }
 
-pub(super) fn write(notice: Notice<'_>, statements: &[Statement]) -> String {
+pub(super) fn write(notice: StatementNotice<'_>, statements: &[Statement]) -> String {
     let (version, root, each) = match notice.message() {
-        Message::Notice => ("camt.054.001.08", "BkToCstmrDbtCdtNtfctn", "Ntfctn"),
-        Message::Statement | Message::Order | Message::Report => {
+        BankMessage::Notice => ("camt.054.001.08", "BkToCstmrDbtCdtNtfctn", "Ntfctn"),
+        BankMessage::Statement | BankMessage::Order | BankMessage::Report => {
             ("camt.053.001.08", "BkToCstmrStmt", "Stmt")
         }
     };
@@ -270,7 +270,7 @@ pub(super) fn write(notice: Notice<'_>, statements: &[Statement]) -> String {
             xml.leaf("CreDtTm", &format!("{day}T23:59:59+08:00"));
         }
         xml.open("Acct");
-        let account = Account::Number(statement.account.clone());
+        let account = AccountNumber::Number(statement.account.clone());
         xml.within(&["Id"], |xml| write_account(xml, &account));
         if let Some(currency) = statement.currency {
             xml.leaf("Ccy", currency.letters());
@@ -302,7 +302,7 @@ fn write_balance(xml: &mut Xml, code: &str, balance: Balance, currency: Currency
     xml.close();
 }
 
-fn write_entry(xml: &mut Xml, entry: &Entry) {
+fn write_entry(xml: &mut Xml, entry: &StatementEntry) {
     let state = match entry.state {
         EntryState::Booked => "BOOK",
         EntryState::Pending => "PDNG",

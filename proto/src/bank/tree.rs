@@ -11,10 +11,10 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime, PrimitiveDateTime};
 
-use super::schema::{Element, MESSAGES, Message, NAMESPACES, Shape};
-use crate::ceb::Fault;
+use super::schema::{BankElement, BankMessage, MESSAGES, NAMESPACES, Shape};
+use crate::ceb::MessageFault;
 use crate::ceb::fault::shown;
-use crate::ceb::reader::{Item, Open, Reader, Stop};
+use crate::ceb::reader::{MessageReader, Open, ReaderItem, Stop};
 
 /// An element that was read.
 #[derive(Debug, Default)]
@@ -72,7 +72,7 @@ pub(super) fn day_of(text: &str) -> Option<Date> {
 /// Faults with their offsets.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    faults: Vec<(usize, Fault)>,
+    faults: Vec<(usize, MessageFault)>,
 }
 
 impl Found {
@@ -89,13 +89,17 @@ impl Found {
         text_zh: String,
     ) {
         if self.faults.len() < limits::VIOLATIONS_MAX {
-            let fault = Fault { code, line: 0, element: element.to_owned(), text, text_zh };
+            let fault = MessageFault { code, line: 0, element: element.to_owned(), text, text_zh };
             self.faults.push((at, fault));
         }
     }
 
     /// Together with those of the reader, in the order of lines.
-    pub(super) fn into_faults(self, mut reader: Reader<'_>, source: &str) -> Vec<Fault> {
+    pub(super) fn into_faults(
+        self,
+        mut reader: MessageReader<'_>,
+        source: &str,
+    ) -> Vec<MessageFault> {
         debug_assert_eq!(reader.source.len(), source.len(), "the faults are of this text");
         reader.faults.extend(self.faults);
         reader.into_faults()
@@ -104,7 +108,7 @@ impl Found {
 
 /// Where the pass is.
 struct Pass<'r, 'i> {
-    reader: &'r mut Reader<'i>,
+    reader: &'r mut MessageReader<'i>,
     found: &'r mut Found,
     namespace: String,
     path: Vec<String>,
@@ -112,10 +116,10 @@ struct Pass<'r, 'i> {
 
 /// Reads a file: which message it is, and the element below `Document`.
 pub(super) fn document(
-    reader: &mut Reader<'_>,
+    reader: &mut MessageReader<'_>,
     end: usize,
     found: &mut Found,
-) -> Result<(Message, Node), Stop> {
+) -> Result<(BankMessage, Node), Stop> {
     let root = reader.root(end)?;
     let namespace = reader.namespace(&root).to_owned();
     let known = namespace.strip_prefix(NAMESPACES);
@@ -172,7 +176,12 @@ impl Pass<'_, '_> {
     }
 
     /// Reads the elements of a group, or the one of a choice, up to its end.
-    fn group(&mut self, node: &mut Node, table: &[Element], is_choice: bool) -> Result<(), Stop> {
+    fn group(
+        &mut self,
+        node: &mut Node,
+        table: &[BankElement],
+        is_choice: bool,
+    ) -> Result<(), Stop> {
         let mut counts = vec![0_usize; table.len()];
         let mut reached = 0;
         let mut told_text = false;
@@ -182,9 +191,9 @@ impl Pass<'_, '_> {
                 return Err(Stop);
             }
             let open = match self.reader.next()? {
-                Item::Open(open) => open,
-                Item::Close | Item::End => break,
-                Item::Text(text) => {
+                ReaderItem::Open(open) => open,
+                ReaderItem::Close | ReaderItem::End => break,
+                ReaderItem::Text(text) => {
                     if !told_text && !text.trim().is_empty() {
                         told_text = true;
                         let (text, zh) = ("text stands between elements", "元素之间不得有文本");
@@ -219,7 +228,7 @@ impl Pass<'_, '_> {
         Ok(())
     }
 
-    fn row(&self, open: &Open<'_>, table: &[Element]) -> Option<usize> {
+    fn row(&self, open: &Open<'_>, table: &[BankElement]) -> Option<usize> {
         let is_ours = self.reader.namespace(open) == self.namespace;
         let row = table.iter().position(|element| element.name == open.name());
         row.filter(|_| is_ours)
@@ -232,7 +241,7 @@ impl Pass<'_, '_> {
         self.fault(Code::XmlElementUnexpected, open.at, &name, text, zh);
     }
 
-    fn required(&mut self, node: &Node, table: &[Element], counts: &[usize], is_choice: bool) {
+    fn required(&mut self, node: &Node, table: &[BankElement], counts: &[usize], is_choice: bool) {
         if is_choice {
             let stood: usize = counts.iter().sum();
             if stood != 1 {
@@ -259,7 +268,7 @@ impl Pass<'_, '_> {
     fn element(
         &mut self,
         parent: &mut Node,
-        element: Element,
+        element: BankElement,
         number: usize,
         open: Open<'_>,
     ) -> Result<(), Stop> {

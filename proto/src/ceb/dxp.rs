@@ -9,12 +9,12 @@ use base64::engine::general_purpose::STANDARD;
 use domain::Code;
 use quick_xml::XmlVersion;
 
-use super::reader::{DXP, Open, Reader, Space, Stop};
-use super::schema::Elements;
-use super::table::Need::{May, Must};
-use super::table::{Content, Element, Kind, any, describe, group, leaf};
+use super::reader::{DXP, MessageReader, Namespace, Open, Stop};
+use super::schema::ElementTable;
+use super::table::ElementNeed::{May, Must};
+use super::table::{Element, ElementContent, ElementKind, any, describe, group, leaf};
 use super::write::Writer;
-use super::{Fault, beginning, utf8, value};
+use super::{MessageFault, beginning, utf8, value};
 
 /// 客户端传输报文: a message on its way.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -114,8 +114,8 @@ pub struct ReceiverResult {
 /// Whether these bytes are an envelope, as far as their root tells.
 pub fn is_envelope(bytes: &[u8]) -> bool {
     let source = beginning(bytes);
-    let root = Reader::new(source).root(source.len());
-    root.is_ok_and(|root| root.space == Space::Dxp && root.name() == "DxpMsg")
+    let root = MessageReader::new(source).root(source.len());
+    root.is_ok_and(|root| root.space == Namespace::Dxp && root.name() == "DxpMsg")
 }
 
 /// Reads an envelope.
@@ -123,7 +123,7 @@ pub fn is_envelope(bytes: &[u8]) -> bool {
 /// # Errors
 ///
 /// Every fault, in the order of lines; at least one.
-pub fn read(bytes: &[u8]) -> Result<DxpMsg, Vec<Fault>> {
+pub fn read(bytes: &[u8]) -> Result<DxpMsg, Vec<MessageFault>> {
     root(bytes, "DxpMsg", &["ver", "Id"])
 }
 
@@ -132,7 +132,7 @@ pub fn read(bytes: &[u8]) -> Result<DxpMsg, Vec<Fault>> {
 /// # Errors
 ///
 /// Every fault, in the order of lines; at least one.
-pub fn read_answer(bytes: &[u8]) -> Result<DxpRep, Vec<Fault>> {
+pub fn read_answer(bytes: &[u8]) -> Result<DxpRep, Vec<MessageFault>> {
     root(bytes, "DxpRep", &["ver"])
 }
 
@@ -146,7 +146,7 @@ pub fn write_answer(answer: &DxpRep) -> String {
     written("DxpRep", answer)
 }
 
-fn written<T: Elements>(root: &str, it: &T) -> String {
+fn written<T: ElementTable>(root: &str, it: &T) -> String {
     let mut writer = Writer::new("dxp:");
     writer.open(root, &[("ver", "1.0"), ("xmlns:dxp", DXP)]);
     writer.table(T::TABLE, it);
@@ -154,9 +154,9 @@ fn written<T: Elements>(root: &str, it: &T) -> String {
     writer.finish()
 }
 
-fn root<T: Elements>(bytes: &[u8], name: &str, known: &[&str]) -> Result<T, Vec<Fault>> {
+fn root<T: ElementTable>(bytes: &[u8], name: &str, known: &[&str]) -> Result<T, Vec<MessageFault>> {
     let source = utf8(bytes).map_err(|fault| vec![fault])?;
-    let mut reader = Reader::new(source);
+    let mut reader = MessageReader::new(source);
     let mut it = T::default();
     match within(&mut reader, source, name, known, &mut it) {
         Ok(()) if reader.is_clean() => Ok(it),
@@ -164,15 +164,15 @@ fn root<T: Elements>(bytes: &[u8], name: &str, known: &[&str]) -> Result<T, Vec<
     }
 }
 
-fn within<T: Elements>(
-    reader: &mut Reader<'_>,
+fn within<T: ElementTable>(
+    reader: &mut MessageReader<'_>,
     source: &str,
     name: &str,
     known: &[&str],
     it: &mut T,
 ) -> Result<(), Stop> {
     let root = reader.root(source.len())?;
-    if root.space != Space::Dxp || root.name() != name {
+    if root.space != Namespace::Dxp || root.name() != name {
         reader.fault(
             Code::XmlTypeUnsupported,
             root.at,
@@ -200,13 +200,13 @@ fn within<T: Elements>(
 /// A text of this namespace.
 const fn text<T>(
     name: &'static str,
-    need: super::table::Need,
+    need: super::table::ElementNeed,
     (min, max): (usize, usize),
     get: fn(&T) -> &str,
     set: fn(&mut T, String),
 ) -> Element<T> {
-    leaf::<T>(name, "", need, Kind::Text { min, max }, Content::Text { get, set })
-        .within(Space::Dxp)
+    leaf::<T>(name, "", need, ElementKind::Text { min, max }, ElementContent::Text { get, set })
+        .within(Namespace::Dxp)
 }
 
 /// A date of this namespace.
@@ -216,10 +216,11 @@ const fn time<T>(
     get: fn(&T) -> &str,
     set: fn(&mut T, String),
 ) -> Element<T> {
-    leaf::<T>(name, "", Must, Kind::Time { clock }, Content::Text { get, set }).within(Space::Dxp)
+    leaf::<T>(name, "", Must, ElementKind::Time { clock }, ElementContent::Text { get, set })
+        .within(Namespace::Dxp)
 }
 
-impl Elements for TransInfo {
+impl ElementTable for TransInfo {
     const TABLE: &'static [Element<Self>] = &[
         text("CopMsgId", Must, (1, 255), |t| &t.cop_msg_id, |t, v| t.cop_msg_id = v),
         text("SenderId", Must, (1, 16), |t| &t.sender_id, |t, v| t.sender_id = v),
@@ -234,7 +235,7 @@ impl Elements for TransInfo {
             },
             Vec::new,
         )
-        .within(Space::Dxp),
+        .within(Namespace::Dxp),
         time("CreatTime", true, |t| &t.creat_time, |t, v| t.creat_time = v),
         text("MsgType", Must, (0, 30), |t| &t.msg_type, |t, v| t.msg_type = v),
     ];
@@ -244,13 +245,13 @@ const RECEIVERS: &[Element<Vec<String>>] = &[leaf::<Vec<String>>(
     "ReceiverId",
     "",
     Must,
-    Kind::Text { min: 1, max: 16 },
-    Content::Texts { get: |ids| ids.as_slice(), set: Vec::push },
+    ElementKind::Text { min: 1, max: 16 },
+    ElementContent::Texts { get: |ids| ids.as_slice(), set: Vec::push },
 )
 .times(5, Code::XmlElementUnexpected)
-.within(Space::Dxp)];
+.within(Namespace::Dxp)];
 
-impl Elements for AddInfo {
+impl ElementTable for AddInfo {
     const TABLE: &'static [Element<Self>] = &[
         text("FileName", May, (1, 255), |t| &t.file_name, |t, v| t.file_name = v),
         text("IcCard", May, (1, 13), |t| &t.ic_card, |t, v| t.ic_card = v),
@@ -267,7 +268,7 @@ impl Elements for AddInfo {
             },
             Vec::new,
         )
-        .within(Space::Dxp),
+        .within(Namespace::Dxp),
         group::<Self>(
             "IsText",
             May,
@@ -282,7 +283,7 @@ impl Elements for AddInfo {
             },
             Vec::new,
         )
-        .within(Space::Dxp),
+        .within(Namespace::Dxp),
         text("RecMapId", May, (0, usize::MAX), |t| &t.rec_map_id, |t, v| t.rec_map_id = v),
     ];
 }
@@ -296,7 +297,7 @@ const KEYS: &[Element<Vec<(String, String)>>] = &[group::<Vec<(String, String)>>
         if let Some(key) = reader.leaf("Key")?
             && reader.length("", open.at, &key, (1, 64))
         {
-            reader.characters(Kind::Code { min: 1, max: 64 }, "", open.at, &key);
+            reader.characters(ElementKind::Code { min: 1, max: 64 }, "", open.at, &key);
             keys.push((name, key.into_owned()));
         }
         Ok(())
@@ -310,20 +311,20 @@ const KEYS: &[Element<Vec<(String, String)>>] = &[group::<Vec<(String, String)>>
     Vec::new,
 )
 .times(5, Code::XmlElementUnexpected)
-.within(Space::Dxp)];
+.within(Namespace::Dxp)];
 
 /// The one attribute that an element may have.
-fn attribute(reader: &mut Reader<'_>, open: &Open<'_>, name: &str) -> Option<String> {
+fn attribute(reader: &mut MessageReader<'_>, open: &Open<'_>, name: &str) -> Option<String> {
     reader.attributes(open, &[name]);
     let attribute = open.tag.attributes().flatten().find(|it| it.key.into_inner() == name)?;
     // An entity that cannot be resolved was refused when the tag was read.
     let value = attribute.normalized_value(XmlVersion::Explicit1_0).unwrap_or_default();
     let path = format!("{}/@{name}", open.name());
-    reader.characters(Kind::Code { min: 0, max: usize::MAX }, &path, open.at, &value);
+    reader.characters(ElementKind::Code { min: 0, max: usize::MAX }, &path, open.at, &value);
     Some(value.into_owned())
 }
 
-impl Elements for DxpMsg {
+impl ElementTable for DxpMsg {
     const TABLE: &'static [Element<Self>] = &[
         group::<Self>(
             "TransInfo",
@@ -332,7 +333,7 @@ impl Elements for DxpMsg {
             |writer, it, name| writer.element(name, &it.trans_info),
             describe::<TransInfo>,
         )
-        .within(Space::Dxp),
+        .within(Namespace::Dxp),
         group::<Self>(
             "Data",
             Must,
@@ -356,7 +357,7 @@ impl Elements for DxpMsg {
             |writer, it, name| writer.leaf(name, &[], &STANDARD.encode(&it.data)),
             Vec::new,
         )
-        .within(Space::Dxp),
+        .within(Namespace::Dxp),
         group::<Self>(
             "AddInfo",
             May,
@@ -368,12 +369,12 @@ impl Elements for DxpMsg {
             },
             describe::<AddInfo>,
         )
-        .within(Space::Dxp),
-        any::<Self>("Signature", May, |it| it.signed = true).within(Space::Dsig),
+        .within(Namespace::Dxp),
+        any::<Self>("Signature", May, |it| it.signed = true).within(Namespace::Dsig),
     ];
 }
 
-impl Elements for DxpRep {
+impl ElementTable for DxpRep {
     const TABLE: &'static [Element<Self>] = &[
         text("RecevierId", Must, (1, 16), |t| &t.recevier_id, |t, v| t.recevier_id = v),
         text("AdNodeId", May, (1, 8), |t| &t.ad_node_id, |t, v| t.ad_node_id = v),
@@ -394,12 +395,12 @@ impl Elements for DxpRep {
             describe::<Response>,
         )
         .times(u32::MAX, Code::XmlElementUnexpected)
-        .within(Space::Dxp),
-        any::<Self>("Signature", May, |it| it.signed = true).within(Space::Dsig),
+        .within(Namespace::Dxp),
+        any::<Self>("Signature", May, |it| it.signed = true).within(Namespace::Dsig),
     ];
 }
 
-impl Elements for Response {
+impl ElementTable for Response {
     const TABLE: &'static [Element<Self>] = &[
         text("NodeId", May, (1, 8), |t| &t.node_id, |t, v| t.node_id = v),
         text("ResponseCode", Must, (1, 9), |t| &t.response_code, |t, v| t.response_code = v),
@@ -417,7 +418,7 @@ impl Elements for Response {
             },
             Vec::new,
         )
-        .within(Space::Dxp),
+        .within(Namespace::Dxp),
         time("NoticeTime", false, |t| &t.notice_time, |t, v| t.notice_time = v),
         text("Note", May, (0, 500), |t| &t.note, |t, v| t.note = v),
         group::<Self>(
@@ -427,7 +428,7 @@ impl Elements for Response {
             |writer, it, name| writer.element(name, &it.ori_head),
             describe::<TransInfo>,
         )
-        .within(Space::Dxp),
+        .within(Namespace::Dxp),
     ];
 }
 
@@ -448,9 +449,9 @@ const RESULTS: &[Element<Vec<ReceiverResult>>] = &[group::<Vec<ReceiverResult>>(
     describe::<ReceiverResult>,
 )
 .times(u32::MAX, Code::XmlElementUnexpected)
-.within(Space::Dxp)];
+.within(Namespace::Dxp)];
 
-impl Elements for ReceiverResult {
+impl ElementTable for ReceiverResult {
     const TABLE: &'static [Element<Self>] = &[
         text("RecId", Must, (1, 16), |t| &t.rec_id, |t, v| t.rec_id = v),
         text("Code", Must, (1, 9), |t| &t.code, |t, v| t.code = v),

@@ -10,10 +10,10 @@ use domain::Code;
 use quick_xml::XmlVersion;
 
 use super::fault::{line_breaks, shown};
-use super::reader::{CEB, Open, Reader, Space, Stop};
-use super::schema::{Elements, elements};
-use super::table::Need::{May, Must};
-use super::table::{Content, Element, Kind, any, describe, group, leaf};
+use super::reader::{CEB, MessageReader, Namespace, Open, Stop};
+use super::schema::{ElementTable, elements};
+use super::table::ElementNeed::{May, Must};
+use super::table::{Element, ElementContent, ElementKind, any, describe, group, leaf};
 use super::write::Writer;
 use super::{Document, Message, MessageType, ReadDocument, value};
 
@@ -43,7 +43,7 @@ struct Extension {
     version: String,
 }
 
-impl Elements for Extension {
+impl ElementTable for Extension {
     const TABLE: &'static [Element<Self>] = &[
         extension("name", |it| &it.name, |it, v| it.name = v),
         extension("version", |it| &it.version, |it, v| it.version = v),
@@ -56,7 +56,7 @@ const fn extension(
     get: fn(&Extension) -> &str,
     set: fn(&mut Extension, String),
 ) -> Element<Extension> {
-    leaf(name, "", Must, Kind::Code { min: 0, max: 30 }, Content::Text { get, set })
+    leaf(name, "", Must, ElementKind::Code { min: 0, max: 30 }, ElementContent::Text { get, set })
 }
 
 pub(super) const TRANSFER: Element<Batch> = group::<Batch>(
@@ -91,9 +91,9 @@ pub(super) const EXTEND: Element<Batch> = group::<Batch>(
 );
 
 pub(super) const SIGNATURE: Element<Batch> =
-    any::<Batch>("Signature", May, |batch| batch.signed = true).within(Space::Dsig);
+    any::<Batch>("Signature", May, |batch| batch.signed = true).within(Namespace::Dsig);
 pub(super) const SIGNED: Element<Batch> =
-    any::<Batch>("Signature", Must, |batch| batch.signed = true).within(Space::Dsig);
+    any::<Batch>("Signature", Must, |batch| batch.signed = true).within(Namespace::Dsig);
 
 /// A message while it is read.
 pub(super) struct Batch {
@@ -141,9 +141,9 @@ pub(super) fn write(
 }
 
 /// Reads the message that the reader stands before.
-pub(super) fn message(reader: &mut Reader<'_>, source: &str) -> Result<Message, Stop> {
+pub(super) fn message(reader: &mut MessageReader<'_>, source: &str) -> Result<Message, Stop> {
     let root = reader.root(source.len())?;
-    let named = |it: &MessageType| root.space == Space::Ceb && it.root() == root.name();
+    let named = |it: &MessageType| root.space == Namespace::Ceb && it.root() == root.name();
     let Some(message_type) = MessageType::ALL.into_iter().find(named) else {
         return Err(unsupported(reader, &root));
     };
@@ -165,11 +165,11 @@ pub(super) fn message(reader: &mut Reader<'_>, source: &str) -> Result<Message, 
     Ok(Message { message_type, guid, version, transfer, subscribers, signed, documents })
 }
 
-fn unsupported(reader: &mut Reader<'_>, root: &Open<'_>) -> Stop {
+fn unsupported(reader: &mut MessageReader<'_>, root: &Open<'_>) -> Stop {
     let name = shown(root.name());
     let (space, space_zh) = match root.space {
-        Space::Ceb => (String::new(), String::new()),
-        Space::Dxp | Space::Dsig | Space::Other => {
+        Namespace::Ceb => (String::new(), String::new()),
+        Namespace::Dxp | Namespace::Dsig | Namespace::Other => {
             (format!(" outside of the namespace {CEB}"), format!("，命名空间须为{CEB}"))
         }
     };
@@ -195,7 +195,7 @@ fn unsupported(reader: &mut Reader<'_>, root: &Open<'_>) -> Stop {
 }
 
 /// Checks guid and version, and gives them.
-fn root_attributes(reader: &mut Reader<'_>, root: &Open<'_>) -> (String, String) {
+fn root_attributes(reader: &mut MessageReader<'_>, root: &Open<'_>) -> (String, String) {
     reader.attributes(root, &["guid", "version"]);
     let (mut guid, mut version) = (String::new(), String::new());
     let attributes = [("guid", (36, 36), &mut guid), ("version", (1, 10), &mut version)];
@@ -215,7 +215,7 @@ fn root_attributes(reader: &mut Reader<'_>, root: &Open<'_>) -> (String, String)
         // An entity that cannot be resolved was refused when the tag was read.
         let text = attribute.normalized_value(XmlVersion::Explicit1_0).unwrap_or_default();
         let text = value::trim(&text);
-        reader.characters(Kind::Code { min, max }, &path, root.at, text);
+        reader.characters(ElementKind::Code { min, max }, &path, root.at, text);
         if reader.length(&path, root.at, text, (min, max)) {
             text.clone_into(value);
         }
@@ -225,9 +225,9 @@ fn root_attributes(reader: &mut Reader<'_>, root: &Open<'_>) -> (String, String)
 
 impl Batch {
     /// Reads one document.
-    pub(super) fn document<T: Elements>(
+    pub(super) fn document<T: ElementTable>(
         &mut self,
-        reader: &mut Reader<'_>,
+        reader: &mut MessageReader<'_>,
         open: &Open<'_>,
         wrap: fn(T) -> Document,
     ) -> Result<(), Stop> {

@@ -7,29 +7,29 @@
 use domain::text::{Flaw, flaw_in_sentence, flaw_in_word};
 use domain::{Code, limits};
 
-use super::Fault;
-use super::reader::{Open, Reader, Space, Stop};
-use super::table::{Element, Kind, Need};
-use super::value::{self, Reason};
+use super::MessageFault;
+use super::reader::{MessageReader, Namespace, Open, Stop};
+use super::table::{Element, ElementKind, ElementNeed};
+use super::value::{self, ValueReason};
 
 /// Characters of a name or value that a fault repeats.
 const SHOWN_MAX: usize = 60;
 
-impl Reader<'_> {
+impl MessageReader<'_> {
     /// Notes that the message breaks a rule at `name`, a child of the group that is open.
     pub(crate) fn fault(&mut self, code: Code, at: usize, name: &str, text: String, zh: String) {
-        let fault = Fault { code, line: 0, element: self.path_to(name), text, text_zh: zh };
+        let fault = MessageFault { code, line: 0, element: self.path_to(name), text, text_zh: zh };
         self.faults.push((at, fault));
     }
 
     /// Notes something odd that does not stop the document.
     pub(super) fn warn(&mut self, code: Code, at: usize, name: &str, text: String, zh: String) {
-        let fault = Fault { code, line: 0, element: self.path_to(name), text, text_zh: zh };
+        let fault = MessageFault { code, line: 0, element: self.path_to(name), text, text_zh: zh };
         self.warnings.push((at, fault));
     }
 
     /// The warnings since the last call. `from` is an offset before them all, and its line.
-    pub(super) fn take_warnings(&mut self, from: (usize, u32)) -> Vec<Fault> {
+    pub(super) fn take_warnings(&mut self, from: (usize, u32)) -> Vec<MessageFault> {
         with_lines(self.source, std::mem::take(&mut self.warnings), from)
     }
 
@@ -39,7 +39,7 @@ impl Reader<'_> {
     }
 
     /// Every fault, in the order of lines.
-    pub(crate) fn into_faults(self) -> Vec<Fault> {
+    pub(crate) fn into_faults(self) -> Vec<MessageFault> {
         let mut faults = with_lines(self.source, self.faults, (0, 1));
         faults.truncate(limits::VIOLATIONS_MAX);
         faults
@@ -76,7 +76,7 @@ impl Reader<'_> {
         );
     }
 
-    pub(super) fn unreadable(&mut self, name: &str, at: usize, text: &str, reason: Reason) {
+    pub(super) fn unreadable(&mut self, name: &str, at: usize, text: &str, reason: ValueReason) {
         let text = shown(text);
         self.fault(
             Code::XmlValueUnreadable,
@@ -176,9 +176,9 @@ impl Reader<'_> {
     /// Refuses what no text may hold: control characters (XML 1.0 forbids them even as a reference), what
     /// turns the direction of writing, and what nobody sees. Words for people may have lines, and joiners
     /// where a language spells with them; a number or a code has neither.
-    pub(super) fn characters(&mut self, kind: Kind, name: &str, at: usize, text: &str) {
+    pub(super) fn characters(&mut self, kind: ElementKind, name: &str, at: usize, text: &str) {
         let found = match kind {
-            Kind::Text { .. } | Kind::Data => flaw_in_sentence(text),
+            ElementKind::Text { .. } | ElementKind::Data => flaw_in_sentence(text),
             // White space around a value is no part of it.
             _ => flaw_in_word(value::trim(text)),
         };
@@ -314,8 +314,8 @@ impl Reader<'_> {
     /// Required elements that never stood. The line is that of the element in their place.
     pub(super) fn missing<T>(&mut self, table: &[Element<T>], marks: usize, parent: &Open<'_>) {
         for (row, element) in table.iter().enumerate() {
-            let apart = self.signature_apart && element.space == Space::Dsig;
-            if element.need == Need::May || self.marks[marks + row] > 0 || apart {
+            let apart = self.signature_apart && element.space == Namespace::Dsig;
+            if element.need == ElementNeed::May || self.marks[marks + row] > 0 || apart {
                 continue;
             }
             let next = self.marks[marks + row..marks + table.len()].iter().find(|&&at| at > 0);
@@ -363,15 +363,15 @@ pub(crate) fn shown(text: &str) -> String {
 /// Sorts by line, counting each line break once.
 fn with_lines(
     source: &str,
-    mut found: Vec<(usize, Fault)>,
+    mut found: Vec<(usize, MessageFault)>,
     (mut from, mut line): (usize, u32),
-) -> Vec<Fault> {
+) -> Vec<MessageFault> {
     found.sort_by_key(|&(at, _)| at);
-    let with_line = |(at, fault): (usize, Fault)| {
+    let with_line = |(at, fault): (usize, MessageFault)| {
         let at = at.clamp(from, source.len());
         line += line_breaks(&source.as_bytes()[from..at]);
         from = at;
-        Fault { line, ..fault }
+        MessageFault { line, ..fault }
     };
     found.into_iter().map(with_line).collect()
 }

@@ -4,9 +4,9 @@ use domain::Code;
 use serde::{Deserialize, Serialize};
 
 use super::envelope::{Batch, EXTEND, SIGNATURE, SIGNED, SUBSCRIBE, TRANSFER};
-use super::schema::Elements as _;
-use super::table::Need::Must;
-use super::table::{Content, Element, Field, describe, group};
+use super::schema::ElementTable as _;
+use super::table::ElementNeed::Must;
+use super::table::{Element, ElementContent, SchemaField, describe, group};
 use super::write::Writer;
 use super::{AppType, Header, export, import, values};
 
@@ -25,9 +25,9 @@ pub(super) struct Format {
     pub(super) prefix: &'static str,
     /// The children of the root, the payload first.
     pub(super) table: &'static [Element<Batch>],
-    document: fn() -> Vec<Field>,
+    document: fn() -> Vec<SchemaField>,
     /// The groups within the payload; none when the payload has its fields itself.
-    groups: fn() -> Vec<Group>,
+    groups: fn() -> Vec<FieldGroup>,
 }
 
 impl Format {
@@ -38,7 +38,7 @@ impl Format {
 
 /// A group of fields of a document: its head, its lines, or the document itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
+pub struct FieldGroup {
     /// The XML element.
     pub element: &'static str,
     /// The field of the typed document, `head` or `lines`; empty for the document itself.
@@ -48,13 +48,13 @@ pub struct Group {
     /// How often it may stand; `u32::MAX` when the schema sets no bound.
     pub max: u32,
     /// Its rows.
-    pub fields: Vec<Field>,
+    pub fields: Vec<SchemaField>,
 }
 
 /// The groups of a document's table.
-pub(super) fn groups<T: 'static>(table: &'static [Element<T>]) -> Vec<Group> {
+pub(super) fn groups<T: 'static>(table: &'static [Element<T>]) -> Vec<FieldGroup> {
     let group = |row: &'static Element<T>| match row.content {
-        Content::Group { describe, .. } => Some(Group {
+        ElementContent::Group { describe, .. } => Some(FieldGroup {
             element: row.name,
             field: if row.is_repeated() { "lines" } else { "head" },
             required: row.need == Must,
@@ -324,13 +324,13 @@ impl MessageType {
     }
 
     /// The fields of its documents by group: what the schema says, for manuals and tests.
-    pub fn groups(self) -> Vec<Group> {
+    pub fn groups(self) -> Vec<FieldGroup> {
         let format = self.format();
         let groups = (format.groups)();
         if !groups.is_empty() {
             return groups;
         }
-        vec![Group {
+        vec![FieldGroup {
             element: format.payload().name,
             field: "",
             required: true,

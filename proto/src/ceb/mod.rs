@@ -39,10 +39,10 @@ use domain::{Code, limits};
 
 pub use declaration::declaration;
 pub use envelope::{Outgoing, Subscribe, Transfer};
-pub use messages::{Document, Group, MessageType};
-pub use table::{Field, Kind};
+pub use messages::{Document, FieldGroup, MessageType};
+pub use table::{ElementKind, SchemaField};
 
-use reader::{Reader, Space};
+use reader::{MessageReader, Namespace};
 
 #[cfg(doc)]
 use crate::v1;
@@ -112,7 +112,7 @@ pub struct ReadDocument {
     /// The document.
     pub document: Document,
     /// Oddities that do not stop it.
-    pub warnings: Vec<Fault>,
+    pub warnings: Vec<MessageFault>,
     /// Its message carries a ds:Signature.
     pub signed: bool,
     /// Its place in the message, from 1.
@@ -147,7 +147,7 @@ impl std::fmt::Debug for ReadDocument {
 
 /// Something wrong or odd in a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct MessageFault {
     /// Which rule it breaks.
     pub code: Code,
     /// Line, from 1.
@@ -163,7 +163,7 @@ pub struct Fault {
 
 /// Where a field of a declaration stands in the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct FieldPlace {
     /// Path of the element.
     pub element: String,
     /// Its line; for an element that is absent, the line of the element that should hold it.
@@ -175,9 +175,9 @@ pub struct Place {
 /// # Errors
 ///
 /// Every fault, in the order of lines; at most [`limits::VIOLATIONS_MAX`] and at least one.
-pub fn read(bytes: &[u8]) -> Result<Message, Vec<Fault>> {
+pub fn read(bytes: &[u8]) -> Result<Message, Vec<MessageFault>> {
     let source = utf8(bytes).map_err(|fault| vec![fault])?;
-    let mut reader = Reader::new(source);
+    let mut reader = MessageReader::new(source);
     match envelope::message(&mut reader, source) {
         Ok(message) if reader.is_clean() => Ok(message),
         Ok(_) | Err(_) => Err(reader.into_faults()),
@@ -190,9 +190,9 @@ pub fn read(bytes: &[u8]) -> Result<Message, Vec<Fault>> {
 /// # Errors
 ///
 /// As [`read`]; lines are those of the canonical text.
-pub fn read_verified(canonical: &[u8]) -> Result<Message, Vec<Fault>> {
+pub fn read_verified(canonical: &[u8]) -> Result<Message, Vec<MessageFault>> {
     let source = utf8(canonical).map_err(|fault| vec![fault])?;
-    let mut reader = Reader::new(source);
+    let mut reader = MessageReader::new(source);
     reader.signature_apart = true;
     match envelope::message(&mut reader, source) {
         Ok(mut message) if reader.is_clean() => {
@@ -219,10 +219,10 @@ pub struct Root {
 /// when it is none or not well-formed so far; [`read`] tells what is wrong then.
 pub fn root(bytes: &[u8]) -> Option<Root> {
     let source = beginning(bytes);
-    let root = Reader::new(source).root(source.len()).ok()?;
+    let root = MessageReader::new(source).root(source.len()).ok()?;
     let message_type = MessageType::ALL
         .into_iter()
-        .find(|it| root.space == Space::Ceb && it.root() == root.name())?;
+        .find(|it| root.space == Namespace::Ceb && it.root() == root.name())?;
     Some(Root { message_type, line: fault::line_at(source, root.at) })
 }
 
@@ -256,9 +256,9 @@ pub fn write_message(message: &Outgoing<'_>) -> String {
 }
 
 /// The text of a message without its byte order mark.
-pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, Fault> {
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, MessageFault> {
     let whole = |code, line, text: String, text_zh: String| {
-        Err(Fault { code, line, element: String::new(), text, text_zh })
+        Err(MessageFault { code, line, element: String::new(), text, text_zh })
     };
     if bytes.len() > limits::CEB_BYTES_MAX {
         return whole(

@@ -1,14 +1,14 @@
 //! National documents as the rules see them: from typed elements to domain values.
 
 use domain::documents::matching::{
-    Consignee, Inventory, InventoryLine, Order, OrderLine, Payment, Person, Waybill,
+    Consignee, InventoryLine, OrderLine, ParcelInventory, ParcelOrder, Payment, Person, Waybill,
 };
-use domain::documents::refund::{Line, Quantity};
+use domain::documents::refund::{LineQuantity, ReturnLine};
 
 use super::{Document, export, import};
 
 /// An order (303, 311).
-pub fn order(document: &Document) -> Option<Order> {
+pub fn order(document: &Document) -> Option<ParcelOrder> {
     match document {
         Document::Ceb311(order) => Some(import_order(order)),
         Document::Ceb303(order) => Some(export_order(order)),
@@ -16,8 +16,8 @@ pub fn order(document: &Document) -> Option<Order> {
     }
 }
 
-fn import_order(import::Order { head, lines }: &import::Order) -> Order {
-    Order {
+fn import_order(import::Order { head, lines }: &import::Order) -> ParcelOrder {
+    ParcelOrder {
         order_no: head.order_no.clone(),
         ebp_code: head.ebp_code.clone(),
         ebc_code: head.ebc_code.clone(),
@@ -54,8 +54,8 @@ fn import_order(import::Order { head, lines }: &import::Order) -> Order {
     }
 }
 
-fn export_order(export::Order { head, lines }: &export::Order) -> Order {
-    Order {
+fn export_order(export::Order { head, lines }: &export::Order) -> ParcelOrder {
+    ParcelOrder {
         order_no: head.order_no.clone(),
         ebp_code: head.ebp_code.clone(),
         ebc_code: head.ebc_code.clone(),
@@ -73,7 +73,7 @@ fn export_order(export::Order { head, lines }: &export::Order) -> Order {
                 total_price_e5: line.total_price,
             })
             .collect(),
-        ..Order::default()
+        ..ParcelOrder::default()
     }
 }
 
@@ -119,9 +119,9 @@ pub fn waybill(document: &Document) -> Option<Waybill> {
 }
 
 /// An inventory (603, 621).
-pub fn inventory(document: &Document) -> Option<Inventory> {
+pub fn inventory(document: &Document) -> Option<ParcelInventory> {
     match document {
-        Document::Ceb621(import::Inventory { head, lines }) => Some(Inventory {
+        Document::Ceb621(import::Inventory { head, lines }) => Some(ParcelInventory {
             order_no: head.order_no.clone(),
             ebp_code: head.ebp_code.clone(),
             ebc_code: head.ebc_code.clone(),
@@ -153,7 +153,7 @@ pub fn inventory(document: &Document) -> Option<Inventory> {
                 })
                 .collect(),
         }),
-        Document::Ceb603(export::Inventory { head, .. }) => Some(Inventory {
+        Document::Ceb603(export::Inventory { head, .. }) => Some(ParcelInventory {
             order_no: head.order_no.clone(),
             ebp_code: head.ebp_code.clone(),
             ebc_code: head.ebc_code.clone(),
@@ -161,15 +161,15 @@ pub fn inventory(document: &Document) -> Option<Inventory> {
             logistics_code: head.logistics_code.clone(),
             logistics_no: head.logistics_no.clone(),
             trade_mode: head.trade_mode.clone(),
-            ..Inventory::default()
+            ..ParcelInventory::default()
         }),
         _ => None,
     }
 }
 
 /// The lines of an inventory (603, 621) or of goods that come back (213, 625).
-pub fn goods(document: &Document) -> Vec<Line> {
-    let of = |qty_e5: i64, unit: &str| Some(Quantity { qty_e5, unit: unit.to_owned() });
+pub fn goods(document: &Document) -> Vec<ReturnLine> {
+    let of = |qty_e5: i64, unit: &str| Some(LineQuantity { qty_e5, unit: unit.to_owned() });
     // A second quantity of nothing in no unit is none.
     let second = |qty: Option<i64>, unit: &str| match qty {
         None | Some(0) if unit.is_empty() => None,
@@ -178,7 +178,7 @@ pub fn goods(document: &Document) -> Vec<Line> {
     match document {
         Document::Ceb603(export::Inventory { lines, .. }) => lines
             .iter()
-            .map(|line| Line {
+            .map(|line| ReturnLine {
                 gnum: line.gnum,
                 gcode: line.gcode.clone(),
                 gname: line.gname.clone(),
@@ -192,7 +192,7 @@ pub fn goods(document: &Document) -> Vec<Line> {
             .collect(),
         Document::Ceb213(export::InvtRefund { lines, .. }) => lines
             .iter()
-            .map(|line| Line {
+            .map(|line| ReturnLine {
                 gnum: line.gnum,
                 gcode: line.gcode.clone(),
                 gname: line.gname.clone(),
@@ -206,7 +206,7 @@ pub fn goods(document: &Document) -> Vec<Line> {
             .collect(),
         Document::Ceb621(import::Inventory { lines, .. }) => lines
             .iter()
-            .map(|line| Line {
+            .map(|line| ReturnLine {
                 gnum: line.gnum,
                 gcode: line.gcode.clone(),
                 gname: line.gname.clone(),
@@ -220,7 +220,7 @@ pub fn goods(document: &Document) -> Vec<Line> {
             .collect(),
         Document::Ceb625(import::InvtRefund { lines, .. }) => lines
             .iter()
-            .map(|line| Line {
+            .map(|line| ReturnLine {
                 gnum: line.gnum,
                 gcode: line.gcode.clone(),
                 gname: line.gname.clone(),

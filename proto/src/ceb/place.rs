@@ -7,15 +7,15 @@
 //! is never handed out. Lines are counted when somebody asks, from the start of the document on.
 
 use super::fault::line_breaks;
-use super::messages::Group;
-use super::{Place, ReadDocument, declaration};
+use super::messages::FieldGroup;
+use super::{FieldPlace, ReadDocument, declaration};
 
 impl ReadDocument {
     /// Where the element of a field stands. The field is one of the typed document (`order_no` or
     /// `head.order_no`, `lines[2].gcode`); of inventories it may also be one of the declaration
     /// (`declarant.code`, `lines[2].price.currency`). `None` for a field that the document does not
     /// have.
-    pub fn place(&self, field: &str) -> Option<Place> {
+    pub fn place(&self, field: &str) -> Option<FieldPlace> {
         let groups = self.document.message_type().groups();
         let head = groups.first()?;
         let own = head.field.is_empty();
@@ -44,7 +44,7 @@ impl ReadDocument {
         }
     }
 
-    fn row(&self, group: &Group, field: &str) -> Option<usize> {
+    fn row(&self, group: &FieldGroup, field: &str) -> Option<usize> {
         let fills = declaration::element(self.document.message_type(), group.field, field);
         group.fields.iter().position(|row| match fills {
             Some(element) => row.element == element,
@@ -53,7 +53,7 @@ impl ReadDocument {
     }
 
     /// The place of a row of the group whose marks begin at `base`; of the group when it is absent.
-    fn at(&self, base: usize, row: Option<usize>, below: String) -> Option<Place> {
+    fn at(&self, base: usize, row: Option<usize>, below: String) -> Option<FieldPlace> {
         let group = *self.marks.get(base)?;
         let mark = row.and_then(|row| self.marks.get(base + 1 + row)).copied();
         let at = mark.filter(|&at| at > 0).unwrap_or(group);
@@ -66,6 +66,6 @@ impl ReadDocument {
         } else {
             format!("{payload}[{}]{below}", self.number)
         };
-        Some(Place { element, line })
+        Some(FieldPlace { element, line })
     }
 }

@@ -1,7 +1,7 @@
 //! The XML half: one pass over the events of a message, with every limit that holds for what comes
 //! from outside.
 //!
-//! Invariant: nothing of the message reaches a table before it went through [`Reader::next`], so
+//! Invariant: nothing of the message reaches a table before it went through [`MessageReader::next`], so
 //! document types, processing instructions, foreign entities, depth and attributes are judged in one
 //! place, inside skipped elements too. Offsets are kept and lines counted only when somebody asks.
 
@@ -14,7 +14,7 @@ use quick_xml::events::{BytesDecl, BytesStart, Event};
 use quick_xml::name::{NamespaceError, QName, ResolveResult};
 
 use super::fault::shown;
-use super::{Fault, value};
+use super::{MessageFault, value};
 
 /// The namespace of every element of the CEB messages.
 pub(super) const CEB: &str = "http://www.chinaport.gov.cn/ceb";
@@ -26,7 +26,7 @@ const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 /// A namespace, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Space {
+pub(crate) enum Namespace {
     Ceb,
     Dxp,
     Dsig,
@@ -37,7 +37,7 @@ pub(crate) enum Space {
 pub(crate) struct Open<'i> {
     /// Offset of its `<`.
     pub(crate) at: usize,
-    pub(crate) space: Space,
+    pub(crate) space: Namespace,
     pub(crate) tag: BytesStart<'i>,
 }
 
@@ -48,7 +48,7 @@ impl Open<'_> {
 }
 
 /// What comes next in the message.
-pub(crate) enum Item<'i> {
+pub(crate) enum ReaderItem<'i> {
     Open(Open<'i>),
     Close,
     Text(Cow<'i, str>),
@@ -60,7 +60,7 @@ pub(crate) enum Item<'i> {
 pub(crate) struct Stop;
 
 /// Reads one message. Its fields are shared with the tables of the next module.
-pub(crate) struct Reader<'i> {
+pub(crate) struct MessageReader<'i> {
     pub(crate) source: &'i str,
     xml: NsReader<&'i [u8]>,
     depth: usize,
@@ -70,14 +70,14 @@ pub(crate) struct Reader<'i> {
     pub(super) path: Vec<(&'static str, u32)>,
     /// For each group its offset and then the offset of each row of its table, 0 when absent.
     pub(super) marks: Vec<u32>,
-    pub(crate) faults: Vec<(usize, Fault)>,
+    pub(crate) faults: Vec<(usize, MessageFault)>,
     /// Faults that do not refuse the message, since the last call of [`Self::take_warnings`].
-    pub(super) warnings: Vec<(usize, Fault)>,
+    pub(super) warnings: Vec<(usize, MessageFault)>,
     /// The signature was verified and taken off: it need not stand there.
     pub(super) signature_apart: bool,
 }
 
-impl<'i> Reader<'i> {
+impl<'i> MessageReader<'i> {
     pub(crate) fn new(source: &'i str) -> Self {
         let mut xml = NsReader::from_str(source);
         xml.config_mut().check_comments = true;
@@ -97,10 +97,10 @@ impl<'i> Reader<'i> {
     }
 
     /// The next item, comments left out.
-    pub(crate) fn next(&mut self) -> Result<Item<'i>, Stop> {
+    pub(crate) fn next(&mut self) -> Result<ReaderItem<'i>, Stop> {
         if std::mem::take(&mut self.empty) {
             self.depth -= 1;
-            return Ok(Item::Close);
+            return Ok(ReaderItem::Close);
         }
         if self.faults.len() >= limits::VIOLATIONS_MAX {
             return Err(Stop);
@@ -115,11 +115,11 @@ impl<'i> Reader<'i> {
                 }
                 Ok(Event::End(_)) => {
                     self.depth -= 1;
-                    return Ok(Item::Close);
+                    return Ok(ReaderItem::Close);
                 }
                 Ok(Event::Text(text)) => return self.text(at, text.xml10_content()),
                 Ok(Event::CData(text)) if self.depth > 0 => {
-                    return Ok(Item::Text(text.xml10_content()));
+                    return Ok(ReaderItem::Text(text.xml10_content()));
                 }
                 Ok(Event::GeneralRef(name)) if self.depth > 0 => {
                     let character = match name.resolve_char_ref() {
@@ -128,7 +128,7 @@ impl<'i> Reader<'i> {
                         Err(_) => return Err(self.malformed(at, REFERENCE.0, REFERENCE.1)),
                     };
                     let text = character.map_or_else(String::new, String::from);
-                    return Ok(Item::Text(Cow::Owned(text)));
+                    return Ok(ReaderItem::Text(Cow::Owned(text)));
                 }
                 Ok(Event::CData(_) | Event::GeneralRef(_)) => return Err(self.outside(at)),
                 Ok(Event::Comment(_)) => {}
@@ -142,7 +142,7 @@ impl<'i> Reader<'i> {
                         "报文不完整，元素没有结束标签",
                     ));
                 }
-                Ok(Event::Eof) => return Ok(Item::End),
+                Ok(Event::Eof) => return Ok(ReaderItem::End),
                 Err(error) => return Err(self.broken(error)),
             }
         }
@@ -152,10 +152,12 @@ impl<'i> Reader<'i> {
     pub(crate) fn root(&mut self, end: usize) -> Result<Open<'i>, Stop> {
         loop {
             match self.next()? {
-                Item::Open(root) => return Ok(root),
+                ReaderItem::Open(root) => return Ok(root),
                 // Before the root only white space gets this far.
-                Item::Text(_) | Item::Close => {}
-                Item::End => return Err(self.malformed(end, "the message is empty", "报文为空")),
+                ReaderItem::Text(_) | ReaderItem::Close => {}
+                ReaderItem::End => {
+                    return Err(self.malformed(end, "the message is empty", "报文为空"));
+                }
             }
         }
     }
@@ -164,15 +166,15 @@ impl<'i> Reader<'i> {
     pub(crate) fn end(&mut self) -> Result<(), Stop> {
         loop {
             match self.next()? {
-                Item::Open(second) => {
+                ReaderItem::Open(second) => {
                     return Err(self.malformed(
                         second.at,
                         "there is a second root element",
                         "报文有多个根元素",
                     ));
                 }
-                Item::Text(_) | Item::Close => {}
-                Item::End => return Ok(()),
+                ReaderItem::Text(_) | ReaderItem::Close => {}
+                ReaderItem::End => return Ok(()),
             }
         }
     }
@@ -192,11 +194,11 @@ impl<'i> Reader<'i> {
         let mut told = false;
         loop {
             match self.next()? {
-                Item::Text(more) if text.is_empty() => text = more,
-                Item::Text(more) => text.to_mut().push_str(&more),
+                ReaderItem::Text(more) if text.is_empty() => text = more,
+                ReaderItem::Text(more) => text.to_mut().push_str(&more),
                 // A forgotten end tag makes everything after it a child: one fault is enough.
-                Item::Open(_) if std::mem::replace(&mut told, true) => self.skip()?,
-                Item::Open(open) => {
+                ReaderItem::Open(_) if std::mem::replace(&mut told, true) => self.skip()?,
+                ReaderItem::Open(open) => {
                     let inner = shown(open.name());
                     self.fault(
                         Code::XmlElementUnexpected,
@@ -207,7 +209,7 @@ impl<'i> Reader<'i> {
                     );
                     self.skip()?;
                 }
-                Item::Close | Item::End => return Ok((!told).then_some(text)),
+                ReaderItem::Close | ReaderItem::End => return Ok((!told).then_some(text)),
             }
         }
     }
@@ -245,7 +247,7 @@ impl<'i> Reader<'i> {
         usize::try_from(self.xml.buffer_position()).unwrap_or(usize::MAX).min(self.source.len())
     }
 
-    fn open(&mut self, at: usize, tag: BytesStart<'i>) -> Result<Item<'i>, Stop> {
+    fn open(&mut self, at: usize, tag: BytesStart<'i>) -> Result<ReaderItem<'i>, Stop> {
         self.depth += 1;
         if self.depth > limits::CEB_DEPTH_MAX {
             return Err(self.too_deep(
@@ -261,17 +263,17 @@ impl<'i> Reader<'i> {
             self.well_formed(at, &tag)?;
         }
         let space = match self.xml.resolver().resolve_element(tag.name()).0 {
-            ResolveResult::Bound(space) if space.0 == CEB => Space::Ceb,
-            ResolveResult::Bound(space) if space.0 == DSIG => Space::Dsig,
-            ResolveResult::Bound(space) if space.0 == DXP => Space::Dxp,
-            ResolveResult::Bound(_) | ResolveResult::Unbound => Space::Other,
+            ResolveResult::Bound(space) if space.0 == CEB => Namespace::Ceb,
+            ResolveResult::Bound(space) if space.0 == DSIG => Namespace::Dsig,
+            ResolveResult::Bound(space) if space.0 == DXP => Namespace::Dxp,
+            ResolveResult::Bound(_) | ResolveResult::Unbound => Namespace::Other,
             ResolveResult::Unknown(prefix) => {
                 let prefix = shown(&prefix);
                 let text = format!("the prefix {prefix} is not declared");
                 return Err(self.malformed(at, &text, &format!("命名空间前缀{prefix}未声明")));
             }
         };
-        Ok(Item::Open(Open { at, space, tag }))
+        Ok(ReaderItem::Open(Open { at, space, tag }))
     }
 
     /// The XML library hands out attributes unchecked; what XML forbids in them is refused here.
@@ -303,11 +305,11 @@ impl<'i> Reader<'i> {
             ResolveResult::Bound(space) if space.0 == XSI)
     }
 
-    fn text(&mut self, at: usize, text: Cow<'i, str>) -> Result<Item<'i>, Stop> {
+    fn text(&mut self, at: usize, text: Cow<'i, str>) -> Result<ReaderItem<'i>, Stop> {
         if self.depth == 0 && !value::is_blank(&text) {
             return Err(self.outside(at));
         }
-        Ok(Item::Text(text))
+        Ok(ReaderItem::Text(text))
     }
 
     fn outside(&mut self, at: usize) -> Stop {

@@ -11,7 +11,7 @@
 use super::table::Element;
 
 /// An element with a table.
-pub(super) trait Elements: Default + 'static {
+pub(super) trait ElementTable: Default + 'static {
     /// Its rows, in the order of the schema.
     const TABLE: &'static [Element<Self>];
 }
@@ -51,7 +51,7 @@ macro_rules! elements {
             }
         }
 
-        impl super::schema::Elements for $group {
+        impl super::schema::ElementTable for $group {
             const TABLE: &'static [super::table::Element<Self>] = &[
                 $(
                     super::table::leaf::<Self>(
@@ -67,9 +67,9 @@ macro_rules! elements {
                     super::table::leaf::<Self>(
                         $ignored,
                         "",
-                        super::table::Need::May,
-                        super::table::Kind::Code { min: 0, max: $longest },
-                        super::table::Content::Text { get: |_| "", set: |_, _| {} },
+                        super::table::ElementNeed::May,
+                        super::table::ElementKind::Code { min: 0, max: $longest },
+                        super::table::ElementContent::Text { get: |_| "", set: |_, _| {} },
                     ),
                 )* )?
             ];
@@ -85,34 +85,34 @@ macro_rules! elements {
     (@type may count) => { Option<u32> };
     (@type $need:ident $kind:ident) => { String };
 
-    (@need must) => { super::table::Need::Must };
-    (@need may) => { super::table::Need::May };
+    (@need must) => { super::table::ElementNeed::Must };
+    (@need may) => { super::table::ElementNeed::May };
 
-    (@kind code($min:literal, $max:literal)) => { super::table::Kind::Code { min: $min, max: $max } };
-    (@kind text($min:literal, $max:literal)) => { super::table::Kind::Text { min: $min, max: $max } };
-    (@kind data) => { super::table::Kind::Data };
-    (@kind word($($word:literal),*)) => { super::table::Kind::Word(&[$($word),*]) };
-    (@kind fixed($value:literal)) => { super::table::Kind::Fixed($value) };
+    (@kind code($min:literal, $max:literal)) => { super::table::ElementKind::Code { min: $min, max: $max } };
+    (@kind text($min:literal, $max:literal)) => { super::table::ElementKind::Text { min: $min, max: $max } };
+    (@kind data) => { super::table::ElementKind::Data };
+    (@kind word($($word:literal),*)) => { super::table::ElementKind::Word(&[$($word),*]) };
+    (@kind fixed($value:literal)) => { super::table::ElementKind::Fixed($value) };
     (@kind direction($message:literal, $own:literal)) => {
-        super::table::Kind::Direction { message: $message, own: $own }
+        super::table::ElementKind::Direction { message: $message, own: $own }
     };
-    (@kind decimal) => { super::table::Kind::Decimal };
-    (@kind count($digits:literal)) => { super::table::Kind::Count { digits: $digits } };
+    (@kind decimal) => { super::table::ElementKind::Decimal };
+    (@kind count($digits:literal)) => { super::table::ElementKind::Count { digits: $digits } };
 
     (@content must decimal $field:ident) => {
-        super::table::Content::Decimal { get: |it| Some(it.$field), set: |it, v| it.$field = v }
+        super::table::ElementContent::Decimal { get: |it| Some(it.$field), set: |it, v| it.$field = v }
     };
     (@content may decimal $field:ident) => {
-        super::table::Content::Decimal { get: |it| it.$field, set: |it, v| it.$field = Some(v) }
+        super::table::ElementContent::Decimal { get: |it| it.$field, set: |it, v| it.$field = Some(v) }
     };
     (@content must count $field:ident) => {
-        super::table::Content::Count { get: |it| Some(it.$field), set: |it, v| it.$field = v }
+        super::table::ElementContent::Count { get: |it| Some(it.$field), set: |it, v| it.$field = v }
     };
     (@content may count $field:ident) => {
         super::table::Content::Count { get: |it| it.$field, set: |it, v| it.$field = Some(v) }
     };
     (@content $need:ident $kind:ident $field:ident) => {
-        super::table::Content::Text { get: |it| it.$field.as_str(), set: |it, v| it.$field = v }
+        super::table::ElementContent::Text { get: |it| it.$field.as_str(), set: |it, v| it.$field = v }
     };
 }
 pub(super) use elements;
@@ -133,11 +133,11 @@ macro_rules! documents {
             )?
         }
 
-        impl super::schema::Elements for $document {
+        impl super::schema::ElementTable for $document {
             const TABLE: &'static [super::table::Element<Self>] = &[
                 super::table::group::<Self>(
                     stringify!($head),
-                    super::table::Need::Must,
+                    super::table::ElementNeed::Must,
                     |reader, it, open| reader.element(&mut it.head, open),
                     |writer, it, name| writer.element(name, &it.head),
                     super::table::describe::<$head>,

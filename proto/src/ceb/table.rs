@@ -7,8 +7,8 @@
 use domain::Code;
 
 use super::fault::Side;
-use super::reader::{Item, Open, Reader, Space, Stop};
-use super::schema::Elements;
+use super::reader::{MessageReader, Namespace, Open, ReaderItem, Stop};
+use super::schema::ElementTable;
 use super::value;
 use super::write::Writer;
 
@@ -20,28 +20,28 @@ pub(super) struct Element<T: 'static> {
     pub(super) name: &'static str,
     /// The field of the typed struct.
     pub(super) field: &'static str,
-    pub(super) space: Space,
-    pub(super) need: Need,
+    pub(super) space: Namespace,
+    pub(super) need: ElementNeed,
     pub(super) max: u32,
     /// The refusal when it stands too seldom or too often.
     pub(super) count: Code,
     /// What an empty element stands for.
     pub(super) empty: &'static str,
-    pub(super) kind: Kind,
-    pub(super) content: Content<T>,
+    pub(super) kind: ElementKind,
+    pub(super) content: ElementContent<T>,
 }
 
 /// Whether an element may be left out. One that may be left out may also be empty: real systems send
 /// `<preNo></preNo>` where the schema demands eighteen characters or nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Need {
+pub(super) enum ElementNeed {
     Must,
     May,
 }
 
 /// What an element holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ElementKind {
     /// A code, number or date of so many characters: white space around it is dropped.
     Code {
         /// At least.
@@ -87,7 +87,7 @@ pub enum Kind {
 
 /// Where the content of an element is kept. Setters are not called for empty values: absent and empty
 /// are the same.
-pub(super) enum Content<T: 'static> {
+pub(super) enum ElementContent<T: 'static> {
     Text {
         get: fn(&T) -> &str,
         set: fn(&mut T, String),
@@ -107,9 +107,9 @@ pub(super) enum Content<T: 'static> {
     },
     /// Elements with a table of their own.
     Group {
-        read: fn(&mut Reader<'_>, &mut T, &Open<'_>) -> Result<(), Stop>,
+        read: fn(&mut MessageReader<'_>, &mut T, &Open<'_>) -> Result<(), Stop>,
         write: fn(&mut Writer, &T, &'static str),
-        describe: fn() -> Vec<Field>,
+        describe: fn() -> Vec<SchemaField>,
     },
     /// Anything well-formed; only its presence is told.
     Any(fn(&mut T)),
@@ -117,7 +117,7 @@ pub(super) enum Content<T: 'static> {
 
 /// A row of the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Field {
+pub struct SchemaField {
     /// The XML element.
     pub element: &'static str,
     /// The field of the typed struct; empty when the value is not kept.
@@ -127,15 +127,15 @@ pub struct Field {
     /// What it stands for when it is empty; mostly nothing.
     pub empty: &'static str,
     /// What it holds.
-    pub kind: Kind,
+    pub kind: ElementKind,
 }
 
 /// The rows of a table.
-pub(super) fn describe<T: Elements>() -> Vec<Field> {
-    let field = |row: &Element<T>| Field {
+pub(super) fn describe<T: ElementTable>() -> Vec<SchemaField> {
+    let field = |row: &Element<T>| SchemaField {
         element: row.name,
         name: row.field,
-        required: row.need == Need::Must,
+        required: row.need == ElementNeed::Must,
         empty: row.empty,
         kind: row.kind,
     };
@@ -151,7 +151,7 @@ impl<T> Element<T> {
     }
 
     /// Stands in another namespace.
-    pub(super) const fn within(mut self, space: Space) -> Self {
+    pub(super) const fn within(mut self, space: Namespace) -> Self {
         self.space = space;
         self
     }
@@ -170,7 +170,7 @@ impl<T> Element<T> {
     }
 
     fn is_leaf(&self) -> bool {
-        !matches!(self.content, Content::Group { .. } | Content::Any(_))
+        !matches!(self.content, ElementContent::Group { .. } | ElementContent::Any(_))
     }
 }
 
@@ -178,34 +178,38 @@ impl<T> Element<T> {
 pub(super) const fn leaf<T>(
     name: &'static str,
     field: &'static str,
-    need: Need,
-    kind: Kind,
-    content: Content<T>,
+    need: ElementNeed,
+    kind: ElementKind,
+    content: ElementContent<T>,
 ) -> Element<T> {
-    let empty = if let Kind::Fixed(value) = kind { value } else { "" };
-    let (space, count) = (Space::Ceb, Code::XmlElementUnexpected);
+    let empty = if let ElementKind::Fixed(value) = kind { value } else { "" };
+    let (space, count) = (Namespace::Ceb, Code::XmlElementUnexpected);
     Element { name, field, space, need, max: 1, count, empty, kind, content }
 }
 
 /// Elements within.
 pub(super) const fn group<T>(
     name: &'static str,
-    need: Need,
-    read: fn(&mut Reader<'_>, &mut T, &Open<'_>) -> Result<(), Stop>,
+    need: ElementNeed,
+    read: fn(&mut MessageReader<'_>, &mut T, &Open<'_>) -> Result<(), Stop>,
     write: fn(&mut Writer, &T, &'static str),
-    describe: fn() -> Vec<Field>,
+    describe: fn() -> Vec<SchemaField>,
 ) -> Element<T> {
-    leaf(name, "", need, Kind::Elements, Content::Group { read, write, describe })
+    leaf(name, "", need, ElementKind::Elements, ElementContent::Group { read, write, describe })
 }
 
 /// Anything.
-pub(super) const fn any<T>(name: &'static str, need: Need, set: fn(&mut T)) -> Element<T> {
-    leaf(name, "", need, Kind::Elements, Content::Any(set))
+pub(super) const fn any<T>(name: &'static str, need: ElementNeed, set: fn(&mut T)) -> Element<T> {
+    leaf(name, "", need, ElementKind::Elements, ElementContent::Any(set))
 }
 
-impl Reader<'_> {
+impl MessageReader<'_> {
     /// Reads an element by its table.
-    pub(super) fn element<T: Elements>(&mut self, it: &mut T, open: &Open<'_>) -> Result<(), Stop> {
+    pub(super) fn element<T: ElementTable>(
+        &mut self,
+        it: &mut T,
+        open: &Open<'_>,
+    ) -> Result<(), Stop> {
         self.sequence(T::TABLE, it, open)
     }
 
@@ -225,13 +229,13 @@ impl Reader<'_> {
         let mut sorted = true;
         loop {
             let child = match self.next()? {
-                Item::Open(child) => child,
-                Item::Text(text) if value::is_blank(&text) => continue,
-                Item::Text(_) => {
+                ReaderItem::Open(child) => child,
+                ReaderItem::Text(text) if value::is_blank(&text) => continue,
+                ReaderItem::Text(_) => {
                     self.between(open);
                     continue;
                 }
-                Item::Close | Item::End => break,
+                ReaderItem::Close | ReaderItem::End => break,
             };
             let Some(row) = find(table, last, &child) else {
                 if let Some(meant) = self.unknown(table, open, &child)
@@ -280,20 +284,20 @@ impl Reader<'_> {
             self.attributes(open, &[]);
         }
         match element.content {
-            Content::Group { read, .. } => {
+            ElementContent::Group { read, .. } => {
                 let number = if element.is_repeated() { number } else { 0 };
                 self.path.push((element.name, number));
                 read(self, target, open)?;
                 self.path.pop();
             }
-            Content::Any(set) => {
+            ElementContent::Any(set) => {
                 self.skip()?;
                 set(target);
             }
-            Content::Text { .. }
-            | Content::Texts { .. }
-            | Content::Decimal { .. }
-            | Content::Count { .. } => {
+            ElementContent::Text { .. }
+            | ElementContent::Texts { .. }
+            | ElementContent::Decimal { .. }
+            | ElementContent::Count { .. } => {
                 if let Some(text) = self.leaf(element.name)? {
                     self.value(element, target, open.at, &text);
                 }
@@ -307,65 +311,67 @@ impl Reader<'_> {
         self.characters(element.kind, name, at, text);
         let bare = value::trim(text);
         let text = match element.kind {
-            Kind::Text { .. } | Kind::Data => text,
+            ElementKind::Text { .. } | ElementKind::Data => text,
             _ if bare.is_empty() => element.empty,
             _ => bare,
         };
         if text.is_empty() {
-            if element.need == Need::Must && !element.kind.may_be_empty() {
+            if element.need == ElementNeed::Must && !element.kind.may_be_empty() {
                 self.empty(name, at);
             }
             return;
         }
         match element.content {
-            Content::Text { set, .. } | Content::Texts { set, .. } => {
+            ElementContent::Text { set, .. } | ElementContent::Texts { set, .. } => {
                 if self.fits(element.kind, name, at, text) {
                     set(target, text.to_owned());
                 }
             }
-            Content::Decimal { set, .. } => match value::decimal_e5(text) {
+            ElementContent::Decimal { set, .. } => match value::decimal_e5(text) {
                 Ok(value) => set(target, value),
                 Err(reason) => self.unreadable(name, at, text, reason),
             },
-            Content::Count { set, .. } => match value::count(text, element.kind.digits()) {
+            ElementContent::Count { set, .. } => match value::count(text, element.kind.digits()) {
                 Ok(value) => set(target, value),
                 Err(reason) => self.unreadable(name, at, text, reason),
             },
             // Elements without text never come here.
-            Content::Group { .. } | Content::Any(_) => {}
+            ElementContent::Group { .. } | ElementContent::Any(_) => {}
         }
     }
 
     /// Whether a text is one that the element may hold.
-    fn fits(&mut self, kind: Kind, name: &str, at: usize, text: &str) -> bool {
+    fn fits(&mut self, kind: ElementKind, name: &str, at: usize, text: &str) -> bool {
         match kind {
-            Kind::Code { min, max } | Kind::Text { min, max } => {
+            ElementKind::Code { min, max } | ElementKind::Text { min, max } => {
                 self.length(name, at, text, (min, max))
             }
-            Kind::Word(words) if !words.contains(&text) => self.not_a_word(name, at, text, words),
-            Kind::Fixed(value) if value != text => self.not_fixed(name, at, text, value),
-            Kind::Direction { message, own } if own != text => {
+            ElementKind::Word(words) if !words.contains(&text) => {
+                self.not_a_word(name, at, text, words)
+            }
+            ElementKind::Fixed(value) if value != text => self.not_fixed(name, at, text, value),
+            ElementKind::Direction { message, own } if own != text => {
                 self.other_direction(name, at, text, message, own)
             }
-            Kind::Time { clock } => match value::time(text, clock) {
+            ElementKind::Time { clock } => match value::time(text, clock) {
                 Ok(()) => true,
                 Err(reason) => {
                     self.unreadable(name, at, text, reason);
                     false
                 }
             },
-            Kind::Word(_)
-            | Kind::Fixed(_)
-            | Kind::Direction { .. }
-            | Kind::Data
-            | Kind::Decimal
-            | Kind::Count { .. }
-            | Kind::Elements => true,
+            ElementKind::Word(_)
+            | ElementKind::Fixed(_)
+            | ElementKind::Direction { .. }
+            | ElementKind::Data
+            | ElementKind::Decimal
+            | ElementKind::Count { .. }
+            | ElementKind::Elements => true,
         }
     }
 }
 
-impl Kind {
+impl ElementKind {
     fn may_be_empty(self) -> bool {
         matches!(self, Self::Code { min: 0, .. } | Self::Text { min: 0, .. } | Self::Data)
     }

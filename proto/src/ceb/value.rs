@@ -6,24 +6,24 @@
 use std::ops::RangeInclusive;
 
 /// Why a value cannot be read, in English and Chinese.
-pub(super) type Reason = (&'static str, &'static str);
+pub(super) type ValueReason = (&'static str, &'static str);
 
-const NOT_DECIMAL: Reason =
+const NOT_DECIMAL: ValueReason =
     ("is not a decimal number; write digits and one point", "不是十进制数，只能含数字和一个小数点");
-const FRACTION: Reason = ("has more than 5 digits after the point", "小数位数超过5位");
-const DIGITS: Reason = ("has more than 19 digits", "总位数超过19位");
-const OVERFLOW: Reason =
+const FRACTION: ValueReason = ("has more than 5 digits after the point", "小数位数超过5位");
+const DIGITS: ValueReason = ("has more than 19 digits", "总位数超过19位");
+const OVERFLOW: ValueReason =
     ("is too large; the window holds up to 92233720368547.75807", "数值过大，超出可存储范围");
-const NOT_INTEGER: Reason = ("is not a whole number", "不是整数");
-const TOO_MANY: Reason = ("has too many digits", "位数过多");
-const NOT_DATE: Reason = ("is not a date like 2026-11-24", "不是形如2026-11-24的日期");
-const NOT_TIME: Reason =
+const NOT_INTEGER: ValueReason = ("is not a whole number", "不是整数");
+const TOO_MANY: ValueReason = ("has too many digits", "位数过多");
+const NOT_DATE: ValueReason = ("is not a date like 2026-11-24", "不是形如2026-11-24的日期");
+const NOT_TIME: ValueReason =
     ("is not a time like 2026-11-24T09:30:01", "不是形如2026-11-24T09:30:01的时间");
-const NEGATIVE: Reason = ("must not be negative", "不得为负");
+const NEGATIVE: ValueReason = ("must not be negative", "不得为负");
 
 /// A date (xs:date), or one with a time (xs:dateTime), as the exchange platform writes them:
 /// 2026-11-24T09:30:01, with a fraction or a zone if need be.
-pub(super) fn time(text: &str, clock: bool) -> Result<(), Reason> {
+pub(super) fn time(text: &str, clock: bool) -> Result<(), ValueReason> {
     let reason = if clock { NOT_TIME } else { NOT_DATE };
     let (day, rest) = text.split_at_checked(10).ok_or(reason)?;
     let digits = |text: &str, range: RangeInclusive<u8>| {
@@ -80,7 +80,7 @@ pub(super) fn trim(text: &str) -> &str {
 }
 
 /// A decimal of at most 19 digits, 5 of them after the point (N19,5), in 1/100000.
-pub(super) fn decimal_e5(text: &str) -> Result<i64, Reason> {
+pub(super) fn decimal_e5(text: &str) -> Result<i64, ValueReason> {
     let (negative, digits) = sign(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     if whole.len() + fraction.len() == 0 || !is_digits(whole) || !is_digits(fraction) {
@@ -105,7 +105,7 @@ pub(super) fn decimal_e5(text: &str) -> Result<i64, Reason> {
 
 /// A whole number of at most `digits` digits that is not negative. The schema's type is a signed
 /// 32-bit integer, but every one of them counts something.
-pub(super) fn count(text: &str, digits: usize) -> Result<u32, Reason> {
+pub(super) fn count(text: &str, digits: usize) -> Result<u32, ValueReason> {
     let (negative, number) = sign(text);
     if number.is_empty() || !is_digits(number) {
         return Err(NOT_INTEGER);

@@ -1,39 +1,43 @@
 //! The values of a document by the names of their elements, for what is the same in many kinds of
 //! documents: business keys, and receipts that repeat elements of what they answer.
 
-use super::schema::Elements;
-use super::table::{Content, Kind};
+use super::schema::ElementTable;
+use super::table::{ElementContent, ElementKind};
 use super::{Document, value, write};
 
 /// The value of an element as text; `None` when the table has no such element, empty when it has no
 /// value.
-pub(super) fn value<T: Elements>(it: &T, element: &str) -> Option<String> {
+pub(super) fn value<T: ElementTable>(it: &T, element: &str) -> Option<String> {
     let row = T::TABLE.iter().find(|row| row.name == element)?;
     match row.content {
-        Content::Text { get, .. } => {
+        ElementContent::Text { get, .. } => {
             let text = get(it);
             Some(if text.is_empty() { row.empty } else { text }.to_owned())
         }
-        Content::Decimal { get, .. } => Some(get(it).map_or_else(String::new, write::amount)),
-        Content::Count { get, .. } => {
+        ElementContent::Decimal { get, .. } => {
+            Some(get(it).map_or_else(String::new, write::amount))
+        }
+        ElementContent::Count { get, .. } => {
             Some(get(it).map_or_else(String::new, |count| count.to_string()))
         }
-        Content::Texts { .. } | Content::Group { .. } | Content::Any(_) => None,
+        ElementContent::Texts { .. } | ElementContent::Group { .. } | ElementContent::Any(_) => {
+            None
+        }
     }
 }
 
 /// Sets every element for which there is a value that it can hold.
-pub(super) fn fill<T: Elements>(it: &mut T, of: &dyn Fn(&str) -> Option<String>) {
+pub(super) fn fill<T: ElementTable>(it: &mut T, of: &dyn Fn(&str) -> Option<String>) {
     for row in T::TABLE {
         let Some(text) = of(row.name).filter(|text| !text.is_empty()) else { continue };
         match (&row.content, row.kind) {
-            (Content::Text { set, .. }, _) => set(it, text),
-            (Content::Decimal { set, .. }, _) => {
+            (ElementContent::Text { set, .. }, _) => set(it, text),
+            (ElementContent::Decimal { set, .. }, _) => {
                 if let Ok(amount) = value::decimal_e5(&text) {
                     set(it, amount);
                 }
             }
-            (Content::Count { set, .. }, Kind::Count { digits }) => {
+            (ElementContent::Count { set, .. }, ElementKind::Count { digits }) => {
                 if let Ok(count) = value::count(&text, digits) {
                     set(it, count);
                 }
@@ -46,7 +50,7 @@ pub(super) fn fill<T: Elements>(it: &mut T, of: &dyn Fn(&str) -> Option<String>)
 impl Document {
     /// The values of an element of every line; none for documents without lines, or without the element.
     pub fn line_values(&self, element: &str) -> Vec<String> {
-        fn all<T: Elements>(lines: &[T], element: &str) -> Vec<String> {
+        fn all<T: ElementTable>(lines: &[T], element: &str) -> Vec<String> {
             lines.iter().filter_map(|line| value(line, element)).collect()
         }
         match self {

@@ -6,8 +6,8 @@
 
 use std::fmt::Write as _;
 
-use super::schema::Elements;
-use super::table::{Content, Element, Kind, Need};
+use super::schema::ElementTable;
+use super::table::{Element, ElementContent, ElementKind, ElementNeed};
 
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 const INDENT: &str = "  ";
@@ -58,7 +58,7 @@ impl Writer {
     }
 
     /// An element with its table.
-    pub(super) fn element<T: Elements>(&mut self, name: &str, it: &T) {
+    pub(super) fn element<T: ElementTable>(&mut self, name: &str, it: &T) {
         self.open(name, &[]);
         self.table(T::TABLE, it);
         self.close(name);
@@ -68,13 +68,13 @@ impl Writer {
     pub(super) fn table<T>(&mut self, table: &[Element<T>], it: &T) {
         for row in table {
             match row.content {
-                Content::Text { get, .. } => self.text(row, get(it)),
-                Content::Texts { get, .. } => {
+                ElementContent::Text { get, .. } => self.text(row, get(it)),
+                ElementContent::Texts { get, .. } => {
                     for text in get(it) {
                         self.leaf(row.name, &[], text);
                     }
                 }
-                Content::Decimal { get, .. } => {
+                ElementContent::Decimal { get, .. } => {
                     if let Some(value) = get(it) {
                         self.start(row.name, &[]);
                         self.out.push('>');
@@ -82,16 +82,16 @@ impl Writer {
                         self.end(row.name);
                     }
                 }
-                Content::Count { get, .. } => {
+                ElementContent::Count { get, .. } => {
                     if let Some(value) = get(it) {
                         self.start(row.name, &[]);
                         let _ = write!(self.out, ">{value}");
                         self.end(row.name);
                     }
                 }
-                Content::Group { write, .. } => write(self, it, row.name),
+                ElementContent::Group { write, .. } => write(self, it, row.name),
                 // Signatures and private extensions are put in by who makes them.
-                Content::Any(_) => {}
+                ElementContent::Any(_) => {}
             }
         }
     }
@@ -99,8 +99,8 @@ impl Writer {
     fn text<T>(&mut self, row: &Element<T>, text: &str) {
         let text = if text.is_empty() { row.empty } else { text };
         match row.kind {
-            _ if text.is_empty() && row.need == Need::May => {}
-            Kind::Data if !text.is_empty() => {
+            _ if text.is_empty() && row.need == ElementNeed::May => {}
+            ElementKind::Data if !text.is_empty() => {
                 self.start(row.name, &[]);
                 self.out.push('>');
                 data(&mut self.out, text);

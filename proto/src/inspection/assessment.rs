@@ -1,12 +1,12 @@
 //! What the risk rules say.
 
 use domain::inspection::order::Instruction;
-use domain::inspection::risk::Effect;
-use domain::inspection::{Source, Why, credit, risk};
+use domain::inspection::risk::RuleEffect;
+use domain::inspection::{RuleSource, Why, credit, risk};
 use prost::Message as _;
 
 use super::examination::{instruction, wire_instruction};
-use super::{Unreadable, day, wire};
+use super::{StoredBytesError, day, wire};
 use crate::v1;
 
 fn reasoning(why: &Why) -> v1::Reasoning {
@@ -17,12 +17,12 @@ fn reasoning(why: &Why) -> v1::Reasoning {
 pub fn wire_assessment(assessment: &risk::Assessment) -> v1::Assessment {
     let matched = |matched: &risk::Match| {
         let (law, unverified) = match &matched.source {
-            Source::Ours => (String::new(), false),
-            Source::Law { number, unverified } => (number.clone(), *unverified),
+            RuleSource::Ours => (String::new(), false),
+            RuleSource::Law { number, unverified } => (number.clone(), *unverified),
         };
         let draw = match &matched.effect {
-            Effect::Demanded => None,
-            Effect::Drawn { drawn, threshold_bp, .. } => Some(v1::RuleDraw {
+            RuleEffect::Demanded => None,
+            RuleEffect::Drawn { drawn, threshold_bp, .. } => Some(v1::RuleDraw {
                 day: day(drawn.seed.day),
                 key: drawn.key.clone(),
                 counter: drawn.counter,
@@ -69,9 +69,9 @@ pub fn encode_assessments(class: credit::Class, assessments: &[risk::Assessment]
 /// # Errors
 ///
 /// When the bytes are no assessment.
-pub fn decode_instructions(bytes: &[u8]) -> Result<Vec<Instruction>, Unreadable> {
-    let unreadable = |_| Unreadable { what: "assessment" };
+pub fn decode_instructions(bytes: &[u8]) -> Result<Vec<Instruction>, StoredBytesError> {
+    let unreadable = |_| StoredBytesError { what: "assessment" };
     let kept = v1::GetAssessmentResponse::decode(bytes).map_err(unreadable)?;
     let all = kept.assessments.into_iter().flat_map(|assessment| assessment.instructions);
-    all.map(|said| instruction(said).map_err(|what| Unreadable { what })).collect()
+    all.map(|said| instruction(said).map_err(|what| StoredBytesError { what })).collect()
 }

@@ -6,16 +6,16 @@ use domain::inspection::finding::FoundResult;
 use prost::Message as _;
 use time::Date;
 
-use super::{Unreadable, day, parse_day};
+use super::{StoredBytesError, day, parse_day};
 use crate::v1;
 
 /// Credit as it is said and kept.
 pub fn wire_credit(firm: &str, credit: &Credit) -> v1::CreditRecord {
-    let entry = |(source, entry): (&String, &credit::Entry)| v1::CreditEntry {
+    let entry = |(source, entry): (&String, &credit::CreditEntry)| v1::CreditEntry {
         source: source.clone(),
         cause: match entry.cause {
-            credit::Cause::Found(result) => result.code(),
-            credit::Cause::NoShow => "NO_SHOW",
+            credit::CreditCause::Found(result) => result.code(),
+            credit::CreditCause::NoShow => "NO_SHOW",
         }
         .to_owned(),
         date: day(entry.date),
@@ -53,14 +53,14 @@ pub fn encode_credit(firm: &str, credit: &Credit) -> Vec<u8> {
 /// # Errors
 ///
 /// When the bytes are no credit.
-pub fn decode_credit(bytes: &[u8]) -> Result<Credit, Unreadable> {
-    let unreadable = Unreadable { what: "credit" };
+pub fn decode_credit(bytes: &[u8]) -> Result<Credit, StoredBytesError> {
+    let unreadable = StoredBytesError { what: "credit" };
     let read = || -> Option<Credit> {
         let said = v1::CreditRecord::decode(bytes).ok()?;
         let entry = |said: v1::CreditEntry| {
             let cause = match said.cause.as_str() {
-                "NO_SHOW" => credit::Cause::NoShow,
-                other => credit::Cause::Found(FoundResult::parse(other)?),
+                "NO_SHOW" => credit::CreditCause::NoShow,
+                other => credit::CreditCause::Found(FoundResult::parse(other)?),
             };
             let status = match said.status() {
                 v1::CreditStatus::Unspecified => return None,
@@ -70,7 +70,7 @@ pub fn decode_credit(bytes: &[u8]) -> Result<Credit, Unreadable> {
                 v1::CreditStatus::Overturned => credit::Status::Overturned,
             };
             let (date, until) = (parse_day(&said.date)?, parse_day(&said.until)?);
-            Some((said.source, credit::Entry { cause, date, until, status }))
+            Some((said.source, credit::CreditEntry { cause, date, until, status }))
         };
         let conforming = |said: v1::ConformingDay| Some((parse_day(&said.date)?, said.count));
         Some(Credit {
@@ -87,16 +87,16 @@ pub fn decode_credit(bytes: &[u8]) -> Result<Credit, Unreadable> {
 }
 
 /// One change of credit in words: what, and why.
-pub fn change(change: &credit::Change) -> (String, Why) {
-    use credit::Changed;
+pub fn change(change: &credit::CreditChange) -> (String, Why) {
+    use credit::CreditNews;
     let what = match &change.what {
-        Changed::Entry(source) => format!("entry {source}"),
-        Changed::Expired(source) => format!("expired {source}"),
-        Changed::Conforming => "conforming finding".to_owned(),
-        Changed::Certified(granted) => format!("certified {granted}"),
-        Changed::Points { from, to } => format!("points {from} -> {to}"),
-        Changed::Class { from, to } => format!("class {} -> {}", from.word(), to.word()),
-        Changed::Blacklisted(on) => format!("blacklisted {on}"),
+        CreditNews::Entry(source) => format!("entry {source}"),
+        CreditNews::Expired(source) => format!("expired {source}"),
+        CreditNews::Conforming => "conforming finding".to_owned(),
+        CreditNews::Certified(granted) => format!("certified {granted}"),
+        CreditNews::Points { from, to } => format!("points {from} -> {to}"),
+        CreditNews::Class { from, to } => format!("class {} -> {}", from.word(), to.word()),
+        CreditNews::Blacklisted(on) => format!("blacklisted {on}"),
     };
     (what, change.because.clone())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use prost::Message as _;
 
-use super::Unreadable;
+use super::StoredBytesError;
 use crate::v1;
 
 /// A declaration as it came over the exchange: most of them are only counted, so it is turned into a
@@ -76,7 +76,7 @@ impl DeclarationView {
 /// # Errors
 ///
 /// When the bytes are no goods.
-pub fn line_numbers(goods: &[u8]) -> Result<BTreeSet<u32>, Unreadable> {
-    let kept = v1::Declaration::decode(goods).map_err(|_| Unreadable { what: "goods" })?;
+pub fn line_numbers(goods: &[u8]) -> Result<BTreeSet<u32>, StoredBytesError> {
+    let kept = v1::Declaration::decode(goods).map_err(|_| StoredBytesError { what: "goods" })?;
     Ok(kept.lines.iter().map(|line| line.gnum).collect())
 }

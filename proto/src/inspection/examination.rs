@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::inspection::appointment;
-use domain::inspection::finding::{Finding, FindingKey, FoundResult};
+use domain::inspection::finding::{ExaminationFinding, FindingKey, FoundResult};
 use domain::inspection::order::{
-    Appointment, Attendance, Duty, Examination, Instruction, InstructionKey, Method, Sample,
+    Appointment, Attendance, Examination, Instruction, InstructionKey, Method, OfficerDuty, Sample,
     Treatment,
 };
 
@@ -112,10 +112,10 @@ pub fn sample(said: v1::Sample) -> Said<Sample> {
 /// # Errors
 ///
 /// The field that means nothing.
-pub fn finding(said: v1::ExaminationFinding) -> Said<Finding> {
+pub fn finding(said: v1::ExaminationFinding) -> Said<ExaminationFinding> {
     let agency = agency(said.agency).ok_or("findings.agency")?;
     let digest = |bytes: Vec<u8>| bytes.try_into().map_err(|_| "findings.evidence");
-    Ok(Finding {
+    Ok(ExaminationFinding {
         key: FindingKey {
             instruction: InstructionKey { agency, id: said.instruction },
             gnum: said.gnum,
@@ -130,8 +130,9 @@ pub fn finding(said: v1::ExaminationFinding) -> Said<Finding> {
     })
 }
 
-fn wire_finding(finding: &Finding) -> v1::ExaminationFinding {
-    let Finding { key, result, method, text, evidence, officer, revision } = finding.clone();
+fn wire_finding(finding: &ExaminationFinding) -> v1::ExaminationFinding {
+    let ExaminationFinding { key, result, method, text, evidence, officer, revision } =
+        finding.clone();
     v1::ExaminationFinding {
         agency: wire(key.instruction.agency),
         instruction: key.instruction.id,
@@ -171,9 +172,9 @@ pub(super) fn wire_examination(work: &Examination) -> v1::Examination {
         // Empty until it is sent to one.
         laboratory: crate::text(work.sent.get(&sample.id).cloned()),
     };
-    let duty = |(officer, duty): (&String, &Duty)| v1::Duty {
+    let duty = |(officer, duty): (&String, &OfficerDuty)| v1::Duty {
         officer: officer.clone(),
-        replaced: *duty == Duty::Replaced,
+        replaced: *duty == OfficerDuty::Replaced,
     };
     v1::Examination {
         officers: work.officers.iter().map(duty).collect(),
@@ -196,8 +197,9 @@ pub(super) fn examination(said: v1::Examination) -> Said<Examination> {
         }
         samples.insert(sample.id.clone(), sample);
     }
-    let duty =
-        |duty: v1::Duty| (duty.officer, if duty.replaced { Duty::Replaced } else { Duty::On });
+    let duty = |duty: v1::Duty| {
+        (duty.officer, if duty.replaced { OfficerDuty::Replaced } else { OfficerDuty::On })
+    };
     let methods = said.methods.into_iter().map(|said| method(said).ok_or("methods"));
     let findings = said.findings.into_iter().map(|said| {
         let finding = finding(said)?;

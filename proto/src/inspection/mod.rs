@@ -31,7 +31,7 @@ const HOUR: &[BorrowedFormatItem<'static>] = format_description!("[hour]:[minute
 /// Bytes that are not what they should be, which only a damaged database can cause.
 #[derive(Debug, thiserror::Error)]
 #[error("kept {what} cannot be read")]
-pub struct Unreadable {
+pub struct StoredBytesError {
     what: &'static str,
 }
 

@@ -6,7 +6,7 @@ use prost::Message as _;
 use time::Date;
 
 use super::place::is_id;
-use super::{Unreadable, agency, day, parse_day, wire, wrong};
+use super::{StoredBytesError, agency, day, parse_day, wire, wrong};
 use crate::v1;
 
 /// An officer that somebody puts; whether the officer left.
@@ -61,9 +61,9 @@ pub fn encode_officer(candidate: &Candidate, left: bool) -> Vec<u8> {
 /// # Errors
 ///
 /// When the bytes are no officer.
-pub fn decode_officer(bytes: &[u8]) -> Result<(Candidate, bool), Unreadable> {
-    let said = v1::Officer::decode(bytes).map_err(|_| Unreadable { what: "officer" })?;
-    officer(said).map_err(|_| Unreadable { what: "officer" })
+pub fn decode_officer(bytes: &[u8]) -> Result<(Candidate, bool), StoredBytesError> {
+    let said = v1::Officer::decode(bytes).map_err(|_| StoredBytesError { what: "officer" })?;
+    officer(said).map_err(|_| StoredBytesError { what: "officer" })
 }
 
 /// A conflict in words.

@@ -2,7 +2,7 @@
 
 use domain::clearance::{Agency, Awaited};
 use domain::inspection::finding::Disposal;
-use domain::inspection::order::{Attendance, Fact, Method, Order, Stage};
+use domain::inspection::order::{Attendance, JointOrder, Method, OrderFact, Stage};
 use domain::{DeclarationId, OrderId};
 use prost::Message as _;
 use time::OffsetDateTime;
@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::examination::{
     appointment, examination, instruction, wire_appointment, wire_examination, wire_instruction,
 };
-use super::{Said, Unreadable, wire};
+use super::{Said, StoredBytesError, wire};
 use crate::v1;
 
 const STAGES: [(Stage, v1::OrderStage); 12] = [
@@ -42,7 +42,7 @@ pub fn parse_stage(said: i32) -> Option<Stage> {
 }
 
 /// An order as it is said and kept.
-pub fn state(order: &Order) -> v1::OrderState {
+pub fn state(order: &JointOrder) -> v1::OrderState {
     let word = |disposal: Option<Disposal>| disposal.map_or("", Disposal::code).to_owned();
     v1::OrderState {
         stage: stage(order.stage).into(),
@@ -62,7 +62,7 @@ pub fn state(order: &Order) -> v1::OrderState {
     }
 }
 
-fn order(said: v1::OrderState) -> Said<Order> {
+fn order(said: v1::OrderState) -> Said<JointOrder> {
     let decided = |word: &str, field| {
         if word.is_empty() {
             return Ok(None);
@@ -78,7 +78,7 @@ fn order(said: v1::OrderState) -> Said<Order> {
         let instruction = instruction(said)?;
         Ok((instruction.key.clone(), (on, instruction)))
     };
-    Ok(Order {
+    Ok(JointOrder {
         stage: parse_stage(said.stage).ok_or("stage")?,
         version: said.version,
         examination: said.examination,
@@ -97,7 +97,7 @@ fn order(said: v1::OrderState) -> Said<Order> {
 }
 
 /// An order as it is kept.
-pub fn encode_order(order: &Order) -> Vec<u8> {
+pub fn encode_order(order: &JointOrder) -> Vec<u8> {
     state(order).encode_to_vec()
 }
 
@@ -106,13 +106,13 @@ pub fn encode_order(order: &Order) -> Vec<u8> {
 /// # Errors
 ///
 /// When the bytes are no order.
-pub fn decode_order(bytes: &[u8]) -> Result<Order, Unreadable> {
-    let said = v1::OrderState::decode(bytes).map_err(|_| Unreadable { what: "order" })?;
-    order(said).map_err(|what| Unreadable { what })
+pub fn decode_order(bytes: &[u8]) -> Result<JointOrder, StoredBytesError> {
+    let said = v1::OrderState::decode(bytes).map_err(|_| StoredBytesError { what: "order" })?;
+    order(said).map_err(|what| StoredBytesError { what })
 }
 
 /// A fact as it is said.
-fn fact(fact: &Fact) -> v1::OrderFact {
+fn fact(fact: &OrderFact) -> v1::OrderFact {
     use v1::OrderFactKind as K;
     let of = |kind: K, agency: Option<Agency>, detail: String| v1::OrderFact {
         kind: kind.into(),
@@ -121,49 +121,49 @@ fn fact(fact: &Fact) -> v1::OrderFact {
     };
     let plain = |kind| of(kind, None, String::new());
     match fact {
-        Fact::Ordered(agency) => of(K::Ordered, Some(*agency), String::new()),
-        Fact::Joined(agency) => of(K::Joined, Some(*agency), String::new()),
-        Fact::Extended(agency) => of(K::Extended, Some(*agency), String::new()),
-        Fact::Answered(agency) => of(K::Answered, Some(*agency), String::new()),
-        Fact::Appointed => plain(K::Appointed),
-        Fact::Rescheduled => plain(K::Rescheduled),
-        Fact::NoShow(count) => of(K::NoShow, None, count.to_string()),
-        Fact::Compelled => plain(K::Compelled),
-        Fact::Assigned => plain(K::Assigned),
-        Fact::Replaced => plain(K::Replaced),
-        Fact::Presented(attendance) => {
+        OrderFact::Ordered(agency) => of(K::Ordered, Some(*agency), String::new()),
+        OrderFact::Joined(agency) => of(K::Joined, Some(*agency), String::new()),
+        OrderFact::Extended(agency) => of(K::Extended, Some(*agency), String::new()),
+        OrderFact::Answered(agency) => of(K::Answered, Some(*agency), String::new()),
+        OrderFact::Appointed => plain(K::Appointed),
+        OrderFact::Rescheduled => plain(K::Rescheduled),
+        OrderFact::NoShow(count) => of(K::NoShow, None, count.to_string()),
+        OrderFact::Compelled => plain(K::Compelled),
+        OrderFact::Assigned => plain(K::Assigned),
+        OrderFact::Replaced => plain(K::Replaced),
+        OrderFact::Presented(attendance) => {
             let word = match attendance {
                 Attendance::Declarant => "DECLARANT",
                 Attendance::SiteOperator => "SITE_OPERATOR",
             };
             of(K::Presented, None, word.to_owned())
         }
-        Fact::Began(method) => {
+        OrderFact::Began(method) => {
             let word = match method {
                 Method::Machine => "MACHINE",
                 Method::Manual => "MANUAL",
             };
             of(K::Began, None, word.to_owned())
         }
-        Fact::Taken(sample) => of(K::Taken, None, sample.clone()),
-        Fact::Sent(sample) => of(K::Sent, None, sample.clone()),
-        Fact::Found(key, result) => {
+        OrderFact::Taken(sample) => of(K::Taken, None, sample.clone()),
+        OrderFact::Sent(sample) => of(K::Sent, None, sample.clone()),
+        OrderFact::Found(key, result) => {
             let id = &key.instruction.id;
             let detail = format!("{id} line {}: {}", key.gnum, result.code());
             of(K::Found, Some(key.instruction.agency), detail)
         }
-        Fact::Completed => plain(K::Completed),
-        Fact::Objected => plain(K::Objected),
-        Fact::Decided(agency, disposal) => {
+        OrderFact::Completed => plain(K::Completed),
+        OrderFact::Objected => plain(K::Objected),
+        OrderFact::Decided(agency, disposal) => {
             of(K::Decided, Some(*agency), disposal.code().to_owned())
         }
-        Fact::TreatmentOrdered => plain(K::TreatmentOrdered),
-        Fact::Treated(passed) => {
+        OrderFact::TreatmentOrdered => plain(K::TreatmentOrdered),
+        OrderFact::Treated(passed) => {
             of(K::Treated, None, if *passed { "PASSED" } else { "FAILED" }.to_owned())
         }
-        Fact::Disposed(disposal) => of(K::Disposed, None, disposal.code().to_owned()),
-        Fact::Closed => plain(K::Closed),
-        Fact::Cancelled => plain(K::Cancelled),
+        OrderFact::Disposed(disposal) => of(K::Disposed, None, disposal.code().to_owned()),
+        OrderFact::Closed => plain(K::Closed),
+        OrderFact::Cancelled => plain(K::Cancelled),
     }
 }
 
@@ -183,7 +183,7 @@ pub struct OrderView<'a> {
     /// Order number of the declaration.
     pub order_no: &'a str,
     /// Where it stands.
-    pub order: &'a Order,
+    pub order: &'a JointOrder,
     /// Name of the place, in both languages.
     pub place: (&'a str, &'a str),
     /// The site that took it on.
@@ -203,8 +203,9 @@ pub struct OrderView<'a> {
 /// # Errors
 ///
 /// When its goods, which were encoded here, cannot be read.
-pub fn record(shown: OrderView<'_>) -> Result<v1::OrderRecord, Unreadable> {
-    let goods = v1::Declaration::decode(shown.goods).map_err(|_| Unreadable { what: "goods" })?;
+pub fn record(shown: OrderView<'_>) -> Result<v1::OrderRecord, StoredBytesError> {
+    let goods =
+        v1::Declaration::decode(shown.goods).map_err(|_| StoredBytesError { what: "goods" })?;
     Ok(v1::OrderRecord { lines: goods.lines, ..without_goods(shown) })
 }
 
@@ -242,8 +243,8 @@ pub fn encode_record(shown: OrderView<'_>) -> Vec<u8> {
 /// # Errors
 ///
 /// When the bytes are no order.
-pub fn decode_record(bytes: &[u8]) -> Result<v1::OrderRecord, Unreadable> {
-    v1::OrderRecord::decode(bytes).map_err(|_| Unreadable { what: "order" })
+pub fn decode_record(bytes: &[u8]) -> Result<v1::OrderRecord, StoredBytesError> {
+    v1::OrderRecord::decode(bytes).map_err(|_| StoredBytesError { what: "order" })
 }
 
 /// Reads facts that were kept.
@@ -251,8 +252,8 @@ pub fn decode_record(bytes: &[u8]) -> Result<v1::OrderRecord, Unreadable> {
 /// # Errors
 ///
 /// When the bytes are no facts.
-pub fn decode_told(bytes: &[u8]) -> Result<Vec<v1::OrderFact>, Unreadable> {
-    let facts = v1::OrderFacts::decode(bytes).map_err(|_| Unreadable { what: "facts" })?;
+pub fn decode_told(bytes: &[u8]) -> Result<Vec<v1::OrderFact>, StoredBytesError> {
+    let facts = v1::OrderFacts::decode(bytes).map_err(|_| StoredBytesError { what: "facts" })?;
     Ok(facts.facts)
 }
 
@@ -281,7 +282,7 @@ pub fn parse_order_name(name: &str) -> Option<DeclarationId> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OrderNotice {
     /// A fact of its life.
-    Fact(Fact),
+    Fact(OrderFact),
     /// A site took it on.
     Claimed(String),
     /// The enterprise objects; the declaration has to be stopped first.

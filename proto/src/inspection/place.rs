@@ -5,7 +5,7 @@ use domain::refusal::{Code, Refusal, Violation};
 use prost::Message as _;
 use time::{Date, Time, Weekday};
 
-use super::{HOUR, Unreadable, day, parse_day};
+use super::{HOUR, StoredBytesError, day, parse_day};
 use crate::v1;
 
 /// A place that somebody puts.
@@ -110,9 +110,9 @@ pub fn encode_place(place: &appointment::Place, port_codes: &[String]) -> Vec<u8
 /// # Errors
 ///
 /// When the bytes are no place.
-pub fn decode_place(bytes: &[u8]) -> Result<(appointment::Place, Vec<String>), Unreadable> {
-    let said = v1::Place::decode(bytes).map_err(|_| Unreadable { what: "place" })?;
-    place(said).map_err(|_| Unreadable { what: "place" })
+pub fn decode_place(bytes: &[u8]) -> Result<(appointment::Place, Vec<String>), StoredBytesError> {
+    let said = v1::Place::decode(bytes).map_err(|_| StoredBytesError { what: "place" })?;
+    place(said).map_err(|_| StoredBytesError { what: "place" })
 }
 
 /// Whether something can be an id of a place or an officer.

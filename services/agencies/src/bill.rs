@@ -8,7 +8,7 @@ use time::Duration;
 use uuid::Uuid;
 
 use crate::NAMESPACE;
-use crate::books::{Case, FEN_E5, Notice, moment};
+use crate::books::{FEN_E5, ImportCase, Notice, moment};
 
 /// How long after the bill its payment order follows. A real one comes after a month.
 pub(crate) const SUMMARISED_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
@@ -18,13 +18,13 @@ pub(crate) const SUMMARISED_AFTER: std::time::Duration = std::time::Duration::fr
 /// # Errors
 ///
 /// What the tariff cannot say.
-pub fn message(case: &Case, notice: Notice) -> Result<String, Unassessable> {
+pub fn message(case: &ImportCase, notice: Notice) -> Result<String, Unassessable> {
     let document = document(case, notice)?;
     let guid = guid(case, &format!("message/{notice:?}"));
     Ok(write(document.message_type(), &guid, &[document]))
 }
 
-fn document(case: &Case, notice: Notice) -> Result<Document, Unassessable> {
+fn document(case: &ImportCase, notice: Notice) -> Result<Document, Unassessable> {
     Ok(match notice {
         Notice::Bill => Document::Ceb816(bill(case)?),
         Notice::Summarised => {
@@ -37,7 +37,7 @@ fn document(case: &Case, notice: Notice) -> Result<Document, Unassessable> {
     })
 }
 
-fn bill(case: &Case) -> Result<Tax, Unassessable> {
+fn bill(case: &ImportCase) -> Result<Tax, Unassessable> {
     let tax = case.tax()?;
     let yuan_e5 = |fen: i64| fen.saturating_mul(FEN_E5);
     let lines = case.lines.iter().zip(&tax.lines).map(|(line, tax)| TaxListRd {
@@ -69,7 +69,7 @@ fn bill(case: &Case) -> Result<Tax, Unassessable> {
     })
 }
 
-fn status(case: &Case, notice: Notice, status: &str, at: time::OffsetDateTime) -> TaxStatus {
+fn status(case: &ImportCase, notice: Notice, status: &str, at: time::OffsetDateTime) -> TaxStatus {
     TaxStatus {
         head: TaxHeadStatus {
             guid: guid(case, &format!("{notice:?}")),
@@ -84,12 +84,12 @@ fn status(case: &Case, notice: Notice, status: &str, at: time::OffsetDateTime) -
 }
 
 /// How customs numbers its bills is not published; there is one for an inventory.
-fn tax_no(case: &Case) -> String {
+fn tax_no(case: &ImportCase) -> String {
     format!("T{}", case.invt_no)
 }
 
 /// The same whenever it is told again.
-fn guid(case: &Case, what: &str) -> String {
+fn guid(case: &ImportCase, what: &str) -> String {
     let name = format!("duty/{}/{what}", case.declaration_id);
     Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string().to_uppercase()
 }
@@ -111,7 +111,7 @@ mod tests {
     use crate::books::sample::{filed, numbered, refund, released};
 
     /// The case of a declaration that was released and came back.
-    fn case(amount_fen: i64) -> Case {
+    fn case(amount_fen: i64) -> ImportCase {
         let mut books = Books::default();
         for event in [filed("a", 1, amount_fen), numbered("a", 1), released("a", 1)] {
             assert!(books.hear(&event).refusal.is_none());
@@ -120,7 +120,7 @@ mod tests {
         books.case("a").expect("it is there").clone()
     }
 
-    fn told(case: &Case, notice: Notice, message_type: MessageType) -> Document {
+    fn told(case: &ImportCase, notice: Notice, message_type: MessageType) -> Document {
         let xml = message(case, notice).expect("it can be assessed");
         assert_eq!(xml, message(case, notice).expect("again"), "a repeat is the same");
         let read = read(xml.as_bytes()).unwrap_or_else(|faults| panic!("{faults:?}\n{xml}"));

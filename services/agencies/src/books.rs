@@ -9,7 +9,9 @@ use std::collections::HashMap;
 
 use domain::documents::identity::normalised;
 use domain::documents::limits::{self, Quota, check_single};
-use domain::documents::tax::{Assessment, Band, Goods, Measure, SAMPLE_TARIFF, Tax, Unassessable};
+use domain::documents::tax::{
+    Band, DutyInput, Measure, SAMPLE_TARIFF, Tax, TaxableLine, Unassessable,
+};
 use domain::documents::{ReceiptStatus, key, status, tax};
 use proto::ceb::import::InvtRefund;
 use proto::v1::{self, fact::Kind};
@@ -39,7 +41,7 @@ pub enum Notice {
 /// Where an import stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum ImportStanding {
     /// Under review.
     #[default]
     Open,
@@ -65,7 +67,7 @@ impl Amount {
 /// A line of goods, as far as tax and returns need it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Line {
+pub struct ImportLine {
     /// Its number.
     pub gnum: u32,
     /// Goods code.
@@ -78,9 +80,9 @@ pub struct Line {
     returned_e5: i64,
 }
 
-impl Line {
-    fn goods(&self) -> Goods<'_> {
-        Goods {
+impl ImportLine {
+    fn goods(&self) -> TaxableLine<'_> {
+        TaxableLine {
             gnum: self.gnum,
             gcode: &self.gcode,
             total_price_e5: self.total_price_e5,
@@ -101,7 +103,7 @@ impl Line {
 /// What customs keeps of one import declaration. No personal data: the buyer is a digest.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Case {
+pub struct ImportCase {
     /// Its id.
     pub declaration_id: String,
     version: u32,
@@ -118,7 +120,7 @@ pub struct Case {
     freight_e5: i64,
     insured_e5: i64,
     /// Its goods.
-    pub lines: Vec<Line>,
+    pub lines: Vec<ImportLine>,
     /// Customs house.
     pub customs_code: String,
     /// Declarant.
@@ -133,7 +135,7 @@ pub struct Case {
     pays: bool,
     /// Customs' number; empty before it is known.
     pub invt_no: String,
-    standing: Standing,
+    standing: ImportStanding,
     /// When it was released, in milliseconds of Unix time.
     pub released_ms: i64,
     /// When everything was back.
@@ -150,12 +152,12 @@ pub struct Case {
     returns: Vec<String>,
 }
 
-impl Case {
+impl ImportCase {
     fn open(event: &v1::Event, declaration: &v1::Declaration, date: Date) -> Self {
         let money = |money: &Option<v1::Money>| money.as_ref().map_or(0, |money| money.amount_e5);
         let code =
             |party: &Option<v1::Party>| proto::text(party.as_ref().map(|party| party.code.clone()));
-        let lines: Vec<Line> = declaration.lines.iter().map(line).collect();
+        let lines: Vec<ImportLine> = declaration.lines.iter().map(line).collect();
         let (freight_e5, insured_e5) =
             (money(&declaration.freight), money(&declaration.insured_fee));
         let buyer = declaration.buyer.as_ref().map(|buyer| buyer.id_number.trim());
@@ -190,10 +192,11 @@ impl Case {
 
     /// What it takes of the person's year. Freight and insurance come back only with everything.
     fn booked_fen(&self) -> i64 {
-        if self.refusal.is_some() || self.standing == Standing::Ended || self.is_back() {
+        if self.refusal.is_some() || self.standing == ImportStanding::Ended || self.is_back() {
             return 0;
         }
-        let returned = self.lines.iter().map(Line::returned_value_e5).fold(0, i64::saturating_add);
+        let returned =
+            self.lines.iter().map(ImportLine::returned_value_e5).fold(0, i64::saturating_add);
         self.amount_fen.saturating_sub(limits::fen(returned)).max(0)
     }
 
@@ -218,8 +221,8 @@ impl Case {
     ///
     /// What the tariff cannot say.
     pub fn tax(&self) -> Result<Tax, Unassessable> {
-        let goods: Vec<Goods<'_>> = self.lines.iter().map(Line::goods).collect();
-        tax::assess(&Assessment {
+        let goods: Vec<TaxableLine<'_>> = self.lines.iter().map(ImportLine::goods).collect();
+        tax::assess(&DutyInput {
             tariff: SAMPLE_TARIFF,
             date: moment(self.released_ms).date(),
             band: if self.above { Band::Above } else { Band::Within },
@@ -230,10 +233,10 @@ impl Case {
     }
 }
 
-fn line(line: &v1::GoodsLine) -> Line {
+fn line(line: &v1::GoodsLine) -> ImportLine {
     let amount =
         |quantity: &v1::Quantity| Amount { unit: quantity.unit.clone(), qty_e5: quantity.value_e5 };
-    Line {
+    ImportLine {
         gnum: line.gnum,
         gcode: line.gcode.clone(),
         total_price_e5: line.total_price.as_ref().map_or(0, |price| price.amount_e5),
@@ -267,7 +270,7 @@ fn recorded(event: &v1::Event) -> i64 {
 
 /// What an event changed.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Heard {
+pub struct EventEffect {
     /// Customs refuses the declaration for this.
     pub refusal: Option<v1::Reason>,
     /// The case is another one now.
@@ -277,7 +280,7 @@ pub struct Heard {
 /// The books.
 #[derive(Debug, Default)]
 pub struct Books {
-    cases: HashMap<String, Case>,
+    cases: HashMap<String, ImportCase>,
     /// By person and year.
     used: HashMap<(String, i32), Quota>,
     /// Declaration by customs' number.
@@ -293,16 +296,16 @@ impl Books {
     }
 
     /// What is kept of a declaration.
-    pub fn case(&self, declaration_id: &str) -> Option<&Case> {
+    pub fn case(&self, declaration_id: &str) -> Option<&ImportCase> {
         self.cases.get(declaration_id)
     }
 
     /// Everything that is worth keeping over a restart. The window sends what it was not told that
     /// we heard once more, so an end without a sequel can be forgotten with its beginning.
-    pub fn worth_keeping(&self) -> impl Iterator<Item = &Case> {
+    pub fn worth_keeping(&self) -> impl Iterator<Item = &ImportCase> {
         self.cases
             .values()
-            .filter(|case| case.standing != Standing::Ended || !case.invt_no.is_empty())
+            .filter(|case| case.standing != ImportStanding::Ended || !case.invt_no.is_empty())
     }
 
     /// Declarations of which something is to be told.
@@ -312,7 +315,7 @@ impl Books {
     }
 
     /// Takes a case as it is now, instead of what it was.
-    pub fn put(&mut self, case: Case) {
+    pub fn put(&mut self, case: ImportCase) {
         if let Some(old) = self.cases.get(&case.declaration_id) {
             let quota = self.used.entry((old.person.clone(), old.year)).or_default();
             *quota = quota.restore(old.booked_fen());
@@ -329,8 +332,8 @@ impl Books {
     }
 
     /// What happened to a declaration.
-    pub fn hear(&mut self, event: &v1::Event) -> Heard {
-        let mut heard = Heard::default();
+    pub fn hear(&mut self, event: &v1::Event) -> EventEffect {
+        let mut heard = EventEffect::default();
         let facts = event.facts.iter().flat_map(|facts| &facts.facts);
         for kind in facts.filter_map(|fact| fact.kind.as_ref()) {
             heard.changed |= match kind {
@@ -343,7 +346,7 @@ impl Books {
                     invt_no.clone_into(&mut case.invt_no);
                 }),
                 Kind::Rejected(_) | Kind::Withdrawn(_) | Kind::Returned(_) => {
-                    self.change(event, |case| case.standing = Standing::Ended)
+                    self.change(event, |case| case.standing = ImportStanding::Ended)
                 }
                 Kind::Released(_) => self.change(event, |case| release(case, event)),
                 _ => false,
@@ -364,7 +367,7 @@ impl Books {
             return (known.refusal().filter(|_| same), false);
         }
         let date = moment(recorded(event)).date();
-        let mut case = Case::open(event, declaration, date);
+        let mut case = ImportCase::open(event, declaration, date);
         let mut quota = self.used(&case.person, case.year);
         if let Some(earlier) = earlier {
             case.invt_no.clone_from(&earlier.invt_no);
@@ -389,7 +392,7 @@ impl Books {
     }
 
     /// Changes the case of an event, unless the event is about a version that is void.
-    fn change(&mut self, event: &v1::Event, change: impl FnOnce(&mut Case)) -> bool {
+    fn change(&mut self, event: &v1::Event, change: impl FnOnce(&mut ImportCase)) -> bool {
         let known = self.cases.get(&event.declaration_id);
         let Some(known) = known.filter(|case| case.version == event.version) else { return false };
         let mut case = known.clone();
@@ -415,7 +418,10 @@ impl Books {
         let id = self.by_number.get(&refund.head.invt_no)?;
         let mut case = self.cases.get(id)?.clone();
         let guid = refund.head.guid.to_uppercase();
-        if case.standing != Standing::Released || case.returns.contains(&guid) || case.is_back() {
+        if case.standing != ImportStanding::Released
+            || case.returns.contains(&guid)
+            || case.is_back()
+        {
             return None;
         }
         case.returns.push(guid);
@@ -457,11 +463,11 @@ impl Books {
     }
 }
 
-fn release(case: &mut Case, event: &v1::Event) {
-    if case.standing != Standing::Open {
+fn release(case: &mut ImportCase, event: &v1::Event) {
+    if case.standing != ImportStanding::Open {
         return;
     }
-    case.standing = Standing::Released;
+    case.standing = ImportStanding::Released;
     case.released_ms = recorded(event);
     case.notices.push(Notice::Bill);
     if case.pays {
@@ -717,18 +723,18 @@ mod tests {
         heard(&mut books, &[import, numbered("a", 1)]);
         assert!(books.give_back(&refund("r1", "a", &[(1, 100_000)]), None).is_none());
         heard(&mut books, &[released("a", 1)]);
-        assert_eq!(books.case("a").and_then(Case::due), Some(Notice::Bill));
+        assert_eq!(books.case("a").and_then(ImportCase::due), Some(Notice::Bill));
         books.told("a", Notice::Bill);
         // A third of the first line.
         assert!(books.give_back(&refund("r1", "a", &[(1, 100_000)]), None).is_some());
         assert!(books.give_back(&refund("R1", "a", &[(1, 100_000)]), None).is_none(), "once");
         assert_eq!(used(&books, 2026), 152_000 - 33_333);
-        assert_eq!(books.case("a").and_then(Case::due), None, "the bill stays");
+        assert_eq!(books.case("a").and_then(ImportCase::due), None, "the bill stays");
         // The rest, and freight with it.
         let rest = refund("r2", "a", &[(1, 200_000), (2, 100_000)]);
         assert!(books.give_back(&rest, Some(TIME)).is_some());
         assert_eq!(used(&books, 2026), 0);
-        assert_eq!(books.case("a").and_then(Case::due), Some(Notice::Void));
+        assert_eq!(books.case("a").and_then(ImportCase::due), Some(Notice::Void));
         books.told("a", Notice::Void);
         assert!(books.due().is_empty());
     }
@@ -754,7 +760,7 @@ mod tests {
         }
         heard(&mut books, &[import, numbered("a", 1), released("a", 1)]);
         books.told("a", Notice::Bill);
-        assert_eq!(books.case("a").and_then(Case::due), Some(Notice::Summarised));
+        assert_eq!(books.case("a").and_then(ImportCase::due), Some(Notice::Summarised));
         books.told("a", Notice::Summarised);
         assert!(books.give_back(&refund("r", "a", &[(1, 100_000)]), None).is_some());
         assert!(books.due().is_empty());
@@ -768,7 +774,7 @@ mod tests {
             declaration.ie_flag = v1::Direction::Export.into();
         }
         for event in [export, numbered("a", 1), released("a", 1)] {
-            assert_eq!(books.hear(&event), Heard::default());
+            assert_eq!(books.hear(&event), EventEffect::default());
         }
         assert!(books.is_empty());
     }

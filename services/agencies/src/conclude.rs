@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use client::Reply;
+use client::ConsumerAnswer;
 use domain::inspection::finding::{Disposal, FoundResult};
 use proto::v1::{self, Agency, OrderStage, Outcome};
 
@@ -23,27 +23,28 @@ pub(crate) enum Conclusion {
 }
 
 /// A finding: under whose instruction, and what.
-pub(crate) type Found<'f> = (Agency, &'f str);
+pub(crate) type FindingResult<'f> = (Agency, &'f str);
 
-pub(crate) fn of_findings(findings: &[v1::Finding]) -> Vec<Found<'_>> {
+pub(crate) fn of_findings(findings: &[v1::Finding]) -> Vec<FindingResult<'_>> {
     findings.iter().map(|finding| (finding.instructed_by(), finding.result.as_str())).collect()
 }
 
-fn of_record(state: &v1::OrderState) -> Vec<Found<'_>> {
+fn of_record(state: &v1::OrderState) -> Vec<FindingResult<'_>> {
     let findings = state.work.iter().flat_map(|work| &work.findings);
     findings.map(|finding| (finding.agency(), finding.result.as_str())).collect()
 }
 
-fn is_bad((_, result): &&Found<'_>) -> bool {
+fn is_bad((_, result): &&FindingResult<'_>) -> bool {
     *result != FoundResult::Conform.code()
 }
 
 /// A result that is not known counts as something wrong.
-pub(crate) fn conclude(agency: Agency, found: &[Found<'_>]) -> Conclusion {
+pub(crate) fn conclude(agency: Agency, found: &[FindingResult<'_>]) -> Conclusion {
     let any = |result: FoundResult| found.iter().any(|(_, it)| *it == result.code());
     let first_bad = found.iter().find(is_bad);
     let own_bad = || found.iter().filter(is_bad).find(|(whose, _)| *whose == agency);
-    let treatable = |it: &Found<'_>| !is_bad(&it) || it.1 == FoundResult::QuarantineFail.code();
+    let treatable =
+        |it: &FindingResult<'_>| !is_bad(&it) || it.1 == FoundResult::QuarantineFail.code();
     match (agency, first_bad) {
         (_, None) => Conclusion::Clear,
         (Agency::Customs, Some(_)) if any(FoundResult::Prohibited) => Conclusion::Detain,
@@ -57,7 +58,11 @@ pub(crate) fn conclude(agency: Agency, found: &[Found<'_>]) -> Conclusion {
 }
 
 /// The verdict of a conclusion; none where the goods are treated first.
-pub(crate) fn reply(agency: Agency, round: &Round<'_>, conclusion: &Conclusion) -> Option<Reply> {
+pub(crate) fn reply(
+    agency: Agency,
+    round: &Round<'_>,
+    conclusion: &Conclusion,
+) -> Option<ConsumerAnswer> {
     let (outcome, reasons) = match conclusion {
         Conclusion::Clear => (Outcome::Cleared, Vec::new()),
         Conclusion::Treat => return None,
@@ -70,7 +75,11 @@ pub(crate) fn reply(agency: Agency, round: &Round<'_>, conclusion: &Conclusion) 
 }
 
 /// The verdict after a treatment.
-pub(crate) fn after_treatment(agency: Agency, round: &Round<'_>, passed: bool) -> Option<Reply> {
+pub(crate) fn after_treatment(
+    agency: Agency,
+    round: &Round<'_>,
+    passed: bool,
+) -> Option<ConsumerAnswer> {
     let (outcome, reasons) = match (agency, passed) {
         (_, true) => (Outcome::Cleared, Vec::new()),
         (Agency::Quarantine, false) => (Outcome::Returned, reason("700", "除害处理不合格，退运")),
@@ -176,12 +185,16 @@ mod tests {
         }
     }
 
-    fn record(stage: OrderStage, found: &[Found<'_>], treated: Option<bool>) -> v1::OrderRecord {
-        let instruction = |(agency, _): &Found<'_>| v1::Instruction {
+    fn record(
+        stage: OrderStage,
+        found: &[FindingResult<'_>],
+        treated: Option<bool>,
+    ) -> v1::OrderRecord {
+        let instruction = |(agency, _): &FindingResult<'_>| v1::Instruction {
             agency: i32::from(*agency),
             ..Default::default()
         };
-        let finding = |(agency, result): &Found<'_>| v1::ExaminationFinding {
+        let finding = |(agency, result): &FindingResult<'_>| v1::ExaminationFinding {
             agency: i32::from(*agency),
             result: (*result).to_owned(),
             ..Default::default()

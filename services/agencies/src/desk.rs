@@ -25,7 +25,7 @@ pub(crate) fn pause(failed: u32) -> Duration {
 }
 
 /// What is remembered of an order.
-pub(crate) trait Case: Sized {
+pub(crate) trait WorkItem: Sized {
     /// Takes in what was told meanwhile; whether it is news.
     fn join(&mut self, newer: Self) -> bool;
 }
@@ -67,7 +67,7 @@ enum Place<C> {
     Running(Option<C>),
 }
 
-impl<'w, C: Case> Desk<'w, C> {
+impl<'w, C: WorkItem> Desk<'w, C> {
     /// An empty desk that works on so many orders at once.
     pub(crate) fn new(at_once: usize) -> Self {
         Self {
@@ -192,7 +192,7 @@ mod tests {
     #[derive(Debug)]
     struct Count(u32);
 
-    impl Case for Count {
+    impl WorkItem for Count {
         fn join(&mut self, newer: Self) -> bool {
             let is_news = newer.0 > self.0;
             self.0 = self.0.max(newer.0);

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use client::{Reply, Window};
+use client::{ConsumerAnswer, Window};
 use domain::principal::CUSTOMS_LOG;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -26,8 +26,8 @@ use tokio_util::time::DelayQueue;
 use tonic::Status;
 
 use crate::bill::{self, SUMMARISED_AFTER};
-use crate::books::{Books, Case, Notice};
-use crate::ledger::Ledger;
+use crate::books::{Books, ImportCase, Notice};
+use crate::ledger::BooksFile;
 
 /// Notices on their way at once.
 const IN_FLIGHT_MAX: usize = 8;
@@ -40,8 +40,8 @@ const UNKNOWN_MAX: u32 = 10;
 
 /// The part of customs that collects.
 #[derive(Debug)]
-pub(crate) struct Duty {
-    ledger: Mutex<Ledger>,
+pub(crate) struct DutyCollector {
+    ledger: Mutex<BooksFile>,
     /// Something may be due.
     news: Notify,
     /// Declarations of which something may be due; each waits here until the teller takes it.
@@ -50,15 +50,15 @@ pub(crate) struct Duty {
     missed: AtomicBool,
 }
 
-impl Duty {
+impl DutyCollector {
     /// Opens the books; without a file they end with this run.
     pub(crate) fn open(books: Option<&Path>) -> Self {
-        let ledger = match books.map(Ledger::open).transpose() {
+        let ledger = match books.map(BooksFile::open).transpose() {
             // Without a file they begin empty.
             Ok(ledger) => ledger.unwrap_or_default(),
             Err(error) => {
                 tracing::warn!(%error, ?books, "customs' books cannot be kept; they end with this run");
-                Ledger::default()
+                BooksFile::default()
             }
         };
         let fresh = Mutex::new(ledger.books.due().into_iter().collect());
@@ -70,12 +70,12 @@ impl Duty {
         }
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    fn ledger(&self) -> MutexGuard<'_, BooksFile> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What customs says to an event, and what the books make of it.
-    pub(crate) fn replies(&self, event: &v1::Event) -> Vec<Reply> {
+    pub(crate) fn replies(&self, event: &v1::Event) -> Vec<ConsumerAnswer> {
         let heard = {
             let mut ledger = self.ledger();
             let heard = ledger.books.hear(event);
@@ -205,7 +205,7 @@ impl Duty {
     }
 
     fn due(&self, declaration_id: &str) -> Option<Notice> {
-        self.ledger().books.case(declaration_id).and_then(Case::due)
+        self.ledger().books.case(declaration_id).and_then(ImportCase::due)
     }
 
     fn change(&self, declaration_id: &str, change: impl FnOnce(&mut Books)) {

@@ -8,21 +8,21 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::books::{Books, Case};
+use crate::books::{Books, ImportCase};
 
 /// A line of the file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Entry {
     /// A case as it is now.
-    Case(Box<Case>),
+    Case(Box<ImportCase>),
     /// The log of `CUSTOMS` was read up to here.
     LogPosition(u64),
 }
 
 /// The books and where they are kept.
 #[derive(Debug, Default)]
-pub struct Ledger {
+pub struct BooksFile {
     /// The books.
     pub books: Books,
     file: Option<Kept>,
@@ -36,7 +36,7 @@ struct Kept {
     _lock: File,
 }
 
-impl Ledger {
+impl BooksFile {
     /// Reads the books and writes them anew without what is outdated.
     ///
     /// # Errors
@@ -127,7 +127,7 @@ mod tests {
     fn the_books_survive_a_restart_and_a_line_that_is_half_written() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("books.jsonl");
-        let mut ledger = Ledger::open(&path).expect("it opens");
+        let mut ledger = BooksFile::open(&path).expect("it opens");
         for event in
             [filed("a", 1, 2_500_000), numbered("a", 1), released("a", 1), filed("b", 1, 50_000)]
         {
@@ -135,13 +135,13 @@ mod tests {
             ledger.keep(&event.declaration_id);
         }
         ledger.keep_log_position(7);
-        assert!(Ledger::open(&path).is_err(), "one customs keeps it");
+        assert!(BooksFile::open(&path).is_err(), "one customs keeps it");
         drop(ledger);
         let mut file = OpenOptions::new().append(true).open(&path).expect("it is there");
         file.write_all(br#"{"case":{"declaration_id":"b","vers"#).expect("half a line");
         drop(file);
 
-        let mut ledger = Ledger::open(&path).expect("it opens again");
+        let mut ledger = BooksFile::open(&path).expect("it opens again");
         assert_eq!(ledger.books.log_position, 7);
         assert_eq!(ledger.books.due(), ["a"], "the bill was not issued yet");
         assert!(!ledger.books.hear(&filed("a", 1, 2_500_000)).changed, "it is known");
@@ -156,7 +156,7 @@ mod tests {
 
         let text = std::fs::read_to_string(&path).expect("text");
         assert!(!text.contains("11010519491231002X"), "nobody is named");
-        let mut ledger = Ledger::open(&path).expect("it opens a third time");
+        let mut ledger = BooksFile::open(&path).expect("it opens a third time");
         assert!(ledger.books.hear(&filed("d", 1, 2_500_000)).refusal.is_none(), "it was restored");
         let again = std::fs::read_to_string(&path).expect("text");
         assert!(again.lines().count() < text.lines().count(), "outdated lines are gone");

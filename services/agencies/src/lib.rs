@@ -26,9 +26,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use client::{Consumer, Handler, Reply, Window};
+use client::{Consumer, ConsumerAnswer, Handler, Window};
 use domain::refusal::Code;
-use duty::Duty;
+use duty::DutyCollector;
 use office::Office;
 use proto::v1::{self, fact::Kind};
 use script::Script;
@@ -113,7 +113,7 @@ pub async fn run(
         () = shutdown.cancelled() => return Ok(()),
     }
     let Some(agency) = simulator.agency() else { return Ok(site::run(window, shutdown).await?) };
-    let duty = (simulator == Simulator::Customs).then(|| Duty::open(books.as_deref()));
+    let duty = (simulator == Simulator::Customs).then(|| DutyCollector::open(books.as_deref()));
     let consumer = Consumer::new(window.clone(), agency.into(), name);
     let (office, real) = (Office::new(agency), AtomicBool::new(false));
     let (say, said) = mpsc::channel(VERDICTS_WAITING_MAX);
@@ -142,7 +142,7 @@ pub async fn run(
 struct Simulated<'a> {
     agency: v1::Agency,
     /// Of customs.
-    duty: Option<&'a Duty>,
+    duty: Option<&'a DutyCollector>,
     office: &'a Office,
     /// The window that is there now is none for simulators.
     real: &'a AtomicBool,
@@ -152,7 +152,7 @@ impl Handler for Simulated<'_> {
     fn handle(
         &mut self,
         events: Vec<v1::Event>,
-    ) -> impl Future<Output = Result<Vec<Vec<Reply>>, Status>> + Send {
+    ) -> impl Future<Output = Result<Vec<Vec<ConsumerAnswer>>, Status>> + Send {
         let say = |event: &v1::Event| {
             self.office.hear(event);
             self.duty.map_or_else(|| replies(self.agency, event), |duty| duty.replies(event))
@@ -182,7 +182,7 @@ fn note(agency: v1::Agency, result: &v1::Result) {
 }
 
 /// What customs says to an event, given that it refuses a new content for a reason of its own.
-fn customs(event: &v1::Event, refusal: Option<v1::Reason>) -> Vec<Reply> {
+fn customs(event: &v1::Event, refusal: Option<v1::Reason>) -> Vec<ConsumerAnswer> {
     match refusal {
         None => replies(v1::Agency::Customs, event),
         Some(reason) => review(v1::Agency::Customs, event, &script(event), Some(reason)),
@@ -190,12 +190,12 @@ fn customs(event: &v1::Event, refusal: Option<v1::Reason>) -> Vec<Reply> {
 }
 
 /// What an agency says to an event.
-pub fn replies(agency: v1::Agency, event: &v1::Event) -> Vec<Reply> {
+pub fn replies(agency: v1::Agency, event: &v1::Event) -> Vec<ConsumerAnswer> {
     let facts = event.facts.iter().flat_map(|facts| &facts.facts);
     facts.filter_map(|fact| fact.kind.as_ref()).flat_map(|kind| say(agency, event, kind)).collect()
 }
 
-fn say(agency: v1::Agency, event: &v1::Event, fact: &Kind) -> Vec<Reply> {
+fn say(agency: v1::Agency, event: &v1::Event, fact: &Kind) -> Vec<ConsumerAnswer> {
     match (agency, fact) {
         (v1::Agency::Customs | v1::Agency::Quarantine, Kind::Filed(_) | Kind::Amended(_)) => {
             review(agency, event, &script(event), None)
@@ -235,7 +235,7 @@ fn verdict(
     Round { declaration_id, version, round }: &Round<'_>,
     (outcome, after): (v1::Outcome, Duration),
     reasons: Vec<v1::Reason>,
-) -> Reply {
+) -> ConsumerAnswer {
     let name = format!("{agency:?}/{declaration_id}/{version}/{round}/{outcome:?}");
     let verdict = v1::Verdict { outcome: outcome.into(), reasons, demands: Vec::new() };
     let answer = v1::Answer {
@@ -245,7 +245,7 @@ fn verdict(
         round: *round,
         what: Some(v1::answer::What::Verdict(verdict)),
     };
-    Reply { after, answer }
+    ConsumerAnswer { after, answer }
 }
 
 fn reason(code: &str, text: &str) -> Vec<v1::Reason> {
@@ -259,7 +259,7 @@ fn review(
     event: &v1::Event,
     script: &Script,
     refusal: Option<v1::Reason>,
-) -> Vec<Reply> {
+) -> Vec<ConsumerAnswer> {
     let round = Round::of(event);
     let give = |outcome, reasons| verdict(agency, &round, (outcome, script.delay), reasons);
     let accepted = || give(v1::Outcome::Accepted, Vec::new());
@@ -291,11 +291,14 @@ fn review(
         replies.insert(at, accepted());
     }
     if script.stale
-        && let Some(Reply { after, answer: right }) = replies.first().cloned()
+        && let Some(ConsumerAnswer { after, answer: right }) = replies.first().cloned()
     {
         let request_id = Uuid::new_v5(&NAMESPACE, format!("stale/{}", right.request_id).as_bytes());
         let (request_id, version) = (request_id.to_string(), event.version.saturating_sub(1));
-        replies.insert(0, Reply { after, answer: v1::Answer { request_id, version, ..right } });
+        replies.insert(
+            0,
+            ConsumerAnswer { after, answer: v1::Answer { request_id, version, ..right } },
+        );
     }
     if script.twice {
         replies.extend(replies.clone());
@@ -305,7 +308,11 @@ fn review(
 
 /// After the joint inspection: no objection when everything conforms. Goods that are to be treated wait
 /// for that without a verdict.
-fn conclude(agency: v1::Agency, event: &v1::Event, findings: &[v1::Finding]) -> Vec<Reply> {
+fn conclude(
+    agency: v1::Agency,
+    event: &v1::Event,
+    findings: &[v1::Finding],
+) -> Vec<ConsumerAnswer> {
     let conclusion = conclude::conclude(agency, &conclude::of_findings(findings));
     conclude::reply(agency, &Round::of(event), &conclusion).into_iter().collect()
 }
@@ -315,7 +322,7 @@ mod tests {
     use super::*;
     use crate::books::sample::filed;
 
-    fn outcomes(replies: &[Reply]) -> Vec<v1::Outcome> {
+    fn outcomes(replies: &[ConsumerAnswer]) -> Vec<v1::Outcome> {
         let verdicts = replies.iter().filter_map(|reply| match &reply.answer.what {
             Some(v1::answer::What::Verdict(verdict)) => Some(verdict.outcome()),
             _ => None,
@@ -331,7 +338,7 @@ mod tests {
             ("SBX-TWICE-1", &[Accepted, Cleared, Accepted, Cleared], &[Rejected, Rejected]),
             ("SBX-SILENT-1", &[], &[]),
         ] {
-            let duty = Duty::open(None);
+            let duty = DutyCollector::open(None);
             for (id, expected) in [("a", within), ("b", over)] {
                 let mut event = filed(id, 1, 1_500_000);
                 if let Some(declaration) = &mut event.declaration {

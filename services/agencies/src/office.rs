@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use client::{Reply, Window};
+use client::{ConsumerAnswer, Window};
 use domain::inspection::finding::Disposal;
 use futures::StreamExt as _;
 use proto::v1::fact::Kind;
@@ -50,7 +50,7 @@ struct Look {
     round: u32,
 }
 
-impl desk::Case for Look {
+impl desk::WorkItem for Look {
     fn join(&mut self, newer: Self) -> bool {
         let is_news = newer > *self;
         *self = newer.max(*self);
@@ -119,7 +119,7 @@ impl Office {
     pub(crate) async fn serve(
         &self,
         window: &Window,
-        say: mpsc::Sender<Reply>,
+        say: mpsc::Sender<ConsumerAnswer>,
     ) -> std::convert::Infallible {
         let work = |name, look| -> Work<'_, Look> { Box::pin(self.look(window, &say, name, look)) };
         let mut desk = Desk::new(ORDERS_AT_ONCE_MAX);
@@ -173,7 +173,7 @@ impl Office {
     async fn look(
         &self,
         window: &Window,
-        say: &mpsc::Sender<Reply>,
+        say: &mpsc::Sender<ConsumerAnswer>,
         name: String,
         look: Look,
     ) -> (String, Look, Next) {
@@ -190,7 +190,7 @@ impl Office {
     async fn decide(
         &self,
         window: &Window,
-        say: &mpsc::Sender<Reply>,
+        say: &mpsc::Sender<ConsumerAnswer>,
         name: &str,
         Look { version, round }: Look,
     ) -> Result<(), Status> {

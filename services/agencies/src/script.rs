@@ -38,7 +38,7 @@ pub enum Wish {
 
 /// What the examination brings to light.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Goods {
+pub enum ScriptedGoods {
     /// Everything is as declared.
     Conform,
     /// The quantity is another, whoever looks.
@@ -67,7 +67,7 @@ pub struct Script {
     /// An answer for the version before comes first.
     pub stale: bool,
     /// What is found.
-    pub goods: Goods,
+    pub goods: ScriptedGoods,
     /// By machine first, then by hand.
     pub machine: bool,
     /// A sample goes to the laboratory for every instruction, also where none has to.
@@ -92,7 +92,7 @@ impl Default for Script {
             twice: false,
             disorder: false,
             stale: false,
-            goods: Goods::Conform,
+            goods: ScriptedGoods::Conform,
             machine: false,
             sampled: false,
             contaminated: false,
@@ -135,10 +135,10 @@ impl Script {
             "TWICE" => self.twice = true,
             "DISORDER" => self.disorder = true,
             "STALE" => self.stale = true,
-            "FAIL" => self.goods = Goods::Miscounted,
-            "DOC" => self.goods = Goods::Undocumented,
-            "QUARANTINE" => self.goods = Goods::Infested,
-            "PROHIBITED" => self.goods = Goods::Prohibited,
+            "FAIL" => self.goods = ScriptedGoods::Miscounted,
+            "DOC" => self.goods = ScriptedGoods::Undocumented,
+            "QUARANTINE" => self.goods = ScriptedGoods::Infested,
+            "PROHIBITED" => self.goods = ScriptedGoods::Prohibited,
             "MACHINE" => self.machine = true,
             "LAB" => self.sampled = true,
             "LABFAIL" => {
@@ -170,11 +170,13 @@ impl Script {
     /// What officers find under an instruction of an agency.
     pub fn found(&self, agency: Agency) -> FoundResult {
         match (self.goods, agency) {
-            (Goods::Miscounted, _) => FoundResult::QtyMismatch,
-            (Goods::Undocumented, _) => FoundResult::DocMismatch,
-            (Goods::Infested, Agency::Quarantine) => FoundResult::QuarantineFail,
-            (Goods::Prohibited, Agency::Customs) => FoundResult::Prohibited,
-            (Goods::Conform | Goods::Infested | Goods::Prohibited, _) => FoundResult::Conform,
+            (ScriptedGoods::Miscounted, _) => FoundResult::QtyMismatch,
+            (ScriptedGoods::Undocumented, _) => FoundResult::DocMismatch,
+            (ScriptedGoods::Infested, Agency::Quarantine) => FoundResult::QuarantineFail,
+            (ScriptedGoods::Prohibited, Agency::Customs) => FoundResult::Prohibited,
+            (ScriptedGoods::Conform | ScriptedGoods::Infested | ScriptedGoods::Prohibited, _) => {
+                FoundResult::Conform
+            }
         }
     }
 

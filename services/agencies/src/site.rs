@@ -13,11 +13,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use crate::desk::{Case, Desk, Next, Work};
+use crate::desk::{Desk, Next, Work, WorkItem};
 use crate::orders;
 use crate::reference::ROUND_THE_CLOCK;
 use crate::script::Script;
-use crate::step::{Elapsed, Step, next_step, request_id};
+use crate::step::{Elapsed, SiteStep, next_step, request_id};
 
 /// Orders that are worked on at once; those that wait for their time do not count.
 const ORDERS_AT_ONCE_MAX: usize = 64;
@@ -116,7 +116,7 @@ impl Visit {
         let step = |record: &v1::OrderRecord| {
             next_step(record, &Script::of(&record.order_no), self.elapsed())
         };
-        self.record.as_deref().is_some_and(|record| step(record) != Step::Nothing)
+        self.record.as_deref().is_some_and(|record| step(record) != SiteStep::Nothing)
     }
 
     fn elapsed(&self) -> Elapsed {
@@ -139,7 +139,7 @@ impl Visit {
     }
 }
 
-impl Case for Visit {
+impl WorkItem for Visit {
     /// The site hears of its own steps too; they are no news.
     fn join(&mut self, newer: Self) -> bool {
         if newer.mark.changed < self.mark.changed || newer.mark == self.mark {
@@ -163,7 +163,7 @@ async fn visit_order(window: &Window, name: String, mut visit: Visit) -> (String
 
 async fn carry(window: &Window, name: &str, visit: &mut Visit) -> Next {
     let mut refusals = 0;
-    let mut last = Step::Nothing;
+    let mut last = SiteStep::Nothing;
     for _ in 0..STEPS_MAX {
         let record = match visit.record.take() {
             Some(record) => record,
@@ -179,9 +179,9 @@ async fn carry(window: &Window, name: &str, visit: &mut Visit) -> Next {
         visit.note(&record);
         let step = next_step(&record, &Script::of(&record.order_no), visit.elapsed());
         match &step {
-            Step::Nothing => return Next::Done,
-            Step::Wait(left) => return Next::Again(*left),
-            Step::Appoint | Step::Claim | Step::Report(_) => {}
+            SiteStep::Nothing => return Next::Done,
+            SiteStep::Wait(left) => return Next::Again(*left),
+            SiteStep::Appoint | SiteStep::Claim | SiteStep::Report(_) => {}
         }
         if step == last {
             // It had no effect, or is refused for good: the order belongs to another site, for example.
@@ -190,7 +190,7 @@ async fn carry(window: &Window, name: &str, visit: &mut Visit) -> Next {
         }
         match take(window, &record, &step).await {
             Ok(answer) => {
-                if let Step::Report(v1::report_request::Step::Dispatch(_)) = step {
+                if let SiteStep::Report(v1::report_request::Step::Dispatch(_)) = step {
                     visit.sent = Some(Instant::now());
                 }
                 visit.record = answer.map(Box::new);
@@ -224,7 +224,7 @@ fn is_refusal(status: &Status) -> bool {
 async fn take(
     window: &Window,
     record: &v1::OrderRecord,
-    step: &Step,
+    step: &SiteStep,
 ) -> Result<Option<v1::OrderRecord>, Status> {
     let Some(state) = record.state.clone() else {
         return Err(Status::internal("the window shows an order without a state"));
@@ -232,20 +232,20 @@ async fn take(
     let v1::OrderState { version, examination, appointments, .. } = state;
     let (request_id, name) = (request_id(record, step), record.name.clone());
     match step {
-        Step::Nothing | Step::Wait(_) => Ok(None),
-        Step::Appoint => {
+        SiteStep::Nothing | SiteStep::Wait(_) => Ok(None),
+        SiteStep::Appoint => {
             let place = place(window, &record.port_code).await?;
             let seen = appointments;
             let request = v1::AppointRequest { request_id, name, seen, place, start: None };
             let appoint = || async { window.inspection().appoint(request.clone()).await };
             Ok(client::repeat(appoint).await?.into_inner().order)
         }
-        Step::Claim => {
+        SiteStep::Claim => {
             let request = v1::ClaimRequest { request_id, name, examination };
             let claim = || async { window.inspection().claim(request.clone()).await };
             Ok(client::repeat(claim).await?.into_inner().order)
         }
-        Step::Report(act) => {
+        SiteStep::Report(act) => {
             let step = Some(act.clone());
             let request = v1::ReportRequest { request_id, name, version, examination, step };
             let report = || async { window.inspection().report(request.clone()).await };

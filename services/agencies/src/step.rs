@@ -24,7 +24,7 @@ pub(crate) const LABORATORY: &str = "SIMLAB";
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Step {
+pub(crate) enum SiteStep {
     /// Nothing, before there is news of the order.
     Nothing,
     /// Nothing for so long; then the order is to be read again.
@@ -47,25 +47,25 @@ pub(crate) struct Elapsed {
 }
 
 /// The next step.
-pub(crate) fn next_step(record: &v1::OrderRecord, script: &Script, elapsed: Elapsed) -> Step {
-    let Some(state) = &record.state else { return Step::Nothing };
+pub(crate) fn next_step(record: &v1::OrderRecord, script: &Script, elapsed: Elapsed) -> SiteStep {
+    let Some(state) = &record.state else { return SiteStep::Nothing };
     match state.stage() {
-        OrderStage::Ordered => Step::Appoint,
-        OrderStage::Appointed if officers(state).next().is_none() => Step::Claim,
+        OrderStage::Ordered => SiteStep::Appoint,
+        OrderStage::Appointed if officers(state).next().is_none() => SiteStep::Claim,
         OrderStage::Appointed => {
             let attendance = v1::Attendance::Declarant.into();
-            Step::Report(Act::Presentation(v1::Presentation { attendance }))
+            SiteStep::Report(Act::Presentation(v1::Presentation { attendance }))
         }
         OrderStage::Presented
         | OrderStage::Examining
         | OrderStage::Sampled
         | OrderStage::Laboratory => examine(record, state, script, elapsed),
-        OrderStage::Treating => Step::Report(Act::Treatment(treatment(record, state, script))),
+        OrderStage::Treating => SiteStep::Report(Act::Treatment(treatment(record, state, script))),
         OrderStage::Disposed => close(record, state),
         OrderStage::Unspecified
         | OrderStage::Found
         | OrderStage::Closed
-        | OrderStage::Cancelled => Step::Nothing,
+        | OrderStage::Cancelled => SiteStep::Nothing,
     }
 }
 
@@ -84,39 +84,42 @@ fn examine(
     state: &v1::OrderState,
     script: &Script,
     elapsed: Elapsed,
-) -> Step {
-    let Some(officer) = officers(state).next() else { return Step::Nothing };
+) -> SiteStep {
+    let Some(officer) = officers(state).next() else { return SiteStep::Nothing };
     let none = v1::Examination::default();
     let work = state.work.as_ref().unwrap_or(&none);
     let by_machine = script.machine.then_some(Method::Machine);
     for method in by_machine.into_iter().chain([Method::Manual]) {
         if !work.methods.contains(&i32::from(method)) {
             let officer = officer.to_owned();
-            return Step::Report(Act::Beginning(v1::Beginning { method: method.into(), officer }));
+            return SiteStep::Report(Act::Beginning(v1::Beginning {
+                method: method.into(),
+                officer,
+            }));
         }
     }
     if let Some(left) = remaining(script.examination, elapsed.seen) {
-        return Step::Wait(left);
+        return SiteStep::Wait(left);
     }
     if let Some(sample) = missing_sample(record, state, work, script) {
-        return Step::Report(Act::Sample(v1::Sample { officer: officer.to_owned(), ..sample }));
+        return SiteStep::Report(Act::Sample(v1::Sample { officer: officer.to_owned(), ..sample }));
     }
     if let Some(sample) = work.samples.iter().find(|sample| sample.laboratory.is_empty()) {
         let (sample, laboratory) = (sample.id.clone(), LABORATORY.to_owned());
-        return Step::Report(Act::Dispatch(v1::Dispatch { sample, laboratory }));
+        return SiteStep::Report(Act::Dispatch(v1::Dispatch { sample, laboratory }));
     }
     let analysed: Vec<_> = pending(work).map(|sample| analysed(sample, script)).collect();
     if !analysed.is_empty()
         && let Some(left) = remaining(script.laboratory, elapsed.sent)
     {
-        return Step::Wait(left);
+        return SiteStep::Wait(left);
     }
     let seen = seen(state, work, script, officer);
     let findings: Vec<_> = seen.into_iter().chain(analysed).collect();
     if findings.is_empty() {
-        return Step::Nothing;
+        return SiteStep::Nothing;
     }
-    Step::Report(Act::Findings(v1::Findings { findings }))
+    SiteStep::Report(Act::Findings(v1::Findings { findings }))
 }
 
 /// The next sample that has to be taken, of the consignment: first where only the laboratory can find
@@ -234,10 +237,10 @@ fn treatment(record: &v1::OrderRecord, state: &v1::OrderState, script: &Script) 
 
 /// Goods that go are gone when the site says so. Released ones leave with the release, and detained
 /// ones stay, because their holder may come to another view.
-fn close(record: &v1::OrderRecord, state: &v1::OrderState) -> Step {
+fn close(record: &v1::OrderRecord, state: &v1::OrderState) -> SiteStep {
     match Disposal::parse(&state.disposal) {
         Some(Disposal::Return | Disposal::Destroy) if !record.objection_pending => {
-            Step::Report(Act::Closing(v1::Closing {}))
+            SiteStep::Report(Act::Closing(v1::Closing {}))
         }
         Some(
             Disposal::Return
@@ -250,21 +253,21 @@ fn close(record: &v1::OrderRecord, state: &v1::OrderState) -> Step {
             | Disposal::TransferLegal
             | Disposal::TransferAntismuggling,
         )
-        | None => Step::Nothing,
+        | None => SiteStep::Nothing,
     }
 }
 
 /// The id of the request that makes a step: the same whenever the same step is made again. The version
 /// and the number of appointments tell a step from the same one of an order that began anew.
-pub(crate) fn request_id(record: &v1::OrderRecord, step: &Step) -> String {
+pub(crate) fn request_id(record: &v1::OrderRecord, step: &SiteStep) -> String {
     // One without a state gets no step.
     let state = record.state.clone().unwrap_or_default();
     let v1::OrderState { version, examination, appointments, .. } = state;
     let what = match step {
-        Step::Nothing | Step::Wait(_) => String::new(),
-        Step::Appoint => "appoint".to_owned(),
-        Step::Claim => "claim".to_owned(),
-        Step::Report(act) => word(act),
+        SiteStep::Nothing | SiteStep::Wait(_) => String::new(),
+        SiteStep::Appoint => "appoint".to_owned(),
+        SiteStep::Claim => "claim".to_owned(),
+        SiteStep::Report(act) => word(act),
     };
     let order_id = &record.order_id;
     let name = format!("site/{order_id}/{version}/{examination}/{appointments}/{what}");
@@ -334,13 +337,13 @@ mod tests {
     }
 
     /// A step in one line.
-    fn told(step: &Step) -> String {
+    fn told(step: &SiteStep) -> String {
         match step {
-            Step::Nothing => "nothing".to_owned(),
-            Step::Wait(left) => format!("wait {}", left.as_millis()),
-            Step::Appoint => "appoint".to_owned(),
-            Step::Claim => "claim".to_owned(),
-            Step::Report(Act::Findings(v1::Findings { findings })) => {
+            SiteStep::Nothing => "nothing".to_owned(),
+            SiteStep::Wait(left) => format!("wait {}", left.as_millis()),
+            SiteStep::Appoint => "appoint".to_owned(),
+            SiteStep::Claim => "claim".to_owned(),
+            SiteStep::Report(Act::Findings(v1::Findings { findings })) => {
                 let finding = |it: &v1::ExaminationFinding| {
                     let by_laboratory =
                         if it.sample.is_empty() { "" } else { " in the laboratory" };
@@ -348,14 +351,16 @@ mod tests {
                 };
                 findings.iter().map(finding).collect::<Vec<_>>().join(", ")
             }
-            Step::Report(Act::Sample(sample)) => format!("sample {}", sample.instruction),
-            Step::Report(Act::Dispatch(it)) => format!("send to {}", it.laboratory),
-            Step::Report(Act::Beginning(it)) => format!("begin {:?} {}", it.method(), it.officer),
-            Step::Report(Act::Treatment(it)) => format!("treat {}", it.passed),
-            Step::Report(Act::NoShow(_)) => "no-show".to_owned(),
-            Step::Report(Act::Presentation(_)) => "present".to_owned(),
-            Step::Report(Act::Replacement(_)) => "replace".to_owned(),
-            Step::Report(Act::Closing(_)) => "close".to_owned(),
+            SiteStep::Report(Act::Sample(sample)) => format!("sample {}", sample.instruction),
+            SiteStep::Report(Act::Dispatch(it)) => format!("send to {}", it.laboratory),
+            SiteStep::Report(Act::Beginning(it)) => {
+                format!("begin {:?} {}", it.method(), it.officer)
+            }
+            SiteStep::Report(Act::Treatment(it)) => format!("treat {}", it.passed),
+            SiteStep::Report(Act::NoShow(_)) => "no-show".to_owned(),
+            SiteStep::Report(Act::Presentation(_)) => "present".to_owned(),
+            SiteStep::Report(Act::Replacement(_)) => "replace".to_owned(),
+            SiteStep::Report(Act::Closing(_)) => "close".to_owned(),
         }
     }
 
@@ -413,15 +418,15 @@ mod tests {
     }
 
     /// Keeps a report in the record like the window does.
-    fn keep(record: &mut v1::OrderRecord, step: Step) {
+    fn keep(record: &mut v1::OrderRecord, step: SiteStep) {
         let state = record.state.as_mut().expect("a state");
         let work = state.work.as_mut().expect("work");
         match step {
-            Step::Report(Act::Findings(v1::Findings { findings })) => {
+            SiteStep::Report(Act::Findings(v1::Findings { findings })) => {
                 work.findings.extend(findings);
             }
-            Step::Report(Act::Sample(sample)) => work.samples.push(sample),
-            Step::Report(Act::Dispatch(v1::Dispatch { sample, laboratory })) => {
+            SiteStep::Report(Act::Sample(sample)) => work.samples.push(sample),
+            SiteStep::Report(Act::Dispatch(v1::Dispatch { sample, laboratory })) => {
                 for taken in work.samples.iter_mut().filter(|taken| taken.id == sample) {
                     taken.laboratory.clone_from(&laboratory);
                 }
@@ -436,7 +441,7 @@ mod tests {
         let mut done = Vec::new();
         loop {
             let step = next_step(record, &script, LONG_AGO);
-            if step == Step::Nothing {
+            if step == SiteStep::Nothing {
                 return done;
             }
             done.push(told(&step));
@@ -461,7 +466,7 @@ mod tests {
         assert_eq!(request_id(&record, &second), request_id(&record, &second.clone()));
     }
 
-    fn second_of(record: &v1::OrderRecord, order_no: &str) -> Step {
+    fn second_of(record: &v1::OrderRecord, order_no: &str) -> SiteStep {
         let mut record = record.clone();
         record.state.as_mut().expect("a state").work = Some(at_work(&[Method::Manual]));
         next_step(&record, &Script::of(order_no), LONG_AGO)
@@ -501,7 +506,7 @@ mod tests {
         let anew = |change: fn(&mut v1::OrderState)| {
             let mut record = first.clone();
             change(record.state.as_mut().expect("a state"));
-            request_id(&record, &Step::Claim)
+            request_id(&record, &SiteStep::Claim)
         };
         let ids = [
             anew(|_| {}),

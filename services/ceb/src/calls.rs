@@ -65,9 +65,9 @@ impl Ceb {
         let read = message::read(&self.policy, principal, bytes, &call.trace, self.clock.now())?;
         let share = Share::of(principal);
         let documents = match read {
-            message::Message::Documents(documents) => documents,
-            message::Message::Broken(broken) => {
-                let message::Broken { malformed, faults, envelope_id, answer } = *broken;
+            message::IncomingMessage::Documents(documents) => documents,
+            message::IncomingMessage::Broken(broken) => {
+                let message::SchemaBreach { malformed, faults, envelope_id, answer } = *broken;
                 if !malformed.dxp_id.is_empty() {
                     let slot = Slot::of(&malformed.dxp_id);
                     let command = |reply| CebCommand::Malformed(malformed, reply);
@@ -81,7 +81,7 @@ impl Ceb {
                 });
             }
         };
-        let message::Documents { guid, message_type, envelope_id, documents } = documents;
+        let message::DocumentMessage { guid, message_type, envelope_id, documents } = documents;
         let share = &share;
         let waiting = documents.into_iter().map(|document| {
             let slot = document.slot;
@@ -117,7 +117,7 @@ impl Ceb {
         // Behind every position there is nothing.
         let from = i64::try_from(after).unwrap_or(i64::MAX);
         let page = (page_size, limits::RECEIPTS_PAGE_BYTES);
-        let about = read::DocumentRef { order_no, key };
+        let about = read::ReceiptSelection { order_no, key };
         let messages = self.log(&dxp_id, &about, from, page, Duration::from_secs(wait)).await?;
         let next_after = messages.last().map_or(after, |last| last.position);
         Ok(v1::ListReceiptsResponse { messages, next_after })
@@ -157,7 +157,7 @@ impl Ceb {
         }
         let principal = &call.principal;
         let everything = principal.holds("");
-        let filter = read::Filter {
+        let filter = read::DocumentFilter {
             order_no: Some(order_no).filter(|no| !no.is_empty()),
             kind,
             waiting,
@@ -192,7 +192,7 @@ impl Ceb {
             let status = value("status")
                 .parse()
                 .map_err(|_| Refusal::of(Code::CodeUnknown).with("field", "status"))?;
-            let issued = issue::Issued {
+            let issued = issue::IssuedDocument {
                 message_type: read.message_type,
                 guid: value("guid"),
                 invt_no: value("invtNo"),
@@ -210,7 +210,7 @@ impl Ceb {
     async fn log(
         &self,
         dxp_id: &str,
-        about: &read::DocumentRef,
+        about: &read::ReceiptSelection,
         after: i64,
         (most, bytes): (i32, i64),
         wait: Duration,
@@ -272,7 +272,7 @@ fn follow_log(
             let (reads, own) = (Arc::clone(&ceb), dxp_id.clone());
             let messages = ceb.tail.drive(async move {
                 let _turn = reads.tail.turn().await;
-                let everything = read::DocumentRef::default();
+                let everything = read::ReceiptSelection::default();
                 reads.log(&own, &everything, from, page, Duration::ZERO).await.map_err(Refusal::from)
             });
             let messages = messages.await?;

@@ -14,7 +14,7 @@ use domain::Slot;
 use proto::memory::{self, Charge};
 use sqlx::PgConnection;
 use store::commit_queue::{Reply, Transaction};
-use store::journal::Entry;
+use store::journal::JournalEntry;
 use store::request::{RequestKey, Requests};
 use store::tail::Tail;
 use store::{Clock, Fault};
@@ -22,10 +22,10 @@ use store::{Clock, Fault};
 use crate::document_set::{DocumentKeys, DocumentSet};
 use crate::errand::Hints;
 use crate::follow::{self, EventBatch, LateEvent};
-use crate::issue::{self, Issued};
+use crate::issue::{self, IssuedDocument};
 use crate::receipt::IssuedReceipt;
 use crate::receive::{self, Malformed, Received};
-use crate::transaction::{CebTransaction, Numbers, Written};
+use crate::transaction::{CebTransaction, DayNumbers, Written};
 use crate::{errand, expire, export};
 
 /// What waits for its transaction, and what it is answered with.
@@ -42,7 +42,7 @@ pub(crate) enum CebCommand {
     /// The declaration service answered an errand.
     Errand(errand::Answered, Reply<()>),
     /// Customs issued something; whether it was taken, or had been before.
-    Issue(Box<Issued>, Reply<bool>),
+    Issue(Box<IssuedDocument>, Reply<bool>),
     /// This inventory has waited long enough for its documents; false when it may wait longer.
     Expire(expire::Expired, Reply<bool>),
 }
@@ -86,7 +86,7 @@ pub(crate) struct CebWriter {
 
 impl Transaction for CebWriter {
     type Command = CebCommand;
-    type Published = (Vec<Entry>, bool);
+    type Published = (Vec<JournalEntry>, bool);
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {
@@ -112,7 +112,7 @@ impl Transaction for CebWriter {
                 _ => None,
             })
             .collect();
-        let numbers = Numbers::load(&mut *tx, &received, now).await?;
+        let numbers = DayNumbers::load(&mut *tx, &received, now).await?;
         let requests =
             Requests::load(&mut *tx, commands.iter().flat_map(CebCommand::requests)).await?;
         let events = follow::EventWrites::load(&mut *tx, commands).await?;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::document_set::{DocumentKeys, DocumentSet};
 use crate::import::{cancelled, number};
-use crate::stored_document::{Errand, StoredDocument};
+use crate::stored_document::{FilingErrand, StoredDocument};
 use crate::transaction::CebTransaction;
 
 /// The queue of inventories that have to be filed. Items have the ids of their documents.
@@ -45,12 +45,12 @@ pub(crate) struct Answered {
     pub(crate) key: String,
     /// Which version of the document it was about.
     pub(crate) id: Uuid,
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: FilingOutcome,
 }
 
 /// How it went.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum FilingOutcome {
     /// The declaration has this id; or it is withdrawn.
     Done(Uuid),
     /// The declaration service refused, with its code and words.
@@ -58,7 +58,7 @@ pub(crate) enum Outcome {
 }
 
 impl Answered {
-    pub(crate) fn of(paper: &StoredDocument, outcome: Outcome) -> Self {
+    pub(crate) fn of(paper: &StoredDocument, outcome: FilingOutcome) -> Self {
         Self { slot: paper.slot, kind: paper.kind, key: paper.key.clone(), id: paper.id, outcome }
     }
 
@@ -91,7 +91,7 @@ pub(crate) async fn cancelled_inventory(
     Ok(match inventory {
         Some(inventory) => match inventory.declaration {
             Some(declaration) => Cancelled::Declaration(declaration),
-            None if inventory.errand == Errand::File => Cancelled::NotYet,
+            None if inventory.errand == FilingErrand::File => Cancelled::NotYet,
             None => Cancelled::Ended,
         },
         None => Cancelled::Ended,
@@ -101,41 +101,42 @@ pub(crate) async fn cancelled_inventory(
 /// Takes the answer down. A document that changed since has nothing to do with it any more.
 pub(crate) fn answered(step: &mut CebTransaction, answered: &Answered) {
     let paper = step.shelf.by_key(answered.kind, &answered.key);
-    let Some(paper) = paper.filter(|paper| paper.id == answered.id && paper.errand != Errand::None)
+    let Some(paper) =
+        paper.filter(|paper| paper.id == answered.id && paper.errand != FilingErrand::None)
     else {
         return;
     };
     let (id, errand) = (paper.id, paper.errand);
-    step.shelf.change(id, |paper| paper.errand = Errand::None);
+    step.shelf.change(id, |paper| paper.errand = FilingErrand::None);
     match (errand, &answered.outcome) {
-        (Errand::File, Outcome::Done(declaration)) => {
+        (FilingErrand::File, FilingOutcome::Done(declaration)) => {
             // The receipt for it comes with the event of the declaration service.
             step.shelf.change(id, |paper| paper.declaration = Some(*declaration));
         }
-        (Errand::File, Outcome::Refused { code, text }) => {
+        (FilingErrand::File, FilingOutcome::Refused { code, text }) => {
             let text = format!("[Code:{code};Desc:{text}]");
             step.say(id, &ReceiptStatus::new(status::REJECTED, text));
-            settle_cancellations(step, id, Settled::Ended);
+            settle_cancellations(step, id, InventoryEnd::Ended);
         }
-        (Errand::Withdraw, Outcome::Done(_)) => {
+        (FilingErrand::Withdraw, FilingOutcome::Done(_)) => {
             let inventory = step.shelf.get(id).and_then(|paper| step.shelf.cancelled_by(paper));
             let inventory = inventory.map(|inventory| inventory.id);
             cancelled(step, id, inventory);
         }
-        (Errand::Withdraw, Outcome::Refused { .. }) => {
+        (FilingErrand::Withdraw, FilingOutcome::Refused { .. }) => {
             let Some(paper) = step.shelf.get(id) else { return };
             // An inventory that another document has replaced is named by the key it had.
             let named = step.shelf.cancelled_by(paper).map_or(paper.cancels.as_str(), number);
             let refused = ReceiptStatus::refused(-623_005, &[named]);
             step.refuse(id, &refused);
         }
-        (Errand::None, _) => {}
+        (FilingErrand::None, _) => {}
     }
 }
 
 /// How an inventory came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Settled {
+pub(crate) enum InventoryEnd {
     /// It was taken back.
     Withdrawn,
     /// It ended otherwise, or went on: it cannot be taken back any more.
@@ -143,22 +144,22 @@ pub(crate) enum Settled {
 }
 
 /// Answers the cancellations that wait for an inventory.
-pub(crate) fn settle_cancellations(step: &mut CebTransaction, inventory: Uuid, how: Settled) {
+pub(crate) fn settle_cancellations(step: &mut CebTransaction, inventory: Uuid, how: InventoryEnd) {
     let Some(ended) = step.shelf.get(inventory) else { return };
     let (key, number) = (ended.key.clone(), number(ended).to_owned());
     let waiting: Vec<Uuid> = step
         .shelf
         .papers()
-        .filter(|paper| paper.errand == Errand::Withdraw && paper.cancels == key)
+        .filter(|paper| paper.errand == FilingErrand::Withdraw && paper.cancels == key)
         .map(|paper| paper.id)
         .collect();
     for id in waiting {
-        step.shelf.change(id, |paper| paper.errand = Errand::None);
+        step.shelf.change(id, |paper| paper.errand = FilingErrand::None);
         match how {
-            Settled::Withdrawn => {
+            InventoryEnd::Withdrawn => {
                 cancelled(step, id, Some(inventory));
             }
-            Settled::Ended => {
+            InventoryEnd::Ended => {
                 step.refuse(id, &ReceiptStatus::refused(-623_005, &[&number]));
             }
         }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 pub(crate) use domain::documents::summary::C14;
-use domain::documents::summary::{self, Rule, merge, unfit};
+use domain::documents::summary::{self, SummaryRule, merge, unfit};
 use domain::documents::{DocumentKind, ReceiptStatus, status};
 use domain::limits;
 use proto::ceb::{self, Document, MessageType, export};
@@ -12,7 +12,7 @@ use store::numbers::CHINA;
 use uuid::Uuid;
 
 use crate::document_set::Period;
-use crate::import::{Named, named, over_inventory, released, say_all};
+use crate::import::{InventoryReference, named, over_inventory, released, say_all};
 use crate::receipt;
 use crate::receipt::IssuedReceipt;
 use crate::receive::{days_since, missing, parts_there, whole};
@@ -205,12 +205,12 @@ fn close(step: &mut CebTransaction, inventory: Uuid) {
 pub(crate) fn goods_return(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
     let inventory = match named(&step.shelf, paper) {
-        Named::Inventory(inventory) => inventory.clone(),
-        Named::Nothing => {
+        InventoryReference::Inventory(inventory) => inventory.clone(),
+        InventoryReference::Nothing => {
             let unknown = ReceiptStatus::new(status::REJECTED, "原出口清单不存在");
             return say_all(step, id, &[unknown]);
         }
-        Named::Several(wrong) => {
+        InventoryReference::Several(wrong) => {
             return step
                 .refuse(id, &ReceiptStatus::refused(-625_001, &[&wrong]))
                 .into_iter()
@@ -239,7 +239,8 @@ pub(crate) fn goods_return(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedRec
 pub(crate) fn tally(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
     let value = |element| paper.document.text(element);
-    let (invt_no, named) = (value("invtNo"), !matches!(named(&step.shelf, paper), Named::Nothing));
+    let (invt_no, named) =
+        (value("invtNo"), !matches!(named(&step.shelf, paper), InventoryReference::Nothing));
     let said = if invt_no.is_empty() || named {
         vec![ReceiptStatus::sent(), ReceiptStatus::concluded()]
     } else {
@@ -267,7 +268,7 @@ pub(crate) fn summary(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt>
     let Some(paper) = step.shelf.get(id).cloned() else { return Vec::new() };
     let Document::Ceb701(application) = &*paper.document else { return Vec::new() };
     let head = &application.head;
-    let rule = Rule::parse(&head.summary_flag, &head.item_name_flag);
+    let rule = SummaryRule::parse(&head.summary_flag, &head.item_name_flag);
     let (rule, period) = match (rule, period(&paper.document)) {
         (Ok(rule), Ok(period)) => (rule, period),
         (Err(wrong), _) | (_, Err(wrong)) => {
@@ -300,7 +301,7 @@ pub(crate) fn summary(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt>
         let text = format!("不可汇总，[SummaryApplyList.invtNo]：{}", wrong.join("；"));
         return say_all(step, id, &[ReceiptStatus::new(status::REJECTED, text)]);
     }
-    let (taken_up, inventories): (Vec<Uuid>, Vec<summary::Inventory>) =
+    let (taken_up, inventories): (Vec<Uuid>, Vec<summary::SummaryInventory>) =
         inventories.into_iter().unzip();
     let declarations = merge(&inventories, rule);
     let whole = whole(step, &paper).is_some();
@@ -382,7 +383,7 @@ fn summable(
     step: &CebTransaction,
     paper: &StoredDocument,
     numbers: &BTreeSet<String>,
-) -> (Vec<(Uuid, summary::Inventory)>, Vec<String>) {
+) -> (Vec<(Uuid, summary::SummaryInventory)>, Vec<String>) {
     let own = own_inventories(step, paper);
     let (mut inventories, mut wrong) = (Vec::new(), Vec::new());
     for no in numbers {
@@ -404,7 +405,7 @@ fn results(
     step: &mut CebTransaction,
     paper: &StoredDocument,
     head: &export::SummaryApplyHead,
-    declarations: &[summary::Declaration],
+    declarations: &[summary::SummaryDeclaration],
 ) -> Result<Vec<Document>, ReceiptStatus> {
     let mut results = Vec::new();
     for (at, declaration) in declarations.iter().enumerate() {

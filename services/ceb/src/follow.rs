@@ -21,9 +21,9 @@ use uuid::Uuid;
 
 use crate::commit::CebCommand;
 use crate::document_set::DocumentKeys;
-use crate::errand::{Settled, settle_cancellations};
+use crate::errand::{InventoryEnd, settle_cancellations};
 use crate::matching::Companions;
-use crate::stored_document::{Errand, StoredDocument};
+use crate::stored_document::{FilingErrand, StoredDocument};
 use crate::transaction::CebTransaction;
 
 /// The queue of events that could not be taken when they came. Their subject is the declaration.
@@ -32,7 +32,7 @@ pub(crate) const EVENTS: &str = "events";
 /// Events that came together.
 #[derive(Debug)]
 pub(crate) struct EventBatch {
-    pub(crate) events: Vec<DeclarationEvent>,
+    pub(crate) events: Vec<ReceiptEvent>,
     /// What goes into the queue instead; the place of an item is its position.
     pub(crate) behind: Vec<Item>,
 }
@@ -48,7 +48,7 @@ impl EventBatch {
 
     /// The requests under which those are kept that come out of their order.
     pub(crate) fn requests(&self) -> impl Iterator<Item = RequestKey> {
-        self.events.iter().filter_map(DeclarationEvent::request)
+        self.events.iter().filter_map(ReceiptEvent::request)
     }
 }
 
@@ -57,12 +57,12 @@ impl EventBatch {
 pub(crate) struct LateEvent {
     /// The item.
     pub(crate) id: Uuid,
-    pub(crate) event: DeclarationEvent,
+    pub(crate) event: ReceiptEvent,
 }
 
 /// What happened to a declaration at once.
 #[derive(Debug, Clone)]
-pub(crate) struct DeclarationEvent {
+pub(crate) struct ReceiptEvent {
     pub(crate) slot: Slot,
     pub(crate) position: i64,
     pub(crate) declaration: Uuid,
@@ -78,7 +78,7 @@ const EXCHANGE: &str = "exchange";
 /// The kind of an item whose event came out of its order; others are of kind 0.
 pub(crate) const OUT_OF_ORDER: i16 = 1;
 
-impl DeclarationEvent {
+impl ReceiptEvent {
     pub(crate) fn request(&self) -> Option<RequestKey> {
         let id = RequestId(self.parked?);
         Some(RequestKey { slot: self.slot, id, caller: EXCHANGE.to_owned() })
@@ -126,7 +126,7 @@ pub(crate) enum CustomsStep {
 }
 
 /// What has to be loaded for an event.
-pub(crate) fn want(event: &DeclarationEvent, wanted: &mut DocumentKeys) {
+pub(crate) fn want(event: &ReceiptEvent, wanted: &mut DocumentKeys) {
     for fact in &event.facts {
         match fact {
             Fact::Filed(pre_no) => {
@@ -160,7 +160,7 @@ pub(crate) fn take_late(step: &mut CebTransaction, late: &LateEvent) {
     }
 }
 
-fn tell_all(step: &mut CebTransaction, events: &[&DeclarationEvent]) {
+fn tell_all(step: &mut CebTransaction, events: &[&ReceiptEvent]) {
     let facts = events.iter().flat_map(|it| it.facts.iter().map(|fact| (it.declaration, fact)));
     let mut held_back = BTreeSet::new();
     for (declaration, fact) in facts {
@@ -173,7 +173,7 @@ fn tell_all(step: &mut CebTransaction, events: &[&DeclarationEvent]) {
         if matches!(fact, Fact::Filed(_)) {
             step.shelf.change(id, |paper| {
                 paper.declaration = Some(declaration);
-                paper.errand = Errand::None;
+                paper.errand = FilingErrand::None;
             });
         }
         tell(step, id, fact);
@@ -223,7 +223,7 @@ fn tell(step: &mut CebTransaction, id: Uuid, fact: &Fact) {
             }
             // An export may go when everything under its bill may.
             step.look_at_bill(id);
-            settle_cancellations(step, id, Settled::Ended);
+            settle_cancellations(step, id, InventoryEnd::Ended);
         }
         Fact::Rejected(reason) => {
             let text = if reason.starts_with("[Code:") {
@@ -244,7 +244,7 @@ fn tell(step: &mut CebTransaction, id: Uuid, fact: &Fact) {
                 paper.held_back = 0;
             });
             step.look_at_bill(id);
-            settle_cancellations(step, id, Settled::Withdrawn);
+            settle_cancellations(step, id, InventoryEnd::Withdrawn);
         }
     }
 }
@@ -254,7 +254,7 @@ fn end(step: &mut CebTransaction, id: Uuid, what: &ReceiptStatus) {
     step.shelf.change(id, |paper| paper.held_back = 0);
     step.say(id, what);
     step.look_at_bill(id);
-    settle_cancellations(step, id, Settled::Ended);
+    settle_cancellations(step, id, InventoryEnd::Ended);
 }
 
 /// Examination and detention are told when customs has numbered the inventory, the last of them.

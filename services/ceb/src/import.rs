@@ -1,14 +1,14 @@
 //! What follows from documents around an import: cancellation, return of goods, delivery, signature of
 //! the consignee. Cancellation serves exports as well.
 
-use domain::documents::refund::{Fault, Line, check};
+use domain::documents::refund::{ReturnFault, ReturnLine, check};
 use domain::documents::{DocumentKind, ReceiptStatus, reference, status};
 use uuid::Uuid;
 
 use crate::document_set::DocumentSet;
 use crate::receipt::IssuedReceipt;
 use crate::receive::days_since;
-use crate::stored_document::{Errand, StoredDocument};
+use crate::stored_document::{FilingErrand, StoredDocument};
 use crate::transaction::CebTransaction;
 use proto::ceb::parcel;
 
@@ -25,7 +25,7 @@ pub(crate) fn say_all(
 }
 
 /// The inventory that a document is about.
-pub(crate) enum Named<'a> {
+pub(crate) enum InventoryReference<'a> {
     /// There is none that the sender may know of: it does not exist, or is somebody else's.
     Nothing,
     /// This one.
@@ -37,7 +37,7 @@ pub(crate) enum Named<'a> {
 /// The inventory that a document names by customs' number, by ours, or by its order, among those that
 /// its sender may know of. What it says besides must be of the same one; another's inventory is treated
 /// as one that does not exist, so that nothing of it is told.
-pub(crate) fn named<'a>(shelf: &'a DocumentSet, paper: &StoredDocument) -> Named<'a> {
+pub(crate) fn named<'a>(shelf: &'a DocumentSet, paper: &StoredDocument) -> InventoryReference<'a> {
     let value = |element| paper.document.text(element);
     let (invt_no, pre_no) = (value("invtNo"), value("preNo"));
     let names = &paper.names;
@@ -74,7 +74,7 @@ pub(crate) fn named<'a>(shelf: &'a DocumentSet, paper: &StoredDocument) -> Named
     });
     // What comes back was released, and what was released has customs' number.
     let spare = by_pre_no.or(by_order).filter(|_| cancels);
-    let Some(found) = by_invt_no.or(spare) else { return Named::Nothing };
+    let Some(found) = by_invt_no.or(spare) else { return InventoryReference::Nothing };
     let mut wrong = reference::contradictions(
         paper.kind,
         |element| paper.document.text(element),
@@ -94,7 +94,11 @@ pub(crate) fn named<'a>(shelf: &'a DocumentSet, paper: &StoredDocument) -> Named
             wrong.push(format!("{element}[{said}]属于另一清单"));
         }
     }
-    if wrong.is_empty() { Named::Inventory(found) } else { Named::Several(wrong.join("；")) }
+    if wrong.is_empty() {
+        InventoryReference::Inventory(found)
+    } else {
+        InventoryReference::Several(wrong.join("；"))
+    }
 }
 
 /// Whether the sender of a document may know of an inventory. The declarant (agentCode) was held against
@@ -131,15 +135,15 @@ fn comes_back(shelf: &DocumentSet, tally: &StoredDocument, inventory: &StoredDoc
 pub(crate) fn cancel(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
     let inventory = match named(&step.shelf, paper) {
-        Named::Inventory(inventory) => inventory.clone(),
-        Named::Nothing => {
+        InventoryReference::Inventory(inventory) => inventory.clone(),
+        InventoryReference::Nothing => {
             let said = looked_for(paper);
             return step
                 .refuse(id, &ReceiptStatus::refused(-623_003, &[&said]))
                 .into_iter()
                 .collect();
         }
-        Named::Several(wrong) => {
+        InventoryReference::Several(wrong) => {
             return step
                 .refuse(id, &ReceiptStatus::refused(-623_001, &[&wrong]))
                 .into_iter()
@@ -158,12 +162,12 @@ pub(crate) fn cancel(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> 
         return step.refuse(id, &refusal).into_iter().collect();
     }
     let mut said = say_all(step, id, &[ReceiptStatus::sent()]);
-    if inventory.declaration.is_none() && inventory.errand == Errand::None {
+    if inventory.declaration.is_none() && inventory.errand == FilingErrand::None {
         // Customs has not heard of it yet.
         said.extend(cancelled(step, id, Some(inventory.id)));
     } else {
         step.shelf.change(id, |paper| {
-            paper.errand = Errand::Withdraw;
+            paper.errand = FilingErrand::Withdraw;
             paper.cancels.clone_from(&inventory.key);
         });
     }
@@ -190,7 +194,7 @@ pub(crate) fn cancelled(
     if let Some(inventory) = inventory {
         step.shelf.change(inventory, |paper| {
             paper.deleted = true;
-            paper.errand = Errand::None;
+            paper.errand = FilingErrand::None;
         });
         step.look_at_bill(inventory);
     }
@@ -202,15 +206,15 @@ pub(crate) fn cancelled(
 pub(crate) fn refund(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
     let inventory = match named(&step.shelf, paper) {
-        Named::Inventory(inventory) => inventory.clone(),
-        Named::Nothing => {
+        InventoryReference::Inventory(inventory) => inventory.clone(),
+        InventoryReference::Nothing => {
             let said = looked_for(paper);
             return step
                 .refuse(id, &ReceiptStatus::refused(-625_001, &[&said]))
                 .into_iter()
                 .collect();
         }
-        Named::Several(wrong) => {
+        InventoryReference::Several(wrong) => {
             return step
                 .refuse(id, &ReceiptStatus::refused(-625_001, &[&wrong]))
                 .into_iter()
@@ -252,7 +256,7 @@ pub(crate) fn over_inventory(
     inventory: &StoredDocument,
 ) -> Option<ReceiptStatus> {
     let paper = step.shelf.get(id)?;
-    let before: Vec<Line> = step
+    let before: Vec<ReturnLine> = step
         .shelf
         .papers()
         .filter(|other| {
@@ -267,7 +271,7 @@ pub(crate) fn over_inventory(
     let faults =
         check(&parcel::goods(&inventory.document), &before, &parcel::goods(&paper.document));
     let unknown = faults.iter().find_map(|fault| match fault {
-        Fault::NoSuchLine { gnum, gcode } => Some((gnum.to_string(), gcode)),
+        ReturnFault::NoSuchLine { gnum, gcode } => Some((gnum.to_string(), gcode)),
         _ => None,
     });
     if let Some((gnum, gcode)) = unknown {

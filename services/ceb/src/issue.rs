@@ -13,7 +13,7 @@ use crate::transaction::CebTransaction;
 
 /// A document that customs issued, as a message of its own.
 #[derive(Debug)]
-pub(crate) struct Issued {
+pub(crate) struct IssuedDocument {
     pub(crate) message_type: MessageType,
     /// guid of the document: the same one is told once.
     pub(crate) guid: String,
@@ -23,7 +23,7 @@ pub(crate) struct Issued {
     pub(crate) body: Bytes,
 }
 
-impl Issued {
+impl IssuedDocument {
     /// The key of what is kept of it: guids are made up by customs.
     pub(crate) fn key(&self) -> RequestKey {
         let name = self.guid.to_ascii_uppercase();
@@ -39,7 +39,7 @@ impl Issued {
 
 /// Hands it on. False when nobody here knows the inventory, or its release has not been told yet: a bill
 /// comes after it, and customs asks again.
-pub(crate) fn issue(step: &mut CebTransaction, issued: &Issued) -> bool {
+pub(crate) fn issue(step: &mut CebTransaction, issued: &IssuedDocument) -> bool {
     let (key, digest) = (issued.key(), issued.digest());
     if step.requests.seen(&key, &digest) != Seen::New {
         return true;

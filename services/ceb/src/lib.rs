@@ -42,7 +42,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use commit::CebWriter;
-pub use message::Policy;
+pub use message::MessagePolicy;
 use pulls::Pulls;
 pub use signature::Trust;
 
@@ -77,7 +77,7 @@ pub(crate) struct Ceb {
     pub(crate) tail: Tail,
     pub(crate) batch: CommitQueue<CebWriter>,
     pub(crate) clock: Clock,
-    pub(crate) policy: Policy,
+    pub(crate) policy: MessagePolicy,
     draining: CancellationToken,
     /// Readers that wait for receipts.
     pulls: Pulls,
@@ -92,7 +92,7 @@ const QUEUES: &[&str] = &[errand::FILING, errand::WITHDRAWAL, errand::MATCHING, 
 
 /// The service over its tables. `routes` adds its calls to those that are served, over gRPC and HTTP.
 pub fn start(
-    policy: Policy,
+    policy: MessagePolicy,
     routes: impl FnOnce(Routes, Service) -> Routes + Send + 'static,
 ) -> Start {
     Start::calling(move |parts, caller| mount(&parts, caller, policy, routes))
@@ -101,7 +101,7 @@ pub fn start(
 fn mount(
     parts: &Parts,
     Caller { window, name }: Caller,
-    policy: Policy,
+    policy: MessagePolicy,
     routes: impl FnOnce(Routes, Service) -> Routes + Send + 'static,
 ) -> Mount {
     let Pools { work, reads, tokens, cipher } = parts.pools.clone();
@@ -114,12 +114,12 @@ fn mount(
     loops.add(tail.run(reads.clone(), parts.closing.clone()));
     let pulls = Pulls::default();
     let ceb = Arc::new(Ceb { reads, tokens, tail, batch, clock, policy, draining, pulls });
-    let filing = relay::Filing(Arc::clone(&ceb), window.clone());
+    let filing = relay::FilingPort(Arc::clone(&ceb), window.clone());
     loops.queue("ceb.filing", filing, Arc::clone(&hints.filing));
-    let withdrawal = relay::Withdrawal(Arc::clone(&ceb), window.clone());
+    let withdrawal = relay::WithdrawalPort(Arc::clone(&ceb), window.clone());
     loops.queue("ceb.withdrawal", withdrawal, Arc::clone(&hints.withdrawal));
     loops.queue("ceb.matching", relay::Matching(Arc::clone(&ceb)), Arc::default());
-    let late = relay::late_events::LateEvents(Arc::clone(&ceb));
+    let late = relay::late_events::LateReceiptEvents(Arc::clone(&ceb));
     loops.queue("ceb.late-events", late, Arc::default());
     let (events, stop) = (loops.progress("ceb.events"), parts.draining.clone());
     loops.add(relay::events::listen(Arc::clone(&ceb), window, name, events, stop));

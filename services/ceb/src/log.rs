@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use sqlx::PgConnection;
-use store::journal::Entry;
+use store::journal::JournalEntry;
 use store::{Fault, column};
 use uuid::Uuid;
 
@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// event.
 pub(crate) async fn append(
     tx: &mut PgConnection,
-    entries: &[Entry],
+    entries: &[JournalEntry],
 ) -> Result<HashMap<Uuid, u64>, Fault> {
     if entries.is_empty() {
         return Ok(HashMap::new());

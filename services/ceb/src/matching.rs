@@ -3,8 +3,8 @@
 //! it.
 
 use domain::documents::matching::{
-    Choice, EXPORT, IMPORT, Missing, Order, Outcome, Payment, Policy, Set, Waybill, choose_payment,
-    match_export, match_import, overdue,
+    Choice, EXPORT, IMPORT, MatchOutcome, MatchPolicy, MissingDocument, ParcelOrder, Payment, Set,
+    Waybill, choose_payment, match_export, match_import, overdue,
 };
 use domain::documents::{DocumentKind, ReceiptStatus, exists, status};
 use proto::ceb::parcel;
@@ -12,13 +12,13 @@ use uuid::Uuid;
 
 use crate::document_set::DocumentSet;
 use crate::receipt::IssuedReceipt;
-use crate::stored_document::{Errand, StoredDocument};
+use crate::stored_document::{FilingErrand, StoredDocument};
 use crate::transaction::CebTransaction;
 
 /// What can be set about the match. The window has no positive list and no ledger yet: customs
 /// checks both.
-pub(crate) const POLICY: Policy<'static> =
-    Policy { amount_tolerance_e5: 0, wait_seconds: 86_400, positive_list: None, ledger: None };
+pub(crate) const POLICY: MatchPolicy<'static> =
+    MatchPolicy { amount_tolerance_e5: 0, wait_seconds: 86_400, positive_list: None, ledger: None };
 
 /// The documents of an inventory, as far as they have come.
 pub(crate) struct Companions {
@@ -78,7 +78,7 @@ pub(crate) fn is_used(step: &CebTransaction, paper: &StoredDocument) -> bool {
     if paper.kind.is_inventory() {
         return paper.uses_others();
     }
-    if paper.errand != Errand::None {
+    if paper.errand != FilingErrand::None {
         // A cancellation that is on its way.
         return true;
     }
@@ -125,22 +125,22 @@ pub(crate) fn complete(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt
         let paper = step.shelf.get(inventory).filter(|paper| is_waiting(paper));
         let Some(paper) = paper else { continue };
         let refusal = match outcome(&step.shelf, paper) {
-            Some(Outcome::Matched | Outcome::Refused(_)) if has_rivals(step, paper) => {
+            Some(MatchOutcome::Matched | MatchOutcome::Refused(_)) if has_rivals(step, paper) => {
                 let several = ReceiptStatus::refused(-401_003, &[&paper.names.order_no]);
                 step.refuse(inventory, &several)
             }
-            Some(Outcome::Matched) if is_taken(step, paper) => {
+            Some(MatchOutcome::Matched) if is_taken(step, paper) => {
                 let taken = exists(paper.kind, &paper.kind.shown_key(&paper.key));
                 step.refuse(inventory, &taken)
             }
-            Some(Outcome::Matched) => {
-                step.shelf.change(inventory, |paper| paper.errand = Errand::File);
+            Some(MatchOutcome::Matched) => {
+                step.shelf.change(inventory, |paper| paper.errand = FilingErrand::File);
                 None
             }
-            Some(Outcome::Refused(broken)) => {
+            Some(MatchOutcome::Refused(broken)) => {
                 step.say(inventory, &ReceiptStatus::rejected(&broken))
             }
-            Some(Outcome::Waiting(_)) | None => None,
+            Some(MatchOutcome::Waiting(_)) | None => None,
         };
         // Whoever sent the last document is not told about somebody else's inventory.
         said.extend(refusal.filter(|_| inventory == id));
@@ -165,23 +165,23 @@ pub(crate) fn is_waiting(paper: &StoredDocument) -> bool {
     declared
         && paper.status == status::DECLARING
         && paper.declaration.is_none()
-        && paper.errand == Errand::None
+        && paper.errand == FilingErrand::None
 }
 
-fn outcome(shelf: &DocumentSet, inventory: &StoredDocument) -> Option<Outcome> {
+fn outcome(shelf: &DocumentSet, inventory: &StoredDocument) -> Option<MatchOutcome> {
     with_set(shelf, inventory, |set| {
         if inventory.kind.is_export() { match_export(set) } else { match_import(set, &POLICY) }
     })
 }
 
 /// What an inventory still waits for.
-pub(crate) fn missing(shelf: &DocumentSet, inventory: &StoredDocument) -> Vec<Missing> {
+pub(crate) fn missing(shelf: &DocumentSet, inventory: &StoredDocument) -> Vec<MissingDocument> {
     if !is_waiting(inventory) {
         return Vec::new();
     }
     match outcome(shelf, inventory) {
-        Some(Outcome::Waiting(missing)) => missing,
-        Some(Outcome::Matched | Outcome::Refused(_)) | None => Vec::new(),
+        Some(MatchOutcome::Waiting(missing)) => missing,
+        Some(MatchOutcome::Matched | MatchOutcome::Refused(_)) | None => Vec::new(),
     }
 }
 
@@ -199,7 +199,7 @@ fn with_set<T>(
 ) -> Option<T> {
     let companions = Companions::of(shelf, inventory);
     let document = |id: Option<Uuid>| id.and_then(|id| shelf.get(id)).map(|paper| &*paper.document);
-    let order: Option<Order> = document(companions.order).and_then(parcel::order);
+    let order: Option<ParcelOrder> = document(companions.order).and_then(parcel::order);
     // Any of several is there: nothing waits for another one.
     let payment = companions.payment.or(companions.rivals.first().copied());
     let payment: Option<Payment> = document(payment).and_then(parcel::payment);

@@ -12,7 +12,7 @@ use domain::principal::CUSTOMS_LOG;
 use domain::refusal::{Code, Refusal, Violation};
 use domain::rules::SINGLE_LIMIT_E5;
 use domain::{Principal, limits};
-use proto::ceb::{self, Document, Fault, MessageType, dxp};
+use proto::ceb::{self, Document, MessageFault, MessageType, dxp};
 use sha2::{Digest as _, Sha256};
 use signature::{MixedDigest, Refused, Trust, Verified, Verifier};
 use store::ServiceError;
@@ -25,12 +25,12 @@ use crate::stored_document::{key, slot};
 
 /// What a message is held to.
 #[derive(Debug, Clone)]
-pub struct Policy {
+pub struct MessagePolicy {
     profile: Profile,
     verifier: Verifier,
 }
 
-impl Policy {
+impl MessagePolicy {
     /// Rules for declarations, and whose certificates count when they sign.
     pub fn new(profile: Profile, trust: Trust) -> Self {
         // Real client software signs with SM2 and leaves the digest at SHA-1, which rsa-sha1 allows too.
@@ -41,18 +41,18 @@ impl Policy {
 
 /// A message that was read.
 #[derive(Debug)]
-pub(crate) enum Message {
+pub(crate) enum IncomingMessage {
     /// Its documents.
-    Documents(Documents),
+    Documents(DocumentMessage),
     /// It breaks the schema.
-    Broken(Box<Broken>),
+    Broken(Box<SchemaBreach>),
 }
 
 /// A message that breaks the schema.
 #[derive(Debug)]
-pub(crate) struct Broken {
+pub(crate) struct SchemaBreach {
     pub(crate) malformed: Malformed,
-    pub(crate) faults: Vec<Fault>,
+    pub(crate) faults: Vec<MessageFault>,
     pub(crate) envelope_id: String,
     /// The answer, which is also in the log of its sender where that is known.
     pub(crate) answer: Document,
@@ -60,7 +60,7 @@ pub(crate) struct Broken {
 
 /// A message whose documents can be taken.
 #[derive(Debug)]
-pub(crate) struct Documents {
+pub(crate) struct DocumentMessage {
     pub(crate) guid: String,
     pub(crate) message_type: MessageType,
     pub(crate) envelope_id: String,
@@ -69,15 +69,15 @@ pub(crate) struct Documents {
 
 /// Unpacks and reads what a caller sent.
 pub(crate) fn read(
-    policy: &Policy,
+    policy: &MessagePolicy,
     principal: &Arc<Principal>,
     bytes: &[u8],
     trace: &str,
     now: OffsetDateTime,
-) -> Result<Message, ServiceError> {
+) -> Result<IncomingMessage, ServiceError> {
     let bytes = unpacked(bytes)?;
     let (message, envelope) = opened(&bytes)?;
-    let broken = |faults: Vec<Fault>, text: String| {
+    let broken = |faults: Vec<MessageFault>, text: String| {
         broken(&message, envelope.as_ref(), principal, faults, text, now)
     };
     let (read, signature) = match verified(policy, &message, now) {
@@ -90,7 +90,7 @@ pub(crate) fn read(
     let Some(kind) = DocumentKind::from_number(read.message_type.number()) else {
         let name = read.message_type.name();
         let text_zh = format!("{name}由海关或电子口岸发送，企业不能发送");
-        let fault = Fault {
+        let fault = MessageFault {
             code: Code::XmlTypeUnsupported,
             line: ceb::root(&message).map_or(1, |root| root.line),
             element: String::new(),
@@ -131,7 +131,7 @@ pub(crate) fn read(
     }
     let envelope_id = envelope.map_or_else(String::new, |e| e.trans_info.cop_msg_id);
     let (guid, message_type) = (read.guid, read.message_type);
-    Ok(Message::Documents(Documents { guid, message_type, envelope_id, documents }))
+    Ok(IncomingMessage::Documents(DocumentMessage { guid, message_type, envelope_id, documents }))
 }
 
 /// What a signature came to: none, good, or refused.
@@ -139,17 +139,17 @@ type Signature = Result<Option<Verified>, Refused>;
 
 /// Verifies the signature, when there is one, and reads the bytes that it covers.
 fn verified(
-    policy: &Policy,
+    policy: &MessagePolicy,
     message: &[u8],
     now: OffsetDateTime,
-) -> Result<(ceb::Message, Signature), Vec<Fault>> {
+) -> Result<(ceb::Message, Signature), Vec<MessageFault>> {
     if !mentions_signature(message) {
         return Ok((ceb::read(message)?, Ok(None)));
     }
     match policy.verifier.verify(message, now) {
         Ok(verified) => {
             let read = ceb::read_verified(verified.canonical.as_bytes());
-            let lines = |mut fault: Fault| {
+            let lines = |mut fault: MessageFault| {
                 fault.line = verified.lines.original(fault.line);
                 fault
             };
@@ -197,7 +197,7 @@ fn opened(bytes: &[u8]) -> Result<(Vec<u8>, Option<dxp::DxpMsg>), Refusal> {
     }
 }
 
-pub(crate) fn violation(fault: Fault) -> Violation {
+pub(crate) fn violation(fault: MessageFault) -> Violation {
     Violation {
         code: fault.code,
         field: fault.element,
@@ -210,8 +210,9 @@ pub(crate) fn violation(fault: Fault) -> Violation {
 /// The platform's code for what breaks the schema, as a negative status.
 const SCHEMA: i32 = -2;
 
-fn told(faults: &[Fault]) -> String {
-    let told = |fault: &Fault| format!("第{}行{}：{}", fault.line, fault.element, fault.text_zh);
+fn told(faults: &[MessageFault]) -> String {
+    let told =
+        |fault: &MessageFault| format!("第{}行{}：{}", fault.line, fault.element, fault.text_zh);
     faults.iter().map(told).collect::<Vec<_>>().join("；")
 }
 
@@ -226,10 +227,10 @@ fn broken(
     message: &[u8],
     envelope: Option<&dxp::DxpMsg>,
     principal: &Principal,
-    faults: Vec<Fault>,
+    faults: Vec<MessageFault>,
     text: String,
     now: OffsetDateTime,
-) -> Message {
+) -> IncomingMessage {
     let echoed = message.get(..limits::CEB_ECHO_BYTES_MAX).unwrap_or(message);
     let source = String::from_utf8_lossy(echoed).into_owned();
     let kind = ceb::root(message).map_or("Unknown", |root| root.message_type.root());
@@ -257,7 +258,7 @@ fn broken(
     // Nobody's log, where the sender cannot be known: the caller is told in the answer.
     let dxp_id = claimed.filter(|id| id.len() <= 30 && principal.holds(id)).unwrap_or_default();
     let malformed = Malformed { dxp_id, status: SCHEMA, body };
-    Message::Broken(Box::new(Broken { malformed, faults, envelope_id, answer }))
+    IncomingMessage::Broken(Box::new(SchemaBreach { malformed, faults, envelope_id, answer }))
 }
 
 /// Characters in the returnInfo of CEB900.
@@ -368,7 +369,7 @@ fn signed_by_another(
 
 /// What is wrong with one document by itself: its signer, its declarant, or the rules.
 fn own_refusal(
-    policy: &Policy,
+    policy: &MessagePolicy,
     principal: &Principal,
     kind: DocumentKind,
     document: &ceb::ReadDocument,
@@ -440,7 +441,12 @@ fn wants_signature(kind: DocumentKind) -> bool {
 }
 
 /// Whether a certificate signs for a firm: the registry says so, or the certificate does.
-fn signs_for(policy: &Policy, principal: &Principal, verified: &Verified, code: &str) -> bool {
+fn signs_for(
+    policy: &MessagePolicy,
+    principal: &Principal,
+    verified: &Verified,
+    code: &str,
+) -> bool {
     let certificate = &verified.certificate;
     let fingerprint: String = certificate.fingerprint.iter().map(|b| format!("{b:02x}")).collect();
     let registered = principal
@@ -456,7 +462,7 @@ fn signs_for(policy: &Policy, principal: &Principal, verified: &Verified, code: 
 /// Every rule of a declaration that an inventory breaks, as one receipt. Where customs has a code of its
 /// own for one of them, that is the status, and its text comes first.
 fn broken_rules(
-    policy: &Policy,
+    policy: &MessagePolicy,
     kind: DocumentKind,
     document: &ceb::ReadDocument,
     verified: Option<&Verified>,

@@ -27,13 +27,13 @@ pub(crate) struct Logged {
 
 /// Which messages of a log are asked for.
 #[derive(Debug, Default)]
-pub(crate) struct DocumentRef {
+pub(crate) struct ReceiptSelection {
     pub(crate) order_no: String,
     /// Parts separated by spaces.
     pub(crate) key: String,
 }
 
-impl DocumentRef {
+impl ReceiptSelection {
     fn is_everything(&self) -> bool {
         self.order_no.is_empty() && self.key.is_empty()
     }
@@ -45,7 +45,7 @@ pub(crate) async fn log(
     pool: &PgPool,
     tail: &Tail,
     dxp_id: &str,
-    about: &DocumentRef,
+    about: &ReceiptSelection,
     after: i64,
     page: (i64, i64),
 ) -> Result<Vec<Logged>, Fault> {
@@ -88,7 +88,7 @@ async fn log_of_all(
 async fn log_about(
     pool: &PgPool,
     dxp_id: &str,
-    about: &DocumentRef,
+    about: &ReceiptSelection,
     after: i64,
     (most, bytes): (i64, i64),
 ) -> Result<Vec<LogRow>, Fault> {
@@ -152,7 +152,7 @@ impl LogRow {
 
 /// What documents are asked for.
 #[derive(Debug, Default)]
-pub(crate) struct Filter {
+pub(crate) struct DocumentFilter {
     pub(crate) order_no: Option<String>,
     pub(crate) kind: Option<DocumentKind>,
     pub(crate) waiting: bool,
@@ -163,18 +163,18 @@ pub(crate) struct Filter {
 }
 
 /// A document with what it still waits for.
-pub(crate) struct Found {
+pub(crate) struct DocumentStatus {
     pub(crate) paper: StoredDocument,
-    pub(crate) missing: Vec<domain::documents::Missing>,
+    pub(crate) missing: Vec<domain::documents::MissingDocument>,
 }
 
 /// A page of documents, newest first, and the token of the next.
 pub(crate) async fn documents(
     ceb: &Ceb,
     caller: &str,
-    filter: Filter,
+    filter: DocumentFilter,
     asked: (i32, &str),
-) -> Result<(Vec<Found>, String), ServiceError> {
+) -> Result<(Vec<DocumentStatus>, String), ServiceError> {
     // Ids are in the order in which documents came.
     let page = Page::of(&ceb.tokens, caller, ("documents", &filter), asked)?;
     let (pool, cipher) = (&ceb.reads, ceb.tail.cipher());
@@ -217,7 +217,7 @@ pub(crate) async fn documents(
     let shelf = beside(pool, cipher, &papers).await?;
     let found = papers
         .into_iter()
-        .map(|paper| Found { missing: matching::missing(&shelf, &paper), paper })
+        .map(|paper| DocumentStatus { missing: matching::missing(&shelf, &paper), paper })
         .collect();
     Ok((found, next))
 }

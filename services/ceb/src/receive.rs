@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::documents::{
-    Admission, AppType, DocumentKind, Incoming, ReceiptStatus, Split, admit, complete, exists,
-    missing_parts, stands, status, unchanged,
+    Admission, DocumentIntent, DocumentKind, IncomingDocument, ReceiptStatus, Split, admit,
+    complete, exists, missing_parts, stands, status, unchanged,
 };
 use domain::{Principal, Slot, limits};
 use proto::ceb::{Document, MessageType};
@@ -17,7 +17,7 @@ use crate::document_set::DocumentKeys;
 use crate::matching;
 use crate::message::responsible;
 use crate::receipt::IssuedReceipt;
-use crate::stored_document::{Errand, Names, StoredDocument};
+use crate::stored_document::{FilingErrand, Names, StoredDocument};
 use crate::transaction::CebTransaction;
 use crate::{export, import, receipt};
 
@@ -122,7 +122,7 @@ impl Received {
         let value = |element| self.document.text(element);
         Header {
             guid: value("guid"),
-            app_type: AppType::parse(&value("appType")).unwrap_or(AppType::New),
+            app_type: DocumentIntent::parse(&value("appType")).unwrap_or(DocumentIntent::New),
             app_time: value("appTime"),
             draft: value("appStatus") == "1",
         }
@@ -131,7 +131,7 @@ impl Received {
 
 struct Header {
     guid: String,
-    app_type: AppType,
+    app_type: DocumentIntent,
     app_time: String,
     draft: bool,
 }
@@ -213,7 +213,7 @@ pub(crate) fn receive(step: &mut CebTransaction, received: &Received) -> Vec<Iss
     let header = received.header();
     let mut paper = paper(received, &header, step.now);
     paper.key = own_key(step, received);
-    let incoming = Incoming {
+    let incoming = IncomingDocument {
         kind: received.kind,
         key: &received.key,
         guid: &header.guid,
@@ -468,7 +468,7 @@ fn paper(received: &Received, header: &Header, now: OffsetDateTime) -> StoredDoc
         released: None,
         sum_no: String::new(),
         cancels: String::new(),
-        errand: Errand::None,
+        errand: FilingErrand::None,
         signed: received.signed,
         digest: received.digest.clone(),
         document: Arc::clone(&received.document),
@@ -485,7 +485,7 @@ fn paper(received: &Received, header: &Header, now: OffsetDateTime) -> StoredDoc
 fn first(paper: &StoredDocument, header: &Header, changed: bool) -> ReceiptStatus {
     if header.draft {
         ReceiptStatus::stored_draft(&header.guid)
-    } else if changed && header.app_type == AppType::Change {
+    } else if changed && header.app_type == DocumentIntent::Change {
         ReceiptStatus::changed(&header.guid)
     } else if paper.kind.is_inventory() {
         ReceiptStatus::accepted_inventory(&paper.names.ebc_code, &paper.names.order_no)

@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use crate::Ceb;
 use crate::commit::CebCommand;
-use crate::errand::{Answered, FILING, MATCHING, Outcome, WITHDRAWAL};
+use crate::errand::{Answered, FILING, FilingOutcome, MATCHING, WITHDRAWAL};
 use crate::stored_document::StoredDocument;
 use crate::{document_set, errand, expire};
 
@@ -33,9 +33,9 @@ const FILING_TIME: Duration = Duration::from_secs(10);
 
 /// Inventories that are complete go to the declaration service.
 #[derive(Debug)]
-pub(crate) struct Filing(pub(crate) Arc<Ceb>, pub(crate) Window);
+pub(crate) struct FilingPort(pub(crate) Arc<Ceb>, pub(crate) Window);
 
-impl Port for Filing {
+impl Port for FilingPort {
     const QUEUE: &'static str = FILING;
 
     async fn deliver(&self, items: &[queue::Item]) -> Vec<Delivery> {
@@ -46,9 +46,9 @@ impl Port for Filing {
 
 /// Cancellations withdraw their inventory.
 #[derive(Debug)]
-pub(crate) struct Withdrawal(pub(crate) Arc<Ceb>, pub(crate) Window);
+pub(crate) struct WithdrawalPort(pub(crate) Arc<Ceb>, pub(crate) Window);
 
-impl Port for Withdrawal {
+impl Port for WithdrawalPort {
     const QUEUE: &'static str = WITHDRAWAL;
 
     async fn deliver(&self, items: &[queue::Item]) -> Vec<Delivery> {
@@ -142,7 +142,8 @@ async fn file_all(ceb: &Ceb, window: &Window, papers: Vec<StoredDocument>) -> Ve
             pre_no: paper.pre_no.clone(),
         })
         .collect();
-    let mut answers: Vec<Option<Result<Outcome, Delivery>>> = papers.iter().map(|_| None).collect();
+    let mut answers: Vec<Option<Result<FilingOutcome, Delivery>>> =
+        papers.iter().map(|_| None).collect();
     let sent = client::submit_all(window, items, |place, answer| {
         answers[place] = Some(outcome(answer));
     });
@@ -168,7 +169,7 @@ async fn file_all(ceb: &Ceb, window: &Window, papers: Vec<StoredDocument>) -> Ve
     futures::future::join_all(told).await
 }
 
-async fn take_down(ceb: &Ceb, paper: &StoredDocument, outcome: Outcome) -> Delivery {
+async fn take_down(ceb: &Ceb, paper: &StoredDocument, outcome: FilingOutcome) -> Delivery {
     let answered = Answered::of(paper, outcome);
     let slot = answered.slot;
     let command = |reply| CebCommand::Errand(answered, reply);
@@ -176,10 +177,10 @@ async fn take_down(ceb: &Ceb, paper: &StoredDocument, outcome: Outcome) -> Deliv
 }
 
 /// What an answer means, or what becomes of the item without one.
-fn outcome(answer: v1::SubmitStreamResponse) -> Result<Outcome, Delivery> {
+fn outcome(answer: v1::SubmitStreamResponse) -> Result<FilingOutcome, Delivery> {
     match answer.result {
         Some(Item::Receipt(receipt)) => match DeclarationId::parse(&receipt.name) {
-            Some(id) => Ok(Outcome::Done(id.uuid())),
+            Some(id) => Ok(FilingOutcome::Done(id.uuid())),
             None => Err(Delivery::Failed(format!("the receipt names {}", receipt.name))),
         },
         Some(Item::Refusal(refusal)) => {
@@ -195,7 +196,7 @@ fn outcome(answer: v1::SubmitStreamResponse) -> Result<Outcome, Delivery> {
             }
             let texts: Vec<String> = refusal.violations.into_iter().map(|v| v.text_zh).collect();
             let text = if texts.is_empty() { refusal.message_zh } else { texts.join("；") };
-            Ok(Outcome::Refused { code: refusal.code, text })
+            Ok(FilingOutcome::Refused { code: refusal.code, text })
         }
         None => Err(Delivery::Failed("the answer says nothing".to_owned())),
     }
@@ -208,7 +209,7 @@ async fn withdraw(ceb: &Ceb, window: &Window, paper: StoredDocument) -> Delivery
         Ok(errand::Cancelled::NotYet) => return Delivery::NotYet,
         Ok(errand::Cancelled::Ended) => {
             let text = "清单已终结".to_owned();
-            Ok(Outcome::Refused { code: String::new(), text })
+            Ok(FilingOutcome::Refused { code: String::new(), text })
         }
         Err(fault) => return Delivery::of(&fault),
     };
@@ -232,7 +233,7 @@ async fn try_withdraw(
     window: &Window,
     paper: &StoredDocument,
     id: Uuid,
-) -> Result<Outcome, Delivery> {
+) -> Result<FilingOutcome, Delivery> {
     let name = format!("declarations/{id}");
     let got = window
         .declarations()
@@ -254,14 +255,14 @@ async fn try_withdraw(
     let language = tonic::metadata::MetadataValue::from_static("zh-CN");
     request.metadata_mut().insert("accept-language", language);
     match window.declarations().withdraw(request).await {
-        Ok(_) => Ok(Outcome::Done(id)),
+        Ok(_) => Ok(FilingOutcome::Done(id)),
         Err(status) if is_worth_repeating(status.code()) => Err(unanswered(&status)),
         Err(status) if status.code() == tonic::Code::Internal => Err(unanswered(&status)),
         // Somebody amended it meanwhile: read again.
         Err(status) if status.code() == tonic::Code::Aborted => Err(Delivery::NotYet),
         Err(status) => {
             let text = status.message().to_owned();
-            Ok(Outcome::Refused { code: String::new(), text })
+            Ok(FilingOutcome::Refused { code: String::new(), text })
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::documents::{DocumentKind, Held, status};
+use domain::documents::{DocumentKind, EarlierDocument, status};
 use domain::{Principal, Slot};
 use proto::ceb::Document;
 use time::OffsetDateTime;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 /// What must still be told to the declaration service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Errand {
+pub(crate) enum FilingErrand {
     None,
     /// File this inventory.
     File,
@@ -47,7 +47,7 @@ pub(crate) struct StoredDocument {
     pub(crate) released: Option<OffsetDateTime>,
     /// The summary that took up an export inventory.
     pub(crate) sum_no: String,
-    pub(crate) errand: Errand,
+    pub(crate) errand: FilingErrand,
     /// Cancellations: the key of the inventory that they cancel.
     pub(crate) cancels: String,
     /// The message carried a signature, which was verified.
@@ -128,8 +128,8 @@ pub(crate) fn key(kind: DocumentKind, document: &Document) -> String {
 
 impl StoredDocument {
     /// As the rules of admission see it.
-    pub(crate) fn held(&self, digest: &[u8], own: bool, used: bool) -> Held<'_> {
-        Held {
+    pub(crate) fn held(&self, digest: &[u8], own: bool, used: bool) -> EarlierDocument<'_> {
+        EarlierDocument {
             own,
             guid: &self.guid,
             app_time: &self.app_time,
@@ -156,6 +156,6 @@ impl StoredDocument {
 
     /// An inventory that holds on to its order, payment and waybill.
     pub(crate) fn uses_others(&self) -> bool {
-        self.is_live() && (self.declaration.is_some() || self.errand == Errand::File)
+        self.is_live() && (self.declaration.is_some() || self.errand == FilingErrand::File)
     }
 }

@@ -13,7 +13,7 @@ use proto::ceb::{self, MessageType};
 use sqlx::PgConnection;
 use store::Fault;
 use store::cipher::Cipher;
-use store::journal::{Entry, Heads};
+use store::journal::{Heads, JournalEntry};
 use store::numbers::{CHINA, use_numbers, used_numbers};
 use store::request::Requests;
 use time::OffsetDateTime;
@@ -29,7 +29,7 @@ pub(crate) struct CebTransaction {
     pub(crate) now: OffsetDateTime,
     pub(crate) shelf: DocumentSet,
     mail: Vec<OutboundMessage>,
-    numbers: Numbers,
+    numbers: DayNumbers,
     /// The returnTime of the last receipt of each document in this transaction, by kind and key: also of
     /// those that are not kept.
     told: HashMap<(u16, String), OffsetDateTime>,
@@ -46,7 +46,7 @@ pub(crate) struct CebTransaction {
 
 /// What was written.
 pub(crate) struct Written {
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<JournalEntry>,
     /// Where receipts stand in the logs of their senders, by their ids.
     pub(crate) positions: HashMap<Uuid, u64>,
     /// There is something to say to the declaration service.
@@ -76,7 +76,7 @@ impl CebTransaction {
     pub(crate) fn new(
         now: OffsetDateTime,
         shelf: DocumentSet,
-        numbers: Numbers,
+        numbers: DayNumbers,
         requests: Requests,
         events: follow::EventWrites,
     ) -> Self {
@@ -254,7 +254,7 @@ impl CebTransaction {
 }
 
 /// The day's numbers of the slots of documents that came: what was given before, and by this transaction. What is refused because of a document that is there uses none.
-pub(crate) struct Numbers {
+pub(crate) struct DayNumbers {
     used: HashMap<Slot, i64>,
     given: BTreeMap<Slot, i64>,
 }
@@ -262,7 +262,7 @@ pub(crate) struct Numbers {
 /// The kind of the numbers that the door gives.
 const PRE_NO: &str = "preNo";
 
-impl Numbers {
+impl DayNumbers {
     pub(crate) async fn load(
         tx: &mut PgConnection,
         slots: &BTreeSet<Slot>,
@@ -285,18 +285,18 @@ async fn post(
     cipher: &Cipher,
     mail: Vec<OutboundMessage>,
     now: OffsetDateTime,
-) -> Result<Vec<Entry>, Fault> {
+) -> Result<Vec<JournalEntry>, Fault> {
     let readers: BTreeSet<i16> = mail.iter().map(|mail| Slot::of(&mail.to).column()).collect();
     if readers.is_empty() {
         return Ok(Vec::new());
     }
     let readers: Vec<i16> = readers.into_iter().collect();
     let mut heads = Heads::lock(&mut *tx, &readers).await?;
-    let entries: Vec<Entry> = mail
+    let entries: Vec<JournalEntry> = mail
         .into_iter()
         .map(|mail| {
             let slot = Slot::of(&mail.to);
-            Ok(Entry {
+            Ok(JournalEntry {
                 slot,
                 position: heads.next(slot)?,
                 event_id: mail.event,

@@ -7,11 +7,11 @@ use proto::ceb::{Document, export};
 use crate::stored_document::StoredDocument;
 
 /// An export inventory (603) as a summary sees it.
-pub(crate) fn summed(paper: &StoredDocument, sum_no: &str) -> Option<summary::Inventory> {
+pub(crate) fn summed(paper: &StoredDocument, sum_no: &str) -> Option<summary::SummaryInventory> {
     let Document::Ceb603(export::Inventory { head, lines }) = &*paper.document else {
         return None;
     };
-    Some(summary::Inventory {
+    Some(summary::SummaryInventory {
         invt_no: paper.invt_no.clone(),
         logistics_no: head.logistics_no.clone(),
         statistics_flag: head.statistics_flag.clone(),
@@ -27,7 +27,7 @@ pub(crate) fn summed(paper: &StoredDocument, sum_no: &str) -> Option<summary::In
         net_weight_e5: head.net_weight,
         lines: lines
             .iter()
-            .map(|line| summary::Line {
+            .map(|line| summary::SummaryLine {
                 gnum: line.gnum,
                 gcode: line.gcode.clone(),
                 item_name: line.item_name.clone(),

@@ -1,6 +1,6 @@
 //! Receipts, bills and documents become messages, and what a caller may not ask is refused.
 
-use domain::documents::{Missing, returns, tax};
+use domain::documents::{MissingDocument, returns, tax};
 use domain::refusal::{Code, Refusal};
 use domain::{Principal, limits};
 use proto::ceb::{self, Document, MessageType};
@@ -113,13 +113,13 @@ pub(crate) fn logged(logged: read::Logged) -> v1::OutgoingMessage {
     }
 }
 
-pub(crate) fn fault(fault: ceb::Fault) -> v1::MessageFault {
-    let ceb::Fault { code, line, element, text, text_zh } = fault;
+pub(crate) fn fault(fault: ceb::MessageFault) -> v1::MessageFault {
+    let ceb::MessageFault { code, line, element, text, text_zh } = fault;
     v1::MessageFault { code: code.id().to_owned(), line, element, text, text_zh }
 }
 
-pub(crate) fn record(found: read::Found) -> v1::DocumentRecord {
-    let read::Found { paper, missing } = found;
+pub(crate) fn record(found: read::DocumentStatus) -> v1::DocumentRecord {
+    let read::DocumentStatus { paper, missing } = found;
     v1::DocumentRecord {
         message_type: paper.kind.number().into(),
         key: paper.kind.shown_key(&paper.key).replace('\u{1f}', " "),
@@ -140,11 +140,11 @@ pub(crate) fn record(found: read::Found) -> v1::DocumentRecord {
     }
 }
 
-pub(crate) fn word(missing: Missing) -> &'static str {
+pub(crate) fn word(missing: MissingDocument) -> &'static str {
     match missing {
-        Missing::Order => "order",
-        Missing::Payment => "payment",
-        Missing::Waybill => "waybill",
+        MissingDocument::Order => "order",
+        MissingDocument::Payment => "payment",
+        MissingDocument::Waybill => "waybill",
     }
 }
 

@@ -8,6 +8,7 @@ use domain::codes::Mode;
 use proto::status::Language;
 use proto::v1;
 
+use super::session::TableRow;
 use super::table;
 use super::watch::describe_all;
 use super::words::{self, decimal, mask_name, mask_number, money, pick, when};
@@ -133,26 +134,27 @@ fn goods(lines: &[v1::GoodsLine], language: Language) -> String {
     table.to_string()
 }
 
-/// Rows of a list.
-pub(super) fn rows(records: &[v1::DeclarationRecord], language: Language) -> String {
-    let header = match language {
-        Language::English => ["id", "preNo", "order no.", "mode", "state", "filed (+08:00)"],
-        Language::Chinese => {
-            ["编号", "预录入编号", "订单编号", "监管方式", "状态", "申报时间 (+08:00)"]
-        }
-    };
-    let mut table = words::table(&header, None);
-    for record in records {
-        table.add_row([
-            words::id(&record.name).to_owned(),
-            record.pre_no.clone(),
-            record.order_no.clone(),
-            record.trade_mode.clone(),
-            words::state_in(language, record.state()).to_owned(),
-            words::minute(record.filed_time.and_then(proto::time)),
-        ]);
+impl TableRow for v1::DeclarationRecord {
+    const HEADER: &'static [(&'static str, &'static str)] = &[
+        ("id", "编号"),
+        ("preNo", "预录入编号"),
+        ("order no.", "订单编号"),
+        ("mode", "监管方式"),
+        ("state", "状态"),
+        ("filed (+08:00)", "申报时间 (+08:00)"),
+    ];
+    const NONE: (&'static str, &'static str) = ("no declarations", "没有符合条件的清单");
+
+    fn cells(&self, language: Language) -> Vec<String> {
+        vec![
+            words::id(&self.name).to_owned(),
+            self.pre_no.clone(),
+            self.order_no.clone(),
+            self.trade_mode.clone(),
+            words::state_in(language, self.state()).to_owned(),
+            words::minute(self.filed_time.and_then(proto::time)),
+        ]
     }
-    table.to_string()
 }
 
 #[cfg(test)]

@@ -4,17 +4,17 @@
 use std::path::PathBuf;
 
 use proto::v1;
-use tonic::{Response, Status};
+use tonic::Status;
 
-use super::input::{self, Item};
-use super::problem::{Broken, Problem};
+use super::input::{self, InputDocument};
+use super::problem::{BrokenRule, Problem};
 use super::words::{self, pick};
 use super::{Exit, Output, Said, Session, read, say, say_json};
 
 /// File a new version of a declaration. Verdicts for older versions are void, and review begins
 /// again.
 #[derive(Debug, clap::Args)]
-pub struct Amend {
+pub struct AmendArgs {
     /// Name (declarations/UUID), UUID, or any of its numbers.
     pub name: String,
     /// The whole new content (JSON); `-` is standard input.
@@ -30,7 +30,7 @@ pub struct Amend {
 
 /// Take a declaration back before release.
 #[derive(Debug, clap::Args)]
-pub struct Withdraw {
+pub struct WithdrawArgs {
     /// Name (declarations/UUID), UUID, or any of its numbers.
     pub name: String,
     /// Why; it is kept and the agencies read it.
@@ -49,17 +49,11 @@ pub struct Withdraw {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn amend(session: &Session, args: Amend) -> anyhow::Result<Exit> {
-    session.settle(file_version(session, args).await)
-}
-
-async fn file_version(session: &Session, args: Amend) -> anyhow::Result<Exit> {
+pub async fn amend(session: &Session, args: AmendArgs) -> anyhow::Result<Exit> {
     let file = input::name(&args.file);
-    let mut items = match input::read(&args.file, session.language) {
-        Ok(items) => items,
-        Err(problem) => return Ok(session.refused(&problem.in_file(&file))?),
-    };
-    let (Some(Item { request, .. }), true) = (items.pop(), items.is_empty()) else {
+    let mut items =
+        input::read(&args.file, session.language).map_err(|problem| problem.in_file(&file))?;
+    let (Some(InputDocument { request, .. }), true) = (items.pop(), items.is_empty()) else {
         anyhow::bail!(Said::new(
             format!("{file} must hold exactly one document to amend with"),
             format!("{file}须恰好包含一份用于变更的单证"),
@@ -76,15 +70,11 @@ async fn file_version(session: &Session, args: Amend) -> anyhow::Result<Exit> {
         declaration: request.declaration,
         validate_only: args.check,
     };
-    let call = async || {
-        let mut declarations = session.window.declarations();
-        declarations.amend(session.request(request.clone())).await.map(Response::into_inner)
-    };
-    match client::repeat(call).await {
+    match session.ask(request, async |it, ask| it.declarations().amend(ask).await).await {
         Ok(answer) => tell_version(session, answer, &file, args.check),
         Err(status) => {
             let problem = Problem::of_status(&status, session.language);
-            Ok(session.refused(&problem.in_file(&file))?)
+            Err(problem.in_file(&file).into())
         }
     }
 }
@@ -107,7 +97,7 @@ fn tell_version(
         format!("{}  v{}  {english} {chinese}", answer.name, answer.version)
     };
     for warning in answer.warnings {
-        let warning = Broken::of_warning(warning, language);
+        let warning = BrokenRule::of_warning(warning, language);
         let word = pick(language, "warning", "警告");
         text.push_str(&format!("\n  {word} {} {}", warning.code, warning.placed_text(Some(file))));
     }
@@ -120,11 +110,7 @@ fn tell_version(
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn withdraw(session: &Session, args: Withdraw) -> anyhow::Result<Exit> {
-    session.settle(take_back(session, args).await)
-}
-
-async fn take_back(session: &Session, args: Withdraw) -> anyhow::Result<Exit> {
+pub async fn withdraw(session: &Session, args: WithdrawArgs) -> anyhow::Result<Exit> {
     let name = read::resolve(session, &args.name).await?;
     let version = version(session, &name, args.version).await?;
     let request = v1::WithdrawRequest {
@@ -134,20 +120,15 @@ async fn take_back(session: &Session, args: Withdraw) -> anyhow::Result<Exit> {
         reason: args.reason,
         validate_only: args.check,
     };
-    let call = async || {
-        let mut declarations = session.window.declarations();
-        declarations.withdraw(session.request(request.clone())).await.map(Response::into_inner)
-    };
-    let answer = client::repeat(call).await?;
-    if session.output == Output::Json {
-        say_json(&answer)?;
-    } else if args.check {
-        say(pick(session.language, "correct, nothing is kept", "校验通过，未保存"))?;
-    } else {
-        let (english, chinese) = words::state(answer.state());
-        say(&format!("{}  {english} {chinese}", answer.name))?;
+    let answer =
+        session.ask(request, async |it, ask| it.declarations().withdraw(ask).await).await?;
+    if args.check {
+        return session.print_said(&answer, "correct, nothing is kept", "校验通过，未保存");
     }
-    Ok(Exit::Done)
+    session.print_one(&answer, |answer, _| {
+        let (english, chinese) = words::state(answer.state());
+        format!("{}  {english} {chinese}", answer.name)
+    })
 }
 
 /// The version that was named, or else the current one.

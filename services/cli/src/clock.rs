@@ -15,20 +15,20 @@ use super::{Exit, Output, Said, Session, say, say_json};
 /// and for its simulated agencies. It never goes back, and stays moved when the sandbox is started again;
 /// a new data directory begins with the time of the machine.
 #[derive(Debug, clap::Args)]
-pub struct Clock {
+pub struct ClockArgs {
     #[command(subcommand)]
     verb: Option<Verb>,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    Advance(Advance),
-    Set(Set),
+    Advance(AdvanceArgs),
+    Set(SetArgs),
 }
 
 /// Move the time forward by this long.
 #[derive(Debug, clap::Args)]
-struct Advance {
+struct AdvanceArgs {
     /// How long: 31d, 12h, 90min, "1year 2days".
     #[arg(value_parser = humantime::parse_duration)]
     by: std::time::Duration,
@@ -36,7 +36,7 @@ struct Advance {
 
 /// Move the time forward to this one.
 #[derive(Debug, clap::Args)]
-struct Set {
+struct SetArgs {
     /// YYYY-MM-DD (midnight in China) or RFC 3339.
     #[arg(value_name = "TIME", value_parser = words::parse_from)]
     time: OffsetDateTime,
@@ -47,18 +47,18 @@ struct Set {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn run(session: &Session, args: Clock) -> anyhow::Result<Exit> {
-    session.settle(shown(session, args).await)
-}
-
-async fn shown(session: &Session, args: Clock) -> anyhow::Result<Exit> {
+pub async fn run(session: &Session, args: ClockArgs) -> anyhow::Result<Exit> {
     let to = args.verb.map(|verb| match verb {
         // Less than a second is none.
-        Verb::Advance(Advance { by }) => To::AdvanceSeconds(by.as_secs()),
-        Verb::Set(Set { time }) => To::Time(proto::timestamp(time)),
+        Verb::Advance(AdvanceArgs { by }) => To::AdvanceSeconds(by.as_secs()),
+        Verb::Set(SetArgs { time }) => To::Time(proto::timestamp(time)),
     });
     let clock = match to {
-        None => client::repeat(|| get(session)).await,
+        None => {
+            let get = session
+                .ask(v1::GetClockRequest {}, async |it, ask| it.sandbox().get_clock(ask).await);
+            get.await.map(|answer| answer.clock)
+        }
         // Not repeated: a second advance would be another one.
         Some(to) => advance(session, to).await,
     };
@@ -87,11 +87,6 @@ async fn shown(session: &Session, args: Clock) -> anyhow::Result<Exit> {
         }
     }
     Ok(Exit::Done)
-}
-
-async fn get(session: &Session) -> Result<Option<v1::Clock>, Status> {
-    let asked = session.request(v1::GetClockRequest {});
-    session.window.sandbox().get_clock(asked).await.map(|answer| answer.into_inner().clock)
 }
 
 async fn advance(session: &Session, to: To) -> Result<Option<v1::Clock>, Status> {

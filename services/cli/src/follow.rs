@@ -27,7 +27,7 @@ const LOOKS_MAX: usize = 16;
 
 /// Where a declaration stands as far as we heard.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct FollowedState {
     pub(super) state: v1::State,
     pub(super) invt_no: String,
     pub(super) release_id: String,
@@ -38,7 +38,7 @@ pub(super) struct Follower {
     news: BoxStream<'static, Result<v1::WatchResponse, Status>>,
     /// The watch cannot go on; everything has to be looked up.
     deaf: bool,
-    known: HashMap<String, Standing>,
+    known: HashMap<String, FollowedState>,
 }
 
 impl Follower {
@@ -85,7 +85,7 @@ impl Follower {
     }
 
     /// Where a declaration stands.
-    pub(super) fn standing(&self, name: &str) -> Option<&Standing> {
+    pub(super) fn standing(&self, name: &str) -> Option<&FollowedState> {
         self.known.get(name)
     }
 
@@ -132,7 +132,7 @@ impl Follower {
         while let Some(record) = records.try_next().await? {
             let state = record.state();
             let v1::DeclarationRecord { name, invt_no, release_id, .. } = record;
-            self.known.insert(name, Standing { state, invt_no, release_id });
+            self.known.insert(name, FollowedState { state, invt_no, release_id });
         }
         Ok(())
     }

@@ -20,8 +20,8 @@ use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, Ma
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::problem::{Broken, Problem};
-use super::values::{Fault, Value, Values};
+use super::problem::{BrokenRule, Problem};
+use super::values::{FileValue, ValueFault, Values};
 use super::words::pick;
 
 /// Ids of requests that name none are made in this namespace. It never changes: a repeated command
@@ -35,7 +35,7 @@ const ALIKE_MIN: usize = 3;
 
 /// One document of a file.
 #[derive(Debug)]
-pub(super) struct Item {
+pub(super) struct InputDocument {
     /// Its place in the file, from 1.
     pub(super) document: usize,
     /// The request as it is sent.
@@ -56,9 +56,9 @@ const AHEAD_MAX: usize = 64;
 
 /// What comes out of files, in their order.
 #[derive(Debug)]
-pub(super) enum Read {
+pub(super) enum InputResult {
     /// A document.
-    Item(Arc<str>, Box<Item>),
+    Item(Arc<str>, Box<InputDocument>),
     /// A file or a document in it, from 1, that cannot be read.
     Broken(Arc<str>, Option<usize>, Problem),
 }
@@ -86,7 +86,7 @@ fn open(path: &Path) -> io::Result<Box<dyn io::Read + Send>> {
 }
 
 /// Why a file cannot be read, and what to do.
-fn unreadable(path: &Path, error: &io::Error, language: Language) -> Broken {
+fn unreadable(path: &Path, error: &io::Error, language: Language) -> BrokenRule {
     let name = name(path);
     let text = match (language, error.kind()) {
         (Language::English, io::ErrorKind::NotFound) => {
@@ -110,11 +110,14 @@ fn unreadable(path: &Path, error: &io::Error, language: Language) -> Broken {
         }
         (Language::Chinese, _) => format!("{name}：{error}"),
     };
-    Broken::plain(Code::FileUnreadable, text)
+    BrokenRule::plain(Code::FileUnreadable, text)
 }
 
 /// Reads files on a thread of their own, no further ahead than the window takes.
-pub(super) fn stream(files: Vec<PathBuf>, language: Language) -> tokio::sync::mpsc::Receiver<Read> {
+pub(super) fn stream(
+    files: Vec<PathBuf>,
+    language: Language,
+) -> tokio::sync::mpsc::Receiver<InputResult> {
     let (sender, receiver) = tokio::sync::mpsc::channel(AHEAD_MAX);
     // It ends by itself when nobody listens any more.
     drop(tokio::task::spawn_blocking(move || {
@@ -123,8 +126,8 @@ pub(super) fn stream(files: Vec<PathBuf>, language: Language) -> tokio::sync::mp
             let give = |document| {
                 let file = Arc::clone(&file);
                 let read = match document {
-                    Ok(item) => Read::Item(file, Box::new(item)),
-                    Err((number, problem)) => Read::Broken(file, number, problem),
+                    Ok(item) => InputResult::Item(file, Box::new(item)),
+                    Err((number, problem)) => InputResult::Broken(file, number, problem),
                 };
                 sender.blocking_send(read).is_ok()
             };
@@ -138,7 +141,7 @@ pub(super) fn stream(files: Vec<PathBuf>, language: Language) -> tokio::sync::mp
 
 /// Reads the documents of a small file, or of standard input for `-`. One that cannot be read refuses
 /// the file.
-pub(super) fn read(path: &Path, language: Language) -> Result<Vec<Item>, Problem> {
+pub(super) fn read(path: &Path, language: Language) -> Result<Vec<InputDocument>, Problem> {
     let mut items = Vec::new();
     let mut refused = None;
     documents(path, language, |read| match read {
@@ -154,7 +157,7 @@ pub(super) fn read(path: &Path, language: Language) -> Result<Vec<Item>, Problem
     refused.map_or(Ok(items), Err)
 }
 
-type Document = Result<Item, (Option<usize>, Problem)>;
+type Document = Result<InputDocument, (Option<usize>, Problem)>;
 
 /// Hands over the documents of a file, as long as they are wanted. Says whether they still are.
 fn documents(path: &Path, language: Language, mut give: impl FnMut(Document) -> bool) -> bool {
@@ -190,7 +193,7 @@ fn other_door(language: Language) -> Problem {
          `single-window ceb send FILE`, and a change is a message of appType 2",
         "这是统一版报文（CEB），请用 single-window ceb send FILE 原样发送；变更请发送appType为2的报文",
     );
-    let why = Broken::plain(Code::XmlTypeUnsupported, text);
+    let why = BrokenRule::plain(Code::XmlTypeUnsupported, text);
     Problem::local(Code::XmlTypeUnsupported, language, vec![why])
 }
 
@@ -232,7 +235,7 @@ fn json<R: io::BufRead>(
     mut give: impl FnMut(Document) -> bool,
 ) -> bool {
     let malformed = |text: String, line: usize, column: usize| {
-        let why = Broken::of_json(text, line, column);
+        let why = BrokenRule::of_json(text, line, column);
         Problem::local(Code::JsonMalformed, language, vec![why])
     };
     for number in 1.. {
@@ -240,19 +243,19 @@ fn json<R: io::BufRead>(
             Ok(None) => return true,
             Ok(Some(value)) => {
                 let request = request(&value, values.is_list());
-                let item = request.map(|request| Item { document: number, request });
+                let item = request.map(|request| InputDocument { document: number, request });
                 (item.map_err(|(text, line, column)| malformed(text, line, column)), true)
             }
-            Err(Fault::Unreadable(error)) => (Err(unreadable(&error)), false),
-            Err(Fault::Empty) => {
+            Err(ValueFault::Unreadable(error)) => (Err(unreadable(&error)), false),
+            Err(ValueFault::Empty) => {
                 let empty = pick(language, "the file is empty", "文件为空").to_owned();
                 return give(Err((None, malformed(empty, 1, 0))));
             }
-            Err(Fault::TooLong { line, column }) => {
+            Err(ValueFault::TooLong { line, column }) => {
                 let long = pick(language, "a document is too long", "单证过长").to_owned();
                 (Err(malformed(long, line, column)), true)
             }
-            Err(Fault::Unexpected { line, column }) => {
+            Err(ValueFault::Unexpected { line, column }) => {
                 let text = pick(
                     language,
                     "expected `,` or the end of the list; nothing behind it is read",
@@ -273,7 +276,7 @@ fn json<R: io::BufRead>(
 
 /// A value as a request, or what is wrong with it and where in the file. The value is read twice: first
 /// what shape it has, then what it is, so that what is wrong comes from the schema and has its line.
-fn request(value: &Value, in_list: bool) -> Result<v1::SubmitRequest, (String, usize, usize)> {
+fn request(value: &FileValue, in_list: bool) -> Result<v1::SubmitRequest, (String, usize, usize)> {
     let read = || -> serde_json::Result<v1::SubmitRequest> {
         let shape = if in_list {
             serde_json::from_slice::<Shape>(&value.bytes)?
@@ -396,7 +399,7 @@ mod tests {
 
     const IMPORT: &str = include_str!("../../../docs/examples/import-9610.json");
 
-    fn items(text: &str) -> Vec<Item> {
+    fn items(text: &str) -> Vec<InputDocument> {
         let read = documents_of(text).into_iter().collect::<Result<_, _>>();
         read.expect("the file is well-formed")
     }

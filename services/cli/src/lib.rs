@@ -33,6 +33,7 @@ pub mod read;
 mod reconcile;
 mod report;
 pub mod sandbox;
+mod session;
 pub mod stuck;
 pub mod submit;
 mod table;
@@ -44,14 +45,15 @@ pub mod watch;
 mod words;
 
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use domain::Code;
-use domain::refusal::Act;
+use domain::refusal::Responsibility;
 pub use proto::status::Language;
 use serde::Serialize;
+pub use session::Session;
 use tonic::{Code as Grpc, Status};
 pub use watch::describe;
 
@@ -62,20 +64,20 @@ use problem::Problem;
 #[derive(Debug, clap::Subcommand)]
 #[expect(missing_docs, reason = "the help of a command stands with its arguments")]
 pub enum Command {
-    Submit(submit::Submit),
-    Get(read::Get),
-    List(read::List),
-    Watch(watch::Watch),
-    Amend(change::Amend),
-    Withdraw(change::Withdraw),
-    Verdict(verdict::Verdict),
-    Ceb(ceb::Ceb),
-    Inspect(inspect::Inspect),
-    Stuck(stuck::Stuck),
-    Clock(clock::Clock),
-    Tax(tax::Tax),
-    Pay(pay::Pay),
-    Verify(verify::Verify),
+    Submit(submit::SubmitArgs),
+    Get(read::GetArgs),
+    List(read::ListArgs),
+    Watch(watch::WatchArgs),
+    Amend(change::AmendArgs),
+    Withdraw(change::WithdrawArgs),
+    Verdict(verdict::VerdictArgs),
+    Ceb(ceb::CebArgs),
+    Inspect(inspect::InspectArgs),
+    Stuck(stuck::StuckArgs),
+    Clock(clock::ClockArgs),
+    Tax(tax::TaxArgs),
+    Pay(pay::PayArgs),
+    Verify(verify::VerifyLedgerArgs),
 }
 
 impl Command {
@@ -85,9 +87,13 @@ impl Command {
     ///
     /// What kept it from doing so.
     pub async fn run(self, options: &Options) -> anyhow::Result<Exit> {
+        session::settle(options.output(), options.language(), self.ended(options).await)
+    }
+
+    async fn ended(self, options: &Options) -> anyhow::Result<Exit> {
         let has_csv = matches!(self, Self::Tax(_) | Self::Pay(_));
         anyhow::ensure!(
-            has_csv || options.format() != Format::Csv,
+            has_csv || options.format() != OutputFormat::Csv,
             Said::new(
                 "this command has no CSV; take --output table or --output json",
                 "该命令不支持CSV，请用 --output table 或 --output json"
@@ -95,18 +101,14 @@ impl Command {
         );
         match self {
             Self::Submit(args) => {
-                if let Some(exit) = options.missing(&args.files)? {
-                    return Ok(exit);
-                }
+                options.check_files(&args.files)?;
                 submit::run(&options.session().await?, args).await
             }
             Self::Get(args) => read::get(&options.session().await?, args).await,
             Self::List(args) => read::list(&options.session().await?, args).await,
             Self::Watch(args) => watch::run(&options.session().await?, args).await,
             Self::Amend(args) => {
-                if let Some(exit) = options.missing([&args.file])? {
-                    return Ok(exit);
-                }
+                options.check_files([&args.file])?;
                 change::amend(&options.session().await?, args).await
             }
             Self::Withdraw(args) => change::withdraw(&options.session().await?, args).await,
@@ -118,8 +120,8 @@ impl Command {
                 );
                 verdict::run(&options.session().await?, args).await
             }
-            Self::Ceb(args) => ceb::run(options.means(), args).await,
-            Self::Inspect(args) => inspect::run(options.means(), args).await,
+            Self::Ceb(args) => ceb::run(options, args).await,
+            Self::Inspect(args) => inspect::run(options, args).await,
             Self::Stuck(args) => stuck::run(&options.session_as("admin").await?, args).await,
             Self::Pay(args) => match args.reconcile() {
                 Some(args) => reconcile::run(options.voice(), args),
@@ -146,13 +148,13 @@ pub enum Output {
 
 /// The same where there are rows for spreadsheets too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
+pub(crate) enum OutputFormat {
     Table,
     Json,
     Csv,
 }
 
-impl Format {
+impl OutputFormat {
     /// How refusals are told: beside rows as for people, on stderr.
     pub(crate) fn output(self) -> Output {
         match self {
@@ -196,7 +198,7 @@ impl Exit {
         match error.downcast_ref::<Code>() {
             Some(Code::ConnectionFailed) => Self::Unreachable,
             Some(Code::NotASandbox) => Self::NotASandbox,
-            Some(code) if code.act() == Act::Operator => Self::Usage,
+            Some(code) if code.act() == Responsibility::Operator => Self::Usage,
             Some(_) | None => Self::Usage,
         }
     }
@@ -348,95 +350,6 @@ pub async fn interrupted() {
         _ = tokio::signal::ctrl_c() => {}
         _ = end.recv() => {}
     }
-}
-
-/// A usage error when one of these files is not there; otherwise nothing.
-///
-/// # Errors
-///
-/// When it cannot be told.
-pub fn missing<'a>(
-    files: impl IntoIterator<Item = &'a PathBuf>,
-    output: Output,
-    language: Language,
-) -> io::Result<Option<Exit>> {
-    let problem = input::missing(files, language);
-    problem.map(|problem| tell_refusal(output, &problem)).transpose()
-}
-
-/// What every command works with.
-#[derive(Debug, Clone)]
-pub struct Session {
-    /// The window.
-    pub window: client::Window,
-    /// For whom to write.
-    pub output: Output,
-    /// In which language.
-    pub language: Language,
-}
-
-impl Session {
-    /// A request that asks for texts in the caller's language.
-    fn request<T>(&self, message: T) -> tonic::Request<T> {
-        let mut request = tonic::Request::new(message);
-        let language = words::pick(self.language, "en", "zh-CN");
-        let language = tonic::metadata::MetadataValue::from_static(language);
-        request.metadata_mut().insert("accept-language", language);
-        request
-    }
-
-    /// Tells what a list holds: a line of JSON for each, rows, or a sentence when there is nothing.
-    fn print<T: Serialize>(
-        &self,
-        items: &[T],
-        (none, none_zh): (&'static str, &'static str),
-        rows: impl FnOnce(&[T], Language) -> String,
-    ) -> anyhow::Result<Exit> {
-        match self.output {
-            Output::Json => items.iter().try_for_each(say_json)?,
-            Output::Table if items.is_empty() => say(words::pick(self.language, none, none_zh))?,
-            Output::Table => say(&rows(items, self.language))?,
-        }
-        Ok(Exit::Done)
-    }
-
-    /// Tells one thing: a line of JSON, or a text.
-    fn print_one<T: Serialize>(
-        &self,
-        item: &T,
-        text: impl FnOnce(&T, Language) -> String,
-    ) -> anyhow::Result<Exit> {
-        match self.output {
-            Output::Json => say_json(item)?,
-            Output::Table => say(&text(item, self.language))?,
-        }
-        Ok(Exit::Done)
-    }
-
-    /// Tells a refusal of the whole request, and how the command ends by it.
-    fn refused(&self, problem: &Problem) -> io::Result<Exit> {
-        tell_refusal(self.output, problem)
-    }
-
-    /// The end of every command: a status is told as a refusal, and a closed pipe is no error.
-    fn settle(&self, ended: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
-        let told = match ended {
-            Ok(exit) => return Ok(exit),
-            Err(error) => match error.downcast::<Status>() {
-                Ok(status) => {
-                    let problem = Problem::of_status(&status, self.language);
-                    self.refused(&problem).map_err(anyhow::Error::new)
-                }
-                Err(error) => Err(error),
-            },
-        };
-        quietly(told)
-    }
-}
-
-/// A closed pipe is no error.
-fn quietly(ended: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
-    ended.or_else(|error| if is_closed_pipe(&error) { Ok(Exit::Done) } else { Err(error) })
 }
 
 /// Tells a refusal of the whole request, and how the command ends by it.

@@ -6,9 +6,8 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use client::Config;
 
-use crate::ceb::Means;
 use crate::tax::Voice;
-use crate::{Exit, Format, Language, Output, Said, Session, sandbox};
+use crate::{Language, Output, OutputFormat, Said, Session, input, sandbox};
 
 /// What every command takes: where and how to speak, and which window it means.
 #[derive(Debug, Args)]
@@ -39,7 +38,7 @@ pub struct Options {
     pub(crate) cert: Option<PathBuf>,
     /// Its key (PEM).
     #[arg(long, global = true, env = "SW_KEY", value_name = "FILE", help_heading = "Connection")]
-    key: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -96,15 +95,15 @@ impl Options {
         Ok(Config { address, authority: pem(ca)?, certificate: pem(cert)?, key: pem(key)? })
     }
 
-    /// Tells of files that are not there, before anything is done.
-    pub(crate) fn missing<'a>(
+    /// Files that are not there are told before anything is done.
+    pub(crate) fn check_files<'a>(
         &self,
         files: impl IntoIterator<Item = &'a PathBuf>,
-    ) -> std::io::Result<Option<Exit>> {
-        crate::missing(files, self.output(), self.language())
+    ) -> anyhow::Result<()> {
+        input::missing(files, self.language()).map_or(Ok(()), |problem| Err(problem.into()))
     }
 
-    fn output(&self) -> Output {
+    pub(crate) fn output(&self) -> Output {
         self.format().output()
     }
 
@@ -114,11 +113,11 @@ impl Options {
     }
 
     /// How to write, where there are rows.
-    pub(crate) fn format(&self) -> Format {
+    pub(crate) fn format(&self) -> OutputFormat {
         match self.output {
-            OutputArg::Table => Format::Table,
-            OutputArg::Json => Format::Json,
-            OutputArg::Csv => Format::Csv,
+            OutputArg::Table => OutputFormat::Table,
+            OutputArg::Json => OutputFormat::Json,
+            OutputArg::Csv => OutputFormat::Csv,
         }
     }
 
@@ -135,11 +134,13 @@ impl Options {
         })
     }
 
-    /// For commands of which some need no window.
-    pub(crate) fn means(&self) -> Means {
-        let (output, language) = (self.output(), self.language());
-        let (key, cert) = (self.key.clone(), self.cert.clone());
-        Means { output, language, config: self.config("agent"), key, cert }
+    /// For a window that may be away for now.
+    pub(crate) fn patient_session(&self) -> anyhow::Result<Session> {
+        Ok(Session {
+            window: client::Window::connect_lazy(&self.config("agent")?)?,
+            output: self.output(),
+            language: self.language(),
+        })
     }
 }
 

@@ -15,13 +15,14 @@ use tonic_types::StatusExt as _;
 use super::{Exit, words};
 
 /// A "no" with everything that helps to do better.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{}", self.text())]
 pub(super) struct Problem {
     /// Our code; empty when the transport failed in a way that has none.
     pub(super) code: String,
     title: String,
     data: BTreeMap<String, String>,
-    violations: Vec<Broken>,
+    violations: Vec<BrokenRule>,
     /// The file that lines belong to, when the refusal does not stand in a row with its name.
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<Box<str>>,
@@ -32,7 +33,7 @@ pub(super) struct Problem {
 
 /// A rule that is broken, and where.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Broken {
+pub(super) struct BrokenRule {
     pub(super) code: String,
     /// Path in the request, `declaration.lines[2].gcode`; empty when the file could not be read.
     field: String,
@@ -50,7 +51,7 @@ pub(super) struct Broken {
 
 impl Problem {
     /// A refusal that we say ourselves, before the window is asked.
-    pub(super) fn local(code: Code, language: Language, violations: Vec<Broken>) -> Self {
+    pub(super) fn local(code: Code, language: Language, violations: Vec<BrokenRule>) -> Self {
         let title = words::pick(language, code.title(), code.title_zh()).to_owned();
         // Who named a file that is not there has to write something else.
         let exit = if code == Code::FileUnreadable { Exit::Usage } else { Exit::Refused };
@@ -68,7 +69,7 @@ impl Problem {
             title: title(&info.reason, language, status.message()),
             code: info.reason.clone(),
             data: info.metadata.clone().into_iter().collect(),
-            violations: violations.iter().map(Broken::of_status).collect(),
+            violations: violations.iter().map(BrokenRule::of_status).collect(),
             file: None,
             exit,
         }
@@ -109,7 +110,7 @@ impl Problem {
             title: title(&code, language, &said),
             code,
             data: metadata.into_iter().collect(),
-            violations: violations.into_iter().map(|v| Broken::of_item(v, language)).collect(),
+            violations: violations.into_iter().map(|v| BrokenRule::of_item(v, language)).collect(),
             file: None,
             exit: Exit::of_grpc(Grpc::from(grpc_code)),
         }
@@ -124,7 +125,7 @@ impl Problem {
     #[must_use]
     pub(super) fn with_place(mut self, code: Code, line: u32, column: u32, text: String) -> Self {
         let (line, column) = (Some(line), Some(column));
-        self.violations.push(Broken { line, column, ..Broken::plain(code, text) });
+        self.violations.push(BrokenRule { line, column, ..BrokenRule::plain(code, text) });
         self
     }
 
@@ -170,7 +171,7 @@ pub(super) fn known(code: &str) -> Option<Code> {
     Code::ALL.iter().copied().find(|known| known.id() == code)
 }
 
-impl Broken {
+impl BrokenRule {
     /// `[SW-2001] text (customs code)`, as `proto::status` writes it into a status.
     fn of_status(violation: &tonic_types::FieldViolation) -> Self {
         let said = violation.description.as_str();
@@ -190,7 +191,7 @@ impl Broken {
     }
 
     /// What the reader of CEB messages found.
-    pub(super) fn of_fault(fault: &ceb::Fault, language: Language) -> Self {
+    pub(super) fn of_fault(fault: &ceb::MessageFault, language: Language) -> Self {
         let text = match language {
             Language::English => &fault.text,
             Language::Chinese => &fault.text_zh,

@@ -4,15 +4,16 @@ use std::io::{self, Write as _};
 
 use proto::v1;
 use time::OffsetDateTime;
-use tonic::{Code as Grpc, Response, Status};
+use tonic::{Code as Grpc, Status};
 use uuid::Uuid;
 
+use super::session::rows;
 use super::words;
 use super::{Exit, Output, Said, Session, card, clean, say, say_json};
 
 /// Show one declaration with its history.
 #[derive(Debug, clap::Args)]
-pub struct Get {
+pub struct GetArgs {
     /// Name (declarations/UUID), UUID, or any number of it: preNo, order number, own number (copNo),
     /// way-bill, invtNo, release.
     pub name: String,
@@ -20,7 +21,7 @@ pub struct Get {
 
 /// List declarations, newest first. Every filter that is set must hold.
 #[derive(Debug, clap::Args)]
-pub struct List {
+pub struct ListArgs {
     /// Only in this state: under-review, inspecting, released, rejected, withdrawn or returned.
     #[arg(long, value_parser = words::parse_state)]
     pub state: Option<v1::State>,
@@ -49,11 +50,7 @@ pub struct List {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn get(session: &Session, args: Get) -> anyhow::Result<Exit> {
-    session.settle(show(session, args).await)
-}
-
-async fn show(session: &Session, args: Get) -> anyhow::Result<Exit> {
+pub async fn get(session: &Session, args: GetArgs) -> anyhow::Result<Exit> {
     let record = match find(session, &args.name).await? {
         Found::One(record) => record,
         Found::Several(candidates) => return choose(session, &args.name, &candidates),
@@ -70,7 +67,7 @@ fn choose(
     match session.output {
         Output::Json => say_json(&serde_json::json!({ "candidates": candidates }))?,
         Output::Table => {
-            say(&card::rows(candidates, session.language))?;
+            say(&rows(candidates, session.language))?;
             let said = several(text, candidates.len(), "");
             writeln!(io::stderr(), "{}", clean(said.text(session.language)))?;
         }
@@ -83,18 +80,17 @@ fn choose(
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn list(session: &Session, args: List) -> anyhow::Result<Exit> {
-    session.settle(show_list(session, args).await)
-}
-
-async fn show_list(session: &Session, args: List) -> anyhow::Result<Exit> {
+pub async fn list(session: &Session, args: ListArgs) -> anyhow::Result<Exit> {
     let limit = args.limit;
-    let records = pages(session, request(args), limit).await?;
-    session.print(&records, ("no declarations", "没有符合条件的清单"), card::rows)
+    session.print(
+        &session
+            .pages(request(args), limit, async |it, ask| it.declarations().list(ask).await)
+            .await?,
+    )
 }
 
-fn request(args: List) -> v1::ListRequest {
-    let List { state, mode, order_no, declarant, from, until, limit: _ } = args;
+fn request(args: ListArgs) -> v1::ListRequest {
+    let ListArgs { state, mode, order_no, declarant, from, until, limit: _ } = args;
     v1::ListRequest {
         page_size: 0,
         page_token: String::new(),
@@ -107,47 +103,19 @@ fn request(args: List) -> v1::ListRequest {
     }
 }
 
-/// The newest records that a list asks for, over as many pages as it takes.
-async fn pages(
-    session: &Session,
-    mut request: v1::ListRequest,
-    limit: usize,
-) -> Result<Vec<v1::DeclarationRecord>, Status> {
-    let mut records = Vec::new();
-    while records.len() < limit {
-        let left = i32::try_from(limit - records.len()).unwrap_or(i32::MAX); // the window gives a page at most
-        request.page_size = left.min(domain::limits::PAGE_MAX);
-        let page = page(session, &request).await?;
-        records.extend(page.records);
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        request.page_token = page.next_page_token;
-    }
-    records.truncate(limit);
-    Ok(records)
-}
-
 /// One page of a list.
 pub(super) async fn page(
     session: &Session,
     request: &v1::ListRequest,
 ) -> Result<v1::ListResponse, Status> {
-    let call = async || {
-        let mut declarations = session.window.declarations();
-        declarations.list(session.request(request.clone())).await.map(Response::into_inner)
-    };
-    client::repeat(call).await
+    session.ask(request.clone(), async |it, ask| it.declarations().list(ask).await).await
 }
 
 /// Reads one declaration by its resource name.
 pub(super) async fn fetch(session: &Session, name: &str) -> Result<v1::DeclarationRecord, Status> {
-    let call = async || {
-        let request =
-            session.request(v1::GetRequest { name: name.to_owned(), ..Default::default() });
-        session.window.declarations().get(request).await.map(Response::into_inner)
-    };
-    let record = client::repeat(call).await?.record;
+    let request = v1::GetRequest { name: name.to_owned(), ..Default::default() };
+    let record =
+        session.ask(request, async |it, ask| it.declarations().get(ask).await).await?.record;
     record.ok_or_else(|| Status::internal(format!("the answer about {name} holds no declaration")))
 }
 
@@ -170,11 +138,8 @@ async fn find(session: &Session, text: &str) -> anyhow::Result<Found> {
         number: number.to_owned(),
         number_kind: v1::NumberKind::Unspecified.into(),
     };
-    let call = async || {
-        let request = session.request(request.clone());
-        session.window.declarations().get(request).await.map(Response::into_inner)
-    };
-    let v1::GetResponse { record, candidates } = client::repeat(call).await?;
+    let v1::GetResponse { record, candidates } =
+        session.ask(request, async |it, ask| it.declarations().get(ask).await).await?;
     Ok(match record {
         Some(record) => Found::One(Box::new(record)),
         None => Found::Several(candidates),

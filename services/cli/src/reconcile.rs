@@ -8,19 +8,19 @@ use std::path::{Path, PathBuf};
 use domain::Code;
 use domain::payment::amount;
 use domain::payment::ledger::Currency;
-use domain::payment::matching::{Group, Outcome, Receivable, groups};
-use domain::payment::statement::{Entry, Sorted, Statement, Use, sort};
+use domain::payment::matching::{Group, GroupOutcome, Receivable, groups};
+use domain::payment::statement::{EntryUse, Sorted, Statement, StatementEntry, sort};
 use proto::bank::{self, BankFile};
-use proto::ceb::Fault;
+use proto::ceb::MessageFault;
 use proto::status::Language;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ceb::message;
-use super::problem::{Broken, Problem};
+use super::problem::{BrokenRule, Problem};
 use super::tax::Voice;
 use super::words::{pick, table};
-use super::{Exit, Format, Said, csv, input, say, say_json, tell_refusal};
+use super::{Exit, OutputFormat, Said, csv, input, say, say_json, tell_refusal};
 
 /// Match the statement of a bank with expected receipts: partial and combined ones, fees, and why something
 /// does not match. Asks no window.
@@ -63,10 +63,6 @@ fn tolerance(hundredths: u32, currency: Currency) -> i64 {
 
 /// Matches, and tells.
 pub(super) fn run(voice: Voice, args: &Reconcile) -> anyhow::Result<Exit> {
-    super::quietly(reconcile(voice, args))
-}
-
-fn reconcile(voice: Voice, args: &Reconcile) -> anyhow::Result<Exit> {
     let Voice { format, language } = voice;
     let mut refused = Exit::Done;
     let orders = match orders(&args.orders, language) {
@@ -101,21 +97,21 @@ fn reconcile(voice: Voice, args: &Reconcile) -> anyhow::Result<Exit> {
     let receipts: Vec<_> = sorted
         .iter()
         .filter_map(|sorted| match &sorted.usage {
-            Use::Receipt(line) => Some(line.clone()),
-            Use::Repeated | Use::Paid | Use::Reversal | Use::NotBooked => None,
+            EntryUse::Receipt(line) => Some(line.clone()),
+            EntryUse::Repeated | EntryUse::Paid | EntryUse::Reversal | EntryUse::NotBooked => None,
         })
         .collect();
     let groups = groups(&orders, &receipts, |currency| tolerance(args.tolerance, currency));
     let orders = orders.iter().map(|order| (order.order_no.as_str(), order)).collect();
-    let is_receipt = |sorted: &&Sorted<'_>| matches!(sorted.usage, Use::Receipt(_));
+    let is_receipt = |sorted: &&Sorted<'_>| matches!(sorted.usage, EntryUse::Receipt(_));
     // An identity is told once as a receipt.
     let receipts = sorted.iter().filter(is_receipt);
     let receipts = receipts.map(|sorted| (sorted.line.as_str(), sorted)).collect();
     let matched = Matched { orders, receipts, sorted: &sorted, groups, language };
     match format {
-        Format::Table => say(matched.text().trim_end())?,
-        Format::Csv => say(matched.csv().trim_end())?,
-        Format::Json => {
+        OutputFormat::Table => say(matched.text().trim_end())?,
+        OutputFormat::Csv => say(matched.csv().trim_end())?,
+        OutputFormat::Json => {
             for value in matched.json() {
                 say_json(&value)?;
             }
@@ -128,7 +124,7 @@ fn reconcile(voice: Voice, args: &Reconcile) -> anyhow::Result<Exit> {
 fn read(path: &Path, language: Language) -> Result<(Vec<Statement>, bool), Problem> {
     let name = input::name(path);
     let bytes = plain(path, language)?;
-    let refused = |faults: Vec<Fault>| {
+    let refused = |faults: Vec<MessageFault>| {
         message::refusal(&faults, language).in_file(&name).about("file", &name)
     };
     if !starts(&bytes, b"<") {
@@ -143,7 +139,7 @@ fn read(path: &Path, language: Language) -> Result<(Vec<Statement>, bool), Probl
                 "this is a payment order or its report; a statement (camt.053) or notice (camt.054) is needed",
                 "该文件是付款指令或其状态报告，须为对账单（camt.053）或动账通知（camt.054）",
             );
-            let why = Broken::plain(Code::XmlTypeUnsupported, text);
+            let why = BrokenRule::plain(Code::XmlTypeUnsupported, text);
             let problem = Problem::local(Code::XmlTypeUnsupported, language, vec![why]);
             Err(problem.about("file", &name))
         }
@@ -155,7 +151,7 @@ fn plain(path: &Path, language: Language) -> Result<Vec<u8>, Problem> {
     let file = message::open(path, language)
         .map_err(|problem| problem.about("file", &input::name(path)))?;
     message::plain(&file.bytes).map_err(|text| {
-        let why = Broken::plain(Code::FileUnreadable, text);
+        let why = BrokenRule::plain(Code::FileUnreadable, text);
         Problem::local(Code::FileUnreadable, language, vec![why]).about("file", &file.name)
     })
 }
@@ -179,13 +175,14 @@ struct Expected {
 fn orders(path: &Path, language: Language) -> Result<Vec<Receivable>, Problem> {
     let name = input::name(path);
     let bytes = plain(path, language)?;
-    let refused =
-        |faults: &[Fault]| message::refusal(faults, language).in_file(&name).about("file", &name);
+    let refused = |faults: &[MessageFault]| {
+        message::refusal(faults, language).in_file(&name).about("file", &name)
+    };
     let rows = if starts(&bytes, b"[") {
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         let read: Vec<Expected> = serde_json::from_slice(text).map_err(|error| {
             let (line, column) = (error.line(), error.column());
-            let broken = Broken::of_json(error.to_string(), line, column);
+            let broken = BrokenRule::of_json(error.to_string(), line, column);
             let problem = Problem::local(Code::JsonMalformed, language, vec![broken]);
             problem.in_file(&name).about("file", &name)
         })?;
@@ -203,7 +200,7 @@ fn orders(path: &Path, language: Language) -> Result<Vec<Receivable>, Problem> {
         rows.map_err(|faults| refused(&faults))?
     };
     let (mut orders, mut faults, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
-    let wrong = |line, element: &str, text: String, text_zh: String| Fault {
+    let wrong = |line, element: &str, text: String, text_zh: String| MessageFault {
         code: Code::NumberOutOfRange,
         line,
         element: element.to_owned(),
@@ -244,8 +241,8 @@ struct Matched<'a> {
 impl Matched<'_> {
     /// Every order is paid, and every entry has its place.
     fn is_complete(&self) -> bool {
-        let is_open = |sorted: &Sorted<'_>| matches!(sorted.usage, Use::Reversal);
-        self.groups.iter().all(|group| matches!(group.outcome, Outcome::Paid { .. }))
+        let is_open = |sorted: &Sorted<'_>| matches!(sorted.usage, EntryUse::Reversal);
+        self.groups.iter().all(|group| matches!(group.outcome, GroupOutcome::Paid { .. }))
             && !self.sorted.iter().any(is_open)
     }
 
@@ -276,7 +273,7 @@ impl Matched<'_> {
                 .map_or_else(String::new, |currency| amount::shown(currency, amount))
         };
         match group.outcome {
-            Outcome::Paid { fee } => {
+            GroupOutcome::Paid { fee } => {
                 let kept = fee.saturating_add(self.charges(group));
                 if kept == 0 {
                     ("paid".to_owned(), "已收齐".to_owned())
@@ -285,50 +282,50 @@ impl Matched<'_> {
                     (format!("paid; banks kept {kept}"), format!("已收齐，银行扣费{kept}"))
                 }
             }
-            Outcome::Short(_) if group.lines.is_empty() => {
+            GroupOutcome::Short(_) if group.lines.is_empty() => {
                 ("nothing was received".to_owned(), "未收到款项".to_owned())
             }
-            Outcome::Short(missing) => {
+            GroupOutcome::Short(missing) => {
                 let missing = shown(missing);
                 (format!("{missing} is missing"), format!("少收{missing}"))
             }
-            Outcome::Over(surplus) => {
+            GroupOutcome::Over(surplus) => {
                 let surplus = shown(surplus);
                 (format!("{surplus} is too much"), format!("多收{surplus}"))
             }
-            Outcome::OrderUnknown => {
+            GroupOutcome::OrderUnknown => {
                 ("its texts name no expected order".to_owned(), "附言中没有待收订单编号".to_owned())
             }
-            Outcome::CurrencyDiffers => (
+            GroupOutcome::CurrencyDiffers => (
                 "order and receipt have different currencies".to_owned(),
                 "订单与收款币种不同".to_owned(),
             ),
-            Outcome::Amount => ("an amount cannot be right".to_owned(), "金额有误".to_owned()),
+            GroupOutcome::Amount => ("an amount cannot be right".to_owned(), "金额有误".to_owned()),
         }
     }
 
     /// The same, and why an entry is in no group.
-    fn usage(usage: &Use) -> Option<(&'static str, &'static str, &'static str)> {
+    fn usage(usage: &EntryUse) -> Option<(&'static str, &'static str, &'static str)> {
         match usage {
-            Use::Receipt(_) => None,
-            Use::Repeated => Some(("repeated", "was told before", "重复的分录")),
-            Use::Paid => Some(("paid_out", "money that went out", "付出款项")),
-            Use::Reversal => Some((
+            EntryUse::Receipt(_) => None,
+            EntryUse::Repeated => Some(("repeated", "was told before", "重复的分录")),
+            EntryUse::Paid => Some(("paid_out", "money that went out", "付出款项")),
+            EntryUse::Reversal => Some((
                 "reversal",
                 "takes an earlier entry back: look at it by hand",
                 "冲正或退回，须人工核对",
             )),
-            Use::NotBooked => Some(("not_booked", "is not booked yet", "尚未记账")),
+            EntryUse::NotBooked => Some(("not_booked", "is not booked yet", "尚未记账")),
         }
     }
 
     fn state(group: &Group) -> (&'static str, &'static str) {
         match group.outcome {
-            Outcome::Paid { .. } => ("paid", "已收"),
-            Outcome::Short(_) => ("short", "不足"),
-            Outcome::Over(_) => ("over", "超出"),
-            Outcome::OrderUnknown => ("unmatched", "未匹配"),
-            Outcome::CurrencyDiffers | Outcome::Amount => ("wrong", "有误"),
+            GroupOutcome::Paid { .. } => ("paid", "已收"),
+            GroupOutcome::Short(_) => ("short", "不足"),
+            GroupOutcome::Over(_) => ("over", "超出"),
+            GroupOutcome::OrderUnknown => ("unmatched", "未匹配"),
+            GroupOutcome::CurrencyDiffers | GroupOutcome::Amount => ("wrong", "有误"),
         }
     }
 
@@ -445,10 +442,12 @@ impl Matched<'_> {
         let group = |group: &Group| {
             let (reason, reason_zh) = self.why(group);
             let difference = match group.outcome {
-                Outcome::Paid { fee } => -fee,
-                Outcome::Short(missing) => missing.saturating_neg(),
-                Outcome::Over(surplus) => surplus,
-                Outcome::OrderUnknown | Outcome::CurrencyDiffers | Outcome::Amount => 0,
+                GroupOutcome::Paid { fee } => -fee,
+                GroupOutcome::Short(missing) => missing.saturating_neg(),
+                GroupOutcome::Over(surplus) => surplus,
+                GroupOutcome::OrderUnknown
+                | GroupOutcome::CurrencyDiffers
+                | GroupOutcome::Amount => 0,
             };
             let order = |order: &Receivable| {
                 json!({
@@ -489,7 +488,7 @@ fn reference(sorted: &Sorted<'_>) -> String {
     }
 }
 
-fn entry_json(line: &str, entry: &Entry) -> Value {
+fn entry_json(line: &str, entry: &StatementEntry) -> Value {
     json!({
         "line": line,
         "currency": entry.currency.letters(),

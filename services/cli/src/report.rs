@@ -12,8 +12,8 @@ use proto::v1;
 use proto::v1::submit_stream_response::Result as Answer;
 use serde_json::json;
 
-use super::follow::Standing;
-use super::problem::{self, Broken, Problem};
+use super::follow::FollowedState;
+use super::problem::{self, BrokenRule, Problem};
 use super::table::Table;
 use super::words::{self, is_final, pick};
 use super::{Exit, Output, say_json};
@@ -23,25 +23,25 @@ const FEW_MAX: usize = 20;
 
 /// One document.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct DocumentResult {
     file: Arc<str>,
     /// Its place in the file; `None` for a file that cannot be read.
     document: Option<usize>,
     order_no: String,
     request_id: String,
-    pub(super) outcome: Outcome,
-    pub(super) warnings: Vec<Broken>,
+    pub(super) outcome: DocumentOutcome,
+    pub(super) warnings: Vec<BrokenRule>,
     /// It is on its way to the window.
     pub(super) waits: bool,
     /// It is checked only.
     pub(super) checks: bool,
     /// Where it stood at the end of the waiting.
-    pub(super) standing: Option<Standing>,
+    pub(super) standing: Option<FollowedState>,
 }
 
 /// What became of it.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(super) enum DocumentOutcome {
     /// No answer came.
     ServiceError,
     /// Filed, now or before.
@@ -52,7 +52,7 @@ pub(super) enum Outcome {
     Refused(Problem),
 }
 
-impl Outcome {
+impl DocumentOutcome {
     fn status(&self) -> &'static str {
         match self {
             Self::ServiceError => "unanswered",
@@ -85,7 +85,7 @@ impl Outcome {
     }
 }
 
-impl Row {
+impl DocumentResult {
     /// A document that waits for its answer.
     pub(super) fn new(file: Arc<str>, document: usize, request: &v1::SubmitRequest) -> Self {
         let declaration = request.declaration.as_ref();
@@ -99,7 +99,7 @@ impl Row {
 
     /// A file, or a document of it, that cannot be read.
     pub(super) fn unread(file: Arc<str>, document: Option<usize>, problem: Problem) -> Self {
-        Self { document, outcome: Outcome::Refused(problem), ..Self::unanswered(file) }
+        Self { document, outcome: DocumentOutcome::Refused(problem), ..Self::unanswered(file) }
     }
 
     fn unanswered(file: Arc<str>) -> Self {
@@ -108,7 +108,7 @@ impl Row {
             document: None,
             order_no: String::new(),
             request_id: String::new(),
-            outcome: Outcome::ServiceError,
+            outcome: DocumentOutcome::ServiceError,
             warnings: Vec::new(),
             waits: false,
             checks: false,
@@ -122,29 +122,37 @@ impl Row {
         self.outcome = match answer.result {
             Some(Answer::Receipt(mut receipt)) => {
                 let warnings = std::mem::take(&mut receipt.warnings).into_iter();
-                self.warnings = warnings.map(|it| Broken::of_warning(it, language)).collect();
+                self.warnings = warnings.map(|it| BrokenRule::of_warning(it, language)).collect();
                 let repeated = receipt.repeated;
-                if self.checks { Outcome::Checked(repeated) } else { Outcome::Filed(receipt) }
+                if self.checks {
+                    DocumentOutcome::Checked(repeated)
+                } else {
+                    DocumentOutcome::Filed(receipt)
+                }
             }
             Some(Answer::Refusal(refusal)) => {
-                Outcome::Refused(Problem::of_refusal(refusal, language))
+                DocumentOutcome::Refused(Problem::of_refusal(refusal, language))
             }
-            None => Outcome::ServiceError,
+            None => DocumentOutcome::ServiceError,
         };
     }
 
     /// The declaration, when there is one.
     pub(super) fn name(&self) -> Option<&str> {
         match &self.outcome {
-            Outcome::Filed(receipt) => Some(&receipt.name),
-            Outcome::ServiceError | Outcome::Checked(_) | Outcome::Refused(_) => None,
+            DocumentOutcome::Filed(receipt) => Some(&receipt.name),
+            DocumentOutcome::ServiceError
+            | DocumentOutcome::Checked(_)
+            | DocumentOutcome::Refused(_) => None,
         }
     }
 
     fn receipt(&self) -> Option<&v1::SubmitResponse> {
         match &self.outcome {
-            Outcome::Filed(receipt) => Some(receipt),
-            Outcome::ServiceError | Outcome::Checked(_) | Outcome::Refused(_) => None,
+            DocumentOutcome::Filed(receipt) => Some(receipt),
+            DocumentOutcome::ServiceError
+            | DocumentOutcome::Checked(_)
+            | DocumentOutcome::Refused(_) => None,
         }
     }
 
@@ -155,23 +163,23 @@ impl Row {
 }
 
 /// How the command ends for a document.
-fn exit(row: &Row, waited: bool) -> Exit {
+fn exit(row: &DocumentResult, waited: bool) -> Exit {
     match &row.outcome {
-        Outcome::ServiceError => Exit::Unreachable,
-        Outcome::Refused(problem) => problem.exit,
-        Outcome::Filed(_) if waited => match row.state() {
+        DocumentOutcome::ServiceError => Exit::Unreachable,
+        DocumentOutcome::Refused(problem) => problem.exit,
+        DocumentOutcome::Filed(_) if waited => match row.state() {
             Some(v1::State::Released) => Exit::Done,
             Some(state) if is_final(state) => Exit::Refused,
             Some(_) | None => Exit::Unreachable,
         },
-        Outcome::Filed(_) | Outcome::Checked(_) => Exit::Done,
+        DocumentOutcome::Filed(_) | DocumentOutcome::Checked(_) => Exit::Done,
     }
 }
 
 /// What is told of the documents of a command, one after the other. However many there are, only those
 /// are kept that are shown at the end.
 #[derive(Debug)]
-pub(super) struct Report {
+pub(super) struct DocumentReport {
     output: Output,
     language: Language,
     /// The end of each one was waited for.
@@ -179,7 +187,7 @@ pub(super) struct Report {
     /// Each one is shown, well or not.
     all: bool,
     count: usize,
-    shown: Vec<Row>,
+    shown: Vec<DocumentResult>,
     /// Refusals that are not told in full, by code.
     more: BTreeMap<String, usize>,
     warnings: BTreeMap<String, Warned>,
@@ -194,7 +202,7 @@ struct Warned {
     documents: usize,
 }
 
-impl Report {
+impl DocumentReport {
     pub(super) fn new(output: Output, language: Language, waited: bool, all: bool) -> Self {
         Self {
             output,
@@ -211,7 +219,7 @@ impl Report {
     }
 
     /// Takes down what became of the next document; for programs it is said at once.
-    pub(super) fn take(&mut self, row: Row) -> io::Result<()> {
+    pub(super) fn take(&mut self, row: DocumentResult) -> io::Result<()> {
         let exit = exit(&row, self.waited);
         self.exit = self.exit.max(exit);
         self.count += 1;
@@ -229,13 +237,13 @@ impl Report {
         let shows = self.all || self.count <= FEW_MAX || exit != Exit::Done;
         if shows && (self.all || self.shown.len() < FEW_MAX) {
             self.shown.push(row);
-        } else if let (true, Outcome::Refused(problem)) = (shows, &row.outcome) {
+        } else if let (true, DocumentOutcome::Refused(problem)) = (shows, &row.outcome) {
             *self.more.entry(problem.code.clone()).or_default() += 1;
         }
         Ok(())
     }
 
-    fn warn(&mut self, row: &Row) {
+    fn warn(&mut self, row: &DocumentResult) {
         let mut of_row = HashSet::new();
         for warning in &row.warnings {
             if of_row.insert(&warning.code) {
@@ -293,7 +301,7 @@ impl Report {
 
     fn refusals(&self, text: &mut String) {
         for row in &self.shown {
-            let Outcome::Refused(problem) = &row.outcome else { continue };
+            let DocumentOutcome::Refused(problem) = &row.outcome else { continue };
             let number = row.document.map(|number| format!(" #{number}")).unwrap_or_default(); // the only one has none
             let order = if row.order_no.is_empty() { "" } else { " " };
             let problem = problem.clone().in_file(&row.file).text();
@@ -332,11 +340,11 @@ impl Report {
 }
 
 /// Nothing is to be done about it.
-fn is_well(row: &Row, waited: bool) -> bool {
+fn is_well(row: &DocumentResult, waited: bool) -> bool {
     exit(row, waited) == Exit::Done
 }
 
-fn object(row: &Row) -> serde_json::Value {
+fn object(row: &DocumentResult) -> serde_json::Value {
     let said = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let mut object = json!({
         "file": &*row.file,
@@ -352,13 +360,13 @@ fn object(row: &Row) -> serde_json::Value {
         "release_id": row.standing.as_ref().and_then(|standing| said(&standing.release_id)),
         "warnings": row.warnings,
     });
-    if let Outcome::Refused(problem) = &row.outcome {
+    if let DocumentOutcome::Refused(problem) = &row.outcome {
         object["refusal"] = json!(problem);
     }
     object
 }
 
-fn cells(row: &Row, language: Language, waited: bool) -> Vec<String> {
+fn cells(row: &DocumentResult, language: Language, waited: bool) -> Vec<String> {
     let receipt = row.receipt();
     let mut cells = vec![
         row.file.to_string(),
@@ -391,22 +399,26 @@ mod tests {
 
     use super::*;
 
-    fn row(outcome: Outcome) -> Row {
-        Row { outcome, ..Row::unanswered("a.json".into()) }
+    fn row(outcome: DocumentOutcome) -> DocumentResult {
+        DocumentResult { outcome, ..DocumentResult::unanswered("a.json".into()) }
     }
 
-    fn filed(state: v1::State) -> Row {
+    fn filed(state: v1::State) -> DocumentResult {
         let receipt = v1::SubmitResponse { state: state.into(), ..Default::default() };
-        row(Outcome::Filed(receipt))
+        row(DocumentOutcome::Filed(receipt))
     }
 
-    fn refused(code: Code) -> Row {
+    fn refused(code: Code) -> DocumentResult {
         let refusal = proto::status::refused_item(domain::Refusal::of(code));
-        row(Outcome::Refused(Problem::of_refusal(refusal, Language::English)))
+        row(DocumentOutcome::Refused(Problem::of_refusal(refusal, Language::English)))
     }
 
-    fn report(rows: impl IntoIterator<Item = Row>, waited: bool, all: bool) -> Report {
-        let mut report = Report::new(Output::Table, Language::English, waited, all);
+    fn report(
+        rows: impl IntoIterator<Item = DocumentResult>,
+        waited: bool,
+        all: bool,
+    ) -> DocumentReport {
+        let mut report = DocumentReport::new(Output::Table, Language::English, waited, all);
         for row in rows {
             report.take(row).expect("nothing is written");
         }
@@ -415,13 +427,13 @@ mod tests {
 
     #[test]
     fn the_worst_row_decides_the_exit_code() {
-        let exit = |rows: Vec<Row>, waited| report(rows, waited, false).exit();
-        let checked = || row(Outcome::Checked(false));
+        let exit = |rows: Vec<DocumentResult>, waited| report(rows, waited, false).exit();
+        let checked = || row(DocumentOutcome::Checked(false));
         assert_eq!(exit(vec![checked(), checked()], false), Exit::Done);
         assert_eq!(exit(vec![checked(), refused(Code::Invalid)], false), Exit::Refused);
         let both = vec![refused(Code::Internal), refused(Code::Invalid)];
         assert_eq!(exit(both, false), Exit::Fault);
-        assert_eq!(exit(vec![row(Outcome::ServiceError)], false), Exit::Unreachable);
+        assert_eq!(exit(vec![row(DocumentOutcome::ServiceError)], false), Exit::Unreachable);
         assert_eq!(exit(vec![filed(v1::State::UnderReview)], false), Exit::Done);
         assert_eq!(exit(vec![filed(v1::State::UnderReview)], true), Exit::Unreachable);
         assert_eq!(exit(vec![filed(v1::State::Released)], true), Exit::Done);
@@ -432,7 +444,7 @@ mod tests {
     fn warnings_are_told_once_for_each_code() {
         let mut rows = [filed(v1::State::UnderReview), filed(v1::State::UnderReview)];
         for row in &mut rows {
-            row.warnings = vec![Broken::plain(Code::TransportUnusual, "by post")];
+            row.warnings = vec![BrokenRule::plain(Code::TransportUnusual, "by post")];
         }
         let text = report(rows, false, false).text();
         assert_eq!(text.matches("warning SW-2023 (documents: 2)").count(), 1, "{text}");
@@ -464,7 +476,7 @@ mod tests {
     #[test]
     fn a_repetition_is_told_from_a_new_filing() {
         let mut again = filed(v1::State::UnderReview);
-        if let Outcome::Filed(receipt) = &mut again.outcome {
+        if let DocumentOutcome::Filed(receipt) = &mut again.outcome {
             receipt.repeated = true;
         }
         let fresh = filed(v1::State::UnderReview);
@@ -477,7 +489,7 @@ mod tests {
     #[test]
     fn programs_get_what_people_see() {
         let mut row = filed(v1::State::UnderReview);
-        row.standing = Some(Standing { state: v1::State::Released, ..Default::default() });
+        row.standing = Some(FollowedState { state: v1::State::Released, ..Default::default() });
         let object = object(&row);
         assert_eq!(
             (&object["status"], &object["state"]),

@@ -10,7 +10,7 @@ use crate::Said;
 
 /// A caller that the sandbox knows.
 #[derive(Debug, Clone, Copy)]
-pub struct Caller {
+pub struct SandboxCaller {
     /// Name, for `--as`.
     pub name: &'static str,
     /// What it is, as the registry says it.
@@ -26,8 +26,8 @@ pub struct Caller {
 }
 
 /// The callers of the sandbox.
-pub const CALLERS: &[Caller] = &[
-    Caller {
+pub const CALLERS: &[SandboxCaller] = &[
+    SandboxCaller {
         name: "agent",
         kind: "agent",
         customs_code: "3702980001",
@@ -35,7 +35,7 @@ pub const CALLERS: &[Caller] = &[
         dxp_ids: &["*"],
         purpose: "files for every declarant; the default of the command line",
     },
-    Caller {
+    SandboxCaller {
         name: "enterprise-a",
         kind: "enterprise",
         customs_code: "3702960001",
@@ -43,7 +43,7 @@ pub const CALLERS: &[Caller] = &[
         dxp_ids: &["DXPENT0000000001"],
         purpose: "a firm that sees only its own",
     },
-    Caller {
+    SandboxCaller {
         name: "enterprise-b",
         kind: "enterprise",
         customs_code: "3702960002",
@@ -51,7 +51,7 @@ pub const CALLERS: &[Caller] = &[
         dxp_ids: &["DXPENT0000000002"],
         purpose: "another one",
     },
-    Caller {
+    SandboxCaller {
         name: "customs",
         kind: "customs",
         customs_code: "",
@@ -59,7 +59,7 @@ pub const CALLERS: &[Caller] = &[
         dxp_ids: &[],
         purpose: "the customs system (海关)",
     },
-    Caller {
+    SandboxCaller {
         name: "quarantine",
         kind: "quarantine",
         customs_code: "",
@@ -67,7 +67,7 @@ pub const CALLERS: &[Caller] = &[
         dxp_ids: &[],
         purpose: "the system of quarantine (国检)",
     },
-    Caller {
+    SandboxCaller {
         name: "site",
         kind: "site",
         customs_code: "",
@@ -75,7 +75,7 @@ pub const CALLERS: &[Caller] = &[
         dxp_ids: &[],
         purpose: "the system of an examination site (查验场地)",
     },
-    Caller {
+    SandboxCaller {
         name: "site-b",
         kind: "site",
         customs_code: "",
@@ -83,7 +83,7 @@ pub const CALLERS: &[Caller] = &[
         dxp_ids: &[],
         purpose: "another one",
     },
-    Caller {
+    SandboxCaller {
         name: "inspection-service",
         kind: "inspection-service",
         customs_code: "",
@@ -91,7 +91,7 @@ pub const CALLERS: &[Caller] = &[
         dxp_ids: &[],
         purpose: "the inspection service of this window (joint orders)",
     },
-    Caller {
+    SandboxCaller {
         name: "payment-service",
         kind: "payment-service",
         customs_code: "",
@@ -99,7 +99,7 @@ pub const CALLERS: &[Caller] = &[
         dxp_ids: &[],
         purpose: "the payment service of this window (guarantee, duty, tax bills)",
     },
-    Caller {
+    SandboxCaller {
         name: "admin",
         kind: "administrator",
         customs_code: "",
@@ -107,7 +107,7 @@ pub const CALLERS: &[Caller] = &[
         dxp_ids: &[],
         purpose: "reads everything",
     },
-    Caller {
+    SandboxCaller {
         name: "gateway",
         kind: "gateway",
         customs_code: "",

@@ -3,30 +3,32 @@
 
 use domain::refusal::{Code, Refusal};
 use proto::v1;
+use tonic::Status;
 use uuid::Uuid;
 
+use super::session::TableRow;
 use super::table::{columns, fields};
 use super::words::{self, pick};
-use super::{Exit, Language, Output, Session, say, say_json};
+use super::{Exit, Language, Session};
 
 /// Stuck items: what a service could not handle after a few tries and set aside.
 #[derive(Debug, clap::Args)]
-pub struct Stuck {
+pub struct StuckArgs {
     #[command(subcommand)]
     verb: Verb,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    List(List),
-    Show(Show),
-    Retry(Retry),
-    Drop(Drop),
+    List(ListItemsArgs),
+    Show(ShowItemArgs),
+    Retry(RetryArgs),
+    Drop(DropArgs),
 }
 
 /// List stuck items, oldest first.
 #[derive(Debug, clap::Args)]
-struct List {
+struct ListItemsArgs {
     /// Of this service: declaration, ceb or inspection [default: all].
     #[arg(long)]
     service: Option<String>,
@@ -34,14 +36,14 @@ struct List {
 
 /// Show one stuck item with what the service was given.
 #[derive(Debug, clap::Args)]
-struct Show {
+struct ShowItemArgs {
     /// Id of the item.
     id: Uuid,
 }
 
 /// Have stuck items tried again, when the cause is gone.
 #[derive(Debug, clap::Args)]
-struct Retry {
+struct RetryArgs {
     /// Id of the item.
     #[arg(required_unless_present = "all")]
     id: Option<Uuid>,
@@ -52,7 +54,7 @@ struct Retry {
 
 /// Give one stuck item up for ever; what waits behind it goes on. Nobody is told.
 #[derive(Debug, clap::Args)]
-struct Drop {
+struct DropArgs {
     /// Id of the item.
     id: Uuid,
 }
@@ -62,7 +64,7 @@ struct Drop {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn run(session: &Session, args: Stuck) -> anyhow::Result<Exit> {
+pub async fn run(session: &Session, args: StuckArgs) -> anyhow::Result<Exit> {
     match args.verb {
         Verb::List(args) => list(session, args).await,
         Verb::Show(args) => show(session, args.id).await,
@@ -73,45 +75,39 @@ pub async fn run(session: &Session, args: Stuck) -> anyhow::Result<Exit> {
 
 async fn pages(
     session: &Session,
-    mut request: v1::ListStuckRequest,
-) -> anyhow::Result<Vec<v1::StuckItem>> {
-    let mut items = Vec::new();
-    loop {
-        let list =
-            async || session.window.operation().list_stuck(session.request(request.clone())).await;
-        let page = client::repeat(list).await?.into_inner();
-        items.extend(page.items);
-        if page.next_page_token.is_empty() {
-            return Ok(items);
-        }
-        request.page_token = page.next_page_token;
-    }
+    request: v1::ListStuckRequest,
+) -> Result<Vec<v1::StuckItem>, Status> {
+    session.pages(request, usize::MAX, async |it, ask| it.operation().list_stuck(ask).await).await
 }
 
-async fn list(session: &Session, args: List) -> anyhow::Result<Exit> {
+async fn list(session: &Session, args: ListItemsArgs) -> anyhow::Result<Exit> {
     let service = proto::text(args.service);
     let request = v1::ListStuckRequest { service, ..Default::default() };
-    let items = pages(session, request).await?;
-    session.print(&items, ("nothing is stuck", "没有滞留件"), rows)
+    session.print(&pages(session, request).await?)
 }
 
-fn rows(items: &[v1::StuckItem], language: Language) -> String {
-    let header = match language {
-        Language::English => ["id", "queue", "about", "since", "behind", "reason"],
-        Language::Chinese => ["编号", "队列", "对象", "滞留时间", "后续", "原因"],
-    };
-    let mut table = words::table(&header, Some(5));
-    for it in items {
-        table.add_row([
-            it.id.clone(),
-            format!("{}.{}", it.service, it.queue),
-            it.subject.clone(),
-            since(it),
-            it.behind.to_string(),
-            it.reason.clone(),
-        ]);
+impl TableRow for v1::StuckItem {
+    const HEADER: &'static [(&'static str, &'static str)] = &[
+        ("id", "编号"),
+        ("queue", "队列"),
+        ("about", "对象"),
+        ("since", "滞留时间"),
+        ("behind", "后续"),
+        ("reason", "原因"),
+    ];
+    const NONE: (&'static str, &'static str) = ("nothing is stuck", "没有滞留件");
+    const FLEXIBLE: Option<usize> = Some(5);
+
+    fn cells(&self, _: Language) -> Vec<String> {
+        vec![
+            self.id.clone(),
+            format!("{}.{}", self.service, self.queue),
+            self.subject.clone(),
+            since(self),
+            self.behind.to_string(),
+            self.reason.clone(),
+        ]
     }
-    table.to_string()
 }
 
 fn since(item: &v1::StuckItem) -> String {
@@ -146,29 +142,15 @@ fn card(item: &v1::StuckItem, language: Language) -> String {
 async fn retry(session: &Session, id: Option<Uuid>) -> anyhow::Result<Exit> {
     let id = proto::text(id.map(|id| id.to_string()));
     let request = v1::RetryStuckRequest { id, service: String::new() };
-    let retry =
-        async || session.window.operation().retry_stuck(session.request(request.clone())).await;
-    let answer = client::repeat(retry).await?.into_inner();
-    match session.output {
-        Output::Json => say_json(&answer)?,
-        Output::Table => {
-            let count = answer.retried;
-            say(&match session.language {
-                Language::English => format!("{count} tried again"),
-                Language::Chinese => format!("重试{count}件"),
-            })?;
-        }
-    }
-    Ok(Exit::Done)
+    let answer =
+        session.ask(request, async |it, ask| it.operation().retry_stuck(ask).await).await?;
+    let count = answer.retried;
+    session.print_said(&answer, format!("{count} tried again"), format!("重试{count}件"))
 }
 
 async fn drop(session: &Session, id: Uuid) -> anyhow::Result<Exit> {
     let request = v1::DropStuckRequest { id: id.to_string() };
     // Not repeated: the second time there would be nothing of this name.
     let answer = session.window.operation().drop_stuck(session.request(request)).await?;
-    match session.output {
-        Output::Json => say_json(&answer.into_inner())?,
-        Output::Table => say(pick(session.language, "given up", "已放弃"))?,
-    }
-    Ok(Exit::Done)
+    session.print_said(&answer.into_inner(), "given up", "已放弃")
 }

@@ -15,11 +15,11 @@ use proto::v1;
 use tonic::Status;
 
 use super::follow::Follower;
-use super::input::{self, Item, Read};
+use super::input::{self, InputDocument, InputResult};
 use super::problem::Problem;
-use super::report::{Report, Row};
+use super::report::{DocumentReport, DocumentResult};
 use super::words::pick;
-use super::{Exit, Output, Session, ceb, say};
+use super::{Exit, Output, Session, ceb, say, tell_refusal};
 
 /// Fewer documents are done before a bar could be read.
 const BAR_FROM: u64 = 21;
@@ -34,7 +34,7 @@ const BAR_FROM: u64 = 21;
 /// A national message (CEB) is sent as `ceb send` does, after the JSON; with --check it is explained as by
 /// `ceb explain --brief` instead.
 #[derive(Debug, clap::Args)]
-pub struct Submit {
+pub struct SubmitArgs {
     /// Files; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -58,11 +58,7 @@ pub struct Submit {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn run(session: &Session, args: Submit) -> anyhow::Result<Exit> {
-    session.settle(submit(session, args).await)
-}
-
-async fn submit(session: &Session, mut args: Submit) -> anyhow::Result<Exit> {
+pub async fn run(session: &Session, mut args: SubmitArgs) -> anyhow::Result<Exit> {
     let is_message = |file: &PathBuf| input::is_message(file);
     let (messages, files) = std::mem::take(&mut args.files).into_iter().partition(is_message);
     args.files = files;
@@ -82,9 +78,9 @@ async fn submit(session: &Session, mut args: Submit) -> anyhow::Result<Exit> {
 }
 
 /// Files declarations, waits if asked, and reports.
-async fn declare(session: &Session, args: &Submit) -> anyhow::Result<Exit> {
+async fn declare(session: &Session, args: &SubmitArgs) -> anyhow::Result<Exit> {
     let mut follower = if args.wait { Follower::start(session).await } else { Follower::idle() };
-    let report = Report::new(session.output, session.language, args.wait, args.all);
+    let report = DocumentReport::new(session.output, session.language, args.wait, args.all);
     let mut batch = Batch::new(report, args);
     let mut ended = batch.file(session, args, &mut follower).await;
     if args.wait && ended.is_ok() {
@@ -97,7 +93,8 @@ async fn declare(session: &Session, args: &Submit) -> anyhow::Result<Exit> {
     match ended {
         Ok(()) => Ok(report.exit()),
         Err(status) => {
-            let told = session.refused(&Problem::of_status(&status, session.language))?;
+            let told =
+                tell_refusal(session.output, &Problem::of_status(&status, session.language))?;
             // A caller who may not file at all is refused; repeating would not help.
             let final_word = !proto::status::is_worth_repeating(status.code());
             Ok(if final_word { told } else { report.exit().max(told) })
@@ -108,10 +105,10 @@ async fn declare(session: &Session, args: &Submit) -> anyhow::Result<Exit> {
 /// The documents of one command, in their order: those on their way, and with `--wait` those that are
 /// waited for. The others are told and forgotten.
 struct Batch {
-    report: Report,
+    report: DocumentReport,
     /// They stay until each one has come to its end.
     keeps: bool,
-    rows: VecDeque<Row>,
+    rows: VecDeque<DocumentResult>,
     /// Which document the first row is.
     first: usize,
     /// The document of each request that has no answer, by its place among the requests.
@@ -123,7 +120,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn new(report: Report, args: &Submit) -> Self {
+    fn new(report: DocumentReport, args: &SubmitArgs) -> Self {
         Self {
             report,
             keeps: args.wait,
@@ -136,13 +133,15 @@ impl Batch {
     }
 
     /// Takes a document up. The request, unless it cannot be read.
-    fn add(&mut self, read: Read, args: &Submit) -> Option<v1::SubmitRequest> {
+    fn add(&mut self, read: InputResult, args: &SubmitArgs) -> Option<v1::SubmitRequest> {
         let (mut row, request) = match read {
-            Read::Broken(file, document, problem) => (Row::unread(file, document, problem), None),
-            Read::Item(file, item) => {
-                let Item { document, mut request } = *item;
+            InputResult::Broken(file, document, problem) => {
+                (DocumentResult::unread(file, document, problem), None)
+            }
+            InputResult::Item(file, item) => {
+                let InputDocument { document, mut request } = *item;
                 request.validate_only |= args.check;
-                (Row::new(file, document, &request), Some(request))
+                (DocumentResult::new(file, document, &request), Some(request))
             }
         };
         if let Some(request) = &request {
@@ -178,7 +177,7 @@ impl Batch {
     }
 
     /// Tells of all that are left.
-    fn end(mut self) -> io::Result<Report> {
+    fn end(mut self) -> io::Result<DocumentReport> {
         match self.failed {
             Some(error) => Err(error),
             None => {
@@ -192,7 +191,7 @@ impl Batch {
     async fn file(
         &mut self,
         session: &Session,
-        args: &Submit,
+        args: &SubmitArgs,
         follower: &mut Follower,
     ) -> Result<(), Status> {
         let bar = spinner(pick(session.language, "documents", "份单证"));

@@ -12,7 +12,7 @@ const VALUE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A value as it stands in the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Value {
+pub(super) struct FileValue {
     pub(super) bytes: Vec<u8>,
     /// Line of its first character, from 1.
     pub(super) line: usize,
@@ -22,7 +22,7 @@ pub(super) struct Value {
 
 /// Why there is no value.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum ValueFault {
     /// The file cannot be read.
     Unreadable(io::Error),
     /// The file is empty.
@@ -100,16 +100,16 @@ impl<R: BufRead> Values<R> {
         Ok(None)
     }
 
-    fn start(&self) -> Value {
-        Value { bytes: Vec::new(), line: self.line, column: self.column }
+    fn start(&self) -> FileValue {
+        FileValue { bytes: Vec::new(), line: self.line, column: self.column }
     }
 
-    fn unexpected(&self) -> Fault {
-        Fault::Unexpected { line: self.line, column: self.column }
+    fn unexpected(&self) -> ValueFault {
+        ValueFault::Unexpected { line: self.line, column: self.column }
     }
 
     /// The next value; `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Value>, Fault> {
+    pub(super) fn next(&mut self) -> Result<Option<FileValue>, ValueFault> {
         let found = match self.layout {
             Layout::Unknown => self.first(),
             Layout::List { begun } => self.item(begun),
@@ -123,9 +123,9 @@ impl<R: BufRead> Values<R> {
         found
     }
 
-    fn first(&mut self) -> Result<Option<Value>, Fault> {
-        match self.peek_visible().map_err(Fault::Unreadable)? {
-            None => Err(Fault::Empty),
+    fn first(&mut self) -> Result<Option<FileValue>, ValueFault> {
+        match self.peek_visible().map_err(ValueFault::Unreadable)? {
+            None => Err(ValueFault::Empty),
             Some(b'[') => {
                 self.advance(b'[');
                 self.layout = Layout::List { begun: false };
@@ -141,17 +141,17 @@ impl<R: BufRead> Values<R> {
         }
     }
 
-    fn item(&mut self, begun: bool) -> Result<Option<Value>, Fault> {
+    fn item(&mut self, begun: bool) -> Result<Option<FileValue>, ValueFault> {
         self.layout = Layout::List { begun: true };
-        let mut next = self.peek_visible().map_err(Fault::Unreadable)?;
+        let mut next = self.peek_visible().map_err(ValueFault::Unreadable)?;
         if begun && next == Some(b',') {
             self.advance(b',');
-            next = self.peek_visible().map_err(Fault::Unreadable)?;
+            next = self.peek_visible().map_err(ValueFault::Unreadable)?;
         } else if begun && next != Some(b']') {
             return Err(self.unexpected());
         } else if next == Some(b']') {
             self.advance(b']');
-            return match self.peek_visible().map_err(Fault::Unreadable)? {
+            return match self.peek_visible().map_err(ValueFault::Unreadable)? {
                 None => Ok(None),
                 Some(_) => Err(self.unexpected()),
             };
@@ -162,8 +162,8 @@ impl<R: BufRead> Values<R> {
         }
     }
 
-    fn following(&mut self) -> Result<Option<Value>, Fault> {
-        match self.peek_visible().map_err(Fault::Unreadable)? {
+    fn following(&mut self) -> Result<Option<FileValue>, ValueFault> {
+        match self.peek_visible().map_err(ValueFault::Unreadable)? {
             None => Ok(None),
             Some(_) => {
                 let value = self.value(&[])?;
@@ -173,16 +173,16 @@ impl<R: BufRead> Values<R> {
     }
 
     /// An object or list with everything in it, or else a word up to a blank or one of `ends`.
-    fn value(&mut self, ends: &[u8]) -> Result<Value, Fault> {
+    fn value(&mut self, ends: &[u8]) -> Result<FileValue, ValueFault> {
         let mut value = self.start();
         let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
-        while let Some(byte) = self.peek().map_err(Fault::Unreadable)? {
+        while let Some(byte) = self.peek().map_err(ValueFault::Unreadable)? {
             let is_end = byte.is_ascii_whitespace() || ends.contains(&byte);
             if depth == 0 && !in_text && is_end {
                 break;
             }
             if value.bytes.len() == VALUE_BYTES_MAX {
-                return Err(Fault::TooLong { line: value.line, column: value.column });
+                return Err(ValueFault::TooLong { line: value.line, column: value.column });
             }
             self.advance(byte);
             value.bytes.push(byte);
@@ -209,15 +209,15 @@ impl<R: BufRead> Values<R> {
     }
 
     /// What stands behind a value in its line belongs to it: its reader says that it may not.
-    fn rest_of_line(&mut self, mut value: Value) -> Result<Value, Fault> {
+    fn rest_of_line(&mut self, mut value: FileValue) -> Result<FileValue, ValueFault> {
         let end = value.bytes.len();
-        while let Some(byte) = self.peek().map_err(Fault::Unreadable)? {
+        while let Some(byte) = self.peek().map_err(ValueFault::Unreadable)? {
             self.advance(byte);
             if byte == b'\n' {
                 break;
             }
             if value.bytes.len() == VALUE_BYTES_MAX {
-                return Err(Fault::TooLong { line: value.line, column: value.column });
+                return Err(ValueFault::TooLong { line: value.line, column: value.column });
             }
             value.bytes.push(byte);
         }
@@ -228,16 +228,16 @@ impl<R: BufRead> Values<R> {
     }
 
     /// The next line that is not blank, whatever is in it.
-    fn whole_line(&mut self) -> Result<Option<Value>, Fault> {
+    fn whole_line(&mut self) -> Result<Option<FileValue>, ValueFault> {
         let next = self.peek_visible();
-        if next.map_err(Fault::Unreadable)?.is_none() {
+        if next.map_err(ValueFault::Unreadable)?.is_none() {
             self.layout = Layout::Ended;
             return Ok(None);
         }
         let start = self.start();
         let line = self.rest_of_line(start);
-        if matches!(line, Err(Fault::TooLong { .. })) {
-            while let Some(byte) = self.peek().map_err(Fault::Unreadable)? {
+        if matches!(line, Err(ValueFault::TooLong { .. })) {
+            while let Some(byte) = self.peek().map_err(ValueFault::Unreadable)? {
                 self.advance(byte);
                 if byte == b'\n' {
                     break;
@@ -261,7 +261,7 @@ mod tests {
         let mut found = Vec::new();
         loop {
             match values.next() {
-                Ok(Some(Value { bytes, line, column })) => {
+                Ok(Some(FileValue { bytes, line, column })) => {
                     found.push((String::from_utf8(bytes).expect("text"), line, column));
                 }
                 Ok(None) => return (found, "end".to_owned()),
@@ -319,7 +319,7 @@ mod tests {
         let (found, ended) = read(&format!("[\"{long}\"]"), false);
         assert!(found.is_empty() && ended.contains("TooLong"), "{ended}");
         let mut values = Values::new(long.as_bytes().chain(&b"\n{}\n"[..]), true);
-        assert!(matches!(values.next(), Err(Fault::TooLong { line: 1, .. })));
+        assert!(matches!(values.next(), Err(ValueFault::TooLong { line: 1, .. })));
         let next = values.next().expect("the next line can be read").expect("it is there");
         assert_eq!((next.bytes.as_slice(), next.line), (&b"{}"[..], 2));
     }

@@ -37,11 +37,11 @@ const RETRY: Duration = Duration::from_millis(200);
 /// A release needs --clear of both. In the sandbox, start it with --no-agencies, or the simulated
 /// agencies are faster.
 #[derive(Debug, clap::Args)]
-pub struct Verdict {
+pub struct VerdictArgs {
     /// Name (declarations/UUID), UUID, preNo or order number.
     pub name: String,
     #[command(flatten)]
-    said: Said,
+    said: OutcomeArgs,
     /// Code of the reason, or of the instruction with --inspect [default: 500, DOC or 700].
     #[arg(long, value_name = "CODE", conflicts_with_all = ["reject", "detain"])]
     code: Option<String>,
@@ -59,7 +59,7 @@ pub struct Verdict {
 /// What is said.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
-struct Said {
+struct OutcomeArgs {
     /// No objection; when both agencies say so there is one release (放行).
     #[arg(long)]
     clear: bool,
@@ -89,7 +89,7 @@ struct Said {
     send_back: bool,
 }
 
-impl Said {
+impl OutcomeArgs {
     /// The outcome, and the code of its reason where it has one of its own.
     fn outcome(&self) -> (Outcome, Option<&str>) {
         match self {
@@ -108,7 +108,7 @@ impl Said {
     }
 }
 
-impl Verdict {
+impl VerdictArgs {
     fn reasons(&self) -> Vec<v1::Reason> {
         let (_, default) = self.said.outcome();
         let text = self.reason.clone().unwrap_or_default(); // a reason is optional
@@ -125,11 +125,7 @@ impl Verdict {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn run(session: &Session, args: Verdict) -> anyhow::Result<Exit> {
-    session.settle(give(session, &args).await)
-}
-
-async fn give(session: &Session, args: &Verdict) -> anyhow::Result<Exit> {
+pub async fn run(session: &Session, args: VerdictArgs) -> anyhow::Result<Exit> {
     anyhow::ensure!(!args.name.trim().is_empty(), "NAME is empty");
     let id = DeclarationId::parse(&args.name)
         .or_else(|| Uuid::try_parse(&args.name).ok().map(DeclarationId::from_uuid));
@@ -187,7 +183,7 @@ fn tell(
                 message,
                 ..Default::default()
             };
-            return Ok(session.refused(&Problem::of_refusal(refusal, language))?);
+            return Err(Problem::of_refusal(refusal, language).into());
         }
         ResultCode::Retry | ResultCode::Unspecified => {
             let why = "the window could not decide now; give the verdict again";

@@ -1,13 +1,12 @@
 //! `verify`: has the window recompute what it keeps, and ends with 1 at the first difference.
 
 use proto::v1;
-use tonic::Response;
 
 use super::{Exit, Language, Output, Session, say, say_json};
 
 /// Recompute what is kept and compare it. The exit code is 1 at the first difference.
 #[derive(Debug, clap::Args)]
-pub struct Verify {
+pub struct VerifyLedgerArgs {
     #[command(subcommand)]
     what: What,
 }
@@ -26,17 +25,14 @@ struct Ledger {
 }
 
 /// Verifies.
-pub(super) async fn run(session: &Session, args: Verify) -> anyhow::Result<Exit> {
+pub(super) async fn run(session: &Session, args: VerifyLedgerArgs) -> anyhow::Result<Exit> {
     let What::Ledger(args) = args.what;
-    let ended = ledger(session, args).await;
-    session.settle(ended)
+    ledger(session, args).await
 }
 
 async fn ledger(session: &Session, args: Ledger) -> anyhow::Result<Exit> {
     let request = v1::VerifyLedgerRequest { owner: proto::text(args.owner) };
-    let make =
-        async || session.window.payment().verify_ledger(session.request(request.clone())).await;
-    let found = client::repeat(make).await.map(Response::into_inner)?;
+    let found = session.ask(request, async |it, ask| it.payment().verify_ledger(ask).await).await?;
     // What is summed over all accounts is zero, whatever the entries say.
     let sums = found.sums.iter().all(|it| it.sum == 0 && it.held == 0);
     let is_well = found.difference.is_empty() && sums;

@@ -19,7 +19,7 @@ const STATE_COLUMNS: usize = 12;
 
 /// Follow what happens to your declarations, from now on.
 #[derive(Debug, clap::Args)]
-pub struct Watch {
+pub struct WatchArgs {
     /// Only this declaration, its whole history first: name, UUID, or any of its numbers.
     pub name: Option<String>,
     /// Go on after this resume token of an earlier entry.
@@ -36,11 +36,7 @@ pub struct Watch {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn run(session: &Session, args: Watch) -> anyhow::Result<Exit> {
-    session.settle(follow(session, args).await)
-}
-
-async fn follow(session: &Session, args: Watch) -> anyhow::Result<Exit> {
+pub async fn run(session: &Session, args: WatchArgs) -> anyhow::Result<Exit> {
     let mut request =
         v1::WatchRequest { resume_token: args.from.unwrap_or_default(), ..Default::default() }; // from now on
     // A rejected version that was amended since is part of the history and not its end.
@@ -52,7 +48,7 @@ async fn follow(session: &Session, args: Watch) -> anyhow::Result<Exit> {
         }
         request.name = name;
     }
-    let mut connection = Connection::new(session.language);
+    let mut connection = ConnectionNotice::new(session.language);
     let mut news = pin!(client::watch_updates(session.window.clone(), request));
     while let Some(entry) = connection.next(&mut news).await? {
         match session.output {
@@ -70,12 +66,12 @@ async fn follow(session: &Session, args: Watch) -> anyhow::Result<Exit> {
 
 /// What becomes of the connection of a watch. It is no result: it goes to stderr, in every form of
 /// output, once when the window is lost and once when it is back.
-pub(super) struct Connection {
+pub(super) struct ConnectionNotice {
     language: Language,
     lost: bool,
 }
 
-impl Connection {
+impl ConnectionNotice {
     pub(super) fn new(language: Language) -> Self {
         Self { language, lost: false }
     }

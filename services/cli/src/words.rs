@@ -1,5 +1,6 @@
 //! Values as people read them: states, stands, times in China, decimals, and masked personal data.
 
+use domain::clearance::Agency;
 use proto::status::Language;
 use proto::v1;
 use time::OffsetDateTime;
@@ -64,11 +65,16 @@ pub(super) fn parse_state(text: &str) -> Result<v1::State, String> {
     })
 }
 
+/// What the rules call something, in one language.
+pub(super) fn title(language: Language, titles: (&'static str, &'static str)) -> &'static str {
+    pick(language, titles.0, titles.1)
+}
+
 /// An agency.
 pub(super) fn agency(language: Language, agency: v1::Agency) -> &'static str {
     match agency {
-        v1::Agency::Customs => pick(language, "customs", "海关"),
-        v1::Agency::Quarantine => pick(language, "quarantine", "国检"),
+        v1::Agency::Customs => title(language, Agency::Customs.titles()),
+        v1::Agency::Quarantine => title(language, Agency::Quarantine.titles()),
         v1::Agency::Unspecified => pick(language, "an agency", "机关"),
     }
 }
@@ -76,8 +82,8 @@ pub(super) fn agency(language: Language, agency: v1::Agency) -> &'static str {
 /// Who takes part in the clearance.
 pub(super) fn participant(language: Language, who: v1::Participant) -> &'static str {
     match who {
-        v1::Participant::Customs => pick(language, "customs", "海关"),
-        v1::Participant::Quarantine => pick(language, "quarantine", "国检"),
+        v1::Participant::Customs => title(language, Agency::Customs.titles()),
+        v1::Participant::Quarantine => title(language, Agency::Quarantine.titles()),
         v1::Participant::RiskCheck => pick(language, "the risk rules", "风险布控"),
         v1::Participant::Duty => pick(language, "the duty", "税款担保"),
         v1::Participant::Unspecified => pick(language, "somebody", "有关方"),

@@ -49,7 +49,7 @@ pub enum Error {
     #[error("the {what} cannot be used: {why}", what = .what.english())]
     Identity {
         /// Which one.
-        what: Part,
+        what: IdentityPart,
         /// Why.
         why: String,
     },
@@ -84,14 +84,14 @@ impl Error {
 /// A part of what the caller identifies itself with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each has its words below")]
-pub enum Part {
+pub enum IdentityPart {
     Authority,
     Certificate,
     Key,
     TlsSetUp,
 }
 
-impl Part {
+impl IdentityPart {
     fn english(self) -> &'static str {
         match self {
             Self::Authority => "authority",
@@ -346,24 +346,24 @@ fn bracketed(host: &str) -> String {
 }
 
 fn tls(config: &Config) -> Result<rustls::ClientConfig, Error> {
-    let bad = |what: Part| move |why: String| Error::Identity { what, why };
+    let bad = |what: IdentityPart| move |why: String| Error::Identity { what, why };
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&config.authority) {
-        let certificate = certificate.map_err(|e| bad(Part::Authority)(e.to_string()))?;
-        roots.add(certificate).map_err(|e| bad(Part::Authority)(e.to_string()))?;
+        let certificate = certificate.map_err(|e| bad(IdentityPart::Authority)(e.to_string()))?;
+        roots.add(certificate).map_err(|e| bad(IdentityPart::Authority)(e.to_string()))?;
     }
     let chain = CertificateDer::pem_slice_iter(&config.certificate)
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| bad(Part::Certificate)(e.to_string()))?;
-    let key =
-        PrivateKeyDer::from_pem_slice(&config.key).map_err(|e| bad(Part::Key)(e.to_string()))?;
+        .map_err(|e| bad(IdentityPart::Certificate)(e.to_string()))?;
+    let key = PrivateKeyDer::from_pem_slice(&config.key)
+        .map_err(|e| bad(IdentityPart::Key)(e.to_string()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(|e| bad(Part::TlsSetUp)(e.to_string()))?
+        .map_err(|e| bad(IdentityPart::TlsSetUp)(e.to_string()))?
         .with_root_certificates(roots)
         .with_client_auth_cert(chain, key)
-        .map_err(|e| bad(Part::Certificate)(e.to_string()))?;
+        .map_err(|e| bad(IdentityPart::Certificate)(e.to_string()))?;
     tls.alpn_protocols = vec![b"h2".to_vec()];
     Ok(tls)
 }
@@ -397,7 +397,7 @@ mod tests {
             "无法连接单一窗口（localhost:9）：该地址无人监听，单一窗口是否已启动？\
              （Connection refused (os error 111)）"
         );
-        let key = Error::Identity { what: Part::Key, why: "no items found".to_owned() };
+        let key = Error::Identity { what: IdentityPart::Key, why: "no items found".to_owned() };
         assert_eq!(key.text(Language::Chinese), "私钥无法使用：no items found");
     }
 }

@@ -39,14 +39,14 @@ const SPONTANEOUS_MAX: usize = 1_000;
 
 /// What a consumer says, to an event or by itself.
 #[derive(Debug, Clone)]
-pub struct Reply {
+pub struct ConsumerAnswer {
     /// After how long.
     pub after: Duration,
     /// What. Its request id must be the same when the event comes again.
     pub answer: v1::Answer,
 }
 
-impl Reply {
+impl ConsumerAnswer {
     /// What is said at once.
     pub fn now(answer: v1::Answer) -> Self {
         Self { after: Duration::ZERO, answer }
@@ -65,7 +65,7 @@ pub trait Handler {
     fn handle(
         &mut self,
         events: Vec<v1::Event>,
-    ) -> impl Future<Output = Result<Vec<Vec<Reply>>, Status>> + Send;
+    ) -> impl Future<Output = Result<Vec<Vec<ConsumerAnswer>>, Status>> + Send;
 
     /// Hears what became of a reply.
     fn result(&mut self, result: &v1::Result);
@@ -122,7 +122,7 @@ impl Consumer {
     pub async fn serve(
         mut self,
         mut handler: impl Handler,
-        spontaneous: mpsc::Receiver<Reply>,
+        spontaneous: mpsc::Receiver<ConsumerAnswer>,
         shutdown: CancellationToken,
     ) -> Result<(), Status> {
         let mut spontaneous = Spontaneous { receiver: spontaneous, unanswered: VecDeque::new() };
@@ -167,9 +167,9 @@ fn is_final(status: &Status) -> bool {
 
 /// Replies that belong to no event. They outlive a connection.
 struct Spontaneous {
-    receiver: mpsc::Receiver<Reply>,
+    receiver: mpsc::Receiver<ConsumerAnswer>,
     /// In the order in which they were said.
-    unanswered: VecDeque<Reply>,
+    unanswered: VecDeque<ConsumerAnswer>,
 }
 
 impl Spontaneous {
@@ -178,7 +178,7 @@ impl Spontaneous {
     }
 
     /// What is said next, as far as there is room; never, when nobody can say anything any more.
-    async fn next(&mut self) -> Vec<Reply> {
+    async fn next(&mut self) -> Vec<ConsumerAnswer> {
         let mut more = Vec::new();
         let room = SPONTANEOUS_MAX.saturating_sub(self.unanswered.len());
         if self.receiver.recv_many(&mut more, room).await == 0 {
@@ -201,7 +201,7 @@ struct Session {
     /// Replies that an event still waits for, by slot and position.
     open: BTreeMap<u32, BTreeMap<u64, usize>>,
     /// Sent or waiting replies by request id, with the events that wait for them.
-    replies: HashMap<String, (Reply, Vec<(u32, u64)>)>,
+    replies: HashMap<String, (ConsumerAnswer, Vec<(u32, u64)>)>,
     later: DelayQueue<String>,
     /// How often the window failed over a reply.
     failed: HashMap<String, i32>,
@@ -341,7 +341,7 @@ impl Session {
     }
 
     /// Notes a reply, and its id when it is due now; gives the events that wait for it.
-    fn say(&mut self, reply: Reply, now: &mut Vec<String>) -> &mut Vec<(u32, u64)> {
+    fn say(&mut self, reply: ConsumerAnswer, now: &mut Vec<String>) -> &mut Vec<(u32, u64)> {
         let id = reply.request_id().to_owned();
         if reply.after.is_zero() {
             now.push(id.clone());
@@ -353,7 +353,7 @@ impl Session {
     }
 
     /// The same for replies that belong to no event.
-    fn say_all(&mut self, replies: impl IntoIterator<Item = Reply>) -> Vec<String> {
+    fn say_all(&mut self, replies: impl IntoIterator<Item = ConsumerAnswer>) -> Vec<String> {
         let mut now = Vec::new();
         for reply in replies {
             self.say(reply, &mut now);
@@ -485,16 +485,19 @@ mod tests {
         v1::Event { slot: 1, position, ..Default::default() }
     }
 
-    fn reply(request_id: &str) -> Reply {
+    fn reply(request_id: &str) -> ConsumerAnswer {
         let request_id = request_id.to_owned();
-        Reply::now(v1::Answer { request_id, ..Default::default() })
+        ConsumerAnswer::now(v1::Answer { request_id, ..Default::default() })
     }
 
     /// What to reply to each position.
-    struct Script(fn(u64) -> Vec<Reply>);
+    struct Script(fn(u64) -> Vec<ConsumerAnswer>);
 
     impl Handler for Script {
-        async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<Reply>>, Status> {
+        async fn handle(
+            &mut self,
+            events: Vec<v1::Event>,
+        ) -> Result<Vec<Vec<ConsumerAnswer>>, Status> {
             Ok(events.iter().map(|event| (self.0)(event.position)).collect())
         }
 
@@ -506,13 +509,13 @@ mod tests {
         v1::Result { request_id: request_id.to_owned(), result, ..Default::default() }
     }
 
-    fn spontaneous() -> (mpsc::Sender<Reply>, Spontaneous) {
+    fn spontaneous() -> (mpsc::Sender<ConsumerAnswer>, Spontaneous) {
         let (sender, receiver) = mpsc::channel(8);
         (sender, Spontaneous { receiver, unanswered: VecDeque::new() })
     }
 
-    fn ids(replies: &VecDeque<Reply>) -> Vec<&str> {
-        replies.iter().map(Reply::request_id).collect()
+    fn ids(replies: &VecDeque<ConsumerAnswer>) -> Vec<&str> {
+        replies.iter().map(ConsumerAnswer::request_id).collect()
     }
 
     #[tokio::test]
@@ -543,7 +546,10 @@ mod tests {
     }
 
     impl Handler for Committing {
-        async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<Reply>>, Status> {
+        async fn handle(
+            &mut self,
+            events: Vec<v1::Event>,
+        ) -> Result<Vec<Vec<ConsumerAnswer>>, Status> {
             tokio::task::yield_now().await;
             if std::mem::take(&mut self.away) {
                 return Err(Status::unavailable("no database"));
@@ -642,7 +648,7 @@ mod tests {
 
     #[test]
     fn replies_share_frames_in_their_order() {
-        let counts = |answers: Vec<Reply>| -> Vec<usize> {
+        let counts = |answers: Vec<ConsumerAnswer>| -> Vec<usize> {
             let frames = frames(answers.into_iter().map(|reply| reply.answer));
             frames.iter().map(|frame| frame.answers.len()).collect()
         };
@@ -654,7 +660,7 @@ mod tests {
             ..Default::default()
         };
         let what = Some(v1::answer::What::Verdict(verdict));
-        let long = Reply::now(v1::Answer { what, ..Default::default() });
+        let long = ConsumerAnswer::now(v1::Answer { what, ..Default::default() });
         assert_eq!(counts(vec![long.clone(), long.clone(), reply("a"), long]), [1, 2, 1]);
     }
 
@@ -667,7 +673,7 @@ mod tests {
             fn handle(
                 &mut self,
                 _: Vec<v1::Event>,
-            ) -> impl Future<Output = Result<Vec<Vec<Reply>>, Status>> + Send {
+            ) -> impl Future<Output = Result<Vec<Vec<ConsumerAnswer>>, Status>> + Send {
                 std::future::ready(Ok(Vec::new()))
             }
 

@@ -10,8 +10,8 @@ mod consume;
 mod follow;
 mod submit;
 
-pub use connect::{Config, Error, Obstacle, Part, Window};
-pub use consume::{Consumer, Handler, Reply};
+pub use connect::{Config, Error, IdentityPart, Obstacle, Window};
+pub use consume::{Consumer, ConsumerAnswer, Handler};
 pub use follow::{Update, order_updates, receipt_updates, receipts, watch, watch_updates};
 pub use submit::{submit_all, submit_stream};
 

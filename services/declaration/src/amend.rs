@@ -3,8 +3,8 @@
 //! The invariant: a version follows the one that the caller saw, once for each request id.
 
 use bytes::Bytes;
-use domain::clearance::{self, Event};
-use domain::declaration::Checked;
+use domain::clearance::{self, Event, Phase};
+use domain::declaration::ValidDeclaration;
 use domain::history::HistoryFact;
 use domain::participant::Stands;
 use domain::principal::Scope;
@@ -16,8 +16,9 @@ use sha2::{Digest as _, Sha256};
 use store::Fault;
 use store::request::{Digest, RequestKey, Seen};
 
+use crate::declared_order::OrderKey;
 use crate::row::DeclarationRow;
-use crate::submit::holder;
+use crate::submit::KeyHolder;
 use crate::transaction::DeclarationTransaction;
 use crate::{Declarations, Error, filing};
 
@@ -28,7 +29,7 @@ pub(crate) struct Amendment {
     pub(crate) id: DeclarationId,
     pub(crate) seen: u32,
     pub(crate) scope: Scope,
-    pub(crate) checked: Checked,
+    pub(crate) checked: ValidDeclaration,
     /// Who is waited for with it.
     pub(crate) required: Stands,
     pub(crate) body: Bytes,
@@ -97,12 +98,12 @@ async fn file(
     let Some(case) = step.cases.get_mut(&id) else {
         return Ok(Err(Refusal::of(Code::NotFound).with("name", id.name())));
     };
-    if !case.current {
-        // Another declaration has its order by now: amended, there would be two for one order.
-        let keys = format!("order_no {}", case.order_no);
-        let taken = Refusal::of(Code::BusinessKeyTaken).with("key", keys);
-        let holder = holder(step.tx, case).await?;
-        return Ok(Err(holder.map_or(taken.clone(), |holder| holder.named(taken))));
+    let order = OrderKey::of(case);
+    let has_order =
+        case.clearance.phase != Phase::Rejected || step.orders.declaration(&order) == Some(id);
+    if !case.current || !has_order {
+        // Another declaration has its order or its number by now: amended, there would be two for one.
+        return Ok(Err(taken(step, id)));
     }
     let Amendment { seen, required, .. } = *amendment;
     let next = clearance::next(case.clearance, Event::Amend { seen, required });
@@ -127,8 +128,28 @@ async fn file(
     Ok(Ok(then.version))
 }
 
+/// What another declaration took while this one had ended: named where it is of the same declarant.
+fn taken(step: &DeclarationTransaction<'_>, id: DeclarationId) -> Refusal {
+    let Some(case) = step.cases.get(&id) else { return Refusal::of(Code::NotFound) };
+    let by_now = step.orders.declaration(&OrderKey::of(case)).filter(|by_now| *by_now != id);
+    let row = by_now.and_then(|by_now| step.cases.get(&by_now)).map(KeyHolder::of);
+    let holder = row.as_ref().or_else(|| by_now.and_then(|by_now| step.orders.holder(by_now)));
+    let key = format!("ebc.code {} + order_no {}", case.ebc_code, case.order_no);
+    match holder {
+        Some(holder) if holder.declarant_code == case.declarant_code => {
+            holder.named(Refusal::of(Code::BusinessKeyTaken).with("key", key))
+        }
+        Some(_) => Refusal::of(Code::OrderDeclared).with("key", key),
+        // Its own number: that of the declaration that has it is found by it.
+        None => Refusal::of(Code::BusinessKeyTaken).with(
+            "key",
+            format!("declarant.code {} + cop_no {}", case.declarant_code, case.cop_no),
+        ),
+    }
+}
+
 /// The first field that makes it another declaration instead of a new version of this one.
-fn identity_changed(case: &DeclarationRow, checked: &Checked) -> Option<&'static str> {
+fn identity_changed(case: &DeclarationRow, checked: &ValidDeclaration) -> Option<&'static str> {
     let d = &checked.declaration;
     [
         ("declaration.ie_flag", case.direction == checked.direction),

@@ -10,7 +10,7 @@ use kit::watch::{self, Journal, Subject, Watcher};
 use proto::status;
 use proto::v1::{self, submit_stream_response::Result as Item};
 use store::commit_queue::WhenFull;
-use store::journal::Entry;
+use store::journal::JournalEntry;
 use store::share::Share;
 
 use crate::commit::DeclarationCommand;
@@ -55,7 +55,8 @@ impl Declarations {
     ) -> Result<v1::SubmitResponse, Error> {
         let v1::SubmitRequest { request_id, declaration, validate_only, pre_no } = request;
         let (principal, asked) = (&*call.principal, (request_id.as_str(), pre_no));
-        let submission = submit::parse(self, principal, asked, declaration, call.trace.clone())?;
+        let about = (validate_only, call.trace.clone());
+        let submission = submit::parse(self, principal, asked, declaration, about)?;
         let checked = &submission.checked;
         let warnings = warnings(&checked.warnings);
         // The national door files for many firms: each has its own turn.
@@ -100,8 +101,8 @@ impl Declarations {
         let kind = v1::NumberKind::try_from(number_kind)
             .map_err(|_| Refusal::of(Code::CodeUnknown).with("field", "number_kind"))?;
         match read::by_number(self, &scope, &number, kind.kind()).await? {
-            read::Named::One(found) => one(*found),
-            read::Named::Several(found) => {
+            read::LookupResult::One(found) => one(*found),
+            read::LookupResult::Several(found) => {
                 let candidates = found.into_iter().map(record).collect();
                 Ok(v1::GetResponse { record: None, candidates })
             }
@@ -147,7 +148,7 @@ impl Declarations {
             Ok(read::locate(&self.pool, &scope, id).await?.0)
         };
         let own = scope.clone();
-        let concerns = move |entry: &Entry| own.covers(&entry.owner);
+        let concerns = move |entry: &JournalEntry| own.covers(&entry.owner);
         let news = journal.watch(watcher, scope.slots(), positions, concerns).await?;
         let tail = self.tail.clone();
         Ok(news.map(move |news| watch::tell(&tail, news?, told, unreadable)))

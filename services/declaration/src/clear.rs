@@ -16,7 +16,7 @@ use domain::participant::Participant;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, OrderId, ReleaseId, Slot, limits};
 use prost::Message as _;
-use sha2::{Digest as _, Sha256};
+use sha2::{AnswerDigest as _, Sha256};
 use sqlx::PgConnection;
 use store::Fault;
 use store::column::integer;
@@ -24,18 +24,18 @@ use store::numbers::{CHINA, use_numbers};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::answers::{Digest, Seen};
-use crate::row::{DeclarationRow, Order};
+use crate::answers::{AnswerDigest, AnswerSeen};
+use crate::row::{DeclarationRow, JointOrderRow};
 use crate::transaction::DeclarationTransaction;
 
 /// The numbers that a transaction may give.
-pub(crate) type Numbers = HashMap<DeclarationId, String>;
+pub(crate) type CustomsNumbers = HashMap<DeclarationId, String>;
 
 /// Decides, or answers as it was answered before.
 pub(crate) async fn clear(
     step: &mut DeclarationTransaction<'_>,
     decision: &Decision,
-    numbers: &mut Numbers,
+    numbers: &mut CustomsNumbers,
 ) -> Result<Result<Decided, Refusal>, Fault> {
     let id = decision.declaration;
     // Out of the step while it is decided about: nothing else is concerned.
@@ -52,16 +52,16 @@ async fn once(
     step: &mut DeclarationTransaction<'_>,
     case: &mut DeclarationRow,
     decision: &Decision,
-    numbers: &mut Numbers,
+    numbers: &mut CustomsNumbers,
 ) -> Result<Result<Decided, Refusal>, Fault> {
     if !decision.is_kept() {
         return decide(step, case, decision, numbers).await;
     }
     let (by, request, digest) = (decision.by, decision.request, digest(decision));
     match case.answers.seen(by, request, &digest) {
-        Seen::New => {}
-        Seen::Same => return Ok(Ok(Decided::Duplicate)),
-        Seen::Other => return Ok(Err(Refusal::of(Code::RequestIdReused))),
+        AnswerSeen::New => {}
+        AnswerSeen::Same => return Ok(Ok(Decided::Duplicate)),
+        AnswerSeen::Other => return Ok(Err(Refusal::of(Code::RequestIdReused))),
     }
     let answer = decide(step, case, decision, numbers).await?;
     if matches!(answer, Ok(Decided::Applied)) {
@@ -74,7 +74,7 @@ async fn decide(
     step: &mut DeclarationTransaction<'_>,
     case: &mut DeclarationRow,
     decision: &Decision,
-    numbers: &mut Numbers,
+    numbers: &mut CustomsNumbers,
 ) -> Result<Result<Decided, Refusal>, Fault> {
     let order = case.order.as_ref().map(|order| order.id);
     let event = match decision.event(&case.clearance, order) {
@@ -141,7 +141,7 @@ async fn record(
         }
         ClearanceFact::InspectionOrdered(agency) => {
             // The order is one for the declaration: opened again, it is the same one.
-            let fresh = || Order { id: OrderId(Uuid::now_v7()), findings: None };
+            let fresh = || JointOrderRow { id: OrderId(Uuid::now_v7()), findings: None };
             case.order.get_or_insert_with(fresh);
             let order_id = keep_order(step, case, OrderState::Open)?;
             show(step, case).await?;
@@ -201,7 +201,7 @@ fn otherwise(what: &str) -> Fault {
     Fault::Broken(what.to_owned())
 }
 
-fn order(case: &mut DeclarationRow) -> Result<&mut Order, Fault> {
+fn order(case: &mut DeclarationRow) -> Result<&mut JointOrderRow, Fault> {
     case.order.as_mut().ok_or_else(|| Fault::Broken("an inspection has no order".into()))
 }
 
@@ -211,7 +211,7 @@ fn keep_order(
     case: &mut DeclarationRow,
     state: OrderState,
 ) -> Result<OrderId, Fault> {
-    let Order { id: order_id, findings } = order(case)?.clone();
+    let JointOrderRow { id: order_id, findings } = order(case)?.clone();
     step.clearing.orders.insert(case.id, (order_id, state, findings));
     Ok(order_id)
 }
@@ -229,7 +229,7 @@ async fn show(step: &mut DeclarationTransaction<'_>, case: &DeclarationRow) -> R
 pub(crate) async fn look_up(
     step: &mut DeclarationTransaction<'_>,
     decisions: &[&Decision],
-) -> Result<Numbers, Fault> {
+) -> Result<CustomsNumbers, Fault> {
     let year = step.now.to_offset(CHINA).year();
     let mut wanted: BTreeMap<(String, Direction), Vec<DeclarationId>> = BTreeMap::new();
     let by_customs = decisions.iter().filter(|decision| {
@@ -268,9 +268,9 @@ pub(crate) async fn look_up(
 }
 
 /// To tell a repetition from another decision under the same request id.
-fn digest(decision: &Decision) -> Digest {
+fn digest(decision: &Decision) -> AnswerDigest {
     let whole: [u8; 32] = Sha256::digest(proto::exchange::answer(decision).encode_to_vec()).into();
-    let mut digest = Digest::default();
+    let mut digest = AnswerDigest::default();
     digest.copy_from_slice(&whole[..16]);
     digest
 }

@@ -15,7 +15,7 @@ use domain::{DeclarationId, RequestId, Slot};
 use proto::memory::{self, Charge};
 use sqlx::PgConnection;
 use store::commit_queue::{Reply, Transaction};
-use store::journal::{Entry, Heads};
+use store::journal::{Heads, JournalEntry};
 use store::request::{RequestKey, Requests};
 use store::tail::Tail;
 use store::{Clock, Fault};
@@ -24,7 +24,7 @@ use crate::amend::{self, Amendment};
 use crate::open_declarations::{OpenDeclarations, Rows};
 use crate::row::{self, phase_column};
 use crate::submit::{self, Receipt, Submission};
-use crate::transaction::{Committed, DeclarationTransaction};
+use crate::transaction::{DeclarationCommit, DeclarationTransaction};
 use crate::withdraw::{self, Withdrawal};
 use crate::{clear, filing};
 
@@ -88,7 +88,7 @@ pub(crate) struct DeclarationWriter {
 
 impl Transaction for DeclarationWriter {
     type Command = DeclarationCommand;
-    type Published = Committed;
+    type Published = DeclarationCommit;
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {
@@ -99,7 +99,7 @@ impl Transaction for DeclarationWriter {
         &self,
         tx: &mut PgConnection,
         commands: &[DeclarationCommand],
-    ) -> Result<Committed, Fault> {
+    ) -> Result<DeclarationCommit, Fault> {
         let mut slots: Vec<i16> = commands.iter().map(|command| command.slot().column()).collect();
         slots.sort_unstable();
         slots.dedup();
@@ -117,15 +117,16 @@ impl Transaction for DeclarationWriter {
         let (now, with) = (self.clock.now(), (tx, self.tail.cipher()));
         let mut step = DeclarationTransaction::new(with, now, heads, cases, requests);
 
-        let (mut submissions, mut decisions) = (Vec::new(), Vec::new());
+        let (mut submissions, mut decisions, mut amended) = (Vec::new(), Vec::new(), Vec::new());
         for command in commands {
             match command {
                 DeclarationCommand::Submit(submission, _) => submissions.push(&**submission),
                 DeclarationCommand::Decide(decision, _) => decisions.push(decision),
-                DeclarationCommand::Amend(..) | DeclarationCommand::Withdraw(..) => {}
+                DeclarationCommand::Amend(amendment, _) => amended.push(amendment.id),
+                DeclarationCommand::Withdraw(..) => {}
             }
         }
-        let mut lookup = submit::look_up(&mut step, &submissions).await?;
+        let mut lookup = submit::look_up(&mut step, &submissions, &amended).await?;
         let mut numbers = clear::look_up(&mut step, &decisions).await?;
         for command in commands {
             match command {
@@ -146,10 +147,11 @@ impl Transaction for DeclarationWriter {
         step.write().await
     }
 
-    fn publish(&self, committed: Committed) {
-        let Committed { entries, heads, cases } = committed;
+    fn publish(&self, committed: DeclarationCommit) {
+        let DeclarationCommit { entries, heads, cases } = committed;
         self.open.remember(&heads, cases);
-        let released = |e: &&Entry| e.phase == phase_column(Phase::Released) && e.topics & END != 0;
+        let released =
+            |e: &&JournalEntry| e.phase == phase_column(Phase::Released) && e.topics & END != 0;
         let count = metrics::counter!("sw_releases_total");
         entries.iter().filter(released).for_each(|_| count.increment(1));
         self.tail.tell(entries);

@@ -3,11 +3,11 @@
 
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, RequestId, Slot};
-use proto::stored::{Filing, FilingKind};
+use proto::stored::{FilingKind, FilingRecord};
 use store::Fault;
 use store::request::RequestKey;
 
-use crate::submit::Holder;
+use crate::submit::KeyHolder;
 use crate::transaction::DeclarationTransaction;
 
 /// The key of a firm's request: every declarant makes up its own ids.
@@ -16,15 +16,16 @@ pub(crate) fn key(slot: Slot, id: RequestId, declarant_code: &str) -> RequestKey
 }
 
 /// What was kept of a request that came before.
-pub(crate) fn read(outcome: &[u8]) -> Result<Filing, Fault> {
-    Filing::decode(outcome).ok_or_else(|| Fault::Broken("a kept filing cannot be read".to_owned()))
+pub(crate) fn read(outcome: &[u8]) -> Result<FilingRecord, Fault> {
+    FilingRecord::decode(outcome)
+        .ok_or_else(|| Fault::Broken("a kept filing cannot be read".to_owned()))
 }
 
 /// Refuses a request because its id was used for another one of the same firm: names the field in which
 /// they differ, `or` where their contents do not, and what was filed.
 pub(crate) async fn reused(
     step: &mut DeclarationTransaction<'_>,
-    before: &Filing,
+    before: &FilingRecord,
     body: Option<&[u8]>,
     or: &str,
 ) -> Result<Refusal, Fault> {
@@ -39,7 +40,7 @@ pub(crate) async fn reused(
     };
     let refusal = Refusal::of(Code::RequestIdReused);
     let refusal = refusal.with("field", field.unwrap_or_else(|| or.to_owned()));
-    Ok(Holder::of(step.case(id)?).named(refusal))
+    Ok(KeyHolder::of(step.case(id)?).named(refusal))
 }
 
 /// Notes a request with what came of it.
@@ -49,6 +50,6 @@ pub(crate) fn keep(
     (kind, position): (FilingKind, i64),
     (declaration, version): (DeclarationId, u32),
 ) {
-    let filing = Filing { kind, declaration, version, position };
+    let filing = FilingRecord { kind, declaration, version, position };
     step.requests.keep(key, digest, filing.encode());
 }

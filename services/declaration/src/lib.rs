@@ -10,6 +10,7 @@ mod answers;
 mod calls;
 mod clear;
 mod commit;
+mod declared_order;
 mod filing;
 mod lookup;
 mod open_declarations;

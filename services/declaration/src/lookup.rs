@@ -31,10 +31,7 @@ pub(crate) async fn find(
         r#"select d.id as "id!", d.phase as "phase!", d.current as "current!"
            from (
                select slot, id from declaration
-               where slot = any($1) and order_no = $2 and current and $4
-               union
-               select slot, id from declaration
-               where slot = any($1) and order_no = $2 and not current and $4
+               where slot = any($1) and order_no = $2 and $4
                union
                select slot, id from declaration
                where slot = any($1) and cop_no = $2 and cop_no <> '' and current and $5
@@ -94,14 +91,9 @@ pub(crate) async fn orders(
 ) -> Result<Vec<DeclarationId>, Fault> {
     let (slots, declarants) = among(scope);
     let ids = sqlx::query_scalar!(
-        r#"select id as "id!" from (
-               select id, declarant_code from declaration
-               where slot = any($1) and order_no = $2 and current
-               union all
-               select id, declarant_code from declaration
-               where slot = any($1) and order_no = $2 and not current
-           ) found
-           where $3::text[] is null or declarant_code = any($3)"#,
+        "select id from declaration
+         where slot = any($1) and order_no = $2
+           and ($3::text[] is null or declarant_code = any($3))",
         &slots,
         order_no,
         declarants

@@ -120,7 +120,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::answers::Answers;
+    use crate::answers::AppliedAnswers;
 
     const SLOT: i16 = 7;
 

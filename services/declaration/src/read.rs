@@ -11,7 +11,7 @@ use domain::{DeclarationId, Principal, Slot};
 use sqlx::PgPool;
 use store::Fault;
 use store::column::number;
-use store::journal::Entry;
+use store::journal::JournalEntry;
 use store::page::Page;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -21,7 +21,7 @@ use crate::{Declarations, Error, lookup};
 
 /// A declaration as it is kept, without content and history.
 #[derive(Debug, Clone)]
-pub(crate) struct Record {
+pub(crate) struct DeclarationOverview {
     pub(crate) id: DeclarationId,
     pub(crate) pre_no: String,
     pub(crate) invt_no: Option<String>,
@@ -37,9 +37,9 @@ pub(crate) struct Record {
 /// One declaration with everything about it.
 #[derive(Debug, Clone)]
 pub(crate) struct Whole {
-    pub(crate) record: Record,
+    pub(crate) record: DeclarationOverview,
     pub(crate) content: bytes::Bytes,
-    pub(crate) history: Vec<Entry>,
+    pub(crate) history: Vec<JournalEntry>,
 }
 
 /// Reads a resource name.
@@ -76,11 +76,11 @@ async fn whole(
 
 /// What has a number.
 #[derive(Debug, Clone)]
-pub(crate) enum Named {
+pub(crate) enum LookupResult {
     /// The one that is meant.
     One(Box<Whole>),
     /// Several, newest first: the caller says which.
-    Several(Vec<Record>),
+    Several(Vec<DeclarationOverview>),
 }
 
 /// Reads the declaration that has a number, among those that the caller may see.
@@ -89,15 +89,15 @@ pub(crate) async fn by_number(
     scope: &Scope,
     number: &str,
     kind: Option<NumberKind>,
-) -> Result<Named, Error> {
+) -> Result<LookupResult, Error> {
     let found = lookup::find(&declarations.pool, scope, number, kind).await?;
     let meant: Vec<_> = numbers::meant(found).into_iter().map(|holder| holder.id).collect();
     match meant[..] {
         [] => Err(Refusal::of(Code::NotFound).with("number", number).into()),
-        [id] => Ok(Named::One(Box::new(whole(declarations, scope, id).await?))),
+        [id] => Ok(LookupResult::One(Box::new(whole(declarations, scope, id).await?))),
         _ => {
             let several = records(&declarations.pool, &meant).await?;
-            Ok(Named::Several(several))
+            Ok(LookupResult::Several(several))
         }
     }
 }
@@ -125,7 +125,7 @@ pub(crate) async fn locate(
 
 /// What a list is asked for. Every filter that is set must hold.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Filter {
+pub(crate) struct DeclarationFilter {
     pub(crate) only: Option<Vec<DeclarationId>>,
     pub(crate) phase: Option<Phase>,
     pub(crate) trade_mode: Option<String>,
@@ -139,9 +139,9 @@ pub(crate) struct Filter {
 pub(crate) async fn list(
     declarations: &Declarations,
     principal: &Principal,
-    mut filter: Filter,
+    mut filter: DeclarationFilter,
     asked: (i32, &str),
-) -> Result<(Vec<Record>, String), Error> {
+) -> Result<(Vec<DeclarationOverview>, String), Error> {
     let scope = principal.scope();
     let wanted = filter.declarants.take();
     filter.declarants = match (&scope, wanted) {
@@ -175,10 +175,10 @@ pub(crate) async fn list(
 async fn select(
     pool: &PgPool,
     slots: &[i16],
-    filter: &Filter,
+    filter: &DeclarationFilter,
     before: Uuid,
     count: i64,
-) -> Result<Vec<Record>, store::Fault> {
+) -> Result<Vec<DeclarationOverview>, store::Fault> {
     let only = filter.only.as_ref().map(|ids| ids.iter().map(|id| id.uuid()).collect::<Vec<_>>());
     let rows = sqlx::query_as!(
         Row,
@@ -219,7 +219,10 @@ async fn select(
 }
 
 /// These declarations, newest first.
-async fn records(pool: &PgPool, ids: &[DeclarationId]) -> Result<Vec<Record>, store::Fault> {
+async fn records(
+    pool: &PgPool,
+    ids: &[DeclarationId],
+) -> Result<Vec<DeclarationOverview>, store::Fault> {
     let (slots, uuids): (Vec<i16>, Vec<Uuid>) =
         ids.iter().map(|id| (id.slot().column(), id.uuid())).unzip();
     let rows = sqlx::query_as!(
@@ -272,7 +275,7 @@ struct Row {
 }
 
 impl Row {
-    fn record(self) -> Result<Record, store::Fault> {
+    fn record(self) -> Result<DeclarationOverview, store::Fault> {
         let clearance = Clearance {
             version: number(self.version)?,
             round: number(self.round)?,
@@ -281,7 +284,7 @@ impl Row {
             joint: joint(self.joint)?,
             numbered: self.invt_no.is_some(),
         };
-        Ok(Record {
+        Ok(DeclarationOverview {
             clearance,
             id: DeclarationId::from_uuid(self.id),
             pre_no: self.pre_no,

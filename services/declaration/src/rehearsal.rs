@@ -24,7 +24,7 @@ impl Default for Rehearsals {
 
 impl Rehearsals {
     /// Waits for a turn, which ends when what is given back is dropped.
-    pub(crate) async fn turn(&self, share: &Share) -> Turn {
+    pub(crate) async fn turn(&self, share: &Share) -> ValidationSlot {
         let name = match share {
             Share::Firm(name) => Arc::clone(name),
             Share::Kept => "".into(),
@@ -38,13 +38,13 @@ impl Rehearsals {
         // Nobody closes them.
         let own = own.acquire_owned().await.ok();
         let all = Arc::clone(&self.all).acquire_owned().await.ok();
-        Turn { _held: (own, all) }
+        ValidationSlot { _held: (own, all) }
     }
 }
 
 /// Held for as long as it takes.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct ValidationSlot {
     _held: (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>),
 }
 

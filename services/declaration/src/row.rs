@@ -11,7 +11,7 @@ use store::Fault;
 use store::column::{self, integer, number};
 use time::OffsetDateTime;
 
-use crate::answers::Answers;
+use crate::answers::AppliedAnswers;
 use crate::submit::Submission;
 
 /// One declaration while it is being worked on.
@@ -40,12 +40,12 @@ pub(crate) struct DeclarationRow {
     /// Positions added by this transaction.
     pub(crate) added: Vec<i64>,
     /// The order, when there is one and it was needed.
-    pub(crate) order: Option<Order>,
+    pub(crate) order: Option<JointOrderRow>,
 }
 
 /// The joint inspection order of a case.
 #[derive(Debug, Clone)]
-pub(crate) struct Order {
+pub(crate) struct JointOrderRow {
     pub(crate) id: OrderId,
     pub(crate) findings: Option<Vec<u8>>,
 }
@@ -119,7 +119,8 @@ pub(crate) async fn load(
                 joint: joint(row.joint)?,
                 numbered: row.invt_no.is_some(),
             };
-            let order = row.order_id.map(|id| Order { id: OrderId(id), findings: row.findings });
+            let order =
+                row.order_id.map(|id| JointOrderRow { id: OrderId(id), findings: row.findings });
             Ok((
                 id,
                 DeclarationRow {

@@ -3,11 +3,11 @@
 //! The invariant: what was acknowledged is in the database, once for each request id and once for
 //! each business key. Repeating a request gives the same receipt.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 use domain::clearance::{Clearance, Phase, Stand};
-use domain::declaration::Checked;
+use domain::declaration::ValidDeclaration;
 use domain::history::HistoryFact;
 use domain::ids::is_given_by_door;
 use domain::refusal::{Code, Refusal};
@@ -22,6 +22,7 @@ use store::{Fault, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::declared_order::{DeclaredOrders, OrderKey};
 use crate::row::{DeclarationRow, phase, stand_column};
 use crate::transaction::DeclarationTransaction;
 use crate::{Declarations, Error, filing};
@@ -31,7 +32,7 @@ use crate::{Declarations, Error, filing};
 pub(crate) struct Submission {
     pub(crate) request_id: RequestId,
     pub(crate) slot: Slot,
-    pub(crate) checked: Checked,
+    pub(crate) checked: ValidDeclaration,
     /// Where it begins: a window that asks the risk rules waits for them.
     pub(crate) clearance: Clearance,
     /// The content as it is kept and sent on.
@@ -42,6 +43,8 @@ pub(crate) struct Submission {
     pub(crate) national: bool,
     /// which gave its preNo already.
     pub(crate) pre_no: Option<String>,
+    /// It is only checked: nothing of it is kept.
+    pub(crate) only_check: bool,
     /// `traceparent` of the caller.
     pub(crate) trace: String,
 }
@@ -62,7 +65,7 @@ pub(crate) fn parse(
     principal: &Principal,
     (request_id, pre_no): (&str, String),
     content: Option<crate::Content>,
-    trace: String,
+    (only_check, trace): (bool, String),
 ) -> Result<Submission, Error> {
     let request_id = proto::exchange::request(request_id)?;
     let pre_no = given_number(principal, pre_no)?;
@@ -83,7 +86,18 @@ pub(crate) fn parse(
     let digest = Sha256::new().chain_update(b"submit").chain_update(&body).finalize().into();
     let clearance = Clearance::filed(declarations.profile.required(&checked));
     let national = principal.kind == Caller::Gateway;
-    Ok(Submission { request_id, slot, checked, clearance, body, digest, national, pre_no, trace })
+    Ok(Submission {
+        request_id,
+        slot,
+        checked,
+        clearance,
+        body,
+        digest,
+        national,
+        pre_no,
+        only_check,
+        trace,
+    })
 }
 
 /// The national door answers before the declaration is filed, so it gives the number itself, from
@@ -100,8 +114,8 @@ fn given_number(principal: &Principal, pre_no: String) -> Result<Option<String>,
 
 /// What is looked up once for all filings of a transaction.
 pub(crate) struct Lookup {
-    /// Who has the business keys.
-    holders: HashMap<Key, Holder>,
+    /// Who has the own numbers of declarants.
+    holders: HashMap<OwnNumber, KeyHolder>,
     /// The day's numbers of the slots.
     numbers: Numbers,
     /// The day in China as eight digits.
@@ -112,6 +126,7 @@ pub(crate) struct Lookup {
 pub(crate) async fn look_up(
     step: &mut DeclarationTransaction<'_>,
     submissions: &[&Submission],
+    amended: &[DeclarationId],
 ) -> Result<Lookup, Fault> {
     let is_new = |s: &&&Submission| step.requests.seen(&s.key(), &s.digest) == Seen::New;
     let new: Vec<&Submission> = submissions.iter().filter(is_new).copied().collect();
@@ -122,9 +137,31 @@ pub(crate) async fn look_up(
     let date = step.now.to_offset(CHINA).date();
     let day =
         date.year() * 10_000 + i32::from(u8::from(date.month())) * 100 + i32::from(date.day());
+    step.orders = orders(step, &new, amended).await?;
     let holders = holders(step.tx, &new).await?;
     let numbers = use_numbers(step.tx, "B", day, &wanted).await?;
     Ok(Lookup { holders, numbers, day })
+}
+
+/// Who has the orders of new submissions, and those of declarations that ended and are amended.
+async fn orders(
+    step: &mut DeclarationTransaction<'_>,
+    new: &[&Submission],
+    amended: &[DeclarationId],
+) -> Result<DeclaredOrders, Fault> {
+    let (mut fresh, mut checks) = (BTreeMap::new(), BTreeSet::new());
+    for submission in new {
+        if submission.only_check {
+            checks.insert(submission.order());
+        } else {
+            let id = || DeclarationId::new(Uuid::now_v7(), submission.slot);
+            fresh.entry(submission.order()).or_insert_with(id);
+        }
+    }
+    let ended = amended.iter().filter_map(|id| step.cases.get(id));
+    let ended = ended.filter(|case| case.clearance.phase == Phase::Rejected);
+    let asked: BTreeSet<OrderKey> = ended.map(OrderKey::of).collect();
+    DeclaredOrders::load(step.tx, &fresh, &asked, &checks).await
 }
 
 /// Files one, or answers as it was answered before.
@@ -156,19 +193,18 @@ async fn file(
     submission: &Submission,
     lookup: &mut Lookup,
 ) -> Result<Result<Receipt, Refusal>, Fault> {
-    let keys = keys(submission);
-    for key in &keys {
-        let Some(holder) = lookup.holders.get(key) else { continue };
-        // What happened to it in this transaction counts.
-        let holder = step.cases.get(&holder.id).map_or_else(|| holder.clone(), Holder::of);
-        if !matches!(holder.phase, Phase::Rejected | Phase::Withdrawn | Phase::Returned) {
-            let taken = Refusal::of(Code::BusinessKeyTaken).with("key", key.describe());
-            return Ok(Err(holder.named(taken)));
-        }
-        if holder.detained {
-            // Filing anew is no way out of a detention.
-            return Ok(Err(holder.named(Refusal::of(Code::GoodsDetained))));
-        }
+    let (order, own) = (submission.order(), submission.own_number());
+    if let Some(id) = step.orders.declaration(&order)
+        && let Some(refusal) =
+            clash(step, submission, step.orders.holder(id), id, || order.describe())?
+    {
+        return Ok(Err(refusal));
+    }
+    let holder = own.as_ref().and_then(|own| lookup.holders.get(own));
+    if let (Some(own), Some(holder)) = (&own, holder)
+        && let Some(refusal) = clash(step, submission, Some(holder), holder.id, || own.describe())?
+    {
+        return Ok(Err(refusal));
     }
     let pre_no = match &submission.pre_no {
         Some(given) => given.clone(),
@@ -177,13 +213,18 @@ async fn file(
             None => return Ok(Err(Refusal::of(Code::NumbersUsedUp))),
         },
     };
-    let id = DeclarationId::new(Uuid::now_v7(), submission.slot);
+    let reserved = step.orders.reserved(&order, submission.slot);
+    // Another one of this transaction had it there, and was refused.
+    let id = reserved.unwrap_or_else(|| DeclarationId::new(Uuid::now_v7(), submission.slot)); // see above
     let case = DeclarationRow::filed(id, submission, pre_no.clone(), step.now);
-    for key in keys {
-        if let Some(holder) = lookup.holders.insert(key, Holder::of(&case)) {
-            give_way(step, holder.id).await?;
-        }
+    let before = step.orders.declaration(&order).filter(|before| before.slot() == submission.slot);
+    let own_before = own.and_then(|own| lookup.holders.insert(own, KeyHolder::of(&case)));
+    // One that another declarant filed in another slot sees by its order that it gave way.
+    let gives_way = before.into_iter().chain(own_before.map(|holder| holder.id));
+    for id in gives_way.collect::<BTreeSet<_>>() {
+        give_way(step, id).await?;
     }
+    step.orders.take(order, id);
     step.open(case);
     step.record(id, [HistoryFact::Filed { pre_no: pre_no.clone() }]);
     step.show(id, submission.body.clone());
@@ -213,55 +254,86 @@ impl Lookup {
     }
 }
 
-/// What a declarant may have only once: the order of a seller, and its own number. Both are its own matter:
-/// what another declarant of the slot files neither takes them nor shows in a refusal.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Key {
-    Order { slot: Slot, declarant_code: String, ebc_code: String, order_no: String },
-    Own { slot: Slot, declarant_code: String, cop_no: String },
+/// What keeps a declaration from being filed: another one that has the same business key and stands. What
+/// another declarant has does not show.
+fn clash(
+    step: &DeclarationTransaction<'_>,
+    submission: &Submission,
+    known: Option<&KeyHolder>,
+    id: DeclarationId,
+    key: impl Fn() -> String,
+) -> Result<Option<Refusal>, Fault> {
+    // What happened to it in this transaction counts.
+    let now = step.cases.get(&id).map(KeyHolder::of);
+    let holder = now.as_ref().or(known);
+    let holder =
+        holder.ok_or_else(|| Fault::Broken(format!("declaration {id} has an order and no row")))?;
+    let ended = matches!(holder.phase, Phase::Rejected | Phase::Withdrawn | Phase::Returned);
+    if ended && !holder.detained {
+        return Ok(None);
+    }
+    if holder.declarant_code != submission.checked.declaration.declarant.code {
+        // A check without effect tells nothing of it: it would be a way to ask what others declare.
+        let declared = Refusal::of(Code::OrderDeclared).with("key", key());
+        return Ok((!submission.only_check).then_some(declared));
+    }
+    // Filing anew is no way out of a detention.
+    let code = if ended { Code::GoodsDetained } else { Code::BusinessKeyTaken };
+    let refusal = Refusal::of(code);
+    let refusal = if ended { refusal } else { refusal.with("key", key()) };
+    Ok(Some(holder.named(refusal)))
 }
 
-impl Key {
+impl OrderKey {
     fn describe(&self) -> String {
-        match self {
-            Self::Order { ebc_code, order_no, .. } => {
-                format!("ebc.code {ebc_code} + order_no {order_no}")
-            }
-            Self::Own { declarant_code, cop_no, .. } => {
-                format!("declarant.code {declarant_code} + cop_no {cop_no}")
-            }
-        }
+        format!("ebc.code {} + order_no {}", self.ebc_code, self.order_no)
     }
 }
 
-fn keys(submission: &Submission) -> Vec<Key> {
-    let d = &submission.checked.declaration;
-    let slot = submission.slot;
-    let declarant_code = d.declarant.code.clone();
-    let mut keys = vec![Key::Order {
-        slot,
-        declarant_code: declarant_code.clone(),
-        ebc_code: d.ebc.code.clone(),
-        order_no: d.order_no.clone(),
-    }];
-    if !d.cop_no.is_empty() {
-        keys.push(Key::Own { slot, declarant_code, cop_no: d.cop_no.clone() });
+/// A number of a declarant's own, which it gives once.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct OwnNumber {
+    slot: Slot,
+    declarant_code: String,
+    cop_no: String,
+}
+
+impl OwnNumber {
+    fn describe(&self) -> String {
+        format!("declarant.code {} + cop_no {}", self.declarant_code, self.cop_no)
     }
-    keys
+}
+
+impl Submission {
+    /// The order that it declares.
+    pub(crate) fn order(&self) -> OrderKey {
+        let declaration = &self.checked.declaration;
+        let (order_no, ebc_code) = (declaration.order_no.clone(), declaration.ebc.code.clone());
+        OrderKey { order_no, ebc_code }
+    }
+
+    fn own_number(&self) -> Option<OwnNumber> {
+        let declaration = &self.checked.declaration;
+        let (declarant_code, cop_no) =
+            (declaration.declarant.code.clone(), declaration.cop_no.clone());
+        let slot = self.slot;
+        (!cop_no.is_empty()).then_some(OwnNumber { slot, declarant_code, cop_no })
+    }
 }
 
 /// Who has a business key now.
 #[derive(Debug, Clone)]
-pub(crate) struct Holder {
+pub(crate) struct KeyHolder {
     pub(crate) id: DeclarationId,
+    pub(crate) declarant_code: String,
     pub(crate) phase: Phase,
     /// An agency detained the goods.
-    detained: bool,
+    pub(crate) detained: bool,
     pub(crate) pre_no: String,
     pub(crate) invt_no: Option<String>,
 }
 
-impl Holder {
+impl KeyHolder {
     /// Names it in a refusal: for its own declarant only.
     pub(crate) fn named(&self, refusal: Refusal) -> Refusal {
         let named = refusal
@@ -277,6 +349,7 @@ impl Holder {
     pub(crate) fn of(case: &DeclarationRow) -> Self {
         Self {
             id: case.id,
+            declarant_code: case.declarant_code.clone(),
             phase: case.clearance.phase,
             detained: case.clearance.detained(),
             pre_no: case.pre_no.clone(),
@@ -285,87 +358,42 @@ impl Holder {
     }
 }
 
-/// Finds who has the business keys of these submissions.
+/// Finds who has the own numbers of these submissions.
 async fn holders(
     tx: &mut PgConnection,
     submissions: &[&Submission],
-) -> Result<HashMap<Key, Holder>, Fault> {
-    if submissions.is_empty() {
+) -> Result<HashMap<OwnNumber, KeyHolder>, Fault> {
+    let wanted: Vec<OwnNumber> = submissions.iter().filter_map(|it| it.own_number()).collect();
+    if wanted.is_empty() {
         return Ok(HashMap::new());
     }
-    let slots: Vec<i16> = submissions.iter().map(|s| s.slot.column()).collect();
-    let of = |field: fn(&domain::Declaration) -> &str| {
-        submissions.iter().map(|s| field(&s.checked.declaration)).collect::<Vec<&str>>()
-    };
+    let slots: Vec<i16> = wanted.iter().map(|own| own.slot.column()).collect();
+    let declarants: Vec<&str> = wanted.iter().map(|own| own.declarant_code.as_str()).collect();
+    let numbers: Vec<&str> = wanted.iter().map(|own| own.cop_no.as_str()).collect();
     let rows = sqlx::query!(
-        r#"select d.slot as "slot!", d.id as "id!", d.phase as "phase!",
-                  d.declarant_code as "declarant_code!", d.pre_no as "pre_no!",
-                  d.invt_no as "invt_no?", (strpos(d.stands, $6) > 0) as "detained!", d.ebc_code as "first!",
-                  d.order_no as "second!", false as "own!"
-           from unnest($1::smallint[], $2::text[], $3::text[], $4::text[])
-             as wanted (slot, ebc_code, order_no, declarant_code)
-           join declaration d on d.slot = wanted.slot and d.ebc_code = wanted.ebc_code
-             and d.order_no = wanted.order_no and d.declarant_code = wanted.declarant_code
-             and d.current
-           union all
-           select d.slot, d.id, d.phase, d.declarant_code, d.pre_no, d.invt_no,
-                  strpos(d.stands, $6) > 0, d.declarant_code, d.cop_no, true
-           from unnest($1::smallint[], $4::text[], $5::text[]) as wanted (slot, declarant_code, cop_no)
+        r#"select d.slot, d.id, d.phase, d.declarant_code, d.cop_no, d.pre_no, d.invt_no,
+                  (strpos(d.stands, $4) > 0) as "detained!"
+           from unnest($1::smallint[], $2::text[], $3::text[]) as wanted (slot, declarant_code, cop_no)
            join declaration d on d.slot = wanted.slot and d.declarant_code = wanted.declarant_code
              and d.cop_no = wanted.cop_no and d.current and d.cop_no <> ''"#,
         &slots,
-        &of(|d| &d.ebc.code) as &[&str],
-        &of(|d| &d.order_no) as &[&str],
-        &of(|d| &d.declarant.code) as &[&str],
-        &of(|d| &d.cop_no) as &[&str],
+        &declarants as &[&str],
+        &numbers as &[&str],
         &stand_column(Stand::Detained).to_string(),
     )
     .fetch_all(tx)
     .await?;
     rows.into_iter()
         .map(|row| {
-            let slot = column::slot(row.slot)?;
-            let key = if row.own {
-                Key::Own { slot, declarant_code: row.first, cop_no: row.second }
-            } else {
-                let declarant_code = row.declarant_code;
-                Key::Order { slot, declarant_code, ebc_code: row.first, order_no: row.second }
-            };
+            let (slot, declarant_code) = (column::slot(row.slot)?, row.declarant_code);
+            let own =
+                OwnNumber { slot, declarant_code: declarant_code.clone(), cop_no: row.cop_no };
             let id = DeclarationId::from_uuid(row.id);
             let (phase, detained) = (phase(row.phase)?, row.detained);
             let (pre_no, invt_no) = (row.pre_no, row.invt_no);
-            Ok((key, Holder { id, phase, detained, pre_no, invt_no }))
+            Ok((own, KeyHolder { id, declarant_code, phase, detained, pre_no, invt_no }))
         })
         .collect()
-}
-
-/// Which declaration of the same declarant has the order of a seller now.
-pub(crate) async fn holder(
-    tx: &mut PgConnection,
-    case: &DeclarationRow,
-) -> Result<Option<Holder>, Fault> {
-    let row = sqlx::query!(
-        r#"select id, phase, (strpos(stands, $5) > 0) as "detained!", pre_no, invt_no
-           from declaration
-           where slot = $1 and ebc_code = $2 and order_no = $3 and current and declarant_code = $4"#,
-        case.id.slot().column(),
-        case.ebc_code,
-        case.order_no,
-        case.declarant_code,
-        &stand_column(Stand::Detained).to_string(),
-    )
-    .fetch_optional(tx)
-    .await?;
-    row.map(|row| {
-        Ok(Holder {
-            id: DeclarationId::from_uuid(row.id),
-            phase: phase(row.phase)?,
-            detained: row.detained,
-            pre_no: row.pre_no,
-            invt_no: row.invt_no,
-        })
-    })
-    .transpose()
 }
 
 /// A declaration that ended without release leaves its business keys to a new one.

@@ -13,12 +13,13 @@ use sqlx::PgConnection;
 use store::Fault;
 use store::cipher::Cipher;
 use store::column::integer;
-use store::journal::{Entry, Heads, decrypt_body};
+use store::journal::{Heads, JournalEntry, decrypt_body};
 use store::request::Requests;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::clear;
+use crate::declared_order::DeclaredOrders;
 use crate::open_declarations::Rows;
 use crate::row::{self, DeclarationRow, phase_column};
 
@@ -32,15 +33,16 @@ pub(crate) struct DeclarationTransaction<'t> {
     filed: Vec<DeclarationId>,
     /// Facts of a case that are not yet an entry.
     pending: BTreeMap<DeclarationId, Pending>,
-    entries: Vec<Entry>,
+    entries: Vec<JournalEntry>,
     pub(crate) requests: Requests,
+    pub(crate) orders: DeclaredOrders,
     pub(crate) clearing: clear::Writes,
 }
 
 /// What is told after the commit.
 #[derive(Debug)]
-pub(crate) struct Committed {
-    pub(crate) entries: Vec<Entry>,
+pub(crate) struct DeclarationCommit {
+    pub(crate) entries: Vec<JournalEntry>,
     /// Where they are now.
     pub(crate) heads: Heads,
     /// What was loaded or filed, as it is now.
@@ -71,6 +73,7 @@ impl<'t> DeclarationTransaction<'t> {
             pending: BTreeMap::new(),
             entries: Vec::new(),
             requests,
+            orders: DeclaredOrders::default(),
             clearing: clear::Writes::default(),
         }
     }
@@ -123,7 +126,7 @@ impl<'t> DeclarationTransaction<'t> {
         };
         let national = if case.national { topic::NATIONAL } else { 0 };
         let whole = inspected | national;
-        self.entries.push(Entry {
+        self.entries.push(JournalEntry {
             slot: id.slot(),
             position,
             event_id: Uuid::now_v7(),
@@ -167,7 +170,7 @@ impl<'t> DeclarationTransaction<'t> {
     }
 
     /// Writes everything.
-    pub(crate) async fn write(mut self) -> Result<Committed, Fault> {
+    pub(crate) async fn write(mut self) -> Result<DeclarationCommit, Fault> {
         let waiting: Vec<_> = self.pending.keys().copied().collect();
         for id in waiting {
             self.enter(id, "")?;
@@ -179,11 +182,12 @@ impl<'t> DeclarationTransaction<'t> {
             .partition(|case| self.filed.contains(&case.id));
         row::insert(self.tx, &new).await?;
         row::update(self.tx, &changed).await?;
+        self.orders.write(self.tx).await?;
         self.requests.write(self.tx, self.now).await?;
         self.clearing.write(self.tx, self.now).await?;
         self.heads.append(self.tx, self.cipher, &self.entries).await?;
         let Self { entries, heads, cases, .. } = self;
-        Ok(Committed { entries, heads, cases })
+        Ok(DeclarationCommit { entries, heads, cases })
     }
 }
 

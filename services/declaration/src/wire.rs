@@ -6,7 +6,7 @@ use domain::refusal::{Code, Refusal, Violation};
 use prost::Message as _;
 use proto::v1;
 use store::follow::News;
-use store::journal::Entry;
+use store::journal::JournalEntry;
 use store::{Fault, column};
 
 use crate::{Content, Error, read, row};
@@ -17,7 +17,7 @@ pub(crate) fn warnings(found: &[Violation]) -> Vec<v1::Warning> {
 }
 
 /// A filter that cannot be read is refused: dropped, it would widen the list.
-pub(crate) fn filter(asked: v1::ListRequest) -> Result<read::Filter, Refusal> {
+pub(crate) fn filter(asked: v1::ListRequest) -> Result<read::DeclarationFilter, Refusal> {
     let v1::ListRequest {
         page_size: _,
         page_token: _,
@@ -35,7 +35,7 @@ pub(crate) fn filter(asked: v1::ListRequest) -> Result<read::Filter, Refusal> {
         let read = wire.map(|wire| proto::time(wire).ok_or_else(|| refuse(Code::DateWrong, field)));
         read.transpose()
     };
-    Ok(read::Filter {
+    Ok(read::DeclarationFilter {
         only: None,
         phase: state.phase(),
         trade_mode: text(trade_mode),
@@ -46,7 +46,7 @@ pub(crate) fn filter(asked: v1::ListRequest) -> Result<read::Filter, Refusal> {
     })
 }
 
-pub(crate) fn record(record: read::Record) -> v1::DeclarationRecord {
+pub(crate) fn record(record: read::DeclarationOverview) -> v1::DeclarationRecord {
     let id = |id: Option<uuid::Uuid>| proto::text(id.map(|id| id.to_string()));
     v1::DeclarationRecord {
         name: record.id.name(),
@@ -91,7 +91,7 @@ pub(crate) fn told(news: News) -> Result<v1::WatchResponse, Error> {
     match news {
         News::Quiet(resume_token) => Ok(v1::WatchResponse { resume_token, ..Default::default() }),
         News::Entry(entry, token) => {
-            let Entry { subject, version, phase, facts, recorded_time, .. } = &*entry;
+            let JournalEntry { subject, version, phase, facts, recorded_time, .. } = &*entry;
             let phase: Phase = row::phase(*phase)?;
             let v1::Facts { facts, waits_for } = proto::facts::decode(facts).map_err(damaged)?;
             Ok(v1::WatchResponse {
@@ -109,7 +109,7 @@ pub(crate) fn told(news: News) -> Result<v1::WatchResponse, Error> {
 }
 
 /// What is told of an entry that cannot be read.
-pub(crate) fn unreadable(entry: &Entry, token: Option<String>) -> v1::WatchResponse {
+pub(crate) fn unreadable(entry: &JournalEntry, token: Option<String>) -> v1::WatchResponse {
     v1::WatchResponse {
         name: DeclarationId::from_uuid(entry.subject).name(),
         time: Some(proto::timestamp(entry.recorded_time)),

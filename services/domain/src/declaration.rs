@@ -1,7 +1,7 @@
 //! What one declaration (清单) says. Field names are those of the national messages in snake case.
 //!
 //! The fields are plain, because a message with forty mistakes must be held to answer all forty at
-//! once. [`Declaration::check`] is the door: what it returns as [`Checked`] obeys every rule.
+//! once. [`Declaration::check`] is the door: what it returns as [`ValidDeclaration`] obeys every rule.
 
 use crate::participant::{Participant, Stands};
 use crate::refusal::Violation;
@@ -196,14 +196,14 @@ pub struct Profile {
 
 impl Profile {
     /// Who is waited for with a content.
-    pub fn required(&self, checked: &Checked) -> Stands {
+    pub fn required(&self, checked: &ValidDeclaration) -> Stands {
         Stands::required(checked.direction, &checked.declaration.trade_mode, &self.asked)
     }
 }
 
 /// A declaration that obeys every rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checked {
+pub struct ValidDeclaration {
     /// What it says.
     pub declaration: Declaration,
     /// Which way it goes.
@@ -218,13 +218,13 @@ impl Declaration {
     /// # Errors
     ///
     /// Every violation, not only the first; at most [`crate::limits::VIOLATIONS_MAX`] of them.
-    pub fn check(self, profile: &Profile) -> Result<Checked, Vec<Violation>> {
+    pub fn check(self, profile: &Profile) -> Result<ValidDeclaration, Vec<Violation>> {
         let lenient = profile.sandbox && profile.sample_declarants.contains(&self.declarant.code);
-        let mut report = rules::Report::new(lenient);
+        let mut report = rules::ViolationReport::new(lenient);
         let direction = rules::check(&self, profile, &mut report);
         match (direction, report.finish()) {
             (Some(direction), (violations, warnings)) if violations.is_empty() => {
-                Ok(Checked { declaration: self, direction, warnings })
+                Ok(ValidDeclaration { declaration: self, direction, warnings })
             }
             (_, (violations, _)) => Err(violations),
         }

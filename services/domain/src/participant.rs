@@ -31,6 +31,19 @@ pub enum Agency {
     Quarantine,
 }
 
+impl Agency {
+    /// Both, in the order in which they are named.
+    pub const ALL: [Self; 2] = [Self::Customs, Self::Quarantine];
+
+    /// In English and Chinese.
+    pub const fn titles(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Customs => ("customs", "海关"),
+            Self::Quarantine => ("quarantine", "国检"),
+        }
+    }
+}
+
 /// Where one participant stands in the current round. A check is pending or cleared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stand {

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// Who has to act on a refusal. One table in `proto::status` turns this into a gRPC code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Act {
+pub enum Responsibility {
     /// The message has to be changed.
     FixMessage,
     /// The state says no.
@@ -47,6 +47,7 @@ pub enum Code {
     RequestIncomplete,
     RequestIdReused,
     BusinessKeyTaken,
+    OrderDeclared,
     IdentityChanged,
     NotFound,
     VersionMismatch,
@@ -153,11 +154,11 @@ pub enum Code {
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 112] = {
+    pub const ALL: [Self; 113] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
-            FrameUnexpected, MessageMalformed, TooManyEntries, RequestIncomplete, RequestIdReused, BusinessKeyTaken, IdentityChanged, NotFound,
+            FrameUnexpected, MessageMalformed, TooManyEntries, RequestIncomplete, RequestIdReused, BusinessKeyTaken, OrderDeclared, IdentityChanged, NotFound,
             VersionMismatch, AlreadyReleased, AlreadyEnded, InspectionOpen, GoodsDetained,
             NoOpenInspection, InstructionUnanswered, NeverSent, StaleVersion, StaleRound,
             StaleEpoch, CertificateMissing, CertificateUnknown, NotAllowed, NotYourAgency,
@@ -182,8 +183,8 @@ impl Code {
 
     /// Number, who acts, and what happened in English and Chinese.
     #[rustfmt::skip]
-    fn entry(self) -> (&'static str, Act, &'static str, &'static str) {
-        use Act::*;
+    fn entry(self) -> (&'static str, Responsibility, &'static str, &'static str) {
+        use Responsibility::*;
         match self {
             Self::Invalid => ("SW-1001", FixMessage, "rules are broken; every broken rule is listed", "申报数据不符合规则，见逐项说明"),
             Self::RequestIdMissing => ("SW-1002", FixMessage, "request_id must be a UUID that the caller made and keeps", "request_id 须为由调用方生成并保存的 UUID"),
@@ -196,6 +197,7 @@ impl Code {
             Self::RequestIncomplete => ("SW-1009", FixMessage, "the request did not come whole, or more came than belongs to it", "请求未完整到达，或含有多余内容"),
             Self::RequestIdReused => ("SW-1101", Exists, "this request_id was used before with other content", "该 request_id 已用于其他内容"),
             Self::BusinessKeyTaken => ("SW-1102", Exists, "a declaration with this business key exists", "业务主键重复，清单已存在"),
+            Self::OrderDeclared => ("SW-1104", Exists, "this order of the seller is declared already, by another declarant", "该电商企业的该订单已由其他申报企业申报"),
             Self::IdentityChanged => ("SW-1103", FixMessage, "an amendment keeps direction, declarant, e-commerce firm, order number and own number", "变更不得改变进出口标记、申报企业、电商企业、订单编号和企业内部编号"),
             Self::NotFound => ("SW-1201", NotFound, "there is nothing of this name for this caller", "未找到该编号对应的内容"),
             Self::VersionMismatch => ("SW-1202", ReadAgain, "it has another version by now; read it again", "版本已变化，请重新读取"),
@@ -306,7 +308,7 @@ impl Code {
     }
 
     /// Who has to act.
-    pub fn act(self) -> Act {
+    pub fn act(self) -> Responsibility {
         self.entry().1
     }
 

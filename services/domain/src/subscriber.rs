@@ -23,7 +23,7 @@ pub enum Subscriber {
 
 /// What the table says of a subscriber.
 #[derive(Debug, Clone, Copy)]
-pub struct Row {
+pub struct SubscriberRow {
     /// The kind of caller that it is.
     pub kind: Kind,
     /// As it is stored.
@@ -80,9 +80,9 @@ impl Subscriber {
     ];
 
     /// Its row of the table.
-    pub fn row(self) -> Row {
+    pub fn row(self) -> SubscriberRow {
         match self {
-            Self::Customs => Row {
+            Self::Customs => SubscriberRow {
                 kind: Kind::Customs,
                 column: 1,
                 name: "customs",
@@ -90,7 +90,7 @@ impl Subscriber {
                 inspects: false,
                 topics: Topics::of(CONTENT | INSPECTION | END | IMPORT_NUMBER),
             },
-            Self::Quarantine => Row {
+            Self::Quarantine => SubscriberRow {
                 kind: Kind::Quarantine,
                 column: 2,
                 name: "quarantine",
@@ -100,7 +100,7 @@ impl Subscriber {
             },
             // It asks the risk rules about every content, and drops or stops what it planned when a
             // declaration ends or the goods are detained.
-            Self::InspectionService => Row {
+            Self::InspectionService => SubscriberRow {
                 kind: Kind::InspectionService,
                 column: 3,
                 name: "inspection-service",
@@ -109,7 +109,7 @@ impl Subscriber {
                 topics: Topics::of(CONTENT | INSPECTION | END | DETAINED | INSPECTED),
             },
             // What came by gRPC costs it nothing: the entry says by itself that it is none of its own.
-            Self::NationalDoor => Row {
+            Self::NationalDoor => SubscriberRow {
                 kind: Kind::Gateway,
                 column: 4,
                 name: "gateway",
@@ -119,7 +119,7 @@ impl Subscriber {
             },
             // It holds the tax of every content, frees it at an end and bills it at the release, under
             // customs' number.
-            Self::PaymentService => Row {
+            Self::PaymentService => SubscriberRow {
                 kind: Kind::PaymentService,
                 column: 5,
                 name: "payment-service",

@@ -10,11 +10,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use domain::tax_refund::arithmetic::Share;
+use domain::tax_refund::arithmetic::QuantityShare;
 use domain::tax_refund::book::{Book, ClaimLineKey, ExportKey, InvoiceKey};
 use domain::tax_refund::claim::{
-    Cause, Claim, ClaimEvent, ClaimFact, ClaimLine, ClaimState, Consequence, Ground, LineEvent,
-    LineState, Query, next,
+    Claim, ClaimEvent, ClaimFact, ClaimLine, ClaimState, Consequence, Ground, LineEvent, LineState,
+    Query, RecoveryCause, next,
 };
 use domain::tax_refund::invoice::{Invoice, InvoiceLine, InvoiceNumber, PlatformAnswer};
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Property};
@@ -91,7 +91,7 @@ const ORDINARY: u32 = 1;
 const ADVANCE: u32 = 2;
 /// Every line is for two pieces and two fen; of the ordinary goods there are three.
 const QTY: i64 = 2;
-const WHOLE: Share = Share { qty_e5: 3, fen: 3 };
+const WHOLE: QuantityShare = QuantityShare { qty_e5: 3, fen: 3 };
 
 fn key(claim: usize, line: u32) -> ClaimLineKey {
     ClaimLineKey { claim: claim.try_into().expect("small"), line }
@@ -345,7 +345,7 @@ impl Office {
             LineEvent::Approved { fen: QTY },
             refused(Consequence::Correct),
             refused(Consequence::Domestic),
-            LineEvent::Recovered { cause: Cause::Invoice, negative },
+            LineEvent::Recovered { cause: RecoveryCause::Invoice, negative },
             LineEvent::Repaid { negative },
         ];
         if number < self.queries {

@@ -2,25 +2,26 @@
 //! that differ.
 
 use domain::documents::comparison::{
-    Difference, Field, Finding, Member, findings, goods_value, line_totals, strange,
+    ComparedField, Discrepancy, FieldDifference, Member, findings, goods_value, line_totals,
+    strange,
 };
 use domain::documents::matching::{
-    self, Consignee, IMPORT, Inventory, InventoryLine, Order, OrderLine, Parts, Payment, Person,
-    Policy, Set, Waybill,
+    self, Consignee, IMPORT, InventoryLine, MatchPolicy, OrderLine, ParcelDocuments,
+    ParcelInventory, ParcelOrder, Payment, Person, Set, Waybill,
 };
-use domain::documents::{Missing, Outcome};
+use domain::documents::{MatchOutcome, MissingDocument};
 
 #[derive(Clone)]
 struct Parcel {
-    inventory: Inventory,
-    order: Order,
+    inventory: ParcelInventory,
+    order: ParcelOrder,
     payment: Payment,
     waybill: Waybill,
 }
 
 impl Parcel {
-    fn parts(&self) -> Parts<'_> {
-        Parts {
+    fn parts(&self) -> ParcelDocuments<'_> {
+        ParcelDocuments {
             inventory: Some(&self.inventory),
             order: Some(&self.order),
             payment: Some(&self.payment),
@@ -28,16 +29,16 @@ impl Parcel {
         }
     }
 
-    fn refused(&self) -> Vec<matching::Broken> {
+    fn refused(&self) -> Vec<matching::RuleBreach> {
         let set = Set {
             inventory: &self.inventory,
             order: Some(&self.order),
             payment: Some(&self.payment),
             waybill: Some(&self.waybill),
         };
-        match matching::match_import(&set, &Policy::default()) {
-            Outcome::Refused(broken) => broken,
-            Outcome::Matched | Outcome::Waiting(_) => Vec::new(),
+        match matching::match_import(&set, &MatchPolicy::default()) {
+            MatchOutcome::Refused(broken) => broken,
+            MatchOutcome::Matched | MatchOutcome::Waiting(_) => Vec::new(),
         }
     }
 }
@@ -75,7 +76,7 @@ fn parcel() -> Parcel {
         total_price_e5: 40 * YUAN,
     };
     Parcel {
-        inventory: Inventory {
+        inventory: ParcelInventory {
             order_no: text("N1"),
             ebp_code: text("P"),
             ebc_code: text("E"),
@@ -87,9 +88,9 @@ fn parcel() -> Parcel {
             country: text("502"),
             buyer: buyer.clone(),
             lines: vec![line(1), line(2)],
-            ..Inventory::default()
+            ..ParcelInventory::default()
         },
-        order: Order {
+        order: ParcelOrder {
             order_no: text("N1"),
             ebp_code: text("P"),
             ebc_code: text("E"),
@@ -101,7 +102,7 @@ fn parcel() -> Parcel {
             buyer: buyer.clone(),
             consignee: consignee.clone(),
             lines: vec![ordered(1), ordered(2)],
-            ..Order::default()
+            ..ParcelOrder::default()
         },
         payment: Payment {
             order_no: text("N1"),
@@ -121,18 +122,18 @@ fn parcel() -> Parcel {
     }
 }
 
-fn shown(field: &Field) -> String {
+fn shown(field: &ComparedField) -> String {
     let line = field.gnum.map(|gnum| format!("[{gnum}]")).unwrap_or_default();
     let element = format!("{}{line}", field.element);
     let words = [field.member.map_or("", Member::title), &element, &field.value];
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-fn pairs(found: &[Difference]) -> Vec<String> {
+fn pairs(found: &[FieldDifference]) -> Vec<String> {
     found.iter().map(|it| format!("{} / {}", shown(&it.left), shown(&it.right))).collect()
 }
 
-fn told(finding: &Finding) -> Vec<String> {
+fn told(finding: &Discrepancy) -> Vec<String> {
     pairs(&finding.differences)
 }
 
@@ -178,7 +179,7 @@ fn a_broken_rule_names_the_fields_that_differ_with_both_values() {
     for (rule, mistake, expected) in table {
         let mut parcel = parcel();
         mistake(&mut parcel);
-        let found = findings(&parcel.parts(), &Policy::default());
+        let found = findings(&parcel.parts(), &MatchPolicy::default());
         let finding = found.iter().find(|finding| finding.broken.rule == *rule);
         let finding = finding.unwrap_or_else(|| panic!("{rule} was not noticed: {found:?}"));
         assert_eq!(told(finding), *expected, "{rule}");
@@ -205,36 +206,42 @@ fn a_rule_about_a_document_that_is_not_at_hand_is_left_out() {
     parcel.order.freight_e5 = YUAN;
     parcel.waybill.consignee.name = "韩梅".to_owned();
     parcel.inventory.assure_code = String::new();
-    let of = |parts: Parts<'_>| -> Vec<&str> {
-        findings(&parts, &Policy::default()).iter().map(|finding| finding.broken.rule).collect()
+    let of = |parts: ParcelDocuments<'_>| -> Vec<&str> {
+        findings(&parts, &MatchPolicy::default())
+            .iter()
+            .map(|finding| finding.broken.rule)
+            .collect()
     };
     let whole = parcel.parts();
     assert_eq!(of(whole), ["M5", "M6", "M12", "M17"]);
-    assert_eq!(of(Parts { payment: None, ..whole }), ["M5", "M12", "M17"]);
-    assert_eq!(of(Parts { order: None, ..whole }), ["M17"]);
-    assert_eq!(of(Parts { order: whole.order, ..Parts::default() }), ["M5"]);
-    assert!(of(Parts { payment: whole.payment, ..Parts::default() }).is_empty());
-    assert!(of(Parts::default()).is_empty());
+    assert_eq!(of(ParcelDocuments { payment: None, ..whole }), ["M5", "M12", "M17"]);
+    assert_eq!(of(ParcelDocuments { order: None, ..whole }), ["M17"]);
+    assert_eq!(of(ParcelDocuments { order: whole.order, ..ParcelDocuments::default() }), ["M5"]);
+    assert!(
+        of(ParcelDocuments { payment: whole.payment, ..ParcelDocuments::default() }).is_empty()
+    );
+    assert!(of(ParcelDocuments::default()).is_empty());
 }
 
 #[test]
 fn a_document_that_would_not_be_found_says_by_which_field() {
     let none = |parcel: &Parcel| {
         let parts = parcel.parts();
-        [Missing::Order, Missing::Payment, Missing::Waybill].map(|it| strange(it, &parts))
+        [MissingDocument::Order, MissingDocument::Payment, MissingDocument::Waybill]
+            .map(|it| strange(it, &parts))
     };
     assert!(none(&parcel()).iter().all(Vec::is_empty));
     #[rustfmt::skip]
-    let table: &[(Missing, Mistake, &str)] = &[
-        (Missing::Order, |p| p.order.order_no = "N2".into(), "order orderNo N2 / inventory orderNo N1"),
-        (Missing::Order, |p| p.order.ebp_code = "Q".into(), "order ebpCode Q / inventory ebpCode P"),
-        (Missing::Order, |p| p.order.ebc_code = "F".into(), "order ebcCode F / inventory ebcCode E"),
-        (Missing::Payment, |p| p.payment.order_no = "N2".into(), "payment orderNo N2 / inventory orderNo N1"),
-        (Missing::Payment, |p| p.payment.ebp_code = "Q".into(), "payment ebpCode Q / inventory ebpCode P"),
-        (Missing::Payment, |p| p.payment.pay_transaction_id = "T2".into(), "payment payTransactionId T2 / order payTransactionId T1"),
-        (Missing::Waybill, |p| p.waybill.logistics_no = "W2".into(), "waybill logisticsNo W2 / inventory logisticsNo W1"),
-        (Missing::Waybill, |p| p.waybill.logistics_code = "M".into(), "waybill logisticsCode M / inventory logisticsCode L"),
-        (Missing::Waybill, |p| p.waybill.order_no = "N2".into(), "waybill orderNo N2 / inventory orderNo N1"),
+    let table: &[(MissingDocument, Mistake, &str)] = &[
+        (MissingDocument::Order, |p| p.order.order_no = "N2".into(), "order orderNo N2 / inventory orderNo N1"),
+        (MissingDocument::Order, |p| p.order.ebp_code = "Q".into(), "order ebpCode Q / inventory ebpCode P"),
+        (MissingDocument::Order, |p| p.order.ebc_code = "F".into(), "order ebcCode F / inventory ebcCode E"),
+        (MissingDocument::Payment, |p| p.payment.order_no = "N2".into(), "payment orderNo N2 / inventory orderNo N1"),
+        (MissingDocument::Payment, |p| p.payment.ebp_code = "Q".into(), "payment ebpCode Q / inventory ebpCode P"),
+        (MissingDocument::Payment, |p| p.payment.pay_transaction_id = "T2".into(), "payment payTransactionId T2 / order payTransactionId T1"),
+        (MissingDocument::Waybill, |p| p.waybill.logistics_no = "W2".into(), "waybill logisticsNo W2 / inventory logisticsNo W1"),
+        (MissingDocument::Waybill, |p| p.waybill.logistics_code = "M".into(), "waybill logisticsCode M / inventory logisticsCode L"),
+        (MissingDocument::Waybill, |p| p.waybill.order_no = "N2".into(), "waybill orderNo N2 / inventory orderNo N1"),
     ];
     for (missing, mistake, expected) in table {
         let mut parcel = parcel();
@@ -244,9 +251,9 @@ fn a_document_that_would_not_be_found_says_by_which_field() {
     // Without an inventory, the order says what belongs to it.
     let mut parcel = parcel();
     parcel.payment.order_no = "N2".to_owned();
-    let parts = Parts { inventory: None, ..parcel.parts() };
+    let parts = ParcelDocuments { inventory: None, ..parcel.parts() };
     assert_eq!(
-        pairs(&strange(Missing::Payment, &parts)),
+        pairs(&strange(MissingDocument::Payment, &parts)),
         ["payment orderNo N2 / order orderNo N1"]
     );
 }
@@ -278,6 +285,6 @@ fn the_sums_of_an_order_are_looked_at_by_themselves() {
 fn debug_texts_show_no_values() {
     let mut parcel = parcel();
     parcel.payment.payer.name = "李磊".to_owned();
-    let text = format!("{:?}", findings(&parcel.parts(), &Policy::default()));
+    let text = format!("{:?}", findings(&parcel.parts(), &MatchPolicy::default()));
     assert!(text.contains("payerName") && !text.contains('李'), "{text}");
 }

@@ -6,7 +6,7 @@ use domain::declaration::Profile;
 use domain::documents::DocumentKind::{self, *};
 use domain::documents::errors::ERRORS;
 use domain::documents::identity::{self, SAMPLE_PERSON, Wrong};
-use domain::documents::{Elements, Violation, refusal};
+use domain::documents::{DocumentViolation, Elements, refusal};
 use proptest::prelude::*;
 
 /// A document of a few elements.
@@ -27,7 +27,7 @@ impl Elements for Document {
 }
 
 /// As outside of the sandbox.
-fn check(kind: DocumentKind, document: &Document) -> Vec<Violation> {
+fn check(kind: DocumentKind, document: &Document) -> Vec<DocumentViolation> {
     domain::documents::check(kind, document, &Profile::default())
 }
 
@@ -46,7 +46,7 @@ fn line(element: &'static str, value: &str) -> Document {
     Document { lines, ..Document::default() }
 }
 
-fn elements(violations: &[Violation]) -> Vec<&'static str> {
+fn elements(violations: &[DocumentViolation]) -> Vec<&'static str> {
     violations.iter().map(|violation| violation.element).collect()
 }
 

@@ -12,16 +12,17 @@ use domain::documents::admit::{changeable, deletable};
 use domain::documents::errors::ERRORS;
 use domain::documents::limits::ExportTimes;
 use domain::documents::matching::{
-    self, Choice, Consignee, IMPORT, Inventory, InventoryLine, Ledger, Order, OrderLine, Payment,
-    Person, Policy, PositiveList, Restriction, Set, Waybill, choose_payment,
+    self, BondedStock, Choice, Consignee, IMPORT, InventoryLine, MatchPolicy, OrderLine,
+    ParcelInventory, ParcelOrder, Payment, Person, PositiveList, Restriction, Set, Waybill,
+    choose_payment,
 };
 use domain::documents::returns::{allowed, status, supersedes, title_zh};
 use domain::documents::tax::{
-    Assessment, Band, Goods, Measure, SAMPLE_TARIFF, Unassessable, apportion, assess, find,
+    Band, DutyInput, Measure, SAMPLE_TARIFF, TaxableLine, Unassessable, apportion, assess, find,
 };
 use domain::documents::{
-    Admission, AppType, DocumentKind, Held, Incoming, Missing, Outcome, ReceiptStatus, Split,
-    admit, complete, key, stands, unchanged,
+    Admission, DocumentIntent, DocumentKind, EarlierDocument, IncomingDocument, MatchOutcome,
+    MissingDocument, ReceiptStatus, Split, admit, complete, key, stands, unchanged,
 };
 use proptest::prelude::*;
 use time::macros::date;
@@ -131,12 +132,19 @@ fn a_state_only_rises_but_for_rejection_and_return() {
 const EARLY: &str = "20261101080000";
 const LATE: &str = "20261101080001";
 
-fn incoming(kind: DocumentKind, app_type: AppType) -> Incoming<'static> {
-    Incoming { kind, key: "E1\u{1f}O1", guid: "NEW", app_type, app_time: LATE, draft: false }
+fn incoming(kind: DocumentKind, app_type: DocumentIntent) -> IncomingDocument<'static> {
+    IncomingDocument {
+        kind,
+        key: "E1\u{1f}O1",
+        guid: "NEW",
+        app_type,
+        app_time: LATE,
+        draft: false,
+    }
 }
 
-fn held(status: i32) -> Held<'static> {
-    Held {
+fn held(status: i32) -> EarlierDocument<'static> {
+    EarlierDocument {
         own: true,
         guid: "OLD",
         app_time: EARLY,
@@ -156,10 +164,13 @@ fn refusal(answer: &Result<Admission, ReceiptStatus>) -> i32 {
 #[test]
 fn the_first_of_a_key_is_stored_and_nothing_else_is_done_to_nothing() {
     for kind in DocumentKind::ALL {
-        assert_eq!(admit(&incoming(kind, AppType::New), None), Ok(Admission::Store));
-        let deleted = Held { deleted: true, ..held(2) };
-        assert_eq!(admit(&incoming(kind, AppType::New), Some(&deleted)), Ok(Admission::Replace));
-        for app_type in [AppType::Change, AppType::Delete] {
+        assert_eq!(admit(&incoming(kind, DocumentIntent::New), None), Ok(Admission::Store));
+        let deleted = EarlierDocument { deleted: true, ..held(2) };
+        assert_eq!(
+            admit(&incoming(kind, DocumentIntent::New), Some(&deleted)),
+            Ok(Admission::Replace)
+        );
+        for app_type in [DocumentIntent::Change, DocumentIntent::Delete] {
             let answer = admit(&incoming(kind, app_type), None);
             assert!(refusal(&answer) < 0, "{kind:?} {app_type:?}: {answer:?}");
             assert_eq!(admit(&incoming(kind, app_type), Some(&deleted)), answer);
@@ -187,24 +198,24 @@ fn published_codes_answer() {
         (K::WaybillList, -800_001, -800_005, -800_003, -800_001),
     ];
     for (kind, missing, stale, exists, used) in table {
-        let change = incoming(kind, AppType::Change);
+        let change = incoming(kind, DocumentIntent::Change);
         assert_eq!(refusal(&admit(&change, None)), missing, "{kind:?} missing");
         for app_time in ["20261101075959", EARLY] {
-            for app_type in [AppType::Change, AppType::Delete] {
-                let old = Incoming { app_time, ..incoming(kind, app_type) };
+            for app_type in [DocumentIntent::Change, DocumentIntent::Delete] {
+                let old = IncomingDocument { app_time, ..incoming(kind, app_type) };
                 assert_eq!(refusal(&admit(&old, Some(&held(2)))), stale, "{kind:?} stale");
             }
             // A new document on a taken key hears that it is taken; on a free one, that it is old.
-            let old = Incoming { app_time, ..incoming(kind, AppType::New) };
+            let old = IncomingDocument { app_time, ..incoming(kind, DocumentIntent::New) };
             for state in [2, 120, 399, 899] {
                 assert_eq!(refusal(&admit(&old, Some(&held(state)))), exists, "{kind:?} taken");
             }
             assert_eq!(refusal(&admit(&old, Some(&held(100)))), stale, "{kind:?} stale");
         }
-        let new = incoming(kind, AppType::New);
+        let new = incoming(kind, DocumentIntent::New);
         assert_eq!(refusal(&admit(&new, Some(&held(399)))), exists, "{kind:?} exists");
-        let in_use = Held { used: true, ..held(120) };
-        for app_type in [AppType::Change, AppType::Delete] {
+        let in_use = EarlierDocument { used: true, ..held(120) };
+        for app_type in [DocumentIntent::Change, DocumentIntent::Delete] {
             let answer = admit(&incoming(kind, app_type), Some(&in_use));
             assert_eq!(refusal(&answer), used, "{kind:?} used");
         }
@@ -221,8 +232,9 @@ fn every_kind_in_every_state_replaces_only_what_it_may() {
             let held = held(state);
             let of = |app_type| admit(&incoming(kind, app_type), Some(&held));
             let open = state <= 1 || state == 100;
-            assert_eq!(of(AppType::New).ok(), open.then_some(Replace), "{case}: new");
-            let (change, delete) = (of(AppType::Change).ok(), of(AppType::Delete).ok());
+            assert_eq!(of(DocumentIntent::New).ok(), open.then_some(Replace), "{case}: new");
+            let (change, delete) =
+                (of(DocumentIntent::Change).ok(), of(DocumentIntent::Delete).ok());
             assert_eq!(change, changeable(kind, state).then_some(Replace), "{case}: change");
             assert_eq!(delete, deletable(kind, state).then_some(Delete), "{case}: delete");
             if kind.is_inventory() {
@@ -240,10 +252,11 @@ fn a_document_that_came_before_is_answered_again() {
     let upper = lower.to_ascii_uppercase();
     for kind in DocumentKind::ALL {
         for state in [2, 100, 120, 899, -621_003] {
-            let held = Held { guid: lower, same_content: true, app_time: LATE, ..held(state) };
-            let again = Incoming { guid: &upper, ..incoming(kind, AppType::New) };
+            let held =
+                EarlierDocument { guid: lower, same_content: true, app_time: LATE, ..held(state) };
+            let again = IncomingDocument { guid: &upper, ..incoming(kind, DocumentIntent::New) };
             assert_eq!(admit(&again, Some(&held)), Ok(Admission::Repeat), "{kind:?} {state}");
-            let other = Held { same_content: false, ..held };
+            let other = EarlierDocument { same_content: false, ..held };
             assert!(admit(&again, Some(&other)).is_err(), "{kind:?} {state}: other content");
         }
     }
@@ -258,7 +271,7 @@ fn what_stands_is_never_answered_with_a_rejection() {
     let fault = ReceiptStatus::new(100, "毛重不得小于净重");
     for kind in DocumentKind::ALL {
         for held in STATES.map(held).into_iter().filter(|held| stands(Some(held))) {
-            let answer = admit(&incoming(kind, AppType::New), Some(&held));
+            let answer = admit(&incoming(kind, DocumentIntent::New), Some(&held));
             assert!(refusal(&answer) < 0, "{kind:?} {}: {answer:?}", held.status);
             let told = unchanged(kind, &fault);
             assert!(told.status < 0 && told.info.contains(&fault.info), "{kind:?}: {told:?}");
@@ -268,25 +281,26 @@ fn what_stands_is_never_answered_with_a_rejection() {
         for held in [100, 1, -621_003].map(held) {
             assert!(!stands(Some(&held)), "{kind:?} {}: gives way", held.status);
         }
-        assert!(!stands(None) && !stands(Some(&Held { deleted: true, ..held(899) })));
+        assert!(!stands(None) && !stands(Some(&EarlierDocument { deleted: true, ..held(899) })));
     }
 }
 
 #[test]
 fn a_stranger_is_told_nothing_of_what_is_held() {
     for kind in DocumentKind::ALL {
-        let new = incoming(kind, AppType::New);
+        let new = incoming(kind, DocumentIntent::New);
         let exists = admit(&new, Some(&held(899)));
         for (status, late) in STATES.into_iter().flat_map(|s| [(s, false), (s, true)]) {
             for (same_content, used) in [(false, false), (true, false), (false, true)] {
                 let app_time = if late { "20991231000000" } else { EARLY };
                 let (own, guid) = (false, if same_content { new.guid } else { "OLD" });
-                let foreign = Held { own, guid, same_content, used, app_time, ..held(status) };
+                let foreign =
+                    EarlierDocument { own, guid, same_content, used, app_time, ..held(status) };
                 assert!(!stands(Some(&foreign)), "{kind:?} {status}");
                 let answer = admit(&new, Some(&foreign));
                 // Whatever state it is in, it exists or it gives way.
                 assert!(answer == exists || answer == Ok(Admission::Store), "{answer:?}");
-                for app_type in [AppType::Change, AppType::Delete] {
+                for app_type in [DocumentIntent::Change, DocumentIntent::Delete] {
                     let next = incoming(kind, app_type);
                     assert_eq!(admit(&next, Some(&foreign)), admit(&next, None), "{kind:?}");
                 }
@@ -309,16 +323,19 @@ fn the_payment_that_counts_does_not_depend_on_which_came_first() {
         payment("P1", "F2", 30_000_000),
         payment("P3", "F3", 1),
     ];
-    let order = |number: &str, firm: &str| Order {
+    let order = |number: &str, firm: &str| ParcelOrder {
         pay_transaction_id: number.to_owned(),
         pay_code: firm.to_owned(),
-        ..Order::default()
+        ..ParcelOrder::default()
     };
-    let chosen = |order: &Order, payments: &[Payment]| match choose_payment(Some(order), payments) {
-        Choice::None => "none".to_owned(),
-        Choice::One(at) => format!("{}/{}", payments[at].pay_transaction_id, payments[at].pay_code),
-        Choice::Several => "several".to_owned(),
-    };
+    let chosen =
+        |order: &ParcelOrder, payments: &[Payment]| match choose_payment(Some(order), payments) {
+            Choice::None => "none".to_owned(),
+            Choice::One(at) => {
+                format!("{}/{}", payments[at].pay_transaction_id, payments[at].pay_code)
+            }
+            Choice::Several => "several".to_owned(),
+        };
     for (order, expected) in [
         (order("P2", ""), "P2/F1"),
         (order("P1", ""), "several"),
@@ -349,17 +366,20 @@ fn the_payment_that_counts_does_not_depend_on_which_came_first() {
 fn drafts_are_changed_and_deleted_freely_and_never_take_back_a_declaration() {
     for kind in DocumentKind::ALL {
         let draft = held(1);
-        for app_type in [AppType::New, AppType::Change] {
+        for app_type in [DocumentIntent::New, DocumentIntent::Change] {
             let next = incoming(kind, app_type);
             assert_eq!(admit(&next, Some(&draft)), Ok(Admission::Replace));
             // From draft to declaration within one second, but not to another draft.
-            let at_once = Incoming { app_time: EARLY, ..next };
+            let at_once = IncomingDocument { app_time: EARLY, ..next };
             assert_eq!(admit(&at_once, Some(&draft)), Ok(Admission::Replace));
-            let other_draft = Incoming { draft: true, ..at_once };
+            let other_draft = IncomingDocument { draft: true, ..at_once };
             assert!(admit(&other_draft, Some(&draft)).is_err());
         }
-        assert_eq!(admit(&incoming(kind, AppType::Delete), Some(&draft)), Ok(Admission::Delete));
-        let back = Incoming { draft: true, ..incoming(kind, AppType::Change) };
+        assert_eq!(
+            admit(&incoming(kind, DocumentIntent::Delete), Some(&draft)),
+            Ok(Admission::Delete)
+        );
+        let back = IncomingDocument { draft: true, ..incoming(kind, DocumentIntent::Change) };
         assert!(admit(&back, Some(&held(2))).is_err(), "{kind:?}");
         assert_eq!(admit(&back, Some(&held(100))), Ok(Admission::Replace), "{kind:?}");
     }
@@ -367,10 +387,10 @@ fn drafts_are_changed_and_deleted_freely_and_never_take_back_a_declaration() {
 
 #[test]
 fn app_types_are_read() {
-    assert_eq!(AppType::parse(""), Some(AppType::New));
-    assert_eq!(AppType::parse("2"), Some(AppType::Change));
-    assert_eq!(AppType::parse("3"), Some(AppType::Delete));
-    assert_eq!(AppType::parse("4"), None);
+    assert_eq!(DocumentIntent::parse(""), Some(DocumentIntent::New));
+    assert_eq!(DocumentIntent::parse("2"), Some(DocumentIntent::Change));
+    assert_eq!(DocumentIntent::parse("3"), Some(DocumentIntent::Delete));
+    assert_eq!(DocumentIntent::parse("4"), None);
 }
 
 #[test]
@@ -393,8 +413,8 @@ type Mistake = fn(&mut Parcel);
 
 #[derive(Clone)]
 struct Parcel {
-    inventory: Inventory,
-    order: Order,
+    inventory: ParcelInventory,
+    order: ParcelOrder,
     payment: Payment,
     waybill: Waybill,
 }
@@ -409,7 +429,7 @@ impl Parcel {
         }
     }
 
-    fn matched(&self, policy: &Policy<'_>) -> Outcome {
+    fn matched(&self, policy: &MatchPolicy<'_>) -> MatchOutcome {
         matching::match_import(&self.set(), policy)
     }
 }
@@ -450,7 +470,7 @@ fn parcel() -> Parcel {
         total_price_e5: yuan(250_00),
     };
     Parcel {
-        inventory: Inventory {
+        inventory: ParcelInventory {
             order_no: text("O1"),
             ebp_code: text("P1"),
             ebc_code: text("E1"),
@@ -466,7 +486,7 @@ fn parcel() -> Parcel {
             buyer: buyer.clone(),
             lines: vec![line(1), line(2)],
         },
-        order: Order {
+        order: ParcelOrder {
             order_no: text("O1"),
             ebp_code: text("P1"),
             ebc_code: text("E1"),
@@ -504,17 +524,18 @@ fn positive_list(restriction: Restriction) -> PositiveList {
     PositiveList { headings: [("21069090".to_owned(), restriction)].into() }
 }
 
-fn stock(second_e5: i64) -> Ledger {
+fn stock(second_e5: i64) -> BondedStock {
     let at = |record: &str| ("T4227".to_owned(), record.to_owned());
-    Ledger { stock_e5: [(at("REC-1"), 200_000), (at("REC-2"), second_e5)].into() }
+    BondedStock { stock_e5: [(at("REC-1"), 200_000), (at("REC-2"), second_e5)].into() }
 }
 
 #[test]
 fn a_parcel_that_fits_is_matched() {
     let (list, ledger) = (positive_list(Restriction::BondedOnly), stock(200_000));
-    let policy = Policy { positive_list: Some(&list), ledger: Some(&ledger), ..Policy::default() };
-    assert_eq!(parcel().matched(&policy), Outcome::Matched);
-    assert_eq!(parcel().matched(&Policy::default()), Outcome::Matched);
+    let policy =
+        MatchPolicy { positive_list: Some(&list), ledger: Some(&ledger), ..MatchPolicy::default() };
+    assert_eq!(parcel().matched(&policy), MatchOutcome::Matched);
+    assert_eq!(parcel().matched(&MatchPolicy::default()), MatchOutcome::Matched);
 }
 
 /// One mistake for each rule: exactly that rule is named.
@@ -560,12 +581,13 @@ fn one_mistake_breaks_one_rule() {
         }),
     ];
     let (list, ledger) = (positive_list(Restriction::BondedOnly), stock(200_000));
-    let policy = Policy { positive_list: Some(&list), ledger: Some(&ledger), ..Policy::default() };
+    let policy =
+        MatchPolicy { positive_list: Some(&list), ledger: Some(&ledger), ..MatchPolicy::default() };
     let mut tested = BTreeSet::from(["M1", "M2", "M4"]);
     for (rule, code, mistake) in table {
         let mut parcel = parcel();
         mistake(&mut parcel);
-        let Outcome::Refused(broken) = parcel.matched(&policy) else {
+        let MatchOutcome::Refused(broken) = parcel.matched(&policy) else {
             panic!("{rule} was not noticed");
         };
         let named: Vec<_> = broken.iter().map(|broken| (broken.rule, broken.code)).collect();
@@ -586,7 +608,7 @@ fn all_broken_rules_are_told_at_once() {
     parcel.payment.amount_paid_e5 = yuan(3_197_95);
     parcel.inventory.buyer.name = "王五".to_owned();
     parcel.inventory.lines.truncate(1);
-    let Outcome::Refused(broken) = parcel.matched(&Policy::default()) else {
+    let MatchOutcome::Refused(broken) = parcel.matched(&MatchPolicy::default()) else {
         panic!("three rules are broken");
     };
     assert_eq!(
@@ -651,7 +673,7 @@ fn a_mismatch_of_persons_says_which_field_and_shows_both_values() {
     for (mistake, told) in table {
         let mut parcel = parcel();
         mistake(&mut parcel);
-        let Outcome::Refused(broken) = parcel.matched(&Policy::default()) else {
+        let MatchOutcome::Refused(broken) = parcel.matched(&MatchPolicy::default()) else {
             panic!("{told}: not noticed");
         };
         assert_eq!(ReceiptStatus::rejected(&broken).info, *told);
@@ -659,47 +681,55 @@ fn a_mismatch_of_persons_says_which_field_and_shows_both_values() {
     // The same person in another spelling.
     let mut spelt = parcel();
     spelt.payment.payer.id_number = " 1１0105１9491231002ｘ\u{200b}".to_owned();
-    assert_eq!(spelt.matched(&Policy::default()), Outcome::Matched);
+    assert_eq!(spelt.matched(&MatchPolicy::default()), MatchOutcome::Matched);
 }
 
 #[test]
 fn what_is_given_by_policy_is_given() {
     let mut parcel = parcel();
     parcel.payment.amount_paid_e5 -= yuan(1_00);
-    let tolerant = Policy { amount_tolerance_e5: yuan(1_00), ..Policy::default() };
-    assert_eq!(parcel.matched(&tolerant), Outcome::Matched);
-    assert_eq!(Policy::default().wait_seconds, 24 * 60 * 60);
+    let tolerant = MatchPolicy { amount_tolerance_e5: yuan(1_00), ..MatchPolicy::default() };
+    assert_eq!(parcel.matched(&tolerant), MatchOutcome::Matched);
+    assert_eq!(MatchPolicy::default().wait_seconds, 24 * 60 * 60);
     let mut gift = self::parcel();
     gift.order.lines[1].price_e5 = 0;
     gift.order.lines[1].total_price_e5 = 0;
     gift.order.goods_value_e5 -= yuan(250_00);
     gift.order.actural_paid_e5 -= yuan(250_00);
     gift.payment.amount_paid_e5 -= yuan(250_00);
-    assert_eq!(gift.matched(&Policy::default()), Outcome::Matched, "a gift costs nothing");
+    assert_eq!(
+        gift.matched(&MatchPolicy::default()),
+        MatchOutcome::Matched,
+        "a gift costs nothing"
+    );
     let mut unnamed = self::parcel();
     unnamed.order.pay_code.clear();
     unnamed.order.pay_transaction_id.clear();
     unnamed.payment.payer.id_number.make_ascii_lowercase();
-    assert_eq!(unnamed.matched(&Policy::default()), Outcome::Matched, "an order need not name it");
+    assert_eq!(
+        unnamed.matched(&MatchPolicy::default()),
+        MatchOutcome::Matched,
+        "an order need not name it"
+    );
 }
 
 #[test]
 fn a_document_of_another_parcel_is_not_there() {
-    let table: &[(Missing, Mistake)] = &[
-        (Missing::Order, |p| p.order.order_no = "O2".to_owned()),
-        (Missing::Order, |p| p.order.ebp_code = "P2".to_owned()),
-        (Missing::Payment, |p| p.payment.pay_transaction_id = "T2".to_owned()),
-        (Missing::Payment, |p| p.payment.order_no = "O2".to_owned()),
-        (Missing::Payment, |p| p.payment.ebp_code = "P2".to_owned()),
-        (Missing::Waybill, |p| p.waybill.logistics_code = "L2".to_owned()),
-        (Missing::Waybill, |p| p.waybill.logistics_no = "W2".to_owned()),
-        (Missing::Waybill, |p| p.waybill.order_no = "O2".to_owned()),
+    let table: &[(MissingDocument, Mistake)] = &[
+        (MissingDocument::Order, |p| p.order.order_no = "O2".to_owned()),
+        (MissingDocument::Order, |p| p.order.ebp_code = "P2".to_owned()),
+        (MissingDocument::Payment, |p| p.payment.pay_transaction_id = "T2".to_owned()),
+        (MissingDocument::Payment, |p| p.payment.order_no = "O2".to_owned()),
+        (MissingDocument::Payment, |p| p.payment.ebp_code = "P2".to_owned()),
+        (MissingDocument::Waybill, |p| p.waybill.logistics_code = "L2".to_owned()),
+        (MissingDocument::Waybill, |p| p.waybill.logistics_no = "W2".to_owned()),
+        (MissingDocument::Waybill, |p| p.waybill.order_no = "O2".to_owned()),
     ];
     for (missing, mistake) in table {
         let mut parcel = parcel();
         mistake(&mut parcel);
-        let waiting = Outcome::Waiting(vec![*missing]);
-        assert_eq!(parcel.matched(&Policy::default()), waiting);
+        let waiting = MatchOutcome::Waiting(vec![*missing]);
+        assert_eq!(parcel.matched(&MatchPolicy::default()), waiting);
         let overdue = matching::overdue(IMPORT, &parcel.set());
         assert_eq!(overdue.len(), 1);
         let said = format!("{},[InventoryHead.orderNo:O1]", missing.title_zh());
@@ -711,9 +741,9 @@ fn a_document_of_another_parcel_is_not_there() {
 #[test]
 fn what_is_missing_is_named_in_both_languages() {
     let table = [
-        (Missing::Order, "the order is not there", "订单信息不存在"),
-        (Missing::Payment, "the payment is not there", "支付信息不存在"),
-        (Missing::Waybill, "the waybill is not there", "运单信息不存在"),
+        (MissingDocument::Order, "the order is not there", "订单信息不存在"),
+        (MissingDocument::Payment, "the payment is not there", "支付信息不存在"),
+        (MissingDocument::Waybill, "the waybill is not there", "运单信息不存在"),
     ];
     for (missing, english, chinese) in table {
         assert_eq!((missing.title(), missing.title_zh()), (english, chinese));
@@ -732,13 +762,13 @@ fn what_is_missing_is_named_in_both_languages() {
 }
 
 /// The broken rules of a parcel with this mistake, and what is said about them.
-fn broken(policy: &Policy<'_>, mistake: Mistake) -> Vec<(&'static str, String)> {
+fn broken(policy: &MatchPolicy<'_>, mistake: Mistake) -> Vec<(&'static str, String)> {
     let mut parcel = parcel();
     mistake(&mut parcel);
     match parcel.matched(policy) {
-        Outcome::Matched => Vec::new(),
-        Outcome::Waiting(missing) => panic!("{missing:?}"),
-        Outcome::Refused(broken) => {
+        MatchOutcome::Matched => Vec::new(),
+        MatchOutcome::Waiting(missing) => panic!("{missing:?}"),
+        MatchOutcome::Refused(broken) => {
             broken.into_iter().map(|broken| (broken.rule, broken.text)).collect()
         }
     }
@@ -761,7 +791,7 @@ fn spaces_and_what_is_not_given_break_nothing() {
         |p| p.inventory.assure_code = p.inventory.logistics_code.clone(),
     ];
     for (at, change) in table.iter().enumerate() {
-        assert_eq!(broken(&Policy::default(), *change), [], "row {at}");
+        assert_eq!(broken(&MatchPolicy::default(), *change), [], "row {at}");
     }
 }
 
@@ -781,9 +811,9 @@ fn only_a_line_without_any_price_is_a_gift() {
             "M11",
             "[Code:1322;Desc:订单清单表体商品项不一致],[InventoryList.gnum:2]".to_owned(),
         )];
-        assert_eq!(broken(&Policy::default(), *mistake), only, "row {at}");
+        assert_eq!(broken(&MatchPolicy::default(), *mistake), only, "row {at}");
     }
-    let gift_of_more = broken(&Policy::default(), |p| {
+    let gift_of_more = broken(&MatchPolicy::default(), |p| {
         p.order.lines[1].price_e5 = 0;
         p.order.lines[1].total_price_e5 = 0;
         p.order.lines[1].qty_e5 += 1;
@@ -795,7 +825,7 @@ fn only_a_line_without_any_price_is_a_gift() {
 
 #[test]
 fn payment_and_order_may_lie_apart_by_the_tolerance() {
-    let policy = Policy { amount_tolerance_e5: yuan(1_00), ..Policy::default() };
+    let policy = MatchPolicy { amount_tolerance_e5: yuan(1_00), ..MatchPolicy::default() };
     let table: &[(Mistake, bool)] = &[
         (|p| p.payment.amount_paid_e5 -= yuan(1_00), true),
         (|p| p.payment.amount_paid_e5 -= yuan(1_00) + 1, false),
@@ -809,7 +839,7 @@ fn payment_and_order_may_lie_apart_by_the_tolerance() {
 
 #[test]
 fn a_sum_that_is_wrong_shows_its_parts() {
-    let said = broken(&Policy::default(), |p| p.order.tax_total_e5 += yuan(1));
+    let said = broken(&MatchPolicy::default(), |p| p.order.tax_total_e5 += yuan(1));
     let text = "订单实际支付金额不等于商品价格+运杂费+代扣税款-非现金抵扣金额,\
                 [OrderHead.acturalPaid:537.32,OrderHead.goodsValue:500,OrderHead.freight:20,\
                 OrderHead.taxTotal:47.33,OrderHead.discount:30]";
@@ -820,8 +850,9 @@ fn a_sum_that_is_wrong_shows_its_parts() {
 fn a_heading_counts_for_the_modes_that_its_note_allows() {
     let (free, bonded) = (positive_list(Restriction::None), positive_list(Restriction::BondedOnly));
     let direct: Mistake = |p| p.inventory.trade_mode = "9610".to_owned();
-    let with =
-        |list, mistake| broken(&Policy { positive_list: Some(list), ..Policy::default() }, mistake);
+    let with = |list, mistake| {
+        broken(&MatchPolicy { positive_list: Some(list), ..MatchPolicy::default() }, mistake)
+    };
     assert_eq!(with(&free, direct), []);
     assert_eq!(with(&free, |_| ()), []);
     assert_eq!(with(&bonded, |_| ()), []);
@@ -833,11 +864,11 @@ fn a_heading_counts_for_the_modes_that_its_note_allows() {
 #[test]
 fn stock_may_be_used_up_and_direct_purchase_needs_none() {
     let short = stock(199_999);
-    let policy = Policy { ledger: Some(&short), ..Policy::default() };
+    let policy = MatchPolicy { ledger: Some(&short), ..MatchPolicy::default() };
     let text = "保税进口账册信息不完整或库存不足".to_owned();
     assert_eq!(broken(&policy, |_| ()), [("M18", text)]);
     let enough = stock(200_000);
-    let enough = Policy { ledger: Some(&enough), ..Policy::default() };
+    let enough = MatchPolicy { ledger: Some(&enough), ..MatchPolicy::default() };
     assert_eq!(broken(&enough, |_| ()), []);
     let direct = broken(&policy, |p| {
         p.inventory.trade_mode = "9610".to_owned();
@@ -848,11 +879,11 @@ fn stock_may_be_used_up_and_direct_purchase_needs_none() {
 
 #[test]
 fn an_export_is_only_compared_by_its_numbers() {
-    let table: &[(&[Missing], Mistake)] = &[
-        (&[Missing::Order], |p| p.order.order_no = "O2".to_owned()),
-        (&[Missing::Order], |p| p.order.ebc_code = "E2".to_owned()),
-        (&[Missing::Waybill], |p| p.waybill.logistics_no = "W2".to_owned()),
-        (&[Missing::Waybill], |p| p.waybill.logistics_code = "L2".to_owned()),
+    let table: &[(&[MissingDocument], Mistake)] = &[
+        (&[MissingDocument::Order], |p| p.order.order_no = "O2".to_owned()),
+        (&[MissingDocument::Order], |p| p.order.ebc_code = "E2".to_owned()),
+        (&[MissingDocument::Waybill], |p| p.waybill.logistics_no = "W2".to_owned()),
+        (&[MissingDocument::Waybill], |p| p.waybill.logistics_code = "L2".to_owned()),
         // Its way-bill names no order, and its order may come from any platform.
         (&[], |p| p.waybill.order_no = String::new()),
         (&[], |p| p.order.ebp_code = "P2".to_owned()),
@@ -861,8 +892,8 @@ fn an_export_is_only_compared_by_its_numbers() {
         let mut parcel = parcel();
         mistake(&mut parcel);
         let expected = match missing {
-            [] => Outcome::Matched,
-            missing => Outcome::Waiting(missing.to_vec()),
+            [] => MatchOutcome::Matched,
+            missing => MatchOutcome::Waiting(missing.to_vec()),
         };
         assert_eq!(matching::match_export(&parcel.set()), expected);
     }
@@ -871,7 +902,7 @@ fn an_export_is_only_compared_by_its_numbers() {
 #[test]
 fn an_order_without_a_payment_firm_prefers_none() {
     let payment = |firm: &str| Payment { pay_code: firm.to_owned(), ..Payment::default() };
-    let order = |firm: &str| Order { pay_code: firm.to_owned(), ..Order::default() };
+    let order = |firm: &str| ParcelOrder { pay_code: firm.to_owned(), ..ParcelOrder::default() };
     let payments = [payment(" "), payment("F1")];
     assert_eq!(choose_payment(Some(&order(" ")), &payments), Choice::Several);
     assert_eq!(choose_payment(Some(&order("F1")), &payments), Choice::One(1));
@@ -883,9 +914,9 @@ fn an_order_without_a_payment_firm_prefers_none() {
 fn an_export_needs_order_and_waybill_and_no_payment() {
     let parcel = parcel();
     let set = Set { payment: None, ..parcel.set() };
-    assert_eq!(matching::match_export(&set), Outcome::Matched);
+    assert_eq!(matching::match_export(&set), MatchOutcome::Matched);
     let bare = Set { order: None, waybill: None, ..set };
-    let both = Outcome::Waiting(vec![Missing::Order, Missing::Waybill]);
+    let both = MatchOutcome::Waiting(vec![MissingDocument::Order, MissingDocument::Waybill]);
     assert_eq!(matching::match_export(&bare), both);
 }
 
@@ -902,7 +933,7 @@ proptest! {
     /// In whatever order they come, the set waits for exactly what is not there, and ends the same.
     #[test]
     fn the_order_of_arrival_does_not_matter(
-        order in Just([Missing::Order, Missing::Payment, Missing::Waybill]).prop_shuffle(),
+        order in Just([MissingDocument::Order, MissingDocument::Payment, MissingDocument::Waybill]).prop_shuffle(),
         paid in prop_oneof![Just(537_32), 0..1_000_00_i64],
     ) {
         let mut parcel = parcel();
@@ -911,19 +942,19 @@ proptest! {
         for arrives in order {
             let set = Set {
                 inventory: &parcel.inventory,
-                order: here.contains(&Missing::Order).then_some(&parcel.order),
-                payment: here.contains(&Missing::Payment).then_some(&parcel.payment),
-                waybill: here.contains(&Missing::Waybill).then_some(&parcel.waybill),
+                order: here.contains(&MissingDocument::Order).then_some(&parcel.order),
+                payment: here.contains(&MissingDocument::Payment).then_some(&parcel.payment),
+                waybill: here.contains(&MissingDocument::Waybill).then_some(&parcel.waybill),
             };
-            let missing: Vec<_> = [Missing::Order, Missing::Payment, Missing::Waybill]
+            let missing: Vec<_> = [MissingDocument::Order, MissingDocument::Payment, MissingDocument::Waybill]
                 .into_iter().filter(|what| !here.contains(what)).collect();
             prop_assert_eq!(
-                matching::match_import(&set, &Policy::default()),
-                Outcome::Waiting(missing)
+                matching::match_import(&set, &MatchPolicy::default()),
+                MatchOutcome::Waiting(missing)
             );
             here.insert(arrives);
         }
-        let matched = parcel.matched(&Policy::default()) == Outcome::Matched;
+        let matched = parcel.matched(&MatchPolicy::default()) == MatchOutcome::Matched;
         prop_assert_eq!(matched, paid == 537_32);
     }
 
@@ -954,7 +985,7 @@ proptest! {
                 .iter()
                 .zip(1..)
                 .zip(codes.into_iter().cycle())
-                .map(|((&total_price_e5, gnum), gcode)| Goods {
+                .map(|((&total_price_e5, gnum), gcode)| TaxableLine {
                     gnum,
                     gcode,
                     total_price_e5,
@@ -962,7 +993,7 @@ proptest! {
                     second: None,
                 })
                 .collect();
-            let tax = assess(&Assessment {
+            let tax = assess(&DutyInput {
                 tariff: SAMPLE_TARIFF,
                 date: date!(2026 - 11 - 01),
                 band,
@@ -996,7 +1027,7 @@ fn the_longest_prefix_of_the_day_wins() {
 
 #[test]
 fn freight_counts_and_what_cannot_be_assessed_says_why() {
-    let line = |gnum, gcode, fen| Goods {
+    let line = |gnum, gcode, fen| TaxableLine {
         gnum,
         gcode,
         total_price_e5: yuan(fen),
@@ -1005,7 +1036,7 @@ fn freight_counts_and_what_cannot_be_assessed_says_why() {
     };
     let lines =
         [line(1, "2106909090", 100_00), line(2, "9102190000", 100_00), line(3, "9", 100_00)];
-    let assessment = Assessment {
+    let assessment = DutyInput {
         tariff: SAMPLE_TARIFF,
         date: date!(2026 - 11 - 01),
         band: Band::Within,
@@ -1017,13 +1048,14 @@ fn freight_counts_and_what_cannot_be_assessed_says_why() {
     let bases: Vec<_> = tax.lines.iter().map(|line| line.tax_price_e5).collect();
     assert_eq!(bases, [yuan(103_33), yuan(103_33), yuan(103_35)]);
     assert_eq!(tax.vat_fen, 9_40 + 9_40 + 9_40);
-    let only = |line: Goods<'_>| assess(&Assessment { lines: &[line], ..assessment }).map(|_| ());
+    let only =
+        |line: TaxableLine<'_>| assess(&DutyInput { lines: &[line], ..assessment }).map(|_| ());
     assert_eq!(only(line(7, "3304990029", 1)), Err(Unassessable::NoMeasure(7)));
     assert_eq!(only(line(7, "9", -1)), Err(Unassessable::Amount(7)));
     assert_eq!(only(line(7, "9", i64::MAX / 1_000)), Err(Unassessable::Amount(7)));
-    let none = Assessment { tariff: &[], ..assessment };
+    let none = DutyInput { tariff: &[], ..assessment };
     assert_eq!(assess(&none), Err(Unassessable::NoRate(1)));
-    let charges = Assessment { freight_e5: -1, ..assessment };
+    let charges = DutyInput { freight_e5: -1, ..assessment };
     assert_eq!(assess(&charges), Err(Unassessable::Charges));
 }
 

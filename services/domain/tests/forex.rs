@@ -3,7 +3,7 @@
 
 use domain::payment::amount;
 use domain::payment::forex::{
-    Channel, Class, FILE, Income, Lack, Receipt, read, rules, workdays_after,
+    Channel, FILE, ForexClass, ForexReceipt, Income, Lack, read, rules, workdays_after,
 };
 use domain::payment::ledger::Currency;
 use domain::payment::parameters::{date, tables};
@@ -29,7 +29,7 @@ fn every_case_breaks_what_it_says() {
             Some("bank_on_transactions") => Channel::BankOnTransactions,
             Some(other) => panic!("line {}: {other}", case.line),
         };
-        let receipt = Receipt {
+        let receipt = ForexReceipt {
             day: get("day").map_or(DAY, |day| date(day).expect("a day")),
             channel,
             mode: get("mode").unwrap_or("9710"),
@@ -40,9 +40,9 @@ fn every_case_breaks_what_it_says() {
             agent: get("agent"),
             is_listed: !is("unlisted"),
             class: match get("class") {
-                None => Class::A,
-                Some("B") => Class::B,
-                Some("C") => Class::C,
+                None => ForexClass::A,
+                Some("B") => ForexClass::B,
+                Some("C") => ForexClass::C,
                 Some(other) => panic!("line {}: {other}", case.line),
             },
             is_institution_listed: !is("unlisted_institution"),
@@ -65,7 +65,7 @@ fn every_case_breaks_what_it_says() {
 
 #[test]
 fn a_refusal_says_its_numbers() {
-    let receipt = Receipt {
+    let receipt = ForexReceipt {
         day: DAY,
         channel: Channel::Institution,
         mode: "9610",
@@ -75,7 +75,7 @@ fn a_refusal_says_its_numbers() {
         exporter: "A",
         agent: None,
         is_listed: true,
-        class: Class::A,
+        class: ForexClass::A,
         is_institution_listed: true,
         has_documents: true,
         has_transactions: true,

@@ -7,11 +7,13 @@
 )]
 
 use domain::documents::limits::{ImportTimes, Quota, check_single};
-use domain::documents::matching::{self, Inventory, Order, Payment, Policy, Set, Waybill};
-use domain::documents::tax::{
-    Assessment, Band, COSMETICS, Goods, LineTax, Measure, Rate, SAMPLE_TARIFF, Tax, assess,
+use domain::documents::matching::{
+    self, MatchPolicy, ParcelInventory, ParcelOrder, Payment, Set, Waybill,
 };
-use domain::documents::{Outcome, ReceiptStatus};
+use domain::documents::tax::{
+    Band, COSMETICS, DutyInput, LineTax, Measure, Rate, SAMPLE_TARIFF, Tax, TaxableLine, assess,
+};
+use domain::documents::{MatchOutcome, ReceiptStatus};
 use domain::payment::built_in;
 use domain::payment::parameters::{date, tables};
 use domain::payment::tax::{deadlines, rate_day};
@@ -38,15 +40,15 @@ fn tariff(consumption_bp: u32) -> [Rate; 1] {
     }]
 }
 
-fn goods<'a>(gnum: u32, gcode: &'a str, fen: i64, unit: &'a str, qty_e5: i64) -> Goods<'a> {
+fn goods<'a>(gnum: u32, gcode: &'a str, fen: i64, unit: &'a str, qty_e5: i64) -> TaxableLine<'a> {
     let first = Measure { unit, qty_e5 };
-    Goods { gnum, gcode, total_price_e5: yuan(fen), first, second: None }
+    TaxableLine { gnum, gcode, total_price_e5: yuan(fen), first, second: None }
 }
 
-fn one_line(tariff: &[Rate], band: Band, goods: Goods<'_>) -> Tax {
+fn one_line(tariff: &[Rate], band: Band, goods: TaxableLine<'_>) -> Tax {
     let lines = [goods];
     let assessment =
-        Assessment { tariff, date: TODAY, band, freight_e5: 0, insurance_e5: 0, lines: &lines };
+        DutyInput { tariff, date: TODAY, band, freight_e5: 0, insurance_e5: 0, lines: &lines };
     assess(&assessment).expect("it can be assessed")
 }
 
@@ -145,8 +147,9 @@ fn g7_cosmetics_are_high_end_by_their_price_for_a_millilitre() {
     assert_eq!(COSMETICS.per_sheet_e5, yuan(15_00));
 }
 
-fn match_amounts(order: &Order, amount_paid_e5: i64) -> Outcome {
-    let inventory = Inventory { assure_code: order.ebc_code.clone(), ..Inventory::default() };
+fn match_amounts(order: &ParcelOrder, amount_paid_e5: i64) -> MatchOutcome {
+    let inventory =
+        ParcelInventory { assure_code: order.ebc_code.clone(), ..ParcelInventory::default() };
     let payment = Payment { amount_paid_e5, currency: "142".to_owned(), ..Payment::default() };
     let waybill = Waybill::default();
     let set = Set {
@@ -155,17 +158,17 @@ fn match_amounts(order: &Order, amount_paid_e5: i64) -> Outcome {
         payment: Some(&payment),
         waybill: Some(&waybill),
     };
-    matching::match_import(&set, &Policy::default())
+    matching::match_import(&set, &MatchPolicy::default())
 }
 
 /// An order about nothing but these amounts, in fen.
-fn order(goods: i64, freight: i64, tax: i64, discount: i64, paid: i64) -> Order {
+fn order(goods: i64, freight: i64, tax: i64, discount: i64, paid: i64) -> ParcelOrder {
     let line = matching::OrderLine {
         currency: "142".to_owned(),
         total_price_e5: yuan(goods),
         ..Default::default()
     };
-    let mut order = Order {
+    let mut order = ParcelOrder {
         currency: "142".to_owned(),
         goods_value_e5: yuan(goods),
         freight_e5: yuan(freight),
@@ -173,16 +176,16 @@ fn order(goods: i64, freight: i64, tax: i64, discount: i64, paid: i64) -> Order 
         discount_e5: yuan(discount),
         actural_paid_e5: yuan(paid),
         lines: vec![line],
-        ..Order::default()
+        ..ParcelOrder::default()
     };
     order.buyer.id_type = "1".to_owned();
     order
 }
 
-fn rules(outcome: &Outcome) -> Vec<&'static str> {
+fn rules(outcome: &MatchOutcome) -> Vec<&'static str> {
     match outcome {
-        Outcome::Refused(broken) => broken.iter().map(|broken| broken.rule).collect(),
-        Outcome::Matched | Outcome::Waiting(_) => Vec::new(),
+        MatchOutcome::Refused(broken) => broken.iter().map(|broken| broken.rule).collect(),
+        MatchOutcome::Matched | MatchOutcome::Waiting(_) => Vec::new(),
     }
 }
 
@@ -197,7 +200,7 @@ fn g8_what_was_paid_is_the_sum_of_the_order() {
 #[test]
 fn g9_an_amount_that_differs_says_the_observed_text() {
     let order = order(561_89, 0, 0, 0, 561_89);
-    let Outcome::Refused(broken) = match_amounts(&order, yuan(3_197_95)) else {
+    let MatchOutcome::Refused(broken) = match_amounts(&order, yuan(3_197_95)) else {
         panic!("the amounts differ");
     };
     let broken: Vec<_> = broken.into_iter().filter(|broken| broken.rule == "M6").collect();

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use domain::documents::tax::{Assessment, Band, COSMETICS, Goods, LineTax, Measure, Rate, assess};
+use domain::documents::tax::{
+    Band, COSMETICS, DutyInput, LineTax, Measure, Rate, TaxableLine, assess,
+};
 use domain::payment::built_in;
 use domain::payment::import_list::{Remark, remarks};
-use domain::payment::parameters::{Parameters, Table, date, read, tables};
+use domain::payment::parameters::{ParameterTable, Parameters, date, read, tables};
 use domain::payment::tariff_change::changes;
 use domain::payment::tax::{
     Comparison, Missing, Parcel, alternative, compare, deadlines, rate_day, required_units,
@@ -27,8 +29,8 @@ fn e5(text: &str) -> i64 {
     format!("{whole}{rest:0<5}").parse().expect("a number with at most five digits")
 }
 
-fn goods<'a>(gcode: &'a str, price_e5: i64, unit: &'a str, qty_e5: i64) -> Goods<'a> {
-    Goods {
+fn goods<'a>(gcode: &'a str, price_e5: i64, unit: &'a str, qty_e5: i64) -> TaxableLine<'a> {
+    TaxableLine {
         gnum: 1,
         gcode,
         total_price_e5: price_e5,
@@ -37,7 +39,7 @@ fn goods<'a>(gcode: &'a str, price_e5: i64, unit: &'a str, qty_e5: i64) -> Goods
     }
 }
 
-fn parcel<'a>(parameters: &'a Parameters, lines: &'a [Goods<'a>]) -> Parcel<'a> {
+fn parcel<'a>(parameters: &'a Parameters, lines: &'a [TaxableLine<'a>]) -> Parcel<'a> {
     Parcel {
         parameters,
         day: date!(2026 - 11 - 01),
@@ -49,7 +51,7 @@ fn parcel<'a>(parameters: &'a Parameters, lines: &'a [Goods<'a>]) -> Parcel<'a> 
     }
 }
 
-fn computed(parameters: &Parameters, case: &Table) -> Comparison {
+fn computed(parameters: &Parameters, case: &ParameterTable) -> Comparison {
     let get = |key| case.get(key).unwrap_or_else(|| panic!("line {}: {key}", case.line));
     let lines = [goods(get("code"), e5(get("price")), get("unit1"), e5(get("qty1")))];
     let parcel = Parcel {
@@ -169,8 +171,8 @@ fn what_is_missing_is_asked_for_by_name_all_at_once() {
     let parameters = parameters();
     let lines = [
         goods("3304990029", 1, "007", 100_000),
-        Goods { gnum: 2, ..goods("9999999999", 1, "007", 100_000) },
-        Goods { gnum: 3, ..goods("2203000000", 1, "007", 100_000) },
+        TaxableLine { gnum: 2, ..goods("9999999999", 1, "007", 100_000) },
+        TaxableLine { gnum: 3, ..goods("2203000000", 1, "007", 100_000) },
     ];
     let missing = compare(&parcel(&parameters, &lines)).expect_err("much is missing");
     let cosmetics = "035 036 095 096 010 020".to_owned();
@@ -321,10 +323,10 @@ proptest! {
             consumption_bp: bp(row.consumption_bp),
             threshold: row.is_cosmetic.then_some(COSMETICS),
         };
-        let lines = [goods(&row.code, price, "096", qty), Goods { gnum: 2, ..goods(&row.code, qty, "020", qty) }];
+        let lines = [goods(&row.code, price, "096", qty), TaxableLine { gnum: 2, ..goods(&row.code, qty, "020", qty) }];
         for band in [Band::Within, Band::Above] {
             let parcel = Parcel { freight_e5: freight, ..parcel(&parameters, &lines) };
-            let by_rates = assess(&Assessment {
+            let by_rates = assess(&DutyInput {
                 tariff: &[rate],
                 date: parcel.day,
                 band,
@@ -363,7 +365,7 @@ fn the_limits_of_the_customs_rules_are_those_of_the_file() {
 fn the_list_says_what_may_not_come_and_how() {
     let parameters = parameters();
     let day = date!(2026 - 11 - 01);
-    let of = |goods: Goods<'_>, is_bonded| remarks(&parameters, day, is_bonded, &[goods]);
+    let of = |goods: TaxableLine<'_>, is_bonded| remarks(&parameters, day, is_bonded, &[goods]);
     let rice = goods("1006302001", 1, "035", 2_000_000);
     let code = "1006302001".to_owned();
     assert_eq!(of(rice, true), []);
@@ -431,8 +433,8 @@ proptest! {
         let current: Vec<_> =
             parameters.tariff.iter().filter(|row| row.validity.to.is_none()).collect();
         let codes: Vec<_> = of.iter().map(|(row, ..)| current[row % current.len()]).collect();
-        let lines = |more: i64| -> Vec<Goods<'_>> {
-            of.iter().zip(&codes).zip(1u32..).map(|(((_, price, qty), row), gnum)| Goods {
+        let lines = |more: i64| -> Vec<TaxableLine<'_>> {
+            of.iter().zip(&codes).zip(1u32..).map(|(((_, price, qty), row), gnum)| TaxableLine {
                 gnum,
                 gcode: &row.code,
                 total_price_e5: price + more,

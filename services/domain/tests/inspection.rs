@@ -7,20 +7,22 @@ use domain::clearance::Agency::{self, Customs, Quarantine};
 use domain::codes;
 use domain::declaration::{Declaration, Direction, GoodsLine, Money, Party, QuarantineData};
 use domain::inspection::appointment::{self, By, CHINA, Place, TimeWindow, book};
-use domain::inspection::condition::{Condition, Context, Range, Subject};
-use domain::inspection::credit::{self, Changed, Class, Credit, Status};
+use domain::inspection::condition::{Condition, Context, Range, RiskSubject};
+use domain::inspection::credit::{self, Class, Credit, CreditNews, Status};
 use domain::inspection::draw::{
-    Candidate, Conflict, Draw, Drawn, Fate, Purpose, Seed, Task, officers,
+    Candidate, Conflict, Draw, DrawPurpose, DrawTask, Drawn, Fate, Seed, officers,
 };
-use domain::inspection::finding::{Disposal, Finding, FindingKey, FoundResult};
+use domain::inspection::finding::{Disposal, ExaminationFinding, FindingKey, FoundResult};
 use domain::inspection::order::{
-    Act, Appointment, Attendance, Event, Fact, INSTRUCTIONS_MAX, Instruction, InstructionKey,
-    Method, Order, Sample, Stage, Treatment, next,
+    Appointment, Attendance, INSTRUCTIONS_MAX, Instruction, InstructionKey, JointOrder, Method,
+    OrderEvent, OrderFact, Sample, SiteAct, Stage, Treatment, next,
 };
-use domain::inspection::risk::{Action, Area, Effect, Rates, Rule, RuleSet, Wanted, assess};
+use domain::inspection::risk::{
+    Area, RiskRule, RuleAction, RuleEffect, RuleSet, SelectionRates, Wanted, assess,
+};
 use domain::inspection::samples::{SAMPLE_CUSTOMS, SAMPLE_QUARANTINE};
-use domain::inspection::statistics::{Case, Group, table};
-use domain::inspection::{Source, Why};
+use domain::inspection::statistics::{ClearedCase, StatisticsGroup, table};
+use domain::inspection::{RuleSource, Why};
 use domain::refusal::{Code, Refusal};
 use proptest::prelude::*;
 use time::macros::{date, datetime, time};
@@ -140,7 +142,7 @@ fn anybody_can_draw_again() {
     let expected = Drawn {
         seed: seed(),
         subject: Uuid::from_u128(7),
-        purpose: Purpose::Goods,
+        purpose: DrawPurpose::Goods,
         key: "customs/C-900".into(),
         counter: 0,
         number: 6_568,
@@ -166,15 +168,16 @@ fn draws_are_uniform() {
     assert!(classes.iter().all(|n| n.abs_diff(1_000) < 158), "{classes:?}");
     assert!(selected.abs_diff(3_000) < 270, "{selected} of 100,000 at 300 basis points");
     // A bound that does not divide 2^64: no side is favoured.
-    let low = (0..30_000).filter(|s| quick_draw_of(*s).number(Purpose::Goods, "x", 3).number == 0);
+    let low =
+        (0..30_000).filter(|s| quick_draw_of(*s).number(DrawPurpose::Goods, "x", 3).number == 0);
     assert!(low.count().abs_diff(10_000) < 410);
 }
 
 #[test]
 fn a_function_that_is_no_hash_does_not_hang() {
     let draw = Draw { sha256: |_| [0xff; 32], ..draw_of(1) };
-    assert_eq!(draw.number(Purpose::Goods, "x", 3).number, 0);
-    assert_eq!(draw.number(Purpose::Goods, "x", 0).below, 1);
+    assert_eq!(draw.number(DrawPurpose::Goods, "x", 3).number, 0);
+    assert_eq!(draw.number(DrawPurpose::Goods, "x", 0).below, 1);
 }
 
 fn candidate(officer: &str) -> Candidate {
@@ -187,8 +190,8 @@ fn candidate(officer: &str) -> Candidate {
     }
 }
 
-fn task() -> Task {
-    Task {
+fn task() -> DrawTask {
+    DrawTask {
         agency: Customs,
         day: TODAY,
         firms: vec!["3702960001".into(), "330766K00Q".into()],
@@ -217,7 +220,7 @@ fn nobody_with_a_conflict_is_chosen_and_the_reason_is_told() {
     candidates[1].last_firm = Some("3702960001".into());
     candidates[2].related_firms = vec!["330766K00Q".into(), "unknown".into()];
     candidates.push(Candidate { agency: Quarantine, ..candidate("B1") });
-    let task = Task { examination: 2, earlier: vec!["A4".into()], ..task() };
+    let task = DrawTask { examination: 2, earlier: vec!["A4".into()], ..task() };
     let selection = officers(&draw_of(7), &candidates, &task, 2);
     assert_eq!((selection.chosen().count(), selection.missing), (0, 2));
     let fates: BTreeMap<_, _> =
@@ -299,14 +302,14 @@ fn area(country: &str, goods: &[&str]) -> Area {
         reason: Why::new("a test", "测试"),
         valid_from: date!(2026 - 11 - 01),
         valid_to: Some(TODAY),
-        source: Source::Ours,
+        source: RuleSource::Ours,
     }
 }
 
 /// Lines for which a condition holds.
 fn lines_of(condition: &Condition, parcel: &Declaration, context: &Context) -> Vec<u32> {
     let areas = [area("305", &["04"])];
-    let subject = Subject::of(parcel, context);
+    let subject = RiskSubject::of(parcel, context);
     let lines = subject.lines.iter();
     lines.filter(|l| condition.holds(&subject, l, &areas).is_some()).map(|l| l.gnum).collect()
 }
@@ -391,25 +394,25 @@ fn wanted(code: &str) -> Wanted {
     Wanted { code: code.into(), text, text_zh, method: Method::Manual, sampling: false }
 }
 
-fn rule(id: &str, condition: Condition, action: Action) -> Rule {
-    Rule {
+fn rule(id: &str, condition: Condition, action: RuleAction) -> RiskRule {
+    RiskRule {
         id: id.into(),
         title: "a rule".into(),
         title_zh: "规则".into(),
         valid_from: date!(2026 - 11 - 24),
         valid_to: Some(date!(2026 - 11 - 24)),
-        source: Source::Ours,
+        source: RuleSource::Ours,
         condition,
         action,
     }
 }
 
-fn set(rules: Vec<Rule>) -> RuleSet {
+fn set(rules: Vec<RiskRule>) -> RuleSet {
     RuleSet {
         agency: Customs,
         version: 3,
         sample: false,
-        rates: Rates { advanced_bp: 0, general_bp: 5_000, untrusted_bp: 10_000 },
+        rates: SelectionRates { advanced_bp: 0, general_bp: 5_000, untrusted_bp: 10_000 },
         rules,
         areas: Vec::new(),
     }
@@ -418,8 +421,8 @@ fn set(rules: Vec<Rule>) -> RuleSet {
 #[test]
 fn an_assessment_explains_itself() {
     let soap = || Condition::Goods(texts(&["34"]));
-    let demand = || Action::Demand { wanted: vec![wanted("OPEN"), wanted("COUNT")] };
-    let random = Action::RandomAt { rates: None, wanted: vec![wanted("SCAN")] };
+    let demand = || RuleAction::Demand { wanted: vec![wanted("OPEN"), wanted("COUNT")] };
+    let random = RuleAction::RandomAt { rates: None, wanted: vec![wanted("SCAN")] };
     let mut old = rule("old", soap(), demand());
     old.valid_to = Some(date!(2026 - 11 - 23));
     old.valid_from = date!(2026 - 11 - 01);
@@ -437,16 +440,16 @@ fn an_assessment_explains_itself() {
     ];
     let (set, parcel, context) = (set(rules), parcel(), context());
     assert_eq!(set.problems(), []);
-    let assessment = assess(&set, &Subject::of(&parcel, &context), &draw_of(7));
+    let assessment = assess(&set, &RiskSubject::of(&parcel, &context), &draw_of(7));
     assert_eq!((assessment.agency, assessment.version, assessment.date), (Customs, 3, TODAY));
     let left_out: Vec<_> = assessment.not_in_force.iter().map(|n| n.rule.as_str()).collect();
     assert_eq!(left_out, ["old", "new"]);
     let [soap, random] = assessment.matched.as_slice() else { panic!("two rules match") };
-    assert_eq!((soap.lines.as_slice(), &soap.effect), ([2].as_slice(), &Effect::Demanded));
+    assert_eq!((soap.lines.as_slice(), &soap.effect), ([2].as_slice(), &RuleEffect::Demanded));
     assert_eq!(soap.because[0].en, "goods code 3401110000 begins with 34");
     assert_eq!(soap.because[0].zh, "商品编码3401110000属于34");
     assert!(random.lines.is_empty(), "about the declaration as a whole");
-    let Effect::Drawn { drawn, class, threshold_bp, selected } = &random.effect else {
+    let RuleEffect::Drawn { drawn, class, threshold_bp, selected } = &random.effect else {
         panic!("a draw")
     };
     assert_eq!((*class, *threshold_bp), (Class::General, 5_000));
@@ -464,15 +467,15 @@ fn an_assessment_explains_itself() {
 #[test]
 fn the_rate_is_that_of_the_class() {
     let always = Condition::Direction(Direction::Import);
-    let random = |rates| Action::RandomAt { rates, wanted: vec![wanted("SCAN")] };
-    let own = Rates { advanced_bp: 10_000, general_bp: 0, untrusted_bp: 0 };
+    let random = |rates| RuleAction::RandomAt { rates, wanted: vec![wanted("SCAN")] };
+    let own = SelectionRates { advanced_bp: 10_000, general_bp: 0, untrusted_bp: 0 };
     let of_set = set(vec![rule("r", always.clone(), random(None))]);
     let of_rule = set(vec![rule("r", always, random(Some(own)))]);
     for (class, by_set, by_rule) in
         [(Class::Advanced, false, true), (Class::Untrusted, true, false)]
     {
         let (parcel, context) = (parcel(), Context { class, ..context() });
-        let subject = Subject::of(&parcel, &context);
+        let subject = RiskSubject::of(&parcel, &context);
         for n in 0..50 {
             assert_eq!(assess(&of_set, &subject, &quick_draw_of(n)).is_selected(), by_set);
             assert_eq!(assess(&of_rule, &subject, &quick_draw_of(n)).is_selected(), by_rule);
@@ -487,7 +490,7 @@ fn the_samples_are_sound() {
         assert_eq!(set.problems(), []);
     }
     let (parcel, context) = (parcel(), context());
-    let subject = Subject::of(&parcel, &context);
+    let subject = RiskSubject::of(&parcel, &context);
     let ids = |set: &RuleSet| -> Vec<String> {
         assess(set, &subject, &draw_of(7)).matched.into_iter().map(|m| m.rule).collect()
     };
@@ -497,8 +500,8 @@ fn the_samples_are_sound() {
 
 #[test]
 fn a_broken_rule_set_is_told_apart() {
-    let demand = || Action::Demand { wanted: vec![wanted("A")] };
-    let bad = Rates { advanced_bp: 0, general_bp: 10_001, untrusted_bp: 0 };
+    let demand = || RuleAction::Demand { wanted: vec![wanted("A")] };
+    let bad = SelectionRates { advanced_bp: 0, general_bp: 10_001, untrusted_bp: 0 };
     let deep = (0..9).fold(Condition::Blacklisted, |c, _| Condition::Not(Box::new(c)));
     let mut backwards = rule("backwards", Condition::Blacklisted, demand());
     backwards.valid_to = Some(date!(2026 - 11 - 23));
@@ -510,11 +513,11 @@ fn a_broken_rule_set_is_told_apart() {
         rule("empty", Condition::All(Vec::new()), demand()),
         rule("prefix", Condition::Goods(texts(&[""])), demand()),
         rule("range", Condition::Value(Range::default()), demand()),
-        rule("nothing", Condition::Blacklisted, Action::Demand { wanted: Vec::new() }),
+        rule("nothing", Condition::Blacklisted, RuleAction::Demand { wanted: Vec::new() }),
         rule(
             "rate",
             Condition::Blacklisted,
-            Action::RandomAt { rates: Some(bad), wanted: vec![wanted("A"), wanted("A")] },
+            RuleAction::RandomAt { rates: Some(bad), wanted: vec![wanted("A"), wanted("A")] },
         ),
     ];
     let set = RuleSet { rates: bad, ..set(rules) };
@@ -532,7 +535,7 @@ fn a_broken_rule_set_is_told_apart() {
 
 /// Where a set with one rule of this condition is wrong.
 fn faults_of(condition: Condition) -> Vec<String> {
-    let demand = Action::Demand { wanted: vec![wanted("A")] };
+    let demand = RuleAction::Demand { wanted: vec![wanted("A")] };
     let set = RuleSet { areas: Vec::new(), ..set(vec![rule("r", condition, demand)]) };
     set.problems().into_iter().map(|problem| problem.place).collect()
 }
@@ -615,13 +618,13 @@ fn instruction(agency: Agency, id: &str, lines: &[u32]) -> Instruction {
     }
 }
 
-fn demand(agency: Agency, ids: &[&str]) -> Event {
+fn demand(agency: Agency, ids: &[&str]) -> OrderEvent {
     let instructions = ids.iter().map(|id| instruction(agency, id, &[])).collect();
-    Event::Demand { agency, version: V, instructions }
+    OrderEvent::Demand { agency, version: V, instructions }
 }
 
-fn site(act: Act) -> Event {
-    Event::Site { version: V, examination: 1, act }
+fn site(act: SiteAct) -> OrderEvent {
+    OrderEvent::Site { version: V, examination: 1, act }
 }
 
 fn at(start: OffsetDateTime) -> Appointment {
@@ -631,20 +634,20 @@ fn at(start: OffsetDateTime) -> Appointment {
 
 const NINE: OffsetDateTime = datetime!(2026-11-25 09:00 +8);
 
-fn appointed() -> Event {
-    site(Act::Appoint { seen: 0, appointment: at(NINE), by: By::Enterprise })
+fn appointed() -> OrderEvent {
+    site(SiteAct::Appoint { seen: 0, appointment: at(NINE), by: By::Enterprise })
 }
 
-fn assigned() -> Event {
-    site(Act::Assign { officers: ["A1".to_owned(), "B1".to_owned()].into() })
+fn assigned() -> OrderEvent {
+    site(SiteAct::Assign { officers: ["A1".to_owned(), "B1".to_owned()].into() })
 }
 
-fn examined(method: Method) -> Event {
-    site(Act::Examine { method, officer: "A1".into() })
+fn examined(method: Method) -> OrderEvent {
+    site(SiteAct::Examine { method, officer: "A1".into() })
 }
 
-fn finding(agency: Agency, id: &str, gnum: u32, result: FoundResult) -> Finding {
-    Finding {
+fn finding(agency: Agency, id: &str, gnum: u32, result: FoundResult) -> ExaminationFinding {
+    ExaminationFinding {
         key: FindingKey { instruction: key(agency, id), gnum, sample: None },
         result,
         method: Method::Manual,
@@ -655,42 +658,42 @@ fn finding(agency: Agency, id: &str, gnum: u32, result: FoundResult) -> Finding 
     }
 }
 
-fn analysed(finding: Finding, sample: &str) -> Finding {
+fn analysed(finding: ExaminationFinding, sample: &str) -> ExaminationFinding {
     let key = FindingKey { sample: Some(sample.into()), ..finding.key };
-    Finding { key, officer: "lab".into(), ..finding }
+    ExaminationFinding { key, officer: "lab".into(), ..finding }
 }
 
-fn reported(findings: &[Finding]) -> Event {
-    site(Act::Report { findings: findings.to_vec() })
+fn reported(findings: &[ExaminationFinding]) -> OrderEvent {
+    site(SiteAct::Report { findings: findings.to_vec() })
 }
 
 fn sample(agency: Agency, id: &str) -> Sample {
     Sample { id: "S1".into(), instruction: key(agency, id), gnum: 0, officer: "B1".into() }
 }
 
-fn taken() -> Event {
-    site(Act::Take { sample: sample(Quarantine, "lab") })
+fn taken() -> OrderEvent {
+    site(SiteAct::Take { sample: sample(Quarantine, "lab") })
 }
 
-fn sent() -> Event {
-    site(Act::Send { sample: "S1".into(), laboratory: "L".into() })
+fn sent() -> OrderEvent {
+    site(SiteAct::Send { sample: "S1".into(), laboratory: "L".into() })
 }
 
-fn disposed(agency: Agency, disposal: Disposal) -> Event {
-    Event::Dispose { agency, examination: 1, disposal }
+fn disposed(agency: Agency, disposal: Disposal) -> OrderEvent {
+    OrderEvent::Dispose { agency, examination: 1, disposal }
 }
 
-fn treated(passed: bool) -> Event {
+fn treated(passed: bool) -> OrderEvent {
     let treatment = Treatment { certificate: "T-1".into(), digest: [9; 32], passed };
-    Event::Treated { examination: 1, treatment }
+    OrderEvent::Treated { examination: 1, treatment }
 }
 
-fn closed() -> Event {
-    Event::Close { examination: 1 }
+fn closed() -> OrderEvent {
+    OrderEvent::Close { examination: 1 }
 }
 
-fn run(events: &[Event]) -> Order {
-    events.iter().fold(Order::none(), |now, event| {
+fn run(events: &[OrderEvent]) -> JointOrder {
+    events.iter().fold(JointOrder::none(), |now, event| {
         let (then, facts) = next(&now, event).unwrap_or_else(|e| panic!("{event:?}: {e:?}"));
         assert!(!facts.is_empty(), "{event:?} changes nothing on {now:?}");
         then
@@ -698,32 +701,32 @@ fn run(events: &[Event]) -> Order {
 }
 
 /// Both agencies ask; quarantine's sample fails.
-fn to_work() -> Vec<Event> {
+fn to_work() -> Vec<OrderEvent> {
     vec![
         demand(Customs, &["count"]),
         demand(Quarantine, &["lab"]),
         appointed(),
         assigned(),
-        site(Act::Present { attendance: Attendance::Declarant }),
+        site(SiteAct::Present { attendance: Attendance::Declarant }),
         examined(Method::Manual),
     ]
 }
 
-fn lab_fails() -> Finding {
+fn lab_fails() -> ExaminationFinding {
     analysed(finding(Quarantine, "lab", 0, FoundResult::QuarantineFail), "S1")
 }
 
-fn to_findings() -> Vec<Event> {
+fn to_findings() -> Vec<OrderEvent> {
     let conform = finding(Customs, "count", 0, FoundResult::Conform);
     [to_work(), vec![taken(), sent(), reported(&[conform, lab_fails()])]].concat()
 }
 
 /// A history that leads to each stage.
-fn histories() -> Vec<(Stage, Vec<Event>)> {
+fn histories() -> Vec<(Stage, Vec<OrderEvent>)> {
     let work = to_work();
     let found = to_findings();
     let release = disposed(Customs, Disposal::Release);
-    let then = |events: &[Event]| [found.as_slice(), events].concat();
+    let then = |events: &[OrderEvent]| [found.as_slice(), events].concat();
     let treat = then(&[release.clone(), disposed(Quarantine, Disposal::Treat)]);
     let back = then(&[release, disposed(Quarantine, Disposal::Return)]);
     vec![
@@ -738,7 +741,7 @@ fn histories() -> Vec<(Stage, Vec<Event>)> {
         (Stage::Treating, treat),
         (Stage::Disposed, back.clone()),
         (Stage::Closed, [back, vec![closed()]].concat()),
-        (Stage::Cancelled, [work, vec![Event::Cancel { version: V }]].concat()),
+        (Stage::Cancelled, [work, vec![OrderEvent::Cancel { version: V }]].concat()),
     ]
 }
 
@@ -760,9 +763,9 @@ const STAGES: [(Stage, char); 12] = [
 /// Every event on every stage. A letter: the stage that follows, with facts; `=`: nothing changes;
 /// `.`: refused. The columns are the stages in the order of `STAGES`: - O A P E S L F T D C X.
 #[rustfmt::skip]
-fn matrix() -> Vec<(&'static str, Event, &'static str)> {
+fn matrix() -> Vec<(&'static str, OrderEvent, &'static str)> {
     let later = |event| match event {
-        Event::Demand { agency, instructions, .. } => Event::Demand { agency, version: V + 1, instructions },
+        OrderEvent::Demand { agency, instructions, .. } => OrderEvent::Demand { agency, version: V + 1, instructions },
         other => other,
     };
     let evening = at(NINE + Duration::hours(8));
@@ -771,16 +774,16 @@ fn matrix() -> Vec<(&'static str, Event, &'static str)> {
         ("the same demand",       demand(Customs, &["count"]),                           "O==========."),
         ("another demand",        demand(Customs, &["seal"]),                            "OOAPESLFTDC."),
         ("on a later version",    later(demand(Customs, &["count"])),                    "OOOOOOOFTDCO"),
-        ("general demand",        Event::Demand { agency: Quarantine, version: V, instructions: vec![] }, "OOAPESLFTDC."),
+        ("general demand",        OrderEvent::Demand { agency: Quarantine, version: V, instructions: vec![] }, "OOAPESLFTDC."),
         ("appoint",               appointed(),                                           ".A=========."),
-        ("appoint elsewhere",     site(Act::Appoint { seen: 0, appointment: evening.clone(), by: By::Site }), ".A.........."),
-        ("reschedule",            site(Act::Reschedule { seen: 1, appointment: evening, by: By::Enterprise, at: early }), "..A........."),
-        ("no-show",               site(Act::NoShow { seen: 1, at: NINE + Duration::hours(1) }), "..O........."),
+        ("appoint elsewhere",     site(SiteAct::Appoint { seen: 0, appointment: evening.clone(), by: By::Site }), ".A.........."),
+        ("reschedule",            site(SiteAct::Reschedule { seen: 1, appointment: evening, by: By::Enterprise, at: early }), "..A........."),
+        ("no-show",               site(SiteAct::NoShow { seen: 1, at: NINE + Duration::hours(1) }), "..O........."),
         ("assign",                assigned(),                                            "..=========."),
-        ("assign others",         site(Act::Assign { officers: ["A2".to_owned()].into() }), "............"),
-        ("replace",               site(Act::Replace { officer: "A1".into(), by: "A3".into() }), "..APESL....."),
-        ("present",               site(Act::Present { attendance: Attendance::Declarant }), "..P========."),
-        ("present without him",   site(Act::Present { attendance: Attendance::SiteOperator }), "............"),
+        ("assign others",         site(SiteAct::Assign { officers: ["A2".to_owned()].into() }), "............"),
+        ("replace",               site(SiteAct::Replace { officer: "A1".into(), by: "A3".into() }), "..APESL....."),
+        ("present",               site(SiteAct::Present { attendance: Attendance::Declarant }), "..P========."),
+        ("present without him",   site(SiteAct::Present { attendance: Attendance::SiteOperator }), "............"),
         ("examine by hand",       examined(Method::Manual),                              "...E=======."),
         ("examine by machine",    examined(Method::Machine),                             "...EESL....."),
         ("take a sample",         taken(),                                               "....S======."),
@@ -789,21 +792,21 @@ fn matrix() -> Vec<(&'static str, Event, &'static str)> {
         ("find quarantine's",     reported(&[lab_fails()]),                              "......E====."),
         ("pending",               reported(&[finding(Customs, "count", 3, FoundResult::LabPending)]), "....ESL....."),
         ("one more line",         reported(&[finding(Customs, "count", 3, FoundResult::QtyMismatch)]), "....ESLF...."),
-        ("object",                Event::Object { examination: 1 },                      ".......O.O.."),
-        ("reopened",              Event::Reopened { version: V },                        ".......OOOO."),
-        ("on a later version",    Event::Reopened { version: V + 1 },                    ".......OOOO."),
-        ("on an older one",       Event::Reopened { version: V - 1 },                    ".==========="),
+        ("object",                OrderEvent::Object { examination: 1 },                      ".......O.O.."),
+        ("reopened",              OrderEvent::Reopened { version: V },                        ".......OOOO."),
+        ("on a later version",    OrderEvent::Reopened { version: V + 1 },                    ".......OOOO."),
+        ("on an older one",       OrderEvent::Reopened { version: V - 1 },                    ".==========="),
         ("customs releases",      disposed(Customs, Disposal::Release),                  ".......F===."),
         ("quarantine releases",   disposed(Quarantine, Disposal::Release),               "............"),
         ("quarantine sends back", disposed(Quarantine, Disposal::Return),                ".......F.==."),
         ("treated",               treated(true),                                         "........F..."),
         ("close",                 closed(),                                              ".........C=."),
-        ("cancel",                Event::Cancel { version: V },                          "=XXXXXX====="),
-        ("cancel an older one",   Event::Cancel { version: V - 1 },                      "============"),
+        ("cancel",                OrderEvent::Cancel { version: V },                          "=XXXXXX====="),
+        ("cancel an older one",   OrderEvent::Cancel { version: V - 1 },                      "============"),
     ]
 }
 
-fn cell(now: &Order, event: &Event) -> char {
+fn cell(now: &JointOrder, event: &OrderEvent) -> char {
     match next(now, event) {
         Err(_) => '.',
         Ok((then, facts)) if facts.is_empty() => {
@@ -819,7 +822,7 @@ fn cell(now: &Order, event: &Event) -> char {
 
 #[test]
 fn every_event_on_every_stage() {
-    let orders: Vec<Order> = histories()
+    let orders: Vec<JointOrder> = histories()
         .into_iter()
         .map(|(stage, events)| {
             let order = run(&events);
@@ -837,8 +840,8 @@ fn every_event_on_every_stage() {
 fn refusals_name_what_is_wrong() {
     let working = run(&to_work());
     let found = run(&to_findings());
-    let no = |now: &Order, event: &Event| next(now, event).expect_err("refused");
-    let foreign = Event::Demand {
+    let no = |now: &JointOrder, event: &OrderEvent| next(now, event).expect_err("refused");
+    let foreign = OrderEvent::Demand {
         agency: Customs,
         version: V,
         instructions: vec![instruction(Quarantine, "x", &[])],
@@ -846,39 +849,42 @@ fn refusals_name_what_is_wrong() {
     assert_eq!(no(&working, &foreign).code, Code::NotYourAgency);
     let mut other = instruction(Customs, "count", &[]);
     other.text = "something else".into();
-    let other = Event::Demand { agency: Customs, version: V, instructions: vec![other] };
+    let other = OrderEvent::Demand { agency: Customs, version: V, instructions: vec![other] };
     assert_eq!(no(&working, &other).code, Code::AlreadyReported);
-    let old = Event::Site {
+    let old = OrderEvent::Site {
         version: V - 1,
         examination: 1,
-        act: Act::Report { findings: vec![finding(Customs, "count", 0, FoundResult::Conform)] },
+        act: SiteAct::Report { findings: vec![finding(Customs, "count", 0, FoundResult::Conform)] },
     };
     assert_eq!(no(&working, &old).code, Code::StaleVersion);
     let unknown = finding(Customs, "seal", 0, FoundResult::Conform);
     assert_eq!(no(&working, &reported(&[unknown])).code, Code::InstructionUnknown);
-    let stranger =
-        Finding { officer: "Z".into(), ..finding(Customs, "count", 0, FoundResult::Conform) };
+    let stranger = ExaminationFinding {
+        officer: "Z".into(),
+        ..finding(Customs, "count", 0, FoundResult::Conform)
+    };
     assert_eq!(no(&working, &reported(&[stranger])).code, Code::OfficerNotAssigned);
     assert_eq!(no(&working, &reported(&[lab_fails()])).code, Code::SampleUnknown);
     let undecided = disposed(Customs, Disposal::Release);
     assert_eq!(no(&working, &undecided).code, Code::InstructionUnanswered);
     assert_eq!(no(&found, &disposed(Quarantine, Disposal::Release)).code, Code::DisposalUnfounded);
-    let withdrawn = run(&[to_work(), vec![Event::Cancel { version: V }]].concat());
+    let withdrawn = run(&[to_work(), vec![OrderEvent::Cancel { version: V }]].concat());
     let late = reported(&[finding(Customs, "count", 0, FoundResult::Conform)]);
     assert_eq!(no(&withdrawn, &late).code, Code::NoOpenInspection);
-    let second = Event::Object { examination: 2 };
+    let second = OrderEvent::Object { examination: 2 };
     assert_eq!(no(&found, &second).code, Code::NeverSent);
 }
 
 #[test]
 fn an_officer_who_is_not_assigned_is_refused_also_the_second_time() {
-    let examine =
-        |officer: &str| site(Act::Examine { method: Method::Manual, officer: officer.to_owned() });
+    let examine = |officer: &str| {
+        site(SiteAct::Examine { method: Method::Manual, officer: officer.to_owned() })
+    };
     let result = |officer: &str, revision| {
         let found = finding(Customs, "count", 0, FoundResult::Conform);
-        reported(&[Finding { officer: officer.to_owned(), revision, ..found }])
+        reported(&[ExaminationFinding { officer: officer.to_owned(), revision, ..found }])
     };
-    let after = |events: &[Event]| run(&[to_work(), events.to_vec()].concat());
+    let after = |events: &[OrderEvent]| run(&[to_work(), events.to_vec()].concat());
     let working = after(&[]);
     let corrected = after(&[result("A1", 3)]);
     // What was said before, said by a stranger, and by somebody else who is assigned.
@@ -892,12 +898,12 @@ fn an_officer_who_is_not_assigned_is_refused_also_the_second_time() {
     for (now, event) in [(&working, examine("B1")), (&corrected, result("B1", 2))] {
         assert_eq!(next(now, &event).map(|(_, facts)| facts), Ok(Vec::new()), "{event:?}");
     }
-    let drawn_again = site(Act::Assign { officers: working.work.on_duty() });
+    let drawn_again = site(SiteAct::Assign { officers: working.work.on_duty() });
     assert_eq!(next(&working, &drawn_again).map(|(_, facts)| facts), Ok(Vec::new()));
-    let other_examination = Event::Site {
+    let other_examination = OrderEvent::Site {
         version: V,
         examination: 2,
-        act: Act::Assign { officers: working.work.on_duty() },
+        act: SiteAct::Assign { officers: working.work.on_duty() },
     };
     let refusal = next(&working, &other_examination).expect_err("there is no second one");
     assert_eq!(refusal.code, Code::NeverSent);
@@ -911,17 +917,17 @@ fn a_late_demand_is_answered_from_the_record() {
     let found = run(&only_customs);
     assert_eq!(found.stage, Stage::Found);
     let (then, facts) = next(&found, &demand(Quarantine, &["lab"])).expect("answered");
-    assert_eq!((then.stage, facts), (Stage::Found, vec![Fact::Answered(Quarantine)]));
+    assert_eq!((then.stage, facts), (Stage::Found, vec![OrderFact::Answered(Quarantine)]));
     assert!(!then.is_joint() && then.late.len() == 1);
     assert_eq!(next(&then, &demand(Quarantine, &["lab"])).expect("known").1, []);
     // On the next version the same question waits for an answer again, once; the old one is over.
-    let later = |agency| Event::Demand {
+    let later = |agency| OrderEvent::Demand {
         agency,
         version: V + 1,
         instructions: vec![instruction(agency, "count", &[])],
     };
     let (again, facts) = next(&then, &later(Customs)).expect("answered");
-    assert_eq!(facts, [Fact::Answered(Customs)]);
+    assert_eq!(facts, [OrderFact::Answered(Customs)]);
     assert_eq!(next(&again, &later(Customs)).expect("known").1, []);
     assert_eq!(next(&again, &demand(Customs, &["count"])).expect("known").1, []);
     let stale = next(&again, &demand(Customs, &["seal"])).expect_err("before that");
@@ -929,44 +935,44 @@ fn a_late_demand_is_answered_from_the_record() {
     // Customs alone decides, because it alone instructed.
     let (then, facts) = next(&then, &disposed(Customs, Disposal::Release)).expect("decided");
     assert_eq!(then.stage, Stage::Disposed);
-    let decided = Fact::Decided(Customs, Disposal::Release);
-    assert_eq!(facts, [decided, Fact::Disposed(Disposal::Release)]);
+    let decided = OrderFact::Decided(Customs, Disposal::Release);
+    assert_eq!(facts, [decided, OrderFact::Disposed(Disposal::Release)]);
 }
 
 #[test]
 fn a_cancelled_order_is_opened_again_only_on_a_later_version() {
-    let cancelled = run(&[to_work(), vec![Event::Cancel { version: V }]].concat());
+    let cancelled = run(&[to_work(), vec![OrderEvent::Cancel { version: V }]].concat());
     let refusal = next(&cancelled, &demand(Customs, &["count"])).expect_err("told again");
     assert_eq!(refusal.code, Code::StaleVersion);
-    let again = Event::Demand { agency: Quarantine, version: V + 1, instructions: Vec::new() };
+    let again = OrderEvent::Demand { agency: Quarantine, version: V + 1, instructions: Vec::new() };
     let (then, facts) = next(&cancelled, &again).expect("opened");
-    assert_eq!(facts, [Fact::Ordered(Quarantine)]);
+    assert_eq!(facts, [OrderFact::Ordered(Quarantine)]);
     assert_eq!((then.stage, then.version), (Stage::Ordered, V + 1));
     assert_eq!(then.instructions.len(), 1, "what was asked on the old version is void");
     let late = next(&then, &examined(Method::Manual)).expect_err("of the old version");
     assert_eq!(late.code, Code::StaleVersion);
     // The news of the cancellation is lost: the order says so itself.
     let (_, facts) = next(&run(&to_work()), &again).expect("opened");
-    assert_eq!(facts, [Fact::Cancelled, Fact::Ordered(Quarantine)]);
+    assert_eq!(facts, [OrderFact::Cancelled, OrderFact::Ordered(Quarantine)]);
 }
 
 #[test]
 fn the_enterprise_that_does_not_come_loses_its_choice() {
     let mut now = run(&[demand(Customs, &["count"])]);
-    let step = |now: &Order, act| next(now, &site(act));
-    let appoint = |seen, by| Act::Appoint { seen, appointment: at(NINE), by };
-    let alone = || Act::Present { attendance: Attendance::SiteOperator };
+    let step = |now: &JointOrder, act| next(now, &site(act));
+    let appoint = |seen, by| SiteAct::Appoint { seen, appointment: at(NINE), by };
+    let alone = || SiteAct::Present { attendance: Attendance::SiteOperator };
     for n in 0..3 {
         now = step(&now, appoint(n, By::Enterprise)).expect("appointed").0;
         assert_eq!(step(&now, alone()).expect_err("not yet").code, Code::AttendanceNeeded);
-        let early = Act::NoShow { seen: n + 1, at: NINE + Duration::minutes(29) };
+        let early = SiteAct::NoShow { seen: n + 1, at: NINE + Duration::minutes(29) };
         let early = step(&now, early).expect_err("too early");
         assert_eq!(early.code, Code::WrongTime);
         let (then, facts) =
-            step(&now, Act::NoShow { seen: n + 1, at: NINE + Duration::minutes(30) })
+            step(&now, SiteAct::NoShow { seen: n + 1, at: NINE + Duration::minutes(30) })
                 .expect("counted");
-        let compelled = facts.contains(&Fact::Compelled);
-        assert_eq!((facts[0].clone(), compelled), (Fact::NoShow(n + 1), n == 2));
+        let compelled = facts.contains(&OrderFact::Compelled);
+        assert_eq!((facts[0].clone(), compelled), (OrderFact::NoShow(n + 1), n == 2));
         now = then;
     }
     let choice = step(&now, appoint(3, By::Enterprise)).expect_err("no choice");
@@ -978,14 +984,17 @@ fn the_enterprise_that_does_not_come_loses_its_choice() {
 #[test]
 fn two_officers_claim_one_order() {
     let ordered = run(&[demand(Customs, &["count"])]);
-    let other =
-        site(Act::Appoint { seen: 0, appointment: at(NINE + Duration::hours(1)), by: By::Site });
+    let other = site(SiteAct::Appoint {
+        seen: 0,
+        appointment: at(NINE + Duration::hours(1)),
+        by: By::Site,
+    });
     let (then, _) = next(&ordered, &appointed()).expect("the first");
     let second = next(&then, &other).expect_err("the second");
     assert_eq!((second.code, said(&second, "appointments")), (Code::OrderTaken, Some("1")));
     let stands = "2026-11-25T09:00:00+08:00/2026-11-25T10:00:00+08:00";
     assert_eq!(said(&second, "window"), Some(stands));
-    let nobody = site(Act::Assign { officers: BTreeSet::new() });
+    let nobody = site(SiteAct::Assign { officers: BTreeSet::new() });
     assert_eq!(next(&then, &nobody).expect_err("empty").code, Code::OfficersMissing);
 }
 
@@ -993,40 +1002,44 @@ fn two_officers_claim_one_order() {
 fn methods_and_samples_decide_what_conform_means() {
     let mut with_lab = instruction(Quarantine, "lab", &[1, 2]);
     with_lab.sampling = true;
-    let ask = Event::Demand { agency: Quarantine, version: V, instructions: vec![with_lab] };
+    let ask = OrderEvent::Demand { agency: Quarantine, version: V, instructions: vec![with_lab] };
     let mut events = vec![ask, demand(Customs, &["count"])];
     events.extend(to_work().into_iter().skip(2));
     events.push(examined(Method::Machine));
     let now = run(&events);
-    let unanswered = |order: &Order| -> Vec<String> {
+    let unanswered = |order: &JointOrder| -> Vec<String> {
         order.unanswered().iter().map(|i| i.key.id.clone()).collect()
     };
     // A picture does not answer what asks for hands, nor hands what asks for the laboratory.
-    let picture =
-        Finding { method: Method::Machine, ..finding(Customs, "count", 0, FoundResult::Conform) };
+    let picture = ExaminationFinding {
+        method: Method::Machine,
+        ..finding(Customs, "count", 0, FoundResult::Conform)
+    };
     let hands = finding(Quarantine, "lab", 0, FoundResult::Conform);
     let now = next(&now, &reported(&[picture, hands])).expect("kept").0;
     assert_eq!(unanswered(&now), ["count", "lab"]);
-    let corrected =
-        Finding { revision: 2, ..finding(Customs, "count", 0, FoundResult::QtyMismatch) };
+    let corrected = ExaminationFinding {
+        revision: 2,
+        ..finding(Customs, "count", 0, FoundResult::QtyMismatch)
+    };
     let now = next(&now, &reported(&[corrected])).expect("kept").0;
     assert_eq!(unanswered(&now), ["lab"]);
     let of = |id: &str, gnum| Sample { id: id.into(), gnum, ..sample(Quarantine, "lab") };
     let mut now = now;
     for (id, gnum) in [("S1", 1), ("S2", 2)] {
-        now = next(&now, &site(Act::Take { sample: of(id, gnum) })).expect("taken").0;
+        now = next(&now, &site(SiteAct::Take { sample: of(id, gnum) })).expect("taken").0;
         assert_eq!(now.stage, if id == "S1" { Stage::Sampled } else { Stage::Laboratory });
         let laboratory = "L".to_owned();
-        now = next(&now, &site(Act::Send { sample: id.into(), laboratory })).expect("sent").0;
+        now = next(&now, &site(SiteAct::Send { sample: id.into(), laboratory })).expect("sent").0;
         assert_eq!(now.stage, Stage::Laboratory);
     }
     let clean = |id, gnum| analysed(finding(Quarantine, "lab", gnum, FoundResult::Conform), id);
     now = next(&now, &reported(&[clean("S2", 2)])).expect("one result").0;
     assert_eq!((now.stage, unanswered(&now)), (Stage::Laboratory, vec!["lab".to_owned()]));
     let (now, facts) = next(&now, &reported(&[clean("S1", 1)])).expect("the other");
-    assert_eq!((now.stage, facts.last()), (Stage::Found, Some(&Fact::Completed)));
+    assert_eq!((now.stage, facts.last()), (Stage::Found, Some(&OrderFact::Completed)));
     // A correction cannot take the answer away.
-    let less = Finding {
+    let less = ExaminationFinding {
         method: Method::Machine,
         revision: 3,
         ..finding(Customs, "count", 0, FoundResult::Conform)
@@ -1042,13 +1055,13 @@ fn quarantine_treatment_and_release() {
     assert_eq!(now.stage, Stage::Found);
     let (then, facts) = next(&now, &disposed(Quarantine, Disposal::Treat)).expect("treated");
     assert_eq!(then.stage, Stage::Treating);
-    assert_eq!(facts.last(), Some(&Fact::TreatmentOrdered));
+    assert_eq!(facts.last(), Some(&OrderFact::TreatmentOrdered));
     let (good, facts) = next(&then, &treated(true)).expect("passed");
-    assert_eq!((good.stage, facts), (Stage::Found, vec![Fact::Treated(true)]));
+    assert_eq!((good.stage, facts), (Stage::Found, vec![OrderFact::Treated(true)]));
     let good = next(&good, &release(Quarantine)).expect("clean now").0;
     let (good, facts) = next(&good, &release(Customs)).expect("both");
     assert_eq!(good.disposal, Some(Disposal::Release));
-    assert_eq!(facts.last(), Some(&Fact::Disposed(Disposal::Release)));
+    assert_eq!(facts.last(), Some(&OrderFact::Disposed(Disposal::Release)));
     let bad = next(&then, &treated(false)).expect("failed").0;
     assert!(next(&bad, &release(Quarantine)).is_err());
     assert!(next(&bad, &disposed(Quarantine, Disposal::Treat)).is_err(), "not twice");
@@ -1064,47 +1077,47 @@ fn the_strictest_counts_and_the_holder_lifts_its_detention() {
     assert_eq!(now.disposal.and_then(Disposal::status), Some(502));
     let other = next(&now, &disposed(Quarantine, Disposal::Release)).expect_err("not its own");
     assert_eq!(other.code, Code::DisposalGiven);
-    let objection = next(&now, &Event::Object { examination: 1 }).expect_err("handed over");
+    let objection = next(&now, &OrderEvent::Object { examination: 1 }).expect_err("handed over");
     assert_eq!(objection.code, Code::GoodsDetained);
     let (now, facts) = next(&now, &disposed(Customs, Disposal::Release)).expect("lifted");
-    assert_eq!(facts.last(), Some(&Fact::Disposed(Disposal::Return)));
+    assert_eq!(facts.last(), Some(&OrderFact::Disposed(Disposal::Return)));
     assert_eq!(now.disposal.and_then(Disposal::status), Some(700));
 }
 
 #[test]
 fn a_second_examination_is_made_once_and_by_others() {
     let now = run(&to_findings());
-    let object = Event::Object { examination: 1 };
+    let object = OrderEvent::Object { examination: 1 };
     let (now, facts) = next(&now, &object).expect("once");
-    assert_eq!((now.stage, now.examination, facts), (Stage::Ordered, 2, vec![Fact::Objected]));
+    assert_eq!((now.stage, now.examination, facts), (Stage::Ordered, 2, vec![OrderFact::Objected]));
     assert_eq!(now.instructions.len(), 2);
     assert!(now.work.findings.is_empty() && now.first.is_some());
     assert_eq!(next(&now, &object).expect("told again").1, []);
     let stale = next(&now, &examined(Method::Manual)).expect_err("of the first one");
     assert_eq!(stale.code, Code::StaleRound);
-    let again = |act| Event::Site { version: V, examination: 2, act };
+    let again = |act| OrderEvent::Site { version: V, examination: 2, act };
     let appointment = at(NINE + Duration::days(1));
-    let now = next(&now, &again(Act::Appoint { seen: 1, appointment, by: By::Site }))
+    let now = next(&now, &again(SiteAct::Appoint { seen: 1, appointment, by: By::Site }))
         .expect("appointed")
         .0;
-    let same = again(Act::Assign { officers: ["A1".to_owned()].into() });
+    let same = again(SiteAct::Assign { officers: ["A1".to_owned()].into() });
     let conflict = next(&now, &same).expect_err("took part");
     assert_eq!(conflict.code, Code::OfficerConflict);
-    let others = again(Act::Assign { officers: ["A9".to_owned()].into() });
+    let others = again(SiteAct::Assign { officers: ["A9".to_owned()].into() });
     let mut now = next(&now, &others).expect("others").0;
-    let report = [(Customs, "count"), (Quarantine, "lab")].map(|(agency, id)| Finding {
+    let report = [(Customs, "count"), (Quarantine, "lab")].map(|(agency, id)| ExaminationFinding {
         officer: "A9".into(),
         ..finding(agency, id, 0, FoundResult::Conform)
     });
     for act in [
-        Act::Present { attendance: Attendance::Declarant },
-        Act::Examine { method: Method::Manual, officer: "A9".into() },
-        Act::Report { findings: report.to_vec() },
+        SiteAct::Present { attendance: Attendance::Declarant },
+        SiteAct::Examine { method: Method::Manual, officer: "A9".into() },
+        SiteAct::Report { findings: report.to_vec() },
     ] {
         now = next(&now, &again(act)).expect("done").0;
     }
     assert_eq!(now.stage, Stage::Found);
-    let third = next(&now, &Event::Object { examination: 2 }).expect_err("no third");
+    let third = next(&now, &OrderEvent::Object { examination: 2 }).expect_err("no third");
     assert_eq!(third.code, Code::ObjectionUsed);
 }
 
@@ -1114,19 +1127,19 @@ fn a_reopened_order_forgets_what_was_decided() {
     let back = disposed(Quarantine, Disposal::Return);
     let detains = disposed(Customs, Disposal::TransferLegal);
     let disposed = run(&[to_findings(), vec![back, detains]].concat());
-    let object = next(&disposed, &Event::Object { examination: 1 }).expect_err("handed over");
+    let object = next(&disposed, &OrderEvent::Object { examination: 1 }).expect_err("handed over");
     assert_eq!(object.code, Code::GoodsDetained);
-    let reopened = Event::Reopened { version: V + 1 };
+    let reopened = OrderEvent::Reopened { version: V + 1 };
     let (then, facts) = next(&disposed, &reopened).expect("followed all the same");
     assert_eq!((then.stage, then.examination, then.version), (Stage::Ordered, 2, V + 1));
-    assert_eq!(facts, [Fact::Objected]);
+    assert_eq!(facts, [OrderFact::Objected]);
     assert_eq!((then.by_customs, then.by_quarantine, then.disposal), (None, None, None));
     assert_eq!(then.first, Some(disposed.work));
     // Told again, or of before: it is the second examination already.
     for version in [V, V + 1, V + 2] {
-        assert_eq!(next(&then, &Event::Reopened { version }).expect("known").1, []);
+        assert_eq!(next(&then, &OrderEvent::Reopened { version }).expect("known").1, []);
     }
-    let cancelled = next(&then, &Event::Cancel { version: V + 1 }).expect("fell away").0;
+    let cancelled = next(&then, &OrderEvent::Cancel { version: V + 1 }).expect("fell away").0;
     assert_eq!(next(&cancelled, &reopened).expect_err("fell away").code, Code::NoOpenInspection);
     let open = next(&run(&to_work()), &reopened).expect_err("not found yet");
     assert_eq!(open.code, Code::InspectionOpen);
@@ -1140,13 +1153,13 @@ fn an_order_has_four_hundred_instructions() {
         |range: std::ops::Range<usize>| -> Vec<String> { range.map(|n| n.to_string()).collect() };
     let ask = |agency, version, ids: Vec<String>| {
         let instructions = ids.iter().map(|id| instruction(agency, id, &[])).collect();
-        Event::Demand { agency, version, instructions }
+        OrderEvent::Demand { agency, version, instructions }
     };
-    let too_large = |now: &Order, event: &Event| {
+    let too_large = |now: &JointOrder, event: &OrderEvent| {
         let refusal = next(now, event).expect_err("too many");
         assert_eq!((refusal.code, said(&refusal, "most")), (Code::OrderTooLarge, Some("400")));
     };
-    too_large(&Order::none(), &ask(Customs, V, ids(0..401)));
+    too_large(&JointOrder::none(), &ask(Customs, V, ids(0..401)));
     let full = run(&[ask(Customs, V, ids(0..200)), ask(Quarantine, V, ids(0..200))]);
     assert_eq!(full.instructions.len(), INSTRUCTIONS_MAX);
     too_large(&full, &ask(Customs, V, ids(200..201)));
@@ -1205,7 +1218,7 @@ fn every_disposal_on_every_result() {
 
 /// Delivers events in this order, again and again until nothing is refused any more or nothing moves:
 /// what is refused for its order comes again, as senders do.
-fn deliver(mut now: Order, events: &[Event]) -> (Order, Vec<Fact>) {
+fn deliver(mut now: JointOrder, events: &[OrderEvent]) -> (JointOrder, Vec<OrderFact>) {
     let mut waiting = events.to_vec();
     let mut all = Vec::new();
     loop {
@@ -1227,19 +1240,20 @@ fn deliver(mut now: Order, events: &[Event]) -> (Order, Vec<Fact>) {
 const IDS: [(Agency, &str); 4] =
     [(Customs, "a"), (Customs, "b"), (Quarantine, "a"), (Quarantine, "c")];
 
-fn all_demands() -> Vec<Event> {
+fn all_demands() -> Vec<OrderEvent> {
     IDS.into_iter().map(|(agency, id)| demand(agency, &[id])).collect()
 }
 
 /// Every instruction has a pending, a final and a corrected finding, as three reports, and one of the
 /// instructions two lines.
-fn all_reports(results: &[FoundResult]) -> Vec<Event> {
+fn all_reports(results: &[FoundResult]) -> Vec<OrderEvent> {
     let keys = IDS.into_iter().chain([(Customs, "a")]).zip([0, 0, 0, 0, 5]);
     let mut reports = Vec::new();
     for (((agency, id), gnum), result) in keys.zip(results) {
         let first = finding(agency, id, gnum, *result);
-        let pending = Finding { result: FoundResult::LabPending, ..first.clone() };
-        let corrected = Finding { revision: 2, result: FoundResult::DocMismatch, ..first.clone() };
+        let pending = ExaminationFinding { result: FoundResult::LabPending, ..first.clone() };
+        let corrected =
+            ExaminationFinding { revision: 2, result: FoundResult::DocMismatch, ..first.clone() };
         reports.extend([pending, first, corrected].map(|f| reported(&[f])));
     }
     reports
@@ -1251,7 +1265,7 @@ fn results() -> impl Strategy<Value = Vec<FoundResult>> {
 }
 
 /// Any order, and some of it twice.
-fn shuffled(events: Vec<Event>) -> impl Strategy<Value = Vec<Event>> {
+fn shuffled(events: Vec<OrderEvent>) -> impl Strategy<Value = Vec<OrderEvent>> {
     let extra = prop::collection::vec(prop::sample::select(events.clone()), 0..6);
     extra.prop_flat_map(move |extra| {
         let all = [events.clone(), extra].concat();
@@ -1259,16 +1273,14 @@ fn shuffled(events: Vec<Event>) -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
-fn random_events() -> impl Strategy<Value = Vec<Event>> {
+fn random_events() -> impl Strategy<Value = Vec<OrderEvent>> {
     let agency = || prop_oneof![Just(Customs), Just(Quarantine)];
     let version = || prop_oneof![8 => Just(V), 1 => Just(V - 1), 1 => Just(V + 1)];
     let examination = || prop_oneof![6 => Just(1_u32), 3 => Just(2)];
     let id = || prop::sample::select(vec!["count", "lab"]);
     let officer = || prop::sample::select(vec!["A1", "B1", "C1"]).prop_map(str::to_owned);
-    let demands = (agency(), version(), id()).prop_map(|(agency, version, id)| Event::Demand {
-        agency,
-        version,
-        instructions: vec![instruction(agency, id, &[])],
+    let demands = (agency(), version(), id()).prop_map(|(agency, version, id)| {
+        OrderEvent::Demand { agency, version, instructions: vec![instruction(agency, id, &[])] }
     });
     let hours = || (0_i64..30).prop_map(|hours| NINE + Duration::hours(hours - 5));
     let by = || prop_oneof![Just(By::Enterprise), Just(By::Site)];
@@ -1277,53 +1289,53 @@ fn random_events() -> impl Strategy<Value = Vec<Event>> {
             (1..3_u32, any::<bool>(), prop::sample::select(vec!["A1", "B1", "C1"])).prop_map(
                 move |(revision, lab, officer)| {
                     let f = finding(agency, id, gnum, result);
-                    let f = Finding { revision, officer: officer.into(), ..f };
-                    Act::Report { findings: vec![if lab { analysed(f, "S1") } else { f }] }
+                    let f = ExaminationFinding { revision, officer: officer.into(), ..f };
+                    SiteAct::Report { findings: vec![if lab { analysed(f, "S1") } else { f }] }
                 },
             )
         });
     let acts = prop_oneof![
         3 => (0..4_u32, hours(), by()).prop_map(|(seen, start, by)| {
-            Act::Appoint { seen, appointment: at(start), by }
+            SiteAct::Appoint { seen, appointment: at(start), by }
         }),
         1 => (0..4_u32, hours(), by(), hours()).prop_map(|(seen, start, by, now)| {
-            Act::Reschedule { seen, appointment: at(start), by, at: now }
+            SiteAct::Reschedule { seen, appointment: at(start), by, at: now }
         }),
-        1 => (0..4_u32, hours()).prop_map(|(seen, at)| Act::NoShow { seen, at }),
-        3 => officer().prop_map(|officer| Act::Assign { officers: [officer].into() }),
-        1 => (officer(), officer()).prop_map(|(officer, by)| Act::Replace { officer, by }),
-        3 => Just(Act::Present { attendance: Attendance::Declarant }),
-        3 => officer().prop_map(|officer| Act::Examine { method: Method::Manual, officer }),
-        2 => (agency(), id(), officer()).prop_map(|(agency, id, officer)| Act::Take {
+        1 => (0..4_u32, hours()).prop_map(|(seen, at)| SiteAct::NoShow { seen, at }),
+        3 => officer().prop_map(|officer| SiteAct::Assign { officers: [officer].into() }),
+        1 => (officer(), officer()).prop_map(|(officer, by)| SiteAct::Replace { officer, by }),
+        3 => Just(SiteAct::Present { attendance: Attendance::Declarant }),
+        3 => officer().prop_map(|officer| SiteAct::Examine { method: Method::Manual, officer }),
+        2 => (agency(), id(), officer()).prop_map(|(agency, id, officer)| SiteAct::Take {
             sample: Sample { officer, ..sample(agency, id) },
         }),
-        2 => Just(Act::Send { sample: "S1".into(), laboratory: "L".into() }),
+        2 => Just(SiteAct::Send { sample: "S1".into(), laboratory: "L".into() }),
         8 => reports,
     ];
     let sites = (version(), examination(), acts)
-        .prop_map(|(version, examination, act)| Event::Site { version, examination, act });
+        .prop_map(|(version, examination, act)| OrderEvent::Site { version, examination, act });
     let disposals =
         (agency(), examination(), prop::sample::select(Disposal::ALL.to_vec())).prop_map(
-            |(agency, examination, disposal)| Event::Dispose { agency, examination, disposal },
+            |(agency, examination, disposal)| OrderEvent::Dispose { agency, examination, disposal },
         );
     let treatments = (examination(), any::<bool>()).prop_map(|(examination, passed)| {
         let treatment = Treatment { certificate: "T".into(), digest: [0; 32], passed };
-        Event::Treated { examination, treatment }
+        OrderEvent::Treated { examination, treatment }
     });
     let one = prop_oneof![
         4 => demands,
         30 => sites,
         6 => disposals,
         2 => treatments,
-        1 => examination().prop_map(|examination| Event::Object { examination }),
-        1 => version().prop_map(|version| Event::Reopened { version }),
-        2 => examination().prop_map(|examination| Event::Close { examination }),
-        1 => version().prop_map(|version| Event::Cancel { version }),
+        1 => examination().prop_map(|examination| OrderEvent::Object { examination }),
+        1 => version().prop_map(|version| OrderEvent::Reopened { version }),
+        2 => examination().prop_map(|examination| OrderEvent::Close { examination }),
+        1 => version().prop_map(|version| OrderEvent::Cancel { version }),
     ];
     prop::collection::vec(one, 0..200)
 }
 
-fn is(fact: &Fact, what: &Fact) -> bool {
+fn is(fact: &OrderFact, what: &OrderFact) -> bool {
     std::mem::discriminant(fact) == std::mem::discriminant(what)
 }
 
@@ -1334,12 +1346,12 @@ proptest! {
     fn merging_demands_gives_one_order_with_all_instructions(
         demands in shuffled(all_demands())
     ) {
-        let (order, facts) = deliver(Order::none(), &demands);
+        let (order, facts) = deliver(JointOrder::none(), &demands);
         prop_assert_eq!(order.stage, Stage::Ordered);
         prop_assert_eq!(order.instructions.len(), IDS.len());
         prop_assert!(order.is_joint());
-        let opened = facts.iter().filter(|fact| is(fact, &Fact::Ordered(Customs))).count();
-        let joined = facts.iter().filter(|fact| is(fact, &Fact::Joined(Customs))).count();
+        let opened = facts.iter().filter(|fact| is(fact, &OrderFact::Ordered(Customs))).count();
+        let joined = facts.iter().filter(|fact| is(fact, &OrderFact::Joined(Customs))).count();
         prop_assert_eq!((opened, joined, facts.len()), (1, 1, IDS.len()));
     }
 
@@ -1350,21 +1362,21 @@ proptest! {
         })
     ) {
         let work = to_work().split_off(2);
-        let outcome = |demands: &[Event], reports: &[Event]| {
-            let (order, _) = deliver(Order::none(), &[demands, &work].concat());
+        let outcome = |demands: &[OrderEvent], reports: &[OrderEvent]| {
+            let (order, _) = deliver(JointOrder::none(), &[demands, &work].concat());
             deliver(order, reports)
         };
         let (straight, _) = outcome(&all_demands(), &all_reports(&results));
         let (order, facts) = outcome(&demands, &reports);
         prop_assert_eq!(order.stage, Stage::Found);
         prop_assert_eq!(&order, &straight);
-        let completed = facts.iter().filter(|fact| **fact == Fact::Completed).count();
+        let completed = facts.iter().filter(|fact| **fact == OrderFact::Completed).count();
         prop_assert_eq!(completed, 1);
     }
 
     #[test]
     fn any_sequence_keeps_the_promises(events in random_events()) {
-        let mut now = Order::none();
+        let mut now = JointOrder::none();
         let mut open = 0_i32;
         let mut completed = 0_u32;
         let mut examinations = 0_u32;
@@ -1381,10 +1393,10 @@ proptest! {
             }
             for fact in &facts {
                 match fact {
-                    Fact::Ordered(_) => open += 1,
-                    Fact::Objected => { open += 1; examinations += 1; }
-                    Fact::Cancelled => open -= 1,
-                    Fact::Completed => {
+                    OrderFact::Ordered(_) => open += 1,
+                    OrderFact::Objected => { open += 1; examinations += 1; }
+                    OrderFact::Cancelled => open -= 1,
+                    OrderFact::Completed => {
                         open -= 1;
                         completed += 1;
                         prop_assert!(then.unanswered().is_empty());
@@ -1395,10 +1407,10 @@ proptest! {
             }
             prop_assert_eq!(open, i32::from(then.stage.is_open()), "one order: {:?}", then.stage);
             // Only a declaration that was stopped for it has goods looked at again.
-            let reopened = matches!(event, Event::Reopened { .. });
+            let reopened = matches!(event, OrderEvent::Reopened { .. });
             if now.stage == Stage::Closed && !reopened {
                 prop_assert_eq!(then.stage, Stage::Closed);
-                prop_assert!(facts.iter().all(|fact| is(fact, &Fact::Answered(Customs))));
+                prop_assert!(facts.iter().all(|fact| is(fact, &OrderFact::Answered(Customs))));
             }
             if then.stage >= Stage::Found && then.stage <= Stage::Closed {
                 prop_assert!(then.unanswered().is_empty(), "what is found stays answered");
@@ -1608,11 +1620,11 @@ fn rescheduling() {
 
 // Credit.
 
-fn found(source: &str, result: FoundResult, date: Date) -> credit::Event {
-    credit::Event::Found { source: source.into(), result, date }
+fn found(source: &str, result: FoundResult, date: Date) -> credit::CreditEvent {
+    credit::CreditEvent::Found { source: source.into(), result, date }
 }
 
-fn credit_after(events: &[credit::Event]) -> Credit {
+fn credit_after(events: &[credit::CreditEvent]) -> Credit {
     events.iter().fold(Credit::new(date!(2026 - 01 - 01)), |credit, event| {
         credit.apply(event).expect("taken").0
     })
@@ -1627,20 +1639,21 @@ fn findings_move_points_class_and_blacklist() {
     assert_eq!((credit.points, credit.class, credit.blacklisted), (25, Class::Untrusted, true));
     let what: Vec<_> = changes.iter().map(|change| change.what.clone()).collect();
     let expected = [
-        Changed::Entry("o1".into()),
-        Changed::Points { from: 70, to: 25 },
-        Changed::Class { from: Class::General, to: Class::Untrusted },
-        Changed::Blacklisted(true),
+        CreditNews::Entry("o1".into()),
+        CreditNews::Points { from: 70, to: 25 },
+        CreditNews::Class { from: Class::General, to: Class::Untrusted },
+        CreditNews::Blacklisted(true),
     ];
     assert_eq!(what, expected);
     assert!(changes.iter().all(|c| !c.because.en.is_empty() && !c.because.zh.is_empty()));
     assert_eq!(credit.apply(&found("o1", FoundResult::Prohibited, day)).expect("known").1, []);
     assert_eq!(credit.apply(&found("o2", FoundResult::LabPending, day)).expect("no").1, []);
     // Two years later it is over, and the next day everything is as before.
-    let last = credit.apply(&credit::Event::Day(date!(2028 - 02 - 29))).expect("a day");
+    let last = credit.apply(&credit::CreditEvent::Day(date!(2028 - 02 - 29))).expect("a day");
     assert_eq!(last.1, []);
-    let (credit, changes) = credit.apply(&credit::Event::Day(date!(2028 - 03 - 01))).expect("over");
-    assert_eq!(changes[0].what, Changed::Expired("o1".into()));
+    let (credit, changes) =
+        credit.apply(&credit::CreditEvent::Day(date!(2028 - 03 - 01))).expect("over");
+    assert_eq!(changes[0].what, CreditNews::Expired("o1".into()));
     assert_eq!((credit.points, credit.class, credit.blacklisted), (70, Class::General, false));
     let late = credit.apply(&found("o0", FoundResult::Prohibited, day)).expect("too old");
     assert_eq!(late.1, []);
@@ -1652,7 +1665,7 @@ fn what_is_wrong_in_one_box_is_one_offence() {
     let both = |gnum, result| {
         [finding(Customs, "count", gnum, result), finding(Quarantine, "look", gnum, result)]
     };
-    let offences = |findings: &[Finding]| -> Vec<(u32, FoundResult, usize)> {
+    let offences = |findings: &[ExaminationFinding]| -> Vec<(u32, FoundResult, usize)> {
         let offences = credit::offences(findings).into_iter();
         offences.map(|((gnum, result), said)| (gnum, result, said.len())).collect()
     };
@@ -1674,7 +1687,7 @@ fn what_is_wrong_in_one_box_is_one_offence() {
 fn grave_entries_add_up_and_certificates_need_points() {
     let day = date!(2026 - 03 - 01);
     let conform = |n: u32| (0..n).map(move |_| found("c", FoundResult::Conform, day));
-    let certified = credit::Event::Certified { granted: true, date: day };
+    let certified = credit::CreditEvent::Certified { granted: true, date: day };
     let mut events: Vec<_> = conform(9).collect();
     events.push(certified);
     assert_eq!(credit_after(&events).class, Class::General, "79 points");
@@ -1691,7 +1704,7 @@ fn grave_entries_add_up_and_certificates_need_points() {
     let corrected = credit_after(&events);
     assert!(!corrected.blacklisted);
     assert_eq!(corrected.entries["q3"].status, Status::Overturned);
-    events.push(credit::Event::NoShow { source: "n".into(), date: day });
+    events.push(credit::CreditEvent::NoShow { source: "n".into(), date: day });
     assert_eq!(credit_after(&events).points, 100 - 25 - 2);
 }
 
@@ -1699,8 +1712,8 @@ fn grave_entries_add_up_and_certificates_need_points() {
 fn appeals() {
     let day = date!(2026 - 03 - 01);
     let credit = credit_after(&[found("o1", FoundResult::IpInfringement, day)]);
-    let appeal = |date| credit::Event::Appeal { source: "o1".into(), date };
-    let decided = |overturned| credit::Event::AppealDecided {
+    let appeal = |date| credit::CreditEvent::Appeal { source: "o1".into(), date };
+    let decided = |overturned| credit::CreditEvent::AppealDecided {
         source: "o1".into(),
         overturned,
         date: date!(2026 - 05 - 01),
@@ -1710,7 +1723,7 @@ fn appeals() {
         assert!(said(&refusal, "source").is_some());
         refusal.code
     };
-    let unknown = credit::Event::Appeal { source: "o2".into(), date: day };
+    let unknown = credit::CreditEvent::Appeal { source: "o2".into(), date: day };
     assert_eq!(no(&credit, unknown), Code::CreditEntryUnknown);
     assert_eq!(no(&credit, appeal(date!(2026 - 05 - 01))), Code::WrongTime);
     assert_eq!(no(&credit, decided(true)), Code::AppealUsed);
@@ -1722,24 +1735,24 @@ fn appeals() {
     assert_eq!(no(&upheld, appeal(date!(2026 - 04 - 30))), Code::AppealUsed);
     let (free, changes) = appealed.apply(&decided(true)).expect("decided");
     assert_eq!((free.points, free.blacklisted), (70, false));
-    assert!(changes.iter().any(|change| change.what == Changed::Blacklisted(false)));
+    assert!(changes.iter().any(|change| change.what == CreditNews::Blacklisted(false)));
     assert_eq!(free.apply(&decided(true)).expect("told again").1, []);
 }
 
-fn credit_events() -> impl Strategy<Value = Vec<credit::Event>> {
+fn credit_events() -> impl Strategy<Value = Vec<credit::CreditEvent>> {
     let source = || (0..12_u32).prop_map(|n| n.to_string());
     let day = || (0..1_500_i64).prop_map(|n| date!(2026 - 01 - 01) + Duration::days(n));
     let one = prop_oneof![
         6 => (source(), prop::sample::select(FoundResult::ALL.to_vec()), day())
-            .prop_map(|(source, result, date)| credit::Event::Found { source, result, date }),
-        1 => (source(), day()).prop_map(|(source, date)| credit::Event::NoShow { source, date }),
+            .prop_map(|(source, result, date)| credit::CreditEvent::Found { source, result, date }),
+        1 => (source(), day()).prop_map(|(source, date)| credit::CreditEvent::NoShow { source, date }),
         1 => (any::<bool>(), day())
-            .prop_map(|(granted, date)| credit::Event::Certified { granted, date }),
-        2 => (source(), day()).prop_map(|(source, date)| credit::Event::Appeal { source, date }),
+            .prop_map(|(granted, date)| credit::CreditEvent::Certified { granted, date }),
+        2 => (source(), day()).prop_map(|(source, date)| credit::CreditEvent::Appeal { source, date }),
         2 => (source(), any::<bool>(), day()).prop_map(|(source, overturned, date)| {
-            credit::Event::AppealDecided { source, overturned, date }
+            credit::CreditEvent::AppealDecided { source, overturned, date }
         }),
-        1 => day().prop_map(credit::Event::Day),
+        1 => day().prop_map(credit::CreditEvent::Day),
     ];
     prop::collection::vec(one, 0..60)
 }
@@ -1755,17 +1768,17 @@ proptest! {
             prop_assert!((0..=credit::POINTS_MAX).contains(&then.points));
             prop_assert_eq!(then.class == Class::Untrusted, then.points < credit::UNTRUSTED_BELOW);
             prop_assert!(then.class != Class::Advanced || then.certified);
-            let tells = |what: &Changed| changes.iter().any(|change| change.what == *what);
+            let tells = |what: &CreditNews| changes.iter().any(|change| change.what == *what);
             if then.points != now.points {
-                let change = Changed::Points { from: now.points, to: then.points };
+                let change = CreditNews::Points { from: now.points, to: then.points };
                 prop_assert!(tells(&change));
             }
             if then.class != now.class {
-                let change = Changed::Class { from: now.class, to: then.class };
+                let change = CreditNews::Class { from: now.class, to: then.class };
                 prop_assert!(tells(&change));
             }
             if then.blacklisted != now.blacklisted {
-                prop_assert!(tells(&Changed::Blacklisted(then.blacklisted)));
+                prop_assert!(tells(&CreditNews::Blacklisted(then.blacklisted)));
             }
             if changes.is_empty() {
                 prop_assert_eq!(&then.entries, &now.entries);
@@ -1794,7 +1807,7 @@ proptest! {
 #[test]
 fn the_table_of_times() {
     let filed = datetime!(2026-11-24 08:00 +8);
-    let case = |seconds: i64, inspected, joint, port: &str| Case {
+    let case = |seconds: i64, inspected, joint, port: &str| ClearedCase {
         port: port.into(),
         mode: "9610".into(),
         class: Class::General,
@@ -1803,18 +1816,19 @@ fn the_table_of_times() {
         inspected,
         joint,
     };
-    let mut cases: Vec<Case> = (1..=100).rev().map(|n| case(n, false, false, "4218")).collect();
+    let mut cases: Vec<ClearedCase> =
+        (1..=100).rev().map(|n| case(n, false, false, "4218")).collect();
     cases.push(case(3_600, true, true, "4218"));
     cases.push(case(7_200, true, false, "4258"));
-    cases.push(Case { released: None, ..case(0, true, false, "4258") });
+    cases.push(ClearedCase { released: None, ..case(0, true, false, "4258") });
     let rows = table(&cases);
     let groups: Vec<_> = rows.iter().map(|row| row.group.clone()).collect();
     let expected = [
-        Group::All,
-        Group::Port("4218".into()),
-        Group::Port("4258".into()),
-        Group::Mode("9610".into()),
-        Group::Class(Class::General),
+        StatisticsGroup::All,
+        StatisticsGroup::Port("4218".into()),
+        StatisticsGroup::Port("4258".into()),
+        StatisticsGroup::Mode("9610".into()),
+        StatisticsGroup::Class(Class::General),
     ];
     assert_eq!(groups, expected);
     let all = &rows[0];

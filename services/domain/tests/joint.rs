@@ -3,14 +3,14 @@
 
 use domain::clearance::Agency::{self, Customs, Quarantine};
 use domain::inspection::appointment::{By, TimeWindow};
-use domain::inspection::finding::{Disposal, Finding, FindingKey, FoundResult};
+use domain::inspection::finding::{Disposal, ExaminationFinding, FindingKey, FoundResult};
 use domain::inspection::joint::{
-    At, Case, DeclarationEvent, Errand, on_declaration_event, on_objection, on_order_event,
-    on_refusal, record,
+    At, DeclarationEvent, JointCase, OrderMessage, on_declaration_event, on_objection,
+    on_order_event, on_refusal, record,
 };
 use domain::inspection::order::{
-    Act, Appointment, Attendance, Event, INSTRUCTIONS_MAX, Instruction, InstructionKey, Method,
-    Order, Stage, Treatment,
+    Appointment, Attendance, INSTRUCTIONS_MAX, Instruction, InstructionKey, JointOrder, Method,
+    OrderEvent, SiteAct, Stage, Treatment,
 };
 use domain::refusal::Code;
 use time::Duration;
@@ -23,7 +23,7 @@ const fn on(version: u32, round: u32) -> At {
 }
 
 /// A case and what has to be told after the last step.
-type Now = (Case, Vec<Errand>);
+type Now = (JointCase, Vec<OrderMessage>);
 type Step = Box<dyn Fn(&Now) -> Now>;
 
 /// The declaration service tells something.
@@ -38,32 +38,32 @@ fn demanded(agency: Agency, version: u32, round: u32) -> Step {
     told(version, round, DeclarationEvent::Demanded(agency, Vec::new()))
 }
 
-fn acted(case: &Case, event: &Event) -> Now {
+fn acted(case: &JointCase, event: &OrderEvent) -> Now {
     let then =
         on_order_event(case, event).unwrap_or_else(|refusal| panic!("{event:?}: {refusal:?}"));
     (then.case, then.errands)
 }
 
-fn site(case: &Case, act: Act) -> Now {
-    let Order { version, examination, .. } = case.order;
-    acted(case, &Event::Site { version, examination, act })
+fn site(case: &JointCase, act: SiteAct) -> Now {
+    let JointOrder { version, examination, .. } = case.order;
+    acted(case, &OrderEvent::Site { version, examination, act })
 }
 
 fn disposed(agency: Agency, disposal: Disposal) -> Step {
     Box::new(move |(case, _)| {
         let examination = case.order.examination;
-        acted(case, &Event::Dispose { agency, examination, disposal })
+        acted(case, &OrderEvent::Dispose { agency, examination, disposal })
     })
 }
 
 fn closed() -> Step {
-    Box::new(|(case, _)| acted(case, &Event::Close { examination: case.order.examination }))
+    Box::new(|(case, _)| acted(case, &OrderEvent::Close { examination: case.order.examination }))
 }
 
 fn treated(passed: bool) -> Step {
     Box::new(move |(case, _)| {
         let treatment = Treatment { certificate: "T".into(), digest: [0; 32], passed };
-        acted(case, &Event::Treated { examination: case.order.examination, treatment })
+        acted(case, &OrderEvent::Treated { examination: case.order.examination, treatment })
     })
 }
 
@@ -74,7 +74,7 @@ fn objected() -> Step {
     })
 }
 
-fn not_taken(errand: Errand) -> Step {
+fn not_taken(errand: OrderMessage) -> Step {
     Box::new(move |(case, _)| {
         let case = on_refusal(case, errand).map_or_else(|| case.clone(), |then| then.case);
         (case, Vec::new())
@@ -89,10 +89,10 @@ fn begun() -> Step {
         let appointment = Appointment { place: "P".into(), window };
         let (seen, officer) = (case.order.appointments, case.order.examination.to_string());
         let acts = [
-            Act::Appoint { seen, appointment, by: By::Site },
-            Act::Assign { officers: [officer.clone()].into() },
-            Act::Present { attendance: Attendance::Declarant },
-            Act::Examine { method: Method::Manual, officer },
+            SiteAct::Appoint { seen, appointment, by: By::Site },
+            SiteAct::Assign { officers: [officer.clone()].into() },
+            SiteAct::Present { attendance: Attendance::Declarant },
+            SiteAct::Examine { method: Method::Manual, officer },
         ];
         acts.into_iter().fold((case.clone(), Vec::new()), |(case, _), act| site(&case, act))
     })
@@ -102,7 +102,7 @@ fn begun() -> Step {
 fn reported(agency: Agency, result: FoundResult) -> Step {
     Box::new(move |(case, _)| {
         let keys = case.order.instructions.keys().filter(|key| key.agency == agency);
-        let findings = keys.map(|key| Finding {
+        let findings = keys.map(|key| ExaminationFinding {
             key: FindingKey { instruction: key.clone(), gnum: 0, sample: None },
             result,
             method: Method::Manual,
@@ -111,12 +111,12 @@ fn reported(agency: Agency, result: FoundResult) -> Step {
             officer: case.order.examination.to_string(),
             revision: 1,
         });
-        site(case, Act::Report { findings: findings.collect() })
+        site(case, SiteAct::Report { findings: findings.collect() })
     })
 }
 
 fn run(steps: Vec<Step>) -> Now {
-    steps.iter().fold((Case::none(), Vec::new()), |now, step| step(&now))
+    steps.iter().fold((JointCase::none(), Vec::new()), |now, step| step(&now))
 }
 
 /// Customs alone asked.
@@ -151,12 +151,12 @@ fn found_twice() -> Vec<Step> {
 }
 
 /// What the last step leads to: stage, examination, whether an objection is pending, errands.
-type Row = (&'static str, Vec<Step>, (Stage, u32, bool), Vec<Errand>);
+type Row = (&'static str, Vec<Step>, (Stage, u32, bool), Vec<OrderMessage>);
 
 #[rustfmt::skip]
 fn rows() -> Vec<Row> {
     use Disposal::{AmendAndRelease, DetainOther, Release, Return, Treat};
-    use Errand::{Findings, Reopening};
+    use OrderMessage::{Findings, Reopening};
     use Stage::{Cancelled, Closed, Disposed, Found, Ordered, Treating};
     let none = Vec::new;
     let mixed = || found_by_both(QtyMismatch, QtyMismatch);
@@ -272,7 +272,7 @@ fn every_case() {
 }
 
 /// Who is in the record.
-fn agencies(case: &Case) -> Vec<Agency> {
+fn agencies(case: &JointCase) -> Vec<Agency> {
     let mut agencies: Vec<Agency> = record(&case.order).into_iter().map(|(of, _)| of).collect();
     agencies.dedup();
     agencies
@@ -306,7 +306,7 @@ fn everybody_who_asked_is_in_the_record() {
     }
     // Who came late is answered by everything, and who asked before by its own.
     let (case, _) = run(late(found(QtyMismatch), on(1, 1)));
-    let results = |case: &Case, agency| -> Vec<FoundResult> {
+    let results = |case: &JointCase, agency| -> Vec<FoundResult> {
         let record = record(&case.order).into_iter();
         record.filter(|(of, _)| *of == agency).map(|(_, finding)| finding.result).collect()
     };
@@ -320,7 +320,7 @@ fn instruction(agency: Agency, id: &str, text: &str) -> Instruction {
     Instruction { key, text: text.into(), ..Instruction::general(agency) }
 }
 
-fn ids(case: &Case) -> Vec<&str> {
+fn ids(case: &JointCase) -> Vec<&str> {
     case.order.instructions.keys().map(|key| key.id.as_str()).collect()
 }
 
@@ -359,7 +359,7 @@ fn a_demand_that_is_too_large_is_general() {
     let many: Vec<Instruction> =
         (0..=INSTRUCTIONS_MAX).map(|n| instruction(Quarantine, &n.to_string(), "")).collect();
     let then = on_declaration_event(
-        &Case::none(),
+        &JointCase::none(),
         on(1, 1),
         &DeclarationEvent::Demanded(Quarantine, many.clone()),
     );
@@ -367,13 +367,13 @@ fn a_demand_that_is_too_large_is_general() {
     assert_eq!(then.case.asked, on(1, 1));
     let (case, _) = run(found(Conform));
     let then = on_declaration_event(&case, on(1, 1), &DeclarationEvent::Demanded(Quarantine, many));
-    assert_eq!((then.misfit, then.errands), (None, vec![Errand::Findings(on(1, 1))]));
+    assert_eq!((then.misfit, then.errands), (None, vec![OrderMessage::Findings(on(1, 1))]));
 }
 
 #[test]
 fn what_does_not_fit_is_said() {
     let (case, _) = run(vec![told(3, 1, DeclarationEvent::Reopened)]);
-    assert_eq!((&case.order, case.newest_version, case.asked), (&Order::none(), 3, on(0, 0)));
+    assert_eq!((&case.order, case.newest_version, case.asked), (&JointOrder::none(), 3, on(0, 0)));
     let then = on_declaration_event(&case, on(3, 1), &DeclarationEvent::Reopened);
     assert_eq!(then.misfit.map(|refusal| refusal.code), Some(Code::NoOpenInspection));
     // The declaration ended before, so the demand is old news.
@@ -388,25 +388,26 @@ fn what_does_not_fit_is_said() {
 fn goods_stay_while_an_objection_is_pending() {
     let steps = vec![objected(), disposed(Customs, Disposal::AmendAndRelease)];
     let (case, _) = run(then(found(QtyMismatch), steps));
-    let close = Event::Close { examination: 1 };
+    let close = OrderEvent::Close { examination: 1 };
     let no = on_order_event(&case, &close).expect_err("an objection is pending");
     assert_eq!(no.code, Code::InspectionOutOfStep);
     assert!(no.data.contains(&("objection", "pending".into())));
     // Also when they are released meanwhile: who objected is told first.
     let released = on_declaration_event(&case, on(1, 2), &DeclarationEvent::Released).case;
     assert_eq!(released.order.stage, Stage::Disposed);
-    let told = on_refusal(&released, Errand::Reopening(1)).expect("it fell through");
+    let told = on_refusal(&released, OrderMessage::Reopening(1)).expect("it fell through");
     assert_eq!(told.case.order.stage, Stage::Closed, "and then nothing is left to do");
-    let free = on_refusal(&case, Errand::Reopening(1)).expect("it fell through").case;
+    let free = on_refusal(&case, OrderMessage::Reopening(1)).expect("it fell through").case;
     assert_eq!(on_order_event(&free, &close).expect("free").case.order.stage, Stage::Closed);
-    assert_eq!(on_refusal(&free, Errand::Reopening(1)), None, "told once");
+    assert_eq!(on_refusal(&free, OrderMessage::Reopening(1)), None, "told once");
 }
 
 #[test]
 fn nothing_is_decided_about_goods_that_were_released() {
     let (case, _) = run(then(found(Prohibited), vec![told(1, 2, DeclarationEvent::Released)]));
     assert!(case.released);
-    let event = Event::Dispose { agency: Customs, examination: 1, disposal: Disposal::DetainOther };
+    let event =
+        OrderEvent::Dispose { agency: Customs, examination: 1, disposal: Disposal::DetainOther };
     assert_eq!(
         on_order_event(&case, &event).expect_err("they are gone").code,
         Code::AlreadyReleased

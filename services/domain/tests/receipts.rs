@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::payment::ledger::Currency;
-use domain::payment::matching::{BankLine, Group, Outcome, Receivable, groups};
+use domain::payment::matching::{BankLine, Group, GroupOutcome, Receivable, groups};
 use proptest::prelude::*;
 
 fn order(order_no: &str, amount: i64) -> Receivable {
@@ -16,7 +16,7 @@ fn receipt(line: &str, amount: i64, order_nos: &[&str]) -> BankLine {
 }
 
 /// Lines, orders and outcome of each group, in any order.
-fn is(found: Vec<Group>, expected: &[(&[&str], &[&str], Outcome)]) {
+fn is(found: Vec<Group>, expected: &[(&[&str], &[&str], GroupOutcome)]) {
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
     assert_eq!(found.len(), expected.len(), "{found:?}");
     for (lines, order_nos, outcome) in expected {
@@ -38,11 +38,11 @@ fn one_many_part_and_combined() {
     is(
         groups(&orders, &receipts, |_| 3),
         &[
-            (&["1"], &["A"], Outcome::Paid { fee: 0 }),
-            (&["2", "3"], &["B", "C"], Outcome::Paid { fee: 5 }),
-            (&[], &["D"], Outcome::Short(50)),
-            (&["4"], &[], Outcome::OrderUnknown),
-            (&["5"], &[], Outcome::OrderUnknown),
+            (&["1"], &["A"], GroupOutcome::Paid { fee: 0 }),
+            (&["2", "3"], &["B", "C"], GroupOutcome::Paid { fee: 5 }),
+            (&[], &["D"], GroupOutcome::Short(50)),
+            (&["4"], &[], GroupOutcome::OrderUnknown),
+            (&["5"], &[], GroupOutcome::OrderUnknown),
         ],
     );
 }
@@ -51,15 +51,15 @@ fn one_many_part_and_combined() {
 fn the_tolerance_is_for_each_receipt_and_not_for_too_much() {
     let orders = [order("A", 100)];
     for (amounts, expected) in [
-        (&[97][..], Outcome::Paid { fee: 3 }),
-        (&[96], Outcome::Short(4)),
-        (&[50, 44], Outcome::Paid { fee: 6 }),
-        (&[50, 43], Outcome::Short(7)),
-        (&[101], Outcome::Over(1)),
+        (&[97][..], GroupOutcome::Paid { fee: 3 }),
+        (&[96], GroupOutcome::Short(4)),
+        (&[50, 44], GroupOutcome::Paid { fee: 6 }),
+        (&[50, 43], GroupOutcome::Short(7)),
+        (&[101], GroupOutcome::Over(1)),
         // Two equal bookings are two.
-        (&[100, 100], Outcome::Over(100)),
-        (&[i64::MAX, 1], Outcome::Amount),
-        (&[101, -1], Outcome::Amount),
+        (&[100, 100], GroupOutcome::Over(100)),
+        (&[i64::MAX, 1], GroupOutcome::Amount),
+        (&[101, -1], GroupOutcome::Amount),
     ] {
         let lines = ["1", "2"];
         let receipts: Vec<_> = lines
@@ -71,7 +71,7 @@ fn the_tolerance_is_for_each_receipt_and_not_for_too_much() {
         assert_eq!(found.iter().map(|g| g.outcome).collect::<Vec<_>>(), [expected], "{amounts:?}");
     }
     let euros = BankLine { currency: Currency::Eur, ..receipt("1", 100, &["A"]) };
-    is(groups(&orders, &[euros], |_| 3), &[(&["1"], &["A"], Outcome::CurrencyDiffers)]);
+    is(groups(&orders, &[euros], |_| 3), &[(&["1"], &["A"], GroupOutcome::CurrencyDiffers)]);
 }
 
 proptest! {

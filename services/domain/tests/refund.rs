@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 
 use domain::documents::DocumentKind;
 use domain::documents::reference::{contradictions, repeated};
-use domain::documents::refund::{Fault, Line, Quantity, check};
+use domain::documents::refund::{LineQuantity, ReturnFault, ReturnLine, check};
 use proptest::prelude::*;
 
-fn quantity(qty_e5: i64, unit: &str) -> Option<Quantity> {
-    Some(Quantity { qty_e5, unit: unit.to_owned() })
+fn quantity(qty_e5: i64, unit: &str) -> Option<LineQuantity> {
+    Some(LineQuantity { qty_e5, unit: unit.to_owned() })
 }
 
 /// Three shirts of 0.6 kilograms.
-fn shirts() -> Line {
-    Line {
+fn shirts() -> ReturnLine {
+    ReturnLine {
         gnum: 1,
         gcode: "6109100021".to_owned(),
         gname: "T恤衫".to_owned(),
@@ -23,8 +23,8 @@ fn shirts() -> Line {
     }
 }
 
-fn two_lines() -> Vec<Line> {
-    let belt = Line {
+fn two_lines() -> Vec<ReturnLine> {
+    let belt = ReturnLine {
         gnum: 2,
         gcode: "4203301090".to_owned(),
         gname: "腰带".to_owned(),
@@ -34,14 +34,14 @@ fn two_lines() -> Vec<Line> {
     vec![shirts(), belt]
 }
 
-fn differs(element: &'static str, given: &str, held: &str) -> Fault {
-    Fault::Differs { gnum: 1, element, given: given.to_owned(), held: held.to_owned() }
+fn differs(element: &'static str, given: &str, held: &str) -> ReturnFault {
+    ReturnFault::Differs { gnum: 1, element, given: given.to_owned(), held: held.to_owned() }
 }
 
 #[test]
 fn a_return_is_as_its_inventory() {
     let gcode = "6109100022".to_owned();
-    let of = |change: fn(&mut Line)| {
+    let of = |change: fn(&mut ReturnLine)| {
         let mut line = shirts();
         change(&mut line);
         check(&two_lines(), &[], &[line])
@@ -50,12 +50,12 @@ fn a_return_is_as_its_inventory() {
     // Another line, or another code under its number.
     assert_eq!(
         of(|line| line.gnum = 3),
-        [Fault::NoSuchLine { gnum: 3, gcode: shirts().gcode }],
+        [ReturnFault::NoSuchLine { gnum: 3, gcode: shirts().gcode }],
         "no such line"
     );
     assert_eq!(
         of(|line| line.gcode = "6109100022".to_owned()),
-        [Fault::NoSuchLine { gnum: 1, gcode }]
+        [ReturnFault::NoSuchLine { gnum: 1, gcode }]
     );
     // The name and the model, where they are said.
     assert_eq!(of(|line| line.gname = "衬衫".to_owned()), [differs("gname", "衬衫", "T恤衫")]);
@@ -68,15 +68,15 @@ fn a_return_is_as_its_inventory() {
             .into_iter()
             .enumerate()
     {
-        let with = |change: &dyn Fn(&mut Quantity)| {
+        let with = |change: &dyn Fn(&mut LineQuantity)| {
             let mut line = shirts();
             change(line.quantities[at].as_mut().expect("it has three"));
             check(&two_lines(), &[], &[line])
         };
         assert_eq!(with(&|it| it.unit = "001".to_owned()), [differs(element, "001", held)]);
         // Every quantity: above zero, not above the inventory.
-        let none = Fault::NotAboveZero { gnum: 1, element: qty };
-        let much = Fault::TooMuch { gnum: 1, element: qty };
+        let none = ReturnFault::NotAboveZero { gnum: 1, element: qty };
+        let much = ReturnFault::TooMuch { gnum: 1, element: qty };
         assert_eq!(with(&|it| it.qty_e5 = 1), []);
         let none = [none];
         assert_eq!(with(&|it| it.qty_e5 = 0), none);
@@ -89,7 +89,7 @@ fn a_return_is_as_its_inventory() {
     line.quantities[0] = quantity(400_000, "012");
     let faults = check(&two_lines(), &[], &[line.clone(), line]);
     assert_eq!(faults.len(), 5, "name, unit, and each of three quantities twice: {faults:?}");
-    assert!(faults.contains(&Fault::TooMuch { gnum: 1, element: "qty1" }), "{faults:?}");
+    assert!(faults.contains(&ReturnFault::TooMuch { gnum: 1, element: "qty1" }), "{faults:?}");
 }
 
 #[test]
@@ -97,15 +97,19 @@ fn a_second_quantity_that_the_inventory_has_not_is_none_of_it() {
     let mut line = two_lines().remove(1);
     line.quantities[2] = quantity(1, "035");
     let faults = check(&two_lines(), &[], &[line]);
-    let unit =
-        Fault::Differs { gnum: 2, element: "unit2", given: "035".to_owned(), held: String::new() };
-    assert_eq!(faults, [unit, Fault::TooMuch { gnum: 2, element: "qty2" }]);
+    let unit = ReturnFault::Differs {
+        gnum: 2,
+        element: "unit2",
+        given: "035".to_owned(),
+        held: String::new(),
+    };
+    assert_eq!(faults, [unit, ReturnFault::TooMuch { gnum: 2, element: "qty2" }]);
 }
 
 #[test]
 fn applications_count_together_and_so_do_lines_named_twice() {
-    let part = |qty| Line { quantities: [quantity(qty, "011"), None, None], ..shirts() };
-    let much = [Fault::TooMuch { gnum: 1, element: "qty" }];
+    let part = |qty| ReturnLine { quantities: [quantity(qty, "011"), None, None], ..shirts() };
+    let much = [ReturnFault::TooMuch { gnum: 1, element: "qty" }];
     let held = two_lines();
     assert_eq!(check(&held, &[], &[part(100_000), part(200_000)]), []);
     assert_eq!(check(&held, &[], &[part(200_000), part(200_000)]), much);
@@ -120,14 +124,14 @@ fn applications_count_together_and_so_do_lines_named_twice() {
 
 #[test]
 fn a_fault_says_its_place() {
-    let line = Line { gnum: 7, ..shirts() };
+    let line = ReturnLine { gnum: 7, ..shirts() };
     let text = check(&two_lines(), &[], &[line])[0].text("InvtRefundList");
     assert!(text.contains("[7]") && text.contains("6109100021"), "{text}");
     let text = differs("unit", "007", "011").text("InvtRefundList");
     assert_eq!(text, "与原清单不一致[007]，原清单[011]，[InvtRefundList.unit，gnum:1]");
     for fault in [
-        Fault::NotAboveZero { gnum: 1, element: "qty1" },
-        Fault::TooMuch { gnum: 1, element: "qty1" },
+        ReturnFault::NotAboveZero { gnum: 1, element: "qty1" },
+        ReturnFault::TooMuch { gnum: 1, element: "qty1" },
     ] {
         let text = fault.text("InvtRefundList");
         assert!(text.ends_with("，[InvtRefundList.qty1，gnum:1]"), "{text}");
@@ -143,16 +147,16 @@ proptest! {
             1..12,
         ),
     ) {
-        let line = |gnum: u32, qty| Line {
+        let line = |gnum: u32, qty| ReturnLine {
             gnum,
             quantities: [quantity(qty, "011"), None, None],
             ..shirts()
         };
-        let inventory: Vec<Line> =
+        let inventory: Vec<ReturnLine> =
             (1..).zip(&sold).map(|(gnum, qty)| line(gnum, *qty)).collect();
-        let mut accepted: Vec<Line> = Vec::new();
+        let mut accepted: Vec<ReturnLine> = Vec::new();
         for application in tries {
-            let lines: Vec<Line> =
+            let lines: Vec<ReturnLine> =
                 application.iter().map(|(gnum, qty)| line(*gnum, *qty)).collect();
             let mut back: BTreeMap<u32, i64> = BTreeMap::new();
             for line in accepted.iter().chain(&lines) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::documents::matching::Broken;
+use domain::documents::matching::RuleBreach;
 use domain::documents::returns::{allowed, status, supersedes, title, title_zh};
 use domain::documents::{DocumentKind, ReceiptStatus};
 
@@ -137,7 +137,7 @@ fn only_what_changes_the_state_supersedes() {
 
 #[test]
 fn every_answer_says_its_own_text() {
-    let broken = |text: &str| Broken { rule: "M1", code: None, text: text.to_owned() };
+    let broken = |text: &str| RuleBreach { rule: "M1", code: None, text: text.to_owned() };
     let table = [
         (ReceiptStatus::stored_draft("G"), 1, "新增暂存成功[G]"),
         (ReceiptStatus::accepted("G"), 2, "新增申报成功[G]"),

@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::documents::missing_parts;
-use domain::documents::summary::{Declaration, Inventory, Line, Part, Rule, merge, period, unfit};
+use domain::documents::summary::{
+    SummaryDeclaration, SummaryInventory, SummaryLine, SummaryPart, SummaryRule, merge, period,
+    unfit,
+};
 use proptest::prelude::*;
 
-const BY_ALL: Rule = Rule { by_producer: true, by_name: true };
-const PLAIN: Rule = Rule { by_producer: false, by_name: false };
+const BY_ALL: SummaryRule = SummaryRule { by_producer: true, by_name: true };
+const PLAIN: SummaryRule = SummaryRule { by_producer: false, by_name: false };
 
-fn inventory(invt_no: &str) -> Inventory {
-    Inventory {
+fn inventory(invt_no: &str) -> SummaryInventory {
+    SummaryInventory {
         invt_no: invt_no.to_owned(),
         logistics_no: format!("L{invt_no}"),
         statistics_flag: "B".to_owned(),
@@ -24,7 +27,7 @@ fn inventory(invt_no: &str) -> Inventory {
         port_code: "4220".to_owned(),
         gross_weight_e5: 85_000,
         net_weight_e5: 60_000,
-        lines: vec![Line {
+        lines: vec![SummaryLine {
             gnum: 1,
             gcode: "6109100021".to_owned(),
             item_name: "T-shirt".to_owned(),
@@ -39,7 +42,7 @@ fn inventory(invt_no: &str) -> Inventory {
 
 #[test]
 fn only_closed_inventories_of_flag_b_are_taken_once() {
-    let reason = |change: fn(&mut Inventory)| {
+    let reason = |change: fn(&mut SummaryInventory)| {
         let mut it = inventory("1");
         change(&mut it);
         unfit(&it, "3702960015")
@@ -47,7 +50,7 @@ fn only_closed_inventories_of_flag_b_are_taken_once() {
     assert_eq!(reason(|_| {}), None);
     assert_eq!(reason(|it| it.closed = false), Some("未结关"));
     for flag in ["A", "", "b"] {
-        let it = Inventory { statistics_flag: flag.to_owned(), ..inventory("1") };
+        let it = SummaryInventory { statistics_flag: flag.to_owned(), ..inventory("1") };
         assert_eq!(unfit(&it, "3702960015"), Some("申报业务类型不是B-汇总申报"));
     }
     assert_eq!(reason(|it| it.summed = true), Some("已汇总"));
@@ -55,7 +58,7 @@ fn only_closed_inventories_of_flag_b_are_taken_once() {
 }
 
 /// How two inventories, the second one changed, are put together: lines of each declaration.
-fn shape(rule: Rule, change: impl Fn(&mut Inventory)) -> Vec<usize> {
+fn shape(rule: SummaryRule, change: impl Fn(&mut SummaryInventory)) -> Vec<usize> {
     let (one, mut other) = (inventory("1"), inventory("2"));
     change(&mut other);
     merge(&[one, other], rule).iter().map(|it| it.lines.len()).collect()
@@ -85,7 +88,8 @@ fn a_declaration_has_one_head_and_a_line_has_one_kind_of_goods() {
     // What is measured may differ.
     assert_eq!(shape(BY_ALL, |it| it.lines[0].quantities_e5 = [1; 3]), [1]);
     let merged = merge(&[inventory("2"), inventory("1")], BY_ALL);
-    let part = |no: &str| Part { invt_no: no.to_owned(), logistics_no: format!("L{no}"), gnum: 1 };
+    let part =
+        |no: &str| SummaryPart { invt_no: no.to_owned(), logistics_no: format!("L{no}"), gnum: 1 };
     assert_eq!(merged[0].lines[0].parts, [part("1"), part("2")]);
     assert_eq!(merged[0].lines[0].quantities_e5, [600_000, 600_000, 120_000]);
     assert_eq!(merged[0].lines[0].total_price_e5, 5_940_000);
@@ -95,11 +99,11 @@ fn a_declaration_has_one_head_and_a_line_has_one_kind_of_goods() {
 
 #[test]
 fn the_flags_say_what_counts() {
-    let rule = |by_producer, by_name| Ok(Rule { by_producer, by_name });
-    assert_eq!(Rule::parse("1", "1"), rule(false, true));
-    assert_eq!(Rule::parse("2", "0"), rule(true, false));
+    let rule = |by_producer, by_name| Ok(SummaryRule { by_producer, by_name });
+    assert_eq!(SummaryRule::parse("1", "1"), rule(false, true));
+    assert_eq!(SummaryRule::parse("2", "0"), rule(true, false));
     for wrong in ["", "0", "3", "12"] {
-        assert!(Rule::parse(wrong, "1").is_err_and(|text| text.contains("summaryFlag")));
+        assert!(SummaryRule::parse(wrong, "1").is_err_and(|text| text.contains("summaryFlag")));
     }
 }
 
@@ -138,7 +142,7 @@ fn word(of: &'static [&'static str]) -> impl Strategy<Value = String> {
     prop::sample::select(of).prop_map(str::to_owned)
 }
 
-fn a_line() -> impl Strategy<Value = Line> {
+fn a_line() -> impl Strategy<Value = SummaryLine> {
     (
         word(&["6109100021", "4202320000"]),
         word(&["a", "b"]),
@@ -148,19 +152,21 @@ fn a_line() -> impl Strategy<Value = Line> {
         (0..i64::MAX, 0..i64::MAX, 0..i64::MAX),
         0..i64::MAX,
     )
-        .prop_map(|(gcode, item_name, country, currency, unit, qty, total_price_e5)| Line {
-            gnum: 0,
-            gcode,
-            item_name,
-            country,
-            currency,
-            units: [unit, "011".to_owned(), String::new()],
-            quantities_e5: [qty.0, qty.1, qty.2],
-            total_price_e5,
+        .prop_map(|(gcode, item_name, country, currency, unit, qty, total_price_e5)| {
+            SummaryLine {
+                gnum: 0,
+                gcode,
+                item_name,
+                country,
+                currency,
+                units: [unit, "011".to_owned(), String::new()],
+                quantities_e5: [qty.0, qty.1, qty.2],
+                total_price_e5,
+            }
         })
 }
 
-fn inventories() -> impl Strategy<Value = Vec<Inventory>> {
+fn inventories() -> impl Strategy<Value = Vec<SummaryInventory>> {
     let one = (
         word(&["x", "y"]),
         word(&["2", "5"]),
@@ -169,15 +175,17 @@ fn inventories() -> impl Strategy<Value = Vec<Inventory>> {
         (0..i64::MAX, 0..i64::MAX),
         prop::collection::vec(a_line(), 1..4),
     )
-        .prop_map(|(owner_code, traf_mode, country, port_code, weights, lines)| Inventory {
-            owner_code,
-            traf_mode,
-            country,
-            port_code,
-            gross_weight_e5: weights.0,
-            net_weight_e5: weights.1,
-            lines,
-            ..inventory("")
+        .prop_map(|(owner_code, traf_mode, country, port_code, weights, lines)| {
+            SummaryInventory {
+                owner_code,
+                traf_mode,
+                country,
+                port_code,
+                gross_weight_e5: weights.0,
+                net_weight_e5: weights.1,
+                lines,
+                ..inventory("")
+            }
         });
     prop::collection::vec(one, 0..12).prop_map(|mut all| {
         for (number, it) in (1_u32..).zip(&mut all) {
@@ -192,9 +200,9 @@ fn inventories() -> impl Strategy<Value = Vec<Inventory>> {
 
 /// Every part with the inventory and line that it means.
 fn parts<'a>(
-    declaration: &'a Declaration,
-    inventories: &'a [Inventory],
-) -> Vec<(usize, &'a Inventory, &'a Line)> {
+    declaration: &'a SummaryDeclaration,
+    inventories: &'a [SummaryInventory],
+) -> Vec<(usize, &'a SummaryInventory, &'a SummaryLine)> {
     let mut found = Vec::new();
     for (at, line) in declaration.lines.iter().enumerate() {
         for part in &line.parts {
@@ -214,7 +222,7 @@ proptest! {
         by_producer: bool,
         by_name: bool,
     ) {
-        let rule = Rule { by_producer, by_name };
+        let rule = SummaryRule { by_producer, by_name };
         let merged = merge(&inventories, rule);
         // Every line once.
         let mut seen: Vec<(&str, u32)> = Vec::new();
@@ -247,14 +255,14 @@ proptest! {
             .collect();
         prop_assert_eq!(seen, all);
         // Totals are preserved.
-        let sum = |of: &dyn Fn(&Inventory) -> i128| -> i128 { inventories.iter().map(of).sum() };
-        let told = |of: &dyn Fn(&Declaration) -> i128| -> i128 { merged.iter().map(of).sum() };
+        let sum = |of: &dyn Fn(&SummaryInventory) -> i128| -> i128 { inventories.iter().map(of).sum() };
+        let told = |of: &dyn Fn(&SummaryDeclaration) -> i128| -> i128 { merged.iter().map(of).sum() };
         prop_assert_eq!(told(&|it| it.gross_weight_e5), sum(&|it| i128::from(it.gross_weight_e5)));
         prop_assert_eq!(told(&|it| it.net_weight_e5), sum(&|it| i128::from(it.net_weight_e5)));
-        let price = |it: &Inventory| it.lines.iter().map(|l| i128::from(l.total_price_e5)).sum();
+        let price = |it: &SummaryInventory| it.lines.iter().map(|l| i128::from(l.total_price_e5)).sum();
         prop_assert_eq!(told(&|it| it.lines.iter().map(|l| l.total_price_e5).sum()), sum(&price));
         for at in 0..3 {
-            let qty = |it: &Inventory| {
+            let qty = |it: &SummaryInventory| {
                 it.lines.iter().map(|line| i128::from(line.quantities_e5[at])).sum()
             };
             let told = told(&|it| it.lines.iter().map(|line| line.quantities_e5[at]).sum());

@@ -7,8 +7,8 @@
 )]
 
 use domain::documents::tax::{
-    self, Assessment, Band, COSMETICS, Goods, Measure, Rate, Tax, Unassessable, apportion, assess,
-    find,
+    self, Band, COSMETICS, DutyInput, Measure, Rate, Tax, TaxableLine, Unassessable, apportion,
+    assess, find,
 };
 use time::Date;
 use time::macros::date;
@@ -28,8 +28,8 @@ fn rate(prefix: &'static str, duty_bp: u32, vat_bp: u32, consumption_bp: u32) ->
     Rate { prefix, valid_from, valid_to: None, duty_bp, vat_bp, consumption_bp, threshold: None }
 }
 
-fn goods(gnum: u32, total_price_e5: i64) -> Goods<'static> {
-    Goods { gnum, gcode: "3304990039", total_price_e5, first: PIECE, second: None }
+fn goods(gnum: u32, total_price_e5: i64) -> TaxableLine<'static> {
+    TaxableLine { gnum, gcode: "3304990039", total_price_e5, first: PIECE, second: None }
 }
 
 /// Freight and insurance in this order.
@@ -37,10 +37,10 @@ fn bill(
     rate: Rate,
     band: Band,
     charges_e5: [i64; 2],
-    lines: &[Goods<'_>],
+    lines: &[TaxableLine<'_>],
 ) -> Result<Tax, Unassessable> {
     let [freight_e5, insurance_e5] = charges_e5;
-    assess(&Assessment { tariff: &[rate], date: TODAY, band, freight_e5, insurance_e5, lines })
+    assess(&DutyInput { tariff: &[rate], date: TODAY, band, freight_e5, insurance_e5, lines })
 }
 
 /// Duty, VAT, consumption tax in fen of one line without charges.
@@ -148,7 +148,7 @@ fn the_longest_heading_in_force_holds() {
 fn cosmetics_are_dear_from_their_price_for_a_measure_or_sheet() {
     let rates = Rate { threshold: Some(COSMETICS), ..rate("", 0, 1_300, 1_500) };
     let answer = |fen, first, second| {
-        let line = Goods { first, second, ..goods(3, yuan(fen)) };
+        let line = TaxableLine { first, second, ..goods(3, yuan(fen)) };
         bill(rates, Band::Within, [0, 0], &[line]).map(|tax| tax.consumption_fen > 0)
     };
     let measure = |unit, qty_e5| Measure { unit, qty_e5 };

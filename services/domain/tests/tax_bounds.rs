@@ -1,7 +1,7 @@
 //! What import costs, rule by rule, with the numbers on both sides of every bound.
 
 use domain::documents::tax::{
-    Assessment, Band, COSMETICS, Goods, LineTax, Measure, Rate, SAMPLE_TARIFF, Tax, Threshold,
+    Band, COSMETICS, DutyInput, LineTax, Measure, Rate, SAMPLE_TARIFF, Tax, TaxableLine, Threshold,
     Unassessable, apportion, assess, find,
 };
 use time::Date;
@@ -20,12 +20,12 @@ const fn rate(duty_bp: u32, vat_bp: u32, consumption_bp: u32) -> Rate {
 
 const PIECE: Measure<'static> = Measure { unit: "007", qty_e5: 100_000 };
 
-fn line(gnum: u32, total_price_e5: i64) -> Goods<'static> {
-    Goods { gnum, gcode: "3304990029", total_price_e5, first: PIECE, second: None }
+fn line(gnum: u32, total_price_e5: i64) -> TaxableLine<'static> {
+    TaxableLine { gnum, gcode: "3304990029", total_price_e5, first: PIECE, second: None }
 }
 
-fn of<'a>(tariff: &'a [Rate], band: Band, lines: &'a [Goods<'a>]) -> Assessment<'a> {
-    Assessment { tariff, date: TODAY, band, freight_e5: 0, insurance_e5: 0, lines }
+fn of<'a>(tariff: &'a [Rate], band: Band, lines: &'a [TaxableLine<'a>]) -> DutyInput<'a> {
+    DutyInput { tariff, date: TODAY, band, freight_e5: 0, insurance_e5: 0, lines }
 }
 
 /// Duty, VAT and consumption tax of one line, in fen.
@@ -72,7 +72,7 @@ fn every_tax_is_its_formula_rounded_once() {
 fn a_parcel_costs_what_its_lines_cost() {
     let lines = [line(3, 1_000 * YUAN), line(8, 2_000 * YUAN)];
     let tariff = [rate(500, 1_300, 1_500)];
-    let assessment = Assessment {
+    let assessment = DutyInput {
         freight_e5: 30 * YUAN,
         insurance_e5: 60 * YUAN,
         ..of(&tariff, Band::Above, &lines)
@@ -147,7 +147,7 @@ fn amounts_are_taxed_from_nothing_to_ten_thousand_million() {
     let with = |price_e5, freight_e5, insurance_e5| {
         let lines = [line(1, 0), line(7, price_e5)];
         let assessment = of(&tariff, Band::Within, &lines);
-        let tax = assess(&Assessment { freight_e5, insurance_e5, ..assessment });
+        let tax = assess(&DutyInput { freight_e5, insurance_e5, ..assessment });
         tax.map(|tax| tax.tax_price_e5)
     };
     assert_eq!(with(0, 0, 0), Ok(0));
@@ -196,7 +196,7 @@ fn cosmetics(
     first: Measure<'_>,
     second: Option<Measure<'_>>,
 ) -> Result<i64, Unassessable> {
-    let lines = [Goods { first, second, ..line(5, price_e5) }];
+    let lines = [TaxableLine { first, second, ..line(5, price_e5) }];
     assess(&of(SAMPLE_TARIFF, Band::Within, &lines)).map(|tax| tax.consumption_fen)
 }
 
@@ -244,10 +244,10 @@ fn a_threshold_needs_a_quantity_that_says_something() {
 
 #[test]
 fn freight_counts_for_the_threshold() {
-    let lines = [Goods { first: measure("036", 60 * 100_000), ..line(5, 590 * YUAN) }];
+    let lines = [TaxableLine { first: measure("036", 60 * 100_000), ..line(5, 590 * YUAN) }];
     let with = |freight_e5| {
         let assessment = of(SAMPLE_TARIFF, Band::Within, &lines);
-        assess(&Assessment { freight_e5, ..assessment }).map(|tax| tax.consumption_fen)
+        assess(&DutyInput { freight_e5, ..assessment }).map(|tax| tax.consumption_fen)
     };
     assert_eq!(with(10 * YUAN), Ok(7_412));
     assert_eq!(with(10 * YUAN - 1), Ok(0));

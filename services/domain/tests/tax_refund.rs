@@ -1,7 +1,7 @@
 //! The export tax refund against the vectors of `tests/data/tax_refund.json`, which others may use
 //! too: amounts in yuan, quantities in units, rates in per cent, all as text; tolerance zero.
 
-use domain::tax_refund::arithmetic::{Share, Yuan};
+use domain::tax_refund::arithmetic::{QuantityShare, Yuan};
 use domain::tax_refund::deadline::{Deadline, money_in_by, reminder};
 use domain::tax_refund::method::{
     CalculationError, Carry, InvoicePart, Month, ProducerLine, domestic_sale, exempt,
@@ -12,7 +12,7 @@ use domain::tax_refund::overseas::{
 };
 use domain::tax_refund::parity::{ForeignAmount, Parities, ParityBasis};
 use domain::tax_refund::rates::{Mark, RateProblem, RateTable, SAMPLE_RATES};
-use domain::tax_refund::trace::{Tongue, Value as Traced};
+use domain::tax_refund::trace::{Tongue, TraceValue as Traced};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 use time::Date;
@@ -94,8 +94,8 @@ fn trader(input: Fields<'_>) -> Given {
     let part = InvoicePart {
         code: "0000000001",
         export_date: DAY,
-        line: Share { qty_e5: input.qty("line_qty"), fen: input.fen("line_net") },
-        used: Share { qty_e5: input.qty("used_qty"), fen: input.fen("used_net") },
+        line: QuantityShare { qty_e5: input.qty("line_qty"), fen: input.fen("line_net") },
+        used: QuantityShare { qty_e5: input.qty("used_qty"), fen: input.fen("used_net") },
         levy_bp: input.bp("invoice_levy"),
         qty_e5: input.qty("qty"),
         exported_left_e5: input.qty("exported_left"),
@@ -152,11 +152,11 @@ fn producer(input: Fields<'_>) -> Given {
 
 fn overseas(input: Fields<'_>) -> Given {
     let advance = Advance {
-        goods: Share { qty_e5: input.qty("qty"), fen: input.fen("fob") },
+        goods: QuantityShare { qty_e5: input.qty("qty"), fen: input.fen("fob") },
         refund_fen: input.fen("refund"),
         completed: input.day("completed"),
     };
-    let sold = Share { qty_e5: input.qty("sold_qty"), fen: input.fen("sold") };
+    let sold = QuantityShare { qty_e5: input.qty("sold_qty"), fen: input.fen("sold") };
     match settle(advance, Sales { sold }, input.day("today")) {
         Err(SettlementError::TooEarly(_)) => vec![("error", "too early".into())],
         Err(SettlementError::Sales) => vec![("error", "sales".into())],
@@ -288,12 +288,12 @@ fn a_producer_carries_over_months() {
 #[test]
 fn a_trace_explains_in_both_languages() {
     let table = RateTable::parse(SAMPLE_RATES).expect("the sample is sound");
-    let whole = Share { qty_e5: 300_000, fen: 10_000 };
+    let whole = QuantityShare { qty_e5: 300_000, fen: 10_000 };
     let part = InvoicePart {
         code: "8507600090",
         export_date: DAY,
         line: whole,
-        used: Share::default(),
+        used: QuantityShare::default(),
         levy_bp: 1_300,
         qty_e5: 100_000,
         exported_left_e5: 100_000,
@@ -395,11 +395,11 @@ fn every_reminder_comes_once_however_the_days_are_looked_at() {
 
 #[test]
 fn sales_of_a_warehouse_are_reported_once_and_settled() {
-    let goods = Share { qty_e5: 100_000_000, fen: 10_000_000 };
+    let goods = QuantityShare { qty_e5: 100_000_000, fen: 10_000_000 };
     let completed = date!(2026 - 04 - 10);
     let advance = Advance { goods, refund_fen: 1_300_000, completed };
     let mut reports = SalesReports::default();
-    let sold = |pieces: i64, fen| Share { qty_e5: pieces * 100_000, fen };
+    let sold = |pieces: i64, fen| QuantityShare { qty_e5: pieces * 100_000, fen };
     assert_eq!(reports.take(advance, "1", sold(400, 4_000_000)), Ok(()));
     assert_eq!(reports.take(advance, "1", sold(400, 4_000_000)), Ok(()));
     assert_eq!(reports.take(advance, "1", sold(401, 4_000_000)), Err(ReportError::Different));
@@ -428,8 +428,8 @@ proptest! {
     ) {
         let table = three_rates();
         let code = format!("{code:010}");
-        let whole = Share { qty_e5: parts.iter().sum(), fen };
-        let mut used = Share::default();
+        let whole = QuantityShare { qty_e5: parts.iter().sum(), fen };
+        let mut used = QuantityShare::default();
         for qty_e5 in parts {
             let part = InvoicePart {
                 code: &code,
@@ -444,7 +444,7 @@ proptest! {
             let tax = it.refund_fen + it.cost_fen;
             prop_assert!(it.net_fen >= 0 && it.refund_fen >= 0 && it.cost_fen >= 0);
             prop_assert!((2 * (tax * 10_000 - it.net_fen * i64::from(levy_bp))).abs() <= 10_000);
-            used = Share { qty_e5: used.qty_e5 + qty_e5, fen: used.fen + it.net_fen };
+            used = QuantityShare { qty_e5: used.qty_e5 + qty_e5, fen: used.fen + it.net_fen };
         }
         prop_assert_eq!(used, whole);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::tax_refund::arithmetic::Share;
+use domain::tax_refund::arithmetic::QuantityShare;
 use domain::tax_refund::book::{Book, ClaimLineKey, ExportKey, InvoiceKey, UseError};
 use domain::tax_refund::invoice::{
     Invoice, InvoiceElement, InvoiceFault, InvoiceLine, InvoiceNumber, PlatformAnswer,
@@ -15,7 +15,7 @@ fn number(at: u8) -> InvoiceNumber {
     InvoiceNumber::parse("", &format!("{at:020}")).expect("20 digits")
 }
 
-fn invoice(at: u8, whole: Share) -> Invoice {
+fn invoice(at: u8, whole: QuantityShare) -> Invoice {
     let tax_fen = (whole.fen * 13 + 50) / 100;
     let line = InvoiceLine { unit: "011".into(), whole, levy_bp: 1_300, tax_fen };
     Invoice {
@@ -50,7 +50,8 @@ fn by(claim: u64, line: u32) -> ClaimLineKey {
     ClaimLineKey { claim, line }
 }
 
-const WHOLES: [Share; 2] = [Share { qty_e5: 7, fen: 1_003 }, Share { qty_e5: 3, fen: 2 }];
+const WHOLES: [QuantityShare; 2] =
+    [QuantityShare { qty_e5: 7, fen: 1_003 }, QuantityShare { qty_e5: 3, fen: 2 }];
 
 fn book() -> Book {
     let mut book = Book::default();
@@ -142,7 +143,7 @@ fn assert_sound(book: &Book) {
         assert!(qty_e5 <= whole.qty_e5 && fen <= whole.fen, "invoice {at}");
         assert!(qty_e5 < whole.qty_e5 || fen == whole.fen, "all of it is worth all of it");
         let sum = book.invoice_used(&invoice_line(at)).expect("it is there");
-        assert_eq!(sum, Share { qty_e5, fen }, "the sum is the sum");
+        assert_eq!(sum, QuantityShare { qty_e5, fen }, "the sum is the sum");
         let is_genuine = book.verification(&number(at)) == Some(&Verification::Genuine);
         assert!(is_genuine || of_invoice.count() == 0, "only what is genuine is used");
     }
@@ -205,7 +206,7 @@ fn each_refusal_has_its_reason() {
 #[test]
 fn a_last_part_that_stays_leaves_no_more_than_the_rest() {
     let mut book = Book::default();
-    book.export(export(0), "011", Share { qty_e5: 7, fen: 13 }).expect("registered");
+    book.export(export(0), "011", QuantityShare { qty_e5: 7, fen: 13 }).expect("registered");
     for line in 1..=7 {
         book.hold(by(1, line), &export(0), None, 1).expect("held");
     }
@@ -262,7 +263,7 @@ fn an_invoice_is_what_the_platform_says() {
 
 #[test]
 fn an_invoice_is_looked_at_before_it_is_registered() {
-    let good = invoice(0, Share { qty_e5: 100_000, fen: 10_000 });
+    let good = invoice(0, QuantityShare { qty_e5: 100_000, fen: 10_000 });
     assert_eq!(good.faults("B"), []);
     assert_eq!(good.faults("C"), [InvoiceFault::Buyer]);
     let with = |change: fn(&mut InvoiceLine)| {

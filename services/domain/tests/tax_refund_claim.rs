@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use domain::tax_refund::arithmetic::Share;
+use domain::tax_refund::arithmetic::QuantityShare;
 use domain::tax_refund::book::{Book, ClaimLineKey, ExportKey, InvoiceKey};
 use domain::tax_refund::claim::{
-    Cause, Claim, ClaimError, ClaimEvent, ClaimFact, ClaimLine, ClaimState, Consequence, Ground,
-    LineEvent, LineState, Query, apply, next,
+    Claim, ClaimError, ClaimEvent, ClaimFact, ClaimLine, ClaimState, Consequence, Ground,
+    LineEvent, LineState, Query, RecoveryCause, apply, next,
 };
 use domain::tax_refund::invoice::{Invoice, InvoiceLine, InvoiceNumber, PlatformAnswer};
 use time::macros::date;
@@ -80,7 +80,7 @@ fn a_doubt_about_one_line_and_the_rest_is_paid() {
             ClaimFact::Settled { line: 3, fen: 6_000 },
         ]
     );
-    let recovered = LineEvent::Recovered { cause: Cause::Returned, negative: 2 };
+    let recovered = LineEvent::Recovered { cause: RecoveryCause::Returned, negative: 2 };
     let events = [line(3, recovered), line(3, LineEvent::Repaid { negative: 2 })];
     let (recovered, facts) = after(settled, &events);
     assert_eq!(recovered.lines[&3].state, LineState::Recovered);
@@ -113,7 +113,7 @@ fn each_error_has_its_reason() {
     );
     let (recovering, _) = after(
         paid.clone(),
-        &[line(1, LineEvent::Recovered { cause: Cause::NoMoney, negative: 5 })],
+        &[line(1, LineEvent::Recovered { cause: RecoveryCause::NoMoney, negative: 5 })],
     );
     let pay = |payment, lines: &[(u32, i64)]| ClaimEvent::Paid {
         payment,
@@ -147,7 +147,7 @@ fn each_error_has_its_reason() {
         (recovering.clone(), line(1, repaid), ClaimError::Different),
         (
             recovering,
-            line(1, LineEvent::Recovered { cause: Cause::Invoice, negative: 6 }),
+            line(1, LineEvent::Recovered { cause: RecoveryCause::Invoice, negative: 6 }),
             ClaimError::State,
         ),
     ];
@@ -166,7 +166,7 @@ fn a_claim_of_100_000_lines_is_normal() {
     const LINES: u32 = 100_000;
     let begun = std::time::Instant::now();
     let mut book = Book::default();
-    let whole = Share { qty_e5: 200_000, fen: 10_000 };
+    let whole = QuantityShare { qty_e5: 200_000, fen: 10_000 };
     let mut lines = BTreeMap::new();
     for at in 1..=LINES {
         let export = ExportKey { entry_id: format!("{:018}", at / 50), line: at % 50 + 1 };

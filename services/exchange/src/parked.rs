@@ -7,7 +7,7 @@
 use domain::subscriber::Subscriber;
 use domain::{Slot, limits};
 use store::Fault;
-use store::journal::Entry;
+use store::journal::JournalEntry;
 use store::queue::{self, Item};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -37,7 +37,7 @@ fn queue_of(subscriber: Subscriber) -> &'static str {
 pub(crate) async fn park(
     shared: &Shared,
     subscriber: Subscriber,
-    entry: &Entry,
+    entry: &JournalEntry,
     reason: &str,
 ) -> Result<(), Fault> {
     let (service, queue, now) = (shared.service, queue_of(subscriber), shared.clock.now());

@@ -11,7 +11,7 @@ use store::{Fault, column};
 
 /// The lease of one connection.
 #[derive(Debug, Clone)]
-pub(crate) struct Lease {
+pub(crate) struct ConnectionLease {
     subscriber: Subscriber,
     consumer: String,
     epoch: i64,
@@ -20,7 +20,7 @@ pub(crate) struct Lease {
 /// Positions that an agency has stored, by slot.
 pub(crate) type Stored = Vec<(Slot, i64)>;
 
-impl Lease {
+impl ConnectionLease {
     /// Registers a connection of a consumer; an older connection of the same name ends.
     pub(crate) async fn open(
         pool: &PgPool,

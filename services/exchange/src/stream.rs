@@ -18,14 +18,14 @@ use futures::{FutureExt as _, Stream, StreamExt as _};
 use proto::raw::connect_request::Frame as In;
 use proto::raw::connect_response::Frame as Out;
 use proto::{exchange as wire, raw, status};
-use store::journal::{self, Entry};
+use store::journal::{self, JournalEntry};
 use store::tail::Reader;
 use store::{Fault, column};
 use tokio::time::Instant;
 use tonic::{Status, Streaming};
 use uuid::Uuid;
 
-use crate::slots::{Lease, Stored};
+use crate::slots::{ConnectionLease, Stored};
 use crate::{Shared, parked};
 
 /// How often stored positions are kept. A crash between two of these only means that events are
@@ -145,7 +145,7 @@ pub(crate) fn serve(
 enum Step {
     Heard(Result<Option<raw::ConnectRequest>, Status>),
     Decided(raw::Result),
-    Read(Result<Vec<Arc<Entry>>, Fault>),
+    Read(Result<Vec<Arc<JournalEntry>>, Fault>),
     Keep,
     Renew,
     Heartbeat,
@@ -218,10 +218,10 @@ struct Session {
     topics: Topics,
     /// It wants to know what happened, and not what was declared.
     without_content: bool,
-    lease: Lease,
+    lease: ConnectionLease,
     reader: Reader,
     /// Read and not yet sent.
-    backlog: VecDeque<Arc<Entry>>,
+    backlog: VecDeque<Arc<JournalEntry>>,
     /// Sent and not yet acknowledged, by slot.
     unacknowledged: BTreeMap<Slot, VecDeque<i64>>,
     /// Of these, parked events that were sent again, with their ids.
@@ -256,7 +256,7 @@ impl Session {
         }
         let name = open.consumer.clone();
         let lease = shared.in_turn(subscriber, |shared| async move {
-            Lease::open(&shared.pool, subscriber, &name).await
+            ConnectionLease::open(&shared.pool, subscriber, &name).await
         });
         let lease = lease.await.map_err(|fault| unavailable(&fault))?;
         let wanted = open.max_in_flight.clamp(1, limits::EXCHANGE_IN_FLIGHT_MAX);
@@ -331,7 +331,7 @@ impl Session {
         self.backlog.is_empty() && self.in_flight < self.in_flight_max
     }
 
-    fn take(&mut self, entries: Vec<Arc<Entry>>) {
+    fn take(&mut self, entries: Vec<Arc<JournalEntry>>) {
         let topics = self.topics;
         self.backlog.extend(entries.into_iter().filter(|entry| topics.include(entry.topics)));
     }
@@ -369,7 +369,7 @@ impl Session {
     ) -> Result<Vec<raw::Event>, Status> {
         let mut bytes = 0;
         let without_content = self.without_content;
-        let fits = |entry: &&Arc<Entry>| {
+        let fits = |entry: &&Arc<JournalEntry>| {
             let content = entry.body.as_ref().ok().and_then(Option::as_ref);
             let left_out = content.filter(|_| without_content);
             bytes += entry.size() - left_out.map_or(0, Bytes::len);
@@ -514,7 +514,7 @@ impl Session {
         shared: &Arc<Shared>,
         slot: Slot,
         position: i64,
-    ) -> Result<Option<Entry>, Fault> {
+    ) -> Result<Option<JournalEntry>, Fault> {
         let found = shared.in_turn(self.subscriber, |shared| async move {
             shared.tail.at(&shared.pool, slot, &[position]).await
         });
@@ -648,7 +648,7 @@ impl Session {
 async fn set_aside(
     shared: &Arc<Shared>,
     subscriber: Subscriber,
-    entry: &Entry,
+    entry: &JournalEntry,
     reason: String,
 ) -> Result<(), Fault> {
     let entry = entry.clone();
@@ -691,7 +691,7 @@ fn positions(of: impl Iterator<Item = (Slot, i64)>) -> Result<Vec<raw::Position>
 
 /// An entry as it is sent. Its payload goes out as it is kept; one that is no message would end every stream
 /// that it is sent on, whoever reads it, so that is seen here.
-fn event(entry: &Entry, attempt: u32) -> Result<raw::Event, Fault> {
+fn event(entry: &JournalEntry, attempt: u32) -> Result<raw::Event, Fault> {
     let body = entry.body.clone()?;
     wire::check(&entry.facts, body.as_deref())
         .map_err(|error| Fault::Broken(format!("it is kept as no message: {error}")))?;

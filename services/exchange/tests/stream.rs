@@ -13,7 +13,7 @@ use exchange::{AnswerHandler, Exchange, Handled};
 use futures::future::BoxFuture;
 use proto::v1::{self, connect_request::Frame as Out, connect_response::Frame as In};
 use sqlx::PgPool;
-use store::journal::{Entry, Heads};
+use store::journal::{Heads, JournalEntry};
 use store::tail::Tail;
 use store::{Clock, queue};
 use time::OffsetDateTime;
@@ -102,7 +102,7 @@ async fn write_about(
 ) {
     let mut tx = pool.begin().await.expect("the database is there");
     let mut heads = Heads::lock(&mut tx, &[id.slot().column()]).await.expect("it has a head");
-    let entry = Entry {
+    let entry = JournalEntry {
         slot: id.slot(),
         position: heads.next(id.slot()).expect("it is locked"),
         event_id: Uuid::now_v7(),

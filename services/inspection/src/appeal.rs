@@ -1,6 +1,6 @@
 //! Credit of firms by hand: certification, appeals and their decisions (measure 31).
 
-use domain::inspection::credit::{Credit, Event};
+use domain::inspection::credit::{Credit, CreditEvent};
 use domain::refusal::{Code, Refusal};
 use domain::{RequestId, Slot};
 use store::request::{Digest, RequestKey, Seen};
@@ -15,14 +15,14 @@ pub(crate) struct CreditRequest {
     pub(crate) caller: String,
     pub(crate) firm: String,
     pub(crate) digest: Digest,
-    pub(crate) what: Ask,
+    pub(crate) what: AppealCommand,
     /// In the caller's words; kept with the change.
     pub(crate) reason: String,
 }
 
 /// What.
 #[derive(Debug)]
-pub(crate) enum Ask {
+pub(crate) enum AppealCommand {
     /// Customs certified it, or took that back.
     Certify(bool),
     /// The firm appeals against an entry.
@@ -52,14 +52,20 @@ pub(crate) fn appeal(
     }
     if seen == Seen::New {
         let event = match what {
-            Ask::Certify(granted) => Event::Certified { granted: *granted, date: day },
-            Ask::Appeal(source) => Event::Appeal { source: source.clone(), date: day },
-            Ask::Decide(source, overturned) => {
-                Event::AppealDecided { source: source.clone(), overturned: *overturned, date: day }
+            AppealCommand::Certify(granted) => {
+                CreditEvent::Certified { granted: *granted, date: day }
             }
+            AppealCommand::Appeal(source) => {
+                CreditEvent::Appeal { source: source.clone(), date: day }
+            }
+            AppealCommand::Decide(source, overturned) => CreditEvent::AppealDecided {
+                source: source.clone(),
+                overturned: *overturned,
+                date: day,
+            },
         };
         let changed = step.credits.apply(firm, day, &event)?;
-        if !changed && matches!(what, Ask::Appeal(_)) {
+        if !changed && matches!(what, AppealCommand::Appeal(_)) {
             // It waits for its decision; a second reason would be lost.
             return Err(Refusal::of(Code::AppealUsed).with("status", "appealed"));
         }

@@ -2,7 +2,7 @@
 
 use domain::DeclarationId;
 use domain::inspection::appointment::{By, TimeWindow, book};
-use domain::inspection::order::{Act, Appointment, Event, Order, Stage};
+use domain::inspection::order::{Appointment, JointOrder, OrderEvent, SiteAct, Stage};
 use domain::refusal::{Code, Refusal};
 use time::{Duration, OffsetDateTime};
 
@@ -50,17 +50,17 @@ pub(crate) async fn appoint(
     {
         return Ok(Err(refusal));
     }
-    let Order { version, examination, stage, .. } = filed.case.order;
+    let JointOrder { version, examination, stage, .. } = filed.case.order;
     let booked = appointment.clone();
     let act = if stage == Stage::Appointed {
-        Act::Reschedule { seen, appointment, by, at: now }
+        SiteAct::Reschedule { seen, appointment, by, at: now }
     } else {
-        Act::Appoint { seen, appointment, by }
+        SiteAct::Appoint { seen, appointment, by }
     };
     let named = step.order(id)?;
     named.place_name.clone_from(&site.place.name);
     named.place_name_zh.clone_from(&site.place.name_zh);
-    match step.apply(id, &Event::Site { version, examination, act })? {
+    match step.apply(id, &OrderEvent::Site { version, examination, act })? {
         Ok(facts) if facts.is_empty() => Ok(Ok(Draws::new())),
         Ok(_) => {
             step.move_booking(stood.as_ref(), &booked);

@@ -7,7 +7,7 @@ use domain::clearance::Agency;
 use domain::inspection::appointment::By;
 use domain::inspection::draw::Selection;
 use domain::inspection::finding::Disposal;
-use domain::inspection::order::{Act, Event, Treatment};
+use domain::inspection::order::{OrderEvent, SiteAct, Treatment};
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, RequestId};
 use store::Fault;
@@ -31,12 +31,12 @@ pub(crate) struct OrderRequest {
     /// Of the request, to tell a repetition from another one.
     pub(crate) digest: Digest,
     pub(crate) trace: String,
-    pub(crate) what: Ask,
+    pub(crate) what: OrderCommand,
 }
 
 /// What.
 #[derive(Debug)]
-pub(crate) enum Ask {
+pub(crate) enum OrderCommand {
     /// Make or move the appointment; without a time, the next free window.
     Appoint { seen: u32, place: String, start: Option<OffsetDateTime>, by: By },
     /// Take it on.
@@ -53,7 +53,7 @@ pub(crate) enum Ask {
 #[derive(Debug)]
 pub(crate) enum SiteReport {
     /// An act of the examination.
-    Act(Act),
+    Act(SiteAct),
     /// Nobody came to this appointment.
     NoShow { seen: u32 },
     /// An officer cannot come: another one is drawn.
@@ -88,7 +88,9 @@ pub(crate) async fn ask(
 ) -> Asking<OrderAnswer> {
     let id = asked.id;
     let unknown = || Refusal::of(Code::NotFound).with("name", proto::inspection::order_name(id));
-    let Some(filed) = step.orders.get(&id).filter(|it| asked.view.shows(view::Seen::of(it))) else {
+    let Some(filed) =
+        step.orders.get(&id).filter(|it| asked.view.shows(view::OrderVisibility::of(it)))
+    else {
         return Ok(Err(unknown()));
     };
     let key = asked.key();
@@ -101,22 +103,24 @@ pub(crate) async fn ask(
     }
     let done = match &asked.what {
         // Another's place looks like none.
-        Ask::Appoint { place, .. } if !asked.view.shows_place(place) => {
+        OrderCommand::Appoint { place, .. } if !asked.view.shows_place(place) => {
             Err(Refusal::of(Code::PlaceUnknown).with("place", place))
         }
-        Ask::Appoint { seen, place, start, by } => {
+        OrderCommand::Appoint { seen, place, start, by } => {
             appoint::appoint(step, id, *seen, (place, *start), (*by, &asked.caller)).await?
         }
-        Ask::Claim { examination } => claim::claim(step, id, *examination, &asked.caller).await?,
-        Ask::Report { version, examination, step: told } => {
+        OrderCommand::Claim { examination } => {
+            claim::claim(step, id, *examination, &asked.caller).await?
+        }
+        OrderCommand::Report { version, examination, step: told } => {
             report::report(step, id, (*version, *examination), told, &asked.caller).await?
         }
-        Ask::Object { examination, reason } => {
+        OrderCommand::Object { examination, reason } => {
             object::object(step, id, *examination, reason)?.map(|()| Draws::new())
         }
-        Ask::Dispose { agency, examination, disposal } => {
+        OrderCommand::Dispose { agency, examination, disposal } => {
             let (agency, examination, disposal) = (*agency, *examination, *disposal);
-            let event = Event::Dispose { agency, examination, disposal };
+            let event = OrderEvent::Dispose { agency, examination, disposal };
             step.apply(id, &event)?.map(|_| Draws::new())
         }
     };

@@ -15,16 +15,16 @@ use proto::inspection;
 use proto::rule_file;
 use proto::v1;
 use store::ServiceError;
-use store::journal::Entry;
+use store::journal::JournalEntry;
 use store::page::Page;
 use store::share::Share;
 use time::{Date, Duration};
 
 use crate::appeal::{self, CreditRequest};
-use crate::ask::{Ask, Draws, OrderAnswer, OrderRequest};
+use crate::ask::{Draws, OrderAnswer, OrderCommand, OrderRequest};
 use crate::commit::InspectionCommand;
 use crate::orders::OrderRow;
-use crate::reference::{self, Put, Site};
+use crate::reference::{self, Put, SitePlace};
 use crate::risk::sha256;
 use crate::view::View;
 use crate::wire::{
@@ -47,7 +47,7 @@ impl Inspection {
         call: &Call,
         change: Change,
         name: &str,
-        what: Ask,
+        what: OrderCommand,
     ) -> Answer<(v1::OrderRecord, Draws)> {
         let id = order_id(name)?;
         let principal = &*call.principal;
@@ -73,7 +73,7 @@ impl Inspection {
         call: &Call,
         change: Change,
         firm: String,
-        (what, reason): (appeal::Ask, String),
+        (what, reason): (appeal::AppealCommand, String),
     ) -> Answer<Option<v1::CreditRecord>> {
         firm_code(&firm)?;
         let slot = Slot::of(&firm);
@@ -163,7 +163,7 @@ impl Inspection {
             Ok(read::positions(&self.reads, id).await?)
         };
         let seen = view.clone();
-        let concerns = move |entry: &Entry| seen.shows_entry(entry);
+        let concerns = move |entry: &JournalEntry| seen.shows_entry(entry);
         let news = journal.watch(watcher, slots, positions, concerns).await?;
         let tail = self.tail.clone();
         let told = move |news| told(&principal, news);
@@ -179,7 +179,7 @@ impl Inspection {
         let v1::AppointRequest { request_id: _, name, seen, place, start } = asked;
         id(&place, "place")?;
         let start = time(start, "start")?;
-        let what = Ask::Appoint { seen, place, start, by: books_as(&call.principal) };
+        let what = OrderCommand::Appoint { seen, place, start, by: books_as(&call.principal) };
         let (order, _) = self.ask(call, change, &name, what).await?;
         Ok(v1::AppointResponse { order: Some(order) })
     }
@@ -191,7 +191,8 @@ impl Inspection {
         asked: v1::ClaimRequest,
     ) -> Answer<v1::ClaimResponse> {
         let v1::ClaimRequest { request_id: _, name, examination } = asked;
-        let (order, draws) = self.ask(call, change, &name, Ask::Claim { examination }).await?;
+        let (order, draws) =
+            self.ask(call, change, &name, OrderCommand::Claim { examination }).await?;
         Ok(v1::ClaimResponse { order: Some(order), draw: drawn(&call.principal, draws) })
     }
 
@@ -202,7 +203,7 @@ impl Inspection {
         asked: v1::ReportRequest,
     ) -> Answer<v1::ReportResponse> {
         let v1::ReportRequest { request_id: _, name, version, examination, step } = asked;
-        let what = Ask::Report { version, examination, step: reported(step)? };
+        let what = OrderCommand::Report { version, examination, step: reported(step)? };
         let (order, _) = self.ask(call, change, &name, what).await?;
         Ok(v1::ReportResponse { order: Some(order) })
     }
@@ -214,7 +215,7 @@ impl Inspection {
         asked: v1::ObjectRequest,
     ) -> Answer<v1::ObjectResponse> {
         let v1::ObjectRequest { request_id: _, name, examination, reason } = asked;
-        let what = Ask::Object { examination, reason: words(reason, "reason")? };
+        let what = OrderCommand::Object { examination, reason: words(reason, "reason")? };
         let (order, _) = self.ask(call, change, &name, what).await?;
         Ok(v1::ObjectResponse { order: Some(order) })
     }
@@ -231,7 +232,7 @@ impl Inspection {
             let known = Disposal::ALL.map(Disposal::code).join(", ");
             refused(Code::CodeUnknown, "disposal").with("known", known)
         })?;
-        let what = Ask::Dispose { agency, examination, disposal };
+        let what = OrderCommand::Dispose { agency, examination, disposal };
         let (order, _) = self.ask(call, change, &name, what).await?;
         Ok(v1::DisposeResponse { order: Some(order) })
     }
@@ -283,7 +284,7 @@ impl Inspection {
     ) -> Answer<v1::PutPlaceResponse> {
         let said = asked.place.ok_or_else(|| refused(Code::Required, "place"))?;
         let (place, port_codes) = inspection::place(said).map_err(of_request)?;
-        self.put(Put::Site(Site { place, port_codes })).await?;
+        self.put(Put::Site(SitePlace { place, port_codes })).await?;
         Ok(v1::PutPlaceResponse {})
     }
 
@@ -328,7 +329,7 @@ impl Inspection {
     ) -> Answer<v1::ListRuleSetsResponse> {
         let sets = read::rule_sets(&self.reads, inspection::agency(asked.agency)).await?;
         let mut newest: Option<Agency> = None;
-        let set = |set: read::Rules| {
+        let set = |set: read::StoredRules| {
             let in_force = newest != Some(set.agency);
             newest = Some(set.agency);
             v1::RuleSetRecord {
@@ -474,7 +475,7 @@ impl Inspection {
         asked: v1::CertifyRequest,
     ) -> Answer<v1::CertifyResponse> {
         let v1::CertifyRequest { request_id: _, firm, granted } = asked;
-        let what = (appeal::Ask::Certify(granted), String::new());
+        let what = (appeal::AppealCommand::Certify(granted), String::new());
         let credit = self.change_credit(call, change, firm, what).await?;
         Ok(v1::CertifyResponse { credit })
     }
@@ -487,7 +488,7 @@ impl Inspection {
     ) -> Answer<v1::AppealResponse> {
         let v1::AppealRequest { request_id: _, firm, source, reason } = asked;
         own_firm(call, &firm)?;
-        let what = (appeal::Ask::Appeal(source), words(reason, "reason")?);
+        let what = (appeal::AppealCommand::Appeal(source), words(reason, "reason")?);
         let credit = self.change_credit(call, change, firm, what).await?;
         Ok(v1::AppealResponse { credit })
     }
@@ -499,7 +500,7 @@ impl Inspection {
         asked: v1::DecideAppealRequest,
     ) -> Answer<v1::DecideAppealResponse> {
         let v1::DecideAppealRequest { request_id: _, firm, source, overturned, reason } = asked;
-        let what = (appeal::Ask::Decide(source, overturned), words(reason, "reason")?);
+        let what = (appeal::AppealCommand::Decide(source, overturned), words(reason, "reason")?);
         let credit = self.change_credit(call, change, firm, what).await?;
         Ok(v1::DecideAppealResponse { credit })
     }

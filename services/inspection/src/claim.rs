@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use domain::DeclarationId;
 use domain::clearance::Agency;
-use domain::inspection::draw::{Draw, Selection, Task, officers};
-use domain::inspection::order::{Act, Event, Stage};
+use domain::inspection::draw::{Draw, DrawTask, Selection, officers};
+use domain::inspection::order::{OrderEvent, SiteAct, Stage};
 use domain::refusal::{Code, Refusal};
 use proto::inspection::OrderNotice;
 use store::Fault;
@@ -33,8 +33,8 @@ pub(crate) async fn claim(
     let order = &filed.case.order;
     if filed.claimed_by == caller && !order.work.officers.is_empty() {
         // Nobody is drawn anew, but only for an examination that there is.
-        let act = Act::Assign { officers: order.work.on_duty() };
-        let event = Event::Site { version: order.version, examination, act };
+        let act = SiteAct::Assign { officers: order.work.on_duty() };
+        let event = OrderEvent::Site { version: order.version, examination, act };
         return Ok(step.apply(id, &event)?.map(|_| Draws::new()));
     }
     let agencies: Vec<Agency> = [Agency::Customs, Agency::Quarantine]
@@ -58,9 +58,9 @@ pub(crate) async fn claim(
         return Ok(Err(refusal.with("agency", agency)));
     }
     let officers: Vec<String> = chosen.iter().cloned().collect();
-    let act = Act::Assign { officers: chosen };
+    let act = SiteAct::Assign { officers: chosen };
     let version = order.version;
-    if let Err(refusal) = step.apply(id, &Event::Site { version, examination, act })? {
+    if let Err(refusal) = step.apply(id, &OrderEvent::Site { version, examination, act })? {
         return Ok(Err(refusal));
     }
     step.examined(&officers, &filed.declarant_code);
@@ -89,8 +89,8 @@ pub(crate) async fn replace(
         let agency = domain::inspection::agency_word(agency);
         return Ok(Err(refusal.with("agency", agency)));
     };
-    let act = Act::Replace { officer: officer.to_owned(), by: by.clone() };
-    if let Err(refusal) = step.apply(id, &Event::Site { version, examination, act })? {
+    let act = SiteAct::Replace { officer: officer.to_owned(), by: by.clone() };
+    if let Err(refusal) = step.apply(id, &OrderEvent::Site { version, examination, act })? {
         return Ok(Err(refusal));
     }
     step.examined(&[by], &filed.declarant_code);
@@ -109,7 +109,7 @@ async fn draw(
     let order = &filed.case.order;
     let day = order.appointment.as_ref().map_or(step.now, |it| it.window.start);
     let first = order.first.iter().flat_map(|first| first.officers.keys().cloned());
-    let task = Task {
+    let task = DrawTask {
         agency,
         day: day.to_offset(domain::inspection::appointment::CHINA).date(),
         firms: filed.firms.clone(),

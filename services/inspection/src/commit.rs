@@ -29,15 +29,15 @@ use crate::errand::{self, Settled};
 use crate::heard::{self, InboundEvent};
 use crate::orders;
 use crate::reference::{self, Put};
-use crate::risk::{self, Demands};
-use crate::transaction::{Committed, InspectionTransaction, Loaded};
+use crate::risk::{self, WireDemands};
+use crate::transaction::{InspectionCommit, InspectionTransaction, Loaded};
 
 /// What waits for its transaction, and what it is answered with.
 #[derive(Debug)]
 pub(crate) enum InspectionCommand {
     /// The declaration service told something; and what has to wait in the queue of events. For each event:
     /// what the rules demand, where they were asked.
-    Hear(Vec<Arc<InboundEvent>>, Vec<Item>, Reply<Vec<Option<Demands>>>),
+    Hear(Vec<Arc<InboundEvent>>, Vec<Item>, Reply<Vec<Option<WireDemands>>>),
     /// Somebody asks something of an order.
     Ask(Box<OrderRequest>, Reply<Result<OrderAnswer, Refusal>>),
     /// Something about the credit of a firm, which is answered as it stands then.
@@ -125,7 +125,7 @@ impl OrderKeys {
 
 impl Transaction for InspectionWriter {
     type Command = InspectionCommand;
-    type Published = Committed;
+    type Published = InspectionCommit;
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {
@@ -136,7 +136,7 @@ impl Transaction for InspectionWriter {
         &self,
         tx: &mut PgConnection,
         commands: &[InspectionCommand],
-    ) -> Result<Committed, Fault> {
+    ) -> Result<InspectionCommit, Fault> {
         let mut wanted = OrderKeys::of(commands);
         wanted.orders.extend(orders::known(&mut *tx, &wanted.ended).await?);
         wanted.slots.extend(orders::slots(&wanted.orders));
@@ -180,8 +180,8 @@ impl Transaction for InspectionWriter {
         step.write(self.tail.cipher(), &mut heads).await
     }
 
-    fn publish(&self, committed: Committed) {
-        let Committed { entries, errands, seed, read } = committed;
+    fn publish(&self, committed: InspectionCommit) {
+        let InspectionCommit { entries, errands, seed, read } = committed;
         self.known.remember(seed, read);
         self.tail.tell(entries);
         if errands {

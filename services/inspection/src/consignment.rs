@@ -47,7 +47,7 @@ impl Ended {
 
 /// What becomes of a row.
 #[derive(Debug)]
-pub(crate) enum Change {
+pub(crate) enum ConsignmentChange {
     /// A new version: it is under review again.
     Amended(u32, Vec<String>),
     Ended(Ended, OffsetDateTime),
@@ -92,16 +92,16 @@ pub(crate) async fn insert(tx: &mut PgConnection, filed: &[Consignment]) -> Resu
 /// shipped, once.
 pub(crate) async fn update(
     tx: &mut PgConnection,
-    changes: &[(DeclarationId, Change)],
+    changes: &[(DeclarationId, ConsignmentChange)],
 ) -> Result<(), Fault> {
-    let last: BTreeMap<DeclarationId, &Change> =
+    let last: BTreeMap<DeclarationId, &ConsignmentChange> =
         changes.iter().map(|(id, change)| (*id, change)).collect();
     let (mut amended, mut ended, mut released) = (Vec::new(), Vec::new(), Vec::new());
     for (id, change) in last {
         match change {
-            Change::Amended(version, headings) => amended.push((id, *version, headings)),
-            Change::Ended(Ended::Released, at) => released.push((id, *at)),
-            Change::Ended(how, at) => ended.push((id, *how, *at)),
+            ConsignmentChange::Amended(version, headings) => amended.push((id, *version, headings)),
+            ConsignmentChange::Ended(Ended::Released, at) => released.push((id, *at)),
+            ConsignmentChange::Ended(how, at) => ended.push((id, *how, *at)),
         }
     }
     amend(tx, &amended).await?;

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::inspection::credit::{Cause, Class, Credit, Entry, Event, Status, offences};
-use domain::inspection::finding::{Finding, FoundResult};
-use domain::inspection::order::{Fact, Order};
+use domain::inspection::credit::{
+    Class, Credit, CreditCause, CreditEntry, CreditEvent, Status, offences,
+};
+use domain::inspection::finding::{ExaminationFinding, FoundResult};
+use domain::inspection::order::{JointOrder, OrderFact};
 use domain::inspection::{Why, agency_word};
 use domain::refusal::Refusal;
 use domain::{OrderId, Slot};
@@ -64,11 +66,16 @@ impl Credits {
     pub(crate) fn on(&self, firm: &str, day: Date) -> Credit {
         let known = self.firms.get(firm).cloned().unwrap_or_else(|| Credit::new(day));
         // That a day came is never refused.
-        known.apply(&Event::Day(day)).map_or(known.clone(), |(then, _)| then)
+        known.apply(&CreditEvent::Day(day)).map_or(known.clone(), |(then, _)| then)
     }
 
     /// Applies an event; true when something changed.
-    pub(crate) fn apply(&mut self, firm: &str, day: Date, event: &Event) -> Result<bool, Refusal> {
+    pub(crate) fn apply(
+        &mut self,
+        firm: &str,
+        day: Date,
+        event: &CreditEvent,
+    ) -> Result<bool, Refusal> {
         let now = self.firms.get(firm).cloned().unwrap_or_else(|| Credit::new(day));
         let (then, changes) = now.apply(event)?;
         if changes.is_empty() {
@@ -93,18 +100,18 @@ impl Credits {
     pub(crate) fn feed(
         &mut self,
         firm: &str,
-        (order_id, order): (OrderId, &Order),
-        facts: &[Fact],
+        (order_id, order): (OrderId, &JointOrder),
+        facts: &[OrderFact],
         day: Date,
     ) {
         let mut events = Vec::new();
         for fact in facts {
-            if let Fact::NoShow(count) = fact {
+            if let OrderFact::NoShow(count) = fact {
                 let source = format!("{}/no-show/{count}", order_id.0);
-                events.push(Event::NoShow { source, date: day });
+                events.push(CreditEvent::NoShow { source, date: day });
             }
         }
-        if facts.contains(&Fact::Completed) {
+        if facts.contains(&OrderFact::Completed) {
             events.extend(self.completed(firm, (order_id, order), day));
         } else {
             events.extend(self.corrected(firm, (order_id, order), facts, day));
@@ -117,7 +124,12 @@ impl Credits {
 
     /// Everything that is wrong has an entry; an examination without any is one conforming one. A
     /// second examination takes the place of the first.
-    fn completed(&self, firm: &str, (id, order): (OrderId, &Order), day: Date) -> Vec<Event> {
+    fn completed(
+        &self,
+        firm: &str,
+        (id, order): (OrderId, &JointOrder),
+        day: Date,
+    ) -> Vec<CreditEvent> {
         let mut events = Vec::new();
         if order.examination > 1 {
             let overtaken = format!("{}/1/", id.0);
@@ -139,11 +151,11 @@ impl Credits {
     fn corrected(
         &self,
         firm: &str,
-        (id, order): (OrderId, &Order),
-        facts: &[Fact],
+        (id, order): (OrderId, &JointOrder),
+        facts: &[OrderFact],
         day: Date,
-    ) -> Vec<Event> {
-        let corrects = facts.iter().any(|fact| matches!(fact, Fact::Found(..)));
+    ) -> Vec<CreditEvent> {
+        let corrects = facts.iter().any(|fact| matches!(fact, OrderFact::Found(..)));
         if !corrects || order.stage != domain::inspection::order::Stage::Found {
             return Vec::new();
         }
@@ -153,7 +165,7 @@ impl Credits {
         let right = entered.filter(|(source, entry)| {
             entry.status != Status::Overturned && !wrong.contains_key(*source)
         });
-        let mut events: Vec<Event> =
+        let mut events: Vec<CreditEvent> =
             right.map(|(source, _)| found(source, FoundResult::Conform, day)).collect();
         events.extend(wrong.iter().map(|(source, result)| found(source, *result, day)));
         events
@@ -164,19 +176,23 @@ impl Credits {
         &'a self,
         firm: &str,
         beginning: &'a str,
-    ) -> impl Iterator<Item = (&'a String, &'a Entry)> {
+    ) -> impl Iterator<Item = (&'a String, &'a CreditEntry)> {
         let known = self.firms.get(firm).map(|credit| &credit.entries);
         known.into_iter().flatten().filter(move |(source, _)| source.starts_with(beginning))
     }
 
     /// What is wrong, each thing once, under the source of one of the findings that say so: of the one
     /// that has the entry, so that it keeps it.
-    fn wrong(&self, firm: &str, (id, order): (OrderId, &Order)) -> BTreeMap<String, FoundResult> {
+    fn wrong(
+        &self,
+        firm: &str,
+        (id, order): (OrderId, &JointOrder),
+    ) -> BTreeMap<String, FoundResult> {
         let known = self.firms.get(firm).map(|credit| &credit.entries);
         let has_entry = |source: &str, result| {
             known
                 .and_then(|entries| entries.get(source))
-                .is_some_and(|entry| entry.cause == Cause::Found(result))
+                .is_some_and(|entry| entry.cause == CreditCause::Found(result))
         };
         let mut wrong = BTreeMap::new();
         for ((_, result), findings) in offences(order.work.findings.values()) {
@@ -253,12 +269,12 @@ impl Credits {
     }
 }
 
-fn found(source: &str, result: FoundResult, date: Date) -> Event {
-    Event::Found { source: source.to_owned(), result, date }
+fn found(source: &str, result: FoundResult, date: Date) -> CreditEvent {
+    CreditEvent::Found { source: source.to_owned(), result, date }
 }
 
 /// Names a finding for ever.
-fn source(id: OrderId, order: &Order, finding: &Finding) -> String {
+fn source(id: OrderId, order: &JointOrder, finding: &ExaminationFinding) -> String {
     let key = &finding.key;
     let (agency, instruction) = (agency_word(key.instruction.agency), &key.instruction.id);
     let sample = key.sample.as_deref().unwrap_or("");
@@ -273,7 +289,7 @@ pub(crate) async fn blacklist(tx: &mut PgConnection, day: Date) -> Result<Vec<St
     for row in rows {
         let credit = decode_credit(&row.state).map_err(|e| Fault::Broken(e.to_string()))?;
         // An entry may have expired since it was written.
-        let today = credit.apply(&Event::Day(day)).map_or(credit.clone(), |(then, _)| then);
+        let today = credit.apply(&CreditEvent::Day(day)).map_or(credit.clone(), |(then, _)| then);
         if today.blacklisted {
             listed.push(row.firm);
         }
@@ -294,10 +310,10 @@ mod tests {
     const FIRM: &str = "3702960001";
 
     /// What an agency's instruction is answered with.
-    fn answer(order: &mut Order, agency: Agency, result: FoundResult) -> Fact {
+    fn answer(order: &mut JointOrder, agency: Agency, result: FoundResult) -> OrderFact {
         let instruction = InstructionKey { agency, id: "LOOK".to_owned() };
         let key = FindingKey { instruction, gnum: 1, sample: None };
-        let finding = Finding {
+        let finding = ExaminationFinding {
             key: key.clone(),
             result,
             method: Method::Manual,
@@ -307,7 +323,7 @@ mod tests {
             revision: 1,
         };
         order.work.findings.insert(key.clone(), finding);
-        Fact::Found(key, result)
+        OrderFact::Found(key, result)
     }
 
     #[test]
@@ -315,13 +331,13 @@ mod tests {
         use Agency::{Customs, Quarantine};
         use FoundResult::{Conform, DocMismatch, QtyMismatch};
         let (id, day) = (OrderId(Uuid::from_u128(7)), date!(2026 - 11 - 24));
-        let mut order = Order { stage: Stage::Found, ..Order::none() };
+        let mut order = JointOrder { stage: Stage::Found, ..JointOrder::none() };
         let mut credits = Credits::default();
         let mut facts = vec![
             answer(&mut order, Customs, QtyMismatch),
             answer(&mut order, Quarantine, QtyMismatch),
         ];
-        facts.push(Fact::Completed);
+        facts.push(OrderFact::Completed);
         credits.feed(FIRM, (id, &order), &facts, day);
         let counting = |credits: &Credits| {
             let entries = credits.firms[FIRM].entries.values();

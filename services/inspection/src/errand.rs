@@ -5,9 +5,9 @@
 use domain::clearance::Agency;
 use domain::decision::{Decision, What};
 use domain::history::{InspectionStep, Moved};
-use domain::inspection::finding::{Disposal, Finding};
+use domain::inspection::finding::ExaminationFinding;
 use domain::inspection::joint::{self, At};
-use domain::inspection::order::{Fact, Stage};
+use domain::inspection::order::{OrderFact, Stage};
 use domain::subscriber::Subscriber;
 use domain::{DeclarationId, RequestId, Slot, limits};
 use prost::Message as _;
@@ -48,40 +48,40 @@ impl Settled {
 }
 
 /// What everybody is told of the facts of an order.
-pub(crate) fn news(filed: &OrderRow, before: Stage, facts: &[Fact]) -> Vec<Errand> {
+pub(crate) fn news(filed: &OrderRow, before: Stage, facts: &[OrderFact]) -> Vec<Errand> {
     let mut errands = Vec::new();
     for fact in facts {
         let stage = filed.case.order.stage;
         let moved_on = stage != before;
         let step = match fact {
-            Fact::Appointed => InspectionStep::Appointed,
-            Fact::Rescheduled => InspectionStep::Rescheduled,
-            Fact::NoShow(_) => InspectionStep::NoShow,
-            Fact::Presented(_) => InspectionStep::Presented,
-            Fact::Began(_) if moved_on => InspectionStep::Examining,
-            Fact::Taken(_) if moved_on => InspectionStep::Sampled,
-            Fact::Sent(_) if moved_on => InspectionStep::Laboratory,
-            Fact::TreatmentOrdered => InspectionStep::Treating,
-            Fact::Treated(_) => InspectionStep::Treated,
-            Fact::Disposed(_) => InspectionStep::Disposed,
-            Fact::Closed => InspectionStep::Closed,
+            OrderFact::Appointed => InspectionStep::Appointed,
+            OrderFact::Rescheduled => InspectionStep::Rescheduled,
+            OrderFact::NoShow(_) => InspectionStep::NoShow,
+            OrderFact::Presented(_) => InspectionStep::Presented,
+            OrderFact::Began(_) if moved_on => InspectionStep::Examining,
+            OrderFact::Taken(_) if moved_on => InspectionStep::Sampled,
+            OrderFact::Sent(_) if moved_on => InspectionStep::Laboratory,
+            OrderFact::TreatmentOrdered => InspectionStep::Treating,
+            OrderFact::Treated(_) => InspectionStep::Treated,
+            OrderFact::Disposed(_) => InspectionStep::Disposed,
+            OrderFact::Closed => InspectionStep::Closed,
             // A correction after the last answer; the others come with the report.
-            Fact::Found(..) if before == Stage::Found => InspectionStep::Found,
-            Fact::Completed
-            | Fact::Began(_)
-            | Fact::Taken(_)
-            | Fact::Sent(_)
-            | Fact::Ordered(_)
-            | Fact::Joined(_)
-            | Fact::Extended(_)
-            | Fact::Answered(_)
-            | Fact::Compelled
-            | Fact::Assigned
-            | Fact::Replaced
-            | Fact::Found(..)
-            | Fact::Objected
-            | Fact::Decided(..)
-            | Fact::Cancelled => continue,
+            OrderFact::Found(..) if before == Stage::Found => InspectionStep::Found,
+            OrderFact::Completed
+            | OrderFact::Began(_)
+            | OrderFact::Taken(_)
+            | OrderFact::Sent(_)
+            | OrderFact::Ordered(_)
+            | OrderFact::Joined(_)
+            | OrderFact::Extended(_)
+            | OrderFact::Answered(_)
+            | OrderFact::Compelled
+            | OrderFact::Assigned
+            | OrderFact::Replaced
+            | OrderFact::Found(..)
+            | OrderFact::Objected
+            | OrderFact::Decided(..)
+            | OrderFact::Cancelled => continue,
         };
         errands.push(told(filed, step, words(filed, fact)));
     }
@@ -119,15 +119,15 @@ fn say(filed: &OrderRow, At { version, round }: At, what: What) -> Errand {
 }
 
 /// What an enterprise wants to know of a step.
-fn words(filed: &OrderRow, fact: &Fact) -> (String, String) {
+fn words(filed: &OrderRow, fact: &OrderFact) -> (String, String) {
     let said = |en: &str, zh: &str| (en.to_owned(), zh.to_owned());
     match fact {
-        Fact::NoShow(count) => (
+        OrderFact::NoShow(count) => (
             format!("nobody came, for the {count}. time; make another appointment"),
             format!("第{count}次未按预约到场，请重新预约"),
         ),
-        Fact::TreatmentOrdered => said("the goods have to be treated", "货物须作除害处理"),
-        Fact::Treated(passed) => {
+        OrderFact::TreatmentOrdered => said("the goods have to be treated", "货物须作除害处理"),
+        OrderFact::Treated(passed) => {
             let number = filed.case.order.work.treatment.as_ref().map(|it| it.certificate.as_str());
             // It is on record with the fact.
             let number = number.unwrap_or_default();
@@ -135,43 +135,28 @@ fn words(filed: &OrderRow, fact: &Fact) -> (String, String) {
                 if *passed { ("passed", "合格") } else { ("did not pass", "不合格") };
             (format!("certificate {number}: {en}"), format!("处理证书{number}：{zh}"))
         }
-        Fact::Found(key, result) => {
+        OrderFact::Found(key, result) => {
             let (line, title) = (key.gnum, result.title());
             (
                 format!("corrected: {} (line {line}): {}", result.code(), title.en),
                 format!("更正：第{line}项，{}", title.zh),
             )
         }
-        Fact::Disposed(disposal) => {
-            let zh = disposal_zh(*disposal);
-            (disposal.code().to_owned(), zh.to_owned())
+        OrderFact::Disposed(disposal) => {
+            (disposal.code().to_owned(), disposal.titles().1.to_owned())
         }
         _ => said("", ""),
     }
 }
 
-fn disposal_zh(disposal: Disposal) -> &'static str {
-    match disposal {
-        Disposal::Release => "放行",
-        Disposal::AmendAndRelease => "改单放行",
-        Disposal::Treat => "除害处理",
-        Disposal::Return => "退运",
-        Disposal::Destroy => "销毁",
-        Disposal::DetainOther => "扣留",
-        Disposal::TransferClearance => "扣留移送通关",
-        Disposal::TransferLegal => "扣留移送法规",
-        Disposal::TransferAntismuggling => "扣留移送缉私",
-    }
-}
-
 /// What the declaration service is to be told.
-pub(crate) fn of(filed: &OrderRow, errand: joint::Errand, reason: &str) -> Errand {
+pub(crate) fn of(filed: &OrderRow, errand: joint::OrderMessage, reason: &str) -> Errand {
     let order_id = filed.order_id;
     match errand {
-        joint::Errand::Findings(at) => {
+        joint::OrderMessage::Findings(at) => {
             say(filed, at, What::Findings { order_id, findings: findings(filed) })
         }
-        joint::Errand::Reopening(version) => {
+        joint::OrderMessage::Reopening(version) => {
             let at = At { version, ..filed.case.asked };
             say(filed, at, What::Reopening { order_id, reason: reason.to_owned() })
         }
@@ -185,24 +170,25 @@ fn findings(filed: &OrderRow) -> Vec<domain::history::Finding> {
     record.sort_by_key(|(_, finding)| !finding.result.is_adverse());
     let agencies = [Agency::Customs, Agency::Quarantine];
     let most = limits::REASONS_MAX - agencies.len();
-    let mut shown: Vec<(Agency, &Finding)> = record.iter().take(most).copied().collect();
+    let mut shown: Vec<(Agency, &ExaminationFinding)> = record.iter().take(most).copied().collect();
     for agency in agencies {
         // Every agency that instructed has an answer, also behind a hundred of the other.
         if !shown.iter().any(|(of, _)| *of == agency) {
             shown.extend(record.iter().find(|(of, _)| *of == agency));
         }
     }
-    let finding = |(instructed_by, finding): (Agency, &Finding)| domain::history::Finding {
-        instructed_by,
-        gnum: finding.key.gnum,
-        result: finding.result.code().to_owned(),
-        text: if finding.text.is_empty() {
-            finding.result.title().zh
-        } else {
-            finding.text.clone()
-        },
-        evidence: finding.evidence.iter().map(|digest| digest.to_vec()).collect(),
-    };
+    let finding =
+        |(instructed_by, finding): (Agency, &ExaminationFinding)| domain::history::Finding {
+            instructed_by,
+            gnum: finding.key.gnum,
+            result: finding.result.code().to_owned(),
+            text: if finding.text.is_empty() {
+                finding.result.title().zh
+            } else {
+                finding.text.clone()
+            },
+            evidence: finding.evidence.iter().map(|digest| digest.to_vec()).collect(),
+        };
     shown.into_iter().map(finding).collect()
 }
 
@@ -243,7 +229,7 @@ pub(crate) async fn settle(
     let open = settled.iter().filter(|it| open.contains(&it.id));
     for id in open.filter_map(Settled::changes) {
         let filed = step.order(id)?;
-        let errand = joint::Errand::Reopening(filed.case.newest_version);
+        let errand = joint::OrderMessage::Reopening(filed.case.newest_version);
         let Some(then) = joint::on_refusal(&filed.case, errand) else { continue };
         let text = ("the declaration could not be stopped any more", "申报单已无法中止");
         let text = (text.0.to_owned(), text.1.to_owned());

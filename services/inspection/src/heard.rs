@@ -9,7 +9,7 @@ use std::sync::Arc;
 use domain::clearance::{Agency, Awaited};
 use domain::history::Reason;
 use domain::inspection::finding::Disposal;
-use domain::inspection::joint::{At, Case, DeclarationEvent};
+use domain::inspection::joint::{At, DeclarationEvent, JointCase};
 use domain::inspection::order::{Instruction, InstructionKey, Method};
 use domain::inspection::risk::RuleSet;
 use domain::{DeclarationId, OrderId};
@@ -17,10 +17,10 @@ use proto::inspection::DeclarationView;
 use store::Fault;
 use time::OffsetDateTime;
 
-use crate::consignment::{self, Change, Consignment, Ended};
+use crate::consignment::{self, Consignment, ConsignmentChange, Ended};
 use crate::credits::blacklist;
 use crate::orders::OrderRow;
-use crate::risk::{self, Demands, Standing};
+use crate::risk::{self, DeclarantStanding, WireDemands};
 use crate::transaction::InspectionTransaction;
 
 /// The queue of events that could not be taken when they came. Their subject is the declaration, their place
@@ -108,7 +108,7 @@ impl InboundEvent {
 pub(crate) async fn hear(
     step: &mut InspectionTransaction<'_>,
     events: &[Arc<InboundEvent>],
-) -> Result<Vec<Option<Demands>>, Fault> {
+) -> Result<Vec<Option<WireDemands>>, Fault> {
     let demands = assess(step, events).await?;
     for heard in events {
         step.waits.insert(heard.id, heard.waits_for.clone());
@@ -126,7 +126,7 @@ pub(crate) async fn hear(
 async fn assess(
     step: &mut InspectionTransaction<'_>,
     events: &[Arc<InboundEvent>],
-) -> Result<Vec<Option<Demands>>, Fault> {
+) -> Result<Vec<Option<WireDemands>>, Fault> {
     let new = |heard: &InboundEvent| {
         heard.facts.iter().any(|what| matches!(what, InboundChange::Filed | InboundChange::Amended))
     };
@@ -155,7 +155,7 @@ async fn assess(
         }
         match step.instructed.get(&(heard.id, heard.version)) {
             Some(known) => Ok(Some(risk::demands(known))),
-            None if sets.is_empty() => Ok(Some(Demands::new())),
+            None if sets.is_empty() => Ok(Some(WireDemands::new())),
             // Without an answer nothing is released; an empty one would release it.
             None => Err(Fault::Broken(format!("the rules said nothing about {}", heard.id))),
         }
@@ -204,7 +204,7 @@ async fn ask_rules(
             continue;
         }
         let declarant = declared.declarant_code();
-        let standing = Standing {
+        let standing = DeclarantStanding {
             class: step.credits.on(declarant, today).class,
             blacklist: &listed,
             // Who has shipped nothing yet has no row.
@@ -235,7 +235,7 @@ fn happen(
     let told = match what {
         InboundChange::Filed => return Ok(()),
         InboundChange::Amended => {
-            step.changes.push((id, Change::Amended(heard.version, heard.headings())));
+            step.changes.push((id, ConsignmentChange::Amended(heard.version, heard.headings())));
             return Ok(());
         }
         InboundChange::Demanded(order_id, agency, reasons) => {
@@ -278,7 +278,7 @@ fn happen(
 }
 
 fn end(step: &mut InspectionTransaction<'_>, heard: &InboundEvent, how: Ended) {
-    step.changes.push((heard.id, Change::Ended(how, heard.time)));
+    step.changes.push((heard.id, ConsignmentChange::Ended(how, heard.time)));
 }
 
 /// Keeps what is declared with the order, as it was shown: the newest content counts.
@@ -315,7 +315,7 @@ fn filed(
         order_no: declared.order_no().to_owned(),
         firms: declared.firms(),
         goods: declared.encode_goods(),
-        case: Case { newest_version: heard.version, ..Case::none() },
+        case: JointCase { newest_version: heard.version, ..JointCase::none() },
         booked: None,
         place_name: String::new(),
         place_name_zh: String::new(),

@@ -138,7 +138,7 @@ fn mount(parts: &Parts, Caller { window, name }: Caller) -> Mount {
         consumer: name,
         draining,
     });
-    let answers = relay::answers::Answers(Arc::clone(&inspection));
+    let answers = relay::answers::OutboxPort(Arc::clone(&inspection));
     loops.queue("inspection.answers", answers, errands);
     let late = relay::late_events::LateEvents(Arc::clone(&inspection));
     loops.queue("inspection.late-events", late, Arc::default());

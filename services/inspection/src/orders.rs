@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::clearance::{Agency, Awaited};
-use domain::inspection::joint::{At, Case};
-use domain::inspection::order::{Appointment, Order, Stage};
+use domain::inspection::joint::{At, JointCase};
+use domain::inspection::order::{Appointment, JointOrder, Stage};
 use domain::{DeclarationId, OrderId};
 use proto::inspection::{OrderView, decode_order, encode_order};
 use sqlx::PgConnection;
@@ -28,7 +28,7 @@ pub(crate) struct OrderRow {
     /// The lines of goods, encoded.
     pub(crate) goods: Vec<u8>,
     /// The order, and what it waits for.
-    pub(crate) case: Case,
+    pub(crate) case: JointCase,
     /// The window that is kept for it in the table of bookings.
     pub(crate) booked: Option<(String, OffsetDateTime)>,
     /// Name of the place of the appointment.
@@ -223,7 +223,7 @@ pub(crate) struct Row {
 
 impl Row {
     pub(crate) fn filed(self) -> Result<OrderRow, Fault> {
-        let case = Case {
+        let case = JointCase {
             order: decode_order(&self.state).map_err(|error| Fault::Broken(error.to_string()))?,
             newest_version: number(self.newest_version)?,
             asked: At { version: number(self.asked_version)?, round: number(self.asked_round)? },
@@ -364,7 +364,7 @@ fn is_completed(stage: Stage) -> bool {
     }
 }
 
-fn is_undecided_by(order: &Order, agency: Agency) -> bool {
+fn is_undecided_by(order: &JointOrder, agency: Agency) -> bool {
     order.stage == Stage::Found && order.has(agency) && order.decision(agency).is_none()
 }
 

@@ -5,7 +5,7 @@ use domain::inspection::appointment::{By, CHINA, TimeWindow};
 use domain::inspection::credit::Credit;
 use domain::inspection::draw::{Candidate, Seed};
 use domain::inspection::order::Stage;
-use domain::inspection::statistics::{self, Case};
+use domain::inspection::statistics::{self, ClearedCase};
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Principal, Slot, limits};
@@ -13,7 +13,7 @@ use proto::inspection::{decode_credit, decode_officer, decode_order};
 use sqlx::PgPool;
 use std::collections::HashSet;
 use store::column::number;
-use store::journal::Entry;
+use store::journal::JournalEntry;
 use store::page::Page;
 use store::tail::Tail;
 use store::{Fault, ServiceError};
@@ -22,13 +22,13 @@ use time::{Date, Duration, OffsetDateTime};
 use crate::Inspection;
 use crate::credits::class;
 use crate::orders::{OrderRow, Row, stage_column};
-use crate::reference::{Site, read_site};
+use crate::reference::{SitePlace, read_site};
 use crate::risk::{agency, agency_column};
-use crate::view::{self, Seen, View};
+use crate::view::{self, OrderVisibility, View};
 
 /// Which orders.
 #[derive(Debug, Default)]
-pub(crate) struct Filter {
+pub(crate) struct OrderFilter {
     pub(crate) stages: Vec<Stage>,
     pub(crate) place: String,
     pub(crate) declarant_code: String,
@@ -47,7 +47,7 @@ fn declarants(scope: &Scope) -> Option<&[String]> {
 pub(crate) async fn orders(
     inspection: &Inspection,
     principal: &Principal,
-    filter: Filter,
+    filter: OrderFilter,
     asked: (i32, &str),
 ) -> Result<(Vec<OrderRow>, String), ServiceError> {
     let view = View::of(&inspection.reads, principal).await?;
@@ -74,7 +74,7 @@ pub(crate) async fn orders(
              and ($6::text[] is null or o.declarant_code = any($6))
              and ($7::smallint is null or ($7 = 1 and o.customs_undecided)
                   or ($7 = 2 and o.quarantine_undecided))
-             -- As `view::Site::shows` has it.
+             -- As `view::SitePlace::shows` has it.
              and ($8::text is null or o.claimed_by = $8 or o.place = any($9)
                   or (o.place = '' and o.claimed_by = ''
                       and ($10::text[] is null or o.port_code = any($10))))
@@ -105,7 +105,7 @@ pub(crate) async fn order(
 ) -> Result<OrderRow, ServiceError> {
     let mut connection = pool.acquire().await.map_err(Fault::from)?;
     let mut found = crate::orders::load(&mut connection, &[id].into()).await?;
-    let found = found.remove(&id).filter(|filed| view.shows(Seen::of(filed)));
+    let found = found.remove(&id).filter(|filed| view.shows(OrderVisibility::of(filed)));
     let unknown = || Refusal::of(Code::NotFound).with("name", proto::inspection::order_name(id));
     Ok(found.ok_or_else(unknown)?)
 }
@@ -126,13 +126,13 @@ pub(crate) async fn positions(pool: &PgPool, id: DeclarationId) -> Result<Vec<i6
 pub(crate) async fn history(
     (pool, tail): (&PgPool, &Tail),
     id: DeclarationId,
-) -> Result<Vec<Entry>, Fault> {
+) -> Result<Vec<JournalEntry>, Fault> {
     let positions = positions(pool, id).await?;
     tail.at(pool, id.slot(), &positions).await
 }
 
 /// Every place.
-pub(crate) async fn places(pool: &PgPool) -> Result<Vec<Site>, Fault> {
+pub(crate) async fn places(pool: &PgPool) -> Result<Vec<SitePlace>, Fault> {
     let rows = sqlx::query_scalar!("select body from place where slot = 0 order by id")
         .fetch_all(pool)
         .await?;
@@ -180,7 +180,10 @@ pub(crate) async fn officers(
 }
 
 /// Officers who were sent to orders of a site that are not over.
-pub(crate) async fn sent_to(pool: &PgPool, site: &view::Site) -> Result<HashSet<String>, Fault> {
+pub(crate) async fn sent_to(
+    pool: &PgPool,
+    site: &view::SiteScope,
+) -> Result<HashSet<String>, Fault> {
     let rows = sqlx::query_scalar!(
         "select state from joint_order
          where stage < 10 and place <> '' and (claimed_by = $1 or place = any($2))
@@ -201,7 +204,7 @@ pub(crate) async fn sent_to(pool: &PgPool, site: &view::Site) -> Result<HashSet<
 
 /// A rule set as it was put.
 #[derive(Debug)]
-pub(crate) struct Rules {
+pub(crate) struct StoredRules {
     pub(crate) agency: Agency,
     pub(crate) version: u32,
     pub(crate) document: String,
@@ -210,7 +213,10 @@ pub(crate) struct Rules {
 }
 
 /// Rule sets, newest first of each agency.
-pub(crate) async fn rule_sets(pool: &PgPool, of: Option<Agency>) -> Result<Vec<Rules>, Fault> {
+pub(crate) async fn rule_sets(
+    pool: &PgPool,
+    of: Option<Agency>,
+) -> Result<Vec<StoredRules>, Fault> {
     let rows = sqlx::query!(
         "select agency, version, document, put_time, put_by from rule_set
          where slot = 0 and ($1::smallint is null or agency = $1)
@@ -221,7 +227,7 @@ pub(crate) async fn rule_sets(pool: &PgPool, of: Option<Agency>) -> Result<Vec<R
     .await?;
     rows.into_iter()
         .map(|row| {
-            Ok(Rules {
+            Ok(StoredRules {
                 agency: agency(row.agency)?,
                 version: number(row.version)?,
                 document: row.document,
@@ -350,10 +356,10 @@ pub(crate) async fn credit(pool: &PgPool, firm: &str) -> Result<Option<Credit>, 
 }
 
 /// A change of credit: when, what, and why in both languages.
-pub(crate) type Changed = (OffsetDateTime, String, String, String);
+pub(crate) type CreditHistory = (OffsetDateTime, String, String, String);
 
 /// What changed in the credit of a firm, newest first.
-pub(crate) async fn credit_changes(pool: &PgPool, firm: &str) -> Result<Vec<Changed>, Fault> {
+pub(crate) async fn credit_changes(pool: &PgPool, firm: &str) -> Result<Vec<CreditHistory>, Fault> {
     let rows = sqlx::query!(
         "select changed_time, what, text, text_zh from credit_change
          where slot = $1 and firm = $2 order by number desc limit 100",
@@ -375,7 +381,7 @@ pub(crate) async fn statistics(
     scope: &Scope,
     (from, until): (OffsetDateTime, OffsetDateTime),
     port_code: &str,
-) -> Result<Vec<statistics::Row>, ServiceError> {
+) -> Result<Vec<statistics::StatisticsRow>, ServiceError> {
     let codes = declarants(scope);
     let rows = sqlx::query!(
         r#"select c.port_code, c.trade_mode, c.class, c.filed_time, c.ended, c.ended_time,
@@ -403,7 +409,7 @@ pub(crate) async fn statistics(
     let cases = rows
         .into_iter()
         .map(|row| {
-            Ok(Case {
+            Ok(ClearedCase {
                 port: row.port_code,
                 mode: row.trade_mode,
                 class: class(row.class)?,

@@ -13,13 +13,13 @@ use crate::risk::agency_column;
 
 /// A place with the customs houses whose goods are examined there.
 #[derive(Debug, Clone)]
-pub(crate) struct Site {
+pub(crate) struct SitePlace {
     pub(crate) place: Place,
     /// None means all.
     pub(crate) port_codes: Vec<String>,
 }
 
-impl Site {
+impl SitePlace {
     /// Whether goods of a port are examined there.
     pub(crate) fn serves(&self, port_code: &str) -> bool {
         self.port_codes.is_empty() || self.port_codes.iter().any(|code| code == port_code)
@@ -30,7 +30,7 @@ impl Site {
 #[derive(Debug, Clone)]
 pub(crate) enum Put {
     /// A place.
-    Site(Site),
+    Site(SitePlace),
     /// An officer, and whether he or she left.
     Officer(Candidate, bool),
     /// A rule set with its document.
@@ -38,7 +38,7 @@ pub(crate) enum Put {
 }
 
 /// One place.
-pub(crate) async fn site(tx: &mut PgConnection, id: &str) -> Result<Option<Site>, Fault> {
+pub(crate) async fn site(tx: &mut PgConnection, id: &str) -> Result<Option<SitePlace>, Fault> {
     // Whoever books a window holds the place until the commit, so that nobody books the last one twice.
     let row =
         sqlx::query_scalar!("select body from place where slot = 0 and id = $1 for update", id)
@@ -48,9 +48,9 @@ pub(crate) async fn site(tx: &mut PgConnection, id: &str) -> Result<Option<Site>
 }
 
 /// Reads a place from its column.
-pub(crate) fn read_site(body: &[u8]) -> Result<Site, Fault> {
+pub(crate) fn read_site(body: &[u8]) -> Result<SitePlace, Fault> {
     let (place, port_codes) = decode_place(body).map_err(|e| Fault::Broken(e.to_string()))?;
-    Ok(Site { place, port_codes })
+    Ok(SitePlace { place, port_codes })
 }
 
 /// Officers who may be drawn.
@@ -106,7 +106,7 @@ pub(crate) async fn put(
     now: OffsetDateTime,
 ) -> Result<Result<(), Refusal>, Fault> {
     match put {
-        Put::Site(Site { place, port_codes }) => {
+        Put::Site(SitePlace { place, port_codes }) => {
             sqlx::query!(
                 "insert into place (slot, id, body) values (0, $1, $2)
                  on conflict (slot, id) do update set body = excluded.body",

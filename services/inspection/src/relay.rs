@@ -20,7 +20,7 @@ use domain::{DeclarationId, RequestId};
 use proto::v1;
 use uuid::Uuid;
 
-use crate::risk::Demands;
+use crate::risk::WireDemands;
 
 /// Ids of what the rules say are made of what they are about, so that they are the same again.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6c1d_4a7e_0b52_5f3c_8e1f_0002_5157_0001);
@@ -28,7 +28,7 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x6c1d_4a7e_0b52_5f3c_8e1f_0002_5157_000
 /// What the risk rules say about a version.
 fn risk_check(
     (declaration, version, round): (DeclarationId, u32, u32),
-    demands: Demands,
+    demands: WireDemands,
 ) -> v1::Answer {
     let name = format!("targeting/{declaration}/{version}");
     let demands =

@@ -1,7 +1,7 @@
 //! Steps that the site reports.
 
 use domain::DeclarationId;
-use domain::inspection::order::{Act, Event, InstructionKey};
+use domain::inspection::order::{InstructionKey, OrderEvent, SiteAct};
 use domain::refusal::{Code, Refusal};
 use proto::inspection::line_numbers;
 use store::Fault;
@@ -31,13 +31,13 @@ pub(crate) async fn report(
     }
     let act = match told {
         SiteReport::Act(act) => act.clone(),
-        SiteReport::NoShow { seen } => Act::NoShow { seen: *seen, at: step.now },
+        SiteReport::NoShow { seen } => SiteAct::NoShow { seen: *seen, at: step.now },
         SiteReport::Treated(treatment) => {
-            let event = Event::Treated { examination, treatment: treatment.clone() };
+            let event = OrderEvent::Treated { examination, treatment: treatment.clone() };
             return Ok(step.apply(id, &event)?.map(|_| Draws::new()));
         }
         SiteReport::Close => {
-            let event = Event::Close { examination };
+            let event = OrderEvent::Close { examination };
             return Ok(step.apply(id, &event)?.map(|_| Draws::new()));
         }
         SiteReport::Replace { officer } => {
@@ -47,25 +47,25 @@ pub(crate) async fn report(
     if let Err(refusal) = about_goods(&filed, &act)? {
         return Ok(Err(refusal));
     }
-    Ok(step.apply(id, &Event::Site { version, examination, act })?.map(|_| Draws::new()))
+    Ok(step.apply(id, &OrderEvent::Site { version, examination, act })?.map(|_| Draws::new()))
 }
 
 /// Whether samples and findings are about goods that are there and, where the instruction names lines, about
 /// these.
-fn about_goods(filed: &OrderRow, act: &Act) -> Asking<()> {
+fn about_goods(filed: &OrderRow, act: &SiteAct) -> Asking<()> {
     let named: Vec<(&InstructionKey, u32)> = match act {
-        Act::Take { sample } => vec![(&sample.instruction, sample.gnum)],
-        Act::Report { findings } => {
+        SiteAct::Take { sample } => vec![(&sample.instruction, sample.gnum)],
+        SiteAct::Report { findings } => {
             findings.iter().map(|found| (&found.key.instruction, found.key.gnum)).collect()
         }
-        Act::Appoint { .. }
-        | Act::Reschedule { .. }
-        | Act::NoShow { .. }
-        | Act::Assign { .. }
-        | Act::Replace { .. }
-        | Act::Present { .. }
-        | Act::Examine { .. }
-        | Act::Send { .. } => return Ok(Ok(())),
+        SiteAct::Appoint { .. }
+        | SiteAct::Reschedule { .. }
+        | SiteAct::NoShow { .. }
+        | SiteAct::Assign { .. }
+        | SiteAct::Replace { .. }
+        | SiteAct::Present { .. }
+        | SiteAct::Examine { .. }
+        | SiteAct::Send { .. } => return Ok(Ok(())),
     };
     let known = line_numbers(&filed.goods).map_err(|error| Fault::Broken(error.to_string()))?;
     for (key, gnum) in named.into_iter().filter(|(_, gnum)| *gnum != 0) {

@@ -10,7 +10,7 @@ use domain::history::Reason;
 use domain::inspection::credit::Class;
 use domain::inspection::draw::{Draw, Seed};
 use domain::inspection::order::Instruction;
-use domain::inspection::risk::{Assessment, Context, RuleSet, Subject, assess};
+use domain::inspection::risk::{Assessment, Context, RiskSubject, RuleSet, assess};
 use domain::{DeclarationId, limits};
 use proto::inspection::{decode_instructions, encode_assessments};
 use proto::rule_file;
@@ -52,7 +52,7 @@ impl RuleCache {
     pub(crate) async fn in_force(
         &self,
         tx: &mut PgConnection,
-    ) -> Result<(Vec<Arc<RuleSet>>, Vec<Read>), Fault> {
+    ) -> Result<(Vec<Arc<RuleSet>>, Vec<RuleSetVersion>), Fault> {
         let newest = sqlx::query!(
             r#"select agency, max(version) as "version!" from rule_set where slot = 0
                group by agency order by agency"#
@@ -101,7 +101,7 @@ impl RuleCache {
     }
 
     /// Remembers what is durable.
-    pub(crate) fn remember(&self, seed: Option<Seed>, read: Vec<Read>) {
+    pub(crate) fn remember(&self, seed: Option<Seed>, read: Vec<RuleSetVersion>) {
         if let Some(seed) = seed {
             *self.seed.lock().unwrap_or_else(PoisonError::into_inner) = Some(seed);
         }
@@ -117,7 +117,7 @@ impl RuleCache {
 }
 
 /// A rule set that was read: agency, version.
-pub(crate) type Read = ((i16, i32), Arc<RuleSet>);
+pub(crate) type RuleSetVersion = ((i16, i32), Arc<RuleSet>);
 
 async fn read(tx: &mut PgConnection, key: (i16, i32)) -> Result<Arc<RuleSet>, Fault> {
     let document = sqlx::query_scalar!(
@@ -134,7 +134,7 @@ async fn read(tx: &mut PgConnection, key: (i16, i32)) -> Result<Arc<RuleSet>, Fa
 }
 
 /// What a declaration's declarant is like, for the rules.
-pub(crate) struct Standing<'a> {
+pub(crate) struct DeclarantStanding<'a> {
     pub(crate) class: Class,
     pub(crate) blacklist: &'a [String],
     pub(crate) earlier_shipments: BTreeMap<String, u32>,
@@ -142,7 +142,7 @@ pub(crate) struct Standing<'a> {
 
 /// The answers of both agencies' rules about one version of one declaration.
 #[derive(Debug)]
-pub(crate) struct Assessed {
+pub(crate) struct VersionAssessment {
     pub(crate) id: DeclarationId,
     pub(crate) version: u32,
     pub(crate) class: Class,
@@ -155,8 +155,8 @@ pub(crate) fn ask(
     seed: Seed,
     (id, version): (DeclarationId, u32),
     declaration: &Declaration,
-    standing: Standing<'_>,
-) -> Assessed {
+    standing: DeclarantStanding<'_>,
+) -> VersionAssessment {
     let context = Context {
         date: seed.day,
         class: standing.class,
@@ -164,16 +164,16 @@ pub(crate) fn ask(
         earlier_shipments: standing.earlier_shipments,
         value_cny_e5: None,
     };
-    let subject = Subject::of(declaration, &context);
+    let subject = RiskSubject::of(declaration, &context);
     let draw = Draw { seed, subject: id.uuid(), sha256 };
     let assessments = sets.iter().map(|set| assess(set, &subject, &draw)).collect();
-    Assessed { id, version, class: standing.class, assessments }
+    VersionAssessment { id, version, class: standing.class, assessments }
 }
 
 /// What an agency's rules demand, as the exchange says it.
-pub(crate) type Demands = Vec<(Agency, Vec<Reason>)>;
+pub(crate) type WireDemands = Vec<(Agency, Vec<Reason>)>;
 
-impl Assessed {
+impl VersionAssessment {
     fn of(&self, agency: Agency) -> Option<&Assessment> {
         self.assessments.iter().find(|assessment| assessment.agency == agency)
     }
@@ -190,8 +190,8 @@ impl Assessed {
 
 /// Instructions by agency, as the exchange says them: so many and no more, each no longer than a text may
 /// be. The order gets them in full.
-pub(crate) fn demands(instructions: &[Instruction]) -> Demands {
-    let mut demands: Demands = Vec::new();
+pub(crate) fn demands(instructions: &[Instruction]) -> WireDemands {
+    let mut demands: WireDemands = Vec::new();
     for Instruction { key, text, text_zh, .. } in instructions {
         let text = format!("{text_zh} ({text})").chars().take(limits::TEXT_MAX).collect();
         let reason = Reason { code: key.id.clone(), text };
@@ -207,15 +207,16 @@ pub(crate) fn demands(instructions: &[Instruction]) -> Demands {
 /// Writes assessments; says which are the first ones. One that was made before stays as it was.
 pub(crate) async fn write(
     tx: &mut PgConnection,
-    assessed: &[Assessed],
+    assessed: &[VersionAssessment],
     now: OffsetDateTime,
 ) -> Result<BTreeSet<(DeclarationId, u32)>, Fault> {
     if assessed.is_empty() {
         return Ok(BTreeSet::new());
     }
     // 0 where the agency has no rules.
-    let version =
-        |it: &Assessed, agency| it.of(agency).map_or(Ok(0), |set| column::integer(set.version));
+    let version = |it: &VersionAssessment, agency| {
+        it.of(agency).map_or(Ok(0), |set| column::integer(set.version))
+    };
     let slots: Vec<i16> = assessed.iter().map(|it| it.id.slot().column()).collect();
     let ids: Vec<Uuid> = assessed.iter().map(|it| it.id.uuid()).collect();
     let versions = assessed.iter().map(|it| column::integer(it.version));
@@ -224,7 +225,7 @@ pub(crate) async fn write(
     let (customs, quarantine): (Vec<i32>, Vec<i32>) =
         (by_set(Agency::Customs)?, by_set(Agency::Quarantine)?);
     let by = |agency| assessed.iter().map(move |it| it.is_selected_by(agency)).collect::<Vec<_>>();
-    let body = |it: &Assessed| {
+    let body = |it: &VersionAssessment| {
         let silent = it.assessments.iter().all(|assessment| assessment.matched.is_empty());
         if silent { Vec::new() } else { encode_assessments(it.class, &it.assessments) }
     };

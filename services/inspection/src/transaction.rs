@@ -11,23 +11,23 @@ use domain::clearance::Awaited;
 use domain::inspection::appointment::CHINA;
 use domain::inspection::draw::{Candidate, Seed};
 use domain::inspection::joint::{self, At, Transition};
-use domain::inspection::order::{Act, Appointment, Event, Fact, Instruction};
+use domain::inspection::order::{Appointment, Instruction, OrderEvent, OrderFact, SiteAct};
 use domain::refusal::{Code, Refusal};
 use proto::inspection::{OrderNotice, encode_order, encode_record, encode_told};
 use sqlx::PgConnection;
 use store::Fault;
 use store::cipher::Cipher;
 use store::column::integer;
-use store::journal::{Entry, Heads};
+use store::journal::{Heads, JournalEntry};
 use store::request::Requests;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::consignment::{self, Change};
+use crate::consignment::{self, ConsignmentChange};
 use crate::credits::Credits;
 use crate::errand::{self, Errand};
 use crate::orders::{self, OrderRow, stage_column};
-use crate::reference::{self, Site};
+use crate::reference::{self, SitePlace};
 use crate::risk;
 
 /// What a transaction loads before it decides.
@@ -52,16 +52,16 @@ pub(crate) struct InspectionTransaction<'t> {
     /// Orders that have to be written.
     touched: BTreeSet<DeclarationId>,
     pub(crate) errands: Vec<Errand>,
-    pub(crate) changes: Vec<(DeclarationId, Change)>,
+    pub(crate) changes: Vec<(DeclarationId, ConsignmentChange)>,
     /// What the releases of declarations wait for that were heard of.
     pub(crate) waits: BTreeMap<DeclarationId, Vec<Awaited>>,
     /// Rule sets that were read, until they are durable.
-    pub(crate) read: Vec<risk::Read>,
+    pub(crate) read: Vec<risk::RuleSetVersion>,
     pub(crate) requests: Requests,
     candidates: Option<Vec<Candidate>>,
     /// Some of them have got work.
     examined: bool,
-    sites: BTreeMap<String, Option<Site>>,
+    sites: BTreeMap<String, Option<SitePlace>>,
     seed: Option<Seed>,
     /// Orders in the windows of a place.
     taken: BTreeMap<String, Taken>,
@@ -128,7 +128,7 @@ impl<'t> InspectionTransaction<'t> {
     }
 
     /// A place; whoever books one of its windows holds it until the commit.
-    pub(crate) async fn site(&mut self, id: &str) -> Result<Option<Site>, Fault> {
+    pub(crate) async fn site(&mut self, id: &str) -> Result<Option<SitePlace>, Fault> {
         if !self.sites.contains_key(id) {
             let site = reference::site(self.tx, id).await?;
             self.sites.insert(id.to_owned(), site);
@@ -182,13 +182,13 @@ impl<'t> InspectionTransaction<'t> {
     pub(crate) fn apply(
         &mut self,
         id: DeclarationId,
-        event: &Event,
-    ) -> Result<Result<Vec<Fact>, Refusal>, Fault> {
+        event: &OrderEvent,
+    ) -> Result<Result<Vec<OrderFact>, Refusal>, Fault> {
         let then = match joint::on_order_event(&self.order(id)?.case, event) {
             Ok(then) => then,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        if matches!(event, Event::Site { act: Act::Report { .. }, .. }) {
+        if matches!(event, OrderEvent::Site { act: SiteAct::Report { .. }, .. }) {
             // It is shown and told whole, in one message.
             let size = encode_order(&then.case.order).len();
             if size > ORDER_BYTES_MAX {
@@ -229,7 +229,11 @@ impl<'t> InspectionTransaction<'t> {
     }
 
     /// Everything that follows from a step of an order.
-    pub(crate) fn take(&mut self, id: DeclarationId, then: Transition) -> Result<Vec<Fact>, Fault> {
+    pub(crate) fn take(
+        &mut self,
+        id: DeclarationId,
+        then: Transition,
+    ) -> Result<Vec<OrderFact>, Fault> {
         let (today, now) = (self.today(), self.now);
         let filed = self.order(id)?;
         let before = std::mem::replace(&mut filed.case, then.case);
@@ -276,7 +280,7 @@ impl<'t> InspectionTransaction<'t> {
         self,
         cipher: &Cipher,
         heads: &mut Heads,
-    ) -> Result<Committed, Fault> {
+    ) -> Result<InspectionCommit, Fault> {
         let Self {
             tx,
             now,
@@ -304,7 +308,7 @@ impl<'t> InspectionTransaction<'t> {
         let mut entries = Vec::with_capacity(told.len());
         for (id, (told, trace)) in told {
             let filed = loaded(&id)?;
-            entries.push(Entry {
+            entries.push(JournalEntry {
                 slot: id.slot(),
                 position: heads.next(id.slot())?,
                 event_id: Uuid::now_v7(),
@@ -329,42 +333,45 @@ impl<'t> InspectionTransaction<'t> {
         consignment::update(&mut *tx, &changes).await?;
         requests.write(&mut *tx, now).await?;
         errand::insert(&mut *tx, cipher, &errands, now).await?;
-        Ok(Committed { entries, errands: !errands.is_empty(), seed, read })
+        Ok(InspectionCommit { entries, errands: !errands.is_empty(), seed, read })
     }
 }
 
 /// Whether an order is free for another site: it has another place, or another examination.
-fn frees(fact: &Fact) -> bool {
+fn frees(fact: &OrderFact) -> bool {
     match fact {
-        Fact::Ordered(_) | Fact::Rescheduled | Fact::NoShow(_) | Fact::Objected => true,
-        Fact::Joined(_)
-        | Fact::Extended(_)
-        | Fact::Answered(_)
-        | Fact::Appointed
-        | Fact::Compelled
-        | Fact::Assigned
-        | Fact::Replaced
-        | Fact::Presented(_)
-        | Fact::Began(_)
-        | Fact::Taken(_)
-        | Fact::Sent(_)
-        | Fact::Found(..)
-        | Fact::Completed
-        | Fact::Decided(..)
-        | Fact::TreatmentOrdered
-        | Fact::Treated(_)
-        | Fact::Disposed(_)
-        | Fact::Closed
-        | Fact::Cancelled => false,
+        OrderFact::Ordered(_)
+        | OrderFact::Rescheduled
+        | OrderFact::NoShow(_)
+        | OrderFact::Objected => true,
+        OrderFact::Joined(_)
+        | OrderFact::Extended(_)
+        | OrderFact::Answered(_)
+        | OrderFact::Appointed
+        | OrderFact::Compelled
+        | OrderFact::Assigned
+        | OrderFact::Replaced
+        | OrderFact::Presented(_)
+        | OrderFact::Began(_)
+        | OrderFact::Taken(_)
+        | OrderFact::Sent(_)
+        | OrderFact::Found(..)
+        | OrderFact::Completed
+        | OrderFact::Decided(..)
+        | OrderFact::TreatmentOrdered
+        | OrderFact::Treated(_)
+        | OrderFact::Disposed(_)
+        | OrderFact::Closed
+        | OrderFact::Cancelled => false,
     }
 }
 
 /// What is told after the commit.
 #[derive(Debug)]
-pub(crate) struct Committed {
-    pub(crate) entries: Vec<Entry>,
+pub(crate) struct InspectionCommit {
+    pub(crate) entries: Vec<JournalEntry>,
     /// There is something to say to the declaration service.
     pub(crate) errands: bool,
     pub(crate) seed: Option<Seed>,
-    pub(crate) read: Vec<risk::Read>,
+    pub(crate) read: Vec<risk::RuleSetVersion>,
 }

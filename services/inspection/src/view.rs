@@ -5,7 +5,7 @@ use domain::principal::{ALL_PLACES, Scope};
 use domain::{Kind, Principal};
 use sqlx::PgPool;
 use store::Fault;
-use store::journal::Entry;
+use store::journal::JournalEntry;
 
 use crate::orders::OrderRow;
 use crate::read;
@@ -16,12 +16,12 @@ pub(crate) enum View {
     /// All, or those of some declarants.
     Of(Scope),
     /// Those that a site may work on.
-    At(Site),
+    At(SiteScope),
 }
 
 /// What a site is responsible for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Site {
+pub(crate) struct SiteScope {
     /// Its name in the registry: it goes on seeing what it took on.
     pub(crate) name: String,
     pub(crate) places: Vec<String>,
@@ -31,7 +31,7 @@ pub(crate) struct Site {
 
 /// What of an order decides about who sees it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen<'a> {
+pub(crate) struct OrderVisibility<'a> {
     pub(crate) declarant_code: &'a str,
     pub(crate) port_code: &'a str,
     /// Place of the appointment; empty without one.
@@ -39,7 +39,7 @@ pub(crate) struct Seen<'a> {
     pub(crate) claimed_by: &'a str,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> OrderVisibility<'a> {
     pub(crate) fn of(filed: &'a OrderRow) -> Self {
         Self {
             declarant_code: &filed.declarant_code,
@@ -69,7 +69,7 @@ impl View {
                     }
                 }
                 let (name, places) = (principal.name.clone(), principal.places.clone());
-                Ok(Self::At(Site { name, places, ports }))
+                Ok(Self::At(SiteScope { name, places, ports }))
             }
             Kind::Customs
             | Kind::Quarantine
@@ -81,7 +81,7 @@ impl View {
     }
 
     /// Whether it shows an order.
-    pub(crate) fn shows(&self, order: Seen<'_>) -> bool {
+    pub(crate) fn shows(&self, order: OrderVisibility<'_>) -> bool {
         match self {
             Self::Of(scope) => scope.covers(order.declarant_code),
             Self::At(site) => site.shows(order),
@@ -89,7 +89,7 @@ impl View {
     }
 
     /// Whether it shows the order as it stood after an entry.
-    pub(crate) fn shows_entry(&self, entry: &Entry) -> bool {
+    pub(crate) fn shows_entry(&self, entry: &JournalEntry) -> bool {
         if let Self::Of(scope) = self {
             return scope.covers(&entry.owner);
         }
@@ -99,7 +99,7 @@ impl View {
         read.is_some_and(|order| {
             let state = order.state.as_ref();
             let appointment = state.and_then(|state| state.appointment.as_ref());
-            self.shows(Seen {
+            self.shows(OrderVisibility {
                 declarant_code: &order.declarant_code,
                 port_code: &order.port_code,
                 place: appointment.map_or("", |appointment| &appointment.place),
@@ -117,9 +117,9 @@ impl View {
     }
 }
 
-impl Site {
+impl SiteScope {
     /// What it took on, what comes to one of its places, and what has no place yet and could come there.
-    fn shows(&self, order: Seen<'_>) -> bool {
+    fn shows(&self, order: OrderVisibility<'_>) -> bool {
         let is_own = |place: &str| self.places.iter().any(|own| own == place);
         let serves = self
             .ports
@@ -141,9 +141,9 @@ mod tests {
     fn a_site_sees_its_places_and_what_could_come_there() {
         let site = |ports: Option<&[&str]>| {
             let ports = ports.map(|ports| ports.iter().map(|&port| port.to_owned()).collect());
-            View::At(Site { name: "site a".into(), places: vec!["QD-1".into()], ports })
+            View::At(SiteScope { name: "site a".into(), places: vec!["QD-1".into()], ports })
         };
-        let order = |place, claimed_by, port_code| Seen {
+        let order = |place, claimed_by, port_code| OrderVisibility {
             declarant_code: "3702960001",
             port_code,
             place,

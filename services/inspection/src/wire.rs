@@ -4,8 +4,8 @@ use domain::clearance::Agency;
 use domain::inspection::appointment::By;
 use domain::inspection::credit::Credit;
 use domain::inspection::draw::{Candidate, Conflict, Fate};
-use domain::inspection::order::Act;
-use domain::inspection::statistics::{Group, Row, Times};
+use domain::inspection::order::SiteAct;
+use domain::inspection::statistics::{StatisticsGroup, StatisticsRow, Times};
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal, Violation};
 use domain::{DeclarationId, Kind, Principal, limits};
@@ -13,13 +13,13 @@ use proto::inspection;
 use proto::rule_file;
 use proto::v1::{self, report_request::Step};
 use store::follow::News;
-use store::journal::Entry;
+use store::journal::JournalEntry;
 use store::{Fault, ServiceError};
 use time::{Date, OffsetDateTime};
 
 use crate::ask::{Draws, SiteReport};
 use crate::orders::OrderRow;
-use crate::read::Filter;
+use crate::read::OrderFilter;
 
 /// Of which firms a caller is told: an enterprise of its own, everybody at work of all.
 pub(crate) fn scope(principal: &Principal) -> Scope {
@@ -149,21 +149,21 @@ pub(crate) fn shown(
 
 /// Credit as it is on a day.
 pub(crate) fn on(credit: Credit, day: Date) -> Credit {
-    let event = domain::inspection::credit::Event::Day(day);
+    let event = domain::inspection::credit::CreditEvent::Day(day);
     credit.apply(&event).map_or(credit.clone(), |(then, _)| then)
 }
 
 /// What is wrong with a rule set.
-pub(crate) fn broken(broken: Vec<rule_file::Broken>) -> Refusal {
-    let violation = |broken: rule_file::Broken| match broken {
-        rule_file::Broken::Json { text, line, column } => Violation {
+pub(crate) fn broken(broken: Vec<rule_file::RuleFileError>) -> Refusal {
+    let violation = |broken: rule_file::RuleFileError| match broken {
+        rule_file::RuleFileError::Json { text, line, column } => Violation {
             code: Code::RuleSetRefused,
             field: format!("$.document:{line}:{column}"),
             text_zh: format!("无法读取：{text}"),
             text,
             customs_code: None,
         },
-        rule_file::Broken::Rule(problem) => Violation {
+        rule_file::RuleFileError::Rule(problem) => Violation {
             code: Code::RuleSetRefused,
             field: format!("$.document.rules[{}]", problem.rule),
             text: problem.why.en,
@@ -176,7 +176,7 @@ pub(crate) fn broken(broken: Vec<rule_file::Broken>) -> Refusal {
     refusal
 }
 
-pub(crate) fn filter(asked: v1::ListOrdersRequest) -> Result<Filter, Refusal> {
+pub(crate) fn filter(asked: v1::ListOrdersRequest) -> Result<OrderFilter, Refusal> {
     let v1::ListOrdersRequest { stages, place, declarant_code, undecided_by, .. } = asked;
     let stage = |said: &i32| {
         inspection::parse_stage(*said).ok_or_else(|| refused(Code::CodeUnknown, "stages"))
@@ -191,7 +191,7 @@ pub(crate) fn filter(asked: v1::ListOrdersRequest) -> Result<Filter, Refusal> {
         }
     };
     let stages = stages.iter().map(stage).collect::<Result<_, _>>()?;
-    Ok(Filter { stages, place, declarant_code, undecided_by })
+    Ok(OrderFilter { stages, place, declarant_code, undecided_by })
 }
 
 /// A step that a site reports.
@@ -212,22 +212,22 @@ pub(crate) fn reported(step: Option<Step>) -> Result<SiteReport, Refusal> {
         }
         Step::Presentation(v1::Presentation { attendance }) => {
             let attendance = inspection::attendance(attendance);
-            Act::Present { attendance: attendance.ok_or_else(|| unknown("attendance"))? }
+            SiteAct::Present { attendance: attendance.ok_or_else(|| unknown("attendance"))? }
         }
         Step::Beginning(v1::Beginning { method, officer }) => {
             id(&officer, "beginning.officer")?;
             let method = inspection::method(method).ok_or_else(|| unknown("method"))?;
-            Act::Examine { method, officer }
+            SiteAct::Examine { method, officer }
         }
         Step::Sample(said) => {
             id(&said.id, "sample.id")?;
             id(&said.officer, "sample.officer")?;
-            Act::Take { sample: inspection::sample(said).map_err(unknown)? }
+            SiteAct::Take { sample: inspection::sample(said).map_err(unknown)? }
         }
         Step::Dispatch(v1::Dispatch { sample, laboratory }) => {
             id(&sample, "dispatch.sample")?;
             id(&laboratory, "dispatch.laboratory")?;
-            Act::Send { sample, laboratory }
+            SiteAct::Send { sample, laboratory }
         }
         Step::Findings(v1::Findings { findings }) => {
             if findings.is_empty() {
@@ -239,7 +239,7 @@ pub(crate) fn reported(step: Option<Step>) -> Result<SiteReport, Refusal> {
             }
             let findings =
                 findings.into_iter().map(|said| inspection::finding(said).map_err(unknown));
-            Act::Report { findings: findings.collect::<Result<_, _>>()? }
+            SiteAct::Report { findings: findings.collect::<Result<_, _>>()? }
         }
     };
     Ok(SiteReport::Act(act))
@@ -293,7 +293,7 @@ pub(crate) fn facts(
 
 pub(crate) fn history(
     principal: &Principal,
-    entry: Entry,
+    entry: JournalEntry,
 ) -> Result<v1::OrderHistoryEntry, ServiceError> {
     Ok(v1::OrderHistoryEntry {
         time: Some(proto::timestamp(entry.recorded_time)),
@@ -329,7 +329,7 @@ pub(crate) fn told(
 }
 
 /// What is told of an entry that cannot be read.
-pub(crate) fn unreadable(entry: &Entry, token: Option<String>) -> v1::WatchOrdersResponse {
+pub(crate) fn unreadable(entry: &JournalEntry, token: Option<String>) -> v1::WatchOrdersResponse {
     let name = format!("{}/inspection", DeclarationId::from_uuid(entry.subject).name());
     v1::WatchOrdersResponse {
         order: Some(v1::OrderRecord { name, ..Default::default() }),
@@ -340,12 +340,12 @@ pub(crate) fn unreadable(entry: &Entry, token: Option<String>) -> v1::WatchOrder
     }
 }
 
-pub(crate) fn row(row: Row) -> v1::StatisticsRow {
+pub(crate) fn row(row: StatisticsRow) -> v1::StatisticsRow {
     let (group, value) = match row.group {
-        Group::All => ("all", String::new()),
-        Group::Port(port) => ("port", port),
-        Group::Mode(mode) => ("mode", mode),
-        Group::Class(class) => ("class", class.word().to_owned()),
+        StatisticsGroup::All => ("all", String::new()),
+        StatisticsGroup::Port(port) => ("port", port),
+        StatisticsGroup::Mode(mode) => ("mode", mode),
+        StatisticsGroup::Class(class) => ("class", class.word().to_owned()),
     };
     let times = |times: Times| v1::Times {
         count: times.count,

@@ -80,7 +80,7 @@ impl Delivery {
 
 /// The queue of a port with what its loop needs.
 #[derive(Debug)]
-pub struct Queue<P> {
+pub struct DeliveryQueue<P> {
     /// Where items go.
     pub port: P,
     /// The service whose queue it is.
@@ -100,7 +100,7 @@ pub struct Queue<P> {
 /// The pause after the first try that failed, where nothing else is wanted.
 pub const FIRST_PAUSE: Duration = Duration::from_millis(limits::TRY_PAUSE_MILLISECONDS);
 
-impl<P: Port> Queue<P> {
+impl<P: Port> DeliveryQueue<P> {
     /// Does what is due, until `closing`. `wake` says that something may be new.
     pub async fn run(&self, wake: &Notify, closing: &CancellationToken) {
         let (mut from, mut done) = (START, HashSet::new());

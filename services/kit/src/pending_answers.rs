@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use client::Reply;
+use client::ConsumerAnswer;
 use proto::v1;
 use tokio::sync::{mpsc, watch};
 
@@ -19,13 +19,13 @@ const REPLIES_WAITING_MAX: usize = 256;
 /// What was said to the window by itself, until it is answered.
 #[derive(Debug)]
 pub struct PendingAnswers {
-    say: mpsc::Sender<Reply>,
+    say: mpsc::Sender<ConsumerAnswer>,
     under_way: Mutex<HashMap<String, watch::Sender<Option<v1::Result>>>>,
 }
 
 impl PendingAnswers {
     /// A board, and what is said through it.
-    pub fn new() -> (Self, mpsc::Receiver<Reply>) {
+    pub fn new() -> (Self, mpsc::Receiver<ConsumerAnswer>) {
         let (say, said) = mpsc::channel(REPLIES_WAITING_MAX);
         (Self { say, under_way: Mutex::default() }, said)
     }
@@ -50,7 +50,7 @@ impl PendingAnswers {
                 }
             }
         };
-        if is_new && self.say.send(Reply::now(said.clone())).await.is_err() {
+        if is_new && self.say.send(ConsumerAnswer::now(said.clone())).await.is_err() {
             lock(&self.under_way).remove(request_id);
             return Err(late());
         }

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-use crate::deliver::{FIRST_PAUSE, Port, Queue};
+use crate::deliver::{DeliveryQueue, FIRST_PAUSE, Port};
 use crate::progress::{Progress, measure};
 use crate::stuck::Source;
 
@@ -241,7 +241,7 @@ impl Loops {
 
     /// The loop of a queue. `wake` says that something may be new.
     pub fn queue<P: Port + 'static>(&mut self, name: &'static str, port: P, wake: Arc<Notify>) {
-        let queue = Queue {
+        let queue = DeliveryQueue {
             port,
             service: self.service,
             pool: self.pool.clone(),

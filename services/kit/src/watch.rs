@@ -7,7 +7,7 @@ use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use sqlx::PgPool;
 use store::follow::{self, News};
-use store::journal::{self, Entry};
+use store::journal::{self, JournalEntry};
 use store::tail::Tail;
 use store::token::TokenKey;
 use store::{Fault, ServiceError};
@@ -57,7 +57,7 @@ pub fn tell<A>(
     tail: &Tail,
     news: News,
     tell: impl FnOnce(News) -> Result<A, ServiceError>,
-    unreadable: impl FnOnce(&Entry, Option<String>) -> A,
+    unreadable: impl FnOnce(&JournalEntry, Option<String>) -> A,
 ) -> Result<A, ServiceError> {
     let entry = match &news {
         News::Entry(entry, token) => Some((Arc::clone(entry), token.clone())),
@@ -85,7 +85,7 @@ impl Journal<'_> {
         watcher: Watcher<'_>,
         slots: Vec<Slot>,
         positions: impl AsyncFnOnce(Subject) -> Result<Vec<i64>, ServiceError>,
-        concerns: impl Fn(&Entry) -> bool + Send + Sync + 'static,
+        concerns: impl Fn(&JournalEntry) -> bool + Send + Sync + 'static,
     ) -> Result<BoxStream<'static, Result<News, ServiceError>>, ServiceError> {
         let Watcher { caller, token, only } = watcher;
         let filter = ("watch", only.map(|only| only.id));
@@ -110,7 +110,7 @@ impl Journal<'_> {
         drop(turn);
         let from = follow::begin(heads, known.as_ref());
         let reader = self.tail.read(self.reads.clone(), from);
-        let concerns = move |entry: &Entry| {
+        let concerns = move |entry: &JournalEntry| {
             only.is_none_or(|only| only.id == entry.subject) && concerns(entry)
         };
         let news = follow::follow(token, reader, history, concerns, self.draining.clone());

@@ -22,7 +22,7 @@ use proto::v1::declaration_service_server::{DeclarationService, DeclarationServi
 use proto::v1::operation_service_client::OperationServiceClient;
 use sqlx::PgPool;
 use store::follow::News;
-use store::journal::{Entry, Heads};
+use store::journal::{Heads, JournalEntry};
 use store::queue::{self, Item};
 use store::tail::Tail;
 use store::token::TokenKey;
@@ -120,7 +120,7 @@ impl Shared {
             Ok(positions)
         };
         let own = owner.clone();
-        let concerns = move |entry: &Entry| entry.owner == own;
+        let concerns = move |entry: &JournalEntry| entry.owner == own;
         let news = journal.watch(watcher, Slot::all().collect(), positions, concerns).await?;
         let told = |news| {
             Ok(match news {
@@ -135,7 +135,7 @@ impl Shared {
                 },
             })
         };
-        let unreadable = |entry: &Entry, token| v1::WatchResponse {
+        let unreadable = |entry: &JournalEntry, token| v1::WatchResponse {
             name: entry.subject.to_string(),
             resume_token: proto::text(token),
             unreadable: true,
@@ -304,7 +304,7 @@ impl Served {
     async fn write(&self, owner: &str, id: Uuid, version: i32) {
         let mut tx = self.database.pool.begin().await.expect("the database is there");
         let mut heads = Heads::lock(&mut tx, &[slot(id).column()]).await.expect("it has a head");
-        let entry = Entry {
+        let entry = JournalEntry {
             slot: slot(id),
             position: heads.next(slot(id)).expect("it is locked"),
             event_id: Uuid::now_v7(),

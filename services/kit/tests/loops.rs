@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::{Slot, limits};
-use kit::deliver::{Delivery, Port, Queue};
+use kit::deliver::{Delivery, DeliveryQueue, Port};
 use kit::progress::Progress;
 use kit::react::{self, Reaction};
 use sqlx::PgPool;
@@ -141,7 +141,7 @@ struct Process {
 impl Process {
     fn start(post: &Post, pool: &PgPool) -> Self {
         let progress = Progress::new("test.letters");
-        let queue = Queue {
+        let queue = DeliveryQueue {
             port: Carrier(post.clone(), pool.clone()),
             service: "test",
             pool: pool.clone(),

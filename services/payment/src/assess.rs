@@ -1,7 +1,7 @@
 //! What an import costs, and who stands for it: computed before the transaction, from what was declared.
 
 use domain::declaration::{Declaration, Money, Quantity};
-use domain::documents::tax::{Band, Goods, Measure};
+use domain::documents::tax::{Band, Measure, TaxableLine};
 use domain::payment::parameters::Parameters;
 use domain::payment::tax::{Missing, Parcel, compare};
 use proto::duty::{DutyCase, encode_comparison, encode_missing};
@@ -37,9 +37,9 @@ pub(crate) fn assess(parameters: &Parameters, declared: &Declaration, day: Date)
         let first = first.unwrap_or(Measure { unit: "", qty_e5: 0 });
         let second = line.qty2.as_ref().map(measure);
         let total_price_e5 = amount(line.total_price.as_ref());
-        Goods { gnum: line.gnum, gcode: &line.gcode, total_price_e5, first, second }
+        TaxableLine { gnum: line.gnum, gcode: &line.gcode, total_price_e5, first, second }
     });
-    let lines: Vec<Goods<'_>> = lines.collect();
+    let lines: Vec<TaxableLine<'_>> = lines.collect();
     let quantities: Vec<i64> =
         declared.lines.iter().map(|line| line.qty.as_ref().map_or(0, |qty| qty.value_e5)).collect();
     let compared = compare(&Parcel {

@@ -18,12 +18,12 @@ use crate::wire::{
     account, account_of, amount, bill, bill_status, declaration, duty, duty_state, entry, hold,
     hold_state, may_see, own, owners, reference, time,
 };
-use crate::{Payment, read, transaction, verify};
+use crate::{Payments, read, transaction, verify};
 
 type Answer<A> = Result<A, ServiceError>;
 
 /// Accounts and what moved on them.
-impl Payment {
+impl Payments {
     pub(crate) async fn list_accounts(
         &self,
         call: &Call,
@@ -194,7 +194,7 @@ impl Payment {
 }
 
 /// Duties and bills.
-impl Payment {
+impl Payments {
     pub(crate) async fn get_duty(
         &self,
         call: &Call,

@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::Payment;
+use crate::Payments;
 use crate::commit::PaymentCommand;
 use crate::transaction::{BANK, PaymentTransaction, guarantee, id_of, yuan};
 
@@ -138,7 +138,7 @@ const SANDBOX_GUARANTEES: [(&str, i64); 3] =
     [("3702960001", 10_000_000_000), ("3702980001", 10_000_000_000), ("3702960002", 1_000)];
 
 /// Gives the firms of a sandbox what they begin with, once.
-pub(crate) async fn begin_sandbox(payment: &Payment, closing: &CancellationToken) {
+pub(crate) async fn begin_sandbox(payment: &Payments, closing: &CancellationToken) {
     for (owner, amount) in SANDBOX_GUARANTEES {
         let request_id = RequestId(id_of(&format!("sandbox/{owner}")));
         let change = GuaranteeChange {

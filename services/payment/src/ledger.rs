@@ -15,7 +15,7 @@ use store::Fault;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::ledger_rows::{self, Loaded};
+use crate::ledger_rows::{self, LoadedEntries};
 
 /// What entries will name, by slot.
 #[derive(Debug, Clone, Default)]
@@ -77,7 +77,7 @@ struct Book {
     accounts: BTreeSet<Account>,
     /// Ids that were asked for, whether there is something or not.
     ids: BTreeSet<Uuid>,
-    written: Vec<Written>,
+    written: Vec<WrittenEntry>,
     changed: BTreeSet<Account>,
     holds: BTreeSet<Uuid>,
     rests: BTreeSet<Uuid>,
@@ -85,7 +85,7 @@ struct Book {
 
 /// An entry that has its number.
 #[derive(Debug)]
-pub(crate) struct Written {
+pub(crate) struct WrittenEntry {
     pub(crate) slot: Slot,
     pub(crate) number: i64,
     pub(crate) record: Record,
@@ -141,7 +141,7 @@ impl Ledger {
                 ids.push((*slot, *id));
             }
         }
-        let Loaded { entries, holds, rests } = ledger_rows::named(tx, &ids).await?;
+        let LoadedEntries { entries, holds, rests } = ledger_rows::named(tx, &ids).await?;
         let mut accounts = needs.accounts.clone();
         let legs = holds
             .iter()
@@ -223,7 +223,7 @@ impl Ledger {
             };
             let (moved, after) = (effect.moved.clone(), effect.after.clone());
             let record = Record { entry: entry.clone(), moved, after };
-            book.written.push(Written { slot, number: book.number, record, held });
+            book.written.push(WrittenEntry { slot, number: book.number, record, held });
         }
         Ok(Ok(checked))
     }
@@ -289,7 +289,7 @@ pub enum LedgerDifference {
 
 /// How a slot was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verified {
+pub struct LedgerVerification {
     /// How many entries were recomputed.
     pub entries: usize,
     /// The first difference; `None` when all is well.
@@ -301,18 +301,18 @@ pub struct Verified {
 /// # Errors
 ///
 /// [`Fault`] from the database.
-pub async fn verify_slot(pool: &PgPool, slot: Slot) -> Result<Verified, Fault> {
+pub async fn verify_slot(pool: &PgPool, slot: Slot) -> Result<LedgerVerification, Fault> {
     let mut tx = pool.begin().await?;
     ledger_rows::one_moment(&mut tx).await?;
     let stored = ledger_rows::everything(&mut tx, slot).await?;
     let entries = stored.records.len();
     let difference = first_difference(&stored);
-    Ok(Verified { entries, difference })
+    Ok(LedgerVerification { entries, difference })
 }
 
 /// Everything that is kept of a slot.
 #[derive(Debug, Default)]
-pub(crate) struct Stored {
+pub(crate) struct StoredLedger {
     /// By number; `None` for one that cannot be read.
     pub(crate) records: Vec<(i64, Option<Record>)>,
     pub(crate) accounts: BTreeMap<Account, domain::payment::ledger::Totals>,
@@ -324,7 +324,7 @@ pub(crate) struct Stored {
     pub(crate) head: i64,
 }
 
-fn first_difference(stored: &Stored) -> Option<LedgerDifference> {
+fn first_difference(stored: &StoredLedger) -> Option<LedgerDifference> {
     let mut records = Vec::with_capacity(stored.records.len());
     for (expected, (number, record)) in (1..).zip(&stored.records) {
         match record {

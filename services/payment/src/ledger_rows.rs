@@ -12,14 +12,14 @@ use store::{Fault, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::ledger::{Stored, Written};
+use crate::ledger::{StoredLedger, WrittenEntry};
 
 /// A head: slot, number and time of the last entry.
 type Head = (Slot, i64, OffsetDateTime);
 
 /// What has these ids.
 #[derive(Debug, Default)]
-pub(crate) struct Loaded {
+pub(crate) struct LoadedEntries {
     pub(crate) entries: Vec<(Slot, Entry)>,
     pub(crate) holds: Vec<(Slot, Uuid, Hold)>,
     pub(crate) rests: Vec<(Slot, Uuid, Vec<Leg>)>,
@@ -94,8 +94,11 @@ pub(crate) async fn lock(
 }
 
 /// Loads entries and holds by their ids; what does not exist is left out.
-pub(crate) async fn named(tx: &mut PgConnection, ids: &[(Slot, Uuid)]) -> Result<Loaded, Fault> {
-    let mut loaded = Loaded::default();
+pub(crate) async fn named(
+    tx: &mut PgConnection,
+    ids: &[(Slot, Uuid)],
+) -> Result<LoadedEntries, Fault> {
+    let mut loaded = LoadedEntries::default();
     if ids.is_empty() {
         return Ok(loaded);
     }
@@ -208,12 +211,12 @@ pub(crate) async fn credit_lines(
 /// Writes entries.
 pub(crate) async fn insert_entries(
     tx: &mut PgConnection,
-    written: &[Written],
+    written: &[WrittenEntry],
 ) -> Result<(), Fault> {
     if written.is_empty() {
         return Ok(());
     }
-    let entry = |it: &Written| it.record.entry.clone();
+    let entry = |it: &WrittenEntry| it.record.entry.clone();
     let slots: Vec<i16> = written.iter().map(|it| it.slot.column()).collect();
     let numbers: Vec<i64> = written.iter().map(|it| it.number).collect();
     let ids: Vec<Uuid> = written.iter().map(|it| entry(it).id).collect();
@@ -250,7 +253,10 @@ pub(crate) async fn insert_entries(
 }
 
 /// Writes what entries held and moved.
-pub(crate) async fn insert_legs(tx: &mut PgConnection, written: &[Written]) -> Result<(), Fault> {
+pub(crate) async fn insert_legs(
+    tx: &mut PgConnection,
+    written: &[WrittenEntry],
+) -> Result<(), Fault> {
     let (mut slots, mut numbers, mut places, mut held) = (vec![], vec![], vec![], vec![]);
     let (mut from_owners, mut from_purposes) = (vec![], vec![]);
     let (mut to_owners, mut to_purposes) = (vec![], vec![]);
@@ -299,7 +305,7 @@ pub(crate) async fn insert_legs(tx: &mut PgConnection, written: &[Written]) -> R
 /// Writes the credit lines that entries granted. They are rare: one statement each.
 pub(crate) async fn insert_credit_lines(
     tx: &mut PgConnection,
-    written: &[Written],
+    written: &[WrittenEntry],
 ) -> Result<(), Fault> {
     for it in written {
         let Action::SetCreditLine(CreditLine { account, from, amount }) = &it.record.entry.action
@@ -493,8 +499,8 @@ pub(crate) async fn one_moment(tx: &mut PgConnection) -> Result<(), Fault> {
 }
 
 /// Reads everything of a slot.
-pub(crate) async fn everything(tx: &mut PgConnection, slot: Slot) -> Result<Stored, Fault> {
-    let mut stored = Stored::default();
+pub(crate) async fn everything(tx: &mut PgConnection, slot: Slot) -> Result<StoredLedger, Fault> {
+    let mut stored = StoredLedger::default();
     let key = slot.column();
     let head = sqlx::query_scalar!("select number from ledger_head where slot = $1", key);
     stored.head = head.fetch_one(&mut *tx).await?;

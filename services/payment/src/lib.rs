@@ -66,7 +66,7 @@ const LANES: usize = 1;
 
 /// The service.
 #[derive(Debug)]
-pub(crate) struct Payment {
+pub(crate) struct Payments {
     /// For reading.
     pub(crate) reads: PgPool,
     /// For its loops, which readers must not hold up.
@@ -88,7 +88,7 @@ pub(crate) struct Payment {
 
 /// The service as it is mounted.
 #[derive(Debug, Clone)]
-pub struct Service(Arc<Payment>);
+pub struct Service(Arc<Payments>);
 
 /// Names of the queues, for their figures.
 const QUEUES: &[&str] = &[transaction::ANSWERS, transaction::RETRIES, hear::EVENTS];
@@ -114,7 +114,7 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
     let (asking, hands) = commit_queue::lanes(writer, &work, LANES, &parts.closing);
     let mut loops = Loops::new(&MANIFEST, &work, parts);
     ears.into_iter().chain(hands).for_each(|lane| loops.add(lane));
-    let payment = Arc::new(Payment {
+    let payment = Arc::new(Payments {
         reads,
         work,
         tokens,

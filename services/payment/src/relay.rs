@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use client::{Consumer, Handler, Reply, Window};
+use client::{Consumer, ConsumerAnswer, Handler, Window};
 use domain::inspection::appointment::CHINA;
 use domain::payment::built_in;
 use domain::{DeclarationId, Slot};
@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use uuid::Uuid;
 
-use crate::Payment;
+use crate::Payments;
 use crate::assess::assess;
 use crate::commit::PaymentCommand;
 use crate::hear::{EVENTS, ImportChange, ImportEvent, SecuredDuty};
@@ -32,9 +32,9 @@ use crate::transaction::{ANSWERS, RETRIES, id_of, verdict};
 
 /// Listens and answers until `closing`.
 pub(crate) async fn listen(
-    payment: &Arc<Payment>,
+    payment: &Arc<Payments>,
     window: &Window,
-    spontaneous: mpsc::Receiver<Reply>,
+    spontaneous: mpsc::Receiver<ConsumerAnswer>,
     progress: &Progress,
     closing: &CancellationToken,
 ) {
@@ -95,14 +95,14 @@ impl ArrivedImport {
 }
 
 struct ImportConsumer {
-    payment: Arc<Payment>,
+    payment: Arc<Payments>,
     progress: Progress,
     /// Events came and could not even be put aside.
     fails: bool,
 }
 
 /// The events that came together.
-struct ImportFrame<'a>(&'a Payment);
+struct ImportFrame<'a>(&'a Payments);
 
 impl Reaction for ImportFrame<'_> {
     const QUEUE: &'static str = EVENTS;
@@ -139,7 +139,7 @@ impl Reaction for ImportFrame<'_> {
 }
 
 async fn hear(
-    payment: &Payment,
+    payment: &Payments,
     events: Vec<Arc<ImportEvent>>,
     behind: Vec<Item>,
 ) -> Result<Vec<Option<SecuredDuty>>, Fault> {
@@ -148,8 +148,8 @@ async fn hear(
 }
 
 impl Handler for ImportConsumer {
-    async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<Reply>>, Status> {
-        let mut replies: Vec<Vec<Reply>> = events.iter().map(|_| Vec::new()).collect();
+    async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<ConsumerAnswer>>, Status> {
+        let mut replies: Vec<Vec<ConsumerAnswer>> = events.iter().map(|_| Vec::new()).collect();
         let payment = Arc::clone(&self.payment);
         let arrived = events.into_iter().enumerate().filter_map(|(at, event)| {
             let heard = read(&event);
@@ -164,7 +164,7 @@ impl Handler for ImportConsumer {
         // The lane has logged it; the events come again.
         let taken = taken.map_err(|fault| Status::unavailable(fault.to_string()))?;
         for (at, secured) in taken {
-            replies[at].push(Reply::now(proto::exchange::answer(&verdict(&secured))));
+            replies[at].push(ConsumerAnswer::now(proto::exchange::answer(&verdict(&secured))));
         }
         Ok(replies)
     }
@@ -225,7 +225,7 @@ fn is_import(invt_no: &str) -> bool {
 
 /// Events that could not be taken when they came, one by one in the order of each declaration.
 #[derive(Debug)]
-pub(crate) struct LateImports(pub(crate) Arc<Payment>);
+pub(crate) struct LateImports(pub(crate) Arc<Payments>);
 
 impl Port for LateImports {
     const QUEUE: &'static str = EVENTS;
@@ -258,7 +258,7 @@ impl LateImports {
 
 /// What is said to the declaration service by itself.
 #[derive(Debug)]
-pub(crate) struct DutyAnswers(pub(crate) Arc<Payment>);
+pub(crate) struct DutyAnswers(pub(crate) Arc<Payments>);
 
 impl Port for DutyAnswers {
     const QUEUE: &'static str = ANSWERS;
@@ -298,7 +298,7 @@ impl DutyAnswers {
 
 /// Payers to whom money came: their duties that wait are tried again.
 #[derive(Debug)]
-pub(crate) struct Retries(pub(crate) Arc<Payment>);
+pub(crate) struct Retries(pub(crate) Arc<Payments>);
 
 impl Port for Retries {
     const QUEUE: &'static str = RETRIES;
@@ -331,7 +331,7 @@ impl Retries {
 }
 
 /// Takes an item out of its queue.
-async fn settle(payment: &Payment, name: &str, item: &Item) -> Result<(), Delivery> {
+async fn settle(payment: &Payments, name: &str, item: &Item) -> Result<(), Delivery> {
     let settled = async {
         let mut connection = payment.work.acquire().await?;
         queue::settle(&mut connection, name, &[(item.slot, item.id)]).await

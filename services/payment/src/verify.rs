@@ -9,7 +9,7 @@ use domain::Slot;
 use store::Fault;
 use tokio_util::sync::CancellationToken;
 
-use crate::Payment;
+use crate::Payments;
 use crate::ledger::verify_slot;
 
 /// Between two slots: all of them take about twenty minutes.
@@ -17,7 +17,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 /// What was found in some slots.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct LedgerFinding {
     /// How many entries were recomputed.
     pub(crate) entries: usize,
     /// The first difference, with its slot.
@@ -26,10 +26,10 @@ pub(crate) struct Found {
 
 /// Recomputes slots, until the first difference.
 pub(crate) async fn verify(
-    payment: &Payment,
+    payment: &Payments,
     slots: impl IntoIterator<Item = Slot>,
-) -> Result<Found, Fault> {
-    let mut found = Found::default();
+) -> Result<LedgerFinding, Fault> {
+    let mut found = LedgerFinding::default();
     for slot in slots {
         let verified = verify_slot(&payment.reads, slot).await?;
         found.entries += verified.entries;
@@ -42,7 +42,7 @@ pub(crate) async fn verify(
 }
 
 /// Recomputes one slot after the other, until `closing`.
-pub(crate) async fn keep_verifying(payment: &Arc<Payment>, closing: &CancellationToken) {
+pub(crate) async fn keep_verifying(payment: &Arc<Payments>, closing: &CancellationToken) {
     let mut differing: BTreeSet<Slot> = BTreeSet::new();
     for slot in Slot::all().collect::<Vec<_>>().into_iter().cycle() {
         tokio::select! {

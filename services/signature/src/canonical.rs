@@ -7,7 +7,7 @@
 //! ancestors declared, and their xml: attributes.
 
 use crate::Refused;
-use crate::xml::{Attribute, Binding, Start, Token, Tokens};
+use crate::xml::{Attribute, Binding, StartTag, Tokens, XmlToken};
 
 /// Writes tokens in their canonical spelling.
 #[derive(Debug, Default)]
@@ -30,19 +30,19 @@ impl Canonical {
         self.lines + 1
     }
 
-    pub(crate) fn write(&mut self, token: &Token<'_>) {
+    pub(crate) fn write(&mut self, token: &XmlToken<'_>) {
         match token {
-            Token::Start(start) => {
+            XmlToken::Start(start) => {
                 self.tag(start.name, start.declared.clone(), start.attributes.clone());
             }
-            Token::End(name) => self.end(name),
-            Token::Text(text) => self.escape(text, in_text),
+            XmlToken::End(name) => self.end(name),
+            XmlToken::Text(text) => self.escape(text, in_text),
         }
     }
 
     /// Writes the first element of a subset, which stands deeper in the document. `tokens` told the
     /// element last.
-    pub(crate) fn write_apex(&mut self, start: &Start<'_>, tokens: &Tokens<'_>) {
+    pub(crate) fn write_apex(&mut self, start: &StartTag<'_>, tokens: &Tokens<'_>) {
         let mut declared = tokens.in_scope();
         // Above the first element nothing is written, so there is no default to be undeclared.
         declared.retain(|binding| !binding.space.is_empty());

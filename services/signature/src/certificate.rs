@@ -69,7 +69,7 @@ pub(crate) enum IssuerAlgorithm {
 /// A certificate that cannot be read, with the reason in both languages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Unreadable(pub(crate) &'static str, pub(crate) &'static str);
+pub struct CertificateError(pub(crate) &'static str, pub(crate) &'static str);
 
 impl Certificate {
     /// Reads a DER certificate.
@@ -77,10 +77,11 @@ impl Certificate {
     /// # Errors
     ///
     /// It is not a certificate, or its key is neither SM2 nor RSA of at least 1024 bits.
-    pub fn from_der(der: &[u8]) -> Result<Self, Unreadable> {
-        const NONE: Unreadable = Unreadable("is not an X.509 certificate", "不是X.509证书");
+    pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
+        const NONE: CertificateError =
+            CertificateError("is not an X.509 certificate", "不是X.509证书");
         if der.len() > CERTIFICATE_BYTES_MAX {
-            return Err(Unreadable("the certificate is too long", "证书过长"));
+            return Err(CertificateError("the certificate is too long", "证书过长"));
         }
         let (rest, parsed) = X509Certificate::from_der(der).map_err(|_| NONE)?;
         if !rest.is_empty() {
@@ -148,14 +149,18 @@ impl std::fmt::Debug for Certificate {
     }
 }
 
-fn public_key(info: &SubjectPublicKeyInfo<'_>) -> Result<(PublicKey, String), Unreadable> {
-    const KEY: Unreadable = Unreadable("the key is neither SM2 nor RSA", "密钥类型既非SM2也非RSA");
+fn public_key(info: &SubjectPublicKeyInfo<'_>) -> Result<(PublicKey, String), CertificateError> {
+    const KEY: CertificateError =
+        CertificateError("the key is neither SM2 nor RSA", "密钥类型既非SM2也非RSA");
     let bytes = info.subject_public_key.data.as_ref();
     if info.algorithm.algorithm == RSA {
         let (_, key) = x509_parser::public_key::RSAPublicKey::from_der(bytes).map_err(|_| KEY)?;
         let bits = key.key_size();
         if !(1024..=8192).contains(&bits) {
-            return Err(Unreadable("the RSA key has not 1024 to 8192 bits", "RSA密钥长度不合规"));
+            return Err(CertificateError(
+                "the RSA key has not 1024 to 8192 bits",
+                "RSA密钥长度不合规",
+            ));
         }
         return Ok((PublicKey::Rsa(bytes.to_vec()), format!("rsa-{bits}")));
     }

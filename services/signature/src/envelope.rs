@@ -14,7 +14,7 @@ use crate::algorithm::{Algorithm, C14N, ENVELOPED, Hash};
 use crate::canonical::Canonical;
 use crate::lines::{Counter, Lines};
 use crate::text::is_space;
-use crate::xml::{Start, Token, Tokens};
+use crate::xml::{StartTag, Tokens, XmlToken};
 
 /// The namespace of signatures.
 pub(crate) const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
@@ -59,7 +59,7 @@ impl Envelope {
         let mut lines = Counter::new(tokens.source());
         let mut signature = None;
         while let Some(token) = tokens.next()? {
-            if let Token::Start(start) = &token
+            if let XmlToken::Start(start) = &token
                 && start.space == DSIG
             {
                 if start.local() != "Signature" || tokens.depth() != 2 {
@@ -87,7 +87,7 @@ struct Reading<'t, 'i> {
 }
 
 impl<'i> Reading<'_, 'i> {
-    fn signature(&mut self, start: &Start<'i>) -> Result<Signature, Refused> {
+    fn signature(&mut self, start: &StartTag<'i>) -> Result<Signature, Refused> {
         self.attributes(start, "ds:Signature", &["Id"])?;
         let info = self.open("ds:SignedInfo", &[])?;
         let mut copy = Canonical::default();
@@ -140,7 +140,7 @@ impl<'i> Reading<'_, 'i> {
     }
 
     /// The next token; while `SignedInfo` is open it is copied.
-    fn next(&mut self) -> Result<Option<Token<'i>>, Refused> {
+    fn next(&mut self) -> Result<Option<XmlToken<'i>>, Refused> {
         let token = self.tokens.next()?;
         if let (Some(copy), Some(token)) = (&mut self.copy, &token) {
             copy.write(token);
@@ -149,18 +149,18 @@ impl<'i> Reading<'_, 'i> {
     }
 
     /// The next token that is not white space.
-    fn skip_space(&mut self) -> Result<Option<Token<'i>>, Refused> {
+    fn skip_space(&mut self) -> Result<Option<XmlToken<'i>>, Refused> {
         loop {
             match self.next()? {
-                Some(Token::Text(text)) if text.chars().all(is_space) => {}
+                Some(XmlToken::Text(text)) if text.chars().all(is_space) => {}
                 token => return Ok(token),
             }
         }
     }
 
-    fn open(&mut self, name: &'static str, known: &[&str]) -> Result<Start<'i>, Refused> {
+    fn open(&mut self, name: &'static str, known: &[&str]) -> Result<StartTag<'i>, Refused> {
         match self.skip_space()? {
-            Some(Token::Start(start)) if start.space == DSIG && name == prefixed(&start) => {
+            Some(XmlToken::Start(start)) if start.space == DSIG && name == prefixed(&start) => {
                 self.attributes(&start, name, known)?;
                 Ok(start)
             }
@@ -170,7 +170,7 @@ impl<'i> Reading<'_, 'i> {
 
     fn close(&mut self, name: &'static str) -> Result<(), Refused> {
         match self.skip_space()? {
-            Some(Token::End(_)) => Ok(()),
+            Some(XmlToken::End(_)) => Ok(()),
             _ => Err(self.form(name, "must end here", "此处应结束")),
         }
     }
@@ -200,11 +200,11 @@ impl<'i> Reading<'_, 'i> {
         let mut text = String::new();
         loop {
             match self.next()? {
-                Some(Token::Text(more)) if text.len() + more.len() <= TEXT_MAX => {
+                Some(XmlToken::Text(more)) if text.len() + more.len() <= TEXT_MAX => {
                     text.push_str(&more);
                 }
-                Some(Token::End(_)) => return Ok(text),
-                Some(Token::Text(_)) => return Err(self.form(name, "is too long", "过长")),
+                Some(XmlToken::End(_)) => return Ok(text),
+                Some(XmlToken::Text(_)) => return Err(self.form(name, "is too long", "过长")),
                 _ => return Err(self.form(name, "holds text only", "只能含文本")),
             }
         }
@@ -228,7 +228,7 @@ impl<'i> Reading<'_, 'i> {
 
     fn attributes(
         &self,
-        start: &Start<'_>,
+        start: &StartTag<'_>,
         name: &'static str,
         known: &[&str],
     ) -> Result<(), Refused> {
@@ -248,10 +248,10 @@ fn form(tokens: &Tokens<'_>, element: &'static str, text: &str, zh: &str) -> Ref
 }
 
 /// The name as the specification writes it, whatever prefix the message uses.
-fn prefixed(start: &Start<'_>) -> String {
+fn prefixed(start: &StartTag<'_>) -> String {
     format!("ds:{}", start.local())
 }
 
-fn attribute<'s>(start: &'s Start<'_>, name: &str) -> Option<&'s str> {
+fn attribute<'s>(start: &'s StartTag<'_>, name: &str) -> Option<&'s str> {
     start.attributes.iter().find(|found| found.name == name).map(|found| found.value.as_ref())
 }

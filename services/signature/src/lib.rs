@@ -27,10 +27,10 @@ mod xml;
 
 pub use algorithm::{Algorithm, Spelling};
 pub use canonical::canonical;
-pub use certificate::{Certificate, Unreadable};
+pub use certificate::{Certificate, CertificateError};
 pub use lines::Lines;
 pub use refused::{NOT_STORED, Refused};
-pub use sign::{Error, sign};
+pub use sign::{SigningError, sign};
 pub use signing_key::{KeyError, SigningKey};
 pub use trust::Trust;
 pub use verify::{MixedDigest, Verified, Verifier};

@@ -41,7 +41,7 @@ const NAME_MAX: usize = 64;
 /// Why nothing was issued.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum IssueError {
     /// The system gives no random numbers.
     #[error("the system gives no random numbers")]
     Random,
@@ -64,7 +64,7 @@ pub enum Error {
 
 /// From when to when a certificate is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Period {
+pub struct ValidityPeriod {
     /// Its first second.
     pub from: OffsetDateTime,
     /// Its last second.
@@ -73,7 +73,7 @@ pub struct Period {
 
 /// A key and its certificate, ready for [`crate::SigningKey::from_pem`]. There is no `Debug`.
 #[derive(Clone)]
-pub struct Issued {
+pub struct KeyAndCertificate {
     /// The private key, PKCS#8 PEM.
     pub key_pem: String,
     /// The certificate, PEM.
@@ -95,7 +95,7 @@ impl Authority {
     /// # Errors
     ///
     /// There are no random numbers, or the period is none.
-    pub fn generate(name: &str, period: Period) -> Result<Self, Error> {
+    pub fn generate(name: &str, period: ValidityPeriod) -> Result<Self, IssueError> {
         let key = generate()?;
         let name = name_of(&[(COUNTRY, "CN"), (COMMON_NAME, name)])?;
         let profile = Profile { subject: name.clone(), issuer: name.clone(), authority: true };
@@ -115,7 +115,12 @@ impl Authority {
     /// # Errors
     ///
     /// The name or the customs code cannot stand in a certificate, or the period is none.
-    pub fn issue(&self, name: &str, customs_code: &str, period: Period) -> Result<Issued, Error> {
+    pub fn issue(
+        &self,
+        name: &str,
+        customs_code: &str,
+        period: ValidityPeriod,
+    ) -> Result<KeyAndCertificate, IssueError> {
         let subject = firm(name, customs_code)?;
         let profile = Profile { subject, issuer: self.name.clone(), authority: false };
         issue(profile, &generate()?, &self.key, period)
@@ -127,7 +132,11 @@ impl Authority {
 /// # Errors
 ///
 /// As for [`Authority::issue`].
-pub fn self_signed(name: &str, customs_code: &str, period: Period) -> Result<Issued, Error> {
+pub fn self_signed(
+    name: &str,
+    customs_code: &str,
+    period: ValidityPeriod,
+) -> Result<KeyAndCertificate, IssueError> {
     let subject = firm(name, customs_code)?;
     let key = generate()?;
     let profile = Profile { issuer: subject.clone(), subject, authority: false };
@@ -174,21 +183,22 @@ fn issue(
     profile: Profile,
     key: &SecretKey,
     issuer: &sm2::dsa::SigningKey,
-    period: Period,
-) -> Result<Issued, Error> {
+    period: ValidityPeriod,
+) -> Result<KeyAndCertificate, IssueError> {
     if period.to < period.from {
-        return Err(Error::Validity);
+        return Err(IssueError::Validity);
     }
     let validity = Validity::new(time(period.from)?, time(period.to)?);
-    let public = key.public_key().to_public_key_der().map_err(|_| Error::Encode)?;
+    let public = key.public_key().to_public_key_der().map_err(|_| IssueError::Encode)?;
     let public =
-        SubjectPublicKeyInfoOwned::from_der(public.as_bytes()).map_err(|_| Error::Encode)?;
-    let certificate = build(profile, serial()?, validity, public, issuer).map_err(Error::Build)?;
-    let key_pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|_| Error::Encode)?;
-    Ok(Issued {
+        SubjectPublicKeyInfoOwned::from_der(public.as_bytes()).map_err(|_| IssueError::Encode)?;
+    let certificate =
+        build(profile, serial()?, validity, public, issuer).map_err(IssueError::Build)?;
+    let key_pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|_| IssueError::Encode)?;
+    Ok(KeyAndCertificate {
         key_pem: key_pem.to_string(),
-        certificate_pem: certificate.to_pem(LineEnding::LF).map_err(|_| Error::Encode)?,
-        certificate_der: certificate.to_der().map_err(|_| Error::Encode)?,
+        certificate_pem: certificate.to_pem(LineEnding::LF).map_err(|_| IssueError::Encode)?,
+        certificate_der: certificate.to_der().map_err(|_| IssueError::Encode)?,
     })
 }
 
@@ -205,56 +215,58 @@ fn build(
     builder.assemble(BitString::from_bytes(signed.to_der().as_bytes())?, issuer)
 }
 
-fn generate() -> Result<SecretKey, Error> {
+fn generate() -> Result<SecretKey, IssueError> {
     for _ in 0..DRAWS_MAX {
         let mut bytes = [0; 32];
-        SystemRandom::new().fill(&mut bytes).map_err(|_| Error::Random)?;
+        SystemRandom::new().fill(&mut bytes).map_err(|_| IssueError::Random)?;
         if let Ok(key) = SecretKey::from_slice(&bytes) {
             return Ok(key);
         }
     }
-    Err(Error::Random)
+    Err(IssueError::Random)
 }
 
-fn signer(key: &SecretKey) -> Result<sm2::dsa::SigningKey, Error> {
-    sm2::dsa::SigningKey::new(SM2_USER, key).map_err(|_| Error::Encode)
+fn signer(key: &SecretKey) -> Result<sm2::dsa::SigningKey, IssueError> {
+    sm2::dsa::SigningKey::new(SM2_USER, key).map_err(|_| IssueError::Encode)
 }
 
 /// Eight bytes, like the numbers of e-port: 03 and the rest at random.
-fn serial() -> Result<SerialNumber, Error> {
+fn serial() -> Result<SerialNumber, IssueError> {
     let mut bytes = [0; 8];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| Error::Random)?;
+    SystemRandom::new().fill(&mut bytes).map_err(|_| IssueError::Random)?;
     bytes[0] = 0x03;
-    SerialNumber::new(&bytes).map_err(|_| Error::Encode)
+    SerialNumber::new(&bytes).map_err(|_| IssueError::Encode)
 }
 
-fn time(at: OffsetDateTime) -> Result<Time, Error> {
-    let seconds = u64::try_from(at.unix_timestamp()).map_err(|_| Error::Validity)?;
+fn time(at: OffsetDateTime) -> Result<Time, IssueError> {
+    let seconds = u64::try_from(at.unix_timestamp()).map_err(|_| IssueError::Validity)?;
     let since_1970 = std::time::Duration::from_secs(seconds);
     // The builder turns it into the older form where the standard wants that.
-    GeneralizedTime::from_unix_duration(since_1970).map(Time::from).map_err(|_| Error::Validity)
+    GeneralizedTime::from_unix_duration(since_1970)
+        .map(Time::from)
+        .map_err(|_| IssueError::Validity)
 }
 
-fn firm(name: &str, customs_code: &str) -> Result<Name, Error> {
+fn firm(name: &str, customs_code: &str) -> Result<Name, IssueError> {
     let is_code = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
     if customs_code.len() != 10 || !customs_code.bytes().all(is_code) {
-        return Err(Error::CustomsCode);
+        return Err(IssueError::CustomsCode);
     }
     name_of(&[(COUNTRY, "CN"), (UNIT, customs_code), (COMMON_NAME, name)])
 }
 
-fn name_of(parts: &[(ObjectIdentifier, &str)]) -> Result<Name, Error> {
+fn name_of(parts: &[(ObjectIdentifier, &str)]) -> Result<Name, IssueError> {
     let mut names = RdnSequence::default();
     for &(oid, text) in parts {
         let length = text.chars().count();
         if length == 0 || length > NAME_MAX {
-            return Err(Error::Name);
+            return Err(IssueError::Name);
         }
         let tag = if oid == COUNTRY { Tag::PrintableString } else { Tag::Utf8String };
-        let value = Any::new(tag, text.as_bytes()).map_err(|_| Error::Name)?;
+        let value = Any::new(tag, text.as_bytes()).map_err(|_| IssueError::Name)?;
         let part = RelativeDistinguishedName::try_from(vec![AttributeTypeAndValue { oid, value }]);
-        names.push(part.map_err(|_| Error::Name)?);
+        names.push(part.map_err(|_| IssueError::Name)?);
     }
-    let encoded = names.to_der().map_err(|_| Error::Name)?;
-    Name::from_der(&encoded).map_err(|_| Error::Name)
+    let encoded = names.to_der().map_err(|_| IssueError::Name)?;
+    Name::from_der(&encoded).map_err(|_| IssueError::Name)
 }

@@ -8,7 +8,7 @@ use crate::Refused;
 use crate::algorithm::{C14N, ENVELOPED};
 use crate::envelope::{DSIG, Envelope};
 use crate::signing_key::SigningKey;
-use crate::xml::{Token, Tokens};
+use crate::xml::{Tokens, XmlToken};
 
 /// Messages whose schema has the signature before `ExtendMessage`: those of export. Everywhere else
 /// it is the last child of the root.
@@ -29,7 +29,7 @@ const BEFORE_EXTENSION: [&str; 11] = [
 /// Why a message could not be signed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum SigningError {
     /// The message is not one that could be verified.
     #[error("the message cannot be signed")]
     Message(#[source] Refused),
@@ -47,46 +47,49 @@ pub enum Error {
 /// # Errors
 ///
 /// The message is not well-formed or too large, or the key fails.
-pub fn sign(bytes: &[u8], key: &SigningKey) -> Result<String, Error> {
+pub fn sign(bytes: &[u8], key: &SigningKey) -> Result<String, SigningError> {
     let (head, tail) = halves(bytes)?;
-    let document = Envelope::read(format!("{head}{tail}").as_bytes()).map_err(Error::Message)?;
+    let document =
+        Envelope::read(format!("{head}{tail}").as_bytes()).map_err(SigningError::Message)?;
     let digest = STANDARD.encode(key.algorithm().digest().of(&document.canonical));
     let signed = |value: &[u8]| format!("{head}{}{tail}", element(key, &digest, value));
     // SignedInfo takes over the namespaces of the root, so it is read back where it stands.
-    let placed = Envelope::read(signed(&[]).as_bytes()).map_err(Error::Message)?;
-    let signed_info = placed.signature.ok_or(Error::Key)?.signed_info;
-    let value = key.sign(signed_info.as_bytes()).ok_or(Error::Key)?;
+    let placed = Envelope::read(signed(&[]).as_bytes()).map_err(SigningError::Message)?;
+    let signed_info = placed.signature.ok_or(SigningError::Key)?.signed_info;
+    let value = key.sign(signed_info.as_bytes()).ok_or(SigningError::Key)?;
     Ok(signed(&value))
 }
 
 /// The message without its signature, cut where the new one belongs.
-fn halves(bytes: &[u8]) -> Result<(String, String), Error> {
-    let mut tokens = Tokens::new(bytes).map_err(Error::Message)?;
+fn halves(bytes: &[u8]) -> Result<(String, String), SigningError> {
+    let mut tokens = Tokens::new(bytes).map_err(SigningError::Message)?;
     let source = tokens.source();
     let mut before_extension = false;
     let mut place = None;
     let mut old: Vec<(usize, usize)> = Vec::new();
-    while let Some(token) = tokens.next().map_err(Error::Message)? {
+    while let Some(token) = tokens.next().map_err(SigningError::Message)? {
         match (token, tokens.depth()) {
-            (Token::Start(root), 1) => before_extension = BEFORE_EXTENSION.contains(&root.local()),
-            (Token::Start(child), 2) if child.space == DSIG && child.local() == "Signature" => {
+            (XmlToken::Start(root), 1) => {
+                before_extension = BEFORE_EXTENSION.contains(&root.local())
+            }
+            (XmlToken::Start(child), 2) if child.space == DSIG && child.local() == "Signature" => {
                 let from = tokens.at();
                 while tokens.depth() > 1 {
-                    tokens.next().map_err(Error::Message)?;
+                    tokens.next().map_err(SigningError::Message)?;
                 }
                 old.push((from, tokens.position()));
             }
-            (Token::Start(child), 2) if before_extension && child.local() == "ExtendMessage" => {
+            (XmlToken::Start(child), 2) if before_extension && child.local() == "ExtendMessage" => {
                 place = place.or(Some(tokens.at()));
             }
             // The end that is told for `<x/>` stands nowhere.
-            (Token::End(_), 0) if source[tokens.at()..].starts_with("</") => {
+            (XmlToken::End(_), 0) if source[tokens.at()..].starts_with("</") => {
                 place = place.or(Some(tokens.at()));
             }
             _ => {}
         }
     }
-    let place = place.ok_or(Error::NoContent)?;
+    let place = place.ok_or(SigningError::NoContent)?;
     let without = |from: usize, to: usize| {
         let mut text = String::with_capacity(to - from);
         let mut copied = from;

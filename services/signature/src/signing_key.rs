@@ -9,7 +9,7 @@ use x509_cert::der::pem::PemLabel;
 use x509_cert::spki::ObjectIdentifier;
 
 use crate::algorithm::{Algorithm, Spelling};
-use crate::certificate::{Certificate, Unreadable};
+use crate::certificate::{Certificate, CertificateError};
 use crate::key::SM2_USER;
 use crate::rsa;
 
@@ -44,7 +44,7 @@ pub enum KeyError {
     NotPem,
     /// The certificate is unreadable.
     #[error("the certificate cannot be used")]
-    Certificate(#[source] Unreadable),
+    Certificate(#[source] CertificateError),
     /// The certificate belongs to another key.
     #[error("the certificate belongs to another key")]
     OtherKey,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use time::OffsetDateTime;
 
-use crate::certificate::{Certificate, Unreadable};
+use crate::certificate::{Certificate, CertificateError};
 
 /// Certificates whose issuer is remembered. A firm has one, or a few, and signs thousands of messages.
 const KNOWN_MAX: usize = 4_096;
@@ -40,7 +40,7 @@ impl Trust {
     /// # Errors
     ///
     /// The bytes are not a DER certificate with an SM2 or RSA key.
-    pub fn add_authority(&mut self, der: &[u8]) -> Result<(), Unreadable> {
+    pub fn add_authority(&mut self, der: &[u8]) -> Result<(), CertificateError> {
         self.authorities.push(Certificate::from_der(der)?);
         Ok(())
     }

@@ -41,14 +41,14 @@ impl Malformed {
 }
 
 /// One step through a message. Comments are left out, CDATA sections and references are text.
-pub(crate) enum Token<'i> {
-    Start(Start<'i>),
+pub(crate) enum XmlToken<'i> {
+    Start(StartTag<'i>),
     End(&'i str),
     Text(Cow<'i, str>),
 }
 
 /// A start tag with its names resolved.
-pub(crate) struct Start<'i> {
+pub(crate) struct StartTag<'i> {
     /// As written, with its prefix.
     pub(crate) name: &'i str,
     pub(crate) space: Cow<'i, str>,
@@ -72,7 +72,7 @@ pub(crate) struct Attribute<'i> {
     pub(crate) value: Cow<'i, str>,
 }
 
-impl Start<'_> {
+impl StartTag<'_> {
     pub(crate) fn local(&self) -> &str {
         local(self.name)
     }
@@ -180,11 +180,11 @@ impl<'i> Tokens<'i> {
     /// # Errors
     ///
     /// The text is not well-formed, contains what is forbidden, or passes a limit.
-    pub(crate) fn next(&mut self) -> Result<Option<Token<'i>>, Refused> {
+    pub(crate) fn next(&mut self) -> Result<Option<XmlToken<'i>>, Refused> {
         self.step().map_err(|malformed| malformed.in_text(self.source))
     }
 
-    fn step(&mut self) -> Result<Option<Token<'i>>, Malformed> {
+    fn step(&mut self) -> Result<Option<XmlToken<'i>>, Malformed> {
         if std::mem::take(&mut self.empty) {
             return Ok(self.close());
         }
@@ -212,12 +212,12 @@ impl<'i> Tokens<'i> {
                     if text.contains("]]>") {
                         return Err(malformed(at, "]]> stands in text", "文本中不得出现]]>"));
                     }
-                    return Ok(Some(Token::Text(text.xml10_content())));
+                    return Ok(Some(XmlToken::Text(text.xml10_content())));
                 }
                 Event::CData(_) | Event::GeneralRef(_) if self.open.is_empty() => {
                     return Err(outside(at));
                 }
-                Event::CData(text) => return Ok(Some(Token::Text(text.xml10_content()))),
+                Event::CData(text) => return Ok(Some(XmlToken::Text(text.xml10_content()))),
                 Event::GeneralRef(name) => {
                     let character = match name.resolve_char_ref() {
                         Ok(Some(character)) if is_character(character) => Some(character),
@@ -226,7 +226,7 @@ impl<'i> Tokens<'i> {
                         Err(error) => return Err(ill_formed(at, &error)),
                     };
                     let character = character.ok_or_else(|| forbidden(at, "an entity", "实体"))?;
-                    return Ok(Some(Token::Text(Cow::Owned(character.to_string()))));
+                    return Ok(Some(XmlToken::Text(Cow::Owned(character.to_string()))));
                 }
                 Event::Comment(_) => {}
                 Event::Decl(_) => {
@@ -249,15 +249,15 @@ impl<'i> Tokens<'i> {
         }
     }
 
-    fn close(&mut self) -> Option<Token<'i>> {
+    fn close(&mut self) -> Option<XmlToken<'i>> {
         let (name, bindings, inherited) = self.open.pop()?;
         self.bindings.truncate(bindings);
         self.inherited.truncate(inherited);
-        Some(Token::End(name))
+        Some(XmlToken::End(name))
     }
 
     /// `tail` is the length of `>` or `/>`.
-    fn start(&mut self, at: usize, length: usize, tail: usize) -> Result<Token<'i>, Malformed> {
+    fn start(&mut self, at: usize, length: usize, tail: usize) -> Result<XmlToken<'i>, Malformed> {
         if self.open.is_empty() && std::mem::replace(&mut self.rooted, true) {
             return Err(malformed(at, "there is a second root element", "根元素不唯一"));
         }
@@ -319,7 +319,7 @@ impl<'i> Tokens<'i> {
         };
         self.inherited.extend(attributes.iter().filter(|found| found.is_xml()).cloned());
         self.open.push((name, older.0, older.1));
-        Ok(Token::Start(Start { name, space, declared, attributes }))
+        Ok(XmlToken::Start(StartTag { name, space, declared, attributes }))
     }
 
     /// What a prefix stands for here.

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::Fault;
-use crate::share::{NoRoom, Queue, Share};
+use crate::share::{LaneQueue, NoRoom, Share};
 
 /// What a service does in one transaction.
 pub trait Transaction: Send + Sync + 'static {
@@ -144,7 +144,7 @@ impl<W: Transaction> Job<W> {
 
 /// The way in: a handle that many callers share.
 pub struct CommitQueue<W: Transaction> {
-    lanes: Vec<Arc<Queue<Job<W>>>>,
+    lanes: Vec<Arc<LaneQueue<Job<W>>>>,
 }
 
 impl<W: Transaction> Clone for CommitQueue<W> {
@@ -245,7 +245,7 @@ impl<W: Transaction> CommitQueue<W> {
         self.lanes.iter().map(|lane| lane.most_of_each()).sum()
     }
 
-    fn lane(&self, slot: Slot) -> &Queue<Job<W>> {
+    fn lane(&self, slot: Slot) -> &LaneQueue<Job<W>> {
         // One lane a slot: two lanes never wait for each other's lock.
         let at = usize::from(slot.byte()) % self.lanes.len();
         &self.lanes[at]
@@ -271,7 +271,7 @@ pub fn lanes<W: Transaction>(
     let mut queues = Vec::with_capacity(count);
     let mut tasks = Vec::with_capacity(count);
     for _ in 0..count {
-        let queue = Arc::new(Queue::new(limits::COMMIT_QUEUE_MAX / count));
+        let queue = Arc::new(LaneQueue::new(limits::COMMIT_QUEUE_MAX / count));
         queues.push(Arc::clone(&queue));
         tasks.push(lane(Arc::clone(&work), pool.clone(), Taker(queue), closing.clone()));
     }
@@ -279,7 +279,7 @@ pub fn lanes<W: Transaction>(
 }
 
 /// The end of a queue at which a lane takes. However the lane ends, nobody waits for it in vain.
-struct Taker<J>(Arc<Queue<J>>);
+struct Taker<J>(Arc<LaneQueue<J>>);
 
 impl<J> Drop for Taker<J> {
     fn drop(&mut self) {

@@ -11,7 +11,7 @@ use domain::refusal::{Code, Refusal};
 use futures::Stream;
 use tokio_util::sync::CancellationToken;
 
-use crate::journal::Entry;
+use crate::journal::JournalEntry;
 use crate::tail::{Reader, Signal};
 use crate::token::Token;
 use crate::{Fault, ServiceError};
@@ -20,7 +20,7 @@ use crate::{Fault, ServiceError};
 #[derive(Debug)]
 pub enum News {
     /// Something happened; the token is there with the last entry of a burst.
-    Entry(Arc<Entry>, Option<String>),
+    Entry(Arc<JournalEntry>, Option<String>),
     /// Nothing did; here is a newer token.
     Quiet(String),
 }
@@ -35,8 +35,8 @@ pub const BEGINNING: &str = "beginning";
 pub fn follow(
     token: Token,
     mut reader: Reader,
-    history: Vec<Entry>,
-    concerns: impl Fn(&Entry) -> bool + Send + Sync,
+    history: Vec<JournalEntry>,
+    concerns: impl Fn(&JournalEntry) -> bool + Send + Sync,
     draining: CancellationToken,
 ) -> impl Stream<Item = Result<News, ServiceError>> + Send {
     async_stream::try_stream! {

@@ -16,7 +16,7 @@ use crate::{Fault, column};
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct JournalEntry {
     /// Slot.
     pub slot: Slot,
     /// Dense, from 1; 0 until it is appended.
@@ -45,7 +45,7 @@ pub struct Entry {
     pub body: Result<Option<Bytes>, Fault>,
 }
 
-impl Entry {
+impl JournalEntry {
     /// About as many bytes as it takes in memory and on the wire.
     pub fn size(&self) -> usize {
         let body = self.body.as_ref().ok().and_then(Option::as_ref);
@@ -120,7 +120,7 @@ impl Heads {
         &self,
         tx: &mut PgConnection,
         cipher: &Cipher,
-        entries: &[Entry],
+        entries: &[JournalEntry],
     ) -> Result<(), Fault> {
         if entries.is_empty() {
             return Ok(());
@@ -137,7 +137,7 @@ impl Heads {
         let times: Vec<OffsetDateTime> = entries.iter().map(|e| e.recorded_time).collect();
         let traces: Vec<&str> = entries.iter().map(|e| e.trace.as_str()).collect();
         let facts: Vec<&[u8]> = entries.iter().map(|e| &e.facts[..]).collect();
-        let encrypt = |e: &Entry| match &e.body {
+        let encrypt = |e: &JournalEntry| match &e.body {
             Ok(None) => Ok(None),
             Ok(Some(body)) => {
                 let position = e.position.to_be_bytes();
@@ -210,7 +210,7 @@ pub(crate) async fn at(
     cipher: &Cipher,
     slot: Slot,
     positions: &[i64],
-) -> Result<Vec<Entry>, Fault> {
+) -> Result<Vec<JournalEntry>, Fault> {
     let rows = sqlx::query_as!(
         Row,
         "select position, event_id, subject, owner, version, round, phase, topics, recorded_time, trace,
@@ -221,7 +221,7 @@ pub(crate) async fn at(
     )
     .fetch_all(pool)
     .await?;
-    let entry = |row: Row| Entry {
+    let entry = |row: Row| JournalEntry {
         slot,
         position: row.position,
         event_id: row.event_id,

@@ -170,14 +170,14 @@ impl<J> Rings<J> {
 }
 
 /// The queue of one lane.
-pub(crate) struct Queue<J> {
+pub(crate) struct LaneQueue<J> {
     rings: Mutex<Rings<J>>,
     arrived: Notify,
     /// Requests of firms beyond which only those who have next to nothing waiting get in.
     most: usize,
 }
 
-impl<J> Queue<J> {
+impl<J> LaneQueue<J> {
     pub(crate) fn new(most: usize) -> Self {
         let (firms, kept) = (Ring::default(), Ring::default());
         let rings = Rings { firms, kept, is_closed: false, pace: Pace { rate: None } };
@@ -278,18 +278,18 @@ impl<J> Queue<J> {
 mod tests {
     use super::*;
 
-    fn offered(queue: &Queue<(char, usize)>, who: char, count: usize) -> usize {
+    fn offered(queue: &LaneQueue<(char, usize)>, who: char, count: usize) -> usize {
         let share = if who == '!' { Share::Kept } else { Share::firm(&who.to_string()) };
         (0..count).take_while(|at| queue.offer(&share, (who, *at)).is_ok()).count()
     }
 
-    async fn batch(queue: &Queue<(char, usize)>) -> Vec<(char, usize)> {
+    async fn batch(queue: &LaneQueue<(char, usize)>) -> Vec<(char, usize)> {
         queue.take().await.expect("something waits")
     }
 
     #[tokio::test]
     async fn each_caller_has_its_turn_and_keeps_its_order() {
-        let queue = Queue::new(100_000);
+        let queue = LaneQueue::new(100_000);
         offered(&queue, 'a', limits::COMMIT_BATCH_MAX);
         offered(&queue, 'b', 2);
         offered(&queue, 'c', 1);
@@ -305,7 +305,7 @@ mod tests {
 
     #[tokio::test]
     async fn most_of_a_batch_is_kept_and_what_is_left_is_everybodys() {
-        let (queue, most) = (Queue::new(100_000), limits::COMMIT_BATCH_MAX);
+        let (queue, most) = (LaneQueue::new(100_000), limits::COMMIT_BATCH_MAX);
         let count =
             |batch: &[(char, usize)], who| batch.iter().filter(|(it, _)| *it == who).count();
         offered(&queue, '!', most);
@@ -314,7 +314,7 @@ mod tests {
         }
         let first = batch(&queue).await;
         assert_eq!((first.len(), count(&first, '!')), (most, most - most / 4));
-        let queue = Queue::new(100_000);
+        let queue = LaneQueue::new(100_000);
         offered(&queue, '!', most);
         offered(&queue, 'a', 10);
         let first = batch(&queue).await;
@@ -323,7 +323,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_takes_in_who_has_nothing_there() {
-        let queue = Queue::new(100);
+        let queue = LaneQueue::new(100);
         assert_eq!(offered(&queue, 'a', 10_000), 100);
         assert_eq!(offered(&queue, 'b', 10_000), 50, "half of it");
         for few in 'c'..='z' {
@@ -338,7 +338,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_slow_lane_has_a_short_queue_that_is_shared() {
-        let queue = Queue::new(100_000);
+        let queue = LaneQueue::new(100_000);
         let room = |took| {
             queue.note(1_000, Duration::from_millis(took));
             queue.lock().pace.within(100_000)
@@ -362,7 +362,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_for_room_does_not_wait_for_others() {
-        let queue = Queue::new(100_000);
+        let queue = LaneQueue::new(100_000);
         offered(&queue, 'a', limits::COMMIT_BATCH_MAX);
         let (a, b) = (Share::firm("a"), Share::firm("b"));
         let mut waits = std::pin::pin!(queue.enter(&a, ('a', 9_999)));

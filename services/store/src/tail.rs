@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Fault;
 use crate::cipher::Cipher;
-use crate::journal::{self, Entry, heads};
+use crate::journal::{self, JournalEntry, heads};
 
 /// Heartbeats of this many groups of readers follow each other, so that not all speak at once.
 const BEATS: u64 = 20;
@@ -36,12 +36,12 @@ const BEATS_TO_POLL: u64 = 1_000 * BEATS / (limits::HEARTBEAT_SECONDS * 1_000);
 /// What one transaction wrote, by slot.
 #[derive(Debug)]
 struct Commit {
-    entries: Vec<Arc<Entry>>,
+    entries: Vec<Arc<JournalEntry>>,
     slots: BTreeMap<Slot, Range<usize>>,
 }
 
 impl Commit {
-    fn of(mut entries: Vec<Entry>) -> Self {
+    fn of(mut entries: Vec<JournalEntry>) -> Self {
         // Stable: the order within a slot stays.
         entries.sort_by_key(|entry| entry.slot);
         let mut slots: BTreeMap<Slot, Range<usize>> = BTreeMap::new();
@@ -51,7 +51,7 @@ impl Commit {
         Self { entries: entries.into_iter().map(Arc::new).collect(), slots }
     }
 
-    fn slot(&self, slot: Slot) -> &[Arc<Entry>] {
+    fn slot(&self, slot: Slot) -> &[Arc<JournalEntry>] {
         self.slots.get(&slot).map_or(&[], |range| &self.entries[range.clone()])
     }
 }
@@ -98,7 +98,7 @@ impl Mailbox {
     }
 }
 
-type Page = Result<Arc<[Arc<Entry>]>, Fault>;
+type Page = Result<Arc<[Arc<JournalEntry>]>, Fault>;
 type Reading = Pin<Box<dyn Future<Output = Page> + Send>>;
 /// Something that is done to its end, whoever waits for it.
 type Driven = BoxFuture<'static, ()>;
@@ -166,7 +166,7 @@ impl Tail {
         pool: &PgPool,
         slot: Slot,
         positions: &[i64],
-    ) -> Result<Vec<Entry>, Fault> {
+    ) -> Result<Vec<JournalEntry>, Fault> {
         journal::at(pool, &self.cipher, slot, positions).await
     }
 
@@ -215,7 +215,7 @@ impl Tail {
     }
 
     /// Tells readers. Called after the commit.
-    pub fn tell(&self, entries: Vec<Entry>) {
+    pub fn tell(&self, entries: Vec<JournalEntry>) {
         if entries.is_empty() {
             return;
         }
@@ -353,7 +353,7 @@ impl Tail {
 #[derive(Debug)]
 pub enum Signal {
     /// What happened, in order within each slot.
-    Entries(Vec<Arc<Entry>>),
+    Entries(Vec<Arc<JournalEntry>>),
     /// Time passes.
     Beat,
 }
@@ -428,7 +428,7 @@ impl Reader {
     /// # Errors
     ///
     /// [`Fault`] from the database; the reader can go on afterwards.
-    pub async fn next(&mut self) -> Result<Vec<Arc<Entry>>, Fault> {
+    pub async fn next(&mut self) -> Result<Vec<Arc<JournalEntry>>, Fault> {
         loop {
             if let Signal::Entries(entries) = self.hear().await? {
                 return Ok(entries);
@@ -488,7 +488,7 @@ impl Reader {
         }
     }
 
-    async fn catch_up(&mut self, slot: Slot) -> Result<Vec<Arc<Entry>>, Fault> {
+    async fn catch_up(&mut self, slot: Slot) -> Result<Vec<Arc<JournalEntry>>, Fault> {
         let Some(after) = self.cursors.get(&slot).copied() else {
             self.behind.pop_front();
             let number = slot.number();
@@ -526,7 +526,7 @@ impl Reader {
     }
 
     /// Takes from a commit what follows without a gap; what does not is read from the database.
-    fn take(&mut self, commit: &Commit) -> Vec<Arc<Entry>> {
+    fn take(&mut self, commit: &Commit) -> Vec<Arc<JournalEntry>> {
         let mut fresh = Vec::new();
         for slot in commit.slots.keys() {
             let Some(cursor) = self.cursors.get_mut(slot) else { continue };

@@ -11,15 +11,15 @@ use bytes::{Buf as _, Bytes};
 use domain::refusal::{Code, Refusal};
 use domain::{Kind, limits};
 use http_body::{Frame, SizeHint};
-use proto::memory::Call;
+use proto::memory::CallMemory;
 use proto::status::{self, Language};
 use tokio::time::{Sleep, sleep};
 use tonic::Status;
 use tonic::body::Body;
 
-use crate::quotas::Places;
+use crate::quotas::HeldPermits;
 use crate::space::Space;
-use crate::unread::{Due, Held, Unread};
+use crate::unread::{DuePiece, Unread, UnreadBytes};
 
 const PROGRESS: Duration = Duration::from_secs(limits::PROGRESS_SECONDS_MAX);
 /// Before every message of gRPC: compressed or not, and the length.
@@ -34,7 +34,7 @@ const PIECE_BYTES: usize = 64;
 #[derive(Debug)]
 pub(crate) struct RequestBody {
     body: Body,
-    call: Call,
+    call: CallMemory,
     way: Way,
     /// Only while nothing comes.
     timer: Option<Pin<Box<Sleep>>>,
@@ -82,13 +82,13 @@ impl Message {
 
 impl RequestBody {
     /// Of gRPC, whose body is one message, or of HTTP, whose body is its own.
-    pub(crate) fn new(body: Body, is_grpc: bool, call: Call) -> Self {
+    pub(crate) fn new(body: Body, is_grpc: bool, call: CallMemory) -> Self {
         let way = if is_grpc { Way::Message(Message::default()) } else { Way::Whole };
         Self { body, call, way, timer: None }
     }
 
     /// Of a stream, which waits while its caller has no room: what it filed before makes some.
-    pub(crate) fn stream(body: Body, call: Call, writer: Option<Writer>) -> Self {
+    pub(crate) fn stream(body: Body, call: CallMemory, writer: Option<Writer>) -> Self {
         Self { body, call, way: Way::Stream { kept: None, writer }, timer: None }
     }
 
@@ -189,12 +189,12 @@ impl http_body::Body for RequestBody {
 #[derive(Debug)]
 pub(crate) struct AnswerBody {
     body: Body,
-    call: Call,
-    places: Arc<Places>,
+    call: CallMemory,
+    places: Arc<HeldPermits>,
     unread: Unread,
     within: Duration,
     /// While the next piece is not asked for: the caller has no room for it.
-    waits: Option<Due>,
+    waits: Option<DuePiece>,
     form: Form,
 }
 
@@ -213,7 +213,7 @@ impl AnswerBody {
     pub(crate) fn new(
         body: Body,
         form: Form,
-        (call, places): (Call, Places),
+        (call, places): (CallMemory, HeldPermits),
         (unread, within): (Unread, Duration),
     ) -> Self {
         let waits = Some(unread.rest(within, 0));
@@ -257,7 +257,7 @@ impl http_body::Body for AnswerBody {
             },
         };
         this.waits = Some(this.unread.rest(this.within, data.len()));
-        let held = Held { _charge: charge, _call: call, _places: Arc::clone(&this.places) };
+        let held = UnreadBytes { _charge: charge, _call: call, _places: Arc::clone(&this.places) };
         Poll::Ready(Some(Ok(Frame::data(this.unread.piece(data, this.within, held)))))
     }
 

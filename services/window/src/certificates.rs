@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use cli::Said;
-use cli::sandbox::{AUTHORITY, CALLERS, Caller};
+use cli::sandbox::{AUTHORITY, CALLERS, SandboxCaller};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose,
@@ -70,11 +70,15 @@ pub fn ensure(directory: &Path, now: OffsetDateTime) -> anyhow::Result<()> {
 
 /// A key and certificate (SM2) with which a firm signs national messages: `<caller>-signer.key`. Gives
 /// the digest of the certificate for the registry.
-fn signer(directory: &Path, caller: &Caller, now: OffsetDateTime) -> anyhow::Result<Vec<String>> {
+fn signer(
+    directory: &Path,
+    caller: &SandboxCaller,
+    now: OffsetDateTime,
+) -> anyhow::Result<Vec<String>> {
     if caller.customs_code.is_empty() {
         return Ok(Vec::new());
     }
-    let period = signature::sandbox::Period {
+    let period = signature::sandbox::ValidityPeriod {
         from: now - Duration::days(1),
         to: now + Duration::days(3650),
     };

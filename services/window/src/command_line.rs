@@ -288,7 +288,7 @@ impl Cli {
                 settings.duty = args.duty;
                 settings.only = args.only;
                 serving(Hangup::Ignored, async |ending| {
-                    match run::Window::start(&settings, &ending).await? {
+                    match run::RunningWindow::start(&settings, &ending).await? {
                         Some(window) => window.run(&ending).await,
                         None => Ok(()),
                     }

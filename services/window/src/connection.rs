@@ -18,8 +18,8 @@ use tokio::time::{Sleep, sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
-use crate::frames::{Heads, Incoming};
-use crate::quotas::{Account, Places};
+use crate::frames::{CallerFrame, FrameHeads};
+use crate::quotas::{CallerQuota, HeldPermits};
 use crate::unread::Unread;
 
 /// For what has to come next.
@@ -41,7 +41,7 @@ pub struct Peer {
     /// `None` when its certificate is not in the registry.
     pub principal: Option<Arc<Principal>>,
     /// What it has open.
-    pub account: Option<Arc<Account>>,
+    pub account: Option<Arc<CallerQuota>>,
     /// Why the connection may not stay; every call gets this answer.
     pub refusal: Option<Arc<Refusal>>,
     /// What it was answered and has not read.
@@ -50,11 +50,11 @@ pub struct Peer {
 
 /// A connection whose caller is known, or known to be unknown.
 #[derive(Debug)]
-pub struct Connection {
+pub struct CallerConnection {
     stream: TlsStream<TcpStream>,
     peer: Peer,
-    incoming: Incoming,
-    outgoing: Heads,
+    incoming: CallerFrame,
+    outgoing: FrameHeads,
     begun: Instant,
     /// When it ends whatever happens.
     ends: Option<Instant>,
@@ -62,7 +62,7 @@ pub struct Connection {
     stopped: Option<(u64, Instant)>,
     timer: Option<Pin<Box<Sleep>>>,
     farewell: Option<Farewell>,
-    _places: Places,
+    _places: HeldPermits,
 }
 
 /// A connection that is being closed.
@@ -75,16 +75,16 @@ struct Farewell {
     timer: Pin<Box<Sleep>>,
 }
 
-impl Connection {
-    pub(crate) fn new(stream: TlsStream<TcpStream>, peer: Peer, places: Places) -> Self {
+impl CallerConnection {
+    pub(crate) fn new(stream: TlsStream<TcpStream>, peer: Peer, places: HeldPermits) -> Self {
         let begun = Instant::now();
         // Whoever is not known or may not stay is told so, and then makes room.
         let stays = peer.principal.is_some() && peer.refusal.is_none();
         Self {
             stream,
             peer,
-            incoming: Incoming::new(begun),
-            outgoing: Heads::default(),
+            incoming: CallerFrame::new(begun),
+            outgoing: FrameHeads::default(),
             begun,
             ends: (!stays).then(|| begun + PREFACE),
             stopped: None,
@@ -201,7 +201,7 @@ impl Connection {
     }
 }
 
-impl Connected for Connection {
+impl Connected for CallerConnection {
     type ConnectInfo = Peer;
 
     fn connect_info(&self) -> Peer {
@@ -209,7 +209,7 @@ impl Connected for Connection {
     }
 }
 
-impl AsyncRead for Connection {
+impl AsyncRead for CallerConnection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -241,7 +241,7 @@ impl AsyncRead for Connection {
     }
 }
 
-impl AsyncWrite for Connection {
+impl AsyncWrite for CallerConnection {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

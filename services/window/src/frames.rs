@@ -72,13 +72,13 @@ impl Head {
 
 /// Finds the heads of frames in bytes that come in pieces.
 #[derive(Debug, Default)]
-pub(crate) struct Heads {
+pub(crate) struct FrameHeads {
     head: [u8; HEAD_BYTES],
     have: usize,
     payload: usize,
 }
 
-impl Heads {
+impl FrameHeads {
     pub(crate) fn pass(&mut self, mut bytes: &[u8], mut each: impl FnMut(Head)) {
         while !bytes.is_empty() {
             let skipped = self.payload.min(bytes.len());
@@ -120,9 +120,9 @@ const EMPTY_LINE: &[u8] = b"\r\n\r\n";
 
 /// What a caller sends.
 #[derive(Debug)]
-pub(crate) struct Incoming {
+pub(crate) struct CallerFrame {
     opening: Opening,
-    heads: Heads,
+    heads: FrameHeads,
     /// Headers have begun and their last frame has not.
     block: bool,
     /// Frames so far: whoever is amid one is not amid the same one for long.
@@ -134,11 +134,11 @@ pub(crate) struct Incoming {
     filled: Instant,
 }
 
-impl Incoming {
+impl CallerFrame {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             opening: Opening::Preface(0),
-            heads: Heads::default(),
+            heads: FrameHeads::default(),
             block: false,
             frames: 0,
             last_stream: 0,
@@ -274,8 +274,8 @@ mod tests {
         frame
     }
 
-    fn open(now: Instant) -> Incoming {
-        let mut incoming = Incoming::new(now);
+    fn open(now: Instant) -> CallerFrame {
+        let mut incoming = CallerFrame::new(now);
         assert!(incoming.pass(PREFACE, now) && incoming.is_open());
         incoming
     }
@@ -285,7 +285,7 @@ mod tests {
         let frames = [frame(HEADERS, END_HEADERS, 30), frame(DATA, 0, 500), frame(PING, 0, 8)];
         let bytes = frames.concat();
         for piece in 1..40 {
-            let (mut heads, mut found) = (Heads::default(), Vec::new());
+            let (mut heads, mut found) = (FrameHeads::default(), Vec::new());
             for piece in bytes.chunks(piece) {
                 heads.pass(piece, |head| found.push((head.kind, head.length)));
             }
@@ -305,7 +305,7 @@ mod tests {
             (b"PRI", false),
             (b"PROPFIND / HTTP/1.1\r\n\r\n", true),
         ] {
-            let (mut whole, mut bytes) = (Incoming::new(now), Incoming::new(now));
+            let (mut whole, mut bytes) = (CallerFrame::new(now), CallerFrame::new(now));
             whole.pass(said, now);
             said.iter().for_each(|byte| assert!(bytes.pass(&[*byte], now)));
             let text = String::from_utf8_lossy(said);
@@ -378,7 +378,7 @@ mod tests {
         incoming.answered(1);
         let mut found = Vec::new();
         let goodbye = incoming.goodbye("too many");
-        let mut heads = Heads::default();
+        let mut heads = FrameHeads::default();
         heads.pass(&goodbye, |head| found.push(head));
         let found: Vec<_> = found.iter().map(|head| (head.kind, head.stream)).collect();
         assert_eq!(found, [(RST_STREAM, 3), (GOAWAY, 0)]);

@@ -14,7 +14,7 @@ use domain::principal::ALL_PLACES;
 use domain::refusal::{Code, Refusal};
 use domain::{Kind, Principal, limits};
 use kit::service::Api;
-use proto::memory::Call;
+use proto::memory::CallMemory;
 use proto::status::{self, Language};
 use proto::v1::{ceb_service_server, sandbox_service_server, status_service_server};
 use rustls_pki_types::CertificateDer;
@@ -25,7 +25,7 @@ use tonic::body::Body;
 use crate::bodies::{AnswerBody, Form, RequestBody};
 use crate::connection::Peer;
 use crate::http::PATHS;
-use crate::quotas::{Lasting, Places, Reading, Reads};
+use crate::quotas::{HeldPermits, Lasting, Reading, Reads};
 use crate::services::manifests;
 use crate::space::Space;
 use crate::unread::Unread;
@@ -445,12 +445,12 @@ fn overloaded() -> http::Response<Body> {
 /// A call that was let in.
 struct Admitted {
     principal: Arc<Principal>,
-    places: Places,
-    call: Call,
+    places: HeldPermits,
+    call: CallMemory,
     /// What its connection has not read, and how long that may take.
     unread: (Unread, Duration),
     /// Where it waits, when it only reads.
-    turn: Option<(Arc<Reads>, Places)>,
+    turn: Option<(Arc<Reads>, HeldPermits)>,
 }
 
 /// Whether the caller reads answers of gRPC, whose HTTP status says nothing.
@@ -516,7 +516,7 @@ fn admit<B>(
     Ok(Admitted {
         principal: Arc::clone(principal),
         places,
-        call: Call::new(account.memory(), method.client_streams),
+        call: CallMemory::new(account.memory(), method.client_streams),
         unread: (peer.unread.clone(), account.reads_within()),
         turn: reading(path, streams).map(|reading| account.reads(reading)).transpose()?,
     })

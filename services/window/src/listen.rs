@@ -50,7 +50,7 @@ pub async fn resolve(address: &str) -> anyhow::Result<Vec<SocketAddr>> {
 
 /// An address that is held for this window.
 #[derive(Debug)]
-pub struct Held {
+pub struct ListenAddress {
     socket: TcpSocket,
     asked: String,
     /// Where it will serve.
@@ -62,13 +62,13 @@ pub struct Held {
 /// # Errors
 ///
 /// When somebody else has it, with what to do.
-pub async fn hold(asked: &str) -> anyhow::Result<Held> {
+pub async fn hold(asked: &str) -> anyhow::Result<ListenAddress> {
     let mut failed = None;
     for address in resolve(asked).await? {
         match bind(address) {
             Ok(socket) => {
                 let address = socket.local_addr()?;
-                return Ok(Held { socket, asked: asked.to_owned(), address });
+                return Ok(ListenAddress { socket, asked: asked.to_owned(), address });
             }
             // Where clients would reach somebody else under the same name, no other address helps.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
@@ -88,7 +88,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-impl Held {
+impl ListenAddress {
     /// Serves there from now on.
     ///
     /// # Errors

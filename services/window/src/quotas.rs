@@ -15,15 +15,15 @@ use std::time::Duration;
 use domain::refusal::{Code, Refusal};
 use domain::{Kind, Principal, limits};
 use proto::memory::Purse;
-use proto::turn::{Queue, Turn};
+use proto::turn::{Turn, TurnQueue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Places that are given back when this is dropped.
 #[derive(Debug)]
-pub struct Places(#[expect(dead_code, reason = "held, not read")] Vec<OwnedSemaphorePermit>);
+pub struct HeldPermits(#[expect(dead_code, reason = "held, not read")] Vec<OwnedSemaphorePermit>);
 
 #[cfg(test)]
-impl Places {
+impl HeldPermits {
     pub(crate) fn none() -> Self {
         Self(Vec::new())
     }
@@ -224,7 +224,7 @@ impl Reads {
     }
 }
 
-impl Queue for Reads {
+impl TurnQueue for Reads {
     fn wait(self: Arc<Self>) -> Pin<Box<dyn Future<Output = Turn> + Send>> {
         Box::pin(async move {
             // Nobody closes them.
@@ -237,7 +237,7 @@ impl Queue for Reads {
 
 /// What one caller has open.
 #[derive(Debug)]
-pub struct Account {
+pub struct CallerQuota {
     is_firm: bool,
     connections: Stock,
     calls: Stock,
@@ -248,7 +248,7 @@ pub struct Account {
     shared: Arc<Shared>,
 }
 
-impl Account {
+impl CallerQuota {
     fn new(is_firm: bool, connections: usize, shared: Arc<Shared>) -> Self {
         let pool = is_firm.then(|| Arc::clone(&shared.memory));
         Self {
@@ -268,7 +268,7 @@ impl Account {
     /// # Errors
     ///
     /// [`Code::QuotaUsedUp`] when it has too many, [`Code::Overloaded`] when all firms have.
-    pub fn enter(&self, lasting: Lasting) -> Result<Places, Box<Refusal>> {
+    pub fn enter(&self, lasting: Lasting) -> Result<HeldPermits, Box<Refusal>> {
         let (own, shared) = match lasting {
             Lasting::Call => (&self.calls, &self.shared.calls),
             Lasting::Stream => (&self.streams, &self.shared.streams),
@@ -277,7 +277,7 @@ impl Account {
         if self.is_firm {
             places.push(shared.take(Code::Overloaded)?);
         }
-        Ok(Places(places))
+        Ok(HeldPermits(places))
     }
 
     /// Where it waits to read, and its place there.
@@ -285,13 +285,13 @@ impl Account {
     /// # Errors
     ///
     /// [`Code::QuotaUsedUp`] when too many of its reads wait already.
-    pub fn reads(&self, reading: Reading) -> Result<(Arc<Reads>, Places), Box<Refusal>> {
+    pub fn reads(&self, reading: Reading) -> Result<(Arc<Reads>, HeldPermits), Box<Refusal>> {
         let reads = match reading {
             Reading::Long => &self.long_reads,
             Reading::Short => &self.short_reads,
         };
         let place = reads.waiting.take(Code::QuotaUsedUp)?;
-        Ok((Arc::clone(reads), Places(vec![place])))
+        Ok((Arc::clone(reads), HeldPermits(vec![place])))
     }
 
     /// Whether it is a firm that has so many calls under way already.
@@ -313,24 +313,24 @@ impl Account {
         })
     }
 
-    fn connect(&self) -> Result<Places, Refusal> {
+    fn connect(&self) -> Result<HeldPermits, Refusal> {
         let mut places = vec![self.connections.take(Code::QuotaUsedUp)?];
         if self.is_firm {
             places.push(self.shared.connections.take(Code::Overloaded)?);
         }
         places.push(self.shared.all_connections.take(Code::Overloaded)?);
-        Ok(Places(places))
+        Ok(HeldPermits(places))
     }
 }
 
 /// A connection's places, and why it may not stay when it may not.
-pub type Admitted = (Places, Option<Refusal>);
+pub type Admitted = (HeldPermits, Option<Refusal>);
 
 /// The accounts of all callers.
 #[derive(Debug)]
 pub struct Quotas {
     shared: Arc<Shared>,
-    accounts: Mutex<HashMap<String, Arc<Account>>>,
+    accounts: Mutex<HashMap<String, Arc<CallerQuota>>>,
 }
 
 impl Quotas {
@@ -353,7 +353,7 @@ impl Quotas {
     }
 
     /// The account of a caller, which may have this many connections.
-    pub fn account(&self, principal: &Principal, connections: usize) -> Arc<Account> {
+    pub fn account(&self, principal: &Principal, connections: usize) -> Arc<CallerQuota> {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let account = accounts.entry(principal.name.clone()).or_insert_with(|| {
             let is_firm = match principal.kind {
@@ -366,7 +366,7 @@ impl Quotas {
                 | Kind::Administrator
                 | Kind::Gateway => false,
             };
-            Arc::new(Account::new(is_firm, connections, Arc::clone(&self.shared)))
+            Arc::new(CallerQuota::new(is_firm, connections, Arc::clone(&self.shared)))
         });
         Arc::clone(account)
     }
@@ -377,15 +377,17 @@ impl Quotas {
     /// # Errors
     ///
     /// When there is no room even for that.
-    pub fn connect(&self, account: Option<&Account>) -> Result<Admitted, Refusal> {
+    pub fn connect(&self, account: Option<&CallerQuota>) -> Result<Admitted, Refusal> {
         let refused = match account {
             Some(account) => account.connect(),
-            None => self.shared.unknown.take(Code::Overloaded).map(|place| Places(vec![place])),
+            None => {
+                self.shared.unknown.take(Code::Overloaded).map(|place| HeldPermits(vec![place]))
+            }
         };
         match refused {
             Ok(places) => Ok((places, None)),
             Err(refusal) => match self.shared.refused.take(Code::Overloaded) {
-                Ok(place) => Ok((Places(vec![place]), Some(refusal))),
+                Ok(place) => Ok((HeldPermits(vec![place]), Some(refusal))),
                 Err(_) => Err(refusal),
             },
         }
@@ -449,7 +451,7 @@ mod tests {
         let quotas = Quotas::new(Sockets::within(1_024));
         let firm = quotas.account(&principal("firm", Kind::Agent), 1);
         let other = quotas.account(&principal("other", Kind::Agent), 1);
-        let open = |account: &Account, lasting| {
+        let open = |account: &CallerQuota, lasting| {
             (0..10_000).map_while(|_| account.enter(lasting).ok()).collect::<Vec<_>>()
         };
         let streams = open(&firm, Lasting::Stream);
@@ -497,7 +499,7 @@ mod tests {
     async fn a_read_is_behind_a_few_of_each_caller_only() {
         let quotas = Quotas::new(Sockets::within(1_024));
         let of = |name: &str| quotas.account(&principal(name, Kind::Agent), 1);
-        let queue = |account: &Account| account.reads(Reading::Long).expect("few wait").0;
+        let queue = |account: &CallerQuota| account.reads(Reading::Long).expect("few wait").0;
         let flood = queue(&of("flood"));
         let mut waits: Vec<_> = (0..200).map(|_| Arc::clone(&flood).wait()).collect();
         let mut running = Vec::new();

@@ -81,7 +81,7 @@ pub struct Settings {
 
 /// A window that serves.
 #[derive(Debug)]
-pub struct Window {
+pub struct RunningWindow {
     /// Where it serves.
     pub address: SocketAddr,
     draining: CancellationToken,
@@ -102,7 +102,7 @@ pub async fn migrate(settings: &Settings, ending: &Ending) -> anyhow::Result<()>
     crate::database::migrate(settings, ending).await
 }
 
-impl Window {
+impl RunningWindow {
     /// Starts a window. When it returns, the window serves; `None` when it was told to end before.
     ///
     /// # Errors

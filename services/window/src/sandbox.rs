@@ -14,7 +14,7 @@ use proto::v1;
 use tokio_util::sync::CancellationToken;
 
 use crate::certificates::{self, REGISTRY, WINDOW};
-use crate::run::{Settings, Window};
+use crate::run::{RunningWindow, Settings};
 use crate::services::manifests;
 use crate::signals::Ending;
 use crate::tasks::{Task, Tasks};
@@ -64,7 +64,7 @@ pub struct Cast {
 pub struct Sandbox {
     /// Where callers reach it.
     pub address: String,
-    window: Window,
+    window: RunningWindow,
     tasks: Tasks,
     stop: CancellationToken,
 }
@@ -91,7 +91,7 @@ impl Sandbox {
         if !cast.payment {
             settings.callers.remove(payment::MANIFEST.name);
         }
-        let Some(window) = Window::start(&settings, ending).await? else { return Ok(None) };
+        let Some(window) = RunningWindow::start(&settings, ending).await? else { return Ok(None) };
         let address = format!("localhost:{}", window.address.port());
         publish(&address_file(&settings.data_dir), &address)?;
         let (tasks, stop) = (Tasks::default(), ending.drain.child_token());

@@ -110,14 +110,14 @@ fn profile(settings: &Settings) -> Profile {
 }
 
 /// What the national door is strict about, and whose signatures it takes.
-fn policy(settings: &Settings, registry: &Registry) -> anyhow::Result<ceb::Policy> {
+fn policy(settings: &Settings, registry: &Registry) -> anyhow::Result<ceb::MessagePolicy> {
     let mut trust = if settings.sandbox { ceb::Trust::anyone() } else { registry.signers()? };
     for file in &settings.signing_authorities {
         for authority in tls::certificates(file)? {
             trust.add_authority(&authority).with_context(|| Said::no_authority(file))?;
         }
     }
-    Ok(ceb::Policy::new(profile(settings), trust))
+    Ok(ceb::MessagePolicy::new(profile(settings), trust))
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use rustls_pki_types::pem::PemObject as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::connection::{Connection, Peer};
+use crate::connection::{CallerConnection, Peer};
 use crate::files::private_key;
 use crate::identity::{Registry, fingerprint};
 use crate::quotas::{Quotas, Sockets};
@@ -156,7 +156,7 @@ pub fn incoming(
     acceptor: TlsAcceptor,
     registry: Registry,
     sockets: Sockets,
-) -> impl Stream<Item = io::Result<Connection>> + Send {
+) -> impl Stream<Item = io::Result<CallerConnection>> + Send {
     let door = Arc::new(Door { acceptor, registry, quotas: Quotas::new(sockets) });
     async_stream::stream! {
         let mut unproven = Unproven::default();
@@ -233,7 +233,7 @@ async fn greet(
     stream: TcpStream,
     door: Arc<Door>,
     spoke: Arc<AtomicBool>,
-) -> io::Result<Connection> {
+) -> io::Result<CallerConnection> {
     stream.set_nodelay(true)?;
     stream.readable().await?;
     spoke.store(true, Ordering::Relaxed);
@@ -247,7 +247,7 @@ async fn greet(
         io::Error::other(format!("{refusal} ({name})"))
     })?;
     let refusal = refusal.map(Arc::new);
-    Ok(Connection::new(
+    Ok(CallerConnection::new(
         stream,
         Peer { principal, account, refusal, unread: Unread::default() },
         places,

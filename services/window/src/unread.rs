@@ -10,16 +10,16 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use domain::limits;
-use proto::memory::{Call, Charge};
+use proto::memory::{CallMemory, Charge};
 
-use crate::quotas::Places;
+use crate::quotas::HeldPermits;
 
 /// What a piece holds: its own bytes or those of its whole call, and the places of the call.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct UnreadBytes {
     pub(crate) _charge: Option<Charge>,
-    pub(crate) _call: Option<Call>,
-    pub(crate) _places: Arc<Places>,
+    pub(crate) _call: Option<CallMemory>,
+    pub(crate) _places: Arc<HeldPermits>,
 }
 
 /// The pieces of answers on one connection that are not on their way yet, and the answers of which no piece is
@@ -41,24 +41,24 @@ impl Unread {
     }
 
     /// A piece that waits to be read.
-    pub(crate) fn piece(&self, bytes: Bytes, within: Duration, held: Held) -> Bytes {
+    pub(crate) fn piece(&self, bytes: Bytes, within: Duration, held: UnreadBytes) -> Bytes {
         let due = self.wait(within_for(within, bytes.len()));
         Bytes::from_owner(Piece { bytes, _due: due, _held: held })
     }
 
     /// The rest of an answer that waits to be asked for, behind a piece of so many bytes: the library asks
     /// when the caller's windows have room, and never when they have none.
-    pub(crate) fn rest(&self, within: Duration, behind: usize) -> Due {
+    pub(crate) fn rest(&self, within: Duration, behind: usize) -> DuePiece {
         self.wait(within_for(within, behind))
     }
 
-    fn wait(&self, within: Duration) -> Due {
+    fn wait(&self, within: Duration) -> DuePiece {
         let mut pieces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (Instant::now() + within, pieces.next);
         pieces.next += 1;
         pieces.due.insert(key);
         drop(pieces);
-        Due { key, unread: self.clone() }
+        DuePiece { key, unread: self.clone() }
     }
 }
 
@@ -71,7 +71,7 @@ fn within_for(within: Duration, bytes: usize) -> Duration {
 
 /// Something that waits for the caller, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Due {
+pub(crate) struct DuePiece {
     key: (Instant, u64),
     unread: Unread,
 }
@@ -79,8 +79,8 @@ pub(crate) struct Due {
 /// A piece of an answer with what it holds.
 struct Piece {
     bytes: Bytes,
-    _due: Due,
-    _held: Held,
+    _due: DuePiece,
+    _held: UnreadBytes,
 }
 
 impl AsRef<[u8]> for Piece {
@@ -89,7 +89,7 @@ impl AsRef<[u8]> for Piece {
     }
 }
 
-impl Drop for Due {
+impl Drop for DuePiece {
     fn drop(&mut self) {
         let mut pieces = self.unread.0.lock().unwrap_or_else(PoisonError::into_inner);
         pieces.due.remove(&self.key);
@@ -104,7 +104,8 @@ mod tests {
     fn the_oldest_piece_says_when_it_is_over() {
         let unread = Unread::default();
         let piece = |bytes: &'static [u8], seconds| {
-            let held = Held { _charge: None, _call: None, _places: Arc::new(Places::none()) };
+            let held =
+                UnreadBytes { _charge: None, _call: None, _places: Arc::new(HeldPermits::none()) };
             unread.piece(Bytes::from_static(bytes), Duration::from_secs(seconds), held)
         };
         let (late, soon) = (piece(b"late", 60), piece(b"soon", 1));

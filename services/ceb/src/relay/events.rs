@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use client::{Consumer, Handler, Reply, Window};
+use client::{Consumer, ConsumerAnswer, Handler, Window};
 use domain::{DeclarationId, Slot};
 use kit::progress::Progress;
 use kit::react::{self, Reaction};
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::Ceb;
 use crate::commit::CebCommand;
-use crate::follow::{CustomsStep, DeclarationEvent, EVENTS, EventBatch, Fact, OUT_OF_ORDER};
+use crate::follow::{CustomsStep, EVENTS, EventBatch, Fact, OUT_OF_ORDER, ReceiptEvent};
 
 /// Ids of what waits are made of where its event stands, so that they are the same when it comes again.
 const NAMESPACE: Uuid = Uuid::from_u128(0x3e0c_7b19_5a44_5d0e_9f27_0003_5157_0001);
@@ -59,7 +59,7 @@ struct EventConsumer {
 }
 
 impl Handler for EventConsumer {
-    async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<Reply>>, Status> {
+    async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<ConsumerAnswer>>, Status> {
         let replies = events.iter().map(|_| Vec::new()).collect();
         let arrived = events.into_iter().map(Arrived::of).filter(Arrived::matters).collect();
         let taken = take(&self.ceb, arrived).await;
@@ -91,7 +91,7 @@ async fn take(ceb: &Ceb, arrived: Vec<Arrived>) -> Result<(), Fault> {
 #[derive(Debug, Clone)]
 struct Arrived {
     event: Arc<v1::Event>,
-    read: Option<DeclarationEvent>,
+    read: Option<ReceiptEvent>,
 }
 
 impl Arrived {
@@ -160,9 +160,9 @@ impl Reaction for Frame<'_> {
 }
 
 /// What an event means here; `None` for one that cannot be read.
-pub(super) fn read(event: &v1::Event) -> Option<DeclarationEvent> {
+pub(super) fn read(event: &v1::Event) -> Option<ReceiptEvent> {
     let facts = event.facts.as_ref()?;
-    Some(DeclarationEvent {
+    Some(ReceiptEvent {
         slot: Slot::new(event.slot)?,
         position: i64::try_from(event.position).ok()?,
         declaration: DeclarationId::parse(&event.declaration_id)?.uuid(),

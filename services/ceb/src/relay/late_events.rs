@@ -15,9 +15,9 @@ use crate::follow::{EVENTS, LateEvent};
 
 /// Events that could not be taken when they came.
 #[derive(Debug)]
-pub(crate) struct LateEvents(pub(crate) Arc<Ceb>);
+pub(crate) struct LateReceiptEvents(pub(crate) Arc<Ceb>);
 
-impl Port for LateEvents {
+impl Port for LateReceiptEvents {
     const QUEUE: &'static str = EVENTS;
 
     async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
@@ -25,7 +25,7 @@ impl Port for LateEvents {
     }
 }
 
-impl LateEvents {
+impl LateReceiptEvents {
     async fn take(&self, item: &Item) -> Delivery {
         let Self(ceb) = self;
         let event = v1::Event::decode(item.body.as_slice()).ok().as_ref().and_then(read);

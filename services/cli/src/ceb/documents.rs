@@ -2,16 +2,17 @@
 
 use proto::status::Language;
 use proto::v1;
-use tonic::Response;
+use tonic::Status;
 
+use super::super::session::TableRow;
 use super::super::words::{self, pick};
-use super::super::{Exit, Output, Session, say, say_json};
+use super::super::{Exit, Output, Session, say};
 use super::advice;
 use super::standing::meaning;
 
 /// List what was sent, newest first. Every filter that is set must hold.
 #[derive(Debug, clap::Args)]
-pub(super) struct Documents {
+pub(super) struct DocumentListArgs {
     /// Only those of this order.
     #[arg(long, value_name = "NUMBER")]
     pub(super) order_no: Option<String>,
@@ -42,11 +43,7 @@ pub(super) fn parse_type(text: &str) -> Result<u32, String> {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) async fn run(session: &Session, args: Documents) -> anyhow::Result<Exit> {
-    session.settle(table_of(session, args).await)
-}
-
-async fn table_of(session: &Session, args: Documents) -> anyhow::Result<Exit> {
+pub(super) async fn run(session: &Session, args: DocumentListArgs) -> anyhow::Result<Exit> {
     // A filter that was not given is an empty one.
     let wanted = v1::ListDocumentsRequest {
         order_no: args.order_no.unwrap_or_default(), // no filter
@@ -56,39 +53,20 @@ async fn table_of(session: &Session, args: Documents) -> anyhow::Result<Exit> {
         ..Default::default()
     };
     let documents = list(session, wanted, args.limit).await?;
-    match session.output {
-        Output::Json => documents.iter().try_for_each(say_json)?,
-        Output::Table => {
-            say(&table(&documents, session))?;
-            reasons(&documents, session.language).iter().try_for_each(|line| say(line))?;
-        }
+    session.print(&documents)?;
+    if session.output == Output::Table {
+        reasons(&documents, session.language).iter().try_for_each(|line| say(line))?;
     }
     Ok(Exit::Done)
 }
 
-/// Documents, page by page, at most so many.
+/// Documents, at most so many.
 pub(super) async fn list(
     session: &Session,
-    mut wanted: v1::ListDocumentsRequest,
+    wanted: v1::ListDocumentsRequest,
     most: usize,
-) -> anyhow::Result<Vec<v1::DocumentRecord>> {
-    let mut documents = Vec::new();
-    while documents.len() < most {
-        let left = i32::try_from(most - documents.len()).unwrap_or(i32::MAX); // the window gives a page at most
-        wanted.page_size = left.min(domain::limits::PAGE_MAX);
-        let call = async || {
-            let request = session.request(wanted.clone());
-            session.window.ceb().list_documents(request).await.map(Response::into_inner)
-        };
-        let page = client::repeat(call).await?;
-        documents.extend(page.documents);
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        wanted.page_token = page.next_page_token;
-    }
-    documents.truncate(most);
-    Ok(documents)
+) -> Result<Vec<v1::DocumentRecord>, Status> {
+    session.pages(wanted, most, async |it, ask| it.ceb().list_documents(ask).await).await
 }
 
 /// Why documents stand where they stand, where that is a "no" or a stop, and the page about it.
@@ -102,48 +80,37 @@ fn reasons(documents: &[v1::DocumentRecord], language: Language) -> Vec<String> 
     documents.iter().filter_map(reason).collect()
 }
 
-fn table(documents: &[v1::DocumentRecord], session: &Session) -> String {
-    let english = [
-        "changed",
-        "type",
-        "key",
-        "order no.",
-        "status",
-        "meaning",
-        "waits for",
-        "preNo",
-        "invtNo",
+impl TableRow for v1::DocumentRecord {
+    const HEADER: &'static [(&'static str, &'static str)] = &[
+        ("changed", "更新时间"),
+        ("type", "类型"),
+        ("key", "业务主键"),
+        ("order no.", "订单编号"),
+        ("status", "状态"),
+        ("meaning", "含义"),
+        ("waits for", "等待"),
+        ("preNo", "预录入编号"),
+        ("invtNo", "清单编号"),
     ];
-    let chinese = [
-        "更新时间",
-        "类型",
-        "业务主键",
-        "订单编号",
-        "状态",
-        "含义",
-        "等待",
-        "预录入编号",
-        "清单编号",
-    ];
-    let header = if pick(session.language, "en", "zh") == "en" { english } else { chinese };
-    let mut table = words::table(&header, Some(2));
-    for document in documents {
-        let deleted = pick(session.language, "deleted", "已删除");
-        let status = meaning(document.return_status, session.language);
-        let missing = document.missing.iter().map(|what| waits_for(what, session.language));
-        table.add_row(vec![
-            words::minute(document.changed_time.and_then(proto::time)),
-            format!("CEB{}", document.message_type),
-            document.key.clone(),
-            document.order_no.clone(),
-            document.return_status.to_string(),
-            if document.deleted { deleted } else { status }.to_owned(),
+    const NONE: (&'static str, &'static str) = ("no documents", "没有符合条件的单证");
+    const FLEXIBLE: Option<usize> = Some(2);
+
+    fn cells(&self, language: Language) -> Vec<String> {
+        let deleted = pick(language, "deleted", "已删除");
+        let status = meaning(self.return_status, language);
+        let missing = self.missing.iter().map(|what| waits_for(what, language));
+        vec![
+            words::minute(self.changed_time.and_then(proto::time)),
+            format!("CEB{}", self.message_type),
+            self.key.clone(),
+            self.order_no.clone(),
+            self.return_status.to_string(),
+            if self.deleted { deleted } else { status }.to_owned(),
             missing.collect::<Vec<_>>().join(", "),
-            document.pre_no.clone(),
-            document.invt_no.clone(),
-        ]);
+            self.pre_no.clone(),
+            self.invt_no.clone(),
+        ]
     }
-    table.to_string()
 }
 
 /// The window says it in English.

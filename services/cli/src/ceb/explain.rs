@@ -6,17 +6,17 @@ use std::fmt::Write as _;
 use domain::Code;
 use domain::declaration::Profile;
 use domain::documents::{self, DocumentKind};
-use proto::ceb::{self, Fault, Message, MessageType, ReadDocument};
+use proto::ceb::{self, Message, MessageFault, MessageType, ReadDocument};
 use proto::status::Language;
 use serde_json::{Value, json};
 
-use super::super::problem::{Broken, Problem};
+use super::super::problem::{BrokenRule, Problem};
 use super::super::words::{self, pick};
 use super::super::{Exit, Output, input, say, say_json, tell_refusal};
 use super::seal::Seal;
 use super::set::{self, Sheet};
 use super::walk::{self, Leaf};
-use super::{Files, glossary, message, standing};
+use super::{FileArgs, glossary, message, standing};
 
 /// Columns that a meaning takes.
 const MEANING_COLUMNS: usize = 44;
@@ -30,9 +30,9 @@ const MEANING_COLUMNS: usize = 44;
 /// (三单对碰), and the fields that differ are named. Personal data is shown: it is your own file. The
 /// exit code is 0 when nothing is wrong.
 #[derive(Debug, clap::Args)]
-pub(super) struct Explain {
+pub(super) struct MessageExplainArgs {
     #[command(flatten)]
-    pub(super) files: Files,
+    pub(super) files: FileArgs,
     /// Only what is wrong, not the fields.
     #[arg(long)]
     pub(super) brief: bool,
@@ -43,7 +43,11 @@ pub(super) struct Explain {
 /// # Errors
 ///
 /// When the answer cannot be written.
-pub(super) fn explain(output: Output, language: Language, args: &Explain) -> anyhow::Result<Exit> {
+pub(super) fn explain(
+    output: Output,
+    language: Language,
+    args: &MessageExplainArgs,
+) -> anyhow::Result<Exit> {
     let mut worst = Exit::Done;
     let mut read = Vec::new();
     for path in &args.files.files {
@@ -87,9 +91,9 @@ pub(super) fn explain(output: Output, language: Language, args: &Explain) -> any
 struct Explained {
     envelope_id: Option<String>,
     message_type: Option<MessageType>,
-    read: Result<Message, Vec<Fault>>,
+    read: Result<Message, Vec<MessageFault>>,
     /// What each document breaks of the rules of its kind.
-    own: Vec<Vec<documents::Violation>>,
+    own: Vec<Vec<documents::DocumentViolation>>,
     /// What each inventory breaks of the rules of a declaration.
     broken: Vec<Vec<domain::Violation>>,
     /// What is odd about each declaration.
@@ -103,8 +107,9 @@ struct Explained {
 impl Explained {
     fn of(text: &[u8], envelope_id: Option<String>) -> Self {
         let read = ceb::read(text);
-        let is_malformed =
-            |faults: &Vec<Fault>| faults.iter().any(|fault| fault.code == Code::XmlMalformed);
+        let is_malformed = |faults: &Vec<MessageFault>| {
+            faults.iter().any(|fault| fault.code == Code::XmlMalformed)
+        };
         let shown = String::from_utf8_lossy(text);
         let stray = if read.as_ref().is_err_and(is_malformed) { walk::stray(&shown) } else { None };
         let (mut own, mut broken, mut odd) = (Vec::new(), Vec::new(), Vec::new());
@@ -164,11 +169,11 @@ impl Explained {
     }
 
     /// What is wrong with a document, and what is odd, each with its place.
-    fn remarks(&self, index: usize, language: Language) -> (Vec<Broken>, Vec<Broken>) {
+    fn remarks(&self, index: usize, language: Language) -> (Vec<BrokenRule>, Vec<BrokenRule>) {
         let Ok(message) = &self.read else { return Default::default() };
         let Some(document) = message.documents.get(index) else { return Default::default() };
         let place = |violation: &domain::Violation| {
-            let mut broken = Broken::of_violation(violation, language);
+            let mut broken = BrokenRule::of_violation(violation, language);
             broken.place(Some(document));
             broken
         };
@@ -180,7 +185,7 @@ impl Explained {
             own.map(|violation| self.own_broken(index, document, violation, language)).collect();
         wrong.extend(of(&self.broken));
         let mut odd = of(&self.odd);
-        odd.extend(document.warnings.iter().map(|fault| Broken::of_fault(fault, language)));
+        odd.extend(document.warnings.iter().map(|fault| BrokenRule::of_fault(fault, language)));
         if let Some(sheet) = Sheet::of("", index, document, &self.leaves) {
             wrong.extend(sheet.alone(language));
             odd.extend(sheet.odd(language));
@@ -193,9 +198,9 @@ impl Explained {
         &self,
         index: usize,
         document: &ReadDocument,
-        violation: &documents::Violation,
+        violation: &documents::DocumentViolation,
         language: Language,
-    ) -> Broken {
+    ) -> BrokenRule {
         let message_type = document.document.message_type();
         let kind = DocumentKind::from_number(message_type.number());
         let rule = kind.map_or_else(String::new, |kind| violation.receipt_code(kind).to_string());
@@ -214,8 +219,8 @@ impl Explained {
             Language::Chinese => &violation.text_zh,
         };
         match self.leaves.iter().filter(is_own).find(is_meant) {
-            Some(leaf) => Broken::in_message(&rule, &shown(&leaf.path), leaf.line, text),
-            None => Broken::in_message(&rule, violation.element, document.line, text),
+            Some(leaf) => BrokenRule::in_message(&rule, &shown(&leaf.path), leaf.line, text),
+            None => BrokenRule::in_message(&rule, violation.element, document.line, text),
         }
     }
 
@@ -360,7 +365,7 @@ impl Explained {
 }
 
 /// The rules of its kind that a document breaks.
-fn own_rules(document: &ReadDocument) -> Vec<documents::Violation> {
+fn own_rules(document: &ReadDocument) -> Vec<documents::DocumentViolation> {
     let kind = DocumentKind::from_number(document.document.message_type().number());
     kind.map_or_else(Vec::new, |kind| {
         documents::check(kind, &document.document, &sandbox_profile())

@@ -5,11 +5,11 @@ use std::io::Read as _;
 use std::path::Path;
 
 use domain::{Code, limits};
-use proto::ceb::{self, Fault, Message};
+use proto::ceb::{self, Message, MessageFault};
 use proto::status::Language;
 
 use super::super::input;
-use super::super::problem::{Broken, Problem};
+use super::super::problem::{BrokenRule, Problem};
 
 /// Every compressed file begins so.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -32,7 +32,7 @@ pub(crate) fn open(path: &Path, language: Language) -> Result<File, Problem> {
     } else {
         std::fs::File::open(path).and_then(|file| file.take(bound).read_to_end(&mut bytes))
     };
-    let refused = |code, why| Problem::local(code, language, vec![Broken::plain(code, why)]);
+    let refused = |code, why| Problem::local(code, language, vec![BrokenRule::plain(code, why)]);
     match read {
         Err(error) => Err(refused(Code::FileUnreadable, error.to_string())),
         Ok(_) if bytes.len() > most => Err(refused(Code::XmlTooLarge, format!("> {most} bytes"))),
@@ -45,21 +45,31 @@ pub(crate) fn open(path: &Path, language: Language) -> Result<File, Problem> {
 /// # Errors
 ///
 /// Every fault. Lines of faults in an enveloped message are those of the message.
-pub(crate) fn contents(bytes: &[u8]) -> Result<Message, Vec<Fault>> {
+pub(crate) fn contents(bytes: &[u8]) -> Result<Message, Vec<MessageFault>> {
     ceb::read(&unwrapped(bytes)?.0)
 }
 
 /// Faults as the refusal of a file.
-pub(crate) fn refusal(faults: &[Fault], language: Language) -> Problem {
+pub(crate) fn refusal(faults: &[MessageFault], language: Language) -> Problem {
     let code = faults.first().map_or(Code::XmlMalformed, |fault| fault.code);
-    Problem::local(code, language, faults.iter().map(|it| Broken::of_fault(it, language)).collect())
+    Problem::local(
+        code,
+        language,
+        faults.iter().map(|it| BrokenRule::of_fault(it, language)).collect(),
+    )
 }
 
 /// The message of a file, and CopMsgId of its envelope.
-pub(super) fn unwrapped(bytes: &[u8]) -> Result<(Vec<u8>, Option<String>), Vec<Fault>> {
+pub(super) fn unwrapped(bytes: &[u8]) -> Result<(Vec<u8>, Option<String>), Vec<MessageFault>> {
     let text = plain(bytes).map_err(|text| {
         let text_zh = "压缩文件不完整或过大".to_owned();
-        vec![Fault { code: Code::XmlMalformed, line: 1, element: String::new(), text, text_zh }]
+        vec![MessageFault {
+            code: Code::XmlMalformed,
+            line: 1,
+            element: String::new(),
+            text,
+            text_zh,
+        }]
     })?;
     if !ceb::dxp::is_envelope(&text) {
         return Ok((text, None));

@@ -16,65 +16,28 @@ mod standing;
 mod walk;
 mod watch;
 
-use std::io;
 use std::path::PathBuf;
 
-use super::problem::Problem;
-use super::{Exit, Language, Output, Session};
+use super::options::Options;
+use super::{Exit, Session};
 
 /// National messages (CEB): send them, watch a folder, read receipts.
 #[derive(Debug, clap::Args)]
-pub struct Ceb {
+pub struct CebArgs {
     #[command(subcommand)]
     verb: Verb,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    Send(send::Send),
-    Watch(watch::Watch),
-    Receipts(receipts::Receipts),
-    Documents(documents::Documents),
-    Show(show::Show),
-    Explain(explain::Explain),
-    Sign(seal::Sign),
-    Verify(seal::Verify),
-}
-
-/// How a verb speaks, and how it reaches a window when it needs one.
-#[derive(Debug)]
-pub struct Means {
-    /// For whom to write.
-    pub output: Output,
-    /// In which language.
-    pub language: Language,
-    /// Which window, and as whom; or why that is not known.
-    pub config: anyhow::Result<client::Config>,
-    /// The key that signs, for signing.
-    pub key: Option<PathBuf>,
-    /// Its certificate.
-    pub cert: Option<PathBuf>,
-}
-
-impl Means {
-    /// A session with a window that answers.
-    async fn session(self) -> anyhow::Result<Session> {
-        let window = client::Window::connect(&self.config?).await?;
-        Ok(Session { window, output: self.output, language: self.language })
-    }
-
-    /// A session with a window that may be away for now.
-    fn patient_session(self) -> anyhow::Result<Session> {
-        let window = client::Window::connect_lazy(&self.config?)?;
-        Ok(Session { window, output: self.output, language: self.language })
-    }
-}
-
-impl Means {
-    /// Tells that a file cannot be used.
-    fn refused(&self, problem: &Problem) -> io::Result<Exit> {
-        super::tell_refusal(self.output, problem)
-    }
+    Send(send::SendArgs),
+    Watch(watch::FolderWatchArgs),
+    Receipts(receipts::ReceiptsArgs),
+    Documents(documents::DocumentListArgs),
+    Show(show::DocumentShowArgs),
+    Explain(explain::MessageExplainArgs),
+    Sign(seal::SignArgs),
+    Verify(seal::VerifyArgs),
 }
 
 /// Does what the verb says.
@@ -82,18 +45,16 @@ impl Means {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn run(means: Means, args: Ceb) -> anyhow::Result<Exit> {
+pub async fn run(options: &Options, args: CebArgs) -> anyhow::Result<Exit> {
     match args.verb {
-        Verb::Send(args) => send::run(&means.session().await?, args).await,
-        Verb::Watch(args) => watch::run(&means.patient_session()?, args).await,
-        Verb::Receipts(args) => receipts::run(&means.session().await?, args).await,
-        Verb::Documents(args) => documents::run(&means.session().await?, args).await,
-        Verb::Show(args) => show::run(&means.session().await?, args).await,
-        Verb::Explain(args) => {
-            super::quietly(explain::explain(means.output, means.language, &args))
-        }
-        Verb::Sign(args) => super::quietly(seal::sign(&means, &args)),
-        Verb::Verify(args) => super::quietly(seal::verify(&means, &args)),
+        Verb::Send(args) => send::run(&options.session().await?, args).await,
+        Verb::Watch(args) => watch::run(&options.patient_session()?, args).await,
+        Verb::Receipts(args) => receipts::run(&options.session().await?, args).await,
+        Verb::Documents(args) => documents::run(&options.session().await?, args).await,
+        Verb::Show(args) => show::run(&options.session().await?, args).await,
+        Verb::Explain(args) => explain::explain(options.output(), options.language(), &args),
+        Verb::Sign(args) => seal::sign(options, &args),
+        Verb::Verify(args) => seal::verify(options, &args),
     }
 }
 
@@ -105,18 +66,18 @@ pub(super) async fn send(
 ) -> anyhow::Result<Exit> {
     // Who does not wait needs no patience.
     let (wait, wait_seconds) = (patience.is_some(), patience.unwrap_or_default());
-    send::send_all(session, send::Send { files: Files { files }, wait, wait_seconds }).await
+    send::run(session, send::SendArgs { files: FileArgs { files }, wait, wait_seconds }).await
 }
 
 /// Says what is wrong with messages that another command was given.
 pub(super) fn check(session: &Session, files: Vec<PathBuf>) -> anyhow::Result<Exit> {
-    let args = explain::Explain { files: Files { files }, brief: true };
+    let args = explain::MessageExplainArgs { files: FileArgs { files }, brief: true };
     explain::explain(session.output, session.language, &args)
 }
 
 /// Files of a command, `-` for standard input.
 #[derive(Debug, clap::Args)]
-struct Files {
+struct FileArgs {
     /// Messages or envelopes, plain or .gz; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,

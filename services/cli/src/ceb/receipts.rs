@@ -9,11 +9,11 @@ use domain::documents::tax;
 use futures::StreamExt as _;
 use proto::status::Language;
 use proto::v1;
-use tonic::{Response, Status};
+use tonic::Status;
 
-use super::super::problem::{Broken, Problem};
+use super::super::problem::{BrokenRule, Problem};
 use super::super::words::{self, decimal, pick};
-use super::super::{Exit, Output, Session, say, say_json};
+use super::super::{Exit, Output, Session, say, say_json, tell_refusal};
 use super::standing::meaning;
 use super::{advice, documents};
 
@@ -22,7 +22,7 @@ const PAGE: i32 = 200;
 
 /// Read the receipts (回执) of an exchange number, or of an order.
 #[derive(Debug, clap::Args)]
-pub(super) struct Receipts {
+pub(super) struct ReceiptsArgs {
     /// The exchange number under which the messages were sent. With --order it may be left out: then
     /// the numbers under which documents of the order are kept are read.
     #[arg(long, value_name = "ID", required_unless_present = "order")]
@@ -46,11 +46,7 @@ pub(super) struct Receipts {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) async fn run(session: &Session, args: Receipts) -> anyhow::Result<Exit> {
-    session.settle(show(session, args).await)
-}
-
-async fn show(session: &Session, args: Receipts) -> anyhow::Result<Exit> {
+pub(super) async fn run(session: &Session, args: ReceiptsArgs) -> anyhow::Result<Exit> {
     // An unset variable of a script must not stand for somebody else.
     let given = |value: &Option<String>| value.as_ref().is_none_or(|text| !text.trim().is_empty());
     anyhow::ensure!(given(&args.dxp_id), "--dxp-id is empty");
@@ -101,12 +97,13 @@ fn nobody(session: &Session, order_no: &str) -> anyhow::Result<Exit> {
             "没有属于该用户的订单{order_no}的在案单证；用--dxp-id指定日志可查看被拒绝单证的回执"
         ),
     };
-    let why = vec![Broken::plain(Code::NotFound, why)];
-    let _told = session.refused(&Problem::local(Code::NotFound, session.language, why))?;
+    let why = vec![BrokenRule::plain(Code::NotFound, why)];
+    let _told =
+        tell_refusal(session.output, &Problem::local(Code::NotFound, session.language, why))?;
     Ok(Exit::NotFound)
 }
 
-async fn follow(session: &Session, args: Receipts) -> anyhow::Result<Exit> {
+async fn follow(session: &Session, args: ReceiptsArgs) -> anyhow::Result<Exit> {
     let dxp_id = args.dxp_id.context("--follow needs --dxp-id")?;
     let mut news = pin!(client::receipts(session.window.clone(), dxp_id, args.after));
     loop {
@@ -143,11 +140,7 @@ pub(super) async fn page(
     let About { dxp_id, order_no, key } = about.clone();
     let wanted =
         v1::ListReceiptsRequest { dxp_id, order_no, key, after, page_size: PAGE, wait_seconds: 0 };
-    let call = async || {
-        let request = session.request(wanted.clone());
-        session.window.ceb().list_receipts(request).await.map(Response::into_inner)
-    };
-    client::repeat(call).await
+    session.ask(wanted, async |it, ask| it.ceb().list_receipts(ask).await).await
 }
 
 fn tell(message: &v1::OutgoingMessage, session: &Session, xml: bool) -> std::io::Result<()> {

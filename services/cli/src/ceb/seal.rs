@@ -13,17 +13,18 @@ use rustls_pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 use signature::{Refused, SigningKey, Trust, Verified, Verifier};
 
-use super::super::problem::{Broken, Problem};
+use super::super::options::Options;
+use super::super::problem::{BrokenRule, Problem};
 use super::super::words::{self, pick};
-use super::super::{Exit, Output, clean, input, say, say_json};
-use super::{Files, Means, message};
+use super::super::{Exit, Output, clean, input, say, say_json, tell_refusal};
+use super::{FileArgs, message};
 
 /// Sign a message (CEB) with a firm's key: SM2 over SM3, or RSA over SHA-1.
 ///
 /// Takes the key (--key, PKCS#8 PEM, not encrypted) and its certificate (--cert, PEM) of the firm.
 /// No window is asked. A message that goes into an envelope (DxpMsg) is signed first.
 #[derive(Debug, clap::Args)]
-pub(super) struct Sign {
+pub(super) struct SignArgs {
     /// The message, plain or .gz; `-` is standard input.
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
@@ -36,9 +37,9 @@ pub(super) struct Sign {
 ///
 /// No window is asked: whether the signer may sign for the declarant is not said here.
 #[derive(Debug, clap::Args)]
-pub(super) struct Verify {
+pub(super) struct VerifyArgs {
     #[command(flatten)]
-    pub(super) files: Files,
+    pub(super) files: FileArgs,
     /// Authority that issues signing certificates (PEM). Without one, only whether the signature fits
     /// the message and the certificate is said.
     #[arg(long, value_name = "FILE")]
@@ -50,8 +51,8 @@ pub(super) struct Verify {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) fn sign(means: &Means, args: &Sign) -> anyhow::Result<Exit> {
-    let (Some(key), Some(cert)) = (&means.key, &means.cert) else {
+pub(super) fn sign(options: &Options, args: &SignArgs) -> anyhow::Result<Exit> {
+    let (Some(key), Some(cert)) = (&options.key, &options.cert) else {
         anyhow::bail!("--key and --cert are needed: the key that signs, and its certificate");
     };
     let text = |path: &Path| {
@@ -59,22 +60,19 @@ pub(super) fn sign(means: &Means, args: &Sign) -> anyhow::Result<Exit> {
     };
     let key = SigningKey::from_pem(&text(key)?, &text(cert)?)?;
     let name = input::name(&args.file);
-    let refused = |problem: &Problem| {
-        means.refused(&problem.clone().in_file(&name))?;
-        Ok(problem.exit)
-    };
-    let file = match message::open(&args.file, means.language) {
-        Ok(file) => file,
-        Err(problem) => return refused(&problem),
-    };
+    let file = message::open(&args.file, options.language()).map_err(|it| it.in_file(&name))?;
     let text = match message::unwrapped(&file.bytes) {
         Ok((text, None)) => text,
         Ok((_, Some(_))) => anyhow::bail!("{name} is an envelope; sign the message before it"),
-        Err(faults) => return refused(&message::refusal(&faults, means.language)),
+        Err(faults) => {
+            return Err(message::refusal(&faults, options.language()).in_file(&name).into());
+        }
     };
     let signed = match signature::sign(&text, &key) {
         Ok(signed) => signed,
-        Err(signature::Error::Message(why)) => return refused(&problem(&why, means.language)),
+        Err(signature::SigningError::Message(why)) => {
+            return Err(problem(&why, options.language()).in_file(&name).into());
+        }
         Err(error) => return Err(error.into()),
     };
     match &args.out {
@@ -95,7 +93,7 @@ pub(super) fn sign(means: &Means, args: &Sign) -> anyhow::Result<Exit> {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) fn verify(means: &Means, args: &Verify) -> anyhow::Result<Exit> {
+pub(super) fn verify(options: &Options, args: &VerifyArgs) -> anyhow::Result<Exit> {
     let mut trust = Trust::default();
     for path in &args.authority {
         let unusable = || format!("{} is not an authority", path.display());
@@ -108,26 +106,25 @@ pub(super) fn verify(means: &Means, args: &Verify) -> anyhow::Result<Exit> {
     let mut worst = Exit::Done;
     for path in &args.files.files {
         let name = input::name(path);
-        let file = message::open(path, means.language);
+        let file = message::open(path, options.language());
         let text = file.and_then(|file| {
             let unwrapped = message::unwrapped(&file.bytes);
-            unwrapped.map_err(|faults| message::refusal(&faults, means.language))
+            unwrapped.map_err(|faults| message::refusal(&faults, options.language()))
         });
         let seal = match text {
             Ok((text, _)) => Seal::of(&text, &verifier, args.authority.is_empty()),
             Err(problem) => {
-                means.refused(&problem.clone().in_file(&name))?;
-                worst = worst.max(problem.exit);
+                worst = worst.max(tell_refusal(options.output(), &problem.in_file(&name))?);
                 continue;
             }
         };
-        match means.output {
+        match options.output() {
             Output::Json => {
-                let mut object = seal.json(means.language);
+                let mut object = seal.json(options.language());
                 object["file"] = json!(name);
                 say_json(&object)?;
             }
-            Output::Table => say(&format!("{name}: {}", seal.words(means.language)))?,
+            Output::Table => say(&format!("{name}: {}", seal.words(options.language())))?,
         }
         if seal.is_bad() {
             worst = worst.max(Exit::Refused);
@@ -275,7 +272,7 @@ fn mentions_signature(text: &[u8]) -> bool {
 }
 
 fn problem(refused: &Refused, language: Language) -> Problem {
-    let why = Broken::plain(Code::XmlMalformed, clean(&why(refused, language)));
+    let why = BrokenRule::plain(Code::XmlMalformed, clean(&why(refused, language)));
     Problem::local(Code::XmlMalformed, language, vec![why])
 }
 
@@ -294,7 +291,7 @@ mod tests {
         assert!(seal.is_bad() && !seal.is_absent());
         assert!(seal.words(Language::English).starts_with("NOT GOOD"));
 
-        let period = sandbox::Period {
+        let period = sandbox::ValidityPeriod {
             from: time::macros::datetime!(2020-01-01 0:00 UTC),
             to: time::macros::datetime!(2049-01-01 0:00 UTC),
         };

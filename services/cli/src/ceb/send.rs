@@ -13,21 +13,21 @@ use proto::v1;
 use serde_json::json;
 use tonic::{Response, Status};
 
-use super::super::problem::{Broken, Problem};
+use super::super::problem::{BrokenRule, Problem};
 use super::super::words::{self, pick};
-use super::super::{Exit, Output, Session, say, say_json};
+use super::super::{Exit, Output, Session, say, say_json, tell_refusal};
 use super::message::{self, File};
 use super::standing::{Last, Standings, is_refusal, meaning};
-use super::{Files, advice, receipts};
+use super::{FileArgs, advice, receipts};
 
 /// Send national messages (CEB) or transport envelopes (DxpMsg).
 ///
 /// The files are sent as they are, one after the other. A message that breaks the schema is refused
 /// whole, with every fault. Documents are known by their guid, so the command may be repeated.
 #[derive(Debug, clap::Args)]
-pub(super) struct Send {
+pub(super) struct SendArgs {
     #[command(flatten)]
-    pub(super) files: Files,
+    pub(super) files: FileArgs,
     /// Wait until every document is released, concluded or refused; the exit code is 0 when none is
     /// refused.
     #[arg(long)]
@@ -42,11 +42,7 @@ pub(super) struct Send {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) async fn run(session: &Session, args: Send) -> anyhow::Result<Exit> {
-    session.settle(send_all(session, args).await)
-}
-
-pub(super) async fn send_all(session: &Session, args: Send) -> anyhow::Result<Exit> {
+pub(super) async fn run(session: &Session, args: SendArgs) -> anyhow::Result<Exit> {
     let mut standings = Standings::default();
     let mut rows = Vec::new();
     for path in &args.files.files {
@@ -67,13 +63,17 @@ pub(super) async fn send_all(session: &Session, args: Send) -> anyhow::Result<Ex
     let exit = rows.iter().map(|row| row.exit(&standings, args.wait)).max().unwrap_or(Exit::Done);
     Ok(match ended {
         Ok(()) => exit,
-        Err(status) => exit.max(session.refused(&Problem::of_status(&status, session.language))?),
+        Err(status) => {
+            let problem = Problem::of_status(&status, session.language);
+            exit.max(tell_refusal(session.output, &problem)?)
+        }
     })
 }
 
 /// Sends one file; repeated while the window is away.
 pub(super) async fn send(session: &Session, bytes: &[u8]) -> Result<v1::SendResponse, Status> {
-    client::repeat(|| once(session, bytes)).await
+    let request = v1::SendRequest { message: bytes.to_vec() };
+    session.ask(request, async |it, ask| it.ceb().send(ask).await).await
 }
 
 /// Sends one file, once.
@@ -87,7 +87,7 @@ pub(super) async fn once(session: &Session, bytes: &[u8]) -> Result<v1::SendResp
 pub(super) fn faults(answer: &v1::SendResponse, language: Language) -> Option<Problem> {
     let first = answer.faults.first()?;
     let code = super::super::problem::known(&first.code).unwrap_or(Code::XmlMalformed);
-    let fault = |fault: &v1::MessageFault| Broken::of_message_fault(fault.clone(), language);
+    let fault = |fault: &v1::MessageFault| BrokenRule::of_message_fault(fault.clone(), language);
     Some(Problem::local(code, language, answer.faults.iter().map(fault).collect()))
 }
 
@@ -103,7 +103,7 @@ pub(super) fn refused_whole(answer: &v1::SendResponse, language: Language) -> Op
         let page = advice::page(*return_status, return_info).unwrap_or_default(); // not every status has a page
         let see = pick(language, "see", "见");
         let why = format!("{key}: {return_status} {return_info}; {see} {page}");
-        Broken::plain(code(receipt).unwrap_or(Code::Invalid), why)
+        BrokenRule::plain(code(receipt).unwrap_or(Code::Invalid), why)
     };
     // The page of the file is that of its first reason, where that is one of ours.
     let first = receipts.iter().find_map(|receipt| code(receipt)).unwrap_or(Code::Invalid);

@@ -4,16 +4,17 @@
 use std::fmt::Write as _;
 
 use domain::Code;
-use domain::documents::Missing;
-use domain::documents::comparison::{self, Difference, Field, Finding, Member};
+use domain::documents::MissingDocument;
+use domain::documents::comparison::{self, ComparedField, Discrepancy, FieldDifference, Member};
 use domain::documents::matching::{
-    Inventory, Order, Outcome, Parts, Payment, Policy, Set, Waybill, match_export, match_import,
+    MatchOutcome, MatchPolicy, ParcelDocuments, ParcelInventory, ParcelOrder, Payment, Set,
+    Waybill, match_export, match_import,
 };
 use proto::ceb::{Document, ReadDocument, parcel};
 use proto::status::Language;
 use serde_json::{Value, json};
 
-use super::super::problem::Broken;
+use super::super::problem::BrokenRule;
 use super::super::words::pick;
 use super::walk::Leaf;
 
@@ -34,8 +35,8 @@ pub(super) struct Sheet<'a> {
 
 /// The value of the match that a document became.
 enum Seen {
-    Inventory(Inventory),
-    Order(Order),
+    Inventory(ParcelInventory),
+    Order(ParcelOrder),
     Payment(Payment),
     Waybill(Waybill),
 }
@@ -80,7 +81,7 @@ impl<'a> Sheet<'a> {
         }
     }
 
-    fn put_into(&'a self, parts: &mut Parts<'a>) {
+    fn put_into(&'a self, parts: &mut ParcelDocuments<'a>) {
         match &self.value {
             Seen::Inventory(inventory) => parts.inventory = Some(inventory),
             Seen::Order(order) => parts.order = Some(order),
@@ -91,7 +92,7 @@ impl<'a> Sheet<'a> {
 
     /// What the document contradicts by itself, as far as the match knows: sums of an order, and what an
     /// inventory must have.
-    pub(super) fn alone(&self, language: Language) -> Vec<Broken> {
+    pub(super) fn alone(&self, language: Language) -> Vec<BrokenRule> {
         let mut broken = Vec::new();
         for finding in self.own_findings() {
             for difference in &finding.differences {
@@ -104,7 +105,7 @@ impl<'a> Sheet<'a> {
     }
 
     /// What is odd about it and stops nothing.
-    pub(super) fn odd(&self, language: Language) -> Vec<Broken> {
+    pub(super) fn odd(&self, language: Language) -> Vec<BrokenRule> {
         let Seen::Order(order) = &self.value else { return Vec::new() };
         let sum = comparison::goods_value(order).filter(|_| self.export);
         let odd = sum.into_iter().chain(comparison::line_totals(order));
@@ -112,19 +113,19 @@ impl<'a> Sheet<'a> {
         odd.map(|it| self.broken(code, &it.left, &against(&it, language))).collect()
     }
 
-    fn own_findings(&self) -> Vec<Finding> {
-        let mut parts = Parts::default();
+    fn own_findings(&self) -> Vec<Discrepancy> {
+        let mut parts = ParcelDocuments::default();
         self.put_into(&mut parts);
-        if self.export { Vec::new() } else { comparison::findings(&parts, &Policy::default()) }
+        if self.export { Vec::new() } else { comparison::findings(&parts, &MatchPolicy::default()) }
     }
 
-    fn broken(&self, rule: &str, field: &Field, text: &str) -> Broken {
+    fn broken(&self, rule: &str, field: &ComparedField, text: &str) -> BrokenRule {
         let (line, element) = self.place(field);
-        Broken::in_message(rule, &element, line, text)
+        BrokenRule::in_message(rule, &element, line, text)
     }
 
     /// Line and path of a field; for one that is not there, those of what should hold it.
-    fn place(&self, field: &Field) -> (u32, String) {
+    fn place(&self, field: &ComparedField) -> (u32, String) {
         let own = |leaf: &&Leaf| {
             leaf.path.first().is_some_and(|(name, number)| {
                 name == self.payload && usize::try_from(*number).ok() == Some(self.number)
@@ -148,22 +149,25 @@ impl<'a> Sheet<'a> {
 }
 
 /// The documents of one parcel, as far as they are among the files.
-pub(super) struct Group<'a>(Vec<&'a Sheet<'a>>);
+pub(super) struct ParcelFiles<'a>(Vec<&'a Sheet<'a>>);
 
 /// Sorts documents into parcels: each inventory with the order, payment and waybill that name it, or
 /// else with those that come nearest; what is left without an inventory, around its order.
-pub(super) fn groups<'a>(sheets: &'a [Sheet<'a>]) -> Vec<Group<'a>> {
+pub(super) fn groups<'a>(sheets: &'a [Sheet<'a>]) -> Vec<ParcelFiles<'a>> {
     let mut free: Vec<&Sheet<'_>> = sheets.iter().collect();
     let mut groups = Vec::new();
     for anchor in [Member::Inventory, Member::Order] {
         let (anchors, rest): (Vec<_>, Vec<_>) =
             free.into_iter().partition(|sheet| sheet.member() == anchor);
         free = rest;
-        let mut made: Vec<Group<'_>> = anchors.into_iter().map(|it| Group(vec![it])).collect();
+        let mut made: Vec<ParcelFiles<'_>> =
+            anchors.into_iter().map(|it| ParcelFiles(vec![it])).collect();
         // First everybody gets what is meant for it, then what nobody is meant for.
         for differing_max in [0, usize::MAX] {
             for group in &mut made {
-                for missing in [Missing::Order, Missing::Payment, Missing::Waybill] {
+                for missing in
+                    [MissingDocument::Order, MissingDocument::Payment, MissingDocument::Waybill]
+                {
                     group.take(missing, &mut free, differing_max);
                 }
             }
@@ -174,17 +178,22 @@ pub(super) fn groups<'a>(sheets: &'a [Sheet<'a>]) -> Vec<Group<'a>> {
     groups
 }
 
-fn member(missing: Missing) -> Member {
+fn member(missing: MissingDocument) -> Member {
     match missing {
-        Missing::Order => Member::Order,
-        Missing::Payment => Member::Payment,
-        Missing::Waybill => Member::Waybill,
+        MissingDocument::Order => Member::Order,
+        MissingDocument::Payment => Member::Payment,
+        MissingDocument::Waybill => Member::Waybill,
     }
 }
 
-impl<'a> Group<'a> {
+impl<'a> ParcelFiles<'a> {
     /// Takes the nearest document of a kind, if it has none yet.
-    fn take(&mut self, missing: Missing, free: &mut Vec<&'a Sheet<'a>>, differing_max: usize) {
+    fn take(
+        &mut self,
+        missing: MissingDocument,
+        free: &mut Vec<&'a Sheet<'a>>,
+        differing_max: usize,
+    ) {
         let wanted = member(missing);
         if self.of(wanted).is_some() {
             return;
@@ -209,8 +218,8 @@ impl<'a> Group<'a> {
         self.0.iter().copied().find(|sheet| sheet.member() == member)
     }
 
-    fn parts<'b>(&'b self) -> Parts<'b> {
-        let mut parts = Parts::default();
+    fn parts<'b>(&'b self) -> ParcelDocuments<'b> {
+        let mut parts = ParcelDocuments::default();
         self.0.iter().for_each(|sheet| sheet.put_into(&mut parts));
         parts
     }
@@ -220,26 +229,26 @@ impl<'a> Group<'a> {
     }
 
     /// What the window would wait for.
-    fn missing(&self) -> Vec<Missing> {
+    fn missing(&self) -> Vec<MissingDocument> {
         let parts = self.parts();
         let Some(inventory) = parts.inventory else { return Vec::new() };
-        let Parts { order, payment, waybill, .. } = parts;
+        let ParcelDocuments { order, payment, waybill, .. } = parts;
         let set = Set { inventory, order, payment, waybill };
         let outcome = if self.is_export() {
             match_export(&set)
         } else {
-            match_import(&set, &Policy::default())
+            match_import(&set, &MatchPolicy::default())
         };
         match outcome {
-            Outcome::Waiting(missing) => missing,
-            Outcome::Matched | Outcome::Refused(_) => Vec::new(),
+            MatchOutcome::Waiting(missing) => missing,
+            MatchOutcome::Matched | MatchOutcome::Refused(_) => Vec::new(),
         }
     }
 
     /// The documents at hand that the window would not take for this parcel's.
-    fn strangers(&self) -> Vec<(Missing, Vec<Difference>)> {
+    fn strangers(&self) -> Vec<(MissingDocument, Vec<FieldDifference>)> {
         let parts = self.parts();
-        [Missing::Order, Missing::Payment, Missing::Waybill]
+        [MissingDocument::Order, MissingDocument::Payment, MissingDocument::Waybill]
             .into_iter()
             .map(|missing| (missing, comparison::strange(missing, &parts)))
             .filter(|(_, differences)| !differences.is_empty())
@@ -247,12 +256,13 @@ impl<'a> Group<'a> {
     }
 
     /// The rules that more than one of the documents breaks.
-    fn findings(&self) -> Vec<Finding> {
+    fn findings(&self) -> Vec<Discrepancy> {
         if self.is_export() {
             return Vec::new();
         }
-        let alone: Vec<Finding> = self.0.iter().flat_map(|sheet| sheet.own_findings()).collect();
-        let all = comparison::findings(&self.parts(), &Policy::default());
+        let alone: Vec<Discrepancy> =
+            self.0.iter().flat_map(|sheet| sheet.own_findings()).collect();
+        let all = comparison::findings(&self.parts(), &MatchPolicy::default());
         all.into_iter().filter(|finding| !alone.contains(finding)).collect()
     }
 
@@ -262,8 +272,8 @@ impl<'a> Group<'a> {
     }
 
     /// Documents that the set needs and that are not among the files.
-    fn absent(&self) -> Vec<Missing> {
-        let not_here = |missing: &Missing| self.of(member(*missing)).is_none();
+    fn absent(&self) -> Vec<MissingDocument> {
+        let not_here = |missing: &MissingDocument| self.of(member(*missing)).is_none();
         self.missing().into_iter().filter(not_here).collect()
     }
 
@@ -321,8 +331,8 @@ impl<'a> Group<'a> {
         text
     }
 
-    fn differences(&self, text: &mut String, differences: &[Difference], language: Language) {
-        for Difference { left, right } in differences {
+    fn differences(&self, text: &mut String, differences: &[FieldDifference], language: Language) {
+        for FieldDifference { left, right } in differences {
             for field in [left, right] {
                 let _infallible = writeln!(text, "      {}", self.line(field, language));
             }
@@ -330,7 +340,7 @@ impl<'a> Group<'a> {
     }
 
     /// `payment.xml:20 Payment[1]/PaymentHead/amountPaid  590`.
-    fn line(&self, field: &Field, language: Language) -> String {
+    fn line(&self, field: &ComparedField, language: Language) -> String {
         let value = valued(&field.value, language);
         match field.member.and_then(|member| self.of(member)) {
             Some(sheet) => {
@@ -343,7 +353,7 @@ impl<'a> Group<'a> {
 
     /// For programs.
     pub(super) fn json(&self, language: Language) -> Value {
-        let side = |field: &Field| {
+        let side = |field: &ComparedField| {
             let sheet = field.member.and_then(|member| self.of(member));
             let (line, element) = sheet.map(|sheet| sheet.place(field)).unzip();
             json!({
@@ -353,8 +363,9 @@ impl<'a> Group<'a> {
                 "value": field.value,
             })
         };
-        let pair = |it: &Difference| json!({ "left": side(&it.left), "right": side(&it.right) });
-        let pairs = |all: &[Difference]| all.iter().map(pair).collect::<Vec<_>>();
+        let pair =
+            |it: &FieldDifference| json!({ "left": side(&it.left), "right": side(&it.right) });
+        let pairs = |all: &[FieldDifference]| all.iter().map(pair).collect::<Vec<_>>();
         let violations = self.findings();
         let violations = violations.iter().map(|finding| {
             json!({
@@ -389,15 +400,15 @@ impl<'a> Group<'a> {
 }
 
 /// `M6 1332 the amount paid is not the amount of the order`.
-fn titled(finding: &Finding, language: Language) -> String {
+fn titled(finding: &Discrepancy, language: Language) -> String {
     let title = pick(language, finding.title, finding.title_zh);
     let code = finding.broken.code.map(|code| format!("{code} ")).unwrap_or_default(); // not all have one
     format!("{} {code}{title}", finding.broken.rule)
 }
 
 /// What a field of one document is, and what it should be.
-fn against(difference: &Difference, language: Language) -> String {
-    let Difference { left, right } = difference;
+fn against(difference: &FieldDifference, language: Language) -> String {
+    let FieldDifference { left, right } = difference;
     let value = valued(&left.value, language);
     let other = match right.member {
         Some(_) => {
@@ -420,8 +431,8 @@ fn valued(value: &str, language: Language) -> &str {
 }
 
 /// What a field should be.
-fn expected(field: &Field, language: Language) -> String {
-    let Field { element, value, .. } = field;
+fn expected(field: &ComparedField, language: Language) -> String {
+    let ComparedField { element, value, .. } = field;
     match (element.is_empty(), value.as_str(), language) {
         (_, "…", Language::English) => "a value is required".to_owned(),
         (_, "…", Language::Chinese) => "必填".to_owned(),

@@ -10,9 +10,9 @@ use proto::status::Language;
 use proto::v1;
 use serde_json::json;
 
-use super::super::problem::{Broken, Problem};
+use super::super::problem::{BrokenRule, Problem};
 use super::super::words::{self, pick};
-use super::super::{Exit, Output, Session, say, say_json};
+use super::super::{Exit, Output, Session, say, say_json, tell_refusal};
 use super::standing::meaning;
 use super::{advice, documents, receipts};
 
@@ -27,7 +27,7 @@ const COUNTED_MAX: usize = 10_000;
 /// When several documents have it, the inventory is shown and the others are listed; --type chooses
 /// another.
 #[derive(Debug, clap::Args)]
-pub(super) struct Show {
+pub(super) struct DocumentShowArgs {
     /// Any number of the document.
     #[arg(value_name = "NUMBER")]
     pub(super) number: String,
@@ -41,11 +41,7 @@ pub(super) struct Show {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) async fn run(session: &Session, args: Show) -> anyhow::Result<Exit> {
-    session.settle(show(session, args).await)
-}
-
-async fn show(session: &Session, args: Show) -> anyhow::Result<Exit> {
+pub(super) async fn run(session: &Session, args: DocumentShowArgs) -> anyhow::Result<Exit> {
     let number = args.number.trim();
     anyhow::ensure!(!number.is_empty(), "NUMBER is empty");
     let wanted =
@@ -133,9 +129,12 @@ fn not_found(session: &Session, number: &str) -> anyhow::Result<Exit> {
              ceb receipts --dxp-id ID --order {number}查看其回执"
         ),
     };
-    let problem =
-        Problem::local(Code::NotFound, session.language, vec![Broken::plain(Code::NotFound, why)]);
-    let _told = session.refused(&problem)?;
+    let problem = Problem::local(
+        Code::NotFound,
+        session.language,
+        vec![BrokenRule::plain(Code::NotFound, why)],
+    );
+    let _told = tell_refusal(session.output, &problem)?;
     Ok(Exit::NotFound)
 }
 

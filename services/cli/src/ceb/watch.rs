@@ -21,8 +21,8 @@ use tokio::sync::watch::{Receiver, Sender, channel};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tonic::{Code as Grpc, Status};
 
-use super::super::problem::{Broken, Problem};
-use super::super::watch::Connection;
+use super::super::problem::{BrokenRule, Problem};
+use super::super::watch::ConnectionNotice;
 use super::super::words::pick;
 use super::super::{Exit, Output, Session, clean, reader_gone, say, say_json};
 use super::folder::{Folder, Patience, receipt_name};
@@ -45,7 +45,7 @@ const BATCH: usize = 64;
 /// to its end, a line says how, and where to read why. While the window is away, files stay in DIR/.work and are sent
 /// when it is back. Write a file under another name (a.xml.tmp) and rename it, or simply write it.
 #[derive(Debug, clap::Args)]
-pub(super) struct Watch {
+pub(super) struct FolderWatchArgs {
     /// The folder.
     #[arg(value_name = "DIR")]
     pub(super) dir: PathBuf,
@@ -65,11 +65,7 @@ pub(super) struct Watch {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) async fn run(session: &Session, args: Watch) -> anyhow::Result<Exit> {
-    session.settle(watch(session, args).await)
-}
-
-async fn watch(session: &Session, args: Watch) -> anyhow::Result<Exit> {
+pub(super) async fn run(session: &Session, args: FolderWatchArgs) -> anyhow::Result<Exit> {
     let folder = Folder::open(&args.dir)?;
     for dxp_id in &args.dxp_id {
         anyhow::ensure!(!dxp_id.trim().is_empty(), "--dxp-id is empty");
@@ -293,7 +289,7 @@ async fn listen(
 ) -> io::Result<Infallible> {
     let mut followed = BTreeSet::new();
     let mut news: SelectAll<BoxStream<'static, Batch>> = SelectAll::new();
-    let mut connection = Connection::new(session.language);
+    let mut connection = ConnectionNotice::new(session.language);
     follow.mark_changed();
     loop {
         tokio::select! {
@@ -491,7 +487,7 @@ impl Teller {
 
     /// Something is wrong with the folder itself.
     fn trouble(self, error: &io::Error) -> io::Result<()> {
-        let why = Broken::plain(domain::Code::FileUnreadable, error.to_string());
+        let why = BrokenRule::plain(domain::Code::FileUnreadable, error.to_string());
         let problem = Problem::local(domain::Code::FileUnreadable, self.language, vec![why]);
         match self.output {
             Output::Table => writeln!(io::stderr(), "{}", clean(&problem.text())),

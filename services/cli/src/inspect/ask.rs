@@ -8,12 +8,12 @@ use time::OffsetDateTime;
 
 use super::super::words as shared;
 use super::super::{Exit, Language, Output, Session, say, say_json};
-use super::{call, card, either, hex, order, request_id, state, words};
+use super::{card, either, hex, order, request_id, state, words};
 
 /// Choose place and time of an inspection, or move it. An enterprise says so two hours ahead and may
 /// move it twice.
 #[derive(Debug, clap::Args)]
-pub(super) struct Appoint {
+pub(super) struct AppointArgs {
     /// Name (declarations/UUID, with or without /inspection), UUID, preNo or order number.
     name: String,
     /// The place, one of `inspect places`.
@@ -30,7 +30,7 @@ pub(super) struct Appoint {
 
 /// Object to the findings: a second examination (复验) by other officers, once.
 #[derive(Debug, clap::Args)]
-pub(super) struct Object {
+pub(super) struct ObjectArgs {
     /// Name (declarations/UUID, with or without /inspection), UUID, preNo or order number.
     name: String,
     /// Why; it is kept and the agencies read it.
@@ -40,14 +40,14 @@ pub(super) struct Object {
 
 /// Take an order on as its site; officers are drawn by lot (双随机).
 #[derive(Debug, clap::Args)]
-pub(super) struct Claim {
+pub(super) struct ClaimArgs {
     /// Name (declarations/UUID, with or without /inspection), UUID or order number.
     name: String,
 }
 
 /// Decide as an agency what happens to the goods (处置); the strictest decision counts.
 #[derive(Debug, clap::Args)]
-pub(super) struct Dispose {
+pub(super) struct DisposeArgs {
     /// Name (declarations/UUID, with or without /inspection), UUID or order number.
     name: String,
     /// RELEASE, AMEND_AND_RELEASE, TREAT, RETURN, DESTROY, OTHER_DETAIN, TRANSFER_CLEARANCE,
@@ -60,7 +60,7 @@ pub(super) struct Dispose {
 }
 
 /// Makes or moves an appointment.
-pub(super) async fn appoint(session: &Session, args: Appoint) -> anyhow::Result<Exit> {
+pub(super) async fn appoint(session: &Session, args: AppointArgs) -> anyhow::Result<Exit> {
     let order = order(session, &args.name).await?;
     let request = v1::AppointRequest {
         request_id: request_id(),
@@ -69,14 +69,12 @@ pub(super) async fn appoint(session: &Session, args: Appoint) -> anyhow::Result<
         place: args.place,
         start: args.start.map(proto::timestamp),
     };
-    let appoint =
-        async || session.window.inspection().appoint(session.request(request.clone())).await;
-    let answer = call(appoint).await?;
+    let answer = session.ask(request, async |it, ask| it.inspection().appoint(ask).await).await?;
     tell(session, &answer, answer.order.as_ref())
 }
 
 /// Objects.
-pub(super) async fn object(session: &Session, args: Object) -> anyhow::Result<Exit> {
+pub(super) async fn object(session: &Session, args: ObjectArgs) -> anyhow::Result<Exit> {
     let order = order(session, &args.name).await?;
     let request = v1::ObjectRequest {
         request_id: request_id(),
@@ -84,22 +82,19 @@ pub(super) async fn object(session: &Session, args: Object) -> anyhow::Result<Ex
         name: order.name,
         reason: args.reason,
     };
-    let object =
-        async || session.window.inspection().object(session.request(request.clone())).await;
-    let answer = call(object).await?;
+    let answer = session.ask(request, async |it, ask| it.inspection().object(ask).await).await?;
     tell(session, &answer, answer.order.as_ref())
 }
 
 /// Takes an order on, and tells the draw.
-pub(super) async fn claim(session: &Session, args: Claim) -> anyhow::Result<Exit> {
+pub(super) async fn claim(session: &Session, args: ClaimArgs) -> anyhow::Result<Exit> {
     let order = order(session, &args.name).await?;
     let request = v1::ClaimRequest {
         request_id: request_id(),
         examination: state(&order).examination,
         name: order.name,
     };
-    let claim = async || session.window.inspection().claim(session.request(request.clone())).await;
-    let answer = call(claim).await?;
+    let answer = session.ask(request, async |it, ask| it.inspection().claim(ask).await).await?;
     tell(session, &answer, answer.order.as_ref())?;
     if session.output == Output::Table && !answer.draw.is_empty() {
         say(&draw(&answer.draw, session.language))?;
@@ -125,7 +120,7 @@ fn draw(officers: &[v1::DrawnOfficer], language: Language) -> String {
 }
 
 /// Decides.
-pub(super) async fn dispose(session: &Session, args: Dispose) -> anyhow::Result<Exit> {
+pub(super) async fn dispose(session: &Session, args: DisposeArgs) -> anyhow::Result<Exit> {
     let order = order(session, &args.name).await?;
     let request = v1::DisposeRequest {
         request_id: request_id(),
@@ -133,9 +128,7 @@ pub(super) async fn dispose(session: &Session, args: Dispose) -> anyhow::Result<
         name: order.name,
         disposal: args.disposal.code().to_owned(),
     };
-    let dispose =
-        async || session.window.inspection().dispose(session.request(request.clone())).await;
-    let answer = call(dispose).await?;
+    let answer = session.ask(request, async |it, ask| it.inspection().dispose(ask).await).await?;
     tell(session, &answer, answer.order.as_ref())
 }
 

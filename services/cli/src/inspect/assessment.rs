@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::Context as _;
-use domain::inspection::draw::{Draw, Purpose, Seed};
+use domain::inspection::draw::{Draw, DrawPurpose, Seed};
 use proto::v1;
 use serde_json::json;
 use time::Date;
@@ -14,14 +14,14 @@ use uuid::Uuid;
 
 use super::super::words::{self as shared, pick, when};
 use super::super::{Exit, Language, Output, Session, say, say_json};
-use super::{call, hex, resolve, sha256, words};
+use super::{hex, resolve, sha256, words};
 
 /// Explain what the risk rules said about a declaration, and verify their draws.
 ///
 /// A draw can be made again when its day is over in China and the seed is published; before, the
 /// commitment shows that the seed was fixed.
 #[derive(Debug, clap::Args)]
-pub(super) struct Explain {
+pub(super) struct AssessmentArgs {
     /// Name (declarations/UUID), UUID, preNo or order number.
     declaration: String,
     /// Which version [default: the newest that was assessed].
@@ -31,7 +31,7 @@ pub(super) struct Explain {
 
 /// List the seeds of the draws: commitments in advance, seeds when the day is over.
 #[derive(Debug, clap::Args)]
-pub(super) struct Seeds {
+pub(super) struct SeedsArgs {
     /// First day, in China [default: a week ago].
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = words::parse_day)]
     from: Option<Date>,
@@ -57,7 +57,8 @@ impl Verified {
             return Self::NotYet;
         }
         let Some(seed) = published(record) else { return Self::No };
-        let again = Draw { seed, subject, sha256 }.number(Purpose::Goods, &draw.key, draw.below);
+        let again =
+            Draw { seed, subject, sha256 }.number(DrawPurpose::Goods, &draw.key, draw.below);
         let same = (again.number, again.counter) == (draw.number, draw.counter);
         if same && is_kept(&seed, record) { Self::Yes } else { Self::No }
     }
@@ -95,7 +96,7 @@ fn is_kept(seed: &Seed, record: &v1::SeedRecord) -> bool {
 }
 
 /// Lists seeds.
-pub(super) async fn seeds(session: &Session, args: Seeds) -> anyhow::Result<Exit> {
+pub(super) async fn seeds(session: &Session, args: SeedsArgs) -> anyhow::Result<Exit> {
     let from_date = args.from.map(proto::inspection::day).unwrap_or_default(); // from the first
     let seeds = list(session, from_date).await?;
     match session.output {
@@ -119,9 +120,7 @@ pub(super) async fn seeds(session: &Session, args: Seeds) -> anyhow::Result<Exit
 
 async fn list(session: &Session, from_date: String) -> Result<Vec<v1::SeedRecord>, Status> {
     let request = v1::ListSeedsRequest { from_date };
-    let list =
-        async || session.window.inspection().list_seeds(session.request(request.clone())).await;
-    Ok(call(list).await?.seeds)
+    Ok(session.ask(request, async |it, ask| it.inspection().list_seeds(ask).await).await?.seeds)
 }
 
 fn rows(seeds: &[v1::SeedRecord], language: Language) -> String {
@@ -150,12 +149,11 @@ fn rows(seeds: &[v1::SeedRecord], language: Language) -> String {
 }
 
 /// Explains an assessment.
-pub(super) async fn explain(session: &Session, args: Explain) -> anyhow::Result<Exit> {
+pub(super) async fn explain(session: &Session, args: AssessmentArgs) -> anyhow::Result<Exit> {
     let name = resolve(session, &args.declaration).await?;
     let request = v1::GetAssessmentRequest { name, version: args.version };
-    let get =
-        async || session.window.inspection().get_assessment(session.request(request.clone())).await;
-    let said = call(get).await?;
+    let said =
+        session.ask(request, async |it, ask| it.inspection().get_assessment(ask).await).await?;
     let subject = shared::id(&said.name).parse().context("the declaration's name is no UUID")?;
     let draws =
         said.assessments.iter().flat_map(|it| &it.matched).filter_map(|it| it.draw.as_ref());
@@ -302,7 +300,8 @@ mod tests {
         let day = proto::inspection::parse_day("2026-11-26").expect("a day");
         let seed = Seed { day, bytes: [7; 32] };
         let subject = Uuid::from_u128(1);
-        let drawn = Draw { seed, subject, sha256 }.number(Purpose::Goods, "customs/C-9", 10_000);
+        let drawn =
+            Draw { seed, subject, sha256 }.number(DrawPurpose::Goods, "customs/C-9", 10_000);
         let draw = v1::RuleDraw {
             day: "2026-11-26".to_owned(),
             key: drawn.key,

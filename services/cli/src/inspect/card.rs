@@ -6,11 +6,12 @@ use std::fmt::Write as _;
 
 use comfy_table::{Table, presets};
 use domain::clearance::Agency;
-use domain::inspection::order::{InstructionKey, Order};
+use domain::inspection::order::{InstructionKey, JointOrder};
 use prost::Message as _;
 use proto::v1;
 
 use super::super::Language;
+use super::super::session::TableRow;
 use super::super::words::{self as shared, decimal, pick, when};
 use super::{either, stage, state, words};
 
@@ -145,7 +146,7 @@ fn appointed(state: &v1::OrderState, language: Language) -> String {
 /// has the last word.
 pub(super) fn unanswered(state: &v1::OrderState) -> BTreeSet<InstructionKey> {
     let order = proto::inspection::decode_order(&state.encode_to_vec());
-    let order = order.unwrap_or_else(|_| Order::none());
+    let order = order.unwrap_or_else(|_| JointOrder::none());
     order.unanswered().into_iter().map(|instruction| instruction.key.clone()).collect()
 }
 
@@ -250,26 +251,31 @@ fn goods(lines: &[v1::GoodsLine], language: Language) -> Option<shared::Table> {
     (!table.is_empty()).then_some(table)
 }
 
-/// Rows of a list.
-pub(super) fn rows(orders: &[v1::OrderRecord], language: Language) -> String {
-    let english =
-        ["declaration", "order no.", "declarant", "port", "stage", "place", "window (+08:00)"];
-    let chinese = ["清单", "订单编号", "申报企业", "口岸", "环节", "场地", "时段 (+08:00)"];
-    let mut table = shared::table(&either(language, english, chinese), None);
-    for order in orders {
-        let appointment = order.state.as_ref().and_then(|state| state.appointment.clone());
+impl TableRow for v1::OrderRecord {
+    const HEADER: &'static [(&'static str, &'static str)] = &[
+        ("declaration", "清单"),
+        ("order no.", "订单编号"),
+        ("declarant", "申报企业"),
+        ("port", "口岸"),
+        ("stage", "环节"),
+        ("place", "场地"),
+        ("window (+08:00)", "时段 (+08:00)"),
+    ];
+    const NONE: (&'static str, &'static str) = ("no inspection orders", "没有符合条件的查验单");
+
+    fn cells(&self, language: Language) -> Vec<String> {
+        let appointment = self.state.as_ref().and_then(|state| state.appointment.clone());
         let appointment = appointment.unwrap_or_default(); // empty cells
-        table.add_row([
-            shared::id(&order.name).trim_end_matches("/inspection").to_owned(),
-            order.order_no.clone(),
-            order.declarant_code.clone(),
-            order.port_code.clone(),
-            words::stage_in(language, stage(order)).to_owned(),
+        vec![
+            shared::id(&self.name).trim_end_matches("/inspection").to_owned(),
+            self.order_no.clone(),
+            self.declarant_code.clone(),
+            self.port_code.clone(),
+            words::stage_in(language, stage(self)).to_owned(),
             appointment.place,
             shared::minute(appointment.start.and_then(proto::time)),
-        ]);
+        ]
     }
-    table.to_string()
 }
 
 /// What follows a change: where the order stands now, and what it waits for.

@@ -7,35 +7,36 @@ use comfy_table::{Table, presets};
 use proto::v1;
 use tonic::Status;
 
+use super::super::session::TableRow;
 use super::super::words::{self as shared, pick, when};
 use super::super::{Exit, Language, Output, Session, say, say_json};
-use super::{call, either, request_id, words};
+use super::{either, request_id, words};
 
 /// Credit of firms (企业信用): read it, certify, decide appeals.
 #[derive(Debug, clap::Args)]
-pub(super) struct Credit {
+pub(super) struct CreditArgs {
     #[command(subcommand)]
     verb: Verb,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    Show(Show),
-    List(List),
-    Certify(Certify),
-    Decide(Decide),
+    Show(ShowCreditArgs),
+    List(ListCreditArgs),
+    Certify(CertifyArgs),
+    Decide(DecideArgs),
 }
 
 /// Show the credit of one firm: class, points, entries, and what changed and why.
 #[derive(Debug, clap::Args)]
-struct Show {
+struct ShowCreditArgs {
     /// Customs code.
     firm: String,
 }
 
 /// List firms with a credit record, by customs code.
 #[derive(Debug, clap::Args)]
-struct List {
+struct ListCreditArgs {
     /// Only those on the blacklist.
     #[arg(long)]
     blacklisted: bool,
@@ -49,7 +50,7 @@ struct List {
 
 /// Record as customs that a firm was certified (高级认证), or that this ended.
 #[derive(Debug, clap::Args)]
-struct Certify {
+struct CertifyArgs {
     /// Customs code.
     firm: String,
     /// The certificate was taken back.
@@ -60,7 +61,7 @@ struct Certify {
 /// Decide an appeal.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("decision").required(true).args(["overturn", "uphold"]))]
-struct Decide {
+struct DecideArgs {
     /// Customs code of the firm.
     firm: String,
     /// Source of the entry, as `inspect credit show` names it.
@@ -78,7 +79,7 @@ struct Decide {
 
 /// Appeal against an entry of your credit, once, within 60 days. It counts until that is decided.
 #[derive(Debug, clap::Args)]
-pub(super) struct Appeal {
+pub(super) struct AppealArgs {
     /// Customs code of the firm.
     firm: String,
     /// Source of the entry, as `inspect credit show` names it.
@@ -89,7 +90,7 @@ pub(super) struct Appeal {
 }
 
 /// Does what is asked about credit.
-pub(super) async fn run(session: &Session, args: Credit) -> anyhow::Result<Exit> {
+pub(super) async fn run(session: &Session, args: CreditArgs) -> anyhow::Result<Exit> {
     match args.verb {
         Verb::Show(args) => show(session, args).await,
         Verb::List(args) => list(session, args).await,
@@ -98,11 +99,9 @@ pub(super) async fn run(session: &Session, args: Credit) -> anyhow::Result<Exit>
     }
 }
 
-async fn show(session: &Session, args: Show) -> anyhow::Result<Exit> {
+async fn show(session: &Session, args: ShowCreditArgs) -> anyhow::Result<Exit> {
     let request = v1::GetCreditRequest { firm: args.firm };
-    let get =
-        async || session.window.inspection().get_credit(session.request(request.clone())).await;
-    let found = call(get).await?;
+    let found = session.ask(request, async |it, ask| it.inspection().get_credit(ask).await).await?;
     match session.output {
         Output::Json => say_json(&found)?,
         Output::Table => {
@@ -162,59 +161,53 @@ fn whole(credit: &v1::CreditRecord, language: Language) -> String {
     text
 }
 
-async fn list(session: &Session, args: List) -> anyhow::Result<Exit> {
-    let List { blacklisted, appealed, limit } = args;
-    let mut request = v1::ListCreditRequest {
-        blacklisted,
-        appealed,
-        page_size: domain::limits::PAGE_MAX,
-        page_token: String::new(),
-    };
-    let mut firms = Vec::new();
-    while firms.len() < limit {
-        let list = async || {
-            session.window.inspection().list_credit(session.request(request.clone())).await
-        };
-        let page = call(list).await?;
-        firms.extend(page.firms);
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        request.page_token = page.next_page_token;
-    }
-    firms.truncate(limit);
-    session.print(&firms, ("no firms", "没有符合条件的企业"), rows)
+async fn list(session: &Session, args: ListCreditArgs) -> anyhow::Result<Exit> {
+    let ListCreditArgs { blacklisted, appealed, limit } = args;
+    let request = v1::ListCreditRequest { blacklisted, appealed, ..Default::default() };
+    session.print(
+        &session
+            .pages(request, limit, async |it, ask| it.inspection().list_credit(ask).await)
+            .await?,
+    )
 }
 
-fn rows(firms: &[v1::CreditRecord], language: Language) -> String {
-    let english = ["firm", "class", "points", "blacklisted", "certified", "entries", "appeals"];
-    let chinese = ["企业", "信用等级", "分数", "黑名单", "高级认证", "记录", "申诉中"];
-    let mut table = shared::table(&either(language, english, chinese), None);
-    for it in firms {
+impl TableRow for v1::CreditRecord {
+    const HEADER: &'static [(&'static str, &'static str)] = &[
+        ("firm", "企业"),
+        ("class", "信用等级"),
+        ("points", "分数"),
+        ("blacklisted", "黑名单"),
+        ("certified", "高级认证"),
+        ("entries", "记录"),
+        ("appeals", "申诉中"),
+    ];
+    const NONE: (&'static str, &'static str) = ("no firms", "没有符合条件的企业");
+
+    fn cells(&self, language: Language) -> Vec<String> {
         let waits = |entry: &&v1::CreditEntry| entry.status() == v1::CreditStatus::Appealed;
-        table.add_row([
-            it.firm.clone(),
-            words::class(language, &it.class),
-            it.points.to_string(),
-            words::yes(language, it.blacklisted).to_owned(),
-            words::yes(language, it.certified).to_owned(),
-            it.entries.len().to_string(),
-            it.entries.iter().filter(waits).count().to_string(),
-        ]);
+        vec![
+            self.firm.clone(),
+            words::class(language, &self.class),
+            self.points.to_string(),
+            words::yes(language, self.blacklisted).to_owned(),
+            words::yes(language, self.certified).to_owned(),
+            self.entries.len().to_string(),
+            self.entries.iter().filter(waits).count().to_string(),
+        ]
     }
-    table.to_string()
 }
 
-async fn certify(session: &Session, args: Certify) -> anyhow::Result<Exit> {
+async fn certify(session: &Session, args: CertifyArgs) -> anyhow::Result<Exit> {
     let request =
         v1::CertifyRequest { request_id: request_id(), firm: args.firm, granted: !args.ended };
-    let certify =
-        async || session.window.inspection().certify(session.request(request.clone())).await;
-    tell(session, call(certify).await?.credit)
+    tell(
+        session,
+        session.ask(request, async |it, ask| it.inspection().certify(ask).await).await?.credit,
+    )
 }
 
-async fn decide(session: &Session, args: Decide) -> anyhow::Result<Exit> {
-    let Decide { firm, source, overturn, uphold: _, reason } = args;
+async fn decide(session: &Session, args: DecideArgs) -> anyhow::Result<Exit> {
+    let DecideArgs { firm, source, overturn, uphold: _, reason } = args;
     let request = v1::DecideAppealRequest {
         request_id: request_id(),
         firm,
@@ -222,18 +215,23 @@ async fn decide(session: &Session, args: Decide) -> anyhow::Result<Exit> {
         overturned: overturn,
         reason,
     };
-    let decide =
-        async || session.window.inspection().decide_appeal(session.request(request.clone())).await;
-    tell(session, call(decide).await?.credit)
+    tell(
+        session,
+        session
+            .ask(request, async |it, ask| it.inspection().decide_appeal(ask).await)
+            .await?
+            .credit,
+    )
 }
 
 /// Appeals.
-pub(super) async fn appeal(session: &Session, args: Appeal) -> anyhow::Result<Exit> {
-    let Appeal { firm, source, reason } = args;
+pub(super) async fn appeal(session: &Session, args: AppealArgs) -> anyhow::Result<Exit> {
+    let AppealArgs { firm, source, reason } = args;
     let request = v1::AppealRequest { request_id: request_id(), firm, source, reason };
-    let appeal =
-        async || session.window.inspection().appeal(session.request(request.clone())).await;
-    tell(session, call(appeal).await?.credit)
+    tell(
+        session,
+        session.ask(request, async |it, ask| it.inspection().appeal(ask).await).await?.credit,
+    )
 }
 
 /// The credit that every answer about a firm holds.

@@ -13,9 +13,9 @@ use domain::declaration::Declaration;
 use domain::inspection::credit::Class;
 use domain::inspection::draw::{Draw, Drawn, Seed};
 use domain::inspection::risk::{
-    Assessment, Context, Effect, Match, NotInForce, RuleSet, Subject, assess,
+    Assessment, Context, Match, NotInForce, RiskSubject, RuleEffect, RuleSet, assess,
 };
-use domain::inspection::{Source, agency_word};
+use domain::inspection::{RuleSource, agency_word};
 use proto::rule_file;
 use proto::v1;
 use serde_json::json;
@@ -24,14 +24,14 @@ use time::macros::{format_description, offset};
 use tonic::{Code as Grpc, Status};
 use uuid::Uuid;
 
-use super::super::ceb::Means;
+use super::super::options::Options;
 use super::super::words::{self, pick};
 use super::super::{Exit, Language, Output, Session, say, say_json, tell_refusal};
-use super::{agency, call, either, hex, parse_hex, past, rules, said, sha256};
+use super::{agency, either, hex, parse_hex, past, rules, said, sha256};
 
 /// Assess past declarations with rule sets: who would have been looked at, and why.
 #[derive(Debug, clap::Args)]
-pub(super) struct DryRun {
+pub(super) struct DryRunArgs {
     /// A rule set (JSON), at most one of each agency; `inspect rules print` prints one to start from
     /// [default: the samples of both agencies].
     #[arg(long, value_name = "FILE")]
@@ -69,13 +69,13 @@ fn parse_class(text: &str) -> Result<Class, String> {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) async fn run(means: Means, args: DryRun) -> anyhow::Result<Exit> {
+pub(super) async fn run(options: &Options, args: DryRunArgs) -> anyhow::Result<Exit> {
     let mut sets = Vec::new();
     let mut exit = Exit::Done;
     for path in &args.rules {
-        match rules::read(path, means.language) {
+        match rules::read(path, options.language()) {
             Ok(set) => sets.push(set),
-            Err(problem) => exit = exit.max(tell_refusal(means.output, &problem)?),
+            Err(problem) => exit = exit.max(tell_refusal(options.output(), &problem)?),
         }
     }
     if exit != Exit::Done {
@@ -90,12 +90,14 @@ pub(super) async fn run(means: Means, args: DryRun) -> anyhow::Result<Exit> {
         let word = agency_word(of);
         anyhow::ensure!(!twice, "two rule sets of {word}: to compare them, run the command twice");
     }
-    let session = super::connect(means).await?;
-    let ended = assess_all(&session, &args, &sets).await;
-    session.settle(ended)
+    assess_all(&options.session().await?, &args, &sets).await
 }
 
-async fn assess_all(session: &Session, args: &DryRun, sets: &[RuleSet]) -> anyhow::Result<Exit> {
+async fn assess_all(
+    session: &Session,
+    args: &DryRunArgs,
+    sets: &[RuleSet],
+) -> anyhow::Result<Exit> {
     let filed = past::declarations(session, args.limit, Filed::of).await?;
     let credits = match args.class {
         Some(_) => Credits::default(),
@@ -182,9 +184,7 @@ async fn credits(session: &Session, filed: &[Filed]) -> Result<Credits, Status> 
     let mut credits = Credits::new();
     for firm in firms.into_iter().filter(|firm| !firm.is_empty()) {
         let request = v1::GetCreditRequest { firm: firm.to_owned() };
-        let get =
-            async || session.window.inspection().get_credit(session.request(request.clone())).await;
-        match call(get).await {
+        match session.ask(request, async |it, ask| it.inspection().get_credit(ask).await).await {
             Ok(answer) => {
                 let Some(credit) = answer.credit else {
                     return Err(Status::internal(format!("the answer holds no credit of {firm}")));
@@ -218,7 +218,7 @@ impl Case {
 }
 
 /// Assesses from the oldest to the newest, so that earlier shipments are known; newest first again.
-fn cases(filed: &[Filed], args: &DryRun, sets: &[RuleSet], credits: &Credits) -> Vec<Case> {
+fn cases(filed: &[Filed], args: &DryRunArgs, sets: &[RuleSet], credits: &Credits) -> Vec<Case> {
     let mut shipped: BTreeMap<String, BTreeMap<String, u32>> = BTreeMap::new();
     let mut cases = Vec::with_capacity(filed.len());
     for it in filed.iter().rev() {
@@ -234,7 +234,7 @@ fn cases(filed: &[Filed], args: &DryRun, sets: &[RuleSet], credits: &Credits) ->
             earlier_shipments: earlier.clone(),
             value_cny_e5: None,
         };
-        let subject = Subject::of(&it.content, &context);
+        let subject = RiskSubject::of(&it.content, &context);
         let draw = draw(args.seed, date, it.id);
         cases.push(Case {
             name: it.name.clone(),
@@ -261,19 +261,19 @@ fn recompute(drawn: &Drawn) -> (String, String) {
 }
 
 /// Where a rule comes from, in words.
-fn source(language: Language, source: &Source) -> String {
+fn source(language: Language, source: &RuleSource) -> String {
     match source {
-        Source::Ours => pick(language, "ours", "本系统自定").to_owned(),
-        Source::Law { number, unverified: true } => {
+        RuleSource::Ours => pick(language, "ours", "本系统自定").to_owned(),
+        RuleSource::Law { number, unverified: true } => {
             format!("{number}{}", pick(language, ", unverified", "，未核实"))
         }
-        Source::Law { number, unverified: false } => number.clone(),
+        RuleSource::Law { number, unverified: false } => number.clone(),
     }
 }
 
 /// What is told.
 struct Report<'a> {
-    args: &'a DryRun,
+    args: &'a DryRunArgs,
     sets: &'a [RuleSet],
     cases: Vec<Case>,
     classes: Classes,
@@ -369,8 +369,8 @@ impl Report<'_> {
     ) -> serde_json::Value {
         let because: Vec<_> = matched.because.iter().map(|why| said(language, why)).collect();
         let draw = match &matched.effect {
-            Effect::Demanded => None,
-            Effect::Drawn { drawn, class, threshold_bp, selected: _ } => {
+            RuleEffect::Demanded => None,
+            RuleEffect::Drawn { drawn, class, threshold_bp, selected: _ } => {
                 let explained = self.args.explain.then(|| recompute(drawn));
                 let (preimage, digest) = explained.unzip();
                 Some(json!({
@@ -522,7 +522,7 @@ impl Report<'_> {
                 source(language, &matched.source),
                 said(language, &effect),
             );
-            if let Effect::Drawn { drawn, .. } = &matched.effect {
+            if let RuleEffect::Drawn { drawn, .. } = &matched.effect {
                 let (preimage, digest) = recompute(drawn);
                 let _infallible = write!(text, "\n  SHA-256({preimage})\n  = {digest}");
             }
@@ -543,10 +543,10 @@ impl Report<'_> {
 }
 
 /// The number and what it had to be below; nothing for a demand.
-fn drawn(effect: &Effect) -> String {
+fn drawn(effect: &RuleEffect) -> String {
     match effect {
-        Effect::Demanded => String::new(),
-        Effect::Drawn { drawn, threshold_bp, .. } => format!("{}/{threshold_bp}", drawn.number),
+        RuleEffect::Demanded => String::new(),
+        RuleEffect::Drawn { drawn, threshold_bp, .. } => format!("{}/{threshold_bp}", drawn.number),
     }
 }
 
@@ -583,7 +583,7 @@ mod tests {
                 ..Default::default()
             },
         };
-        let args = DryRun {
+        let args = DryRunArgs {
             rules: Vec::new(),
             seed: None,
             date: None,

@@ -6,7 +6,7 @@ use std::path::Path;
 use domain::Code;
 use serde::de::DeserializeOwned;
 
-use super::super::problem::{Broken, Problem};
+use super::super::problem::{BrokenRule, Problem};
 use super::super::{Language, input};
 use super::sha256;
 
@@ -20,7 +20,7 @@ pub(super) fn bytes(path: &Path, language: Language) -> Result<Vec<u8>, Problem>
     };
     read.map_err(|error| {
         let why = format!("{}: {error}", path.display());
-        let why = Broken::plain(Code::FileUnreadable, why);
+        let why = BrokenRule::plain(Code::FileUnreadable, why);
         Problem::local(Code::FileUnreadable, language, vec![why]).in_file(&input::name(path))
     })
 }
@@ -39,7 +39,7 @@ pub(super) fn json<T: DeserializeOwned>(path: &Path, language: Language) -> Resu
         let said = error.to_string();
         let place = format!(" at line {line} column {column}");
         let said = said.strip_suffix(&place).unwrap_or(&said).to_owned();
-        let why = Broken::of_json(said, line, column);
+        let why = BrokenRule::of_json(said, line, column);
         Problem::local(Code::JsonMalformed, language, vec![why]).in_file(&input::name(path))
     })
 }

@@ -13,7 +13,7 @@ use super::{card, file, wire, words};
 
 /// Something was found, by officers or by the laboratory. All of one command takes effect together.
 #[derive(Debug, clap::Args)]
-pub(super) struct Find {
+pub(super) struct FindArgs {
     /// Name (declarations/UUID, with or without /inspection), UUID or order number.
     pub(super) name: String,
     /// CONFORM, DOC_MISMATCH, QTY_MISMATCH, NAME_OR_CODE_MISMATCH, IP_INFRINGEMENT, PROHIBITED,
@@ -48,7 +48,7 @@ pub(super) struct Find {
     revision: Option<u32>,
 }
 
-impl Find {
+impl FindArgs {
     /// The findings as they are said, or why a file cannot be used.
     pub(super) fn findings(
         self,
@@ -130,8 +130,8 @@ mod tests {
 
     use super::*;
 
-    fn find(result: FoundResult) -> Find {
-        Find {
+    fn find(result: FoundResult) -> FindArgs {
+        FindArgs {
             name: String::new(),
             result,
             instruction: Vec::new(),
@@ -168,7 +168,7 @@ mod tests {
         }
     }
 
-    fn found(find: Find, state: &v1::OrderState) -> Vec<v1::ExaminationFinding> {
+    fn found(find: FindArgs, state: &v1::OrderState) -> Vec<v1::ExaminationFinding> {
         let found = find.findings(state, Language::English).expect("it can be said");
         found.expect("there is no file").findings
     }
@@ -189,7 +189,7 @@ mod tests {
     fn a_correction_has_the_next_revision_and_a_repetition_the_same() {
         let mut state = state();
         let key = || vec![InstructionKey { agency: Agency::Customs, id: "C-1".to_owned() }];
-        let with = |result| Find { instruction: key(), ..find(result) };
+        let with = |result| FindArgs { instruction: key(), ..find(result) };
         let put = |state: &mut v1::OrderState, findings| {
             state.work.as_mut().expect("it has one").findings = findings;
         };

@@ -32,10 +32,10 @@ use domain::inspection::Why;
 use domain::refusal::{Code, Refusal};
 use proto::v1;
 use sha2::{Digest as _, Sha256};
-use tonic::{Code as Grpc, Response, Status};
+use tonic::{Code as Grpc, Status};
 use uuid::Uuid;
 
-use super::ceb::Means;
+use super::options::Options;
 use super::words::pick;
 use super::{Exit, Language, Session, read};
 
@@ -49,7 +49,7 @@ Agencies:    dispose, rules, assessment, officers, places put, credit, dry-run
 Statistics:  statistics
 
 Who calls is chosen with --as, for example --as site; docs/inspection.md is the guide.")]
-pub struct Inspect {
+pub struct InspectArgs {
     #[command(subcommand)]
     verb: Verb,
 }
@@ -58,29 +58,29 @@ pub struct Inspect {
 enum Verb {
     #[command(flatten)]
     Asking(Asking),
-    Rules(rules::Rules),
-    DryRun(dry_run::DryRun),
-    Statistics(statistics::Statistics),
+    Rules(rules::RulesArgs),
+    DryRun(dry_run::DryRunArgs),
+    Statistics(statistics::StatisticsArgs),
 }
 
 /// What is asked of the service and nothing else.
 #[derive(Debug, clap::Subcommand)]
 enum Asking {
-    List(orders::List),
-    Show(orders::Show),
-    Watch(watch::Watch),
-    Windows(places::Windows),
-    Places(places::Places),
-    Seeds(assessment::Seeds),
-    Appoint(ask::Appoint),
-    Object(ask::Object),
-    Appeal(credit::Appeal),
-    Claim(ask::Claim),
-    Report(report::Report),
-    Dispose(ask::Dispose),
-    Assessment(assessment::Explain),
-    Officers(officers::Officers),
-    Credit(credit::Credit),
+    List(orders::OrderListArgs),
+    Show(orders::OrderShowArgs),
+    Watch(watch::OrderWatchArgs),
+    Windows(places::WindowsArgs),
+    Places(places::PlacesArgs),
+    Seeds(assessment::SeedsArgs),
+    Appoint(ask::AppointArgs),
+    Object(ask::ObjectArgs),
+    Appeal(credit::AppealArgs),
+    Claim(ask::ClaimArgs),
+    Report(report::ReportArgs),
+    Dispose(ask::DisposeArgs),
+    Assessment(assessment::AssessmentArgs),
+    Officers(officers::OfficersArgs),
+    Credit(credit::CreditArgs),
 }
 
 /// Does what the verb says.
@@ -88,16 +88,12 @@ enum Asking {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub async fn run(means: Means, args: Inspect) -> anyhow::Result<Exit> {
+pub async fn run(options: &Options, args: InspectArgs) -> anyhow::Result<Exit> {
     match args.verb {
-        Verb::Asking(asking) => {
-            let session = connect(means).await?;
-            let ended = ask(&session, asking).await;
-            session.settle(ended)
-        }
-        Verb::Rules(args) => rules::run(means, args).await,
-        Verb::DryRun(args) => dry_run::run(means, args).await,
-        Verb::Statistics(args) => statistics::run(means, args).await,
+        Verb::Asking(asking) => ask(&options.session().await?, asking).await,
+        Verb::Rules(args) => rules::run(options, args).await,
+        Verb::DryRun(args) => dry_run::run(options, args).await,
+        Verb::Statistics(args) => statistics::run(options, args).await,
     }
 }
 
@@ -121,21 +117,7 @@ async fn ask(session: &Session, asking: Asking) -> anyhow::Result<Exit> {
     }
 }
 
-/// A session with a window that answers.
-async fn connect(means: Means) -> anyhow::Result<Session> {
-    let Means { output, language, config, key: _, cert: _ } = means;
-    Ok(Session { window: client::Window::connect(&config?).await?, output, language })
-}
-
-/// One call of the service, repeated while that can help.
-async fn call<T, F>(make: impl Fn() -> F) -> Result<T, Status>
-where
-    F: Future<Output = Result<Response<T>, Status>>,
-{
-    client::repeat(&make).await.map(Response::into_inner)
-}
-
-/// Id of a request that is made once and repeated only by [`call`].
+/// Id of a request that is made once and repeated only by [`Session::ask`].
 fn request_id() -> String {
     Uuid::now_v7().to_string()
 }
@@ -169,9 +151,8 @@ async fn resolve(session: &Session, text: &str) -> anyhow::Result<String> {
 /// Reads an order with its history.
 async fn fetch(session: &Session, name: &str) -> Result<v1::GetOrderResponse, Status> {
     let request = v1::GetOrderRequest { name: name.to_owned() };
-    let get =
-        async || session.window.inspection().get_order(session.request(request.clone())).await;
-    let found: v1::GetOrderResponse = call(get).await?;
+    let found: v1::GetOrderResponse =
+        session.ask(request, async |it, ask| it.inspection().get_order(ask).await).await?;
     if found.order.as_ref().is_none_or(|order| order.state.is_none()) {
         return Err(Status::internal(format!(
             "the answer about {name} does not say where it stands"

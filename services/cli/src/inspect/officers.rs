@@ -4,29 +4,29 @@ use domain::clearance::Agency;
 use domain::inspection::order::InstructionKey;
 use proto::v1;
 
-use super::super::words as shared;
-use super::super::{Exit, Language, Output, Session, say, say_json};
-use super::{call, either, wire, words};
+use super::super::session::TableRow;
+use super::super::{Exit, Language, Session};
+use super::{wire, words};
 
 /// List officers, or put one.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub(super) struct Officers {
+pub(super) struct OfficersArgs {
     #[command(subcommand)]
     verb: Option<Verb>,
     #[command(flatten)]
-    list: List,
+    list: ListOfficersArgs,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    List(List),
-    Put(Put),
+    List(ListOfficersArgs),
+    Put(PutOfficerArgs),
 }
 
 /// List officers of one agency or of both.
 #[derive(Debug, clap::Args)]
-struct List {
+struct ListOfficersArgs {
     /// customs or quarantine [default: both].
     #[arg(long, value_parser = words::parse_agency)]
     agency: Option<Agency>,
@@ -34,7 +34,7 @@ struct List {
 
 /// Add or change an officer of your own agency. It is the whole record: what is left out is none.
 #[derive(Debug, clap::Args)]
-struct Put {
+struct PutOfficerArgs {
     /// customs/ID or quarantine/ID.
     #[arg(value_name = "AGENCY/ID", value_parser = words::parse_key)]
     officer: InstructionKey,
@@ -51,7 +51,7 @@ struct Put {
 }
 
 /// Lists officers, or puts one.
-pub(super) async fn run(session: &Session, args: Officers) -> anyhow::Result<Exit> {
+pub(super) async fn run(session: &Session, args: OfficersArgs) -> anyhow::Result<Exit> {
     match args.verb {
         Some(Verb::Put(args)) => put(session, args).await,
         Some(Verb::List(args)) => list(session, &args).await,
@@ -59,32 +59,40 @@ pub(super) async fn run(session: &Session, args: Officers) -> anyhow::Result<Exi
     }
 }
 
-async fn list(session: &Session, args: &List) -> anyhow::Result<Exit> {
+async fn list(session: &Session, args: &ListOfficersArgs) -> anyhow::Result<Exit> {
     let request = v1::ListOfficersRequest { agency: wire(args.agency) };
-    let list = async || session.window.inspection().list_officers(session.request(request)).await;
-    let officers = call(list).await?.officers;
-    session.print(&officers, ("no officers", "没有查验人员"), rows)
+    session.print(
+        &session
+            .ask(request, async |it, ask| it.inspection().list_officers(ask).await)
+            .await?
+            .officers,
+    )
 }
 
-fn rows(officers: &[v1::Officer], language: Language) -> String {
-    let english = ["officer", "on leave", "related to", "examined last", "left"];
-    let chinese = ["人员", "休假", "关联企业", "上次查验企业", "已离任"];
-    let mut table = shared::table(&either(language, english, chinese), Some(1));
-    for it in officers {
-        let leave: Vec<_> =
-            it.leave.iter().map(|days| format!("{}..{}", days.first, days.last)).collect();
-        table.add_row([
-            words::key(it.agency(), &it.id),
-            leave.join(", "),
-            it.related_firms.join(", "),
-            it.last_firm.clone(),
-            words::yes(language, it.left).to_owned(),
-        ]);
+impl TableRow for v1::Officer {
+    const HEADER: &'static [(&'static str, &'static str)] = &[
+        ("officer", "人员"),
+        ("on leave", "休假"),
+        ("related to", "关联企业"),
+        ("examined last", "上次查验企业"),
+        ("left", "已离任"),
+    ];
+    const NONE: (&'static str, &'static str) = ("no officers", "没有查验人员");
+    const FLEXIBLE: Option<usize> = Some(1);
+
+    fn cells(&self, language: Language) -> Vec<String> {
+        let leave = self.leave.iter().map(|days| format!("{}..{}", days.first, days.last));
+        vec![
+            words::key(self.agency(), &self.id),
+            leave.collect::<Vec<_>>().join(", "),
+            self.related_firms.join(", "),
+            self.last_firm.clone(),
+            words::yes(language, self.left).to_owned(),
+        ]
     }
-    table.to_string()
 }
 
-async fn put(session: &Session, args: Put) -> anyhow::Result<Exit> {
+async fn put(session: &Session, args: PutOfficerArgs) -> anyhow::Result<Exit> {
     let officer = v1::Officer {
         agency: wire(Some(args.officer.agency)),
         id: args.officer.id,
@@ -94,12 +102,6 @@ async fn put(session: &Session, args: Put) -> anyhow::Result<Exit> {
         left: args.left,
     };
     let request = v1::PutOfficerRequest { officer: Some(officer.clone()) };
-    let put =
-        async || session.window.inspection().put_officer(session.request(request.clone())).await;
-    call(put).await?;
-    match session.output {
-        Output::Json => say_json(&officer)?,
-        Output::Table => say(&rows(&[officer], session.language))?,
-    }
-    Ok(Exit::Done)
+    session.ask(request, async |it, ask| it.inspection().put_officer(ask).await).await?;
+    session.print(&[officer])
 }

@@ -8,31 +8,31 @@ use proto::v1::{self, report_request::Step};
 
 use super::super::problem::Problem;
 use super::super::{Exit, Language, Session};
-use super::{ask, call, file, find, order, parse_hex, request_id, state, wire, words};
+use super::{ask, file, find, order, parse_hex, request_id, state, wire, words};
 
 /// Tell as the site what was done and found.
 #[derive(Debug, clap::Args)]
-pub(super) struct Report {
+pub(super) struct ReportArgs {
     #[command(subcommand)]
     step: Told,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Told {
-    NoShow(NoShow),
-    Present(Present),
-    Begin(Begin),
-    Sample(Sample),
-    Send(Send),
-    Find(find::Find),
-    Replace(Replace),
-    Treated(Treated),
-    Close(Close),
+    NoShow(NoShowArgs),
+    Present(PresentArgs),
+    Begin(BeginArgs),
+    Sample(SampleArgs),
+    Send(SendSampleArgs),
+    Find(find::FindArgs),
+    Replace(ReplaceArgs),
+    Treated(TreatmentArgs),
+    Close(CloseArgs),
 }
 
 /// Nobody came to the appointment; from half an hour after its beginning on.
 #[derive(Debug, clap::Args)]
-struct NoShow {
+struct NoShowArgs {
     /// Name (declarations/UUID, with or without /inspection), UUID or order number.
     name: String,
     /// Appointments so far, as you saw them [default: as they are now].
@@ -42,7 +42,7 @@ struct NoShow {
 
 /// The goods are there.
 #[derive(Debug, clap::Args)]
-struct Present {
+struct PresentArgs {
     /// Name (declarations/UUID, with or without /inspection), UUID or order number.
     name: String,
     /// Only the operator of the site is there (径行开验); after three times that nobody came.
@@ -52,7 +52,7 @@ struct Present {
 
 /// Officers begin to look. Looking by machine and by hand are two steps.
 #[derive(Debug, clap::Args)]
-struct Begin {
+struct BeginArgs {
     /// Name (declarations/UUID, with or without /inspection), UUID or order number.
     name: String,
     /// manual or machine.
@@ -65,7 +65,7 @@ struct Begin {
 
 /// A sample was taken.
 #[derive(Debug, clap::Args)]
-struct Sample {
+struct SampleArgs {
     /// Name (declarations/UUID, with or without /inspection), UUID or order number.
     name: String,
     /// Number on the seal.
@@ -84,7 +84,7 @@ struct Sample {
 
 /// A sample went to a laboratory.
 #[derive(Debug, clap::Args)]
-struct Send {
+struct SendSampleArgs {
     /// Name (declarations/UUID, with or without /inspection), UUID or order number.
     name: String,
     /// Number on the seal.
@@ -97,7 +97,7 @@ struct Send {
 
 /// An officer cannot come; another one is drawn.
 #[derive(Debug, clap::Args)]
-struct Replace {
+struct ReplaceArgs {
     /// Name (declarations/UUID, with or without /inspection), UUID or order number.
     name: String,
     /// Who cannot come.
@@ -108,7 +108,7 @@ struct Replace {
 /// The goods were treated (除害处理); the agencies decide again.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("content").required(true).args(["file", "digest"]))]
-struct Treated {
+struct TreatmentArgs {
     /// Name (declarations/UUID, with or without /inspection), UUID or order number.
     name: String,
     /// Number of the certificate.
@@ -127,19 +127,16 @@ struct Treated {
 
 /// What was decided about the goods is done.
 #[derive(Debug, clap::Args)]
-struct Close {
+struct CloseArgs {
     /// Name (declarations/UUID, with or without /inspection), UUID or order number.
     name: String,
 }
 
 /// Tells a step.
-pub(super) async fn run(session: &Session, args: Report) -> anyhow::Result<Exit> {
+pub(super) async fn run(session: &Session, args: ReportArgs) -> anyhow::Result<Exit> {
     let order = order(session, args.step.name()).await?;
     let state = state(&order);
-    let step = match args.step.step(&state, session.language)? {
-        Ok(step) => step,
-        Err(problem) => return Ok(session.refused(&problem)?),
-    };
+    let step = args.step.step(&state, session.language)??;
     let request = v1::ReportRequest {
         request_id: request_id(),
         name: order.name,
@@ -147,24 +144,22 @@ pub(super) async fn run(session: &Session, args: Report) -> anyhow::Result<Exit>
         examination: state.examination,
         step: Some(step),
     };
-    let report =
-        async || session.window.inspection().report(session.request(request.clone())).await;
-    let answer = call(report).await?;
+    let answer = session.ask(request, async |it, ask| it.inspection().report(ask).await).await?;
     ask::tell(session, &answer, answer.order.as_ref())
 }
 
 impl Told {
     fn name(&self) -> &str {
         match self {
-            Self::NoShow(NoShow { name, .. })
-            | Self::Present(Present { name, .. })
-            | Self::Begin(Begin { name, .. })
-            | Self::Sample(Sample { name, .. })
-            | Self::Send(Send { name, .. })
-            | Self::Find(find::Find { name, .. })
-            | Self::Replace(Replace { name, .. })
-            | Self::Treated(Treated { name, .. })
-            | Self::Close(Close { name }) => name,
+            Self::NoShow(NoShowArgs { name, .. })
+            | Self::Present(PresentArgs { name, .. })
+            | Self::Begin(BeginArgs { name, .. })
+            | Self::Sample(SampleArgs { name, .. })
+            | Self::Send(SendSampleArgs { name, .. })
+            | Self::Find(find::FindArgs { name, .. })
+            | Self::Replace(ReplaceArgs { name, .. })
+            | Self::Treated(TreatmentArgs { name, .. })
+            | Self::Close(CloseArgs { name }) => name,
         }
     }
 
@@ -175,10 +170,10 @@ impl Told {
         language: Language,
     ) -> anyhow::Result<Result<Step, Problem>> {
         let step = match self {
-            Self::NoShow(NoShow { seen, name: _ }) => {
+            Self::NoShow(NoShowArgs { seen, name: _ }) => {
                 Step::NoShow(v1::NoShow { seen: seen.unwrap_or(state.appointments) })
             }
-            Self::Present(Present { site_operator, name: _ }) => {
+            Self::Present(PresentArgs { site_operator, name: _ }) => {
                 let attendance = if site_operator {
                     v1::Attendance::SiteOperator
                 } else {
@@ -186,10 +181,10 @@ impl Told {
                 };
                 Step::Presentation(v1::Presentation { attendance: attendance.into() })
             }
-            Self::Begin(Begin { method, officer, name: _ }) => {
+            Self::Begin(BeginArgs { method, officer, name: _ }) => {
                 Step::Beginning(v1::Beginning { method: method.into(), officer })
             }
-            Self::Sample(Sample { id, instruction, line, officer, name: _ }) => {
+            Self::Sample(SampleArgs { id, instruction, line, officer, name: _ }) => {
                 Step::Sample(v1::Sample {
                     id,
                     agency: wire(Some(instruction.agency)),
@@ -199,16 +194,16 @@ impl Told {
                     laboratory: String::new(),
                 })
             }
-            Self::Send(Send { sample, laboratory, name: _ }) => {
+            Self::Send(SendSampleArgs { sample, laboratory, name: _ }) => {
                 Step::Dispatch(v1::Dispatch { sample, laboratory })
             }
             Self::Find(find) => {
                 return find.findings(state, language).map(|found| found.map(Step::Findings));
             }
-            Self::Replace(Replace { officer, name: _ }) => {
+            Self::Replace(ReplaceArgs { officer, name: _ }) => {
                 Step::Replacement(v1::Replacement { officer })
             }
-            Self::Treated(Treated { certificate, file, digest, failed, name: _ }) => {
+            Self::Treated(TreatmentArgs { certificate, file, digest, failed, name: _ }) => {
                 let digest = match (digest, file) {
                     (Some(digest), _) => digest.into(),
                     (None, Some(file)) => match file::digest(&file, language) {
@@ -219,7 +214,7 @@ impl Told {
                 };
                 Step::Treatment(v1::Treatment { certificate, digest, passed: !failed })
             }
-            Self::Close(Close { name: _ }) => Step::Closing(v1::Closing {}),
+            Self::Close(CloseArgs { name: _ }) => Step::Closing(v1::Closing {}),
         };
         Ok(Ok(step))
     }

@@ -8,33 +8,34 @@ use domain::inspection::{agency_word, risk};
 use proto::rule_file;
 use proto::v1;
 
-use super::super::ceb::Means;
-use super::super::problem::{Broken, Problem};
+use super::super::options::Options;
+use super::super::problem::{BrokenRule, Problem};
+use super::super::session::TableRow;
 use super::super::words::{self as shared, pick, when};
-use super::super::{Exit, Language, Output, Session, input, say, say_json, tell_refusal};
-use super::{call, either, file, said, wire, words};
+use super::super::{Exit, Language, Output, Session, input, say, say_json};
+use super::{file, said, wire, words};
 
 /// Risk rules (布控规则): print a sample, check a file, put it in force, list what was in force.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub(super) struct Rules {
+pub(super) struct RulesArgs {
     #[command(subcommand)]
     verb: Option<Verb>,
     #[command(flatten)]
-    print: Print,
+    print: PrintArgs,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    Print(Print),
-    Check(Check),
-    Put(Put),
-    List(List),
+    Print(PrintArgs),
+    Check(CheckArgs),
+    Put(PutRulesArgs),
+    List(ListRulesArgs),
 }
 
 /// Print a sample rule set as JSON, to start your own from.
 #[derive(Debug, clap::Args)]
-struct Print {
+struct PrintArgs {
     /// Whose: customs or quarantine.
     #[arg(default_value = "customs", value_parser = words::parse_agency)]
     agency: Agency,
@@ -42,7 +43,7 @@ struct Print {
 
 /// Check a rule set without a window: everything that is wrong in it at once.
 #[derive(Debug, clap::Args)]
-struct Check {
+struct CheckArgs {
     /// The rule set (JSON); `-` is standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -50,7 +51,7 @@ struct Check {
 
 /// Put a rule set of your agency in force: declarations filed from now on are assessed by it.
 #[derive(Debug, clap::Args)]
-struct Put {
+struct PutRulesArgs {
     /// The rule set (JSON); its version is one more than that of the last one. `-` is standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -61,7 +62,7 @@ struct Put {
 
 /// List rule sets, every version, newest first.
 #[derive(Debug, clap::Args)]
-struct List {
+struct ListRulesArgs {
     /// customs or quarantine [default: both].
     #[arg(long, value_parser = words::parse_agency)]
     agency: Option<Agency>,
@@ -76,37 +77,26 @@ struct List {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) async fn run(means: Means, args: Rules) -> anyhow::Result<Exit> {
+pub(super) async fn run(options: &Options, args: RulesArgs) -> anyhow::Result<Exit> {
     match args.verb {
-        None => super::super::quietly(print(means.output, &args.print)),
-        Some(Verb::Print(args)) => super::super::quietly(print(means.output, &args)),
-        Some(Verb::Check(args)) => super::super::quietly(check(&means, &args)),
-        Some(Verb::Put(args)) => {
-            let session = super::connect(means).await?;
-            let ended = put(&session, args).await;
-            session.settle(ended)
-        }
-        Some(Verb::List(args)) => {
-            let session = super::connect(means).await?;
-            let ended = list(&session, args).await;
-            session.settle(ended)
-        }
+        None => print(options.output(), &args.print),
+        Some(Verb::Print(args)) => print(options.output(), &args),
+        Some(Verb::Check(args)) => check(options, &args),
+        Some(Verb::Put(args)) => put(&options.session().await?, args).await,
+        Some(Verb::List(args)) => list(&options.session().await?, args).await,
     }
 }
 
-fn print(output: Output, args: &Print) -> anyhow::Result<Exit> {
+fn print(output: Output, args: &PrintArgs) -> anyhow::Result<Exit> {
     let pretty = output == Output::Table;
     say(&rule_file::print(rule_file::sample(args.agency), pretty)?)?;
     Ok(Exit::Done)
 }
 
-fn check(means: &Means, args: &Check) -> anyhow::Result<Exit> {
-    let set = match read(&args.file, means.language) {
-        Ok(set) => set,
-        Err(problem) => return Ok(tell_refusal(means.output, &problem)?),
-    };
+fn check(options: &Options, args: &CheckArgs) -> anyhow::Result<Exit> {
+    let set = read(&args.file, options.language())?;
     let (agency, version, rules) = (agency_word(set.agency), set.version, set.rules.len());
-    match means.output {
+    match options.output() {
         Output::Json => say_json(&serde_json::json!({
             "agency": agency,
             "version": version,
@@ -114,11 +104,11 @@ fn check(means: &Means, args: &Check) -> anyhow::Result<Exit> {
             "rules": rules,
         }))?,
         Output::Table => say(&words::tell(
-            means.language,
+            options.language(),
             format!("correct: {agency} version {version}, {rules} rules"),
             format!(
                 "校验通过：{}第{version}版，规则{rules}条",
-                super::agency(means.language, set.agency)
+                super::agency(options.language(), set.agency)
             ),
         ))?,
     }
@@ -140,16 +130,16 @@ fn checked(path: &Path, language: Language) -> Result<(risk::RuleSet, String), P
 }
 
 /// What is wrong with a document: it is no rule set, or one that cannot be put in force.
-fn refusal(broken: Vec<rule_file::Broken>, name: &str, language: Language) -> Problem {
+fn refusal(broken: Vec<rule_file::RuleFileError>, name: &str, language: Language) -> Problem {
     let mut code = Code::RuleSetRefused;
     let mut told = Vec::new();
     for it in broken {
         told.push(match it {
-            rule_file::Broken::Json { text, line, column } => {
+            rule_file::RuleFileError::Json { text, line, column } => {
                 code = Code::JsonMalformed;
-                Broken::of_json(text, line, column)
+                BrokenRule::of_json(text, line, column)
             }
-            rule_file::Broken::Rule(problem) => {
+            rule_file::RuleFileError::Rule(problem) => {
                 let why = said(language, &problem.why);
                 let gap = pick(language, ": ", "：");
                 let whole = pick(language, "the rule set", "规则集");
@@ -159,78 +149,67 @@ fn refusal(broken: Vec<rule_file::Broken>, name: &str, language: Language) -> Pr
                 } else {
                     format!("{}{gap}", problem.place)
                 };
-                Broken::plain(Code::RuleSetRefused, format!("{name}: {rule}{gap}{place}{why}"))
+                BrokenRule::plain(Code::RuleSetRefused, format!("{name}: {rule}{gap}{place}{why}"))
             }
         });
     }
     Problem::local(code, language, told)
 }
 
-async fn put(session: &Session, args: Put) -> anyhow::Result<Exit> {
+async fn put(session: &Session, args: PutRulesArgs) -> anyhow::Result<Exit> {
     // What is wrong in the file is said here, with its lines.
-    let document = match checked(&args.file, session.language) {
-        Ok((_, document)) => document,
-        Err(problem) => return Ok(session.refused(&problem)?),
-    };
+    let (_, document) = checked(&args.file, session.language)?;
     let request = v1::PutRuleSetRequest { document, validate_only: args.check };
-    let put =
-        async || session.window.inspection().put_rule_set(session.request(request.clone())).await;
-    let answer = call(put).await?;
+    let answer =
+        session.ask(request, async |it, ask| it.inspection().put_rule_set(ask).await).await?;
+    if args.check {
+        return session.print_said(&answer, "correct, nothing is put in force", "校验通过，未生效");
+    }
     let (by, version) = (shared::agency(session.language, answer.agency()), answer.version);
-    match (session.output, args.check) {
-        (Output::Json, _) => say_json(&answer)?,
-        (Output::Table, true) => {
-            say(pick(session.language, "correct, nothing is put in force", "校验通过，未生效"))?;
-        }
-        (Output::Table, false) => say(&words::tell(
-            session.language,
-            format!("{by} version {version} is in force"),
-            format!("{by}第{version}版已生效"),
-        ))?,
-    }
-    Ok(Exit::Done)
+    session.print_said(
+        &answer,
+        format!("{by} version {version} is in force"),
+        format!("{by}第{version}版已生效"),
+    )
 }
 
-async fn list(session: &Session, args: List) -> anyhow::Result<Exit> {
+async fn list(session: &Session, args: ListRulesArgs) -> anyhow::Result<Exit> {
     let request = v1::ListRuleSetsRequest { agency: wire(args.agency) };
-    let list = async || session.window.inspection().list_rule_sets(session.request(request)).await;
-    let mut sets = call(list).await?.rule_sets;
-    match session.output {
-        Output::Json => {
-            for set in &mut sets {
-                if !args.document {
-                    set.document.clear();
-                }
-                say_json(set)?;
-            }
+    let mut sets = session
+        .ask(request, async |it, ask| it.inspection().list_rule_sets(ask).await)
+        .await?
+        .rule_sets;
+    if args.document && session.output == Output::Table && !sets.is_empty() {
+        for set in sets.iter().filter(|set| set.in_force) {
+            say(set.document.trim_end())?;
         }
-        Output::Table if sets.is_empty() => {
-            say(pick(session.language, "no rule sets", "没有规则集"))?;
-        }
-        Output::Table if args.document => {
-            for set in sets.iter().filter(|set| set.in_force) {
-                say(set.document.trim_end())?;
-            }
-        }
-        Output::Table => say(&rows(&sets, session.language))?,
+        return Ok(Exit::Done);
     }
-    Ok(Exit::Done)
+    if !args.document {
+        sets.iter_mut().for_each(|set| set.document.clear());
+    }
+    session.print(&sets)
 }
 
-fn rows(sets: &[v1::RuleSetRecord], language: Language) -> String {
-    let english = ["agency", "version", "in force", "put", "by"];
-    let chinese = ["机关", "版本", "生效", "生效时间", "提交"];
-    let mut table = shared::table(&either(language, english, chinese), None);
-    for it in sets {
-        table.add_row([
-            shared::agency(language, it.agency()).to_owned(),
-            it.version.to_string(),
-            words::yes(language, it.in_force).to_owned(),
-            when(it.put_time.and_then(proto::time)),
-            it.put_by.clone(),
-        ]);
+impl TableRow for v1::RuleSetRecord {
+    const HEADER: &'static [(&'static str, &'static str)] = &[
+        ("agency", "机关"),
+        ("version", "版本"),
+        ("in force", "生效"),
+        ("put", "生效时间"),
+        ("by", "提交"),
+    ];
+    const NONE: (&'static str, &'static str) = ("no rule sets", "没有规则集");
+
+    fn cells(&self, language: Language) -> Vec<String> {
+        vec![
+            shared::agency(language, self.agency()).to_owned(),
+            self.version.to_string(),
+            words::yes(language, self.in_force).to_owned(),
+            when(self.put_time.and_then(proto::time)),
+            self.put_by.clone(),
+        ]
     }
-    table.to_string()
 }
 
 #[cfg(test)]

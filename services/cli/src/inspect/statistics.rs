@@ -9,10 +9,10 @@ use proto::v1;
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::super::ceb::Means;
+use super::super::options::Options;
 use super::super::words::{self as shared, pick};
 use super::super::{Exit, Language, Output, Session, clean, say, say_json};
-use super::{call, either, words};
+use super::{either, words};
 
 /// Columns of the CSV. Their names and order are a promise; new ones come at the end.
 const COLUMNS: &str = "group,value,cases,released,inspected,inspected_bp,joint,joint_bp,\
@@ -22,7 +22,7 @@ const COLUMNS: &str = "group,value,cases,released,inspected,inspected_bp,joint,j
 /// Times from filing to release, with and without inspection, and shares, by port, mode and credit
 /// class, of declarations that are over.
 #[derive(Debug, clap::Args)]
-pub(super) struct Statistics {
+pub(super) struct StatisticsArgs {
     /// CSV (RFC 4180) with a header line.
     #[arg(long)]
     csv: bool,
@@ -42,23 +42,21 @@ pub(super) struct Statistics {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) async fn run(means: Means, args: Statistics) -> anyhow::Result<Exit> {
-    let both = args.csv && means.output == Output::Json;
+pub(super) async fn run(options: &Options, args: StatisticsArgs) -> anyhow::Result<Exit> {
+    let both = args.csv && options.output() == Output::Json;
     anyhow::ensure!(!both, "--csv and --output json exclude each other");
-    let session = super::connect(means).await?;
-    let ended = show(&session, args).await;
-    session.settle(ended)
+    show(&options.session().await?, args).await
 }
 
-async fn show(session: &Session, args: Statistics) -> anyhow::Result<Exit> {
+async fn show(session: &Session, args: StatisticsArgs) -> anyhow::Result<Exit> {
     let request = v1::GetStatisticsRequest {
         filed_from_time: args.from.map(proto::timestamp),
         filed_until_time: args.until.map(proto::timestamp),
         port_code: args.port.unwrap_or_default(), // no filter
     };
-    let get =
-        async || session.window.inspection().get_statistics(session.request(request.clone())).await;
-    let rows: Vec<Row> = call(get).await?.rows.into_iter().map(Row::from).collect();
+    let answer =
+        session.ask(request, async |it, ask| it.inspection().get_statistics(ask).await).await?;
+    let rows: Vec<Row> = answer.rows.into_iter().map(Row::from).collect();
     match session.output {
         Output::Json => rows.iter().try_for_each(|row| say_json(&json(row)))?,
         Output::Table if args.csv => {

@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use proto::v1;
 
-use super::super::watch::{Connection, unreadable, waits_for};
+use super::super::watch::{ConnectionNotice, unreadable, waits_for};
 use super::super::words as shared;
 use super::super::{Exit, Language, Output, Session, say, say_json};
 use super::{fetch, resolve, stage, words};
@@ -14,7 +14,7 @@ const STAGE_COLUMNS: usize = 11;
 
 /// Follow what happens to orders, from now on.
 #[derive(Debug, clap::Args)]
-pub(super) struct Watch {
+pub(super) struct OrderWatchArgs {
     /// Only this order, its whole history first: name, UUID, preNo or order number.
     name: Option<String>,
     /// Go on after this resume token of an earlier entry.
@@ -27,7 +27,7 @@ pub(super) struct Watch {
 }
 
 /// Follows until the end that was asked for, or Ctrl-C.
-pub(super) async fn run(session: &Session, args: Watch) -> anyhow::Result<Exit> {
+pub(super) async fn run(session: &Session, args: OrderWatchArgs) -> anyhow::Result<Exit> {
     let mut request = v1::WatchOrdersRequest {
         resume_token: args.resume_token.unwrap_or_default(), // from now on
         name: String::new(),
@@ -40,7 +40,7 @@ pub(super) async fn run(session: &Session, args: Watch) -> anyhow::Result<Exit> 
             newest = fetch(session, &request.name).await?.order.as_ref().map_or((0, 0), round);
         }
     }
-    let mut connection = Connection::new(session.language);
+    let mut connection = ConnectionNotice::new(session.language);
     let mut updates = pin!(client::order_updates(session.window.clone(), request));
     while let Some(entry) = connection.next(&mut updates).await? {
         let Some(order) = &entry.order else { continue };

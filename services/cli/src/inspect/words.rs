@@ -2,9 +2,9 @@
 
 use domain::clearance::Agency;
 use domain::inspection::agency_word;
-use domain::inspection::credit::{Cause, Class};
+use domain::inspection::credit::{Class, CreditCause};
 use domain::inspection::finding::{Disposal, FoundResult};
-use domain::inspection::order::InstructionKey;
+use domain::inspection::order::{InstructionKey, Method};
 use proto::v1;
 use time::macros::{format_description, offset};
 use time::{Date, OffsetDateTime, PrimitiveDateTime};
@@ -22,20 +22,8 @@ pub(super) fn tell(language: Language, english: String, chinese: String) -> Stri
 
 /// Where an order stands, in English and Chinese.
 pub(super) fn stage(stage: v1::OrderStage) -> (&'static str, &'static str) {
-    match stage {
-        v1::OrderStage::Unspecified => ("UNKNOWN", "未知"),
-        v1::OrderStage::Ordered => ("ORDERED", "待预约"),
-        v1::OrderStage::Appointed => ("APPOINTED", "已预约"),
-        v1::OrderStage::Presented => ("PRESENTED", "货物已到场"),
-        v1::OrderStage::Examining => ("EXAMINING", "查验中"),
-        v1::OrderStage::Sampled => ("SAMPLED", "已取样"),
-        v1::OrderStage::Laboratory => ("LABORATORY", "实验室检测"),
-        v1::OrderStage::Found => ("FOUND", "待处置"),
-        v1::OrderStage::Treating => ("TREATING", "除害处理中"),
-        v1::OrderStage::Disposed => ("DISPOSED", "已处置"),
-        v1::OrderStage::Closed => ("CLOSED", "已办结"),
-        v1::OrderStage::Cancelled => ("CANCELLED", "已取消"),
-    }
+    let known = proto::inspection::parse_stage(stage.into());
+    known.map_or(("UNKNOWN", "未知"), |stage| (stage.word(), stage.zh()))
 }
 
 /// The same in one language.
@@ -84,29 +72,10 @@ pub(super) fn parse_result(text: &str) -> Result<FoundResult, String> {
         })
 }
 
-/// What happens to the goods.
-fn disposal_title(language: Language, disposal: Disposal) -> &'static str {
-    match disposal {
-        Disposal::Release => pick(language, "release", "放行"),
-        Disposal::AmendAndRelease => pick(language, "amend and release", "改单放行"),
-        Disposal::Treat => pick(language, "treat", "除害处理"),
-        Disposal::Return => pick(language, "send back abroad", "退运"),
-        Disposal::Destroy => pick(language, "destroy", "销毁"),
-        Disposal::DetainOther => pick(language, "detain", "扣留"),
-        Disposal::TransferClearance => {
-            pick(language, "detain, hand over to clearance", "扣留移送通关")
-        }
-        Disposal::TransferLegal => pick(language, "detain, hand over to legal", "扣留移送法规"),
-        Disposal::TransferAntismuggling => {
-            pick(language, "detain, hand over to anti-smuggling", "扣留移送缉私")
-        }
-    }
-}
-
 /// A disposal in one language; what is unknown to this version is left as it is.
 pub(super) fn disposal(language: Language, code: &str) -> String {
     match Disposal::parse(code) {
-        Some(disposal) => disposal_title(language, disposal).to_owned(),
+        Some(disposal) => words::title(language, disposal.titles()).to_owned(),
         None => code.to_owned(),
     }
 }
@@ -114,7 +83,7 @@ pub(super) fn disposal(language: Language, code: &str) -> String {
 /// A disposal as people type it: release, AMEND_AND_RELEASE, other-detain or 退运.
 pub(super) fn parse_disposal(text: &str) -> Result<Disposal, String> {
     let known = || Disposal::ALL.into_iter();
-    let chinese = |it: &Disposal| disposal_title(Language::Chinese, *it) == text;
+    let chinese = |it: &Disposal| it.titles().1 == text;
     Disposal::parse(&spelt(text)).or_else(|| known().find(chinese)).ok_or_else(|| {
         let codes: Vec<_> = known().map(Disposal::code).collect();
         format!("a disposal is one of {}", codes.join(", "))
@@ -123,11 +92,8 @@ pub(super) fn parse_disposal(text: &str) -> Result<Disposal, String> {
 
 /// How goods are looked at.
 pub(super) fn method(language: Language, method: v1::Method) -> &'static str {
-    match method {
-        v1::Method::Unspecified => pick(language, "unknown", "未知"),
-        v1::Method::Machine => pick(language, "by machine", "机检"),
-        v1::Method::Manual => pick(language, "by hand", "人工查验"),
-    }
+    let known = proto::inspection::method(method.into());
+    words::title(language, known.map_or(("unknown", "未知"), Method::titles))
 }
 
 /// A way of looking as people type it.
@@ -152,11 +118,8 @@ pub(super) fn attendance(language: Language, attendance: v1::Attendance) -> &'st
 
 /// An agency as people type it.
 pub(super) fn parse_agency(text: &str) -> Result<Agency, String> {
-    match text {
-        "customs" | "海关" => Ok(Agency::Customs),
-        "quarantine" | "国检" => Ok(Agency::Quarantine),
-        _ => Err("an agency is customs or quarantine".to_owned()),
-    }
+    let known = Agency::ALL.into_iter().find(|it| it.titles().0 == text || it.titles().1 == text);
+    known.ok_or_else(|| "an agency is customs or quarantine".to_owned())
 }
 
 /// Something of an agency: customs/ID or quarantine/ID.
@@ -196,8 +159,8 @@ pub(super) fn class(language: Language, word: &str) -> String {
 /// What a credit entry is about.
 pub(super) fn cause(language: Language, code: &str) -> String {
     let cause = match code {
-        "NO_SHOW" => Some(Cause::NoShow),
-        other => FoundResult::parse(other).map(Cause::Found),
+        "NO_SHOW" => Some(CreditCause::NoShow),
+        other => FoundResult::parse(other).map(CreditCause::Found),
     };
     cause.map_or_else(|| code.to_owned(), |cause| super::said(language, &cause.title()).to_owned())
 }

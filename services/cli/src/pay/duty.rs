@@ -6,7 +6,7 @@ use super::listing::Listing;
 use super::{Teller, call, yuan};
 use crate::table::{columns, fields};
 use crate::words::{self, pick};
-use crate::{Exit, Format, Language, say, say_json};
+use crate::{Exit, Language, OutputFormat, say, say_json};
 
 /// List duties of imports: those that wait for money, for example.
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,7 @@ pub(super) struct Bills {
 
 /// Show one tax bill with its lines.
 #[derive(Debug, clap::Args)]
-pub(super) struct Bill {
+pub(super) struct BillArgs {
     /// declarations/{uuid}, or the UUID.
     declaration: String,
 }
@@ -136,8 +136,8 @@ pub(super) async fn duty(teller: Teller<'_>, args: Duty) -> anyhow::Result<Exit>
     let get = async || session.window.payment().get_duty(session.request(request.clone())).await;
     let found = call(get).await?;
     match teller.format {
-        Format::Json => say_json(&found)?,
-        Format::Table | Format::Csv => say(card(&found, session.language).trim_end())?,
+        OutputFormat::Json => say_json(&found)?,
+        OutputFormat::Table | OutputFormat::Csv => say(card(&found, session.language).trim_end())?,
     }
     Ok(Exit::Done)
 }
@@ -245,17 +245,17 @@ pub(super) async fn bills(teller: Teller<'_>, args: Bills) -> anyhow::Result<Exi
 }
 
 /// Shows one bill.
-pub(super) async fn bill(teller: Teller<'_>, args: Bill) -> anyhow::Result<Exit> {
+pub(super) async fn bill(teller: Teller<'_>, args: BillArgs) -> anyhow::Result<Exit> {
     let request = v1::GetBillRequest { declaration: args.declaration };
     let session = teller.session;
     let get = async || session.window.payment().get_bill(session.request(request.clone())).await;
     let found = call(get).await?.bill;
     let lines = found.iter().flat_map(|bill| &bill.lines).cloned().collect::<Vec<_>>();
-    if teller.format == Format::Json {
+    if teller.format == OutputFormat::Json {
         found.iter().try_for_each(say_json)?;
         return Ok(Exit::Done);
     }
-    if let (Some(bill), Format::Table) = (&found, teller.format) {
+    if let (Some(bill), OutputFormat::Table) = (&found, teller.format) {
         let language = session.language;
         let name = |english, chinese| pick(language, english, chinese);
         let until = format!("{} … {}", bill.due_from, bill.due_until);

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Teller;
 use crate::words::{self, pick};
-use crate::{Exit, Format, Language, csv, say, say_json};
+use crate::{Exit, Language, OutputFormat, csv, say, say_json};
 
 /// How the items of a list are shown.
 pub(super) struct Listing<T, const N: usize> {
@@ -23,18 +23,18 @@ impl<T: Serialize, const N: usize> Listing<T, N> {
     pub(super) fn tell(&self, teller: Teller<'_>, items: &[T]) -> anyhow::Result<Exit> {
         let language = teller.session.language;
         match teller.format {
-            Format::Json => items.iter().try_for_each(say_json)?,
-            Format::Csv => {
+            OutputFormat::Json => items.iter().try_for_each(say_json)?,
+            OutputFormat::Csv => {
                 say(&csv::row(self.header.0))?;
                 for item in items {
                     // Programs read the English words.
                     say(&csv::row((self.row)(item, Language::English)))?;
                 }
             }
-            Format::Table if items.is_empty() => {
+            OutputFormat::Table if items.is_empty() => {
                 say(pick(language, self.none.0, self.none.1))?;
             }
-            Format::Table => {
+            OutputFormat::Table => {
                 let header = match language {
                     Language::English => self.header.0,
                     Language::Chinese => self.header.1,

@@ -11,7 +11,7 @@ use tonic::{Response, Status};
 
 use super::reconcile::{self, Reconcile};
 use super::tax::Voice;
-use super::{Exit, Format, Language, Session};
+use super::{Exit, Language, OutputFormat, Session};
 
 /// Payment (支付): accounts, what is held, the duty of imports, and tax bills.
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,7 @@ Duty:   duties, duty, bills, bill
 Bank:   reconcile
 
 Who calls is chosen with --as, for example --as enterprise-a; docs/payment.md is the guide.")]
-pub struct Pay {
+pub struct PayArgs {
     #[command(subcommand)]
     verb: Verb,
 }
@@ -29,19 +29,19 @@ pub struct Pay {
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
     Accounts(money::Accounts),
-    Balance(money::Balance),
+    Balance(money::BalanceArgs),
     Entries(money::Entries),
     Holds(money::Holds),
     Deposit(money::Deposit),
-    CreditLine(money::CreditLine),
+    CreditLine(money::CreditLineArgs),
     Duties(duty::Duties),
     Duty(duty::Duty),
     Bills(duty::Bills),
-    Bill(duty::Bill),
+    Bill(duty::BillArgs),
     Reconcile(Reconcile),
 }
 
-impl Pay {
+impl PayArgs {
     /// The one verb that works on files and asks no window.
     pub(super) fn reconcile(&self) -> Option<&Reconcile> {
         if let Verb::Reconcile(args) = &self.verb { Some(args) } else { None }
@@ -53,9 +53,13 @@ impl Pay {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) async fn run(session: &Session, format: Format, args: Pay) -> anyhow::Result<Exit> {
+pub(super) async fn run(
+    session: &Session,
+    format: OutputFormat,
+    args: PayArgs,
+) -> anyhow::Result<Exit> {
     let teller = Teller { session, format };
-    let ended = match args.verb {
+    match args.verb {
         Verb::Accounts(args) => money::accounts(teller, args).await,
         Verb::Balance(args) => money::balance(teller, args).await,
         Verb::Entries(args) => money::entries(teller, args).await,
@@ -69,15 +73,14 @@ pub(super) async fn run(session: &Session, format: Format, args: Pay) -> anyhow:
         Verb::Reconcile(args) => {
             reconcile::run(Voice { format, language: session.language }, &args)
         }
-    };
-    session.settle(ended)
+    }
 }
 
 /// Who asks, and how the answer is written.
 #[derive(Clone, Copy)]
 struct Teller<'a> {
     session: &'a Session,
-    format: Format,
+    format: OutputFormat,
 }
 
 /// One call of the service, repeated while that can help.

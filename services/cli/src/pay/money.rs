@@ -19,7 +19,7 @@ pub(super) struct Accounts {
 
 /// The balance of an account now or at a time: of what counted until then and was known until then.
 #[derive(Debug, clap::Args)]
-pub(super) struct Balance {
+pub(super) struct BalanceArgs {
     /// Whose (customs code) [default: your own].
     #[arg(long, value_name = "CODE")]
     owner: Option<String>,
@@ -68,7 +68,7 @@ pub(super) struct Deposit {
 
 /// Grant or change the credit line of a guarantee account, such as a letter of guarantee (保函).
 #[derive(Debug, clap::Args)]
-pub(super) struct CreditLine {
+pub(super) struct CreditLineArgs {
     /// In yuan; 0 takes it away. What is held stays held.
     #[arg(value_name = "YUAN", value_parser = parse_yuan)]
     amount: i64,
@@ -144,7 +144,7 @@ pub(super) async fn accounts(teller: Teller<'_>, args: Accounts) -> anyhow::Resu
 }
 
 /// Tells a balance.
-pub(super) async fn balance(teller: Teller<'_>, args: Balance) -> anyhow::Result<Exit> {
+pub(super) async fn balance(teller: Teller<'_>, args: BalanceArgs) -> anyhow::Result<Exit> {
     let request = v1::GetBalanceRequest {
         owner: proto::text(args.owner),
         currency: String::new(),
@@ -275,7 +275,7 @@ pub(super) async fn deposit(teller: Teller<'_>, args: Deposit) -> anyhow::Result
 }
 
 /// Grants a credit line.
-pub(super) async fn credit_line(teller: Teller<'_>, args: CreditLine) -> anyhow::Result<Exit> {
+pub(super) async fn credit_line(teller: Teller<'_>, args: CreditLineArgs) -> anyhow::Result<Exit> {
     let ChangeArgs { owner, reference, validate_only } = args.change;
     let request = v1::SetCreditLineRequest {
         request_id: Uuid::now_v7().to_string(),

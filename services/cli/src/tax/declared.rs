@@ -8,7 +8,7 @@ use proto::status::Language;
 
 use super::super::ceb::message;
 use super::super::input;
-use super::super::problem::{Broken, Problem};
+use super::super::problem::{BrokenRule, Problem};
 use super::super::words::pick;
 
 /// A declaration of a file.
@@ -26,7 +26,7 @@ impl Declared {
     /// What is wrong with it, each with its place.
     pub(super) fn refusal(&self, violations: &[Violation], language: Language) -> Problem {
         let place = |violation: &Violation| {
-            let mut broken = Broken::of_violation(violation, language);
+            let mut broken = BrokenRule::of_violation(violation, language);
             broken.place(self.document.as_ref());
             broken
         };
@@ -74,7 +74,7 @@ fn inventories(path: &Path, language: Language) -> Result<Vec<Declared>, Problem
             "only inventories are taxed: give a CEB621 message, or a declaration as JSON",
             "只有清单可以计税，请给出CEB621报文或JSON清单",
         );
-        let why = Broken::plain(Code::XmlTypeUnsupported, text);
+        let why = BrokenRule::plain(Code::XmlTypeUnsupported, text);
         return Err(Problem::local(Code::XmlTypeUnsupported, language, vec![why]));
     }
     Ok(declared)

@@ -2,14 +2,14 @@
 
 use domain::payment::built_in;
 use domain::payment::parameters::{Parameter, Parameters};
-use domain::payment::tariff_change::{Change, State, changes};
+use domain::payment::tariff_change::{State, TariffChange, changes};
 use domain::payment::words;
 use proto::status::Language;
 use serde_json::{Value, json};
 use time::Date;
 
 use super::super::words::{pick, table};
-use super::super::{Exit, Format, say, say_json};
+use super::super::{Exit, OutputFormat, say, say_json};
 use super::{Voice, by, csv, parse_day, validity_json};
 
 /// Show what changes between two days: numbers of the law, rows of the tariff, positions of the list. Asks
@@ -29,25 +29,25 @@ pub(super) fn run(voice: Voice, args: &Diff) -> anyhow::Result<Exit> {
     let parameters = built_in::parameters();
     let changes = changes(parameters, args.before, args.after);
     match format {
-        Format::Json => {
+        OutputFormat::Json => {
             for change in &changes {
                 say_json(&change_json(parameters, args, change))?;
             }
         }
-        Format::Csv => {
+        OutputFormat::Csv => {
             say(&csv::row(["name", "title", "before", "after", "since", "law"]))?;
             for change in &changes {
                 say(&csv::row(cells(parameters, change, language)))?;
             }
         }
-        Format::Table if changes.is_empty() => {
+        OutputFormat::Table if changes.is_empty() => {
             let (before, after) = (args.before, args.after);
             say(&match language {
                 Language::English => format!("nothing changes between {before} and {after}"),
                 Language::Chinese => format!("{before}与{after}之间没有变化"),
             })?;
         }
-        Format::Table => {
+        OutputFormat::Table => {
             let (before, after) = (args.before.to_string(), args.after.to_string());
             let header = [
                 pick(language, "what", "项目"),
@@ -67,7 +67,7 @@ pub(super) fn run(voice: Voice, args: &Diff) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn cells(parameters: &Parameters, change: &Change<'_>, language: Language) -> [String; 6] {
+fn cells(parameters: &Parameters, change: &TariffChange<'_>, language: Language) -> [String; 6] {
     let title = match (words::title(change.of), language) {
         (Some((english, chinese)), _) => pick(language, english, chinese),
         (None, Language::English) => change.name,
@@ -106,7 +106,7 @@ fn shown(of: &str, state: Option<&State<'_>>, other: Option<&State<'_>>) -> Stri
     if values.is_empty() { "—".to_owned() } else { values.join(", ") }
 }
 
-fn change_json(parameters: &Parameters, args: &Diff, change: &Change<'_>) -> Value {
+fn change_json(parameters: &Parameters, args: &Diff, change: &TariffChange<'_>) -> Value {
     let state = |state: &State<'_>| {
         let values: serde_json::Map<_, _> =
             state.values.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();

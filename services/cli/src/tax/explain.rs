@@ -7,7 +7,7 @@ use domain::documents::ReceiptStatus;
 use domain::documents::limits::{Quota, annual_limit, fen, single_limit};
 use domain::documents::tax::{Band, LineTax};
 use domain::payment::built_in;
-use domain::payment::declared::{Assessed, assess};
+use domain::payment::declared::{DeclaredAssessment, assess};
 use domain::payment::parameters::{Parameter, Parameters};
 use domain::payment::tax::{Alternative, Step};
 use proto::status::Language;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use time::Date;
 
 use super::super::words::{pick, table};
-use super::super::{Exit, Format, say, say_json, tell_refusal};
+use super::super::{Exit, OutputFormat, say, say_json, tell_refusal};
 use super::declared::{self, Declared};
 use super::{Voice, csv, parse_day, validity_json};
 
@@ -73,7 +73,7 @@ pub(super) fn run(voice: Voice, args: &Explain) -> anyhow::Result<Exit> {
     let parameters = built_in::parameters();
     let Voice { format, language } = voice;
     let mut worst = Exit::Done;
-    if format == Format::Csv {
+    if format == OutputFormat::Csv {
         say(&csv::row(COLUMNS))?;
     }
     let mut is_first = true;
@@ -96,9 +96,9 @@ pub(super) fn run(voice: Voice, args: &Explain) -> anyhow::Result<Exit> {
             };
             let explained = Explained { parameters, declared, assessed, args, language };
             match format {
-                Format::Json => say_json(&explained.json())?,
-                Format::Csv => say(&explained.csv())?,
-                Format::Table => {
+                OutputFormat::Json => say_json(&explained.json())?,
+                OutputFormat::Csv => say(&explained.csv())?,
+                OutputFormat::Table => {
                     let gap = if is_first { "" } else { "\n" };
                     say(&format!("{gap}{}", explained.text().trim_end()))?;
                 }
@@ -116,7 +116,7 @@ pub(super) fn run(voice: Voice, args: &Explain) -> anyhow::Result<Exit> {
 struct Explained<'a> {
     parameters: &'a Parameters,
     declared: &'a Declared,
-    assessed: Assessed<'a>,
+    assessed: DeclaredAssessment<'a>,
     args: &'a Explain,
     language: Language,
 }

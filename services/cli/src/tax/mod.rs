@@ -12,11 +12,11 @@ use time::macros::offset;
 use time::{Date, OffsetDateTime};
 
 use super::words::pick;
-use super::{Exit, Format, csv};
+use super::{Exit, OutputFormat, csv};
 
 /// Taxes of imports: compute and explain them, see the numbers of the law by their days. Asks no window.
 #[derive(Debug, clap::Args)]
-pub struct Tax {
+pub struct TaxArgs {
     #[command(subcommand)]
     verb: Verb,
 }
@@ -31,7 +31,7 @@ enum Verb {
 /// How a verb speaks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Voice {
-    pub(super) format: Format,
+    pub(super) format: OutputFormat,
     pub(super) language: Language,
 }
 
@@ -40,12 +40,12 @@ pub(super) struct Voice {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) fn run(voice: Voice, args: &Tax) -> anyhow::Result<Exit> {
-    super::quietly(match &args.verb {
+pub(super) fn run(voice: Voice, args: &TaxArgs) -> anyhow::Result<Exit> {
+    match &args.verb {
         Verb::Explain(args) => explain::run(voice, args),
         Verb::Rates(args) => rates::run(voice, args),
         Verb::Diff(args) => diff::run(voice, args),
-    })
+    }
 }
 
 /// A day on the command line.

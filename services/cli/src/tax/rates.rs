@@ -9,9 +9,9 @@ use proto::status::Language;
 use serde_json::json;
 use time::Date;
 
-use super::super::problem::{Broken, Problem};
+use super::super::problem::{BrokenRule, Problem};
 use super::super::words::{pick, table};
-use super::super::{Exit, Format, say, say_json, tell_refusal};
+use super::super::{Exit, OutputFormat, say, say_json, tell_refusal};
 use super::{Voice, by, csv, parse_day, today, validity_json};
 
 /// Show which numbers of the law and rows of the tariff hold on a day, and by which law. Asks no window.
@@ -53,13 +53,13 @@ pub(super) fn run(voice: Voice, args: &Rates) -> anyhow::Result<Exit> {
             Language::English => format!("the sample tariff has nothing for {code} on {day}"),
             Language::Chinese => format!("样例税则在{day}没有{code}的税率"),
         };
-        let why = Broken::plain(Code::CodeUnknown, text);
+        let why = BrokenRule::plain(Code::CodeUnknown, text);
         let problem = Problem::local(Code::CodeUnknown, language, vec![why]);
         return Ok(tell_refusal(format.output(), &problem)?.max(Exit::NotFound));
     }
     match format {
-        Format::Table => say(&text(parameters, &held, day, language))?,
-        Format::Csv => {
+        OutputFormat::Table => say(&text(parameters, &held, day, language))?,
+        OutputFormat::Csv => {
             let head = ["day", "kind", "name", "title", "values", "valid_from", "valid_to", "law"];
             say(&csv::row(head))?;
             for held in &held {
@@ -70,7 +70,7 @@ pub(super) fn run(voice: Voice, args: &Rates) -> anyhow::Result<Exit> {
                 say(&csv::row([day, kind, name, title.clone(), values, from, to, law]))?;
             }
         }
-        Format::Json => {
+        OutputFormat::Json => {
             for held in &held {
                 let values: serde_json::Map<_, _> = held
                     .values

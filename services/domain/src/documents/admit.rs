@@ -36,7 +36,7 @@ use super::returns::{ReceiptStatus, status};
 
 /// What a document wants to do (appType).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AppType {
+pub enum DocumentIntent {
     /// 1: a new document.
     New,
     /// 2: a change of the one with the same key.
@@ -45,7 +45,7 @@ pub enum AppType {
     Delete,
 }
 
-impl AppType {
+impl DocumentIntent {
     /// Reads the element; the specification's default is 1.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
@@ -59,7 +59,7 @@ impl AppType {
 
 /// A document that came.
 #[derive(Debug, Clone, Copy)]
-pub struct Incoming<'a> {
+pub struct IncomingDocument<'a> {
     /// Which kind.
     pub kind: DocumentKind,
     /// Its business key as [`super::kind::key`] made it, for the texts.
@@ -67,7 +67,7 @@ pub struct Incoming<'a> {
     /// The document's own guid, unique for each version that is sent.
     pub guid: &'a str,
     /// What it wants.
-    pub app_type: AppType,
+    pub app_type: DocumentIntent,
     /// When the sender made it, 14 digits, China Standard Time.
     pub app_time: &'a str,
     /// appStatus 1: it is stored and not declared.
@@ -76,7 +76,7 @@ pub struct Incoming<'a> {
 
 /// The document that is stored under the same key.
 #[derive(Debug, Clone, Copy)]
-pub struct Held<'a> {
+pub struct EarlierDocument<'a> {
     /// The sender of the incoming one may know of it and change it.
     pub own: bool,
     /// Guid of the version, or of the deletion, that counts.
@@ -95,7 +95,7 @@ pub struct Held<'a> {
     pub used: bool,
 }
 
-impl Held<'_> {
+impl EarlierDocument<'_> {
     /// A new document may take its place.
     fn is_replaceable(&self) -> bool {
         let open = self.is_draft() || self.status == status::REJECTED || self.status < 0;
@@ -186,11 +186,14 @@ fn codes(kind: DocumentKind) -> (&'static Codes, bool) {
 /// # Errors
 ///
 /// The receipt that refuses it.
-pub fn admit(incoming: &Incoming<'_>, held: Option<&Held<'_>>) -> Result<Admission, ReceiptStatus> {
+pub fn admit(
+    incoming: &IncomingDocument<'_>,
+    held: Option<&EarlierDocument<'_>>,
+) -> Result<Admission, ReceiptStatus> {
     let kind = incoming.kind;
     let (codes, _) = codes(kind);
     let held = match held {
-        Some(held) if !held.own && incoming.app_type == AppType::New && held.stands() => {
+        Some(held) if !held.own && incoming.app_type == DocumentIntent::New && held.stands() => {
             return Err(exists(kind, incoming.key));
         }
         held => held.filter(|held| held.own),
@@ -198,45 +201,48 @@ pub fn admit(incoming: &Incoming<'_>, held: Option<&Held<'_>>) -> Result<Admissi
     if held.is_some_and(|held| is_repeat(incoming, held)) {
         return Ok(Admission::Repeat);
     }
-    let Some(held) = held.filter(|held| incoming.app_type == AppType::New || !held.deleted) else {
+    let Some(held) = held.filter(|held| incoming.app_type == DocumentIntent::New || !held.deleted)
+    else {
         return match incoming.app_type {
-            AppType::New => Ok(Admission::Store),
-            AppType::Change | AppType::Delete => {
+            DocumentIntent::New => Ok(Admission::Store),
+            DocumentIntent::Change | DocumentIntent::Delete => {
                 Err(refuse(incoming, codes.missing, "appType不正确，未找到操作的单证"))
             }
         };
     };
     // Whoever sends a new document wants to hear that its key is taken, not that it is old.
-    if incoming.app_type == AppType::New && held.stands() {
+    if incoming.app_type == DocumentIntent::New && held.stands() {
         return Err(exists(kind, incoming.key));
     }
     if is_stale(incoming, held) {
         return Err(refuse(incoming, codes.stale, "接收报文为旧报文数据，不做处理"));
     }
     match incoming.app_type {
-        AppType::New => Ok(Admission::Replace),
-        AppType::Change if held.is_draft() => Ok(Admission::Replace),
-        AppType::Delete if held.is_draft() => Ok(Admission::Delete),
-        AppType::Change if may_change(incoming, held) => Ok(Admission::Replace),
-        AppType::Delete if !held.used && deletable(kind, held.status) => Ok(Admission::Delete),
-        AppType::Change | AppType::Delete => {
+        DocumentIntent::New => Ok(Admission::Replace),
+        DocumentIntent::Change if held.is_draft() => Ok(Admission::Replace),
+        DocumentIntent::Delete if held.is_draft() => Ok(Admission::Delete),
+        DocumentIntent::Change if may_change(incoming, held) => Ok(Admission::Replace),
+        DocumentIntent::Delete if !held.used && deletable(kind, held.status) => {
+            Ok(Admission::Delete)
+        }
+        DocumentIntent::Change | DocumentIntent::Delete => {
             Err(refuse(incoming, codes.frozen, "状态不符，不允许变更或删除"))
         }
     }
 }
 
 /// A draft takes no declared document's place: that would withdraw it without a cancellation.
-fn may_change(incoming: &Incoming<'_>, held: &Held<'_>) -> bool {
+fn may_change(incoming: &IncomingDocument<'_>, held: &EarlierDocument<'_>) -> bool {
     let undone = held.status == status::REJECTED || held.status < 0;
     !held.used && changeable(incoming.kind, held.status) && (undone || !incoming.draft)
 }
 
-fn is_repeat(incoming: &Incoming<'_>, held: &Held<'_>) -> bool {
+fn is_repeat(incoming: &IncomingDocument<'_>, held: &EarlierDocument<'_>) -> bool {
     held.same_content && incoming.guid.eq_ignore_ascii_case(held.guid)
 }
 
 /// Fourteen digits compare as text.
-fn is_stale(incoming: &Incoming<'_>, held: &Held<'_>) -> bool {
+fn is_stale(incoming: &IncomingDocument<'_>, held: &EarlierDocument<'_>) -> bool {
     let declares = held.is_draft() && !held.deleted && !incoming.draft;
     if declares { incoming.app_time < held.app_time } else { incoming.app_time <= held.app_time }
 }
@@ -295,7 +301,7 @@ pub fn exists(kind: DocumentKind, key: &str) -> ReceiptStatus {
 
 /// Whether the sender's document stands under the key, so that a refusal is about a repetition or a change
 /// of it.
-pub fn stands(held: Option<&Held<'_>>) -> bool {
+pub fn stands(held: Option<&EarlierDocument<'_>>) -> bool {
     held.is_some_and(|held| held.own && held.stands())
 }
 
@@ -316,7 +322,7 @@ pub fn unchanged(kind: DocumentKind, refusal: &ReceiptStatus) -> ReceiptStatus {
     }
 }
 
-fn refuse(incoming: &Incoming<'_>, code: i32, reason: &str) -> ReceiptStatus {
+fn refuse(incoming: &IncomingDocument<'_>, code: i32, reason: &str) -> ReceiptStatus {
     refused(incoming.kind, incoming.key, code, reason)
 }
 

@@ -30,7 +30,7 @@ pub trait Elements {
 
 /// One broken rule. The texts show no personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation {
+pub struct DocumentViolation {
     /// The element.
     pub element: &'static str,
     /// The line of goods or parcels that it stands on, from 1; `None` for the head.
@@ -149,7 +149,11 @@ const fn general(kind: DocumentKind) -> i32 {
 
 /// Every broken rule of a document, at most [`VIOLATIONS_MAX`]. Of a draft (appStatus 1), which may be
 /// unfinished, only the times count.
-pub fn check(kind: DocumentKind, document: &dyn Elements, profile: &Profile) -> Vec<Violation> {
+pub fn check(
+    kind: DocumentKind,
+    document: &dyn Elements,
+    profile: &Profile,
+) -> Vec<DocumentViolation> {
     let mut found = Vec::new();
     times(kind, document, &mut found);
     if document.head("appStatus").is_some_and(|status| status == "1") {
@@ -168,10 +172,11 @@ pub fn check(kind: DocumentKind, document: &dyn Elements, profile: &Profile) -> 
 /// What a receipt says about broken rules: the code of the first that has one of its own, with the text
 /// of the list and nothing else when it is the only one; otherwise the code by which this kind says that
 /// something is wrong.
-pub fn refusal(kind: DocumentKind, violations: &[Violation]) -> Option<ReceiptStatus> {
+pub fn refusal(kind: DocumentKind, violations: &[DocumentViolation]) -> Option<ReceiptStatus> {
     let own = violations.iter().find_map(|violation| violation.code);
-    let said = |violation: &&Violation| own.is_none() || violation.code != own;
-    let texts: Vec<String> = violations.iter().filter(said).map(Violation::shown_zh).collect();
+    let said = |violation: &&DocumentViolation| own.is_none() || violation.code != own;
+    let texts: Vec<String> =
+        violations.iter().filter(said).map(DocumentViolation::shown_zh).collect();
     match own {
         None if texts.is_empty() => None,
         None => Some(ReceiptStatus::refused(general(kind), &[&texts.join("；")])),
@@ -179,7 +184,7 @@ pub fn refusal(kind: DocumentKind, violations: &[Violation]) -> Option<ReceiptSt
     }
 }
 
-impl Violation {
+impl DocumentViolation {
     /// The code that a receipt has for it, in a document of this kind.
     pub fn receipt_code(&self, kind: DocumentKind) -> i32 {
         self.code.unwrap_or(general(kind))
@@ -198,8 +203,13 @@ impl Violation {
     }
 }
 
-fn broken(element: &'static str, line: Option<usize>, text: String, text_zh: String) -> Violation {
-    Violation { element, line, code: None, text, text_zh }
+fn broken(
+    element: &'static str,
+    line: Option<usize>,
+    text: String,
+    text_zh: String,
+) -> DocumentViolation {
+    DocumentViolation { element, line, code: None, text, text_zh }
 }
 
 /// The value of an element of the head, when it has one.
@@ -211,7 +221,7 @@ fn codes(
     kind: DocumentKind,
     document: &dyn Elements,
     profile: &Profile,
-    found: &mut Vec<Violation>,
+    found: &mut Vec<DocumentViolation>,
 ) {
     // Orders and payments have no declarant.
     let declarant = given(document, "agentCode").unwrap_or_default();
@@ -234,7 +244,7 @@ fn codes(
     }
 }
 
-fn times(kind: DocumentKind, document: &dyn Elements, found: &mut Vec<Violation>) {
+fn times(kind: DocumentKind, document: &dyn Elements, found: &mut Vec<DocumentViolation>) {
     for element in TIMES {
         let Some(value) = given(document, element).filter(|value| !is_time(value)) else {
             continue;
@@ -253,7 +263,7 @@ fn times(kind: DocumentKind, document: &dyn Elements, found: &mut Vec<Violation>
     }
 }
 
-fn numbers(kind: DocumentKind, document: &dyn Elements, found: &mut Vec<Violation>) {
+fn numbers(kind: DocumentKind, document: &dyn Elements, found: &mut Vec<DocumentViolation>) {
     for (at, element, zero) in NUMBERS {
         let values: Vec<(Option<usize>, String)> = match at {
             At::Head => document.head(element).into_iter().map(|value| (None, value)).collect(),
@@ -281,7 +291,7 @@ fn numbers(kind: DocumentKind, document: &dyn Elements, found: &mut Vec<Violatio
 
 /// Numbers of lines run on by one. The first is 1, but for a later part of a split document (msgSeqNo
 /// above 1), which may go on where the part before ended.
-fn line_numbers(kind: DocumentKind, document: &dyn Elements, found: &mut Vec<Violation>) {
+fn line_numbers(kind: DocumentKind, document: &dyn Elements, found: &mut Vec<DocumentViolation>) {
     let Some((_, repeated)) = NUMBERED.iter().find(|(numbered, _)| *numbered == kind) else {
         return;
     };
@@ -306,7 +316,7 @@ fn line_numbers(kind: DocumentKind, document: &dyn Elements, found: &mut Vec<Vio
             };
             let code = repeated.filter(|_| again);
             let fault = broken("gnum", Some(line + 1), text, text_zh);
-            found.push(Violation { code, ..fault });
+            found.push(DocumentViolation { code, ..fault });
         }
         if found.len() >= VIOLATIONS_MAX {
             return;
@@ -316,7 +326,7 @@ fn line_numbers(kind: DocumentKind, document: &dyn Elements, found: &mut Vec<Vio
     }
 }
 
-fn identities(document: &dyn Elements, profile: &Profile, found: &mut Vec<Violation>) {
+fn identities(document: &dyn Elements, profile: &Profile, found: &mut Vec<DocumentViolation>) {
     for (kind, element, whose, whose_zh) in IDENTITIES {
         let is_card = document.head(kind).is_some_and(|kind| kind == "1");
         let Some(number) = given(document, element).filter(|_| is_card) else { continue };

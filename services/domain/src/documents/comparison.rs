@@ -3,8 +3,12 @@
 //!
 //! Whether a rule is broken is decided by [`super::matching`] alone; this module says where to look.
 
-use super::matching::{self, Broken, IMPORT, Missing, Policy, same, same_id, same_if_given};
-use super::parcel::{Inventory, InventoryLine, Order, OrderLine, Parts, Payment, Waybill};
+use super::matching::{
+    self, IMPORT, MatchPolicy, MissingDocument, RuleBreach, same, same_id, same_if_given,
+};
+use super::parcel::{
+    InventoryLine, OrderLine, ParcelDocuments, ParcelInventory, ParcelOrder, Payment, Waybill,
+};
 use crate::codes::CNY;
 use crate::rules::decimal;
 
@@ -45,7 +49,7 @@ impl Member {
 
 /// A field of a document. Values may be personal data: `Debug` shows none.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Field {
+pub struct ComparedField {
     /// Whose field; `None` for what the field should be, by a sum or by a rule.
     pub member: Option<Member>,
     /// Its element, or how the value is found.
@@ -56,7 +60,7 @@ pub struct Field {
     pub value: String,
 }
 
-impl std::fmt::Debug for Field {
+impl std::fmt::Debug for ComparedField {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?} {}", self.member, self.element)?;
         self.gnum.map_or(Ok(()), |gnum| write!(f, " of line {gnum}"))
@@ -65,32 +69,32 @@ impl std::fmt::Debug for Field {
 
 /// Two fields that differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub struct FieldDifference {
     /// One.
-    pub left: Field,
+    pub left: ComparedField,
     /// The other.
-    pub right: Field,
+    pub right: ComparedField,
 }
 
 /// A broken rule with the fields that break it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct Discrepancy {
     /// The rule, as it stands in a receipt.
-    pub broken: Broken,
+    pub broken: RuleBreach,
     /// In English.
     pub title: &'static str,
     /// In Chinese.
     pub title_zh: &'static str,
     /// The fields; none where the rule is about something that is not in the documents.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<FieldDifference>,
 }
 
 /// Every broken rule about imports that the documents at hand can tell.
-pub fn findings(parts: &Parts<'_>, policy: &Policy<'_>) -> Vec<Finding> {
-    let told = |broken: Broken| {
-        let same = |rule: &&matching::Rule| rule.id == broken.rule && rule.code == broken.code;
+pub fn findings(parts: &ParcelDocuments<'_>, policy: &MatchPolicy<'_>) -> Vec<Discrepancy> {
+    let told = |broken: RuleBreach| {
+        let same = |rule: &&matching::MatchRule| rule.id == broken.rule && rule.code == broken.code;
         let rule = IMPORT.iter().find(same);
-        Finding {
+        Discrepancy {
             differences: differences(&broken, parts),
             title: rule.map_or("", |rule| rule.title),
             title_zh: rule.map_or("", |rule| rule.title_zh),
@@ -102,17 +106,17 @@ pub fn findings(parts: &Parts<'_>, policy: &Policy<'_>) -> Vec<Finding> {
 
 /// Why the window would not take a document for one of this parcel: the fields by which it finds them,
 /// where they differ. Empty for a document that is not at hand, or is found.
-pub fn strange(missing: Missing, parts: &Parts<'_>) -> Vec<Difference> {
+pub fn strange(missing: MissingDocument, parts: &ParcelDocuments<'_>) -> Vec<FieldDifference> {
     match missing {
-        Missing::Order => parts.order.map(|order| strange_order(order, parts)),
-        Missing::Payment => parts.payment.map(|payment| strange_payment(payment, parts)),
-        Missing::Waybill => parts.waybill.map(|waybill| strange_waybill(waybill, parts)),
+        MissingDocument::Order => parts.order.map(|order| strange_order(order, parts)),
+        MissingDocument::Payment => parts.payment.map(|payment| strange_payment(payment, parts)),
+        MissingDocument::Waybill => parts.waybill.map(|waybill| strange_waybill(waybill, parts)),
     }
     // What is not there is shown as nothing.
     .unwrap_or_default()
 }
 
-fn strange_order(order: &Order, parts: &Parts<'_>) -> Vec<Difference> {
+fn strange_order(order: &ParcelOrder, parts: &ParcelDocuments<'_>) -> Vec<FieldDifference> {
     let Some(inventory) = parts.inventory else { return Vec::new() };
     let mut found = Differences::default();
     let (left, right) = (Member::Order, Member::Inventory);
@@ -123,7 +127,7 @@ fn strange_order(order: &Order, parts: &Parts<'_>) -> Vec<Difference> {
 }
 
 /// A payment belongs to the order number of a platform, and is the one that the order names.
-fn strange_payment(payment: &Payment, parts: &Parts<'_>) -> Vec<Difference> {
+fn strange_payment(payment: &Payment, parts: &ParcelDocuments<'_>) -> Vec<FieldDifference> {
     let mut found = Differences::default();
     let left = Member::Payment;
     let of_inventory = parts.inventory.map(|it| (Member::Inventory, &it.order_no, &it.ebp_code));
@@ -145,7 +149,7 @@ fn strange_payment(payment: &Payment, parts: &Parts<'_>) -> Vec<Difference> {
 }
 
 /// An export waybill names no order.
-fn strange_waybill(waybill: &Waybill, parts: &Parts<'_>) -> Vec<Difference> {
+fn strange_waybill(waybill: &Waybill, parts: &ParcelDocuments<'_>) -> Vec<FieldDifference> {
     let mut found = Differences::default();
     let left = Member::Waybill;
     if let Some(inventory) = parts.inventory {
@@ -168,7 +172,7 @@ fn strange_waybill(waybill: &Waybill, parts: &Parts<'_>) -> Vec<Difference> {
 }
 
 /// goodsValue against the lines, of any order. For imports it is M13.
-pub fn goods_value(order: &Order) -> Option<Difference> {
+pub fn goods_value(order: &ParcelOrder) -> Option<FieldDifference> {
     let mut found = Differences::default();
     of_order(&mut found, "M13", order);
     found.0.pop()
@@ -176,7 +180,7 @@ pub fn goods_value(order: &Order) -> Option<Difference> {
 
 /// The lines of an order whose total is not their price times their quantity, to the fen. No rule of
 /// the window; the inventory must have the same lines, and there it is one (SW-2009).
-pub fn line_totals(order: &Order) -> Vec<Difference> {
+pub fn line_totals(order: &ParcelOrder) -> Vec<FieldDifference> {
     const FEN_E5: i128 = 1_000;
     const ONE_E5: i128 = 100_000;
     let mut found = Differences::default();
@@ -185,7 +189,7 @@ pub fn line_totals(order: &Order) -> Vec<Difference> {
         if (due - i128::from(line.total_price_e5)).abs() >= FEN_E5 {
             let gnum = Some(line.gnum);
             let left = field(Member::Order, "totalPrice", decimal(line.total_price_e5));
-            found.put(Field { gnum, ..left }, computed("price × qty", due));
+            found.put(ComparedField { gnum, ..left }, computed("price × qty", due));
         }
     }
     found.0
@@ -205,7 +209,7 @@ pub(super) fn members(rule: &str) -> &'static [Member] {
 }
 
 /// The fields that a broken rule compared and that differ.
-fn differences(broken: &Broken, parts: &Parts<'_>) -> Vec<Difference> {
+fn differences(broken: &RuleBreach, parts: &ParcelDocuments<'_>) -> Vec<FieldDifference> {
     let mut found = Differences::default();
     if let Some(order) = parts.order {
         of_order(&mut found, broken.rule, order);
@@ -228,7 +232,7 @@ fn differences(broken: &Broken, parts: &Parts<'_>) -> Vec<Difference> {
 }
 
 /// What an order alone contradicts.
-fn of_order(found: &mut Differences, rule: &str, order: &Order) {
+fn of_order(found: &mut Differences, rule: &str, order: &ParcelOrder) {
     let own = Member::Order;
     match rule {
         "M5" => {
@@ -256,7 +260,7 @@ fn of_order(found: &mut Differences, rule: &str, order: &Order) {
     }
 }
 
-fn of_payment(found: &mut Differences, rule: &str, order: &Order, payment: &Payment) {
+fn of_payment(found: &mut Differences, rule: &str, order: &ParcelOrder, payment: &Payment) {
     let (left, right) = (Member::Order, Member::Payment);
     match rule {
         "M3" => {
@@ -279,7 +283,7 @@ fn of_payment(found: &mut Differences, rule: &str, order: &Order, payment: &Paym
     }
 }
 
-fn of_waybill(found: &mut Differences, order: &Order, waybill: &Waybill) {
+fn of_waybill(found: &mut Differences, order: &ParcelOrder, waybill: &Waybill) {
     let (left, right) = (Member::Waybill, Member::Order);
     let (own, other) = (&waybill.consignee, &order.consignee);
     found.texts((left, "consignee", &own.name), (right, "consignee", &other.name));
@@ -291,7 +295,12 @@ fn of_waybill(found: &mut Differences, order: &Order, waybill: &Waybill) {
     }
 }
 
-fn of_both(found: &mut Differences, broken: &Broken, inventory: &Inventory, order: &Order) {
+fn of_both(
+    found: &mut Differences,
+    broken: &RuleBreach,
+    inventory: &ParcelInventory,
+    order: &ParcelOrder,
+) {
     let (left, right) = (Member::Inventory, Member::Order);
     let (own, other) = (&inventory.buyer, &order.buyer);
     match (broken.rule, broken.code) {
@@ -315,7 +324,7 @@ fn of_both(found: &mut Differences, broken: &Broken, inventory: &Inventory, orde
                 match order.lines.iter().find(|other| other.gnum == line.gnum) {
                     Some(other) => of_lines(found, line, other),
                     None => found.put(
-                        Field {
+                        ComparedField {
                             gnum: Some(line.gnum),
                             ..field(left, "gnum", line.gnum.to_string())
                         },
@@ -345,14 +354,14 @@ fn of_lines(found: &mut Differences, line: &InventoryLine, other: &OrderLine) {
         let (own, theirs) = (&line.item_no, &other.item_no);
         of_line.texts((Member::Inventory, "itemNo", own), (Member::Order, "itemNo", theirs));
     }
-    for Difference { left, right } in of_line.0 {
+    for FieldDifference { left, right } in of_line.0 {
         let gnum = Some(line.gnum);
-        found.put(Field { gnum, ..left }, Field { gnum, ..right });
+        found.put(ComparedField { gnum, ..left }, ComparedField { gnum, ..right });
     }
 }
 
 /// What an inventory alone contradicts.
-fn of_inventory(found: &mut Differences, rule: &str, inventory: &Inventory) {
+fn of_inventory(found: &mut Differences, rule: &str, inventory: &ParcelInventory) {
     const CHINA: &str = "142";
     let own = Member::Inventory;
     match rule {
@@ -382,28 +391,28 @@ fn of_inventory(found: &mut Differences, rule: &str, inventory: &Inventory) {
     }
 }
 
-fn field(member: Member, element: &'static str, value: String) -> Field {
-    Field { member: Some(member), element, gnum: None, value }
+fn field(member: Member, element: &'static str, value: String) -> ComparedField {
+    ComparedField { member: Some(member), element, gnum: None, value }
 }
 
 /// What a field should be. A value beyond every amount is told as the largest one: it is wrong anyway.
-fn computed(element: &'static str, value: i128) -> Field {
+fn computed(element: &'static str, value: i128) -> ComparedField {
     // Beyond every amount, as said above.
     let value = i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX });
-    Field { member: None, element, gnum: None, value: decimal(value) }
+    ComparedField { member: None, element, gnum: None, value: decimal(value) }
 }
 
 /// Collects pairs of fields that differ.
 #[derive(Default)]
-struct Differences(Vec<Difference>);
+struct Differences(Vec<FieldDifference>);
 
 type Text<'a> = (Member, &'static str, &'a str);
 type Amount = (Member, &'static str, i64);
 type LineText<'a> = (Member, &'static str, Option<u32>, &'a str);
 
 impl Differences {
-    fn put(&mut self, left: Field, right: Field) {
-        self.0.push(Difference { left, right });
+    fn put(&mut self, left: ComparedField, right: ComparedField) {
+        self.0.push(FieldDifference { left, right });
     }
 
     fn texts(&mut self, left: Text<'_>, right: Text<'_>) {
@@ -439,8 +448,9 @@ impl Differences {
 
     fn must_be(&mut self, (member, element, gnum, value): LineText<'_>, expected: &str) {
         if value.trim() != expected {
-            let left = Field { gnum, ..field(member, element, value.to_owned()) };
-            let right = Field { member: None, element: "", gnum: None, value: expected.to_owned() };
+            let left = ComparedField { gnum, ..field(member, element, value.to_owned()) };
+            let right =
+                ComparedField { member: None, element: "", gnum: None, value: expected.to_owned() };
             self.put(left, right);
         }
     }
@@ -448,8 +458,9 @@ impl Differences {
     /// An empty field whose rule wants any value at all.
     fn must_be_given(&mut self, (member, element, gnum, value): LineText<'_>) {
         if value.trim().is_empty() {
-            let left = Field { gnum, ..field(member, element, String::new()) };
-            let right = Field { member: None, element: "", gnum: None, value: "…".to_owned() };
+            let left = ComparedField { gnum, ..field(member, element, String::new()) };
+            let right =
+                ComparedField { member: None, element: "", gnum: None, value: "…".to_owned() };
             self.put(left, right);
         }
     }

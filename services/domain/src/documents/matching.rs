@@ -10,8 +10,8 @@
 
 use super::comparison::{self, Member};
 pub use super::parcel::{
-    Consignee, Inventory, InventoryLine, Ledger, Order, OrderLine, Parts, Payment, Person,
-    PositiveList, Restriction, Set, Waybill,
+    BondedStock, Consignee, InventoryLine, OrderLine, ParcelDocuments, ParcelInventory,
+    ParcelOrder, Payment, Person, PositiveList, Restriction, Set, Waybill,
 };
 use super::returns::coded;
 use super::{identity, mask};
@@ -20,7 +20,7 @@ use crate::rules::decimal;
 
 /// What can be set about the match.
 #[derive(Debug, Clone, Copy)]
-pub struct Policy<'a> {
+pub struct MatchPolicy<'a> {
     /// How far payment and order may lie apart in M6, in 1/100000. Firms report that one yuan is
     /// tolerated, which is unverified.
     pub amount_tolerance_e5: i64,
@@ -29,10 +29,10 @@ pub struct Policy<'a> {
     /// The positive list for M16; without it every heading passes.
     pub positive_list: Option<&'a PositiveList>,
     /// The stock for M18; without it there is always enough.
-    pub ledger: Option<&'a Ledger>,
+    pub ledger: Option<&'a BondedStock>,
 }
 
-impl Default for Policy<'_> {
+impl Default for MatchPolicy<'_> {
     fn default() -> Self {
         Self { amount_tolerance_e5: 0, wait_seconds: 86_400, positive_list: None, ledger: None }
     }
@@ -40,7 +40,7 @@ impl Default for Policy<'_> {
 
 /// A broken rule of the match. Its text may show some characters of personal data: `Debug` shows none.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Broken {
+pub struct RuleBreach {
     /// Number of the rule, for example `M6`.
     pub rule: &'static str,
     /// Customs' code, when one is known.
@@ -49,7 +49,7 @@ pub struct Broken {
     pub text: String,
 }
 
-impl std::fmt::Debug for Broken {
+impl std::fmt::Debug for RuleBreach {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Broken({}, {:?})", self.rule, self.code)
     }
@@ -57,7 +57,7 @@ impl std::fmt::Debug for Broken {
 
 /// A document that is not there yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Missing {
+pub enum MissingDocument {
     /// The order.
     Order,
     /// The payment.
@@ -66,7 +66,7 @@ pub enum Missing {
     Waybill,
 }
 
-impl Missing {
+impl MissingDocument {
     /// In English.
     pub fn title(self) -> &'static str {
         match self {
@@ -88,20 +88,20 @@ impl Missing {
 
 /// What came of a match.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum MatchOutcome {
     /// Everything is there and fits.
     Matched,
     /// Something is not there yet.
-    Waiting(Vec<Missing>),
+    Waiting(Vec<MissingDocument>),
     /// Every broken rule.
-    Refused(Vec<Broken>),
+    Refused(Vec<RuleBreach>),
 }
 
 /// What a row of the table does.
 #[derive(Clone, Copy)]
 enum Check {
     /// Waits until this is true.
-    Wait(Missing, fn(&Set<'_>) -> bool),
+    Wait(MissingDocument, fn(&Set<'_>) -> bool),
     /// Refuses when this gives details for the text, which may be empty. Every document is there.
     Refuse(fn(&Full<'_>) -> Option<String>),
     /// Is enforced somewhere else.
@@ -110,7 +110,7 @@ enum Check {
 
 /// A row of the table.
 #[derive(Clone, Copy)]
-pub struct Rule {
+pub struct MatchRule {
     /// Its number: M for imports, E for exports.
     pub id: &'static str,
     /// Customs' code, when one is known.
@@ -122,7 +122,7 @@ pub struct Rule {
     check: Check,
 }
 
-impl Rule {
+impl MatchRule {
     /// Where the rule is enforced, when not by the match.
     pub fn enforced_elsewhere(&self) -> Option<&'static str> {
         match self.check {
@@ -132,23 +132,23 @@ impl Rule {
     }
 
     /// The document that the rule waits for, when it is not there.
-    fn awaits(&self, set: &Set<'_>) -> Option<Missing> {
+    fn awaits(&self, set: &Set<'_>) -> Option<MissingDocument> {
         match self.check {
             Check::Wait(missing, there) => (!there(set)).then_some(missing),
             Check::Refuse(_) | Check::Elsewhere(_) => None,
         }
     }
 
-    fn broken(&self, details: &str) -> Broken {
+    fn broken(&self, details: &str) -> RuleBreach {
         let text = match self.code {
             Some(code) => coded(code, self.title_zh),
             None => self.title_zh.to_owned(),
         };
-        Broken { rule: self.id, code: self.code, text: text + details }
+        RuleBreach { rule: self.id, code: self.code, text: text + details }
     }
 }
 
-impl std::fmt::Debug for Rule {
+impl std::fmt::Debug for MatchRule {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.id)
     }
@@ -156,11 +156,11 @@ impl std::fmt::Debug for Rule {
 
 /// A complete import.
 struct Full<'a> {
-    inventory: &'a Inventory,
-    order: &'a Order,
+    inventory: &'a ParcelInventory,
+    order: &'a ParcelOrder,
     payment: &'a Payment,
     waybill: &'a Waybill,
-    policy: &'a Policy<'a>,
+    policy: &'a MatchPolicy<'a>,
 }
 
 const fn rule(
@@ -169,17 +169,17 @@ const fn rule(
     title: &'static str,
     title_zh: &'static str,
     check: Check,
-) -> Rule {
-    Rule { id, code, title, title_zh, check }
+) -> MatchRule {
+    MatchRule { id, code, title, title_zh, check }
 }
 
 /// The match of imports.
 #[rustfmt::skip]
-pub const IMPORT: &[Rule] = &[
-    rule("M1", None, "the order is not there", "订单信息不存在", Check::Wait(Missing::Order, has_order)),
-    rule("M2", None, "the payment is not there", "支付信息不存在", Check::Wait(Missing::Payment, has_payment)),
+pub const IMPORT: &[MatchRule] = &[
+    rule("M1", None, "the order is not there", "订单信息不存在", Check::Wait(MissingDocument::Order, has_order)),
+    rule("M2", None, "the payment is not there", "支付信息不存在", Check::Wait(MissingDocument::Payment, has_payment)),
     rule("M3", Some("13035"), "order and payment name different payment firms", "支付企业不一致", Check::Refuse(pay_code)),
-    rule("M4", None, "the waybill is not there", "运单信息不存在", Check::Wait(Missing::Waybill, has_waybill)),
+    rule("M4", None, "the waybill is not there", "运单信息不存在", Check::Wait(MissingDocument::Waybill, has_waybill)),
     rule("M5", None, "acturalPaid is not goodsValue + freight + taxTotal - discount", "订单实际支付金额不等于商品价格+运杂费+代扣税款-非现金抵扣金额", Check::Refuse(order_sum)),
     rule("M6", Some("1332"), "the amount paid is not the amount of the order", "支付单支付金额与订单支付金额不一致", Check::Refuse(amount_paid)),
     rule("M7", Some("1327"), "buyer and payer differ", "订单购买人与支付单支付人名字或身份证号码不一致", Check::Refuse(payer)),
@@ -207,28 +207,28 @@ pub const IMPORT: &[Rule] = &[
 /// The match of exports: the documents have to be there. The receipt simulators of the trade compare
 /// nothing else; the receipt of money (403) is no part of it and is taken in with the inventory.
 #[rustfmt::skip]
-pub const EXPORT: &[Rule] = &[
-    rule("E1", None, "the order is not there", "订单信息不存在", Check::Wait(Missing::Order, has_export_order)),
-    rule("E2", None, "the waybill is not there", "运单信息不存在", Check::Wait(Missing::Waybill, has_export_waybill)),
+pub const EXPORT: &[MatchRule] = &[
+    rule("E1", None, "the order is not there", "订单信息不存在", Check::Wait(MissingDocument::Order, has_export_order)),
+    rule("E2", None, "the waybill is not there", "运单信息不存在", Check::Wait(MissingDocument::Waybill, has_export_waybill)),
 ];
 
 /// Matches an import.
-pub fn match_import(set: &Set<'_>, policy: &Policy<'_>) -> Outcome {
+pub fn match_import(set: &Set<'_>, policy: &MatchPolicy<'_>) -> MatchOutcome {
     let missing = missing(IMPORT, set);
     let (Some(order), Some(payment), Some(waybill), true) =
         (set.order, set.payment, set.waybill, missing.is_empty())
     else {
-        return Outcome::Waiting(missing);
+        return MatchOutcome::Waiting(missing);
     };
     let full = Full { inventory: set.inventory, order, payment, waybill, policy };
     let broken = refused(&full, |_| true);
-    if broken.is_empty() { Outcome::Matched } else { Outcome::Refused(broken) }
+    if broken.is_empty() { MatchOutcome::Matched } else { MatchOutcome::Refused(broken) }
 }
 
 /// The broken rules about imports as far as the documents at hand tell: a rule that looks at one that
 /// is not there is left out. For whoever asks before anything is sent.
-pub fn match_parts(parts: &Parts<'_>, policy: &Policy<'_>) -> Vec<Broken> {
-    let (inventory, order) = (Inventory::default(), Order::default());
+pub fn match_parts(parts: &ParcelDocuments<'_>, policy: &MatchPolicy<'_>) -> Vec<RuleBreach> {
+    let (inventory, order) = (ParcelInventory::default(), ParcelOrder::default());
     let (payment, waybill) = (Payment::default(), Waybill::default());
     let full = Full {
         inventory: parts.inventory.unwrap_or(&inventory),
@@ -246,7 +246,7 @@ pub fn match_parts(parts: &Parts<'_>, policy: &Policy<'_>) -> Vec<Broken> {
     refused(&full, |rule| comparison::members(rule.id).iter().all(there))
 }
 
-fn refused(full: &Full<'_>, wanted: impl Fn(&Rule) -> bool) -> Vec<Broken> {
+fn refused(full: &Full<'_>, wanted: impl Fn(&MatchRule) -> bool) -> Vec<RuleBreach> {
     let rules = IMPORT.iter().filter(|rule| wanted(rule));
     rules
         .filter_map(|rule| match rule.check {
@@ -257,9 +257,9 @@ fn refused(full: &Full<'_>, wanted: impl Fn(&Rule) -> bool) -> Vec<Broken> {
 }
 
 /// Matches an export.
-pub fn match_export(set: &Set<'_>) -> Outcome {
+pub fn match_export(set: &Set<'_>) -> MatchOutcome {
     let missing = missing(EXPORT, set);
-    if missing.is_empty() { Outcome::Matched } else { Outcome::Waiting(missing) }
+    if missing.is_empty() { MatchOutcome::Matched } else { MatchOutcome::Waiting(missing) }
 }
 
 /// Which of the payments of an order counts.
@@ -276,7 +276,7 @@ pub enum Choice {
 /// Chooses among the payments that name an order: those with the transaction number that the order names,
 /// then those of the payment firm that it names, where there is one. The order in which they came does not
 /// count: nobody knows whether the first or the last is the right one.
-pub fn choose_payment(order: Option<&Order>, payments: &[Payment]) -> Choice {
+pub fn choose_payment(order: Option<&ParcelOrder>, payments: &[Payment]) -> Choice {
     let named = order.map_or("", |order| order.pay_transaction_id.as_str());
     let firm = order.map_or("", |order| order.pay_code.as_str());
     let fits = |payment: &Payment| same_if_given(named, &payment.pay_transaction_id);
@@ -290,8 +290,8 @@ pub fn choose_payment(order: Option<&Order>, payments: &[Payment]) -> Choice {
     }
 }
 
-/// The broken rules of a set that has waited too long ([`Policy::wait_seconds`]).
-pub fn overdue(rules: &[Rule], set: &Set<'_>) -> Vec<Broken> {
+/// The broken rules of a set that has waited too long ([`MatchPolicy::wait_seconds`]).
+pub fn overdue(rules: &[MatchRule], set: &Set<'_>) -> Vec<RuleBreach> {
     let order_no = &set.inventory.order_no;
     let details = format!(",[InventoryHead.orderNo:{order_no}]");
     let waiting = rules.iter().filter(|rule| rule.awaits(set).is_some());
@@ -299,17 +299,17 @@ pub fn overdue(rules: &[Rule], set: &Set<'_>) -> Vec<Broken> {
 }
 
 /// The text of a rejection: every broken rule, joined by a comma.
-pub fn text(broken: &[Broken]) -> String {
+pub fn text(broken: &[RuleBreach]) -> String {
     broken.iter().map(|broken| broken.text.as_str()).collect::<Vec<_>>().join(",")
 }
 
 /// The observed warning about a payment that is not there yet.
 pub(super) fn payment_missing(ebp_code: &str, order_no: &str) -> String {
-    let missing = Missing::Payment.title_zh();
+    let missing = MissingDocument::Payment.title_zh();
     format!("对应电商平台为[{ebp_code}]订单号为[{order_no}]{missing}")
 }
 
-fn missing(rules: &[Rule], set: &Set<'_>) -> Vec<Missing> {
+fn missing(rules: &[MatchRule], set: &Set<'_>) -> Vec<MissingDocument> {
     rules.iter().filter_map(|rule| rule.awaits(set)).collect()
 }
 

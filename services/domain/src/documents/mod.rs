@@ -24,10 +24,10 @@ pub mod summary;
 pub mod tax;
 
 pub use admit::{
-    Admission, AppType, Held, Incoming, Split, admit, complete, exists, missing_parts, stands,
-    unchanged,
+    Admission, DocumentIntent, EarlierDocument, IncomingDocument, Split, admit, complete, exists,
+    missing_parts, stands, unchanged,
 };
-pub use check::{Elements, Violation, check, refusal};
+pub use check::{DocumentViolation, Elements, check, refusal};
 pub use kind::{DocumentKind, key};
-pub use matching::{Broken, Missing, Outcome};
+pub use matching::{MatchOutcome, MissingDocument, RuleBreach};
 pub use returns::{ReceiptStatus, allowed, status, supersedes};

@@ -41,7 +41,7 @@ impl std::fmt::Debug for Consignee {
 /// What the match needs of an order (303, 311). Amounts in 1/100000 of the currency's main unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "elements of the national message in snake case")]
-pub struct Order {
+pub struct ParcelOrder {
     pub order_no: String,
     pub ebp_code: String,
     pub ebc_code: String,
@@ -96,7 +96,7 @@ pub struct Waybill {
 /// What the match needs of an inventory (603, 621).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "elements of the national message in snake case")]
-pub struct Inventory {
+pub struct ParcelInventory {
     pub order_no: String,
     pub ebp_code: String,
     pub ebc_code: String,
@@ -130,9 +130,9 @@ pub struct InventoryLine {
 #[derive(Debug, Clone, Copy)]
 pub struct Set<'a> {
     /// The inventory.
-    pub inventory: &'a Inventory,
+    pub inventory: &'a ParcelInventory,
     /// Its order.
-    pub order: Option<&'a Order>,
+    pub order: Option<&'a ParcelOrder>,
     /// Its payment. Exports have none.
     pub payment: Option<&'a Payment>,
     /// Its waybill.
@@ -141,11 +141,11 @@ pub struct Set<'a> {
 
 /// The documents of one parcel that are at hand, whichever they are.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Parts<'a> {
+pub struct ParcelDocuments<'a> {
     /// The inventory.
-    pub inventory: Option<&'a Inventory>,
+    pub inventory: Option<&'a ParcelInventory>,
     /// The order.
-    pub order: Option<&'a Order>,
+    pub order: Option<&'a ParcelOrder>,
     /// The payment.
     pub payment: Option<&'a Payment>,
     /// The waybill.
@@ -170,14 +170,14 @@ pub enum Restriction {
 
 /// Stock in a bonded ledger: ledger number and item number to quantity in 1/100000.
 #[derive(Debug, Clone, Default)]
-pub struct Ledger {
+pub struct BondedStock {
     /// Stock that is not promised to another inventory.
     pub stock_e5: BTreeMap<(String, String), i64>,
 }
 
-impl Ledger {
+impl BondedStock {
     /// Whether the stock is enough for all lines of an inventory together.
-    pub fn covers(&self, inventory: &Inventory) -> bool {
+    pub fn covers(&self, inventory: &ParcelInventory) -> bool {
         let mut needed: BTreeMap<&str, i128> = BTreeMap::new();
         for line in &inventory.lines {
             *needed.entry(&line.item_record_no).or_default() += i128::from(line.qty_e5);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// One quantity of a line, in 1/100000 of its unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Quantity {
+pub struct LineQuantity {
     /// How much.
     pub qty_e5: i64,
     /// Code of the unit.
@@ -16,7 +16,7 @@ pub struct Quantity {
 
 /// A line of goods, of an inventory or of an application.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Line {
+pub struct ReturnLine {
     /// Number of the line in the inventory.
     pub gnum: u32,
     /// Ten-digit code of the goods.
@@ -26,15 +26,15 @@ pub struct Line {
     /// Their model; 625 does not name it.
     pub gmodel: Option<String>,
     /// Declared, first and second statutory quantity; 625 names the first of them only.
-    pub quantities: [Option<Quantity>; 3],
+    pub quantities: [Option<LineQuantity>; 3],
 }
 
-/// The elements of [`Line::quantities`], by place: quantity and unit.
+/// The elements of [`ReturnLine::quantities`], by place: quantity and unit.
 const ELEMENTS: [(&str, &str); 3] = [("qty", "unit"), ("qty1", "unit1"), ("qty2", "unit2")];
 
 /// Why goods may not come back.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fault {
+pub enum ReturnFault {
     /// The inventory has no line with this number and code.
     NoSuchLine {
         /// The number that the application names.
@@ -69,7 +69,7 @@ pub enum Fault {
     },
 }
 
-impl Fault {
+impl ReturnFault {
     /// As receipts say it; `list` is the element of the lines. The texts are ours.
     pub fn text(&self, list: &str) -> String {
         match self {
@@ -95,7 +95,11 @@ impl Fault {
 /// accepted earlier. Empty when the goods may come back; otherwise every fault, each once, by line.
 ///
 /// Lines that name the same line count together, within an application and over all of them.
-pub fn check(inventory: &[Line], before: &[Line], application: &[Line]) -> Vec<Fault> {
+pub fn check(
+    inventory: &[ReturnLine],
+    before: &[ReturnLine],
+    application: &[ReturnLine],
+) -> Vec<ReturnFault> {
     let returned = sums(before.iter().chain(application));
     let mut faults = BTreeSet::new();
     for line in application {
@@ -103,13 +107,13 @@ pub fn check(inventory: &[Line], before: &[Line], application: &[Line]) -> Vec<F
         let of_inventory =
             inventory.iter().find(|held| held.gnum == gnum && held.gcode == line.gcode);
         let Some(held) = of_inventory else {
-            faults.insert((gnum, Fault::NoSuchLine { gnum, gcode: line.gcode.clone() }));
+            faults.insert((gnum, ReturnFault::NoSuchLine { gnum, gcode: line.gcode.clone() }));
             continue;
         };
         let mut compare = |element, given: &str, held: &str| {
             if given.trim() != held.trim() {
                 let (given, held) = (given.to_owned(), held.to_owned());
-                faults.insert((gnum, Fault::Differs { gnum, element, given, held }));
+                faults.insert((gnum, ReturnFault::Differs { gnum, element, given, held }));
             }
         };
         compare("gname", &line.gname, &held.gname);
@@ -118,17 +122,17 @@ pub fn check(inventory: &[Line], before: &[Line], application: &[Line]) -> Vec<F
         }
         for (at, (qty, unit)) in ELEMENTS.into_iter().enumerate() {
             let Some(given) = &line.quantities[at] else { continue };
-            let none = Quantity::default();
+            let none = LineQuantity::default();
             let held = held.quantities[at].as_ref().unwrap_or(&none);
             if given.unit != held.unit {
                 let (given, held) = (given.unit.clone(), held.unit.clone());
-                faults.insert((gnum, Fault::Differs { gnum, element: unit, given, held }));
+                faults.insert((gnum, ReturnFault::Differs { gnum, element: unit, given, held }));
             }
             if given.qty_e5 <= 0 {
-                faults.insert((gnum, Fault::NotAboveZero { gnum, element: qty }));
+                faults.insert((gnum, ReturnFault::NotAboveZero { gnum, element: qty }));
             }
             if returned.get(&(gnum, at)).is_some_and(|sum| *sum > i128::from(held.qty_e5)) {
-                faults.insert((gnum, Fault::TooMuch { gnum, element: qty }));
+                faults.insert((gnum, ReturnFault::TooMuch { gnum, element: qty }));
             }
         }
     }
@@ -137,7 +141,7 @@ pub fn check(inventory: &[Line], before: &[Line], application: &[Line]) -> Vec<F
 
 /// What comes back, by line of the inventory and place of the quantity. A quantity below zero takes
 /// nothing off the others.
-fn sums<'a>(lines: impl Iterator<Item = &'a Line>) -> BTreeMap<(u32, usize), i128> {
+fn sums<'a>(lines: impl Iterator<Item = &'a ReturnLine>) -> BTreeMap<(u32, usize), i128> {
     let mut sums = BTreeMap::new();
     for line in lines {
         for (at, quantity) in line.quantities.iter().enumerate() {

@@ -6,7 +6,7 @@
 
 use super::errors;
 use super::kind::DocumentKind;
-use super::matching::{self, Broken};
+use super::matching::{self, RuleBreach};
 
 /// Characters in a returnInfo (specification: C1..1000).
 const INFO_MAX: usize = 1_000;
@@ -253,7 +253,7 @@ impl ReceiptStatus {
     }
 
     /// Rejected because the documents do not fit each other: every broken rule.
-    pub fn rejected(broken: &[Broken]) -> Self {
+    pub fn rejected(broken: &[RuleBreach]) -> Self {
         Self::new(status::REJECTED, matching::text(broken))
     }
 

@@ -15,14 +15,14 @@ use time::macros::format_description;
 
 /// How an application wants its inventories put together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rule {
+pub struct SummaryRule {
     /// `summaryFlag` 2: what different producers made is apart.
     pub by_producer: bool,
     /// `itemNameFlag` 1: goods with different names are apart.
     pub by_name: bool,
 }
 
-impl Rule {
+impl SummaryRule {
     /// The rule that an application names by its two flags.
     ///
     /// # Errors
@@ -41,7 +41,7 @@ impl Rule {
 /// An inventory as a summary sees it. Quantities and amounts in 1/100000.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "elements of the national message in snake case")]
-pub struct Inventory {
+pub struct SummaryInventory {
     pub invt_no: String,
     pub logistics_no: String,
     pub statistics_flag: String,
@@ -57,13 +57,13 @@ pub struct Inventory {
     pub port_code: String,
     pub gross_weight_e5: i64,
     pub net_weight_e5: i64,
-    pub lines: Vec<Line>,
+    pub lines: Vec<SummaryLine>,
 }
 
 /// A line of an inventory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "elements of the national message in snake case")]
-pub struct Line {
+pub struct SummaryLine {
     pub gnum: u32,
     pub gcode: String,
     pub item_name: String,
@@ -80,7 +80,7 @@ pub struct Line {
 const SUMMED_UP: &str = "B";
 
 /// Why an inventory that is there may not be taken up, in the words of a rejection.
-pub fn unfit(inventory: &Inventory, ebc_code: &str) -> Option<&'static str> {
+pub fn unfit(inventory: &SummaryInventory, ebc_code: &str) -> Option<&'static str> {
     if inventory.ebc_code != ebc_code {
         Some("收发货人与汇总申请单不一致")
     } else if inventory.statistics_flag != SUMMED_UP {
@@ -121,7 +121,7 @@ pub struct CommonLine {
 
 /// A goods declaration that a summary comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Declaration {
+pub struct SummaryDeclaration {
     /// What its inventories have in common.
     pub common: Common,
     /// Sum of the gross weights.
@@ -142,13 +142,13 @@ pub struct DeclarationLine {
     /// Sum of the prices.
     pub total_price_e5: i128,
     /// Where its goods come from.
-    pub parts: Vec<Part>,
+    pub parts: Vec<SummaryPart>,
 }
 
 /// A line of an inventory in a line of a goods declaration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "elements of the national message in snake case")]
-pub struct Part {
+pub struct SummaryPart {
     pub invt_no: String,
     pub logistics_no: String,
     pub gnum: u32,
@@ -156,8 +156,8 @@ pub struct Part {
 
 /// Puts inventories together. Declarations and their lines come in the order of what they have in
 /// common, so that the result does not depend on the order of the inventories.
-pub fn merge(inventories: &[Inventory], rule: Rule) -> Vec<Declaration> {
-    let mut groups: BTreeMap<Common, Vec<&Inventory>> = BTreeMap::new();
+pub fn merge(inventories: &[SummaryInventory], rule: SummaryRule) -> Vec<SummaryDeclaration> {
+    let mut groups: BTreeMap<Common, Vec<&SummaryInventory>> = BTreeMap::new();
     for inventory in inventories {
         let common = Common {
             ebc_code: inventory.ebc_code.clone(),
@@ -172,7 +172,11 @@ pub fn merge(inventories: &[Inventory], rule: Rule) -> Vec<Declaration> {
     groups.into_iter().map(|(common, members)| declaration(common, &members, rule)).collect()
 }
 
-fn declaration(common: Common, inventories: &[&Inventory], rule: Rule) -> Declaration {
+fn declaration(
+    common: Common,
+    inventories: &[&SummaryInventory],
+    rule: SummaryRule,
+) -> SummaryDeclaration {
     let mut lines: BTreeMap<CommonLine, DeclarationLine> = BTreeMap::new();
     for inventory in inventories {
         for line in &inventory.lines {
@@ -193,7 +197,7 @@ fn declaration(common: Common, inventories: &[&Inventory], rule: Rule) -> Declar
                 *sum += i128::from(quantity);
             }
             sum.total_price_e5 += i128::from(line.total_price_e5);
-            sum.parts.push(Part {
+            sum.parts.push(SummaryPart {
                 invt_no: inventory.invt_no.clone(),
                 logistics_no: inventory.logistics_no.clone(),
                 gnum: line.gnum,
@@ -204,8 +208,9 @@ fn declaration(common: Common, inventories: &[&Inventory], rule: Rule) -> Declar
     for line in &mut lines {
         line.parts.sort_unstable();
     }
-    let weight = |of: fn(&Inventory) -> i64| inventories.iter().map(|it| i128::from(of(it))).sum();
-    Declaration {
+    let weight =
+        |of: fn(&SummaryInventory) -> i64| inventories.iter().map(|it| i128::from(of(it))).sum();
+    SummaryDeclaration {
         common,
         gross_weight_e5: weight(|it| it.gross_weight_e5),
         net_weight_e5: weight(|it| it.net_weight_e5),

@@ -136,7 +136,7 @@ pub struct Measure<'a> {
 
 /// A line that is taxed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Goods<'a> {
+pub struct TaxableLine<'a> {
     /// Its number.
     pub gnum: u32,
     /// Goods code.
@@ -151,7 +151,7 @@ pub struct Goods<'a> {
 
 /// What is to be assessed.
 #[derive(Debug, Clone, Copy)]
-pub struct Assessment<'a> {
+pub struct DutyInput<'a> {
     /// The tariff.
     pub tariff: &'a [Rate],
     /// The day whose rates hold.
@@ -163,7 +163,7 @@ pub struct Assessment<'a> {
     /// Insurance in 1/100000 yuan.
     pub insurance_e5: i64,
     /// The goods.
-    pub lines: &'a [Goods<'a>],
+    pub lines: &'a [TaxableLine<'a>],
 }
 
 /// The taxes of one line.
@@ -225,7 +225,7 @@ pub enum Unassessable {
 /// # Errors
 ///
 /// The first line that cannot be assessed, and why.
-pub fn assess(assessment: &Assessment<'_>) -> Result<Tax, Unassessable> {
+pub fn assess(assessment: &DutyInput<'_>) -> Result<Tax, Unassessable> {
     let sane = |amount: i64| (0..=AMOUNT_E5_MAX).contains(&amount);
     if let Some(line) = assessment.lines.iter().find(|line| !sane(line.total_price_e5)) {
         return Err(Unassessable::Amount(line.gnum));
@@ -271,8 +271,8 @@ pub fn apportion(charge_e5: i64, values_e5: &[i64]) -> Vec<i64> {
 }
 
 fn line_tax(
-    assessment: &Assessment<'_>,
-    line: &Goods<'_>,
+    assessment: &DutyInput<'_>,
+    line: &TaxableLine<'_>,
     tax_price_e5: i64,
 ) -> Result<LineTax, Unassessable> {
     let gnum = line.gnum;
@@ -314,13 +314,17 @@ fn fen(amount_e5: i64, numerators: [u32; 2], denominators: [u32; 2]) -> Option<i
 }
 
 /// Whether consumption tax is due: always without a threshold, otherwise from its price on.
-fn is_due(rate: &Rate, line: &Goods<'_>, tax_price_e5: i64) -> Result<bool, Unassessable> {
+fn is_due(rate: &Rate, line: &TaxableLine<'_>, tax_price_e5: i64) -> Result<bool, Unassessable> {
     let Some(threshold) = rate.threshold else { return Ok(true) };
     reaches(threshold, line, tax_price_e5).ok_or(Unassessable::NoMeasure(line.gnum))
 }
 
 /// Whether the price of a line reaches a threshold; `None` without a quantity that tells.
-pub(crate) fn reaches(threshold: Threshold, line: &Goods<'_>, tax_price_e5: i64) -> Option<bool> {
+pub(crate) fn reaches(
+    threshold: Threshold,
+    line: &TaxableLine<'_>,
+    tax_price_e5: i64,
+) -> Option<bool> {
     let quantities: Vec<_> = [Some(line.first), line.second]
         .into_iter()
         .flatten()

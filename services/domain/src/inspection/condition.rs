@@ -91,7 +91,7 @@ pub struct Context {
 
 /// A line of goods as the rules see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line<'a> {
+pub struct GoodsFacts<'a> {
     /// Its number.
     pub gnum: u32,
     /// Ten digits.
@@ -104,7 +104,7 @@ pub struct Line<'a> {
 
 /// A declaration as the rules see it. Nothing personal is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject<'a> {
+pub struct RiskSubject<'a> {
     /// Which way, when it was said.
     pub direction: Option<Direction>,
     /// Supervision mode.
@@ -128,13 +128,13 @@ pub struct Subject<'a> {
     /// The day.
     pub date: Date,
     /// The goods.
-    pub lines: Vec<Line<'a>>,
+    pub lines: Vec<GoodsFacts<'a>>,
 }
 
 /// The packing code of wooden boxes (木箱).
 const WRAP_WOODEN_BOX: &str = "1";
 
-impl<'a> Subject<'a> {
+impl<'a> RiskSubject<'a> {
     /// The view of a declaration on one day.
     pub fn of(declaration: &'a Declaration, context: &'a Context) -> Self {
         let d = declaration;
@@ -149,7 +149,7 @@ impl<'a> Subject<'a> {
             .collect();
         blacklisted.sort_unstable();
         blacklisted.dedup();
-        let line = |line: &'a crate::declaration::GoodsLine| Line {
+        let line = |line: &'a crate::declaration::GoodsLine| GoodsFacts {
             gnum: line.gnum,
             gcode: &line.gcode,
             country: &line.country,
@@ -241,8 +241,8 @@ impl Condition {
     /// Whether it holds for a line, and why.
     pub fn holds(
         &self,
-        subject: &Subject<'_>,
-        line: &Line<'_>,
+        subject: &RiskSubject<'_>,
+        line: &GoodsFacts<'_>,
         areas: &[Area],
     ) -> Option<Vec<Why>> {
         match self {
@@ -399,7 +399,11 @@ fn between(en: &str, zh: &str, range: Range) -> Why {
     Why::new(format!("{en} from {from} to below {below}"), format!("{zh}{from}以上{below}以下"))
 }
 
-fn quarantine(subject: &Subject<'_>, line: &Line<'_>, areas: &[Area]) -> Option<Vec<Why>> {
+fn quarantine(
+    subject: &RiskSubject<'_>,
+    line: &GoodsFacts<'_>,
+    areas: &[Area],
+) -> Option<Vec<Why>> {
     if subject.direction != Some(Direction::Import) {
         return None;
     }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use time::{Date, Duration};
 
 use super::Why;
-use super::finding::{Finding, FoundResult};
+use super::finding::{ExaminationFinding, FoundResult};
 use crate::refusal::{Code, Refusal};
 
 /// Most points. Ours, like every number here.
@@ -74,7 +74,7 @@ impl Class {
 
 /// What an entry is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Cause {
+pub enum CreditCause {
     /// A finding.
     Found(FoundResult),
     /// Nobody came to an appointment.
@@ -87,7 +87,7 @@ pub struct Offence {
     /// Its name, for explanations.
     pub id: &'static str,
     /// Of what.
-    pub cause: Cause,
+    pub cause: CreditCause,
     /// Points that it takes.
     pub points: i32,
     /// How long, in days.
@@ -98,12 +98,12 @@ pub struct Offence {
     pub blacklists: bool,
 }
 
-const fn offence(id: &'static str, cause: Cause, points: i32, days: i64) -> Offence {
+const fn offence(id: &'static str, cause: CreditCause, points: i32, days: i64) -> Offence {
     Offence { id, cause, points, days, grave: false, blacklists: false }
 }
 
 const fn grave(id: &'static str, result: FoundResult, points: i32, days: i64) -> Offence {
-    Offence { grave: true, ..offence(id, Cause::Found(result), points, days) }
+    Offence { grave: true, ..offence(id, CreditCause::Found(result), points, days) }
 }
 
 const fn barred(id: &'static str, result: FoundResult, points: i32, days: i64) -> Offence {
@@ -112,10 +112,10 @@ const fn barred(id: &'static str, result: FoundResult, points: i32, days: i64) -
 
 /// The table of offences. All of it is ours.
 pub const OFFENCES: &[Offence] = &[
-    offence("CR-01", Cause::NoShow, 2, 365),
-    offence("CR-02", Cause::Found(FoundResult::DocMismatch), 3, 365),
-    offence("CR-03", Cause::Found(FoundResult::QtyMismatch), 5, 365),
-    offence("CR-04", Cause::Found(FoundResult::NameOrCodeMismatch), 5, 365),
+    offence("CR-01", CreditCause::NoShow, 2, 365),
+    offence("CR-02", CreditCause::Found(FoundResult::DocMismatch), 3, 365),
+    offence("CR-03", CreditCause::Found(FoundResult::QtyMismatch), 5, 365),
+    offence("CR-04", CreditCause::Found(FoundResult::NameOrCodeMismatch), 5, 365),
     grave("CR-05", FoundResult::QualityFail, 10, 365),
     grave("CR-06", FoundResult::QuarantineFail, 15, 730),
     barred("CR-07", FoundResult::IpInfringement, 30, 730),
@@ -124,7 +124,7 @@ pub const OFFENCES: &[Offence] = &[
 
 impl Offence {
     /// What a cause costs; `None` for what costs nothing.
-    pub fn of(cause: Cause) -> Option<&'static Self> {
+    pub fn of(cause: CreditCause) -> Option<&'static Self> {
         OFFENCES.iter().find(|offence| offence.cause == cause)
     }
 }
@@ -134,9 +134,9 @@ impl Offence {
 /// and what is wrong in it is one offence; so are two samples of one line, and a line beside the
 /// consignment that it is in.
 pub fn offences<'f>(
-    findings: impl IntoIterator<Item = &'f Finding>,
-) -> BTreeMap<(u32, FoundResult), Vec<&'f Finding>> {
-    let mut wrong: BTreeMap<(u32, FoundResult), Vec<&Finding>> = BTreeMap::new();
+    findings: impl IntoIterator<Item = &'f ExaminationFinding>,
+) -> BTreeMap<(u32, FoundResult), Vec<&'f ExaminationFinding>> {
+    let mut wrong: BTreeMap<(u32, FoundResult), Vec<&ExaminationFinding>> = BTreeMap::new();
     for finding in findings.into_iter().filter(|finding| finding.result.is_adverse()) {
         wrong.entry((finding.key.gnum, finding.result)).or_default().push(finding);
     }
@@ -173,9 +173,9 @@ impl Status {
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Entry {
+pub struct CreditEntry {
     /// What it is about.
-    pub cause: Cause,
+    pub cause: CreditCause,
     /// The day of the finding.
     pub date: Date,
     /// The last day on which it counts.
@@ -184,7 +184,7 @@ pub struct Entry {
     pub status: Status,
 }
 
-impl Entry {
+impl CreditEntry {
     fn counts(&self) -> Option<&'static Offence> {
         match self.status {
             Status::Active | Status::Appealed | Status::Upheld => Offence::of(self.cause),
@@ -207,14 +207,14 @@ pub struct Credit {
     /// The latest day that it has heard of. Time does not run back.
     pub as_of: Date,
     /// Entries by source. Those that have expired are gone; the journal has them.
-    pub entries: BTreeMap<String, Entry>,
+    pub entries: BTreeMap<String, CreditEntry>,
     /// Conforming findings by day.
     pub conforming: BTreeMap<Date, u32>,
 }
 
 /// What happens to it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Event {
+pub enum CreditEvent {
     /// Something was found. The source names order, instruction, line and sample, so that a report
     /// that is told again has no second effect and a correction replaces what it corrects. Conforming
     /// findings have no entry: whoever feeds them does so once (they are consumed from a journal).
@@ -262,16 +262,16 @@ pub enum Event {
 
 /// One thing that changed, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct CreditChange {
     /// What.
-    pub what: Changed,
+    pub what: CreditNews,
     /// Why.
     pub because: Why,
 }
 
 /// What changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Changed {
+pub enum CreditNews {
     /// An entry is new, corrected, appealed against or decided about; its source.
     Entry(String),
     /// An entry expired; its source.
@@ -317,19 +317,19 @@ impl Credit {
     /// # Errors
     ///
     /// [`Code::CreditEntryUnknown`], [`Code::AppealUsed`] or [`Code::WrongTime`] for appeals.
-    pub fn apply(&self, event: &Event) -> Result<(Self, Vec<Change>), Refusal> {
+    pub fn apply(&self, event: &CreditEvent) -> Result<(Self, Vec<CreditChange>), Refusal> {
         let mut then = self.clone();
         let mut changes = Vec::new();
         match event {
-            Event::Found { source, result, date } => {
+            CreditEvent::Found { source, result, date } => {
                 then.expire(*date, &mut changes);
                 then.found(source, *result, *date, &mut changes);
             }
-            Event::NoShow { source, date } => {
+            CreditEvent::NoShow { source, date } => {
                 then.expire(*date, &mut changes);
-                then.enter(source, Cause::NoShow, *date, &mut changes);
+                then.enter(source, CreditCause::NoShow, *date, &mut changes);
             }
-            Event::Certified { granted, date } => {
+            CreditEvent::Certified { granted, date } => {
                 then.expire(*date, &mut changes);
                 if then.certified != *granted {
                     then.certified = *granted;
@@ -338,31 +338,31 @@ impl Credit {
                     } else {
                         ("the certificate ended", "高级认证终止")
                     };
-                    changes.push(change(Changed::Certified(*granted), en, zh));
+                    changes.push(change(CreditNews::Certified(*granted), en, zh));
                 }
             }
-            Event::Appeal { source, date } => {
+            CreditEvent::Appeal { source, date } => {
                 then.expire(*date, &mut changes);
                 then.appeal(source, *date, &mut changes)?;
             }
-            Event::AppealDecided { source, overturned, date } => {
+            CreditEvent::AppealDecided { source, overturned, date } => {
                 then.expire(*date, &mut changes);
                 then.decide(source, *overturned, &mut changes)?;
             }
-            Event::Day(date) => then.expire(*date, &mut changes),
+            CreditEvent::Day(date) => then.expire(*date, &mut changes),
         }
         then.follow(self, &mut changes);
         Ok((then, changes))
     }
 
     /// What is over on a day.
-    fn expire(&mut self, date: Date, changes: &mut Vec<Change>) {
+    fn expire(&mut self, date: Date, changes: &mut Vec<CreditChange>) {
         self.as_of = self.as_of.max(date);
         let today = self.as_of;
         for (source, entry) in self.entries.extract_if(.., |_, entry| entry.until < today) {
             let until = entry.until;
             changes.push(change(
-                Changed::Expired(source),
+                CreditNews::Expired(source),
                 format!("the entry counted until {until}"),
                 format!("记录有效期至{until}"),
             ));
@@ -370,39 +370,51 @@ impl Credit {
         self.conforming.retain(|day, _| last_day(*day, CONFORM_DAYS) >= today);
     }
 
-    fn found(&mut self, source: &str, result: FoundResult, date: Date, changes: &mut Vec<Change>) {
+    fn found(
+        &mut self,
+        source: &str,
+        result: FoundResult,
+        date: Date,
+        changes: &mut Vec<CreditChange>,
+    ) {
         if !result.is_final() {
             return;
         }
         if result != FoundResult::Conform {
-            return self.enter(source, Cause::Found(result), date, changes);
+            return self.enter(source, CreditCause::Found(result), date, changes);
         }
         if let Some(entry) = self.entries.get_mut(source) {
             if entry.status != Status::Overturned {
                 entry.status = Status::Overturned;
-                let source = Changed::Entry(source.to_owned());
+                let source = CreditNews::Entry(source.to_owned());
                 changes.push(change(source, "corrected: as declared", "更正为相符"));
             }
         } else if last_day(date, CONFORM_DAYS) >= self.as_of {
             let count = self.conforming.entry(date).or_default();
             *count = count.saturating_add(1);
-            changes.push(change(Changed::Conforming, "found as declared", "查验相符"));
+            changes.push(change(CreditNews::Conforming, "found as declared", "查验相符"));
         }
     }
 
-    fn enter(&mut self, source: &str, cause: Cause, date: Date, changes: &mut Vec<Change>) {
+    fn enter(
+        &mut self,
+        source: &str,
+        cause: CreditCause,
+        date: Date,
+        changes: &mut Vec<CreditChange>,
+    ) {
         let Some(offence) = Offence::of(cause) else { return };
         let until = last_day(date, offence.days);
         let known = self.entries.get(source).map(|entry| entry.cause);
         if until < self.as_of || known == Some(cause) {
             return;
         }
-        let entry = Entry { cause, date, until, status: Status::Active };
+        let entry = CreditEntry { cause, date, until, status: Status::Active };
         self.entries.insert(source.to_owned(), entry);
         let (id, points) = (offence.id, offence.points);
         let what = cause.title();
         changes.push(change(
-            Changed::Entry(source.to_owned()),
+            CreditNews::Entry(source.to_owned()),
             format!("{id}: {}, {points} points until {until}", what.en),
             format!("{id}：{}，扣{points}分，有效期至{until}", what.zh),
         ));
@@ -412,7 +424,7 @@ impl Credit {
         &mut self,
         source: &str,
         date: Date,
-        changes: &mut Vec<Change>,
+        changes: &mut Vec<CreditChange>,
     ) -> Result<(), Refusal> {
         let refusal = |code| Refusal::of(code).with("source", source);
         let unknown = || refusal(Code::CreditEntryUnknown);
@@ -429,7 +441,7 @@ impl Credit {
             Status::Active => {}
         }
         entry.status = Status::Appealed;
-        let source = Changed::Entry(source.to_owned());
+        let source = CreditNews::Entry(source.to_owned());
         changes.push(change(source, "the enterprise appealed", "企业提出申诉"));
         Ok(())
     }
@@ -438,7 +450,7 @@ impl Credit {
         &mut self,
         source: &str,
         overturned: bool,
-        changes: &mut Vec<Change>,
+        changes: &mut Vec<CreditChange>,
     ) -> Result<(), Refusal> {
         let refusal = |code| Refusal::of(code).with("source", source);
         let unknown = || refusal(Code::CreditEntryUnknown);
@@ -458,13 +470,14 @@ impl Credit {
         } else {
             ("the appeal failed", "申诉不成立")
         };
-        changes.push(change(Changed::Entry(source.to_owned()), en, zh));
+        changes.push(change(CreditNews::Entry(source.to_owned()), en, zh));
         Ok(())
     }
 
     /// What follows from the entries.
-    fn follow(&mut self, before: &Self, changes: &mut Vec<Change>) {
-        let counting: Vec<&Offence> = self.entries.values().filter_map(Entry::counts).collect();
+    fn follow(&mut self, before: &Self, changes: &mut Vec<CreditChange>) {
+        let counting: Vec<&Offence> =
+            self.entries.values().filter_map(CreditEntry::counts).collect();
         let lost = counting.iter().fold(0_i32, |sum, offence| sum.saturating_add(offence.points));
         let conforming = self.conforming.values().fold(0_u32, |sum, n| sum.saturating_add(*n));
         let gained = i32::try_from(conforming)
@@ -481,7 +494,7 @@ impl Credit {
             Class::General
         };
         if self.points != before.points {
-            let what = Changed::Points { from: before.points, to: self.points };
+            let what = CreditNews::Points { from: before.points, to: self.points };
             changes.push(change(
                 what,
                 format!("{POINTS_START} points, {gained} gained, {lost} lost"),
@@ -491,7 +504,7 @@ impl Credit {
         if self.class != before.class {
             let points = self.points;
             changes.push(change(
-                Changed::Class { from: before.class, to: self.class },
+                CreditNews::Class { from: before.class, to: self.class },
                 format!("{points} points, certified: {}", self.certified),
                 format!("{points}分，{}高级认证", if self.certified { "有" } else { "无" }),
             ));
@@ -504,12 +517,15 @@ impl Credit {
                 }
                 (None, false) => Why::new("no such entry counts any more", "已无有效的严重记录"),
             };
-            changes.push(Change { what: Changed::Blacklisted(self.blacklisted), because: why });
+            changes.push(CreditChange {
+                what: CreditNews::Blacklisted(self.blacklisted),
+                because: why,
+            });
         }
     }
 }
 
-impl Cause {
+impl CreditCause {
     /// In words.
     pub fn title(self) -> Why {
         match self {
@@ -519,8 +535,8 @@ impl Cause {
     }
 }
 
-fn change(what: Changed, en: impl Into<String>, zh: impl Into<String>) -> Change {
-    Change { what, because: Why::new(en, zh) }
+fn change(what: CreditNews, en: impl Into<String>, zh: impl Into<String>) -> CreditChange {
+    CreditChange { what, because: Why::new(en, zh) }
 }
 
 /// The last of so many days after a day.

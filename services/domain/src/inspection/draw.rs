@@ -74,14 +74,14 @@ impl Seed {
 
 /// What is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Purpose {
+pub enum DrawPurpose {
     /// Whether goods are looked at.
     Goods,
     /// Who looks at them.
     Officers,
 }
 
-impl Purpose {
+impl DrawPurpose {
     /// Its word in the digest.
     pub fn word(self) -> &'static str {
         match self {
@@ -110,7 +110,7 @@ pub struct Drawn {
     /// Declaration or order.
     pub subject: Uuid,
     /// What for.
-    pub purpose: Purpose,
+    pub purpose: DrawPurpose,
     /// Its key.
     pub key: String,
     /// The counter of the digest that was used.
@@ -123,7 +123,7 @@ pub struct Drawn {
 
 impl Draw {
     /// The bytes whose SHA-256 is the digest.
-    pub fn preimage(&self, purpose: Purpose, key: &str, counter: u32) -> Vec<u8> {
+    pub fn preimage(&self, purpose: DrawPurpose, key: &str, counter: u32) -> Vec<u8> {
         let mut bytes = DRAW_LABEL.to_vec();
         bytes.extend_from_slice(purpose.word().as_bytes());
         bytes.push(0);
@@ -135,12 +135,12 @@ impl Draw {
     }
 
     /// The digest.
-    pub fn digest(&self, purpose: Purpose, key: &str, counter: u32) -> [u8; 32] {
+    pub fn digest(&self, purpose: DrawPurpose, key: &str, counter: u32) -> [u8; 32] {
         (self.sha256)(&self.preimage(purpose, key, counter))
     }
 
     /// A number below `below`; a bound of zero counts as one.
-    pub fn number(&self, purpose: Purpose, key: &str, below: u32) -> Drawn {
+    pub fn number(&self, purpose: DrawPurpose, key: &str, below: u32) -> Drawn {
         let below = below.max(1);
         let tries = (0..COUNTERS_MAX)
             .map(|counter| (counter, uniform(&self.digest(purpose, key, counter), below)));
@@ -153,7 +153,7 @@ impl Draw {
     /// The number that decides whether a rule of random selection takes the goods.
     pub fn goods(&self, agency: Agency, rule: &str) -> Drawn {
         let key = format!("{}/{rule}", super::agency_word(agency));
-        self.number(Purpose::Goods, &key, ONE_BP)
+        self.number(DrawPurpose::Goods, &key, ONE_BP)
     }
 }
 
@@ -185,7 +185,7 @@ pub struct Candidate {
 
 /// What officers are drawn for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Task {
+pub struct DrawTask {
     /// The agency that sends them.
     pub agency: Agency,
     /// The day of the appointment, China Standard Time.
@@ -223,7 +223,7 @@ pub enum Conflict {
 }
 
 /// Every reason why a candidate cannot take part.
-pub fn conflicts(candidate: &Candidate, task: &Task) -> Vec<Conflict> {
+pub fn conflicts(candidate: &Candidate, task: &DrawTask) -> Vec<Conflict> {
     let mut found = Vec::new();
     for (first, last) in &candidate.leave {
         if (*first..=*last).contains(&task.day) {
@@ -284,11 +284,16 @@ impl Selection {
 
 /// Draws officers for one agency. `draw.subject` is the order. A candidate who is listed twice is one,
 /// with the conflicts of both.
-pub fn officers(draw: &Draw, candidates: &[Candidate], task: &Task, how_many: usize) -> Selection {
+pub fn officers(
+    draw: &Draw,
+    candidates: &[Candidate],
+    task: &DrawTask,
+    how_many: usize,
+) -> Selection {
     let mut ranked: BTreeMap<([u8; 32], &str), Vec<Conflict>> = BTreeMap::new();
     for candidate in candidates.iter().filter(|candidate| candidate.agency == task.agency) {
         let key = format!("{}/{}", task.examination, candidate.officer);
-        let digest = draw.digest(Purpose::Officers, &key, 0);
+        let digest = draw.digest(DrawPurpose::Officers, &key, 0);
         let held = ranked.entry((digest, &candidate.officer)).or_default();
         held.extend(conflicts(candidate, task));
         held.sort_unstable();

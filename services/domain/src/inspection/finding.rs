@@ -119,7 +119,7 @@ impl FoundResult {
 }
 
 /// SHA-256 of a photograph, a record or a certificate.
-pub type Digest = [u8; 32];
+pub type EvidenceDigest = [u8; 32];
 
 /// What one finding is about. A later one about the same replaces it by its revision.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -134,7 +134,7 @@ pub struct FindingKey {
 
 /// One thing found.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Finding {
+pub struct ExaminationFinding {
     /// About what.
     pub key: FindingKey,
     /// What.
@@ -144,7 +144,7 @@ pub struct Finding {
     /// In words.
     pub text: String,
     /// Digests of the evidence.
-    pub evidence: Vec<Digest>,
+    pub evidence: Vec<EvidenceDigest>,
     /// The officer, or the analyst of the laboratory.
     pub officer: String,
     /// From 1; a correction has a higher one. In the same revision a final result replaces a pending
@@ -152,7 +152,7 @@ pub struct Finding {
     pub revision: u32,
 }
 
-impl Finding {
+impl ExaminationFinding {
     /// What of two findings about the same thing counts.
     pub(super) fn rank(&self) -> (u32, bool) {
         (self.revision, self.result.is_final())
@@ -215,6 +215,21 @@ impl Disposal {
     /// The disposal with this word.
     pub fn parse(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|disposal| disposal.code() == code)
+    }
+
+    /// In English and Chinese.
+    pub const fn titles(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Release => ("release", "放行"),
+            Self::AmendAndRelease => ("amend and release", "改单放行"),
+            Self::Treat => ("treat", "除害处理"),
+            Self::Return => ("send back abroad", "退运"),
+            Self::Destroy => ("destroy", "销毁"),
+            Self::DetainOther => ("detain", "扣留"),
+            Self::TransferClearance => ("detain, hand over to clearance", "扣留移送通关"),
+            Self::TransferLegal => ("detain, hand over to legal", "扣留移送法规"),
+            Self::TransferAntismuggling => ("detain, hand over to anti-smuggling", "扣留移送缉私"),
+        }
     }
 
     /// The receipt status that tells it to the filer (specification 202205, return statuses). None:

@@ -7,7 +7,7 @@
 //! functions.
 //!
 //! - What is told again, or of an older version, has no effect.
-//! - Findings name the version and the round that wait for them ([`Case::asked`]); so findings from before
+//! - Findings name the version and the round that wait for them ([`JointCase::asked`]); so findings from before
 //!   a second examination are void.
 //! - An agency that came late is answered from the record, and the record is reported again, because the
 //!   declaration may wait for its answer.
@@ -15,8 +15,8 @@
 //!   about the goods meanwhile.
 //! - What an agency says about a declaration says what becomes of the goods, where the findings carry it.
 
-use super::finding::{Disposal, Finding};
-use super::order::{self, Event, Fact, Instruction, Order, Stage};
+use super::finding::{Disposal, ExaminationFinding};
+use super::order::{self, Instruction, JointOrder, OrderEvent, OrderFact, Stage};
 use crate::clearance::Agency;
 use crate::refusal::{Code, Refusal};
 
@@ -31,9 +31,9 @@ pub struct At {
 
 /// An order and what surrounds it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Case {
+pub struct JointCase {
     /// The order.
-    pub order: Order,
+    pub order: JointOrder,
     /// The newest version of the declaration that was heard of.
     pub newest_version: u32,
     /// The version and round of the declaration that wait for findings.
@@ -44,11 +44,11 @@ pub struct Case {
     pub released: bool,
 }
 
-impl Case {
+impl JointCase {
     /// Before the first demand.
     pub fn none() -> Self {
         Self {
-            order: Order::none(),
+            order: JointOrder::none(),
             newest_version: 0,
             asked: At { version: 0, round: 0 },
             objection_pending: false,
@@ -80,7 +80,7 @@ pub enum DeclarationEvent {
 
 /// What the declaration service must be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Errand {
+pub enum OrderMessage {
     /// The findings on record, for this version and round.
     Findings(At),
     /// It is to be stopped for a second examination, on this version.
@@ -91,22 +91,22 @@ pub enum Errand {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition {
     /// The case now.
-    pub case: Case,
+    pub case: JointCase,
     /// What happened to the order.
-    pub facts: Vec<Fact>,
+    pub facts: Vec<OrderFact>,
     /// What has to be told.
-    pub errands: Vec<Errand>,
+    pub errands: Vec<OrderMessage>,
     /// What did not fit any more and was left out.
     pub misfit: Option<Refusal>,
 }
 
 impl Transition {
-    fn same(case: &Case) -> Self {
+    fn same(case: &JointCase) -> Self {
         Self { case: case.clone(), facts: Vec::new(), errands: Vec::new(), misfit: None }
     }
 
     /// One more event; what does not fit is left out.
-    fn and(mut self, event: &Event) -> Self {
+    fn and(mut self, event: &OrderEvent) -> Self {
         match on_order_event(&self.case, event) {
             Ok(then) => {
                 self.case = then.case;
@@ -120,7 +120,7 @@ impl Transition {
 }
 
 /// Takes down what the declaration service tells.
-pub fn on_declaration_event(case: &Case, at: At, told: &DeclarationEvent) -> Transition {
+pub fn on_declaration_event(case: &JointCase, at: At, told: &DeclarationEvent) -> Transition {
     let mut case = case.clone();
     case.newest_version = case.newest_version.max(at.version);
     let then = Transition::same(&case);
@@ -135,14 +135,14 @@ pub fn on_declaration_event(case: &Case, at: At, told: &DeclarationEvent) -> Tra
         }
         // The order itself keeps out what is old.
         DeclarationEvent::Reopened => {
-            let mut then = then.and(&Event::Reopened { version: at.version });
-            if then.facts.contains(&Fact::Objected) {
+            let mut then = then.and(&OrderEvent::Reopened { version: at.version });
+            if then.facts.contains(&OrderFact::Objected) {
                 then.case.asked = then.case.asked.max(at);
                 then.case.objection_pending = false;
             }
             then
         }
-        DeclarationEvent::Cancelled => then.and(&Event::Cancel { version: at.version }),
+        DeclarationEvent::Cancelled => then.and(&OrderEvent::Cancel { version: at.version }),
         DeclarationEvent::Detained(..)
         | DeclarationEvent::Rejected(_)
         | DeclarationEvent::Returned(_)
@@ -163,7 +163,7 @@ pub fn on_declaration_event(case: &Case, at: At, told: &DeclarationEvent) -> Tra
 
 /// A demand as an event, without what would contradict an instruction that is in the order: it is looked
 /// for already.
-fn demand(case: &Case, at: At, agency: Agency, instructions: &[Instruction]) -> Event {
+fn demand(case: &JointCase, at: At, agency: Agency, instructions: &[Instruction]) -> OrderEvent {
     let stands = |i: &&Instruction| {
         let known = case.order.instructions.get(&i.key);
         at.version > case.order.version || known.is_none_or(|known| known == *i)
@@ -176,7 +176,7 @@ fn demand(case: &Case, at: At, agency: Agency, instructions: &[Instruction]) -> 
     } else {
         kept
     };
-    Event::Demand { agency, version: at.version, instructions }
+    OrderEvent::Demand { agency, version: at.version, instructions }
 }
 
 fn demanded(then: Transition, at: At, agency: Agency, instructions: &[Instruction]) -> Transition {
@@ -190,8 +190,8 @@ fn demanded(then: Transition, at: At, agency: Agency, instructions: &[Instructio
     }
     if then.misfit.is_none() {
         then.case.asked = asked;
-        if then.facts.iter().any(|fact| matches!(fact, Fact::Answered(_))) {
-            then.errands.push(Errand::Findings(asked));
+        if then.facts.iter().any(|fact| matches!(fact, OrderFact::Answered(_))) {
+            then.errands.push(OrderMessage::Findings(asked));
         }
     }
     then
@@ -210,7 +210,7 @@ fn dispose(then: Transition, agency: Agency, disposals: &[Disposal]) -> Transiti
 fn decide(then: Transition, agency: Agency, disposals: &[Disposal]) -> Transition {
     let examination = then.case.order.examination;
     let fits = disposals.iter().find_map(|disposal| {
-        let event = Event::Dispose { agency, examination, disposal: *disposal };
+        let event = OrderEvent::Dispose { agency, examination, disposal: *disposal };
         on_order_event(&then.case, &event).ok().map(|_| event)
     });
     match fits {
@@ -241,7 +241,7 @@ fn close(then: Transition) -> Transition {
     let gone = matches!(order.disposal, Some(Disposal::Release | Disposal::AmendAndRelease));
     if gone && order.stage == Stage::Disposed && !then.case.objection_pending {
         let examination = order.examination;
-        return then.and(&Event::Close { examination });
+        return then.and(&OrderEvent::Close { examination });
     }
     then
 }
@@ -251,21 +251,21 @@ fn close(then: Transition) -> Transition {
 /// # Errors
 ///
 /// A [`Refusal`] when it does not fit.
-pub fn on_order_event(case: &Case, event: &Event) -> Result<Transition, Refusal> {
-    if case.objection_pending && matches!(event, Event::Close { .. }) {
+pub fn on_order_event(case: &JointCase, event: &OrderEvent) -> Result<Transition, Refusal> {
+    if case.objection_pending && matches!(event, OrderEvent::Close { .. }) {
         return Err(Refusal::of(Code::InspectionOutOfStep)
             .with("stage", case.order.stage.word())
             .with("objection", "pending"));
     }
-    if case.released && matches!(event, Event::Dispose { .. }) {
+    if case.released && matches!(event, OrderEvent::Dispose { .. }) {
         return Err(Refusal::of(Code::AlreadyReleased));
     }
     let (order, facts) = order::next(&case.order, event)?;
     let mut errands = Vec::new();
-    if facts.contains(&Fact::Completed) {
-        errands.push(Errand::Findings(case.asked));
+    if facts.contains(&OrderFact::Completed) {
+        errands.push(OrderMessage::Findings(case.asked));
     }
-    Ok(Transition { case: Case { order, ..case.clone() }, facts, errands, misfit: None })
+    Ok(Transition { case: JointCase { order, ..case.clone() }, facts, errands, misfit: None })
 }
 
 /// The enterprise objects. The declaration has to be stopped before goods are looked at again, so the order
@@ -274,36 +274,39 @@ pub fn on_order_event(case: &Case, event: &Event) -> Result<Transition, Refusal>
 /// # Errors
 ///
 /// A [`Refusal`] when it would be refused then.
-pub fn on_objection(case: &Case, examination: u32) -> Result<(Case, Option<Errand>), Refusal> {
+pub fn on_objection(
+    case: &JointCase,
+    examination: u32,
+) -> Result<(JointCase, Option<OrderMessage>), Refusal> {
     if case.objection_pending {
         return Ok((case.clone(), None));
     }
     if case.released {
         return Err(Refusal::of(Code::AlreadyReleased));
     }
-    let (_, facts) = order::next(&case.order, &Event::Object { examination })?;
+    let (_, facts) = order::next(&case.order, &OrderEvent::Object { examination })?;
     if facts.is_empty() {
         return Ok((case.clone(), None));
     }
-    let pending = Case { objection_pending: true, ..case.clone() };
-    Ok((pending, Some(Errand::Reopening(case.newest_version))))
+    let pending = JointCase { objection_pending: true, ..case.clone() };
+    Ok((pending, Some(OrderMessage::Reopening(case.newest_version))))
 }
 
 /// The declaration service did not take an errand. What follows when an objection fell through with it.
-pub fn on_refusal(case: &Case, errand: Errand) -> Option<Transition> {
+pub fn on_refusal(case: &JointCase, errand: OrderMessage) -> Option<Transition> {
     match errand {
-        Errand::Reopening(_) if case.objection_pending => {
-            let then = Transition::same(&Case { objection_pending: false, ..case.clone() });
+        OrderMessage::Reopening(_) if case.objection_pending => {
+            let then = Transition::same(&JointCase { objection_pending: false, ..case.clone() });
             Some(if case.released { close(then) } else { then })
         }
-        Errand::Reopening(_) | Errand::Findings(_) => None,
+        OrderMessage::Reopening(_) | OrderMessage::Findings(_) => None,
     }
 }
 
 /// The final findings of the examination by the agency that each of them answers: under the instructions
 /// of every agency its own, and for one that came late and has none the whole record.
-pub fn record(order: &Order) -> Vec<(Agency, &Finding)> {
-    let is_final = |finding: &&Finding| finding.result.is_final();
+pub fn record(order: &JointOrder) -> Vec<(Agency, &ExaminationFinding)> {
+    let is_final = |finding: &&ExaminationFinding| finding.result.is_final();
     let own = |agency: Agency| order.answers_to(agency).into_iter().filter(is_final);
     let late = |agency: Agency| order.late.keys().any(|key| key.agency == agency);
     let mut record = Vec::new();

@@ -42,7 +42,7 @@ impl Why {
 
 /// Where a rule comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Source {
+pub enum RuleSource {
     /// A law, by its number (文号).
     Law {
         /// For example `海关总署令第251号`.
@@ -56,8 +56,5 @@ pub enum Source {
 
 /// The stable word for an agency in draws and explanations.
 pub fn agency_word(agency: Agency) -> &'static str {
-    match agency {
-        Agency::Customs => "customs",
-        Agency::Quarantine => "quarantine",
-    }
+    agency.titles().0
 }

@@ -7,12 +7,12 @@
 
 use time::Date;
 
-pub use super::condition::{Condition, Context, Line, Range, Subject};
+pub use super::condition::{Condition, Context, GoodsFacts, Range, RiskSubject};
 use super::credit::Class;
 use super::draw::{Draw, Drawn};
 use super::order::{Instruction, InstructionKey, Method};
-pub use super::rule_check::Problem;
-use super::{Source, Why};
+pub use super::rule_check::RuleSetProblem;
+use super::{RuleSource, Why};
 use crate::clearance::Agency;
 
 /// Rules of one set. A set is assessed for every declaration, so it stays small (ours).
@@ -34,16 +34,16 @@ pub struct RuleSet {
     /// A sample of ours, not the rules of any authority.
     pub sample: bool,
     /// Rates of rules that say none of their own.
-    pub rates: Rates,
+    pub rates: SelectionRates,
     /// The rules, each assessed on its own.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<RiskRule>,
     /// Quarantine areas that [`Condition::QuarantineArea`] looks up.
     pub areas: Vec<Area>,
 }
 
 /// One rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
+pub struct RiskRule {
     /// Unique within the set, and kept from version to version: draws depend on it.
     pub id: String,
     /// In English.
@@ -55,11 +55,11 @@ pub struct Rule {
     /// Last day, when there is one.
     pub valid_to: Option<Date>,
     /// Where it comes from.
-    pub source: Source,
+    pub source: RuleSource,
     /// What it asks.
     pub condition: Condition,
     /// What follows.
-    pub action: Action,
+    pub action: RuleAction,
 }
 
 /// What a rule wants done.
@@ -79,7 +79,7 @@ pub struct Wanted {
 
 /// What follows from a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub enum RuleAction {
     /// The goods are looked at.
     Demand {
         /// What is wanted.
@@ -88,7 +88,7 @@ pub enum Action {
     /// They are looked at when the draw says so.
     RandomAt {
         /// By credit class; those of the set when there are none.
-        rates: Option<Rates>,
+        rates: Option<SelectionRates>,
         /// What is wanted then.
         wanted: Vec<Wanted>,
     },
@@ -96,7 +96,7 @@ pub enum Action {
 
 /// How often goods are looked at, in basis points of declarations, by credit class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rates {
+pub struct SelectionRates {
     /// Of certified enterprises.
     pub advanced_bp: u32,
     /// Of everybody else.
@@ -105,7 +105,7 @@ pub struct Rates {
     pub untrusted_bp: u32,
 }
 
-impl Rates {
+impl SelectionRates {
     /// The rate of a class.
     pub fn of(&self, class: Class) -> u32 {
         match class {
@@ -130,7 +130,7 @@ pub struct Area {
     /// Last day, when there is one.
     pub valid_to: Option<Date>,
     /// Who says so.
-    pub source: Source,
+    pub source: RuleSource,
 }
 
 impl Area {
@@ -174,20 +174,20 @@ pub struct Match {
     /// Its title.
     pub title: Why,
     /// Where it comes from.
-    pub source: Source,
+    pub source: RuleSource,
     /// For which lines; none when it is about the declaration as a whole.
     pub lines: Vec<u32>,
     /// Why its condition holds, for the first of these lines.
     pub because: Vec<Why>,
     /// What followed.
-    pub effect: Effect,
+    pub effect: RuleEffect,
     /// What it wants done, whether or not it was selected.
     pub wanted: Vec<Wanted>,
 }
 
 /// What followed from a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
+pub enum RuleEffect {
     /// A demand.
     Demanded,
     /// A draw.
@@ -203,7 +203,7 @@ pub enum Effect {
     },
 }
 
-impl Effect {
+impl RuleEffect {
     /// Whether the goods are looked at.
     pub fn is_selected(&self) -> bool {
         match self {
@@ -273,7 +273,7 @@ impl Assessment {
 }
 
 /// Asks every rule of a set. `draw.subject` is the declaration.
-pub fn assess(set: &RuleSet, subject: &Subject<'_>, draw: &Draw) -> Assessment {
+pub fn assess(set: &RuleSet, subject: &RiskSubject<'_>, draw: &Draw) -> Assessment {
     let mut assessment = Assessment {
         agency: set.agency,
         version: set.version,
@@ -294,7 +294,7 @@ pub fn assess(set: &RuleSet, subject: &Subject<'_>, draw: &Draw) -> Assessment {
     assessment
 }
 
-fn ask(set: &RuleSet, rule: &Rule, subject: &Subject<'_>, draw: &Draw) -> Option<Match> {
+fn ask(set: &RuleSet, rule: &RiskRule, subject: &RiskSubject<'_>, draw: &Draw) -> Option<Match> {
     let mut lines = Vec::new();
     let mut because = None;
     for line in &subject.lines {
@@ -308,13 +308,13 @@ fn ask(set: &RuleSet, rule: &Rule, subject: &Subject<'_>, draw: &Draw) -> Option
         lines.clear();
     }
     let (effect, wanted) = match &rule.action {
-        Action::Demand { wanted } => (Effect::Demanded, wanted),
-        Action::RandomAt { rates, wanted } => {
+        RuleAction::Demand { wanted } => (RuleEffect::Demanded, wanted),
+        RuleAction::RandomAt { rates, wanted } => {
             let class = subject.class;
             let threshold_bp = rates.unwrap_or(set.rates).of(class);
             let drawn = draw.goods(set.agency, &rule.id);
             let selected = drawn.number < threshold_bp;
-            (Effect::Drawn { drawn, class, threshold_bp, selected }, wanted)
+            (RuleEffect::Drawn { drawn, class, threshold_bp, selected }, wanted)
         }
     };
     Some(Match {

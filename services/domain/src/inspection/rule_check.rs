@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use super::Why;
 use super::condition::{CONDITION_DEPTH_MAX, Condition, Range};
 use super::draw::ONE_BP;
-use super::risk::{Action, Area, NAME_MAX, RULES_MAX, Rates, Rule, RuleSet, TEXT_MAX, WANTED_MAX};
+use super::risk::{
+    Area, NAME_MAX, RULES_MAX, RiskRule, RuleAction, RuleSet, SelectionRates, TEXT_MAX, WANTED_MAX,
+};
 use crate::codes::{self, Mode};
 use crate::declaration::Direction;
 use crate::refusal::{Code, Refusal, Violation};
@@ -19,7 +21,7 @@ const HOUSE_DIGITS: usize = 4;
 
 /// Something wrong in a rule set.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct RuleSetProblem {
     /// Which rule; empty for the set.
     pub rule: String,
     /// Where in the rule, or in the set, as a path of its document: `condition.all[1].goods[0]`.
@@ -28,7 +30,7 @@ pub struct Problem {
     pub why: Why,
 }
 
-impl Problem {
+impl RuleSetProblem {
     /// Where in the set: the rule by its id, and the place in it.
     pub fn field(&self) -> String {
         match (self.rule.as_str(), self.place.as_str()) {
@@ -41,7 +43,7 @@ impl Problem {
 
 impl RuleSet {
     /// Everything that is wrong in it. A set with problems is not put in force.
-    pub fn problems(&self) -> Vec<Problem> {
+    pub fn problems(&self) -> Vec<RuleSetProblem> {
         let mut found = Found::default();
         if self.rules.len() > RULES_MAX {
             found.tell("rules", "too many rules", "规则过多");
@@ -68,7 +70,7 @@ impl RuleSet {
     /// [`Code::RuleSetRefused`] with every problem as a violation; its field names the rule by its id.
     pub fn check(&self) -> Result<(), Refusal> {
         let code = Code::RuleSetRefused;
-        let violation = |problem: Problem| {
+        let violation = |problem: RuleSetProblem| {
             let field = problem.field();
             let Why { en: text, zh: text_zh } = problem.why;
             Violation { code, field, text, text_zh, customs_code: None }
@@ -86,17 +88,17 @@ impl RuleSet {
 #[derive(Default)]
 struct Found {
     rule: String,
-    problems: Vec<Problem>,
+    problems: Vec<RuleSetProblem>,
 }
 
 impl Found {
     fn tell(&mut self, place: &str, en: impl Into<String>, zh: impl Into<String>) {
         let (rule, place) = (self.rule.clone(), place.to_owned());
-        self.problems.push(Problem { rule, place, why: Why::new(en, zh) });
+        self.problems.push(RuleSetProblem { rule, place, why: Why::new(en, zh) });
     }
 
-    fn rates(&mut self, place: &str, rates: Rates) {
-        let Rates { advanced_bp, general_bp, untrusted_bp } = rates;
+    fn rates(&mut self, place: &str, rates: SelectionRates) {
+        let SelectionRates { advanced_bp, general_bp, untrusted_bp } = rates;
         for (name, rate) in [
             ("advanced_bp", advanced_bp),
             ("general_bp", general_bp),
@@ -120,7 +122,7 @@ impl Found {
         }
     }
 
-    fn of_rule(&mut self, rule: &Rule, has_areas: bool) {
+    fn of_rule(&mut self, rule: &RiskRule, has_areas: bool) {
         for (place, title) in [("title", &rule.title), ("title_zh", &rule.title_zh)] {
             if title.is_empty() {
                 self.tell(place, "a title is missing", "缺少规则名称");
@@ -140,8 +142,8 @@ impl Found {
             }
         }
         let (place, wanted, rates) = match &rule.action {
-            Action::Demand { wanted } => ("action.demand", wanted, None),
-            Action::RandomAt { rates, wanted } => ("action.random_at", wanted, *rates),
+            RuleAction::Demand { wanted } => ("action.demand", wanted, None),
+            RuleAction::RandomAt { rates, wanted } => ("action.random_at", wanted, *rates),
         };
         if let Some(rates) = rates {
             self.rates(&format!("{place}.rates"), rates);

@@ -9,8 +9,8 @@ use time::macros::date;
 
 use super::credit::Class;
 use super::order::Method;
-use super::risk::{Action, Area, Condition, Range, Rates, Rule, RuleSet, Wanted};
-use super::{Source, Why};
+use super::risk::{Area, Condition, Range, RiskRule, RuleAction, RuleSet, SelectionRates, Wanted};
+use super::{RuleSource, Why};
 use crate::clearance::Agency;
 use crate::declaration::Direction;
 
@@ -24,8 +24,8 @@ const FROM: Date = date!(2016 - 05 - 01);
 /// GACC Order 251 came into force.
 const ORDER_251: Date = date!(2021 - 11 - 01);
 
-fn unverified(number: &str) -> Source {
-    Source::Law { number: number.into(), unverified: true }
+fn unverified(number: &str) -> RuleSource {
+    RuleSource::Law { number: number.into(), unverified: true }
 }
 
 fn texts(items: &[&str]) -> Vec<String> {
@@ -42,14 +42,14 @@ fn analyse(code: &str, text: &str, text_zh: &str) -> Vec<Wanted> {
     wanted.into_iter().map(|wanted| Wanted { sampling: true, ..wanted }).collect()
 }
 
-fn rule(id: &str, titles: (&str, &str), condition: Condition, action: Action) -> Rule {
-    Rule {
+fn rule(id: &str, titles: (&str, &str), condition: Condition, action: RuleAction) -> RiskRule {
+    RiskRule {
         id: id.into(),
         title: titles.0.into(),
         title_zh: titles.1.into(),
         valid_from: FROM,
         valid_to: None,
-        source: Source::Ours,
+        source: RuleSource::Ours,
         condition,
         action,
     }
@@ -57,12 +57,12 @@ fn rule(id: &str, titles: (&str, &str), condition: Condition, action: Action) ->
 
 fn customs() -> RuleSet {
     use Condition as C;
-    let demand = |wanted| Action::Demand { wanted };
+    let demand = |wanted| RuleAction::Demand { wanted };
     RuleSet {
         agency: Agency::Customs,
         version: 1,
         sample: true,
-        rates: Rates { advanced_bp: 50, general_bp: 300, untrusted_bp: 8_000 },
+        rates: SelectionRates { advanced_bp: 50, general_bp: 300, untrusted_bp: 8_000 },
         rules: vec![
             rule(
                 "C-001",
@@ -70,14 +70,14 @@ fn customs() -> RuleSet {
                 C::Blacklisted,
                 demand(look("OPEN", "open and count everything", "开箱彻底查验", Method::Manual)),
             ),
-            Rule {
+            RiskRule {
                 valid_from: ORDER_251,
                 source: unverified("海关总署令第251号"),
                 ..rule(
                     "C-002",
                     ("Untrusted enterprise", "失信企业"),
                     C::Class(vec![Class::Untrusted]),
-                    Action::RandomAt {
+                    RuleAction::RandomAt {
                         rates: None,
                         wanted: look("OPEN", "open and count", "开箱查验", Method::Manual),
                     },
@@ -90,12 +90,16 @@ fn customs() -> RuleSet {
                     C::Direction(Direction::Export),
                     C::Goods(texts(&["4202", "6402", "6403", "6404", "9101", "9102"])),
                 ]),
-                Action::RandomAt {
-                    rates: Some(Rates { advanced_bp: 200, general_bp: 1_000, untrusted_bp: 8_000 }),
+                RuleAction::RandomAt {
+                    rates: Some(SelectionRates {
+                        advanced_bp: 200,
+                        general_bp: 1_000,
+                        untrusted_bp: 8_000,
+                    }),
                     wanted: look("BRAND", "look for brands", "核查商标标识", Method::Manual),
                 },
             ),
-            Rule {
+            RiskRule {
                 source: unverified("海关总署公告2020年第75号"),
                 valid_from: date!(2020 - 07 - 01),
                 ..rule(
@@ -121,7 +125,7 @@ fn customs() -> RuleSet {
                 "C-900",
                 ("Random selection", "随机布控"),
                 C::Not(Box::new(C::Class(vec![Class::Untrusted]))),
-                Action::RandomAt {
+                RuleAction::RandomAt {
                     rates: None,
                     wanted: look("SCAN", "compare with the picture", "机检比对", Method::Machine),
                 },
@@ -133,7 +137,7 @@ fn customs() -> RuleSet {
 
 fn quarantine() -> RuleSet {
     use Condition as C;
-    let demand = |wanted| Action::Demand { wanted };
+    let demand = |wanted| RuleAction::Demand { wanted };
     // 1210 stock is inspected when it enters the zone, not at each sale (domain brief §4.3, unverified).
     let not_bonded = || C::Not(Box::new(C::Mode(texts(&["1210", "1239"]))));
     let import = || C::Direction(Direction::Import);
@@ -141,7 +145,7 @@ fn quarantine() -> RuleSet {
         agency: Agency::Quarantine,
         version: 1,
         sample: true,
-        rates: Rates { advanced_bp: 50, general_bp: 200, untrusted_bp: 5_000 },
+        rates: SelectionRates { advanced_bp: 50, general_bp: 200, untrusted_bp: 5_000 },
         rules: vec![
             rule(
                 "I-001",
@@ -149,7 +153,7 @@ fn quarantine() -> RuleSet {
                 C::QuarantineArea,
                 demand(analyse("LAB", "sample and analyse", "取样送检")),
             ),
-            Rule {
+            RiskRule {
                 source: unverified("质检总局令第84号"),
                 ..rule(
                     "I-002",
@@ -178,8 +182,8 @@ fn quarantine() -> RuleSet {
                 "I-004",
                 ("Meat, fish, milk, fruit", "肉类、水产、乳品、水果"),
                 C::All(vec![import(), not_bonded(), C::Goods(texts(&["02", "03", "04", "08"]))]),
-                Action::RandomAt {
-                    rates: Some(Rates {
+                RuleAction::RandomAt {
+                    rates: Some(SelectionRates {
                         advanced_bp: 500,
                         general_bp: 2_000,
                         untrusted_bp: 10_000,
@@ -191,7 +195,7 @@ fn quarantine() -> RuleSet {
                 "I-900",
                 ("Random selection", "随机抽查"),
                 not_bonded(),
-                Action::RandomAt {
+                RuleAction::RandomAt {
                     rates: None,
                     wanted: look("LOOK", "look at the goods", "现场查验", Method::Manual),
                 },

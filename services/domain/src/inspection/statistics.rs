@@ -12,7 +12,7 @@ use super::credit::Class;
 
 /// One declaration that is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Case {
+pub struct ClearedCase {
     /// Customs house of the port.
     pub port: String,
     /// Supervision mode.
@@ -31,7 +31,7 @@ pub struct Case {
 
 /// What cases are put together by. The order is that of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Group {
+pub enum StatisticsGroup {
     /// All of them.
     All,
     /// One port.
@@ -61,9 +61,9 @@ pub struct Times {
 
 /// One row of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct StatisticsRow {
     /// Of which cases.
-    pub group: Group,
+    pub group: StatisticsGroup,
     /// How many.
     pub cases: u64,
     /// How many were released.
@@ -92,14 +92,15 @@ struct Tally {
 }
 
 /// The table: all cases, then by port, by mode and by class.
-pub fn table<'c>(cases: impl IntoIterator<Item = &'c Case>) -> Vec<Row> {
-    let mut tallies: BTreeMap<Group, Tally> = BTreeMap::from([(Group::All, Tally::default())]);
+pub fn table<'c>(cases: impl IntoIterator<Item = &'c ClearedCase>) -> Vec<StatisticsRow> {
+    let mut tallies: BTreeMap<StatisticsGroup, Tally> =
+        BTreeMap::from([(StatisticsGroup::All, Tally::default())]);
     for case in cases {
         let groups = [
-            Group::All,
-            Group::Port(case.port.clone()),
-            Group::Mode(case.mode.clone()),
-            Group::Class(case.class),
+            StatisticsGroup::All,
+            StatisticsGroup::Port(case.port.clone()),
+            StatisticsGroup::Mode(case.mode.clone()),
+            StatisticsGroup::Class(case.class),
         ];
         for group in groups {
             tallies.entry(group).or_default().add(case);
@@ -109,7 +110,7 @@ pub fn table<'c>(cases: impl IntoIterator<Item = &'c Case>) -> Vec<Row> {
 }
 
 impl Tally {
-    fn add(&mut self, case: &Case) {
+    fn add(&mut self, case: &ClearedCase) {
         self.cases += 1;
         self.inspected += u64::from(case.inspected);
         self.joint += u64::from(case.inspected && case.joint);
@@ -123,9 +124,9 @@ impl Tally {
         times.push(took);
     }
 
-    fn row(self, group: Group) -> Row {
+    fn row(self, group: StatisticsGroup) -> StatisticsRow {
         let (with, without) = (times(self.with_inspection), times(self.without_inspection));
-        Row {
+        StatisticsRow {
             group,
             cases: self.cases,
             released: with.count + without.count,

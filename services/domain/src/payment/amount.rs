@@ -7,7 +7,7 @@ pub const DIGITS_MAX: usize = 18;
 
 /// Why a text is no amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wrong {
+pub enum AmountError {
     /// No decimal number: digits, perhaps a point and more digits.
     Form,
     /// More digits than there may be.
@@ -16,7 +16,7 @@ pub enum Wrong {
     Decimals,
 }
 
-impl Wrong {
+impl AmountError {
     /// In English and Chinese.
     pub fn words(self) -> (&'static str, &'static str) {
         match self {
@@ -37,22 +37,22 @@ impl Wrong {
 /// # Errors
 ///
 /// Why the text is none.
-pub fn parse(currency: Currency, text: &str) -> Result<i64, Wrong> {
+pub fn parse(currency: Currency, text: &str) -> Result<i64, AmountError> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let has_part = !text.contains('.') || !part.is_empty();
     if whole.is_empty() || !has_part || !is_number(whole) || !is_number(part) {
-        return Err(Wrong::Form);
+        return Err(AmountError::Form);
     }
     if whole.len() + part.len() > DIGITS_MAX {
-        return Err(Wrong::Long);
+        return Err(AmountError::Long);
     }
     let part = part.trim_end_matches('0');
-    let digits = usize::try_from(currency.minor_digits()).map_err(|_| Wrong::Decimals)?;
+    let digits = usize::try_from(currency.minor_digits()).map_err(|_| AmountError::Decimals)?;
     if part.len() > digits {
-        return Err(Wrong::Decimals);
+        return Err(AmountError::Decimals);
     }
-    format!("{whole}{part:0<digits$}").parse().map_err(|_| Wrong::Long)
+    format!("{whole}{part:0<digits$}").parse().map_err(|_| AmountError::Long)
 }
 
 /// The same with a sign in front where it is below zero.
@@ -60,7 +60,7 @@ pub fn parse(currency: Currency, text: &str) -> Result<i64, Wrong> {
 /// # Errors
 ///
 /// Why the text is none.
-pub fn parse_signed(currency: Currency, text: &str) -> Result<i64, Wrong> {
+pub fn parse_signed(currency: Currency, text: &str) -> Result<i64, AmountError> {
     match text.strip_prefix('-') {
         Some(text) => parse(currency, text).map(|amount| -amount),
         None => parse(currency, text),

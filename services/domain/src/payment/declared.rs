@@ -8,16 +8,16 @@ use super::parameters::Parameters;
 use super::tax::{Comparison, Missing, Parcel, compare};
 use crate::codes::{CNY, Mode};
 use crate::declaration::{Declaration, Direction, Money, Quantity};
-use crate::documents::tax::{Goods, Measure};
+use crate::documents::tax::{Measure, TaxableLine};
 use crate::refusal::{Code, Violation};
 
 /// A declaration with its tax, both ways.
 #[derive(Debug)]
-pub struct Assessed<'a> {
+pub struct DeclaredAssessment<'a> {
     /// The day whose numbers hold.
     pub day: Date,
     /// What was taxed.
-    pub lines: Vec<Goods<'a>>,
+    pub lines: Vec<TaxableLine<'a>>,
     /// Both ways of collection, and which applies.
     pub comparison: Comparison,
     /// What the list of retail imports says against it.
@@ -33,7 +33,7 @@ pub fn assess<'a>(
     parameters: &Parameters,
     declaration: &'a Declaration,
     on: Option<Date>,
-) -> Result<Assessed<'a>, Vec<Violation>> {
+) -> Result<DeclaredAssessment<'a>, Vec<Violation>> {
     let mut lacks = Lacks::default();
     if declaration.ie_flag == Some(Direction::Export) {
         let text = "an export pays no import tax";
@@ -56,7 +56,7 @@ pub fn assess<'a>(
         let (Some(price), Some(quantity), Some(first)) = (price, quantity, first) else { continue };
         if !code.is_empty() {
             quantities_e5.push(quantity.value_e5);
-            lines.push(Goods {
+            lines.push(TaxableLine {
                 gnum: line.gnum,
                 gcode: code,
                 total_price_e5: price,
@@ -85,7 +85,7 @@ pub fn assess<'a>(
         Ok(comparison) if lacks.violations.is_empty() => {
             let is_bonded = Mode::find(&declaration.trade_mode).is_some_and(|mode| mode.bonded);
             let remarks = remarks(parameters, day, is_bonded, &lines);
-            Ok(Assessed { day, lines, comparison, remarks })
+            Ok(DeclaredAssessment { day, lines, comparison, remarks })
         }
         Ok(_) => Err(lacks.violations),
         Err(missing) => {

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use time::{Date, Weekday};
 
 use super::ledger::Currency;
-use super::parameters::{Parameters, Problem, Table, Validity, tables};
+use super::parameters::{ParameterProblem, ParameterTable, Parameters, Validity, tables};
 
 /// How money comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,7 +23,7 @@ pub enum Channel {
 
 /// How a firm is supervised (企业分类).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Class {
+pub enum ForexClass {
     /// Simplified.
     A,
     /// Prudent.
@@ -34,7 +34,7 @@ pub enum Class {
 
 /// A receipt that is to be settled, with what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt<'a> {
+pub struct ForexReceipt<'a> {
     /// The day.
     pub day: Date,
     /// How it comes in.
@@ -54,7 +54,7 @@ pub struct Receipt<'a> {
     /// The firm is registered for trade in forex (名录).
     pub is_listed: bool,
     /// Class of the firm.
-    pub class: Class,
+    pub class: ForexClass,
     /// The payment institution is registered for forex.
     pub is_institution_listed: bool,
     /// The documents of the trade are with the bank.
@@ -146,7 +146,7 @@ const NAMES: [&str; 4] = ["amount", "limit", "receiver", "exporter"];
 /// # Errors
 ///
 /// Everything that is wrong.
-pub fn read(text: &str) -> Result<ForexRules, Vec<Problem>> {
+pub fn read(text: &str) -> Result<ForexRules, Vec<ParameterProblem>> {
     let (mut read, mut problems) = (ForexRules::default(), Vec::new());
     for table in &tables(text)? {
         match table.kind.as_str() {
@@ -162,7 +162,7 @@ pub fn read(text: &str) -> Result<ForexRules, Vec<Problem>> {
     for (code, validity) in validities {
         if read.parameters.law(&validity.law).is_none() {
             let what = format!("{code}: the law {} is not listed", validity.law);
-            problems.push(Problem { line: 0, what });
+            problems.push(ParameterProblem { line: 0, what });
         }
     }
     if problems.is_empty() { Ok(read) } else { Err(problems) }
@@ -170,7 +170,7 @@ pub fn read(text: &str) -> Result<ForexRules, Vec<Problem>> {
 
 const TRUE_FALSE: [(&str, bool); 2] = [("true", true), ("false", false)];
 
-fn rule(table: &Table, problems: &mut Vec<Problem>) -> Option<Rule> {
+fn rule(table: &ParameterTable, problems: &mut Vec<ParameterProblem>) -> Option<Rule> {
     let mut fields = table.fields(&["code", "text", "text_zh", "refuses"], problems);
     let code = fields.text("code");
     let (text, text_zh) = (fields.text("text"), fields.text("text_zh"));
@@ -192,7 +192,10 @@ fn rule(table: &Table, problems: &mut Vec<Problem>) -> Option<Rule> {
     })
 }
 
-fn transaction_code(table: &Table, problems: &mut Vec<Problem>) -> Option<TransactionCode> {
+fn transaction_code(
+    table: &ParameterTable,
+    problems: &mut Vec<ParameterProblem>,
+) -> Option<TransactionCode> {
     let mut fields = table.fields(&["code", "mode", "channel", "text", "text_zh"], problems);
     let (code, mode) = (fields.digits("code", 6), fields.digits("mode", 4));
     let channels = [
@@ -224,7 +227,7 @@ impl ForexRules {
 
     /// Everything that a receipt breaks, and what is worth a remark, in the order of the codes. A rule that
     /// does not hold on the day, or whose number has no value then, breaks nothing.
-    pub fn check(&self, receipt: &Receipt<'_>) -> Vec<Broken> {
+    pub fn check(&self, receipt: &ForexReceipt<'_>) -> Vec<Broken> {
         let day = receipt.day;
         let year = receipt.year_usd_cents.saturating_add(receipt.usd_cents);
         let above = |name: &str, amount: i64| {
@@ -253,11 +256,11 @@ impl ForexRules {
             ("FX-06", (!receives).then_some(none)),
             (
                 "FX-07",
-                (receipt.class == Class::B && !receipt.has_export && !receipt.is_advance)
+                (receipt.class == ForexClass::B && !receipt.has_export && !receipt.is_advance)
                     .then_some(none),
             ),
-            ("FX-08", (receipt.class == Class::B && receipt.is_advance).then_some(none)),
-            ("FX-09", (receipt.class == Class::C && !receipt.is_registered).then_some(none)),
+            ("FX-08", (receipt.class == ForexClass::B && receipt.is_advance).then_some(none)),
+            ("FX-09", (receipt.class == ForexClass::C && !receipt.is_registered).then_some(none)),
             (
                 "FX-10",
                 (receipt.channel == Channel::BankOnDocuments && !receipt.has_documents)
@@ -276,7 +279,7 @@ impl ForexRules {
     fn broken(
         &self,
         code: &str,
-        receipt: &Receipt<'_>,
+        receipt: &ForexReceipt<'_>,
         (amount, limit): (i64, i64),
     ) -> Option<Broken> {
         let holds = |rule: &&Rule| rule.code == code && rule.validity.holds(receipt.day);
@@ -321,7 +324,7 @@ impl ForexRules {
     /// # Errors
     ///
     /// Everything that is missing.
-    pub fn record(&self, income: &Income<'_>) -> Result<Record, Vec<Lack>> {
+    pub fn record(&self, income: &Income<'_>) -> Result<ForexRecord, Vec<Lack>> {
         let mut lacks = Vec::new();
         let code = match income.code {
             Some(code) => Some(code.to_owned()),
@@ -373,7 +376,7 @@ impl ForexRules {
             "货款",
         ];
         let note: Vec<_> = note.into_iter().filter(|part| !part.is_empty()).collect();
-        Ok(Record {
+        Ok(ForexRecord {
             code,
             note: note.join(" "),
             basic_until,
@@ -415,7 +418,7 @@ pub struct Income<'a> {
 
 /// What is told to the balance of payments.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct ForexRecord {
     /// Transaction code (交易编码).
     pub code: String,
     /// Note (交易附言).

@@ -6,7 +6,7 @@
 use time::Date;
 
 use super::parameters::{Parameters, YearlyMost};
-use crate::documents::tax::Goods;
+use crate::documents::tax::TaxableLine;
 use crate::rules::decimal;
 
 /// What the list says against a line.
@@ -78,7 +78,7 @@ pub fn remarks(
     parameters: &Parameters,
     day: Date,
     is_bonded: bool,
-    lines: &[Goods<'_>],
+    lines: &[TaxableLine<'_>],
 ) -> Vec<Remark> {
     let mut remarks = Vec::new();
     for line in lines {

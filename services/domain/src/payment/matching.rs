@@ -34,7 +34,7 @@ pub struct BankLine {
 
 /// How a group came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum GroupOutcome {
     /// Paid; the fee is what is missing within the tolerance.
     Paid {
         /// In the minor unit.
@@ -60,7 +60,7 @@ pub struct Group {
     /// Numbers of the orders, sorted; those that nobody knows are not here.
     pub order_nos: BTreeSet<String>,
     /// How it came out.
-    pub outcome: Outcome,
+    pub outcome: GroupOutcome,
 }
 
 /// Groups receipts and orders. The tolerance is in the minor unit of a currency, for each receipt of a
@@ -117,14 +117,14 @@ fn outcome(
     due: &[&Receivable],
     receipts: &[&BankLine],
     tolerance: impl Fn(Currency) -> i64,
-) -> Outcome {
+) -> GroupOutcome {
     if due.is_empty() {
-        return Outcome::OrderUnknown;
+        return GroupOutcome::OrderUnknown;
     }
     let due_in = due.iter().map(|order| order.currency);
     let currencies: BTreeSet<_> = due_in.chain(receipts.iter().map(|r| r.currency)).collect();
     if currencies.len() > 1 {
-        return Outcome::CurrencyDiffers;
+        return GroupOutcome::CurrencyDiffers;
     }
     let owed = sum(due.iter().map(|order| order.amount));
     let paid = sum(receipts.iter().map(|receipt| receipt.amount));
@@ -132,12 +132,12 @@ fn outcome(
     let tolerance = due.first().map(|order| tolerance(order.currency));
     let allowed = count.zip(tolerance).and_then(|(count, each)| each.checked_mul(count));
     let (Some(owed), Some(paid), Some(allowed)) = (owed, paid, allowed) else {
-        return Outcome::Amount;
+        return GroupOutcome::Amount;
     };
     match owed - paid {
-        missing if (0..=allowed).contains(&missing) => Outcome::Paid { fee: missing },
-        missing if missing > 0 => Outcome::Short(missing),
-        surplus => Outcome::Over(-surplus),
+        missing if (0..=allowed).contains(&missing) => GroupOutcome::Paid { fee: missing },
+        missing if missing > 0 => GroupOutcome::Short(missing),
+        surplus => GroupOutcome::Over(-surplus),
     }
 }
 

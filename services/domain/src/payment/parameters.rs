@@ -147,7 +147,7 @@ impl Parameters {
 /// What is wrong in a text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {what}")]
-pub struct Problem {
+pub struct ParameterProblem {
     /// Line, from 1 on; of its head for what is wrong with a table, 0 for what concerns several.
     pub line: usize,
     /// What is wrong with it.
@@ -156,7 +156,7 @@ pub struct Problem {
 
 /// One table of a text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Table {
+pub struct ParameterTable {
     /// Line of its head.
     pub line: usize,
     /// Its kind: what stands in the brackets.
@@ -165,21 +165,21 @@ pub struct Table {
     pub values: Vec<(String, String)>,
 }
 
-impl Table {
+impl ParameterTable {
     /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.values.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
-    fn problem(&self, what: String) -> Problem {
-        Problem { line: self.line, what }
+    fn problem(&self, what: String) -> ParameterProblem {
+        ParameterProblem { line: self.line, what }
     }
 
     /// A reader of its values that notes what is wrong.
     pub(super) fn fields<'a>(
         &'a self,
         known: &[&str],
-        problems: &'a mut Vec<Problem>,
+        problems: &'a mut Vec<ParameterProblem>,
     ) -> Fields<'a> {
         for (key, _) in &self.values {
             // A slip in `valid_to` would make a value hold for ever.
@@ -196,8 +196,8 @@ const VALIDITY: [&str; 6] = ["valid_from", "valid_to", "law", "article", "checke
 
 /// Reads the values of one table and goes on after what is wrong. What could not be read is nothing.
 pub(super) struct Fields<'a> {
-    table: &'a Table,
-    problems: &'a mut Vec<Problem>,
+    table: &'a ParameterTable,
+    problems: &'a mut Vec<ParameterProblem>,
 }
 
 impl Fields<'_> {
@@ -309,22 +309,22 @@ pub fn date(text: &str) -> Option<Date> {
 /// # Errors
 ///
 /// Every line that is none of ours.
-pub fn tables(text: &str) -> Result<Vec<Table>, Vec<Problem>> {
-    let (mut tables, mut problems) = (Vec::<Table>::new(), Vec::new());
+pub fn tables(text: &str) -> Result<Vec<ParameterTable>, Vec<ParameterProblem>> {
+    let (mut tables, mut problems) = (Vec::<ParameterTable>::new(), Vec::new());
     for (line, content) in (1..).zip(text.lines().map(str::trim)) {
         if content.is_empty() || content.starts_with('#') {
             continue;
         }
         let head = content.strip_prefix("[[").and_then(|rest| rest.strip_suffix("]]"));
         if let Some(kind) = head {
-            tables.push(Table { line, kind: kind.to_owned(), values: Vec::new() });
+            tables.push(ParameterTable { line, kind: kind.to_owned(), values: Vec::new() });
         } else if let (Some((key, value)), Some(table)) = (pair(content), tables.last_mut()) {
             if table.get(&key).is_some() {
-                problems.push(Problem { line, what: format!("`{key}` stands twice") });
+                problems.push(ParameterProblem { line, what: format!("`{key}` stands twice") });
             }
             table.values.push((key, value));
         } else {
-            problems.push(Problem { line, what: format!("not understood: {content}") });
+            problems.push(ParameterProblem { line, what: format!("not understood: {content}") });
         }
     }
     if problems.is_empty() { Ok(tables) } else { Err(problems) }
@@ -347,7 +347,7 @@ fn pair(line: &str) -> Option<(String, String)> {
 ///
 /// Everything that is wrong: what is not understood, laws that are not listed, and times of one
 /// parameter or code that overlap or leave a gap.
-pub fn read(texts: &[&str]) -> Result<Parameters, Vec<Problem>> {
+pub fn read(texts: &[&str]) -> Result<Parameters, Vec<ParameterProblem>> {
     let (mut parameters, mut problems) = (Parameters::default(), Vec::new());
     for text in texts {
         match tables(text) {
@@ -374,7 +374,7 @@ impl Parameters {
     }
 
     /// Adds what can be read.
-    pub(super) fn add(&mut self, table: &Table, problems: &mut Vec<Problem>) {
+    pub(super) fn add(&mut self, table: &ParameterTable, problems: &mut Vec<ParameterProblem>) {
         match table.kind.as_str() {
             "law" => {
                 let mut fields = table.fields(&["id", "title"], problems);
@@ -400,7 +400,7 @@ impl Parameters {
     }
 
     /// What is wrong with the whole. The lists are sorted.
-    pub(super) fn problems(&self) -> Vec<Problem> {
+    pub(super) fn problems(&self) -> Vec<ParameterProblem> {
         let mut problems = Vec::new();
         let values = self.values.iter().map(|value| (value.name.as_str(), &value.validity));
         let rows = self.tariff.iter().map(|row| (row.code.as_str(), &row.validity));
@@ -435,7 +435,7 @@ impl Parameters {
                 }
             }
         }
-        problems.into_iter().map(|what| Problem { line: 0, what }).collect()
+        problems.into_iter().map(|what| ParameterProblem { line: 0, what }).collect()
     }
 
     /// Whether a parameter has a value on every day. Its own days have no gap.
@@ -461,7 +461,7 @@ const TARIFF_KEYS: [&str; 9] = [
     "threshold",
 ];
 
-fn tariff_row(table: &Table, problems: &mut Vec<Problem>) -> Option<TariffRow> {
+fn tariff_row(table: &ParameterTable, problems: &mut Vec<ParameterProblem>) -> Option<TariffRow> {
     let mut fields = table.fields(&TARIFF_KEYS, problems);
     let code = fields.digits("code", 10);
     let (name_zh, name) = (fields.text("name_zh"), fields.text("name"));
@@ -499,7 +499,10 @@ fn tariff_row(table: &Table, problems: &mut Vec<Problem>) -> Option<TariffRow> {
     })
 }
 
-fn listed_heading(table: &Table, problems: &mut Vec<Problem>) -> Option<ListedHeading> {
+fn listed_heading(
+    table: &ParameterTable,
+    problems: &mut Vec<ParameterProblem>,
+) -> Option<ListedHeading> {
     let keys = ["heading", "name_zh", "name", "bonded_only", "yearly_most_e5", "unit"];
     let mut fields = table.fields(&keys, problems);
     let heading = fields.digits("heading", 8);

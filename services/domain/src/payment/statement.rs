@@ -34,7 +34,7 @@ pub enum EntryState {
 
 /// One movement on an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct StatementEntry {
     /// Its currency.
     pub currency: Currency,
     /// Not below zero, in the minor unit.
@@ -79,7 +79,7 @@ pub struct Statement {
     /// After its last one.
     pub closing: Option<Balance>,
     /// Its entries, in the order of the bank.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<StatementEntry>,
 }
 
 /// A statement that does not add up: what there should be at its end, and what it says.
@@ -95,7 +95,7 @@ impl Statement {
     /// The identity of each entry.
     pub fn identities(&self) -> Vec<String> {
         let mut seen = BTreeMap::<String, u32>::new();
-        let identity = |entry: &Entry| {
+        let identity = |entry: &StatementEntry| {
             let day = entry.booked.or(self.day).map(|day| day.to_string());
             let key = format!(
                 "{}/{}/{}/{}{}{}",
@@ -133,7 +133,7 @@ impl Statement {
 
 /// What an entry is for the matching of receipts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Use {
+pub enum EntryUse {
     /// Money that came: matched.
     Receipt(BankLine),
     /// It was told before, in this file or another.
@@ -152,9 +152,9 @@ pub struct Sorted<'a> {
     /// Its identity.
     pub line: String,
     /// As the bank tells it.
-    pub entry: &'a Entry,
+    pub entry: &'a StatementEntry,
     /// What it is for.
-    pub usage: Use,
+    pub usage: EntryUse,
 }
 
 /// Sorts the entries of statements: each identity once. A receipt counts with what the bank kept of it, and
@@ -166,18 +166,18 @@ pub fn sort<'a>(statements: &'a [Statement], known: &BTreeSet<&str>) -> Vec<Sort
         // Equal entries of one statement are counted by their identity already.
         for (line, entry) in statement.identities().into_iter().zip(&statement.entries) {
             let usage = if entry.state != EntryState::Booked {
-                Use::NotBooked
+                EntryUse::NotBooked
             } else if !told.insert(line.clone()) {
-                Use::Repeated
+                EntryUse::Repeated
             } else if entry.is_reversal {
-                Use::Reversal
+                EntryUse::Reversal
             } else if !entry.is_credit {
-                Use::Paid
+                EntryUse::Paid
             } else {
                 let texts = entry.texts.iter().chain([&entry.end_to_end]);
                 let order_nos: BTreeSet<_> =
                     texts.flat_map(|text| order_nos(text, known)).collect();
-                Use::Receipt(BankLine {
+                EntryUse::Receipt(BankLine {
                     line: line.clone(),
                     currency: entry.currency,
                     // What does not fit is no amount, and says so in its group.

@@ -7,7 +7,7 @@ use super::parameters::{ListedHeading, Parameters, TariffRow, Validity};
 /// What a name, code or position said on the one day and on the other. Never the same on both, and never
 /// nothing on both.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change<'a> {
+pub struct TariffChange<'a> {
     /// Name of the parameter, code, or position.
     pub of: &'a str,
     /// What it is in English, where it has a name.
@@ -31,9 +31,9 @@ pub struct State<'a> {
 
 /// Everything that differs between two days, in the order of the names. A row that was written anew with
 /// the same numbers did not change.
-pub fn changes<'a>(parameters: &'a Parameters, before: Date, after: Date) -> Vec<Change<'a>> {
+pub fn changes<'a>(parameters: &'a Parameters, before: Date, after: Date) -> Vec<TariffChange<'a>> {
     let mut changes = Vec::new();
-    let mut add = |change: Change<'a>| {
+    let mut add = |change: TariffChange<'a>| {
         let values = |state: &Option<State<'_>>| state.as_ref().map(|state| state.values.clone());
         if values(&change.before) != values(&change.after) {
             changes.push(change);
@@ -45,7 +45,7 @@ pub fn changes<'a>(parameters: &'a Parameters, before: Date, after: Date) -> Vec
             let values = vec![("value", value.value.to_string())];
             Some(State { values, validity: &value.validity })
         };
-        add(Change { of: name, name: "", name_zh: "", before: on(before), after: on(after) });
+        add(TariffChange { of: name, name: "", name_zh: "", before: on(before), after: on(after) });
     }
     for code in names(parameters.tariff.iter().map(|row| row.code.as_str())) {
         let (was, is) = (parameters.row(code, before), parameters.row(code, after));
@@ -54,7 +54,7 @@ pub fn changes<'a>(parameters: &'a Parameters, before: Date, after: Date) -> Vec
             row.map(|row| State { values: row_values(row), validity: &row.validity })
         };
         let (name, name_zh) = (&*row.name, &*row.name_zh);
-        add(Change { of: code, name, name_zh, before: state(was), after: state(is) });
+        add(TariffChange { of: code, name, name_zh, before: state(was), after: state(is) });
     }
     for heading in names(parameters.import_list.iter().map(|listed| listed.heading.as_str())) {
         let (was, is) = (parameters.listed(heading, before), parameters.listed(heading, after));
@@ -63,7 +63,7 @@ pub fn changes<'a>(parameters: &'a Parameters, before: Date, after: Date) -> Vec
             listed.map(|listed| State { values: list_values(listed), validity: &listed.validity })
         };
         let (name, name_zh) = (&*listed.name, &*listed.name_zh);
-        add(Change { of: heading, name, name_zh, before: state(was), after: state(is) });
+        add(TariffChange { of: heading, name, name_zh, before: state(was), after: state(is) });
     }
     changes
 }

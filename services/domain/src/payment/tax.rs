@@ -22,7 +22,7 @@ use super::parameters::{Parameter, Parameters, TariffRow};
 use super::words::{self, percent};
 use crate::documents::limits::band;
 use crate::documents::returns::ReceiptStatus;
-use crate::documents::tax::{Band, Goods, LineTax, Tax, Threshold, apportion, reaches};
+use crate::documents::tax::{Band, LineTax, Tax, TaxableLine, Threshold, apportion, reaches};
 use crate::rules::{E5, FEN_E5, decimal};
 
 /// One, in basis points.
@@ -82,7 +82,7 @@ pub struct Parcel<'a> {
     /// Insurance in 1/100000 yuan.
     pub insurance_e5: i64,
     /// The goods.
-    pub lines: &'a [Goods<'a>],
+    pub lines: &'a [TaxableLine<'a>],
     /// How many of each line, in 1/100000: one indivisible item is one line of one.
     pub quantities_e5: &'a [i64],
     /// Names the inventory in a refusal.
@@ -382,7 +382,7 @@ struct Rates {
 fn line_tax(
     parcel: &Parcel<'_>,
     formula: Formula,
-    line: &Goods<'_>,
+    line: &TaxableLine<'_>,
     price_e5: i64,
 ) -> Result<(LineTax, Step), Missing> {
     let missing = || Missing::Row { gnum: line.gnum, code: line.gcode.to_owned() };
@@ -441,7 +441,7 @@ fn fen(numerator: i128, denominator: i128) -> Option<i64> {
 fn is_due(
     parcel: &Parcel<'_>,
     row: &TariffRow,
-    line: &Goods<'_>,
+    line: &TaxableLine<'_>,
     price_e5: i64,
     read: &mut Vec<Parameter>,
 ) -> Result<bool, Missing> {
@@ -458,7 +458,7 @@ fn is_due(
     reaches(threshold, line, price_e5).ok_or(missing)
 }
 
-fn by_quantity(row: &TariffRow, line: &Goods<'_>) -> Result<i128, Missing> {
+fn by_quantity(row: &TariffRow, line: &TaxableLine<'_>) -> Result<i128, Missing> {
     let Some(unit) = &row.unit else { return Ok(0) };
     let mut measures = [Some(line.first), line.second].into_iter().flatten();
     let measure = measures.find(|measure| measure.unit == unit && measure.qty_e5 > 0);
@@ -470,7 +470,7 @@ fn by_quantity(row: &TariffRow, line: &Goods<'_>) -> Result<i128, Missing> {
 fn line_step(
     parcel: &Parcel<'_>,
     formula: Formula,
-    line: &Goods<'_>,
+    line: &TaxableLine<'_>,
     row: &TariffRow,
     rates: Rates,
     tax: LineTax,

@@ -3,7 +3,7 @@
 //! Source: the field lists of the message specification 202205, InventoryHead and InventoryList of
 //! CEB621 and CEB603. Lengths count characters.
 
-use super::Report;
+use super::ViolationReport;
 use crate::declaration::{Attachment, Declaration, Direction, GoodsLine, Order, QuarantineData};
 use crate::refusal::Code;
 use crate::text::{flaw_in_sentence, flaw_in_word};
@@ -19,7 +19,7 @@ pub(super) enum Need {
 
 /// One text field: its path, its Chinese name, when it must be filled, its longest value in
 /// characters on imports and exports, and where it is.
-pub(super) struct Field<T> {
+pub(super) struct TextField<T> {
     pub(super) name: &'static str,
     zh: &'static str,
     pub(super) need: Need,
@@ -33,13 +33,13 @@ const fn field<T>(
     need: Need,
     max: (usize, usize),
     of: fn(&T) -> &str,
-) -> Field<T> {
-    Field { name, zh, need, max, of }
+) -> TextField<T> {
+    TextField { name, zh, need, max, of }
 }
 
 /// The text fields of the head (InventoryHead of CEB621 and CEB603).
 #[rustfmt::skip]
-pub(super) const HEAD: &[Field<Declaration>] = &[
+pub(super) const HEAD: &[TextField<Declaration>] = &[
     field("trade_mode", "监管方式", Need::Always, (4, 4), |d| &d.trade_mode),
     field("customs_code", "申报海关代码", Need::Always, (4, 4), |d| &d.customs_code),
     field("port_code", "口岸海关代码", Need::Always, (4, 4), |d| &d.port_code),
@@ -90,7 +90,7 @@ pub(super) const HEAD: &[Field<Declaration>] = &[
 
 /// The text fields of a line (InventoryList).
 #[rustfmt::skip]
-pub(super) const LINE: &[Field<GoodsLine>] = &[
+pub(super) const LINE: &[TextField<GoodsLine>] = &[
     field("item_record_no", "账册备案料号", Need::Optional, (30, 30), |l| &l.item_record_no),
     field("item_no", "企业商品货号", Need::Export, (20, 20), |l| &l.item_no),
     field("item_name", "企业商品品名", Need::Optional, (250, 250), |l| &l.item_name),
@@ -106,14 +106,14 @@ pub(super) const LINE: &[Field<GoodsLine>] = &[
 ];
 
 #[rustfmt::skip]
-const ORDER: &[Field<Order>] = &[
+const ORDER: &[TextField<Order>] = &[
     field("order.order_type", "电子订单类型", Need::Always, (1, 1), |o| &o.order_type),
     field("order.pay_code", "支付企业代码", Need::Optional, (18, 18), |o| &o.pay_code),
     field("order.pay_transaction_id", "支付交易编号", Need::Optional, (60, 60), |o| &o.pay_transaction_id),
 ];
 
 #[rustfmt::skip]
-const QUARANTINE: &[Field<QuarantineData>] = &[
+const QUARANTINE: &[TextField<QuarantineData>] = &[
     field("quarantine.storage_place", "存放地点", Need::Optional, (100, 100), |i| &i.storage_place),
     field("quarantine.departure_port", "启运口岸", Need::Optional, (8, 8), |i| &i.departure_port),
     field("quarantine.marks", "标记唛码", Need::Optional, (400, 400), |i| &i.marks),
@@ -126,16 +126,16 @@ const QUARANTINE: &[Field<QuarantineData>] = &[
 ];
 
 #[rustfmt::skip]
-const ATTACHMENT: &[Field<Attachment>] = &[
+const ATTACHMENT: &[TextField<Attachment>] = &[
     field("kind", "单证类型", Need::Always, (30, 30), |a| &a.kind),
     field("name", "文件名", Need::Always, (255, 255), |a| &a.name),
 ];
 
 pub(super) fn text<T>(
-    report: &mut Report,
+    report: &mut ViolationReport,
     direction: Option<Direction>,
     path: &str,
-    field: &Field<T>,
+    field: &TextField<T>,
     value: &str,
 ) {
     let needed = match field.need {
@@ -184,7 +184,7 @@ pub(super) fn text<T>(
 }
 
 /// The text fields of what is optional as a whole.
-pub(super) fn optional_parts(d: &Declaration, report: &mut Report) {
+pub(super) fn optional_parts(d: &Declaration, report: &mut ViolationReport) {
     for field in d.order.iter().flat_map(|_| ORDER) {
         let value = d.order.as_ref().map_or("", |order| (field.of)(order));
         text(report, d.ie_flag, field.name, field, value);

@@ -1,13 +1,13 @@
 //! The rules of a line of goods: codes, quantities, prices.
 
 use super::fields::{LINE, text};
-use super::{AMOUNT_E5_MAX, E5, FEN_E5, Report, Zero, decimal, digits, money, unknown};
+use super::{AMOUNT_E5_MAX, E5, FEN_E5, ViolationReport, Zero, decimal, digits, money, unknown};
 use crate::declaration::{Declaration, Direction, GoodsLine, Money, Quantity};
 use crate::refusal::Code;
 use crate::text::flaw_in_word;
 use crate::{codes, limits};
 
-pub(super) fn lines(d: &Declaration, report: &mut Report) {
+pub(super) fn lines(d: &Declaration, report: &mut ViolationReport) {
     let max = match d.ie_flag {
         Some(Direction::Import) => limits::LINES_MAX_IMPORT,
         Some(Direction::Export) | None => limits::LINES_MAX_EXPORT,
@@ -45,7 +45,7 @@ pub(super) fn lines(d: &Declaration, report: &mut Report) {
     }
 }
 
-fn line_codes(line: &GoodsLine, at: &dyn Fn(&str) -> String, report: &mut Report) {
+fn line_codes(line: &GoodsLine, at: &dyn Fn(&str) -> String, report: &mut ViolationReport) {
     if !line.gcode.is_empty() && !is_digits(&line.gcode, 10) {
         digits(report, &at("gcode"), "商品编码", &line.gcode, 10);
     }
@@ -63,7 +63,7 @@ fn is_digits(value: &str, length: usize) -> bool {
     value.len() == length && value.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn line_quantities(line: &GoodsLine, at: &dyn Fn(&str) -> String, report: &mut Report) {
+fn line_quantities(line: &GoodsLine, at: &dyn Fn(&str) -> String, report: &mut ViolationReport) {
     for (name, zh, quantity, required) in [
         ("qty", "申报数量", &line.qty, true),
         ("qty1", "法定数量", &line.qty1, true),
@@ -111,7 +111,7 @@ fn line_quantities(line: &GoodsLine, at: &dyn Fn(&str) -> String, report: &mut R
 }
 
 /// total = price × quantity, up to the rounding of the unit price to the fen.
-fn line_price(line: &GoodsLine, at: &dyn Fn(&str) -> String, report: &mut Report) {
+fn line_price(line: &GoodsLine, at: &dyn Fn(&str) -> String, report: &mut ViolationReport) {
     if line.price.is_none() || line.total_price.is_none() {
         for (name, zh, value) in
             [("price", "单价", &line.price), ("total_price", "总价", &line.total_price)]

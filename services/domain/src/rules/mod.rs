@@ -4,7 +4,7 @@
 //! Sources: field lists and glossary of the message specification 202205 (GACC, May 2022); single
 //! limit: 财关税〔2018〕49号. Rules marked GK are from general knowledge and only warn. The published
 //! samples of the specification break some of its own rules; those rules are called through
-//! [`Report::refuse_unless_sample`].
+//! [`ViolationReport::refuse_unless_sample`].
 
 mod fields;
 mod lines;
@@ -30,13 +30,13 @@ pub const FEN_E5: i64 = 1_000;
 
 /// Collects what is wrong.
 #[derive(Debug)]
-pub struct Report {
+pub struct ViolationReport {
     lenient: bool,
     violations: Vec<Violation>,
     warnings: Vec<Violation>,
 }
 
-impl Report {
+impl ViolationReport {
     /// An empty report. `lenient` for declarants of the published samples.
     pub fn new(lenient: bool) -> Self {
         Self { lenient, violations: Vec::new(), warnings: Vec::new() }
@@ -100,7 +100,11 @@ fn violation(code: Code, field: String, text: String, text_zh: String) -> Violat
 }
 
 /// Checks every rule. The direction is returned when it was said.
-pub fn check(d: &Declaration, profile: &Profile, report: &mut Report) -> Option<Direction> {
+pub fn check(
+    d: &Declaration,
+    profile: &Profile,
+    report: &mut ViolationReport,
+) -> Option<Direction> {
     if d.ie_flag.is_none() {
         report.refuse(
             Code::DirectionUnclear,
@@ -137,7 +141,7 @@ pub fn check(d: &Declaration, profile: &Profile, report: &mut Report) -> Option<
     d.ie_flag
 }
 
-fn mode(d: &Declaration, report: &mut Report) {
+fn mode(d: &Declaration, report: &mut ViolationReport) {
     if d.trade_mode.trim().is_empty() {
         return;
     }
@@ -161,7 +165,7 @@ fn mode(d: &Declaration, report: &mut Report) {
     }
 }
 
-fn unknown(report: &mut Report, path: &str, what: (&str, &str), value: &str) {
+fn unknown(report: &mut ViolationReport, path: &str, what: (&str, &str), value: &str) {
     report.refuse(
         Code::CodeUnknown,
         path,
@@ -170,7 +174,7 @@ fn unknown(report: &mut Report, path: &str, what: (&str, &str), value: &str) {
     );
 }
 
-fn digits(report: &mut Report, path: &str, zh: &str, value: &str, length: usize) {
+fn digits(report: &mut ViolationReport, path: &str, zh: &str, value: &str, length: usize) {
     if value.len() != length || !value.bytes().all(|b| b.is_ascii_digit()) {
         report.refuse(
             Code::WrongLength,
@@ -181,7 +185,7 @@ fn digits(report: &mut Report, path: &str, zh: &str, value: &str, length: usize)
     }
 }
 
-fn head_codes(d: &Declaration, report: &mut Report) {
+fn head_codes(d: &Declaration, report: &mut ViolationReport) {
     for (path, zh, value) in [
         ("customs_code", "申报海关代码", &d.customs_code),
         ("port_code", "口岸海关代码", &d.port_code),
@@ -213,7 +217,7 @@ fn head_codes(d: &Declaration, report: &mut Report) {
 }
 
 /// 10-character customs code or 18-character social credit code.
-fn firm(report: &mut Report, path: &str, code: &str) {
+fn firm(report: &mut ViolationReport, path: &str, code: &str) {
     if code.is_empty() {
         return;
     }
@@ -228,7 +232,7 @@ fn firm(report: &mut Report, path: &str, code: &str) {
     }
 }
 
-fn dates(d: &Declaration, report: &mut Report) {
+fn dates(d: &Declaration, report: &mut ViolationReport) {
     let departure = d.quarantine.as_ref().map_or("", |data| data.departure_date.as_str());
     for (path, zh, value) in [
         ("decl_time", "申报日期", d.decl_time.as_str()),
@@ -277,7 +281,7 @@ pub(crate) fn is_time(value: &str) -> bool {
         && below(clock.get(4..), 60)
 }
 
-fn amounts(d: &Declaration, report: &mut Report) {
+fn amounts(d: &Declaration, report: &mut ViolationReport) {
     money(report, "freight", "运费", d.freight.as_ref(), Zero::Allowed);
     money(report, "insured_fee", "保费", d.insured_fee.as_ref(), Zero::Allowed);
 }
@@ -289,7 +293,7 @@ enum Zero {
     Refused,
 }
 
-fn money(report: &mut Report, path: &str, zh: &str, money: Option<&Money>, zero: Zero) {
+fn money(report: &mut ViolationReport, path: &str, zh: &str, money: Option<&Money>, zero: Zero) {
     let Some(money) = money else {
         report.refuse(Code::Required, path, format!("{path} is required"), format!("{zh}必填"));
         return;
@@ -308,7 +312,7 @@ fn money(report: &mut Report, path: &str, zh: &str, money: Option<&Money>, zero:
     }
 }
 
-fn weights(d: &Declaration, report: &mut Report) {
+fn weights(d: &Declaration, report: &mut ViolationReport) {
     let sane = d.net_weight_e5 > 0
         && d.gross_weight_e5 >= d.net_weight_e5
         && d.gross_weight_e5 <= AMOUNT_E5_MAX;
@@ -342,7 +346,7 @@ pub fn decimal(value_e5: i64) -> String {
     format!("{sign}{whole}.{}", digits.trim_end_matches('0'))
 }
 
-fn attachments(d: &Declaration, report: &mut Report) {
+fn attachments(d: &Declaration, report: &mut ViolationReport) {
     if d.attachments.len() > limits::ATTACHMENTS_MAX {
         report.refuse(
             Code::NumberOutOfRange,
@@ -364,7 +368,7 @@ fn attachments(d: &Declaration, report: &mut Report) {
 }
 
 /// acturalPaid = goodsValue + freight + taxTotal − discount, and the lines add up to goodsValue.
-fn order(d: &Declaration, report: &mut Report) {
+fn order(d: &Declaration, report: &mut ViolationReport) {
     let Some(order) = &d.order else { return };
     let parts = [
         ("order.goods_value", "商品价格", &order.goods_value),

@@ -3,13 +3,13 @@
 //! Sources: 财关税〔2018〕49号 for the single limit; the glossary of the specification 202205 for the
 //! rest.
 
-use super::{E5, Report, SINGLE_LIMIT_E5, decimal, unknown};
+use super::{E5, SINGLE_LIMIT_E5, ViolationReport, decimal, unknown};
 use crate::codes::{CNY, Mode};
 use crate::declaration::{Buyer, Declaration, Money, Profile};
 use crate::documents::identity;
 use crate::refusal::Code;
 
-pub(super) fn import(d: &Declaration, profile: &Profile, report: &mut Report) {
+pub(super) fn import(d: &Declaration, profile: &Profile, report: &mut ViolationReport) {
     if let Some(buyer) = &d.buyer {
         if !matches!(buyer.id_type.as_str(), "" | "1" | "2") {
             unknown(report, "buyer.id_type", ("identity documents", "证件类型"), &buyer.id_type);
@@ -39,7 +39,7 @@ pub(super) fn import(d: &Declaration, profile: &Profile, report: &mut Report) {
 }
 
 /// The buyer's identity card (GB 11643). The person of the published samples is taken in the sandbox.
-fn identity_number(buyer: &Buyer, profile: &Profile, report: &mut Report) {
+fn identity_number(buyer: &Buyer, profile: &Profile, report: &mut ViolationReport) {
     let number = buyer.id_number.as_str();
     if buyer.id_type != "1" || number.trim().is_empty() {
         return;
@@ -56,7 +56,7 @@ fn identity_number(buyer: &Buyer, profile: &Profile, report: &mut Report) {
     }
 }
 
-fn import_currency(d: &Declaration, report: &mut Report) {
+fn import_currency(d: &Declaration, report: &mut ViolationReport) {
     let foreign = |money: &Option<Money>| money.as_ref().is_some_and(|m| m.currency != CNY);
     let mut wrong = Vec::new();
     if foreign(&d.freight) {
@@ -75,7 +75,7 @@ fn import_currency(d: &Declaration, report: &mut Report) {
     }
 }
 
-fn import_mode(d: &Declaration, report: &mut Report) {
+fn import_mode(d: &Declaration, report: &mut ViolationReport) {
     let Some(mode) = Mode::find(&d.trade_mode) else { return };
     let missing = |value: &str| value.trim().is_empty();
     if mode.bonded {
@@ -127,7 +127,7 @@ fn import_mode(d: &Declaration, report: &mut Report) {
 }
 
 /// Above CNY 5,000 only an order of one single item may pass (财关税〔2018〕49号).
-fn single_limit(d: &Declaration, report: &mut Report) {
+fn single_limit(d: &Declaration, report: &mut ViolationReport) {
     let amount = |money: &Option<Money>| money.as_ref().map_or(0, |m| i128::from(m.amount_e5));
     let value = d.lines.iter().map(|line| amount(&line.total_price)).sum::<i128>()
         + amount(&d.freight)
@@ -145,7 +145,7 @@ fn single_limit(d: &Declaration, report: &mut Report) {
     }
 }
 
-pub(super) fn export(d: &Declaration, report: &mut Report) {
+pub(super) fn export(d: &Declaration, report: &mut ViolationReport) {
     if !matches!(d.statistics_flag.as_str(), "" | "A" | "B") {
         unknown(
             report,

@@ -52,7 +52,7 @@ pub fn half_up(amount: i64, numerator: i64, denominator: i64) -> Option<i64> {
 /// The part of an amount that some of its quantity is worth: rounded down, and the last part takes
 /// what is left, so that the parts are the whole and never more. `used` is what was taken before.
 /// `None`: the quantity is nothing, below zero, or not there any more, or more was used than there is.
-pub fn part_of(whole: Share, used: Share, qty_e5: i64) -> Option<i64> {
+pub fn part_of(whole: QuantityShare, used: QuantityShare, qty_e5: i64) -> Option<i64> {
     let left = whole.qty_e5.checked_sub(used.qty_e5)?;
     let left_fen = whole.fen.checked_sub(used.fen)?;
     let is_sound = used.qty_e5 >= 0 && used.fen >= 0 && left_fen >= 0;
@@ -69,7 +69,7 @@ pub fn part_of(whole: Share, used: Share, qty_e5: i64) -> Option<i64> {
 
 /// A quantity and what it is worth.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Share {
+pub struct QuantityShare {
     /// 1/100000 of the unit.
     pub qty_e5: i64,
     /// Fen, without tax.

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::arithmetic::{FEN_MAX, QTY_E5_MAX, Share, part_of};
+use super::arithmetic::{FEN_MAX, QTY_E5_MAX, QuantityShare, part_of};
 use super::invoice::{Invoice, InvoiceNumber, PlatformAnswer, Verification, verify};
 
 /// A line of a goods declaration form (报关单): its number of 18 digits, and the line.
@@ -100,8 +100,8 @@ impl UseError {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Exported {
     unit: String,
-    whole: Share,
-    used: Share,
+    whole: QuantityShare,
+    used: QuantityShare,
     returned_e5: i64,
     users: BTreeSet<ClaimLineKey>,
 }
@@ -111,7 +111,7 @@ struct Registered {
     invoice: Invoice,
     verification: Verification,
     /// By line.
-    used: Vec<Share>,
+    used: Vec<QuantityShare>,
     users: BTreeSet<ClaimLineKey>,
 }
 
@@ -129,11 +129,16 @@ impl Book {
     /// # Errors
     ///
     /// It is there with other content, or its quantity or amount cannot be.
-    pub fn export(&mut self, key: ExportKey, unit: &str, whole: Share) -> Result<(), UseError> {
+    pub fn export(
+        &mut self,
+        key: ExportKey,
+        unit: &str,
+        whole: QuantityShare,
+    ) -> Result<(), UseError> {
         if !(1..=QTY_E5_MAX).contains(&whole.qty_e5) || !(0..=FEN_MAX).contains(&whole.fen) {
             return Err(UseError::Amount);
         }
-        let (used, users) = (Share::default(), BTreeSet::new());
+        let (used, users) = (QuantityShare::default(), BTreeSet::new());
         let new = Exported { unit: unit.to_owned(), whole, used, returned_e5: 0, users };
         let held = self.exports.entry(key).or_insert(new);
         if held.unit == unit && held.whole == whole { Ok(()) } else { Err(UseError::Different) }
@@ -146,7 +151,7 @@ impl Book {
     /// It is there with other content.
     pub fn register(&mut self, invoice: Invoice) -> Result<(), UseError> {
         let new = Registered {
-            used: vec![Share::default(); invoice.lines.len()],
+            used: vec![QuantityShare::default(); invoice.lines.len()],
             verification: Verification::Pending,
             users: BTreeSet::new(),
             invoice: invoice.clone(),
@@ -246,8 +251,8 @@ impl Book {
     pub fn reduce(&mut self, by: ClaimLineKey, keeps_e5: i64) -> Result<&Use, UseError> {
         let held = self.uses.get(&by).ok_or(UseError::NoExport)?.clone();
         let value = |fen| {
-            let whole = Share { qty_e5: held.qty_e5, fen };
-            part_of(whole, Share::default(), keeps_e5).ok_or(UseError::Amount)
+            let whole = QuantityShare { qty_e5: held.qty_e5, fen };
+            part_of(whole, QuantityShare::default(), keeps_e5).ok_or(UseError::Amount)
         };
         let (fob_fen, net_fen) = (value(held.fob_fen)?, value(held.net_fen)?);
         let kept = Use { qty_e5: keeps_e5, fob_fen, net_fen, ..held.clone() };
@@ -293,7 +298,7 @@ impl Book {
     }
 
     /// What was used of an invoice line.
-    pub fn invoice_used(&self, key: &InvoiceKey) -> Option<Share> {
+    pub fn invoice_used(&self, key: &InvoiceKey) -> Option<QuantityShare> {
         self.invoices.get(&key.number)?.used.get(index(key)?).copied()
     }
 
@@ -305,7 +310,7 @@ impl Book {
     /// Adds a use to the sums, or takes it off them.
     fn change(&mut self, by: ClaimLineKey, it: &Use, held: bool) {
         let sign = if held { 1 } else { -1 };
-        let add = |used: &mut Share, fen: i64| {
+        let add = |used: &mut QuantityShare, fen: i64| {
             used.qty_e5 += sign * it.qty_e5;
             used.fen += sign * fen;
         };

@@ -18,7 +18,7 @@ use std::cmp::Reverse;
 
 use time::Date;
 
-use super::arithmetic::Share;
+use super::arithmetic::QuantityShare;
 use super::deadline::{Deadline, days_left, money_in_by};
 use super::invoice::Verification;
 use super::method::{
@@ -27,7 +27,7 @@ use super::method::{
 };
 use super::parity::{CNY, ForeignAmount, Parities, ParityBasis};
 use super::rates::{Mark, RateTable};
-use super::trace::{Label, Parameter, Rule, Trace, label};
+use super::trace::{DatedNumber, Label, LawRule, Trace, label};
 
 /// How a firm gets its refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -102,7 +102,7 @@ pub enum ExportMode {
 
 /// What is known of the money for a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Money {
+pub enum MoneyStatus {
     /// Nothing came, or not all of it.
     Awaited,
     /// It came and is not settled.
@@ -117,9 +117,9 @@ pub struct Purchase {
     /// What the platform says of the invoice.
     pub verification: Verification,
     /// The whole invoice line.
-    pub line: Share,
+    pub line: QuantityShare,
     /// What is used of it.
-    pub used: Share,
+    pub used: QuantityShare,
     /// The rate at which it was levied.
     pub levy_bp: u32,
     /// What of it belongs to this export.
@@ -146,7 +146,7 @@ pub struct ExportLine {
     /// Number of the goods declaration form (792).
     pub entry_id: Option<String>,
     /// Its money.
-    pub money: Money,
+    pub money: MoneyStatus,
     /// The contract lets the buyer pay until then.
     pub payment_by: Option<Date>,
     /// What it was bought by; a producer has none.
@@ -186,7 +186,7 @@ pub enum Actor {
 /// What is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "each has a text below")]
-pub enum Missing {
+pub enum MissingProof {
     Release,
     Departure,
     FormNumber,
@@ -201,7 +201,7 @@ pub enum Missing {
     SaneNumbers,
 }
 
-impl Missing {
+impl MissingProof {
     /// Who has to act, and what is missing.
     pub fn text(self) -> (Actor, Label) {
         match self {
@@ -249,7 +249,7 @@ impl Missing {
 
 /// Where a line stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Standing {
+pub enum LineStatus {
     /// It was claimed, and its money did not come in time: give the refund back.
     ToRecover,
     /// It can be claimed.
@@ -277,15 +277,15 @@ pub struct Due {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entitlement {
     /// Where it stands.
-    pub standing: Standing,
+    pub standing: LineStatus,
     /// By which rule.
-    pub rule: &'static Rule,
+    pub rule: &'static LawRule,
     /// Why this rule, when the goods are not refunded.
     pub reason: Option<Label>,
     /// Claimed before it is sold, with business type `HWC-YT`.
     pub advance: bool,
     /// What is missing, each once.
-    pub missing: Vec<Missing>,
+    pub missing: Vec<MissingProof>,
     /// Until when it matters.
     pub due: Option<Due>,
     /// What a trading firm gets, and what it adds to the cap of a producer, as far as can be said.
@@ -309,9 +309,9 @@ pub fn entitlement(firm: &Firm, line: &ExportLine, on: Tables<'_>, today: Date) 
         FirmKind::Trader => &TRADER,
         FirmKind::Producer => &PRODUCER,
     };
-    let advance = line.mode == ExportMode::Overseas && line.money == Money::Awaited;
+    let advance = line.mode == ExportMode::Overseas && line.money == MoneyStatus::Awaited;
     let mut found = Entitlement {
-        standing: Standing::Waiting,
+        standing: LineStatus::Waiting,
         rule: method,
         reason: None,
         advance,
@@ -321,15 +321,15 @@ pub fn entitlement(firm: &Firm, line: &ExportLine, on: Tables<'_>, today: Date) 
         traces: Vec::new(),
     };
     if is_unpaid(line, today) {
-        found.standing = Standing::ToRecover;
+        found.standing = LineStatus::ToRecover;
         return found;
     }
     if line.left_e5() <= 0 {
-        found.standing = Standing::Done;
+        found.standing = LineStatus::Done;
         return found;
     }
     if let Some((rule, reason)) = not_refunded(firm, line, on.rates, today) {
-        found.standing = Standing::NotRefunded;
+        found.standing = LineStatus::NotRefunded;
         (found.rule, found.reason) = (rule, Some(reason));
         return found;
     }
@@ -342,7 +342,7 @@ pub fn entitlement(firm: &Firm, line: &ExportLine, on: Tables<'_>, today: Date) 
     found.missing.sort();
     found.missing.dedup();
     if found.missing.is_empty() {
-        found.standing = Standing::Claimable;
+        found.standing = LineStatus::Claimable;
     }
     found
 }
@@ -353,7 +353,7 @@ fn not_refunded(
     line: &ExportLine,
     rates: &RateTable,
     today: Date,
-) -> Option<(&'static Rule, Label)> {
+) -> Option<(&'static LawRule, Label)> {
     if line.mode == ExportMode::StatisticsOnly {
         let why = label("released for statistics only (9610 flag A)", "清单核放、汇总统计(标志A)");
         return Some((&EXEMPT, why));
@@ -396,33 +396,33 @@ fn not_refunded(
 fn is_unpaid(line: &ExportLine, today: Date) -> bool {
     let by = line.departed.and_then(|day| money_in_by(day, line.payment_by));
     let claimed = line.claimed_e5 > 0 && line.mode != ExportMode::Overseas;
-    claimed && line.money == Money::Awaited && by.is_some_and(|by| by < today)
+    claimed && line.money == MoneyStatus::Awaited && by.is_some_and(|by| by < today)
 }
 
-fn missing(firm: &Firm, line: &ExportLine) -> Vec<Missing> {
+fn missing(firm: &Firm, line: &ExportLine) -> Vec<MissingProof> {
     let is_overseas = line.mode == ExportMode::Overseas;
     let is_cny = line.fob.currency == CNY;
     let mut missing = Vec::new();
     let mut note = |what, is_missing: bool| missing.extend(is_missing.then_some(what));
-    note(Missing::Release, !line.released);
-    note(Missing::Departure, line.departed.is_none());
-    note(Missing::FormNumber, line.entry_id.is_none());
-    note(Missing::Money, line.money == Money::Awaited && !is_overseas);
+    note(MissingProof::Release, !line.released);
+    note(MissingProof::Departure, line.departed.is_none());
+    note(MissingProof::FormNumber, line.entry_id.is_none());
+    note(MissingProof::Money, line.money == MoneyStatus::Awaited && !is_overseas);
     // Yuan need no settlement.
-    note(Missing::Settlement, line.money == Money::Received && !is_cny && !is_overseas);
+    note(MissingProof::Settlement, line.money == MoneyStatus::Received && !is_cny && !is_overseas);
     if firm.kind == FirmKind::Trader {
-        note(Missing::Invoice, line.purchases.is_empty());
+        note(MissingProof::Invoice, line.purchases.is_empty());
         let bought: i128 = line.purchases.iter().map(|it| i128::from(it.qty_e5)).sum();
         let short = bought < i128::from(line.left_e5());
-        note(Missing::InvoiceQuantity, short && !line.purchases.is_empty());
+        note(MissingProof::InvoiceQuantity, short && !line.purchases.is_empty());
         for purchase in &line.purchases {
             match purchase.verification {
                 Verification::Genuine => {}
                 Verification::Pending | Verification::Unknown => {
-                    note(Missing::Verification, true);
+                    note(MissingProof::Verification, true);
                 }
                 Verification::Differs(_) | Verification::Void | Verification::RedLettered => {
-                    note(Missing::GenuineInvoice, true);
+                    note(MissingProof::GenuineInvoice, true);
                 }
             }
         }
@@ -435,15 +435,15 @@ fn estimate(
     firm: &Firm,
     line: &ExportLine,
     on: Tables<'_>,
-) -> Result<(i64, Vec<Trace>), Option<Missing>> {
+) -> Result<(i64, Vec<Trace>), Option<MissingProof>> {
     let day = line.departed.ok_or(None)?;
     let missing = |error: CalculationError| match error {
-        CalculationError::NoRate { .. } => Some(Missing::Rate),
-        CalculationError::NoParity { .. } => Some(Missing::Parity),
+        CalculationError::NoRate { .. } => Some(MissingProof::Rate),
+        CalculationError::NoParity { .. } => Some(MissingProof::Parity),
         CalculationError::NotRefunded(_)
         | CalculationError::Quantity
         | CalculationError::DutyFree
-        | CalculationError::Amount => Some(Missing::SaneNumbers),
+        | CalculationError::Amount => Some(MissingProof::SaneNumbers),
     };
     match firm.kind {
         FirmKind::Trader => trader_estimate(line, day, on.rates).map_err(missing),
@@ -490,12 +490,12 @@ fn producer_estimate(
     export_date: Date,
     on: Tables<'_>,
 ) -> Result<(i64, Vec<Trace>), CalculationError> {
-    let (fob_fen, parity): (i64, Option<Parameter>) =
+    let (fob_fen, parity): (i64, Option<DatedNumber>) =
         on.parities.to_cny(&line.fob, firm.parity, export_date)?;
-    let whole = Share { qty_e5: line.qty_e5, fen: fob_fen };
+    let whole = QuantityShare { qty_e5: line.qty_e5, fen: fob_fen };
     let taken_e5 = line.qty_e5 - line.left_e5();
     let taken = super::arithmetic::half_up(fob_fen, taken_e5, line.qty_e5);
-    let used = Share { qty_e5: taken_e5, fen: taken.ok_or(CalculationError::Amount)? };
+    let used = QuantityShare { qty_e5: taken_e5, fen: taken.ok_or(CalculationError::Amount)? };
     let fob_fen = super::arithmetic::part_of(whole, used, line.left_e5())
         .ok_or(CalculationError::Quantity)?;
     let line = ProducerLine { code: &line.code, export_date, fob_fen, duty_free_fen: 0 };
@@ -508,7 +508,7 @@ fn producer_estimate(
 /// The next day that matters: for the money while it is missing, then for the claim.
 fn due(line: &ExportLine, today: Date) -> Option<Due> {
     let departed = line.departed?;
-    let awaited = line.money == Money::Awaited && line.mode != ExportMode::Overseas;
+    let awaited = line.money == MoneyStatus::Awaited && line.mode != ExportMode::Overseas;
     let money = (Deadline::MoneyIn, money_in_by(departed, line.payment_by)?);
     let claim = (Deadline::Claim, Deadline::Claim.last_day(departed)?);
     let at_all = (Deadline::ClaimAtAll, Deadline::ClaimAtAll.last_day(departed)?);
@@ -524,10 +524,10 @@ fn due(line: &ExportLine, today: Date) -> Option<Due> {
 pub fn by_urgency(lines: &mut [(ExportLine, Entitlement)]) {
     lines.sort_by_cached_key(|(line, it)| {
         let rank = match it.standing {
-            Standing::ToRecover => 0,
-            Standing::Claimable | Standing::Waiting => 1,
-            Standing::NotRefunded => 2,
-            Standing::Done => 3,
+            LineStatus::ToRecover => 0,
+            LineStatus::Claimable | LineStatus::Waiting => 1,
+            LineStatus::NotRefunded => 2,
+            LineStatus::Done => 3,
         };
         // What has not left has no day yet.
         let last = it.due.map_or(Date::MAX, |due| due.last);

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use time::Date;
 
-use super::arithmetic::{FEN_MAX, ONE_BP, QTY_E5_MAX, Share, half_up};
+use super::arithmetic::{FEN_MAX, ONE_BP, QTY_E5_MAX, QuantityShare, half_up};
 
 /// Fen by which the tax of a line may differ from net × rate: issuers round a line in their own way.
 pub const TAX_TOLERANCE_FEN: i64 = 6;
@@ -43,7 +43,7 @@ pub struct InvoiceLine {
     /// Unit of its quantity.
     pub unit: String,
     /// Quantity, and amount without tax.
-    pub whole: Share,
+    pub whole: QuantityShare,
     /// The rate of its tax, in basis points.
     pub levy_bp: u32,
     /// Its tax.
@@ -105,7 +105,7 @@ impl Invoice {
             faults.push(InvoiceFault::Lines);
         }
         for (at, line) in self.lines.iter().enumerate() {
-            let Share { qty_e5, fen } = line.whole;
+            let QuantityShare { qty_e5, fen } = line.whole;
             if !(1..=QTY_E5_MAX).contains(&qty_e5) || !(1..=FEN_MAX).contains(&fen) {
                 faults.push(InvoiceFault::Amount(at + 1));
                 continue;

@@ -22,14 +22,16 @@
 use time::Date;
 use time::macros::date;
 
-use super::arithmetic::{FEN_MAX, ONE_BP, Percent, Rounding, Share, Yuan, half_up, part_of};
+use super::arithmetic::{
+    FEN_MAX, ONE_BP, Percent, QuantityShare, Rounding, Yuan, half_up, part_of,
+};
 use super::rates::{Mark, RateTable, RefundRate};
-use super::trace::{Rule, Trace, Value, label};
+use super::trace::{LawRule, Trace, TraceValue, label};
 
 const LAW: &str = "财政部 税务总局公告2026年第11号";
 
 /// Exempt and refund, for trading firms.
-pub static TRADER: Rule = Rule {
+pub static TRADER: LawRule = LawRule {
     id: "refund-for-trading-firms",
     version: 1,
     since: date!(2026 - 01 - 01),
@@ -37,7 +39,7 @@ pub static TRADER: Rule = Rule {
     law: LAW,
 };
 /// Exempt, credit and refund, for producers.
-pub static PRODUCER: Rule = Rule {
+pub static PRODUCER: LawRule = LawRule {
     id: "credit-and-refund-for-producers",
     version: 1,
     since: date!(2026 - 01 - 01),
@@ -45,7 +47,7 @@ pub static PRODUCER: Rule = Rule {
     law: LAW,
 };
 /// Exempt: nothing refunded, the input tax is cost, and still declared.
-pub static EXEMPT: Rule = Rule {
+pub static EXEMPT: LawRule = LawRule {
     id: "exempt-export",
     version: 1,
     since: date!(2026 - 01 - 01),
@@ -53,7 +55,7 @@ pub static EXEMPT: Rule = Rule {
     law: LAW,
 };
 /// Taxed like a sale at home.
-pub static DOMESTIC: Rule = Rule {
+pub static DOMESTIC: LawRule = LawRule {
     id: "taxed-as-domestic-sale",
     version: 1,
     since: date!(2026 - 01 - 01),
@@ -137,9 +139,9 @@ pub struct InvoicePart<'a> {
     /// Day of export on the goods declaration form.
     pub export_date: Date,
     /// The whole invoice line: quantity, and amount without tax.
-    pub line: Share,
+    pub line: QuantityShare,
     /// What was used of it before.
-    pub used: Share,
+    pub used: QuantityShare,
     /// The rate at which the invoice was levied, in basis points.
     pub levy_bp: u32,
     /// What is claimed now, 1/100000 of the unit.
@@ -187,16 +189,19 @@ pub fn refund_for_trader(
     let applied_bp = rate.refund_bp.min(part.levy_bp);
     let (tax, refund) = (share_of(net, part.levy_bp)?, share_of(net, applied_bp)?);
     let mut trace = Trace::of(&TRADER);
-    trace.input(label("code", "商品编码"), Value::Text(part.code.to_owned()));
-    trace.input(label("day of export", "出口日期"), Value::Day(part.export_date));
-    trace.input(label("invoice line, quantity", "发票行数量"), Value::Quantity(part.line.qty_e5));
-    trace.input(label("invoice line, net", "发票行不含税金额"), Value::Fen(part.line.fen));
-    trace.input(label("used before, quantity", "已用数量"), Value::Quantity(part.used.qty_e5));
-    trace.input(label("used before, net", "已用金额"), Value::Fen(part.used.fen));
-    trace.input(label("levy rate of the invoice", "发票征税率"), Value::Rate(part.levy_bp));
-    trace.input(label("claimed quantity", "申报数量"), Value::Quantity(part.qty_e5));
+    trace.input(label("code", "商品编码"), TraceValue::Text(part.code.to_owned()));
+    trace.input(label("day of export", "出口日期"), TraceValue::Day(part.export_date));
+    trace.input(
+        label("invoice line, quantity", "发票行数量"),
+        TraceValue::Quantity(part.line.qty_e5),
+    );
+    trace.input(label("invoice line, net", "发票行不含税金额"), TraceValue::Fen(part.line.fen));
+    trace.input(label("used before, quantity", "已用数量"), TraceValue::Quantity(part.used.qty_e5));
+    trace.input(label("used before, net", "已用金额"), TraceValue::Fen(part.used.fen));
+    trace.input(label("levy rate of the invoice", "发票征税率"), TraceValue::Rate(part.levy_bp));
+    trace.input(label("claimed quantity", "申报数量"), TraceValue::Quantity(part.qty_e5));
     trace.parameters.extend(rate.parameters());
-    let (whole, some) = (Value::Quantity(part.line.qty_e5), Value::Quantity(part.qty_e5));
+    let (whole, some) = (TraceValue::Quantity(part.line.qty_e5), TraceValue::Quantity(part.qty_e5));
     let by_quantity = format!("{} × {some} ÷ {whole}", Yuan(part.line.fen));
     let last = part.used.qty_e5 + part.qty_e5 == part.line.qty_e5;
     let (by_quantity, rounding) = if last {
@@ -281,11 +286,13 @@ pub fn refund_for_producer(
         return Err(CalculationError::Amount);
     }
     let mut trace = Trace::of(&PRODUCER);
-    trace.input(label("output VAT", "销项税额"), Value::Fen(month.output_vat_fen));
-    trace.input(label("input VAT", "进项税额"), Value::Fen(month.input_vat_fen));
-    trace.input(label("credit brought forward", "上期留抵"), Value::Fen(brought.credit_fen));
-    trace
-        .input(label("cap short from before", "上期结转抵减额"), Value::Fen(brought.cap_short_fen));
+    trace.input(label("output VAT", "销项税额"), TraceValue::Fen(month.output_vat_fen));
+    trace.input(label("input VAT", "进项税额"), TraceValue::Fen(month.input_vat_fen));
+    trace.input(label("credit brought forward", "上期留抵"), TraceValue::Fen(brought.credit_fen));
+    trace.input(
+        label("cap short from before", "上期结转抵减额"),
+        TraceValue::Fen(brought.cap_short_fen),
+    );
     let (mut non_creditable, mut gross_cap) = (0_i64, 0_i64);
     for line in &month.lines {
         let (lost, cap) = producer_line(table, line, &mut trace)?;
@@ -347,9 +354,9 @@ fn producer_line(
     let basis = line.fob_fen - line.duty_free_fen;
     let difference_bp = rate.levy_bp - rate.refund_bp;
     let (lost, cap) = (share_of(basis, difference_bp)?, share_of(basis, rate.refund_bp)?);
-    trace.input(label("code", "商品编码"), Value::Text(line.code.to_owned()));
-    trace.input(label("FOB", "离岸价"), Value::Fen(line.fob_fen));
-    trace.input(label("duty-free materials", "免税料件"), Value::Fen(line.duty_free_fen));
+    trace.input(label("code", "商品编码"), TraceValue::Text(line.code.to_owned()));
+    trace.input(label("FOB", "离岸价"), TraceValue::Fen(line.fob_fen));
+    trace.input(label("duty-free materials", "免税料件"), TraceValue::Fen(line.duty_free_fen));
     trace.parameters.extend(rate.parameters());
     let formula = product(basis, difference_bp);
     trace.fen(label("non-creditable", "不得免征和抵扣税额"), formula, Rounding::HalfUp, lost);
@@ -360,7 +367,7 @@ fn producer_line(
 
 /// An amount that a rule gives, with its trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Assessed {
+pub struct RuleAmount {
     /// How much.
     pub fen: i64,
     /// How it came about.
@@ -372,15 +379,15 @@ pub struct Assessed {
 /// # Errors
 ///
 /// An amount that is below zero or beyond all reason.
-pub fn exempt(input_vat_fen: i64) -> Result<Assessed, CalculationError> {
+pub fn exempt(input_vat_fen: i64) -> Result<RuleAmount, CalculationError> {
     if !(0..=FEN_MAX).contains(&input_vat_fen) {
         return Err(CalculationError::Amount);
     }
     let mut trace = Trace::of(&EXEMPT);
-    trace.input(label("input VAT", "进项税额"), Value::Fen(input_vat_fen));
+    trace.input(label("input VAT", "进项税额"), TraceValue::Fen(input_vat_fen));
     let formula = Yuan(input_vat_fen).to_string();
     let fen = trace.fen(label("to cost", "转入成本"), formula, Rounding::Exact, input_vat_fen);
-    Ok(Assessed { fen, trace })
+    Ok(RuleAmount { fen, trace })
 }
 
 /// An export that is taxed like a sale at home: the VAT that is in its price.
@@ -393,19 +400,19 @@ pub fn domestic_sale(
     code: &str,
     export_date: Date,
     fob_fen: i64,
-) -> Result<Assessed, CalculationError> {
+) -> Result<RuleAmount, CalculationError> {
     let rate = rate_of(table, code, export_date)?;
     if !(0..=FEN_MAX).contains(&fob_fen) {
         return Err(CalculationError::Amount);
     }
     let mut trace = Trace::of(&DOMESTIC);
-    trace.input(label("code", "商品编码"), Value::Text(code.to_owned()));
-    trace.input(label("FOB", "离岸价"), Value::Fen(fob_fen));
+    trace.input(label("code", "商品编码"), TraceValue::Text(code.to_owned()));
+    trace.input(label("FOB", "离岸价"), TraceValue::Fen(fob_fen));
     trace.parameters.extend(rate.parameters());
     let levy = i64::from(rate.levy_bp);
     let vat = half_up(fob_fen, levy, ONE_BP + levy).ok_or(CalculationError::Amount)?;
     let percent = Percent(rate.levy_bp);
     let formula = format!("{} ÷ (1 + {percent}) × {percent}", Yuan(fob_fen));
     let fen = trace.fen(label("output VAT", "销项税额"), formula, Rounding::HalfUp, vat);
-    Ok(Assessed { fen, trace })
+    Ok(RuleAmount { fen, trace })
 }

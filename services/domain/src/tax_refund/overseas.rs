@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use time::Date;
 
-use super::arithmetic::{Share, half_up};
+use super::arithmetic::{QuantityShare, half_up};
 use super::deadline::{Deadline, settlement_from};
 
 /// The business type of an advance refund (海外仓预退).
@@ -21,7 +21,7 @@ pub const ADVANCE_TYPE: &str = "HWC-YT";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Advance {
     /// What left: quantity, and FOB as claimed.
-    pub goods: Share,
+    pub goods: QuantityShare,
     /// What was refunded for it.
     pub refund_fen: i64,
     /// The day on which the money came.
@@ -32,14 +32,14 @@ pub struct Advance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sales {
     /// Quantity and FOB of what was sold.
-    pub sold: Share,
+    pub sold: QuantityShare,
 }
 
 /// What the warehouse reported of an advance refund, each report once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SalesReports {
-    reports: BTreeMap<String, Share>,
-    sold: Share,
+    reports: BTreeMap<String, QuantityShare>,
+    sold: QuantityShare,
 }
 
 /// Why a report of sales is not taken.
@@ -73,7 +73,12 @@ impl SalesReports {
     /// # Errors
     ///
     /// It is there with other content, or it cannot be; nothing is changed.
-    pub fn take(&mut self, of: Advance, number: &str, sold: Share) -> Result<(), ReportError> {
+    pub fn take(
+        &mut self,
+        of: Advance,
+        number: &str,
+        sold: QuantityShare,
+    ) -> Result<(), ReportError> {
         if let Some(before) = self.reports.get(number) {
             return if *before == sold { Ok(()) } else { Err(ReportError::Different) };
         }
@@ -86,7 +91,7 @@ impl SalesReports {
         if qty_e5 > of.goods.qty_e5 {
             return Err(ReportError::TooMuch);
         }
-        self.sold = Share { qty_e5, fen };
+        self.sold = QuantityShare { qty_e5, fen };
         self.reports.insert(number.to_owned(), sold);
         Ok(())
     }

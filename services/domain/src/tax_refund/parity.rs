@@ -10,7 +10,7 @@ use time::{Date, Duration};
 
 use super::arithmetic::half_up;
 use super::method::CalculationError;
-use super::trace::{Parameter, Value, label};
+use super::trace::{DatedNumber, TraceValue, label};
 
 /// The customs code of the yuan.
 pub const CNY: &str = "142";
@@ -62,7 +62,7 @@ impl Parities {
         amount: &ForeignAmount,
         basis: ParityBasis,
         export_date: Date,
-    ) -> Result<(i64, Option<Parameter>), CalculationError> {
+    ) -> Result<(i64, Option<DatedNumber>), CalculationError> {
         let ForeignAmount { currency, amount_e5 } = amount;
         if currency == CNY {
             let fen = half_up(*amount_e5, 1, FEN_E5).ok_or(CalculationError::Amount)?;
@@ -77,9 +77,9 @@ impl Parities {
         let none = CalculationError::NoParity { currency: currency.clone(), day };
         let (of, parity) = self.last(currency, day).ok_or(none)?;
         let fen = half_up(*amount_e5, parity, PARITY_DIVISOR).ok_or(CalculationError::Amount)?;
-        let parameter = Parameter {
+        let parameter = DatedNumber {
             name: label("parity for 100 units", "每100单位外币中间价(万分之一元)"),
-            value: Value::Text(format!("{}.{:04} CNY", parity / 10_000, parity % 10_000)),
+            value: TraceValue::Text(format!("{}.{:04} CNY", parity / 10_000, parity % 10_000)),
             valid_from: of,
             valid_to: Some(day),
             law: "人民币汇率中间价".to_owned(),

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use time::Date;
 use time::format_description::well_known::Iso8601;
 
-use super::trace::{Parameter, Value, label};
+use super::trace::{DatedNumber, TraceValue, label};
 
 /// What the rate table says about goods beside the rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,7 +34,7 @@ pub enum Mark {
 
 /// A text of law.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Law {
+pub struct LawText {
     /// Its Chinese title.
     pub title_zh: String,
     /// What it is in English.
@@ -60,10 +60,10 @@ pub struct RefundRate {
 
 impl RefundRate {
     /// For traces: the levy and the refund rate.
-    pub(crate) fn parameters(&self) -> [Parameter; 2] {
-        let parameter = |name, bp| Parameter {
+    pub(crate) fn parameters(&self) -> [DatedNumber; 2] {
+        let parameter = |name, bp| DatedNumber {
             name,
-            value: Value::Rate(bp),
+            value: TraceValue::Rate(bp),
             valid_from: self.valid_from,
             valid_to: self.valid_to,
             law: self.law.clone(),
@@ -81,7 +81,7 @@ pub struct RateTable {
     /// The day on which somebody last compared the file with the law.
     pub checked: Date,
     /// The laws, by the name they have in the file.
-    pub laws: BTreeMap<String, Law>,
+    pub laws: BTreeMap<String, LawText>,
     /// By code, in the order of their days.
     rates: BTreeMap<String, Vec<RefundRate>>,
 }
@@ -168,7 +168,7 @@ impl RateTable {
 #[derive(Default)]
 struct Reader {
     checked: Option<Date>,
-    laws: BTreeMap<String, Law>,
+    laws: BTreeMap<String, LawText>,
     rates: BTreeMap<String, Vec<(usize, RefundRate)>>,
     faults: Vec<RateFault>,
 }
@@ -181,7 +181,7 @@ impl Reader {
                 if before.is_some() { Err(RateProblem::Checked) } else { Ok(()) }
             }
             ["law", name, title_zh, title] => {
-                let law = Law { title_zh: title_zh.to_owned(), title: title.to_owned() };
+                let law = LawText { title_zh: title_zh.to_owned(), title: title.to_owned() };
                 let before = self.laws.insert(name.to_owned(), law);
                 if before.is_some() { Err(RateProblem::LawTwice) } else { Ok(()) }
             }

@@ -25,7 +25,7 @@ pub const fn label(en: &'static str, zh: &'static str) -> Label {
 /// A rule of the law in one version. When the law changes its structure, a new version is a new
 /// function; when it changes a number, that is a new row of the rates.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
+pub struct LawRule {
     /// Its name, which never changes.
     pub id: &'static str,
     /// Its version.
@@ -40,7 +40,7 @@ pub struct Rule {
 
 /// A value of a trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
+pub enum TraceValue {
     /// Fen, shown in yuan.
     Fen(i64),
     /// Basis points, shown in per cent.
@@ -53,7 +53,7 @@ pub enum Value {
     Text(String),
 }
 
-impl fmt::Display for Value {
+impl fmt::Display for TraceValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fen(fen) => write!(f, "{} CNY", Yuan(*fen)),
@@ -72,11 +72,11 @@ impl fmt::Display for Value {
 
 /// A number of the law with the days on which it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parameter {
+pub struct DatedNumber {
     /// What it is.
     pub name: Label,
     /// Its value.
-    pub value: Value,
+    pub value: TraceValue,
     /// First day.
     pub valid_from: Date,
     /// Last day, when there is one.
@@ -87,7 +87,7 @@ pub struct Parameter {
 
 /// One step of a calculation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub struct TraceStep {
     /// What is calculated.
     pub name: Label,
     /// With the numbers in it.
@@ -95,20 +95,20 @@ pub struct Step {
     /// How it was rounded.
     pub rounding: Rounding,
     /// What came out.
-    pub value: Value,
+    pub value: TraceValue,
 }
 
 /// How a result came about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
     /// By which rule.
-    pub rule: &'static Rule,
+    pub rule: &'static LawRule,
     /// What went in.
-    pub inputs: Vec<(Label, Value)>,
+    pub inputs: Vec<(Label, TraceValue)>,
     /// What the law said.
-    pub parameters: Vec<Parameter>,
+    pub parameters: Vec<DatedNumber>,
     /// What was calculated, in order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<TraceStep>,
 }
 
 /// In which language a trace is shown.
@@ -138,11 +138,11 @@ impl Tongue {
 
 impl Trace {
     /// An empty one.
-    pub fn of(rule: &'static Rule) -> Self {
+    pub fn of(rule: &'static LawRule) -> Self {
         Self { rule, inputs: Vec::new(), parameters: Vec::new(), steps: Vec::new() }
     }
 
-    pub(crate) fn input(&mut self, name: Label, value: Value) {
+    pub(crate) fn input(&mut self, name: Label, value: TraceValue) {
         self.inputs.push((name, value));
     }
 
@@ -154,24 +154,24 @@ impl Trace {
         rounding: Rounding,
         fen: i64,
     ) -> i64 {
-        self.steps.push(Step { name, formula, rounding, value: Value::Fen(fen) });
+        self.steps.push(TraceStep { name, formula, rounding, value: TraceValue::Fen(fen) });
         fen
     }
 
     /// One line an item, for people.
     pub fn text(&self, tongue: Tongue) -> String {
         let mut text = String::new();
-        let Rule { id, version, title, law, .. } = self.rule;
+        let LawRule { id, version, title, law, .. } = self.rule;
         // Writing into a string does not fail.
         let _ = writeln!(text, "{id} v{version}: {} [{law}]", tongue.of(*title));
         for (name, value) in &self.inputs {
             let _ = writeln!(text, "  {}: {value}", tongue.of(*name));
         }
-        for Parameter { name, value, valid_from, valid_to, law } in &self.parameters {
+        for DatedNumber { name, value, valid_from, valid_to, law } in &self.parameters {
             let to = valid_to.map_or_else(String::new, |to| to.to_string());
             let _ = writeln!(text, "  {} {value} ({valid_from}..{to}) [{law}]", tongue.of(*name));
         }
-        for Step { name, formula, rounding, value } in &self.steps {
+        for TraceStep { name, formula, rounding, value } in &self.steps {
             let (name, rounding) = (tongue.of(*name), tongue.rounding(*rounding));
             let _ = writeln!(text, "  {name} = {formula} = {value} ({rounding})");
         }

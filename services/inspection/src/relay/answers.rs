@@ -15,9 +15,9 @@ use crate::errand::{ANSWERS, Settled};
 
 /// Errands to the declaration service: what it must hear of an order.
 #[derive(Debug)]
-pub(crate) struct Answers(pub(crate) Arc<Inspection>);
+pub(crate) struct OutboxPort(pub(crate) Arc<Inspection>);
 
-impl Port for Answers {
+impl Port for OutboxPort {
     const QUEUE: &'static str = ANSWERS;
 
     async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
@@ -31,7 +31,7 @@ impl Port for Answers {
     }
 }
 
-impl Answers {
+impl OutboxPort {
     async fn tell(&self, item: &Item) -> Result<(), Delivery> {
         let Self(inspection) = self;
         let answer = v1::Answer::decode(item.body.as_slice())

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use client::{Consumer, Handler, Reply, Window};
+use client::{Consumer, ConsumerAnswer, Handler, Window};
 use domain::clearance::Awaited;
 use domain::refusal::Code;
 use domain::{DeclarationId, OrderId, Slot};
@@ -24,13 +24,13 @@ use super::{NAMESPACE, lock, risk_check};
 use crate::Inspection;
 use crate::commit::InspectionCommand;
 use crate::heard::{EVENTS, InboundChange, InboundEvent};
-use crate::risk::Demands;
+use crate::risk::WireDemands;
 
 /// Listens and answers until `closing`.
 pub(crate) async fn listen(
     inspection: &Arc<Inspection>,
     window: &Window,
-    spontaneous: mpsc::Receiver<Reply>,
+    spontaneous: mpsc::Receiver<ConsumerAnswer>,
     progress: &Progress,
     closing: &CancellationToken,
 ) {
@@ -119,7 +119,7 @@ impl Reaction for Frame<'_> {
     const QUEUE: &'static str = EVENTS;
     type Event = Arrived;
     /// What the rules demand, by the places of the events.
-    type Taken = Vec<(usize, Arc<InboundEvent>, Option<Demands>)>;
+    type Taken = Vec<(usize, Arc<InboundEvent>, Option<WireDemands>)>;
 
     fn subject(&self, event: &Arrived) -> Uuid {
         event.subject()
@@ -151,14 +151,14 @@ pub(super) async fn hear(
     inspection: &Inspection,
     events: Vec<Arc<InboundEvent>>,
     behind: Vec<Item>,
-) -> Result<Vec<Option<Demands>>, Fault> {
+) -> Result<Vec<Option<WireDemands>>, Fault> {
     let command = |reply| InspectionCommand::Hear(events, behind, reply);
     inspection.hearing.enqueue(Slot::of(""), &Share::Kept, command).await
 }
 
 impl Handler for EventConsumer {
-    async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<Reply>>, Status> {
-        let mut replies: Vec<Vec<Reply>> = events.iter().map(|_| Vec::new()).collect();
+    async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<ConsumerAnswer>>, Status> {
+        let mut replies: Vec<Vec<ConsumerAnswer>> = events.iter().map(|_| Vec::new()).collect();
         let arrived = events.into_iter().enumerate().map(|(at, event)| Arrived::of(at, event));
         let inspection = Arc::clone(&self.inspection);
         let taken = react::take(&Frame(&inspection), &inspection.work, arrived.collect()).await;
@@ -172,7 +172,7 @@ impl Handler for EventConsumer {
             if is_refusable {
                 self.demanded.insert(answer.request_id.clone(), (heard.id, heard.version));
             }
-            replies[at].push(Reply::now(answer));
+            replies[at].push(ConsumerAnswer::now(answer));
         }
         Ok(replies)
     }

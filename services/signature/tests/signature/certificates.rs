@@ -1,6 +1,6 @@
 //! Certificates: whose they are, how long they are valid, who vouches for them.
 
-use signature::sandbox::{self, Authority, Period};
+use signature::sandbox::{self, Authority, ValidityPeriod};
 use signature::{Certificate, KeyError, Refused, SigningKey, Trust, Verifier};
 use time::Duration;
 use time::macros::datetime;
@@ -32,7 +32,7 @@ fn an_expired_certificate_is_refused_as_such() {
 
 #[test]
 fn an_expired_authority_vouches_for_nobody() {
-    let short = Period { to: NOW - Duration::DAY, ..this_year() };
+    let short = ValidityPeriod { to: NOW - Duration::DAY, ..this_year() };
     let authority = Authority::generate("Sandbox CA", short).expect("an authority");
     let issued = authority.issue("公司", CUSTOMS_CODE, this_year()).expect("a certificate");
     let mut trust = Trust::default();
@@ -141,7 +141,7 @@ fn key_and_certificate_belong_together() {
 #[test]
 fn the_sandbox_issues_only_sound_certificates() {
     let firms = Firms::new();
-    let backwards = Period { from: this_year().to, to: this_year().from };
+    let backwards = ValidityPeriod { from: this_year().to, to: this_year().from };
     assert!(firms.authority.issue("", CUSTOMS_CODE, this_year()).is_err());
     assert!(firms.authority.issue(&"长".repeat(65), CUSTOMS_CODE, this_year()).is_err());
     assert!(firms.authority.issue("公司", "123", this_year()).is_err());

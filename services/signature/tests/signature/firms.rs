@@ -1,6 +1,6 @@
 //! The people of these tests: an authority, a firm with its key, and the window that trusts one.
 
-use signature::sandbox::{Authority, Issued, Period};
+use signature::sandbox::{Authority, KeyAndCertificate, ValidityPeriod};
 use signature::{SigningKey, Trust, Verifier};
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -28,8 +28,8 @@ pub(crate) const MESSAGE: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 "#;
 
 /// The year around [`NOW`].
-pub(crate) fn this_year() -> Period {
-    Period { from: datetime!(2026-01-01 0:00 UTC), to: datetime!(2027-01-01 0:00 UTC) }
+pub(crate) fn this_year() -> ValidityPeriod {
+    ValidityPeriod { from: datetime!(2026-01-01 0:00 UTC), to: datetime!(2027-01-01 0:00 UTC) }
 }
 
 /// An authority, a firm that it issued a certificate to, and a window that trusts it.
@@ -55,7 +55,7 @@ impl Firms {
     }
 }
 
-pub(crate) fn key(issued: &Issued) -> SigningKey {
+pub(crate) fn key(issued: &KeyAndCertificate) -> SigningKey {
     SigningKey::from_pem(&issued.key_pem, &issued.certificate_pem).expect("a key")
 }
 

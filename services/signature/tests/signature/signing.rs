@@ -1,6 +1,6 @@
 //! Where the signature is put, and that it verifies in both spellings.
 
-use signature::{Algorithm, Error, Spelling, sign};
+use signature::{Algorithm, SigningError, Spelling, sign};
 
 use super::firms::{Firms, MESSAGE, NOW, RSA_1024, RSA_2048, SM2, key_of, pinning};
 
@@ -63,9 +63,9 @@ fn an_old_signature_is_replaced() {
 #[test]
 fn what_cannot_be_signed_is_refused() {
     let firms = Firms::new();
-    assert_eq!(sign(b"<a/>", &firms.key), Err(Error::NoContent));
-    assert!(matches!(sign(b"<a>", &firms.key), Err(Error::Message(_))));
-    assert!(matches!(sign(b"\xff", &firms.key), Err(Error::Message(_))));
+    assert_eq!(sign(b"<a/>", &firms.key), Err(SigningError::NoContent));
+    assert!(matches!(sign(b"<a>", &firms.key), Err(SigningError::Message(_))));
+    assert!(matches!(sign(b"\xff", &firms.key), Err(SigningError::Message(_))));
 }
 
 #[test]

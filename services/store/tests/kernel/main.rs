@@ -13,7 +13,7 @@ use store::Fault;
 use store::column;
 use store::commit_queue::{CommitQueue, EnqueueError, Reply, Transaction, lanes, rehearse};
 use store::inbox::Inbox;
-use store::journal::{Entry, Heads, heads};
+use store::journal::{Heads, JournalEntry, heads};
 use store::numbers::use_numbers;
 use store::request::{RequestKey, Requests, Seen as SeenRequest};
 use store::share::Share;
@@ -88,8 +88,8 @@ enum Command {
     Count(Reply<String>),
 }
 
-fn entry(slot: Slot, position: i64) -> Entry {
-    Entry {
+fn entry(slot: Slot, position: i64) -> JournalEntry {
+    JournalEntry {
         slot,
         position,
         event_id: Uuid::now_v7(),
@@ -108,12 +108,16 @@ fn entry(slot: Slot, position: i64) -> Entry {
 
 impl Transaction for Clerk {
     type Command = Command;
-    type Published = Vec<Entry>;
+    type Published = Vec<JournalEntry>;
     type Held = ();
 
     fn held() {}
 
-    async fn run(&self, tx: &mut PgConnection, commands: &[Command]) -> Result<Vec<Entry>, Fault> {
+    async fn run(
+        &self,
+        tx: &mut PgConnection,
+        commands: &[Command],
+    ) -> Result<Vec<JournalEntry>, Fault> {
         self.transactions.lock().unwrap_or_else(PoisonError::into_inner).push(commands.len());
         let slots: Vec<i16> = commands
             .iter()
@@ -155,7 +159,7 @@ impl Transaction for Clerk {
         Ok(entries)
     }
 
-    fn publish(&self, entries: Vec<Entry>) {
+    fn publish(&self, entries: Vec<JournalEntry>) {
         assert!(!self.is_mute, "a bug after the commit");
         self.told.fetch_add(entries.len(), Ordering::Relaxed);
         self.tail.tell(entries);
@@ -427,7 +431,7 @@ impl Process {
 struct Seen(BTreeMap<u32, i64>);
 
 impl Seen {
-    fn take(&mut self, entries: Vec<Arc<Entry>>) {
+    fn take(&mut self, entries: Vec<Arc<JournalEntry>>) {
         for entry in entries {
             let last = self.0.entry(entry.slot.number()).or_default();
             assert_eq!(entry.position, *last + 1, "slot {} in order", entry.slot.number());

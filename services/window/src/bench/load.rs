@@ -20,7 +20,7 @@ use crate::tasks::{Task, Tasks};
 
 /// How declarations are filed.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Loop {
+pub(super) enum FilingLoop {
     /// Over a few streams.
     Streams { streams: usize, in_flight: usize },
     /// By one call each.
@@ -171,7 +171,7 @@ impl Load {
     /// last release.
     pub(super) async fn run(
         &self,
-        how: Loop,
+        how: FilingLoop,
         rate: Option<u64>,
         inspected: Inspected,
         time: Duration,
@@ -179,7 +179,7 @@ impl Load {
         *self.board.latencies.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(Histogram::new(3)?);
         let in_flight = match how {
-            Loop::Streams { in_flight, .. } | Loop::Unary { in_flight } => in_flight,
+            FilingLoop::Streams { in_flight, .. } | FilingLoop::Unary { in_flight } => in_flight,
         };
         let room = Arc::new(Semaphore::new(in_flight));
         let before = self.board.released.load(Ordering::Relaxed);
@@ -187,8 +187,8 @@ impl Load {
         let pace = Pace { start, end: start + time, rate, sent: Arc::default() };
         let mut senders = Tasks::default();
         let workers = match how {
-            Loop::Streams { streams, .. } => streams,
-            Loop::Unary { in_flight } => in_flight,
+            FilingLoop::Streams { streams, .. } => streams,
+            FilingLoop::Unary { in_flight } => in_flight,
         };
         for worker in 0..workers {
             let filer = Filer {
@@ -203,8 +203,8 @@ impl Load {
             };
             senders.spawn(Task::Agency, async move {
                 match how {
-                    Loop::Streams { .. } => filer.stream().await,
-                    Loop::Unary { .. } => filer.unary().await,
+                    FilingLoop::Streams { .. } => filer.stream().await,
+                    FilingLoop::Unary { .. } => filer.unary().await,
                 }
             });
         }

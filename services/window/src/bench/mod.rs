@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::sandbox;
 use crate::tasks::{Task, Tasks};
-use load::{Inspected, Load, Loop};
-use work::{Database, Work};
+use load::{FilingLoop, Inspected, Load};
+use work::{DeclarationWork, MeasuredDatabase};
 
 /// Measure this machine: cleared declarations a second, beside the machine's own limits.
 ///
@@ -67,7 +67,7 @@ struct Figures {
     released: u64,
     rss_mb: u64,
     /// Of declarations over streams.
-    work: Work,
+    work: DeclarationWork,
     message_bytes: u64,
     national: national::Rates,
     /// All of them are inspected by both agencies.
@@ -153,17 +153,17 @@ async fn window(
     let config = caller(data_dir, "agent").await?;
     let load = Load::start(&config, bench.declarants).await?;
     tell("warming up");
-    let streams = Loop::Streams { streams: bench.streams, in_flight: bench.stream_in_flight };
-    let unary = Loop::Unary { in_flight: bench.unary_in_flight };
+    let streams = FilingLoop::Streams { streams: bench.streams, in_flight: bench.stream_in_flight };
+    let unary = FilingLoop::Unary { in_flight: bench.unary_in_flight };
     let none = Inspected::None;
     load.run(streams, None, none, Duration::from_secs(2)).await?;
     tell("streams, as fast as they go");
-    let database = Database::of(data_dir).await?;
+    let database = MeasuredDatabase::of(data_dir).await?;
     let (before, (_, already)) = (database.books(pid).await?, load.totals());
     let ran = load.run(streams, None, none, time).await?;
     // Those that were on their way when the time was over are released as well, and cost the same.
     let released = load.totals().1 - already;
-    figures.work = Work::between(&before, &database.books(pid).await?, released);
+    figures.work = DeclarationWork::between(&before, &database.books(pid).await?, released);
     figures.stream = ran.per_second();
     tell("unary calls, as fast as they go");
     figures.unary = load.run(unary, None, none, time).await?.per_second();
@@ -188,11 +188,11 @@ async fn window(
 async fn inspections(bench: &Bench, load: &Load, figures: &mut Figures) -> anyhow::Result<()> {
     let time = Duration::from_secs(bench.seconds);
     tell("every declaration inspected by both agencies");
-    let all = Loop::Streams { streams: bench.streams, in_flight: bench.inspected_in_flight };
+    let all = FilingLoop::Streams { streams: bench.streams, in_flight: bench.inspected_in_flight };
     let ran = load.run(all, None, Inspected::OneIn(1), time).await?;
     (figures.inspected, figures.inspected_latency) = (ran.per_second(), ran.latency);
     tell("one in twenty inspected, as fast as they go");
-    let streams = Loop::Streams { streams: bench.streams, in_flight: bench.stream_in_flight };
+    let streams = FilingLoop::Streams { streams: bench.streams, in_flight: bench.stream_in_flight };
     let share = Inspected::OneIn(SHARE);
     figures.mixed = load.run(streams, None, share, time).await?.per_second();
     // So many need the time of the others and of their own inspections.

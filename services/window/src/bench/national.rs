@@ -24,7 +24,7 @@ const DXP: &str = "DXPENT0000009999";
 
 /// What was measured, a second.
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Rates {
+pub(super) struct NationalRates {
     /// Documents that were taken.
     pub(super) documents: u64,
     /// Inventories that customs took in, from the first document to the last receipt.
@@ -36,7 +36,7 @@ pub(super) struct Rates {
 /// # Errors
 ///
 /// When something was refused or never came.
-pub(super) async fn run(window: &Window, time: Duration) -> anyhow::Result<Rates> {
+pub(super) async fn run(window: &Window, time: Duration) -> anyhow::Result<NationalRates> {
     let started = Instant::now();
     let (sender, receiver) = tokio::sync::mpsc::channel(IN_FLIGHT);
     let mut answers = window.ceb().send_stream(ReceiverStream::new(receiver)).await?.into_inner();
@@ -90,7 +90,7 @@ pub(super) async fn run(window: &Window, time: Duration) -> anyhow::Result<Rates
         // No machine that we run on has a wider usize.
         u64::try_from(u128::try_from(count).unwrap_or_default() * 1_000 / millis)
     };
-    Ok(Rates {
+    Ok(NationalRates {
         documents: rate(taken, sending)?,
         inventories: rate(inventories, started.elapsed())?,
     })

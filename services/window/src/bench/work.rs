@@ -16,7 +16,7 @@ const BOOKS_LATE: Duration = Duration::from_secs(11);
 
 /// The database of the window that is measured.
 #[derive(Debug)]
-pub(super) struct Database {
+pub(super) struct MeasuredDatabase {
     pool: PgPool,
     postmaster: u32,
 }
@@ -33,7 +33,7 @@ struct Table {
 
 /// What was done up to a moment.
 #[derive(Debug)]
-pub(super) struct Books {
+pub(super) struct WorkTotals {
     service_us: u64,
     database_us: u64,
     /// Of the agencies and the load, which are this program.
@@ -43,7 +43,7 @@ pub(super) struct Books {
     tables: BTreeMap<String, Table>,
 }
 
-impl Database {
+impl MeasuredDatabase {
     /// Finds it below the directory of a sandbox.
     pub(super) async fn of(data_dir: &Path) -> anyhow::Result<Self> {
         let record = std::fs::read_to_string(data_dir.join("pg/postmaster.pid"))
@@ -59,7 +59,7 @@ impl Database {
     }
 
     /// What was done up to now. Waits until PostgreSQL has written it down.
-    pub(super) async fn books(&self, service: u32) -> anyhow::Result<Books> {
+    pub(super) async fn books(&self, service: u32) -> anyhow::Result<WorkTotals> {
         let service_us = cpu_us(service)?;
         let others_us = cpu_us(std::process::id())?;
         let database_us = self.cpu_us()?;
@@ -87,7 +87,7 @@ impl Database {
             (row.get(0), table)
         });
         let tables = tables.collect();
-        Ok(Books { service_us, database_us, others_us, wal_bytes, commits, tables })
+        Ok(WorkTotals { service_us, database_us, others_us, wal_bytes, commits, tables })
     }
 
     /// Of the postmaster and its children.
@@ -111,7 +111,7 @@ impl Database {
 
 /// The work of so many declarations.
 #[derive(Debug, Default)]
-pub(super) struct Work {
+pub(super) struct DeclarationWork {
     declarations: u64,
     service_us: u64,
     database_us: u64,
@@ -121,9 +121,9 @@ pub(super) struct Work {
     tables: BTreeMap<String, Table>,
 }
 
-impl Work {
+impl DeclarationWork {
     /// What was done between two moments.
-    pub(super) fn between(before: &Books, after: &Books, declarations: u64) -> Self {
+    pub(super) fn between(before: &WorkTotals, after: &WorkTotals, declarations: u64) -> Self {
         let tables = after.tables.iter().map(|(name, after)| {
             // A table that was not there had seen nothing.
             let before = before.tables.get(name).copied().unwrap_or_default();

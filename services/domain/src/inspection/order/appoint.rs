@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use time::OffsetDateTime;
 
-use super::{Appointment, Duty, Fact, Order, Stage, Step, at_most, out_of_step, same};
+use super::{
+    Appointment, JointOrder, OfficerDuty, OrderFact, Stage, Step, at_most, out_of_step, same,
+};
 use crate::inspection::appointment::{self, By, NO_SHOWS_MAX};
 use crate::refusal::{Code, Refusal};
 
@@ -12,7 +14,7 @@ use crate::refusal::{Code, Refusal};
 pub const OFFICERS_MAX: usize = 20;
 
 /// What stands, for whoever wanted something else.
-fn taken(now: &Order) -> Refusal {
+fn taken(now: &JointOrder) -> Refusal {
     let refusal = Refusal::of(Code::OrderTaken).with("appointments", now.appointments);
     match &now.appointment {
         Some(stands) => refusal.with("place", &stands.place).with("window", stands.window),
@@ -20,20 +22,20 @@ fn taken(now: &Order) -> Refusal {
     }
 }
 
-pub(super) fn appoint(now: &Order, seen: u32, appointment: &Appointment, by: By) -> Step {
+pub(super) fn appoint(now: &JointOrder, seen: u32, appointment: &Appointment, by: By) -> Step {
     match now.stage {
         Stage::Ordered => {
             if seen != now.appointments {
                 return Err(taken(now));
             }
             appointment::may_choose(by, now.no_shows)?;
-            let then = Order {
+            let then = JointOrder {
                 stage: Stage::Appointed,
                 appointments: now.appointments + 1,
                 appointment: Some(appointment.clone()),
                 ..now.clone()
             };
-            Ok((then, vec![Fact::Appointed]))
+            Ok((then, vec![OrderFact::Appointed]))
         }
         Stage::Appointed
         | Stage::Presented
@@ -53,7 +55,7 @@ pub(super) fn appoint(now: &Order, seen: u32, appointment: &Appointment, by: By)
 
 /// Officers are drawn for a day and a place, so another appointment needs another draw.
 pub(super) fn reschedule(
-    now: &Order,
+    now: &JointOrder,
     seen: u32,
     appointment: &Appointment,
     by: By,
@@ -89,10 +91,10 @@ pub(super) fn reschedule(
         By::Enterprise => then.reschedules += 1,
         By::Site => {}
     }
-    Ok((then, vec![Fact::Rescheduled]))
+    Ok((then, vec![OrderFact::Rescheduled]))
 }
 
-pub(super) fn no_show(now: &Order, seen: u32, at: OffsetDateTime) -> Step {
+pub(super) fn no_show(now: &JointOrder, seen: u32, at: OffsetDateTime) -> Step {
     match now.stage {
         // Told again of an appointment that was missed.
         Stage::Ordered if seen <= now.appointments && now.no_shows > 0 => return same(now),
@@ -117,15 +119,15 @@ pub(super) fn no_show(now: &Order, seen: u32, at: OffsetDateTime) -> Step {
     then.appointment = None;
     then.work.officers.clear();
     then.no_shows += 1;
-    let mut facts = vec![Fact::NoShow(then.no_shows)];
+    let mut facts = vec![OrderFact::NoShow(then.no_shows)];
     if then.no_shows == NO_SHOWS_MAX {
-        facts.push(Fact::Compelled);
+        facts.push(OrderFact::Compelled);
     }
     Ok((then, facts))
 }
 
 /// Whether there is an appointment to be at, and the examination is not over.
-fn under_way(now: &Order) -> Result<(), Refusal> {
+fn under_way(now: &JointOrder) -> Result<(), Refusal> {
     match now.stage {
         Stage::Appointed
         | Stage::Presented
@@ -143,14 +145,14 @@ fn under_way(now: &Order) -> Result<(), Refusal> {
 }
 
 /// A second examination is made by others (GACC Order 138, unverified).
-fn free_of_conflict(now: &Order, officer: &str) -> Result<(), Refusal> {
+fn free_of_conflict(now: &JointOrder, officer: &str) -> Result<(), Refusal> {
     if now.first.as_ref().is_some_and(|first| first.officers.contains_key(officer)) {
         return Err(Refusal::of(Code::OfficerConflict).with("officer", officer));
     }
     Ok(())
 }
 
-pub(super) fn assign(now: &Order, officers: &BTreeSet<String>) -> Step {
+pub(super) fn assign(now: &JointOrder, officers: &BTreeSet<String>) -> Step {
     if !officers.is_empty() && now.work.on_duty() == *officers {
         return same(now);
     }
@@ -167,17 +169,17 @@ pub(super) fn assign(now: &Order, officers: &BTreeSet<String>) -> Step {
         free_of_conflict(now, officer)?;
     }
     let mut then = now.clone();
-    then.work.officers = officers.iter().map(|who| (who.clone(), Duty::On)).collect();
-    Ok((then, vec![Fact::Assigned]))
+    then.work.officers = officers.iter().map(|who| (who.clone(), OfficerDuty::On)).collect();
+    Ok((then, vec![OrderFact::Assigned]))
 }
 
-pub(super) fn replace(now: &Order, officer: &str, by: &str) -> Step {
+pub(super) fn replace(now: &JointOrder, officer: &str, by: &str) -> Step {
     let duty = |who: &str| now.work.officers.get(who).copied();
-    if duty(officer) == Some(Duty::Replaced) && duty(by).is_some() {
+    if duty(officer) == Some(OfficerDuty::Replaced) && duty(by).is_some() {
         return same(now);
     }
     under_way(now)?;
-    if duty(officer) != Some(Duty::On) {
+    if duty(officer) != Some(OfficerDuty::On) {
         return Err(Refusal::of(Code::OfficerNotAssigned).with("officer", officer));
     }
     if duty(by).is_some() {
@@ -186,7 +188,7 @@ pub(super) fn replace(now: &Order, officer: &str, by: &str) -> Step {
     free_of_conflict(now, by)?;
     at_most("officers", now.work.officers.len() + 1, OFFICERS_MAX)?;
     let mut then = now.clone();
-    then.work.officers.insert(officer.to_owned(), Duty::Replaced);
-    then.work.officers.insert(by.to_owned(), Duty::On);
-    Ok((then, vec![Fact::Replaced]))
+    then.work.officers.insert(officer.to_owned(), OfficerDuty::Replaced);
+    then.work.officers.insert(by.to_owned(), OfficerDuty::On);
+    Ok((then, vec![OrderFact::Replaced]))
 }

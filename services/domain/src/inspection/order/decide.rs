@@ -1,14 +1,14 @@
 //! After the findings: objection, disposal, treatment, end.
 
 use super::work::{Examination, Treatment, final_results};
-use super::{Fact, Order, Stage, Step, current, out_of_step, same};
+use super::{JointOrder, OrderFact, Stage, Step, current, out_of_step, same};
 use crate::clearance::Agency;
 use crate::inspection::agency_word;
 use crate::inspection::finding::Disposal;
 use crate::refusal::{Code, Refusal};
 
 /// The enterprise may object once, before the goods are gone or handed over.
-pub(super) fn object(now: &Order, examination: u32) -> Step {
+pub(super) fn object(now: &JointOrder, examination: u32) -> Step {
     if examination == 1 && now.examination == 2 {
         return same(now);
     }
@@ -30,11 +30,11 @@ pub(super) fn object(now: &Order, examination: u32) -> Step {
     if [now.by_customs, now.by_quarantine].into_iter().flatten().any(Disposal::is_detention) {
         return Err(Refusal::of(Code::GoodsDetained));
     }
-    Ok((second(now, now.version), vec![Fact::Objected]))
+    Ok((second(now, now.version), vec![OrderFact::Objected]))
 }
 
 /// The declaration waits for a second examination, so it is held whatever was decided meanwhile.
-pub(super) fn reopened(now: &Order, version: u32) -> Step {
+pub(super) fn reopened(now: &JointOrder, version: u32) -> Step {
     // Told again of what was before the declaration changed.
     if version < now.version {
         return same(now);
@@ -43,7 +43,7 @@ pub(super) fn reopened(now: &Order, version: u32) -> Step {
         Stage::Found | Stage::Treating | Stage::Disposed | Stage::Closed
             if now.examination == 1 =>
         {
-            Ok((second(now, version), vec![Fact::Objected]))
+            Ok((second(now, version), vec![OrderFact::Objected]))
         }
         Stage::Found
         | Stage::Treating
@@ -74,8 +74,8 @@ pub(super) fn reopened(now: &Order, version: u32) -> Step {
 }
 
 /// The same order, to be examined once more by others.
-fn second(now: &Order, version: u32) -> Order {
-    Order {
+fn second(now: &JointOrder, version: u32) -> JointOrder {
+    JointOrder {
         stage: Stage::Ordered,
         version,
         examination: 2,
@@ -92,7 +92,7 @@ fn second(now: &Order, version: u32) -> Order {
 
 /// Every agency that instructed decides; the strictest decision counts. An agency may change its mind
 /// while the other has not decided, and lift its own detention afterwards.
-pub(super) fn dispose(now: &Order, agency: Agency, disposal: Disposal) -> Step {
+pub(super) fn dispose(now: &JointOrder, agency: Agency, disposal: Disposal) -> Step {
     let own = now.decision(agency);
     let lifts = match now.stage {
         Stage::Found => false,
@@ -132,32 +132,36 @@ pub(super) fn dispose(now: &Order, agency: Agency, disposal: Disposal) -> Step {
     }
     let mut then = now.clone();
     then.decide(agency, Some(disposal));
-    let mut facts = vec![Fact::Decided(agency, disposal)];
+    let mut facts = vec![OrderFact::Decided(agency, disposal)];
     match then.agreed() {
         None => {}
         Some(Disposal::Treat) => {
             then.stage = Stage::Treating;
             then.disposal = None;
-            facts.push(Fact::TreatmentOrdered);
+            facts.push(OrderFact::TreatmentOrdered);
         }
         Some(agreed) if now.disposal == Some(agreed) => {}
         Some(agreed) => {
             then.stage = Stage::Disposed;
             then.disposal = Some(agreed);
-            facts.push(Fact::Disposed(agreed));
+            facts.push(OrderFact::Disposed(agreed));
         }
     }
     Ok((then, facts))
 }
 
 /// After a treatment the agencies decide anew, with its certificate at hand.
-pub(super) fn treated(now: &Order, treatment: &Treatment) -> Step {
+pub(super) fn treated(now: &JointOrder, treatment: &Treatment) -> Step {
     match now.stage {
         Stage::Treating => {
-            let mut then =
-                Order { stage: Stage::Found, by_customs: None, by_quarantine: None, ..now.clone() };
+            let mut then = JointOrder {
+                stage: Stage::Found,
+                by_customs: None,
+                by_quarantine: None,
+                ..now.clone()
+            };
             then.work.treatment = Some(treatment.clone());
-            Ok((then, vec![Fact::Treated(treatment.passed)]))
+            Ok((then, vec![OrderFact::Treated(treatment.passed)]))
         }
         Stage::Found | Stage::Disposed | Stage::Closed
             if now.work.treatment.as_ref() == Some(treatment) =>
@@ -181,9 +185,11 @@ pub(super) fn treated(now: &Order, treatment: &Treatment) -> Step {
     }
 }
 
-pub(super) fn close(now: &Order) -> Step {
+pub(super) fn close(now: &JointOrder) -> Step {
     match now.stage {
-        Stage::Disposed => Ok((Order { stage: Stage::Closed, ..now.clone() }, vec![Fact::Closed])),
+        Stage::Disposed => {
+            Ok((JointOrder { stage: Stage::Closed, ..now.clone() }, vec![OrderFact::Closed]))
+        }
         Stage::Closed => same(now),
         Stage::Ordered
         | Stage::Appointed

@@ -1,6 +1,6 @@
 //! Demands of the agencies: one inspection, whenever they come.
 
-use super::{Fact, Instruction, Order, Stage, Step, about, at_most, current, same};
+use super::{Instruction, JointOrder, OrderFact, Stage, Step, about, at_most, current, same};
 use crate::clearance::Agency;
 use crate::refusal::{Code, Refusal};
 
@@ -11,7 +11,7 @@ pub const INSTRUCTIONS_MAX: usize = 400;
 /// One inspection: the first demand opens the order, a later one joins it, and one after the findings
 /// is answered from the record.
 pub(super) fn demand(
-    now: &Order,
+    now: &JointOrder,
     agency: Agency,
     version: u32,
     instructions: &[Instruction],
@@ -38,7 +38,7 @@ pub(super) fn demand(
             // have been cancelled and the news of it is late or lost.
             if version > now.version {
                 let (then, facts) = open(now, agency, version, instructions)?;
-                return Ok((then, [vec![Fact::Cancelled], facts].concat()));
+                return Ok((then, [vec![OrderFact::Cancelled], facts].concat()));
             }
             join(now, agency, version, instructions)
         }
@@ -50,22 +50,22 @@ pub(super) fn demand(
 
 /// Opens the order, or the same one again: what was done on an older version is void, but how often
 /// nobody came is not forgotten.
-fn open(now: &Order, agency: Agency, version: u32, instructions: &[Instruction]) -> Step {
-    let empty = Order {
+fn open(now: &JointOrder, agency: Agency, version: u32, instructions: &[Instruction]) -> Step {
+    let empty = JointOrder {
         stage: Stage::Ordered,
         version,
         appointments: now.appointments,
         no_shows: now.no_shows,
-        ..Order::none()
+        ..JointOrder::none()
     };
-    Ok((with_instructions(empty, instructions)?.0, vec![Fact::Ordered(agency)]))
+    Ok((with_instructions(empty, instructions)?.0, vec![OrderFact::Ordered(agency)]))
 }
 
 /// Adds what is new; true when something was.
 fn with_instructions(
-    mut order: Order,
+    mut order: JointOrder,
     instructions: &[Instruction],
-) -> Result<(Order, bool), Refusal> {
+) -> Result<(JointOrder, bool), Refusal> {
     let before = order.instructions.len();
     for instruction in instructions {
         let known = order.instructions.entry(instruction.key.clone());
@@ -78,18 +78,19 @@ fn with_instructions(
     Ok((order, added))
 }
 
-fn join(now: &Order, agency: Agency, version: u32, instructions: &[Instruction]) -> Step {
+fn join(now: &JointOrder, agency: Agency, version: u32, instructions: &[Instruction]) -> Step {
     let all_known = instructions.iter().all(|i| now.instructions.get(&i.key) == Some(i));
     if all_known {
         return same(now);
     }
     current(version, now.version, Code::StaleVersion)?;
-    let fact = if now.has(agency) { Fact::Extended(agency) } else { Fact::Joined(agency) };
+    let fact =
+        if now.has(agency) { OrderFact::Extended(agency) } else { OrderFact::Joined(agency) };
     let (then, _) = with_instructions(now.clone(), instructions)?;
     Ok((then, vec![fact]))
 }
 
-fn answer(now: &Order, agency: Agency, version: u32, instructions: &[Instruction]) -> Step {
+fn answer(now: &JointOrder, agency: Agency, version: u32, instructions: &[Instruction]) -> Step {
     // Asked again on a later version, even the same instruction waits for an answer.
     let known = |i: &Instruction| {
         let asked = version <= now.version && now.instructions.get(&i.key) == Some(i);
@@ -110,5 +111,5 @@ fn answer(now: &Order, agency: Agency, version: u32, instructions: &[Instruction
         then.late.insert(instruction.key.clone(), (version, instruction.clone()));
     }
     at_most("instructions", then.late.len(), INSTRUCTIONS_MAX)?;
-    Ok((then, vec![Fact::Answered(agency)]))
+    Ok((then, vec![OrderFact::Answered(agency)]))
 }

@@ -8,11 +8,11 @@ use super::instruction::{Instruction, Method};
 use super::work::{Appointment, Attendance, Sample, Treatment};
 use crate::clearance::Agency;
 use crate::inspection::appointment::By;
-use crate::inspection::finding::{Disposal, Finding, FindingKey, FoundResult};
+use crate::inspection::finding::{Disposal, ExaminationFinding, FindingKey, FoundResult};
 
 /// What the site says about an examination.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Act {
+pub enum SiteAct {
     /// Makes an appointment.
     Appoint {
         /// `Order::appointments` as the sender saw it.
@@ -79,13 +79,13 @@ pub enum Act {
     /// Reports findings, or a laboratory its results.
     Report {
         /// All of them take effect together.
-        findings: Vec<Finding>,
+        findings: Vec<ExaminationFinding>,
     },
 }
 
 /// What can happen to an order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Event {
+pub enum OrderEvent {
     /// An agency wants the goods looked at.
     Demand {
         /// Who.
@@ -102,7 +102,7 @@ pub enum Event {
         /// Which examination, 1 or 2.
         examination: u32,
         /// What.
-        act: Act,
+        act: SiteAct,
     },
     /// The enterprise objects to the findings: a second examination (复验), once.
     Object {
@@ -145,7 +145,7 @@ pub enum Event {
 
 /// What happened, for the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Fact {
+pub enum OrderFact {
     /// The order was opened, or opened again on a later version.
     Ordered(Agency),
     /// The other agency joined it.

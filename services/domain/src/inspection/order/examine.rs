@@ -1,8 +1,8 @@
 //! The examination itself: presentation, looking, samples, laboratory, findings.
 
 use super::{
-    Attendance, Fact, Finding, Method, Order, Sample, Stage, Step, about, at_most, out_of_step,
-    same,
+    Attendance, ExaminationFinding, JointOrder, Method, OrderFact, Sample, Stage, Step, about,
+    at_most, out_of_step, same,
 };
 use crate::inspection::appointment::NO_SHOWS_MAX;
 use crate::refusal::{Code, Refusal};
@@ -14,7 +14,7 @@ pub const SAMPLES_MAX: usize = 100;
 /// Evidence of one finding. Ours.
 pub const EVIDENCE_MAX: usize = 50;
 
-pub(super) fn present(now: &Order, attendance: Attendance) -> Step {
+pub(super) fn present(now: &JointOrder, attendance: Attendance) -> Step {
     match now.stage {
         Stage::Appointed => {}
         Stage::Presented
@@ -39,10 +39,10 @@ pub(super) fn present(now: &Order, attendance: Attendance) -> Step {
     let mut then = now.clone();
     then.stage = Stage::Presented;
     then.work.attendance = Some(attendance);
-    Ok((then, vec![Fact::Presented(attendance)]))
+    Ok((then, vec![OrderFact::Presented(attendance)]))
 }
 
-fn assigned(now: &Order, officer: &str) -> Result<(), Refusal> {
+fn assigned(now: &JointOrder, officer: &str) -> Result<(), Refusal> {
     if now.work.officers.contains_key(officer) {
         return Ok(());
     }
@@ -50,12 +50,12 @@ fn assigned(now: &Order, officer: &str) -> Result<(), Refusal> {
 }
 
 /// Whether somebody may report a finding: of a sample it is the laboratory, which nobody assigns.
-fn reporter(now: &Order, finding: &Finding) -> Result<(), Refusal> {
+fn reporter(now: &JointOrder, finding: &ExaminationFinding) -> Result<(), Refusal> {
     if finding.key.sample.is_some() { Ok(()) } else { assigned(now, &finding.officer) }
 }
 
 /// A machine may be followed by hands, so this can happen more than once.
-pub(super) fn examine(now: &Order, method: Method, officer: &str) -> Step {
+pub(super) fn examine(now: &JointOrder, method: Method, officer: &str) -> Step {
     // What began before is known only from somebody who may say so.
     if now.work.methods.contains(&method) {
         assigned(now, officer)?;
@@ -75,11 +75,11 @@ pub(super) fn examine(now: &Order, method: Method, officer: &str) -> Step {
     assigned(now, officer)?;
     let mut then = now.clone();
     then.work.methods.insert(method);
-    Ok(settle(then, vec![Fact::Began(method)]))
+    Ok(settle(then, vec![OrderFact::Began(method)]))
 }
 
 /// Whether officers are at work.
-fn at_work(now: &Order) -> Result<(), Refusal> {
+fn at_work(now: &JointOrder) -> Result<(), Refusal> {
     match now.stage {
         Stage::Examining | Stage::Sampled | Stage::Laboratory => Ok(()),
         Stage::None
@@ -94,7 +94,7 @@ fn at_work(now: &Order) -> Result<(), Refusal> {
     }
 }
 
-pub(super) fn take(now: &Order, sample: &Sample) -> Step {
+pub(super) fn take(now: &JointOrder, sample: &Sample) -> Step {
     match now.work.samples.get(&sample.id) {
         Some(known) if known == sample => return same(now),
         Some(_) => return Err(Refusal::of(Code::AlreadyReported).with("sample", &sample.id)),
@@ -107,10 +107,10 @@ pub(super) fn take(now: &Order, sample: &Sample) -> Step {
     at_most("samples", now.work.samples.len() + 1, SAMPLES_MAX)?;
     let mut then = now.clone();
     then.work.samples.insert(sample.id.clone(), sample.clone());
-    Ok(settle(then, vec![Fact::Taken(sample.id.clone())]))
+    Ok(settle(then, vec![OrderFact::Taken(sample.id.clone())]))
 }
 
-pub(super) fn send(now: &Order, sample: &str, laboratory: &str) -> Step {
+pub(super) fn send(now: &JointOrder, sample: &str, laboratory: &str) -> Step {
     match now.work.sent.get(sample) {
         Some(known) if known == laboratory => return same(now),
         Some(_) => return Err(Refusal::of(Code::AlreadyReported).with("sample", sample)),
@@ -121,12 +121,12 @@ pub(super) fn send(now: &Order, sample: &str, laboratory: &str) -> Step {
     }
     let mut then = now.clone();
     then.work.sent.insert(sample.to_owned(), laboratory.to_owned());
-    Ok(settle(then, vec![Fact::Sent(sample.to_owned())]))
+    Ok(settle(then, vec![OrderFact::Sent(sample.to_owned())]))
 }
 
 /// Findings replace each other by revision, and final ones pending ones: so neither repetition nor
 /// order matters. After the last answer more final ones are taken until something is decided.
-pub(super) fn report(now: &Order, findings: &[Finding]) -> Step {
+pub(super) fn report(now: &JointOrder, findings: &[ExaminationFinding]) -> Step {
     let mut then = now.clone();
     let mut facts = Vec::new();
     for finding in findings {
@@ -145,7 +145,7 @@ pub(super) fn report(now: &Order, findings: &[Finding]) -> Step {
             Some((_, std::cmp::Ordering::Greater)) | None => {}
         }
         acceptable(now, finding)?;
-        facts.push(Fact::Found(finding.key.clone(), finding.result));
+        facts.push(OrderFact::Found(finding.key.clone(), finding.result));
         then.work.findings.insert(finding.key.clone(), finding.clone());
     }
     at_most("findings", then.work.findings.len(), FINDINGS_MAX)?;
@@ -157,7 +157,7 @@ pub(super) fn report(now: &Order, findings: &[Finding]) -> Step {
     Ok(settle(then, facts))
 }
 
-fn acceptable(now: &Order, finding: &Finding) -> Result<(), Refusal> {
+fn acceptable(now: &JointOrder, finding: &ExaminationFinding) -> Result<(), Refusal> {
     match now.stage {
         Stage::Examining | Stage::Sampled | Stage::Laboratory => {}
         Stage::Found if finding.result.is_final() && now.is_undecided() => {}
@@ -191,7 +191,7 @@ fn acceptable(now: &Order, finding: &Finding) -> Result<(), Refusal> {
 }
 
 /// Where an examination stands follows from what was done and found.
-fn settle(mut then: Order, mut facts: Vec<Fact>) -> (Order, Vec<Fact>) {
+fn settle(mut then: JointOrder, mut facts: Vec<OrderFact>) -> (JointOrder, Vec<OrderFact>) {
     match then.stage {
         Stage::Presented | Stage::Examining | Stage::Sampled | Stage::Laboratory => {}
         Stage::None
@@ -207,7 +207,7 @@ fn settle(mut then: Order, mut facts: Vec<Fact>) -> (Order, Vec<Fact>) {
     let sent = then.work.pending_samples().filter(|s| then.work.sent.contains_key(&s.id)).count();
     then.stage = match (waiting, sent) {
         (0, _) if then.unanswered().is_empty() => {
-            facts.push(Fact::Completed);
+            facts.push(OrderFact::Completed);
             Stage::Found
         }
         (0, _) => Stage::Examining,

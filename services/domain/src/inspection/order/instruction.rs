@@ -42,6 +42,16 @@ pub enum Method {
     Manual,
 }
 
+impl Method {
+    /// In English and Chinese.
+    pub const fn titles(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Machine => ("by machine", "机检"),
+            Self::Manual => ("by hand", "人工查验"),
+        }
+    }
+}
+
 /// What an agency wants looked at (布控指令).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Instruction {

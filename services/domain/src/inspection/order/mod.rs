@@ -23,7 +23,7 @@
 //! ```
 //!
 //! Promises, from domain brief §4.2: one order a declaration for ever (I1), complete only when every
-//! instruction of both agencies is answered (I2, [`Order::unanswered`]), and either agency can stop
+//! instruction of both agencies is answered (I2, [`JointOrder::unanswered`]), and either agency can stop
 //! (R2, the strictest disposal counts and only the holder lifts a detention). Every event may arrive
 //! again: what has its effect already has no second one (no facts). Reports of the site name the
 //! version and the examination that they are about, so that one from before is void.
@@ -44,13 +44,13 @@ use std::collections::BTreeMap;
 
 pub use appoint::OFFICERS_MAX;
 pub use demand::INSTRUCTIONS_MAX;
-pub use event::{Act, Event, Fact};
+pub use event::{OrderEvent, OrderFact, SiteAct};
 pub use examine::{EVIDENCE_MAX, FINDINGS_MAX, SAMPLES_MAX};
 pub use instruction::{Instruction, InstructionKey, Method};
-pub use work::{Appointment, Attendance, Duty, Examination, Sample, Treatment};
+pub use work::{Appointment, Attendance, Examination, OfficerDuty, Sample, Treatment};
 
 use super::agency_word;
-use super::finding::{Disposal, Finding, FoundResult};
+use super::finding::{Disposal, ExaminationFinding, FoundResult};
 use crate::clearance::Agency;
 use crate::refusal::{Code, Refusal};
 use appoint::{appoint, assign, no_show, replace, reschedule};
@@ -89,6 +89,24 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// In Chinese; in English it is the word itself.
+    pub const fn zh(self) -> &'static str {
+        match self {
+            Self::None => "未布控",
+            Self::Ordered => "待预约",
+            Self::Appointed => "已预约",
+            Self::Presented => "货物已到场",
+            Self::Examining => "查验中",
+            Self::Sampled => "已取样",
+            Self::Laboratory => "实验室检测",
+            Self::Found => "待处置",
+            Self::Treating => "除害处理中",
+            Self::Disposed => "已处置",
+            Self::Closed => "已办结",
+            Self::Cancelled => "已取消",
+        }
+    }
+
     /// The stable word for it.
     pub fn word(self) -> &'static str {
         match self {
@@ -128,7 +146,7 @@ impl Stage {
 
 /// A joint inspection order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Order {
+pub struct JointOrder {
     /// Where it stands.
     pub stage: Stage,
     /// Version of the declaration on which it was opened, or opened again.
@@ -161,9 +179,9 @@ pub struct Order {
 }
 
 /// What a step leads to.
-type Step = Result<(Order, Vec<Fact>), Refusal>;
+type Step = Result<(JointOrder, Vec<OrderFact>), Refusal>;
 
-impl Order {
+impl JointOrder {
     /// Before the first demand.
     pub fn none() -> Self {
         Self {
@@ -206,7 +224,7 @@ impl Order {
 
     /// What is on record for an agency, by its instructions. Both agencies may read everything; this is
     /// what answers them.
-    pub fn answers_to(&self, agency: Agency) -> Vec<&Finding> {
+    pub fn answers_to(&self, agency: Agency) -> Vec<&ExaminationFinding> {
         let findings = self.work.findings.values();
         findings.filter(|finding| finding.key.instruction.agency == agency).collect()
     }
@@ -245,12 +263,12 @@ impl Order {
 /// # Errors
 ///
 /// A [`Refusal`] when the event does not fit the state, the version or the examination.
-pub fn next(now: &Order, event: &Event) -> Step {
+pub fn next(now: &JointOrder, event: &OrderEvent) -> Step {
     match event {
-        Event::Demand { agency, version, instructions } => {
+        OrderEvent::Demand { agency, version, instructions } => {
             demand(now, *agency, *version, instructions)
         }
-        Event::Site { version, examination, act } => {
+        OrderEvent::Site { version, examination, act } => {
             if matches!(now.stage, Stage::None | Stage::Cancelled) {
                 return Err(Refusal::of(Code::NoOpenInspection));
             }
@@ -258,29 +276,29 @@ pub fn next(now: &Order, event: &Event) -> Step {
             current(*examination, now.examination, Code::StaleRound)?;
             site(now, act)
         }
-        Event::Object { examination } => object(now, *examination),
-        Event::Reopened { version } => reopened(now, *version),
-        Event::Dispose { agency, examination, disposal } => {
+        OrderEvent::Object { examination } => object(now, *examination),
+        OrderEvent::Reopened { version } => reopened(now, *version),
+        OrderEvent::Dispose { agency, examination, disposal } => {
             ended_examination(now, *examination)?;
             dispose(now, *agency, *disposal)
         }
-        Event::Treated { examination, treatment } => {
+        OrderEvent::Treated { examination, treatment } => {
             ended_examination(now, *examination)?;
             treated(now, treatment)
         }
-        Event::Close { examination } => {
+        OrderEvent::Close { examination } => {
             ended_examination(now, *examination)?;
             close(now)
         }
-        Event::Cancel { version } => Ok(cancel(now, *version)),
+        OrderEvent::Cancel { version } => Ok(cancel(now, *version)),
     }
 }
 
-fn same(now: &Order) -> Step {
+fn same(now: &JointOrder) -> Step {
     Ok((now.clone(), Vec::new()))
 }
 
-fn out_of_step(now: &Order) -> Refusal {
+fn out_of_step(now: &JointOrder) -> Refusal {
     Refusal::of(Code::InspectionOutOfStep).with("stage", now.stage.word())
 }
 
@@ -312,7 +330,7 @@ fn current(said: u32, is: u32, stale: Code) -> Result<(), Refusal> {
 }
 
 /// Whether a decision is about an examination that is over; which one must be the current one.
-fn ended_examination(now: &Order, examination: u32) -> Result<(), Refusal> {
+fn ended_examination(now: &JointOrder, examination: u32) -> Result<(), Refusal> {
     match now.stage {
         Stage::None | Stage::Cancelled => Err(Refusal::of(Code::NoOpenInspection)),
         Stage::Ordered
@@ -328,28 +346,28 @@ fn ended_examination(now: &Order, examination: u32) -> Result<(), Refusal> {
     }
 }
 
-fn site(now: &Order, act: &Act) -> Step {
+fn site(now: &JointOrder, act: &SiteAct) -> Step {
     match act {
-        Act::Appoint { seen, appointment, by } => appoint(now, *seen, appointment, *by),
-        Act::Reschedule { seen, appointment, by, at } => {
+        SiteAct::Appoint { seen, appointment, by } => appoint(now, *seen, appointment, *by),
+        SiteAct::Reschedule { seen, appointment, by, at } => {
             reschedule(now, *seen, appointment, *by, *at)
         }
-        Act::NoShow { seen, at } => no_show(now, *seen, *at),
-        Act::Assign { officers } => assign(now, officers),
-        Act::Replace { officer, by } => replace(now, officer, by),
-        Act::Present { attendance } => present(now, *attendance),
-        Act::Examine { method, officer } => examine(now, *method, officer),
-        Act::Take { sample } => take(now, sample),
-        Act::Send { sample, laboratory } => send(now, sample, laboratory),
-        Act::Report { findings } => report(now, findings),
+        SiteAct::NoShow { seen, at } => no_show(now, *seen, *at),
+        SiteAct::Assign { officers } => assign(now, officers),
+        SiteAct::Replace { officer, by } => replace(now, officer, by),
+        SiteAct::Present { attendance } => present(now, *attendance),
+        SiteAct::Examine { method, officer } => examine(now, *method, officer),
+        SiteAct::Take { sample } => take(now, sample),
+        SiteAct::Send { sample, laboratory } => send(now, sample, laboratory),
+        SiteAct::Report { findings } => report(now, findings),
     }
 }
 
 /// The declaration ended. An open order falls away; what was found stays on record and goods with
 /// findings are still disposed of.
-fn cancel(now: &Order, version: u32) -> (Order, Vec<Fact>) {
+fn cancel(now: &JointOrder, version: u32) -> (JointOrder, Vec<OrderFact>) {
     if version < now.version || !now.stage.is_open() {
         return (now.clone(), Vec::new());
     }
-    (Order { stage: Stage::Cancelled, ..now.clone() }, vec![Fact::Cancelled])
+    (JointOrder { stage: Stage::Cancelled, ..now.clone() }, vec![OrderFact::Cancelled])
 }

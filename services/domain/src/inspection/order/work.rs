@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::instruction::{Instruction, InstructionKey, Method};
 use crate::inspection::appointment::TimeWindow;
-use crate::inspection::finding::{Digest, Finding, FindingKey, FoundResult, Severity};
+use crate::inspection::finding::{
+    EvidenceDigest, ExaminationFinding, FindingKey, FoundResult, Severity,
+};
 
 /// Where and when.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -17,7 +19,7 @@ pub struct Appointment {
 
 /// Whether an officer is still on the examination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Duty {
+pub enum OfficerDuty {
     /// At work.
     On,
     /// Replaced by somebody else; reports of what was done before still count.
@@ -52,7 +54,7 @@ pub struct Treatment {
     /// Number of the certificate.
     pub certificate: String,
     /// SHA-256 of the certificate.
-    pub digest: Digest,
+    pub digest: EvidenceDigest,
     /// The goods are clean now.
     pub passed: bool,
 }
@@ -61,7 +63,7 @@ pub struct Treatment {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Examination {
     /// Who is or was on it.
-    pub officers: BTreeMap<String, Duty>,
+    pub officers: BTreeMap<String, OfficerDuty>,
     /// Who was there; `None` before the goods were presented.
     pub attendance: Option<Attendance>,
     /// What was done.
@@ -71,7 +73,7 @@ pub struct Examination {
     /// Which laboratory has which sample.
     pub sent: BTreeMap<String, String>,
     /// What was found.
-    pub findings: BTreeMap<FindingKey, Finding>,
+    pub findings: BTreeMap<FindingKey, ExaminationFinding>,
     /// The treatment.
     pub treatment: Option<Treatment>,
 }
@@ -79,7 +81,7 @@ pub struct Examination {
 impl Examination {
     /// Officers who are at work on it now.
     pub fn on_duty(&self) -> BTreeSet<String> {
-        let on = self.officers.iter().filter(|(_, duty)| **duty == Duty::On);
+        let on = self.officers.iter().filter(|(_, duty)| **duty == OfficerDuty::On);
         on.map(|(officer, _)| officer.clone()).collect()
     }
 
@@ -117,7 +119,7 @@ impl Examination {
 }
 
 /// Something wrong counts however it was seen; conform is only what was looked at as demanded.
-fn counts(instruction: &Instruction, finding: &Finding) -> bool {
+fn counts(instruction: &Instruction, finding: &ExaminationFinding) -> bool {
     match finding.result.severity() {
         Severity::Pending => false,
         Severity::Correctable | Severity::Treatable | Severity::Barred => true,
@@ -129,7 +131,7 @@ fn counts(instruction: &Instruction, finding: &Finding) -> bool {
 }
 
 pub(super) fn final_results<'f>(
-    findings: impl IntoIterator<Item = &'f Finding>,
+    findings: impl IntoIterator<Item = &'f ExaminationFinding>,
 ) -> Vec<FoundResult> {
     let results = findings.into_iter().map(|finding| finding.result);
     results.filter(|result| result.is_final()).collect()

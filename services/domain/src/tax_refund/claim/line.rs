@@ -43,7 +43,7 @@ pub struct Ground {
 
 /// Why a refund is recovered (追回).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Cause {
+pub enum RecoveryCause {
     /// Goods came back.
     Returned,
     /// The money did not come in time.
@@ -212,7 +212,7 @@ pub enum LineEvent {
     /// The tax office recovers all of it.
     Recovered {
         /// Why.
-        cause: Cause,
+        cause: RecoveryCause,
         /// By this negative claim.
         negative: u64,
     },

@@ -36,7 +36,7 @@ mod line;
 
 use std::collections::BTreeMap;
 
-pub use line::{Cause, ClaimLine, Consequence, Ground, LineEvent, LineState, Query};
+pub use line::{ClaimLine, Consequence, Ground, LineEvent, LineState, Query, RecoveryCause};
 
 /// Where a claim stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

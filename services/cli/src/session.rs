@@ -1,0 +1,192 @@
+//! What every command works with: one way to call the window, one to read a list page by page, and one to
+//! tell what came.
+
+use client::Window;
+use proto::v1;
+use serde::Serialize;
+use tonic::{Request, Response, Status};
+
+use crate::problem::Problem;
+use crate::words::pick;
+use crate::{Exit, Language, Output, is_closed_pipe, say, say_json, table, tell_refusal};
+
+/// What every command works with.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The window.
+    pub window: Window,
+    /// For whom to write.
+    pub output: Output,
+    /// In which language.
+    pub language: Language,
+}
+
+impl Session {
+    /// A request that asks for texts in the caller's language.
+    pub(crate) fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        let language = pick(self.language, "en", "zh-CN");
+        let language = tonic::metadata::MetadataValue::from_static(language);
+        request.metadata_mut().insert("accept-language", language);
+        request
+    }
+
+    /// Makes one call, again while that can help.
+    pub(crate) async fn ask<Q: Clone, R>(
+        &self,
+        message: Q,
+        call: impl AsyncFn(&Window, Request<Q>) -> Result<Response<R>, Status>,
+    ) -> Result<R, Status> {
+        let once = async || call(&self.window, self.request(message.clone())).await;
+        client::repeat(once).await.map(Response::into_inner)
+    }
+
+    /// Reads what a list holds, at most so many, over as many pages as it takes.
+    pub(crate) async fn pages<Q: Paged>(
+        &self,
+        mut message: Q,
+        most: usize,
+        call: impl AsyncFn(&Window, Request<Q>) -> Result<Response<Q::Page>, Status>,
+    ) -> Result<Vec<Q::Item>, Status> {
+        let mut items = Vec::new();
+        while items.len() < most {
+            let left = i32::try_from(most - items.len()).unwrap_or(i32::MAX); // the window gives a page at most
+            message.size(left.min(domain::limits::PAGE_MAX));
+            let (page, next) = Q::open(self.ask(message.clone(), &call).await?);
+            items.extend(page);
+            if next.is_empty() {
+                break;
+            }
+            message.turn(next);
+        }
+        items.truncate(most);
+        Ok(items)
+    }
+
+    /// Tells what a list holds: a line of JSON for each, rows, or a sentence when there is nothing.
+    pub(crate) fn print<T: TableRow>(&self, items: &[T]) -> anyhow::Result<Exit> {
+        match self.output {
+            Output::Json => items.iter().try_for_each(say_json)?,
+            Output::Table if items.is_empty() => say(pick(self.language, T::NONE.0, T::NONE.1))?,
+            Output::Table => say(&rows(items, self.language))?,
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Tells one thing: a line of JSON, or a text.
+    pub(crate) fn print_one<T: Serialize>(
+        &self,
+        item: &T,
+        text: impl FnOnce(&T, Language) -> String,
+    ) -> anyhow::Result<Exit> {
+        match self.output {
+            Output::Json => say_json(item)?,
+            Output::Table => say(&text(item, self.language))?,
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Tells one thing: a line of JSON, or a sentence in both languages.
+    pub(crate) fn print_said<T: Serialize>(
+        &self,
+        item: &T,
+        english: impl AsRef<str>,
+        chinese: impl AsRef<str>,
+    ) -> anyhow::Result<Exit> {
+        match self.output {
+            Output::Json => say_json(item)?,
+            Output::Table => say(match self.language {
+                Language::English => english.as_ref(),
+                Language::Chinese => chinese.as_ref(),
+            })?,
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// A request for one page of a list.
+pub(crate) trait Paged: Clone {
+    /// The answer.
+    type Page;
+    /// What the list is of.
+    type Item;
+
+    /// At most so many.
+    fn size(&mut self, most: i32);
+
+    /// The page behind this token.
+    fn turn(&mut self, token: String);
+
+    /// What a page holds, and the token of the next; empty on the last.
+    fn open(page: Self::Page) -> (Vec<Self::Item>, String);
+}
+
+macro_rules! paged {
+    ($($request:ident, $response:ident, $items:ident, $item:ident;)+) => {$(
+        impl Paged for v1::$request {
+            type Page = v1::$response;
+            type Item = v1::$item;
+
+            fn size(&mut self, most: i32) {
+                self.page_size = most;
+            }
+
+            fn turn(&mut self, token: String) {
+                self.page_token = token;
+            }
+
+            fn open(page: Self::Page) -> (Vec<Self::Item>, String) {
+                (page.$items, page.next_page_token)
+            }
+        }
+    )+};
+}
+
+paged! {
+    ListRequest, ListResponse, records, DeclarationRecord;
+    ListDocumentsRequest, ListDocumentsResponse, documents, DocumentRecord;
+    ListOrdersRequest, ListOrdersResponse, orders, OrderRecord;
+    ListCreditRequest, ListCreditResponse, firms, CreditRecord;
+    ListStuckRequest, ListStuckResponse, items, StuckItem;
+}
+
+/// Something that lists hold.
+pub(crate) trait TableRow: Serialize {
+    /// What stands above the columns, in English and Chinese.
+    const HEADER: &'static [(&'static str, &'static str)];
+    /// What is said when a list holds nothing.
+    const NONE: (&'static str, &'static str);
+    /// The column that becomes narrow where the terminal is.
+    const FLEXIBLE: Option<usize> = None;
+
+    /// What stands in the columns.
+    fn cells(&self, language: Language) -> Vec<String>;
+}
+
+/// Rows under their header.
+pub(crate) fn rows<T: TableRow>(items: &[T], language: Language) -> String {
+    let header: Vec<_> =
+        T::HEADER.iter().map(|(english, chinese)| pick(language, english, chinese)).collect();
+    let mut table = table::table(&header, T::FLEXIBLE);
+    for item in items {
+        table.add_row(item.cells(language));
+    }
+    table.to_string()
+}
+
+/// The end of every command: a refusal is told as one, whether we or the window said it, and a closed pipe
+/// is no error.
+pub(crate) fn settle(
+    output: Output,
+    language: Language,
+    ended: anyhow::Result<Exit>,
+) -> anyhow::Result<Exit> {
+    let told = ended.or_else(|error| {
+        let problem = match error.downcast::<Problem>() {
+            Ok(problem) => problem,
+            Err(error) => Problem::of_status(&error.downcast::<Status>()?, language),
+        };
+        tell_refusal(output, &problem).map_err(anyhow::Error::new)
+    });
+    told.or_else(|error| if is_closed_pipe(&error) { Ok(Exit::Done) } else { Err(error) })
+}
