@@ -1,5 +1,6 @@
 //! The ledger over rows, against a real PostgreSQL: it does what the pure one does, whatever comes.
 
+#[expect(dead_code, reason = "the ledger keeps nothing encrypted")]
 #[path = "../../../store/tests/kernel/database.rs"]
 mod database;
 
