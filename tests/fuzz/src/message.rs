@@ -2,7 +2,7 @@
 
 use domain::declaration::Profile;
 use domain::limits;
-use proto::ceb::{self, Document, Fault, Message, MessageType, Outgoing, ReadDocument};
+use proto::ceb::{self, Document, Message, MessageFault, MessageType, Outgoing, ReadDocument};
 
 /// Reads a message and checks whatever can be checked without knowing what it should say.
 pub fn check(bytes: &[u8]) {
@@ -24,7 +24,7 @@ pub fn check(bytes: &[u8]) {
 }
 
 /// A refusal has reasons, not too many, and each stands in a line of the message.
-pub fn told(bytes: &[u8], faults: &[Fault]) {
+pub fn told(bytes: &[u8], faults: &[MessageFault]) {
     assert!((1..=limits::VIOLATIONS_MAX).contains(&faults.len()));
     let lines = lines(bytes);
     for fault in faults {

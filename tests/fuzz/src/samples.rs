@@ -1,7 +1,10 @@
 //! Messages of every type with every element of its table, and with what must be there and no more.
 
 use proto::ceb::dxp::{self, AddInfo, DxpMsg, DxpRep, ReceiverResult, Response, TransInfo};
-use proto::ceb::{self, Document, Field, Group, Kind, MessageType, Outgoing, Subscribe, Transfer};
+use proto::ceb::{
+    self, Document, ElementKind, FieldGroup, MessageType, Outgoing, SchemaField, Subscribe,
+    Transfer,
+};
 use serde_json::{Map, Value};
 
 const GUID: &str = "0F0E0D0C-0B0A-4908-8706-050403020100";
@@ -83,23 +86,23 @@ fn document(message_type: MessageType, extent: Extent) -> Document {
     serde_json::from_value(stored).expect("the table and the struct have the same fields")
 }
 
-fn fields(group: &Group, extent: Extent) -> Value {
+fn fields(group: &FieldGroup, extent: Extent) -> Value {
     let stands =
-        |field: &&Field| !field.name.is_empty() && (extent == Extent::Full || field.required);
-    let named = |field: &Field| (field.name.to_owned(), value(field.kind));
+        |field: &&SchemaField| !field.name.is_empty() && (extent == Extent::Full || field.required);
+    let named = |field: &SchemaField| (field.name.to_owned(), value(field.kind));
     group.fields.iter().filter(stands).map(named).collect()
 }
 
-fn value(kind: Kind) -> Value {
+fn value(kind: ElementKind) -> Value {
     match kind {
-        Kind::Code { min, max } => Value::from("1".repeat(min.max(1).min(max))),
-        Kind::Text { .. } => Value::from("示例"),
-        Kind::Data => Value::from("<a>&amp;]]></a>"),
-        Kind::Word(words) => Value::from(words[0]),
-        Kind::Fixed(value) | Kind::Direction { own: value, .. } => Value::from(value),
-        Kind::Decimal => Value::from(123_000),
-        Kind::Count { .. } => Value::from(7),
-        Kind::Time { .. } | Kind::Elements => unreachable!("no document has it"),
+        ElementKind::Code { min, max } => Value::from("1".repeat(min.max(1).min(max))),
+        ElementKind::Text { .. } => Value::from("示例"),
+        ElementKind::Data => Value::from("<a>&amp;]]></a>"),
+        ElementKind::Word(words) => Value::from(words[0]),
+        ElementKind::Fixed(value) | ElementKind::Direction { own: value, .. } => Value::from(value),
+        ElementKind::Decimal => Value::from(123_000),
+        ElementKind::Count { .. } => Value::from(7),
+        ElementKind::Time { .. } | ElementKind::Elements => unreachable!("no document has it"),
     }
 }
 

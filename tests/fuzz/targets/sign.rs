@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 use proto::ceb;
-use signature::{Error, SigningKey, Verifier, canonical, sign};
+use signature::{SigningError, SigningKey, Verifier, canonical, sign};
 use sw_fuzz::{firms, mutate};
 
 static FIRMS: LazyLock<(Vec<SigningKey>, Verifier)> = LazyLock::new(|| {
@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
     let key = &keys[data.len() % keys.len()];
     let signed = match sign(data, key) {
         Ok(signed) => signed,
-        Err(error) => return assert_ne!(error, Error::Key),
+        Err(error) => return assert_ne!(error, SigningError::Key),
     };
     let verified = verifier
         .verify(signed.as_bytes(), firms::NOW)
