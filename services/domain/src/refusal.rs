@@ -47,8 +47,8 @@ pub enum Code {
     RequestIncomplete,
     RequestIdReused,
     BusinessKeyTaken,
-    OrderDeclared,
     IdentityChanged,
+    OrderDeclared,
     NotFound,
     VersionMismatch,
     AlreadyReleased,
@@ -158,7 +158,7 @@ impl Code {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
-            FrameUnexpected, MessageMalformed, TooManyEntries, RequestIncomplete, RequestIdReused, BusinessKeyTaken, OrderDeclared, IdentityChanged, NotFound,
+            FrameUnexpected, MessageMalformed, TooManyEntries, RequestIncomplete, RequestIdReused, BusinessKeyTaken, IdentityChanged, OrderDeclared, NotFound,
             VersionMismatch, AlreadyReleased, AlreadyEnded, InspectionOpen, GoodsDetained,
             NoOpenInspection, InstructionUnanswered, NeverSent, StaleVersion, StaleRound,
             StaleEpoch, CertificateMissing, CertificateUnknown, NotAllowed, NotYourAgency,
@@ -197,8 +197,8 @@ impl Code {
             Self::RequestIncomplete => ("SW-1009", FixMessage, "the request did not come whole, or more came than belongs to it", "请求未完整到达，或含有多余内容"),
             Self::RequestIdReused => ("SW-1101", Exists, "this request_id was used before with other content", "该 request_id 已用于其他内容"),
             Self::BusinessKeyTaken => ("SW-1102", Exists, "a declaration with this business key exists", "业务主键重复，清单已存在"),
-            Self::OrderDeclared => ("SW-1104", Exists, "this order of the seller is declared already, by another declarant", "该电商企业的该订单已由其他申报企业申报"),
             Self::IdentityChanged => ("SW-1103", FixMessage, "an amendment keeps direction, declarant, e-commerce firm, order number and own number", "变更不得改变进出口标记、申报企业、电商企业、订单编号和企业内部编号"),
+            Self::OrderDeclared => ("SW-1104", Exists, "this order of the seller is declared already, by another declarant", "该电商企业的该订单已由其他申报企业申报"),
             Self::NotFound => ("SW-1201", NotFound, "there is nothing of this name for this caller", "未找到该编号对应的内容"),
             Self::VersionMismatch => ("SW-1202", ReadAgain, "it has another version by now; read it again", "版本已变化，请重新读取"),
             Self::AlreadyReleased => ("SW-1203", StateForbids, "the declaration is released; nothing changes any more", "清单已放行，不能再更改"),
