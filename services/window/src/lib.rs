@@ -3,6 +3,7 @@
 
 pub mod bench;
 mod bodies;
+pub mod callers;
 pub mod certificates;
 mod clock;
 pub mod command_line;
@@ -25,4 +26,5 @@ pub mod space;
 mod standing;
 pub mod tasks;
 pub mod tls;
+mod unproven;
 pub mod unread;

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use domain::limits;
+use domain::refusal::Code;
+use kit::api_keys::ApiKeys;
+use kit::operation::{self, Operation};
 use kit::progress::Progress;
 use kit::service::{Loop, Manifest, Parts};
-use kit::stuck::Operation;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -19,6 +21,7 @@ use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use crate::callers::Callers;
 use crate::clock::{self, SandboxClock};
 use crate::database::Database;
 use crate::identity::{Backlogs, GateLayer, Registry};
@@ -55,6 +58,8 @@ pub struct Settings {
     pub key: PathBuf,
     /// Registry of callers.
     pub registry: PathBuf,
+    /// Whoever has no certificate is not listened to, whatever key it has.
+    pub require_certificates: bool,
     /// As whom services call a window, by their names: those without an entry do not run here. Without an
     /// address they call this window itself.
     pub callers: BTreeMap<&'static str, client::Config>,
@@ -84,6 +89,8 @@ pub struct Settings {
 pub struct RunningWindow {
     /// Where it serves.
     pub address: SocketAddr,
+    /// Keys of its callers.
+    pub(crate) keys: ApiKeys,
     draining: CancellationToken,
     closing: CancellationToken,
     server: Tasks,
@@ -112,7 +119,8 @@ impl RunningWindow {
         let methods = crate::identity::check_policy()?;
         let sockets = sockets();
         let registry = Registry::load(&settings.registry, settings.sandbox)?;
-        let acceptor = tls::acceptor(&settings.authority, &settings.certificate, &settings.key)?;
+        let own = (settings.certificate.as_path(), settings.key.as_path());
+        let acceptor = tls::acceptor(&settings.authority, own, settings.require_certificates)?;
         let reflection = settings.sandbox.then(reflection).transpose()?;
         let movable =
             settings.sandbox.then(|| SandboxClock::open(&settings.data_dir)).transpose()?;
@@ -133,10 +141,20 @@ impl RunningWindow {
             }
         };
 
+        let clock = movable.as_ref().map_or_else(clock::real, SandboxClock::clock);
+        // They are kept where the first service has its tables, whichever runs here.
+        let pool = database.pools[0].work.clone();
+        let keys = match ApiKeys::open(pool, clock.clone(), registry.roles()).await {
+            Ok(keys) => keys,
+            Err(fault) => {
+                database.close().await;
+                return Err(anyhow::Error::new(fault).context(Code::PostgresFailed));
+            }
+        };
+        let callers = Arc::new(Callers::new(registry, sockets, Some(keys.clone())));
         let own = settings.database_url.is_none().then_some(settings.data_dir.as_path());
         let space = Space::of(own, settings.free_space_least);
         let (draining, closing) = (CancellationToken::new(), CancellationToken::new());
-        let clock = movable.as_ref().map_or_else(clock::real, SandboxClock::clock);
         let mut lanes = Tasks::default();
         let mut lane = |lane: Loop| {
             lanes.spawn(Task::Lane, async move {
@@ -148,7 +166,7 @@ impl RunningWindow {
         let mut server = Tasks::default();
         let (health, health_service) = tonic_health::server::health_reporter();
         let mut routes = Routes::new(health_service);
-        let mut apis = vec![kit::stuck::API.name];
+        let mut apis = vec![operation::API.name];
         let (mut loops, mut sources, mut backlogs) = (Vec::new(), Vec::new(), Vec::new());
         for (plan, pools) in plans.into_iter().zip(&database.pools) {
             let Some(Plan { manifest, start }) = plan else { continue };
@@ -172,7 +190,7 @@ impl RunningWindow {
         if let Some(reflection) = reflection {
             routes = routes.add_service(reflection);
         }
-        routes = routes.add_service(Operation::new(sources, clock).into_server());
+        routes = routes.add_service(Operation::new(sources, keys.clone(), clock).into_server());
         for api in &apis {
             health.set_service_status(*api, ServingStatus::Serving).await;
         }
@@ -193,6 +211,7 @@ impl RunningWindow {
             .timeout(Duration::from_secs(limits::UNARY_SECONDS_MAX))
             .layer(GateLayer {
                 methods,
+                callers: Arc::clone(&callers),
                 space: Arc::clone(&space),
                 backlogs: Backlogs(Arc::new(backlogs)),
             })
@@ -202,7 +221,12 @@ impl RunningWindow {
             space.watch(reporter).await;
             Ok(())
         });
-        let incoming = tls::incoming(listener, acceptor, registry, sockets);
+        let (following, until) = (keys.clone(), draining.clone());
+        pages.spawn(Task::Keys, async move {
+            following.run(until).await;
+            Ok(())
+        });
+        let incoming = tls::incoming(listener, acceptor, callers);
         let stop = draining.clone();
         server.spawn(Task::Server, async move {
             let goodbye = async move {
@@ -219,7 +243,7 @@ impl RunningWindow {
         }
         tracing::info!(%address, sandbox = settings.sandbox, "the window serves");
         let drain = settings.drain;
-        Ok(Some(Self { address, draining, closing, server, pages, lanes, database, drain }))
+        Ok(Some(Self { address, keys, draining, closing, server, pages, lanes, database, drain }))
     }
 
     /// Serves until it is told to end or until something vital fails; then drains.
