@@ -19,8 +19,12 @@ const WITHOUT_JSON: [&str; 2] = ["exchange", "stored"];
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=single_window");
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
-    let schema = protox::compile(files(Path::new("single_window"))?, ["."])?;
-    let encoded = prost::Message::encode_to_vec(&schema);
+    println!("cargo:rerun-if-changed=google");
+    let mut compiler = protox::Compiler::new(["."])?;
+    compiler.include_source_info(true).include_imports(true);
+    compiler.open_files(files(Path::new("single_window"))?)?;
+    // Only the encoded one has the annotations, which are read from it when the window runs.
+    let (schema, encoded) = (compiler.file_descriptor_set(), compiler.encode_file_descriptor_set());
     std::fs::write(out.join("descriptor.bin"), &encoded)?;
 
     std::fs::write(out.join("texts.rs"), texts(&schema)?)?;

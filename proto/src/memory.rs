@@ -162,6 +162,32 @@ pub fn decoded(wire: usize, bytes: usize) -> Result<(), Box<Refusal>> {
     CURRENT.try_with(|call| call.decoded(wire, bytes)).unwrap_or(Ok(())) // why: not within a call
 }
 
+/// What came on the wire became so many bytes of another form, which is not decoded yet either.
+///
+/// # Errors
+///
+/// When the caller has too much in memory.
+pub fn converted(wire: usize, bytes: usize) -> Result<(), Box<Refusal>> {
+    let converted = CURRENT.try_with(|call| {
+        call.charge.less(wire.saturating_mul(limits::MEMORY_PER_BYTE));
+        call.receive(bytes)
+    });
+    converted.unwrap_or(Ok(())) // why: not within a call
+}
+
+/// So many bytes more, until what comes back is dropped.
+///
+/// # Errors
+///
+/// When the caller has too much in memory.
+pub fn room(bytes: usize) -> Result<Option<Charge>, Box<Refusal>> {
+    let room = CURRENT.try_with(|call| {
+        let room = Charge::new(Arc::clone(&call.charge.purse));
+        room.add(bytes).map(|()| Some(room))
+    });
+    room.unwrap_or(Ok(None)) // why: not within a call
+}
+
 /// So many bytes more, for as long as the current call or item lasts.
 ///
 /// # Errors

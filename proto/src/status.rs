@@ -1,6 +1,7 @@
 //! The one table from a refusal or a fault to a gRPC status. Nothing else builds a `Status`.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::limits;
@@ -85,10 +86,29 @@ pub fn of(unanswered: impl Into<Refusal>, language: Language) -> Status {
 /// How many violations a status leaves out for want of room, among its data.
 pub const LEFT_OUT: &str = "violations_left_out";
 
+tokio::task_local! {
+    static WHOLE: Mutex<Option<Refusal>>;
+}
+
+/// Runs work whose caller can be told more than fits into a status: also gives the refusal that the last
+/// status was made of.
+pub async fn with_whole<T>(work: impl Future<Output = T>) -> (T, Option<Refusal>) {
+    let watched = async {
+        let done = work.await;
+        let whole = WHOLE.with(|whole| whole.lock().unwrap_or_else(PoisonError::into_inner).take());
+        (done, whole)
+    };
+    WHOLE.scope(Mutex::default(), watched).await
+}
+
 /// The status of a refusal, with `ErrorInfo`, `BadRequest`, `LocalizedMessage` and `RetryInfo`. It fits
 /// into what stock clients take as trailers, whatever the caller sent.
 pub fn refused(refusal: &Refusal, language: Language) -> Status {
     let code = refusal.code;
+    // Nobody asks for it otherwise.
+    let _kept = WHOLE.try_with(|whole| {
+        *whole.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal.clone());
+    });
     let mut details = ErrorDetails::new();
     let (locale, words) = match language {
         Language::English => ("en", code.title()),
@@ -129,7 +149,25 @@ pub fn refused(refusal: &Refusal, language: Language) -> Status {
     if let Some(delay) = retry_after(code) {
         details.set_retry_info(Some(delay));
     }
-    Status::with_error_details(grpc(code.act()), format!("{}: {words}", code.id()), details)
+    // Stock clients show only this.
+    let mut message = format!("{}: {words}", code.id());
+    if let Some(first) = details.bad_request().and_then(|bad| bad.field_violations.first()) {
+        message.push_str(&format!(" ({}: {})", first.field, first.description));
+    }
+    Status::with_error_details(grpc(code.act()), short(message), details)
+}
+
+/// A message as far as it has room in the trailers, where most characters take three bytes for each.
+fn short(message: String) -> String {
+    let mut room = limits::REFUSAL_MESSAGE_BYTES_MAX;
+    let fits = |c: &char| {
+        let bytes = if c.is_ascii_alphanumeric() { 1 } else { 3 * c.len_utf8() };
+        let left = room.checked_sub(bytes);
+        room = left.unwrap_or_default(); // nothing more fits
+        left.is_some()
+    };
+    let shown: String = message.chars().take_while(fits).collect();
+    if shown.len() == message.len() { message } else { format!("{shown}…") }
 }
 
 /// A value as it is repeated: the caller knows it, so its beginning is enough.
@@ -202,4 +240,45 @@ impl From<&Violation> for v1::Warning {
 /// A refusal without data as a status in English, for layers that know no request yet.
 pub fn plain(code: Code) -> Status {
     refused(&Refusal::of(code), Language::English)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_violation_stands_in_the_message_and_all_fits_into_trailers() {
+        let violation = |field: &str, text: &str| Violation {
+            code: Code::Required,
+            field: field.to_owned(),
+            text: text.to_owned(),
+            text_zh: text.to_owned(),
+            customs_code: None,
+        };
+        let short = refused(
+            &Refusal::invalid(vec![violation("order_no", "order_no is required")]),
+            Language::English,
+        );
+        assert!(short.message().starts_with("SW-1001"), "{short:?}");
+        assert!(short.message().contains("declaration.order_no: [SW-2001] order_no is required"));
+        let long = violation(&"商".repeat(500), &"品".repeat(5_000));
+        let refusal = Refusal::invalid(vec![long; 100]);
+        for language in [Language::English, Language::Chinese] {
+            let mut trailers = http::HeaderMap::new();
+            refused(&refusal, language).add_header(&mut trailers).expect("it fits");
+            // As clients count them.
+            let size: usize =
+                trailers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+            assert!(size < 8 * 1024, "{size}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_asks_for_it_is_told_the_whole_refusal() {
+        let refusal = Refusal::of(Code::NotFound).with("id", "7");
+        let work = async { refused(&refusal, Language::English).code() };
+        let (code, whole) = with_whole(work).await;
+        assert_eq!((code, whole.as_ref()), (Grpc::NotFound, Some(&refusal)));
+        assert_eq!(with_whole(async {}).await.1, None);
+    }
 }

@@ -122,12 +122,59 @@ impl Http {
             let Some((name, value)) = line.split_once(':') else { break };
             headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
         }
-        // The window has its answers whole before it sends them, so it knows their length.
+        if headers.contains_key("transfer-encoding") {
+            let body = self.chunks().await;
+            return Answer { status, headers, body };
+        }
+        // What is no stream the window has whole before it sends it, so it knows its length.
         let length = headers.get("content-length").map_or("0", String::as_str);
-        assert!(!headers.contains_key("transfer-encoding"), "{headers:?}");
         let mut body = vec![0; length.parse().expect("a length")];
         self.stream.read_exact(&mut body).await.expect("the whole body");
         Answer { status, headers, body }
+    }
+
+    /// A body that is told piece by piece, to its end.
+    async fn chunks(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            let length = usize::from_str_radix(&self.line().await, 16).expect("a length");
+            let mut chunk = vec![0; length];
+            self.stream.read_exact(&mut chunk).await.expect("the whole piece");
+            assert_eq!(self.line().await, "");
+            if length == 0 {
+                return body;
+            }
+            body.extend(chunk);
+        }
+    }
+
+    /// Asks for something that goes on, and reads no more than the head of the answer.
+    pub(crate) async fn follows(&mut self, target: &str, headers: &str) {
+        let head = format!(
+            "GET {target} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n{headers}{}\r\n",
+            self.headers
+        );
+        self.stream.write_all(head.as_bytes()).await.expect("the window reads");
+        self.stream.flush().await.expect("the window reads");
+        let first = self.line().await;
+        assert!(first.contains(" 200"), "{first}");
+        while !self.line().await.is_empty() {}
+    }
+
+    /// The next event: its id and its data.
+    pub(crate) async fn event(&mut self) -> (String, serde_json::Value) {
+        let mut id = String::new();
+        loop {
+            let mut line = String::new();
+            self.stream.read_line(&mut line).await.expect("the window tells");
+            let line = line.trim_end();
+            if let Some(said) = line.strip_prefix("id: ") {
+                said.clone_into(&mut id);
+            }
+            if let Some(data) = line.strip_prefix("data: ") {
+                return (id, serde_json::from_str(data).expect("JSON"));
+            }
+        }
     }
 
     async fn line(&mut self) -> String {

@@ -138,12 +138,44 @@ fn code_or_words(status: &Status) -> String {
     details.error_info().map_or_else(|| format!("{status:?}"), |info| info.reason.clone())
 }
 
+/// How each call is made over HTTP, by its path of gRPC: as its annotation has it, about something.
+fn over_http() -> BTreeMap<String, (String, String)> {
+    let pool = prost_reflect::DescriptorPool::decode(proto::DESCRIPTOR).expect("compiled");
+    let http = pool.get_extension_by_name("google.api.http").expect("an annotation");
+    let calls = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>());
+    let calls = calls.map(|call| {
+        let options = call.options();
+        let rule = options.get_extension(&http);
+        let rule = rule.as_message().expect("a rule");
+        let text = |name: &str| {
+            let text = rule.get_field_by_name(name).expect("a field");
+            text.as_str().expect("a text").to_owned()
+        };
+        let methods = ["get", "post", "delete"];
+        let method = methods.into_iter().find(|name| !text(name).is_empty()).expect("a method");
+        let target: String = text(method)
+            .split_inclusive('}')
+            .map(|part| match part.strip_suffix('}').and_then(|part| part.split_once('{')) {
+                Some((before, variable)) => {
+                    let pattern = variable.split_once('=').map_or("*", |(_, pattern)| pattern);
+                    format!("{before}{}", pattern.replace('*', "7"))
+                }
+                None => part.to_owned(),
+            })
+            .collect();
+        let path = format!("/{}/{}", call.parent_service().full_name(), call.name());
+        (path, (method.to_uppercase(), target))
+    });
+    calls.collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_table_of_callers_and_calls_holds_for_keys() {
     let mut sandbox = Sandbox::with(&["--payment"]).await;
     sandbox.may_leave_work = true;
     let schema = prost_types::FileDescriptorSet::decode(proto::DESCRIPTOR).expect("compiled");
     let mut paths = Vec::new();
+    let over_http = over_http();
     for file in &schema.file {
         for service in &file.service {
             let unary = service.method.iter().filter(|it| !it.client_streaming());
@@ -160,10 +192,16 @@ async fn the_table_of_callers_and_calls_holds_for_keys() {
         let certified = sandbox.connect(caller).await;
         let keyed = without_certificate(&sandbox).await;
         let key = sandbox.api_key(caller);
+        let mut http = Http::with_key(&sandbox, &key).await;
         for path in &paths {
             let by_certificate = comes_to(&certified, path, None).await;
             let by_key = comes_to(&keyed, path, Some(&key)).await;
             assert_eq!(by_key, by_certificate, "{caller} {path}");
+            let (method, target) = &over_http[path];
+            let body: &[u8] = if method == "POST" { b"{}" } else { b"" };
+            let answer = http.call(method, target, "application/json", body).await;
+            let refused = answer.status == 403 && answer.json()["code"] == "SW-1303";
+            assert_eq!(refused, by_key == "SW-1303", "{caller} {method} {target}: {answer}");
             *allowed.entry(caller).or_insert(0) += usize::from(by_key != "SW-1303");
         }
     }

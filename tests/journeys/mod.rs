@@ -10,6 +10,7 @@ mod guides;
 mod identity;
 mod inspect_tools;
 mod inspection;
+mod json;
 mod keys;
 mod look_up;
 mod national;

@@ -17,6 +17,13 @@ pub const CEB_DEPTH_MAX: usize = 32;
 pub const CEB_ATTRIBUTES_MAX: usize = 32;
 /// Attachments named by one declaration.
 pub const ATTACHMENTS_MAX: usize = 50;
+/// Items of one batch over HTTP, a line each.
+pub const BATCH_LINES_MAX: u64 = 10_000;
+/// Seconds that a long poll over HTTP waits at most; the server gives up a call soon after.
+pub const POLL_SECONDS_MAX: u64 = 25;
+/// What a part of a message in JSON (an object, an item, a field) takes in memory while it is read and
+/// written: bytes, measured on messages of the smallest parts.
+pub const JSON_PART_BYTES: usize = 256;
 /// Size of one gRPC message in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Violations that are looked for in one message. A status carries as many of them as fit into
@@ -197,6 +204,8 @@ pub const FRAME_BYTES_SMALL: u32 = 64;
 /// Bytes of the details of a refusal. They travel in the trailers, in base64, and stock clients take
 /// 8 KB of trailers in all.
 pub const REFUSAL_BYTES_MAX: usize = 5 * 1024;
+/// Bytes of the message of a refusal, which travels beside them with most characters escaped.
+pub const REFUSAL_MESSAGE_BYTES_MAX: usize = 900;
 /// Characters of one value of a caller that is repeated in a refusal.
 pub const REFUSAL_VALUE_MAX: usize = 200;
 /// Characters of what is wrong in one place of a message.

@@ -206,6 +206,8 @@ pub(crate) struct AnswerBody {
 pub(crate) enum Form {
     /// A refusal can follow what was said.
     Grpc,
+    /// It cannot, but each piece is taken from the caller's memory by itself.
+    Parts,
     /// It cannot, so the whole was taken from the caller's memory before the first piece.
     Http,
     /// It was refused.
@@ -264,7 +266,7 @@ impl http_body::Body for AnswerBody {
         };
         let (charge, call) = match this.form {
             Form::Http | Form::Over => (None, Some(this.call.clone())),
-            Form::Grpc => match this.call.answer(data.len()) {
+            Form::Grpc | Form::Parts => match this.call.answer(data.len()) {
                 Ok(charge) => (Some(charge), None),
                 Err(refusal) => return Poll::Ready(this.refuse(&refusal)),
             },

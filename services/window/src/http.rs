@@ -7,23 +7,23 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use domain::limits;
 use domain::refusal::{Code, Refusal};
-use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, ALLOW};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use proto::memory;
-use proto::status;
 use proto::v1;
 use proto::v1::ceb_service_server::{CebService, CebServiceServer};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tonic::service::Routes;
 use tonic::{Code as Grpc, Status};
-use tonic_types::StatusExt as _;
+
+use crate::problem::{self, answer, wrong};
 
 /// What is posted: one message, or an envelope around one.
 const BODY_BYTES_MAX: usize = limits::CEB_ENVELOPE_BYTES_MAX;
@@ -32,12 +32,8 @@ const BODY_BYTES_MAX: usize = limits::CEB_ENVELOPE_BYTES_MAX;
 const PATIENCE: Duration = Duration::from_secs(limits::UNARY_SECONDS_MAX - 1);
 
 const JSON: &str = "application/json";
-/// What is wrong, as RFC 9457 has it.
-const PROBLEM: &str = "application/problem+json";
 const XML: &str = "application/xml";
 const XML_UTF8: &str = "application/xml; charset=utf-8";
-/// Where the pages of codes are, in the source of the window.
-const PAGES: &str = "docs/errors";
 /// Where a receipt stands in the log of its exchange number.
 const POSITION: &str = "sw-position";
 
@@ -50,7 +46,7 @@ pub fn national_door<S: CebService + Clone>(routes: Routes, service: S) -> Route
     let grpc =
         CebServiceServer::new(service.clone()).max_decoding_message_size(BODY_BYTES_MAX + 1024);
     let router = routes.add_service(grpc).into_axum_router();
-    Routes::from(router.merge(paths(service)).fallback(elsewhere))
+    Routes::from(router.merge(paths(service)))
 }
 
 fn paths<S: CebService + Clone>(service: S) -> Router {
@@ -75,14 +71,6 @@ fn only<S: Clone + Send + Sync + 'static>(
     })
 }
 
-/// What no route takes: both kinds of callers are told in their own way.
-async fn elsewhere(request: Request) -> Response {
-    if crate::identity::is_grpc(&request) {
-        return Status::unimplemented("").into_http();
-    }
-    unknown().await
-}
-
 async fn unknown() -> Response {
     wrong(StatusCode::NOT_FOUND, "there is no such path", "路径不存在")
 }
@@ -95,15 +83,21 @@ async fn send<S: CebService>(State(service): State<S>, request: Request) -> Resp
             Ok(bytes) => {
                 let size = bytes.len();
                 let taken = memory::decoded(size, size);
-                taken.map_err(|no| refusal(&status::refused(&no, status::Language::English)))?;
+                taken.map_err(|no| problem::of(&no))?;
                 bytes.into()
             }
-            Err(error) => return no(unread(error)),
+            Err(error) => {
+                let too_large = Refusal::of(Code::XmlTooLarge).with("bytes_max", BODY_BYTES_MAX);
+                return no(unread(error, too_large));
+            }
         };
         let wants_json = accepts(&parts.headers, JSON);
         let call = call(parts, v1::SendRequest { message });
-        let response =
-            service.send(call).await.map_err(|status| Box::new(refusal(&status)))?.into_inner();
+        let response = service
+            .send(call)
+            .await
+            .map_err(|status| Box::new(problem::of_status(&status)))?
+            .into_inner();
         let status = if response.faults.is_empty() {
             StatusCode::OK
         } else {
@@ -133,7 +127,7 @@ async fn receipts<S: CebService>(State(service): State<S>, request: Request) -> 
         };
         let after = wanted.after;
         let page = service.list_receipts(call(parts, wanted)).await;
-        let page = page.map_err(|status| Box::new(refusal(&status)))?.into_inner();
+        let page = page.map_err(|status| Box::new(problem::of_status(&status)))?.into_inner();
         if !wants_xml {
             let usual = json!({ "messages": [], "next_after": after.to_string() });
             return json_of(StatusCode::OK, &page, usual);
@@ -163,7 +157,7 @@ async fn documents<S: CebService>(State(service): State<S>, request: Request) ->
             number: query.text("number"),
         };
         let page = service.list_documents(call(parts, wanted)).await;
-        let page = page.map_err(|status| Box::new(refusal(&status)))?.into_inner();
+        let page = page.map_err(|status| Box::new(problem::of_status(&status)))?.into_inner();
         json_of(StatusCode::OK, &page, json!({ "documents": [] }))
     })
     .await
@@ -181,7 +175,7 @@ async fn answered(work: impl Future<Output = Answer>) -> Response {
     match tokio::time::timeout(PATIENCE, work).await {
         Ok(Ok(response)) => response,
         Ok(Err(response)) => *response,
-        Err(_) => refusal(&status::plain(Code::Unavailable)),
+        Err(_) => problem::of(&Refusal::of(Code::Unavailable)),
     }
 }
 
@@ -254,32 +248,17 @@ fn misused<T>(name: &str, text: &str, text_zh: &str) -> Answer<T> {
     no(wrong(StatusCode::BAD_REQUEST, &format!("{name} {text}"), &format!("{name}{text_zh}")))
 }
 
-/// What is wrong with the HTTP request itself; has no code, because the service never saw it.
-fn wrong(status: StatusCode, message: &str, message_zh: &str) -> Response {
-    let body = json!({
-        "type": "about:blank",
-        "title": message,
-        "status": status.as_u16(),
-        "code": "",
-        "message": message,
-        "message_zh": message_zh,
-    });
-    answer(status, PROBLEM, body.to_string())
-}
-
 /// A body that is too large, or did not come whole.
-fn unread(error: axum::Error) -> Response {
+pub(crate) fn unread(error: axum::Error, too_large: Refusal) -> Response {
     let mut cause: Option<&dyn std::error::Error> = Some(&error);
     while let Some(error) = cause {
         if error.is::<http_body_util::LengthLimitError>() {
-            let refused = Refusal::of(Code::XmlTooLarge).with("bytes_max", BODY_BYTES_MAX);
-            let refused = status::refused(&refused, status::Language::English);
-            let mut response = refusal(&refused);
+            let mut response = problem::of(&too_large);
             *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
             return response;
         }
         if let Some(status) = error.downcast_ref::<Status>() {
-            let mut response = refusal(status);
+            let mut response = problem::of_status(status);
             if status.code() != Grpc::ResourceExhausted {
                 *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
             }
@@ -290,68 +269,11 @@ fn unread(error: axum::Error) -> Response {
     wrong(StatusCode::BAD_REQUEST, "the body did not come whole", "请求体不完整")
 }
 
-/// A refusal of the window as an HTTP answer.
-pub(crate) fn refusal(status: &Status) -> Response {
-    let details = status.get_error_details();
-    let (reason, data) = match details.error_info() {
-        Some(info) => (info.reason.as_str(), json!(info.metadata)),
-        None => ("", json!({})),
-    };
-    let known = Code::ALL.iter().find(|code| code.id() == reason);
-    let violations = details.bad_request().map_or(&[][..], |bad| &bad.field_violations[..]);
-    let violations = violations
-        .iter()
-        .map(|violation| json!({ "field": violation.field, "text": violation.description }));
-    let (http, title) =
-        (http_status(status.code()), known.map_or(status.message(), |code| code.title()));
-    let page = known.map_or("about:blank".to_owned(), |code| format!("{PAGES}/{}.md", code.id()));
-    let body = json!({
-        "type": page,
-        "title": title,
-        "status": http.as_u16(),
-        "code": reason,
-        "message": title,
-        "message_zh": known.map_or(status.message(), |code| code.title_zh()),
-        "data": data,
-        "violations": violations.collect::<Vec<_>>(),
-    });
-    let mut response = answer(http, PROBLEM, body.to_string());
-    if http == StatusCode::UNAUTHORIZED {
-        let scheme = HeaderValue::from_static("Bearer realm=\"single-window\"");
-        response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
-    }
-    if matches!(status.code(), Grpc::ResourceExhausted | Grpc::Unavailable) {
-        // Whole seconds are all that the header has.
-        let delay = details.retry_info().and_then(|info| info.retry_delay);
-        let seconds = delay.map_or(1, |delay| delay.as_secs().max(1));
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    response
-}
-
-/// By who must act, as the table from refusals to gRPC codes.
-fn http_status(code: Grpc) -> StatusCode {
-    match code {
-        Grpc::Ok => StatusCode::OK,
-        Grpc::InvalidArgument | Grpc::OutOfRange => StatusCode::BAD_REQUEST,
-        Grpc::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Grpc::PermissionDenied => StatusCode::FORBIDDEN,
-        Grpc::NotFound => StatusCode::NOT_FOUND,
-        Grpc::AlreadyExists | Grpc::FailedPrecondition | Grpc::Aborted => StatusCode::CONFLICT,
-        Grpc::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
-        Grpc::Unavailable | Grpc::DeadlineExceeded | Grpc::Cancelled => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
-        Grpc::Unimplemented => StatusCode::NOT_IMPLEMENTED,
-        Grpc::Internal | Grpc::Unknown | Grpc::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
-    }
-}
-
 /// The JSON of the schema. It leaves out what is empty; what every reader looks for is put back.
 fn json_of(status: StatusCode, message: &impl Serialize, usual: Value) -> Answer {
     let mut value = serde_json::to_value(message).map_err(|error| {
         tracing::error!(%error, "an answer has no JSON");
-        Box::new(refusal(&status::plain(Code::Internal)))
+        Box::new(problem::of(&Refusal::of(Code::Internal)))
     })?;
     if let (Value::Object(value), Value::Object(usual)) = (&mut value, usual) {
         for (name, empty) in usual {
@@ -359,15 +281,6 @@ fn json_of(status: StatusCode, message: &impl Serialize, usual: Value) -> Answer
         }
     }
     Ok(answer(status, JSON, value.to_string()))
-}
-
-fn answer(status: StatusCode, form: &'static str, body: String) -> Response {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    if status != StatusCode::NO_CONTENT {
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(form));
-    }
-    response
 }
 
 #[cfg(test)]
@@ -397,15 +310,5 @@ mod tests {
         assert!(query("/?waiting=maybe").is_ok_and(|q| q.truth("waiting").is_err()));
         assert!(query("/?After=7").is_err());
         assert!(query("/?after=7&after=8").is_err());
-    }
-
-    #[test]
-    fn a_refusal_keeps_its_code_and_says_when_to_come_again() {
-        let response = refusal(&status::plain(Code::Overloaded));
-        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
-        assert_eq!(response.headers()[RETRY_AFTER], "1");
-        let response = refusal(&status::plain(Code::CertificateUnknown));
-        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
-        assert!(!response.headers().contains_key(RETRY_AFTER));
     }
 }

@@ -27,6 +27,8 @@ use tonic::body::Body;
 use crate::bodies::{AnswerBody, Form, RequestBody};
 use crate::callers::{Callers, KnownCaller};
 use crate::http::PATHS;
+use crate::json::rules::{HttpMatch, HttpRules};
+use crate::problem;
 use crate::quotas::{HeldPermits, Lasting, Reading, Reads};
 use crate::services::manifests;
 use crate::space::Space;
@@ -112,7 +114,7 @@ pub fn check_policy() -> anyhow::Result<Methods> {
     anyhow::ensure!(missing.is_empty(), "no policy line for {}", missing.join(", "));
     let unknown: Vec<_> = policy.into_keys().collect();
     anyhow::ensure!(unknown.is_empty(), "no method for the policy of {}", unknown.join(", "));
-    Ok(Methods(Arc::new(methods)))
+    Ok(Methods { paths: Arc::new(methods), rules: HttpRules::of(proto::DESCRIPTOR)? })
 }
 
 /// The digest by which a certificate is registered.
@@ -318,13 +320,24 @@ struct Method {
 
 /// Every method and path of HTTP.
 #[derive(Debug, Clone, Default)]
-pub struct Methods(Arc<HashMap<String, Method>>);
+pub struct Methods {
+    paths: Arc<HashMap<String, Method>>,
+    rules: HttpRules,
+}
 
 impl Methods {
     /// A path that is none does not exist: the router says so, to everybody.
     fn of(&self, path: &str) -> Method {
         let none = Method { client_streams: false, server_streams: false, kinds: EVERYBODY };
-        self.0.get(path).copied().unwrap_or(none)
+        self.paths.get(path).copied().unwrap_or(none)
+    }
+
+    /// Which call a path over HTTP is.
+    fn over_http<B>(&self, request: &http::Request<B>) -> HttpMatch {
+        if is_grpc(request) {
+            return HttpMatch::Nothing;
+        }
+        self.rules.find(request.method(), request.uri().path())
     }
 }
 
@@ -405,29 +418,42 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        let method = self.methods.of(request.uri().path());
         let grpc = is_grpc(&request);
-        let admitted = self.callers.of(&request).and_then(|caller| {
-            admit(request.uri().path(), method, caller, (&self.space, &self.backlogs))
-        });
+        let found = self.methods.over_http(&request);
+        let path = match &found {
+            HttpMatch::Call(call) => call.rule.path.clone(),
+            HttpMatch::Otherwise(_) | HttpMatch::Nothing => request.uri().path().to_owned(),
+        };
+        let method = self.methods.of(&path);
+        let admitted = self
+            .callers
+            .of(&request)
+            .and_then(|caller| admit(&path, method, caller, (&self.space, &self.backlogs)));
         // Nobody behind the gate has use for it.
         request.headers_mut().remove(http::header::AUTHORIZATION);
         let Admitted { principal, places, call, unread, over, turn } = match admitted {
             Ok(admitted) => admitted,
             Err(refusal) => {
-                let status = || status::refused(&refusal, Language::English);
                 let refused = if !grpc {
-                    crate::http::refusal(&status()).map(Body::new)
+                    let id = problem::request_id(request.headers());
+                    let mut refused = problem::of(&refusal).map(Body::new);
+                    refused.headers_mut().insert(problem::REQUEST_ID, id);
+                    refused
                 } else if refusal.code == Code::Overloaded && refusal.data.is_empty() {
                     overloaded()
                 } else {
-                    status().into_http()
+                    status::refused(&refusal, Language::English).into_http()
                 };
                 return Box::pin(std::future::ready(Ok(refused)));
             }
         };
-        let (path, kind) = (request.uri().path().to_owned(), principal.kind);
+        let kind = principal.kind;
         request.extensions_mut().insert(principal);
+        match found {
+            HttpMatch::Call(call) => drop(request.extensions_mut().insert(call)),
+            HttpMatch::Otherwise(methods) => drop(request.extensions_mut().insert(methods)),
+            HttpMatch::Nothing => {}
+        }
         request = request.map(|body| {
             let call = call.clone();
             Body::new(if method.client_streams {
@@ -449,14 +475,17 @@ where
             };
             let mut form = Form::Grpc;
             if !grpc {
-                form = Form::Http;
-                // Said in one piece, whose size is known before its status is said.
-                let size = http_body::Body::size_hint(answer.body()).lower();
-                // More than fits is more than it may have.
-                let size = usize::try_from(size).unwrap_or(usize::MAX);
-                if let Err(refusal) = call.answer_whole(size) {
-                    let status = status::refused(&refusal, Language::English);
-                    answer = crate::http::refusal(&status).map(Body::new);
+                // Said in one piece, its size is known before its status is said.
+                match http_body::Body::size_hint(answer.body()).exact() {
+                    None => form = Form::Parts,
+                    Some(size) => {
+                        form = Form::Http;
+                        // More than fits is more than it may have.
+                        let size = usize::try_from(size).unwrap_or(usize::MAX);
+                        if let Err(refusal) = call.answer_whole(size) {
+                            answer = problem::of(&refusal).map(Body::new);
+                        }
+                    }
                 }
             }
             Ok(answer
@@ -588,7 +617,7 @@ mod tests {
 
     #[test]
     fn every_method_of_the_schema_has_its_line_and_every_line_its_method() {
-        let Methods(methods) = check_policy().expect("it is complete");
+        let methods = check_policy().expect("it is complete").paths;
         let kinds = |path: &str| methods.get(path).map(|method| method.kinds);
         // A few, spelled out: who may do what is a promise.
         let declaration = "/single_window.declaration.v1.DeclarationService";

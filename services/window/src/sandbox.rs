@@ -214,6 +214,7 @@ fn welcome(address: &str, settings: &Settings, cast: Cast) -> anyhow::Result<()>
     let mut out = std::io::stdout().lock();
     writeln!(out, "single-window sandbox\n")?;
     writeln!(out, "  gRPC       {address}  (TLS; the certificate of a caller, or its key)")?;
+    writeln!(out, "  HTTP       https://{address}/v1  (JSON, see docs/http.md)")?;
     writeln!(out, "  CEB        https://{address}/ceb  (national messages, see docs/ceb.md)")?;
     if let Some(metrics) = &settings.metrics {
         writeln!(out, "  metrics    http://{metrics}/metrics")?;
@@ -246,7 +247,7 @@ fn welcome(address: &str, settings: &Settings, cast: Cast) -> anyhow::Result<()>
     let key = key_file(&settings.data_dir, "agent");
     writeln!(
         out,
-        "  curl --cacert {} -H \"Authorization: Bearer $(cat {})\" https://{address}/ceb/documents",
+        "  curl --cacert {} -H \"Authorization: Bearer $(cat {})\" https://{address}/v1/declarations",
         authority.display(),
         key.display()
     )?;

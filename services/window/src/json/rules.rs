@@ -1,0 +1,276 @@
+//! Which call a method and path of HTTP is, by the `google.api.http` annotations of the schema.
+//!
+//! A call without an annotation is `POST /v1/{area}:{call}` with its message as the body, so none is missing.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use http::Method;
+use percent_encoding::percent_decode_str;
+use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, Value};
+
+/// All of them, those that ask for more first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct HttpRules(Arc<Vec<Arc<HttpRule>>>);
+
+/// One of them.
+#[derive(Debug)]
+pub(crate) struct HttpRule {
+    /// The method of HTTP.
+    pub(crate) method: Method,
+    /// The path as the annotation has it.
+    pub(crate) template: String,
+    /// The path of gRPC, `/package.Service/Call`.
+    pub(crate) path: String,
+    /// The call.
+    pub(crate) call: MethodDescriptor,
+    /// Whether the message is the body; the query otherwise.
+    pub(crate) has_body: bool,
+    /// `None` is any.
+    segments: Vec<Option<String>>,
+    /// After the last colon; empty without one.
+    verb: String,
+    /// Fields of the message that stand in the path, and where.
+    pub(crate) variables: Vec<PathVariable>,
+}
+
+/// A field that stands in the path.
+#[derive(Debug)]
+pub(crate) struct PathVariable {
+    pub(crate) field: String,
+    from: usize,
+    to: usize,
+}
+
+/// A call that came over HTTP.
+#[derive(Debug, Clone)]
+pub(crate) struct HttpCall {
+    pub(crate) rule: Arc<HttpRule>,
+    /// What the path says.
+    pub(crate) variables: Vec<(String, String)>,
+}
+
+/// What there is at a path.
+#[derive(Debug)]
+pub(crate) enum HttpMatch {
+    /// This call.
+    Call(HttpCall),
+    /// Others, by these methods.
+    Otherwise(Vec<Method>),
+    /// Nothing.
+    Nothing,
+}
+
+impl HttpRules {
+    /// Those of this schema.
+    ///
+    /// # Errors
+    ///
+    /// Names an annotation that cannot be read, or that another call has.
+    pub(crate) fn of(schema: &[u8]) -> anyhow::Result<Self> {
+        let pool = DescriptorPool::decode(schema)?;
+        let http = pool.get_extension_by_name("google.api.http");
+        let http = http.context("the schema knows no google.api.http")?;
+        let mut rules: Vec<Arc<HttpRule>> = Vec::new();
+        for call in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
+            let options = call.options();
+            let annotations = match options.get_extension(&http).as_message() {
+                Some(annotation) if options.has_extension(&http) => bindings(annotation),
+                _ => vec![usual(&call)],
+            };
+            for (method, template, has_body) in annotations {
+                let rule = HttpRule::new(&call, method, template, has_body)?;
+                let twice = rules.iter().find(|other| other.is_same(&rule));
+                anyhow::ensure!(twice.is_none(), "{} is the path of two calls", rule.template);
+                rules.push(Arc::new(rule));
+            }
+        }
+        rules.sort_by_key(|rule| {
+            (rule.verb.is_empty(), rule.segments.iter().filter(|segment| segment.is_none()).count())
+        });
+        Ok(Self(Arc::new(rules)))
+    }
+
+    /// All of them.
+    #[cfg(test)]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &HttpRule> {
+        self.0.iter().map(|rule| &**rule)
+    }
+
+    /// What there is at this path.
+    pub(crate) fn find(&self, method: &Method, path: &str) -> HttpMatch {
+        let Some(path) = path.strip_prefix('/').filter(|path| path.starts_with("v1/")) else {
+            return HttpMatch::Nothing;
+        };
+        let mut others = Vec::new();
+        for rule in self.0.iter() {
+            let Some(variables) = rule.matches(path) else { continue };
+            if rule.method == method {
+                return HttpMatch::Call(HttpCall { rule: Arc::clone(rule), variables });
+            }
+            others.push(rule.method.clone());
+        }
+        if others.is_empty() { HttpMatch::Nothing } else { HttpMatch::Otherwise(others) }
+    }
+}
+
+/// Method, path and whether there is a body, of an annotation and those within it.
+fn bindings(annotation: &DynamicMessage) -> Vec<(Method, String, bool)> {
+    let text = |name: &str| {
+        let value = annotation.get_field_by_name(name);
+        value.and_then(|value| value.as_str().map(str::to_owned)).filter(|text| !text.is_empty())
+    };
+    let methods = [
+        ("get", Method::GET),
+        ("post", Method::POST),
+        ("put", Method::PUT),
+        ("patch", Method::PATCH),
+        ("delete", Method::DELETE),
+    ];
+    let has_body = text("body").is_some();
+    let own =
+        methods.into_iter().filter_map(|(name, method)| Some((method, text(name)?, has_body)));
+    let mut all: Vec<_> = own.collect();
+    if let Some(more) = annotation.get_field_by_name("additional_bindings")
+        && let Value::List(more) = &*more
+    {
+        all.extend(more.iter().filter_map(Value::as_message).flat_map(bindings));
+    }
+    all
+}
+
+/// Of a call without an annotation.
+fn usual(call: &MethodDescriptor) -> (Method, String, bool) {
+    let service = call.parent_service();
+    // single_window.{area}.v1
+    let area = service.package_name().split('.').nth(1).unwrap_or("window").to_owned();
+    (Method::POST, format!("/v1/{area}:{}", call.name()), true)
+}
+
+impl HttpRule {
+    fn new(
+        call: &MethodDescriptor,
+        method: Method,
+        template: String,
+        has_body: bool,
+    ) -> anyhow::Result<Self> {
+        let wrong = || format!("{} has no path that can be read: {template}", call.full_name());
+        let path = template.strip_prefix('/').with_context(wrong)?;
+        let end = path.rfind(['/', '}']).map_or(0, |at| at + 1);
+        let (path, verb) = match path[end..].find(':') {
+            Some(at) => (&path[..end + at], &path[end + at + 1..]),
+            None => (path, ""),
+        };
+        let (mut segments, mut variables, mut rest) = (Vec::new(), Vec::new(), path);
+        while !rest.is_empty() {
+            let (segment, more) = match rest.strip_prefix('{') {
+                Some(variable) => variable.split_once('}').with_context(wrong)?,
+                None => rest.find('/').map_or((rest, ""), |at| rest.split_at(at)),
+            };
+            if rest.starts_with('{') {
+                let (field, pattern) = segment.split_once('=').unwrap_or((segment, "*"));
+                let input = call.input().get_field_by_name(field);
+                input.with_context(|| format!("{template}: no field {field}"))?;
+                let from = segments.len();
+                segments.extend(pattern.split('/').map(|it| (it != "*").then(|| it.to_owned())));
+                variables.push(PathVariable { field: field.to_owned(), from, to: segments.len() });
+            } else {
+                segments.push(Some(segment.to_owned()));
+            }
+            rest = more.strip_prefix('/').unwrap_or(more);
+        }
+        let service = call.parent_service();
+        Ok(Self {
+            method,
+            path: format!("/{}/{}", service.full_name(), call.name()),
+            call: call.clone(),
+            has_body,
+            segments,
+            verb: verb.to_owned(),
+            variables,
+            template,
+        })
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        let path = |rule: &Self| (rule.method.clone(), rule.segments.clone(), rule.verb.clone());
+        path(self) == path(other)
+    }
+
+    /// What the path says, when it is one of these.
+    fn matches(&self, path: &str) -> Option<Vec<(String, String)>> {
+        let path = match self.verb.as_str() {
+            "" => path,
+            verb => path.strip_suffix(verb)?.strip_suffix(':')?,
+        };
+        let parts: Vec<&str> = path.split('/').collect();
+        let fits = |(part, segment): (&&str, &Option<String>)| match segment {
+            Some(literal) => part == literal,
+            // A verb stands behind a colon; in a name it is escaped.
+            None => !part.is_empty() && !part.contains(':'),
+        };
+        if parts.len() != self.segments.len() || !parts.iter().zip(&self.segments).all(fits) {
+            return None;
+        }
+        let said = self.variables.iter().map(|variable| {
+            let text = parts[variable.from..variable.to].join("/");
+            let text = percent_decode_str(&text).decode_utf8().ok()?.into_owned();
+            Some((variable.field.clone(), text))
+        });
+        said.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_has_a_path_and_every_path_is_one_call() {
+        let rules = HttpRules::of(proto::DESCRIPTOR).expect("the annotations are in order");
+        let pool = DescriptorPool::decode(proto::DESCRIPTOR).expect("compiled");
+        for call in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
+            let own: Vec<_> =
+                rules.iter().filter(|rule| rule.call.full_name() == call.full_name()).collect();
+            assert!(!own.is_empty(), "{} has no path", call.full_name());
+            for rule in own {
+                let reads = ["Get", "List", "Watch", "Follow", "Verify"];
+                let reads = reads.iter().any(|word| call.name().starts_with(word));
+                assert_eq!(reads, rule.method == Method::GET, "{} {}", rule.method, rule.template);
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_says_which_call_and_what_of() {
+        let rules = HttpRules::of(proto::DESCRIPTOR).expect("the annotations are in order");
+        let call = |method: Method, path: &str| match rules.find(&method, path) {
+            HttpMatch::Call(HttpCall { rule, variables }) => {
+                let said: Vec<_> =
+                    variables.iter().map(|(f, text)| format!("{f}={text}")).collect();
+                format!("{} {}", rule.call.name(), said.join(" ")).trim().to_owned()
+            }
+            HttpMatch::Otherwise(methods) => format!("{methods:?}"),
+            HttpMatch::Nothing => String::new(),
+        };
+        for (method, path, expected) in [
+            (Method::POST, "/v1/declarations", "Submit"),
+            (Method::GET, "/v1/declarations", "List"),
+            (Method::GET, "/v1/declarations/7", "Get name=declarations/7"),
+            (Method::GET, "/v1/declarations/number/QD%201", "Get number=QD 1"),
+            (Method::POST, "/v1/declarations/7:amend", "Amend name=declarations/7"),
+            (Method::GET, "/v1/declarations/7:watch", "Watch name=declarations/7"),
+            (
+                Method::GET,
+                "/v1/declarations/7/inspection",
+                "GetOrder name=declarations/7/inspection",
+            ),
+            (Method::PUT, "/v1/declarations/7:amend", "[POST]"),
+            (Method::GET, "/v1/declarations/", ""),
+            (Method::GET, "/v1/nowhere", ""),
+            (Method::GET, "/ceb", ""),
+        ] {
+            assert_eq!(call(method, path), expected, "{path}");
+        }
+    }
+}

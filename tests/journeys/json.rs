@@ -1,0 +1,197 @@
+//! The whole interface as JSON over HTTP, by programs that have a key and no library.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::harness::http::{Answer, Http};
+use crate::harness::people::export;
+use crate::harness::{PATIENCE, Sandbox, eventually};
+
+const JSON: &str = "application/json";
+
+/// A filing of this order as a program would write it: names as JSON has them.
+fn filing(order_no: &str) -> Value {
+    // The same as the schema's own names; both are taken.
+    json!({ "declaration": export(order_no) })
+}
+
+async fn posts(http: &mut Http, id: Uuid, target: &str, body: &Value) -> Answer {
+    let before = http.headers.clone();
+    http.headers.push_str(&format!("Idempotency-Key: {id}\r\n"));
+    let answer = http.call("POST", target, JSON, body.to_string().as_bytes()).await;
+    http.headers = before;
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_with_a_key_files_and_finds_its_declaration_released() {
+    let sandbox = Sandbox::start().await;
+    let mut http = Http::with_key(&sandbox, &sandbox.api_key("enterprise-a")).await;
+    let id = Uuid::now_v7();
+    let filed = posts(&mut http, id, "/v1/declarations", &filing("QD-JSON-1")).await;
+    assert_eq!((filed.status, filed.header("idempotent-replayed")), (200, ""), "{filed}");
+    assert_eq!(filed.header("x-request-id"), id.to_string());
+    let receipt = filed.json();
+    let name = receipt["name"].as_str().expect("a name").to_owned();
+
+    let found = eventually("it is released", PATIENCE, async || {
+        let mut http = Http::with_key(&sandbox, &sandbox.api_key("enterprise-a")).await;
+        let found = http.gets("/v1/declarations/number/QD-JSON-1", JSON).await.json();
+        if found["record"]["state"] == "STATE_RELEASED" { Ok(found) } else { Err(found) }
+    })
+    .await;
+    assert_eq!(found["record"]["name"], name);
+    // Large numbers are texts, times are RFC 3339, and what is empty is there.
+    let declared = &found["record"]["declaration"];
+    assert_eq!(declared["lines"][0]["totalPrice"]["amountE5"], "9100000");
+    assert_eq!(declared["emsNo"], "");
+    assert!(found["record"]["releasedTime"].as_str().is_some_and(|time| time.ends_with('Z')));
+    assert_eq!(http.gets(&format!("/v1/{name}"), JSON).await.json()["record"]["name"], name);
+    let listed = http.gets("/v1/declarations?pageSize=1&orderNo=QD-JSON-1", JSON).await.json();
+    assert_eq!(listed["records"].as_array().map(Vec::len), Some(1));
+
+    // The same again is the same, and says so; another content under the same id is not.
+    let again = posts(&mut http, id, "/v1/declarations", &filing("QD-JSON-1")).await;
+    assert_eq!((again.status, again.header("idempotent-replayed")), (200, "true"), "{again}");
+    assert_eq!(again.json()["name"], name);
+    let other = posts(&mut http, id, "/v1/declarations", &filing("QD-JSON-2")).await;
+    assert_eq!((other.status, other.json()["code"].as_str()), (409, Some("SW-1101")), "{other}");
+    let ended = posts(
+        &mut http,
+        Uuid::now_v7(),
+        &format!("/v1/{name}:withdraw"),
+        &json!({ "version": 1, "reason": "too late" }),
+    )
+    .await;
+    assert_eq!((ended.status, ended.json()["code"].as_str()), (409, Some("SW-1203")), "{ended}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_said_whole_and_in_both_languages() {
+    let sandbox = Sandbox::start().await;
+    let mut http = Http::with_key(&sandbox, &sandbox.api_key("agent")).await;
+    let mut many = export("QD-JSON-3");
+    let line = many.lines[0].clone();
+    many.lines = (1..=60)
+        .map(|gnum| proto::v1::GoodsLine { gnum, gcode: "x".into(), ..line.clone() })
+        .collect();
+    let answer =
+        posts(&mut http, Uuid::now_v7(), "/v1/declarations", &json!({ "declaration": many })).await;
+    let problem = answer.json();
+    assert_eq!((answer.status, &problem["code"]), (400, &"SW-1001".into()), "{answer}");
+    assert_eq!(problem["type"], "/errors/SW-1001");
+    let violations = problem["violations"].as_array().expect("a list");
+    // More than the trailers of gRPC have room for.
+    assert!(violations.len() >= 60, "{}", violations.len());
+    for violation in violations {
+        let field = violation["field"].as_str().expect("a field");
+        assert!(field.starts_with("declaration"), "{field}");
+        assert!(violation["text"] != violation["text_zh"], "{violation}");
+        assert!(violation["code"].as_str().is_some_and(|code| code.starts_with("SW-2")));
+    }
+    for (body, says) in [
+        (json!({ "colour": 1 }), "colour"),
+        (json!({ "declaration": { "packNo": "many" } }), "declaration.packNo"),
+        (json!({ "requestId": Uuid::now_v7().to_string() }), "Idempotency-Key"),
+    ] {
+        let answer = posts(&mut http, Uuid::now_v7(), "/v1/declarations", &body).await;
+        let problem = answer.json();
+        assert_eq!((answer.status, &problem["code"]), (400, &"SW-3011".into()), "{answer}");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(says)), "{answer}");
+    }
+    let answer = http
+        .call("POST", "/v1/declarations", JSON, filing("QD-JSON-4").to_string().as_bytes())
+        .await;
+    assert_eq!(answer.json()["code"], "SW-1002", "no id of the request");
+    for (method, target, status) in [
+        ("GET", "/v1/declarations?colour=1", 400),
+        ("GET", "/v1/declarations?pageSize=many", 400),
+        ("POST", "/v1/declarations?pageSize=1", 400),
+        ("PUT", "/v1/declarations", 405),
+        ("GET", "/v1/nowhere", 404),
+        ("GET", "/v1/declarations/number/NOBODYS", 404),
+        ("GET", "/v1/keys", 403),
+    ] {
+        let answer = http.call(method, target, JSON, &[]).await;
+        assert_eq!(answer.status, status, "{method} {target}: {answer}");
+    }
+    let deep = format!("{}{}", "[".repeat(70_000), "]".repeat(70_000));
+    let answer = http.call("POST", "/v1/declarations", JSON, deep.as_bytes()).await;
+    assert_eq!((answer.status, answer.json()["code"].as_str()), (400, Some("SW-1008")), "{answer}");
+    let large = vec![b' '; domain::limits::MESSAGE_BYTES_MAX + 1];
+    let answer = http.call("POST", "/v1/declarations", JSON, &large).await;
+    assert_eq!(answer.status, 413, "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn news_come_as_events_that_resume_and_as_pages() {
+    let sandbox = Sandbox::start().await;
+    let key = sandbox.api_key("enterprise-a");
+    let mut http = Http::with_key(&sandbox, &key).await;
+    let first = http.gets("/v1/declarations:watch?wait=0", JSON).await.json();
+    let from_here = first["resumeToken"].as_str().expect("a token").to_owned();
+    assert!(!from_here.is_empty() && first["messages"] == json!([]));
+    let filed = posts(&mut http, Uuid::now_v7(), "/v1/declarations", &filing("QD-JSON-5")).await;
+    let name = filed.json()["name"].clone();
+
+    // A page from there has what came, and its token goes on behind it.
+    let (mut token, mut told) = (from_here.clone(), Vec::new());
+    while told.last().is_none_or(|it: &Value| it["state"] != "STATE_RELEASED") {
+        let target = format!("/v1/declarations:watch?resumeToken={token}&wait=5");
+        let page = http.gets(&target, JSON).await.json();
+        page["resumeToken"].as_str().expect("a token").clone_into(&mut token);
+        told.extend(page["messages"].as_array().expect("a list").clone());
+    }
+    assert!(told.iter().all(|it| it["name"] == name), "{told:?}");
+
+    // The same as events, by the header that clients send after a break.
+    let mut events = Http::with_key(&sandbox, &key).await;
+    events.follows("/v1/declarations:watch", &format!("Last-Event-ID: {from_here}\r\n")).await;
+    let (mut ids, mut again) = (Vec::new(), Vec::new());
+    while again.len() < told.len() {
+        let (id, event) = events.event().await;
+        ids.push(id);
+        if event["name"] != "" {
+            again.push(event);
+        }
+    }
+    let states = |all: &[Value]| all.iter().map(|it| it["state"].clone()).collect::<Vec<_>>();
+    assert_eq!(states(&again), states(&told));
+    let last = ids.iter().rfind(|id| !id.is_empty()).expect("an id").clone();
+    let page = format!("/v1/declarations:watch?resumeToken={last}&wait=0");
+    assert_eq!(http.gets(&page, JSON).await.json()["messages"], json!([]), "nothing comes twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_has_an_answer_for_every_line() {
+    let sandbox = Sandbox::start().await;
+    let mut http = Http::with_key(&sandbox, &sandbox.api_key("agent")).await;
+    let line = |order_no: &str| {
+        let (id, declaration) = (Uuid::now_v7().to_string(), export(order_no));
+        json!({ "requestId": id, "declaration": declaration }).to_string()
+    };
+    let mut lines: Vec<_> = (0..200).map(|n| line(&format!("QD-BATCH-{n}"))).collect();
+    lines[3] = "{\"colour\": 1}".to_owned();
+    lines[5] = json!({ "requestId": Uuid::now_v7().to_string(), "declaration": {} }).to_string();
+    let answer =
+        http.call("POST", "/v1/declarations:batch", JSON, lines.join("\n").as_bytes()).await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, "application/x-ndjson"));
+    let text = String::from_utf8(answer.body).expect("text");
+    let answers: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(answers.len(), lines.len());
+    for (n, answer) in answers.iter().enumerate() {
+        match n {
+            3 => assert_eq!(
+                (&answer["line"], &answer["problem"]["code"]),
+                (&4.into(), &"SW-3011".into())
+            ),
+            5 => assert_eq!(answer["refusal"]["code"], "SW-1001", "{answer}"),
+            _ => {
+                let sent: Value = serde_json::from_str(&lines[n]).expect("ours");
+                assert_eq!(answer["requestId"], sent["requestId"], "in order");
+                assert_eq!(answer["receipt"]["version"], 1, "{answer}");
+            }
+        }
+    }
+}
