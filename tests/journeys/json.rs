@@ -195,3 +195,19 @@ async fn a_batch_has_an_answer_for_every_line() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_is_shown_how_to_ask() {
+    let sandbox = Sandbox::start().await;
+    let mut http = Http::with(&sandbox.config_without_certificate()).await;
+    let described = http.gets("/openapi.json", JSON).await.json();
+    assert_eq!(described["openapi"], "3.1.0");
+    assert!(described["paths"]["/v1/declarations"]["post"]["description"].is_string());
+    let page = http.gets("/docs", "text/html").await;
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    let refused = http.gets("/v1/declarations", JSON).await;
+    assert_eq!(refused.status, 401);
+    let page = http.gets(refused.json()["type"].as_str().expect("a page"), "text/plain").await;
+    let page = String::from_utf8(page.body).expect("text");
+    assert!(page.starts_with("# SW-1301") && page.contains("Authorization: Bearer"), "{page}");
+}

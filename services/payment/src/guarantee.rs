@@ -128,6 +128,8 @@ pub(crate) fn now(balances: &Balances, owner: &str, at: OffsetDateTime) -> Guara
 pub(crate) fn refused(error: Error) -> Result<Refusal, Fault> {
     match error {
         Error::Overflow => Ok(Refusal::of(Code::TotalTooLarge)),
+        // A caller's entry has the name of its request.
+        Error::IdTaken(_) => Ok(Refusal::of(Code::RequestIdReused)),
         // The call has looked at the amount, and nothing leaves the account.
         other => Err(Fault::Broken(format!("a deposit was refused: {other}"))),
     }

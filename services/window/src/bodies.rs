@@ -11,6 +11,7 @@ use bytes::{Buf as _, Bytes};
 use domain::refusal::{Code, Refusal};
 use domain::{Kind, limits};
 use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use proto::memory::CallMemory;
 use proto::status::{self, Language};
 use tokio::time::{Sleep, sleep};
@@ -184,6 +185,25 @@ impl http_body::Body for RequestBody {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
+}
+
+/// How much of a refused request is read, and for how long.
+const THROWN_AWAY_MAX: usize = 64 * 1024;
+const THROWN_AWAY: Duration = Duration::from_secs(1);
+
+/// Reads what comes with a refused request of HTTP/1 and forgets it, when it is short: whoever is answered
+/// while it still sends finds the connection closed, and not why.
+pub(crate) async fn throw_away(mut body: Body) {
+    let read = async {
+        let mut bytes = 0;
+        while bytes <= THROWN_AWAY_MAX
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            bytes += frame.data_ref().map_or(0, Bytes::len);
+        }
+    };
+    // What takes longer is not waited for.
+    let _over = tokio::time::timeout(THROWN_AWAY, read).await;
 }
 
 /// The body of an answer. Every piece of it carries what it holds until the caller has taken it.

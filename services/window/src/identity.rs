@@ -419,6 +419,9 @@ where
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let grpc = is_grpc(&request);
+        if let Some(page) = crate::pages::open(&request) {
+            return Box::pin(std::future::ready(Ok(page.map(Body::new))));
+        }
         let found = self.methods.over_http(&request);
         let path = match &found {
             HttpMatch::Call(call) => call.rule.path.clone(),
@@ -438,6 +441,13 @@ where
                     let id = problem::request_id(request.headers());
                     let mut refused = problem::of(&refusal).map(Body::new);
                     refused.headers_mut().insert(problem::REQUEST_ID, id);
+                    if request.version() < http::Version::HTTP_2 {
+                        let body = request.into_body();
+                        return Box::pin(async move {
+                            crate::bodies::throw_away(body).await;
+                            Ok(refused)
+                        });
+                    }
                     refused
                 } else if refusal.code == Code::Overloaded && refusal.data.is_empty() {
                     overloaded()

@@ -17,6 +17,7 @@ pub mod identity;
 mod json;
 pub mod listen;
 mod logs;
+mod pages;
 mod problem;
 pub mod quotas;
 pub mod run;

@@ -214,7 +214,10 @@ fn welcome(address: &str, settings: &Settings, cast: Cast) -> anyhow::Result<()>
     let mut out = std::io::stdout().lock();
     writeln!(out, "single-window sandbox\n")?;
     writeln!(out, "  gRPC       {address}  (TLS; the certificate of a caller, or its key)")?;
-    writeln!(out, "  HTTP       https://{address}/v1  (JSON, see docs/http.md)")?;
+    writeln!(
+        out,
+        "  HTTP       https://{address}/v1  (JSON, see docs/http.md; https://{address}/docs)"
+    )?;
     writeln!(out, "  CEB        https://{address}/ceb  (national messages, see docs/ceb.md)")?;
     if let Some(metrics) = &settings.metrics {
         writeln!(out, "  metrics    http://{metrics}/metrics")?;

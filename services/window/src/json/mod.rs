@@ -3,11 +3,12 @@
 //! Nothing is described twice: paths come from the annotations of the schema ([`rules`]), messages from
 //! the schema itself ([`message`]). A call that came past the gate over HTTP becomes the call of gRPC
 //! that it is, within this process, so whatever stands around calls stands around it too. Streams are
-//! said as events ([`events`]) or as lines ([`lines`]).
+//! said as events ([`events`]) or as lines ([`lines`]). [`openapi`] describes all of it to tools.
 
 pub(crate) mod events;
 pub(crate) mod lines;
 pub(crate) mod message;
+pub(crate) mod openapi;
 pub(crate) mod rules;
 
 use std::time::Duration;

@@ -92,7 +92,6 @@ impl HttpRules {
     }
 
     /// All of them.
-    #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &HttpRule> {
         self.0.iter().map(|rule| &**rule)
     }
