@@ -114,6 +114,9 @@ struct SandboxArgs {
     /// Start the payment service as well: imports are released only when their duty is secured.
     #[arg(long)]
     payment: bool,
+    /// Start the refund service as well, with a simulated tax office: exports are kept for the tax refund.
+    #[arg(long)]
+    refund: bool,
     #[command(flatten)]
     names: NameArgs,
     /// Print nothing but problems.
@@ -129,6 +132,7 @@ impl SandboxArgs {
             agencies: !self.no_agencies,
             inspection: !self.no_inspection,
             payment: self.payment,
+            refund: self.refund,
             show: !self.quiet,
         };
         Ok((settings, cast))
@@ -187,6 +191,7 @@ enum AgencyArg {
     Customs,
     Quarantine,
     Site,
+    TaxOffice,
 }
 
 /// Says the error, and how the program ends by it.
@@ -383,6 +388,7 @@ async fn agency(options: &Options, args: &AgencyArgs) -> anyhow::Result<ExitCode
         AgencyArg::Customs => Simulator::Customs,
         AgencyArg::Quarantine => Simulator::Quarantine,
         AgencyArg::Site => Simulator::Site,
+        AgencyArg::TaxOffice => Simulator::TaxOffice,
     };
     let config = options.config(sandbox::caller(simulator))?;
     let window = client::Window::connect_lazy(&config)?;

@@ -21,6 +21,7 @@ pub(crate) static SERVICES: &[Service] = &[
     (&ceb::MANIFEST, |it, registry| Ok(ceb::start(policy(it, registry)?, http::national_door))),
     (&inspection::MANIFEST, |_, _| Ok(inspection::start())),
     (&payment::MANIFEST, |it, _| Ok(payment::start(it.sandbox))),
+    (&refund::MANIFEST, |it, _| Ok(refund::start(it.sandbox))),
 ];
 
 /// What is known of every service.
