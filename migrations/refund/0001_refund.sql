@@ -168,6 +168,21 @@ create table claim (
     approved_fen bigint not null check (approved_fen >= 0),
     paid_fen bigint not null,
     repaid_fen bigint not null check (repaid_fen >= 0),
+    -- Of a producer: VAT of the month at home, what the month before left, what its lines are together, and what
+    -- comes of it.
+    output_vat_fen bigint not null check (output_vat_fen >= 0),
+    input_vat_fen bigint not null check (input_vat_fen >= 0),
+    brought_credit_fen bigint not null check (brought_credit_fen >= 0),
+    brought_short_fen bigint not null check (brought_short_fen >= 0),
+    non_creditable_fen bigint not null,
+    cap_fen bigint not null,
+    exempt_credit_fen bigint not null check (exempt_credit_fen >= 0),
+    carry_credit_fen bigint not null check (carry_credit_fen >= 0),
+    carry_short_fen bigint not null check (carry_short_fen >= 0),
+    refund_fen bigint not null check (refund_fen >= 0),
+    -- All its exports are in it, and the refund is shared out over lines with so much of the cap.
+    counted boolean not null,
+    shared_cap_fen bigint not null,
     note text not null,
     reason text not null default '',
     made_time timestamptz not null,
@@ -194,6 +209,8 @@ create table claim_line (
     qty_e5 bigint not null check (qty_e5 > 0),
     net_fen bigint not null,
     amount_fen bigint not null check (amount_fen >= 0),
+    -- What it adds to the cap of a producer.
+    cap_fen bigint not null check (cap_fen >= 0),
     advance boolean not null,
     -- By which version of which rule, at which rates.
     rule text not null,

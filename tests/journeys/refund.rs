@@ -69,6 +69,10 @@ impl RefundDesk {
     }
 
     async fn proves(&self, name: &str) {
+        self.leaves(name, "2026-11-25").await;
+    }
+
+    async fn leaves(&self, name: &str, day: &str) {
         eventually("the export is known", PATIENCE, async || {
             self.line(name).await.ok_or("it is not")
         })
@@ -76,7 +80,7 @@ impl RefundDesk {
         let proof = v1::RecordProofRequest {
             request_id: id(),
             declaration: name.to_owned(),
-            departed: "2026-11-25".to_owned(),
+            departed: day.to_owned(),
             entry_id: "422920260000000001".to_owned(),
             money: v1::RefundMoney::Settled.into(),
             payment_by: String::new(),
@@ -126,6 +130,7 @@ impl RefundDesk {
             firm: String::new(),
             month: "2026-11".to_owned(),
             note: note.to_owned(),
+            ..Default::default()
         };
         let claim = self.calls().propose_claim(request).await.expect("it is allowed").into_inner();
         let name = claim.claim.expect("a claim").name;
@@ -409,4 +414,285 @@ async fn what_the_tax_office_says_twice_or_too_late_has_no_effect() {
     let other = decide(1, 1, paid(7, 1)).await.expect_err("the number was used");
     assert_eq!(code(&other).0, "SW-1805");
     assert_eq!(desk.claim(&claim.name).await.paid_fen, 780);
+}
+
+/// Two processes have a refund service each; one is killed, with the tax office, while exports come, while a claim
+/// is put together, and while it is paid.
+#[tokio::test]
+async fn two_processes_and_kills_claim_and_pay_everything_once() {
+    let mut first = Sandbox::process(&["--refund", "--refund-service-name", "one"]).await;
+    let second = first.beside(&["--refund", "--no-agencies", "--refund-service-name", "two"]).await;
+    first.may_log_errors = true;
+    let desk = RefundDesk::of(&second, "enterprise-a").await;
+    let count = 30;
+    let (names, ()) = tokio::join!(
+        async {
+            let mut names = Vec::new();
+            for number in 1..=count {
+                let order = format!("QD-KILL-{number}");
+                names.push(desk.firm.tries(filing(shirts(&order))).await.expect("valid").name);
+            }
+            names
+        },
+        async {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            first.kill();
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            first.spawn();
+            first.ready().await;
+        }
+    );
+    for name in &names {
+        desk.firm.sees(name, v1::State::Released).await;
+        desk.proves(name).await;
+    }
+    desk.registers(invoice(1, 2 * count - 2, "")).await;
+    desk.registers(invoice(2, 2, "")).await;
+    for name in &names {
+        desk.stands(name, v1::RefundStanding::Claimable).await;
+    }
+    let proposal = v1::ProposeClaimRequest {
+        request_id: id(),
+        month: "2026-11".to_owned(),
+        ..Default::default()
+    };
+    let begun = desk.calls().propose_claim(proposal.clone()).await.expect("it is allowed");
+    let name = begun.into_inner().claim.expect("a claim").name;
+    first.kill();
+    // Asked again, it is the same claim.
+    let again = desk.calls().propose_claim(proposal).await.expect("it is known").into_inner();
+    assert!(again.repeated);
+    assert_eq!(again.claim.expect("a claim").name, name);
+    let claim = desk.waits(&name, |claim| claim.complete).await;
+    let expected = i64::from(u32::try_from(count).expect("few")) * 780;
+    assert_eq!((i64::from(claim.lines), claim.amount_fen), (count, expected));
+    desk.submits(&claim).await;
+    for _ in 0..3 {
+        first.spawn();
+        first.ready().await;
+        tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+        first.kill();
+    }
+    first.spawn();
+    first.ready().await;
+    let claim = desk.waits(&name, |claim| claim.ended).await;
+    assert_eq!(claim.paid_fen, expected, "everything once");
+    let lines = desk.lines(&name).await;
+    assert_eq!(lines.iter().map(|line| line.paid_fen).sum::<i64>(), expected);
+    let exports: std::collections::HashSet<&str> =
+        lines.iter().map(|line| line.export_line.as_str()).collect();
+    assert_eq!(exports.len(), names.len(), "each export once");
+    for invoice in desk.invoices().await {
+        assert_eq!(invoice.lines[0].used_e5, invoice.lines[0].qty_e5, "{invoice:?}");
+    }
+    let empty = desk.proposes("").await;
+    assert_eq!(empty.lines, 0, "nothing is left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_firm_is_reminded_and_what_was_not_claimed_in_time_is_taxed() {
+    let sandbox = Sandbox::process(&["--refund"]).await;
+    let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
+    let name = desk.exports("QD-DAYS-1").await;
+    let reminders = async |count: usize| {
+        let seen = std::sync::atomic::AtomicUsize::new(0);
+        desk.told(|told| {
+            let is = |fact: &&v1::RefundFact| fact.step() == RefundStep::Reminder;
+            let new = told.facts.iter().filter(is).count();
+            seen.fetch_add(new, std::sync::atomic::Ordering::Relaxed) + new >= count
+        })
+        .await
+    };
+    for (day, count) in [("2027-03-05", 1), ("2027-04-02", 2), ("2027-04-29", 3)] {
+        let output = sandbox.command(&["clock", "set", day]);
+        assert!(output.status.success(), "{output:?}");
+        reminders(count).await;
+    }
+    // 36 months later it is a sale at home.
+    let output = sandbox.command(&["clock", "set", "2029-11-26"]);
+    assert!(output.status.success(), "{output:?}");
+    let found = desk.stands(&name, v1::RefundStanding::NotRefunded).await;
+    let line = found.line.expect("a line").entitlement.expect("judged");
+    assert_eq!(line.rule, "taxed-as-domestic-sale");
+    // The list has it there, too, once the day went by.
+    eventually("the list knows it", PATIENCE, async || {
+        let request = v1::ListExportLinesRequest {
+            standing: v1::RefundStanding::NotRefunded.into(),
+            ..Default::default()
+        };
+        let found = desk.calls().list_export_lines(request).await.expect("it answers");
+        let found = found.into_inner().lines.len();
+        if found == 1 { Ok(()) } else { Err(found) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_producer_is_refunded_month_by_month_and_carries_over() {
+    let sandbox = Sandbox::with(&["--refund"]).await;
+    let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
+    let set = v1::SetRefundFirmRequest {
+        request_id: id(),
+        firm: FIRM_A.to_owned(),
+        method: v1::RefundMethod::Producer.into(),
+        class: 1,
+        ..Default::default()
+    };
+    sandbox.connect("admin").await.refund().set_refund_firm(set).await.expect("it may");
+    for (order, day) in
+        [("QD-PROD-1", "2026-10-08"), ("QD-PROD-2", "2026-10-09"), ("QD-PROD-3", "2026-11-09")]
+    {
+        let name = desk.firm.tries(filing(shirts(order))).await.expect("it is valid").name;
+        desk.firm.sees(&name, v1::State::Released).await;
+        desk.leaves(&name, day).await;
+        // It needs no invoices.
+        desk.stands(&name, v1::RefundStanding::Claimable).await;
+    }
+    let propose = async |month: &str, input_vat_fen| {
+        let request = v1::ProposeClaimRequest {
+            request_id: id(),
+            month: month.to_owned(),
+            input_vat_fen,
+            ..Default::default()
+        };
+        let begun = desk.calls().propose_claim(request).await?.into_inner();
+        let name = begun.claim.expect("a claim").name;
+        Ok::<_, tonic::Status>(desk.waits(&name, |claim| claim.complete).await)
+    };
+    // Two exports of 91.00 at 13/13: the cap is 23.66, of 30.00 of input VAT 6.34 are left.
+    let first = propose("2026-10", 3_000).await.expect("the first month");
+    let month = first.producer.expect("of a producer");
+    assert_eq!((first.lines, first.amount_fen, month.cap_fen), (2, 2_366, 2_366));
+    assert_eq!((month.refund_fen, month.carry_credit_fen), (2_366, 634));
+    let second = propose("2026-11", 0).await.expect("the next month");
+    let month = second.producer.expect("of a producer");
+    assert_eq!(
+        (month.brought_credit_fen, month.refund_fen, month.exempt_credit_fen),
+        (634, 634, 549)
+    );
+    assert_eq!((second.amount_fen, month.carry_credit_fen), (634, 0));
+    // Months are claimed in their order, and what another one goes on from stays.
+    let refused = propose("2026-10", 0).await.expect_err("a later month is claimed");
+    assert_eq!(code(&refused).0, "SW-1803");
+    let withdraw = v1::WithdrawClaimRequest { request_id: id(), name: first.name.clone() };
+    let refused =
+        desk.calls().withdraw_claim(withdraw).await.expect_err("the next goes on from it");
+    assert_eq!(code(&refused).0, "SW-1803");
+    for claim in [first, second] {
+        desk.submits(&claim).await;
+        let paid = desk.waits(&claim.name, |claim| claim.ended).await;
+        assert_eq!(paid.paid_fen, claim.amount_fen);
+        assert_eq!(paid.working_days, 5, "the first class");
+    }
+}
+
+#[tokio::test]
+async fn an_accountant_works_from_the_command_line() {
+    let sandbox = Sandbox::with(&["--refund"]).await;
+    let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
+    let name = desk.firm.tries(filing(shirts("QD-CLI-1"))).await.expect("it is valid").name;
+    desk.firm.sees(&name, v1::State::Released).await;
+    desk.stands(&name, v1::RefundStanding::Waiting).await;
+    let run = |args: &[&str]| {
+        let output = sandbox.command(&[&["--as", "enterprise-a", "refund"], args].concat());
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{args:?}: {text} {output:?}");
+        text
+    };
+    let shown = run(&["lines"]);
+    assert!(shown.contains("waits") && shown.contains("QD-CLI-1"), "{shown}");
+    let form = "422920260000000001";
+    run(&["prove", &name, "--departed", "2026-11-25", "--form", form, "--money", "settled"]);
+    let shown = run(&["explain", &name, "--language", "zh"]);
+    assert!(shown.contains("没有增值税专用发票") && shown.contains("申报期限"), "{shown}");
+    let header = "code,number,seller,issued,gcode,unit,quantity,net,rate,tax,note";
+    let row = |number: u32| format!(",{number:020},S,2026-11-20,{SHIRTS},007,2,60.00,13,7.80,");
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), format!("{header}\n{}\n{}\n", row(1), row(2))).expect("written");
+    let path = file.path().to_str().expect("a path");
+    let shown = run(&["register", path, "--output", "csv"]);
+    assert_eq!(shown.lines().count(), 3, "{shown}");
+    run(&["register", path]);
+    desk.stands(&name, v1::RefundStanding::Claimable).await;
+    assert_eq!(desk.invoices().await.len(), 2, "again is nothing new");
+    let shown = run(&["propose", "2026-11", "--note", "SBX-DOUBT", "--submit", "--output", "json"]);
+    let claim: v1::RefundClaim = serde_json::from_str(&shown).expect("a claim");
+    assert_eq!(claim.amount_fen, 780);
+    desk.waits(&claim.name, |claim| claim.queried == 1).await;
+    let shown = run(&["claim", &claim.name]);
+    assert!(shown.contains("doubt") && shown.contains("Y02"), "{shown}");
+    run(&["answer", &claim.name, "1", "两件"]);
+    desk.waits(&claim.name, |claim| claim.ended).await;
+    let shown = run(&["claims", "--output", "csv"]);
+    assert!(
+        shown.contains(&format!("{},under review,1,1,0,0,7.80,7.80,0.00", claim.name)),
+        "{shown}"
+    );
+    // What is refused is told, and the rest goes on.
+    let wrong = row(3).replace("7.80", "9.80");
+    std::fs::write(file.path(), format!("{header}\n{wrong}\n{}\n", row(4))).expect("written");
+    let output = sandbox.command(&["--as", "enterprise-a", "refund", "register", path]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("SW-1801"), "{output:?}");
+    assert_eq!(desk.invoices().await.len(), 3);
+}
+
+/// `SW_CLAIM_LINES=100000` is the claim of a large firm.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_of_many_lines_needs_no_more_memory() {
+    const LINES: usize = 100;
+    #[expect(clippy::disallowed_methods, reason = "a long run is asked for by it")]
+    let wanted = std::env::var("SW_CLAIM_LINES").ok().and_then(|text| text.parse().ok());
+    let declarations = wanted.unwrap_or(2_000_usize) / LINES; // a short run
+    let sandbox = Sandbox::process(&["--refund"]).await;
+    let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
+    let all = i64::try_from(declarations * LINES).expect("few");
+    desk.registers(invoice(1, 2 * all, "")).await;
+    let filed = async |number: usize| {
+        let mut many = shirts(&format!("QD-MANY-{number}"));
+        let line = many.lines[0].clone();
+        many.lines = (1..).take(LINES).map(|gnum| v1::GoodsLine { gnum, ..line.clone() }).collect();
+        let name = desk.firm.tries(filing(many)).await.expect("it is valid").name;
+        desk.firm.sees(&name, v1::State::Released).await;
+        desk.proves(&name).await;
+    };
+    futures::stream::iter(0..declarations)
+        .map(filed)
+        .buffer_unordered(16)
+        .collect::<Vec<()>>()
+        .await;
+    let patience = PATIENCE * u32::try_from(declarations / 20 + 1).expect("few");
+    eventually("every line was bought", patience, async || {
+        let used = desk.invoices().await[0].lines[0].used_e5;
+        if used == 2 * all * 100_000 { Ok(()) } else { Err(used) }
+    })
+    .await;
+    let before = sandbox.resident_bytes();
+    let began = std::time::Instant::now();
+    let proposal = v1::ProposeClaimRequest {
+        request_id: id(),
+        month: "2026-11".to_owned(),
+        ..Default::default()
+    };
+    let begun = desk.calls().propose_claim(proposal).await.expect("it is allowed").into_inner();
+    let name = begun.claim.expect("a claim").name;
+    let done = |what, is: fn(&v1::RefundClaim) -> bool| {
+        let (desk, name) = (&desk, name.clone());
+        eventually(what, patience, async move || {
+            let claim = desk.claim(&name).await;
+            if is(&claim) { Ok(claim) } else { Err((claim.lines, claim.paid_fen)) }
+        })
+    };
+    let claim = done("it is complete", |claim| claim.complete).await;
+    let proposed = began.elapsed();
+    assert_eq!((i64::from(claim.lines), claim.amount_fen), (all, all * 780));
+    desk.submits(&claim).await;
+    let claim = done("it is paid", |claim| claim.ended).await;
+    assert_eq!(claim.paid_fen, all * 780);
+    let more = sandbox.resident_bytes().saturating_sub(before) / 1024 / 1024;
+    println!(
+        "{all} lines: proposed in {proposed:?}, paid in {:?}, {more} MB more",
+        began.elapsed()
+    );
+    assert!(more < 100, "{more} MB more for {all} lines");
 }

@@ -344,7 +344,7 @@ fn first_look(script: &TaxScript, line: &v1::RefundClaimLine) -> v1::ClaimDecisi
         Some(LineWish::Letter) => {
             ask(v1::ClaimQuery::Letter, "H01", "已向供货企业主管税务机关发函")
         }
-        Some(LineWish::Part) => What::ApprovedFen((line.amount_fen / 2).max(1)),
+        Some(LineWish::Part) => What::ApprovedFen(line.amount_fen - line.amount_fen / 2),
         Some(LineWish::Refuse) => What::Refused(v1::RefusedLine {
             ground: Some(ground("B17", "供货企业纳税信用异常")),
             then: v1::RefusedConsequence::Correct.into(),
@@ -397,7 +397,7 @@ mod tests {
         let said = |line| first_look(&script, &line).what.expect("something");
         assert!(matches!(said(line(1, 0)), What::Raised(_)));
         assert_eq!(said(line(1, 1)), What::ApprovedFen(101));
-        assert_eq!(said(line(2, 0)), What::ApprovedFen(50));
+        assert_eq!(said(line(2, 0)), What::ApprovedFen(51));
         assert_eq!(said(line(3, 0)), What::ApprovedFen(101));
     }
 

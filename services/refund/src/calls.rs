@@ -28,7 +28,7 @@ use crate::propose::Proposal;
 use crate::wire::{
     claim, claim_line, claim_name, claim_state, day, decisions, entry_id, export, export_name,
     firm_change, heard, invoice, invoice_status, line_state, may_see, money, note, own, owners,
-    reason, shown_invoice, standing, told, traces, unreadable,
+    reason, shown_invoice, standing, told, traces, unreadable, vat,
 };
 use crate::{Refunds, firm, invoice_rows, read};
 
@@ -258,7 +258,8 @@ impl Refunds {
         let firm = own(&call.principal, asked.firm)?;
         let wrong = || Refusal::of(Code::DateWrong).with("field", "month");
         let month = month(&asked.month).ok_or_else(wrong)?;
-        let ask = RefundAsk::Propose(Proposal { month, note: note(asked.note)? });
+        let vat = vat(asked.output_vat_fen, asked.input_vat_fen)?;
+        let ask = RefundAsk::Propose(Proposal { month, note: note(asked.note)?, vat });
         let answer = self.ask(call, change, firm, ask).await?;
         let (claim, repeated) = self.shown_claim(answer).await?;
         Ok(v1::ProposeClaimResponse { claim, repeated })

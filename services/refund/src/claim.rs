@@ -10,6 +10,7 @@ use domain::tax_refund::claim::{
     ClaimError, ClaimEvent, ClaimFact, ClaimLine, Consequence, Query, apply,
 };
 use domain::tax_refund::deadline::Deadline;
+use domain::tax_refund::entitlement::FirmKind;
 use store::{Fault, column};
 
 use crate::claim_rows::{self, ClaimLineRow, ClaimRow, foreign_number};
@@ -71,6 +72,15 @@ pub(crate) async fn act(
     if submits && !claim.complete {
         let refusal = Refusal::of(Code::ClaimOutOfStep).with("why", "its lines are still added");
         return Ok(Err(refusal.with("why_zh", "申报明细仍在生成")));
+    }
+    let withdraws = acts.iter().any(|act| act.event == ClaimEvent::Withdraw);
+    if withdraws && claim.kind == FirmKind::Producer {
+        let last = claim_rows::last_of_producer(&mut *step.tx, &name.firm).await?;
+        if last.is_some_and(|last| last.name > *name) {
+            let why = "a later month goes on from what this one leaves";
+            let refusal = Refusal::of(Code::ClaimOutOfStep).with("why", why);
+            return Ok(Err(refusal.with("why_zh", "后续月份已承接本月结转数据")));
+        }
     }
     let (numbers, payments) = named(acts)?;
     let mut rows = claim_rows::some_lines(&mut *step.tx, name, &numbers).await?;

@@ -7,6 +7,7 @@ use domain::tax_refund::claim::{
     Claim, ClaimLine, ClaimState, Consequence, Ground, LineState, Query,
 };
 use domain::tax_refund::entitlement::FirmKind;
+use domain::tax_refund::method::{Carry, MonthlyVat, ProducerSums};
 use sqlx::PgConnection;
 use store::{Fault, column};
 use time::{Date, OffsetDateTime};
@@ -14,6 +15,21 @@ use uuid::Uuid;
 
 use crate::firm;
 use crate::names::{ClaimName, ExportName, WrittenNumber};
+
+/// The month of a producer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ProducerFigures {
+    pub(crate) vat: MonthlyVat,
+    pub(crate) brought: Carry,
+    pub(crate) sums: ProducerSums,
+    pub(crate) exempt_credit_fen: i64,
+    pub(crate) carry: Carry,
+    pub(crate) refund_fen: i64,
+    /// All its exports are in it.
+    pub(crate) counted: bool,
+    /// The cap of the lines over which the refund is shared out already.
+    pub(crate) shared_cap_fen: i64,
+}
 
 /// A claim without its lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +49,8 @@ pub(crate) struct ClaimRow {
     pub(crate) approved_fen: i64,
     pub(crate) paid_fen: i64,
     pub(crate) repaid_fen: i64,
+    /// Of a producer; nothing of a trading firm.
+    pub(crate) figures: ProducerFigures,
     pub(crate) note: String,
     pub(crate) reason: String,
     pub(crate) made_time: OffsetDateTime,
@@ -83,6 +101,8 @@ pub(crate) struct ClaimLineRow {
     pub(crate) invoice_line: i32,
     pub(crate) qty_e5: i64,
     pub(crate) net_fen: i64,
+    /// What it adds to the cap of a producer.
+    pub(crate) cap_fen: i64,
     pub(crate) rule: String,
     pub(crate) rule_version: i32,
     pub(crate) refund_bp: i32,
@@ -173,6 +193,18 @@ struct ClaimColumns {
     approved_fen: i64,
     paid_fen: i64,
     repaid_fen: i64,
+    output_vat_fen: i64,
+    input_vat_fen: i64,
+    brought_credit_fen: i64,
+    brought_short_fen: i64,
+    non_creditable_fen: i64,
+    cap_fen: i64,
+    exempt_credit_fen: i64,
+    carry_credit_fen: i64,
+    carry_short_fen: i64,
+    refund_fen: i64,
+    counted: bool,
+    shared_cap_fen: i64,
     note: String,
     reason: String,
     made_time: OffsetDateTime,
@@ -198,6 +230,25 @@ impl TryFrom<ClaimColumns> for ClaimRow {
             approved_fen: row.approved_fen,
             paid_fen: row.paid_fen,
             repaid_fen: row.repaid_fen,
+            figures: ProducerFigures {
+                vat: MonthlyVat { output_fen: row.output_vat_fen, input_fen: row.input_vat_fen },
+                brought: Carry {
+                    credit_fen: row.brought_credit_fen,
+                    cap_short_fen: row.brought_short_fen,
+                },
+                sums: ProducerSums {
+                    non_creditable_fen: row.non_creditable_fen,
+                    cap_fen: row.cap_fen,
+                },
+                exempt_credit_fen: row.exempt_credit_fen,
+                carry: Carry {
+                    credit_fen: row.carry_credit_fen,
+                    cap_short_fen: row.carry_short_fen,
+                },
+                refund_fen: row.refund_fen,
+                counted: row.counted,
+                shared_cap_fen: row.shared_cap_fen,
+            },
             note: row.note,
             reason: row.reason,
             made_time: row.made_time,
@@ -214,7 +265,9 @@ pub(crate) async fn load(
     let found = sqlx::query_as!(
         ClaimColumns,
         "select firm, month, batch, method, state, round, complete, after_id, after_line, lines, undecided,
-                queried, ended, amount_fen, approved_fen, paid_fen, repaid_fen, note, reason, made_time,
+                queried, ended, amount_fen, approved_fen, paid_fen, repaid_fen, output_vat_fen, input_vat_fen,
+                brought_credit_fen, brought_short_fen, non_creditable_fen, cap_fen, exempt_credit_fen,
+                carry_credit_fen, carry_short_fen, refund_fen, counted, shared_cap_fen, note, reason, made_time,
                 changed_time
          from claim where slot = $1 and firm = $2 and month = $3 and batch = $4",
         name.slot().column(),
@@ -238,7 +291,9 @@ pub(crate) async fn list(
     let found = sqlx::query_as!(
         ClaimColumns,
         "select firm, month, batch, method, state, round, complete, after_id, after_line, lines, undecided,
-                queried, ended, amount_fen, approved_fen, paid_fen, repaid_fen, note, reason, made_time,
+                queried, ended, amount_fen, approved_fen, paid_fen, repaid_fen, output_vat_fen, input_vat_fen,
+                brought_credit_fen, brought_short_fen, non_creditable_fen, cap_fen, exempt_credit_fen,
+                carry_credit_fen, carry_short_fen, refund_fen, counted, shared_cap_fen, note, reason, made_time,
                 changed_time
          from claim
          where ($1::text[] is null or firm = any($1)) and ($2 = '' or firm = $2)
@@ -255,6 +310,25 @@ pub(crate) async fn list(
     .fetch_all(tx)
     .await?;
     found.into_iter().map(ClaimRow::try_from).collect()
+}
+
+/// The last claim of a producer that was not taken back; `None` when there is none.
+pub(crate) async fn last_of_producer(
+    tx: &mut PgConnection,
+    firm: &str,
+) -> Result<Option<ClaimRow>, Fault> {
+    let found = sqlx::query!(
+        "select month, batch from claim
+         where slot = $1 and firm = $2 and method = 2 and state <> 5
+         order by month desc, batch desc limit 1",
+        domain::Slot::of(firm).column(),
+        firm
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(last) = found else { return Ok(None) };
+    let name = ClaimName { firm: firm.to_owned(), month: last.month, batch: last.batch };
+    load(tx, &name).await
 }
 
 /// The number of the next claim of a month.
@@ -280,16 +354,23 @@ pub(crate) async fn write(tx: &mut PgConnection, claim: &ClaimRow) -> Result<(),
     sqlx::query!(
         "insert into claim (slot, firm, month, batch, method, state, round, complete, after_id, after_line,
                             lines, undecided, queried, ended, amount_fen, approved_fen, paid_fen, repaid_fen,
-                            note, reason, made_time, changed_time)
+                            note, reason, made_time, changed_time, output_vat_fen, input_vat_fen,
+                            brought_credit_fen, brought_short_fen, non_creditable_fen, cap_fen,
+                            exempt_credit_fen, carry_credit_fen, carry_short_fen, refund_fen, counted,
+                            shared_cap_fen)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                 $21, $22)
+                 $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)
          on conflict (slot, firm, month, batch) do update
          set state = excluded.state, round = excluded.round, complete = excluded.complete,
              after_id = excluded.after_id, after_line = excluded.after_line, lines = excluded.lines,
              undecided = excluded.undecided, queried = excluded.queried, ended = excluded.ended,
              amount_fen = excluded.amount_fen, approved_fen = excluded.approved_fen,
              paid_fen = excluded.paid_fen, repaid_fen = excluded.repaid_fen, reason = excluded.reason,
-             changed_time = excluded.changed_time",
+             changed_time = excluded.changed_time, non_creditable_fen = excluded.non_creditable_fen,
+             cap_fen = excluded.cap_fen, exempt_credit_fen = excluded.exempt_credit_fen,
+             carry_credit_fen = excluded.carry_credit_fen, carry_short_fen = excluded.carry_short_fen,
+             refund_fen = excluded.refund_fen, counted = excluded.counted,
+             shared_cap_fen = excluded.shared_cap_fen",
         claim.name.slot().column(),
         claim.name.firm,
         claim.name.month,
@@ -311,7 +392,19 @@ pub(crate) async fn write(tx: &mut PgConnection, claim: &ClaimRow) -> Result<(),
         claim.note,
         claim.reason,
         claim.made_time,
-        claim.changed_time
+        claim.changed_time,
+        claim.figures.vat.output_fen,
+        claim.figures.vat.input_fen,
+        claim.figures.brought.credit_fen,
+        claim.figures.brought.cap_short_fen,
+        claim.figures.sums.non_creditable_fen,
+        claim.figures.sums.cap_fen,
+        claim.figures.exempt_credit_fen,
+        claim.figures.carry.credit_fen,
+        claim.figures.carry.cap_short_fen,
+        claim.figures.refund_fen,
+        claim.figures.counted,
+        claim.figures.shared_cap_fen
     )
     .execute(tx)
     .await?;
@@ -329,6 +422,7 @@ struct LineColumns {
     qty_e5: i64,
     net_fen: i64,
     amount_fen: i64,
+    cap_fen: i64,
     advance: bool,
     rule: String,
     rule_version: i32,
@@ -410,6 +504,7 @@ impl TryFrom<LineColumns> for ClaimLineRow {
             invoice_line: row.invoice_line,
             qty_e5: row.qty_e5,
             net_fen: row.net_fen,
+            cap_fen: row.cap_fen,
             rule: row.rule,
             rule_version: row.rule_version,
             refund_bp: row.refund_bp,
@@ -435,7 +530,7 @@ pub(crate) async fn lines(
     let found = sqlx::query_as!(
         LineColumns,
         "select line, declaration_id, export_line, entry_id, code, number, invoice_line, qty_e5, net_fen,
-                amount_fen, advance, rule, rule_version, refund_bp, levy_bp, state, query, query_sent,
+                amount_fen, cap_fen, advance, rule, rule_version, refund_bp, levy_bp, state, query, query_sent,
                 answered, queries, law, ground, text, consequence, fen, keeps_fen, payment, paid_fen,
                 repaid_fen, negative, negatives
          from claim_line
@@ -464,7 +559,7 @@ pub(crate) async fn some_lines(
     let found = sqlx::query_as!(
         LineColumns,
         "select line, declaration_id, export_line, entry_id, code, number, invoice_line, qty_e5, net_fen,
-                amount_fen, advance, rule, rule_version, refund_bp, levy_bp, state, query, query_sent,
+                amount_fen, cap_fen, advance, rule, rule_version, refund_bp, levy_bp, state, query, query_sent,
                 answered, queries, law, ground, text, consequence, fen, keeps_fen, payment, paid_fen,
                 repaid_fen, negative, negatives
          from claim_line
@@ -596,23 +691,25 @@ pub(crate) async fn write_lines(
                                  number, invoice_line, qty_e5, net_fen, amount_fen, advance, rule,
                                  rule_version, refund_bp, levy_bp, state, query, query_sent, answered,
                                  queries, law, ground, text, consequence, fen, keeps_fen, payment, paid_fen,
-                                 repaid_fen, negative, negatives)
+                                 repaid_fen, negative, negatives, cap_fen)
          select $1, $2, $3, $4, n.line, n.declaration_id, n.export_line, n.entry_id, n.code, n.number,
                 n.invoice_line, n.qty_e5, n.net_fen, n.amount_fen, n.advance, n.rule, n.rule_version,
                 n.refund_bp, n.levy_bp, n.state, n.query, n.query_sent, n.answered, n.queries, n.law,
                 n.ground, n.text, n.consequence, n.fen, n.keeps_fen, n.payment, n.paid_fen, n.repaid_fen,
-                n.negative, n.negatives::bigint[]
+                n.negative, n.negatives::bigint[], n.cap_fen
          from unnest($5::int[], $6::uuid[], $7::int[], $8::text[], $9::text[], $10::text[], $11::int[],
                      $12::bigint[], $13::bigint[], $14::bigint[], $15::boolean[], $16::text[], $17::int[],
                      $18::int[], $19::int[], $20::smallint[], $21::smallint[], $22::date[], $23::boolean[],
                      $24::int[], $25::text[], $26::text[], $27::text[], $28::smallint[], $29::bigint[],
-                     $30::bigint[], $31::bigint[], $32::bigint[], $33::bigint[], $34::bigint[], $35::text[])
+                     $30::bigint[], $31::bigint[], $32::bigint[], $33::bigint[], $34::bigint[], $35::text[],
+                     $36::bigint[])
               as n (line, declaration_id, export_line, entry_id, code, number, invoice_line, qty_e5, net_fen,
                     amount_fen, advance, rule, rule_version, refund_bp, levy_bp, state, query, query_sent,
                     answered, queries, law, ground, text, consequence, fen, keeps_fen, payment, paid_fen,
-                    repaid_fen, negative, negatives)
+                    repaid_fen, negative, negatives, cap_fen)
          on conflict (slot, firm, month, batch, line) do update
-         set state = excluded.state, query = excluded.query, query_sent = excluded.query_sent,
+         set amount_fen = excluded.amount_fen, state = excluded.state, query = excluded.query,
+             query_sent = excluded.query_sent,
              answered = excluded.answered, queries = excluded.queries, law = excluded.law,
              ground = excluded.ground, text = excluded.text, consequence = excluded.consequence,
              fen = excluded.fen, keeps_fen = excluded.keeps_fen, payment = excluded.payment,
@@ -652,7 +749,8 @@ pub(crate) async fn write_lines(
         &longs(|row| row.paid_fen),
         &longs(|row| row.repaid_fen),
         &negative as &[Option<i64>],
-        &negatives
+        &negatives,
+        &longs(|row| row.cap_fen)
     )
     .execute(tx)
     .await?;

@@ -370,11 +370,16 @@ pub(crate) async fn parts(
         return Ok(parts);
     }
     let found = sqlx::query!(
-        "select p.declaration_id, p.export_line, p.code, p.number, p.line, p.qty_e5, p.before_e5, p.before_fen,
+        // First the purchases: one invoice may have bought everything that a firm ever exported.
+        "with p as materialized (
+             select bought.*
+             from unnest($1::smallint[], $2::uuid[], $3::int[]) as wanted (slot, id, line)
+             join purchase bought on bought.slot = wanted.slot and bought.declaration_id = wanted.id
+              and bought.export_line = wanted.line
+         )
+         select p.declaration_id, p.export_line, p.code, p.number, p.line, p.qty_e5, p.before_e5, p.before_fen,
                 l.qty_e5 as whole_e5, l.net_fen as whole_fen, l.levy_bp, i.status
-         from unnest($1::smallint[], $2::uuid[], $3::int[]) as wanted (slot, id, line)
-         join purchase p on p.slot = wanted.slot and p.declaration_id = wanted.id
-          and p.export_line = wanted.line
+         from p
          join invoice_line l on l.slot = p.slot and l.code = p.code and l.number = p.number and l.line = p.line
          join invoice i on i.slot = p.slot and i.code = p.code and i.number = p.number
          order by p.declaration_id, p.export_line, p.code, p.number, p.line",

@@ -5,16 +5,19 @@
 use domain::refusal::{Code, Refusal};
 use domain::tax_refund::arithmetic::Yuan;
 use domain::tax_refund::claim::{ClaimLine, ClaimState, LineState};
-use domain::tax_refund::entitlement::{FirmKind, LineStatus};
-use domain::tax_refund::method::{InvoicePart, TRADER, refund_for_trader};
-use store::Fault;
+use domain::tax_refund::entitlement::{ExportLine, Firm, FirmKind, LineStatus, fob_left};
+use domain::tax_refund::method::{
+    InvoicePart, MonthlyVat, PRODUCER, ProducerLine, ProducerSums, TRADER, producer_part,
+    refund_for_sums, refund_for_trader, share_of_refund,
+};
+use store::{Fault, column};
 use uuid::Uuid;
 
-use crate::claim_rows::{self, ClaimLineRow, ClaimRow};
+use crate::claim_rows::{self, ClaimLineRow, ClaimRow, ProducerFigures};
 use crate::export_rows::{self, ExportRow};
 use crate::firm;
 use crate::invoice_rows::{self, BoughtPart};
-use crate::names::{ClaimName, last_day};
+use crate::names::{ClaimName, WrittenNumber, last_day};
 use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
 
 /// Export lines that are looked at in one transaction, and lines that are freed.
@@ -26,6 +29,8 @@ pub(crate) struct Proposal {
     /// YYYYMM.
     pub(crate) month: i32,
     pub(crate) note: String,
+    /// Of a producer.
+    pub(crate) vat: MonthlyVat,
 }
 
 /// Begins a claim.
@@ -37,13 +42,10 @@ pub(crate) async fn propose(
     let firms = firm::load(&mut *step.tx, &[firm.to_owned()].into()).await?;
     let kind = firms.get(firm).map(|it| it.kind);
     let kind = kind.ok_or_else(|| Fault::Broken("a firm was not loaded".to_owned()))?;
-    if kind == FirmKind::Producer {
-        let refusal = Refusal::of(Code::ClaimOutOfStep).with("firm", firm);
-        let why = "claims of producers need the month's tax return, which is not kept here";
-        return Ok(Err(refusal
-            .with("why", why)
-            .with("why_zh", "生产企业免抵退税申报须有当期纳税申报表")));
-    }
+    let figures = match figures(step, firm, kind, proposal).await? {
+        Ok(figures) => figures,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
     let batch = claim_rows::next_batch(&mut *step.tx, firm, proposal.month).await?;
     let claim = ClaimRow {
         name: ClaimName { firm: firm.to_owned(), month: proposal.month, batch },
@@ -60,6 +62,7 @@ pub(crate) async fn propose(
         approved_fen: 0,
         paid_fen: 0,
         repaid_fen: 0,
+        figures,
         note: proposal.note.clone(),
         reason: String::new(),
         made_time: step.now,
@@ -68,6 +71,41 @@ pub(crate) async fn propose(
     claim_rows::write(&mut *step.tx, &claim).await?;
     step.under_way.insert(claim.name.clone());
     Ok(Ok(claim))
+}
+
+/// With what the month of a producer begins: what the one before left. Months hang together, so they are claimed in
+/// their order.
+async fn figures(
+    step: &mut RefundTransaction<'_>,
+    firm: &str,
+    kind: FirmKind,
+    proposal: &Proposal,
+) -> Result<Result<ProducerFigures, Refusal>, Fault> {
+    let is_none = proposal.vat == MonthlyVat::default();
+    let range = |field: &'static str| Refusal::of(Code::NumberOutOfRange).with("field", field);
+    if kind == FirmKind::Trader {
+        let figures = ProducerFigures::default();
+        return Ok(if is_none { Ok(figures) } else { Err(range("input_vat_fen")) });
+    }
+    let last = claim_rows::last_of_producer(&mut *step.tx, firm).await?;
+    let Some(last) = last else {
+        return Ok(Ok(ProducerFigures { vat: proposal.vat, ..ProducerFigures::default() }));
+    };
+    let refused = |why: &str, why_zh: &str| {
+        Refusal::of(Code::ClaimOutOfStep).with("why", why).with("why_zh", why_zh)
+    };
+    if last.name.month > proposal.month {
+        return Ok(Err(refused("a later month is claimed already", "后续月份已申报")));
+    }
+    if !last.complete {
+        return Ok(Err(refused("the claim before is still put together", "上一份申报仍在生成")));
+    }
+    if last.name.month == proposal.month && !is_none {
+        // The month's VAT is in the first claim of the month.
+        return Ok(Err(range("input_vat_fen")));
+    }
+    let brought = last.figures.carry;
+    Ok(Ok(ProducerFigures { vat: proposal.vat, brought, ..ProducerFigures::default() }))
 }
 
 /// Adds lines to a draft, or frees those of a claim that was taken back; whether there may be more.
@@ -79,6 +117,10 @@ pub(crate) async fn advance(
         return Err(Fault::Broken(format!("{} is gone", name.name())));
     };
     match claim.state {
+        ClaimState::Draft if claim.figures.counted && !claim.complete => {
+            share(step, &mut claim).await?;
+            Ok(!claim.complete)
+        }
         ClaimState::Draft if !claim.complete => {
             add(step, &mut claim).await?;
             Ok(!claim.complete)
@@ -110,13 +152,28 @@ async fn add(step: &mut RefundTransaction<'_>, claim: &mut ClaimRow) -> Result<(
         // One without purchases has none.
         let parts = parts.remove(&export.name).unwrap_or_default();
         let purchases = parts.iter().map(|part| part.purchase.clone()).collect();
-        let (_, found) = export.judged(purchases, firm, step.tables, step.today());
+        let (line, found) = export.judged(purchases, firm, step.tables, step.today());
         if found.standing != LineStatus::Claimable {
             return false;
         }
         let before = lines.len();
-        for part in &parts {
-            lines.extend(line_of(step, export, part, found.advance, lines.len(), claim.lines));
+        let beside = claim.lines.unsigned_abs();
+        match firm.kind {
+            FirmKind::Trader => {
+                for part in &parts {
+                    let number = number_of(lines.len(), beside);
+                    lines.extend(trader_line(step, export, part, found.advance, number));
+                }
+            }
+            FirmKind::Producer => {
+                let number = number_of(lines.len(), beside);
+                if let Some((row, part)) = producer_row(step, export, &line, firm, number)
+                    && let Ok(sums) = claim.figures.sums.plus(part)
+                {
+                    claim.figures.sums = sums;
+                    lines.push(ClaimLineRow { line: ClaimLine::new(0, found.advance), ..row });
+                }
+            }
         }
         let claimed: i64 = lines.iter().skip(before).map(|line| line.qty_e5).sum();
         export.claimed_e5 += claimed;
@@ -129,12 +186,22 @@ async fn add(step: &mut RefundTransaction<'_>, claim: &mut ClaimRow) -> Result<(
     claim.lines +=
         i32::try_from(lines.len()).map_err(|_| Fault::Broken("too many lines".into()))?;
     claim.amount_fen += added;
-    claim.complete = is_last;
     claim.changed_time = step.now;
+    if is_last && claim.kind == FirmKind::Producer {
+        settle(claim)?;
+    } else {
+        claim.complete = is_last;
+    }
     claim_rows::write_lines(&mut *step.tx, &name, &lines.iter().collect::<Vec<_>>()).await?;
     claim_rows::write(&mut *step.tx, claim).await?;
     step.write_exports(&exports).await?;
-    if is_last {
+    tell_complete(step, claim);
+    Ok(())
+}
+
+/// Tells that all that may be claimed is in it.
+fn tell_complete(step: &mut RefundTransaction<'_>, claim: &ClaimRow) {
+    if claim.complete {
         let (count, amount) = (claim.lines, Yuan(claim.amount_fen));
         let note = RefundNote {
             fen: claim.amount_fen,
@@ -144,19 +211,96 @@ async fn add(step: &mut RefundTransaction<'_>, claim: &mut ClaimRow) -> Result<(
                 format!("已生成：{count}条明细，应退税额{amount}元"),
             )
         };
-        step.tell(&name.firm, name.name(), note);
+        step.tell(&claim.name.firm, claim.name.name(), note);
     }
+}
+
+/// What the month of a producer comes to, when all its exports are in it; it is shared out over them then.
+fn settle(claim: &mut ClaimRow) -> Result<(), Fault> {
+    let figures = &mut claim.figures;
+    let month = refund_for_sums(figures.sums, figures.vat, figures.brought);
+    let month =
+        month.map_err(|error| Fault::Broken(format!("a month cannot be settled: {error}")))?;
+    figures.exempt_credit_fen = month.exempt_credit_fen;
+    figures.carry = month.carry;
+    figures.refund_fen = month.refund_fen;
+    figures.counted = true;
+    claim.after = (Uuid::nil(), 0);
     Ok(())
 }
 
+/// Shares the refund of a month out over some of its lines, by what each adds to the cap.
+async fn share(step: &mut RefundTransaction<'_>, claim: &mut ClaimRow) -> Result<(), Fault> {
+    let name = claim.name.clone();
+    let mut lines = claim_rows::lines(&mut *step.tx, &name, None, claim.after.1, LINES_MAX).await?;
+    for row in &mut lines {
+        let figures = &mut claim.figures;
+        let (refund, cap) = (figures.refund_fen, figures.sums.cap_fen);
+        let part = share_of_refund(refund, cap, figures.shared_cap_fen, row.cap_fen);
+        let part =
+            part.ok_or_else(|| Fault::Broken("the caps of a month do not fit".to_owned()))?;
+        row.line.amount_fen = part;
+        figures.shared_cap_fen += row.cap_fen;
+        claim.amount_fen += part;
+        claim.after.1 = column::integer(row.number)?;
+    }
+    claim.complete = i64::try_from(lines.len()).is_ok_and(|count| count < LINES_MAX);
+    claim.changed_time = step.now;
+    claim_rows::write_lines(&mut *step.tx, &name, &lines.iter().collect::<Vec<_>>()).await?;
+    claim_rows::write(&mut *step.tx, claim).await?;
+    tell_complete(step, claim);
+    Ok(())
+}
+
+/// The number of the next line.
+fn number_of(beside: usize, before: u32) -> Option<u32> {
+    u32::try_from(beside).ok()?.checked_add(before)?.checked_add(1)
+}
+
+/// The line of a producer's claim for an export, and what it adds to the month.
+fn producer_row(
+    step: &RefundTransaction<'_>,
+    export: &ExportRow,
+    line: &ExportLine,
+    firm: &Firm,
+    number: Option<u32>,
+) -> Option<(ClaimLineRow, ProducerSums)> {
+    let export_date = export.departed?;
+    // It was judged by the same rules just before.
+    let (fob_fen, _) = fob_left(firm, line, export_date, step.tables.parities).ok()?;
+    let of = ProducerLine { code: &export.gcode, export_date, fob_fen, duty_free_fen: 0 };
+    let part = producer_part(step.tables.rates, &of).ok()?;
+    let rate = step.tables.rates.find(&export.gcode, export_date)?;
+    let row = ClaimLineRow {
+        number: number?,
+        export: export.name,
+        entry_id: export.entry_id.clone(),
+        invoice: WrittenNumber { code: String::new(), number: String::new() },
+        invoice_line: 0,
+        qty_e5: export.left_e5(),
+        net_fen: 0,
+        cap_fen: part.cap_fen,
+        rule: PRODUCER.id.to_owned(),
+        rule_version: PRODUCER.version.cast_signed(),
+        refund_bp: rate.refund_bp.cast_signed(),
+        levy_bp: rate.levy_bp.cast_signed(),
+        line: ClaimLine::new(0, false),
+        ground: String::new(),
+        text: String::new(),
+        payment: None,
+        paid_fen: 0,
+        repaid_fen: 0,
+    };
+    Some((row, part))
+}
+
 /// The line of a claim for a purchase; none when nothing would be refunded for it.
-fn line_of(
+fn trader_line(
     step: &RefundTransaction<'_>,
     export: &ExportRow,
     part: &BoughtPart,
     advance: bool,
-    beside: usize,
-    before: i32,
+    number: Option<u32>,
 ) -> Option<ClaimLineRow> {
     let export_date = export.departed?;
     let left = export.left_e5();
@@ -172,7 +316,7 @@ fn line_of(
     // It was judged by the same rules just before.
     let refund = refund_for_trader(step.tables.rates, &invoice).ok()?;
     let rate = step.tables.rates.find(&export.gcode, export_date)?;
-    let number = u32::try_from(beside).ok()?.checked_add(u32::try_from(before).ok()?)? + 1;
+    let number = number?;
     (refund.refund_fen > 0).then(|| ClaimLineRow {
         number,
         export: export.name,
@@ -181,6 +325,7 @@ fn line_of(
         invoice_line: part.line,
         qty_e5: invoice.qty_e5,
         net_fen: refund.net_fen,
+        cap_fen: 0,
         rule: TRADER.id.to_owned(),
         rule_version: TRADER.version.cast_signed(),
         refund_bp: rate.refund_bp.cast_signed(),

@@ -28,6 +28,9 @@ use crate::export_rows::Goods;
 use crate::hear::{EVENTS, ExportChange, ExportEvent, FiledExport, FiledLine};
 use crate::names::{ClaimName, id_of};
 
+/// Transactions for one item before others have their turn, and the loop says that it gets on.
+const STEPS_MAX: usize = 10;
+
 /// Listens until `closing`.
 pub(crate) async fn listen(
     refunds: &Arc<Refunds>,
@@ -286,7 +289,7 @@ impl Matches {
             return Err(Delivery::Failed("the goods cannot be read".to_owned()));
         };
         let goods = Goods { firm, gcode, unit };
-        loop {
+        for _ in 0..STEPS_MAX {
             let command = |reply| RefundCommand::Match(goods.clone(), reply);
             let slot = Slot::of(&goods.firm);
             let more = refunds.asking.enqueue(slot, &Share::Kept, command).await;
@@ -294,6 +297,8 @@ impl Matches {
                 return settle(refunds, MATCHES, item).await;
             }
         }
+        refunds.writer.matches.notify_one();
+        Err(Delivery::NotYet)
     }
 }
 
@@ -318,13 +323,15 @@ impl ClaimsUnderWay {
         let Self(refunds) = self;
         let unreadable = || Delivery::Failed("the claim cannot be read".to_owned());
         let claim = ClaimName::parse(&body(item)?).ok_or_else(unreadable)?;
-        loop {
+        for _ in 0..STEPS_MAX {
             let command = |reply| RefundCommand::Advance(claim.clone(), reply);
             let more = refunds.asking.enqueue(claim.slot(), &Share::Kept, command).await;
             if !more.map_err(|fault| Delivery::of(&fault))? {
                 return settle(refunds, CLAIMS, item).await;
             }
         }
+        refunds.writer.claims.notify_one();
+        Err(Delivery::NotYet)
     }
 }
 

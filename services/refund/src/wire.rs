@@ -13,6 +13,7 @@ use domain::tax_refund::entitlement::{
     Actor, Entitlement, FirmKind, LineStatus, MissingProof, MoneyStatus,
 };
 use domain::tax_refund::invoice::{PlatformAnswer, Verification};
+use domain::tax_refund::method::MonthlyVat;
 use domain::tax_refund::trace::Tongue;
 use domain::{Kind, Principal, limits};
 use prost::Message as _;
@@ -24,7 +25,7 @@ use time::Date;
 use time::format_description::well_known::Iso8601;
 
 use crate::claim::ClaimAct;
-use crate::claim_rows::{ClaimLineRow, ClaimRow, line_column, state_column};
+use crate::claim_rows::{ClaimLineRow, ClaimRow, ProducerFigures, line_column, state_column};
 use crate::export_rows::{ExportRow, standing_column};
 use crate::firm::{self, FirmChange};
 use crate::invoice::HeardInvoice;
@@ -414,7 +415,34 @@ pub(crate) fn claim(row: &ClaimRow, working_days: u8) -> v1::RefundClaim {
         made_time: Some(proto::timestamp(row.made_time)),
         changed_time: Some(proto::timestamp(row.changed_time)),
         working_days: working_days.into(),
+        producer: (row.kind == FirmKind::Producer).then(|| producer(&row.figures)),
     }
+}
+
+fn producer(figures: &ProducerFigures) -> v1::ProducerMonth {
+    v1::ProducerMonth {
+        output_vat_fen: figures.vat.output_fen,
+        input_vat_fen: figures.vat.input_fen,
+        brought_credit_fen: figures.brought.credit_fen,
+        brought_short_fen: figures.brought.cap_short_fen,
+        non_creditable_fen: figures.sums.non_creditable_fen,
+        cap_fen: figures.sums.cap_fen,
+        refund_fen: figures.refund_fen,
+        exempt_credit_fen: figures.exempt_credit_fen,
+        carry_credit_fen: figures.carry.credit_fen,
+        carry_short_fen: figures.carry.cap_short_fen,
+    }
+}
+
+/// VAT of a month at home.
+pub(crate) fn vat(output_fen: i64, input_fen: i64) -> Result<MonthlyVat, Refusal> {
+    let wrong = |field: &'static str| Refusal::of(Code::NumberOutOfRange).with("field", field);
+    for (fen, field) in [(output_fen, "output_vat_fen"), (input_fen, "input_vat_fen")] {
+        if !(0..=FEN_MAX).contains(&fen) {
+            return Err(wrong(field));
+        }
+    }
+    Ok(MonthlyVat { output_fen, input_fen })
 }
 
 /// A line of a claim as it is shown.

@@ -498,6 +498,14 @@ pub const TEXTS: &[(&str, &str)] = &[
         "对查验结果提出异议：由其他人员复验，一次为限",
     ),
     (
+        "Of a producer: VAT of its purchases in the month, in yuan",
+        "生产企业当月进项税额（元）",
+    ),
+    (
+        "Of a producer: VAT of its sales at home in the month, in yuan",
+        "生产企业当月内销销项税额（元）",
+    ),
+    (
         "Of this firm (customs code) [default: all that you see]",
         "该企业的（海关编码）[默认：您可见的全部]",
     ),

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::call;
 use crate::pay::listing::Listing;
-use crate::pay::{Teller, yuan};
+use crate::pay::{Teller, parse_yuan, yuan};
+use crate::table::{columns, fields};
 use crate::words::{self, pick};
 use crate::{Exit, Language, OutputFormat, say, say_json};
 
@@ -26,6 +27,12 @@ pub(super) struct Propose {
     /// A remark; in a sandbox its words script the tax office.
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
+    /// Of a producer: VAT of its sales at home in the month, in yuan.
+    #[arg(long, value_name = "YUAN", value_parser = parse_yuan)]
+    output_vat: Option<i64>,
+    /// Of a producer: VAT of its purchases in the month, in yuan.
+    #[arg(long, value_name = "YUAN", value_parser = parse_yuan)]
+    input_vat: Option<i64>,
     /// Hand it in as soon as it is complete.
     #[arg(long)]
     submit: bool,
@@ -211,6 +218,9 @@ pub(super) async fn propose(teller: Teller<'_>, args: Propose) -> anyhow::Result
         firm: proto::text(args.firm),
         month: args.month,
         note: proto::text(args.note),
+        // A trading firm has none here.
+        output_vat_fen: args.output_vat.unwrap_or(0),
+        input_vat_fen: args.input_vat.unwrap_or(0),
     };
     let session = teller.session;
     let make =
@@ -270,6 +280,20 @@ pub(super) async fn claim(teller: Teller<'_>, args: ShowClaim) -> anyhow::Result
     let claim = read(teller, &args.name).await?;
     if teller.format == OutputFormat::Table {
         CLAIMS.tell(teller, std::slice::from_ref(&claim))?;
+        if let Some(month) = &claim.producer {
+            let name = |english, chinese| pick(teller.session.language, english, chinese);
+            let figures = [
+                (name("output VAT", "销项税额"), yuan(month.output_vat_fen)),
+                (name("input VAT", "进项税额"), yuan(month.input_vat_fen)),
+                (name("brought forward", "上期留抵"), yuan(month.brought_credit_fen)),
+                (name("not creditable", "不得免征和抵扣税额"), yuan(month.non_creditable_fen)),
+                (name("cap", "免抵退税额"), yuan(month.cap_fen)),
+                (name("refund", "应退税额"), yuan(month.refund_fen)),
+                (name("exempt credit", "免抵税额"), yuan(month.exempt_credit_fen)),
+                (name("carried forward", "结转下期留抵"), yuan(month.carry_credit_fen)),
+            ];
+            say(&fields(&figures, columns()))?;
+        }
     }
     // Every state, where none is named.
     let asked = args.state.unwrap_or(v1::ClaimLineState::Unspecified);
