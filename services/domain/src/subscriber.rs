@@ -133,7 +133,7 @@ impl Subscriber {
             // It keeps the lines of every export, which may be claimed when they are released.
             Self::RefundService => SubscriberRow {
                 kind: Kind::RefundService,
-                column: 6,
+                column: 7,
                 name: "refund-service",
                 participant: None,
                 inspects: false,

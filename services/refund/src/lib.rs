@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use domain::limits;
 use domain::tax_refund::parity::Parities;
-use domain::tax_refund::rates::{RateTable, SAMPLE_RATES};
+use domain::tax_refund::rates::{RateFault, RateTable, SAMPLE_RATES};
 use kit::pending_answers::PendingAnswers;
 use kit::service::{
     Caller, Connections, Identity, Loops, Manifest, Mount, Parts, Plans, Pools, Start,
@@ -97,16 +97,27 @@ pub struct Service(Arc<Refunds>);
 /// Names of the queues, for their figures.
 const QUEUES: &[&str] = &[commit::MATCHES, commit::CLAIMS, hear::EVENTS];
 
-/// What a window that is none for trying knows of refund rates: nothing, so that every line says that its rate
-/// is missing, and none is claimed at a wrong one.
+/// What a window that is none for trying knows of refund rates without a file: nothing, so that every line says
+/// that its rate is missing, and none is claimed at a wrong one.
 const NO_RATES: &str = "checked | 2026-11-29";
 
-/// The service over its tables. In a sandbox there are sample rates.
-pub fn start(sandbox: bool) -> Start {
-    Start::calling(move |parts, caller| mount(&parts, caller, sandbox))
+/// The refund rates of a file (出口退税率文库), or those that come with the program: a sample in a sandbox, and
+/// otherwise none.
+///
+/// # Errors
+///
+/// Every fault of the file.
+pub fn rates(file: Option<&str>, sandbox: bool) -> Result<RateTable, Vec<RateFault>> {
+    let own = if sandbox { SAMPLE_RATES } else { NO_RATES };
+    RateTable::parse(file.unwrap_or(own)) // of the program
 }
 
-fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount {
+/// The service over its tables, by these rates.
+pub fn start(rates: RateTable) -> Start {
+    Start::calling(move |parts, caller| mount(&parts, caller, rates))
+}
+
+fn mount(parts: &Parts, Caller { window, name }: Caller, rates: RateTable) -> Mount {
     let Pools { work, reads, tokens, cipher } = parts.pools.clone();
     let (tail, clock, draining) = (Tail::new(cipher), parts.clock.clone(), parts.draining.clone());
     let (matches, claims) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -115,7 +126,7 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
     let writer = Arc::new(RefundWriter {
         tail: tail.clone(),
         clock: clock.clone(),
-        rates: rates(if sandbox { SAMPLE_RATES } else { NO_RATES }),
+        rates,
         parities: Parities::default(),
         matches: Arc::clone(&matches),
         claims: Arc::clone(&claims),
@@ -152,19 +163,15 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
     })
 }
 
-/// The rates of a file that comes with the program.
-fn rates(text: &str) -> RateTable {
-    RateTable::parse(text).expect("the rates that come with the program can be read")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_rates_that_come_with_the_program_can_be_read() {
-        for text in [SAMPLE_RATES, NO_RATES] {
-            let _ = rates(text);
+        for sandbox in [true, false] {
+            assert!(rates(None, sandbox).is_ok());
         }
+        assert!(rates(Some("rate | 1"), true).is_err(), "a file takes their place");
     }
 }

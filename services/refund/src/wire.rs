@@ -77,12 +77,8 @@ pub(crate) fn own(principal: &Principal, firm: String) -> Result<String, Refusal
 
 /// The claim of this name, which the caller has to see.
 pub(crate) fn claim_name(principal: &Principal, name: &str) -> Result<ClaimName, Refusal> {
-    let malformed = || Refusal::of(Code::NameMalformed).with("name", name);
-    let claim = ClaimName::parse(name).ok_or_else(malformed)?;
-    if !may_see(principal, &claim.firm) {
-        return Err(Refusal::of(Code::NotFound).with("name", name));
-    }
-    Ok(claim)
+    let claim = ClaimName::parse(name).filter(|claim| may_see(principal, &claim.firm));
+    claim.ok_or_else(|| Refusal::of(Code::NotFound).with("name", name))
 }
 
 /// The export line of this name.

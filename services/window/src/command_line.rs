@@ -172,6 +172,10 @@ struct ServeArgs {
     /// connected. With --payment-service-cert that is so anyway.
     #[arg(long, env = "SW_DUTY")]
     duty: bool,
+    /// The file of refund rates (出口退税率文库), with its laws; docs/refund.md describes it. Without it every export
+    /// says that its rate is missing.
+    #[arg(long, env = "SW_REFUND_RATES", value_name = "FILE")]
+    refund_rates: Option<PathBuf>,
     #[command(flatten)]
     services: ServiceArgs,
 }
@@ -290,6 +294,7 @@ impl Cli {
                 settings.names = args.services.names();
                 settings.signing_authorities = args.signing_authority;
                 settings.targeting = args.targeting;
+                settings.refund_rates.clone_from(&args.refund_rates);
                 settings.duty = args.duty;
                 settings.only = args.only;
                 serving(Hangup::Ignored, async |ending| {
@@ -376,6 +381,7 @@ fn settings(
         only: None,
         sandbox: false,
         targeting: false,
+        refund_rates: None,
         duty: false,
         writers: listen.writers,
         drain: Duration::from_secs(listen.drain_seconds),

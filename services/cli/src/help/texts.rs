@@ -878,6 +878,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "加密数据库内容的密钥文件；没有时在数据目录中生成。同一窗口的各进程须使用同一文件",
     ),
     (
+        "The file of refund rates (出口退税率文库), with its laws; docs/refund.md describes it. Without it every export says that its rate is missing",
+        "退税率文件（出口退税率文库）及其法律依据，格式见docs/refund.md；未给出时各出口明细提示缺少退税率",
+    ),
+    (
         "The files are sent as they are, one after the other. A message that breaks the schema \
          is refused whole, with every fault. Documents are known by their guid, so the command \
          may be repeated",
