@@ -233,7 +233,7 @@ mod tests {
                 rules.iter().filter(|rule| rule.call.full_name() == call.full_name()).collect();
             assert!(!own.is_empty(), "{} has no path", call.full_name());
             for rule in own {
-                let reads = ["Get", "List", "Watch", "Follow", "Verify"];
+                let reads = ["Get", "List", "Watch", "Follow", "VerifyLedger"];
                 let reads = reads.iter().any(|word| call.name().starts_with(word));
                 assert_eq!(reads, rule.method == Method::GET, "{} {}", rule.method, rule.template);
             }
