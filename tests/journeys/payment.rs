@@ -110,7 +110,7 @@ async fn files(firm: &Enterprise, declaration: v1::Declaration) -> String {
 
 #[tokio::test]
 async fn an_import_is_released_when_its_duty_is_secured_and_has_a_bill() {
-    let sandbox = Sandbox::with(&["--payment"]).await;
+    let sandbox = Sandbox::start().await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     let accountant = Accountant(sandbox.connect("enterprise-a").await);
     let operator = Accountant(sandbox.connect("admin").await);
@@ -171,7 +171,7 @@ async fn an_import_is_released_when_its_duty_is_secured_and_has_a_bill() {
 
 #[tokio::test]
 async fn who_has_too_little_is_told_with_figures_and_goes_on_when_money_comes() {
-    let sandbox = Sandbox::with(&["--payment"]).await;
+    let sandbox = Sandbox::start().await;
     let agent = Enterprise(sandbox.connect("agent").await);
     let firm = Accountant(sandbox.connect("enterprise-b").await);
     let operator = Accountant(sandbox.connect("admin").await);
@@ -224,8 +224,30 @@ async fn who_has_too_little_is_told_with_figures_and_goes_on_when_money_comes() 
 }
 
 #[tokio::test]
+async fn a_firm_that_the_sandbox_does_not_know_gets_a_credit_line_once() {
+    const FIRM_C: &str = "3702960077";
+    let sandbox = Sandbox::start().await;
+    let agent = Enterprise(sandbox.connect("agent").await);
+    let operator = Accountant(sandbox.connect("admin").await);
+    let name = files(&agent, import("QD-NEW-1", FIRM_C, 41_000)).await;
+    agent.sees(&name, v1::State::Released).await;
+    let account = operator.guarantee(FIRM_C).await;
+    assert_eq!((account.balance, account.held_debits), (0, TAX_FEN));
+    // A line that was taken away is not given again.
+    let request = v1::SetCreditLineRequest {
+        request_id: Uuid::now_v7().to_string(),
+        owner: FIRM_C.to_owned(),
+        ..Default::default()
+    };
+    operator.0.payment().set_credit_line(request).await.expect("what is held stays held");
+    let second = files(&agent, import("QD-NEW-2", FIRM_C, 41_000)).await;
+    agent.waits(&second, |record| short(&facts(record)).is_some()).await;
+    operator.finds_no_difference().await;
+}
+
+#[tokio::test]
 async fn what_ends_or_changes_frees_what_was_held() {
-    let sandbox = Sandbox::with(&["--payment"]).await;
+    let sandbox = Sandbox::start().await;
     let agent = Enterprise(sandbox.connect("agent").await);
     let firm = Accountant(sandbox.connect("enterprise-b").await);
     firm.deposits(FIRM_B, TAX_FEN - 1_000).await;
@@ -277,7 +299,7 @@ impl Accountant {
 
 #[tokio::test]
 async fn what_cannot_be_taxed_is_named_and_waits_for_a_new_version() {
-    let sandbox = Sandbox::with(&["--payment"]).await;
+    let sandbox = Sandbox::start().await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     let mut unknown = import("QD-UNKNOWN-1", FIRM_A, 41_000);
     unknown.lines[0].gcode = "9999999999".to_owned();
@@ -352,9 +374,8 @@ async fn books_balance(sandbox: &Sandbox, names: &[String]) {
 /// Two processes have a payment service each; one is killed in the middle and comes back.
 #[tokio::test]
 async fn two_processes_and_a_kill_lose_and_double_nothing() {
-    let mut first = Sandbox::process(&["--payment", "--payment-service-name", "one"]).await;
-    let second =
-        first.beside(&["--payment", "--no-agencies", "--payment-service-name", "two"]).await;
+    let mut first = Sandbox::process(&["--payment-service-name", "one"]).await;
+    let second = first.beside(&["--no-agencies", "--payment-service-name", "two"]).await;
     first.may_log_errors = true;
     let windows = [first.connect("agent").await, second.connect("agent").await];
     let firm = Accountant(second.connect("enterprise-b").await);

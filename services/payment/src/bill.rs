@@ -44,7 +44,7 @@ pub(crate) fn make(
 ) -> Result<(), Fault> {
     let row = step.duty(id)?.clone();
     let day = released_time.to_offset(CHINA).date();
-    let deadlines = deadlines(step.parameters, day)
+    let deadlines = deadlines(step.writer.parameters, day)
         .map_err(|missing| Fault::Broken(format!("the bill of {id} has no days: {missing}")))?;
     let (from, to) = (yuan(&row.payer, Purpose::DutyPayable), yuan(TREASURY, Purpose::Revenue));
     let kinds = [row.case.customs_tax_fen, row.case.vat_fen, row.case.consumption_fen];

@@ -57,6 +57,8 @@ pub(crate) struct PaymentWriter {
     /// Of what waits in queues.
     pub(crate) cipher: Cipher,
     pub(crate) parameters: &'static Parameters,
+    /// Firms that have no guarantee account yet get one with a credit line.
+    pub(crate) sandbox: bool,
     /// Wakes the loop that says things to the declaration service.
     pub(crate) answers: Arc<Notify>,
     /// Wakes the loop that tries duties again.
@@ -152,7 +154,7 @@ impl Transaction for PaymentWriter {
         ledger.load(&mut *tx, &needs(commands, &duties)).await?;
         let requests = commands.iter().filter_map(PaymentCommand::request);
         let requests = Requests::load(&mut *tx, requests).await?;
-        let mut step = PaymentTransaction::new(tx, now, self.parameters, ledger, duties, requests);
+        let mut step = PaymentTransaction::new(tx, now, self, ledger, duties, requests);
         let mut retried = retried.into_iter();
         for command in commands {
             match command {

@@ -107,6 +107,7 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
         clock: clock.clone(),
         cipher,
         parameters: built_in::parameters(),
+        sandbox,
         answers: Arc::clone(&answers),
         retries: Arc::clone(&retries),
     });

@@ -10,9 +10,8 @@ use domain::decision::{Decision, What};
 use domain::history::{DutyMoved, DutyStep, Reason};
 use domain::payment::duty::{self, Assessed, DutyAct, DutyEvent, DutyState};
 use domain::payment::ledger::{
-    Account, Action, Basis, Checked, Currency, Entry, Error, Leg, Purpose,
+    Account, Action, Basis, Checked, CreditLine, Currency, Entry, Error, Leg, Purpose, Totals,
 };
-use domain::payment::parameters::Parameters;
 use domain::refusal::Code;
 use domain::rules::{FEN_E5, decimal};
 use domain::subscriber::Subscriber;
@@ -27,7 +26,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::bill::{self, BillRow};
+use crate::commit::PaymentWriter;
 use crate::duty_rows::{self, DutyRow};
+use crate::guarantee::SANDBOX_LINE_FEN;
 use crate::hear::SecuredDuty;
 use crate::ledger::{Ledger, Needs};
 
@@ -80,7 +81,7 @@ pub(crate) struct Shortage {
 pub(crate) struct PaymentTransaction<'t> {
     pub(crate) tx: &'t mut PgConnection,
     pub(crate) now: OffsetDateTime,
-    pub(crate) parameters: &'t Parameters,
+    pub(crate) writer: &'t PaymentWriter,
     pub(crate) ledger: Ledger,
     pub(crate) duties: BTreeMap<DeclarationId, DutyRow>,
     /// Duties that have to be written.
@@ -126,9 +127,15 @@ pub(crate) fn needs_of(
     }
 }
 
+/// The id of the entry by which a sandbox opens the account of a firm that it sees for the first time.
+fn opening_id(payer: &str) -> Uuid {
+    id_of(&format!("sandbox/opened/{payer}"))
+}
+
 /// What the ledger has to load for whatever happens to the money of a firm.
 pub(crate) fn needs_of_payer(needs: &mut Needs, payer: &str) {
     let slot = Slot::of(payer);
+    needs.id(slot, opening_id(payer));
     needs.account(slot, guarantee(payer));
     needs.account(slot, yuan(payer, Purpose::DutyPayable));
     needs.account(slot, yuan(TREASURY, Purpose::Revenue));
@@ -139,7 +146,7 @@ impl<'t> PaymentTransaction<'t> {
     pub(crate) fn new(
         tx: &'t mut PgConnection,
         now: OffsetDateTime,
-        parameters: &'t Parameters,
+        writer: &'t PaymentWriter,
         ledger: Ledger,
         duties: BTreeMap<DeclarationId, DutyRow>,
         requests: Requests,
@@ -147,7 +154,7 @@ impl<'t> PaymentTransaction<'t> {
         Self {
             tx,
             now,
-            parameters,
+            writer,
             ledger,
             duties,
             touched: BTreeSet::new(),
@@ -245,6 +252,7 @@ impl<'t> PaymentTransaction<'t> {
                 self.duty(id)?.hold_id = Some(hold);
                 Ok(Ok(()))
             }
+            Err(Error::NotEnough { .. }) if self.open_account(&row)? => self.hold(id),
             Err(Error::NotEnough { available, missing, .. }) => {
                 // What a column holds fits.
                 let fen = |amount: i128| i64::try_from(amount).unwrap_or(i64::MAX);
@@ -252,6 +260,22 @@ impl<'t> PaymentTransaction<'t> {
             }
             Err(error) => Err(Fault::Broken(format!("the tax of {id} cannot be held: {error}"))),
         }
+    }
+
+    /// In a sandbox, opens the account of a payer that has none with a credit line; whether it did.
+    fn open_account(&mut self, row: &DutyRow) -> Result<bool, Fault> {
+        let (slot, account) = (row.payer_slot(), guarantee(&row.payer));
+        let is_open = self.ledger.balances(slot)?.totals(&account) != Totals::default();
+        if !self.writer.sandbox || is_open {
+            return Ok(false);
+        }
+        let from = self.ledger.time(slot, self.now)?;
+        let line = CreditLine { account, from, amount: SANDBOX_LINE_FEN };
+        let of = (opening_id(&row.payer), "guarantee.credit_line");
+        let mut entry = self.entry(row, of, Action::SetCreditLine(line), from)?;
+        entry.basis.rule = "沙箱授信额度".to_owned();
+        // A line that was taken away since is not given again.
+        Ok(matches!(self.ledger.apply(slot, &entry)?, Ok(Checked::New(_))))
     }
 
     /// Frees what is held for a duty.

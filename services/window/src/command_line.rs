@@ -111,9 +111,9 @@ struct SandboxArgs {
     /// rules are asked.
     #[arg(long)]
     no_inspection: bool,
-    /// Start the payment service as well: imports are released only when their duty is secured.
+    /// Leave out the payment service: imports are released without their duty being secured.
     #[arg(long)]
-    payment: bool,
+    no_payment: bool,
     #[command(flatten)]
     names: NameArgs,
     /// Print nothing but problems.
@@ -128,7 +128,7 @@ impl SandboxArgs {
         let cast = sandbox::Cast {
             agencies: !self.no_agencies,
             inspection: !self.no_inspection,
-            payment: self.payment,
+            payment: !self.no_payment,
             show: !self.quiet,
         };
         Ok((settings, cast))

@@ -194,7 +194,10 @@ fn welcome(address: &str, settings: &Settings, cast: Cast) -> anyhow::Result<()>
     }
     let simulated = "customs, quarantine and site are simulated";
     let own = "none; connect your own, or run `single-window agency customs`";
-    writeln!(out, "  agencies   {}\n", if cast.agencies { simulated } else { own })?;
+    writeln!(out, "  agencies   {}", if cast.agencies { simulated } else { own })?;
+    let secured = "every firm has a credit line for its duty, only enterprise-b has too little";
+    let unasked = "none; imports are released without their duty being secured";
+    writeln!(out, "  payment    {}\n", if cast.payment { secured } else { unasked })?;
     writeln!(out, "Try, in another terminal:\n")?;
     let program = std::env::current_exe().ok();
     let here = std::env::current_dir().ok();

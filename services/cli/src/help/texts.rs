@@ -312,6 +312,10 @@ pub const TEXTS: &[(&str, &str)] = &[
          no risk rules are asked",
         "不启动查验服务：其席位留给您自己的服务，且不执行风险布控",
     ),
+    (
+        "Leave out the payment service: imports are released without their duty being secured",
+        "不启动支付服务：进口清单无须税款担保即可放行",
+    ),
     ("Left: is drawn no more", "已离职：不再抽取"),
     (
         "List accounts: what each has, what is held of it, and what is available",
@@ -648,10 +652,6 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Start everything on this machine, with simulated agencies, and show what happens",
         "在本机启动全部服务和模拟机关，并显示动态",
-    ),
-    (
-        "Start the payment service as well: imports are released only when their duty is secured",
-        "同时启动支付服务：进口清单须税款已担保方可放行",
     ),
     (
         "Start with `single-window sandbox`, then, in another terminal, `single-window submit \
