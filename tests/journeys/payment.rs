@@ -18,17 +18,17 @@ const FIRM_B: &str = "3702960002";
 const TAX_FEN: i64 = 3_731;
 
 /// Somebody who asks the payment service.
-struct Accountant(client::Window);
+pub(super) struct Accountant(pub(super) client::Window);
 
 impl Accountant {
-    async fn guarantee(&self, owner: &str) -> v1::Account {
+    pub(super) async fn guarantee(&self, owner: &str) -> v1::Account {
         let request = v1::ListAccountsRequest { owner: owner.to_owned(), ..Default::default() };
         let found = self.0.payment().list_accounts(request).await.expect("it answers").into_inner();
         let mut accounts = found.accounts.into_iter();
         accounts.find(|it| it.purpose() == v1::Purpose::Guarantee).expect("there is a guarantee")
     }
 
-    async fn account(&self, owner: &str, purpose: v1::Purpose) -> i64 {
+    pub(super) async fn account(&self, owner: &str, purpose: v1::Purpose) -> i64 {
         let request = v1::GetBalanceRequest {
             owner: owner.to_owned(),
             purpose: purpose.into(),
@@ -49,7 +49,7 @@ impl Accountant {
         found.into_inner().bill
     }
 
-    async fn open_holds(&self) -> Vec<v1::Hold> {
+    pub(super) async fn open_holds(&self) -> Vec<v1::Hold> {
         let state = v1::HoldState::Open.into();
         let mut request = v1::ListHoldsRequest { state, page_size: 1_000, ..Default::default() };
         let mut holds = Vec::new();
@@ -77,7 +77,7 @@ impl Accountant {
     }
 
     /// Every entry is recomputed, and every currency sums to nothing.
-    async fn finds_no_difference(&self) -> i64 {
+    pub(super) async fn finds_no_difference(&self) -> i64 {
         let request = v1::VerifyLedgerRequest::default();
         let found = self.0.payment().verify_ledger(request).await.expect("it answers").into_inner();
         assert_eq!(found.difference, "", "slot {}", found.slot);
@@ -104,7 +104,7 @@ fn facts(record: &v1::DeclarationRecord) -> Vec<Kind> {
     facts.filter_map(|fact| fact.kind.clone()).collect()
 }
 
-async fn files(firm: &Enterprise, declaration: v1::Declaration) -> String {
+pub(super) async fn files(firm: &Enterprise, declaration: v1::Declaration) -> String {
     firm.tries(filing(declaration)).await.expect("it is valid").name
 }
 

@@ -387,12 +387,7 @@ async fn agency(options: &Options, args: &AgencyArgs) -> anyhow::Result<ExitCode
     let config = options.config(sandbox::caller(simulator))?;
     let window = client::Window::connect_lazy(&config)?;
     let stop = CancellationToken::new();
-    // A sandbox's own customs has its books there; without a data directory they are in memory.
-    let books = options.data_dir().ok().filter(|_| options.endpoint.is_none());
-    let books = books
-        .filter(|directory| simulator == Simulator::Customs && directory.exists())
-        .map(|directory| sandbox::customs_books(&directory));
-    let simulated = agencies::run(window, simulator, &args.name, books, stop.clone());
+    let simulated = agencies::run(window, simulator, &args.name, stop.clone());
     let mut simulated = std::pin::pin!(simulated);
     let ended = tokio::select! {
         ended = &mut simulated => ended,

@@ -2,7 +2,7 @@
 //! agencies, and shows live what happens.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use agencies::Simulator;
 use anyhow::Context as _;
@@ -18,11 +18,6 @@ use crate::run::{RunningWindow, Settings};
 use crate::services::manifests;
 use crate::signals::Ending;
 use crate::tasks::{Task, Tasks};
-
-/// Where the simulated customs keeps its books of yearly amounts and tax bills.
-pub fn customs_books(data_dir: &Path) -> PathBuf {
-    data_dir.join("customs-books.jsonl")
-}
 
 /// Points the settings at the sandbox's own certificates.
 ///
@@ -108,11 +103,10 @@ impl Sandbox {
 
     fn simulate(&mut self, simulator: Simulator, data_dir: &Path) -> anyhow::Result<()> {
         let config = config(data_dir, caller(simulator), Some(&self.address))?;
-        let books = (simulator == Simulator::Customs).then(|| customs_books(data_dir));
         let stop = self.stop.clone();
         self.tasks.spawn(Task::Agency, async move {
             let window = client::Window::connect_lazy(&config)?;
-            Ok(agencies::run(window, simulator, "sandbox", books, stop).await?)
+            Ok(agencies::run(window, simulator, "sandbox", stop).await?)
         });
         Ok(())
     }
