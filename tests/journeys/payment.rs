@@ -224,6 +224,32 @@ async fn who_has_too_little_is_told_with_figures_and_goes_on_when_money_comes() 
 }
 
 #[tokio::test]
+async fn a_guarantee_that_is_nearly_used_up_is_told_with_what_is_left() {
+    let sandbox = Sandbox::start().await;
+    let agent = Enterprise(sandbox.connect("agent").await);
+    let firm = Accountant(sandbox.connect("enterprise-b").await);
+    // 46.00 yuan: 8.69 are left of it, which is less than a fifth.
+    firm.deposits(FIRM_B, 3_600).await;
+    let name = files(&agent, import("QD-LOW-1", FIRM_B, 41_000)).await;
+    agent
+        .waits(&name, |record| {
+            facts(record).iter().any(|fact| match fact {
+                Kind::DutyMoved(it) if it.step() == v1::DutyStep::Low => {
+                    assert_eq!(it.available_fen, 4_600 - TAX_FEN, "{it:?}");
+                    true
+                }
+                _ => false,
+            })
+        })
+        .await;
+    // One with enough is told nothing.
+    let name = files(&agent, import("QD-LOW-2", FIRM_A, 41_000)).await;
+    let seen = agent.sees(&name, v1::State::Released).await;
+    let low = |fact: &Kind| matches!(fact, Kind::DutyMoved(it) if it.step() == v1::DutyStep::Low);
+    assert_eq!(count(&seen, low), 0);
+}
+
+#[tokio::test]
 async fn a_firm_that_the_sandbox_does_not_know_gets_a_credit_line_once() {
     const FIRM_C: &str = "3702960077";
     let sandbox = Sandbox::start().await;

@@ -10,6 +10,7 @@ use domain::decision::{Decision, What};
 use domain::history::{DutyMoved, DutyStep, Reason};
 use domain::payment::bill::BillStatus;
 use domain::payment::duty::{self, Assessed, DutyAct, DutyEvent, DutyState};
+use domain::payment::guarantee::{Level, alarm, level};
 use domain::payment::ledger::{
     Account, Action, Basis, Checked, CreditLine, Currency, Entry, Error, HoldState, Leg, Purpose,
     Totals,
@@ -76,6 +77,9 @@ pub(crate) fn hold_id(id: DeclarationId, version: u32) -> Uuid {
 fn void_id(hold: Uuid) -> Uuid {
     id_of(&format!("void/{hold}"))
 }
+
+/// A guarantee that has less than this share left is low, in per cent.
+const LOW_PERCENT: u8 = 20;
 
 /// What a guarantee lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -311,9 +315,14 @@ impl<'t> PaymentTransaction<'t> {
         let hold = hold_id(id, row.version);
         let action = Action::Hold { legs, until: None, after: row.hold_id };
         let entry = self.entry(&row, (hold, "duty.secured"), action, row.filed_time)?;
+        let before = self.level(&row)?;
         match self.ledger.apply(row.payer_slot(), &entry)? {
             Ok(Checked::New(_) | Checked::Known) => {
                 self.duty(id)?.hold_id = Some(hold);
+                let after = self.level(&row)?;
+                if alarm(before, after).is_some_and(|level| level > before) {
+                    self.tell_low(id, &row)?;
+                }
                 Ok(Ok(()))
             }
             Err(Error::NotEnough { .. }) if self.open_account(&row)? => self.hold(id),
@@ -324,6 +333,34 @@ impl<'t> PaymentTransaction<'t> {
             }
             Err(error) => Err(Fault::Broken(format!("the tax of {id} cannot be held: {error}"))),
         }
+    }
+
+    /// How full the guarantee of the payer of a duty is.
+    fn level(&self, row: &DutyRow) -> Result<Level, Fault> {
+        let (totals, line) = self.guarantee_of(row)?;
+        Ok(level(&totals, line, LOW_PERCENT))
+    }
+
+    /// The totals and the credit line of the guarantee of the payer of a duty.
+    fn guarantee_of(&self, row: &DutyRow) -> Result<(Totals, i64), Fault> {
+        let (slot, account) = (row.payer_slot(), guarantee(&row.payer));
+        let at = self.ledger.time(slot, self.now)?;
+        let balances = self.ledger.balances(slot)?;
+        Ok((balances.totals(&account), balances.credit_line(&account, at)))
+    }
+
+    /// Tells that the hold of a duty left little on the guarantee.
+    fn tell_low(&mut self, id: DeclarationId, row: &DutyRow) -> Result<(), Fault> {
+        let (totals, line) = self.guarantee_of(row)?;
+        let fits = |amount: i128| i64::try_from(amount).unwrap_or(i64::MAX); // what columns hold fits
+        let available_fen = fits(totals.free() + i128::from(line));
+        let whole_fen = fits(totals.balance() + i128::from(line));
+        let [left, whole] = [available_fen, whole_fen].map(|fen| decimal(fen * FEN_E5));
+        let payer = &row.payer;
+        let text = format!("{payer}: the guarantee has {left} of {whole} CNY left");
+        let text_zh = format!("{payer}：担保额度{whole}元，仅余{left}元");
+        let left = Some(Shortage { available_fen, missing_fen: 0 });
+        self.tell(id, DutyStep::Low, "", None, (text, text_zh), left)
     }
 
     /// In a sandbox, opens the account of a payer that has none with a credit line; whether it did.
