@@ -24,6 +24,7 @@ mod personal_data;
 mod quota;
 mod receipt_order;
 mod reconcile;
+mod refund;
 mod refused;
 mod replay;
 mod sites;

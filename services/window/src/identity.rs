@@ -53,6 +53,8 @@ const EVERYBODY: &[Kind] = &[
     Kind::Site,
     Kind::InspectionService,
     Kind::PaymentService,
+    Kind::RefundService,
+    Kind::TaxOffice,
     Kind::Administrator,
     Kind::Gateway,
 ];
@@ -126,7 +128,8 @@ pub struct Registered {
     pub fingerprint: String,
     /// Name, for logs.
     pub name: String,
-    /// enterprise, agent, customs, quarantine, site, inspection-service, payment-service, administrator or gateway.
+    /// enterprise, agent, customs, quarantine, site, inspection-service, payment-service, refund-service, tax-office,
+    /// administrator or gateway.
     pub kind: String,
     /// Customs code of an enterprise or agent.
     #[serde(default)]
@@ -275,6 +278,8 @@ fn kind(name: &str) -> Option<Kind> {
         ("site", Kind::Site),
         ("inspection-service", Kind::InspectionService),
         ("payment-service", Kind::PaymentService),
+        ("refund-service", Kind::RefundService),
+        ("tax-office", Kind::TaxOffice),
         ("administrator", Kind::Administrator),
         ("gateway", Kind::Gateway),
     ]);

@@ -363,6 +363,8 @@ impl Quotas {
                 | Kind::Site
                 | Kind::InspectionService
                 | Kind::PaymentService
+                | Kind::RefundService
+                | Kind::TaxOffice
                 | Kind::Administrator
                 | Kind::Gateway => false,
             };
