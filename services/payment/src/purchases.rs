@@ -37,7 +37,7 @@ pub(crate) struct DeclaredPurchase {
 
 /// The purchase of a declaration, as it counts to a year.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PurchaseRow {
+pub(crate) struct BuyerPurchase {
     pub(crate) person: PersonHash,
     pub(crate) reservation: Reservation,
 }
@@ -54,7 +54,7 @@ struct PersonYear {
 pub(crate) struct Purchases {
     years: BTreeMap<(PersonHash, i32), PersonYear>,
     /// Of declarations that were asked for; `None` where there is none.
-    rows: BTreeMap<DeclarationId, Option<PurchaseRow>>,
+    rows: BTreeMap<DeclarationId, Option<BuyerPurchase>>,
     touched_years: BTreeSet<(PersonHash, i32)>,
     touched_rows: BTreeSet<DeclarationId>,
 }
@@ -69,7 +69,7 @@ pub(crate) fn slot_of(person: &PersonHash) -> Slot {
 pub(crate) async fn load_rows(
     tx: &mut PgConnection,
     ids: &BTreeSet<DeclarationId>,
-) -> Result<BTreeMap<DeclarationId, PurchaseRow>, Fault> {
+) -> Result<BTreeMap<DeclarationId, BuyerPurchase>, Fault> {
     if ids.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -91,7 +91,7 @@ pub(crate) async fn load_rows(
                 amount_fen: row.amount_fen,
                 restored_fen: row.restored_fen,
             };
-            let found = PurchaseRow { person: person(&row.person)?, reservation };
+            let found = BuyerPurchase { person: person(&row.person)?, reservation };
             Ok((DeclarationId::from_uuid(row.declaration_id), found))
         })
         .collect()
@@ -150,7 +150,7 @@ impl Purchases {
     /// are locked.
     pub(crate) async fn load(
         tx: &mut PgConnection,
-        mut rows: BTreeMap<DeclarationId, PurchaseRow>,
+        mut rows: BTreeMap<DeclarationId, BuyerPurchase>,
         asked: &BTreeSet<DeclarationId>,
         declared: impl Iterator<Item = (PersonHash, i32)>,
     ) -> Result<Self, Fault> {
@@ -207,7 +207,7 @@ impl Purchases {
                 Fault::Broken(format!("the purchase of {id} cannot be given back: {nothing}"))
             })?;
         year.quota = quota;
-        self.rows.insert(id, Some(PurchaseRow { reservation, ..row }));
+        self.rows.insert(id, Some(BuyerPurchase { reservation, ..row }));
         self.touched_years.insert(key);
         self.touched_rows.insert(id);
         Ok(())
@@ -236,7 +236,7 @@ impl Purchases {
             };
         if let (Some(person), Some(key)) = (*person, year_key) {
             *self.year(key)? = PersonYear { quota, limit_fen };
-            self.rows.insert(id, Some(PurchaseRow { person, reservation }));
+            self.rows.insert(id, Some(BuyerPurchase { person, reservation }));
             self.touched_years.insert(key);
             self.touched_rows.insert(id);
         }
@@ -271,7 +271,7 @@ impl Purchases {
             .await?;
         }
         let touched = self.touched_rows.iter();
-        let rows: Vec<(DeclarationId, &PurchaseRow)> =
+        let rows: Vec<(DeclarationId, &BuyerPurchase)> =
             touched.filter_map(|id| Some((*id, self.rows.get(id)?.as_ref()?))).collect();
         if rows.is_empty() {
             return Ok(());
