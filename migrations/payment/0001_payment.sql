@@ -164,8 +164,9 @@ create table duty (
     slot smallint not null,
     declaration_id uuid not null,
     version integer not null check (version > 0),
-    -- 1 cannot be computed, 2 short of guarantee, 3 secured, 4 ended before its release, 5 billed.
-    state smallint not null check (state between 1 and 5),
+    -- 1 cannot be computed, 2 short of guarantee, 3 secured, 4 ended before its release, 5 billed, 6 over a limit of
+    -- its buyer.
+    state smallint not null check (state between 1 and 6),
     -- Who stands for it (assureCode), and the slot of that firm's money.
     payer text not null,
     payer_slot smallint not null,
@@ -212,6 +213,8 @@ create table bill (
     -- It is paid from this day until that one.
     due_from date not null,
     due_until date not null check (due_until >= due_from),
+    -- From when on it is collected into a payment order, and the number of that.
+    collect_time timestamptz not null,
     ent_duty_no text not null default '',
     changed_time timestamptz not null,
     -- DutyCase.
@@ -223,6 +226,54 @@ create table bill (
 ) with (fillfactor = 70);
 create index bill_payer on bill (payer, declaration_id);
 create index bill_newest on bill (declaration_id);
+create unique index bill_invt_no on bill (slot, invt_no);
+create index bill_by_invt_no on bill (invt_no);
+create index bill_to_collect on bill (slot, payer, collect_time) where status = 1;
+create index bill_of_order on bill (slot, ent_duty_no) where ent_duty_no <> '';
+
+-- What is collected of a firm's bills (缴款书), in the slot of its payer.
+create table duty_order (
+    slot smallint not null,
+    ent_duty_no text not null,
+    payer text not null,
+    -- What its bills say, less what was given back of them.
+    amount_fen bigint not null check (amount_fen >= 0),
+    -- Of its first bill.
+    declaration_id uuid not null,
+    bills integer not null check (bills > 0),
+    made_time timestamptz not null,
+    due_until date not null,
+    paid_time timestamptz,
+    primary key (slot, ent_duty_no)
+) with (fillfactor = 70);
+create index duty_order_newest on duty_order (declaration_id);
+
+-- What a person bought in a calendar year in China, in the slot of the person.
+create table person_year (
+    slot smallint not null,
+    -- Keyed hash of the identity number.
+    person bytea not null check (length(person) = 32),
+    year integer not null,
+    used_fen bigint not null check (used_fen >= 0),
+    -- Of the law on the day of the last purchase.
+    limit_fen bigint not null,
+    primary key (slot, person, year),
+    constraint person_year_within_limit check (used_fen <= limit_fen)
+) with (fillfactor = 70);
+
+-- The purchase of a declaration in the year of its buyer, in the slot of the declaration.
+create table person_purchase (
+    slot smallint not null,
+    declaration_id uuid not null,
+    person bytea not null check (length(person) = 32),
+    year integer not null,
+    amount_fen bigint not null check (amount_fen >= 0),
+    -- What was given back of it to the year.
+    restored_fen bigint not null check (restored_fen >= 0),
+    primary key (slot, declaration_id),
+    constraint person_purchase_is_given_back_once check (restored_fen <= amount_fen)
+) with (fillfactor = 70);
+create index person_purchase_of_year on person_purchase (person, year);
 
 -- What the tokens that callers keep are encrypted with. One row, made at the first start.
 create table token_key (

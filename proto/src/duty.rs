@@ -1,8 +1,9 @@
 //! The duty of an import as it is kept: what its bill is made of, and how it was computed.
 
 use domain::documents::tax::{Band, LineTax, Tax};
+use domain::payment::bill::{BilledLine, Taxes};
 use domain::payment::parameters::Parameters;
-use domain::payment::tax::{Comparison, Missing, Step};
+use domain::payment::tax::{Comparison, Step};
 use prost::Message as _;
 
 use crate::schema::single_window::stored::v1 as kept;
@@ -23,25 +24,94 @@ pub struct DutyCase {
     pub order_no: String,
     /// It came as a national message, so its sender wants the bill.
     pub national: bool,
-    /// Goods codes with their taxes.
-    pub lines: Vec<(String, LineTax)>,
+    /// Goods with their taxes.
+    pub lines: Vec<DutyLine>,
     /// Duty.
     pub customs_tax_fen: i64,
     /// Value-added tax.
     pub vat_fen: i64,
     /// Consumption tax.
     pub consumption_fen: i64,
+    /// guids of the returns that were counted.
+    pub returns: Vec<String>,
+    /// Code and text with which it is rejected; empty where it is not.
+    pub refusal: (String, String),
+}
+
+/// Goods of a bill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DutyLine {
+    /// Goods code.
+    pub gcode: String,
+    /// Dutiable value in 1/100000 yuan.
+    pub tax_price_e5: i64,
+    /// Quantities and taxes.
+    pub billed: BilledLine,
+}
+
+impl DutyLine {
+    fn kept(&self) -> kept::DutyLine {
+        let Self { gcode, tax_price_e5, billed } = self.clone();
+        let BilledLine { gnum, qty_e5, returned_e5, price_e5, taxes } = billed;
+        let [customs_tax_fen, vat_fen, consumption_fen] = taxes;
+        kept::DutyLine {
+            gnum,
+            gcode,
+            tax_price_e5,
+            customs_tax_fen,
+            vat_fen,
+            consumption_fen,
+            qty_e5,
+            returned_e5,
+            price_e5,
+        }
+    }
+}
+
+impl From<kept::DutyLine> for DutyLine {
+    fn from(line: kept::DutyLine) -> Self {
+        let kept::DutyLine {
+            gnum,
+            gcode,
+            tax_price_e5,
+            customs_tax_fen,
+            vat_fen,
+            consumption_fen,
+            qty_e5,
+            returned_e5,
+            price_e5,
+        } = line;
+        let taxes = [customs_tax_fen, vat_fen, consumption_fen];
+        let billed = BilledLine { gnum, qty_e5, returned_e5, price_e5, taxes };
+        Self { gcode, tax_price_e5, billed }
+    }
 }
 
 impl DutyCase {
-    /// With the taxes that were computed.
+    /// With goods by code, price and quantity, and the taxes that were computed for them.
     #[must_use]
-    pub fn taxed(mut self, codes: &[String], tax: &Tax) -> Self {
-        self.lines = codes.iter().cloned().zip(tax.lines.iter().copied()).collect();
+    pub fn taxed(mut self, goods: &[(&str, i64, i64)], tax: &Tax) -> Self {
+        let line = |(&(gcode, price_e5, qty_e5), tax): (&(&str, i64, i64), &LineTax)| DutyLine {
+            gcode: gcode.to_owned(),
+            tax_price_e5: tax.tax_price_e5,
+            billed: BilledLine {
+                gnum: tax.gnum,
+                qty_e5,
+                returned_e5: 0,
+                price_e5,
+                taxes: [tax.customs_tax_fen, tax.vat_fen, tax.consumption_fen],
+            },
+        };
+        self.lines = goods.iter().zip(&tax.lines).map(line).collect();
         self.customs_tax_fen = tax.customs_tax_fen;
         self.vat_fen = tax.vat_fen;
         self.consumption_fen = tax.consumption_fen;
         self
+    }
+
+    /// Duty, VAT and consumption tax.
+    pub fn taxes(&self) -> Taxes {
+        [self.customs_tax_fen, self.vat_fen, self.consumption_fen]
     }
 
     /// All taxes together.
@@ -62,15 +132,9 @@ impl DutyCase {
             customs_tax_fen,
             vat_fen,
             consumption_fen,
+            returns,
+            refusal: (refusal_code, refusal_text),
         } = self.clone();
-        let line = |(gcode, tax): (String, LineTax)| kept::DutyLine {
-            gnum: tax.gnum,
-            gcode,
-            tax_price_e5: tax.tax_price_e5,
-            customs_tax_fen: tax.customs_tax_fen,
-            vat_fen: tax.vat_fen,
-            consumption_fen: tax.consumption_fen,
-        };
         kept::DutyCase {
             customs_code,
             agent_code,
@@ -78,10 +142,13 @@ impl DutyCase {
             logistics_code,
             order_no,
             national,
-            lines: lines.into_iter().map(line).collect(),
+            lines: lines.iter().map(DutyLine::kept).collect(),
             customs_tax_fen,
             vat_fen,
             consumption_fen,
+            returns,
+            refusal_code,
+            refusal_text,
         }
         .encode_to_vec()
     }
@@ -103,17 +170,10 @@ impl DutyCase {
             customs_tax_fen,
             vat_fen,
             consumption_fen,
+            returns,
+            refusal_code,
+            refusal_text,
         } = kept::DutyCase::decode(bytes)?;
-        let line = |line: kept::DutyLine| {
-            let tax = LineTax {
-                gnum: line.gnum,
-                tax_price_e5: line.tax_price_e5,
-                customs_tax_fen: line.customs_tax_fen,
-                vat_fen: line.vat_fen,
-                consumption_fen: line.consumption_fen,
-            };
-            (line.gcode, tax)
-        };
         Ok(Self {
             customs_code,
             agent_code,
@@ -121,24 +181,61 @@ impl DutyCase {
             logistics_code,
             order_no,
             national,
-            lines: lines.into_iter().map(line).collect(),
+            lines: lines.into_iter().map(DutyLine::from).collect(),
             customs_tax_fen,
             vat_fen,
             consumption_fen,
+            returns,
+            refusal: (refusal_code, refusal_text),
         })
     }
 
     /// The lines of its bill.
     pub fn bill_lines(&self) -> Vec<v1::BillLine> {
-        let line = |(gcode, tax): &(String, LineTax)| v1::BillLine {
-            gnum: tax.gnum,
+        let line = |DutyLine { gcode, tax_price_e5, billed }: &DutyLine| v1::BillLine {
+            gnum: billed.gnum,
             gcode: gcode.clone(),
-            tax_price_e5: tax.tax_price_e5,
-            customs_tax_fen: tax.customs_tax_fen,
-            vat_fen: tax.vat_fen,
-            consumption_fen: tax.consumption_fen,
+            tax_price_e5: *tax_price_e5,
+            customs_tax_fen: billed.taxes[0],
+            vat_fen: billed.taxes[1],
+            consumption_fen: billed.taxes[2],
+            qty_e5: billed.qty_e5,
+            returned_e5: billed.returned_e5,
         };
         self.lines.iter().map(line).collect()
+    }
+}
+
+/// Goods that come back, as they wait for their bill: number of the inventory, guid of the application, and
+/// number and quantity of each line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReturnedGoods {
+    /// Customs number of the inventory.
+    pub invt_no: String,
+    /// guid of the application.
+    pub guid: String,
+    /// Number and quantity, in 1/100000, of each line.
+    pub lines: Vec<(u32, i64)>,
+}
+
+impl ReturnedGoods {
+    /// As it waits.
+    pub fn encode(&self) -> Vec<u8> {
+        let line = |&(gnum, qty_e5): &(u32, i64)| kept::ReturnedLine { gnum, qty_e5 };
+        let lines = self.lines.iter().map(line).collect();
+        let (invt_no, guid) = (self.invt_no.clone(), self.guid.clone());
+        kept::ReturnedGoods { invt_no, guid, lines }.encode_to_vec()
+    }
+
+    /// Reads what waits.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are none.
+    pub fn decode(bytes: &[u8]) -> Result<Self, prost::DecodeError> {
+        let kept::ReturnedGoods { invt_no, guid, lines } = kept::ReturnedGoods::decode(bytes)?;
+        let lines = lines.into_iter().map(|line| (line.gnum, line.qty_e5)).collect();
+        Ok(Self { invt_no, guid, lines })
     }
 }
 
@@ -160,11 +257,11 @@ pub fn encode_comparison(comparison: &Comparison, parameters: &Parameters) -> Ve
     .encode_to_vec()
 }
 
-/// What was missing for a calculation, as it is kept.
-pub fn encode_missing(missing: &[Missing]) -> Vec<u8> {
+/// What was missing for a calculation, in English and Chinese, as it is kept.
+pub fn encode_missing(missing: &[(String, String)]) -> Vec<u8> {
     kept::DutyTrace {
-        missing: missing.iter().map(ToString::to_string).collect(),
-        missing_zh: missing.iter().map(Missing::zh).collect(),
+        missing: missing.iter().map(|(english, _)| english.clone()).collect(),
+        missing_zh: missing.iter().map(|(_, chinese)| chinese.clone()).collect(),
         ..kept::DutyTrace::default()
     }
     .encode_to_vec()

@@ -367,6 +367,10 @@ impl From<DutyMoved> for v1::DutyMoved {
             DutyStep::Short => v1::DutyStep::Short,
             DutyStep::Unassessed => v1::DutyStep::Unassessed,
             DutyStep::Billed => v1::DutyStep::Billed,
+            DutyStep::Returned => v1::DutyStep::Returned,
+            DutyStep::Collected => v1::DutyStep::Collected,
+            DutyStep::Paid => v1::DutyStep::Paid,
+            DutyStep::Low => v1::DutyStep::Low,
         };
         Self {
             step: step.into(),
@@ -390,6 +394,10 @@ impl TryFrom<v1::DutyMoved> for DutyMoved {
             v1::DutyStep::Short => DutyStep::Short,
             v1::DutyStep::Unassessed => DutyStep::Unassessed,
             v1::DutyStep::Billed => DutyStep::Billed,
+            v1::DutyStep::Returned => DutyStep::Returned,
+            v1::DutyStep::Collected => DutyStep::Collected,
+            v1::DutyStep::Paid => DutyStep::Paid,
+            v1::DutyStep::Low => DutyStep::Low,
             v1::DutyStep::Unspecified => return Err("step must be a DUTY_STEP"),
         };
         let v1::DutyMoved {

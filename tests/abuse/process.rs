@@ -193,7 +193,7 @@ async fn what_the_window_keeps_is_for_itself_only() {
     let _turn = crate::alone().await;
     // A directory that everybody may enter, as an older window left it.
     let directory = data_dir();
-    let left = directory.path().join("customs-books.jsonl");
+    let left = directory.path().join("postgres.log");
     std::fs::write(&left, "").expect("ours");
     std::fs::set_permissions(&left, std::fs::Permissions::from_mode(0o644)).expect("ours");
     let sandbox = Sandbox::in_directory(directory, &[]).await;

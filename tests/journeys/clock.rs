@@ -11,13 +11,13 @@ use crate::harness::Sandbox;
 use crate::harness::national::{Erp, import};
 use crate::harness::people::{Enterprise, code};
 
-async fn moves(admin: &client::Window, to: To) -> Result<OffsetDateTime, Status> {
+pub(super) async fn moves(admin: &client::Window, to: To) -> Result<OffsetDateTime, Status> {
     let moved = admin.sandbox().move_clock(v1::MoveClockRequest { to: Some(to) }).await;
     let clock = moved.map(Response::into_inner)?.clock.expect("it says the time");
     Ok(clock.time.and_then(proto::time).expect("a time"))
 }
 
-fn days(days: i64) -> To {
+pub(super) fn days(days: i64) -> To {
     To::AdvanceSeconds(Duration::days(days).whole_seconds().unsigned_abs())
 }
 

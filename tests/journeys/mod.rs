@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bad_texts;
+mod bills;
 mod clock;
 mod command_line;
 mod exchange;
@@ -22,6 +23,7 @@ mod one_inspection;
 mod one_release;
 mod payment;
 mod personal_data;
+mod quota;
 mod receipt_order;
 mod reconcile;
 mod refund;

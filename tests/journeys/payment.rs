@@ -18,17 +18,17 @@ const FIRM_B: &str = "3702960002";
 const TAX_FEN: i64 = 3_731;
 
 /// Somebody who asks the payment service.
-struct Accountant(client::Window);
+pub(super) struct Accountant(pub(super) client::Window);
 
 impl Accountant {
-    async fn guarantee(&self, owner: &str) -> v1::Account {
+    pub(super) async fn guarantee(&self, owner: &str) -> v1::Account {
         let request = v1::ListAccountsRequest { owner: owner.to_owned(), ..Default::default() };
         let found = self.0.payment().list_accounts(request).await.expect("it answers").into_inner();
         let mut accounts = found.accounts.into_iter();
         accounts.find(|it| it.purpose() == v1::Purpose::Guarantee).expect("there is a guarantee")
     }
 
-    async fn account(&self, owner: &str, purpose: v1::Purpose) -> i64 {
+    pub(super) async fn account(&self, owner: &str, purpose: v1::Purpose) -> i64 {
         let request = v1::GetBalanceRequest {
             owner: owner.to_owned(),
             purpose: purpose.into(),
@@ -49,7 +49,7 @@ impl Accountant {
         found.into_inner().bill
     }
 
-    async fn open_holds(&self) -> Vec<v1::Hold> {
+    pub(super) async fn open_holds(&self) -> Vec<v1::Hold> {
         let state = v1::HoldState::Open.into();
         let mut request = v1::ListHoldsRequest { state, page_size: 1_000, ..Default::default() };
         let mut holds = Vec::new();
@@ -77,7 +77,7 @@ impl Accountant {
     }
 
     /// Every entry is recomputed, and every currency sums to nothing.
-    async fn finds_no_difference(&self) -> i64 {
+    pub(super) async fn finds_no_difference(&self) -> i64 {
         let request = v1::VerifyLedgerRequest::default();
         let found = self.0.payment().verify_ledger(request).await.expect("it answers").into_inner();
         assert_eq!(found.difference, "", "slot {}", found.slot);
@@ -104,13 +104,13 @@ fn facts(record: &v1::DeclarationRecord) -> Vec<Kind> {
     facts.filter_map(|fact| fact.kind.clone()).collect()
 }
 
-async fn files(firm: &Enterprise, declaration: v1::Declaration) -> String {
+pub(super) async fn files(firm: &Enterprise, declaration: v1::Declaration) -> String {
     firm.tries(filing(declaration)).await.expect("it is valid").name
 }
 
 #[tokio::test]
 async fn an_import_is_released_when_its_duty_is_secured_and_has_a_bill() {
-    let sandbox = Sandbox::with(&["--payment"]).await;
+    let sandbox = Sandbox::start().await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     let accountant = Accountant(sandbox.connect("enterprise-a").await);
     let operator = Accountant(sandbox.connect("admin").await);
@@ -171,7 +171,7 @@ async fn an_import_is_released_when_its_duty_is_secured_and_has_a_bill() {
 
 #[tokio::test]
 async fn who_has_too_little_is_told_with_figures_and_goes_on_when_money_comes() {
-    let sandbox = Sandbox::with(&["--payment"]).await;
+    let sandbox = Sandbox::start().await;
     let agent = Enterprise(sandbox.connect("agent").await);
     let firm = Accountant(sandbox.connect("enterprise-b").await);
     let operator = Accountant(sandbox.connect("admin").await);
@@ -224,8 +224,56 @@ async fn who_has_too_little_is_told_with_figures_and_goes_on_when_money_comes() 
 }
 
 #[tokio::test]
+async fn a_guarantee_that_is_nearly_used_up_is_told_with_what_is_left() {
+    let sandbox = Sandbox::start().await;
+    let agent = Enterprise(sandbox.connect("agent").await);
+    let firm = Accountant(sandbox.connect("enterprise-b").await);
+    // 46.00 yuan: 8.69 are left of it, which is less than a fifth.
+    firm.deposits(FIRM_B, 3_600).await;
+    let name = files(&agent, import("QD-LOW-1", FIRM_B, 41_000)).await;
+    agent
+        .waits(&name, |record| {
+            facts(record).iter().any(|fact| match fact {
+                Kind::DutyMoved(it) if it.step() == v1::DutyStep::Low => {
+                    assert_eq!(it.available_fen, 4_600 - TAX_FEN, "{it:?}");
+                    true
+                }
+                _ => false,
+            })
+        })
+        .await;
+    // One with enough is told nothing.
+    let name = files(&agent, import("QD-LOW-2", FIRM_A, 41_000)).await;
+    let seen = agent.sees(&name, v1::State::Released).await;
+    let low = |fact: &Kind| matches!(fact, Kind::DutyMoved(it) if it.step() == v1::DutyStep::Low);
+    assert_eq!(count(&seen, low), 0);
+}
+
+#[tokio::test]
+async fn a_firm_that_the_sandbox_does_not_know_gets_a_credit_line_once() {
+    const FIRM_C: &str = "3702960077";
+    let sandbox = Sandbox::start().await;
+    let agent = Enterprise(sandbox.connect("agent").await);
+    let operator = Accountant(sandbox.connect("admin").await);
+    let name = files(&agent, import("QD-NEW-1", FIRM_C, 41_000)).await;
+    agent.sees(&name, v1::State::Released).await;
+    let account = operator.guarantee(FIRM_C).await;
+    assert_eq!((account.balance, account.held_debits), (0, TAX_FEN));
+    // A line that was taken away is not given again.
+    let request = v1::SetCreditLineRequest {
+        request_id: Uuid::now_v7().to_string(),
+        owner: FIRM_C.to_owned(),
+        ..Default::default()
+    };
+    operator.0.payment().set_credit_line(request).await.expect("what is held stays held");
+    let second = files(&agent, import("QD-NEW-2", FIRM_C, 41_000)).await;
+    agent.waits(&second, |record| short(&facts(record)).is_some()).await;
+    operator.finds_no_difference().await;
+}
+
+#[tokio::test]
 async fn what_ends_or_changes_frees_what_was_held() {
-    let sandbox = Sandbox::with(&["--payment"]).await;
+    let sandbox = Sandbox::start().await;
     let agent = Enterprise(sandbox.connect("agent").await);
     let firm = Accountant(sandbox.connect("enterprise-b").await);
     firm.deposits(FIRM_B, TAX_FEN - 1_000).await;
@@ -277,7 +325,7 @@ impl Accountant {
 
 #[tokio::test]
 async fn what_cannot_be_taxed_is_named_and_waits_for_a_new_version() {
-    let sandbox = Sandbox::with(&["--payment"]).await;
+    let sandbox = Sandbox::start().await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     let mut unknown = import("QD-UNKNOWN-1", FIRM_A, 41_000);
     unknown.lines[0].gcode = "9999999999".to_owned();
@@ -352,9 +400,8 @@ async fn books_balance(sandbox: &Sandbox, names: &[String]) {
 /// Two processes have a payment service each; one is killed in the middle and comes back.
 #[tokio::test]
 async fn two_processes_and_a_kill_lose_and_double_nothing() {
-    let mut first = Sandbox::process(&["--payment", "--payment-service-name", "one"]).await;
-    let second =
-        first.beside(&["--payment", "--no-agencies", "--payment-service-name", "two"]).await;
+    let mut first = Sandbox::process(&["--payment-service-name", "one"]).await;
+    let second = first.beside(&["--no-agencies", "--payment-service-name", "two"]).await;
     first.may_log_errors = true;
     let windows = [first.connect("agent").await, second.connect("agent").await];
     let firm = Accountant(second.connect("enterprise-b").await);

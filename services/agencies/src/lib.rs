@@ -2,19 +2,15 @@
 //!
 //! They are what an integrator tests against, and what our own tests use instead of mocks. By
 //! default both agencies clear at once; an order number that begins with `SBX-` scripts them, see
-//! [`script`]. Customs also keeps the limits of buyers and issues tax bills, see [`mod@duty`].
+//! [`script`].
 //!
 //! The agencies consume the exchange, and decide about goods in the inspection service beside it. The
 //! [`site`] is a client of the inspection service alone, and the [`tax_office`] one of the refund service.
 //!
 //! The invariant: nothing is answered in a window that does not say that it is a sandbox.
 
-pub mod bill;
-pub mod books;
 mod conclude;
 mod desk;
-pub mod duty;
-pub mod ledger;
 mod office;
 mod orders;
 mod reference;
@@ -23,13 +19,11 @@ pub mod site;
 mod step;
 pub mod tax_office;
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use client::{Consumer, ConsumerAnswer, Handler, Window};
 use domain::refusal::Code;
-use duty::DutyCollector;
 use office::Office;
 use proto::v1::{self, fact::Kind};
 use script::Script;
@@ -97,8 +91,7 @@ impl Simulator {
     }
 }
 
-/// Runs a simulated agency, or the site, until `shutdown`. `books` is the file in which customs keeps
-/// what buyers have used and which bills are to be issued; without it that ends with the run.
+/// Runs a simulated agency, or the site, until `shutdown`.
 ///
 /// # Errors
 ///
@@ -108,7 +101,6 @@ pub async fn run(
     window: Window,
     simulator: Simulator,
     name: &str,
-    books: Option<PathBuf>,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
     tokio::select! {
@@ -124,23 +116,15 @@ pub async fn run(
         };
         return Ok(run?);
     };
-    let duty = (simulator == Simulator::Customs).then(|| DutyCollector::open(books.as_deref()));
     let consumer = Consumer::new(window.clone(), agency.into(), name);
     let (office, real) = (Office::new(agency), AtomicBool::new(false));
     let (say, said) = mpsc::channel(VERDICTS_WAITING_MAX);
-    let handler = Simulated { agency, duty: duty.as_ref(), office: &office, real: &real };
-    let collect = async {
-        match &duty {
-            Some(duty) => match duty.serve(&window).await {},
-            None => std::future::pending().await,
-        }
-    };
+    let handler = Simulated { agency, office: &office, real: &real };
     tokio::select! {
         ended = consumer.serve(handler, said, shutdown) => match ended {
             Err(_) if real.load(Ordering::Relaxed) => Err(Error::NotASandbox),
             ended => Ok(ended?),
         },
-        never = collect => never,
         never = office.serve(&window, say) => match never {},
         never = async {
             reference::prepare(&window, agency).await;
@@ -152,8 +136,6 @@ pub async fn run(
 /// An agency at the exchange.
 struct Simulated<'a> {
     agency: v1::Agency,
-    /// Of customs.
-    duty: Option<&'a DutyCollector>,
     office: &'a Office,
     /// The window that is there now is none for simulators.
     real: &'a AtomicBool,
@@ -166,7 +148,7 @@ impl Handler for Simulated<'_> {
     ) -> impl Future<Output = Result<Vec<Vec<ConsumerAnswer>>, Status>> + Send {
         let say = |event: &v1::Event| {
             self.office.hear(event);
-            self.duty.map_or_else(|| replies(self.agency, event), |duty| duty.replies(event))
+            replies(self.agency, event)
         };
         std::future::ready(Ok(events.iter().map(say).collect()))
     }
@@ -192,14 +174,6 @@ fn note(agency: v1::Agency, result: &v1::Result) {
     }
 }
 
-/// What customs says to an event, given that it refuses a new content for a reason of its own.
-fn customs(event: &v1::Event, refusal: Option<v1::Reason>) -> Vec<ConsumerAnswer> {
-    match refusal {
-        None => replies(v1::Agency::Customs, event),
-        Some(reason) => review(v1::Agency::Customs, event, &script(event), Some(reason)),
-    }
-}
-
 /// What an agency says to an event.
 pub fn replies(agency: v1::Agency, event: &v1::Event) -> Vec<ConsumerAnswer> {
     let facts = event.facts.iter().flat_map(|facts| &facts.facts);
@@ -209,7 +183,7 @@ pub fn replies(agency: v1::Agency, event: &v1::Event) -> Vec<ConsumerAnswer> {
 fn say(agency: v1::Agency, event: &v1::Event, fact: &Kind) -> Vec<ConsumerAnswer> {
     match (agency, fact) {
         (v1::Agency::Customs | v1::Agency::Quarantine, Kind::Filed(_) | Kind::Amended(_)) => {
-            review(agency, event, &script(event), None)
+            review(agency, event, &script(event))
         }
         (v1::Agency::Customs | v1::Agency::Quarantine, Kind::InspectionCompleted(done)) => {
             conclude(agency, event, &done.findings)
@@ -263,24 +237,16 @@ fn reason(code: &str, text: &str) -> Vec<v1::Reason> {
     vec![v1::Reason { code: code.to_owned(), text: text.to_owned() }]
 }
 
-/// The first look at a version, as the script says. A refusal comes first: such a declaration is not
-/// taken into the database.
-fn review(
-    agency: v1::Agency,
-    event: &v1::Event,
-    script: &Script,
-    refusal: Option<v1::Reason>,
-) -> Vec<ConsumerAnswer> {
+/// The first look at a version, as the script says.
+fn review(agency: v1::Agency, event: &v1::Event, script: &Script) -> Vec<ConsumerAnswer> {
     let round = Round::of(event);
     let give = |outcome, reasons| verdict(agency, &round, (outcome, script.delay), reasons);
     let accepted = || give(v1::Outcome::Accepted, Vec::new());
     let cleared = || give(v1::Outcome::Cleared, Vec::new());
     let wish = script.wish(agency, event.version);
     let customs = agency == v1::Agency::Customs;
-    let takes_in = customs && refusal.is_none();
     let mut replies = match wish {
         script::Wish::Silence => return Vec::new(),
-        _ if let Some(reason) = refusal => vec![give(v1::Outcome::Rejected, vec![reason])],
         script::Wish::Clear => vec![cleared()],
         script::Wish::Reject(code) => {
             vec![give(
@@ -296,7 +262,7 @@ fn review(
         script::Wish::Detain => vec![give(v1::Outcome::Detained, reason("501", "扣留移送通关"))],
         script::Wish::Return => vec![give(v1::Outcome::Returned, reason("700", "退运"))],
     };
-    if takes_in {
+    if customs {
         // Customs takes a declaration into its database before it decides.
         let at = if script.disorder { replies.len() } else { 0 };
         replies.insert(at, accepted());
@@ -328,37 +294,28 @@ fn conclude(
     conclude::reply(agency, &Round::of(event), &conclusion).into_iter().collect()
 }
 
+/// Events for tests.
 #[cfg(test)]
-mod tests {
+mod sample {
+    use time::OffsetDateTime;
+    use time::macros::datetime;
+
     use super::*;
-    use crate::books::sample::filed;
 
-    fn outcomes(replies: &[ConsumerAnswer]) -> Vec<v1::Outcome> {
-        let verdicts = replies.iter().filter_map(|reply| match &reply.answer.what {
-            Some(v1::answer::What::Verdict(verdict)) => Some(verdict.outcome()),
-            _ => None,
-        });
-        verdicts.collect()
-    }
+    /// Midnight in China.
+    pub(crate) const TIME: OffsetDateTime = datetime!(2026-11-25 0:00 +8);
 
-    #[test]
-    fn what_is_over_a_limit_is_rejected_without_being_taken_in() {
-        use v1::Outcome::{Accepted, Cleared, Rejected};
-        for (order_no, within, over) in [
-            ("QD-1", &[Accepted, Cleared][..], &[Rejected][..]),
-            ("SBX-TWICE-1", &[Accepted, Cleared, Accepted, Cleared], &[Rejected, Rejected]),
-            ("SBX-SILENT-1", &[], &[]),
-        ] {
-            let duty = DutyCollector::open(None);
-            for (id, expected) in [("a", within), ("b", over)] {
-                let mut event = filed(id, 1, 1_500_000);
-                if let Some(declaration) = &mut event.declaration {
-                    order_no.clone_into(&mut declaration.order_no);
-                }
-                let replies = duty.replies(&event);
-                assert_eq!(outcomes(&replies), expected, "{order_no} {id}");
-                assert_eq!(outcomes(&duty.replies(&event)), expected, "the same again");
-            }
+    pub(crate) fn event(id: &str, version: u32, at: OffsetDateTime, kind: Kind) -> v1::Event {
+        v1::Event {
+            declaration_id: id.to_owned(),
+            version,
+            round: 1,
+            time: Some(proto::timestamp(at)),
+            facts: Some(v1::Facts {
+                facts: vec![v1::Fact { kind: Some(kind) }],
+                waits_for: Vec::new(),
+            }),
+            ..v1::Event::default()
         }
     }
 }

@@ -242,7 +242,7 @@ impl Office {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::books::sample::{TIME, event};
+    use crate::sample::{TIME, event};
 
     fn finding(instructed_by: Agency, result: &str) -> v1::Finding {
         let (instructed_by, result) = (instructed_by.into(), result.to_owned());

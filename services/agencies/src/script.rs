@@ -78,8 +78,6 @@ pub struct Script {
     pub laboratory: Duration,
     /// A treatment leaves the goods clean.
     pub treatable: bool,
-    /// The tax bill goes into a payment order at once.
-    pub pays: bool,
 }
 
 impl Default for Script {
@@ -98,7 +96,6 @@ impl Default for Script {
             contaminated: false,
             laboratory: LABORATORY,
             treatable: true,
-            pays: false,
         }
     }
 }
@@ -146,7 +143,8 @@ impl Script {
                 self.contaminated = true;
             }
             "TREATFAIL" => self.treatable = false,
-            "TAXPAID" => self.pays = true,
+            // The payment service obeys it.
+            "TAXPAID" => {}
             other => {
                 if let Some(code) = other.strip_prefix("CIQREJECT") {
                     self.quarantine = Wish::Reject(code_or_default(code));
@@ -212,7 +210,7 @@ mod tests {
         assert_eq!(script.delay, Duration::from_secs(2));
         assert!(script.twice);
         assert_eq!(Script::of("QD-INSPECT-1"), Script::default());
-        assert!(Script::of("SBX-TAXPAID-1").pays);
+        assert_eq!(Script::of("SBX-TAXPAID-HOLD-1"), Script::of("SBX-HOLD-1"));
         assert_eq!(Script::of("SBX-HOLD-1").wish(Agency::Customs, 2), Wish::Clear);
     }
 

@@ -12,7 +12,8 @@ use tonic::{Request, Streaming};
 use crate::Service;
 
 const SENDERS: &[Kind] = &[Kind::Enterprise, Kind::Agent];
-const LISTENERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Customs, Kind::Administrator];
+const LISTENERS: &[Kind] =
+    &[Kind::Enterprise, Kind::Agent, Kind::Customs, Kind::PaymentService, Kind::Administrator];
 const READERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Administrator, Kind::Gateway];
 
 /// Who may call what.
@@ -24,7 +25,7 @@ pub(crate) const API: Api = Api {
         ("ListReceipts", LISTENERS),
         ("FollowReceipts", LISTENERS),
         ("ListDocuments", READERS),
-        ("Issue", &[Kind::Customs]),
+        ("Issue", &[Kind::Customs, Kind::PaymentService]),
     ],
 };
 

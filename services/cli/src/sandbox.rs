@@ -49,7 +49,7 @@ pub const CALLERS: &[SandboxCaller] = &[
         customs_code: "3702960002",
         mandates: &[],
         dxp_ids: &["DXPENT0000000002"],
-        purpose: "another one",
+        purpose: "another one; its guarantee has 10 yuan, too little for most imports",
     },
     SandboxCaller {
         name: "customs",

@@ -10,7 +10,7 @@
 //!     checks anew         │ │
 //!                         └─┘ the site reports: next round, both conclude anew
 //!
-//!   UNDER REVIEW or INSPECTING ── an agency rejects ──► REJECTED ── amend ──► UNDER REVIEW
+//!   UNDER REVIEW or INSPECTING ── an agency, or a limit of the buyer, rejects ──► REJECTED ── amend ──► UNDER REVIEW
 //!   UNDER REVIEW or INSPECTING ── an agency returns ──► RETURNED
 //!   UNDER REVIEW ── the enterprise withdraws ─────────► WITHDRAWN
 //! ```
@@ -120,7 +120,7 @@ pub enum Event {
         version: u32,
         /// In which round; of no account for a check.
         round: u32,
-        /// What. A check says that it is done: cleared.
+        /// What. A check says that it is done: cleared; that of the duty also that the buyer is over a limit.
         outcome: Outcome,
         /// What the risk rules demand besides.
         demands: Demands,
@@ -460,6 +460,9 @@ fn checked(
     outcome: Outcome,
     demands: Demands,
 ) -> Result<(Clearance, Vec<ClearanceFact>), Refusal> {
+    if (by, outcome) == (Participant::Duty, Outcome::Rejected) {
+        return over_limit(now);
+    }
     if outcome != Outcome::Cleared {
         let reason = "a check says only that it is done: cleared";
         return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
@@ -495,6 +498,23 @@ fn checked(
         }
     }
     Ok((then, facts))
+}
+
+/// The buyer is over a limit: a rule of customs, which rejects (限额). What was cleared before stays so.
+fn over_limit(now: Clearance) -> Result<(Clearance, Vec<ClearanceFact>), Refusal> {
+    match now.phase {
+        Phase::Released => Err(Refusal::of(Code::AlreadyReleased)),
+        Phase::Rejected | Phase::Withdrawn | Phase::Returned => Ok((now, Vec::new())),
+        Phase::UnderReview | Phase::Inspecting
+            if now.stands.of(Participant::Duty) == Some(Stand::Cleared) =>
+        {
+            let reason = "a check does not take back what it said";
+            Err(Refusal::of(Code::NotYourAgency).with("reason", reason))
+        }
+        Phase::UnderReview | Phase::Inspecting => {
+            Ok(end(now, Phase::Rejected, ClearanceFact::Rejected(Agency::Customs)))
+        }
+    }
 }
 
 /// Rules free no goods and take back no demand: an agency that detained them, or asked already,

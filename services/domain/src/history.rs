@@ -95,6 +95,14 @@ pub enum DutyStep {
     Unassessed,
     /// There is a bill (税单已生成).
     Billed,
+    /// Goods came back, and their tax with them; all of it makes the bill void (退税、税单作废).
+    Returned,
+    /// The bill is in a payment order (已汇总入缴款书).
+    Collected,
+    /// The payment order was paid (已缴款).
+    Paid,
+    /// The guarantee is nearly used up (担保余额偏低).
+    Low,
 }
 
 /// What happened to the duty of an import.

@@ -96,7 +96,7 @@ impl Principal {
     /// Whether this caller sends and reads under a number of the exchange platform.
     pub fn holds(&self, dxp_id: &str) -> bool {
         self.kind == Kind::Administrator
-            || self.kind == Kind::Customs && dxp_id == CUSTOMS_LOG
+            || matches!(self.kind, Kind::Customs | Kind::PaymentService) && dxp_id == CUSTOMS_LOG
             || dxp_id != CUSTOMS_LOG && self.dxp_ids.iter().any(|own| own == dxp_id || own == "*")
     }
 

@@ -2,23 +2,25 @@
 
 use std::collections::BTreeSet;
 
+use domain::documents::limits::{Reservation, annual_limit, single_limit};
 use domain::payment::ledger::Checked;
 use domain::refusal::{Code, Refusal};
-use domain::{Kind, Slot};
+use domain::{DeclarationId, Kind, Slot};
 use kit::rpc::{Call, Change};
 use proto::v1;
 use store::page::Page;
 use store::share::Share;
 use store::{Fault, ServiceError};
 
+use crate::collect::{OrderPaid, OrderPayment};
 use crate::commit::PaymentCommand;
 use crate::guarantee::{self, GuaranteeAct, GuaranteeChange, GuaranteeChanged};
 use crate::ledger::{Ledger, Needs};
 use crate::wire::{
-    account, account_of, amount, bill, bill_status, declaration, duty, duty_state, entry, hold,
-    hold_state, may_see, own, owners, reference, time,
+    account, account_of, amount, bill, bill_status, declaration, duty, duty_order, duty_state,
+    entry, hold, hold_state, may_see, own, owners, reference, time, today,
 };
-use crate::{Payments, read, transaction, verify};
+use crate::{Payments, duty_rows, purchases, read, transaction, verify};
 
 type Answer<A> = Result<A, ServiceError>;
 
@@ -179,8 +181,13 @@ impl Payments {
         };
         let found = verify::verify(self, slots).await?;
         let sums = read::sums(&self.reads).await?;
-        let (slot, difference) =
+        let (slot, mut difference) =
             found.difference.map_or((0, String::new()), |(slot, text)| (slot.number(), text));
+        let years = purchases::years_differing(&self.reads).await?;
+        if difference.is_empty() && years > 0 {
+            difference =
+                format!("{years} years of persons say something else than their purchases");
+        }
         let entries = i64::try_from(found.entries)
             .map_err(|_| Fault::Broken("too many entries to be counted".to_owned()))?;
         let sums = sums.into_iter().map(|(currency, accounts, sum, held)| v1::CurrencySum {
@@ -238,11 +245,12 @@ impl Payments {
         let found = read::bills(&self.reads, all, None, ("", None, Some(id))).await?;
         let unknown = || Refusal::of(Code::NotFound).with("name", &asked.declaration);
         let found = found.into_iter().next().ok_or_else(unknown)?;
-        if !may_see(&call.principal, [&found.payer, &found.case.agent_code]) {
+        if !may_see(&call.principal, [&found.row.payer, &found.row.case.agent_code]) {
             return Err(unknown().into());
         }
-        let lines = found.case.bill_lines();
-        Ok(v1::GetBillResponse { bill: Some(v1::Bill { lines, ..bill(&found)? }) })
+        let lines = found.row.case.bill_lines();
+        let bill = bill(&found, today(self.clock.now()));
+        Ok(v1::GetBillResponse { bill: Some(v1::Bill { lines, ..bill }) })
     }
 
     pub(crate) async fn list_bills(
@@ -258,8 +266,99 @@ impl Payments {
         let part = (page.before()?, page.count());
         let found =
             read::bills(&self.reads, part, owners.as_deref(), (&payer, status, None)).await?;
-        let (found, next_page_token) = page.cut(found, |it| *it.id.uuid().as_bytes())?;
-        let bills = found.iter().map(bill).collect::<Result<_, _>>()?;
+        let (found, next_page_token) = page.cut(found, |it| *it.row.id.uuid().as_bytes())?;
+        let today = today(self.clock.now());
+        let bills = found.iter().map(|it| bill(it, today)).collect();
         Ok(v1::ListBillsResponse { bills, next_page_token })
+    }
+
+    pub(crate) async fn get_quota(
+        &self,
+        call: &Call,
+        asked: v1::GetQuotaRequest,
+    ) -> Answer<v1::GetQuotaResponse> {
+        let today = today(self.clock.now());
+        let number = asked.id_number.trim();
+        if number.is_empty() {
+            return Err(Refusal::of(Code::Required).with("field", "id_number").into());
+        }
+        let year = if asked.year == 0 { today.year() } else { asked.year };
+        let (used_fen, found) =
+            purchases::of_year(&self.reads, &self.persons.hash(number), year).await?;
+        let ids = found.iter().map(|(id, _)| *id).collect();
+        let mut connection = self.reads.acquire().await.map_err(Fault::from)?;
+        let duties = duty_rows::load(&mut connection, &ids).await?;
+        let is_own = |id| {
+            duties.get(id).is_some_and(|duty| {
+                may_see(&call.principal, [&duty.payer, &duty.case.agent_code, &duty.case.ebc_code])
+            })
+        };
+        let purchase = |(id, it): &(DeclarationId, Reservation)| v1::Purchase {
+            declaration: id.name(),
+            amount_fen: it.amount_fen,
+            restored_fen: it.restored_fen,
+        };
+        // What a person bought elsewhere is nothing to a firm (个人信息保护法 art. 6).
+        let sees_year = matches!(call.principal.kind, Kind::Customs | Kind::Administrator);
+        let limit_fen = annual_limit(today);
+        Ok(v1::GetQuotaResponse {
+            year,
+            limit_fen,
+            single_limit_fen: single_limit(today),
+            used_fen: sees_year.then_some(used_fen),
+            left_fen: sees_year.then_some(limit_fen - used_fen),
+            purchases: found.iter().filter(|(id, _)| is_own(id)).map(purchase).collect(),
+        })
+    }
+
+    pub(crate) async fn list_duty_orders(
+        &self,
+        call: &Call,
+        asked: v1::ListDutyOrdersRequest,
+    ) -> Answer<v1::ListDutyOrdersResponse> {
+        let v1::ListDutyOrdersRequest { payer, unpaid, page_size, page_token } = asked;
+        let owners = owners(&call.principal);
+        let filter = ("duty orders", &owners, &payer, unpaid);
+        let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
+        let (found, next_page_token) =
+            read::duty_orders(&self.reads, &page, owners.as_deref(), (&payer, unpaid)).await?;
+        let today = today(self.clock.now());
+        let orders = found.iter().map(|it| duty_order(it, today)).collect();
+        Ok(v1::ListDutyOrdersResponse { orders, next_page_token })
+    }
+
+    pub(crate) async fn pay_duty_order(
+        &self,
+        call: &Call,
+        Change { request_id, digest }: Change,
+        asked: v1::PayDutyOrderRequest,
+    ) -> Answer<v1::PayDutyOrderResponse> {
+        let v1::PayDutyOrderRequest {
+            request_id: _,
+            payer,
+            ent_duty_no,
+            reference: said,
+            validate_only,
+        } = asked;
+        let payer = own(&call.principal, payer)?;
+        if call.principal.kind != Kind::Administrator && !self.sandbox {
+            return Err(Refusal::of(Code::NotAllowed).into());
+        }
+        let (caller, reference) = (call.principal.name.clone(), reference(said)?);
+        let slot = Slot::of(&payer);
+        let payment = OrderPayment {
+            request_id,
+            caller,
+            digest,
+            payer,
+            ent_duty_no,
+            reference,
+            validate_only,
+        };
+        let command = |reply| PaymentCommand::PayOrder(Box::new(payment), reply);
+        let paid = self.asking.try_enqueue(slot, &Share::of(&call.principal), command).await??;
+        let OrderPaid { order, repeated } = paid;
+        let order = Some(duty_order(&order, today(self.clock.now())));
+        Ok(v1::PayDutyOrderResponse { order, repeated })
     }
 }

@@ -5,12 +5,13 @@
 //! load; decide by `domain::payment`; write. The lock of a payer's slot is what makes a guarantee exact: nobody
 //! else holds anything on it meanwhile, in whichever process.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::payment::parameters::Parameters;
 use domain::refusal::Refusal;
 use domain::{DeclarationId, Slot};
+use proto::duty::ReturnedGoods;
 use proto::memory::{self, Charge};
 use sqlx::PgConnection;
 use store::cipher::Cipher;
@@ -20,9 +21,13 @@ use store::request::{RequestKey, Requests};
 use store::{Clock, Fault};
 use tokio::sync::Notify;
 
+use crate::bill_rows;
+use crate::collect::{self, OrderPaid, OrderPayment};
+use crate::goods_back;
 use crate::guarantee::{self, GuaranteeChange, GuaranteeChanged};
-use crate::hear::{self, ImportEvent, SecuredDuty};
+use crate::hear::{self, DutyAnswer, ImportEvent};
 use crate::ledger::{Ledger, Needs};
+use crate::purchases::{self, PersonHash, Purchases};
 use crate::transaction::{self, PaymentTransaction, Wakes};
 use crate::{duty_rows, read};
 
@@ -33,19 +38,26 @@ const RETRIES_MAX: i64 = 500;
 #[derive(Debug)]
 pub(crate) enum PaymentCommand {
     /// The declaration service told something; and what has to wait in the queue of events. For each event:
-    /// the duty that is secured, where it brings a version.
-    Hear(Vec<Arc<ImportEvent>>, Vec<Item>, Reply<Vec<Option<SecuredDuty>>>),
+    /// what is to be said, where it brings a version.
+    Hear(Vec<Arc<ImportEvent>>, Vec<Item>, Reply<Vec<Option<DutyAnswer>>>),
     /// Money was lodged, or a credit line granted.
     Guarantee(Box<GuaranteeChange>, Reply<Result<GuaranteeChanged, Refusal>>),
     /// Money came to this payer. Whether there may be more to try.
     Retry(String, Reply<bool>),
+    /// Goods came back. Whether there is the bill that they are on.
+    GoodsBack(ReturnedGoods, Reply<bool>),
+    /// The time of bills of this payer has come. Whether there may be more of them.
+    Collect(String, Reply<bool>),
+    /// The bank paid an order.
+    PayOrder(Box<OrderPayment>, Reply<Result<OrderPaid, Refusal>>),
 }
 
 impl PaymentCommand {
     fn request(&self) -> Option<RequestKey> {
         match self {
             Self::Guarantee(change, _) => Some(change.key()),
-            Self::Hear(..) | Self::Retry(..) => None,
+            Self::PayOrder(payment, _) => Some(payment.key()),
+            Self::Hear(..) | Self::Retry(..) | Self::GoodsBack(..) | Self::Collect(..) => None,
         }
     }
 }
@@ -57,16 +69,22 @@ pub(crate) struct PaymentWriter {
     /// Of what waits in queues.
     pub(crate) cipher: Cipher,
     pub(crate) parameters: &'static Parameters,
+    /// Firms that have no guarantee account yet get one with a credit line.
+    pub(crate) sandbox: bool,
     /// Wakes the loop that says things to the declaration service.
     pub(crate) answers: Arc<Notify>,
     /// Wakes the loop that tries duties again.
     pub(crate) retries: Arc<Notify>,
+    /// Wakes the loop that tells firms of their bills.
+    pub(crate) notices: Arc<Notify>,
 }
 
 /// What a batch is about.
 #[derive(Default)]
 struct DutyKeys {
     duties: BTreeSet<DeclarationId>,
+    /// By the slots of their payers.
+    bills: BTreeSet<(Slot, DeclarationId)>,
     slots: BTreeSet<Slot>,
 }
 
@@ -76,7 +94,7 @@ impl DutyKeys {
         commands: &[PaymentCommand],
         now: time::OffsetDateTime,
     ) -> Result<(Self, Vec<Vec<DeclarationId>>), Fault> {
-        let (mut keys, mut retried) = (Self::default(), Vec::new());
+        let (mut keys, mut found) = (Self::default(), Vec::new());
         for command in commands {
             match command {
                 PaymentCommand::Hear(events, ..) => {
@@ -89,22 +107,53 @@ impl DutyKeys {
                 PaymentCommand::Retry(payer, _) => {
                     // Not under the lock yet: what is there counts when it is tried.
                     let available = read::available(&mut *tx, payer, now).await?;
-                    let found = duty_rows::short(&mut *tx, payer, available, RETRIES_MAX).await?;
+                    let short = duty_rows::short(&mut *tx, payer, available, RETRIES_MAX).await?;
                     keys.slots.insert(Slot::of(payer));
-                    keys.slots.extend(found.iter().map(|id| id.slot()));
-                    keys.duties.extend(found.iter().copied());
-                    retried.push(found);
+                    keys.slots.extend(short.iter().map(|id| id.slot()));
+                    keys.duties.extend(short.iter().copied());
+                    found.push(short);
+                }
+                PaymentCommand::GoodsBack(goods, _) => {
+                    let bill = bill_rows::of_inventory(&mut *tx, &goods.invt_no).await?;
+                    found.push(keys.add_bills(bill));
+                }
+                PaymentCommand::Collect(payer, _) => {
+                    let slot = Slot::of(payer);
+                    let ids = bill_rows::to_collect(&mut *tx, payer, now).await?;
+                    keys.slots.insert(slot);
+                    found.push(keys.add_bills(ids.into_iter().map(|id| (slot, id))));
+                }
+                PaymentCommand::PayOrder(payment, _) => {
+                    let slot = payment.slot();
+                    let ids = bill_rows::of_order(&mut *tx, slot, &payment.ent_duty_no).await?;
+                    keys.slots.insert(slot);
+                    found.push(keys.add_bills(ids.into_iter().map(|id| (slot, id))));
                 }
             }
         }
         keys.slots.extend(duty_rows::payers(tx, &keys.duties).await?);
-        Ok((keys, retried))
+        Ok((keys, found))
+    }
+
+    /// Bills with their duties; gives their ids.
+    fn add_bills(
+        &mut self,
+        bills: impl IntoIterator<Item = (Slot, DeclarationId)>,
+    ) -> Vec<DeclarationId> {
+        let bills: Vec<(Slot, DeclarationId)> = bills.into_iter().collect();
+        for (slot, id) in &bills {
+            self.slots.extend([*slot, id.slot()]);
+            self.duties.insert(*id);
+            self.bills.insert((*slot, *id));
+        }
+        bills.into_iter().map(|(_, id)| id).collect()
     }
 }
 
 fn needs(
     commands: &[PaymentCommand],
-    duties: &std::collections::BTreeMap<DeclarationId, duty_rows::DutyRow>,
+    duties: &BTreeMap<DeclarationId, duty_rows::DutyRow>,
+    bills: &BTreeMap<DeclarationId, bill_rows::BillRow>,
 ) -> Needs {
     let mut needs = Needs::default();
     for row in duties.values() {
@@ -122,10 +171,32 @@ fn needs(
                 transaction::needs_of_payer(&mut needs, &change.owner);
                 needs.id(Slot::of(&change.owner), change.entry_id());
             }
-            PaymentCommand::Retry(payer, _) => transaction::needs_of_payer(&mut needs, payer),
+            PaymentCommand::Retry(payer, _) | PaymentCommand::Collect(payer, _) => {
+                transaction::needs_of_payer(&mut needs, payer);
+            }
+            PaymentCommand::GoodsBack(goods, _) => {
+                let bill = bills.values().find(|bill| bill.invt_no == goods.invt_no);
+                if let Some(bill) = bill {
+                    needs.id(bill.slot(), goods_back::entry_id(&goods.guid));
+                }
+            }
+            PaymentCommand::PayOrder(payment, _) => {
+                transaction::needs_of_payer(&mut needs, &payment.payer);
+                needs.id(payment.slot(), payment.entry_id());
+            }
         }
     }
     needs
+}
+
+/// The years that purchases which are declared now count to.
+fn declared(commands: &[PaymentCommand]) -> impl Iterator<Item = (PersonHash, i32)> {
+    let events = commands.iter().flat_map(|command| match command {
+        PaymentCommand::Hear(events, ..) => events.as_slice(),
+        _ => &[],
+    });
+    let purchases = events.filter_map(|event| event.purchase());
+    purchases.filter_map(|purchase| Some((purchase.person?, purchase.day.year())))
 }
 
 impl Transaction for PaymentWriter {
@@ -143,17 +214,26 @@ impl Transaction for PaymentWriter {
         commands: &[PaymentCommand],
     ) -> Result<Wakes, Fault> {
         let now = self.clock.now();
-        let (keys, retried) = DutyKeys::of(&mut *tx, commands, now).await?;
+        let (keys, found) = DutyKeys::of(&mut *tx, commands, now).await?;
         let mut ledger = Ledger::lock(&mut *tx, &keys.slots).await?;
         let duties = duty_rows::load(&mut *tx, &keys.duties).await?;
+        let bills = bill_rows::load(&mut *tx, keys.bills.iter().copied()).await?;
         // Another process may have given a declaration to another payer before we had the lock.
-        let payers = duties.values().map(duty_rows::DutyRow::payer_slot).collect();
-        ledger.lock_more(&mut *tx, &payers).await?;
-        ledger.load(&mut *tx, &needs(commands, &duties)).await?;
+        let bought = purchases::load_rows(&mut *tx, &keys.duties).await?;
+        let payers = duties.values().map(duty_rows::DutyRow::payer_slot);
+        let persons = bought.values().map(|row| purchases::slot_of(&row.person));
+        ledger.lock_more(&mut *tx, &payers.chain(persons).collect()).await?;
+        let declared = declared(commands);
+        let purchases = Purchases::load(&mut *tx, bought, &keys.duties, declared).await?;
+        ledger.load(&mut *tx, &needs(commands, &duties, &bills)).await?;
         let requests = commands.iter().filter_map(PaymentCommand::request);
         let requests = Requests::load(&mut *tx, requests).await?;
-        let mut step = PaymentTransaction::new(tx, now, self.parameters, ledger, duties, requests);
-        let mut retried = retried.into_iter();
+        let mut step =
+            PaymentTransaction::new(tx, now, self, ledger, duties, (bills, purchases), requests);
+        // One list for each command that needs one, in their order.
+        let mut found = found.into_iter();
+        let mut next =
+            || found.next().ok_or_else(|| Fault::Broken("nothing was looked for".into()));
         for command in commands {
             match command {
                 PaymentCommand::Hear(events, behind, reply) => {
@@ -164,14 +244,32 @@ impl Transaction for PaymentWriter {
                     reply.give(guarantee::change(&mut step, change)?);
                 }
                 PaymentCommand::Retry(_, reply) => {
-                    // One list a command, in their order.
-                    let ids = retried.next().unwrap_or_default();
+                    let ids = next()?;
                     let mut secured = false;
                     for id in &ids {
                         secured |= step.retry(*id)?;
                     }
                     let full = i64::try_from(ids.len()).is_ok_and(|count| count == RETRIES_MAX);
                     reply.give(full && secured);
+                }
+                PaymentCommand::GoodsBack(goods, reply) => {
+                    let ids = next()?;
+                    for id in &ids {
+                        goods_back::take(&mut step, *id, goods, now)?;
+                    }
+                    reply.give(!ids.is_empty());
+                }
+                PaymentCommand::Collect(payer, reply) => {
+                    let ids = next()?;
+                    collect::collect(&mut step, payer, &ids)?;
+                    let count = i64::try_from(ids.len());
+                    reply.give(count.is_ok_and(|count| count == bill_rows::ORDER_BILLS_MAX));
+                }
+                PaymentCommand::PayOrder(payment, reply) => {
+                    let ids = next()?;
+                    let (slot, number) = (payment.slot(), &payment.ent_duty_no);
+                    let order = bill_rows::order(&mut *step.tx, slot, number).await?;
+                    reply.give(collect::pay(&mut step, payment, order, &ids)?);
                 }
             }
         }
@@ -184,6 +282,9 @@ impl Transaction for PaymentWriter {
         }
         if wakes.retries {
             self.retries.notify_one();
+        }
+        if wakes.notices {
+            self.notices.notify_one();
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::history::Reason;
 use domain::payment::duty::DutyState;
 use domain::{DeclarationId, Slot};
 use proto::duty::DutyCase;
@@ -10,7 +11,8 @@ use store::{Fault, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::hear::SecuredDuty;
+use crate::hear::DutyAnswer;
+use crate::purchases;
 
 /// The duty of a declaration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,15 +37,26 @@ impl DutyRow {
         Slot::of(&self.payer)
     }
 
-    /// What is said of it when it is secured.
-    pub(crate) fn secured(&self, round: u32) -> SecuredDuty {
-        SecuredDuty {
+    /// What is said of it; nothing where it waits, or has ended.
+    pub(crate) fn answer(&self, round: u32) -> Option<DutyAnswer> {
+        let refusal = match self.state {
+            DutyState::Secured | DutyState::Billed => None,
+            DutyState::OverLimit => {
+                let (code, text) = self.case.refusal.clone();
+                Some(Reason { code, text })
+            }
+            DutyState::Open | DutyState::Unassessed | DutyState::Short | DutyState::Ended => {
+                return None;
+            }
+        };
+        Some(DutyAnswer {
             id: self.id,
             version: self.version,
             round,
             payer: self.payer.clone(),
             amount_fen: self.amount_fen,
-        }
+            refusal,
+        })
     }
 }
 
@@ -56,6 +69,7 @@ pub(crate) fn state_column(state: DutyState) -> i16 {
         DutyState::Secured => 3,
         DutyState::Ended => 4,
         DutyState::Billed => 5,
+        DutyState::OverLimit => 6,
     }
 }
 
@@ -67,11 +81,13 @@ pub(crate) fn state(found: i16) -> Result<DutyState, Fault> {
         DutyState::Secured,
         DutyState::Ended,
         DutyState::Billed,
+        DutyState::OverLimit,
     ];
     column::value("state of a duty", all, state_column, found)
 }
 
-/// Who stands for the duties of these declarations now; those without one are left out.
+/// The slots of who stands for the duties of these declarations now, and of who bought; those without one are left
+/// out.
 pub(crate) async fn payers(
     tx: &mut PgConnection,
     ids: &BTreeSet<DeclarationId>,
@@ -81,15 +97,24 @@ pub(crate) async fn payers(
     }
     let (slots, ids): (Vec<i16>, Vec<Uuid>) =
         ids.iter().map(|id| (id.slot().column(), id.uuid())).unzip();
-    let found = sqlx::query_scalar!(
-        "select d.payer_slot from unnest($1::smallint[], $2::uuid[]) as wanted (slot, id)
-         join duty d on d.slot = wanted.slot and d.declaration_id = wanted.id",
+    let found = sqlx::query!(
+        r#"select d.payer_slot, p.person as "person?"
+           from unnest($1::smallint[], $2::uuid[]) as wanted (slot, id)
+           join duty d on d.slot = wanted.slot and d.declaration_id = wanted.id
+           left join person_purchase p on p.slot = d.slot and p.declaration_id = d.declaration_id"#,
         &slots,
         &ids
     )
     .fetch_all(tx)
     .await?;
-    found.into_iter().map(column::slot).collect()
+    let mut slots = BTreeSet::new();
+    for row in found {
+        slots.insert(column::slot(row.payer_slot)?);
+        if let Some(person) = row.person {
+            slots.insert(purchases::slot_of(&purchases::person(&person)?));
+        }
+    }
+    Ok(slots)
 }
 
 /// Loads the duties of declarations; those without one are left out.

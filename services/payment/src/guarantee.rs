@@ -135,9 +135,12 @@ pub(crate) fn refused(error: Error) -> Result<Refusal, Fault> {
     }
 }
 
-/// What the firms of a sandbox begin with, in fen: two with enough and one without.
+/// What the callers of a sandbox begin with, in fen: two with enough and one without.
 const SANDBOX_GUARANTEES: [(&str, i64); 3] =
     [("3702960001", 10_000_000_000), ("3702980001", 10_000_000_000), ("3702960002", 1_000)];
+
+/// The credit line of every other firm of a sandbox, from the first import that it stands for.
+pub(crate) const SANDBOX_LINE_FEN: i64 = 10_000_000_000;
 
 /// Gives the firms of a sandbox what they begin with, once.
 pub(crate) async fn begin_sandbox(payment: &Payments, closing: &CancellationToken) {

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use domain::history::Reason;
 use domain::payment::duty::{self, DutyEvent, DutyState};
 use domain::{DeclarationId, Slot};
 use store::Fault;
@@ -13,6 +14,7 @@ use time::OffsetDateTime;
 
 use crate::assess::AssessedDuty;
 use crate::duty_rows::DutyRow;
+use crate::purchases::{self, DeclaredPurchase};
 use crate::transaction::PaymentTransaction;
 
 /// The queue of events that could not be taken when they came. Their subject is the declaration, their place
@@ -42,41 +44,52 @@ pub(crate) enum ImportChange {
 }
 
 impl ImportEvent {
-    /// Who stands for the tax of a version that it brings.
-    pub(crate) fn payer(&self) -> Option<&str> {
+    /// The duty of a version that it brings.
+    fn assessed(&self) -> Option<&AssessedDuty> {
         self.changes.iter().find_map(|change| match change {
-            ImportChange::Filed(assessed) => Some(assessed.payer.as_str()),
+            ImportChange::Filed(assessed) => Some(&**assessed),
             ImportChange::Numbered(_) | ImportChange::Released | ImportChange::Ended => None,
         })
     }
+
+    /// Who stands for the tax of a version that it brings.
+    pub(crate) fn payer(&self) -> Option<&str> {
+        self.assessed().map(|assessed| assessed.payer.as_str())
+    }
+
+    /// The purchase that a version which it brings is.
+    pub(crate) fn purchase(&self) -> Option<&DeclaredPurchase> {
+        self.assessed().map(|assessed| &assessed.purchase)
+    }
 }
 
-/// A version whose duty is secured, to be said.
+/// What is to be said of a version: that its duty is secured, or that its buyer is over a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SecuredDuty {
+pub(crate) struct DutyAnswer {
     pub(crate) id: DeclarationId,
     pub(crate) version: u32,
     pub(crate) round: u32,
     pub(crate) payer: String,
     pub(crate) amount_fen: i64,
+    /// Why it is rejected.
+    pub(crate) refusal: Option<Reason>,
 }
 
-/// Takes events down, in order. For each that brings a version: what is to be said, when it is secured.
+/// Takes events down, in order. For each that brings a version: what is to be said.
 pub(crate) fn hear(
     step: &mut PaymentTransaction<'_>,
     events: &[Arc<ImportEvent>],
-) -> Result<Vec<Option<SecuredDuty>>, Fault> {
-    let mut secured = Vec::with_capacity(events.len());
+) -> Result<Vec<Option<DutyAnswer>>, Fault> {
+    let mut answers = Vec::with_capacity(events.len());
     for event in events {
         for change in &event.changes {
             happen(step, event, change)?;
         }
         let row = step.duties.get(&event.id).filter(|_| event.payer().is_some());
         let row = row.filter(|row| row.version == event.version);
-        let row = row.filter(|row| matches!(row.state, DutyState::Secured | DutyState::Billed));
-        secured.push(row.map(|row| row.secured(event.round)));
+        answers.push(row.and_then(|row| row.answer(event.round)));
     }
-    Ok(secured)
+    Ok(answers)
 }
 
 fn happen(
@@ -100,7 +113,10 @@ fn happen(
             Ok(())
         }
         ImportChange::Released => step.happen(id, DutyEvent::Released, event.time),
-        ImportChange::Ended => step.happen(id, DutyEvent::Ended, event.time),
+        ImportChange::Ended => {
+            step.happen(id, DutyEvent::Ended, event.time)?;
+            step.purchases.restore(id, None)
+        }
     }
 }
 
@@ -139,12 +155,17 @@ fn file(
     };
     step.duties.insert(id, row);
     step.traces.push((id, version, assessed.trace.clone()));
-    step.assessed(id, assessed.missing.as_ref())
+    step.purchases.restore(id, None)?;
+    step.assessed(id, assessed)
 }
 
-/// The slots of what events are about, and of the firms that stand for it.
+/// The slots of what events are about, of the firms that stand for it, and of the persons who buy.
 pub(crate) fn slots(events: &[Arc<ImportEvent>]) -> impl Iterator<Item = Slot> + '_ {
-    events
-        .iter()
-        .flat_map(|event| std::iter::once(event.id.slot()).chain(event.payer().map(Slot::of)))
+    events.iter().flat_map(|event| {
+        let person = event.purchase().and_then(|purchase| purchase.person);
+        let firms = event.payer().map(Slot::of);
+        [Some(event.id.slot()), firms, person.as_ref().map(purchases::slot_of)]
+            .into_iter()
+            .flatten()
+    })
 }

@@ -11,13 +11,18 @@
 
 mod assess;
 mod bill;
+mod bill_rows;
 mod calls;
+mod collect;
 mod commit;
 mod duty_rows;
+mod goods_back;
 mod guarantee;
 mod hear;
 pub mod ledger;
 mod ledger_rows;
+mod notice;
+mod purchases;
 mod read;
 mod relay;
 mod rpc;
@@ -30,17 +35,22 @@ use std::sync::Arc;
 use domain::limits;
 use domain::payment::built_in;
 use kit::pending_answers::PendingAnswers;
+use kit::person_key::PersonKey;
 use kit::service::{
     Caller, Connections, Identity, Loops, Manifest, Mount, Parts, Plans, Pools, Start,
 };
 use proto::v1::payment_service_server::PaymentServiceServer;
 use sqlx::PgPool;
 use store::Clock;
+use store::cipher::Cipher;
 use store::commit_queue::{self, CommitQueue};
 use store::token::TokenKey;
 use tokio::sync::{Notify, Semaphore};
 
 use commit::PaymentWriter;
+use relay::collections::Collections;
+use relay::notices::Notices;
+use relay::returns::{self, Returns};
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/payment");
 
@@ -72,12 +82,16 @@ pub(crate) struct Payments {
     /// For its loops, which readers must not hold up.
     pub(crate) work: PgPool,
     pub(crate) tokens: TokenKey,
+    /// Of what waits in queues.
+    pub(crate) cipher: Cipher,
     /// For what is heard.
     pub(crate) hearing: CommitQueue<PaymentWriter>,
     /// For what is asked.
     pub(crate) asking: CommitQueue<PaymentWriter>,
     pub(crate) clock: Clock,
     pub(crate) pending: PendingAnswers,
+    /// Finds persons without their numbers being kept.
+    pub(crate) persons: PersonKey,
     /// Ledgers that are recomputed at once for callers.
     pub(crate) verifying: Semaphore,
     /// Firms may lodge money by themselves.
@@ -91,7 +105,14 @@ pub(crate) struct Payments {
 pub struct Service(Arc<Payments>);
 
 /// Names of the queues, for their figures.
-const QUEUES: &[&str] = &[transaction::ANSWERS, transaction::RETRIES, hear::EVENTS];
+const QUEUES: &[&str] = &[
+    transaction::ANSWERS,
+    transaction::RETRIES,
+    hear::EVENTS,
+    notice::NOTICES,
+    goods_back::RETURNS,
+    collect::COLLECTIONS,
+];
 
 /// The service over its tables. In a sandbox firms lodge money by themselves, and its callers begin with some.
 pub fn start(sandbox: bool) -> Start {
@@ -101,14 +122,17 @@ pub fn start(sandbox: bool) -> Start {
 fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount {
     let Pools { work, reads, tokens, cipher } = parts.pools.clone();
     let clock = parts.clock.clone();
-    let (answers, retries) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let [answers, retries, notices, returns] = [(); 4].map(|()| Arc::new(Notify::new()));
     let (pending, said) = PendingAnswers::new();
+    let persons = PersonKey::new(&cipher.hash_key("person"));
     let writer = Arc::new(PaymentWriter {
         clock: clock.clone(),
-        cipher,
+        cipher: cipher.clone(),
         parameters: built_in::parameters(),
+        sandbox,
         answers: Arc::clone(&answers),
         retries: Arc::clone(&retries),
+        notices: Arc::clone(&notices),
     });
     let (hearing, ears) = commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
     let (asking, hands) = commit_queue::lanes(writer, &work, LANES, &parts.closing);
@@ -118,10 +142,12 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
         reads,
         work,
         tokens,
+        cipher,
         hearing,
         asking,
         clock,
         pending,
+        persons,
         verifying: Semaphore::new(1),
         sandbox,
         consumer: name,
@@ -129,6 +155,15 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
     loops.queue("payment.answers", relay::DutyAnswers(Arc::clone(&payment)), answers);
     loops.queue("payment.retries", relay::Retries(Arc::clone(&payment)), retries);
     loops.queue("payment.late-events", relay::LateImports(Arc::clone(&payment)), Arc::default());
+    loops.queue(
+        "payment.notices",
+        Notices { own: Arc::clone(&payment), window: window.clone() },
+        notices,
+    );
+    loops.queue("payment.collections", Collections(Arc::clone(&payment)), Arc::default());
+    loops.queue("payment.returns", Returns(Arc::clone(&payment)), Arc::clone(&returns));
+    let (own, stop, customs) = (Arc::clone(&payment), parts.draining.clone(), window.clone());
+    loops.add(async move { returns::follow(&own, &customs, &returns, &stop).await });
     let (own, stop) = (Arc::clone(&payment), parts.draining.clone());
     loops.add(async move { verify::keep_verifying(&own, &stop).await });
     let (events, stop) = (loops.progress("payment.events"), parts.draining.clone());

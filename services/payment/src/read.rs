@@ -4,14 +4,14 @@ use domain::payment::duty::DutyState;
 use domain::payment::ledger::{Account, HoldState, Record, Totals};
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Slot};
-use proto::duty::DutyCase;
 use proto::ledger::{decode_record, purpose_column};
 use sqlx::{PgConnection, PgPool};
 use store::page::Page;
 use store::{Fault, ServiceError, column};
-use time::{Date, OffsetDateTime};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::bill_rows::{self, BillRow, DutyOrderRow};
 use crate::duty_rows::{self, DutyRow, state_column};
 use crate::ledger_rows::{account, hold_column, hold_state};
 
@@ -265,23 +265,11 @@ pub(crate) async fn duties(
     Ok(page.cut(found, |it| *it.id.uuid().as_bytes())?)
 }
 
-/// A bill as it is shown.
+/// A bill with when it was paid.
 #[derive(Debug)]
 pub(crate) struct BillView {
-    pub(crate) id: DeclarationId,
-    pub(crate) payer: String,
-    pub(crate) tax_no: String,
-    pub(crate) invt_no: String,
-    pub(crate) status: i16,
-    pub(crate) customs_tax_fen: i64,
-    pub(crate) vat_fen: i64,
-    pub(crate) consumption_fen: i64,
-    pub(crate) returned_fen: i64,
-    pub(crate) released_time: OffsetDateTime,
-    pub(crate) due_from: Date,
-    pub(crate) due_until: Date,
-    pub(crate) ent_duty_no: String,
-    pub(crate) case: DutyCase,
+    pub(crate) row: BillRow,
+    pub(crate) paid_time: Option<OffsetDateTime>,
 }
 
 /// A page of bills, newest declarations first; or one.
@@ -291,14 +279,13 @@ pub(crate) async fn bills(
     owners: Owners<'_>,
     (payer, status, only): (&str, Option<i16>, Option<DeclarationId>),
 ) -> Result<Vec<BillView>, Fault> {
-    let rows = sqlx::query!(
-        "select declaration_id, payer, tax_no, invt_no, status, customs_tax_fen, vat_fen,
-                consumption_fen, returned_fen, released_time, due_from, due_until, ent_duty_no, body
-         from bill
-         where declaration_id < $1 and ($3::text[] is null or payer = any($3))
-           and ($4 = '' or payer = $4) and ($5::smallint is null or status = $5)
-           and ($6::uuid is null or declaration_id = $6)
-         order by declaration_id desc limit $2",
+    let found = sqlx::query!(
+        "select b.slot, b.declaration_id, o.paid_time
+         from bill b left join duty_order o on o.slot = b.slot and o.ent_duty_no = b.ent_duty_no
+         where b.declaration_id < $1 and ($3::text[] is null or b.payer = any($3))
+           and ($4 = '' or b.payer = $4) and ($5::smallint is null or b.status = $5)
+           and ($6::uuid is null or b.declaration_id = $6)
+         order by b.declaration_id desc limit $2",
         before,
         count,
         owners,
@@ -308,28 +295,57 @@ pub(crate) async fn bills(
     )
     .fetch_all(pool)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let id = DeclarationId::from_uuid(row.declaration_id);
-            let damaged = |_| Fault::Broken(format!("the bill of {id} cannot be read"));
-            Ok(BillView {
-                id,
-                payer: row.payer,
-                tax_no: row.tax_no,
-                invt_no: row.invt_no,
-                status: row.status,
-                customs_tax_fen: row.customs_tax_fen,
-                vat_fen: row.vat_fen,
-                consumption_fen: row.consumption_fen,
-                returned_fen: row.returned_fen,
-                released_time: row.released_time,
-                due_from: row.due_from,
-                due_until: row.due_until,
-                ent_duty_no: row.ent_duty_no,
-                case: DutyCase::decode(&row.body).map_err(damaged)?,
-            })
-        })
-        .collect()
+    let mut ids = Vec::with_capacity(found.len());
+    for row in &found {
+        ids.push((column::slot(row.slot)?, DeclarationId::from_uuid(row.declaration_id)));
+    }
+    let mut connection = pool.acquire().await?;
+    let mut rows = bill_rows::load(&mut connection, ids).await?;
+    let with_time = |found: (DeclarationId, Option<OffsetDateTime>)| {
+        let (id, paid_time) = found;
+        rows.remove(&id).map(|row| BillView { row, paid_time })
+    };
+    let found = found.into_iter();
+    let found = found.map(|it| (DeclarationId::from_uuid(it.declaration_id), it.paid_time));
+    Ok(found.filter_map(with_time).collect())
+}
+
+/// A page of payment orders, newest first; only those that are not paid, where that is wanted.
+pub(crate) async fn duty_orders(
+    pool: &PgPool,
+    page: &Page,
+    owners: Owners<'_>,
+    (payer, unpaid): (&str, bool),
+) -> Result<(Vec<DutyOrderRow>, String), ServiceError> {
+    let rows = sqlx::query!(
+        "select ent_duty_no, payer, declaration_id, amount_fen, bills, made_time, due_until, paid_time
+         from duty_order
+         where declaration_id < $1 and ($3::text[] is null or payer = any($3))
+           and ($4 = '' or payer = $4) and (not $5 or paid_time is null)
+         order by declaration_id desc limit $2",
+        page.before()?,
+        page.count(),
+        owners,
+        payer,
+        unpaid
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(Fault::from)?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        found.push(DutyOrderRow {
+            ent_duty_no: row.ent_duty_no,
+            payer: row.payer,
+            declaration: DeclarationId::from_uuid(row.declaration_id),
+            amount_fen: row.amount_fen,
+            bills: row.bills,
+            made_time: row.made_time,
+            due_until: row.due_until,
+            paid_time: row.paid_time,
+        });
+    }
+    Ok(page.cut(found, |it| *it.declaration.uuid().as_bytes())?)
 }
 
 /// How much each currency sums to, over all accounts: letters, accounts, moved and held.

@@ -5,6 +5,10 @@
 //! is not released meanwhile, since nobody says that its duty is secured. What comes about later, when money
 //! comes, and what the firm is told, are items of a queue as well.
 
+pub(crate) mod collections;
+pub(crate) mod notices;
+pub(crate) mod returns;
+
 use std::sync::Arc;
 
 use client::{Consumer, ConsumerAnswer, Handler, Window};
@@ -12,6 +16,7 @@ use domain::inspection::appointment::CHINA;
 use domain::payment::built_in;
 use domain::{DeclarationId, Slot};
 use kit::deliver::{Delivery, Port};
+use kit::person_key::PersonKey;
 use kit::progress::Progress;
 use kit::react::{self, Reaction};
 use prost::Message as _;
@@ -27,7 +32,7 @@ use uuid::Uuid;
 use crate::Payments;
 use crate::assess::assess;
 use crate::commit::PaymentCommand;
-use crate::hear::{EVENTS, ImportChange, ImportEvent, SecuredDuty};
+use crate::hear::{DutyAnswer, EVENTS, ImportChange, ImportEvent};
 use crate::transaction::{ANSWERS, RETRIES, id_of, verdict};
 
 /// Listens and answers until `closing`.
@@ -107,8 +112,8 @@ struct ImportFrame<'a>(&'a Payments);
 impl Reaction for ImportFrame<'_> {
     const QUEUE: &'static str = EVENTS;
     type Event = ArrivedImport;
-    /// What is secured, by the places of the events.
-    type Taken = Vec<(usize, SecuredDuty)>;
+    /// What is to be said, by the places of the events.
+    type Taken = Vec<(usize, DutyAnswer)>;
 
     fn subject(&self, event: &ArrivedImport) -> Uuid {
         event.subject()
@@ -142,7 +147,7 @@ async fn hear(
     payment: &Payments,
     events: Vec<Arc<ImportEvent>>,
     behind: Vec<Item>,
-) -> Result<Vec<Option<SecuredDuty>>, Fault> {
+) -> Result<Vec<Option<DutyAnswer>>, Fault> {
     let command = |reply| PaymentCommand::Hear(events, behind, reply);
     payment.hearing.enqueue(Slot::of(""), &Share::Kept, command).await
 }
@@ -152,7 +157,7 @@ impl Handler for ImportConsumer {
         let mut replies: Vec<Vec<ConsumerAnswer>> = events.iter().map(|_| Vec::new()).collect();
         let payment = Arc::clone(&self.payment);
         let arrived = events.into_iter().enumerate().filter_map(|(at, event)| {
-            let heard = read(&event);
+            let heard = read(&event, &payment.persons);
             // Nothing of it concerns the duty.
             let idle = heard.as_ref().is_some_and(|heard| heard.changes.is_empty());
             let heard = heard.map(Arc::new);
@@ -181,7 +186,7 @@ impl Handler for ImportConsumer {
 }
 
 /// An event as far as it concerns the duty; `None` for one that cannot be read.
-fn read(event: &v1::Event) -> Option<ImportEvent> {
+fn read(event: &v1::Event, persons: &PersonKey) -> Option<ImportEvent> {
     let id = DeclarationId::parse(&event.declaration_id)?;
     let time = event.time.and_then(proto::time)?;
     let facts = &event.facts.as_ref()?.facts;
@@ -195,7 +200,8 @@ fn read(event: &v1::Event) -> Option<ImportEvent> {
                     continue;
                 }
                 let day = time.to_offset(CHINA).date();
-                let assessed = assess(built_in::parameters(), &declared.clone().into(), day);
+                let declared = declared.clone().into();
+                let assessed = assess(built_in::parameters(), persons, &declared, day);
                 ImportChange::Filed(Box::new(assessed))
             }
             Wire::Numbered(numbered) if is_import(&numbered.invt_no) => {
@@ -246,7 +252,8 @@ impl LateImports {
         let Self(payment) = self;
         let unreadable = || Delivery::Failed("the event cannot be read".to_owned());
         let event = v1::Event::decode(item.body.as_slice()).map_err(|_| unreadable())?;
-        let heard = Arc::new(read(&event).ok_or_else(unreadable)?);
+        let heard = read(&event, &payment.persons).ok_or_else(unreadable)?;
+        let heard = Arc::new(heard);
         let secured = hear(payment, vec![heard], Vec::new()).await;
         let secured = secured.map_err(|fault| Delivery::of(&fault))?;
         if let Some(secured) = secured.into_iter().next().flatten() {

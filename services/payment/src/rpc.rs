@@ -28,6 +28,9 @@ pub(crate) const API: Api = Api {
         ("ListDuties", READERS),
         ("GetBill", READERS),
         ("ListBills", READERS),
+        ("ListDutyOrders", READERS),
+        ("PayDutyOrder", LODGERS),
+        ("GetQuota", READERS),
         ("VerifyLedger", &[Kind::Administrator]),
     ],
 };
@@ -99,6 +102,31 @@ impl PaymentService for Service {
         request: Request<v1::ListBillsRequest>,
     ) -> Answer<v1::ListBillsResponse> {
         rpc::unary(request, async |call, message| self.0.list_bills(&call, message).await).await
+    }
+
+    async fn list_duty_orders(
+        &self,
+        request: Request<v1::ListDutyOrdersRequest>,
+    ) -> Answer<v1::ListDutyOrdersResponse> {
+        rpc::unary(request, async |call, message| self.0.list_duty_orders(&call, message).await)
+            .await
+    }
+
+    async fn pay_duty_order(
+        &self,
+        request: Request<v1::PayDutyOrderRequest>,
+    ) -> Answer<v1::PayDutyOrderResponse> {
+        rpc::change(request, async |call, change, message| {
+            self.0.pay_duty_order(&call, change, message).await
+        })
+        .await
+    }
+
+    async fn get_quota(
+        &self,
+        request: Request<v1::GetQuotaRequest>,
+    ) -> Answer<v1::GetQuotaResponse> {
+        rpc::unary(request, async |call, message| self.0.get_quota(&call, message).await).await
     }
 
     async fn verify_ledger(

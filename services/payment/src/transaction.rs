@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::clearance::Outcome;
 use domain::decision::{Decision, What};
 use domain::history::{DutyMoved, DutyStep, Reason};
+use domain::payment::bill::BillStatus;
 use domain::payment::duty::{self, Assessed, DutyAct, DutyEvent, DutyState};
+use domain::payment::guarantee::{Level, alarm, level};
 use domain::payment::ledger::{
-    Account, Action, Basis, Checked, Currency, Entry, Error, Leg, Purpose,
+    Account, Action, Basis, Checked, CreditLine, Currency, Entry, Error, HoldState, Leg, Purpose,
+    Totals,
 };
-use domain::payment::parameters::Parameters;
 use domain::refusal::Code;
 use domain::rules::{FEN_E5, decimal};
 use domain::subscriber::Subscriber;
@@ -26,10 +28,17 @@ use store::request::Requests;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::bill::{self, BillRow};
+use crate::assess::AssessedDuty;
+use crate::bill;
+use crate::bill_rows::{self, BillRow, DutyOrderRow};
+use crate::collect::COLLECTIONS;
+use crate::commit::PaymentWriter;
 use crate::duty_rows::{self, DutyRow};
-use crate::hear::SecuredDuty;
+use crate::guarantee::SANDBOX_LINE_FEN;
+use crate::hear::DutyAnswer;
 use crate::ledger::{Ledger, Needs};
+use crate::notice::{NOTICES, Notice};
+use crate::purchases::Purchases;
 
 /// Ids are made of what they are about, so that they are the same again.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6c1d_4a7e_0b52_5f3c_8e1f_0003_5157_0001);
@@ -69,6 +78,9 @@ fn void_id(hold: Uuid) -> Uuid {
     id_of(&format!("void/{hold}"))
 }
 
+/// A guarantee that has less than this share left is low, in per cent.
+const LOW_PERCENT: u8 = 20;
+
 /// What a guarantee lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shortage {
@@ -80,14 +92,21 @@ pub(crate) struct Shortage {
 pub(crate) struct PaymentTransaction<'t> {
     pub(crate) tx: &'t mut PgConnection,
     pub(crate) now: OffsetDateTime,
-    pub(crate) parameters: &'t Parameters,
+    pub(crate) writer: &'t PaymentWriter,
     pub(crate) ledger: Ledger,
     pub(crate) duties: BTreeMap<DeclarationId, DutyRow>,
     /// Duties that have to be written.
     pub(crate) touched: BTreeSet<DeclarationId>,
     /// How versions were computed.
     pub(crate) traces: Vec<(DeclarationId, u32, Vec<u8>)>,
-    pub(crate) bills: Vec<BillRow>,
+    pub(crate) purchases: Purchases,
+    bills: BTreeMap<DeclarationId, BillRow>,
+    /// Bills that have to be written.
+    touched_bills: BTreeSet<DeclarationId>,
+    /// Payment orders that were made or paid.
+    pub(crate) orders: Vec<DutyOrderRow>,
+    /// What whoever sent inventories is told.
+    notices: Vec<Item>,
     /// What has to be said to the declaration service.
     says: Vec<Decision>,
     /// Whose guarantee has more than before.
@@ -100,6 +119,7 @@ pub(crate) struct PaymentTransaction<'t> {
 pub(crate) struct Wakes {
     pub(crate) answers: bool,
     pub(crate) retries: bool,
+    pub(crate) notices: bool,
 }
 
 /// What the ledger has to load for the duty of a declaration: of this version, and of what it has now.
@@ -126,9 +146,15 @@ pub(crate) fn needs_of(
     }
 }
 
+/// The id of the entry by which a sandbox opens the account of a firm that it sees for the first time.
+fn opening_id(payer: &str) -> Uuid {
+    id_of(&format!("sandbox/opened/{payer}"))
+}
+
 /// What the ledger has to load for whatever happens to the money of a firm.
 pub(crate) fn needs_of_payer(needs: &mut Needs, payer: &str) {
     let slot = Slot::of(payer);
+    needs.id(slot, opening_id(payer));
     needs.account(slot, guarantee(payer));
     needs.account(slot, yuan(payer, Purpose::DutyPayable));
     needs.account(slot, yuan(TREASURY, Purpose::Revenue));
@@ -139,20 +165,25 @@ impl<'t> PaymentTransaction<'t> {
     pub(crate) fn new(
         tx: &'t mut PgConnection,
         now: OffsetDateTime,
-        parameters: &'t Parameters,
+        writer: &'t PaymentWriter,
         ledger: Ledger,
         duties: BTreeMap<DeclarationId, DutyRow>,
+        (bills, purchases): (BTreeMap<DeclarationId, BillRow>, Purchases),
         requests: Requests,
     ) -> Self {
         Self {
             tx,
             now,
-            parameters,
+            writer,
             ledger,
             duties,
             touched: BTreeSet::new(),
             traces: Vec::new(),
-            bills: Vec::new(),
+            purchases,
+            bills,
+            touched_bills: BTreeSet::new(),
+            orders: Vec::new(),
+            notices: Vec::new(),
             says: Vec::new(),
             funded: BTreeSet::new(),
             requests,
@@ -163,6 +194,40 @@ impl<'t> PaymentTransaction<'t> {
     pub(crate) fn duty(&mut self, id: DeclarationId) -> Result<&mut DutyRow, Fault> {
         let found = self.duties.get_mut(&id);
         found.ok_or_else(|| Fault::Broken(format!("the duty of {id} was not loaded")))
+    }
+
+    /// A bill that was loaded or made.
+    pub(crate) fn bill(&self, id: DeclarationId) -> Result<&BillRow, Fault> {
+        let found = self.bills.get(&id);
+        found.ok_or_else(|| Fault::Broken(format!("the bill of {id} was not loaded")))
+    }
+
+    /// Keeps a bill as it is now.
+    pub(crate) fn keep_bill(&mut self, bill: BillRow) {
+        self.touched_bills.insert(bill.id);
+        self.bills.insert(bill.id, bill);
+    }
+
+    /// Whoever sent the inventory of a bill is told what happened to it at that time.
+    pub(crate) fn notify(
+        &mut self,
+        bill: &BillRow,
+        notice: Notice,
+        time: OffsetDateTime,
+    ) -> Result<(), Fault> {
+        if bill.case.national {
+            self.notices.push(Item {
+                slot: bill.id.slot(),
+                id: notice.id(bill),
+                kind: 0,
+                subject: bill.id.uuid(),
+                place: i64::from(notice.status()),
+                body: notice.message(bill, time).into_bytes(),
+                due: self.now,
+                tries: 0,
+            });
+        }
+        Ok(())
     }
 
     /// Something happens to a duty; what changes nothing is no fault, since everything may come again.
@@ -186,25 +251,34 @@ impl<'t> PaymentTransaction<'t> {
                 DutyAct::Void => self.void(id, time)?,
                 DutyAct::Bill => bill::make(self, id, time)?,
                 // Said by whoever tried.
-                DutyAct::Clear | DutyAct::TellIncomplete | DutyAct::TellShort => {}
+                DutyAct::Clear | DutyAct::Reject | DutyAct::TellIncomplete | DutyAct::TellShort => {
+                }
             }
         }
         Ok(())
     }
 
-    /// Holds what was assessed, and tells the firm where that cannot be done.
+    /// Reserves the purchase and holds what was assessed, and tells the firm where that cannot be done.
     pub(crate) fn assessed(
         &mut self,
         id: DeclarationId,
-        missing: Option<&(String, String)>,
+        assessed: &AssessedDuty,
     ) -> Result<(), Fault> {
         let filed = self.duty(id)?.filed_time;
-        if let Some((text, text_zh)) = missing {
+        if let Some((text, text_zh)) = &assessed.missing {
             self.happen(id, DutyEvent::Assessed(Assessed::Incomplete), filed)?;
             let code = Code::DutyNotComputable;
             let text = format!("{}: {text}", code.title());
             let text_zh = format!("{}：{text_zh}", code.title_zh());
-            return self.tell(id, DutyStep::Unassessed, Some(code), (text, text_zh), None);
+            return self.tell(id, DutyStep::Unassessed, "", Some(code), (text, text_zh), None);
+        }
+        let reserved = match &assessed.refused {
+            Some(refused) => Err(refused.clone()),
+            None => self.purchases.reserve(id, &assessed.purchase)?,
+        };
+        if let Err(refused) = reserved {
+            self.duty(id)?.case.refusal = (refused.code(), refused.info);
+            return self.happen(id, DutyEvent::Assessed(Assessed::OverLimit), filed);
         }
         match self.hold(id)? {
             Ok(()) => self.happen(id, DutyEvent::Assessed(Assessed::Held), filed),
@@ -222,8 +296,9 @@ impl<'t> PaymentTransaction<'t> {
             return Ok(false);
         }
         self.happen(id, DutyEvent::Funded, now)?;
-        let secured = self.duty(id)?.secured(0);
-        self.says.push(verdict(&secured));
+        if let Some(answer) = self.duty(id)?.answer(0) {
+            self.says.push(verdict(&answer));
+        }
         Ok(true)
     }
 
@@ -240,11 +315,17 @@ impl<'t> PaymentTransaction<'t> {
         let hold = hold_id(id, row.version);
         let action = Action::Hold { legs, until: None, after: row.hold_id };
         let entry = self.entry(&row, (hold, "duty.secured"), action, row.filed_time)?;
+        let before = self.level(&row)?;
         match self.ledger.apply(row.payer_slot(), &entry)? {
             Ok(Checked::New(_) | Checked::Known) => {
                 self.duty(id)?.hold_id = Some(hold);
+                let after = self.level(&row)?;
+                if alarm(before, after).is_some_and(|level| level > before) {
+                    self.tell_low(id, &row)?;
+                }
                 Ok(Ok(()))
             }
+            Err(Error::NotEnough { .. }) if self.open_account(&row)? => self.hold(id),
             Err(Error::NotEnough { available, missing, .. }) => {
                 // What a column holds fits.
                 let fen = |amount: i128| i64::try_from(amount).unwrap_or(i64::MAX);
@@ -254,10 +335,58 @@ impl<'t> PaymentTransaction<'t> {
         }
     }
 
-    /// Frees what is held for a duty.
-    fn void(&mut self, id: DeclarationId, time: OffsetDateTime) -> Result<(), Fault> {
+    /// How full the guarantee of the payer of a duty is.
+    fn level(&self, row: &DutyRow) -> Result<Level, Fault> {
+        let (totals, line) = self.guarantee_of(row)?;
+        Ok(level(&totals, line, LOW_PERCENT))
+    }
+
+    /// The totals and the credit line of the guarantee of the payer of a duty.
+    fn guarantee_of(&self, row: &DutyRow) -> Result<(Totals, i64), Fault> {
+        let (slot, account) = (row.payer_slot(), guarantee(&row.payer));
+        let at = self.ledger.time(slot, self.now)?;
+        let balances = self.ledger.balances(slot)?;
+        Ok((balances.totals(&account), balances.credit_line(&account, at)))
+    }
+
+    /// Tells that the hold of a duty left little on the guarantee.
+    fn tell_low(&mut self, id: DeclarationId, row: &DutyRow) -> Result<(), Fault> {
+        let (totals, line) = self.guarantee_of(row)?;
+        let fits = |amount: i128| i64::try_from(amount).unwrap_or(i64::MAX); // what columns hold fits
+        let available_fen = fits(totals.free() + i128::from(line));
+        let whole_fen = fits(totals.balance() + i128::from(line));
+        let [left, whole] = [available_fen, whole_fen].map(|fen| decimal(fen * FEN_E5));
+        let payer = &row.payer;
+        let text = format!("{payer}: the guarantee has {left} of {whole} CNY left");
+        let text_zh = format!("{payer}：担保额度{whole}元，仅余{left}元");
+        let left = Some(Shortage { available_fen, missing_fen: 0 });
+        self.tell(id, DutyStep::Low, "", None, (text, text_zh), left)
+    }
+
+    /// In a sandbox, opens the account of a payer that has none with a credit line; whether it did.
+    fn open_account(&mut self, row: &DutyRow) -> Result<bool, Fault> {
+        let (slot, account) = (row.payer_slot(), guarantee(&row.payer));
+        let is_open = self.ledger.balances(slot)?.totals(&account) != Totals::default();
+        if !self.writer.sandbox || is_open {
+            return Ok(false);
+        }
+        let from = self.ledger.time(slot, self.now)?;
+        let line = CreditLine { account, from, amount: SANDBOX_LINE_FEN };
+        let of = (opening_id(&row.payer), "guarantee.credit_line");
+        let mut entry = self.entry(row, of, Action::SetCreditLine(line), from)?;
+        entry.basis.rule = "沙箱授信额度".to_owned();
+        // A line that was taken away since is not given again.
+        Ok(matches!(self.ledger.apply(slot, &entry)?, Ok(Checked::New(_))))
+    }
+
+    /// Frees what is held for a duty, if anything still is.
+    pub(crate) fn void(&mut self, id: DeclarationId, time: OffsetDateTime) -> Result<(), Fault> {
         let row = self.duty(id)?.clone();
         let Some(hold) = row.hold_id else { return Ok(()) };
+        let kept = self.ledger.balances(row.payer_slot())?.holds.get(&hold);
+        if kept.is_none_or(|kept| kept.state != HoldState::Open) {
+            return Ok(());
+        }
         let of = (void_id(hold), "duty.freed");
         let entry = self.entry(&row, of, Action::Void(hold), time)?;
         match self.ledger.apply(row.payer_slot(), &entry)? {
@@ -302,22 +431,25 @@ impl<'t> PaymentTransaction<'t> {
             "{payer}：应缴税款{tax}元，可用担保余额{has}元，尚缺{lacks}元；资金到账后自动重试"
         );
         let code = Some(Code::GuaranteeShort);
-        self.tell(id, DutyStep::Short, code, (text, text_zh), Some(shortage))
+        self.tell(id, DutyStep::Short, "", code, (text, text_zh), Some(shortage))
     }
 
-    /// Tells the firm something.
+    /// Tells the firm something; `which` of several, where there may be more of a version.
     pub(crate) fn tell(
         &mut self,
         id: DeclarationId,
         step: DutyStep,
+        which: &str,
         code: Option<Code>,
         (text, text_zh): (String, String),
         shortage: Option<Shortage>,
     ) -> Result<(), Fault> {
         let row = self.duty(id)?;
         let tax_no = match step {
-            DutyStep::Billed => bill::tax_no(&row.invt_no),
-            DutyStep::Short | DutyStep::Unassessed => String::new(),
+            DutyStep::Billed | DutyStep::Returned | DutyStep::Collected | DutyStep::Paid => {
+                bill_rows::tax_no(&row.invt_no)
+            }
+            DutyStep::Short | DutyStep::Unassessed | DutyStep::Low => String::new(),
         };
         let moved = DutyMoved {
             step,
@@ -331,7 +463,7 @@ impl<'t> PaymentTransaction<'t> {
             text_zh,
         };
         let (version, what) = (row.version, What::Duty(moved));
-        let request = RequestId(id_of(&format!("{step:?}/{id}/{version}")));
+        let request = RequestId(id_of(&format!("{step:?}/{id}/{version}{which}")));
         let by = Subscriber::PaymentService;
         self.says.push(Decision { request, declaration: id, version, round: 0, by, what });
         Ok(())
@@ -347,7 +479,8 @@ impl<'t> PaymentTransaction<'t> {
         let rows: Vec<&DutyRow> = self.touched.iter().map(loaded).collect::<Result<_, _>>()?;
         duty_rows::write(&mut *self.tx, &rows).await?;
         duty_rows::insert_traces(&mut *self.tx, &self.traces, self.now).await?;
-        bill::insert(&mut *self.tx, &self.bills, self.now).await?;
+        self.write_bills(cipher).await?;
+        self.purchases.write(&mut *self.tx).await?;
         self.requests.write(&mut *self.tx, self.now).await?;
         let now = self.now;
         // Those of one declaration are said in the order in which they came about.
@@ -383,26 +516,62 @@ impl<'t> PaymentTransaction<'t> {
             })
             .collect();
         queue::enqueue(&mut *self.tx, cipher, RETRIES, &retries).await?;
-        Ok(Wakes { answers: !says.is_empty(), retries: !retries.is_empty() })
+        Ok(Wakes {
+            answers: !says.is_empty(),
+            retries: !retries.is_empty(),
+            notices: !self.notices.is_empty(),
+        })
+    }
+
+    /// Writes bills, when they are collected, and what is told of them.
+    async fn write_bills(&mut self, cipher: &Cipher) -> Result<(), Fault> {
+        let touched = self.touched_bills.iter().filter_map(|id| self.bills.get(id));
+        let bills: Vec<&BillRow> = touched.collect();
+        bill_rows::write(&mut *self.tx, &bills, self.now).await?;
+        bill_rows::write_orders(&mut *self.tx, &self.orders).await?;
+        // One for all bills of a payer that are collected at the same time.
+        let to_collect = bills.iter().filter(|bill| bill.status == BillStatus::MadeOut);
+        let collections: Vec<Item> = to_collect
+            .map(|bill| {
+                let name = format!("collect/{}/{}", bill.payer, bill.collect_time.unix_timestamp());
+                Item {
+                    slot: bill.slot(),
+                    id: id_of(&name),
+                    kind: 0,
+                    subject: id_of(&name),
+                    place: 0,
+                    body: bill.payer.as_bytes().to_vec(),
+                    due: bill.collect_time,
+                    tries: 0,
+                }
+            })
+            .collect();
+        queue::enqueue(&mut *self.tx, cipher, COLLECTIONS, &collections).await?;
+        queue::enqueue(&mut *self.tx, cipher, NOTICES, &self.notices).await
     }
 }
 
-/// That the duty of a version is secured. The same again has the same id.
-pub(crate) fn verdict(secured: &SecuredDuty) -> Decision {
-    let SecuredDuty { id, version, round, payer, amount_fen } = secured;
+/// That the duty of a version is secured, or that its buyer is over a limit. The same again has the same id.
+pub(crate) fn verdict(answer: &DutyAnswer) -> Decision {
+    let DutyAnswer { id, version, round, payer, amount_fen, refusal } = answer;
     let amount = decimal(amount_fen * FEN_E5);
-    let text = if *amount_fen == 0 {
-        "无税款 no tax".to_owned()
-    } else {
-        format!("{payer} 税款担保已冻结 {amount} CNY held on the guarantee")
+    let (word, outcome, reason) = match refusal {
+        Some(refusal) => ("over-limit", Outcome::Rejected, refusal.clone()),
+        None if *amount_fen == 0 => {
+            let text = "无税款 no tax".to_owned();
+            ("secured", Outcome::Cleared, Reason { code: "DUTY".to_owned(), text })
+        }
+        None => {
+            let text = format!("{payer} 税款担保已冻结 {amount} CNY held on the guarantee");
+            ("secured", Outcome::Cleared, Reason { code: "DUTY".to_owned(), text })
+        }
     };
-    let reasons = vec![Reason { code: "DUTY".to_owned(), text }];
     Decision {
-        request: RequestId(id_of(&format!("secured/{id}/{version}"))),
+        request: RequestId(id_of(&format!("{word}/{id}/{version}"))),
         declaration: *id,
         version: *version,
         round: *round,
         by: Subscriber::PaymentService,
-        what: What::Verdict { outcome: Outcome::Cleared, reasons, demands: Vec::new() },
+        what: What::Verdict { outcome, reasons: vec![reason], demands: Vec::new() },
     }
 }

@@ -1,14 +1,16 @@
 //! Messages become questions, and answers become messages.
 
+use domain::inspection::appointment::CHINA;
+use domain::payment::bill::BillStatus;
 use domain::payment::duty::DutyState;
 use domain::payment::ledger::{Account, Action, Currency, HoldState, Leg, Purpose, Record, Totals};
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Kind, Principal, limits};
 use proto::v1;
-use store::Fault;
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 
+use crate::bill_rows::{DutyOrderRow, tax_no};
 use crate::duty_rows::DutyRow;
 use crate::read::{BillView, HoldView};
 
@@ -216,6 +218,7 @@ pub(crate) fn duty_state(wire: v1::DutyState) -> Option<DutyState> {
         v1::DutyState::Secured => Some(DutyState::Secured),
         v1::DutyState::Ended => Some(DutyState::Ended),
         v1::DutyState::Billed => Some(DutyState::Billed),
+        v1::DutyState::OverLimit => Some(DutyState::OverLimit),
     }
 }
 
@@ -229,6 +232,7 @@ pub(crate) fn duty(row: &DutyRow) -> v1::ImportDuty {
         DutyState::Secured => v1::DutyState::Secured,
         DutyState::Ended => v1::DutyState::Ended,
         DutyState::Billed => v1::DutyState::Billed,
+        DutyState::OverLimit => v1::DutyState::OverLimit,
     };
     v1::ImportDuty {
         declaration: row.id.name(),
@@ -253,25 +257,50 @@ pub(crate) fn bill_status(wire: v1::BillStatus) -> Option<i16> {
     }
 }
 
-/// A bill as it is shown, without its lines.
-pub(crate) fn bill(bill: &BillView) -> Result<v1::Bill, Fault> {
-    let all = [v1::BillStatus::MadeOut, v1::BillStatus::Collected, v1::BillStatus::Void];
-    let status = all.into_iter().find(|it| bill_status(*it) == Some(bill.status));
-    let unknown = || Fault::Broken(format!("a bill has the status {}", bill.status));
-    Ok(v1::Bill {
-        declaration: bill.id.name(),
-        tax_no: bill.tax_no.clone(),
-        invt_no: bill.invt_no.clone(),
-        payer: bill.payer.clone(),
-        status: status.ok_or_else(unknown)?.into(),
-        customs_tax_fen: bill.customs_tax_fen,
-        vat_fen: bill.vat_fen,
-        consumption_fen: bill.consumption_fen,
-        returned_fen: bill.returned_fen,
-        released_time: Some(proto::timestamp(bill.released_time)),
-        due_from: bill.due_from.to_string(),
-        due_until: bill.due_until.to_string(),
-        ent_duty_no: bill.ent_duty_no.clone(),
+/// The day in China.
+pub(crate) fn today(now: OffsetDateTime) -> Date {
+    now.to_offset(CHINA).date()
+}
+
+/// A bill as it is shown on a day, without its lines.
+pub(crate) fn bill(bill: &BillView, today: Date) -> v1::Bill {
+    let BillView { row, paid_time } = bill;
+    let status = match row.status {
+        BillStatus::MadeOut => v1::BillStatus::MadeOut,
+        BillStatus::Collected => v1::BillStatus::Collected,
+        BillStatus::Void => v1::BillStatus::Void,
+    };
+    let owed = paid_time.is_none() && row.left_fen() > 0;
+    v1::Bill {
+        declaration: row.id.name(),
+        tax_no: tax_no(&row.invt_no),
+        invt_no: row.invt_no.clone(),
+        payer: row.payer.clone(),
+        status: status.into(),
+        customs_tax_fen: row.case.customs_tax_fen,
+        vat_fen: row.case.vat_fen,
+        consumption_fen: row.case.consumption_fen,
+        returned_fen: row.returned_fen,
+        released_time: Some(proto::timestamp(row.released_time)),
+        due_from: row.due_from.to_string(),
+        due_until: row.due_until.to_string(),
+        ent_duty_no: row.ent_duty_no.clone(),
         lines: Vec::new(),
-    })
+        paid_time: paid_time.map(proto::timestamp),
+        overdue: owed && row.due_until < today,
+    }
+}
+
+/// A payment order as it is shown on a day.
+pub(crate) fn duty_order(order: &DutyOrderRow, today: Date) -> v1::DutyOrder {
+    v1::DutyOrder {
+        ent_duty_no: order.ent_duty_no.clone(),
+        payer: order.payer.clone(),
+        amount_fen: order.amount_fen,
+        bills: order.bills,
+        made_time: Some(proto::timestamp(order.made_time)),
+        due_until: order.due_until.to_string(),
+        paid_time: order.paid_time.map(proto::timestamp),
+        overdue: order.paid_time.is_none() && order.due_until < today,
+    }
 }

@@ -73,6 +73,8 @@ impl Display for KeyName {
 #[derive(Clone)]
 pub struct DataKeys {
     keys: BTreeMap<KeyName, hmac::Key>,
+    /// The oldest, of the first line.
+    first: hmac::Key,
     last: KeyName,
 }
 
@@ -100,7 +102,7 @@ impl DataKeys {
     ///
     /// [`KeysError`] names the line.
     pub fn parse(text: &str) -> Result<Self, KeysError> {
-        let (mut keys, mut last) = (BTreeMap::new(), None);
+        let (mut keys, mut first, mut last) = (BTreeMap::new(), None, None);
         for (line, number) in text.lines().zip(1..) {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -109,12 +111,15 @@ impl DataKeys {
             let key = BASE64.decode(line).ok().filter(|key| key.len() == KEY_LEN);
             let key = key.ok_or(KeysError::Malformed(number))?;
             let name = name_of(&key);
-            if keys.insert(name, hmac::Key::new(hmac::HMAC_SHA256, &key)).is_some() {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+            first = first.or_else(|| Some(key.clone()));
+            if keys.insert(name, key).is_some() {
                 return Err(KeysError::Repeated(number));
             }
             last = Some(name);
         }
-        last.map(|last| Self { keys, last }).ok_or(KeysError::Empty)
+        let (first, last) = first.zip(last).ok_or(KeysError::Empty)?;
+        Ok(Self { keys, first, last })
     }
 
     /// The names of all.
@@ -183,6 +188,16 @@ impl Cipher {
         let writes = writes.ok_or_else(|| Fault::Broken("no data key writes".to_owned()))??;
         let counter = AtomicU64::new(0);
         Ok(Self(Arc::new(Inner { schema, keys, writes, salt, counter })))
+    }
+
+    /// A key of the service for hashes that are looked up. It is made of the oldest data key, so that it stays the
+    /// same when another one writes.
+    pub fn hash_key(&self, label: &str) -> [u8; KEY_LEN] {
+        let Inner { schema, keys, .. } = &*self.0;
+        let tag = hmac::sign(&keys.first, format!("{schema}/{label}").as_bytes());
+        let mut key = [0; KEY_LEN];
+        key.copy_from_slice(tag.as_ref());
+        key
     }
 
     /// Names of keys that the service's tables were written with and that are not among ours: what was

@@ -111,9 +111,9 @@ struct SandboxArgs {
     /// rules are asked.
     #[arg(long)]
     no_inspection: bool,
-    /// Start the payment service as well: imports are released only when their duty is secured.
+    /// Leave out the payment service: imports are released without their duty being secured.
     #[arg(long)]
-    payment: bool,
+    no_payment: bool,
     /// Start the refund service as well, with a simulated tax office: exports are kept for the tax refund.
     #[arg(long)]
     refund: bool,
@@ -131,7 +131,7 @@ impl SandboxArgs {
         let cast = sandbox::Cast {
             agencies: !self.no_agencies,
             inspection: !self.no_inspection,
-            payment: self.payment,
+            payment: !self.no_payment,
             refund: self.refund,
             show: !self.quiet,
         };
@@ -404,12 +404,7 @@ async fn agency(options: &Options, args: &AgencyArgs) -> anyhow::Result<ExitCode
     let config = options.config(sandbox::caller(simulator))?;
     let window = client::Window::connect_lazy(&config)?;
     let stop = CancellationToken::new();
-    // A sandbox's own customs has its books there; without a data directory they are in memory.
-    let books = options.data_dir().ok().filter(|_| options.endpoint.is_none());
-    let books = books
-        .filter(|directory| simulator == Simulator::Customs && directory.exists())
-        .map(|directory| sandbox::customs_books(&directory));
-    let simulated = agencies::run(window, simulator, &args.name, books, stop.clone());
+    let simulated = agencies::run(window, simulator, &args.name, stop.clone());
     let mut simulated = std::pin::pin!(simulated);
     let ended = tokio::select! {
         ended = &mut simulated => ended,

@@ -23,11 +23,6 @@ use crate::services::manifests;
 use crate::signals::Ending;
 use crate::tasks::{Task, Tasks};
 
-/// Where the simulated customs keeps its books of yearly amounts and tax bills.
-pub fn customs_books(data_dir: &Path) -> PathBuf {
-    data_dir.join("customs-books.jsonl")
-}
-
 /// Points the settings at the sandbox's own certificates.
 ///
 /// # Errors
@@ -123,11 +118,10 @@ impl Sandbox {
 
     fn simulate(&mut self, simulator: Simulator, data_dir: &Path) -> anyhow::Result<()> {
         let config = config(data_dir, caller(simulator), Some(&self.address))?;
-        let books = (simulator == Simulator::Customs).then(|| customs_books(data_dir));
         let stop = self.stop.clone();
         self.tasks.spawn(Task::Agency, async move {
             let window = client::Window::connect_lazy(&config)?;
-            Ok(agencies::run(window, simulator, "sandbox", books, stop).await?)
+            Ok(agencies::run(window, simulator, "sandbox", stop).await?)
         });
         Ok(())
     }
@@ -240,7 +234,10 @@ fn welcome(address: &str, settings: &Settings, cast: Cast) -> anyhow::Result<()>
     }
     let simulated = "customs, quarantine and site are simulated";
     let own = "none; connect your own, or run `single-window agency customs`";
-    writeln!(out, "  agencies   {}\n", if cast.agencies { simulated } else { own })?;
+    writeln!(out, "  agencies   {}", if cast.agencies { simulated } else { own })?;
+    let secured = "every firm has a credit line for its duty, only enterprise-b has too little";
+    let unasked = "none; imports are released without their duty being secured";
+    writeln!(out, "  payment    {}\n", if cast.payment { secured } else { unasked })?;
     writeln!(out, "Try, in another terminal:\n")?;
     let program = std::env::current_exe().ok();
     let here = std::env::current_dir().ok();

@@ -369,6 +369,10 @@ pub const TEXTS: &[(&str, &str)] = &[
          no risk rules are asked",
         "不启动查验服务：其席位留给您自己的服务，且不执行风险布控",
     ),
+    (
+        "Leave out the payment service: imports are released without their duty being secured",
+        "不启动支付服务：进口清单无须税款担保即可放行",
+    ),
     ("Left: is drawn no more", "已离职：不再抽取"),
     (
         "List accounts: what each has, what is held of it, and what is available",
@@ -759,10 +763,6 @@ pub const TEXTS: &[(&str, &str)] = &[
         "在本机启动全部服务和模拟机关，并显示动态",
     ),
     (
-        "Start the payment service as well: imports are released only when their duty is secured",
-        "同时启动支付服务：进口清单须税款已担保方可放行",
-    ),
-    (
         "Start the refund service as well, with a simulated tax office: exports are kept for the tax refund",
         "同时启动出口退税服务和模拟税务机关：保存出口明细以办理退税",
     ),
@@ -1077,6 +1077,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "放行需要两个机关都 --clear。沙箱须以 --no-agencies 启动，否则模拟机关先作出决定",
     ),
     (
+        "Calendar year in China [default: this one]",
+        "公历年度（北京时间）[默认：本年]",
+    ),
+    (
         "Code of the reason, or of the instruction with --inspect [default: 500, DOC or 700]",
         "原因代码；与 --inspect 同用时为布控指令代码 [默认：500、DOC 或 700]",
     ),
@@ -1101,12 +1105,40 @@ pub const TEXTS: &[(&str, &str)] = &[
         "待补单证",
     ),
     (
+        "Identity number; `-` reads it from standard input, so that it stands in no history",
+        "身份证号；- 表示从标准输入读取，以免留在命令历史中",
+    ),
+    (
+        "List payment orders (缴款书): bills of a firm that are paid together, from day 31 to 45 after the release",
+        "列出缴款书：企业在放行后第31至45日合并缴款的税单",
+    ),
+    (
         "No objection; when both agencies say so there is one release (放行)",
         "同意放行；两个机关都同意时放行一次",
     ),
     (
+        "Number of the payment order (entDutyNo)",
+        "缴款书编号（entDutyNo）",
+    ),
+    (
+        "Only check it",
+        "仅校验",
+    ),
+    (
+        "Only those that are not paid",
+        "仅列未缴款的",
+    ),
+    (
         "Returned to the enterprise with this code (退单, 100)",
         "退单（100），须给出代码",
+    ),
+    (
+        "Say that the bank paid a payment order: by the operator; in a sandbox by the firm itself",
+        "登记缴款书已由银行缴款：由运营方操作，沙箱中由企业自行操作",
+    ),
+    (
+        "Show what a person bought this year (年度限额): a firm sees its own sales to that person, customs and the operator the year",
+        "显示某人本年度的购买额：企业只见自己对其的销售，海关和运营方可见全年",
     ),
     (
         "Somebody reviews it (人工审核, 300)",
@@ -1150,7 +1182,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "to-recover（应追回）、claimable（可申报）、waiting（待补齐）、not-refunded（不退税）或done（已办结） [默认：全部]",
     ),
     (
-        "unassessed, short, secured, ended or billed [default: all]",
-        "unassessed（无法计税）、short（担保不足）、secured（已担保）、ended（已终结）或billed（已出税单）[默认：全部]",
+        "unassessed, short, secured, over-limit, ended or billed [default: all]",
+        "unassessed（无法计税）、short（担保不足）、secured（已担保）、over-limit（超过限额）、ended（已终结）或billed（已出税单）[默认：全部]",
     ),
 ];

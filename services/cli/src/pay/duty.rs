@@ -14,7 +14,7 @@ pub(super) struct Duties {
     /// For which this firm stands (customs code) [default: all that you see].
     #[arg(long, value_name = "CODE")]
     payer: Option<String>,
-    /// unassessed, short, secured, ended or billed [default: all].
+    /// unassessed, short, secured, over-limit, ended or billed [default: all].
     #[arg(long, value_name = "STATE", value_parser = parse_state)]
     state: Option<v1::DutyState>,
 }
@@ -54,7 +54,10 @@ fn parse_state(text: &str) -> Result<v1::DutyState, String> {
         "secured" => v1::DutyState::Secured,
         "ended" => v1::DutyState::Ended,
         "billed" => v1::DutyState::Billed,
-        _ => return Err("a state is unassessed, short, secured, ended or billed".into()),
+        "over-limit" => v1::DutyState::OverLimit,
+        _ => {
+            return Err("a state is unassessed, short, secured, over-limit, ended or billed".into());
+        }
     })
 }
 
@@ -75,6 +78,7 @@ fn state(language: Language, state: v1::DutyState) -> &'static str {
         v1::DutyState::Secured => ("secured", "已担保"),
         v1::DutyState::Ended => ("ended", "已终结"),
         v1::DutyState::Billed => ("billed", "已出税单"),
+        v1::DutyState::OverLimit => ("over a limit of the buyer", "超过订购人限额"),
     };
     pick(language, english, chinese)
 }

@@ -4,6 +4,8 @@
 mod duty;
 pub(super) mod listing;
 mod money;
+mod orders;
+mod quota;
 
 use domain::rules::{FEN_E5, decimal};
 use proto::v1;
@@ -17,7 +19,8 @@ use super::{Exit, Language, OutputFormat, Session};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Money:  accounts, balance, entries, holds, deposit, credit-line
-Duty:   duties, duty, bills, bill
+Duty:   duties, duty, bills, bill, orders, pay-order
+Buyer:  quota
 Bank:   reconcile
 
 Who calls is chosen with --as, for example --as enterprise-a; docs/payment.md is the guide.")]
@@ -38,6 +41,9 @@ enum Verb {
     Duty(duty::Duty),
     Bills(duty::Bills),
     Bill(duty::BillArgs),
+    Orders(orders::Orders),
+    PayOrder(orders::PayOrder),
+    Quota(quota::QuotaArgs),
     Reconcile(Reconcile),
 }
 
@@ -70,6 +76,9 @@ pub(super) async fn run(
         Verb::Duty(args) => duty::duty(teller, args).await,
         Verb::Bills(args) => duty::bills(teller, args).await,
         Verb::Bill(args) => duty::bill(teller, args).await,
+        Verb::Orders(args) => orders::orders(teller, args).await,
+        Verb::PayOrder(args) => orders::pay_order(teller, args).await,
+        Verb::Quota(args) => quota::quota(teller, args).await,
         Verb::Reconcile(args) => {
             reconcile::run(Voice { format, language: session.language }, &args)
         }
@@ -138,7 +147,7 @@ mod tests {
         for (text, fen) in [("0", 0), ("12", 1_200), ("12.5", 1_250), ("0.05", 5)] {
             assert_eq!(parse_yuan(text), Ok(fen), "{text}");
         }
-        for text in ["", "-1", "1.234", "1e3", "12345678901", "."] {
+        for text in ["", "-1", "1.234", "1e3", "12345678901", ".", "1.", ".5", "1,000", "１"] {
             assert!(parse_yuan(text).is_err(), "{text}");
         }
         for (fen, text) in [(0, "0.00"), (5, "0.05"), (1_250, "12.50"), (-3_731, "-37.31")] {

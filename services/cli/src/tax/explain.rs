@@ -14,6 +14,7 @@ use proto::status::Language;
 use serde_json::{Value, json};
 use time::Date;
 
+use super::super::pay::{parse_yuan, yuan};
 use super::super::words::{pick, table};
 use super::super::{Exit, OutputFormat, say, say_json, tell_refusal};
 use super::declared::{self, Declared};
@@ -40,18 +41,6 @@ pub(super) struct Explain {
     /// The steps of both ways, not only of the one that applies.
     #[arg(long)]
     both: bool,
-}
-
-/// An amount in fen.
-fn parse_yuan(text: &str) -> Result<i64, String> {
-    let (whole, rest) = text.split_once('.').unwrap_or((text, "0"));
-    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let fits = is_number(whole) && is_number(rest) && rest.len() <= 2 && whole.len() <= 12;
-    let wrong = || "an amount is in yuan with at most two digits after the point, as 1234.50";
-    if !fits {
-        return Err(wrong().to_owned());
-    }
-    format!("{whole}{rest:0<2}").parse().map_err(|_| wrong().to_owned())
 }
 
 const COLUMNS: [&str; 11] = [
@@ -399,26 +388,5 @@ fn pick_name<'a>(language: Language, english: &'a str, chinese: &'a str) -> &'a 
     match language {
         Language::English => english,
         Language::Chinese => chinese,
-    }
-}
-
-/// Fen as yuan with two digits.
-fn yuan(fen: i64) -> String {
-    let (whole, rest) = (fen / 100, fen % 100);
-    format!("{whole}.{rest:02}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn amounts_on_the_command_line_are_exact() {
-        for (text, fen) in [("0", 0), ("10000", 1_000_000), ("1.5", 150), ("12.34", 1_234)] {
-            assert_eq!(parse_yuan(text), Ok(fen), "{text}");
-        }
-        for text in ["", "-1", "1,000", "1.234", "1.", ".5", "1e3", "10000000000000", "１"] {
-            assert!(parse_yuan(text).is_err(), "{text}");
-        }
     }
 }

@@ -14,7 +14,7 @@ pub mod errors;
 pub mod identity;
 pub mod kind;
 pub mod limits;
-mod mask;
+pub mod mask;
 pub mod matching;
 mod parcel;
 pub mod reference;

@@ -151,6 +151,15 @@ pub struct ReceiptStatus {
 }
 
 impl ReceiptStatus {
+    /// The code of customs: the e-port's own are negative, customs writes its code into the text.
+    pub fn code(&self) -> String {
+        let written = self.info.strip_prefix("[Code:").and_then(|rest| rest.split_once(';'));
+        match written {
+            Some((code, _)) if self.status == status::REJECTED => code.to_owned(),
+            _ => self.status.to_string(),
+        }
+    }
+
     /// A status with a text, cut to what a receipt can carry. An empty text becomes the title.
     pub fn new(status: i32, info: impl Into<String>) -> Self {
         let mut info = info.into();

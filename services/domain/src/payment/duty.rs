@@ -4,9 +4,9 @@
 //!            ┌────────── money comes ─────────┐
 //!            │                                ▼
 //! new ──► Open ──► Short ─────────────────► Secured ──► Billed
-//!   version   ├──► Unassessed                 ▲  │   release
+//!   version   ├──► Unassessed, OverLimit      ▲  │   release
 //!             └───────────────────────────────┘  │
-//! Short, Unassessed, Secured ──► Ended           │ void, when the declaration ends
+//! Short, Unassessed, OverLimit, Secured ──► Ended           │ void, when the declaration ends
 //! every one but Billed ──► Open by a new version ┘ or has a new version
 //! ```
 //!
@@ -25,6 +25,8 @@ pub enum DutyState {
     Short,
     /// The tax is held, or there is none.
     Secured,
+    /// The buyer is over a limit: it is to be rejected.
+    OverLimit,
     /// The declaration ended before its release.
     Ended,
     /// It was released and has its bill.
@@ -55,6 +57,8 @@ pub enum Assessed {
     TooLittle,
     /// It is held, or there is nothing to hold.
     Held,
+    /// The purchase, or the year of its buyer with it, is over a limit.
+    OverLimit,
 }
 
 /// What follows.
@@ -64,6 +68,8 @@ pub enum DutyAct {
     Void,
     /// Says that the duty is secured.
     Clear,
+    /// Says that it is rejected.
+    Reject,
     /// Tells the firm that the tax cannot be computed.
     TellIncomplete,
     /// Tells the firm what is missing on the guarantee.
@@ -74,25 +80,30 @@ pub enum DutyAct {
 
 /// The next state with what follows; `None` for what changes nothing there.
 pub fn next(state: Option<DutyState>, event: DutyEvent) -> Option<(DutyState, &'static [DutyAct])> {
-    use DutyState::{Billed, Ended, Open, Secured, Short, Unassessed};
+    use DutyState::{Billed, Ended, Open, OverLimit, Secured, Short, Unassessed};
     Some(match (state, event) {
-        (None | Some(Open | Unassessed | Short | Ended), DutyEvent::Filed) => (Open, &[]),
+        (None | Some(Open | Unassessed | Short | OverLimit | Ended), DutyEvent::Filed) => {
+            (Open, &[])
+        }
         (Some(Secured), DutyEvent::Filed) => (Open, &[DutyAct::Void]),
         (Some(Open), DutyEvent::Assessed(assessed)) => match assessed {
             Assessed::Incomplete => (Unassessed, &[DutyAct::TellIncomplete]),
             Assessed::TooLittle => (Short, &[DutyAct::TellShort]),
             Assessed::Held => (Secured, &[DutyAct::Clear]),
+            Assessed::OverLimit => (OverLimit, &[DutyAct::Reject]),
         },
         (Some(Short), DutyEvent::Funded) => (Secured, &[DutyAct::Clear]),
         (Some(Secured), DutyEvent::Ended) => (Ended, &[DutyAct::Void]),
-        (Some(Open | Unassessed | Short), DutyEvent::Ended) => (Ended, &[]),
-        (Some(Secured | Short), DutyEvent::Released) => (Billed, &[DutyAct::Bill]),
+        (Some(Open | Unassessed | Short | OverLimit), DutyEvent::Ended) => (Ended, &[]),
+        (Some(Secured | Short | OverLimit), DutyEvent::Released) => (Billed, &[DutyAct::Bill]),
         (None, _)
         | (Some(Billed), _)
         | (Some(Open | Unassessed | Ended), DutyEvent::Released)
         | (Some(Ended), DutyEvent::Ended)
-        | (Some(Unassessed | Short | Secured | Ended), DutyEvent::Assessed(_))
-        | (Some(Open | Unassessed | Secured | Ended), DutyEvent::Funded) => return None,
+        | (Some(Unassessed | Short | Secured | OverLimit | Ended), DutyEvent::Assessed(_))
+        | (Some(Open | Unassessed | Secured | OverLimit | Ended), DutyEvent::Funded) => {
+            return None;
+        }
     })
 }
 
@@ -100,20 +111,22 @@ pub fn next(state: Option<DutyState>, event: DutyEvent) -> Option<(DutyState, &'
 mod tests {
     use super::*;
 
-    const STATES: [Option<DutyState>; 7] = [
+    const STATES: [Option<DutyState>; 8] = [
         None,
         Some(DutyState::Open),
         Some(DutyState::Unassessed),
         Some(DutyState::Short),
         Some(DutyState::Secured),
+        Some(DutyState::OverLimit),
         Some(DutyState::Ended),
         Some(DutyState::Billed),
     ];
-    const EVENTS: [DutyEvent; 7] = [
+    const EVENTS: [DutyEvent; 8] = [
         DutyEvent::Filed,
         DutyEvent::Assessed(Assessed::Incomplete),
         DutyEvent::Assessed(Assessed::TooLittle),
         DutyEvent::Assessed(Assessed::Held),
+        DutyEvent::Assessed(Assessed::OverLimit),
         DutyEvent::Funded,
         DutyEvent::Ended,
         DutyEvent::Released,

@@ -5,13 +5,14 @@
 //! reasons; [`declared`] computes it for a declaration.
 //! [`import_list`] says which goods may come, [`tariff_change`] what changes between two days,
 //! [`words`] how numbers are called and written for people.
-//! [`duty`] is the way of one import's tax from its filing to its bill.
+//! [`duty`] is the way of one import's tax from its filing to its bill, [`bill`] what is given back of it.
 //! [`guarantee`] says how full a guarantee is; [`settlement`] what a quote of a bank exchanges, [`forex`] which
 //! receipts may be settled and how they are told to the balance of payments;
 //! [`statement`] is what a bank says of an account, [`matching`] which receipts pay which orders, and
 //! [`amount`] how amounts of a currency are written.
 
 pub mod amount;
+pub mod bill;
 pub mod built_in;
 pub mod declared;
 pub mod duty;

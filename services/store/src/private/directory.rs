@@ -44,7 +44,7 @@ pub fn make_data_dir(data_dir: &Path) -> Result<PathBuf, Error> {
 }
 
 /// What we and the sandbox keep in a data directory: files that hold secrets or lead to them.
-const OURS: [&str; 5] = ["lock", "address", "socket_dir", "postgres.log", "customs-books.jsonl"];
+const OURS: [&str; 4] = ["lock", "address", "socket_dir", "postgres.log"];
 const OUR_DIRECTORIES: [&str; 4] = ["pg", "run", "identities", "identities.unfinished"];
 
 /// Closes a data directory to everybody but us, and as root to the server's user, who must get through:

@@ -148,7 +148,7 @@ async fn window(
         let window = Window::connect(&caller(data_dir, sandbox::caller(simulator)).await?).await?;
         let stop = stop.clone();
         agencies.spawn(Task::Agency, async move {
-            Ok(agencies::run(window, simulator, "bench", None, stop).await?)
+            Ok(agencies::run(window, simulator, "bench", stop).await?)
         });
     }
     let config = caller(data_dir, "agent").await?;

@@ -1,0 +1,100 @@
+//! `pay orders`, `pay-order`: what is collected of bills, and that the bank paid it.
+
+use proto::v1;
+use uuid::Uuid;
+
+use super::listing::Listing;
+use super::{Teller, call, yuan};
+use crate::words::{self, pick};
+use crate::{Exit, Language};
+
+/// List payment orders (缴款书): bills of a firm that are paid together, from day 31 to 45 after the release.
+#[derive(Debug, clap::Args)]
+pub(super) struct Orders {
+    /// Of this firm (customs code) [default: all that you see].
+    #[arg(long, value_name = "CODE")]
+    payer: Option<String>,
+    /// Only those that are not paid.
+    #[arg(long)]
+    unpaid: bool,
+}
+
+/// Say that the bank paid a payment order: by the operator; in a sandbox by the firm itself.
+#[derive(Debug, clap::Args)]
+pub(super) struct PayOrder {
+    /// Number of the payment order (entDutyNo).
+    number: String,
+    /// Whose (customs code) [default: your own].
+    #[arg(long, value_name = "CODE")]
+    payer: Option<String>,
+    /// What it is, as the number of the bank's booking.
+    #[arg(long, value_name = "TEXT")]
+    reference: Option<String>,
+    /// Only check it.
+    #[arg(long)]
+    validate_only: bool,
+}
+
+fn state(it: &v1::DutyOrder, language: Language) -> &'static str {
+    let (english, chinese) = match (it.paid_time.is_some(), it.overdue) {
+        (true, _) => ("paid", "已缴款"),
+        (false, true) => ("overdue", "已逾期"),
+        (false, false) => ("to be paid", "待缴款"),
+    };
+    pick(language, english, chinese)
+}
+
+const ORDERS: Listing<v1::DutyOrder, 7> = Listing {
+    header: (
+        ["number", "payer", "amount", "bills", "state", "pay until", "paid"],
+        ["缴款书编号", "缴款企业", "金额", "税单数", "状态", "缴款期限", "缴款时间"],
+    ),
+    flexible: None,
+    none: ("no payment orders", "没有缴款书"),
+    row: |it, language| {
+        [
+            it.ent_duty_no.clone(),
+            it.payer.clone(),
+            yuan(it.amount_fen),
+            it.bills.to_string(),
+            state(it, language).to_owned(),
+            it.due_until.clone(),
+            words::when(it.paid_time.and_then(proto::time)),
+        ]
+    },
+};
+
+/// Lists payment orders.
+pub(super) async fn orders(teller: Teller<'_>, args: Orders) -> anyhow::Result<Exit> {
+    let (payer, unpaid) = (proto::text(args.payer), args.unpaid);
+    let mut request = v1::ListDutyOrdersRequest { payer, unpaid, ..Default::default() };
+    let (session, mut found) = (teller.session, Vec::new());
+    loop {
+        let list = async || {
+            session.window.payment().list_duty_orders(session.request(request.clone())).await
+        };
+        let page = call(list).await?;
+        found.extend(page.orders);
+        if page.next_page_token.is_empty() {
+            return ORDERS.tell(teller, &found);
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+/// Pays one.
+pub(super) async fn pay_order(teller: Teller<'_>, args: PayOrder) -> anyhow::Result<Exit> {
+    let PayOrder { number, payer, reference, validate_only } = args;
+    let request = v1::PayDutyOrderRequest {
+        request_id: Uuid::now_v7().to_string(),
+        payer: proto::text(payer),
+        ent_duty_no: number,
+        reference: proto::text(reference),
+        validate_only,
+    };
+    let session = teller.session;
+    let make =
+        async || session.window.payment().pay_duty_order(session.request(request.clone())).await;
+    let order = call(make).await?.order;
+    ORDERS.tell(teller, order.as_slice())
+}

@@ -1,0 +1,165 @@
+//! Bills are collected into a payment order (缴款书) for each payer from day 31 to day 45 after the release, and the
+//! bank pays it: what the payer owes is less by that, and what was held for the bills is free.
+
+use domain::history::DutyStep;
+use domain::payment::bill::{BillEvent, next};
+use domain::payment::ledger::{Action, Checked, Leg, Purpose};
+use domain::refusal::{Code, Refusal};
+use domain::rules::{FEN_E5, decimal};
+use domain::{DeclarationId, RequestId, Slot};
+use store::Fault;
+use store::request::{Digest, RequestKey, Seen};
+use uuid::Uuid;
+
+use crate::bill_rows::{BillRow, DutyOrderRow, tax_no};
+use crate::notice::Notice;
+use crate::transaction::{BANK, PaymentTransaction, id_of, yuan};
+
+/// The queue of payers whose bills are to be collected at a time.
+pub(crate) const COLLECTIONS: &str = "collections";
+
+/// A payment order that the bank paid.
+#[derive(Debug, Clone)]
+pub(crate) struct OrderPayment {
+    pub(crate) request_id: RequestId,
+    /// Name of the caller in the registry.
+    pub(crate) caller: String,
+    pub(crate) digest: Digest,
+    pub(crate) payer: String,
+    pub(crate) ent_duty_no: String,
+    /// What it is, in the words of the caller.
+    pub(crate) reference: String,
+    /// Only check it.
+    pub(crate) validate_only: bool,
+}
+
+/// The order as it is then.
+#[derive(Debug, Clone)]
+pub(crate) struct OrderPaid {
+    pub(crate) order: DutyOrderRow,
+    /// The request came before.
+    pub(crate) repeated: bool,
+}
+
+impl OrderPayment {
+    /// Of its request.
+    pub(crate) fn key(&self) -> RequestKey {
+        RequestKey { slot: self.slot(), id: self.request_id, caller: self.caller.clone() }
+    }
+
+    /// Where the money of its payer is.
+    pub(crate) fn slot(&self) -> Slot {
+        Slot::of(&self.payer)
+    }
+
+    /// Of the entry that it makes: an order is paid once.
+    pub(crate) fn entry_id(&self) -> Uuid {
+        id_of(&format!("paid/{}", self.ent_duty_no))
+    }
+}
+
+/// Collects bills of a payer whose time has come into one payment order, and tells the firms.
+pub(crate) fn collect(
+    step: &mut PaymentTransaction<'_>,
+    payer: &str,
+    ids: &[DeclarationId],
+) -> Result<(), Fault> {
+    let now = step.now;
+    let mut bills: Vec<BillRow> = Vec::with_capacity(ids.len());
+    for id in ids {
+        let bill = step.bill(*id)?;
+        // Goods may have come back before we had the lock.
+        if let Some(status) = next(bill.status, BillEvent::Collected) {
+            bills.push(BillRow { status, ..bill.clone() });
+        }
+    }
+    let Some(first) = bills.first() else { return Ok(()) };
+    let ent_duty_no = format!("{}-L01", first.invt_no);
+    let due_until = bills.iter().map(|bill| bill.due_until).min().unwrap_or(first.due_until); // there is one
+    let order = DutyOrderRow {
+        ent_duty_no: ent_duty_no.clone(),
+        payer: payer.to_owned(),
+        declaration: first.id,
+        amount_fen: bills.iter().map(BillRow::left_fen).sum(),
+        // No more than are taken at once.
+        bills: i32::try_from(bills.len()).unwrap_or(i32::MAX),
+        made_time: now,
+        due_until,
+        paid_time: None,
+    };
+    for mut bill in bills {
+        bill.ent_duty_no.clone_from(&ent_duty_no);
+        let number = tax_no(&bill.invt_no);
+        let text = format!(
+            "{payer}: tax bill {number} is in payment order {ent_duty_no}, until {due_until}"
+        );
+        let text_zh =
+            format!("{payer}：税单{number}已汇总入缴款书{ent_duty_no}，缴款期限{due_until}");
+        step.tell(bill.id, DutyStep::Collected, "", None, (text, text_zh), None)?;
+        step.notify(&bill, Notice::Collected, now)?;
+        step.keep_bill(bill);
+    }
+    step.orders.push(order);
+    Ok(())
+}
+
+/// The bank paid an order.
+pub(crate) fn pay(
+    step: &mut PaymentTransaction<'_>,
+    payment: &OrderPayment,
+    order: Option<DutyOrderRow>,
+    ids: &[DeclarationId],
+) -> Result<Result<OrderPaid, Refusal>, Fault> {
+    let number = &payment.ent_duty_no;
+    let unknown = || Refusal::of(Code::NotFound).with("name", number);
+    let Some(mut order) = order.filter(|order| order.payer == payment.payer) else {
+        return Ok(Err(unknown()));
+    };
+    match step.requests.seen(&payment.key(), &payment.digest) {
+        Seen::New => {}
+        Seen::Same(_) => return Ok(Ok(OrderPaid { order, repeated: true })),
+        Seen::Other(_) => return Ok(Err(Refusal::of(Code::RequestIdReused))),
+    }
+    if order.paid_time.is_some() || step.orders.iter().any(|it| it.ent_duty_no == *number) {
+        return Ok(Err(Refusal::of(Code::DutyOrderPaid).with("name", number)));
+    }
+    let mut bills = Vec::with_capacity(ids.len());
+    for id in ids {
+        bills.push(step.bill(*id)?.clone());
+    }
+    // Goods may have come back since it was made.
+    order.amount_fen = bills.iter().map(BillRow::left_fen).sum();
+    if payment.validate_only {
+        return Ok(Ok(OrderPaid { order, repeated: false }));
+    }
+    let (slot, now) = (payment.slot(), step.now);
+    if let (Some(first), true) = (bills.first(), order.amount_fen > 0) {
+        let (from, to) =
+            (yuan(BANK, Purpose::Settlement), yuan(&order.payer, Purpose::DutyPayable));
+        let action = Action::Transfer(vec![Leg { from, to, amount: order.amount_fen }]);
+        let row = step.duty(first.id)?.clone();
+        let mut entry = step.entry(&row, (payment.entry_id(), "duty.paid"), action, now)?;
+        // It is about many of them.
+        entry.basis.declaration = None;
+        (entry.basis.actor, entry.basis.rule) =
+            (payment.caller.clone(), format!("{number} {}", payment.reference));
+        match step.ledger.apply(slot, &entry)? {
+            Ok(Checked::New(_) | Checked::Known) => {}
+            Err(error) => {
+                return Err(Fault::Broken(format!("the order {number} cannot be paid: {error}")));
+            }
+        }
+    }
+    order.paid_time = Some(now);
+    for bill in &bills {
+        step.void(bill.id, now)?;
+        let (payer, tax_no) = (&bill.payer, tax_no(&bill.invt_no));
+        let paid = decimal(bill.left_fen() * FEN_E5);
+        let text = format!("{payer}: tax bill {tax_no}, {paid} CNY paid by order {number}");
+        let text_zh = format!("{payer}：税单{tax_no}，已按缴款书{number}缴纳{paid}元");
+        step.tell(bill.id, DutyStep::Paid, "", None, (text, text_zh), None)?;
+    }
+    step.orders.push(order.clone());
+    step.requests.keep(payment.key(), payment.digest, Vec::new());
+    Ok(Ok(OrderPaid { order, repeated: false }))
+}
