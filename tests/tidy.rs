@@ -46,6 +46,7 @@ fn crates_depend_only_on_what_the_architecture_allows() {
         ("services/payment", &["domain", "proto", "client", "store", "kit"]),
         ("services/agencies", &["domain", "proto", "client"]),
         ("services/cli", &["domain", "proto", "client", "signature"]),
+        ("services/console", &["domain", "proto", "store", "cli"]),
         (
             "services/window",
             &[
@@ -62,6 +63,7 @@ fn crates_depend_only_on_what_the_architecture_allows() {
                 "payment",
                 "agencies",
                 "cli",
+                "console",
             ],
         ),
     ];

@@ -72,9 +72,22 @@ impl Http {
         accept: &str,
         body: &[u8],
     ) -> Answer {
+        self.call_with(method, target, &[("Accept", accept)], body).await
+    }
+
+    /// The same with these headers.
+    pub(crate) async fn call_with(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
         let length = body.len();
+        let headers: String =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let head = format!(
-            "{method} {target} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n\
+            "{method} {target} HTTP/1.1\r\nHost: localhost\r\n{headers}\
              Content-Length: {length}\r\n\r\n"
         );
         let request = [head.as_bytes(), body].concat();

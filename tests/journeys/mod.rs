@@ -4,6 +4,7 @@ mod bad_input;
 mod bad_texts;
 mod clock;
 mod command_line;
+mod console;
 mod exchange;
 mod finding_out;
 mod guides;

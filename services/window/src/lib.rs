@@ -26,3 +26,4 @@ mod standing;
 pub mod tasks;
 pub mod tls;
 pub mod unread;
+mod web_console;

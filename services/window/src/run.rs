@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use console::LoginLink;
 use domain::limits;
 use kit::progress::Progress;
 use kit::service::{Loop, Manifest, Parts};
@@ -28,7 +29,7 @@ use crate::signals::Ending;
 use crate::space::Space;
 use crate::standing::Standing;
 use crate::tasks::{Task, Tasks};
-use crate::{listen, tls};
+use crate::{listen, tls, web_console};
 
 /// Everything that a window needs to know.
 #[derive(Debug, Clone)]
@@ -84,6 +85,8 @@ pub struct Settings {
 pub struct RunningWindow {
     /// Where it serves.
     pub address: SocketAddr,
+    /// The way into the console of a sandbox.
+    pub link: Option<LoginLink>,
     draining: CancellationToken,
     closing: CancellationToken,
     server: Tasks,
@@ -181,7 +184,18 @@ impl RunningWindow {
         for progress in loops.iter().flat_map(|(_, loops)| loops) {
             health.set_service_status(progress.name, ServingStatus::Serving).await;
         }
+        let services = web_console::services(&loops);
         pages.spawn(Task::Health, tell_health(health.clone(), loops, draining.clone()));
+        let gate = GateLayer {
+            methods,
+            space: Arc::clone(&space),
+            backlogs: Backlogs(Arc::new(backlogs)),
+        };
+        let link = settings.sandbox.then(web_console::link).transpose()?;
+        // Every process has the key of the first service, and reads what the others sealed with it.
+        if let Some(pools) = database.pools.first() {
+            routes = web_console::mount(routes, &gate, &pools.tokens, services, link.clone())?;
+        }
         let router = Server::builder()
             .accept_http1(true)
             .initial_stream_window_size(limits::RECEIVE_STREAM_BYTES)
@@ -191,11 +205,7 @@ impl RunningWindow {
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
             .http2_max_header_list_size(Some(64 * 1024))
             .timeout(Duration::from_secs(limits::UNARY_SECONDS_MAX))
-            .layer(GateLayer {
-                methods,
-                space: Arc::clone(&space),
-                backlogs: Backlogs(Arc::new(backlogs)),
-            })
+            .layer(gate)
             .add_routes(routes);
         let reporter = health.clone();
         pages.spawn(Task::Space, async move {
@@ -219,7 +229,7 @@ impl RunningWindow {
         }
         tracing::info!(%address, sandbox = settings.sandbox, "the window serves");
         let drain = settings.drain;
-        Ok(Some(Self { address, draining, closing, server, pages, lanes, database, drain }))
+        Ok(Some(Self { address, link, draining, closing, server, pages, lanes, database, drain }))
     }
 
     /// Serves until it is told to end or until something vital fails; then drains.

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use cli::sandbox::{AUTHORITY, CALLERS, address_file, config, default_data_dir, identities};
 use cli::{Language, Said, describe};
 use client::Config;
+use console::LoginLink;
 use futures::StreamExt as _;
 use proto::v1;
 use tokio_util::sync::CancellationToken;
@@ -155,7 +156,8 @@ pub async fn run(
     let started = Sandbox::start(settings.clone(), cast, ending).await?;
     let Some(mut sandbox) = started else { return Ok(()) };
     if cast.show {
-        welcome(&sandbox.address, &settings, cast)?;
+        let link = sandbox.window.link.as_ref().map(LoginLink::path);
+        welcome(&sandbox.address, link.as_deref(), &settings, cast)?;
         let config = config(&settings.data_dir, "admin", Some(&sandbox.address))?;
         sandbox.show(config, language);
     }
@@ -179,11 +181,19 @@ fn publish(file: &Path, address: &str) -> anyhow::Result<()> {
         .with_context(|| Said::unwritable(file))
 }
 
-fn welcome(address: &str, settings: &Settings, cast: Cast) -> anyhow::Result<()> {
+fn welcome(
+    address: &str,
+    link: Option<&str>,
+    settings: &Settings,
+    cast: Cast,
+) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "single-window sandbox\n")?;
     writeln!(out, "  gRPC       {address}  (mutual TLS)")?;
     writeln!(out, "  CEB        https://{address}/ceb  (national messages, see docs/ceb.md)")?;
+    if let Some(link) = link {
+        writeln!(out, "  console    https://{address}{link}  (opens once)")?;
+    }
     if let Some(metrics) = &settings.metrics {
         writeln!(out, "  metrics    http://{metrics}/metrics")?;
     }

@@ -1,0 +1,139 @@
+//! For the operator: whether the services and their loops go on, whether there is space, and what is stuck.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Extension;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use cli::words;
+use proto::v1;
+use proto::v1::status_service_client::StatusServiceClient;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+
+use crate::declarations::page_after;
+use crate::problem::{PageAnswer, RefusedCall, settle};
+use crate::visit::{Visit, page};
+
+/// A service with what health says of it.
+struct ServiceHealth {
+    name: &'static str,
+    is_here: bool,
+    serves: bool,
+    /// Loops that stand still.
+    still: Vec<&'static str>,
+    loops: usize,
+}
+
+/// Something that nobody can go on with by itself.
+struct StuckRow {
+    id: String,
+    service: String,
+    queue: String,
+    subject: String,
+    reason: String,
+    tries: u32,
+    since: String,
+    behind: u32,
+}
+
+/// The space of the database, in words.
+struct SpaceFigures {
+    free: String,
+    least: String,
+    is_short: bool,
+}
+
+#[derive(Template)]
+#[template(path = "operation.html")]
+struct OperationPage<'a> {
+    visit: &'a Visit,
+    services: Vec<ServiceHealth>,
+    space: Option<SpaceFigures>,
+    stuck: Vec<StuckRow>,
+    next: String,
+}
+
+/// `GET /console/operation`.
+pub(crate) async fn show(Extension(visit): Extension<Arc<Visit>>) -> Response {
+    settle(&visit, looked_after(&visit).await)
+}
+
+async fn looked_after(visit: &Visit) -> PageAnswer {
+    let mut services = Vec::new();
+    for part in &visit.console.services {
+        let (mut serves, mut still) = (true, Vec::new());
+        for name in &part.apis {
+            serves &= is_serving(visit, name).await?;
+        }
+        for name in &part.loops {
+            if !is_serving(visit, name).await? {
+                still.push(*name);
+            }
+        }
+        services.push(ServiceHealth {
+            name: part.name,
+            is_here: !part.apis.is_empty(),
+            serves,
+            still,
+            loops: part.loops.len(),
+        });
+    }
+    let status = StatusServiceClient::new(visit.console.api.clone())
+        .get_status(visit.call(v1::GetStatusRequest {}))
+        .await?;
+    let space = status.into_inner().storage.map(|it| SpaceFigures {
+        free: gigabytes(it.free_bytes),
+        least: gigabytes(it.least_bytes),
+        is_short: it.short,
+    });
+    let page_token = visit.query("page").to_owned();
+    let request = v1::ListStuckRequest { page_token, ..Default::default() };
+    let answer = visit.operation().list_stuck(visit.call(request)).await?.into_inner();
+    let row = |it: v1::StuckItem| StuckRow {
+        id: it.id,
+        service: it.service,
+        queue: it.queue,
+        subject: it.subject,
+        reason: it.reason,
+        tries: it.tries,
+        since: words::when(it.stuck_time.and_then(proto::time)),
+        behind: it.behind,
+    };
+    let next = page_after(visit, &answer.next_page_token);
+    let stuck = answer.items.into_iter().map(row).collect();
+    Ok(page(&OperationPage { visit, services, space, stuck, next }))
+}
+
+async fn is_serving(visit: &Visit, name: &str) -> Result<bool, Box<RefusedCall>> {
+    let request = visit.call(HealthCheckRequest { service: name.to_owned() });
+    let answer = visit.health().check(request).await?.into_inner();
+    Ok(answer.status() == ServingStatus::Serving)
+}
+
+fn gigabytes(bytes: u64) -> String {
+    format!("{}.{} GB", bytes / 1_000_000_000, bytes % 1_000_000_000 / 100_000_000)
+}
+
+/// `POST /console/operation/retry` and `…/drop`, of one item.
+pub(crate) async fn act(
+    Extension(visit): Extension<Arc<Visit>>,
+    axum::extract::Path(act): axum::extract::Path<String>,
+) -> Response {
+    settle(&visit, acted(&visit, &act).await)
+}
+
+async fn acted(visit: &Visit, act: &str) -> PageAnswer {
+    let id = visit.said("id").to_owned();
+    match act {
+        "retry" => {
+            let request = v1::RetryStuckRequest { id, service: String::new() };
+            visit.operation().retry_stuck(visit.call(request)).await?;
+        }
+        "drop" => {
+            visit.operation().drop_stuck(visit.call(v1::DropStuckRequest { id })).await?;
+        }
+        _ => return Ok(crate::problem::bare(visit, http::StatusCode::NOT_FOUND)),
+    }
+    Ok(Redirect::to("/console/operation").into_response())
+}
