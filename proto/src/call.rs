@@ -17,10 +17,10 @@ const TRACE_MAX: usize = 64;
 ///
 /// # Errors
 ///
-/// [`Code::CertificateMissing`] when the call came past the gate; every text that cannot be taken.
+/// [`Code::IdentityMissing`] when the call came past the gate; every text that cannot be taken.
 pub fn caller<T: Texts>(request: &Request<T>) -> Result<Arc<Principal>, Status> {
     let principal = request.extensions().get::<Arc<Principal>>().cloned();
-    let principal = principal.ok_or_else(|| status::plain(Code::CertificateMissing))?;
+    let principal = principal.ok_or_else(|| status::plain(Code::IdentityMissing))?;
     text::check(request.get_ref())
         .map_err(|refusal| status::refused(&refusal, Language::of(request.metadata())))?;
     Ok(principal)

@@ -51,6 +51,41 @@ async fn connections_without_a_certificate_shut_nobody_out() {
     meter::beside(&sandbox, &format!("{many} silent connections"), attack).await;
 }
 
+/// Whoever has neither certificate nor key takes places from its like only, and not for long.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_without_a_key_shut_nobody_out() {
+    let _turn = crate::alone().await;
+    let sandbox = Sandbox::alone(&[]).await;
+    let nobody = sandbox.config_without_certificate();
+    let many = 4 * domain::limits::CONNECTIONS_NEW_MAX;
+    let attack = async {
+        let mut crowd = Vec::new();
+        for _ in 0..many {
+            let mut silent = tls(&nobody).await.expect("TLS");
+            silent.write_all(HELLO).await.expect("it is read");
+            crowd.push(silent);
+        }
+        // Places are for those who say who they are, with a certificate or a key.
+        for _ in 0..10 {
+            let mut http = Http::with_key(&sandbox, &sandbox.api_key("agent")).await;
+            let answer = http.gets("/ceb/documents", "application/json").await;
+            assert_eq!(answer.status, 200, "{answer}");
+            sandbox.connect("customs").await;
+        }
+        // The oldest gave way, the newest has its time.
+        let first = ends_within(&mut crowd[0], Duration::from_secs(1)).await;
+        assert!(first.is_some(), "the oldest stays");
+        let mut last = crowd.pop().expect("a crowd");
+        assert!(ends_within(&mut last, SOON).await.is_some(), "nobody stays nobody");
+    };
+    meter::beside(&sandbox, &format!("{many} connections without a key"), attack).await;
+    // One that is known may be idle, and has its places among its caller's.
+    let mut known = Http::with_key(&sandbox, &sandbox.api_key("agent")).await;
+    assert_eq!(known.gets("/ceb/documents", "application/json").await.status, 200);
+    tokio::time::sleep(SOON).await;
+    assert_eq!(known.gets("/ceb/documents", "application/json").await.status, 200);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_says_nothing_or_half_of_it_is_let_go() {
     let _turn = crate::alone().await;

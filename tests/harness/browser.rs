@@ -63,6 +63,12 @@ impl Browser {
         Self { http, cookies: BTreeMap::new(), language: "en", origin: "https://localhost" }
     }
 
+    /// Without a certificate.
+    pub(crate) async fn of_nobody(sandbox: &Sandbox) -> Self {
+        let http = Http::with(&sandbox.config_without_certificate()).await;
+        Self { http, cookies: BTreeMap::new(), language: "en", origin: "https://localhost" }
+    }
+
     /// Opens a page; what it is sent on to is in `location`.
     pub(crate) async fn opens(&mut self, target: &str) -> WebPage {
         self.asks("GET", target, "").await
@@ -91,15 +97,14 @@ impl Browser {
         let cookies: Vec<_> =
             self.cookies.iter().map(|(name, it)| format!("{name}={it}")).collect();
         let cookies = cookies.join("; ");
-        let mut headers = vec![("Accept-Language", self.language)];
+        self.http.headers = format!("Accept-Language: {}\r\n", self.language);
         if !cookies.is_empty() {
-            headers.push(("Cookie", &cookies));
+            write!(self.http.headers, "Cookie: {cookies}\r\n").expect("a text");
         }
         if method == "POST" {
-            headers.push(("Content-Type", "application/x-www-form-urlencoded"));
-            headers.push(("Origin", self.origin));
+            write!(self.http.headers, "Origin: {}\r\n", self.origin).expect("a text");
         }
-        let answer = self.http.call_with(method, target, &headers, body.as_bytes()).await;
+        let answer = self.http.call(method, target, "text/html", body.as_bytes()).await;
         self.keeps(&answer);
         for (name, value) in [
             ("content-security-policy", "default-src 'none'; script-src 'self'"),

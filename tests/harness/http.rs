@@ -15,7 +15,11 @@ use tokio_rustls::client::TlsStream;
 use super::Sandbox;
 
 /// One connection of one caller; its calls follow each other.
-pub(crate) struct Http(BufReader<TlsStream<TcpStream>>);
+pub(crate) struct Http {
+    stream: BufReader<TlsStream<TcpStream>>,
+    /// Lines that stand in the head of every call.
+    pub(crate) headers: String,
+}
 
 /// What came back.
 pub(crate) struct Answer {
@@ -30,14 +34,18 @@ pub(crate) fn client_tls(config: &client::Config, protocol: &str) -> Arc<rustls:
     let certificate = |pem| CertificateDer::from_pem_slice(pem).expect("a certificate");
     let mut roots = RootCertStore::empty();
     roots.add(certificate(&config.authority)).expect("an authority");
-    let key = PrivateKeyDer::from_pem_slice(&config.key).expect("a key");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .expect("TLS 1.3 is there")
-        .with_root_certificates(roots)
-        .with_client_auth_cert(vec![certificate(&config.certificate)], key)
-        .expect("the key fits");
+        .with_root_certificates(roots);
+    let mut tls = if config.certificate.is_empty() {
+        tls.with_no_client_auth()
+    } else {
+        let key = PrivateKeyDer::from_pem_slice(&config.key).expect("a key");
+        let chain = vec![certificate(&config.certificate)];
+        tls.with_client_auth_cert(chain, key).expect("the key fits")
+    };
     tls.alpn_protocols = vec![protocol.as_bytes().to_vec()];
     Arc::new(tls)
 }
@@ -45,13 +53,25 @@ pub(crate) fn client_tls(config: &client::Config, protocol: &str) -> Arc<rustls:
 impl Http {
     /// Connects with the certificate of a caller of the sandbox.
     pub(crate) async fn connect(sandbox: &Sandbox, caller: &str) -> Self {
-        let config = sandbox.config(caller);
-        let tls = client_tls(&config, "http/1.1");
+        Self::with(&sandbox.config(caller)).await
+    }
+
+    /// Connects without a certificate; every call carries this key.
+    pub(crate) async fn with_key(sandbox: &Sandbox, key: &str) -> Self {
+        let mut http = Self::with(&sandbox.config_without_certificate()).await;
+        http.headers = format!("Authorization: Bearer {key}\r\n");
+        http
+    }
+
+    /// Connects like this.
+    pub(crate) async fn with(config: &client::Config) -> Self {
+        let tls = client_tls(config, "http/1.1");
         let address = config.address.strip_prefix("https://").unwrap_or(&config.address);
         let stream = TcpStream::connect(address).await.expect("the window listens");
         let name = ServerName::try_from("localhost").expect("a name");
         let stream = TlsConnector::from(tls).connect(name, stream).await;
-        Self(BufReader::new(stream.expect("the window knows its authority")))
+        let stream = BufReader::new(stream.expect("the window knows its authority"));
+        Self { stream, headers: String::new() }
     }
 
     /// Posts a message.
@@ -72,28 +92,23 @@ impl Http {
         accept: &str,
         body: &[u8],
     ) -> Answer {
-        self.call_with(method, target, &[("Accept", accept)], body).await
-    }
-
-    /// The same with these headers.
-    pub(crate) async fn call_with(
-        &mut self,
-        method: &str,
-        target: &str,
-        headers: &[(&str, &str)],
-        body: &[u8],
-    ) -> Answer {
         let length = body.len();
-        let headers: String =
-            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let head = format!(
-            "{method} {target} HTTP/1.1\r\nHost: localhost\r\n{headers}\
-             Content-Length: {length}\r\n\r\n"
+            "{method} {target} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n\
+             Content-Length: {length}\r\n{}\r\n",
+            self.headers
         );
         let request = [head.as_bytes(), body].concat();
-        self.0.write_all(&request).await.expect("the window reads");
-        self.0.flush().await.expect("the window reads");
+        self.stream.write_all(&request).await.expect("the window reads");
+        self.stream.flush().await.expect("the window reads");
         self.answer().await
+    }
+
+    /// Whether the window has ended the connection.
+    pub(crate) async fn is_over(&mut self) -> bool {
+        let read = self.stream.read_u8();
+        let read = tokio::time::timeout(std::time::Duration::from_secs(5), read).await;
+        read.is_ok_and(|read| read.is_err())
     }
 
     async fn answer(&mut self) -> Answer {
@@ -111,13 +126,13 @@ impl Http {
         let length = headers.get("content-length").map_or("0", String::as_str);
         assert!(!headers.contains_key("transfer-encoding"), "{headers:?}");
         let mut body = vec![0; length.parse().expect("a length")];
-        self.0.read_exact(&mut body).await.expect("the whole body");
+        self.stream.read_exact(&mut body).await.expect("the whole body");
         Answer { status, headers, body }
     }
 
     async fn line(&mut self) -> String {
         let mut line = String::new();
-        self.0.read_line(&mut line).await.expect("the window answers");
+        self.stream.read_line(&mut line).await.expect("the window answers");
         assert!(line.ends_with("\r\n"), "the answer was cut: {line:?}");
         line.trim_end().to_owned()
     }
@@ -129,7 +144,8 @@ impl Answer {
     }
 
     pub(crate) fn json(&self) -> serde_json::Value {
-        assert_eq!(self.header("content-type"), "application/json", "{self}");
+        let form = if self.status < 300 || self.status == 422 { "" } else { "problem+" };
+        assert_eq!(self.header("content-type"), format!("application/{form}json"), "{self}");
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self}"))
     }
 

@@ -302,6 +302,18 @@ impl Sandbox {
         self.try_config(caller).expect("the sandbox made its callers")
     }
 
+    /// How somebody connects who has no certificate.
+    pub(crate) fn config_without_certificate(&self) -> Config {
+        Config { certificate: Vec::new(), key: Vec::new(), ..self.config("agent") }
+    }
+
+    /// The key (API key) of a caller.
+    pub(crate) fn api_key(&self, caller: &str) -> String {
+        let file = cli::sandbox::key_file(self.directory.path(), caller);
+        let key = std::fs::read_to_string(file).expect("the sandbox made its callers' keys");
+        key.trim().to_owned()
+    }
+
     /// Connects as a caller.
     pub(crate) async fn connect(&self, caller: &str) -> Window {
         Window::connect(&self.config(caller)).await.expect("the sandbox serves")

@@ -188,6 +188,54 @@ async fn an_inspection_is_followed_by_all_who_have_to_do_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_certificate_logs_in_by_a_key_for_as_long_as_it_is_good() {
+    let sandbox = Sandbox::start().await;
+    let mut person = Browser::of_nobody(&sandbox).await;
+    let sent = person.opens("/console/declarations?state=3").await;
+    assert_eq!(sent.location, "/console/login?back=%2Fconsole%2Fdeclarations%3Fstate%3D3");
+    let form = person.opens(&sent.location).await;
+    assert!(form.says("API key") && !form.says("Log out"), "{}", form.text);
+    assert_eq!(person.opens("/console/login?token=guessed").await.status, 401);
+    let back = form.value("back").to_owned();
+    for wrong in ["", "swk_guessed"] {
+        let refused = person.posts("/console/login", &[("back", &back), ("key", wrong)]).await;
+        assert_eq!(refused.status, 401, "{wrong}");
+    }
+    assert_eq!(person.posts("/console/declarations", &[]).await.location, "/console/login");
+
+    // An operator makes a key in the console, and sees it once.
+    let mut admin = Browser::of(&sandbox, "admin").await;
+    let operation = admin.opens("/console/operation").await;
+    let token = operation.value("token").to_owned();
+    let asked = [("token", token.as_str()), ("caller", "enterprise-b"), ("note", "console")];
+    let made = admin.posts("/console/operation/make-key", &asked).await;
+    let (_, key) = made.text.split_once("<code>swk_").unwrap_or_else(|| panic!("{}", made.text));
+    let key = format!("swk_{}", key.split('<').next().expect("a key"));
+    assert!(!admin.opens("/console/operation").await.says(&key));
+
+    let form = [("back", back.as_str()), ("key", key.as_str())];
+    let entered = person.posts("/console/login", &form).await;
+    assert_eq!((entered.status, entered.location.as_str()), (303, "/console/declarations?state=3"));
+    let cookie = person.cookies["__Host-session"].clone();
+    assert!(!cookie.contains(&key) && !cookie.contains("enterprise"), "{cookie}");
+    let list = person.opens("/console/declarations").await;
+    assert!(list.says("enterprise-b") && list.says("No declarations."), "{}", list.text);
+    // Whom the sandbox lets play everybody came by its link.
+    let play = [("token", list.value("token")), ("caller", "admin")];
+    assert_eq!(person.posts("/console/sandbox/as", &play).await.status, 403);
+
+    let row = made.text.split("<tr>").find(|row| row.contains(">console<")).expect("its row");
+    let (_, id) = row.split_once("name=\"id\" value=\"").expect("it can be revoked");
+    let id = id.split('"').next().expect("an id");
+    let revoke = [("token", token.as_str()), ("id", id)];
+    assert_eq!(admin.posts("/console/operation/revoke-key", &revoke).await.status, 303);
+    // The connection ends with the key as well.
+    let mut person = Browser::of_nobody(&sandbox).await;
+    person.cookies.insert("__Host-session".to_owned(), cookie);
+    assert!(person.opens("/console/declarations").await.location.starts_with("/console/login"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_elsewhere_is_said_to_be() {
     let sandbox = Sandbox::start().await;
     let mut firm = Browser::of(&sandbox, "enterprise-a").await;

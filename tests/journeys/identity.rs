@@ -95,10 +95,11 @@ fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }
 
-fn serve(directory: &Path, port: u16) -> Child {
+fn serve(directory: &Path, port: u16, more: &[&str]) -> Child {
     let at = |name: &str| directory.join(name).display().to_string();
     Command::new(binary())
         .args(["serve", "--only", "declaration", "--data-dir", &at("data")])
+        .args(more)
         .args(["--listen", &format!("127.0.0.1:{port}"), "--drain-seconds", "1"])
         .args(["--server-cert", &at("server.pem"), "--server-key", &at("server.key")])
         .args(["--client-ca", &at("ca.pem"), "--registry", &at("registry.json")])
@@ -140,12 +141,12 @@ async fn a_served_window_trusts_its_own_authority_and_registry_only() {
         std::fs::set_permissions(&key, mode).expect("the key is ours");
     };
     set(0o644);
-    let refused = serve(directory.path(), port).wait().expect("it ends");
+    let refused = serve(directory.path(), port, &[]).wait().expect("it ends");
     let said = std::fs::read_to_string(directory.path().join("log")).expect("a log");
     assert_eq!(refused.code(), Some(2), "{said}");
     assert!(said.contains("SW-4008") && said.contains("chmod 600"), "{said}");
     set(0o600);
-    let mut served = serve(directory.path(), port);
+    let mut served = serve(directory.path(), port, &["--require-certificates"]);
     let config = |(certificate, key, _): &(String, String, String)| Config {
         address: format!("localhost:{port}"),
         authority: authority.0.pem().into_bytes(),
@@ -166,7 +167,10 @@ async fn a_served_window_trusts_its_own_authority_and_registry_only() {
         ("SW-1302", tonic::Code::Unauthenticated)
     );
 
-    for (what, certificate) in [("expired", &expired), ("not trust", &stranger)] {
+    let nothing = (String::new(), String::new(), String::new());
+    for (what, certificate) in
+        [("expired", &expired), ("not trust", &stranger), ("asks for a client", &nothing)]
+    {
         // TLS 1.3 tells the client after its handshake: the first call fails.
         let told = match Window::connect(&config(certificate)).await {
             Err(error) => error.to_string(),
@@ -175,7 +179,11 @@ async fn a_served_window_trusts_its_own_authority_and_registry_only() {
                 format!("{:?}", status.expect_err("refused"))
             }
         };
-        let alert = if what == "expired" { "CertificateExpired" } else { "DecryptError" };
+        let alert = match what {
+            "expired" => "CertificateExpired",
+            "not trust" => "DecryptError",
+            _ => "CertificateRequired",
+        };
         let unknown = told.contains("UnknownCA") || told.contains(what);
         assert!(told.contains(alert) || unknown, "{what}: {told}");
     }
@@ -217,7 +225,7 @@ async fn no_simulator_answers_where_declarations_are_real() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = free.local_addr().expect("bound").port();
     drop(free);
-    let mut served = serve(directory.path(), port);
+    let mut served = serve(directory.path(), port, &[]);
     let read = |name: &str| std::fs::read(at(name)).expect("written");
     let config = Config {
         address: format!("localhost:{port}"),

@@ -11,6 +11,7 @@ mod guides;
 mod identity;
 mod inspect_tools;
 mod inspection;
+mod keys;
 mod look_up;
 mod national;
 mod national_fields;

@@ -26,6 +26,7 @@ mod follow;
 pub mod help;
 mod input;
 pub mod inspect;
+pub mod keys;
 pub mod options;
 pub mod pay;
 mod problem;
@@ -74,6 +75,7 @@ pub enum Command {
     Ceb(ceb::CebArgs),
     Inspect(inspect::InspectArgs),
     Stuck(stuck::StuckArgs),
+    Key(keys::KeyArgs),
     Clock(clock::ClockArgs),
     Tax(tax::TaxArgs),
     Pay(pay::PayArgs),
@@ -123,6 +125,7 @@ impl Command {
             Self::Ceb(args) => ceb::run(options, args).await,
             Self::Inspect(args) => inspect::run(options, args).await,
             Self::Stuck(args) => stuck::run(&options.session_as("admin").await?, args).await,
+            Self::Key(args) => keys::run(&options.session_as("admin").await?, args).await,
             Self::Pay(args) => match args.reconcile() {
                 Some(args) => reconcile::run(options.voice(), args),
                 None => pay::run(&options.session().await?, options.format(), args).await,

@@ -125,6 +125,11 @@ pub fn identities(data_dir: &Path) -> PathBuf {
     data_dir.join("identities")
 }
 
+/// Where the key (API key) of a caller of the sandbox is, which opens the window without its certificate.
+pub fn key_file(data_dir: &Path, caller: &str) -> PathBuf {
+    identities(data_dir).join(format!("{caller}.api-key"))
+}
+
 /// Where the address of the running sandbox is written, for the command line.
 pub fn address_file(data_dir: &Path) -> PathBuf {
     data_dir.join("address")

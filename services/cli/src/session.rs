@@ -148,6 +148,7 @@ paged! {
     ListOrdersRequest, ListOrdersResponse, orders, OrderRecord;
     ListCreditRequest, ListCreditResponse, firms, CreditRecord;
     ListStuckRequest, ListStuckResponse, items, StuckItem;
+    ListKeysRequest, ListKeysResponse, records, KeyRecord;
 }
 
 /// Something that lists hold.

@@ -27,7 +27,7 @@ pub struct Config {
     pub address: String,
     /// The authority that signed the window's certificate.
     pub authority: Vec<u8>,
-    /// The caller's certificate.
+    /// The caller's certificate; empty when its calls carry a key instead (`authorization: Bearer swk_…`).
     pub certificate: Vec<u8>,
     /// Its key.
     pub key: Vec<u8>,
@@ -352,18 +352,22 @@ fn tls(config: &Config) -> Result<rustls::ClientConfig, Error> {
         let certificate = certificate.map_err(|e| bad(IdentityPart::Authority)(e.to_string()))?;
         roots.add(certificate).map_err(|e| bad(IdentityPart::Authority)(e.to_string()))?;
     }
-    let chain = CertificateDer::pem_slice_iter(&config.certificate)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| bad(IdentityPart::Certificate)(e.to_string()))?;
-    let key = PrivateKeyDer::from_pem_slice(&config.key)
-        .map_err(|e| bad(IdentityPart::Key)(e.to_string()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|e| bad(IdentityPart::TlsSetUp)(e.to_string()))?
-        .with_root_certificates(roots)
-        .with_client_auth_cert(chain, key)
-        .map_err(|e| bad(IdentityPart::Certificate)(e.to_string()))?;
+        .with_root_certificates(roots);
+    let mut tls = if config.certificate.is_empty() {
+        tls.with_no_client_auth()
+    } else {
+        let chain = CertificateDer::pem_slice_iter(&config.certificate)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|e| bad(IdentityPart::Certificate)(e.to_string()))?;
+        let key = PrivateKeyDer::from_pem_slice(&config.key)
+            .map_err(|e| bad(IdentityPart::Key)(e.to_string()))?;
+        tls.with_client_auth_cert(chain, key)
+            .map_err(|e| bad(IdentityPart::Certificate)(e.to_string()))?
+    };
     tls.alpn_protocols = vec![b"h2".to_vec()];
     Ok(tls)
 }

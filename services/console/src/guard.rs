@@ -16,12 +16,14 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use crate::session::BrowserSession;
+use crate::session::LoginProof;
 use crate::visit::{NamedValues, Visit, Visitor};
 use crate::{Console, language, problem};
 
 /// A declaration of 99 lines as a form, or as JSON, is some 200 KB.
 const FORM_BYTES_MAX: usize = 1024 * 1024;
+/// A key and a path.
+const LOGIN_BYTES_MAX: usize = 4 * 1024;
 
 const HEADERS: [(HeaderName, &str); 7] = [
     (
@@ -68,8 +70,7 @@ async fn visit(console: Console, request: Request) -> Result<(Known, Request), B
     let language = language::of(&parts.headers);
     let target = parts.uri.path_and_query().map_or("", |it| it.as_str()).to_owned();
     let query = NamedValues::read(parts.uri.query().unwrap_or("").as_bytes()); // none asks nothing
-    let now = console.clock.now();
-    let session = console.cookies.read(&parts.headers, now);
+    let session = console.cookies.read(&parts.headers);
     let (mut person, mut fresh) = (None, None);
     if let Some(principal) = parts.extensions.remove::<Arc<Principal>>() {
         let known = session.filter(|session| session.caller == principal.name);
@@ -77,10 +78,9 @@ async fn visit(console: Console, request: Request) -> Result<(Known, Request), B
             Some(session) => session,
             // Logged in by a certificate.
             None => {
-                let begun = BrowserSession::begin(&principal.name, false, now)
-                    .and_then(|session| Ok((console.cookies.set(&session)?, session)));
-                let (cookie, session) = begun.map_err(|fault| Box::new(failed(&fault)))?;
-                fresh = HeaderValue::from_str(&cookie).ok();
+                let begun = console.cookies.begin(&principal.name, LoginProof::Certificate);
+                let (session, cookie) = begun.map_err(|fault| Box::new(failed(&fault)))?;
+                fresh = Some(cookie);
                 session
             }
         };
@@ -107,7 +107,8 @@ async fn visit(console: Console, request: Request) -> Result<(Known, Request), B
         return Err(Box::new(Redirect::to(&to).into_response()));
     }
     if parts.method != Method::GET && parts.method != Method::HEAD {
-        let Ok(bytes) = to_bytes(body, FORM_BYTES_MAX).await else {
+        let most = if visit.person.is_some() { FORM_BYTES_MAX } else { LOGIN_BYTES_MAX };
+        let Ok(bytes) = to_bytes(body, most).await else {
             return Err(Box::new(problem::bare(&visit, StatusCode::PAYLOAD_TOO_LARGE)));
         };
         visit.form = NamedValues::read(&bytes);
@@ -133,7 +134,7 @@ fn is_same_origin(headers: &HeaderMap) -> bool {
     near && fits
 }
 
-fn failed(fault: &store::Fault) -> Response {
+pub(crate) fn failed(fault: &store::Fault) -> Response {
     tracing::error!(%fault, "a session of the console cannot begin");
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }

@@ -32,12 +32,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{any, get, post};
-use store::Clock;
 use tonic::body::Body;
 use tower::util::BoxCloneSyncService;
 
 pub use login::LoginLink;
-pub use session::{BrowserSession, Cookies};
+pub use session::{BrowserSession, Cookies, LoginProof};
 
 /// The window's own calls behind its gate: who calls is in the extensions of a request, as the gate reads it.
 pub type WindowCalls = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Infallible>;
@@ -63,15 +62,15 @@ pub struct Console(Arc<ConsoleParts>);
 /// See [`Console`].
 pub struct ConsoleParts {
     /// The calls of this window.
-    pub api: WindowCalls,
+    pub calls: WindowCalls,
     /// What is sealed in cookies.
     pub cookies: Cookies,
+    /// Whose key (API key) this is, by the name in the registry.
+    pub holder: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
     /// The services of this window.
     pub services: Vec<ServicePart>,
     /// Who may be played by whoever has the link; `None` outside the sandbox.
     pub sandbox: Option<LoginLink>,
-    /// The time of the machine: a session ends by it also where the clock of the sandbox is moved.
-    pub clock: Clock,
 }
 
 impl std::fmt::Debug for Console {

@@ -11,19 +11,21 @@ use http::{HeaderValue, StatusCode};
 use ring::digest::{SHA256, digest};
 use store::Fault;
 
+use crate::guard::failed;
 use crate::language::own_path;
 use crate::problem::bare;
-use crate::session::{BrowserSession, Cookies, random};
+use crate::session::{Cookies, LoginProof, random};
 use crate::visit::{Visit, page_with};
 
-/// The link of a sandbox: whoever has it may play everybody. It can be used once; then there is a new one.
+/// The link of a sandbox: whoever has it may play everybody. It opens once.
 #[derive(Debug, Clone)]
 pub struct LoginLink(Arc<Link>);
 
 /// See [`LoginLink`].
 #[derive(Debug)]
 struct Link {
-    token: Mutex<String>,
+    /// `None` after it was used.
+    token: Mutex<Option<String>>,
     /// Who may be played, with what each is good for.
     people: Vec<(&'static str, &'static str)>,
 }
@@ -35,24 +37,23 @@ impl LoginLink {
     ///
     /// [`Fault`] when the system gives no random bytes.
     pub fn new(people: Vec<(&'static str, &'static str)>) -> Result<Self, Fault> {
-        Ok(Self(Arc::new(Link { token: Mutex::new(random()?), people })))
+        Ok(Self(Arc::new(Link { token: Mutex::new(Some(random()?)), people })))
     }
 
-    /// The path of the link as it is now.
-    pub fn path(&self) -> String {
+    /// The path of the link, until it was used.
+    pub fn path(&self) -> Option<String> {
         let token = self.0.token.lock().unwrap_or_else(PoisonError::into_inner);
-        format!("{}/login?token={}", crate::PATH, *token)
+        token.as_ref().map(|token| format!("{}/login?token={token}", crate::PATH))
     }
 
-    /// True once for each token.
+    /// True once, with the right token.
     fn is_used_by(&self, said: &str) -> bool {
-        let Ok(next) = random() else { return false };
         let mut token = self.0.token.lock().unwrap_or_else(PoisonError::into_inner);
         // How long it takes to compare digests says nothing about the token.
         let of = |text: &str| digest(&SHA256, text.as_bytes());
-        let fits = of(&token).as_ref() == of(said).as_ref();
+        let fits = token.as_deref().is_some_and(|token| of(token).as_ref() == of(said).as_ref());
         if fits {
-            *token = next;
+            *token = None;
         }
         fits
     }
@@ -88,16 +89,21 @@ pub(crate) async fn form(Extension(visit): Extension<Arc<Visit>>) -> Response {
             return bare(&visit, StatusCode::UNAUTHORIZED);
         }
         let first = link.0.people.first().map_or("", |(name, _)| name);
-        return entered(&visit, first, true, "/console/sandbox");
+        return entered(&visit, first, LoginProof::Link, "/console/sandbox");
     }
     let page = LoginPage { visit: &visit, back: own_path(visit.query("back")), wrong: false };
     page_with(StatusCode::OK, &page)
 }
 
-/// `POST /console/login` with an API key.
+/// `POST /console/login` with a key (API key).
 pub(crate) async fn enter(Extension(visit): Extension<Arc<Visit>>) -> Response {
-    let page = LoginPage { visit: &visit, back: own_path(visit.said("back")), wrong: true };
-    page_with(StatusCode::UNAUTHORIZED, &page)
+    let (key, back) = (visit.said("key"), own_path(visit.said("back")));
+    match (visit.console.holder)(key) {
+        Some(caller) => entered(&visit, &caller, LoginProof::Key(key.to_owned()), back),
+        None => {
+            page_with(StatusCode::UNAUTHORIZED, &LoginPage { visit: &visit, back, wrong: true })
+        }
+    }
 }
 
 /// `POST /console/sandbox/as`: goes on as somebody else.
@@ -107,31 +113,23 @@ pub(crate) async fn play(Extension(visit): Extension<Arc<Visit>>) -> Response {
     if !known || !visit.plays_everybody() {
         return bare(&visit, StatusCode::FORBIDDEN);
     }
-    entered(&visit, name, true, crate::PATH)
+    entered(&visit, name, LoginProof::Link, crate::PATH)
 }
 
 /// `POST /console/logout`.
-pub(crate) async fn leave(Extension(_): Extension<Arc<Visit>>) -> Response {
-    with_cookie(Redirect::to("/console/login").into_response(), &Cookies::forget())
+pub(crate) async fn leave() -> Response {
+    with_cookie(Redirect::to("/console/login").into_response(), Cookies::forget())
 }
 
-fn entered(visit: &Visit, caller: &str, plays_everybody: bool, to: &str) -> Response {
-    let now = visit.console.clock.now();
-    let cookie = BrowserSession::begin(caller, plays_everybody, now)
-        .and_then(|session| visit.console.cookies.set(&session));
-    match cookie {
-        Ok(cookie) => with_cookie(Redirect::to(to).into_response(), &cookie),
-        Err(fault) => {
-            tracing::error!(%fault, "a session of the console cannot begin");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
+fn entered(visit: &Visit, caller: &str, by: LoginProof, to: &str) -> Response {
+    match visit.console.cookies.begin(caller, by) {
+        Ok((_, cookie)) => with_cookie(Redirect::to(to).into_response(), cookie),
+        Err(fault) => failed(&fault),
     }
 }
 
-fn with_cookie(mut response: Response, cookie: &str) -> Response {
-    if let Ok(cookie) = HeaderValue::from_str(cookie) {
-        response.headers_mut().insert(SET_COOKIE, cookie);
-    }
+fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
+    response.headers_mut().insert(SET_COOKIE, cookie);
     response
 }
 
@@ -142,11 +140,11 @@ mod tests {
     #[test]
     fn a_link_opens_once() {
         let link = LoginLink::new(vec![("agent", "files")]).expect("random bytes");
-        let path = link.path();
+        let path = link.path().expect("nobody has used it");
         let token = path.rsplit('=').next().expect("a token").to_owned();
         assert!(!link.is_used_by("") && !link.is_used_by("guess"));
         assert!(link.is_used_by(&token));
         assert!(!link.is_used_by(&token), "used");
-        assert_ne!(link.path(), path, "there is a new one");
+        assert_eq!(link.path(), None);
     }
 }

@@ -37,6 +37,18 @@ struct StuckRow {
     behind: u32,
 }
 
+/// A key (API key) of a caller, as a row.
+struct KeyRow {
+    id: String,
+    caller: String,
+    role: String,
+    note: String,
+    made: String,
+    ends: String,
+    used: String,
+    is_revoked: bool,
+}
+
 /// The space of the database, in words.
 struct SpaceFigures {
     free: String,
@@ -52,14 +64,17 @@ struct OperationPage<'a> {
     space: Option<SpaceFigures>,
     stuck: Vec<StuckRow>,
     next: String,
+    keys: Vec<KeyRow>,
+    /// One that was made now; it is said once.
+    made: Option<&'a str>,
 }
 
 /// `GET /console/operation`.
 pub(crate) async fn show(Extension(visit): Extension<Arc<Visit>>) -> Response {
-    settle(&visit, looked_after(&visit).await)
+    settle(&visit, looked_after(&visit, None).await)
 }
 
-async fn looked_after(visit: &Visit) -> PageAnswer {
+async fn looked_after(visit: &Visit, made: Option<&str>) -> PageAnswer {
     let mut services = Vec::new();
     for part in &visit.console.services {
         let (mut serves, mut still) = (true, Vec::new());
@@ -79,7 +94,7 @@ async fn looked_after(visit: &Visit) -> PageAnswer {
             loops: part.loops.len(),
         });
     }
-    let status = StatusServiceClient::new(visit.console.api.clone())
+    let status = StatusServiceClient::new(visit.console.calls.clone())
         .get_status(visit.call(v1::GetStatusRequest {}))
         .await?;
     let space = status.into_inner().storage.map(|it| SpaceFigures {
@@ -101,8 +116,11 @@ async fn looked_after(visit: &Visit) -> PageAnswer {
         behind: it.behind,
     };
     let next = page_after(visit, &answer.next_page_token);
+    let request = v1::ListKeysRequest { page_size: KEYS_SHOWN, ..Default::default() };
+    let keys = visit.operation().list_keys(visit.call(request)).await?.into_inner().records;
+    let keys = keys.into_iter().map(key_row).collect();
     let stuck = answer.items.into_iter().map(row).collect();
-    Ok(page(&OperationPage { visit, services, space, stuck, next }))
+    Ok(page(&OperationPage { visit, services, space, stuck, next, keys, made }))
 }
 
 async fn is_serving(visit: &Visit, name: &str) -> Result<bool, Box<RefusedCall>> {
@@ -111,11 +129,28 @@ async fn is_serving(visit: &Visit, name: &str) -> Result<bool, Box<RefusedCall>>
     Ok(answer.status() == ServingStatus::Serving)
 }
 
+fn key_row(it: v1::KeyRecord) -> KeyRow {
+    let minute = |time: Option<pbjson_types::Timestamp>| words::minute(time.and_then(proto::time));
+    KeyRow {
+        is_revoked: it.revoked_time.is_some(),
+        made: minute(it.created_time),
+        ends: minute(it.revoked_time.or(it.expire_time)),
+        used: minute(it.last_used_time),
+        id: it.id,
+        caller: it.caller,
+        role: it.role,
+        note: it.note,
+    }
+}
+
+/// More keys are for programs to list.
+const KEYS_SHOWN: i32 = 200;
+
 fn gigabytes(bytes: u64) -> String {
     format!("{}.{} GB", bytes / 1_000_000_000, bytes % 1_000_000_000 / 100_000_000)
 }
 
-/// `POST /console/operation/retry` and `…/drop`, of one item.
+/// `POST /console/operation/retry` and `…/drop` of one item, `…/make-key` and `…/revoke-key`.
 pub(crate) async fn act(
     Extension(visit): Extension<Arc<Visit>>,
     axum::extract::Path(act): axum::extract::Path<String>,
@@ -132,6 +167,18 @@ async fn acted(visit: &Visit, act: &str) -> PageAnswer {
         }
         "drop" => {
             visit.operation().drop_stuck(visit.call(v1::DropStuckRequest { id })).await?;
+        }
+        "make-key" => {
+            let request = v1::CreateKeyRequest {
+                caller: visit.said("caller").to_owned(),
+                days: visit.said("days").parse().unwrap_or(0), // as long as usual
+                note: visit.said("note").to_owned(),
+            };
+            let made = visit.operation().create_key(visit.call(request)).await?.into_inner();
+            return looked_after(visit, Some(&made.key)).await;
+        }
+        "revoke-key" => {
+            visit.operation().revoke_key(visit.call(v1::RevokeKeyRequest { id })).await?;
         }
         _ => return Ok(crate::problem::bare(visit, http::StatusCode::NOT_FOUND)),
     }

@@ -5,13 +5,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use http::HeaderMap;
 use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
-use store::Fault;
+use std::sync::Arc;
 use store::token::{Token, TokenKey};
-use time::OffsetDateTime;
+use store::{Clock, Fault};
 
 /// The prefix has browsers take it from this host only, over TLS only, for all of its paths.
 const COOKIE_NAME: &str = "__Host-session";
@@ -19,8 +19,19 @@ const COOKIE_NAME: &str = "__Host-session";
 const HOURS: i64 = 12;
 const RANDOM_BYTES: usize = 16;
 
+/// By what a person logged in.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LoginProof {
+    /// The certificate of the connection, which is asked for anew with every request.
+    Certificate,
+    /// A key (API key): the session ends with it.
+    Key(String),
+    /// The link of a sandbox: everybody may be played.
+    Link,
+}
+
 /// A person at a browser.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrowserSession {
     /// As which caller of the registry, by its name.
     pub caller: String,
@@ -28,8 +39,14 @@ pub struct BrowserSession {
     pub form_token: String,
     /// Second of its end.
     until: i64,
-    /// It came by the link of the sandbox: everybody may be played there.
-    pub plays_everybody: bool,
+    /// By what.
+    pub by: LoginProof,
+}
+
+impl std::fmt::Debug for BrowserSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BrowserSession").field("caller", &self.caller).finish_non_exhaustive()
+    }
 }
 
 impl BrowserSession {
@@ -38,14 +55,9 @@ impl BrowserSession {
     /// # Errors
     ///
     /// [`Fault`] when the system gives no random bytes.
-    pub(crate) fn begin(
-        caller: &str,
-        plays_everybody: bool,
-        now: OffsetDateTime,
-    ) -> Result<Self, Fault> {
-        let until = now.unix_timestamp() + HOURS * 3600;
-        let (caller, form_token) = (caller.to_owned(), random()?);
-        Ok(Self { caller, form_token, until, plays_everybody })
+    fn begin(caller: &str, by: LoginProof, clock: &Clock) -> Result<Self, Fault> {
+        let until = clock.now().unix_timestamp() + HOURS * 3600;
+        Ok(Self { caller: caller.to_owned(), form_token: random()?, until, by })
     }
 }
 
@@ -58,8 +70,12 @@ pub(crate) fn random() -> Result<String, Fault> {
 }
 
 /// Seals and reads the cookies of sessions.
-#[derive(Debug)]
-pub struct Cookies(Token);
+#[derive(Debug, Clone)]
+pub struct Cookies {
+    token: Arc<Token>,
+    /// The time of the machine: a session ends by it also where the clock of a sandbox is moved.
+    clock: Clock,
+}
 
 impl Cookies {
     /// With the key of a service, so that sessions outlive the process.
@@ -67,22 +83,37 @@ impl Cookies {
     /// # Errors
     ///
     /// [`Fault`] when no key can be made.
-    pub fn new(key: &TokenKey) -> Result<Self, Fault> {
-        Ok(Self(key.of("console", "session")?))
+    pub fn new(key: &TokenKey, clock: Clock) -> Result<Self, Fault> {
+        Ok(Self { token: Arc::new(key.of("console", "session")?), clock })
     }
 
     /// The session of a request, when it has one that has not ended.
-    pub fn read(&self, headers: &HeaderMap, now: OffsetDateTime) -> Option<BrowserSession> {
-        let said = self.0.read(cookie(headers, COOKIE_NAME)?)?;
+    pub fn read(&self, headers: &HeaderMap) -> Option<BrowserSession> {
+        let said = self.token.read(cookie(headers, COOKIE_NAME)?)?;
         let session: BrowserSession = serde_json::from_slice(&said).ok()?;
-        (session.until > now.unix_timestamp()).then_some(session)
+        (session.until > self.clock.now().unix_timestamp()).then_some(session)
     }
 
-    /// What is said to a browser so that it keeps this session.
-    pub(crate) fn set(&self, session: &BrowserSession) -> Result<String, Fault> {
+    /// A session that begins now, with what is said to a browser so that it keeps it.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] when the system gives no random bytes.
+    pub(crate) fn begin(
+        &self,
+        caller: &str,
+        by: LoginProof,
+    ) -> Result<(BrowserSession, HeaderValue), Fault> {
+        let session = BrowserSession::begin(caller, by, &self.clock)?;
+        let cookie = HeaderValue::from_str(&self.set(&session)?);
+        let cookie = cookie.map_err(|error| Fault::Broken(format!("a cookie: {error}")))?;
+        Ok((session, cookie))
+    }
+
+    fn set(&self, session: &BrowserSession) -> Result<String, Fault> {
         let says = serde_json::to_vec(session);
         let says = says.map_err(|error| Fault::Broken(format!("a session is no JSON: {error}")))?;
-        let sealed = self.0.write(&says)?;
+        let sealed = self.token.write(&says)?;
         let seconds = HOURS * 3600;
         Ok(format!(
             "{COOKIE_NAME}={sealed}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={seconds}"
@@ -90,8 +121,10 @@ impl Cookies {
     }
 
     /// And so that it forgets it.
-    pub(crate) fn forget() -> String {
-        format!("{COOKIE_NAME}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0")
+    pub(crate) fn forget() -> HeaderValue {
+        HeaderValue::from_static(
+            "__Host-session=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0",
+        )
     }
 }
 

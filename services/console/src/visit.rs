@@ -15,7 +15,7 @@ use proto::v1::sandbox_service_client::SandboxServiceClient;
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::session::BrowserSession;
+use crate::session::{BrowserSession, LoginProof};
 use crate::{Console, WindowCalls, texts};
 
 /// See the module.
@@ -140,7 +140,7 @@ impl Visit {
 
     /// Came by the link of the sandbox.
     pub(crate) fn plays_everybody(&self) -> bool {
-        self.person.as_ref().is_some_and(|person| person.session.plays_everybody)
+        self.person.as_ref().is_some_and(|person| person.session.by == LoginProof::Link)
     }
 
     /// Who looks, for the head of the page.
@@ -199,27 +199,27 @@ impl Visit {
     }
 
     pub(crate) fn declarations(&self) -> DeclarationServiceClient<WindowCalls> {
-        DeclarationServiceClient::new(self.console.api.clone())
+        DeclarationServiceClient::new(self.console.calls.clone())
     }
 
     pub(crate) fn inspection(&self) -> InspectionServiceClient<WindowCalls> {
-        InspectionServiceClient::new(self.console.api.clone())
+        InspectionServiceClient::new(self.console.calls.clone())
     }
 
     pub(crate) fn payment(&self) -> PaymentServiceClient<WindowCalls> {
-        PaymentServiceClient::new(self.console.api.clone())
+        PaymentServiceClient::new(self.console.calls.clone())
     }
 
     pub(crate) fn operation(&self) -> OperationServiceClient<WindowCalls> {
-        OperationServiceClient::new(self.console.api.clone())
+        OperationServiceClient::new(self.console.calls.clone())
     }
 
     pub(crate) fn sandbox(&self) -> SandboxServiceClient<WindowCalls> {
-        SandboxServiceClient::new(self.console.api.clone())
+        SandboxServiceClient::new(self.console.calls.clone())
     }
 
     pub(crate) fn health(&self) -> HealthClient<WindowCalls> {
-        HealthClient::new(self.console.api.clone())
+        HealthClient::new(self.console.calls.clone())
     }
 }
 

@@ -93,6 +93,11 @@ pub const CONNECTIONS_MAX: usize = 1_024;
 pub const CONNECTIONS_RESERVED: usize = 128;
 /// Connections at once whose certificate is in no registry, over all of them.
 pub const CONNECTIONS_UNKNOWN_MAX: usize = 16;
+/// Connections at once that have shown no certificate and no good key yet, over all of them; the oldest
+/// gives way to the next.
+pub const CONNECTIONS_NEW_MAX: usize = 64;
+/// Of them, from one address (of IPv6: from one network).
+pub const CONNECTIONS_NEW_PER_ADDRESS_MAX: usize = 32;
 /// Connections of one principal; the registry may say fewer, or more up to the next. A connection
 /// carries [`STREAMS_PER_CONNECTION_MAX`] calls, so this is plenty.
 pub const CONNECTIONS_PER_PRINCIPAL: usize = 64;
@@ -233,3 +238,10 @@ pub const NUMBERS_OF_DOOR_FROM: i64 = NUMBERS_PER_SLOT / 2;
 /// The same for export customs numbers of one house in one year, which have eleven digits. Import
 /// customs numbers have nine, like preNo.
 pub const NUMBERS_PER_SLOT_EXPORT: i64 = 100_000_000_000 / 256;
+
+/// Keys of callers that are good at once. Every process holds them in memory.
+pub const API_KEYS_MAX: usize = 10_000;
+/// Days that a key is good for, when nothing is said.
+pub const API_KEY_DAYS: u32 = 365;
+/// The most days that a key may be good for.
+pub const API_KEY_DAYS_MAX: u32 = 1_095;

@@ -61,12 +61,13 @@ pub enum Code {
     StaleVersion,
     StaleRound,
     StaleEpoch,
-    CertificateMissing,
+    IdentityMissing,
     CertificateUnknown,
     NotAllowed,
     NotYourAgency,
     DeclarantForeign,
     ExchangeNumberForeign,
+    KeyRefused,
     Overloaded,
     NumbersUsedUp,
     QuotaUsedUp,
@@ -154,15 +155,15 @@ pub enum Code {
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 113] = {
+    pub const ALL: [Self; 114] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
             FrameUnexpected, MessageMalformed, TooManyEntries, RequestIncomplete, RequestIdReused, BusinessKeyTaken, IdentityChanged, OrderDeclared, NotFound,
             VersionMismatch, AlreadyReleased, AlreadyEnded, InspectionOpen, GoodsDetained,
             NoOpenInspection, InstructionUnanswered, NeverSent, StaleVersion, StaleRound,
-            StaleEpoch, CertificateMissing, CertificateUnknown, NotAllowed, NotYourAgency,
-            DeclarantForeign, ExchangeNumberForeign, Overloaded, NumbersUsedUp, QuotaUsedUp, MemoryUsedUp, Unavailable,
+            StaleEpoch, IdentityMissing, CertificateUnknown, NotAllowed, NotYourAgency,
+            DeclarantForeign, ExchangeNumberForeign, KeyRefused, Overloaded, NumbersUsedUp, QuotaUsedUp, MemoryUsedUp, Unavailable,
             StorageFull, SpaceShort, InspectionOutOfStep, AlreadyReported, OrderTaken, OfficerNotAssigned,
             OfficerConflict, InstructionUnknown, SampleUnknown, DisposalUnfounded, DisposalGiven,
             NotInInspectionOrder, ObjectionUsed, AttendanceNeeded, WrongTime, ChoiceUsedUp,
@@ -211,12 +212,13 @@ impl Code {
             Self::StaleVersion => ("SW-1210", ReadAgain, "the verdict is for an older version and void", "回执针对旧版本，无效"),
             Self::StaleRound => ("SW-1211", ReadAgain, "the verdict is for an older round of review and void", "回执针对旧轮次，无效"),
             Self::StaleEpoch => ("SW-1212", ReadAgain, "another consumer serves these slots now; connect again", "该数据槽已由其他消费者接管，请重新连接"),
-            Self::CertificateMissing => ("SW-1301", Unknown, "a client certificate is required", "需要客户端证书"),
+            Self::IdentityMissing => ("SW-1301", Unknown, "a client certificate or a key is required", "需要客户端证书或接口密钥"),
             Self::CertificateUnknown => ("SW-1302", Unknown, "the certificate is not in the registry", "证书未登记"),
             Self::NotAllowed => ("SW-1303", Forbidden, "this kind of caller may not do this", "该类用户无权执行此操作"),
             Self::NotYourAgency => ("SW-1304", Forbidden, "the certificate belongs to another agency", "证书属于其他机关"),
             Self::DeclarantForeign => ("SW-1305", Forbidden, "the caller may not file for this declarant", "无权代该申报企业申报"),
             Self::ExchangeNumberForeign => ("SW-1306", Forbidden, "the caller does not hold this number of the exchange platform (dxpId)", "无权使用该交换平台用户编号（dxpId）"),
+            Self::KeyRefused => ("SW-1307", Unknown, "the key is unknown, has ended, or is another caller's than its connection", "接口密钥不存在、已失效，或与该连接的调用方不符"),
             Self::Overloaded => ("SW-1401", SlowDown, "too much is waiting; slow down and repeat", "系统繁忙，请放慢后重试"),
             Self::NumbersUsedUp => ("SW-1402", SlowDown, "the numbers of the period for this group of declarants are used up", "本期编号已用完"),
             Self::QuotaUsedUp => ("SW-1403", SlowDown, "this caller has too much open at once; finish some of it and repeat", "该调用方同时占用过多，请完成部分后重试"),

@@ -1,28 +1,15 @@
 //! What was set aside, for administrators: they see it, have it tried again, or give it up.
 
+use domain::limits;
 use domain::refusal::{Code, Refusal};
-use domain::{Kind, limits};
 use proto::v1;
-use proto::v1::operation_service_server::{self, OperationService, OperationServiceServer};
 use sqlx::PgPool;
+use store::ServiceError;
 use store::cipher::Cipher;
 use store::queue::{self, StuckItem};
-use store::{Clock, ServiceError};
-use tonic::Request;
 use uuid::Uuid;
 
-use crate::rpc::{self, Answer};
-use crate::service::Api;
-
-/// Its calls: for administrators.
-pub const API: Api = Api {
-    name: operation_service_server::SERVICE_NAME,
-    methods: &[
-        ("ListStuck", &[Kind::Administrator]),
-        ("RetryStuck", &[Kind::Administrator]),
-        ("DropStuck", &[Kind::Administrator]),
-    ],
-};
+use crate::operation::Operation;
 
 /// The queues of a service in this process.
 #[derive(Debug, Clone)]
@@ -35,24 +22,7 @@ pub struct Source {
     pub cipher: Cipher,
 }
 
-/// The service as it is mounted.
-#[derive(Debug)]
-pub struct Operation {
-    sources: Vec<Source>,
-    clock: Clock,
-}
-
 impl Operation {
-    /// Over the queues of these services.
-    pub fn new(sources: Vec<Source>, clock: Clock) -> Self {
-        Self { sources, clock }
-    }
-
-    /// As a gRPC service.
-    pub fn into_server(self) -> OperationServiceServer<Self> {
-        OperationServiceServer::new(self).max_decoding_message_size(limits::MESSAGE_BYTES_MAX)
-    }
-
     /// The services that are meant; the empty name means all.
     fn sources<'a>(&'a self, name: &'a str) -> Result<impl Iterator<Item = &'a Source>, Refusal> {
         let is_meant = move |source: &&Source| name.is_empty() || source.service == name;
@@ -62,7 +32,7 @@ impl Operation {
         Ok(self.sources.iter().filter(is_meant))
     }
 
-    async fn list(
+    pub(crate) async fn list_items(
         &self,
         request: &v1::ListStuckRequest,
     ) -> Result<v1::ListStuckResponse, ServiceError> {
@@ -94,7 +64,7 @@ impl Operation {
         Ok(v1::ListStuckResponse { items, next_page_token })
     }
 
-    async fn retry(
+    pub(crate) async fn retry_items(
         &self,
         request: &v1::RetryStuckRequest,
     ) -> Result<v1::RetryStuckResponse, ServiceError> {
@@ -111,7 +81,7 @@ impl Operation {
         Ok(v1::RetryStuckResponse { retried: u32::try_from(retried).unwrap_or(u32::MAX) })
     }
 
-    async fn drop(&self, id: &str) -> Result<v1::DropStuckResponse, ServiceError> {
+    pub(crate) async fn drop_item(&self, id: &str) -> Result<v1::DropStuckResponse, ServiceError> {
         let wanted =
             optional(id)?.ok_or_else(|| Refusal::of(Code::Required).with("field", "id"))?;
         for source in &self.sources {
@@ -158,29 +128,5 @@ fn shown(service: &str, item: StuckItem) -> v1::StuckItem {
         // Nobody has more rows than that.
         behind: u32::try_from(item.behind).unwrap_or(u32::MAX),
         body: item.body,
-    }
-}
-
-#[tonic::async_trait]
-impl OperationService for Operation {
-    async fn list_stuck(
-        &self,
-        request: Request<v1::ListStuckRequest>,
-    ) -> Answer<v1::ListStuckResponse> {
-        rpc::unary(request, async |_, message| self.list(&message).await).await
-    }
-
-    async fn retry_stuck(
-        &self,
-        request: Request<v1::RetryStuckRequest>,
-    ) -> Answer<v1::RetryStuckResponse> {
-        rpc::unary(request, async |_, message| self.retry(&message).await).await
-    }
-
-    async fn drop_stuck(
-        &self,
-        request: Request<v1::DropStuckRequest>,
-    ) -> Answer<v1::DropStuckResponse> {
-        rpc::unary(request, async |_, message| self.drop(&message.id).await).await
     }
 }

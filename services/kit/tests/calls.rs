@@ -11,10 +11,11 @@ use std::time::Duration;
 use domain::refusal::{Code, Refusal};
 use domain::{Kind, Principal, Slot};
 use futures::StreamExt as _;
+use kit::api_keys::ApiKeys;
 use kit::deliver::{Delivery, Port};
+use kit::operation::{self, Operation};
 use kit::rpc::{self, Answer, Answers, Call};
 use kit::service::{Connections, Loops, Manifest, Mount, Parts, Plans, Pools, Start};
-use kit::stuck::{self, Operation};
 use kit::watch::{self, Journal, Subject, Watcher};
 use proto::v1;
 use proto::v1::declaration_service_client::DeclarationServiceClient;
@@ -223,6 +224,7 @@ fn slot(id: Uuid) -> Slot {
 struct Served {
     channel: Channel,
     notes: Notes,
+    keys: ApiKeys,
     tail: Tail,
     draining: CancellationToken,
     tasks: JoinSet<()>,
@@ -267,7 +269,11 @@ impl Served {
         let Start::Alone(start) = start else { panic!("it calls nobody") };
         let Mount { routes, loops, progress, stuck, backlog: _ } = start(parts);
         assert_eq!(progress.iter().map(|it| it.name).collect::<Vec<_>>(), ["notes.letters"]);
-        let operation = Operation::new(stuck.into_iter().collect(), clock).into_server();
+        let roles = [("firm".to_owned(), "enterprise".to_owned())].into();
+        let keys = ApiKeys::open(database.pool.clone(), clock.clone(), roles).await;
+        let keys = keys.expect("the table is there");
+        let operation = Operation::new(stuck.into_iter().collect(), keys.clone(), clock);
+        let operation = operation.into_server();
         let notes = tell.recv().expect("it started");
         let mut tasks = JoinSet::new();
         for work in loops {
@@ -293,7 +299,7 @@ impl Served {
         let channel = Channel::from_shared(format!("http://{address}")).expect("an address");
         let channel = channel.connect().await.expect("it listens");
         let tail = notes.0.tail.clone();
-        Self { channel, notes, tail, draining, tasks, database }
+        Self { channel, notes, keys, tail, draining, tasks, database }
     }
 
     fn client(&self) -> DeclarationServiceClient<Channel> {
@@ -386,7 +392,7 @@ async fn a_call_is_answered_and_refused_in_the_language_of_its_caller() {
     let answer = get(Some("anna"), "en", "x").await.expect("an answer");
     assert_eq!(answer.record.expect("a record").name, "anna 00-1");
     for (what, name, language, asked, code, words) in [
-        ("past the gate", None, "en", "x", Grpc::Unauthenticated, Code::CertificateMissing.title()),
+        ("past the gate", None, "en", "x", Grpc::Unauthenticated, Code::IdentityMissing.title()),
         ("refused", Some("anna"), "en", "refused", Grpc::NotFound, Code::NotFound.title()),
         (
             "refused in Chinese",
@@ -583,6 +589,61 @@ async fn what_a_mounted_service_sets_aside_is_shown_under_its_name() {
     let found = found.await.expect("in time");
     assert_eq!((found.service.as_str(), found.queue.as_str()), ("notes", LETTERS));
     assert_eq!(found.reason, "no such street");
-    assert_eq!(stuck::API.methods.len(), 3);
+    assert_eq!(operation::API.methods.len(), 6);
+    served.end().await;
+}
+
+#[tokio::test]
+async fn a_key_is_said_once_and_ends_at_once() {
+    let served = Served::new("keys_of_callers").await;
+    let keys = &served.keys;
+    let mut operation = OperationServiceClient::new(served.channel.clone());
+    let mut create = async |caller: &str, days| {
+        let note = "tills".to_owned();
+        let request = v1::CreateKeyRequest { caller: caller.to_owned(), days, note };
+        operation.create_key(by("admin", request)).await.map(tonic::Response::into_inner)
+    };
+    let made = create("firm", 0).await.expect("the registry knows it");
+    let record = made.record.expect("what is kept");
+    assert_eq!((record.caller.as_str(), record.role.as_str()), ("firm", "enterprise"));
+    let found = keys.find(&made.key).expect("it is good");
+    assert_eq!(found.caller, "firm");
+    for wrong in ["", "swk_", &made.key[..made.key.len() - 1], &format!("swk_{}", "A".repeat(43))] {
+        assert!(keys.find(wrong).is_none(), "{wrong}");
+    }
+    let status = create("nobody", 0).await.expect_err("not in the registry");
+    assert_eq!(status.code(), Grpc::NotFound);
+    let status = create("firm", 1_096).await.expect_err("too long");
+    assert_eq!(status.code(), Grpc::InvalidArgument);
+    // Nothing in the table gives it back.
+    let rows = "select count(*) from api_key where api_key::text like '%' || $1 || '%'";
+    let count = sqlx::query_scalar::<_, i64>(rows).bind(&made.key[4..]);
+    assert_eq!(count.fetch_one(&served.database.pool).await.expect("a number"), 0);
+
+    // Another process on the same tables hears of both within moments.
+    #[expect(clippy::disallowed_methods, reason = "tests are a process of their own")]
+    let clock = Clock::new(OffsetDateTime::now_utc);
+    let roles = [("firm".to_owned(), "enterprise".to_owned())].into();
+    let other = ApiKeys::open(served.database.another_process().await, clock, roles).await;
+    let other = other.expect("the table is there");
+    let (elsewhere, until) = (other.clone(), served.draining.clone());
+    let mut follows = JoinSet::new();
+    follows.spawn(async move { elsewhere.run(until).await });
+    let there = other.find(&made.key).expect("it is good there too");
+    let mut operation = OperationServiceClient::new(served.channel.clone());
+    for _ in 0..2 {
+        let request = v1::RevokeKeyRequest { id: record.id.clone() };
+        let revoked = operation.revoke_key(by("admin", request)).await.expect("it is there");
+        assert!(revoked.into_inner().record.is_some_and(|it| it.revoked_time.is_some()));
+    }
+    assert!(keys.find(&made.key).is_none() && found.over.is_cancelled());
+    tokio::time::timeout(PATIENCE, there.over.cancelled()).await.expect("it is told");
+    assert!(other.find(&made.key).is_none());
+    let listed = operation.list_keys(by("admin", v1::ListKeysRequest::default())).await;
+    assert_eq!(listed.expect("a page").into_inner().records.len(), 1);
+    let nothing = v1::RevokeKeyRequest { id: Uuid::nil().to_string() };
+    let status = operation.revoke_key(by("admin", nothing)).await.expect_err("there is none");
+    assert_eq!(status.code(), Grpc::NotFound);
+    drop(follows);
     served.end().await;
 }

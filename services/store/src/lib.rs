@@ -2,6 +2,7 @@
 //! table. What it promises: nothing is answered before it is durable, and a slot's journal has no
 //! gaps and no reordering.
 
+pub mod api_key;
 pub mod cipher;
 pub mod column;
 pub mod commit_queue;

@@ -14,6 +14,7 @@ use http_body::{Frame, SizeHint};
 use proto::memory::CallMemory;
 use proto::status::{self, Language};
 use tokio::time::{Sleep, sleep};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Status;
 use tonic::body::Body;
 
@@ -196,6 +197,8 @@ pub(crate) struct AnswerBody {
     /// While the next piece is not asked for: the caller has no room for it.
     waits: Option<DuePiece>,
     form: Form,
+    /// The end of the key that it was asked for with.
+    key_over: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
 /// How an answer is said.
@@ -215,9 +218,20 @@ impl AnswerBody {
         form: Form,
         (call, places): (CallMemory, HeldPermits),
         (unread, within): (Unread, Duration),
+        key_over: Option<CancellationToken>,
     ) -> Self {
         let waits = Some(unread.rest(within, 0));
-        Self { body, call, places: Arc::new(places), unread, within, waits, form }
+        let key_over = key_over.map(|over| Box::pin(over.cancelled_owned()));
+        Self { body, call, places: Arc::new(places), unread, within, waits, form, key_over }
+    }
+
+    /// Nothing more is said but why.
+    fn refuse(&mut self, refusal: &Refusal) -> Option<Result<Frame<Bytes>, Status>> {
+        let is_grpc = self.form == Form::Grpc;
+        (self.form, self.body) = (Form::Over, Body::empty());
+        let mut trailers = http::HeaderMap::new();
+        let said = status::refused(refusal, Language::English).add_header(&mut trailers);
+        is_grpc.then(|| said.map(|()| Frame::trailers(trailers)))
     }
 }
 
@@ -234,6 +248,11 @@ impl http_body::Body for AnswerBody {
         if this.form == Form::Over {
             return Poll::Ready(None);
         }
+        if let Some(over) = &mut this.key_over
+            && over.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(this.refuse(&Refusal::of(Code::KeyRefused)));
+        }
         let frame = this.call.clone().during(|| Pin::new(&mut this.body).poll_frame(cx));
         let frame = match ready!(frame) {
             Some(Ok(frame)) => frame,
@@ -247,13 +266,7 @@ impl http_body::Body for AnswerBody {
             Form::Http | Form::Over => (None, Some(this.call.clone())),
             Form::Grpc => match this.call.answer(data.len()) {
                 Ok(charge) => (Some(charge), None),
-                Err(refusal) => {
-                    let status = status::refused(&refusal, Language::English);
-                    let mut trailers = http::HeaderMap::new();
-                    status.add_header(&mut trailers)?;
-                    (this.form, this.body) = (Form::Over, Body::empty());
-                    return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
-                }
+                Err(refusal) => return Poll::Ready(this.refuse(&refusal)),
             },
         };
         this.waits = Some(this.unread.rest(this.within, data.len()));

@@ -156,6 +156,9 @@ struct ServeArgs {
     /// Registry of callers (JSON).
     #[arg(long, env = "SW_REGISTRY", value_name = "FILE")]
     registry: PathBuf,
+    /// Demand a client certificate of every caller: keys of callers do not replace it.
+    #[arg(long, env = "SW_REQUIRE_CERTIFICATES")]
+    require_certificates: bool,
     /// Authority whose certificates sign national messages (PEM); may be given several times. The
     /// registry can name single certificates as well.
     #[arg(long, env = "SW_SIGNING_AUTHORITY", value_name = "FILE")]
@@ -281,6 +284,7 @@ impl Cli {
                 settings.certificate = args.server_cert;
                 settings.key = args.server_key;
                 settings.registry = args.registry;
+                settings.require_certificates = args.require_certificates;
                 settings.callers = args.services.callers()?;
                 settings.names = args.services.names();
                 settings.signing_authorities = args.signing_authority;
@@ -365,6 +369,7 @@ fn settings(
         certificate: PathBuf::new(),
         key: PathBuf::new(),
         registry: PathBuf::new(),
+        require_certificates: false,
         callers: BTreeMap::new(),
         names: BTreeMap::new(),
         signing_authorities: Vec::new(),

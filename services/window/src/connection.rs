@@ -16,8 +16,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
+use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::transport::server::Connected;
 
+use crate::callers::{Newcomer, SentAway};
 use crate::frames::{CallerFrame, FrameHeads};
 use crate::quotas::{CallerQuota, HeldPermits};
 use crate::unread::Unread;
@@ -36,14 +38,16 @@ const FAREWELL: Duration = Duration::from_millis(500);
 const FAREWELL_BYTES_MAX: usize = 1024 * 1024;
 
 /// The caller of a connection.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Peer {
-    /// `None` when its certificate is not in the registry.
+    /// `None` when its certificate is not in the registry, and without a certificate.
     pub principal: Option<Arc<Principal>>,
     /// What it has open.
     pub account: Option<Arc<CallerQuota>>,
     /// Why the connection may not stay; every call gets this answer.
     pub refusal: Option<Arc<Refusal>>,
+    /// Of a connection without a certificate: whose it becomes.
+    pub newcomer: Option<Arc<Newcomer>>,
     /// What it was answered and has not read.
     pub unread: Unread,
 }
@@ -58,6 +62,10 @@ pub struct CallerConnection {
     begun: Instant,
     /// When it ends whatever happens.
     ends: Option<Instant>,
+    /// Without a certificate, while it is nobody's: that others need its place.
+    sent_away: Option<SentAway>,
+    /// After that: the end of the key that it is its caller's by.
+    key_over: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// Amid which frame the caller stopped, and when that was seen.
     stopped: Option<(u64, Instant)>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -76,7 +84,12 @@ struct Farewell {
 }
 
 impl CallerConnection {
-    pub(crate) fn new(stream: TlsStream<TcpStream>, peer: Peer, places: HeldPermits) -> Self {
+    pub(crate) fn new(
+        stream: TlsStream<TcpStream>,
+        peer: Peer,
+        places: HeldPermits,
+        sent_away: Option<SentAway>,
+    ) -> Self {
         let begun = Instant::now();
         // Whoever is not known or may not stay is told so, and then makes room.
         let stays = peer.principal.is_some() && peer.refusal.is_none();
@@ -87,11 +100,34 @@ impl CallerConnection {
             outgoing: FrameHeads::default(),
             begun,
             ends: (!stays).then(|| begun + PREFACE),
+            sent_away,
+            key_over: None,
             stopped: None,
             timer: None,
             farewell: None,
             _places: places,
         }
+    }
+
+    /// Ready when a connection without a certificate has to go at once. One that has become somebody's stays
+    /// as long as its key is good, and a moment longer for what there is to say.
+    fn poll_sent_away(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(newcomer) = &self.peer.newcomer else { return Poll::Pending };
+        if self.sent_away.is_some()
+            && let Some(over) = newcomer.key_over()
+        {
+            (self.sent_away, self.ends) = (None, None);
+            self.key_over = Some(Box::pin(over.cancelled_owned()));
+        }
+        if let Some(sent_away) = &mut self.sent_away {
+            return Pin::new(sent_away).poll(cx).map(|_| ());
+        }
+        if let Some(over) = &mut self.key_over {
+            ready!(over.as_mut().poll(cx));
+            self.key_over = None;
+            self.ends = Some(Instant::now() + FAREWELL);
+        }
+        Poll::Pending
     }
 
     /// When it is over for want of what is due, as far as can be seen now.
@@ -218,6 +254,9 @@ impl AsyncRead for CallerConnection {
         let this = &mut *self;
         if this.farewell.is_some() {
             return this.poll_leave(cx);
+        }
+        if this.poll_sent_away(cx).is_ready() {
+            return Poll::Ready(Err(this.over("others need its place")));
         }
         let before = buffer.filled().len();
         if Pin::new(&mut this.stream).poll_read(cx, buffer)?.is_pending() {

@@ -1,4 +1,4 @@
-//! The national door over plain HTTP, on the same port and behind the same certificates as gRPC, for
+//! The national door over plain HTTP, on the same port and behind the same certificates and keys as gRPC, for
 //! systems that can post a file and no more.
 //!
 //! It holds no logic: every path is one method of [`CebService`], called with what the gate found out
@@ -13,7 +13,7 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use domain::limits;
 use domain::refusal::{Code, Refusal};
-use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use proto::memory;
 use proto::status;
@@ -32,8 +32,12 @@ const BODY_BYTES_MAX: usize = limits::CEB_ENVELOPE_BYTES_MAX;
 const PATIENCE: Duration = Duration::from_secs(limits::UNARY_SECONDS_MAX - 1);
 
 const JSON: &str = "application/json";
+/// What is wrong, as RFC 9457 has it.
+const PROBLEM: &str = "application/problem+json";
 const XML: &str = "application/xml";
 const XML_UTF8: &str = "application/xml; charset=utf-8";
+/// Where the pages of codes are, in the source of the window.
+const PAGES: &str = "docs/errors";
 /// Where a receipt stands in the log of its exchange number.
 const POSITION: &str = "sw-position";
 
@@ -252,8 +256,15 @@ fn misused<T>(name: &str, text: &str, text_zh: &str) -> Answer<T> {
 
 /// What is wrong with the HTTP request itself; has no code, because the service never saw it.
 fn wrong(status: StatusCode, message: &str, message_zh: &str) -> Response {
-    let body = json!({ "code": "", "message": message, "message_zh": message_zh });
-    answer(status, JSON, body.to_string())
+    let body = json!({
+        "type": "about:blank",
+        "title": message,
+        "status": status.as_u16(),
+        "code": "",
+        "message": message,
+        "message_zh": message_zh,
+    });
+    answer(status, PROBLEM, body.to_string())
 }
 
 /// A body that is too large, or did not come whole.
@@ -291,14 +302,24 @@ pub(crate) fn refusal(status: &Status) -> Response {
     let violations = violations
         .iter()
         .map(|violation| json!({ "field": violation.field, "text": violation.description }));
+    let (http, title) =
+        (http_status(status.code()), known.map_or(status.message(), |code| code.title()));
+    let page = known.map_or("about:blank".to_owned(), |code| format!("{PAGES}/{}.md", code.id()));
     let body = json!({
+        "type": page,
+        "title": title,
+        "status": http.as_u16(),
         "code": reason,
-        "message": known.map_or(status.message(), |code| code.title()),
+        "message": title,
         "message_zh": known.map_or(status.message(), |code| code.title_zh()),
         "data": data,
         "violations": violations.collect::<Vec<_>>(),
     });
-    let mut response = answer(http_status(status.code()), JSON, body.to_string());
+    let mut response = answer(http, PROBLEM, body.to_string());
+    if http == StatusCode::UNAUTHORIZED {
+        let scheme = HeaderValue::from_static("Bearer realm=\"single-window\"");
+        response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+    }
     if matches!(status.code(), Grpc::ResourceExhausted | Grpc::Unavailable) {
         // Whole seconds are all that the header has.
         let delay = details.retry_info().and_then(|info| info.retry_delay);

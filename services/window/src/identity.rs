@@ -1,7 +1,8 @@
 //! Who is calling, and what each kind of caller may do.
 //!
-//! A certificate says who; the registry says what that caller is; one line a method says which kinds
-//! may call it. A method without a line does not start. Nothing is taken from headers or messages.
+//! A certificate or a key says who; the registry says what that caller is; one line a method says which
+//! kinds may call it. A method without a line does not start. Nothing else is taken from headers, and
+//! nothing from messages.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -10,6 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use console::Cookies;
 use domain::principal::ALL_PLACES;
 use domain::refusal::{Code, Refusal};
 use domain::{Kind, Principal, limits};
@@ -20,19 +22,21 @@ use proto::v1::{ceb_service_server, sandbox_service_server, status_service_serve
 use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
 use crate::bodies::{AnswerBody, Form, RequestBody};
-use crate::connection::Peer;
+use crate::callers::{Callers, KnownCaller};
 use crate::http::PATHS;
 use crate::quotas::{HeldPermits, Lasting, Reading, Reads};
 use crate::services::manifests;
 use crate::space::Space;
 use crate::unread::Unread;
+use crate::web_console::is_page;
 
 /// What the window serves besides its services.
 const OWN: &[Api] = &[
-    kit::stuck::API,
+    kit::operation::API,
     Api {
         name: sandbox_service_server::SERVICE_NAME,
         methods: &[("GetClock", EVERYBODY), ("MoveClock", &[Kind::Administrator])],
@@ -122,7 +126,8 @@ pub fn fingerprint(certificate: &CertificateDer<'_>) -> String {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registered {
-    /// SHA-256 of the certificate (DER), hexadecimal.
+    /// SHA-256 of the certificate (DER), hexadecimal; empty for a caller that has keys only.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub fingerprint: String,
     /// Name, for logs.
     pub name: String,
@@ -158,9 +163,12 @@ pub struct Known {
     pub connections: usize,
 }
 
-/// Certificates and their callers.
+/// Callers, by their certificates and by their names.
 #[derive(Debug, Default)]
-pub struct Registry(HashMap<String, Known>);
+pub struct Registry {
+    certificates: HashMap<String, Arc<Known>>,
+    names: BTreeMap<String, Arc<Known>>,
+}
 
 impl Registry {
     /// Reads the registry file, a JSON list.
@@ -173,14 +181,14 @@ impl Registry {
             .with_context(|| format!("the registry {} cannot be read", path.display()))?;
         let entries: Vec<Registered> = serde_json::from_str(&text)
             .with_context(|| format!("the registry {} is not in order", path.display()))?;
-        let mut known = HashMap::new();
+        let (mut certificates, mut names) = (HashMap::new(), BTreeMap::new());
         for entry in entries {
             let kind = kind(&entry.kind).with_context(|| {
                 format!("{}: {:?} is not a kind of caller", entry.name, entry.kind)
             })?;
             let hex = entry.fingerprint.bytes().all(|byte| byte.is_ascii_hexdigit());
             anyhow::ensure!(
-                entry.fingerprint.len() == 64 && hex,
+                entry.fingerprint.is_empty() || entry.fingerprint.len() == 64 && hex,
                 "{}: the fingerprint must be 64 hexadecimal digits without colons",
                 entry.name
             );
@@ -229,14 +237,18 @@ impl Registry {
             );
             let principal =
                 Principal { name, kind, customs_code, mandates, dxp_ids, places, signers };
-            let caller = Known { principal: Arc::new(principal), connections };
-            let twice = known.insert(fingerprint.to_ascii_lowercase(), caller);
-            if let Some(Known { principal, .. }) = twice {
-                let name = &principal.name;
-                anyhow::bail!("{name}: the same fingerprint stands twice in the registry");
-            }
+            let name = principal.name.clone();
+            let caller = Arc::new(Known { principal: Arc::new(principal), connections });
+            let same = names.entry(name.clone()).or_insert_with(|| Arc::clone(&caller));
+            anyhow::ensure!(
+                same.principal == caller.principal,
+                "{name}: two entries of this name differ, and a key of it would not say which is meant"
+            );
+            let is_new = fingerprint.is_empty()
+                || certificates.insert(fingerprint.to_ascii_lowercase(), caller).is_none();
+            anyhow::ensure!(is_new, "{name}: the same fingerprint stands twice in the registry");
         }
-        Ok(Self(known))
+        Ok(Self { certificates, names })
     }
 
     /// Whose signatures on national messages count: the certificates that the registry names.
@@ -246,7 +258,7 @@ impl Registry {
     /// When a digest cannot be read.
     pub fn signers(&self) -> anyhow::Result<signature::Trust> {
         let mut trust = signature::Trust::default();
-        let digests = self.0.values().flat_map(|known| &known.principal.signers);
+        let digests = self.names.values().flat_map(|known| &known.principal.signers);
         // The others are numbers of cards; their issuer has to be trusted.
         for digest in digests.filter(|signer| signer.len() == 64) {
             let bytes: Vec<u8> = (0..32)
@@ -262,23 +274,45 @@ impl Registry {
 
     /// The caller of a certificate.
     pub fn find(&self, fingerprint: &str) -> Option<&Known> {
-        self.0.get(fingerprint)
+        self.certificates.get(fingerprint).map(|known| &**known)
+    }
+
+    /// The caller that a key is made for, when it still has that role.
+    pub fn named(&self, caller: &str, role: &str) -> Option<&Known> {
+        let known = self.names.get(caller)?;
+        (kind(role) == Some(known.principal.kind)).then_some(&**known)
+    }
+
+    /// The caller of this name.
+    pub(crate) fn by_name(&self, name: &str) -> Option<&Known> {
+        self.names.get(name).map(|known| &**known)
+    }
+
+    /// Every caller, and what it is.
+    pub fn roles(&self) -> BTreeMap<String, String> {
+        let role = |kind| KINDS.iter().find(|(_, it)| *it == kind).map(|(word, _)| *word);
+        let roles = self.names.iter().filter_map(|(name, known)| {
+            Some((name.clone(), role(known.principal.kind)?.to_owned()))
+        });
+        roles.collect()
     }
 }
 
+/// What the registry calls a kind of caller.
+const KINDS: [(&str, Kind); 9] = [
+    ("enterprise", Kind::Enterprise),
+    ("agent", Kind::Agent),
+    ("customs", Kind::Customs),
+    ("quarantine", Kind::Quarantine),
+    ("site", Kind::Site),
+    ("inspection-service", Kind::InspectionService),
+    ("payment-service", Kind::PaymentService),
+    ("administrator", Kind::Administrator),
+    ("gateway", Kind::Gateway),
+];
+
 fn kind(name: &str) -> Option<Kind> {
-    let kinds = BTreeMap::from([
-        ("enterprise", Kind::Enterprise),
-        ("agent", Kind::Agent),
-        ("customs", Kind::Customs),
-        ("quarantine", Kind::Quarantine),
-        ("site", Kind::Site),
-        ("inspection-service", Kind::InspectionService),
-        ("payment-service", Kind::PaymentService),
-        ("administrator", Kind::Administrator),
-        ("gateway", Kind::Gateway),
-    ]);
-    kinds.get(name).copied()
+    KINDS.iter().find(|(word, _)| *word == name).map(|(_, kind)| *kind)
 }
 
 /// How the calls of a method go, and who makes them.
@@ -306,8 +340,10 @@ impl Methods {
 pub struct Gate<S> {
     inner: S,
     methods: Methods,
+    callers: Arc<Callers>,
     space: Arc<Space>,
     backlogs: Backlogs,
+    cookies: Option<Cookies>,
 }
 
 /// What waits for the commits of services, by the names of their calls. A call that would be refused for it
@@ -340,10 +376,14 @@ impl Backlogs {
 pub struct GateLayer {
     /// How the methods are called, and by whom.
     pub methods: Methods,
+    /// Who they are.
+    pub callers: Arc<Callers>,
     /// Whether there is room for what they write.
     pub space: Arc<Space>,
     /// What waits already.
     pub backlogs: Backlogs,
+    /// Of whoever looks at the console, where there is one.
+    pub cookies: Option<Cookies>,
 }
 
 impl<S> tower::Layer<S> for GateLayer {
@@ -353,8 +393,10 @@ impl<S> tower::Layer<S> for GateLayer {
         Gate {
             inner,
             methods: self.methods.clone(),
+            callers: Arc::clone(&self.callers),
             space: Arc::clone(&self.space),
             backlogs: self.backlogs.clone(),
+            cookies: self.cookies.clone(),
         }
     }
 }
@@ -376,21 +418,38 @@ where
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let method = self.methods.of(request.uri().path());
         let grpc = is_grpc(&request);
-        let Admitted { principal, places, call, unread, turn } =
-            match admit(&request, method, (&self.space, &self.backlogs)) {
-                Ok(admitted) => admitted,
-                Err(refusal) => {
-                    let status = || status::refused(&refusal, Language::English);
-                    let refused = if !grpc {
-                        crate::http::refusal(&status()).map(Body::new)
-                    } else if refusal.code == Code::Overloaded && refusal.data.is_empty() {
-                        overloaded()
-                    } else {
-                        status().into_http()
-                    };
-                    return Box::pin(std::future::ready(Ok(refused)));
+        let caller = match self.cookies.as_ref().filter(|_| is_page(request.uri().path())) {
+            Some(cookies) => {
+                let session = cookies.read(request.headers());
+                match self.callers.visitor(&request, session.as_ref()).transpose() {
+                    // There is a form to log in.
+                    None => return Box::pin(self.inner.call(request)),
+                    Some(visitor) => visitor.inspect(|visitor| {
+                        request.extensions_mut().insert(visitor.clone());
+                    }),
                 }
-            };
+            }
+            None => self.callers.of(&request),
+        };
+        let admitted = caller.and_then(|caller| {
+            admit(request.uri().path(), method, caller, (&self.space, &self.backlogs))
+        });
+        // Nobody behind the gate has use for it.
+        request.headers_mut().remove(http::header::AUTHORIZATION);
+        let Admitted { principal, places, call, unread, over, turn } = match admitted {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                let status = || status::refused(&refusal, Language::English);
+                let refused = if !grpc {
+                    crate::http::refusal(&status()).map(Body::new)
+                } else if refusal.code == Code::Overloaded && refusal.data.is_empty() {
+                    overloaded()
+                } else {
+                    status().into_http()
+                };
+                return Box::pin(std::future::ready(Ok(refused)));
+            }
+        };
         let (path, kind) = (request.uri().path().to_owned(), principal.kind);
         request.extensions_mut().insert(principal);
         request = request.map(|body| {
@@ -424,7 +483,8 @@ where
                     answer = crate::http::refusal(&status).map(Body::new);
                 }
             }
-            Ok(answer.map(|body| Body::new(AnswerBody::new(body, form, (call, places), unread))))
+            Ok(answer
+                .map(|body| Body::new(AnswerBody::new(body, form, (call, places), unread, over))))
         })
     }
 }
@@ -449,6 +509,8 @@ struct Admitted {
     call: CallMemory,
     /// What its connection has not read, and how long that may take.
     unread: (Unread, Duration),
+    /// When its key is not good any more.
+    over: Option<CancellationToken>,
     /// Where it waits, when it only reads.
     turn: Option<(Arc<Reads>, HeldPermits)>,
 }
@@ -487,19 +549,13 @@ fn reading(path: &str, streams: bool) -> Option<Reading> {
     }
 }
 
-fn admit<B>(
-    request: &http::Request<B>,
+fn admit(
+    path: &str,
     method: Method,
+    KnownCaller { principal, account, unread, over }: KnownCaller,
     (space, backlogs): (&Space, &Backlogs),
 ) -> Result<Admitted, Box<Refusal>> {
     let no = |code: Code| Box::new(Refusal::of(code));
-    let peer = request.extensions().get::<Peer>().ok_or_else(|| no(Code::CertificateMissing))?;
-    if let Some(refusal) = &peer.refusal {
-        return Err(Box::new(Refusal::clone(refusal)));
-    }
-    let known = peer.principal.as_ref().zip(peer.account.as_ref());
-    let (principal, account) = known.ok_or_else(|| no(Code::CertificateUnknown))?;
-    let path = request.uri().path();
     if !method.kinds.contains(&principal.kind) {
         return Err(no(Code::NotAllowed));
     }
@@ -514,10 +570,11 @@ fn admit<B>(
     }
     let places = account.enter(if streams { Lasting::Stream } else { Lasting::Call })?;
     Ok(Admitted {
-        principal: Arc::clone(principal),
+        principal,
         places,
         call: CallMemory::new(account.memory(), method.client_streams),
-        unread: (peer.unread.clone(), account.reads_within()),
+        unread: (unread, account.reads_within()),
+        over,
         turn: reading(path, streams).map(|reading| account.reads(reading)).transpose()?,
     })
 }

@@ -3,6 +3,7 @@
 
 pub mod bench;
 mod bodies;
+pub mod callers;
 pub mod certificates;
 mod clock;
 pub mod command_line;
@@ -25,5 +26,6 @@ pub mod space;
 mod standing;
 pub mod tasks;
 pub mod tls;
+mod unproven;
 pub mod unread;
 mod web_console;

@@ -22,8 +22,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 #[derive(Debug)]
 pub struct HeldPermits(#[expect(dead_code, reason = "held, not read")] Vec<OwnedSemaphorePermit>);
 
-#[cfg(test)]
 impl HeldPermits {
+    /// Those of who has none yet.
     pub(crate) fn none() -> Self {
         Self(Vec::new())
     }
@@ -313,7 +313,12 @@ impl CallerQuota {
         })
     }
 
-    fn connect(&self) -> Result<HeldPermits, Refusal> {
+    /// A place for a connection of this caller.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::QuotaUsedUp`] when it has too many, [`Code::Overloaded`] when all have.
+    pub(crate) fn connect(&self) -> Result<HeldPermits, Refusal> {
         let mut places = vec![self.connections.take(Code::QuotaUsedUp)?];
         if self.is_firm {
             places.push(self.shared.connections.take(Code::Overloaded)?);

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use console::LoginLink;
+use console::{Cookies, LoginLink};
 use domain::limits;
+use domain::refusal::Code;
+use kit::api_keys::ApiKeys;
+use kit::operation::{self, Operation};
 use kit::progress::Progress;
 use kit::service::{Loop, Manifest, Parts};
-use kit::stuck::Operation;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -20,6 +22,7 @@ use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use crate::callers::Callers;
 use crate::clock::{self, SandboxClock};
 use crate::database::Database;
 use crate::identity::{Backlogs, GateLayer, Registry};
@@ -56,6 +59,8 @@ pub struct Settings {
     pub key: PathBuf,
     /// Registry of callers.
     pub registry: PathBuf,
+    /// Whoever has no certificate is not listened to, whatever key it has.
+    pub require_certificates: bool,
     /// As whom services call a window, by their names: those without an entry do not run here. Without an
     /// address they call this window itself.
     pub callers: BTreeMap<&'static str, client::Config>,
@@ -87,6 +92,8 @@ pub struct RunningWindow {
     pub address: SocketAddr,
     /// The way into the console of a sandbox.
     pub link: Option<LoginLink>,
+    /// Keys of its callers.
+    pub(crate) keys: ApiKeys,
     draining: CancellationToken,
     closing: CancellationToken,
     server: Tasks,
@@ -115,8 +122,10 @@ impl RunningWindow {
         let methods = crate::identity::check_policy()?;
         let sockets = sockets();
         let registry = Registry::load(&settings.registry, settings.sandbox)?;
-        let acceptor = tls::acceptor(&settings.authority, &settings.certificate, &settings.key)?;
+        let own = (settings.certificate.as_path(), settings.key.as_path());
+        let acceptor = tls::acceptor(&settings.authority, own, settings.require_certificates)?;
         let reflection = settings.sandbox.then(reflection).transpose()?;
+        let link = settings.sandbox.then(web_console::link).transpose()?;
         let movable =
             settings.sandbox.then(|| SandboxClock::open(&settings.data_dir)).transpose()?;
         let held = listen::hold(&settings.listen).await?;
@@ -136,10 +145,28 @@ impl RunningWindow {
             }
         };
 
+        let clock = movable.as_ref().map_or_else(clock::real, SandboxClock::clock);
+        // They are kept where the first service has its tables, whichever runs here.
+        let pool = database.pools[0].work.clone();
+        let keys = match ApiKeys::open(pool, clock.clone(), registry.roles()).await {
+            Ok(keys) => keys,
+            Err(fault) => {
+                database.close().await;
+                return Err(anyhow::Error::new(fault).context(Code::PostgresFailed));
+            }
+        };
+        // Every process has the key of the first service, and reads what the others sealed with it.
+        let cookies = match Cookies::new(&database.pools[0].tokens, clock::real()) {
+            Ok(cookies) => cookies,
+            Err(fault) => {
+                database.close().await;
+                return Err(fault.into());
+            }
+        };
+        let callers = Arc::new(Callers::new(registry, sockets, Some(keys.clone())));
         let own = settings.database_url.is_none().then_some(settings.data_dir.as_path());
         let space = Space::of(own, settings.free_space_least);
         let (draining, closing) = (CancellationToken::new(), CancellationToken::new());
-        let clock = movable.as_ref().map_or_else(clock::real, SandboxClock::clock);
         let mut lanes = Tasks::default();
         let mut lane = |lane: Loop| {
             lanes.spawn(Task::Lane, async move {
@@ -151,7 +178,7 @@ impl RunningWindow {
         let mut server = Tasks::default();
         let (health, health_service) = tonic_health::server::health_reporter();
         let mut routes = Routes::new(health_service);
-        let mut apis = vec![kit::stuck::API.name];
+        let mut apis = vec![operation::API.name];
         let (mut loops, mut sources, mut backlogs) = (Vec::new(), Vec::new(), Vec::new());
         for (plan, pools) in plans.into_iter().zip(&database.pools) {
             let Some(Plan { manifest, start }) = plan else { continue };
@@ -175,7 +202,7 @@ impl RunningWindow {
         if let Some(reflection) = reflection {
             routes = routes.add_service(reflection);
         }
-        routes = routes.add_service(Operation::new(sources, clock).into_server());
+        routes = routes.add_service(Operation::new(sources, keys.clone(), clock).into_server());
         for api in &apis {
             health.set_service_status(*api, ServingStatus::Serving).await;
         }
@@ -188,14 +215,12 @@ impl RunningWindow {
         pages.spawn(Task::Health, tell_health(health.clone(), loops, draining.clone()));
         let gate = GateLayer {
             methods,
+            callers: Arc::clone(&callers),
             space: Arc::clone(&space),
             backlogs: Backlogs(Arc::new(backlogs)),
+            cookies: Some(cookies.clone()),
         };
-        let link = settings.sandbox.then(web_console::link).transpose()?;
-        // Every process has the key of the first service, and reads what the others sealed with it.
-        if let Some(pools) = database.pools.first() {
-            routes = web_console::mount(routes, &gate, &pools.tokens, services, link.clone())?;
-        }
+        routes = web_console::mount(routes, &gate, (cookies, &keys), services, link.clone());
         let router = Server::builder()
             .accept_http1(true)
             .initial_stream_window_size(limits::RECEIVE_STREAM_BYTES)
@@ -212,7 +237,12 @@ impl RunningWindow {
             space.watch(reporter).await;
             Ok(())
         });
-        let incoming = tls::incoming(listener, acceptor, registry, sockets);
+        let (following, until) = (keys.clone(), draining.clone());
+        pages.spawn(Task::Keys, async move {
+            following.run(until).await;
+            Ok(())
+        });
+        let incoming = tls::incoming(listener, acceptor, callers);
         let stop = draining.clone();
         server.spawn(Task::Server, async move {
             let goodbye = async move {
@@ -229,7 +259,18 @@ impl RunningWindow {
         }
         tracing::info!(%address, sandbox = settings.sandbox, "the window serves");
         let drain = settings.drain;
-        Ok(Some(Self { address, link, draining, closing, server, pages, lanes, database, drain }))
+        Ok(Some(Self {
+            address,
+            link,
+            keys,
+            draining,
+            closing,
+            server,
+            pages,
+            lanes,
+            database,
+            drain,
+        }))
     }
 
     /// Serves until it is told to end or until something vital fails; then drains.

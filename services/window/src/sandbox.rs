@@ -2,15 +2,19 @@
 //! agencies, and shows live what happens.
 
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use agencies::Simulator;
 use anyhow::Context as _;
-use cli::sandbox::{AUTHORITY, CALLERS, address_file, config, default_data_dir, identities};
+use cli::sandbox::{
+    AUTHORITY, CALLERS, address_file, config, default_data_dir, identities, key_file,
+};
 use cli::{Language, Said, describe};
 use client::Config;
 use console::LoginLink;
 use futures::StreamExt as _;
+use kit::api_keys::ApiKeys;
 use proto::v1;
 use tokio_util::sync::CancellationToken;
 
@@ -94,6 +98,7 @@ impl Sandbox {
         }
         let Some(window) = RunningWindow::start(&settings, ending).await? else { return Ok(None) };
         let address = format!("localhost:{}", window.address.port());
+        hand_out_keys(&window.keys, &settings.data_dir).await?;
         publish(&address_file(&settings.data_dir), &address)?;
         let (tasks, stop) = (Tasks::default(), ending.drain.child_token());
         let mut sandbox = Self { address, window, tasks, stop };
@@ -156,7 +161,7 @@ pub async fn run(
     let started = Sandbox::start(settings.clone(), cast, ending).await?;
     let Some(mut sandbox) = started else { return Ok(()) };
     if cast.show {
-        let link = sandbox.window.link.as_ref().map(LoginLink::path);
+        let link = sandbox.window.link.as_ref().and_then(LoginLink::path);
         welcome(&sandbox.address, link.as_deref(), &settings, cast)?;
         let config = config(&settings.data_dir, "admin", Some(&sandbox.address))?;
         sandbox.show(config, language);
@@ -172,6 +177,32 @@ pub fn caller(simulator: Simulator) -> &'static str {
         Simulator::Site => "site",
     }
 }
+
+/// Sees to it that every caller has a key that opens this window, and writes each where its caller looks.
+async fn hand_out_keys(keys: &ApiKeys, data_dir: &Path) -> anyhow::Result<()> {
+    let is_good = |file: &Path| {
+        let text = std::fs::read_to_string(file).ok();
+        text.is_some_and(|text| keys.find(text.trim()).is_some())
+    };
+    let names = CALLERS.iter().map(|caller| caller.name);
+    let missing: Vec<_> = names.filter(|name| !is_good(&key_file(data_dir, name))).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for (row, text) in keys.make(&missing, (KEYS_LAST, "sandbox")).await? {
+        let file = key_file(data_dir, &row.caller);
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        options
+            .open(&file)
+            .and_then(|mut written| writeln!(written, "{text}"))
+            .with_context(|| Said::unwritable(&file))?;
+    }
+    Ok(())
+}
+
+/// As long as the certificates of a sandbox.
+const KEYS_LAST: time::Duration = time::Duration::days(3_650);
 
 /// Readers see the old address or the new one, never half of it.
 fn publish(file: &Path, address: &str) -> anyhow::Result<()> {
@@ -189,7 +220,7 @@ fn welcome(
 ) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "single-window sandbox\n")?;
-    writeln!(out, "  gRPC       {address}  (mutual TLS)")?;
+    writeln!(out, "  gRPC       {address}  (TLS; the certificate of a caller, or its key)")?;
     writeln!(out, "  CEB        https://{address}/ceb  (national messages, see docs/ceb.md)")?;
     if let Some(link) = link {
         writeln!(out, "  console    https://{address}{link}  (opens once)")?;
@@ -220,6 +251,14 @@ fn welcome(
     writeln!(
         out,
         "  {program} ceb send --wait {ceb}311.xml {ceb}411.xml {ceb}511.xml {ceb}621.xml{more}"
+    )?;
+    let authority = identities(&settings.data_dir).join(AUTHORITY);
+    let key = key_file(&settings.data_dir, "agent");
+    writeln!(
+        out,
+        "  curl --cacert {} -H \"Authorization: Bearer $(cat {})\" https://{address}/ceb/documents",
+        authority.display(),
+        key.display()
     )?;
     writeln!(out, "  {program} list{more}")?;
     writeln!(out, "  {program} watch{more}\n")?;

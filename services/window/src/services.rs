@@ -148,6 +148,7 @@ mod tests {
             certificate: PathBuf::new(),
             key: PathBuf::new(),
             registry: PathBuf::new(),
+            require_certificates: false,
             callers: callers.iter().map(|(name, address)| (*name, config(address))).collect(),
             names: BTreeMap::new(),
             signing_authorities: Vec::new(),

@@ -24,6 +24,8 @@ pub enum Task {
     Show,
     /// Looks at the free space.
     Space,
+    /// Follows what other processes do with keys of callers.
+    Keys,
 }
 
 impl Task {
@@ -31,7 +33,9 @@ impl Task {
     fn is_vital(self) -> bool {
         match self {
             Self::Lane | Self::Server | Self::Postgres => true,
-            Self::Metrics | Self::Health | Self::Agency | Self::Show | Self::Space => false,
+            Self::Metrics | Self::Health | Self::Agency | Self::Show | Self::Space | Self::Keys => {
+                false
+            }
         }
     }
 }

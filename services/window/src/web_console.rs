@@ -3,14 +3,13 @@
 
 use cli::sandbox::CALLERS;
 use console::{Console, ConsoleParts, Cookies, LoginLink, ServicePart};
+use kit::api_keys::ApiKeys;
 use kit::progress::Progress;
 use kit::service::Manifest;
-use store::token::TokenKey;
 use tonic::service::Routes;
 use tower::Layer as _;
 use tower::util::BoxCloneSyncService;
 
-use crate::clock;
 use crate::identity::GateLayer;
 use crate::services::manifests;
 
@@ -43,12 +42,18 @@ pub(crate) fn services(here: &[(&'static Manifest, Vec<Progress>)]) -> Vec<Servi
 pub(crate) fn mount(
     routes: Routes,
     gate: &GateLayer,
-    tokens: &TokenKey,
+    (cookies, keys): (Cookies, &ApiKeys),
     services: Vec<ServicePart>,
     sandbox: Option<LoginLink>,
-) -> anyhow::Result<Routes> {
-    let api = BoxCloneSyncService::new(gate.layer(routes.clone()));
-    let (cookies, clock) = (Cookies::new(tokens)?, clock::real());
-    let console = Console::new(ConsoleParts { api, cookies, services, sandbox, clock });
-    Ok(Routes::from(routes.into_axum_router().merge(console.pages())))
+) -> Routes {
+    let calls = BoxCloneSyncService::new(gate.layer(routes.clone()));
+    let keys = keys.clone();
+    let holder = Box::new(move |key: &str| keys.find(key).map(|key| key.caller.clone()));
+    let console = Console::new(ConsoleParts { calls, cookies, holder, services, sandbox });
+    Routes::from(routes.into_axum_router().merge(console.pages()))
+}
+
+/// Whether a path is one of the console.
+pub(crate) fn is_page(path: &str) -> bool {
+    path.strip_prefix(console::PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -170,6 +170,7 @@ pub const TEXTS: &[(&str, &str)] = &[
          times",
         "休假日期，含首尾：2026-12-01..2026-12-05，或单日；可多次给出",
     ),
+    ("Days until it ends by itself, at most 1,095", "有效天数，最长1095天"),
     ("Decide an appeal", "决定申诉"),
     (
         "Decide as an agency what happens to the goods (处置); the strictest decision counts",
@@ -192,7 +193,9 @@ pub const TEXTS: &[(&str, &str)] = &[
         "清单须等待另一进程的查验服务完成风险布控，该服务须已连接；给出--inspection-cert时本已如此",
     ),
     ("Declarations, and the exchange with agencies", "申报服务及与机关的数据交换"),
+    ("Demand a client certificate of every caller: keys of callers do not replace it", "要求所有调用方出示客户端证书，接口密钥不能代替"),
     ("Do not simulate agencies: connect your own", "不模拟机关，由您自行接入"),
+    ("End a key at once, with the streams that were opened with it", "立即吊销接口密钥，并结束用其建立的数据流"),
     (
         "End when the declaration is released, rejected, withdrawn or returned; the exit code \
          is 0 when it is released",
@@ -287,6 +290,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("How many days, at most 14", "天数，至多14"),
     ("How this version was computed [default: the newest]", "该版本的计税过程 [默认：最新版本]"),
     ("Id of the item", "滞留件编号"),
+    ("Id of the key, as `key list` shows it", "接口密钥编号，见 key list"),
     (
         "Imports wait until a payment service in another process has secured their duty; it must be connected. With --payment-service-cert that is so anyway",
         "进口清单等待另一进程中的支付服务完成税款担保，该服务须已连接；给出--payment-service-cert时亦然",
@@ -305,6 +309,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Its name on the exchange; where several processes share the work, each needs its own",
         "在数据交换中的名称；多个进程分担时各用其名",
     ),
+    ("Keys of callers: for programs that cannot present a certificate", "接口密钥：供无法使用证书的程序使用"),
     ("Lanes of the group commit", "成组提交的通道数"),
     ("Language of texts", "文字所用语言"),
     (
@@ -327,6 +332,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("List examination places, or put one", "列出查验场地，或登记一个"),
     ("List firms with a credit record, by customs code", "按海关编码列出有信用记录的企业"),
+    ("List keys in the order in which they were made, those that have ended too", "按生成先后列出接口密钥，含已失效的"),
     ("List officers of one agency or of both", "列出一个或两个机关的人员"),
     ("List officers, or put one", "列出人员，或登记一名"),
     (
@@ -353,6 +359,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "List what was sent, newest first. Every filter that is set must hold",
         "列出已发送的单证，最新在前；各条件须同时满足",
     ),
+    ("Make a key for a caller of the registry. It is shown now and never again", "为已登记的调用方生成接口密钥，仅此一次显示"),
     (
         "Match the statement of a bank with expected receipts: partial and combined ones, fees, \
          and why something does not match. Asks no window",
@@ -372,6 +379,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Move the time forward by this long", "将时间向前调整一段时长"),
     ("Move the time forward to this one", "将时间向前调整至指定时刻"),
+    ("Name of the caller in the registry", "调用方的登记名称"),
     (
         "NUMBER is an order number, waybill number, copNo, preNo, invtNo, guid, or number of a bill \
          of lading. When several documents have it, the inventory is shown and the others are listed; \
@@ -425,6 +433,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Object to the findings: a second examination (复验) by other officers, once",
         "对查验结果提出异议：由其他人员复验，一次为限",
     ),
+    ("Of this caller [default: all]", "该调用方的接口密钥 [默认：全部]"),
     (
         "Of this firm (customs code) [default: all that you see]",
         "该企业的（海关编码）[默认：您可见的全部]",
@@ -833,6 +842,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "What counted until then: YYYY-MM-DD (midnight in China) or RFC 3339 [default: now]",
         "截至该时点生效：YYYY-MM-DD（中国时间零点）或RFC 3339 [默认：现在]",
     ),
+    ("What it is for", "用途"),
     ("What it is, as the number of the bank's booking", "说明，例如银行流水号"),
     (
         "What the buyer bought this year so far, in yuan: tells what the year becomes",

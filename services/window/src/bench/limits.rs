@@ -23,6 +23,7 @@ use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 use super::load::template;
+use crate::callers::Callers;
 use crate::certificates;
 use crate::identity::Registry;
 use crate::quotas::Sockets;
@@ -198,14 +199,18 @@ pub(super) async fn echo(
     let directory = cli::sandbox::identities(place);
     certificates::ensure(&directory, now)?;
     let file = |name: &str| directory.join(name);
-    let acceptor =
-        tls::acceptor(&file(cli::sandbox::AUTHORITY), &file("window.pem"), &file("window.key"))?;
+    let acceptor = tls::acceptor(
+        &file(cli::sandbox::AUTHORITY),
+        (&file("window.pem"), &file("window.key")),
+        true,
+    )?;
     let registry = Registry::load(&file(certificates::REGISTRY), true)?;
+    let callers = Arc::new(Callers::new(registry, Sockets::within(u64::MAX), None));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = format!("localhost:{}", listener.local_addr()?.port());
     let mut server = Tasks::default();
     server.spawn(Task::Server, async move {
-        let incoming = tls::incoming(listener, acceptor, registry, Sockets::within(u64::MAX));
+        let incoming = tls::incoming(listener, acceptor, callers);
         tonic::transport::Server::builder()
             .initial_stream_window_size(4 * 1024 * 1024)
             .initial_connection_window_size(16 * 1024 * 1024)

@@ -1,0 +1,291 @@
+//! Keys of callers (API keys, 接口密钥), for programs that cannot present a certificate.
+//!
+//! The invariants: a key is said once, and what is kept of it gives it back to nobody; it stands for a caller of
+//! the registry, and only as long as that caller has the role that the key was made for. Every process has the
+//! good ones in memory and looks once a second for what others did: so no call costs a query, one with
+//! a wrong key neither, and a key that is revoked has ended here at once and elsewhere a second later.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use domain::limits;
+use domain::refusal::{Code, Refusal, Violation};
+use proto::v1;
+use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use sqlx::PgPool;
+use store::api_key::{self, KeyRow};
+use store::{Clock, Fault, ServiceError};
+use time::OffsetDateTime;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// What every key begins with, so that people and scanners of code know one when they see it.
+pub const PREFIX: &str = "swk_";
+/// Random bytes of a key.
+const SECRET_BYTES: usize = 32;
+/// How often is looked for what other processes did.
+const LOOK: Duration = Duration::from_secs(1);
+/// Looks until it is kept when keys were used last.
+const LOOKS_UNTIL_KEPT: u32 = 30;
+
+/// A key that is good.
+#[derive(Debug)]
+pub struct ApiKey {
+    /// Whose it is, as the registry names it.
+    pub caller: String,
+    /// What that caller was when it was made, as the registry says it.
+    pub role: String,
+    /// When it is not good any more.
+    pub over: CancellationToken,
+    id: Uuid,
+    expires: OffsetDateTime,
+    /// When it was used last, in seconds since 1970, and what of that is kept.
+    used: AtomicI64,
+    kept: AtomicI64,
+}
+
+/// The keys of a window.
+#[derive(Debug, Clone)]
+pub struct ApiKeys(Arc<Keys>);
+
+#[derive(Debug)]
+struct Keys {
+    pool: PgPool,
+    clock: Clock,
+    /// The callers of the registry, and what each is.
+    roles: BTreeMap<String, String>,
+    /// By their digests.
+    good: RwLock<HashMap<Vec<u8>, Arc<ApiKey>>>,
+    /// Whoever changes the rows reads them again before the next one does.
+    turn: Mutex<()>,
+}
+
+impl ApiKeys {
+    /// Those of the callers with these roles, as they are in this schema.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] from the database.
+    pub async fn open(
+        pool: PgPool,
+        clock: Clock,
+        roles: BTreeMap<String, String>,
+    ) -> Result<Self, Fault> {
+        let keys = Keys { pool, clock, roles, good: RwLock::default(), turn: Mutex::default() };
+        keys.read().await?;
+        Ok(Self(Arc::new(keys)))
+    }
+
+    /// The key that this text is, when it is good.
+    pub fn find(&self, text: &str) -> Option<Arc<ApiKey>> {
+        let secret = text.strip_prefix(PREFIX)?;
+        // Of base64, a text of this length is 32 bytes.
+        if secret.len() != (SECRET_BYTES * 8).div_ceil(6) {
+            return None;
+        }
+        let good = self.0.good.read().unwrap_or_else(PoisonError::into_inner);
+        let key = Arc::clone(good.get(digest(&SHA256, text.as_bytes()).as_ref())?);
+        let now = self.0.clock.now();
+        key.used.fetch_max(now.unix_timestamp(), Ordering::Relaxed);
+        (key.expires > now).then_some(key)
+    }
+
+    /// Makes a key for each of these callers, good for so long; all or none.
+    ///
+    /// # Errors
+    ///
+    /// A caller that the registry does not know, or a fault.
+    pub async fn make(
+        &self,
+        callers: &[&str],
+        (lasts, note): (time::Duration, &str),
+    ) -> Result<Vec<(KeyRow, String)>, ServiceError> {
+        let keys = &*self.0;
+        let now = keys.clock.now();
+        let made = callers.iter().map(|caller| {
+            let role = keys.roles.get(*caller);
+            let role = role.ok_or_else(|| Refusal::of(Code::NotFound).with("caller", *caller))?;
+            let mut secret = [0; SECRET_BYTES];
+            let filled = SystemRandom::new().fill(&mut secret);
+            filled.map_err(|_| Fault::Broken("the system gives no random bytes".to_owned()))?;
+            let text = format!("{PREFIX}{}", BASE64.encode(secret));
+            let row = KeyRow {
+                id: Uuid::now_v7(),
+                digest: digest(&SHA256, text.as_bytes()).as_ref().to_vec(),
+                caller: (*caller).to_owned(),
+                role: role.clone(),
+                note: note.to_owned(),
+                created: now,
+                expires: now.saturating_add(lasts),
+                revoked: None,
+                last_used: None,
+            };
+            Ok((row, text))
+        });
+        let made: Vec<(KeyRow, String)> = made.collect::<Result<_, ServiceError>>()?;
+        let rows: Vec<_> = made.iter().map(|(row, _)| row.clone()).collect();
+        let _turn = keys.turn.lock().await;
+        let many = keys.good.read().unwrap_or_else(PoisonError::into_inner).len() + made.len();
+        if many > limits::API_KEYS_MAX {
+            let refusal = Refusal::of(Code::QuotaUsedUp).with("what", "keys");
+            return Err(refusal.with("most", limits::API_KEYS_MAX).into());
+        }
+        api_key::insert(&keys.pool, &rows).await?;
+        keys.take_over(api_key::good(&keys.pool, now).await?);
+        Ok(made)
+    }
+
+    pub(crate) async fn create(
+        &self,
+        request: v1::CreateKeyRequest,
+    ) -> Result<v1::CreateKeyResponse, ServiceError> {
+        let v1::CreateKeyRequest { caller, days, note } = request;
+        let days = match days {
+            0 => limits::API_KEY_DAYS,
+            days if days <= limits::API_KEY_DAYS_MAX => days,
+            _ => return Err(too_long().into()),
+        };
+        let lasts = time::Duration::days(days.into());
+        let (row, key) = self.make(&[&caller], (lasts, &note)).await?.swap_remove(0);
+        tracing::info!(id = %row.id, caller, days, "an administrator made a key");
+        Ok(v1::CreateKeyResponse { record: Some(shown(row)), key })
+    }
+
+    pub(crate) async fn list(
+        &self,
+        request: &v1::ListKeysRequest,
+    ) -> Result<v1::ListKeysResponse, ServiceError> {
+        let most = match request.page_size {
+            0 => limits::PAGE_DEFAULT,
+            size => size.clamp(1, limits::PAGE_MAX),
+        };
+        let after = match request.page_token.as_str() {
+            "" => Uuid::nil(),
+            token => Uuid::try_parse(token).map_err(|_| Refusal::of(Code::PageTokenForeign))?,
+        };
+        // One more says that there is another page.
+        let rows = api_key::page(&self.0.pool, &request.caller, after, i64::from(most) + 1).await?;
+        let mut records: Vec<_> = rows.into_iter().map(shown).collect();
+        let most = usize::try_from(most).unwrap_or(usize::MAX); // it is above zero
+        let more = records.len() > most;
+        records.truncate(most);
+        let last = records.last().filter(|_| more);
+        let next_page_token = proto::text(last.map(|record| record.id.clone()));
+        Ok(v1::ListKeysResponse { records, next_page_token })
+    }
+
+    pub(crate) async fn revoke(&self, id: &str) -> Result<v1::RevokeKeyResponse, ServiceError> {
+        let nothing = || Refusal::of(Code::NotFound).with("id", id);
+        let wanted = Uuid::try_parse(id).map_err(|_| nothing())?;
+        let keys = &*self.0;
+        let _turn = keys.turn.lock().await;
+        let now = keys.clock.now();
+        let row = api_key::revoke(&keys.pool, wanted, now).await?.ok_or_else(nothing)?;
+        keys.take_over(api_key::good(&keys.pool, now).await?);
+        tracing::info!(id, caller = row.caller, "an administrator revoked a key");
+        Ok(v1::RevokeKeyResponse { record: Some(shown(row)) })
+    }
+
+    /// Follows what other processes do, and keeps when keys were used, until `draining`.
+    pub async fn run(self, draining: CancellationToken) {
+        let mut looks = 0;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = draining.cancelled() => {
+                    self.0.keep_uses().await;
+                    return;
+                }
+            }
+            looks += 1;
+            if looks % LOOKS_UNTIL_KEPT == 0 {
+                self.0.keep_uses().await;
+            }
+            let _turn = self.0.turn.lock().await;
+            if let Err(fault) = self.0.read().await {
+                fault.report("keys of callers cannot be read; those that were good still are");
+            }
+        }
+    }
+}
+
+impl Keys {
+    async fn read(&self) -> Result<(), Fault> {
+        self.take_over(api_key::good(&self.pool, self.clock.now()).await?);
+        Ok(())
+    }
+
+    /// These are the good ones now; the others are over.
+    fn take_over(&self, rows: Vec<KeyRow>) {
+        let mut good = self.good.write().unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut *good);
+        for row in rows {
+            let known = before.remove(&row.digest);
+            let used = row.last_used.map_or(0, OffsetDateTime::unix_timestamp);
+            let key = known.unwrap_or_else(|| {
+                Arc::new(ApiKey {
+                    caller: row.caller,
+                    role: row.role,
+                    over: CancellationToken::new(),
+                    id: row.id,
+                    expires: row.expires,
+                    used: AtomicI64::new(used),
+                    kept: AtomicI64::new(used),
+                })
+            });
+            good.insert(row.digest, key);
+        }
+        before.into_values().for_each(|key| key.over.cancel());
+    }
+
+    async fn keep_uses(&self) {
+        let good: Vec<_> = {
+            let good = self.good.read().unwrap_or_else(PoisonError::into_inner);
+            good.values().cloned().collect()
+        };
+        let used = good.iter().filter_map(|key| {
+            let used = key.used.load(Ordering::Relaxed);
+            let is_new = used > key.kept.swap(used, Ordering::Relaxed);
+            let at = OffsetDateTime::from_unix_timestamp(used).ok()?;
+            is_new.then_some((key.id, at))
+        });
+        let used: Vec<_> = used.collect();
+        if used.is_empty() {
+            return;
+        }
+        if let Err(fault) = api_key::used(&self.pool, &used).await {
+            fault.report("it cannot be kept when keys of callers were used");
+        }
+    }
+}
+
+fn too_long() -> Refusal {
+    let most = limits::API_KEY_DAYS_MAX;
+    Refusal::invalid(vec![Violation {
+        code: Code::NumberOutOfRange,
+        field: "$.days".to_owned(),
+        text: format!("a key is good for {most} days at most"),
+        text_zh: format!("接口密钥有效期最长{most}天"),
+        customs_code: None,
+    }])
+}
+
+fn shown(row: KeyRow) -> v1::KeyRecord {
+    let KeyRow { id, digest: _, caller, role, note, created, expires, revoked, last_used } = row;
+    v1::KeyRecord {
+        id: id.to_string(),
+        caller,
+        role,
+        note,
+        created_time: Some(proto::timestamp(created)),
+        expire_time: Some(proto::timestamp(expires)),
+        revoked_time: revoked.map(proto::timestamp),
+        last_used_time: last_used.map(proto::timestamp),
+    }
+}

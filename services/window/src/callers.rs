@@ -1,0 +1,256 @@
+//! Who stands behind a connection, and behind a call: a certificate of the registry, or a key.
+//!
+//! The invariants: a connection has one caller. One without a certificate takes one of few places, which its
+//! oldest neighbour gives up for it, until its first good key; then it counts among those of its caller,
+//! and it ends with that key.
+
+use std::future::{Pending, pending};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use console::{BrowserSession, LoginProof};
+use domain::refusal::{Code, Refusal};
+use domain::{Principal, limits};
+use futures::future::{AbortHandle, Abortable};
+use http::header::AUTHORIZATION;
+use kit::api_keys::ApiKeys;
+use tokio_util::sync::CancellationToken;
+
+use crate::connection::Peer;
+use crate::identity::{Known, Registry};
+use crate::quotas::{CallerQuota, HeldPermits, Quotas, Sockets};
+use crate::unproven::Unproven;
+use crate::unread::Unread;
+
+/// Everybody who may call, and what each has open.
+#[derive(Debug)]
+pub struct Callers {
+    pub(crate) registry: Registry,
+    pub(crate) quotas: Quotas,
+    pub(crate) sockets: Sockets,
+    /// `None` where there is no database to keep them in.
+    keys: Option<ApiKeys>,
+    newcomers: Arc<Mutex<Unproven>>,
+}
+
+/// Whose call it is.
+#[derive(Debug, Clone)]
+pub(crate) struct KnownCaller {
+    pub(crate) principal: Arc<Principal>,
+    pub(crate) account: Arc<CallerQuota>,
+    /// What its connection has not read.
+    pub(crate) unread: Unread,
+    /// When its key is not good any more.
+    pub(crate) over: Option<CancellationToken>,
+}
+
+/// A connection without a certificate.
+#[derive(Debug)]
+pub struct Newcomer {
+    number: u64,
+    crowd: Arc<Mutex<Unproven>>,
+    owner: Mutex<Option<Owner>>,
+}
+
+/// Whose it is, since its first good key.
+#[derive(Debug)]
+struct Owner {
+    principal: Arc<Principal>,
+    key_over: CancellationToken,
+    _places: HeldPermits,
+}
+
+/// Done when a connection without a certificate has to make room for the next.
+pub(crate) type SentAway = Abortable<Pending<()>>;
+
+impl Callers {
+    /// Nothing is open.
+    pub fn new(registry: Registry, sockets: Sockets, keys: Option<ApiKeys>) -> Self {
+        let newcomers = Unproven::new(
+            limits::CONNECTIONS_NEW_MAX,
+            limits::CONNECTIONS_NEW_PER_ADDRESS_MAX,
+            "sw_newcomers_given_way_total",
+        );
+        let newcomers = Arc::new(Mutex::new(newcomers));
+        Self { registry, quotas: Quotas::new(sockets), sockets, keys, newcomers }
+    }
+
+    /// A place for a connection without a certificate. There always is one: somebody else gives way.
+    pub(crate) fn receive(&self, address: IpAddr) -> (Arc<Newcomer>, SentAway) {
+        let (end, registration) = AbortHandle::new_pair();
+        let mut crowd = self.newcomers.lock().unwrap_or_else(PoisonError::into_inner);
+        crowd.make_room(address);
+        let number = crowd.enter(address, Arc::default(), end);
+        let crowd = Arc::clone(&self.newcomers);
+        let newcomer = Newcomer { number, crowd, owner: Mutex::default() };
+        (Arc::new(newcomer), Abortable::new(pending(), registration))
+    }
+
+    /// Whose call this is.
+    ///
+    /// # Errors
+    ///
+    /// Why it is nobody's who may call.
+    pub(crate) fn of<B>(&self, request: &http::Request<B>) -> Result<KnownCaller, Box<Refusal>> {
+        let no = |code: Code| Box::new(Refusal::of(code));
+        // A page of the console asks as whoever looks at it.
+        if let Some(caller) = request.extensions().get::<KnownCaller>() {
+            return Ok(caller.clone());
+        }
+        let peer = peer(request)?;
+        let Some(newcomer) = &peer.newcomer else { return certified(peer) };
+        let text = bearer(request.headers()).ok_or_else(|| no(Code::IdentityMissing))?;
+        let (known, over) = self.holder(text).ok_or_else(|| no(Code::KeyRefused))?;
+        let caller = self.caller(peer, known, over.clone());
+        newcomer.belongs_to(&caller.principal, &caller.account, &over)?;
+        Ok(caller)
+    }
+
+    /// Who looks at a page of the console: whoever has the certificate of the connection, or else the session.
+    /// `None` when it is nobody yet.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection may not stay.
+    pub(crate) fn visitor<B>(
+        &self,
+        request: &http::Request<B>,
+        session: Option<&BrowserSession>,
+    ) -> Result<Option<KnownCaller>, Box<Refusal>> {
+        let peer = peer(request)?;
+        let Some(newcomer) = &peer.newcomer else { return certified(peer).map(Some) };
+        let found = match session.map(|session| (&session.by, session.caller.as_str())) {
+            Some((LoginProof::Key(text), _)) => self.holder(text),
+            Some((LoginProof::Link, name)) => {
+                self.registry.by_name(name).map(|known| (known, CancellationToken::new()))
+            }
+            Some((LoginProof::Certificate, _)) | None => None,
+        };
+        let Some((known, over)) = found else { return Ok(None) };
+        let caller = self.caller(peer, known, over.clone());
+        newcomer.stays_for(&caller.principal, &caller.account, &over)?;
+        Ok(Some(caller))
+    }
+
+    /// Who holds a key, and when it is not good any more.
+    fn holder(&self, text: &str) -> Option<(&Known, CancellationToken)> {
+        let key = self.keys.as_ref()?.find(text)?;
+        Some((self.registry.named(&key.caller, &key.role)?, key.over.clone()))
+    }
+
+    fn caller(&self, peer: &Peer, known: &Known, over: CancellationToken) -> KnownCaller {
+        let account = self.quotas.account(&known.principal, known.connections);
+        let (principal, unread) = (Arc::clone(&known.principal), peer.unread.clone());
+        KnownCaller { principal, account, unread, over: Some(over) }
+    }
+}
+
+/// The other side of the connection of a request.
+fn peer<B>(request: &http::Request<B>) -> Result<&Peer, Box<Refusal>> {
+    let peer = request.extensions().get::<Peer>();
+    let peer = peer.ok_or_else(|| Box::new(Refusal::of(Code::IdentityMissing)))?;
+    match &peer.refusal {
+        Some(refusal) => Err(Box::new(Refusal::clone(refusal))),
+        None => Ok(peer),
+    }
+}
+
+/// The caller of a certificate.
+fn certified(peer: &Peer) -> Result<KnownCaller, Box<Refusal>> {
+    let known = peer.principal.clone().zip(peer.account.clone());
+    let (principal, account) =
+        known.ok_or_else(|| Box::new(Refusal::of(Code::CertificateUnknown)))?;
+    Ok(KnownCaller { principal, account, unread: peer.unread.clone(), over: None })
+}
+
+/// The key of a call: `Authorization: Bearer swk_…`.
+fn bearer(headers: &http::HeaderMap) -> Option<&str> {
+    let (scheme, key) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
+impl Newcomer {
+    /// Lets a call of this caller through: the first one makes the connection its own.
+    fn belongs_to(
+        &self,
+        principal: &Arc<Principal>,
+        account: &CallerQuota,
+        key_over: &CancellationToken,
+    ) -> Result<(), Box<Refusal>> {
+        let owner = self.stays_for(principal, account, key_over)?;
+        if owner == principal.name {
+            return Ok(());
+        }
+        let why = "the connection is another caller's";
+        Err(Box::new(Refusal::of(Code::KeyRefused).with("why", why)))
+    }
+
+    /// The same for a browser, which has one connection for whoever logs in one after the other. Says whose
+    /// the connection is.
+    fn stays_for(
+        &self,
+        principal: &Arc<Principal>,
+        account: &CallerQuota,
+        over: &CancellationToken,
+    ) -> Result<String, Box<Refusal>> {
+        let mut owner = self.owner.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(owner) = &*owner {
+            return Ok(owner.principal.name.clone());
+        }
+        let places = account.connect()?;
+        let (principal, key_over) = (Arc::clone(principal), over.clone());
+        let name = principal.name.clone();
+        *owner = Some(Owner { principal, key_over, _places: places });
+        self.leave();
+        Ok(name)
+    }
+
+    /// When the key that made it somebody's is not good any more; `None` while it is nobody's.
+    pub(crate) fn key_over(&self) -> Option<CancellationToken> {
+        let owner = self.owner.lock().unwrap_or_else(PoisonError::into_inner);
+        owner.as_ref().map(|owner| owner.key_over.clone())
+    }
+
+    fn leave(&self) {
+        self.crowd.lock().unwrap_or_else(PoisonError::into_inner).leave(self.number);
+    }
+}
+
+impl Drop for Newcomer {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_said_in_one_way() {
+        let said = |text: &'static str| {
+            let mut headers = http::HeaderMap::new();
+            headers.insert(AUTHORIZATION, http::HeaderValue::from_static(text));
+            bearer(&headers).map(str::to_owned)
+        };
+        assert_eq!(said("Bearer swk_a").as_deref(), Some("swk_a"));
+        assert_eq!(said("bearer  swk_a").as_deref(), Some("swk_a"));
+        for text in ["swk_a", "Basic swk_a", "Bearer"] {
+            assert_eq!(said(text), None, "{text}");
+        }
+        assert_eq!(bearer(&http::HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn nobody_keeps_the_next_one_out_before_it_is_known() {
+        let callers = Callers::new(Registry::default(), Sockets::within(1_024), None);
+        let address = IpAddr::from([10, 0, 0, 1]);
+        let most = limits::CONNECTIONS_NEW_PER_ADDRESS_MAX;
+        let crowd: Vec<_> = (0..most).map(|_| callers.receive(address)).collect();
+        let (next, sent_away) = callers.receive(address);
+        assert!(crowd[0].1.is_aborted() && !crowd[1].1.is_aborted() && !sent_away.is_aborted());
+        drop(next);
+        let _next = callers.receive(address);
+        assert!(!crowd[1].1.is_aborted(), "one that is gone has left its place");
+    }
+}

@@ -1,0 +1,177 @@
+//! Keys of callers: what their certificates open they open too, and nothing else.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use client::Window;
+use prost::Message as _;
+use proto::v1;
+use tonic::{Code, Request, Status};
+use tonic_types::StatusExt as _;
+
+use crate::harness::http::Http;
+use crate::harness::people::{code, export, filing};
+use crate::harness::{PATIENCE, Sandbox};
+
+/// A call that carries a key.
+fn by<T>(key: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let value = format!("Bearer {key}").parse().expect("ASCII");
+    request.metadata_mut().insert("authorization", value);
+    request
+}
+
+async fn without_certificate(sandbox: &Sandbox) -> Window {
+    let config = sandbox.config_without_certificate();
+    Window::connect(&config).await.expect("anybody may knock")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_opens_what_the_certificate_of_its_caller_opens() {
+    let sandbox = Sandbox::start().await;
+    let (a, b) = (sandbox.api_key("enterprise-a"), sandbox.api_key("enterprise-b"));
+    let mut firm = without_certificate(&sandbox).await.declarations();
+    let filed = firm.submit(by(&a, filing(export("QD-KEY-1")))).await.expect("it is its own");
+    let name = filed.into_inner().name;
+    let get = || v1::GetRequest { name: name.clone(), ..Default::default() };
+    let record = firm.get(by(&a, get())).await.expect("its own").into_inner().record;
+    assert_eq!(record.expect("a record").name, name);
+
+    // Another firm has another view, and a connection has one caller.
+    let status = firm.get(by(&b, get())).await.expect_err("the connection is another's");
+    assert_eq!((code(&status).0.as_str(), status.code()), ("SW-1307", Code::Unauthenticated));
+    let mut other = without_certificate(&sandbox).await.declarations();
+    let status = other.get(by(&b, get())).await.expect_err("not its own");
+    assert_eq!(status.code(), Code::NotFound);
+    let status = other.submit(by(&b, filing(export("QD-KEY-2")))).await.expect_err("not its own");
+    assert_eq!(code(&status).0, "SW-1305");
+
+    // National messages are posted the same way.
+    let mut http = Http::with_key(&sandbox, &sandbox.api_key("agent")).await;
+    let order = std::fs::read("../docs/examples/ceb/ceb311.xml").expect("an example");
+    let answer = http.posts(order, "application/xml").await;
+    assert_eq!(answer.status, 200, "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_shows_nothing_is_told_what_to_show() {
+    let sandbox = Sandbox::start().await;
+    let mut http = Http::with(&sandbox.config_without_certificate()).await;
+    for (key, number, says, says_zh) in [
+        (None, "SW-1301", "a client certificate or a key is required", "接口密钥"),
+        (Some("swk_wrong"), "SW-1307", "the key is unknown", "接口密钥不存在"),
+    ] {
+        http.headers =
+            key.map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
+        let answer = http.gets("/ceb/documents", "application/json").await;
+        assert_eq!(answer.status, 401, "{answer}");
+        assert!(answer.header("www-authenticate").starts_with("Bearer"), "{answer}");
+        let problem = answer.json();
+        assert_eq!((problem["status"].as_u64(), &problem["code"]), (Some(401), &number.into()));
+        let text = |name: &str| problem[name].as_str().expect("a text").to_owned();
+        assert!(text("title").contains(says) && text("message_zh").contains(says_zh), "{answer}");
+
+        let mut request = Request::new(v1::GetStatusRequest {});
+        if let Some(key) = key {
+            request = by(key, v1::GetStatusRequest {});
+        }
+        let status = without_certificate(&sandbox).await.status().get_status(request).await;
+        let status = status.expect_err("nobody is known");
+        assert_eq!((code(&status).0.as_str(), status.code()), (number, Code::Unauthenticated));
+        assert!(status.message().contains(says), "{status:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_key_ends_at_once_with_its_streams() {
+    let sandbox = Sandbox::start().await;
+    let run = |args: &[&str]| {
+        let output = sandbox.command(args);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let made = run(&["key", "create", "enterprise-a", "--note", "tills", "--output", "json"]);
+    let made: serde_json::Value = serde_json::from_str(&made).expect("JSON");
+    let key = made["key"].as_str().expect("a key");
+    let id = made["record"]["id"].as_str().expect("an id");
+    let window = without_certificate(&sandbox).await;
+    let watch = window.declarations().watch(by(key, v1::WatchRequest::default())).await;
+    let mut news = watch.expect("it is good").into_inner();
+    let mut http = Http::with_key(&sandbox, key).await;
+    assert_eq!(http.gets("/ceb/documents", "application/json").await.status, 200);
+    assert!(run(&["key", "list", "--of", "enterprise-a"]).contains("tills"));
+
+    run(&["key", "revoke", id]);
+    let status = window.status().get_status(by(key, v1::GetStatusRequest {})).await;
+    assert_eq!(code(&status.expect_err("it has ended")).0, "SW-1307");
+    let ended = tokio::time::timeout(PATIENCE, async {
+        loop {
+            match news.message().await {
+                Ok(Some(_)) => {}
+                ended => return ended,
+            }
+        }
+    });
+    let status = ended.await.expect("in time").expect_err("it has ended");
+    assert_eq!((code(&status).0.as_str(), status.code()), ("SW-1307", Code::Unauthenticated));
+    // The connection that it opened is gone, so it cannot take up its caller's places.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(http.is_over().await, "the connection stays");
+    let listed = run(&["key", "list", "--output", "json"]);
+    let line = listed.lines().find(|line| line.contains(id)).expect("it is still listed");
+    assert!(line.contains("revoked_time"), "{line}");
+}
+
+/// What a call with an empty message comes to: the code of its refusal, or nothing.
+async fn comes_to(window: &Window, path: &str, key: Option<&str>) -> String {
+    let mut grpc = tonic::client::Grpc::new(window.channel());
+    grpc.ready().await.expect("the window is there");
+    let request = key.map_or_else(|| Request::new(()), |key| by(key, ()));
+    let codec = tonic_prost::ProstCodec::<(), ()>::default();
+    let path = path.parse().expect("a path");
+    let answer: Result<tonic::Response<()>, Status> = grpc.unary(request, path, codec).await;
+    answer.map_or_else(|status| code_or_words(&status), |_| String::new())
+}
+
+fn code_or_words(status: &Status) -> String {
+    let details = status.get_error_details();
+    details.error_info().map_or_else(|| format!("{status:?}"), |info| info.reason.clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_of_callers_and_calls_holds_for_keys() {
+    let mut sandbox = Sandbox::with(&["--payment"]).await;
+    sandbox.may_leave_work = true;
+    let schema = prost_types::FileDescriptorSet::decode(proto::DESCRIPTOR).expect("compiled");
+    let mut paths = Vec::new();
+    for file in &schema.file {
+        for service in &file.service {
+            let unary = service.method.iter().filter(|it| !it.client_streaming());
+            let unary = unary.filter(|it| !it.server_streaming());
+            paths.extend(
+                unary.map(|method| {
+                    format!("/{}.{}/{}", file.package(), service.name(), method.name())
+                }),
+            );
+        }
+    }
+    let mut allowed = BTreeMap::new();
+    for caller in cli::sandbox::CALLERS.iter().map(|caller| caller.name) {
+        let certified = sandbox.connect(caller).await;
+        let keyed = without_certificate(&sandbox).await;
+        let key = sandbox.api_key(caller);
+        for path in &paths {
+            let by_certificate = comes_to(&certified, path, None).await;
+            let by_key = comes_to(&keyed, path, Some(&key)).await;
+            assert_eq!(by_key, by_certificate, "{caller} {path}");
+            *allowed.entry(caller).or_insert(0) += usize::from(by_key != "SW-1303");
+        }
+    }
+    // Nobody may do everything, and everybody may do something.
+    assert!(allowed.values().all(|calls| (1..paths.len()).contains(calls)), "{allowed:?}");
+    let firm = sandbox.connect("enterprise-a").await;
+    assert_eq!(
+        comes_to(&firm, "/single_window.operation.v1.OperationService/CreateKey", None).await,
+        "SW-1303"
+    );
+}
