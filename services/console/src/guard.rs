@@ -9,7 +9,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use domain::Principal;
+use domain::{Principal, limits};
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, SET_COOKIE,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -19,11 +19,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use crate::session::LoginProof;
 use crate::visit::{NamedValues, Visit, Visitor};
 use crate::{Console, language, problem};
-
-/// A declaration of 99 lines as a form, or as JSON, is some 200 KB.
-const FORM_BYTES_MAX: usize = 1024 * 1024;
-/// A key and a path.
-const LOGIN_BYTES_MAX: usize = 4 * 1024;
 
 const HEADERS: [(HeaderName, &str); 7] = [
     (
@@ -107,7 +102,11 @@ async fn visit(console: Console, request: Request) -> Result<(Known, Request), B
         return Err(Box::new(Redirect::to(&to).into_response()));
     }
     if parts.method != Method::GET && parts.method != Method::HEAD {
-        let most = if visit.person.is_some() { FORM_BYTES_MAX } else { LOGIN_BYTES_MAX };
+        let most = if visit.person.is_some() {
+            limits::CONSOLE_FORM_BYTES_MAX
+        } else {
+            limits::CONSOLE_LOGIN_BYTES_MAX
+        };
         let Ok(bytes) = to_bytes(body, most).await else {
             return Err(Box::new(problem::bare(&visit, StatusCode::PAYLOAD_TOO_LARGE)));
         };

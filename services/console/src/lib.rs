@@ -41,6 +41,9 @@ pub use session::{BrowserSession, Cookies, LoginProof};
 /// The window's own calls behind its gate: who calls is in the extensions of a request, as the gate reads it.
 pub type WindowCalls = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Infallible>;
 
+/// Whose key (API key) a text is, by the name in the registry; `None` when it is nobody's.
+pub type KeyCheck = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// Below this path the window is a console.
 pub const PATH: &str = "/console";
 
@@ -65,8 +68,8 @@ pub struct ConsoleParts {
     pub calls: WindowCalls,
     /// What is sealed in cookies.
     pub cookies: Cookies,
-    /// Whose key (API key) this is, by the name in the registry.
-    pub holder: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    /// Knows keys.
+    pub holder: KeyCheck,
     /// The services of this window.
     pub services: Vec<ServicePart>,
     /// Who may be played by whoever has the link; `None` outside the sandbox.

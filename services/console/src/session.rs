@@ -3,20 +3,19 @@
 //! The invariant: a cookie says nothing to whoever holds it, and one that was changed says nothing to us. It
 //! names a caller of the registry; what that caller may do is decided anew with every call.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use std::sync::Arc;
+
+use domain::limits;
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use store::token::{Token, TokenKey};
 use store::{Clock, Fault};
 
 /// The prefix has browsers take it from this host only, over TLS only, for all of its paths.
 const COOKIE_NAME: &str = "__Host-session";
-/// A working day.
-const HOURS: i64 = 12;
+const SECONDS: i64 = limits::CONSOLE_SESSION_HOURS * 3_600;
 const RANDOM_BYTES: usize = 16;
 
 /// By what a person logged in.
@@ -56,7 +55,7 @@ impl BrowserSession {
     ///
     /// [`Fault`] when the system gives no random bytes.
     fn begin(caller: &str, by: LoginProof, clock: &Clock) -> Result<Self, Fault> {
-        let until = clock.now().unix_timestamp() + HOURS * 3600;
+        let until = clock.now().unix_timestamp() + SECONDS;
         Ok(Self { caller: caller.to_owned(), form_token: random()?, until, by })
     }
 }
@@ -66,7 +65,7 @@ pub(crate) fn random() -> Result<String, Fault> {
     let mut bytes = [0; RANDOM_BYTES];
     let filled = SystemRandom::new().fill(&mut bytes);
     filled.map_err(|_| Fault::Broken("the system gives no random bytes".to_owned()))?;
-    Ok(BASE64.encode(bytes))
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Seals and reads the cookies of sessions.
@@ -114,9 +113,8 @@ impl Cookies {
         let says = serde_json::to_vec(session);
         let says = says.map_err(|error| Fault::Broken(format!("a session is no JSON: {error}")))?;
         let sealed = self.token.write(&says)?;
-        let seconds = HOURS * 3600;
         Ok(format!(
-            "{COOKIE_NAME}={sealed}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={seconds}"
+            "{COOKIE_NAME}={sealed}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={SECONDS}"
         ))
     }
 

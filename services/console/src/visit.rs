@@ -166,6 +166,7 @@ impl Visit {
     pub(crate) fn navigation(&self) -> Vec<NavigationEntry> {
         let (firm, operator) = (self.is_firm(), self.is_operator());
         let inspects = firm || operator || self.is_site() || self.is_agency();
+        let sandbox = self.is_sandbox() && (firm || operator || self.plays_everybody());
         let places = [
             (firm || operator, "/console/declarations", "Declarations"),
             (firm, "/console/file", "File"),
@@ -173,7 +174,7 @@ impl Visit {
             (inspects && !self.is_site(), "/console/statistics", "Statistics"),
             (firm || operator, "/console/money", "Money"),
             (operator, "/console/operation", "Operation"),
-            (self.is_sandbox() && (firm || operator), "/console/sandbox", "Sandbox"),
+            (sandbox, "/console/sandbox", "Sandbox"),
         ];
         let shown = places.into_iter().filter(|(is_theirs, ..)| *is_theirs);
         shown
