@@ -100,6 +100,22 @@ pub const CALLERS: &[SandboxCaller] = &[
         purpose: "the payment service of this window (guarantee, duty, tax bills)",
     },
     SandboxCaller {
+        name: "refund-service",
+        kind: "refund-service",
+        customs_code: "",
+        mandates: &[],
+        dxp_ids: &[],
+        purpose: "the refund service of this window (export tax refund)",
+    },
+    SandboxCaller {
+        name: "tax-office",
+        kind: "tax-office",
+        customs_code: "",
+        mandates: &[],
+        dxp_ids: &[],
+        purpose: "the system of the tax office (税务机关)",
+    },
+    SandboxCaller {
         name: "admin",
         kind: "administrator",
         customs_code: "",

@@ -296,6 +296,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("state", "状态"),
     ("taken on by", "受理场地"),
     ("tax", "税款"),
+    ("tax office", "税务机关"),
     ("the customs system (海关)", "海关系统"),
     ("the declarant", "申报企业"),
     ("the system of an examination site (查验场地)", "查验场地系统"),

@@ -158,7 +158,11 @@ impl Visit {
             Kind::Quarantine => "quarantine",
             Kind::Site => "examination site",
             Kind::Administrator => "operator",
-            Kind::InspectionService | Kind::PaymentService | Kind::Gateway => "a service",
+            Kind::TaxOffice => "tax office",
+            Kind::InspectionService
+            | Kind::PaymentService
+            | Kind::RefundService
+            | Kind::Gateway => "a service",
         })
     }
 

@@ -20,6 +20,10 @@ pub enum Kind {
     InspectionService,
     /// The payment service of a window (税款担保与支付).
     PaymentService,
+    /// The refund service of a window (出口退税).
+    RefundService,
+    /// The system of the tax office (税务机关), which also asks the invoice platform.
+    TaxOffice,
     /// Runs the window; reads everything, declares nothing.
     Administrator,
     /// The national door: declares what enterprises sent it as national messages, and follows what
@@ -78,7 +82,9 @@ impl Principal {
             | Kind::Quarantine
             | Kind::Site
             | Kind::InspectionService
-            | Kind::PaymentService => Scope::Declarants(Vec::new()),
+            | Kind::PaymentService
+            | Kind::RefundService
+            | Kind::TaxOffice => Scope::Declarants(Vec::new()),
         }
     }
 

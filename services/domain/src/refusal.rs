@@ -100,6 +100,11 @@ pub enum Code {
     GuaranteeShort,
     TotalTooLarge,
     DutyNotComputable,
+    InvoiceWrong,
+    InvoiceDifferent,
+    ClaimOutOfStep,
+    ClaimOvertaken,
+    ClaimAmountWrong,
     Internal,
     Required,
     TooLong,
@@ -155,7 +160,7 @@ pub enum Code {
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 114] = {
+    pub const ALL: [Self; 119] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
@@ -168,7 +173,7 @@ impl Code {
             OfficerConflict, InstructionUnknown, SampleUnknown, DisposalUnfounded, DisposalGiven,
             NotInInspectionOrder, ObjectionUsed, AttendanceNeeded, WrongTime, ChoiceUsedUp,
             NoSuchWindow, WindowFull, OrderTooLarge, CreditEntryUnknown, AppealUsed, PlaceUnknown,
-            RuleSetRefused, OfficersMissing, GuaranteeShort, TotalTooLarge, DutyNotComputable, Internal, Required, TooLong, WrongLength, BadCharacter,
+            RuleSetRefused, OfficersMissing, GuaranteeShort, TotalTooLarge, DutyNotComputable, InvoiceWrong, InvoiceDifferent, ClaimOutOfStep, ClaimOvertaken, ClaimAmountWrong, Internal, Required, TooLong, WrongLength, BadCharacter,
             CodeUnknown, NumberOutOfRange, ModeWrongWay, DirectionUnclear, LinePriceWrong,
             OrderSumWrong, QuantityMismatch, LineNumbersBroken, TooManyLines, WeightWrong,
             CurrencyWrong, PackagesWrong, GuarantorWrong, BondedDataMissing, VoyageDataMissing,
@@ -251,6 +256,11 @@ impl Code {
             Self::GuaranteeShort => ("SW-1702", StateForbids, "the guarantee of who stands for the tax has too little", "担保企业可用担保余额不足"),
             Self::TotalTooLarge => ("SW-1714", StateForbids, "a total of the account would become too large", "账户累计金额超出范围"),
             Self::DutyNotComputable => ("SW-1715", FixMessage, "the tax cannot be computed from what was declared", "依申报内容无法计税"),
+            Self::InvoiceWrong => ("SW-1801", FixMessage, "the invoice cannot be registered like this", "发票不能按此登记"),
+            Self::InvoiceDifferent => ("SW-1802", Exists, "this invoice is registered already, with other content", "该发票已登记，且内容不同"),
+            Self::ClaimOutOfStep => ("SW-1803", StateForbids, "the claim or its line does not stand where this could happen", "申报或明细的当前状态不允许此操作"),
+            Self::ClaimOvertaken => ("SW-1804", ReadAgain, "this is about another round or query than the present one", "所指的申报轮次或疑点不是当前的"),
+            Self::ClaimAmountWrong => ("SW-1805", FixMessage, "the amount or number of a decision does not fit what was claimed, approved or paid", "决定中的金额或编号与已申报、已核准或已退的不符"),
             Self::Internal => ("SW-1901", Ours, "something went wrong on our side", "系统内部错误"),
             Self::Required => ("SW-2001", FixMessage, "a required field is empty", "必填项为空"),
             Self::TooLong => ("SW-2002", FixMessage, "a field is too long", "字段超长"),

@@ -19,6 +19,8 @@ pub enum Subscriber {
     NationalDoor,
     /// The payment service, for the duty of imports.
     PaymentService,
+    /// The refund service, for exports.
+    RefundService,
 }
 
 /// What the table says of a subscriber.
@@ -71,12 +73,13 @@ impl Topics {
 
 impl Subscriber {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Customs,
         Self::Quarantine,
         Self::InspectionService,
         Self::NationalDoor,
         Self::PaymentService,
+        Self::RefundService,
     ];
 
     /// Its row of the table.
@@ -126,6 +129,15 @@ impl Subscriber {
                 participant: Some(Participant::Duty),
                 inspects: false,
                 topics: Topics::of(CONTENT | END | IMPORT_NUMBER),
+            },
+            // It keeps the lines of every export, which may be claimed when they are released.
+            Self::RefundService => SubscriberRow {
+                kind: Kind::RefundService,
+                column: 7,
+                name: "refund-service",
+                participant: None,
+                inspects: false,
+                topics: Topics::of(CONTENT | END),
             },
         }
     }

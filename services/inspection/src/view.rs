@@ -75,6 +75,8 @@ impl View {
             | Kind::Quarantine
             | Kind::InspectionService
             | Kind::PaymentService
+            | Kind::RefundService
+            | Kind::TaxOffice
             | Kind::Administrator
             | Kind::Gateway => Ok(Self::Of(Scope::All)),
         }

@@ -30,6 +30,8 @@ pub(crate) fn scope(principal: &Principal) -> Scope {
         | Kind::Site
         | Kind::InspectionService
         | Kind::PaymentService
+        | Kind::RefundService
+        | Kind::TaxOffice
         | Kind::Administrator
         | Kind::Gateway => Scope::All,
     }
@@ -55,6 +57,8 @@ pub(crate) fn agency_of(principal: &Principal) -> Option<Agency> {
         | Kind::Site
         | Kind::InspectionService
         | Kind::PaymentService
+        | Kind::RefundService
+        | Kind::TaxOffice
         | Kind::Administrator
         | Kind::Gateway => None,
     }

@@ -33,6 +33,8 @@ impl Share {
             | Kind::Site
             | Kind::InspectionService
             | Kind::PaymentService
+            | Kind::RefundService
+            | Kind::TaxOffice
             | Kind::Administrator => Self::Kept,
         }
     }

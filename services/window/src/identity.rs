@@ -57,6 +57,8 @@ const EVERYBODY: &[Kind] = &[
     Kind::Site,
     Kind::InspectionService,
     Kind::PaymentService,
+    Kind::RefundService,
+    Kind::TaxOffice,
     Kind::Administrator,
     Kind::Gateway,
 ];
@@ -131,7 +133,8 @@ pub struct Registered {
     pub fingerprint: String,
     /// Name, for logs.
     pub name: String,
-    /// enterprise, agent, customs, quarantine, site, inspection-service, payment-service, administrator or gateway.
+    /// enterprise, agent, customs, quarantine, site, inspection-service, payment-service, refund-service, tax-office,
+    /// administrator or gateway.
     pub kind: String,
     /// Customs code of an enterprise or agent.
     #[serde(default)]
@@ -299,7 +302,7 @@ impl Registry {
 }
 
 /// What the registry calls a kind of caller.
-const KINDS: [(&str, Kind); 9] = [
+const KINDS: [(&str, Kind); 11] = [
     ("enterprise", Kind::Enterprise),
     ("agent", Kind::Agent),
     ("customs", Kind::Customs),
@@ -307,6 +310,8 @@ const KINDS: [(&str, Kind); 9] = [
     ("site", Kind::Site),
     ("inspection-service", Kind::InspectionService),
     ("payment-service", Kind::PaymentService),
+    ("refund-service", Kind::RefundService),
+    ("tax-office", Kind::TaxOffice),
     ("administrator", Kind::Administrator),
     ("gateway", Kind::Gateway),
 ];

@@ -368,6 +368,8 @@ impl Quotas {
                 | Kind::Site
                 | Kind::InspectionService
                 | Kind::PaymentService
+                | Kind::RefundService
+                | Kind::TaxOffice
                 | Kind::Administrator
                 | Kind::Gateway => false,
             };

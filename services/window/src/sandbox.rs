@@ -60,6 +60,8 @@ pub struct Cast {
     pub inspection: bool,
     /// The payment service.
     pub payment: bool,
+    /// The refund service.
+    pub refund: bool,
     /// The live view.
     pub show: bool,
 }
@@ -96,6 +98,9 @@ impl Sandbox {
         if !cast.payment {
             settings.callers.remove(payment::MANIFEST.name);
         }
+        if !cast.refund {
+            settings.callers.remove(refund::MANIFEST.name);
+        }
         let Some(window) = RunningWindow::start(&settings, ending).await? else { return Ok(None) };
         let address = format!("localhost:{}", window.address.port());
         hand_out_keys(&window.keys, &settings.data_dir).await?;
@@ -103,8 +108,13 @@ impl Sandbox {
         let (tasks, stop) = (Tasks::default(), ending.drain.child_token());
         let mut sandbox = Self { address, window, tasks, stop };
         if cast.agencies {
-            // Without an inspection service nobody tells the site of orders.
-            let here = |it: &Simulator| cast.inspection || *it != Simulator::Site;
+            // Nobody tells the site of orders without an inspection service, nor the tax office of claims
+            // without a refund service.
+            let here = |it: &Simulator| match it {
+                Simulator::Customs | Simulator::Quarantine => true,
+                Simulator::Site => cast.inspection,
+                Simulator::TaxOffice => cast.refund,
+            };
             for simulator in Simulator::ALL.into_iter().filter(here) {
                 sandbox.simulate(simulator, &settings.data_dir)?;
             }
@@ -175,6 +185,7 @@ pub fn caller(simulator: Simulator) -> &'static str {
         Simulator::Customs => "customs",
         Simulator::Quarantine => "quarantine",
         Simulator::Site => "site",
+        Simulator::TaxOffice => "tax-office",
     }
 }
 

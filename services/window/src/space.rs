@@ -98,6 +98,8 @@ impl Space {
             | Kind::Site
             | Kind::InspectionService
             | Kind::PaymentService
+            | Kind::RefundService
+            | Kind::TaxOffice
             | Kind::Administrator => false,
         };
         if waits {

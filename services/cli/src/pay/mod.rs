@@ -2,7 +2,7 @@
 //! For a firm's accountant, who must know at any time what is held, owed and due, and why.
 
 mod duty;
-mod listing;
+pub(super) mod listing;
 mod money;
 
 pub use duty::{state as duty_state, status as bill_status};
@@ -80,9 +80,9 @@ pub(super) async fn run(
 
 /// Who asks, and how the answer is written.
 #[derive(Clone, Copy)]
-struct Teller<'a> {
-    session: &'a Session,
-    format: OutputFormat,
+pub(super) struct Teller<'a> {
+    pub(super) session: &'a Session,
+    pub(super) format: OutputFormat,
 }
 
 /// One call of the service, repeated while that can help.
