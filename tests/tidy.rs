@@ -47,6 +47,7 @@ fn crates_depend_only_on_what_the_architecture_allows() {
         ("services/refund", &["domain", "proto", "client", "store", "kit"]),
         ("services/agencies", &["domain", "proto", "client"]),
         ("services/cli", &["domain", "proto", "client", "signature"]),
+        ("services/console", &["domain", "proto", "store", "cli"]),
         (
             "services/window",
             &[
@@ -64,6 +65,7 @@ fn crates_depend_only_on_what_the_architecture_allows() {
                 "refund",
                 "agencies",
                 "cli",
+                "console",
             ],
         ),
     ];

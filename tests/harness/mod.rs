@@ -1,5 +1,6 @@
 //! Starts windows as users do, files declarations, waits for what must happen.
 
+pub(crate) mod browser;
 pub(crate) mod cluster;
 pub(crate) mod exchange;
 pub(crate) mod http;

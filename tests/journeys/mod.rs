@@ -5,6 +5,7 @@ mod bad_texts;
 mod bills;
 mod clock;
 mod command_line;
+mod console;
 mod exchange;
 mod finding_out;
 mod guides;

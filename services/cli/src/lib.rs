@@ -44,7 +44,7 @@ mod values;
 pub mod verdict;
 pub mod verify;
 pub mod watch;
-mod words;
+pub mod words;
 
 use std::io::{self, Write as _};
 use std::path::Path;

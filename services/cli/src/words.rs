@@ -31,13 +31,13 @@ pub(super) fn state(state: v1::State) -> (&'static str, &'static str) {
 }
 
 /// A state in one language.
-pub(super) fn state_in(language: Language, of: v1::State) -> &'static str {
+pub fn state_in(language: Language, of: v1::State) -> &'static str {
     let (english, chinese) = state(of);
     pick(language, english, chinese)
 }
 
 /// Whether nothing more is expected to happen by itself.
-pub(super) fn is_final(state: v1::State) -> bool {
+pub fn is_final(state: v1::State) -> bool {
     match state {
         v1::State::Released | v1::State::Rejected | v1::State::Withdrawn | v1::State::Returned => {
             true
@@ -62,12 +62,12 @@ pub(super) fn parse_state(text: &str) -> Result<v1::State, String> {
 }
 
 /// What the rules call something, in one language.
-pub(super) fn title(language: Language, titles: (&'static str, &'static str)) -> &'static str {
+pub fn title(language: Language, titles: (&'static str, &'static str)) -> &'static str {
     pick(language, titles.0, titles.1)
 }
 
 /// An agency.
-pub(super) fn agency(language: Language, agency: v1::Agency) -> &'static str {
+pub fn agency(language: Language, agency: v1::Agency) -> &'static str {
     match agency {
         v1::Agency::Customs => title(language, Agency::Customs.titles()),
         v1::Agency::Quarantine => title(language, Agency::Quarantine.titles()),
@@ -98,7 +98,7 @@ pub(super) fn checked(language: Language, who: v1::Participant) -> &'static str 
 }
 
 /// Where an agency stands, as what it did.
-pub(super) fn stand(language: Language, stand: v1::Stand) -> &'static str {
+pub fn stand(language: Language, stand: v1::Stand) -> &'static str {
     match stand {
         v1::Stand::Unspecified => pick(language, "unknown", "未知"),
         v1::Stand::Pending => pick(language, "not heard yet", "待回执"),
@@ -113,7 +113,7 @@ pub(super) fn stand(language: Language, stand: v1::Stand) -> &'static str {
 }
 
 /// What a release waits for: `verdict of customs, risk check`; empty when nothing is missing.
-pub(super) fn awaited(language: Language, waits_for: impl Iterator<Item = v1::Awaited>) -> String {
+pub fn awaited(language: Language, waits_for: impl Iterator<Item = v1::Awaited>) -> String {
     let word = |what| match what {
         v1::Awaited::Unspecified => pick(language, "something else", "其他事项"),
         v1::Awaited::CustomsVerdict => pick(language, "verdict of customs", "海关回执"),
@@ -147,7 +147,7 @@ pub(super) fn step(language: Language, step: v1::InspectionStep) -> &'static str
 }
 
 /// A point in time on China's clocks; empty when there is none.
-pub(super) fn when(time: Option<OffsetDateTime>) -> String {
+pub fn when(time: Option<OffsetDateTime>) -> String {
     let shape = format_description!(
         "[year]-[month]-[day] [hour]:[minute]:[second].[subsecond digits:3] +08:00"
     );
@@ -156,7 +156,7 @@ pub(super) fn when(time: Option<OffsetDateTime>) -> String {
 }
 
 /// The same to the minute, for lists.
-pub(super) fn minute(time: Option<OffsetDateTime>) -> String {
+pub fn minute(time: Option<OffsetDateTime>) -> String {
     let shape = format_description!("[year]-[month]-[day] [hour]:[minute]");
     let local = time.and_then(|time| time.checked_to_offset(offset!(+8)));
     local.and_then(|time| time.format(shape).ok()).unwrap_or_default() // an empty cell
@@ -181,7 +181,7 @@ pub(super) fn parse_until(text: &str) -> Result<OffsetDateTime, String> {
 }
 
 /// An amount in 1/100000 without zeros that say nothing.
-pub(super) fn decimal(e5: i64) -> String {
+pub fn decimal(e5: i64) -> String {
     let (whole, part) = (e5.unsigned_abs() / 100_000, e5.unsigned_abs() % 100_000);
     let sign = if e5 < 0 { "-" } else { "" };
     let number = format!("{sign}{whole}.{part:05}");
@@ -189,7 +189,7 @@ pub(super) fn decimal(e5: i64) -> String {
 }
 
 /// Money with its currency as banks write it.
-pub(super) fn money(money: Option<&v1::Money>) -> String {
+pub fn money(money: Option<&v1::Money>) -> String {
     money.map_or_else(String::new, |money| {
         let currency = domain::codes::iso_currency(&money.currency).unwrap_or(&money.currency);
         format!("{} {currency}", decimal(money.amount_e5))
@@ -197,12 +197,12 @@ pub(super) fn money(money: Option<&v1::Money>) -> String {
 }
 
 /// A name of a person: 张*.
-pub(super) fn mask_name(name: &str) -> String {
+pub fn mask_name(name: &str) -> String {
     name.chars().next().map_or_else(String::new, |first| format!("{first}*"))
 }
 
 /// A number of a document: its last four characters, when it has enough others.
-pub(super) fn mask_number(number: &str) -> String {
+pub fn mask_number(number: &str) -> String {
     let length = number.chars().count();
     if length == 0 {
         return String::new();
@@ -218,7 +218,7 @@ pub(super) fn padded(word: &str, columns: usize) -> String {
 }
 
 /// The part of a resource name that tables show; every command takes it for the whole.
-pub(super) fn id(name: &str) -> &str {
+pub fn id(name: &str) -> &str {
     name.trim_start_matches("declarations/")
 }
 

@@ -24,6 +24,12 @@ pub const POLL_SECONDS_MAX: u64 = 25;
 /// What a part of a message in JSON (an object, an item, a field) takes in memory while it is read and
 /// written: bytes, measured on messages of the smallest parts.
 pub const JSON_PART_BYTES: usize = 256;
+/// Size of a form of the console in bytes: a declaration of 100 lines, as a form or as JSON, is some 200 KB.
+pub const CONSOLE_FORM_BYTES_MAX: usize = 1024 * 1024;
+/// Size of what somebody may send to the console who is not logged in: a key and a path.
+pub const CONSOLE_LOGIN_BYTES_MAX: usize = 4 * 1024;
+/// Hours that a session of the console lasts at most: a working day.
+pub const CONSOLE_SESSION_HOURS: i64 = 12;
 /// Size of one gRPC message in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Violations that are looked for in one message. A status carries as many of them as fit into

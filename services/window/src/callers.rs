@@ -8,6 +8,7 @@ use std::future::{Pending, pending};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use console::{BrowserSession, LoginProof};
 use domain::refusal::{Code, Refusal};
 use domain::{Principal, limits};
 use futures::future::{AbortHandle, Abortable};
@@ -16,7 +17,7 @@ use kit::api_keys::ApiKeys;
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::Peer;
-use crate::identity::Registry;
+use crate::identity::{Known, Registry};
 use crate::quotas::{CallerQuota, HeldPermits, Quotas, Sockets};
 use crate::unproven::Unproven;
 use crate::unread::Unread;
@@ -33,7 +34,7 @@ pub struct Callers {
 }
 
 /// Whose call it is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct KnownCaller {
     pub(crate) principal: Arc<Principal>,
     pub(crate) account: Arc<CallerQuota>,
@@ -92,26 +93,74 @@ impl Callers {
     /// Why it is nobody's who may call.
     pub(crate) fn of<B>(&self, request: &http::Request<B>) -> Result<KnownCaller, Box<Refusal>> {
         let no = |code: Code| Box::new(Refusal::of(code));
-        let peer = request.extensions().get::<Peer>().ok_or_else(|| no(Code::IdentityMissing))?;
-        if let Some(refusal) = &peer.refusal {
-            return Err(Box::new(Refusal::clone(refusal)));
+        // A page of the console asks as whoever looks at it.
+        if let Some(caller) = request.extensions().get::<KnownCaller>() {
+            return Ok(caller.clone());
         }
-        let unread = peer.unread.clone();
-        let Some(newcomer) = &peer.newcomer else {
-            let known = peer.principal.clone().zip(peer.account.clone());
-            let (principal, account) = known.ok_or_else(|| no(Code::CertificateUnknown))?;
-            return Ok(KnownCaller { principal, account, unread, over: None });
-        };
+        let peer = peer(request)?;
+        let Some(newcomer) = &peer.newcomer else { return certified(peer) };
         let text = bearer(request.headers()).ok_or_else(|| no(Code::IdentityMissing))?;
-        let key = self.keys.as_ref().and_then(|keys| keys.find(text));
-        let key = key.ok_or_else(|| no(Code::KeyRefused))?;
-        let known = self.registry.named(&key.caller, &key.role);
-        let known = known.ok_or_else(|| no(Code::KeyRefused))?;
-        let account = self.quotas.account(&known.principal, known.connections);
-        newcomer.belongs_to(&known.principal, &account, &key.over)?;
-        let (principal, over) = (Arc::clone(&known.principal), Some(key.over.clone()));
-        Ok(KnownCaller { principal, account, unread, over })
+        let (known, over) = self.holder(text).ok_or_else(|| no(Code::KeyRefused))?;
+        let caller = self.caller(peer, known, over.clone());
+        newcomer.belongs_to(&caller.principal, &caller.account, &over)?;
+        Ok(caller)
     }
+
+    /// Who looks at a page of the console: whoever has the certificate of the connection, or else the session.
+    /// `None` when it is nobody yet.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection may not stay.
+    pub(crate) fn visitor<B>(
+        &self,
+        request: &http::Request<B>,
+        session: Option<&BrowserSession>,
+    ) -> Result<Option<KnownCaller>, Box<Refusal>> {
+        let peer = peer(request)?;
+        let Some(newcomer) = &peer.newcomer else { return certified(peer).map(Some) };
+        let found = match session.map(|session| (&session.by, session.caller.as_str())) {
+            Some((LoginProof::Key(text), _)) => self.holder(text),
+            Some((LoginProof::Link, name)) => {
+                self.registry.by_name(name).map(|known| (known, CancellationToken::new()))
+            }
+            Some((LoginProof::Certificate, _)) | None => None,
+        };
+        let Some((known, over)) = found else { return Ok(None) };
+        let caller = self.caller(peer, known, over.clone());
+        newcomer.stays_for(&caller.principal, &caller.account, &over)?;
+        Ok(Some(caller))
+    }
+
+    /// Who holds a key, and when it is not good any more.
+    fn holder(&self, text: &str) -> Option<(&Known, CancellationToken)> {
+        let key = self.keys.as_ref()?.find(text)?;
+        Some((self.registry.named(&key.caller, &key.role)?, key.over.clone()))
+    }
+
+    fn caller(&self, peer: &Peer, known: &Known, over: CancellationToken) -> KnownCaller {
+        let account = self.quotas.account(&known.principal, known.connections);
+        let (principal, unread) = (Arc::clone(&known.principal), peer.unread.clone());
+        KnownCaller { principal, account, unread, over: Some(over) }
+    }
+}
+
+/// The other side of the connection of a request.
+fn peer<B>(request: &http::Request<B>) -> Result<&Peer, Box<Refusal>> {
+    let peer = request.extensions().get::<Peer>();
+    let peer = peer.ok_or_else(|| Box::new(Refusal::of(Code::IdentityMissing)))?;
+    match &peer.refusal {
+        Some(refusal) => Err(Box::new(Refusal::clone(refusal))),
+        None => Ok(peer),
+    }
+}
+
+/// The caller of a certificate.
+fn certified(peer: &Peer) -> Result<KnownCaller, Box<Refusal>> {
+    let known = peer.principal.clone().zip(peer.account.clone());
+    let (principal, account) =
+        known.ok_or_else(|| Box::new(Refusal::of(Code::CertificateUnknown)))?;
+    Ok(KnownCaller { principal, account, unread: peer.unread.clone(), over: None })
 }
 
 /// The key of a call: `Authorization: Bearer swk_…`.
@@ -128,20 +177,32 @@ impl Newcomer {
         account: &CallerQuota,
         key_over: &CancellationToken,
     ) -> Result<(), Box<Refusal>> {
-        let mut owner = self.owner.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*owner {
-            Some(owner) if owner.principal.name == principal.name => Ok(()),
-            Some(_) => Err(Box::new(
-                Refusal::of(Code::KeyRefused).with("why", "the connection is another caller's"),
-            )),
-            None => {
-                let places = account.connect()?;
-                let (principal, key_over) = (Arc::clone(principal), key_over.clone());
-                *owner = Some(Owner { principal, key_over, _places: places });
-                self.leave();
-                Ok(())
-            }
+        let owner = self.stays_for(principal, account, key_over)?;
+        if owner == principal.name {
+            return Ok(());
         }
+        let why = "the connection is another caller's";
+        Err(Box::new(Refusal::of(Code::KeyRefused).with("why", why)))
+    }
+
+    /// The same for a browser, which has one connection for whoever logs in one after the other. Says whose
+    /// the connection is.
+    fn stays_for(
+        &self,
+        principal: &Arc<Principal>,
+        account: &CallerQuota,
+        over: &CancellationToken,
+    ) -> Result<String, Box<Refusal>> {
+        let mut owner = self.owner.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(owner) = &*owner {
+            return Ok(owner.principal.name.clone());
+        }
+        let places = account.connect()?;
+        let (principal, key_over) = (Arc::clone(principal), over.clone());
+        let name = principal.name.clone();
+        *owner = Some(Owner { principal, key_over, _places: places });
+        self.leave();
+        Ok(name)
     }
 
     /// When the key that made it somebody's is not good any more; `None` while it is nobody's.

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use console::Cookies;
 use domain::principal::ALL_PLACES;
 use domain::refusal::{Code, Refusal};
 use domain::{Kind, Principal, limits};
@@ -33,6 +34,7 @@ use crate::quotas::{HeldPermits, Lasting, Reading, Reads};
 use crate::services::manifests;
 use crate::space::Space;
 use crate::unread::Unread;
+use crate::web_console::is_page;
 
 /// What the window serves besides its services.
 const OWN: &[Api] = &[
@@ -286,6 +288,11 @@ impl Registry {
         (kind(role) == Some(known.principal.kind)).then_some(&**known)
     }
 
+    /// The caller of this name.
+    pub(crate) fn by_name(&self, name: &str) -> Option<&Known> {
+        self.names.get(name).map(|known| &**known)
+    }
+
     /// Every caller, and what it is.
     pub fn roles(&self) -> BTreeMap<String, String> {
         let role = |kind| KINDS.iter().find(|(_, it)| *it == kind).map(|(word, _)| *word);
@@ -354,6 +361,7 @@ pub struct Gate<S> {
     callers: Arc<Callers>,
     space: Arc<Space>,
     backlogs: Backlogs,
+    cookies: Option<Cookies>,
 }
 
 /// What waits for the commits of services, by the names of their calls. A call that would be refused for it
@@ -392,6 +400,8 @@ pub struct GateLayer {
     pub space: Arc<Space>,
     /// What waits already.
     pub backlogs: Backlogs,
+    /// Of whoever looks at the console, where there is one.
+    pub cookies: Option<Cookies>,
 }
 
 impl<S> tower::Layer<S> for GateLayer {
@@ -404,6 +414,7 @@ impl<S> tower::Layer<S> for GateLayer {
             callers: Arc::clone(&self.callers),
             space: Arc::clone(&self.space),
             backlogs: self.backlogs.clone(),
+            cookies: self.cookies.clone(),
         }
     }
 }
@@ -427,16 +438,27 @@ where
         if let Some(page) = crate::pages::open(&request) {
             return Box::pin(std::future::ready(Ok(page.map(Body::new))));
         }
+        let caller = match self.cookies.as_ref().filter(|_| is_page(request.uri().path())) {
+            Some(cookies) => {
+                let session = cookies.read(request.headers());
+                match self.callers.visitor(&request, session.as_ref()).transpose() {
+                    // There is a form to log in.
+                    None => return Box::pin(self.inner.call(request)),
+                    Some(visitor) => visitor.inspect(|visitor| {
+                        request.extensions_mut().insert(visitor.clone());
+                    }),
+                }
+            }
+            None => self.callers.of(&request),
+        };
         let found = self.methods.over_http(&request);
         let path = match &found {
             HttpMatch::Call(call) => call.rule.path.clone(),
             HttpMatch::Otherwise(_) | HttpMatch::Nothing => request.uri().path().to_owned(),
         };
         let method = self.methods.of(&path);
-        let admitted = self
-            .callers
-            .of(&request)
-            .and_then(|caller| admit(&path, method, caller, (&self.space, &self.backlogs)));
+        let admitted =
+            caller.and_then(|caller| admit(&path, method, caller, (&self.space, &self.backlogs)));
         // Nobody behind the gate has use for it.
         request.headers_mut().remove(http::header::AUTHORIZATION);
         let Admitted { principal, places, call, unread, over, turn } = match admitted {

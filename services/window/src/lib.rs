@@ -31,3 +31,4 @@ pub mod tasks;
 pub mod tls;
 mod unproven;
 pub mod unread;
+mod web_console;

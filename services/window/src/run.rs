@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use console::{Cookies, LoginLink};
 use domain::limits;
 use domain::refusal::Code;
 use kit::api_keys::ApiKeys;
@@ -31,7 +32,7 @@ use crate::signals::Ending;
 use crate::space::Space;
 use crate::standing::Standing;
 use crate::tasks::{Task, Tasks};
-use crate::{listen, tls};
+use crate::{listen, tls, web_console};
 
 /// Everything that a window needs to know.
 #[derive(Debug, Clone)]
@@ -91,6 +92,8 @@ pub struct Settings {
 pub struct RunningWindow {
     /// Where it serves.
     pub address: SocketAddr,
+    /// The way into the console of a sandbox.
+    pub link: Option<LoginLink>,
     /// Keys of its callers.
     pub(crate) keys: ApiKeys,
     draining: CancellationToken,
@@ -124,6 +127,7 @@ impl RunningWindow {
         let own = (settings.certificate.as_path(), settings.key.as_path());
         let acceptor = tls::acceptor(&settings.authority, own, settings.require_certificates)?;
         let reflection = settings.sandbox.then(reflection).transpose()?;
+        let link = settings.sandbox.then(web_console::link).transpose()?;
         let movable =
             settings.sandbox.then(|| SandboxClock::open(&settings.data_dir)).transpose()?;
         let held = listen::hold(&settings.listen).await?;
@@ -151,6 +155,14 @@ impl RunningWindow {
             Err(fault) => {
                 database.close().await;
                 return Err(anyhow::Error::new(fault).context(Code::PostgresFailed));
+            }
+        };
+        // Every process has the key of the first service, and reads what the others sealed with it.
+        let cookies = match Cookies::new(&database.pools[0].tokens, clock::real()) {
+            Ok(cookies) => cookies,
+            Err(fault) => {
+                database.close().await;
+                return Err(fault.into());
             }
         };
         let callers = Arc::new(Callers::new(registry, sockets, Some(keys.clone())));
@@ -205,7 +217,16 @@ impl RunningWindow {
         for progress in loops.iter().flat_map(|(_, loops)| loops) {
             health.set_service_status(progress.name, ServingStatus::Serving).await;
         }
+        let services = web_console::services(&loops);
         pages.spawn(Task::Health, tell_health(health.clone(), loops, draining.clone()));
+        let gate = GateLayer {
+            methods,
+            callers: Arc::clone(&callers),
+            space: Arc::clone(&space),
+            backlogs: Backlogs(Arc::new(backlogs)),
+            cookies: Some(cookies.clone()),
+        };
+        routes = web_console::mount(routes, &gate, (cookies, &keys), services, link.clone());
         let router = Server::builder()
             .accept_http1(true)
             .initial_stream_window_size(limits::RECEIVE_STREAM_BYTES)
@@ -215,12 +236,7 @@ impl RunningWindow {
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
             .http2_max_header_list_size(Some(64 * 1024))
             .timeout(Duration::from_secs(limits::UNARY_SECONDS_MAX))
-            .layer(GateLayer {
-                methods,
-                callers: Arc::clone(&callers),
-                space: Arc::clone(&space),
-                backlogs: Backlogs(Arc::new(backlogs)),
-            })
+            .layer(gate)
             .add_routes(routes);
         let reporter = health.clone();
         pages.spawn(Task::Space, async move {
@@ -249,7 +265,18 @@ impl RunningWindow {
         }
         tracing::info!(%address, sandbox = settings.sandbox, "the window serves");
         let drain = settings.drain;
-        Ok(Some(Self { address, keys, draining, closing, server, pages, lanes, database, drain }))
+        Ok(Some(Self {
+            address,
+            link,
+            keys,
+            draining,
+            closing,
+            server,
+            pages,
+            lanes,
+            database,
+            drain,
+        }))
     }
 
     /// Serves until it is told to end or until something vital fails; then drains.

@@ -12,6 +12,7 @@ use cli::sandbox::{
 };
 use cli::{Language, Said, describe};
 use client::Config;
+use console::LoginLink;
 use futures::StreamExt as _;
 use kit::api_keys::ApiKeys;
 use proto::v1;
@@ -164,7 +165,8 @@ pub async fn run(
     let started = Sandbox::start(settings.clone(), cast, ending).await?;
     let Some(mut sandbox) = started else { return Ok(()) };
     if cast.show {
-        welcome(&sandbox.address, &settings, cast)?;
+        let link = sandbox.window.link.as_ref().and_then(LoginLink::path);
+        welcome(&sandbox.address, link.as_deref(), &settings, cast)?;
         let config = config(&settings.data_dir, "admin", Some(&sandbox.address))?;
         sandbox.show(config, language);
     }
@@ -215,7 +217,12 @@ fn publish(file: &Path, address: &str) -> anyhow::Result<()> {
         .with_context(|| Said::unwritable(file))
 }
 
-fn welcome(address: &str, settings: &Settings, cast: Cast) -> anyhow::Result<()> {
+fn welcome(
+    address: &str,
+    link: Option<&str>,
+    settings: &Settings,
+    cast: Cast,
+) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "single-window sandbox\n")?;
     writeln!(out, "  gRPC       {address}  (TLS; the certificate of a caller, or its key)")?;
@@ -224,6 +231,9 @@ fn welcome(address: &str, settings: &Settings, cast: Cast) -> anyhow::Result<()>
         "  HTTP       https://{address}/v1  (JSON, see docs/http.md; https://{address}/docs)"
     )?;
     writeln!(out, "  CEB        https://{address}/ceb  (national messages, see docs/ceb.md)")?;
+    if let Some(link) = link {
+        writeln!(out, "  console    https://{address}{link}  (opens once)")?;
+    }
     if let Some(metrics) = &settings.metrics {
         writeln!(out, "  metrics    http://{metrics}/metrics")?;
     }

@@ -24,7 +24,7 @@ mod report;
 mod rules;
 mod statistics;
 mod watch;
-mod words;
+pub mod words;
 
 use anyhow::Context as _;
 use domain::clearance::Agency;

@@ -27,7 +27,7 @@ pub(super) fn stage(stage: v1::OrderStage) -> (&'static str, &'static str) {
 }
 
 /// The same in one language.
-pub(super) fn stage_in(language: Language, of: v1::OrderStage) -> &'static str {
+pub fn stage_in(language: Language, of: v1::OrderStage) -> &'static str {
     let (english, chinese) = stage(of);
     pick(language, english, chinese)
 }
@@ -52,7 +52,7 @@ fn spelt(text: &str) -> String {
 }
 
 /// A result in one language; what is unknown to this version is left as it is.
-pub(super) fn result(language: Language, code: &str) -> String {
+pub fn result(language: Language, code: &str) -> String {
     match FoundResult::parse(code) {
         Some(result) => super::said(language, &result.title()).to_owned(),
         None => code.to_owned(),
@@ -73,7 +73,7 @@ pub(super) fn parse_result(text: &str) -> Result<FoundResult, String> {
 }
 
 /// A disposal in one language; what is unknown to this version is left as it is.
-pub(super) fn disposal(language: Language, code: &str) -> String {
+pub fn disposal(language: Language, code: &str) -> String {
     match Disposal::parse(code) {
         Some(disposal) => words::title(language, disposal.titles()).to_owned(),
         None => code.to_owned(),
@@ -91,7 +91,7 @@ pub(super) fn parse_disposal(text: &str) -> Result<Disposal, String> {
 }
 
 /// How goods are looked at.
-pub(super) fn method(language: Language, method: v1::Method) -> &'static str {
+pub fn method(language: Language, method: v1::Method) -> &'static str {
     let known = proto::inspection::method(method.into());
     words::title(language, known.map_or(("unknown", "未知"), Method::titles))
 }
@@ -106,7 +106,7 @@ pub(super) fn parse_method(text: &str) -> Result<v1::Method, String> {
 }
 
 /// Who was there when the goods were opened; empty before.
-pub(super) fn attendance(language: Language, attendance: v1::Attendance) -> &'static str {
+pub fn attendance(language: Language, attendance: v1::Attendance) -> &'static str {
     match attendance {
         v1::Attendance::Unspecified => "",
         v1::Attendance::Declarant => pick(language, "the declarant", "申报企业"),
@@ -131,7 +131,7 @@ pub(super) fn parse_key(text: &str) -> Result<InstructionKey, String> {
 }
 
 /// The same as it is shown.
-pub(super) fn key(agency: v1::Agency, id: &str) -> String {
+pub fn key(agency: v1::Agency, id: &str) -> String {
     let agency = match agency {
         v1::Agency::Customs => agency_word(Agency::Customs),
         v1::Agency::Quarantine => agency_word(Agency::Quarantine),
@@ -141,7 +141,7 @@ pub(super) fn key(agency: v1::Agency, id: &str) -> String {
 }
 
 /// Lines of goods; none stands for the consignment.
-pub(super) fn lines(language: Language, lines: &[u32]) -> String {
+pub fn lines(language: Language, lines: &[u32]) -> String {
     if lines.is_empty() {
         return pick(language, "all", "整批").to_owned();
     }
@@ -149,7 +149,7 @@ pub(super) fn lines(language: Language, lines: &[u32]) -> String {
 }
 
 /// A credit class.
-pub(super) fn class(language: Language, word: &str) -> String {
+pub fn class(language: Language, word: &str) -> String {
     match (Class::parse(word), language) {
         (Some(class), Language::Chinese) => class.zh().to_owned(),
         (Some(_), Language::English) | (None, _) => word.to_owned(),
@@ -177,12 +177,12 @@ pub(super) fn credit_status(language: Language, status: v1::CreditStatus) -> &'s
 }
 
 /// Yes or no.
-pub(super) fn yes(language: Language, is: bool) -> &'static str {
+pub fn yes(language: Language, is: bool) -> &'static str {
     if is { pick(language, "yes", "是") } else { pick(language, "no", "否") }
 }
 
 /// Several facts of an order in words.
-pub(super) fn facts(facts: &[v1::OrderFact], language: Language) -> String {
+pub fn facts(facts: &[v1::OrderFact], language: Language) -> String {
     let facts: Vec<_> = facts.iter().map(|it| fact(it, language)).collect();
     facts.join(pick(language, "; ", "；"))
 }

@@ -70,7 +70,8 @@ fn parse_status(text: &str) -> Result<v1::BillStatus, String> {
     })
 }
 
-fn state(language: Language, state: v1::DutyState) -> &'static str {
+/// Where a duty stands.
+pub fn state(language: Language, state: v1::DutyState) -> &'static str {
     let (english, chinese) = match state {
         v1::DutyState::Unspecified => ("?", "？"),
         v1::DutyState::Unassessed => ("cannot be computed", "无法计税"),
@@ -83,7 +84,8 @@ fn state(language: Language, state: v1::DutyState) -> &'static str {
     pick(language, english, chinese)
 }
 
-fn status(language: Language, status: v1::BillStatus) -> &'static str {
+/// How a bill stands.
+pub fn status(language: Language, status: v1::BillStatus) -> &'static str {
     let (english, chinese) = match status {
         v1::BillStatus::Unspecified => ("?", "？"),
         v1::BillStatus::MadeOut => ("made out", "已生成"),

@@ -7,6 +7,8 @@ mod money;
 mod orders;
 mod quota;
 
+pub use duty::{state as duty_state, status as bill_status};
+
 use domain::rules::{FEN_E5, decimal};
 use proto::v1;
 use tonic::{Response, Status};
@@ -101,7 +103,7 @@ where
 }
 
 /// Fen as yuan.
-pub(super) fn yuan(fen: i64) -> String {
+pub fn yuan(fen: i64) -> String {
     let text = decimal(fen.saturating_mul(FEN_E5));
     match text.split_once('.') {
         None => format!("{text}.00"),
@@ -111,7 +113,7 @@ pub(super) fn yuan(fen: i64) -> String {
 }
 
 /// An amount in yuan on the command line, as fen.
-pub(super) fn parse_yuan(text: &str) -> Result<i64, String> {
+pub fn parse_yuan(text: &str) -> Result<i64, String> {
     let (whole, rest) = text.split_once('.').unwrap_or((text, "0"));
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let fits = is_number(whole) && is_number(rest) && rest.len() <= 2 && whole.len() <= 10;
@@ -123,7 +125,7 @@ pub(super) fn parse_yuan(text: &str) -> Result<i64, String> {
 }
 
 /// What an account is for.
-fn purpose(language: Language, purpose: v1::Purpose) -> &'static str {
+pub fn purpose(language: Language, purpose: v1::Purpose) -> &'static str {
     let (english, chinese) = match purpose {
         v1::Purpose::Unspecified => ("?", "？"),
         v1::Purpose::Guarantee => ("guarantee", "税款担保"),

@@ -1,0 +1,50 @@
+// Live pages: when something happened, the page reads itself again and its parts are put in place.
+"use strict";
+
+(() => {
+  const live = document.querySelector("[data-live]");
+  if (!live || !window.EventSource) return;
+  let waiting = null;
+  let reading = false;
+
+  // What a part says to people: tokens and ids of its forms are new with every page.
+  const said = (part) => part.textContent;
+
+  const read = async () => {
+    waiting = null;
+    if (reading) {
+      later();
+      return;
+    }
+    reading = true;
+    try {
+      const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+      // Who is not logged in any more sees the whole page again.
+      if (answer.redirected) return location.reload();
+      if (!answer.ok) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const part of document.querySelectorAll("[data-part]")) {
+        const fresh = page.getElementById(part.id);
+        // Nobody is interrupted who types, or has opened something.
+        const busy = part.contains(document.activeElement) || part.querySelector("details[open]");
+        if (fresh && !busy && said(fresh) !== said(part)) part.replaceChildren(...fresh.childNodes);
+      }
+    } catch {
+      // The stream opens again by itself, and then there is a next time.
+    } finally {
+      reading = false;
+    }
+  };
+
+  const later = () => {
+    if (waiting === null) waiting = setTimeout(read, 300);
+  };
+
+  const stream = new EventSource(live.dataset.live);
+  stream.onmessage = later;
+  // What happened while the stream was away is on the page as it is now.
+  let lost = false;
+  stream.onerror = () => { lost = true; };
+  stream.onopen = () => { if (lost) { lost = false; later(); } };
+  addEventListener("pagehide", () => stream.close());
+})();

@@ -1,0 +1,301 @@
+//! One declaration: where it stands, whom it waits for, everything that happened, what was declared, and
+//! its duty.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::Path;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use cli::{pay, words};
+use domain::codes::Mode;
+use proto::v1;
+use proto::v1::fact::Kind;
+
+use crate::declarations::StateBadge;
+use crate::problem::{PageAnswer, RefusedCall, settle};
+use crate::visit::{Visit, page};
+
+/// Something that happened, at a time.
+pub(crate) struct TimelineEntry {
+    pub(crate) time: String,
+    pub(crate) version: u32,
+    pub(crate) facts: Vec<TimelineFact>,
+}
+
+/// One of the things that happened at once.
+pub(crate) struct TimelineFact {
+    pub(crate) text: String,
+    /// Colour of its mark, as that of a state.
+    pub(crate) tone: &'static str,
+}
+
+/// Goods as a row.
+pub(crate) struct GoodsRow {
+    number: u32,
+    code: String,
+    name: String,
+    model: String,
+    quantity: String,
+    price: String,
+    total: String,
+    country: String,
+}
+
+/// The duty of an import, and its bill.
+struct DutyCard {
+    state: &'static str,
+    tone: &'static str,
+    amount: String,
+    payer: String,
+    missing: Vec<String>,
+    bill: Option<BillCard>,
+}
+
+/// A bill in short.
+struct BillCard {
+    number: String,
+    status: &'static str,
+    due: String,
+}
+
+/// A label with its value.
+type LabelledValue = (&'static str, String);
+
+#[derive(Template)]
+#[template(path = "story.html")]
+struct StoryPage<'a> {
+    visit: &'a Visit,
+    id: &'a str,
+    record: &'a v1::DeclarationRecord,
+    state: StateBadge,
+    waits_for: String,
+    standing: Vec<LabelledValue>,
+    content: Vec<LabelledValue>,
+    goods: Vec<GoodsRow>,
+    timeline: Vec<TimelineEntry>,
+    duty: Option<DutyCard>,
+    may_amend: bool,
+    may_withdraw: bool,
+}
+
+/// `GET /console/declarations/{id}`.
+pub(crate) async fn whole(
+    Extension(visit): Extension<Arc<Visit>>,
+    Path(id): Path<String>,
+) -> Response {
+    settle(&visit, story(&visit, &id).await)
+}
+
+/// A declaration by its id.
+pub(crate) async fn read(
+    visit: &Visit,
+    id: &str,
+) -> Result<v1::DeclarationRecord, Box<RefusedCall>> {
+    let request = v1::GetRequest { name: format!("declarations/{id}"), ..Default::default() };
+    let answer = visit.declarations().get(visit.call(request)).await?.into_inner();
+    // By its name there is one, or a refusal.
+    Ok(answer.record.unwrap_or_default())
+}
+
+async fn story(visit: &Visit, id: &str) -> PageAnswer {
+    let record = read(visit, id).await?;
+    let declaration = record.declaration.as_ref();
+    let is_import = declaration.is_some_and(|it| it.ie_flag() == v1::Direction::Import);
+    let duty = if is_import { duty(visit, &record.name).await? } else { None };
+    let is_firm = visit.is_firm();
+    let (state, pending) = (record.state(), v1::State::UnderReview);
+    Ok(page(&StoryPage {
+        visit,
+        id,
+        state: StateBadge::of(visit, state),
+        waits_for: words::awaited(visit.language, record.waits_for()),
+        standing: standing(visit, &record),
+        content: declaration.map_or_else(Vec::new, |it| content(visit, it)),
+        goods: declaration.map_or_else(Vec::new, goods),
+        timeline: timeline(visit, &record.history),
+        duty,
+        may_amend: is_firm && [pending, v1::State::Rejected].contains(&state),
+        may_withdraw: is_firm && state == pending,
+        record: &record,
+    }))
+}
+
+/// The duty, where this window knows of it.
+async fn duty(visit: &Visit, name: &str) -> Result<Option<DutyCard>, Box<RefusedCall>> {
+    let request = v1::GetDutyRequest { declaration: name.to_owned(), version: 0 };
+    let found = match visit.payment().get_duty(visit.call(request)).await {
+        Ok(answer) => answer.into_inner(),
+        Err(status) => {
+            let refused = Box::<RefusedCall>::from(status);
+            let none = refused.is_elsewhere() || refused.is_not_found() || refused.is_forbidden();
+            return if none { Ok(None) } else { Err(refused) };
+        }
+    };
+    let Some(duty) = &found.duty else { return Ok(None) };
+    let bill = if duty.state() == v1::DutyState::Billed {
+        let request = v1::GetBillRequest { declaration: name.to_owned() };
+        let bill = visit.payment().get_bill(visit.call(request)).await?.into_inner().bill;
+        bill.map(|bill| BillCard {
+            status: pay::bill_status(visit.language, bill.status()),
+            due: format!("{} – {}", bill.due_from, bill.due_until),
+            number: bill.tax_no,
+        })
+    } else {
+        None
+    };
+    Ok(Some(DutyCard {
+        state: pay::duty_state(visit.language, duty.state()),
+        tone: duty_tone(duty.state()),
+        amount: pay::yuan(duty.amount_fen),
+        payer: duty.payer.clone(),
+        missing: match visit.lang() {
+            "en" => found.missing,
+            _ => found.missing_zh,
+        },
+        bill,
+    }))
+}
+
+/// The colour of a duty.
+pub(crate) fn duty_tone(state: v1::DutyState) -> &'static str {
+    match state {
+        v1::DutyState::Unspecified => "plain",
+        v1::DutyState::Unassessed | v1::DutyState::Short => "attention",
+        v1::DutyState::Secured | v1::DutyState::Billed => "good",
+        v1::DutyState::Ended => "over",
+    }
+}
+
+fn standing(visit: &Visit, record: &v1::DeclarationRecord) -> Vec<LabelledValue> {
+    let language = visit.language;
+    let released = words::when(record.released_time.and_then(proto::time));
+    let mode = match Mode::find(&record.trade_mode) {
+        Some(mode) => format!("{} {}", record.trade_mode, mode.name_zh),
+        None => record.trade_mode.clone(),
+    };
+    let mut rows = vec![
+        (visit.t("pre-entry no. (preNo)"), record.pre_no.clone()),
+        (visit.t("customs no. (invtNo)"), record.invt_no.clone()),
+        (visit.t("mode"), mode),
+        (visit.t("version, round"), format!("{}, {}", record.version, record.round)),
+        (visit.t("customs"), words::stand(language, record.customs()).to_owned()),
+        (visit.t("quarantine"), words::stand(language, record.quarantine()).to_owned()),
+        (visit.t("filed"), words::when(record.filed_time.and_then(proto::time))),
+        (visit.t("released"), released),
+        (visit.t("release id"), record.release_id.clone()),
+    ];
+    rows.retain(|(_, value)| !value.is_empty());
+    rows
+}
+
+/// What was declared apart from the goods. A person is masked: a page is looked at by many.
+fn content(visit: &Visit, it: &v1::Declaration) -> Vec<LabelledValue> {
+    let direction = match it.ie_flag() {
+        v1::Direction::Import => visit.t("import"),
+        v1::Direction::Export => visit.t("export"),
+        v1::Direction::Unspecified => "",
+    };
+    let party = |party: &Option<v1::Party>| {
+        party.as_ref().map_or_else(String::new, |it| format!("{} {}", it.code, it.name))
+    };
+    let buyer = it.buyer.as_ref().map_or_else(String::new, |buyer| {
+        let number = words::mask_number(&buyer.id_number);
+        format!("{} {number}", words::mask_name(&buyer.name))
+    });
+    let decimal = words::decimal;
+    let weights = format!("{} / {} kg", decimal(it.gross_weight_e5), decimal(it.net_weight_e5));
+    let mut rows = vec![
+        (visit.t("direction"), direction.to_owned()),
+        (visit.t("own no. (copNo)"), it.cop_no.clone()),
+        (visit.t("way-bill"), it.logistics_no.clone()),
+        (visit.t("customs house"), it.customs_code.clone()),
+        (visit.t("port"), it.port_code.clone()),
+        (visit.t("declarant"), party(&it.declarant)),
+        (visit.t("agent"), party(&it.agent)),
+        (visit.t("e-commerce firm"), party(&it.ebc)),
+        (visit.t("platform"), party(&it.ebp)),
+        (visit.t("carrier"), party(&it.logistics)),
+        (visit.t("buyer"), buyer),
+        (visit.t("guarantor of the tax"), it.assure_code.clone()),
+        (visit.t("weight, gross / net"), weights),
+        (visit.t("packages"), it.pack_no.to_string()),
+        (visit.t("freight"), words::money(it.freight.as_ref())),
+        (visit.t("insurance"), words::money(it.insured_fee.as_ref())),
+        (visit.t("note"), it.note.clone()),
+    ];
+    rows.retain(|(_, value)| !value.trim().is_empty());
+    rows
+}
+
+fn goods(declaration: &v1::Declaration) -> Vec<GoodsRow> {
+    let row = |it: &v1::GoodsLine| GoodsRow {
+        number: it.gnum,
+        code: it.gcode.clone(),
+        name: it.gname.clone(),
+        model: it.gmodel.clone(),
+        quantity: it.qty.as_ref().map_or_else(String::new, |quantity| {
+            format!("{} ({})", words::decimal(quantity.value_e5), quantity.unit)
+        }),
+        price: words::money(it.price.as_ref()),
+        total: words::money(it.total_price.as_ref()),
+        country: it.country.clone(),
+    };
+    declaration.lines.iter().map(row).collect()
+}
+
+fn timeline(visit: &Visit, history: &[v1::HistoryEntry]) -> Vec<TimelineEntry> {
+    let entry = |entry: &v1::HistoryEntry| TimelineEntry {
+        time: words::when(entry.time.and_then(proto::time)),
+        version: entry.version,
+        facts: entry.facts.iter().map(|fact| said(visit, fact)).collect(),
+    };
+    history.iter().map(entry).collect()
+}
+
+fn said(visit: &Visit, fact: &v1::Fact) -> TimelineFact {
+    let tone = match &fact.kind {
+        Some(Kind::Released(_)) => "good",
+        Some(Kind::Rejected(_) | Kind::Returned(_)) => "bad",
+        Some(Kind::Withdrawn(_) | Kind::InspectionCancelled(_)) => "over",
+        Some(Kind::StandChanged(changed)) => match changed.stand() {
+            v1::Stand::Cleared | v1::Stand::Concluded => "good",
+            v1::Stand::Held | v1::Stand::Detained | v1::Stand::WantsInspection => "attention",
+            v1::Stand::Unspecified
+            | v1::Stand::Pending
+            | v1::Stand::Accepted
+            | v1::Stand::ManualReview => "open",
+        },
+        Some(Kind::DutyMoved(moved)) if moved.step() != v1::DutyStep::Billed => "attention",
+        Some(
+            Kind::InspectionOrdered(_)
+            | Kind::InspectionJoined(_)
+            | Kind::InspectionReopened(_)
+            | Kind::InspectionMoved(_)
+            | Kind::InspectionCompleted(_)
+            | Kind::InspectionAnswered(_),
+        ) => "attention",
+        _ => "open",
+    };
+    TimelineFact { text: cli::describe(fact, visit.language), tone }
+}
+
+/// `POST /console/declarations/{id}/withdraw`.
+pub(crate) async fn withdraw(
+    Extension(visit): Extension<Arc<Visit>>,
+    Path(id): Path<String>,
+) -> Response {
+    settle(&visit, withdrawn(&visit, &id).await)
+}
+
+async fn withdrawn(visit: &Visit, id: &str) -> PageAnswer {
+    let request = v1::WithdrawRequest {
+        request_id: visit.said("request_id").to_owned(),
+        name: format!("declarations/{id}"),
+        version: visit.said("version").parse().unwrap_or(0), // none that there is, and so refused
+        reason: visit.said("reason").to_owned(),
+        validate_only: false,
+    };
+    visit.declarations().withdraw(visit.call(request)).await?;
+    Ok(Redirect::to(&format!("/console/declarations/{id}")).into_response())
+}

@@ -1,0 +1,190 @@
+//! The console in a real Chromium: a person comes by the link of the sandbox, files, watches, plays the others,
+//! on a wide screen and a narrow one, in light and in dark, in both languages. Nothing is loaded from
+//! elsewhere and the browser complains of nothing. Pictures of the pages are left in `target/console`.
+//!
+//! Where Chromium or its driver is not installed, this says so and does nothing.
+#![expect(clippy::print_stdout, reason = "tests tell people what they skipped")]
+
+mod driver;
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use driver::{Browser, Driver};
+
+/// The whole test takes no longer.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// A sandbox as a user starts it, with its link.
+struct Sandbox {
+    process: Child,
+    link: String,
+    directory: tempfile::TempDir,
+}
+
+impl Sandbox {
+    fn start(binary: &Path) -> Self {
+        let directory = tempfile::Builder::new().prefix("sw-").tempdir_in("/tmp").expect("/tmp");
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(directory.path(), open).expect("it is ours");
+        let mut command = Command::new(binary);
+        command.args(["sandbox", "--payment", "--listen", "127.0.0.1:0", "--data-dir"]);
+        command.arg(directory.path()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = command.spawn().expect("cargo build --workspace first");
+        let said = BufReader::new(process.stdout.take().expect("it is read"));
+        let (told, link) = channel();
+        // Read on, so that what happens is written to somebody.
+        std::thread::spawn(move || {
+            for line in said.lines().map_while(Result::ok) {
+                if let Some(link) = line.split_whitespace().find(|word| word.contains("?token=")) {
+                    // Nobody waits any more when the test has failed.
+                    let _unheard = told.send(link.to_owned());
+                }
+            }
+        });
+        let link = link.recv_timeout(Duration::from_secs(60)).expect("the sandbox shows its link");
+        Self { process, link, directory }
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.process);
+        let _gone = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _ended = self.process.wait();
+    }
+}
+
+/// Where the programs of this build are.
+fn target() -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    test.ancestors().nth(2).expect("tests run from target/<profile>/deps").to_owned()
+}
+
+/// Leaves a picture, and looks at what every page has to be.
+fn looks(browser: &Browser, name: &str, origin: &str, narrow: bool) {
+    let pictures = target().parent().expect("the target directory").join("console");
+    std::fs::create_dir_all(&pictures).expect("it can be made");
+    std::fs::write(pictures.join(format!("{name}.png")), browser.picture()).expect("it is written");
+    assert_eq!(browser.complaints(), Vec::<String>::new(), "{name}");
+    // The browser's own signs are in themselves, as that of a calendar.
+    let is_near = |address: &String| address.starts_with(origin) || address.starts_with("data:");
+    let elsewhere: Vec<_> = browser.loaded().into_iter().filter(|it| !is_near(it)).collect();
+    assert_eq!(elsewhere, Vec::<String>::new(), "{name} loads from elsewhere");
+    if narrow {
+        let width = browser.finds("return document.documentElement.scrollWidth");
+        assert!(width.as_u64() <= Some(360), "{name} is {width} pixels wide");
+    }
+    let unnamed = browser.finds(
+        "return [...document.querySelectorAll('input:not([type=hidden]),select,textarea')]\
+         .filter(it => !it.labels.length && !it.ariaLabel).map(it => it.outerHTML)",
+    );
+    assert_eq!(unnamed, serde_json::json!([]), "{name}: without a label");
+}
+
+#[test]
+fn the_console_works_in_a_real_browser() {
+    let installed = |program: &str| {
+        let version = Command::new(program).arg("--version").stderr(Stdio::null()).output();
+        version.is_ok_and(|it| it.status.success())
+    };
+    if !installed("chromium") || !installed("chromedriver") {
+        println!("skipped: chromium and chromedriver are not installed");
+        return;
+    }
+    // A browser that hangs must not hold up everything behind it.
+    std::thread::spawn(|| {
+        std::thread::sleep(PATIENCE);
+        println!("the browser did not come to an end in {PATIENCE:?}");
+        std::process::exit(101);
+    });
+    let sandbox = Sandbox::start(&target().join("single-window"));
+    let driver = Driver::start();
+    let wide = driver.browser((1280, 900), false);
+    wide.opens(&sandbox.link);
+    let origin = wide.finds("return location.origin").as_str().expect("a text").to_owned();
+    let at = |path: &str| format!("{origin}/console{path}");
+    wide.sees("Whom you play");
+    looks(&wide, "sandbox", &origin, false);
+
+    // Live: the page comes to the end of the story without being loaded again.
+    wide.clicks("button[value=INSPECT]");
+    wide.finds("window.stays = true");
+    wide.sees("RELEASED, release");
+    wide.sees("tax bill");
+    assert_eq!(wide.finds("return window.stays"), true, "it was not loaded again");
+    let story = wide.address();
+    looks(&wide, "story", &origin, false);
+    let order = story.replace("/declarations/", "/orders/");
+
+    // What is refused is marked, by the keyboard alone one comes to the content.
+    wide.opens(&at("/file?example=import-9610"));
+    looks(&wide, "file", &origin, false);
+    wide.finds("document.getElementById('lines[1].gcode').value = '<b>42</b>'");
+    wide.clicks("button[value=file]");
+    wide.sees("SW-1001");
+    let marked = wide.finds("return document.getElementById('lines[1].gcode').ariaInvalid");
+    assert_eq!(marked, "true");
+    assert_eq!(wide.finds("return document.querySelectorAll('b').length"), 0);
+    // The browser says of its own that the answer was a no.
+    assert_eq!(wide.complaints().len(), 1);
+    looks(&wide, "refused", &origin, false);
+    wide.opens(&at("/declarations"));
+    wide.tabs();
+    assert_eq!(wide.finds("return document.activeElement.className"), "skip");
+    looks(&wide, "declarations", &origin, false);
+
+    // The others, in Chinese.
+    wide.opens(&at("/language?to=zh&back=/console/money"));
+    wide.sees("税款担保");
+    looks(&wide, "money-zh", &origin, false);
+    for (caller, path, text) in [
+        ("site", "/orders", "已办结"),
+        ("customs", "/statistics", "有查验"),
+        ("admin", "/operation", "没有滞留件"),
+    ] {
+        wide.opens(&at("/sandbox"));
+        wide.clicks(&format!(".roles button[value={caller}]"));
+        wide.sees(&format!("{caller} "));
+        wide.opens(&at(path));
+        wide.sees(text);
+        looks(&wide, &format!("{caller}-zh"), &origin, false);
+    }
+    wide.opens(&order);
+    wide.sees("布控指令");
+    looks(&wide, "order-zh", &origin, false);
+
+    // Narrow and dark; a new browser is nobody until it has a key.
+    let narrow = driver.browser((360, 740), true);
+    narrow.opens(&at("/declarations"));
+    narrow.sees("API key");
+    looks(&narrow, "login-narrow", &origin, true);
+    narrow.opens(&sandbox.link);
+    narrow.sees("That is no valid link or key.");
+    assert_eq!(narrow.complaints().len(), 1, "the link opens once");
+    let key =
+        std::fs::read_to_string(sandbox.directory.path().join("identities/enterprise-a.api-key"));
+    let key = key.expect("the sandbox has keys");
+    narrow.opens(&at("/login"));
+    narrow.finds(&format!("document.getElementById('key').value = '{}'", key.trim()));
+    narrow.clicks("form.stack button");
+    narrow.sees("Declarations");
+    for (name, address) in [
+        ("declarations", at("/declarations")),
+        ("story", story.clone()),
+        ("order", order.clone()),
+        ("file", at("/file")),
+        ("orders", at("/orders")),
+        ("statistics", at("/statistics")),
+        ("money", at("/money")),
+        ("sandbox", at("/sandbox")),
+    ] {
+        narrow.opens(&address);
+        looks(&narrow, &format!("{name}-narrow"), &origin, true);
+    }
+    narrow.clicks(".who form button");
+    narrow.sees("API key");
+}
