@@ -6,6 +6,7 @@ mod clock;
 mod command_line;
 mod exchange;
 mod finding_out;
+mod forex;
 mod guides;
 mod identity;
 mod inspect_tools;

@@ -20,6 +20,8 @@ pub enum Kind {
     InspectionService,
     /// The payment service of a window (税款担保与支付).
     PaymentService,
+    /// A bank with the accounts of firms (银行).
+    Bank,
     /// Runs the window; reads everything, declares nothing.
     Administrator,
     /// The national door: declares what enterprises sent it as national messages, and follows what
@@ -78,7 +80,8 @@ impl Principal {
             | Kind::Quarantine
             | Kind::Site
             | Kind::InspectionService
-            | Kind::PaymentService => Scope::Declarants(Vec::new()),
+            | Kind::PaymentService
+            | Kind::Bank => Scope::Declarants(Vec::new()),
         }
     }
 

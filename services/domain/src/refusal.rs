@@ -99,6 +99,12 @@ pub enum Code {
     GuaranteeShort,
     TotalTooLarge,
     DutyNotComputable,
+    QuoteExpired,
+    ForexRuleBroken,
+    ReceiptOutOfStep,
+    ForexShort,
+    MatchRefused,
+    PaymentsIncomplete,
     Internal,
     Required,
     TooLong,
@@ -154,7 +160,7 @@ pub enum Code {
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 113] = {
+    pub const ALL: [Self; 119] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
@@ -167,7 +173,7 @@ impl Code {
             OfficerConflict, InstructionUnknown, SampleUnknown, DisposalUnfounded, DisposalGiven,
             NotInInspectionOrder, ObjectionUsed, AttendanceNeeded, WrongTime, ChoiceUsedUp,
             NoSuchWindow, WindowFull, OrderTooLarge, CreditEntryUnknown, AppealUsed, PlaceUnknown,
-            RuleSetRefused, OfficersMissing, GuaranteeShort, TotalTooLarge, DutyNotComputable, Internal, Required, TooLong, WrongLength, BadCharacter,
+            RuleSetRefused, OfficersMissing, GuaranteeShort, TotalTooLarge, DutyNotComputable, QuoteExpired, ForexRuleBroken, ReceiptOutOfStep, ForexShort, MatchRefused, PaymentsIncomplete, Internal, Required, TooLong, WrongLength, BadCharacter,
             CodeUnknown, NumberOutOfRange, ModeWrongWay, DirectionUnclear, LinePriceWrong,
             OrderSumWrong, QuantityMismatch, LineNumbersBroken, TooManyLines, WeightWrong,
             CurrencyWrong, PackagesWrong, GuarantorWrong, BondedDataMissing, VoyageDataMissing,
@@ -249,6 +255,12 @@ impl Code {
             Self::GuaranteeShort => ("SW-1702", StateForbids, "the guarantee of who stands for the tax has too little", "担保企业可用担保余额不足"),
             Self::TotalTooLarge => ("SW-1714", StateForbids, "a total of the account would become too large", "账户累计金额超出范围"),
             Self::DutyNotComputable => ("SW-1715", FixMessage, "the tax cannot be computed from what was declared", "依申报内容无法计税"),
+            Self::QuoteExpired => ("SW-1731", StateForbids, "the quote does not bind any more; there is a fresh one", "报价已失效，已提供新报价"),
+            Self::ForexRuleBroken => ("SW-1732", StateForbids, "a rule of SAFE does not allow it", "不符合外汇管理规定"),
+            Self::ReceiptOutOfStep => ("SW-1733", StateForbids, "the receipt is not at this step", "该笔收汇不在该环节"),
+            Self::ForexShort => ("SW-1734", StateForbids, "so much of the receipt is not there any more", "该笔收汇可用余额不足"),
+            Self::MatchRefused => ("SW-1735", FixMessage, "the receipt cannot pay these exports", "该笔收汇不能核销所列清单"),
+            Self::PaymentsIncomplete => ("SW-1736", FixMessage, "something is missing for the balance of payments", "国际收支申报信息不完整"),
             Self::Internal => ("SW-1901", Ours, "something went wrong on our side", "系统内部错误"),
             Self::Required => ("SW-2001", FixMessage, "a required field is empty", "必填项为空"),
             Self::TooLong => ("SW-2002", FixMessage, "a field is too long", "字段超长"),

@@ -75,6 +75,7 @@ impl View {
             | Kind::Quarantine
             | Kind::InspectionService
             | Kind::PaymentService
+            | Kind::Bank
             | Kind::Administrator
             | Kind::Gateway => Ok(Self::Of(Scope::All)),
         }

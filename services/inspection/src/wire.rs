@@ -30,6 +30,7 @@ pub(crate) fn scope(principal: &Principal) -> Scope {
         | Kind::Site
         | Kind::InspectionService
         | Kind::PaymentService
+        | Kind::Bank
         | Kind::Administrator
         | Kind::Gateway => Scope::All,
     }
@@ -55,6 +56,7 @@ pub(crate) fn agency_of(principal: &Principal) -> Option<Agency> {
         | Kind::Site
         | Kind::InspectionService
         | Kind::PaymentService
+        | Kind::Bank
         | Kind::Administrator
         | Kind::Gateway => None,
     }

@@ -14,6 +14,7 @@ mod bill;
 mod calls;
 mod commit;
 mod duty_rows;
+mod forex;
 mod guarantee;
 mod hear;
 pub mod ledger;
@@ -33,6 +34,7 @@ use kit::pending_answers::PendingAnswers;
 use kit::service::{
     Caller, Connections, Identity, Loops, Manifest, Mount, Parts, Plans, Pools, Start,
 };
+use proto::v1::forex_service_server::ForexServiceServer;
 use proto::v1::payment_service_server::PaymentServiceServer;
 use sqlx::PgPool;
 use store::Clock;
@@ -41,6 +43,9 @@ use store::token::TokenKey;
 use tokio::sync::{Notify, Semaphore};
 
 use commit::PaymentWriter;
+use forex::commit::ForexWriter;
+use store::tail::Tail;
+use tokio_util::sync::CancellationToken;
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/payment");
 
@@ -49,8 +54,8 @@ pub static MANIFEST: Manifest = Manifest {
     name: "payment",
     purpose: "Guarantees, duty of imports and tax bills; needs --payment-service-endpoint",
     migrator: &MIGRATOR,
-    apis: &[rpc::API],
-    connections: Connections::Fixed(6),
+    apis: &[rpc::API, forex::rpc::API, forex::rpc::EXCHANGE],
+    connections: Connections::Fixed(8),
     plans: Plans::ByIndex,
     identity: Some(Identity {
         kind: "payment-service",
@@ -76,6 +81,13 @@ pub(crate) struct Payments {
     pub(crate) hearing: CommitQueue<PaymentWriter>,
     /// For what is asked.
     pub(crate) asking: CommitQueue<PaymentWriter>,
+    /// For money from abroad.
+    pub(crate) forex: CommitQueue<ForexWriter>,
+    /// For what is only checked of it.
+    pub(crate) forex_writer: Arc<ForexWriter>,
+    /// What banks are told.
+    pub(crate) tail: Tail,
+    pub(crate) draining: CancellationToken,
     pub(crate) clock: Clock,
     pub(crate) pending: PendingAnswers,
     /// Ledgers that are recomputed at once for callers.
@@ -91,7 +103,13 @@ pub(crate) struct Payments {
 pub struct Service(Arc<Payments>);
 
 /// Names of the queues, for their figures.
-const QUEUES: &[&str] = &[transaction::ANSWERS, transaction::RETRIES, hear::EVENTS];
+const QUEUES: &[&str] = &[
+    transaction::ANSWERS,
+    transaction::RETRIES,
+    hear::EVENTS,
+    forex::sales::EXPORTS,
+    "parked-bank",
+];
 
 /// The service over its tables. In a sandbox firms lodge money by themselves, and its callers begin with some.
 pub fn start(sandbox: bool) -> Start {
@@ -103,6 +121,13 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
     let clock = parts.clock.clone();
     let (answers, retries) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (pending, said) = PendingAnswers::new();
+    let tail = Tail::new(cipher.clone());
+    let forex_writer = Arc::new(ForexWriter {
+        clock: clock.clone(),
+        cipher: cipher.clone(),
+        tail: tail.clone(),
+        answers: Arc::clone(&answers),
+    });
     let writer = Arc::new(PaymentWriter {
         clock: clock.clone(),
         cipher,
@@ -112,14 +137,22 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
     });
     let (hearing, ears) = commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
     let (asking, hands) = commit_queue::lanes(writer, &work, LANES, &parts.closing);
+    let (forex, desks) =
+        commit_queue::lanes(Arc::clone(&forex_writer), &work, LANES, &parts.closing);
     let mut loops = Loops::new(&MANIFEST, &work, parts);
     ears.into_iter().chain(hands).for_each(|lane| loops.add(lane));
+    desks.into_iter().for_each(|lane| loops.add(lane));
+    loops.add(tail.run(reads.clone(), parts.closing.clone()));
     let payment = Arc::new(Payments {
         reads,
         work,
         tokens,
         hearing,
         asking,
+        forex,
+        forex_writer,
+        tail,
+        draining: parts.draining.clone(),
         clock,
         pending,
         verifying: Semaphore::new(1),
@@ -129,6 +162,8 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
     loops.queue("payment.answers", relay::DutyAnswers(Arc::clone(&payment)), answers);
     loops.queue("payment.retries", relay::Retries(Arc::clone(&payment)), retries);
     loops.queue("payment.late-events", relay::LateImports(Arc::clone(&payment)), Arc::default());
+    let late = relay::exports::LateExports(Arc::clone(&payment));
+    loops.queue("payment.late-exports", late, Arc::default());
     let (own, stop) = (Arc::clone(&payment), parts.draining.clone());
     loops.add(async move { verify::keep_verifying(&own, &stop).await });
     let (events, stop) = (loops.progress("payment.events"), parts.draining.clone());
@@ -140,7 +175,12 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
         relay::listen(&own, &window, said, &events, &stop).await;
     });
     loops.mount(QUEUES, |routes| {
+        let exchange = relay::banks::exchange(&payment).into_payment_server();
+        let forex = ForexServiceServer::new(Service(Arc::clone(&payment)));
         let service = PaymentServiceServer::new(Service(payment));
-        routes.add_service(service.max_decoding_message_size(limits::MESSAGE_BYTES_MAX))
+        routes
+            .add_service(service.max_decoding_message_size(limits::MESSAGE_BYTES_MAX))
+            .add_service(forex.max_decoding_message_size(limits::MESSAGE_BYTES_MAX))
+            .add_service(exchange)
     })
 }

@@ -33,6 +33,7 @@ impl Share {
             | Kind::Site
             | Kind::InspectionService
             | Kind::PaymentService
+            | Kind::Bank
             | Kind::Administrator => Self::Kept,
         }
     }

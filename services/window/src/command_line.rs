@@ -187,6 +187,7 @@ enum AgencyArg {
     Customs,
     Quarantine,
     Site,
+    Bank,
 }
 
 /// Says the error, and how the program ends by it.
@@ -383,6 +384,7 @@ async fn agency(options: &Options, args: &AgencyArgs) -> anyhow::Result<ExitCode
         AgencyArg::Customs => Simulator::Customs,
         AgencyArg::Quarantine => Simulator::Quarantine,
         AgencyArg::Site => Simulator::Site,
+        AgencyArg::Bank => Simulator::Bank,
     };
     let config = options.config(sandbox::caller(simulator))?;
     let window = client::Window::connect_lazy(&config)?;

@@ -53,6 +53,7 @@ const EVERYBODY: &[Kind] = &[
     Kind::Site,
     Kind::InspectionService,
     Kind::PaymentService,
+    Kind::Bank,
     Kind::Administrator,
     Kind::Gateway,
 ];
@@ -126,7 +127,7 @@ pub struct Registered {
     pub fingerprint: String,
     /// Name, for logs.
     pub name: String,
-    /// enterprise, agent, customs, quarantine, site, inspection-service, payment-service, administrator or gateway.
+    /// enterprise, agent, customs, quarantine, site, inspection-service, payment-service, bank, administrator or gateway.
     pub kind: String,
     /// Customs code of an enterprise or agent.
     #[serde(default)]
@@ -275,6 +276,7 @@ fn kind(name: &str) -> Option<Kind> {
         ("site", Kind::Site),
         ("inspection-service", Kind::InspectionService),
         ("payment-service", Kind::PaymentService),
+        ("bank", Kind::Bank),
         ("administrator", Kind::Administrator),
         ("gateway", Kind::Gateway),
     ]);

@@ -363,6 +363,7 @@ impl Quotas {
                 | Kind::Site
                 | Kind::InspectionService
                 | Kind::PaymentService
+                | Kind::Bank
                 | Kind::Administrator
                 | Kind::Gateway => false,
             };

@@ -98,7 +98,12 @@ impl Sandbox {
         let mut sandbox = Self { address, window, tasks, stop };
         if cast.agencies {
             // Without an inspection service nobody tells the site of orders.
-            let here = |it: &Simulator| cast.inspection || *it != Simulator::Site;
+            let here = |it: &Simulator| match it {
+                Simulator::Site => cast.inspection,
+                // Without a payment service nobody tells the bank of anything.
+                Simulator::Bank => cast.payment,
+                Simulator::Customs | Simulator::Quarantine => true,
+            };
             for simulator in Simulator::ALL.into_iter().filter(here) {
                 sandbox.simulate(simulator, &settings.data_dir)?;
             }
@@ -168,6 +173,7 @@ pub fn caller(simulator: Simulator) -> &'static str {
         Simulator::Customs => "customs",
         Simulator::Quarantine => "quarantine",
         Simulator::Site => "site",
+        Simulator::Bank => "bank",
     }
 }
 

@@ -98,6 +98,7 @@ impl Space {
             | Kind::Site
             | Kind::InspectionService
             | Kind::PaymentService
+            | Kind::Bank
             | Kind::Administrator => false,
         };
         if waits {

@@ -2,6 +2,7 @@
 //! For a firm's accountant, who must know at any time what is held, owed and due, and why.
 
 mod duty;
+mod forex;
 mod listing;
 mod money;
 
@@ -18,7 +19,8 @@ use super::{Exit, Language, OutputFormat, Session};
 #[command(after_help = "\
 Money:  accounts, balance, entries, holds, deposit, credit-line
 Duty:   duties, duty, bills, bill
-Bank:   reconcile
+Forex:  sales, receipts, match, unmatch, quote, settle, keep, settlements, bop, declare, firm
+Bank:   statement, reconcile
 
 Who calls is chosen with --as, for example --as enterprise-a; docs/payment.md is the guide.")]
 pub struct PayArgs {
@@ -38,6 +40,18 @@ enum Verb {
     Duty(duty::Duty),
     Bills(duty::Bills),
     Bill(duty::BillArgs),
+    Sales(forex::Sales),
+    Receipts(forex::Receipts),
+    Match(forex::MatchArgs),
+    Unmatch(forex::ReceiptArg),
+    Quote(forex::QuoteArgs),
+    Settle(forex::SettleArgs),
+    Keep(forex::KeepArgs),
+    Settlements(forex::Settlements),
+    Bop(forex::BalanceOfPayments),
+    Declare(forex::DeclareArgs),
+    Statement(forex::StatementArgs),
+    Firm(forex::FirmArgs),
     Reconcile(Reconcile),
 }
 
@@ -70,6 +84,18 @@ pub(super) async fn run(
         Verb::Duty(args) => duty::duty(teller, args).await,
         Verb::Bills(args) => duty::bills(teller, args).await,
         Verb::Bill(args) => duty::bill(teller, args).await,
+        Verb::Sales(args) => forex::sales(teller, args).await,
+        Verb::Receipts(args) => forex::receipts(teller, args).await,
+        Verb::Match(args) => forex::match_receipt(teller, args).await,
+        Verb::Unmatch(args) => forex::unmatch(teller, args).await,
+        Verb::Quote(args) => forex::quote(teller, args).await,
+        Verb::Settle(args) => forex::settle(teller, args).await,
+        Verb::Keep(args) => forex::keep(teller, args).await,
+        Verb::Settlements(args) => forex::settlements(teller, args).await,
+        Verb::Bop(args) => forex::payments(teller, args).await,
+        Verb::Declare(args) => forex::declare(teller, args).await,
+        Verb::Statement(args) => forex::statement(teller, args).await,
+        Verb::Firm(args) => forex::firm(teller, args).await,
         Verb::Reconcile(args) => {
             reconcile::run(Voice { format, language: session.language }, &args)
         }
