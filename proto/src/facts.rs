@@ -482,7 +482,18 @@ impl TryFrom<v1::ReceiptMoved> for ReceiptMoved {
             text,
             text_zh,
         } = moved;
-        Ok(Self { step, receipt, receiver, currency, amount, due, received, settled, text, text_zh })
+        Ok(Self {
+            step,
+            receipt,
+            receiver,
+            currency,
+            amount,
+            due,
+            received,
+            settled,
+            text,
+            text_zh,
+        })
     }
 }
 

@@ -17,7 +17,7 @@ fn request_id() -> String {
 fn sale(order_no: &str, cents: i64) -> v1::Declaration {
     let mut sale = export(order_no);
     let usd = |amount_e5| Some(v1::Money { currency: "502".into(), amount_e5 });
-    sale.logistics_no = format!("L{order_no}");
+    sale.logistics_no = order_no.replace("SBX-", "L");
     for line in &mut sale.lines {
         line.qty = Some(v1::Quantity { unit: "007".into(), value_e5: 100_000 });
         (line.price, line.total_price) = (usd(cents * 1_000), usd(cents * 1_000));
@@ -36,7 +36,8 @@ impl Treasurer {
     async fn receipt_of(&self, name: &str) -> v1::ForexReceipt {
         eventually("money came for it", PATIENCE, async || {
             let found = self.receipts().await;
-            let pays = |it: &v1::ForexReceipt| it.matches.iter().any(|part| part.declaration == name);
+            let pays =
+                |it: &v1::ForexReceipt| it.matches.iter().any(|part| part.declaration == name);
             found.into_iter().find(pays).ok_or("nothing yet")
         })
         .await

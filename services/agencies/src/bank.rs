@@ -142,14 +142,16 @@ fn incoming(
             texts: texts.clone(),
             ..entry(currency, part - fee, true, at)
         };
-        let back = StatementEntry { is_reversal: true, is_credit: false, charges: 0, ..came.clone() };
+        let back =
+            StatementEntry { is_reversal: true, is_credit: false, charges: 0, ..came.clone() };
         let files = [(reference.clone(), came), (format!("BK{reference}"), back)];
         let files = files.into_iter().take(if wish.back { 2 } else { 1 });
         for (after, (number, entry)) in files.enumerate() {
             let after = if after == 0 { Duration::ZERO } else { SLOW };
             let document = notice(&number, vec![(account.clone(), vec![entry])], at);
             let name = format!("bank/{number}");
-            answers.extend(document.into_iter().flat_map(|it| say(event, wish, (&name, after), it)));
+            answers
+                .extend(document.into_iter().flat_map(|it| say(event, wish, (&name, after), it)));
         }
     }
     answers
@@ -164,7 +166,8 @@ fn execute(event: &v1::Event, document: &str, at: OffsetDateTime) -> Vec<Consume
             return Vec::new();
         }
     };
-    let transfers = order.payments.iter().flat_map(|it| it.transfers.iter().map(move |to| (it, to)));
+    let transfers =
+        order.payments.iter().flat_map(|it| it.transfers.iter().map(move |to| (it, to)));
     let Some((payment, transfer)) = transfers.into_iter().next() else { return Vec::new() };
     let scripts = transfer.texts.iter().map(|text| Script::of(text).bank);
     let wish = scripts.fold(BankWish::default(), BankWish::or);
@@ -187,14 +190,13 @@ fn execute(event: &v1::Event, document: &str, at: OffsetDateTime) -> Vec<Consume
         ..entry
     };
     let left = named(entry(transfer.currency, sold, false, at));
-    let came = StatementEntry {
-        charges: fee,
-        ..named(entry(Currency::Cny, bought - fee, true, at))
-    };
+    let came =
+        StatementEntry { charges: fee, ..named(entry(Currency::Cny, bought - fee, true, at)) };
     let accounts = vec![(from.clone(), vec![left]), (to.clone(), vec![came])];
     let executed = notice(&format!("FX{id}").chars().take(35).collect::<String>(), accounts, at);
     let name = format!("execute/{id}");
-    answers.extend(executed.into_iter().flat_map(|it| say(event, wish, (&name, Duration::ZERO), it)));
+    answers
+        .extend(executed.into_iter().flat_map(|it| say(event, wish, (&name, Duration::ZERO), it)));
     answers
 }
 

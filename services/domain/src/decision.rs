@@ -147,9 +147,7 @@ impl What {
             | Self::Progress(_)
             | Self::Duty(_)
             | Self::Receipt(_)
-            | Self::BankFile(_) => {
-                None
-            }
+            | Self::BankFile(_) => None,
         }
     }
 
@@ -167,9 +165,7 @@ impl What {
             | Self::Progress(_)
             | Self::Duty(_)
             | Self::Receipt(_)
-            | Self::BankFile(_) => {
-                Vec::new()
-            }
+            | Self::BankFile(_) => Vec::new(),
         }
     }
 }

@@ -130,10 +130,7 @@ type Connected = Result<Response<Frames>, Status>;
 impl ExchangeService for Exchange {
     type ConnectStream = Frames;
 
-    async fn connect(
-        &self,
-        request: Request<Streaming<raw::ConnectRequest>>,
-    ) -> Connected {
+    async fn connect(&self, request: Request<Streaming<raw::ConnectRequest>>) -> Connected {
         self.connected(request)
     }
 }

@@ -16,7 +16,7 @@ use crate::{Exit, Language, Said, say};
 
 /// List exports for which money is to come, with what came and was settled.
 #[derive(Debug, clap::Args)]
-pub(super) struct Sales {
+pub(super) struct SalesArgs {
     /// Of this firm (customs code) [default: all that you see].
     #[arg(long, value_name = "CODE")]
     owner: Option<String>,
@@ -257,10 +257,29 @@ fn receipt_row(it: &v1::ForexReceipt, language: Language) -> [String; 10] {
 const RECEIPTS: Listing<v1::ForexReceipt, 10> = Listing {
     header: (
         [
-            "receipt", "booked", "currency", "amount", "charges", "state", "settled", "kept",
-            "available", "pays, or why not",
+            "receipt",
+            "booked",
+            "currency",
+            "amount",
+            "charges",
+            "state",
+            "settled",
+            "kept",
+            "available",
+            "pays, or why not",
         ],
-        ["收汇", "入账日期", "币种", "金额", "银行扣费", "状态", "已结汇", "留存", "可用", "核销或原因"],
+        [
+            "收汇",
+            "入账日期",
+            "币种",
+            "金额",
+            "银行扣费",
+            "状态",
+            "已结汇",
+            "留存",
+            "可用",
+            "核销或原因",
+        ],
     ),
     flexible: Some(9),
     none: ("no receipts", "没有收汇"),
@@ -303,7 +322,18 @@ const PAYMENTS: Listing<v1::PaymentsRecord, 10> = Listing {
             "receipt", "booked", "currency", "amount", "code", "country", "note", "until",
             "declared", "missing",
         ],
-        ["收汇", "入账日期", "币种", "金额", "交易编码", "国别", "交易附言", "申报期限", "申报时间", "缺少"],
+        [
+            "收汇",
+            "入账日期",
+            "币种",
+            "金额",
+            "交易编码",
+            "国别",
+            "交易附言",
+            "申报期限",
+            "申报时间",
+            "缺少",
+        ],
     ),
     flexible: Some(9),
     none: ("no receipts", "没有收汇"),
@@ -347,12 +377,13 @@ const QUOTES: Listing<v1::ForexQuote, 6> = Listing {
 };
 
 /// Lists exports.
-pub(super) async fn sales(teller: Teller<'_>, args: Sales) -> anyhow::Result<Exit> {
+pub(super) async fn sales(teller: Teller<'_>, args: SalesArgs) -> anyhow::Result<Exit> {
     let (owner, only_open) = (proto::text(args.owner), args.open);
     let mut request = v1::ListSalesRequest { owner, only_open, ..Default::default() };
     let (session, mut found) = (teller.session, Vec::new());
     loop {
-        let list = async || session.window.forex().list_sales(session.request(request.clone())).await;
+        let list =
+            async || session.window.forex().list_sales(session.request(request.clone())).await;
         let page = call(list).await?;
         found.extend(page.sales);
         if page.next_page_token.is_empty() {
@@ -394,7 +425,8 @@ pub(super) async fn match_receipt(teller: Teller<'_>, args: MatchArgs) -> anyhow
     let request =
         v1::MatchReceiptRequest { request_id: request_id(), receipt, declarations, validate_only };
     let session = teller.session;
-    let make = async || session.window.forex().match_receipt(session.request(request.clone())).await;
+    let make =
+        async || session.window.forex().match_receipt(session.request(request.clone())).await;
     RECEIPTS.tell(teller, call(make).await?.receipt.as_slice())
 }
 
@@ -412,9 +444,8 @@ pub(super) async fn quote(teller: Teller<'_>, args: QuoteArgs) -> anyhow::Result
     let QuoteArgs { receipt, buy, sell } = args;
     let request = v1::QuoteSettlementRequest {
         receipt,
-        // A side that is not given is nothing.
-        sold: sell.unwrap_or(0),
-        bought_fen: buy.unwrap_or(0), // the same
+        sold: sell.unwrap_or(0),      // not given
+        bought_fen: buy.unwrap_or(0), // not given
     };
     let session = teller.session;
     let ask =
@@ -453,8 +484,9 @@ pub(super) async fn settlements(teller: Teller<'_>, args: Settlements) -> anyhow
     let mut request = v1::ListSettlementsRequest { owner, ..Default::default() };
     let (session, mut found) = (teller.session, Vec::new());
     loop {
-        let list =
-            async || session.window.forex().list_settlements(session.request(request.clone())).await;
+        let list = async || {
+            session.window.forex().list_settlements(session.request(request.clone())).await
+        };
         let page = call(list).await?;
         found.extend(page.settlements);
         if page.next_page_token.is_empty() {
@@ -498,7 +530,8 @@ pub(super) async fn statement(teller: Teller<'_>, args: StatementArgs) -> anyhow
         .map_err(|error| anyhow::Error::new(error).context(Said::unreadable(&args.file)))?;
     let request = v1::TakeBankFileRequest { document };
     let session = teller.session;
-    let make = async || session.window.forex().take_bank_file(session.request(request.clone())).await;
+    let make =
+        async || session.window.forex().take_bank_file(session.request(request.clone())).await;
     let found = call(make).await?;
     let listing: Listing<v1::TakeBankFileResponse, 3> = Listing {
         header: (["taken", "repeated", "ignored"], ["已处理", "重复", "未处理"]),
@@ -520,7 +553,8 @@ pub(super) async fn firm(teller: Teller<'_>, args: FirmArgs) -> anyhow::Result<E
         channel: channel.into(),
     };
     let session = teller.session;
-    let make = async || session.window.forex().set_forex_firm(session.request(request.clone())).await;
+    let make =
+        async || session.window.forex().set_forex_firm(session.request(request.clone())).await;
     call(make).await?;
     say(pick(session.language, "it holds from now on", "自即日起生效"))?;
     Ok(Exit::Done)

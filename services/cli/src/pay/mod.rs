@@ -40,7 +40,7 @@ enum Verb {
     Duty(duty::Duty),
     Bills(duty::Bills),
     Bill(duty::BillArgs),
-    Sales(forex::Sales),
+    Sales(forex::SalesArgs),
     Receipts(forex::Receipts),
     Match(forex::MatchArgs),
     Unmatch(forex::ReceiptArg),

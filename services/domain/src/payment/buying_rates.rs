@@ -52,7 +52,11 @@ mod tests {
     fn every_currency_but_the_yuan_has_a_rate_and_amounts_become_dollars() {
         let day = date!(2026 - 11 - 29);
         for currency in Currency::ALL {
-            assert_eq!(buying_e8(currency, day).is_some(), currency != Currency::Cny, "{currency:?}");
+            assert_eq!(
+                buying_e8(currency, day).is_some(),
+                currency != Currency::Cny,
+                "{currency:?}"
+            );
         }
         assert_eq!(usd_cents(Currency::Usd, 12_345, day), Some(12_345));
         assert_eq!(usd_cents(Currency::Cny, 70_800, day), Some(10_000));

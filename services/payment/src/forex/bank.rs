@@ -73,7 +73,8 @@ pub(crate) fn read(document: &str) -> Result<BankNews, Refusal> {
 /// The firm and currency of an account; `None` where it is no firm's.
 fn holder(account: &str) -> Option<(&str, Currency)> {
     let (owner, letters) = account.rsplit_once('-')?;
-    let is_code = matches!(owner.len(), 10 | 18) && owner.bytes().all(|b| b.is_ascii_alphanumeric());
+    let is_code =
+        matches!(owner.len(), 10 | 18) && owner.bytes().all(|b| b.is_ascii_alphanumeric());
     Some((owner, Currency::of(letters).filter(|_| is_code)?))
 }
 

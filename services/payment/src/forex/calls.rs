@@ -64,8 +64,8 @@ impl Payments {
         let mut reader = self.reads.acquire().await.map_err(Fault::from)?;
         let mut matches = rows::matches(&mut reader, &keys).await?;
         let receipt = |row: &ReceiptRow| {
-            // One that is unmatched has none.
-            wire::receipt(row, &matches.remove(&row.id).unwrap_or_default())
+            let pays = matches.remove(&row.id).unwrap_or_default(); // unmatched
+            wire::receipt(row, &pays)
         };
         Ok(v1::ListForexReceiptsResponse {
             receipts: found.iter().map(receipt).collect(),

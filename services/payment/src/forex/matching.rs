@@ -15,7 +15,7 @@ use super::transaction::{ForexTransaction, Posting, leg, receivable, settlement,
 use crate::transaction::id_of;
 
 /// Why a receipt is not matched, in both languages.
-pub(crate) type Why = (String, String);
+type Why = (String, String);
 
 fn why(english: impl Into<String>, chinese: impl Into<String>) -> Why {
     (english.into(), chinese.into())
@@ -92,10 +92,9 @@ pub(crate) async fn pay(
     receipt.matchings += 1;
     let paid = sales.iter_mut().zip(allotted).filter_map(|(sale, part)| Some((sale, part?)));
     let paid: Vec<_> = paid.collect();
-    let actor = by.unwrap_or("payment-service");
+    let actor = by.unwrap_or("payment-service"); // nobody did it by hand
     let name = format!("match/{}/{}", receipt.id, receipt.matchings);
-    let (from, to) =
-        (suspense(owner, receipt.currency), settlement(owner, receipt.currency));
+    let (from, to) = (suspense(owner, receipt.currency), settlement(owner, receipt.currency));
     let posting = |slot, id, declaration, action| Posting {
         slot,
         id,

@@ -63,7 +63,8 @@ pub(super) async fn declare(
     let record = match told {
         Ok(record) => record,
         Err(lacks) => {
-            let join = |of: fn(&Lack) -> String| lacks.iter().map(of).collect::<Vec<_>>().join("; ");
+            let join =
+                |of: fn(&Lack) -> String| lacks.iter().map(of).collect::<Vec<_>>().join("; ");
             let refusal = Refusal::of(Code::PaymentsIncomplete);
             let refusal = refusal.with("missing", join(ToString::to_string));
             return Ok(Err(refusal.with("missing_zh", join(|lack| lack.zh().to_owned()))));

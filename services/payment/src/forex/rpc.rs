@@ -55,7 +55,8 @@ impl ForexService for Service {
         &self,
         request: Request<v1::ListForexReceiptsRequest>,
     ) -> Answer<v1::ListForexReceiptsResponse> {
-        rpc::unary(request, async |call, message| self.0.list_forex_receipts(&call, message).await).await
+        rpc::unary(request, async |call, message| self.0.list_forex_receipts(&call, message).await)
+            .await
     }
 
     async fn match_receipt(
@@ -82,7 +83,8 @@ impl ForexService for Service {
         &self,
         request: Request<v1::QuoteSettlementRequest>,
     ) -> Answer<v1::QuoteSettlementResponse> {
-        rpc::unary(request, async |call, message| self.0.quote_settlement(&call, message).await).await
+        rpc::unary(request, async |call, message| self.0.quote_settlement(&call, message).await)
+            .await
     }
 
     async fn accept_quote(
@@ -109,14 +111,16 @@ impl ForexService for Service {
         &self,
         request: Request<v1::ListSettlementsRequest>,
     ) -> Answer<v1::ListSettlementsResponse> {
-        rpc::unary(request, async |call, message| self.0.list_settlements(&call, message).await).await
+        rpc::unary(request, async |call, message| self.0.list_settlements(&call, message).await)
+            .await
     }
 
     async fn export_payments(
         &self,
         request: Request<v1::ExportPaymentsRequest>,
     ) -> Answer<Self::ExportPaymentsStream> {
-        rpc::stream(request, async |call, message| self.0.export_payments(&call, message).await).await
+        rpc::stream(request, async |call, message| self.0.export_payments(&call, message).await)
+            .await
     }
 
     async fn declare_payment(

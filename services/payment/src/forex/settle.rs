@@ -21,13 +21,13 @@ use time::{Duration, Month};
 use uuid::Uuid;
 
 use super::bank::{Execution, reference};
+use super::matching;
 use super::payments::{self, PaymentDetails};
 use super::rows::{
     self, DeclaredPayment, ForexFirm, MatchRow, QuoteRow, ReceiptRow, ReceiptStand, SaleRow,
     SaleState, SettlementRow, SettlementStand,
 };
 use super::transaction::{ForexTransaction, Posting, account, bank, leg, settlement};
-use super::matching;
 use crate::transaction::{BANK, id_of};
 
 /// What a firm asks for.
@@ -174,7 +174,9 @@ async fn again(
 ) -> Result<ForexOutcome, Fault> {
     let lost = || Fault::Broken("what a request did is lost".to_owned());
     match &change.act {
-        ForexAct::Match(id, _) | ForexAct::Unmatch(id) | ForexAct::Keep(id)
+        ForexAct::Match(id, _)
+        | ForexAct::Unmatch(id)
+        | ForexAct::Keep(id)
         | ForexAct::Quote(id, _) => {
             let receipt = read(step, *id).await?;
             let matches = matches(step, &receipt).await?;
@@ -221,7 +223,9 @@ async fn written(
 fn out_of_step(receipt: &ReceiptRow) -> Refusal {
     let state = match receipt.state {
         ReceiptStand::Unmatched => "unmatched 未匹配",
-        ReceiptStand::Matched if receipt.spent() > 0 => "settled, ordered or kept 已结汇、已申请或留存",
+        ReceiptStand::Matched if receipt.spent() > 0 => {
+            "settled, ordered or kept 已结汇、已申请或留存"
+        }
         ReceiptStand::Matched => "matched 已匹配",
         ReceiptStand::Reversed => "taken back by the bank 银行已冲回",
     };
@@ -249,8 +253,7 @@ async fn check(
             .map_err(|_| Fault::Broken(format!("the year {year} has no days")))
     };
     let of = (days(Month::January, 1)?, days(Month::December, 31)?);
-    let before =
-        rows::received_usd_cents(&mut *step.tx, &receipt.owner, of, receipt.id).await?;
+    let before = rows::received_usd_cents(&mut *step.tx, &receipt.owner, of, receipt.id).await?;
     let matches = matches(step, receipt).await?;
     let mut broken = Vec::<Broken>::new();
     for sale in sales_of(step, &matches).await? {
@@ -366,10 +369,16 @@ async fn accept(step: &mut ForexTransaction<'_>, id: Uuid) -> Answer<SettlementR
     let offer = rows::quote(&mut *step.tx, id).await?.ok_or_else(lost)?;
     let mut receipt = read(step, offer.receipt).await?;
     if !rows::settlements(&mut *step.tx, &[id]).await?.is_empty() {
-        return Ok(Err(Refusal::of(Code::ReceiptOutOfStep).with("state", "the quote was accepted 报价已接受")));
+        return Ok(Err(
+            Refusal::of(Code::ReceiptOutOfStep).with("state", "the quote was accepted 报价已接受")
+        ));
     }
     if step.now >= offer.valid_until {
-        let side = if offer.fixes_bought { FixedSide::Bought(offer.bought_fen) } else { FixedSide::Sold(offer.sold) };
+        let side = if offer.fixes_bought {
+            FixedSide::Bought(offer.bought_fen)
+        } else {
+            FixedSide::Sold(offer.sold)
+        };
         return Ok(Err(match quote(step, &receipt, Some(side)).await? {
             Err(refusal) => refusal,
             Ok((fresh, _)) => Refusal::of(Code::QuoteExpired)

@@ -7,9 +7,7 @@ use std::collections::BTreeSet;
 use domain::decision::{Decision, What};
 use domain::history::{ReceiptMoved, ReceiptStep};
 use domain::payment::amount::shown;
-use domain::payment::ledger::{
-    Account, Action, Basis, Checked, Currency, Entry, Leg, Purpose,
-};
+use domain::payment::ledger::{Account, Action, Basis, Checked, Currency, Entry, Leg, Purpose};
 use domain::subscriber::Subscriber;
 use domain::{DeclarationId, RequestId, Slot};
 use prost::Message as _;
@@ -150,7 +148,8 @@ impl<'t> ForexTransaction<'t> {
         (step, amount): (ReceiptStep, i64),
         attempt: &str,
     ) {
-        let money = |amount: i64| format!("{} {}", shown(sale.currency, amount), sale.currency.letters());
+        let money =
+            |amount: i64| format!("{} {}", shown(sale.currency, amount), sale.currency.letters());
         let (part, due, received) = (money(amount), money(sale.amount), money(sale.received));
         let (english, chinese) = match step {
             ReceiptStep::Matched => ("came", "已收"),
@@ -160,8 +159,10 @@ impl<'t> ForexTransaction<'t> {
             ReceiptStep::Reversed => ("was taken back by the bank", "银行已冲回"),
         };
         let (order, settled) = (&sale.order_no, money(sale.settled));
-        let text = format!("{order}: {part} {english}; received {received} of {due}, settled {settled}");
-        let text_zh = format!("{order}：{chinese}{part}；应收{due}，已收{received}，已结汇或留存{settled}");
+        let text =
+            format!("{order}: {part} {english}; received {received} of {due}, settled {settled}");
+        let text_zh =
+            format!("{order}：{chinese}{part}；应收{due}，已收{received}，已结汇或留存{settled}");
         let moved = ReceiptMoved {
             step,
             receipt: receipt.id,
@@ -186,7 +187,13 @@ impl<'t> ForexTransaction<'t> {
     }
 
     /// Tells banks something. The same again has the same id.
-    pub(crate) fn tell(&mut self, slot: Slot, (name, subject): (&str, Uuid), owner: &str, facts: Vec<u8>) {
+    pub(crate) fn tell(
+        &mut self,
+        slot: Slot,
+        (name, subject): (&str, Uuid),
+        owner: &str,
+        facts: Vec<u8>,
+    ) {
         self.tells.push(JournalEntry {
             slot,
             position: 0,
