@@ -263,6 +263,7 @@ pub fn subscriber(subscriber: i32) -> Option<Subscriber> {
         Ok(v1::Subscriber::NationalDoor) => Some(Subscriber::NationalDoor),
         Ok(v1::Subscriber::PaymentService) => Some(Subscriber::PaymentService),
         Ok(v1::Subscriber::Bank) => Some(Subscriber::Bank),
+        Ok(v1::Subscriber::RefundService) => Some(Subscriber::RefundService),
         Ok(v1::Subscriber::Unspecified) | Err(_) => None,
     }
 }

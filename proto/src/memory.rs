@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::limits;
 use domain::refusal::Refusal;
+use futures::future::Either;
 
 /// What a caller may have in memory.
 pub trait Purse: Send + Sync + std::fmt::Debug {
@@ -184,11 +185,9 @@ pub fn item<F: Future>(work: F) -> impl Future<Output = F::Output> + use<F> {
         newest.lock().unwrap_or_else(PoisonError::into_inner).take()
     });
     let claimed = claimed.ok().flatten();
-    async move {
-        match claimed {
-            Some(charge) => CallMemory::of_item(charge).scope(work).await,
-            None => work.await,
-        }
+    match claimed {
+        Some(charge) => Either::Left(CallMemory::of_item(charge).scope(work)),
+        None => Either::Right(work),
     }
 }
 

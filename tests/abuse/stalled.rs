@@ -16,15 +16,12 @@ use tonic::codegen::http::uri::PathAndQuery;
 use crate::bare::BareProcess;
 use crate::harness::exchange::Stream;
 use crate::harness::people::{Enterprise, export, filing};
-use crate::memory::{Raw, SUBMIT_STREAM, Unread, WATCH, crowd, narrow};
+use crate::memory::{RESIDENT_MAX, Raw, SUBMIT_STREAM, Unread, WATCH, crowd, narrow};
 use crate::{meter, times};
 
 const CONNECT: &str = "/single_window.exchange.v1.ExchangeService/Connect";
 /// Bytes of answers that a stream takes before somebody reads it: none, and less than its first answer.
 const ROOMS: [u32; 2] = [0, 200];
-/// What the window may have in memory meanwhile. It is more than in every other attack, and more than is
-/// wanted: see docs/limits.md.
-const UNREAD_RESIDENT_MAX: u64 = 800 * 1024 * 1024;
 /// Watches of each of ten callers.
 const WATCHES: usize = 30;
 /// Connections of each on which filings stream; on two streams, which is as much as one may send unread.
@@ -169,7 +166,7 @@ async fn streams_that_nobody_reads_end_and_cost_nobody_anything() {
     };
     let (seen, ()) = meter::measured(&sandbox, "streams that nobody reads", attack).await;
     println!("a bystander waited {usual:?} (p99) before, {:?} meanwhile", seen.p99);
-    assert!(seen.peak_bytes < UNREAD_RESIDENT_MAX, "{} MB", seen.peak_bytes >> 20);
+    assert!(seen.peak_bytes < RESIDENT_MAX, "{} MB", seen.peak_bytes >> 20);
     for mut stream in kept {
         assert!(stream.message().now_or_never().is_none(), "the control keeps it");
     }

@@ -433,6 +433,10 @@ impl Drop for Sandbox {
         assert!(left.is_empty(), "this is left to do: {left:#?}");
         assert!(ended.is_none_or(|ended| ended == Ok(())), "the sandbox ended otherwise");
         let log = self.logged();
+        // Whatever may go wrong in a journey: the program is not to blame.
+        let panics: Vec<&str> =
+            log.split_inclusive('\n').filter(|l| l.contains(" panicked at ")).collect();
+        assert!(panics.is_empty(), "the window panicked: {panics:#?}\n{log}");
         let errors: Vec<&str> = log.lines().filter(|l| l.contains("\"level\":\"ERROR\"")).collect();
         assert!(self.may_log_errors || errors.is_empty(), "errors in the log: {errors:#?}");
     }

@@ -23,6 +23,7 @@ mod payment;
 mod personal_data;
 mod receipt_order;
 mod reconcile;
+mod refund;
 mod refused;
 mod replay;
 mod sites;

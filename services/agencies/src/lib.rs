@@ -1,11 +1,11 @@
-//! Customs, quarantine and the examination site as programs that know only the public protocol.
+//! Customs, quarantine, the examination site and the tax office as programs that know only the public protocol.
 //!
 //! They are what an integrator tests against, and what our own tests use instead of mocks. By
 //! default both agencies clear at once; an order number that begins with `SBX-` scripts them, see
 //! [`script`]. Customs also keeps the limits of buyers and issues tax bills, see [`mod@duty`].
 //!
 //! The agencies consume the exchange, and decide about goods in the inspection service beside it. The
-//! [`site`] is a client of the inspection service alone.
+//! [`site`] is a client of the inspection service alone, and the [`tax_office`] one of the refund service.
 //!
 //! The invariant: nothing is answered in a window that does not say that it is a sandbox.
 
@@ -22,6 +22,7 @@ mod reference;
 pub mod script;
 pub mod site;
 mod step;
+pub mod tax_office;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -81,18 +82,21 @@ pub enum Simulator {
     Site,
     /// A bank with the accounts of firms (银行), at the exchange of the payment service.
     Bank,
+    /// The tax office with the invoice platform (税务机关).
+    TaxOffice,
 }
 
 impl Simulator {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Customs, Self::Quarantine, Self::Site, Self::Bank];
+    pub const ALL: [Self; 5] =
+        [Self::Customs, Self::Quarantine, Self::Site, Self::Bank, Self::TaxOffice];
 
     /// The agency that it plays; `None` where it is none.
     fn agency(self) -> Option<v1::Agency> {
         match self {
             Self::Customs => Some(v1::Agency::Customs),
             Self::Quarantine => Some(v1::Agency::Quarantine),
-            Self::Site | Self::Bank => None,
+            Self::Site | Self::Bank | Self::TaxOffice => None,
         }
     }
 }
@@ -118,7 +122,15 @@ pub async fn run(
     if simulator == Simulator::Bank {
         return run_bank(window, name, shutdown).await;
     }
-    let Some(agency) = simulator.agency() else { return Ok(site::run(window, shutdown).await?) };
+    let Some(agency) = simulator.agency() else {
+        let run = match simulator {
+            Simulator::TaxOffice => tax_office::run(window, shutdown).await,
+            Simulator::Customs | Simulator::Quarantine | Simulator::Site | Simulator::Bank => {
+                site::run(window, shutdown).await
+            }
+        };
+        return Ok(run?);
+    };
     let duty = (simulator == Simulator::Customs).then(|| DutyCollector::open(books.as_deref()));
     let consumer = Consumer::new(window.clone(), agency.into(), name);
     let (office, real) = (Office::new(agency), AtomicBool::new(false));

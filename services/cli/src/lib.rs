@@ -31,6 +31,7 @@ pub mod pay;
 mod problem;
 pub mod read;
 mod reconcile;
+pub mod refund;
 mod report;
 pub mod sandbox;
 mod session;
@@ -77,6 +78,7 @@ pub enum Command {
     Clock(clock::ClockArgs),
     Tax(tax::TaxArgs),
     Pay(pay::PayArgs),
+    Refund(refund::RefundArgs),
     Verify(verify::VerifyLedgerArgs),
 }
 
@@ -91,7 +93,7 @@ impl Command {
     }
 
     async fn ended(self, options: &Options) -> anyhow::Result<Exit> {
-        let has_csv = matches!(self, Self::Tax(_) | Self::Pay(_));
+        let has_csv = matches!(self, Self::Tax(_) | Self::Pay(_) | Self::Refund(_));
         anyhow::ensure!(
             has_csv || options.format() != OutputFormat::Csv,
             Said::new(
@@ -127,6 +129,10 @@ impl Command {
                 Some(args) => reconcile::run(options.voice(), args),
                 None => pay::run(&options.session().await?, options.format(), args).await,
             },
+            Self::Refund(args) => {
+                options.check_files(args.file())?;
+                refund::run(&options.session().await?, options.format(), args).await
+            }
             Self::Verify(args) => verify::run(&options.session_as("admin").await?, args).await,
             Self::Clock(args) => {
                 let session = options.session_as("admin").await?;

@@ -108,6 +108,22 @@ pub const CALLERS: &[SandboxCaller] = &[
         purpose: "a bank with the accounts of firms (银行)",
     },
     SandboxCaller {
+        name: "refund-service",
+        kind: "refund-service",
+        customs_code: "",
+        mandates: &[],
+        dxp_ids: &[],
+        purpose: "the refund service of this window (export tax refund)",
+    },
+    SandboxCaller {
+        name: "tax-office",
+        kind: "tax-office",
+        customs_code: "",
+        mandates: &[],
+        dxp_ids: &[],
+        purpose: "the system of the tax office (税务机关)",
+    },
+    SandboxCaller {
         name: "admin",
         kind: "administrator",
         customs_code: "",

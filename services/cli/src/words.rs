@@ -10,11 +10,7 @@ use time::macros::{format_description, offset};
 pub(super) use super::table::{Table, table};
 
 /// One of two, by language.
-pub(super) fn pick(
-    language: Language,
-    english: &'static str,
-    chinese: &'static str,
-) -> &'static str {
+pub(super) fn pick<'a>(language: Language, english: &'a str, chinese: &'a str) -> &'a str {
     match language {
         Language::English => english,
         Language::Chinese => chinese,

@@ -13,6 +13,7 @@ use proto::v1::inspection_service_client::InspectionServiceClient;
 use proto::v1::operation_service_client::OperationServiceClient;
 use proto::v1::payment_exchange_service_client::PaymentExchangeServiceClient;
 use proto::v1::payment_service_client::PaymentServiceClient;
+use proto::v1::refund_service_client::RefundServiceClient;
 use proto::v1::sandbox_service_client::SandboxServiceClient;
 use proto::v1::status_service_client::StatusServiceClient;
 use rustls::RootCertStore;
@@ -238,6 +239,12 @@ impl Window {
     pub fn payment(&self) -> PaymentServiceClient<Channel> {
         // A page has up to a thousand orders, each with all that was found.
         PaymentServiceClient::new(self.channel.clone()).max_decoding_message_size(64 * 1024 * 1024)
+    }
+
+    /// The refund service.
+    pub fn refund(&self) -> RefundServiceClient<Channel> {
+        // A page has up to a thousand invoices, each with its lines.
+        RefundServiceClient::new(self.channel.clone()).max_decoding_message_size(64 * 1024 * 1024)
     }
 
     /// Operation of the window.

@@ -66,6 +66,24 @@ pub fn order_updates(
     })
 }
 
+/// Follows refunds from where the request says, reconnecting by itself. Heartbeats are not shown. Ends with a
+/// status when repeating cannot help.
+pub fn refunds(
+    window: Window,
+    request: v1::WatchRefundsRequest,
+) -> impl Stream<Item = Result<v1::WatchRefundsResponse, Status>> + Send {
+    let open = move |request| {
+        let window = window.clone();
+        async move { window.refund().watch_refunds(request).await }
+    };
+    entries(follow(request, open, |request, news: v1::WatchRefundsResponse| {
+        if !news.resume_token.is_empty() {
+            request.resume_token.clone_from(&news.resume_token);
+        }
+        (!news.name.is_empty() || news.unreadable).then_some(news)
+    }))
+}
+
 /// Follows the receipts of an exchange number (dxpId) after a position, reconnecting by itself.
 /// Heartbeats are not shown. Ends with a status when repeating cannot help.
 pub fn receipts(

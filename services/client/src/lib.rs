@@ -12,7 +12,7 @@ mod submit;
 
 pub use connect::{Config, Error, IdentityPart, Obstacle, Window};
 pub use consume::{Consumer, ConsumerAnswer, Handler};
-pub use follow::{Update, order_updates, receipt_updates, receipts, watch, watch_updates};
+pub use follow::{Update, order_updates, receipt_updates, receipts, refunds, watch, watch_updates};
 pub use submit::{submit_all, submit_stream};
 
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::refusal::{Code, Refusal};
-use domain::{DeclarationId, Kind};
+use domain::{DeclarationId, Kind, Principal};
 use futures::{Stream, StreamExt as _};
 use kit::rpc::Call;
 use kit::watch::{self, Journal, Subject, Watcher};
@@ -14,6 +14,7 @@ use store::journal::JournalEntry;
 use store::share::Share;
 
 use crate::commit::DeclarationCommand;
+use crate::submit::Submission;
 use crate::wire::{filter, record, told, unreadable, warnings, whole};
 use crate::{Declarations, Error, amend, read, submit, withdraw};
 
@@ -24,49 +25,59 @@ impl Declarations {
         call: &Call,
         request: v1::SubmitRequest,
     ) -> Result<v1::SubmitResponse, Error> {
-        self.file(call, request, WhenFull::Refuse).await
+        let submission = self.parse(call, request)?;
+        self.file(submission, &call.principal, WhenFull::Refuse).await
     }
 
-    /// Files one of a stream, whose own flow control bounds it.
-    pub(crate) async fn submit_item(
+    /// Files one of a stream, whose own flow control bounds it. It is parsed at once: a thousand of them may
+    /// wait, and what waits is a submission and not the frames of everything that made it.
+    pub(crate) fn submit_item(
         self: Arc<Self>,
         call: Call,
         item: v1::SubmitStreamRequest,
-    ) -> v1::SubmitStreamResponse {
+    ) -> impl Future<Output = v1::SubmitStreamResponse> + Send + use<> {
         // An item without a request has no request id, and is refused for it.
         let item = item.item.unwrap_or_default();
         let request_id = item.request_id.clone();
-        let done = match proto::text::check(&item) {
-            Ok(()) => self.file(&call, item, WhenFull::Wait).await,
+        let parsed = match proto::text::check(&item) {
+            Ok(()) => self.parse(&call, item),
             Err(refusal) => Err(refusal.into()),
         };
-        let result = match done {
-            Ok(receipt) => Item::Receipt(receipt),
-            Err(error) => Item::Refusal(status::refused_item(error.into())),
-        };
-        v1::SubmitStreamResponse { request_id, result: Some(result) }
+        async move {
+            let done = match parsed {
+                Ok(submission) => self.file(submission, &call.principal, WhenFull::Wait).await,
+                Err(error) => Err(error),
+            };
+            let result = match done {
+                Ok(receipt) => Item::Receipt(receipt),
+                Err(error) => Item::Refusal(status::refused_item(error.into())),
+            };
+            v1::SubmitStreamResponse { request_id, result: Some(result) }
+        }
+    }
+
+    fn parse(&self, call: &Call, request: v1::SubmitRequest) -> Result<Box<Submission>, Error> {
+        let v1::SubmitRequest { request_id, declaration, validate_only, pre_no } = request;
+        let about = (validate_only, call.trace.clone());
+        let asked = (request_id.as_str(), pre_no);
+        submit::parse(self, &call.principal, asked, declaration, about).map(Box::new)
     }
 
     async fn file(
         &self,
-        call: &Call,
-        request: v1::SubmitRequest,
+        submission: Box<Submission>,
+        principal: &Principal,
         when_full: WhenFull,
     ) -> Result<v1::SubmitResponse, Error> {
-        let v1::SubmitRequest { request_id, declaration, validate_only, pre_no } = request;
-        let (principal, asked) = (&*call.principal, (request_id.as_str(), pre_no));
-        let about = (validate_only, call.trace.clone());
-        let submission = submit::parse(self, principal, asked, declaration, about)?;
-        let checked = &submission.checked;
-        let warnings = warnings(&checked.warnings);
+        let (slot, validate_only) = (submission.slot, submission.only_check);
+        let warnings = warnings(&submission.checked.warnings);
         // The national door files for many firms: each has its own turn.
         let share = match principal.kind {
-            Kind::Gateway => Share::firm(&checked.declaration.declarant.code),
+            Kind::Gateway => Share::firm(&submission.checked.declaration.declarant.code),
             _ => Share::of(principal),
         };
-        let whose = (&share, submission.slot);
-        let command = |reply| DeclarationCommand::Submit(Box::new(submission), reply);
-        let receipt = self.run(whose, command, when_full, validate_only).await?;
+        let command = |reply| DeclarationCommand::Submit(submission, reply);
+        let receipt = self.run((&share, slot), command, when_full, validate_only).await?;
         let kept = !validate_only;
         Ok(v1::SubmitResponse {
             name: if kept { receipt.id.name() } else { String::new() },

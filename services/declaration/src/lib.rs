@@ -131,7 +131,9 @@ impl Declarations {
     ) -> Result<T, Error> {
         if only_check {
             let _turn = self.rehearsals.turn(share).await;
-            return Ok(commit_queue::rehearse(&*self.writer, &self.work, command).await??);
+            // Boxed: the calls that only wait for a lane are many, and need not be as large as a transaction.
+            let rehearsal = Box::pin(commit_queue::rehearse(&*self.writer, &self.work, command));
+            return Ok(rehearsal.await??);
         }
         Ok(self.batch.send(slot, share, command, when_full).await??)
     }

@@ -37,6 +37,7 @@ const SUBSCRIBERS: &[Kind] = &[
     Kind::Quarantine,
     Kind::InspectionService,
     Kind::PaymentService,
+    Kind::RefundService,
     Kind::Gateway,
 ];
 

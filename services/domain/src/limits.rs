@@ -41,6 +41,8 @@ pub const COMMIT_BATCH_MAX: usize = 1_500;
 pub const REHEARSALS_MAX: usize = 2;
 /// Items of one submit stream that are not yet answered. The stream stops reading beyond.
 pub const STREAM_IN_FLIGHT_MAX: usize = 1_024;
+/// Bytes of the tasks of these items, besides what the items themselves have: a call that waits is small.
+pub const STREAM_WAITING_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Unacknowledged events of one agency consumer.
 pub const EXCHANGE_IN_FLIGHT_MAX: u32 = 8_192;
 /// Events in one frame to an agency.

@@ -22,6 +22,10 @@ pub enum Kind {
     PaymentService,
     /// A bank with the accounts of firms (银行).
     Bank,
+    /// The refund service of a window (出口退税).
+    RefundService,
+    /// The system of the tax office (税务机关), which also asks the invoice platform.
+    TaxOffice,
     /// Runs the window; reads everything, declares nothing.
     Administrator,
     /// The national door: declares what enterprises sent it as national messages, and follows what
@@ -81,7 +85,9 @@ impl Principal {
             | Kind::Site
             | Kind::InspectionService
             | Kind::PaymentService
-            | Kind::Bank => Scope::Declarants(Vec::new()),
+            | Kind::Bank
+            | Kind::RefundService
+            | Kind::TaxOffice => Scope::Declarants(Vec::new()),
         }
     }
 

@@ -105,6 +105,11 @@ pub enum Code {
     ForexShort,
     MatchRefused,
     PaymentsIncomplete,
+    InvoiceWrong,
+    InvoiceDifferent,
+    ClaimOutOfStep,
+    ClaimOvertaken,
+    ClaimAmountWrong,
     Internal,
     Required,
     TooLong,
@@ -160,7 +165,7 @@ pub enum Code {
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 119] = {
+    pub const ALL: [Self; 124] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
@@ -173,7 +178,7 @@ impl Code {
             OfficerConflict, InstructionUnknown, SampleUnknown, DisposalUnfounded, DisposalGiven,
             NotInInspectionOrder, ObjectionUsed, AttendanceNeeded, WrongTime, ChoiceUsedUp,
             NoSuchWindow, WindowFull, OrderTooLarge, CreditEntryUnknown, AppealUsed, PlaceUnknown,
-            RuleSetRefused, OfficersMissing, GuaranteeShort, TotalTooLarge, DutyNotComputable, QuoteExpired, ForexRuleBroken, ReceiptOutOfStep, ForexShort, MatchRefused, PaymentsIncomplete, Internal, Required, TooLong, WrongLength, BadCharacter,
+            RuleSetRefused, OfficersMissing, GuaranteeShort, TotalTooLarge, DutyNotComputable, QuoteExpired, ForexRuleBroken, ReceiptOutOfStep, ForexShort, MatchRefused, PaymentsIncomplete, InvoiceWrong, InvoiceDifferent, ClaimOutOfStep, ClaimOvertaken, ClaimAmountWrong, Internal, Required, TooLong, WrongLength, BadCharacter,
             CodeUnknown, NumberOutOfRange, ModeWrongWay, DirectionUnclear, LinePriceWrong,
             OrderSumWrong, QuantityMismatch, LineNumbersBroken, TooManyLines, WeightWrong,
             CurrencyWrong, PackagesWrong, GuarantorWrong, BondedDataMissing, VoyageDataMissing,
@@ -261,6 +266,11 @@ impl Code {
             Self::ForexShort => ("SW-1734", StateForbids, "so much of the receipt is not there any more", "该笔收汇可用余额不足"),
             Self::MatchRefused => ("SW-1735", FixMessage, "the receipt cannot pay these exports", "该笔收汇不能核销所列清单"),
             Self::PaymentsIncomplete => ("SW-1736", FixMessage, "something is missing for the balance of payments", "国际收支申报信息不完整"),
+            Self::InvoiceWrong => ("SW-1801", FixMessage, "the invoice cannot be registered like this", "发票不能按此登记"),
+            Self::InvoiceDifferent => ("SW-1802", Exists, "this invoice is registered already, with other content", "该发票已登记，且内容不同"),
+            Self::ClaimOutOfStep => ("SW-1803", StateForbids, "the claim or its line does not stand where this could happen", "申报或明细的当前状态不允许此操作"),
+            Self::ClaimOvertaken => ("SW-1804", ReadAgain, "this is about another round or query than the present one", "所指的申报轮次或疑点不是当前的"),
+            Self::ClaimAmountWrong => ("SW-1805", FixMessage, "the amount or number of a decision does not fit what was claimed, approved or paid", "决定中的金额或编号与已申报、已核准或已退的不符"),
             Self::Internal => ("SW-1901", Ours, "something went wrong on our side", "系统内部错误"),
             Self::Required => ("SW-2001", FixMessage, "a required field is empty", "必填项为空"),
             Self::TooLong => ("SW-2002", FixMessage, "a field is too long", "字段超长"),

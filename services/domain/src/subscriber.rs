@@ -21,6 +21,8 @@ pub enum Subscriber {
     PaymentService,
     /// A bank, at the exchange of the payment service.
     Bank,
+    /// The refund service, for exports.
+    RefundService,
 }
 
 /// What the table says of a subscriber.
@@ -73,13 +75,14 @@ impl Topics {
 
 impl Subscriber {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Customs,
         Self::Quarantine,
         Self::InspectionService,
         Self::NationalDoor,
         Self::PaymentService,
         Self::Bank,
+        Self::RefundService,
     ];
 
     /// Its row of the table.
@@ -138,6 +141,15 @@ impl Subscriber {
                 participant: None,
                 inspects: false,
                 topics: Topics::of(BANK),
+            },
+            // It keeps the lines of every export, which may be claimed when they are released.
+            Self::RefundService => SubscriberRow {
+                kind: Kind::RefundService,
+                column: 7,
+                name: "refund-service",
+                participant: None,
+                inspects: false,
+                topics: Topics::of(CONTENT | END),
             },
         }
     }

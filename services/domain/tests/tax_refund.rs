@@ -4,8 +4,9 @@
 use domain::tax_refund::arithmetic::{QuantityShare, Yuan};
 use domain::tax_refund::deadline::{Deadline, money_in_by, reminder};
 use domain::tax_refund::method::{
-    CalculationError, Carry, InvoicePart, Month, ProducerLine, domestic_sale, exempt,
-    refund_for_producer, refund_for_trader,
+    CalculationError, Carry, InvoicePart, Month, MonthlyVat, ProducerLine, ProducerSums,
+    domestic_sale, exempt, producer_part, refund_for_producer, refund_for_sums, refund_for_trader,
+    share_of_refund,
 };
 use domain::tax_refund::overseas::{
     Advance, ReportError, Sales, SalesReports, SettlementError, settle,
@@ -283,6 +284,39 @@ fn a_producer_carries_over_months() {
         refund_for_producer(&table, &month(20_000_000, 0, 9_000_000), reversed.carry).expect("it");
     assert_eq!((after.cap_fen, after.refund_fen), (1_300_000, 1_300_000));
     assert_eq!(after.carry, Carry { credit_fen: 7_700_000, cap_short_fen: 0 });
+}
+
+/// A month that is summed up line by line comes to the same, and the parts of its refund are the whole.
+#[test]
+fn a_month_of_many_lines_is_the_sum_of_its_parts() {
+    let table = table(&[("13", "10", "refund")]);
+    let fobs = [120_000_001_i64, 3, 99, 0, 7_777_777, 1];
+    let lines = fobs.map(|fob_fen| ProducerLine {
+        code: "0000000001",
+        export_date: DAY,
+        fob_fen,
+        duty_free_fen: 0,
+    });
+    let vat = MonthlyVat { output_fen: 5, input_fen: 9_100_000 };
+    let month = Month { lines: lines.to_vec(), output_vat_fen: 5, input_vat_fen: 9_100_000 };
+    let brought = Carry { credit_fen: 11, cap_short_fen: 7 };
+    let whole = refund_for_producer(&table, &month, brought).expect("calculated");
+    let parts = lines.map(|line| producer_part(&table, &line).expect("calculated"));
+    let sums = parts.iter().try_fold(ProducerSums::default(), |sums, part| sums.plus(*part));
+    let sums = sums.expect("they fit");
+    let summed = refund_for_sums(sums, vat, brought).expect("calculated");
+    assert_eq!((summed.refund_fen, summed.carry), (whole.refund_fen, whole.carry));
+    let (mut before, mut shared) = (0, 0);
+    for part in parts {
+        let share = share_of_refund(whole.refund_fen, sums.cap_fen, before, part.cap_fen);
+        let share = share.expect("the caps fit");
+        assert!((0..=part.cap_fen).contains(&share), "{share} of {}", part.cap_fen);
+        before += part.cap_fen;
+        shared += share;
+    }
+    assert_eq!(shared, whole.refund_fen);
+    assert_eq!(share_of_refund(1, 10, 5, 6), None, "more than the cap");
+    assert_eq!(share_of_refund(0, 0, 0, 0), Some(0));
 }
 
 #[test]

@@ -22,6 +22,7 @@ pub const QUEUES: &[&str] = &[
     "parked-national-door",
     "parked-payment-service",
     "parked-bank",
+    "parked-refund-service",
 ];
 
 fn queue_of(subscriber: Subscriber) -> &'static str {
@@ -32,6 +33,7 @@ fn queue_of(subscriber: Subscriber) -> &'static str {
         Subscriber::NationalDoor => "parked-national-door",
         Subscriber::PaymentService => "parked-payment-service",
         Subscriber::Bank => "parked-bank",
+        Subscriber::RefundService => "parked-refund-service",
     }
 }
 

@@ -76,6 +76,8 @@ impl View {
             | Kind::InspectionService
             | Kind::PaymentService
             | Kind::Bank
+            | Kind::RefundService
+            | Kind::TaxOffice
             | Kind::Administrator
             | Kind::Gateway => Ok(Self::Of(Scope::All)),
         }

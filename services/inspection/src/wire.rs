@@ -31,6 +31,8 @@ pub(crate) fn scope(principal: &Principal) -> Scope {
         | Kind::InspectionService
         | Kind::PaymentService
         | Kind::Bank
+        | Kind::RefundService
+        | Kind::TaxOffice
         | Kind::Administrator
         | Kind::Gateway => Scope::All,
     }
@@ -57,6 +59,8 @@ pub(crate) fn agency_of(principal: &Principal) -> Option<Agency> {
         | Kind::InspectionService
         | Kind::PaymentService
         | Kind::Bank
+        | Kind::RefundService
+        | Kind::TaxOffice
         | Kind::Administrator
         | Kind::Gateway => None,
     }

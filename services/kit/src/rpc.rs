@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use domain::refusal::Code;
-use domain::{Principal, RequestId};
+use domain::{Principal, RequestId, limits};
 use futures::stream::FuturesOrdered;
 use futures::{Stream, StreamExt as _};
 use proto::call::{self, Identified};
@@ -132,6 +132,9 @@ where
     F: Fn(Call, u64, Q) -> W + Send + 'static,
     W: Future<Output = A> + Send + 'static,
 {
+    // Not polled while nobody reads the answers: as large as it is, it stays.
+    let waiting_bytes = in_flight.saturating_mul(size_of::<W>());
+    debug_assert!(waiting_bytes <= limits::STREAM_WAITING_BYTES_MAX, "{waiting_bytes}");
     let call = Call::of(&request)?;
     let mut items = request.into_inner();
     let answers = async_stream::try_stream! {

@@ -34,6 +34,8 @@ impl Share {
             | Kind::InspectionService
             | Kind::PaymentService
             | Kind::Bank
+            | Kind::RefundService
+            | Kind::TaxOffice
             | Kind::Administrator => Self::Kept,
         }
     }

@@ -114,6 +114,9 @@ struct SandboxArgs {
     /// Start the payment service as well: imports are released only when their duty is secured.
     #[arg(long)]
     payment: bool,
+    /// Start the refund service as well, with a simulated tax office: exports are kept for the tax refund.
+    #[arg(long)]
+    refund: bool,
     #[command(flatten)]
     names: NameArgs,
     /// Print nothing but problems.
@@ -129,6 +132,7 @@ impl SandboxArgs {
             agencies: !self.no_agencies,
             inspection: !self.no_inspection,
             payment: self.payment,
+            refund: self.refund,
             show: !self.quiet,
         };
         Ok((settings, cast))
@@ -168,6 +172,10 @@ struct ServeArgs {
     /// connected. With --payment-service-cert that is so anyway.
     #[arg(long, env = "SW_DUTY")]
     duty: bool,
+    /// The file of refund rates (出口退税率文库), with its laws; docs/refund.md describes it. Without it every export
+    /// says that its rate is missing.
+    #[arg(long, env = "SW_REFUND_RATES", value_name = "FILE")]
+    refund_rates: Option<PathBuf>,
     #[command(flatten)]
     services: ServiceArgs,
 }
@@ -188,6 +196,7 @@ enum AgencyArg {
     Quarantine,
     Site,
     Bank,
+    TaxOffice,
 }
 
 /// Says the error, and how the program ends by it.
@@ -286,6 +295,7 @@ impl Cli {
                 settings.names = args.services.names();
                 settings.signing_authorities = args.signing_authority;
                 settings.targeting = args.targeting;
+                settings.refund_rates.clone_from(&args.refund_rates);
                 settings.duty = args.duty;
                 settings.only = args.only;
                 serving(Hangup::Ignored, async |ending| {
@@ -372,6 +382,7 @@ fn settings(
         only: None,
         sandbox: false,
         targeting: false,
+        refund_rates: None,
         duty: false,
         writers: listen.writers,
         drain: Duration::from_secs(listen.drain_seconds),
@@ -385,6 +396,7 @@ async fn agency(options: &Options, args: &AgencyArgs) -> anyhow::Result<ExitCode
         AgencyArg::Quarantine => Simulator::Quarantine,
         AgencyArg::Site => Simulator::Site,
         AgencyArg::Bank => Simulator::Bank,
+        AgencyArg::TaxOffice => Simulator::TaxOffice,
     };
     let config = options.config(sandbox::caller(simulator))?;
     let window = client::Window::connect_lazy(&config)?;

@@ -54,6 +54,8 @@ const EVERYBODY: &[Kind] = &[
     Kind::InspectionService,
     Kind::PaymentService,
     Kind::Bank,
+    Kind::RefundService,
+    Kind::TaxOffice,
     Kind::Administrator,
     Kind::Gateway,
 ];
@@ -127,7 +129,8 @@ pub struct Registered {
     pub fingerprint: String,
     /// Name, for logs.
     pub name: String,
-    /// enterprise, agent, customs, quarantine, site, inspection-service, payment-service, bank, administrator or gateway.
+    /// enterprise, agent, customs, quarantine, site, inspection-service, payment-service, refund-service, tax-office, bank,
+    /// administrator or gateway.
     pub kind: String,
     /// Customs code of an enterprise or agent.
     #[serde(default)]
@@ -277,6 +280,8 @@ fn kind(name: &str) -> Option<Kind> {
         ("inspection-service", Kind::InspectionService),
         ("payment-service", Kind::PaymentService),
         ("bank", Kind::Bank),
+        ("refund-service", Kind::RefundService),
+        ("tax-office", Kind::TaxOffice),
         ("administrator", Kind::Administrator),
         ("gateway", Kind::Gateway),
     ]);

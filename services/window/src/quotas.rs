@@ -364,6 +364,8 @@ impl Quotas {
                 | Kind::InspectionService
                 | Kind::PaymentService
                 | Kind::Bank
+                | Kind::RefundService
+                | Kind::TaxOffice
                 | Kind::Administrator
                 | Kind::Gateway => false,
             };

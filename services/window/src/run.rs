@@ -71,6 +71,8 @@ pub struct Settings {
     pub targeting: bool,
     /// Imports wait until a payment service in another process has secured their duty.
     pub duty: bool,
+    /// The file of refund rates; those that come with the program without one.
+    pub refund_rates: Option<PathBuf>,
     /// Lanes of the group commit.
     pub writers: usize,
     /// How long requests may take to finish when the window drains.

@@ -55,6 +55,8 @@ pub struct Cast {
     pub inspection: bool,
     /// The payment service.
     pub payment: bool,
+    /// The refund service.
+    pub refund: bool,
     /// The live view.
     pub show: bool,
 }
@@ -91,18 +93,23 @@ impl Sandbox {
         if !cast.payment {
             settings.callers.remove(payment::MANIFEST.name);
         }
+        if !cast.refund {
+            settings.callers.remove(refund::MANIFEST.name);
+        }
         let Some(window) = RunningWindow::start(&settings, ending).await? else { return Ok(None) };
         let address = format!("localhost:{}", window.address.port());
         publish(&address_file(&settings.data_dir), &address)?;
         let (tasks, stop) = (Tasks::default(), ending.drain.child_token());
         let mut sandbox = Self { address, window, tasks, stop };
         if cast.agencies {
-            // Without an inspection service nobody tells the site of orders.
+            // Nobody tells the site of orders without an inspection service, nor the tax office of claims
+            // without a refund service.
             let here = |it: &Simulator| match it {
+                Simulator::Customs | Simulator::Quarantine => true,
                 Simulator::Site => cast.inspection,
+                Simulator::TaxOffice => cast.refund,
                 // Without a payment service nobody tells the bank of anything.
                 Simulator::Bank => cast.payment,
-                Simulator::Customs | Simulator::Quarantine => true,
             };
             for simulator in Simulator::ALL.into_iter().filter(here) {
                 sandbox.simulate(simulator, &settings.data_dir)?;
@@ -174,6 +181,7 @@ pub fn caller(simulator: Simulator) -> &'static str {
         Simulator::Quarantine => "quarantine",
         Simulator::Site => "site",
         Simulator::Bank => "bank",
+        Simulator::TaxOffice => "tax-office",
     }
 }
 

@@ -198,9 +198,14 @@ mod tests {
             "payment-service-key",
             "payment-service-ca",
             "payment-service-endpoint",
+            "refund-service-cert",
+            "refund-service-key",
+            "refund-service-ca",
+            "refund-service-endpoint",
             "gateway-name",
             "inspection-service-name",
             "payment-service-name",
+            "refund-service-name",
         ];
         assert_eq!(flags, expected);
         let env = command.get_arguments().filter_map(Arg::get_env).map(|it| it.to_string_lossy());

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use cli::Said;
 use domain::declaration::{Profile, SAMPLE_DECLARANT};
 use domain::participant::Participant;
+use domain::tax_refund::rates::RateTable;
 use kit::service::{Caller, Manifest, Mount, Parts, Start};
 
 use crate::identity::Registry;
@@ -21,7 +22,25 @@ pub(crate) static SERVICES: &[Service] = &[
     (&ceb::MANIFEST, |it, registry| Ok(ceb::start(policy(it, registry)?, http::national_door))),
     (&inspection::MANIFEST, |_, _| Ok(inspection::start())),
     (&payment::MANIFEST, |it, _| Ok(payment::start(it.sandbox))),
+    (&refund::MANIFEST, |it, _| Ok(refund::start(rates(it)?))),
 ];
+
+/// By which rates exports are refunded.
+fn rates(settings: &Settings) -> anyhow::Result<RateTable> {
+    let text = settings.refund_rates.as_ref().map(|file| {
+        std::fs::read_to_string(file).with_context(|| {
+            let file = file.display();
+            Said::new(format!("{file} cannot be read"), format!("无法读取{file}"))
+        })
+    });
+    let text = text.transpose()?;
+    refund::rates(text.as_deref(), settings.sandbox).map_err(|faults| {
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        let faults = faults.join("\n");
+        let zh = format!("退税率文件有误：\n{faults}");
+        Said::new(format!("the file of refund rates has faults:\n{faults}"), zh).into()
+    })
+}
 
 /// What is known of every service.
 pub(crate) fn manifests() -> impl Iterator<Item = &'static Manifest> {
@@ -154,6 +173,7 @@ mod tests {
             only: only.map(str::to_owned),
             sandbox: false,
             targeting: false,
+            refund_rates: None,
             duty: false,
             writers: 1,
             drain: Duration::ZERO,

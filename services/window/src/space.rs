@@ -99,6 +99,8 @@ impl Space {
             | Kind::InspectionService
             | Kind::PaymentService
             | Kind::Bank
+            | Kind::RefundService
+            | Kind::TaxOffice
             | Kind::Administrator => false,
         };
         if waits {

@@ -43,6 +43,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "照片、记录或证书，可多次给出；只报送其摘要（SHA-256），请保留原文件",
     ),
     (
+        "A remark; in a sandbox its words script the tax office",
+        "备注；在沙箱中其中的关键词用于编排税务机关的行为",
+    ),
+    (
         "A rule set (JSON), at most one of each agency; `inspect rules print` prints one to \
          start from [default: the samples of both agencies]",
         "规则集（JSON），每个机关至多一个；可由 inspect rules print 输出样例 [默认：两机关的样例]",
@@ -85,6 +89,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Another PostgreSQL than the private one, for example postgres://user@host/database",
         "使用其他PostgreSQL而非自带的，例如 postgres://user@host/database",
     ),
+    (
+        "Answer a query of the tax office about a line: a doubt (疑点), for example",
+        "答复税务机关对某条明细的疑点等",
+    ),
     ("Any number of the document", "单证的任一编号"),
     (
         "Appeal against an entry of your credit, once, within 60 days. It counts until that is \
@@ -102,6 +110,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Assess past declarations with rule sets: who would have been looked at, and why",
         "用规则集评估既往清单：哪些会被布控，原因为何",
+    ),
+    (
+        "At most so many [default: all]",
+        "最多条数 [默认：全部]",
     ),
     ("At most this many", "最多列出的条数"),
     (
@@ -122,6 +134,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Authority whose certificates sign national messages (PEM); may be given several times. \
          The registry can name single certificates as well",
         "国家报文签名证书的颁发机构（PEM），可多次给出；登记表也可指定单个证书",
+    ),
+    (
+        "Begin with the first thing that happened",
+        "从最早发生的事项开始",
     ),
     ("Bring the database's tables up to date and end", "升级数据库表结构后退出"),
     (
@@ -150,6 +166,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "支付服务的证书（PEM），登记表中类别为payment-service；给出后进口清单须税款已担保方可放行",
     ),
     (
+        "Certificate of the refund service (PEM), in the registry as refund-service. With it, exports are kept for the tax refund",
+        "出口退税服务的证书（PEM），登记表中类别为refund-service；给出后保存出口明细以办理退税",
+    ),
+    (
         "Check a rule set without a window: everything that is wrong in it at once",
         "不连接窗口检查规则集，一次列出全部问题",
     ),
@@ -175,6 +195,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Customs code", "海关编码"),
     ("Customs code of the firm", "企业海关编码"),
+    (
+        "Day on which it left, YYYY-MM-DD",
+        "离境日期，YYYY-MM-DD",
+    ),
     (
         "Days of leave, both included: 2026-12-01..2026-12-05, or one day; may be given several \
          times",
@@ -240,6 +264,14 @@ pub const TEXTS: &[(&str, &str)] = &[
         "说明某清单的风险布控结果，并验证抽签",
     ),
     (
+        "Export tax refund (出口退税): what exports are entitled to, invoices, and claims",
+        "出口退税：应退权益、发票与退税申报",
+    ),
+    (
+        "Export tax refund: proofs, invoices, claims; needs --refund-service-endpoint",
+        "出口退税：凭证、发票与申报；须给出--refund-service-endpoint",
+    ),
+    (
         "Fetch the receipts of this exchange number too; those of senders are fetched anyway",
         "另取该交换编号的回执；发送方的回执总会取回",
     ),
@@ -266,8 +298,16 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Files; `-` is standard input", "文件；- 为标准输入"),
     ("First day, in China [default: a week ago]", "起始日（中国） [默认：一周前]"),
     ("First day, in China [default: today]", "起始日（中国） [默认：今天]"),
+    (
+        "Follow what happens to exports, invoices and claims, without end",
+        "持续跟踪出口、发票与申报的变化",
+    ),
     ("Follow what happens to orders, from now on", "从现在起跟踪查验单动态"),
     ("Follow what happens to your declarations, from now on", "从现在起跟踪本企业清单动态"),
+    (
+        "For this firm (customs code) [default: your own]",
+        "企业（海关编码） [默认：本企业]",
+    ),
     (
         "For which instruction: customs/ID or quarantine/ID",
         "针对哪条布控指令：customs/编号 或 quarantine/编号",
@@ -298,6 +338,14 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Hand in a file of a bank (camt.053, camt.054, pain.002), as a bank or the operator",
         "提交银行文件（camt.053、camt.054、pain.002），由银行或运营方使用",
     ),
+    (
+        "Hand a claim to the tax office, again when its form was refused",
+        "向税务机关提交申报；不予受理后可再次提交",
+    ),
+    (
+        "Hand it in as soon as it is complete",
+        "生成完毕后立即提交",
+    ),
     ("Have stuck items tried again, when the cause is gone", "原因消除后重试滞留件"),
     ("How long a file must rest before it is taken, in milliseconds", "文件静置多久后才取走，毫秒"),
     ("How long to wait", "最长等待时间"),
@@ -322,6 +370,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Its customs code", "企业海关编码"),
     ("Its key (PEM)", "其私钥（PEM）"),
     (
+        "Its money: awaited, received or settled",
+        "收汇情况：awaited（未收汇）、received（已收汇）或settled（已结汇）",
+    ),
+    (
         "Its name on the exchange; where several processes share the work, each needs its own",
         "在数据交换中的名称；多个进程分担时各用其名",
     ),
@@ -339,6 +391,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "列出账户：余额、冻结与可用",
     ),
     (
+        "List claims",
+        "列出退税申报",
+    ),
+    (
         "List declarations, newest first. Every filter that is set must hold",
         "列出清单，最新在前；各条件须同时满足",
     ),
@@ -350,6 +406,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "List exports for which money is to come, with what came and was settled",
         "列出待收汇的出口清单及其收汇、结汇情况",
+    ),
+    (
+        "List exports by urgency: what has to be given back, then by the next day that matters",
+        "按紧急程度列出出口明细：先列应追回，再按最近期限",
     ),
     ("List firms with a credit record, by customs code", "按海关编码列出有信用记录的企业"),
     ("List officers of one agency or of both", "列出一个或两个机关的人员"),
@@ -364,6 +424,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "列出境外收汇：核销了哪些清单，或未核销的原因",
     ),
     ("List rule sets, every version, newest first", "列出规则集的各版本，最新在前"),
+    (
+        "List special VAT invoices with what the invoice platform says of them",
+        "列出增值税专用发票及其核验结果",
+    ),
     ("List stuck items, oldest first", "列出滞留件，最早在前"),
     ("List tax bills (税单)", "列出税单"),
     (
@@ -451,10 +515,26 @@ pub const TEXTS: &[(&str, &str)] = &[
         "预约时间过半小时后，无人到场",
     ),
     ("Number of the certificate", "证书编号"),
+    (
+        "Number of the goods declaration form (报关单号), 18 digits",
+        "报关单号，18位数字",
+    ),
+    (
+        "Number of the query [default: the present one]",
+        "疑点编号 [默认：当前疑点]",
+    ),
     ("Number on the seal", "封志号"),
     (
         "Object to the findings: a second examination (复验) by other officers, once",
         "对查验结果提出异议：由其他人员复验，一次为限",
+    ),
+    (
+        "Of a producer: VAT of its purchases in the month, in yuan",
+        "生产企业当月进项税额（元）",
+    ),
+    (
+        "Of a producer: VAT of its sales at home in the month, in yuan",
+        "生产企业当月内销销项税额（元）",
     ),
     (
         "Of this firm (customs code) [default: all that you see]",
@@ -566,6 +646,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Print this message or the help of the given subcommand(s)", "显示本帮助或指定命令的帮助"),
     ("Print version", "显示版本"),
     (
+        "Propose a claim: everything that may be claimed of what left until the end of a month",
+        "生成申报：截至某月末离境且可申报的全部明细",
+    ),
+    (
         "Put a rule set of your agency in force: declarations filed from now on are assessed by \
          it",
         "使本机关的规则集生效：此后申报的清单按其评估",
@@ -592,6 +676,14 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Record as customs that a firm was certified (高级认证), or that this ended",
         "以海关身份登记企业取得或失去高级认证",
+    ),
+    (
+        "Refund service (export tax refund)",
+        "出口退税服务",
+    ),
+    (
+        "Register invoices of a CSV file: code, number, seller, issued, gcode, unit, quantity, net, rate, tax, note. Lines of the same number are one invoice",
+        "登记CSV文件中的发票，列为code, number, seller, issued, gcode, unit, quantity, net, rate, tax, note；号码相同的行属于同一张发票",
     ),
     ("Registry of callers (JSON)", "调用方登记表（JSON）"),
     (
@@ -658,9 +750,17 @@ pub const TEXTS: &[(&str, &str)] = &[
         "显示一份清单的税款：状态与计税过程",
     ),
     (
+        "Show the lines of a claim",
+        "显示申报的明细",
+    ),
+    (
         "Show the time in the sandbox, or move it forward (deadlines of days and years can \
          be tried so)",
         "显示沙箱时间，或将其向前调整（可用于试验以天或年计的期限）",
+    ),
+    (
+        "Show what an export is entitled to, by which rule, what is missing, and how the amount comes about",
+        "显示出口明细的应退权益、适用规则、所缺凭证与计算过程",
     ),
     (
         "Show what changes between two days: numbers of the law, rows of the tariff, positions \
@@ -693,6 +793,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "同时启动支付服务：进口清单须税款已担保方可放行",
     ),
     (
+        "Start the refund service as well, with a simulated tax office: exports are kept for the tax refund",
+        "同时启动出口退税服务和模拟税务机关：保存出口明细以办理退税",
+    ),
+    (
         "Start with `single-window sandbox`, then, in another terminal, `single-window submit \
          --wait docs/examples/import-9610.json`",
         "先运行 single-window sandbox，再在另一终端运行 single-window submit --wait \
@@ -717,8 +821,16 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Tables for people, JSON for programs; CSV for spreadsheets, where a command has rows",
         "table 供人阅读，json 供程序使用；csv 用于电子表格，仅限有列表的命令",
     ),
+    (
+        "Take a claim back before it is accepted. What it used is free",
+        "在受理前撤回申报，所用数量随即释放",
+    ),
     ("Take a declaration back before release", "放行前撤回清单"),
     ("Take a receipt off the exports that it was matched with", "撤销收汇与出口清单的匹配"),
+    (
+        "Take a line out of a claim. What it used is free",
+        "从申报中剔除明细，所用数量随即释放",
+    ),
     (
         "Take an order on as its site; officers are drawn by lot (双随机)",
         "以场地身份接单；人员随机抽取（双随机）",
@@ -763,6 +875,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "That window, host:port [default: this one, as localhost]",
         "该窗口，主机:端口 [默认：本窗口，localhost]",
     ),
+    (
+        "The answer",
+        "答复内容",
+    ),
     ("The appeal failed", "申诉不成立"),
     ("The appeal succeeded: the entry does not count any more", "申诉成立：该记录不再计入"),
     (
@@ -775,6 +891,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("The certificate was taken back", "认证已撤销"),
     ("The certificate; only its digest is told", "证书；只报送其摘要"),
+    (
+        "The contract lets the buyer pay until then, YYYY-MM-DD",
+        "合同约定的最迟付款日期，YYYY-MM-DD",
+    ),
     (
         "The day whose rules count [default: the day on which each was filed, in China]",
         "以哪一日的规则为准 [默认：各清单申报当日（中国）]",
@@ -791,6 +911,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("The exports, in the order in which they are filled", "出口清单，按核销先后排列"),
     ("The file", "文件"),
     (
+        "The file",
+        "文件",
+    ),
+    (
         "The file of data keys, when it is not in the data directory",
         "数据密钥文件，不在数据目录中时须指定",
     ),
@@ -798,6 +922,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "The file of keys that contents are encrypted with in the database; made in the data \
          directory when there is none. Every process of a window needs the same",
         "加密数据库内容的密钥文件；没有时在数据目录中生成。同一窗口的各进程须使用同一文件",
+    ),
+    (
+        "The file of refund rates (出口退税率文库), with its laws; docs/refund.md describes it. Without it every export says that its rate is missing",
+        "退税率文件（出口退税率文库）及其法律依据，格式见docs/refund.md；未给出时各出口明细提示缺少退税率",
     ),
     (
         "The files are sent as they are, one after the other. A message that breaks the schema \
@@ -811,6 +939,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "The goods were treated (除害处理); the agencies decide again",
         "货物已作除害处理，机关重新决定",
+    ),
+    (
+        "The line",
+        "明细序号",
     ),
     ("The message, plain or .gz; `-` is standard input", "报文，原文或.gz；- 为标准输入"),
     ("The messages themselves, one after the other", "依次输出报文原文"),
@@ -947,6 +1079,14 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Whose: customs or quarantine", "所属机关：customs或quarantine"),
     ("Why; it is kept and the agencies read it", "原因；将予保存，机关可见"),
     ("Why; it is kept with the change", "原因；随变动一并保存"),
+    (
+        "Write down proofs of an export: all its lines",
+        "登记出口凭证，适用于该清单全部明细",
+    ),
+    (
+        "YYYY-MM",
+        "YYYY-MM",
+    ),
     ("Your certificate (PEM)", "您的证书（PEM）"),
     (
         "bank-documents, bank-transactions or institution",
@@ -954,7 +1094,15 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("customs or quarantine [default: both]", "customs或quarantine [默认：两者]"),
     ("customs/ID or quarantine/ID", "customs/编号 或 quarantine/编号"),
+    (
+        "declarations/{uuid}, its UUID, or declarations/{uuid}/lines/{n}",
+        "declarations/{uuid}、其UUID，或declarations/{uuid}/lines/{n}",
+    ),
     ("declarations/{uuid}, or the UUID", "declarations/{uuid} 或UUID"),
+    (
+        "draft, submitted, form-refused, under-review or withdrawn [default: all]",
+        "draft（草稿）、submitted（已申报）、form-refused（不予受理）、under-review（审核中）或withdrawn（已撤回） [默认：全部]",
+    ),
     (
         "guarantee, duty-payable, duty-paid, settlement or revenue",
         "guarantee（担保）、duty-payable（应缴）、duty-paid（已缴）、settlement（结算）或revenue（国库）",
@@ -1029,6 +1177,22 @@ pub const TEXTS: &[(&str, &str)] = &[
         "告知企业的原因；与 --inspect 同用时为查验内容",
     ),
     ("YYYY-MM-DD (midnight in China) or RFC 3339", "YYYY-MM-DD（中国时间零点）或RFC 3339"),
+    (
+        "open, queried, dropped, refused, approved, paid, settled, recovering or recovered [default: all]",
+        "open（待审）、queried（疑点）、dropped（已剔除）、refused（不予退税）、approved（已核准）、paid（已退税）、settled（已核算）、recovering（追回中）或recovered（已追回） [默认：全部]",
+    ),
+    (
+        "pending, genuine, unknown, differs, void or red-lettered [default: all]",
+        "pending（待核验）、genuine（相符）、unknown（查无此票）、differs（不一致）、void（作废）或red-lettered（已红冲） [默认：全部]",
+    ),
+    (
+        "refunds/{firm}-{YYYYMM}-{batch}",
+        "refunds/{企业}-{YYYYMM}-{批次}",
+    ),
+    (
+        "to-recover, claimable, waiting, not-refunded or done [default: all]",
+        "to-recover（应追回）、claimable（可申报）、waiting（待补齐）、not-refunded（不退税）或done（已办结） [默认：全部]",
+    ),
     (
         "unassessed, short, secured, ended or billed [default: all]",
         "unassessed（无法计税）、short（担保不足）、secured（已担保）、ended（已终结）或billed（已出税单）[默认：全部]",

@@ -7,20 +7,20 @@ use crate::words::{self, pick};
 use crate::{Exit, Language, OutputFormat, csv, say, say_json};
 
 /// How the items of a list are shown.
-pub(super) struct Listing<T, const N: usize> {
+pub(crate) struct Listing<T, const N: usize> {
     /// Names of the columns, in English and Chinese.
-    pub(super) header: ([&'static str; N], [&'static str; N]),
+    pub(crate) header: ([&'static str; N], [&'static str; N]),
     /// Which column gives way to a narrow terminal.
-    pub(super) flexible: Option<usize>,
+    pub(crate) flexible: Option<usize>,
     /// What there is to say when there is nothing.
-    pub(super) none: (&'static str, &'static str),
+    pub(crate) none: (&'static str, &'static str),
     /// The cells of an item.
-    pub(super) row: fn(&T, Language) -> [String; N],
+    pub(crate) row: fn(&T, Language) -> [String; N],
 }
 
 impl<T: Serialize, const N: usize> Listing<T, N> {
     /// Tells the items.
-    pub(super) fn tell(&self, teller: Teller<'_>, items: &[T]) -> anyhow::Result<Exit> {
+    pub(crate) fn tell(&self, teller: Teller<'_>, items: &[T]) -> anyhow::Result<Exit> {
         let language = teller.session.language;
         match teller.format {
             OutputFormat::Json => items.iter().try_for_each(say_json)?,

@@ -3,7 +3,7 @@
 
 mod duty;
 mod forex;
-mod listing;
+pub(super) mod listing;
 mod money;
 
 use domain::rules::{FEN_E5, decimal};
@@ -104,9 +104,9 @@ pub(super) async fn run(
 
 /// Who asks, and how the answer is written.
 #[derive(Clone, Copy)]
-struct Teller<'a> {
-    session: &'a Session,
-    format: OutputFormat,
+pub(super) struct Teller<'a> {
+    pub(super) session: &'a Session,
+    pub(super) format: OutputFormat,
 }
 
 /// One call of the service, repeated while that can help.
@@ -118,7 +118,7 @@ where
 }
 
 /// Fen as yuan.
-fn yuan(fen: i64) -> String {
+pub(super) fn yuan(fen: i64) -> String {
     let text = decimal(fen.saturating_mul(FEN_E5));
     match text.split_once('.') {
         None => format!("{text}.00"),
@@ -128,7 +128,7 @@ fn yuan(fen: i64) -> String {
 }
 
 /// An amount in yuan on the command line, as fen.
-fn parse_yuan(text: &str) -> Result<i64, String> {
+pub(super) fn parse_yuan(text: &str) -> Result<i64, String> {
     let (whole, rest) = text.split_once('.').unwrap_or((text, "0"));
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let fits = is_number(whole) && is_number(rest) && rest.len() <= 2 && whole.len() <= 10;

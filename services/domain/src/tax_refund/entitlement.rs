@@ -483,6 +483,26 @@ fn trader_estimate(
     Ok((sum, traces))
 }
 
+/// FOB in fen of what is left of a line, by the parity that the firm chose.
+///
+/// # Errors
+///
+/// No parity was published in time, or quantities or amounts do not fit.
+pub fn fob_left(
+    firm: &Firm,
+    line: &ExportLine,
+    export_date: Date,
+    parities: &Parities,
+) -> Result<(i64, Option<DatedNumber>), CalculationError> {
+    let (fob_fen, parity) = parities.to_cny(&line.fob, firm.parity, export_date)?;
+    let whole = QuantityShare { qty_e5: line.qty_e5, fen: fob_fen };
+    let taken_e5 = line.qty_e5 - line.left_e5();
+    let taken = super::arithmetic::half_up(fob_fen, taken_e5, line.qty_e5);
+    let used = QuantityShare { qty_e5: taken_e5, fen: taken.ok_or(CalculationError::Amount)? };
+    let left = super::arithmetic::part_of(whole, used, line.left_e5());
+    Ok((left.ok_or(CalculationError::Quantity)?, parity))
+}
+
 /// The cap that the line adds, with the parity in the trace.
 fn producer_estimate(
     firm: &Firm,
@@ -490,14 +510,7 @@ fn producer_estimate(
     export_date: Date,
     on: Tables<'_>,
 ) -> Result<(i64, Vec<Trace>), CalculationError> {
-    let (fob_fen, parity): (i64, Option<DatedNumber>) =
-        on.parities.to_cny(&line.fob, firm.parity, export_date)?;
-    let whole = QuantityShare { qty_e5: line.qty_e5, fen: fob_fen };
-    let taken_e5 = line.qty_e5 - line.left_e5();
-    let taken = super::arithmetic::half_up(fob_fen, taken_e5, line.qty_e5);
-    let used = QuantityShare { qty_e5: taken_e5, fen: taken.ok_or(CalculationError::Amount)? };
-    let fob_fen = super::arithmetic::part_of(whole, used, line.left_e5())
-        .ok_or(CalculationError::Quantity)?;
+    let (fob_fen, parity) = fob_left(firm, line, export_date, on.parities)?;
     let line = ProducerLine { code: &line.code, export_date, fob_fen, duty_free_fen: 0 };
     let month = Month { lines: vec![line], ..Month::default() };
     let mut result = refund_for_producer(on.rates, &month, super::method::Carry::default())?;

@@ -280,25 +280,117 @@ pub fn refund_for_producer(
     month: &Month<'_>,
     brought: Carry,
 ) -> Result<ProducerRefund, CalculationError> {
-    let carried = [month.output_vat_fen, month.input_vat_fen, brought.credit_fen];
-    let sane = |fen: &i64| (0..=FEN_MAX).contains(fen);
-    if !carried.iter().chain([&brought.cap_short_fen]).all(sane) {
+    let mut trace = Trace::of(&PRODUCER);
+    let vat = MonthlyVat { output_fen: month.output_vat_fen, input_fen: month.input_vat_fen };
+    note_month(&mut trace, vat, brought)?;
+    let mut sums = ProducerSums::default();
+    for line in &month.lines {
+        sums = sums.plus(producer_line(table, line, &mut trace)?)?;
+    }
+    settle_month(trace, sums, vat, brought)
+}
+
+/// VAT of a month at home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub struct MonthlyVat {
+    /// Of the sales.
+    pub output_fen: i64,
+    /// Of the purchases.
+    pub input_fen: i64,
+}
+
+/// What export lines of a producer are together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub struct ProducerSums {
+    /// May not be credited.
+    pub non_creditable_fen: i64,
+    /// Added to the cap.
+    pub cap_fen: i64,
+}
+
+impl ProducerSums {
+    /// With another part.
+    ///
+    /// # Errors
+    ///
+    /// The sum is beyond all reason.
+    pub fn plus(self, part: Self) -> Result<Self, CalculationError> {
+        let lost = self.non_creditable_fen.checked_add(part.non_creditable_fen);
+        let cap = self.cap_fen.checked_add(part.cap_fen);
+        let (non_creditable_fen, cap_fen) = lost.zip(cap).ok_or(CalculationError::Amount)?;
+        Ok(Self { non_creditable_fen, cap_fen })
+    }
+}
+
+/// What one line of a producer adds: a month of many lines is summed up line by line.
+///
+/// # Errors
+///
+/// It has no rate or is not refunded, or an amount is beyond all reason.
+pub fn producer_part(
+    table: &RateTable,
+    line: &ProducerLine<'_>,
+) -> Result<ProducerSums, CalculationError> {
+    producer_line(table, line, &mut Trace::of(&PRODUCER))
+}
+
+/// A month of a producer whose lines were summed up: the same as [`refund_for_producer`], without the lines in
+/// the trace.
+///
+/// # Errors
+///
+/// An amount is beyond all reason.
+pub fn refund_for_sums(
+    sums: ProducerSums,
+    vat: MonthlyVat,
+    brought: Carry,
+) -> Result<ProducerRefund, CalculationError> {
+    let mut trace = Trace::of(&PRODUCER);
+    note_month(&mut trace, vat, brought)?;
+    settle_month(trace, sums, vat, brought)
+}
+
+/// The part of a month's refund that belongs to a line, by the caps of the lines before it and of itself: the
+/// parts are the whole, and none is above its cap. `None`: the caps do not fit.
+pub fn share_of_refund(
+    refund_fen: i64,
+    cap_fen: i64,
+    before_fen: i64,
+    line_fen: i64,
+) -> Option<i64> {
+    if cap_fen <= 0 || before_fen < 0 || line_fen < 0 || before_fen.checked_add(line_fen)? > cap_fen
+    {
+        return (line_fen == 0).then_some(0);
+    }
+    let until = |fen: i64| {
+        let product = i128::from(refund_fen).checked_mul(i128::from(fen))?;
+        i64::try_from(product.checked_div(i128::from(cap_fen))?).ok()
+    };
+    until(before_fen + line_fen)?.checked_sub(until(before_fen)?)
+}
+
+fn note_month(trace: &mut Trace, vat: MonthlyVat, brought: Carry) -> Result<(), CalculationError> {
+    let given = [vat.output_fen, vat.input_fen, brought.credit_fen, brought.cap_short_fen];
+    if !given.iter().all(|fen| (0..=FEN_MAX).contains(fen)) {
         return Err(CalculationError::Amount);
     }
-    let mut trace = Trace::of(&PRODUCER);
-    trace.input(label("output VAT", "销项税额"), TraceValue::Fen(month.output_vat_fen));
-    trace.input(label("input VAT", "进项税额"), TraceValue::Fen(month.input_vat_fen));
+    trace.input(label("output VAT", "销项税额"), TraceValue::Fen(vat.output_fen));
+    trace.input(label("input VAT", "进项税额"), TraceValue::Fen(vat.input_fen));
     trace.input(label("credit brought forward", "上期留抵"), TraceValue::Fen(brought.credit_fen));
     trace.input(
         label("cap short from before", "上期结转抵减额"),
         TraceValue::Fen(brought.cap_short_fen),
     );
-    let (mut non_creditable, mut gross_cap) = (0_i64, 0_i64);
-    for line in &month.lines {
-        let (lost, cap) = producer_line(table, line, &mut trace)?;
-        let sums = non_creditable.checked_add(lost).zip(gross_cap.checked_add(cap));
-        (non_creditable, gross_cap) = sums.ok_or(CalculationError::Amount)?;
-    }
+    Ok(())
+}
+
+fn settle_month(
+    mut trace: Trace,
+    sums: ProducerSums,
+    vat: MonthlyVat,
+    brought: Carry,
+) -> Result<ProducerRefund, CalculationError> {
+    let ProducerSums { non_creditable_fen: non_creditable, cap_fen: gross_cap } = sums;
     if non_creditable.abs().max(gross_cap.abs()) > FEN_MAX {
         return Err(CalculationError::Amount);
     }
@@ -306,9 +398,8 @@ pub fn refund_for_producer(
     let (cap, cap_short_fen) = (net_cap.max(0), (-net_cap).max(0));
     let formula = format!("max({} − {}, 0)", Yuan(gross_cap), Yuan(brought.cap_short_fen));
     trace.fen(label("cap", "免抵退税额"), formula, Rounding::Exact, cap);
-    let payable =
-        month.output_vat_fen - (month.input_vat_fen - non_creditable) - brought.credit_fen;
-    let [output, input, credit] = carried.map(Yuan);
+    let payable = vat.output_fen - (vat.input_fen - non_creditable) - brought.credit_fen;
+    let [output, input, credit] = [vat.output_fen, vat.input_fen, brought.credit_fen].map(Yuan);
     let formula = format!("{output} − ({input} − {}) − {credit}", Yuan(non_creditable));
     trace.fen(label("payable", "应纳税额"), formula, Rounding::Exact, payable);
     let left = (-payable).max(0);
@@ -337,7 +428,7 @@ fn producer_line(
     table: &RateTable,
     line: &ProducerLine<'_>,
     trace: &mut Trace,
-) -> Result<(i64, i64), CalculationError> {
+) -> Result<ProducerSums, CalculationError> {
     let rate = rate_of(table, line.code, line.export_date)?;
     if rate.mark != Mark::Refund {
         return Err(CalculationError::NotRefunded(rate.mark));
@@ -362,7 +453,7 @@ fn producer_line(
     trace.fen(label("non-creditable", "不得免征和抵扣税额"), formula, Rounding::HalfUp, lost);
     let formula = product(basis, rate.refund_bp);
     trace.fen(label("cap of the line", "本行免抵退税额"), formula, Rounding::HalfUp, cap);
-    Ok((lost, cap))
+    Ok(ProducerSums { non_creditable_fen: lost, cap_fen: cap })
 }
 
 /// An amount that a rule gives, with its trace.

@@ -317,7 +317,8 @@ fn lift(line: &mut ClaimLine, number: u32, query_number: u32) -> Facts {
 /// While the office asks nothing is approved.
 fn approve(line: &mut ClaimLine, number: u32, fen: i64) -> Facts {
     match line.state {
-        LineState::Open if (1..=line.amount_fen).contains(&fen) => {
+        // A line of a month without a refund is approved with nothing.
+        LineState::Open if (line.amount_fen.min(1)..=line.amount_fen).contains(&fen) => {
             line.state = LineState::Approved { fen };
             Ok(vec![ClaimFact::Approved { line: number, fen }])
         }

@@ -1,0 +1,315 @@
+//! What happens to a claim, by `domain::tax_refund::claim`: what the firm does with it and what the tax office
+//! says of it. All that is asked together has its effect, or nothing of it; what has its effect already has no
+//! second one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::refusal::{Code, Refusal};
+use domain::tax_refund::arithmetic::Yuan;
+use domain::tax_refund::claim::{
+    ClaimError, ClaimEvent, ClaimFact, ClaimLine, Consequence, Query, apply,
+};
+use domain::tax_refund::deadline::Deadline;
+use domain::tax_refund::entitlement::FirmKind;
+use store::{Fault, column};
+
+use crate::claim_rows::{self, ClaimLineRow, ClaimRow, foreign_number};
+use crate::commit::RefundAnswered;
+use crate::export_rows;
+use crate::names::ClaimName;
+use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
+
+/// Something that happens to a claim, with the code and words of whoever says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ClaimAct {
+    pub(crate) event: ClaimEvent,
+    pub(crate) code: String,
+    pub(crate) text: String,
+}
+
+/// What the rules refuse, as callers are told.
+fn refused(error: ClaimError, event: &ClaimEvent) -> Refusal {
+    let code = match error {
+        ClaimError::State => Code::ClaimOutOfStep,
+        ClaimError::NoLine => Code::NotFound,
+        ClaimError::Overtaken => Code::ClaimOvertaken,
+        ClaimError::Different | ClaimError::Amount => Code::ClaimAmountWrong,
+    };
+    let refusal = Refusal::of(code).with("why", error).with("why_zh", error.text_zh());
+    match event {
+        ClaimEvent::Line { line, .. } => refusal.with("line", line),
+        ClaimEvent::Submit { .. }
+        | ClaimEvent::Withdraw
+        | ClaimEvent::FormRefused { .. }
+        | ClaimEvent::Accepted { .. }
+        | ClaimEvent::Paid { .. } => refusal,
+    }
+}
+
+fn unknown(name: &ClaimName) -> Refusal {
+    Refusal::of(Code::NotFound).with("name", name.name())
+}
+
+/// A claim as it is now.
+pub(crate) async fn now(
+    step: &mut RefundTransaction<'_>,
+    name: &ClaimName,
+) -> Result<Result<RefundAnswered, Refusal>, Fault> {
+    let found = claim_rows::load(&mut *step.tx, name).await?;
+    Ok(found.map(|row| RefundAnswered::Claim(Box::new(row))).ok_or_else(|| unknown(name)))
+}
+
+/// Has it happen.
+pub(crate) async fn act(
+    step: &mut RefundTransaction<'_>,
+    name: &ClaimName,
+    acts: &[ClaimAct],
+) -> Result<Result<ClaimRow, Refusal>, Fault> {
+    let Some(mut claim) = claim_rows::load(&mut *step.tx, name).await? else {
+        return Ok(Err(unknown(name)));
+    };
+    let submits = acts.iter().any(|act| matches!(act.event, ClaimEvent::Submit { .. }));
+    if submits && !claim.complete {
+        let refusal = Refusal::of(Code::ClaimOutOfStep).with("why", "its lines are still added");
+        return Ok(Err(refusal.with("why_zh", "申报明细仍在生成")));
+    }
+    let withdraws = acts.iter().any(|act| act.event == ClaimEvent::Withdraw);
+    if withdraws && claim.kind == FirmKind::Producer {
+        let last = claim_rows::last_of_producer(&mut *step.tx, &name.firm).await?;
+        if last.is_some_and(|last| last.name > *name) {
+            let why = "a later month goes on from what this one leaves";
+            let refusal = Refusal::of(Code::ClaimOutOfStep).with("why", why);
+            return Ok(Err(refusal.with("why_zh", "后续月份已承接本月结转数据")));
+        }
+    }
+    let (numbers, payments) = named(acts)?;
+    let mut rows = claim_rows::some_lines(&mut *step.tx, name, &numbers).await?;
+    let payments = claim_rows::payments(&mut *step.tx, name, &payments).await?;
+    let mut lines: BTreeMap<u32, ClaimLine> =
+        rows.iter().map(|(number, row)| (*number, row.line.clone())).collect();
+    if submits && claim.undecided > 0 {
+        // It is not loaded whole: one stands for all that are undecided.
+        lines.insert(0, ClaimLine::new(0, false));
+    }
+    let mut machine = claim.machine(lines, payments);
+    let (mut freed, mut notes) = (BTreeSet::new(), Vec::new());
+    for act in acts {
+        let facts = match apply(&mut machine, &act.event) {
+            Ok(facts) => facts,
+            Err(error) => return Ok(Err(refused(error, &act.event))),
+        };
+        for fact in facts {
+            take(&mut claim, &mut rows, &fact, act)?;
+            match fact {
+                ClaimFact::Freed(line) => {
+                    freed.insert(line);
+                }
+                ClaimFact::Withdrawn => {
+                    step.under_way.insert(name.clone());
+                    notes.push(note(&fact, act));
+                }
+                fact => notes.push(note(&fact, act)),
+            }
+        }
+    }
+    let mut changed = Vec::new();
+    for (number, row) in &mut rows {
+        let then = machine.lines.get(number);
+        let then = then.ok_or_else(|| Fault::Broken("a line of a claim is lost".to_owned()))?;
+        if row.line != *then {
+            claim.count(&row.line, -1);
+            row.line = then.clone();
+            claim.count(&row.line, 1);
+            changed.push(*number);
+        }
+    }
+    (claim.state, claim.round) = (machine.state, machine.round);
+    if notes.is_empty() && changed.is_empty() {
+        return Ok(Ok(claim));
+    }
+    claim.changed_time = step.now;
+    let changed: Vec<&ClaimLineRow> = changed.iter().filter_map(|it| rows.get(it)).collect();
+    claim_rows::write_lines(&mut *step.tx, name, &changed).await?;
+    claim_rows::write(&mut *step.tx, &claim).await?;
+    let freed: Vec<&ClaimLineRow> = freed.iter().filter_map(|it| rows.get(it)).collect();
+    free(step, name, &freed).await?;
+    notes.into_iter().for_each(|note| step.tell(&name.firm, name.name(), note));
+    Ok(Ok(claim))
+}
+
+/// The lines and payments that acts are about.
+fn named(acts: &[ClaimAct]) -> Result<(Vec<i32>, Vec<i64>), Fault> {
+    let (mut numbers, mut payments) = (BTreeSet::new(), BTreeSet::new());
+    for act in acts {
+        match &act.event {
+            ClaimEvent::Line { line, .. } => {
+                numbers.insert(column::integer(*line)?);
+            }
+            ClaimEvent::Paid { payment, lines } => {
+                payments.insert(foreign_number(*payment)?);
+                for line in lines.keys() {
+                    numbers.insert(column::integer(*line)?);
+                }
+            }
+            ClaimEvent::Submit { .. }
+            | ClaimEvent::Withdraw
+            | ClaimEvent::FormRefused { .. }
+            | ClaimEvent::Accepted { .. } => {}
+        }
+    }
+    Ok((numbers.into_iter().collect(), payments.into_iter().collect()))
+}
+
+/// What a fact means beside the state of the line.
+fn take(
+    claim: &mut ClaimRow,
+    rows: &mut BTreeMap<u32, ClaimLineRow>,
+    fact: &ClaimFact,
+    act: &ClaimAct,
+) -> Result<(), Fault> {
+    match fact {
+        ClaimFact::Raised(number, _) | ClaimFact::Refused(number, _) => {
+            let row = line(rows, *number)?;
+            row.ground.clone_from(&act.code);
+            row.text.clone_from(&act.text);
+        }
+        ClaimFact::Answered(number) => line(rows, *number)?.text.clone_from(&act.text),
+        ClaimFact::Lifted(number) => line(rows, *number)?.ground.clear(),
+        ClaimFact::Paid { payment, line: number, fen } => {
+            let row = line(rows, *number)?;
+            row.payment = Some(foreign_number(*payment)?);
+            row.paid_fen = *fen;
+            claim.paid_fen += fen;
+        }
+        ClaimFact::Repaid { line: number, fen } => {
+            line(rows, *number)?.repaid_fen += fen;
+            claim.repaid_fen += fen;
+        }
+        ClaimFact::FormRefused { .. } => claim.reason.clone_from(&act.text),
+        ClaimFact::Submitted { .. }
+        | ClaimFact::Accepted { .. }
+        | ClaimFact::Withdrawn
+        | ClaimFact::Dropped(_)
+        | ClaimFact::Approved { .. }
+        | ClaimFact::Settled { .. }
+        | ClaimFact::RecoveryOrdered { .. }
+        | ClaimFact::Freed(_) => {}
+    }
+    Ok(())
+}
+
+fn line(rows: &mut BTreeMap<u32, ClaimLineRow>, number: u32) -> Result<&mut ClaimLineRow, Fault> {
+    let lost = || Fault::Broken("a line of a claim is lost".to_owned());
+    rows.get_mut(&number).ok_or_else(lost)
+}
+
+/// What the exports were claimed for by these lines may be claimed again.
+pub(crate) async fn free(
+    step: &mut RefundTransaction<'_>,
+    name: &ClaimName,
+    lines: &[&ClaimLineRow],
+) -> Result<(), Fault> {
+    let names = lines.iter().map(|line| line.export).collect();
+    let mut exports = export_rows::load(&mut *step.tx, name.slot(), &names).await?;
+    for export in &mut exports {
+        let of = lines.iter().filter(|line| line.export == export.name);
+        export.claimed_e5 -= of.map(|line| line.qty_e5).sum::<i64>();
+    }
+    step.write_exports(&exports).await
+}
+
+/// What a fact is in words.
+fn note(fact: &ClaimFact, act: &ClaimAct) -> RefundNote {
+    let about = |kind, line, fen, number, (text, text_zh): (String, String)| RefundNote {
+        kind,
+        line,
+        fen,
+        number,
+        text,
+        text_zh,
+    };
+    let said = |text: &str, text_zh: &str| {
+        let more = [act.code.as_str(), act.text.as_str()];
+        let more: Vec<&str> = more.into_iter().filter(|it| !it.is_empty()).collect();
+        if more.is_empty() {
+            return (text.to_owned(), text_zh.to_owned());
+        }
+        let more = more.join(" ");
+        (format!("{text}: {more}"), format!("{text_zh}：{more}"))
+    };
+    let money = |text: &str, text_zh: &str, fen: i64| {
+        (format!("{text} {} CNY", Yuan(fen)), format!("{text_zh}{}元", Yuan(fen)))
+    };
+    match fact {
+        ClaimFact::Submitted { round } => {
+            let words = said("handed in", "已申报");
+            about(NoteKind::ClaimSubmitted, 0, 0, u64::from(*round), words)
+        }
+        ClaimFact::FormRefused { round } => {
+            let words = said("the form is refused", "不予受理");
+            about(NoteKind::FormRefused, 0, 0, u64::from(*round), words)
+        }
+        ClaimFact::Accepted { round } => {
+            let words = said("accepted", "已受理");
+            about(NoteKind::ClaimAccepted, 0, 0, u64::from(*round), words)
+        }
+        ClaimFact::Withdrawn => {
+            about(NoteKind::ClaimWithdrawn, 0, 0, 0, said("taken back", "已撤回"))
+        }
+        ClaimFact::Dropped(line) => {
+            about(NoteKind::LineDropped, *line, 0, 0, said("taken out", "已剔除"))
+        }
+        ClaimFact::Raised(line, query) => {
+            let words = match query {
+                Query::Doubt => said("a doubt, to be answered", "疑点，请答复"),
+                Query::Suspension => said("suspended", "暂缓办理"),
+                Query::Letter { sent } => {
+                    let until = Deadline::Letter.last_day(*sent).map(|day| day.to_string());
+                    let until = until.map_or_else(String::new, |day| format!(" {day}"));
+                    let (text, text_zh) = said("a letter to the supplier's tax office", "函调");
+                    (format!("{text}; until{until}"), format!("{text_zh}；复函期限{until}"))
+                }
+            };
+            about(NoteKind::QueryRaised, *line, 0, 0, words)
+        }
+        ClaimFact::Answered(line) => {
+            about(NoteKind::QueryAnswered, *line, 0, 0, said("answered", "已答复"))
+        }
+        ClaimFact::Lifted(line) => {
+            about(NoteKind::QueryLifted, *line, 0, 0, said("cleared up", "疑点已解除"))
+        }
+        ClaimFact::Approved { line, fen } => {
+            about(NoteKind::LineApproved, *line, *fen, 0, money("approved", "已核准", *fen))
+        }
+        ClaimFact::Refused(line, then) => {
+            let words = match then {
+                Consequence::Correct => said(
+                    "refused; it may be corrected and claimed again",
+                    "不予退税，可更正后重新申报",
+                ),
+                Consequence::Exempt => said("refused; it is exempt", "不予退税，适用免税"),
+                Consequence::Domestic => {
+                    said("refused; taxed as a sale at home", "不予退税，视同内销征税")
+                }
+            };
+            about(NoteKind::LineRefused, *line, 0, 0, words)
+        }
+        ClaimFact::Paid { payment, line, fen } => {
+            about(NoteKind::LinePaid, *line, *fen, *payment, money("paid", "已退税", *fen))
+        }
+        ClaimFact::Settled { line, fen } => {
+            about(NoteKind::LineSettled, *line, *fen, 0, money("settled", "已核算", *fen))
+        }
+        ClaimFact::RecoveryOrdered { line, fen, negative } => {
+            let words = money("to be paid back", "应追回", *fen);
+            about(NoteKind::RecoveryOrdered, *line, *fen, *negative, words)
+        }
+        ClaimFact::Repaid { line, fen } => {
+            about(NoteKind::LineRepaid, *line, *fen, 0, money("paid back", "已追回", *fen))
+        }
+        // Told by what freed it.
+        ClaimFact::Freed(line) => {
+            about(NoteKind::LineDropped, *line, 0, 0, said("free", "可重新申报"))
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! The one transaction of the refund service: what the declaration service told, and what firms, the tax office
+//! and its own loops ask.
+//!
+//! Order: find the slots of the firms that are concerned; lock their heads, in order; do one command after the
+//! other, each with rows that it loads itself; write what happened. The lock of a firm's slot is what makes
+//! exact what is used of an invoice and of an export, in whichever process.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use domain::refusal::{Code, Refusal};
+use domain::tax_refund::entitlement::Tables;
+use domain::tax_refund::parity::Parities;
+use domain::tax_refund::rates::RateTable;
+use domain::{RequestId, Slot};
+use proto::memory::{self, Charge};
+use sqlx::PgConnection;
+use store::commit_queue::{Reply, Transaction};
+use store::journal::Heads;
+use store::queue::{self, Item};
+use store::request::{Digest, RequestKey, Requests, Seen};
+use store::tail::Tail;
+use store::{Clock, Fault};
+use tokio::sync::Notify;
+
+use crate::claim::{self, ClaimAct};
+use crate::claim_rows::ClaimRow;
+use crate::export_rows::Goods;
+use crate::firm::{self, FirmChange};
+use crate::hear::{self, ExportEvent};
+use crate::invoice::{self, HeardInvoice};
+use crate::invoice_rows::InvoiceRow;
+use crate::names::ClaimName;
+use crate::proof::{self, ProofChange};
+use crate::propose::{self, Proposal};
+use crate::transaction::{RefundCommit, RefundTransaction};
+use crate::{matching, reminder};
+
+/// The queue of goods of which exports and invoices are to be brought together.
+pub(crate) const MATCHES: &str = "matches";
+/// The queue of claims to which lines are to be added, or whose lines are to be freed.
+pub(crate) const CLAIMS: &str = "claims";
+
+/// What waits for its transaction, and what it is answered with.
+#[derive(Debug)]
+pub(crate) enum RefundCommand {
+    /// The declaration service told something; and what has to wait in the queue of events.
+    Hear(Vec<Arc<ExportEvent>>, Vec<Item>, Reply<()>),
+    /// Somebody asks something.
+    Ask(Box<RefundRequest>, Reply<Result<RefundAnswer, Refusal>>),
+    /// Exports and invoices of these goods are brought together. Whether there may be more.
+    Match(Goods, Reply<bool>),
+    /// Lines are added to a claim, or freed. Whether there may be more.
+    Advance(ClaimName, Reply<bool>),
+    /// Days of a slot went by. Whether there may be more.
+    Remind(Slot, Reply<bool>),
+}
+
+/// A request that has one effect for each request id of a caller.
+#[derive(Debug, Clone)]
+pub(crate) struct RefundRequest {
+    pub(crate) request_id: RequestId,
+    /// Name of the caller in the registry.
+    pub(crate) caller: String,
+    pub(crate) digest: Digest,
+    /// In whose slot it has its effect.
+    pub(crate) firm: String,
+    pub(crate) ask: RefundAsk,
+}
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub(crate) enum RefundAsk {
+    Proof(ProofChange),
+    Invoice(InvoiceRow),
+    Verify(Vec<HeardInvoice>),
+    Firm(FirmChange),
+    Propose(Proposal),
+    Claim(ClaimName, Vec<ClaimAct>),
+}
+
+/// What it is answered with.
+#[derive(Debug, Clone)]
+pub(crate) struct RefundAnswer {
+    pub(crate) what: RefundAnswered,
+    /// The request came before.
+    pub(crate) repeated: bool,
+}
+
+/// As it stands then.
+#[derive(Debug, Clone)]
+pub(crate) enum RefundAnswered {
+    Nothing,
+    Invoice(Box<InvoiceRow>),
+    Claim(Box<ClaimRow>),
+}
+
+impl RefundRequest {
+    fn key(&self) -> RequestKey {
+        let (slot, id) = (Slot::of(&self.firm), self.request_id);
+        RequestKey { slot, id, caller: self.caller.clone() }
+    }
+}
+
+/// The work of the service.
+#[derive(Debug)]
+pub(crate) struct RefundWriter {
+    pub(crate) tail: Tail,
+    pub(crate) clock: Clock,
+    pub(crate) rates: RateTable,
+    pub(crate) parities: Parities,
+    /// Wake the loops.
+    pub(crate) matches: Arc<Notify>,
+    pub(crate) claims: Arc<Notify>,
+}
+
+impl RefundWriter {
+    /// What lines are judged by.
+    pub(crate) fn tables(&self) -> Tables<'_> {
+        Tables { rates: &self.rates, parities: &self.parities }
+    }
+}
+
+async fn slots(tx: &mut PgConnection, commands: &[RefundCommand]) -> Result<BTreeSet<i16>, Fault> {
+    let (mut slots, mut ids) = (BTreeSet::new(), BTreeSet::new());
+    for command in commands {
+        match command {
+            RefundCommand::Hear(events, ..) => {
+                ids.extend(events.iter().map(|event| event.id));
+                let firms = events.iter().filter_map(|event| event.firm());
+                slots.extend(firms.map(|firm| Slot::of(firm).column()));
+            }
+            RefundCommand::Ask(asked, _) => {
+                slots.insert(Slot::of(&asked.firm).column());
+            }
+            RefundCommand::Match(goods, _) => {
+                slots.insert(Slot::of(&goods.firm).column());
+            }
+            RefundCommand::Advance(claim, _) => {
+                slots.insert(claim.slot().column());
+            }
+            RefundCommand::Remind(slot, _) => {
+                slots.insert(slot.column());
+            }
+        }
+    }
+    slots.extend(hear::slots(tx, &ids).await?);
+    Ok(slots)
+}
+
+impl Transaction for RefundWriter {
+    type Command = RefundCommand;
+    type Published = RefundCommit;
+    type Held = Option<Arc<Charge>>;
+
+    fn held() -> Self::Held {
+        memory::held()
+    }
+
+    async fn run(
+        &self,
+        tx: &mut PgConnection,
+        commands: &[RefundCommand],
+    ) -> Result<RefundCommit, Fault> {
+        let slots: Vec<i16> = slots(&mut *tx, commands).await?.into_iter().collect();
+        let mut heads = Heads::lock(&mut *tx, &slots).await?;
+        let keys = commands.iter().filter_map(|command| match command {
+            RefundCommand::Ask(asked, _) => Some(asked.key()),
+            _ => None,
+        });
+        let requests = Requests::load(&mut *tx, keys).await?;
+        let cipher = self.tail.cipher();
+        let mut step = RefundTransaction::new(tx, self.clock.now(), self.tables(), requests);
+        for command in commands {
+            match command {
+                RefundCommand::Hear(events, behind, reply) => {
+                    queue::enqueue(&mut *step.tx, cipher, hear::EVENTS, behind).await?;
+                    hear::hear(&mut step, events).await?;
+                    reply.done();
+                }
+                RefundCommand::Ask(asked, reply) => reply.give(ask(&mut step, asked).await?),
+                RefundCommand::Match(goods, reply) => {
+                    reply.give(matching::bring_together(&mut step, goods).await?);
+                }
+                RefundCommand::Advance(claim, reply) => {
+                    reply.give(propose::advance(&mut step, claim).await?);
+                }
+                RefundCommand::Remind(slot, reply) => {
+                    reply.give(reminder::remind(&mut step, *slot).await?);
+                }
+            }
+        }
+        step.write(cipher, &mut heads).await
+    }
+
+    fn publish(&self, committed: RefundCommit) {
+        let RefundCommit { entries, matches, claims } = committed;
+        self.tail.tell(entries);
+        if matches {
+            self.matches.notify_one();
+        }
+        if claims {
+            self.claims.notify_one();
+        }
+    }
+}
+
+/// Does what is asked, once for each request id.
+async fn ask(
+    step: &mut RefundTransaction<'_>,
+    asked: &RefundRequest,
+) -> Result<Result<RefundAnswer, Refusal>, Fault> {
+    let key = asked.key();
+    let before = match step.requests.seen(&key, &asked.digest) {
+        Seen::New => None,
+        Seen::Same(kept) => Some(kept.to_vec()),
+        Seen::Other(_) => return Ok(Err(Refusal::of(Code::RequestIdReused))),
+    };
+    let repeated = before.is_some();
+    let mut kept = Vec::new();
+    let what = match (&asked.ask, before) {
+        (RefundAsk::Proof(proof), None) => {
+            proof::record(step, &asked.firm, proof).await?.map(|()| RefundAnswered::Nothing)
+        }
+        (RefundAsk::Verify(heard), None) => {
+            invoice::verified(step, &asked.firm, heard).await?.map(|()| RefundAnswered::Nothing)
+        }
+        (RefundAsk::Firm(change), None) => {
+            firm::write(&mut *step.tx, change, step.now).await?;
+            Ok(RefundAnswered::Nothing)
+        }
+        (RefundAsk::Proof(_) | RefundAsk::Verify(_) | RefundAsk::Firm(_), Some(_)) => {
+            Ok(RefundAnswered::Nothing)
+        }
+        (RefundAsk::Invoice(invoice), before) => {
+            let found = invoice::register(step, invoice, before.is_some()).await?;
+            found.map(|row| RefundAnswered::Invoice(Box::new(row)))
+        }
+        (RefundAsk::Propose(proposal), None) => {
+            propose::propose(step, &asked.firm, proposal).await?.map(|row| {
+                kept = row.name.name().into_bytes();
+                RefundAnswered::Claim(Box::new(row))
+            })
+        }
+        (RefundAsk::Propose(_), Some(kept)) => {
+            let lost = || Fault::Broken("the name of a proposed claim is lost".to_owned());
+            let name = std::str::from_utf8(&kept).ok().and_then(ClaimName::parse);
+            claim::now(step, &name.ok_or_else(lost)?).await?
+        }
+        (RefundAsk::Claim(name, acts), None) => {
+            let done = claim::act(step, name, acts).await?;
+            done.map(|row| RefundAnswered::Claim(Box::new(row)))
+        }
+        (RefundAsk::Claim(name, _), Some(_)) => claim::now(step, name).await?,
+    };
+    if !repeated && what.is_ok() {
+        // Answered with what is there then.
+        step.requests.keep(key, asked.digest, kept);
+    }
+    Ok(what.map(|what| RefundAnswer { what, repeated }))
+}

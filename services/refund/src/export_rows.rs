@@ -1,0 +1,465 @@
+//! Export lines as their transaction sees them, and the columns that they are kept in. The one place where a
+//! line is judged: what it is entitled to, and where it stands in the list of its firm.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::tax_refund::arithmetic::{FEN_MAX, QuantityShare};
+use domain::tax_refund::entitlement::{
+    Entitlement, ExportLine, ExportMode, Firm, LineStatus, MoneyStatus, Purchase, Tables,
+    entitlement,
+};
+use domain::tax_refund::parity::ForeignAmount;
+use domain::{DeclarationId, Slot};
+use sqlx::PgConnection;
+use store::{Fault, column};
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+use crate::invoice_rows;
+use crate::names::ExportName;
+
+/// A line of an export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ExportRow {
+    pub(crate) name: ExportName,
+    pub(crate) firm: String,
+    pub(crate) version: i32,
+    pub(crate) order_no: String,
+    pub(crate) mode: ExportMode,
+    pub(crate) gcode: String,
+    pub(crate) gname: String,
+    pub(crate) unit: String,
+    pub(crate) qty_e5: i64,
+    pub(crate) currency: String,
+    pub(crate) amount_e5: i64,
+    pub(crate) released: Option<OffsetDateTime>,
+    pub(crate) departed: Option<Date>,
+    pub(crate) entry_id: String,
+    pub(crate) money: MoneyStatus,
+    pub(crate) payment_by: Option<Date>,
+    pub(crate) bought_e5: i64,
+    pub(crate) claimed_e5: i64,
+    pub(crate) returned_e5: i64,
+    pub(crate) reminded: Option<Date>,
+}
+
+/// Goods as invoices and exports have them in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Goods {
+    pub(crate) firm: String,
+    pub(crate) gcode: String,
+    pub(crate) unit: String,
+}
+
+impl ExportRow {
+    /// Where it lies.
+    pub(crate) fn slot(&self) -> Slot {
+        Slot::of(&self.firm)
+    }
+
+    pub(crate) fn goods(&self) -> Goods {
+        Goods { firm: self.firm.clone(), gcode: self.gcode.clone(), unit: self.unit.clone() }
+    }
+
+    /// What is left to be claimed.
+    pub(crate) fn left_e5(&self) -> i64 {
+        self.qty_e5 - self.claimed_e5 - self.returned_e5
+    }
+
+    /// What it is entitled to on a day.
+    pub(crate) fn judged(
+        &self,
+        purchases: Vec<Purchase>,
+        firm: &Firm,
+        tables: Tables<'_>,
+        today: Date,
+    ) -> (ExportLine, Entitlement) {
+        let line = ExportLine {
+            name: self.name.name(),
+            mode: self.mode,
+            code: self.gcode.clone(),
+            qty_e5: self.qty_e5,
+            fob: ForeignAmount { currency: self.currency.clone(), amount_e5: self.amount_e5 },
+            released: self.released.is_some(),
+            departed: self.departed,
+            entry_id: Some(self.entry_id.clone()).filter(|id| !id.is_empty()),
+            money: self.money,
+            payment_by: self.payment_by,
+            purchases,
+            claimed_e5: self.claimed_e5,
+            returned_e5: self.returned_e5,
+        };
+        let found = entitlement(firm, &line, tables, today);
+        (line, found)
+    }
+}
+
+pub(crate) fn mode_column(mode: ExportMode) -> i16 {
+    match mode {
+        ExportMode::Summarised => 1,
+        ExportMode::StatisticsOnly => 2,
+        ExportMode::WithForm => 3,
+        ExportMode::Overseas => 4,
+    }
+}
+
+pub(crate) fn money_column(money: MoneyStatus) -> i16 {
+    match money {
+        MoneyStatus::Awaited => 1,
+        MoneyStatus::Received => 2,
+        MoneyStatus::Settled => 3,
+    }
+}
+
+pub(crate) fn standing_column(standing: LineStatus) -> i16 {
+    match standing {
+        LineStatus::ToRecover => 1,
+        LineStatus::Claimable => 2,
+        LineStatus::Waiting => 3,
+        LineStatus::NotRefunded => 4,
+        LineStatus::Done => 5,
+    }
+}
+
+/// Where a line stands in the list of its firm: as `domain::tax_refund::entitlement::by_urgency` sorts.
+fn urgency(name: ExportName, found: &Entitlement) -> String {
+    let rank = match found.standing {
+        LineStatus::ToRecover => 0,
+        LineStatus::Claimable | LineStatus::Waiting => 1,
+        LineStatus::NotRefunded => 2,
+        LineStatus::Done => 3,
+    };
+    // What has not left has no day yet, and what nothing is known of stands behind what is worth something.
+    let last = found.due.map_or(Date::MAX, |due| due.last);
+    let less = FEN_MAX - found.estimate_fen.map_or(0, |fen| fen.clamp(0, FEN_MAX));
+    format!("{rank}{last}{less:016}{}{:05}", name.id, name.line)
+}
+
+/// The columns of a line as they are read.
+pub(crate) struct ExportColumns {
+    declaration_id: Uuid,
+    line: i32,
+    firm: String,
+    version: i32,
+    order_no: String,
+    mode: i16,
+    gcode: String,
+    gname: String,
+    unit: String,
+    qty_e5: i64,
+    currency: String,
+    amount_e5: i64,
+    released_time: Option<OffsetDateTime>,
+    departed: Option<Date>,
+    entry_id: String,
+    money: i16,
+    payment_by: Option<Date>,
+    bought_e5: i64,
+    claimed_e5: i64,
+    returned_e5: i64,
+    reminded: Option<Date>,
+}
+
+impl TryFrom<ExportColumns> for ExportRow {
+    type Error = Fault;
+
+    fn try_from(row: ExportColumns) -> Result<Self, Fault> {
+        let modes = [
+            ExportMode::Summarised,
+            ExportMode::StatisticsOnly,
+            ExportMode::WithForm,
+            ExportMode::Overseas,
+        ];
+        let monies = [MoneyStatus::Awaited, MoneyStatus::Received, MoneyStatus::Settled];
+        Ok(Self {
+            name: ExportName { id: DeclarationId::from_uuid(row.declaration_id), line: row.line },
+            firm: row.firm,
+            version: row.version,
+            order_no: row.order_no,
+            mode: column::value("mode of an export", modes, mode_column, row.mode)?,
+            gcode: row.gcode,
+            gname: row.gname,
+            unit: row.unit,
+            qty_e5: row.qty_e5,
+            currency: row.currency,
+            amount_e5: row.amount_e5,
+            released: row.released_time,
+            departed: row.departed,
+            entry_id: row.entry_id,
+            money: column::value("money of an export", monies, money_column, row.money)?,
+            payment_by: row.payment_by,
+            bought_e5: row.bought_e5,
+            claimed_e5: row.claimed_e5,
+            returned_e5: row.returned_e5,
+            reminded: row.reminded,
+        })
+    }
+}
+
+pub(crate) fn rows(found: Vec<ExportColumns>) -> Result<Vec<ExportRow>, Fault> {
+    found.into_iter().map(ExportRow::try_from).collect()
+}
+
+/// All lines of these declarations.
+pub(crate) async fn of_declarations(
+    tx: &mut PgConnection,
+    ids: &BTreeSet<DeclarationId>,
+) -> Result<Vec<ExportRow>, Fault> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let found = sqlx::query_as!(
+        ExportColumns,
+        "select declaration_id, line, firm, version, order_no, mode, gcode, gname, unit, qty_e5, currency,
+                amount_e5, released_time, departed, entry_id, money, payment_by, bought_e5, claimed_e5,
+                returned_e5, reminded
+         from export_line where declaration_id = any($1) order by declaration_id, line",
+        &ids
+    )
+    .fetch_all(tx)
+    .await?;
+    rows(found)
+}
+
+/// These lines, which lie in this slot.
+pub(crate) async fn load(
+    tx: &mut PgConnection,
+    slot: Slot,
+    names: &BTreeSet<ExportName>,
+) -> Result<Vec<ExportRow>, Fault> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (ids, lines): (Vec<Uuid>, Vec<i32>) =
+        names.iter().map(|name| (name.id.uuid(), name.line)).unzip();
+    let found = sqlx::query_as!(
+        ExportColumns,
+        "select e.declaration_id, e.line, e.firm, e.version, e.order_no, e.mode, e.gcode, e.gname, e.unit,
+                e.qty_e5, e.currency, e.amount_e5, e.released_time, e.departed, e.entry_id, e.money,
+                e.payment_by, e.bought_e5, e.claimed_e5, e.returned_e5, e.reminded
+         from unnest($2::uuid[], $3::int[]) as wanted (id, line)
+         join export_line e on e.slot = $1 and e.declaration_id = wanted.id and e.line = wanted.line",
+        slot.column(),
+        &ids,
+        &lines
+    )
+    .fetch_all(tx)
+    .await?;
+    rows(found)
+}
+
+/// Lines of these goods for which there are not enough invoices, in a lasting order.
+pub(crate) async fn unbought(
+    tx: &mut PgConnection,
+    goods: &Goods,
+    most: i64,
+) -> Result<Vec<ExportRow>, Fault> {
+    let found = sqlx::query_as!(
+        ExportColumns,
+        "select declaration_id, line, firm, version, order_no, mode, gcode, gname, unit, qty_e5, currency,
+                amount_e5, released_time, departed, entry_id, money, payment_by, bought_e5, claimed_e5,
+                returned_e5, reminded
+         from export_line
+         where slot = $1 and firm = $2 and gcode = $3 and unit = $4 and released_time is not null
+           and bought_e5 < qty_e5
+         order by declaration_id, line limit $5",
+        Slot::of(&goods.firm).column(),
+        goods.firm,
+        goods.gcode,
+        goods.unit,
+        most
+    )
+    .fetch_all(tx)
+    .await?;
+    rows(found)
+}
+
+/// What left until a day and is not wholly in claims, after a line, in a lasting order.
+pub(crate) async fn unclaimed(
+    tx: &mut PgConnection,
+    firm: &str,
+    until: Date,
+    after: (Uuid, i32),
+    most: i64,
+) -> Result<Vec<ExportRow>, Fault> {
+    let found = sqlx::query_as!(
+        ExportColumns,
+        "select declaration_id, line, firm, version, order_no, mode, gcode, gname, unit, qty_e5, currency,
+                amount_e5, released_time, departed, entry_id, money, payment_by, bought_e5, claimed_e5,
+                returned_e5, reminded
+         from export_line
+         where slot = $1 and firm = $2 and departed <= $3 and released_time is not null
+           and claimed_e5 + returned_e5 < qty_e5 and (declaration_id, line) > ($4, $5)
+         order by declaration_id, line limit $6",
+        Slot::of(firm).column(),
+        firm,
+        until,
+        after.0,
+        after.1,
+        most
+    )
+    .fetch_all(tx)
+    .await?;
+    rows(found)
+}
+
+/// Takes out lines of declarations that ended, or of which there is another version.
+pub(crate) async fn delete(
+    tx: &mut PgConnection,
+    ids: &BTreeSet<DeclarationId>,
+) -> Result<(), Fault> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    sqlx::query!(
+        "delete from export_line where declaration_id = any($1) and released_time is null",
+        &ids
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// The law and the day by which lines are judged.
+#[derive(Clone, Copy)]
+pub(crate) struct JudgingDay<'a> {
+    pub(crate) tables: Tables<'a>,
+    pub(crate) today: Date,
+}
+
+/// Writes lines with where they stand now.
+pub(crate) async fn write(
+    tx: &mut PgConnection,
+    rows: &[&ExportRow],
+    firms: &BTreeMap<String, Firm>,
+    by: JudgingDay<'_>,
+) -> Result<(), Fault> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut purchases = invoice_rows::purchases(&mut *tx, rows.iter().copied()).await?;
+    let mut judged = Vec::with_capacity(rows.len());
+    for row in rows {
+        let firm = firms.get(&row.firm).ok_or_else(|| {
+            Fault::Broken(format!("how {} gets its refunds was not loaded", row.firm))
+        })?;
+        // A line without purchases has none.
+        let bought = purchases.remove(&row.name).unwrap_or_default();
+        let (_, found) = row.judged(bought, firm, by.tables, by.today);
+        judged.push((standing_column(found.standing), urgency(row.name, &found), found.due));
+    }
+    let slots: Vec<i16> = rows.iter().map(|row| row.slot().column()).collect();
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.name.id.uuid()).collect();
+    let lines: Vec<i32> = rows.iter().map(|row| row.name.line).collect();
+    let texts =
+        |of: fn(&ExportRow) -> &str| -> Vec<&str> { rows.iter().map(|row| of(row)).collect() };
+    let numbers =
+        |of: fn(&ExportRow) -> i64| -> Vec<i64> { rows.iter().map(|row| of(row)).collect() };
+    let days = |of: fn(&ExportRow) -> Option<Date>| -> Vec<Option<Date>> {
+        rows.iter().map(|row| of(row)).collect()
+    };
+    let versions: Vec<i32> = rows.iter().map(|row| row.version).collect();
+    let modes: Vec<i16> = rows.iter().map(|row| mode_column(row.mode)).collect();
+    let monies: Vec<i16> = rows.iter().map(|row| money_column(row.money)).collect();
+    let released: Vec<Option<OffsetDateTime>> = rows.iter().map(|row| row.released).collect();
+    let standings: Vec<i16> = judged.iter().map(|(standing, ..)| *standing).collect();
+    let urgencies: Vec<&str> = judged.iter().map(|(_, urgency, _)| urgency.as_str()).collect();
+    let due: Vec<Option<Date>> = judged.iter().map(|(.., due)| due.map(|it| it.last)).collect();
+    sqlx::query!(
+        "insert into export_line (slot, declaration_id, line, firm, version, order_no, mode, gcode, gname,
+                                  unit, qty_e5, currency, amount_e5, released_time, departed, entry_id,
+                                  money, payment_by, bought_e5, claimed_e5, returned_e5, reminded, standing,
+                                  urgency, due)
+         select * from unnest($1::smallint[], $2::uuid[], $3::int[], $4::text[], $5::int[], $6::text[],
+                              $7::smallint[], $8::text[], $9::text[], $10::text[], $11::bigint[],
+                              $12::text[], $13::bigint[], $14::timestamptz[], $15::date[], $16::text[],
+                              $17::smallint[], $18::date[], $19::bigint[], $20::bigint[], $21::bigint[],
+                              $22::date[], $23::smallint[], $24::text[], $25::date[])
+         on conflict (slot, declaration_id, line) do update
+         set version = excluded.version, order_no = excluded.order_no, mode = excluded.mode,
+             gcode = excluded.gcode, gname = excluded.gname, unit = excluded.unit,
+             qty_e5 = excluded.qty_e5, currency = excluded.currency, amount_e5 = excluded.amount_e5,
+             released_time = excluded.released_time, departed = excluded.departed,
+             entry_id = excluded.entry_id, money = excluded.money, payment_by = excluded.payment_by,
+             bought_e5 = excluded.bought_e5, claimed_e5 = excluded.claimed_e5,
+             returned_e5 = excluded.returned_e5, reminded = excluded.reminded,
+             standing = excluded.standing, urgency = excluded.urgency, due = excluded.due",
+        &slots,
+        &ids,
+        &lines,
+        &texts(|row| &row.firm) as &[&str],
+        &versions,
+        &texts(|row| &row.order_no) as &[&str],
+        &modes,
+        &texts(|row| &row.gcode) as &[&str],
+        &texts(|row| &row.gname) as &[&str],
+        &texts(|row| &row.unit) as &[&str],
+        &numbers(|row| row.qty_e5),
+        &texts(|row| &row.currency) as &[&str],
+        &numbers(|row| row.amount_e5),
+        &released as &[Option<OffsetDateTime>],
+        &days(|row| row.departed) as &[Option<Date>],
+        &texts(|row| &row.entry_id) as &[&str],
+        &monies,
+        &days(|row| row.payment_by) as &[Option<Date>],
+        &numbers(|row| row.bought_e5),
+        &numbers(|row| row.claimed_e5),
+        &numbers(|row| row.returned_e5),
+        &days(|row| row.reminded) as &[Option<Date>],
+        &standings,
+        &urgencies as &[&str],
+        &due as &[Option<Date>]
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// A purchase of which the whole, and what was used before, are known.
+pub(crate) fn share(qty_e5: i64, fen: i64) -> QuantityShare {
+    QuantityShare { qty_e5, fen }
+}
+
+/// Lines of a slot with a last day until then, at which nobody looked since that day.
+pub(crate) async fn due(
+    tx: &mut PgConnection,
+    slot: Slot,
+    until: Date,
+    today: Date,
+    most: i64,
+) -> Result<Vec<ExportRow>, Fault> {
+    let found = sqlx::query_as!(
+        ExportColumns,
+        "select declaration_id, line, firm, version, order_no, mode, gcode, gname, unit, qty_e5, currency,
+                amount_e5, released_time, departed, entry_id, money, payment_by, bought_e5, claimed_e5,
+                returned_e5, reminded
+         from export_line
+         where slot = $1 and due <= $2 and (reminded is null or reminded < $3)
+         order by declaration_id, line limit $4",
+        slot.column(),
+        until,
+        today,
+        most
+    )
+    .fetch_all(tx)
+    .await?;
+    rows(found)
+}
+
+/// The slots in which there are such lines.
+pub(crate) async fn slots_due(
+    reads: &sqlx::PgPool,
+    until: Date,
+    today: Date,
+) -> Result<Vec<Slot>, Fault> {
+    let found = sqlx::query_scalar!(
+        "select distinct slot from export_line where due <= $1 and (reminded is null or reminded < $2)",
+        until,
+        today
+    )
+    .fetch_all(reads)
+    .await?;
+    found.into_iter().map(column::slot).collect()
+}

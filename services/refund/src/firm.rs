@@ -1,0 +1,117 @@
+//! How firms get their refunds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::Slot;
+use domain::tax_refund::entitlement::{Firm, FirmClass, FirmKind, WithoutInvoice};
+use domain::tax_refund::parity::ParityBasis;
+use sqlx::PgConnection;
+use store::{Fault, column};
+use time::{Date, OffsetDateTime};
+
+/// How a firm gets its refunds, as the tax office or the operator says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FirmChange {
+    pub(crate) firm: String,
+    pub(crate) kind: FirmKind,
+    pub(crate) class: FirmClass,
+    pub(crate) exempt_without_invoice: bool,
+    pub(crate) waived_from: Option<Date>,
+}
+
+/// A firm of which nothing was said: it buys and exports, and is neither fast nor watched.
+const ORDINARY: Firm = Firm {
+    kind: FirmKind::Trader,
+    class: FirmClass::Second,
+    parity: ParityBasis::DayOfExport,
+    waived_from: None,
+    without_invoice: WithoutInvoice::Domestic,
+};
+
+pub(crate) fn kind_column(kind: FirmKind) -> i16 {
+    match kind {
+        FirmKind::Trader => 1,
+        FirmKind::Producer => 2,
+    }
+}
+
+pub(crate) fn kind(found: i16) -> Result<FirmKind, Fault> {
+    column::value("method of a firm", [FirmKind::Trader, FirmKind::Producer], kind_column, found)
+}
+
+fn class_column(class: FirmClass) -> i16 {
+    match class {
+        FirmClass::First => 1,
+        FirmClass::Second => 2,
+        FirmClass::Third => 3,
+        FirmClass::Fourth => 4,
+    }
+}
+
+/// The class of this number.
+pub(crate) fn class(number: i16) -> Option<FirmClass> {
+    let all = [FirmClass::First, FirmClass::Second, FirmClass::Third, FirmClass::Fourth];
+    all.into_iter().find(|class| class_column(*class) == number)
+}
+
+/// How these firms get their refunds.
+pub(crate) async fn load(
+    tx: &mut PgConnection,
+    firms: &BTreeSet<String>,
+) -> Result<BTreeMap<String, Firm>, Fault> {
+    let mut found: BTreeMap<String, Firm> =
+        firms.iter().map(|firm| (firm.clone(), ORDINARY)).collect();
+    let names: Vec<&str> = firms.iter().map(String::as_str).collect();
+    let slots: Vec<i16> = firms.iter().map(|firm| Slot::of(firm).column()).collect();
+    let rows = sqlx::query!(
+        "select f.firm, f.method, f.class, f.exempt_without_invoice, f.waived_from
+         from unnest($1::smallint[], $2::text[]) as wanted (slot, firm)
+         join refund_firm f on f.slot = wanted.slot and f.firm = wanted.firm",
+        &slots,
+        &names as &[&str]
+    )
+    .fetch_all(tx)
+    .await?;
+    for row in rows {
+        let unknown = || Fault::Broken(format!("a firm has the class {}", row.class));
+        let without = match row.exempt_without_invoice {
+            true => WithoutInvoice::Exempt,
+            false => WithoutInvoice::Domestic,
+        };
+        let firm = Firm {
+            kind: kind(row.method)?,
+            class: class(row.class).ok_or_else(unknown)?,
+            waived_from: row.waived_from,
+            without_invoice: without,
+            ..ORDINARY
+        };
+        found.insert(row.firm, firm);
+    }
+    Ok(found)
+}
+
+/// Writes it down.
+pub(crate) async fn write(
+    tx: &mut PgConnection,
+    change: &FirmChange,
+    now: OffsetDateTime,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "insert into refund_firm (slot, firm, method, class, exempt_without_invoice, waived_from, changed_time)
+         values ($1, $2, $3, $4, $5, $6, $7)
+         on conflict (slot, firm) do update
+         set method = excluded.method, class = excluded.class,
+             exempt_without_invoice = excluded.exempt_without_invoice,
+             waived_from = excluded.waived_from, changed_time = excluded.changed_time",
+        Slot::of(&change.firm).column(),
+        change.firm,
+        kind_column(change.kind),
+        class_column(change.class),
+        change.exempt_without_invoice,
+        change.waived_from,
+        now
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! The refund service (出口退税): what a firm gets back for its exports, when, and what is missing.
+//!
+//! What this service promises: an export that is released is known with all its lines, without anything typed
+//! twice; no quantity of an export and none of an invoice is claimed twice; what is claimed explains itself; a
+//! doubt about one line holds up no other; no line is paid twice, however often the tax office says so; and
+//! what was refused, dropped or given back may be claimed again as far as the law lets it.
+//!
+//! Read [`rpc`], the table of its calls, then [`hear`], then [`propose`] and [`claim`], then [`commit`];
+//! [`relay`] has the stream and the queues. The rules are `domain::tax_refund`.
+
+mod calls;
+mod claim;
+mod claim_rows;
+mod commit;
+mod export_rows;
+mod firm;
+mod hear;
+mod invoice;
+mod invoice_rows;
+mod matching;
+mod names;
+mod proof;
+mod propose;
+mod read;
+mod relay;
+mod reminder;
+mod rpc;
+mod transaction;
+mod wire;
+
+use std::sync::Arc;
+
+use domain::limits;
+use domain::tax_refund::parity::Parities;
+use domain::tax_refund::rates::{RateFault, RateTable, SAMPLE_RATES};
+use kit::pending_answers::PendingAnswers;
+use kit::service::{
+    Caller, Connections, Identity, Loops, Manifest, Mount, Parts, Plans, Pools, Start,
+};
+use proto::v1::refund_service_server::RefundServiceServer;
+use sqlx::PgPool;
+use store::Clock;
+use store::commit_queue::{self, CommitQueue};
+use store::tail::Tail;
+use store::token::TokenKey;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use commit::RefundWriter;
+
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/refund");
+
+/// What is known of the service before it runs.
+pub static MANIFEST: Manifest = Manifest {
+    name: "refund",
+    purpose: "Export tax refund: proofs, invoices, claims; needs --refund-service-endpoint",
+    migrator: &MIGRATOR,
+    apis: &[rpc::API],
+    connections: Connections::Fixed(6),
+    plans: Plans::ByIndex,
+    identity: Some(Identity {
+        kind: "refund-service",
+        title: "Refund service (export tax refund)",
+        certificate: "Certificate of the refund service (PEM), in the registry as refund-service. With it, exports \
+                      are kept for the tax refund",
+        consumes: true,
+    }),
+};
+
+/// Lanes of each group commit: one. What is heard and what is asked do not wait for each other.
+const LANES: usize = 1;
+
+/// The service.
+#[derive(Debug)]
+pub(crate) struct Refunds {
+    /// For reading.
+    pub(crate) reads: PgPool,
+    /// For its loops, which readers must not hold up.
+    pub(crate) work: PgPool,
+    pub(crate) tokens: TokenKey,
+    pub(crate) tail: Tail,
+    pub(crate) writer: Arc<RefundWriter>,
+    /// For what is heard.
+    pub(crate) hearing: CommitQueue<RefundWriter>,
+    /// For what is asked.
+    pub(crate) asking: CommitQueue<RefundWriter>,
+    pub(crate) clock: Clock,
+    /// Name of the consumer on the exchange.
+    pub(crate) consumer: String,
+    pub(crate) draining: CancellationToken,
+}
+
+/// The service as it is mounted.
+#[derive(Debug, Clone)]
+pub struct Service(Arc<Refunds>);
+
+/// Names of the queues, for their figures.
+const QUEUES: &[&str] = &[commit::MATCHES, commit::CLAIMS, hear::EVENTS];
+
+/// What a window that is none for trying knows of refund rates without a file: nothing, so that every line says
+/// that its rate is missing, and none is claimed at a wrong one.
+const NO_RATES: &str = "checked | 2026-11-29";
+
+/// The refund rates of a file (出口退税率文库), or those that come with the program: a sample in a sandbox, and
+/// otherwise none.
+///
+/// # Errors
+///
+/// Every fault of the file.
+pub fn rates(file: Option<&str>, sandbox: bool) -> Result<RateTable, Vec<RateFault>> {
+    let own = if sandbox { SAMPLE_RATES } else { NO_RATES };
+    RateTable::parse(file.unwrap_or(own)) // of the program
+}
+
+/// The service over its tables, by these rates.
+pub fn start(rates: RateTable) -> Start {
+    Start::calling(move |parts, caller| mount(&parts, caller, rates))
+}
+
+fn mount(parts: &Parts, Caller { window, name }: Caller, rates: RateTable) -> Mount {
+    let Pools { work, reads, tokens, cipher } = parts.pools.clone();
+    let (tail, clock, draining) = (Tail::new(cipher), parts.clock.clone(), parts.draining.clone());
+    let (matches, claims) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    // It says nothing over the exchange.
+    let (_, said) = PendingAnswers::new();
+    let writer = Arc::new(RefundWriter {
+        tail: tail.clone(),
+        clock: clock.clone(),
+        rates,
+        parities: Parities::default(),
+        matches: Arc::clone(&matches),
+        claims: Arc::clone(&claims),
+    });
+    let (hearing, ears) = commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
+    let (asking, hands) = commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
+    let mut loops = Loops::new(&MANIFEST, &work, parts);
+    ears.into_iter().chain(hands).for_each(|lane| loops.add(lane));
+    loops.add(tail.run(reads.clone(), parts.closing.clone()));
+    let refunds = Arc::new(Refunds {
+        reads,
+        work,
+        tokens,
+        tail,
+        writer,
+        hearing,
+        asking,
+        clock,
+        consumer: name,
+        draining,
+    });
+    loops.queue("refund.matches", relay::Matches(Arc::clone(&refunds)), matches);
+    loops.queue("refund.claims", relay::ClaimsUnderWay(Arc::clone(&refunds)), claims);
+    loops.queue("refund.late-events", relay::LateExports(Arc::clone(&refunds)), Arc::default());
+    let (own, stop) = (Arc::clone(&refunds), parts.draining.clone());
+    let days = loops.progress("refund.days");
+    loops.add(async move { reminder::keep_reminding(&own, &days, &stop).await });
+    let (events, stop) = (loops.progress("refund.events"), parts.draining.clone());
+    let own = Arc::clone(&refunds);
+    loops.add(async move { relay::listen(&own, &window, said, &events, &stop).await });
+    loops.mount(QUEUES, |routes| {
+        let service = RefundServiceServer::new(Service(refunds));
+        routes.add_service(service.max_decoding_message_size(limits::MESSAGE_BYTES_MAX))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rates_that_come_with_the_program_can_be_read() {
+        for sandbox in [true, false] {
+            assert!(rates(None, sandbox).is_ok());
+        }
+        assert!(rates(Some("rate | 1"), true).is_err(), "a file takes their place");
+    }
+}

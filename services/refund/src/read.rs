@@ -1,0 +1,93 @@
+//! What is read for callers, beside the transactions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::DeclarationId;
+use sqlx::PgPool;
+use store::page::Page;
+use store::{Fault, ServiceError, column};
+
+use crate::export_rows::{self, ExportRow};
+use crate::invoice_rows::{self, InvoiceRow};
+use crate::names::{ExportName, WrittenNumber};
+
+/// The firm of a declaration's lines; `None` when none are known.
+pub(crate) async fn firm_of(reads: &PgPool, id: DeclarationId) -> Result<Option<String>, Fault> {
+    let found = sqlx::query_scalar!(
+        "select firm from export_line where declaration_id = $1 limit 1",
+        id.uuid()
+    );
+    Ok(found.fetch_optional(reads).await?)
+}
+
+/// Export lines that were released, by urgency.
+pub(crate) async fn exports(
+    reads: &PgPool,
+    page: &Page,
+    firms: Option<&[String]>,
+    (firm, standing): (&str, Option<i16>),
+) -> Result<(Vec<ExportRow>, String), ServiceError> {
+    let found = sqlx::query!(
+        "select slot, declaration_id, line, urgency from export_line
+         where released_time is not null and ($1::text[] is null or firm = any($1))
+           and ($2 = '' or firm = $2) and ($3::smallint is null or standing = $3) and urgency > $4
+         order by urgency limit $5",
+        firms,
+        firm,
+        standing,
+        page.after()?,
+        page.count()
+    )
+    .fetch_all(reads)
+    .await
+    .map_err(Fault::from)?;
+    let (found, next) = page.cut(found, |it| it.urgency.clone().into_bytes())?;
+    let names = found
+        .iter()
+        .map(|it| ExportName { id: DeclarationId::from_uuid(it.declaration_id), line: it.line });
+    let names: Vec<ExportName> = names.collect();
+    let mut slots: BTreeMap<i16, BTreeSet<ExportName>> = BTreeMap::new();
+    for (it, name) in found.iter().zip(&names) {
+        slots.entry(it.slot).or_default().insert(*name);
+    }
+    let mut connection = reads.acquire().await.map_err(Fault::from)?;
+    let mut rows = BTreeMap::new();
+    for (slot, names) in slots {
+        let loaded = export_rows::load(&mut connection, column::slot(slot)?, &names).await?;
+        rows.extend(loaded.into_iter().map(|row| (row.name, row)));
+    }
+    Ok((names.iter().filter_map(|name| rows.remove(name)).collect(), next))
+}
+
+/// Invoices by their numbers.
+pub(crate) async fn invoices(
+    reads: &PgPool,
+    page: &Page,
+    firms: Option<&[String]>,
+    (firm, status): (&str, Option<i16>),
+) -> Result<(Vec<InvoiceRow>, String), ServiceError> {
+    let found = sqlx::query!(
+        r#"select slot, code, number, firm || '/' || code || '-' || number as "place!" from invoice
+           where ($1::text[] is null or firm = any($1)) and ($2 = '' or firm = $2)
+             and ($3::smallint is null or status = $3)
+             and firm || '/' || code || '-' || number > $4 collate "C"
+           order by firm || '/' || code || '-' || number collate "C" limit $5"#,
+        firms,
+        firm,
+        status,
+        page.after()?,
+        page.count()
+    )
+    .fetch_all(reads)
+    .await
+    .map_err(Fault::from)?;
+    let (found, next) = page.cut(found, |it| it.place.clone().into_bytes())?;
+    let mut connection = reads.acquire().await.map_err(Fault::from)?;
+    let mut rows = Vec::with_capacity(found.len());
+    for it in found {
+        let slot = column::slot(it.slot)?;
+        let number = WrittenNumber { code: it.code, number: it.number };
+        rows.extend(invoice_rows::load(&mut connection, slot, &[number]).await?);
+    }
+    Ok((rows, next))
+}

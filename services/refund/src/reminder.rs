@@ -1,0 +1,98 @@
+//! Days that go by: a firm is reminded of the last day for an export before it comes and when it is over, and a
+//! line that stands otherwise since then is judged anew.
+
+use std::time::Duration;
+
+use domain::Slot;
+use domain::inspection::appointment::CHINA;
+use domain::tax_refund::deadline::reminder;
+use kit::progress::Progress;
+use store::Fault;
+use store::share::Share;
+use time::Date;
+use tokio_util::sync::CancellationToken;
+
+use crate::Refunds;
+use crate::commit::RefundCommand;
+use crate::export_rows;
+use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
+use crate::{firm, invoice_rows};
+
+/// Lines that are looked at in one transaction.
+const LINES_MAX: i64 = 500;
+/// How often is looked whether a day went by: the clock of a sandbox may be put forward.
+const LOOK: Duration = Duration::from_secs(2);
+/// Days before the last one on which a firm is first reminded.
+const AHEAD: time::Duration = time::Duration::days(60);
+
+/// Reminds of the days of a slot; whether there may be more.
+pub(crate) async fn remind(step: &mut RefundTransaction<'_>, slot: Slot) -> Result<bool, Fault> {
+    let today = step.today();
+    let until = today.saturating_add(AHEAD);
+    let mut rows = export_rows::due(&mut *step.tx, slot, until, today, LINES_MAX).await?;
+    let names = rows.iter().map(|row| row.firm.clone()).collect();
+    let firms = firm::load(&mut *step.tx, &names).await?;
+    let mut purchases = invoice_rows::purchases(&mut *step.tx, rows.iter()).await?;
+    for row in &mut rows {
+        // Seen first today: the reminder of today counts as new.
+        let seen = row.reminded.unwrap_or(Date::MIN);
+        row.reminded = Some(today);
+        let firm = firms.get(&row.firm);
+        let firm = firm.ok_or_else(|| Fault::Broken("a firm was not loaded".to_owned()))?;
+        // One without purchases has none.
+        let bought = purchases.remove(&row.name).unwrap_or_default();
+        let (_, found) = row.judged(bought, firm, step.tables, today);
+        let is_open = row.left_e5() > 0 || row.claimed_e5 > 0 && !found.missing.is_empty();
+        let Some(due) = found.due.filter(|_| is_open) else { continue };
+        if reminder(due.last, seen, today).is_none() {
+            continue;
+        }
+        let (last, days, deadline) = (due.last, due.days_left, due.deadline);
+        let law = deadline.law();
+        let note = RefundNote {
+            line: row.name.line.unsigned_abs(),
+            ..RefundNote::of(
+                NoteKind::Reminder,
+                format!("{}: until {last}, {days} days left [{law}]", deadline.title()),
+                format!("{}：{last}，剩余{days}天〔{law}〕", deadline.title_zh()),
+            )
+        };
+        step.tell(&row.firm, row.name.id.name(), note);
+    }
+    step.write_exports(&rows).await?;
+    Ok(i64::try_from(rows.len()).is_ok_and(|count| count == LINES_MAX))
+}
+
+/// Looks every few seconds whether a day went by, until `closing`.
+pub(crate) async fn keep_reminding(
+    refunds: &Refunds,
+    progress: &Progress,
+    closing: &CancellationToken,
+) {
+    let mut seen = None;
+    loop {
+        let today = refunds.clock.now().to_offset(CHINA).date();
+        if seen != Some(today) {
+            progress.begin();
+            match day_goes_by(refunds).await {
+                Ok(()) => seen = Some(today),
+                Err(fault) => tracing::warn!(%fault, "reminders wait"),
+            }
+        }
+        progress.rest();
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = closing.cancelled() => return,
+        }
+    }
+}
+
+async fn day_goes_by(refunds: &Refunds) -> Result<(), Fault> {
+    let today = refunds.clock.now().to_offset(CHINA).date();
+    let until = today.saturating_add(AHEAD);
+    for slot in export_rows::slots_due(&refunds.reads, until, today).await? {
+        let command = |reply| RefundCommand::Remind(slot, reply);
+        while refunds.asking.enqueue(slot, &Share::Kept, command).await? {}
+    }
+    Ok(())
+}

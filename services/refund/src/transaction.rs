@@ -1,0 +1,178 @@
+//! A transaction of the refund service under way: what it judges by, what happened, and what will be written.
+//!
+//! The invariant: a line is written together with where it stands, and whatever happens is told in the
+//! transaction in which it happens.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::Slot;
+use domain::inspection::appointment::CHINA;
+use domain::tax_refund::entitlement::Tables;
+use sqlx::PgConnection;
+use store::Fault;
+use store::cipher::Cipher;
+use store::journal::{Heads, JournalEntry};
+use store::queue::{self, Item};
+use store::request::Requests;
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+use crate::commit::{CLAIMS, MATCHES};
+use crate::export_rows::{self, ExportRow, Goods, JudgingDay};
+use crate::names::{ClaimName, id_of};
+use crate::{firm, wire};
+
+/// What happened, as the firm is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoteKind {
+    ExportReleased,
+    ProofRecorded,
+    InvoiceRegistered,
+    InvoiceVerified,
+    ClaimProposed,
+    ClaimSubmitted,
+    FormRefused,
+    ClaimAccepted,
+    ClaimWithdrawn,
+    LineDropped,
+    QueryRaised,
+    QueryAnswered,
+    QueryLifted,
+    LineApproved,
+    LineRefused,
+    LinePaid,
+    LineSettled,
+    RecoveryOrdered,
+    LineRepaid,
+    Reminder,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RefundNote {
+    pub(crate) kind: NoteKind,
+    /// 0 for the whole.
+    pub(crate) line: u32,
+    pub(crate) fen: i64,
+    pub(crate) number: u64,
+    pub(crate) text: String,
+    pub(crate) text_zh: String,
+}
+
+impl RefundNote {
+    /// About the whole.
+    pub(crate) fn of(kind: NoteKind, text: impl Into<String>, text_zh: impl Into<String>) -> Self {
+        Self { kind, line: 0, fen: 0, number: 0, text: text.into(), text_zh: text_zh.into() }
+    }
+}
+
+/// A transaction under way.
+pub(crate) struct RefundTransaction<'t> {
+    pub(crate) tx: &'t mut PgConnection,
+    pub(crate) now: OffsetDateTime,
+    pub(crate) tables: Tables<'t>,
+    pub(crate) requests: Requests,
+    /// Goods of which there is a new export or a new invoice.
+    pub(crate) unmatched: BTreeSet<Goods>,
+    /// Claims to which lines are to be added, or whose lines are to be freed.
+    pub(crate) under_way: BTreeSet<ClaimName>,
+    told: BTreeMap<(String, String), Vec<RefundNote>>,
+}
+
+/// What is told and woken after the commit.
+#[derive(Debug, Default)]
+pub(crate) struct RefundCommit {
+    pub(crate) entries: Vec<JournalEntry>,
+    pub(crate) matches: bool,
+    pub(crate) claims: bool,
+}
+
+impl<'t> RefundTransaction<'t> {
+    pub(crate) fn new(
+        tx: &'t mut PgConnection,
+        now: OffsetDateTime,
+        tables: Tables<'t>,
+        requests: Requests,
+    ) -> Self {
+        let (unmatched, under_way, told) = Default::default();
+        Self { tx, now, tables, requests, unmatched, under_way, told }
+    }
+
+    /// The day in China.
+    pub(crate) fn today(&self) -> Date {
+        self.now.to_offset(CHINA).date()
+    }
+
+    /// Tells a firm something about a thing of this name.
+    pub(crate) fn tell(&mut self, firm: &str, name: String, note: RefundNote) {
+        self.told.entry((firm.to_owned(), name)).or_default().push(note);
+    }
+
+    /// Writes lines with where they stand now.
+    pub(crate) async fn write_exports(
+        &mut self,
+        rows: impl IntoIterator<Item = &ExportRow>,
+    ) -> Result<(), Fault> {
+        let rows: Vec<&ExportRow> = rows.into_iter().collect();
+        let names: BTreeSet<String> = rows.iter().map(|row| row.firm.clone()).collect();
+        let firms = firm::load(&mut *self.tx, &names).await?;
+        let by = JudgingDay { tables: self.tables, today: self.today() };
+        export_rows::write(&mut *self.tx, &rows, &firms, by).await
+    }
+
+    /// Writes what is left to be written.
+    pub(crate) async fn write(
+        self,
+        cipher: &Cipher,
+        heads: &mut Heads,
+    ) -> Result<RefundCommit, Fault> {
+        let Self { tx, now, requests, unmatched, under_way, told, .. } = self;
+        let mut entries = Vec::with_capacity(told.len());
+        for ((firm, name), notes) in told {
+            let slot = Slot::of(&firm);
+            entries.push(JournalEntry {
+                slot,
+                position: heads.next(slot)?,
+                event_id: Uuid::now_v7(),
+                subject: id_of(&name),
+                owner: firm,
+                version: 0,
+                round: 0,
+                phase: 0,
+                topics: 1,
+                recorded_time: now,
+                trace: String::new(),
+                facts: wire::encode_notes(name, notes).into(),
+                body: Ok(None),
+            });
+        }
+        heads.append(&mut *tx, cipher, &entries).await?;
+        requests.write(&mut *tx, now).await?;
+        let matches = unmatched.iter().map(|goods| {
+            let body = format!("{}\n{}\n{}", goods.firm, goods.gcode, goods.unit);
+            item(Slot::of(&goods.firm), &format!("goods/{body}"), body.clone(), now)
+        });
+        let matches: Vec<Item> = matches.collect();
+        queue::enqueue(&mut *tx, cipher, MATCHES, &matches).await?;
+        let claims =
+            under_way.iter().map(|claim| item(claim.slot(), &claim.name(), claim.name(), now));
+        let claims: Vec<Item> = claims.collect();
+        queue::enqueue(&mut *tx, cipher, CLAIMS, &claims).await?;
+        Ok(RefundCommit { entries, matches: !matches.is_empty(), claims: !claims.is_empty() })
+    }
+}
+
+/// Something to do about a subject. Each is one of its own: more may come while the last one is being done.
+fn item(slot: Slot, subject: &str, body: String, due: OffsetDateTime) -> Item {
+    let subject = id_of(subject);
+    Item {
+        slot,
+        id: Uuid::now_v7(),
+        kind: 0,
+        subject,
+        place: 0,
+        body: body.into_bytes(),
+        due,
+        tries: 0,
+    }
+}

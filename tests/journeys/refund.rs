@@ -1,0 +1,698 @@
+//! The export tax refund: from a released export to the money and back, by public interfaces only.
+
+use futures::StreamExt as _;
+use proto::v1::{self, ClaimLineState, RefundStep};
+use uuid::Uuid;
+
+use crate::harness::people::{Enterprise, FIRM_A, code, export, filing};
+use crate::harness::{PATIENCE, Sandbox, eventually};
+
+/// What is exported here: two shirts for 91.00 yuan, refunded at 13 %.
+const SHIRTS: &str = "6109100021";
+
+/// A firm's accountant.
+struct RefundDesk {
+    firm: Enterprise,
+    window: client::Window,
+}
+
+fn id() -> String {
+    Uuid::now_v7().to_string()
+}
+
+fn shirts(order_no: &str) -> v1::Declaration {
+    let mut shirts = export(order_no);
+    shirts.statistics_flag = "B".to_owned();
+    shirts.logistics_no = format!("L{order_no}");
+    SHIRTS.clone_into(&mut shirts.lines[0].gcode);
+    shirts
+}
+
+/// A genuine invoice for so many shirts, 30.00 yuan each without tax.
+fn invoice(number: u32, pieces: i64, note: &str) -> v1::RefundInvoice {
+    v1::RefundInvoice {
+        number: format!("{number:020}"),
+        seller: "91370200MA3C000001".to_owned(),
+        issued: "2026-11-20".to_owned(),
+        note: note.to_owned(),
+        lines: vec![v1::RefundInvoiceLine {
+            gcode: SHIRTS.to_owned(),
+            unit: "007".to_owned(),
+            qty_e5: pieces * 100_000,
+            net_fen: pieces * 3_000,
+            levy_bp: 1_300,
+            tax_fen: pieces * 390,
+            used_e5: 0,
+        }],
+        ..Default::default()
+    }
+}
+
+impl RefundDesk {
+    async fn of(sandbox: &Sandbox, caller: &str) -> Self {
+        let window = sandbox.connect(caller).await;
+        Self { firm: Enterprise(window.clone()), window }
+    }
+
+    fn calls(
+        &self,
+    ) -> proto::v1::refund_service_client::RefundServiceClient<tonic::transport::Channel> {
+        self.window.refund()
+    }
+
+    /// Exports shirts; they are released, have left, and the money is in.
+    async fn exports(&self, order_no: &str) -> String {
+        let name = self.firm.tries(filing(shirts(order_no))).await.expect("it is valid").name;
+        self.firm.sees(&name, v1::State::Released).await;
+        self.proves(&name).await;
+        name
+    }
+
+    async fn proves(&self, name: &str) {
+        self.leaves(name, "2026-11-25").await;
+    }
+
+    async fn leaves(&self, name: &str, day: &str) {
+        eventually("the export is known", PATIENCE, async || {
+            self.line(name).await.ok_or("it is not")
+        })
+        .await;
+        let proof = v1::RecordProofRequest {
+            request_id: id(),
+            declaration: name.to_owned(),
+            departed: day.to_owned(),
+            entry_id: "422920260000000001".to_owned(),
+            money: v1::RefundMoney::Settled.into(),
+            payment_by: String::new(),
+        };
+        self.calls().record_proof(proof).await.expect("it is its own");
+    }
+
+    async fn line(&self, name: &str) -> Option<v1::ExplainExportLineResponse> {
+        let request = v1::ExplainExportLineRequest { name: name.to_owned() };
+        let found = self.calls().explain_export_line(request).await.ok()?.into_inner();
+        found.line.as_ref()?.released_time.as_ref()?;
+        Some(found)
+    }
+
+    /// Waits until a line stands there.
+    async fn stands(
+        &self,
+        name: &str,
+        standing: v1::RefundStanding,
+    ) -> v1::ExplainExportLineResponse {
+        eventually("the line stands there", PATIENCE, async || {
+            let found = self.line(name).await.ok_or_else(|| "it is not known".to_owned())?;
+            let line = found.line.as_ref().expect("a line");
+            let is = line.entitlement.as_ref().expect("judged").standing();
+            if is == standing { Ok(found) } else { Err(format!("{line:?}")) }
+        })
+        .await
+    }
+
+    async fn registers(&self, invoice: v1::RefundInvoice) -> v1::RegisterInvoiceResponse {
+        let request = v1::RegisterInvoiceRequest {
+            request_id: id(),
+            invoice: Some(invoice),
+            validate_only: false,
+        };
+        self.calls().register_invoice(request).await.expect("it is right").into_inner()
+    }
+
+    async fn invoices(&self) -> Vec<v1::RefundInvoice> {
+        let request = v1::ListInvoicesRequest { page_size: 1_000, ..Default::default() };
+        self.calls().list_invoices(request).await.expect("it answers").into_inner().invoices
+    }
+
+    async fn proposes(&self, note: &str) -> v1::RefundClaim {
+        let request = v1::ProposeClaimRequest {
+            request_id: id(),
+            firm: String::new(),
+            month: "2026-11".to_owned(),
+            note: note.to_owned(),
+            ..Default::default()
+        };
+        let claim = self.calls().propose_claim(request).await.expect("it is allowed").into_inner();
+        let name = claim.claim.expect("a claim").name;
+        self.waits(&name, |claim| claim.complete).await
+    }
+
+    async fn submits(&self, claim: &v1::RefundClaim) {
+        let request = v1::SubmitClaimRequest {
+            request_id: id(),
+            name: claim.name.clone(),
+            after_round: claim.round,
+        };
+        self.calls().submit_claim(request).await.expect("it is complete");
+    }
+
+    async fn claim(&self, name: &str) -> v1::RefundClaim {
+        let request = v1::GetClaimRequest { name: name.to_owned() };
+        let found = self.calls().get_claim(request).await.expect("it is its own").into_inner();
+        found.claim.expect("a claim")
+    }
+
+    async fn waits(&self, name: &str, is: impl Fn(&v1::RefundClaim) -> bool) -> v1::RefundClaim {
+        eventually("the claim looks so", PATIENCE, async || {
+            let claim = self.claim(name).await;
+            if is(&claim) { Ok(claim) } else { Err(format!("{claim:?}")) }
+        })
+        .await
+    }
+
+    async fn lines(&self, name: &str) -> Vec<v1::RefundClaimLine> {
+        let mut request =
+            v1::ListClaimLinesRequest { name: name.to_owned(), page_size: 2, ..Default::default() };
+        let mut lines = Vec::new();
+        loop {
+            let page = self.calls().list_claim_lines(request.clone()).await.expect("it answers");
+            let page = page.into_inner();
+            lines.extend(page.lines);
+            if page.next_page_token.is_empty() {
+                return lines;
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+
+    /// Everything that happened to this firm.
+    async fn told(&self, until: impl Fn(&v1::WatchRefundsResponse) -> bool) -> Vec<RefundStep> {
+        let request = v1::WatchRefundsRequest { resume_token: "beginning".to_owned() };
+        let mut news = std::pin::pin!(client::refunds(self.window.clone(), request));
+        let mut steps = Vec::new();
+        let all = async {
+            while let Some(told) = news.next().await {
+                let told = told.expect("watching goes on");
+                steps.extend(told.facts.iter().map(v1::RefundFact::step));
+                if until(&told) {
+                    return;
+                }
+            }
+        };
+        let done = tokio::time::timeout(PATIENCE, all).await;
+        assert!(done.is_ok(), "it was never told; told {steps:?}");
+        steps
+    }
+}
+
+fn missing(found: &v1::ExplainExportLineResponse) -> Vec<&str> {
+    let line = found.line.as_ref().and_then(|line| line.entitlement.as_ref());
+    line.into_iter().flat_map(|it| &it.missing).map(|it| it.who.as_str()).collect()
+}
+
+fn states(lines: &[v1::RefundClaimLine]) -> Vec<ClaimLineState> {
+    lines.iter().map(v1::RefundClaimLine::state).collect()
+}
+
+#[tokio::test]
+async fn an_export_is_claimed_and_paid_and_says_what_is_missing_until_then() {
+    let sandbox = Sandbox::with(&["--refund"]).await;
+    let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
+    let name = desk.firm.tries(filing(shirts("QD-REF-1"))).await.expect("it is valid").name;
+    desk.firm.sees(&name, v1::State::Released).await;
+    let found = desk.stands(&name, v1::RefundStanding::Waiting).await;
+    assert_eq!(missing(&found), ["logistics", "firm", "bank", "supplier"]);
+
+    desk.proves(&name).await;
+    let found = desk.stands(&name, v1::RefundStanding::Waiting).await;
+    assert_eq!(missing(&found), ["supplier"], "{found:#?}");
+    let due = found.line.expect("a line").entitlement.expect("judged").due.expect("a day");
+    assert_eq!((due.title.as_str(), due.last.as_str()), ("claim", "2027-04-30"));
+
+    // A claim of nothing is complete, and cannot be handed in.
+    let empty = desk.proposes("").await;
+    assert_eq!((empty.lines, empty.amount_fen), (0, 0));
+    let asked = v1::SubmitClaimRequest { request_id: id(), name: empty.name, after_round: 0 };
+    let refused = desk.calls().submit_claim(asked).await.expect_err("nothing is in it");
+    assert_eq!(code(&refused).0, "SW-1803");
+
+    // Three shirts were bought; two belong to this export.
+    let kept = desk.registers(invoice(1, 3, "")).await;
+    assert!(!kept.repeated);
+    let found = desk.stands(&name, v1::RefundStanding::Claimable).await;
+    assert_eq!(found.traces.len(), 1);
+    assert!(found.traces[0].contains("refund = 60.00 × 13 % = 7.80 CNY"), "{}", found.traces[0]);
+    assert_eq!(desk.invoices().await[0].lines[0].used_e5, 200_000);
+    // The same again is the same; another one under its number is refused.
+    desk.registers(invoice(1, 3, "")).await;
+    let other = v1::RegisterInvoiceRequest {
+        request_id: id(),
+        invoice: Some(invoice(1, 4, "")),
+        validate_only: false,
+    };
+    let refused = desk.calls().register_invoice(other).await.expect_err("another one");
+    assert_eq!(code(&refused).0, "SW-1802");
+
+    let claim = desk.proposes("").await;
+    assert_eq!((claim.lines, claim.amount_fen), (1, 780));
+    assert_eq!(claim.name, format!("refunds/{FIRM_A}-202611-2"));
+    desk.stands(&name, v1::RefundStanding::Done).await;
+    desk.submits(&claim).await;
+    let claim = desk.waits(&claim.name, |claim| claim.ended).await;
+    assert_eq!((claim.paid_fen, claim.approved_fen, claim.repaid_fen), (780, 0, 0));
+    let lines = desk.lines(&claim.name).await;
+    assert_eq!(states(&lines), [ClaimLineState::Paid]);
+    assert_eq!((lines[0].paid_fen, lines[0].net_fen), (780, 6_000));
+
+    let steps =
+        desk.told(|told| told.facts.iter().any(|it| it.step() == RefundStep::LinePaid)).await;
+    let expected = [
+        RefundStep::ExportReleased,
+        RefundStep::ProofRecorded,
+        RefundStep::ClaimProposed,
+        RefundStep::InvoiceRegistered,
+        RefundStep::InvoiceVerified,
+        RefundStep::ClaimProposed,
+        RefundStep::ClaimSubmitted,
+        RefundStep::ClaimAccepted,
+        RefundStep::LineApproved,
+        RefundStep::LinePaid,
+    ];
+    assert_eq!(steps, expected);
+
+    // Nobody else is told.
+    let stranger = RefundDesk::of(&sandbox, "enterprise-b").await;
+    assert!(stranger.line(&name).await.is_none());
+    assert!(stranger.invoices().await.is_empty());
+    let asked = v1::GetClaimRequest { name: claim.name.clone() };
+    let refused = stranger.calls().get_claim(asked).await.expect_err("another firm");
+    assert_eq!(code(&refused).0, "SW-1201");
+}
+
+#[tokio::test]
+async fn a_doubt_about_one_line_holds_up_no_other_and_a_refund_is_recovered() {
+    let sandbox = Sandbox::with(&["--refund"]).await;
+    let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
+    let mut names = Vec::new();
+    for number in 1..=5 {
+        names.push(desk.exports(&format!("QD-DOUBT-{number}")).await);
+    }
+    desk.registers(invoice(1, 10, "")).await;
+    for name in &names {
+        desk.stands(name, v1::RefundStanding::Claimable).await;
+    }
+    let claim = desk.proposes("SBX-FORM-DOUBT2-PART3-REFUSE4-RECOVER5").await;
+    assert_eq!((claim.lines, claim.amount_fen), (5, 5 * 780));
+    desk.submits(&claim).await;
+    let refused = desk.waits(&claim.name, |it| it.state() == v1::ClaimState::FormRefused).await;
+    assert!(refused.reason.contains("签章"), "{}", refused.reason);
+    desk.submits(&refused).await;
+
+    // The others go on, and the fifth is paid and recovered.
+    let claim = desk.waits(&claim.name, |it| it.repaid_fen == 780 && it.queried == 1).await;
+    assert_eq!((claim.paid_fen, claim.undecided, claim.ended), (780 + 390 + 780, 1, false));
+    let lines = desk.lines(&claim.name).await;
+    let expected = [
+        ClaimLineState::Paid,
+        ClaimLineState::Queried,
+        ClaimLineState::Paid,
+        ClaimLineState::Refused,
+        ClaimLineState::Recovered,
+    ];
+    assert_eq!(states(&lines), expected);
+    assert_eq!((lines[1].code.as_str(), lines[1].answered), ("Y02", false));
+    assert!(!lines[3].law.is_empty());
+
+    let answer = v1::AnswerClaimLineRequest {
+        request_id: id(),
+        name: claim.name.clone(),
+        line: 2,
+        query_number: 2,
+        text: "两件，见装箱单".to_owned(),
+    };
+    let wrong = desk.calls().answer_claim_line(answer.clone()).await.expect_err("no such query");
+    assert_eq!(code(&wrong).0, "SW-1804");
+    let answer = v1::AnswerClaimLineRequest { query_number: 1, ..answer };
+    desk.calls().answer_claim_line(answer).await.expect("it is asked");
+    let claim = desk.waits(&claim.name, |claim| claim.ended).await;
+    assert_eq!((claim.paid_fen, claim.queried), (780 + 390 + 780 + 780, 0));
+
+    // What was refused and what was given back may be claimed again; what is paid may not.
+    let again = desk.proposes("").await;
+    assert_eq!((again.lines, again.amount_fen), (2, 2 * 780));
+    let withdraw = v1::WithdrawClaimRequest { request_id: id(), name: again.name.clone() };
+    desk.calls().withdraw_claim(withdraw).await.expect("it is a draft");
+    desk.waits(&again.name, |claim| claim.undecided == 0).await;
+    let third = desk.proposes("").await;
+    assert_eq!((third.lines, third.amount_fen), (2, 2 * 780));
+}
+
+#[tokio::test]
+async fn an_invoice_counts_when_it_is_genuine_and_no_longer_than_that() {
+    let sandbox = Sandbox::with(&["--refund"]).await;
+    let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
+    let office = sandbox.connect("tax-office").await;
+    let name = desk.exports("QD-INV-1").await;
+    for (number, note) in [(1, "SBX-UNKNOWN"), (2, "SBX-DIFFERS"), (3, "SBX-VOID"), (4, "SBX-RED")]
+    {
+        desk.registers(invoice(number, 2, note)).await;
+    }
+    let settled = eventually("the platform is heard", PATIENCE, async || {
+        let all = desk.invoices().await;
+        let pending = all.iter().any(|it| it.status() == v1::InvoiceStatus::Pending);
+        if pending { Err(format!("{all:?}")) } else { Ok(all) }
+    });
+    let statuses: Vec<_> = settled.await.iter().map(v1::RefundInvoice::status).collect();
+    use v1::InvoiceStatus::{Differs, RedLettered, Unknown, Void};
+    assert_eq!(statuses, [Unknown, Differs, Void, RedLettered]);
+    desk.stands(&name, v1::RefundStanding::Waiting).await;
+
+    // A good one, taken back before it was claimed: the export looks for another one.
+    desk.registers(invoice(5, 2, "")).await;
+    desk.stands(&name, v1::RefundStanding::Claimable).await;
+    let answer = v1::InvoiceAnswer {
+        firm: FIRM_A.to_owned(),
+        number: format!("{:020}", 5),
+        status: RedLettered.into(),
+        ..Default::default()
+    };
+    let heard = v1::VerifyInvoicesRequest { request_id: id(), answers: vec![answer] };
+    office.refund().verify_invoices(heard).await.expect("it is the platform");
+    let found = desk.stands(&name, v1::RefundStanding::Waiting).await;
+    assert_eq!(missing(&found), ["supplier"]);
+    desk.registers(invoice(6, 2, "")).await;
+    desk.stands(&name, v1::RefundStanding::Claimable).await;
+    assert_eq!(desk.proposes("").await.amount_fen, 780);
+}
+
+#[tokio::test]
+async fn what_the_tax_office_says_twice_or_too_late_has_no_effect() {
+    let sandbox = Sandbox::with(&["--refund"]).await;
+    let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
+    let office = sandbox.connect("tax-office").await;
+    let name = desk.exports("QD-TWICE-1").await;
+    desk.registers(invoice(1, 2, "")).await;
+    desk.stands(&name, v1::RefundStanding::Claimable).await;
+    // The simulated office says nothing: the test does.
+    let claim = desk.proposes("SBX-SILENT").await;
+    desk.submits(&claim).await;
+    let decide = async |round, line, what: v1::claim_decision::What| {
+        let decisions = vec![v1::ClaimDecision { line, what: Some(what) }];
+        let request_id = id();
+        let name = claim.name.clone();
+        let request = v1::DecideClaimRequest { request_id, name, round, decisions };
+        office.refund().decide_claim(request).await.map(tonic::Response::into_inner)
+    };
+    use v1::claim_decision::What;
+    let early = decide(1, 1, What::ApprovedFen(780)).await.expect_err("it is not accepted");
+    assert_eq!(code(&early).0, "SW-1803");
+    let wrong = decide(2, 0, What::Accepted(2)).await.expect_err("another round");
+    assert_eq!(code(&wrong).0, "SW-1804");
+    decide(1, 0, What::Accepted(1)).await.expect("it is submitted");
+    let more = decide(1, 1, What::ApprovedFen(781)).await.expect_err("more than was claimed");
+    assert_eq!(code(&more).0, "SW-1805");
+    decide(1, 1, What::ApprovedFen(780)).await.expect("it is claimed");
+    let paid = |payment, amount_fen| What::Paid(v1::PaidLine { payment, amount_fen });
+    decide(1, 1, paid(7, 779)).await.expect_err("not what was approved");
+    for _ in 0..3 {
+        let said =
+            decide(1, 1, paid(7, 780)).await.expect("it is approved").claim.expect("a claim");
+        assert_eq!(said.paid_fen, 780, "once");
+    }
+    let twice = decide(1, 1, paid(8, 780)).await.expect_err("it is paid");
+    assert_eq!(code(&twice).0, "SW-1803");
+    let other = decide(1, 1, paid(7, 1)).await.expect_err("the number was used");
+    assert_eq!(code(&other).0, "SW-1805");
+    assert_eq!(desk.claim(&claim.name).await.paid_fen, 780);
+}
+
+/// Two processes have a refund service each; one is killed, with the tax office, while exports come, while a claim
+/// is put together, and while it is paid.
+#[tokio::test]
+async fn two_processes_and_kills_claim_and_pay_everything_once() {
+    let mut first = Sandbox::process(&["--refund", "--refund-service-name", "one"]).await;
+    let second = first.beside(&["--refund", "--no-agencies", "--refund-service-name", "two"]).await;
+    first.may_log_errors = true;
+    let desk = RefundDesk::of(&second, "enterprise-a").await;
+    let count = 30;
+    let (names, ()) = tokio::join!(
+        async {
+            let mut names = Vec::new();
+            for number in 1..=count {
+                let order = format!("QD-KILL-{number}");
+                names.push(desk.firm.tries(filing(shirts(&order))).await.expect("valid").name);
+            }
+            names
+        },
+        async {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            first.kill();
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            first.spawn();
+            first.ready().await;
+        }
+    );
+    for name in &names {
+        desk.firm.sees(name, v1::State::Released).await;
+        desk.proves(name).await;
+    }
+    desk.registers(invoice(1, 2 * count - 2, "")).await;
+    desk.registers(invoice(2, 2, "")).await;
+    for name in &names {
+        desk.stands(name, v1::RefundStanding::Claimable).await;
+    }
+    let proposal = v1::ProposeClaimRequest {
+        request_id: id(),
+        month: "2026-11".to_owned(),
+        ..Default::default()
+    };
+    let begun = desk.calls().propose_claim(proposal.clone()).await.expect("it is allowed");
+    let name = begun.into_inner().claim.expect("a claim").name;
+    first.kill();
+    // Asked again, it is the same claim.
+    let again = desk.calls().propose_claim(proposal).await.expect("it is known").into_inner();
+    assert!(again.repeated);
+    assert_eq!(again.claim.expect("a claim").name, name);
+    let claim = desk.waits(&name, |claim| claim.complete).await;
+    let expected = i64::from(u32::try_from(count).expect("few")) * 780;
+    assert_eq!((i64::from(claim.lines), claim.amount_fen), (count, expected));
+    desk.submits(&claim).await;
+    for _ in 0..3 {
+        first.spawn();
+        first.ready().await;
+        tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+        first.kill();
+    }
+    first.spawn();
+    first.ready().await;
+    let claim = desk.waits(&name, |claim| claim.ended).await;
+    assert_eq!(claim.paid_fen, expected, "everything once");
+    let lines = desk.lines(&name).await;
+    assert_eq!(lines.iter().map(|line| line.paid_fen).sum::<i64>(), expected);
+    let exports: std::collections::HashSet<&str> =
+        lines.iter().map(|line| line.export_line.as_str()).collect();
+    assert_eq!(exports.len(), names.len(), "each export once");
+    for invoice in desk.invoices().await {
+        assert_eq!(invoice.lines[0].used_e5, invoice.lines[0].qty_e5, "{invoice:?}");
+    }
+    let empty = desk.proposes("").await;
+    assert_eq!(empty.lines, 0, "nothing is left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_firm_is_reminded_and_what_was_not_claimed_in_time_is_taxed() {
+    let sandbox = Sandbox::process(&["--refund"]).await;
+    let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
+    let name = desk.exports("QD-DAYS-1").await;
+    let reminders = async |count: usize| {
+        let seen = std::sync::atomic::AtomicUsize::new(0);
+        desk.told(|told| {
+            let is = |fact: &&v1::RefundFact| fact.step() == RefundStep::Reminder;
+            let new = told.facts.iter().filter(is).count();
+            seen.fetch_add(new, std::sync::atomic::Ordering::Relaxed) + new >= count
+        })
+        .await
+    };
+    for (day, count) in [("2027-03-05", 1), ("2027-04-02", 2), ("2027-04-29", 3)] {
+        let output = sandbox.command(&["clock", "set", day]);
+        assert!(output.status.success(), "{output:?}");
+        reminders(count).await;
+    }
+    // 36 months later it is a sale at home.
+    let output = sandbox.command(&["clock", "set", "2029-11-26"]);
+    assert!(output.status.success(), "{output:?}");
+    let found = desk.stands(&name, v1::RefundStanding::NotRefunded).await;
+    let line = found.line.expect("a line").entitlement.expect("judged");
+    assert_eq!(line.rule, "taxed-as-domestic-sale");
+    // The list has it there, too, once the day went by.
+    eventually("the list knows it", PATIENCE, async || {
+        let request = v1::ListExportLinesRequest {
+            standing: v1::RefundStanding::NotRefunded.into(),
+            ..Default::default()
+        };
+        let found = desk.calls().list_export_lines(request).await.expect("it answers");
+        let found = found.into_inner().lines.len();
+        if found == 1 { Ok(()) } else { Err(found) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_producer_is_refunded_month_by_month_and_carries_over() {
+    let sandbox = Sandbox::with(&["--refund"]).await;
+    let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
+    let set = v1::SetRefundFirmRequest {
+        request_id: id(),
+        firm: FIRM_A.to_owned(),
+        method: v1::RefundMethod::Producer.into(),
+        class: 1,
+        ..Default::default()
+    };
+    sandbox.connect("admin").await.refund().set_refund_firm(set).await.expect("it may");
+    for (order, day) in
+        [("QD-PROD-1", "2026-10-08"), ("QD-PROD-2", "2026-10-09"), ("QD-PROD-3", "2026-11-09")]
+    {
+        let name = desk.firm.tries(filing(shirts(order))).await.expect("it is valid").name;
+        desk.firm.sees(&name, v1::State::Released).await;
+        desk.leaves(&name, day).await;
+        // It needs no invoices.
+        desk.stands(&name, v1::RefundStanding::Claimable).await;
+    }
+    let propose = async |month: &str, input_vat_fen| {
+        let request = v1::ProposeClaimRequest {
+            request_id: id(),
+            month: month.to_owned(),
+            input_vat_fen,
+            ..Default::default()
+        };
+        let begun = desk.calls().propose_claim(request).await?.into_inner();
+        let name = begun.claim.expect("a claim").name;
+        Ok::<_, tonic::Status>(desk.waits(&name, |claim| claim.complete).await)
+    };
+    // Two exports of 91.00 at 13/13: the cap is 23.66, of 30.00 of input VAT 6.34 are left.
+    let first = propose("2026-10", 3_000).await.expect("the first month");
+    let month = first.producer.expect("of a producer");
+    assert_eq!((first.lines, first.amount_fen, month.cap_fen), (2, 2_366, 2_366));
+    assert_eq!((month.refund_fen, month.carry_credit_fen), (2_366, 634));
+    let second = propose("2026-11", 0).await.expect("the next month");
+    let month = second.producer.expect("of a producer");
+    assert_eq!(
+        (month.brought_credit_fen, month.refund_fen, month.exempt_credit_fen),
+        (634, 634, 549)
+    );
+    assert_eq!((second.amount_fen, month.carry_credit_fen), (634, 0));
+    // Months are claimed in their order, and what another one goes on from stays.
+    let refused = propose("2026-10", 0).await.expect_err("a later month is claimed");
+    assert_eq!(code(&refused).0, "SW-1803");
+    let withdraw = v1::WithdrawClaimRequest { request_id: id(), name: first.name.clone() };
+    let refused =
+        desk.calls().withdraw_claim(withdraw).await.expect_err("the next goes on from it");
+    assert_eq!(code(&refused).0, "SW-1803");
+    for claim in [first, second] {
+        desk.submits(&claim).await;
+        let paid = desk.waits(&claim.name, |claim| claim.ended).await;
+        assert_eq!(paid.paid_fen, claim.amount_fen);
+        assert_eq!(paid.working_days, 5, "the first class");
+    }
+}
+
+#[tokio::test]
+async fn an_accountant_works_from_the_command_line() {
+    let sandbox = Sandbox::with(&["--refund"]).await;
+    let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
+    let name = desk.firm.tries(filing(shirts("QD-CLI-1"))).await.expect("it is valid").name;
+    desk.firm.sees(&name, v1::State::Released).await;
+    desk.stands(&name, v1::RefundStanding::Waiting).await;
+    let run = |args: &[&str]| {
+        let output = sandbox.command(&[&["--as", "enterprise-a", "refund"], args].concat());
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{args:?}: {text} {output:?}");
+        text
+    };
+    let shown = run(&["lines"]);
+    assert!(shown.contains("waits") && shown.contains("QD-CLI-1"), "{shown}");
+    let form = "422920260000000001";
+    run(&["prove", &name, "--departed", "2026-11-25", "--form", form, "--money", "settled"]);
+    let shown = run(&["explain", &name, "--language", "zh"]);
+    assert!(shown.contains("没有增值税专用发票") && shown.contains("申报期限"), "{shown}");
+    let header = "code,number,seller,issued,gcode,unit,quantity,net,rate,tax,note";
+    let row = |number: u32| format!(",{number:020},S,2026-11-20,{SHIRTS},007,2,60.00,13,7.80,");
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), format!("{header}\n{}\n{}\n", row(1), row(2))).expect("written");
+    let path = file.path().to_str().expect("a path");
+    let shown = run(&["register", path, "--output", "csv"]);
+    assert_eq!(shown.lines().count(), 3, "{shown}");
+    run(&["register", path]);
+    desk.stands(&name, v1::RefundStanding::Claimable).await;
+    assert_eq!(desk.invoices().await.len(), 2, "again is nothing new");
+    let shown = run(&["propose", "2026-11", "--note", "SBX-DOUBT", "--submit", "--output", "json"]);
+    let claim: v1::RefundClaim = serde_json::from_str(&shown).expect("a claim");
+    assert_eq!(claim.amount_fen, 780);
+    desk.waits(&claim.name, |claim| claim.queried == 1).await;
+    let shown = run(&["claim", &claim.name]);
+    assert!(shown.contains("doubt") && shown.contains("Y02"), "{shown}");
+    run(&["answer", &claim.name, "1", "两件"]);
+    desk.waits(&claim.name, |claim| claim.ended).await;
+    let shown = run(&["claims", "--output", "csv"]);
+    assert!(
+        shown.contains(&format!("{},under review,1,1,0,0,7.80,7.80,0.00", claim.name)),
+        "{shown}"
+    );
+    // What is refused is told, and the rest goes on.
+    let wrong = row(3).replace("7.80", "9.80");
+    std::fs::write(file.path(), format!("{header}\n{wrong}\n{}\n", row(4))).expect("written");
+    let output = sandbox.command(&["--as", "enterprise-a", "refund", "register", path]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("SW-1801"), "{output:?}");
+    assert_eq!(desk.invoices().await.len(), 3);
+}
+
+/// `SW_CLAIM_LINES=100000` is the claim of a large firm.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_of_many_lines_needs_no_more_memory() {
+    const LINES: usize = 100;
+    #[expect(clippy::disallowed_methods, reason = "a long run is asked for by it")]
+    let wanted = std::env::var("SW_CLAIM_LINES").ok().and_then(|text| text.parse().ok());
+    let declarations = wanted.unwrap_or(2_000_usize) / LINES; // a short run
+    let sandbox = Sandbox::process(&["--refund"]).await;
+    let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
+    let all = i64::try_from(declarations * LINES).expect("few");
+    desk.registers(invoice(1, 2 * all, "")).await;
+    let filed = async |number: usize| {
+        let mut many = shirts(&format!("QD-MANY-{number}"));
+        let line = many.lines[0].clone();
+        many.lines = (1..).take(LINES).map(|gnum| v1::GoodsLine { gnum, ..line.clone() }).collect();
+        let name = desk.firm.tries(filing(many)).await.expect("it is valid").name;
+        desk.firm.sees(&name, v1::State::Released).await;
+        desk.proves(&name).await;
+    };
+    futures::stream::iter(0..declarations)
+        .map(filed)
+        .buffer_unordered(16)
+        .collect::<Vec<()>>()
+        .await;
+    let patience = PATIENCE * u32::try_from(declarations / 20 + 1).expect("few");
+    eventually("every line was bought", patience, async || {
+        let used = desk.invoices().await[0].lines[0].used_e5;
+        if used == 2 * all * 100_000 { Ok(()) } else { Err(used) }
+    })
+    .await;
+    let before = sandbox.resident_bytes();
+    let began = std::time::Instant::now();
+    let proposal = v1::ProposeClaimRequest {
+        request_id: id(),
+        month: "2026-11".to_owned(),
+        ..Default::default()
+    };
+    let begun = desk.calls().propose_claim(proposal).await.expect("it is allowed").into_inner();
+    let name = begun.claim.expect("a claim").name;
+    let done = |what, is: fn(&v1::RefundClaim) -> bool| {
+        let (desk, name) = (&desk, name.clone());
+        eventually(what, patience, async move || {
+            let claim = desk.claim(&name).await;
+            if is(&claim) { Ok(claim) } else { Err((claim.lines, claim.paid_fen)) }
+        })
+    };
+    let claim = done("it is complete", |claim| claim.complete).await;
+    let proposed = began.elapsed();
+    assert_eq!((i64::from(claim.lines), claim.amount_fen), (all, all * 780));
+    desk.submits(&claim).await;
+    let claim = done("it is paid", |claim| claim.ended).await;
+    assert_eq!(claim.paid_fen, all * 780);
+    let more = sandbox.resident_bytes().saturating_sub(before) / 1024 / 1024;
+    println!(
+        "{all} lines: proposed in {proposed:?}, paid in {:?}, {more} MB more",
+        began.elapsed()
+    );
+    assert!(more < 100, "{more} MB more for {all} lines");
+}
