@@ -909,7 +909,6 @@ pub const TEXTS: &[(&str, &str)] = &[
         "发送报文所用的交换编号。与--order同用时可省略：此时读取该订单在案单证所属的各编号",
     ),
     ("The exports, in the order in which they are filled", "出口清单，按核销先后排列"),
-    ("The file", "文件"),
     (
         "The file",
         "文件",
