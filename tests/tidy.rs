@@ -43,7 +43,7 @@ fn crates_depend_only_on_what_the_architecture_allows() {
         ("services/signature", &["domain"]),
         ("services/ceb", &["domain", "proto", "client", "store", "kit", "signature"]),
         ("services/inspection", &["domain", "proto", "client", "store", "kit"]),
-        ("services/payment", &["domain", "proto", "client", "store", "kit"]),
+        ("services/payment", &["domain", "proto", "client", "store", "kit", "exchange"]),
         ("services/refund", &["domain", "proto", "client", "store", "kit"]),
         ("services/agencies", &["domain", "proto", "client"]),
         ("services/cli", &["domain", "proto", "client", "signature"]),

@@ -27,6 +27,8 @@ pub fn decision(by: Subscriber, answer: raw::Answer) -> Result<Decision, Refusal
         raw::answer::What::Reopening(reopening) => self::reopening(by, reopening)?,
         raw::answer::What::Progress(moved) => self::progress(by, moved)?,
         raw::answer::What::Duty(moved) => self::duty(by, moved)?,
+        raw::answer::What::Receipt(moved) => self::receipt(by, moved)?,
+        raw::answer::What::BankFile(file) => self::bank_file(by, file)?,
     };
     Ok(Decision {
         request: request(&request_id)?,
@@ -67,6 +69,10 @@ pub fn answer(decision: &Decision) -> v1::Answer {
         }),
         What::Progress(moved) => v1::answer::What::Progress(moved.clone().into()),
         What::Duty(moved) => v1::answer::What::Duty(moved.clone().into()),
+        What::Receipt(moved) => v1::answer::What::Receipt(moved.clone().into()),
+        What::BankFile(document) => {
+            v1::answer::What::BankFile(v1::BankFile { document: document.clone() })
+        }
     };
     v1::Answer {
         request_id: request.0.to_string(),
@@ -179,6 +185,28 @@ fn duty(by: Subscriber, moved: v1::DutyMoved) -> Result<What, Refusal> {
     Ok(What::Duty(moved))
 }
 
+fn receipt(by: Subscriber, moved: v1::ReceiptMoved) -> Result<What, Refusal> {
+    if by != Subscriber::PaymentService {
+        let reason = "what is said about money from abroad comes from the payment service";
+        return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
+    }
+    let texts = [&moved.receiver, &moved.currency, &moved.text, &moved.text_zh];
+    if texts.into_iter().any(|text| too_long(text)) {
+        return Err(Refusal::of(Code::TooLong).with("field", "receipt"));
+    }
+    let moved =
+        moved.try_into().map_err(|why| Refusal::of(Code::CodeUnknown).with("reason", why))?;
+    Ok(What::Receipt(moved))
+}
+
+fn bank_file(by: Subscriber, file: raw::BankFile) -> Result<What, Refusal> {
+    if by != Subscriber::Bank {
+        let reason = "files of banks come from banks";
+        return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
+    }
+    Ok(What::BankFile(file.document))
+}
+
 /// How many agencies have rules.
 const AGENCIES: usize = 2;
 
@@ -234,6 +262,7 @@ pub fn subscriber(subscriber: i32) -> Option<Subscriber> {
         Ok(v1::Subscriber::InspectionService) => Some(Subscriber::InspectionService),
         Ok(v1::Subscriber::NationalDoor) => Some(Subscriber::NationalDoor),
         Ok(v1::Subscriber::PaymentService) => Some(Subscriber::PaymentService),
+        Ok(v1::Subscriber::Bank) => Some(Subscriber::Bank),
         Ok(v1::Subscriber::RefundService) => Some(Subscriber::RefundService),
         Ok(v1::Subscriber::Unspecified) | Err(_) => None,
     }
@@ -276,6 +305,8 @@ fn bit(topic: v1::Topic) -> Option<i32> {
         v1::Topic::ImportNumber => topic::IMPORT_NUMBER,
         v1::Topic::Detained => topic::DETAINED,
         v1::Topic::Inspected => topic::INSPECTED,
+        v1::Topic::Bank => topic::BANK,
+        v1::Topic::Receipt => topic::RECEIPT,
         v1::Topic::Unspecified => return None,
     })
 }

@@ -2,7 +2,10 @@
 
 use domain::OrderId;
 use domain::clearance::{Agency, Awaited, Outcome, Phase, Stand};
-use domain::history::{DutyMoved, DutyStep, Finding, HistoryFact, InspectionStep, Moved, Reason};
+use domain::history::{
+    DutyMoved, DutyStep, Finding, HistoryFact, InspectionStep, Moved, Reason, ReceiptMoved,
+    ReceiptStep,
+};
 use domain::numbers::NumberKind;
 use domain::participant::Participant;
 use prost::Message as _;
@@ -425,6 +428,83 @@ impl TryFrom<v1::DutyMoved> for DutyMoved {
     }
 }
 
+impl From<ReceiptMoved> for v1::ReceiptMoved {
+    fn from(moved: ReceiptMoved) -> Self {
+        let ReceiptMoved {
+            step,
+            receipt,
+            receiver,
+            currency,
+            amount,
+            due,
+            received,
+            settled,
+            text,
+            text_zh,
+        } = moved;
+        let step = match step {
+            ReceiptStep::Matched => v1::ReceiptStep::Matched,
+            ReceiptStep::Unmatched => v1::ReceiptStep::Unmatched,
+            ReceiptStep::Settled => v1::ReceiptStep::Settled,
+            ReceiptStep::Kept => v1::ReceiptStep::Kept,
+            ReceiptStep::Reversed => v1::ReceiptStep::Reversed,
+        };
+        Self {
+            step: step.into(),
+            receipt: receipt.to_string(),
+            receiver,
+            currency,
+            amount,
+            due,
+            received,
+            settled,
+            text,
+            text_zh,
+        }
+    }
+}
+
+impl TryFrom<v1::ReceiptMoved> for ReceiptMoved {
+    type Error = &'static str;
+
+    fn try_from(moved: v1::ReceiptMoved) -> Result<Self, Self::Error> {
+        let step = match moved.step() {
+            v1::ReceiptStep::Matched => ReceiptStep::Matched,
+            v1::ReceiptStep::Unmatched => ReceiptStep::Unmatched,
+            v1::ReceiptStep::Settled => ReceiptStep::Settled,
+            v1::ReceiptStep::Kept => ReceiptStep::Kept,
+            v1::ReceiptStep::Reversed => ReceiptStep::Reversed,
+            v1::ReceiptStep::Unspecified => return Err("step must be a RECEIPT_STEP"),
+        };
+        let receipt = uuid::Uuid::try_parse(&moved.receipt);
+        let receipt = receipt.map_err(|_| "receipt must be a UUID")?;
+        let v1::ReceiptMoved {
+            step: _,
+            receipt: _,
+            receiver,
+            currency,
+            amount,
+            due,
+            received,
+            settled,
+            text,
+            text_zh,
+        } = moved;
+        Ok(Self {
+            step,
+            receipt,
+            receiver,
+            currency,
+            amount,
+            due,
+            received,
+            settled,
+            text,
+            text_zh,
+        })
+    }
+}
+
 fn list<A, B: From<A>>(items: Vec<A>) -> Vec<B> {
     items.into_iter().map(Into::into).collect()
 }
@@ -484,6 +564,7 @@ impl From<HistoryFact> for v1::Fact {
             }
             HistoryFact::InspectionMoved(moved) => Kind::InspectionMoved(moved.into()),
             HistoryFact::DutyMoved(moved) => Kind::DutyMoved(moved.into()),
+            HistoryFact::ReceiptMoved(moved) => Kind::ReceiptMoved(moved.into()),
             HistoryFact::Numbered { invt_no } => Kind::Numbered(v1::Numbered { invt_no }),
             HistoryFact::Released { release_id } => {
                 Kind::Released(v1::Released { release_id: release_id.0.to_string() })

@@ -10,6 +10,7 @@ pub mod declaration;
 pub mod duty;
 pub mod exchange;
 pub mod facts;
+pub mod forex;
 pub mod inspection;
 pub mod ledger;
 pub mod memory;

@@ -8,6 +8,7 @@ mod command_line;
 mod console;
 mod exchange;
 mod finding_out;
+mod forex;
 mod guides;
 mod identity;
 mod inspect_tools;

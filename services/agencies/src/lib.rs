@@ -9,6 +9,7 @@
 //!
 //! The invariant: nothing is answered in a window that does not say that it is a sandbox.
 
+mod bank;
 mod conclude;
 mod desk;
 mod office;
@@ -73,20 +74,23 @@ pub enum Simulator {
     Quarantine,
     /// An examination site with its laboratory (查验场地).
     Site,
+    /// A bank with the accounts of firms (银行), at the exchange of the payment service.
+    Bank,
     /// The tax office with the invoice platform (税务机关).
     TaxOffice,
 }
 
 impl Simulator {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Customs, Self::Quarantine, Self::Site, Self::TaxOffice];
+    pub const ALL: [Self; 5] =
+        [Self::Customs, Self::Quarantine, Self::Site, Self::Bank, Self::TaxOffice];
 
     /// The agency that it plays; `None` where it is none.
     fn agency(self) -> Option<v1::Agency> {
         match self {
             Self::Customs => Some(v1::Agency::Customs),
             Self::Quarantine => Some(v1::Agency::Quarantine),
-            Self::Site | Self::TaxOffice => None,
+            Self::Site | Self::Bank | Self::TaxOffice => None,
         }
     }
 }
@@ -107,10 +111,13 @@ pub async fn run(
         sandbox = is_sandbox(&window) => if !sandbox? { return Err(Error::NotASandbox) },
         () = shutdown.cancelled() => return Ok(()),
     }
+    if simulator == Simulator::Bank {
+        return run_bank(window, name, shutdown).await;
+    }
     let Some(agency) = simulator.agency() else {
         let run = match simulator {
             Simulator::TaxOffice => tax_office::run(window, shutdown).await,
-            Simulator::Customs | Simulator::Quarantine | Simulator::Site => {
+            Simulator::Customs | Simulator::Quarantine | Simulator::Site | Simulator::Bank => {
                 site::run(window, shutdown).await
             }
         };
@@ -130,6 +137,48 @@ pub async fn run(
             reference::prepare(&window, agency).await;
             std::future::pending().await
         } => never,
+    }
+}
+
+async fn run_bank(window: Window, name: &str, shutdown: CancellationToken) -> Result<(), Error> {
+    let real = AtomicBool::new(false);
+    let consumer = Consumer::new(window, v1::Subscriber::Bank, name);
+    // It says nothing by itself.
+    let (_say, said) = mpsc::channel(1);
+    match consumer.serve(Bank { real: &real }, said, shutdown).await {
+        Err(_) if real.load(Ordering::Relaxed) => Err(Error::NotASandbox),
+        ended => Ok(ended?),
+    }
+}
+
+/// The bank at the exchange of the payment service.
+struct Bank<'a> {
+    /// The window that is there now is none for simulators.
+    real: &'a AtomicBool,
+}
+
+impl Handler for Bank<'_> {
+    fn handle(
+        &mut self,
+        events: Vec<v1::Event>,
+    ) -> impl Future<Output = Result<Vec<Vec<ConsumerAnswer>>, Status>> + Send {
+        std::future::ready(Ok(events.iter().map(bank::replies).collect()))
+    }
+
+    fn result(&mut self, result: &v1::Result) {
+        if result.result == i32::from(v1::ResultCode::Refused) {
+            let v1::Result { request_id, code, message, .. } = result;
+            tracing::info!(request_id, code, message, "the window refused a file of the bank");
+        }
+    }
+
+    /// It was a sandbox at the start; what is at its address now may be another window.
+    async fn may_connect(&mut self, window: &Window) -> Result<(), Status> {
+        if is_sandbox(window).await? {
+            return Ok(());
+        }
+        self.real.store(true, Ordering::Relaxed);
+        Err(proto::status::plain(Code::NotAllowed))
     }
 }
 

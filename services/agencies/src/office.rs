@@ -109,6 +109,8 @@ impl Office {
             | Kind::InspectionReopened(_)
             | Kind::Numbered(_)
             | Kind::DutyMoved(_)
+            | Kind::ReceiptMoved(_)
+            | Kind::BankTold(_)
             | Kind::Released(_)
             | Kind::Rejected(_)
             | Kind::Returned(_) => false,

@@ -51,6 +51,47 @@ pub enum ScriptedGoods {
     Prohibited,
 }
 
+/// What the bank does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BankWish {
+    /// It takes its time.
+    pub slow: bool,
+    /// It executes half of an order.
+    pub part: bool,
+    /// It rejects an order.
+    pub rejects: bool,
+    /// It sends every file twice.
+    pub twice: bool,
+    /// It keeps a fee.
+    pub fee: bool,
+    /// It takes the money back that came.
+    pub back: bool,
+    /// The buyer pays in two parts.
+    pub part_paid: bool,
+    /// The buyer does not say what it pays for.
+    pub unnamed: bool,
+    /// The buyer does not pay.
+    pub unpaid: bool,
+}
+
+impl BankWish {
+    /// What either of two says.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            slow: self.slow || other.slow,
+            part: self.part || other.part,
+            rejects: self.rejects || other.rejects,
+            twice: self.twice || other.twice,
+            fee: self.fee || other.fee,
+            back: self.back || other.back,
+            part_paid: self.part_paid || other.part_paid,
+            unnamed: self.unnamed || other.unnamed,
+            unpaid: self.unpaid || other.unpaid,
+        }
+    }
+}
+
 /// A script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
@@ -78,6 +119,8 @@ pub struct Script {
     pub laboratory: Duration,
     /// A treatment leaves the goods clean.
     pub treatable: bool,
+    /// What the bank does.
+    pub bank: BankWish,
 }
 
 impl Default for Script {
@@ -96,6 +139,7 @@ impl Default for Script {
             contaminated: false,
             laboratory: LABORATORY,
             treatable: true,
+            bank: BankWish::default(),
         }
     }
 }
@@ -145,6 +189,15 @@ impl Script {
             "TREATFAIL" => self.treatable = false,
             // The payment service obeys it.
             "TAXPAID" => {}
+            "BANKSLOW" => self.bank.slow = true,
+            "BANKPART" => self.bank.part = true,
+            "BANKREJECT" => self.bank.rejects = true,
+            "BANKTWICE" => self.bank.twice = true,
+            "BANKFEE" => self.bank.fee = true,
+            "BANKBACK" => self.bank.back = true,
+            "PAYPART" => self.bank.part_paid = true,
+            "UNNAMED" => self.bank.unnamed = true,
+            "NOPAY" => self.bank.unpaid = true,
             other => {
                 if let Some(code) = other.strip_prefix("CIQREJECT") {
                     self.quarantine = Wish::Reject(code_or_default(code));

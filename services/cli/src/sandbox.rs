@@ -100,6 +100,14 @@ pub const CALLERS: &[SandboxCaller] = &[
         purpose: "the payment service of this window (guarantee, duty, tax bills)",
     },
     SandboxCaller {
+        name: "bank",
+        kind: "bank",
+        customs_code: "",
+        mandates: &[],
+        dxp_ids: &[],
+        purpose: "a bank with the accounts of firms (银行)",
+    },
+    SandboxCaller {
         name: "refund-service",
         kind: "refund-service",
         customs_code: "",

@@ -53,8 +53,13 @@ fn words(found: &v1::VerifyLedgerResponse, language: Language) -> String {
     }];
     for v1::CurrencySum { currency, accounts, sum, held } in &found.sums {
         lines.push(match language {
-            Language::English => format!("{currency}: {accounts} accounts, sum {sum}, held {held}"),
-            Language::Chinese => format!("{currency}：{accounts}个账户，合计{sum}，冻结合计{held}"),
+            Language::English => format!(
+                "{currency}: {accounts} accounts; what they have sums to {sum}, and what is held on both \
+                 sides to {held}"
+            ),
+            Language::Chinese => format!(
+                "{currency}：{accounts}个账户，余额合计{sum}，双方冻结合计{held}"
+            ),
         });
     }
     lines.join("\n")

@@ -237,6 +237,10 @@ pub fn describe(fact: &v1::Fact, language: Language) -> String {
                 if moved.code.is_empty() { String::new() } else { format!("{} ", moved.code) };
             say(format!("duty: {code}{}", moved.text), format!("税款：{code}{}", moved.text_zh))
         }
+        Kind::ReceiptMoved(moved) => {
+            say(format!("receipt: {}", moved.text), format!("收汇：{}", moved.text_zh))
+        }
+        Kind::BankTold(_) => pick(language, "a bank was told", "已通知银行").to_owned(),
         Kind::Numbered(v1::Numbered { invt_no }) => {
             say(format!("customs number {invt_no}"), format!("海关清单编号{invt_no}"))
         }

@@ -8,8 +8,10 @@ use proto::status::Language;
 use proto::v1::ceb_service_client::CebServiceClient;
 use proto::v1::declaration_service_client::DeclarationServiceClient;
 use proto::v1::exchange_service_client::ExchangeServiceClient;
+use proto::v1::forex_service_client::ForexServiceClient;
 use proto::v1::inspection_service_client::InspectionServiceClient;
 use proto::v1::operation_service_client::OperationServiceClient;
+use proto::v1::payment_exchange_service_client::PaymentExchangeServiceClient;
 use proto::v1::payment_service_client::PaymentServiceClient;
 use proto::v1::refund_service_client::RefundServiceClient;
 use proto::v1::sandbox_service_client::SandboxServiceClient;
@@ -206,6 +208,17 @@ impl Window {
     pub fn exchange(&self) -> ExchangeServiceClient<Channel> {
         // A batch of many declarations is larger than one message may be.
         ExchangeServiceClient::new(self.channel.clone()).max_decoding_message_size(64 * 1024 * 1024)
+    }
+
+    /// The exchange of the payment service.
+    pub fn payment_exchange(&self) -> PaymentExchangeServiceClient<Channel> {
+        PaymentExchangeServiceClient::new(self.channel.clone())
+            .max_decoding_message_size(64 * 1024 * 1024)
+    }
+
+    /// Receipts from abroad and their settlement.
+    pub fn forex(&self) -> ForexServiceClient<Channel> {
+        ForexServiceClient::new(self.channel.clone()).max_decoding_message_size(64 * 1024 * 1024)
     }
 
     /// The national door.

@@ -231,7 +231,11 @@ impl Session {
         };
         send(&sender, Out::Open(open)).await?;
         let frames = ReceiverStream::new(receiver);
-        let mut frames = consumer.window.exchange().connect(frames).await?.into_inner();
+        let connected = match consumer.subscriber {
+            v1::Subscriber::Bank => consumer.window.payment_exchange().connect(frames).await,
+            _ => consumer.window.exchange().connect(frames).await,
+        };
+        let mut frames = connected?.into_inner();
         // A frame that was read along with others and is not looked at yet.
         let mut behind: Option<Option<In>> = None;
         loop {

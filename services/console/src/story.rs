@@ -161,7 +161,7 @@ async fn duty(visit: &Visit, name: &str) -> Result<Option<DutyCard>, Box<Refused
 pub(crate) fn duty_tone(state: v1::DutyState) -> &'static str {
     match state {
         v1::DutyState::Unspecified => "plain",
-        v1::DutyState::Unassessed | v1::DutyState::Short => "attention",
+        v1::DutyState::Unassessed | v1::DutyState::Short | v1::DutyState::OverLimit => "attention",
         v1::DutyState::Secured | v1::DutyState::Billed => "good",
         v1::DutyState::Ended => "over",
     }

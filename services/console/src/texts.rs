@@ -191,6 +191,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("another one", "另一个"),
     ("available", "可用"),
     ("balance", "余额"),
+    ("bank", "银行"),
     ("behind it", "后续等待"),
     ("bill", "税单"),
     ("buyer", "订购人"),

@@ -159,6 +159,7 @@ impl Visit {
             Kind::Site => "examination site",
             Kind::Administrator => "operator",
             Kind::TaxOffice => "tax office",
+            Kind::Bank => "bank",
             Kind::InspectionService
             | Kind::PaymentService
             | Kind::RefundService

@@ -71,6 +71,7 @@ fn start(by: Subscriber, RequestId(id): RequestId) -> [u8; 17] {
         Subscriber::InspectionService => 3,
         Subscriber::NationalDoor => 4,
         Subscriber::PaymentService => 5,
+        Subscriber::Bank => 6,
         Subscriber::RefundService => 7,
     };
     start[1..].copy_from_slice(id.as_bytes());

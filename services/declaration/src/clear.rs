@@ -87,7 +87,13 @@ async fn decide(
                 What::Duty(moved) => {
                     step.record(case.id, [HistoryFact::DutyMoved(moved.clone())]);
                 }
-                What::Verdict { .. } | What::Findings { .. } | What::Reopening { .. } => {}
+                What::Receipt(moved) => {
+                    step.record(case.id, [HistoryFact::ReceiptMoved(moved.clone())]);
+                }
+                What::Verdict { .. }
+                | What::Findings { .. }
+                | What::Reopening { .. }
+                | What::BankFile(_) => {}
             }
             return Ok(Ok(Decided::Applied));
         }

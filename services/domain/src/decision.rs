@@ -3,7 +3,7 @@
 //! A new kind of answer is a variant of [`What`], its arms below, and its arms in `proto::exchange`.
 
 use crate::clearance::{Agency, Clearance, Demands, Event, Joint, Outcome};
-use crate::history::{DutyMoved, Finding, Moved, Reason};
+use crate::history::{DutyMoved, Finding, Moved, Reason, ReceiptMoved};
 use crate::participant::Participant;
 use crate::refusal::{Code, Refusal};
 use crate::subscriber::Subscriber;
@@ -56,6 +56,10 @@ pub enum What {
     Progress(Moved),
     /// What happens to the duty: told to the firm, without effect on the declaration.
     Duty(DutyMoved),
+    /// What happens to the money for an export: told to the firm, without effect on the declaration.
+    Receipt(ReceiptMoved),
+    /// A file of a bank, for the payment service.
+    BankFile(String),
 }
 
 /// An inspection that the rules of an agency demand.
@@ -117,7 +121,11 @@ impl Decision {
                 about(moved.order_id)?;
                 return Ok(None);
             }
-            What::Duty(_) => return Ok(None),
+            What::Duty(_) | What::Receipt(_) => return Ok(None),
+            What::BankFile(_) => {
+                let reason = "files of banks are for the payment service";
+                return Err(Refusal::of(Code::FrameUnexpected).with("reason", reason));
+            }
         }))
     }
 
@@ -134,9 +142,12 @@ impl What {
     pub fn outcome(&self) -> Option<Outcome> {
         match self {
             Self::Verdict { outcome, .. } => Some(*outcome),
-            Self::Findings { .. } | Self::Reopening { .. } | Self::Progress(_) | Self::Duty(_) => {
-                None
-            }
+            Self::Findings { .. }
+            | Self::Reopening { .. }
+            | Self::Progress(_)
+            | Self::Duty(_)
+            | Self::Receipt(_)
+            | Self::BankFile(_) => None,
         }
     }
 
@@ -149,9 +160,12 @@ impl What {
                 let instructions = own.flat_map(|demand| &demand.instructions);
                 reasons.iter().chain(instructions).cloned().collect()
             }
-            Self::Findings { .. } | Self::Reopening { .. } | Self::Progress(_) | Self::Duty(_) => {
-                Vec::new()
-            }
+            Self::Findings { .. }
+            | Self::Reopening { .. }
+            | Self::Progress(_)
+            | Self::Duty(_)
+            | Self::Receipt(_)
+            | Self::BankFile(_) => Vec::new(),
         }
     }
 }

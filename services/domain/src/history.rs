@@ -128,6 +128,46 @@ pub struct DutyMoved {
     pub text_zh: String,
 }
 
+/// A step of the money for an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReceiptStep {
+    /// Money from abroad was matched to it (已匹配).
+    Matched,
+    /// It was taken off again (撤销匹配).
+    Unmatched,
+    /// Some of it was settled into yuan (已结汇).
+    Settled,
+    /// Some of it stays in forex (留存).
+    Kept,
+    /// The bank took money back that had come (已退回).
+    Reversed,
+}
+
+/// What happened to the money for an export. The sums are those after it, so that the newest says all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptMoved {
+    /// What happened.
+    pub step: ReceiptStep,
+    /// The receipt that it happened to.
+    pub receipt: uuid::Uuid,
+    /// Who receives it.
+    pub receiver: String,
+    /// Its currency, in letters.
+    pub currency: String,
+    /// What this step is about, in the minor unit.
+    pub amount: i64,
+    /// What the goods cost, in the minor unit.
+    pub due: i64,
+    /// What came for them, with what banks kept of it.
+    pub received: i64,
+    /// What was settled or kept of it.
+    pub settled: i64,
+    /// In words.
+    pub text: String,
+    /// In Chinese.
+    pub text_zh: String,
+}
+
 /// A fact with its data. One for each [`crate::clearance::ClearanceFact`], the filing itself, and what the
 /// inspection service tells about an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,6 +185,7 @@ pub enum HistoryFact {
     InspectionReopened { order_id: OrderId, reason: String },
     InspectionMoved(Moved),
     DutyMoved(DutyMoved),
+    ReceiptMoved(ReceiptMoved),
     Numbered { invt_no: String },
     Released { release_id: ReleaseId },
     Rejected { agency: Agency, reasons: Vec<Reason> },
@@ -174,6 +215,10 @@ pub mod topic {
     pub const INSPECTED: i32 = 128;
     /// Anything about a declaration that came by the national door, which tells its firm by receipts.
     pub const NATIONAL: i32 = 256;
+    /// What a bank has to know or to do. In the journal of the payment service only.
+    pub const BANK: i32 = 512;
+    /// Money for an export came, went back or was settled.
+    pub const RECEIPT: i32 = 1024;
 }
 
 impl HistoryFact {
@@ -188,6 +233,7 @@ impl HistoryFact {
             Self::StandChanged { stand: Stand::Detained, .. } => topic::PROGRESS | topic::DETAINED,
             Self::StandChanged { who, .. } if who.agency().is_none() => topic::CHECKED,
             Self::DutyMoved(_) => topic::CHECKED,
+            Self::ReceiptMoved(_) => topic::RECEIPT,
             Self::StandChanged { .. } | Self::Numbered { .. } => topic::PROGRESS,
             Self::InspectionOrdered { .. }
             | Self::InspectionJoined { .. }

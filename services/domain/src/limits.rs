@@ -241,6 +241,8 @@ pub const STALLED_SECONDS_DEFAULT: u32 = 60;
 pub const STALLED_SECONDS_MAX: u32 = 3_600;
 /// Seconds without a sign of life after which slots go to another consumer of the agency.
 pub const LEASE_SECONDS: i32 = 15;
+/// Seconds for which a quote of a bank binds it.
+pub const QUOTE_SECONDS: i64 = 60;
 /// Lines of one kind, written at one place in the code, in the log in a second; the others are counted.
 pub const LOG_LINES_PER_SECOND: u32 = 20;
 /// Seconds between heartbeats on a quiet stream.

@@ -20,6 +20,8 @@ pub enum Kind {
     InspectionService,
     /// The payment service of a window (税款担保与支付).
     PaymentService,
+    /// A bank with the accounts of firms (银行).
+    Bank,
     /// The refund service of a window (出口退税).
     RefundService,
     /// The system of the tax office (税务机关), which also asks the invoice platform.
@@ -83,6 +85,7 @@ impl Principal {
             | Kind::Site
             | Kind::InspectionService
             | Kind::PaymentService
+            | Kind::Bank
             | Kind::RefundService
             | Kind::TaxOffice => Scope::Declarants(Vec::new()),
         }

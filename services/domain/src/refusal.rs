@@ -101,6 +101,12 @@ pub enum Code {
     TotalTooLarge,
     DutyNotComputable,
     DutyOrderPaid,
+    QuoteExpired,
+    ForexRuleBroken,
+    ReceiptOutOfStep,
+    ForexShort,
+    MatchRefused,
+    PaymentsIncomplete,
     InvoiceWrong,
     InvoiceDifferent,
     ClaimOutOfStep,
@@ -161,7 +167,7 @@ pub enum Code {
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 120] = {
+    pub const ALL: [Self; 126] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
@@ -174,7 +180,7 @@ impl Code {
             OfficerConflict, InstructionUnknown, SampleUnknown, DisposalUnfounded, DisposalGiven,
             NotInInspectionOrder, ObjectionUsed, AttendanceNeeded, WrongTime, ChoiceUsedUp,
             NoSuchWindow, WindowFull, OrderTooLarge, CreditEntryUnknown, AppealUsed, PlaceUnknown,
-            RuleSetRefused, OfficersMissing, GuaranteeShort, TotalTooLarge, DutyNotComputable, DutyOrderPaid, InvoiceWrong, InvoiceDifferent, ClaimOutOfStep, ClaimOvertaken, ClaimAmountWrong, Internal, Required, TooLong, WrongLength, BadCharacter,
+            RuleSetRefused, OfficersMissing, GuaranteeShort, TotalTooLarge, DutyNotComputable, DutyOrderPaid, QuoteExpired, ForexRuleBroken, ReceiptOutOfStep, ForexShort, MatchRefused, PaymentsIncomplete, InvoiceWrong, InvoiceDifferent, ClaimOutOfStep, ClaimOvertaken, ClaimAmountWrong, Internal, Required, TooLong, WrongLength, BadCharacter,
             CodeUnknown, NumberOutOfRange, ModeWrongWay, DirectionUnclear, LinePriceWrong,
             OrderSumWrong, QuantityMismatch, LineNumbersBroken, TooManyLines, WeightWrong,
             CurrencyWrong, PackagesWrong, GuarantorWrong, BondedDataMissing, VoyageDataMissing,
@@ -258,6 +264,12 @@ impl Code {
             Self::TotalTooLarge => ("SW-1714", StateForbids, "a total of the account would become too large", "账户累计金额超出范围"),
             Self::DutyNotComputable => ("SW-1715", FixMessage, "the tax cannot be computed from what was declared", "依申报内容无法计税"),
             Self::DutyOrderPaid => ("SW-1716", StateForbids, "the payment order was paid before", "该缴款书已缴款"),
+            Self::QuoteExpired => ("SW-1731", StateForbids, "the quote does not bind any more; there is a fresh one", "报价已失效，已提供新报价"),
+            Self::ForexRuleBroken => ("SW-1732", StateForbids, "a rule of SAFE does not allow it", "不符合外汇管理规定"),
+            Self::ReceiptOutOfStep => ("SW-1733", StateForbids, "the receipt is not at this step", "该笔收汇不在该环节"),
+            Self::ForexShort => ("SW-1734", StateForbids, "so much of the receipt is not there any more", "该笔收汇可用余额不足"),
+            Self::MatchRefused => ("SW-1735", FixMessage, "the receipt cannot pay these exports", "该笔收汇不能核销所列清单"),
+            Self::PaymentsIncomplete => ("SW-1736", FixMessage, "something is missing for the balance of payments", "国际收支申报信息不完整"),
             Self::InvoiceWrong => ("SW-1801", FixMessage, "the invoice cannot be registered like this", "发票不能按此登记"),
             Self::InvoiceDifferent => ("SW-1802", Exists, "this invoice is registered already, with other content", "该发票已登记，且内容不同"),
             Self::ClaimOutOfStep => ("SW-1803", StateForbids, "the claim or its line does not stand where this could happen", "申报或明细的当前状态不允许此操作"),

@@ -2,7 +2,7 @@
 
 use crate::Kind;
 use crate::history::topic::{
-    CONTENT, DETAINED, END, IMPORT_NUMBER, INSPECTED, INSPECTION, NATIONAL, PROGRESS,
+    BANK, CONTENT, DETAINED, END, IMPORT_NUMBER, INSPECTED, INSPECTION, NATIONAL, PROGRESS,
 };
 use crate::participant::Participant;
 
@@ -19,6 +19,8 @@ pub enum Subscriber {
     NationalDoor,
     /// The payment service, for the duty of imports.
     PaymentService,
+    /// A bank, at the exchange of the payment service.
+    Bank,
     /// The refund service, for exports.
     RefundService,
 }
@@ -73,12 +75,13 @@ impl Topics {
 
 impl Subscriber {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Customs,
         Self::Quarantine,
         Self::InspectionService,
         Self::NationalDoor,
         Self::PaymentService,
+        Self::Bank,
         Self::RefundService,
     ];
 
@@ -129,6 +132,15 @@ impl Subscriber {
                 participant: Some(Participant::Duty),
                 inspects: false,
                 topics: Topics::of(CONTENT | END | IMPORT_NUMBER),
+            },
+            // It is told what it has to know and to do; nothing of the declarations themselves.
+            Self::Bank => SubscriberRow {
+                kind: Kind::Bank,
+                column: 6,
+                name: "bank",
+                participant: None,
+                inspects: false,
+                topics: Topics::of(BANK),
             },
             // It keeps the lines of every export, which may be claimed when they are released.
             Self::RefundService => SubscriberRow {

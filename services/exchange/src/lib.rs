@@ -18,6 +18,9 @@ use domain::refusal::{Code, Refusal};
 use domain::subscriber::Subscriber;
 use futures::future::BoxFuture;
 use proto::raw::exchange_service_server::{ExchangeService, ExchangeServiceServer};
+use proto::raw::payment_exchange_service_server::{
+    PaymentExchangeService, PaymentExchangeServiceServer,
+};
 use proto::{raw, status};
 use sqlx::PgPool;
 use store::tail::Tail;
@@ -96,22 +99,13 @@ impl Exchange {
         Self { shared: Arc::new(Shared { service, pool, clock, tail, handler, draining, turns }) }
     }
 
-    /// As a gRPC service.
-    pub fn into_server(self) -> ExchangeServiceServer<Self> {
-        ExchangeServiceServer::new(self)
+    /// As the gRPC service of the payment service's journal.
+    pub fn into_payment_server(self) -> PaymentExchangeServiceServer<Self> {
+        PaymentExchangeServiceServer::new(self)
             .max_decoding_message_size(domain::limits::MESSAGE_BYTES_MAX)
     }
-}
 
-#[tonic::async_trait]
-impl ExchangeService for Exchange {
-    type ConnectStream =
-        std::pin::Pin<Box<dyn futures::Stream<Item = Result<raw::ConnectResponse, Status>> + Send>>;
-
-    async fn connect(
-        &self,
-        request: Request<Streaming<raw::ConnectRequest>>,
-    ) -> Result<Response<Self::ConnectStream>, Status> {
+    fn connected(&self, request: Request<Streaming<raw::ConnectRequest>>) -> Connected {
         let subscriber = request
             .extensions()
             .get::<Arc<Principal>>()
@@ -119,5 +113,33 @@ impl ExchangeService for Exchange {
             .ok_or_else(|| status::plain(Code::NotAllowed))?;
         let frames = stream::serve(Arc::clone(&self.shared), subscriber, request.into_inner());
         Ok(Response::new(Box::pin(frames)))
+    }
+
+    /// As a gRPC service.
+    pub fn into_server(self) -> ExchangeServiceServer<Self> {
+        ExchangeServiceServer::new(self)
+            .max_decoding_message_size(domain::limits::MESSAGE_BYTES_MAX)
+    }
+}
+
+type Frames =
+    std::pin::Pin<Box<dyn futures::Stream<Item = Result<raw::ConnectResponse, Status>> + Send>>;
+type Connected = Result<Response<Frames>, Status>;
+
+#[tonic::async_trait]
+impl ExchangeService for Exchange {
+    type ConnectStream = Frames;
+
+    async fn connect(&self, request: Request<Streaming<raw::ConnectRequest>>) -> Connected {
+        self.connected(request)
+    }
+}
+
+#[tonic::async_trait]
+impl PaymentExchangeService for Exchange {
+    type ConnectStream = Frames;
+
+    async fn connect(&self, request: Request<Streaming<raw::ConnectRequest>>) -> Connected {
+        self.connected(request)
     }
 }

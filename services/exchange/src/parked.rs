@@ -21,6 +21,7 @@ pub const QUEUES: &[&str] = &[
     "parked-inspection-service",
     "parked-national-door",
     "parked-payment-service",
+    "parked-bank",
     "parked-refund-service",
 ];
 
@@ -31,6 +32,7 @@ fn queue_of(subscriber: Subscriber) -> &'static str {
         Subscriber::InspectionService => "parked-inspection-service",
         Subscriber::NationalDoor => "parked-national-door",
         Subscriber::PaymentService => "parked-payment-service",
+        Subscriber::Bank => "parked-bank",
         Subscriber::RefundService => "parked-refund-service",
     }
 }

@@ -75,6 +75,7 @@ impl View {
             | Kind::Quarantine
             | Kind::InspectionService
             | Kind::PaymentService
+            | Kind::Bank
             | Kind::RefundService
             | Kind::TaxOffice
             | Kind::Administrator

@@ -30,6 +30,7 @@ pub(crate) fn scope(principal: &Principal) -> Scope {
         | Kind::Site
         | Kind::InspectionService
         | Kind::PaymentService
+        | Kind::Bank
         | Kind::RefundService
         | Kind::TaxOffice
         | Kind::Administrator
@@ -57,6 +58,7 @@ pub(crate) fn agency_of(principal: &Principal) -> Option<Agency> {
         | Kind::Site
         | Kind::InspectionService
         | Kind::PaymentService
+        | Kind::Bank
         | Kind::RefundService
         | Kind::TaxOffice
         | Kind::Administrator

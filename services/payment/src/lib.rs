@@ -16,6 +16,7 @@ mod calls;
 mod collect;
 mod commit;
 mod duty_rows;
+mod forex;
 mod goods_back;
 mod guarantee;
 mod hear;
@@ -39,6 +40,7 @@ use kit::person_key::PersonKey;
 use kit::service::{
     Caller, Connections, Identity, Loops, Manifest, Mount, Parts, Plans, Pools, Start,
 };
+use proto::v1::forex_service_server::ForexServiceServer;
 use proto::v1::payment_service_server::PaymentServiceServer;
 use sqlx::PgPool;
 use store::Clock;
@@ -48,9 +50,12 @@ use store::token::TokenKey;
 use tokio::sync::{Notify, Semaphore};
 
 use commit::PaymentWriter;
+use forex::commit::ForexWriter;
 use relay::collections::Collections;
 use relay::notices::Notices;
 use relay::returns::{self, Returns};
+use store::tail::Tail;
+use tokio_util::sync::CancellationToken;
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/payment");
 
@@ -59,8 +64,8 @@ pub static MANIFEST: Manifest = Manifest {
     name: "payment",
     purpose: "Guarantees, duty of imports and tax bills; needs --payment-service-endpoint",
     migrator: &MIGRATOR,
-    apis: &[rpc::API],
-    connections: Connections::Fixed(6),
+    apis: &[rpc::API, forex::rpc::API, forex::rpc::EXCHANGE],
+    connections: Connections::Fixed(8),
     plans: Plans::ByIndex,
     identity: Some(Identity {
         kind: "payment-service",
@@ -88,6 +93,13 @@ pub(crate) struct Payments {
     pub(crate) hearing: CommitQueue<PaymentWriter>,
     /// For what is asked.
     pub(crate) asking: CommitQueue<PaymentWriter>,
+    /// For money from abroad.
+    pub(crate) forex: CommitQueue<ForexWriter>,
+    /// For what is only checked of it.
+    pub(crate) forex_writer: Arc<ForexWriter>,
+    /// What banks are told.
+    pub(crate) tail: Tail,
+    pub(crate) draining: CancellationToken,
     pub(crate) clock: Clock,
     pub(crate) pending: PendingAnswers,
     /// Finds persons without their numbers being kept.
@@ -112,6 +124,8 @@ const QUEUES: &[&str] = &[
     notice::NOTICES,
     goods_back::RETURNS,
     collect::COLLECTIONS,
+    forex::sales::EXPORTS,
+    "parked-bank",
 ];
 
 /// The service over its tables. In a sandbox firms lodge money by themselves, and its callers begin with some.
@@ -125,6 +139,13 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
     let [answers, retries, notices, returns] = [(); 4].map(|()| Arc::new(Notify::new()));
     let (pending, said) = PendingAnswers::new();
     let persons = PersonKey::new(&cipher.hash_key("person"));
+    let tail = Tail::new(cipher.clone());
+    let forex_writer = Arc::new(ForexWriter {
+        clock: clock.clone(),
+        cipher: cipher.clone(),
+        tail: tail.clone(),
+        answers: Arc::clone(&answers),
+    });
     let writer = Arc::new(PaymentWriter {
         clock: clock.clone(),
         cipher: cipher.clone(),
@@ -136,8 +157,12 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
     });
     let (hearing, ears) = commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
     let (asking, hands) = commit_queue::lanes(writer, &work, LANES, &parts.closing);
+    let (forex, desks) =
+        commit_queue::lanes(Arc::clone(&forex_writer), &work, LANES, &parts.closing);
     let mut loops = Loops::new(&MANIFEST, &work, parts);
     ears.into_iter().chain(hands).for_each(|lane| loops.add(lane));
+    desks.into_iter().for_each(|lane| loops.add(lane));
+    loops.add(tail.run(reads.clone(), parts.closing.clone()));
     let payment = Arc::new(Payments {
         reads,
         work,
@@ -145,6 +170,10 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
         cipher,
         hearing,
         asking,
+        forex,
+        forex_writer,
+        tail,
+        draining: parts.draining.clone(),
         clock,
         pending,
         persons,
@@ -164,6 +193,8 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
     loops.queue("payment.returns", Returns(Arc::clone(&payment)), Arc::clone(&returns));
     let (own, stop, customs) = (Arc::clone(&payment), parts.draining.clone(), window.clone());
     loops.add(async move { returns::follow(&own, &customs, &returns, &stop).await });
+    let late = relay::exports::LateExports(Arc::clone(&payment));
+    loops.queue("payment.late-exports", late, Arc::default());
     let (own, stop) = (Arc::clone(&payment), parts.draining.clone());
     loops.add(async move { verify::keep_verifying(&own, &stop).await });
     let (events, stop) = (loops.progress("payment.events"), parts.draining.clone());
@@ -175,7 +206,12 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
         relay::listen(&own, &window, said, &events, &stop).await;
     });
     loops.mount(QUEUES, |routes| {
+        let exchange = relay::banks::exchange(&payment).into_payment_server();
+        let forex = ForexServiceServer::new(Service(Arc::clone(&payment)));
         let service = PaymentServiceServer::new(Service(payment));
-        routes.add_service(service.max_decoding_message_size(limits::MESSAGE_BYTES_MAX))
+        routes
+            .add_service(service.max_decoding_message_size(limits::MESSAGE_BYTES_MAX))
+            .add_service(forex.max_decoding_message_size(limits::MESSAGE_BYTES_MAX))
+            .add_service(exchange)
     })
 }

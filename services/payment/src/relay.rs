@@ -5,7 +5,9 @@
 //! is not released meanwhile, since nobody says that its duty is secured. What comes about later, when money
 //! comes, and what the firm is told, are items of a queue as well.
 
+pub(crate) mod banks;
 pub(crate) mod collections;
+pub(crate) mod exports;
 pub(crate) mod notices;
 pub(crate) mod returns;
 
@@ -156,12 +158,17 @@ impl Handler for ImportConsumer {
     async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<ConsumerAnswer>>, Status> {
         let mut replies: Vec<Vec<ConsumerAnswer>> = events.iter().map(|_| Vec::new()).collect();
         let payment = Arc::clone(&self.payment);
+        let events: Vec<Arc<v1::Event>> = events.into_iter().map(Arc::new).collect();
+        if let Err(fault) = exports::take(&payment, &events).await {
+            self.fails = true;
+            return Err(Status::unavailable(fault.to_string()));
+        }
         let arrived = events.into_iter().enumerate().filter_map(|(at, event)| {
             let heard = read(&event, &payment.persons);
             // Nothing of it concerns the duty.
             let idle = heard.as_ref().is_some_and(|heard| heard.changes.is_empty());
             let heard = heard.map(Arc::new);
-            (!idle).then(|| ArrivedImport { at, event: Arc::new(event), heard })
+            (!idle).then_some(ArrivedImport { at, event, heard })
         });
         let arrived: Vec<ArrivedImport> = arrived.collect();
         let taken = react::take(&ImportFrame(&payment), &payment.work, arrived).await;
@@ -218,7 +225,9 @@ fn read(event: &v1::Event, persons: &PersonKey) -> Option<ImportEvent> {
             | Wire::InspectionCancelled(_)
             | Wire::InspectionReopened(_)
             | Wire::InspectionMoved(_)
-            | Wire::DutyMoved(_) => continue,
+            | Wire::DutyMoved(_)
+            | Wire::ReceiptMoved(_)
+            | Wire::BankTold(_) => continue,
         });
     }
     Some(ImportEvent { id, version: event.version, round: event.round, time, changes })

@@ -197,7 +197,9 @@ fn read(event: &v1::Event) -> Option<ExportEvent> {
             | Wire::InspectionCancelled(_)
             | Wire::InspectionReopened(_)
             | Wire::InspectionMoved(_)
-            | Wire::DutyMoved(_) => continue,
+            | Wire::DutyMoved(_)
+            | Wire::ReceiptMoved(_)
+            | Wire::BankTold(_) => continue,
         });
     }
     Some(ExportEvent { id, version, time, changes })

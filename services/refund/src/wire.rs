@@ -51,6 +51,7 @@ pub(crate) fn owners(principal: &Principal) -> Option<Vec<String>> {
         | Kind::Site
         | Kind::InspectionService
         | Kind::PaymentService
+        | Kind::Bank
         | Kind::RefundService
         | Kind::TaxOffice
         | Kind::Administrator

@@ -33,6 +33,7 @@ impl Share {
             | Kind::Site
             | Kind::InspectionService
             | Kind::PaymentService
+            | Kind::Bank
             | Kind::RefundService
             | Kind::TaxOffice
             | Kind::Administrator => Self::Kept,

@@ -198,6 +198,7 @@ enum AgencyArg {
     Customs,
     Quarantine,
     Site,
+    Bank,
     TaxOffice,
 }
 
@@ -399,6 +400,7 @@ async fn agency(options: &Options, args: &AgencyArgs) -> anyhow::Result<ExitCode
         AgencyArg::Customs => Simulator::Customs,
         AgencyArg::Quarantine => Simulator::Quarantine,
         AgencyArg::Site => Simulator::Site,
+        AgencyArg::Bank => Simulator::Bank,
         AgencyArg::TaxOffice => Simulator::TaxOffice,
     };
     let config = options.config(sandbox::caller(simulator))?;

@@ -59,6 +59,7 @@ const EVERYBODY: &[Kind] = &[
     Kind::Site,
     Kind::InspectionService,
     Kind::PaymentService,
+    Kind::Bank,
     Kind::RefundService,
     Kind::TaxOffice,
     Kind::Administrator,
@@ -135,7 +136,7 @@ pub struct Registered {
     pub fingerprint: String,
     /// Name, for logs.
     pub name: String,
-    /// enterprise, agent, customs, quarantine, site, inspection-service, payment-service, refund-service, tax-office,
+    /// enterprise, agent, customs, quarantine, site, inspection-service, payment-service, refund-service, tax-office, bank,
     /// administrator or gateway.
     pub kind: String,
     /// Customs code of an enterprise or agent.
@@ -304,7 +305,7 @@ impl Registry {
 }
 
 /// What the registry calls a kind of caller.
-const KINDS: [(&str, Kind); 11] = [
+const KINDS: [(&str, Kind); 12] = [
     ("enterprise", Kind::Enterprise),
     ("agent", Kind::Agent),
     ("customs", Kind::Customs),
@@ -312,6 +313,7 @@ const KINDS: [(&str, Kind); 11] = [
     ("site", Kind::Site),
     ("inspection-service", Kind::InspectionService),
     ("payment-service", Kind::PaymentService),
+    ("bank", Kind::Bank),
     ("refund-service", Kind::RefundService),
     ("tax-office", Kind::TaxOffice),
     ("administrator", Kind::Administrator),

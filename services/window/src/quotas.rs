@@ -368,6 +368,7 @@ impl Quotas {
                 | Kind::Site
                 | Kind::InspectionService
                 | Kind::PaymentService
+                | Kind::Bank
                 | Kind::RefundService
                 | Kind::TaxOffice
                 | Kind::Administrator

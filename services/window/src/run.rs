@@ -208,7 +208,7 @@ impl RunningWindow {
         let calls = routes.into_axum_router();
         let own_calls = calls.clone();
         let over_http = move |request| crate::json::answered(own_calls.clone(), request);
-        let routes = Routes::from(calls.fallback(over_http));
+        let mut routes = Routes::from(calls.fallback(over_http));
         for api in &apis {
             health.set_service_status(*api, ServingStatus::Serving).await;
         }

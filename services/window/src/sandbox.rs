@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use agencies::Simulator;
 use anyhow::Context as _;
@@ -109,6 +109,8 @@ impl Sandbox {
                 Simulator::Customs | Simulator::Quarantine => true,
                 Simulator::Site => cast.inspection,
                 Simulator::TaxOffice => cast.refund,
+                // Without a payment service nobody tells the bank of anything.
+                Simulator::Bank => cast.payment,
             };
             for simulator in Simulator::ALL.into_iter().filter(here) {
                 sandbox.simulate(simulator, &settings.data_dir)?;
@@ -179,6 +181,7 @@ pub fn caller(simulator: Simulator) -> &'static str {
         Simulator::Customs => "customs",
         Simulator::Quarantine => "quarantine",
         Simulator::Site => "site",
+        Simulator::Bank => "bank",
         Simulator::TaxOffice => "tax-office",
     }
 }

@@ -98,6 +98,7 @@ impl Space {
             | Kind::Site
             | Kind::InspectionService
             | Kind::PaymentService
+            | Kind::Bank
             | Kind::RefundService
             | Kind::TaxOffice
             | Kind::Administrator => false,

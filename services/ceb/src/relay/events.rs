@@ -215,7 +215,9 @@ fn fact(fact: v1::Fact) -> Option<Fact> {
         | Wire::InspectionCancelled(_)
         | Wire::InspectionReopened(_)
         | Wire::InspectionMoved(_)
-        | Wire::DutyMoved(_) => return None,
+        | Wire::DutyMoved(_)
+        | Wire::ReceiptMoved(_)
+        | Wire::BankTold(_) => return None,
     })
 }
 

@@ -66,7 +66,9 @@ pub const TEXTS: &[(&str, &str)] = &[
          相同的入账计两笔。按附言中的订单编号匹配。有未匹配的内容时退出码为1",
     ),
     ("A window other than the sandbox: host:port", "沙箱以外的单一窗口，主机:端口"),
+    ("A, B or C", "A、B或C"),
     ("About this declaration only", "仅与该清单有关的"),
+    ("Accept a quote: the bank is ordered to settle (结汇)", "接受报价，指令银行结汇"),
     (
         "Add a data key that encrypts from the next start on. What older keys encrypted they \
          still decrypt",
@@ -100,6 +102,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Appointments so far, as you saw them [default: as they are now]",
         "您所见的已预约次数 [默认：当前次数]",
+    ),
+    (
+        "Ask for a rate at which a receipt would be settled; without a side, all that is left is sold",
+        "为收汇询价结汇；未指定金额时卖出全部余额",
     ),
     (
         "Assess past declarations with rule sets: who would have been looked at, and why",
@@ -174,6 +180,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Connection", "连接"),
     (
+        "Country of whoever paid, as customs numbers it [default: that of the export]",
+        "付款人国别（海关代码）[默认：出口清单的运抵国]",
+    ),
+    (
         "Credit class of every declarant: advanced, general or untrusted [default: what the \
          inspection service says of each today, general where it does not]",
         "各申报企业的信用等级：advanced、general或untrusted [默认：查验服务今日所示，无则为\
@@ -218,6 +228,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Declarations, and the exchange with agencies", "申报服务及与机关的数据交换"),
     ("Demand a client certificate of every caller: keys of callers do not replace it", "要求所有调用方出示客户端证书，接口密钥不能代替"),
+    (
+        "Declare a receipt to the balance of payments, or correct what was declared",
+        "对收汇作国际收支申报，或更正已申报内容",
+    ),
     ("Do not simulate agencies: connect your own", "不模拟机关，由您自行接入"),
     ("End a key at once, with the streams that were opened with it", "立即吊销接口密钥，并结束用其建立的数据流"),
     (
@@ -324,6 +338,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "税款担保、进口税款与税单；须给出--payment-service-endpoint",
     ),
     (
+        "Hand in a file of a bank (camt.053, camt.054, pain.002), as a bank or the operator",
+        "提交银行文件（camt.053、camt.054、pain.002），由银行或运营方使用",
+    ),
+    (
         "Hand a claim to the tax office, again when its form was refused",
         "向税务机关提交申报；不予受理后可再次提交",
     ),
@@ -352,6 +370,8 @@ pub const TEXTS: &[(&str, &str)] = &[
         "查验：查验单、预约、报告、决定、规则、信用与统计",
     ),
     ("Inspection service (joint orders)", "查验服务（联合查验单）"),
+    ("It is registered for trade in forex (名录)", "已列入贸易外汇收支名录"),
+    ("Its customs code", "企业海关编码"),
     ("Its key (PEM)", "其私钥（PEM）"),
     (
         "Its money: awaited, received or settled",
@@ -362,6 +382,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "在数据交换中的名称；多个进程分担时各用其名",
     ),
     ("Keys of callers: for programs that cannot present a certificate", "接口密钥：供无法使用证书的程序使用"),
+    ("Keep what is left of a receipt in forex (留存)", "将收汇余额以外汇留存"),
     ("Lanes of the group commit", "成组提交的通道数"),
     ("Language of texts", "文字所用语言"),
     (
@@ -392,6 +413,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("List examination places, or put one", "列出查验场地，或登记一个"),
     (
+        "List exports for which money is to come, with what came and was settled",
+        "列出待收汇的出口清单及其收汇、结汇情况",
+    ),
+    (
         "List exports by urgency: what has to be given back, then by the next day that matters",
         "按紧急程度列出出口明细：先列应追回，再按最近期限",
     ),
@@ -399,9 +424,14 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("List keys in the order in which they were made, those that have ended too", "按生成先后列出接口密钥，含已失效的"),
     ("List officers of one agency or of both", "列出一个或两个机关的人员"),
     ("List officers, or put one", "列出人员，或登记一名"),
+    ("List orders to settle", "列出结汇指令"),
     (
         "List orders, newest first. Every filter that is set must hold",
         "列出查验单，最新在前；各条件须同时满足",
+    ),
+    (
+        "List receipts of money from abroad: what each pays, or why nothing",
+        "列出境外收汇：核销了哪些清单，或未核销的原因",
     ),
     ("List rule sets, every version, newest first", "列出规则集的各版本，最新在前"),
     (
@@ -428,6 +458,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "列出已发送的单证，最新在前；各条件须同时满足",
     ),
     ("Make a key for a caller of the registry. It is shown now and never again", "为已登记的调用方生成接口密钥，仅此一次显示"),
+    ("Match a receipt by hand with the exports that it pays", "人工将收汇与其所付的出口清单匹配"),
     (
         "Match the statement of a bank with expected receipts: partial and combined ones, fees, \
          and why something does not match. Asks no window",
@@ -560,7 +591,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Only of this declarant (customs code)", "仅列该申报企业（海关编码）"),
     ("Only of this port (customs house)", "仅列该口岸（海关）"),
+    ("Only say what it would be then", "只显示匹配后的结果，不实际匹配"),
     ("Only say what the account would be then", "仅告知届时的账户情况，不办理"),
+    ("Only say what would be declared", "只显示将申报的内容，不实际申报"),
+    ("Only say what would be ordered", "只显示将发出的指令，不实际发出"),
     (
         "Only the operator of the site is there (径行开验); after three times that nobody came",
         "仅场地经营人在场（径行开验）；三次无人到场之后",
@@ -581,8 +615,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "仅列该监管方式：9610、9710、9810、1210或1239",
     ),
     ("Only this type, for example 621 or CEB621", "仅列该类型，例如621或CEB621"),
+    ("Only those for which something is still to come", "只列尚有应收的清单"),
     ("Only those of this order", "仅列该订单的"),
     ("Only those on the blacklist", "仅列黑名单中的"),
+    ("Only those that are not declared yet", "只列尚未申报的"),
     (
         "Only those that still wait for an order, a payment or a waybill",
         "仅列尚待订单、支付单或运单的",
@@ -674,6 +710,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Run a simulated agency against a sandbox", "对沙箱运行一个模拟机关"),
     ("SHA-256 of the certificate, 64 hexadecimal digits", "证书的SHA-256，64位十六进制"),
+    ("Say how SAFE supervises a firm; by the operator", "设定外汇局对企业的分类管理，由运营方使用"),
     (
         "Says what the message is, who sends it, whether it is signed, each document with its fields, \
          and what breaks the schema, the sums or, for inventories, the rules of a declaration. Order, \
@@ -752,6 +789,8 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Sign a message (CEB) with a firm's key: SM2 over SM3, or RSA over SHA-1",
         "用企业私钥签名报文（CEB）：SM2配SM3，或RSA配SHA-1",
     ),
+    ("So many yuan are to be bought", "要得到的人民币金额（元）"),
+    ("So much is to be sold, in the smallest unit of its currency", "要卖出的金额，以该币种最小单位计"),
     (
         "Something was found, by officers or by the laboratory. All of one command takes effect \
          together",
@@ -796,6 +835,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "在受理前撤回申报，所用数量随即释放",
     ),
     ("Take a declaration back before release", "放行前撤回清单"),
+    ("Take a receipt off the exports that it was matched with", "撤销收汇与出口清单的匹配"),
     (
         "Take a line out of a claim. What it used is free",
         "从申报中剔除明细，所用数量随即释放",
@@ -837,6 +877,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Tell as the site what was done and found", "以场地身份报送查验经过与结果"),
     (
+        "Tell what is declared of receipts to the balance of payments (国际收支申报), and what is missing",
+        "列出收汇的国际收支申报内容及所缺信息",
+    ),
+    (
         "That window, host:port [default: this one, as localhost]",
         "该窗口，主机:端口 [默认：本窗口，localhost]",
     ),
@@ -873,6 +917,7 @@ pub const TEXTS: &[(&str, &str)] = &[
          then the numbers under which documents of the order are kept are read",
         "发送报文所用的交换编号。与--order同用时可省略：此时读取该订单在案单证所属的各编号",
     ),
+    ("The exports, in the order in which they are filled", "出口清单，按核销先后排列"),
     (
         "The file",
         "文件",
@@ -917,6 +962,8 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("The one day, as 2019-03-31", "第一个日期，如 2019-03-31"),
     ("The other day", "第二个日期"),
     ("The place, one of `inspect places`", "场地，见 inspect places"),
+    ("The quote", "报价编号"),
+    ("The receipt", "收汇编号"),
     ("The rule set (JSON); `-` is standard input", "规则集（JSON）；- 为标准输入"),
     (
         "The rule set (JSON); its version is one more than that of the last one. `-` is \
@@ -943,6 +990,7 @@ pub const TEXTS: &[(&str, &str)] = &[
          and credit class, of declarations that are over",
         "已终结清单从申报到放行的时间（查验与未查验）及占比，按口岸、监管方式和信用等级",
     ),
+    ("Transaction code [default: that of mode and channel]", "交易编码[默认：按监管方式和渠道]"),
     (
         "Verify the signatures of messages (CEB). The exit code is 0 when all are good",
         "验证报文（CEB）签名；全部有效时退出码为0",
@@ -985,6 +1033,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "日志内容，例如 info 或 declaration=debug [默认：warn，serve为info]",
     ),
     ("What was decided about the goods is done", "货物处置决定已执行"),
+    ("What was sold [default: the goods of the export]", "所售商品[默认：出口清单的商品]"),
     (
         "When the window begins, one of `inspect windows`: 2026-11-26T09:00 (in China) or RFC \
          3339 [default: the next one that is free]",
@@ -1048,6 +1097,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "YYYY-MM",
     ),
     ("Your certificate (PEM)", "您的证书（PEM）"),
+    (
+        "bank-documents, bank-transactions or institution",
+        "bank-documents（银行审单）、bank-transactions（银行凭交易电子信息）或institution（支付机构）",
+    ),
     ("customs or quarantine [default: both]", "customs或quarantine [默认：两者]"),
     ("customs/ID or quarantine/ID", "customs/编号 或 quarantine/编号"),
     (
@@ -1185,4 +1238,5 @@ pub const TEXTS: &[(&str, &str)] = &[
         "unassessed, short, secured, over-limit, ended or billed [default: all]",
         "unassessed（无法计税）、short（担保不足）、secured（已担保）、over-limit（超过限额）、ended（已终结）或billed（已出税单）[默认：全部]",
     ),
+    ("unmatched, matched or reversed", "unmatched（未匹配）、matched（已匹配）或reversed（已冲回）"),
 ];

@@ -2,6 +2,7 @@
 //! For a firm's accountant, who must know at any time what is held, owed and due, and why.
 
 mod duty;
+mod forex;
 pub(super) mod listing;
 mod money;
 mod orders;
@@ -23,7 +24,8 @@ use super::{Exit, Language, OutputFormat, Session};
 Money:  accounts, balance, entries, holds, deposit, credit-line
 Duty:   duties, duty, bills, bill, orders, pay-order
 Buyer:  quota
-Bank:   reconcile
+Forex:  sales, receipts, match, unmatch, quote, settle, keep, settlements, bop, declare, firm
+Bank:   statement, reconcile
 
 Who calls is chosen with --as, for example --as enterprise-a; docs/payment.md is the guide.")]
 pub struct PayArgs {
@@ -46,6 +48,18 @@ enum Verb {
     Orders(orders::Orders),
     PayOrder(orders::PayOrder),
     Quota(quota::QuotaArgs),
+    Sales(forex::SalesArgs),
+    Receipts(forex::Receipts),
+    Match(forex::MatchArgs),
+    Unmatch(forex::ReceiptArg),
+    Quote(forex::QuoteArgs),
+    Settle(forex::SettleArgs),
+    Keep(forex::KeepArgs),
+    Settlements(forex::Settlements),
+    Bop(forex::BalanceOfPayments),
+    Declare(forex::DeclareArgs),
+    Statement(forex::StatementArgs),
+    Firm(forex::FirmArgs),
     Reconcile(Reconcile),
 }
 
@@ -81,6 +95,18 @@ pub(super) async fn run(
         Verb::Orders(args) => orders::orders(teller, args).await,
         Verb::PayOrder(args) => orders::pay_order(teller, args).await,
         Verb::Quota(args) => quota::quota(teller, args).await,
+        Verb::Sales(args) => forex::sales(teller, args).await,
+        Verb::Receipts(args) => forex::receipts(teller, args).await,
+        Verb::Match(args) => forex::match_receipt(teller, args).await,
+        Verb::Unmatch(args) => forex::unmatch(teller, args).await,
+        Verb::Quote(args) => forex::quote(teller, args).await,
+        Verb::Settle(args) => forex::settle(teller, args).await,
+        Verb::Keep(args) => forex::keep(teller, args).await,
+        Verb::Settlements(args) => forex::settlements(teller, args).await,
+        Verb::Bop(args) => forex::payments(teller, args).await,
+        Verb::Declare(args) => forex::declare(teller, args).await,
+        Verb::Statement(args) => forex::statement(teller, args).await,
+        Verb::Firm(args) => forex::firm(teller, args).await,
         Verb::Reconcile(args) => {
             reconcile::run(Voice { format, language: session.language }, &args)
         }

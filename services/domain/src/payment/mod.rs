@@ -9,11 +9,14 @@
 //! [`guarantee`] says how full a guarantee is; [`settlement`] what a quote of a bank exchanges, [`forex`] which
 //! receipts may be settled and how they are told to the balance of payments;
 //! [`statement`] is what a bank says of an account, [`matching`] which receipts pay which orders, and
-//! [`amount`] how amounts of a currency are written.
+//! [`amount`] how amounts of a currency are written; [`allotment`] divides a receipt among exports, and
+//! [`buying_rates`] are the rates at which a bank buys.
 
+pub mod allotment;
 pub mod amount;
 pub mod bill;
 pub mod built_in;
+pub mod buying_rates;
 pub mod declared;
 pub mod duty;
 pub mod forex;

@@ -191,13 +191,18 @@ pub fn sort<'a>(statements: &'a [Statement], known: &BTreeSet<&str>) -> Vec<Sort
     sorted
 }
 
+/// Everything in a text that may be the number of an order: all of it, and each word.
+pub fn words(text: &str) -> impl Iterator<Item = &str> {
+    let is_inner = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let words = text.split(move |c| !is_inner(c)).map(|word| word.trim_matches(['-', '_', '.']));
+    std::iter::once(text.trim()).chain(words).filter(|word| !word.is_empty())
+}
+
 /// Known order numbers that stand in a text as a word of their own, or as all of it.
 fn order_nos<'k>(text: &str, known: &BTreeSet<&'k str>) -> Vec<&'k str> {
     let find = |word: &str| known.get(word).copied();
     if let Some(whole) = find(text.trim()) {
         return vec![whole];
     }
-    let is_inner = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let words = text.split(|c| !is_inner(c)).map(|word| word.trim_matches(['-', '_', '.']));
-    words.filter(|word| !word.is_empty()).filter_map(find).collect()
+    words(text).skip(1).filter_map(find).collect()
 }

@@ -259,7 +259,9 @@ fn what(fact: Wire) -> Option<Option<InboundChange>> {
         | Wire::Numbered(_)
         | Wire::InspectionCompleted(_)
         | Wire::InspectionMoved(_)
-        | Wire::DutyMoved(_) => return Some(None),
+        | Wire::DutyMoved(_)
+        | Wire::ReceiptMoved(_)
+        | Wire::BankTold(_) => return Some(None),
     }))
 }
 

@@ -143,8 +143,9 @@ async fn window(
     let pid = service.id().context("the service has ended")?;
     let mut agencies = Tasks::default();
     let stop = CancellationToken::new();
-    // No exports are claimed here.
-    for simulator in Simulator::ALL.into_iter().filter(|it| *it != Simulator::TaxOffice) {
+    // Nothing is settled and no exports are claimed here.
+    let idle = [Simulator::Bank, Simulator::TaxOffice];
+    for simulator in Simulator::ALL.into_iter().filter(|it| !idle.contains(it)) {
         let window = Window::connect(&caller(data_dir, sandbox::caller(simulator)).await?).await?;
         let stop = stop.clone();
         agencies.spawn(Task::Agency, async move {

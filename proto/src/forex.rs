@@ -1,0 +1,81 @@
+//! What the payment service keeps of money from abroad, and what it tells a bank: written and read here.
+
+use domain::payment::ledger::Currency;
+use domain::{DeclarationId, history};
+use prost::Message as _;
+
+use crate::schema::single_window::stored::v1 as kept;
+use crate::v1;
+
+/// Who paid, and what was written.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct ReceiptDetails {
+    /// Name of whoever paid.
+    pub party: String,
+    /// Texts, each as it came.
+    pub texts: Vec<String>,
+}
+
+impl std::fmt::Debug for ReceiptDetails {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ReceiptDetails(masked)")
+    }
+}
+
+impl ReceiptDetails {
+    /// As it is kept, to be encrypted.
+    pub fn encode(&self) -> Vec<u8> {
+        let Self { party, texts } = self.clone();
+        kept::ReceiptDetails { party, texts }.encode_to_vec()
+    }
+
+    /// Reads what was kept; `None` when it is none, which only a damaged database can cause.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let kept::ReceiptDetails { party, texts } = kept::ReceiptDetails::decode(bytes).ok()?;
+        Some(Self { party, texts })
+    }
+}
+
+/// The transaction information of an export, for a bank.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaleInformation {
+    /// Which one.
+    pub declaration: DeclarationId,
+    /// Number of its order.
+    pub order_no: String,
+    /// Supervision mode.
+    pub trade_mode: String,
+    /// Who exports.
+    pub firm: String,
+    /// Its currency.
+    pub currency: Currency,
+    /// What the goods cost, in the minor unit.
+    pub amount: i64,
+}
+
+/// An order to a bank as the facts of a journal entry.
+pub fn order_facts(document: String) -> Vec<u8> {
+    told(v1::bank_told::What::Document(document))
+}
+
+/// The information about an export as the facts of a journal entry.
+pub fn sale_facts(sale: &SaleInformation) -> Vec<u8> {
+    let SaleInformation { declaration, order_no, trade_mode, firm, currency, amount } = sale;
+    told(v1::bank_told::What::Trade(v1::TradeInformation {
+        declaration: declaration.name(),
+        order_no: order_no.clone(),
+        trade_mode: trade_mode.clone(),
+        firm: firm.clone(),
+        currency: currency.letters().to_owned(),
+        amount: *amount,
+    }))
+}
+
+/// For which subscribers these facts are.
+pub const BANK_TOPIC: i32 = history::topic::BANK;
+
+fn told(what: v1::bank_told::What) -> Vec<u8> {
+    let kind = v1::fact::Kind::BankTold(v1::BankTold { what: Some(what) });
+    let facts = vec![v1::Fact { kind: Some(kind) }];
+    v1::Facts { facts, waits_for: Vec::new() }.encode_to_vec()
+}

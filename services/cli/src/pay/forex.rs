@@ -1,0 +1,561 @@
+//! `pay sales`, `receipts`, `match`, `unmatch`, `quote`, `settle`, `keep`, `settlements`, `bop`, `declare`, `statement`
+//! and `firm`: money from abroad.
+
+use std::path::PathBuf;
+
+use domain::payment::amount;
+use domain::payment::ledger::Currency;
+use futures::TryStreamExt as _;
+use proto::v1;
+use uuid::Uuid;
+
+use super::listing::Listing;
+use super::{Teller, call, parse_yuan, yuan};
+use crate::words::{self, pick};
+use crate::{Exit, Language, Said, say};
+
+/// List exports for which money is to come, with what came and was settled.
+#[derive(Debug, clap::Args)]
+pub(super) struct SalesArgs {
+    /// Of this firm (customs code) [default: all that you see].
+    #[arg(long, value_name = "CODE")]
+    owner: Option<String>,
+    /// Only those for which something is still to come.
+    #[arg(long)]
+    open: bool,
+}
+
+/// List receipts of money from abroad: what each pays, or why nothing.
+#[derive(Debug, clap::Args)]
+pub(super) struct Receipts {
+    /// Of this firm (customs code) [default: all that you see].
+    #[arg(long, value_name = "CODE")]
+    owner: Option<String>,
+    /// unmatched, matched or reversed.
+    #[arg(long, value_name = "STATE", value_parser = parse_state)]
+    state: Option<v1::ForexReceiptState>,
+}
+
+/// Match a receipt by hand with the exports that it pays.
+#[derive(Debug, clap::Args)]
+pub(super) struct MatchArgs {
+    /// The receipt.
+    #[arg(value_name = "RECEIPT")]
+    receipt: String,
+    /// The exports, in the order in which they are filled.
+    #[arg(value_name = "DECLARATION", required = true)]
+    declarations: Vec<String>,
+    /// Only say what it would be then.
+    #[arg(long)]
+    validate_only: bool,
+}
+
+/// Take a receipt off the exports that it was matched with.
+#[derive(Debug, clap::Args)]
+pub(super) struct ReceiptArg {
+    /// The receipt.
+    #[arg(value_name = "RECEIPT")]
+    receipt: String,
+}
+
+/// Ask for a rate at which a receipt would be settled; without a side, all that is left is sold.
+#[derive(Debug, clap::Args)]
+pub(super) struct QuoteArgs {
+    /// The receipt.
+    #[arg(value_name = "RECEIPT")]
+    receipt: String,
+    /// So many yuan are to be bought.
+    #[arg(long, value_name = "YUAN", value_parser = parse_yuan, conflicts_with = "sell")]
+    buy: Option<i64>,
+    /// So much is to be sold, in the smallest unit of its currency.
+    #[arg(long, value_name = "UNITS")]
+    sell: Option<i64>,
+}
+
+/// Accept a quote: the bank is ordered to settle (结汇).
+#[derive(Debug, clap::Args)]
+pub(super) struct SettleArgs {
+    /// The quote.
+    #[arg(value_name = "QUOTE")]
+    quote: String,
+    /// Only say what would be ordered.
+    #[arg(long)]
+    validate_only: bool,
+}
+
+/// Keep what is left of a receipt in forex (留存).
+#[derive(Debug, clap::Args)]
+pub(super) struct KeepArgs {
+    #[command(flatten)]
+    of: ReceiptArg,
+}
+
+/// List orders to settle.
+#[derive(Debug, clap::Args)]
+pub(super) struct Settlements {
+    /// Of this firm (customs code) [default: all that you see].
+    #[arg(long, value_name = "CODE")]
+    owner: Option<String>,
+}
+
+/// Tell what is declared of receipts to the balance of payments (国际收支申报), and what is missing.
+#[derive(Debug, clap::Args)]
+pub(super) struct BalanceOfPayments {
+    /// Of this firm (customs code) [default: all that you see].
+    #[arg(long, value_name = "CODE")]
+    owner: Option<String>,
+    /// Only those that are not declared yet.
+    #[arg(long)]
+    missing: bool,
+}
+
+/// Declare a receipt to the balance of payments, or correct what was declared.
+#[derive(Debug, clap::Args)]
+pub(super) struct DeclareArgs {
+    /// The receipt.
+    #[arg(value_name = "RECEIPT")]
+    receipt: String,
+    /// Transaction code [default: that of mode and channel].
+    #[arg(long, value_name = "CODE")]
+    code: Option<String>,
+    /// Country of whoever paid, as customs numbers it [default: that of the export].
+    #[arg(long, value_name = "COUNTRY")]
+    country: Option<String>,
+    /// What was sold [default: the goods of the export].
+    #[arg(long, value_name = "TEXT")]
+    goods: Option<String>,
+    /// Only say what would be declared.
+    #[arg(long)]
+    validate_only: bool,
+}
+
+/// Hand in a file of a bank (camt.053, camt.054, pain.002), as a bank or the operator.
+#[derive(Debug, clap::Args)]
+pub(super) struct StatementArgs {
+    /// The file.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// Say how SAFE supervises a firm; by the operator.
+#[derive(Debug, clap::Args)]
+pub(super) struct FirmArgs {
+    /// Its customs code.
+    #[arg(value_name = "CODE")]
+    owner: String,
+    /// A, B or C.
+    #[arg(long, value_name = "CLASS", value_parser = parse_class)]
+    class: v1::SupervisionClass,
+    /// It is registered for trade in forex (名录).
+    #[arg(long)]
+    listed: bool,
+    /// bank-documents, bank-transactions or institution.
+    #[arg(long, value_name = "CHANNEL", value_parser = parse_channel, default_value = "bank-transactions")]
+    channel: v1::ForexChannel,
+}
+
+fn parse_state(text: &str) -> Result<v1::ForexReceiptState, String> {
+    Ok(match text {
+        "unmatched" => v1::ForexReceiptState::Unmatched,
+        "matched" => v1::ForexReceiptState::Matched,
+        "reversed" => v1::ForexReceiptState::Reversed,
+        _ => return Err("a state is unmatched, matched or reversed".to_owned()),
+    })
+}
+
+fn parse_class(text: &str) -> Result<v1::SupervisionClass, String> {
+    Ok(match text {
+        "A" => v1::SupervisionClass::A,
+        "B" => v1::SupervisionClass::B,
+        "C" => v1::SupervisionClass::C,
+        _ => return Err("a class is A, B or C".to_owned()),
+    })
+}
+
+fn parse_channel(text: &str) -> Result<v1::ForexChannel, String> {
+    Ok(match text {
+        "bank-documents" => v1::ForexChannel::BankOnDocuments,
+        "bank-transactions" => v1::ForexChannel::BankOnTransactions,
+        "institution" => v1::ForexChannel::Institution,
+        _ => return Err("a channel is bank-documents, bank-transactions or institution".to_owned()),
+    })
+}
+
+/// What the window says, in the language of the caller.
+fn own<'t>(language: Language, english: &'t str, chinese: &'t str) -> &'t str {
+    match language {
+        Language::English => english,
+        Language::Chinese => chinese,
+    }
+}
+
+/// An amount of a currency that the window names.
+fn money(letters: &str, amount: i64) -> String {
+    // A currency that this program does not know is told in its smallest unit.
+    Currency::of(letters).map_or_else(|| amount.to_string(), |it| amount::shown(it, amount))
+}
+
+const SALES: Listing<v1::Sale, 8> = Listing {
+    header: (
+        ["declaration", "order", "mode", "state", "currency", "due", "received", "settled"],
+        ["清单", "订单编号", "监管方式", "状态", "币种", "应收", "已收", "已结汇或留存"],
+    ),
+    flexible: Some(1),
+    none: ("no exports", "没有出口清单"),
+    row: |it, language| {
+        let (english, chinese) = match it.state() {
+            v1::SaleState::Unspecified => ("?", "？"),
+            v1::SaleState::Filed => ("filed", "已申报"),
+            v1::SaleState::Released => ("released", "已放行"),
+            v1::SaleState::Ended => ("ended", "已终结"),
+        };
+        [
+            it.declaration.clone(),
+            it.order_no.clone(),
+            it.trade_mode.clone(),
+            pick(language, english, chinese).to_owned(),
+            it.currency.clone(),
+            money(&it.currency, it.amount),
+            money(&it.currency, it.received),
+            money(&it.currency, it.settled),
+        ]
+    },
+};
+
+fn receipt_row(it: &v1::ForexReceipt, language: Language) -> [String; 10] {
+    let (english, chinese) = match it.state() {
+        v1::ForexReceiptState::Unspecified => ("?", "？"),
+        v1::ForexReceiptState::Unmatched => ("unmatched", "未匹配"),
+        v1::ForexReceiptState::Matched => ("matched", "已匹配"),
+        v1::ForexReceiptState::Reversed => ("reversed", "已冲回"),
+    };
+    let pays = it.matches.iter().map(|part| {
+        let amount = money(&it.currency, part.amount);
+        format!("{amount} {}", part.declaration.trim_start_matches("declarations/"))
+    });
+    let pays: Vec<String> = pays.collect();
+    let why = if it.matches.is_empty() {
+        own(language, &it.why, &it.why_zh).to_owned()
+    } else {
+        pays.join("; ")
+    };
+    let amount = |amount: i64| money(&it.currency, amount);
+    [
+        it.id.clone(),
+        it.booked.clone(),
+        it.currency.clone(),
+        amount(it.amount),
+        amount(it.charges),
+        pick(language, english, chinese).to_owned(),
+        amount(it.settled),
+        amount(it.kept),
+        amount(it.available),
+        why,
+    ]
+}
+
+const RECEIPTS: Listing<v1::ForexReceipt, 10> = Listing {
+    header: (
+        [
+            "receipt",
+            "booked",
+            "currency",
+            "amount",
+            "charges",
+            "state",
+            "settled",
+            "kept",
+            "available",
+            "pays, or why not",
+        ],
+        [
+            "收汇",
+            "入账日期",
+            "币种",
+            "金额",
+            "银行扣费",
+            "状态",
+            "已结汇",
+            "留存",
+            "可用",
+            "核销或原因",
+        ],
+    ),
+    flexible: Some(9),
+    none: ("no receipts", "没有收汇"),
+    row: receipt_row,
+};
+
+const SETTLEMENTS: Listing<v1::Settlement, 9> = Listing {
+    header: (
+        ["settlement", "state", "currency", "sold", "bought", "executed", "yuan", "fee", "reason"],
+        ["结汇", "状态", "币种", "卖出", "应得人民币", "已卖出", "已得人民币", "手续费", "原因"],
+    ),
+    flexible: Some(8),
+    none: ("nothing was ordered", "没有结汇指令"),
+    row: |it, language| {
+        let (english, chinese) = match it.state() {
+            v1::SettlementState::Unspecified => ("?", "？"),
+            v1::SettlementState::Ordered => ("ordered", "已申请"),
+            v1::SettlementState::Taken => ("with the bank", "银行已受理"),
+            v1::SettlementState::Executed => ("executed", "已结汇"),
+            v1::SettlementState::PartlyExecuted => ("partly executed", "部分结汇"),
+            v1::SettlementState::Rejected => ("rejected", "银行拒绝"),
+        };
+        [
+            it.id.clone(),
+            pick(language, english, chinese).to_owned(),
+            it.currency.clone(),
+            money(&it.currency, it.sold),
+            yuan(it.bought_fen),
+            money(&it.currency, it.executed_sold),
+            yuan(it.executed_fen),
+            yuan(it.fee_fen),
+            it.reason.clone(),
+        ]
+    },
+};
+
+const PAYMENTS: Listing<v1::PaymentsRecord, 10> = Listing {
+    header: (
+        [
+            "receipt", "booked", "currency", "amount", "code", "country", "note", "until",
+            "declared", "missing",
+        ],
+        [
+            "收汇",
+            "入账日期",
+            "币种",
+            "金额",
+            "交易编码",
+            "国别",
+            "交易附言",
+            "申报期限",
+            "申报时间",
+            "缺少",
+        ],
+    ),
+    flexible: Some(9),
+    none: ("no receipts", "没有收汇"),
+    row: |it, language| {
+        let missing = match language {
+            Language::English => it.missing.join("; "),
+            Language::Chinese => it.missing_zh.join("；"),
+        };
+        [
+            it.receipt.clone(),
+            it.booked.clone(),
+            it.currency.clone(),
+            money(&it.currency, it.amount),
+            it.code.clone(),
+            it.country.clone(),
+            it.note.clone(),
+            it.declared_until.clone(),
+            proto::text(it.declared_time.map(|it| words::when(proto::time(it)))),
+            missing,
+        ]
+    },
+};
+
+const QUOTES: Listing<v1::ForexQuote, 6> = Listing {
+    header: (
+        ["quote", "currency", "sold", "bought", "rate", "until"],
+        ["报价", "币种", "卖出", "人民币", "汇率", "有效期至"],
+    ),
+    flexible: None,
+    none: ("no quote", "没有报价"),
+    row: |it, _| {
+        [
+            it.id.clone(),
+            it.currency.clone(),
+            money(&it.currency, it.sold),
+            yuan(it.bought_fen),
+            domain::rules::decimal(it.rate_e8 / 1_000),
+            words::when(it.valid_until.and_then(proto::time)),
+        ]
+    },
+};
+
+/// Lists exports.
+pub(super) async fn sales(teller: Teller<'_>, args: SalesArgs) -> anyhow::Result<Exit> {
+    let (owner, only_open) = (proto::text(args.owner), args.open);
+    let mut request = v1::ListSalesRequest { owner, only_open, ..Default::default() };
+    let (session, mut found) = (teller.session, Vec::new());
+    loop {
+        let list =
+            async || session.window.forex().list_sales(session.request(request.clone())).await;
+        let page = call(list).await?;
+        found.extend(page.sales);
+        if page.next_page_token.is_empty() {
+            return SALES.tell(teller, &found);
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+/// Lists receipts.
+pub(super) async fn receipts(teller: Teller<'_>, args: Receipts) -> anyhow::Result<Exit> {
+    let mut request = v1::ListForexReceiptsRequest {
+        owner: proto::text(args.owner),
+        // Every one, where none is asked for.
+        state: args.state.map_or(0, i32::from),
+        ..Default::default()
+    };
+    let (session, mut found) = (teller.session, Vec::new());
+    loop {
+        let list = async || {
+            session.window.forex().list_forex_receipts(session.request(request.clone())).await
+        };
+        let page = call(list).await?;
+        found.extend(page.receipts);
+        if page.next_page_token.is_empty() {
+            return RECEIPTS.tell(teller, &found);
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+fn request_id() -> String {
+    Uuid::now_v7().to_string()
+}
+
+/// Matches by hand.
+pub(super) async fn match_receipt(teller: Teller<'_>, args: MatchArgs) -> anyhow::Result<Exit> {
+    let MatchArgs { receipt, declarations, validate_only } = args;
+    let request =
+        v1::MatchReceiptRequest { request_id: request_id(), receipt, declarations, validate_only };
+    let session = teller.session;
+    let make =
+        async || session.window.forex().match_receipt(session.request(request.clone())).await;
+    RECEIPTS.tell(teller, call(make).await?.receipt.as_slice())
+}
+
+/// Takes a match back.
+pub(super) async fn unmatch(teller: Teller<'_>, args: ReceiptArg) -> anyhow::Result<Exit> {
+    let request = v1::UnmatchReceiptRequest { request_id: request_id(), receipt: args.receipt };
+    let session = teller.session;
+    let make =
+        async || session.window.forex().unmatch_receipt(session.request(request.clone())).await;
+    RECEIPTS.tell(teller, call(make).await?.receipt.as_slice())
+}
+
+/// Asks for a rate.
+pub(super) async fn quote(teller: Teller<'_>, args: QuoteArgs) -> anyhow::Result<Exit> {
+    let QuoteArgs { receipt, buy, sell } = args;
+    let request = v1::QuoteSettlementRequest {
+        receipt,
+        sold: sell.unwrap_or(0),      // not given
+        bought_fen: buy.unwrap_or(0), // not given
+    };
+    let session = teller.session;
+    let ask =
+        async || session.window.forex().quote_settlement(session.request(request.clone())).await;
+    let found = call(ask).await?;
+    let told = QUOTES.tell(teller, found.quote.as_slice())?;
+    if matches!(teller.format, crate::OutputFormat::Table) {
+        for v1::ForexRemark { code, text, text_zh, law } in &found.remarks {
+            let text = own(session.language, text, text_zh);
+            say(&format!("{code} {text} ({law})"))?;
+        }
+    }
+    Ok(told)
+}
+
+/// Accepts a quote.
+pub(super) async fn settle(teller: Teller<'_>, args: SettleArgs) -> anyhow::Result<Exit> {
+    let SettleArgs { quote, validate_only } = args;
+    let request = v1::AcceptQuoteRequest { request_id: request_id(), quote, validate_only };
+    let session = teller.session;
+    let make = async || session.window.forex().accept_quote(session.request(request.clone())).await;
+    SETTLEMENTS.tell(teller, call(make).await?.settlement.as_slice())
+}
+
+/// Keeps forex.
+pub(super) async fn keep(teller: Teller<'_>, args: KeepArgs) -> anyhow::Result<Exit> {
+    let request = v1::KeepReceiptRequest { request_id: request_id(), receipt: args.of.receipt };
+    let session = teller.session;
+    let make = async || session.window.forex().keep_receipt(session.request(request.clone())).await;
+    RECEIPTS.tell(teller, call(make).await?.receipt.as_slice())
+}
+
+/// Lists orders.
+pub(super) async fn settlements(teller: Teller<'_>, args: Settlements) -> anyhow::Result<Exit> {
+    let owner = proto::text(args.owner);
+    let mut request = v1::ListSettlementsRequest { owner, ..Default::default() };
+    let (session, mut found) = (teller.session, Vec::new());
+    loop {
+        let list = async || {
+            session.window.forex().list_settlements(session.request(request.clone())).await
+        };
+        let page = call(list).await?;
+        found.extend(page.settlements);
+        if page.next_page_token.is_empty() {
+            return SETTLEMENTS.tell(teller, &found);
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+/// Tells what is declared, and what is missing.
+pub(super) async fn payments(teller: Teller<'_>, args: BalanceOfPayments) -> anyhow::Result<Exit> {
+    let request =
+        v1::ExportPaymentsRequest { owner: proto::text(args.owner), only_missing: args.missing };
+    let session = teller.session;
+    let records =
+        session.window.forex().export_payments(session.request(request)).await?.into_inner();
+    PAYMENTS.tell(teller, &records.try_collect::<Vec<_>>().await?)
+}
+
+/// Declares a receipt.
+pub(super) async fn declare(teller: Teller<'_>, args: DeclareArgs) -> anyhow::Result<Exit> {
+    let DeclareArgs { receipt, code, country, goods, validate_only } = args;
+    let request = v1::DeclarePaymentRequest {
+        request_id: request_id(),
+        receipt,
+        code: proto::text(code),
+        country: proto::text(country),
+        goods: proto::text(goods),
+        validate_only,
+    };
+    let session = teller.session;
+    let make =
+        async || session.window.forex().declare_payment(session.request(request.clone())).await;
+    PAYMENTS.tell(teller, call(make).await?.record.as_slice())
+}
+
+/// Hands a file of a bank in.
+pub(super) async fn statement(teller: Teller<'_>, args: StatementArgs) -> anyhow::Result<Exit> {
+    let document = std::fs::read_to_string(&args.file);
+    let document = document
+        .map_err(|error| anyhow::Error::new(error).context(Said::unreadable(&args.file)))?;
+    let request = v1::TakeBankFileRequest { document };
+    let session = teller.session;
+    let make =
+        async || session.window.forex().take_bank_file(session.request(request.clone())).await;
+    let found = call(make).await?;
+    let listing: Listing<v1::TakeBankFileResponse, 3> = Listing {
+        header: (["taken", "repeated", "ignored"], ["已处理", "重复", "未处理"]),
+        flexible: Some(2),
+        none: ("nothing", "无"),
+        row: |it, _| [it.taken.to_string(), it.repeated.to_string(), it.ignored.join("; ")],
+    };
+    listing.tell(teller, &[found])
+}
+
+/// Says how a firm is supervised.
+pub(super) async fn firm(teller: Teller<'_>, args: FirmArgs) -> anyhow::Result<Exit> {
+    let FirmArgs { owner, class, listed, channel } = args;
+    let request = v1::SetForexFirmRequest {
+        request_id: request_id(),
+        owner,
+        supervision_class: class.into(),
+        is_listed: listed,
+        channel: channel.into(),
+    };
+    let session = teller.session;
+    let make =
+        async || session.window.forex().set_forex_firm(session.request(request.clone())).await;
+    call(make).await?;
+    say(pick(session.language, "it holds from now on", "自即日起生效"))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,330 @@
+//! What a bank says in its files: money that came, orders that it executed or rejected, and what it takes back.
+//!
+//! A line is known by its identity (`domain::payment::statement`), and has its effect once. A firm's account at a bank
+//! is its customs code, a hyphen and the currency. An execution is two movements under one reference: forex that left,
+//! and yuan that came; it counts when both were told, in whichever files.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::history::ReceiptStep;
+use domain::payment::buying_rates::usd_cents;
+use domain::payment::ledger::{Action, Currency, Purpose};
+use domain::payment::statement::{EntryUse, Sorted, Statement, StatementEntry, sort, words};
+use domain::refusal::{Refusal, Violation};
+use domain::{Slot, limits};
+use proto::bank::{BankFile, Report};
+use proto::forex::ReceiptDetails;
+use sqlx::PgConnection;
+use store::Fault;
+use store::numbers::CHINA;
+use time::Date;
+use uuid::Uuid;
+
+use super::rows::{self, ReceiptRow, ReceiptStand, SettlementRow};
+use super::transaction::{ForexTransaction, Posting, account, bank, leg, suspense};
+use super::{matching, settle};
+use crate::transaction::{BANK, id_of};
+
+/// What is in a file, of those that a bank sends.
+#[derive(Debug)]
+pub(crate) enum BankNews {
+    /// What became of an order.
+    Report(Report),
+    /// Movements on accounts.
+    Statements(Vec<Statement>),
+}
+
+/// What came of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct BankFileOutcome {
+    /// Lines that had an effect.
+    pub(crate) taken: u32,
+    /// Lines that were taken before.
+    pub(crate) repeated: u32,
+    /// Lines that have none, and why.
+    pub(crate) ignored: Vec<String>,
+}
+
+/// Reads a file.
+pub(crate) fn read(document: &str) -> Result<BankNews, Refusal> {
+    match proto::bank::read(document.as_bytes()) {
+        Ok(BankFile::Report(report)) => Ok(BankNews::Report(report)),
+        Ok(BankFile::Statements(statements) | BankFile::Notices(statements)) => {
+            Ok(BankNews::Statements(statements))
+        }
+        Ok(BankFile::Order(_)) => {
+            let refusal = Refusal::of(domain::Code::XmlTypeUnsupported);
+            Err(refusal.with("reason", "an order goes to a bank, and does not come from one"))
+        }
+        Err(faults) => {
+            let violation = |fault: proto::ceb::MessageFault| Violation {
+                code: fault.code,
+                field: format!("document:{} {}", fault.line, fault.element),
+                text: fault.text,
+                text_zh: fault.text_zh,
+                customs_code: None,
+            };
+            let faults = faults.into_iter().take(limits::REASONS_MAX);
+            Err(Refusal::invalid(faults.map(violation).collect()))
+        }
+    }
+}
+
+/// The firm and currency of an account; `None` where it is no firm's.
+fn holder(account: &str) -> Option<(&str, Currency)> {
+    let (owner, letters) = account.rsplit_once('-')?;
+    let is_code =
+        matches!(owner.len(), 10 | 18) && owner.bytes().all(|b| b.is_ascii_alphanumeric());
+    Some((owner, Currency::of(letters).filter(|_| is_code)?))
+}
+
+/// An order's id as it is in messages, whose references have 35 characters.
+pub(crate) fn reference(id: Uuid) -> String {
+    id.simple().to_string()
+}
+
+/// The slots that a file is about.
+pub(crate) async fn slots(tx: &mut PgConnection, news: &BankNews) -> Result<BTreeSet<Slot>, Fault> {
+    match news {
+        BankNews::Report(report) => {
+            let Ok(id) = Uuid::try_parse(&report.order_id) else { return Ok(BTreeSet::new()) };
+            let found = rows::settlements(tx, &[id]).await?;
+            Ok(found.values().map(|row| row.slot).collect())
+        }
+        BankNews::Statements(statements) => {
+            let owners = statements.iter().filter_map(|statement| holder(&statement.account));
+            Ok(owners.map(|(owner, _)| Slot::of(owner)).collect())
+        }
+    }
+}
+
+/// Takes a file down.
+pub(crate) async fn take(
+    step: &mut ForexTransaction<'_>,
+    news: &BankNews,
+) -> Result<BankFileOutcome, Fault> {
+    match news {
+        BankNews::Report(report) => report_of(step, report).await,
+        BankNews::Statements(statements) => {
+            let mut outcome = BankFileOutcome::default();
+            let mut executions = BTreeMap::<Uuid, Execution>::new();
+            for statement in statements {
+                lines(step, statement, &mut executions, &mut outcome).await?;
+            }
+            for (id, execution) in executions {
+                match settle::executed(step, id, execution).await? {
+                    Ok(()) => {}
+                    Err(why) => outcome.ignored.push(why),
+                }
+            }
+            for why in &outcome.ignored {
+                tracing::warn!(why, "a line of a bank has no effect");
+            }
+            Ok(outcome)
+        }
+    }
+}
+
+/// What a bank told of one order in one file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Execution {
+    pub(crate) sold: i64,
+    pub(crate) bought_fen: i64,
+    pub(crate) fee_fen: i64,
+}
+
+async fn report_of(
+    step: &mut ForexTransaction<'_>,
+    report: &Report,
+) -> Result<BankFileOutcome, Fault> {
+    let unknown = || BankFileOutcome {
+        ignored: vec![format!("there is no order {}", report.order_id)],
+        ..BankFileOutcome::default()
+    };
+    let Ok(id) = Uuid::try_parse(&report.order_id) else { return Ok(unknown()) };
+    let found = rows::settlements(&mut *step.tx, &[id]).await?.remove(&id);
+    let Some(row) = found else { return Ok(unknown()) };
+    let said = std::iter::once(&report.status).chain(report.statuses.iter().map(|it| &it.status));
+    let is_rejected = said.into_iter().any(|status| status == "RJCT");
+    let reasons = report.reasons.iter().chain(report.statuses.iter().flat_map(|it| &it.reasons));
+    let reason: String = reasons.cloned().collect::<Vec<_>>().join("; ");
+    let reason: String = reason.chars().take(limits::TEXT_MAX).collect();
+    let changed = settle::reported(step, row, is_rejected, reason).await?;
+    let (taken, repeated) = if changed { (1, 0) } else { (0, 1) };
+    Ok(BankFileOutcome { taken, repeated, ignored: Vec::new() })
+}
+
+/// Takes the lines of a statement down; what is about orders is collected.
+async fn lines(
+    step: &mut ForexTransaction<'_>,
+    statement: &Statement,
+    executions: &mut BTreeMap<Uuid, Execution>,
+    outcome: &mut BankFileOutcome,
+) -> Result<(), Fault> {
+    let Some((owner, currency)) = holder(&statement.account) else {
+        let account = &statement.account;
+        outcome.ignored.push(format!("no firm has the account {account}"));
+        return Ok(());
+    };
+    let slot = Slot::of(owner);
+    let named: BTreeSet<String> = statement
+        .entries
+        .iter()
+        .flat_map(|entry| entry.texts.iter().chain([&entry.end_to_end]))
+        .flat_map(|text| words(text))
+        .map(str::to_owned)
+        .collect();
+    let named: Vec<String> = named.into_iter().collect();
+    let sales = rows::sales_named(&mut *step.tx, owner, &named).await?;
+    let known: BTreeSet<&str> = sales.iter().map(|sale| sale.order_no.as_str()).collect();
+    let sorted = sort(std::slice::from_ref(statement), &known);
+    let booked = sorted.iter().filter(|it| it.usage != EntryUse::NotBooked);
+    let booked: Vec<String> = booked.map(|it| it.line.clone()).collect();
+    let new = rows::take_lines(&mut *step.tx, slot, &booked, step.now).await?;
+    let ids = sorted.iter().filter_map(|it| Uuid::try_parse(&it.entry.end_to_end).ok());
+    let ids: Vec<Uuid> = ids.collect();
+    let orders = rows::settlements(&mut *step.tx, &ids).await?;
+    for Sorted { line, entry, usage } in sorted {
+        if usage != EntryUse::NotBooked && !new.contains(&line) {
+            outcome.repeated += 1;
+            continue;
+        }
+        let order = Uuid::try_parse(&entry.end_to_end).ok().and_then(|id| orders.get(&id));
+        let order = order.filter(|order| order.owner == owner);
+        let why = match (usage, order) {
+            (EntryUse::NotBooked, _) => Some("is not booked yet"),
+            (EntryUse::Receipt(_) | EntryUse::Paid, Some(order)) => {
+                tell_order(executions.entry(order.id).or_default(), order, entry)
+            }
+            (EntryUse::Receipt(paid), None) if entry.currency == currency => {
+                let at = Arrival { owner, line: &line, day: entry.booked.or(statement.day) };
+                receive(step, at, entry, paid.order_nos).await?;
+                None
+            }
+            (EntryUse::Receipt(_), None) => Some("is in another currency than its account"),
+            (EntryUse::Reversal, _) if !entry.is_credit => {
+                let found = reverse(step, (owner, currency), entry).await?;
+                (!found).then_some("takes back what never came, or was settled already")
+            }
+            (EntryUse::Reversal, _) => Some("takes back what went out: look at it by hand"),
+            (EntryUse::Paid, None) => Some("went out for nothing that is known here"),
+            (EntryUse::Repeated, _) => None,
+        };
+        match why {
+            None => outcome.taken += 1,
+            Some(why) => outcome.ignored.push(format!("{line} {why}")),
+        }
+    }
+    Ok(())
+}
+
+/// A movement under the reference of an order; why it has no effect, where it has none.
+fn tell_order(
+    execution: &mut Execution,
+    order: &SettlementRow,
+    entry: &StatementEntry,
+) -> Option<&'static str> {
+    match (entry.is_credit, entry.currency) {
+        (false, currency) if currency == order.currency => execution.sold += entry.amount,
+        (true, Currency::Cny) => {
+            execution.bought_fen += entry.amount + entry.charges;
+            execution.fee_fen += entry.charges;
+        }
+        _ => return Some("does not fit the order that it names"),
+    }
+    None
+}
+
+/// Where money came.
+struct Arrival<'a> {
+    owner: &'a str,
+    line: &'a str,
+    day: Option<Date>,
+}
+
+/// Money came: it is booked, and matched where its texts say what it is for.
+async fn receive(
+    step: &mut ForexTransaction<'_>,
+    Arrival { owner, line, day }: Arrival<'_>,
+    entry: &StatementEntry,
+    order_nos: Vec<String>,
+) -> Result<(), Fault> {
+    // A bank that says no day at all means the one on which it says it.
+    let booked = day.unwrap_or_else(|| step.now.to_offset(CHINA).date());
+    let (currency, amount) = (entry.currency, entry.amount.saturating_add(entry.charges));
+    let id = Uuid::now_v7();
+    let mut receipt = ReceiptRow {
+        slot: Slot::of(owner),
+        id,
+        owner: owner.to_owned(),
+        line: line.to_owned(),
+        currency,
+        amount,
+        charges: entry.charges,
+        booked,
+        reference: entry.reference.clone(),
+        state: ReceiptStand::Unmatched,
+        why: (String::new(), String::new()),
+        ordered: 0,
+        settled: 0,
+        kept: 0,
+        matchings: 0,
+        usd_cents: usd_cents(currency, amount, booked).unwrap_or(0), // no rate: it counts for no threshold
+    };
+    let details = ReceiptDetails { party: entry.party.clone(), texts: entry.texts.clone() };
+    rows::insert_receipt(&mut *step.tx, step.cipher, &receipt, &details, step.now).await?;
+    let held = suspense(owner, currency);
+    let mut legs = vec![leg(bank(currency), held.clone(), amount)];
+    if entry.charges > 0 {
+        legs.push(leg(held, account(BANK, currency, Purpose::Fees), entry.charges));
+    }
+    let posting = Posting {
+        slot: receipt.slot,
+        id: id_of(&format!("receipt/{id}")),
+        event: "receipt.came",
+        declaration: None,
+        actor: "bank",
+        rule: &receipt.line,
+        effective: booked.midnight().assume_offset(CHINA),
+        action: Action::Transfer(legs),
+    };
+    step.post(vec![posting]).await?;
+    matching::by_texts(step, &mut receipt, &order_nos).await?;
+    rows::update_receipt(&mut *step.tx, &receipt, step.now).await
+}
+
+/// The bank takes money back; whether it is some of which nothing was settled, ordered or kept.
+async fn reverse(
+    step: &mut ForexTransaction<'_>,
+    (owner, currency): (&str, Currency),
+    entry: &StatementEntry,
+) -> Result<bool, Fault> {
+    let texts = entry.texts.iter().chain([&entry.end_to_end, &entry.reference]);
+    let references: Vec<String> = texts.flat_map(|text| words(text)).map(str::to_owned).collect();
+    let of = (currency, entry.amount);
+    let found = rows::receipt_to_reverse(&mut *step.tx, owner, of, &references).await?;
+    let Some(mut receipt) = found.filter(|receipt| receipt.spent() == 0) else { return Ok(false) };
+    if receipt.state == ReceiptStand::Matched {
+        matching::take_off(step, &mut receipt, ReceiptStep::Reversed, "bank").await?;
+    }
+    let id = receipt.id;
+    let mut amounts = vec![receipt.amount];
+    if receipt.charges > 0 {
+        amounts.push(receipt.charges);
+    }
+    let posting = Posting {
+        slot: receipt.slot,
+        id: id_of(&format!("receipt-back/{id}")),
+        event: "receipt.reversed",
+        declaration: None,
+        actor: "bank",
+        rule: &entry.reference,
+        effective: step.now,
+        action: Action::Reverse { of: id_of(&format!("receipt/{id}")), amounts },
+    };
+    step.post(vec![posting]).await?;
+    receipt.state = ReceiptStand::Reversed;
+    receipt.why = ("the bank took it back".to_owned(), "银行已冲回".to_owned());
+    rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
+    Ok(true)
+}

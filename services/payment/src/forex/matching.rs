@@ -1,0 +1,180 @@
+//! Which exports a receipt pays: by the order numbers in its texts, or by hand, with undo.
+
+use std::collections::BTreeSet;
+
+use domain::DeclarationId;
+use domain::history::ReceiptStep;
+use domain::payment::allotment::{AllotmentError, allot};
+use domain::payment::amount::shown;
+use domain::payment::buying_rates::tolerance;
+use domain::payment::ledger::Action;
+use store::Fault;
+
+use super::rows::{self, MatchRow, ReceiptRow, ReceiptStand, SaleRow, SaleState};
+use super::transaction::{ForexTransaction, Posting, leg, receivable, settlement, suspense};
+use crate::transaction::id_of;
+
+/// Why a receipt is not matched, in both languages.
+type Why = (String, String);
+
+fn why(english: impl Into<String>, chinese: impl Into<String>) -> Why {
+    (english.into(), chinese.into())
+}
+
+/// Matches a receipt that just came with the exports whose orders it names.
+pub(crate) async fn by_texts(
+    step: &mut ForexTransaction<'_>,
+    receipt: &mut ReceiptRow,
+    order_nos: &[String],
+) -> Result<(), Fault> {
+    if order_nos.is_empty() {
+        receipt.why = why("its texts name no order that is known", "附言中没有已知的订单编号");
+        return Ok(());
+    }
+    let found = rows::sales_named(&mut *step.tx, &receipt.owner, order_nos).await?;
+    let ids: Vec<DeclarationId> = found.iter().map(|sale| sale.id).collect();
+    if let Err(reason) = pay(step, receipt, &ids, None).await? {
+        receipt.why = reason;
+    }
+    Ok(())
+}
+
+/// Divides a receipt among exports, in their order. `by` is who does it by hand.
+pub(crate) async fn pay(
+    step: &mut ForexTransaction<'_>,
+    receipt: &mut ReceiptRow,
+    ids: &[DeclarationId],
+    by: Option<&str>,
+) -> Result<Result<(), Why>, Fault> {
+    step.lock(ids.iter().map(|id| id.slot())).await?;
+    let wanted: BTreeSet<DeclarationId> = ids.iter().copied().collect();
+    let mut known = rows::sales(&mut *step.tx, &wanted).await?;
+    let mut sales: Vec<SaleRow> = ids.iter().filter_map(|id| known.remove(id)).collect();
+    if sales.len() != ids.len() {
+        return Ok(Err(why("an export is unknown, or named twice", "清单不存在或重复列出")));
+    }
+    let owner = &receipt.owner;
+    if sales.iter().any(|sale| sale.firm != *owner && sale.ebc_code != *owner) {
+        return Ok(Err(why(
+            format!("{owner} neither declares nor sells them"),
+            format!("{owner}既不是申报企业，也不是电商企业"),
+        )));
+    }
+    if sales.iter().any(|sale| sale.state == SaleState::Ended) {
+        return Ok(Err(why("the export ended without a release", "清单未放行即已终结")));
+    }
+    if let Some(other) = sales.iter().find(|sale| sale.currency != receipt.currency) {
+        let (due, came) = (other.currency.letters(), receipt.currency.letters());
+        return Ok(Err(why(
+            format!("the export is in {due}, the receipt in {came}"),
+            format!("清单币种为{due}，收汇币种为{came}"),
+        )));
+    }
+    let dues: Vec<i64> = sales.iter().map(|sale| sale.due().max(0)).collect();
+    let before = sales.iter().map(|sale| i64::from(sale.receipts)).max();
+    let each = tolerance(receipt.currency, receipt.booked);
+    // The tolerance is for each receipt that was needed.
+    let allowed = each.saturating_mul(1 + before.unwrap_or(0)); // no export at all is refused below
+    let allotted = match allot(receipt.amount, &dues, allowed) {
+        Ok(allotted) => allotted,
+        Err(AllotmentError::NothingDue) => {
+            return Ok(Err(why("nothing is due for them any more", "所列清单已无应收")));
+        }
+        Err(AllotmentError::Over(surplus)) => {
+            let letters = receipt.currency.letters();
+            let surplus = shown(receipt.currency, surplus);
+            return Ok(Err(why(
+                format!("{surplus} {letters} more came than is due for them"),
+                format!("超出应收{surplus} {letters}"),
+            )));
+        }
+    };
+    receipt.matchings += 1;
+    let paid = sales.iter_mut().zip(allotted).filter_map(|(sale, part)| Some((sale, part?)));
+    let paid: Vec<_> = paid.collect();
+    let actor = by.unwrap_or("payment-service"); // nobody did it by hand
+    let name = format!("match/{}/{}", receipt.id, receipt.matchings);
+    let (from, to) = (suspense(owner, receipt.currency), settlement(owner, receipt.currency));
+    let posting = |slot, id, declaration, action| Posting {
+        slot,
+        id,
+        event: "receipt.matched",
+        declaration,
+        actor,
+        rule: "谁出口谁收汇",
+        effective: step.now,
+        action,
+    };
+    let whole = Action::Transfer(vec![leg(from, to, receipt.net())]);
+    let mut postings = vec![posting(receipt.slot, id_of(&name), None, whole)];
+    let mut matches = Vec::new();
+    for (sale, part) in &paid {
+        let (firm, abroad) = receivable(sale);
+        let action = Action::Transfer(vec![leg(firm, abroad, part.amount + part.fee)]);
+        let id = id_of(&format!("{name}/{}", sale.id));
+        postings.push(posting(sale.id.slot(), id, Some(sale.id), action));
+        matches.push(MatchRow {
+            declaration: sale.id,
+            amount: part.amount,
+            fee: part.fee,
+            settled: 0,
+            by_hand: by.is_some(),
+        });
+    }
+    step.post(postings).await?;
+    (receipt.state, receipt.why) = (ReceiptStand::Matched, (String::new(), String::new()));
+    rows::write_matches(&mut *step.tx, receipt, &matches, actor, step.now).await?;
+    for (sale, part) in paid {
+        sale.received += part.amount + part.fee;
+        sale.receipts += 1;
+        let attempt = receipt.matchings.to_string();
+        step.say(sale, receipt, (ReceiptStep::Matched, part.amount), &attempt);
+        rows::write_sales(&mut *step.tx, &[sale], step.now).await?;
+    }
+    Ok(Ok(()))
+}
+
+/// Takes a receipt off its exports. Nothing of it was ordered, settled or kept.
+pub(crate) async fn take_off(
+    step: &mut ForexTransaction<'_>,
+    receipt: &mut ReceiptRow,
+    reason: ReceiptStep,
+    actor: &str,
+) -> Result<(), Fault> {
+    let key = [(receipt.slot, receipt.id)];
+    let matches = rows::matches(&mut *step.tx, &key).await?.remove(&receipt.id);
+    let matches = matches.unwrap_or_default(); // a matched receipt has some
+    let ids: BTreeSet<DeclarationId> = matches.iter().map(|row| row.declaration).collect();
+    step.lock(ids.iter().map(|id| id.slot())).await?;
+    let mut sales = rows::sales(&mut *step.tx, &ids).await?;
+    let name = format!("match/{}/{}", receipt.id, receipt.matchings);
+    let posting = |slot, of: &str, declaration, amount| Posting {
+        slot,
+        id: id_of(&format!("off/{of}")),
+        event: "receipt.unmatched",
+        declaration,
+        actor,
+        rule: "撤销匹配",
+        effective: step.now,
+        action: Action::Reverse { of: id_of(of), amounts: vec![amount] },
+    };
+    let mut postings = vec![posting(receipt.slot, &name, None, receipt.net())];
+    for row in &matches {
+        let of = format!("{name}/{}", row.declaration);
+        let declaration = Some(row.declaration);
+        postings.push(posting(row.declaration.slot(), &of, declaration, row.amount + row.fee));
+    }
+    step.post(postings).await?;
+    rows::write_matches(&mut *step.tx, receipt, &[], actor, step.now).await?;
+    for row in &matches {
+        let Some(sale) = sales.get_mut(&row.declaration) else { continue };
+        sale.received -= row.amount + row.fee;
+        sale.receipts -= 1;
+        let attempt = receipt.matchings.to_string();
+        step.say(sale, receipt, (reason, row.amount), &attempt);
+        rows::write_sales(&mut *step.tx, &[&*sale], step.now).await?;
+    }
+    receipt.state = ReceiptStand::Unmatched;
+    receipt.why = why("it was taken off by hand", "已人工撤销匹配");
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! Money from abroad: which exports it pays, its settlement into yuan, and the balance of payments (收汇、结汇、国际收支
+//! 申报).
+//!
+//! The invariants: a line of a bank has its effect once, however often and in which file it comes; a receipt is
+//! divided wholly or not at all, and no export gets more than is due for it; what is ordered, settled or kept of a
+//! receipt is never more than came; a quote is accepted once and only while it binds; every step is entries of the
+//! ledger, in the transaction of the step.
+//!
+//! Read [`commit`], then [`sales`] (exports), [`bank`] (files), [`matching`], [`settle`] and [`payments`]. The money of
+//! a receipt lies in the slot of its receiver, what is due for an export in the slot of its declaration.
+
+pub(crate) mod bank;
+mod calls;
+pub(crate) mod commit;
+mod matching;
+mod payments;
+pub(crate) mod rows;
+pub(crate) mod rpc;
+pub(crate) mod sales;
+mod settle;
+mod transaction;
+mod wire;

@@ -1,0 +1,606 @@
+//! What firms ask for: to match and take off, to quote, settle and keep, to declare. And what becomes of an order to
+//! settle, once for each.
+//!
+//! The rules of SAFE (`domain::payment::forex`) are asked when a rate is quoted and again when it is accepted.
+
+use domain::history::ReceiptStep;
+use domain::payment::amount::shown;
+use domain::payment::buying_rates::{SOURCE, buying_e8};
+use domain::payment::forex::{Broken, Channel, ForexReceipt, rules};
+use domain::payment::ledger::{Action, Currency, Purpose};
+use domain::payment::settlement::{Error as QuoteError, FixedSide, Quote};
+use domain::refusal::{Code, Refusal};
+use domain::{DeclarationId, RequestId, Slot, limits};
+use proto::bank::{AccountNumber, BankParty, PaymentBatch, PaymentOrder, Transfer};
+use proto::forex::order_facts;
+use sqlx::PgConnection;
+use store::Fault;
+use store::numbers::CHINA;
+use store::request::{Digest, RequestKey, Seen};
+use time::{Duration, Month};
+use uuid::Uuid;
+
+use super::bank::{Execution, reference};
+use super::matching;
+use super::payments::{self, PaymentDetails};
+use super::rows::{
+    self, DeclaredPayment, ForexFirm, MatchRow, QuoteRow, ReceiptRow, ReceiptStand, SaleRow,
+    SaleState, SettlementRow, SettlementStand,
+};
+use super::transaction::{ForexTransaction, Posting, account, bank, leg, settlement};
+use crate::transaction::{BANK, id_of};
+
+/// What a firm asks for.
+#[derive(Debug, Clone)]
+pub(crate) enum ForexAct {
+    Match(Uuid, Vec<DeclarationId>),
+    Unmatch(Uuid),
+    /// A rate; without a side, for all that is left.
+    Quote(Uuid, Option<FixedSide>),
+    Accept(Uuid),
+    Keep(Uuid),
+    Declare(Uuid, PaymentDetails),
+    Firm(String, ForexFirm),
+}
+
+/// A request about money from abroad.
+#[derive(Debug, Clone)]
+pub(crate) struct ForexChange {
+    /// A question about a rate has none: every one has an answer of its own.
+    pub(crate) request: Option<(RequestId, Digest)>,
+    /// Name of the caller in the registry.
+    pub(crate) caller: String,
+    /// Whose money it may change; `None` for everybody's.
+    pub(crate) owners: Option<Vec<String>>,
+    pub(crate) act: ForexAct,
+}
+
+impl ForexChange {
+    /// Of its request.
+    pub(crate) fn key(&self, slot: Slot) -> RequestKey {
+        let id = self.request.map_or(RequestId(Uuid::nil()), |(id, _)| id);
+        RequestKey { slot, id, caller: self.caller.clone() }
+    }
+
+    fn may(&self, owner: &str) -> bool {
+        self.owners.as_ref().is_none_or(|owners| owners.iter().any(|it| it == owner))
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub(crate) enum ForexOutcome {
+    Receipt(ReceiptRow, Vec<MatchRow>, bool),
+    Quote(QuoteRow, Vec<Broken>),
+    Settlement(SettlementRow, bool),
+    Declared(ReceiptRow, DeclaredPayment, bool),
+    Firm(bool),
+}
+
+type Answer<T> = Result<Result<T, Refusal>, Fault>;
+
+/// The slot that a request is about; `None` where there is nothing of its name.
+pub(crate) async fn slot(
+    tx: &mut PgConnection,
+    change: &ForexChange,
+) -> Result<Option<Slot>, Fault> {
+    Ok(match &change.act {
+        ForexAct::Match(id, _)
+        | ForexAct::Unmatch(id)
+        | ForexAct::Quote(id, _)
+        | ForexAct::Keep(id)
+        | ForexAct::Declare(id, _) => {
+            let found = rows::receipt_by_id(tx, *id).await?;
+            found.filter(|it| change.may(&it.owner)).map(|it| it.slot)
+        }
+        ForexAct::Accept(id) => {
+            let found = rows::quote(tx, *id).await?;
+            found.filter(|it| change.may(&it.owner)).map(|it| it.slot)
+        }
+        ForexAct::Firm(owner, _) => Some(Slot::of(owner)),
+    })
+}
+
+/// Does what is asked for, once.
+pub(crate) async fn change(
+    step: &mut ForexTransaction<'_>,
+    change: &ForexChange,
+    key: Option<RequestKey>,
+) -> Answer<ForexOutcome> {
+    let Some(key) = key else { return Ok(Err(Refusal::of(Code::NotFound))) };
+    if let Some((_, digest)) = &change.request {
+        match step.requests.seen(&key, digest) {
+            Seen::New => {}
+            Seen::Same(_) => return again(step, change).await.map(Ok),
+            Seen::Other(_) => return Ok(Err(Refusal::of(Code::RequestIdReused))),
+        }
+    }
+    let done = act(step, change).await?;
+    if let (Ok(_), Some((_, digest))) = (&done, change.request) {
+        step.requests.keep(key, digest, Vec::new());
+    }
+    Ok(done)
+}
+
+async fn act(step: &mut ForexTransaction<'_>, change: &ForexChange) -> Answer<ForexOutcome> {
+    let caller = change.caller.as_str();
+    match &change.act {
+        ForexAct::Match(id, ids) => {
+            let mut receipt = read(step, *id).await?;
+            if receipt.state != ReceiptStand::Unmatched {
+                return Ok(Err(out_of_step(&receipt)));
+            }
+            let paid = matching::pay(step, &mut receipt, ids, Some(caller)).await?;
+            if let Err((english, chinese)) = paid {
+                let refusal = Refusal::of(Code::MatchRefused).with("reason", english);
+                return Ok(Err(refusal.with("reason_zh", chinese)));
+            }
+            written(step, receipt, false).await.map(Ok)
+        }
+        ForexAct::Unmatch(id) => {
+            let mut receipt = read(step, *id).await?;
+            if receipt.state != ReceiptStand::Matched || receipt.spent() > 0 {
+                return Ok(Err(out_of_step(&receipt)));
+            }
+            matching::take_off(step, &mut receipt, ReceiptStep::Unmatched, caller).await?;
+            written(step, receipt, false).await.map(Ok)
+        }
+        ForexAct::Quote(id, fixed) => {
+            let receipt = read(step, *id).await?;
+            let asked = quote(step, &receipt, *fixed).await?;
+            Ok(asked.map(|(quote, remarks)| ForexOutcome::Quote(quote, remarks)))
+        }
+        ForexAct::Accept(id) => {
+            let accepted = accept(step, *id).await?;
+            Ok(accepted.map(|row| ForexOutcome::Settlement(row, false)))
+        }
+        ForexAct::Keep(id) => keep(step, *id, caller).await,
+        ForexAct::Declare(id, details) => {
+            let receipt = read(step, *id).await?;
+            let declared = payments::declare(step, &receipt, details, caller).await?;
+            Ok(declared.map(|it| ForexOutcome::Declared(receipt, it, false)))
+        }
+        ForexAct::Firm(owner, firm) => {
+            rows::write_firm(&mut *step.tx, owner, *firm, step.now).await?;
+            Ok(Ok(ForexOutcome::Firm(false)))
+        }
+    }
+}
+
+/// A request that came before, answered with what is now.
+async fn again(
+    step: &mut ForexTransaction<'_>,
+    change: &ForexChange,
+) -> Result<ForexOutcome, Fault> {
+    let lost = || Fault::Broken("what a request did is lost".to_owned());
+    match &change.act {
+        ForexAct::Match(id, _)
+        | ForexAct::Unmatch(id)
+        | ForexAct::Keep(id)
+        | ForexAct::Quote(id, _) => {
+            let receipt = read(step, *id).await?;
+            let matches = matches(step, &receipt).await?;
+            Ok(ForexOutcome::Receipt(receipt, matches, true))
+        }
+        ForexAct::Accept(id) => {
+            let row = rows::settlements(&mut *step.tx, &[*id]).await?.remove(id);
+            Ok(ForexOutcome::Settlement(row.ok_or_else(lost)?, true))
+        }
+        ForexAct::Declare(id, _) => {
+            let receipt = read(step, *id).await?;
+            let key = [(receipt.slot, *id)];
+            let declared = rows::declared(&mut *step.tx, &key).await?.remove(id);
+            Ok(ForexOutcome::Declared(receipt, declared.ok_or_else(lost)?, true))
+        }
+        ForexAct::Firm(..) => Ok(ForexOutcome::Firm(true)),
+    }
+}
+
+/// A receipt that was found before the lock.
+async fn read(step: &mut ForexTransaction<'_>, id: Uuid) -> Result<ReceiptRow, Fault> {
+    let row = rows::receipt_by_id(&mut *step.tx, id).await?;
+    row.ok_or_else(|| Fault::Broken(format!("the receipt {id} is lost")))
+}
+
+async fn matches(
+    step: &mut ForexTransaction<'_>,
+    receipt: &ReceiptRow,
+) -> Result<Vec<MatchRow>, Fault> {
+    let found = rows::matches(&mut *step.tx, &[(receipt.slot, receipt.id)]).await?;
+    Ok(found.into_values().flatten().collect())
+}
+
+async fn written(
+    step: &mut ForexTransaction<'_>,
+    receipt: ReceiptRow,
+    repeated: bool,
+) -> Result<ForexOutcome, Fault> {
+    rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
+    let matches = matches(step, &receipt).await?;
+    Ok(ForexOutcome::Receipt(receipt, matches, repeated))
+}
+
+fn out_of_step(receipt: &ReceiptRow) -> Refusal {
+    let state = match receipt.state {
+        ReceiptStand::Unmatched => "unmatched 未匹配",
+        ReceiptStand::Matched if receipt.spent() > 0 => {
+            "settled, ordered or kept 已结汇、已申请或留存"
+        }
+        ReceiptStand::Matched => "matched 已匹配",
+        ReceiptStand::Reversed => "taken back by the bank 银行已冲回",
+    };
+    Refusal::of(Code::ReceiptOutOfStep).with("state", state)
+}
+
+/// The exports that a receipt pays.
+pub(super) async fn sales_of(
+    step: &mut ForexTransaction<'_>,
+    matches: &[MatchRow],
+) -> Result<Vec<SaleRow>, Fault> {
+    let ids = matches.iter().map(|row| row.declaration).collect();
+    Ok(rows::sales(&mut *step.tx, &ids).await?.into_values().collect())
+}
+
+/// What the rules of SAFE say of a receipt.
+async fn check(
+    step: &mut ForexTransaction<'_>,
+    receipt: &ReceiptRow,
+) -> Result<Vec<Broken>, Fault> {
+    let firm = rows::firm(&mut *step.tx, &receipt.owner).await?;
+    let year = receipt.booked.year();
+    let days = |month, day| {
+        time::Date::from_calendar_date(year, month, day)
+            .map_err(|_| Fault::Broken(format!("the year {year} has no days")))
+    };
+    let of = (days(Month::January, 1)?, days(Month::December, 31)?);
+    let before = rows::received_usd_cents(&mut *step.tx, &receipt.owner, of, receipt.id).await?;
+    let matches = matches(step, receipt).await?;
+    let mut broken = Vec::<Broken>::new();
+    for sale in sales_of(step, &matches).await? {
+        let found = rules().check(&ForexReceipt {
+            day: receipt.booked,
+            channel: firm.channel,
+            mode: &sale.trade_mode,
+            usd_cents: receipt.usd_cents,
+            year_usd_cents: before,
+            receiver: &receipt.owner,
+            exporter: &sale.ebc_code,
+            agent: Some(&sale.firm),
+            is_listed: firm.is_listed,
+            class: firm.class,
+            is_institution_listed: true,
+            // The declaration is the document, and the bank is told of the transaction at the release.
+            has_documents: sale.state == SaleState::Released,
+            has_transactions: sale.state == SaleState::Released,
+            has_export: sale.state == SaleState::Released,
+            is_advance: sale.state == SaleState::Filed,
+            is_registered: false,
+        });
+        for rule in found {
+            if !broken.iter().any(|it| it.code == rule.code) {
+                broken.push(rule);
+            }
+        }
+    }
+    Ok(broken)
+}
+
+fn forbidden(broken: &[Broken]) -> Option<Refusal> {
+    let refusing: Vec<&Broken> = broken.iter().filter(|rule| rule.refuses).collect();
+    let join = |of: fn(&Broken) -> &str| {
+        refusing.iter().map(|rule| of(rule)).collect::<Vec<_>>().join("; ")
+    };
+    (!refusing.is_empty()).then(|| {
+        Refusal::of(Code::ForexRuleBroken)
+            .with("rule", join(|rule| &rule.code))
+            .with("text", join(|rule| &rule.text))
+            .with("text_zh", join(|rule| &rule.text_zh))
+            .with("law", join(|rule| &rule.law))
+    })
+}
+
+fn money(currency: Currency, amount: i64) -> String {
+    format!("{} {}", shown(currency, amount), currency.letters())
+}
+
+/// Asks for a rate and writes it down.
+async fn quote(
+    step: &mut ForexTransaction<'_>,
+    receipt: &ReceiptRow,
+    fixed: Option<FixedSide>,
+) -> Answer<(QuoteRow, Vec<Broken>)> {
+    let available = receipt.available();
+    if receipt.state != ReceiptStand::Matched || receipt.currency == Currency::Cny {
+        return Ok(Err(out_of_step(receipt)));
+    }
+    let broken = check(step, receipt).await?;
+    if let Some(refusal) = forbidden(&broken) {
+        return Ok(Err(refusal));
+    }
+    // Whole microseconds, as in the database.
+    let as_of = step.now;
+    let Some(rate_e8) = buying_e8(receipt.currency, as_of.to_offset(CHINA).date()) else {
+        return Ok(Err(Refusal::of(Code::CodeUnknown).with("field", "currency")));
+    };
+    let fixed = fixed.unwrap_or(FixedSide::Sold(available)); // all that is left
+    let offer = Quote {
+        sold: receipt.currency,
+        bought: Currency::Cny,
+        rate_e8,
+        source: SOURCE.to_owned(),
+        as_of,
+        valid_until: as_of + Duration::seconds(limits::QUOTE_SECONDS),
+        fixed,
+    };
+    let amounts = match offer.accept(as_of) {
+        Ok(amounts) if amounts.sold <= available => amounts,
+        Ok(amounts) => return Ok(Err(short(receipt, amounts.sold))),
+        Err(QuoteError::Amount | QuoteError::Senseless | QuoteError::Expired) => {
+            return Ok(Err(short(receipt, 0)));
+        }
+    };
+    let row = QuoteRow {
+        slot: receipt.slot,
+        id: Uuid::now_v7(),
+        receipt: receipt.id,
+        owner: receipt.owner.clone(),
+        currency: receipt.currency,
+        rate_e8,
+        source: offer.source,
+        fixes_bought: matches!(fixed, FixedSide::Bought(_)),
+        sold: amounts.sold,
+        bought_fen: amounts.bought,
+        as_of,
+        valid_until: offer.valid_until,
+    };
+    rows::insert_quote(&mut *step.tx, &row).await?;
+    Ok(Ok((row, broken)))
+}
+
+fn short(receipt: &ReceiptRow, wanted: i64) -> Refusal {
+    Refusal::of(Code::ForexShort)
+        .with("available", money(receipt.currency, receipt.available()))
+        .with("wanted", money(receipt.currency, wanted))
+}
+
+/// A quote is accepted while it binds: the forex is held, and the bank is told.
+async fn accept(step: &mut ForexTransaction<'_>, id: Uuid) -> Answer<SettlementRow> {
+    let lost = || Fault::Broken(format!("the quote {id} is lost"));
+    let offer = rows::quote(&mut *step.tx, id).await?.ok_or_else(lost)?;
+    let mut receipt = read(step, offer.receipt).await?;
+    if !rows::settlements(&mut *step.tx, &[id]).await?.is_empty() {
+        return Ok(Err(
+            Refusal::of(Code::ReceiptOutOfStep).with("state", "the quote was accepted 报价已接受")
+        ));
+    }
+    if step.now >= offer.valid_until {
+        let side = if offer.fixes_bought {
+            FixedSide::Bought(offer.bought_fen)
+        } else {
+            FixedSide::Sold(offer.sold)
+        };
+        return Ok(Err(match quote(step, &receipt, Some(side)).await? {
+            Err(refusal) => refusal,
+            Ok((fresh, _)) => Refusal::of(Code::QuoteExpired)
+                .with("quote", fresh.id)
+                .with("rate_e8", fresh.rate_e8)
+                .with("sold", money(fresh.currency, fresh.sold))
+                .with("bought", money(Currency::Cny, fresh.bought_fen))
+                .with("valid_until", fresh.valid_until),
+        }));
+    }
+    if offer.sold > receipt.available() {
+        return Ok(Err(short(&receipt, offer.sold)));
+    }
+    if let Some(refusal) = forbidden(&check(step, &receipt).await?) {
+        return Ok(Err(refusal));
+    }
+    let matches = matches(step, &receipt).await?;
+    let sales = sales_of(step, &matches).await?;
+    let row = SettlementRow {
+        slot: offer.slot,
+        id,
+        receipt: receipt.id,
+        owner: receipt.owner.clone(),
+        currency: offer.currency,
+        sold: offer.sold,
+        bought_fen: offer.bought_fen,
+        state: SettlementStand::Ordered,
+        executed_sold: 0,
+        executed_fen: 0,
+        fee_fen: 0,
+        reason: String::new(),
+        ordered_time: step.now,
+        changed_time: step.now,
+    };
+    receipt.ordered += row.sold;
+    let held = leg(settlement(&row.owner, row.currency), bank(row.currency), row.sold);
+    let action = Action::Hold { legs: vec![held], until: None, after: None };
+    step.post(vec![posting(step, &row, ("order", "settlement.ordered"), action)]).await?;
+    rows::write_settlement(&mut *step.tx, &row).await?;
+    rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
+    let document = proto::bank::write_order(&order(&row, &offer, &sales));
+    let document = document.map_err(|faults| {
+        let first = faults.first().map(|fault| fault.text.clone());
+        Fault::Broken(format!("the order {id} cannot be written: {}", proto::text(first)))
+    })?;
+    let name = format!("order/{id}");
+    step.tell(row.slot, (&name, id), &row.owner, order_facts(document));
+    Ok(Ok(row))
+}
+
+/// What the bank is ordered: forex of the firm's account is sold, and the yuan come to its account there.
+fn order(row: &SettlementRow, offer: &QuoteRow, sales: &[SaleRow]) -> PaymentOrder {
+    let party = |currency: Currency| BankParty {
+        name: row.owner.clone(),
+        account: AccountNumber::Number(format!("{}-{}", row.owner, currency.letters())),
+        bic: String::new(),
+    };
+    let id = reference(row.id);
+    // The bank executes at the rate to which it bound itself.
+    let terms = format!("SETTLE {} RATE {}", money(Currency::Cny, row.bought_fen), offer.rate_e8);
+    let orders = sales.iter().map(|sale| sale.order_no.clone());
+    let transfer = Transfer {
+        end_to_end: id.clone(),
+        currency: row.currency,
+        amount: row.sold,
+        creditor: party(Currency::Cny),
+        texts: std::iter::once(terms).chain(orders).take(10).collect(),
+    };
+    let payment = PaymentBatch {
+        id: id.clone(),
+        day: row.ordered_time.to_offset(CHINA).date(),
+        debtor: party(row.currency),
+        transfers: vec![transfer],
+    };
+    PaymentOrder {
+        message_id: id,
+        created: row.ordered_time,
+        initiator: row.owner.clone(),
+        payments: vec![payment],
+    }
+}
+
+fn posting<'a>(
+    step: &ForexTransaction<'_>,
+    row: &SettlementRow,
+    (name, event): (&str, &'a str),
+    action: Action,
+) -> Posting<'a> {
+    Posting {
+        slot: row.slot,
+        id: id_of(&format!("settlement/{}/{name}", row.id)),
+        event,
+        declaration: None,
+        actor: "payment-service",
+        rule: "结汇",
+        effective: step.now,
+        action,
+    }
+}
+
+fn hold(row: &SettlementRow) -> Uuid {
+    id_of(&format!("settlement/{}/order", row.id))
+}
+
+/// The bank says that it has an order, or rejects it; whether that is news.
+pub(crate) async fn reported(
+    step: &mut ForexTransaction<'_>,
+    mut row: SettlementRow,
+    is_rejected: bool,
+    reason: String,
+) -> Result<bool, Fault> {
+    if !row.state.is_open() || !is_rejected && row.state == SettlementStand::Taken {
+        return Ok(false);
+    }
+    // What was told of one side is an execution under way, whatever the bank says besides.
+    if is_rejected && row.executed_sold + row.executed_fen > 0 {
+        return Ok(false);
+    }
+    row.changed_time = step.now;
+    row.state = if is_rejected { SettlementStand::Rejected } else { SettlementStand::Taken };
+    if is_rejected {
+        row.reason = reason;
+        let of = ("rejected", "settlement.rejected");
+        step.post(vec![posting(step, &row, of, Action::Void(hold(&row)))]).await?;
+        let mut receipt = read(step, row.receipt).await?;
+        receipt.ordered -= row.sold;
+        rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
+    }
+    rows::write_settlement(&mut *step.tx, &row).await?;
+    Ok(true)
+}
+
+/// The bank told movements of an order: when both sides are known it is executed, and what was not sold is free.
+/// Otherwise why it has no effect.
+pub(crate) async fn executed(
+    step: &mut ForexTransaction<'_>,
+    id: Uuid,
+    told: Execution,
+) -> Result<Result<(), String>, Fault> {
+    let found = rows::settlements(&mut *step.tx, &[id]).await?.remove(&id);
+    let Some(mut row) = found else { return Ok(Err(format!("there is no order {id}"))) };
+    if !row.state.is_open() {
+        return Ok(Err(format!("the order {id} has ended: look at it by hand")));
+    }
+    let (sold, bought) = (row.executed_sold + told.sold, row.executed_fen + told.bought_fen);
+    if sold > row.sold || bought > row.bought_fen {
+        return Ok(Err(format!("more was executed than the order {id} says: look at it by hand")));
+    }
+    (row.executed_sold, row.executed_fen) = (sold, bought);
+    row.fee_fen += told.fee_fen;
+    row.changed_time = step.now;
+    if sold > 0 && bought > 0 {
+        row.state = if sold == row.sold {
+            SettlementStand::Executed
+        } else {
+            SettlementStand::PartlyExecuted
+        };
+        let yuan = settlement(&row.owner, Currency::Cny);
+        let mut legs = vec![leg(bank(Currency::Cny), yuan.clone(), bought)];
+        if row.fee_fen > 0 {
+            legs.push(leg(yuan, account(BANK, Currency::Cny, Purpose::Fees), row.fee_fen));
+        }
+        let sale = Action::Post { hold: hold(&row), amounts: vec![sold] };
+        step.post(vec![
+            posting(step, &row, ("sold", "settlement.sold"), sale),
+            posting(step, &row, ("bought", "settlement.bought"), Action::Transfer(legs)),
+        ])
+        .await?;
+        let mut receipt = read(step, row.receipt).await?;
+        receipt.ordered -= row.sold;
+        receipt.settled += sold;
+        rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
+        let attempt = id.to_string();
+        spend(step, &receipt, (ReceiptStep::Settled, sold), &attempt).await?;
+    }
+    rows::write_settlement(&mut *step.tx, &row).await?;
+    Ok(Ok(()))
+}
+
+/// What is left of a receipt stays in forex.
+async fn keep(step: &mut ForexTransaction<'_>, id: Uuid, _caller: &str) -> Answer<ForexOutcome> {
+    let mut receipt = read(step, id).await?;
+    let left = receipt.available();
+    if receipt.state != ReceiptStand::Matched {
+        return Ok(Err(out_of_step(&receipt)));
+    }
+    if left == 0 {
+        return Ok(Err(short(&receipt, 0)));
+    }
+    receipt.kept += left;
+    let attempt = format!("kept {}", receipt.kept);
+    spend(step, &receipt, (ReceiptStep::Kept, left), &attempt).await?;
+    written(step, receipt, false).await.map(Ok)
+}
+
+/// Says for which exports something was settled or kept, one after the other.
+async fn spend(
+    step: &mut ForexTransaction<'_>,
+    receipt: &ReceiptRow,
+    (what, amount): (ReceiptStep, i64),
+    attempt: &str,
+) -> Result<(), Fault> {
+    let matches = matches(step, receipt).await?;
+    step.lock(matches.iter().map(|row| row.declaration.slot())).await?;
+    let ids = matches.iter().map(|row| row.declaration).collect();
+    let mut sales = rows::sales(&mut *step.tx, &ids).await?;
+    let mut left = amount;
+    for mut row in matches {
+        let part = left.min(row.amount - row.settled);
+        let Some(sale) = sales.get_mut(&row.declaration).filter(|_| part > 0) else { continue };
+        (left, row.settled, sale.settled) = (left - part, row.settled + part, sale.settled + part);
+        step.say(sale, receipt, (what, part), attempt);
+        rows::update_match(&mut *step.tx, receipt, &row).await?;
+        rows::write_sales(&mut *step.tx, &[&*sale], step.now).await?;
+    }
+    Ok(())
+}
+
+/// How the money of a firm comes in.
+pub(super) async fn channel(
+    step: &mut ForexTransaction<'_>,
+    owner: &str,
+) -> Result<Channel, Fault> {
+    Ok(rows::firm(&mut *step.tx, owner).await?.channel)
+}

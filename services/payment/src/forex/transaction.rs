@@ -1,0 +1,242 @@
+//! A transaction about money from abroad under way.
+//!
+//! The invariant: rows, entries of the ledger, what is said to firms and what banks are told are written together.
+
+use std::collections::BTreeSet;
+
+use domain::decision::{Decision, What};
+use domain::history::{ReceiptMoved, ReceiptStep};
+use domain::payment::amount::shown;
+use domain::payment::ledger::{Account, Action, Basis, Checked, Currency, Entry, Leg, Purpose};
+use domain::subscriber::Subscriber;
+use domain::{DeclarationId, RequestId, Slot};
+use prost::Message as _;
+use proto::forex::BANK_TOPIC;
+use sqlx::PgConnection;
+use store::Fault;
+use store::cipher::Cipher;
+use store::journal::{Heads, JournalEntry};
+use store::queue::{self, Item};
+use store::request::Requests;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::rows::{ReceiptRow, SaleRow};
+use crate::ledger::{Ledger, Needs};
+use crate::transaction::{ANSWERS, BANK, id_of};
+
+/// The owner of the accounts that money from abroad is owed on.
+pub(crate) const ABROAD: &str = "ABROAD";
+
+/// A transaction under way.
+pub(crate) struct ForexTransaction<'t> {
+    pub(crate) tx: &'t mut PgConnection,
+    pub(crate) cipher: &'t Cipher,
+    pub(crate) now: OffsetDateTime,
+    pub(crate) ledger: Ledger,
+    pub(crate) requests: Requests,
+    says: Vec<Decision>,
+    tells: Vec<JournalEntry>,
+}
+
+/// What was committed, and has to be told.
+pub(crate) struct ForexCommit {
+    /// For banks.
+    pub(crate) entries: Vec<JournalEntry>,
+    /// Something has to be said to the declaration service.
+    pub(crate) says: bool,
+}
+
+/// An account.
+pub(crate) fn account(owner: &str, currency: Currency, purpose: Purpose) -> Account {
+    Account { owner: owner.to_owned(), currency, purpose }
+}
+
+/// Money of a firm that nobody knows the purpose of yet (待核查).
+pub(crate) fn suspense(owner: &str, currency: Currency) -> Account {
+    account(owner, currency, Purpose::Suspense)
+}
+
+/// Money of a firm that it may settle or keep.
+pub(crate) fn settlement(owner: &str, currency: Currency) -> Account {
+    account(owner, currency, Purpose::Settlement)
+}
+
+/// A leg.
+pub(crate) fn leg(from: Account, to: Account, amount: i64) -> Leg {
+    Leg { from, to, amount }
+}
+
+/// The accounts of what is due for an export: of the firm, and of those abroad.
+pub(crate) fn receivable(sale: &SaleRow) -> (Account, Account) {
+    let of = |owner: &str| account(owner, sale.currency, Purpose::ForexReceivable);
+    (of(&sale.firm), of(ABROAD))
+}
+
+/// The account that the bank's own money lies on.
+pub(crate) fn bank(currency: Currency) -> Account {
+    settlement(BANK, currency)
+}
+
+/// An entry that is to be written.
+pub(crate) struct Posting<'a> {
+    pub(crate) slot: Slot,
+    pub(crate) id: Uuid,
+    pub(crate) event: &'a str,
+    pub(crate) declaration: Option<DeclarationId>,
+    pub(crate) actor: &'a str,
+    pub(crate) rule: &'a str,
+    /// When it counts, if that is not in the future.
+    pub(crate) effective: OffsetDateTime,
+    pub(crate) action: Action,
+}
+
+impl<'t> ForexTransaction<'t> {
+    pub(crate) fn new(
+        (tx, cipher): (&'t mut PgConnection, &'t Cipher),
+        now: OffsetDateTime,
+        ledger: Ledger,
+        requests: Requests,
+    ) -> Self {
+        Self { tx, cipher, now, ledger, requests, says: Vec::new(), tells: Vec::new() }
+    }
+
+    /// Locks slots that turned out to be concerned.
+    pub(crate) async fn lock(
+        &mut self,
+        slots: impl IntoIterator<Item = Slot>,
+    ) -> Result<(), Fault> {
+        let slots: BTreeSet<Slot> = slots.into_iter().collect();
+        self.ledger.lock_more(&mut *self.tx, &slots).await
+    }
+
+    /// Writes entries. None of them can be refused: whoever calls has looked at the rows under the lock.
+    pub(crate) async fn post(&mut self, postings: Vec<Posting<'_>>) -> Result<(), Fault> {
+        let (mut needs, mut entries) = (Needs::default(), Vec::with_capacity(postings.len()));
+        for Posting { slot, id, event, declaration, actor, rule, effective, action } in postings {
+            let recorded = self.ledger.time(slot, self.now)?;
+            let basis = Basis {
+                event: event.to_owned(),
+                declaration: declaration.map(DeclarationId::uuid),
+                bill: None,
+                actor: actor.to_owned(),
+                rule: rule.to_owned(),
+            };
+            let effective = effective.min(recorded);
+            let entry = Entry { id, action, basis, effective, recorded };
+            needs.entry(slot, &entry);
+            entries.push((slot, entry));
+        }
+        self.ledger.load(&mut *self.tx, &needs).await?;
+        for (slot, entry) in entries {
+            match self.ledger.apply(slot, &entry)? {
+                Ok(Checked::New(_) | Checked::Known) => {}
+                Err(error) => {
+                    let event = &entry.basis.event;
+                    return Err(Fault::Broken(format!("{event} {} is refused: {error}", entry.id)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the firm what happened to the money for an export.
+    pub(crate) fn say(
+        &mut self,
+        sale: &SaleRow,
+        receipt: &ReceiptRow,
+        (step, amount): (ReceiptStep, i64),
+        attempt: &str,
+    ) {
+        let money =
+            |amount: i64| format!("{} {}", shown(sale.currency, amount), sale.currency.letters());
+        let (part, due, received) = (money(amount), money(sale.amount), money(sale.received));
+        let (english, chinese) = match step {
+            ReceiptStep::Matched => ("came", "已收"),
+            ReceiptStep::Unmatched => ("was taken off again", "已撤销匹配"),
+            ReceiptStep::Settled => ("was settled into yuan", "已结汇"),
+            ReceiptStep::Kept => ("stays in forex", "留存外汇"),
+            ReceiptStep::Reversed => ("was taken back by the bank", "银行已冲回"),
+        };
+        let (order, settled) = (&sale.order_no, money(sale.settled));
+        let text =
+            format!("{order}: {part} {english}; received {received} of {due}, settled {settled}");
+        let text_zh =
+            format!("{order}：{chinese}{part}；应收{due}，已收{received}，已结汇或留存{settled}");
+        let moved = ReceiptMoved {
+            step,
+            receipt: receipt.id,
+            receiver: receipt.owner.clone(),
+            currency: sale.currency.letters().to_owned(),
+            amount,
+            due: sale.amount,
+            received: sale.received,
+            settled: sale.settled,
+            text,
+            text_zh,
+        };
+        let name = format!("receipt/{}/{attempt}/{}/{step:?}", receipt.id, sale.id);
+        self.says.push(Decision {
+            request: RequestId(id_of(&name)),
+            declaration: sale.id,
+            version: sale.version,
+            round: 0,
+            by: Subscriber::PaymentService,
+            what: What::Receipt(moved),
+        });
+    }
+
+    /// Tells banks something. The same again has the same id.
+    pub(crate) fn tell(
+        &mut self,
+        slot: Slot,
+        (name, subject): (&str, Uuid),
+        owner: &str,
+        facts: Vec<u8>,
+    ) {
+        self.tells.push(JournalEntry {
+            slot,
+            position: 0,
+            event_id: id_of(name),
+            subject,
+            owner: owner.to_owned(),
+            version: 1,
+            round: 1,
+            phase: 1,
+            topics: BANK_TOPIC,
+            recorded_time: self.now,
+            trace: String::new(),
+            facts: facts.into(),
+            body: Ok(None),
+        });
+    }
+
+    /// Writes everything that is not written yet.
+    pub(crate) async fn write(mut self) -> Result<ForexCommit, Fault> {
+        self.ledger.write(&mut *self.tx).await?;
+        self.requests.write(&mut *self.tx, self.now).await?;
+        let now = self.now;
+        let first = now.unix_timestamp() * 1_000_000 + i64::from(now.microsecond());
+        // Those of one declaration are said in the order in which they came about.
+        let says = (first..).zip(&self.says).map(|(place, decision)| Item {
+            slot: decision.declaration.slot(),
+            id: decision.request.0,
+            kind: 0,
+            subject: decision.declaration.uuid(),
+            place,
+            body: proto::exchange::answer(decision).encode_to_vec(),
+            due: now,
+            tries: 0,
+        });
+        let says: Vec<Item> = says.collect();
+        queue::enqueue(&mut *self.tx, self.cipher, ANSWERS, &says).await?;
+        let slots: BTreeSet<i16> = self.tells.iter().map(|entry| entry.slot.column()).collect();
+        let slots: Vec<i16> = slots.into_iter().collect();
+        let mut heads = Heads::lock(&mut *self.tx, &slots).await?;
+        for entry in &mut self.tells {
+            entry.position = heads.next(entry.slot)?;
+        }
+        heads.append(&mut *self.tx, self.cipher, &self.tells).await?;
+        Ok(ForexCommit { entries: self.tells, says: !says.is_empty() })
+    }
+}
