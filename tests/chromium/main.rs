@@ -31,7 +31,7 @@ impl Sandbox {
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(directory.path(), open).expect("it is ours");
         let mut command = Command::new(binary);
-        command.args(["sandbox", "--payment", "--listen", "127.0.0.1:0", "--data-dir"]);
+        command.args(["sandbox", "--listen", "127.0.0.1:0", "--data-dir"]);
         command.arg(directory.path()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = command.spawn().expect("cargo build --workspace first");
         let said = BufReader::new(process.stdout.take().expect("it is read"));

@@ -153,7 +153,7 @@ async fn others_see_nothing_and_forms_of_others_do_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_inspection_is_followed_by_all_who_have_to_do_with_it() {
-    let sandbox = Sandbox::with(&["--payment"]).await;
+    let sandbox = Sandbox::with(&[]).await;
     let mut firm = Browser::of(&sandbox, "enterprise-a").await;
     let buttons = firm.opens("/console/sandbox").await;
     let given = ["token", "request_id"].map(|name| (name, buttons.value(name)));

@@ -171,7 +171,7 @@ fn over_http() -> BTreeMap<String, (String, String)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_table_of_callers_and_calls_holds_for_keys() {
-    let mut sandbox = Sandbox::with(&["--payment"]).await;
+    let mut sandbox = Sandbox::with(&[]).await;
     sandbox.may_leave_work = true;
     let schema = prost_types::FileDescriptorSet::decode(proto::DESCRIPTOR).expect("compiled");
     let mut paths = Vec::new();

@@ -160,7 +160,7 @@ pub struct ReceiptMoved {
     pub due: i64,
     /// What came for them, with what banks kept of it.
     pub received: i64,
-    /// What was settled or kept of it.
+    /// What was settled or kept of it, with what banks kept of a receipt that is settled whole.
     pub settled: i64,
     /// In words.
     pub text: String,

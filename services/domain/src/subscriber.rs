@@ -2,7 +2,7 @@
 
 use crate::Kind;
 use crate::history::topic::{
-    BANK, CONTENT, DETAINED, END, IMPORT_NUMBER, INSPECTED, INSPECTION, NATIONAL, PROGRESS,
+    BANK, CONTENT, DETAINED, END, IMPORT_NUMBER, INSPECTED, INSPECTION, NATIONAL, PROGRESS, RECEIPT,
 };
 use crate::participant::Participant;
 
@@ -149,7 +149,7 @@ impl Subscriber {
                 name: "refund-service",
                 participant: None,
                 inspects: false,
-                topics: Topics::of(CONTENT | END),
+                topics: Topics::of(CONTENT | END | RECEIPT),
             },
         }
     }

@@ -193,7 +193,7 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
     loops.queue("payment.returns", Returns(Arc::clone(&payment)), Arc::clone(&returns));
     let (own, stop, customs) = (Arc::clone(&payment), parts.draining.clone(), window.clone());
     loops.add(async move { returns::follow(&own, &customs, &returns, &stop).await });
-    let late = relay::exports::LateExports(Arc::clone(&payment));
+    let late = relay::exports::LateSales(Arc::clone(&payment));
     loops.queue("payment.late-exports", late, Arc::default());
     let (own, stop) = (Arc::clone(&payment), parts.draining.clone());
     loops.add(async move { verify::keep_verifying(&own, &stop).await });

@@ -36,6 +36,8 @@ pub(crate) enum ExportChange {
     /// A version of an export was filed.
     Filed(Box<FiledExport>),
     Released,
+    /// Money came for it, was settled, or was taken back.
+    Money(MoneyStatus),
     /// Rejected, withdrawn or sent back.
     Ended,
 }
@@ -66,7 +68,7 @@ impl ExportEvent {
     pub(crate) fn firm(&self) -> Option<&str> {
         self.changes.iter().find_map(|change| match change {
             ExportChange::Filed(filed) => Some(filed.firm.as_str()),
-            ExportChange::Released | ExportChange::Ended => None,
+            ExportChange::Released | ExportChange::Money(_) | ExportChange::Ended => None,
         })
     }
 }
@@ -127,6 +129,12 @@ pub(crate) async fn hear(
                 }
                 // An import, an export of before there was a refund service, or one that is known.
                 ExportChange::Released => {}
+                ExportChange::Money(money) => {
+                    for row in rows.iter_mut().filter(|row| row.money != *money) {
+                        row.money = *money;
+                        changed.insert(event.id);
+                    }
+                }
                 ExportChange::Ended => {
                     if !released {
                         gone.insert(event.id);

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use client::{Consumer, ConsumerAnswer, Handler, Window};
-use domain::tax_refund::entitlement::ExportMode;
+use domain::tax_refund::entitlement::{ExportMode, MoneyStatus};
 use domain::{DeclarationId, Slot};
 use kit::deliver::{Delivery, Port};
 use kit::progress::Progress;
@@ -188,6 +188,7 @@ fn read(event: &v1::Event) -> Option<ExportEvent> {
             }
             Wire::Released(_) => ExportChange::Released,
             Wire::Rejected(_) | Wire::Returned(_) | Wire::Withdrawn(_) => ExportChange::Ended,
+            Wire::ReceiptMoved(moved) => ExportChange::Money(money(moved)),
             Wire::Numbered(_)
             | Wire::StandChanged(_)
             | Wire::InspectionOrdered(_)
@@ -198,11 +199,19 @@ fn read(event: &v1::Event) -> Option<ExportEvent> {
             | Wire::InspectionReopened(_)
             | Wire::InspectionMoved(_)
             | Wire::DutyMoved(_)
-            | Wire::ReceiptMoved(_)
             | Wire::BankTold(_) => continue,
         });
     }
     Some(ExportEvent { id, version, time, changes })
+}
+
+/// How its money stands: what came and what was settled of it, beside what the goods cost.
+fn money(moved: &v1::ReceiptMoved) -> MoneyStatus {
+    match moved.due {
+        due if moved.settled >= due => MoneyStatus::Settled,
+        due if moved.received >= due => MoneyStatus::Received,
+        _ => MoneyStatus::Awaited,
+    }
 }
 
 /// What of an export concerns the refund. It is the consignor's: the e-commerce firm, or its domestic agent.

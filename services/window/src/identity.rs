@@ -663,7 +663,10 @@ mod tests {
         let filers = [Kind::Enterprise, Kind::Agent, Kind::Gateway];
         assert_eq!(kinds(&format!("{declaration}/Submit")), Some(&filers[..]));
         let ceb = "/single_window.ceb.v1.CebService";
-        assert_eq!(kinds(&format!("{ceb}/Issue")), Some(&[Kind::Customs][..]));
+        assert_eq!(
+            kinds(&format!("{ceb}/Issue")),
+            Some(&[Kind::Customs, Kind::PaymentService][..])
+        );
         for (path, method) in PATHS {
             assert!(kinds(path).is_some_and(|it| Some(it) == kinds(&format!("{ceb}/{method}"))));
         }

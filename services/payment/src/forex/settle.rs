@@ -590,6 +590,10 @@ async fn spend(
         let part = left.min(row.amount - row.settled);
         let Some(sale) = sales.get_mut(&row.declaration).filter(|_| part > 0) else { continue };
         (left, row.settled, sale.settled) = (left - part, row.settled + part, sale.settled + part);
+        if row.settled == row.amount {
+            // Nothing of it is left to settle: what banks kept is done with, too.
+            sale.settled += row.fee;
+        }
         step.say(sale, receipt, (what, part), attempt);
         rows::update_match(&mut *step.tx, receipt, &row).await?;
         rows::write_sales(&mut *step.tx, &[&*sale], step.now).await?;

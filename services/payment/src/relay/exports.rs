@@ -132,9 +132,9 @@ fn read(event: &v1::Event) -> Option<SaleEvent> {
 
 /// Events that could not be taken when they came, one by one in the order of each declaration.
 #[derive(Debug)]
-pub(crate) struct LateExports(pub(crate) Arc<Payments>);
+pub(crate) struct LateSales(pub(crate) Arc<Payments>);
 
-impl Port for LateExports {
+impl Port for LateSales {
     const QUEUE: &'static str = EXPORTS;
 
     async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
@@ -148,7 +148,7 @@ impl Port for LateExports {
     }
 }
 
-impl LateExports {
+impl LateSales {
     async fn catch_up(&self, item: &Item) -> Result<(), Delivery> {
         let Self(payment) = self;
         let unreadable = || Delivery::Failed("the event cannot be read".to_owned());
