@@ -89,6 +89,7 @@ async fn calls(sandbox: &Sandbox, pool: &DescriptorPool) -> Vec<Call> {
         "gateway",
         "agent",
         "tax-office",
+        "bank",
     ];
     let mut windows = Vec::new();
     for caller in callers {
@@ -97,8 +98,8 @@ async fn calls(sandbox: &Sandbox, pool: &DescriptorPool) -> Vec<Call> {
         }
     }
     let mut calls = Vec::new();
-    // The exchange has an order of frames of its own, see below.
-    let services = pool.services().filter(|service| service.name() != "ExchangeService");
+    // An exchange has an order of frames of its own, see below.
+    let services = pool.services().filter(|service| !service.name().ends_with("ExchangeService"));
     for method in services.flat_map(|service| service.methods().collect::<Vec<_>>()) {
         let mut found = None;
         for window in &windows {

@@ -243,7 +243,7 @@ async fn who_has_no_certificate_logs_in_by_a_key_for_as_long_as_it_is_good() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_elsewhere_is_said_to_be() {
-    let sandbox = Sandbox::start().await;
+    let sandbox = Sandbox::with(&["--no-payment"]).await;
     let mut firm = Browser::of(&sandbox, "enterprise-a").await;
     let money = firm.opens("/console/money").await;
     assert_eq!(money.status, 501);

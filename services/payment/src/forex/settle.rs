@@ -585,15 +585,16 @@ async fn spend(
     step.lock(matches.iter().map(|row| row.declaration.slot())).await?;
     let ids = matches.iter().map(|row| row.declaration).collect();
     let mut sales = rows::sales(&mut *step.tx, &ids).await?;
+    // Nothing is left to settle or keep then: what banks kept of it is done with, too.
+    let is_whole = receipt.settled + receipt.kept == receipt.net();
     let mut left = amount;
     for mut row in matches {
         let part = left.min(row.amount - row.settled);
-        let Some(sale) = sales.get_mut(&row.declaration).filter(|_| part > 0) else { continue };
-        (left, row.settled, sale.settled) = (left - part, row.settled + part, sale.settled + part);
-        if row.settled == row.amount {
-            // Nothing of it is left to settle: what banks kept is done with, too.
-            sale.settled += row.fee;
-        }
+        let kept_by_banks = if is_whole { row.amount - row.settled - part + row.fee } else { 0 };
+        let concerned = sales.get_mut(&row.declaration).filter(|_| part + kept_by_banks > 0);
+        let Some(sale) = concerned else { continue };
+        (left, row.settled) = (left - part, row.settled + part);
+        sale.settled += part + kept_by_banks;
         step.say(sale, receipt, (what, part), attempt);
         rows::update_match(&mut *step.tx, receipt, &row).await?;
         rows::write_sales(&mut *step.tx, &[&*sale], step.now).await?;
