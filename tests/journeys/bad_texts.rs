@@ -337,3 +337,52 @@ async fn lists_are_counted_before_they_become_objects() {
     assert!(grown < 64 * 1024 * 1024, "three messages of 4 MB cost {grown} bytes");
     sandbox.stop();
 }
+
+/// What the payment service's exchange says to a bank that sends this file, in a frame of its own.
+async fn bank_file(window: &client::Window, document: &str) -> Result<v1::Result, Status> {
+    use v1::connect_request::Frame as Out;
+    use v1::connect_response::Frame as In;
+    let open = v1::Open {
+        subscriber: v1::Subscriber::Bank.into(),
+        consumer: "bad-texts".to_owned(),
+        ..Default::default()
+    };
+    let file = v1::BankFile { document: document.to_owned() };
+    let answer = v1::Answer {
+        request_id: uuid::Uuid::now_v7().to_string(),
+        declaration_id: uuid::Uuid::now_v7().to_string(),
+        what: Some(v1::answer::What::BankFile(file)),
+        ..Default::default()
+    };
+    let frames = [Out::Open(open), Out::Answers(v1::Answers { answers: vec![answer] })];
+    let said = frames.map(|frame| v1::ConnectRequest { frame: Some(frame) });
+    let said = futures::StreamExt::chain(futures::stream::iter(said), futures::stream::pending());
+    let mut heard = window.payment_exchange().connect(said).await?.into_inner();
+    let result = async {
+        while let Some(frame) = heard.message().await? {
+            if let Some(In::Results(results)) = frame.frame {
+                return Ok(results.results.into_iter().next().expect("one a file"));
+            }
+        }
+        panic!("the stream ended without a word")
+    };
+    tokio::time::timeout(PATIENCE, result).await.expect("it answers")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_a_bank_that_is_none_is_refused_at_its_exchange() {
+    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let bank = sandbox.connect("bank").await;
+    for document in ["", "a\u{0}b", "a\u{202e}b", "no file", "<Document/>", "<a><b></a>"] {
+        match bank_file(&bank, document).await {
+            Ok(result) => {
+                assert_eq!(result.result(), v1::ResultCode::Refused, "{document:?}: {result:?}");
+                let is_ours = result.code.starts_with("SW-19") || result.code.is_empty();
+                assert!(!is_ours, "{document:?}: {result:?}");
+            }
+            Err(status) => {
+                assert_eq!(status.code(), Code::InvalidArgument, "{document:?}: {status}")
+            }
+        }
+    }
+}
