@@ -76,16 +76,26 @@ pub struct CallMemory {
     charge: Arc<Charge>,
     /// Of a stream: its newest item, until the next one comes. Whoever keeps it longer claims it.
     newest: Option<Arc<Mutex<Option<Arc<Charge>>>>>,
+    /// Bytes of a piece of its answer up to which it is given whatever its caller has in memory.
+    small: usize,
 }
 
 impl CallMemory {
-    /// One that ends with its answer, or one whose messages come and go.
-    pub fn new(purse: Arc<dyn Purse>, streams: bool) -> Self {
-        Self { charge: Arc::new(Charge::new(purse)), newest: streams.then(Arc::default) }
+    /// One that ends with its answer, or one whose messages, or whose answers, come and go.
+    pub fn new(purse: Arc<dyn Purse>, client_streams: bool, server_streams: bool) -> Self {
+        Self {
+            charge: Arc::new(Charge::new(purse)),
+            newest: client_streams.then(Arc::default),
+            small: if server_streams {
+                limits::PIECE_BYTES_SMALL
+            } else {
+                limits::ANSWER_BYTES_SMALL
+            },
+        }
     }
 
     fn of_item(charge: Arc<Charge>) -> Self {
-        Self { charge, newest: None }
+        Self { charge, newest: None, small: limits::ANSWER_BYTES_SMALL }
     }
 
     /// Bytes that came and are not decoded yet. They stand for what they will be.
@@ -104,7 +114,7 @@ impl CallMemory {
     /// When the caller has too much in memory.
     pub fn answer(&self, bytes: usize) -> Result<Charge, Box<Refusal>> {
         let charge = Charge::new(Arc::clone(&self.charge.purse));
-        if bytes <= limits::ANSWER_BYTES_SMALL {
+        if bytes <= self.small {
             charge.purse.overdraw(bytes);
             charge.bytes.fetch_add(bytes, Ordering::Relaxed);
         } else {
@@ -247,7 +257,7 @@ mod tests {
     fn what_is_taken_is_given_back_with_the_last_holder() {
         let purse = Arc::new(Hundred::default());
         let left = || purse.0.load(Ordering::Relaxed);
-        let call = CallMemory::new(Arc::clone(&purse) as Arc<dyn Purse>, false);
+        let call = CallMemory::new(Arc::clone(&purse) as Arc<dyn Purse>, false, false);
         call.receive(1_000).expect("there is room");
         assert_eq!(left(), 1_000 * limits::MEMORY_PER_BYTE);
         let queued = call.clone().during(|| {
@@ -266,11 +276,24 @@ mod tests {
         assert_eq!(left(), 0);
     }
 
+    #[test]
+    fn who_files_as_much_as_he_may_still_hears_of_it() {
+        let purse = Arc::new(Hundred::default()) as Arc<dyn Purse>;
+        let watch = CallMemory::new(Arc::clone(&purse), false, true);
+        let get = CallMemory::new(Arc::clone(&purse), false, false);
+        purse.overdraw(1_000_000);
+        watch.answer(limits::PIECE_BYTES_SMALL).expect("a usual piece of a stream");
+        watch
+            .answer(limits::PIECE_BYTES_SMALL + 1)
+            .expect_err("more than the library says at once");
+        get.answer(limits::PIECE_BYTES_SMALL).expect_err("a large answer can be asked for again");
+    }
+
     #[tokio::test]
     async fn an_item_of_a_stream_is_held_by_the_work_on_it() {
         let purse = Arc::new(Hundred::default());
         let left = || purse.0.load(Ordering::Relaxed);
-        let call = CallMemory::new(Arc::clone(&purse) as Arc<dyn Purse>, true);
+        let call = CallMemory::new(Arc::clone(&purse) as Arc<dyn Purse>, true, true);
         let work = call.clone().during(|| {
             decoded(0, 300).expect("there is room");
             item(async { held().is_some() })
