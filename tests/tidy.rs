@@ -189,7 +189,8 @@ fn every_code_has_its_page_and_every_page_its_code() {
 fn paths_in_documents_exist() {
     let folders = ["proto/", "services/", "migrations/", "deploy/", "tests/", "docs/", ".ci/"];
     let mut documents = files("docs", ".md");
-    documents.push(workspace().join("README.md"));
+    documents
+        .extend(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|it| workspace().join(it)));
     for document in documents {
         for (number, line) in read(&document).lines().enumerate() {
             let words = line.split(|c: char| c.is_whitespace() || "`()[]<>,;|'\"".contains(c));

@@ -1,10 +1,12 @@
 //! What users do, from the outside.
 
+mod backup;
 mod bad_input;
 mod bad_texts;
 mod bills;
 mod clock;
 mod command_line;
+mod configuration;
 mod console;
 mod exchange;
 mod finding_out;
@@ -23,6 +25,7 @@ mod national_rules;
 mod national_tools;
 mod one_inspection;
 mod one_release;
+mod operating;
 mod payment;
 mod personal_data;
 mod quota;

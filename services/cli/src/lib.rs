@@ -21,7 +21,9 @@ mod card;
 pub mod ceb;
 pub mod change;
 pub mod clock;
+pub mod context;
 mod csv;
+mod diagnosis;
 mod follow;
 pub mod help;
 mod input;
@@ -36,6 +38,7 @@ pub mod refund;
 mod report;
 pub mod sandbox;
 mod session;
+pub mod status;
 pub mod stuck;
 pub mod submit;
 mod table;
@@ -75,9 +78,12 @@ pub enum Command {
     Verdict(verdict::VerdictArgs),
     Ceb(ceb::CebArgs),
     Inspect(inspect::InspectArgs),
+    Status(status::StatusArgs),
+    Doctor(status::DoctorArgs),
     Stuck(stuck::StuckArgs),
     Key(keys::KeyArgs),
     Clock(clock::ClockArgs),
+    Context(context::ContextArgs),
     Tax(tax::TaxArgs),
     Pay(pay::PayArgs),
     Refund(refund::RefundArgs),
@@ -126,6 +132,8 @@ impl Command {
             }
             Self::Ceb(args) => ceb::run(options, args).await,
             Self::Inspect(args) => inspect::run(options, args).await,
+            Self::Status(_) => status::status(&options.session_as("admin").await?).await,
+            Self::Doctor(_) => status::doctor(options).await,
             Self::Stuck(args) => stuck::run(&options.session_as("admin").await?, args).await,
             Self::Key(args) => keys::run(&options.session_as("admin").await?, args).await,
             Self::Pay(args) => match args.reconcile() {
@@ -141,6 +149,7 @@ impl Command {
                 let session = options.session_as("admin").await?;
                 clock::run(&session, args).await
             }
+            Self::Context(args) => context::run(options.output(), options.language(), args),
             Self::Tax(args) => tax::run(options.voice(), &args),
         }
     }
@@ -295,7 +304,7 @@ impl Said {
 pub type ErrorZh = fn(&(dyn std::error::Error + 'static)) -> Option<String>;
 
 /// An error with its causes, in the caller's language as far as it is known.
-fn told(error: &anyhow::Error, language: Language, error_zh: ErrorZh) -> String {
+pub fn told(error: &anyhow::Error, language: Language, error_zh: ErrorZh) -> String {
     let said = error.downcast_ref::<Said>();
     let connection = error.downcast_ref::<client::Error>();
     let code = error.downcast_ref::<Code>();

@@ -21,6 +21,7 @@ mod row;
 mod rpc;
 mod submit;
 mod transaction;
+mod waits;
 mod wire;
 mod withdraw;
 
@@ -40,6 +41,7 @@ use store::token::TokenKey;
 use tokio_util::sync::CancellationToken;
 
 pub use store::ServiceError as Error;
+pub use waits::{Wait, waits};
 
 use commit::{DeclarationCommand, DeclarationWriter};
 use open_declarations::OpenDeclarations;

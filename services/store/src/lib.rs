@@ -3,6 +3,7 @@
 //! gaps and no reordering.
 
 pub mod api_key;
+pub mod backup;
 pub mod cipher;
 pub mod column;
 pub mod commit_queue;

@@ -43,7 +43,10 @@ const OWN: &[Api] = &[
         name: sandbox_service_server::SERVICE_NAME,
         methods: &[("GetClock", EVERYBODY), ("MoveClock", &[Kind::Administrator])],
     },
-    Api { name: status_service_server::SERVICE_NAME, methods: &[("GetStatus", EVERYBODY)] },
+    Api {
+        name: status_service_server::SERVICE_NAME,
+        methods: &[("GetStatus", EVERYBODY), ("GetOperatingStatus", &[Kind::Administrator])],
+    },
     Api { name: "grpc.health.v1.Health", methods: &[("Check", EVERYBODY), ("Watch", EVERYBODY)] },
     Api {
         name: "grpc.reflection.v1.ServerReflection",

@@ -26,13 +26,14 @@ use crate::callers::Callers;
 use crate::clock::{self, SandboxClock};
 use crate::database::Database;
 use crate::identity::{Backlogs, GateLayer, Registry};
+use crate::operating_status::Part;
 use crate::quotas::Sockets;
-use crate::services::{self, Plan};
+use crate::services::{self, Plan, manifests};
 use crate::signals::Ending;
 use crate::space::Space;
 use crate::standing::Standing;
 use crate::tasks::{Task, Tasks};
-use crate::{listen, tls, web_console};
+use crate::{listen, tls, validity, web_console};
 
 /// Everything that a window needs to know.
 #[derive(Debug, Clone)]
@@ -125,6 +126,7 @@ impl RunningWindow {
         let sockets = sockets();
         let registry = Registry::load(&settings.registry, settings.sandbox)?;
         let own = (settings.certificate.as_path(), settings.key.as_path());
+        let certificates = validity::all(settings)?;
         let acceptor = tls::acceptor(&settings.authority, own, settings.require_certificates)?;
         let reflection = settings.sandbox.then(reflection).transpose()?;
         let link = settings.sandbox.then(web_console::link).transpose()?;
@@ -182,8 +184,13 @@ impl RunningWindow {
         let mut routes = Routes::new(health_service);
         let mut apis = vec![operation::API.name];
         let (mut loops, mut sources, mut backlogs) = (Vec::new(), Vec::new(), Vec::new());
-        for (plan, pools) in plans.into_iter().zip(&database.pools) {
-            let Some(Plan { manifest, start }) = plan else { continue };
+        let mut parts = Vec::new();
+        for ((plan, pools), known) in plans.into_iter().zip(&database.pools).zip(manifests()) {
+            let pool = pools.reads.clone();
+            let Some(Plan { manifest, start }) = plan else {
+                parts.push(Part { manifest: known, pool, loops: None });
+                continue;
+            };
             let (clock, pools) = (clock.clone(), pools.clone());
             let (draining, closing) = (draining.clone(), closing.clone());
             let mount = start(Parts { pools, clock, draining, closing });
@@ -193,11 +200,18 @@ impl RunningWindow {
             // The first of its calls are those that commit.
             backlogs.extend(mount.backlog.map(|most| (manifest.apis[0].name, most)));
             apis.extend(manifest.apis.iter().map(|api| api.name));
+            parts.push(Part { manifest, pool, loops: Some(mount.progress.clone()) });
             loops.push((manifest, mount.progress));
         }
-        let status =
-            StatusServer::new(Standing { sandbox: settings.sandbox, space: Arc::clone(&space) });
-        routes = routes.add_service(status);
+        let status = Standing {
+            sandbox: settings.sandbox,
+            space: Arc::clone(&space),
+            clock: clock.clone(),
+            start: clock.now(),
+            parts,
+            certificates,
+        };
+        routes = routes.add_service(StatusServer::new(status));
         if let Some(movable) = movable {
             routes = routes.add_service(SandboxServer::new(movable));
         }

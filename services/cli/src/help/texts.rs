@@ -65,6 +65,10 @@ pub const TEXTS: &[(&str, &str)] = &[
          对账单同用，因对账单会再次列出同一分录。多份对账单合并处理：重复的只计一次，同日两笔\
          相同的入账计两笔。按附言中的订单编号匹配。有未匹配的内容时退出码为1",
     ),
+    (
+        "A window of ~/.config/single-window/contexts.toml, where no other flag of a connection is given [default: the one that `context use` chose]",
+        "~/.config/single-window/contexts.toml中的环境，在未给出其他连接参数时生效 [默认：context use 所选]",
+    ),
     ("A window other than the sandbox: host:port", "沙箱以外的单一窗口，主机:端口"),
     ("A, B or C", "A、B或C"),
     ("About this declaration only", "仅与该清单有关的"),
@@ -139,6 +143,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Begin with the first thing that happened",
         "从最早发生的事项开始",
     ),
+    (
+        "Both together give back any moment since the first copy (`single-window restore`). Let --receive run all the time, and copy once a day. The file of data keys is not in it: without it nobody can read what is restored, so keep it elsewhere",
+        "两者合用可恢复首次复制以来的任一时刻（single-window restore）。请让 --receive 一直运行，并每天复制一次。数据密钥文件不在其中：没有它则恢复的数据无法读取，请另行保存",
+    ),
     ("Bring the database's tables up to date and end", "升级数据库表结构后退出"),
     (
         "By the numbers of this day, as 2026-11-24 [default: the day of declaration]",
@@ -179,6 +187,14 @@ pub const TEXTS: &[(&str, &str)] = &[
         "选择或更改查验场地和时间；企业须提前两小时，至多更改两次",
     ),
     ("Connection", "连接"),
+    (
+        "Copy the database into a directory while the window goes on, or receive there what is written from now on",
+        "在单一窗口运行时将数据库复制到目录，或在该目录接收此后写入的内容",
+    ),
+    (
+        "Copy the file of data keys there first, then start the window and run `single-window verify ledger`",
+        "请先将数据密钥文件复制到该目录；恢复后启动单一窗口并执行 single-window verify ledger",
+    ),
     (
         "Country of whoever paid, as customs numbers it [default: that of the export]",
         "付款人国别（海关代码）[默认：出口清单的运抵国]",
@@ -353,6 +369,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("How long a file must rest before it is taken, in milliseconds", "文件静置多久后才取走，毫秒"),
     ("How long to wait", "最长等待时间"),
     ("How long: 31d, 12h, 90min, \"1year 2days\"", "时长：31d、12h、90min、\"1year 2days\""),
+    ("How many copies are kept; older ones go, with what only they need", "保留的复制份数；更早的连同其专用内容一并删除"),
     ("How many days, at most 14", "天数，至多14"),
     ("How this version was computed [default: the newest]", "该版本的计税过程 [默认：最新版本]"),
     ("Id of the item", "滞留件编号"),
@@ -377,6 +394,8 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Its money: awaited, received or settled",
         "收汇情况：awaited（未收汇）、received（已收汇）或settled（已结汇）",
     ),
+    ("Its name in the file", "文件中的名称"),
+    ("Its name in the file [default: the one in use]", "文件中的名称 [默认：正在使用的环境]"),
     (
         "Its name on the exchange; where several processes share the work, each needs its own",
         "在数据交换中的名称；多个进程分担时各用其名",
@@ -440,6 +459,8 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("List stuck items, oldest first", "列出滞留件，最早在前"),
     ("List tax bills (税单)", "列出税单"),
+    ("List the contexts and which one is in use", "列出各环境及正在使用的环境"),
+    ("List the copies and end", "列出各份复制后结束"),
     (
         "List the seeds of the draws: commitments in advance, seeds when the day is over",
         "列出抽签种子：事先为承诺值，当日结束后为种子",
@@ -651,6 +672,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Print help (see a summary with '-h')", "显示帮助（-h为简要帮助）"),
     ("Print help (see more with '--help')", "显示帮助（--help为详细帮助）"),
     ("Print nothing but problems", "只显示问题"),
+    ("Print the completions of a shell, for its directory of completions", "输出命令行补全脚本，放入相应shell的补全目录"),
     (
         "Print the document of the one in force instead of the table; with --output json, add \
          the documents",
@@ -661,6 +683,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Propose a claim: everything that may be claimed of what left until the end of a month",
         "生成申报：截至某月末离境且可申报的全部明细",
+    ),
+    (
+        "Put a database back from a backup, as it was at a moment, into a data directory that has none",
+        "从备份恢复某一时刻的数据库，放入尚无数据库的数据目录",
     ),
     (
         "Put a rule set of your agency in force: declarations filed from now on are assessed by \
@@ -678,6 +704,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Read the receipts (回执) of an exchange number, or of an order",
         "读取某交换编号或某订单的回执",
     ),
+    ("Receive what is written (WAL), as it happens, until told to end", "实时接收写入内容（WAL），直至要求结束"),
     (
         "Recompute the ledger of payments from its entries: every balance, hold and sum",
         "由分录重算支付账簿：各账户余额、冻结与合计",
@@ -710,7 +737,15 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Run a simulated agency against a sandbox", "对沙箱运行一个模拟机关"),
     ("SHA-256 of the certificate, 64 hexadecimal digits", "证书的SHA-256，64位十六进制"),
+    (
+        "Say everything that keeps a window from starting with this file, with its lines. Nothing is started",
+        "列出使单一窗口无法以该文件启动的全部问题及其行号；不启动任何服务",
+    ),
     ("Say how SAFE supervises a firm; by the operator", "设定外汇局对企业的分类管理，由运营方使用"),
+    (
+        "Say what is wrong with the window, and what to do about each. The exit code is 1 when something does not work now, and 3 when the window cannot be reached",
+        "指出单一窗口的问题及处理办法。有功能失效时退出码为1，无法连接时为3",
+    ),
     (
         "Says what the message is, who sends it, whether it is signed, each document with its fields, \
          and what breaks the schema, the sums or, for inventories, the rules of a declaration. Order, \
@@ -742,6 +777,11 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Show every document, also of many; without it only those that are not well",
         "列出每份单证，份数多时亦然；不给出时只列有问题的",
+    ),
+    ("Show how a window is reached", "显示如何连接该单一窗口"),
+    (
+        "Show how the window gets on: services, who is behind, what waits and on whom, space, certificates",
+        "显示单一窗口的运行状况：服务、落后的消费方、等待事项及等待对象、空间、证书",
     ),
     ("Show one declaration with its history", "显示一份清单及其历史"),
     (
@@ -900,6 +940,11 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("The certificate was taken back", "认证已撤销"),
     ("The certificate; only its digest is told", "证书；只报送其摘要"),
+    ("The configuration file of a window: the flags of `serve`, in TOML", "单一窗口的配置文件：serve 的各项参数，TOML格式"),
+    (
+        "The configuration file; its keys are the flags of `serve`. Flags and the environment weigh more [default: /etc/single-window/config.toml, where there is one]",
+        "配置文件，键名即 serve 的参数名；命令行参数和环境变量优先 [默认：/etc/single-window/config.toml（如存在）]",
+    ),
     (
         "The contract lets the buyer pay until then, YYYY-MM-DD",
         "合同约定的最迟付款日期，YYYY-MM-DD",
@@ -921,6 +966,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "The file",
         "文件",
+    ),
+    (
+        "The file has a table for each, with the flags of its connection: [province], and below it endpoint, ca, cert and key; or data-dir and as for a sandbox. A context counts where no such flag is given",
+        "文件中每个环境一个表，内容为其连接参数：如[province]，其下为endpoint、ca、cert、key；沙箱则为data-dir和as。未给出这类参数时环境生效",
     ),
     (
         "The file of data keys, when it is not in the data directory",
@@ -954,6 +1003,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("The message, plain or .gz; `-` is standard input", "报文，原文或.gz；- 为标准输入"),
     ("The messages themselves, one after the other", "依次输出报文原文"),
+    (
+        "The moment, RFC 3339, as 2026-11-29T17:20:00+08:00 [default: everything that the backup has]",
+        "时刻，RFC 3339格式，如2026-11-29T17:20:00+08:00 [默认：备份中的全部内容]",
+    ),
     (
         "The national door (CEB messages); needs --gateway-endpoint",
         "国家报文入口（CEB报文）；须给出--gateway-endpoint",
@@ -991,6 +1044,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "已终结清单从申报到放行的时间（查验与未查验）及占比，按口岸、监管方式和信用等级",
     ),
     ("Transaction code [default: that of mode and channel]", "交易编码[默认：按监管方式和渠道]"),
+    ("Use this one from now on; without a name none", "从现在起使用该环境；不给名称则不使用任何环境"),
     (
         "Verify the signatures of messages (CEB). The exit code is 0 when all are good",
         "验证报文（CEB）签名；全部有效时退出码为0",
@@ -1012,6 +1066,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "What banks may keep of each receipt without a word, in main units of its currency",
         "每笔收款允许银行扣收而不另作说明的金额，以该币种主单位计",
+    ),
+    (
+        "What is about the database is told of all processes of the window, the rest of the one that answers. The exit code is 1 when something does not work now",
+        "与数据库有关的内容涵盖单一窗口的全部进程，其余仅限应答进程。有功能失效时退出码为1",
     ),
     (
         "What is expected: CSV with the columns order_no, currency and amount, or a list of such \
@@ -1044,6 +1102,8 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Where PostgreSQL's programs are, when not in the usual places",
         "PostgreSQL程序所在目录，不在常用位置时给出",
     ),
+    ("Where backups are, on another disk or machine than the data directory", "备份目录，应与数据目录不在同一磁盘或机器"),
+    ("Where the backups are", "备份所在目录"),
     ("Where the figures go", "测量结果写入何处"),
     (
         "Where the sandbox keeps everything, and where the private PostgreSQL lives",
@@ -1064,6 +1124,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Where to write the signed message; standard output when it is not given",
         "签名后的报文写入何处；不给出时为标准输出",
     ),
+    ("Where; made when it is not there", "目录；不存在则创建"),
     (
         "Which instruction it answers, customs/ID or quarantine/ID; may be given several times \
          [default: that of the sample, or every one that has no final result yet]",
@@ -1075,6 +1136,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "哪项商品 [默认：样品所属的，或整批]",
     ),
     ("Which one", "哪一个"),
+    ("Which shell", "哪一种shell"),
     ("Which version [default: the newest that was assessed]", "哪个版本 [默认：最近评估的版本]"),
     ("Who calls, among the callers of the sandbox", "以沙箱中的哪个调用方身份"),
     ("Who cannot come", "何人不能到场"),
@@ -1088,6 +1150,11 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Whose: customs or quarantine", "所属机关：customs或quarantine"),
     ("Why; it is kept and the agencies read it", "原因；将予保存，机关可见"),
     ("Why; it is kept with the change", "原因；随变动一并保存"),
+    (
+        "Windows that you work with, by name: ~/.config/single-window/contexts.toml",
+        "按名称管理所用的单一窗口（环境）：~/.config/single-window/contexts.toml",
+    ),
+    ("Write a manual page for each command into a directory", "将各命令的手册页写入目录"),
     (
         "Write down proofs of an export: all its lines",
         "登记出口凭证，适用于该清单全部明细",
