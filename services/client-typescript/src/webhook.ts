@@ -13,12 +13,13 @@ export function verifyWebhook(
   headers: Readonly<Record<string, string | string[] | undefined>>,
   secrets: string | readonly string[],
 ): unknown {
-  const text = typeof body === "string" ? body : new TextDecoder("utf-8", { fatal: true }).decode(body);
   const single = Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(" ") : (value ?? "")]);
+  const flat = Object.fromEntries(single) as Record<string, string>;
   let why: unknown = new WebhookVerificationError("there is no secret to verify it with");
   for (const secret of typeof secrets === "string" ? [secrets] : secrets) {
     try {
-      return new Webhook(secret).verify(text, Object.fromEntries(single) as Record<string, string>);
+      const text = typeof body === "string" ? body : new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
+      return new Webhook(secret).verify(text, flat);
     } catch (error) {
       why = error;
     }
