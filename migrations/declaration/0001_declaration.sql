@@ -9,7 +9,7 @@ create table journal_head (
 );
 insert into journal_head (slot) select generate_series(0, 255);
 
--- What happened, in order. The content that was filed is kept here and nowhere else.
+-- What happened, in order. What was declared is in `content`, so that entries of what ended long ago can go.
 create table journal (
     slot smallint not null,
     position bigint not null,
@@ -25,8 +25,10 @@ create table journal (
     trace text not null,
     -- Encoded trade.v1.Facts.
     facts bytea not null,
-    -- Encoded trade.v1.Declaration, where the content is new or has to be seen again.
-    body bytea compression lz4,
+    -- It shows the content of the version: that is new, or has to be seen again.
+    shows_content boolean not null default false,
+    -- Of entries that show something of their own; none does here.
+    body bytea,
     primary key (slot, position)
 );
 
@@ -58,9 +60,7 @@ create table declaration (
     -- for, 8 cleared. It changes with every verdict, and so it is not indexed.
     stands text not null,
     joint smallint not null,
-    -- Position of the journal entry that holds the content of the current version.
-    content_position bigint not null,
-    -- Positions of all journal entries about it, oldest first.
+    -- Positions of all journal entries about it that are not archived, oldest first.
     positions bigint[] not null,
     -- Answers of subscribers that had an effect on it, 33 bytes each: the subscriber, its request id, the
     -- first half of the answer's SHA-256. One under an id that is there has no second effect.

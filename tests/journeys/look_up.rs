@@ -149,12 +149,12 @@ async fn looking_up_costs_the_same_among_many() {
     // As the service writes them; every tenth has the same way-bill.
     let fill = "insert into declaration (slot, id, declarant_code, ebc_code, order_no, cop_no,
              logistics_no, direction, trade_mode, customs_code, pre_no, invt_no, filed_time, version,
-             round, phase, stands, joint, content_position, positions)
+             round, phase, stands, joint, positions)
          select n % 256, ('0190a6e1-0000-7000-8000-' || lpad(to_hex(n * 256 + n % 256), 12, '0'))::uuid,
              '37029' || lpad((n % 256)::text, 5, '0'), '37029' || lpad((n % 256)::text, 5, '0'),
              'FILL' || n, 'CFILL' || n, case n % 10 when 0 then 'WB-SHARED' else 'WBFILL' || n end,
              1, '9610', '4220', 'B20261124' || lpad(n::text, 9, '0'),
-             '42202026I' || lpad(n::text, 9, '0'), now(), 1, 1, 3, '8800', 0, 1, '{1}'
+             '42202026I' || lpad(n::text, 9, '0'), now(), 1, 1, 3, '8800', 0, '{1}'
          from generate_series(1, $1::bigint) n";
     sqlx::query(fill).bind(ROWS).execute(&mut database).await.expect("rows");
     for more in [

@@ -120,11 +120,9 @@ async fn file(
     case.customs_code.clone_from(&amendment.checked.declaration.customs_code);
     case.logistics_no.clone_from(&amendment.checked.declaration.logistics_no);
     step.record(id, [HistoryFact::Amended { previous_version }]);
-    step.show(id, amendment.body.clone());
-    let position = step.enter(id, &amendment.trace)?;
-    step.case(id)?.content_position = position;
-    let done = (FilingKind::Amend, position);
-    filing::keep(step, (key, amendment.digest), done, (id, then.version));
+    step.keep_content(id, then.version, amendment.body.clone())?;
+    step.enter(id, &amendment.trace)?;
+    filing::keep(step, (key, amendment.digest), FilingKind::Amend, (id, then.version));
     Ok(Ok(then.version))
 }
 

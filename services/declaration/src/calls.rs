@@ -156,7 +156,7 @@ impl Declarations {
         };
         let positions = async |it: Subject| {
             let id = DeclarationId::from_uuid(it.id);
-            Ok(read::locate(&self.pool, &scope, id).await?.0)
+            read::locate(&self.pool, &scope, id).await
         };
         let own = scope.clone();
         let concerns = move |entry: &JournalEntry| own.covers(&entry.owner);

@@ -224,7 +224,8 @@ fn keep_order(
 
 /// Whoever looks at the goods sees what was declared.
 async fn show(step: &mut DeclarationTransaction<'_>, case: &DeclarationRow) -> Result<(), Fault> {
-    let body = step.content(case.id, case.content_position).await?;
+    let body = step.content(case.id, case.clearance.version).await?;
+    let body = body.ok_or_else(|| otherwise("goods without content were to be inspected"))?;
     step.show(case.id, body);
     Ok(())
 }

@@ -146,7 +146,6 @@ mod tests {
             national: false,
             current: true,
             clearance: Clearance::filed(Stands::default()),
-            content_position: 1,
             answers: AppliedAnswers::default(),
             added: vec![1],
             order: None,

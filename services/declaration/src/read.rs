@@ -10,7 +10,7 @@ use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Principal, Slot};
 use sqlx::PgPool;
 use store::Fault;
-use store::column::number;
+use store::column::{integer, number};
 use store::journal::JournalEntry;
 use store::page::Page;
 use time::OffsetDateTime;
@@ -61,16 +61,17 @@ async fn whole(
     scope: &Scope,
     id: DeclarationId,
 ) -> Result<Whole, Error> {
-    let (positions, content_position) = locate(&declarations.pool, scope, id).await?;
+    let positions = locate(&declarations.pool, scope, id).await?;
     let mut rows = records(&declarations.pool, &[id]).await?;
     let record = rows.pop().ok_or_else(|| Refusal::of(Code::NotFound))?;
     let history = declarations.tail.at(&declarations.pool, id.slot(), &positions).await?;
-    let content = match history.iter().find(|entry| entry.position == content_position) {
+    let version = integer(record.clearance.version)?;
+    let content = match history.iter().find(|it| it.shows_content && it.version == version) {
         Some(entry) => entry.body.clone()?,
         None => None,
     };
-    let content = content
-        .ok_or_else(|| Fault::Broken(format!("declaration {id} has no content in the journal")))?;
+    let content =
+        content.ok_or_else(|| Fault::Broken(format!("declaration {id} has no content")))?;
     Ok(Whole { record, content, history })
 }
 
@@ -102,14 +103,14 @@ pub(crate) async fn by_number(
     }
 }
 
-/// Where the journal entries of a declaration are, and the one that holds its content.
+/// Where the journal entries of a declaration are.
 pub(crate) async fn locate(
     pool: &PgPool,
     scope: &Scope,
     id: DeclarationId,
-) -> Result<(Vec<i64>, i64), Error> {
+) -> Result<Vec<i64>, Error> {
     let row = sqlx::query!(
-        "select positions, content_position, declarant_code from declaration
+        "select positions, declarant_code from declaration
          where slot = $1 and id = $2",
         id.slot().column(),
         id.uuid()
@@ -118,7 +119,7 @@ pub(crate) async fn locate(
     .await
     .map_err(Fault::from)?;
     match row {
-        Some(row) if scope.covers(&row.declarant_code) => Ok((row.positions, row.content_position)),
+        Some(row) if scope.covers(&row.declarant_code) => Ok(row.positions),
         Some(_) | None => Err(Refusal::of(Code::NotFound).with("name", id.name()).into()),
     }
 }

@@ -323,6 +323,7 @@ impl Served {
             recorded_time: OffsetDateTime::UNIX_EPOCH,
             trace: String::new(),
             facts: Vec::new().into(),
+            shows_content: false,
             body: Ok(None),
         };
         heads

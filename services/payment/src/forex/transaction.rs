@@ -207,6 +207,7 @@ impl<'t> ForexTransaction<'t> {
             recorded_time: self.now,
             trace: String::new(),
             facts: facts.into(),
+            shows_content: false,
             body: Ok(None),
         });
     }
