@@ -11,6 +11,7 @@ mod document_set;
 mod errand;
 mod expire;
 mod export;
+mod export_news;
 mod follow;
 mod import;
 mod issue;
@@ -30,6 +31,7 @@ mod wire;
 
 use std::sync::Arc;
 
+use kit::pending_answers::PendingAnswers;
 use kit::service::{
     Caller, Connections, Identity, Loops, Manifest, Mount, Parts, Plans, Pools, Start,
 };
@@ -88,7 +90,13 @@ pub(crate) struct Ceb {
 pub struct Service(Arc<Ceb>);
 
 /// Names of the queues, for their figures.
-const QUEUES: &[&str] = &[errand::FILING, errand::WITHDRAWAL, errand::MATCHING, follow::EVENTS];
+const QUEUES: &[&str] = &[
+    errand::FILING,
+    errand::WITHDRAWAL,
+    errand::MATCHING,
+    follow::EVENTS,
+    export_news::EXPORT_NEWS,
+];
 
 /// The service over its tables. `routes` adds its calls to those that are served, over gRPC and HTTP.
 pub fn start(
@@ -121,8 +129,12 @@ fn mount(
     loops.queue("ceb.matching", relay::Matching(Arc::clone(&ceb)), Arc::default());
     let late = relay::late_events::LateReceiptEvents(Arc::clone(&ceb));
     loops.queue("ceb.late-events", late, Arc::default());
+    let (pending, said) = PendingAnswers::new();
+    let pending = Arc::new(pending);
+    let news = relay::export_news::ExportNews(Arc::clone(&ceb), Arc::clone(&pending));
+    loops.queue("ceb.export-news", news, Arc::clone(&hints.news));
     let (events, stop) = (loops.progress("ceb.events"), parts.draining.clone());
-    loops.add(relay::events::listen(Arc::clone(&ceb), window, name, events, stop));
+    loops.add(relay::events::listen(Arc::clone(&ceb), window, name, (pending, said), events, stop));
     let batch = ceb.batch.clone();
     loops.mount(QUEUES, |all| routes(all, Service(ceb))).within(move || batch.most_of_each())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use client::{Consumer, ConsumerAnswer, Handler, Window};
 use domain::{DeclarationId, Slot};
+use kit::pending_answers::PendingAnswers;
 use kit::progress::Progress;
 use kit::react::{self, Reaction};
 use prost::Message as _;
@@ -33,6 +34,7 @@ pub(crate) async fn listen(
     ceb: Arc<Ceb>,
     window: Window,
     name: String,
+    (pending, said): (Arc<PendingAnswers>, mpsc::Receiver<ConsumerAnswer>),
     progress: Progress,
     closing: CancellationToken,
 ) {
@@ -43,16 +45,16 @@ pub(crate) async fn listen(
     };
     // Heartbeats come when nothing else does, so a stream that says nothing stands still.
     progress.begin();
-    // It has nothing to say.
-    let (_nobody, nothing) = mpsc::channel(1);
-    let events = EventConsumer { ceb, progress, fails: false };
-    if let Err(status) = consumer.serve(events, nothing, closing).await {
+    let events = EventConsumer { ceb, pending, progress, fails: false };
+    if let Err(status) = consumer.serve(events, said, closing).await {
         tracing::error!(%status, "the national door may not listen");
     }
 }
 
 struct EventConsumer {
     ceb: Arc<Ceb>,
+    /// What it says of exports.
+    pending: Arc<PendingAnswers>,
     progress: Progress,
     /// Events came and could not even be put aside.
     fails: bool,
@@ -70,7 +72,7 @@ impl Handler for EventConsumer {
     }
 
     fn result(&mut self, result: &v1::Result) {
-        tracing::error!(code = result.code, "an answer came to nothing that was said");
+        self.pending.answer(result);
     }
 
     fn alive(&mut self) {
@@ -217,6 +219,7 @@ fn fact(fact: v1::Fact) -> Option<Fact> {
         | Wire::InspectionMoved(_)
         | Wire::DutyMoved(_)
         | Wire::ReceiptMoved(_)
+        | Wire::ExportMoved(_)
         | Wire::BankTold(_) => return None,
     })
 }
