@@ -31,6 +31,7 @@ mod wire;
 
 use std::sync::Arc;
 
+use kit::listen::{LateEvents, listen};
 use kit::pending_answers::PendingAnswers;
 use kit::service::{
     Caller, Connections, Identity, Loops, Manifest, Mount, Parts, Plans, Pools, Start,
@@ -46,6 +47,7 @@ use tonic::service::Routes;
 use commit::CebWriter;
 pub use message::MessagePolicy;
 use pulls::Pulls;
+use relay::events::ReceiptEvents;
 pub use signature::Trust;
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/ceb");
@@ -127,14 +129,15 @@ fn mount(
     let withdrawal = relay::WithdrawalPort(Arc::clone(&ceb), window.clone());
     loops.queue("ceb.withdrawal", withdrawal, Arc::clone(&hints.withdrawal));
     loops.queue("ceb.matching", relay::Matching(Arc::clone(&ceb)), Arc::default());
-    let late = relay::late_events::LateReceiptEvents(Arc::clone(&ceb));
-    loops.queue("ceb.late-events", late, Arc::default());
     let (pending, said) = PendingAnswers::new();
     let pending = Arc::new(pending);
     let news = relay::export_news::ExportNews(Arc::clone(&ceb), Arc::clone(&pending));
     loops.queue("ceb.export-news", news, Arc::clone(&hints.news));
+    let seat = Arc::new(ReceiptEvents(Arc::clone(&ceb), pending));
+    loops.queue("ceb.late-events", LateEvents(Arc::clone(&seat)), Arc::default());
     let (events, stop) = (loops.progress("ceb.events"), parts.draining.clone());
-    loops.add(relay::events::listen(Arc::clone(&ceb), window, name, (pending, said), events, stop));
+    let consumer = ReceiptEvents::consumer(window, &name);
+    loops.add(async move { listen(&*seat, consumer, said, &events, &stop).await });
     let batch = ceb.batch.clone();
     loops.mount(QUEUES, |all| routes(all, Service(ceb))).within(move || batch.most_of_each())
 }

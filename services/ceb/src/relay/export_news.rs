@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kit::deliver::{Delivery, Port};
+use kit::deliver::{Delivery, Port, settle};
 use kit::pending_answers::PendingAnswers;
 use prost::Message as _;
 use proto::v1;
@@ -10,7 +10,6 @@ use store::queue::Item;
 
 use crate::Ceb;
 use crate::export_news::EXPORT_NEWS;
-use crate::relay::forget;
 
 /// What is to be told of exports.
 #[derive(Debug)]
@@ -36,7 +35,8 @@ impl ExportNews {
                     let (declaration, code) = (item.subject, result.code);
                     tracing::error!(%declaration, code, "news of an export were not taken");
                 }
-                Delivery::settled(forget(ceb, EXPORT_NEWS, item).await)
+                let settled = settle(&ceb.reads, EXPORT_NEWS, item).await;
+                settled.map_or_else(|became| became, |()| Delivery::Done)
             }
             Err(became) => became,
         }
