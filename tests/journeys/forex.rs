@@ -107,7 +107,7 @@ async fn sums_are_zero(operator: &client::Window) {
 
 #[tokio::test]
 async fn money_for_an_export_is_matched_settled_and_declared() {
-    let sandbox = Sandbox::with(&["--refund"]).await;
+    let sandbox = Sandbox::start().await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     let treasurer = Treasurer(sandbox.connect("enterprise-a").await);
     let operator = sandbox.connect("admin").await;

@@ -24,6 +24,7 @@ mod national_returns;
 mod national_rules;
 mod national_tools;
 mod one_inspection;
+mod one_parcel;
 mod one_release;
 mod operating;
 mod payment;

@@ -43,9 +43,10 @@ pub mod stuck;
 pub mod submit;
 mod table;
 pub mod tax;
+pub mod trace;
 mod values;
 pub mod verdict;
-pub mod verify;
+mod verify;
 pub mod watch;
 pub mod words;
 
@@ -88,6 +89,7 @@ pub enum Command {
     Pay(pay::PayArgs),
     Refund(refund::RefundArgs),
     Verify(verify::VerifyLedgerArgs),
+    Trace(trace::TraceArgs),
 }
 
 impl Command {
@@ -144,6 +146,7 @@ impl Command {
                 options.check_files(args.file())?;
                 refund::run(&options.session().await?, options.format(), args).await
             }
+            Self::Trace(args) => trace::run(&options.session().await?, args).await,
             Self::Verify(args) => verify::run(&options.session_as("admin").await?, args).await,
             Self::Clock(args) => {
                 let session = options.session_as("admin").await?;

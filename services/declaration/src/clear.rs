@@ -90,6 +90,9 @@ async fn decide(
                 What::Receipt(moved) => {
                     step.record(case.id, [HistoryFact::ReceiptMoved(moved.clone())]);
                 }
+                What::Export(moved) => {
+                    step.record(case.id, [HistoryFact::ExportMoved(moved.clone())]);
+                }
                 What::Verdict { .. }
                 | What::Findings { .. }
                 | What::Reopening { .. }

@@ -128,6 +128,7 @@ fn read(event: &v1::Event, persons: &PersonKey) -> Option<ImportEvent> {
             | Wire::InspectionMoved(_)
             | Wire::DutyMoved(_)
             | Wire::ReceiptMoved(_)
+            | Wire::ExportMoved(_)
             | Wire::BankTold(_) => continue,
         });
     }

@@ -19,6 +19,7 @@ use store::share::Share;
 use store::{Fault, ServiceError};
 
 use crate::claim::ClaimAct;
+use crate::claim_line_rows;
 use crate::claim_rows::{self, ClaimRow};
 use crate::commit::{RefundAnswer, RefundAnswered, RefundAsk, RefundCommand, RefundRequest};
 use crate::export_rows::{self, ExportRow};
@@ -149,6 +150,28 @@ impl Refunds {
         let (traces, traces_zh) = traces(&found);
         let line = Some(export(&row, &found));
         Ok(v1::ExplainExportLineResponse { line, traces, traces_zh })
+    }
+
+    pub(crate) async fn get_export_history(
+        &self,
+        call: &Call,
+        asked: v1::GetExportHistoryRequest,
+    ) -> Answer<v1::GetExportHistoryResponse> {
+        let malformed = || Refusal::of(Code::NameMalformed).with("name", &asked.declaration);
+        let id = DeclarationId::parse(&asked.declaration).ok_or_else(malformed)?;
+        let rows = self.lines_of(call, id, &asked.declaration).await?;
+        // Lines of a declaration are of one firm.
+        let slot = rows.first().map(ExportRow::slot);
+        let slot = slot.ok_or_else(|| Fault::Broken("an export has no lines".to_owned()))?;
+        let (entries, claim_lines) = read::history(&self.reads, &self.tail, slot, id).await?;
+        let judged = self.judged(rows).await?;
+        let lines = judged.iter().map(|(row, found)| export(row, found)).collect();
+        let shown = claim_lines.iter().map(|(claim, row)| v1::ExportClaimLine {
+            claim: claim.name(),
+            line: Some(claim_line(row)),
+        });
+        let claim_lines = shown.collect();
+        Ok(v1::GetExportHistoryResponse { entries, claim_lines, lines })
     }
 
     pub(crate) async fn record_proof(
@@ -378,17 +401,24 @@ impl Refunds {
         asked: v1::ListClaimLinesRequest,
     ) -> Answer<v1::ListClaimLinesResponse> {
         let state = line_state(asked.state());
-        let v1::ListClaimLinesRequest { name, state: _, page_size, page_token } = asked;
+        let v1::ListClaimLinesRequest { name, state: _, page_size, page_token, goods_back } = asked;
         let name = claim_name(&call.principal, &name)?;
         self.claim_of(&name).await?;
-        let filter = ("claim lines", name.name(), state);
+        let filter = ("claim lines", name.name(), state, goods_back);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         // The first page begins before the first line.
         let after = page.after()?.parse().unwrap_or(0);
         let states = state.map(|state| [state]);
         let states = states.as_ref().map(<[i16; 1]>::as_slice);
         let mut connection = self.reads.acquire().await.map_err(Fault::from)?;
-        let found = claim_rows::lines(&mut connection, &name, states, after, page.count()).await?;
+        let found = claim_line_rows::list(
+            &mut connection,
+            &name,
+            (states, goods_back),
+            after,
+            page.count(),
+        )
+        .await?;
         let (found, next_page_token) = page.cut(found, |row| row.number.to_string())?;
         let lines = found.iter().map(claim_line).collect();
         Ok(v1::ListClaimLinesResponse { lines, next_page_token })

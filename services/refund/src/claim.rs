@@ -13,7 +13,8 @@ use domain::tax_refund::deadline::Deadline;
 use domain::tax_refund::entitlement::FirmKind;
 use store::{Fault, column};
 
-use crate::claim_rows::{self, ClaimLineRow, ClaimRow, foreign_number};
+use crate::claim_line_rows::{self, ClaimLineRow, foreign_number};
+use crate::claim_rows::{self, ClaimRow};
 use crate::commit::RefundAnswered;
 use crate::export_rows;
 use crate::names::ClaimName;
@@ -83,8 +84,8 @@ pub(crate) async fn act(
         }
     }
     let (numbers, payments) = named(acts)?;
-    let mut rows = claim_rows::some_lines(&mut *step.tx, name, &numbers).await?;
-    let payments = claim_rows::payments(&mut *step.tx, name, &payments).await?;
+    let mut rows = claim_line_rows::some(&mut *step.tx, name, &numbers).await?;
+    let payments = claim_line_rows::payments(&mut *step.tx, name, &payments).await?;
     let mut lines: BTreeMap<u32, ClaimLine> =
         rows.iter().map(|(number, row)| (*number, row.line.clone())).collect();
     if submits && claim.undecided > 0 {
@@ -117,9 +118,9 @@ pub(crate) async fn act(
         let then = machine.lines.get(number);
         let then = then.ok_or_else(|| Fault::Broken("a line of a claim is lost".to_owned()))?;
         if row.line != *then {
-            claim.count(&row.line, -1);
+            claim.count(row, -1);
             row.line = then.clone();
-            claim.count(&row.line, 1);
+            claim.count(row, 1);
             changed.push(*number);
         }
     }
@@ -129,7 +130,7 @@ pub(crate) async fn act(
     }
     claim.changed_time = step.now;
     let changed: Vec<&ClaimLineRow> = changed.iter().filter_map(|it| rows.get(it)).collect();
-    claim_rows::write_lines(&mut *step.tx, name, &changed).await?;
+    claim_line_rows::write(&mut *step.tx, name, &changed).await?;
     claim_rows::write(&mut *step.tx, &claim).await?;
     let freed: Vec<&ClaimLineRow> = freed.iter().filter_map(|it| rows.get(it)).collect();
     free(step, name, &freed).await?;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::history::{ExportMoved, ExportStep};
 use domain::tax_refund::arithmetic::{FEN_MAX, QuantityShare};
 use domain::tax_refund::entitlement::{
     Entitlement, ExportLine, ExportMode, Firm, LineStatus, MoneyStatus, Purchase, Tables,
@@ -302,6 +303,37 @@ pub(crate) async fn unclaimed(
     .fetch_all(tx)
     .await?;
     rows(found)
+}
+
+/// Takes down that goods of an export come back; by line, what was not known before.
+pub(crate) async fn take_back(
+    tx: &mut PgConnection,
+    slot: Slot,
+    id: DeclarationId,
+    moved: &ExportMoved,
+) -> Result<Vec<(i32, i64)>, Fault> {
+    let lines: Vec<i32> =
+        moved.lines.iter().map(|it| column::integer(it.gnum)).collect::<Result<_, _>>()?;
+    let quantities: Vec<i64> = moved.lines.iter().map(|it| it.qty_e5).collect();
+    let counted = (moved.step == ExportStep::CameBack).then_some(moved.day);
+    let found = sqlx::query!(
+        r#"insert into export_return as r (slot, declaration_id, line, number, qty_e5, allowed, counted)
+           select $1, $2, n.line, $3, sum(n.qty_e5)::bigint, $4, $5
+           from unnest($6::int[], $7::bigint[]) as n (line, qty_e5) group by n.line
+           on conflict (slot, declaration_id, line, number) do update
+           set counted = coalesce(r.counted, excluded.counted)
+           returning line, qty_e5, (xmax = 0) as "is_new!""#,
+        slot.column(),
+        id.uuid(),
+        moved.number,
+        moved.day,
+        counted,
+        &lines,
+        &quantities
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(found.into_iter().filter(|row| row.is_new).map(|row| (row.line, row.qty_e5)).collect())
 }
 
 /// Takes out lines of declarations that ended, or of which there is another version.

@@ -10,6 +10,7 @@
 
 mod calls;
 mod claim;
+mod claim_line_rows;
 mod claim_rows;
 mod commit;
 mod export_rows;
@@ -18,6 +19,7 @@ mod hear;
 mod invoice;
 mod invoice_rows;
 mod matching;
+mod moved;
 mod names;
 mod proof;
 mod propose;

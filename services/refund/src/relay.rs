@@ -89,6 +89,7 @@ fn read(event: &v1::Event) -> Option<ExportEvent> {
             Wire::Released(_) => ExportChange::Released,
             Wire::Rejected(_) | Wire::Returned(_) | Wire::Withdrawn(_) => ExportChange::Ended,
             Wire::ReceiptMoved(moved) => ExportChange::Money(money(moved)),
+            Wire::ExportMoved(moved) => ExportChange::Moved(moved.clone().try_into().ok()?),
             Wire::Numbered(_)
             | Wire::StandChanged(_)
             | Wire::InspectionOrdered(_)

@@ -24,6 +24,7 @@ pub(crate) const API: Api = Api {
     methods: &[
         ("ListExportLines", READERS),
         ("ExplainExportLine", READERS),
+        ("GetExportHistory", READERS),
         ("RecordProof", PROVERS),
         ("RegisterInvoice", FIRMS),
         ("ListInvoices", READERS),
@@ -59,6 +60,14 @@ impl RefundService for Service {
         request: Request<v1::ExplainExportLineRequest>,
     ) -> Answer<v1::ExplainExportLineResponse> {
         rpc::unary(request, async |call, message| self.0.explain_export_line(&call, message).await)
+            .await
+    }
+
+    async fn get_export_history(
+        &self,
+        request: Request<v1::GetExportHistoryRequest>,
+    ) -> Answer<v1::GetExportHistoryResponse> {
+        rpc::unary(request, async |call, message| self.0.get_export_history(&call, message).await)
             .await
     }
 

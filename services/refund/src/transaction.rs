@@ -45,6 +45,7 @@ pub(crate) enum NoteKind {
     RecoveryOrdered,
     LineRepaid,
     Reminder,
+    GoodsBack,
 }
 
 /// One thing that happened.

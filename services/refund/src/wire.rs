@@ -14,6 +14,7 @@ use domain::tax_refund::entitlement::{
 };
 use domain::tax_refund::invoice::{PlatformAnswer, Verification};
 use domain::tax_refund::method::MonthlyVat;
+use domain::tax_refund::parity::ParityBasis;
 use domain::tax_refund::trace::Tongue;
 use domain::{Kind, Principal, limits};
 use prost::Message as _;
@@ -25,7 +26,8 @@ use time::Date;
 use time::format_description::well_known::Iso8601;
 
 use crate::claim::ClaimAct;
-use crate::claim_rows::{ClaimLineRow, ClaimRow, ProducerFigures, line_column, state_column};
+use crate::claim_line_rows::{ClaimLineRow, line_column};
+use crate::claim_rows::{ClaimRow, ProducerFigures, state_column};
 use crate::export_rows::{ExportRow, standing_column};
 use crate::firm::{self, FirmChange};
 use crate::invoice::HeardInvoice;
@@ -150,11 +152,17 @@ pub(crate) fn firm_change(said: v1::SetRefundFirmRequest) -> Result<FirmChange, 
     let class = i16::try_from(said.class).ok().and_then(firm::class);
     let range = || Refusal::of(Code::NumberOutOfRange).with("field", "class");
     Ok(FirmChange {
-        firm: said.firm,
+        firm: said.firm.clone(),
         kind,
         class: class.ok_or_else(range)?,
         exempt_without_invoice: said.exempt_without_invoice,
         waived_from: day(&said.waived_from, "waived_from")?,
+        parity: match said.parity() {
+            v1::RefundParity::FirstOfMonth => ParityBasis::FirstOfMonth,
+            v1::RefundParity::DayOfExport | v1::RefundParity::Unspecified => {
+                ParityBasis::DayOfExport
+            }
+        },
     })
 }
 
@@ -242,6 +250,7 @@ pub(crate) fn export(row: &ExportRow, found: &Entitlement) -> v1::ExportLine {
         bought_e5: row.bought_e5,
         claimed_e5: row.claimed_e5,
         entitlement: Some(entitlement(found)),
+        returned_e5: row.returned_e5,
     }
 }
 
@@ -412,6 +421,7 @@ pub(crate) fn claim(row: &ClaimRow, working_days: u8) -> v1::RefundClaim {
         made_time: Some(proto::timestamp(row.made_time)),
         changed_time: Some(proto::timestamp(row.changed_time)),
         working_days: working_days.into(),
+        goods_back: row.goods_back.unsigned_abs(),
         producer: (row.kind == FirmKind::Producer).then(|| producer(&row.figures)),
     }
 }
@@ -462,6 +472,7 @@ pub(crate) fn claim_line(row: &ClaimLineRow) -> v1::RefundClaimLine {
         repaid_fen: row.repaid_fen,
         payment: row.payment.map_or(0, i64::unsigned_abs),
         advance: row.line.advance,
+        goods_back: row.goods_back,
         ..Default::default()
     };
     match &row.line.state {
@@ -617,7 +628,20 @@ fn step(kind: NoteKind) -> v1::RefundStep {
         NoteKind::RecoveryOrdered => v1::RefundStep::RecoveryOrdered,
         NoteKind::LineRepaid => v1::RefundStep::LineRepaid,
         NoteKind::Reminder => v1::RefundStep::Reminder,
+        NoteKind::GoodsBack => v1::RefundStep::GoodsBack,
     }
+}
+
+/// What an entry of the journal says, as far as it is about the whole or about one of these lines.
+pub(crate) fn entry(entry: &JournalEntry, lines: Option<&[u32]>) -> Result<v1::RefundEntry, Fault> {
+    let kept = v1::RefundFacts::decode(&*entry.facts)
+        .map_err(|_| Fault::Broken("an entry of the journal is damaged".to_owned()))?;
+    let mut facts = kept.facts;
+    if let Some(lines) = lines {
+        facts.retain(|fact| fact.line == 0 || lines.contains(&fact.line));
+    }
+    let time = Some(proto::timestamp(entry.recorded_time));
+    Ok(v1::RefundEntry { name: kept.name, time, facts })
 }
 
 /// What a watcher is told.

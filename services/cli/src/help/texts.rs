@@ -413,6 +413,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Leave out the payment service: imports are released without their duty being secured",
         "不启动支付服务：进口清单无须税款担保即可放行",
     ),
+    (
+        "Leave out the refund service and the tax office: exports are not kept for the tax refund",
+        "不启动出口退税服务和税务机关：不保存出口明细",
+    ),
     ("Left: is drawn no more", "已离职：不再抽取"),
     (
         "List accounts: what each has, what is held of it, and what is available",
@@ -842,10 +846,6 @@ pub const TEXTS: &[(&str, &str)] = &[
         "在本机启动全部服务和模拟机关，并显示动态",
     ),
     (
-        "Start the refund service as well, with a simulated tax office: exports are kept for the tax refund",
-        "同时启动出口退税服务和模拟税务机关：保存出口明细以办理退税",
-    ),
-    (
         "Start with `single-window sandbox`, then, in another terminal, `single-window submit \
          --wait docs/examples/import-9610.json`",
         "先运行 single-window sandbox，再在另一终端运行 single-window submit --wait \
@@ -916,6 +916,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "列出复算每次抽签所需的全部数据，含未选中的，以及未生效的规则",
     ),
     ("Tell as the site what was done and found", "以场地身份报送查验经过与结果"),
+    (
+        "Tell the whole story of one parcel: who said what when, by which rule, which money, what is open",
+        "一页讲清一票货物的全过程：何人何时所述、依据、资金及未办结事项",
+    ),
     (
         "Tell what is declared of receipts to the balance of payments (国际收支申报), and what is missing",
         "列出收汇的国际收支申报内容及所缺信息",

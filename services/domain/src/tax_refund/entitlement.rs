@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!  in claims, and the money did not come in time ────────────────► to be recovered
+//!  in claims, and the goods came back ───────────────────────────► to be recovered
 //!  all of it in claims, or back from abroad ─────────────────────► done
 //!  statistics only (9610 flag A), waived or marked ──────────────► exempt, or as a sale at home
 //!  36 months over ───────────────────────────────────────────────► as a sale at home
@@ -324,7 +325,12 @@ pub fn entitlement(firm: &Firm, line: &ExportLine, on: Tables<'_>, today: Date) 
         found.standing = LineStatus::ToRecover;
         return found;
     }
-    if line.left_e5() <= 0 {
+    if line.left_e5() < 0 {
+        found.standing = LineStatus::ToRecover;
+        found.reason = Some(label("goods of a claim came back", "已申报的货物已退运"));
+        return found;
+    }
+    if line.left_e5() == 0 {
         found.standing = LineStatus::Done;
         return found;
     }

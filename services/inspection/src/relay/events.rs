@@ -170,6 +170,7 @@ fn what(fact: Wire) -> Option<Option<InboundChange>> {
         | Wire::InspectionMoved(_)
         | Wire::DutyMoved(_)
         | Wire::ReceiptMoved(_)
+        | Wire::ExportMoved(_)
         | Wire::BankTold(_) => return Some(None),
     }))
 }
