@@ -8,7 +8,7 @@ mod command_line;
 mod console;
 mod exchange;
 mod finding_out;
-mod forex;
+pub(crate) mod forex;
 mod guides;
 mod identity;
 mod inspect_tools;
