@@ -10,7 +10,7 @@ mod configuration;
 mod console;
 mod exchange;
 mod finding_out;
-mod forex;
+pub(crate) mod forex;
 mod guides;
 mod identity;
 mod inspect_tools;

@@ -7,6 +7,7 @@
 
 pub(crate) mod banks;
 pub(crate) mod collections;
+pub(crate) mod duty_payments;
 pub(crate) mod exports;
 pub(crate) mod notices;
 pub(crate) mod returns;

@@ -112,6 +112,11 @@ pub const TEXTS: &[(&str, &str)] = &[
         "为收汇询价结汇；未指定金额时卖出全部余额",
     ),
     (
+        "Assign to its receipt what a bank executed after an order had ended; until then it lies in \
+         suspense",
+        "将指令终结后银行执行的款项认领到其收汇；此前为待核查",
+    ),
+    (
         "Assess past declarations with rule sets: who would have been looked at, and why",
         "用规则集评估既往清单：哪些会被布控，原因为何",
     ),
@@ -1017,6 +1022,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("The officer, or the analyst of the laboratory", "人员，或实验室检验员"),
     ("The one day, as 2019-03-31", "第一个日期，如 2019-03-31"),
+    ("The order to settle", "结汇指令编号"),
     ("The other day", "第二个日期"),
     ("The place, one of `inspect places`", "场地，见 inspect places"),
     ("The quote", "报价编号"),
