@@ -21,6 +21,13 @@ pub trait Purse: Send + Sync + std::fmt::Debug {
     /// When there are not so many left.
     fn take(&self, bytes: usize) -> Result<(), Box<Refusal>>;
 
+    /// Takes so many bytes while half is left then: for what is read ahead of the work on it, which takes more.
+    ///
+    /// # Errors
+    ///
+    /// When less than half would be left.
+    fn take_ahead(&self, bytes: usize) -> Result<(), Box<Refusal>>;
+
     /// Takes them whether there are so many left or not: for what is small and has to be.
     fn overdraw(&self, bytes: usize);
 
@@ -78,6 +85,8 @@ pub struct CallMemory {
     newest: Option<Arc<Mutex<Option<Arc<Charge>>>>>,
     /// Bytes of a piece of its answer up to which it is given whatever its caller has in memory.
     small: usize,
+    /// It is an item of a stream.
+    is_item: bool,
 }
 
 impl CallMemory {
@@ -91,11 +100,12 @@ impl CallMemory {
             } else {
                 limits::ANSWER_BYTES_SMALL
             },
+            is_item: false,
         }
     }
 
     fn of_item(charge: Arc<Charge>) -> Self {
-        Self { charge, newest: None, small: limits::ANSWER_BYTES_SMALL }
+        Self { charge, newest: None, small: limits::ANSWER_BYTES_SMALL, is_item: true }
     }
 
     /// Bytes that came and are not decoded yet. They stand for what they will be.
@@ -105,6 +115,18 @@ impl CallMemory {
     /// When the caller has too much in memory.
     pub fn receive(&self, bytes: usize) -> Result<(), Box<Refusal>> {
         self.charge.add(bytes.saturating_mul(limits::MEMORY_PER_BYTE))
+    }
+
+    /// The same for a piece of a stream, whose messages wait for each other.
+    ///
+    /// # Errors
+    ///
+    /// When the caller has so much in memory that the stream has to wait.
+    pub fn receive_ahead(&self, bytes: usize) -> Result<(), Box<Refusal>> {
+        let bytes = bytes.saturating_mul(limits::MEMORY_PER_BYTE);
+        self.charge.purse.take_ahead(bytes)?;
+        self.charge.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Bytes of an answer that is not read yet.
@@ -142,6 +164,16 @@ impl CallMemory {
     /// The same, for one poll.
     pub fn during<T>(self, work: impl FnOnce() -> T) -> T {
         CURRENT.sync_scope(self, work)
+    }
+
+    /// An item's stream reads no further while its caller is over, so what is small is never refused there.
+    fn need(&self, bytes: usize) -> Result<(), Box<Refusal>> {
+        if !self.is_item || bytes > limits::ITEM_BYTES_SMALL {
+            return self.charge.add(bytes);
+        }
+        self.charge.purse.overdraw(bytes);
+        self.charge.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Ok(())
     }
 
     fn decoded(&self, wire: usize, bytes: usize) -> Result<(), Box<Refusal>> {
@@ -205,7 +237,7 @@ pub fn room(bytes: usize) -> Result<Option<Charge>, Box<Refusal>> {
 ///
 /// When the caller has too much in memory.
 pub fn need(bytes: usize) -> Result<(), Box<Refusal>> {
-    CURRENT.try_with(|call| call.charge.add(bytes)).unwrap_or(Ok(())) // why: not within a call
+    CURRENT.try_with(|call| call.need(bytes)).unwrap_or(Ok(())) // why: not within a call
 }
 
 /// What the current call holds, for a queue in which its request may stay longer than the call.
@@ -242,6 +274,10 @@ mod tests {
             }
             self.overdraw(bytes);
             Ok(())
+        }
+
+        fn take_ahead(&self, bytes: usize) -> Result<(), Box<Refusal>> {
+            self.take(bytes)
         }
 
         fn overdraw(&self, bytes: usize) {
@@ -300,6 +336,14 @@ mod tests {
         });
         call.clone().during(|| decoded(0, 20).expect("there is room"));
         assert_eq!(left(), 320);
+        purse.overdraw(1_000_000);
+        CallMemory::of_item(Arc::new(Charge::new(Arc::clone(&purse) as Arc<dyn Purse>))).during(
+            || {
+                need(1_000).expect("a small item is taken, and its stream waits");
+                need(100_000).expect_err("there is no room for a large one");
+            },
+        );
+        purse.give_back(1_000_000);
         assert!(work.await, "the queue knows its holder");
         assert_eq!(left(), 20, "nobody keeps the next one, and it goes with the one after it");
         call.clone().during(|| decoded(0, 1).expect("there is room"));
