@@ -1,6 +1,7 @@
 """Streams go on after a cut: nothing is left out, nothing is done twice."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import grpc
 import pytest
@@ -77,7 +78,7 @@ class Submissions:
 
 
 class _Answers(Stream):
-    def __init__(self, of: Submissions, requests: object, seen: list[str], length: int | None) -> None:
+    def __init__(self, of: Submissions, requests: Iterator[Any], seen: list[str], length: int | None) -> None:
         self.of, self.requests, self.seen, self.length = of, requests, seen, length
 
     def __iter__(self) -> Iterator[declaration.SubmitStreamResponse]:
@@ -92,6 +93,8 @@ class _Answers(Stream):
                 answer.receipt.name = f"declarations/{request_id}"
             yield answer
             if len(self.seen) == self.length:
+                # One more is on its way when the stream is cut.
+                next(iter(self.requests))
                 raise CUT
 
 

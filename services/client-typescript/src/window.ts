@@ -61,7 +61,7 @@ const DEADLINE = 60_000;
 const OBSTACLES: readonly (readonly [RegExp, string])[] = [
   [/unable to verify|self.signed certificate/i, "the window's certificate is from an authority that you do not trust"],
   [/certificate expired/i, "the window says that your certificate has expired"],
-  [/unknown ca/i, "the window does not trust the authority of your certificate"],
+  [/alert (unknown ca|certificate unknown)/i, "the window does not trust the authority of your certificate"],
   [/ECONNREFUSED/, "nobody listens there; is the window running?"],
   [/ENOTFOUND|EAI_AGAIN|Name resolution failed/, "there is no machine of this name"],
 ];

@@ -95,8 +95,10 @@ test("the window says how long to wait at least, and the deadline how long at mo
     const begun = Date.now();
     await served.window.submit({});
     assert.ok(Date.now() - begun >= 395);
+    const then = Date.now();
     const answer = served.window.call(submit, {}, { deadline: 300 });
-    await assert.rejects(answer, Refusal);
+    await assert.rejects(answer, (refusal) => refusal instanceof Refusal && refusal.code === "SW-1001");
+    assert.ok(Date.now() - then < 350, "it does not wait for nothing");
     assert.equal(served.ids.length, 3);
   } finally {
     await served[Symbol.asyncDispose]();

@@ -156,7 +156,7 @@ test("events are acknowledged after their answers, over a cut, and parked when t
         if (id === "1" && !last) result(id, ResultCode.APPLIED);
         else if (id === "1") result(id, ResultCode.DUPLICATE);
         else if (!last) call.emit("error", CUT);
-        else if (failures < 4) {
+        else if (failures < 9) {
           failures += 1;
           result(id, ResultCode.RETRY, "SW-1901");
         }
@@ -182,6 +182,8 @@ test("events are acknowledged after their answers, over a cut, and parked when t
     assert.deepEqual(handled, [1n, 2n, 3n, 1n, 2n, 3n]);
     const parked = frames.flatMap((frame) => (frame.case === "park" ? [frame.value.position?.position] : []));
     assert.deepEqual(parked, [3n]);
+    const said = frames.flatMap((frame) => (frame.case === "answers" ? frame.value.answers : []));
+    assert.equal(said.filter((answer) => answer.requestId === "3").length, 1 + 4, "it has a few tries");
     const positions = acks().map(({ position }) => position);
     assert.deepEqual(positions, positions.toSorted(), "in order");
   } finally {

@@ -48,10 +48,10 @@ DEADLINE = 60.0
 #: What the library says, and what it means.
 OBSTACLES = (
     ("CERTIFICATE_VERIFY_FAILED", "the window's certificate is from an authority that you do not trust"),
-    ("CERTIFICATE_EXPIRED", "the window says that your certificate has expired"),
-    ("UNKNOWN_CA", "the window does not trust the authority of your certificate"),
+    # What the window says of a certificate, the library only logs.
+    ("TSI_DATA_CORRUPTED", "the window does not take your certificate: it has expired, or is of another authority"),
     ("Connection refused", "nobody listens there; is the window running?"),
-    ("DNS resolution failed", "there is no machine of this name"),
+    ("lookup", "there is no machine of this name"),
 )
 
 
