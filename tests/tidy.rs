@@ -228,6 +228,44 @@ fn every_call_of_the_schema_is_in_the_glossary_or_the_guide() {
     }
 }
 
+/// Words of a text that begin like this.
+fn words<'a>(text: &'a str, begin: &'a str) -> impl Iterator<Item = &'a str> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    words.filter(move |word| word.starts_with(begin))
+}
+
+#[test]
+fn every_metric_is_documented_and_every_alert_says_what_to_do() {
+    let sources = files("services", ".rs").into_iter().map(|file| read(&file));
+    let in_code: BTreeSet<String> = sources
+        .flat_map(|text| {
+            let literals = text.split('"').skip(1).step_by(2).filter(|it| it.starts_with("sw_"));
+            literals
+                .filter(|it| words(it, "sw_").next() == Some(it))
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let page = read(&workspace().join("docs/metrics.md"));
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split(['{', '`']).next());
+    let documented: BTreeSet<String> = rows.map(str::to_owned).collect();
+    assert_eq!(documented, in_code, "docs/metrics.md lists what the code measures");
+    let alerts = read(&workspace().join("deploy/monitoring/alerts.yml"));
+    let dashboard = read(&workspace().join("deploy/monitoring/dashboard.json"));
+    for metric in words(&alerts, "sw_").chain(words(&dashboard, "sw_")) {
+        assert!(documented.contains(metric), "deploy/monitoring: there is no metric {metric}");
+    }
+    let guide = read(&workspace().join("docs/operating.md"));
+    let test = read(&workspace().join("deploy/monitoring/alerts_test.yml"));
+    for alert in alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
+        assert!(
+            guide.contains(&format!("| `{alert}` |")),
+            "docs/operating.md: what is to be done at {alert}?"
+        );
+        assert!(test.contains(&format!("- name: {alert}")), "alerts_test.yml: {alert}");
+    }
+}
+
 #[test]
 fn no_default_is_silent() {
     let mut found = Vec::new();

@@ -1,5 +1,6 @@
 //! What was acknowledged before a moment is there after everything was lost and restored to that moment.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use proto::v1;
-use rustix::process::{Signal, kill_process, test_kill_process};
+use rustix::process::{Signal, kill_process, kill_process_group, test_kill_process};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tonic::Code;
@@ -47,7 +48,9 @@ fn receiver(sandbox: &Sandbox, backups: &Path) -> Child {
         .arg(backups)
         .args(["--receive", "--data-dir"])
         .arg(sandbox.directory.path());
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // PostgreSQL's receiver is a child of it, and dies with its group.
+    command.process_group(0);
     command.spawn().expect("the binary starts")
 }
 
@@ -80,7 +83,8 @@ async fn a_moment_is_restored_with_all_that_was_acknowledged_before() {
     let postgres = sandbox.postgres().expect("it runs");
     sandbox.kill();
     kill_process(postgres, Signal::KILL).expect("it is ours");
-    receiver.kill().expect("it is ours");
+    let group = rustix::process::Pid::from_child(&receiver);
+    kill_process_group(group, Signal::KILL).expect("it is ours");
     receiver.wait().expect("it was killed");
     stop.store(true, Ordering::Relaxed);
     let mut filed = Vec::new();

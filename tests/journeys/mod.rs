@@ -4,6 +4,7 @@ mod backup;
 mod bad_input;
 mod bad_texts;
 mod bills;
+mod callers;
 mod clock;
 mod command_line;
 mod configuration;

@@ -253,8 +253,8 @@ fn certificates(status: &v1::GetOperatingStatusResponse, found: &mut Vec<Diagnos
     for it in &status.certificates {
         let (purpose, subject, days) = (&it.purpose, &it.subject, it.days_left);
         let remedy = (
-            "have it renewed, put the new one into its file and start the window again",
-            "请换发证书，放入原文件后重新启动单一窗口",
+            "have it renewed and put the new one into its file: a running window takes it over; docs/operating.md",
+            "请换发证书并放入原文件，运行中的单一窗口会自动采用；见docs/operating.md",
         );
         if days < 0 {
             found.push(diagnosis(

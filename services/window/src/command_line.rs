@@ -48,6 +48,7 @@ enum Command {
     Migrate(MigrateArgs),
     /// Add a data key that encrypts from the next start on. What older keys encrypted they still decrypt.
     AddDataKey(DataKeysArgs),
+    Caller(crate::caller_command::CallerArgs),
     Backup(BackUpArgs),
     Restore(PutBackArgs),
     Config(ConfigArgs),
@@ -78,7 +79,7 @@ struct ConfigCheckArgs {
 }
 
 #[derive(Debug, Clone, Args)]
-struct ConfigFileArgs {
+pub(crate) struct ConfigFileArgs {
     /// The configuration file; its keys are the flags of `serve`. Flags and the environment weigh more
     /// [default: /etc/single-window/config.toml, where there is one].
     #[arg(long, env = "SW_CONFIG", value_name = "FILE")]
@@ -242,6 +243,9 @@ struct ServeArgs {
     /// Registry of callers (JSON).
     #[arg(long, env = "SW_REGISTRY", value_name = "FILE")]
     registry: PathBuf,
+    /// Certificates of callers that their authority has revoked (CRL, PEM).
+    #[arg(long, env = "SW_CLIENT_CRL", value_name = "FILE")]
+    client_crl: Option<PathBuf>,
     /// Demand a client certificate of every caller: keys of callers do not replace it.
     #[arg(long, env = "SW_REQUIRE_CERTIFICATES")]
     require_certificates: bool,
@@ -273,6 +277,7 @@ impl ServeArgs {
         settings.certificate = args.server_cert;
         settings.key = args.server_key;
         settings.registry = args.registry;
+        settings.revocations = args.client_crl;
         settings.require_certificates = args.require_certificates;
         settings.callers = args.services.callers()?;
         settings.names = args.services.names();
@@ -396,7 +401,7 @@ impl Cli {
                 let (settings, cast) = args.settle(&options)?;
                 // One that a person watches has nobody left when the terminal is gone.
                 let watched = std::io::stdin().is_terminal();
-                let hangup = if watched { Hangup::Ends } else { Hangup::Ignored };
+                let hangup = if watched { Hangup::Ends } else { Hangup::Reloads };
                 let (language, show) = (options.language(), cast.show);
                 serving(hangup, async |ending| {
                     // Who looked at the live view and closed it wants it to end.
@@ -416,7 +421,7 @@ impl Cli {
             }
             Command::Serve(args) => {
                 let settings = args.settle(&options)?;
-                serving(Hangup::Ignored, async |ending| {
+                serving(Hangup::Reloads, async |ending| {
                     match run::RunningWindow::start(&settings, &ending).await? {
                         Some(window) => window.run(&ending).await,
                         None => Ok(()),
@@ -447,6 +452,11 @@ impl Cli {
                     ),
                 };
                 std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{said}\n"))?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Caller(args) => {
+                crate::files::write_privately();
+                crate::caller_command::run(args, options.language())?;
                 Ok(ExitCode::SUCCESS)
             }
             Command::Backup(BackUpArgs { database, backup, .. }) => {
@@ -521,6 +531,7 @@ fn settings(
         certificate: PathBuf::new(),
         key: PathBuf::new(),
         registry: PathBuf::new(),
+        revocations: None,
         require_certificates: false,
         callers: BTreeMap::new(),
         names: BTreeMap::new(),

@@ -96,7 +96,9 @@ async fn of_settings(settings: &Settings) -> Vec<Found> {
     note("client-ca", tls::certificates(&settings.authority).map(drop));
     if all.is_empty() {
         let own = (settings.certificate.as_path(), settings.key.as_path());
-        let acceptor = tls::acceptor(&settings.authority, own, settings.require_certificates);
+        let revocations = settings.revocations.as_deref();
+        let trust = (settings.authority.as_path(), revocations, settings.require_certificates);
+        let acceptor = tls::verifier(trust).and_then(|verifier| tls::acceptor(own, verifier));
         all.extend(acceptor.err().map(|error| found("server-cert", &error)));
     }
     let mut note = |key, outcome: anyhow::Result<()>| {

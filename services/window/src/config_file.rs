@@ -21,7 +21,8 @@ use toml::de::{DeTable, DeValue};
 pub const USUAL: &str = "/etc/single-window/config.toml";
 
 /// The commands that read it.
-const SERVERS: [&str; 6] = ["serve", "migrate", "add-data-key", "config", "backup", "restore"];
+const SERVERS: [&str; 7] =
+    ["serve", "migrate", "add-data-key", "config", "backup", "restore", "caller"];
 
 /// A configuration file that was read.
 #[derive(Debug)]
@@ -75,7 +76,8 @@ pub fn meant(command: &Command, args: &[OsString]) -> Option<(PathBuf, bool)> {
     let read = command.clone().ignore_errors(true).try_get_matches_from(args).ok()?;
     let (name, below) = read.subcommand()?;
     let is_checked = name == "config";
-    let below = if is_checked { below.subcommand()?.1 } else { below };
+    let deepest = std::iter::successors(Some(below), |it| it.subcommand().map(|(_, below)| below));
+    let below = deepest.last()?;
     // Others have no such flag.
     let named = below.try_get_one::<PathBuf>("config").ok()?.cloned();
     let usual = || Path::new(USUAL).exists().then(|| PathBuf::from(USUAL));
@@ -186,8 +188,13 @@ impl ConfigFile {
         let command = command.mut_args(|arg| self.default_of(arg));
         command.mut_subcommands(|below| {
             let reads = SERVERS.contains(&below.get_name());
-            if reads { self.apply(below) } else { below }
+            if reads { self.apply_to_all(below) } else { below }
         })
+    }
+
+    fn apply_to_all(&self, command: Command) -> Command {
+        let command = command.mut_args(|arg| self.default_of(arg));
+        command.mut_subcommands(|below| self.apply_to_all(below))
     }
 
     fn default_of(&self, arg: clap::Arg) -> clap::Arg {

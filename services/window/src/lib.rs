@@ -4,6 +4,7 @@
 mod backup;
 pub mod bench;
 mod bodies;
+mod caller_command;
 pub mod callers;
 pub mod certificates;
 mod clock;
@@ -24,6 +25,7 @@ mod operating_status;
 mod pages;
 mod problem;
 pub mod quotas;
+mod reload;
 pub mod run;
 pub mod sandbox;
 mod service_args;

@@ -3,6 +3,8 @@
 //!
 //! What the database knows is told of all processes of the window, the rest of this one.
 
+use std::sync::PoisonError;
+
 use declaration::Wait;
 use domain::participant::Participant;
 use exchange::Lag;
@@ -51,6 +53,9 @@ impl Standing {
         let (postgres_version, database_bytes) = database(pool).await?;
         // Certificates follow no clock that was moved.
         let today = clock::real().now();
+        let mut periods = self.certificates.read().unwrap_or_else(PoisonError::into_inner).clone();
+        periods.extend(self.callers.registry().ending(today));
+        periods.sort_by_key(|period| period.end);
         Ok(v1::GetOperatingStatusResponse {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             postgres_version,
@@ -64,7 +69,7 @@ impl Standing {
             waits: waits.into_iter().flatten().map(waiting).collect(),
             storage: self.space.told(),
             database_bytes,
-            certificates: self.certificates.iter().map(|it| validity(it, today)).collect(),
+            certificates: periods.iter().map(|it| validity(it, today)).collect(),
         })
     }
 }
@@ -136,10 +141,10 @@ fn waiting(wait: Wait) -> v1::WaitingDeclarations {
 
 fn validity(found: &CertificatePeriod, today: OffsetDateTime) -> v1::CertificateValidity {
     v1::CertificateValidity {
-        purpose: found.purpose.to_owned(),
+        purpose: found.purpose.clone(),
         subject: found.subject.clone(),
         end_time: Some(proto::timestamp(found.end)),
-        days_left: (found.end - today).whole_days(),
+        days_left: found.days_left(today),
     }
 }
 

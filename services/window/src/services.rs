@@ -167,6 +167,7 @@ mod tests {
             certificate: PathBuf::new(),
             key: PathBuf::new(),
             registry: PathBuf::new(),
+            revocations: None,
             require_certificates: false,
             callers: callers.iter().map(|(name, address)| (*name, config(address))).collect(),
             names: BTreeMap::new(),

@@ -9,9 +9,10 @@ use store::Clock;
 use time::OffsetDateTime;
 use tonic::Request;
 
+use crate::callers::Callers;
 use crate::operating_status::Part;
+use crate::reload::Periods;
 use crate::space::Space;
-use crate::validity::CertificatePeriod;
 
 /// How this window stands.
 #[derive(Debug)]
@@ -24,8 +25,8 @@ pub(crate) struct Standing {
     pub(crate) start: OffsetDateTime,
     /// Every service.
     pub(crate) parts: Vec<Part>,
-    /// Those that end first before others.
-    pub(crate) certificates: Vec<CertificatePeriod>,
+    pub(crate) callers: Arc<Callers>,
+    pub(crate) certificates: Periods,
 }
 
 #[tonic::async_trait]

@@ -17,7 +17,7 @@ use crate::tls;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CertificatePeriod {
     /// What it is for.
-    pub(crate) purpose: &'static str,
+    pub(crate) purpose: String,
     /// Its subject.
     pub(crate) subject: String,
     /// Until when.
@@ -31,13 +31,19 @@ impl CertificatePeriod {
     ///
     /// When it is none.
     pub(crate) fn of(
-        purpose: &'static str,
+        purpose: impl Into<String>,
         certificate: &CertificateDer<'_>,
     ) -> anyhow::Result<Self> {
+        let purpose = purpose.into();
         let (_, read) = X509Certificate::from_der(certificate)
             .with_context(|| format!("the certificate of {purpose} is none"))?;
         let end = OffsetDateTime::from_unix_timestamp(read.validity().not_after.timestamp())?;
         Ok(Self { purpose, subject: read.subject().to_string(), end })
+    }
+
+    /// Whole days until then; below zero when it has ended.
+    pub(crate) fn days_left(&self, today: OffsetDateTime) -> i64 {
+        (self.end - today).whole_days()
     }
 }
 

@@ -3,6 +3,7 @@
 /// What clap is given, paragraph by paragraph and without the last full stop, and the same in Chinese.
 #[rustfmt::skip]
 pub const TEXTS: &[(&str, &str)] = &[
+    ("A declarant that an agent may file for; may be given several times", "代理可为其申报的企业，可多次给出"),
     (
         "A draw can be made again when its day is over in China and the seed is published; \
          before, the commitment shows that the seed was fixed",
@@ -36,6 +37,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "A firm (customs code) where a relative works or that the officer has a share in; may \
          be given several times",
         "亲属任职或本人持股的企业（海关编码），可多次给出",
+    ),
+    (
+        "A number on the exchange platform (dxpId) that it sends under; may be given several times",
+        "其发送所用的传输平台编号（dxpId），可多次给出",
     ),
     (
         "A photograph, record or certificate; may be given several times. Only its digest \
@@ -73,6 +78,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("A, B or C", "A、B或C"),
     ("About this declaration only", "仅与该清单有关的"),
     ("Accept a quote: the bank is ordered to settle (结汇)", "接受报价，指令银行结汇"),
+    ("Add a caller", "添加调用方"),
     (
         "Add a data key that encrypts from the next start on. What older keys encrypted they \
          still decrypt",
@@ -88,6 +94,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "新增或修改本机关人员；须给出完整记录，未填即为无",
     ),
     ("All of them", "全部"),
+    ("An examination place of a site; may be given several times", "查验场地负责的查验地点，可多次给出"),
     ("An officer cannot come; another one is drawn", "人员不能到场，另行抽取"),
     (
         "Another PostgreSQL than the private one, for example postgres://user@host/database",
@@ -182,6 +189,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Certificate of the refund service (PEM), in the registry as refund-service. With it, exports are kept for the tax refund",
         "出口退税服务的证书（PEM），登记表中类别为refund-service；给出后保存出口明细以办理退税",
     ),
+    ("Certificates of callers that their authority has revoked (CRL, PEM)", "颁发机构已吊销的调用方证书（CRL，PEM）"),
     (
         "Check a rule set without a window: everything that is wrong in it at once",
         "不连接窗口检查规则集，一次列出全部问题",
@@ -215,6 +223,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "企业信用：查询、认证、申诉决定",
     ),
     ("Customs code", "海关编码"),
+    ("Customs code of an enterprise or agent", "企业或代理的海关编码"),
     ("Customs code of the firm", "企业海关编码"),
     (
         "Day on which it left, YYYY-MM-DD",
@@ -254,6 +263,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "对收汇作国际收支申报，或更正已申报内容",
     ),
     ("Do not simulate agencies: connect your own", "不模拟机关，由您自行接入"),
+    (
+        "End a caller: its connections are closed at once, with those that its keys opened",
+        "吊销调用方：立即关闭其连接，包括用其接口密钥建立的连接",
+    ),
     ("End a key at once, with the streams that were opened with it", "立即吊销接口密钥，并结束用其建立的数据流"),
     (
         "End when the declaration is released, rejected, withdrawn or returned; the exit code \
@@ -328,6 +341,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Follow what happens to orders, from now on", "从现在起跟踪查验单动态"),
     ("Follow what happens to your declarations, from now on", "从现在起跟踪本企业清单动态"),
+    ("For how many days the old one is accepted; 0 ends it at once", "旧证书继续可用的天数；0为立即停用"),
     (
         "For this firm (customs code) [default: your own]",
         "企业（海关编码） [默认：本企业]",
@@ -343,6 +357,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "From 1; a correction has a higher one [default: the next one]",
         "从1起；更正时递增 [默认：下一个]",
+    ),
+    (
+        "Give a caller a new certificate. The old one is accepted beside it for a while",
+        "为调用方更换证书，旧证书在一段时间内仍可使用",
     ),
     (
         "Give one stuck item up for ever; what waits behind it goes on. Nobody is told",
@@ -393,6 +411,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Inspection service (joint orders)", "查验服务（联合查验单）"),
     ("It is registered for trade in forex (名录)", "已列入贸易外汇收支名录"),
+    ("Its certificate (PEM) [default: it has keys only]", "其证书（PEM） [默认：只用接口密钥]"),
     ("Its customs code", "企业海关编码"),
     ("Its key (PEM)", "其私钥（PEM）"),
     (
@@ -405,6 +424,8 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Its name on the exchange; where several processes share the work, each needs its own",
         "在数据交换中的名称；多个进程分担时各用其名",
     ),
+    ("Its name, for logs and keys", "名称，用于日志和接口密钥"),
+    ("Its new certificate (PEM)", "新证书（PEM）"),
     ("Keys of callers: for programs that cannot present a certificate", "接口密钥：供无法使用证书的程序使用"),
     ("Keep what is left of a receipt in forex (留存)", "将收汇余额以外汇留存"),
     ("Lanes of the group commit", "成组提交的通道数"),
@@ -468,6 +489,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("List stuck items, oldest first", "列出滞留件，最早在前"),
     ("List tax bills (税单)", "列出税单"),
+    ("List the callers, with how long their certificates are accepted", "列出调用方及其证书可用期限"),
     ("List the contexts and which one is in use", "列出各环境及正在使用的环境"),
     ("List the copies and end", "列出各份复制后结束"),
     (
@@ -1093,6 +1115,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("What it is for", "用途"),
     ("What it is, as the number of the bank's booking", "说明，例如银行流水号"),
     (
+        "What it is: enterprise, agent, customs, quarantine, site, bank, tax-office, administrator, gateway, inspection-service, payment-service or refund-service",
+        "类别：enterprise、agent、customs、quarantine、site、bank、tax-office、administrator、gateway、inspection-service、payment-service 或 refund-service",
+    ),
+    (
         "What the buyer bought this year so far, in yuan: tells what the year becomes",
         "订购人本年已购金额（元），用于说明年度累计",
     ),
@@ -1135,6 +1161,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "签名后的报文写入何处；不给出时为标准输出",
     ),
     ("Where; made when it is not there", "目录；不存在则创建"),
+    ("Which caller", "哪个调用方"),
     (
         "Which instruction it answers, customs/ID or quarantine/ID; may be given several times \
          [default: that of the sample, or every one that has no final result yet]",
@@ -1150,6 +1177,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Which version [default: the newest that was assessed]", "哪个版本 [默认：最近评估的版本]"),
     ("Who calls, among the callers of the sandbox", "以沙箱中的哪个调用方身份"),
     ("Who cannot come", "何人不能到场"),
+    (
+        "Who may call the window: the registry, which it takes over while it serves",
+        "谁可以调用单一窗口：登记表，运行中的单一窗口会自动采用",
+    ),
     ("Who took it", "何人取样"),
     ("Who, one of those who were drawn", "何人，须为被抽中者之一"),
     (
