@@ -1,5 +1,6 @@
 //! What users do, from the outside.
 
+mod archive;
 mod bad_input;
 mod bad_texts;
 mod bills;

@@ -17,6 +17,7 @@
 //! of a whole request go to stderr. With `--output json` everything is JSON on stdout, one object a
 //! line. A reader that closes the pipe ends the command quietly.
 
+pub mod archive;
 mod card;
 pub mod ceb;
 pub mod change;
@@ -76,6 +77,7 @@ pub enum Command {
     Ceb(ceb::CebArgs),
     Inspect(inspect::InspectArgs),
     Stuck(stuck::StuckArgs),
+    Archive(archive::ArchiveArgs),
     Key(keys::KeyArgs),
     Clock(clock::ClockArgs),
     Tax(tax::TaxArgs),
@@ -127,6 +129,7 @@ impl Command {
             Self::Ceb(args) => ceb::run(options, args).await,
             Self::Inspect(args) => inspect::run(options, args).await,
             Self::Stuck(args) => stuck::run(&options.session_as("admin").await?, args).await,
+            Self::Archive(args) => archive::run(&options.session_as("admin").await?, args).await,
             Self::Key(args) => keys::run(&options.session_as("admin").await?, args).await,
             Self::Pay(args) => match args.reconcile() {
                 Some(args) => reconcile::run(options.voice(), args),

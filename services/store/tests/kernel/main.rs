@@ -516,7 +516,12 @@ async fn entries_show_the_content_of_their_version_while_it_is_there() {
     for (version, body) in shown {
         let position = heads.next(slot(5)).expect("it is locked");
         let body = Ok(Some(body.into()));
-        entries.push(JournalEntry { version, shows_content: true, body, ..entry(slot(5), position) });
+        entries.push(JournalEntry {
+            version,
+            shows_content: true,
+            body,
+            ..entry(slot(5), position)
+        });
     }
     entries.push(entry(slot(5), heads.next(slot(5)).expect("it is locked")));
     heads.append(&mut tx, &cipher, &entries).await.expect("they follow");
