@@ -40,7 +40,9 @@ async fn each_number_finds_its_declaration_for_those_who_may_see_it() {
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     let other = sandbox.connect("enterprise-b").await;
     let agent = sandbox.connect("agent").await;
-    let receipt = firm.tries(filing(with_way_bill("LOOK-1", "WB-LOOK-1"))).await.expect("valid");
+    let declaration =
+        v1::Declaration { bill_no: "BL-LOOK-1".into(), ..with_way_bill("LOOK-1", "WB-LOOK-1") };
+    let receipt = firm.tries(filing(declaration)).await.expect("valid");
     firm.sees(&receipt.name, State::Released).await;
     let record = firm.reads(&receipt.name).await;
     let id = receipt.name.trim_start_matches("declarations/");
@@ -49,6 +51,7 @@ async fn each_number_finds_its_declaration_for_those_who_may_see_it() {
         ("LOOK-1", Number::OrderNo),
         ("CLOOK-1", Number::CopNo),
         ("WB-LOOK-1", Number::LogisticsNo),
+        ("BL-LOOK-1", Number::BillNo),
         (&record.pre_no, Number::PreNo),
         (&record.invt_no, Number::InvtNo),
         (&record.release_id, Number::ReleaseId),
@@ -165,6 +168,10 @@ async fn looking_up_costs_the_same_among_many() {
     ] {
         sqlx::query(more).execute(&mut database).await.expect("rows");
     }
+    let shared = "insert into outside_number
+         select $1, logistics_no, 1, id, declarant_code from declaration where logistics_no = 'WB-SHARED'";
+    let slot = domain::Slot::of("WB-SHARED").column();
+    sqlx::query(shared).bind(slot).execute(&mut database).await.expect("rows");
     let scans = async |database: &mut sqlx::PgConnection| -> Vec<(String, i64)> {
         // The server counts with a delay.
         tokio::time::sleep(Duration::from_millis(1_500)).await;

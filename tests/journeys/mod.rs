@@ -1,5 +1,6 @@
 //! What users do, from the outside.
 
+mod archive;
 mod backup;
 mod bad_input;
 mod bad_texts;

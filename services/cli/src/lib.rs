@@ -17,6 +17,7 @@
 //! of a whole request go to stderr. With `--output json` everything is JSON on stdout, one object a
 //! line. A reader that closes the pipe ends the command quietly.
 
+pub mod archive;
 mod card;
 pub mod ceb;
 pub mod change;
@@ -82,6 +83,7 @@ pub enum Command {
     Status(status::StatusArgs),
     Doctor(status::DoctorArgs),
     Stuck(stuck::StuckArgs),
+    Archive(archive::ArchiveArgs),
     Key(keys::KeyArgs),
     Clock(clock::ClockArgs),
     Context(context::ContextArgs),
@@ -137,6 +139,7 @@ impl Command {
             Self::Status(_) => status::status(&options.session_as("admin").await?).await,
             Self::Doctor(_) => status::doctor(options).await,
             Self::Stuck(args) => stuck::run(&options.session_as("admin").await?, args).await,
+            Self::Archive(args) => archive::run(&options.session_as("admin").await?, args).await,
             Self::Key(args) => keys::run(&options.session_as("admin").await?, args).await,
             Self::Pay(args) => match args.reconcile() {
                 Some(args) => reconcile::run(options.voice(), args),

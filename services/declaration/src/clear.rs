@@ -191,7 +191,7 @@ async fn record(
             HistoryFact::InspectionReopened { order_id, reason: reason.clone() }
         }
         ClearanceFact::Released => {
-            let release_id = ReleaseId(Uuid::now_v7());
+            let release_id = ReleaseId::new(Uuid::now_v7(), case.id.slot());
             // Whatever releases leaves the version.
             step.clearing.releases.push((case.id, release_id, case.clearance.version));
             HistoryFact::Released { release_id }

@@ -23,6 +23,7 @@ pub(crate) struct DeclarationRow {
     pub(crate) order_no: String,
     pub(crate) cop_no: String,
     pub(crate) logistics_no: String,
+    pub(crate) bill_no: String,
     pub(crate) direction: Direction,
     pub(crate) trade_mode: String,
     pub(crate) customs_code: String,
@@ -34,6 +35,8 @@ pub(crate) struct DeclarationRow {
     /// It still has its business keys.
     pub(crate) current: bool,
     pub(crate) clearance: Clearance,
+    /// Where it stood when it was loaded; `None` for one that is being filed.
+    pub(crate) stored_phase: Option<Phase>,
     /// Answers of subscribers that had an effect on it.
     pub(crate) answers: AppliedAnswers,
     /// Positions added by this transaction.
@@ -66,6 +69,7 @@ impl DeclarationRow {
             order_no: d.order_no.clone(),
             cop_no: d.cop_no.clone(),
             logistics_no: d.logistics_no.clone(),
+            bill_no: d.bill_no.clone(),
             direction: checked.direction,
             trade_mode: d.trade_mode.clone(),
             customs_code: d.customs_code.clone(),
@@ -75,6 +79,7 @@ impl DeclarationRow {
             national: *national,
             current: true,
             clearance: *clearance,
+            stored_phase: None,
             answers: AppliedAnswers::default(),
             added: Vec::new(),
             order: None,
@@ -93,7 +98,7 @@ pub(crate) async fn load(
     let (slots, uuids): (Vec<_>, Vec<_>) =
         ids.iter().map(|id| (id.slot().column(), id.uuid())).unzip();
     let rows = sqlx::query!(
-        r#"select d.id, declarant_code, ebc_code, order_no, cop_no, logistics_no, direction,
+        r#"select d.id, declarant_code, ebc_code, order_no, cop_no, logistics_no, bill_no, direction,
                   trade_mode, customs_code, pre_no, invt_no, filed_time, national, current, version,
                   round, phase, stands, joint, answers,
                   o.order_id as "order_id?", o.findings as "findings?"
@@ -128,6 +133,7 @@ pub(crate) async fn load(
                     order_no: row.order_no,
                     cop_no: row.cop_no,
                     logistics_no: row.logistics_no,
+                    bill_no: row.bill_no,
                     direction: direction(row.direction)?,
                     trade_mode: row.trade_mode,
                     customs_code: row.customs_code,
@@ -137,6 +143,7 @@ pub(crate) async fn load(
                     national: row.national,
                     current: row.current,
                     clearance,
+                    stored_phase: Some(clearance.phase),
                     answers: AppliedAnswers::read(row.answers)?,
                     added: Vec::new(),
                     order,
@@ -163,17 +170,18 @@ pub(crate) async fn insert(tx: &mut PgConnection, cases: &[&DeclarationRow]) -> 
         "insert into declaration (slot, id, declarant_code, ebc_code, order_no, cop_no, direction,
                                   trade_mode, customs_code, pre_no, invt_no, filed_time, version,
                                   round, phase, stands, joint, positions, logistics_no,
-                                  national)
+                                  national, bill_no)
          select slot, id, declarant_code, ebc_code, order_no, cop_no, direction, trade_mode,
                 customs_code, pre_no, invt_no, filed_time, version, round, phase, stands, joint,
-                added::bigint[], logistics_no, national
+                added::bigint[], logistics_no, national, bill_no
          from unnest($1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
                      $7::smallint[], $8::text[], $9::text[], $10::text[], $11::text[],
                      $12::timestamptz[], $13::int[], $14::int[], $15::smallint[], $16::text[],
-                     $17::smallint[], $18::text[], $19::text[], $20::boolean[])
+                     $17::smallint[], $18::text[], $19::text[], $20::boolean[],
+                     $21::text[])
               as filed (slot, id, declarant_code, ebc_code, order_no, cop_no, direction,
                         trade_mode, customs_code, pre_no, invt_no, filed_time, version, round,
-                        phase, stands, joint, added, logistics_no, national)",
+                        phase, stands, joint, added, logistics_no, national, bill_no)",
         &slots,
         &ids,
         &text(|c| &c.declarant_code) as &[&str],
@@ -194,6 +202,7 @@ pub(crate) async fn insert(tx: &mut PgConnection, cases: &[&DeclarationRow]) -> 
         &states.added,
         &text(|c| &c.logistics_no) as &[&str],
         &nationals,
+        &text(|c| &c.bill_no) as &[&str],
     )
     .execute(tx)
     .await?;
@@ -210,19 +219,21 @@ pub(crate) async fn update(tx: &mut PgConnection, cases: &[&DeclarationRow]) -> 
     let modes: Vec<&str> = cases.iter().map(|c| c.trade_mode.as_str()).collect();
     let houses: Vec<&str> = cases.iter().map(|c| c.customs_code.as_str()).collect();
     let way_bills: Vec<&str> = cases.iter().map(|c| c.logistics_no.as_str()).collect();
+    let bills: Vec<&str> = cases.iter().map(|c| c.bill_no.as_str()).collect();
     let answers: Vec<&[u8]> = cases.iter().map(|c| c.answers.column()).collect();
     let states = States::of(cases)?;
     sqlx::query!(
         "update declaration d
          set invt_no = now.invt_no, version = now.version, round = now.round, phase = now.phase,
              stands = now.stands, joint = now.joint, trade_mode = now.trade_mode,
-             customs_code = now.customs_code, logistics_no = now.logistics_no, answers = now.answers,
+             customs_code = now.customs_code, logistics_no = now.logistics_no, bill_no = now.bill_no,
+             answers = now.answers,
              positions = d.positions || now.added::bigint[]
          from unnest($1::smallint[], $2::uuid[], $3::text[], $4::int[], $5::int[], $6::smallint[],
                      $7::text[], $8::smallint[], $9::text[], $10::text[], $11::text[],
-                     $12::text[], $13::bytea[])
+                     $12::text[], $13::bytea[], $14::text[])
               as now (slot, id, invt_no, version, round, phase, stands, joint, trade_mode,
-                      customs_code, logistics_no, added, answers)
+                      customs_code, logistics_no, added, answers, bill_no)
          where d.slot = now.slot and d.id = now.id",
         &slots,
         &ids,
@@ -237,6 +248,7 @@ pub(crate) async fn update(tx: &mut PgConnection, cases: &[&DeclarationRow]) -> 
         &way_bills as &[&str],
         &states.added,
         &answers as &[&[u8]],
+        &bills as &[&str],
     )
     .execute(tx)
     .await?;

@@ -19,10 +19,11 @@ use store::request::Requests;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::clear;
 use crate::declared_order::DeclaredOrders;
 use crate::open_declarations::Rows;
+use crate::outside_number::OutsideNumbers;
 use crate::row::{self, DeclarationRow, phase_column};
+use crate::{clear, unreleased};
 
 /// A transaction under way: what was loaded, and what will be written.
 pub(crate) struct DeclarationTransaction<'t> {
@@ -39,6 +40,7 @@ pub(crate) struct DeclarationTransaction<'t> {
     contents: Vec<(ContentKey, Bytes)>,
     pub(crate) requests: Requests,
     pub(crate) orders: DeclaredOrders,
+    pub(crate) outside: OutsideNumbers,
     pub(crate) clearing: clear::Writes,
 }
 
@@ -78,6 +80,7 @@ impl<'t> DeclarationTransaction<'t> {
             contents: Vec::new(),
             requests,
             orders: DeclaredOrders::default(),
+            outside: OutsideNumbers::default(),
             clearing: clear::Writes::default(),
         }
     }
@@ -116,6 +119,7 @@ impl<'t> DeclarationTransaction<'t> {
     /// Begins a case.
     pub(crate) fn open(&mut self, case: DeclarationRow) {
         self.filed.push(case.id);
+        self.outside.put(&case);
         self.cases.insert(case.id, case);
     }
 
@@ -187,7 +191,10 @@ impl<'t> DeclarationTransaction<'t> {
             .partition(|case| self.filed.contains(&case.id));
         row::insert(self.tx, &new).await?;
         row::update(self.tx, &changed).await?;
+        let touched: Vec<&DeclarationRow> = new.into_iter().chain(changed).collect();
+        unreleased::write(self.tx, &touched).await?;
         self.orders.write(self.tx).await?;
+        self.outside.write(self.tx).await?;
         self.requests.write(self.tx, self.now).await?;
         self.clearing.write(self.tx, self.now).await?;
         content::write(self.tx, self.cipher, &self.contents).await?;

@@ -115,6 +115,11 @@ pub const TEXTS: &[(&str, &str)] = &[
         "您所见的已预约次数 [默认：当前次数]",
     ),
     (
+        "Archive declarations that ended long ago: what was declared and what happened leaves the \
+         database; where they stood, their numbers and releases stay",
+        "归档早已终结的清单：申报内容和历程移出数据库，状态、各编号和放行保留",
+    ),
+    (
         "Ask for a rate at which a receipt would be settled; without a side, all that is left is sold",
         "为收汇询价结汇；未指定金额时卖出全部余额",
     ),
@@ -426,6 +431,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Its name, for logs and keys", "名称，用于日志和接口密钥"),
     ("Its new certificate (PEM)", "新证书（PEM）"),
+    ("Keep them nowhere", "不另存"),
     ("Keys of callers: for programs that cannot present a certificate", "接口密钥：供无法使用证书的程序使用"),
     ("Keep what is left of a receipt in forex (留存)", "将收汇余额以外汇留存"),
     ("Lanes of the group commit", "成组提交的通道数"),
@@ -519,6 +525,16 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Lodge money on a guarantee account: by the operator; in a sandbox by the firm itself",
         "向担保账户存入资金：由运营方办理；沙箱中企业可自行办理",
+    ),
+    (
+        "May be ended anywhere and begun again, beside a window that runs. Of a run that was ended, the \
+         last declarations may stand in the file twice",
+        "可随时中止后再次执行，窗口可照常运行；中止时最后几份清单在文件中可能出现两次",
+    ),
+    (
+        "Measure something else: what each call takes in an empty window, and beside so many finished \
+         declarations that are loaded in bulk",
+        "改为测量：各项操作在空库中，以及批量装入此数量的已终结清单之后，各需多长时间",
     ),
     (
         "Measure this machine: cleared declarations a second, beside the machine's own limits",
@@ -1016,6 +1032,11 @@ pub const TEXTS: &[(&str, &str)] = &[
         "退税率文件（出口退税率文库）及其法律依据，格式见docs/refund.md；未给出时各出口明细提示缺少退税率",
     ),
     (
+        "The file that they are added to, one a line as JSON, made for its owner alone. It has personal \
+         data in clear",
+        "写入的文件，每行一份（JSON），仅所有者可读；其中含个人信息明文",
+    ),
+    (
         "The files are sent as they are, one after the other. A message that breaks the schema \
          is refused whole, with every fault. Documents are known by their guid, so the command \
          may be repeated",
@@ -1069,6 +1090,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "完整内容：Place消息的JSON，同 inspect places --output json 的输出；- 为标准输入",
     ),
     ("The window's certificate (PEM)", "窗口的证书（PEM）"),
+    (
+        "Those that ended so many days ago, with nothing since, for example 400d",
+        "终结后已满此天数且其后再无变动的清单，例如400d",
+    ),
     ("Those that ended, too", "包括已结束的"),
     (
         "Times from filing to release, with and without inspection, and shares, by port, mode \

@@ -179,6 +179,20 @@ impl DeclarationService for Echo {
         Err(proto::status::plain(domain::Code::NotFound))
     }
 
+    async fn list_archivable(
+        &self,
+        _: Request<v1::ListArchivableRequest>,
+    ) -> Result<Response<v1::ListArchivableResponse>, Status> {
+        Err(proto::status::plain(domain::Code::NotFound))
+    }
+
+    async fn archive(
+        &self,
+        _: Request<v1::ArchiveRequest>,
+    ) -> Result<Response<v1::ArchiveResponse>, Status> {
+        Err(proto::status::plain(domain::Code::NotFound))
+    }
+
     async fn watch(
         &self,
         _: Request<v1::WatchRequest>,
