@@ -64,6 +64,11 @@ fn the_guide_of_taxes_shows_what_is_printed() {
     Guide::read("docs/tax.md").holds();
 }
 
+#[test]
+fn the_guide_of_one_parcel_holds() {
+    Guide::read("docs/one-parcel.md").holds();
+}
+
 /// A command of a guide and what it prints there.
 #[derive(Debug)]
 struct Step {
