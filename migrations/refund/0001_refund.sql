@@ -73,6 +73,10 @@ create table export_line (
     bought_e5 bigint not null default 0,
     claimed_e5 bigint not null default 0 check (claimed_e5 >= 0),
     returned_e5 bigint not null default 0 check (returned_e5 >= 0),
+    -- Of an overseas warehouse: what was sold; its advance refund was settled or recovered, or has to be until then.
+    sold_e5 bigint not null default 0 check (sold_e5 between 0 and qty_e5),
+    settled boolean not null default false,
+    settle_by date,
     -- RefundStanding when it was last looked at, and where it stands in the list.
     standing smallint not null check (standing between 1 and 5),
     urgency text collate "C" not null,
@@ -100,6 +104,19 @@ create table export_return (
     allowed date not null,
     -- Counted at the site (215).
     counted date,
+    primary key (slot, declaration_id, line, number)
+);
+
+-- What a warehouse overseas sold of a line (9810), each report once.
+create table sales_report (
+    slot smallint not null,
+    declaration_id uuid not null,
+    line integer not null,
+    number text not null check (number <> ''),
+    qty_e5 bigint not null check (qty_e5 > 0),
+    -- FOB in the currency of the export.
+    amount_e5 bigint not null check (amount_e5 >= 0),
+    reported_time timestamptz not null,
     primary key (slot, declaration_id, line, number)
 );
 
@@ -258,6 +275,9 @@ create table claim_line (
     repaid_fen bigint not null default 0,
     negative bigint,
     negatives bigint[] not null default '{}',
+    -- When it was paid, and what of an advance refund was reversed when it was settled.
+    paid_day date,
+    reversed_e5 bigint not null default 0 check (reversed_e5 between 0 and qty_e5),
     -- Its goods came back.
     goods_back boolean not null default false,
     primary key (slot, firm, month, batch, line),
@@ -269,7 +289,7 @@ create index claim_line_payment on claim_line (slot, firm, month, batch, payment
 create index claim_line_export on claim_line (slot, declaration_id);
 -- What an export line was bought by is in one claim only, until it is dropped, refused to be corrected, or given back.
 create unique index claim_line_uses_once on claim_line (slot, declaration_id, export_line, code, number, invoice_line)
-    where state not in (3, 9) and not (state = 4 and consequence = 1);
+    where state not in (3, 9) and not (state = 4 and consequence = 1) and reversed_e5 = 0;
 
 -- What the tokens that callers keep are encrypted with. One row, made at the first start.
 create table token_key (

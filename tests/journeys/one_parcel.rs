@@ -4,10 +4,11 @@
 use proto::ceb::Document;
 use proto::v1::{self, ClaimLineState};
 
+use super::clock::{days, moves};
 use super::command_line::{lines, shown};
 use super::refund::{RefundDesk, id, missing, states};
 use crate::harness::national::{Erp, Export, app_time, example, export, guid};
-use crate::harness::people::FIRM_A;
+use crate::harness::people::{FIRM_A, code};
 use crate::harness::{PATIENCE, Sandbox, eventually};
 
 /// The firm of our sample desk exports three shirts.
@@ -146,6 +147,20 @@ async fn an_export_is_proved_by_its_documents_refunded_and_given_back_when_it_re
     let stranger = trace("enterprise-b", "en", "json");
     assert_eq!(stranger.status.code(), Some(4), "{}", shown(&stranger));
 
+    // The claim with its evidence is one folder: documents stand under the digests that the lists name.
+    let folder = sandbox.directory.path().join("evidence");
+    let place = folder.display().to_string();
+    let made = sandbox.command(&["refund", "evidence", &claim.name, &place, "--as", "admin"]);
+    assert!(made.status.success(), "{}", shown(&made));
+    let list = std::fs::read_to_string(folder.join("evidence.csv")).expect("the list");
+    let xml = std::fs::read_to_string(folder.join("claim.xml")).expect("the claim");
+    for kind in ["declaration", "invoice"] {
+        let row = list.lines().find(|row| row.split(',').nth(1) == Some(kind)).expect(kind);
+        let digest = row.rsplit(',').next().expect("a digest");
+        assert!(folder.join(format!("documents/{digest}.json")).exists(), "{row}");
+        assert!(xml.contains(digest), "{xml}");
+    }
+
     // One of the three comes back: the whole refund is taken back, and the other two are claimed anew.
     let mut back = parcel.comes_back("BACK-ONE", &invt_no);
     back.lines[0].qty = 100_000;
@@ -173,4 +188,81 @@ async fn an_export_is_proved_by_its_documents_refunded_and_given_back_when_it_re
     assert_eq!(states(&desk.lines(&anew.name).await), [ClaimLineState::Dropped]);
     let last = desk.proposes("").await;
     assert_eq!((last.lines, last.amount_fen), (1, 390));
+}
+
+/// Goods of a warehouse overseas: refunded when they leave, settled by what was sold (golden vector G16).
+#[tokio::test(flavor = "multi_thread")]
+async fn an_advance_refund_is_settled_by_sales_and_the_rest_is_claimed_when_it_is_sold() {
+    let sandbox = Sandbox::start().await;
+    let admin = sandbox.connect("admin").await;
+    let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
+    let name = desk.stocks("QD-HWC-1", 1_000).await;
+    let line = format!("{name}/lines/1");
+    let found = desk.stands(&name, v1::RefundStanding::Claimable).await;
+    let judged = found.line.expect("a line").entitlement.expect("judged");
+    assert!(judged.advance, "it is not sold, and not paid for");
+    let claim = desk.proposes("").await;
+    assert_eq!((claim.lines, claim.amount_fen), (1, 390_000));
+    desk.submits(&claim).await;
+    let claim = desk.waits(&claim.name, |it| it.paid_fen == 390_000).await;
+    assert!(!claim.ended, "it is to be settled");
+    let paid = desk.lines(&claim.name).await.remove(0);
+    assert!(paid.advance && !paid.settle_until.is_empty(), "{paid:?}");
+
+    let settle = async || {
+        let request =
+            v1::SettleAdvanceRequest { request_id: id(), name: claim.name.clone(), line: 1 };
+        desk.calls().settle_advance(request).await
+    };
+    let early = settle().await.expect_err("it begins on the first of the next month");
+    assert_eq!(code(&early).0, "SW-1803");
+    let sold = async |number: &str, pieces: i64, amount: i64| {
+        let sale = v1::WarehouseSale {
+            export_line: line.clone(),
+            number: number.to_owned(),
+            qty_e5: pieces * 100_000,
+            amount_e5: amount * 100_000,
+        };
+        let request =
+            v1::ReportSalesRequest { request_id: id(), firm: String::new(), sales: vec![sale] };
+        desk.calls().report_sales(request).await
+    };
+    sold("W-1", 600, 2_730).await.expect("it left");
+    sold("W-1", 600, 2_730).await.expect("the same again is the same");
+    let other = sold("W-1", 601, 2_730).await.expect_err("another one under its number");
+    assert_eq!(code(&other).0, "SW-1805");
+    let more = sold("W-2", 401, 1).await.expect_err("more than left");
+    assert_eq!(code(&more).0, "SW-1805");
+
+    moves(&admin, days(35)).await.expect("forward");
+    settle().await.expect("it is in time");
+    let claim = desk.waits(&claim.name, |it| it.ended).await;
+    assert_eq!((claim.paid_fen, claim.repaid_fen), (390_000, 156_000), "600 of 1,000 are kept");
+    assert_eq!(states(&desk.lines(&claim.name).await), [ClaimLineState::Settled]);
+    let found = desk.stands(&name, v1::RefundStanding::Waiting).await;
+    assert_eq!(missing(&found), ["bank", "firm"], "it is to be sold, and paid for");
+    let settled = v1::RecordProofRequest {
+        request_id: id(),
+        declaration: name.clone(),
+        money: v1::RefundMoney::Settled.into(),
+        ..Default::default()
+    };
+    desk.calls().record_proof(settled).await.expect("it is its own");
+
+    // The rest is sold later, and claimed again by the ordinary rules.
+    sold("W-3", 400, 1_820).await.expect("it left");
+    desk.stands(&name, v1::RefundStanding::Claimable).await;
+    let again = desk.proposes("").await;
+    assert_eq!((again.lines, again.amount_fen), (1, 156_000));
+    assert!(!desk.lines(&again.name).await[0].advance);
+
+    // What nobody settles until 30 April is recovered whole.
+    let late = desk.stocks("QD-HWC-2", 10).await;
+    desk.stands(&late, v1::RefundStanding::Claimable).await;
+    let claim = desk.proposes("").await;
+    desk.submits(&claim).await;
+    desk.waits(&claim.name, |it| it.paid_fen == 3_900).await;
+    moves(&admin, days(500)).await.expect("forward");
+    let claim = desk.waits(&claim.name, |it| it.repaid_fen == 3_900).await;
+    assert_eq!(states(&desk.lines(&claim.name).await), [ClaimLineState::Recovered]);
 }

@@ -72,6 +72,39 @@ impl RefundDesk {
         self.leaves(name, "2026-11-25").await;
     }
 
+    /// Shirts for a warehouse overseas, which left and were bought: 4.55 yuan each.
+    pub(super) async fn stocks(&self, order_no: &str, pieces: i64) -> String {
+        let mut stock = shirts(order_no);
+        stock.trade_mode = "9810".to_owned();
+        let line = &mut stock.lines[0];
+        if let Some(qty) = &mut line.qty {
+            qty.value_e5 = pieces * 100_000;
+        }
+        if let Some(total) = &mut line.total_price {
+            total.amount_e5 = pieces * 455_000;
+        }
+        if let Some(price) = &mut line.price {
+            price.amount_e5 = 455_000;
+        }
+        let name = self.firm.tries(filing(stock)).await.expect("it is valid").name;
+        self.firm.sees(&name, v1::State::Released).await;
+        eventually("the export is known", PATIENCE, async || {
+            self.line(&name).await.ok_or("it is not")
+        })
+        .await;
+        let proof = v1::RecordProofRequest {
+            request_id: id(),
+            declaration: name.clone(),
+            departed: "2026-11-25".to_owned(),
+            entry_id: "422920260000000001".to_owned(),
+            ..Default::default()
+        };
+        self.calls().record_proof(proof).await.expect("it is its own");
+        let number = u32::try_from(pieces).expect("few");
+        self.registers(invoice(number, pieces, "")).await;
+        name
+    }
+
     async fn leaves(&self, name: &str, day: &str) {
         eventually("the export is known", PATIENCE, async || {
             self.line(name).await.ok_or("it is not")

@@ -246,6 +246,7 @@ impl TaxOffice {
             self.decide(claim, approved.iter().map(pay).collect()).await?;
         }
         self.take_back(claim).await?;
+        self.settle(claim).await?;
         self.recover(claim, &script).await
     }
 
@@ -270,6 +271,27 @@ impl TaxOffice {
                 _ => continue,
             };
             said.push(v1::ClaimDecision { line: line.line, what: Some(what) });
+        }
+        if said.is_empty() { Ok(()) } else { self.decide(claim, said).await }
+    }
+
+    /// Recovers advance refunds that nobody settled in time, and books what is paid back of those that were.
+    async fn settle(&mut self, claim: &v1::RefundClaim) -> Result<(), Status> {
+        let mut said = Vec::new();
+        for line in self.lines(claim, ClaimLineState::Paid).await? {
+            if line.overdue {
+                let negative = number(&format!("{}/unsettled/{}", claim.name, line.line));
+                let reason_code = v1::RecoveryReason::Unsettled.into();
+                let recover = What::Recovered(v1::RecoveredLine { reason_code, negative });
+                said.push(v1::ClaimDecision { line: line.line, what: Some(recover) });
+            }
+        }
+        for line in self.lines(claim, ClaimLineState::Recovering).await? {
+            let name = format!("{}/negative/{}", claim.name, line.negative);
+            if line.advance && !line.goods_back && self.has_waited(&name, LATER) {
+                let what = Some(What::Repaid(line.negative));
+                said.push(v1::ClaimDecision { line: line.line, what });
+            }
         }
         if said.is_empty() { Ok(()) } else { self.decide(claim, said).await }
     }

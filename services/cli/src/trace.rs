@@ -486,7 +486,8 @@ fn refund_speaker(step: v1::RefundStep) -> &'static str {
         | v1::RefundStep::ClaimSubmitted
         | v1::RefundStep::ClaimWithdrawn
         | v1::RefundStep::LineDropped
-        | v1::RefundStep::QueryAnswered => "firm",
+        | v1::RefundStep::QueryAnswered
+        | v1::RefundStep::SalesReported => "firm",
         v1::RefundStep::InvoiceVerified => "platform",
         v1::RefundStep::FormRefused
         | v1::RefundStep::ClaimAccepted

@@ -29,7 +29,7 @@ use crate::propose::Proposal;
 use crate::wire::{
     claim, claim_line, claim_name, claim_state, day, decisions, entry_id, export, export_name,
     firm_change, heard, invoice, invoice_status, line_state, may_see, money, note, own, owners,
-    reason, shown_invoice, standing, told, traces, unreadable, vat,
+    reason, sales, shown_invoice, standing, told, traces, unreadable, vat,
 };
 use crate::{Refunds, firm, invoice_rows, read};
 
@@ -168,7 +168,7 @@ impl Refunds {
         let lines = judged.iter().map(|(row, found)| export(row, found)).collect();
         let shown = claim_lines.iter().map(|(claim, row)| v1::ExportClaimLine {
             claim: claim.name(),
-            line: Some(claim_line(row)),
+            line: Some(claim_line(row, self.today())),
         });
         let claim_lines = shown.collect();
         Ok(v1::GetExportHistoryResponse { entries, claim_lines, lines })
@@ -334,6 +334,32 @@ impl Refunds {
         Ok(v1::DropClaimLineResponse { claim, repeated })
     }
 
+    pub(crate) async fn report_sales(
+        &self,
+        call: &Call,
+        change: Change,
+        asked: v1::ReportSalesRequest,
+    ) -> Answer<v1::ReportSalesResponse> {
+        let firm = own(&call.principal, asked.firm)?;
+        let ask = RefundAsk::Sales(sales(asked.sales)?);
+        let answer = self.ask(call, change, firm, ask).await?;
+        Ok(v1::ReportSalesResponse { repeated: answer.repeated })
+    }
+
+    pub(crate) async fn settle_advance(
+        &self,
+        call: &Call,
+        change: Change,
+        asked: v1::SettleAdvanceRequest,
+    ) -> Answer<v1::SettleAdvanceResponse> {
+        let name = claim_name(&call.principal, &asked.name)?;
+        let firm = name.firm.clone();
+        let ask = RefundAsk::Settle(name, asked.line);
+        let answer = self.ask(call, change, firm, ask).await?;
+        let (claim, repeated) = self.shown_claim(answer).await?;
+        Ok(v1::SettleAdvanceResponse { claim, repeated })
+    }
+
     pub(crate) async fn decide_claim(
         &self,
         call: &Call,
@@ -420,7 +446,7 @@ impl Refunds {
         )
         .await?;
         let (found, next_page_token) = page.cut(found, |row| row.number.to_string())?;
-        let lines = found.iter().map(claim_line).collect();
+        let lines = found.iter().map(|row| claim_line(row, self.today())).collect();
         Ok(v1::ListClaimLinesResponse { lines, next_page_token })
     }
 

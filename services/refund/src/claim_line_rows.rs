@@ -39,6 +39,9 @@ pub(crate) struct ClaimLineRow {
     pub(crate) repaid_fen: i64,
     /// Its goods came back.
     pub(crate) goods_back: bool,
+    pub(crate) paid_day: Option<Date>,
+    /// What of an advance refund is reversed by its settlement.
+    pub(crate) reversed_e5: i64,
 }
 
 impl ClaimLineRow {
@@ -142,6 +145,8 @@ struct LineColumns {
     negative: Option<i64>,
     negatives: Vec<i64>,
     goods_back: bool,
+    paid_day: Option<Date>,
+    reversed_e5: i64,
 }
 
 impl LineColumns {
@@ -214,6 +219,8 @@ impl TryFrom<LineColumns> for ClaimLineRow {
             paid_fen: row.paid_fen,
             repaid_fen: row.repaid_fen,
             goods_back: row.goods_back,
+            paid_day: row.paid_day,
+            reversed_e5: row.reversed_e5,
         })
     }
 }
@@ -231,7 +238,7 @@ pub(crate) async fn list(
         "select line, declaration_id, export_line, entry_id, code, number, invoice_line, qty_e5, net_fen,
                 amount_fen, cap_fen, advance, rule, rule_version, refund_bp, levy_bp, state, query, query_sent,
                 answered, queries, law, ground, text, consequence, fen, keeps_fen, payment, paid_fen,
-                repaid_fen, negative, negatives, goods_back
+                repaid_fen, negative, negatives, goods_back, paid_day, reversed_e5
          from claim_line
          where slot = $1 and firm = $2 and month = $3 and batch = $4 and line > $5
            and ($6::smallint[] is null or state = any($6)) and (goods_back or not $8)
@@ -261,7 +268,7 @@ pub(crate) async fn some(
         "select line, declaration_id, export_line, entry_id, code, number, invoice_line, qty_e5, net_fen,
                 amount_fen, cap_fen, advance, rule, rule_version, refund_bp, levy_bp, state, query, query_sent,
                 answered, queries, law, ground, text, consequence, fen, keeps_fen, payment, paid_fen,
-                repaid_fen, negative, negatives, goods_back
+                repaid_fen, negative, negatives, goods_back, paid_day, reversed_e5
          from claim_line
          where slot = $1 and firm = $2 and month = $3 and batch = $4 and line = any($5)",
         name.slot().column(),
@@ -374,6 +381,7 @@ pub(crate) async fn write(
         |of: fn(&ClaimLineRow) -> i32| -> Vec<i32> { rows.iter().map(|row| of(row)).collect() };
     let states: Vec<i16> = rows.iter().map(|row| line_column(&row.line.state)).collect();
     let advances: Vec<bool> = rows.iter().map(|row| row.line.advance).collect();
+    let paid_days: Vec<Option<Date>> = rows.iter().map(|row| row.paid_day).collect();
     let backs: Vec<bool> = rows.iter().map(|row| row.goods_back).collect();
     let payments: Vec<Option<i64>> = rows.iter().map(|row| row.payment).collect();
     let kinds: Vec<i16> = changing.iter().map(|it| it.query).collect();
@@ -392,22 +400,23 @@ pub(crate) async fn write(
                                  number, invoice_line, qty_e5, net_fen, amount_fen, advance, rule,
                                  rule_version, refund_bp, levy_bp, state, query, query_sent, answered,
                                  queries, law, ground, text, consequence, fen, keeps_fen, payment, paid_fen,
-                                 repaid_fen, negative, negatives, cap_fen, goods_back)
+                                 repaid_fen, negative, negatives, cap_fen, goods_back,
+                                 paid_day, reversed_e5)
          select $1, $2, $3, $4, n.line, n.declaration_id, n.export_line, n.entry_id, n.code, n.number,
                 n.invoice_line, n.qty_e5, n.net_fen, n.amount_fen, n.advance, n.rule, n.rule_version,
                 n.refund_bp, n.levy_bp, n.state, n.query, n.query_sent, n.answered, n.queries, n.law,
                 n.ground, n.text, n.consequence, n.fen, n.keeps_fen, n.payment, n.paid_fen, n.repaid_fen,
-                n.negative, n.negatives::bigint[], n.cap_fen, n.goods_back
+                n.negative, n.negatives::bigint[], n.cap_fen, n.goods_back, n.paid_day, n.reversed_e5
          from unnest($5::int[], $6::uuid[], $7::int[], $8::text[], $9::text[], $10::text[], $11::int[],
                      $12::bigint[], $13::bigint[], $14::bigint[], $15::boolean[], $16::text[], $17::int[],
                      $18::int[], $19::int[], $20::smallint[], $21::smallint[], $22::date[], $23::boolean[],
                      $24::int[], $25::text[], $26::text[], $27::text[], $28::smallint[], $29::bigint[],
                      $30::bigint[], $31::bigint[], $32::bigint[], $33::bigint[], $34::bigint[], $35::text[],
-                     $36::bigint[], $37::boolean[])
+                     $36::bigint[], $37::boolean[], $38::date[], $39::bigint[])
               as n (line, declaration_id, export_line, entry_id, code, number, invoice_line, qty_e5, net_fen,
                     amount_fen, advance, rule, rule_version, refund_bp, levy_bp, state, query, query_sent,
                     answered, queries, law, ground, text, consequence, fen, keeps_fen, payment, paid_fen,
-                    repaid_fen, negative, negatives, cap_fen, goods_back)
+                    repaid_fen, negative, negatives, cap_fen, goods_back, paid_day, reversed_e5)
          on conflict (slot, firm, month, batch, line) do update
          set amount_fen = excluded.amount_fen, state = excluded.state, query = excluded.query,
              query_sent = excluded.query_sent,
@@ -416,7 +425,8 @@ pub(crate) async fn write(
              fen = excluded.fen, keeps_fen = excluded.keeps_fen, payment = excluded.payment,
              paid_fen = excluded.paid_fen, repaid_fen = excluded.repaid_fen,
              negative = excluded.negative, negatives = excluded.negatives,
-             goods_back = excluded.goods_back",
+             goods_back = excluded.goods_back,
+             paid_day = excluded.paid_day, reversed_e5 = excluded.reversed_e5",
         name.slot().column(),
         name.firm,
         name.month,
@@ -453,7 +463,9 @@ pub(crate) async fn write(
         &negative as &[Option<i64>],
         &negatives,
         &longs(|row| row.cap_fen),
-        &backs
+        &backs,
+        &paid_days as &[Option<Date>],
+        &longs(|row| row.reversed_e5)
     )
     .execute(tx)
     .await?;

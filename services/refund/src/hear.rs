@@ -187,6 +187,9 @@ impl FiledExport {
             claimed_e5: 0,
             returned_e5: 0,
             reminded: None,
+            sold_e5: 0,
+            settled: false,
+            settle_by: None,
         };
         self.lines.iter().map(row).collect()
     }

@@ -27,6 +27,7 @@ mod read;
 mod relay;
 mod reminder;
 mod rpc;
+mod sales;
 mod transaction;
 mod wire;
 

@@ -162,9 +162,12 @@ async fn add(step: &mut RefundTransaction<'_>, claim: &mut ClaimRow) -> Result<(
         let beside = claim.lines.unsigned_abs();
         match firm.kind {
             FirmKind::Trader => {
+                let mut left = line.claimable_e5();
                 for part in &parts {
                     let number = number_of(lines.len(), beside);
-                    lines.extend(trader_line(step, export, part, found.advance, number));
+                    let row = trader_line(step, export, part, (found.advance, left), number);
+                    left -= row.as_ref().map_or(0, |row| row.qty_e5);
+                    lines.extend(row);
                 }
             }
             FirmKind::Producer => {
@@ -281,7 +284,7 @@ fn producer_row(
         entry_id: export.entry_id.clone(),
         invoice: WrittenNumber { code: String::new(), number: String::new() },
         invoice_line: 0,
-        qty_e5: export.left_e5(),
+        qty_e5: line.claimable_e5(),
         net_fen: 0,
         cap_fen: part.cap_fen,
         rule: PRODUCER.id.to_owned(),
@@ -295,6 +298,8 @@ fn producer_row(
         paid_fen: 0,
         repaid_fen: 0,
         goods_back: false,
+        paid_day: None,
+        reversed_e5: 0,
     };
     Some((row, part))
 }
@@ -304,11 +309,13 @@ fn trader_line(
     step: &RefundTransaction<'_>,
     export: &ExportRow,
     part: &BoughtPart,
-    advance: bool,
+    (advance, left): (bool, i64),
     number: Option<u32>,
 ) -> Option<ClaimLineRow> {
     let export_date = export.departed?;
-    let left = export.left_e5();
+    if left <= 0 {
+        return None;
+    }
     let invoice = InvoicePart {
         code: &export.gcode,
         export_date,
@@ -342,6 +349,8 @@ fn trader_line(
         paid_fen: 0,
         repaid_fen: 0,
         goods_back: false,
+        paid_day: None,
+        reversed_e5: 0,
     })
 }
 

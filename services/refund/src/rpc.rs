@@ -33,6 +33,8 @@ pub(crate) const API: Api = Api {
         ("WithdrawClaim", FIRMS),
         ("AnswerClaimLine", FIRMS),
         ("DropClaimLine", FIRMS),
+        ("ReportSales", FIRMS),
+        ("SettleAdvance", FIRMS),
         ("GetClaim", READERS),
         ("ListClaims", READERS),
         ("ListClaimLines", READERS),
@@ -144,6 +146,26 @@ impl RefundService for Service {
     ) -> Answer<v1::DropClaimLineResponse> {
         rpc::change(request, async |call, change, message| {
             self.0.drop_claim_line(&call, change, message).await
+        })
+        .await
+    }
+
+    async fn report_sales(
+        &self,
+        request: Request<v1::ReportSalesRequest>,
+    ) -> Answer<v1::ReportSalesResponse> {
+        rpc::change(request, async |call, change, message| {
+            self.0.report_sales(&call, change, message).await
+        })
+        .await
+    }
+
+    async fn settle_advance(
+        &self,
+        request: Request<v1::SettleAdvanceRequest>,
+    ) -> Answer<v1::SettleAdvanceResponse> {
+        rpc::change(request, async |call, change, message| {
+            self.0.settle_advance(&call, change, message).await
         })
         .await
     }

@@ -46,6 +46,7 @@ pub(crate) enum NoteKind {
     LineRepaid,
     Reminder,
     GoodsBack,
+    SalesReported,
 }
 
 /// One thing that happened.

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
-use domain::tax_refund::arithmetic::FEN_MAX;
+use domain::tax_refund::arithmetic::{FEN_MAX, QuantityShare};
 use domain::tax_refund::claim::{
     ClaimEvent, ClaimState, Consequence, Ground, LineEvent, LineState, Query, RecoveryCause,
 };
-use domain::tax_refund::deadline::Deadline;
+use domain::tax_refund::deadline::{Deadline, settlement_from};
 use domain::tax_refund::entitlement::{
     Actor, Entitlement, FirmKind, LineStatus, MissingProof, MoneyStatus,
 };
@@ -33,6 +33,7 @@ use crate::firm::{self, FirmChange};
 use crate::invoice::HeardInvoice;
 use crate::invoice_rows::{InvoiceLineRow, InvoiceRow, status_column};
 use crate::names::{ClaimName, ExportName, WrittenNumber};
+use crate::sales::ReportedSale;
 use crate::transaction::{NoteKind, RefundNote};
 
 /// Decisions and answers of the platform in one message.
@@ -251,6 +252,7 @@ pub(crate) fn export(row: &ExportRow, found: &Entitlement) -> v1::ExportLine {
         claimed_e5: row.claimed_e5,
         entitlement: Some(entitlement(found)),
         returned_e5: row.returned_e5,
+        sold_e5: row.sold_e5,
     }
 }
 
@@ -263,6 +265,22 @@ pub(crate) fn traces(found: &Entitlement) -> (Vec<String>, Vec<String>) {
 /// A status of invoices that is asked for, as it is in its column.
 pub(crate) fn invoice_status(said: v1::InvoiceStatus) -> Option<i16> {
     (said != v1::InvoiceStatus::Unspecified).then(|| i16::try_from(i32::from(said)).ok()).flatten()
+}
+
+/// What warehouses sold.
+pub(crate) fn sales(said: Vec<v1::WarehouseSale>) -> Result<Vec<ReportedSale>, Refusal> {
+    bounded(said.len(), "sales")?;
+    let sale = |it: v1::WarehouseSale| {
+        if it.number.is_empty() {
+            return Err(Refusal::of(Code::Required).with("field", "sales.number"));
+        }
+        Ok(ReportedSale {
+            export: export_name(&it.export_line)?,
+            number: note(it.number)?,
+            sold: QuantityShare { qty_e5: it.qty_e5, fen: it.amount_e5 },
+        })
+    };
+    said.into_iter().map(sale).collect()
 }
 
 /// An invoice that a firm registers.
@@ -453,7 +471,7 @@ pub(crate) fn vat(output_fen: i64, input_fen: i64) -> Result<MonthlyVat, Refusal
 }
 
 /// A line of a claim as it is shown.
-pub(crate) fn claim_line(row: &ClaimLineRow) -> v1::RefundClaimLine {
+pub(crate) fn claim_line(row: &ClaimLineRow, today: Date) -> v1::RefundClaimLine {
     let mut shown = v1::RefundClaimLine {
         line: row.number,
         export_line: row.export.name(),
@@ -475,6 +493,13 @@ pub(crate) fn claim_line(row: &ClaimLineRow) -> v1::RefundClaimLine {
         goods_back: row.goods_back,
         ..Default::default()
     };
+    let is_paid = matches!(row.line.state, LineState::Paid { .. });
+    if let Some(paid) = row.paid_day.filter(|_| row.line.advance && is_paid) {
+        let until = Deadline::Settlement.last_day(paid);
+        shown.settle_from = proto::text(settlement_from(paid).map(|day| day.to_string()));
+        shown.settle_until = proto::text(until.map(|day| day.to_string()));
+        shown.overdue = until.is_some_and(|until| until < today);
+    }
     match &row.line.state {
         LineState::Queried { query, answered } => {
             shown.answered = *answered;
@@ -629,6 +654,7 @@ fn step(kind: NoteKind) -> v1::RefundStep {
         NoteKind::LineRepaid => v1::RefundStep::LineRepaid,
         NoteKind::Reminder => v1::RefundStep::Reminder,
         NoteKind::GoodsBack => v1::RefundStep::GoodsBack,
+        NoteKind::SalesReported => v1::RefundStep::SalesReported,
     }
 }
 

@@ -774,6 +774,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Registry of callers (JSON)", "调用方登记表（JSON）"),
     (
+        "Report what warehouses overseas sold (9810), by a CSV file: line, number, quantity, amount. The amount is FOB in the currency of the export",
+        "以CSV文件报送海外仓（9810）销售情况：出口明细、报告编号、数量、金额；金额为出口币种的离岸价",
+    ),
+    (
         "Risk rules (布控规则): print a sample, check a file, put it in force, list what was in \
          force",
         "布控规则：输出样例、检查文件、使其生效、列出历次版本",
@@ -821,6 +825,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "发送现有文件，取回现有回执后退出",
     ),
     ("Serve a window with your own certificates and registry", "以您自己的证书和登记表提供服务"),
+    (
+        "Settle an advance refund (海外仓预退) by what was sold until now",
+        "按至今销售情况核算一项海外仓预退税",
+    ),
     (
         "Show every document, also of many; without it only those that are not well",
         "列出每份单证，份数多时亦然；不给出时只列有问题的",
@@ -1044,6 +1052,10 @@ pub const TEXTS: &[(&str, &str)] = &[
          执行",
     ),
     ("The folder", "文件夹"),
+    (
+        "The folder; what is in it already is written again",
+        "文件夹；已有的文件将重写",
+    ),
     ("The goods are there", "货物到场"),
     (
         "The goods were treated (除害处理); the agencies decide again",
@@ -1219,6 +1231,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Windows that you work with, by name: ~/.config/single-window/contexts.toml",
         "按名称管理所用的单一窗口（环境）：~/.config/single-window/contexts.toml",
+    ),
+    (
+        "Write a claim with its evidence into a folder: lines and evidence as CSV, the claim as XML, documents by digest",
+        "将一份申报及其凭证清单写入文件夹：明细与凭证为CSV，申报为XML，单证按摘要命名",
     ),
     ("Write a manual page for each command into a directory", "将各命令的手册页写入目录"),
     (
