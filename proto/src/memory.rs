@@ -21,6 +21,13 @@ pub trait Purse: Send + Sync + std::fmt::Debug {
     /// When there are not so many left.
     fn take(&self, bytes: usize) -> Result<(), Box<Refusal>>;
 
+    /// Takes so many bytes while half is left then: for what is read ahead of the work on it, which takes more.
+    ///
+    /// # Errors
+    ///
+    /// When less than half would be left.
+    fn take_ahead(&self, bytes: usize) -> Result<(), Box<Refusal>>;
+
     /// Takes them whether there are so many left or not: for what is small and has to be.
     fn overdraw(&self, bytes: usize);
 
@@ -76,16 +83,29 @@ pub struct CallMemory {
     charge: Arc<Charge>,
     /// Of a stream: its newest item, until the next one comes. Whoever keeps it longer claims it.
     newest: Option<Arc<Mutex<Option<Arc<Charge>>>>>,
+    /// Bytes of a piece of its answer up to which it is given whatever its caller has in memory.
+    small: usize,
+    /// It is an item of a stream.
+    is_item: bool,
 }
 
 impl CallMemory {
-    /// One that ends with its answer, or one whose messages come and go.
-    pub fn new(purse: Arc<dyn Purse>, streams: bool) -> Self {
-        Self { charge: Arc::new(Charge::new(purse)), newest: streams.then(Arc::default) }
+    /// One that ends with its answer, or one whose messages, or whose answers, come and go.
+    pub fn new(purse: Arc<dyn Purse>, client_streams: bool, server_streams: bool) -> Self {
+        Self {
+            charge: Arc::new(Charge::new(purse)),
+            newest: client_streams.then(Arc::default),
+            small: if server_streams {
+                limits::PIECE_BYTES_SMALL
+            } else {
+                limits::ANSWER_BYTES_SMALL
+            },
+            is_item: false,
+        }
     }
 
     fn of_item(charge: Arc<Charge>) -> Self {
-        Self { charge, newest: None }
+        Self { charge, newest: None, small: limits::ANSWER_BYTES_SMALL, is_item: true }
     }
 
     /// Bytes that came and are not decoded yet. They stand for what they will be.
@@ -97,6 +117,18 @@ impl CallMemory {
         self.charge.add(bytes.saturating_mul(limits::MEMORY_PER_BYTE))
     }
 
+    /// The same for a piece of a stream, whose messages wait for each other.
+    ///
+    /// # Errors
+    ///
+    /// When the caller has so much in memory that the stream has to wait.
+    pub fn receive_ahead(&self, bytes: usize) -> Result<(), Box<Refusal>> {
+        let bytes = bytes.saturating_mul(limits::MEMORY_PER_BYTE);
+        self.charge.purse.take_ahead(bytes)?;
+        self.charge.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Bytes of an answer that is not read yet.
     ///
     /// # Errors
@@ -104,7 +136,7 @@ impl CallMemory {
     /// When the caller has too much in memory.
     pub fn answer(&self, bytes: usize) -> Result<Charge, Box<Refusal>> {
         let charge = Charge::new(Arc::clone(&self.charge.purse));
-        if bytes <= limits::ANSWER_BYTES_SMALL {
+        if bytes <= self.small {
             charge.purse.overdraw(bytes);
             charge.bytes.fetch_add(bytes, Ordering::Relaxed);
         } else {
@@ -132,6 +164,16 @@ impl CallMemory {
     /// The same, for one poll.
     pub fn during<T>(self, work: impl FnOnce() -> T) -> T {
         CURRENT.sync_scope(self, work)
+    }
+
+    /// An item's stream reads no further while its caller is over, so what is small is never refused there.
+    fn need(&self, bytes: usize) -> Result<(), Box<Refusal>> {
+        if !self.is_item || bytes > limits::ITEM_BYTES_SMALL {
+            return self.charge.add(bytes);
+        }
+        self.charge.purse.overdraw(bytes);
+        self.charge.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Ok(())
     }
 
     fn decoded(&self, wire: usize, bytes: usize) -> Result<(), Box<Refusal>> {
@@ -195,7 +237,7 @@ pub fn room(bytes: usize) -> Result<Option<Charge>, Box<Refusal>> {
 ///
 /// When the caller has too much in memory.
 pub fn need(bytes: usize) -> Result<(), Box<Refusal>> {
-    CURRENT.try_with(|call| call.charge.add(bytes)).unwrap_or(Ok(())) // why: not within a call
+    CURRENT.try_with(|call| call.need(bytes)).unwrap_or(Ok(())) // why: not within a call
 }
 
 /// What the current call holds, for a queue in which its request may stay longer than the call.
@@ -234,6 +276,10 @@ mod tests {
             Ok(())
         }
 
+        fn take_ahead(&self, bytes: usize) -> Result<(), Box<Refusal>> {
+            self.take(bytes)
+        }
+
         fn overdraw(&self, bytes: usize) {
             self.0.fetch_add(bytes, Ordering::Relaxed);
         }
@@ -247,7 +293,7 @@ mod tests {
     fn what_is_taken_is_given_back_with_the_last_holder() {
         let purse = Arc::new(Hundred::default());
         let left = || purse.0.load(Ordering::Relaxed);
-        let call = CallMemory::new(Arc::clone(&purse) as Arc<dyn Purse>, false);
+        let call = CallMemory::new(Arc::clone(&purse) as Arc<dyn Purse>, false, false);
         call.receive(1_000).expect("there is room");
         assert_eq!(left(), 1_000 * limits::MEMORY_PER_BYTE);
         let queued = call.clone().during(|| {
@@ -266,17 +312,38 @@ mod tests {
         assert_eq!(left(), 0);
     }
 
+    #[test]
+    fn who_files_as_much_as_he_may_still_hears_of_it() {
+        let purse = Arc::new(Hundred::default()) as Arc<dyn Purse>;
+        let watch = CallMemory::new(Arc::clone(&purse), false, true);
+        let get = CallMemory::new(Arc::clone(&purse), false, false);
+        purse.overdraw(1_000_000);
+        watch.answer(limits::PIECE_BYTES_SMALL).expect("a usual piece of a stream");
+        watch
+            .answer(limits::PIECE_BYTES_SMALL + 1)
+            .expect_err("more than the library says at once");
+        get.answer(limits::PIECE_BYTES_SMALL).expect_err("a large answer can be asked for again");
+    }
+
     #[tokio::test]
     async fn an_item_of_a_stream_is_held_by_the_work_on_it() {
         let purse = Arc::new(Hundred::default());
         let left = || purse.0.load(Ordering::Relaxed);
-        let call = CallMemory::new(Arc::clone(&purse) as Arc<dyn Purse>, true);
+        let call = CallMemory::new(Arc::clone(&purse) as Arc<dyn Purse>, true, true);
         let work = call.clone().during(|| {
             decoded(0, 300).expect("there is room");
             item(async { held().is_some() })
         });
         call.clone().during(|| decoded(0, 20).expect("there is room"));
         assert_eq!(left(), 320);
+        purse.overdraw(1_000_000);
+        CallMemory::of_item(Arc::new(Charge::new(Arc::clone(&purse) as Arc<dyn Purse>))).during(
+            || {
+                need(1_000).expect("a small item is taken, and its stream waits");
+                need(100_000).expect_err("there is no room for a large one");
+            },
+        );
+        purse.give_back(1_000_000);
         assert!(work.await, "the queue knows its holder");
         assert_eq!(left(), 20, "nobody keeps the next one, and it goes with the one after it");
         call.clone().during(|| decoded(0, 1).expect("there is room"));

@@ -9,50 +9,45 @@ use crate::v1;
 
 /// A declaration as it came over the exchange: most of them are only counted, so it is turned into a
 /// domain value where the rules ask for one.
-#[derive(Debug, Clone)]
-pub struct DeclarationView(v1::Declaration);
+#[derive(Debug, Clone, Copy)]
+pub struct DeclarationView<'a>(&'a v1::Declaration);
 
-impl DeclarationView {
+impl<'a> DeclarationView<'a> {
     /// What came.
-    pub fn new(declaration: v1::Declaration) -> Self {
+    pub fn new(declaration: &'a v1::Declaration) -> Self {
         Self(declaration)
     }
 
-    /// What came, again.
-    pub fn into_inner(self) -> v1::Declaration {
-        self.0
-    }
-
     /// Customs code of the declarant.
-    pub fn declarant_code(&self) -> &str {
+    pub fn declarant_code(self) -> &'a str {
         self.0.declarant.as_ref().map_or("", |party| &party.code)
     }
 
     /// Customs house of the port.
-    pub fn port_code(&self) -> &str {
+    pub fn port_code(self) -> &'a str {
         &self.0.port_code
     }
 
     /// Supervision mode.
-    pub fn trade_mode(&self) -> &str {
+    pub fn trade_mode(self) -> &'a str {
         &self.0.trade_mode
     }
 
     /// Order number.
-    pub fn order_no(&self) -> &str {
+    pub fn order_no(self) -> &'a str {
         &self.0.order_no
     }
 
     /// Headings (four digits) of its goods, each once.
-    pub fn headings(&self) -> Vec<String> {
+    pub fn headings(self) -> Vec<String> {
         let heading = |line: &v1::GoodsLine| line.gcode.get(..4).unwrap_or(&line.gcode).to_owned();
         let headings: BTreeSet<String> = self.0.lines.iter().map(heading).collect();
         headings.into_iter().collect()
     }
 
     /// Codes of every firm in it, each once.
-    pub fn firms(&self) -> Vec<String> {
-        let d = &self.0;
+    pub fn firms(self) -> Vec<String> {
+        let d = self.0;
         let parties =
             [&d.declarant, &d.ebc, &d.ebp, &d.logistics, &d.agent, &d.owner, &d.iac, &d.area];
         let codes = parties.into_iter().flatten().map(|party| party.code.clone());
@@ -61,12 +56,12 @@ impl DeclarationView {
     }
 
     /// Its lines of goods, as they are kept with its order.
-    pub fn encode_goods(&self) -> Vec<u8> {
+    pub fn encode_goods(self) -> Vec<u8> {
         v1::Declaration { lines: self.0.lines.clone(), ..Default::default() }.encode_to_vec()
     }
 
     /// As the rules see it.
-    pub fn declaration(&self) -> domain::declaration::Declaration {
+    pub fn declaration(self) -> domain::declaration::Declaration {
         self.0.clone().into()
     }
 }

@@ -30,6 +30,7 @@ mod wire;
 
 use std::sync::Arc;
 
+use kit::listen::{LateEvents, listen, nothing_said};
 use kit::service::{
     Caller, Connections, Identity, Loops, Manifest, Mount, Parts, Plans, Pools, Start,
 };
@@ -44,6 +45,7 @@ use tonic::service::Routes;
 use commit::CebWriter;
 pub use message::MessagePolicy;
 use pulls::Pulls;
+use relay::events::ReceiptEvents;
 pub use signature::Trust;
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/ceb");
@@ -119,10 +121,12 @@ fn mount(
     let withdrawal = relay::WithdrawalPort(Arc::clone(&ceb), window.clone());
     loops.queue("ceb.withdrawal", withdrawal, Arc::clone(&hints.withdrawal));
     loops.queue("ceb.matching", relay::Matching(Arc::clone(&ceb)), Arc::default());
-    let late = relay::late_events::LateReceiptEvents(Arc::clone(&ceb));
-    loops.queue("ceb.late-events", late, Arc::default());
+    let seat = Arc::new(ReceiptEvents(Arc::clone(&ceb)));
+    loops.queue("ceb.late-events", LateEvents(Arc::clone(&seat)), Arc::default());
     let (events, stop) = (loops.progress("ceb.events"), parts.draining.clone());
-    loops.add(relay::events::listen(Arc::clone(&ceb), window, name, events, stop));
+    let consumer = ReceiptEvents::consumer(window, &name);
+    // It has nothing to say.
+    loops.add(async move { listen(&*seat, consumer, nothing_said(), &events, &stop).await });
     let batch = ceb.batch.clone();
     loops.mount(QUEUES, |all| routes(all, Service(ceb))).within(move || batch.most_of_each())
 }

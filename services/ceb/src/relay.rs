@@ -4,7 +4,6 @@
 //! was not acknowledged comes again.
 
 pub(crate) mod events;
-pub(crate) mod late_events;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use std::time::Duration;
 use client::Window;
 use domain::DeclarationId;
 use futures::StreamExt as _;
-use kit::deliver::{Delivery, Port};
+use kit::deliver::{Delivery, Port, settle};
 use proto::ceb;
 use proto::status::is_worth_repeating;
 use proto::v1;
@@ -116,7 +115,10 @@ async fn each(
                 None
             }
             Some(Err(fault)) => Some(Delivery::of(&fault)),
-            None => Some(Delivery::settled(forget(ceb, queue, item).await)),
+            None => Some(match settle(&ceb.reads, queue, item).await {
+                Ok(()) => Delivery::Done,
+                Err(became) => became,
+            }),
         });
     }
     let handled = if papers.is_empty() { Vec::new() } else { handle(papers).await };
@@ -124,11 +126,6 @@ async fn each(
     let no_answer = || Delivery::Suspect("nobody said what became of it".to_owned());
     let became = became.into_iter();
     became.map(|it| it.unwrap_or_else(|| handled.next().unwrap_or_else(no_answer))).collect()
-}
-
-async fn forget(ceb: &Ceb, queue: &str, item: &queue::Item) -> Result<(), Fault> {
-    let mut connection = ceb.reads.acquire().await?;
-    queue::settle(&mut connection, queue, &[(item.slot, item.id)]).await.map(drop)
 }
 
 /// Files inventories over one stream, and takes the answers down together.

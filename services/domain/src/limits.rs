@@ -178,6 +178,9 @@ pub const MEMORY_PER_DECODED_BYTE: usize = 2;
 pub const MEMORY_PER_CEB_BYTE: usize = 4;
 /// An answer up to here is given whatever its caller has in memory: it may say what was done.
 pub const ANSWER_BYTES_SMALL: usize = 16 * 1024;
+/// A piece of a stream's answers up to here, likewise: whoever files as fast as he may still hears what became of
+/// it. tonic gathers messages up to 32 KiB in a piece, and the last may reach beyond.
+pub const PIECE_BYTES_SMALL: usize = 64 * 1024;
 /// An item of a stream up to here is taken whatever its caller has in memory; the stream reads no
 /// further then.
 pub const ITEM_BYTES_SMALL: usize = 64 * 1024;

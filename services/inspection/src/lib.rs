@@ -33,11 +33,14 @@ mod wire;
 
 use std::sync::{Arc, Mutex};
 
+use client::Consumer;
 use domain::{DeclarationId, limits};
+use kit::listen::{LateEvents, listen};
 use kit::pending_answers::PendingAnswers;
 use kit::service::{
     Caller, Connections, Identity, Loops, Manifest, Mount, Parts, Plans, Pools, Start,
 };
+use proto::v1;
 use proto::v1::inspection_service_server::InspectionServiceServer;
 use sqlx::PgPool;
 use store::Clock;
@@ -90,8 +93,6 @@ pub(crate) struct Inspection {
     pub(crate) refused: Mutex<Vec<(DeclarationId, u32, String)>>,
     /// Tables of statistics at once.
     pub(crate) tables: Semaphore,
-    /// Name of the consumer on the exchange.
-    pub(crate) consumer: String,
     pub(crate) draining: CancellationToken,
 }
 
@@ -135,18 +136,17 @@ fn mount(parts: &Parts, Caller { window, name }: Caller) -> Mount {
         board,
         refused: Mutex::default(),
         tables: Semaphore::new(1),
-        consumer: name,
         draining,
     });
     let answers = relay::answers::OutboxPort(Arc::clone(&inspection));
     loops.queue("inspection.answers", answers, errands);
-    let late = relay::late_events::LateEvents(Arc::clone(&inspection));
-    loops.queue("inspection.late-events", late, Arc::default());
+    let seat = Arc::new(relay::events::DeclarationEvents::new(Arc::clone(&inspection)));
+    loops.queue("inspection.late-events", LateEvents(Arc::clone(&seat)), Arc::default());
     let (own, stop) = (Arc::clone(&inspection), parts.draining.clone());
     loops.add(async move { relay::refusals::keep_all(&own, &stop).await });
     let (events, stop) = (loops.progress("inspection.events"), parts.draining.clone());
-    let own = Arc::clone(&inspection);
-    loops.add(async move { relay::events::listen(&own, &window, said, &events, &stop).await });
+    let consumer = Consumer::new(window, v1::Subscriber::InspectionService, &name);
+    loops.add(async move { listen(&*seat, consumer, said, &events, &stop).await });
     loops.mount(QUEUES, |routes| {
         let service = InspectionServiceServer::new(Service(inspection));
         routes.add_service(service.max_decoding_message_size(limits::MESSAGE_BYTES_MAX))

@@ -2,13 +2,12 @@
 //!
 //! An event is taken down before it is acknowledged, and what the rules demand goes out after it is kept
 //! ([`events`]). One that cannot be taken down waits in a queue, and with it what comes about the same
-//! declaration ([`late_events`]): that one is not released meanwhile, since nobody says what the rules demand.
+//! declaration: that one is not released meanwhile, since nobody says what the rules demand.
 //! Errands are items of a queue as well; they are said, and struck off when the window has answered
 //! ([`answers`]).
 
 pub(crate) mod answers;
 pub(crate) mod events;
-pub(crate) mod late_events;
 pub(crate) mod refusals;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

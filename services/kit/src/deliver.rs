@@ -78,6 +78,19 @@ impl Delivery {
     }
 }
 
+/// Takes an item out of its queue.
+///
+/// # Errors
+///
+/// What became of it instead.
+pub async fn settle(pool: &PgPool, queue: &str, item: &Item) -> Result<(), Delivery> {
+    let settled = async {
+        let mut connection = pool.acquire().await?;
+        queue::settle(&mut connection, queue, &[(item.slot, item.id)]).await
+    };
+    settled.await.map(drop).map_err(|fault: Fault| Delivery::of(&fault))
+}
+
 /// The queue of a port with what its loop needs.
 #[derive(Debug)]
 pub struct DeliveryQueue<P> {

@@ -7,17 +7,17 @@
 //!
 //! Read [`service`], which says what a service is and how it is mounted; [`rpc`], which stands around every
 //! call, and [`watch`], for calls that follow a journal; [`deliver`], which does what stands in a queue;
-//! [`react`], which takes what comes; [`progress`], which knows whether a loop stands still; and [`stuck`],
-//! which shows what was set aside; [`api_keys`], by which programs without a certificate are known, and
-//! [`operation`], the calls of administrators. [`person_key`] finds persons without their numbers.
+//! [`listen`], which takes what comes over the exchange; [`progress`], which knows whether a loop stands still;
+//! and [`stuck`], which shows what was set aside; [`api_keys`], by which programs without a certificate are
+//! known, and [`operation`], the calls of administrators. [`person_key`] finds persons without their numbers.
 
 pub mod api_keys;
 pub mod deliver;
+pub mod listen;
 pub mod operation;
 pub mod pending_answers;
 pub mod person_key;
 pub mod progress;
-pub mod react;
 pub mod rpc;
 pub mod service;
 pub mod stuck;

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::{Slot, limits};
-use kit::deliver::{Delivery, DeliveryQueue, Port};
+use kit::deliver::{Delivery, DeliveryQueue, Port, settle};
+use kit::listen::{LateEvents, Listener, UnreadableEvent, hear};
 use kit::progress::Progress;
-use kit::react::{self, Reaction};
+use proto::v1;
 use sqlx::PgPool;
 use store::queue::{self, Item};
 use store::{Clock, Fault};
@@ -142,9 +143,13 @@ struct Process {
 
 impl Process {
     fn start(post: &Post, pool: &PgPool) -> Self {
+        Self::of(Carrier(post.clone(), pool.clone()), pool)
+    }
+
+    fn of(port: impl Port + 'static, pool: &PgPool) -> Self {
         let progress = Progress::new("test.letters");
         let queue = DeliveryQueue {
-            port: Carrier(post.clone(), pool.clone()),
+            port,
             service: "test",
             pool: pool.clone(),
             cipher: cipher(),
@@ -335,36 +340,58 @@ async fn two_processes_deliver_in_order_and_count_a_failure_once() {
     }
 }
 
-/// Takes events of one byte into a list; poison takes nobody along.
-struct Ears<'a>(&'a Post, &'a PgPool);
+/// Takes events into a list, by their positions; poison takes nobody along.
+#[derive(Debug, Clone)]
+struct Ears(Post, PgPool);
 
-impl Reaction for Ears<'_> {
+impl Listener for Ears {
     const QUEUE: &'static str = LETTERS;
-    type Event = Item;
-    type Taken = usize;
+    type Event = (Uuid, u8);
+    type Taken = u8;
 
-    fn subject(&self, event: &Item) -> Uuid {
-        event.subject
+    fn read(&self, event: &Arc<v1::Event>) -> Result<Option<(Uuid, u8)>, UnreadableEvent> {
+        let about = Uuid::try_parse(&event.declaration_id).map_err(|_| UnreadableEvent)?;
+        let number = u8::try_from(event.position).map_err(|_| UnreadableEvent)?;
+        Ok((number != IDLE).then_some((about, number)))
     }
 
-    async fn commit(&self, take: Vec<Item>, behind: Vec<Item>) -> Result<usize, Fault> {
+    fn queue(&self) -> (&PgPool, OffsetDateTime) {
+        (&self.1, clock().now())
+    }
+
+    async fn take(&self, events: Vec<(Uuid, u8)>, behind: Vec<Item>) -> Result<Vec<u8>, Fault> {
         {
             let office = self.0.office();
             if office.away {
                 return Err(Fault::Away("no database".to_owned()));
             }
-            if take.iter().any(|item| office.poison.contains(&item.body[0])) {
+            if events.iter().any(|(_, number)| office.poison.contains(number)) {
                 return Err(Fault::Broken("poison".to_owned()));
             }
         }
-        write(self.1, &behind).await;
+        write(&self.1, &behind).await;
         self.0.change(|office| {
-            for item in &take {
-                office.delivered.entry(item.subject).or_default().push(item.body[0]);
+            for (about, number) in &events {
+                office.delivered.entry(*about).or_default().push(*number);
             }
         });
-        Ok(take.len())
+        Ok(events.into_iter().map(|(_, number)| number).collect())
     }
+
+    async fn take_late(&self, item: &Item, event: (Uuid, u8)) -> Result<(), Delivery> {
+        self.take(vec![event], Vec::new()).await.map_err(|fault| Delivery::of(&fault))?;
+        settle(&self.1, LETTERS, item).await
+    }
+}
+
+/// The position of an event that concerns nobody.
+const IDLE: u8 = 99;
+
+/// An event at this position about a declaration; about something that no one can name for 0.
+fn event(about: u128, position: u8) -> Arc<v1::Event> {
+    let named = if about == 0 { "?".to_owned() } else { Uuid::from_u128(about).to_string() };
+    let position = u64::from(position);
+    Arc::new(v1::Event { slot: 7, position, declaration_id: named, ..Default::default() })
 }
 
 #[tokio::test]
@@ -372,24 +399,32 @@ async fn an_event_that_cannot_be_taken_does_not_stop_those_that_come() {
     let database = Database::new("events").await;
     let post = Post::default();
     post.change(|office| office.poison = BTreeSet::from([2]));
-    let take = async |letters: &[Item]| {
-        react::take(&Ears(&post, &database.pool), &database.pool, letters.to_vec()).await
+    let ears = Arc::new(Ears(post.clone(), database.pool.clone()));
+    let take = async |events: &[Arc<v1::Event>]| {
+        let taken = hear(&*ears, events).await?;
+        Ok::<_, Fault>(taken.into_iter().map(|taken| (taken.at, taken.outcome)).collect::<Vec<_>>())
     };
-    let taken = take(&[letter(1, 1), letter(7, 2), letter(3, 3)]).await;
-    assert_eq!(taken.expect("they wait in the queue"), 0);
-    let process = Process::start(&post, &database.pool);
+    let taken = take(&[event(1, 1), event(7, 2), event(3, 3), event(7, IDLE)]).await;
+    assert_eq!(taken.expect("they wait in the queue"), []);
+    let process = Process::of(LateEvents(Arc::clone(&ears)), &database.pool);
     eventually("it is set aside", async || !stuck(&database.pool).await.is_empty()).await;
     assert_eq!((post.of(1), post.of(3)), (vec![1], vec![3]));
     // What comes about the same stands behind it, everything else is taken at once.
-    assert_eq!(take(&[letter(7, 4), letter(1, 5)]).await.expect("it is there"), 1);
+    let taken = take(&[event(7, 4), event(9, IDLE), event(1, 5)]).await;
+    assert_eq!(taken.expect("it is there"), [(2, 5)]);
     assert_eq!(post.of(1), [1, 5]);
     post.change(|office| office.away = true);
-    assert!(take(&[letter(1, 6)]).await.is_err(), "a database that is away is nobody's fault");
+    assert!(take(&[event(1, 6)]).await.is_err(), "a database that is away is nobody's fault");
     post.change(|office| {
         office.away = false;
         office.poison.clear();
     });
-    queue::retry(&database.pool, Some(Uuid::from_u128(2)), clock().now()).await.expect("it works");
+    let first = stuck(&database.pool).await[0].id;
+    queue::retry(&database.pool, Some(first), clock().now()).await.expect("it works");
     eventually("both are taken, in order", async || post.of(7) == [2, 4]).await;
+    // Nobody can read it, and it says of itself only where it stands.
+    let taken = take(&[event(0, 8), event(3, 9)]).await;
+    assert_eq!(taken.expect("it waits in the queue"), [(1, 9)]);
+    eventually("it is set aside", async || !stuck(&database.pool).await.is_empty()).await;
     process.end().await;
 }

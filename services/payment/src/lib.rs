@@ -34,13 +34,16 @@ mod wire;
 
 use std::sync::Arc;
 
+use client::Consumer;
 use domain::limits;
 use domain::payment::built_in;
+use kit::listen::{LateEvents, listen};
 use kit::pending_answers::PendingAnswers;
 use kit::person_key::PersonKey;
 use kit::service::{
     Caller, Connections, Identity, Loops, Manifest, Mount, Parts, Plans, Pools, Start,
 };
+use proto::v1;
 use proto::v1::forex_service_server::ForexServiceServer;
 use proto::v1::payment_service_server::PaymentServiceServer;
 use sqlx::PgPool;
@@ -110,8 +113,6 @@ pub(crate) struct Payments {
     pub(crate) verifying: Semaphore,
     /// Firms may lodge money by themselves.
     pub(crate) sandbox: bool,
-    /// Name of the consumer on the exchange.
-    pub(crate) consumer: String,
 }
 
 /// The service as it is mounted.
@@ -184,11 +185,13 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
         persons,
         verifying: Semaphore::new(1),
         sandbox,
-        consumer: name,
     });
     loops.queue("payment.answers", relay::DutyAnswers(Arc::clone(&payment)), answers);
     loops.queue("payment.retries", relay::Retries(Arc::clone(&payment)), retries);
-    loops.queue("payment.late-events", relay::LateImports(Arc::clone(&payment)), Arc::default());
+    let imports = Arc::new(relay::Imports(Arc::clone(&payment)));
+    let exports = Arc::new(relay::exports::Exports(Arc::clone(&payment)));
+    loops.queue("payment.late-events", LateEvents(Arc::clone(&imports)), Arc::default());
+    loops.queue("payment.late-exports", LateEvents(Arc::clone(&exports)), Arc::default());
     loops.queue(
         "payment.notices",
         Notices { own: Arc::clone(&payment), window: window.clone() },
@@ -199,8 +202,6 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
     loops.queue("payment.returns", Returns(Arc::clone(&payment)), Arc::clone(&returns));
     let (own, stop, customs) = (Arc::clone(&payment), parts.draining.clone(), window.clone());
     loops.add(async move { returns::follow(&own, &customs, &returns, &stop).await });
-    let late = relay::exports::LateSales(Arc::clone(&payment));
-    loops.queue("payment.late-exports", late, Arc::default());
     let (own, stop) = (Arc::clone(&payment), parts.draining.clone());
     loops.add(async move { verify::keep_verifying(&own, &stop).await });
     let (events, stop) = (loops.progress("payment.events"), parts.draining.clone());
@@ -209,7 +210,9 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
         if sandbox {
             guarantee::begin_sandbox(&own, &stop).await;
         }
-        relay::listen(&own, &window, said, &events, &stop).await;
+        let consumer = Consumer::new(window, v1::Subscriber::PaymentService, &name);
+        let seat = relay::PaymentSeat { imports, exports };
+        listen(&seat, consumer, said, &events, &stop).await;
     });
     loops.mount(QUEUES, |routes| {
         let exchange = relay::banks::exchange(&payment).into_payment_server();

@@ -30,13 +30,15 @@ mod wire;
 
 use std::sync::Arc;
 
+use client::Consumer;
 use domain::limits;
 use domain::tax_refund::parity::Parities;
 use domain::tax_refund::rates::{RateFault, RateTable, SAMPLE_RATES};
-use kit::pending_answers::PendingAnswers;
+use kit::listen::{LateEvents, listen, nothing_said};
 use kit::service::{
     Caller, Connections, Identity, Loops, Manifest, Mount, Parts, Plans, Pools, Start,
 };
+use proto::v1;
 use proto::v1::refund_service_server::RefundServiceServer;
 use sqlx::PgPool;
 use store::Clock;
@@ -85,8 +87,6 @@ pub(crate) struct Refunds {
     /// For what is asked.
     pub(crate) asking: CommitQueue<RefundWriter>,
     pub(crate) clock: Clock,
-    /// Name of the consumer on the exchange.
-    pub(crate) consumer: String,
     pub(crate) draining: CancellationToken,
 }
 
@@ -121,8 +121,6 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, rates: RateTable) -> Mo
     let Pools { work, reads, tokens, cipher } = parts.pools.clone();
     let (tail, clock, draining) = (Tail::new(cipher), parts.clock.clone(), parts.draining.clone());
     let (matches, claims) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    // It says nothing over the exchange.
-    let (_, said) = PendingAnswers::new();
     let writer = Arc::new(RefundWriter {
         tail: tail.clone(),
         clock: clock.clone(),
@@ -136,27 +134,21 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, rates: RateTable) -> Mo
     let mut loops = Loops::new(&MANIFEST, &work, parts);
     ears.into_iter().chain(hands).for_each(|lane| loops.add(lane));
     loops.add(tail.run(reads.clone(), parts.closing.clone()));
-    let refunds = Arc::new(Refunds {
-        reads,
-        work,
-        tokens,
-        tail,
-        writer,
-        hearing,
-        asking,
-        clock,
-        consumer: name,
-        draining,
-    });
+    let refunds =
+        Arc::new(Refunds { reads, work, tokens, tail, writer, hearing, asking, clock, draining });
     loops.queue("refund.matches", relay::Matches(Arc::clone(&refunds)), matches);
     loops.queue("refund.claims", relay::ClaimsUnderWay(Arc::clone(&refunds)), claims);
-    loops.queue("refund.late-events", relay::LateExports(Arc::clone(&refunds)), Arc::default());
+    let exports = Arc::new(relay::Exports(Arc::clone(&refunds)));
+    loops.queue("refund.late-events", LateEvents(Arc::clone(&exports)), Arc::default());
     let (own, stop) = (Arc::clone(&refunds), parts.draining.clone());
     let days = loops.progress("refund.days");
     loops.add(async move { reminder::keep_reminding(&own, &days, &stop).await });
     let (events, stop) = (loops.progress("refund.events"), parts.draining.clone());
-    let own = Arc::clone(&refunds);
-    loops.add(async move { relay::listen(&own, &window, said, &events, &stop).await });
+    let consumer = Consumer::new(window, v1::Subscriber::RefundService, &name);
+    // It says nothing there.
+    loops.add(async move {
+        listen(&*exports, consumer, nothing_said(), &events, &stop).await;
+    });
     loops.mount(QUEUES, |routes| {
         let service = RefundServiceServer::new(Service(refunds));
         routes.add_service(service.max_decoding_message_size(limits::MESSAGE_BYTES_MAX))

@@ -6,166 +6,66 @@
 
 use std::sync::Arc;
 
-use client::{Consumer, ConsumerAnswer, Handler, Window};
 use domain::tax_refund::entitlement::{ExportMode, MoneyStatus};
 use domain::{DeclarationId, Slot};
-use kit::deliver::{Delivery, Port};
-use kit::progress::Progress;
-use kit::react::{self, Reaction};
-use prost::Message as _;
+use kit::deliver::{Delivery, Port, settle};
+use kit::listen::{self, ExchangeSeat, Listener, UnreadableEvent};
 use proto::v1::{self, fact::Kind as Wire};
+use sqlx::PgPool;
+use store::Fault;
 use store::queue::Item;
 use store::share::Share;
-use store::{Fault, queue};
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
-use tonic::Status;
-use uuid::Uuid;
+use time::OffsetDateTime;
 
 use crate::Refunds;
 use crate::commit::{CLAIMS, MATCHES, RefundCommand};
 use crate::export_rows::Goods;
 use crate::hear::{EVENTS, ExportChange, ExportEvent, FiledExport, FiledLine};
-use crate::names::{ClaimName, id_of};
+use crate::names::ClaimName;
 
 /// Transactions for one item before others have their turn, and the loop says that it gets on.
 const STEPS_MAX: usize = 10;
 
-/// Listens until `closing`.
-pub(crate) async fn listen(
-    refunds: &Arc<Refunds>,
-    window: &Window,
-    said: mpsc::Receiver<ConsumerAnswer>,
-    progress: &Progress,
-    closing: &CancellationToken,
-) {
-    let consumer = Consumer {
-        window: window.clone(),
-        subscriber: v1::Subscriber::RefundService,
-        name: refunds.consumer.clone(),
-        topics: Vec::new(),
-        without_content: false,
-        from: Vec::new(),
-        progress_seconds: 0,
-    };
-    // Heartbeats come when nothing else does, so a stream that says nothing stands still.
-    progress.begin();
-    let ear =
-        ExportConsumer { refunds: Arc::clone(refunds), progress: progress.clone(), fails: false };
-    match consumer.serve(ear, said, closing.clone()).await {
-        Ok(()) => {}
-        Err(status) => tracing::error!(%status, "the refund service may not listen"),
-    }
-}
+/// What comes about exports, whose tax is refunded.
+#[derive(Debug)]
+pub(crate) struct Exports(pub(crate) Arc<Refunds>);
 
-/// An event as it came and, where it can be read, as far as it concerns the refund.
-#[derive(Debug, Clone)]
-struct ArrivedExport {
-    event: Arc<v1::Event>,
-    heard: Option<Arc<ExportEvent>>,
-}
-
-impl ArrivedExport {
-    /// An event that names no declaration is about itself.
-    fn subject(&self) -> Uuid {
-        let named = Uuid::try_parse(&self.event.declaration_id);
-        named.unwrap_or_else(|_| self.item_id())
+impl ExchangeSeat for Exports {
+    async fn take(&self, events: &[Arc<v1::Event>]) -> Result<Vec<(usize, v1::Answer)>, Fault> {
+        listen::hear(self, events).await.map(|_| Vec::new())
     }
 
-    /// The same when it comes again.
-    fn item_id(&self) -> Uuid {
-        id_of(&format!("event/{}/{}", self.event.slot, self.event.position))
-    }
-
-    fn item(&self, now: time::OffsetDateTime) -> Result<Item, Fault> {
-        let (slot, position) = (self.event.slot, self.event.position);
-        let strange = || Fault::Broken(format!("an event stands at {position} of slot {slot}"));
-        Ok(Item {
-            slot: Slot::new(slot).ok_or_else(strange)?,
-            id: self.item_id(),
-            kind: 0,
-            subject: self.subject(),
-            place: i64::try_from(position).map_err(|_| strange())?,
-            body: self.event.encode_to_vec(),
-            due: now,
-            tries: 0,
-        })
-    }
+    fn hear_result(&self, _: &v1::Result) {}
 }
 
-struct ExportConsumer {
-    refunds: Arc<Refunds>,
-    progress: Progress,
-    /// Events came and could not even be put aside.
-    fails: bool,
-}
-
-/// The events that came together.
-struct ExportFrame<'a>(&'a Refunds);
-
-impl Reaction for ExportFrame<'_> {
+impl Listener for Exports {
     const QUEUE: &'static str = EVENTS;
-    type Event = ArrivedExport;
+    type Event = Arc<ExportEvent>;
     type Taken = ();
 
-    fn subject(&self, event: &ArrivedExport) -> Uuid {
-        event.subject()
+    fn read(&self, event: &Arc<v1::Event>) -> Result<Option<Arc<ExportEvent>>, UnreadableEvent> {
+        let read = read(event).ok_or(UnreadableEvent)?;
+        Ok((!read.changes.is_empty()).then(|| Arc::new(read)))
     }
 
-    async fn commit(
+    fn queue(&self) -> (&PgPool, OffsetDateTime) {
+        (&self.0.work, self.0.clock.now())
+    }
+
+    async fn take(
         &self,
-        take: Vec<ArrivedExport>,
-        mut behind: Vec<ArrivedExport>,
-    ) -> Result<(), Fault> {
-        let Self(refunds) = self;
-        let (readable, unreadable): (Vec<_>, Vec<_>) =
-            take.into_iter().partition(|arrived| arrived.heard.is_some());
-        behind.extend(unreadable);
-        let now = refunds.clock.now();
-        let items = behind.iter().map(|arrived| arrived.item(now));
-        let items = items.collect::<Result<Vec<_>, Fault>>()?;
-        let events: Vec<_> = readable.into_iter().filter_map(|arrived| arrived.heard).collect();
-        if events.is_empty() && items.is_empty() {
-            return Ok(());
-        }
-        hear(refunds, events, items).await
-    }
-}
-
-async fn hear(
-    refunds: &Refunds,
-    events: Vec<Arc<ExportEvent>>,
-    behind: Vec<Item>,
-) -> Result<(), Fault> {
-    let command = |reply| RefundCommand::Hear(events, behind, reply);
-    refunds.hearing.enqueue(Slot::of(""), &Share::Kept, command).await
-}
-
-impl Handler for ExportConsumer {
-    async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<ConsumerAnswer>>, Status> {
-        let replies = events.iter().map(|_| Vec::new()).collect();
-        let refunds = Arc::clone(&self.refunds);
-        let arrived = events.into_iter().filter_map(|event| {
-            let heard = read(&event);
-            // Nothing of it concerns the refund.
-            let idle = heard.as_ref().is_some_and(|heard| heard.changes.is_empty());
-            let heard = heard.map(Arc::new);
-            (!idle).then(|| ArrivedExport { event: Arc::new(event), heard })
-        });
-        let arrived: Vec<ArrivedExport> = arrived.collect();
-        let taken = react::take(&ExportFrame(&refunds), &refunds.work, arrived).await;
-        self.fails = taken.is_err();
-        // The lane has logged it; the events come again.
-        taken.map_err(|fault| Status::unavailable(fault.to_string()))?;
-        Ok(replies)
+        events: Vec<Arc<ExportEvent>>,
+        behind: Vec<Item>,
+    ) -> Result<Vec<()>, Fault> {
+        let taken = vec![(); events.len()];
+        let command = |reply| RefundCommand::Hear(events, behind, reply);
+        self.0.hearing.enqueue(Slot::of(""), &Share::Kept, command).await.map(|()| taken)
     }
 
-    fn result(&mut self, _: &v1::Result) {}
-
-    fn alive(&mut self) {
-        if !self.fails {
-            self.progress.advance();
-        }
+    async fn take_late(&self, item: &Item, event: Arc<ExportEvent>) -> Result<(), Delivery> {
+        let taken = Listener::take(self, vec![event], Vec::new()).await;
+        taken.map_err(|fault| Delivery::of(&fault))?;
+        settle(&self.0.work, EVENTS, item).await
     }
 }
 
@@ -246,34 +146,6 @@ fn mode(trade_mode: &str, statistics_flag: &str) -> ExportMode {
     }
 }
 
-/// Events that could not be taken when they came, one by one in the order of each declaration.
-#[derive(Debug)]
-pub(crate) struct LateExports(pub(crate) Arc<Refunds>);
-
-impl Port for LateExports {
-    const QUEUE: &'static str = EVENTS;
-
-    async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
-        let mut became = Vec::with_capacity(items.len());
-        for item in items {
-            became.push(done(self.catch_up(item).await));
-        }
-        became
-    }
-}
-
-impl LateExports {
-    async fn catch_up(&self, item: &Item) -> Result<(), Delivery> {
-        let Self(refunds) = self;
-        let unreadable = || Delivery::Failed("the event cannot be read".to_owned());
-        let event = v1::Event::decode(item.body.as_slice()).map_err(|_| unreadable())?;
-        let heard = Arc::new(read(&event).ok_or_else(unreadable)?);
-        let heard = hear(refunds, vec![heard], Vec::new()).await;
-        heard.map_err(|fault| Delivery::of(&fault))?;
-        settle(refunds, EVENTS, item).await
-    }
-}
-
 /// Goods of which exports and invoices are brought together.
 #[derive(Debug)]
 pub(crate) struct Matches(pub(crate) Arc<Refunds>);
@@ -305,7 +177,7 @@ impl Matches {
             let slot = Slot::of(&goods.firm);
             let more = refunds.asking.enqueue(slot, &Share::Kept, command).await;
             if !more.map_err(|fault| Delivery::of(&fault))? {
-                return settle(refunds, MATCHES, item).await;
+                return settle(&refunds.work, MATCHES, item).await;
             }
         }
         refunds.writer.matches.notify_one();
@@ -338,7 +210,7 @@ impl ClaimsUnderWay {
             let command = |reply| RefundCommand::Advance(claim.clone(), reply);
             let more = refunds.asking.enqueue(claim.slot(), &Share::Kept, command).await;
             if !more.map_err(|fault| Delivery::of(&fault))? {
-                return settle(refunds, CLAIMS, item).await;
+                return settle(&refunds.work, CLAIMS, item).await;
             }
         }
         refunds.writer.claims.notify_one();
@@ -353,15 +225,6 @@ fn done(done: Result<(), Delivery>) -> Delivery {
 fn body(item: &Item) -> Result<String, Delivery> {
     let text = std::str::from_utf8(&item.body);
     text.map(str::to_owned).map_err(|_| Delivery::Failed("the item cannot be read".to_owned()))
-}
-
-/// Takes an item out of its queue.
-async fn settle(refunds: &Refunds, name: &str, item: &Item) -> Result<(), Delivery> {
-    let settled = async {
-        let mut connection = refunds.work.acquire().await?;
-        queue::settle(&mut connection, name, &[(item.slot, item.id)]).await
-    };
-    settled.await.map(drop).map_err(|fault: Fault| Delivery::of(&fault))
 }
 
 #[cfg(test)]

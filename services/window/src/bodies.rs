@@ -101,7 +101,7 @@ impl RequestBody {
         (data, since): (Bytes, Instant),
     ) -> Poll<Result<Frame<Bytes>, Status>> {
         loop {
-            let refusal = match self.call.receive(data.len() + PIECE_BYTES) {
+            let refusal = match self.call.receive_ahead(data.len() + PIECE_BYTES) {
                 Ok(()) => {
                     self.timer = None;
                     return Poll::Ready(Ok(Frame::data(data)));

@@ -616,7 +616,7 @@ fn admit(
     Ok(Admitted {
         principal,
         places,
-        call: CallMemory::new(account.memory(), method.client_streams),
+        call: CallMemory::new(account.memory(), method.client_streams, method.server_streams),
         unread: (unread, account.reads_within()),
         over,
         turn: reading(path, streams).map(|reading| account.reads(reading)).transpose()?,

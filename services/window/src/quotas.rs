@@ -133,13 +133,12 @@ impl Memory {
         let refusal = Refusal::of(Code::MemoryUsedUp).with("whose", whose);
         Box::new(refusal.with("bytes_max", most))
     }
-}
 
-impl Purse for Memory {
-    fn take(&self, bytes: usize) -> Result<(), Box<Refusal>> {
+    /// Takes so many, and no more than so many in all.
+    fn take_within(&self, bytes: usize, most: usize) -> Result<(), Box<Refusal>> {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let more = used.bytes.saturating_add(bytes);
-        if more > self.most {
+        if more > most {
             return Err(Self::used_up("this caller", self.most));
         }
         if let Some(pool) = &self.pool {
@@ -151,6 +150,16 @@ impl Purse for Memory {
         }
         used.bytes = more;
         Ok(())
+    }
+}
+
+impl Purse for Memory {
+    fn take(&self, bytes: usize) -> Result<(), Box<Refusal>> {
+        self.take_within(bytes, self.most)
+    }
+
+    fn take_ahead(&self, bytes: usize) -> Result<(), Box<Refusal>> {
+        self.take_within(bytes, self.most / 2)
     }
 
     fn overdraw(&self, bytes: usize) {
@@ -404,6 +413,8 @@ impl Quotas {
 
 #[cfg(test)]
 mod tests {
+    use proto::memory::CallMemory;
+
     use super::*;
 
     fn principal(name: &str, kind: Kind) -> Principal {
@@ -411,6 +422,34 @@ mod tests {
         let (mandates, dxp_ids, signers) = (Vec::new(), Vec::new(), Vec::new());
         let places = Vec::new();
         Principal { name, kind, customs_code, mandates, dxp_ids, places, signers }
+    }
+
+    /// A national message of a hundred documents, and what reading it takes.
+    const FULL_MESSAGE: usize = 320 * 1024;
+
+    #[test]
+    fn what_a_stream_has_read_is_never_refused_for_what_it_reads_ahead() {
+        let memory: Arc<dyn Purse> =
+            Arc::new(Memory::new(Some(Arc::new(Pool { left: Mutex::new(limits::MEMORY_MAX) }))));
+        let (mut held, mut streams) = (Vec::new(), 0);
+        // One stream after the other reads a message whenever there is room ahead, and works on it.
+        loop {
+            let stream = CallMemory::new(Arc::clone(&memory), true, true);
+            if stream.receive_ahead(FULL_MESSAGE).is_err() {
+                break;
+            }
+            streams += 1;
+            let worked = stream.clone().during(|| {
+                proto::memory::decoded(
+                    FULL_MESSAGE,
+                    FULL_MESSAGE * limits::MEMORY_PER_DECODED_BYTE,
+                )?;
+                proto::memory::need(FULL_MESSAGE * limits::MEMORY_PER_CEB_BYTE)
+            });
+            worked.expect("what was read ahead can be worked on");
+            held.push(stream);
+        }
+        assert!(streams > 10, "{streams}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use tokio::task::JoinSet;
 
 /// What a task is.
@@ -22,6 +23,8 @@ pub enum Task {
     Agency,
     /// What the sandbox shows.
     Show,
+    /// Follows what becomes of the load of a measurement.
+    Watch,
     /// Looks at the free space.
     Space,
     /// Follows what other processes do with keys of callers.
@@ -32,7 +35,7 @@ impl Task {
     /// Whether the process cannot go on when it ends on its own.
     fn is_vital(self) -> bool {
         match self {
-            Self::Lane | Self::Server | Self::Postgres => true,
+            Self::Lane | Self::Server | Self::Postgres | Self::Watch => true,
             Self::Metrics | Self::Health | Self::Agency | Self::Show | Self::Space | Self::Keys => {
                 false
             }
@@ -95,5 +98,23 @@ impl Tasks {
         };
         self.set.shutdown().await;
         done
+    }
+
+    /// Waits for all tasks to do what they were given, at most this long.
+    ///
+    /// # Errors
+    ///
+    /// What the first of them failed at, or that some have not ended in time.
+    pub async fn done(&mut self, within: Duration) -> anyhow::Result<()> {
+        let all = async {
+            while let Some(ended) = self.set.join_next().await {
+                let (task, outcome) = ended?;
+                outcome.with_context(|| format!("{task:?}"))?;
+            }
+            anyhow::Ok(())
+        };
+        let done = tokio::time::timeout(within, all).await;
+        self.set.shutdown().await;
+        done.with_context(|| format!("not done after {} seconds", within.as_secs()))?
     }
 }

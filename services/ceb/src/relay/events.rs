@@ -3,164 +3,85 @@
 
 use std::sync::Arc;
 
-use client::{Consumer, ConsumerAnswer, Handler, Window};
+use client::{Consumer, Window};
 use domain::{DeclarationId, Slot};
-use kit::progress::Progress;
-use kit::react::{self, Reaction};
-use prost::Message as _;
+use kit::deliver::Delivery;
+use kit::listen::{self, ExchangeSeat, Listener, UnreadableEvent};
 use proto::v1::fact::Kind as Wire;
 use proto::v1::{self, Topic};
+use sqlx::PgPool;
 use store::Fault;
 use store::queue::Item;
 use store::share::Share;
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
-use tonic::Status;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Ceb;
 use crate::commit::CebCommand;
-use crate::follow::{CustomsStep, EVENTS, EventBatch, Fact, OUT_OF_ORDER, ReceiptEvent};
-
-/// Ids of what waits are made of where its event stands, so that they are the same when it comes again.
-const NAMESPACE: Uuid = Uuid::from_u128(0x3e0c_7b19_5a44_5d0e_9f27_0003_5157_0001);
+use crate::follow::{CustomsStep, EVENTS, EventBatch, Fact, LateEvent, OUT_OF_ORDER, ReceiptEvent};
 
 /// What receipts are made of.
 const TOPICS: [Topic; 4] = [Topic::Content, Topic::Progress, Topic::Inspection, Topic::End];
 
-/// Listens until `closing`. Of several processes each has some of the slots.
-pub(crate) async fn listen(
-    ceb: Arc<Ceb>,
-    window: Window,
-    name: String,
-    progress: Progress,
-    closing: CancellationToken,
-) {
-    let consumer = Consumer {
-        topics: TOPICS.to_vec(),
-        without_content: true,
-        ..Consumer::new(window, v1::Subscriber::NationalDoor, &name)
-    };
-    // Heartbeats come when nothing else does, so a stream that says nothing stands still.
-    progress.begin();
-    // It has nothing to say.
-    let (_nobody, nothing) = mpsc::channel(1);
-    let events = EventConsumer { ceb, progress, fails: false };
-    if let Err(status) = consumer.serve(events, nothing, closing).await {
-        tracing::error!(%status, "the national door may not listen");
+/// What comes about declarations, of which receipts are made.
+#[derive(Debug)]
+pub(crate) struct ReceiptEvents(pub(crate) Arc<Ceb>);
+
+impl ReceiptEvents {
+    /// As whom it listens. Of several processes each has some of the slots.
+    pub(crate) fn consumer(window: Window, name: &str) -> Consumer {
+        Consumer {
+            topics: TOPICS.to_vec(),
+            without_content: true,
+            ..Consumer::new(window, v1::Subscriber::NationalDoor, name)
+        }
     }
 }
 
-struct EventConsumer {
-    ceb: Arc<Ceb>,
-    progress: Progress,
-    /// Events came and could not even be put aside.
-    fails: bool,
-}
-
-impl Handler for EventConsumer {
-    async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<ConsumerAnswer>>, Status> {
-        let replies = events.iter().map(|_| Vec::new()).collect();
-        let arrived = events.into_iter().map(Arrived::of).filter(Arrived::matters).collect();
-        let taken = take(&self.ceb, arrived).await;
-        self.fails = taken.is_err();
-        // The lane has logged it; the events come again.
-        taken.map_err(|fault| Status::unavailable(fault.to_string()))?;
-        Ok(replies)
+impl ExchangeSeat for ReceiptEvents {
+    async fn take(&self, events: &[Arc<v1::Event>]) -> Result<Vec<(usize, v1::Answer)>, Fault> {
+        listen::hear(self, events).await.map(|_| Vec::new())
     }
 
-    fn result(&mut self, result: &v1::Result) {
+    fn hear_result(&self, result: &v1::Result) {
         tracing::error!(code = result.code, "an answer came to nothing that was said");
     }
-
-    fn alive(&mut self) {
-        if !self.fails {
-            self.progress.advance();
-        }
-    }
 }
 
-async fn take(ceb: &Ceb, arrived: Vec<Arrived>) -> Result<(), Fault> {
-    if arrived.is_empty() {
-        return Ok(());
-    }
-    react::take(&Frame(ceb), &ceb.reads, arrived).await
-}
-
-/// An event as it came and, where it can be read, what it means here.
-#[derive(Debug, Clone)]
-struct Arrived {
-    event: Arc<v1::Event>,
-    read: Option<ReceiptEvent>,
-}
-
-impl Arrived {
-    fn of(event: v1::Event) -> Self {
-        Self { read: read(&event), event: Arc::new(event) }
-    }
-
-    /// Something follows from it, or nobody knows.
-    fn matters(&self) -> bool {
-        self.read.as_ref().is_none_or(|read| !read.facts.is_empty())
-    }
-
-    fn name(&self) -> Uuid {
-        let name = format!("event/{}/{}", self.event.slot, self.event.position);
-        Uuid::new_v5(&NAMESPACE, name.as_bytes())
-    }
-
-    fn item(&self, now: time::OffsetDateTime) -> Result<Item, Fault> {
-        let (slot, position) = (self.event.slot, self.event.position);
-        let strange = || Fault::Broken(format!("an event stands at {position} of slot {slot}"));
-        Ok(Item {
-            slot: Slot::new(slot).ok_or_else(strange)?,
-            id: self.name(),
-            kind: if self.event.again { OUT_OF_ORDER } else { 0 },
-            subject: subject(self),
-            place: i64::try_from(position).map_err(|_| strange())?,
-            body: self.event.encode_to_vec(),
-            due: now,
-            tries: 0,
-        })
-    }
-}
-
-/// What an event is about; itself, when it names no declaration.
-fn subject(arrived: &Arrived) -> Uuid {
-    Uuid::try_parse(&arrived.event.declaration_id).unwrap_or_else(|_| arrived.name())
-}
-
-/// Events that came together.
-struct Frame<'a>(&'a Ceb);
-
-impl Reaction for Frame<'_> {
+impl Listener for ReceiptEvents {
     const QUEUE: &'static str = EVENTS;
-    type Event = Arrived;
+    type Event = ReceiptEvent;
     type Taken = ();
 
-    fn subject(&self, event: &Arrived) -> Uuid {
-        subject(event)
+    fn read(&self, event: &Arc<v1::Event>) -> Result<Option<ReceiptEvent>, UnreadableEvent> {
+        let read = read(event).ok_or(UnreadableEvent)?;
+        Ok((!read.facts.is_empty()).then_some(read))
     }
 
-    async fn commit(&self, take: Vec<Arrived>, mut behind: Vec<Arrived>) -> Result<(), Fault> {
-        let Self(ceb) = self;
-        let mut events = Vec::with_capacity(take.len());
-        for arrived in take {
-            match arrived.read {
-                Some(event) => events.push(event),
-                None => behind.push(arrived),
-            }
-        }
-        let now = ceb.clock.now();
-        let behind = behind.iter().map(|it| it.item(now)).collect::<Result<_, Fault>>()?;
-        let batch = EventBatch { events, behind };
-        let command = |reply| CebCommand::Take(batch, reply);
-        ceb.batch.enqueue(Slot::of(""), &Share::Kept, command).await
+    fn kind(event: &v1::Event) -> i16 {
+        if event.again { OUT_OF_ORDER } else { 0 }
+    }
+
+    fn queue(&self) -> (&PgPool, OffsetDateTime) {
+        (&self.0.reads, self.0.clock.now())
+    }
+
+    async fn take(&self, events: Vec<ReceiptEvent>, behind: Vec<Item>) -> Result<Vec<()>, Fault> {
+        let taken = vec![(); events.len()];
+        let command = |reply| CebCommand::Take(EventBatch { events, behind }, reply);
+        self.0.batch.enqueue(Slot::of(""), &Share::Kept, command).await.map(|()| taken)
+    }
+
+    async fn take_late(&self, item: &Item, event: ReceiptEvent) -> Result<(), Delivery> {
+        let late = LateEvent { id: item.id, event };
+        let command = |reply| CebCommand::Late(late, reply);
+        let taken = self.0.batch.enqueue(item.slot, &Share::Kept, command).await;
+        taken.map_err(|fault| Delivery::of(&fault))
     }
 }
 
 /// What an event means here; `None` for one that cannot be read.
-pub(super) fn read(event: &v1::Event) -> Option<ReceiptEvent> {
+fn read(event: &v1::Event) -> Option<ReceiptEvent> {
     let facts = event.facts.as_ref()?;
     Some(ReceiptEvent {
         slot: Slot::new(event.slot)?,

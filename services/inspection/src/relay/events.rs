@@ -1,192 +1,68 @@
 //! Events of the exchange: taken down, and answered with what the rules demand.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use client::{Consumer, ConsumerAnswer, Handler, Window};
 use domain::clearance::Awaited;
 use domain::refusal::Code;
 use domain::{DeclarationId, OrderId, Slot};
-use kit::progress::Progress;
-use kit::react::{self, Reaction};
-use prost::Message as _;
-use proto::inspection::DeclarationView;
+use kit::deliver::{Delivery, settle};
+use kit::listen::{self, ExchangeSeat, Listener, Taken, UnreadableEvent};
 use proto::v1::{self, fact::Kind as Wire};
+use sqlx::PgPool;
 use store::Fault;
 use store::queue::Item;
 use store::share::Share;
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
-use tonic::Status;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{NAMESPACE, lock, risk_check};
+use super::{lock, risk_check};
 use crate::Inspection;
 use crate::commit::InspectionCommand;
 use crate::heard::{EVENTS, InboundChange, InboundEvent};
 use crate::risk::WireDemands;
 
-/// Listens and answers until `closing`.
-pub(crate) async fn listen(
-    inspection: &Arc<Inspection>,
-    window: &Window,
-    spontaneous: mpsc::Receiver<ConsumerAnswer>,
-    progress: &Progress,
-    closing: &CancellationToken,
-) {
-    let seat = v1::Subscriber::InspectionService;
-    let consumer = Consumer::new(window.clone(), seat, &inspection.consumer);
-    // Heartbeats come when nothing else does, so a stream that says nothing stands still.
-    progress.begin();
-    let ear = EventConsumer {
-        inspection: Arc::clone(inspection),
-        demanded: HashMap::new(),
-        progress: progress.clone(),
-        fails: false,
-    };
-    match consumer.serve(ear, spontaneous, closing.clone()).await {
-        Ok(()) => {}
-        Err(status) => tracing::error!(%status, "the inspection service may not listen"),
-    }
-}
-
-/// An event as it came and, where it can be read, as far as it concerns inspection.
-#[derive(Debug, Clone)]
-struct Arrived {
-    /// Its place among those that came together.
-    at: usize,
-    /// Without its content, where it can be read.
-    event: Arc<v1::Event>,
-    heard: Option<Arc<InboundEvent>>,
-}
-
-impl Arrived {
-    fn of(at: usize, mut event: v1::Event) -> Self {
-        let content = event.declaration.take().map(DeclarationView::new).map(Box::new);
-        match heard(&event, content) {
-            Ok(heard) => Self { at, event: Arc::new(event), heard: Some(Arc::new(heard)) },
-            Err(content) => {
-                event.declaration = content.map(|content| content.into_inner());
-                Self { at, event: Arc::new(event), heard: None }
-            }
-        }
-    }
-
-    /// An event that names no declaration is about itself.
-    fn subject(&self) -> Uuid {
-        let named = Uuid::try_parse(&self.event.declaration_id);
-        named.unwrap_or_else(|_| {
-            let name = format!("event/{}/{}", self.event.slot, self.event.position);
-            Uuid::new_v5(&NAMESPACE, name.as_bytes())
-        })
-    }
-
-    fn item(&self, now: time::OffsetDateTime) -> Result<Item, Fault> {
-        let (slot, position) = (self.event.slot, self.event.position);
-        let strange = || Fault::Broken(format!("an event stands at {position} of slot {slot}"));
-        let mut event = v1::Event::clone(&self.event);
-        if let Some(content) = self.heard.as_ref().and_then(|heard| heard.content.as_deref()) {
-            event.declaration = Some(content.clone().into_inner());
-        }
-        let name = format!("event/{slot}/{position}");
-        Ok(Item {
-            slot: Slot::new(slot).ok_or_else(strange)?,
-            // The same when it comes again.
-            id: Uuid::new_v5(&NAMESPACE, name.as_bytes()),
-            kind: 0,
-            subject: self.subject(),
-            place: i64::try_from(position).map_err(|_| strange())?,
-            body: event.encode_to_vec(),
-            due: now,
-            tries: 0,
-        })
-    }
-}
-
-struct EventConsumer {
+/// What comes about declarations, answered with what the rules demand.
+#[derive(Debug)]
+pub(crate) struct DeclarationEvents {
     inspection: Arc<Inspection>,
     /// Demands that were said and not answered yet, by their ids.
-    demanded: HashMap<String, (DeclarationId, u32)>,
-    progress: Progress,
-    /// Events came and could not even be put aside.
-    fails: bool,
+    demanded: Mutex<HashMap<String, (DeclarationId, u32)>>,
 }
 
-/// The events that came together.
-struct Frame<'a>(&'a Inspection);
-
-impl Reaction for Frame<'_> {
-    const QUEUE: &'static str = EVENTS;
-    type Event = Arrived;
-    /// What the rules demand, by the places of the events.
-    type Taken = Vec<(usize, Arc<InboundEvent>, Option<WireDemands>)>;
-
-    fn subject(&self, event: &Arrived) -> Uuid {
-        event.subject()
-    }
-
-    async fn commit(
-        &self,
-        take: Vec<Arrived>,
-        mut behind: Vec<Arrived>,
-    ) -> Result<Self::Taken, Fault> {
-        let Self(inspection) = self;
-        let (readable, unreadable): (Vec<_>, Vec<_>) =
-            take.into_iter().partition(|arrived| arrived.heard.is_some());
-        behind.extend(unreadable);
-        let now = inspection.clock.now();
-        let items = behind.iter().map(|arrived| arrived.item(now));
-        let items = items.collect::<Result<Vec<_>, Fault>>()?;
-        let heard: Vec<(usize, Arc<InboundEvent>)> =
-            readable.into_iter().filter_map(|arrived| Some((arrived.at, arrived.heard?))).collect();
-        let events = heard.iter().map(|(_, heard)| Arc::clone(heard)).collect();
-        let demands = hear(inspection, events, items).await?;
-        let taken = heard.into_iter().zip(demands);
-        Ok(taken.map(|((at, heard), demands)| (at, heard, demands)).collect())
+impl DeclarationEvents {
+    pub(crate) fn new(inspection: Arc<Inspection>) -> Self {
+        Self { inspection, demanded: Mutex::default() }
     }
 }
 
-/// Has events taken down, and others put into the queue.
-pub(super) async fn hear(
-    inspection: &Inspection,
-    events: Vec<Arc<InboundEvent>>,
-    behind: Vec<Item>,
-) -> Result<Vec<Option<WireDemands>>, Fault> {
-    let command = |reply| InspectionCommand::Hear(events, behind, reply);
-    inspection.hearing.enqueue(Slot::of(""), &Share::Kept, command).await
-}
-
-impl Handler for EventConsumer {
-    async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<ConsumerAnswer>>, Status> {
-        let mut replies: Vec<Vec<ConsumerAnswer>> = events.iter().map(|_| Vec::new()).collect();
-        let arrived = events.into_iter().enumerate().map(|(at, event)| Arrived::of(at, event));
-        let inspection = Arc::clone(&self.inspection);
-        let taken = react::take(&Frame(&inspection), &inspection.work, arrived.collect()).await;
-        self.fails = taken.is_err();
-        // The lane has logged it; the events come again.
-        let taken = taken.map_err(|fault| Status::unavailable(fault.to_string()))?;
-        for (at, heard, demands) in taken {
-            let Some(demands) = demands else { continue };
+impl ExchangeSeat for DeclarationEvents {
+    async fn take(&self, events: &[Arc<v1::Event>]) -> Result<Vec<(usize, v1::Answer)>, Fault> {
+        let mut answers = Vec::new();
+        for Taken { at, event, outcome } in listen::hear(self, events).await? {
+            let Some(demands) = outcome else { continue };
             let is_refusable = !demands.is_empty();
-            let answer = risk_check((heard.id, heard.version, heard.round), demands);
+            let answer = risk_check((event.id, event.version, event.round), demands);
             if is_refusable {
-                self.demanded.insert(answer.request_id.clone(), (heard.id, heard.version));
+                let about = (event.id, event.version);
+                lock(&self.demanded).insert(answer.request_id.clone(), about);
             }
-            replies[at].push(ConsumerAnswer::now(answer));
+            answers.push((at, answer));
         }
-        Ok(replies)
+        Ok(answers)
     }
 
-    fn result(&mut self, result: &v1::Result) {
+    fn hear_result(&self, result: &v1::Result) {
         // It is said again and answered then, unless the window failed over it.
         if result.result() == v1::ResultCode::Retry && result.code != Code::Internal.id() {
             return;
         }
-        if let Some((id, version)) = self.demanded.get(&result.request_id).copied() {
+        let mut demanded = lock(&self.demanded);
+        if let Some((id, version)) = demanded.get(&result.request_id).copied() {
             if result.result() == v1::ResultCode::Retry {
                 return;
             }
-            self.demanded.remove(&result.request_id);
+            demanded.remove(&result.request_id);
             if result.result() == v1::ResultCode::Refused {
                 let code = result.code.clone();
                 tracing::warn!(declaration = %id, code, "a demand of the rules was refused");
@@ -196,36 +72,69 @@ impl Handler for EventConsumer {
         }
         self.inspection.board.answer(result);
     }
+}
 
-    fn alive(&mut self) {
-        if !self.fails {
-            self.progress.advance();
+impl Listener for DeclarationEvents {
+    const QUEUE: &'static str = EVENTS;
+    type Event = Arc<InboundEvent>;
+    /// What the rules demand of a new content.
+    type Taken = Option<WireDemands>;
+
+    fn read(&self, event: &Arc<v1::Event>) -> Result<Option<Arc<InboundEvent>>, UnreadableEvent> {
+        heard(event).map(|heard| Some(Arc::new(heard))).ok_or(UnreadableEvent)
+    }
+
+    fn queue(&self) -> (&PgPool, OffsetDateTime) {
+        (&self.inspection.work, self.inspection.clock.now())
+    }
+
+    async fn take(
+        &self,
+        events: Vec<Arc<InboundEvent>>,
+        behind: Vec<Item>,
+    ) -> Result<Vec<Option<WireDemands>>, Fault> {
+        let command = |reply| InspectionCommand::Hear(events, behind, reply);
+        self.inspection.hearing.enqueue(Slot::of(""), &Share::Kept, command).await
+    }
+
+    async fn take_late(&self, item: &Item, event: Arc<InboundEvent>) -> Result<(), Delivery> {
+        let Self { inspection, .. } = self;
+        let (id, version, round) = (event.id, event.version, event.round);
+        let demands = Listener::take(self, vec![event], Vec::new()).await;
+        let demands = demands.map_err(|fault| Delivery::of(&fault))?;
+        if let Some(demands) = demands.into_iter().next().flatten() {
+            let is_refusable = !demands.is_empty();
+            let answer = risk_check((id, version, round), demands);
+            let result = inspection.board.ask(answer).await?;
+            if is_refusable && result.result() == v1::ResultCode::Refused {
+                let command = |reply| InspectionCommand::Refused(id, version, result.code, reply);
+                let kept = inspection.asking.enqueue(Slot::of(""), &Share::Kept, command).await;
+                kept.map_err(|fault| Delivery::of(&fault))?;
+            }
         }
+        settle(&inspection.work, EVENTS, item).await
     }
 }
 
-/// An event as far as it concerns inspection; its content back where it cannot be read.
-pub(super) fn heard(
-    event: &v1::Event,
-    content: Option<Box<DeclarationView>>,
-) -> Result<InboundEvent, Option<Box<DeclarationView>>> {
-    let Some((id, time, facts, waits_for)) = read(event) else { return Err(content) };
-    let (version, round, again) = (event.version, event.round, event.attempt > 1);
-    Ok(InboundEvent { id, version, round, time, again, facts, waits_for, content })
-}
-
-type Read = (DeclarationId, time::OffsetDateTime, Vec<InboundChange>, Vec<Awaited>);
-
-fn read(event: &v1::Event) -> Option<Read> {
+/// An event as far as it concerns inspection; `None` for one that cannot be read.
+fn heard(event: &Arc<v1::Event>) -> Option<InboundEvent> {
     let id = DeclarationId::parse(&event.declaration_id)?;
     let time = event.time.and_then(proto::time)?;
     let v1::Facts { facts, waits_for } = event.facts.as_ref()?;
     let waits_for = waits_for.iter().map(|what| v1::Awaited::try_from(*what).ok()?.awaited());
-    let waits_for = waits_for.collect::<Option<_>>()?;
     // A kind that this program does not know is none that concerns it.
     let facts = facts.iter().filter_map(|fact| fact.kind.clone());
     let facts = facts.map(what).collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
-    Some((id, time, facts, waits_for))
+    Some(InboundEvent {
+        id,
+        version: event.version,
+        round: event.round,
+        time,
+        again: event.attempt > 1,
+        facts,
+        waits_for: waits_for.collect::<Option<Vec<Awaited>>>()?,
+        event: Arc::clone(event),
+    })
 }
 
 /// What a fact means here: nothing, for many; `None` for one that cannot be read.
@@ -291,14 +200,14 @@ mod tests {
             }),
             ..Default::default()
         };
-        let read = heard(&event(ordered.clone()), None).expect("it can be read");
+        let read = heard(&Arc::new(event(ordered.clone()))).expect("it can be read");
         let order = OrderId(Uuid::from_u128(7));
         assert_eq!(read.facts, [InboundChange::Demanded(order, Agency::Customs, Vec::new())]);
         let nobody = v1::InspectionOrdered { demanded_by: 0, ..ordered.clone() };
-        assert!(heard(&event(nobody), None).is_err(), "a demand of nobody");
+        assert!(heard(&Arc::new(event(nobody))).is_none(), "a demand of nobody");
         let nothing = v1::InspectionOrdered { order_id: "x".to_owned(), ..ordered };
-        assert!(heard(&event(nothing), None).is_err(), "a demand for nothing");
+        assert!(heard(&Arc::new(event(nothing))).is_none(), "a demand for nothing");
         let silent = v1::Event { facts: None, ..event(v1::InspectionOrdered::default()) };
-        assert!(heard(&silent, None).is_err(), "an event without facts");
+        assert!(heard(&Arc::new(silent)).is_none(), "an event without facts");
     }
 }

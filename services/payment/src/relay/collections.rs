@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use domain::Slot;
-use kit::deliver::{Delivery, Port};
+use kit::deliver::{Delivery, Port, settle};
 use store::queue::Item;
 use store::share::Share;
 
-use super::settle;
 use crate::Payments;
 use crate::collect::COLLECTIONS;
 use crate::commit::PaymentCommand;
@@ -40,7 +39,7 @@ impl Collections {
             let command = |reply| PaymentCommand::Collect(payer.to_owned(), reply);
             let more = payment.asking.enqueue(Slot::of(payer), &Share::Kept, command).await;
             if !more.map_err(|fault| Delivery::of(&fault))? {
-                return settle(payment, COLLECTIONS, item).await;
+                return settle(&payment.work, COLLECTIONS, item).await;
             }
         }
     }

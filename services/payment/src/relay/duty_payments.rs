@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use domain::{RequestId, Slot};
-use kit::deliver::{Delivery, Port};
+use kit::deliver::{Delivery, Port, settle};
 use proto::forex::DutyPayment;
 use store::queue::Item;
 use store::share::Share;
 
-use super::settle;
 use crate::Payments;
 use crate::collect::{DUTY_PAYMENTS, OrderPayment};
 use crate::commit::PaymentCommand;
@@ -51,7 +50,7 @@ impl DutyPayments {
         let command = |reply| PaymentCommand::PayOrder(Box::new(order), reply);
         let done = payment.asking.enqueue(slot, &Share::Kept, command).await;
         match done.map_err(|fault| Delivery::of(&fault))? {
-            Ok(_) => settle(payment, DUTY_PAYMENTS, item).await,
+            Ok(_) => settle(&payment.work, DUTY_PAYMENTS, item).await,
             Err(refusal) => Err(Delivery::Failed(refusal.to_string())),
         }
     }

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::Window;
-use kit::deliver::{Delivery, Port};
+use kit::deliver::{Delivery, Port, settle};
 use proto::status::is_worth_repeating;
 use proto::v1;
 use store::queue::Item;
 
-use super::settle;
 use crate::Payments;
 use crate::notice::NOTICES;
 
@@ -47,13 +46,13 @@ impl Notices {
             let request = v1::IssueRequest { message: item.body.clone() };
             match self.window.ceb().issue(request).await {
                 Ok(answer) if answer.get_ref().taken > 0 => {
-                    return settle(&self.own, NOTICES, item).await;
+                    return settle(&self.own.work, NOTICES, item).await;
                 }
                 Ok(_) => tokio::time::sleep(LOOK * look).await,
                 Err(status) if is_no_door(&status) => {
                     let declaration = item.subject;
                     tracing::info!(%declaration, %status, "there is no national door for a bill");
-                    return settle(&self.own, NOTICES, item).await;
+                    return settle(&self.own.work, NOTICES, item).await;
                 }
                 Err(status) if is_worth_repeating(status.code()) => {
                     return Err(Delivery::Away(status.to_string()));
@@ -65,7 +64,7 @@ impl Notices {
             return Err(Delivery::NotYet);
         }
         tracing::info!(declaration = %item.subject, "nobody at the national door wants a bill");
-        settle(&self.own, NOTICES, item).await
+        settle(&self.own.work, NOTICES, item).await
     }
 }
 

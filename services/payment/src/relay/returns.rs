@@ -10,7 +10,7 @@ use client::Window;
 use domain::Slot;
 use domain::principal::CUSTOMS_LOG;
 use futures::StreamExt as _;
-use kit::deliver::{Delivery, Port};
+use kit::deliver::{Delivery, Port, settle};
 use proto::ceb::{self, Document, MessageType};
 use proto::duty::ReturnedGoods;
 use proto::v1;
@@ -22,7 +22,6 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::notices::is_no_door;
-use super::settle;
 use crate::Payments;
 use crate::commit::PaymentCommand;
 use crate::goods_back::RETURNS;
@@ -168,12 +167,12 @@ impl Returns {
         let command = |reply| PaymentCommand::GoodsBack(goods, reply);
         let taken = payment.asking.enqueue(item.slot, &Share::Kept, command).await;
         if taken.map_err(|fault| Delivery::of(&fault))? {
-            return settle(payment, RETURNS, item).await;
+            return settle(&payment.work, RETURNS, item).await;
         }
         if payment.clock.now() - item.due < BILLED_WITHIN {
             return Err(Delivery::NotYet);
         }
         tracing::info!(invt_no, "goods came back of an import without a bill");
-        settle(payment, RETURNS, item).await
+        settle(&payment.work, RETURNS, item).await
     }
 }

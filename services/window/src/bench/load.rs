@@ -131,7 +131,7 @@ pub(super) struct Load {
     template: v1::Declaration,
     declarants: usize,
     next: Arc<AtomicU64>,
-    _watching: Tasks,
+    watch: tokio::sync::Mutex<Tasks>,
 }
 
 /// Connections that the load is spread over.
@@ -150,7 +150,7 @@ impl Load {
         let mut news =
             watcher.declarations().watch(v1::WatchRequest::default()).await?.into_inner();
         let seen = Arc::clone(&board);
-        watching.spawn(Task::Show, async move {
+        watching.spawn(Task::Watch, async move {
             while let Some(told) = news.next().await {
                 let told = told?;
                 let now = Instant::now();
@@ -164,7 +164,7 @@ impl Load {
         let template = template();
         let next = Arc::new(AtomicU64::new(1));
         let declarants = declarants.max(1);
-        Ok(Self { windows, board, template, declarants, next, _watching: watching })
+        Ok(Self { windows, board, template, declarants, next, watch: watching.into() })
     }
 
     /// Files for a while, as fast as releases come back or at a rate a second, and waits for the
@@ -211,14 +211,21 @@ impl Load {
         tokio::time::sleep(time).await;
         let took = start.elapsed();
         let released = self.board.released.load(Ordering::Relaxed) - before;
-        anyhow::ensure!(
-            senders.finish(Duration::from_secs(60)).await,
-            "the load did not finish within a minute"
-        );
-        // Every permit is back when everything that was filed is released.
-        let all = u32::try_from(in_flight)?;
-        let drained = tokio::time::timeout(Duration::from_secs(60), room.acquire_many(all)).await;
-        drop(drained.context("some declarations were not released within a minute")??);
+        let drained = async {
+            senders.done(Duration::from_secs(60)).await.context("the load")?;
+            // Every permit is back when everything that was filed is released.
+            let all = u32::try_from(in_flight)?;
+            let all = tokio::time::timeout(Duration::from_secs(60), room.acquire_many(all)).await;
+            all.context("some declarations were not released within a minute")?
+                .context("no more room")
+        };
+        let mut watch = self.watch.lock().await;
+        // Without it no release is seen.
+        let permits = tokio::select! {
+            drained = drained => drained?,
+            ended = watch.failed() => return Err(ended.context("watching the releases")),
+        };
+        drop((watch, permits));
         let histogram = self.board.latencies.lock().unwrap_or_else(PoisonError::into_inner).take();
         let at = |q: f64| histogram.as_ref().map_or(0, |h| h.value_at_quantile(q));
         let latency = Latency { p50: at(0.5), p90: at(0.9), p99: at(0.99) };
