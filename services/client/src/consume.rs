@@ -143,7 +143,8 @@ impl Consumer {
                 pauses = backon::BackoffBuilder::build(backoff().without_max_times());
             }
             match served {
-                Ok(()) if shutdown.is_cancelled() => return Ok(()),
+                // Whatever is cut then, nothing is lost: it comes again to whoever listens next.
+                Ok(()) | Err(_) if shutdown.is_cancelled() => return Ok(()),
                 Ok(()) => {}
                 Err(status) if is_final(&status) => return Err(status),
                 Err(status) => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::{RequestId, Slot};
-use kit::deliver::{Delivery, Port};
+use kit::deliver::{Delivery, Port, settle};
 use proto::forex::DutyPayment;
 use store::queue::Item;
 use store::share::Share;
