@@ -67,7 +67,8 @@ fn parts(source: &str) -> BTreeMap<String, Vec<String>> {
             open = Some((name.to_owned(), indentation, Vec::new()));
         } else if said == "end" {
             let (name, _, part) = open.take().expect("a part begins before it ends");
-            let ends = part.iter().rposition(|line: &String| !line.is_empty()).map_or(0, |at| at + 1);
+            let ends =
+                part.iter().rposition(|line: &String| !line.is_empty()).map_or(0, |at| at + 1);
             parts.insert(name, part[..ends].to_vec());
         } else if let Some((_, indentation, part)) = &mut open {
             part.push(line.strip_prefix(indentation.as_str()).unwrap_or(line).to_owned());

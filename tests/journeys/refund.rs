@@ -54,9 +54,7 @@ impl RefundDesk {
         Self { firm: Enterprise(window.clone()), window }
     }
 
-    fn calls(
-        &self,
-    ) -> proto::v1::refund_service_client::RefundServiceClient<tonic::transport::Channel> {
+    fn calls(&self) -> proto::v1::refund_service_client::RefundServiceClient<client::Line> {
         self.window.refund()
     }
 

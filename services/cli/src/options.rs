@@ -39,6 +39,17 @@ pub struct Options {
     /// Its key (PEM).
     #[arg(long, global = true, env = "SW_KEY", value_name = "FILE", help_heading = "Connection")]
     pub(crate) key: Option<PathBuf>,
+    /// Your API key (swk_…), instead of --cert and --key.
+    #[arg(
+        long,
+        global = true,
+        env = "SW_API_KEY",
+        hide_env_values = true,
+        value_name = "KEY",
+        conflicts_with_all = ["cert", "key", "caller"],
+        help_heading = "Connection"
+    )]
+    api_key: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -82,6 +93,9 @@ impl Options {
     ///
     /// When its certificates cannot be read.
     pub fn config(&self, default_caller: &str) -> anyhow::Result<Config> {
+        if let Some(api_key) = &self.api_key {
+            return self.config_by_key(api_key);
+        }
         let (Some(ca), Some(cert), Some(key)) = (&self.ca, &self.cert, &self.key) else {
             let none = self.ca.is_none() && self.cert.is_none() && self.key.is_none();
             let together = "--ca, --cert and --key belong together";
@@ -92,7 +106,20 @@ impl Options {
         let address = self.endpoint.clone().with_context(|| {
             Said::new("--endpoint is needed with --cert", "使用--cert时须给出--endpoint")
         })?;
-        Ok(Config { address, authority: pem(ca)?, certificate: pem(cert)?, key: pem(key)? })
+        let (authority, certificate, key) = (pem(ca)?, pem(cert)?, pem(key)?);
+        Ok(Config { address, authority, certificate, key, api_key: String::new() })
+    }
+
+    /// The same for who has a key only: the window that is named with its authority, or the sandbox.
+    fn config_by_key(&self, api_key: &str) -> anyhow::Result<Config> {
+        let Some(ca) = &self.ca else {
+            return sandbox::config_by_key(&self.data_dir()?, api_key, self.endpoint.as_deref());
+        };
+        let address = self.endpoint.clone().with_context(|| {
+            Said::new("--endpoint is needed with --ca", "使用--ca时须给出--endpoint")
+        })?;
+        let (certificate, key) = (Vec::new(), Vec::new());
+        Ok(Config { address, authority: pem(ca)?, certificate, key, api_key: api_key.to_owned() })
     }
 
     /// Files that are not there are told before anything is done.
