@@ -46,10 +46,10 @@ pub struct Options {
         env = "SW_API_KEY",
         hide_env_values = true,
         value_name = "KEY",
-        conflicts_with_all = ["cert", "key", "caller"],
+        conflicts_with = "caller",
         help_heading = "Connection"
     )]
-    api_key: Option<String>,
+    pub(crate) api_key: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
