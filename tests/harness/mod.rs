@@ -295,6 +295,7 @@ impl Sandbox {
             authority: std::fs::read(at("authority.pem".to_owned()))?,
             certificate: std::fs::read(at(format!("{caller}.pem")))?,
             key: std::fs::read(at(format!("{caller}.key")))?,
+            api_key: String::new(),
         })
     }
 

@@ -127,7 +127,8 @@ impl Command {
             }
             Self::Withdraw(args) => change::withdraw(&options.session().await?, args).await,
             Self::Verdict(args) => {
-                let named = options.caller.is_some() || options.cert.is_some();
+                let named =
+                    options.caller.is_some() || options.cert.is_some() || options.api_key.is_some();
                 anyhow::ensure!(
                     named,
                     "say which agency gives the verdict: --as customs or --as quarantine"

@@ -1245,6 +1245,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "YYYY-MM",
         "YYYY-MM",
     ),
+    ("Your API key (swk_…), instead of --cert and --key", "您的接口密钥（swk_…），代替--cert、--key"),
     ("Your certificate (PEM)", "您的证书（PEM）"),
     (
         "bank-documents, bank-transactions or institution",

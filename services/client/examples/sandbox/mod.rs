@@ -16,6 +16,7 @@ pub(crate) async fn window(caller: &str) -> anyhow::Result<Window> {
         authority: read("identities/authority.pem".into())?,
         certificate: read(format!("identities/{caller}.pem"))?,
         key: read(format!("identities/{caller}.key"))?,
+        api_key: String::new(), // or this alone
     };
     let window = Window::connect(&config).await?;
     // end
