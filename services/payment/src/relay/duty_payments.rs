@@ -11,7 +11,6 @@ use store::share::Share;
 use crate::Payments;
 use crate::collect::{DUTY_PAYMENTS, OrderPayment};
 use crate::commit::PaymentCommand;
-use kit::deliver::settle;
 
 /// Lines of banks become payments, each once: its request has the id of its item.
 #[derive(Debug)]
