@@ -65,8 +65,8 @@ async fn an_export_is_proved_by_its_documents_refunded_and_given_back_when_it_re
     let parcel = shirts("SBX-INSPECT-ONE-1");
     let invt_no = parcel.leaves(&erp).await;
     sums_up(&erp, "SUM-ONE").await;
-    let record = erp.documents("SBX-INSPECT-ONE-1").await.into_iter();
-    let record = record.filter(|it| it.message_type == 603).next_back().expect("it is kept");
+    let mut record = erp.documents("SBX-INSPECT-ONE-1").await.into_iter();
+    let record = record.rfind(|it| it.message_type == 603).expect("it is kept");
     let name = record.declaration;
 
     // It left and is in a form, and its money came by itself: only the invoice is missing, and the settlement.
