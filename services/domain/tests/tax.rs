@@ -1,11 +1,5 @@
 //! How taxes are divided and said.
 
-#![expect(
-    clippy::inconsistent_digit_grouping,
-    clippy::mistyped_literal_suffixes,
-    reason = "amounts are written as yuan_fen"
-)]
-
 use domain::documents::tax::{self, apportion};
 
 /// 1/100000 of what is written in fen.
