@@ -272,7 +272,7 @@ struct ServeArgs {
 impl ServeArgs {
     fn settle(self, options: &Options) -> anyhow::Result<Settings> {
         let args = self;
-        let mut settings = settings(&options, &args.listen, &args.database)?;
+        let mut settings = settings(options, &args.listen, &args.database)?;
         settings.authority = args.client_ca;
         settings.certificate = args.server_cert;
         settings.key = args.server_key;

@@ -157,7 +157,7 @@ impl ConfigFile {
                 Some(_) | None => String::new(),
             };
             let is_meant = |entry: &&Entry| is_flag(&arg, &entry.key);
-            let Some(place) = taken.iter().position(|entry| is_meant(entry)) else { break };
+            let Some(place) = taken.iter().position(is_meant) else { break };
             let entry = taken.remove(place);
             let english = error.to_string();
             let english = english.lines().next().unwrap_or_default().trim_start_matches("error: "); // it says something
