@@ -69,6 +69,11 @@ fn the_guide_of_operators_can_be_followed() {
     Guide::read("docs/operating.md").holds();
 }
 
+#[test]
+fn the_guide_of_one_parcel_holds() {
+    Guide::read("docs/one-parcel.md").holds();
+}
+
 /// A command of a guide and what it prints there.
 #[derive(Debug)]
 struct Step {

@@ -1,5 +1,6 @@
 //! What users do, from the outside.
 
+mod archive;
 mod backup;
 mod bad_input;
 mod bad_texts;
@@ -11,7 +12,7 @@ mod configuration;
 mod console;
 mod exchange;
 mod finding_out;
-mod forex;
+pub(crate) mod forex;
 mod guides;
 mod identity;
 mod inspect_tools;
@@ -25,6 +26,7 @@ mod national_returns;
 mod national_rules;
 mod national_tools;
 mod one_inspection;
+mod one_parcel;
 mod one_release;
 mod operating;
 mod payment;

@@ -17,6 +17,7 @@
 //! of a whole request go to stderr. With `--output json` everything is JSON on stdout, one object a
 //! line. A reader that closes the pipe ends the command quietly.
 
+pub mod archive;
 mod card;
 pub mod ceb;
 pub mod change;
@@ -43,9 +44,10 @@ pub mod stuck;
 pub mod submit;
 mod table;
 pub mod tax;
+pub mod trace;
 mod values;
 pub mod verdict;
-pub mod verify;
+mod verify;
 pub mod watch;
 pub mod words;
 
@@ -81,6 +83,7 @@ pub enum Command {
     Status(status::StatusArgs),
     Doctor(status::DoctorArgs),
     Stuck(stuck::StuckArgs),
+    Archive(archive::ArchiveArgs),
     Key(keys::KeyArgs),
     Clock(clock::ClockArgs),
     Context(context::ContextArgs),
@@ -88,6 +91,7 @@ pub enum Command {
     Pay(pay::PayArgs),
     Refund(refund::RefundArgs),
     Verify(verify::VerifyLedgerArgs),
+    Trace(trace::TraceArgs),
 }
 
 impl Command {
@@ -123,7 +127,8 @@ impl Command {
             }
             Self::Withdraw(args) => change::withdraw(&options.session().await?, args).await,
             Self::Verdict(args) => {
-                let named = options.caller.is_some() || options.cert.is_some();
+                let named =
+                    options.caller.is_some() || options.cert.is_some() || options.api_key.is_some();
                 anyhow::ensure!(
                     named,
                     "say which agency gives the verdict: --as customs or --as quarantine"
@@ -135,6 +140,7 @@ impl Command {
             Self::Status(_) => status::status(&options.session_as("admin").await?).await,
             Self::Doctor(_) => status::doctor(options).await,
             Self::Stuck(args) => stuck::run(&options.session_as("admin").await?, args).await,
+            Self::Archive(args) => archive::run(&options.session_as("admin").await?, args).await,
             Self::Key(args) => keys::run(&options.session_as("admin").await?, args).await,
             Self::Pay(args) => match args.reconcile() {
                 Some(args) => reconcile::run(options.voice(), args),
@@ -144,6 +150,7 @@ impl Command {
                 options.check_files(args.file())?;
                 refund::run(&options.session().await?, options.format(), args).await
             }
+            Self::Trace(args) => trace::run(&options.session().await?, args).await,
             Self::Verify(args) => verify::run(&options.session_as("admin").await?, args).await,
             Self::Clock(args) => {
                 let session = options.session_as("admin").await?;

@@ -50,6 +50,17 @@ pub struct Options {
     /// Its key (PEM).
     #[arg(long, global = true, env = "SW_KEY", value_name = "FILE", help_heading = "Connection")]
     pub(crate) key: Option<PathBuf>,
+    /// Your API key (swk_…), instead of --cert and --key.
+    #[arg(
+        long,
+        global = true,
+        env = "SW_API_KEY",
+        hide_env_values = true,
+        value_name = "KEY",
+        conflicts_with = "caller",
+        help_heading = "Connection"
+    )]
+    pub(crate) api_key: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -93,6 +104,9 @@ impl Options {
     ///
     /// When its certificates cannot be read.
     pub fn config(&self, default_caller: &str) -> anyhow::Result<Config> {
+        if let Some(api_key) = &self.api_key {
+            return self.config_by_key(api_key);
+        }
         let ClientContext { endpoint, ca, cert, key, data_dir, caller } = self.connection()?;
         let (Some(ca), Some(cert), Some(key)) = (&ca, &cert, &key) else {
             let none = ca.is_none() && cert.is_none() && key.is_none();
@@ -105,7 +119,20 @@ impl Options {
         let address = endpoint.with_context(|| {
             Said::new("--endpoint is needed with --cert", "使用--cert时须给出--endpoint")
         })?;
-        Ok(Config { address, authority: pem(ca)?, certificate: pem(cert)?, key: pem(key)? })
+        let (authority, certificate, key) = (pem(ca)?, pem(cert)?, pem(key)?);
+        Ok(Config { address, authority, certificate, key, api_key: String::new() })
+    }
+
+    /// The same for who has a key only: the window that is named with its authority, or the sandbox.
+    fn config_by_key(&self, api_key: &str) -> anyhow::Result<Config> {
+        let Some(ca) = &self.ca else {
+            return sandbox::config_by_key(&self.data_dir()?, api_key, self.endpoint.as_deref());
+        };
+        let address = self.endpoint.clone().with_context(|| {
+            Said::new("--endpoint is needed with --ca", "使用--ca时须给出--endpoint")
+        })?;
+        let (certificate, key) = (Vec::new(), Vec::new());
+        Ok(Config { address, authority: pem(ca)?, certificate, key, api_key: api_key.to_owned() })
     }
 
     /// The flags of the connection, or the context that stands for them. `--as` is said beside either.

@@ -2,7 +2,8 @@
 
 use crate::Kind;
 use crate::history::topic::{
-    BANK, CONTENT, DETAINED, END, IMPORT_NUMBER, INSPECTED, INSPECTION, NATIONAL, PROGRESS, RECEIPT,
+    BANK, CONTENT, DETAINED, END, EXPORT, IMPORT_NUMBER, INSPECTED, INSPECTION, NATIONAL, PROGRESS,
+    RECEIPT,
 };
 use crate::participant::Participant;
 
@@ -154,7 +155,7 @@ impl Subscriber {
                 name: "refund-service",
                 participant: None,
                 inspects: false,
-                topics: Topics::of(CONTENT | END | RECEIPT),
+                topics: Topics::of(CONTENT | END | RECEIPT | EXPORT),
             },
         }
     }

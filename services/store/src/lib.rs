@@ -8,6 +8,7 @@ pub mod cipher;
 pub mod column;
 pub mod commit_queue;
 pub mod connect;
+pub mod content;
 pub mod follow;
 pub mod inbox;
 pub mod journal;

@@ -195,9 +195,9 @@ struct SandboxArgs {
     /// Leave out the payment service: imports are released without their duty being secured.
     #[arg(long)]
     no_payment: bool,
-    /// Start the refund service as well, with a simulated tax office: exports are kept for the tax refund.
+    /// Leave out the refund service and the tax office: exports are not kept for the tax refund.
     #[arg(long)]
-    refund: bool,
+    no_refund: bool,
     #[command(flatten)]
     names: NameArgs,
     /// Print nothing but problems.
@@ -213,7 +213,7 @@ impl SandboxArgs {
             agencies: !self.no_agencies,
             inspection: !self.no_inspection,
             payment: !self.no_payment,
-            refund: self.refund,
+            refund: !self.no_refund,
             show: !self.quiet,
         };
         Ok((settings, cast))

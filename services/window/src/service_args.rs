@@ -51,6 +51,7 @@ impl ServiceArgs {
                 authority: pem(&files.authority)?,
                 certificate: pem(&files.certificate)?,
                 key: pem(&files.key)?,
+                api_key: String::new(),
             };
             Ok((files.service, config))
         };

@@ -154,6 +154,7 @@ mod tests {
             authority: Vec::new(),
             certificate: Vec::new(),
             key: Vec::new(),
+            api_key: String::new(),
         };
         Settings {
             listen: String::new(),

@@ -115,8 +115,18 @@ pub const TEXTS: &[(&str, &str)] = &[
         "您所见的已预约次数 [默认：当前次数]",
     ),
     (
+        "Archive declarations that ended long ago: what was declared and what happened leaves the \
+         database; where they stood, their numbers and releases stay",
+        "归档早已终结的清单：申报内容和历程移出数据库，状态、各编号和放行保留",
+    ),
+    (
         "Ask for a rate at which a receipt would be settled; without a side, all that is left is sold",
         "为收汇询价结汇；未指定金额时卖出全部余额",
+    ),
+    (
+        "Assign to its receipt what a bank executed after an order had ended; until then it lies in \
+         suspense",
+        "将指令终结后银行执行的款项认领到其收汇；此前为待核查",
     ),
     (
         "Assess past declarations with rule sets: who would have been looked at, and why",
@@ -421,6 +431,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Its name, for logs and keys", "名称，用于日志和接口密钥"),
     ("Its new certificate (PEM)", "新证书（PEM）"),
+    ("Keep them nowhere", "不另存"),
     ("Keys of callers: for programs that cannot present a certificate", "接口密钥：供无法使用证书的程序使用"),
     ("Keep what is left of a receipt in forex (留存)", "将收汇余额以外汇留存"),
     ("Lanes of the group commit", "成组提交的通道数"),
@@ -433,6 +444,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Leave out the payment service: imports are released without their duty being secured",
         "不启动支付服务：进口清单无须税款担保即可放行",
+    ),
+    (
+        "Leave out the refund service and the tax office: exports are not kept for the tax refund",
+        "不启动出口退税服务和税务机关：不保存出口明细",
     ),
     ("Left: is drawn no more", "已离职：不再抽取"),
     (
@@ -510,6 +525,16 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Lodge money on a guarantee account: by the operator; in a sandbox by the firm itself",
         "向担保账户存入资金：由运营方办理；沙箱中企业可自行办理",
+    ),
+    (
+        "May be ended anywhere and begun again, beside a window that runs. Of a run that was ended, the \
+         last declarations may stand in the file twice",
+        "可随时中止后再次执行，窗口可照常运行；中止时最后几份清单在文件中可能出现两次",
+    ),
+    (
+        "Measure something else: what each call takes in an empty window, and beside so many finished \
+         declarations that are loaded in bulk",
+        "改为测量：各项操作在空库中，以及批量装入此数量的已终结清单之后，各需多长时间",
     ),
     (
         "Measure this machine: cleared declarations a second, beside the machine's own limits",
@@ -749,6 +774,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Registry of callers (JSON)", "调用方登记表（JSON）"),
     (
+        "Report what warehouses overseas sold (9810), by a CSV file: line, number, quantity, amount. The amount is FOB in the currency of the export",
+        "以CSV文件报送海外仓（9810）销售情况：出口明细、报告编号、数量、金额；金额为出口币种的离岸价",
+    ),
+    (
         "Risk rules (布控规则): print a sample, check a file, put it in force, list what was in \
          force",
         "布控规则：输出样例、检查文件、使其生效、列出历次版本",
@@ -796,6 +825,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "发送现有文件，取回现有回执后退出",
     ),
     ("Serve a window with your own certificates and registry", "以您自己的证书和登记表提供服务"),
+    (
+        "Settle an advance refund (海外仓预退) by what was sold until now",
+        "按至今销售情况核算一项海外仓预退税",
+    ),
     (
         "Show every document, also of many; without it only those that are not well",
         "列出每份单证，份数多时亦然；不给出时只列有问题的",
@@ -862,10 +895,6 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Start everything on this machine, with simulated agencies, and show what happens",
         "在本机启动全部服务和模拟机关，并显示动态",
-    ),
-    (
-        "Start the refund service as well, with a simulated tax office: exports are kept for the tax refund",
-        "同时启动出口退税服务和模拟税务机关：保存出口明细以办理退税",
     ),
     (
         "Start with `single-window sandbox`, then, in another terminal, `single-window submit \
@@ -939,6 +968,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Tell as the site what was done and found", "以场地身份报送查验经过与结果"),
     (
+        "Tell the whole story of one parcel: who said what when, by which rule, which money, what is open",
+        "一页讲清一票货物的全过程：何人何时所述、依据、资金及未办结事项",
+    ),
+    (
         "Tell what is declared of receipts to the balance of payments (国际收支申报), and what is missing",
         "列出收汇的国际收支申报内容及所缺信息",
     ),
@@ -1007,6 +1040,11 @@ pub const TEXTS: &[(&str, &str)] = &[
         "退税率文件（出口退税率文库）及其法律依据，格式见docs/refund.md；未给出时各出口明细提示缺少退税率",
     ),
     (
+        "The file that they are added to, one a line as JSON, made for its owner alone. It has personal \
+         data in clear",
+        "写入的文件，每行一份（JSON），仅所有者可读；其中含个人信息明文",
+    ),
+    (
         "The files are sent as they are, one after the other. A message that breaks the schema \
          is refused whole, with every fault. Documents are known by their guid, so the command \
          may be repeated",
@@ -1014,6 +1052,10 @@ pub const TEXTS: &[(&str, &str)] = &[
          执行",
     ),
     ("The folder", "文件夹"),
+    (
+        "The folder; what is in it already is written again",
+        "文件夹；已有的文件将重写",
+    ),
     ("The goods are there", "货物到场"),
     (
         "The goods were treated (除害处理); the agencies decide again",
@@ -1035,6 +1077,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("The officer, or the analyst of the laboratory", "人员，或实验室检验员"),
     ("The one day, as 2019-03-31", "第一个日期，如 2019-03-31"),
+    ("The order to settle", "结汇指令编号"),
     ("The other day", "第二个日期"),
     ("The place, one of `inspect places`", "场地，见 inspect places"),
     ("The quote", "报价编号"),
@@ -1059,6 +1102,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "完整内容：Place消息的JSON，同 inspect places --output json 的输出；- 为标准输入",
     ),
     ("The window's certificate (PEM)", "窗口的证书（PEM）"),
+    (
+        "Those that ended so many days ago, with nothing since, for example 400d",
+        "终结后已满此天数且其后再无变动的清单，例如400d",
+    ),
     ("Those that ended, too", "包括已结束的"),
     (
         "Times from filing to release, with and without inspection, and shares, by port, mode \
@@ -1185,6 +1232,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Windows that you work with, by name: ~/.config/single-window/contexts.toml",
         "按名称管理所用的单一窗口（环境）：~/.config/single-window/contexts.toml",
     ),
+    (
+        "Write a claim with its evidence into a folder: lines and evidence as CSV, the claim as XML, documents by digest",
+        "将一份申报及其凭证清单写入文件夹：明细与凭证为CSV，申报为XML，单证按摘要命名",
+    ),
     ("Write a manual page for each command into a directory", "将各命令的手册页写入目录"),
     (
         "Write down proofs of an export: all its lines",
@@ -1194,6 +1245,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "YYYY-MM",
         "YYYY-MM",
     ),
+    ("Your API key (swk_…), instead of --cert and --key", "您的接口密钥（swk_…），代替--cert、--key"),
     ("Your certificate (PEM)", "您的证书（PEM）"),
     (
         "bank-documents, bank-transactions or institution",

@@ -39,6 +39,14 @@ fn rate(count: &AtomicU64, since: Instant) -> u64 {
 /// Durable single-row commits over 32 connections, and rows of the same bytes in bulk by two
 /// writers, a second.
 pub(super) async fn database(data_dir: &Path, time: Duration) -> anyhow::Result<(u64, u64)> {
+    over_postgres(data_dir, async |pool| measure(&pool, time).await).await
+}
+
+/// Measures over a PostgreSQL of its own.
+pub(super) async fn over_postgres<T>(
+    data_dir: &Path,
+    measure: impl AsyncFnOnce(sqlx::PgPool) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     std::fs::create_dir_all(data_dir)?;
     let path = std::env::var_os("PATH");
     let started =
@@ -50,7 +58,7 @@ pub(super) async fn database(data_dir: &Path, time: Duration) -> anyhow::Result<
     let stop = CancellationToken::new();
     let stopped = stop.clone().cancelled_owned();
     tasks.spawn(Task::Postgres, async move { Ok(postgres.run(stopped).await?) });
-    let measured = measure(&pool, time).await;
+    let measured = measure(pool.clone()).await;
     pool.close().await;
     stop.cancel();
     tasks.finish(Duration::from_secs(60)).await;
@@ -100,7 +108,7 @@ async fn measure(pool: &sqlx::PgPool, time: Duration) -> anyhow::Result<(u64, u6
 }
 
 /// Runs workers until the time is over; what they counted, a second.
-async fn timed<F>(
+pub(super) async fn timed<F>(
     workers: usize,
     time: Duration,
     work: impl Fn(Arc<AtomicU64>, Instant) -> F,
@@ -176,6 +184,20 @@ impl DeclarationService for Echo {
         &self,
         _: Request<v1::WithdrawRequest>,
     ) -> Result<Response<v1::WithdrawResponse>, Status> {
+        Err(proto::status::plain(domain::Code::NotFound))
+    }
+
+    async fn list_archivable(
+        &self,
+        _: Request<v1::ListArchivableRequest>,
+    ) -> Result<Response<v1::ListArchivableResponse>, Status> {
+        Err(proto::status::plain(domain::Code::NotFound))
+    }
+
+    async fn archive(
+        &self,
+        _: Request<v1::ArchiveRequest>,
+    ) -> Result<Response<v1::ArchiveResponse>, Status> {
         Err(proto::status::plain(domain::Code::NotFound))
     }
 
