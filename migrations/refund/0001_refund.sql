@@ -25,6 +25,7 @@ create table journal (
     trace text not null,
     -- RefundFacts.
     facts bytea not null,
+    shows_content boolean not null default false,
     body bytea compression lz4,
     primary key (slot, position)
 );

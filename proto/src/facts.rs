@@ -95,6 +95,7 @@ impl v1::NumberKind {
             Self::PreNo => Some(NumberKind::PreNo),
             Self::InvtNo => Some(NumberKind::Customs),
             Self::ReleaseId => Some(NumberKind::Release),
+            Self::BillNo => Some(NumberKind::BillOfLading),
         }
     }
 }

@@ -56,7 +56,7 @@ impl RefundDesk {
 
     pub(super) fn calls(
         &self,
-    ) -> proto::v1::refund_service_client::RefundServiceClient<tonic::transport::Channel> {
+    ) -> proto::v1::refund_service_client::RefundServiceClient<client::Line> {
         self.window.refund()
     }
 

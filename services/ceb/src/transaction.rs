@@ -315,6 +315,7 @@ async fn post(
                 recorded_time: now,
                 trace: mail.trace,
                 facts: mail.about.kept(),
+                shows_content: false,
                 body: Ok(Some(mail.body)),
             })
         })

@@ -68,6 +68,11 @@ impl Topics {
         entry & self.any != 0 && entry & self.all == self.all
     }
 
+    /// As the database compares them: one of these bits, and all of those.
+    pub fn columns(self) -> (i32, i32) {
+        (self.any, self.all)
+    }
+
     /// Of them, those that have one of these; `None` when these are not all its own.
     pub fn only(self, wanted: i32) -> Option<Self> {
         (wanted & !self.any == 0).then_some(Self { any: wanted, ..self })

@@ -145,6 +145,7 @@ impl<'t> RefundTransaction<'t> {
                 recorded_time: now,
                 trace: String::new(),
                 facts: wire::encode_notes(name, notes).into(),
+                shows_content: false,
                 body: Ok(None),
             });
         }
