@@ -196,7 +196,7 @@ async fn an_advance_refund_is_settled_by_sales_and_the_rest_is_claimed_when_it_i
     let sandbox = Sandbox::start().await;
     let admin = sandbox.connect("admin").await;
     let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
-    let name = desk.stocks("QD-HWC-1", 1_000).await;
+    let name = desk.stocks("SBX-ACCEPT-NOPAY-HWC-1", 1_000).await;
     let line = format!("{name}/lines/1");
     let found = desk.stands(&name, v1::RefundStanding::Claimable).await;
     let judged = found.line.expect("a line").entitlement.expect("judged");
@@ -257,7 +257,7 @@ async fn an_advance_refund_is_settled_by_sales_and_the_rest_is_claimed_when_it_i
     assert!(!desk.lines(&again.name).await[0].advance);
 
     // What nobody settles until 30 April is recovered whole.
-    let late = desk.stocks("QD-HWC-2", 10).await;
+    let late = desk.stocks("SBX-ACCEPT-NOPAY-HWC-2", 10).await;
     desk.stands(&late, v1::RefundStanding::Claimable).await;
     let claim = desk.proposes("").await;
     desk.submits(&claim).await;
