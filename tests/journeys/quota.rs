@@ -6,6 +6,7 @@ use proto::ceb::Document;
 use proto::v1;
 use proto::v1::fact::Kind;
 
+use super::clock::{days, moves};
 use super::payment::{Accountant, files};
 use crate::harness::national::{Erp, import as national, person};
 use crate::harness::people::{Enterprise, FIRM_A, filing, import};
@@ -111,23 +112,41 @@ async fn goods_that_come_back_are_given_back_to_the_year() {
     Accountant(admin).finds_no_difference().await;
 }
 
-/// Two processes hear of purchases of one person at once, and one of them dies in between.
+/// Imports of the race, of two people; a longer run has more, of one person in a hundred:
+/// `SW_LIMIT_IMPORTS=20000 cargo test --package tests quota -- --nocapture`.
+const IMPORTS: usize = 28;
+
+/// Filings on their way at once.
+const TOGETHER: usize = 64;
+
+/// Two processes hear of purchases of the same people at once, and one of them dies in between, again and again.
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_gets_over_a_limit_by_two_processes_and_a_kill() {
     let mut first = Sandbox::process(&["--payment-service-name", "one"]).await;
     let second = first.beside(&["--no-agencies", "--payment-service-name", "two"]).await;
     first.may_log_errors = true;
     let windows = [first.connect("agent").await, second.connect("agent").await];
-    let buyers = [person("11010519950307451"), person("11010519960307451")];
-    // 2,500 yuan each: ten of a person fit.
-    let filings = (0..28).map(|number| {
-        let declared = buys(&format!("QDRACE{number}"), &buyers[number % 2], 250_000);
+    let imports = std::env::var("SW_LIMIT_IMPORTS").ok();
+    let imports = imports.and_then(|it| it.parse().ok()).unwrap_or(IMPORTS);
+    let people = (imports / 100).max(2);
+    let buyers = (0..people).map(|number| person(&format!("11010519950307{number:03}")));
+    let buyers: Vec<String> = buyers.collect();
+    // 35,000 yuan a person: ten of 2,500 fit, of fourteen; or 74 of 350, of a hundred.
+    let each = imports / people;
+    let amount_fen = 3_500_000 / i64::try_from(each).expect("a few");
+    let fit = 2_600_000 / amount_fen;
+    let filings = (0..each * people).map(|number| {
+        let declared = buys(&format!("QDRACE{number}"), &buyers[number % people], amount_fen);
         (number, filing(declared))
     });
     let filings: Vec<(usize, v1::SubmitRequest)> = filings.collect();
     let filed = async {
-        let waiting = FuturesUnordered::new();
+        let mut waiting = FuturesUnordered::new();
+        let mut names = Vec::new();
         for (number, request) in filings {
+            if waiting.len() == TOGETHER {
+                names.extend(waiting.next().await);
+            }
             let windows = &windows;
             waiting.push(async move {
                 let mut turns = (number..).map(|turn| &windows[turn % windows.len()]);
@@ -138,17 +157,21 @@ async fn nobody_gets_over_a_limit_by_two_processes_and_a_kill() {
                 crate::faults::until_answered(submit).await.name
             });
         }
-        waiting.collect::<Vec<String>>().await
+        names.extend(waiting.collect::<Vec<String>>().await);
+        names
     };
+    let kills = 1 + imports / 2_000;
     let (names, ()) = tokio::join!(filed, async {
-        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
-        first.kill();
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-        first.spawn();
-        first.ready().await;
+        for _ in 0..kills {
+            tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+            first.kill();
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            first.spawn();
+            first.ready().await;
+        }
     });
     let agent = Enterprise(second.connect("agent").await);
-    let mut ends = (0, 0);
+    let mut ends = (0_i64, 0_i64);
     for name in &names {
         let record = agent
             .waits(name, |record| {
@@ -163,10 +186,21 @@ async fn nobody_gets_over_a_limit_by_two_processes_and_a_kill() {
             }
         }
     }
-    assert_eq!(ends, (20, 8));
+    let (count, taken) = (i64::try_from(names.len()), fit * i64::try_from(people).expect("a few"));
+    assert_eq!(ends, (taken, count.expect("a few") - taken));
     let admin = second.connect("admin").await;
     for buyer in &buyers {
-        counts(&admin, buyer, 2_500_000).await;
+        counts(&admin, buyer, fit * amount_fen).await;
     }
-    Accountant(admin).finds_no_difference().await;
+    // Nothing is held for what was rejected, and what is held is free when the bank has paid the bills.
+    let accountant = Accountant(admin.clone());
+    let held = accountant.open_holds().await.len();
+    assert_eq!(i64::try_from(held), Ok(taken));
+    moves(&admin, days(32)).await.expect("forward");
+    eventually("the bank pays, and nothing is held", PATIENCE, async || {
+        let held = accountant.open_holds().await.len();
+        if held == 0 { Ok(()) } else { Err(held) }
+    })
+    .await;
+    accountant.finds_no_difference().await;
 }
