@@ -64,10 +64,10 @@ async fn a_moment_is_restored_with_all_that_was_acknowledged_before() {
     let path = backups.to_str().expect("a path").to_owned();
     let mut receiver = receiver(&sandbox, &backups);
     let stop = Arc::new(AtomicBool::new(false));
-    let mut load = Vec::new();
+    let mut load = tokio::task::JoinSet::new();
     for who in 0..4 {
         let window = sandbox.connect("agent").await;
-        load.push(tokio::spawn(files(window, who, Arc::clone(&stop))));
+        load.spawn(files(window, who, Arc::clone(&stop)));
     }
     // A copy that is made while everybody files, and one that another replaces.
     for _ in 0..2 {
@@ -88,10 +88,7 @@ async fn a_moment_is_restored_with_all_that_was_acknowledged_before() {
     kill_process_group(group, Signal::KILL).expect("it is ours");
     receiver.wait().expect("it was killed");
     stop.store(true, Ordering::Relaxed);
-    let mut filed = Vec::new();
-    for one in load {
-        filed.extend(one.await.expect("it does not panic"));
-    }
+    let filed: Vec<Filed> = load.join_all().await.into_iter().flatten().collect();
     let start = Instant::now();
     while test_kill_process(postgres).is_ok() && start.elapsed() < PATIENCE {
         tokio::time::sleep(Duration::from_millis(20)).await;
