@@ -55,7 +55,6 @@ fn receiver(sandbox: &Sandbox, backups: &Path) -> Child {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::disallowed_methods, reason = "the load runs beside the faults")]
 async fn a_moment_is_restored_with_all_that_was_acknowledged_before() {
     let mut sandbox = Sandbox::alone(&[]).await;
     (sandbox.may_log_errors, sandbox.may_leave_work) = (true, true);

@@ -126,8 +126,8 @@ async fn nobody_gets_over_a_limit_by_two_processes_and_a_kill() {
     let second = first.beside(&["--no-agencies", "--payment-service-name", "two"]).await;
     first.may_log_errors = true;
     let windows = [first.connect("agent").await, second.connect("agent").await];
-    let imports = std::env::var("SW_LIMIT_IMPORTS").ok();
-    let imports = imports.and_then(|it| it.parse().ok()).unwrap_or(IMPORTS);
+    let imports = std::env::var_os("SW_LIMIT_IMPORTS");
+    let imports = imports.and_then(|it| it.to_str()?.parse().ok()).unwrap_or(IMPORTS);
     let people = (imports / 100).max(2);
     let buyers = (0..people).map(|number| person(&format!("11010519950307{number:03}")));
     let buyers: Vec<String> = buyers.collect();
