@@ -163,7 +163,12 @@ impl Refunds {
         // Lines of a declaration are of one firm.
         let slot = rows.first().map(ExportRow::slot);
         let slot = slot.ok_or_else(|| Fault::Broken("an export has no lines".to_owned()))?;
-        let (entries, claim_lines) = read::history(&self.reads, &self.tail, slot, id).await?;
+        let tell = |entry: &JournalEntry, lines: Option<&[u32]>| {
+            let told = crate::wire::entry(entry, lines)?;
+            Ok((!told.facts.is_empty()).then_some(told))
+        };
+        let history = read::history((&self.reads, &self.tail), slot, id, tell);
+        let (entries, claim_lines) = history.await?;
         let judged = self.judged(rows).await?;
         let lines = judged.iter().map(|(row, found)| export(row, found)).collect();
         let shown = claim_lines.iter().map(|(claim, row)| v1::ExportClaimLine {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{DeclarationId, Slot};
-use proto::v1;
 use sqlx::PgPool;
 use store::page::Page;
 use store::tail::Tail;
@@ -13,7 +12,6 @@ use crate::claim_line_rows::{self, ClaimLineRow};
 use crate::export_rows::{self, ExportRow};
 use crate::invoice_rows::{self, InvoiceRow};
 use crate::names::{ClaimName, ExportName, WrittenNumber, id_of, invoice_name};
-use crate::wire;
 
 /// The firm of a declaration's lines; `None` when none are known.
 pub(crate) async fn firm_of(reads: &PgPool, id: DeclarationId) -> Result<Option<String>, Fault> {
@@ -100,12 +98,13 @@ pub(crate) async fn invoices(
 const ENTRIES_MAX: i64 = 1_000;
 
 /// What happened to an export and to the lines of claims for it, oldest first, and these lines.
-pub(crate) async fn history(
-    reads: &PgPool,
-    tail: &Tail,
+/// `tell` says what a reader is told of an entry.
+pub(crate) async fn history<T>(
+    (reads, tail): (&PgPool, &Tail),
     slot: Slot,
     id: DeclarationId,
-) -> Result<(Vec<v1::RefundEntry>, Vec<(ClaimName, ClaimLineRow)>), ServiceError> {
+    tell: impl Fn(&store::journal::JournalEntry, Option<&[u32]>) -> Result<Option<T>, ServiceError>,
+) -> Result<(Vec<T>, Vec<(ClaimName, ClaimLineRow)>), ServiceError> {
     let mut connection = reads.acquire().await.map_err(Fault::from)?;
     let lines = claim_line_rows::of_export(&mut connection, slot, id).await?;
     drop(connection);
@@ -132,8 +131,7 @@ pub(crate) async fn history(
         .await
         .map_err(Fault::from)?;
         for entry in tail.at(reads, slot, &positions).await? {
-            let told = wire::entry(&entry, lines)?;
-            entries.extend((!told.facts.is_empty()).then_some((entry.position, told)));
+            entries.extend(tell(&entry, lines)?.map(|told| (entry.position, told)));
         }
     }
     // Everything of a firm stands in one slot, in the order in which it happened.
