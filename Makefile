@@ -13,8 +13,8 @@ test: postgres ## every test, against real PostgreSQL and real windows
 	$(CARGO) test --workspace --lib --bins --tests -- --show-output $(ARGS)
 
 bench: postgres ## measure this machine, beside its own limits
-	$(CARGO) build --release --package window
-	./target/release/single-window bench $(ARGS)
+	$(CARGO) build --profile production --package window
+	./target/production/single-window bench $(ARGS)
 
 check: ## what CI checks besides the tests
 	$(CARGO) fmt --all --check

@@ -196,6 +196,7 @@ create table journal (
     trace text not null,
     -- Encoded trade.v1.Facts.
     facts bytea not null,
+    shows_content boolean not null default false,
     body bytea compression lz4,
     primary key (slot, position)
 );

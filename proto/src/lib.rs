@@ -20,6 +20,8 @@ pub mod stored;
 pub mod text;
 pub mod turn;
 
+pub use pbjson_types::Timestamp;
+
 /// The modules that the build script generates from the `.proto` files.
 #[allow(
     missing_docs,

@@ -121,7 +121,7 @@ async fn sums_are_zero(operator: &client::Window) {
 
 #[tokio::test]
 async fn money_for_an_export_is_matched_settled_and_declared() {
-    let sandbox = Sandbox::with(&["--refund"]).await;
+    let sandbox = Sandbox::start().await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     let treasurer = Treasurer(sandbox.connect("enterprise-a").await);
     let operator = sandbox.connect("admin").await;
@@ -360,8 +360,8 @@ const EXPORTS: usize = 40;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receipt_may_pay_many_exports() {
-    let exports = std::env::var("SW_RECEIPT_EXPORTS").ok();
-    let exports = exports.and_then(|it| it.parse().ok()).unwrap_or(EXPORTS);
+    let exports = std::env::var_os("SW_RECEIPT_EXPORTS");
+    let exports = exports.and_then(|it| it.to_str()?.parse().ok()).unwrap_or(EXPORTS);
     // A large one has a database of its own.
     let sandbox =
         if exports > EXPORTS { Sandbox::alone(&[]).await } else { Sandbox::process(&[]).await };

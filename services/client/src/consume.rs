@@ -693,7 +693,8 @@ mod tests {
 
         // Nobody listens there.
         let channel = tonic::transport::Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
-        let consumer = Consumer::new(Window { channel }, v1::Subscriber::Customs, "c");
+        let window = Window { channel, bearer: crate::Bearer::default() };
+        let consumer = Consumer::new(window, v1::Subscriber::Customs, "c");
         let ((_say, said), mut asked) = (mpsc::channel(1), 0);
         let served = consumer.serve(Asked(&mut asked), said, CancellationToken::new()).await;
         assert_eq!(served.map_err(|status| status.code()), Err(tonic::Code::PermissionDenied));

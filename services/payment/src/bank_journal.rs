@@ -33,6 +33,7 @@ pub(crate) fn entry(
         recorded_time: now,
         trace: String::new(),
         facts: facts.into(),
+        shows_content: false,
         body: Ok(None),
     }
 }

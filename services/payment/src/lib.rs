@@ -188,8 +188,8 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
     });
     loops.queue("payment.answers", relay::DutyAnswers(Arc::clone(&payment)), answers);
     loops.queue("payment.retries", relay::Retries(Arc::clone(&payment)), retries);
-    let imports = Arc::new(relay::Imports(Arc::clone(&payment)));
-    let exports = Arc::new(relay::exports::Exports(Arc::clone(&payment)));
+    let imports = Arc::new(relay::ImportEvents(Arc::clone(&payment)));
+    let exports = Arc::new(relay::exports::SaleEvents(Arc::clone(&payment)));
     loops.queue("payment.late-events", LateEvents(Arc::clone(&imports)), Arc::default());
     loops.queue("payment.late-exports", LateEvents(Arc::clone(&exports)), Arc::default());
     loops.queue(

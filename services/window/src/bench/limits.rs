@@ -187,6 +187,20 @@ impl DeclarationService for Echo {
         Err(proto::status::plain(domain::Code::NotFound))
     }
 
+    async fn list_archivable(
+        &self,
+        _: Request<v1::ListArchivableRequest>,
+    ) -> Result<Response<v1::ListArchivableResponse>, Status> {
+        Err(proto::status::plain(domain::Code::NotFound))
+    }
+
+    async fn archive(
+        &self,
+        _: Request<v1::ArchiveRequest>,
+    ) -> Result<Response<v1::ArchiveResponse>, Status> {
+        Err(proto::status::plain(domain::Code::NotFound))
+    }
+
     async fn watch(
         &self,
         _: Request<v1::WatchRequest>,
@@ -207,11 +221,9 @@ pub(super) async fn echo(
     let directory = cli::sandbox::identities(place);
     certificates::ensure(&directory, now)?;
     let file = |name: &str| directory.join(name);
-    let acceptor = tls::acceptor(
-        &file(cli::sandbox::AUTHORITY),
-        (&file("window.pem"), &file("window.key")),
-        true,
-    )?;
+    let verifier = tls::verifier((&file(cli::sandbox::AUTHORITY), None, true))?;
+    let acceptor = tls::acceptor((&file("window.pem"), &file("window.key")), verifier)?;
+    let acceptor = tls::CurrentAcceptor::new(acceptor);
     let registry = Registry::load(&file(certificates::REGISTRY), true)?;
     let callers = Arc::new(Callers::new(registry, Sockets::within(u64::MAX), None));
     let listener = TcpListener::bind("127.0.0.1:0").await?;

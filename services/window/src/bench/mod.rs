@@ -6,6 +6,7 @@
 mod limits;
 mod load;
 mod national;
+mod stored;
 mod transfers;
 mod work;
 
@@ -48,6 +49,10 @@ pub struct Bench {
     /// Declarants; their slots share the work.
     #[arg(long, default_value_t = 64)]
     declarants: usize,
+    /// Measure something else: what each call takes in an empty window, and beside so many finished declarations
+    /// that are loaded in bulk.
+    #[arg(long, value_name = "COUNT")]
+    stored: Option<u64>,
     /// Where the figures go.
     #[arg(long, default_value = "target/bench/main.json")]
     out: PathBuf,
@@ -107,10 +112,20 @@ struct Latency {
 /// What kept it from measuring.
 pub async fn run(bench: Bench) -> anyhow::Result<ExitCode> {
     let place = tempdir()?;
+    let removed =
+        || std::fs::remove_dir_all(&place).context("the measurement's directory cannot be removed");
+    if let Some(count) = bench.stored {
+        let measured = stored::run(&place, count).await;
+        removed()?;
+        let costs = measured?;
+        write(&bench.out, &stored::json(&costs, count))?;
+        stored::print(&costs, count)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let measured = measure(&bench, &place).await;
-    std::fs::remove_dir_all(&place).context("the measurement's directory cannot be removed")?;
+    removed()?;
     let figures = measured?;
-    write(&bench.out, &figures)?;
+    write(&bench.out, &json(&figures))?;
     print(&figures)?;
     let right = figures.submitted == figures.released;
     Ok(if right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -277,10 +292,10 @@ fn tell(what: &str) {
     let _unseen = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("… {what}\n"));
 }
 
-fn write(out: &Path, figures: &Figures) -> anyhow::Result<()> {
+fn json(figures: &Figures) -> serde_json::Value {
     let milli = |us: u64| format!("{}.{:03}", us / 1_000, us % 1_000);
     let number = |text: String| text.parse::<serde_json::Number>().unwrap_or_else(|_| 0.into());
-    let json = serde_json::json!({
+    serde_json::json!({
         "stream_cleared_per_s": figures.stream,
         "unary_cleared_per_s": figures.unary,
         "p50_ms": number(milli(figures.stream_latency.p50)),
@@ -309,11 +324,14 @@ fn write(out: &Path, figures: &Figures) -> anyhow::Result<()> {
         "national_inventories_per_s": figures.national.inventories,
         "submitted": figures.submitted,
         "released": figures.released,
-    });
+    })
+}
+
+fn write(out: &Path, json: &serde_json::Value) -> anyhow::Result<()> {
     if let Some(directory) = out.parent() {
         std::fs::create_dir_all(directory)?;
     }
-    std::fs::write(out, serde_json::to_string_pretty(&json)? + "\n")
+    std::fs::write(out, serde_json::to_string_pretty(json)? + "\n")
         .with_context(|| format!("{} cannot be written", out.display()))
 }
 
