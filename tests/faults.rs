@@ -100,8 +100,13 @@ async fn watch(window: client::Window, seen: Arc<Mutex<Seen>>) {
 
 /// A simulated agency as a process of its own, which reconnects by itself.
 pub(crate) fn agency(sandbox: &Sandbox, name: &str) -> Agency {
+    agency_named(sandbox, name, "simulator")
+}
+
+/// The same under a name of its own: two of one name would take each other's place.
+pub(crate) fn agency_named(sandbox: &Sandbox, agency: &str, name: &str) -> Agency {
     let process = std::process::Command::new(binary())
-        .args(["agency", name, "--log", "off", "--data-dir"])
+        .args(["agency", agency, "--name", name, "--log", "off", "--data-dir"])
         .arg(sandbox.directory.path())
         .stdin(std::process::Stdio::null())
         .stdout(std::process::Stdio::null())

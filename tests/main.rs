@@ -3,6 +3,7 @@
 
 mod clearance_model;
 mod faults;
+mod forex_faults;
 mod harness;
 mod inspection_model;
 mod joint_model;
