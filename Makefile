@@ -5,16 +5,16 @@ CARGO ?= cargo
 PG_FOUND = $(shell command -v initdb || ls -d "$${SW_PG_BIN:-/nowhere}"/initdb /usr/lib/postgresql/*/bin/initdb 2>/dev/null)
 
 sandbox: postgres ## build everything and start the sandbox
-	$(CARGO) build --release --package window
-	./target/release/single-window sandbox $(ARGS)
+	$(CARGO) build --profile sandbox --package window
+	./target/sandbox/single-window sandbox $(ARGS)
 
 test: postgres ## every test, against real PostgreSQL and real windows
 	$(CARGO) build --workspace
 	$(CARGO) test --workspace --lib --bins --tests -- --show-output $(ARGS)
 
 bench: postgres ## measure this machine, beside its own limits
-	$(CARGO) build --profile production --package window
-	./target/production/single-window bench $(ARGS)
+	$(CARGO) build --release --package window
+	./target/release/single-window bench $(ARGS)
 
 check: ## what CI checks besides the tests
 	$(CARGO) fmt --all --check

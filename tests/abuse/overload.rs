@@ -29,7 +29,7 @@ const BEGINNING: Duration = Duration::from_secs(1);
 const OFFERED: u64 = 3;
 /// Whether the window is built for speed, by its folder.
 fn is_optimised() -> bool {
-    binary().parent().is_some_and(|folder| folder.ends_with("production"))
+    binary().parent().is_some_and(|folder| folder.ends_with("release"))
 }
 
 /// Per cent of what is filed at the peak with the same work. Without optimisation the libraries take a fifth of the

@@ -343,8 +343,8 @@ impl Place {
         let data = self.path("data").display().to_string();
         let tmp = self.path("tmp").display().to_string();
         let text = text.replace(&data, &self.called).replace(&tmp, "/tmp");
-        let text = text.replace(&binary().display().to_string(), "target/release/single-window");
-        let text = text.replace("target/debug/", "target/release/");
+        let text = text.replace(&binary().display().to_string(), "target/sandbox/single-window");
+        let text = text.replace("target/debug/", "target/sandbox/");
         let address = std::fs::read_to_string(self.path("data/address")).unwrap_or_default();
         let port = address.trim().rsplit(':').next().unwrap_or_default();
         let text = text.replace(&format!("localhost:{port}"), &format!("localhost:{}", self.port));
