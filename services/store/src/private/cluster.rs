@@ -219,6 +219,7 @@ fn tuning() -> String {
     let meminfo = fs::read_to_string("/proc/meminfo").ok();
     let total_kb = meminfo.and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok());
     let buffers_mb = total_kb.map_or(64, |kb| kb / 1024 / 4).clamp(16, 256);
+    // Every service has connections for reading and for work of its own: five have 92 when all of them are used.
     // wal_compression stays off: document bodies are compressed already, by lz4 in TOAST, and the
     // processor is scarcer than the disk. log_error_verbosity is terse because the detail of an
     // error quotes the row, and rows hold declarations.
@@ -226,7 +227,7 @@ fn tuning() -> String {
         "# Written by single-window at every start. Your own settings belong into
 # postgresql.conf, below the line that includes this file.
 shared_buffers = {buffers_mb}MB
-max_connections = 64
+max_connections = 128
 max_wal_size = 4GB
 max_slot_wal_keep_size = {KEPT_WAL}
 checkpoint_timeout = 15min
