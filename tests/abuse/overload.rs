@@ -19,7 +19,7 @@ use crate::memory::crowd;
 use crate::{meter, times};
 
 /// Connections of each of ten firms: enough streams for what waits.
-const CONNECTIONS: usize = 4;
+const CONNECTIONS: usize = 16;
 /// The load at which the window does the most it can.
 const AT_ONCE: usize = 16;
 const PEAK: Duration = Duration::from_secs(3);
