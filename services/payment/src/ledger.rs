@@ -235,7 +235,7 @@ impl Ledger {
     /// [`Fault`] from the database.
     pub async fn write(&mut self, tx: &mut PgConnection) -> Result<(), Fault> {
         let (mut written, mut accounts, mut holds) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut heads, mut rests) = (Vec::new(), Vec::new());
+        let (mut heads, mut rests) = (Vec::new(), BTreeMap::new());
         for (slot, book) in &mut self.books {
             let Some(recorded) = book.balances.recorded.filter(|_| !book.written.is_empty()) else {
                 continue;
@@ -254,11 +254,11 @@ impl Ledger {
             for id in std::mem::take(&mut book.rests) {
                 let rest = book.balances.rests.get(&id);
                 let rest = rest.ok_or_else(|| Fault::Broken(format!("a rest of {id} is lost")))?;
-                rests.push((*slot, id, rest.clone()));
+                rests.insert((*slot, id), rest.clone());
             }
             written.append(&mut book.written);
         }
-        ledger_rows::insert_entries(tx, &written).await?;
+        ledger_rows::insert_entries(tx, &written, &mut rests).await?;
         ledger_rows::insert_legs(tx, &written).await?;
         ledger_rows::insert_credit_lines(tx, &written).await?;
         ledger_rows::write_holds(tx, &holds, &heads).await?;

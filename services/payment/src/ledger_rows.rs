@@ -208,33 +208,39 @@ pub(crate) async fn credit_lines(
         .collect()
 }
 
-/// Writes entries.
+/// What is left of entries.
+pub(crate) type Rests = BTreeMap<(Slot, Uuid), Vec<Leg>>;
+
+/// Writes entries, with what is left of each, which it takes out of `rests`.
 pub(crate) async fn insert_entries(
     tx: &mut PgConnection,
     written: &[WrittenEntry],
+    rests: &mut Rests,
 ) -> Result<(), Fault> {
     if written.is_empty() {
         return Ok(());
     }
-    let entry = |it: &WrittenEntry| it.record.entry.clone();
     let slots: Vec<i16> = written.iter().map(|it| it.slot.column()).collect();
     let numbers: Vec<i64> = written.iter().map(|it| it.number).collect();
-    let ids: Vec<Uuid> = written.iter().map(|it| entry(it).id).collect();
+    let ids: Vec<Uuid> = written.iter().map(|it| it.record.entry.id).collect();
     let basis: Vec<&Basis> = written.iter().map(|it| &it.record.entry.basis).collect();
     let events: Vec<&str> = basis.iter().map(|it| it.event.as_str()).collect();
     let declarations: Vec<Option<Uuid>> = basis.iter().map(|it| it.declaration).collect();
     let bills: Vec<Option<Uuid>> = basis.iter().map(|it| it.bill).collect();
     let actors: Vec<&str> = basis.iter().map(|it| it.actor.as_str()).collect();
     let rules: Vec<&str> = basis.iter().map(|it| it.rule.as_str()).collect();
-    let effective: Vec<OffsetDateTime> = written.iter().map(|it| entry(it).effective).collect();
-    let recorded: Vec<OffsetDateTime> = written.iter().map(|it| entry(it).recorded).collect();
+    let effective: Vec<OffsetDateTime> =
+        written.iter().map(|it| it.record.entry.effective).collect();
+    let recorded: Vec<OffsetDateTime> = written.iter().map(|it| it.record.entry.recorded).collect();
     let bodies: Vec<Vec<u8>> = written.iter().map(|it| encode_record(&it.record)).collect();
+    let rest = written.iter().map(|it| rests.remove(&(it.slot, it.record.entry.id)));
+    let rest: Vec<Option<Vec<u8>>> = rest.map(|rest| Some(encode_legs(&rest?))).collect();
     sqlx::query!(
         "insert into entry (slot, number, id, event, declaration_id, bill_id, actor, rule,
-                            effective_time, recorded_time, body)
+                            effective_time, recorded_time, body, rest)
          select * from unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::text[], $5::uuid[],
                               $6::uuid[], $7::text[], $8::text[], $9::timestamptz[],
-                              $10::timestamptz[], $11::bytea[])",
+                              $10::timestamptz[], $11::bytea[], $12::bytea[])",
         &slots,
         &numbers,
         &ids,
@@ -245,7 +251,8 @@ pub(crate) async fn insert_entries(
         &rules as &[&str],
         &effective,
         &recorded,
-        &bodies
+        &bodies,
+        &rest as &[Option<Vec<u8>>]
     )
     .execute(tx)
     .await?;
@@ -385,17 +392,14 @@ pub(crate) async fn write_holds(
     Ok(())
 }
 
-/// Writes what is left of entries.
-pub(crate) async fn write_rests(
-    tx: &mut PgConnection,
-    rests: &[(Slot, Uuid, Vec<Leg>)],
-) -> Result<(), Fault> {
+/// Writes what is left now of entries that were there before.
+pub(crate) async fn write_rests(tx: &mut PgConnection, rests: &Rests) -> Result<(), Fault> {
     if rests.is_empty() {
         return Ok(());
     }
-    let slots: Vec<i16> = rests.iter().map(|(slot, ..)| slot.column()).collect();
-    let ids: Vec<Uuid> = rests.iter().map(|(_, id, _)| *id).collect();
-    let legs: Vec<Vec<u8>> = rests.iter().map(|(.., legs)| encode_legs(legs)).collect();
+    let slots: Vec<i16> = rests.keys().map(|(slot, _)| slot.column()).collect();
+    let ids: Vec<Uuid> = rests.keys().map(|(_, id)| *id).collect();
+    let legs: Vec<Vec<u8>> = rests.values().map(|legs| encode_legs(legs)).collect();
     sqlx::query!(
         "update entry e set rest = given.rest
          from unnest($1::smallint[], $2::uuid[], $3::bytea[]) as given (slot, id, rest)
