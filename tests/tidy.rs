@@ -379,14 +379,26 @@ fn a_type_name_means_one_thing() {
 
 /// Types that other modules see, each with its line.
 fn types_shown_to_others(text: &str) -> Vec<(usize, &str)> {
+    types(text, |seen| !seen.is_empty())
+}
+
+/// Types with these ways of being seen (`pub`, `pub(crate)`, nothing for those of one file), each with its line.
+/// What a trait leaves open is none.
+fn types(text: &str, is_meant: impl Fn(&str) -> bool) -> Vec<(usize, &str)> {
     const KINDS: [&str; 4] = ["struct ", "enum ", "trait ", "type "];
     const SEEN: [&str; 3] = ["pub ", "pub(crate) ", "pub(super) "];
     let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or(text);
     let name = |line: &'_ str| -> Option<usize> {
-        let item = SEEN.iter().find_map(|seen| line.trim_start().strip_prefix(seen))?;
-        KINDS.iter().find_map(|kind| item.strip_prefix(kind)).map(str::len)
+        let line = line.trim_end();
+        let item = line.trim_start();
+        let seen = SEEN.into_iter().find(|seen| item.starts_with(seen)).unwrap_or("");
+        let item = item.strip_prefix(seen)?;
+        let kind = KINDS.iter().find(|kind| item.starts_with(**kind))?;
+        let left_open = *kind == "type " && seen.is_empty() && line.starts_with(' ');
+        (is_meant(seen) && !left_open).then(|| item.len() - kind.len())
     };
     let found = code.lines().enumerate().filter_map(|(at, line)| {
+        let line = line.trim_end();
         let name = &line[line.len() - name(line)?..];
         let end = name.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(name.len());
         // A macro gives its types the names that it is told.
@@ -400,6 +412,62 @@ fn types_are_found_where_others_see_them() {
     let text = "pub struct Open<T> {\n    kind: Kind,\n}\nstruct Own;\npub(super) type Short = u8;\n\
                 pub(crate) enum Either {}\npub struct $name;\npub fn new() {}\n#[cfg(test)]\nmod tests {\n    pub struct Tried;\n}";
     assert_eq!(types_shown_to_others(text), [(1, "Open"), (5, "Short"), (6, "Either")]);
+    assert_eq!(types(text, str::is_empty), [(4, "Own")]);
+    assert_eq!(types("trait Open {\n    type Kind;\n}", |_| true), [(1, "Open")]);
+}
+
+/// Participles that do not end in "-ed", and nouns that do.
+const PARTICIPLES: &[&str] = &[
+    "Begun", "Bought", "Chosen", "Done", "Drawn", "Found", "Given", "Gone", "Heard", "Held",
+    "Kept", "Known", "Left", "Lost", "Made", "Met", "Paid", "Put", "Ran", "Read", "Said", "Seen",
+    "Sent", "Shown", "Sold", "Taken", "Thrown", "Told", "Written",
+];
+const NOUNS: &[&str] = &["Feed", "Hundred", "Need", "Seed", "Speed"];
+
+/// Words that say what somebody does to a thing, or play a scene, where the field has a noun.
+const PRIVATE_WORDS: &[&str] = &[
+    "About", "At", "Board", "By", "Cast", "Desk", "Door", "Ear", "Errand", "Office", "Paper",
+    "Shelf", "Teller", "Then", "Tongue", "Voice", "What", "When", "Whole", "Why", "Wrong",
+];
+
+/// A type is a noun of the field or of the glossary. What was done to a thing does not say what it is: not
+/// `Heard`, but `DeclarationEvent`. Variants that are facts are in the past tense and are no types.
+#[test]
+fn a_type_name_is_a_noun() {
+    let mut found = Vec::new();
+    for folder in ["proto/src", "services"] {
+        for file in files(folder, ".rs") {
+            let path = file.strip_prefix(workspace()).expect("below it").display().to_string();
+            if path.contains("src/") {
+                let text = read(&file);
+                let names = types(&text, |_| true).into_iter();
+                let wrong = names.filter(|(_, name)| !is_noun(name));
+                found.extend(wrong.map(|(line, name)| format!("{path}:{line}: {name}")));
+            }
+        }
+    }
+    assert!(
+        found.is_empty(),
+        "call a type by what it is, as a noun that people of the field know (docs/glossary.md):\n{}",
+        found.join("\n")
+    );
+}
+
+fn is_noun(name: &str) -> bool {
+    let last = name.rfind(char::is_uppercase).map_or(name, |at| &name[at..]);
+    let participle = last.ends_with("ed") && !NOUNS.contains(&last) || PARTICIPLES.contains(&last);
+    // `TaxOffice` is an office.
+    !participle && !PRIVATE_WORDS.contains(&name) && !["Desk", "Errand", "Teller"].contains(&last)
+}
+
+#[test]
+fn a_participle_is_no_noun() {
+    for name in ["Told", "OrderPaid", "DutyMoved", "Shared", "Desk", "FilingErrand", "Why"] {
+        assert!(!is_noun(name), "{name}");
+    }
+    for name in ["Receipt", "Seed", "PaidOrder", "ListedHeading", "TaxOffice", "Standing", "Row"] {
+        assert!(is_noun(name), "{name}");
+    }
 }
 
 /// Statements that write without a slot, or lock over several, with the beginning of each and why that is so.

@@ -24,27 +24,27 @@ use crate::errand::Hints;
 use crate::follow::{self, EventBatch, LateEvent};
 use crate::issue::{self, IssuedDocument};
 use crate::receipt::IssuedReceipt;
-use crate::receive::{self, Malformed, Received};
-use crate::transaction::{CebTransaction, DayNumbers, Written};
+use crate::receive::{self, MalformedMessage, ReceivedDocument};
+use crate::transaction::{CebTransaction, DayNumbers, WrittenRows};
 use crate::{errand, expire, export};
 
 /// What waits for its transaction, and what it is answered with.
 #[derive(Debug)]
 pub(crate) enum CebCommand {
     /// A document came; the first receipts.
-    Receive(Box<Received>, Reply<Vec<IssuedReceipt>>),
+    Receive(Box<ReceivedDocument>, Reply<Vec<IssuedReceipt>>),
     /// A message broke the schema.
-    Malformed(Malformed, Reply<()>),
+    Malformed(MalformedMessage, Reply<()>),
     /// Events came over the exchange.
     Take(EventBatch, Reply<()>),
     /// One out of the queue of those that could not be taken when they came.
     Late(LateEvent, Reply<()>),
     /// The declaration service answered an errand.
-    Errand(errand::Answered, Reply<()>),
+    Errand(errand::FilingAnswer, Reply<()>),
     /// Customs issued something; whether it was taken, or had been before.
     Issue(Box<IssuedDocument>, Reply<bool>),
     /// This inventory has waited long enough for its documents; false when it may wait longer.
-    Expire(expire::Expired, Reply<bool>),
+    Expire(expire::Expiry, Reply<bool>),
 }
 
 impl CebCommand {
@@ -86,7 +86,7 @@ pub(crate) struct CebWriter {
 
 impl Transaction for CebWriter {
     type Command = CebCommand;
-    type Published = (Vec<JournalEntry>, bool);
+    type Publication = (Vec<JournalEntry>, bool);
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {
@@ -97,7 +97,7 @@ impl Transaction for CebWriter {
         &self,
         tx: &mut PgConnection,
         commands: &[CebCommand],
-    ) -> Result<Self::Published, Fault> {
+    ) -> Result<Self::Publication, Fault> {
         let mut wanted = DocumentKeys::default();
         for command in commands {
             command.want(&mut wanted);
@@ -148,7 +148,7 @@ impl Transaction for CebWriter {
         for bill in std::mem::take(&mut step.bills) {
             export::release_bill(&mut step, &bill);
         }
-        let Written { entries, positions, errands } =
+        let WrittenRows { entries, positions, errands } =
             step.write(&mut *tx, self.tail.cipher()).await?;
         for (reply, mut receipts) in said {
             for receipt in &mut receipts {
@@ -160,7 +160,7 @@ impl Transaction for CebWriter {
         Ok((entries, errands))
     }
 
-    fn publish(&self, (entries, errands): Self::Published) {
+    fn publish(&self, (entries, errands): Self::Publication) {
         self.tail.tell(entries);
         if errands {
             self.errands.give();

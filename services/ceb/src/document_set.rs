@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::errand::{FILING, MATCHING, WITHDRAWAL};
 use crate::matching::{self, is_waiting};
-use crate::stored_document::{FilingErrand, Names, StoredDocument};
+use crate::stored_document::{FilingWork, Names, StoredDocument};
 
 /// The names of documents that are looked for.
 #[derive(Debug, Default, Clone)]
@@ -139,10 +139,10 @@ pub(crate) struct DocumentSet {
 /// The queue in which something is to be done about a document.
 fn queue_of(paper: &StoredDocument) -> Option<&'static str> {
     match paper.errand {
-        FilingErrand::File => Some(FILING),
-        FilingErrand::Withdraw => Some(WITHDRAWAL),
-        FilingErrand::None if is_waiting(paper) => Some(MATCHING),
-        FilingErrand::None => None,
+        FilingWork::File => Some(FILING),
+        FilingWork::Withdraw => Some(WITHDRAWAL),
+        FilingWork::None if is_waiting(paper) => Some(MATCHING),
+        FilingWork::None => None,
     }
 }
 
@@ -322,7 +322,7 @@ impl DocumentSet {
 
     pub(crate) fn has_errands(&self) -> bool {
         let written = self.put.iter().chain(&self.changed);
-        written.filter_map(|id| self.papers.get(id)).any(|paper| paper.errand != FilingErrand::None)
+        written.filter_map(|id| self.papers.get(id)).any(|paper| paper.errand != FilingWork::None)
     }
 
     /// Writes what changed.
@@ -645,9 +645,9 @@ impl Row {
             sum_no: row.sum_no,
             cancels: row.cancels,
             errand: match row.queue.as_deref() {
-                Some(FILING) => FilingErrand::File,
-                Some(WITHDRAWAL) => FilingErrand::Withdraw,
-                Some(_) | None => FilingErrand::None,
+                Some(FILING) => FilingWork::File,
+                Some(WITHDRAWAL) => FilingWork::Withdraw,
+                Some(_) | None => FilingWork::None,
             },
             signed: row.signed,
             digest: row.digest,

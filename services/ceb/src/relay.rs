@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use crate::Ceb;
 use crate::commit::CebCommand;
-use crate::errand::{Answered, FILING, FilingOutcome, MATCHING, WITHDRAWAL};
+use crate::errand::{FILING, FilingAnswer, FilingOutcome, MATCHING, WITHDRAWAL};
 use crate::stored_document::StoredDocument;
 use crate::{document_set, errand, expire};
 
@@ -75,7 +75,7 @@ impl Port for Matching {
         let Self(ceb) = self;
         each(ceb, Self::QUEUE, items, async |papers| {
             let expired = papers.iter().map(|paper| {
-                let expired = expire::Expired::of(paper, ceb.clock.now());
+                let expired = expire::Expiry::of(paper, ceb.clock.now());
                 let command = |reply| CebCommand::Expire(expired, reply);
                 ceb.batch.enqueue(paper.slot, &Share::Kept, command)
             });
@@ -168,7 +168,7 @@ async fn file_all(ceb: &Ceb, window: &Window, papers: Vec<StoredDocument>) -> Ve
 }
 
 async fn take_down(ceb: &Ceb, paper: &StoredDocument, outcome: FilingOutcome) -> Delivery {
-    let answered = Answered::of(paper, outcome);
+    let answered = FilingAnswer::of(paper, outcome);
     let slot = answered.slot;
     let command = |reply| CebCommand::Errand(answered, reply);
     Delivery::settled(ceb.batch.enqueue(slot, &Share::Kept, command).await)
@@ -203,9 +203,9 @@ fn outcome(answer: v1::SubmitStreamResponse) -> Result<FilingOutcome, Delivery> 
 /// Withdraws the inventory that a cancellation names, in whatever version it is.
 async fn withdraw(ceb: &Ceb, window: &Window, paper: StoredDocument) -> Delivery {
     let outcome = match errand::cancelled_inventory(&ceb.reads, ceb.tail.cipher(), &paper).await {
-        Ok(errand::Cancelled::Declaration(id)) => try_withdraw(window, &paper, id).await,
-        Ok(errand::Cancelled::NotYet) => return Delivery::NotYet,
-        Ok(errand::Cancelled::Ended) => {
+        Ok(errand::CancellationTarget::Declaration(id)) => try_withdraw(window, &paper, id).await,
+        Ok(errand::CancellationTarget::NotYet) => return Delivery::NotYet,
+        Ok(errand::CancellationTarget::Ended) => {
             let text = "清单已终结".to_owned();
             Ok(FilingOutcome::Refused { code: String::new(), text })
         }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::session::{TableRow, rows};
 use super::table::{columns, fields};
 use super::words::pick;
-use super::{Exit, Language, Output, Said, say, say_json};
+use super::{BilingualText, Exit, Language, Output, say, say_json};
 
 /// How one window is reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,7 +110,7 @@ impl Contexts {
         let file = directory.join("contexts.toml");
         let text = read(&file)?;
         let known = text.as_deref().map_or_else(|| Ok(BTreeMap::new()), toml::from_str);
-        let known = known.with_context(|| Said::unreadable(&file))?;
+        let known = known.with_context(|| BilingualText::unreadable(&file))?;
         let chosen = read(&directory.join(CHOSEN))?.map(|name| name.trim().to_owned());
         Ok(Self { file, known, chosen: chosen.filter(|name| !name.is_empty()) })
     }
@@ -121,7 +121,7 @@ impl Contexts {
         let known = self.known.get(name);
         let known = known.with_context(|| {
             let (file, names) = (self.file.display(), self.names());
-            Said::new(
+            BilingualText::new(
                 format!("there is no context {name} in {file}; there are {names}"),
                 format!("{file}中没有环境{name}；现有 {names}"),
             )
@@ -168,7 +168,7 @@ impl Contexts {
         let place = self.file.with_file_name(CHOSEN);
         let made = place.parent().map_or(Ok(()), std::fs::create_dir_all);
         made.and_then(|()| std::fs::write(&place, format!("{name}\n")))
-            .with_context(|| Said::unwritable(&place))?;
+            .with_context(|| BilingualText::unwritable(&place))?;
         match output {
             Output::Json => say_json(&serde_json::json!({ "in_use": name }))?,
             Output::Table if name.is_empty() => {
@@ -184,7 +184,8 @@ impl Contexts {
 
     fn show(&self, name: Option<String>, output: Output) -> anyhow::Result<Exit> {
         let found = self.find(name.as_deref())?;
-        let none = || Said::new("no context is in use; name one", "未使用任何环境，请指定名称");
+        let none =
+            || BilingualText::new("no context is in use; name one", "未使用任何环境，请指定名称");
         let context = found.with_context(none)?;
         match output {
             Output::Json => say_json(context)?,
@@ -247,6 +248,6 @@ fn read(file: &Path) -> anyhow::Result<Option<String>> {
     match std::fs::read_to_string(file) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(anyhow::Error::new(error).context(Said::unreadable(file))),
+        Err(error) => Err(anyhow::Error::new(error).context(BilingualText::unreadable(file))),
     }
 }

@@ -42,7 +42,7 @@ impl Session {
     }
 
     /// Reads what a list holds, at most so many, over as many pages as it takes.
-    pub(crate) async fn pages<Q: Paged>(
+    pub(crate) async fn pages<Q: PageRequest>(
         &self,
         mut message: Q,
         most: usize,
@@ -105,7 +105,7 @@ impl Session {
 }
 
 /// A request for one page of a list.
-pub(crate) trait Paged: Clone {
+pub(crate) trait PageRequest: Clone {
     /// The answer.
     type Page;
     /// What the list is of.
@@ -123,7 +123,7 @@ pub(crate) trait Paged: Clone {
 
 macro_rules! paged {
     ($($request:ident, $response:ident, $items:ident, $item:ident;)+) => {$(
-        impl Paged for v1::$request {
+        impl PageRequest for v1::$request {
             type Page = v1::$response;
             type Item = v1::$item;
 

@@ -315,11 +315,11 @@ impl Window {
 }
 
 type Tls = TokioIo<tokio_rustls::client::TlsStream<TcpStream>>;
-type Connecting = std::pin::Pin<Box<dyn Future<Output = std::io::Result<Tls>> + Send>>;
+type ConnectFuture = std::pin::Pin<Box<dyn Future<Output = std::io::Result<Tls>> + Send>>;
 
 /// Makes a TLS connection.
 trait Connect:
-    tower::Service<Uri, Response = Tls, Error = std::io::Error, Future = Connecting>
+    tower::Service<Uri, Response = Tls, Error = std::io::Error, Future = ConnectFuture>
     + Send
     + Clone
     + 'static
@@ -327,7 +327,7 @@ trait Connect:
 }
 
 impl<S> Connect for S where
-    S: tower::Service<Uri, Response = Tls, Error = std::io::Error, Future = Connecting>
+    S: tower::Service<Uri, Response = Tls, Error = std::io::Error, Future = ConnectFuture>
         + Send
         + Clone
         + 'static
@@ -367,7 +367,7 @@ fn endpoint(config: &Config) -> Result<Endpoint, Error> {
 fn connector(config: &Config) -> Result<impl Connect + use<>, Error> {
     let Address { host, port, name } = address(config)?;
     let tls = TlsConnector::from(Arc::new(tls(config)?));
-    Ok(tower::service_fn(move |_: Uri| -> Connecting {
+    Ok(tower::service_fn(move |_: Uri| -> ConnectFuture {
         let (tls, name, host) = (tls.clone(), name.clone(), host.clone());
         Box::pin(async move {
             let tcp = TcpStream::connect((host.as_str(), port)).await?;

@@ -23,9 +23,9 @@ use store::{Clock, Fault};
 use tokio::sync::Notify;
 
 use crate::bill_rows;
-use crate::collect::{self, OrderPaid, OrderPayment};
+use crate::collect::{self, OrderPayment, PaidOrder};
 use crate::goods_back;
-use crate::guarantee::{self, GuaranteeChange, GuaranteeChanged};
+use crate::guarantee::{self, GuaranteeChange, GuaranteeOutcome};
 use crate::hear::{self, DutyAnswer, ImportEvent};
 use crate::ledger::{Ledger, Needs};
 use crate::purchases::{self, PersonHash, Purchases};
@@ -42,7 +42,7 @@ pub(crate) enum PaymentCommand {
     /// what is to be said, where it brings a version.
     Hear(Vec<Arc<ImportEvent>>, Vec<Item>, Reply<Vec<Option<DutyAnswer>>>),
     /// Money was lodged, or a credit line granted.
-    Guarantee(Box<GuaranteeChange>, Reply<Result<GuaranteeChanged, Refusal>>),
+    Guarantee(Box<GuaranteeChange>, Reply<Result<GuaranteeOutcome, Refusal>>),
     /// Money came to this payer. Whether there may be more to try.
     Retry(String, Reply<bool>),
     /// Goods came back. Whether there is the bill that they are on.
@@ -50,7 +50,7 @@ pub(crate) enum PaymentCommand {
     /// The time of bills of this payer has come. Whether there may be more of them.
     Collect(String, Reply<bool>),
     /// The bank paid an order.
-    PayOrder(Box<OrderPayment>, Reply<Result<OrderPaid, Refusal>>),
+    PayOrder(Box<OrderPayment>, Reply<Result<PaidOrder, Refusal>>),
 }
 
 impl PaymentCommand {
@@ -204,7 +204,7 @@ fn declared(commands: &[PaymentCommand]) -> impl Iterator<Item = (PersonHash, i3
 
 impl Transaction for PaymentWriter {
     type Command = PaymentCommand;
-    type Published = PaymentCommit;
+    type Publication = PaymentCommit;
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {

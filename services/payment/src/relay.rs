@@ -47,7 +47,9 @@ impl ExchangeSeat for PaymentSeat {
         listen::hear(&*self.exports, events).await?;
         let taken = listen::hear(&*self.imports, events).await?;
         let secured = taken.into_iter().filter_map(|taken| Some((taken.at, taken.outcome?)));
-        Ok(secured.map(|(at, secured)| (at, proto::exchange::answer(&verdict(&secured)))).collect())
+        Ok(secured
+            .map(|(at, secured)| (at, proto::exchange::wire_answer(&verdict(&secured))))
+            .collect())
     }
 
     fn hear_result(&self, result: &v1::Result) {
@@ -63,7 +65,7 @@ impl Listener for ImportEvents {
     const QUEUE: &'static str = EVENTS;
     type Event = Arc<ImportEvent>;
     /// What is to be said.
-    type Taken = Option<DutyAnswer>;
+    type Outcome = Option<DutyAnswer>;
 
     fn read(&self, event: &Arc<v1::Event>) -> Result<Option<Arc<ImportEvent>>, UnreadableEvent> {
         let read = read(event, &self.0.persons).ok_or(UnreadableEvent)?;
@@ -88,7 +90,7 @@ impl Listener for ImportEvents {
         let secured = self.take(vec![event], Vec::new()).await;
         let secured = secured.map_err(|fault| Delivery::of(&fault))?;
         if let Some(secured) = secured.into_iter().next().flatten() {
-            payment.pending.ask(proto::exchange::answer(&verdict(&secured))).await?;
+            payment.pending.ask(proto::exchange::wire_answer(&verdict(&secured))).await?;
         }
         settle(&payment.work, EVENTS, item).await
     }

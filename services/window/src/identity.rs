@@ -32,11 +32,11 @@ use crate::callers::{Callers, KnownCaller};
 use crate::http::PATHS;
 use crate::json::rules::{HttpMatch, HttpRules};
 use crate::problem;
-use crate::quotas::{HeldPermits, Lasting, Reading, Reads};
+use crate::quotas::{CallDuration, HeldPermits, Reading, Reads};
 use crate::reload::SOON_DAYS;
 use crate::services::manifests;
 use crate::space::Space;
-use crate::unread::Unread;
+use crate::unread::UnreadPieces;
 use crate::validity::CertificatePeriod;
 use crate::web_console::is_page;
 
@@ -137,7 +137,7 @@ pub fn fingerprint(certificate: &CertificateDer<'_>) -> String {
 /// A caller in the registry file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Registered {
+pub struct RegistryEntry {
     /// SHA-256 of the certificate (DER), hexadecimal; empty for a caller that has keys only.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub fingerprint: String,
@@ -170,7 +170,7 @@ pub struct Registered {
     pub until: Option<String>,
 }
 
-impl Registered {
+impl RegistryEntry {
     /// Reads a registry file, a JSON list.
     ///
     /// # Errors
@@ -191,7 +191,7 @@ impl Registered {
 
 /// A caller that the registry knows.
 #[derive(Debug)]
-pub struct Known {
+pub struct RegisteredCaller {
     /// Who it is.
     pub principal: Arc<Principal>,
     /// Connections that it may have at once.
@@ -201,7 +201,7 @@ pub struct Known {
 /// A certificate of a caller.
 #[derive(Debug)]
 pub(crate) struct Registration {
-    known: Arc<Known>,
+    known: Arc<RegisteredCaller>,
     until: Option<OffsetDateTime>,
     /// When it is not accepted any more.
     pub(crate) over: CancellationToken,
@@ -211,7 +211,7 @@ pub(crate) struct Registration {
 
 impl Registration {
     /// Whose it is. The certificate itself is not in the registry, and is kept when it is seen.
-    pub(crate) fn show(&self, chain: &[CertificateDer<'static>]) -> &Known {
+    pub(crate) fn show(&self, chain: &[CertificateDer<'static>]) -> &RegisteredCaller {
         self.chain.get_or_init(|| chain.to_vec());
         &self.known
     }
@@ -225,7 +225,7 @@ impl Registration {
 #[derive(Debug, Default)]
 pub struct Registry {
     certificates: HashMap<String, Arc<Registration>>,
-    names: BTreeMap<String, Arc<Known>>,
+    names: BTreeMap<String, Arc<RegisteredCaller>>,
 }
 
 impl Registry {
@@ -235,7 +235,7 @@ impl Registry {
     ///
     /// When it cannot be read or an entry makes no sense.
     pub fn load(path: &Path, sandbox: bool) -> anyhow::Result<Self> {
-        let entries = Registered::read(path)?;
+        let entries = RegistryEntry::read(path)?;
         let (mut certificates, mut names) = (HashMap::new(), BTreeMap::new());
         for entry in entries {
             let kind = kind(&entry.kind).with_context(|| {
@@ -277,7 +277,7 @@ impl Registry {
                 "{}: connections must be from 1 to {most}",
                 entry.name
             );
-            let Registered {
+            let RegistryEntry {
                 fingerprint,
                 name,
                 customs_code,
@@ -294,7 +294,7 @@ impl Registry {
             let principal =
                 Principal { name, kind, customs_code, mandates, dxp_ids, places, signers };
             let name = principal.name.clone();
-            let caller = Arc::new(Known { principal: Arc::new(principal), connections });
+            let caller = Arc::new(RegisteredCaller { principal: Arc::new(principal), connections });
             let same = names.entry(name.clone()).or_insert_with(|| Arc::clone(&caller));
             anyhow::ensure!(
                 same.principal == caller.principal,
@@ -378,13 +378,13 @@ impl Registry {
     }
 
     /// The caller that a key is made for, when it still has that role.
-    pub(crate) fn named(&self, caller: &str, role: &str) -> Option<Arc<Known>> {
+    pub(crate) fn named(&self, caller: &str, role: &str) -> Option<Arc<RegisteredCaller>> {
         let known = self.names.get(caller)?;
         (kind(role) == Some(known.principal.kind)).then(|| Arc::clone(known))
     }
 
     /// The caller of this name.
-    pub(crate) fn by_name(&self, name: &str) -> Option<Arc<Known>> {
+    pub(crate) fn by_name(&self, name: &str) -> Option<Arc<RegisteredCaller>> {
         self.names.get(name).cloned()
     }
 
@@ -557,7 +557,7 @@ where
             caller.and_then(|caller| admit(&path, method, caller, (&self.space, &self.backlogs)));
         // Nobody behind the gate has use for it.
         request.headers_mut().remove(http::header::AUTHORIZATION);
-        let Admitted { principal, places, call, unread, over, turn } = match admitted {
+        let AdmittedCall { principal, places, call, unread, over, turn } = match admitted {
             Ok(admitted) => admitted,
             Err(refusal) => {
                 let refused = if !grpc {
@@ -641,12 +641,12 @@ fn overloaded() -> http::Response<Body> {
 }
 
 /// A call that was let in.
-struct Admitted {
+struct AdmittedCall {
     principal: Arc<Principal>,
     places: HeldPermits,
     call: CallMemory,
     /// What its connection has not read, and how long that may take.
-    unread: (Unread, Duration),
+    unread: (UnreadPieces, Duration),
     /// When its certificate or key is not good any more, and how that is said.
     over: Option<(CancellationToken, Code)>,
     /// Where it waits, when it only reads.
@@ -692,7 +692,7 @@ fn admit(
     method: Method,
     KnownCaller { principal, account, unread, over }: KnownCaller,
     (space, backlogs): (&Space, &Backlogs),
-) -> Result<Admitted, Box<Refusal>> {
+) -> Result<AdmittedCall, Box<Refusal>> {
     let no = |code: Code| Box::new(Refusal::of(code));
     if !method.kinds.contains(&principal.kind) {
         return Err(no(Code::NotAllowed));
@@ -706,8 +706,8 @@ fn admit(
             return Err(no(Code::Overloaded));
         }
     }
-    let places = account.enter(if streams { Lasting::Stream } else { Lasting::Call })?;
-    Ok(Admitted {
+    let places = account.enter(if streams { CallDuration::Stream } else { CallDuration::Call })?;
+    Ok(AdmittedCall {
         principal,
         places,
         call: CallMemory::new(account.memory(), method.client_streams, method.server_streams),

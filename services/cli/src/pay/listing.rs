@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Teller;
+use super::PayPrinter;
 use crate::words::{self, pick};
 use crate::{Exit, Language, OutputFormat, csv, say, say_json};
 
@@ -20,7 +20,7 @@ pub(crate) struct Listing<T, const N: usize> {
 
 impl<T: Serialize, const N: usize> Listing<T, N> {
     /// Tells the items.
-    pub(crate) fn tell(&self, teller: Teller<'_>, items: &[T]) -> anyhow::Result<Exit> {
+    pub(crate) fn tell(&self, teller: PayPrinter<'_>, items: &[T]) -> anyhow::Result<Exit> {
         let language = teller.session.language;
         match teller.format {
             OutputFormat::Json => items.iter().try_for_each(say_json)?,
