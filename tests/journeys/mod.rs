@@ -38,3 +38,4 @@ mod tax;
 mod terminal;
 mod tokens;
 mod verdict;
+mod webhooks;

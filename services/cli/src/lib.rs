@@ -44,6 +44,7 @@ mod values;
 pub mod verdict;
 pub mod verify;
 pub mod watch;
+pub mod webhooks;
 pub mod words;
 
 use std::io::{self, Write as _};
@@ -81,6 +82,7 @@ pub enum Command {
     Tax(tax::TaxArgs),
     Pay(pay::PayArgs),
     Refund(refund::RefundArgs),
+    Webhooks(webhooks::WebhookArgs),
     Verify(verify::VerifyLedgerArgs),
 }
 
@@ -136,6 +138,7 @@ impl Command {
                 options.check_files(args.file())?;
                 refund::run(&options.session().await?, options.format(), args).await
             }
+            Self::Webhooks(args) => webhooks::run(&options.session().await?, args).await,
             Self::Verify(args) => verify::run(&options.session_as("admin").await?, args).await,
             Self::Clock(args) => {
                 let session = options.session_as("admin").await?;

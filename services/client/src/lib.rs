@@ -9,6 +9,7 @@ mod connect;
 mod consume;
 mod follow;
 mod submit;
+pub mod webhook;
 
 pub use connect::{Config, Error, IdentityPart, Obstacle, Window};
 pub use consume::{Consumer, ConsumerAnswer, Handler};

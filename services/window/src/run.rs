@@ -79,6 +79,10 @@ pub struct Settings {
     pub duty: bool,
     /// The file of refund rates; those that come with the program without one.
     pub refund_rates: Option<PathBuf>,
+    /// Webhooks may be at private addresses, and without TLS.
+    pub webhook_allow_private: bool,
+    /// Authorities of the endpoints of webhooks, besides those that browsers trust.
+    pub webhook_authorities: Vec<PathBuf>,
     /// Lanes of the group commit.
     pub writers: usize,
     /// How long requests may take to finish when the window drains.

@@ -23,6 +23,7 @@ pub(crate) static SERVICES: &[Service] = &[
     (&inspection::MANIFEST, |_, _| Ok(inspection::start())),
     (&payment::MANIFEST, |it, _| Ok(payment::start(it.sandbox))),
     (&refund::MANIFEST, |it, _| Ok(refund::start(rates(it)?))),
+    (&webhooks::MANIFEST, |it, registry| Ok(webhooks::start(posting(it, registry)?))),
 ];
 
 /// By which rates exports are refunded.
@@ -39,6 +40,19 @@ fn rates(settings: &Settings) -> anyhow::Result<RateTable> {
         let faults = faults.join("\n");
         let zh = format!("退税率文件有误：\n{faults}");
         Said::new(format!("the file of refund rates has faults:\n{faults}"), zh).into()
+    })
+}
+
+/// For whom webhooks are posted, and where they may be.
+fn posting(settings: &Settings, registry: &Registry) -> anyhow::Result<webhooks::WebhookSettings> {
+    let mut authorities = Vec::new();
+    for file in &settings.webhook_authorities {
+        authorities.extend(tls::certificates(file)?);
+    }
+    Ok(webhooks::WebhookSettings {
+        callers: registry.principals(),
+        allow_private: settings.sandbox || settings.webhook_allow_private,
+        authorities,
     })
 }
 
@@ -175,6 +189,8 @@ mod tests {
             sandbox: false,
             targeting: false,
             refund_rates: None,
+            webhook_allow_private: false,
+            webhook_authorities: Vec::new(),
             duty: false,
             writers: 1,
             drain: Duration::ZERO,
