@@ -237,6 +237,10 @@ pub(crate) async fn books_are_right(sandbox: &Sandbox) {
             "select count(*) from release r join declaration d on d.slot = r.slot and d.id = r.declaration_id where d.phase <> 3",
         ),
         (
+            "a list of those that are not released that is wrong",
+            "select count(*) from (select slot, phase, id from declaration where phase <> 3) d full join unreleased u on u.slot = d.slot and u.phase = d.phase and u.declaration_id = d.id where d.id is null or u.declaration_id is null",
+        ),
+        (
             "gaps in a journal",
             "select count(*) from journal_head h where h.position <> (select count(*) from journal j where j.slot = h.slot) or h.position <> (select coalesce(max(position), 0) from journal j where j.slot = h.slot)",
         ),

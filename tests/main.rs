@@ -7,5 +7,6 @@ mod harness;
 mod inspection_model;
 mod joint_model;
 mod journeys;
+mod snippets;
 mod tidy;
 mod twice;

@@ -193,7 +193,8 @@ fn every_code_has_its_page_and_every_page_its_code() {
 fn paths_in_documents_exist() {
     let folders = ["proto/", "services/", "migrations/", "deploy/", "tests/", "docs/", ".ci/"];
     let mut documents = files("docs", ".md");
-    documents.push(workspace().join("README.md"));
+    documents
+        .extend(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|it| workspace().join(it)));
     for document in documents {
         for (number, line) in read(&document).lines().enumerate() {
             let words = line.split(|c: char| c.is_whitespace() || "`()[]<>,;|'\"".contains(c));
@@ -228,6 +229,44 @@ fn every_call_of_the_schema_is_in_the_glossary_or_the_guide() {
                 service.name()
             );
         }
+    }
+}
+
+/// Words of a text that begin like this.
+fn words<'a>(text: &'a str, begin: &'a str) -> impl Iterator<Item = &'a str> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    words.filter(move |word| word.starts_with(begin))
+}
+
+#[test]
+fn every_metric_is_documented_and_every_alert_says_what_to_do() {
+    let sources = files("services", ".rs").into_iter().map(|file| read(&file));
+    let in_code: BTreeSet<String> = sources
+        .flat_map(|text| {
+            let literals = text.split('"').skip(1).step_by(2).filter(|it| it.starts_with("sw_"));
+            literals
+                .filter(|it| words(it, "sw_").next() == Some(it))
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let page = read(&workspace().join("docs/metrics.md"));
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split(['{', '`']).next());
+    let documented: BTreeSet<String> = rows.map(str::to_owned).collect();
+    assert_eq!(documented, in_code, "docs/metrics.md lists what the code measures");
+    let alerts = read(&workspace().join("deploy/monitoring/alerts.yml"));
+    let dashboard = read(&workspace().join("deploy/monitoring/dashboard.json"));
+    for metric in words(&alerts, "sw_").chain(words(&dashboard, "sw_")) {
+        assert!(documented.contains(metric), "deploy/monitoring: there is no metric {metric}");
+    }
+    let guide = read(&workspace().join("docs/operating.md"));
+    let test = read(&workspace().join("deploy/monitoring/alerts_test.yml"));
+    for alert in alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
+        assert!(
+            guide.contains(&format!("| `{alert}` |")),
+            "docs/operating.md: what is to be done at {alert}?"
+        );
+        assert!(test.contains(&format!("- name: {alert}")), "alerts_test.yml: {alert}");
     }
 }
 
@@ -365,4 +404,89 @@ fn types_are_found_where_others_see_them() {
     let text = "pub struct Open<T> {\n    kind: Kind,\n}\nstruct Own;\npub(super) type Short = u8;\n\
                 pub(crate) enum Either {}\npub struct $name;\npub fn new() {}\n#[cfg(test)]\nmod tests {\n    pub struct Tried;\n}";
     assert_eq!(types_shown_to_others(text), [(1, "Open"), (5, "Short"), (6, "Either")]);
+}
+
+/// Statements that write without a slot, or lock over several, with the beginning of each and why that is so.
+/// On a distributed database they go to every node, or have to become others.
+const BEYOND_A_SLOT: &[(&str, &str)] = &[
+    ("insert into consumer ", "consumers of an agency are few rows, for all slots"),
+    ("update consumer ", "the same"),
+    ("delete from consumer ", "the same"),
+    (
+        "update subscription set consumer = '', expires_time",
+        "a connection ends: all its slots at once",
+    ),
+    ("delete from export_line ", "an export that ended unreleased: its firm is not told with it"),
+    ("update queue_item set tries = 0", "people have stuck items tried again, of all slots"),
+    ("delete from queue_item where stuck_time", "people give one up, by its id"),
+    ("select slot, position from journal_head ", "heads of a transaction, locked in their order"),
+    ("select slot, number, recorded_time from ledger_head ", "the same, of ledgers"),
+    ("with before as ( select slot, position from inbox ", "the same, of what comes in"),
+    (
+        "select o.order_no, o.ebc_code, o.declaration_id ",
+        "orders of declarations that are amended, in order",
+    ),
+];
+
+/// What makes a transaction go to one node of a distributed database: every statement that writes names the slot,
+/// and none asks the database for something that differs with every row.
+#[test]
+fn statements_that_write_name_their_slot_and_change_nothing_by_chance() {
+    let mut unused: BTreeMap<&str, &str> = BEYOND_A_SLOT.iter().copied().collect();
+    let mut wrong = Vec::new();
+    let all = files(".sqlx", ".json");
+    assert!(all.len() > 100, "the checked queries are not there");
+    for file in all {
+        let query: serde_json::Value = serde_json::from_str(&read(&file)).expect("it is JSON");
+        let query = query.get("query").and_then(serde_json::Value::as_str).expect("a query");
+        let (wrongs, used) = broken_rules(query);
+        unused.retain(|beginning, _| Some(*beginning) != used);
+        wrong.extend(wrongs.map(|why| format!("{why}: {query}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(unused.is_empty(), "no statement needs these exceptions: {unused:?}");
+}
+
+/// What is wrong with a statement, and the exception that it made use of.
+fn broken_rules(query: &str) -> (Option<&'static str>, Option<&'static str>) {
+    const WRITES: [&str; 4] = ["insert into ", "update ", "delete from ", " for update"];
+    // They differ from row to row, or with every call.
+    const VOLATILE: [&str; 6] =
+        ["clock_timestamp(", "random(", "gen_random_uuid(", "nextval(", "timeofday(", "now()"];
+    // Comments of the text are not part of the statement.
+    let lines = query.lines().map(|line| line.split("--").next().unwrap_or(line));
+    let text = lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ").to_lowercase();
+    if !WRITES.iter().any(|word| text.contains(word)) {
+        return (None, None);
+    }
+    if VOLATILE.iter().any(|function| text.contains(function)) {
+        return (Some("pass the time and what is drawn as arguments"), None);
+    }
+    let inserts = text.starts_with("insert into ");
+    let condition = text.split_once(" where ").map_or("", |(_, condition)| condition);
+    let names_slot = |text: &str| {
+        text.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|it| it == "slot")
+    };
+    let many = text.contains(" for update") && !text.contains("slot = 0");
+    if names_slot(if inserts { &text } else { condition }) && !many {
+        return (None, None);
+    }
+    let exception = BEYOND_A_SLOT.iter().find(|(beginning, _)| text.starts_with(beginning));
+    match exception {
+        Some((beginning, _)) => (None, Some(beginning)),
+        None => (Some("name the slot of what is written, or say why not in BEYOND_A_SLOT"), None),
+    }
+}
+
+#[test]
+fn rules_about_slots_are_noticed_when_they_are_broken() {
+    let wrong = |query| broken_rules(query).0.is_some();
+    assert!(wrong("update declaration set version = $2\n where id = $1"));
+    assert!(wrong("update declaration set slot = $2 where id = $1"));
+    assert!(wrong("delete from content where subject = $1"));
+    assert!(wrong("insert into content (subject) values ($1)"));
+    assert!(wrong("select id from declaration where slot = any($1) for update"));
+    assert!(wrong("update consumer set expires_time = clock_timestamp() where slot = $1"));
+    assert!(!wrong("update declaration d set version = $2 where d.slot = $1 and id = $3"));
+    assert!(!wrong("select id from declaration where id = $1 -- for update"));
 }

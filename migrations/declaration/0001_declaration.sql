@@ -9,7 +9,7 @@ create table journal_head (
 );
 insert into journal_head (slot) select generate_series(0, 255);
 
--- What happened, in order. The content that was filed is kept here and nowhere else.
+-- What happened, in order. What was declared is in `content`, so that entries of what ended long ago can go.
 create table journal (
     slot smallint not null,
     position bigint not null,
@@ -25,8 +25,10 @@ create table journal (
     trace text not null,
     -- Encoded trade.v1.Facts.
     facts bytea not null,
-    -- Encoded trade.v1.Declaration, where the content is new or has to be seen again.
-    body bytea compression lz4,
+    -- It shows the content of the version: that is new, or has to be seen again.
+    shows_content boolean not null default false,
+    -- Of entries that show something of their own; none does here.
+    body bytea,
     primary key (slot, position)
 );
 
@@ -41,6 +43,8 @@ create table declaration (
     cop_no text not null,
     -- Number of the way-bill of the current version; empty where there is none.
     logistics_no text not null,
+    -- Of its bill of lading; empty where there is none.
+    bill_no text not null default '',
     direction smallint not null,
     trade_mode text not null,
     customs_code text not null,
@@ -58,10 +62,10 @@ create table declaration (
     -- for, 8 cleared. It changes with every verdict, and so it is not indexed.
     stands text not null,
     joint smallint not null,
-    -- Position of the journal entry that holds the content of the current version.
-    content_position bigint not null,
-    -- Positions of all journal entries about it, oldest first.
+    -- Positions of all journal entries about it that are not archived, oldest first.
     positions bigint[] not null,
+    -- When its entries and contents up to then were archived.
+    archived_time timestamptz,
     -- Answers of subscribers that had an effect on it, 33 bytes each: the subscriber, its request id, the
     -- first half of the answer's SHA-256. One under an id that is there has no second effect.
     answers bytea not null default '',
@@ -75,6 +79,16 @@ create table declaration (
     -- Released means that everybody who is waited for has cleared.
     constraint declaration_released_means_cleared check (phase <> 3 or translate(stands, '08', '') = '')
 ) with (fillfactor = 40);
+
+-- Those that are not released, by where they stand: lists of them read no others. An index on the phase would
+-- make the update that releases leave its page.
+create table unreleased (
+    slot smallint not null,
+    phase smallint not null,
+    declaration_id uuid not null,
+    primary key (slot, phase, declaration_id),
+    constraint unreleased_phase_is_legal check (phase in (1, 2, 4, 5, 6))
+);
 
 -- An own number is unique for ever within a declarant, except that a declaration that was rejected,
 -- withdrawn or sent back gives way. Declarants who share a slot know nothing of each other's. The number
@@ -92,13 +106,24 @@ create table declared_order (
     primary key (slot, order_no, ebc_code)
 );
 
--- The other numbers that people look a declaration up by. A number does not tell its slot. The business
--- keys are looked at in each slot that the caller may see; these are found across all of them at once. A
--- way-bill may be that of many: the newest come first.
+-- The other numbers that people look a declaration up by. Numbers of the firm's are looked at in each slot that
+-- the caller may see; preNo, invtNo and releases say their slot.
 create index declaration_order on declaration (slot, order_no);
 create index declaration_own_before on declaration (slot, cop_no) where not current and cop_no <> '';
-create index declaration_way_bill on declaration (logistics_no, id) where logistics_no <> '';
-create index declaration_pre_no on declaration (pre_no);
+create index declaration_pre_no on declaration (slot, pre_no);
+
+-- Numbers that others gave and that say no slot: 1 the way-bill and 2 the bill of lading of the current version,
+-- 3 the preNo of the national door. The slot is that of the number. Each may be that of many: the newest come
+-- first.
+create table outside_number (
+    slot smallint not null,
+    number text not null,
+    kind smallint not null,
+    declaration_id uuid not null,
+    declarant_code text not null,
+    primary key (slot, number, kind, declaration_id),
+    constraint outside_number_kind_is_legal check (kind between 1 and 3)
+);
 
 -- invtNo by its number: it is given on the way to release, so that an index on the declaration would
 -- make every such update leave its page.

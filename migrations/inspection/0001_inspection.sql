@@ -27,6 +27,7 @@ create table journal (
     recorded_time timestamptz not null,
     trace text not null,
     facts bytea not null,
+    shows_content boolean not null default false,
     -- The order after the entry.
     body bytea compression lz4,
     primary key (slot, position)

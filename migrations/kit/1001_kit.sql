@@ -27,6 +27,19 @@ create index queue_item_due on queue_item (queue, due_time, id) where stuck_time
 create index queue_item_subject on queue_item (queue, subject, place, id);
 create index queue_item_stuck on queue_item (queue, id) where stuck_time is not null;
 
+-- Contents: what a version of something says, whole. Apart from the journal, whose entries name it by subject
+-- and version, so that the journal can be cut by age and what is known of a person erased. Here it is an
+-- encoded trade.v1.Declaration, of the declaration service; the others keep none.
+create table content (
+    slot smallint not null,
+    subject uuid not null,
+    version integer not null check (version >= 1),
+    body bytea not null,
+    primary key (slot, subject, version)
+);
+-- It is compressed and encrypted before it comes here.
+alter table content alter column body set storage external;
+
 -- Up to where the journal of another service was taken that comes over the exchange, by its slots.
 create table inbox (
     slot smallint primary key,

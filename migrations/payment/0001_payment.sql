@@ -243,7 +243,12 @@ create table duty_order (
     bills integer not null check (bills > 0),
     made_time timestamptz not null,
     due_until date not null,
+    -- What the bank paid of it so far, and when that was all of it.
+    paid_fen bigint not null default 0 check (paid_fen >= 0),
     paid_time timestamptz,
+    -- Under which id the bank was told of it, and why it did not pay.
+    bank_order uuid not null unique,
+    reason text not null default '',
     primary key (slot, ent_duty_no)
 ) with (fillfactor = 70);
 create index duty_order_newest on duty_order (declaration_id);

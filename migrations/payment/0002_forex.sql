@@ -120,9 +120,13 @@ create table settlement (
     bought_fen bigint not null check (bought_fen > 0),
     -- 1 ordered, 2 the bank has it, 3 executed, 4 executed in part, 5 rejected.
     state smallint not null check (state between 1 and 5),
-    executed_sold bigint not null default 0 check (executed_sold between 0 and sold),
-    executed_fen bigint not null default 0 check (executed_fen between 0 and bought_fen),
+    -- More than was ordered only by what came late and was assigned by hand.
+    executed_sold bigint not null default 0 check (executed_sold >= 0),
+    executed_fen bigint not null default 0 check (executed_fen >= 0),
     fee_fen bigint not null default 0 check (fee_fen >= 0),
+    -- What lies in suspense of both sides: it came after the end, or was more than the order says.
+    late_sold bigint not null default 0 check (late_sold >= 0),
+    late_fen bigint not null default 0 check (late_fen >= 0),
     reason text not null default '',
     ordered_time timestamptz not null,
     changed_time timestamptz not null,
@@ -192,6 +196,7 @@ create table journal (
     trace text not null,
     -- Encoded trade.v1.Facts.
     facts bytea not null,
+    shows_content boolean not null default false,
     body bytea compression lz4,
     primary key (slot, position)
 );

@@ -25,9 +25,12 @@ create table journal (
     trace text not null,
     -- RefundFacts.
     facts bytea not null,
+    shows_content boolean not null default false,
     body bytea compression lz4,
     primary key (slot, position)
 );
+
+create index journal_subject on journal (slot, subject, position);
 
 -- How a firm gets its refunds. A firm without a row is a trading firm of class 2.
 create table refund_firm (
@@ -37,6 +40,8 @@ create table refund_firm (
     method smallint not null check (method in (1, 2)),
     class smallint not null check (class between 1 and 4),
     exempt_without_invoice boolean not null,
+    -- Whose parity it takes: 1 of the day of export, 2 of the first of its month.
+    parity smallint not null default 1 check (parity in (1, 2)),
     waived_from date,
     changed_time timestamptz not null,
     primary key (slot, firm)
@@ -68,6 +73,10 @@ create table export_line (
     bought_e5 bigint not null default 0,
     claimed_e5 bigint not null default 0 check (claimed_e5 >= 0),
     returned_e5 bigint not null default 0 check (returned_e5 >= 0),
+    -- Of an overseas warehouse: what was sold; its advance refund was settled or recovered, or has to be until then.
+    sold_e5 bigint not null default 0 check (sold_e5 between 0 and qty_e5),
+    settled boolean not null default false,
+    settle_by date,
     -- RefundStanding when it was last looked at, and where it stands in the list.
     standing smallint not null check (standing between 1 and 5),
     urgency text collate "C" not null,
@@ -83,6 +92,33 @@ create index export_line_urgency on export_line (firm, urgency) where released_t
 create index export_line_unbought on export_line (slot, firm, gcode, unit, declaration_id, line)
     where released_time is not null and bought_e5 < qty_e5;
 create index export_line_due on export_line (due) where due is not null;
+
+-- Goods of an export that come back, by the application for it (213).
+create table export_return (
+    slot smallint not null,
+    declaration_id uuid not null,
+    line integer not null,
+    -- coElNo.
+    number text not null,
+    qty_e5 bigint not null check (qty_e5 > 0),
+    allowed date not null,
+    -- Counted at the site (215).
+    counted date,
+    primary key (slot, declaration_id, line, number)
+);
+
+-- What a warehouse overseas sold of a line (9810), each report once.
+create table sales_report (
+    slot smallint not null,
+    declaration_id uuid not null,
+    line integer not null,
+    number text not null check (number <> ''),
+    qty_e5 bigint not null check (qty_e5 > 0),
+    -- FOB in the currency of the export.
+    amount_e5 bigint not null check (amount_e5 >= 0),
+    reported_time timestamptz not null,
+    primary key (slot, declaration_id, line, number)
+);
 
 -- A special VAT invoice.
 create table invoice (
@@ -168,6 +204,8 @@ create table claim (
     approved_fen bigint not null check (approved_fen >= 0),
     paid_fen bigint not null,
     repaid_fen bigint not null check (repaid_fen >= 0),
+    -- Lines whose goods came back and whose refund did not.
+    goods_back integer not null default 0 check (goods_back >= 0),
     -- Of a producer: VAT of the month at home, what the month before left, what its lines are together, and what
     -- comes of it.
     output_vat_fen bigint not null check (output_vat_fen >= 0),
@@ -237,15 +275,21 @@ create table claim_line (
     repaid_fen bigint not null default 0,
     negative bigint,
     negatives bigint[] not null default '{}',
+    -- When it was paid, and what of an advance refund was reversed when it was settled.
+    paid_day date,
+    reversed_e5 bigint not null default 0 check (reversed_e5 between 0 and qty_e5),
+    -- Its goods came back.
+    goods_back boolean not null default false,
     primary key (slot, firm, month, batch, line),
     constraint claim_line_is_paid_what_it_asks check (paid_fen between 0 and amount_fen),
     constraint claim_line_pays_back_what_it_has check (repaid_fen between 0 and paid_fen),
     constraint claim_line_is_paid_by_something check ((payment is null) = (state < 6))
 ) with (fillfactor = 70);
 create index claim_line_payment on claim_line (slot, firm, month, batch, payment) where payment is not null;
+create index claim_line_export on claim_line (slot, declaration_id);
 -- What an export line was bought by is in one claim only, until it is dropped, refused to be corrected, or given back.
 create unique index claim_line_uses_once on claim_line (slot, declaration_id, export_line, code, number, invoice_line)
-    where state not in (3, 9) and not (state = 4 and consequence = 1);
+    where state not in (3, 9) and not (state = 4 and consequence = 1) and reversed_e5 = 0;
 
 -- What the tokens that callers keep are encrypted with. One row, made at the first start.
 create table token_key (

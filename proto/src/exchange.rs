@@ -28,6 +28,7 @@ pub fn decision(by: Subscriber, answer: raw::Answer) -> Result<Decision, Refusal
         raw::answer::What::Progress(moved) => self::progress(by, moved)?,
         raw::answer::What::Duty(moved) => self::duty(by, moved)?,
         raw::answer::What::Receipt(moved) => self::receipt(by, moved)?,
+        raw::answer::What::Export(moved) => self::export(by, moved)?,
         raw::answer::What::BankFile(file) => self::bank_file(by, file)?,
     };
     Ok(Decision {
@@ -70,6 +71,7 @@ pub fn answer(decision: &Decision) -> v1::Answer {
         What::Progress(moved) => v1::answer::What::Progress(moved.clone().into()),
         What::Duty(moved) => v1::answer::What::Duty(moved.clone().into()),
         What::Receipt(moved) => v1::answer::What::Receipt(moved.clone().into()),
+        What::Export(moved) => v1::answer::What::Export(moved.clone().into()),
         What::BankFile(document) => {
             v1::answer::What::BankFile(v1::BankFile { document: document.clone() })
         }
@@ -199,6 +201,21 @@ fn receipt(by: Subscriber, moved: v1::ReceiptMoved) -> Result<What, Refusal> {
     Ok(What::Receipt(moved))
 }
 
+fn export(by: Subscriber, moved: v1::ExportMoved) -> Result<What, Refusal> {
+    if by != Subscriber::NationalDoor {
+        let reason = "what documents of customs tell comes from the national door";
+        return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
+    }
+    let texts = [&moved.number, &moved.text, &moved.text_zh];
+    if texts.into_iter().any(|text| too_long(text)) || moved.lines.len() > limits::LINES_MAX_EXPORT
+    {
+        return Err(Refusal::of(Code::TooLong).with("field", "export"));
+    }
+    let moved =
+        moved.try_into().map_err(|why| Refusal::of(Code::CodeUnknown).with("reason", why))?;
+    Ok(What::Export(moved))
+}
+
 fn bank_file(by: Subscriber, file: raw::BankFile) -> Result<What, Refusal> {
     if by != Subscriber::Bank {
         let reason = "files of banks come from banks";
@@ -307,6 +324,7 @@ fn bit(topic: v1::Topic) -> Option<i32> {
         v1::Topic::Inspected => topic::INSPECTED,
         v1::Topic::Bank => topic::BANK,
         v1::Topic::Receipt => topic::RECEIPT,
+        v1::Topic::Export => topic::EXPORT,
         v1::Topic::Unspecified => return None,
     })
 }

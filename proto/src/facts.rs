@@ -3,8 +3,8 @@
 use domain::OrderId;
 use domain::clearance::{Agency, Awaited, Outcome, Phase, Stand};
 use domain::history::{
-    DutyMoved, DutyStep, Finding, HistoryFact, InspectionStep, Moved, Reason, ReceiptMoved,
-    ReceiptStep,
+    BackQuantity, DutyMoved, DutyStep, ExportMoved, ExportStep, Finding, HistoryFact,
+    InspectionStep, Moved, Reason, ReceiptMoved, ReceiptStep,
 };
 use domain::numbers::NumberKind;
 use domain::participant::Participant;
@@ -95,6 +95,7 @@ impl v1::NumberKind {
             Self::PreNo => Some(NumberKind::PreNo),
             Self::InvtNo => Some(NumberKind::Customs),
             Self::ReleaseId => Some(NumberKind::Release),
+            Self::BillNo => Some(NumberKind::BillOfLading),
         }
     }
 }
@@ -505,6 +506,41 @@ impl TryFrom<v1::ReceiptMoved> for ReceiptMoved {
     }
 }
 
+impl From<ExportMoved> for v1::ExportMoved {
+    fn from(moved: ExportMoved) -> Self {
+        let ExportMoved { step, day, number, lines, text, text_zh } = moved;
+        let step = match step {
+            ExportStep::Departed => v1::ExportStep::Departed,
+            ExportStep::Summarised => v1::ExportStep::Summarised,
+            ExportStep::ReturnAllowed => v1::ExportStep::ReturnAllowed,
+            ExportStep::CameBack => v1::ExportStep::CameBack,
+        };
+        let line = |BackQuantity { gnum, qty_e5 }| v1::BackQuantity { gnum, qty_e5 };
+        let lines = lines.into_iter().map(line).collect();
+        Self { step: step.into(), day: day.to_string(), number, lines, text, text_zh }
+    }
+}
+
+impl TryFrom<v1::ExportMoved> for ExportMoved {
+    type Error = &'static str;
+
+    fn try_from(moved: v1::ExportMoved) -> Result<Self, Self::Error> {
+        let step = match moved.step() {
+            v1::ExportStep::Departed => ExportStep::Departed,
+            v1::ExportStep::Summarised => ExportStep::Summarised,
+            v1::ExportStep::ReturnAllowed => ExportStep::ReturnAllowed,
+            v1::ExportStep::CameBack => ExportStep::CameBack,
+            v1::ExportStep::Unspecified => return Err("step must be an EXPORT_STEP"),
+        };
+        let v1::ExportMoved { step: _, day, number, lines, text, text_zh } = moved;
+        let day = time::Date::parse(&day, &time::format_description::well_known::Iso8601::DATE);
+        let day = day.map_err(|_| "day must be YYYY-MM-DD")?;
+        let line = |v1::BackQuantity { gnum, qty_e5 }| BackQuantity { gnum, qty_e5 };
+        let lines = lines.into_iter().map(line).collect();
+        Ok(Self { step, day, number, lines, text, text_zh })
+    }
+}
+
 fn list<A, B: From<A>>(items: Vec<A>) -> Vec<B> {
     items.into_iter().map(Into::into).collect()
 }
@@ -565,6 +601,7 @@ impl From<HistoryFact> for v1::Fact {
             HistoryFact::InspectionMoved(moved) => Kind::InspectionMoved(moved.into()),
             HistoryFact::DutyMoved(moved) => Kind::DutyMoved(moved.into()),
             HistoryFact::ReceiptMoved(moved) => Kind::ReceiptMoved(moved.into()),
+            HistoryFact::ExportMoved(moved) => Kind::ExportMoved(moved.into()),
             HistoryFact::Numbered { invt_no } => Kind::Numbered(v1::Numbered { invt_no }),
             HistoryFact::Released { release_id } => {
                 Kind::Released(v1::Released { release_id: release_id.0.to_string() })

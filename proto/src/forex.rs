@@ -79,3 +79,31 @@ fn told(what: v1::bank_told::What) -> Vec<u8> {
     let facts = vec![v1::Fact { kind: Some(kind) }];
     v1::Facts { facts, waits_for: Vec::new() }.encode_to_vec()
 }
+
+/// What a bank paid of a payment order of bills (缴款书).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DutyPayment {
+    /// Who owes them.
+    pub payer: String,
+    /// Number of the order.
+    pub ent_duty_no: String,
+    /// What was paid.
+    pub amount_fen: i64,
+    /// The bank's reference.
+    pub reference: String,
+}
+
+impl DutyPayment {
+    /// As it waits in its queue.
+    pub fn encode(&self) -> Vec<u8> {
+        let Self { payer, ent_duty_no, amount_fen, reference } = self.clone();
+        kept::DutyPayment { payer, ent_duty_no, amount_fen, reference }.encode_to_vec()
+    }
+
+    /// Reads what waited; `None` when it is none, which only a damaged database can cause.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let kept::DutyPayment { payer, ent_duty_no, amount_fen, reference } =
+            kept::DutyPayment::decode(bytes).ok()?;
+        Some(Self { payer, ent_duty_no, amount_fen, reference })
+    }
+}

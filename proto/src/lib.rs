@@ -22,6 +22,8 @@ pub mod text;
 pub mod turn;
 pub mod webhook;
 
+pub use pbjson_types::Timestamp;
+
 /// The modules that the build script generates from the `.proto` files.
 #[allow(
     missing_docs,

@@ -8,7 +8,9 @@ use domain::limits;
 use domain::refusal::{Code, Refusal, Responsibility, Violation};
 use tonic::metadata::MetadataMap;
 use tonic::{Code as Grpc, Status};
-use tonic_types::{ErrorDetails, StatusExt as _};
+use tonic_types::{
+    BadRequest, ErrorDetail, ErrorInfo, LocalizedMessage, RetryInfo, StatusExt as _,
+};
 
 use crate::v1;
 
@@ -32,6 +34,13 @@ impl Language {
             Self::Chinese
         } else {
             Self::English
+        }
+    }
+
+    fn other(self) -> Self {
+        match self {
+            Self::English => Self::Chinese,
+            Self::Chinese => Self::English,
         }
     }
 }
@@ -102,20 +111,18 @@ pub async fn with_whole<T>(work: impl Future<Output = T>) -> (T, Option<Refusal>
 }
 
 /// The status of a refusal, with `ErrorInfo`, `BadRequest`, `LocalizedMessage` and `RetryInfo`. It fits
-/// into what stock clients take as trailers, whatever the caller sent.
+/// into what stock clients take as trailers, whatever the caller sent. Descriptions are in the caller's language; what
+/// room is left has them in the other one as well, as the `localized_message` of a violation.
 pub fn refused(refusal: &Refusal, language: Language) -> Status {
     let code = refusal.code;
     // Nobody asks for it otherwise.
     let _kept = WHOLE.try_with(|whole| {
         *whole.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal.clone());
     });
-    let mut details = ErrorDetails::new();
-    let (locale, words) = match language {
-        Language::English => ("en", code.title()),
-        Language::Chinese => ("zh-CN", code.title_zh()),
-    };
+    let (locale, words) = titled(code, language);
+    let (other_locale, other_words) = titled(code, language.other());
     // Type names, tags and lengths of the details, and the count of what is left out.
-    let mut room = limits::REFUSAL_BYTES_MAX.saturating_sub(400 + words.len());
+    let mut room = limits::REFUSAL_BYTES_MAX.saturating_sub(500 + words.len() + other_words.len());
     let mut fits = |bytes: usize| {
         let left = room.checked_sub(bytes + 12);
         // What does not fit leaves no room for what comes after it either.
@@ -125,36 +132,53 @@ pub fn refused(refusal: &Refusal, language: Language) -> Status {
     let data = refusal.data.iter().map(|(name, value)| ((*name).to_owned(), value_of(value)));
     let mut data: HashMap<String, String> =
         data.take_while(|(name, value)| fits(name.len() + value.len())).collect();
+    let text_of = |violation: &Violation, language| match language {
+        Language::English => cut(&violation.text, limits::REFUSAL_TEXT_MAX),
+        Language::Chinese => cut(&violation.text_zh, limits::REFUSAL_TEXT_MAX),
+    };
     let shown = refusal.violations.iter().map(|violation| {
-        let text = match language {
-            Language::English => &violation.text,
-            Language::Chinese => &violation.text_zh,
-        };
-        let text = cut(text, limits::REFUSAL_TEXT_MAX);
+        let text = text_of(violation, language);
         let known = violation.customs_code.map_or_else(String::new, |c| format!(" ({c})"));
         let description = format!("[{}] {text}{known}", violation.code.id());
         tonic_types::FieldViolation::new(path(&violation.field), description)
     });
     let shown = shown.take_while(|shown| fits(shown.field.len() + shown.description.len()));
-    let shown: Vec<_> = shown.collect();
+    let mut shown: Vec<_> = shown.collect();
+    for (shown, violation) in shown.iter_mut().zip(&refusal.violations) {
+        let text = text_of(violation, language.other());
+        if !fits(text.len() + other_locale.len()) {
+            break;
+        }
+        shown.localized_message = Some(LocalizedMessage::new(other_locale, text));
+    }
     let left_out = refusal.violations.len() - shown.len();
     if left_out > 0 {
         data.insert(LEFT_OUT.to_owned(), left_out.to_string());
     }
-    details.set_error_info(code.id(), DOMAIN, data);
-    if !shown.is_empty() {
-        details.set_bad_request(shown);
-    }
-    details.set_localized_message(locale, words);
-    if let Some(delay) = retry_after(code) {
-        details.set_retry_info(Some(delay));
-    }
     // Stock clients show only this.
     let mut message = format!("{}: {words}", code.id());
-    if let Some(first) = details.bad_request().and_then(|bad| bad.field_violations.first()) {
+    if let Some(first) = shown.first() {
         message.push_str(&format!(" ({}: {})", first.field, first.description));
     }
-    Status::with_error_details(grpc(code.act()), short(message), details)
+    let mut details: Vec<ErrorDetail> = vec![ErrorInfo::new(code.id(), DOMAIN, data).into()];
+    if !shown.is_empty() {
+        details.push(BadRequest::new(shown).into());
+    }
+    // Who takes one only takes the first one.
+    details.push(LocalizedMessage::new(locale, words).into());
+    details.push(LocalizedMessage::new(other_locale, other_words).into());
+    if let Some(delay) = retry_after(code) {
+        details.push(RetryInfo::new(Some(delay)).into());
+    }
+    Status::with_error_details_vec(grpc(code.act()), short(message), details)
+}
+
+/// What a code means in a language, and how `google.rpc.LocalizedMessage` calls that language.
+fn titled(code: Code, language: Language) -> (&'static str, &'static str) {
+    match language {
+        Language::English => ("en", code.title()),
+        Language::Chinese => ("zh-CN", code.title_zh()),
+    }
 }
 
 /// A message as far as it has room in the trailers, where most characters take three bytes for each.

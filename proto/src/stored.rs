@@ -26,8 +26,6 @@ pub struct FilingRecord {
     pub declaration: DeclarationId,
     /// The version that it made.
     pub version: u32,
-    /// Where its content is in the journal of the declaration's slot.
-    pub position: i64,
 }
 
 impl FilingRecord {
@@ -39,8 +37,7 @@ impl FilingRecord {
             FilingKind::Withdraw => kept::FilingKind::Withdraw,
         };
         let declaration_id = self.declaration.uuid().as_bytes().to_vec();
-        let (version, position) = (self.version, self.position);
-        kept::Filing { kind: kind.into(), declaration_id, version, position }.encode_to_vec()
+        kept::Filing { kind: kind.into(), declaration_id, version: self.version }.encode_to_vec()
     }
 
     /// Reads what was kept; `None` when it is no filing, which only a damaged database can cause.
@@ -54,6 +51,6 @@ impl FilingRecord {
         };
         let declaration = Uuid::from_slice(&filing.declaration_id).ok()?;
         let declaration = DeclarationId::from_uuid(declaration);
-        Some(Self { kind, declaration, version: filing.version, position: filing.position })
+        Some(Self { kind, declaration, version: filing.version })
     }
 }

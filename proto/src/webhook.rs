@@ -13,7 +13,7 @@ const UNREADABLE: &str = "declaration.unreadable";
 
 /// Every type that a webhook can be for, those that weigh most first: a message has the type of the weightiest that
 /// happened together.
-pub const TYPES: [&str; 19] = [
+pub const TYPES: [&str; 20] = [
     "declaration.released",
     "declaration.rejected",
     "declaration.returned",
@@ -29,6 +29,7 @@ pub const TYPES: [&str; 19] = [
     "declaration.amended",
     "declaration.duty_moved",
     "declaration.receipt_moved",
+    "declaration.export_moved",
     "declaration.stand_changed",
     "declaration.numbered",
     UNREADABLE,
@@ -66,6 +67,7 @@ fn type_of(fact: &Fact) -> Option<&'static str> {
         Fact::Returned(_) => "declaration.returned",
         Fact::DutyMoved(_) => "declaration.duty_moved",
         Fact::ReceiptMoved(_) => "declaration.receipt_moved",
+        Fact::ExportMoved(_) => "declaration.export_moved",
         // It concerns the bank.
         Fact::BankTold(_) => return None,
     })

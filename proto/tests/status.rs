@@ -32,6 +32,25 @@ fn a_short_refusal_says_everything() {
 }
 
 #[test]
+fn a_violation_is_told_in_both_languages() {
+    let text_zh = "须填写".to_owned();
+    let refusal =
+        Refusal::invalid(vec![Violation { text_zh, ..violation("a".into(), "is empty".into()) }]);
+    for (language, said, other) in [
+        (Language::English, "[SW-2004] is empty (-304)", ("zh-CN", "须填写")),
+        (Language::Chinese, "[SW-2004] 须填写 (-304)", ("en", "is empty")),
+    ] {
+        let status = status::refused(&refusal, language);
+        let title = status.get_details_localized_message().expect("in the caller's language");
+        assert_ne!(title.locale, other.0);
+        let broken = status.get_details_bad_request().expect("listed").field_violations.remove(0);
+        let localized = broken.localized_message.expect("there is room");
+        assert_eq!(broken.description, said);
+        assert_eq!((localized.locale.as_str(), localized.message.as_str()), other);
+    }
+}
+
+#[test]
 fn a_long_refusal_says_how_much_it_leaves_out() {
     let violations = (0..limits::VIOLATIONS_MAX)
         .map(|n| violation(format!("lines[{n}].gcode"), "商品编码须为10位数字，实为空".into()));

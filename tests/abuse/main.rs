@@ -6,7 +6,8 @@
 //! own work; how long it waits and what the window costs is measured and said.
 //!
 //! A longer run: `SW_ABUSE=20 cargo test --package tests --test abuse -- --nocapture` does everything
-//! twenty times as much.
+//! twenty times as much. `SW_WINDOW=target/release/single-window` attacks a window that is built for speed, whose
+//! bounds of time are narrower.
 #![expect(clippy::print_stdout, reason = "tests tell people what they measured")]
 
 mod bare;

@@ -73,6 +73,7 @@ impl Disk {
             authority: read("identities/authority.pem".to_owned()),
             certificate: read(format!("identities/{caller}.pem")),
             key: read(format!("identities/{caller}.key")),
+            api_key: String::new(),
         }
     }
 

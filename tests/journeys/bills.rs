@@ -26,6 +26,86 @@ async fn orders(accountant: &Accountant) -> Vec<v1::DutyOrder> {
     found.into_inner().orders
 }
 
+/// The order that a bill of the sandbox comes into a second after the release.
+async fn order_of(accountant: &Accountant, erp: &Erp, import: &Import) -> v1::DutyOrder {
+    released(erp, import).await;
+    let invt_no = erp.invt_no(&import.inventory.head.order_no).await;
+    eventually("a payment order is made", PATIENCE, async || {
+        let found = orders(accountant).await;
+        let found = found.into_iter().find(|it| it.ent_duty_no.contains(&invt_no));
+        found.ok_or("none")
+    })
+    .await
+}
+
+async fn order_becomes(
+    accountant: &Accountant,
+    number: &str,
+    is: impl Fn(&v1::DutyOrder) -> bool,
+) -> v1::DutyOrder {
+    eventually("the bank does something", PATIENCE, async || {
+        let found = orders(accountant).await.into_iter().find(|it| it.ent_duty_no == number);
+        let found = found.expect("it does not go away");
+        if is(&found) { Ok(found) } else { Err(found) }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bank_pays_payment_orders_wholly_late_in_part_or_not_at_all() {
+    let sandbox = Sandbox::start().await;
+    let erp = Erp::of(&sandbox).await;
+    let admin = sandbox.connect("admin").await;
+    let accountant = Accountant(sandbox.connect("enterprise-a").await);
+    let operator = Accountant(admin.clone());
+    let buyers =
+        ["11010519910307451", "11010519920307451", "11010519930307451", "11010519940307451"];
+    let [paid, late, part, none] = [
+        import("SBX-TAXPAID-BANKTWICE-B1").bought_by(&person(buyers[0])),
+        import("SBX-TAXPAID-BANKLATE-B2").bought_by(&person(buyers[1])),
+        import("SBX-TAXPAID-BANKPART-B3").bought_by(&person(buyers[2])),
+        import("SBX-TAXPAID-NOPAY-B4").bought_by(&person(buyers[3])),
+    ];
+    let order = order_of(&accountant, &erp, &paid).await;
+    let order = order_becomes(&accountant, &order.ent_duty_no, |it| it.paid_time.is_some()).await;
+    assert_eq!((order.paid_fen, order.amount_fen, order.overdue), (TAX_FEN, TAX_FEN, false));
+    let owed = || accountant.account(FIRM_A, v1::Purpose::DutyPayable);
+    assert_eq!((owed().await, accountant.guarantee(FIRM_A).await.held_debits), (0, 0));
+
+    // The bank says no, and pays after all.
+    let order = order_of(&accountant, &erp, &late).await;
+    let refused = order_becomes(&accountant, &order.ent_duty_no, |it| !it.reason.is_empty()).await;
+    assert_eq!((refused.reason.as_str(), refused.paid_fen), ("AM04", 0));
+    let order = order_becomes(&accountant, &order.ent_duty_no, |it| it.paid_time.is_some()).await;
+    assert_eq!((order.reason.as_str(), owed().await), ("", 0));
+
+    // Half of it: what was held stays held until the rest is paid.
+    let order = order_of(&accountant, &erp, &part).await;
+    let order = order_becomes(&accountant, &order.ent_duty_no, |it| it.paid_fen > 0).await;
+    let rest = TAX_FEN - TAX_FEN / 2;
+    assert_eq!((order.paid_fen, order.paid_time), (TAX_FEN / 2, None));
+    assert_eq!((owed().await, accountant.guarantee(FIRM_A).await.held_debits), (-rest, TAX_FEN));
+    let request = v1::PayDutyOrderRequest {
+        request_id: Uuid::now_v7().to_string(),
+        payer: FIRM_A.to_owned(),
+        ent_duty_no: order.ent_duty_no,
+        reference: "银行流水 8".to_owned(),
+        validate_only: false,
+    };
+    let done = operator.0.payment().pay_duty_order(request).await.expect("the rest is paid");
+    let order = done.into_inner().order.expect("an order");
+    assert!(order.paid_time.is_some() && order.paid_fen == TAX_FEN, "{order:?}");
+    assert_eq!((owed().await, accountant.guarantee(FIRM_A).await.held_debits), (0, 0));
+
+    // Nothing: it is overdue after its last day.
+    let order = order_of(&accountant, &erp, &none).await;
+    moves(&admin, days(46)).await.expect("forward");
+    let order = order_becomes(&accountant, &order.ent_duty_no, |it| it.overdue).await;
+    assert_eq!((order.paid_fen, order.paid_time), (0, None));
+    assert_eq!(owed().await, -TAX_FEN);
+    operator.finds_no_difference().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bills_are_given_back_in_part_collected_and_paid_and_free_what_was_held() {
     let sandbox = Sandbox::start().await;
@@ -34,9 +114,9 @@ async fn bills_are_given_back_in_part_collected_and_paid_and_free_what_was_held(
     let accountant = Accountant(sandbox.connect("enterprise-a").await);
     let operator = Accountant(admin.clone());
     let [one, two, back] = [
-        import("QDBILLS-1"),
-        import("QDBILLS-2").bought_by(&person("11010519910307451")),
-        import("QDBILLS-3").bought_by(&person("11010519920307451")),
+        import("SBX-NOPAY-BILLS1"),
+        import("SBX-NOPAY-BILLS2").bought_by(&person("11010519910307451")),
+        import("SBX-NOPAY-BILLS3").bought_by(&person("11010519920307451")),
     ];
     for import in [&one, &two, &back] {
         released(&erp, import).await;
@@ -47,13 +127,13 @@ async fn bills_are_given_back_in_part_collected_and_paid_and_free_what_was_held(
     assert_eq!(owed().await, -3 * TAX_FEN);
 
     // One of two pieces of the first line comes back: half of its tax, and the bill stays.
-    let part = erp.invt_no("QDBILLS-1").await;
+    let part = erp.invt_no("SBX-NOPAY-BILLS1").await;
     let mut refund = one.refund("BILLS-PART", &part);
     refund.lines.truncate(1);
     refund.lines[0].qty /= 2;
     erp.sends(&[Document::Ceb625(refund)]).await;
     // Everything of the third one comes back: nothing is owed or held for it.
-    let void = erp.invt_no("QDBILLS-3").await;
+    let void = erp.invt_no("SBX-NOPAY-BILLS3").await;
     erp.sends(&[Document::Ceb625(back.refund("BILLS-ALL", &void))]).await;
     let told = erp.gets(818, &void, 1).await;
     assert!(told[0].contains("<status>3</status>"), "{}", told[0]);

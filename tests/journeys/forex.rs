@@ -7,14 +7,14 @@ use crate::harness::people::{Enterprise, FIRM_A, code, export, filing};
 use crate::harness::{PATIENCE, Sandbox, eventually};
 
 /// Somebody who looks after the forex of a firm.
-struct Treasurer(client::Window);
+pub(crate) struct Treasurer(pub(crate) client::Window);
 
-fn request_id() -> String {
+pub(crate) fn request_id() -> String {
     Uuid::now_v7().to_string()
 }
 
 /// An export in US dollars, of so many cents.
-fn sale(order_no: &str, cents: i64) -> v1::Declaration {
+pub(crate) fn sale(order_no: &str, cents: i64) -> v1::Declaration {
     let mut sale = export(order_no);
     let usd = |amount_e5| Some(v1::Money { currency: "502".into(), amount_e5 });
     sale.logistics_no = order_no.replace("SBX-", "L");
@@ -26,14 +26,14 @@ fn sale(order_no: &str, cents: i64) -> v1::Declaration {
 }
 
 impl Treasurer {
-    async fn receipts(&self) -> Vec<v1::ForexReceipt> {
+    pub(crate) async fn receipts(&self) -> Vec<v1::ForexReceipt> {
         let request = v1::ListForexReceiptsRequest { page_size: 500, ..Default::default() };
         let found = self.0.forex().list_forex_receipts(request).await.expect("it answers");
         found.into_inner().receipts
     }
 
     /// The receipt that pays a declaration.
-    async fn receipt_of(&self, name: &str) -> v1::ForexReceipt {
+    pub(crate) async fn receipt_of(&self, name: &str) -> v1::ForexReceipt {
         eventually("money came for it", PATIENCE, async || {
             let found = self.receipts().await;
             let pays =
@@ -43,7 +43,7 @@ impl Treasurer {
         .await
     }
 
-    async fn quote(&self, receipt: &str) -> v1::ForexQuote {
+    pub(crate) async fn quote(&self, receipt: &str) -> v1::ForexQuote {
         let request = v1::QuoteSettlementRequest { receipt: receipt.into(), ..Default::default() };
         let found = self.0.forex().quote_settlement(request).await.expect("there is a rate");
         found.into_inner().quote.expect("a quote")
@@ -62,10 +62,7 @@ impl Treasurer {
     /// The order when the bank has executed or rejected it.
     async fn ended(&self, id: &str) -> v1::Settlement {
         eventually("the bank has done it", PATIENCE, async || {
-            let request = v1::ListSettlementsRequest::default();
-            let found = self.0.forex().list_settlements(request).await.expect("it answers");
-            let found = found.into_inner().settlements.into_iter().find(|it| it.id == id);
-            let found = found.ok_or("no such order")?;
+            let found = self.settlement(id).await;
             match found.state() {
                 v1::SettlementState::Ordered | v1::SettlementState::Taken => Err("not yet"),
                 _ => Ok(found),
@@ -74,7 +71,24 @@ impl Treasurer {
         .await
     }
 
-    async fn balance(&self, currency: &str, purpose: v1::Purpose) -> i64 {
+    pub(crate) async fn settlements(&self) -> Vec<v1::Settlement> {
+        let request = v1::ListSettlementsRequest { page_size: 500, ..Default::default() };
+        let found = self.0.forex().list_settlements(request).await.expect("it answers");
+        found.into_inner().settlements
+    }
+
+    async fn settlement(&self, id: &str) -> v1::Settlement {
+        let found = self.settlements().await.into_iter().find(|it| it.id == id);
+        found.expect("there is such an order")
+    }
+
+    async fn assigns(&self, id: &str) -> Result<v1::AssignSettlementResponse, tonic::Status> {
+        let request =
+            v1::AssignSettlementRequest { request_id: request_id(), settlement: id.to_owned() };
+        Ok(self.0.forex().assign_settlement(request).await?.into_inner())
+    }
+
+    pub(crate) async fn balance(&self, currency: &str, purpose: v1::Purpose) -> i64 {
         let request = v1::GetBalanceRequest {
             owner: FIRM_A.to_owned(),
             currency: currency.to_owned(),
@@ -107,7 +121,7 @@ async fn sums_are_zero(operator: &client::Window) {
 
 #[tokio::test]
 async fn money_for_an_export_is_matched_settled_and_declared() {
-    let sandbox = Sandbox::with(&["--refund"]).await;
+    let sandbox = Sandbox::start().await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     let treasurer = Treasurer(sandbox.connect("enterprise-a").await);
     let operator = sandbox.connect("admin").await;
@@ -241,4 +255,148 @@ async fn what_the_bank_does_otherwise_leaves_nothing_held() {
     let request = v1::QuoteSettlementRequest { receipt, ..Default::default() };
     let refused = treasurer.0.forex().quote_settlement(request).await.expect_err("FX-09");
     assert_eq!(code(&refused).0, "SW-1732");
+}
+
+#[tokio::test]
+async fn money_that_the_bank_takes_back_or_executes_late_is_never_lost() {
+    use v1::Purpose::{ForexReceivable, Settlement, Suspense};
+    let sandbox = Sandbox::with(&[]).await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let treasurer = Treasurer(sandbox.connect("enterprise-a").await);
+    let operator = sandbox.connect("admin").await;
+
+    // It came, was matched, and is taken back: the export is due again.
+    let back = files(&firm, sale("SBX-ACCEPT-BANKBACK-FX6", 10_000)).await;
+    let receipt = treasurer.receipt_of(&back).await;
+    let receipt = eventually("the bank takes it back", PATIENCE, async || {
+        let found = treasurer.receipts().await.into_iter().find(|it| it.id == receipt.id);
+        let found = found.expect("it does not go away");
+        if found.state() == v1::ForexReceiptState::Reversed { Ok(found) } else { Err(found) }
+    })
+    .await;
+    assert_eq!((receipt.matches.len(), receipt.available), (0, 0), "{receipt:?}");
+    assert_eq!(receipt.why, "the bank took it back");
+    assert_eq!(treasurer.balance("USD", ForexReceivable).await, 10_000, "due again");
+    assert_eq!(treasurer.balance("USD", Settlement).await, 0);
+    assert_eq!(treasurer.balance("USD", Suspense).await, 0);
+
+    // The bank rejects an order, and executes it all the same.
+    let late = files(&firm, sale("SBX-ACCEPT-BANKLATE-FX7", 20_000)).await;
+    let receipt = treasurer.receipt_of(&late).await;
+    let order = treasurer.accepts(&treasurer.quote(&receipt.id).await.id).await.expect("it binds");
+    assert_eq!(treasurer.ended(&order.id).await.state(), v1::SettlementState::Rejected);
+    assert_eq!(code(&treasurer.assigns(&order.id).await.expect_err("nothing yet")).0, "SW-1733");
+    let order = eventually("it is executed late", PATIENCE, async || {
+        let found = treasurer.settlement(&order.id).await;
+        if found.late_fen > 0 { Ok(found) } else { Err(found) }
+    })
+    .await;
+    assert_eq!((order.late_sold, order.late_fen), (20_000, 141_600), "200.00 at 7.08");
+    assert!(order.why.starts_with("the bank executed it after"), "{}", order.why);
+    assert_eq!(order.state(), v1::SettlementState::Rejected);
+    assert_eq!(treasurer.balance("USD", Suspense).await, -20_000, "it left");
+    assert_eq!(treasurer.balance("CNY", Suspense).await, 141_600, "it came");
+    sums_are_zero(&operator).await;
+    // As long as the receipt is not free for it, it waits.
+    let quote = treasurer.quote(&receipt.id).await;
+    let second = treasurer.accepts(&quote.id).await.expect("it is free");
+    assert_eq!(code(&treasurer.assigns(&order.id).await.expect_err("ordered")).0, "SW-1734");
+    assert_eq!(treasurer.ended(&second.id).await.state(), v1::SettlementState::Rejected);
+    let done = treasurer.assigns(&order.id).await.expect("it is free again");
+    let order = done.settlement.expect("an order");
+    assert_eq!((order.state(), order.executed_sold), (v1::SettlementState::Executed, 20_000));
+    assert_eq!((order.late_sold, order.late_fen, order.why.as_str()), (0, 0, ""));
+    let receipt = treasurer.receipt_of(&late).await;
+    assert_eq!((receipt.settled, receipt.available), (20_000, 0));
+    // The second order is executed late, too: there is no money left that it could be for.
+    eventually("so is the second one", PATIENCE, async || {
+        let found = treasurer.settlement(&second.id).await;
+        if found.late_fen > 0 { Ok(()) } else { Err(found) }
+    })
+    .await;
+    assert_eq!(code(&treasurer.assigns(&second.id).await.expect_err("spent")).0, "SW-1734");
+    assert_eq!(treasurer.balance("USD", Suspense).await, -20_000);
+    assert_eq!(treasurer.balance("CNY", Settlement).await, 141_600);
+    sums_are_zero(&operator).await;
+    let stranger = Treasurer(sandbox.connect("enterprise-b").await);
+    assert_eq!(code(&stranger.assigns(&second.id).await.expect_err("not its own")).0, "SW-1201");
+}
+
+/// The bank's notice of so many US cents that came for nothing that it names.
+fn notice(cents: i64) -> String {
+    use domain::payment::ledger::Currency;
+    use domain::payment::statement::{EntryState, Statement, StatementEntry};
+    let at = time::macros::datetime!(2026-11-24 08:00 UTC);
+    let entry = StatementEntry {
+        currency: Currency::Usd,
+        amount: cents,
+        is_credit: true,
+        is_reversal: false,
+        state: EntryState::Booked,
+        booked: Some(at.date()),
+        valued: Some(at.date()),
+        charges: 0,
+        reference: "MANY1".to_owned(),
+        end_to_end: String::new(),
+        party: "Sample Buyer".to_owned(),
+        texts: vec!["goods".to_owned()],
+        return_reason: String::new(),
+    };
+    let statement = Statement {
+        number: "MANY1".to_owned(),
+        account: format!("{FIRM_A}-USD"),
+        day: Some(at.date()),
+        currency: Some(Currency::Usd),
+        opening: None,
+        closing: None,
+        entries: vec![entry],
+    };
+    let head = proto::bank::StatementNotice { is_early: true, message_id: "MANY1", created: at };
+    proto::bank::write_statements(head, &[statement]).expect("a notice")
+}
+
+/// Exports that one receipt pays; `SW_RECEIPT_EXPORTS=2000` for the large one.
+const EXPORTS: usize = 40;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_may_pay_many_exports() {
+    let exports = std::env::var("SW_RECEIPT_EXPORTS").ok();
+    let exports = exports.and_then(|it| it.parse().ok()).unwrap_or(EXPORTS);
+    let sandbox = Sandbox::process(&[]).await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let treasurer = Treasurer(sandbox.connect("enterprise-a").await);
+    let operator = sandbox.connect("admin").await;
+    let mut names = Vec::new();
+    for number in 0..exports {
+        let order_no = format!("SBX-ACCEPT-NOPAY-M{number}");
+        names.push(firm.tries(filing(sale(&order_no, 100))).await.expect("it is valid").name);
+    }
+    for name in &names {
+        firm.sees(name, v1::State::Released).await;
+    }
+    let document = notice(100 * i64::try_from(exports).expect("a few"));
+    operator
+        .forex()
+        .take_bank_file(v1::TakeBankFileRequest { document })
+        .await
+        .expect("a statement");
+    let receipt = treasurer.receipts().await.pop().expect("it came");
+    let start = std::time::Instant::now();
+    let request = v1::MatchReceiptRequest {
+        request_id: request_id(),
+        receipt: receipt.id.clone(),
+        declarations: names,
+        validate_only: false,
+    };
+    let matched = treasurer.0.forex().match_receipt(request).await.expect("it fits").into_inner();
+    let (matched, took) = (matched.receipt.expect("a receipt"), start.elapsed());
+    assert_eq!(matched.matches.len(), exports);
+    let start = std::time::Instant::now();
+    let keep = v1::KeepReceiptRequest { request_id: request_id(), receipt: receipt.id };
+    treasurer.0.forex().keep_receipt(keep).await.expect("it stays");
+    println!("{exports} exports: matched in {took:?}, kept in {:?}", start.elapsed());
+    let settled = treasurer.0.forex().list_sales(v1::ListSalesRequest::default()).await;
+    let sales = settled.expect("it answers").into_inner().sales;
+    assert!(sales.iter().all(|it| (it.received, it.settled) == (100, 100)), "{sales:?}");
+    sums_are_zero(&operator).await;
 }

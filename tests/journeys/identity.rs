@@ -152,6 +152,7 @@ async fn a_served_window_trusts_its_own_authority_and_registry_only() {
         authority: authority.0.pem().into_bytes(),
         certificate: certificate.clone().into_bytes(),
         key: key.clone().into_bytes(),
+        api_key: String::new(),
     };
     let firm = Enterprise(serves(&config(&known)).await);
 
@@ -232,6 +233,7 @@ async fn no_simulator_answers_where_declarations_are_real() {
         authority: read("ca.pem"),
         certificate: read("enterprise.pem"),
         key: read("enterprise.key"),
+        api_key: String::new(),
     };
     let window = serves(&config).await;
     let standing = window.status().get_status(v1::GetStatusRequest {}).await.expect("it says");

@@ -46,6 +46,16 @@ async fn a_key_opens_what_the_certificate_of_its_caller_opens() {
     let status = other.submit(by(&b, filing(export("QD-KEY-2")))).await.expect_err("not its own");
     assert_eq!(code(&status).0, "SW-1305");
 
+    // A client that has the key carries it by itself, and so does the command line.
+    let config = client::Config { api_key: a.clone(), ..sandbox.config_without_certificate() };
+    let firm = Window::connect(&config).await.expect("anybody may knock");
+    let record = firm.declarations().get(get()).await.expect("its own").into_inner().record;
+    assert_eq!(record.expect("a record").name, name);
+    assert!(!format!("{firm:?}").contains(&a), "the key is shown nowhere");
+    let listed = sandbox.command(&["--api-key", &a, "list"]);
+    let printed = String::from_utf8_lossy(&listed.stdout);
+    assert!(listed.status.success() && printed.contains("QD-KEY-1"), "{listed:?}");
+
     // National messages are posted the same way.
     let mut http = Http::with_key(&sandbox, &sandbox.api_key("agent")).await;
     let order = std::fs::read("../docs/examples/ceb/ceb311.xml").expect("an example");

@@ -40,7 +40,9 @@ async fn each_number_finds_its_declaration_for_those_who_may_see_it() {
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
     let other = sandbox.connect("enterprise-b").await;
     let agent = sandbox.connect("agent").await;
-    let receipt = firm.tries(filing(with_way_bill("LOOK-1", "WB-LOOK-1"))).await.expect("valid");
+    let declaration =
+        v1::Declaration { bill_no: "BL-LOOK-1".into(), ..with_way_bill("LOOK-1", "WB-LOOK-1") };
+    let receipt = firm.tries(filing(declaration)).await.expect("valid");
     firm.sees(&receipt.name, State::Released).await;
     let record = firm.reads(&receipt.name).await;
     let id = receipt.name.trim_start_matches("declarations/");
@@ -49,6 +51,7 @@ async fn each_number_finds_its_declaration_for_those_who_may_see_it() {
         ("LOOK-1", Number::OrderNo),
         ("CLOOK-1", Number::CopNo),
         ("WB-LOOK-1", Number::LogisticsNo),
+        ("BL-LOOK-1", Number::BillNo),
         (&record.pre_no, Number::PreNo),
         (&record.invt_no, Number::InvtNo),
         (&record.release_id, Number::ReleaseId),
@@ -149,12 +152,12 @@ async fn looking_up_costs_the_same_among_many() {
     // As the service writes them; every tenth has the same way-bill.
     let fill = "insert into declaration (slot, id, declarant_code, ebc_code, order_no, cop_no,
              logistics_no, direction, trade_mode, customs_code, pre_no, invt_no, filed_time, version,
-             round, phase, stands, joint, content_position, positions)
+             round, phase, stands, joint, positions)
          select n % 256, ('0190a6e1-0000-7000-8000-' || lpad(to_hex(n * 256 + n % 256), 12, '0'))::uuid,
              '37029' || lpad((n % 256)::text, 5, '0'), '37029' || lpad((n % 256)::text, 5, '0'),
              'FILL' || n, 'CFILL' || n, case n % 10 when 0 then 'WB-SHARED' else 'WBFILL' || n end,
              1, '9610', '4220', 'B20261124' || lpad(n::text, 9, '0'),
-             '42202026I' || lpad(n::text, 9, '0'), now(), 1, 1, 3, '8800', 0, 1, '{1}'
+             '42202026I' || lpad(n::text, 9, '0'), now(), 1, 1, 3, '8800', 0, '{1}'
          from generate_series(1, $1::bigint) n";
     sqlx::query(fill).bind(ROWS).execute(&mut database).await.expect("rows");
     for more in [
@@ -165,6 +168,10 @@ async fn looking_up_costs_the_same_among_many() {
     ] {
         sqlx::query(more).execute(&mut database).await.expect("rows");
     }
+    let shared = "insert into outside_number
+         select $1, logistics_no, 1, id, declarant_code from declaration where logistics_no = 'WB-SHARED'";
+    let slot = domain::Slot::of("WB-SHARED").column();
+    sqlx::query(shared).bind(slot).execute(&mut database).await.expect("rows");
     let scans = async |database: &mut sqlx::PgConnection| -> Vec<(String, i64)> {
         // The server counts with a delay.
         tokio::time::sleep(Duration::from_millis(1_500)).await;

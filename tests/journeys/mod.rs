@@ -1,14 +1,18 @@
 //! What users do, from the outside.
 
+mod archive;
+mod backup;
 mod bad_input;
 mod bad_texts;
 mod bills;
+mod callers;
 mod clock;
 mod command_line;
+mod configuration;
 mod console;
 mod exchange;
 mod finding_out;
-mod forex;
+pub(crate) mod forex;
 mod guides;
 mod identity;
 mod inspect_tools;
@@ -22,7 +26,9 @@ mod national_returns;
 mod national_rules;
 mod national_tools;
 mod one_inspection;
+mod one_parcel;
 mod one_release;
+mod operating;
 mod payment;
 mod personal_data;
 mod quota;

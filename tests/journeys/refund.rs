@@ -11,12 +11,12 @@ use crate::harness::{PATIENCE, Sandbox, eventually};
 const SHIRTS: &str = "6109100021";
 
 /// A firm's accountant.
-struct RefundDesk {
-    firm: Enterprise,
+pub(super) struct RefundDesk {
+    pub(super) firm: Enterprise,
     window: client::Window,
 }
 
-fn id() -> String {
+pub(super) fn id() -> String {
     Uuid::now_v7().to_string()
 }
 
@@ -49,14 +49,14 @@ fn invoice(number: u32, pieces: i64, note: &str) -> v1::RefundInvoice {
 }
 
 impl RefundDesk {
-    async fn of(sandbox: &Sandbox, caller: &str) -> Self {
+    pub(super) async fn of(sandbox: &Sandbox, caller: &str) -> Self {
         let window = sandbox.connect(caller).await;
         Self { firm: Enterprise(window.clone()), window }
     }
 
-    fn calls(
+    pub(super) fn calls(
         &self,
-    ) -> proto::v1::refund_service_client::RefundServiceClient<tonic::transport::Channel> {
+    ) -> proto::v1::refund_service_client::RefundServiceClient<client::Line> {
         self.window.refund()
     }
 
@@ -68,8 +68,41 @@ impl RefundDesk {
         name
     }
 
-    async fn proves(&self, name: &str) {
+    pub(super) async fn proves(&self, name: &str) {
         self.leaves(name, "2026-11-25").await;
+    }
+
+    /// Shirts for a warehouse overseas, which left and were bought: 4.55 yuan each.
+    pub(super) async fn stocks(&self, order_no: &str, pieces: i64) -> String {
+        let mut stock = shirts(order_no);
+        stock.trade_mode = "9810".to_owned();
+        let line = &mut stock.lines[0];
+        if let Some(qty) = &mut line.qty {
+            qty.value_e5 = pieces * 100_000;
+        }
+        if let Some(total) = &mut line.total_price {
+            total.amount_e5 = pieces * 455_000;
+        }
+        if let Some(price) = &mut line.price {
+            price.amount_e5 = 455_000;
+        }
+        let name = self.firm.tries(filing(stock)).await.expect("it is valid").name;
+        self.firm.sees(&name, v1::State::Released).await;
+        eventually("the export is known", PATIENCE, async || {
+            self.line(&name).await.ok_or("it is not")
+        })
+        .await;
+        let proof = v1::RecordProofRequest {
+            request_id: id(),
+            declaration: name.clone(),
+            departed: "2026-11-25".to_owned(),
+            entry_id: "422920260000000001".to_owned(),
+            ..Default::default()
+        };
+        self.calls().record_proof(proof).await.expect("it is its own");
+        let number = u32::try_from(pieces).expect("few");
+        self.registers(invoice(number, pieces, "")).await;
+        name
     }
 
     async fn leaves(&self, name: &str, day: &str) {
@@ -88,7 +121,7 @@ impl RefundDesk {
         self.calls().record_proof(proof).await.expect("it is its own");
     }
 
-    async fn line(&self, name: &str) -> Option<v1::ExplainExportLineResponse> {
+    pub(super) async fn line(&self, name: &str) -> Option<v1::ExplainExportLineResponse> {
         let request = v1::ExplainExportLineRequest { name: name.to_owned() };
         let found = self.calls().explain_export_line(request).await.ok()?.into_inner();
         found.line.as_ref()?.released_time.as_ref()?;
@@ -96,7 +129,7 @@ impl RefundDesk {
     }
 
     /// Waits until a line stands there.
-    async fn stands(
+    pub(super) async fn stands(
         &self,
         name: &str,
         standing: v1::RefundStanding,
@@ -110,7 +143,10 @@ impl RefundDesk {
         .await
     }
 
-    async fn registers(&self, invoice: v1::RefundInvoice) -> v1::RegisterInvoiceResponse {
+    pub(super) async fn registers(
+        &self,
+        invoice: v1::RefundInvoice,
+    ) -> v1::RegisterInvoiceResponse {
         let request = v1::RegisterInvoiceRequest {
             request_id: id(),
             invoice: Some(invoice),
@@ -124,7 +160,7 @@ impl RefundDesk {
         self.calls().list_invoices(request).await.expect("it answers").into_inner().invoices
     }
 
-    async fn proposes(&self, note: &str) -> v1::RefundClaim {
+    pub(super) async fn proposes(&self, note: &str) -> v1::RefundClaim {
         let request = v1::ProposeClaimRequest {
             request_id: id(),
             firm: String::new(),
@@ -137,7 +173,7 @@ impl RefundDesk {
         self.waits(&name, |claim| claim.complete).await
     }
 
-    async fn submits(&self, claim: &v1::RefundClaim) {
+    pub(super) async fn submits(&self, claim: &v1::RefundClaim) {
         let request = v1::SubmitClaimRequest {
             request_id: id(),
             name: claim.name.clone(),
@@ -146,13 +182,17 @@ impl RefundDesk {
         self.calls().submit_claim(request).await.expect("it is complete");
     }
 
-    async fn claim(&self, name: &str) -> v1::RefundClaim {
+    pub(super) async fn claim(&self, name: &str) -> v1::RefundClaim {
         let request = v1::GetClaimRequest { name: name.to_owned() };
         let found = self.calls().get_claim(request).await.expect("it is its own").into_inner();
         found.claim.expect("a claim")
     }
 
-    async fn waits(&self, name: &str, is: impl Fn(&v1::RefundClaim) -> bool) -> v1::RefundClaim {
+    pub(super) async fn waits(
+        &self,
+        name: &str,
+        is: impl Fn(&v1::RefundClaim) -> bool,
+    ) -> v1::RefundClaim {
         eventually("the claim looks so", PATIENCE, async || {
             let claim = self.claim(name).await;
             if is(&claim) { Ok(claim) } else { Err(format!("{claim:?}")) }
@@ -160,7 +200,7 @@ impl RefundDesk {
         .await
     }
 
-    async fn lines(&self, name: &str) -> Vec<v1::RefundClaimLine> {
+    pub(super) async fn lines(&self, name: &str) -> Vec<v1::RefundClaimLine> {
         let mut request =
             v1::ListClaimLinesRequest { name: name.to_owned(), page_size: 2, ..Default::default() };
         let mut lines = Vec::new();
@@ -195,18 +235,18 @@ impl RefundDesk {
     }
 }
 
-fn missing(found: &v1::ExplainExportLineResponse) -> Vec<&str> {
+pub(super) fn missing(found: &v1::ExplainExportLineResponse) -> Vec<&str> {
     let line = found.line.as_ref().and_then(|line| line.entitlement.as_ref());
     line.into_iter().flat_map(|it| &it.missing).map(|it| it.who.as_str()).collect()
 }
 
-fn states(lines: &[v1::RefundClaimLine]) -> Vec<ClaimLineState> {
+pub(super) fn states(lines: &[v1::RefundClaimLine]) -> Vec<ClaimLineState> {
     lines.iter().map(v1::RefundClaimLine::state).collect()
 }
 
 #[tokio::test]
 async fn an_export_is_claimed_and_paid_and_says_what_is_missing_until_then() {
-    let sandbox = Sandbox::with(&["--refund"]).await;
+    let sandbox = Sandbox::start().await;
     let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
     let name = desk.firm.tries(filing(shirts("QD-REF-1"))).await.expect("it is valid").name;
     desk.firm.sees(&name, v1::State::Released).await;
@@ -281,7 +321,7 @@ async fn an_export_is_claimed_and_paid_and_says_what_is_missing_until_then() {
 
 #[tokio::test]
 async fn a_doubt_about_one_line_holds_up_no_other_and_a_refund_is_recovered() {
-    let sandbox = Sandbox::with(&["--refund"]).await;
+    let sandbox = Sandbox::start().await;
     let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
     let mut names = Vec::new();
     for number in 1..=5 {
@@ -339,7 +379,7 @@ async fn a_doubt_about_one_line_holds_up_no_other_and_a_refund_is_recovered() {
 
 #[tokio::test]
 async fn an_invoice_counts_when_it_is_genuine_and_no_longer_than_that() {
-    let sandbox = Sandbox::with(&["--refund"]).await;
+    let sandbox = Sandbox::start().await;
     let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
     let office = sandbox.connect("tax-office").await;
     let name = desk.exports("QD-INV-1").await;
@@ -377,7 +417,7 @@ async fn an_invoice_counts_when_it_is_genuine_and_no_longer_than_that() {
 
 #[tokio::test]
 async fn what_the_tax_office_says_twice_or_too_late_has_no_effect() {
-    let sandbox = Sandbox::with(&["--refund"]).await;
+    let sandbox = Sandbox::start().await;
     let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
     let office = sandbox.connect("tax-office").await;
     let name = desk.exports("QD-TWICE-1").await;
@@ -420,8 +460,8 @@ async fn what_the_tax_office_says_twice_or_too_late_has_no_effect() {
 /// is put together, and while it is paid.
 #[tokio::test]
 async fn two_processes_and_kills_claim_and_pay_everything_once() {
-    let mut first = Sandbox::process(&["--refund", "--refund-service-name", "one"]).await;
-    let second = first.beside(&["--refund", "--no-agencies", "--refund-service-name", "two"]).await;
+    let mut first = Sandbox::process(&["--refund-service-name", "one"]).await;
+    let second = first.beside(&["--no-agencies", "--refund-service-name", "two"]).await;
     first.may_log_errors = true;
     let desk = RefundDesk::of(&second, "enterprise-a").await;
     let count = 30;
@@ -491,7 +531,7 @@ async fn two_processes_and_kills_claim_and_pay_everything_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_firm_is_reminded_and_what_was_not_claimed_in_time_is_taxed() {
-    let sandbox = Sandbox::process(&["--refund"]).await;
+    let sandbox = Sandbox::process(&[]).await;
     let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
     let name = desk.exports("QD-DAYS-1").await;
     let reminders = async |count: usize| {
@@ -529,7 +569,7 @@ async fn a_firm_is_reminded_and_what_was_not_claimed_in_time_is_taxed() {
 
 #[tokio::test]
 async fn a_producer_is_refunded_month_by_month_and_carries_over() {
-    let sandbox = Sandbox::with(&["--refund"]).await;
+    let sandbox = Sandbox::start().await;
     let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
     let set = v1::SetRefundFirmRequest {
         request_id: id(),
@@ -588,7 +628,7 @@ async fn a_producer_is_refunded_month_by_month_and_carries_over() {
 
 #[tokio::test]
 async fn an_accountant_works_from_the_command_line() {
-    let sandbox = Sandbox::with(&["--refund"]).await;
+    let sandbox = Sandbox::start().await;
     let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
     let name = desk.firm.tries(filing(shirts("QD-CLI-1"))).await.expect("it is valid").name;
     desk.firm.sees(&name, v1::State::Released).await;
@@ -644,7 +684,7 @@ async fn a_claim_of_many_lines_needs_no_more_memory() {
     #[expect(clippy::disallowed_methods, reason = "a long run is asked for by it")]
     let wanted = std::env::var("SW_CLAIM_LINES").ok().and_then(|text| text.parse().ok());
     let declarations = wanted.unwrap_or(2_000_usize) / LINES; // a short run
-    let sandbox = Sandbox::process(&["--refund"]).await;
+    let sandbox = Sandbox::process(&[]).await;
     let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
     let all = i64::try_from(declarations * LINES).expect("few");
     desk.registers(invoice(1, 2 * all, "")).await;

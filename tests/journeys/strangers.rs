@@ -627,3 +627,44 @@ async fn an_arrival_is_not_squatted_by_a_carrier_that_names_another_site() {
     }
     assert_eq!(told[0], told[1], "somebody else's arrival is not in the way");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn goods_that_come_back_are_not_squatted_by_another_firm() {
+    let sandbox = Sandbox::start().await;
+    let owner = Erp::of(&sandbox).await;
+    let stranger = Erp::as_caller(&sandbox, "enterprise-b", FIRM_B, DXP_B).await;
+    let sold = export("QDSQUAT-R");
+    let invt_no = sold.leaves(&owner).await;
+    let end = |said: &[v1::Receipt]| -> Vec<(i32, String)> {
+        said.iter().map(|said| (said.return_status, said.return_info.clone())).collect()
+    };
+
+    // The goods of somebody else are like goods that nobody sent.
+    let mut told = Vec::new();
+    let nobody = format!("{}000000000", &invt_no[..9]);
+    for of in [&invt_no, &nobody] {
+        for declares in [false, true] {
+            let mut back = sold.comes_back("SQUATTED", of);
+            if declares {
+                // It says that it declares them and that they were its own.
+                back.head.agent_code = FIRM_B.to_owned();
+                back.head.ebc_code = FIRM_B.to_owned();
+            }
+            let said = stranger.sends(&[Document::Ceb213(back)]).await;
+            told.push(end(&said));
+        }
+    }
+    let same: Vec<_> =
+        told.iter().map(|said| format!("{said:?}").replace(&invt_no, &nobody)).collect();
+    assert_eq!(same[..2], same[2..], "whether they are there cannot be told");
+    assert!(told.iter().flatten().all(|(status, _)| *status < 120), "{told:?}");
+
+    // Under the number that the stranger used, and under one that nobody used.
+    let first = sold.comes_back("SQUATTED", &invt_no);
+    let said = end(&owner.sends(&[Document::Ceb213(first)]).await);
+    let accepted = said.last().is_some_and(|(status, _)| *status >= 2);
+    assert!(accepted, "it is its owner's: {said:?}");
+    let again = sold.comes_back("FREE", &invt_no);
+    let said = end(&owner.sends(&[Document::Ceb213(again)]).await);
+    assert!(said.iter().any(|(status, _)| *status == 100), "nothing is left: {said:?}");
+}

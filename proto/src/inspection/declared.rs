@@ -1,53 +1,59 @@
 //! A declaration as the inspection service needs it.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
 
 use prost::Message as _;
 
 use super::StoredBytesError;
 use crate::v1;
 
-/// A declaration as it came over the exchange: most of them are only counted, so it is turned into a
-/// domain value where the rules ask for one.
-#[derive(Debug, Clone, Copy)]
-pub struct DeclarationView<'a>(&'a v1::Declaration);
+/// A declaration as it came over the exchange: most of them are only counted, so it is read where it lies, and
+/// turned into a domain value where the rules ask for one.
+#[derive(Debug, Clone)]
+pub struct DeclarationView(Arc<v1::Event>);
 
-impl<'a> DeclarationView<'a> {
-    /// What came.
-    pub fn new(declaration: &'a v1::Declaration) -> Self {
-        Self(declaration)
+impl DeclarationView {
+    /// What came with an event, where something did.
+    pub fn of(event: &Arc<v1::Event>) -> Option<Self> {
+        event.declaration.as_ref().map(|_| Self(Arc::clone(event)))
+    }
+
+    fn declared(&self) -> &v1::Declaration {
+        static NOTHING: LazyLock<v1::Declaration> = LazyLock::new(v1::Declaration::default);
+        self.0.declaration.as_ref().unwrap_or(&NOTHING) // why: there is one, or there were no view
     }
 
     /// Customs code of the declarant.
-    pub fn declarant_code(self) -> &'a str {
-        self.0.declarant.as_ref().map_or("", |party| &party.code)
+    pub fn declarant_code(&self) -> &str {
+        self.declared().declarant.as_ref().map_or("", |party| &party.code)
     }
 
     /// Customs house of the port.
-    pub fn port_code(self) -> &'a str {
-        &self.0.port_code
+    pub fn port_code(&self) -> &str {
+        &self.declared().port_code
     }
 
     /// Supervision mode.
-    pub fn trade_mode(self) -> &'a str {
-        &self.0.trade_mode
+    pub fn trade_mode(&self) -> &str {
+        &self.declared().trade_mode
     }
 
     /// Order number.
-    pub fn order_no(self) -> &'a str {
-        &self.0.order_no
+    pub fn order_no(&self) -> &str {
+        &self.declared().order_no
     }
 
     /// Headings (four digits) of its goods, each once.
-    pub fn headings(self) -> Vec<String> {
+    pub fn headings(&self) -> Vec<String> {
         let heading = |line: &v1::GoodsLine| line.gcode.get(..4).unwrap_or(&line.gcode).to_owned();
-        let headings: BTreeSet<String> = self.0.lines.iter().map(heading).collect();
+        let headings: BTreeSet<String> = self.declared().lines.iter().map(heading).collect();
         headings.into_iter().collect()
     }
 
     /// Codes of every firm in it, each once.
-    pub fn firms(self) -> Vec<String> {
-        let d = self.0;
+    pub fn firms(&self) -> Vec<String> {
+        let d = self.declared();
         let parties =
             [&d.declarant, &d.ebc, &d.ebp, &d.logistics, &d.agent, &d.owner, &d.iac, &d.area];
         let codes = parties.into_iter().flatten().map(|party| party.code.clone());
@@ -56,13 +62,14 @@ impl<'a> DeclarationView<'a> {
     }
 
     /// Its lines of goods, as they are kept with its order.
-    pub fn encode_goods(self) -> Vec<u8> {
-        v1::Declaration { lines: self.0.lines.clone(), ..Default::default() }.encode_to_vec()
+    pub fn encode_goods(&self) -> Vec<u8> {
+        v1::Declaration { lines: self.declared().lines.clone(), ..Default::default() }
+            .encode_to_vec()
     }
 
     /// As the rules see it.
-    pub fn declaration(self) -> domain::declaration::Declaration {
-        self.0.clone().into()
+    pub fn declaration(&self) -> domain::declaration::Declaration {
+        self.declared().clone().into()
     }
 }
 

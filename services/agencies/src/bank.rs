@@ -9,7 +9,9 @@ use std::time::Duration;
 use client::ConsumerAnswer;
 use domain::payment::ledger::Currency;
 use domain::payment::statement::{EntryState, Statement, StatementEntry};
-use proto::bank::{self, AccountNumber, BankFile, PaymentOrder, Report, StatementNotice, Transfer};
+use proto::bank::{
+    self, AccountNumber, BankFile, PaymentBatch, PaymentOrder, Report, StatementNotice, Transfer,
+};
 use proto::v1::{self, bank_told::What, fact::Kind};
 use time::{Date, OffsetDateTime, UtcOffset};
 use uuid::Uuid;
@@ -157,7 +159,7 @@ fn incoming(
     answers
 }
 
-/// An order to settle: executed at the rate that it names.
+/// An order: forex is sold at the rate that it names, or the tax of bills is paid.
 fn execute(event: &v1::Event, document: &str, at: OffsetDateTime) -> Vec<ConsumerAnswer> {
     let order = match bank::read(document.as_bytes()) {
         Ok(BankFile::Order(order)) => order,
@@ -172,13 +174,28 @@ fn execute(event: &v1::Event, document: &str, at: OffsetDateTime) -> Vec<Consume
     let scripts = transfer.texts.iter().map(|text| Script::of(text).bank);
     let wish = scripts.fold(BankWish::default(), BankWish::or);
     let id = &order.message_id;
-    if wish.rejects {
-        let report = report(&order, "RJCT", vec!["AM04".to_owned()], at);
-        return say(event, wish, (&format!("reject/{id}"), Duration::ZERO), report);
+    let terms = terms(transfer);
+    if terms.is_none() && wish.unpaid {
+        return Vec::new();
     }
-    let taken = report(&order, "ACTC", Vec::new(), at);
-    let mut answers = say(event, wish, (&format!("take/{id}"), Duration::ZERO), taken);
-    let Some(bought) = terms(transfer) else { return answers };
+    let (status, reasons) = if wish.rejects || wish.late {
+        ("RJCT", vec!["AM04".to_owned()])
+    } else {
+        ("ACTC", Vec::new())
+    };
+    let first = report(&order, status, reasons, at);
+    let mut answers = say(event, wish, (&format!("{status}/{id}"), Duration::ZERO), first);
+    if wish.rejects {
+        return answers;
+    }
+    let after = if wish.late { SLOW } else { Duration::ZERO };
+    let Some(bought) = terms else {
+        let paid = pay_tax(&order, payment, transfer, wish, at);
+        let paid =
+            paid.into_iter().flat_map(|it| say(event, wish, (&format!("pay/{id}"), after), it));
+        answers.extend(paid);
+        return answers;
+    };
     let part = |amount: i64| if wish.part { amount / 2 } else { amount };
     let (sold, bought) = (part(transfer.amount), part(bought));
     let fee = if wish.fee && bought > 2 * FEE { FEE } else { 0 };
@@ -195,9 +212,27 @@ fn execute(event: &v1::Event, document: &str, at: OffsetDateTime) -> Vec<Consume
     let accounts = vec![(from.clone(), vec![left]), (to.clone(), vec![came])];
     let executed = notice(&format!("FX{id}").chars().take(35).collect::<String>(), accounts, at);
     let name = format!("execute/{id}");
+    answers.extend(executed.into_iter().flat_map(|it| say(event, wish, (&name, after), it)));
     answers
-        .extend(executed.into_iter().flat_map(|it| say(event, wish, (&name, Duration::ZERO), it)));
-    answers
+}
+
+/// Tax leaves the account of whoever owes it: all of it, or half.
+fn pay_tax(
+    order: &PaymentOrder,
+    payment: &PaymentBatch,
+    transfer: &Transfer,
+    wish: BankWish,
+    at: OffsetDateTime,
+) -> Option<String> {
+    let AccountNumber::Number(from) = &payment.debtor.account else { return None };
+    let amount = if wish.part { transfer.amount / 2 } else { transfer.amount };
+    let number: String = format!("TX{}", order.message_id).chars().take(35).collect();
+    let left = StatementEntry {
+        end_to_end: transfer.end_to_end.clone(),
+        reference: number.chars().take(32).collect(),
+        ..entry(transfer.currency, amount, false, at)
+    };
+    notice(&number, vec![(from.clone(), vec![left])], at)
 }
 
 /// The yuan that an order names: `SETTLE 708.00 CNY RATE 708000000`.

@@ -110,6 +110,7 @@ impl Office {
             | Kind::Numbered(_)
             | Kind::DutyMoved(_)
             | Kind::ReceiptMoved(_)
+            | Kind::ExportMoved(_)
             | Kind::BankTold(_)
             | Kind::Released(_)
             | Kind::Rejected(_)

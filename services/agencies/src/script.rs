@@ -66,11 +66,13 @@ pub struct BankWish {
     pub fee: bool,
     /// It takes the money back that came.
     pub back: bool,
+    /// It rejects an order, and executes it all the same.
+    pub late: bool,
     /// The buyer pays in two parts.
     pub part_paid: bool,
     /// The buyer does not say what it pays for.
     pub unnamed: bool,
-    /// The buyer does not pay.
+    /// The buyer does not pay, nor does the bank what a payment order of bills says.
     pub unpaid: bool,
 }
 
@@ -85,6 +87,7 @@ impl BankWish {
             twice: self.twice || other.twice,
             fee: self.fee || other.fee,
             back: self.back || other.back,
+            late: self.late || other.late,
             part_paid: self.part_paid || other.part_paid,
             unnamed: self.unnamed || other.unnamed,
             unpaid: self.unpaid || other.unpaid,
@@ -195,6 +198,7 @@ impl Script {
             "BANKTWICE" => self.bank.twice = true,
             "BANKFEE" => self.bank.fee = true,
             "BANKBACK" => self.bank.back = true,
+            "BANKLATE" => self.bank.late = true,
             "PAYPART" => self.bank.part_paid = true,
             "UNNAMED" => self.bank.unnamed = true,
             "NOPAY" => self.bank.unpaid = true,

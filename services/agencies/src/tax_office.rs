@@ -127,8 +127,13 @@ pub async fn run(window: Window, shutdown: CancellationToken) -> Result<(), Stat
 
 /// Whether something is to be done about it.
 fn concerns(fact: &v1::RefundFact) -> bool {
-    use v1::RefundStep::{ClaimSubmitted, InvoiceRegistered, LineDropped, QueryAnswered};
-    matches!(fact.step(), InvoiceRegistered | ClaimSubmitted | QueryAnswered | LineDropped)
+    use v1::RefundStep::{
+        ClaimSubmitted, GoodsBack, InvoiceRegistered, LineDropped, QueryAnswered,
+    };
+    matches!(
+        fact.step(),
+        InvoiceRegistered | ClaimSubmitted | QueryAnswered | LineDropped | GoodsBack
+    )
 }
 
 struct TaxOffice {
@@ -240,7 +245,55 @@ impl TaxOffice {
             };
             self.decide(claim, approved.iter().map(pay).collect()).await?;
         }
+        self.take_back(claim).await?;
+        self.settle(claim).await?;
         self.recover(claim, &script).await
+    }
+
+    /// Recovers what was paid for goods that came back.
+    async fn take_back(&mut self, claim: &v1::RefundClaim) -> Result<(), Status> {
+        if claim.goods_back == 0 {
+            return Ok(());
+        }
+        let mut said = Vec::new();
+        for line in self.lines_of(claim, ClaimLineState::Unspecified, true).await? {
+            let name = format!("{}/returned/{}", claim.name, line.line);
+            let negative = number(&name);
+            let what = match line.state() {
+                ClaimLineState::Paid | ClaimLineState::Settled => {
+                    self.later = true;
+                    let reason_code = v1::RecoveryReason::Returned.into();
+                    What::Recovered(v1::RecoveredLine { reason_code, negative })
+                }
+                ClaimLineState::Recovering if self.has_waited(&name, LATER) => {
+                    What::Repaid(line.negative)
+                }
+                _ => continue,
+            };
+            said.push(v1::ClaimDecision { line: line.line, what: Some(what) });
+        }
+        if said.is_empty() { Ok(()) } else { self.decide(claim, said).await }
+    }
+
+    /// Recovers advance refunds that nobody settled in time, and books what is paid back of those that were.
+    async fn settle(&mut self, claim: &v1::RefundClaim) -> Result<(), Status> {
+        let mut said = Vec::new();
+        for line in self.lines(claim, ClaimLineState::Paid).await? {
+            if line.overdue {
+                let negative = number(&format!("{}/unsettled/{}", claim.name, line.line));
+                let reason_code = v1::RecoveryReason::Unsettled.into();
+                let recover = What::Recovered(v1::RecoveredLine { reason_code, negative });
+                said.push(v1::ClaimDecision { line: line.line, what: Some(recover) });
+            }
+        }
+        for line in self.lines(claim, ClaimLineState::Recovering).await? {
+            let name = format!("{}/negative/{}", claim.name, line.negative);
+            if line.advance && !line.goods_back && self.has_waited(&name, LATER) {
+                let what = Some(What::Repaid(line.negative));
+                said.push(v1::ClaimDecision { line: line.line, what });
+            }
+        }
+        if said.is_empty() { Ok(()) } else { self.decide(claim, said).await }
     }
 
     async fn recover(&mut self, claim: &v1::RefundClaim, script: &TaxScript) -> Result<(), Status> {
@@ -269,10 +322,21 @@ impl TaxOffice {
         claim: &v1::RefundClaim,
         state: ClaimLineState,
     ) -> Result<Vec<v1::RefundClaimLine>, Status> {
+        self.lines_of(claim, state, false).await
+    }
+
+    /// The same, or only those whose goods came back.
+    async fn lines_of(
+        &self,
+        claim: &v1::RefundClaim,
+        state: ClaimLineState,
+        goods_back: bool,
+    ) -> Result<Vec<v1::RefundClaimLine>, Status> {
         let request = v1::ListClaimLinesRequest {
             name: claim.name.clone(),
             state: state.into(),
             page_size: PAGE,
+            goods_back,
             ..Default::default()
         };
         let list = || async { self.window.refund().list_claim_lines(request.clone()).await };
@@ -347,6 +411,11 @@ fn first_look(script: &TaxScript, line: &v1::RefundClaimLine) -> v1::ClaimDecisi
         Some(LineWish::Part) => What::ApprovedFen(line.amount_fen - line.amount_fen / 2),
         Some(LineWish::Refuse) => What::Refused(v1::RefusedLine {
             ground: Some(ground("B17", "供货企业纳税信用异常")),
+            then: v1::RefusedConsequence::Correct.into(),
+        }),
+        // The firm may claim the rest of it anew.
+        None if line.goods_back => What::Refused(v1::RefusedLine {
+            ground: Some(ground("T01", "货物已退运")),
             then: v1::RefusedConsequence::Correct.into(),
         }),
         None => What::ApprovedFen(line.amount_fen),

@@ -28,12 +28,14 @@ pub(crate) const MATCHING: &str = "matching";
 pub(crate) struct Hints {
     pub(crate) filing: Arc<Notify>,
     pub(crate) withdrawal: Arc<Notify>,
+    pub(crate) news: Arc<Notify>,
 }
 
 impl Hints {
     pub(crate) fn give(&self) {
         self.filing.notify_one();
         self.withdrawal.notify_one();
+        self.news.notify_one();
     }
 }
 

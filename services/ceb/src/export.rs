@@ -12,6 +12,7 @@ use store::numbers::CHINA;
 use uuid::Uuid;
 
 use crate::document_set::Period;
+use crate::export_news;
 use crate::import::{InventoryReference, named, over_inventory, released, say_all};
 use crate::receipt;
 use crate::receipt::IssuedReceipt;
@@ -172,11 +173,7 @@ pub(crate) fn release_bill(step: &mut CebTransaction, bill: &Bill) {
 /// 509: the vehicle has left. What it carries is closed.
 pub(crate) fn departure(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     let (parts, said) = conclude_whole(step, id);
-    for (code, no) in parcels(step, &parts) {
-        if let Some(inventory) = export_inventory(step, &code, &no) {
-            close(step, inventory);
-        }
-    }
+    close_carried(step, &parts);
     said
 }
 
@@ -188,16 +185,21 @@ fn close_departed(step: &mut CebTransaction, bill_no: &str) {
         .filter(|departure| departure.is_live() && departure.status == status::CONCLUDED)
         .map(|departure| departure.id)
         .collect();
-    for (code, no) in parcels(step, &departed) {
-        if let Some(inventory) = export_inventory(step, &code, &no) {
-            close(step, inventory);
-        }
-    }
+    close_carried(step, &departed);
 }
 
-fn close(step: &mut CebTransaction, inventory: Uuid) {
-    if step.shelf.get(inventory).is_some_and(|paper| paper.status == status::RELEASED) {
-        step.say(inventory, &ReceiptStatus::closed());
+/// Closes what departures carry, where it is released.
+fn close_carried(step: &mut CebTransaction, departures: &[Uuid]) {
+    for departure in departures {
+        let day = step.shelf.get(*departure).map(|it| export_news::leave_day(it, step.now));
+        let Some(day) = day else { continue };
+        for (code, no) in parcels(step, &[*departure]) {
+            let Some(inventory) = export_inventory(step, &code, &no) else { continue };
+            if step.shelf.get(inventory).is_some_and(|it| it.status == status::RELEASED) {
+                step.say(inventory, &ReceiptStatus::closed());
+                export_news::departed(step, inventory, day);
+            }
+        }
     }
 }
 
@@ -228,6 +230,8 @@ pub(crate) fn goods_return(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedRec
         return step.refuse(id, &refusal).into_iter().collect();
     }
     step.shelf.change(id, |paper| paper.invt_no.clone_from(&inventory.invt_no));
+    let application = step.shelf.get(id).cloned();
+    application.iter().for_each(|it| export_news::return_allowed(step, inventory.id, it));
     say_all(
         step,
         id,
@@ -241,7 +245,12 @@ pub(crate) fn tally(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     let value = |element| paper.document.text(element);
     let (invt_no, named) =
         (value("invtNo"), !matches!(named(&step.shelf, paper), InventoryReference::Nothing));
-    let said = if invt_no.is_empty() || named {
+    let is_known = invt_no.is_empty() || named;
+    if is_known {
+        let tally = paper.clone();
+        export_news::came_back(step, &tally);
+    }
+    let said = if is_known {
         vec![ReceiptStatus::sent(), ReceiptStatus::concluded()]
     } else {
         vec![ReceiptStatus::new(status::REJECTED, format!("原出口清单不存在，[invtNo:{invt_no}]"))]
@@ -318,11 +327,30 @@ pub(crate) fn summary(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt>
         step.mail(&paper, MessageType::Ceb792, status::CONCLUDED, &body, (event, ""));
     }
     if whole {
+        tell_forms(step, &results, &inventories, &taken_up);
         for inventory in taken_up {
             step.shelf.change(inventory, |it| it.sum_no.clone_from(&paper.pre_no));
         }
     }
     said
+}
+
+/// Tells inventories of the form that they are in.
+fn tell_forms(
+    step: &mut CebTransaction,
+    results: &[Document],
+    inventories: &[summary::SummaryInventory],
+    ids: &[Uuid],
+) {
+    for result in results {
+        let Document::Ceb792(form) = result else { continue };
+        let entry_id = &form.head.entry_id;
+        let within = |it: &&str| form.lines.iter().any(|line| line.invt_no == **it);
+        let named = inventories.iter().zip(ids).filter(|(it, _)| within(&it.invt_no.as_str()));
+        for (_, id) in named.filter(|_| !entry_id.is_empty()) {
+            export_news::summarised(step, *id, entry_id);
+        }
+    }
 }
 
 /// The element in which a part of a split summary differs from the parts that are there.
@@ -418,12 +446,15 @@ fn results(
         let large = |_| ReceiptStatus::new(status::REJECTED, "汇总的毛重或净重超过报文可填的数值");
         let gross_weight = i64::try_from(declaration.gross_weight_e5).map_err(large)?;
         let net_weight = i64::try_from(declaration.net_weight_e5).map_err(large)?;
+        let number = number.ok_or_else(full)?;
         let head = export::SummaryResultHead {
+            // In reality customs numbers the form when it has taken it in, and tells it by a later 792.
+            entry_id: proto::text(export_news::entry_id(&head.customs_code, &number)),
             guid: Uuid::now_v7().to_string().to_uppercase(),
             customs_code: head.customs_code.clone(),
             sum_no: paper.pre_no.clone(),
             op_date: receipt::time(step.now),
-            decl_seq_no: number.ok_or_else(full)?,
+            decl_seq_no: number,
             dec_state: "1".to_owned(),
             agent_code: head.agent_code.clone(),
             agent_name: head.agent_name.clone(),

@@ -11,6 +11,7 @@ mod document_set;
 mod errand;
 mod expire;
 mod export;
+mod export_news;
 mod follow;
 mod import;
 mod issue;
@@ -30,7 +31,8 @@ mod wire;
 
 use std::sync::Arc;
 
-use kit::listen::{LateEvents, listen, nothing_said};
+use kit::listen::{LateEvents, listen};
+use kit::pending_answers::PendingAnswers;
 use kit::service::{
     Caller, Connections, Identity, Loops, Manifest, Mount, Parts, Plans, Pools, Start,
 };
@@ -90,7 +92,13 @@ pub(crate) struct Ceb {
 pub struct Service(Arc<Ceb>);
 
 /// Names of the queues, for their figures.
-const QUEUES: &[&str] = &[errand::FILING, errand::WITHDRAWAL, errand::MATCHING, follow::EVENTS];
+const QUEUES: &[&str] = &[
+    errand::FILING,
+    errand::WITHDRAWAL,
+    errand::MATCHING,
+    follow::EVENTS,
+    export_news::EXPORT_NEWS,
+];
 
 /// The service over its tables. `routes` adds its calls to those that are served, over gRPC and HTTP.
 pub fn start(
@@ -121,12 +129,15 @@ fn mount(
     let withdrawal = relay::WithdrawalPort(Arc::clone(&ceb), window.clone());
     loops.queue("ceb.withdrawal", withdrawal, Arc::clone(&hints.withdrawal));
     loops.queue("ceb.matching", relay::Matching(Arc::clone(&ceb)), Arc::default());
-    let seat = Arc::new(ReceiptEvents(Arc::clone(&ceb)));
+    let (pending, said) = PendingAnswers::new();
+    let pending = Arc::new(pending);
+    let news = relay::export_news::ExportNews(Arc::clone(&ceb), Arc::clone(&pending));
+    loops.queue("ceb.export-news", news, Arc::clone(&hints.news));
+    let seat = Arc::new(ReceiptEvents(Arc::clone(&ceb), pending));
     loops.queue("ceb.late-events", LateEvents(Arc::clone(&seat)), Arc::default());
     let (events, stop) = (loops.progress("ceb.events"), parts.draining.clone());
     let consumer = ReceiptEvents::consumer(window, &name);
-    // It has nothing to say.
-    loops.add(async move { listen(&*seat, consumer, nothing_said(), &events, &stop).await });
+    loops.add(async move { listen(&*seat, consumer, said, &events, &stop).await });
     let batch = ceb.batch.clone();
     loops.mount(QUEUES, |all| routes(all, Service(ceb))).within(move || batch.most_of_each())
 }

@@ -4,6 +4,7 @@
 //! was not acknowledged comes again.
 
 pub(crate) mod events;
+pub(crate) mod export_news;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -15,11 +15,13 @@ use store::Fault;
 use store::cipher::Cipher;
 use store::journal::{Heads, JournalEntry};
 use store::numbers::{CHINA, use_numbers, used_numbers};
+use store::queue::{self, Item};
 use store::request::Requests;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::document_set::DocumentSet;
+use crate::export_news::EXPORT_NEWS;
 use crate::receipt::{self, DocumentRef, IssuedReceipt};
 use crate::stored_document::StoredDocument;
 use crate::{follow, log};
@@ -40,6 +42,8 @@ pub(crate) struct CebTransaction {
     pub(crate) bills: BTreeSet<Bill>,
     /// Messages whose copies were sent on.
     pub(crate) copied: BTreeSet<Uuid>,
+    /// What is told of exports.
+    pub(crate) news: Vec<Item>,
     /// What cannot be and was: nothing of the transaction is kept.
     fault: Option<Fault>,
 }
@@ -90,6 +94,7 @@ impl CebTransaction {
             requests,
             bills: BTreeSet::new(),
             copied: BTreeSet::new(),
+            news: Vec::new(),
             fault: None,
         }
     }
@@ -100,7 +105,7 @@ impl CebTransaction {
         tx: &mut PgConnection,
         cipher: &Cipher,
     ) -> Result<Written, Fault> {
-        let Self { now, shelf, mail, numbers, events, requests, fault, .. } = self;
+        let Self { now, shelf, mail, numbers, events, requests, news, fault, .. } = self;
         if let Some(fault) = fault {
             return Err(fault);
         }
@@ -108,9 +113,10 @@ impl CebTransaction {
         shelf.write(&mut *tx, cipher, now).await?;
         requests.write(&mut *tx, now).await?;
         events.write(&mut *tx, cipher).await?;
+        queue::enqueue(&mut *tx, cipher, EXPORT_NEWS, &news).await?;
         let entries = post(&mut *tx, cipher, mail, now).await?;
         let positions = log::append(&mut *tx, &entries).await?;
-        Ok(Written { entries, positions, errands: shelf.has_errands() })
+        Ok(Written { entries, positions, errands: shelf.has_errands() || !news.is_empty() })
     }
 
     /// Notes what cannot be: the transaction fails with it, and nothing of it is kept.
@@ -309,6 +315,7 @@ async fn post(
                 recorded_time: now,
                 trace: mail.trace,
                 facts: mail.about.kept(),
+                shows_content: false,
                 body: Ok(Some(mail.body)),
             })
         })

@@ -62,6 +62,10 @@ fn standing(record: &v1::DeclarationRecord, language: Language) -> Rows {
         (pick(language, "release", "放行"), release),
         (pick(language, "waits for", "尚待"), waits_for),
         (pick(language, "filed", "申报时间"), when(record.filed_time.and_then(proto::time))),
+        (
+            pick(language, "archived", "归档时间"),
+            record.archived_time.map(|it| when(proto::time(it))).unwrap_or_default(), // an empty row
+        ),
         (pick(language, "order no.", "订单编号"), record.order_no.clone()),
         (pick(language, "mode", "监管方式"), mode(&record.trade_mode)),
     ];

@@ -17,11 +17,14 @@
 //! of a whole request go to stderr. With `--output json` everything is JSON on stdout, one object a
 //! line. A reader that closes the pipe ends the command quietly.
 
+pub mod archive;
 mod card;
 pub mod ceb;
 pub mod change;
 pub mod clock;
+pub mod context;
 mod csv;
+mod diagnosis;
 mod follow;
 pub mod help;
 mod input;
@@ -36,13 +39,15 @@ pub mod refund;
 mod report;
 pub mod sandbox;
 mod session;
+pub mod status;
 pub mod stuck;
 pub mod submit;
 mod table;
 pub mod tax;
+pub mod trace;
 mod values;
 pub mod verdict;
-pub mod verify;
+mod verify;
 pub mod watch;
 pub mod webhooks;
 pub mod words;
@@ -76,14 +81,19 @@ pub enum Command {
     Verdict(verdict::VerdictArgs),
     Ceb(ceb::CebArgs),
     Inspect(inspect::InspectArgs),
+    Status(status::StatusArgs),
+    Doctor(status::DoctorArgs),
     Stuck(stuck::StuckArgs),
+    Archive(archive::ArchiveArgs),
     Key(keys::KeyArgs),
     Clock(clock::ClockArgs),
+    Context(context::ContextArgs),
     Tax(tax::TaxArgs),
     Pay(pay::PayArgs),
     Refund(refund::RefundArgs),
     Webhooks(webhooks::WebhookArgs),
     Verify(verify::VerifyLedgerArgs),
+    Trace(trace::TraceArgs),
 }
 
 impl Command {
@@ -119,7 +129,8 @@ impl Command {
             }
             Self::Withdraw(args) => change::withdraw(&options.session().await?, args).await,
             Self::Verdict(args) => {
-                let named = options.caller.is_some() || options.cert.is_some();
+                let named =
+                    options.caller.is_some() || options.cert.is_some() || options.api_key.is_some();
                 anyhow::ensure!(
                     named,
                     "say which agency gives the verdict: --as customs or --as quarantine"
@@ -128,7 +139,10 @@ impl Command {
             }
             Self::Ceb(args) => ceb::run(options, args).await,
             Self::Inspect(args) => inspect::run(options, args).await,
+            Self::Status(_) => status::status(&options.session_as("admin").await?).await,
+            Self::Doctor(_) => status::doctor(options).await,
             Self::Stuck(args) => stuck::run(&options.session_as("admin").await?, args).await,
+            Self::Archive(args) => archive::run(&options.session_as("admin").await?, args).await,
             Self::Key(args) => keys::run(&options.session_as("admin").await?, args).await,
             Self::Pay(args) => match args.reconcile() {
                 Some(args) => reconcile::run(options.voice(), args),
@@ -139,11 +153,13 @@ impl Command {
                 refund::run(&options.session().await?, options.format(), args).await
             }
             Self::Webhooks(args) => webhooks::run(&options.session().await?, args).await,
+            Self::Trace(args) => trace::run(&options.session().await?, args).await,
             Self::Verify(args) => verify::run(&options.session_as("admin").await?, args).await,
             Self::Clock(args) => {
                 let session = options.session_as("admin").await?;
                 clock::run(&session, args).await
             }
+            Self::Context(args) => context::run(options.output(), options.language(), args),
             Self::Tax(args) => tax::run(options.voice(), &args),
         }
     }
@@ -298,7 +314,7 @@ impl Said {
 pub type ErrorZh = fn(&(dyn std::error::Error + 'static)) -> Option<String>;
 
 /// An error with its causes, in the caller's language as far as it is known.
-fn told(error: &anyhow::Error, language: Language, error_zh: ErrorZh) -> String {
+pub fn told(error: &anyhow::Error, language: Language, error_zh: ErrorZh) -> String {
     let said = error.downcast_ref::<Said>();
     let connection = error.downcast_ref::<client::Error>();
     let code = error.downcast_ref::<Code>();

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use client::Config;
 
+use crate::context::{ClientContext, Contexts};
 use crate::tax::Voice;
 use crate::{Language, Output, OutputFormat, Said, Session, input, sandbox};
 
@@ -27,6 +28,16 @@ pub struct Options {
     /// A window other than the sandbox: host:port.
     #[arg(long, global = true, env = "SW_ENDPOINT", help_heading = "Connection")]
     pub endpoint: Option<String>,
+    /// A window of ~/.config/single-window/contexts.toml, where no other flag of a connection is given
+    /// [default: the one that `context use` chose].
+    #[arg(
+        long,
+        global = true,
+        env = "SW_CONTEXT",
+        value_name = "NAME",
+        help_heading = "Connection"
+    )]
+    context: Option<String>,
     /// Who calls, among the callers of the sandbox.
     #[arg(long = "as", global = true, value_name = "CALLER", help_heading = "Connection")]
     pub(crate) caller: Option<String>,
@@ -39,6 +50,17 @@ pub struct Options {
     /// Its key (PEM).
     #[arg(long, global = true, env = "SW_KEY", value_name = "FILE", help_heading = "Connection")]
     pub(crate) key: Option<PathBuf>,
+    /// Your API key (swk_…), instead of --cert and --key.
+    #[arg(
+        long,
+        global = true,
+        env = "SW_API_KEY",
+        hide_env_values = true,
+        value_name = "KEY",
+        conflicts_with = "caller",
+        help_heading = "Connection"
+    )]
+    pub(crate) api_key: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -82,17 +104,60 @@ impl Options {
     ///
     /// When its certificates cannot be read.
     pub fn config(&self, default_caller: &str) -> anyhow::Result<Config> {
-        let (Some(ca), Some(cert), Some(key)) = (&self.ca, &self.cert, &self.key) else {
-            let none = self.ca.is_none() && self.cert.is_none() && self.key.is_none();
+        if let Some(api_key) = &self.api_key {
+            return self.config_by_key(api_key);
+        }
+        let ClientContext { endpoint, ca, cert, key, data_dir, caller } = self.connection()?;
+        let (Some(ca), Some(cert), Some(key)) = (&ca, &cert, &key) else {
+            let none = ca.is_none() && cert.is_none() && key.is_none();
             let together = "--ca, --cert and --key belong together";
             anyhow::ensure!(none, Said::new(together, "--ca、--cert、--key须同时给出"));
-            let caller = self.caller.as_deref().unwrap_or(default_caller);
-            return sandbox::config(&self.data_dir()?, caller, self.endpoint.as_deref());
+            let caller = caller.as_deref().unwrap_or(default_caller);
+            let data_dir = data_dir.map_or_else(|| self.data_dir(), Ok)?;
+            return sandbox::config(&data_dir, caller, endpoint.as_deref());
         };
-        let address = self.endpoint.clone().with_context(|| {
+        let address = endpoint.with_context(|| {
             Said::new("--endpoint is needed with --cert", "使用--cert时须给出--endpoint")
         })?;
-        Ok(Config { address, authority: pem(ca)?, certificate: pem(cert)?, key: pem(key)? })
+        let (authority, certificate, key) = (pem(ca)?, pem(cert)?, pem(key)?);
+        Ok(Config { address, authority, certificate, key, api_key: String::new() })
+    }
+
+    /// The same for who has a key only: the window that is named with its authority, or the sandbox.
+    fn config_by_key(&self, api_key: &str) -> anyhow::Result<Config> {
+        let Some(ca) = &self.ca else {
+            return sandbox::config_by_key(&self.data_dir()?, api_key, self.endpoint.as_deref());
+        };
+        let address = self.endpoint.clone().with_context(|| {
+            Said::new("--endpoint is needed with --ca", "使用--ca时须给出--endpoint")
+        })?;
+        let (certificate, key) = (Vec::new(), Vec::new());
+        Ok(Config { address, authority: pem(ca)?, certificate, key, api_key: api_key.to_owned() })
+    }
+
+    /// The flags of the connection, or the context that stands for them. `--as` is said beside either.
+    fn connection(&self) -> anyhow::Result<ClientContext> {
+        let own = ClientContext {
+            endpoint: self.endpoint.clone(),
+            ca: self.ca.clone(),
+            cert: self.cert.clone(),
+            key: self.key.clone(),
+            data_dir: self.data_dir.as_ref().map(|_| self.data_dir()).transpose()?,
+            caller: None,
+        };
+        let is_given = own != ClientContext::default();
+        let together =
+            "--context stands for --data-dir, --endpoint, --ca, --cert and --key: give either";
+        let together_zh = "--context代替--data-dir、--endpoint、--ca、--cert和--key，请勿同时给出";
+        anyhow::ensure!(!is_given || self.context.is_none(), Said::new(together, together_zh));
+        let context = if is_given {
+            own
+        } else {
+            let contexts = Contexts::read()?;
+            contexts.find(self.context.as_deref())?.cloned().unwrap_or_default() // none is in use
+        };
+        let caller = self.caller.clone().or(context.caller);
+        Ok(ClientContext { caller, ..context })
     }
 
     /// Files that are not there are told before anything is done.

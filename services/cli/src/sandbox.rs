@@ -173,6 +173,48 @@ pub fn address_file(data_dir: &Path) -> PathBuf {
 ///
 /// When there is no sandbox or no such caller.
 pub fn config(data_dir: &Path, name: &str, address: Option<&str>) -> anyhow::Result<Config> {
+    let known = CALLERS.iter().map(|caller| caller.name).collect::<Vec<_>>().join(", ");
+    let read = |file: String| {
+        let path = identities(data_dir).join(file);
+        std::fs::read(&path).with_context(|| {
+            let path = path.display();
+            Said::new(
+                format!("{path} cannot be read; the sandbox's callers are {known}"),
+                format!("无法读取{path}；沙箱的调用方有 {known}"),
+            )
+        })
+    };
+    Ok(Config {
+        address: address_of(data_dir, address)?,
+        authority: read(AUTHORITY.to_owned())?,
+        certificate: read(format!("{name}.pem"))?,
+        key: read(format!("{name}.key"))?,
+        api_key: String::new(),
+    })
+}
+
+/// How somebody connects to the sandbox in this data directory who has a key (API key).
+///
+/// # Errors
+///
+/// When there is no sandbox.
+pub fn config_by_key(
+    data_dir: &Path,
+    api_key: &str,
+    address: Option<&str>,
+) -> anyhow::Result<Config> {
+    let path = identities(data_dir).join(AUTHORITY);
+    Ok(Config {
+        address: address_of(data_dir, address)?,
+        authority: std::fs::read(&path).with_context(|| Said::unreadable(&path))?,
+        certificate: Vec::new(),
+        key: Vec::new(),
+        api_key: api_key.to_owned(),
+    })
+}
+
+/// The address that was named, or that of the sandbox there.
+fn address_of(data_dir: &Path, address: Option<&str>) -> anyhow::Result<String> {
     let address = match address {
         Some(address) => address.to_owned(),
         None => std::fs::read_to_string(address_file(data_dir))
@@ -192,23 +234,7 @@ pub fn config(data_dir: &Path, name: &str, address: Option<&str>) -> anyhow::Res
             .trim()
             .to_owned(),
     };
-    let known = CALLERS.iter().map(|caller| caller.name).collect::<Vec<_>>().join(", ");
-    let read = |file: String| {
-        let path = identities(data_dir).join(file);
-        std::fs::read(&path).with_context(|| {
-            let path = path.display();
-            Said::new(
-                format!("{path} cannot be read; the sandbox's callers are {known}"),
-                format!("无法读取{path}；沙箱的调用方有 {known}"),
-            )
-        })
-    };
-    Ok(Config {
-        address,
-        authority: read(AUTHORITY.to_owned())?,
-        certificate: read(format!("{name}.pem"))?,
-        key: read(format!("{name}.key"))?,
-    })
+    Ok(address)
 }
 
 /// Root keeps its data where the user `postgres` can reach it; others at home.

@@ -240,6 +240,9 @@ pub fn describe(fact: &v1::Fact, language: Language) -> String {
         Kind::ReceiptMoved(moved) => {
             say(format!("receipt: {}", moved.text), format!("收汇：{}", moved.text_zh))
         }
+        Kind::ExportMoved(moved) => {
+            say(format!("export: {}", moved.text), format!("出口：{}", moved.text_zh))
+        }
         Kind::BankTold(_) => pick(language, "a bank was told", "已通知银行").to_owned(),
         Kind::Numbered(v1::Numbered { invt_no }) => {
             say(format!("customs number {invt_no}"), format!("海关清单编号{invt_no}"))

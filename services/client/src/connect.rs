@@ -22,6 +22,10 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tonic::Status;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 /// Where the window is and who is calling. Certificates and keys are PEM.
@@ -31,10 +35,12 @@ pub struct Config {
     pub address: String,
     /// The authority that signed the window's certificate.
     pub authority: Vec<u8>,
-    /// The caller's certificate; empty when its calls carry a key instead (`authorization: Bearer swk_…`).
+    /// The caller's certificate; empty when a key says who calls instead, or nothing does.
     pub certificate: Vec<u8>,
     /// Its key.
     pub key: Vec<u8>,
+    /// The caller's key (API key, `swk_…`); empty when its certificate says who calls.
+    pub api_key: String,
 }
 
 impl std::fmt::Debug for Config {
@@ -92,6 +98,7 @@ pub enum IdentityPart {
     Authority,
     Certificate,
     Key,
+    ApiKey,
     TlsSetUp,
 }
 
@@ -101,6 +108,7 @@ impl IdentityPart {
             Self::Authority => "authority",
             Self::Certificate => "certificate",
             Self::Key => "key",
+            Self::ApiKey => "API key",
             Self::TlsSetUp => "TLS set-up",
         }
     }
@@ -110,6 +118,7 @@ impl IdentityPart {
             Self::Authority => "证书颁发机构",
             Self::Certificate => "证书",
             Self::Key => "私钥",
+            Self::ApiKey => "接口密钥",
             Self::TlsSetUp => "TLS设置",
         }
     }
@@ -165,6 +174,39 @@ impl Obstacle {
 #[derive(Debug, Clone)]
 pub struct Window {
     pub(crate) channel: Channel,
+    pub(crate) bearer: Bearer,
+}
+
+/// What calls go over: the connection, and the key where one says who calls.
+pub type Line = InterceptedService<Channel, Bearer>;
+
+/// The key that every call carries, where no certificate says who calls.
+#[derive(Debug, Clone, Default)]
+pub struct Bearer(Option<MetadataValue<Ascii>>);
+
+impl Bearer {
+    fn of(config: &Config) -> Result<Self, Error> {
+        if config.api_key.is_empty() {
+            return Ok(Self(None));
+        }
+        let value = MetadataValue::try_from(format!("Bearer {}", config.api_key.trim()));
+        let mut value = value.map_err(|error| Error::Identity {
+            what: IdentityPart::ApiKey,
+            why: error.to_string(),
+        })?;
+        // It is shown nowhere.
+        value.set_sensitive(true);
+        Ok(Self(Some(value)))
+    }
+}
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
+        if let Some(value) = &self.0 {
+            request.metadata_mut().insert("authorization", value.clone());
+        }
+        Ok(request)
+    }
 }
 
 /// Bytes that may be on their way in one stream and in one connection. Large, because events and
@@ -181,8 +223,9 @@ impl Window {
     ///
     /// [`Error`] with the cause.
     pub async fn connect(config: &Config) -> Result<Self, Error> {
+        let bearer = Bearer::of(config)?;
         match endpoint(config)?.connect_with_connector(connector(config)?).await {
-            Ok(channel) => Ok(Self { channel }),
+            Ok(channel) => Ok(Self { channel, bearer }),
             Err(error) => {
                 let why = explain(&error);
                 Err(Error::Unreachable { address: config.address.clone(), why })
@@ -196,56 +239,55 @@ impl Window {
     ///
     /// [`Error`] when the configuration cannot be used.
     pub fn connect_lazy(config: &Config) -> Result<Self, Error> {
-        Ok(Self { channel: endpoint(config)?.connect_with_connector_lazy(connector(config)?) })
+        let channel = endpoint(config)?.connect_with_connector_lazy(connector(config)?);
+        Ok(Self { channel, bearer: Bearer::of(config)? })
     }
 
     /// The declaration service.
-    pub fn declarations(&self) -> DeclarationServiceClient<Channel> {
-        DeclarationServiceClient::new(self.channel.clone())
+    pub fn declarations(&self) -> DeclarationServiceClient<Line> {
+        DeclarationServiceClient::new(self.line())
             .max_decoding_message_size(domain::limits::MESSAGE_BYTES_MAX)
     }
 
     /// The exchange.
-    pub fn exchange(&self) -> ExchangeServiceClient<Channel> {
+    pub fn exchange(&self) -> ExchangeServiceClient<Line> {
         // A batch of many declarations is larger than one message may be.
-        ExchangeServiceClient::new(self.channel.clone()).max_decoding_message_size(64 * 1024 * 1024)
+        ExchangeServiceClient::new(self.line()).max_decoding_message_size(64 * 1024 * 1024)
     }
 
     /// The exchange of the payment service.
-    pub fn payment_exchange(&self) -> PaymentExchangeServiceClient<Channel> {
-        PaymentExchangeServiceClient::new(self.channel.clone())
-            .max_decoding_message_size(64 * 1024 * 1024)
+    pub fn payment_exchange(&self) -> PaymentExchangeServiceClient<Line> {
+        PaymentExchangeServiceClient::new(self.line()).max_decoding_message_size(64 * 1024 * 1024)
     }
 
     /// Receipts from abroad and their settlement.
-    pub fn forex(&self) -> ForexServiceClient<Channel> {
-        ForexServiceClient::new(self.channel.clone()).max_decoding_message_size(64 * 1024 * 1024)
+    pub fn forex(&self) -> ForexServiceClient<Line> {
+        ForexServiceClient::new(self.line()).max_decoding_message_size(64 * 1024 * 1024)
     }
 
     /// The national door.
-    pub fn ceb(&self) -> CebServiceClient<Channel> {
+    pub fn ceb(&self) -> CebServiceClient<Line> {
         // A page has up to a thousand receipts, and one that says what is wrong with a message
         // carries that message.
-        CebServiceClient::new(self.channel.clone()).max_decoding_message_size(64 * 1024 * 1024)
+        CebServiceClient::new(self.line()).max_decoding_message_size(64 * 1024 * 1024)
     }
 
     /// The inspection service.
-    pub fn inspection(&self) -> InspectionServiceClient<Channel> {
+    pub fn inspection(&self) -> InspectionServiceClient<Line> {
         // A page has up to a thousand orders, each with all that was found.
-        InspectionServiceClient::new(self.channel.clone())
-            .max_decoding_message_size(64 * 1024 * 1024)
+        InspectionServiceClient::new(self.line()).max_decoding_message_size(64 * 1024 * 1024)
     }
 
     /// The payment service.
-    pub fn payment(&self) -> PaymentServiceClient<Channel> {
+    pub fn payment(&self) -> PaymentServiceClient<Line> {
         // A page has up to a thousand orders, each with all that was found.
-        PaymentServiceClient::new(self.channel.clone()).max_decoding_message_size(64 * 1024 * 1024)
+        PaymentServiceClient::new(self.line()).max_decoding_message_size(64 * 1024 * 1024)
     }
 
     /// The refund service.
-    pub fn refund(&self) -> RefundServiceClient<Channel> {
+    pub fn refund(&self) -> RefundServiceClient<Line> {
         // A page has up to a thousand invoices, each with its lines.
-        RefundServiceClient::new(self.channel.clone()).max_decoding_message_size(64 * 1024 * 1024)
+        RefundServiceClient::new(self.line()).max_decoding_message_size(64 * 1024 * 1024)
     }
 
     /// The webhook service.
@@ -254,24 +296,27 @@ impl Window {
     }
 
     /// Operation of the window.
-    pub fn operation(&self) -> OperationServiceClient<Channel> {
-        OperationServiceClient::new(self.channel.clone())
-            .max_decoding_message_size(64 * 1024 * 1024)
+    pub fn operation(&self) -> OperationServiceClient<Line> {
+        OperationServiceClient::new(self.line()).max_decoding_message_size(64 * 1024 * 1024)
     }
 
     /// What only a sandbox can do.
-    pub fn sandbox(&self) -> SandboxServiceClient<Channel> {
-        SandboxServiceClient::new(self.channel.clone())
+    pub fn sandbox(&self) -> SandboxServiceClient<Line> {
+        SandboxServiceClient::new(self.line())
     }
 
     /// What the window says about itself.
-    pub fn status(&self) -> StatusServiceClient<Channel> {
-        StatusServiceClient::new(self.channel.clone())
+    pub fn status(&self) -> StatusServiceClient<Line> {
+        StatusServiceClient::new(self.line())
     }
 
-    /// The bare channel, for other services.
+    /// The bare channel, for other services. What goes over it carries no key.
     pub fn channel(&self) -> Channel {
         self.channel.clone()
+    }
+
+    fn line(&self) -> Line {
+        InterceptedService::new(self.channel.clone(), self.bearer.clone())
     }
 }
 

@@ -143,7 +143,8 @@ impl Consumer {
                 pauses = backon::BackoffBuilder::build(backoff().without_max_times());
             }
             match served {
-                Ok(()) if shutdown.is_cancelled() => return Ok(()),
+                // Whatever is cut then, nothing is lost: it comes again to whoever listens next.
+                Ok(()) | Err(_) if shutdown.is_cancelled() => return Ok(()),
                 Ok(()) => {}
                 Err(status) if is_final(&status) => return Err(status),
                 Err(status) => {
@@ -692,7 +693,8 @@ mod tests {
 
         // Nobody listens there.
         let channel = tonic::transport::Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
-        let consumer = Consumer::new(Window { channel }, v1::Subscriber::Customs, "c");
+        let window = Window { channel, bearer: crate::Bearer::default() };
+        let consumer = Consumer::new(window, v1::Subscriber::Customs, "c");
         let ((_say, said), mut asked) = (mpsc::channel(1), 0);
         let served = consumer.serve(Asked(&mut asked), said, CancellationToken::new()).await;
         assert_eq!(served.map_err(|status| status.code()), Err(tonic::Code::PermissionDenied));

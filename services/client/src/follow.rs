@@ -7,7 +7,7 @@ use proto::status::is_worth_repeating;
 use proto::v1;
 use tonic::{Response, Status, Streaming};
 
-use crate::{Window, backoff};
+use crate::{Window, backoff, pause_after};
 
 /// What who follows hears: what happened, and how the connection is.
 #[derive(Debug, Clone)]
@@ -166,10 +166,11 @@ where
             if !is_worth_repeating(status.code()) {
                 Err(status.clone())?;
             }
+            let pause = pauses.next().map(|pause| pause_after(&status, pause));
             if !std::mem::replace(&mut lost, true) {
                 yield Update::Lost(status);
             }
-            if let Some(pause) = pauses.next() {
+            if let Some(pause) = pause {
                 tokio::time::sleep(pause).await;
             }
         }

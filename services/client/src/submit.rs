@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{Permit, Sender};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use crate::{Window, backoff};
+use crate::{Window, backoff, pause_after};
 
 /// Items that are on their way at once. No more are held, however many there are.
 const IN_FLIGHT: usize = 512;
@@ -51,7 +51,7 @@ pub async fn submit_stream(
         match outcome {
             Ok(()) => {}
             Err(status) if is_worth_repeating(status.code()) => match pauses.next() {
-                Some(pause) => tokio::time::sleep(pause).await,
+                Some(pause) => tokio::time::sleep(pause_after(&status, pause)).await,
                 None => return Err(status),
             },
             Err(status) => return Err(status),

@@ -46,8 +46,9 @@ impl From<Status> for Box<RefusedCall> {
             let title = status.message().to_owned();
             return Self::new(RefusedCall { title, grpc, ..RefusedCall::default() });
         };
-        let title = match details.localized_message() {
-            Some(said) => said.message.clone(),
+        // The first one is in the language that was asked for.
+        let title = match status.get_details_localized_message() {
+            Some(said) => said.message,
             None => status.message().to_owned(),
         };
         let broken = details.bad_request().map_or(&[][..], |bad| &bad.field_violations[..]);

@@ -118,13 +118,14 @@ async fn file(
     case.clearance = then;
     case.trade_mode.clone_from(&amendment.checked.declaration.trade_mode);
     case.customs_code.clone_from(&amendment.checked.declaration.customs_code);
+    step.outside.remove(case);
     case.logistics_no.clone_from(&amendment.checked.declaration.logistics_no);
+    case.bill_no.clone_from(&amendment.checked.declaration.bill_no);
+    step.outside.put(case);
     step.record(id, [HistoryFact::Amended { previous_version }]);
-    step.show(id, amendment.body.clone());
-    let position = step.enter(id, &amendment.trace)?;
-    step.case(id)?.content_position = position;
-    let done = (FilingKind::Amend, position);
-    filing::keep(step, (key, amendment.digest), done, (id, then.version));
+    step.keep_content(id, then.version, amendment.body.clone())?;
+    step.enter(id, &amendment.trace)?;
+    filing::keep(step, (key, amendment.digest), FilingKind::Amend, (id, then.version));
     Ok(Ok(then.version))
 }
 

@@ -16,7 +16,7 @@ use store::share::Share;
 use crate::commit::DeclarationCommand;
 use crate::submit::Submission;
 use crate::wire::{filter, record, told, unreadable, warnings, whole};
-use crate::{Declarations, Error, amend, read, submit, withdraw};
+use crate::{Declarations, Error, amend, archive, read, submit, withdraw};
 
 impl Declarations {
     /// Files one.
@@ -156,13 +156,35 @@ impl Declarations {
         };
         let positions = async |it: Subject| {
             let id = DeclarationId::from_uuid(it.id);
-            Ok(read::locate(&self.pool, &scope, id).await?.0)
+            read::locate(&self.pool, &scope, id).await
         };
         let own = scope.clone();
         let concerns = move |entry: &JournalEntry| own.covers(&entry.owner);
         let news = journal.watch(watcher, scope.slots(), positions, concerns).await?;
         let tail = self.tail.clone();
         Ok(news.map(move |news| watch::tell(&tail, news?, told, unreadable)))
+    }
+
+    /// What may be archived.
+    pub(crate) async fn list_archivable(
+        &self,
+        request: v1::ListArchivableRequest,
+    ) -> Result<v1::ListArchivableResponse, Error> {
+        let v1::ListArchivableRequest { older_than_days, after } = request;
+        let page = archive::list(self, older_than_days, &after).await?;
+        let records = page.records.into_iter().map(whole).collect::<Result<_, _>>()?;
+        let next = proto::text(page.next.map(|id| id.name()));
+        Ok(v1::ListArchivableResponse { records, waiting: page.waiting, next })
+    }
+
+    /// Archives.
+    pub(crate) async fn archive(
+        &self,
+        request: v1::ArchiveRequest,
+    ) -> Result<v1::ArchiveResponse, Error> {
+        let v1::ArchiveRequest { older_than_days, names } = request;
+        let archived = archive::archive(self, older_than_days, &names).await?;
+        Ok(v1::ArchiveResponse { archived })
     }
 
     /// A new version.

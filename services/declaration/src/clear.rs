@@ -90,6 +90,9 @@ async fn decide(
                 What::Receipt(moved) => {
                     step.record(case.id, [HistoryFact::ReceiptMoved(moved.clone())]);
                 }
+                What::Export(moved) => {
+                    step.record(case.id, [HistoryFact::ExportMoved(moved.clone())]);
+                }
                 What::Verdict { .. }
                 | What::Findings { .. }
                 | What::Reopening { .. }
@@ -188,7 +191,7 @@ async fn record(
             HistoryFact::InspectionReopened { order_id, reason: reason.clone() }
         }
         ClearanceFact::Released => {
-            let release_id = ReleaseId(Uuid::now_v7());
+            let release_id = ReleaseId::new(Uuid::now_v7(), case.id.slot());
             // Whatever releases leaves the version.
             step.clearing.releases.push((case.id, release_id, case.clearance.version));
             HistoryFact::Released { release_id }
@@ -224,7 +227,8 @@ fn keep_order(
 
 /// Whoever looks at the goods sees what was declared.
 async fn show(step: &mut DeclarationTransaction<'_>, case: &DeclarationRow) -> Result<(), Fault> {
-    let body = step.content(case.id, case.content_position).await?;
+    let body = step.content(case.id, case.clearance.version).await?;
+    let body = body.ok_or_else(|| otherwise("goods without content were to be inspected"))?;
     step.show(case.id, body);
     Ok(())
 }

@@ -32,9 +32,14 @@ pub(crate) async fn reused(
     let id = before.declaration;
     let field = match body {
         Some(body) => {
-            let kept = step.content(id, before.position).await?;
             let unreadable = |error| Fault::Broken(format!("a content cannot be read: {error}"));
-            proto::declaration::first_difference(&kept, body).map_err(unreadable)?
+            // What was archived is not compared any more.
+            match step.content(id, before.version).await? {
+                Some(kept) => {
+                    proto::declaration::first_difference(&kept, body).map_err(unreadable)?
+                }
+                None => None,
+            }
         }
         None => None,
     };
@@ -47,9 +52,9 @@ pub(crate) async fn reused(
 pub(crate) fn keep(
     step: &mut DeclarationTransaction<'_>,
     (key, digest): (RequestKey, store::request::Digest),
-    (kind, position): (FilingKind, i64),
+    kind: FilingKind,
     (declaration, version): (DeclarationId, u32),
 ) {
-    let filing = FilingRecord { kind, declaration, version, position };
+    let filing = FilingRecord { kind, declaration, version };
     step.requests.keep(key, digest, filing.encode());
 }

@@ -7,6 +7,7 @@
 
 mod amend;
 mod answers;
+mod archive;
 mod calls;
 mod clear;
 mod commit;
@@ -14,6 +15,7 @@ mod declared_order;
 mod filing;
 mod lookup;
 mod open_declarations;
+mod outside_number;
 mod read;
 mod rehearsal;
 mod relay;
@@ -21,6 +23,8 @@ mod row;
 mod rpc;
 mod submit;
 mod transaction;
+mod unreleased;
+mod waits;
 mod wire;
 mod withdraw;
 
@@ -40,6 +44,7 @@ use store::token::TokenKey;
 use tokio_util::sync::CancellationToken;
 
 pub use store::ServiceError as Error;
+pub use waits::{Wait, waits};
 
 use commit::{DeclarationCommand, DeclarationWriter};
 use open_declarations::OpenDeclarations;

@@ -99,7 +99,8 @@ impl Memory {
             self.earlier = std::mem::take(&mut self.recent);
         }
         self.earlier.remove(&row.id);
-        let row = DeclarationRow { added: Vec::new(), ..row };
+        let stored_phase = Some(row.clearance.phase);
+        let row = DeclarationRow { added: Vec::new(), stored_phase, ..row };
         self.recent.insert(row.id, Remembered { generation: known.generation, row });
     }
 
@@ -137,6 +138,7 @@ mod tests {
             order_no: String::new(),
             cop_no: String::new(),
             logistics_no: String::new(),
+            bill_no: String::new(),
             direction: Direction::Export,
             trade_mode: String::new(),
             customs_code: String::new(),
@@ -146,7 +148,7 @@ mod tests {
             national: false,
             current: true,
             clearance: Clearance::filed(Stands::default()),
-            content_position: 1,
+            stored_phase: None,
             answers: AppliedAnswers::default(),
             added: vec![1],
             order: None,

@@ -10,7 +10,7 @@ use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Principal, Slot};
 use sqlx::PgPool;
 use store::Fault;
-use store::column::number;
+use store::column::{integer, number};
 use store::journal::JournalEntry;
 use store::page::Page;
 use time::OffsetDateTime;
@@ -32,13 +32,15 @@ pub(crate) struct DeclarationOverview {
     pub(crate) released_time: Option<OffsetDateTime>,
     pub(crate) release_id: Option<Uuid>,
     pub(crate) order_id: Option<Uuid>,
+    pub(crate) archived_time: Option<OffsetDateTime>,
 }
 
 /// One declaration with everything about it.
 #[derive(Debug, Clone)]
 pub(crate) struct Whole {
     pub(crate) record: DeclarationOverview,
-    pub(crate) content: bytes::Bytes,
+    /// `None` once it is archived.
+    pub(crate) content: Option<bytes::Bytes>,
     pub(crate) history: Vec<JournalEntry>,
 }
 
@@ -56,21 +58,24 @@ pub(crate) async fn get(
     whole(declarations, scope, parse_name(name)?).await
 }
 
-async fn whole(
+/// Everything about a declaration.
+pub(crate) async fn whole(
     declarations: &Declarations,
     scope: &Scope,
     id: DeclarationId,
 ) -> Result<Whole, Error> {
-    let (positions, content_position) = locate(&declarations.pool, scope, id).await?;
+    let positions = locate(&declarations.pool, scope, id).await?;
     let mut rows = records(&declarations.pool, &[id]).await?;
     let record = rows.pop().ok_or_else(|| Refusal::of(Code::NotFound))?;
     let history = declarations.tail.at(&declarations.pool, id.slot(), &positions).await?;
-    let content = match history.iter().find(|entry| entry.position == content_position) {
+    let version = integer(record.clearance.version)?;
+    let content = match history.iter().find(|it| it.shows_content && it.version == version) {
         Some(entry) => entry.body.clone()?,
         None => None,
     };
-    let content = content
-        .ok_or_else(|| Fault::Broken(format!("declaration {id} has no content in the journal")))?;
+    if content.is_none() && record.archived_time.is_none() {
+        return Err(Fault::Broken(format!("declaration {id} has no content")).into());
+    }
     Ok(Whole { record, content, history })
 }
 
@@ -102,14 +107,14 @@ pub(crate) async fn by_number(
     }
 }
 
-/// Where the journal entries of a declaration are, and the one that holds its content.
+/// Where the journal entries of a declaration are.
 pub(crate) async fn locate(
     pool: &PgPool,
     scope: &Scope,
     id: DeclarationId,
-) -> Result<(Vec<i64>, i64), Error> {
+) -> Result<Vec<i64>, Error> {
     let row = sqlx::query!(
-        "select positions, content_position, declarant_code from declaration
+        "select positions, declarant_code from declaration
          where slot = $1 and id = $2",
         id.slot().column(),
         id.uuid()
@@ -118,7 +123,7 @@ pub(crate) async fn locate(
     .await
     .map_err(Fault::from)?;
     match row {
-        Some(row) if scope.covers(&row.declarant_code) => Ok((row.positions, row.content_position)),
+        Some(row) if scope.covers(&row.declarant_code) => Ok(row.positions),
         Some(_) | None => Err(Refusal::of(Code::NotFound).with("name", id.name()).into()),
     }
 }
@@ -179,6 +184,9 @@ async fn select(
     before: Uuid,
     count: i64,
 ) -> Result<Vec<DeclarationOverview>, store::Fault> {
+    if let Some(phase) = filter.phase.filter(|phase| *phase != Phase::Released) {
+        return select_unreleased(pool, slots, (filter, phase), before, count).await;
+    }
     let only = filter.only.as_ref().map(|ids| ids.iter().map(|id| id.uuid()).collect::<Vec<_>>());
     let rows = sqlx::query_as!(
         Row,
@@ -187,7 +195,8 @@ async fn select(
                   d.version as "version!", d.round as "round!", d.phase as "phase!",
                   d.stands as "stands!", d.joint as "joint!",
                   d.filed_time as "filed_time!", r.released_time as "released_time?",
-                  r.release_id as "release_id?", o.order_id as "order_id?"
+                  r.release_id as "release_id?", o.order_id as "order_id?",
+                  d.archived_time as "archived_time?"
            from unnest($1::smallint[]) as wanted (slot)
            cross join lateral (
                select * from declaration
@@ -218,6 +227,54 @@ async fn select(
     rows.into_iter().map(Row::record).collect()
 }
 
+/// The same of those that stand there and are not released.
+async fn select_unreleased(
+    pool: &PgPool,
+    slots: &[i16],
+    (filter, phase): (&DeclarationFilter, Phase),
+    before: Uuid,
+    count: i64,
+) -> Result<Vec<DeclarationOverview>, store::Fault> {
+    let only = filter.only.as_ref().map(|ids| ids.iter().map(|id| id.uuid()).collect::<Vec<_>>());
+    let rows = sqlx::query_as!(
+        Row,
+        r#"select d.id as "id!", d.pre_no as "pre_no!", d.invt_no as "invt_no?",
+                  d.order_no as "order_no!", d.trade_mode as "trade_mode!",
+                  d.version as "version!", d.round as "round!", d.phase as "phase!",
+                  d.stands as "stands!", d.joint as "joint!",
+                  d.filed_time as "filed_time!", r.released_time as "released_time?",
+                  r.release_id as "release_id?", o.order_id as "order_id?",
+                  d.archived_time as "archived_time?"
+           from unnest($1::smallint[]) as wanted (slot)
+           cross join lateral (
+               select here.* from unreleased u
+               join declaration here on here.slot = u.slot and here.id = u.declaration_id
+               where u.slot = wanted.slot and u.phase = $5 and u.declaration_id < $2
+                 and ($4::uuid[] is null or id = any($4))
+                 and ($6::text is null or trade_mode = $6)
+                 and ($7::text[] is null or declarant_code = any($7))
+                 and ($8::timestamptz is null or filed_time >= $8)
+                 and ($9::timestamptz is null or filed_time < $9)
+               order by u.declaration_id desc limit $3
+           ) d
+           left join release r on r.slot = d.slot and r.declaration_id = d.id
+           left join joint_inspection o on o.slot = d.slot and o.declaration_id = d.id
+           order by d.id desc limit $3"#,
+        slots,
+        before,
+        count,
+        only.as_deref(),
+        phase_column(phase),
+        filter.trade_mode,
+        filter.declarants.as_deref(),
+        filter.filed_from,
+        filter.filed_until
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(Row::record).collect()
+}
+
 /// These declarations, newest first.
 async fn records(
     pool: &PgPool,
@@ -232,7 +289,8 @@ async fn records(
                   d.version as "version!", d.round as "round!", d.phase as "phase!",
                   d.stands as "stands!", d.joint as "joint!",
                   d.filed_time as "filed_time!", r.released_time as "released_time?",
-                  r.release_id as "release_id?", o.order_id as "order_id?"
+                  r.release_id as "release_id?", o.order_id as "order_id?",
+                  d.archived_time as "archived_time?"
            from unnest($1::smallint[], $2::uuid[]) as wanted (slot, id)
            cross join lateral (
                select * from declaration
@@ -272,6 +330,7 @@ struct Row {
     released_time: Option<OffsetDateTime>,
     release_id: Option<Uuid>,
     order_id: Option<Uuid>,
+    archived_time: Option<OffsetDateTime>,
 }
 
 impl Row {
@@ -295,6 +354,7 @@ impl Row {
             released_time: self.released_time,
             release_id: self.release_id,
             order_id: self.order_id,
+            archived_time: self.archived_time,
         })
     }
 }

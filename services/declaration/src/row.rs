@@ -23,6 +23,7 @@ pub(crate) struct DeclarationRow {
     pub(crate) order_no: String,
     pub(crate) cop_no: String,
     pub(crate) logistics_no: String,
+    pub(crate) bill_no: String,
     pub(crate) direction: Direction,
     pub(crate) trade_mode: String,
     pub(crate) customs_code: String,
@@ -34,7 +35,8 @@ pub(crate) struct DeclarationRow {
     /// It still has its business keys.
     pub(crate) current: bool,
     pub(crate) clearance: Clearance,
-    pub(crate) content_position: i64,
+    /// Where it stood when it was loaded; `None` for one that is being filed.
+    pub(crate) stored_phase: Option<Phase>,
     /// Answers of subscribers that had an effect on it.
     pub(crate) answers: AppliedAnswers,
     /// Positions added by this transaction.
@@ -67,6 +69,7 @@ impl DeclarationRow {
             order_no: d.order_no.clone(),
             cop_no: d.cop_no.clone(),
             logistics_no: d.logistics_no.clone(),
+            bill_no: d.bill_no.clone(),
             direction: checked.direction,
             trade_mode: d.trade_mode.clone(),
             customs_code: d.customs_code.clone(),
@@ -76,7 +79,7 @@ impl DeclarationRow {
             national: *national,
             current: true,
             clearance: *clearance,
-            content_position: 0,
+            stored_phase: None,
             answers: AppliedAnswers::default(),
             added: Vec::new(),
             order: None,
@@ -95,9 +98,9 @@ pub(crate) async fn load(
     let (slots, uuids): (Vec<_>, Vec<_>) =
         ids.iter().map(|id| (id.slot().column(), id.uuid())).unzip();
     let rows = sqlx::query!(
-        r#"select d.id, declarant_code, ebc_code, order_no, cop_no, logistics_no, direction,
+        r#"select d.id, declarant_code, ebc_code, order_no, cop_no, logistics_no, bill_no, direction,
                   trade_mode, customs_code, pre_no, invt_no, filed_time, national, current, version,
-                  round, phase, stands, joint, content_position, answers,
+                  round, phase, stands, joint, answers,
                   o.order_id as "order_id?", o.findings as "findings?"
            from unnest($1::smallint[], $2::uuid[]) as wanted (slot, id)
            join declaration d on d.slot = wanted.slot and d.id = wanted.id
@@ -130,6 +133,7 @@ pub(crate) async fn load(
                     order_no: row.order_no,
                     cop_no: row.cop_no,
                     logistics_no: row.logistics_no,
+                    bill_no: row.bill_no,
                     direction: direction(row.direction)?,
                     trade_mode: row.trade_mode,
                     customs_code: row.customs_code,
@@ -139,7 +143,7 @@ pub(crate) async fn load(
                     national: row.national,
                     current: row.current,
                     clearance,
-                    content_position: row.content_position,
+                    stored_phase: Some(clearance.phase),
                     answers: AppliedAnswers::read(row.answers)?,
                     added: Vec::new(),
                     order,
@@ -161,23 +165,23 @@ pub(crate) async fn insert(tx: &mut PgConnection, cases: &[&DeclarationRow]) -> 
     let directions: Vec<i16> = cases.iter().map(|c| direction_column(c.direction)).collect();
     let times: Vec<_> = cases.iter().map(|c| c.filed_time).collect();
     let nationals: Vec<bool> = cases.iter().map(|c| c.national).collect();
-    let contents: Vec<i64> = cases.iter().map(|c| c.content_position).collect();
     let states = States::of(cases)?;
     sqlx::query!(
         "insert into declaration (slot, id, declarant_code, ebc_code, order_no, cop_no, direction,
                                   trade_mode, customs_code, pre_no, invt_no, filed_time, version,
-                                  round, phase, stands, joint, content_position, positions,
-                                  logistics_no, national)
+                                  round, phase, stands, joint, positions, logistics_no,
+                                  national, bill_no)
          select slot, id, declarant_code, ebc_code, order_no, cop_no, direction, trade_mode,
                 customs_code, pre_no, invt_no, filed_time, version, round, phase, stands, joint,
-                content_position, added::bigint[], logistics_no, national
+                added::bigint[], logistics_no, national, bill_no
          from unnest($1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
                      $7::smallint[], $8::text[], $9::text[], $10::text[], $11::text[],
                      $12::timestamptz[], $13::int[], $14::int[], $15::smallint[], $16::text[],
-                     $17::smallint[], $18::bigint[], $19::text[], $20::text[], $21::boolean[])
+                     $17::smallint[], $18::text[], $19::text[], $20::boolean[],
+                     $21::text[])
               as filed (slot, id, declarant_code, ebc_code, order_no, cop_no, direction,
                         trade_mode, customs_code, pre_no, invt_no, filed_time, version, round,
-                        phase, stands, joint, content_position, added, logistics_no, national)",
+                        phase, stands, joint, added, logistics_no, national, bill_no)",
         &slots,
         &ids,
         &text(|c| &c.declarant_code) as &[&str],
@@ -195,10 +199,10 @@ pub(crate) async fn insert(tx: &mut PgConnection, cases: &[&DeclarationRow]) -> 
         &states.phases,
         &states.stands,
         &states.joints,
-        &contents,
         &states.added,
         &text(|c| &c.logistics_no) as &[&str],
         &nationals,
+        &text(|c| &c.bill_no) as &[&str],
     )
     .execute(tx)
     .await?;
@@ -212,24 +216,24 @@ pub(crate) async fn update(tx: &mut PgConnection, cases: &[&DeclarationRow]) -> 
     }
     let slots: Vec<i16> = cases.iter().map(|c| c.id.slot().column()).collect();
     let ids: Vec<_> = cases.iter().map(|c| c.id.uuid()).collect();
-    let contents: Vec<i64> = cases.iter().map(|c| c.content_position).collect();
     let modes: Vec<&str> = cases.iter().map(|c| c.trade_mode.as_str()).collect();
     let houses: Vec<&str> = cases.iter().map(|c| c.customs_code.as_str()).collect();
     let way_bills: Vec<&str> = cases.iter().map(|c| c.logistics_no.as_str()).collect();
+    let bills: Vec<&str> = cases.iter().map(|c| c.bill_no.as_str()).collect();
     let answers: Vec<&[u8]> = cases.iter().map(|c| c.answers.column()).collect();
     let states = States::of(cases)?;
     sqlx::query!(
         "update declaration d
          set invt_no = now.invt_no, version = now.version, round = now.round, phase = now.phase,
-             stands = now.stands, joint = now.joint, content_position = now.content_position,
-             trade_mode = now.trade_mode, customs_code = now.customs_code,
-             logistics_no = now.logistics_no, answers = now.answers,
+             stands = now.stands, joint = now.joint, trade_mode = now.trade_mode,
+             customs_code = now.customs_code, logistics_no = now.logistics_no, bill_no = now.bill_no,
+             answers = now.answers,
              positions = d.positions || now.added::bigint[]
          from unnest($1::smallint[], $2::uuid[], $3::text[], $4::int[], $5::int[], $6::smallint[],
-                     $7::text[], $8::smallint[], $9::bigint[], $10::text[], $11::text[],
-                     $12::text[], $13::text[], $14::bytea[])
-              as now (slot, id, invt_no, version, round, phase, stands, joint, content_position,
-                      trade_mode, customs_code, logistics_no, added, answers)
+                     $7::text[], $8::smallint[], $9::text[], $10::text[], $11::text[],
+                     $12::text[], $13::bytea[], $14::text[])
+              as now (slot, id, invt_no, version, round, phase, stands, joint, trade_mode,
+                      customs_code, logistics_no, added, answers, bill_no)
          where d.slot = now.slot and d.id = now.id",
         &slots,
         &ids,
@@ -239,12 +243,12 @@ pub(crate) async fn update(tx: &mut PgConnection, cases: &[&DeclarationRow]) -> 
         &states.phases,
         &states.stands,
         &states.joints,
-        &contents,
         &modes as &[&str],
         &houses as &[&str],
         &way_bills as &[&str],
         &states.added,
         &answers as &[&[u8]],
+        &bills as &[&str],
     )
     .execute(tx)
     .await?;

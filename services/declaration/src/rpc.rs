@@ -20,6 +20,8 @@ const FOLLOWERS: &[Kind] =
 const READERS_OF_ONE: &[Kind] =
     &[Kind::Enterprise, Kind::Agent, Kind::Administrator, Kind::Gateway];
 
+const ADMINISTRATORS: &[Kind] = &[Kind::Administrator];
+
 /// Who may call what.
 pub(crate) const API: Api = Api {
     name: declaration_service_server::SERVICE_NAME,
@@ -30,6 +32,8 @@ pub(crate) const API: Api = Api {
         ("List", READERS),
         ("Amend", FILERS),
         ("Withdraw", FILERS),
+        ("ListArchivable", ADMINISTRATORS),
+        ("Archive", ADMINISTRATORS),
         ("Watch", FOLLOWERS),
     ],
 };
@@ -87,6 +91,17 @@ impl DeclarationService for Service {
         request: Request<v1::WithdrawRequest>,
     ) -> Answer<v1::WithdrawResponse> {
         rpc::unary(request, async |call, message| self.0.withdraw(call, message).await).await
+    }
+
+    async fn list_archivable(
+        &self,
+        request: Request<v1::ListArchivableRequest>,
+    ) -> Answer<v1::ListArchivableResponse> {
+        rpc::unary(request, async |_, message| self.0.list_archivable(message).await).await
+    }
+
+    async fn archive(&self, request: Request<v1::ArchiveRequest>) -> Answer<v1::ArchiveResponse> {
+        rpc::unary(request, async |_, message| self.0.archive(message).await).await
     }
 
     async fn watch(&self, request: Request<v1::WatchRequest>) -> Answer<Self::WatchStream> {

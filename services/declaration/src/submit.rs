@@ -227,11 +227,10 @@ async fn file(
     step.orders.take(order, id);
     step.open(case);
     step.record(id, [HistoryFact::Filed { pre_no: pre_no.clone() }]);
-    step.show(id, submission.body.clone());
-    let position = step.enter(id, &submission.trace)?;
-    step.case(id)?.content_position = position;
+    step.keep_content(id, 1, submission.body.clone())?;
+    step.enter(id, &submission.trace)?;
     let request = (submission.key(), submission.digest);
-    filing::keep(step, request, (FilingKind::Submit, position), (id, 1));
+    filing::keep(step, request, FilingKind::Submit, (id, 1));
     let filed_time = step.now;
     Ok(Ok(Receipt { id, pre_no, filed_time, repeated: false }))
 }

@@ -13,15 +13,17 @@ use sqlx::PgConnection;
 use store::Fault;
 use store::cipher::Cipher;
 use store::column::integer;
-use store::journal::{Heads, JournalEntry, decrypt_body};
+use store::content::{self, ContentKey};
+use store::journal::{Heads, JournalEntry};
 use store::request::Requests;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::clear;
 use crate::declared_order::DeclaredOrders;
 use crate::open_declarations::Rows;
+use crate::outside_number::OutsideNumbers;
 use crate::row::{self, DeclarationRow, phase_column};
+use crate::{clear, unreleased};
 
 /// A transaction under way: what was loaded, and what will be written.
 pub(crate) struct DeclarationTransaction<'t> {
@@ -34,8 +36,11 @@ pub(crate) struct DeclarationTransaction<'t> {
     /// Facts of a case that are not yet an entry.
     pending: BTreeMap<DeclarationId, Pending>,
     entries: Vec<JournalEntry>,
+    /// Contents of new versions.
+    contents: Vec<(ContentKey, Bytes)>,
     pub(crate) requests: Requests,
     pub(crate) orders: DeclaredOrders,
+    pub(crate) outside: OutsideNumbers,
     pub(crate) clearing: clear::Writes,
 }
 
@@ -72,8 +77,10 @@ impl<'t> DeclarationTransaction<'t> {
             filed: Vec::new(),
             pending: BTreeMap::new(),
             entries: Vec::new(),
+            contents: Vec::new(),
             requests,
             orders: DeclaredOrders::default(),
+            outside: OutsideNumbers::default(),
             clearing: clear::Writes::default(),
         }
     }
@@ -85,6 +92,18 @@ impl<'t> DeclarationTransaction<'t> {
         records: impl IntoIterator<Item = HistoryFact>,
     ) {
         self.pending.entry(id).or_default().records.extend(records);
+    }
+
+    /// Keeps the content of a version, which goes along with the next entry of this case.
+    pub(crate) fn keep_content(
+        &mut self,
+        id: DeclarationId,
+        version: u32,
+        body: Bytes,
+    ) -> Result<(), Fault> {
+        self.contents.push((content_key(id, version)?, body.clone()));
+        self.show(id, body);
+        Ok(())
     }
 
     /// The content goes along with the next entry of this case.
@@ -100,6 +119,7 @@ impl<'t> DeclarationTransaction<'t> {
     /// Begins a case.
     pub(crate) fn open(&mut self, case: DeclarationRow) {
         self.filed.push(case.id);
+        self.outside.put(&case);
         self.cases.insert(case.id, case);
     }
 
@@ -112,8 +132,8 @@ impl<'t> DeclarationTransaction<'t> {
         Ok(())
     }
 
-    /// Makes an entry of what was recorded about a case so far. Returns its position.
-    pub(crate) fn enter(&mut self, id: DeclarationId, trace: &str) -> Result<i64, Fault> {
+    /// Makes an entry of what was recorded about a case so far.
+    pub(crate) fn enter(&mut self, id: DeclarationId, trace: &str) -> Result<(), Fault> {
         let pending = self.pending.remove(&id);
         let Pending { records, body } = pending
             .ok_or_else(|| Fault::Broken("an entry is about nothing that happened".into()))?;
@@ -139,34 +159,23 @@ impl<'t> DeclarationTransaction<'t> {
             recorded_time: self.now,
             trace: trace.to_owned(),
             facts: proto::facts::encode(records, &awaited(&case.clearance)),
+            shows_content: body.is_some(),
             body: Ok(body),
         });
-        Ok(position)
+        Ok(())
     }
 
-    /// The content of an entry, of this transaction or an earlier one, for what has to show it again.
+    /// The content of a version, filed in this transaction or before; `None` when it was archived.
     pub(crate) async fn content(
         &mut self,
         id: DeclarationId,
-        position: i64,
-    ) -> Result<Bytes, Fault> {
-        let slot = id.slot();
-        let own = self.entries.iter().find(|it| it.slot == slot && it.position == position);
-        let body = match own {
-            Some(entry) => entry.body.clone()?,
-            None => {
-                let body = sqlx::query_scalar!(
-                    "select body from journal where slot = $1 and position = $2",
-                    slot.column(),
-                    position
-                )
-                .fetch_optional(&mut *self.tx)
-                .await?
-                .flatten();
-                body.map(|body| decrypt_body(self.cipher, slot, position, body)).transpose()?
-            }
-        };
-        body.ok_or_else(|| Fault::Broken("a declaration has no content in the journal".into()))
+        version: u32,
+    ) -> Result<Option<Bytes>, Fault> {
+        let key = content_key(id, version)?;
+        match self.contents.iter().find(|(own, _)| *own == key) {
+            Some((_, body)) => Ok(Some(body.clone())),
+            None => content::read(self.tx, self.cipher, key).await,
+        }
     }
 
     /// Writes everything.
@@ -182,13 +191,21 @@ impl<'t> DeclarationTransaction<'t> {
             .partition(|case| self.filed.contains(&case.id));
         row::insert(self.tx, &new).await?;
         row::update(self.tx, &changed).await?;
+        let touched: Vec<&DeclarationRow> = new.into_iter().chain(changed).collect();
+        unreleased::write(self.tx, &touched).await?;
         self.orders.write(self.tx).await?;
+        self.outside.write(self.tx).await?;
         self.requests.write(self.tx, self.now).await?;
         self.clearing.write(self.tx, self.now).await?;
+        content::write(self.tx, self.cipher, &self.contents).await?;
         self.heads.append(self.tx, self.cipher, &self.entries).await?;
         let Self { entries, heads, cases, .. } = self;
         Ok(DeclarationCommit { entries, heads, cases })
     }
+}
+
+fn content_key(id: DeclarationId, version: u32) -> Result<ContentKey, Fault> {
+    Ok(ContentKey { slot: id.slot(), subject: id.uuid(), version: integer(version)? })
 }
 
 fn loaded(cases: &mut Rows, id: DeclarationId) -> Result<&mut DeclarationRow, Fault> {

@@ -66,6 +66,7 @@ pub(crate) fn record(record: read::DeclarationOverview) -> v1::DeclarationRecord
         order_no: record.order_no,
         trade_mode: record.trade_mode,
         waits_for: proto::facts::awaited(&awaited(&record.clearance)),
+        archived_time: record.archived_time.map(proto::timestamp),
     }
 }
 
@@ -76,7 +77,7 @@ fn damaged(error: impl std::fmt::Display) -> Error {
 pub(crate) fn whole(whole: read::Whole) -> Result<v1::DeclarationRecord, Error> {
     let read::Whole { record: kept, content, history } = whole;
     let mut shown = record(kept);
-    shown.declaration = Some(Content::decode(content).map_err(damaged)?);
+    shown.declaration = content.map(Content::decode).transpose().map_err(damaged)?;
     for entry in history {
         shown.history.push(v1::HistoryEntry {
             time: Some(proto::timestamp(entry.recorded_time)),

@@ -91,8 +91,7 @@ fn take_back(
     };
     case.clearance = then;
     step.record(id, [HistoryFact::Withdrawn { reason: withdrawal.reason.clone() }]);
-    let position = step.enter(id, &withdrawal.trace)?;
-    let done = (FilingKind::Withdraw, position);
-    filing::keep(step, (key, withdrawal.digest), done, (id, then.version));
+    step.enter(id, &withdrawal.trace)?;
+    filing::keep(step, (key, withdrawal.digest), FilingKind::Withdraw, (id, then.version));
     Ok(Ok(()))
 }

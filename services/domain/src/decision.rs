@@ -3,7 +3,7 @@
 //! A new kind of answer is a variant of [`What`], its arms below, and its arms in `proto::exchange`.
 
 use crate::clearance::{Agency, Clearance, Demands, Event, Joint, Outcome};
-use crate::history::{DutyMoved, Finding, Moved, Reason, ReceiptMoved};
+use crate::history::{DutyMoved, ExportMoved, Finding, Moved, Reason, ReceiptMoved};
 use crate::participant::Participant;
 use crate::refusal::{Code, Refusal};
 use crate::subscriber::Subscriber;
@@ -58,6 +58,8 @@ pub enum What {
     Duty(DutyMoved),
     /// What happens to the money for an export: told to the firm, without effect on the declaration.
     Receipt(ReceiptMoved),
+    /// What documents of customs tell of an export: told to the firm, without effect on the declaration.
+    Export(ExportMoved),
     /// A file of a bank, for the payment service.
     BankFile(String),
 }
@@ -121,7 +123,7 @@ impl Decision {
                 about(moved.order_id)?;
                 return Ok(None);
             }
-            What::Duty(_) | What::Receipt(_) => return Ok(None),
+            What::Duty(_) | What::Receipt(_) | What::Export(_) => return Ok(None),
             What::BankFile(_) => {
                 let reason = "files of banks are for the payment service";
                 return Err(Refusal::of(Code::FrameUnexpected).with("reason", reason));
@@ -147,6 +149,7 @@ impl What {
             | Self::Progress(_)
             | Self::Duty(_)
             | Self::Receipt(_)
+            | Self::Export(_)
             | Self::BankFile(_) => None,
         }
     }
@@ -165,6 +168,7 @@ impl What {
             | Self::Progress(_)
             | Self::Duty(_)
             | Self::Receipt(_)
+            | Self::Export(_)
             | Self::BankFile(_) => Vec::new(),
         }
     }

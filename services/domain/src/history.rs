@@ -168,6 +168,45 @@ pub struct ReceiptMoved {
     pub text_zh: String,
 }
 
+/// A step of an export that its documents tell, on its way out and back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ExportStep {
+    /// It left the country (离境).
+    Departed,
+    /// It is in a goods declaration form (报关单).
+    Summarised,
+    /// Goods of it may come back (退货申请放行).
+    ReturnAllowed,
+    /// They are back and counted (退货理货).
+    CameBack,
+}
+
+/// A quantity of a line of an export that comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackQuantity {
+    /// Number of the line.
+    pub gnum: u32,
+    /// Quantity in 1/100000 of its unit.
+    pub qty_e5: i64,
+}
+
+/// What documents of customs tell of an export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportMoved {
+    /// What happened.
+    pub step: ExportStep,
+    /// On which day, in China.
+    pub day: time::Date,
+    /// Number of the document that tells it: of the form, or of the application of a return.
+    pub number: String,
+    /// What comes back.
+    pub lines: Vec<BackQuantity>,
+    /// In words.
+    pub text: String,
+    /// In Chinese.
+    pub text_zh: String,
+}
+
 /// A fact with its data. One for each [`crate::clearance::ClearanceFact`], the filing itself, and what the
 /// inspection service tells about an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,6 +225,7 @@ pub enum HistoryFact {
     InspectionMoved(Moved),
     DutyMoved(DutyMoved),
     ReceiptMoved(ReceiptMoved),
+    ExportMoved(ExportMoved),
     Numbered { invt_no: String },
     Released { release_id: ReleaseId },
     Rejected { agency: Agency, reasons: Vec<Reason> },
@@ -219,6 +259,8 @@ pub mod topic {
     pub const BANK: i32 = 512;
     /// Money for an export came, went back or was settled.
     pub const RECEIPT: i32 = 1024;
+    /// An export left, is in a form, or comes back.
+    pub const EXPORT: i32 = 2048;
 }
 
 impl HistoryFact {
@@ -234,6 +276,7 @@ impl HistoryFact {
             Self::StandChanged { who, .. } if who.agency().is_none() => topic::CHECKED,
             Self::DutyMoved(_) => topic::CHECKED,
             Self::ReceiptMoved(_) => topic::RECEIPT,
+            Self::ExportMoved(_) => topic::EXPORT,
             Self::StandChanged { .. } | Self::Numbered { .. } => topic::PROGRESS,
             Self::InspectionOrdered { .. }
             | Self::InspectionJoined { .. }

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::limits::{NUMBERS_OF_DOOR_FROM, NUMBERS_PER_SLOT};
+use crate::limits::{NUMBERS_OF_DOOR_FROM, NUMBERS_PER_SLOT, NUMBERS_PER_SLOT_EXPORT};
 
 /// Number of slots. Part of the stored format: it never changes.
 pub const SLOTS: i16 = 256;
@@ -104,9 +104,44 @@ pub struct RequestId(pub Uuid);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OrderId(pub Uuid);
 
-/// A release (一次放行).
+/// A release (一次放行). Its last byte is the slot of its declaration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReleaseId(pub Uuid);
+
+impl ReleaseId {
+    /// Makes an id for a slot from a fresh UUIDv7.
+    pub fn new(fresh: Uuid, slot: Slot) -> Self {
+        Self(DeclarationId::new(fresh, slot).uuid())
+    }
+
+    /// The slot of its declaration.
+    pub fn slot(self) -> Slot {
+        DeclarationId(self.0).slot()
+    }
+}
+
+/// The slot that gave a preNo: B, eight digits of the day, nine of the serial. What the national door gave says
+/// nothing of the declaration.
+pub fn slot_of_pre_no(pre_no: &str) -> Option<Slot> {
+    let digits = pre_no.strip_prefix('B').filter(|digits| digits.len() == 17)?;
+    slot_of_serial(digits.get(8..)?, NUMBERS_PER_SLOT)
+}
+
+/// The slot of the declaration that has an invtNo: customs house, year, I or E, and the serial.
+pub fn slot_of_invt_no(invt_no: &str) -> Option<Slot> {
+    let serial = invt_no.get(9..)?;
+    match (invt_no.get(8..9)?, serial.len()) {
+        ("I", 9) => slot_of_serial(serial, NUMBERS_PER_SLOT),
+        ("E", 11) => slot_of_serial(serial, NUMBERS_PER_SLOT_EXPORT),
+        _ => None,
+    }
+}
+
+/// The digits of a series are shared evenly among the slots.
+fn slot_of_serial(serial: &str, share: i64) -> Option<Slot> {
+    let serial: i64 = serial.parse().ok()?;
+    Slot::new(u32::try_from(serial / share).ok()?)
+}
 
 /// Whether a preNo is one that the national door may give: B, eight digits of the day, nine of the serial, of
 /// which the door has the second half of every slot's share ([`NUMBERS_OF_DOOR_FROM`] says why).
@@ -128,6 +163,26 @@ mod tests {
         let used: std::collections::HashSet<_> =
             (0..10_000).map(|n| Slot::of(&format!("37029{n:05}"))).collect();
         assert!(used.len() > 250, "only {} slots used by 10,000 firms", used.len());
+    }
+
+    #[test]
+    fn numbers_of_the_window_say_their_slot() {
+        for slot in Slot::all() {
+            let at = |share: i64, used: i64| i64::from(slot.column()) * share + used;
+            for used in [0, 1, NUMBERS_PER_SLOT - 1] {
+                let serial = at(NUMBERS_PER_SLOT, used);
+                assert_eq!(slot_of_pre_no(&format!("B20261129{serial:09}")), Some(slot));
+                assert_eq!(slot_of_invt_no(&format!("42202026I{serial:09}")), Some(slot));
+            }
+            let serial = at(NUMBERS_PER_SLOT_EXPORT, NUMBERS_PER_SLOT_EXPORT - 1);
+            assert_eq!(slot_of_invt_no(&format!("42202026E{serial:011}")), Some(slot));
+            assert_eq!(ReleaseId::new(Uuid::from_u128(7), slot).slot(), slot);
+        }
+        for none in
+            ["", "B", "B2026112900000000x", "42202026I1", "42202026X000000001", "清单清单清单编号"]
+        {
+            assert_eq!((slot_of_pre_no(none), slot_of_invt_no(none)), (None, None), "{none}");
+        }
     }
 
     #[test]

@@ -97,6 +97,10 @@ pub const STANDSTILL_SECONDS: u64 = 30;
 pub const PAGE_MAX: i32 = 1_000;
 /// The same when the caller does not say.
 pub const PAGE_DEFAULT: i32 = 50;
+/// Declarations that are archived in one step, and of which no others are in a message.
+pub const ARCHIVE_STEP: usize = 100;
+/// So many days must have gone by since a declaration ended before it is archived.
+pub const ARCHIVE_DAYS_LEAST: u32 = 30;
 /// Declarations that are named when several have the number that was looked up.
 pub const CANDIDATES_MAX: u16 = 100;
 /// Streams on one connection.
@@ -243,7 +247,7 @@ pub const STALLED_SECONDS_DEFAULT: u32 = 60;
 /// The same at most, whatever it says: an agency that stores events takes no longer for one.
 pub const STALLED_SECONDS_MAX: u32 = 3_600;
 /// Seconds without a sign of life after which slots go to another consumer of the agency.
-pub const LEASE_SECONDS: i32 = 15;
+pub const LEASE_SECONDS: i64 = 15;
 /// Seconds for which a quote of a bank binds it.
 pub const QUOTE_SECONDS: i64 = 60;
 /// Lines of one kind, written at one place in the code, in the log in a second; the others are counted.

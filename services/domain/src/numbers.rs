@@ -12,6 +12,8 @@ pub enum NumberKind {
     Own,
     /// Of the way-bill of the current version (物流运单编号).
     WayBill,
+    /// Of the bill of lading of the current version (提运单号).
+    BillOfLading,
     /// preNo, given by the window (预录入编号).
     PreNo,
     /// invtNo, given by customs (清单编号).

@@ -2,7 +2,8 @@
 
 use crate::Kind;
 use crate::history::topic::{
-    BANK, CONTENT, DETAINED, END, IMPORT_NUMBER, INSPECTED, INSPECTION, NATIONAL, PROGRESS, RECEIPT,
+    BANK, CONTENT, DETAINED, END, EXPORT, IMPORT_NUMBER, INSPECTED, INSPECTION, NATIONAL, PROGRESS,
+    RECEIPT,
 };
 use crate::participant::Participant;
 
@@ -65,6 +66,11 @@ impl Topics {
     /// Whether an entry with these is one of them.
     pub fn include(self, entry: i32) -> bool {
         entry & self.any != 0 && entry & self.all == self.all
+    }
+
+    /// As the database compares them: one of these bits, and all of those.
+    pub fn columns(self) -> (i32, i32) {
+        (self.any, self.all)
     }
 
     /// Of them, those that have one of these; `None` when these are not all its own.
@@ -149,7 +155,7 @@ impl Subscriber {
                 name: "refund-service",
                 participant: None,
                 inspects: false,
-                topics: Topics::of(CONTENT | END | RECEIPT),
+                topics: Topics::of(CONTENT | END | RECEIPT | EXPORT),
             },
         }
     }

@@ -17,9 +17,7 @@ use domain::documents::matching::{
     choose_payment,
 };
 use domain::documents::returns::{allowed, status, supersedes, title_zh};
-use domain::documents::tax::{
-    Band, DutyInput, Measure, SAMPLE_TARIFF, TaxableLine, Unassessable, apportion, assess, find,
-};
+use domain::documents::tax::apportion;
 use domain::documents::{
     Admission, DocumentIntent, DocumentKind, EarlierDocument, IncomingDocument, MatchOutcome,
     MissingDocument, ReceiptStatus, Split, admit, complete, key, stands, unchanged,
@@ -969,94 +967,6 @@ proptest! {
         prop_assert_eq!(parts.iter().sum::<i64>(), charge);
         prop_assert!(parts.iter().all(|&part| part >= 0));
     }
-
-    /// A dearer line never costs less tax, and neither does more freight on one line.
-    #[test]
-    fn tax_is_monotone(
-        prices in prop::collection::vec(0..10_000_000_000_i64, 1..20),
-        raised in 0..20_usize,
-        by in 0..1_000_000_000_i64,
-        above in any::<bool>(),
-    ) {
-        let codes = ["2106909090", "3304990029", "0802110000", "9102190000", "4901990000"];
-        let band = if above { Band::Above } else { Band::Within };
-        let total = |prices: &[i64], freight_e5: i64| {
-            let lines: Vec<_> = prices
-                .iter()
-                .zip(1..)
-                .zip(codes.into_iter().cycle())
-                .map(|((&total_price_e5, gnum), gcode)| TaxableLine {
-                    gnum,
-                    gcode,
-                    total_price_e5,
-                    first: Measure { unit: "036", qty_e5: 50_00000 },
-                    second: None,
-                })
-                .collect();
-            let tax = assess(&DutyInput {
-                tariff: SAMPLE_TARIFF,
-                date: date!(2026 - 11 - 01),
-                band,
-                freight_e5,
-                insurance_e5: 0,
-                lines: &lines,
-            }).expect("it can be assessed");
-            let sum: i64 = tax.lines.iter()
-                .map(|line| line.customs_tax_fen + line.vat_fen + line.consumption_fen).sum();
-            assert_eq!(sum, tax.total_fen());
-            assert_eq!(tax.tax_price_e5, prices.iter().sum::<i64>() + freight_e5);
-            tax.total_fen()
-        };
-        let mut dearer = prices.clone();
-        dearer[raised % prices.len()] += by;
-        prop_assert!(total(&prices, 0) <= total(&dearer, 0));
-        prop_assert!(total(&prices[..1], 0) <= total(&prices[..1], by));
-    }
-}
-
-// What import costs.
-
-#[test]
-fn the_longest_prefix_of_the_day_wins() {
-    let vat = |gcode, date| find(SAMPLE_TARIFF, gcode, date).map(|rate| rate.vat_bp);
-    assert_eq!(vat("4901990000", date!(2026 - 11 - 01)), Some(900));
-    assert_eq!(vat("9102190000", date!(2026 - 11 - 01)), Some(1_300));
-    assert_eq!(vat("9102190000", date!(2019 - 03 - 31)), Some(1_600));
-    assert_eq!(vat("9102190000", date!(2018 - 04 - 30)), None);
-}
-
-#[test]
-fn freight_counts_and_what_cannot_be_assessed_says_why() {
-    let line = |gnum, gcode, fen| TaxableLine {
-        gnum,
-        gcode,
-        total_price_e5: yuan(fen),
-        first: Measure { unit: "011", qty_e5: 100_000 },
-        second: None,
-    };
-    let lines =
-        [line(1, "2106909090", 100_00), line(2, "9102190000", 100_00), line(3, "9", 100_00)];
-    let assessment = DutyInput {
-        tariff: SAMPLE_TARIFF,
-        date: date!(2026 - 11 - 01),
-        band: Band::Within,
-        freight_e5: yuan(10_00),
-        insurance_e5: yuan(1),
-        lines: &lines,
-    };
-    let tax = assess(&assessment).expect("it can be assessed");
-    let bases: Vec<_> = tax.lines.iter().map(|line| line.tax_price_e5).collect();
-    assert_eq!(bases, [yuan(103_33), yuan(103_33), yuan(103_35)]);
-    assert_eq!(tax.vat_fen, 9_40 + 9_40 + 9_40);
-    let only =
-        |line: TaxableLine<'_>| assess(&DutyInput { lines: &[line], ..assessment }).map(|_| ());
-    assert_eq!(only(line(7, "3304990029", 1)), Err(Unassessable::NoMeasure(7)));
-    assert_eq!(only(line(7, "9", -1)), Err(Unassessable::Amount(7)));
-    assert_eq!(only(line(7, "9", i64::MAX / 1_000)), Err(Unassessable::Amount(7)));
-    let none = DutyInput { tariff: &[], ..assessment };
-    assert_eq!(assess(&none), Err(Unassessable::NoRate(1)));
-    let charges = DutyInput { freight_e5: -1, ..assessment };
-    assert_eq!(assess(&charges), Err(Unassessable::Charges));
 }
 
 #[test]

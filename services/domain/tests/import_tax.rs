@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::documents::tax::{
-    Band, COSMETICS, DutyInput, LineTax, Measure, Rate, TaxableLine, assess,
-};
+use domain::documents::tax::{Band, LineTax, Measure, TaxableLine};
 use domain::payment::built_in;
 use domain::payment::import_list::{Remark, remarks};
 use domain::payment::parameters::{ParameterTable, Parameters, date, read, tables};
@@ -300,43 +298,6 @@ fn what_is_wrong_in_a_file_is_found() {
     let first = parameters.find("a", date!(2019 - 12 - 31)).expect("the first");
     assert_eq!(first.validity.from, date!(2019 - 01 - 01));
     assert_eq!(parameters.find("a", date!(2018 - 12 - 31)), None);
-}
-
-proptest! {
-    /// The simulated customs computes the same where its rates say the same.
-    #[test]
-    fn agrees_with_the_assessment_by_rates(
-        price in 0i64..1_000_000_000_000, freight in 0i64..1_000_000, qty in 1i64..100_000_000,
-        row in 0usize..60,
-    ) {
-        let parameters = parameters();
-        let mut current = parameters.tariff.iter().filter(|row| row.validity.to.is_none());
-        let row = current.nth(row).expect("there are more than sixty");
-        prop_assume!(row.per_unit_e5 == 0);
-        let bp = |value: i64| u32::try_from(value).expect("small");
-        let rate = Rate {
-            prefix: "",
-            valid_from: date!(2019 - 04 - 01),
-            valid_to: None,
-            duty_bp: bp(row.duty_bp),
-            vat_bp: if row.vat == "vat.general_bp" { 1_300 } else { 900 },
-            consumption_bp: bp(row.consumption_bp),
-            threshold: row.is_cosmetic.then_some(COSMETICS),
-        };
-        let lines = [goods(&row.code, price, "096", qty), TaxableLine { gnum: 2, ..goods(&row.code, qty, "020", qty) }];
-        for band in [Band::Within, Band::Above] {
-            let parcel = Parcel { freight_e5: freight, ..parcel(&parameters, &lines) };
-            let by_rates = assess(&DutyInput {
-                tariff: &[rate],
-                date: parcel.day,
-                band,
-                freight_e5: freight,
-                insurance_e5: 0,
-                lines: &lines,
-            });
-            prop_assert_eq!(by_rates.ok(), alternative(&parcel, band).ok().map(|way| way.tax));
-        }
-    }
 }
 
 #[test]

@@ -50,6 +50,8 @@ fn complete() -> ExportLine {
         purchases: vec![purchase()],
         claimed_e5: 0,
         returned_e5: 0,
+        sold_e5: None,
+        settle_by: None,
     }
 }
 

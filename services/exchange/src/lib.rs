@@ -6,6 +6,7 @@
 //! a stalled consumer costs bounded memory and slows nobody else. It never opens the envelopes that
 //! it carries.
 
+mod lag;
 mod parked;
 mod slots;
 mod stream;
@@ -29,6 +30,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
+pub use lag::{Lag, lags};
 pub use parked::QUEUES;
 
 /// The service whose journal is served: it takes what is said about its declarations.

@@ -8,6 +8,9 @@ use domain::subscriber::Subscriber;
 use domain::{Slot, limits};
 use sqlx::{Connection as _, PgPool};
 use store::{Fault, column};
+use time::{Duration, OffsetDateTime};
+
+const LEASE: Duration = Duration::seconds(limits::LEASE_SECONDS);
 
 /// The lease of one connection.
 #[derive(Debug, Clone)]
@@ -29,7 +32,7 @@ impl ConnectionLease {
     ) -> Result<Self, Fault> {
         let mut connection = pool.acquire().await?;
         let mut tx = connection.begin().await?;
-        lock(&mut tx, subscriber).await?;
+        let now = lock(&mut tx, subscriber).await?;
         sqlx::query!(
             "insert into subscription (slot, agency) select slot, $1 from generate_series(0, 255) slot
              on conflict do nothing",
@@ -42,13 +45,13 @@ impl ConnectionLease {
                select $1, $2,
                       1 + greatest((select coalesce(max(epoch), 0) from consumer where agency = $1),
                                    (select max(epoch) from subscription where agency = $1)),
-                      clock_timestamp() + make_interval(secs => $3::int)
+                      $3
                on conflict (agency, name) do update
                set epoch = excluded.epoch, expires_time = excluded.expires_time, stalled = false
                returning epoch"#,
             subscriber.row().column,
             consumer,
-            limits::LEASE_SECONDS
+            now + LEASE
         )
         .fetch_one(&mut *tx)
         .await?;
@@ -72,16 +75,16 @@ impl ConnectionLease {
     ) -> Result<Option<Stored>, Fault> {
         let mut connection = pool.acquire().await?;
         let mut tx = connection.begin().await?;
-        lock(&mut tx, self.subscriber).await?;
+        let now = lock(&mut tx, self.subscriber).await?;
         self.keep(&mut tx, stored).await?;
         let extended = sqlx::query!(
             "update consumer
-             set expires_time = clock_timestamp() + make_interval(secs => $4::int), stalled = $5
+             set expires_time = $4, stalled = $5
              where agency = $1 and name = $2 and epoch = $3",
             self.subscriber.row().column,
             self.consumer,
             self.epoch,
-            limits::LEASE_SECONDS,
+            now + LEASE,
             stalled
         )
         .execute(&mut *tx)
@@ -90,8 +93,9 @@ impl ConnectionLease {
             return Ok(None);
         }
         sqlx::query!(
-            "delete from consumer where agency = $1 and expires_time < clock_timestamp()",
-            self.subscriber.row().column
+            "delete from consumer where agency = $1 and expires_time < $2",
+            self.subscriber.row().column,
+            now
         )
         .execute(&mut *tx)
         .await?;
@@ -117,19 +121,19 @@ impl ConnectionLease {
         .execute(&mut *tx)
         .await?;
         // A lease that still runs for long is left alone: an idle window writes next to nothing.
+        let soon: OffsetDateTime = now + LEASE * 2 / 3;
         sqlx::query!(
             "update subscription
-             set consumer = $2, epoch = $3,
-                 expires_time = clock_timestamp() + make_interval(secs => $5::int)
-             where agency = $1 and slot = any($4)
-               and (consumer in ('', $2) or expires_time < clock_timestamp())
-               and (consumer <> $2 or epoch <> $3
-                    or expires_time < clock_timestamp() + make_interval(secs => $5::int * 2 / 3))",
+             set consumer = $2, epoch = $3, expires_time = $5
+             where agency = $1 and slot = any($4) and (consumer in ('', $2) or expires_time < $6)
+               and (consumer <> $2 or epoch <> $3 or expires_time < $7)",
             self.subscriber.row().column,
             self.consumer,
             self.epoch,
             &share,
-            limits::LEASE_SECONDS
+            now + LEASE,
+            now,
+            soon
         )
         .execute(&mut *tx)
         .await?;
@@ -231,10 +235,15 @@ fn tell(subscriber: Subscriber, stalled: usize) {
     metrics::gauge!("sw_exchange_stalled", "agency" => subscriber.row().name).set(stalled as f64);
 }
 
-/// Changes of an agency's leases happen one at a time.
-async fn lock(tx: &mut sqlx::PgConnection, subscriber: Subscriber) -> Result<(), Fault> {
-    sqlx::query!("select pg_advisory_xact_lock(7101, $1::int)", i32::from(subscriber.row().column))
-        .execute(tx)
-        .await?;
-    Ok(())
+/// Changes of an agency's leases happen one at a time. The time of the database, once it is this one's turn:
+/// leases of several processes go by one clock.
+async fn lock(
+    tx: &mut sqlx::PgConnection,
+    subscriber: Subscriber,
+) -> Result<OffsetDateTime, Fault> {
+    let now = sqlx::query_scalar!(
+        r#"select clock_timestamp() as "now!" from pg_advisory_xact_lock(7101, $1::int)"#,
+        i32::from(subscriber.row().column)
+    );
+    Ok(now.fetch_one(tx).await?)
 }

@@ -117,6 +117,7 @@ async fn write_about(
         recorded_time: OffsetDateTime::UNIX_EPOCH,
         trace: String::new(),
         facts: facts.to_vec().into(),
+        shows_content: false,
         body: Ok(Some(CONTENT.into())),
     };
     heads.append(&mut tx, &cipher(), &[entry]).await.expect("it fits");

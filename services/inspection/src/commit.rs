@@ -108,13 +108,13 @@ impl OrderKeys {
     }
 
     fn hear(&mut self, heard: &InboundEvent) {
-        if let Some(content) = heard.content() {
+        if let Some(content) = &heard.content {
             self.firms.insert(content.declarant_code().to_owned());
         }
         if heard.is_about_order() {
             self.orders.insert(heard.id);
             self.instructed.insert((heard.id, heard.version));
-        } else if heard.again && heard.content().is_some() {
+        } else if heard.again && heard.content.is_some() {
             self.instructed.insert((heard.id, heard.version));
         }
         if heard.may_end_order() {

@@ -14,7 +14,6 @@ use domain::inspection::order::{Instruction, InstructionKey, Method};
 use domain::inspection::risk::RuleSet;
 use domain::{DeclarationId, OrderId};
 use proto::inspection::DeclarationView;
-use proto::v1;
 use store::Fault;
 use time::OffsetDateTime;
 
@@ -41,8 +40,8 @@ pub(crate) struct InboundEvent {
     pub(crate) facts: Vec<InboundChange>,
     /// What the release waits for after it.
     pub(crate) waits_for: Vec<Awaited>,
-    /// With what was declared, where it came along.
-    pub(crate) event: Arc<v1::Event>,
+    /// What was declared, where it came along.
+    pub(crate) content: Option<DeclarationView>,
 }
 
 /// What happened to a declaration, as far as it concerns inspection.
@@ -65,14 +64,9 @@ pub(crate) enum InboundChange {
 }
 
 impl InboundEvent {
-    /// What was declared, where it came along.
-    pub(crate) fn content(&self) -> Option<DeclarationView<'_>> {
-        self.event.declaration.as_ref().map(DeclarationView::new)
-    }
-
     /// Headings of its goods, each once.
     fn headings(&self) -> Vec<String> {
-        self.content().map_or_else(Vec::new, DeclarationView::headings)
+        self.content.as_ref().map_or_else(Vec::new, DeclarationView::headings)
     }
 
     /// Whether an order is opened or changed by it for certain.
@@ -136,12 +130,12 @@ async fn assess(
     let new = |heard: &InboundEvent| {
         heard.facts.iter().any(|what| matches!(what, InboundChange::Filed | InboundChange::Amended))
     };
-    let contents: Vec<(&InboundEvent, DeclarationView<'_>)> = events
+    let contents: Vec<(&InboundEvent, &DeclarationView)> = events
         .iter()
         .map(Arc::as_ref)
         .filter(|heard| new(heard))
         .map(|heard| {
-            let content = heard.content();
+            let content = heard.content.as_ref();
             let missing = || Fault::Broken(format!("{} is new and came without content", heard.id));
             Ok((heard, content.ok_or_else(missing)?))
         })
@@ -172,7 +166,7 @@ async fn assess(
 /// A row for each declaration, so that clearance can be measured.
 async fn file(
     step: &mut InspectionTransaction<'_>,
-    contents: &[(&InboundEvent, DeclarationView<'_>)],
+    contents: &[(&InboundEvent, &DeclarationView)],
 ) -> Result<(), Fault> {
     let today = step.today();
     let filed = contents.iter().filter(|(heard, _)| heard.facts.contains(&InboundChange::Filed));
@@ -195,7 +189,7 @@ async fn file(
 async fn ask_rules(
     step: &mut InspectionTransaction<'_>,
     sets: &[Arc<RuleSet>],
-    contents: &[(&InboundEvent, DeclarationView<'_>)],
+    contents: &[(&InboundEvent, &DeclarationView)],
 ) -> Result<(), Fault> {
     let today = step.today();
     let declarants: BTreeSet<String> =
@@ -290,7 +284,7 @@ fn end(step: &mut InspectionTransaction<'_>, heard: &InboundEvent, how: Ended) {
 /// Keeps what is declared with the order, as it was shown: the newest content counts.
 fn show(step: &mut InspectionTransaction<'_>, heard: &InboundEvent, order_id: OrderId) {
     // Who joins an order that is open shows nothing new.
-    let Some(content) = heard.content() else { return };
+    let Some(content) = &heard.content else { return };
     let fresh = filed(step, heard, order_id, content);
     let filed = match step.orders.remove(&heard.id) {
         None => fresh,
@@ -310,7 +304,7 @@ fn filed(
     step: &InspectionTransaction<'_>,
     heard: &InboundEvent,
     order_id: OrderId,
-    declared: DeclarationView<'_>,
+    declared: &DeclarationView,
 ) -> OrderRow {
     OrderRow {
         id: heard.id,

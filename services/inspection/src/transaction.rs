@@ -321,6 +321,7 @@ impl<'t> InspectionTransaction<'t> {
                 recorded_time: now,
                 trace,
                 facts: encode_told(&told),
+                shows_content: false,
                 body: Ok(Some(Bytes::from(encode_record(filed.shown())))),
             });
         }

@@ -59,7 +59,7 @@ struct Keys {
     pool: PgPool,
     clock: Clock,
     /// The callers of the registry, and what each is.
-    roles: BTreeMap<String, String>,
+    roles: RwLock<BTreeMap<String, String>>,
     /// By their digests.
     good: RwLock<HashMap<Vec<u8>, Arc<ApiKey>>>,
     /// Whoever changes the rows reads them again before the next one does.
@@ -77,9 +77,23 @@ impl ApiKeys {
         clock: Clock,
         roles: BTreeMap<String, String>,
     ) -> Result<Self, Fault> {
-        let keys = Keys { pool, clock, roles, good: RwLock::default(), turn: Mutex::default() };
+        let (roles, good) = (RwLock::new(roles), RwLock::default());
+        let keys = Keys { pool, clock, roles, good, turn: Mutex::default() };
         keys.read().await?;
         Ok(Self(Arc::new(keys)))
+    }
+
+    /// The registry has these callers now. Keys of those that it has not, or in another role, are over.
+    pub fn follow(&self, roles: BTreeMap<String, String>) {
+        let mut good = self.0.good.write().unwrap_or_else(PoisonError::into_inner);
+        good.retain(|_, key| {
+            let stays = roles.get(&key.caller) == Some(&key.role);
+            if !stays {
+                key.over.cancel();
+            }
+            stays
+        });
+        *self.0.roles.write().unwrap_or_else(PoisonError::into_inner) = roles;
     }
 
     /// The key that this text is, when it is good.
@@ -109,7 +123,7 @@ impl ApiKeys {
         let keys = &*self.0;
         let now = keys.clock.now();
         let made = callers.iter().map(|caller| {
-            let role = keys.roles.get(*caller);
+            let role = keys.role(caller);
             let role = role.ok_or_else(|| Refusal::of(Code::NotFound).with("caller", *caller))?;
             let mut secret = [0; SECRET_BYTES];
             let filled = SystemRandom::new().fill(&mut secret);
@@ -119,7 +133,7 @@ impl ApiKeys {
                 id: Uuid::now_v7(),
                 digest: digest(&SHA256, text.as_bytes()).as_ref().to_vec(),
                 caller: (*caller).to_owned(),
-                role: role.clone(),
+                role,
                 note: note.to_owned(),
                 created: now,
                 expires: now.saturating_add(lasts),
@@ -216,6 +230,11 @@ impl ApiKeys {
 }
 
 impl Keys {
+    /// What a caller is in the registry.
+    fn role(&self, caller: &str) -> Option<String> {
+        self.roles.read().unwrap_or_else(PoisonError::into_inner).get(caller).cloned()
+    }
+
     async fn read(&self) -> Result<(), Fault> {
         self.take_over(api_key::good(&self.pool, self.clock.now()).await?);
         Ok(())

@@ -200,6 +200,17 @@ impl DeclarationService for Notes {
         rpc::unary(request, async |_, _| Ok(v1::WithdrawResponse::default())).await
     }
 
+    async fn list_archivable(
+        &self,
+        request: Request<v1::ListArchivableRequest>,
+    ) -> Answer<v1::ListArchivableResponse> {
+        rpc::unary(request, async |_, _| Ok(v1::ListArchivableResponse::default())).await
+    }
+
+    async fn archive(&self, request: Request<v1::ArchiveRequest>) -> Answer<v1::ArchiveResponse> {
+        rpc::unary(request, async |_, _| Ok(v1::ArchiveResponse::default())).await
+    }
+
     async fn watch(&self, request: Request<v1::WatchRequest>) -> Answer<Self::WatchStream> {
         rpc::stream(request, async |call, message| self.0.watch(&call, message).await).await
     }
@@ -323,6 +334,7 @@ impl Served {
             recorded_time: OffsetDateTime::UNIX_EPOCH,
             trace: String::new(),
             facts: Vec::new().into(),
+            shows_content: false,
             body: Ok(None),
         };
         heads

@@ -60,7 +60,13 @@ pub(crate) struct DutyOrderRow {
     pub(crate) bills: i32,
     pub(crate) made_time: OffsetDateTime,
     pub(crate) due_until: Date,
+    /// What the bank paid of it so far.
+    pub(crate) paid_fen: i64,
     pub(crate) paid_time: Option<OffsetDateTime>,
+    /// Under which id the bank was told of it.
+    pub(crate) bank_order: Uuid,
+    /// Why the bank did not pay it, as it says.
+    pub(crate) reason: String,
 }
 
 /// A status as it is in its column.
@@ -182,7 +188,8 @@ pub(crate) async fn order(
     ent_duty_no: &str,
 ) -> Result<Option<DutyOrderRow>, Fault> {
     let found = sqlx::query!(
-        "select ent_duty_no, payer, declaration_id, amount_fen, bills, made_time, due_until, paid_time
+        "select ent_duty_no, payer, declaration_id, amount_fen, bills, made_time, due_until, paid_fen,
+                paid_time, bank_order, reason
          from duty_order where slot = $1 and ent_duty_no = $2",
         slot.column(),
         ent_duty_no
@@ -197,8 +204,51 @@ pub(crate) async fn order(
         bills: row.bills,
         made_time: row.made_time,
         due_until: row.due_until,
+        paid_fen: row.paid_fen,
         paid_time: row.paid_time,
+        bank_order: row.bank_order,
+        reason: row.reason,
     }))
+}
+
+/// What a bank was told to pay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OrderedDuty {
+    pub(crate) payer: String,
+    pub(crate) ent_duty_no: String,
+}
+
+/// Payment orders by the ids under which banks know them.
+pub(crate) async fn ordered(
+    tx: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<BTreeMap<Uuid, OrderedDuty>, Fault> {
+    let rows = sqlx::query!(
+        "select bank_order, payer, ent_duty_no from duty_order where bank_order = any($1)",
+        ids
+    )
+    .fetch_all(tx)
+    .await?;
+    let ordered = |payer, ent_duty_no| OrderedDuty { payer, ent_duty_no };
+    Ok(rows.into_iter().map(|row| (row.bank_order, ordered(row.payer, row.ent_duty_no))).collect())
+}
+
+/// Writes why a bank did not pay an order; whether that is news.
+pub(crate) async fn write_reason(
+    tx: &mut PgConnection,
+    order: &OrderedDuty,
+    reason: &str,
+) -> Result<bool, Fault> {
+    let written = sqlx::query!(
+        "update duty_order set reason = $3
+         where slot = $1 and ent_duty_no = $2 and paid_time is null and reason <> $3",
+        Slot::of(&order.payer).column(),
+        order.ent_duty_no,
+        reason
+    )
+    .execute(tx)
+    .await?;
+    Ok(written.rows_affected() > 0)
 }
 
 /// Writes bills.
@@ -270,10 +320,11 @@ pub(crate) async fn write_orders(
     for order in orders {
         sqlx::query!(
             "insert into duty_order (slot, ent_duty_no, payer, declaration_id, amount_fen, bills,
-                                     made_time, due_until, paid_time)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                                     made_time, due_until, paid_fen, paid_time, bank_order, reason)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
              on conflict (slot, ent_duty_no) do update
-             set amount_fen = excluded.amount_fen, paid_time = excluded.paid_time",
+             set amount_fen = excluded.amount_fen, paid_fen = excluded.paid_fen,
+                 paid_time = excluded.paid_time, reason = excluded.reason",
             Slot::of(&order.payer).column(),
             order.ent_duty_no,
             order.payer,
@@ -282,7 +333,10 @@ pub(crate) async fn write_orders(
             order.bills,
             order.made_time,
             order.due_until,
-            order.paid_time
+            order.paid_fen,
+            order.paid_time,
+            order.bank_order,
+            order.reason
         )
         .execute(&mut *tx)
         .await?;

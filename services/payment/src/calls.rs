@@ -353,6 +353,7 @@ impl Payments {
             payer,
             ent_duty_no,
             reference,
+            amount_fen: None,
             validate_only,
         };
         let command = |reply| PaymentCommand::PayOrder(Box::new(payment), reply);

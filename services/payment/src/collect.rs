@@ -1,22 +1,31 @@
 //! Bills are collected into a payment order (缴款书) for each payer from day 31 to day 45 after the release, and the
-//! bank pays it: what the payer owes is less by that, and what was held for the bills is free.
+//! bank pays it: what the payer owes is less by that, and when all of it is paid, what was held for the bills is free.
+//!
+//! The bank is told of an order in the transaction that makes it. What it paid comes with its statements, in parts as
+//! it may be; more than was due is a claim of the payer.
 
 use domain::history::DutyStep;
 use domain::payment::bill::{BillEvent, next};
-use domain::payment::ledger::{Action, Checked, Leg, Purpose};
+use domain::payment::ledger::{Action, Checked, Currency, Leg, Purpose};
 use domain::refusal::{Code, Refusal};
 use domain::rules::{FEN_E5, decimal};
 use domain::{DeclarationId, RequestId, Slot};
+use proto::bank::{AccountNumber, BankParty, PaymentBatch, PaymentOrder, Transfer};
+use proto::forex::order_facts;
 use store::Fault;
+use store::numbers::CHINA;
 use store::request::{Digest, RequestKey, Seen};
 use uuid::Uuid;
 
 use crate::bill_rows::{BillRow, DutyOrderRow, tax_no};
+use crate::forex::bank::reference;
 use crate::notice::Notice;
-use crate::transaction::{BANK, PaymentTransaction, id_of, yuan};
+use crate::transaction::{BANK, PaymentTransaction, TREASURY, id_of, yuan};
 
 /// The queue of payers whose bills are to be collected at a time.
 pub(crate) const COLLECTIONS: &str = "collections";
+/// The queue of what banks paid of payment orders.
+pub(crate) const DUTY_PAYMENTS: &str = "duty-payments";
 
 /// A payment order that the bank paid.
 #[derive(Debug, Clone)]
@@ -29,6 +38,8 @@ pub(crate) struct OrderPayment {
     pub(crate) ent_duty_no: String,
     /// What it is, in the words of the caller.
     pub(crate) reference: String,
+    /// What a bank paid by its statement; `None` for all that is left, by somebody's word.
+    pub(crate) amount_fen: Option<i64>,
     /// Only check it.
     pub(crate) validate_only: bool,
 }
@@ -52,9 +63,12 @@ impl OrderPayment {
         Slot::of(&self.payer)
     }
 
-    /// Of the entry that it makes: an order is paid once.
+    /// Of the entry that it makes: by somebody's word an order is paid once, and each line of a bank counts once.
     pub(crate) fn entry_id(&self) -> Uuid {
-        id_of(&format!("paid/{}", self.ent_duty_no))
+        match self.amount_fen {
+            None => id_of(&format!("paid/{}", self.ent_duty_no)),
+            Some(_) => id_of(&format!("paid/{}/{}", self.ent_duty_no, self.request_id.0)),
+        }
     }
 }
 
@@ -85,8 +99,12 @@ pub(crate) fn collect(
         bills: i32::try_from(bills.len()).unwrap_or(i32::MAX),
         made_time: now,
         due_until,
+        paid_fen: 0,
         paid_time: None,
+        bank_order: id_of(&format!("duty-order/{payer}/{ent_duty_no}")),
+        reason: String::new(),
     };
+    tell_bank(step, &order, &bills)?;
     for mut bill in bills {
         bill.ent_duty_no.clone_from(&ent_duty_no);
         let number = tax_no(&bill.invt_no);
@@ -103,7 +121,53 @@ pub(crate) fn collect(
     Ok(())
 }
 
-/// The bank paid an order.
+/// The bank is told to pay an order out of the payer's account.
+fn tell_bank(
+    step: &mut PaymentTransaction<'_>,
+    order: &DutyOrderRow,
+    bills: &[BillRow],
+) -> Result<(), Fault> {
+    if order.amount_fen == 0 {
+        return Ok(());
+    }
+    let DutyOrderRow { ent_duty_no, payer, bank_order, .. } = order;
+    let party = |owner: &str| BankParty {
+        name: owner.to_owned(),
+        account: AccountNumber::Number(format!("{owner}-{}", Currency::Cny.letters())),
+        bic: String::new(),
+    };
+    let id = reference(*bank_order);
+    let orders = bills.iter().map(|bill| bill.case.order_no.clone());
+    let transfer = Transfer {
+        end_to_end: id.clone(),
+        currency: Currency::Cny,
+        amount: order.amount_fen,
+        creditor: party(TREASURY),
+        texts: std::iter::once(format!("TAX {ent_duty_no}")).chain(orders).take(10).collect(),
+    };
+    let payment = PaymentBatch {
+        id: id.clone(),
+        day: order.made_time.to_offset(CHINA).date(),
+        debtor: party(payer),
+        transfers: vec![transfer],
+    };
+    let document = proto::bank::write_order(&PaymentOrder {
+        message_id: id.clone(),
+        created: order.made_time,
+        initiator: payer.clone(),
+        payments: vec![payment],
+    });
+    let document = document.map_err(|faults| {
+        let first = proto::text(faults.first().map(|fault| fault.text.clone()));
+        Fault::Broken(format!("the payment order {ent_duty_no} cannot be written: {first}"))
+    })?;
+    let name = format!("duty-order/{id}");
+    let slot = Slot::of(payer);
+    step.tell_bank(slot, (&name, *bank_order), payer, order_facts(document));
+    Ok(())
+}
+
+/// The bank paid an order, or a part of it.
 pub(crate) fn pay(
     step: &mut PaymentTransaction<'_>,
     payment: &OrderPayment,
@@ -112,7 +176,10 @@ pub(crate) fn pay(
 ) -> Result<Result<OrderPaid, Refusal>, Fault> {
     let number = &payment.ent_duty_no;
     let unknown = || Refusal::of(Code::NotFound).with("name", number);
-    let Some(mut order) = order.filter(|order| order.payer == payment.payer) else {
+    // Another part may have been paid in this transaction.
+    let newest = step.orders.iter().rev().find(|it| it.ent_duty_no == *number).cloned();
+    let order = newest.or(order).filter(|order| order.payer == payment.payer);
+    let Some(mut order) = order else {
         return Ok(Err(unknown()));
     };
     match step.requests.seen(&payment.key(), &payment.digest) {
@@ -120,7 +187,8 @@ pub(crate) fn pay(
         Seen::Same(_) => return Ok(Ok(OrderPaid { order, repeated: true })),
         Seen::Other(_) => return Ok(Err(Refusal::of(Code::RequestIdReused))),
     }
-    if order.paid_time.is_some() || step.orders.iter().any(|it| it.ent_duty_no == *number) {
+    // What a bank paid was paid, even if it was paid before.
+    if order.paid_time.is_some() && payment.amount_fen.is_none() {
         return Ok(Err(Refusal::of(Code::DutyOrderPaid).with("name", number)));
     }
     let mut bills = Vec::with_capacity(ids.len());
@@ -128,15 +196,19 @@ pub(crate) fn pay(
         bills.push(step.bill(*id)?.clone());
     }
     // Goods may have come back since it was made.
-    order.amount_fen = bills.iter().map(BillRow::left_fen).sum();
+    if order.paid_time.is_none() {
+        order.amount_fen = bills.iter().map(BillRow::left_fen).sum();
+    }
+    let left = (order.amount_fen - order.paid_fen).max(0);
+    let paid = payment.amount_fen.unwrap_or(left); // all that is left
     if payment.validate_only {
         return Ok(Ok(OrderPaid { order, repeated: false }));
     }
     let (slot, now) = (payment.slot(), step.now);
-    if let (Some(first), true) = (bills.first(), order.amount_fen > 0) {
+    if let (Some(first), true) = (bills.first(), paid > 0) {
         let (from, to) =
             (yuan(BANK, Purpose::Settlement), yuan(&order.payer, Purpose::DutyPayable));
-        let action = Action::Transfer(vec![Leg { from, to, amount: order.amount_fen }]);
+        let action = Action::Transfer(vec![Leg { from, to, amount: paid }]);
         let row = step.duty(first.id)?.clone();
         let mut entry = step.entry(&row, (payment.entry_id(), "duty.paid"), action, now)?;
         // It is about many of them.
@@ -150,8 +222,13 @@ pub(crate) fn pay(
             }
         }
     }
-    order.paid_time = Some(now);
-    for bill in &bills {
+    order.paid_fen += paid;
+    let is_whole = order.paid_time.is_none() && order.paid_fen >= order.amount_fen;
+    if is_whole {
+        order.paid_time = Some(now);
+        order.reason.clear();
+    }
+    for bill in bills.iter().filter(|_| is_whole) {
         step.void(bill.id, now)?;
         let (payer, tax_no) = (&bill.payer, tax_no(&bill.invt_no));
         let paid = decimal(bill.left_fen() * FEN_E5);

@@ -18,6 +18,7 @@ use store::cipher::Cipher;
 use store::commit_queue::{Reply, Transaction};
 use store::queue::{self, Item};
 use store::request::{RequestKey, Requests};
+use store::tail::Tail;
 use store::{Clock, Fault};
 use tokio::sync::Notify;
 
@@ -28,7 +29,7 @@ use crate::guarantee::{self, GuaranteeChange, GuaranteeChanged};
 use crate::hear::{self, DutyAnswer, ImportEvent};
 use crate::ledger::{Ledger, Needs};
 use crate::purchases::{self, PersonHash, Purchases};
-use crate::transaction::{self, PaymentTransaction, Wakes};
+use crate::transaction::{self, PaymentCommit, PaymentTransaction};
 use crate::{duty_rows, read};
 
 /// Duties that are tried again in one transaction.
@@ -71,6 +72,8 @@ pub(crate) struct PaymentWriter {
     pub(crate) parameters: &'static Parameters,
     /// Firms that have no guarantee account yet get one with a credit line.
     pub(crate) sandbox: bool,
+    /// Tells banks what was committed.
+    pub(crate) tail: Tail,
     /// Wakes the loop that says things to the declaration service.
     pub(crate) answers: Arc<Notify>,
     /// Wakes the loop that tries duties again.
@@ -201,7 +204,7 @@ fn declared(commands: &[PaymentCommand]) -> impl Iterator<Item = (PersonHash, i3
 
 impl Transaction for PaymentWriter {
     type Command = PaymentCommand;
-    type Published = Wakes;
+    type Published = PaymentCommit;
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {
@@ -212,7 +215,7 @@ impl Transaction for PaymentWriter {
         &self,
         tx: &mut PgConnection,
         commands: &[PaymentCommand],
-    ) -> Result<Wakes, Fault> {
+    ) -> Result<PaymentCommit, Fault> {
         let now = self.clock.now();
         let (keys, found) = DutyKeys::of(&mut *tx, commands, now).await?;
         let mut ledger = Ledger::lock(&mut *tx, &keys.slots).await?;
@@ -276,14 +279,15 @@ impl Transaction for PaymentWriter {
         step.write(&self.cipher).await
     }
 
-    fn publish(&self, wakes: Wakes) {
-        if wakes.answers {
+    fn publish(&self, commit: PaymentCommit) {
+        self.tail.tell(commit.bank_entries);
+        if commit.answers {
             self.answers.notify_one();
         }
-        if wakes.retries {
+        if commit.retries {
             self.retries.notify_one();
         }
-        if wakes.notices {
+        if commit.notices {
             self.notices.notify_one();
         }
     }

@@ -10,6 +10,7 @@
 //! stream, and [`ledger`] the double entry of `domain::payment::ledger` over rows.
 
 mod assess;
+mod bank_journal;
 mod bill;
 mod bill_rows;
 mod calls;
@@ -55,6 +56,7 @@ use tokio::sync::{Notify, Semaphore};
 use commit::PaymentWriter;
 use forex::commit::ForexWriter;
 use relay::collections::Collections;
+use relay::duty_payments::DutyPayments;
 use relay::notices::Notices;
 use relay::returns::{self, Returns};
 use store::tail::Tail;
@@ -125,6 +127,7 @@ const QUEUES: &[&str] = &[
     notice::NOTICES,
     goods_back::RETURNS,
     collect::COLLECTIONS,
+    collect::DUTY_PAYMENTS,
     forex::sales::EXPORTS,
     "parked-bank",
 ];
@@ -137,7 +140,7 @@ pub fn start(sandbox: bool) -> Start {
 fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount {
     let Pools { work, reads, tokens, cipher } = parts.pools.clone();
     let clock = parts.clock.clone();
-    let [answers, retries, notices, returns] = [(); 4].map(|()| Arc::new(Notify::new()));
+    let [answers, retries, notices, returns, payments] = [(); 5].map(|()| Arc::new(Notify::new()));
     let (pending, said) = PendingAnswers::new();
     let persons = PersonKey::new(&cipher.hash_key("person"));
     let tail = Tail::new(cipher.clone());
@@ -146,12 +149,14 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
         cipher: cipher.clone(),
         tail: tail.clone(),
         answers: Arc::clone(&answers),
+        payments: Arc::clone(&payments),
     });
     let writer = Arc::new(PaymentWriter {
         clock: clock.clone(),
         cipher: cipher.clone(),
         parameters: built_in::parameters(),
         sandbox,
+        tail: tail.clone(),
         answers: Arc::clone(&answers),
         retries: Arc::clone(&retries),
         notices: Arc::clone(&notices),
@@ -183,8 +188,8 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
     });
     loops.queue("payment.answers", relay::DutyAnswers(Arc::clone(&payment)), answers);
     loops.queue("payment.retries", relay::Retries(Arc::clone(&payment)), retries);
-    let imports = Arc::new(relay::Imports(Arc::clone(&payment)));
-    let exports = Arc::new(relay::exports::Exports(Arc::clone(&payment)));
+    let imports = Arc::new(relay::ImportEvents(Arc::clone(&payment)));
+    let exports = Arc::new(relay::exports::SaleEvents(Arc::clone(&payment)));
     loops.queue("payment.late-events", LateEvents(Arc::clone(&imports)), Arc::default());
     loops.queue("payment.late-exports", LateEvents(Arc::clone(&exports)), Arc::default());
     loops.queue(
@@ -193,6 +198,7 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
         notices,
     );
     loops.queue("payment.collections", Collections(Arc::clone(&payment)), Arc::default());
+    loops.queue("payment.duty-payments", DutyPayments(Arc::clone(&payment)), payments);
     loops.queue("payment.returns", Returns(Arc::clone(&payment)), Arc::clone(&returns));
     let (own, stop, customs) = (Arc::clone(&payment), parts.draining.clone(), window.clone());
     loops.add(async move { returns::follow(&own, &customs, &returns, &stop).await });

@@ -318,7 +318,8 @@ pub(crate) async fn duty_orders(
     (payer, unpaid): (&str, bool),
 ) -> Result<(Vec<DutyOrderRow>, String), ServiceError> {
     let rows = sqlx::query!(
-        "select ent_duty_no, payer, declaration_id, amount_fen, bills, made_time, due_until, paid_time
+        "select ent_duty_no, payer, declaration_id, amount_fen, bills, made_time, due_until, paid_fen,
+                paid_time, bank_order, reason
          from duty_order
          where declaration_id < $1 and ($3::text[] is null or payer = any($3))
            and ($4 = '' or payer = $4) and (not $5 or paid_time is null)
@@ -342,7 +343,10 @@ pub(crate) async fn duty_orders(
             bills: row.bills,
             made_time: row.made_time,
             due_until: row.due_until,
+            paid_fen: row.paid_fen,
             paid_time: row.paid_time,
+            bank_order: row.bank_order,
+            reason: row.reason,
         });
     }
     Ok(page.cut(found, |it| *it.declaration.uuid().as_bytes())?)

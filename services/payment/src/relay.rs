@@ -7,6 +7,7 @@
 
 pub(crate) mod banks;
 pub(crate) mod collections;
+pub(crate) mod duty_payments;
 pub(crate) mod exports;
 pub(crate) mod notices;
 pub(crate) mod returns;
@@ -27,7 +28,7 @@ use store::queue::Item;
 use store::share::Share;
 use time::OffsetDateTime;
 
-use self::exports::Exports;
+use self::exports::SaleEvents;
 use crate::Payments;
 use crate::assess::assess;
 use crate::commit::PaymentCommand;
@@ -37,8 +38,8 @@ use crate::transaction::{ANSWERS, RETRIES, verdict};
 /// The payment service at the exchange: exports first, since nothing is said to them.
 #[derive(Debug)]
 pub(crate) struct PaymentSeat {
-    pub(crate) imports: Arc<Imports>,
-    pub(crate) exports: Arc<Exports>,
+    pub(crate) imports: Arc<ImportEvents>,
+    pub(crate) exports: Arc<SaleEvents>,
 }
 
 impl ExchangeSeat for PaymentSeat {
@@ -56,9 +57,9 @@ impl ExchangeSeat for PaymentSeat {
 
 /// What comes about imports, whose duty is secured.
 #[derive(Debug)]
-pub(crate) struct Imports(pub(crate) Arc<Payments>);
+pub(crate) struct ImportEvents(pub(crate) Arc<Payments>);
 
-impl Listener for Imports {
+impl Listener for ImportEvents {
     const QUEUE: &'static str = EVENTS;
     type Event = Arc<ImportEvent>;
     /// What is to be said.
@@ -128,6 +129,7 @@ fn read(event: &v1::Event, persons: &PersonKey) -> Option<ImportEvent> {
             | Wire::InspectionMoved(_)
             | Wire::DutyMoved(_)
             | Wire::ReceiptMoved(_)
+            | Wire::ExportMoved(_)
             | Wire::BankTold(_) => continue,
         });
     }

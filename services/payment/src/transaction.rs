@@ -23,12 +23,14 @@ use prost::Message as _;
 use sqlx::PgConnection;
 use store::Fault;
 use store::cipher::Cipher;
+use store::journal::JournalEntry;
 use store::queue::{self, Item};
 use store::request::Requests;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::assess::AssessedDuty;
+use crate::bank_journal;
 use crate::bill;
 use crate::bill_rows::{self, BillRow, DutyOrderRow};
 use crate::collect::COLLECTIONS;
@@ -109,14 +111,17 @@ pub(crate) struct PaymentTransaction<'t> {
     notices: Vec<Item>,
     /// What has to be said to the declaration service.
     says: Vec<Decision>,
+    /// What banks are told.
+    bank_entries: Vec<JournalEntry>,
     /// Whose guarantee has more than before.
     pub(crate) funded: BTreeSet<String>,
     pub(crate) requests: Requests,
 }
 
-/// What is to be woken after the commit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Wakes {
+/// What was committed, and has to be told: who is to be woken, and what banks hear.
+#[derive(Debug, Default)]
+pub(crate) struct PaymentCommit {
+    pub(crate) bank_entries: Vec<JournalEntry>,
     pub(crate) answers: bool,
     pub(crate) retries: bool,
     pub(crate) notices: bool,
@@ -185,6 +190,7 @@ impl<'t> PaymentTransaction<'t> {
             orders: Vec::new(),
             notices: Vec::new(),
             says: Vec::new(),
+            bank_entries: Vec::new(),
             funded: BTreeSet::new(),
             requests,
         }
@@ -206,6 +212,11 @@ impl<'t> PaymentTransaction<'t> {
     pub(crate) fn keep_bill(&mut self, bill: BillRow) {
         self.touched_bills.insert(bill.id);
         self.bills.insert(bill.id, bill);
+    }
+
+    /// Tells banks something. The same again has the same id.
+    pub(crate) fn tell_bank(&mut self, slot: Slot, of: (&str, Uuid), owner: &str, facts: Vec<u8>) {
+        self.bank_entries.push(bank_journal::entry(slot, of, owner, facts, self.now));
     }
 
     /// Whoever sent the inventory of a bill is told what happened to it at that time.
@@ -470,7 +481,7 @@ impl<'t> PaymentTransaction<'t> {
     }
 
     /// Writes everything.
-    pub(crate) async fn write(mut self, cipher: &Cipher) -> Result<Wakes, Fault> {
+    pub(crate) async fn write(mut self, cipher: &Cipher) -> Result<PaymentCommit, Fault> {
         self.ledger.write(&mut *self.tx).await?;
         let loaded = |id: &DeclarationId| {
             let found = self.duties.get(id);
@@ -516,7 +527,9 @@ impl<'t> PaymentTransaction<'t> {
             })
             .collect();
         queue::enqueue(&mut *self.tx, cipher, RETRIES, &retries).await?;
-        Ok(Wakes {
+        bank_journal::append(&mut *self.tx, cipher, &mut self.bank_entries).await?;
+        Ok(PaymentCommit {
+            bank_entries: self.bank_entries,
             answers: !says.is_empty(),
             retries: !retries.is_empty(),
             notices: !self.notices.is_empty(),

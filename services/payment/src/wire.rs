@@ -302,5 +302,7 @@ pub(crate) fn duty_order(order: &DutyOrderRow, today: Date) -> v1::DutyOrder {
         due_until: order.due_until.to_string(),
         paid_time: order.paid_time.map(proto::timestamp),
         overdue: order.paid_time.is_none() && order.due_until < today,
+        paid_fen: order.paid_fen,
+        reason: order.reason.clone(),
     }
 }

@@ -19,6 +19,7 @@ use store::share::Share;
 use store::{Fault, ServiceError};
 
 use crate::claim::ClaimAct;
+use crate::claim_line_rows;
 use crate::claim_rows::{self, ClaimRow};
 use crate::commit::{RefundAnswer, RefundAnswered, RefundAsk, RefundCommand, RefundRequest};
 use crate::export_rows::{self, ExportRow};
@@ -28,7 +29,7 @@ use crate::propose::Proposal;
 use crate::wire::{
     claim, claim_line, claim_name, claim_state, day, decisions, entry_id, export, export_name,
     firm_change, heard, invoice, invoice_status, line_state, may_see, money, note, own, owners,
-    reason, shown_invoice, standing, told, traces, unreadable, vat,
+    reason, sales, shown_invoice, standing, told, traces, unreadable, vat,
 };
 use crate::{Refunds, firm, invoice_rows, read};
 
@@ -149,6 +150,28 @@ impl Refunds {
         let (traces, traces_zh) = traces(&found);
         let line = Some(export(&row, &found));
         Ok(v1::ExplainExportLineResponse { line, traces, traces_zh })
+    }
+
+    pub(crate) async fn get_export_history(
+        &self,
+        call: &Call,
+        asked: v1::GetExportHistoryRequest,
+    ) -> Answer<v1::GetExportHistoryResponse> {
+        let malformed = || Refusal::of(Code::NameMalformed).with("name", &asked.declaration);
+        let id = DeclarationId::parse(&asked.declaration).ok_or_else(malformed)?;
+        let rows = self.lines_of(call, id, &asked.declaration).await?;
+        // Lines of a declaration are of one firm.
+        let slot = rows.first().map(ExportRow::slot);
+        let slot = slot.ok_or_else(|| Fault::Broken("an export has no lines".to_owned()))?;
+        let (entries, claim_lines) = read::history(&self.reads, &self.tail, slot, id).await?;
+        let judged = self.judged(rows).await?;
+        let lines = judged.iter().map(|(row, found)| export(row, found)).collect();
+        let shown = claim_lines.iter().map(|(claim, row)| v1::ExportClaimLine {
+            claim: claim.name(),
+            line: Some(claim_line(row, self.today())),
+        });
+        let claim_lines = shown.collect();
+        Ok(v1::GetExportHistoryResponse { entries, claim_lines, lines })
     }
 
     pub(crate) async fn record_proof(
@@ -311,6 +334,32 @@ impl Refunds {
         Ok(v1::DropClaimLineResponse { claim, repeated })
     }
 
+    pub(crate) async fn report_sales(
+        &self,
+        call: &Call,
+        change: Change,
+        asked: v1::ReportSalesRequest,
+    ) -> Answer<v1::ReportSalesResponse> {
+        let firm = own(&call.principal, asked.firm)?;
+        let ask = RefundAsk::Sales(sales(asked.sales)?);
+        let answer = self.ask(call, change, firm, ask).await?;
+        Ok(v1::ReportSalesResponse { repeated: answer.repeated })
+    }
+
+    pub(crate) async fn settle_advance(
+        &self,
+        call: &Call,
+        change: Change,
+        asked: v1::SettleAdvanceRequest,
+    ) -> Answer<v1::SettleAdvanceResponse> {
+        let name = claim_name(&call.principal, &asked.name)?;
+        let firm = name.firm.clone();
+        let ask = RefundAsk::Settle(name, asked.line);
+        let answer = self.ask(call, change, firm, ask).await?;
+        let (claim, repeated) = self.shown_claim(answer).await?;
+        Ok(v1::SettleAdvanceResponse { claim, repeated })
+    }
+
     pub(crate) async fn decide_claim(
         &self,
         call: &Call,
@@ -378,19 +427,26 @@ impl Refunds {
         asked: v1::ListClaimLinesRequest,
     ) -> Answer<v1::ListClaimLinesResponse> {
         let state = line_state(asked.state());
-        let v1::ListClaimLinesRequest { name, state: _, page_size, page_token } = asked;
+        let v1::ListClaimLinesRequest { name, state: _, page_size, page_token, goods_back } = asked;
         let name = claim_name(&call.principal, &name)?;
         self.claim_of(&name).await?;
-        let filter = ("claim lines", name.name(), state);
+        let filter = ("claim lines", name.name(), state, goods_back);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         // The first page begins before the first line.
         let after = page.after()?.parse().unwrap_or(0);
         let states = state.map(|state| [state]);
         let states = states.as_ref().map(<[i16; 1]>::as_slice);
         let mut connection = self.reads.acquire().await.map_err(Fault::from)?;
-        let found = claim_rows::lines(&mut connection, &name, states, after, page.count()).await?;
+        let found = claim_line_rows::list(
+            &mut connection,
+            &name,
+            (states, goods_back),
+            after,
+            page.count(),
+        )
+        .await?;
         let (found, next_page_token) = page.cut(found, |row| row.number.to_string())?;
-        let lines = found.iter().map(claim_line).collect();
+        let lines = found.iter().map(|row| claim_line(row, self.today())).collect();
         Ok(v1::ListClaimLinesResponse { lines, next_page_token })
     }
 

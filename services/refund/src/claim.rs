@@ -7,13 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::refusal::{Code, Refusal};
 use domain::tax_refund::arithmetic::Yuan;
 use domain::tax_refund::claim::{
-    ClaimError, ClaimEvent, ClaimFact, ClaimLine, Consequence, Query, apply,
+    ClaimError, ClaimEvent, ClaimFact, ClaimLine, Consequence, LineEvent, LineState, Query, apply,
 };
 use domain::tax_refund::deadline::Deadline;
 use domain::tax_refund::entitlement::FirmKind;
 use store::{Fault, column};
+use time::Date;
 
-use crate::claim_rows::{self, ClaimLineRow, ClaimRow, foreign_number};
+use crate::claim_line_rows::{self, ClaimLineRow, foreign_number};
+use crate::claim_rows::{self, ClaimRow};
 use crate::commit::RefundAnswered;
 use crate::export_rows;
 use crate::names::ClaimName;
@@ -83,8 +85,8 @@ pub(crate) async fn act(
         }
     }
     let (numbers, payments) = named(acts)?;
-    let mut rows = claim_rows::some_lines(&mut *step.tx, name, &numbers).await?;
-    let payments = claim_rows::payments(&mut *step.tx, name, &payments).await?;
+    let mut rows = claim_line_rows::some(&mut *step.tx, name, &numbers).await?;
+    let payments = claim_line_rows::payments(&mut *step.tx, name, &payments).await?;
     let mut lines: BTreeMap<u32, ClaimLine> =
         rows.iter().map(|(number, row)| (*number, row.line.clone())).collect();
     if submits && claim.undecided > 0 {
@@ -93,14 +95,23 @@ pub(crate) async fn act(
     }
     let mut machine = claim.machine(lines, payments);
     let (mut freed, mut notes) = (BTreeSet::new(), Vec::new());
+    let (mut parted, mut paid) = (BTreeSet::new(), BTreeSet::new());
     for act in acts {
         let facts = match apply(&mut machine, &act.event) {
             Ok(facts) => facts,
             Err(error) => return Ok(Err(refused(error, &act.event))),
         };
         for fact in facts {
-            take(&mut claim, &mut rows, &fact, act)?;
+            take(&mut claim, &mut rows, &fact, act, step.today())?;
             match fact {
+                ClaimFact::Settled { line, .. } if act.is_repayment() => {
+                    parted.insert(line);
+                    notes.push(note(&fact, act));
+                }
+                ClaimFact::Paid { line, .. } => {
+                    paid.insert(line);
+                    notes.push(note(&fact, act));
+                }
                 ClaimFact::Freed(line) => {
                     freed.insert(line);
                 }
@@ -117,9 +128,9 @@ pub(crate) async fn act(
         let then = machine.lines.get(number);
         let then = then.ok_or_else(|| Fault::Broken("a line of a claim is lost".to_owned()))?;
         if row.line != *then {
-            claim.count(&row.line, -1);
+            claim.count(row, -1);
             row.line = then.clone();
-            claim.count(&row.line, 1);
+            claim.count(row, 1);
             changed.push(*number);
         }
     }
@@ -129,12 +140,41 @@ pub(crate) async fn act(
     }
     claim.changed_time = step.now;
     let changed: Vec<&ClaimLineRow> = changed.iter().filter_map(|it| rows.get(it)).collect();
-    claim_rows::write_lines(&mut *step.tx, name, &changed).await?;
+    claim_line_rows::write(&mut *step.tx, name, &changed).await?;
     claim_rows::write(&mut *step.tx, &claim).await?;
     let freed: Vec<&ClaimLineRow> = freed.iter().filter_map(|it| rows.get(it)).collect();
     free(step, name, &freed).await?;
+    let of = |lines: &BTreeSet<u32>| lines.iter().filter_map(|it| rows.get(it)).collect::<Vec<_>>();
+    advance(step, name, &of(&paid), &of(&parted)).await?;
     notes.into_iter().for_each(|note| step.tell(&name.firm, name.name(), note));
     Ok(Ok(claim))
+}
+
+impl ClaimAct {
+    fn is_repayment(&self) -> bool {
+        matches!(&self.event, ClaimEvent::Line { event: LineEvent::Repaid { .. }, .. })
+    }
+}
+
+/// What follows for exports of warehouses: of advance refunds that were paid the days of their settlement begin, and
+/// what was reversed is free when it is paid back.
+async fn advance(
+    step: &mut RefundTransaction<'_>,
+    name: &ClaimName,
+    paid: &[&ClaimLineRow],
+    parted: &[&ClaimLineRow],
+) -> Result<(), Fault> {
+    let paid: Vec<_> = paid.iter().filter(|line| line.line.advance).collect();
+    let names = paid.iter().map(|line| line.export).chain(parted.iter().map(|line| line.export));
+    let mut exports = export_rows::load(&mut *step.tx, name.slot(), &names.collect()).await?;
+    for export in &mut exports {
+        if paid.iter().any(|line| line.export == export.name) {
+            export.settle_by = Deadline::Settlement.last_day(step.today());
+        }
+        let parts = parted.iter().filter(|line| line.export == export.name);
+        export.claimed_e5 -= parts.map(|line| line.reversed_e5).sum::<i64>();
+    }
+    step.write_exports(&exports).await
 }
 
 /// The lines and payments that acts are about.
@@ -166,6 +206,7 @@ fn take(
     rows: &mut BTreeMap<u32, ClaimLineRow>,
     fact: &ClaimFact,
     act: &ClaimAct,
+    today: Date,
 ) -> Result<(), Fault> {
     match fact {
         ClaimFact::Raised(number, _) | ClaimFact::Refused(number, _) => {
@@ -179,6 +220,7 @@ fn take(
             let row = line(rows, *number)?;
             row.payment = Some(foreign_number(*payment)?);
             row.paid_fen = *fen;
+            row.paid_day = Some(today);
             claim.paid_fen += fen;
         }
         ClaimFact::Repaid { line: number, fen } => {
@@ -213,7 +255,11 @@ pub(crate) async fn free(
     let mut exports = export_rows::load(&mut *step.tx, name.slot(), &names).await?;
     for export in &mut exports {
         let of = lines.iter().filter(|line| line.export == export.name);
-        export.claimed_e5 -= of.map(|line| line.qty_e5).sum::<i64>();
+        let of: Vec<_> = of.collect();
+        export.claimed_e5 -= of.iter().map(|line| line.qty_e5).sum::<i64>();
+        if of.iter().any(|it| it.line.advance && it.line.state == LineState::Recovered) {
+            (export.settled, export.settle_by) = (true, None);
+        }
     }
     step.write_exports(&exports).await
 }

@@ -1,20 +1,18 @@
-//! Claims and their lines as their transaction sees them, and the columns that they are kept in.
+//! Claims as their transaction sees them, and the columns that they are kept in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use domain::DeclarationId;
-use domain::tax_refund::claim::{
-    Claim, ClaimLine, ClaimState, Consequence, Ground, LineState, Query,
-};
+use domain::tax_refund::claim::{Claim, ClaimLine, ClaimState, LineState};
 use domain::tax_refund::entitlement::FirmKind;
 use domain::tax_refund::method::{Carry, MonthlyVat, ProducerSums};
 use sqlx::PgConnection;
 use store::{Fault, column};
-use time::{Date, OffsetDateTime};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::claim_line_rows::ClaimLineRow;
 use crate::firm;
-use crate::names::{ClaimName, ExportName, WrittenNumber};
+use crate::names::ClaimName;
 
 /// The month of a producer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,6 +47,8 @@ pub(crate) struct ClaimRow {
     pub(crate) approved_fen: i64,
     pub(crate) paid_fen: i64,
     pub(crate) repaid_fen: i64,
+    /// Lines whose goods came back and whose refund did not.
+    pub(crate) goods_back: i32,
     /// Of a producer; nothing of a trading firm.
     pub(crate) figures: ProducerFigures,
     pub(crate) note: String,
@@ -62,13 +62,15 @@ impl ClaimRow {
     pub(crate) fn is_ended(&self) -> bool {
         match self.state {
             ClaimState::Withdrawn => true,
-            ClaimState::UnderReview => self.ended == self.lines,
+            ClaimState::UnderReview => self.ended == self.lines && self.goods_back == 0,
             ClaimState::Draft | ClaimState::Submitted | ClaimState::FormRefused => false,
         }
     }
 
     /// Counts a line, or takes it off the counts.
-    pub(crate) fn count(&mut self, line: &ClaimLine, by: i32) {
+    pub(crate) fn count(&mut self, row: &ClaimLineRow, by: i32) {
+        let line = &row.line;
+        self.goods_back += if row.is_to_give_back() { by } else { 0 };
         let queried = matches!(line.state, LineState::Queried { .. });
         let undecided = queried || line.state == LineState::Open;
         self.undecided += if undecided { by } else { 0 };
@@ -87,34 +89,6 @@ impl ClaimRow {
     ) -> Claim {
         Claim { state: self.state, round: self.round, lines, payments }
     }
-}
-
-/// A line of a claim.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ClaimLineRow {
-    /// From 1.
-    pub(crate) number: u32,
-    pub(crate) export: ExportName,
-    pub(crate) entry_id: String,
-    /// Empty for a producer.
-    pub(crate) invoice: WrittenNumber,
-    pub(crate) invoice_line: i32,
-    pub(crate) qty_e5: i64,
-    pub(crate) net_fen: i64,
-    /// What it adds to the cap of a producer.
-    pub(crate) cap_fen: i64,
-    pub(crate) rule: String,
-    pub(crate) rule_version: i32,
-    pub(crate) refund_bp: i32,
-    pub(crate) levy_bp: i32,
-    /// As the rules see it.
-    pub(crate) line: ClaimLine,
-    /// Code and words of what was said last.
-    pub(crate) ground: String,
-    pub(crate) text: String,
-    pub(crate) payment: Option<i64>,
-    pub(crate) paid_fen: i64,
-    pub(crate) repaid_fen: i64,
 }
 
 pub(crate) fn state_column(state: ClaimState) -> i16 {
@@ -138,43 +112,6 @@ fn state(found: i16) -> Result<ClaimState, Fault> {
     column::value("state of a claim", all, state_column, found)
 }
 
-/// The state of a line as it is in its column.
-pub(crate) fn line_column(state: &LineState) -> i16 {
-    match state {
-        LineState::Open => 1,
-        LineState::Queried { .. } => 2,
-        LineState::Dropped => 3,
-        LineState::Refused { .. } => 4,
-        LineState::Approved { .. } => 5,
-        LineState::Paid { .. } => 6,
-        LineState::Settled { .. } => 7,
-        LineState::Recovering { .. } => 8,
-        LineState::Recovered => 9,
-    }
-}
-
-fn consequence_column(then: Consequence) -> i16 {
-    match then {
-        Consequence::Correct => 1,
-        Consequence::Exempt => 2,
-        Consequence::Domestic => 3,
-    }
-}
-
-/// A query: its kind, and the day on which a letter was sent.
-fn query_columns(query: Query) -> (i16, Option<Date>) {
-    match query {
-        Query::Doubt => (1, None),
-        Query::Suspension => (2, None),
-        Query::Letter { sent } => (3, Some(sent)),
-    }
-}
-
-/// A number that others gave, as it is in its column.
-pub(crate) fn foreign_number(number: u64) -> Result<i64, Fault> {
-    i64::try_from(number).map_err(|_| Fault::Broken("a number was not looked at".to_owned()))
-}
-
 struct ClaimColumns {
     firm: String,
     month: i32,
@@ -193,6 +130,7 @@ struct ClaimColumns {
     approved_fen: i64,
     paid_fen: i64,
     repaid_fen: i64,
+    goods_back: i32,
     output_vat_fen: i64,
     input_vat_fen: i64,
     brought_credit_fen: i64,
@@ -230,6 +168,7 @@ impl TryFrom<ClaimColumns> for ClaimRow {
             approved_fen: row.approved_fen,
             paid_fen: row.paid_fen,
             repaid_fen: row.repaid_fen,
+            goods_back: row.goods_back,
             figures: ProducerFigures {
                 vat: MonthlyVat { output_fen: row.output_vat_fen, input_fen: row.input_vat_fen },
                 brought: Carry {
@@ -265,7 +204,7 @@ pub(crate) async fn load(
     let found = sqlx::query_as!(
         ClaimColumns,
         "select firm, month, batch, method, state, round, complete, after_id, after_line, lines, undecided,
-                queried, ended, amount_fen, approved_fen, paid_fen, repaid_fen, output_vat_fen, input_vat_fen,
+                queried, ended, amount_fen, approved_fen, paid_fen, repaid_fen, goods_back, output_vat_fen, input_vat_fen,
                 brought_credit_fen, brought_short_fen, non_creditable_fen, cap_fen, exempt_credit_fen,
                 carry_credit_fen, carry_short_fen, refund_fen, counted, shared_cap_fen, note, reason, made_time,
                 changed_time
@@ -291,7 +230,7 @@ pub(crate) async fn list(
     let found = sqlx::query_as!(
         ClaimColumns,
         "select firm, month, batch, method, state, round, complete, after_id, after_line, lines, undecided,
-                queried, ended, amount_fen, approved_fen, paid_fen, repaid_fen, output_vat_fen, input_vat_fen,
+                queried, ended, amount_fen, approved_fen, paid_fen, repaid_fen, goods_back, output_vat_fen, input_vat_fen,
                 brought_credit_fen, brought_short_fen, non_creditable_fen, cap_fen, exempt_credit_fen,
                 carry_credit_fen, carry_short_fen, refund_fen, counted, shared_cap_fen, note, reason, made_time,
                 changed_time
@@ -357,9 +296,9 @@ pub(crate) async fn write(tx: &mut PgConnection, claim: &ClaimRow) -> Result<(),
                             note, reason, made_time, changed_time, output_vat_fen, input_vat_fen,
                             brought_credit_fen, brought_short_fen, non_creditable_fen, cap_fen,
                             exempt_credit_fen, carry_credit_fen, carry_short_fen, refund_fen, counted,
-                            shared_cap_fen)
+                            shared_cap_fen, goods_back)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                 $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)
+                 $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)
          on conflict (slot, firm, month, batch) do update
          set state = excluded.state, round = excluded.round, complete = excluded.complete,
              after_id = excluded.after_id, after_line = excluded.after_line, lines = excluded.lines,
@@ -370,7 +309,7 @@ pub(crate) async fn write(tx: &mut PgConnection, claim: &ClaimRow) -> Result<(),
              cap_fen = excluded.cap_fen, exempt_credit_fen = excluded.exempt_credit_fen,
              carry_credit_fen = excluded.carry_credit_fen, carry_short_fen = excluded.carry_short_fen,
              refund_fen = excluded.refund_fen, counted = excluded.counted,
-             shared_cap_fen = excluded.shared_cap_fen",
+             shared_cap_fen = excluded.shared_cap_fen, goods_back = excluded.goods_back",
         claim.name.slot().column(),
         claim.name.firm,
         claim.name.month,
@@ -404,353 +343,8 @@ pub(crate) async fn write(tx: &mut PgConnection, claim: &ClaimRow) -> Result<(),
         claim.figures.carry.cap_short_fen,
         claim.figures.refund_fen,
         claim.figures.counted,
-        claim.figures.shared_cap_fen
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-struct LineColumns {
-    line: i32,
-    declaration_id: Uuid,
-    export_line: i32,
-    entry_id: String,
-    code: String,
-    number: String,
-    invoice_line: i32,
-    qty_e5: i64,
-    net_fen: i64,
-    amount_fen: i64,
-    cap_fen: i64,
-    advance: bool,
-    rule: String,
-    rule_version: i32,
-    refund_bp: i32,
-    levy_bp: i32,
-    state: i16,
-    query: i16,
-    query_sent: Option<Date>,
-    answered: bool,
-    queries: i32,
-    law: String,
-    ground: String,
-    text: String,
-    consequence: i16,
-    fen: i64,
-    keeps_fen: i64,
-    payment: Option<i64>,
-    paid_fen: i64,
-    repaid_fen: i64,
-    negative: Option<i64>,
-    negatives: Vec<i64>,
-}
-
-impl LineColumns {
-    fn state(&self) -> Result<LineState, Fault> {
-        let strange = |what| Fault::Broken(format!("line {} of a claim has no {what}", self.line));
-        Ok(match self.state {
-            1 => LineState::Open,
-            2 => {
-                let query = match (self.query, self.query_sent) {
-                    (1, _) => Query::Doubt,
-                    (2, _) => Query::Suspension,
-                    (3, Some(sent)) => Query::Letter { sent },
-                    _ => return Err(strange("query")),
-                };
-                LineState::Queried { query, answered: self.answered }
-            }
-            3 => LineState::Dropped,
-            4 => {
-                let all = [Consequence::Correct, Consequence::Exempt, Consequence::Domestic];
-                let then = column::value("consequence", all, consequence_column, self.consequence)?;
-                let ground = Ground { law: self.law.clone(), code: self.ground.clone() };
-                LineState::Refused { ground, then }
-            }
-            5 => LineState::Approved { fen: self.fen },
-            6 => LineState::Paid { fen: self.fen },
-            7 => LineState::Settled { fen: self.fen },
-            8 => {
-                let negative = self.negative.ok_or_else(|| strange("negative claim"))?;
-                let negative = column::unsigned(negative)?;
-                LineState::Recovering { fen: self.fen, keeps_fen: self.keeps_fen, negative }
-            }
-            9 => LineState::Recovered,
-            _ => return Err(strange("state")),
-        })
-    }
-}
-
-impl TryFrom<LineColumns> for ClaimLineRow {
-    type Error = Fault;
-
-    fn try_from(row: LineColumns) -> Result<Self, Fault> {
-        let negatives = row.negatives.iter().map(|it| column::unsigned(*it));
-        let line = ClaimLine {
-            amount_fen: row.amount_fen,
-            advance: row.advance,
-            state: row.state()?,
-            queries: column::number(row.queries)?,
-            negatives: negatives.collect::<Result<BTreeSet<u64>, Fault>>()?,
-        };
-        Ok(Self {
-            number: column::number(row.line)?,
-            export: ExportName {
-                id: DeclarationId::from_uuid(row.declaration_id),
-                line: row.export_line,
-            },
-            entry_id: row.entry_id,
-            invoice: WrittenNumber { code: row.code, number: row.number },
-            invoice_line: row.invoice_line,
-            qty_e5: row.qty_e5,
-            net_fen: row.net_fen,
-            cap_fen: row.cap_fen,
-            rule: row.rule,
-            rule_version: row.rule_version,
-            refund_bp: row.refund_bp,
-            levy_bp: row.levy_bp,
-            line,
-            ground: row.ground,
-            text: row.text,
-            payment: row.payment,
-            paid_fen: row.paid_fen,
-            repaid_fen: row.repaid_fen,
-        })
-    }
-}
-
-/// Lines of a claim at a state, or at all, after one, in order.
-pub(crate) async fn lines(
-    tx: &mut PgConnection,
-    name: &ClaimName,
-    state: Option<&[i16]>,
-    after: i32,
-    most: i64,
-) -> Result<Vec<ClaimLineRow>, Fault> {
-    let found = sqlx::query_as!(
-        LineColumns,
-        "select line, declaration_id, export_line, entry_id, code, number, invoice_line, qty_e5, net_fen,
-                amount_fen, cap_fen, advance, rule, rule_version, refund_bp, levy_bp, state, query, query_sent,
-                answered, queries, law, ground, text, consequence, fen, keeps_fen, payment, paid_fen,
-                repaid_fen, negative, negatives
-         from claim_line
-         where slot = $1 and firm = $2 and month = $3 and batch = $4 and line > $5
-           and ($6::smallint[] is null or state = any($6))
-         order by line limit $7",
-        name.slot().column(),
-        name.firm,
-        name.month,
-        name.batch,
-        after,
-        state,
-        most
-    )
-    .fetch_all(tx)
-    .await?;
-    found.into_iter().map(ClaimLineRow::try_from).collect()
-}
-
-/// These lines of a claim, and what else was paid with these payments: by payment and line.
-pub(crate) async fn some_lines(
-    tx: &mut PgConnection,
-    name: &ClaimName,
-    numbers: &[i32],
-) -> Result<BTreeMap<u32, ClaimLineRow>, Fault> {
-    let found = sqlx::query_as!(
-        LineColumns,
-        "select line, declaration_id, export_line, entry_id, code, number, invoice_line, qty_e5, net_fen,
-                amount_fen, cap_fen, advance, rule, rule_version, refund_bp, levy_bp, state, query, query_sent,
-                answered, queries, law, ground, text, consequence, fen, keeps_fen, payment, paid_fen,
-                repaid_fen, negative, negatives
-         from claim_line
-         where slot = $1 and firm = $2 and month = $3 and batch = $4 and line = any($5)",
-        name.slot().column(),
-        name.firm,
-        name.month,
-        name.batch,
-        numbers
-    )
-    .fetch_all(tx)
-    .await?;
-    let rows = found.into_iter().map(ClaimLineRow::try_from);
-    rows.map(|row| row.map(|row| (row.number, row))).collect()
-}
-
-/// What was paid with these payments: by payment and line.
-pub(crate) async fn payments(
-    tx: &mut PgConnection,
-    name: &ClaimName,
-    payments: &[i64],
-) -> Result<BTreeMap<u64, BTreeMap<u32, i64>>, Fault> {
-    let mut paid: BTreeMap<u64, BTreeMap<u32, i64>> = BTreeMap::new();
-    if payments.is_empty() {
-        return Ok(paid);
-    }
-    let found = sqlx::query!(
-        r#"select line, payment as "payment!", paid_fen from claim_line
-           where slot = $1 and firm = $2 and month = $3 and batch = $4 and payment = any($5)"#,
-        name.slot().column(),
-        name.firm,
-        name.month,
-        name.batch,
-        payments
-    )
-    .fetch_all(tx)
-    .await?;
-    for row in found {
-        let lines = paid.entry(column::unsigned(row.payment)?).or_default();
-        lines.insert(column::number(row.line)?, row.paid_fen);
-    }
-    Ok(paid)
-}
-
-/// What of a line changes, as it is kept.
-#[derive(Default)]
-struct Changing {
-    query: i16,
-    query_sent: Option<Date>,
-    answered: bool,
-    law: String,
-    ground: Option<String>,
-    consequence: i16,
-    fen: i64,
-    keeps_fen: i64,
-    negative: Option<i64>,
-}
-
-fn changing(state: &LineState) -> Result<Changing, Fault> {
-    let none = Changing::default();
-    Ok(match state {
-        LineState::Open | LineState::Dropped | LineState::Recovered => none,
-        LineState::Queried { query, answered } => {
-            let (query, query_sent) = query_columns(*query);
-            Changing { query, query_sent, answered: *answered, ..none }
-        }
-        LineState::Refused { ground: Ground { law, code }, then } => Changing {
-            law: law.clone(),
-            ground: Some(code.clone()),
-            consequence: consequence_column(*then),
-            ..none
-        },
-        LineState::Approved { fen } | LineState::Paid { fen } | LineState::Settled { fen } => {
-            Changing { fen: *fen, ..none }
-        }
-        LineState::Recovering { fen, keeps_fen, negative } => Changing {
-            fen: *fen,
-            keeps_fen: *keeps_fen,
-            negative: Some(foreign_number(*negative)?),
-            ..none
-        },
-    })
-}
-
-/// Writes lines of a claim, new or changed.
-pub(crate) async fn write_lines(
-    tx: &mut PgConnection,
-    name: &ClaimName,
-    rows: &[&ClaimLineRow],
-) -> Result<(), Fault> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let changing: Vec<Changing> =
-        rows.iter().map(|row| changing(&row.line.state)).collect::<Result<_, _>>()?;
-    let numbers: Vec<i32> =
-        rows.iter().map(|row| column::integer(row.number)).collect::<Result<_, _>>()?;
-    let queries: Vec<i32> =
-        rows.iter().map(|row| column::integer(row.line.queries)).collect::<Result<_, _>>()?;
-    // An array of arrays has to be square, so the negative claims of a line are a text.
-    let negatives = rows.iter().map(|row| {
-        let numbers: Vec<String> = row.line.negatives.iter().map(u64::to_string).collect();
-        format!("{{{}}}", numbers.join(","))
-    });
-    let negatives: Vec<String> = negatives.collect();
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.export.id.uuid()).collect();
-    let texts =
-        |of: fn(&ClaimLineRow) -> &str| -> Vec<&str> { rows.iter().map(|row| of(row)).collect() };
-    let longs =
-        |of: fn(&ClaimLineRow) -> i64| -> Vec<i64> { rows.iter().map(|row| of(row)).collect() };
-    let ints =
-        |of: fn(&ClaimLineRow) -> i32| -> Vec<i32> { rows.iter().map(|row| of(row)).collect() };
-    let states: Vec<i16> = rows.iter().map(|row| line_column(&row.line.state)).collect();
-    let advances: Vec<bool> = rows.iter().map(|row| row.line.advance).collect();
-    let payments: Vec<Option<i64>> = rows.iter().map(|row| row.payment).collect();
-    let kinds: Vec<i16> = changing.iter().map(|it| it.query).collect();
-    let sent: Vec<Option<Date>> = changing.iter().map(|it| it.query_sent).collect();
-    let answered: Vec<bool> = changing.iter().map(|it| it.answered).collect();
-    let laws: Vec<&str> = changing.iter().map(|it| it.law.as_str()).collect();
-    let grounds = rows.iter().zip(&changing);
-    let grounds = grounds.map(|(row, it)| it.ground.as_ref().unwrap_or(&row.ground).as_str()); // else of a query
-    let grounds: Vec<&str> = grounds.collect();
-    let consequences: Vec<i16> = changing.iter().map(|it| it.consequence).collect();
-    let fens: Vec<i64> = changing.iter().map(|it| it.fen).collect();
-    let keeps: Vec<i64> = changing.iter().map(|it| it.keeps_fen).collect();
-    let negative: Vec<Option<i64>> = changing.iter().map(|it| it.negative).collect();
-    sqlx::query!(
-        "insert into claim_line (slot, firm, month, batch, line, declaration_id, export_line, entry_id, code,
-                                 number, invoice_line, qty_e5, net_fen, amount_fen, advance, rule,
-                                 rule_version, refund_bp, levy_bp, state, query, query_sent, answered,
-                                 queries, law, ground, text, consequence, fen, keeps_fen, payment, paid_fen,
-                                 repaid_fen, negative, negatives, cap_fen)
-         select $1, $2, $3, $4, n.line, n.declaration_id, n.export_line, n.entry_id, n.code, n.number,
-                n.invoice_line, n.qty_e5, n.net_fen, n.amount_fen, n.advance, n.rule, n.rule_version,
-                n.refund_bp, n.levy_bp, n.state, n.query, n.query_sent, n.answered, n.queries, n.law,
-                n.ground, n.text, n.consequence, n.fen, n.keeps_fen, n.payment, n.paid_fen, n.repaid_fen,
-                n.negative, n.negatives::bigint[], n.cap_fen
-         from unnest($5::int[], $6::uuid[], $7::int[], $8::text[], $9::text[], $10::text[], $11::int[],
-                     $12::bigint[], $13::bigint[], $14::bigint[], $15::boolean[], $16::text[], $17::int[],
-                     $18::int[], $19::int[], $20::smallint[], $21::smallint[], $22::date[], $23::boolean[],
-                     $24::int[], $25::text[], $26::text[], $27::text[], $28::smallint[], $29::bigint[],
-                     $30::bigint[], $31::bigint[], $32::bigint[], $33::bigint[], $34::bigint[], $35::text[],
-                     $36::bigint[])
-              as n (line, declaration_id, export_line, entry_id, code, number, invoice_line, qty_e5, net_fen,
-                    amount_fen, advance, rule, rule_version, refund_bp, levy_bp, state, query, query_sent,
-                    answered, queries, law, ground, text, consequence, fen, keeps_fen, payment, paid_fen,
-                    repaid_fen, negative, negatives, cap_fen)
-         on conflict (slot, firm, month, batch, line) do update
-         set amount_fen = excluded.amount_fen, state = excluded.state, query = excluded.query,
-             query_sent = excluded.query_sent,
-             answered = excluded.answered, queries = excluded.queries, law = excluded.law,
-             ground = excluded.ground, text = excluded.text, consequence = excluded.consequence,
-             fen = excluded.fen, keeps_fen = excluded.keeps_fen, payment = excluded.payment,
-             paid_fen = excluded.paid_fen, repaid_fen = excluded.repaid_fen,
-             negative = excluded.negative, negatives = excluded.negatives",
-        name.slot().column(),
-        name.firm,
-        name.month,
-        name.batch,
-        &numbers,
-        &ids,
-        &ints(|row| row.export.line),
-        &texts(|row| &row.entry_id) as &[&str],
-        &texts(|row| &row.invoice.code) as &[&str],
-        &texts(|row| &row.invoice.number) as &[&str],
-        &ints(|row| row.invoice_line),
-        &longs(|row| row.qty_e5),
-        &longs(|row| row.net_fen),
-        &longs(|row| row.line.amount_fen),
-        &advances,
-        &texts(|row| &row.rule) as &[&str],
-        &ints(|row| row.rule_version),
-        &ints(|row| row.refund_bp),
-        &ints(|row| row.levy_bp),
-        &states,
-        &kinds,
-        &sent as &[Option<Date>],
-        &answered,
-        &queries,
-        &laws as &[&str],
-        &grounds as &[&str],
-        &texts(|row| &row.text) as &[&str],
-        &consequences,
-        &fens,
-        &keeps,
-        &payments as &[Option<i64>],
-        &longs(|row| row.paid_fen),
-        &longs(|row| row.repaid_fen),
-        &negative as &[Option<i64>],
-        &negatives,
-        &longs(|row| row.cap_fen)
+        claim.figures.shared_cap_fen,
+        claim.goods_back
     )
     .execute(tx)
     .await?;

@@ -33,6 +33,7 @@ use crate::invoice_rows::InvoiceRow;
 use crate::names::ClaimName;
 use crate::proof::{self, ProofChange};
 use crate::propose::{self, Proposal};
+use crate::sales::{self, ReportedSale};
 use crate::transaction::{RefundCommit, RefundTransaction};
 use crate::{matching, reminder};
 
@@ -76,6 +77,10 @@ pub(crate) enum RefundAsk {
     Verify(Vec<HeardInvoice>),
     Firm(FirmChange),
     Propose(Proposal),
+    /// What warehouses sold.
+    Sales(Vec<ReportedSale>),
+    /// A line of a claim is settled.
+    Settle(ClaimName, u32),
     Claim(ClaimName, Vec<ClaimAct>),
 }
 
@@ -229,9 +234,18 @@ async fn ask(
             firm::write(&mut *step.tx, change, step.now).await?;
             Ok(RefundAnswered::Nothing)
         }
-        (RefundAsk::Proof(_) | RefundAsk::Verify(_) | RefundAsk::Firm(_), Some(_)) => {
-            Ok(RefundAnswered::Nothing)
+        (RefundAsk::Sales(reports), None) => {
+            sales::report(step, &asked.firm, reports).await?.map(|()| RefundAnswered::Nothing)
         }
+        (
+            RefundAsk::Proof(_) | RefundAsk::Verify(_) | RefundAsk::Firm(_) | RefundAsk::Sales(_),
+            Some(_),
+        ) => Ok(RefundAnswered::Nothing),
+        (RefundAsk::Settle(name, line), None) => {
+            let done = sales::settle(step, name, *line).await?;
+            done.map(|row| RefundAnswered::Claim(Box::new(row)))
+        }
+        (RefundAsk::Settle(name, _), Some(_)) => claim::now(step, name).await?,
         (RefundAsk::Invoice(invoice), before) => {
             let found = invoice::register(step, invoice, before.is_some()).await?;
             found.map(|row| RefundAnswered::Invoice(Box::new(row)))

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::history::{ExportMoved, ExportStep};
 use domain::tax_refund::arithmetic::{FEN_MAX, QuantityShare};
 use domain::tax_refund::entitlement::{
     Entitlement, ExportLine, ExportMode, Firm, LineStatus, MoneyStatus, Purchase, Tables,
@@ -17,6 +18,7 @@ use uuid::Uuid;
 
 use crate::invoice_rows;
 use crate::names::ExportName;
+use crate::sales::ReportedSale;
 
 /// A line of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +43,12 @@ pub(crate) struct ExportRow {
     pub(crate) claimed_e5: i64,
     pub(crate) returned_e5: i64,
     pub(crate) reminded: Option<Date>,
+    /// Sold by a warehouse overseas.
+    pub(crate) sold_e5: i64,
+    /// Its advance refund was settled or recovered.
+    pub(crate) settled: bool,
+    /// An advance refund was paid, to be settled until then.
+    pub(crate) settle_by: Option<Date>,
 }
 
 /// Goods as invoices and exports have them in common.
@@ -88,6 +96,8 @@ impl ExportRow {
             purchases,
             claimed_e5: self.claimed_e5,
             returned_e5: self.returned_e5,
+            sold_e5: self.settled.then_some(self.sold_e5),
+            settle_by: self.settle_by,
         };
         let found = entitlement(firm, &line, tables, today);
         (line, found)
@@ -158,6 +168,9 @@ pub(crate) struct ExportColumns {
     claimed_e5: i64,
     returned_e5: i64,
     reminded: Option<Date>,
+    sold_e5: i64,
+    settled: bool,
+    settle_by: Option<Date>,
 }
 
 impl TryFrom<ExportColumns> for ExportRow {
@@ -192,6 +205,9 @@ impl TryFrom<ExportColumns> for ExportRow {
             claimed_e5: row.claimed_e5,
             returned_e5: row.returned_e5,
             reminded: row.reminded,
+            sold_e5: row.sold_e5,
+            settled: row.settled,
+            settle_by: row.settle_by,
         })
     }
 }
@@ -213,7 +229,7 @@ pub(crate) async fn of_declarations(
         ExportColumns,
         "select declaration_id, line, firm, version, order_no, mode, gcode, gname, unit, qty_e5, currency,
                 amount_e5, released_time, departed, entry_id, money, payment_by, bought_e5, claimed_e5,
-                returned_e5, reminded
+                returned_e5, reminded, sold_e5, settled, settle_by
          from export_line where declaration_id = any($1) order by declaration_id, line",
         &ids
     )
@@ -237,7 +253,8 @@ pub(crate) async fn load(
         ExportColumns,
         "select e.declaration_id, e.line, e.firm, e.version, e.order_no, e.mode, e.gcode, e.gname, e.unit,
                 e.qty_e5, e.currency, e.amount_e5, e.released_time, e.departed, e.entry_id, e.money,
-                e.payment_by, e.bought_e5, e.claimed_e5, e.returned_e5, e.reminded
+                e.payment_by, e.bought_e5, e.claimed_e5, e.returned_e5, e.reminded, e.sold_e5, e.settled,
+                e.settle_by
          from unnest($2::uuid[], $3::int[]) as wanted (id, line)
          join export_line e on e.slot = $1 and e.declaration_id = wanted.id and e.line = wanted.line",
         slot.column(),
@@ -259,7 +276,7 @@ pub(crate) async fn unbought(
         ExportColumns,
         "select declaration_id, line, firm, version, order_no, mode, gcode, gname, unit, qty_e5, currency,
                 amount_e5, released_time, departed, entry_id, money, payment_by, bought_e5, claimed_e5,
-                returned_e5, reminded
+                returned_e5, reminded, sold_e5, settled, settle_by
          from export_line
          where slot = $1 and firm = $2 and gcode = $3 and unit = $4 and released_time is not null
            and bought_e5 < qty_e5
@@ -287,7 +304,7 @@ pub(crate) async fn unclaimed(
         ExportColumns,
         "select declaration_id, line, firm, version, order_no, mode, gcode, gname, unit, qty_e5, currency,
                 amount_e5, released_time, departed, entry_id, money, payment_by, bought_e5, claimed_e5,
-                returned_e5, reminded
+                returned_e5, reminded, sold_e5, settled, settle_by
          from export_line
          where slot = $1 and firm = $2 and departed <= $3 and released_time is not null
            and claimed_e5 + returned_e5 < qty_e5 and (declaration_id, line) > ($4, $5)
@@ -302,6 +319,37 @@ pub(crate) async fn unclaimed(
     .fetch_all(tx)
     .await?;
     rows(found)
+}
+
+/// Takes down that goods of an export come back; by line, what was not known before.
+pub(crate) async fn take_back(
+    tx: &mut PgConnection,
+    slot: Slot,
+    id: DeclarationId,
+    moved: &ExportMoved,
+) -> Result<Vec<(i32, i64)>, Fault> {
+    let lines: Vec<i32> =
+        moved.lines.iter().map(|it| column::integer(it.gnum)).collect::<Result<_, _>>()?;
+    let quantities: Vec<i64> = moved.lines.iter().map(|it| it.qty_e5).collect();
+    let counted = (moved.step == ExportStep::CameBack).then_some(moved.day);
+    let found = sqlx::query!(
+        r#"insert into export_return as r (slot, declaration_id, line, number, qty_e5, allowed, counted)
+           select $1, $2, n.line, $3, sum(n.qty_e5)::bigint, $4, $5
+           from unnest($6::int[], $7::bigint[]) as n (line, qty_e5) group by n.line
+           on conflict (slot, declaration_id, line, number) do update
+           set counted = coalesce(r.counted, excluded.counted)
+           returning line, qty_e5, (xmax = 0) as "is_new!""#,
+        slot.column(),
+        id.uuid(),
+        moved.number,
+        moved.day,
+        counted,
+        &lines,
+        &quantities
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(found.into_iter().filter(|row| row.is_new).map(|row| (row.line, row.qty_e5)).collect())
 }
 
 /// Takes out lines of declarations that ended, or of which there is another version.
@@ -367,16 +415,18 @@ pub(crate) async fn write(
     let standings: Vec<i16> = judged.iter().map(|(standing, ..)| *standing).collect();
     let urgencies: Vec<&str> = judged.iter().map(|(_, urgency, _)| urgency.as_str()).collect();
     let due: Vec<Option<Date>> = judged.iter().map(|(.., due)| due.map(|it| it.last)).collect();
+    let settled: Vec<bool> = rows.iter().map(|row| row.settled).collect();
     sqlx::query!(
         "insert into export_line (slot, declaration_id, line, firm, version, order_no, mode, gcode, gname,
                                   unit, qty_e5, currency, amount_e5, released_time, departed, entry_id,
                                   money, payment_by, bought_e5, claimed_e5, returned_e5, reminded, standing,
-                                  urgency, due)
+                                  urgency, due, sold_e5, settled, settle_by)
          select * from unnest($1::smallint[], $2::uuid[], $3::int[], $4::text[], $5::int[], $6::text[],
                               $7::smallint[], $8::text[], $9::text[], $10::text[], $11::bigint[],
                               $12::text[], $13::bigint[], $14::timestamptz[], $15::date[], $16::text[],
                               $17::smallint[], $18::date[], $19::bigint[], $20::bigint[], $21::bigint[],
-                              $22::date[], $23::smallint[], $24::text[], $25::date[])
+                              $22::date[], $23::smallint[], $24::text[], $25::date[], $26::bigint[],
+                              $27::boolean[], $28::date[])
          on conflict (slot, declaration_id, line) do update
          set version = excluded.version, order_no = excluded.order_no, mode = excluded.mode,
              gcode = excluded.gcode, gname = excluded.gname, unit = excluded.unit,
@@ -385,7 +435,8 @@ pub(crate) async fn write(
              entry_id = excluded.entry_id, money = excluded.money, payment_by = excluded.payment_by,
              bought_e5 = excluded.bought_e5, claimed_e5 = excluded.claimed_e5,
              returned_e5 = excluded.returned_e5, reminded = excluded.reminded,
-             standing = excluded.standing, urgency = excluded.urgency, due = excluded.due",
+             standing = excluded.standing, urgency = excluded.urgency, due = excluded.due,
+             sold_e5 = excluded.sold_e5, settled = excluded.settled, settle_by = excluded.settle_by",
         &slots,
         &ids,
         &lines,
@@ -410,7 +461,10 @@ pub(crate) async fn write(
         &days(|row| row.reminded) as &[Option<Date>],
         &standings,
         &urgencies as &[&str],
-        &due as &[Option<Date>]
+        &due as &[Option<Date>],
+        &numbers(|row| row.sold_e5),
+        &settled,
+        &days(|row| row.settle_by) as &[Option<Date>]
     )
     .execute(tx)
     .await?;
@@ -434,7 +488,7 @@ pub(crate) async fn due(
         ExportColumns,
         "select declaration_id, line, firm, version, order_no, mode, gcode, gname, unit, qty_e5, currency,
                 amount_e5, released_time, departed, entry_id, money, payment_by, bought_e5, claimed_e5,
-                returned_e5, reminded
+                returned_e5, reminded, sold_e5, settled, settle_by
          from export_line
          where slot = $1 and due <= $2 and (reminded is null or reminded < $3)
          order by declaration_id, line limit $4",
@@ -462,4 +516,60 @@ pub(crate) async fn slots_due(
     .fetch_all(reads)
     .await?;
     found.into_iter().map(column::slot).collect()
+}
+
+/// Sales of these lines that were reported, by line and number of the report.
+pub(crate) async fn sales(
+    tx: &mut PgConnection,
+    slot: Slot,
+    names: &BTreeSet<ExportName>,
+) -> Result<BTreeMap<(ExportName, String), QuantityShare>, Fault> {
+    let (ids, lines): (Vec<Uuid>, Vec<i32>) =
+        names.iter().map(|name| (name.id.uuid(), name.line)).unzip();
+    let found = sqlx::query!(
+        "select s.declaration_id, s.line, s.number, s.qty_e5, s.amount_e5
+         from unnest($2::uuid[], $3::int[]) as wanted (id, line)
+         join sales_report s on s.slot = $1 and s.declaration_id = wanted.id and s.line = wanted.line",
+        slot.column(),
+        &ids,
+        &lines
+    )
+    .fetch_all(tx)
+    .await?;
+    let sale = found.into_iter().map(|row| {
+        let id = DeclarationId::from_uuid(row.declaration_id);
+        ((ExportName { id, line: row.line }, row.number), share(row.qty_e5, row.amount_e5))
+    });
+    Ok(sale.collect())
+}
+
+/// Writes reports of sales that are new.
+pub(crate) async fn insert_sales(
+    tx: &mut PgConnection,
+    slot: Slot,
+    sales: &[&ReportedSale],
+    now: OffsetDateTime,
+) -> Result<(), Fault> {
+    if sales.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = sales.iter().map(|it| it.export.id.uuid()).collect();
+    let lines: Vec<i32> = sales.iter().map(|it| it.export.line).collect();
+    let numbers: Vec<&str> = sales.iter().map(|it| it.number.as_str()).collect();
+    let quantities: Vec<i64> = sales.iter().map(|it| it.sold.qty_e5).collect();
+    let amounts: Vec<i64> = sales.iter().map(|it| it.sold.fen).collect();
+    sqlx::query!(
+        "insert into sales_report (slot, declaration_id, line, number, qty_e5, amount_e5, reported_time)
+         select $1, n.*, $7 from unnest($2::uuid[], $3::int[], $4::text[], $5::bigint[], $6::bigint[]) as n",
+        slot.column(),
+        &ids,
+        &lines,
+        &numbers as &[&str],
+        &quantities,
+        &amounts,
+        now
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
 }

@@ -17,6 +17,7 @@ pub(crate) struct FirmChange {
     pub(crate) class: FirmClass,
     pub(crate) exempt_without_invoice: bool,
     pub(crate) waived_from: Option<Date>,
+    pub(crate) parity: ParityBasis,
 }
 
 /// A firm of which nothing was said: it buys and exports, and is neither fast nor watched.
@@ -39,6 +40,13 @@ pub(crate) fn kind(found: i16) -> Result<FirmKind, Fault> {
     column::value("method of a firm", [FirmKind::Trader, FirmKind::Producer], kind_column, found)
 }
 
+fn parity_column(parity: ParityBasis) -> i16 {
+    match parity {
+        ParityBasis::DayOfExport => 1,
+        ParityBasis::FirstOfMonth => 2,
+    }
+}
+
 fn class_column(class: FirmClass) -> i16 {
     match class {
         FirmClass::First => 1,
@@ -46,6 +54,11 @@ fn class_column(class: FirmClass) -> i16 {
         FirmClass::Third => 3,
         FirmClass::Fourth => 4,
     }
+}
+
+fn parity(found: i16) -> Result<ParityBasis, Fault> {
+    let all = [ParityBasis::DayOfExport, ParityBasis::FirstOfMonth];
+    column::value("parity of a firm", all, parity_column, found)
 }
 
 /// The class of this number.
@@ -64,7 +77,7 @@ pub(crate) async fn load(
     let names: Vec<&str> = firms.iter().map(String::as_str).collect();
     let slots: Vec<i16> = firms.iter().map(|firm| Slot::of(firm).column()).collect();
     let rows = sqlx::query!(
-        "select f.firm, f.method, f.class, f.exempt_without_invoice, f.waived_from
+        "select f.firm, f.method, f.class, f.exempt_without_invoice, f.waived_from, f.parity
          from unnest($1::smallint[], $2::text[]) as wanted (slot, firm)
          join refund_firm f on f.slot = wanted.slot and f.firm = wanted.firm",
         &slots,
@@ -81,9 +94,9 @@ pub(crate) async fn load(
         let firm = Firm {
             kind: kind(row.method)?,
             class: class(row.class).ok_or_else(unknown)?,
+            parity: parity(row.parity)?,
             waived_from: row.waived_from,
             without_invoice: without,
-            ..ORDINARY
         };
         found.insert(row.firm, firm);
     }
@@ -97,19 +110,21 @@ pub(crate) async fn write(
     now: OffsetDateTime,
 ) -> Result<(), Fault> {
     sqlx::query!(
-        "insert into refund_firm (slot, firm, method, class, exempt_without_invoice, waived_from, changed_time)
-         values ($1, $2, $3, $4, $5, $6, $7)
+        "insert into refund_firm (slot, firm, method, class, exempt_without_invoice, waived_from, changed_time,
+                                  parity)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)
          on conflict (slot, firm) do update
          set method = excluded.method, class = excluded.class,
              exempt_without_invoice = excluded.exempt_without_invoice,
-             waived_from = excluded.waived_from, changed_time = excluded.changed_time",
+             waived_from = excluded.waived_from, parity = excluded.parity, changed_time = excluded.changed_time",
         Slot::of(&change.firm).column(),
         change.firm,
         kind_column(change.kind),
         class_column(change.class),
         change.exempt_without_invoice,
         change.waived_from,
-        now
+        now,
+        parity_column(change.parity)
     )
     .execute(tx)
     .await?;

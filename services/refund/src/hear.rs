@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::DeclarationId;
+use domain::history::ExportMoved;
 use domain::tax_refund::entitlement::{ExportMode, MoneyStatus};
 use sqlx::PgConnection;
 use store::Fault;
@@ -14,6 +15,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::export_rows::{self, ExportRow};
+use crate::moved;
 use crate::names::ExportName;
 use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
 
@@ -38,6 +40,8 @@ pub(crate) enum ExportChange {
     Released,
     /// Money came for it, was settled, or was taken back.
     Money(MoneyStatus),
+    /// Documents of customs told something of it.
+    Moved(ExportMoved),
     /// Rejected, withdrawn or sent back.
     Ended,
 }
@@ -68,7 +72,10 @@ impl ExportEvent {
     pub(crate) fn firm(&self) -> Option<&str> {
         self.changes.iter().find_map(|change| match change {
             ExportChange::Filed(filed) => Some(filed.firm.as_str()),
-            ExportChange::Released | ExportChange::Money(_) | ExportChange::Ended => None,
+            ExportChange::Released
+            | ExportChange::Money(_)
+            | ExportChange::Moved(_)
+            | ExportChange::Ended => None,
         })
     }
 }
@@ -100,6 +107,7 @@ pub(crate) async fn hear(
         known.entry(row.name.id).or_default().push(row);
     }
     let (mut gone, mut changed) = (BTreeSet::new(), BTreeSet::new());
+    let mut back = BTreeSet::new();
     for event in events {
         let rows = known.entry(event.id).or_default();
         for change in &event.changes {
@@ -135,6 +143,12 @@ pub(crate) async fn hear(
                         changed.insert(event.id);
                     }
                 }
+                ExportChange::Moved(moved) => {
+                    if moved::take(step, rows, moved).await? {
+                        changed.insert(event.id);
+                        back.insert(event.id);
+                    }
+                }
                 ExportChange::Ended => {
                     if !released {
                         gone.insert(event.id);
@@ -146,7 +160,8 @@ pub(crate) async fn hear(
     }
     export_rows::delete(&mut *step.tx, &gone).await?;
     let rows: Vec<&ExportRow> = changed.iter().filter_map(|id| known.get(id)).flatten().collect();
-    step.write_exports(rows).await
+    step.write_exports(rows).await?;
+    moved::give_back(step, &back).await
 }
 
 impl FiledExport {
@@ -172,6 +187,9 @@ impl FiledExport {
             claimed_e5: 0,
             returned_e5: 0,
             reminded: None,
+            sold_e5: 0,
+            settled: false,
+            settle_by: None,
         };
         self.lines.iter().map(row).collect()
     }

@@ -10,6 +10,7 @@
 
 mod calls;
 mod claim;
+mod claim_line_rows;
 mod claim_rows;
 mod commit;
 mod export_rows;
@@ -18,6 +19,7 @@ mod hear;
 mod invoice;
 mod invoice_rows;
 mod matching;
+mod moved;
 mod names;
 mod proof;
 mod propose;
@@ -25,6 +27,7 @@ mod read;
 mod relay;
 mod reminder;
 mod rpc;
+mod sales;
 mod transaction;
 mod wire;
 
@@ -138,7 +141,7 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, rates: RateTable) -> Mo
         Arc::new(Refunds { reads, work, tokens, tail, writer, hearing, asking, clock, draining });
     loops.queue("refund.matches", relay::Matches(Arc::clone(&refunds)), matches);
     loops.queue("refund.claims", relay::ClaimsUnderWay(Arc::clone(&refunds)), claims);
-    let exports = Arc::new(relay::Exports(Arc::clone(&refunds)));
+    let exports = Arc::new(relay::ExportEvents(Arc::clone(&refunds)));
     loops.queue("refund.late-events", LateEvents(Arc::clone(&exports)), Arc::default());
     let (own, stop) = (Arc::clone(&refunds), parts.draining.clone());
     let days = loops.progress("refund.days");

@@ -13,7 +13,8 @@ use domain::tax_refund::method::{
 use store::{Fault, column};
 use uuid::Uuid;
 
-use crate::claim_rows::{self, ClaimLineRow, ClaimRow, ProducerFigures};
+use crate::claim_line_rows::{self, ClaimLineRow};
+use crate::claim_rows::{self, ClaimRow, ProducerFigures};
 use crate::export_rows::{self, ExportRow};
 use crate::firm;
 use crate::invoice_rows::{self, BoughtPart};
@@ -62,6 +63,7 @@ pub(crate) async fn propose(
         approved_fen: 0,
         paid_fen: 0,
         repaid_fen: 0,
+        goods_back: 0,
         figures,
         note: proposal.note.clone(),
         reason: String::new(),
@@ -160,9 +162,12 @@ async fn add(step: &mut RefundTransaction<'_>, claim: &mut ClaimRow) -> Result<(
         let beside = claim.lines.unsigned_abs();
         match firm.kind {
             FirmKind::Trader => {
+                let mut left = line.claimable_e5();
                 for part in &parts {
                     let number = number_of(lines.len(), beside);
-                    lines.extend(trader_line(step, export, part, found.advance, number));
+                    let row = trader_line(step, export, part, (found.advance, left), number);
+                    left -= row.as_ref().map_or(0, |row| row.qty_e5);
+                    lines.extend(row);
                 }
             }
             FirmKind::Producer => {
@@ -181,7 +186,7 @@ async fn add(step: &mut RefundTransaction<'_>, claim: &mut ClaimRow) -> Result<(
     });
     let added: i64 = lines.iter().map(|line| line.line.amount_fen).sum();
     for line in &lines {
-        claim.count(&line.line, 1);
+        claim.count(line, 1);
     }
     claim.lines +=
         i32::try_from(lines.len()).map_err(|_| Fault::Broken("too many lines".into()))?;
@@ -192,7 +197,7 @@ async fn add(step: &mut RefundTransaction<'_>, claim: &mut ClaimRow) -> Result<(
     } else {
         claim.complete = is_last;
     }
-    claim_rows::write_lines(&mut *step.tx, &name, &lines.iter().collect::<Vec<_>>()).await?;
+    claim_line_rows::write(&mut *step.tx, &name, &lines.iter().collect::<Vec<_>>()).await?;
     claim_rows::write(&mut *step.tx, claim).await?;
     step.write_exports(&exports).await?;
     tell_complete(step, claim);
@@ -232,7 +237,9 @@ fn settle(claim: &mut ClaimRow) -> Result<(), Fault> {
 /// Shares the refund of a month out over some of its lines, by what each adds to the cap.
 async fn share(step: &mut RefundTransaction<'_>, claim: &mut ClaimRow) -> Result<(), Fault> {
     let name = claim.name.clone();
-    let mut lines = claim_rows::lines(&mut *step.tx, &name, None, claim.after.1, LINES_MAX).await?;
+    let mut lines =
+        claim_line_rows::list(&mut *step.tx, &name, (None, false), claim.after.1, LINES_MAX)
+            .await?;
     for row in &mut lines {
         let figures = &mut claim.figures;
         let (refund, cap) = (figures.refund_fen, figures.sums.cap_fen);
@@ -246,7 +253,7 @@ async fn share(step: &mut RefundTransaction<'_>, claim: &mut ClaimRow) -> Result
     }
     claim.complete = i64::try_from(lines.len()).is_ok_and(|count| count < LINES_MAX);
     claim.changed_time = step.now;
-    claim_rows::write_lines(&mut *step.tx, &name, &lines.iter().collect::<Vec<_>>()).await?;
+    claim_line_rows::write(&mut *step.tx, &name, &lines.iter().collect::<Vec<_>>()).await?;
     claim_rows::write(&mut *step.tx, claim).await?;
     tell_complete(step, claim);
     Ok(())
@@ -277,7 +284,7 @@ fn producer_row(
         entry_id: export.entry_id.clone(),
         invoice: WrittenNumber { code: String::new(), number: String::new() },
         invoice_line: 0,
-        qty_e5: export.left_e5(),
+        qty_e5: line.claimable_e5(),
         net_fen: 0,
         cap_fen: part.cap_fen,
         rule: PRODUCER.id.to_owned(),
@@ -290,6 +297,9 @@ fn producer_row(
         payment: None,
         paid_fen: 0,
         repaid_fen: 0,
+        goods_back: false,
+        paid_day: None,
+        reversed_e5: 0,
     };
     Some((row, part))
 }
@@ -299,11 +309,13 @@ fn trader_line(
     step: &RefundTransaction<'_>,
     export: &ExportRow,
     part: &BoughtPart,
-    advance: bool,
+    (advance, left): (bool, i64),
     number: Option<u32>,
 ) -> Option<ClaimLineRow> {
     let export_date = export.departed?;
-    let left = export.left_e5();
+    if left <= 0 {
+        return None;
+    }
     let invoice = InvoicePart {
         code: &export.gcode,
         export_date,
@@ -336,6 +348,9 @@ fn trader_line(
         payment: None,
         paid_fen: 0,
         repaid_fen: 0,
+        goods_back: false,
+        paid_day: None,
+        reversed_e5: 0,
     })
 }
 
@@ -343,14 +358,16 @@ fn trader_line(
 async fn release(step: &mut RefundTransaction<'_>, claim: &mut ClaimRow) -> Result<bool, Fault> {
     let name = claim.name.clone();
     let undecided = [1, 2];
-    let mut lines = claim_rows::lines(&mut *step.tx, &name, Some(&undecided), 0, LINES_MAX).await?;
+    let mut lines =
+        claim_line_rows::list(&mut *step.tx, &name, (Some(&undecided), false), 0, LINES_MAX)
+            .await?;
     for row in &mut lines {
-        claim.count(&row.line, -1);
+        claim.count(row, -1);
         row.line.state = LineState::Dropped;
-        claim.count(&row.line, 1);
+        claim.count(row, 1);
     }
     let lines: Vec<&ClaimLineRow> = lines.iter().collect();
-    claim_rows::write_lines(&mut *step.tx, &name, &lines).await?;
+    claim_line_rows::write(&mut *step.tx, &name, &lines).await?;
     claim_rows::write(&mut *step.tx, claim).await?;
     crate::claim::free(step, &name, &lines).await?;
     Ok(i64::try_from(lines.len()).is_ok_and(|count| count == LINES_MAX))

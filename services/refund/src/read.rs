@@ -2,14 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::DeclarationId;
+use domain::{DeclarationId, Slot};
+use proto::v1;
 use sqlx::PgPool;
 use store::page::Page;
+use store::tail::Tail;
 use store::{Fault, ServiceError, column};
 
+use crate::claim_line_rows::{self, ClaimLineRow};
 use crate::export_rows::{self, ExportRow};
 use crate::invoice_rows::{self, InvoiceRow};
-use crate::names::{ExportName, WrittenNumber};
+use crate::names::{ClaimName, ExportName, WrittenNumber, id_of, invoice_name};
+use crate::wire;
 
 /// The firm of a declaration's lines; `None` when none are known.
 pub(crate) async fn firm_of(reads: &PgPool, id: DeclarationId) -> Result<Option<String>, Fault> {
@@ -90,4 +94,49 @@ pub(crate) async fn invoices(
         rows.extend(invoice_rows::load(&mut connection, slot, &[number]).await?);
     }
     Ok((rows, next))
+}
+
+/// Entries of the journal that are looked at for the history of one export, of each thing that it is about.
+const ENTRIES_MAX: i64 = 1_000;
+
+/// What happened to an export and to the lines of claims for it, oldest first, and these lines.
+pub(crate) async fn history(
+    reads: &PgPool,
+    tail: &Tail,
+    slot: Slot,
+    id: DeclarationId,
+) -> Result<(Vec<v1::RefundEntry>, Vec<(ClaimName, ClaimLineRow)>), ServiceError> {
+    let mut connection = reads.acquire().await.map_err(Fault::from)?;
+    let lines = claim_line_rows::of_export(&mut connection, slot, id).await?;
+    drop(connection);
+    let mut claims: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for (claim, line) in &lines {
+        claims.entry(claim.name()).or_default().push(line.number);
+    }
+    let invoices = lines.iter().map(|(_, line)| &line.invoice);
+    // A producer has none.
+    let invoices = invoices.filter(|invoice| !invoice.number.is_empty());
+    let invoices: BTreeSet<_> =
+        invoices.map(|invoice| invoice_name(&invoice.code, &invoice.number)).collect();
+    let of_claims = claims.iter().map(|(name, lines)| (name.clone(), Some(lines.as_slice())));
+    let mut entries = Vec::new();
+    let bare = std::iter::once(id.name()).chain(invoices).map(|name| (name, None));
+    for (name, lines) in bare.chain(of_claims) {
+        let positions = sqlx::query_scalar!(
+            "select position from journal where slot = $1 and subject = $2 order by position limit $3",
+            slot.column(),
+            id_of(&name),
+            ENTRIES_MAX
+        )
+        .fetch_all(reads)
+        .await
+        .map_err(Fault::from)?;
+        for entry in tail.at(reads, slot, &positions).await? {
+            let told = wire::entry(&entry, lines)?;
+            entries.extend((!told.facts.is_empty()).then_some((entry.position, told)));
+        }
+    }
+    // Everything of a firm stands in one slot, in the order in which it happened.
+    entries.sort_by_key(|(position, _)| *position);
+    Ok((entries.into_iter().map(|(_, told)| told).collect(), lines))
 }

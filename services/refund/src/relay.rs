@@ -28,9 +28,9 @@ const STEPS_MAX: usize = 10;
 
 /// What comes about exports, whose tax is refunded.
 #[derive(Debug)]
-pub(crate) struct Exports(pub(crate) Arc<Refunds>);
+pub(crate) struct ExportEvents(pub(crate) Arc<Refunds>);
 
-impl ExchangeSeat for Exports {
+impl ExchangeSeat for ExportEvents {
     async fn take(&self, events: &[Arc<v1::Event>]) -> Result<Vec<(usize, v1::Answer)>, Fault> {
         listen::hear(self, events).await.map(|_| Vec::new())
     }
@@ -38,7 +38,7 @@ impl ExchangeSeat for Exports {
     fn hear_result(&self, _: &v1::Result) {}
 }
 
-impl Listener for Exports {
+impl Listener for ExportEvents {
     const QUEUE: &'static str = EVENTS;
     type Event = Arc<ExportEvent>;
     type Taken = ();
@@ -89,6 +89,7 @@ fn read(event: &v1::Event) -> Option<ExportEvent> {
             Wire::Released(_) => ExportChange::Released,
             Wire::Rejected(_) | Wire::Returned(_) | Wire::Withdrawn(_) => ExportChange::Ended,
             Wire::ReceiptMoved(moved) => ExportChange::Money(money(moved)),
+            Wire::ExportMoved(moved) => ExportChange::Moved(moved.clone().try_into().ok()?),
             Wire::Numbered(_)
             | Wire::StandChanged(_)
             | Wire::InspectionOrdered(_)

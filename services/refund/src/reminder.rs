@@ -42,7 +42,8 @@ pub(crate) async fn remind(step: &mut RefundTransaction<'_>, slot: Slot) -> Resu
         // One without purchases has none.
         let bought = purchases.remove(&row.name).unwrap_or_default();
         let (_, found) = row.judged(bought, firm, step.tables, today);
-        let is_open = row.left_e5() > 0 || row.claimed_e5 > 0 && !found.missing.is_empty();
+        let is_claimed = row.claimed_e5 > 0 && !found.missing.is_empty();
+        let is_open = row.left_e5() > 0 || is_claimed || row.settle_by.is_some();
         let Some(due) = found.due.filter(|_| is_open) else { continue };
         if reminder(due.last, seen, today).is_none() {
             continue;

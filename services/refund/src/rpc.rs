@@ -24,6 +24,7 @@ pub(crate) const API: Api = Api {
     methods: &[
         ("ListExportLines", READERS),
         ("ExplainExportLine", READERS),
+        ("GetExportHistory", READERS),
         ("RecordProof", PROVERS),
         ("RegisterInvoice", FIRMS),
         ("ListInvoices", READERS),
@@ -32,6 +33,8 @@ pub(crate) const API: Api = Api {
         ("WithdrawClaim", FIRMS),
         ("AnswerClaimLine", FIRMS),
         ("DropClaimLine", FIRMS),
+        ("ReportSales", FIRMS),
+        ("SettleAdvance", FIRMS),
         ("GetClaim", READERS),
         ("ListClaims", READERS),
         ("ListClaimLines", READERS),
@@ -59,6 +62,14 @@ impl RefundService for Service {
         request: Request<v1::ExplainExportLineRequest>,
     ) -> Answer<v1::ExplainExportLineResponse> {
         rpc::unary(request, async |call, message| self.0.explain_export_line(&call, message).await)
+            .await
+    }
+
+    async fn get_export_history(
+        &self,
+        request: Request<v1::GetExportHistoryRequest>,
+    ) -> Answer<v1::GetExportHistoryResponse> {
+        rpc::unary(request, async |call, message| self.0.get_export_history(&call, message).await)
             .await
     }
 
@@ -135,6 +146,26 @@ impl RefundService for Service {
     ) -> Answer<v1::DropClaimLineResponse> {
         rpc::change(request, async |call, change, message| {
             self.0.drop_claim_line(&call, change, message).await
+        })
+        .await
+    }
+
+    async fn report_sales(
+        &self,
+        request: Request<v1::ReportSalesRequest>,
+    ) -> Answer<v1::ReportSalesResponse> {
+        rpc::change(request, async |call, change, message| {
+            self.0.report_sales(&call, change, message).await
+        })
+        .await
+    }
+
+    async fn settle_advance(
+        &self,
+        request: Request<v1::SettleAdvanceRequest>,
+    ) -> Answer<v1::SettleAdvanceResponse> {
+        rpc::change(request, async |call, change, message| {
+            self.0.settle_advance(&call, change, message).await
         })
         .await
     }

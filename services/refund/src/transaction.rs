@@ -45,6 +45,8 @@ pub(crate) enum NoteKind {
     RecoveryOrdered,
     LineRepaid,
     Reminder,
+    GoodsBack,
+    SalesReported,
 }
 
 /// One thing that happened.
@@ -143,6 +145,7 @@ impl<'t> RefundTransaction<'t> {
                 recorded_time: now,
                 trace: String::new(),
                 facts: wire::encode_notes(name, notes).into(),
+                shows_content: false,
                 body: Ok(None),
             });
         }

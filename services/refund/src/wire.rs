@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
-use domain::tax_refund::arithmetic::FEN_MAX;
+use domain::tax_refund::arithmetic::{FEN_MAX, QuantityShare};
 use domain::tax_refund::claim::{
     ClaimEvent, ClaimState, Consequence, Ground, LineEvent, LineState, Query, RecoveryCause,
 };
-use domain::tax_refund::deadline::Deadline;
+use domain::tax_refund::deadline::{Deadline, settlement_from};
 use domain::tax_refund::entitlement::{
     Actor, Entitlement, FirmKind, LineStatus, MissingProof, MoneyStatus,
 };
 use domain::tax_refund::invoice::{PlatformAnswer, Verification};
 use domain::tax_refund::method::MonthlyVat;
+use domain::tax_refund::parity::ParityBasis;
 use domain::tax_refund::trace::Tongue;
 use domain::{Kind, Principal, limits};
 use prost::Message as _;
@@ -25,12 +26,14 @@ use time::Date;
 use time::format_description::well_known::Iso8601;
 
 use crate::claim::ClaimAct;
-use crate::claim_rows::{ClaimLineRow, ClaimRow, ProducerFigures, line_column, state_column};
+use crate::claim_line_rows::{ClaimLineRow, line_column};
+use crate::claim_rows::{ClaimRow, ProducerFigures, state_column};
 use crate::export_rows::{ExportRow, standing_column};
 use crate::firm::{self, FirmChange};
 use crate::invoice::HeardInvoice;
 use crate::invoice_rows::{InvoiceLineRow, InvoiceRow, status_column};
 use crate::names::{ClaimName, ExportName, WrittenNumber};
+use crate::sales::ReportedSale;
 use crate::transaction::{NoteKind, RefundNote};
 
 /// Decisions and answers of the platform in one message.
@@ -151,11 +154,17 @@ pub(crate) fn firm_change(said: v1::SetRefundFirmRequest) -> Result<FirmChange, 
     let class = i16::try_from(said.class).ok().and_then(firm::class);
     let range = || Refusal::of(Code::NumberOutOfRange).with("field", "class");
     Ok(FirmChange {
-        firm: said.firm,
+        firm: said.firm.clone(),
         kind,
         class: class.ok_or_else(range)?,
         exempt_without_invoice: said.exempt_without_invoice,
         waived_from: day(&said.waived_from, "waived_from")?,
+        parity: match said.parity() {
+            v1::RefundParity::FirstOfMonth => ParityBasis::FirstOfMonth,
+            v1::RefundParity::DayOfExport | v1::RefundParity::Unspecified => {
+                ParityBasis::DayOfExport
+            }
+        },
     })
 }
 
@@ -243,6 +252,8 @@ pub(crate) fn export(row: &ExportRow, found: &Entitlement) -> v1::ExportLine {
         bought_e5: row.bought_e5,
         claimed_e5: row.claimed_e5,
         entitlement: Some(entitlement(found)),
+        returned_e5: row.returned_e5,
+        sold_e5: row.sold_e5,
     }
 }
 
@@ -255,6 +266,22 @@ pub(crate) fn traces(found: &Entitlement) -> (Vec<String>, Vec<String>) {
 /// A status of invoices that is asked for, as it is in its column.
 pub(crate) fn invoice_status(said: v1::InvoiceStatus) -> Option<i16> {
     (said != v1::InvoiceStatus::Unspecified).then(|| i16::try_from(i32::from(said)).ok()).flatten()
+}
+
+/// What warehouses sold.
+pub(crate) fn sales(said: Vec<v1::WarehouseSale>) -> Result<Vec<ReportedSale>, Refusal> {
+    bounded(said.len(), "sales")?;
+    let sale = |it: v1::WarehouseSale| {
+        if it.number.is_empty() {
+            return Err(Refusal::of(Code::Required).with("field", "sales.number"));
+        }
+        Ok(ReportedSale {
+            export: export_name(&it.export_line)?,
+            number: note(it.number)?,
+            sold: QuantityShare { qty_e5: it.qty_e5, fen: it.amount_e5 },
+        })
+    };
+    said.into_iter().map(sale).collect()
 }
 
 /// An invoice that a firm registers.
@@ -413,6 +440,7 @@ pub(crate) fn claim(row: &ClaimRow, working_days: u8) -> v1::RefundClaim {
         made_time: Some(proto::timestamp(row.made_time)),
         changed_time: Some(proto::timestamp(row.changed_time)),
         working_days: working_days.into(),
+        goods_back: row.goods_back.unsigned_abs(),
         producer: (row.kind == FirmKind::Producer).then(|| producer(&row.figures)),
     }
 }
@@ -444,7 +472,7 @@ pub(crate) fn vat(output_fen: i64, input_fen: i64) -> Result<MonthlyVat, Refusal
 }
 
 /// A line of a claim as it is shown.
-pub(crate) fn claim_line(row: &ClaimLineRow) -> v1::RefundClaimLine {
+pub(crate) fn claim_line(row: &ClaimLineRow, today: Date) -> v1::RefundClaimLine {
     let mut shown = v1::RefundClaimLine {
         line: row.number,
         export_line: row.export.name(),
@@ -463,8 +491,16 @@ pub(crate) fn claim_line(row: &ClaimLineRow) -> v1::RefundClaimLine {
         repaid_fen: row.repaid_fen,
         payment: row.payment.map_or(0, i64::unsigned_abs),
         advance: row.line.advance,
+        goods_back: row.goods_back,
         ..Default::default()
     };
+    let is_paid = matches!(row.line.state, LineState::Paid { .. });
+    if let Some(paid) = row.paid_day.filter(|_| row.line.advance && is_paid) {
+        let until = Deadline::Settlement.last_day(paid);
+        shown.settle_from = proto::text(settlement_from(paid).map(|day| day.to_string()));
+        shown.settle_until = proto::text(until.map(|day| day.to_string()));
+        shown.overdue = until.is_some_and(|until| until < today);
+    }
     match &row.line.state {
         LineState::Queried { query, answered } => {
             shown.answered = *answered;
@@ -618,7 +654,21 @@ fn step(kind: NoteKind) -> v1::RefundStep {
         NoteKind::RecoveryOrdered => v1::RefundStep::RecoveryOrdered,
         NoteKind::LineRepaid => v1::RefundStep::LineRepaid,
         NoteKind::Reminder => v1::RefundStep::Reminder,
+        NoteKind::GoodsBack => v1::RefundStep::GoodsBack,
+        NoteKind::SalesReported => v1::RefundStep::SalesReported,
     }
+}
+
+/// What an entry of the journal says, as far as it is about the whole or about one of these lines.
+pub(crate) fn entry(entry: &JournalEntry, lines: Option<&[u32]>) -> Result<v1::RefundEntry, Fault> {
+    let kept = v1::RefundFacts::decode(&*entry.facts)
+        .map_err(|_| Fault::Broken("an entry of the journal is damaged".to_owned()))?;
+    let mut facts = kept.facts;
+    if let Some(lines) = lines {
+        facts.retain(|fact| fact.line == 0 || lines.contains(&fact.line));
+    }
+    let time = Some(proto::timestamp(entry.recorded_time));
+    Ok(v1::RefundEntry { name: kept.name, time, facts })
 }
 
 /// What a watcher is told.

@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::cipher::{Cell, Cipher};
+use crate::content::ContentKey;
 use crate::{Fault, column};
 
 /// One thing that happened.
@@ -41,7 +42,10 @@ pub struct JournalEntry {
     pub trace: String,
     /// The facts, encoded.
     pub facts: Bytes,
-    /// The content, encoded, where it is new. One that cannot be decrypted is its reader's to pass over.
+    /// Its body is the content of this version of the subject, which is kept apart ([`crate::content`]);
+    /// otherwise it is its own.
+    pub shows_content: bool,
+    /// What goes with it, encoded. One that cannot be decrypted is its reader's to pass over.
     pub body: Result<Option<Bytes>, Fault>,
 }
 
@@ -137,7 +141,9 @@ impl Heads {
         let times: Vec<OffsetDateTime> = entries.iter().map(|e| e.recorded_time).collect();
         let traces: Vec<&str> = entries.iter().map(|e| e.trace.as_str()).collect();
         let facts: Vec<&[u8]> = entries.iter().map(|e| &e.facts[..]).collect();
+        let shows: Vec<bool> = entries.iter().map(|e| e.shows_content).collect();
         let encrypt = |e: &JournalEntry| match &e.body {
+            Ok(_) if e.shows_content => Ok(None),
             Ok(None) => Ok(None),
             Ok(Some(body)) => {
                 let position = e.position.to_be_bytes();
@@ -148,10 +154,11 @@ impl Heads {
         let bodies: Vec<Option<Vec<u8>>> = entries.iter().map(encrypt).collect::<Result<_, _>>()?;
         sqlx::query!(
             "insert into journal (slot, position, event_id, subject, owner, version, round, phase,
-                                  topics, recorded_time, trace, facts, body)
+                                  topics, recorded_time, trace, facts, shows_content, body)
              select * from unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[],
                                   $6::int[], $7::int[], $8::smallint[], $9::int[],
-                                  $10::timestamptz[], $11::text[], $12::bytea[], $13::bytea[])",
+                                  $10::timestamptz[], $11::text[], $12::bytea[], $13::boolean[],
+                                  $14::bytea[])",
             &slots,
             &positions,
             &events,
@@ -164,6 +171,7 @@ impl Heads {
             &times,
             &traces as &[&str],
             &facts as &[&[u8]],
+            &shows,
             &bodies as &[Option<Vec<u8>>],
         )
         .execute(&mut *tx)
@@ -197,10 +205,12 @@ struct Row {
     recorded_time: OffsetDateTime,
     trace: String,
     facts: Vec<u8>,
+    shows_content: bool,
     body: Option<Vec<u8>>,
+    content: Option<Vec<u8>>,
 }
 
-/// Reads entries at known positions of one slot, in order.
+/// Reads entries at known positions of one slot, in order; those that were archived are left out.
 ///
 /// # Errors
 ///
@@ -213,9 +223,16 @@ pub(crate) async fn at(
 ) -> Result<Vec<JournalEntry>, Fault> {
     let rows = sqlx::query_as!(
         Row,
-        "select position, event_id, subject, owner, version, round, phase, topics, recorded_time, trace,
-                facts, body
-         from journal where slot = $1 and position = any($2) order by position",
+        // Every row by its key, whatever the planner knows of the tables.
+        r#"select j.position, j.event_id, j.subject, j.owner, j.version, j.round, j.phase, j.topics,
+                  j.recorded_time, j.trace, j.facts, j.shows_content, j.body, c.body as "content?"
+           from journal j
+           left join lateral (
+               select body from content
+               where content.slot = j.slot and content.subject = j.subject
+                 and content.version = j.version limit 1
+           ) c on j.shows_content
+           where j.slot = $1 and j.position = any($2) order by j.position"#,
         slot.column(),
         positions
     )
@@ -234,12 +251,36 @@ pub(crate) async fn at(
         recorded_time: row.recorded_time,
         trace: row.trace,
         facts: row.facts.into(),
-        body: row.body.map(|body| decrypt_body(cipher, slot, row.position, body)).transpose(),
+        shows_content: row.shows_content,
+        body: if row.shows_content {
+            let key = ContentKey { slot, subject: row.subject, version: row.version };
+            row.content.map(|body| key.decrypt(cipher, body)).transpose()
+        } else {
+            row.body.map(|body| decrypt_body(cipher, slot, row.position, body)).transpose()
+        },
     };
     Ok(rows.into_iter().map(entry).collect())
 }
 
-/// The content of the entry at a position, as it stands in its row.
+/// The first entry after a position: entries between were archived.
+///
+/// # Errors
+///
+/// [`Fault`] from the database.
+pub(crate) async fn first_after(
+    pool: &PgPool,
+    slot: Slot,
+    after: i64,
+) -> Result<Option<i64>, Fault> {
+    let first = sqlx::query_scalar!(
+        "select position from journal where slot = $1 and position > $2 order by position limit 1",
+        slot.column(),
+        after
+    );
+    Ok(first.fetch_optional(pool).await?)
+}
+
+/// The body of the entry at a position, where it is its own, as it stands in its row.
 ///
 /// # Errors
 ///

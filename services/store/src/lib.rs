@@ -3,10 +3,12 @@
 //! gaps and no reordering.
 
 pub mod api_key;
+pub mod backup;
 pub mod cipher;
 pub mod column;
 pub mod commit_queue;
 pub mod connect;
+pub mod content;
 pub mod follow;
 pub mod inbox;
 pub mod journal;

@@ -18,7 +18,7 @@ mod run_as;
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -31,6 +31,38 @@ pub use self::directory::make_data_dir;
 pub use self::error::Error;
 use self::postmaster::{FAST, IMMEDIATE, Postmaster};
 use self::programs::Search;
+
+/// Where PostgreSQL's programs are that fit a cluster, when there is one; looked for as [`PrivatePostgres::start`]
+/// does.
+///
+/// # Errors
+///
+/// When there are none that fit.
+pub async fn programs(
+    pg: &Path,
+    (programs, path): (Option<&Path>, Option<&OsStr>),
+) -> Result<PathBuf, Error> {
+    let found = Search { programs, path }.find(pg).await?;
+    // Beside a link to the server are no others.
+    let server = found.join("postgres").canonicalize().ok();
+    let beside = server.and_then(|server| server.parent().map(Path::to_owned));
+    Ok(beside.filter(|it| it.join("pg_basebackup").is_file()).unwrap_or(found))
+}
+
+/// How to reach the server of a data directory that another process runs: as a URL for PostgreSQL's programs, and
+/// to connect.
+///
+/// # Errors
+///
+/// When the directory cannot be read.
+pub fn running(data_dir: &Path) -> Result<(String, PgConnectOptions), Error> {
+    let socket_dir = directory::socket_dir(data_dir, None)?;
+    Ok((url(&socket_dir), cluster::connect_options(&socket_dir)))
+}
+
+fn url(socket_dir: &Path) -> String {
+    format!("postgres://{USER}@localhost:{PORT}/{DATABASE}?host={}", socket_dir.display())
+}
 
 /// Names the socket file; no TCP port is opened.
 const PORT: u16 = 5432;
@@ -173,8 +205,7 @@ impl PrivatePostgres {
 
     /// The same as a URL, for people and for `psql`.
     pub fn url(&self) -> String {
-        let host = self.cluster.socket_dir.display();
-        format!("postgres://{USER}@localhost:{PORT}/{DATABASE}?host={host}")
+        url(&self.cluster.socket_dir)
     }
 
     /// The directory of the server's unix socket.

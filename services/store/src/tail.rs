@@ -333,10 +333,16 @@ impl Tail {
         }
         let (pool, replays) = (pool.clone(), Arc::clone(&self.replays));
         let cipher = self.cipher.clone();
-        let positions: Vec<i64> = (after + 1..=after + limits::REPLAY_PAGE).collect();
         let reading: Reading = Box::pin(async move {
             let _turn = replays.turns.acquire().await;
-            let found = journal::at(&pool, &cipher, slot, &positions).await?;
+            let positions = |first: i64| (first..first + limits::REPLAY_PAGE).collect::<Vec<_>>();
+            let mut found = journal::at(&pool, &cipher, slot, &positions(after + 1)).await?;
+            // What was archived leaves no wall behind.
+            if found.is_empty()
+                && let Some(first) = journal::first_after(&pool, slot, after).await?
+            {
+                found = journal::at(&pool, &cipher, slot, &positions(first)).await?;
+            }
             metrics::counter!("sw_journal_read_from_database_total").increment(1);
             Ok(found.into_iter().map(Arc::new).collect())
         });

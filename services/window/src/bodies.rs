@@ -218,7 +218,7 @@ pub(crate) struct AnswerBody {
     waits: Option<DuePiece>,
     form: Form,
     /// The end of the key that it was asked for with.
-    key_over: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    key_over: Option<(Pin<Box<WaitForCancellationFutureOwned>>, Code)>,
 }
 
 /// How an answer is said.
@@ -240,10 +240,10 @@ impl AnswerBody {
         form: Form,
         (call, places): (CallMemory, HeldPermits),
         (unread, within): (Unread, Duration),
-        key_over: Option<CancellationToken>,
+        key_over: Option<(CancellationToken, Code)>,
     ) -> Self {
         let waits = Some(unread.rest(within, 0));
-        let key_over = key_over.map(|over| Box::pin(over.cancelled_owned()));
+        let key_over = key_over.map(|(over, code)| (Box::pin(over.cancelled_owned()), code));
         Self { body, call, places: Arc::new(places), unread, within, waits, form, key_over }
     }
 
@@ -270,10 +270,11 @@ impl http_body::Body for AnswerBody {
         if this.form == Form::Over {
             return Poll::Ready(None);
         }
-        if let Some(over) = &mut this.key_over
+        if let Some((over, code)) = &mut this.key_over
             && over.as_mut().poll(cx).is_ready()
         {
-            return Poll::Ready(this.refuse(&Refusal::of(Code::KeyRefused)));
+            let refusal = Refusal::of(*code);
+            return Poll::Ready(this.refuse(&refusal));
         }
         let frame = this.call.clone().during(|| Pin::new(&mut this.body).poll_frame(cx));
         let frame = match ready!(frame) {

@@ -6,7 +6,7 @@
 
 use std::future::{Pending, pending};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use console::{BrowserSession, LoginProof};
 use domain::refusal::{Code, Refusal};
@@ -14,6 +14,7 @@ use domain::{Principal, limits};
 use futures::future::{AbortHandle, Abortable};
 use http::header::AUTHORIZATION;
 use kit::api_keys::ApiKeys;
+use rustls_pki_types::CertificateDer;
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::Peer;
@@ -25,7 +26,7 @@ use crate::unread::Unread;
 /// Everybody who may call, and what each has open.
 #[derive(Debug)]
 pub struct Callers {
-    pub(crate) registry: Registry,
+    registry: RwLock<Arc<Registry>>,
     pub(crate) quotas: Quotas,
     pub(crate) sockets: Sockets,
     /// `None` where there is no database to keep them in.
@@ -40,8 +41,8 @@ pub(crate) struct KnownCaller {
     pub(crate) account: Arc<CallerQuota>,
     /// What its connection has not read.
     pub(crate) unread: Unread,
-    /// When its key is not good any more.
-    pub(crate) over: Option<CancellationToken>,
+    /// When its certificate or key is not good any more, and how that is said.
+    pub(crate) over: Option<(CancellationToken, Code)>,
 }
 
 /// A connection without a certificate.
@@ -72,7 +73,24 @@ impl Callers {
             "sw_newcomers_given_way_total",
         );
         let newcomers = Arc::new(Mutex::new(newcomers));
+        let registry = RwLock::new(Arc::new(registry));
         Self { registry, quotas: Quotas::new(sockets), sockets, keys, newcomers }
+    }
+
+    /// Who may call now.
+    pub(crate) fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.registry.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// These may call from now on. Whoever has a certificate that is not accepted any more has its connections
+    /// ended; `is_good` looks at a chain.
+    pub(crate) fn replace(
+        &self,
+        registry: Registry,
+        is_good: impl Fn(&[CertificateDer<'static>]) -> bool,
+    ) {
+        let mut current = self.registry.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(registry.after(&current, is_good));
     }
 
     /// A place for a connection without a certificate. There always is one: somebody else gives way.
@@ -101,7 +119,7 @@ impl Callers {
         let Some(newcomer) = &peer.newcomer else { return certified(peer) };
         let text = bearer(request.headers()).ok_or_else(|| no(Code::IdentityMissing))?;
         let (known, over) = self.holder(text).ok_or_else(|| no(Code::KeyRefused))?;
-        let caller = self.caller(peer, known, over.clone());
+        let caller = self.caller(peer, &known, over.clone());
         newcomer.belongs_to(&caller.principal, &caller.account, &over)?;
         Ok(caller)
     }
@@ -122,26 +140,27 @@ impl Callers {
         let found = match session.map(|session| (&session.by, session.caller.as_str())) {
             Some((LoginProof::Key(text), _)) => self.holder(text),
             Some((LoginProof::Link, name)) => {
-                self.registry.by_name(name).map(|known| (known, CancellationToken::new()))
+                self.registry().by_name(name).map(|known| (known, CancellationToken::new()))
             }
             Some((LoginProof::Certificate, _)) | None => None,
         };
         let Some((known, over)) = found else { return Ok(None) };
-        let caller = self.caller(peer, known, over.clone());
+        let caller = self.caller(peer, &known, over.clone());
         newcomer.stays_for(&caller.principal, &caller.account, &over)?;
         Ok(Some(caller))
     }
 
     /// Who holds a key, and when it is not good any more.
-    fn holder(&self, text: &str) -> Option<(&Known, CancellationToken)> {
+    fn holder(&self, text: &str) -> Option<(Arc<Known>, CancellationToken)> {
         let key = self.keys.as_ref()?.find(text)?;
-        Some((self.registry.named(&key.caller, &key.role)?, key.over.clone()))
+        Some((self.registry().named(&key.caller, &key.role)?, key.over.clone()))
     }
 
     fn caller(&self, peer: &Peer, known: &Known, over: CancellationToken) -> KnownCaller {
         let account = self.quotas.account(&known.principal, known.connections);
         let (principal, unread) = (Arc::clone(&known.principal), peer.unread.clone());
-        KnownCaller { principal, account, unread, over: Some(over) }
+        let over = Some((over, Code::KeyRefused));
+        KnownCaller { principal, account, unread, over }
     }
 }
 
@@ -160,7 +179,9 @@ fn certified(peer: &Peer) -> Result<KnownCaller, Box<Refusal>> {
     let known = peer.principal.clone().zip(peer.account.clone());
     let (principal, account) =
         known.ok_or_else(|| Box::new(Refusal::of(Code::CertificateUnknown)))?;
-    Ok(KnownCaller { principal, account, unread: peer.unread.clone(), over: None })
+    let over = peer.over.clone().map(|over| (over, Code::CertificateUnknown));
+    let unread = peer.unread.clone();
+    Ok(KnownCaller { principal, account, unread, over })
 }
 
 /// The key of a call: `Authorization: Bearer swk_…`.

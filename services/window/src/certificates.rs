@@ -58,6 +58,7 @@ pub fn ensure(directory: &Path, now: OffsetDateTime) -> anyhow::Result<()> {
             places: if caller.kind == "site" { vec![ALL_PLACES.to_owned()] } else { Vec::new() },
             signers: signer(&unfinished, caller, now)?,
             connections: None,
+            until: None,
         });
     }
     write(&unfinished, REGISTRY, &serde_json::to_string_pretty(&registry)?)?;

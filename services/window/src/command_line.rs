@@ -15,6 +15,8 @@ use cli::{Language, Said, help};
 use domain::Code;
 use tokio_util::sync::CancellationToken;
 
+use crate::backup::{BackupArgs, RestoreArgs};
+use crate::config_file::{self, ConfigFaults, ConfigFile};
 use crate::run::{self, Settings};
 use crate::service_args::{NameArgs, ServiceArgs, service_name};
 use crate::signals::{self, Ending, Hangup};
@@ -43,12 +45,89 @@ enum Command {
     /// Run a simulated agency against a sandbox.
     Agency(AgencyArgs),
     /// Bring the database's tables up to date and end.
-    Migrate(DatabaseArgs),
+    Migrate(MigrateArgs),
     /// Add a data key that encrypts from the next start on. What older keys encrypted they still decrypt.
     AddDataKey(DataKeysArgs),
+    Caller(crate::caller_command::CallerArgs),
+    Backup(BackUpArgs),
+    Restore(PutBackArgs),
+    Config(ConfigArgs),
+    Completions(crate::shell::CompletionsArgs),
+    Man(crate::shell::ManArgs),
     #[command(flatten)]
     Client(cli::Command),
     Bench(crate::bench::Bench),
+}
+
+/// The configuration file of a window: the flags of `serve`, in TOML.
+#[derive(Debug, Args)]
+struct ConfigArgs {
+    #[command(subcommand)]
+    verb: ConfigVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigVerb {
+    Check(ConfigCheckArgs),
+}
+
+/// Say everything that keeps a window from starting with this file, with its lines. Nothing is started.
+#[derive(Debug, Args)]
+struct ConfigCheckArgs {
+    #[command(flatten)]
+    file: ConfigFileArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ConfigFileArgs {
+    /// The configuration file; its keys are the flags of `serve`. Flags and the environment weigh more
+    /// [default: /etc/single-window/config.toml, where there is one].
+    #[arg(long, env = "SW_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// The command with what stands in the configuration file as its defaults, where the command line means one.
+/// What is wrong in it is said here.
+fn configured(
+    command: clap::Command,
+    args: &[OsString],
+    language: Language,
+) -> Result<clap::Command, ExitCode> {
+    let Some((path, is_checked)) = config_file::meant(&command, args) else { return Ok(command) };
+    let file = ConfigFile::read(&path).map_err(|error| failed(&error, language))?;
+    let faults = if is_checked { Vec::new() } else { file.faults(&command) };
+    match file.refuse(faults, Vec::new()) {
+        None => Ok(file.apply(command)),
+        Some(faults) => Err(failed(&faults.into(), language)),
+    }
+}
+
+#[derive(Debug, Args)]
+struct BackUpArgs {
+    #[command(flatten)]
+    file: ConfigFileArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    backup: BackupArgs,
+}
+
+#[derive(Debug, Args)]
+struct PutBackArgs {
+    #[command(flatten)]
+    file: ConfigFileArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    restore: RestoreArgs,
+}
+
+#[derive(Debug, Args)]
+struct MigrateArgs {
+    #[command(flatten)]
+    file: ConfigFileArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -67,6 +146,8 @@ struct DatabaseArgs {
 
 #[derive(Debug, Args)]
 struct DataKeysArgs {
+    #[command(flatten)]
+    file: ConfigFileArgs,
     /// The file of data keys, when it is not in the data directory.
     #[arg(long, env = "SW_DATA_KEYS", value_name = "FILE")]
     data_keys: Option<PathBuf>,
@@ -114,9 +195,9 @@ struct SandboxArgs {
     /// Leave out the payment service: imports are released without their duty being secured.
     #[arg(long)]
     no_payment: bool,
-    /// Start the refund service as well, with a simulated tax office: exports are kept for the tax refund.
+    /// Leave out the refund service and the tax office: exports are not kept for the tax refund.
     #[arg(long)]
-    refund: bool,
+    no_refund: bool,
     #[command(flatten)]
     names: NameArgs,
     /// Print nothing but problems.
@@ -132,7 +213,7 @@ impl SandboxArgs {
             agencies: !self.no_agencies,
             inspection: !self.no_inspection,
             payment: !self.no_payment,
-            refund: self.refund,
+            refund: !self.no_refund,
             show: !self.quiet,
         };
         Ok((settings, cast))
@@ -141,6 +222,8 @@ impl SandboxArgs {
 
 #[derive(Debug, Args)]
 struct ServeArgs {
+    #[command(flatten)]
+    file: ConfigFileArgs,
     #[command(flatten)]
     listen: ListenArgs,
     #[command(flatten)]
@@ -160,6 +243,9 @@ struct ServeArgs {
     /// Registry of callers (JSON).
     #[arg(long, env = "SW_REGISTRY", value_name = "FILE")]
     registry: PathBuf,
+    /// Certificates of callers that their authority has revoked (CRL, PEM).
+    #[arg(long, env = "SW_CLIENT_CRL", value_name = "FILE")]
+    client_crl: Option<PathBuf>,
     /// Demand a client certificate of every caller: keys of callers do not replace it.
     #[arg(long, env = "SW_REQUIRE_CERTIFICATES")]
     require_certificates: bool,
@@ -189,6 +275,29 @@ struct ServeArgs {
     services: ServiceArgs,
 }
 
+impl ServeArgs {
+    fn settle(self, options: &Options) -> anyhow::Result<Settings> {
+        let args = self;
+        let mut settings = settings(&options, &args.listen, &args.database)?;
+        settings.authority = args.client_ca;
+        settings.certificate = args.server_cert;
+        settings.key = args.server_key;
+        settings.registry = args.registry;
+        settings.revocations = args.client_crl;
+        settings.require_certificates = args.require_certificates;
+        settings.callers = args.services.callers()?;
+        settings.names = args.services.names();
+        settings.signing_authorities = args.signing_authority;
+        settings.targeting = args.targeting;
+        settings.refund_rates.clone_from(&args.refund_rates);
+        settings.duty = args.duty;
+        settings.webhook_allow_private = args.webhook_allow_private;
+        settings.webhook_authorities.clone_from(&args.webhook_authority);
+        settings.only = args.only;
+        Ok(settings)
+    }
+}
+
 #[derive(Debug, Args)]
 struct AgencyArgs {
     /// Which one.
@@ -210,13 +319,25 @@ enum AgencyArg {
 
 /// Says the error, and how the program ends by it.
 pub fn failed(error: &anyhow::Error, language: Language) -> ExitCode {
-    cli::failed(error, language, database_error_zh)
+    cli::failed(error, language, error_zh)
+}
+
+/// An error with its causes, in one language.
+pub(crate) fn told(error: &anyhow::Error, language: Language) -> String {
+    cli::told(error, language, error_zh)
+}
+
+/// What only this crate knows in Chinese.
+fn error_zh(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let faults = cause.downcast_ref::<ConfigFaults>().map(|it| it.text(Language::Chinese));
+    faults.or_else(|| database_error_zh(cause))
 }
 
 /// Why a database keeps the window from starting, in Chinese.
 fn database_error_zh(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     let private = cause.downcast_ref::<store::private::Error>().map(store::private::Error::text_zh);
-    private.or_else(|| {
+    let backup = cause.downcast_ref::<store::backup::BackupError>();
+    private.or_else(|| backup.map(store::backup::BackupError::text_zh)).or_else(|| {
         cause.downcast_ref::<store::connect::Error>().map(store::connect::Error::text_zh)
     })
 }
@@ -230,8 +351,8 @@ impl Cli {
     /// How the program ends when there is nothing to do.
     pub fn read(args: Vec<OsString>) -> Result<Self, ExitCode> {
         let language = help::language(&args, std::env::var_os("SW_LANGUAGE"));
-        let command = help::command(<Self as clap::CommandFactory>::command(), language);
-        let read = command.try_get_matches_from(args);
+        let command = configured(<Self as clap::CommandFactory>::command(), &args, language)?;
+        let read = help::command(command, language).try_get_matches_from(args);
         let cli = read.and_then(|read| <Self as clap::FromArgMatches>::from_arg_matches(&read));
         cli.map_err(|error| help::say(&error, language))
     }
@@ -239,6 +360,18 @@ impl Cli {
     /// The language of texts.
     pub fn language(&self) -> Language {
         self.options.language()
+    }
+
+    /// The window that `serve` asks for; `None` when it asks for something else.
+    ///
+    /// # Errors
+    ///
+    /// When files that it names cannot be read.
+    pub fn serve(self) -> anyhow::Result<Option<Settings>> {
+        match self.command {
+            Command::Serve(args) => args.settle(&self.options).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// The sandbox that it asks for; `None` when it asks for something else.
@@ -276,7 +409,7 @@ impl Cli {
                 let (settings, cast) = args.settle(&options)?;
                 // One that a person watches has nobody left when the terminal is gone.
                 let watched = std::io::stdin().is_terminal();
-                let hangup = if watched { Hangup::Ends } else { Hangup::Ignored };
+                let hangup = if watched { Hangup::Ends } else { Hangup::Reloads };
                 let (language, show) = (options.language(), cast.show);
                 serving(hangup, async |ending| {
                     // Who looked at the live view and closed it wants it to end.
@@ -295,22 +428,8 @@ impl Cli {
                 .await
             }
             Command::Serve(args) => {
-                let mut settings = settings(&options, &args.listen, &args.database)?;
-                settings.authority = args.client_ca;
-                settings.certificate = args.server_cert;
-                settings.key = args.server_key;
-                settings.registry = args.registry;
-                settings.require_certificates = args.require_certificates;
-                settings.callers = args.services.callers()?;
-                settings.names = args.services.names();
-                settings.signing_authorities = args.signing_authority;
-                settings.targeting = args.targeting;
-                settings.refund_rates.clone_from(&args.refund_rates);
-                settings.duty = args.duty;
-                settings.webhook_allow_private = args.webhook_allow_private;
-                settings.webhook_authorities = args.webhook_authority;
-                settings.only = args.only;
-                serving(Hangup::Ignored, async |ending| {
+                let settings = args.settle(&options)?;
+                serving(Hangup::Reloads, async |ending| {
                     match run::RunningWindow::start(&settings, &ending).await? {
                         Some(window) => window.run(&ending).await,
                         None => Ok(()),
@@ -319,15 +438,8 @@ impl Cli {
                 .await
             }
             Command::Agency(args) => agency(&options, &args).await,
-            Command::Migrate(database) => {
-                let listen = ListenArgs {
-                    listen: "127.0.0.1:0".to_owned(),
-                    metrics: None,
-                    writers: 2,
-                    drain_seconds: 1,
-                    free_space_least: 0,
-                };
-                let settings = settings(&options, &listen, &database)?;
+            Command::Migrate(MigrateArgs { database, .. }) => {
+                let settings = without_service(&options, &database)?;
                 serving(Hangup::Ends, async |ending| run::migrate(&settings, &ending).await).await
             }
             Command::AddDataKey(args) => {
@@ -350,6 +462,33 @@ impl Cli {
                 std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{said}\n"))?;
                 Ok(ExitCode::SUCCESS)
             }
+            Command::Caller(args) => {
+                crate::files::write_privately();
+                crate::caller_command::run(args, options.language())?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Backup(BackUpArgs { database, backup, .. }) => {
+                let settings = without_service(&options, &database)?;
+                let language = options.language();
+                serving(Hangup::Ends, async |ending| {
+                    crate::backup::back_up(backup, &settings, language, &ending).await
+                })
+                .await
+            }
+            Command::Restore(PutBackArgs { database, restore, .. }) => {
+                let settings = without_service(&options, &database)?;
+                let language = options.language();
+                serving(Hangup::Ends, async |ending| {
+                    crate::backup::restore(restore, &settings, language, &ending).await
+                })
+                .await
+            }
+            Command::Config(ConfigArgs { verb: ConfigVerb::Check(args) }) => {
+                let file = args.file.config.unwrap_or_else(|| config_file::USUAL.into()); // the usual place
+                crate::config_check::run(&file, options.language()).await
+            }
+            Command::Completions(args) => crate::shell::completions(&args),
+            Command::Man(args) => crate::shell::man(&args),
             Command::Client(command) => Ok(command.run(&options).await?.into()),
             Command::Bench(args) => crate::bench::run(args).await,
         }
@@ -371,6 +510,18 @@ where
 /// What a shell says of a process that an interrupt ended.
 const FORCED: u8 = 130;
 
+/// Settings of what uses the database and serves nobody.
+fn without_service(options: &Options, database: &DatabaseArgs) -> anyhow::Result<Settings> {
+    let listen = ListenArgs {
+        listen: "127.0.0.1:0".to_owned(),
+        metrics: None,
+        writers: 2,
+        drain_seconds: 1,
+        free_space_least: 0,
+    };
+    settings(options, &listen, database)
+}
+
 fn settings(
     options: &Options,
     listen: &ListenArgs,
@@ -388,6 +539,7 @@ fn settings(
         certificate: PathBuf::new(),
         key: PathBuf::new(),
         registry: PathBuf::new(),
+        revocations: None,
         require_certificates: false,
         callers: BTreeMap::new(),
         names: BTreeMap::new(),

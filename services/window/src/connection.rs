@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
-use tokio_util::sync::WaitForCancellationFutureOwned;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
 use crate::callers::{Newcomer, SentAway};
@@ -44,6 +44,8 @@ pub struct Peer {
     pub principal: Option<Arc<Principal>>,
     /// What it has open.
     pub account: Option<Arc<CallerQuota>>,
+    /// When its certificate is not accepted any more.
+    pub over: Option<CancellationToken>,
     /// Why the connection may not stay; every call gets this answer.
     pub refusal: Option<Arc<Refusal>>,
     /// Of a connection without a certificate: whose it becomes.
@@ -64,7 +66,7 @@ pub struct CallerConnection {
     ends: Option<Instant>,
     /// Without a certificate, while it is nobody's: that others need its place.
     sent_away: Option<SentAway>,
-    /// After that: the end of the key that it is its caller's by.
+    /// The end of the certificate or key that it is its caller's by.
     key_over: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// Amid which frame the caller stopped, and when that was seen.
     stopped: Option<(u64, Instant)>,
@@ -93,6 +95,7 @@ impl CallerConnection {
         let begun = Instant::now();
         // Whoever is not known or may not stay is told so, and then makes room.
         let stays = peer.principal.is_some() && peer.refusal.is_none();
+        let over = peer.over.clone();
         Self {
             stream,
             peer,
@@ -101,7 +104,7 @@ impl CallerConnection {
             begun,
             ends: (!stays).then(|| begun + PREFACE),
             sent_away,
-            key_over: None,
+            key_over: over.map(|over| Box::pin(over.cancelled_owned())),
             stopped: None,
             timer: None,
             farewell: None,
@@ -112,8 +115,8 @@ impl CallerConnection {
     /// Ready when a connection without a certificate has to go at once. One that has become somebody's stays
     /// as long as its key is good, and a moment longer for what there is to say.
     fn poll_sent_away(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(newcomer) = &self.peer.newcomer else { return Poll::Pending };
         if self.sent_away.is_some()
+            && let Some(newcomer) = &self.peer.newcomer
             && let Some(over) = newcomer.key_over()
         {
             (self.sent_away, self.ends) = (None, None);

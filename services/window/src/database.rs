@@ -45,13 +45,7 @@ impl Database {
         let (tasks, stop) = (Tasks::default(), CancellationToken::new());
         let mut database = Self { pools: Vec::new(), tasks, stop };
         let options: PgConnectOptions = match &settings.database_url {
-            Some(url) => url
-                .parse()
-                .context(Said::new(
-                    "--database-url is not a PostgreSQL address",
-                    "--database-url不是PostgreSQL地址",
-                ))
-                .context(Code::PostgresFailed)?,
+            Some(url) => address(url)?,
             None => {
                 let programs = settings.postgres_programs.as_deref();
                 let (path, stop) = (settings.path.as_deref(), ending.drain.cancelled());
@@ -92,6 +86,19 @@ impl Database {
         // The server stops in milliseconds; a checkpoint of a full cache may take longer.
         self.tasks.finish(Duration::from_secs(60)).await;
     }
+}
+
+/// Where a database is that is not the window's own.
+///
+/// # Errors
+///
+/// When it is no address of PostgreSQL.
+pub(crate) fn address(url: &str) -> anyhow::Result<PgConnectOptions> {
+    let parsed = url.parse().context(Said::new(
+        "--database-url is not a PostgreSQL address",
+        "--database-url不是PostgreSQL地址",
+    ));
+    parsed.context(Code::PostgresFailed)
 }
 
 /// Connects every service to its own schema.

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ use proto::v1::{ceb_service_server, sandbox_service_server, status_service_serve
 use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
@@ -31,9 +33,11 @@ use crate::http::PATHS;
 use crate::json::rules::{HttpMatch, HttpRules};
 use crate::problem;
 use crate::quotas::{HeldPermits, Lasting, Reading, Reads};
+use crate::reload::SOON_DAYS;
 use crate::services::manifests;
 use crate::space::Space;
 use crate::unread::Unread;
+use crate::validity::CertificatePeriod;
 use crate::web_console::is_page;
 
 /// What the window serves besides its services.
@@ -43,7 +47,10 @@ const OWN: &[Api] = &[
         name: sandbox_service_server::SERVICE_NAME,
         methods: &[("GetClock", EVERYBODY), ("MoveClock", &[Kind::Administrator])],
     },
-    Api { name: status_service_server::SERVICE_NAME, methods: &[("GetStatus", EVERYBODY)] },
+    Api {
+        name: status_service_server::SERVICE_NAME,
+        methods: &[("GetStatus", EVERYBODY), ("GetOperatingStatus", &[Kind::Administrator])],
+    },
     Api { name: "grpc.health.v1.Health", methods: &[("Check", EVERYBODY), ("Watch", EVERYBODY)] },
     Api {
         name: "grpc.reflection.v1.ServerReflection",
@@ -129,7 +136,7 @@ pub fn fingerprint(certificate: &CertificateDer<'_>) -> String {
 }
 
 /// A caller in the registry file.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registered {
     /// SHA-256 of the certificate (DER), hexadecimal; empty for a caller that has keys only.
@@ -159,6 +166,28 @@ pub struct Registered {
     /// Connections that it may have at once, when not the usual number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<usize>,
+    /// Until when this certificate is accepted, RFC 3339, where another one takes its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+}
+
+impl Registered {
+    /// Reads a registry file, a JSON list.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read or is none.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Self>> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("the registry {} cannot be read", path.display()))?;
+        serde_json::from_str(&text)
+            .with_context(|| format!("the registry {} is not in order", path.display()))
+    }
+
+    fn end(&self) -> anyhow::Result<Option<OffsetDateTime>> {
+        let end = self.until.as_deref().map(|until| OffsetDateTime::parse(until, &Rfc3339));
+        end.transpose().with_context(|| format!("{}: until is no time (RFC 3339)", self.name))
+    }
 }
 
 /// A caller that the registry knows.
@@ -170,10 +199,33 @@ pub struct Known {
     pub connections: usize,
 }
 
+/// A certificate of a caller.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    known: Arc<Known>,
+    until: Option<OffsetDateTime>,
+    /// When it is not accepted any more.
+    pub(crate) over: CancellationToken,
+    /// It, with those that it came with, since it was shown first.
+    chain: OnceLock<Vec<CertificateDer<'static>>>,
+}
+
+impl Registration {
+    /// Whose it is. The certificate itself is not in the registry, and is kept when it is seen.
+    pub(crate) fn show(&self, chain: &[CertificateDer<'static>]) -> &Known {
+        self.chain.get_or_init(|| chain.to_vec());
+        &self.known
+    }
+
+    fn is_accepted(&self, now: OffsetDateTime) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
 /// Callers, by their certificates and by their names.
 #[derive(Debug, Default)]
 pub struct Registry {
-    certificates: HashMap<String, Arc<Known>>,
+    certificates: HashMap<String, Arc<Registration>>,
     names: BTreeMap<String, Arc<Known>>,
 }
 
@@ -184,10 +236,7 @@ impl Registry {
     ///
     /// When it cannot be read or an entry makes no sense.
     pub fn load(path: &Path, sandbox: bool) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("the registry {} cannot be read", path.display()))?;
-        let entries: Vec<Registered> = serde_json::from_str(&text)
-            .with_context(|| format!("the registry {} is not in order", path.display()))?;
+        let entries = Registered::read(path)?;
         let (mut certificates, mut names) = (HashMap::new(), BTreeMap::new());
         for entry in entries {
             let kind = kind(&entry.kind).with_context(|| {
@@ -223,6 +272,7 @@ impl Registry {
             );
             let most = limits::CONNECTIONS_PER_PRINCIPAL_MAX;
             let connections = entry.connections.unwrap_or(limits::CONNECTIONS_PER_PRINCIPAL);
+            let until = entry.end()?;
             anyhow::ensure!(
                 (1..=most).contains(&connections),
                 "{}: connections must be from 1 to {most}",
@@ -251,8 +301,10 @@ impl Registry {
                 same.principal == caller.principal,
                 "{name}: two entries of this name differ, and a key of it would not say which is meant"
             );
+            let (over, chain) = (CancellationToken::new(), OnceLock::new());
+            let registration = Arc::new(Registration { known: caller, until, over, chain });
             let is_new = fingerprint.is_empty()
-                || certificates.insert(fingerprint.to_ascii_lowercase(), caller).is_none();
+                || certificates.insert(fingerprint.to_ascii_lowercase(), registration).is_none();
             anyhow::ensure!(is_new, "{name}: the same fingerprint stands twice in the registry");
         }
         Ok(Self { certificates, names })
@@ -279,20 +331,62 @@ impl Registry {
         Ok(trust)
     }
 
-    /// The caller of a certificate.
-    pub fn find(&self, fingerprint: &str) -> Option<&Known> {
-        self.certificates.get(fingerprint).map(|known| &**known)
+    /// The certificate with this digest, where it is accepted now.
+    pub(crate) fn find(&self, fingerprint: &str, now: OffsetDateTime) -> Option<Arc<Registration>> {
+        let found = self.certificates.get(fingerprint)?;
+        found.is_accepted(now).then(|| Arc::clone(found))
+    }
+
+    /// The same callers, in the place of others: certificates that say the same of the same caller stay what
+    /// they are to their connections, where `is_good` has nothing against their chain. All others end.
+    pub(crate) fn after(
+        mut self,
+        before: &Self,
+        is_good: impl Fn(&[CertificateDer<'static>]) -> bool,
+    ) -> Self {
+        for (fingerprint, old) in &before.certificates {
+            let new = self.certificates.get_mut(fingerprint);
+            let same = new.filter(|new| {
+                let connections = new.known.connections == old.known.connections;
+                let good = old.chain.get().is_none_or(|chain| is_good(chain));
+                new.known.principal == old.known.principal && connections && good
+            });
+            let Some(new) = same else {
+                old.over.cancel();
+                continue;
+            };
+            let (known, until) = (Arc::clone(&old.known), new.until);
+            let (over, chain) = (old.over.clone(), old.chain.clone());
+            *new = Arc::new(Registration { known, until, over, chain });
+        }
+        self
+    }
+
+    /// Ends the certificates that are not accepted any more.
+    pub(crate) fn end_overdue(&self, now: OffsetDateTime) {
+        let overdue = self.certificates.values().filter(|it| !it.is_accepted(now));
+        overdue.for_each(|registration| registration.over.cancel());
+    }
+
+    /// Certificates of callers that were seen and end soon.
+    pub(crate) fn ending(&self, today: OffsetDateTime) -> Vec<CertificatePeriod> {
+        let periods = self.certificates.values().filter_map(|registration| {
+            let caller = format!("caller {}", registration.known.principal.name);
+            // One that cannot be read would not have got through the handshake.
+            CertificatePeriod::of(caller, registration.chain.get()?.first()?).ok()
+        });
+        periods.filter(|period| period.days_left(today) < SOON_DAYS).collect()
     }
 
     /// The caller that a key is made for, when it still has that role.
-    pub fn named(&self, caller: &str, role: &str) -> Option<&Known> {
+    pub(crate) fn named(&self, caller: &str, role: &str) -> Option<Arc<Known>> {
         let known = self.names.get(caller)?;
-        (kind(role) == Some(known.principal.kind)).then_some(&**known)
+        (kind(role) == Some(known.principal.kind)).then(|| Arc::clone(known))
     }
 
     /// The caller of this name.
-    pub(crate) fn by_name(&self, name: &str) -> Option<&Known> {
-        self.names.get(name).map(|known| &**known)
+    pub(crate) fn by_name(&self, name: &str) -> Option<Arc<Known>> {
+        self.names.get(name).cloned()
     }
 
     /// Every caller, by name.
@@ -576,8 +670,8 @@ struct Admitted {
     call: CallMemory,
     /// What its connection has not read, and how long that may take.
     unread: (Unread, Duration),
-    /// When its key is not good any more.
-    over: Option<CancellationToken>,
+    /// When its certificate or key is not good any more, and how that is said.
+    over: Option<(CancellationToken, Code)>,
     /// Where it waits, when it only reads.
     turn: Option<(Arc<Reads>, HeldPermits)>,
 }

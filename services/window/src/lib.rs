@@ -1,12 +1,16 @@
 //! The window as a program: configuration, TLS, roles, sandbox and command line. Only this crate
 //! reads the environment, installs globals and spawns.
 
+mod backup;
 pub mod bench;
 mod bodies;
+mod caller_command;
 pub mod callers;
 pub mod certificates;
 mod clock;
 pub mod command_line;
+mod config_check;
+pub mod config_file;
 pub mod connection;
 mod data_keys;
 mod database;
@@ -17,13 +21,16 @@ pub mod identity;
 mod json;
 pub mod listen;
 mod logs;
+mod operating_status;
 mod pages;
 mod problem;
 pub mod quotas;
+mod reload;
 pub mod run;
 pub mod sandbox;
 mod service_args;
 mod services;
+mod shell;
 pub mod signals;
 pub mod space;
 mod standing;
@@ -31,4 +38,5 @@ pub mod tasks;
 pub mod tls;
 mod unproven;
 pub mod unread;
+mod validity;
 mod web_console;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -26,13 +26,16 @@ use crate::callers::Callers;
 use crate::clock::{self, SandboxClock};
 use crate::database::Database;
 use crate::identity::{Backlogs, GateLayer, Registry};
+use crate::operating_status::Part;
 use crate::quotas::Sockets;
-use crate::services::{self, Plan};
+use crate::reload::{Periods, Reload};
+use crate::services::{self, Plan, manifests};
 use crate::signals::Ending;
 use crate::space::Space;
 use crate::standing::Standing;
 use crate::tasks::{Task, Tasks};
-use crate::{listen, tls, web_console};
+use crate::tls::CurrentAcceptor;
+use crate::{listen, tls, validity, web_console};
 
 /// Everything that a window needs to know.
 #[derive(Debug, Clone)]
@@ -59,6 +62,8 @@ pub struct Settings {
     pub key: PathBuf,
     /// Registry of callers.
     pub registry: PathBuf,
+    /// Which certificates of callers their authority has revoked (CRL).
+    pub revocations: Option<PathBuf>,
     /// Whoever has no certificate is not listened to, whatever key it has.
     pub require_certificates: bool,
     /// As whom services call a window, by their names: those without an entry do not run here. Without an
@@ -129,7 +134,10 @@ impl RunningWindow {
         let sockets = sockets();
         let registry = Registry::load(&settings.registry, settings.sandbox)?;
         let own = (settings.certificate.as_path(), settings.key.as_path());
-        let acceptor = tls::acceptor(&settings.authority, own, settings.require_certificates)?;
+        let periods: Periods = Arc::new(RwLock::new(validity::all(settings)?));
+        let revocations = settings.revocations.as_deref();
+        let trust = (settings.authority.as_path(), revocations, settings.require_certificates);
+        let acceptor = CurrentAcceptor::new(tls::acceptor(own, tls::verifier(trust)?)?);
         let reflection = settings.sandbox.then(reflection).transpose()?;
         let link = settings.sandbox.then(web_console::link).transpose()?;
         let movable =
@@ -186,8 +194,13 @@ impl RunningWindow {
         let mut routes = Routes::new(health_service);
         let mut apis = vec![operation::API.name];
         let (mut loops, mut sources, mut backlogs) = (Vec::new(), Vec::new(), Vec::new());
-        for (plan, pools) in plans.into_iter().zip(&database.pools) {
-            let Some(Plan { manifest, start }) = plan else { continue };
+        let mut parts = Vec::new();
+        for ((plan, pools), known) in plans.into_iter().zip(&database.pools).zip(manifests()) {
+            let pool = pools.reads.clone();
+            let Some(Plan { manifest, start }) = plan else {
+                parts.push(Part { manifest: known, pool, loops: None });
+                continue;
+            };
             let (clock, pools) = (clock.clone(), pools.clone());
             let (draining, closing) = (draining.clone(), closing.clone());
             let mount = start(Parts { pools, clock, draining, closing });
@@ -197,11 +210,19 @@ impl RunningWindow {
             // The first of its calls are those that commit.
             backlogs.extend(mount.backlog.map(|most| (manifest.apis[0].name, most)));
             apis.extend(manifest.apis.iter().map(|api| api.name));
+            parts.push(Part { manifest, pool, loops: Some(mount.progress.clone()) });
             loops.push((manifest, mount.progress));
         }
-        let status =
-            StatusServer::new(Standing { sandbox: settings.sandbox, space: Arc::clone(&space) });
-        routes = routes.add_service(status);
+        let status = Standing {
+            sandbox: settings.sandbox,
+            space: Arc::clone(&space),
+            clock: clock.clone(),
+            start: clock.now(),
+            parts,
+            callers: Arc::clone(&callers),
+            certificates: Arc::clone(&periods),
+        };
+        routes = routes.add_service(StatusServer::new(status));
         if let Some(movable) = movable {
             routes = routes.add_service(SandboxServer::new(movable));
         }
@@ -250,6 +271,19 @@ impl RunningWindow {
         let (following, until) = (keys.clone(), draining.clone());
         pages.spawn(Task::Keys, async move {
             following.run(until).await;
+            Ok(())
+        });
+        let reload = Reload {
+            settings: settings.clone(),
+            callers: Arc::clone(&callers),
+            acceptor: acceptor.clone(),
+            keys: keys.clone(),
+            periods,
+            asked: Arc::clone(&ending.reload),
+        };
+        let until = draining.clone();
+        pages.spawn(Task::Reload, async move {
+            reload.run(until).await;
             Ok(())
         });
         let incoming = tls::incoming(listener, acceptor, callers);

@@ -250,7 +250,10 @@ fn welcome(
     writeln!(out, "  agencies   {}", if cast.agencies { simulated } else { own })?;
     let secured = "every firm has a credit line for its duty, only enterprise-b has too little";
     let unasked = "none; imports are released without their duty being secured";
-    writeln!(out, "  payment    {}\n", if cast.payment { secured } else { unasked })?;
+    writeln!(out, "  payment    {}", if cast.payment { secured } else { unasked })?;
+    let kept = "exports are kept for the tax refund, see docs/refund.md";
+    let unkept = "none; exports are not kept for the tax refund";
+    writeln!(out, "  refund     {}\n", if cast.refund { kept } else { unkept })?;
     writeln!(out, "Try, in another terminal:\n")?;
     let program = std::env::current_exe().ok();
     let here = std::env::current_dir().ok();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValue;
 use clap::builder::PossibleValuesParser;
+use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use cli::options::pem;
 use client::Config;
@@ -50,6 +51,7 @@ impl ServiceArgs {
                 authority: pem(&files.authority)?,
                 certificate: pem(&files.certificate)?,
                 key: pem(&files.key)?,
+                api_key: String::new(),
             };
             Ok((files.service, config))
         };
@@ -124,6 +126,16 @@ impl Args for ServiceArgs {
 
 impl FromArgMatches for ServiceArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        // A file of configuration gives them as defaults, which the command line does not look at.
+        for (_, identity) in callers() {
+            let given = ["cert", "key", "ca", "endpoint"]
+                .map(|what| matches.contains_id(flag(identity, what)));
+            if given.contains(&true) && !given[..3].iter().all(|it| *it) {
+                let kind = identity.kind;
+                let what = format!("--{kind}-cert, --{kind}-key and --{kind}-ca belong together\n");
+                return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, what));
+            }
+        }
         let files = callers().filter_map(|(manifest, identity)| {
             let file = |what| matches.get_one::<PathBuf>(flag(identity, what)).cloned();
             let endpoint = matches.get_one::<String>(flag(identity, "endpoint"));

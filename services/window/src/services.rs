@@ -168,6 +168,7 @@ mod tests {
             authority: Vec::new(),
             certificate: Vec::new(),
             key: Vec::new(),
+            api_key: String::new(),
         };
         Settings {
             listen: String::new(),
@@ -181,6 +182,7 @@ mod tests {
             certificate: PathBuf::new(),
             key: PathBuf::new(),
             registry: PathBuf::new(),
+            revocations: None,
             require_certificates: false,
             callers: callers.iter().map(|(name, address)| (*name, config(address))).collect(),
             names: BTreeMap::new(),

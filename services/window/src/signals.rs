@@ -4,8 +4,10 @@
 
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// How a process that serves is asked to end.
@@ -15,13 +17,15 @@ pub struct Ending {
     pub drain: CancellationToken,
     /// Cut what is still going on. The database is stopped in order all the same.
     pub hurry: CancellationToken,
+    /// Take over what has changed of registry and certificates.
+    pub reload: Arc<Notify>,
 }
 
 /// What SIGHUP means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hangup {
-    /// Nothing yet: the process serves on.
-    Ignored,
+    /// Registry and certificates are others: the process serves on with them.
+    Reloads,
     /// The terminal for which it runs is gone.
     Ends,
 }
@@ -48,8 +52,8 @@ where
             done = &mut work => return Ok(Some(done)),
             kind = signals.next() => kind,
         };
-        if kind == SignalKind::hangup() && hangup == Hangup::Ignored {
-            tracing::warn!("SIGHUP is ignored: certificates and registry are read at start only");
+        if kind == SignalKind::hangup() && hangup == Hangup::Reloads {
+            ending.reload.notify_one();
         } else if !ending.drain.is_cancelled() {
             tracing::info!("the window was told to end");
             ending.drain.cancel();

@@ -5,8 +5,13 @@ use std::sync::Arc;
 use kit::rpc::{self, Answer};
 use proto::v1;
 use proto::v1::status_service_server::StatusService;
+use store::Clock;
+use time::OffsetDateTime;
 use tonic::Request;
 
+use crate::callers::Callers;
+use crate::operating_status::Part;
+use crate::reload::Periods;
 use crate::space::Space;
 
 /// How this window stands.
@@ -15,6 +20,13 @@ pub(crate) struct Standing {
     /// Nothing here is real.
     pub(crate) sandbox: bool,
     pub(crate) space: Arc<Space>,
+    pub(crate) clock: Clock,
+    /// Since when it serves.
+    pub(crate) start: OffsetDateTime,
+    /// Every service.
+    pub(crate) parts: Vec<Part>,
+    pub(crate) callers: Arc<Callers>,
+    pub(crate) certificates: Periods,
 }
 
 #[tonic::async_trait]
@@ -27,5 +39,12 @@ impl StatusService for Standing {
             Ok(v1::GetStatusResponse { sandbox: self.sandbox, storage: self.space.told() })
         })
         .await
+    }
+
+    async fn get_operating_status(
+        &self,
+        request: Request<v1::GetOperatingStatusRequest>,
+    ) -> Answer<v1::GetOperatingStatusResponse> {
+        rpc::unary(request, async |_, _| self.examine().await).await
     }
 }

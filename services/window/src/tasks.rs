@@ -29,6 +29,8 @@ pub enum Task {
     Space,
     /// Follows what other processes do with keys of callers.
     Keys,
+    /// Takes over what changes of registry and certificates.
+    Reload,
 }
 
 impl Task {
@@ -36,9 +38,13 @@ impl Task {
     fn is_vital(self) -> bool {
         match self {
             Self::Lane | Self::Server | Self::Postgres | Self::Watch => true,
-            Self::Metrics | Self::Health | Self::Agency | Self::Show | Self::Space | Self::Keys => {
-                false
-            }
+            Self::Metrics
+            | Self::Health
+            | Self::Agency
+            | Self::Show
+            | Self::Space
+            | Self::Keys
+            | Self::Reload => false,
         }
     }
 }

@@ -8,8 +8,8 @@
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -20,12 +20,14 @@ use futures::stream::FuturesUnordered;
 use futures::{Stream, StreamExt as _};
 use rustls::RootCertStore;
 use rustls::server::WebPkiClientVerifier;
-use rustls_pki_types::CertificateDer;
+use rustls::server::danger::ClientCertVerifier;
 use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use crate::callers::Callers;
+use crate::clock;
 use crate::connection::{CallerConnection, Peer};
 use crate::files::private_key;
 use crate::identity::fingerprint;
@@ -38,25 +40,78 @@ const HANDSHAKE: Duration = Duration::from_secs(limits::HANDSHAKE_SECONDS_MAX);
 /// How long nothing is accepted after the system refused to: what it lacks takes a moment to come back.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// What new connections are accepted with. It can be replaced while they are.
+#[derive(Clone)]
+pub struct CurrentAcceptor(Arc<RwLock<TlsAcceptor>>);
+
+impl std::fmt::Debug for CurrentAcceptor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CurrentAcceptor")
+    }
+}
+
+impl CurrentAcceptor {
+    /// This one.
+    pub fn new(acceptor: TlsAcceptor) -> Self {
+        Self(Arc::new(RwLock::new(acceptor)))
+    }
+
+    /// From now on this one.
+    pub(crate) fn replace(&self, acceptor: TlsAcceptor) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = acceptor;
+    }
+
+    fn get(&self) -> TlsAcceptor {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Who looks at the certificates of callers: the authority that signs them and, where there is one, its list of
+/// those that are revoked (CRL); and whether everybody needs one.
+///
+/// # Errors
+///
+/// Names the file that cannot be used.
+pub fn verifier(
+    (authority, revocations, require_certificates): (&Path, Option<&Path>, bool),
+) -> anyhow::Result<Arc<dyn ClientCertVerifier>> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = RootCertStore::empty();
+    for root in certificates(authority)? {
+        roots.add(root).with_context(|| Said::no_authority(authority))?;
+    }
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let verifier = match revocations {
+        // An authority without a list revokes nobody.
+        Some(file) => verifier.with_crls(lists(file)?).allow_unknown_revocation_status(),
+        None => verifier,
+    };
+    let verifier = if require_certificates { verifier } else { verifier.allow_unauthenticated() };
+    verifier.build().with_context(|| Said::no_authority(authority))
+}
+
+/// Whether a chain of certificates, that of the caller first, is good now.
+pub(crate) fn is_good(verifier: &dyn ClientCertVerifier, chain: &[CertificateDer<'_>]) -> bool {
+    let Some((own, more)) = chain.split_first() else { return false };
+    verifier.verify_client_cert(own, more, UnixTime::now()).is_ok()
+}
+
+fn lists(file: &Path) -> anyhow::Result<Vec<CertificateRevocationListDer<'static>>> {
+    CertificateRevocationListDer::pem_file_iter(file)
+        .and_then(Iterator::collect)
+        .with_context(|| Said::unreadable(file))
+}
+
 /// The server's side of TLS from PEM files.
 ///
 /// # Errors
 ///
 /// Names the file that cannot be used.
 pub fn acceptor(
-    authority: &Path,
     (certificate, key): (&Path, &Path),
-    require_certificates: bool,
+    verifier: Arc<dyn ClientCertVerifier>,
 ) -> anyhow::Result<TlsAcceptor> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut roots = RootCertStore::empty();
-    for root in certificates(authority)? {
-        roots.add(root).with_context(|| Said::no_authority(authority))?;
-    }
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-    let verifier = if require_certificates { verifier } else { verifier.allow_unauthenticated() };
-    let verifier = verifier.build().with_context(|| Said::no_authority(authority))?;
     let key = private_key(key)?;
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -101,7 +156,7 @@ impl Seldom {
 /// Connections as they come, handshakes done.
 pub fn incoming(
     listener: TcpListener,
-    acceptor: TlsAcceptor,
+    acceptor: CurrentAcceptor,
     callers: Arc<Callers>,
 ) -> impl Stream<Item = io::Result<CallerConnection>> + Send {
     async_stream::stream! {
@@ -128,7 +183,7 @@ pub fn incoming(
                         tracing::warn!(%address, unsaid, "handshakes gave way to newer ones");
                     }
                     let spoke = Arc::new(AtomicBool::new(false));
-                    let door = (acceptor.clone(), Arc::clone(&callers));
+                    let door = (acceptor.get(), Arc::clone(&callers));
                     let greeted = greet((stream, ip), door, Arc::clone(&spoke));
                     let (greeted, end) = abortable(tokio::time::timeout(HANDSHAKE, greeted));
                     let number = unproven.enter(ip, spoke, end);
@@ -182,19 +237,75 @@ async fn greet(
     stream.readable().await?;
     spoke.store(true, Ordering::Relaxed);
     let stream = acceptor.accept(stream).await?;
-    let Some(certificate) = stream.get_ref().1.peer_certificates().and_then(<[_]>::first) else {
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default(); // without one it has keys
+    let Some(certificate) = chain.first() else {
         let (newcomer, sent_away) = callers.receive(address);
         let peer = Peer { newcomer: Some(newcomer), ..Peer::default() };
         return Ok(CallerConnection::new(stream, peer, HeldPermits::none(), Some(sent_away)));
     };
-    let known = callers.registry.find(&fingerprint(certificate));
+    let registration = callers.registry().find(&fingerprint(certificate), clock::real().now());
+    let known = registration.as_ref().map(|registration| registration.show(chain));
     let principal = known.map(|known| Arc::clone(&known.principal));
     let account = known.map(|known| callers.quotas.account(&known.principal, known.connections));
+    let over = registration.as_ref().map(|registration| registration.over.clone());
     let (places, refusal) = callers.quotas.connect(account.as_deref()).map_err(|refusal| {
         let name = principal.as_ref().map_or("(not in the registry)", |principal| &principal.name);
         io::Error::other(format!("{refusal} ({name})"))
     })?;
     let refusal = refusal.map(Arc::new);
-    let peer = Peer { principal, account, refusal, newcomer: None, unread: Unread::default() };
+    let unread = Unread::default();
+    let peer = Peer { principal, account, over, refusal, newcomer: None, unread };
     Ok(CallerConnection::new(stream, peer, places, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{
+        BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
+        ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
+        SerialNumber,
+    };
+
+    use super::*;
+
+    #[test]
+    fn whom_the_authority_revoked_is_not_accepted() {
+        let place = tempfile::tempdir().expect("a directory");
+        let (authority, list) = (place.path().join("ca.pem"), place.path().join("crl.pem"));
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key"));
+        let issuer = issuer.expect("an authority");
+        std::fs::write(&authority, issuer.pem()).expect("ours");
+        let signed = |serial: u64| {
+            let mut params = CertificateParams::default();
+            params.serial_number = Some(SerialNumber::from(serial));
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+            let signed = params.signed_by(&KeyPair::generate().expect("a key"), &issuer);
+            vec![signed.expect("it is signed").der().clone()]
+        };
+        let revoked = RevokedCertParams {
+            serial_number: SerialNumber::from(2),
+            revocation_time: rcgen::date_time_ymd(2026, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let crl = CertificateRevocationListParams {
+            this_update: rcgen::date_time_ymd(2026, 1, 1),
+            next_update: rcgen::date_time_ymd(2100, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: vec![revoked],
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let crl = crl.signed_by(&issuer).and_then(|crl| crl.pem()).expect("a list");
+        std::fs::write(&list, crl).expect("ours");
+        let (good, bad) = (signed(1), signed(2));
+        let open = verifier((&authority, None, true)).expect("an authority");
+        assert!(is_good(&*open, &good) && is_good(&*open, &bad));
+        let strict = verifier((&authority, Some(&list), true)).expect("with a list");
+        assert!(is_good(&*strict, &good) && !is_good(&*strict, &bad));
+        assert!(!is_good(&*strict, &[]));
+    }
 }

@@ -7,6 +7,7 @@ use client::{Consumer, Window};
 use domain::{DeclarationId, Slot};
 use kit::deliver::Delivery;
 use kit::listen::{self, ExchangeSeat, Listener, UnreadableEvent};
+use kit::pending_answers::PendingAnswers;
 use proto::v1::fact::Kind as Wire;
 use proto::v1::{self, Topic};
 use sqlx::PgPool;
@@ -23,9 +24,9 @@ use crate::follow::{CustomsStep, EVENTS, EventBatch, Fact, LateEvent, OUT_OF_ORD
 /// What receipts are made of.
 const TOPICS: [Topic; 4] = [Topic::Content, Topic::Progress, Topic::Inspection, Topic::End];
 
-/// What comes about declarations, of which receipts are made.
+/// What comes about declarations, of which receipts are made; and what it says of exports until it is answered.
 #[derive(Debug)]
-pub(crate) struct ReceiptEvents(pub(crate) Arc<Ceb>);
+pub(crate) struct ReceiptEvents(pub(crate) Arc<Ceb>, pub(crate) Arc<PendingAnswers>);
 
 impl ReceiptEvents {
     /// As whom it listens. Of several processes each has some of the slots.
@@ -44,7 +45,7 @@ impl ExchangeSeat for ReceiptEvents {
     }
 
     fn hear_result(&self, result: &v1::Result) {
-        tracing::error!(code = result.code, "an answer came to nothing that was said");
+        self.1.answer(result);
     }
 }
 
@@ -138,6 +139,7 @@ fn fact(fact: v1::Fact) -> Option<Fact> {
         | Wire::InspectionMoved(_)
         | Wire::DutyMoved(_)
         | Wire::ReceiptMoved(_)
+        | Wire::ExportMoved(_)
         | Wire::BankTold(_) => return None,
     })
 }

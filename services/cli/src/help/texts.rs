@@ -3,6 +3,7 @@
 /// What clap is given, paragraph by paragraph and without the last full stop, and the same in Chinese.
 #[rustfmt::skip]
 pub const TEXTS: &[(&str, &str)] = &[
+    ("A declarant that an agent may file for; may be given several times", "代理可为其申报的企业，可多次给出"),
     (
         "A draw can be made again when its day is over in China and the seed is published; \
          before, the commitment shows that the seed was fixed",
@@ -42,6 +43,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "亲属任职或本人持股的企业（海关编码），可多次给出",
     ),
     (
+        "A number on the exchange platform (dxpId) that it sends under; may be given several times",
+        "其发送所用的传输平台编号（dxpId），可多次给出",
+    ),
+    (
         "A photograph, record or certificate; may be given several times. Only its digest \
          (SHA-256) is told, so keep the file",
         "照片、记录或证书，可多次给出；只报送其摘要（SHA-256），请保留原文件",
@@ -73,10 +78,15 @@ pub const TEXTS: &[(&str, &str)] = &[
         "A type of messages that it is for, for example declaration.released; may be given several times [default: all]",
         "所需消息类型，例如declaration.released，可多次给出 [默认：全部]",
     ),
+    (
+        "A window of ~/.config/single-window/contexts.toml, where no other flag of a connection is given [default: the one that `context use` chose]",
+        "~/.config/single-window/contexts.toml中的环境，在未给出其他连接参数时生效 [默认：context use 所选]",
+    ),
     ("A window other than the sandbox: host:port", "沙箱以外的单一窗口，主机:端口"),
     ("A, B or C", "A、B或C"),
     ("About this declaration only", "仅与该清单有关的"),
     ("Accept a quote: the bank is ordered to settle (结汇)", "接受报价，指令银行结汇"),
+    ("Add a caller", "添加调用方"),
     (
         "Add a data key that encrypts from the next start on. What older keys encrypted they \
          still decrypt",
@@ -92,6 +102,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "新增或修改本机关人员；须给出完整记录，未填即为无",
     ),
     ("All of them", "全部"),
+    ("An examination place of a site; may be given several times", "查验场地负责的查验地点，可多次给出"),
     ("An officer cannot come; another one is drawn", "人员不能到场，另行抽取"),
     (
         "Another PostgreSQL than the private one, for example postgres://user@host/database",
@@ -112,8 +123,18 @@ pub const TEXTS: &[(&str, &str)] = &[
         "您所见的已预约次数 [默认：当前次数]",
     ),
     (
+        "Archive declarations that ended long ago: what was declared and what happened leaves the \
+         database; where they stood, their numbers and releases stay",
+        "归档早已终结的清单：申报内容和历程移出数据库，状态、各编号和放行保留",
+    ),
+    (
         "Ask for a rate at which a receipt would be settled; without a side, all that is left is sold",
         "为收汇询价结汇；未指定金额时卖出全部余额",
+    ),
+    (
+        "Assign to its receipt what a bank executed after an order had ended; until then it lies in \
+         suspense",
+        "将指令终结后银行执行的款项认领到其收汇；此前为待核查",
     ),
     (
         "Assess past declarations with rule sets: who would have been looked at, and why",
@@ -155,6 +176,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Begin with the first thing that happened",
         "从最早发生的事项开始",
     ),
+    (
+        "Both together give back any moment since the first copy (`single-window restore`). Let --receive run all the time, and copy once a day. The file of data keys is not in it: without it nobody can read what is restored, so keep it elsewhere",
+        "两者合用可恢复首次复制以来的任一时刻（single-window restore）。请让 --receive 一直运行，并每天复制一次。数据密钥文件不在其中：没有它则恢复的数据无法读取，请另行保存",
+    ),
     ("Bring the database's tables up to date and end", "升级数据库表结构后退出"),
     (
         "By the numbers of this day, as 2026-11-24 [default: the day of declaration]",
@@ -185,6 +210,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Certificate of the refund service (PEM), in the registry as refund-service. With it, exports are kept for the tax refund",
         "出口退税服务的证书（PEM），登记表中类别为refund-service；给出后保存出口明细以办理退税",
     ),
+    ("Certificates of callers that their authority has revoked (CRL, PEM)", "颁发机构已吊销的调用方证书（CRL，PEM）"),
     (
         "Certificate of the webhook service (PEM), in the registry as webhook-service. With it, what happens is posted to the webhooks of callers",
         "推送服务的证书（PEM），登记表中类别为webhook-service；给出后将所发生的事项投递至调用方的推送地址",
@@ -200,6 +226,14 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Connection", "连接"),
     (
+        "Copy the database into a directory while the window goes on, or receive there what is written from now on",
+        "在单一窗口运行时将数据库复制到目录，或在该目录接收此后写入的内容",
+    ),
+    (
+        "Copy the file of data keys there first, then start the window and run `single-window verify ledger`",
+        "请先将数据密钥文件复制到该目录；恢复后启动单一窗口并执行 single-window verify ledger",
+    ),
+    (
         "Country of whoever paid, as customs numbers it [default: that of the export]",
         "付款人国别（海关代码）[默认：出口清单的运抵国]",
     ),
@@ -214,6 +248,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "企业信用：查询、认证、申诉决定",
     ),
     ("Customs code", "海关编码"),
+    ("Customs code of an enterprise or agent", "企业或代理的海关编码"),
     ("Customs code of the firm", "企业海关编码"),
     (
         "Day on which it left, YYYY-MM-DD",
@@ -253,6 +288,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "对收汇作国际收支申报，或更正已申报内容",
     ),
     ("Do not simulate agencies: connect your own", "不模拟机关，由您自行接入"),
+    (
+        "End a caller: its connections are closed at once, with those that its keys opened",
+        "吊销调用方：立即关闭其连接，包括用其接口密钥建立的连接",
+    ),
     ("End a key at once, with the streams that were opened with it", "立即吊销接口密钥，并结束用其建立的数据流"),
     (
         "End a webhook, with its messages",
@@ -335,6 +374,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Follow what happens to orders, from now on", "从现在起跟踪查验单动态"),
     ("Follow what happens to your declarations, from now on", "从现在起跟踪本企业清单动态"),
+    ("For how many days the old one is accepted; 0 ends it at once", "旧证书继续可用的天数；0为立即停用"),
     (
         "For this firm (customs code) [default: your own]",
         "企业（海关编码） [默认：本企业]",
@@ -350,6 +390,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "From 1; a correction has a higher one [default: the next one]",
         "从1起；更正时递增 [默认：下一个]",
+    ),
+    (
+        "Give a caller a new certificate. The old one is accepted beside it for a while",
+        "为调用方更换证书，旧证书在一段时间内仍可使用",
     ),
     (
         "Give one stuck item up for ever; what waits behind it goes on. Nobody is told",
@@ -389,6 +433,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("How long a file must rest before it is taken, in milliseconds", "文件静置多久后才取走，毫秒"),
     ("How long to wait", "最长等待时间"),
     ("How long: 31d, 12h, 90min, \"1year 2days\"", "时长：31d、12h、90min、\"1year 2days\""),
+    ("How many copies are kept; older ones go, with what only they need", "保留的复制份数；更早的连同其专用内容一并删除"),
     ("How many days, at most 14", "天数，至多14"),
     ("How this version was computed [default: the newest]", "该版本的计税过程 [默认：最新版本]"),
     ("Id of the item", "滞留件编号"),
@@ -419,16 +464,22 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Inspection service (joint orders)", "查验服务（联合查验单）"),
     ("It is registered for trade in forex (名录)", "已列入贸易外汇收支名录"),
+    ("Its certificate (PEM) [default: it has keys only]", "其证书（PEM） [默认：只用接口密钥]"),
     ("Its customs code", "企业海关编码"),
     ("Its key (PEM)", "其私钥（PEM）"),
     (
         "Its money: awaited, received or settled",
         "收汇情况：awaited（未收汇）、received（已收汇）或settled（已结汇）",
     ),
+    ("Its name in the file", "文件中的名称"),
+    ("Its name in the file [default: the one in use]", "文件中的名称 [默认：正在使用的环境]"),
     (
         "Its name on the exchange; where several processes share the work, each needs its own",
         "在数据交换中的名称；多个进程分担时各用其名",
     ),
+    ("Its name, for logs and keys", "名称，用于日志和接口密钥"),
+    ("Its new certificate (PEM)", "新证书（PEM）"),
+    ("Keep them nowhere", "不另存"),
     ("Keys of callers: for programs that cannot present a certificate", "接口密钥：供无法使用证书的程序使用"),
     ("Keep what is left of a receipt in forex (留存)", "将收汇余额以外汇留存"),
     ("Lanes of the group commit", "成组提交的通道数"),
@@ -441,6 +492,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Leave out the payment service: imports are released without their duty being secured",
         "不启动支付服务：进口清单无须税款担保即可放行",
+    ),
+    (
+        "Leave out the refund service and the tax office: exports are not kept for the tax refund",
+        "不启动出口退税服务和税务机关：不保存出口明细",
     ),
     ("Left: is drawn no more", "已离职：不再抽取"),
     (
@@ -488,6 +543,9 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("List stuck items, oldest first", "列出滞留件，最早在前"),
     ("List tax bills (税单)", "列出税单"),
+    ("List the callers, with how long their certificates are accepted", "列出调用方及其证书可用期限"),
+    ("List the contexts and which one is in use", "列出各环境及正在使用的环境"),
+    ("List the copies and end", "列出各份复制后结束"),
     (
         "List the messages of a webhook and what became of each, newest first",
         "列出推送的消息及投递结果，新的在前",
@@ -531,6 +589,16 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Lodge money on a guarantee account: by the operator; in a sandbox by the firm itself",
         "向担保账户存入资金：由运营方办理；沙箱中企业可自行办理",
+    ),
+    (
+        "May be ended anywhere and begun again, beside a window that runs. Of a run that was ended, the \
+         last declarations may stand in the file twice",
+        "可随时中止后再次执行，窗口可照常运行；中止时最后几份清单在文件中可能出现两次",
+    ),
+    (
+        "Measure something else: what each call takes in an empty window, and beside so many finished \
+         declarations that are loaded in bulk",
+        "改为测量：各项操作在空库中，以及批量装入此数量的已终结清单之后，各需多长时间",
     ),
     (
         "Measure this machine: cleared declarations a second, beside the machine's own limits",
@@ -731,6 +799,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Print help (see a summary with '-h')", "显示帮助（-h为简要帮助）"),
     ("Print help (see more with '--help')", "显示帮助（--help为详细帮助）"),
     ("Print nothing but problems", "只显示问题"),
+    ("Print the completions of a shell, for its directory of completions", "输出命令行补全脚本，放入相应shell的补全目录"),
     (
         "Print the document of the one in force instead of the table; with --output json, add \
          the documents",
@@ -741,6 +810,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Propose a claim: everything that may be claimed of what left until the end of a month",
         "生成申报：截至某月末离境且可申报的全部明细",
+    ),
+    (
+        "Put a database back from a backup, as it was at a moment, into a data directory that has none",
+        "从备份恢复某一时刻的数据库，放入尚无数据库的数据目录",
     ),
     (
         "Put a rule set of your agency in force: declarations filed from now on are assessed by \
@@ -758,6 +831,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Read the receipts (回执) of an exchange number, or of an order",
         "读取某交换编号或某订单的回执",
     ),
+    ("Receive what is written (WAL), as it happens, until told to end", "实时接收写入内容（WAL），直至要求结束"),
     (
         "Recompute the ledger of payments from its entries: every balance, hold and sum",
         "由分录重算支付账簿：各账户余额、冻结与合计",
@@ -780,6 +854,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Registry of callers (JSON)", "调用方登记表（JSON）"),
     (
+        "Report what warehouses overseas sold (9810), by a CSV file: line, number, quantity, amount. The amount is FOB in the currency of the export",
+        "以CSV文件报送海外仓（9810）销售情况：出口明细、报告编号、数量、金额；金额为出口币种的离岸价",
+    ),
+    (
         "Risk rules (布控规则): print a sample, check a file, put it in force, list what was in \
          force",
         "布控规则：输出样例、检查文件、使其生效、列出历次版本",
@@ -790,7 +868,15 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Run a simulated agency against a sandbox", "对沙箱运行一个模拟机关"),
     ("SHA-256 of the certificate, 64 hexadecimal digits", "证书的SHA-256，64位十六进制"),
+    (
+        "Say everything that keeps a window from starting with this file, with its lines. Nothing is started",
+        "列出使单一窗口无法以该文件启动的全部问题及其行号；不启动任何服务",
+    ),
     ("Say how SAFE supervises a firm; by the operator", "设定外汇局对企业的分类管理，由运营方使用"),
+    (
+        "Say what is wrong with the window, and what to do about each. The exit code is 1 when something does not work now, and 3 when the window cannot be reached",
+        "指出单一窗口的问题及处理办法。有功能失效时退出码为1，无法连接时为3",
+    ),
     (
         "Says what the message is, who sends it, whether it is signed, each document with its fields, \
          and what breaks the schema, the sums or, for inventories, the rules of a declaration. Order, \
@@ -820,8 +906,17 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Serve a window with your own certificates and registry", "以您自己的证书和登记表提供服务"),
     (
+        "Settle an advance refund (海外仓预退) by what was sold until now",
+        "按至今销售情况核算一项海外仓预退税",
+    ),
+    (
         "Show every document, also of many; without it only those that are not well",
         "列出每份单证，份数多时亦然；不给出时只列有问题的",
+    ),
+    ("Show how a window is reached", "显示如何连接该单一窗口"),
+    (
+        "Show how the window gets on: services, who is behind, what waits and on whom, space, certificates",
+        "显示单一窗口的运行状况：服务、落后的消费方、等待事项及等待对象、空间、证书",
     ),
     ("Show one declaration with its history", "显示一份清单及其历史"),
     (
@@ -884,10 +979,6 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Start everything on this machine, with simulated agencies, and show what happens",
         "在本机启动全部服务和模拟机关，并显示动态",
-    ),
-    (
-        "Start the refund service as well, with a simulated tax office: exports are kept for the tax refund",
-        "同时启动出口退税服务和模拟税务机关：保存出口明细以办理退税",
     ),
     (
         "Start with `single-window sandbox`, then, in another terminal, `single-window submit \
@@ -961,6 +1052,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Tell as the site what was done and found", "以场地身份报送查验经过与结果"),
     (
+        "Tell the whole story of one parcel: who said what when, by which rule, which money, what is open",
+        "一页讲清一票货物的全过程：何人何时所述、依据、资金及未办结事项",
+    ),
+    (
         "Tell what is declared of receipts to the balance of payments (国际收支申报), and what is missing",
         "列出收汇的国际收支申报内容及所缺信息",
     ),
@@ -984,6 +1079,11 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("The certificate was taken back", "认证已撤销"),
     ("The certificate; only its digest is told", "证书；只报送其摘要"),
+    ("The configuration file of a window: the flags of `serve`, in TOML", "单一窗口的配置文件：serve 的各项参数，TOML格式"),
+    (
+        "The configuration file; its keys are the flags of `serve`. Flags and the environment weigh more [default: /etc/single-window/config.toml, where there is one]",
+        "配置文件，键名即 serve 的参数名；命令行参数和环境变量优先 [默认：/etc/single-window/config.toml（如存在）]",
+    ),
     (
         "The contract lets the buyer pay until then, YYYY-MM-DD",
         "合同约定的最迟付款日期，YYYY-MM-DD",
@@ -1007,6 +1107,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "文件",
     ),
     (
+        "The file has a table for each, with the flags of its connection: [province], and below it endpoint, ca, cert and key; or data-dir and as for a sandbox. A context counts where no such flag is given",
+        "文件中每个环境一个表，内容为其连接参数：如[province]，其下为endpoint、ca、cert、key；沙箱则为data-dir和as。未给出这类参数时环境生效",
+    ),
+    (
         "The file of data keys, when it is not in the data directory",
         "数据密钥文件，不在数据目录中时须指定",
     ),
@@ -1020,6 +1124,11 @@ pub const TEXTS: &[(&str, &str)] = &[
         "退税率文件（出口退税率文库）及其法律依据，格式见docs/refund.md；未给出时各出口明细提示缺少退税率",
     ),
     (
+        "The file that they are added to, one a line as JSON, made for its owner alone. It has personal \
+         data in clear",
+        "写入的文件，每行一份（JSON），仅所有者可读；其中含个人信息明文",
+    ),
+    (
         "The files are sent as they are, one after the other. A message that breaks the schema \
          is refused whole, with every fault. Documents are known by their guid, so the command \
          may be repeated",
@@ -1027,6 +1136,10 @@ pub const TEXTS: &[(&str, &str)] = &[
          执行",
     ),
     ("The folder", "文件夹"),
+    (
+        "The folder; what is in it already is written again",
+        "文件夹；已有的文件将重写",
+    ),
     ("The goods are there", "货物到场"),
     (
         "The goods were treated (除害处理); the agencies decide again",
@@ -1039,11 +1152,16 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("The message, plain or .gz; `-` is standard input", "报文，原文或.gz；- 为标准输入"),
     ("The messages themselves, one after the other", "依次输出报文原文"),
     (
+        "The moment, RFC 3339, as 2026-11-29T17:20:00+08:00 [default: everything that the backup has]",
+        "时刻，RFC 3339格式，如2026-11-29T17:20:00+08:00 [默认：备份中的全部内容]",
+    ),
+    (
         "The national door (CEB messages); needs --gateway-endpoint",
         "国家报文入口（CEB报文）；须给出--gateway-endpoint",
     ),
     ("The officer, or the analyst of the laboratory", "人员，或实验室检验员"),
     ("The one day, as 2019-03-31", "第一个日期，如 2019-03-31"),
+    ("The order to settle", "结汇指令编号"),
     ("The other day", "第二个日期"),
     ("The place, one of `inspect places`", "场地，见 inspect places"),
     ("The quote", "报价编号"),
@@ -1068,6 +1186,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "完整内容：Place消息的JSON，同 inspect places --output json 的输出；- 为标准输入",
     ),
     ("The window's certificate (PEM)", "窗口的证书（PEM）"),
+    (
+        "Those that ended so many days ago, with nothing since, for example 400d",
+        "终结后已满此天数且其后再无变动的清单，例如400d",
+    ),
     ("Those that ended, too", "包括已结束的"),
     (
         "Times from filing to release, with and without inspection, and shares, by port, mode \
@@ -1075,6 +1197,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "已终结清单从申报到放行的时间（查验与未查验）及占比，按口岸、监管方式和信用等级",
     ),
     ("Transaction code [default: that of mode and channel]", "交易编码[默认：按监管方式和渠道]"),
+    ("Use this one from now on; without a name none", "从现在起使用该环境；不给名称则不使用任何环境"),
     (
         "Verify the signatures of messages (CEB). The exit code is 0 when all are good",
         "验证报文（CEB）签名；全部有效时退出码为0",
@@ -1114,6 +1237,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "每笔收款允许银行扣收而不另作说明的金额，以该币种主单位计",
     ),
     (
+        "What is about the database is told of all processes of the window, the rest of the one that answers. The exit code is 1 when something does not work now",
+        "与数据库有关的内容涵盖单一窗口的全部进程，其余仅限应答进程。有功能失效时退出码为1",
+    ),
+    (
         "What is expected: CSV with the columns order_no, currency and amount, or a list of such \
          objects as JSON",
         "应收款：含order_no、currency、amount列的CSV，或由此类对象组成的JSON列表",
@@ -1127,6 +1254,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "What signs [default: a new one, which is shown]",
         "签名密钥 [默认：新生成并显示]",
+    ),
+    (
+        "What it is: enterprise, agent, customs, quarantine, site, bank, tax-office, administrator, gateway, inspection-service, payment-service or refund-service",
+        "类别：enterprise、agent、customs、quarantine、site、bank、tax-office、administrator、gateway、inspection-service、payment-service 或 refund-service",
     ),
     (
         "What the buyer bought this year so far, in yuan: tells what the year becomes",
@@ -1152,6 +1283,8 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Where messages are posted, for example https://example.com/hooks",
         "投递地址，例如https://example.com/hooks",
     ),
+    ("Where backups are, on another disk or machine than the data directory", "备份目录，应与数据目录不在同一磁盘或机器"),
+    ("Where the backups are", "备份所在目录"),
     ("Where the figures go", "测量结果写入何处"),
     (
         "Where the sandbox keeps everything, and where the private PostgreSQL lives",
@@ -1176,6 +1309,8 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Where to write the signed message; standard output when it is not given",
         "签名后的报文写入何处；不给出时为标准输出",
     ),
+    ("Where; made when it is not there", "目录；不存在则创建"),
+    ("Which caller", "哪个调用方"),
     (
         "Which instruction it answers, customs/ID or quarantine/ID; may be given several times \
          [default: that of the sample, or every one that has no final result yet]",
@@ -1187,9 +1322,14 @@ pub const TEXTS: &[(&str, &str)] = &[
         "哪项商品 [默认：样品所属的，或整批]",
     ),
     ("Which one", "哪一个"),
+    ("Which shell", "哪一种shell"),
     ("Which version [default: the newest that was assessed]", "哪个版本 [默认：最近评估的版本]"),
     ("Who calls, among the callers of the sandbox", "以沙箱中的哪个调用方身份"),
     ("Who cannot come", "何人不能到场"),
+    (
+        "Who may call the window: the registry, which it takes over while it serves",
+        "谁可以调用单一窗口：登记表，运行中的单一窗口会自动采用",
+    ),
     ("Who took it", "何人取样"),
     ("Who, one of those who were drawn", "何人，须为被抽中者之一"),
     (
@@ -1201,6 +1341,15 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Why; it is kept and the agencies read it", "原因；将予保存，机关可见"),
     ("Why; it is kept with the change", "原因；随变动一并保存"),
     (
+        "Windows that you work with, by name: ~/.config/single-window/contexts.toml",
+        "按名称管理所用的单一窗口（环境）：~/.config/single-window/contexts.toml",
+    ),
+    (
+        "Write a claim with its evidence into a folder: lines and evidence as CSV, the claim as XML, documents by digest",
+        "将一份申报及其凭证清单写入文件夹：明细与凭证为CSV，申报为XML，单证按摘要命名",
+    ),
+    ("Write a manual page for each command into a directory", "将各命令的手册页写入目录"),
+    (
         "Write down proofs of an export: all its lines",
         "登记出口凭证，适用于该清单全部明细",
     ),
@@ -1208,6 +1357,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "YYYY-MM",
         "YYYY-MM",
     ),
+    ("Your API key (swk_…), instead of --cert and --key", "您的接口密钥（swk_…），代替--cert、--key"),
     ("Your certificate (PEM)", "您的证书（PEM）"),
     (
         "bank-documents, bank-transactions or institution",

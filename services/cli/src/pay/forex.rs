@@ -1,5 +1,5 @@
-//! `pay sales`, `receipts`, `match`, `unmatch`, `quote`, `settle`, `keep`, `settlements`, `bop`, `declare`, `statement`
-//! and `firm`: money from abroad.
+//! `pay sales`, `receipts`, `match`, `unmatch`, `quote`, `settle`, `keep`, `settlements`, `assign`, `bop`, `declare`,
+//! `statement` and `firm`: money from abroad.
 
 use std::path::PathBuf;
 
@@ -96,6 +96,14 @@ pub(super) struct Settlements {
     /// Of this firm (customs code) [default: all that you see].
     #[arg(long, value_name = "CODE")]
     owner: Option<String>,
+}
+
+/// Assign to its receipt what a bank executed after an order had ended; until then it lies in suspense.
+#[derive(Debug, clap::Args)]
+pub(super) struct AssignArgs {
+    /// The order to settle.
+    #[arg(value_name = "SETTLEMENT")]
+    settlement: String,
 }
 
 /// Tell what is declared of receipts to the balance of payments (国际收支申报), and what is missing.
@@ -311,7 +319,11 @@ const SETTLEMENTS: Listing<v1::Settlement, 9> = Listing {
             money(&it.currency, it.executed_sold),
             yuan(it.executed_fen),
             yuan(it.fee_fen),
-            it.reason.clone(),
+            if it.why.is_empty() {
+                it.reason.clone()
+            } else {
+                own(language, &it.why, &it.why_zh).to_owned()
+            },
         ]
     },
 };
@@ -494,6 +506,16 @@ pub(super) async fn settlements(teller: Teller<'_>, args: Settlements) -> anyhow
         }
         request.page_token = page.next_page_token;
     }
+}
+
+/// Assigns what came late.
+pub(super) async fn assign(teller: Teller<'_>, args: AssignArgs) -> anyhow::Result<Exit> {
+    let AssignArgs { settlement } = args;
+    let request = v1::AssignSettlementRequest { request_id: request_id(), settlement };
+    let session = teller.session;
+    let make =
+        async || session.window.forex().assign_settlement(session.request(request.clone())).await;
+    SETTLEMENTS.tell(teller, call(make).await?.settlement.as_slice())
 }
 
 /// Tells what is declared, and what is missing.

@@ -24,7 +24,8 @@ use super::{Exit, Language, OutputFormat, Session};
 Money:  accounts, balance, entries, holds, deposit, credit-line
 Duty:   duties, duty, bills, bill, orders, pay-order
 Buyer:  quota
-Forex:  sales, receipts, match, unmatch, quote, settle, keep, settlements, bop, declare, firm
+Forex:  sales, receipts, match, unmatch, quote, settle, keep, settlements, assign, bop, declare,
+        firm
 Bank:   statement, reconcile
 
 Who calls is chosen with --as, for example --as enterprise-a; docs/payment.md is the guide.")]
@@ -56,6 +57,7 @@ enum Verb {
     Settle(forex::SettleArgs),
     Keep(forex::KeepArgs),
     Settlements(forex::Settlements),
+    Assign(forex::AssignArgs),
     Bop(forex::BalanceOfPayments),
     Declare(forex::DeclareArgs),
     Statement(forex::StatementArgs),
@@ -101,6 +103,7 @@ pub(super) async fn run(
         Verb::Unmatch(args) => forex::unmatch(teller, args).await,
         Verb::Quote(args) => forex::quote(teller, args).await,
         Verb::Settle(args) => forex::settle(teller, args).await,
+        Verb::Assign(args) => forex::assign(teller, args).await,
         Verb::Keep(args) => forex::keep(teller, args).await,
         Verb::Settlements(args) => forex::settlements(teller, args).await,
         Verb::Bop(args) => forex::payments(teller, args).await,

@@ -44,10 +44,20 @@ fn state(it: &v1::DutyOrder, language: Language) -> &'static str {
     pick(language, english, chinese)
 }
 
-const ORDERS: Listing<v1::DutyOrder, 7> = Listing {
+const ORDERS: Listing<v1::DutyOrder, 9> = Listing {
     header: (
-        ["number", "payer", "amount", "bills", "state", "pay until", "paid"],
-        ["缴款书编号", "缴款企业", "金额", "税单数", "状态", "缴款期限", "缴款时间"],
+        ["number", "payer", "amount", "came", "bills", "state", "pay until", "paid", "reason"],
+        [
+            "缴款书编号",
+            "缴款企业",
+            "金额",
+            "已缴金额",
+            "税单数",
+            "状态",
+            "缴款期限",
+            "缴款时间",
+            "原因",
+        ],
     ),
     flexible: None,
     none: ("no payment orders", "没有缴款书"),
@@ -56,10 +66,12 @@ const ORDERS: Listing<v1::DutyOrder, 7> = Listing {
             it.ent_duty_no.clone(),
             it.payer.clone(),
             yuan(it.amount_fen),
+            yuan(it.paid_fen),
             it.bills.to_string(),
             state(it, language).to_owned(),
             it.due_until.clone(),
             words::when(it.paid_time.and_then(proto::time)),
+            it.reason.clone(),
         ]
     },
 };

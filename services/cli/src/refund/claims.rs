@@ -168,7 +168,7 @@ fn line_state(language: Language, line: &v1::RefundClaimLine) -> &'static str {
     pick(language, english, chinese)
 }
 
-const CLAIMS: Listing<v1::RefundClaim, 9> = Listing {
+pub(super) const CLAIMS: Listing<v1::RefundClaim, 9> = Listing {
     header: (
         ["claim", "state", "round", "lines", "open", "asked", "claimed", "paid", "paid back"],
         ["申报", "状态", "轮次", "明细", "待审", "疑点", "应退税额", "已退税额", "已追回"],

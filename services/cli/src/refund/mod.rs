@@ -2,8 +2,10 @@
 //! For a firm's accountant, who must know what is missing for which parcel and until when.
 
 mod claims;
+mod evidence;
 mod exports;
 mod invoices;
+mod sales;
 
 use tonic::{Response, Status};
 
@@ -15,7 +17,8 @@ use super::{Exit, OutputFormat, Session};
 #[command(after_help = "\
 Exports:   lines, explain, prove
 Invoices:  invoices, register
-Claims:    propose, submit, withdraw, claims, claim, answer, drop
+Claims:    propose, submit, withdraw, claims, claim, answer, drop, evidence
+Overseas:  sold, settle
 Follow:    watch
 
 Who calls is chosen with --as, for example --as enterprise-a; docs/refund.md is the guide.")]
@@ -38,13 +41,20 @@ enum Verb {
     Claim(claims::ShowClaim),
     Answer(claims::AnswerArgs),
     Drop(claims::DropLine),
+    Evidence(evidence::EvidenceArgs),
+    Sold(sales::Sold),
+    Settle(sales::Settle),
     Watch(claims::WatchRefundsArgs),
 }
 
 impl RefundArgs {
     /// The file that it reads.
     pub(super) fn file(&self) -> Option<&std::path::PathBuf> {
-        if let Verb::Register(args) = &self.verb { Some(&args.file) } else { None }
+        match &self.verb {
+            Verb::Register(args) => Some(&args.file),
+            Verb::Sold(args) => Some(&args.file),
+            _ => None,
+        }
     }
 }
 
@@ -72,6 +82,9 @@ pub(super) async fn run(
         Verb::Claim(args) => claims::claim(teller, args).await,
         Verb::Answer(args) => claims::answer(teller, args).await,
         Verb::Drop(args) => claims::drop_line(teller, args).await,
+        Verb::Evidence(args) => evidence::evidence(teller, args).await,
+        Verb::Sold(args) => sales::sold(teller, args).await,
+        Verb::Settle(args) => sales::settle(teller, args).await,
         Verb::Watch(args) => claims::watch(teller, args).await,
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! ```text
 //!  in claims, and the money did not come in time ────────────────► to be recovered
+//!  an advance refund, and not settled in time ───────────────────► to be recovered
+//!  in claims, and the goods came back ───────────────────────────► to be recovered
 //!  all of it in claims, or back from abroad ─────────────────────► done
 //!  statistics only (9610 flag A), waived or marked ──────────────► exempt, or as a sale at home
 //!  36 months over ───────────────────────────────────────────────► as a sale at home
@@ -155,12 +157,29 @@ pub struct ExportLine {
     pub claimed_e5: i64,
     /// Came back from abroad.
     pub returned_e5: i64,
+    /// Of an overseas warehouse whose advance refund was settled or recovered: what was sold, and only that may be
+    /// claimed. `None` before.
+    pub sold_e5: Option<i64>,
+    /// Until when an advance refund that was paid has to be settled.
+    pub settle_by: Option<Date>,
 }
 
 impl ExportLine {
     /// What is left to be claimed.
     pub fn left_e5(&self) -> i64 {
         self.qty_e5.saturating_sub(self.claimed_e5).saturating_sub(self.returned_e5)
+    }
+
+    /// What of it may be claimed: after the settlement of a warehouse only what was sold.
+    pub fn claimable_e5(&self) -> i64 {
+        let left = self.left_e5();
+        let sold = self.sold_e5.map(|sold| sold.saturating_sub(self.claimed_e5).max(0));
+        sold.map_or(left, |sold| left.min(sold))
+    }
+
+    /// It is claimed by the rules of a warehouse, before it is sold.
+    fn is_in_advance(&self) -> bool {
+        self.mode == ExportMode::Overseas && self.sold_e5.is_none()
     }
 }
 
@@ -192,6 +211,7 @@ pub enum MissingProof {
     FormNumber,
     Money,
     Settlement,
+    Sale,
     Invoice,
     InvoiceQuantity,
     Verification,
@@ -216,6 +236,13 @@ impl MissingProof {
             ),
             Self::Money => (Actor::Bank, label("the money is not in", "尚未收汇")),
             Self::Settlement => (Actor::Bank, label("the money is not settled", "尚未结汇")),
+            Self::Sale => (
+                Actor::Firm,
+                label(
+                    "no more of it is sold: report the sales of the warehouse",
+                    "未再售出：请报送海外仓销售情况",
+                ),
+            ),
             Self::Invoice => {
                 (Actor::Supplier, label("no special VAT invoice", "没有增值税专用发票"))
             }
@@ -309,7 +336,7 @@ pub fn entitlement(firm: &Firm, line: &ExportLine, on: Tables<'_>, today: Date) 
         FirmKind::Trader => &TRADER,
         FirmKind::Producer => &PRODUCER,
     };
-    let advance = line.mode == ExportMode::Overseas && line.money == MoneyStatus::Awaited;
+    let advance = line.is_in_advance() && line.money == MoneyStatus::Awaited;
     let mut found = Entitlement {
         standing: LineStatus::Waiting,
         rule: method,
@@ -324,7 +351,18 @@ pub fn entitlement(firm: &Firm, line: &ExportLine, on: Tables<'_>, today: Date) 
         found.standing = LineStatus::ToRecover;
         return found;
     }
-    if line.left_e5() <= 0 {
+    if line.settle_by.is_some_and(|last| last < today) {
+        found.standing = LineStatus::ToRecover;
+        let why = label("the advance refund was not settled in time", "预退税逾期未核算");
+        found.reason = Some(why);
+        return found;
+    }
+    if line.left_e5() < 0 {
+        found.standing = LineStatus::ToRecover;
+        found.reason = Some(label("goods of a claim came back", "已申报的货物已退运"));
+        return found;
+    }
+    if line.left_e5() == 0 {
         found.standing = LineStatus::Done;
         return found;
     }
@@ -400,7 +438,7 @@ fn is_unpaid(line: &ExportLine, today: Date) -> bool {
 }
 
 fn missing(firm: &Firm, line: &ExportLine) -> Vec<MissingProof> {
-    let is_overseas = line.mode == ExportMode::Overseas;
+    let is_overseas = line.is_in_advance();
     let is_cny = line.fob.currency == CNY;
     let mut missing = Vec::new();
     let mut note = |what, is_missing: bool| missing.extend(is_missing.then_some(what));
@@ -410,10 +448,11 @@ fn missing(firm: &Firm, line: &ExportLine) -> Vec<MissingProof> {
     note(MissingProof::Money, line.money == MoneyStatus::Awaited && !is_overseas);
     // Yuan need no settlement.
     note(MissingProof::Settlement, line.money == MoneyStatus::Received && !is_cny && !is_overseas);
+    note(MissingProof::Sale, line.sold_e5.is_some() && line.claimable_e5() <= 0);
     if firm.kind == FirmKind::Trader {
         note(MissingProof::Invoice, line.purchases.is_empty());
         let bought: i128 = line.purchases.iter().map(|it| i128::from(it.qty_e5)).sum();
-        let short = bought < i128::from(line.left_e5());
+        let short = bought < i128::from(line.claimable_e5());
         note(MissingProof::InvoiceQuantity, short && !line.purchases.is_empty());
         for purchase in &line.purchases {
             match purchase.verification {
@@ -456,7 +495,7 @@ fn trader_estimate(
     export_date: Date,
     rates: &RateTable,
 ) -> Result<(i64, Vec<Trace>), CalculationError> {
-    let mut left = line.left_e5();
+    let mut left = line.claimable_e5();
     let (mut sum, mut traces) = (0_i64, Vec::new());
     let good = |it: &&Purchase| it.verification == Verification::Genuine;
     for purchase in line.purchases.iter().filter(good) {
@@ -499,7 +538,7 @@ pub fn fob_left(
     let taken_e5 = line.qty_e5 - line.left_e5();
     let taken = super::arithmetic::half_up(fob_fen, taken_e5, line.qty_e5);
     let used = QuantityShare { qty_e5: taken_e5, fen: taken.ok_or(CalculationError::Amount)? };
-    let left = super::arithmetic::part_of(whole, used, line.left_e5());
+    let left = super::arithmetic::part_of(whole, used, line.claimable_e5());
     Ok((left.ok_or(CalculationError::Quantity)?, parity))
 }
 
@@ -521,11 +560,12 @@ fn producer_estimate(
 /// The next day that matters: for the money while it is missing, then for the claim.
 fn due(line: &ExportLine, today: Date) -> Option<Due> {
     let departed = line.departed?;
-    let awaited = line.money == MoneyStatus::Awaited && line.mode != ExportMode::Overseas;
+    let awaited = line.money == MoneyStatus::Awaited && !line.is_in_advance();
     let money = (Deadline::MoneyIn, money_in_by(departed, line.payment_by)?);
     let claim = (Deadline::Claim, Deadline::Claim.last_day(departed)?);
     let at_all = (Deadline::ClaimAtAll, Deadline::ClaimAtAll.last_day(departed)?);
-    let candidates = [awaited.then_some(money), Some(claim), Some(at_all)];
+    let settled = line.settle_by.map(|last| (Deadline::Settlement, last));
+    let candidates = [awaited.then_some(money), settled, Some(claim), Some(at_all)];
     let next = candidates.into_iter().flatten().filter(|(_, last)| today <= *last);
     // Nothing is ahead: the last of all is over.
     let (deadline, last) = next.min_by_key(|(_, last)| *last).unwrap_or(at_all);

@@ -130,6 +130,16 @@ pub enum SettlementError {
     Sales,
 }
 
+impl SettlementError {
+    /// In Chinese.
+    pub fn text_zh(self) -> String {
+        match self {
+            Self::TooEarly(from) => format!("核算期自{from}开始"),
+            Self::Sales => "销售数量或金额不合理".to_owned(),
+        }
+    }
+}
+
 /// Settles an advance refund on a day. After the last day nothing is confirmed: all of it is recovered.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ use domain::refusal::Code;
 use domain::{DeclarationId, OrderId, Slot};
 use kit::deliver::{Delivery, settle};
 use kit::listen::{self, ExchangeSeat, Listener, Taken, UnreadableEvent};
+use proto::inspection::DeclarationView;
 use proto::v1::{self, fact::Kind as Wire};
 use sqlx::PgPool;
 use store::Fault;
@@ -133,7 +134,7 @@ fn heard(event: &Arc<v1::Event>) -> Option<InboundEvent> {
         again: event.attempt > 1,
         facts,
         waits_for: waits_for.collect::<Option<Vec<Awaited>>>()?,
-        event: Arc::clone(event),
+        content: DeclarationView::of(event),
     })
 }
 
@@ -170,6 +171,7 @@ fn what(fact: Wire) -> Option<Option<InboundChange>> {
         | Wire::InspectionMoved(_)
         | Wire::DutyMoved(_)
         | Wire::ReceiptMoved(_)
+        | Wire::ExportMoved(_)
         | Wire::BankTold(_) => return Some(None),
     }))
 }

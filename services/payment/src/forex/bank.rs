@@ -13,16 +13,19 @@ use domain::payment::statement::{EntryUse, Sorted, Statement, StatementEntry, so
 use domain::refusal::{Refusal, Violation};
 use domain::{Slot, limits};
 use proto::bank::{BankFile, Report};
-use proto::forex::ReceiptDetails;
+use proto::forex::{DutyPayment, ReceiptDetails};
 use sqlx::PgConnection;
 use store::Fault;
 use store::numbers::CHINA;
 use time::Date;
 use uuid::Uuid;
 
-use super::rows::{self, ReceiptRow, ReceiptStand, SettlementRow};
+use super::receipt_rows::{ReceiptRow, ReceiptStand};
+use super::settlement_rows::SettlementRow;
 use super::transaction::{ForexTransaction, Posting, account, bank, leg, suspense};
 use super::{matching, settle};
+use super::{receipt_rows, sale_rows, settlement_rows};
+use crate::bill_rows;
 use crate::transaction::{BANK, id_of};
 
 /// What is in a file, of those that a bank sends.
@@ -88,8 +91,10 @@ pub(crate) async fn slots(tx: &mut PgConnection, news: &BankNews) -> Result<BTre
     match news {
         BankNews::Report(report) => {
             let Ok(id) = Uuid::try_parse(&report.order_id) else { return Ok(BTreeSet::new()) };
-            let found = rows::settlements(tx, &[id]).await?;
-            Ok(found.values().map(|row| row.slot).collect())
+            let found = settlement_rows::settlements(&mut *tx, &[id]).await?;
+            let dues = bill_rows::ordered(tx, &[id]).await?;
+            let dues = dues.values().map(|it| Slot::of(&it.payer));
+            Ok(found.values().map(|row| row.slot).chain(dues).collect())
         }
         BankNews::Statements(statements) => {
             let owners = statements.iter().filter_map(|statement| holder(&statement.account));
@@ -133,6 +138,17 @@ pub(crate) struct Execution {
     pub(crate) fee_fen: i64,
 }
 
+impl Execution {
+    /// What is left of it beside another one, which is no more in any part.
+    pub(crate) fn less(self, other: Self) -> Self {
+        Self {
+            sold: self.sold - other.sold,
+            bought_fen: self.bought_fen - other.bought_fen,
+            fee_fen: self.fee_fen - other.fee_fen,
+        }
+    }
+}
+
 async fn report_of(
     step: &mut ForexTransaction<'_>,
     report: &Report,
@@ -142,14 +158,23 @@ async fn report_of(
         ..BankFileOutcome::default()
     };
     let Ok(id) = Uuid::try_parse(&report.order_id) else { return Ok(unknown()) };
-    let found = rows::settlements(&mut *step.tx, &[id]).await?.remove(&id);
-    let Some(row) = found else { return Ok(unknown()) };
+    let found = settlement_rows::settlements(&mut *step.tx, &[id]).await?.remove(&id);
     let said = std::iter::once(&report.status).chain(report.statuses.iter().map(|it| &it.status));
     let is_rejected = said.into_iter().any(|status| status == "RJCT");
     let reasons = report.reasons.iter().chain(report.statuses.iter().flat_map(|it| &it.reasons));
     let reason: String = reasons.cloned().collect::<Vec<_>>().join("; ");
     let reason: String = reason.chars().take(limits::TEXT_MAX).collect();
-    let changed = settle::reported(step, row, is_rejected, reason).await?;
+    let changed = match found {
+        Some(row) => settle::reported(step, row, is_rejected, reason).await?,
+        None => match bill_rows::ordered(&mut *step.tx, &[id]).await?.remove(&id) {
+            // It stays to be paid, with the reason.
+            Some(order) if is_rejected => {
+                bill_rows::write_reason(&mut *step.tx, &order, &reason).await?
+            }
+            Some(_) => false,
+            None => return Ok(unknown()),
+        },
+    };
     let (taken, repeated) = if changed { (1, 0) } else { (0, 1) };
     Ok(BankFileOutcome { taken, repeated, ignored: Vec::new() })
 }
@@ -175,15 +200,16 @@ async fn lines(
         .map(str::to_owned)
         .collect();
     let named: Vec<String> = named.into_iter().collect();
-    let sales = rows::sales_named(&mut *step.tx, owner, &named).await?;
+    let sales = sale_rows::sales_named(&mut *step.tx, owner, &named).await?;
     let known: BTreeSet<&str> = sales.iter().map(|sale| sale.order_no.as_str()).collect();
     let sorted = sort(std::slice::from_ref(statement), &known);
     let booked = sorted.iter().filter(|it| it.usage != EntryUse::NotBooked);
     let booked: Vec<String> = booked.map(|it| it.line.clone()).collect();
-    let new = rows::take_lines(&mut *step.tx, slot, &booked, step.now).await?;
+    let new = receipt_rows::take_lines(&mut *step.tx, slot, &booked, step.now).await?;
     let ids = sorted.iter().filter_map(|it| Uuid::try_parse(&it.entry.end_to_end).ok());
     let ids: Vec<Uuid> = ids.collect();
-    let orders = rows::settlements(&mut *step.tx, &ids).await?;
+    let orders = settlement_rows::settlements(&mut *step.tx, &ids).await?;
+    let dues = bill_rows::ordered(&mut *step.tx, &ids).await?;
     for Sorted { line, entry, usage } in sorted {
         if usage != EntryUse::NotBooked && !new.contains(&line) {
             outcome.repeated += 1;
@@ -191,24 +217,36 @@ async fn lines(
         }
         let order = Uuid::try_parse(&entry.end_to_end).ok().and_then(|id| orders.get(&id));
         let order = order.filter(|order| order.owner == owner);
-        let why = match (usage, order) {
-            (EntryUse::NotBooked, _) => Some("is not booked yet"),
-            (EntryUse::Receipt(_) | EntryUse::Paid, Some(order)) => {
+        let due = Uuid::try_parse(&entry.end_to_end).ok().and_then(|id| dues.get(&id));
+        let due = due.filter(|due| due.payer == owner && entry.currency == Currency::Cny);
+        let why = match (usage, order, due) {
+            (EntryUse::NotBooked, ..) => Some("is not booked yet"),
+            (EntryUse::Receipt(_) | EntryUse::Paid, Some(order), _) => {
                 tell_order(executions.entry(order.id).or_default(), order, entry)
             }
-            (EntryUse::Receipt(paid), None) if entry.currency == currency => {
+            (EntryUse::Receipt(paid), None, _) if entry.currency == currency => {
                 let at = Arrival { owner, line: &line, day: entry.booked.or(statement.day) };
                 receive(step, at, entry, paid.order_nos).await?;
                 None
             }
-            (EntryUse::Receipt(_), None) => Some("is in another currency than its account"),
-            (EntryUse::Reversal, _) if !entry.is_credit => {
+            (EntryUse::Receipt(_), None, _) => Some("is in another currency than its account"),
+            (EntryUse::Reversal, ..) if !entry.is_credit => {
                 let found = reverse(step, (owner, currency), entry).await?;
                 (!found).then_some("takes back what never came, or was settled already")
             }
-            (EntryUse::Reversal, _) => Some("takes back what went out: look at it by hand"),
-            (EntryUse::Paid, None) => Some("went out for nothing that is known here"),
-            (EntryUse::Repeated, _) => None,
+            (EntryUse::Reversal, ..) => Some("takes back what went out: look at it by hand"),
+            (EntryUse::Paid, None, Some(due)) => {
+                let payment = DutyPayment {
+                    payer: owner.to_owned(),
+                    ent_duty_no: due.ent_duty_no.clone(),
+                    amount_fen: entry.amount,
+                    reference: entry.reference.clone(),
+                };
+                step.payments.push((id_of(&format!("duty-payment/{owner}/{line}")), payment));
+                None
+            }
+            (EntryUse::Paid, None, None) => Some("went out for nothing that is known here"),
+            (EntryUse::Repeated, ..) => None,
         };
         match why {
             None => outcome.taken += 1,
@@ -272,7 +310,7 @@ async fn receive(
         usd_cents: usd_cents(currency, amount, booked).unwrap_or(0), // no rate: it counts for no threshold
     };
     let details = ReceiptDetails { party: entry.party.clone(), texts: entry.texts.clone() };
-    rows::insert_receipt(&mut *step.tx, step.cipher, &receipt, &details, step.now).await?;
+    receipt_rows::insert_receipt(&mut *step.tx, step.cipher, &receipt, &details, step.now).await?;
     let held = suspense(owner, currency);
     let mut legs = vec![leg(bank(currency), held.clone(), amount)];
     if entry.charges > 0 {
@@ -290,7 +328,7 @@ async fn receive(
     };
     step.post(vec![posting]).await?;
     matching::by_texts(step, &mut receipt, &order_nos).await?;
-    rows::update_receipt(&mut *step.tx, &receipt, step.now).await
+    receipt_rows::update_receipt(&mut *step.tx, &receipt, step.now).await
 }
 
 /// The bank takes money back; whether it is some of which nothing was settled, ordered or kept.
@@ -302,7 +340,7 @@ async fn reverse(
     let texts = entry.texts.iter().chain([&entry.end_to_end, &entry.reference]);
     let references: Vec<String> = texts.flat_map(|text| words(text)).map(str::to_owned).collect();
     let of = (currency, entry.amount);
-    let found = rows::receipt_to_reverse(&mut *step.tx, owner, of, &references).await?;
+    let found = receipt_rows::receipt_to_reverse(&mut *step.tx, owner, of, &references).await?;
     let Some(mut receipt) = found.filter(|receipt| receipt.spent() == 0) else { return Ok(false) };
     if receipt.state == ReceiptStand::Matched {
         matching::take_off(step, &mut receipt, ReceiptStep::Reversed, "bank").await?;
@@ -325,6 +363,6 @@ async fn reverse(
     step.post(vec![posting]).await?;
     receipt.state = ReceiptStand::Reversed;
     receipt.why = ("the bank took it back".to_owned(), "银行已冲回".to_owned());
-    rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
+    receipt_rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
     Ok(true)
 }

@@ -18,9 +18,10 @@ use uuid::Uuid;
 use super::bank::{self, BankFileOutcome};
 use super::commit::ForexCommand;
 use super::payments::{self, PaymentDetails};
-use super::rows::{self, ReceiptRow};
+use super::receipt_rows::ReceiptRow;
 use super::settle::{ForexAct, ForexChange, ForexOutcome};
 use super::wire;
+use super::{firm_rows, match_rows, payments_rows, receipt_rows, sale_rows, settlement_rows};
 use crate::Payments;
 use crate::wire::{amount, owners};
 
@@ -41,7 +42,7 @@ impl Payments {
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let part = (page.before()?, page.count());
         let found =
-            rows::sales_of(&self.reads, part, owners.as_deref(), (&owner, only_open)).await?;
+            sale_rows::sales_of(&self.reads, part, owners.as_deref(), (&owner, only_open)).await?;
         let (found, next_page_token) = page.cut(found, |it| *it.id.uuid().as_bytes())?;
         Ok(v1::ListSalesResponse { sales: found.iter().map(wire::sale).collect(), next_page_token })
     }
@@ -58,11 +59,12 @@ impl Payments {
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let part = (page.before()?, page.count());
         let found =
-            rows::receipts_of(&self.reads, part, owners.as_deref(), (&owner, state)).await?;
+            receipt_rows::receipts_of(&self.reads, part, owners.as_deref(), (&owner, state))
+                .await?;
         let (found, next_page_token) = page.cut(found, |it| *it.id.as_bytes())?;
         let keys: Vec<(Slot, Uuid)> = found.iter().map(|row| (row.slot, row.id)).collect();
         let mut reader = self.reads.acquire().await.map_err(Fault::from)?;
-        let mut matches = rows::matches(&mut reader, &keys).await?;
+        let mut matches = match_rows::matches(&mut reader, &keys).await?;
         let receipt = |row: &ReceiptRow| {
             let pays = matches.remove(&row.id).unwrap_or_default(); // unmatched
             wire::receipt(row, &pays)
@@ -194,10 +196,27 @@ impl Payments {
         let filter = ("settlements", &owners, &owner);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let part = (page.before()?, page.count());
-        let found = rows::settlements_of(&self.reads, part, owners.as_deref(), &owner).await?;
+        let found =
+            settlement_rows::settlements_of(&self.reads, part, owners.as_deref(), &owner).await?;
         let (found, next_page_token) = page.cut(found, |it| *it.id.as_bytes())?;
         let settlements = found.iter().map(wire::settlement).collect();
         Ok(v1::ListSettlementsResponse { settlements, next_page_token })
+    }
+
+    pub(super) async fn assign_settlement(
+        &self,
+        call: &Call,
+        change: Change,
+        asked: v1::AssignSettlementRequest,
+    ) -> Answer<v1::AssignSettlementResponse> {
+        let act = ForexAct::Assign(wire::id(&asked.settlement, "settlement")?);
+        match self.forex(call, Some(change), act, false).await? {
+            ForexOutcome::Settlement(row, repeated) => {
+                let settlement = Some(wire::settlement(&row));
+                Ok(v1::AssignSettlementResponse { settlement, repeated })
+            }
+            other => Err(strange(&other).into()),
+        }
     }
 
     /// What is told of receipts, page by page, until there are no more.
@@ -213,7 +232,7 @@ impl Payments {
             loop {
                 let of = (owner.as_str(), None);
                 let found =
-                    rows::receipts_of(&own.reads, (before, PART), owners.as_deref(), of).await?;
+                    receipt_rows::receipts_of(&own.reads, (before, PART), owners.as_deref(), of).await?;
                 for row in &found {
                     before = row.id;
                     let record = own.payments_record(row).await?;
@@ -231,13 +250,13 @@ impl Payments {
     async fn payments_record(&self, row: &ReceiptRow) -> Result<v1::PaymentsRecord, Fault> {
         let mut reader = self.reads.acquire().await?;
         let key = [(row.slot, row.id)];
-        if let Some(declared) = rows::declared(&mut reader, &key).await?.remove(&row.id) {
+        if let Some(declared) = payments_rows::declared(&mut reader, &key).await?.remove(&row.id) {
             return Ok(wire::declared(row, &declared));
         }
-        let matches = rows::matches(&mut reader, &key).await?;
+        let matches = match_rows::matches(&mut reader, &key).await?;
         let ids: BTreeSet<_> = matches.values().flatten().map(|it| it.declaration).collect();
-        let sales = rows::sales(&mut reader, &ids).await?;
-        let channel = rows::firm(&mut reader, &row.owner).await?.channel;
+        let sales = sale_rows::sales(&mut reader, &ids).await?;
+        let channel = firm_rows::firm(&mut reader, &row.owner).await?.channel;
         let nothing = PaymentDetails::default();
         let (record, country) = payments::record(row, sales.values().next(), channel, &nothing);
         Ok(wire::undeclared(row, &record, &country))

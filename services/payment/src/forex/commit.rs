@@ -53,6 +53,8 @@ pub(crate) struct ForexWriter {
     pub(crate) tail: Tail,
     /// Wakes the loop that says things to the declaration service.
     pub(crate) answers: Arc<Notify>,
+    /// Wakes the loop that takes down what banks paid of bills.
+    pub(crate) payments: Arc<Notify>,
 }
 
 impl Transaction for ForexWriter {
@@ -107,7 +109,10 @@ impl Transaction for ForexWriter {
         step.write().await
     }
 
-    fn publish(&self, ForexCommit { entries, says }: ForexCommit) {
+    fn publish(&self, ForexCommit { entries, says, pays }: ForexCommit) {
+        if pays {
+            self.payments.notify_one();
+        }
         if says {
             self.answers.notify_one();
         }

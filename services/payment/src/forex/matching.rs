@@ -10,8 +10,11 @@ use domain::payment::buying_rates::tolerance;
 use domain::payment::ledger::Action;
 use store::Fault;
 
-use super::rows::{self, MatchRow, ReceiptRow, ReceiptStand, SaleRow, SaleState};
+use super::match_rows::MatchRow;
+use super::receipt_rows::{ReceiptRow, ReceiptStand};
+use super::sale_rows::{SaleRow, SaleState};
 use super::transaction::{ForexTransaction, Posting, leg, receivable, settlement, suspense};
+use super::{match_rows, sale_rows};
 use crate::transaction::id_of;
 
 /// Why a receipt is not matched, in both languages.
@@ -31,7 +34,7 @@ pub(crate) async fn by_texts(
         receipt.why = why("its texts name no order that is known", "附言中没有已知的订单编号");
         return Ok(());
     }
-    let found = rows::sales_named(&mut *step.tx, &receipt.owner, order_nos).await?;
+    let found = sale_rows::sales_named(&mut *step.tx, &receipt.owner, order_nos).await?;
     let ids: Vec<DeclarationId> = found.iter().map(|sale| sale.id).collect();
     if let Err(reason) = pay(step, receipt, &ids, None).await? {
         receipt.why = reason;
@@ -48,7 +51,7 @@ pub(crate) async fn pay(
 ) -> Result<Result<(), Why>, Fault> {
     step.lock(ids.iter().map(|id| id.slot())).await?;
     let wanted: BTreeSet<DeclarationId> = ids.iter().copied().collect();
-    let mut known = rows::sales(&mut *step.tx, &wanted).await?;
+    let mut known = sale_rows::sales(&mut *step.tx, &wanted).await?;
     let mut sales: Vec<SaleRow> = ids.iter().filter_map(|id| known.remove(id)).collect();
     if sales.len() != ids.len() {
         return Ok(Err(why("an export is unknown, or named twice", "清单不存在或重复列出")));
@@ -123,14 +126,15 @@ pub(crate) async fn pay(
     }
     step.post(postings).await?;
     (receipt.state, receipt.why) = (ReceiptStand::Matched, (String::new(), String::new()));
-    rows::write_matches(&mut *step.tx, receipt, &matches, actor, step.now).await?;
+    match_rows::write_matches(&mut *step.tx, receipt, &matches, actor, step.now).await?;
+    let (attempt, mut changed) = (receipt.matchings.to_string(), Vec::<&SaleRow>::new());
     for (sale, part) in paid {
         sale.received += part.amount + part.fee;
         sale.receipts += 1;
-        let attempt = receipt.matchings.to_string();
         step.say(sale, receipt, (ReceiptStep::Matched, part.amount), &attempt);
-        rows::write_sales(&mut *step.tx, &[sale], step.now).await?;
+        changed.push(sale);
     }
+    sale_rows::write_sales(&mut *step.tx, &changed, step.now).await?;
     Ok(Ok(()))
 }
 
@@ -142,11 +146,11 @@ pub(crate) async fn take_off(
     actor: &str,
 ) -> Result<(), Fault> {
     let key = [(receipt.slot, receipt.id)];
-    let matches = rows::matches(&mut *step.tx, &key).await?.remove(&receipt.id);
+    let matches = match_rows::matches(&mut *step.tx, &key).await?.remove(&receipt.id);
     let matches = matches.unwrap_or_default(); // a matched receipt has some
     let ids: BTreeSet<DeclarationId> = matches.iter().map(|row| row.declaration).collect();
     step.lock(ids.iter().map(|id| id.slot())).await?;
-    let mut sales = rows::sales(&mut *step.tx, &ids).await?;
+    let mut sales = sale_rows::sales(&mut *step.tx, &ids).await?;
     let name = format!("match/{}/{}", receipt.id, receipt.matchings);
     let posting = |slot, of: &str, declaration, amount| Posting {
         slot,
@@ -165,15 +169,16 @@ pub(crate) async fn take_off(
         postings.push(posting(row.declaration.slot(), &of, declaration, row.amount + row.fee));
     }
     step.post(postings).await?;
-    rows::write_matches(&mut *step.tx, receipt, &[], actor, step.now).await?;
+    match_rows::write_matches(&mut *step.tx, receipt, &[], actor, step.now).await?;
+    let attempt = receipt.matchings.to_string();
     for row in &matches {
         let Some(sale) = sales.get_mut(&row.declaration) else { continue };
         sale.received -= row.amount + row.fee;
         sale.receipts -= 1;
-        let attempt = receipt.matchings.to_string();
         step.say(sale, receipt, (reason, row.amount), &attempt);
-        rows::write_sales(&mut *step.tx, &[&*sale], step.now).await?;
     }
+    let changed: Vec<&SaleRow> = sales.values().collect();
+    sale_rows::write_sales(&mut *step.tx, &changed, step.now).await?;
     receipt.state = ReceiptStand::Unmatched;
     receipt.why = why("it was taken off by hand", "已人工撤销匹配");
     Ok(())

@@ -12,11 +12,26 @@
 pub(crate) mod bank;
 mod calls;
 pub(crate) mod commit;
+mod firm_rows;
+mod match_rows;
 mod matching;
 mod payments;
-pub(crate) mod rows;
+mod payments_rows;
+mod quote_rows;
+mod receipt_rows;
 pub(crate) mod rpc;
+mod sale_rows;
 pub(crate) mod sales;
 mod settle;
+mod settlement_rows;
 mod transaction;
 mod wire;
+
+use domain::payment::ledger::Currency;
+use store::Fault;
+
+/// A currency as it is in a column.
+fn currency(letters: &str) -> Result<Currency, Fault> {
+    let unknown = || Fault::Broken(format!("the database holds the currency {letters}"));
+    Currency::of(letters).ok_or_else(unknown)
+}

@@ -6,9 +6,12 @@ use domain::payment::forex::{Channel, ForexRecord, Income, Lack, rules};
 use domain::refusal::{Code, Refusal};
 use store::Fault;
 
-use super::rows::{self, DeclaredPayment, ReceiptRow, ReceiptStand, SaleRow};
+use super::payments_rows::DeclaredPayment;
+use super::receipt_rows::{ReceiptRow, ReceiptStand};
+use super::sale_rows::SaleRow;
 use super::settle::{channel, sales_of};
 use super::transaction::ForexTransaction;
+use super::{match_rows, payments_rows};
 
 /// What a firm says of a receipt; empty where the export says it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,7 +59,7 @@ pub(super) async fn declare(
 ) -> Result<Result<DeclaredPayment, Refusal>, Fault> {
     let channel = channel(step, &receipt.owner).await?;
     let key = [(receipt.slot, receipt.id)];
-    let matches = rows::matches(&mut *step.tx, &key).await?;
+    let matches = match_rows::matches(&mut *step.tx, &key).await?;
     let matches: Vec<_> = matches.into_values().flatten().collect();
     let sales = sales_of(step, &matches).await?;
     let (told, country) = record(receipt, sales.first(), channel, details);
@@ -70,10 +73,10 @@ pub(super) async fn declare(
             return Ok(Err(refusal.with("missing_zh", join(|lack| lack.zh().to_owned()))));
         }
     };
-    let before = rows::declared(&mut *step.tx, &key).await?.remove(&receipt.id);
+    let before = payments_rows::declared(&mut *step.tx, &key).await?.remove(&receipt.id);
     let number = 1 + before.map_or(0, |before| before.number);
     let is_refund = receipt.state == ReceiptStand::Reversed;
     let declared = DeclaredPayment { number, record, country, is_refund, time: step.now };
-    rows::insert_declared(&mut *step.tx, receipt, &declared, caller).await?;
+    payments_rows::insert_declared(&mut *step.tx, receipt, &declared, caller).await?;
     Ok(Ok(declared))
 }

@@ -27,6 +27,7 @@ pub(crate) const API: Api = Api {
         ("AcceptQuote", FIRMS),
         ("KeepReceipt", FIRMS),
         ("ListSettlements", READERS),
+        ("AssignSettlement", FIRMS),
         ("ExportPayments", READERS),
         ("DeclarePayment", FIRMS),
         ("TakeBankFile", &[Kind::Bank, Kind::Administrator]),
@@ -113,6 +114,16 @@ impl ForexService for Service {
     ) -> Answer<v1::ListSettlementsResponse> {
         rpc::unary(request, async |call, message| self.0.list_settlements(&call, message).await)
             .await
+    }
+
+    async fn assign_settlement(
+        &self,
+        request: Request<v1::AssignSettlementRequest>,
+    ) -> Answer<v1::AssignSettlementResponse> {
+        rpc::change(request, async |call, change, message| {
+            self.0.assign_settlement(&call, change, message).await
+        })
+        .await
     }
 
     async fn export_payments(

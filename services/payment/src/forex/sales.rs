@@ -12,7 +12,8 @@ use proto::forex::{SaleInformation, sale_facts};
 use store::Fault;
 use time::OffsetDateTime;
 
-use super::rows::{self, SaleRow, SaleState};
+use super::sale_rows;
+use super::sale_rows::{SaleRow, SaleState};
 use super::transaction::{ForexTransaction, Posting, leg, receivable};
 use crate::transaction::id_of;
 
@@ -84,7 +85,7 @@ pub(crate) async fn hear(
     events: &[Arc<SaleEvent>],
 ) -> Result<(), Fault> {
     let ids: BTreeSet<DeclarationId> = events.iter().map(|event| event.id).collect();
-    let mut sales = rows::sales(&mut *step.tx, &ids).await?;
+    let mut sales = sale_rows::sales(&mut *step.tx, &ids).await?;
     let (mut touched, mut postings) = (BTreeSet::new(), Vec::new());
     for event in events {
         for change in &event.changes {
@@ -100,7 +101,7 @@ pub(crate) async fn hear(
     }
     step.post(postings).await?;
     let rows: Vec<&SaleRow> = touched.iter().filter_map(|id| sales.get(id)).collect();
-    rows::write_sales(&mut *step.tx, &rows, step.now).await
+    sale_rows::write_sales(&mut *step.tx, &rows, step.now).await
 }
 
 /// Whether it changed anything.

@@ -1,13 +1,16 @@
 //! What firms ask for: to match and take off, to quote, settle and keep, to declare. And what becomes of an order to
 //! settle, once for each.
 //!
+//! What a bank executes of an order that has ended, or beyond what it says, is booked all the same: both sides lie in
+//! suspense under the order until somebody assigns them to its receipt.
+//!
 //! The rules of SAFE (`domain::payment::forex`) are asked when a rate is quoted and again when it is accepted.
 
 use domain::history::ReceiptStep;
 use domain::payment::amount::shown;
 use domain::payment::buying_rates::{SOURCE, buying_e8};
 use domain::payment::forex::{Broken, Channel, ForexReceipt, rules};
-use domain::payment::ledger::{Action, Currency, Purpose};
+use domain::payment::ledger::{Action, Currency, Leg, Purpose};
 use domain::payment::settlement::{Error as QuoteError, FixedSide, Quote};
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, RequestId, Slot, limits};
@@ -21,13 +24,19 @@ use time::{Duration, Month};
 use uuid::Uuid;
 
 use super::bank::{Execution, reference};
+use super::firm_rows::ForexFirm;
+use super::match_rows::MatchRow;
 use super::matching;
 use super::payments::{self, PaymentDetails};
-use super::rows::{
-    self, DeclaredPayment, ForexFirm, MatchRow, QuoteRow, ReceiptRow, ReceiptStand, SaleRow,
-    SaleState, SettlementRow, SettlementStand,
+use super::payments_rows::DeclaredPayment;
+use super::quote_rows::QuoteRow;
+use super::receipt_rows::{ReceiptRow, ReceiptStand};
+use super::sale_rows::{SaleRow, SaleState};
+use super::settlement_rows::{SettlementRow, SettlementStand};
+use super::transaction::{ForexTransaction, Posting, account, bank, leg, settlement, suspense};
+use super::{
+    firm_rows, match_rows, payments_rows, quote_rows, receipt_rows, sale_rows, settlement_rows,
 };
-use super::transaction::{ForexTransaction, Posting, account, bank, leg, settlement};
 use crate::transaction::{BANK, id_of};
 
 /// What a firm asks for.
@@ -38,6 +47,8 @@ pub(crate) enum ForexAct {
     /// A rate; without a side, for all that is left.
     Quote(Uuid, Option<FixedSide>),
     Accept(Uuid),
+    /// What came late under an order is for its receipt.
+    Assign(Uuid),
     Keep(Uuid),
     Declare(Uuid, PaymentDetails),
     Firm(String, ForexFirm),
@@ -90,11 +101,15 @@ pub(crate) async fn slot(
         | ForexAct::Quote(id, _)
         | ForexAct::Keep(id)
         | ForexAct::Declare(id, _) => {
-            let found = rows::receipt_by_id(tx, *id).await?;
+            let found = receipt_rows::receipt_by_id(tx, *id).await?;
             found.filter(|it| change.may(&it.owner)).map(|it| it.slot)
         }
         ForexAct::Accept(id) => {
-            let found = rows::quote(tx, *id).await?;
+            let found = quote_rows::quote(tx, *id).await?;
+            found.filter(|it| change.may(&it.owner)).map(|it| it.slot)
+        }
+        ForexAct::Assign(id) => {
+            let found = settlement_rows::settlements(tx, &[*id]).await?.remove(id);
             found.filter(|it| change.may(&it.owner)).map(|it| it.slot)
         }
         ForexAct::Firm(owner, _) => Some(Slot::of(owner)),
@@ -154,14 +169,18 @@ async fn act(step: &mut ForexTransaction<'_>, change: &ForexChange) -> Answer<Fo
             let accepted = accept(step, *id).await?;
             Ok(accepted.map(|row| ForexOutcome::Settlement(row, false)))
         }
-        ForexAct::Keep(id) => keep(step, *id, caller).await,
+        ForexAct::Assign(id) => {
+            let assigned = assign(step, *id, caller).await?;
+            Ok(assigned.map(|row| ForexOutcome::Settlement(row, false)))
+        }
+        ForexAct::Keep(id) => keep(step, *id).await,
         ForexAct::Declare(id, details) => {
             let receipt = read(step, *id).await?;
             let declared = payments::declare(step, &receipt, details, caller).await?;
             Ok(declared.map(|it| ForexOutcome::Declared(receipt, it, false)))
         }
         ForexAct::Firm(owner, firm) => {
-            rows::write_firm(&mut *step.tx, owner, *firm, step.now).await?;
+            firm_rows::write_firm(&mut *step.tx, owner, *firm, step.now).await?;
             Ok(Ok(ForexOutcome::Firm(false)))
         }
     }
@@ -182,14 +201,14 @@ async fn again(
             let matches = matches(step, &receipt).await?;
             Ok(ForexOutcome::Receipt(receipt, matches, true))
         }
-        ForexAct::Accept(id) => {
-            let row = rows::settlements(&mut *step.tx, &[*id]).await?.remove(id);
+        ForexAct::Accept(id) | ForexAct::Assign(id) => {
+            let row = settlement_rows::settlements(&mut *step.tx, &[*id]).await?.remove(id);
             Ok(ForexOutcome::Settlement(row.ok_or_else(lost)?, true))
         }
         ForexAct::Declare(id, _) => {
             let receipt = read(step, *id).await?;
             let key = [(receipt.slot, *id)];
-            let declared = rows::declared(&mut *step.tx, &key).await?.remove(id);
+            let declared = payments_rows::declared(&mut *step.tx, &key).await?.remove(id);
             Ok(ForexOutcome::Declared(receipt, declared.ok_or_else(lost)?, true))
         }
         ForexAct::Firm(..) => Ok(ForexOutcome::Firm(true)),
@@ -198,7 +217,7 @@ async fn again(
 
 /// A receipt that was found before the lock.
 async fn read(step: &mut ForexTransaction<'_>, id: Uuid) -> Result<ReceiptRow, Fault> {
-    let row = rows::receipt_by_id(&mut *step.tx, id).await?;
+    let row = receipt_rows::receipt_by_id(&mut *step.tx, id).await?;
     row.ok_or_else(|| Fault::Broken(format!("the receipt {id} is lost")))
 }
 
@@ -206,7 +225,7 @@ async fn matches(
     step: &mut ForexTransaction<'_>,
     receipt: &ReceiptRow,
 ) -> Result<Vec<MatchRow>, Fault> {
-    let found = rows::matches(&mut *step.tx, &[(receipt.slot, receipt.id)]).await?;
+    let found = match_rows::matches(&mut *step.tx, &[(receipt.slot, receipt.id)]).await?;
     Ok(found.into_values().flatten().collect())
 }
 
@@ -215,7 +234,7 @@ async fn written(
     receipt: ReceiptRow,
     repeated: bool,
 ) -> Result<ForexOutcome, Fault> {
-    rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
+    receipt_rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
     let matches = matches(step, &receipt).await?;
     Ok(ForexOutcome::Receipt(receipt, matches, repeated))
 }
@@ -238,7 +257,7 @@ pub(super) async fn sales_of(
     matches: &[MatchRow],
 ) -> Result<Vec<SaleRow>, Fault> {
     let ids = matches.iter().map(|row| row.declaration).collect();
-    Ok(rows::sales(&mut *step.tx, &ids).await?.into_values().collect())
+    Ok(sale_rows::sales(&mut *step.tx, &ids).await?.into_values().collect())
 }
 
 /// What the rules of SAFE say of a receipt.
@@ -246,14 +265,15 @@ async fn check(
     step: &mut ForexTransaction<'_>,
     receipt: &ReceiptRow,
 ) -> Result<Vec<Broken>, Fault> {
-    let firm = rows::firm(&mut *step.tx, &receipt.owner).await?;
+    let firm = firm_rows::firm(&mut *step.tx, &receipt.owner).await?;
     let year = receipt.booked.year();
     let days = |month, day| {
         time::Date::from_calendar_date(year, month, day)
             .map_err(|_| Fault::Broken(format!("the year {year} has no days")))
     };
     let of = (days(Month::January, 1)?, days(Month::December, 31)?);
-    let before = rows::received_usd_cents(&mut *step.tx, &receipt.owner, of, receipt.id).await?;
+    let before =
+        receipt_rows::received_usd_cents(&mut *step.tx, &receipt.owner, of, receipt.id).await?;
     let matches = matches(step, receipt).await?;
     let mut broken = Vec::<Broken>::new();
     for sale in sales_of(step, &matches).await? {
@@ -353,7 +373,7 @@ async fn quote(
         as_of,
         valid_until: offer.valid_until,
     };
-    rows::insert_quote(&mut *step.tx, &row).await?;
+    quote_rows::insert_quote(&mut *step.tx, &row).await?;
     Ok(Ok((row, broken)))
 }
 
@@ -366,9 +386,9 @@ fn short(receipt: &ReceiptRow, wanted: i64) -> Refusal {
 /// A quote is accepted while it binds: the forex is held, and the bank is told.
 async fn accept(step: &mut ForexTransaction<'_>, id: Uuid) -> Answer<SettlementRow> {
     let lost = || Fault::Broken(format!("the quote {id} is lost"));
-    let offer = rows::quote(&mut *step.tx, id).await?.ok_or_else(lost)?;
+    let offer = quote_rows::quote(&mut *step.tx, id).await?.ok_or_else(lost)?;
     let mut receipt = read(step, offer.receipt).await?;
-    if !rows::settlements(&mut *step.tx, &[id]).await?.is_empty() {
+    if !settlement_rows::settlements(&mut *step.tx, &[id]).await?.is_empty() {
         return Ok(Err(
             Refusal::of(Code::ReceiptOutOfStep).with("state", "the quote was accepted 报价已接受")
         ));
@@ -409,6 +429,8 @@ async fn accept(step: &mut ForexTransaction<'_>, id: Uuid) -> Answer<SettlementR
         executed_sold: 0,
         executed_fen: 0,
         fee_fen: 0,
+        late_sold: 0,
+        late_fen: 0,
         reason: String::new(),
         ordered_time: step.now,
         changed_time: step.now,
@@ -417,8 +439,8 @@ async fn accept(step: &mut ForexTransaction<'_>, id: Uuid) -> Answer<SettlementR
     let held = leg(settlement(&row.owner, row.currency), bank(row.currency), row.sold);
     let action = Action::Hold { legs: vec![held], until: None, after: None };
     step.post(vec![posting(step, &row, ("order", "settlement.ordered"), action)]).await?;
-    rows::write_settlement(&mut *step.tx, &row).await?;
-    rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
+    settlement_rows::write_settlement(&mut *step.tx, &row).await?;
+    receipt_rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
     let document = proto::bank::write_order(&order(&row, &offer, &sales));
     let document = document.map_err(|faults| {
         let first = faults.first().map(|fault| fault.text.clone());
@@ -505,9 +527,9 @@ pub(crate) async fn reported(
         step.post(vec![posting(step, &row, of, Action::Void(hold(&row)))]).await?;
         let mut receipt = read(step, row.receipt).await?;
         receipt.ordered -= row.sold;
-        rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
+        receipt_rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
     }
-    rows::write_settlement(&mut *step.tx, &row).await?;
+    settlement_rows::write_settlement(&mut *step.tx, &row).await?;
     Ok(true)
 }
 
@@ -518,19 +540,26 @@ pub(crate) async fn executed(
     id: Uuid,
     told: Execution,
 ) -> Result<Result<(), String>, Fault> {
-    let found = rows::settlements(&mut *step.tx, &[id]).await?.remove(&id);
+    let found = settlement_rows::settlements(&mut *step.tx, &[id]).await?.remove(&id);
     let Some(mut row) = found else { return Ok(Err(format!("there is no order {id}"))) };
-    if !row.state.is_open() {
-        return Ok(Err(format!("the order {id} has ended: look at it by hand")));
-    }
-    let (sold, bought) = (row.executed_sold + told.sold, row.executed_fen + told.bought_fen);
-    if sold > row.sold || bought > row.bought_fen {
-        return Ok(Err(format!("more was executed than the order {id} says: look at it by hand")));
-    }
-    (row.executed_sold, row.executed_fen) = (sold, bought);
-    row.fee_fen += told.fee_fen;
+    // An order that has ended covers nothing any more.
+    let is_open = row.state.is_open();
+    let within = |limit: i64, before: i64, told: i64| {
+        if is_open { told.min(limit - before) } else { 0 }
+    };
+    let in_time = Execution {
+        sold: within(row.sold, row.executed_sold, told.sold),
+        bought_fen: within(row.bought_fen, row.executed_fen, told.bought_fen),
+        fee_fen: if is_open { told.fee_fen } else { 0 },
+    };
+    suspend(step, &mut row, told.less(in_time)).await?;
+    let (sold, bought) = (row.executed_sold + in_time.sold, row.executed_fen + in_time.bought_fen);
     row.changed_time = step.now;
-    if sold > 0 && bought > 0 {
+    if is_open {
+        (row.executed_sold, row.executed_fen) = (sold, bought);
+        row.fee_fen += in_time.fee_fen;
+    }
+    if is_open && sold > 0 && bought > 0 {
         row.state = if sold == row.sold {
             SettlementStand::Executed
         } else {
@@ -550,16 +579,82 @@ pub(crate) async fn executed(
         let mut receipt = read(step, row.receipt).await?;
         receipt.ordered -= row.sold;
         receipt.settled += sold;
-        rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
+        receipt_rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
         let attempt = id.to_string();
         spend(step, &receipt, (ReceiptStep::Settled, sold), &attempt).await?;
     }
-    rows::write_settlement(&mut *step.tx, &row).await?;
+    settlement_rows::write_settlement(&mut *step.tx, &row).await?;
     Ok(Ok(()))
 }
 
+/// What an order does not cover lies in suspense: forex is missing there, and yuan are left over.
+async fn suspend(
+    step: &mut ForexTransaction<'_>,
+    row: &mut SettlementRow,
+    late: Execution,
+) -> Result<(), Fault> {
+    if late == Execution::default() {
+        return Ok(());
+    }
+    let yuan = suspense(&row.owner, Currency::Cny);
+    let legs = [
+        leg(suspense(&row.owner, row.currency), bank(row.currency), late.sold),
+        leg(bank(Currency::Cny), yuan.clone(), late.bought_fen),
+        leg(yuan, account(BANK, Currency::Cny, Purpose::Fees), late.fee_fen),
+    ];
+    let legs: Vec<Leg> = legs.into_iter().filter(|leg| leg.amount > 0).collect();
+    let name = format!("late/{}", Uuid::now_v7());
+    step.post(vec![posting(step, row, (&name, "settlement.late"), Action::Transfer(legs))]).await?;
+    row.late_sold += late.sold;
+    row.late_fen += late.bought_fen - late.fee_fen;
+    let (id, sold, bought) = (row.id, row.late_sold, row.late_fen);
+    tracing::warn!(%id, sold, bought, "what a bank executed lies in suspense: assign it");
+    Ok(())
+}
+
+/// What lies in suspense under an order is for its receipt, when so much of that is still free.
+async fn assign(step: &mut ForexTransaction<'_>, id: Uuid, caller: &str) -> Answer<SettlementRow> {
+    let found = settlement_rows::settlements(&mut *step.tx, &[id]).await?.remove(&id);
+    let lost = || Fault::Broken(format!("the order {id} is lost"));
+    let mut row = found.ok_or_else(lost)?;
+    let (sold, bought) = (row.late_sold, row.late_fen);
+    if sold == 0 && bought == 0 {
+        let state = "nothing of it lies in suspense 无待核查款项";
+        return Ok(Err(Refusal::of(Code::ReceiptOutOfStep).with("state", state)));
+    }
+    let mut receipt = read(step, row.receipt).await?;
+    if sold > receipt.available() {
+        return Ok(Err(short(&receipt, sold)));
+    }
+    let own = |currency| settlement(&row.owner, currency);
+    let waiting = |currency| suspense(&row.owner, currency);
+    let legs = [
+        leg(own(row.currency), waiting(row.currency), sold),
+        leg(waiting(Currency::Cny), own(Currency::Cny), bought),
+    ];
+    let legs: Vec<Leg> = legs.into_iter().filter(|leg| leg.amount > 0).collect();
+    let name = format!("assigned/{}", Uuid::now_v7());
+    let of = (name.as_str(), "settlement.assigned");
+    let mut posting = posting(step, &row, of, Action::Transfer(legs));
+    posting.actor = caller;
+    step.post(vec![posting]).await?;
+    row.executed_sold += sold;
+    row.executed_fen += bought;
+    (row.late_sold, row.late_fen, row.changed_time) = (0, 0, step.now);
+    row.state = match row.executed_sold {
+        0 => row.state,
+        executed if executed < row.sold => SettlementStand::PartlyExecuted,
+        _ => SettlementStand::Executed,
+    };
+    receipt.settled += sold;
+    receipt_rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
+    spend(step, &receipt, (ReceiptStep::Settled, sold), &name).await?;
+    settlement_rows::write_settlement(&mut *step.tx, &row).await?;
+    Ok(Ok(row))
+}
+
 /// What is left of a receipt stays in forex.
-async fn keep(step: &mut ForexTransaction<'_>, id: Uuid, _caller: &str) -> Answer<ForexOutcome> {
+async fn keep(step: &mut ForexTransaction<'_>, id: Uuid) -> Answer<ForexOutcome> {
     let mut receipt = read(step, id).await?;
     let left = receipt.available();
     if receipt.state != ReceiptStand::Matched {
@@ -581,14 +676,14 @@ async fn spend(
     (what, amount): (ReceiptStep, i64),
     attempt: &str,
 ) -> Result<(), Fault> {
-    let matches = matches(step, receipt).await?;
+    let mut matches = matches(step, receipt).await?;
     step.lock(matches.iter().map(|row| row.declaration.slot())).await?;
     let ids = matches.iter().map(|row| row.declaration).collect();
-    let mut sales = rows::sales(&mut *step.tx, &ids).await?;
+    let mut sales = sale_rows::sales(&mut *step.tx, &ids).await?;
     // Nothing is left to settle or keep then: what banks kept of it is done with, too.
     let is_whole = receipt.settled + receipt.kept == receipt.net();
     let mut left = amount;
-    for mut row in matches {
+    for row in &mut matches {
         let part = left.min(row.amount - row.settled);
         let kept_by_banks = if is_whole { row.amount - row.settled - part + row.fee } else { 0 };
         let concerned = sales.get_mut(&row.declaration).filter(|_| part + kept_by_banks > 0);
@@ -596,10 +691,10 @@ async fn spend(
         (left, row.settled) = (left - part, row.settled + part);
         sale.settled += part + kept_by_banks;
         step.say(sale, receipt, (what, part), attempt);
-        rows::update_match(&mut *step.tx, receipt, &row).await?;
-        rows::write_sales(&mut *step.tx, &[&*sale], step.now).await?;
     }
-    Ok(())
+    match_rows::update_matches(&mut *step.tx, receipt, &matches).await?;
+    let sales: Vec<&SaleRow> = sales.values().collect();
+    sale_rows::write_sales(&mut *step.tx, &sales, step.now).await
 }
 
 /// How the money of a firm comes in.
@@ -607,5 +702,5 @@ pub(super) async fn channel(
     step: &mut ForexTransaction<'_>,
     owner: &str,
 ) -> Result<Channel, Fault> {
-    Ok(rows::firm(&mut *step.tx, owner).await?.channel)
+    Ok(firm_rows::firm(&mut *step.tx, owner).await?.channel)
 }

@@ -11,17 +11,20 @@ use domain::payment::ledger::{Account, Action, Basis, Checked, Currency, Entry, 
 use domain::subscriber::Subscriber;
 use domain::{DeclarationId, RequestId, Slot};
 use prost::Message as _;
-use proto::forex::BANK_TOPIC;
+use proto::forex::DutyPayment;
 use sqlx::PgConnection;
 use store::Fault;
 use store::cipher::Cipher;
-use store::journal::{Heads, JournalEntry};
+use store::journal::JournalEntry;
 use store::queue::{self, Item};
 use store::request::Requests;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::rows::{ReceiptRow, SaleRow};
+use super::receipt_rows::ReceiptRow;
+use super::sale_rows::SaleRow;
+use crate::bank_journal;
+use crate::collect::DUTY_PAYMENTS;
 use crate::ledger::{Ledger, Needs};
 use crate::transaction::{ANSWERS, BANK, id_of};
 
@@ -37,6 +40,8 @@ pub(crate) struct ForexTransaction<'t> {
     pub(crate) requests: Requests,
     says: Vec<Decision>,
     tells: Vec<JournalEntry>,
+    /// What banks paid of payment orders of bills, by the id of that.
+    pub(crate) payments: Vec<(Uuid, DutyPayment)>,
 }
 
 /// What was committed, and has to be told.
@@ -45,6 +50,8 @@ pub(crate) struct ForexCommit {
     pub(crate) entries: Vec<JournalEntry>,
     /// Something has to be said to the declaration service.
     pub(crate) says: bool,
+    /// Payment orders of bills were paid.
+    pub(crate) pays: bool,
 }
 
 /// An account.
@@ -98,7 +105,16 @@ impl<'t> ForexTransaction<'t> {
         ledger: Ledger,
         requests: Requests,
     ) -> Self {
-        Self { tx, cipher, now, ledger, requests, says: Vec::new(), tells: Vec::new() }
+        Self {
+            tx,
+            cipher,
+            now,
+            ledger,
+            requests,
+            says: Vec::new(),
+            tells: Vec::new(),
+            payments: Vec::new(),
+        }
     }
 
     /// Locks slots that turned out to be concerned.
@@ -194,21 +210,8 @@ impl<'t> ForexTransaction<'t> {
         owner: &str,
         facts: Vec<u8>,
     ) {
-        self.tells.push(JournalEntry {
-            slot,
-            position: 0,
-            event_id: id_of(name),
-            subject,
-            owner: owner.to_owned(),
-            version: 1,
-            round: 1,
-            phase: 1,
-            topics: BANK_TOPIC,
-            recorded_time: self.now,
-            trace: String::new(),
-            facts: facts.into(),
-            body: Ok(None),
-        });
+        let told = bank_journal::entry(slot, (name, subject), owner, facts, self.now);
+        self.tells.push(told);
     }
 
     /// Writes everything that is not written yet.
@@ -230,13 +233,21 @@ impl<'t> ForexTransaction<'t> {
         });
         let says: Vec<Item> = says.collect();
         queue::enqueue(&mut *self.tx, self.cipher, ANSWERS, &says).await?;
-        let slots: BTreeSet<i16> = self.tells.iter().map(|entry| entry.slot.column()).collect();
-        let slots: Vec<i16> = slots.into_iter().collect();
-        let mut heads = Heads::lock(&mut *self.tx, &slots).await?;
-        for entry in &mut self.tells {
-            entry.position = heads.next(entry.slot)?;
-        }
-        heads.append(&mut *self.tx, self.cipher, &self.tells).await?;
-        Ok(ForexCommit { entries: self.tells, says: !says.is_empty() })
+        let payments: Vec<Item> = (first..)
+            .zip(&self.payments)
+            .map(|(place, (id, payment))| Item {
+                slot: Slot::of(&payment.payer),
+                id: *id,
+                kind: 0,
+                subject: id_of(&format!("duty-order/{}", payment.ent_duty_no)),
+                place,
+                body: payment.encode(),
+                due: now,
+                tries: 0,
+            })
+            .collect();
+        queue::enqueue(&mut *self.tx, self.cipher, DUTY_PAYMENTS, &payments).await?;
+        bank_journal::append(&mut *self.tx, self.cipher, &mut self.tells).await?;
+        Ok(ForexCommit { entries: self.tells, says: !says.is_empty(), pays: !payments.is_empty() })
     }
 }

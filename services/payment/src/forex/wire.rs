@@ -1,15 +1,20 @@
 //! Messages become questions about money from abroad, and answers become messages.
 
 use domain::DeclarationId;
+use domain::payment::amount::shown;
 use domain::payment::forex::{Broken, Channel, ForexClass, ForexRecord, Lack};
+use domain::payment::ledger::Currency;
 use domain::refusal::{Code, Refusal};
 use proto::v1;
 use uuid::Uuid;
 
-use super::rows::{
-    DeclaredPayment, ForexFirm, MatchRow, QuoteRow, ReceiptRow, ReceiptStand, SaleRow, SaleState,
-    SettlementRow, SettlementStand,
-};
+use super::firm_rows::ForexFirm;
+use super::match_rows::MatchRow;
+use super::payments_rows::DeclaredPayment;
+use super::quote_rows::QuoteRow;
+use super::receipt_rows::{ReceiptRow, ReceiptStand};
+use super::sale_rows::{SaleRow, SaleState};
+use super::settlement_rows::{SettlementRow, SettlementStand};
 
 /// The thing of this id.
 pub(super) fn id(text: &str, field: &'static str) -> Result<Uuid, Refusal> {
@@ -108,6 +113,7 @@ pub(super) fn settlement(row: &SettlementRow) -> v1::Settlement {
         SettlementStand::PartlyExecuted => v1::SettlementState::PartlyExecuted,
         SettlementStand::Rejected => v1::SettlementState::Rejected,
     };
+    let (why, why_zh) = late(row);
     v1::Settlement {
         id: row.id.to_string(),
         receipt: row.receipt.to_string(),
@@ -122,7 +128,29 @@ pub(super) fn settlement(row: &SettlementRow) -> v1::Settlement {
         reason: row.reason.clone(),
         ordered_time: Some(proto::timestamp(row.ordered_time)),
         changed_time: Some(proto::timestamp(row.changed_time)),
+        late_sold: row.late_sold,
+        late_fen: row.late_fen,
+        why,
+        why_zh,
     }
+}
+
+/// Why something of an order lies in suspense; empty where nothing does.
+fn late(row: &SettlementRow) -> (String, String) {
+    if row.late_sold == 0 && row.late_fen == 0 {
+        return Default::default();
+    }
+    let sold = format!("{} {}", shown(row.currency, row.late_sold), row.currency.letters());
+    let bought = shown(Currency::Cny, row.late_fen);
+    let (english, chinese) = if row.state == SettlementStand::Rejected {
+        ("the bank executed it after it had rejected it", "银行拒绝后又执行")
+    } else {
+        ("the bank executed more than the order says", "银行执行金额超过指令")
+    };
+    (
+        format!("{english}: {sold} left, {bought} CNY came; assign it to its receipt"),
+        format!("{chinese}：售出{sold}，到账{bought}元，待核查，请人工认领"),
+    )
 }
 
 /// A receipt as it was declared.

@@ -19,9 +19,9 @@ use crate::forex::sales::{EXPORTS, SaleChange, SaleEvent, sale};
 
 /// What comes about exports, for which money comes.
 #[derive(Debug)]
-pub(crate) struct Exports(pub(crate) Arc<Payments>);
+pub(crate) struct SaleEvents(pub(crate) Arc<Payments>);
 
-impl Listener for Exports {
+impl Listener for SaleEvents {
     const QUEUE: &'static str = EXPORTS;
     type Event = Arc<SaleEvent>;
     type Taken = ();

@@ -21,6 +21,7 @@ use super::postmaster::{IMMEDIATE, Postmaster, seen};
 use super::programs::Search;
 use super::run_as::RunAs;
 use super::{DATABASE, PORT, USER};
+use crate::backup::KEPT_WAL;
 
 /// An orphan has been running already; when it stays silent, it is wedged.
 const ORPHAN_SILENCE_MAX: Duration = Duration::from_secs(5);
@@ -194,9 +195,14 @@ impl Cluster {
     }
 
     pub(super) fn connect_options(&self) -> PgConnectOptions {
-        let options = PgConnectOptions::new_without_pgpass().socket(&self.socket_dir).port(PORT);
-        options.username(USER).database(DATABASE).ssl_mode(PgSslMode::Disable)
+        connect_options(&self.socket_dir)
     }
+}
+
+/// How to connect to the server with this socket.
+pub(super) fn connect_options(socket_dir: &Path) -> PgConnectOptions {
+    let options = PgConnectOptions::new_without_pgpass().socket(socket_dir).port(PORT);
+    options.username(USER).database(DATABASE).ssl_mode(PgSslMode::Disable)
 }
 
 /// The process in a server's record. PostgreSQL writes its number negated when in single-user mode,
@@ -222,6 +228,7 @@ fn tuning() -> String {
 shared_buffers = {buffers_mb}MB
 max_connections = 64
 max_wal_size = 4GB
+max_slot_wal_keep_size = {KEPT_WAL}
 checkpoint_timeout = 15min
 default_toast_compression = lz4
 random_page_cost = 1.1

@@ -12,6 +12,7 @@ use sqlx::{PgConnection, PgPool};
 use store::Fault;
 use store::column;
 use store::commit_queue::{CommitQueue, EnqueueError, Reply, Transaction, lanes, rehearse};
+use store::content::{self, ContentKey};
 use store::inbox::Inbox;
 use store::journal::{Heads, JournalEntry, heads};
 use store::numbers::use_numbers;
@@ -102,6 +103,7 @@ fn entry(slot: Slot, position: i64) -> JournalEntry {
         recorded_time: OffsetDateTime::UNIX_EPOCH,
         trace: String::new(),
         facts: position.to_string().into(),
+        shows_content: false,
         body: Ok(None),
     }
 }
@@ -469,6 +471,84 @@ async fn a_reader_that_lags_catches_up() {
     process.append(1, 1).await;
     seen.until(&mut reader, [written[0], written[1] + 1]).await;
     assert_eq!(reader.cursors().get(&slot(1)), Some(&(written[1] + 1)));
+}
+
+#[tokio::test]
+async fn a_reader_goes_on_behind_what_was_archived() {
+    let database = Database::new("archived").await;
+    let pool = &database.pool;
+    let process = Process::new(pool);
+    let last = 2 * limits::REPLAY_PAGE + 9;
+    process.append(0, usize::try_from(last).expect("few")).await;
+    let delete = "delete from journal where slot = 0 and position > $1 and position <= $2";
+    sqlx::query(delete).bind(2_i64).bind(last - 3).execute(pool).await.expect("they were there");
+    let found = async |reader: &mut Reader, until: i64| {
+        let mut found = Vec::new();
+        while found.last() != Some(&until) {
+            let read = tokio::time::timeout(PATIENCE, reader.next()).await;
+            let read = read.expect("it goes on").expect("the database is there");
+            found.extend(read.iter().map(|entry| entry.position));
+        }
+        found
+    };
+    assert_eq!(found(&mut process.reader(pool), last).await, [1, 2, last - 2, last - 1, last]);
+
+    // Nothing is left, and something comes.
+    sqlx::query(delete).bind(0_i64).bind(last).execute(pool).await.expect("they were there");
+    let mut reader = process.reader(pool);
+    let nothing = tokio::time::timeout(Duration::from_millis(300), reader.next()).await;
+    assert!(nothing.is_err(), "{nothing:?}");
+    process.append(0, 1).await;
+    assert_eq!(found(&mut reader, last + 1).await, [last + 1]);
+}
+
+#[tokio::test]
+async fn entries_show_the_content_of_their_version_while_it_is_there() {
+    let database = Database::new("content").await;
+    let (pool, cipher) = (&database.pool, cipher());
+    let key = |version| ContentKey { slot: slot(5), subject: Uuid::nil(), version };
+    let shown = [(1, "one"), (2, "two"), (1, "one")];
+    let mut tx = pool.begin().await.expect("the database is there");
+    let mut heads = Heads::lock(&mut tx, &[5]).await.expect("it has a head");
+    let contents = [(key(1), "one".into()), (key(2), "two".into())];
+    content::write(&mut tx, &cipher, &contents).await.expect("they are new");
+    let mut entries = Vec::new();
+    for (version, body) in shown {
+        let position = heads.next(slot(5)).expect("it is locked");
+        let body = Ok(Some(body.into()));
+        entries.push(JournalEntry {
+            version,
+            shows_content: true,
+            body,
+            ..entry(slot(5), position)
+        });
+    }
+    entries.push(entry(slot(5), heads.next(slot(5)).expect("it is locked")));
+    heads.append(&mut tx, &cipher, &entries).await.expect("they follow");
+    tx.commit().await.expect("the database is there");
+
+    let tail = Tail::new(cipher.clone());
+    let bodies = async || -> Vec<Result<Option<String>, Fault>> {
+        let read = tail.at(pool, slot(5), &[1, 2, 3, 4]).await.expect("the database is there");
+        let text = |body: bytes::Bytes| String::from_utf8_lossy(&body).into_owned();
+        read.into_iter().map(|entry| entry.body.map(|body| body.map(text))).collect()
+    };
+    let texts: Vec<_> = bodies().await.into_iter().map(|body| body.expect("it is whole")).collect();
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(texts, [text("one"), text("two"), text("one"), None]);
+    let in_journal = "select count(*) from journal where body is not null";
+    let in_journal: i64 = sqlx::query_scalar(in_journal).fetch_one(pool).await.expect("a count");
+    assert_eq!(in_journal, 0, "they are kept once");
+
+    // In the row of another version it is nobody's.
+    let moved = "update content set body = (select body from content where version = 2)
+                 where version = 1";
+    sqlx::query(moved).execute(pool).await.expect("it is there");
+    let read = bodies().await;
+    assert!(read[0].is_err() && read[1].is_ok() && read[2].is_err(), "{read:?}");
+
+    sqlx::query("delete from content").execute(pool).await.expect("they are there");
+    assert!(bodies().await.iter().all(|body| matches!(body, Ok(None))), "the entries stay");
 }
 
 #[tokio::test]

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::{Update, Window};
-use domain::limits;
 use futures::StreamExt as _;
 use kit::progress::Progress;
 use proto::{v1, webhook};
@@ -22,6 +21,8 @@ use crate::rows;
 
 /// How often the lease is looked at, by whoever has it and by those who wait for it.
 const LOOK: Duration = Duration::from_secs(3);
+/// How long whoever follows has it without a sign of life.
+const LEASE: Duration = Duration::from_secs(15);
 /// News taken down together.
 const AT_ONCE: usize = 512;
 
@@ -108,7 +109,7 @@ async fn take_down(own: &Webhooks, waiting: &mut Vec<v1::WatchResponse>) -> Resu
          where slot = 0 and holder = $1",
         own.holder,
         proto::text(token),
-        f64::from(limits::LEASE_SECONDS)
+        LEASE.as_secs_f64()
     );
     if moved.execute(&mut *tx).await?.rows_affected() == 0 {
         return Ok(false);
@@ -159,7 +160,7 @@ async fn take_lease(pool: &PgPool, holder: Uuid) -> Result<Option<String>, Fault
         "update follower set holder = $1, lease_until = now() + make_interval(secs => $2)
          where slot = 0 and (holder = $1 or lease_until < now()) returning resume_token",
         holder,
-        f64::from(limits::LEASE_SECONDS)
+        LEASE.as_secs_f64()
     );
     Ok(token.fetch_optional(pool).await?)
 }

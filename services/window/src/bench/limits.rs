@@ -39,6 +39,14 @@ fn rate(count: &AtomicU64, since: Instant) -> u64 {
 /// Durable single-row commits over 32 connections, and rows of the same bytes in bulk by two
 /// writers, a second.
 pub(super) async fn database(data_dir: &Path, time: Duration) -> anyhow::Result<(u64, u64)> {
+    over_postgres(data_dir, async |pool| measure(&pool, time).await).await
+}
+
+/// Measures over a PostgreSQL of its own.
+pub(super) async fn over_postgres<T>(
+    data_dir: &Path,
+    measure: impl AsyncFnOnce(sqlx::PgPool) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     std::fs::create_dir_all(data_dir)?;
     let path = std::env::var_os("PATH");
     let started =
@@ -50,7 +58,7 @@ pub(super) async fn database(data_dir: &Path, time: Duration) -> anyhow::Result<
     let stop = CancellationToken::new();
     let stopped = stop.clone().cancelled_owned();
     tasks.spawn(Task::Postgres, async move { Ok(postgres.run(stopped).await?) });
-    let measured = measure(&pool, time).await;
+    let measured = measure(pool.clone()).await;
     pool.close().await;
     stop.cancel();
     tasks.finish(Duration::from_secs(60)).await;
@@ -100,7 +108,7 @@ async fn measure(pool: &sqlx::PgPool, time: Duration) -> anyhow::Result<(u64, u6
 }
 
 /// Runs workers until the time is over; what they counted, a second.
-async fn timed<F>(
+pub(super) async fn timed<F>(
     workers: usize,
     time: Duration,
     work: impl Fn(Arc<AtomicU64>, Instant) -> F,
@@ -179,6 +187,20 @@ impl DeclarationService for Echo {
         Err(proto::status::plain(domain::Code::NotFound))
     }
 
+    async fn list_archivable(
+        &self,
+        _: Request<v1::ListArchivableRequest>,
+    ) -> Result<Response<v1::ListArchivableResponse>, Status> {
+        Err(proto::status::plain(domain::Code::NotFound))
+    }
+
+    async fn archive(
+        &self,
+        _: Request<v1::ArchiveRequest>,
+    ) -> Result<Response<v1::ArchiveResponse>, Status> {
+        Err(proto::status::plain(domain::Code::NotFound))
+    }
+
     async fn watch(
         &self,
         _: Request<v1::WatchRequest>,
@@ -199,11 +221,9 @@ pub(super) async fn echo(
     let directory = cli::sandbox::identities(place);
     certificates::ensure(&directory, now)?;
     let file = |name: &str| directory.join(name);
-    let acceptor = tls::acceptor(
-        &file(cli::sandbox::AUTHORITY),
-        (&file("window.pem"), &file("window.key")),
-        true,
-    )?;
+    let verifier = tls::verifier((&file(cli::sandbox::AUTHORITY), None, true))?;
+    let acceptor = tls::acceptor((&file("window.pem"), &file("window.key")), verifier)?;
+    let acceptor = tls::CurrentAcceptor::new(acceptor);
     let registry = Registry::load(&file(certificates::REGISTRY), true)?;
     let callers = Arc::new(Callers::new(registry, Sockets::within(u64::MAX), None));
     let listener = TcpListener::bind("127.0.0.1:0").await?;

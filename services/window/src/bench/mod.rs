@@ -6,6 +6,8 @@
 mod limits;
 mod load;
 mod national;
+mod stored;
+mod transfers;
 mod work;
 
 use std::path::{Path, PathBuf};
@@ -47,6 +49,10 @@ pub struct Bench {
     /// Declarants; their slots share the work.
     #[arg(long, default_value_t = 64)]
     declarants: usize,
+    /// Measure something else: what each call takes in an empty window, and beside so many finished declarations
+    /// that are loaded in bulk.
+    #[arg(long, value_name = "COUNT")]
+    stored: Option<u64>,
     /// Where the figures go.
     #[arg(long, default_value = "target/bench/main.json")]
     out: PathBuf,
@@ -70,6 +76,13 @@ struct Figures {
     work: DeclarationWork,
     message_bytes: u64,
     national: national::NationalRates,
+    /// Imports, released when their duty is held on a guarantee.
+    import_stream: u64,
+    import_unary: u64,
+    /// Exports over streams right before them.
+    export_beside: u64,
+    /// Of the ledger alone, two writers with a transaction for 500 of them.
+    transfers: u64,
     /// All of them are inspected by both agencies.
     inspected: u64,
     inspected_latency: Latency,
@@ -99,10 +112,20 @@ struct Latency {
 /// What kept it from measuring.
 pub async fn run(bench: Bench) -> anyhow::Result<ExitCode> {
     let place = tempdir()?;
+    let removed =
+        || std::fs::remove_dir_all(&place).context("the measurement's directory cannot be removed");
+    if let Some(count) = bench.stored {
+        let measured = stored::run(&place, count).await;
+        removed()?;
+        let costs = measured?;
+        write(&bench.out, &stored::json(&costs, count))?;
+        stored::print(&costs, count)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let measured = measure(&bench, &place).await;
-    std::fs::remove_dir_all(&place).context("the measurement's directory cannot be removed")?;
+    removed()?;
     let figures = measured?;
-    write(&bench.out, &figures)?;
+    write(&bench.out, &json(&figures))?;
     print(&figures)?;
     let right = figures.submitted == figures.released;
     Ok(if right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -121,6 +144,8 @@ async fn measure(bench: &Bench, place: &Path) -> anyhow::Result<Figures> {
     figures.message_bytes = u64::try_from(load::message_bytes())?;
     (figures.limit_commits, figures.limit_bulk_rows) =
         limits::database(&place.join("limits"), time / 2).await?;
+    tell("the ledger of the payment service over the same database");
+    figures.transfers = transfers::run(&place.join("ledger"), time / 2).await?;
     (figures.limit_echo, figures.limit_echo_stream) =
         limits::echo(&place.join("echo"), time / 2, bench.unary_in_flight).await?;
 
@@ -176,6 +201,11 @@ async fn window(
     let half = load.run(unary, Some(figures.unary / 2), none, time).await?;
     figures.unary_latency = half.latency;
     inspections(bench, &load, figures).await?;
+    tell("exports, and imports whose duty is secured, over streams; imports by unary calls");
+    let imports = load.of_imports()?;
+    figures.export_beside = load.run(streams, None, none, time).await?.per_second();
+    figures.import_stream = imports.run(streams, None, none, time).await?.per_second();
+    figures.import_unary = imports.run(unary, None, none, time).await?.per_second();
     (figures.submitted, figures.released) = load.totals();
     tell("national messages: orders, waybills and inventories of exports");
     let agent = Window::connect(&caller(data_dir, "agent").await?).await?;
@@ -262,10 +292,10 @@ fn tell(what: &str) {
     let _unseen = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("… {what}\n"));
 }
 
-fn write(out: &Path, figures: &Figures) -> anyhow::Result<()> {
+fn json(figures: &Figures) -> serde_json::Value {
     let milli = |us: u64| format!("{}.{:03}", us / 1_000, us % 1_000);
     let number = |text: String| text.parse::<serde_json::Number>().unwrap_or_else(|_| 0.into());
-    let json = serde_json::json!({
+    serde_json::json!({
         "stream_cleared_per_s": figures.stream,
         "unary_cleared_per_s": figures.unary,
         "p50_ms": number(milli(figures.stream_latency.p50)),
@@ -279,6 +309,10 @@ fn write(out: &Path, figures: &Figures) -> anyhow::Result<()> {
         "service_rss_mb": figures.rss_mb,
         "each_declaration": figures.work.json(),
         "message_bytes": figures.message_bytes,
+        "imports_secured_stream_per_s": figures.import_stream,
+        "imports_secured_unary_per_s": figures.import_unary,
+        "exports_beside_imports_per_s": figures.export_beside,
+        "ledger_transfers_per_s": figures.transfers,
         "inspected_per_s": figures.inspected,
         "inspected_p50_ms": number(milli(figures.inspected_latency.p50)),
         "inspected_p99_ms": number(milli(figures.inspected_latency.p99)),
@@ -290,11 +324,14 @@ fn write(out: &Path, figures: &Figures) -> anyhow::Result<()> {
         "national_inventories_per_s": figures.national.inventories,
         "submitted": figures.submitted,
         "released": figures.released,
-    });
+    })
+}
+
+fn write(out: &Path, json: &serde_json::Value) -> anyhow::Result<()> {
     if let Some(directory) = out.parent() {
         std::fs::create_dir_all(directory)?;
     }
-    std::fs::write(out, serde_json::to_string_pretty(&json)? + "\n")
+    std::fs::write(out, serde_json::to_string_pretty(json)? + "\n")
         .with_context(|| format!("{} cannot be written", out.display()))
 }
 
@@ -308,6 +345,8 @@ fn print(figures: &Figures) -> anyhow::Result<()> {
     for (what, rate, echo) in [
         ("cleared declarations, streams", figures.stream, figures.limit_echo_stream),
         ("cleared declarations, unary", figures.unary, figures.limit_echo),
+        ("imports, duty secured, streams", figures.import_stream, figures.limit_echo_stream),
+        ("imports, duty secured, unary", figures.import_unary, figures.limit_echo),
         ("cleared, every one inspected", figures.inspected, figures.limit_echo),
         ("cleared, one in twenty inspected", figures.mixed, figures.limit_echo_stream),
         ("national documents taken", figures.national.documents, figures.limit_echo_stream),
@@ -322,6 +361,7 @@ fn print(figures: &Figures) -> anyhow::Result<()> {
         ]);
     }
     for (what, rate) in [
+        ("ledger: transfers, 2 writers of 500 each", figures.transfers),
         ("limit: durable single-row commits, 32 connections", figures.limit_commits),
         ("limit: bulk insert of the same bytes, 2 writers", figures.limit_bulk_rows),
         ("limit: bare gRPC over TLS, unary", figures.limit_echo),
@@ -352,6 +392,15 @@ fn print(figures: &Figures) -> anyhow::Result<()> {
         figures.mixed,
         figures.mixed_expected,
         ratio(figures.mixed, figures.mixed_expected)
+    )?;
+    writeln!(
+        out,
+        "imports over streams: {} of {} exports a second right before ({}); transfers of the ledger: {} of \
+         the rows that the database takes in bulk",
+        figures.import_stream,
+        figures.export_beside,
+        ratio(figures.import_stream, figures.export_beside),
+        ratio(figures.transfers, figures.limit_bulk_rows)
     )?;
     writeln!(
         out,

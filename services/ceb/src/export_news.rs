@@ -1,0 +1,191 @@
+//! What documents tell of an export goes to the declaration service, which writes it down for the firm and for
+//! the tax refund: that it left, the number of its goods declaration form, and what comes back.
+//!
+//! Each piece of news has an id made of what it tells, so that it has one effect however often it is told.
+
+use domain::decision::{Decision, What};
+use domain::documents::refund::ReturnLine;
+use domain::documents::summary::C14;
+use domain::documents::{DocumentKind, status};
+use domain::history::{BackQuantity, ExportMoved, ExportStep};
+use domain::subscriber::Subscriber;
+use domain::{DeclarationId, RequestId, limits};
+use prost::Message as _;
+use proto::ceb::parcel;
+use store::numbers::CHINA;
+use store::queue::Item;
+use time::{Date, OffsetDateTime, PrimitiveDateTime};
+use uuid::Uuid;
+
+use crate::stored_document::StoredDocument;
+use crate::transaction::CebTransaction;
+
+/// The queue of what is to be told. Its subjects are declarations.
+pub(crate) const EXPORT_NEWS: &str = "export-news";
+
+/// Ids of news are made of what they tell.
+const NAMESPACE: Uuid = Uuid::from_u128(0x5b7e_2f40_91c6_5a1d_8d3a_0003_5157_0002);
+
+/// Goods declaration forms that a slot may number on a day: with day and slot that makes nine digits.
+const FORMS_PER_SLOT_A_DAY: i64 = 10_000;
+
+/// An inventory left the country on that day.
+pub(crate) fn departed(step: &mut CebTransaction, inventory: Uuid, day: Date) {
+    let text = format!("left the country on {day}");
+    let moved = ExportMoved {
+        step: ExportStep::Departed,
+        day,
+        number: String::new(),
+        lines: Vec::new(),
+        text,
+        text_zh: format!("{day}离境"),
+    };
+    tell(step, inventory, moved);
+}
+
+/// An inventory is in a goods declaration form.
+pub(crate) fn summarised(step: &mut CebTransaction, inventory: Uuid, entry_id: &str) {
+    let moved = ExportMoved {
+        step: ExportStep::Summarised,
+        day: today(step.now),
+        number: entry_id.to_owned(),
+        lines: Vec::new(),
+        text: format!("in the goods declaration form {entry_id}"),
+        text_zh: format!("已汇总为报关单{entry_id}"),
+    };
+    tell(step, inventory, moved);
+}
+
+/// Goods of an inventory may come back, by this application (213).
+pub(crate) fn return_allowed(
+    step: &mut CebTransaction,
+    inventory: Uuid,
+    application: &StoredDocument,
+) {
+    let number = application.names.cop_no.clone();
+    let moved = ExportMoved {
+        step: ExportStep::ReturnAllowed,
+        day: today(step.now),
+        lines: back(application),
+        text: format!("goods may come back by application {number}; the site counts them"),
+        text_zh: format!("退货申请{number}已放行，待监管场所理货"),
+        number,
+    };
+    tell(step, inventory, moved);
+}
+
+/// Goods came back and were counted (215): those of the applications under the number that the tally names.
+pub(crate) fn came_back(step: &mut CebTransaction, tally: &StoredDocument) {
+    let number = &tally.names.cop_no;
+    let applications = step.shelf.papers().filter(|other| {
+        other.kind == DocumentKind::ExportReturn
+            && other.is_live()
+            && other.status >= status::TAKEN_IN
+            && other.names.cop_no == *number
+    });
+    let applications: Vec<StoredDocument> = applications.cloned().collect();
+    for application in applications {
+        let inventory = step.shelf.find(|other| {
+            other.kind == DocumentKind::ExportInventory
+                && other.is_live()
+                && other.invt_no == application.invt_no
+        });
+        let Some(inventory) = inventory.map(|found| found.id) else { continue };
+        let moved = ExportMoved {
+            step: ExportStep::CameBack,
+            day: today(step.now),
+            number: number.clone(),
+            lines: back(&application),
+            text: format!("goods of application {number} are back and counted"),
+            text_zh: format!("退货申请{number}的货物已退回并理货"),
+        };
+        tell(step, inventory, moved);
+    }
+}
+
+fn back(application: &StoredDocument) -> Vec<BackQuantity> {
+    let line = |line: ReturnLine| {
+        let [declared, ..] = line.quantities;
+        Some(BackQuantity { gnum: line.gnum, qty_e5: declared?.qty_e5 })
+    };
+    parcel::goods(&application.document).into_iter().filter_map(line).collect()
+}
+
+/// Tells it, where the inventory became a declaration.
+fn tell(step: &mut CebTransaction, inventory: Uuid, moved: ExportMoved) {
+    let Some(paper) = step.shelf.get(inventory) else { return };
+    let Some(declaration) = paper.declaration else { return };
+    let name = format!("{declaration}/{:?}/{}", moved.step, moved.number);
+    let id = Uuid::new_v5(&NAMESPACE, name.as_bytes());
+    let decision = Decision {
+        request: RequestId(id),
+        declaration: DeclarationId::from_uuid(declaration),
+        // It is about the goods, whatever version was declared last.
+        version: 0,
+        round: 0,
+        by: Subscriber::NationalDoor,
+        what: What::Export(moved),
+    };
+    step.news.push(Item {
+        slot: paper.slot,
+        id,
+        kind: 0,
+        subject: declaration,
+        place: 0,
+        body: proto::exchange::answer(&decision).encode_to_vec(),
+        due: step.now,
+        tries: 0,
+    });
+}
+
+/// The day on which a vehicle left, as its departure (509) says; today, where it says a later one or none.
+pub(crate) fn leave_day(departure: &StoredDocument, now: OffsetDateTime) -> Date {
+    let said = PrimitiveDateTime::parse(&departure.document.text("leaveTime"), C14);
+    said.map_or(today(now), |time| time.date().min(today(now)))
+}
+
+fn today(now: OffsetDateTime) -> Date {
+    now.to_offset(CHINA).date()
+}
+
+/// The number of a goods declaration form, of its summary's: customs house, year, 0 for exports, and nine digits
+/// that no other of the year has. `None`: too many were numbered in that slot on that day; customs tells it later.
+pub(crate) fn entry_id(customs_code: &str, decl_seq_no: &str) -> Option<String> {
+    let (day, serial) = decl_seq_no.get(1..).and_then(|rest| rest.split_at_checked(8))?;
+    let date = Date::parse(day, time::macros::format_description!("[year][month][day]")).ok()?;
+    let serial: i64 = serial.parse().ok()?;
+    let (slot, place) = (serial / limits::NUMBERS_PER_SLOT, serial % limits::NUMBERS_PER_SLOT);
+    let place = place - limits::NUMBERS_OF_DOOR_FROM;
+    if !(0..FORMS_PER_SLOT_A_DAY).contains(&place) {
+        return None;
+    }
+    let day = i64::from(date.ordinal()) - 1;
+    let number = (day * 256 + slot) * FORMS_PER_SLOT_A_DAY + place;
+    let (year, number) = (date.year(), number + 1);
+    (customs_code.len() == 4).then(|| format!("{customs_code}{year}0{number:09}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_forms_of_a_year_have_one_number() {
+        let of = |day: &str, slot: i64, place: i64| {
+            let base = slot * limits::NUMBERS_PER_SLOT + limits::NUMBERS_OF_DOOR_FROM;
+            entry_id("4229", &format!("E{day}{:09}", base + place))
+        };
+        let days = ["20260101", "20261231", "20261130"];
+        let all = days.iter().flat_map(|day| {
+            [0, 7, 255].into_iter().flat_map(move |slot| [0, 1, 9_999].map(|at| (*day, slot, at)))
+        });
+        let numbers: BTreeSet<String> =
+            all.filter_map(|(day, slot, place)| of(day, slot, place)).collect();
+        assert_eq!(numbers.len(), 27);
+        assert!(numbers.iter().all(|number| number.len() == 18 && number.starts_with("422920260")));
+        assert_eq!(of("20260101", 0, 10_000), None, "one more than there are");
+        assert_eq!(entry_id("4229", "E2026"), None);
+    }
+}

@@ -1,0 +1,507 @@
+//! `trace`: the whole story of one parcel, over all services, on one page: who said what when, by which rule, which
+//! money, and what is still open. Everything is asked of the public interface, so that each caller sees its own.
+
+use std::fmt::Write as _;
+
+use proto::v1::{self, fact::Kind};
+use serde::Serialize;
+use time::OffsetDateTime;
+use tonic::{Code as Grpc, Status};
+
+use crate::pay::{purpose, yuan};
+use crate::table::{columns, wrapped};
+use crate::watch::describe;
+use crate::words::{self, pick, when};
+use crate::{Exit, Language, Output, Said, Session, read, say, say_json};
+
+/// Tell the whole story of one parcel: who said what when, by which rule, which money, what is open.
+#[derive(Debug, clap::Args)]
+pub struct TraceArgs {
+    /// Name (declarations/UUID), UUID, or any number of it: preNo, order number, own number (copNo),
+    /// way-bill, invtNo, release.
+    name: String,
+}
+
+/// Documents of one order and entries of one declaration's books that are told: no parcel has more.
+const MOST: i32 = 1_000;
+
+/// A text in both languages.
+#[derive(Debug, Clone, Serialize)]
+struct TraceText {
+    text: String,
+    text_zh: String,
+}
+
+impl TraceText {
+    fn new(text: impl Into<String>, text_zh: impl Into<String>) -> Self {
+        Self { text: text.into(), text_zh: text_zh.into() }
+    }
+
+    fn pick(&self, language: Language) -> &str {
+        pick(language, &self.text, &self.text_zh)
+    }
+}
+
+/// One thing that somebody said.
+#[derive(Debug, Serialize)]
+struct TraceEvent {
+    /// RFC 3339.
+    time: String,
+    #[serde(skip)]
+    at: Option<OffsetDateTime>,
+    /// Which service has it.
+    service: &'static str,
+    /// Who said it.
+    who: &'static str,
+    #[serde(flatten)]
+    what: TraceText,
+}
+
+/// Something that follows from the law, or was asked of the risk rules.
+#[derive(Debug, Serialize)]
+struct TraceRule {
+    rule: String,
+    law: String,
+    #[serde(flatten)]
+    what: TraceText,
+}
+
+/// A sum of money.
+#[derive(Debug, Serialize)]
+struct TraceMoney {
+    /// Letters of ISO 4217.
+    currency: String,
+    /// In the smallest unit.
+    amount: i64,
+    #[serde(flatten)]
+    what: TraceText,
+}
+
+/// Something that is not done yet.
+#[derive(Debug, Serialize)]
+struct TraceOpen {
+    /// Who has to act.
+    who: String,
+    /// The last day, where there is one.
+    until: String,
+    #[serde(flatten)]
+    what: TraceText,
+}
+
+/// The story.
+#[derive(Debug, Serialize)]
+struct ParcelStory {
+    declaration: String,
+    order_no: String,
+    state: &'static str,
+    events: Vec<TraceEvent>,
+    rules: Vec<TraceRule>,
+    money: Vec<TraceMoney>,
+    open: Vec<TraceOpen>,
+}
+
+/// Tells it.
+pub(super) async fn run(session: &Session, args: TraceArgs) -> anyhow::Result<Exit> {
+    anyhow::ensure!(!args.name.trim().is_empty(), Said::new("NAME is empty", "NAME为空"));
+    let name = read::resolve(session, &args.name).await?;
+    let record = read::fetch(session, &name).await?;
+    let (state, _) = words::state(record.state());
+    let mut story = ParcelStory {
+        declaration: record.name.clone(),
+        order_no: record.order_no.clone(),
+        state,
+        events: Vec::new(),
+        rules: Vec::new(),
+        money: Vec::new(),
+        open: Vec::new(),
+    };
+    story.clearance(&record);
+    story.documents(session, &record).await?;
+    story.risk(session, &record).await?;
+    let declared = record.declaration.as_ref();
+    if declared.is_some_and(|it| it.ie_flag() == v1::Direction::Export) {
+        story.refund(session, &record).await?;
+    } else {
+        story.duty(session, &record).await?;
+    }
+    story.books(session, &record).await?;
+    story.events.sort_by_key(|event| event.at);
+    match session.output {
+        Output::Json => say_json(&story)?,
+        Output::Table => {
+            say(story.page(session.language, words::state(record.state())).trim_end())?
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// What a service has; nothing where it does not run, has nothing, or the caller may not ask it.
+fn there<T>(answer: Result<T, Status>) -> Result<Option<T>, Status> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(status) => match status.code() {
+            Grpc::NotFound | Grpc::PermissionDenied | Grpc::Unimplemented => Ok(None),
+            _ => Err(status),
+        },
+    }
+}
+
+impl ParcelStory {
+    fn event(
+        &mut self,
+        at: Option<OffsetDateTime>,
+        (service, who): (&'static str, &'static str),
+        what: TraceText,
+    ) {
+        let rfc = &time::format_description::well_known::Rfc3339;
+        let time = proto::text(at.and_then(|at| at.format(rfc).ok()));
+        self.events.push(TraceEvent { time, at, service, who, what });
+    }
+
+    fn rule(&mut self, rule: &str, law: &str, what: TraceText) {
+        let is_known = self.rules.iter().any(|it| it.rule == rule && it.what.text == what.text);
+        if !is_known {
+            self.rules.push(TraceRule { rule: rule.to_owned(), law: law.to_owned(), what });
+        }
+    }
+
+    fn fen(&mut self, amount: i64, text: impl Into<String>, text_zh: impl Into<String>) {
+        let currency = "CNY".to_owned();
+        self.money.push(TraceMoney { currency, amount, what: TraceText::new(text, text_zh) });
+    }
+
+    fn open(&mut self, who: &str, until: &str, what: TraceText) {
+        let known =
+            |it: &TraceOpen| it.who == who && it.until == until && it.what.text == what.text;
+        if !self.open.iter().any(known) {
+            self.open.push(TraceOpen { who: who.to_owned(), until: until.to_owned(), what });
+        }
+    }
+
+    /// What the declaration service keeps.
+    fn clearance(&mut self, record: &v1::DeclarationRecord) {
+        for entry in &record.history {
+            for fact in &entry.facts {
+                let said = |language| describe(fact, language);
+                let what = TraceText::new(said(Language::English), said(Language::Chinese));
+                self.event(entry.time.and_then(proto::time), ("declaration", speaker(fact)), what);
+            }
+        }
+        for awaited in record.waits_for() {
+            let one = |language| words::awaited(language, std::iter::once(awaited));
+            let what = TraceText::new(one(Language::English), one(Language::Chinese));
+            self.open("agency", "", what);
+        }
+    }
+
+    /// Where the national documents of its order stand.
+    async fn documents(
+        &mut self,
+        session: &Session,
+        record: &v1::DeclarationRecord,
+    ) -> Result<(), Status> {
+        let request = v1::ListDocumentsRequest {
+            order_no: record.order_no.clone(),
+            page_size: MOST,
+            ..Default::default()
+        };
+        let list = session.ask(request, async |it, ask| it.ceb().list_documents(ask).await).await;
+        let Some(found) = there(list)? else { return Ok(()) };
+        for document in found.documents {
+            let (kind, status) = (document.message_type, document.return_status);
+            let text = format!("CEB{kind} stands at {status}: {}", document.return_info);
+            let text_zh = format!("CEB{kind}回执{status}：{}", document.return_info);
+            let what = TraceText::new(text, text_zh);
+            self.event(document.changed_time.and_then(proto::time), ("ceb", "national door"), what);
+            if !document.missing.is_empty() {
+                let missing = document.missing.join(", ");
+                let text = format!("CEB{kind} waits for {missing}");
+                let what = TraceText::new(text, format!("CEB{kind}等待{missing}"));
+                self.open("firm", "", what);
+            }
+        }
+        Ok(())
+    }
+
+    /// What the risk rules said; agencies and the operator see them.
+    async fn risk(
+        &mut self,
+        session: &Session,
+        record: &v1::DeclarationRecord,
+    ) -> Result<(), Status> {
+        let request = v1::GetAssessmentRequest { name: record.name.clone(), version: 0 };
+        let get =
+            session.ask(request, async |it, ask| it.inspection().get_assessment(ask).await).await;
+        let Some(found) = there(get)? else { return Ok(()) };
+        for matched in found.assessments.iter().flat_map(|it| &it.matched) {
+            let what = TraceText::new(matched.title.clone(), matched.title_zh.clone());
+            self.rule(&matched.rule, &matched.law, what);
+        }
+        Ok(())
+    }
+
+    /// Tax of an import.
+    async fn duty(
+        &mut self,
+        session: &Session,
+        record: &v1::DeclarationRecord,
+    ) -> Result<(), Status> {
+        let declaration = record.name.clone();
+        let request = v1::GetDutyRequest { declaration: declaration.clone(), version: 0 };
+        let get = session.ask(request, async |it, ask| it.payment().get_duty(ask).await).await;
+        let Some(found) = there(get)? else { return Ok(()) };
+        let step = if found.applies == "FULL" { &found.full } else { &found.within };
+        if let Some(step) = step {
+            let what = TraceText::new(step.title.clone(), step.title_zh.clone());
+            self.rule(&step.rule, &step.since, what);
+        }
+        let missing = found.missing.iter().zip(&found.missing_zh);
+        missing.for_each(|(text, zh)| self.open("operator", "", TraceText::new(text, zh)));
+        if let Some(duty) = &found.duty {
+            let state = |language| crate::pay::duty_state(language, duty.state());
+            let (english, chinese) = (state(Language::English), state(Language::Chinese));
+            let payer = &duty.payer;
+            let (text, zh) =
+                (format!("tax, {payer}: {english}"), format!("税款，{payer}：{chinese}"));
+            self.fen(duty.amount_fen, text, zh);
+        }
+        let request = v1::GetBillRequest { declaration };
+        let get = session.ask(request, async |it, ask| it.payment().get_bill(ask).await).await;
+        let Some(bill) = there(get)?.and_then(|found| found.bill) else { return Ok(()) };
+        let status = |language| crate::pay::bill_status(language, bill.status());
+        let (english, chinese) = (status(Language::English), status(Language::Chinese));
+        let number = &bill.tax_no;
+        let tax = bill.customs_tax_fen + bill.vat_fen + bill.consumption_fen;
+        let (text, zh) = (format!("bill {number}: {english}"), format!("税单{number}：{chinese}"));
+        self.fen(tax, text, zh);
+        if bill.returned_fen > 0 {
+            self.fen(-bill.returned_fen, "given back, for goods that came back", "退货退还税款");
+        }
+        let is_void = bill.status() == v1::BillStatus::Void;
+        if !is_void && bill.paid_time.is_none() {
+            let text = format!("the bill {number} is to be paid from {}", bill.due_from);
+            let zh = format!("税单{number}自{}起缴纳", bill.due_from);
+            self.open(&bill.payer, &bill.due_until, TraceText::new(text, zh));
+        }
+        Ok(())
+    }
+
+    /// Tax refund of an export.
+    async fn refund(
+        &mut self,
+        session: &Session,
+        record: &v1::DeclarationRecord,
+    ) -> Result<(), Status> {
+        let request = v1::GetExportHistoryRequest { declaration: record.name.clone() };
+        let get =
+            session.ask(request, async |it, ask| it.refund().get_export_history(ask).await).await;
+        let Some(found) = there(get)? else { return Ok(()) };
+        for entry in &found.entries {
+            for fact in &entry.facts {
+                let (text, text_zh) = match entry.name.strip_prefix("refunds/") {
+                    Some(claim) => {
+                        (format!("{claim}: {}", fact.text), format!("{claim}：{}", fact.text_zh))
+                    }
+                    None => (fact.text.clone(), fact.text_zh.clone()),
+                };
+                let what = TraceText::new(text, text_zh);
+                self.event(
+                    entry.time.and_then(proto::time),
+                    ("refund", refund_speaker(fact.step())),
+                    what,
+                );
+            }
+        }
+        for line in &found.lines {
+            let Some(it) = &line.entitlement else { continue };
+            let what = TraceText::new(it.title.clone(), it.title_zh.clone());
+            self.rule(&it.rule, &it.law, what);
+            let until = it.due.as_ref().map_or("", |due| due.last.as_str());
+            for missing in &it.missing {
+                let what = TraceText::new(missing.text.clone(), missing.text_zh.clone());
+                self.open(&missing.who, until, what);
+            }
+            match it.standing() {
+                v1::RefundStanding::Claimable => {
+                    self.open("firm", until, TraceText::new("it may be claimed", "可申报退税"));
+                }
+                v1::RefundStanding::ToRecover => {
+                    let what = TraceText::new("its refund is to be given back", "应追回已退税款");
+                    self.open("firm", "", what);
+                }
+                _ => {}
+            }
+            if let Some(fen) = it.estimate_fen.filter(|fen| *fen > 0) {
+                let name = words::id(&line.name);
+                self.fen(fen, format!("refund to come, {name}"), format!("应退税额，{name}"));
+            }
+        }
+        for it in &found.claim_lines {
+            let Some(line) = &it.line else { continue };
+            let (claim, number) = (&it.claim, line.line);
+            let name = (format!("{claim} line {number}"), format!("{claim}第{number}条"));
+            if line.paid_fen > 0 {
+                self.fen(
+                    line.paid_fen,
+                    format!("refund paid, {}", name.0),
+                    format!("已退税，{}", name.1),
+                );
+            }
+            if line.repaid_fen > 0 {
+                let (text, zh) = (format!("paid back, {}", name.0), format!("已追回，{}", name.1));
+                self.fen(-line.repaid_fen, text, zh);
+            }
+            let (who, text, zh) = match line.state() {
+                v1::ClaimLineState::Open => ("tax office", "to be decided", "待审核"),
+                v1::ClaimLineState::Queried if line.answered => {
+                    ("tax office", "answered", "已答复")
+                }
+                v1::ClaimLineState::Queried => ("firm", "the tax office asks", "税务机关有疑点"),
+                v1::ClaimLineState::Approved => ("treasury", "to be paid", "待退库"),
+                v1::ClaimLineState::Recovering => ("firm", "to be paid back", "应缴回"),
+                _ => continue,
+            };
+            let what = TraceText::new(format!("{}: {text}", name.0), format!("{}：{zh}", name.1));
+            self.open(who, &line.query_until, what);
+        }
+        Ok(())
+    }
+
+    /// What the books say about it.
+    async fn books(
+        &mut self,
+        session: &Session,
+        record: &v1::DeclarationRecord,
+    ) -> Result<(), Status> {
+        let parties = record.declaration.iter().flat_map(|it| [&it.ebc, &it.agent, &it.declarant]);
+        let mut owners: Vec<String> =
+            parties.flatten().map(|party| party.code.clone()).filter(|it| !it.is_empty()).collect();
+        owners.sort();
+        owners.dedup();
+        for owner in owners {
+            let request = v1::ListEntriesRequest {
+                owner,
+                declaration: record.name.clone(),
+                page_size: MOST,
+                page_token: String::new(),
+            };
+            let list =
+                session.ask(request, async |it, ask| it.payment().list_entries(ask).await).await;
+            for entry in there(list)?.map_or_else(Vec::new, |found| found.entries) {
+                let what = TraceText::new(
+                    moved(&entry, Language::English),
+                    moved(&entry, Language::Chinese),
+                );
+                self.event(entry.recorded_time.and_then(proto::time), ("payment", "ledger"), what);
+            }
+        }
+        Ok(())
+    }
+
+    fn page(&self, language: Language, (english, chinese): (&str, &str)) -> String {
+        let width = columns();
+        let order = pick(language, "order", "订单");
+        let mut text =
+            format!("{}  {english} {chinese}  {order} {}\n", self.declaration, self.order_no);
+        for event in &self.events {
+            let head = format!("{}  {:<13} ", when(event.at), event.who);
+            let said = event.what.pick(language);
+            // One line an event, however long: people look for words in it.
+            let _infallible = writeln!(text, "{head}{said}");
+        }
+        let mut section = |title: &str, lines: Vec<String>| {
+            let none = pick(language, "nothing", "无").to_owned();
+            let _infallible = writeln!(text, "\n{title}");
+            let lines = if lines.is_empty() { vec![none] } else { lines };
+            for line in lines.iter().flat_map(|line| wrapped(line, width.saturating_sub(2))) {
+                let _infallible = writeln!(text, "  {line}");
+            }
+        };
+        let rules = self.rules.iter().map(|it| {
+            let law = if it.law.is_empty() { String::new() } else { format!(" [{}]", it.law) };
+            format!("{}: {}{law}", it.rule, it.what.pick(language))
+        });
+        section(pick(language, "rules", "规则"), rules.collect());
+        let money = self.money.iter().map(|it| {
+            format!("{:>12} {}  {}", yuan(it.amount), it.currency, it.what.pick(language))
+        });
+        section(pick(language, "money", "资金"), money.collect());
+        let open = self.open.iter().map(|it| {
+            let until = pick(language, "until", "期限");
+            let until = if it.until.is_empty() {
+                String::new()
+            } else {
+                format!(" ({until} {})", it.until)
+            };
+            format!("{}: {}{until}", it.who, it.what.pick(language))
+        });
+        section(pick(language, "open", "未办结"), open.collect());
+        text
+    }
+}
+
+/// An entry of the books.
+fn moved(entry: &v1::LedgerEntry, language: Language) -> String {
+    let account = |owner: &str, which| format!("{owner} {}", purpose(language, which));
+    let legs = entry.legs.iter().map(|leg| {
+        let from = account(&leg.from_owner, leg.from_purpose());
+        let to = account(&leg.to_owner, leg.to_purpose());
+        format!("{} {} {from} → {to}", yuan(leg.amount), leg.currency)
+    });
+    let legs: Vec<String> = legs.collect();
+    let rule = if entry.rule.is_empty() { String::new() } else { format!(" [{}]", entry.rule) };
+    format!("{}: {}{rule}", entry.event, legs.join("; "))
+}
+
+/// Who says a fact.
+fn speaker(fact: &v1::Fact) -> &'static str {
+    match &fact.kind {
+        Some(Kind::Filed(_) | Kind::Amended(_) | Kind::Withdrawn(_)) => "firm",
+        Some(Kind::StandChanged(changed)) => words::participant(Language::English, changed.who()),
+        Some(Kind::Numbered(_)) => "customs",
+        Some(Kind::Rejected(it)) => words::agency(Language::English, it.agency()),
+        Some(Kind::Returned(it)) => words::agency(Language::English, it.agency()),
+        Some(Kind::InspectionOrdered(it)) => words::agency(Language::English, it.demanded_by()),
+        Some(Kind::InspectionJoined(it)) => words::agency(Language::English, it.demanded_by()),
+        Some(Kind::InspectionCompleted(_) | Kind::InspectionMoved(_)) => "site",
+        Some(Kind::DutyMoved(_)) => "payment",
+        Some(Kind::ReceiptMoved(_)) => "bank",
+        Some(Kind::ExportMoved(_)) => "customs",
+        Some(
+            Kind::InspectionAnswered(_)
+            | Kind::InspectionCancelled(_)
+            | Kind::InspectionReopened(_)
+            | Kind::Released(_)
+            | Kind::BankTold(_),
+        )
+        | None => "window",
+    }
+}
+
+/// Who says a step of the refund.
+fn refund_speaker(step: v1::RefundStep) -> &'static str {
+    match step {
+        v1::RefundStep::InvoiceRegistered
+        | v1::RefundStep::ClaimProposed
+        | v1::RefundStep::ClaimSubmitted
+        | v1::RefundStep::ClaimWithdrawn
+        | v1::RefundStep::LineDropped
+        | v1::RefundStep::QueryAnswered
+        | v1::RefundStep::SalesReported => "firm",
+        v1::RefundStep::InvoiceVerified => "platform",
+        v1::RefundStep::FormRefused
+        | v1::RefundStep::ClaimAccepted
+        | v1::RefundStep::QueryRaised
+        | v1::RefundStep::QueryLifted
+        | v1::RefundStep::LineApproved
+        | v1::RefundStep::LineRefused
+        | v1::RefundStep::RecoveryOrdered => "tax office",
+        v1::RefundStep::LinePaid | v1::RefundStep::LineRepaid => "treasury",
+        v1::RefundStep::Unspecified
+        | v1::RefundStep::ExportReleased
+        | v1::RefundStep::ProofRecorded
+        | v1::RefundStep::LineSettled
+        | v1::RefundStep::Reminder
+        | v1::RefundStep::GoodsBack => "refund",
+    }
+}
