@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::commit::CebCommand;
 use crate::document_set::DocumentKeys;
-use crate::errand::{InventoryEnd, settle_cancellations};
+use crate::filing_answer::{InventoryEnd, settle_cancellations};
 use crate::matching::Companions;
 use crate::stored_document::{FilingWork, StoredDocument};
 use crate::transaction::CebTransaction;
@@ -173,7 +173,7 @@ fn tell_all(step: &mut CebTransaction, events: &[&ReceiptEvent]) {
         if matches!(fact, Fact::Filed(_)) {
             step.shelf.change(id, |paper| {
                 paper.declaration = Some(declaration);
-                paper.errand = FilingWork::None;
+                paper.work = FilingWork::None;
             });
         }
         tell(step, id, fact);

@@ -11,7 +11,8 @@ use store::{Fault, ServiceError, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::document_set::{DocumentKeys, DocumentSet, Row, kind_column};
+use crate::document_rows::{Row, kind_column};
+use crate::document_set::{DocumentKeys, DocumentSet};
 use crate::stored_document::StoredDocument;
 use crate::{Ceb, matching, receipt};
 

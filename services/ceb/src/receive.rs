@@ -471,7 +471,7 @@ fn paper(received: &ReceivedDocument, header: &Header, now: OffsetDateTime) -> S
         released: None,
         sum_no: String::new(),
         cancels: String::new(),
-        errand: FilingWork::None,
+        work: FilingWork::None,
         signed: received.signed,
         digest: received.digest.clone(),
         document: Arc::clone(&received.document),

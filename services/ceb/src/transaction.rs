@@ -54,7 +54,7 @@ pub(crate) struct WrittenRows {
     /// Where receipts stand in the logs of their senders, by their ids.
     pub(crate) positions: HashMap<Uuid, u64>,
     /// There is something to say to the declaration service.
-    pub(crate) errands: bool,
+    pub(crate) work: bool,
 }
 
 /// A bill of lading of an agent.
@@ -116,7 +116,7 @@ impl CebTransaction {
         queue::enqueue(&mut *tx, cipher, EXPORT_NEWS, &news).await?;
         let entries = post(&mut *tx, cipher, mail, now).await?;
         let positions = log::append(&mut *tx, &entries).await?;
-        Ok(WrittenRows { entries, positions, errands: shelf.has_errands() || !news.is_empty() })
+        Ok(WrittenRows { entries, positions, work: shelf.has_work() || !news.is_empty() })
     }
 
     /// Notes what cannot be: the transaction fails with it, and nothing of it is kept.

@@ -1,17 +1,15 @@
-//! Errands to the declaration service: what a transaction decided and another service must hear. Each
-//! is an item of a queue until it is answered, and is told under the same request id however often.
+//! What the declaration service answers when a document is filed or withdrawn, and what follows from it. What a
+//! transaction wants of it is an item of a queue until it is answered, and is sent under the same request id however
+//! often ([`crate::relay`]).
 
 use std::sync::Arc;
 
 use domain::Slot;
 use domain::documents::{DocumentKind, ReceiptStatus, status};
-use sqlx::PgPool;
-use store::Fault;
-use store::cipher::Cipher;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::document_set::{DocumentKeys, DocumentSet};
+use crate::document_set::DocumentKeys;
 use crate::import::{cancelled, number};
 use crate::stored_document::{FilingWork, StoredDocument};
 use crate::transaction::CebTransaction;
@@ -39,7 +37,7 @@ impl Hints {
     }
 }
 
-/// The answer to an errand.
+/// The answer about a document.
 #[derive(Debug)]
 pub(crate) struct FilingAnswer {
     pub(crate) slot: Slot,
@@ -69,48 +67,17 @@ impl FilingAnswer {
     }
 }
 
-/// What became of the inventory that a cancellation is about.
-pub(crate) enum CancellationTarget {
-    /// It is this declaration.
-    Declaration(Uuid),
-    /// It is on its way to become one: later.
-    NotYet,
-    /// It is none and will be none.
-    Ended,
-}
-
-/// Looks for the inventory that a cancellation is about.
-pub(crate) async fn cancelled_inventory(
-    pool: &PgPool,
-    cipher: &Cipher,
-    paper: &StoredDocument,
-) -> Result<CancellationTarget, Fault> {
-    let mut wanted = DocumentKeys::default();
-    wanted.keys.insert((paper.kind.number(), paper.key.clone()));
-    let mut connection = pool.acquire().await?;
-    let shelf = DocumentSet::load(&mut connection, cipher, &wanted).await?;
-    let inventory = shelf.cancelled_by(paper);
-    Ok(match inventory {
-        Some(inventory) => match inventory.declaration {
-            Some(declaration) => CancellationTarget::Declaration(declaration),
-            None if inventory.errand == FilingWork::File => CancellationTarget::NotYet,
-            None => CancellationTarget::Ended,
-        },
-        None => CancellationTarget::Ended,
-    })
-}
-
 /// Takes the answer down. A document that changed since has nothing to do with it any more.
 pub(crate) fn answered(step: &mut CebTransaction, answered: &FilingAnswer) {
     let paper = step.shelf.by_key(answered.kind, &answered.key);
     let Some(paper) =
-        paper.filter(|paper| paper.id == answered.id && paper.errand != FilingWork::None)
+        paper.filter(|paper| paper.id == answered.id && paper.work != FilingWork::None)
     else {
         return;
     };
-    let (id, errand) = (paper.id, paper.errand);
-    step.shelf.change(id, |paper| paper.errand = FilingWork::None);
-    match (errand, &answered.outcome) {
+    let (id, work) = (paper.id, paper.work);
+    step.shelf.change(id, |paper| paper.work = FilingWork::None);
+    match (work, &answered.outcome) {
         (FilingWork::File, FilingOutcome::Done(declaration)) => {
             // The receipt for it comes with the event of the declaration service.
             step.shelf.change(id, |paper| paper.declaration = Some(*declaration));
@@ -152,11 +119,11 @@ pub(crate) fn settle_cancellations(step: &mut CebTransaction, inventory: Uuid, h
     let waiting: Vec<Uuid> = step
         .shelf
         .papers()
-        .filter(|paper| paper.errand == FilingWork::Withdraw && paper.cancels == key)
+        .filter(|paper| paper.work == FilingWork::Withdraw && paper.cancels == key)
         .map(|paper| paper.id)
         .collect();
     for id in waiting {
-        step.shelf.change(id, |paper| paper.errand = FilingWork::None);
+        step.shelf.change(id, |paper| paper.work = FilingWork::None);
         match how {
             InventoryEnd::Withdrawn => {
                 cancelled(step, id, Some(inventory));
