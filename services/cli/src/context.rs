@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use super::session::{TableRow, rows};
+use super::session::{TableRow, print_rows};
 use super::table::{columns, fields};
 use super::words::pick;
-use super::{BilingualText, Exit, Language, Output, say, say_json};
+use super::{BilingualText, Exit, Language, Output, OutputFormat, say, say_json};
 
 /// How one window is reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,10 +83,15 @@ struct ShowContextArgs {
 }
 
 /// Does what the verb says.
-pub(super) fn run(output: Output, language: Language, args: ContextArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(
+    format: OutputFormat,
+    language: Language,
+    args: ContextArgs,
+) -> anyhow::Result<Exit> {
+    let output = format.output();
     let contexts = Contexts::read()?;
     match args.verb {
-        Verb::List(_) => contexts.list(output, language),
+        Verb::List(_) => contexts.list(format, language),
         Verb::Use(args) => contexts.choose(args.name, output, language),
         Verb::Show(args) => contexts.show(args.name, output),
     }
@@ -133,26 +138,14 @@ impl Contexts {
         self.known.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
     }
 
-    fn list(&self, output: Output, language: Language) -> anyhow::Result<Exit> {
+    fn list(&self, format: OutputFormat, language: Language) -> anyhow::Result<Exit> {
         let listed = self.known.iter().map(|(name, context)| ListedContext {
             name,
             in_use: self.chosen.as_deref() == Some(name),
             context,
         });
         let listed: Vec<_> = listed.collect();
-        match output {
-            Output::Json => listed.iter().try_for_each(say_json)?,
-            Output::Table if listed.is_empty() => {
-                let file = self.file.display();
-                let none = match language {
-                    Language::English => format!("there are no contexts in {file}"),
-                    Language::Chinese => format!("{file}中没有环境"),
-                };
-                say(&none)?;
-            }
-            Output::Table => say(&rows(&listed, language))?,
-        }
-        Ok(Exit::Done)
+        print_rows(format, language, &listed)
     }
 
     fn choose(

@@ -106,10 +106,26 @@ impl Command {
         session::settle(options.output(), options.language(), self.ended(options).await)
     }
 
+    /// Whether there are rows for spreadsheets.
+    fn has_lists(&self) -> bool {
+        matches!(
+            self,
+            Self::List(_)
+                | Self::Ceb(_)
+                | Self::Inspect(_)
+                | Self::Stuck(_)
+                | Self::Key(_)
+                | Self::Context(_)
+                | Self::Tax(_)
+                | Self::Pay(_)
+                | Self::Refund(_)
+                | Self::Webhooks(_)
+        )
+    }
+
     async fn ended(self, options: &Options) -> anyhow::Result<Exit> {
-        let has_csv = matches!(self, Self::Tax(_) | Self::Pay(_) | Self::Refund(_));
         anyhow::ensure!(
-            has_csv || options.format() != OutputFormat::Csv,
+            self.has_lists() || options.format() != OutputFormat::Csv,
             BilingualText::new(
                 "this command has no CSV; take --output table or --output json",
                 "该命令不支持CSV，请用 --output table 或 --output json"
@@ -159,7 +175,7 @@ impl Command {
                 let session = options.session_as("admin").await?;
                 clock::run(&session, args).await
             }
-            Self::Context(args) => context::run(options.output(), options.language(), args),
+            Self::Context(args) => context::run(options.format(), options.language(), args),
             Self::Tax(args) => tax::run(options.voice(), &args),
         }
     }

@@ -198,6 +198,7 @@ impl Options {
         Ok(Session {
             window: client::Window::connect(&self.config(caller)?).await?,
             output: self.output(),
+            format: self.format(),
             language: self.language(),
         })
     }
@@ -207,6 +208,7 @@ impl Options {
         Ok(Session {
             window: client::Window::connect_lazy(&self.config("agent")?)?,
             output: self.output(),
+            format: self.format(),
             language: self.language(),
         })
     }
