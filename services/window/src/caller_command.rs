@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::clock;
-use crate::identity::{Registry, RegistryEntry, fingerprint};
+use crate::registry::{Registry, RegistryEntry, fingerprint};
 use crate::tls;
 use crate::validity::CertificatePeriod;
 

@@ -18,8 +18,8 @@ use rustls_pki_types::CertificateDer;
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::Peer;
-use crate::identity::{RegisteredCaller, Registry};
 use crate::quotas::{CallerQuota, HeldPermits, Quotas, Sockets};
+use crate::registry::{RegisteredCaller, Registry};
 use crate::unproven::UnprovenConnections;
 use crate::unread::UnreadPieces;
 

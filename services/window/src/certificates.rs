@@ -14,7 +14,7 @@ use rcgen::{
 use rustls_pki_types::CertificateDer;
 use time::{Duration, OffsetDateTime};
 
-use crate::identity::{RegistryEntry, fingerprint};
+use crate::registry::{RegistryEntry, fingerprint};
 
 /// Within the directory of certificates: the window's; its key is beside it.
 pub const WINDOW: &str = "window";

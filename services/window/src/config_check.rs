@@ -14,7 +14,7 @@ use crate::callers::CurrentRegistry;
 use crate::command_line::{Cli, told};
 use crate::config_file::ConfigFile;
 use crate::data_keys::{self, Keys};
-use crate::identity::Registry;
+use crate::registry::Registry;
 use crate::run::Settings;
 use crate::{listen, services, tls};
 

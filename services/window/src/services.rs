@@ -10,7 +10,7 @@ use domain::tax_refund::rates::RateTable;
 use kit::service::{Caller, Manifest, Mount, Parts, Start};
 
 use crate::callers::CurrentRegistry;
-use crate::identity::Registry;
+use crate::registry::Registry;
 use crate::run::Settings;
 use crate::{http, tls};
 

@@ -30,8 +30,8 @@ use crate::callers::Callers;
 use crate::clock;
 use crate::connection::{CallerConnection, Peer};
 use crate::files::private_key;
-use crate::identity::fingerprint;
 use crate::quotas::HeldPermits;
+use crate::registry::fingerprint;
 use crate::unproven::{UnprovenConnections, counted};
 use crate::unread::UnreadPieces;
 
