@@ -1,40 +1,25 @@
 //! Lets a call through when its caller may make it and there is room for it.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use console::Cookies;
-use domain::principal::ALL_PLACES;
+use domain::Principal;
 use domain::refusal::{Code, Refusal};
-use domain::{Kind, Principal, limits};
-use kit::service::Api;
 use proto::memory::CallMemory;
 use proto::status::{self, Language};
-use proto::v1::{ceb_service_server, sandbox_service_server, status_service_server};
-use rustls_pki_types::CertificateDer;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
 use crate::bodies::{AnswerBody, Form, RequestBody};
 use crate::callers::{Callers, KnownCaller};
-use crate::http::PATHS;
-use crate::json::rules::{HttpMatch, HttpRules};
+use crate::json::rules::HttpMatch;
 use crate::policy::{Method, Methods};
 use crate::problem;
 use crate::quotas::{CallDuration, HeldPermits, Reading, Reads};
-use crate::reload::SOON_DAYS;
-use crate::services::manifests;
 use crate::space::Space;
 use crate::unread::UnreadPieces;
-use crate::validity::CertificatePeriod;
 use crate::web_console::is_page;
 
 /// Lets a call through when its caller may make it and has room for it.

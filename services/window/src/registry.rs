@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
 use domain::principal::ALL_PLACES;
-use domain::refusal::{Code, Refusal};
 use domain::{Kind, Principal, limits};
 use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
