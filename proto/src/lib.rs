@@ -12,6 +12,7 @@ pub mod exchange;
 pub mod facts;
 pub mod forex;
 pub mod inspection;
+pub mod json;
 pub mod ledger;
 pub mod memory;
 pub mod rule_file;
@@ -19,6 +20,7 @@ pub mod status;
 pub mod stored;
 pub mod text;
 pub mod turn;
+pub mod webhook;
 
 pub use pbjson_types::Timestamp;
 
