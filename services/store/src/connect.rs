@@ -113,7 +113,10 @@ pub async fn migrate(
         .execute(pool)
         .await
         .map_err(Error::Unreachable)?;
+    let failed = |source| Error::Migration { schema, source };
+    // What a service has of its own stands on what all have, whatever their numbers are.
+    let mut kit = Migrator::with_migrations(KIT.iter().cloned().collect());
+    kit.set_ignore_missing(true).run(pool).await.map_err(failed)?;
     let all = KIT.iter().chain(migrator.iter()).cloned().collect();
-    let all = Migrator::with_migrations(all);
-    all.run(pool).await.map_err(|source| Error::Migration { schema, source })
+    Migrator::with_migrations(all).run(pool).await.map_err(failed)
 }
