@@ -19,7 +19,7 @@ use crate::{raw, text, v1};
 /// A refusal that names what cannot be read.
 pub fn decision(by: Subscriber, answer: raw::Answer) -> Result<Decision, Refusal> {
     text::check(&answer)?;
-    let raw::Answer { request_id, declaration_id, version, round, what } = answer;
+    let raw::Answer { request_id, declaration_id, version, round, trace_id: _, what } = answer;
     let what = what.ok_or_else(|| Refusal::of(Code::Required).with("field", "what"))?;
     let what = match what {
         raw::answer::What::Verdict(verdict) => self::verdict(verdict)?,
@@ -81,6 +81,8 @@ pub fn answer(decision: &Decision) -> v1::Answer {
         declaration_id: declaration.to_string(),
         version: *version,
         round: *round,
+        // Whoever says it knows where it belongs; it is no part of what is decided.
+        trace_id: String::new(),
         what: Some(what),
     }
 }

@@ -43,4 +43,6 @@ mod stuck;
 mod tax;
 mod terminal;
 mod tokens;
+mod traces;
+mod upgrade;
 mod verdict;

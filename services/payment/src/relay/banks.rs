@@ -5,13 +5,16 @@ use std::sync::Arc;
 use domain::decision::{Decided, Decision, What};
 use domain::refusal::{Code, Refusal};
 use futures::future::BoxFuture;
+use kit::use_case::UseCaseSpan;
 use store::ServiceError;
 
 use crate::{MANIFEST, Payments};
 
 impl exchange::AnswerHandler for Payments {
-    fn handle(&self, decision: Decision) -> BoxFuture<'_, exchange::Handled> {
+    fn handle(&self, decision: Decision, trace: String) -> BoxFuture<'_, exchange::Handled> {
+        let span = UseCaseSpan::begin(MANIFEST.name, "TakeBankFile", &trace);
         Box::pin(async move {
+            let _span = span;
             let What::BankFile(document) = decision.what else {
                 return Ok(Err(Refusal::of(Code::FrameUnexpected)));
             };
