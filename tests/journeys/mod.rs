@@ -46,3 +46,4 @@ mod tokens;
 mod traces;
 mod upgrade;
 mod verdict;
+mod webhooks;
