@@ -4,6 +4,7 @@ pub(crate) mod browser;
 pub(crate) mod cluster;
 pub(crate) mod endpoint;
 pub(crate) mod exchange;
+pub(crate) mod hosts;
 pub(crate) mod http;
 pub(crate) mod in_process;
 pub(crate) mod inspection;
@@ -140,8 +141,8 @@ pub(crate) struct Sandbox {
     /// Flags of the next start.
     pub(crate) args: Vec<String>,
     runs: Runs,
-    /// Another program than the one under test, for the next start of a process.
-    pub(crate) program: Option<PathBuf>,
+    /// Another program than the one under test, or what runs it on a host, for the next start of a process.
+    pub(crate) program: Vec<OsString>,
     /// What no flag of the sandbox says; for windows in this process.
     change: fn(&mut Settings),
     running: Option<Running>,
@@ -199,6 +200,14 @@ impl Sandbox {
         Self::in_directory(data_dir(), args).await
     }
 
+    /// The same on a host, whose commands begin so, with a database that its flags name.
+    pub(crate) async fn on_host(prefix: &[String], args: &[&str]) -> Self {
+        let mut sandbox = Self::new(data_dir(), Runs::AsProcess);
+        sandbox.program = prefix.iter().map(Into::into).collect();
+        sandbox.program.push(binary().into());
+        sandbox.begin(args).await
+    }
+
     /// The same in a directory that may have been used before.
     pub(crate) async fn in_directory(directory: tempfile::TempDir, args: &[&str]) -> Self {
         Self::new(directory, Runs::AsProcess).begin(args).await
@@ -209,7 +218,7 @@ impl Sandbox {
             directory,
             args: Vec::new(),
             runs,
-            program: None,
+            program: Vec::new(),
             change: |_| {},
             running: None,
             may_log_errors: false,
@@ -244,7 +253,10 @@ impl Sandbox {
                 Running::InProcess(InProcess::start(settings, cast, log))
             }
             Runs::AsProcess => {
-                let mut command = Command::new(self.program.clone().unwrap_or_else(binary)); // why: the usual one
+                let usual = [binary().into()];
+                let program = if self.program.is_empty() { &usual } else { &self.program[..] };
+                let mut command = Command::new(&program[0]);
+                command.args(&program[1..]);
                 command.args(&args[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
                 Running::Process(command.spawn().expect("the binary starts"))
             }

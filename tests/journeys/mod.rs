@@ -37,6 +37,7 @@ mod reconcile;
 mod refund;
 mod refused;
 mod replay;
+mod scaling;
 mod sites;
 mod strangers;
 mod stuck;

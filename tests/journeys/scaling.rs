@@ -43,12 +43,15 @@ async fn every_table_can_be_distributed_by_its_slot_and_a_window_works_on() {
     // Before its first part it would be refused.
     let early = "select create_distributed_table('payment.settlement', 'slot')";
     let refused = sqlx::raw_sql(early).execute(&mut database).await.expect_err("a key is without");
-    assert!(refused.to_string().contains("settlement_id of payment.settlement is without slot"), "{refused}");
+    assert!(
+        refused.to_string().contains("settlement_id of payment.settlement is without slot"),
+        "{refused}"
+    );
     sqlx::raw_sql(AssertSqlSafe(file)).execute(&mut database).await.expect("it can be run");
     let left: Vec<String> = sqlx::query_scalar(
         "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
          where c.relkind = 'r' and c.relname <> '_sqlx_migrations'
-           and n.nspname in ('declaration', 'ceb', 'inspection', 'payment', 'refund')
+           and n.nspname in ('declaration', 'ceb', 'inspection', 'payment', 'refund', 'webhooks')
            and not exists (select from distributed d where d.name = c.oid::regclass::text)",
     )
     .fetch_all(&mut database)

@@ -120,9 +120,14 @@ async fn a_filing_and_its_release_are_one_trace() {
     assert_eq!(roots[0].parent_span_id, 0x00f0_67aa_0ba9_02b7_u64.to_be_bytes());
     // Nothing of what was declared, and nobody's name.
     let told = format!("{:?}", spans.values().collect::<Vec<_>>());
-    for secret in
-        ["QD-TRACED", "3702960001", "SF20261124000001", "不锈钢", "enterprise-a", &id.to_string()]
-    {
+    for secret in [
+        "QD-TRACED",
+        "3702960001",
+        "SF20261124000001",
+        "不锈钢",
+        "enterprise-a",
+        id.to_string().as_str(),
+    ] {
         assert!(!told.contains(secret), "{secret} in {told}");
     }
 }

@@ -125,7 +125,7 @@ async fn the_version_before_works_on_expanded_tables_and_not_on_contracted_ones(
     before.may_log_errors = true;
     if is_real {
         assert_eq!(before.stop(), Some(Ok(())));
-        before.program = previous;
+        before.program = previous.into_iter().map(Into::into).collect();
         before.spawn();
         before.ready().await;
     }
@@ -195,7 +195,7 @@ async fn the_version_before_works_on_expanded_tables_and_not_on_contracted_ones(
             .args(["migrate", "--plan", "--database-url", &before.database_url(), "--data-dir"])
             .arg(before.directory.path()),
     );
-    assert_eq!(exit, Some(2), "{text}");
+    assert_ne!(exit, Some(0), "{text}");
     assert!(text.contains("contracted by a later version (migration 903"), "{text}");
     before.spawn();
     assert!(before.wait().is_some_and(|ended| ended.is_err()), "it does not start on them");
