@@ -69,7 +69,8 @@ impl Load {
                 while !stop.load(Ordering::Relaxed) {
                     let number = filed.fetch_add(1, Ordering::Relaxed);
                     let script = if number.is_multiple_of(5) { "SBX-TWICE" } else { "QD" };
-                    let request = filing(export(&format!("{script}-UPGRADE-{number}")));
+                    let request =
+                        filing(export(&format!("{script}-UPGRADE-{}-{number}", windows.len())));
                     let mut turns = (who + number..).map(|turn| &windows[turn % windows.len()]);
                     let receipt = until_answered(|| {
                         let (window, request) = (turns.next().expect("no end"), request.clone());

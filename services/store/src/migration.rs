@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sqlx::migrate::{Migration, Migrator};
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::connect::Error;
 
@@ -62,9 +62,10 @@ pub async fn pending(
     schema: &'static str,
     migrator: &Migrator,
 ) -> Result<Vec<PendingMigration>, Error> {
-    let mut connection = open(options, schema).await?;
-    let applied = applied(&mut connection).await.map_err(Error::Unreachable)?;
-    connection.close().await.map_err(Error::Unreachable)?;
+    let pool = open(options, schema).await?;
+    let applied = applied(&pool).await.map_err(Error::Unreachable);
+    pool.close().await;
+    let applied = applied?;
     let known = all(migrator);
     meets(schema, &applied, &known)?;
     let ran: BTreeSet<i64> = applied.iter().map(|(version, _)| *version).collect();
@@ -111,8 +112,20 @@ async fn run(
     migrator: &Migrator,
     extent: Extent,
 ) -> Result<(), Error> {
-    let mut connection = open(options, schema).await?;
-    let applied = applied(&mut connection).await.map_err(Error::Unreachable)?;
+    let pool = open(options, schema).await?;
+    let done = run_on(&pool, schema, migrator, extent).await;
+    // With the connection: what failed leaves no lock behind.
+    pool.close().await;
+    done
+}
+
+async fn run_on(
+    pool: &PgPool,
+    schema: &'static str,
+    migrator: &Migrator,
+    extent: Extent,
+) -> Result<(), Error> {
+    let applied = applied(pool).await.map_err(Error::Unreachable)?;
     let mut known = all(migrator);
     meets(schema, &applied, &known)?;
     let ran: BTreeSet<i64> = applied.iter().map(|(version, _)| *version).collect();
@@ -120,11 +133,7 @@ async fn run(
         let expands = |it: &Migration| MigrationKind::of(&it.description) == MigrationKind::Expand;
         known.retain(|it| ran.contains(&it.version) || expands(it));
     }
-    let create = format!("create schema if not exists {schema}");
-    sqlx::raw_sql(AssertSqlSafe(create))
-        .execute(&mut connection)
-        .await
-        .map_err(Error::Unreachable)?;
+    execute(pool, format!("create schema if not exists {schema}")).await?;
     // One that runs without a transaction builds an index beside those who write, and waits for nobody's table.
     let waits: Vec<(i64, &str)> = known
         .iter()
@@ -134,24 +143,32 @@ async fn run(
     let mut migrator = Migrator::with_migrations(known);
     migrator.set_ignore_missing(true);
     let failed = |source| Error::Migration { schema, source };
-    // On a connection of its own: what fails leaves no lock behind.
     for (version, wait) in waits {
-        let set = format!("set lock_timeout = '{wait}'");
-        let set = sqlx::raw_sql(AssertSqlSafe(set)).execute(&mut connection).await;
-        set.map_err(Error::Unreachable)?;
-        migrator.run_to(version, &mut connection).await.map_err(failed)?;
+        execute(pool, format!("set lock_timeout = '{wait}'")).await?;
+        migrator.run_to(version, pool).await.map_err(failed)?;
     }
     // Compares what ran before with what it was.
-    migrator.run(&mut connection).await.map_err(failed)?;
-    connection.close().await.map_err(Error::Unreachable)
+    migrator.run(pool).await.map_err(failed)
 }
 
-async fn open(options: &PgConnectOptions, schema: &str) -> Result<PgConnection, Error> {
+async fn execute(pool: &PgPool, statement: String) -> Result<(), Error> {
+    let done = sqlx::raw_sql(AssertSqlSafe(statement)).execute(pool).await;
+    done.map(drop).map_err(Error::Unreachable)
+}
+
+/// One connection, which stays the same: its settings are those of the next step.
+async fn open(options: &PgConnectOptions, schema: &str) -> Result<PgPool, Error> {
     let options = options
         .clone()
         .application_name("single-window migrate")
         .options([("search_path", schema), ("lock_timeout", LOCK_TIMEOUT)]);
-    options.connect().await.map_err(Error::Unreachable)
+    PgPoolOptions::new()
+        .max_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_with(options)
+        .await
+        .map_err(Error::Unreachable)
 }
 
 /// Those of the kit, which every schema has, and the schema's own.
@@ -160,13 +177,13 @@ fn all(migrator: &Migrator) -> Vec<Migration> {
 }
 
 /// What ran on this schema, by number and description.
-async fn applied(connection: &mut PgConnection) -> Result<Vec<(i64, String)>, sqlx::Error> {
+async fn applied(pool: &PgPool) -> Result<Vec<(i64, String)>, sqlx::Error> {
     let there = "select to_regclass('_sqlx_migrations') is not null";
-    if !sqlx::query_scalar::<_, bool>(there).fetch_one(&mut *connection).await? {
+    if !sqlx::query_scalar::<_, bool>(there).fetch_one(pool).await? {
         return Ok(Vec::new());
     }
     let rows = "select version, description from _sqlx_migrations order by version";
-    sqlx::query_as(rows).fetch_all(connection).await
+    sqlx::query_as(rows).fetch_all(pool).await
 }
 
 /// Refuses tables that a later version contracted.
