@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
+use domain::answer::{AnswerEffect, ExchangeAnswer};
 use domain::clearance::Phase;
-use domain::decision::{Decided, Decision};
 use domain::history::topic::END;
 use domain::refusal::Refusal;
 use domain::{DeclarationId, RequestId, Slot};
@@ -38,7 +38,7 @@ pub(crate) enum DeclarationCommand {
     /// Take a declaration back.
     Withdraw(Withdrawal, Reply<Result<(), Refusal>>),
     /// An agency decided; what became of it.
-    Decide(Decision, String, Reply<Result<Decided, Refusal>>),
+    Decide(ExchangeAnswer, String, Reply<Result<AnswerEffect, Refusal>>),
 }
 
 impl DeclarationCommand {
@@ -88,7 +88,7 @@ pub(crate) struct DeclarationWriter {
 
 impl Transaction for DeclarationWriter {
     type Command = DeclarationCommand;
-    type Published = DeclarationCommit;
+    type Publication = DeclarationCommit;
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {
@@ -141,7 +141,7 @@ impl Transaction for DeclarationWriter {
                 }
                 DeclarationCommand::Decide(decision, trace, reply) => {
                     let decided = clear::clear(&mut step, decision, &mut numbers).await?;
-                    if decided.as_ref().is_ok_and(|it| *it == Decided::Applied) {
+                    if decided.as_ref().is_ok_and(|it| *it == AnswerEffect::Applied) {
                         step.trace(decision.declaration, trace);
                     }
                     reply.give(decided);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::decision::Decision;
+use domain::answer::ExchangeAnswer;
 use domain::refusal::Code;
 use futures::future::BoxFuture;
 use kit::use_case::UseCaseSpan;
@@ -22,7 +22,11 @@ impl Service {
 }
 
 impl exchange::AnswerHandler for Declarations {
-    fn handle(&self, decision: Decision, trace: String) -> BoxFuture<'_, exchange::Handled> {
+    fn handle(
+        &self,
+        decision: ExchangeAnswer,
+        trace: String,
+    ) -> BoxFuture<'_, exchange::AnswerOutcome> {
         let mut span = UseCaseSpan::begin(MANIFEST.name, "Decide", &trace);
         span.say("single_window.agency", decision.by);
         let trace = span.trace(trace);
