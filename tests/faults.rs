@@ -103,13 +103,6 @@ pub(crate) fn agency(sandbox: &Sandbox, name: &str) -> Agency {
     agency_named(sandbox, name, "simulator")
 }
 
-/// The same on the host whose commands begin so.
-pub(crate) fn agency_on(prefix: &[String], sandbox: &Sandbox, agency: &str) -> Agency {
-    let mut command = std::process::Command::new(&prefix[0]);
-    command.args(&prefix[1..]).arg(binary());
-    agency_by(command, sandbox, agency, "simulator")
-}
-
 /// The same under a name of its own: two of one name would take each other's place.
 pub(crate) fn agency_named(sandbox: &Sandbox, agency: &str, name: &str) -> Agency {
     agency_by(std::process::Command::new(binary()), sandbox, agency, name)

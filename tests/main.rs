@@ -2,14 +2,12 @@
 #![expect(clippy::print_stdout, reason = "tests tell people what they measured or skipped")]
 
 mod clearance_model;
-mod failover;
 mod faults;
 mod forex_faults;
 mod harness;
 mod inspection_model;
 mod joint_model;
 mod journeys;
-mod scale_out;
 mod snippets;
 mod tidy;
 mod twice;

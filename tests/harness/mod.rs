@@ -4,7 +4,6 @@ pub(crate) mod browser;
 pub(crate) mod cluster;
 pub(crate) mod endpoint;
 pub(crate) mod exchange;
-pub(crate) mod hosts;
 pub(crate) mod http;
 pub(crate) mod in_process;
 pub(crate) mod inspection;
@@ -198,14 +197,6 @@ impl Sandbox {
     /// Starts one as a process of its own, with a PostgreSQL of its own.
     pub(crate) async fn alone(args: &[&str]) -> Self {
         Self::in_directory(data_dir(), args).await
-    }
-
-    /// The same on a host, whose commands begin so, with a database that its flags name.
-    pub(crate) async fn on_host(prefix: &[String], args: &[&str]) -> Self {
-        let mut sandbox = Self::new(data_dir(), Runs::AsProcess);
-        sandbox.program = prefix.iter().map(Into::into).collect();
-        sandbox.program.push(binary().into());
-        sandbox.begin(args).await
     }
 
     /// The same in a directory that may have been used before.
