@@ -105,7 +105,16 @@ pub(crate) fn agency(sandbox: &Sandbox, name: &str) -> Agency {
 
 /// The same under a name of its own: two of one name would take each other's place.
 pub(crate) fn agency_named(sandbox: &Sandbox, agency: &str, name: &str) -> Agency {
-    let process = std::process::Command::new(binary())
+    agency_by(std::process::Command::new(binary()), sandbox, agency, name)
+}
+
+fn agency_by(
+    mut command: std::process::Command,
+    sandbox: &Sandbox,
+    agency: &str,
+    name: &str,
+) -> Agency {
+    let process = command
         .args(["agency", agency, "--name", name, "--log", "off", "--data-dir"])
         .arg(sandbox.directory.path())
         .stdin(std::process::Stdio::null())
@@ -204,8 +213,15 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_released_twice() {
 }
 
 async fn everything_acknowledged_is_there(sandbox: &Sandbox, receipts: &HashMap<String, String>) {
-    let mut database = sandbox.database().await;
-    let kept: HashMap<String, String> = submissions(&mut database)
+    acknowledged_are_there(&mut sandbox.database().await, receipts).await;
+}
+
+/// Each request that was acknowledged is there with what was acknowledged.
+pub(crate) async fn acknowledged_are_there(
+    database: &mut PgConnection,
+    receipts: &HashMap<String, String>,
+) {
+    let kept: HashMap<String, String> = submissions(database)
         .await
         .into_iter()
         .map(|(request, id)| (request.to_string(), id.name()))
@@ -231,7 +247,11 @@ async fn submissions(database: &mut PgConnection) -> Vec<(Uuid, DeclarationId)> 
 
 /// What the tables say.
 pub(crate) async fn books_are_right(sandbox: &Sandbox) {
-    let mut database = sandbox.database().await;
+    rows_are_right(&mut sandbox.database().await).await;
+}
+
+/// The same in this database.
+pub(crate) async fn rows_are_right(database: &mut PgConnection) {
     for (what, broken) in [
         (
             "released without a release",
@@ -255,14 +275,14 @@ pub(crate) async fn books_are_right(sandbox: &Sandbox) {
             "select count(*) - count(distinct pre_no) + count(invt_no) - count(distinct invt_no) from declaration",
         ),
     ] {
-        let count: i64 = sqlx::query_scalar(broken).fetch_one(&mut database).await.expect(what);
+        let count: i64 = sqlx::query_scalar(broken).fetch_one(&mut *database).await.expect(what);
         assert_eq!(count, 0, "{what}");
     }
     let declarations: Vec<Uuid> = sqlx::query_scalar("select id from declaration order by id")
-        .fetch_all(&mut database)
+        .fetch_all(&mut *database)
         .await
         .expect("the table is there");
-    let filed = submissions(&mut database).await;
+    let filed = submissions(database).await;
     let mut filed: Vec<Uuid> = filed.into_iter().map(|(_, id)| id.uuid()).collect();
     filed.sort_unstable();
     assert_eq!(declarations, filed, "each declaration has exactly one filing");

@@ -556,3 +556,74 @@ fn rules_about_slots_are_noticed_when_they_are_broken() {
     assert!(!wrong("update declaration d set version = $2 where d.slot = $1 and id = $3"));
     assert!(!wrong("select id from declaration where id = $1 -- for update"));
 }
+
+/// A migration that a window of the version before may meet takes nothing away and asks nothing new of it. The first
+/// ones of a schema make it.
+#[test]
+fn migrations_expand_or_say_that_they_contract() {
+    let mut wrong = Vec::new();
+    for file in files("migrations", ".sql") {
+        let name = file.file_name().expect("a file").to_string_lossy().into_owned();
+        let (number, name) = name.split_once('_').expect("NUMBER_NAME.sql");
+        let first = number.parse::<u32>().expect("a number") % 1_000 == 1;
+        if !first && !name.starts_with("contract") {
+            let faults = contractions(&read(&file));
+            wrong.extend(faults.into_iter().map(|fault| format!("{}: {fault}", file.display())));
+        }
+    }
+    assert!(wrong.is_empty(), "see docs/upgrading.md: {wrong:#?}");
+}
+
+/// Statements of a migration after which the version before does not work any more, or for which it would wait.
+fn contractions(migration: &str) -> Vec<String> {
+    let lines = migration.lines().map(|line| line.split("--").next().unwrap_or(line)); // why: the part before a comment
+    let text = lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ").to_lowercase();
+    let made: Vec<&str> =
+        text.split("create table ").skip(1).filter_map(|it| it.split(' ').next()).collect();
+    let is_new = |statement: &str, before: &str| {
+        let table =
+            statement.split_once(before).and_then(|(_, rest)| rest.split([' ', '(']).next());
+        table.is_some_and(|table| made.contains(&table))
+    };
+    let breaks = |statement: &str| {
+        if statement.starts_with("alter table ") {
+            let adds = statement.contains(" add column ");
+            let asks = statement.contains(" not null") && !statement.contains(" default ");
+            let allowed = adds && !asks && !statement.contains(" drop ");
+            return !allowed && !is_new(statement, "alter table ");
+        }
+        if statement.starts_with("create unique index ") || statement.starts_with("create index ") {
+            let beside = statement.starts_with("create index concurrently ");
+            return !beside && !is_new(statement, " on ");
+        }
+        let harmless = ["create table ", "insert into ", "comment on ", "create function "];
+        !statement.is_empty() && !harmless.iter().any(|begin| statement.starts_with(begin))
+    };
+    // Bodies of functions hold semicolons; they are no statements of the migration.
+    let outside = text.split("$$").step_by(2).collect::<Vec<_>>().join(" ");
+    outside.split(';').map(str::trim).filter(|it| breaks(it)).map(str::to_owned).collect()
+}
+
+#[test]
+fn contractions_are_noticed() {
+    for bad in [
+        "alter table declaration drop column note;",
+        "alter table declaration add column note text not null;",
+        "alter table declaration rename to filing;",
+        "alter table declaration alter column version type bigint;",
+        "create unique index once on declaration (slot, cop_no);",
+        "create index more on declaration (slot, cop_no);",
+        "drop table release;",
+        "update declaration set version = 1;",
+    ] {
+        assert_eq!(contractions(bad).len(), 1, "{bad}");
+    }
+    for good in [
+        "create table later (slot smallint primary key);\ncreate index later_slot on later (slot);",
+        "alter table declaration add column note text; -- drop table later;",
+        "alter table declaration add column count integer not null default 0;",
+        "-- no-transaction\ncreate index concurrently more on declaration (slot, cop_no);",
+    ] {
+        assert_eq!(contractions(good), Vec::<String>::new());
+    }
+}

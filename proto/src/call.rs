@@ -36,5 +36,10 @@ pub trait IdentifiedRequest {
 /// The caller's `traceparent`; empty when there is none.
 pub fn trace<T>(request: &Request<T>) -> String {
     let value = request.metadata().get("traceparent").and_then(|value| value.to_str().ok());
+    kept_trace(value)
+}
+
+/// A `traceparent` as far as it is kept.
+pub fn kept_trace(value: Option<&str>) -> String {
     crate::text(value.filter(|value| value.len() <= TRACE_MAX))
 }

@@ -19,7 +19,7 @@ use crate::{raw, text, v1};
 /// A refusal that names what cannot be read.
 pub fn exchange_answer(by: Subscriber, answer: raw::Answer) -> Result<ExchangeAnswer, Refusal> {
     text::check(&answer)?;
-    let raw::Answer { request_id, declaration_id, version, round, what } = answer;
+    let raw::Answer { request_id, declaration_id, version, round, trace_id: _, what } = answer;
     let what = what.ok_or_else(|| Refusal::of(Code::Required).with("field", "what"))?;
     let what = match what {
         raw::answer::What::Verdict(verdict) => self::verdict(verdict)?,
@@ -83,6 +83,8 @@ pub fn wire_answer(answer: &ExchangeAnswer) -> v1::Answer {
         declaration_id: declaration.to_string(),
         version: *version,
         round: *round,
+        // Whoever says it knows where it belongs; it is no part of what is decided.
+        trace_id: String::new(),
         what: Some(what),
     }
 }

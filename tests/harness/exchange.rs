@@ -120,6 +120,7 @@ pub(crate) fn answer(event: &v1::Event, what: v1::answer::What) -> v1::Answer {
         declaration_id: event.declaration_id.clone(),
         version: event.version,
         round: event.round,
+        trace_id: event.trace_id.clone(),
         what: Some(what),
     }
 }

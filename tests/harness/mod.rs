@@ -140,6 +140,8 @@ pub(crate) struct Sandbox {
     /// Flags of the next start.
     pub(crate) args: Vec<String>,
     runs: Runs,
+    /// Another program than the one under test, or what runs it on a host, for the next start of a process.
+    pub(crate) program: Vec<OsString>,
     /// What no flag of the sandbox says; for windows in this process.
     change: fn(&mut Settings),
     running: Option<Running>,
@@ -180,6 +182,11 @@ impl Sandbox {
         sandbox.begin(args).await
     }
 
+    /// The address of its database on the command line, where it is in the server of all.
+    pub(crate) fn database_url(&self) -> String {
+        self.database.as_ref().expect("it is no private one").url()
+    }
+
     /// Starts another process on the same database, with the same callers.
     pub(crate) async fn beside(&self, args: &[&str]) -> Self {
         let mut sandbox = Self::new(data_dir(), Runs::AsProcess);
@@ -202,6 +209,7 @@ impl Sandbox {
             directory,
             args: Vec::new(),
             runs,
+            program: Vec::new(),
             change: |_| {},
             running: None,
             may_log_errors: false,
@@ -236,7 +244,10 @@ impl Sandbox {
                 Running::InProcess(InProcess::start(settings, cast, log))
             }
             Runs::AsProcess => {
-                let mut command = Command::new(binary());
+                let usual = [binary().into()];
+                let program = if self.program.is_empty() { &usual } else { &self.program[..] };
+                let mut command = Command::new(&program[0]);
+                command.args(&program[1..]);
                 command.args(&args[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
                 Running::Process(command.spawn().expect("the binary starts"))
             }
@@ -275,7 +286,7 @@ impl Sandbox {
         .await;
     }
 
-    fn logged(&self) -> String {
+    pub(crate) fn logged(&self) -> String {
         std::fs::read_to_string(self.log()).unwrap_or_default()
     }
 
@@ -372,7 +383,8 @@ impl Sandbox {
         sqlx::PgConnection::connect_with(&options).await.expect("PostgreSQL answers")
     }
 
-    fn database_options(&self) -> PgConnectOptions {
+    /// Where its database is.
+    pub(crate) fn database_options(&self) -> PgConnectOptions {
         match &self.database {
             Some(database) => database.options(),
             None => PgConnectOptions::new()

@@ -61,6 +61,7 @@ fn say(
             version: event.version,
             round: event.round,
             what: Some(v1::answer::What::BankFile(v1::BankFile { document: document.clone() })),
+            trace_id: String::new(),
         },
     };
     let mut answers = vec![answer(name)];

@@ -278,6 +278,7 @@ fn verdict(
         version: *version,
         round: *round,
         what: Some(v1::answer::What::Verdict(verdict)),
+        trace_id: String::new(),
     };
     ConsumerAnswer { after, answer }
 }

@@ -152,6 +152,7 @@ pub async fn run(session: &Session, args: VerdictArgs) -> anyhow::Result<Exit> {
         version: known.version,
         round: known.round,
         what: Some(v1::answer::What::Verdict(verdict)),
+        trace_id: String::new(),
     };
     let result = line.say(&answer).await?;
     let after = line.events_of(known.id).await?;

@@ -49,6 +49,7 @@ fn answers(event: &v1::Event) -> Vec<ConsumerAnswer> {
                 outcome: outcome.into(),
                 ..Default::default()
             })),
+            trace_id: String::new(),
         })
     };
     outcomes.map(answer).collect()

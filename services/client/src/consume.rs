@@ -323,15 +323,21 @@ impl Session {
         if events.is_empty() {
             return Ok(Vec::new());
         }
-        let places: Vec<_> = events.iter().map(|event| (event.slot, event.position)).collect();
+        let places: Vec<_> = events
+            .iter()
+            .map(|event| (event.slot, event.position, event.trace_id.clone()))
+            .collect();
         let replies = handler.handle(events).await?;
         if replies.len() != places.len() {
             return Err(Status::internal("the handler did not say what to reply to each event"));
         }
         let mut now = Vec::new();
-        for ((slot, position), replies) in places.into_iter().zip(replies) {
+        for ((slot, position, trace), replies) in places.into_iter().zip(replies) {
             let mut waiting = 0;
-            for reply in replies {
+            for mut reply in replies {
+                if reply.answer.trace_id.is_empty() {
+                    reply.answer.trace_id.clone_from(&trace);
+                }
                 let events = self.say(reply, &mut now);
                 // A script may say the same twice: it is one reply for the acknowledgement.
                 if !events.contains(&(slot, position)) {

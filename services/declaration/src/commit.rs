@@ -38,7 +38,7 @@ pub(crate) enum DeclarationCommand {
     /// Take a declaration back.
     Withdraw(Withdrawal, Reply<Result<(), Refusal>>),
     /// An agency decided; what became of it.
-    Decide(ExchangeAnswer, Reply<Result<AnswerEffect, Refusal>>),
+    Decide(ExchangeAnswer, String, Reply<Result<AnswerEffect, Refusal>>),
 }
 
 impl DeclarationCommand {
@@ -48,7 +48,7 @@ impl DeclarationCommand {
             Self::Submit(submission, _) => submission.slot,
             Self::Amend(amendment, _) => amendment.id.slot(),
             Self::Withdraw(withdrawal, _) => withdrawal.id.slot(),
-            Self::Decide(decision, _) => decision.declaration.slot(),
+            Self::Decide(decision, ..) => decision.declaration.slot(),
         }
     }
 
@@ -73,7 +73,7 @@ impl DeclarationCommand {
             Self::Submit(..) => None,
             Self::Amend(amendment, _) => Some(amendment.id),
             Self::Withdraw(withdrawal, _) => Some(withdrawal.id),
-            Self::Decide(decision, _) => Some(decision.declaration),
+            Self::Decide(decision, ..) => Some(decision.declaration),
         }
     }
 }
@@ -121,7 +121,7 @@ impl Transaction for DeclarationWriter {
         for command in commands {
             match command {
                 DeclarationCommand::Submit(submission, _) => submissions.push(&**submission),
-                DeclarationCommand::Decide(decision, _) => decisions.push(decision),
+                DeclarationCommand::Decide(decision, ..) => decisions.push(decision),
                 DeclarationCommand::Amend(amendment, _) => amended.push(amendment.id),
                 DeclarationCommand::Withdraw(..) => {}
             }
@@ -139,8 +139,12 @@ impl Transaction for DeclarationWriter {
                 DeclarationCommand::Withdraw(withdrawal, reply) => {
                     reply.give(withdraw::withdraw(&mut step, withdrawal).await?);
                 }
-                DeclarationCommand::Decide(decision, reply) => {
-                    reply.give(clear::clear(&mut step, decision, &mut numbers).await?);
+                DeclarationCommand::Decide(decision, trace, reply) => {
+                    let decided = clear::clear(&mut step, decision, &mut numbers).await?;
+                    if decided.as_ref().is_ok_and(|it| *it == AnswerEffect::Applied) {
+                        step.trace(decision.declaration, trace);
+                    }
+                    reply.give(decided);
                 }
             }
         }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use domain::answer::ExchangeAnswer;
+use domain::refusal::Code;
 use futures::future::BoxFuture;
+use kit::use_case::UseCaseSpan;
 use store::share::Share;
 
 use crate::commit::DeclarationCommand;
@@ -20,11 +22,24 @@ impl Service {
 }
 
 impl exchange::AnswerHandler for Declarations {
-    fn handle(&self, decision: ExchangeAnswer) -> BoxFuture<'_, exchange::AnswerOutcome> {
+    fn handle(
+        &self,
+        decision: ExchangeAnswer,
+        trace: String,
+    ) -> BoxFuture<'_, exchange::AnswerOutcome> {
+        let mut span = UseCaseSpan::begin(MANIFEST.name, "Decide", &trace);
+        span.say("single_window.agency", decision.by);
+        let trace = span.trace(trace);
         Box::pin(async move {
             let slot = decision.declaration.slot();
-            let decide = |reply| DeclarationCommand::Decide(decision, reply);
-            self.batch.enqueue(slot, &Share::Kept, decide).await
+            let decide = |reply| DeclarationCommand::Decide(decision, trace, reply);
+            let decided = self.batch.enqueue(slot, &Share::Kept, decide).await;
+            match &decided {
+                Ok(Ok(decided)) => span.say("single_window.decided", decided),
+                Ok(Err(refusal)) => span.fails(refusal.code),
+                Err(_) => span.fails(Code::Unavailable),
+            }
+            decided
         })
     }
 }

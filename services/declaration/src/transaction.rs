@@ -59,6 +59,8 @@ pub(crate) struct DeclarationCommit {
 struct PendingEntry {
     records: Vec<HistoryFact>,
     body: Option<Bytes>,
+    /// Of the last answer among those that share the entry, which may have been the one that was waited for.
+    trace: String,
 }
 
 impl<'t> DeclarationTransaction<'t> {
@@ -93,6 +95,13 @@ impl<'t> DeclarationTransaction<'t> {
         records: impl IntoIterator<Item = HistoryFact>,
     ) {
         self.pending.entry(id).or_default().records.extend(records);
+    }
+
+    /// The `traceparent` of what was decided last about a case.
+    pub(crate) fn trace(&mut self, id: DeclarationId, trace: &str) {
+        if let Some(pending) = self.pending.get_mut(&id).filter(|_| !trace.is_empty()) {
+            trace.clone_into(&mut pending.trace);
+        }
     }
 
     /// Keeps the content of a version, which goes along with the next entry of this case.
@@ -136,7 +145,7 @@ impl<'t> DeclarationTransaction<'t> {
     /// Makes an entry of what was recorded about a case so far.
     pub(crate) fn enter(&mut self, id: DeclarationId, trace: &str) -> Result<(), Fault> {
         let pending = self.pending.remove(&id);
-        let PendingEntry { records, body } = pending
+        let PendingEntry { records, body, trace: decided } = pending
             .ok_or_else(|| Fault::Broken("an entry is about nothing that happened".into()))?;
         let position = self.heads.next(id.slot())?;
         let case = loaded(&mut self.cases, id)?;
@@ -162,7 +171,7 @@ impl<'t> DeclarationTransaction<'t> {
             phase: phase_column(case.clearance.phase),
             topics: records.iter().fold(whole, |topics, record| topics | record.topic()),
             recorded_time: self.now,
-            trace: trace.to_owned(),
+            trace: if trace.is_empty() { decided } else { trace.to_owned() },
             facts: proto::facts::encode(records, &awaited(&case.clearance)),
             shows_content: body.is_some(),
             body: Ok(body),

@@ -35,8 +35,9 @@ pub use parked::QUEUES;
 
 /// The service whose journal is served: it takes what is said about its declarations.
 pub trait AnswerHandler: std::fmt::Debug + Send + Sync {
-    /// Decides, durably; repeating the same decision has no second effect.
-    fn handle(&self, decision: ExchangeAnswer) -> BoxFuture<'_, AnswerOutcome>;
+    /// Decides, durably; repeating the same decision has no second effect. `trace` is the `traceparent` that it came
+    /// with; empty when there is none.
+    fn handle(&self, decision: ExchangeAnswer, trace: String) -> BoxFuture<'_, AnswerOutcome>;
 }
 
 /// What became of a decision.

@@ -669,11 +669,12 @@ fn decide(
     answer: raw::Answer,
 ) -> BoxFuture<'static, raw::Result> {
     let request_id = answer.request_id.clone();
+    let trace = proto::call::kept_trace(Some(&answer.trace_id));
     let read = wire::exchange_answer(by, answer);
     Box::pin(async move {
         match read {
             Err(refusal) => wire::result(request_id, Err(refusal)),
-            Ok(decision) => match shared.handler.handle(decision).await {
+            Ok(decision) => match shared.handler.handle(decision, trace).await {
                 Ok(decided) => wire::result(request_id, decided),
                 // The lane that met the fault has logged it.
                 Err(Fault::Broken(_)) => wire::retry(request_id, Code::Internal),

@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct Slow(Arc<Semaphore>);
 
 impl AnswerHandler for Slow {
-    fn handle(&self, _: ExchangeAnswer) -> BoxFuture<'_, AnswerOutcome> {
+    fn handle(&self, _: ExchangeAnswer, _: String) -> BoxFuture<'_, AnswerOutcome> {
         Box::pin(async {
             let _let = self.0.acquire().await;
             Ok(Ok(AnswerEffect::Applied))
@@ -195,6 +195,7 @@ async fn what_was_taken_is_answered_also_when_the_database_fails() {
         version: event.version,
         round: event.round,
         what: Some(v1::answer::What::Verdict(verdict)),
+        trace_id: String::new(),
     };
     let positions = vec![v1::Position { slot: event.slot, position: event.position }];
     let answers = Out::Answers(v1::Answers { answers: vec![answer] });

@@ -21,4 +21,5 @@ pub mod progress;
 pub mod rpc;
 pub mod service;
 pub mod stuck;
+pub mod use_case;
 pub mod watch;

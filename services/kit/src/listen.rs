@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 use crate::deliver::{Delivery, Port};
 use crate::progress::Progress;
+use crate::use_case::UseCaseSpan;
 
 /// Ids of events that wait are made of where they stand, so that they are the same when they come again.
 const NAMESPACE: Uuid = Uuid::from_u128(0x3e0c_7b19_5a44_5d0e_9f27_0003_5157_0001);
@@ -217,7 +218,7 @@ pub async fn listen<S: ExchangeSeat>(
     let subscriber = consumer.subscriber;
     // Heartbeats come when nothing else does, so a stream that says nothing stands still.
     progress.begin();
-    let handler = SeatHandler { seat, progress, fails: false };
+    let handler = SeatHandler { seat, progress, service: service_of(progress.name), fails: false };
     if let Err(status) = consumer.serve(handler, said, closing.clone()).await {
         tracing::error!(%status, ?subscriber, "a service may not listen at the exchange");
     }
@@ -228,9 +229,15 @@ pub fn nothing_said() -> mpsc::Receiver<ConsumerAnswer> {
     mpsc::channel(1).1
 }
 
+/// The service of a loop: the name of one stands before that of the other.
+fn service_of(name: &'static str) -> &'static str {
+    name.split_once('.').map_or(name, |(service, _)| service)
+}
+
 struct SeatHandler<'a, S> {
     seat: &'a S,
     progress: &'a Progress,
+    service: &'static str,
     /// Events came and could not even be put aside.
     fails: bool,
 }
@@ -239,10 +246,13 @@ impl<S: ExchangeSeat> Handler for SeatHandler<'_, S> {
     async fn handle(&mut self, events: Vec<v1::Event>) -> Result<Vec<Vec<ConsumerAnswer>>, Status> {
         let mut answers: Vec<Vec<ConsumerAnswer>> = events.iter().map(|_| Vec::new()).collect();
         let events: Vec<Arc<v1::Event>> = events.into_iter().map(Arc::new).collect();
+        let begin = |it: &Arc<v1::Event>| UseCaseSpan::begin(self.service, "Hear", &it.trace_id);
+        let spans: Vec<_> = events.iter().map(begin).collect();
         let taken = self.seat.take(&events).await;
         self.fails = taken.is_err();
         // The lane has logged it; the events come again.
-        for (at, answer) in taken.map_err(|fault| Status::unavailable(fault.to_string()))? {
+        for (at, mut answer) in taken.map_err(|fault| Status::unavailable(fault.to_string()))? {
+            answer.trace_id = spans[at].trace(events[at].trace_id.clone());
             answers[at].push(ConsumerAnswer::now(answer));
         }
         Ok(answers)

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use domain::refusal::Code;
 use domain::{Principal, RequestId, limits};
 use futures::stream::FuturesOrdered;
-use futures::{Stream, StreamExt as _};
+use futures::{FutureExt as _, Stream, StreamExt as _};
 use proto::call::{self, IdentifiedRequest};
 use proto::status::{self, Language};
 use proto::text::Texts;
@@ -20,6 +20,8 @@ use ring::digest::{SHA256, digest};
 use store::ServiceError;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
+
+use crate::use_case::UseCaseSpan;
 
 /// An answer of one message.
 pub type Answer<A> = Result<Response<A>, Status>;
@@ -43,6 +45,27 @@ impl Call {
         let (language, trace) = (Language::of(request.metadata()), call::trace(request));
         Ok(Self { principal, language, trace })
     }
+
+    /// The span of what is asked, and the call as what follows from it.
+    fn begin<Q>(self) -> (UseCaseSpan, Self) {
+        let mut span = UseCaseSpan::begin(service::<Q>(), use_case::<Q>(), &self.trace);
+        span.say("single_window.caller.kind", self.principal.kind);
+        let trace = span.trace(self.trace);
+        (span, Self { trace, ..self })
+    }
+}
+
+/// What is asked, by the name of its message: `Submit` of `SubmitRequest`.
+fn use_case<Q>() -> &'static str {
+    let name = std::any::type_name::<Q>();
+    let name = name.rsplit("::").next().unwrap_or(name); // why: one without a path is whole
+    name.strip_suffix("Request").unwrap_or(name) // why: some messages are no requests
+}
+
+/// Which package it is of: `declaration` of `single_window.declaration.v1`.
+fn service<Q>() -> &'static str {
+    let mut parts = std::any::type_name::<Q>().rsplit("::").skip(1);
+    parts.find(|part| *part != "v1").unwrap_or("window") // why: messages of no package are the window's
 }
 
 /// What makes a request that changes something the same when it comes again.
@@ -74,8 +97,13 @@ pub async fn unary<Q: Texts, A>(
 ) -> Answer<A> {
     let call = Call::of(&request)?;
     let language = call.language;
+    let (mut span, call) = call.begin::<Q>();
     let done = work(call, request.into_inner()).await;
-    done.map(Response::new).map_err(|error| status::of(error, language))
+    done.map(Response::new).map_err(|error| {
+        let status = status::of(error, language);
+        span.fails(status.code());
+        status
+    })
 }
 
 /// Answers a call that has one effect for each request id of a caller.
@@ -109,6 +137,8 @@ where
     let call = Call::of(&request)?;
     let language = call.language;
     let said = move |error: ServiceError| status::of(error, language);
+    // It ends when the answer has begun: how long somebody watches is no work.
+    let (_span, call) = call.begin::<Q>();
     let begun = work(call, request.into_inner()).await.map_err(said)?;
     Ok(Response::new(Box::pin(begun.map(move |item| item.map_err(said)))))
 }
@@ -152,7 +182,9 @@ where
             };
             match item {
                 Some(Ok(Some(item))) => {
-                    waiting.push_back(memory::item(answer(call.clone(), number, item)));
+                    let (span, call) = call.clone().begin::<Q>();
+                    let answered = answer(call, number, item).inspect(move |_| drop(span));
+                    waiting.push_back(memory::item(answered));
                     number += 1;
                 }
                 Some(Ok(None)) => open = false,

@@ -1,9 +1,7 @@
-//! Connecting to PostgreSQL, migrating a service's schema, and refusing a server that would lose
-//! what was acknowledged.
+//! Connecting to PostgreSQL, and refusing a server that would lose what was acknowledged.
 
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Row as _};
 
@@ -33,6 +31,19 @@ pub enum Error {
         #[source]
         source: sqlx::migrate::MigrateError,
     },
+    /// A later version took away what this one needs.
+    #[error(
+        "the tables of schema {schema} were contracted by a later version (migration {version}, {name}); \
+         start that version, or restore a backup of before"
+    )]
+    Contracted {
+        /// Which schema.
+        schema: &'static str,
+        /// By which migration.
+        version: i64,
+        /// What it is called.
+        name: String,
+    },
 }
 
 impl Error {
@@ -44,6 +55,9 @@ impl Error {
                 "该服务器的{setting}为{value}，可能丢失已确认的数据；请设置 {setting} = on 后重新启动"
             ),
             Self::Migration { schema, .. } => format!("模式{schema}的数据表无法升级"),
+            Self::Contracted { schema, version, name } => format!(
+                "模式{schema}的数据表已由更新的版本收缩（迁移{version}，{name}）；请启动该版本，或恢复此前的备份"
+            ),
         }
     }
 }
@@ -94,29 +108,4 @@ pub async fn connect(
         .connect_with(options)
         .await
         .map_err(Error::Unreachable)
-}
-
-/// Tables that every service has, see `migrations/kit`.
-static KIT: Migrator = sqlx::migrate!("../../migrations/kit");
-
-/// Brings the tables of a service's schema up to date, with those that every service has.
-///
-/// # Errors
-///
-/// When a migration fails or one that ran before was changed since.
-pub async fn migrate(
-    pool: &PgPool,
-    schema: &'static str,
-    migrator: &Migrator,
-) -> Result<(), Error> {
-    sqlx::raw_sql(AssertSqlSafe(format!("create schema if not exists {schema}")))
-        .execute(pool)
-        .await
-        .map_err(Error::Unreachable)?;
-    let failed = |source| Error::Migration { schema, source };
-    // What a service has of its own stands on what all have, whatever their numbers are.
-    let mut kit = Migrator::with_migrations(KIT.iter().cloned().collect());
-    kit.set_ignore_missing(true).run(pool).await.map_err(failed)?;
-    let all = KIT.iter().chain(migrator.iter()).cloned().collect();
-    Migrator::with_migrations(all).run(pool).await.map_err(failed)
 }

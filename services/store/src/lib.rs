@@ -12,6 +12,7 @@ pub mod content;
 pub mod follow;
 pub mod inbox;
 pub mod journal;
+pub mod migration;
 pub mod numbers;
 pub mod page;
 pub mod private;

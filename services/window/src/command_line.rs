@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backup::{BackupArgs, RestoreArgs};
 use crate::config_file::{self, ConfigFaults, ConfigFile};
+use crate::migrate_command::MigrateExtentArgs;
 use crate::run::{self, Settings};
 use crate::service_args::{NameArgs, ServiceArgs, service_name};
 use crate::signals::{self, Ending, Hangup};
@@ -44,7 +45,7 @@ enum Command {
     Serve(Box<ServeArgs>),
     /// Run a simulated agency against a sandbox.
     Agency(AgencyArgs),
-    /// Bring the database's tables up to date and end.
+    /// Bring the database's tables up to date and end, also while windows of the version before serve.
     Migrate(MigrateArgs),
     /// Add a data key that encrypts from the next start on. What older keys encrypted they still decrypt.
     AddDataKey(DataKeysArgs),
@@ -128,6 +129,8 @@ struct MigrateArgs {
     file: ConfigFileArgs,
     #[command(flatten)]
     database: DatabaseArgs,
+    #[command(flatten)]
+    extent: MigrateExtentArgs,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -167,6 +170,10 @@ struct ListenArgs {
     /// Where to serve metrics for Prometheus.
     #[arg(long, env = "SW_METRICS", value_name = "HOST:PORT", value_parser = listen::parse)]
     metrics: Option<String>,
+    /// Where to send traces: an OpenTelemetry collector (OTLP over gRPC), best on this machine, for example
+    /// http://127.0.0.1:4317.
+    #[arg(long, env = "SW_TRACES", value_name = "URL")]
+    traces: Option<String>,
     /// Lanes of the group commit.
     #[arg(long, default_value_t = 2, env = "SW_WRITERS")]
     writers: usize,
@@ -438,9 +445,13 @@ impl Cli {
                 .await
             }
             Command::Agency(args) => agency(&options, &args).await,
-            Command::Migrate(MigrateArgs { database, .. }) => {
+            Command::Migrate(MigrateArgs { database, extent, .. }) => {
                 let settings = without_service(&options, &database)?;
-                serving(Hangup::Ends, async |ending| run::migrate(&settings, &ending).await).await
+                let language = options.language();
+                serving(Hangup::Ends, async |ending| {
+                    crate::migrate_command::run(extent, &settings, language, &ending).await
+                })
+                .await
             }
             Command::AddDataKey(args) => {
                 crate::files::write_privately();
@@ -515,6 +526,7 @@ fn without_service(options: &Options, database: &DatabaseArgs) -> anyhow::Result
     let listen = ListenArgs {
         listen: "127.0.0.1:0".to_owned(),
         metrics: None,
+        traces: None,
         writers: 2,
         drain_seconds: 1,
         free_space_least: 0,
@@ -530,6 +542,7 @@ fn settings(
     Ok(Settings {
         listen: listen.listen.clone(),
         metrics: listen.metrics.clone(),
+        traces: listen.traces.clone(),
         data_dir: options.data_dir()?,
         database_url: database.database_url.clone(),
         data_keys: database.data_keys.clone(),

@@ -11,6 +11,7 @@ use kit::service::{Connections, Manifest, Plans, Pools};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use store::cipher::Cipher;
+use store::migration::{self, Extent, PendingMigration};
 use store::private::PrivatePostgres;
 use store::token::TokenKey;
 use tokio_util::sync::CancellationToken;
@@ -136,15 +137,19 @@ async fn pools(
         Connections::Fixed(connections) => connections,
         Connections::BesideLanes(more) => lanes.saturating_add(more),
     };
+    migrate_schema(manifest, &work, Extent::Expanding).await?;
     let work = connect(work, schema, connections).await?;
-    bring_up_to_date(manifest, &work).await?;
     let tokens = TokenKey::load(&work).await.context(Code::PostgresFailed)?;
     let cipher = cipher(schema, &work, keys).await?;
     Ok(Pools { work, reads: connect(reads, schema, READERS).await?, tokens, cipher })
 }
 
-async fn bring_up_to_date(manifest: &Manifest, pool: &PgPool) -> anyhow::Result<()> {
-    let migrated = store::connect::migrate(pool, manifest.name, manifest.migrator);
+async fn migrate_schema(
+    manifest: &Manifest,
+    options: &PgConnectOptions,
+    extent: Extent,
+) -> anyhow::Result<()> {
+    let migrated = migration::migrate(options, manifest.name, manifest.migrator, extent);
     migrated.await.context(Code::PostgresFailed)
 }
 
@@ -173,7 +178,9 @@ async fn connect(
     store::connect(options, schema, connections).await.map_err(|error| {
         let code = match error {
             store::Error::Unsafe { .. } => Code::PostgresUnsafe,
-            store::Error::Unreachable(_) | store::Error::Migration { .. } => Code::PostgresFailed,
+            store::Error::Unreachable(_)
+            | store::Error::Migration { .. }
+            | store::Error::Contracted { .. } => Code::PostgresFailed,
         };
         anyhow::Error::new(error).context(code)
     })
@@ -194,12 +201,14 @@ fn coded(error: store::private::Error) -> anyhow::Error {
 /// # Errors
 ///
 /// When the database cannot be used.
-pub(crate) async fn migrate(settings: &Settings, ending: &Ending) -> anyhow::Result<()> {
+pub(crate) async fn migrate(
+    settings: &Settings,
+    extent: Extent,
+    ending: &Ending,
+) -> anyhow::Result<()> {
     let migrate = async |options: PgConnectOptions| {
         for manifest in manifests() {
-            let pool = connect(options.clone(), manifest.name, 1).await?;
-            bring_up_to_date(manifest, &pool).await?;
-            pool.close().await;
+            migrate_schema(manifest, &options, extent).await?;
         }
         Ok(Vec::new())
     };
@@ -207,4 +216,28 @@ pub(crate) async fn migrate(settings: &Settings, ending: &Ending) -> anyhow::Res
         database.close().await;
     }
     Ok(())
+}
+
+/// What [`migrate`] would do, by schema; `None` when it is told to end first.
+///
+/// # Errors
+///
+/// When the database cannot be used.
+pub(crate) async fn pending(
+    settings: &Settings,
+    ending: &Ending,
+) -> anyhow::Result<Option<Vec<(&'static str, PendingMigration)>>> {
+    let mut plan = Vec::new();
+    let look = async |options: PgConnectOptions| {
+        for manifest in manifests() {
+            let schema = manifest.name;
+            let found = migration::pending(&options, schema, manifest.migrator).await;
+            let found = found.context(Code::PostgresFailed)?;
+            plan.extend(found.into_iter().map(|it| (schema, it)));
+        }
+        Ok(Vec::new())
+    };
+    let Some(database) = Database::with(settings, ending, look).await? else { return Ok(None) };
+    database.close().await;
+    Ok(Some(plan))
 }

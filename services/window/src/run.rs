@@ -15,6 +15,7 @@ use kit::api_keys::ApiKeys;
 use kit::operation::{self, Operation};
 use kit::progress::Progress;
 use kit::service::{Loop, Manifest, Parts};
+use store::migration::Extent;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -36,6 +37,7 @@ use crate::space::Space;
 use crate::standing::Standing;
 use crate::tasks::{Task, Tasks};
 use crate::tls::CurrentAcceptor;
+use crate::traces::Traces;
 use crate::{listen, tls, validity, web_console};
 
 /// Everything that a window needs to know.
@@ -45,6 +47,8 @@ pub struct Settings {
     pub listen: String,
     /// Where to serve metrics, when at all: HOST:PORT.
     pub metrics: Option<String>,
+    /// Where to send spans (OTLP over gRPC), when at all.
+    pub traces: Option<String>,
     /// Where the private PostgreSQL and the sandbox's certificates are.
     pub data_dir: PathBuf,
     /// Another PostgreSQL than the private one.
@@ -112,6 +116,7 @@ pub struct RunningWindow {
     pages: Tasks,
     lanes: Tasks,
     database: Database,
+    traces: Option<Traces>,
     drain: Duration,
 }
 
@@ -121,7 +126,7 @@ pub struct RunningWindow {
 ///
 /// When the database cannot be used.
 pub async fn migrate(settings: &Settings, ending: &Ending) -> anyhow::Result<()> {
-    crate::database::migrate(settings, ending).await
+    crate::database::migrate(settings, Extent::Contracting, ending).await
 }
 
 impl RunningWindow {
@@ -151,6 +156,7 @@ impl RunningWindow {
             Some(asked) => Some(metrics(asked).await?),
             None => None,
         };
+        let traces = settings.traces.as_deref().map(Traces::start).transpose()?;
         let Some(database) = Database::open(settings, ending).await? else { return Ok(None) };
         let listener = match held.listen() {
             Ok(listener) => listener,
@@ -314,6 +320,7 @@ impl RunningWindow {
             pages,
             lanes,
             database,
+            traces,
             drain,
         }))
     }
@@ -342,6 +349,9 @@ impl RunningWindow {
         }
         self.pages.finish(Duration::ZERO).await;
         self.database.close().await;
+        if let Some(traces) = self.traces {
+            traces.end().await;
+        }
         tracing::info!("the window is closed");
         failed.map_or(Ok(()), Err)
     }

@@ -180,6 +180,7 @@ mod tests {
         Settings {
             listen: String::new(),
             metrics: None,
+            traces: None,
             data_dir: PathBuf::new(),
             database_url: None,
             data_keys: None,

@@ -180,7 +180,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Both together give back any moment since the first copy (`single-window restore`). Let --receive run all the time, and copy once a day. The file of data keys is not in it: without it nobody can read what is restored, so keep it elsewhere",
         "两者合用可恢复首次复制以来的任一时刻（single-window restore）。请让 --receive 一直运行，并每天复制一次。数据密钥文件不在其中：没有它则恢复的数据无法读取，请另行保存",
     ),
-    ("Bring the database's tables up to date and end", "升级数据库表结构后退出"),
+    (
+        "Bring the database's tables up to date and end, also while windows of the version before serve",
+        "升级数据库表结构后退出；前一版本可同时运行",
+    ),
     (
         "By the numbers of this day, as 2026-11-24 [default: the day of declaration]",
         "按此日的税率和限值，如 2026-11-24 [默认：申报日期]",
@@ -882,6 +885,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "指出单一窗口的问题及处理办法。有功能失效时退出码为1，无法连接时为3",
     ),
     (
+        "Say which migrations are pending, and which of them a window of the version before may meet. Nothing is changed",
+        "列出待执行的迁移，并说明哪些可与前一版本并行；不作任何更改",
+    ),
+    (
         "Says what the message is, who sends it, whether it is signed, each document with its fields, \
          and what breaks the schema, the sums or, for inventories, the rules of a declaration. Order, \
          payment, waybill and inventory of one parcel, given together, are compared as the window \
@@ -1022,6 +1029,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Take an order on as its site; officers are drawn by lot (双随机)",
         "以场地身份接单；人员随机抽取（双随机）",
+    ),
+    (
+        "Take away as well what only the version before needs: no window of it may be left, and there is no way back to it",
+        "同时去除仅前一版本所需的内容：前一版本须已全部停止，此后不能退回该版本",
     ),
     (
         "Takes *.xml and *.xml.gz (messages or DxpMsg envelopes) out of DIR once they are completely \
@@ -1307,6 +1318,11 @@ pub const TEXTS: &[(&str, &str)] = &[
          (SW-1503); reading and verdicts go on",
         "内置PostgreSQL所在磁盘须保留的空间（MB）；低于此值时不受理企业申报（SW-1503），查询和审核回执\
          不受影响",
+    ),
+    (
+        "Where to send traces: an OpenTelemetry collector (OTLP over gRPC), best on this machine, for example \
+         http://127.0.0.1:4317",
+        "链路数据（OTLP over gRPC）发往的OpenTelemetry采集器，宜在本机，例如 http://127.0.0.1:4317",
     ),
     ("Where to serve metrics for Prometheus", "Prometheus指标的服务地址"),
     (

@@ -5,13 +5,20 @@ use std::sync::Arc;
 use domain::answer::{AnswerEffect, ExchangeAnswer, Payload};
 use domain::refusal::{Code, Refusal};
 use futures::future::BoxFuture;
+use kit::use_case::UseCaseSpan;
 use store::ServiceError;
 
 use crate::{MANIFEST, Payments};
 
 impl exchange::AnswerHandler for Payments {
-    fn handle(&self, decision: ExchangeAnswer) -> BoxFuture<'_, exchange::AnswerOutcome> {
+    fn handle(
+        &self,
+        decision: ExchangeAnswer,
+        trace: String,
+    ) -> BoxFuture<'_, exchange::AnswerOutcome> {
+        let span = UseCaseSpan::begin(MANIFEST.name, "TakeBankFile", &trace);
         Box::pin(async move {
+            let _span = span;
             let Payload::BankFile(document) = decision.what else {
                 return Ok(Err(Refusal::of(Code::FrameUnexpected)));
             };

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use store::cipher::{Cipher, DataKeys};
+use store::migration::{Extent, migrate};
 use store::private::PrivatePostgres;
 use tokio::sync::oneshot;
 
@@ -82,9 +83,15 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) async fn new(schema: &'static str) -> Self {
         let server = tokio::task::spawn_blocking(Server::shared).await.expect("it started");
+        let made = migrate(&server.options, schema, &crate::TABLES, Extent::Expanding).await;
+        made.expect("the tables are made");
         let pool = connect(&server, schema).await;
-        store::connect::migrate(&pool, schema, &crate::TABLES).await.expect("the tables are made");
         Self { pool, schema, server }
+    }
+
+    /// Where it is.
+    pub(crate) fn options(&self) -> &PgConnectOptions {
+        &self.server.options
     }
 
     /// Connections of another process.
