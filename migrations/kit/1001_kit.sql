@@ -1,5 +1,5 @@
 -- What every service stands on, in the schema of each. These migrations are numbered from 1001, those of
--- the services from 1.
+-- the services from 1, and what those stand on is 0000.
 
 -- What the loops of a service have to do: messages to other services, time-outs, and events that could
 -- not be taken when they came. A row is there until it is done.

@@ -1,5 +1,6 @@
 -- The journal of a service, its numbers, and who reads it over the exchange. A service that tells nobody
--- anything leaves its journal empty; indexes beside the keys are made by the service that reads by them.
+-- anything leaves its journal empty; indexes beside the keys are made by the service that reads by them, so this
+-- comes before all migrations of the service: they run in the order of their numbers, whosever they are.
 
 -- The newest position of each slot. Its row is the slot's lock: whoever appends to a slot holds it
 -- until commit, which makes positions dense and in commit order.
