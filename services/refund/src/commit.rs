@@ -231,8 +231,8 @@ async fn ask(
             invoice::verified(step, &asked.firm, heard).await?.map(|()| RefundAnswered::Nothing)
         }
         (RefundAsk::Firm(change), None) => {
-            firm::write(&mut *step.tx, change, step.now).await?;
-            Ok(RefundAnswered::Nothing)
+            let by = (step.today(), step.now);
+            firm::write(&mut *step.tx, change, by).await?.map(|()| RefundAnswered::Nothing)
         }
         (RefundAsk::Sales(reports), None) => {
             sales::report(step, &asked.firm, reports).await?.map(|()| RefundAnswered::Nothing)
