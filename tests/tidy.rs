@@ -419,7 +419,6 @@ const BEYOND_A_SLOT: &[(&str, &str)] = &[
         "update subscription set consumer = '', expires_time",
         "a connection ends: all its slots at once",
     ),
-    ("delete from export_line ", "an export that ended unreleased: its firm is not told with it"),
     ("update queue_item set tries = 0", "people have stuck items tried again, of all slots"),
     ("delete from queue_item where stuck_time", "people give one up, by its id"),
     ("update delivery d set lease_until = ", "messages of webhooks that are due, of all slots"),

@@ -15,6 +15,7 @@ pub mod inspection;
 pub mod json;
 pub mod ledger;
 pub mod memory;
+pub mod refund;
 pub mod rule_file;
 pub mod status;
 pub mod stored;

@@ -604,6 +604,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "可随时中止后再次执行，窗口可照常运行；中止时最后几份清单在文件中可能出现两次",
     ),
     (
+        "Measure imports whose duty is secured only, and exports right before them",
+        "仅测量税款已担保的进口清单，以及紧接其前的出口清单",
+    ),
+    (
         "Measure something else: what each call takes in an empty window, and beside so many finished \
          declarations that are loaded in bulk",
         "改为测量：各项操作在空库中，以及批量装入此数量的已终结清单之后，各需多长时间",
