@@ -63,7 +63,7 @@ const PLANTED: &[(&str, &str)] = &[
     ("receipt/settlements", "update payment.forex_receipt set settled = 0 where settled > 0"),
     (
         "declaration/export-lines",
-        "update refund.export_line set released_time = null where declaration_id = '{sold}'",
+        "update refund.export_line set version = 9 where declaration_id = '{sold}'",
     ),
     ("sale/export-lines", "update refund.export_line set money = 1"),
     (

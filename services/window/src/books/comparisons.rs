@@ -364,14 +364,15 @@ pub(super) const COMPARISONS: &[BookComparison] = &[
             "where an export stands ↔ the lines of the tax refund",
             "出口清单状态 ↔ 退税明细",
         ),
-        sql: "select 'declarations/' || e.declaration_id || '/lines/' || e.line,
+        sql: "select 'declarations/' || e.declaration_id,
                      coalesce('phase ' || d.phase || ', version ' || d.version || ', order ' || d.order_no || ' of '
                               || d.ebc_code, 'no declaration'),
-                     case when e.released_time is null then 'not released' else 'released' end
-                     || ', version ' || e.version || ', order ' || e.order_no || ' of ' || e.firm
-              from refund.export_line e
+                     e.stand || ', version ' || e.version || ', order ' || e.order_no || ' of ' || e.firm
+              from (select declaration_id, version, order_no, firm, 'released' as stand from refund.export_line
+                    union
+                    select declaration_id, version, order_no, firm, 'not released' from refund.unreleased_export) e
               left join declaration.declaration d on d.id = e.declaration_id
-              where d.id is null or d.phase in (4, 5, 6) or (d.phase = 3) <> (e.released_time is not null)
+              where d.id is null or d.phase in (4, 5, 6) or (d.phase = 3) <> (e.stand = 'released')
                  or (d.version, d.order_no, d.ebc_code) <> (e.version, e.order_no, e.firm)
               order by 1 limit 1000",
     },
