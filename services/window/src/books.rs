@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Args;
-use cli::{Language, Output, Said};
+use cli::{BilingualText, Language, Output};
 use domain::Slot;
 use domain::refusal::Code;
 use serde::Serialize;
@@ -114,7 +114,7 @@ impl Books {
         let options = options.options([("default_transaction_read_only", "on")]);
         let connect = |schema| pool(options.clone(), schema);
         let unplanned = options.clone().options([("jit", "off")]);
-        let connection = PgConnection::connect_with(&unplanned).await.context(Said::new(
+        let connection = PgConnection::connect_with(&unplanned).await.context(BilingualText::new(
             "the database of the window does not answer: start the window, or name the database with --database-url",
             "单一窗口的数据库未应答：请启动单一窗口，或用--database-url指明数据库",
         ));
