@@ -8,6 +8,7 @@ mod harness;
 mod inspection_model;
 mod joint_model;
 mod journeys;
+mod refund_faults;
 mod snippets;
 mod tidy;
 mod twice;

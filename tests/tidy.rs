@@ -148,8 +148,11 @@ fn the_rules_are_pure() {
 
 #[test]
 fn a_service_names_no_other_schema() {
+    // A command of the operator's, which compares the books of all services and writes nothing.
+    let books = workspace().join("services/window/src/books");
     let schemas = services();
-    for file in files("services", ".rs").into_iter().chain(files("migrations", ".sql")) {
+    let all = files("services", ".rs").into_iter().chain(files("migrations", ".sql"));
+    for file in all.filter(|file| !file.starts_with(&books)) {
         let text = read(&file);
         for schema in &schemas {
             for verb in ["from ", "into ", "update ", "join "] {

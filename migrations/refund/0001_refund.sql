@@ -6,10 +6,12 @@
 -- code of the firm, its facts are RefundFacts.
 create index journal_subject on journal (slot, subject, position);
 
--- How a firm gets its refunds. A firm without a row is a trading firm of class 2.
+-- How a firm gets its refunds, from day to day. A firm without a row is a trading firm of class 2.
 create table refund_firm (
     slot smallint not null,
     firm text not null check (firm <> ''),
+    -- From this day on, until the next row of the firm; the first also before.
+    valid_from date not null,
     -- 1 trading firm, 2 producer.
     method smallint not null check (method in (1, 2)),
     class smallint not null check (class between 1 and 4),
@@ -18,7 +20,7 @@ create table refund_firm (
     parity smallint not null default 1 check (parity in (1, 2)),
     waived_from date,
     changed_time timestamptz not null,
-    primary key (slot, firm)
+    primary key (slot, firm, valid_from)
 );
 
 -- An export that is not released yet.
@@ -217,13 +219,22 @@ create table claim (
     shared_cap_fen bigint not null,
     note text not null,
     reason text not null default '',
+    -- When it was last handed in; when it was accepted, and the class that the firm had then.
+    submitted date,
+    accepted date,
+    class smallint check (class between 1 and 4),
+    -- The next day that matters to it, and until when the firm was reminded of such days.
+    due date,
+    reminded date,
     made_time timestamptz not null,
     changed_time timestamptz not null,
     primary key (slot, firm, month, batch),
+    constraint claim_accepted_has_its_class check ((accepted is null) = (class is null)),
     constraint claim_is_paid_what_it_asks check (paid_fen between 0 and amount_fen),
     constraint claim_pays_back_what_it_has check (repaid_fen <= paid_fen)
 ) with (fillfactor = 50);
 create index claim_firm on claim (firm, month, batch);
+create index claim_due on claim (due) where due is not null;
 
 create table claim_line (
     slot smallint not null,

@@ -59,6 +59,14 @@ impl Treasurer {
         Ok(done.settlement.expect("an order"))
     }
 
+    /// Settles what came for a declaration, into yuan.
+    pub(crate) async fn settles(&self, declaration: &str) {
+        let receipt = self.receipt_of(declaration).await;
+        let quote = self.quote(&receipt.id).await;
+        let order = self.accepts(&quote.id).await.expect("it is valid");
+        assert_eq!(self.ended(&order.id).await.state(), v1::SettlementState::Executed);
+    }
+
     /// The order when the bank has executed or rejected it.
     async fn ended(&self, id: &str) -> v1::Settlement {
         eventually("the bank has done it", PATIENCE, async || {

@@ -5,6 +5,7 @@ mod backup;
 mod bad_input;
 mod bad_texts;
 mod bills;
+mod books;
 mod callers;
 mod clock;
 mod command_line;

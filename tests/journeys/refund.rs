@@ -4,6 +4,7 @@ use futures::StreamExt as _;
 use proto::v1::{self, ClaimLineState, RefundStep};
 use uuid::Uuid;
 
+use super::clock::{days, moves};
 use crate::harness::people::{Enterprise, FIRM_A, code, export, filing};
 use crate::harness::{PATIENCE, Sandbox, eventually};
 
@@ -102,6 +103,17 @@ impl RefundDesk {
         self.calls().record_proof(proof).await.expect("it is its own");
         let number = u32::try_from(pieces).expect("few");
         self.registers(invoice(number, pieces, "")).await;
+        name
+    }
+
+    /// Exports shirts, whose tax is claimed and paid.
+    pub(super) async fn is_refunded(&self, order_no: &str) -> String {
+        let name = self.exports(order_no).await;
+        self.registers(invoice(1, 3, "")).await;
+        self.stands(&name, v1::RefundStanding::Claimable).await;
+        let claim = self.proposes("").await;
+        self.submits(&claim).await;
+        self.waits(&claim.name, |it| it.ended && it.paid_fen > 0).await;
         name
     }
 
@@ -248,7 +260,7 @@ pub(super) fn states(lines: &[v1::RefundClaimLine]) -> Vec<ClaimLineState> {
 async fn an_export_is_claimed_and_paid_and_says_what_is_missing_until_then() {
     let sandbox = Sandbox::start().await;
     let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
-    let name = desk.firm.tries(filing(shirts("QD-REF-1"))).await.expect("it is valid").name;
+    let name = desk.firm.tries(filing(shirts("SBX-NOPAY-REF-1"))).await.expect("it is valid").name;
     desk.firm.sees(&name, v1::State::Released).await;
     let found = desk.stands(&name, v1::RefundStanding::Waiting).await;
     assert_eq!(missing(&found), ["logistics", "firm", "bank", "supplier"]);
@@ -565,6 +577,105 @@ async fn a_firm_is_reminded_and_what_was_not_claimed_in_time_is_taxed() {
         if found == 1 { Ok(()) } else { Err(found) }
     })
     .await;
+}
+
+/// What is said of a firm: it gets its refunds by this method, is of this class, and takes this parity.
+fn terms(
+    method: v1::RefundMethod,
+    class: u32,
+    parity: v1::RefundParity,
+) -> v1::SetRefundFirmRequest {
+    v1::SetRefundFirmRequest {
+        request_id: id(),
+        firm: FIRM_A.to_owned(),
+        method: method.into(),
+        class,
+        parity: parity.into(),
+        ..Default::default()
+    }
+}
+
+/// The class of the firm says until when the tax office decides, and the office keeps it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_class_of_a_firm_decides_how_fast_it_is_refunded() {
+    let sandbox = Sandbox::start().await;
+    let admin = sandbox.connect("admin").await;
+    let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
+    // It is the same request as often as it is made, and another class under its id is none.
+    let day = v1::RefundParity::DayOfExport;
+    let slow = terms(v1::RefundMethod::Trader, 4, day);
+    for _ in 0..2 {
+        admin.refund().set_refund_firm(slow.clone()).await.expect("it may");
+    }
+    let name = desk.exports("QD-CLASS-1").await;
+    desk.registers(invoice(1, 3, "")).await;
+    let found = desk.stands(&name, v1::RefundStanding::Claimable).await;
+    let said = found.terms.expect("they hold");
+    assert_eq!((said.class, said.working_days), (4, 20));
+    let claim = desk.proposes("SBX-CLASS").await;
+    assert_eq!((claim.class, claim.answer_until.as_str()), (4, ""));
+    desk.submits(&claim).await;
+    let claim = desk.waits(&claim.name, |it| it.state() == v1::ClaimState::UnderReview).await;
+    // Twenty working days are four weeks, and a weekend more when it was accepted on one.
+    assert!((26..=28).contains(&claim.answer_days_left), "{claim:?}");
+    assert!(!claim.documents_until.is_empty() && !claim.keep_until.is_empty(), "{claim:?}");
+    // A better class does not hurry what was accepted before.
+    let fast = v1::SetRefundFirmRequest { request_id: id(), class: 1, ..slow };
+    admin.refund().set_refund_firm(fast).await.expect("it may be corrected on its day");
+    moves(&admin, days(claim.answer_days_left - 1)).await.expect("forward");
+    let told = desk.told(|told| told.facts.iter().any(|it| it.step() == RefundStep::Reminder));
+    told.await;
+    let waiting = desk.claim(&claim.name).await;
+    assert_eq!((waiting.undecided, waiting.answer_days_left, waiting.class), (1, 1, 4));
+    moves(&admin, days(1)).await.expect("forward");
+    let claim = desk.waits(&claim.name, |it| it.ended).await;
+    assert_eq!(claim.paid_fen, 780);
+    let shown = sandbox.command(&["--as", "enterprise-a", "refund", "explain", &name]);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains("1: decided in 5 working days"), "{shown}");
+    // The filing documents of the claim were due in between.
+    let told = sandbox.command(&["trace", &name, "--as", "admin"]);
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    for what in ["filing documents ready: until", "answer of the tax office: until"] {
+        assert!(told.contains(what), "{what}: {told}");
+    }
+}
+
+/// A producer's dollars are yuan by the parity that it chose, which it keeps for a year.
+#[tokio::test]
+async fn a_producer_keeps_the_parity_that_it_chose_for_a_year() {
+    let sandbox = Sandbox::start().await;
+    let office = sandbox.connect("tax-office").await;
+    let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
+    let (producer, first) = (v1::RefundMethod::Producer, v1::RefundParity::FirstOfMonth);
+    let from = |day: &str, said| v1::SetRefundFirmRequest {
+        valid_from: day.to_owned(),
+        ..terms(producer, 2, said)
+    };
+    let say = async |said| office.refund().set_refund_firm(said).await;
+    say(from("2026-03-01", first)).await.expect("it is the first choice");
+    let day = v1::RefundParity::DayOfExport;
+    let refused = say(from("2027-02-28", day)).await.expect_err("the year is not over");
+    assert_eq!(code(&refused).0, "SW-1806");
+    assert!(code(&refused).1["why"].contains("2027-03-01"), "{refused:?}");
+    let refused = say(from("2026-02-01", first)).await.expect_err("other terms begin later");
+    assert_eq!(code(&refused).0, "SW-1806");
+    say(from("2027-03-01", day)).await.expect("the year is over");
+
+    // 20.00 dollars at 710.79 for 100, that of the first of November; 13 % of 142.16 yuan is the cap.
+    let mut sold = shirts("QD-PARITY-1");
+    let usd = |amount_e5| Some(v1::Money { currency: "502".to_owned(), amount_e5 });
+    let line = &mut sold.lines[0];
+    (line.price, line.total_price) = (usd(1_000_000), usd(2_000_000));
+    let name = desk.firm.tries(filing(sold)).await.expect("it is valid").name;
+    desk.firm.sees(&name, v1::State::Released).await;
+    desk.proves(&name).await;
+    let found = desk.stands(&name, v1::RefundStanding::Claimable).await;
+    let estimate = found.line.and_then(|it| it.entitlement).and_then(|it| it.estimate_fen);
+    assert_eq!(estimate, Some(1_848), "{:?}", found.traces);
+    for part in ["710.7900 CNY", "of the first of the month 当月首日 (2026-03-01)"] {
+        assert!(found.traces[0].contains(part), "{}", found.traces[0]);
+    }
 }
 
 #[tokio::test]

@@ -50,6 +50,8 @@ struct TaxScript {
     form: bool,
     /// Before it accepts.
     delay: Duration,
+    /// Decides on the last day that the class of the firm gives it, by the clock of the window.
+    by_class: bool,
     lines: BTreeMap<u32, LineWish>,
     /// Recovers this line when it is paid.
     recover: Option<u32>,
@@ -70,6 +72,10 @@ impl TaxScript {
                 }
                 "FORM" => {
                     script.form = true;
+                    continue;
+                }
+                "CLASS" => {
+                    script.by_class = true;
                     continue;
                 }
                 "SLOW" => {
@@ -212,6 +218,10 @@ impl TaxOffice {
                 What::Accepted(claim.round)
             };
             return self.decide(claim, vec![v1::ClaimDecision { line: 0, what: Some(what) }]).await;
+        }
+        if script.by_class && claim.answer_days_left > 0 {
+            self.later = true;
+            return Ok(());
         }
         loop {
             let open = self.lines(claim, ClaimLineState::Open).await?;

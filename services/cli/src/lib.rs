@@ -47,7 +47,7 @@ pub mod tax;
 pub mod trace;
 mod values;
 pub mod verdict;
-mod verify;
+pub mod verify;
 pub mod watch;
 pub mod webhooks;
 pub mod words;
@@ -92,7 +92,6 @@ pub enum Command {
     Pay(pay::PayArgs),
     Refund(refund::RefundArgs),
     Webhooks(webhooks::WebhookArgs),
-    Verify(verify::VerifyLedgerArgs),
     Trace(trace::TraceArgs),
 }
 
@@ -170,7 +169,6 @@ impl Command {
             }
             Self::Webhooks(args) => webhooks::run(&options.session().await?, args).await,
             Self::Trace(args) => trace::run(&options.session().await?, args).await,
-            Self::Verify(args) => verify::run(&options.session_as("admin").await?, args).await,
             Self::Clock(args) => {
                 let session = options.session_as("admin").await?;
                 clock::run(&session, args).await

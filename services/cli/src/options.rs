@@ -171,7 +171,8 @@ impl Options {
         input::missing(files, self.language()).map_or(Ok(()), |problem| Err(problem.into()))
     }
 
-    pub(crate) fn output(&self) -> Output {
+    /// For whom to write.
+    pub fn output(&self) -> Output {
         self.format().output()
     }
 

@@ -1,36 +1,30 @@
-//! `verify`: has the window recompute what it keeps, and ends with 1 at the first difference.
+//! `verify ledger`: has the window recompute what it keeps, and ends with 1 at the first difference.
 
 use proto::v1;
 
+use super::options::Options;
+use super::session::settle;
 use super::{Exit, Language, Output, Session, say, say_json};
-
-/// Recompute what is kept and compare it. The exit code is 1 at the first difference.
-#[derive(Debug, clap::Args)]
-pub struct VerifyLedgerArgs {
-    #[command(subcommand)]
-    what: VerifyTarget,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum VerifyTarget {
-    Ledger(Ledger),
-}
 
 /// Recompute the ledger of payments from its entries: every balance, hold and sum.
 #[derive(Debug, clap::Args)]
-struct Ledger {
+pub struct LedgerArgs {
     /// The books of this firm only (customs code) [default: all].
     #[arg(long, value_name = "CODE")]
     owner: Option<String>,
 }
 
 /// Verifies.
-pub(super) async fn run(session: &Session, args: VerifyLedgerArgs) -> anyhow::Result<Exit> {
-    let VerifyTarget::Ledger(args) = args.what;
-    ledger(session, args).await
+///
+/// # Errors
+///
+/// What kept it from doing so.
+pub async fn ledger(options: &Options, args: LedgerArgs) -> anyhow::Result<Exit> {
+    let asked = async { recompute(&options.session_as("admin").await?, args).await };
+    settle(options.output(), options.language(), asked.await)
 }
 
-async fn ledger(session: &Session, args: Ledger) -> anyhow::Result<Exit> {
+async fn recompute(session: &Session, args: LedgerArgs) -> anyhow::Result<Exit> {
     let request = v1::VerifyLedgerRequest { owner: proto::text(args.owner) };
     let found = session.ask(request, async |it, ask| it.payment().verify_ledger(ask).await).await?;
     // What is summed over all accounts is zero, whatever the entries say.

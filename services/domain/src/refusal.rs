@@ -112,6 +112,7 @@ pub enum Code {
     ClaimOutOfStep,
     ClaimOvertaken,
     ClaimAmountWrong,
+    TermsBound,
     Internal,
     Required,
     TooLong,
@@ -168,7 +169,7 @@ pub enum Code {
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 127] = {
+    pub const ALL: [Self; 128] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
@@ -181,7 +182,7 @@ impl Code {
             OfficerConflict, InstructionUnknown, SampleUnknown, DisposalUnfounded, DisposalGiven,
             NotInInspectionOrder, ObjectionUsed, AttendanceNeeded, WrongTime, ChoiceUsedUp,
             NoSuchWindow, WindowFull, OrderTooLarge, CreditEntryUnknown, AppealUsed, PlaceUnknown,
-            RuleSetRefused, OfficersMissing, GuaranteeShort, TotalTooLarge, DutyNotComputable, DutyOrderPaid, QuoteExpired, ForexRuleBroken, ReceiptOutOfStep, ForexShort, MatchRefused, PaymentsIncomplete, InvoiceWrong, InvoiceDifferent, ClaimOutOfStep, ClaimOvertaken, ClaimAmountWrong, Internal, Required, TooLong, WrongLength, BadCharacter,
+            RuleSetRefused, OfficersMissing, GuaranteeShort, TotalTooLarge, DutyNotComputable, DutyOrderPaid, QuoteExpired, ForexRuleBroken, ReceiptOutOfStep, ForexShort, MatchRefused, PaymentsIncomplete, InvoiceWrong, InvoiceDifferent, ClaimOutOfStep, ClaimOvertaken, ClaimAmountWrong, TermsBound, Internal, Required, TooLong, WrongLength, BadCharacter,
             CodeUnknown, NumberOutOfRange, ModeWrongWay, DirectionUnclear, LinePriceWrong,
             OrderSumWrong, QuantityMismatch, LineNumbersBroken, TooManyLines, WeightWrong,
             CurrencyWrong, PackagesWrong, GuarantorWrong, BondedDataMissing, VoyageDataMissing,
@@ -276,6 +277,7 @@ impl Code {
             Self::ClaimOutOfStep => ("SW-1803", StateForbids, "the claim or its line does not stand where this could happen", "申报或明细的当前状态不允许此操作"),
             Self::ClaimOvertaken => ("SW-1804", ReadAgain, "this is about another round or query than the present one", "所指的申报轮次或疑点不是当前的"),
             Self::ClaimAmountWrong => ("SW-1805", FixMessage, "the amount or number of a decision does not fit what was claimed, approved or paid", "决定中的金额或编号与已申报、已核准或已退的不符"),
+            Self::TermsBound => ("SW-1806", StateForbids, "how the firm gets its refunds cannot be changed from that day on", "该企业的退税登记不能自该日起变更"),
             Self::Internal => ("SW-1901", Ours, "something went wrong on our side", "系统内部错误"),
             Self::Required => ("SW-2001", FixMessage, "a required field is empty", "必填项为空"),
             Self::TooLong => ("SW-2002", FixMessage, "a field is too long", "字段超长"),

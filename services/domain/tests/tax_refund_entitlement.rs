@@ -19,6 +19,7 @@ const TRADING: Firm = Firm {
     kind: FirmKind::Trader,
     class: FirmClass::Second,
     parity: ParityBasis::FirstOfMonth,
+    parity_since: Some(date!(2026 - 01 - 01)),
     waived_from: None,
     without_invoice: WithoutInvoice::Domestic,
 };
@@ -80,6 +81,7 @@ fn a_complete_line_is_claimable() {
         english.contains("parity for 100 units 710.0000 CNY (2026-09-30..2026-10-01)"),
         "{english}"
     );
+    assert!(english.contains("of the first of the month 当月首日 (2026-01-01)"), "{english}");
 }
 
 #[test]

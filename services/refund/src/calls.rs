@@ -1,12 +1,13 @@
 //! What answers each call: a message in, a message out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::inspection::appointment::CHINA;
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
 use domain::tax_refund::claim::{ClaimEvent, LineEvent};
-use domain::tax_refund::entitlement::{Entitlement, Firm};
+use domain::tax_refund::entitlement::Entitlement;
+use domain::tax_refund::firm_terms::FirmTerms;
 use domain::{DeclarationId, Slot};
 use futures::{Stream, StreamExt as _};
 use kit::rpc::{Call, Change};
@@ -29,7 +30,7 @@ use crate::propose::Proposal;
 use crate::wire::{
     claim, claim_line, claim_name, claim_state, day, decisions, entry_id, export, export_name,
     firm_change, heard, invoice, invoice_status, line_state, may_see, money, note, own, owners,
-    reason, sales, shown_invoice, standing, told, traces, unreadable, vat,
+    reason, sales, shown_invoice, standing, terms, told, traces, unreadable, vat,
 };
 use crate::{Refunds, firm, invoice_rows, read};
 
@@ -78,15 +79,25 @@ impl Refunds {
         Ok((shown, answer.repeated))
     }
 
-    async fn firms(&self, names: BTreeSet<String>) -> Answer<Vec<(String, Firm)>> {
+    async fn firms(&self, names: BTreeSet<String>) -> Answer<BTreeMap<String, FirmTerms>> {
         let mut connection = self.reads.acquire().await.map_err(Fault::from)?;
-        Ok(firm::load(&mut connection, &names).await?.into_iter().collect())
+        Ok(firm::load(&mut connection, &names).await?)
     }
 
     async fn show(&self, row: &ClaimRow) -> Answer<v1::RefundClaim> {
         let firms = self.firms([row.name.firm.clone()].into()).await?;
-        let days = firms.first().map_or(0, |(_, firm)| firm.class.working_days());
-        Ok(claim(row, days))
+        Ok(self.shown(row, &firms)?)
+    }
+
+    fn shown(
+        &self,
+        row: &ClaimRow,
+        firms: &BTreeMap<String, FirmTerms>,
+    ) -> Result<v1::RefundClaim, Fault> {
+        let terms = firms.get(&row.name.firm);
+        let terms = terms.ok_or_else(|| Fault::Broken("a firm was not loaded".to_owned()))?;
+        let today = self.today();
+        Ok(claim(row, today, terms.on(today).class))
     }
 
     /// Lines with what they are entitled to today.
@@ -98,8 +109,7 @@ impl Refunds {
         let judge = |row: ExportRow| {
             // One without purchases has none.
             let purchases = bought.remove(&row.name).unwrap_or_default();
-            let (_, firm) = firms.iter().find(|(name, _)| *name == row.firm)?;
-            let (_, found) = row.judged(purchases, firm, tables, today);
+            let (_, found) = row.judged(purchases, firms.get(&row.firm)?, tables, today);
             Some((row, found))
         };
         Ok(rows.into_iter().filter_map(judge).collect())
@@ -148,8 +158,11 @@ impl Refunds {
         let unknown = || Refusal::of(Code::NotFound).with("name", &asked.name);
         let (row, found) = found.ok_or_else(unknown)?;
         let (traces, traces_zh) = traces(&found);
+        let firms = self.firms([row.firm.clone()].into()).await?;
+        let on = row.departed.unwrap_or_else(|| self.today()); // it is still to leave
+        let terms = firms.get(&row.firm).map(|said| terms(said, on));
         let line = Some(export(&row, &found));
-        Ok(v1::ExplainExportLineResponse { line, traces, traces_zh })
+        Ok(v1::ExplainExportLineResponse { line, traces, traces_zh, terms })
     }
 
     pub(crate) async fn get_export_history(
@@ -418,11 +431,7 @@ impl Refunds {
         drop(connection);
         let (found, next_page_token) = page.cut(found, |row| row.name.name().into_bytes())?;
         let firms = self.firms(found.iter().map(|row| row.name.firm.clone()).collect()).await?;
-        let days = |row: &ClaimRow| {
-            let firm = firms.iter().find(|(name, _)| *name == row.name.firm);
-            firm.map_or(0, |(_, firm)| firm.class.working_days())
-        };
-        let claims = found.iter().map(|row| claim(row, days(row))).collect();
+        let claims = found.iter().map(|row| self.shown(row, &firms)).collect::<Result<_, _>>()?;
         Ok(v1::ListClaimsResponse { claims, next_page_token })
     }
 

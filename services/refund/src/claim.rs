@@ -18,6 +18,7 @@ use crate::claim_line_rows::{self, ClaimLineRow, foreign_number};
 use crate::claim_rows::{self, ClaimRow};
 use crate::commit::RefundState;
 use crate::export_rows;
+use crate::firm;
 use crate::names::ClaimName;
 use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
 
@@ -93,6 +94,7 @@ pub(crate) async fn act(
         // It is not loaded whole: one stands for all that are undecided.
         lines.insert(0, ClaimLine::new(0, false));
     }
+    let terms = firm::terms_of(&mut *step.tx, &name.firm).await?;
     let mut machine = claim.machine(lines, payments);
     let (mut freed, mut notes) = (BTreeSet::new(), Vec::new());
     let (mut parted, mut paid) = (BTreeSet::new(), BTreeSet::new());
@@ -104,6 +106,14 @@ pub(crate) async fn act(
         for fact in facts {
             take(&mut claim, &mut rows, &fact, act, step.today())?;
             match fact {
+                ClaimFact::Submitted { .. } => {
+                    claim.submitted = Some(step.today());
+                    notes.push(note(&fact, act));
+                }
+                ClaimFact::Accepted { .. } => {
+                    claim.accepted = Some((step.today(), terms.on(step.today()).class));
+                    notes.push(note(&fact, act));
+                }
                 ClaimFact::Settled { line, .. } if act.is_repayment() => {
                     parted.insert(line);
                     notes.push(note(&fact, act));

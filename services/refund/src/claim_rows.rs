@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use domain::Slot;
 use domain::tax_refund::claim::{Claim, ClaimLine, ClaimState, LineState};
-use domain::tax_refund::entitlement::FirmKind;
+use domain::tax_refund::deadline::Deadline;
+use domain::tax_refund::entitlement::{FirmClass, FirmKind};
 use domain::tax_refund::method::{Carry, MonthlyVat, ProducerSums};
 use sqlx::PgConnection;
 use store::{Fault, column};
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::claim_line_rows::ClaimLineRow;
@@ -53,6 +55,11 @@ pub(crate) struct ClaimRow {
     pub(crate) figures: ProducerFigures,
     pub(crate) note: String,
     pub(crate) reason: String,
+    /// When it was last handed in.
+    pub(crate) submitted: Option<Date>,
+    /// When it was accepted, and the class that the firm had then.
+    pub(crate) accepted: Option<(Date, FirmClass)>,
+    pub(crate) reminded: Option<Date>,
     pub(crate) made_time: OffsetDateTime,
     pub(crate) changed_time: OffsetDateTime,
 }
@@ -65,6 +72,34 @@ impl ClaimRow {
             ClaimState::UnderReview => self.ended == self.lines && self.goods_back == 0,
             ClaimState::Draft | ClaimState::Submitted | ClaimState::FormRefused => false,
         }
+    }
+
+    /// Until when the tax office decides.
+    pub(crate) fn answers_by(&self) -> Option<Date> {
+        self.accepted.map(|(day, class)| class.answers_by(day))
+    }
+
+    /// Days that matter to it, of which nothing has to be done any more left out.
+    pub(crate) fn deadlines(&self) -> Vec<(ClaimDay, Date)> {
+        let since = |day: ClaimDay, deadline: Deadline| {
+            let last = self.submitted.and_then(|from| deadline.last_day(from));
+            last.map(|last| (day, last))
+        };
+        let answer = self.answers_by().filter(|_| self.undecided > 0);
+        let is_handed_in = self.state != ClaimState::Withdrawn;
+        let documents = since(ClaimDay::Documents, Deadline::FilingDocuments);
+        let keep = since(ClaimDay::Keep, Deadline::Keep);
+        [documents, answer.map(|last| (ClaimDay::Answer, last)), keep]
+            .into_iter()
+            .flatten()
+            .filter(|_| is_handed_in)
+            .collect()
+    }
+
+    /// The next of them that is not over when one last looked.
+    fn due(&self) -> Option<Date> {
+        let seen = self.reminded.unwrap_or(Date::MIN); // nobody looked yet
+        self.deadlines().into_iter().map(|(_, last)| last).filter(|last| seen <= *last).min()
     }
 
     /// Counts a line, or takes it off the counts.
@@ -89,6 +124,17 @@ impl ClaimRow {
     ) -> Claim {
         Claim { state: self.state, round: self.round, lines, payments }
     }
+}
+
+/// A day that matters to a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClaimDay {
+    /// Filing documents are ready.
+    Documents,
+    /// The tax office decided.
+    Answer,
+    /// Filing documents are kept.
+    Keep,
 }
 
 pub(crate) fn state_column(state: ClaimState) -> i16 {
@@ -145,6 +191,10 @@ struct ClaimColumns {
     shared_cap_fen: i64,
     note: String,
     reason: String,
+    submitted: Option<Date>,
+    accepted: Option<Date>,
+    class: Option<i16>,
+    reminded: Option<Date>,
     made_time: OffsetDateTime,
     changed_time: OffsetDateTime,
 }
@@ -153,6 +203,10 @@ impl TryFrom<ClaimColumns> for ClaimRow {
     type Error = Fault;
 
     fn try_from(row: ClaimColumns) -> Result<Self, Fault> {
+        let class = row.class.map(|class| {
+            let unknown = || Fault::Broken(format!("a claim has the class {class}"));
+            firm::class(class).ok_or_else(unknown)
+        });
         Ok(Self {
             name: ClaimName { firm: row.firm, month: row.month, batch: row.batch },
             kind: firm::kind(row.method)?,
@@ -190,6 +244,9 @@ impl TryFrom<ClaimColumns> for ClaimRow {
             },
             note: row.note,
             reason: row.reason,
+            submitted: row.submitted,
+            accepted: row.accepted.zip(class.transpose()?),
+            reminded: row.reminded,
             made_time: row.made_time,
             changed_time: row.changed_time,
         })
@@ -206,8 +263,8 @@ pub(crate) async fn load(
         "select firm, month, batch, method, state, round, complete, after_id, after_line, lines, undecided,
                 queried, ended, amount_fen, approved_fen, paid_fen, repaid_fen, goods_back, output_vat_fen, input_vat_fen,
                 brought_credit_fen, brought_short_fen, non_creditable_fen, cap_fen, exempt_credit_fen,
-                carry_credit_fen, carry_short_fen, refund_fen, counted, shared_cap_fen, note, reason, made_time,
-                changed_time
+                carry_credit_fen, carry_short_fen, refund_fen, counted, shared_cap_fen, note, reason, submitted,
+                accepted, class, reminded, made_time, changed_time
          from claim where slot = $1 and firm = $2 and month = $3 and batch = $4",
         name.slot().column(),
         name.firm,
@@ -232,8 +289,8 @@ pub(crate) async fn list(
         "select firm, month, batch, method, state, round, complete, after_id, after_line, lines, undecided,
                 queried, ended, amount_fen, approved_fen, paid_fen, repaid_fen, goods_back, output_vat_fen, input_vat_fen,
                 brought_credit_fen, brought_short_fen, non_creditable_fen, cap_fen, exempt_credit_fen,
-                carry_credit_fen, carry_short_fen, refund_fen, counted, shared_cap_fen, note, reason, made_time,
-                changed_time
+                carry_credit_fen, carry_short_fen, refund_fen, counted, shared_cap_fen, note, reason, submitted,
+                accepted, class, reminded, made_time, changed_time
          from claim
          where ($1::text[] is null or firm = any($1)) and ($2 = '' or firm = $2)
            and ($3::smallint is null or state = $3) and (firm, month, batch) > ($4, $5, $6)
@@ -251,6 +308,34 @@ pub(crate) async fn list(
     found.into_iter().map(ClaimRow::try_from).collect()
 }
 
+/// Claims of a slot with a day until then that matters, at which nobody looked since that day.
+pub(crate) async fn due(
+    tx: &mut PgConnection,
+    slot: Slot,
+    until: Date,
+    today: Date,
+    most: i64,
+) -> Result<Vec<ClaimRow>, Fault> {
+    let found = sqlx::query_as!(
+        ClaimColumns,
+        "select firm, month, batch, method, state, round, complete, after_id, after_line, lines, undecided,
+                queried, ended, amount_fen, approved_fen, paid_fen, repaid_fen, goods_back, output_vat_fen, input_vat_fen,
+                brought_credit_fen, brought_short_fen, non_creditable_fen, cap_fen, exempt_credit_fen,
+                carry_credit_fen, carry_short_fen, refund_fen, counted, shared_cap_fen, note, reason, submitted,
+                accepted, class, reminded, made_time, changed_time
+         from claim
+         where slot = $1 and due <= $2 and (reminded is null or reminded < $3)
+         order by firm, month, batch limit $4",
+        slot.column(),
+        until,
+        today,
+        most
+    )
+    .fetch_all(tx)
+    .await?;
+    found.into_iter().map(ClaimRow::try_from).collect()
+}
+
 /// The last claim of a producer that was not taken back; `None` when there is none.
 pub(crate) async fn last_of_producer(
     tx: &mut PgConnection,
@@ -260,7 +345,7 @@ pub(crate) async fn last_of_producer(
         "select month, batch from claim
          where slot = $1 and firm = $2 and method = 2 and state <> 5
          order by month desc, batch desc limit 1",
-        domain::Slot::of(firm).column(),
+        Slot::of(firm).column(),
         firm
     )
     .fetch_optional(&mut *tx)
@@ -276,7 +361,7 @@ pub(crate) async fn next_batch(
     firm: &str,
     month: i32,
 ) -> Result<i32, Fault> {
-    let slot = domain::Slot::of(firm).column();
+    let slot = Slot::of(firm).column();
     let last = sqlx::query_scalar!(
         "select max(batch) from claim where slot = $1 and firm = $2 and month = $3",
         slot,
@@ -296,9 +381,10 @@ pub(crate) async fn write(tx: &mut PgConnection, claim: &ClaimRow) -> Result<(),
                             note, reason, made_time, changed_time, output_vat_fen, input_vat_fen,
                             brought_credit_fen, brought_short_fen, non_creditable_fen, cap_fen,
                             exempt_credit_fen, carry_credit_fen, carry_short_fen, refund_fen, counted,
-                            shared_cap_fen, goods_back)
+                            shared_cap_fen, goods_back, submitted, accepted, class, due, reminded)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                 $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)
+                 $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39,
+                 $40)
          on conflict (slot, firm, month, batch) do update
          set state = excluded.state, round = excluded.round, complete = excluded.complete,
              after_id = excluded.after_id, after_line = excluded.after_line, lines = excluded.lines,
@@ -309,7 +395,9 @@ pub(crate) async fn write(tx: &mut PgConnection, claim: &ClaimRow) -> Result<(),
              cap_fen = excluded.cap_fen, exempt_credit_fen = excluded.exempt_credit_fen,
              carry_credit_fen = excluded.carry_credit_fen, carry_short_fen = excluded.carry_short_fen,
              refund_fen = excluded.refund_fen, counted = excluded.counted,
-             shared_cap_fen = excluded.shared_cap_fen, goods_back = excluded.goods_back",
+             shared_cap_fen = excluded.shared_cap_fen, goods_back = excluded.goods_back,
+             submitted = excluded.submitted, accepted = excluded.accepted, class = excluded.class,
+             due = excluded.due, reminded = excluded.reminded",
         claim.name.slot().column(),
         claim.name.firm,
         claim.name.month,
@@ -344,7 +432,12 @@ pub(crate) async fn write(tx: &mut PgConnection, claim: &ClaimRow) -> Result<(),
         claim.figures.refund_fen,
         claim.figures.counted,
         claim.figures.shared_cap_fen,
-        claim.goods_back
+        claim.goods_back,
+        claim.submitted,
+        claim.accepted.map(|(day, _)| day),
+        claim.accepted.map(|(_, class)| firm::class_column(class)),
+        claim.due(),
+        claim.reminded
     )
     .execute(tx)
     .await?;

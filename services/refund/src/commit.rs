@@ -231,8 +231,8 @@ async fn ask(
             invoice::verified(step, &asked.firm, heard).await?.map(|()| RefundState::Nothing)
         }
         (RefundAsk::Firm(change), None) => {
-            firm::write(&mut *step.tx, change, step.now).await?;
-            Ok(RefundState::Nothing)
+            let by = (step.today(), step.now);
+            firm::write(&mut *step.tx, change, by).await?.map(|()| RefundState::Nothing)
         }
         (RefundAsk::Sales(reports), None) => {
             sales::report(step, &asked.firm, reports).await?.map(|()| RefundState::Nothing)

@@ -9,6 +9,7 @@ use domain::tax_refund::entitlement::{
     Entitlement, ExportLine, ExportMode, Firm, LineStatus, MoneyStatus, Purchase, Tables,
     entitlement,
 };
+use domain::tax_refund::firm_terms::FirmTerms;
 use domain::tax_refund::parity::ForeignAmount;
 use domain::{DeclarationId, Slot};
 use sqlx::PgConnection;
@@ -75,11 +76,16 @@ impl ExportRow {
         self.qty_e5 - self.claimed_e5 - self.returned_e5
     }
 
+    /// How its firm got its refunds when it left; today before that.
+    pub(crate) fn terms(&self, terms: &FirmTerms, today: Date) -> Firm {
+        terms.on(self.departed.unwrap_or(today)) // it is still to leave
+    }
+
     /// What it is entitled to on a day.
     pub(crate) fn judged(
         &self,
         purchases: Vec<Purchase>,
-        firm: &Firm,
+        terms: &FirmTerms,
         tables: Tables<'_>,
         today: Date,
     ) -> (ExportLine, Entitlement) {
@@ -100,7 +106,7 @@ impl ExportRow {
             sold_e5: self.settled.then_some(self.sold_e5),
             settle_by: self.settle_by,
         };
-        let found = entitlement(firm, &line, tables, today);
+        let found = entitlement(&self.terms(terms, today), &line, tables, today);
         (line, found)
     }
 }
@@ -377,7 +383,7 @@ pub(crate) struct JudgingDay<'a> {
 pub(crate) async fn write(
     tx: &mut PgConnection,
     rows: &[&ExportRow],
-    firms: &BTreeMap<String, Firm>,
+    firms: &BTreeMap<String, FirmTerms>,
     by: JudgingDay<'_>,
 ) -> Result<(), Fault> {
     if rows.is_empty() {
@@ -498,14 +504,16 @@ pub(crate) async fn due(
     rows(found)
 }
 
-/// The slots in which there are such lines.
+/// The slots in which there are such lines, or claims.
 pub(crate) async fn slots_due(
     reads: &sqlx::PgPool,
     until: Date,
     today: Date,
 ) -> Result<Vec<Slot>, Fault> {
     let found = sqlx::query_scalar!(
-        "select distinct slot from export_line where due <= $1 and (reminded is null or reminded < $2)",
+        r#"select slot as "slot!" from export_line where due <= $1 and (reminded is null or reminded < $2)
+           union
+           select slot from claim where due <= $1 and (reminded is null or reminded < $2)"#,
         until,
         today
     )

@@ -36,7 +36,7 @@ use std::sync::Arc;
 
 use client::Consumer;
 use domain::limits;
-use domain::tax_refund::parity::Parities;
+use domain::tax_refund::parity::{Parities, ParityFault, SAMPLE_PARITIES};
 use domain::tax_refund::rates::{RateFault, RateTable, SAMPLE_RATES};
 use kit::listen::{LateEvents, listen, nothing_said};
 use kit::service::{
@@ -116,12 +116,27 @@ pub fn rates(file: Option<&str>, sandbox: bool) -> Result<RateTable, Vec<RateFau
     RateTable::parse(file.unwrap_or(own)) // of the program
 }
 
-/// The service over its tables, by these rates.
-pub fn start(rates: RateTable) -> Start {
-    Start::calling(move |parts, caller| mount(&parts, caller, rates))
+/// The parities of a file, or those that come with the program: a sample in a sandbox, and otherwise none, so that an
+/// export in foreign currency says that its parity is missing.
+///
+/// # Errors
+///
+/// Every fault of the file.
+pub fn parities(file: Option<&str>, sandbox: bool) -> Result<Parities, Vec<ParityFault>> {
+    let own = if sandbox { SAMPLE_PARITIES } else { "" };
+    Parities::parse(file.unwrap_or(own)) // of the program
 }
 
-fn mount(parts: &Parts, Caller { window, name }: Caller, rates: RateTable) -> Mount {
+/// The service over its tables, by these rates and parities.
+pub fn start(rates: RateTable, parities: Parities) -> Start {
+    Start::calling(move |parts, caller| mount(&parts, caller, (rates, parities)))
+}
+
+fn mount(
+    parts: &Parts,
+    Caller { window, name }: Caller,
+    (rates, parities): (RateTable, Parities),
+) -> Mount {
     let Pools { work, reads, tokens, cipher } = parts.pools.clone();
     let (tail, clock, draining) = (Tail::new(cipher), parts.clock.clone(), parts.draining.clone());
     let (matches, claims) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -129,7 +144,7 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, rates: RateTable) -> Mo
         tail: tail.clone(),
         clock: clock.clone(),
         rates,
-        parities: Parities::default(),
+        parities,
         matches: Arc::clone(&matches),
         claims: Arc::clone(&claims),
     });
@@ -166,7 +181,7 @@ mod tests {
     #[test]
     fn the_rates_that_come_with_the_program_can_be_read() {
         for sandbox in [true, false] {
-            assert!(rates(None, sandbox).is_ok());
+            assert!(rates(None, sandbox).is_ok() && parities(None, sandbox).is_ok());
         }
         assert!(rates(Some("rate | 1"), true).is_err(), "a file takes their place");
     }

@@ -40,9 +40,7 @@ pub(crate) async fn propose(
     firm: &str,
     proposal: &Proposal,
 ) -> Result<Result<ClaimRow, Refusal>, Fault> {
-    let firms = firm::load(&mut *step.tx, &[firm.to_owned()].into()).await?;
-    let kind = firms.get(firm).map(|it| it.kind);
-    let kind = kind.ok_or_else(|| Fault::Broken("a firm was not loaded".to_owned()))?;
+    let kind = firm::terms_of(&mut *step.tx, firm).await?.on(step.today()).kind;
     let figures = match figures(step, firm, kind, proposal).await? {
         Ok(figures) => figures,
         Err(refusal) => return Ok(Err(refusal)),
@@ -64,6 +62,9 @@ pub(crate) async fn propose(
         paid_fen: 0,
         repaid_fen: 0,
         goods_back: 0,
+        submitted: None,
+        accepted: None,
+        reminded: None,
         figures,
         note: proposal.note.clone(),
         reason: String::new(),
@@ -146,16 +147,16 @@ async fn add(step: &mut RefundTransaction<'_>, claim: &mut ClaimRow) -> Result<(
         claim.after = (last.name.id.uuid(), last.name.line);
     }
     let mut parts = invoice_rows::parts(&mut *step.tx, exports.iter()).await?;
-    let firms = firm::load(&mut *step.tx, &[name.firm.clone()].into()).await?;
-    let firm = firms.get(&name.firm);
-    let firm = firm.ok_or_else(|| Fault::Broken("a firm was not loaded".to_owned()))?;
+    let terms = firm::terms_of(&mut *step.tx, &name.firm).await?;
     let mut lines: Vec<ClaimLineRow> = Vec::new();
     exports.retain_mut(|export| {
         // One without purchases has none.
         let parts = parts.remove(&export.name).unwrap_or_default();
         let purchases = parts.iter().map(|part| part.purchase.clone()).collect();
-        let (line, found) = export.judged(purchases, firm, step.tables, step.today());
-        if found.standing != LineStatus::Claimable {
+        let (line, found) = export.judged(purchases, &terms, step.tables, step.today());
+        let firm = &export.terms(&terms, step.today());
+        // What left while its firm got its refunds by the other method is in no claim of this one.
+        if found.standing != LineStatus::Claimable || firm.kind != claim.kind {
             return false;
         }
         let before = lines.len();

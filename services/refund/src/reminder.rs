@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::Slot;
 use domain::inspection::appointment::CHINA;
-use domain::tax_refund::deadline::reminder;
+use domain::tax_refund::deadline::{Deadline, days_left, reminder};
 use kit::progress::Progress;
 use store::Fault;
 use store::share::Share;
@@ -13,6 +13,7 @@ use time::Date;
 use tokio_util::sync::CancellationToken;
 
 use crate::Refunds;
+use crate::claim_rows::{self, ClaimDay};
 use crate::commit::RefundCommand;
 use crate::export_rows;
 use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
@@ -27,6 +28,54 @@ const AHEAD: time::Duration = time::Duration::days(60);
 
 /// Reminds of the days of a slot; whether there may be more.
 pub(crate) async fn remind(step: &mut RefundTransaction<'_>, slot: Slot) -> Result<bool, Fault> {
+    let lines = remind_of_lines(step, slot).await?;
+    let claims = remind_of_claims(step, slot).await?;
+    Ok(lines || claims)
+}
+
+/// The days of claims: their filing documents, the answer of the tax office, and how long documents are kept.
+async fn remind_of_claims(step: &mut RefundTransaction<'_>, slot: Slot) -> Result<bool, Fault> {
+    let today = step.today();
+    let until = today.saturating_add(AHEAD);
+    let mut claims = claim_rows::due(&mut *step.tx, slot, until, today, LINES_MAX).await?;
+    for claim in &mut claims {
+        // Seen first today: the reminder of today counts as new.
+        let seen = claim.reminded.or(claim.submitted).unwrap_or(Date::MIN);
+        for (day, last) in claim.deadlines() {
+            if reminder(last, seen, today).is_some() {
+                let (text, text_zh) = words(day, last, today);
+                let note = RefundNote::of(NoteKind::Reminder, text, text_zh);
+                step.tell(&claim.name.firm, claim.name.name(), note);
+            }
+        }
+        claim.reminded = Some(today);
+        claim_rows::write(&mut *step.tx, claim).await?;
+    }
+    Ok(i64::try_from(claims.len()).is_ok_and(|count| count == LINES_MAX))
+}
+
+/// What a firm is told of a day, English and Chinese.
+fn words(day: ClaimDay, last: Date, today: Date) -> (String, String) {
+    let days = days_left(last, today);
+    let of = |deadline: Deadline| {
+        let law = deadline.law();
+        let text = format!("{}: until {last}, {days} days left [{law}]", deadline.title());
+        (text, format!("{}：{last}，剩余{days}天〔{law}〕", deadline.title_zh()))
+    };
+    match day {
+        ClaimDay::Documents => of(Deadline::FilingDocuments),
+        ClaimDay::Keep => of(Deadline::Keep),
+        ClaimDay::Answer => (
+            format!(
+                "answer of the tax office: until {last}, {days} days left, by the class of the firm"
+            ),
+            format!("税务机关办结期限：{last}，剩余{days}天（按企业管理类别）"),
+        ),
+    }
+}
+
+/// The days of export lines.
+async fn remind_of_lines(step: &mut RefundTransaction<'_>, slot: Slot) -> Result<bool, Fault> {
     let today = step.today();
     let until = today.saturating_add(AHEAD);
     let mut rows = export_rows::due(&mut *step.tx, slot, until, today, LINES_MAX).await?;

@@ -8,10 +8,11 @@ use domain::tax_refund::arithmetic::{FEN_MAX, QuantityShare};
 use domain::tax_refund::claim::{
     ClaimEvent, ClaimState, Consequence, Ground, LineEvent, LineState, Query, RecoveryCause,
 };
-use domain::tax_refund::deadline::{Deadline, settlement_from};
+use domain::tax_refund::deadline::{Deadline, days_left, settlement_from};
 use domain::tax_refund::entitlement::{
-    Actor, Entitlement, FirmKind, LineStatus, MissingProof, MoneyStatus,
+    Actor, Entitlement, FirmClass, FirmKind, LineStatus, MissingProof, MoneyStatus,
 };
+use domain::tax_refund::firm_terms::FirmTerms;
 use domain::tax_refund::invoice::{PlatformAnswer, Verification};
 use domain::tax_refund::method::MonthlyVat;
 use domain::tax_refund::parity::ParityBasis;
@@ -155,6 +156,7 @@ pub(crate) fn firm_change(said: v1::SetRefundFirmRequest) -> Result<FirmChange, 
     let range = || Refusal::of(Code::NumberOutOfRange).with("field", "class");
     Ok(FirmChange {
         firm: said.firm.clone(),
+        valid_from: day(&said.valid_from, "valid_from")?,
         kind,
         class: class.ok_or_else(range)?,
         exempt_without_invoice: said.exempt_without_invoice,
@@ -416,9 +418,39 @@ pub(crate) fn line_state(said: v1::ClaimLineState) -> Option<i16> {
     (said != v1::ClaimLineState::Unspecified).then(|| i16::try_from(i32::from(said)).ok()).flatten()
 }
 
-/// A claim as it is shown.
-pub(crate) fn claim(row: &ClaimRow, working_days: u8) -> v1::RefundClaim {
+/// How a firm gets its refunds on a day, as it is shown.
+pub(crate) fn terms(terms: &FirmTerms, on: Date) -> v1::RefundTerms {
+    let firm = terms.on(on);
+    let said = |day: Option<Date>| proto::text(day.map(|day| day.to_string()));
+    v1::RefundTerms {
+        method: match firm.kind {
+            FirmKind::Trader => v1::RefundMethod::Trader,
+            FirmKind::Producer => v1::RefundMethod::Producer,
+        }
+        .into(),
+        class: class_number(firm.class),
+        working_days: firm.class.working_days().into(),
+        parity: match firm.parity {
+            ParityBasis::FirstOfMonth => v1::RefundParity::FirstOfMonth,
+            ParityBasis::DayOfExport => v1::RefundParity::DayOfExport,
+        }
+        .into(),
+        parity_since: said(firm.parity_since),
+        valid_from: said(terms.since(on)),
+    }
+}
+
+fn class_number(class: FirmClass) -> u32 {
+    u32::from(firm::class_column(class).unsigned_abs())
+}
+
+/// A claim as it is shown on a day, of a firm that has this class then.
+pub(crate) fn claim(row: &ClaimRow, today: Date, class: FirmClass) -> v1::RefundClaim {
     let month = row.name.month;
+    let class = row.accepted.map_or(class, |(_, class)| class);
+    let said = |day: Option<Date>| proto::text(day.map(|day| day.to_string()));
+    let answer = row.answers_by();
+    let since_submitted = |deadline: Deadline| row.submitted.and_then(|day| deadline.last_day(day));
     v1::RefundClaim {
         name: row.name.name(),
         firm: row.name.firm.clone(),
@@ -439,8 +471,13 @@ pub(crate) fn claim(row: &ClaimRow, working_days: u8) -> v1::RefundClaim {
         reason: row.reason.clone(),
         made_time: Some(proto::timestamp(row.made_time)),
         changed_time: Some(proto::timestamp(row.changed_time)),
-        working_days: working_days.into(),
+        working_days: class.working_days().into(),
         goods_back: row.goods_back.unsigned_abs(),
+        class: class_number(class),
+        answer_until: said(answer),
+        answer_days_left: answer.map_or(0, |last| days_left(last, today)),
+        documents_until: said(since_submitted(Deadline::FilingDocuments)),
+        keep_until: said(since_submitted(Deadline::Keep)),
         producer: (row.kind == FirmKind::Producer).then(|| producer(&row.figures)),
     }
 }

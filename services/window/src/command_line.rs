@@ -16,6 +16,7 @@ use domain::Code;
 use tokio_util::sync::CancellationToken;
 
 use crate::backup::{BackupArgs, RestoreArgs};
+use crate::books::BooksArgs;
 use crate::config_file::{self, ConfigFaults, ConfigFile};
 use crate::migrate_command::MigrateExtentArgs;
 use crate::run::{self, Settings};
@@ -52,6 +53,7 @@ enum Command {
     Caller(crate::caller_command::CallerArgs),
     Backup(BackUpArgs),
     Restore(PutBackArgs),
+    Verify(VerifyArgs),
     Config(ConfigArgs),
     Completions(crate::shell::CompletionsArgs),
     Man(crate::shell::ManArgs),
@@ -121,6 +123,29 @@ struct PutBackArgs {
     database: DatabaseArgs,
     #[command(flatten)]
     restore: RestoreArgs,
+}
+
+/// Compare the books of all services with each other: declarations, inspections, payments, tax refunds. The exit code
+/// is 1 when they differ.
+///
+/// It reads the tables themselves, beside a window that runs, and changes nothing. What differs is told with both
+/// sides.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+struct VerifyArgs {
+    #[command(subcommand)]
+    what: Option<VerifyWhat>,
+    #[command(flatten)]
+    file: ConfigFileArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    books: BooksArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum VerifyWhat {
+    Ledger(cli::verify::LedgerArgs),
 }
 
 #[derive(Debug, Args)]
@@ -272,6 +297,10 @@ struct ServeArgs {
     /// says that its rate is missing.
     #[arg(long, env = "SW_REFUND_RATES", value_name = "FILE")]
     refund_rates: Option<PathBuf>,
+    /// The file of parities (人民币汇率中间价), a line a currency and day; docs/refund.md describes it. Without it every
+    /// export of a producer in foreign currency says that its parity is missing.
+    #[arg(long, env = "SW_REFUND_PARITIES", value_name = "FILE")]
+    refund_parities: Option<PathBuf>,
     /// Webhooks may be at private addresses, and without TLS.
     #[arg(long, env = "SW_WEBHOOK_ALLOW_PRIVATE")]
     webhook_allow_private: bool,
@@ -297,6 +326,7 @@ impl ServeArgs {
         settings.signing_authorities = args.signing_authority;
         settings.targeting = args.targeting;
         settings.refund_rates.clone_from(&args.refund_rates);
+        settings.refund_parities.clone_from(&args.refund_parities);
         settings.duty = args.duty;
         settings.webhook_allow_private = args.webhook_allow_private;
         settings.webhook_authorities.clone_from(&args.webhook_authority);
@@ -494,6 +524,13 @@ impl Cli {
                 })
                 .await
             }
+            Command::Verify(VerifyArgs { what: Some(VerifyWhat::Ledger(args)), .. }) => {
+                Ok(cli::verify::ledger(&options, args).await?.into())
+            }
+            Command::Verify(VerifyArgs { what: None, database, books, .. }) => {
+                let settings = without_service(&options, &database)?;
+                crate::books::verify(books, &settings, (options.output(), options.language())).await
+            }
             Command::Config(ConfigArgs { verb: ConfigVerb::Check(args) }) => {
                 let file = args.file.config.unwrap_or_else(|| config_file::USUAL.into()); // the usual place
                 crate::config_check::run(&file, options.language()).await
@@ -561,6 +598,7 @@ fn settings(
         sandbox: false,
         targeting: false,
         refund_rates: None,
+        refund_parities: None,
         webhook_allow_private: false,
         webhook_authorities: Vec::new(),
         duty: false,

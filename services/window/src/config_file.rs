@@ -21,8 +21,8 @@ use toml::de::{DeTable, DeValue};
 pub const USUAL: &str = "/etc/single-window/config.toml";
 
 /// The commands that read it.
-const SERVERS: [&str; 7] =
-    ["serve", "migrate", "add-data-key", "config", "backup", "restore", "caller"];
+const SERVERS: [&str; 8] =
+    ["serve", "migrate", "add-data-key", "config", "backup", "restore", "caller", "verify"];
 
 /// A configuration file that was read.
 #[derive(Debug)]

@@ -4,6 +4,7 @@
 mod backup;
 pub mod bench;
 mod bodies;
+mod books;
 mod caller_command;
 pub mod callers;
 pub mod certificates;

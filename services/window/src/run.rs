@@ -89,6 +89,8 @@ pub struct Settings {
     pub duty: bool,
     /// The file of refund rates; those that come with the program without one.
     pub refund_rates: Option<PathBuf>,
+    /// The file of parities; those that come with the program without one.
+    pub refund_parities: Option<PathBuf>,
     /// Webhooks may be at private addresses, and without TLS.
     pub webhook_allow_private: bool,
     /// Authorities of the endpoints of webhooks, besides those that browsers trust.

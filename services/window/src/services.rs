@@ -1,11 +1,13 @@
 //! The services of a window: a line for each, and what all of them have in common when they start.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use anyhow::Context as _;
 use cli::BilingualText;
 use domain::declaration::{Profile, SAMPLE_DECLARANT};
 use domain::participant::Participant;
+use domain::tax_refund::parity::Parities;
 use domain::tax_refund::rates::RateTable;
 use kit::service::{Caller, Manifest, Mount, Parts, Start};
 
@@ -25,25 +27,41 @@ pub(crate) static SERVICES: &[Service] = &[
     }),
     (&inspection::MANIFEST, |_, _| Ok(inspection::start())),
     (&payment::MANIFEST, |it, _| Ok(payment::start(it.sandbox))),
-    (&refund::MANIFEST, |it, _| Ok(refund::start(rates(it)?))),
+    (&refund::MANIFEST, |it, _| Ok(refund::start(rates(it)?, parities(it)?))),
     (&webhooks::MANIFEST, |it, registry| Ok(webhooks::start(posting(it, registry)?))),
 ];
 
 /// By which rates exports are refunded.
 fn rates(settings: &Settings) -> anyhow::Result<RateTable> {
-    let text = settings.refund_rates.as_ref().map(|file| {
+    let text = text(settings.refund_rates.as_deref())?;
+    refund::rates(text.as_deref(), settings.sandbox)
+        .map_err(|faults| faulty(("refund rates", "退税率"), &faults))
+}
+
+/// By which parities what they cost abroad is yuan.
+fn parities(settings: &Settings) -> anyhow::Result<Parities> {
+    let text = text(settings.refund_parities.as_deref())?;
+    refund::parities(text.as_deref(), settings.sandbox)
+        .map_err(|faults| faulty(("parities", "中间价"), &faults))
+}
+
+/// The text of a file, where one is named.
+fn text(file: Option<&Path>) -> anyhow::Result<Option<String>> {
+    let read = file.map(|file| {
         std::fs::read_to_string(file).with_context(|| {
             let file = file.display();
             BilingualText::new(format!("{file} cannot be read"), format!("无法读取{file}"))
         })
     });
-    let text = text.transpose()?;
-    refund::rates(text.as_deref(), settings.sandbox).map_err(|faults| {
-        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        let faults = faults.join("\n");
-        let zh = format!("退税率文件有误：\n{faults}");
-        BilingualText::new(format!("the file of refund rates has faults:\n{faults}"), zh).into()
-    })
+    read.transpose()
+}
+
+/// Every fault of a file of dated numbers.
+fn faulty((of, of_zh): (&str, &str), faults: &[impl ToString]) -> anyhow::Error {
+    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    let faults = faults.join("\n");
+    let zh = format!("{of_zh}文件有误：\n{faults}");
+    BilingualText::new(format!("the file of {of} has faults:\n{faults}"), zh).into()
 }
 
 /// For whom webhooks are posted, and where they may be.
@@ -199,6 +217,7 @@ mod tests {
             sandbox: false,
             targeting: false,
             refund_rates: None,
+            refund_parities: None,
             webhook_allow_private: false,
             webhook_authorities: Vec::new(),
             duty: false,

@@ -227,6 +227,10 @@ pub const TEXTS: &[(&str, &str)] = &[
          ahead and may move it twice",
         "选择或更改查验场地和时间；企业须提前两小时，至多更改两次",
     ),
+    (
+        "Compare the books of all services with each other: declarations, inspections, payments, tax refunds. The exit code is 1 when they differ",
+        "核对各服务的账簿：清单、查验、支付、退税。存在差异时退出码为1",
+    ),
     ("Connection", "连接"),
     (
         "Copy the database into a directory while the window goes on, or receive there what is written from now on",
@@ -473,6 +477,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Its money: awaited, received or settled",
         "收汇情况：awaited（未收汇）、received（已收汇）或settled（已结汇）",
+    ),
+    (
+        "It reads the tables themselves, beside a window that runs, and changes nothing. What differs is told with both sides",
+        "直接读取数据表，可在单一窗口运行时进行，不作任何改动；差异以双方数值列示",
     ),
     ("Its name in the file", "文件中的名称"),
     ("Its name in the file [default: the one in use]", "文件中的名称 [默认：正在使用的环境]"),
@@ -844,10 +852,6 @@ pub const TEXTS: &[(&str, &str)] = &[
         "由分录重算支付账簿：各账户余额、冻结与合计",
     ),
     (
-        "Recompute what is kept and compare it. The exit code is 1 at the first difference",
-        "重算所保存的数据并核对；发现差异即以退出码1结束",
-    ),
-    (
         "Record as customs that a firm was certified (高级认证), or that this ended",
         "以海关身份登记企业取得或失去高级认证",
     ),
@@ -1135,6 +1139,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "加密数据库内容的密钥文件；没有时在数据目录中生成。同一窗口的各进程须使用同一文件",
     ),
     (
+        "The file of parities (人民币汇率中间价), a line a currency and day; docs/refund.md describes it. Without it every export of a producer in foreign currency says that its parity is missing",
+        "人民币汇率中间价文件，每行一种货币和一天，格式见docs/refund.md；未给出时生产企业的外币出口明细提示缺少中间价",
+    ),
+    (
         "The file of refund rates (出口退税率文库), with its laws; docs/refund.md describes it. Without it every export says that its rate is missing",
         "退税率文件（出口退税率文库）及其法律依据，格式见docs/refund.md；未给出时各出口明细提示缺少退税率",
     ),
@@ -1250,6 +1258,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "What banks may keep of each receipt without a word, in main units of its currency",
         "每笔收款允许银行扣收而不另作说明的金额，以该币种主单位计",
+    ),
+    (
+        "What differs is looked at again for so many seconds: one service may not have told another one yet",
+        "差异在此秒数内复核：可能是服务之间尚未告知",
     ),
     (
         "What is about the database is told of all processes of the window, the rest of the one that answers. The exit code is 1 when something does not work now",

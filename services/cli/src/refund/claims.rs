@@ -168,10 +168,34 @@ fn line_state(language: Language, line: &v1::RefundClaimLine) -> &'static str {
     pick(language, english, chinese)
 }
 
-pub(super) const CLAIMS: Listing<v1::RefundClaim, 9> = Listing {
+pub(super) const CLAIMS: Listing<v1::RefundClaim, 11> = Listing {
     header: (
-        ["claim", "state", "round", "lines", "open", "asked", "claimed", "paid", "paid back"],
-        ["申报", "状态", "轮次", "明细", "待审", "疑点", "应退税额", "已退税额", "已追回"],
+        [
+            "claim",
+            "state",
+            "round",
+            "lines",
+            "open",
+            "asked",
+            "claimed",
+            "paid",
+            "paid back",
+            "class",
+            "answer until",
+        ],
+        [
+            "申报",
+            "状态",
+            "轮次",
+            "明细",
+            "待审",
+            "疑点",
+            "应退税额",
+            "已退税额",
+            "已追回",
+            "类别",
+            "办结期限",
+        ],
     ),
     flexible: None,
     none: ("no claims", "没有申报"),
@@ -186,6 +210,8 @@ pub(super) const CLAIMS: Listing<v1::RefundClaim, 9> = Listing {
             yuan(it.amount_fen),
             yuan(it.paid_fen),
             yuan(it.repaid_fen),
+            it.class.to_string(),
+            it.answer_until.clone(),
         ]
     },
 };

@@ -163,6 +163,27 @@ pub(super) async fn explain(teller: PayPrinter<'_>, args: ExplainExport) -> anyh
     Ok(Exit::Done)
 }
 
+/// The class of a firm, what that means, and whose parity it takes since when.
+fn class(terms: &v1::RefundTerms, language: Language) -> String {
+    let (class, days) = (terms.class, terms.working_days);
+    let parity = match terms.parity() {
+        v1::RefundParity::FirstOfMonth => pick(language, "of the first of the month", "当月首日"),
+        v1::RefundParity::DayOfExport | v1::RefundParity::Unspecified => {
+            pick(language, "of the day of export", "出口当日")
+        }
+    };
+    let since = match terms.parity_since.as_str() {
+        "" => String::new(),
+        day => format!(" ({day})"),
+    };
+    match language {
+        Language::English => {
+            format!("{class}: decided in {days} working days; parity {parity}{since}")
+        }
+        Language::Chinese => format!("{class}类，{days}个工作日办结；中间价取{parity}{since}"),
+    }
+}
+
 fn card(found: &v1::ExplainExportLineResponse, language: Language) -> String {
     let name = |english, chinese| pick(language, english, chinese);
     let Some(line) = &found.line else { return String::new() };
@@ -183,6 +204,10 @@ fn card(found: &v1::ExplainExportLineResponse, language: Language) -> String {
         (name("form", "报关单号"), line.entry_id.clone()),
         (name("standing", "状态"), standing(language, it.standing()).to_owned()),
         (name("rule", "规则"), format!("{title} [{}]", it.law)),
+        (
+            name("class", "管理类别"),
+            proto::text(found.terms.as_ref().map(|of| class(of, language))),
+        ),
         (name("refund", "应退税额"), proto::text(it.estimate_fen.map(yuan))),
         (name("until", "期限"), proto::text(due)),
     ];

@@ -5,7 +5,7 @@
 //! 国家税务总局公告2025年第3号 (9810); 公告2026年第16号 (six months for what comes back). Whether the
 //! day itself counts is unverified.
 
-use time::{Date, Duration, Month};
+use time::{Date, Duration, Month, Weekday};
 
 /// A deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -113,6 +113,19 @@ pub fn settlement_from(completed: Date) -> Option<Date> {
     months_later(completed.replace_day(1).ok()?, 1)
 }
 
+/// The last of so many working days after a day. Saturdays and Sundays are none; holidays are not known here, so the
+/// real day may be later.
+pub fn working_days_later(from: Date, days: u8) -> Date {
+    let mut day = from;
+    for _ in 0..days {
+        day = day.saturating_add(Duration::DAY);
+        while matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday) {
+            day = day.saturating_add(Duration::DAY);
+        }
+    }
+    day
+}
+
 /// What is due within so many days: how many are left, below zero when it is over.
 pub fn days_left(last: Date, today: Date) -> i64 {
     (last - today).whole_days()
@@ -134,7 +147,7 @@ fn next_april(from: Date) -> Option<Date> {
 }
 
 /// The same day so many months later, or the last of that month.
-fn months_later(from: Date, months: i32) -> Option<Date> {
+pub(super) fn months_later(from: Date, months: i32) -> Option<Date> {
     let months = i32::from(u8::from(from.month())) - 1 + months;
     let year = from.year() + months.div_euclid(12);
     let month = Month::try_from(u8::try_from(months.rem_euclid(12) + 1).ok()?).ok()?;

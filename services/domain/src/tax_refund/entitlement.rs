@@ -21,7 +21,7 @@ use std::cmp::Reverse;
 use time::Date;
 
 use super::arithmetic::QuantityShare;
-use super::deadline::{Deadline, days_left, money_in_by};
+use super::deadline::{Deadline, days_left, money_in_by, working_days_later};
 use super::invoice::Verification;
 use super::method::{
     CalculationError, DOMESTIC, EXEMPT, InvoicePart, Month, PRODUCER, ProducerLine, TRADER,
@@ -29,7 +29,7 @@ use super::method::{
 };
 use super::parity::{CNY, ForeignAmount, Parities, ParityBasis};
 use super::rates::{Mark, RateTable};
-use super::trace::{DatedNumber, Label, LawRule, Trace, label};
+use super::trace::{DatedNumber, Label, LawRule, Trace, TraceValue, label};
 
 /// How a firm gets its refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,6 +63,11 @@ impl FirmClass {
             Self::Fourth => 20,
         }
     }
+
+    /// The last day for the answer to a claim that was accepted on a day.
+    pub fn answers_by(self, accepted: Date) -> Date {
+        working_days_later(accepted, self.working_days())
+    }
 }
 
 /// What is done with exports for which there is no invoice at all.
@@ -83,6 +88,8 @@ pub struct Firm {
     pub class: FirmClass,
     /// Whose parity it takes.
     pub parity: ParityBasis,
+    /// Since when; `None` where nobody chose.
+    pub parity_since: Option<Date>,
     /// It waived its refunds from this day on, for 36 months.
     pub waived_from: Option<Date>,
     /// What becomes of exports without invoice.
@@ -553,6 +560,14 @@ fn producer_estimate(
     let line = ProducerLine { code: &line.code, export_date, fob_fen, duty_free_fen: 0 };
     let month = Month { lines: vec![line], ..Month::default() };
     let mut result = refund_for_producer(on.rates, &month, super::method::Carry::default())?;
+    if parity.is_some() {
+        let (basis, basis_zh) = firm.parity.titles();
+        let chosen = firm.parity_since.map_or_else(String::new, |day| format!(" ({day})"));
+        result.trace.input(
+            label("parity chosen", "选定的中间价"),
+            TraceValue::Text(format!("{basis} {basis_zh}{chosen}")),
+        );
+    }
     result.trace.parameters.extend(parity);
     Ok((result.cap_fen, vec![result.trace]))
 }

@@ -2,7 +2,7 @@
 //! claim ends. Not to be confused with [`crate::documents::refund`], the rules of goods that come back
 //! (213, 625).
 //!
-//! [`rates`] and [`parity`] are dated data, [`method`] the formulas with their [`trace`], [`deadline`]
+//! [`rates`], [`parity`] and [`firm_terms`] are dated data, [`method`] the formulas with their [`trace`], [`deadline`]
 //! the days. [`entitlement`] says of an export line what may be claimed and what is missing; [`invoice`]
 //! and [`book`] keep that nothing is used twice; [`claim`] is the life of a claim and [`overseas`] the
 //! settlement of 9810.
@@ -12,6 +12,7 @@ pub mod book;
 pub mod claim;
 pub mod deadline;
 pub mod entitlement;
+pub mod firm_terms;
 pub mod invoice;
 pub mod method;
 pub mod overseas;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use time::format_description::well_known::Iso8601;
 use time::{Date, Duration};
 
 use super::arithmetic::half_up;
@@ -30,6 +31,24 @@ pub enum ParityBasis {
     DayOfExport,
 }
 
+impl ParityBasis {
+    /// In English and Chinese.
+    pub fn titles(self) -> (&'static str, &'static str) {
+        match self {
+            Self::FirstOfMonth => ("of the first of the month", "当月首日"),
+            Self::DayOfExport => ("of the day of export", "出口当日"),
+        }
+    }
+}
+
+/// What is wrong in a line of a file of parities.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "line {0}: it is no parity as `502 | 2026-11-02 | 709.5000`: customs code of the currency, day, yuan for 100 \
+     units, above zero and once a day"
+)]
+pub struct ParityFault(pub usize);
+
 /// An amount as it is declared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignAmount {
@@ -46,6 +65,34 @@ pub struct Parities {
 }
 
 impl Parities {
+    /// Reads a file of parities, a line each.
+    ///
+    /// # Errors
+    ///
+    /// Every line that is none.
+    pub fn parse(text: &str) -> Result<Self, Vec<ParityFault>> {
+        let (mut parities, mut faults) = (Self::default(), Vec::new());
+        for (at, line) in text.lines().enumerate() {
+            let line = line.split('#').next().unwrap_or(line).trim(); // without the comment
+            let columns: Vec<&str> = line.split('|').map(str::trim).collect();
+            let is_read = match *columns {
+                [""] => true,
+                [currency, day, parity] => Date::parse(day, &Iso8601::DATE)
+                    .ok()
+                    .filter(|_| {
+                        currency.len() == 3 && currency.bytes().all(|it| it.is_ascii_digit())
+                    })
+                    .zip(four_decimals(parity))
+                    .is_some_and(|(day, parity)| parities.add(currency, day, parity)),
+                _ => false,
+            };
+            if !is_read {
+                faults.push(ParityFault(at + 1));
+            }
+        }
+        if faults.is_empty() { Ok(parities) } else { Err(faults) }
+    }
+
     /// Adds what was published on a day. False: not above zero, or another one is there already.
     pub fn add(&mut self, currency: &str, day: Date, cny_per_100_e4: i64) -> bool {
         let quotes = self.quotes.entry(currency.to_owned()).or_default();
@@ -91,5 +138,37 @@ impl Parities {
     fn last(&self, currency: &str, day: Date) -> Option<(Date, i64)> {
         let (of, parity) = self.quotes.get(currency)?.range(..=day).next_back()?;
         ((day - *of).whole_days() <= AGE_DAYS_MAX).then_some((*of, *parity))
+    }
+}
+
+/// A number with at most four decimals, in 1/10000.
+fn four_decimals(text: &str) -> Option<i64> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = digits(whole) && digits(decimals) && (1..=4).contains(&decimals.len());
+    let number = is_number.then(|| format!("{whole}{decimals:0<4}"))?;
+    number.parse().ok()
+}
+
+/// A SAMPLE of parities, for the sandbox and tests. The real ones have to be given.
+pub const SAMPLE_PARITIES: &str = include_str!("sample_parities.txt");
+
+#[cfg(test)]
+mod tests {
+    use time::macros::date;
+
+    use super::*;
+
+    #[test]
+    fn a_file_of_parities_is_read_whole_or_not_at_all() {
+        let sample = Parities::parse(SAMPLE_PARITIES).expect("the sample is sound");
+        let dollars = ForeignAmount { currency: "502".to_owned(), amount_e5: 100_000_000 };
+        let (day, month) = (ParityBasis::DayOfExport, ParityBasis::FirstOfMonth);
+        let fen = |basis| sample.to_cny(&dollars, basis, date!(2026 - 11 - 25)).map(|(fen, _)| fen);
+        assert_eq!((fen(day), fen(month)), (Ok(710_100), Ok(710_790)));
+        let wrong = "502 | 2026-11-02 | 709.5\n502 | 2026-11-02 | 709.6\nUSD | 2026-11-02 | 1\n\
+                     502 | 2026-11 | 1\n502 | 2026-11-03 | 0 # nothing\n502 | 2026-11-04\n502 | 2026-11-05 | 1.00000";
+        let faults = Parities::parse(wrong).expect_err("all but the first are wrong");
+        assert_eq!(faults, [2, 3, 4, 5, 6, 7].map(ParityFault));
     }
 }
