@@ -7,7 +7,8 @@ use crate::words::{self, pick};
 use crate::{Exit, Language, OutputFormat, csv, say, say_json};
 
 /// How the items of a list are shown.
-pub(crate) struct Listing<T, const N: usize> {
+#[derive(Debug)]
+pub struct Listing<T, const N: usize> {
     /// Names of the columns, in English and Chinese.
     pub(crate) header: ([&'static str; N], [&'static str; N]),
     /// Which column gives way to a narrow terminal.
@@ -16,6 +17,26 @@ pub(crate) struct Listing<T, const N: usize> {
     pub(crate) none: (&'static str, &'static str),
     /// The cells of an item.
     pub(crate) row: fn(&T, Language) -> [String; N],
+}
+
+impl<T, const N: usize> Listing<T, N> {
+    /// The names of the columns.
+    pub fn columns(&self, language: Language) -> [&'static str; N] {
+        match language {
+            Language::English => self.header.0,
+            Language::Chinese => self.header.1,
+        }
+    }
+
+    /// What there is to say when there is nothing.
+    pub fn empty(&self, language: Language) -> &'static str {
+        pick(language, self.none.0, self.none.1)
+    }
+
+    /// The cells of an item.
+    pub fn cells(&self, item: &T, language: Language) -> [String; N] {
+        (self.row)(item, language)
+    }
 }
 
 impl<T: Serialize, const N: usize> Listing<T, N> {
@@ -32,14 +53,10 @@ impl<T: Serialize, const N: usize> Listing<T, N> {
                 }
             }
             OutputFormat::Table if items.is_empty() => {
-                say(pick(language, self.none.0, self.none.1))?;
+                say(self.empty(language))?;
             }
             OutputFormat::Table => {
-                let header = match language {
-                    Language::English => self.header.0,
-                    Language::Chinese => self.header.1,
-                };
-                let mut table = words::table(&header, self.flexible);
+                let mut table = words::table(&self.columns(language), self.flexible);
                 for item in items {
                     table.add_row((self.row)(item, language));
                 }

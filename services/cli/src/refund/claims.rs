@@ -168,7 +168,8 @@ fn line_state(language: Language, line: &v1::RefundClaimLine) -> &'static str {
     pick(language, english, chinese)
 }
 
-pub(super) const CLAIMS: Listing<v1::RefundClaim, 9> = Listing {
+/// Claims.
+pub const CLAIMS: Listing<v1::RefundClaim, 9> = Listing {
     header: (
         ["claim", "state", "round", "lines", "open", "asked", "claimed", "paid", "paid back"],
         ["申报", "状态", "轮次", "明细", "待审", "疑点", "应退税额", "已退税额", "已追回"],
@@ -186,6 +187,41 @@ pub(super) const CLAIMS: Listing<v1::RefundClaim, 9> = Listing {
             yuan(it.amount_fen),
             yuan(it.paid_fen),
             yuan(it.repaid_fen),
+        ]
+    },
+};
+
+/// Lines of a claim.
+pub const CLAIM_LINES: Listing<v1::RefundClaimLine, 9> = Listing {
+    header: (
+        ["line", "export", "form", "invoice", "state", "claimed", "paid", "code", "said"],
+        [
+            "序号",
+            "出口明细",
+            "报关单号",
+            "发票",
+            "状态",
+            "应退税额",
+            "已退税额",
+            "代码",
+            "说明",
+        ],
+    ),
+    flexible: Some(8),
+    none: ("no lines", "没有明细"),
+    row: |it, language| {
+        [
+            it.line.to_string(),
+            it.export_line.clone(),
+            it.entry_id.clone(),
+            format!("{} {}/{}", it.invoice_code, it.invoice_number, it.invoice_line)
+                .trim_start()
+                .to_owned(),
+            line_state(language, it).to_owned(),
+            yuan(it.amount_fen),
+            yuan(it.paid_fen),
+            it.code.clone(),
+            [it.law.as_str(), it.text.as_str()].join(" ").trim().to_owned(),
         ]
     },
 };
@@ -315,40 +351,7 @@ pub(super) async fn claim(teller: Teller<'_>, args: ShowClaim) -> anyhow::Result
         }
         request.page_token = page.next_page_token;
     }
-    let listing: Listing<v1::RefundClaimLine, 9> = Listing {
-        header: (
-            ["line", "export", "form", "invoice", "state", "claimed", "paid", "code", "said"],
-            [
-                "序号",
-                "出口明细",
-                "报关单号",
-                "发票",
-                "状态",
-                "应退税额",
-                "已退税额",
-                "代码",
-                "说明",
-            ],
-        ),
-        flexible: Some(8),
-        none: ("no lines", "没有明细"),
-        row: |it, language| {
-            [
-                it.line.to_string(),
-                it.export_line.clone(),
-                it.entry_id.clone(),
-                format!("{} {}/{}", it.invoice_code, it.invoice_number, it.invoice_line)
-                    .trim_start()
-                    .to_owned(),
-                line_state(language, it).to_owned(),
-                yuan(it.amount_fen),
-                yuan(it.paid_fen),
-                it.code.clone(),
-                [it.law.as_str(), it.text.as_str()].join(" ").trim().to_owned(),
-            ]
-        },
-    };
-    listing.tell(teller, &found)
+    CLAIM_LINES.tell(teller, &found)
 }
 
 /// Answers a query.
