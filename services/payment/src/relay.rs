@@ -100,14 +100,17 @@ fn read(event: &v1::Event, persons: &PersonKey) -> Option<ImportEvent> {
     let time = event.time.and_then(proto::time)?;
     let facts = &event.facts.as_ref()?.facts;
     let mut changes = Vec::new();
+    let facts = match event.ie_flag() {
+        v1::Direction::Import => facts.as_slice(),
+        // Nothing about an export concerns it.
+        v1::Direction::Export => &[],
+        v1::Direction::Unspecified => return None,
+    };
     // A kind that this program does not know is none that concerns it.
     for fact in facts.iter().filter_map(|fact| fact.kind.as_ref()) {
         changes.push(match fact {
             Wire::Filed(_) | Wire::Amended(_) => {
                 let declared = event.declaration.as_ref()?;
-                if declared.ie_flag() != v1::Direction::Import {
-                    continue;
-                }
                 let day = time.to_offset(CHINA).date();
                 let declared = declared.clone().into();
                 let assessed = assess(built_in::parameters(), persons, &declared, day);
