@@ -35,7 +35,7 @@ pub(crate) struct DeclarationTransaction<'t> {
     pub(crate) cases: Rows,
     filed: Vec<DeclarationId>,
     /// Facts of a case that are not yet an entry.
-    pending: BTreeMap<DeclarationId, Pending>,
+    pending: BTreeMap<DeclarationId, PendingEntry>,
     entries: Vec<JournalEntry>,
     /// Contents of new versions.
     contents: Vec<(ContentKey, Bytes)>,
@@ -56,7 +56,7 @@ pub(crate) struct DeclarationCommit {
 }
 
 #[derive(Default)]
-struct Pending {
+struct PendingEntry {
     records: Vec<HistoryFact>,
     body: Option<Bytes>,
 }
@@ -136,7 +136,7 @@ impl<'t> DeclarationTransaction<'t> {
     /// Makes an entry of what was recorded about a case so far.
     pub(crate) fn enter(&mut self, id: DeclarationId, trace: &str) -> Result<(), Fault> {
         let pending = self.pending.remove(&id);
-        let Pending { records, body } = pending
+        let PendingEntry { records, body } = pending
             .ok_or_else(|| Fault::Broken("an entry is about nothing that happened".into()))?;
         let position = self.heads.next(id.slot())?;
         let case = loaded(&mut self.cases, id)?;

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use domain::decision::Decision;
+use domain::answer::ExchangeAnswer;
 use domain::payment::parameters::Parameters;
 use domain::refusal::Refusal;
 use domain::{DeclarationId, Slot};
@@ -24,9 +24,9 @@ use store::{Clock, Fault};
 use tokio::sync::Notify;
 
 use crate::bill_rows;
-use crate::collect::{self, OrderPaid, OrderPayment};
+use crate::collect::{self, OrderPayment, PaidOrder};
 use crate::goods_back;
-use crate::guarantee::{self, GuaranteeChange, GuaranteeChanged};
+use crate::guarantee::{self, GuaranteeChange, GuaranteeOutcome};
 use crate::hear::{self, ImportEvent};
 use crate::ledger::{Ledger, Needs};
 use crate::purchases::{self, PersonHash, Purchases};
@@ -41,9 +41,9 @@ const RETRIES_MAX: i64 = 500;
 pub(crate) enum PaymentCommand {
     /// The declaration service told something; and what has to wait in the queue of events. For each event:
     /// what is to be said, where it brings a version.
-    Hear(Vec<Arc<ImportEvent>>, Vec<Item>, Reply<Vec<Option<Decision>>>),
+    Hear(Vec<Arc<ImportEvent>>, Vec<Item>, Reply<Vec<Option<ExchangeAnswer>>>),
     /// Money was lodged, or a credit line granted.
-    Guarantee(Box<GuaranteeChange>, Reply<Result<GuaranteeChanged, Refusal>>),
+    Guarantee(Box<GuaranteeChange>, Reply<Result<GuaranteeOutcome, Refusal>>),
     /// Money came to this payer. Whether there may be more to try.
     Retry(String, Reply<bool>),
     /// Goods came back. Whether there is the bill that they are on.
@@ -51,7 +51,7 @@ pub(crate) enum PaymentCommand {
     /// The time of bills of this payer has come. Whether there may be more of them.
     Collect(String, Reply<bool>),
     /// The bank paid an order.
-    PayOrder(Box<OrderPayment>, Reply<Result<OrderPaid, Refusal>>),
+    PayOrder(Box<OrderPayment>, Reply<Result<PaidOrder, Refusal>>),
 }
 
 impl PaymentCommand {
@@ -209,7 +209,7 @@ fn declared(commands: &[PaymentCommand]) -> impl Iterator<Item = (PersonHash, i3
 
 impl Transaction for PaymentWriter {
     type Command = PaymentCommand;
-    type Published = PaymentCommit;
+    type Publication = PaymentCommit;
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::history::{ExportMoved, ExportStep};
+use domain::history::{ExportProgress, ExportStep};
 use domain::tax_refund::arithmetic::{FEN_MAX, QuantityShare};
 use domain::tax_refund::entitlement::{
     Entitlement, ExportLine, ExportMode, Firm, LineStatus, MoneyStatus, Purchase, Tables,
@@ -337,7 +337,7 @@ pub(crate) async fn take_back(
     tx: &mut PgConnection,
     slot: Slot,
     id: DeclarationId,
-    moved: &ExportMoved,
+    moved: &ExportProgress,
 ) -> Result<Vec<(i32, i64)>, Fault> {
     let lines: Vec<i32> =
         moved.lines.iter().map(|it| column::integer(it.gnum)).collect::<Result<_, _>>()?;

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::Teller;
-use crate::words::{self, pick};
-use crate::{Exit, Language, OutputFormat, csv, say, say_json};
+use super::PayPrinter;
+use crate::session::{Columns, print_list};
+use crate::words::pick;
+use crate::{Exit, Language};
 
 /// How the items of a list are shown.
 #[derive(Debug)]
@@ -41,28 +42,12 @@ impl<T, const N: usize> Listing<T, N> {
 
 impl<T: Serialize, const N: usize> Listing<T, N> {
     /// Tells the items.
-    pub(crate) fn tell(&self, teller: Teller<'_>, items: &[T]) -> anyhow::Result<Exit> {
-        let language = teller.session.language;
-        match teller.format {
-            OutputFormat::Json => items.iter().try_for_each(say_json)?,
-            OutputFormat::Csv => {
-                say(&csv::row(self.header.0))?;
-                for item in items {
-                    // Programs read the English words.
-                    say(&csv::row((self.row)(item, Language::English)))?;
-                }
-            }
-            OutputFormat::Table if items.is_empty() => {
-                say(self.empty(language))?;
-            }
-            OutputFormat::Table => {
-                let mut table = words::table(&self.columns(language), self.flexible);
-                for item in items {
-                    table.add_row((self.row)(item, language));
-                }
-                say(&table.to_string())?;
-            }
-        }
-        Ok(Exit::Done)
+    pub(crate) fn tell(&self, teller: PayPrinter<'_>, items: &[T]) -> anyhow::Result<Exit> {
+        let columns = |language| Columns {
+            header: self.columns(language).to_vec(),
+            flexible: self.flexible,
+            none: self.empty(language),
+        };
+        print_list((teller.format, teller.session.language), items, columns, self.row)
     }
 }

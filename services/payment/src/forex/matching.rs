@@ -18,9 +18,9 @@ use super::{match_rows, sale_rows};
 use crate::transaction::id_of;
 
 /// Why a receipt is not matched, in both languages.
-type Why = (String, String);
+type BothLanguages = (String, String);
 
-fn why(english: impl Into<String>, chinese: impl Into<String>) -> Why {
+fn why(english: impl Into<String>, chinese: impl Into<String>) -> BothLanguages {
     (english.into(), chinese.into())
 }
 
@@ -48,7 +48,7 @@ pub(crate) async fn pay(
     receipt: &mut ReceiptRow,
     ids: &[DeclarationId],
     by: Option<&str>,
-) -> Result<Result<(), Why>, Fault> {
+) -> Result<Result<(), BothLanguages>, Fault> {
     step.lock(ids.iter().map(|id| id.slot())).await?;
     let wanted: BTreeSet<DeclarationId> = ids.iter().copied().collect();
     let mut known = sale_rows::sales(&mut *step.tx, &wanted).await?;

@@ -24,7 +24,7 @@ pub(crate) struct SaleEvents(pub(crate) Arc<Payments>);
 impl Listener for SaleEvents {
     const QUEUE: &'static str = EXPORTS;
     type Event = Arc<SaleEvent>;
-    type Taken = ();
+    type Outcome = ();
 
     fn read(&self, event: &Arc<v1::Event>) -> Result<Option<Arc<SaleEvent>>, UnreadableEvent> {
         let read = read(event).ok_or(UnreadableEvent)?;

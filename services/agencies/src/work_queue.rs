@@ -45,15 +45,15 @@ pub(crate) enum Next {
 pub(crate) type Work<'w, C> = BoxFuture<'w, (String, C, Next)>;
 
 /// The orders and where each is.
-pub(crate) struct Desk<'w, C> {
+pub(crate) struct WorkQueue<'w, C> {
     at_once: usize,
-    cases: HashMap<String, Filed<C>>,
+    cases: HashMap<String, QueuedOrder<C>>,
     ready: VecDeque<String>,
     later: DelayQueue<String>,
     running: FuturesUnordered<Work<'w, C>>,
 }
 
-struct Filed<C> {
+struct QueuedOrder<C> {
     place: Place<C>,
     failed: u32,
 }
@@ -67,8 +67,8 @@ enum Place<C> {
     Running(Option<C>),
 }
 
-impl<'w, C: WorkItem> Desk<'w, C> {
-    /// An empty desk that works on so many orders at once.
+impl<'w, C: WorkItem> WorkQueue<'w, C> {
+    /// An empty queue that works on so many orders at once.
     pub(crate) fn new(at_once: usize) -> Self {
         Self {
             at_once,
@@ -85,9 +85,9 @@ impl<'w, C: WorkItem> Desk<'w, C> {
     }
 
     /// Hears of an order.
-    pub(crate) fn told(&mut self, name: String, news: C) {
+    pub(crate) fn add(&mut self, name: String, news: C) {
         let Some(filed) = self.cases.get_mut(&name) else {
-            self.cases.insert(name.clone(), Filed { place: Place::Ready(news), failed: 0 });
+            self.cases.insert(name.clone(), QueuedOrder { place: Place::Ready(news), failed: 0 });
             self.ready.push_back(name);
             return;
         };
@@ -214,20 +214,20 @@ mod tests {
                 (name, case, next)
             })
         };
-        let mut desk = Desk::new(1);
+        let mut queue = WorkQueue::new(1);
         for name in ["fails", "sleeps", "a", "b"] {
-            desk.told(name.to_owned(), Count(0));
+            queue.add(name.to_owned(), Count(0));
         }
         for _ in 0..4 {
-            desk.turn(&work).await;
+            queue.turn(&work).await;
         }
         assert_eq!(*done.lock().expect("nobody panics"), ["fails 0", "sleeps 0", "a 0", "b 0"]);
         // What is no news wakes nobody; what is does.
-        desk.told("sleeps".to_owned(), Count(0));
-        desk.told("sleeps".to_owned(), Count(1));
-        desk.turn(&work).await;
+        queue.add("sleeps".to_owned(), Count(0));
+        queue.add("sleeps".to_owned(), Count(1));
+        queue.turn(&work).await;
         assert_eq!(done.lock().expect("nobody panics").last().expect("one"), "sleeps 1");
-        assert_eq!(desk.cases.len(), 1, "only what failed is remembered");
+        assert_eq!(queue.cases.len(), 1, "only what failed is remembered");
     }
 
     #[tokio::test]
@@ -237,15 +237,15 @@ mod tests {
             worked.lock().expect("nobody panics").push(case.0);
             Box::pin(async move { (name, case, Next::Done) })
         };
-        let mut desk = Desk::new(8);
-        desk.told("a".to_owned(), Count(1));
-        desk.start(&work);
+        let mut queue = WorkQueue::new(8);
+        queue.add("a".to_owned(), Count(1));
+        queue.start(&work);
         for news in [1, 3, 2] {
-            desk.told("a".to_owned(), Count(news));
+            queue.add("a".to_owned(), Count(news));
         }
-        desk.turn(&work).await;
-        desk.turn(&work).await;
+        queue.turn(&work).await;
+        queue.turn(&work).await;
         assert_eq!(*worked.lock().expect("nobody panics"), [1, 3]);
-        assert!(desk.cases.is_empty());
+        assert!(queue.cases.is_empty());
     }
 }

@@ -1,19 +1,17 @@
-//! Errands to the declaration service: what a transaction decided and another service must hear. Each
-//! is an item of a queue until it is answered, and is told under the same request id however often.
+//! What the declaration service answers when a document is filed or withdrawn, and what follows from it. What a
+//! transaction wants of it is an item of a queue until it is answered, and is sent under the same request id however
+//! often ([`crate::relay`]).
 
 use std::sync::Arc;
 
 use domain::Slot;
 use domain::documents::{DocumentKind, ReceiptStatus, status};
-use sqlx::PgPool;
-use store::Fault;
-use store::cipher::Cipher;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::document_set::{DocumentKeys, DocumentSet};
+use crate::document_set::DocumentKeys;
 use crate::import::{cancelled, number};
-use crate::stored_document::{FilingErrand, StoredDocument};
+use crate::stored_document::{FilingWork, StoredDocument};
 use crate::transaction::CebTransaction;
 
 /// The queue of inventories that have to be filed. Items have the ids of their documents.
@@ -39,9 +37,9 @@ impl Hints {
     }
 }
 
-/// The answer to an errand.
+/// The answer about a document.
 #[derive(Debug)]
-pub(crate) struct Answered {
+pub(crate) struct FilingAnswer {
     pub(crate) slot: Slot,
     pub(crate) kind: DocumentKind,
     pub(crate) key: String,
@@ -59,7 +57,7 @@ pub(crate) enum FilingOutcome {
     Refused { code: String, text: String },
 }
 
-impl Answered {
+impl FilingAnswer {
     pub(crate) fn of(paper: &StoredDocument, outcome: FilingOutcome) -> Self {
         Self { slot: paper.slot, kind: paper.kind, key: paper.key.clone(), id: paper.id, outcome }
     }
@@ -69,70 +67,39 @@ impl Answered {
     }
 }
 
-/// What became of the inventory that a cancellation is about.
-pub(crate) enum Cancelled {
-    /// It is this declaration.
-    Declaration(Uuid),
-    /// It is on its way to become one: later.
-    NotYet,
-    /// It is none and will be none.
-    Ended,
-}
-
-/// Looks for the inventory that a cancellation is about.
-pub(crate) async fn cancelled_inventory(
-    pool: &PgPool,
-    cipher: &Cipher,
-    paper: &StoredDocument,
-) -> Result<Cancelled, Fault> {
-    let mut wanted = DocumentKeys::default();
-    wanted.keys.insert((paper.kind.number(), paper.key.clone()));
-    let mut connection = pool.acquire().await?;
-    let shelf = DocumentSet::load(&mut connection, cipher, &wanted).await?;
-    let inventory = shelf.cancelled_by(paper);
-    Ok(match inventory {
-        Some(inventory) => match inventory.declaration {
-            Some(declaration) => Cancelled::Declaration(declaration),
-            None if inventory.errand == FilingErrand::File => Cancelled::NotYet,
-            None => Cancelled::Ended,
-        },
-        None => Cancelled::Ended,
-    })
-}
-
 /// Takes the answer down. A document that changed since has nothing to do with it any more.
-pub(crate) fn answered(step: &mut CebTransaction, answered: &Answered) {
+pub(crate) fn answered(step: &mut CebTransaction, answered: &FilingAnswer) {
     let paper = step.shelf.by_key(answered.kind, &answered.key);
     let Some(paper) =
-        paper.filter(|paper| paper.id == answered.id && paper.errand != FilingErrand::None)
+        paper.filter(|paper| paper.id == answered.id && paper.work != FilingWork::None)
     else {
         return;
     };
-    let (id, errand) = (paper.id, paper.errand);
-    step.shelf.change(id, |paper| paper.errand = FilingErrand::None);
-    match (errand, &answered.outcome) {
-        (FilingErrand::File, FilingOutcome::Done(declaration)) => {
+    let (id, work) = (paper.id, paper.work);
+    step.shelf.change(id, |paper| paper.work = FilingWork::None);
+    match (work, &answered.outcome) {
+        (FilingWork::File, FilingOutcome::Done(declaration)) => {
             // The receipt for it comes with the event of the declaration service.
             step.shelf.change(id, |paper| paper.declaration = Some(*declaration));
         }
-        (FilingErrand::File, FilingOutcome::Refused { code, text }) => {
+        (FilingWork::File, FilingOutcome::Refused { code, text }) => {
             let text = format!("[Code:{code};Desc:{text}]");
             step.say(id, &ReceiptStatus::new(status::REJECTED, text));
             settle_cancellations(step, id, InventoryEnd::Ended);
         }
-        (FilingErrand::Withdraw, FilingOutcome::Done(_)) => {
+        (FilingWork::Withdraw, FilingOutcome::Done(_)) => {
             let inventory = step.shelf.get(id).and_then(|paper| step.shelf.cancelled_by(paper));
             let inventory = inventory.map(|inventory| inventory.id);
             cancelled(step, id, inventory);
         }
-        (FilingErrand::Withdraw, FilingOutcome::Refused { .. }) => {
+        (FilingWork::Withdraw, FilingOutcome::Refused { .. }) => {
             let Some(paper) = step.shelf.get(id) else { return };
             // An inventory that another document has replaced is named by the key it had.
             let named = step.shelf.cancelled_by(paper).map_or(paper.cancels.as_str(), number);
             let refused = ReceiptStatus::refused(-623_005, &[named]);
             step.refuse(id, &refused);
         }
-        (FilingErrand::None, _) => {}
+        (FilingWork::None, _) => {}
     }
 }
 
@@ -152,11 +119,11 @@ pub(crate) fn settle_cancellations(step: &mut CebTransaction, inventory: Uuid, h
     let waiting: Vec<Uuid> = step
         .shelf
         .papers()
-        .filter(|paper| paper.errand == FilingErrand::Withdraw && paper.cancels == key)
+        .filter(|paper| paper.work == FilingWork::Withdraw && paper.cancels == key)
         .map(|paper| paper.id)
         .collect();
     for id in waiting {
-        step.shelf.change(id, |paper| paper.errand = FilingErrand::None);
+        step.shelf.change(id, |paper| paper.work = FilingWork::None);
         match how {
             InventoryEnd::Withdrawn => {
                 cancelled(step, id, Some(inventory));

@@ -1,12 +1,12 @@
-//! Errands to the declaration service: what it must hear of an order. Each is an item of a queue, written
+//! Answers to the declaration service: what it must hear of an order. Each is an item of a queue, written
 //! with what it is about, until the declaration service has answered; it is told under the item's id,
 //! however often. Those of one declaration are told in order.
 
+use domain::answer::{ExchangeAnswer, Payload};
 use domain::clearance::Agency;
-use domain::decision::{Decision, What};
-use domain::history::{InspectionStep, Moved};
+use domain::history::{InspectionProgress, InspectionStep};
 use domain::inspection::finding::ExaminationFinding;
-use domain::inspection::joint::{self, At};
+use domain::inspection::joint::{self, ReviewRound};
 use domain::inspection::order::{OrderFact, Stage};
 use domain::subscriber::Subscriber;
 use domain::{DeclarationId, RequestId, Slot, limits};
@@ -22,16 +22,16 @@ use uuid::Uuid;
 use crate::orders::OrderRow;
 use crate::transaction::InspectionTransaction;
 
-/// The queue. The subject of an errand is the declaration.
+/// The queue. The subject of an answer is the declaration.
 pub(crate) const ANSWERS: &str = "answers";
 
 /// Something that the declaration service must be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Errand(Decision);
+pub(crate) struct OutgoingAnswer(ExchangeAnswer);
 
-/// An errand that was answered.
+/// An answer that was taken or refused.
 #[derive(Debug, Clone)]
-pub(crate) struct Settled {
+pub(crate) struct DeliveredAnswer {
     pub(crate) id: Uuid,
     pub(crate) declaration: DeclarationId,
     /// It was to open the order again.
@@ -40,7 +40,7 @@ pub(crate) struct Settled {
     pub(crate) refused: String,
 }
 
-impl Settled {
+impl DeliveredAnswer {
     /// The order that changes by the answer.
     pub(crate) fn changes(&self) -> Option<DeclarationId> {
         (self.reopens && !self.refused.is_empty()).then_some(self.declaration)
@@ -48,8 +48,8 @@ impl Settled {
 }
 
 /// What everybody is told of the facts of an order.
-pub(crate) fn news(filed: &OrderRow, before: Stage, facts: &[OrderFact]) -> Vec<Errand> {
-    let mut errands = Vec::new();
+pub(crate) fn news(filed: &OrderRow, before: Stage, facts: &[OrderFact]) -> Vec<OutgoingAnswer> {
+    let mut answers = Vec::new();
     for fact in facts {
         let stage = filed.case.order.stage;
         let moved_on = stage != before;
@@ -83,14 +83,18 @@ pub(crate) fn news(filed: &OrderRow, before: Stage, facts: &[OrderFact]) -> Vec<
             | OrderFact::Decided(..)
             | OrderFact::Cancelled => continue,
         };
-        errands.push(told(filed, step, words(filed, fact)));
+        answers.push(told(filed, step, words(filed, fact)));
     }
-    errands
+    answers
 }
 
-fn told(filed: &OrderRow, step: InspectionStep, (text, text_zh): (String, String)) -> Errand {
+fn told(
+    filed: &OrderRow,
+    step: InspectionStep,
+    (text, text_zh): (String, String),
+) -> OutgoingAnswer {
     let appointment = filed.case.order.appointment.as_ref();
-    let moved = Moved {
+    let moved = InspectionProgress {
         order_id: filed.order_id,
         step,
         examination: filed.case.order.examination,
@@ -102,13 +106,17 @@ fn told(filed: &OrderRow, step: InspectionStep, (text, text_zh): (String, String
         text,
         text_zh,
     };
-    say(filed, filed.case.asked, What::Progress(moved))
+    say(filed, filed.case.asked, Payload::Progress(moved))
 }
 
 /// An answer of the inspection service that is not said yet.
-fn say(filed: &OrderRow, At { version, round }: At, what: What) -> Errand {
+fn say(
+    filed: &OrderRow,
+    ReviewRound { version, round }: ReviewRound,
+    what: Payload,
+) -> OutgoingAnswer {
     let request = RequestId(Uuid::now_v7());
-    Errand(Decision {
+    OutgoingAnswer(ExchangeAnswer {
         request,
         declaration: filed.id,
         version,
@@ -150,15 +158,15 @@ fn words(filed: &OrderRow, fact: &OrderFact) -> (String, String) {
 }
 
 /// What the declaration service is to be told.
-pub(crate) fn of(filed: &OrderRow, errand: joint::OrderMessage, reason: &str) -> Errand {
+pub(crate) fn of(filed: &OrderRow, message: joint::OrderMessage, reason: &str) -> OutgoingAnswer {
     let order_id = filed.order_id;
-    match errand {
+    match message {
         joint::OrderMessage::Findings(at) => {
-            say(filed, at, What::Findings { order_id, findings: findings(filed) })
+            say(filed, at, Payload::Findings { order_id, findings: findings(filed) })
         }
         joint::OrderMessage::Reopening(version) => {
-            let at = At { version, ..filed.case.asked };
-            say(filed, at, What::Reopening { order_id, reason: reason.to_owned() })
+            let at = ReviewRound { version, ..filed.case.asked };
+            say(filed, at, Payload::Reopening { order_id, reason: reason.to_owned() })
         }
     }
 }
@@ -192,23 +200,23 @@ fn findings(filed: &OrderRow) -> Vec<domain::history::Finding> {
     shown.into_iter().map(finding).collect()
 }
 
-/// Writes errands.
+/// Writes answers.
 pub(crate) async fn insert(
     tx: &mut PgConnection,
     cipher: &Cipher,
-    errands: &[Errand],
+    answers: &[OutgoingAnswer],
     now: OffsetDateTime,
 ) -> Result<(), Fault> {
-    let items = errands.iter().map(|errand| {
-        let Errand(decision) = errand;
+    let items = answers.iter().map(|answer| {
+        let OutgoingAnswer(content) = answer;
         Item {
-            slot: decision.declaration.slot(),
-            id: decision.request.0,
+            slot: content.declaration.slot(),
+            id: content.request.0,
             kind: 0,
-            subject: decision.declaration.uuid(),
+            subject: content.declaration.uuid(),
             // Their ids say the order.
             place: 0,
-            body: proto::exchange::answer(decision).encode_to_vec(),
+            body: proto::exchange::wire_answer(content).encode_to_vec(),
             due: now,
             tries: 0,
         }
@@ -217,24 +225,24 @@ pub(crate) async fn insert(
     queue::enqueue(tx, cipher, ANSWERS, &items).await
 }
 
-/// Takes answers down. What was refused has an effect where somebody waits for it; an errand that another
+/// Takes answers down. What was refused has an effect where somebody waits for it; one that another
 /// process said as well is answered by the first of the two.
 pub(crate) async fn settle(
     step: &mut InspectionTransaction<'_>,
-    settled: &[Settled],
+    settled: &[DeliveredAnswer],
 ) -> Result<(), Fault> {
     let items: Vec<(Slot, Uuid)> =
         settled.iter().map(|it| (it.declaration.slot(), it.id)).collect();
     let open = queue::settle(&mut *step.tx, ANSWERS, &items).await?;
     let open = settled.iter().filter(|it| open.contains(&it.id));
-    for id in open.filter_map(Settled::changes) {
+    for id in open.filter_map(DeliveredAnswer::changes) {
         let filed = step.order(id)?;
-        let errand = joint::OrderMessage::Reopening(filed.case.newest_version);
-        let Some(then) = joint::on_refusal(&filed.case, errand) else { continue };
+        let message = joint::OrderMessage::Reopening(filed.case.newest_version);
+        let Some(then) = joint::on_refusal(&filed.case, message) else { continue };
         let text = ("the declaration could not be stopped any more", "申报单已无法中止");
         let text = (text.0.to_owned(), text.1.to_owned());
         let news = told(filed, InspectionStep::ObjectionRefused, text);
-        step.errands.push(news);
+        step.answers.push(news);
         step.tell(id, [OrderNotice::ObjectionRefused]);
         step.take(id, then)?;
     }

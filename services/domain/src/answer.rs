@@ -1,9 +1,11 @@
 //! What is said about a declaration over the exchange, as it reaches the rules: one head, and what is said.
 //!
-//! A new kind of answer is a variant of [`What`], its arms below, and its arms in `proto::exchange`.
+//! A new kind of answer is a variant of [`Payload`], its arms below, and its arms in `proto::exchange`.
 
 use crate::clearance::{Agency, Clearance, Demands, Event, Joint, Outcome};
-use crate::history::{DutyMoved, ExportMoved, Finding, Moved, Reason, ReceiptMoved};
+use crate::history::{
+    DutyProgress, ExportProgress, Finding, InspectionProgress, Reason, ReceiptProgress,
+};
 use crate::participant::Participant;
 use crate::refusal::{Code, Refusal};
 use crate::subscriber::Subscriber;
@@ -11,7 +13,7 @@ use crate::{DeclarationId, OrderId, RequestId};
 
 /// What somebody says about one version of one declaration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
+pub struct ExchangeAnswer {
     /// Made and kept by whoever says it.
     pub request: RequestId,
     /// Which declaration.
@@ -23,12 +25,12 @@ pub struct Decision {
     /// Who says it.
     pub by: Subscriber,
     /// What.
-    pub what: What,
+    pub what: Payload,
 }
 
 /// The kinds of things that are said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum Payload {
     /// A participant decides.
     Verdict {
         /// What.
@@ -53,13 +55,13 @@ pub enum What {
         reason: String,
     },
     /// What happens to an order: told to everybody concerned, without effect on the declaration.
-    Progress(Moved),
+    Progress(InspectionProgress),
     /// What happens to the duty: told to the firm, without effect on the declaration.
-    Duty(DutyMoved),
+    Duty(DutyProgress),
     /// What happens to the money for an export: told to the firm, without effect on the declaration.
-    Receipt(ReceiptMoved),
+    Receipt(ReceiptProgress),
     /// What documents of customs tell of an export: told to the firm, without effect on the declaration.
-    Export(ExportMoved),
+    Export(ExportProgress),
     /// A file of a bank, for the payment service.
     BankFile(String),
 }
@@ -73,7 +75,7 @@ pub struct Demand {
     pub instructions: Vec<Reason>,
 }
 
-impl Decision {
+impl ExchangeAnswer {
     /// What it means for the machine, given the declaration and its order; `None` for what changes no state.
     ///
     /// # Errors
@@ -86,7 +88,7 @@ impl Decision {
             Some(_) | None => Err(Refusal::of(Code::NoOpenInspection)),
         };
         Ok(Some(match &self.what {
-            What::Verdict { outcome, demands, .. } => {
+            Payload::Verdict { outcome, demands, .. } => {
                 let by = self.by.row().participant.ok_or_else(|| {
                     let refusal = Refusal::of(Code::NotYourAgency);
                     refusal.with("reason", "it listens and gives no verdict")
@@ -102,7 +104,7 @@ impl Decision {
                 };
                 Event::Verdict { by, version, round, outcome: *outcome, demands }
             }
-            What::Findings { order_id, findings } => {
+            Payload::Findings { order_id, findings } => {
                 if now.joint != Joint::Open {
                     return Err(Refusal::of(Code::NoOpenInspection));
                 }
@@ -115,16 +117,16 @@ impl Decision {
                     for_quarantine: answers(Agency::Quarantine),
                 }
             }
-            What::Reopening { order_id, .. } => {
+            Payload::Reopening { order_id, .. } => {
                 about(*order_id)?;
                 Event::Reopen { version }
             }
-            What::Progress(moved) => {
+            Payload::Progress(moved) => {
                 about(moved.order_id)?;
                 return Ok(None);
             }
-            What::Duty(_) | What::Receipt(_) | What::Export(_) => return Ok(None),
-            What::BankFile(_) => {
+            Payload::Duty(_) | Payload::Receipt(_) | Payload::Export(_) => return Ok(None),
+            Payload::BankFile(_) => {
                 let reason = "files of banks are for the payment service";
                 return Err(Refusal::of(Code::FrameUnexpected).with("reason", reason));
             }
@@ -135,11 +137,11 @@ impl Decision {
     /// one for every declaration.
     pub fn is_kept(&self) -> bool {
         let is_check = self.by.row().participant.and_then(Participant::agency).is_none();
-        !(is_check && matches!(self.what, What::Verdict { .. }))
+        !(is_check && matches!(self.what, Payload::Verdict { .. }))
     }
 }
 
-impl What {
+impl Payload {
     /// What is decided, where something is.
     pub fn outcome(&self) -> Option<Outcome> {
         match self {
@@ -176,7 +178,7 @@ impl What {
 
 /// What became of a decision that was not refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decided {
+pub enum AnswerEffect {
     /// It took effect.
     Applied,
     /// It had taken effect before.
