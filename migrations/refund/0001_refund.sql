@@ -80,7 +80,8 @@ create table export_line (
     constraint export_line_is_bought_once check (bought_e5 between 0 and qty_e5),
     constraint export_line_is_claimed_once check (claimed_e5 <= qty_e5)
 ) with (fillfactor = 70);
-create index export_line_declaration on export_line (declaration_id, line);
+-- Every export has a first line, which says where the others are.
+create index export_line_declaration on export_line (declaration_id) where line = 1;
 create index export_line_urgency on export_line (firm, urgency);
 create index export_line_unbought on export_line (slot, firm, gcode, unit, declaration_id, line)
     where bought_e5 < qty_e5;

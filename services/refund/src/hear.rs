@@ -91,7 +91,7 @@ pub(crate) async fn slots(
     }
     let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
     let found = sqlx::query_scalar!(
-        "select distinct slot from export_line where declaration_id = any($1)",
+        "select distinct slot from export_line where declaration_id = any($1) and line = 1",
         &ids
     );
     let mut slots = found.fetch_all(&mut *tx).await?;

@@ -15,7 +15,7 @@ use tonic::body::Body;
 use crate::bodies::{AnswerBody, Form, RequestBody};
 use crate::callers::{Callers, KnownCaller};
 use crate::json::rules::HttpMatch;
-use crate::policy::{Method, Methods};
+use crate::policy::{MethodPolicy, Methods};
 use crate::problem;
 use crate::quotas::{CallDuration, HeldPermits, Reading, Reads};
 use crate::space::Space;
@@ -270,7 +270,7 @@ fn reading(path: &str, streams: bool) -> Option<Reading> {
 
 fn admit(
     path: &str,
-    method: Method,
+    method: MethodPolicy,
     KnownCaller { principal, account, unread, over }: KnownCaller,
     (space, backlogs): (&Space, &Backlogs),
 ) -> Result<AdmittedCall, Box<Refusal>> {

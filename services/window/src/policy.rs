@@ -76,7 +76,7 @@ pub fn check_policy() -> anyhow::Result<Methods> {
     let (mut methods, mut missing) = (HashMap::new(), Vec::new());
     let mut add = |path: String, (client_streams, server_streams)| match policy.remove(&path) {
         Some(kinds) => {
-            methods.insert(path, Method { client_streams, server_streams, kinds });
+            methods.insert(path, MethodPolicy { client_streams, server_streams, kinds });
         }
         None => missing.push(path),
     };
@@ -106,13 +106,13 @@ pub fn check_policy() -> anyhow::Result<Methods> {
 
 /// How the calls of a method go, and who makes them.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Method {
+pub(crate) struct MethodPolicy {
     pub(crate) client_streams: bool,
     pub(crate) server_streams: bool,
     pub(crate) kinds: &'static [Kind],
 }
 
-impl Method {
+impl MethodPolicy {
     pub(crate) fn lasting(self) -> CallDuration {
         if self.client_streams || self.server_streams {
             CallDuration::Stream
@@ -125,14 +125,14 @@ impl Method {
 /// Every method and path of HTTP.
 #[derive(Debug, Clone, Default)]
 pub struct Methods {
-    paths: Arc<HashMap<String, Method>>,
+    paths: Arc<HashMap<String, MethodPolicy>>,
     rules: HttpRules,
 }
 
 impl Methods {
     /// A path that is none does not exist: the router says so, to everybody.
-    pub(crate) fn of(&self, path: &str) -> Method {
-        let none = Method { client_streams: false, server_streams: false, kinds: EVERYBODY };
+    pub(crate) fn of(&self, path: &str) -> MethodPolicy {
+        let none = MethodPolicy { client_streams: false, server_streams: false, kinds: EVERYBODY };
         self.paths.get(path).copied().unwrap_or(none)
     }
 
