@@ -134,6 +134,19 @@ impl Browser {
         base64::engine::general_purpose::STANDARD.decode(data).expect("a picture")
     }
 
+    /// Serious and critical faults that axe finds in the page for people who cannot see or use a mouse.
+    pub(crate) fn faults(&self, axe: &str) -> Vec<String> {
+        self.finds(axe);
+        let script = "const done = arguments[arguments.length - 1]; \
+            axe.run(document, { resultTypes: ['violations'] }).then( \
+              it => done(it.violations.filter(it => ['serious', 'critical'].includes(it.impact)) \
+                .map(it => `${it.id}: ${it.nodes.map(node => node.html).join(' ')}`)), \
+              error => done([String(error)]))";
+        let found = self.ask("POST", "/execute/async", &json!({ "script": script, "args": [] }));
+        let found = found.as_array().unwrap_or_else(|| panic!("axe says {found}"));
+        found.iter().map(ToString::to_string).collect()
+    }
+
     /// What the browser complained of since it was last asked.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let entries = self.log("browser");

@@ -1,6 +1,7 @@
 //! The console in a real Chromium: a person comes by the link of the sandbox, files, watches, plays the others,
 //! on a wide screen and a narrow one, in light and in dark, in both languages. Nothing is loaded from
-//! elsewhere and the browser complains of nothing. Pictures of the pages are left in `target/console`.
+//! elsewhere, the browser complains of nothing, and axe finds no serious fault for those who use a keyboard or a
+//! reader of screens. Pictures of the pages are left in `target/console`.
 //!
 //! Where Chromium or its driver is not installed, this says so and does nothing.
 #![expect(clippy::print_stdout, reason = "tests tell people what they skipped")]
@@ -16,7 +17,7 @@ use std::time::Duration;
 use driver::{Browser, Driver};
 
 /// The whole test takes no longer.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(480);
 
 /// A sandbox as a user starts it, with its link.
 struct Sandbox {
@@ -66,7 +67,8 @@ fn target() -> PathBuf {
 
 /// Leaves a picture, and looks at what every page has to be.
 fn looks(browser: &Browser, name: &str, origin: &str, narrow: bool) {
-    let pictures = target().parent().expect("the target directory").join("console");
+    let built = target().parent().expect("the target directory").to_owned();
+    let pictures = built.join("console");
     std::fs::create_dir_all(&pictures).expect("it can be made");
     std::fs::write(pictures.join(format!("{name}.png")), browser.picture()).expect("it is written");
     assert_eq!(browser.complaints(), Vec::<String>::new(), "{name}");
@@ -83,6 +85,10 @@ fn looks(browser: &Browser, name: &str, origin: &str, narrow: bool) {
          .filter(it => !it.labels.length && !it.ariaLabel).map(it => it.outerHTML)",
     );
     assert_eq!(unnamed, serde_json::json!([]), "{name}: without a label");
+    // What deploy/fetch-axe brought; without npm there is none.
+    if let Ok(axe) = std::fs::read_to_string(built.join("axe/axe.min.js")) {
+        assert_eq!(browser.faults(&axe), Vec::<String>::new(), "{name}");
+    }
 }
 
 #[test]
@@ -137,6 +143,27 @@ fn the_console_works_in_a_real_browser() {
     assert_eq!(wide.finds("return document.activeElement.className"), "skip");
     looks(&wide, "declarations", &origin, false);
 
+    // An export over all services, and on paper.
+    wide.opens(&at("/sandbox"));
+    wide.finds("document.querySelector('#example').value = 'export-9610'");
+    wide.clicks("button[value=ACCEPT]");
+    wide.sees("RELEASED, release");
+    let export = wide.address();
+    wide.opens(&export);
+    looks(&wide, "story-export", &origin, false);
+    wide.clicks("a[href$='/print']");
+    wide.sees("/console/declarations/");
+    looks(&wide, "print", &origin, false);
+    for (name, path) in [
+        ("forex", "/forex"),
+        ("refund", "/refund"),
+        ("calendar", "/calendar"),
+        ("orders", "/orders"),
+    ] {
+        wide.opens(&at(path));
+        looks(&wide, name, &origin, false);
+    }
+
     // The others, in Chinese.
     wide.opens(&at("/language?to=zh&back=/console/money"));
     wide.sees("税款担保");
@@ -180,6 +207,10 @@ fn the_console_works_in_a_real_browser() {
         ("orders", at("/orders")),
         ("statistics", at("/statistics")),
         ("money", at("/money")),
+        ("forex", at("/forex")),
+        ("refund", at("/refund")),
+        ("calendar", at("/calendar")),
+        ("print", format!("{story}/print")),
         ("sandbox", at("/sandbox")),
     ] {
         narrow.opens(&address);

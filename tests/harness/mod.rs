@@ -383,11 +383,6 @@ impl Sandbox {
         sqlx::PgConnection::connect_with(&options).await.expect("PostgreSQL answers")
     }
 
-    /// Where its database is, for those that are given one.
-    pub(crate) fn database_url(&self) -> String {
-        self.database.as_ref().expect("it is in the server of all").url()
-    }
-
     /// Where its database is.
     pub(crate) fn database_options(&self) -> PgConnectOptions {
         match &self.database {

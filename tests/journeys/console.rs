@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use proto::v1;
 
+use super::forex::sale;
 use crate::harness::browser::{Browser, WebPage};
 use crate::harness::people::{Enterprise, export, filing};
 use crate::harness::{PATIENCE, Sandbox, eventually};
@@ -251,27 +252,94 @@ async fn a_service_that_is_elsewhere_is_said_to_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_rows_are_one_page() {
+async fn ten_thousand_rows_are_one_page() {
     let sandbox = Sandbox::with(&["--no-agencies", "--no-inspection"]).await;
     let agent = sandbox.connect("agent").await;
-    let items = (0..1_000).map(|number| {
+    let items = (0..10_000).map(|number| {
         let item = Some(filing(export(&format!("QD-ROWS-{number}"))));
         v1::SubmitStreamRequest { item }
     });
     let items = tokio_stream::iter(items.collect::<Vec<_>>());
     let answers = agent.declarations().submit_stream(items).await.expect("a stream");
     let answers = answers.into_inner().count().await;
-    assert_eq!(answers, 1_000);
+    assert_eq!(answers, 10_000);
     let mut firm = Browser::of(&sandbox, "enterprise-a").await;
     let start = Instant::now();
-    let page = firm.opens("/console/declarations?size=1000").await;
+    let page = firm.opens("/console/declarations?size=10000").await;
     let took = start.elapsed();
-    assert_eq!(page.text.matches("QD-ROWS-").count(), 1_000);
-    println!("a page of 1,000 declarations took {took:?}, {} KB", page.text.len() / 1024);
-    assert!(took < Duration::from_secs(2), "{took:?}");
-    let pages = firm.opens("/console/declarations?size=600").await;
+    assert_eq!(page.text.matches("QD-ROWS-").count(), 10_000);
+    println!("a page of 10,000 declarations took {took:?}, {} KB", page.text.len() / 1024);
+    // Optimised it takes a tenth of it; each row more than that is a call too many.
+    assert!(took < Duration::from_secs(8), "{took:?}");
+    let pages = firm.opens("/console/declarations?size=9600").await;
     let (_, next) = pages.text.split_once("href=\"?").expect("there is a next page");
     let next = next.split('"').next().expect("an address").replace("&#38;", "&");
     let rest = firm.opens(&format!("/console/declarations?{next}")).await;
     assert_eq!(rest.text.matches("QD-ROWS-").count(), 400, "{}", rest.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_is_told_over_all_services_and_its_money_settled() {
+    let sandbox = Sandbox::start().await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let order_no = "SBX-ACCEPT-INSPECT-CONSOLEFX";
+    let name = firm.tries(filing(sale(order_no, 10_000))).await.expect("it is valid").name;
+    let id = name.trim_start_matches("declarations/");
+    let mut person = Browser::of(&sandbox, "enterprise-a").await;
+
+    // Money from abroad: a rate is asked for, accepted and executed; what SAFE is not told stays visible.
+    let money = until(&mut person, "/console/forex", "Ask for a rate").await;
+    assert!(money.says(&format!("href=\"/console/declarations/{id}\"")), "{}", money.text);
+    let asked = |page: &WebPage, names: &[&'static str]| -> Vec<(&'static str, String)> {
+        names.iter().map(|name| (*name, page.value(name).to_owned())).collect()
+    };
+    let form = asked(&money, &["token", "request_id", "receipt"]);
+    let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let quote = person.posts("/console/forex/quote", &form).await;
+    assert!(quote.says("Settle at this rate") && quote.says("7.08"), "{}", quote.text);
+    let form = asked(&quote, &["token", "request_id", "quote"]);
+    let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(person.posts("/console/forex/accept", &form).await.location, "/console/forex");
+    until(&mut person, "/console/forex", ">executed<").await;
+    let undeclared = person.opens("/console/forex").await;
+    assert!(undeclared.says("/console/forex/declare"), "{}", undeclared.text);
+
+    // What is missing for the refund, and the whole of it as one story.
+    let refund = until(&mut person, "/console/refund", order_no).await;
+    assert!(refund.says(">waits<"), "{}", refund.text);
+    let path = format!("/console/{name}");
+    let story = until(&mut person, &path, "EXECUTED").await;
+    for text in ["ledger", "What is open", "By which rules", "joint inspection completed"] {
+        assert!(story.says(text), "{text}: {}", story.text);
+    }
+    let paper = person.opens(&format!("{path}/print")).await;
+    let address = format!("/console/declarations/{id}</code>");
+    assert!(paper.says("class=\"qr\"") && paper.says(&address), "{}", paper.text);
+
+    // A month without exports gives a claim without lines, which is told as it is.
+    let form = asked(&refund, &["token", "request_id"]);
+    let mut form: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    form.push(("month", "2026-11"));
+    let claim = person.sends("/console/refund/propose", &form).await;
+    assert!(claim.says("refunds/") && claim.says("Lines of the claim"), "{}", claim.text);
+
+    // Others see their own only.
+    let mut other = Browser::of(&sandbox, "enterprise-b").await;
+    assert_eq!(other.opens(&path).await.status, 404);
+    assert_eq!(other.opens(&format!("{path}/print")).await.status, 404);
+    assert!(!other.opens("/console/forex").await.says(id));
+    assert!(!other.opens("/console/refund").await.says(id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_sees_its_appointments_as_a_calendar() {
+    let sandbox = Sandbox::start().await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let order_no = "SBX-INSPECT-EXAMINE600-CALENDAR";
+    firm.tries(filing(export(order_no))).await.expect("it is valid");
+    let mut site = Browser::of(&sandbox, "site").await;
+    let week = until(&mut site, "/console/calendar", order_no).await;
+    assert!(week.says("class=\"today\"") && week.says("rel=\"next\""), "{}", week.text);
+    let far = site.opens("/console/calendar?from=2020-01-06").await;
+    assert!(!far.says(order_no) && far.says("2020-01-12"), "{}", far.text);
 }

@@ -27,7 +27,7 @@ const MOST: i32 = 1_000;
 
 /// A text in both languages.
 #[derive(Debug, Clone, Serialize)]
-struct TraceText {
+pub struct TraceText {
     text: String,
     text_zh: String,
 }
@@ -37,67 +37,146 @@ impl TraceText {
         Self { text: text.into(), text_zh: text_zh.into() }
     }
 
-    fn pick(&self, language: Language) -> &str {
+    /// In one of them.
+    pub fn pick(&self, language: Language) -> &str {
         pick(language, &self.text, &self.text_zh)
     }
 }
 
 /// One thing that somebody said.
 #[derive(Debug, Serialize)]
-struct TraceEvent {
+pub struct TraceEvent {
     /// RFC 3339.
     time: String,
+    /// When.
     #[serde(skip)]
-    at: Option<OffsetDateTime>,
+    pub at: Option<OffsetDateTime>,
     /// Which service has it.
-    service: &'static str,
+    pub service: &'static str,
     /// Who said it.
-    who: &'static str,
+    pub who: &'static str,
+    /// What.
     #[serde(flatten)]
-    what: TraceText,
+    pub what: TraceText,
 }
 
 /// Something that follows from the law, or was asked of the risk rules.
 #[derive(Debug, Serialize)]
-struct TraceRule {
-    rule: String,
-    law: String,
+pub struct TraceRule {
+    /// Its name.
+    pub rule: String,
+    /// The law, or the day since when it holds.
+    pub law: String,
+    /// In words.
     #[serde(flatten)]
-    what: TraceText,
+    pub what: TraceText,
 }
 
 /// A sum of money.
 #[derive(Debug, Serialize)]
-struct TraceMoney {
+pub struct TraceMoney {
     /// Letters of ISO 4217.
-    currency: String,
+    pub currency: String,
     /// In the smallest unit.
-    amount: i64,
+    pub amount: i64,
+    /// What for.
     #[serde(flatten)]
-    what: TraceText,
+    pub what: TraceText,
 }
 
 /// Something that is not done yet.
 #[derive(Debug, Serialize)]
-struct TraceOpen {
+pub struct TraceOpen {
     /// Who has to act.
-    who: String,
+    pub who: String,
     /// The last day, where there is one.
-    until: String,
+    pub until: String,
+    /// What.
     #[serde(flatten)]
-    what: TraceText,
+    pub what: TraceText,
 }
 
 /// The story.
 #[derive(Debug, Serialize)]
-struct ParcelStory {
+pub struct ParcelStory {
     declaration: String,
     order_no: String,
     state: &'static str,
-    events: Vec<TraceEvent>,
-    rules: Vec<TraceRule>,
-    money: Vec<TraceMoney>,
-    open: Vec<TraceOpen>,
+    /// What happened, oldest first.
+    pub events: Vec<TraceEvent>,
+    /// By which rules.
+    pub rules: Vec<TraceRule>,
+    /// Which money.
+    pub money: Vec<TraceMoney>,
+    /// What is not done yet.
+    pub open: Vec<TraceOpen>,
+}
+
+/// What to ask the services about one parcel.
+#[derive(Debug)]
+pub struct TraceRequests {
+    /// National documents of its order.
+    pub documents: v1::ListDocumentsRequest,
+    /// What the risk rules said; agencies and the operator see it.
+    pub assessment: v1::GetAssessmentRequest,
+    /// Its tax, of an import.
+    pub duty: Option<v1::GetDutyRequest>,
+    /// And the bill.
+    pub bill: Option<v1::GetBillRequest>,
+    /// Its refund, of an export.
+    pub refund: Option<v1::GetExportHistoryRequest>,
+    /// What the books of each firm have of it.
+    pub entries: Vec<v1::ListEntriesRequest>,
+}
+
+impl TraceRequests {
+    /// About this declaration.
+    pub fn of(record: &v1::DeclarationRecord) -> Self {
+        let declaration = record.name.clone();
+        let declared = record.declaration.as_ref();
+        let is_export = declared.is_some_and(|it| it.ie_flag() == v1::Direction::Export);
+        let parties = declared.into_iter().flat_map(|it| [&it.ebc, &it.agent, &it.declarant]);
+        let mut owners: Vec<String> =
+            parties.flatten().map(|party| party.code.clone()).filter(|it| !it.is_empty()).collect();
+        owners.sort();
+        owners.dedup();
+        let entries = owners.into_iter().map(|owner| v1::ListEntriesRequest {
+            owner,
+            declaration: declaration.clone(),
+            page_size: MOST,
+            page_token: String::new(),
+        });
+        let import = (!is_export).then_some(&declaration);
+        Self {
+            documents: v1::ListDocumentsRequest {
+                order_no: record.order_no.clone(),
+                page_size: MOST,
+                ..Default::default()
+            },
+            assessment: v1::GetAssessmentRequest { name: declaration.clone(), version: 0 },
+            duty: import.map(|it| v1::GetDutyRequest { declaration: it.clone(), version: 0 }),
+            bill: import.map(|it| v1::GetBillRequest { declaration: it.clone() }),
+            entries: entries.collect(),
+            refund: is_export.then_some(v1::GetExportHistoryRequest { declaration }),
+        }
+    }
+}
+
+/// What they answered; nothing where a service does not run, has nothing, or the caller may not ask it.
+#[derive(Debug, Default)]
+pub struct TraceAnswers {
+    /// Documents.
+    pub documents: Option<v1::ListDocumentsResponse>,
+    /// Risk rules.
+    pub assessment: Option<v1::GetAssessmentResponse>,
+    /// Tax.
+    pub duty: Option<v1::GetDutyResponse>,
+    /// Bill.
+    pub bill: Option<v1::GetBillResponse>,
+    /// Refund.
+    pub refund: Option<v1::GetExportHistoryResponse>,
+    /// Books.
+    pub entries: Vec<v1::LedgerEntry>,
 }
 
 /// Tells it.
@@ -105,27 +184,7 @@ pub(super) async fn run(session: &Session, args: TraceArgs) -> anyhow::Result<Ex
     anyhow::ensure!(!args.name.trim().is_empty(), BilingualText::new("NAME is empty", "NAME为空"));
     let name = read::resolve(session, &args.name).await?;
     let record = read::fetch(session, &name).await?;
-    let (state, _) = words::state(record.state());
-    let mut story = ParcelStory {
-        declaration: record.name.clone(),
-        order_no: record.order_no.clone(),
-        state,
-        events: Vec::new(),
-        rules: Vec::new(),
-        money: Vec::new(),
-        open: Vec::new(),
-    };
-    story.clearance(&record);
-    story.documents(session, &record).await?;
-    story.risk(session, &record).await?;
-    let declared = record.declaration.as_ref();
-    if declared.is_some_and(|it| it.ie_flag() == v1::Direction::Export) {
-        story.refund(session, &record).await?;
-    } else {
-        story.duty(session, &record).await?;
-    }
-    story.books(session, &record).await?;
-    story.events.sort_by_key(|event| event.at);
+    let story = ParcelStory::new(&record, &asked(session, TraceRequests::of(&record)).await?);
     match session.output {
         Output::Json => say_json(&story)?,
         Output::Table => {
@@ -135,8 +194,43 @@ pub(super) async fn run(session: &Session, args: TraceArgs) -> anyhow::Result<Ex
     Ok(Exit::Done)
 }
 
+/// Asks the services.
+async fn asked(session: &Session, requests: TraceRequests) -> Result<TraceAnswers, Status> {
+    let mut answers = TraceAnswers {
+        documents: there(
+            session
+                .ask(requests.documents, async |it, ask| it.ceb().list_documents(ask).await)
+                .await,
+        )?,
+        assessment: there(
+            session
+                .ask(requests.assessment, async |it, ask| it.inspection().get_assessment(ask).await)
+                .await,
+        )?,
+        ..TraceAnswers::default()
+    };
+    if let Some(request) = requests.duty {
+        let get = session.ask(request, async |it, ask| it.payment().get_duty(ask).await).await;
+        answers.duty = there(get)?;
+    }
+    if let Some(request) = requests.bill {
+        let get = session.ask(request, async |it, ask| it.payment().get_bill(ask).await).await;
+        answers.bill = there(get)?;
+    }
+    if let Some(request) = requests.refund {
+        let get =
+            session.ask(request, async |it, ask| it.refund().get_export_history(ask).await).await;
+        answers.refund = there(get)?;
+    }
+    for request in requests.entries {
+        let list = session.ask(request, async |it, ask| it.payment().list_entries(ask).await).await;
+        answers.entries.extend(there(list)?.into_iter().flat_map(|found| found.entries));
+    }
+    Ok(answers)
+}
+
 /// What a service has; nothing where it does not run, has nothing, or the caller may not ask it.
-fn there<T>(answer: Result<T, Status>) -> Result<Option<T>, Status> {
+pub fn there<T>(answer: Result<T, Status>) -> Result<Option<T>, Status> {
     match answer {
         Ok(found) => Ok(Some(found)),
         Err(status) => match status.code() {
@@ -147,6 +241,28 @@ fn there<T>(answer: Result<T, Status>) -> Result<Option<T>, Status> {
 }
 
 impl ParcelStory {
+    /// What the answers tell.
+    pub fn new(record: &v1::DeclarationRecord, answers: &TraceAnswers) -> Self {
+        let mut story = Self {
+            declaration: record.name.clone(),
+            order_no: record.order_no.clone(),
+            state: words::state(record.state()).0,
+            events: Vec::new(),
+            rules: Vec::new(),
+            money: Vec::new(),
+            open: Vec::new(),
+        };
+        story.clearance(record);
+        answers.documents.iter().for_each(|found| story.documents(found));
+        answers.assessment.iter().for_each(|found| story.risk(found));
+        answers.duty.iter().for_each(|found| story.duty(found));
+        answers.bill.iter().flat_map(|found| &found.bill).for_each(|bill| story.bill(bill));
+        answers.refund.iter().for_each(|found| story.refund(found));
+        answers.entries.iter().for_each(|entry| story.books(entry));
+        story.events.sort_by_key(|event| event.at);
+        story
+    }
+
     fn event(
         &mut self,
         at: Option<OffsetDateTime>,
@@ -195,20 +311,9 @@ impl ParcelStory {
     }
 
     /// Where the national documents of its order stand.
-    async fn documents(
-        &mut self,
-        session: &Session,
-        record: &v1::DeclarationRecord,
-    ) -> Result<(), Status> {
-        let request = v1::ListDocumentsRequest {
-            order_no: record.order_no.clone(),
-            page_size: MOST,
-            ..Default::default()
-        };
-        let list = session.ask(request, async |it, ask| it.ceb().list_documents(ask).await).await;
-        let Some(found) = there(list)? else { return Ok(()) };
-        for document in found.documents {
-            let (kind, status) = (document.message_type, document.return_status);
+    fn documents(&mut self, found: &v1::ListDocumentsResponse) {
+        for document in &found.documents {
+            let (kind, status) = (&document.message_type, &document.return_status);
             let text = format!("CEB{kind} stands at {status}: {}", document.return_info);
             let text_zh = format!("CEB{kind}回执{status}：{}", document.return_info);
             let what = TraceText::new(text, text_zh);
@@ -220,36 +325,18 @@ impl ParcelStory {
                 self.open("firm", "", what);
             }
         }
-        Ok(())
     }
 
-    /// What the risk rules said; agencies and the operator see them.
-    async fn risk(
-        &mut self,
-        session: &Session,
-        record: &v1::DeclarationRecord,
-    ) -> Result<(), Status> {
-        let request = v1::GetAssessmentRequest { name: record.name.clone(), version: 0 };
-        let get =
-            session.ask(request, async |it, ask| it.inspection().get_assessment(ask).await).await;
-        let Some(found) = there(get)? else { return Ok(()) };
+    /// What the risk rules said.
+    fn risk(&mut self, found: &v1::GetAssessmentResponse) {
         for matched in found.assessments.iter().flat_map(|it| &it.matched) {
             let what = TraceText::new(matched.title.clone(), matched.title_zh.clone());
             self.rule(&matched.rule, &matched.law, what);
         }
-        Ok(())
     }
 
     /// Tax of an import.
-    async fn duty(
-        &mut self,
-        session: &Session,
-        record: &v1::DeclarationRecord,
-    ) -> Result<(), Status> {
-        let declaration = record.name.clone();
-        let request = v1::GetDutyRequest { declaration: declaration.clone(), version: 0 };
-        let get = session.ask(request, async |it, ask| it.payment().get_duty(ask).await).await;
-        let Some(found) = there(get)? else { return Ok(()) };
+    fn duty(&mut self, found: &v1::GetDutyResponse) {
         let step = if found.applies == "FULL" { &found.full } else { &found.within };
         if let Some(step) = step {
             let what = TraceText::new(step.title.clone(), step.title_zh.clone());
@@ -265,9 +352,10 @@ impl ParcelStory {
                 (format!("tax, {payer}: {english}"), format!("税款，{payer}：{chinese}"));
             self.fen(duty.amount_fen, text, zh);
         }
-        let request = v1::GetBillRequest { declaration };
-        let get = session.ask(request, async |it, ask| it.payment().get_bill(ask).await).await;
-        let Some(bill) = there(get)?.and_then(|found| found.bill) else { return Ok(()) };
+    }
+
+    /// Its bill.
+    fn bill(&mut self, bill: &v1::Bill) {
         let status = |language| crate::pay::bill_status(language, bill.status());
         let (english, chinese) = (status(Language::English), status(Language::Chinese));
         let number = &bill.tax_no;
@@ -283,19 +371,10 @@ impl ParcelStory {
             let zh = format!("税单{number}自{}起缴纳", bill.due_from);
             self.open(&bill.payer, &bill.due_until, TraceText::new(text, zh));
         }
-        Ok(())
     }
 
     /// Tax refund of an export.
-    async fn refund(
-        &mut self,
-        session: &Session,
-        record: &v1::DeclarationRecord,
-    ) -> Result<(), Status> {
-        let request = v1::GetExportHistoryRequest { declaration: record.name.clone() };
-        let get =
-            session.ask(request, async |it, ask| it.refund().get_export_history(ask).await).await;
-        let Some(found) = there(get)? else { return Ok(()) };
+    fn refund(&mut self, found: &v1::GetExportHistoryResponse) {
         for entry in &found.entries {
             for fact in &entry.facts {
                 let (text, text_zh) = match entry.name.strip_prefix("refunds/") {
@@ -364,38 +443,12 @@ impl ParcelStory {
             let what = TraceText::new(format!("{}: {text}", name.0), format!("{}：{zh}", name.1));
             self.open(who, &line.query_until, what);
         }
-        Ok(())
     }
 
     /// What the books say about it.
-    async fn books(
-        &mut self,
-        session: &Session,
-        record: &v1::DeclarationRecord,
-    ) -> Result<(), Status> {
-        let parties = record.declaration.iter().flat_map(|it| [&it.ebc, &it.agent, &it.declarant]);
-        let mut owners: Vec<String> =
-            parties.flatten().map(|party| party.code.clone()).filter(|it| !it.is_empty()).collect();
-        owners.sort();
-        owners.dedup();
-        for owner in owners {
-            let request = v1::ListEntriesRequest {
-                owner,
-                declaration: record.name.clone(),
-                page_size: MOST,
-                page_token: String::new(),
-            };
-            let list =
-                session.ask(request, async |it, ask| it.payment().list_entries(ask).await).await;
-            for entry in there(list)?.map_or_else(Vec::new, |found| found.entries) {
-                let what = TraceText::new(
-                    moved(&entry, Language::English),
-                    moved(&entry, Language::Chinese),
-                );
-                self.event(entry.recorded_time.and_then(proto::time), ("payment", "ledger"), what);
-            }
-        }
-        Ok(())
+    fn books(&mut self, entry: &v1::LedgerEntry) {
+        let what = TraceText::new(moved(entry, Language::English), moved(entry, Language::Chinese));
+        self.event(entry.recorded_time.and_then(proto::time), ("payment", "ledger"), what);
     }
 
     fn page(&self, language: Language, (english, chinese): (&str, &str)) -> String {

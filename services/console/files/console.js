@@ -2,6 +2,7 @@
 "use strict";
 
 (() => {
+  document.querySelector("[data-print]")?.addEventListener("click", () => print());
   const live = document.querySelector("[data-live]");
   if (!live || !window.EventSource) return;
   let waiting = null;

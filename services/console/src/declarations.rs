@@ -6,6 +6,7 @@ use askama::Template;
 use axum::Extension;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use cli::words;
+use domain::limits;
 use proto::v1;
 use time::format_description::BorrowedFormatItem;
 use time::macros::{format_description, offset};
@@ -93,7 +94,7 @@ async fn listed(visit: &Visit) -> PageAnswer {
     let (mut records, mut missing, mut next) = (Vec::new(), "", String::new());
     if number.is_empty() {
         let (from, until) = day(visit.query("day"));
-        let request = v1::ListRequest {
+        let mut request = v1::ListRequest {
             page_size: visit.query("size").parse().unwrap_or(0), // as many as usual
             page_token: visit.query("page").to_owned(),
             state: visit.query("state").parse().unwrap_or(0), // every one
@@ -102,9 +103,19 @@ async fn listed(visit: &Visit) -> PageAnswer {
             filed_until_time: until,
             ..Default::default()
         };
-        let answer = visit.declarations().list(visit.call(request)).await?.into_inner();
-        records = answer.records;
-        next = page_after(visit, &answer.next_page_token);
+        let mut left = request.page_size.min(limits::CONSOLE_ROWS_MAX);
+        loop {
+            request.page_size = left.min(limits::PAGE_MAX);
+            let asked = visit.call(request.clone());
+            let answer = visit.declarations().list(asked).await?.into_inner();
+            left -= i32::try_from(answer.records.len()).unwrap_or(left); // no page has more
+            records.extend(answer.records);
+            request.page_token = answer.next_page_token;
+            if left <= 0 || request.page_token.is_empty() {
+                break;
+            }
+        }
+        next = page_after(visit, &request.page_token);
     } else {
         let request = v1::GetRequest { number: number.to_owned(), ..Default::default() };
         match visit.declarations().get(visit.call(request)).await {

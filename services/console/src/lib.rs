@@ -8,18 +8,23 @@
 //! page sees anything ([`guard`]); texts of others go through the escaping of the templates; a script comes
 //! from `files` and nowhere else.
 
+mod calendar;
 mod declarations;
 mod fields;
 mod files;
 mod filing;
+mod forex;
 mod guard;
 mod language;
+mod listing;
 mod live;
 mod login;
 mod money;
 mod operation;
 mod orders;
+mod print;
 mod problem;
+mod refund;
 mod session;
 mod simulation;
 mod statistics;
@@ -32,6 +37,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{any, get, post};
+use store::Clock;
 use tonic::body::Body;
 use tower::util::BoxCloneSyncService;
 
@@ -66,6 +72,8 @@ pub struct Console(Arc<ConsoleParts>);
 pub struct ConsoleParts {
     /// The calls of this window.
     pub calls: WindowCalls,
+    /// What time it is here.
+    pub clock: Clock,
     /// What is sealed in cookies.
     pub cookies: Cookies,
     /// Knows keys.
@@ -116,6 +124,7 @@ impl Console {
             .route("/console/declarations", get(declarations::list))
             .route("/console/declarations/{id}", get(story::whole))
             .route("/console/declarations/{id}/withdraw", post(story::withdraw))
+            .route("/console/declarations/{id}/print", get(print::show))
             .route("/console/file", get(filing::form).post(filing::file))
             .route("/console/sandbox", get(simulation::show))
             .route("/console/sandbox/file", post(simulation::file))
@@ -124,9 +133,15 @@ impl Console {
             .route("/console/orders", get(orders::list))
             .route("/console/orders/{id}", get(orders::whole))
             .route("/console/orders/{id}/{act}", post(orders::act))
+            .route("/console/calendar", get(calendar::show))
             .route("/console/statistics", get(statistics::show))
             .route("/console/operation", get(operation::show))
             .route("/console/operation/{act}", post(operation::act))
+            .route("/console/forex", get(forex::show))
+            .route("/console/forex/{act}", post(forex::act))
+            .route("/console/refund", get(refund::show))
+            .route("/console/refund/claim", get(refund::claim))
+            .route("/console/refund/{act}", post(refund::act))
             .route("/console/money", get(money::show))
             .route("/console/money/deposit", post(money::deposit))
             .route("/console/{*rest}", any(problem::unknown));

@@ -51,7 +51,7 @@ struct QueuePage<'a> {
     next: String,
 }
 
-fn tone(stage: v1::OrderStage) -> &'static str {
+pub(crate) fn tone(stage: v1::OrderStage) -> &'static str {
     use v1::OrderStage as Stage;
     match stage {
         Stage::Unspecified => "plain",
@@ -67,7 +67,7 @@ fn tone(stage: v1::OrderStage) -> &'static str {
     }
 }
 
-fn id(name: &str) -> &str {
+pub(crate) fn id(name: &str) -> &str {
     words::id(name).trim_end_matches("/inspection")
 }
 
@@ -223,6 +223,7 @@ async fn order(visit: &Visit, id: &str) -> PageAnswer {
     let entry = |entry: &v1::OrderHistoryEntry| TimelineEntry {
         time: words::when(entry.time.and_then(proto::time)),
         version: entry.version,
+        who: "",
         facts: vec![TimelineFact {
             text: order_words::facts(&entry.facts, language),
             tone: "open",

@@ -83,15 +83,6 @@ impl RefusedCall {
         self.grpc == Some(Grpc::Unimplemented)
     }
 
-    pub(crate) fn is_not_found(&self) -> bool {
-        self.grpc == Some(Grpc::NotFound)
-    }
-
-    /// This caller may not ask.
-    pub(crate) fn is_forbidden(&self) -> bool {
-        self.grpc == Some(Grpc::PermissionDenied)
-    }
-
     /// What to do about it, by who must act.
     pub(crate) fn advice(&self) -> &'static str {
         let known = Code::ALL.iter().copied().find(|known| known.id() == self.code);

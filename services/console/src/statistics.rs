@@ -9,8 +9,11 @@ use axum::response::Response;
 use cli::inspect::words as order_words;
 use proto::status::Language;
 use proto::v1;
+use time::Duration;
+use time::macros::offset;
 
-use crate::problem::{PageAnswer, settle};
+use crate::calendar;
+use crate::problem::{PageAnswer, RefusedCall, settle};
 use crate::visit::{Visit, page};
 
 /// Pixels of the longest bar.
@@ -58,7 +61,13 @@ struct StatisticsPage<'a> {
     rows: Vec<FiguresRow>,
     times: BarChart,
     shares: BarChart,
+    /// The same over time, of all that is asked for.
+    weekly_times: BarChart,
+    weekly_shares: BarChart,
 }
+
+/// Weeks that are drawn.
+const WEEKS: i64 = 8;
 
 /// `GET /console/statistics?port=…`.
 pub(crate) async fn show(Extension(visit): Extension<Arc<Visit>>) -> Response {
@@ -70,12 +79,34 @@ async fn measured(visit: &Visit) -> PageAnswer {
     let request = v1::GetStatisticsRequest { port_code, ..Default::default() };
     let answer = visit.inspection().get_statistics(visit.call(request)).await?.into_inner();
     let rows = answer.rows;
+    let weeks = weekly(visit).await?;
     Ok(page(&StatisticsPage {
         visit,
-        times: times(visit, &rows),
-        shares: shares(visit, &rows),
+        times: times(visit, rows.iter().map(|row| (about(visit, row), row))),
+        shares: shares(rows.iter().map(|row| (about(visit, row), row))),
+        weekly_times: times(visit, weeks.iter().map(|(week, row)| (week.clone(), row))),
+        weekly_shares: shares(weeks.iter().map(|(week, row)| (week.clone(), row))),
         rows: rows.iter().map(|row| figures(visit, row)).collect(),
     }))
+}
+
+/// The figures of all, week by week, each by the day on which it begins. The newest is last.
+async fn weekly(visit: &Visit) -> Result<Vec<(String, v1::StatisticsRow)>, Box<RefusedCall>> {
+    let tomorrow = calendar::today(visit) + Duration::DAY;
+    let weeks = (0..WEEKS).rev().map(async |ago| {
+        let until = (tomorrow - Duration::weeks(ago)).midnight().assume_offset(offset!(+8));
+        let from = until - Duration::WEEK;
+        let request = v1::GetStatisticsRequest {
+            filed_from_time: Some(proto::timestamp(from)),
+            filed_until_time: Some(proto::timestamp(until)),
+            port_code: visit.query("port").to_owned(),
+        };
+        let answer = visit.inspection().get_statistics(visit.call(request)).await?.into_inner();
+        let all = answer.rows.into_iter().find(|row| row.group == "all");
+        Ok::<_, Box<RefusedCall>>(all.map(|row| (calendar::text(from.date()), row)))
+    });
+    let weeks = futures::future::try_join_all(weeks).await?;
+    Ok(weeks.into_iter().flatten().collect())
 }
 
 /// What a row is about. A group of a later version keeps its own word.
@@ -92,24 +123,27 @@ fn about(visit: &Visit, row: &v1::StatisticsRow) -> String {
     }
 }
 
-fn times(visit: &Visit, rows: &[v1::StatisticsRow]) -> BarChart {
-    let bars = rows.iter().flat_map(|row| {
+fn times<'r>(
+    visit: &Visit,
+    rows: impl Iterator<Item = (String, &'r v1::StatisticsRow)>,
+) -> BarChart {
+    let bars = rows.flat_map(|(of_row, row)| {
         let of = |times: &Option<v1::Times>| {
             times.as_ref().filter(|it| it.count > 0).map(|it| it.p50_ms)
         };
         let both = [(of(&row.with_inspection), "with"), (of(&row.without_inspection), "without")];
-        both.into_iter().filter_map(|(time, series)| {
-            Some((about(visit, row), time?, took(visit.language, time?), series))
+        both.into_iter().filter_map(move |(time, series)| {
+            Some((of_row.clone(), time?, took(visit.language, time?), series))
         })
     });
     chart(bars.collect(), None)
 }
 
-fn shares(visit: &Visit, rows: &[v1::StatisticsRow]) -> BarChart {
-    let bars = rows.iter().filter(|row| row.cases > 0).map(|row| {
+fn shares<'r>(rows: impl Iterator<Item = (String, &'r v1::StatisticsRow)>) -> BarChart {
+    let bars = rows.filter(|(_, row)| row.cases > 0).map(|(of_row, row)| {
         // At most 10,000.
         let share = i64::try_from(row.inspected_bp).unwrap_or(i64::MAX);
-        (about(visit, row), share, percent(row.inspected_bp), "with")
+        (of_row, share, percent(row.inspected_bp), "with")
     });
     chart(bars.collect(), Some(10_000))
 }

@@ -1,16 +1,18 @@
-//! One declaration: where it stands, whom it waits for, everything that happened, what was declared, and
-//! its duty.
+//! One declaration: where it stands, whom it waits for, everything that happened in every service, by which
+//! rules, with which money, what is open, and what was declared.
 
 use std::sync::Arc;
 
 use askama::Template;
 use axum::Extension;
 use axum::extract::Path;
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::{IntoResponse as _, Redirect};
+use cli::trace::{self, ParcelStory, TraceAnswers, TraceEvent, TraceRequests, TraceText};
 use cli::{pay, words};
 use domain::codes::Mode;
 use proto::v1;
 use proto::v1::fact::Kind;
+use tonic::{Response, Status};
 
 use crate::declarations::StateBadge;
 use crate::problem::{PageAnswer, RefusedCall, settle};
@@ -19,7 +21,10 @@ use crate::visit::{Visit, page};
 /// Something that happened, at a time.
 pub(crate) struct TimelineEntry {
     pub(crate) time: String,
+    /// Of the declaration; 0 where another service tells it.
     pub(crate) version: u32,
+    /// Who says so, where that is not in the words.
+    pub(crate) who: &'static str,
     pub(crate) facts: Vec<TimelineFact>,
 }
 
@@ -32,14 +37,14 @@ pub(crate) struct TimelineFact {
 
 /// Goods as a row.
 pub(crate) struct GoodsRow {
-    number: u32,
-    code: String,
-    name: String,
-    model: String,
-    quantity: String,
-    price: String,
-    total: String,
-    country: String,
+    pub(crate) number: u32,
+    pub(crate) code: String,
+    pub(crate) name: String,
+    pub(crate) model: String,
+    pub(crate) quantity: String,
+    pub(crate) price: String,
+    pub(crate) total: String,
+    pub(crate) country: String,
 }
 
 /// The duty of an import, and its bill.
@@ -59,8 +64,22 @@ struct BillCard {
     due: String,
 }
 
+/// Something that is not done yet.
+struct OpenMatter {
+    who: String,
+    what: String,
+    until: String,
+}
+
+/// A rule that was followed.
+struct FollowedRule {
+    rule: String,
+    law: String,
+    what: String,
+}
+
 /// A label with its value.
-type LabelledValue = (&'static str, String);
+pub(crate) type LabelledValue = (&'static str, String);
 
 #[derive(Template)]
 #[template(path = "story.html")]
@@ -75,6 +94,9 @@ struct StoryPage<'a> {
     goods: Vec<GoodsRow>,
     timeline: Vec<TimelineEntry>,
     duty: Option<DutyCard>,
+    money: Vec<(String, String)>,
+    rules: Vec<FollowedRule>,
+    open: Vec<OpenMatter>,
     may_amend: bool,
     may_withdraw: bool,
 }
@@ -83,7 +105,7 @@ struct StoryPage<'a> {
 pub(crate) async fn whole(
     Extension(visit): Extension<Arc<Visit>>,
     Path(id): Path<String>,
-) -> Response {
+) -> axum::response::Response {
     settle(&visit, story(&visit, &id).await)
 }
 
@@ -100,61 +122,107 @@ pub(crate) async fn read(
 
 async fn story(visit: &Visit, id: &str) -> PageAnswer {
     let record = read(visit, id).await?;
+    let answers = asked(visit, TraceRequests::of(&record)).await?;
+    let told = ParcelStory::new(&record, &answers);
     let declaration = record.declaration.as_ref();
-    let is_import = declaration.is_some_and(|it| it.ie_flag() == v1::Direction::Import);
-    let duty = if is_import { duty(visit, &record.name).await? } else { None };
     let is_firm = visit.is_firm();
     let (state, pending) = (record.state(), v1::State::UnderReview);
+    let language = visit.language;
+    let text = |what: &TraceText| what.pick(language).to_owned();
     Ok(page(&StoryPage {
         visit,
         id,
         state: StateBadge::of(visit, state),
-        waits_for: words::awaited(visit.language, record.waits_for()),
+        waits_for: words::awaited(language, record.waits_for()),
         standing: standing(visit, &record),
         content: declaration.map_or_else(Vec::new, |it| content(visit, it)),
         goods: declaration.map_or_else(Vec::new, goods),
-        timeline: timeline(visit, &record.history),
-        duty,
+        timeline: timeline(visit, &record.history, &told.events),
+        duty: duty(visit, &answers),
+        money: told
+            .money
+            .iter()
+            .map(|it| (format!("{} {}", pay::yuan(it.amount), it.currency), text(&it.what)))
+            .collect(),
+        rules: told
+            .rules
+            .iter()
+            .map(|it| {
+                let (rule, law, what) = (it.rule.clone(), it.law.clone(), text(&it.what));
+                FollowedRule { rule, law, what }
+            })
+            .collect(),
+        open: told
+            .open
+            .iter()
+            .map(|it| {
+                let (until, what) = (it.until.clone(), text(&it.what));
+                OpenMatter { who: visit.word(&it.who).to_owned(), what, until }
+            })
+            .collect(),
         may_amend: is_firm && [pending, v1::State::Rejected].contains(&state),
         may_withdraw: is_firm && state == pending,
         record: &record,
     }))
 }
 
+/// What the services know of it, all asked at once.
+async fn asked(visit: &Visit, requests: TraceRequests) -> Result<TraceAnswers, Box<RefusedCall>> {
+    let (mut ceb, mut risk, mut refund) = (visit.ceb(), visit.inspection(), visit.refunds());
+    let (mut duties, mut bills) = (visit.payment(), visit.payment());
+    let books = requests.entries.into_iter().map(async |request| {
+        let list = visit.payment().list_entries(visit.call(request)).await;
+        trace::there(list.map(Response::into_inner))
+    });
+    let (documents, assessment, duty, bill, refund, books) = futures::join!(
+        ceb.list_documents(visit.call(requests.documents)),
+        risk.get_assessment(visit.call(requests.assessment)),
+        optional(requests.duty, async |it| duties.get_duty(visit.call(it)).await),
+        optional(requests.bill, async |it| bills.get_bill(visit.call(it)).await),
+        optional(requests.refund, async |it| refund.get_export_history(visit.call(it)).await),
+        futures::future::try_join_all(books),
+    );
+    Ok(TraceAnswers {
+        documents: trace::there(documents.map(Response::into_inner))?,
+        assessment: trace::there(assessment.map(Response::into_inner))?,
+        duty: duty?,
+        bill: bill?,
+        refund: refund?,
+        entries: books?.into_iter().flatten().flat_map(|found| found.entries).collect(),
+    })
+}
+
+/// An answer, where there is something to ask and somebody who knows it.
+async fn optional<Q, R>(
+    request: Option<Q>,
+    ask: impl AsyncFnOnce(Q) -> Result<Response<R>, Status>,
+) -> Result<Option<R>, Status> {
+    match request {
+        Some(request) => trace::there(ask(request).await.map(Response::into_inner)),
+        None => Ok(None),
+    }
+}
+
 /// The duty, where this window knows of it.
-async fn duty(visit: &Visit, name: &str) -> Result<Option<DutyCard>, Box<RefusedCall>> {
-    let request = v1::GetDutyRequest { declaration: name.to_owned(), version: 0 };
-    let found = match visit.payment().get_duty(visit.call(request)).await {
-        Ok(answer) => answer.into_inner(),
-        Err(status) => {
-            let refused = Box::<RefusedCall>::from(status);
-            let none = refused.is_elsewhere() || refused.is_not_found() || refused.is_forbidden();
-            return if none { Ok(None) } else { Err(refused) };
-        }
-    };
-    let Some(duty) = &found.duty else { return Ok(None) };
-    let bill = if duty.state() == v1::DutyState::Billed {
-        let request = v1::GetBillRequest { declaration: name.to_owned() };
-        let bill = visit.payment().get_bill(visit.call(request)).await?.into_inner().bill;
-        bill.map(|bill| BillCard {
-            status: pay::bill_status(visit.language, bill.status()),
-            due: format!("{} – {}", bill.due_from, bill.due_until),
-            number: bill.tax_no,
-        })
-    } else {
-        None
-    };
-    Ok(Some(DutyCard {
+fn duty(visit: &Visit, answers: &TraceAnswers) -> Option<DutyCard> {
+    let found = answers.duty.as_ref()?;
+    let duty = found.duty.as_ref()?;
+    let bill = answers.bill.iter().flat_map(|it| &it.bill).next();
+    Some(DutyCard {
         state: pay::duty_state(visit.language, duty.state()),
         tone: duty_tone(duty.state()),
         amount: pay::yuan(duty.amount_fen),
         payer: duty.payer.clone(),
         missing: match visit.lang() {
-            "en" => found.missing,
-            _ => found.missing_zh,
+            "en" => found.missing.clone(),
+            _ => found.missing_zh.clone(),
         },
-        bill,
-    }))
+        bill: bill.map(|bill| BillCard {
+            status: pay::bill_status(visit.language, bill.status()),
+            due: format!("{} – {}", bill.due_from, bill.due_until),
+            number: bill.tax_no.clone(),
+        }),
+    })
 }
 
 /// The colour of a duty.
@@ -167,7 +235,7 @@ pub(crate) fn duty_tone(state: v1::DutyState) -> &'static str {
     }
 }
 
-fn standing(visit: &Visit, record: &v1::DeclarationRecord) -> Vec<LabelledValue> {
+pub(crate) fn standing(visit: &Visit, record: &v1::DeclarationRecord) -> Vec<LabelledValue> {
     let language = visit.language;
     let released = words::when(record.released_time.and_then(proto::time));
     let mode = match Mode::find(&record.trade_mode) {
@@ -190,7 +258,7 @@ fn standing(visit: &Visit, record: &v1::DeclarationRecord) -> Vec<LabelledValue>
 }
 
 /// What was declared apart from the goods. A person is masked: a page is looked at by many.
-fn content(visit: &Visit, it: &v1::Declaration) -> Vec<LabelledValue> {
+pub(crate) fn content(visit: &Visit, it: &v1::Declaration) -> Vec<LabelledValue> {
     let direction = match it.ie_flag() {
         v1::Direction::Import => visit.t("import"),
         v1::Direction::Export => visit.t("export"),
@@ -228,7 +296,7 @@ fn content(visit: &Visit, it: &v1::Declaration) -> Vec<LabelledValue> {
     rows
 }
 
-fn goods(declaration: &v1::Declaration) -> Vec<GoodsRow> {
+pub(crate) fn goods(declaration: &v1::Declaration) -> Vec<GoodsRow> {
     let row = |it: &v1::GoodsLine| GoodsRow {
         number: it.gnum,
         code: it.gcode.clone(),
@@ -244,13 +312,35 @@ fn goods(declaration: &v1::Declaration) -> Vec<GoodsRow> {
     declaration.lines.iter().map(row).collect()
 }
 
-fn timeline(visit: &Visit, history: &[v1::HistoryEntry]) -> Vec<TimelineEntry> {
-    let entry = |entry: &v1::HistoryEntry| TimelineEntry {
-        time: words::when(entry.time.and_then(proto::time)),
-        version: entry.version,
-        facts: entry.facts.iter().map(|fact| said(visit, fact)).collect(),
-    };
-    history.iter().map(entry).collect()
+/// What happened in every service, in order.
+fn timeline(
+    visit: &Visit,
+    history: &[v1::HistoryEntry],
+    events: &[TraceEvent],
+) -> Vec<TimelineEntry> {
+    let own = history.iter().map(|entry| {
+        let at = entry.time.and_then(proto::time);
+        let shown = TimelineEntry {
+            time: words::when(at),
+            version: entry.version,
+            who: "",
+            facts: entry.facts.iter().map(|fact| said(visit, fact)).collect(),
+        };
+        (at, shown)
+    });
+    let others = events.iter().filter(|event| event.service != "declaration").map(|event| {
+        let text = event.what.pick(visit.language).to_owned();
+        let shown = TimelineEntry {
+            time: words::when(event.at),
+            version: 0,
+            who: visit.t(event.who),
+            facts: vec![TimelineFact { text, tone: "plain" }],
+        };
+        (event.at, shown)
+    });
+    let mut all: Vec<_> = own.chain(others).collect();
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, entry)| entry).collect()
 }
 
 fn said(visit: &Visit, fact: &v1::Fact) -> TimelineFact {
@@ -284,7 +374,7 @@ fn said(visit: &Visit, fact: &v1::Fact) -> TimelineFact {
 pub(crate) async fn withdraw(
     Extension(visit): Extension<Arc<Visit>>,
     Path(id): Path<String>,
-) -> Response {
+) -> axum::response::Response {
     settle(&visit, withdrawn(&visit, &id).await)
 }
 

@@ -7,10 +7,13 @@ use axum::response::{Html, IntoResponse as _, Response};
 use domain::{Kind, Principal};
 use http::StatusCode;
 use proto::status::Language;
+use proto::v1::ceb_service_client::CebServiceClient;
 use proto::v1::declaration_service_client::DeclarationServiceClient;
+use proto::v1::forex_service_client::ForexServiceClient;
 use proto::v1::inspection_service_client::InspectionServiceClient;
 use proto::v1::operation_service_client::OperationServiceClient;
 use proto::v1::payment_service_client::PaymentServiceClient;
+use proto::v1::refund_service_client::RefundServiceClient;
 use proto::v1::sandbox_service_client::SandboxServiceClient;
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic_health::pb::health_client::HealthClient;
@@ -72,6 +75,11 @@ impl Visit {
     /// A text of the console in the language of this visit.
     pub(crate) fn t(&self, english: &'static str) -> &'static str {
         texts::of(self.language, english)
+    }
+
+    /// A word that a call said in English, in the language of this visit; as it is where nobody knows it.
+    pub(crate) fn word<'t>(&self, english: &'t str) -> &'t str {
+        texts::word(self.language, english)
     }
 
     /// A value of the query.
@@ -172,6 +180,7 @@ impl Visit {
     pub(crate) fn navigation(&self) -> Vec<NavigationEntry> {
         let (firm, operator) = (self.is_firm(), self.is_operator());
         let inspects = firm || operator || self.is_site() || self.is_agency();
+        let taxes = self.kind() == Some(Kind::TaxOffice);
         let sandbox = self.is_sandbox() && (firm || operator || self.plays_everybody());
         let places = [
             (firm || operator, "/console/declarations", "Declarations"),
@@ -179,6 +188,8 @@ impl Visit {
             (inspects, "/console/orders", "Inspections"),
             (inspects && !self.is_site(), "/console/statistics", "Statistics"),
             (firm || operator, "/console/money", "Money"),
+            (firm || operator, "/console/forex", "Forex"),
+            (firm || operator || taxes, "/console/refund", "Tax refund"),
             (operator, "/console/operation", "Operation"),
             (sandbox, "/console/sandbox", "Sandbox"),
         ];
@@ -215,6 +226,18 @@ impl Visit {
 
     pub(crate) fn payment(&self) -> PaymentServiceClient<WindowCalls> {
         PaymentServiceClient::new(self.console.calls.clone())
+    }
+
+    pub(crate) fn forex(&self) -> ForexServiceClient<WindowCalls> {
+        ForexServiceClient::new(self.console.calls.clone())
+    }
+
+    pub(crate) fn refunds(&self) -> RefundServiceClient<WindowCalls> {
+        RefundServiceClient::new(self.console.calls.clone())
+    }
+
+    pub(crate) fn ceb(&self) -> CebServiceClient<WindowCalls> {
+        CebServiceClient::new(self.console.calls.clone())
     }
 
     pub(crate) fn operation(&self) -> OperationServiceClient<WindowCalls> {

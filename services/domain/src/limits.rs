@@ -28,6 +28,8 @@ pub const JSON_PART_BYTES: usize = 256;
 pub const CONSOLE_FORM_BYTES_MAX: usize = 1024 * 1024;
 /// Size of what somebody may send to the console who is not logged in: a key and a path.
 pub const CONSOLE_LOGIN_BYTES_MAX: usize = 4 * 1024;
+/// Rows of one page of the console.
+pub const CONSOLE_ROWS_MAX: i32 = 10_000;
 /// Hours that a session of the console lasts at most: a working day.
 pub const CONSOLE_SESSION_HOURS: i64 = 12;
 /// Size of one gRPC message in bytes.

@@ -238,7 +238,8 @@ impl RunningWindow {
         if let Some(reflection) = reflection {
             routes = routes.add_service(reflection);
         }
-        routes = routes.add_service(Operation::new(sources, keys.clone(), clock).into_server());
+        routes =
+            routes.add_service(Operation::new(sources, keys.clone(), clock.clone()).into_server());
         let calls = routes.into_axum_router();
         let own_calls = calls.clone();
         let over_http = move |request| crate::json::answered(own_calls.clone(), request);
@@ -260,7 +261,7 @@ impl RunningWindow {
             backlogs: Backlogs(Arc::new(backlogs)),
             cookies: Some(cookies.clone()),
         };
-        routes = web_console::mount(routes, &gate, (cookies, &keys), services, link.clone());
+        routes = web_console::mount(routes, &gate, (clock, cookies, &keys), services, link.clone());
         let router = Server::builder()
             .accept_http1(true)
             .initial_stream_window_size(limits::RECEIVE_STREAM_BYTES)

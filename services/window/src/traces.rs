@@ -2,7 +2,7 @@
 //! nobody waits for it.
 
 use anyhow::Context as _;
-use cli::Said;
+use cli::BilingualText;
 use opentelemetry::global;
 use opentelemetry_otlp::WithExportConfig as _;
 use opentelemetry_sdk::Resource;
@@ -17,7 +17,7 @@ impl Traces {
     pub(crate) fn start(url: &str) -> anyhow::Result<Self> {
         anyhow::ensure!(
             url.starts_with("http://"),
-            Said::new(
+            BilingualText::new(
                 "--traces is not http://HOST:PORT of a collector",
                 "--traces不是采集器的地址http://主机:端口"
             )
@@ -26,7 +26,7 @@ impl Traces {
             .with_tonic()
             .with_endpoint(url)
             .build()
-            .context(Said::new("spans cannot be sent to --traces", "无法向--traces发送链路数据"))?;
+            .context(BilingualText::new("spans cannot be sent to --traces", "无法向--traces发送链路数据"))?;
         let resource = Resource::builder().with_service_name("single-window").build();
         let provider = SdkTracerProvider::builder()
             .with_batch_exporter(exporter)

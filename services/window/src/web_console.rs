@@ -6,6 +6,7 @@ use console::{Console, ConsoleParts, Cookies, LoginLink, ServicePart};
 use kit::api_keys::ApiKeys;
 use kit::progress::Progress;
 use kit::service::Manifest;
+use store::Clock;
 use tonic::service::Routes;
 use tower::Layer as _;
 use tower::util::BoxCloneSyncService;
@@ -42,14 +43,14 @@ pub(crate) fn services(here: &[(&'static Manifest, Vec<Progress>)]) -> Vec<Servi
 pub(crate) fn mount(
     routes: Routes,
     gate: &GateLayer,
-    (cookies, keys): (Cookies, &ApiKeys),
+    (clock, cookies, keys): (Clock, Cookies, &ApiKeys),
     services: Vec<ServicePart>,
     sandbox: Option<LoginLink>,
 ) -> Routes {
     let calls = BoxCloneSyncService::new(gate.layer(routes.clone()));
     let keys = keys.clone();
     let holder = Box::new(move |key: &str| keys.find(key).map(|key| key.caller.clone()));
-    let console = Console::new(ConsoleParts { calls, cookies, holder, services, sandbox });
+    let console = Console::new(ConsoleParts { calls, clock, cookies, holder, services, sandbox });
     Routes::from(routes.into_axum_router().merge(console.pages()))
 }
 

@@ -203,7 +203,8 @@ fn money(letters: &str, amount: i64) -> String {
     Currency::of(letters).map_or_else(|| amount.to_string(), |it| amount::shown(it, amount))
 }
 
-const SALES: Listing<v1::Sale, 8> = Listing {
+/// Exports for which money is to come.
+pub const SALES: Listing<v1::Sale, 8> = Listing {
     header: (
         ["declaration", "order", "mode", "state", "currency", "due", "received", "settled"],
         ["清单", "订单编号", "监管方式", "状态", "币种", "应收", "已收", "已结汇或留存"],
@@ -262,7 +263,8 @@ fn receipt_row(it: &v1::ForexReceipt, language: Language) -> [String; 10] {
     ]
 }
 
-const RECEIPTS: Listing<v1::ForexReceipt, 10> = Listing {
+/// Receipts of money from abroad.
+pub const RECEIPTS: Listing<v1::ForexReceipt, 10> = Listing {
     header: (
         [
             "receipt",
@@ -294,7 +296,8 @@ const RECEIPTS: Listing<v1::ForexReceipt, 10> = Listing {
     row: receipt_row,
 };
 
-const SETTLEMENTS: Listing<v1::Settlement, 9> = Listing {
+/// Orders to settle.
+pub const SETTLEMENTS: Listing<v1::Settlement, 9> = Listing {
     header: (
         ["settlement", "state", "currency", "sold", "bought", "executed", "yuan", "fee", "reason"],
         ["结汇", "状态", "币种", "卖出", "应得人民币", "已卖出", "已得人民币", "手续费", "原因"],
@@ -328,7 +331,8 @@ const SETTLEMENTS: Listing<v1::Settlement, 9> = Listing {
     },
 };
 
-const PAYMENTS: Listing<v1::PaymentsRecord, 10> = Listing {
+/// What is told of receipts to the balance of payments.
+pub const PAYMENTS: Listing<v1::PaymentsRecord, 10> = Listing {
     header: (
         [
             "receipt", "booked", "currency", "amount", "code", "country", "note", "until",
@@ -369,7 +373,8 @@ const PAYMENTS: Listing<v1::PaymentsRecord, 10> = Listing {
     },
 };
 
-const QUOTES: Listing<v1::ForexQuote, 6> = Listing {
+/// Rates that a bank binds itself to.
+pub const QUOTES: Listing<v1::ForexQuote, 6> = Listing {
     header: (
         ["quote", "currency", "sold", "bought", "rate", "until"],
         ["报价", "币种", "卖出", "人民币", "汇率", "有效期至"],

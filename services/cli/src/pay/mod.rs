@@ -3,10 +3,12 @@
 
 mod duty;
 mod forex;
-pub(super) mod listing;
+pub mod listing;
 mod money;
 mod orders;
 mod quota;
+
+pub use forex::{PAYMENTS, QUOTES, RECEIPTS, SALES, SETTLEMENTS};
 
 pub use duty::{state as duty_state, status as bill_status};
 

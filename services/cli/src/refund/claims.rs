@@ -168,7 +168,8 @@ fn line_state(language: Language, line: &v1::RefundClaimLine) -> &'static str {
     pick(language, english, chinese)
 }
 
-pub(super) const CLAIMS: Listing<v1::RefundClaim, 11> = Listing {
+/// Claims.
+pub const CLAIMS: Listing<v1::RefundClaim, 11> = Listing {
     header: (
         [
             "claim",
@@ -212,6 +213,31 @@ pub(super) const CLAIMS: Listing<v1::RefundClaim, 11> = Listing {
             yuan(it.repaid_fen),
             it.class.to_string(),
             it.answer_until.clone(),
+        ]
+    },
+};
+
+/// Lines of a claim.
+pub const CLAIM_LINES: Listing<v1::RefundClaimLine, 9> = Listing {
+    header: (
+        ["line", "export", "form", "invoice", "state", "claimed", "paid", "code", "said"],
+        ["序号", "出口明细", "报关单号", "发票", "状态", "应退税额", "已退税额", "代码", "说明"],
+    ),
+    flexible: Some(8),
+    none: ("no lines", "没有明细"),
+    row: |it, language| {
+        [
+            it.line.to_string(),
+            it.export_line.clone(),
+            it.entry_id.clone(),
+            format!("{} {}/{}", it.invoice_code, it.invoice_number, it.invoice_line)
+                .trim_start()
+                .to_owned(),
+            line_state(language, it).to_owned(),
+            yuan(it.amount_fen),
+            yuan(it.paid_fen),
+            it.code.clone(),
+            [it.law.as_str(), it.text.as_str()].join(" ").trim().to_owned(),
         ]
     },
 };
@@ -347,40 +373,7 @@ pub(super) async fn claim(teller: PayPrinter<'_>, args: ShowClaim) -> anyhow::Re
         }
         request.page_token = page.next_page_token;
     }
-    let listing: Listing<v1::RefundClaimLine, 9> = Listing {
-        header: (
-            ["line", "export", "form", "invoice", "state", "claimed", "paid", "code", "said"],
-            [
-                "序号",
-                "出口明细",
-                "报关单号",
-                "发票",
-                "状态",
-                "应退税额",
-                "已退税额",
-                "代码",
-                "说明",
-            ],
-        ),
-        flexible: Some(8),
-        none: ("no lines", "没有明细"),
-        row: |it, language| {
-            [
-                it.line.to_string(),
-                it.export_line.clone(),
-                it.entry_id.clone(),
-                format!("{} {}/{}", it.invoice_code, it.invoice_number, it.invoice_line)
-                    .trim_start()
-                    .to_owned(),
-                line_state(language, it).to_owned(),
-                yuan(it.amount_fen),
-                yuan(it.paid_fen),
-                it.code.clone(),
-                [it.law.as_str(), it.text.as_str()].join(" ").trim().to_owned(),
-            ]
-        },
-    };
-    listing.tell(teller, &found)
+    CLAIM_LINES.tell(teller, &found)
 }
 
 /// Answers a query.

@@ -72,7 +72,8 @@ fn parse_money(text: &str) -> Result<v1::RefundMoney, String> {
     })
 }
 
-fn standing(language: Language, standing: v1::RefundStanding) -> &'static str {
+/// A standing in words.
+pub fn standing(language: Language, standing: v1::RefundStanding) -> &'static str {
     let (english, chinese) = match standing {
         v1::RefundStanding::Unspecified => ("?", "？"),
         v1::RefundStanding::ToRecover => ("to be given back", "应追回"),
@@ -111,7 +112,8 @@ fn row(it: &v1::ExportLine, language: Language) -> [String; 7] {
     ]
 }
 
-const LINES: Listing<v1::ExportLine, 7> = Listing {
+/// Export lines by urgency.
+pub const LINES: Listing<v1::ExportLine, 7> = Listing {
     header: (
         ["line", "order", "standing", "refund", "until (days)", "for", "missing"],
         ["出口明细", "订单", "状态", "应退税额", "期限（天）", "事项", "缺少"],

@@ -72,7 +72,8 @@ fn status(language: Language, status: v1::InvoiceStatus) -> &'static str {
     pick(language, english, chinese)
 }
 
-const INVOICES: Listing<v1::RefundInvoice, 7> = Listing {
+/// Invoices.
+pub const INVOICES: Listing<v1::RefundInvoice, 7> = Listing {
     header: (
         ["code", "number", "seller", "issued", "status", "net", "tax"],
         ["发票代码", "发票号码", "销售方", "开票日期", "核验", "不含税金额", "税额"],

@@ -7,6 +7,9 @@ mod exports;
 mod invoices;
 mod sales;
 
+pub use claims::{CLAIM_LINES, CLAIMS};
+pub use exports::{LINES as EXPORT_LINES, standing};
+pub use invoices::INVOICES;
 use tonic::{Response, Status};
 
 use super::pay::PayPrinter;

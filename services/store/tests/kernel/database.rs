@@ -89,11 +89,6 @@ impl Database {
         Self { pool, schema, server }
     }
 
-    /// Where it is.
-    pub(crate) fn options(&self) -> &PgConnectOptions {
-        &self.server.options
-    }
-
     /// Connections of another process.
     pub(crate) async fn another_process(&self) -> PgPool {
         connect(&self.server, self.schema).await
