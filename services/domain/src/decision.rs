@@ -3,7 +3,7 @@
 //! A new kind of answer is a variant of [`What`], its arms below, and its arms in `proto::exchange`.
 
 use crate::clearance::{Agency, Clearance, Demands, Event, Joint, Outcome};
-use crate::history::{DutyMoved, ExportMoved, Finding, Moved, Reason, ReceiptMoved};
+use crate::history::{DutyMoved, DutyStep, ExportMoved, Finding, Moved, Reason, ReceiptMoved};
 use crate::participant::Participant;
 use crate::refusal::{Code, Refusal};
 use crate::subscriber::Subscriber;
@@ -129,6 +129,14 @@ impl Decision {
                 return Err(Refusal::of(Code::FrameUnexpected).with("reason", reason));
             }
         }))
+    }
+
+    /// Who is told besides the declarant: whoever stands for a duty, of its own guarantee.
+    pub fn guarantor(&self) -> Option<&str> {
+        match &self.what {
+            What::Duty(moved) if moved.step == DutyStep::Low => Some(&moved.assure_code),
+            _ => None,
+        }
     }
 
     /// Whether it is kept under its request id. A check is repeated safely by the state itself, and there is
