@@ -45,6 +45,7 @@ fn crates_depend_only_on_what_the_architecture_allows() {
         ("services/inspection", &["domain", "proto", "client", "store", "kit"]),
         ("services/payment", &["domain", "proto", "client", "store", "kit", "exchange"]),
         ("services/refund", &["domain", "proto", "client", "store", "kit"]),
+        ("services/webhooks", &["domain", "proto", "client", "store", "kit"]),
         ("services/agencies", &["domain", "proto", "client"]),
         ("services/cli", &["domain", "proto", "client", "signature"]),
         ("services/console", &["domain", "proto", "store", "cli"]),
@@ -63,6 +64,7 @@ fn crates_depend_only_on_what_the_architecture_allows() {
                 "inspection",
                 "payment",
                 "refund",
+                "webhooks",
                 "agencies",
                 "cli",
                 "console",
@@ -108,7 +110,7 @@ fn a_service_is_known_elsewhere_only_where_the_guide_says() {
     // Nobody but the window links a service, so there is nowhere else to look.
     for folder in ["client", "store", "kit", "exchange", "agencies"] {
         let manifest = read(&workspace().join(format!("services/{folder}/Cargo.toml")));
-        for service in ["declaration", "ceb", "inspection", "payment", "refund"] {
+        for service in ["declaration", "ceb", "inspection", "payment", "refund", "webhooks"] {
             assert!(!manifest.contains(&format!("{service}.workspace")), "services/{folder}");
         }
     }
@@ -118,8 +120,10 @@ fn a_service_is_known_elsewhere_only_where_the_guide_says() {
 fn wire_types_stay_at_the_door() {
     // The relay is a client of the declaration service, a file each queue.
     let doors = ["lib.rs", "rpc.rs", "calls.rs", "wire.rs", "relay.rs"];
-    let with_doors = ["declaration", "ceb", "inspection", "payment", "refund"];
-    for service in ["declaration", "ceb", "inspection", "payment", "refund", "store", "domain"] {
+    let with_doors = ["declaration", "ceb", "inspection", "payment", "refund", "webhooks"];
+    for service in
+        ["declaration", "ceb", "inspection", "payment", "refund", "webhooks", "store", "domain"]
+    {
         for file in files(&format!("services/{service}/src"), ".rs") {
             let name = file.file_name().expect("a file").to_string_lossy().into_owned();
             let text = read(&file);
@@ -412,9 +416,14 @@ const BEYOND_A_SLOT: &[(&str, &str)] = &[
         "update subscription set consumer = '', expires_time",
         "a connection ends: all its slots at once",
     ),
-    ("delete from export_line ", "an export that ended unreleased: its firm is not told with it"),
     ("update queue_item set tries = 0", "people have stuck items tried again, of all slots"),
     ("delete from queue_item where stuck_time", "people give one up, by its id"),
+    ("update delivery d set lease_until = ", "messages of webhooks that are due, of all slots"),
+    (
+        "delete from delivery where ctid = any",
+        "messages of webhooks that are too old, of all slots",
+    ),
+    ("delete from signing_key where expire_time", "the same, of keys that sign no more"),
     ("select slot, position from journal_head ", "heads of a transaction, locked in their order"),
     ("select slot, number, recorded_time from ledger_head ", "the same, of ledgers"),
     ("with before as ( select slot, position from inbox ", "the same, of what comes in"),

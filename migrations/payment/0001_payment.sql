@@ -184,12 +184,15 @@ create table duty (
     body bytea compression lz4 not null,
     filed_time timestamptz not null,
     changed_time timestamptz not null,
+    -- When it was filed, as long as it is short. Of its own, since no other change of the state may touch an index.
+    short_since timestamptz,
     primary key (slot, declaration_id),
     -- Secured is what is held, or nothing at all.
-    constraint duty_secured_is_held check (state <> 3 or hold_id is not null or amount_fen = 0)
-) with (fillfactor = 70);
+    constraint duty_secured_is_held check (state <> 3 or hold_id is not null or amount_fen = 0),
+    constraint duty_short_is_found check ((state = 2) = (short_since is not null))
+) with (fillfactor = 40);
 -- In the order in which money that comes goes to them.
-create index duty_short on duty (payer, filed_time, declaration_id) where state = 2;
+create index duty_short on duty (payer, short_since, declaration_id) where short_since is not null;
 create index duty_payer on duty (payer, declaration_id);
 
 -- How the duty of a version was computed, so that it explains itself later: DutyTrace.

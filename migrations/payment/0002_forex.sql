@@ -29,7 +29,7 @@ create table export_sale (
     filed_time timestamptz not null,
     changed_time timestamptz not null,
     primary key (slot, declaration_id)
-) with (fillfactor = 70);
+) with (fillfactor = 50);
 create index export_sale_order on export_sale (order_no);
 create index export_sale_firm on export_sale (firm, declaration_id);
 create index export_sale_ebc on export_sale (ebc_code, declaration_id);

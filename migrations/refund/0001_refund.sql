@@ -47,7 +47,26 @@ create table refund_firm (
     primary key (slot, firm)
 );
 
--- A line of an export.
+-- An export that is not released yet.
+create table unreleased_export (
+    slot smallint not null,
+    declaration_id uuid not null,
+    firm text not null,
+    version integer not null,
+    order_no text not null,
+    -- As with lines.
+    mode smallint not null check (mode between 1 and 4),
+    money smallint not null check (money between 1 and 3),
+    departed date,
+    entry_id text not null,
+    payment_by date,
+    -- UnreleasedLines.
+    lines bytea not null,
+    primary key (slot, declaration_id)
+);
+create index unreleased_export_declaration on unreleased_export (declaration_id);
+
+-- A line of an export that was released.
 create table export_line (
     slot smallint not null,
     declaration_id uuid not null,
@@ -63,7 +82,7 @@ create table export_line (
     qty_e5 bigint not null check (qty_e5 > 0),
     currency text not null,
     amount_e5 bigint not null check (amount_e5 >= 0),
-    released_time timestamptz,
+    released_time timestamptz not null,
     departed date,
     entry_id text not null default '',
     -- 1 awaited, 2 received, 3 settled.
@@ -88,9 +107,9 @@ create table export_line (
     constraint export_line_is_claimed_once check (claimed_e5 <= qty_e5)
 ) with (fillfactor = 70);
 create index export_line_declaration on export_line (declaration_id, line);
-create index export_line_urgency on export_line (firm, urgency) where released_time is not null;
+create index export_line_urgency on export_line (firm, urgency);
 create index export_line_unbought on export_line (slot, firm, gcode, unit, declaration_id, line)
-    where released_time is not null and bought_e5 < qty_e5;
+    where bought_e5 < qty_e5;
 create index export_line_due on export_line (due) where due is not null;
 
 -- Goods of an export that come back, by the application for it (213).

@@ -12,13 +12,16 @@ pub mod exchange;
 pub mod facts;
 pub mod forex;
 pub mod inspection;
+pub mod json;
 pub mod ledger;
 pub mod memory;
+pub mod refund;
 pub mod rule_file;
 pub mod status;
 pub mod stored;
 pub mod text;
 pub mod turn;
+pub mod webhook;
 
 pub use pbjson_types::Timestamp;
 

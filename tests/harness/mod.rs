@@ -2,6 +2,7 @@
 
 pub(crate) mod browser;
 pub(crate) mod cluster;
+pub(crate) mod endpoint;
 pub(crate) mod exchange;
 pub(crate) mod http;
 pub(crate) mod in_process;

@@ -211,3 +211,30 @@ async fn whoever_asks_is_shown_how_to_ask() {
     let page = String::from_utf8(page.body).expect("text");
     assert!(page.starts_with("# SW-1301") && page.contains("Authorization: Bearer"), "{page}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_say_how_much_may_be_open() {
+    let sandbox = Sandbox::start().await;
+    let mut http = Http::with_key(&sandbox, &sandbox.api_key("enterprise-a")).await;
+    let answer = http.gets("/v1/status", JSON).await;
+    assert_eq!(answer.header("ratelimit-policy"), r#""calls";q=1024;qu="concurrent-requests""#);
+    assert_eq!(answer.header("ratelimit"), r#""calls";r=1023"#, "all but this one");
+
+    let window = sandbox.connect("enterprise-a").await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let watch = window.declarations().watch(proto::v1::WatchRequest::default()).await;
+        held.push(watch.expect("there is room"));
+    }
+    let answer = http.gets("/v1/declarations:watch", JSON).await;
+    assert_eq!(answer.header("ratelimit-policy"), r#""streams";q=128;qu="concurrent-requests""#);
+    assert_eq!(answer.header("ratelimit"), r#""streams";r=124"#, "three are held, and this one");
+    // What is refused says so as well.
+    let refused = http.gets("/v1/keys", JSON).await;
+    assert_eq!(
+        (refused.status, refused.header("ratelimit")),
+        (403, r#""calls";r=1024"#),
+        "{refused}"
+    );
+    drop(held);
+}

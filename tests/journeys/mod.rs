@@ -44,3 +44,4 @@ mod tax;
 mod terminal;
 mod tokens;
 mod verdict;
+mod webhooks;

@@ -49,6 +49,7 @@ mod values;
 pub mod verdict;
 mod verify;
 pub mod watch;
+pub mod webhooks;
 pub mod words;
 
 use std::io::{self, Write as _};
@@ -90,6 +91,7 @@ pub enum Command {
     Tax(tax::TaxArgs),
     Pay(pay::PayArgs),
     Refund(refund::RefundArgs),
+    Webhooks(webhooks::WebhookArgs),
     Verify(verify::VerifyLedgerArgs),
     Trace(trace::TraceArgs),
 }
@@ -150,6 +152,7 @@ impl Command {
                 options.check_files(args.file())?;
                 refund::run(&options.session().await?, options.format(), args).await
             }
+            Self::Webhooks(args) => webhooks::run(&options.session().await?, args).await,
             Self::Trace(args) => trace::run(&options.session().await?, args).await,
             Self::Verify(args) => verify::run(&options.session_as("admin").await?, args).await,
             Self::Clock(args) => {

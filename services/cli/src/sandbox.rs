@@ -116,6 +116,14 @@ pub const CALLERS: &[SandboxCaller] = &[
         purpose: "the refund service of this window (export tax refund)",
     },
     SandboxCaller {
+        name: "webhook-service",
+        kind: "webhook-service",
+        customs_code: "",
+        mandates: &[],
+        dxp_ids: &[],
+        purpose: "the webhook service of this window (推送)",
+    },
+    SandboxCaller {
         name: "tax-office",
         kind: "tax-office",
         customs_code: "",

@@ -149,6 +149,8 @@ paged! {
     ListCreditRequest, ListCreditResponse, firms, CreditRecord;
     ListStuckRequest, ListStuckResponse, items, StuckItem;
     ListKeysRequest, ListKeysResponse, records, KeyRecord;
+    ListWebhooksRequest, ListWebhooksResponse, webhooks, Webhook;
+    ListDeliveriesRequest, ListDeliveriesResponse, deliveries, WebhookDelivery;
 }
 
 /// Something that lists hold.

@@ -16,6 +16,7 @@ use proto::v1::payment_service_client::PaymentServiceClient;
 use proto::v1::refund_service_client::RefundServiceClient;
 use proto::v1::sandbox_service_client::SandboxServiceClient;
 use proto::v1::status_service_client::StatusServiceClient;
+use proto::v1::webhook_service_client::WebhookServiceClient;
 use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -287,6 +288,11 @@ impl Window {
     pub fn refund(&self) -> RefundServiceClient<Line> {
         // A page has up to a thousand invoices, each with its lines.
         RefundServiceClient::new(self.line()).max_decoding_message_size(64 * 1024 * 1024)
+    }
+
+    /// The webhook service.
+    pub fn webhooks(&self) -> WebhookServiceClient<Channel> {
+        WebhookServiceClient::new(self.channel.clone()).max_decoding_message_size(64 * 1024 * 1024)
     }
 
     /// Operation of the window.

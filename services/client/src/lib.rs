@@ -9,6 +9,7 @@ mod connect;
 mod consume;
 mod follow;
 mod submit;
+pub mod webhook;
 
 pub use connect::{Bearer, Config, Error, IdentityPart, Line, Obstacle, Window};
 pub use consume::{Consumer, ConsumerAnswer, Handler};

@@ -163,6 +163,7 @@ impl Visit {
             Kind::InspectionService
             | Kind::PaymentService
             | Kind::RefundService
+            | Kind::WebhookService
             | Kind::Gateway => "a service",
         })
     }

@@ -14,6 +14,9 @@ use crate::Service;
 
 const FILERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Gateway];
 const READERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Administrator];
+/// Who follows: readers, and the service that follows for them.
+const FOLLOWERS: &[Kind] =
+    &[Kind::Enterprise, Kind::Agent, Kind::Administrator, Kind::WebhookService];
 const READERS_OF_ONE: &[Kind] =
     &[Kind::Enterprise, Kind::Agent, Kind::Administrator, Kind::Gateway];
 
@@ -31,7 +34,7 @@ pub(crate) const API: Api = Api {
         ("Withdraw", FILERS),
         ("ListArchivable", ADMINISTRATORS),
         ("Archive", ADMINISTRATORS),
-        ("Watch", READERS),
+        ("Watch", FOLLOWERS),
     ],
 };
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use domain::clearance::{Joint, awaited};
+use domain::declaration::Direction;
 use domain::history::{DutyMoved, HistoryFact, topic};
 use domain::{DeclarationId, Slot};
 use sqlx::PgConnection;
@@ -145,7 +146,11 @@ impl<'t> DeclarationTransaction<'t> {
             Joint::Open | Joint::Done | Joint::Cancelled => topic::INSPECTED,
         };
         let national = if case.national { topic::NATIONAL } else { 0 };
-        let whole = inspected | national;
+        let direction = match case.direction {
+            Direction::Import => topic::INBOUND,
+            Direction::Export => topic::OUTBOUND,
+        };
+        let whole = inspected | national | direction;
         self.entries.push(JournalEntry {
             slot: id.slot(),
             position,

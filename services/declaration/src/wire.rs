@@ -92,7 +92,9 @@ pub(crate) fn told(news: News) -> Result<v1::WatchResponse, Error> {
     match news {
         News::Quiet(resume_token) => Ok(v1::WatchResponse { resume_token, ..Default::default() }),
         News::Entry(entry, token) => {
-            let JournalEntry { subject, version, phase, facts, recorded_time, .. } = &*entry;
+            let JournalEntry {
+                subject, version, phase, facts, recorded_time, owner, event_id, ..
+            } = &*entry;
             let phase: Phase = row::phase(*phase)?;
             let v1::Facts { facts, waits_for } = proto::facts::decode(facts).map_err(damaged)?;
             Ok(v1::WatchResponse {
@@ -104,6 +106,8 @@ pub(crate) fn told(news: News) -> Result<v1::WatchResponse, Error> {
                 time: Some(proto::timestamp(*recorded_time)),
                 resume_token: proto::text(token),
                 unreadable: false,
+                declarant: owner.clone(),
+                event_id: event_id.to_string(),
             })
         }
     }
@@ -116,6 +120,8 @@ pub(crate) fn unreadable(entry: &JournalEntry, token: Option<String>) -> v1::Wat
         time: Some(proto::timestamp(entry.recorded_time)),
         resume_token: proto::text(token),
         unreadable: true,
+        declarant: entry.owner.clone(),
+        event_id: entry.event_id.to_string(),
         ..Default::default()
     }
 }

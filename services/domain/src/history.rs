@@ -278,6 +278,10 @@ pub mod topic {
     pub const RECEIPT: i32 = 1024;
     /// An export left, is in a form, or comes back.
     pub const EXPORT: i32 = 2048;
+    /// Anything about an import.
+    pub const INBOUND: i32 = 4096;
+    /// Anything about an export.
+    pub const OUTBOUND: i32 = 8192;
 }
 
 impl HistoryFact {

@@ -22,6 +22,7 @@ pub mod rules;
 pub mod subscriber;
 pub mod tax_refund;
 pub mod text;
+pub mod webhook;
 
 pub use declaration::Declaration;
 pub use ids::{DeclarationId, OrderId, ReleaseId, RequestId, Slot};

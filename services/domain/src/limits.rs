@@ -271,3 +271,25 @@ pub const API_KEYS_MAX: usize = 10_000;
 pub const API_KEY_DAYS: u32 = 365;
 /// The most days that a key may be good for.
 pub const API_KEY_DAYS_MAX: u32 = 1_095;
+/// Webhooks of one caller.
+pub const WEBHOOKS_EACH_MAX: i64 = 20;
+/// Webhooks in all: each has room of its own for what is under way.
+pub const WEBHOOKS_MAX: i64 = 1_000;
+/// Signing keys of a webhook that sign at once.
+pub const WEBHOOK_KEYS_MAX: usize = 4;
+/// Hours that a key goes on signing beside a newer one.
+pub const WEBHOOK_KEEP_HOURS_MAX: u32 = 168;
+/// Bytes of the address of a webhook.
+pub const WEBHOOK_URL_BYTES_MAX: usize = 2_000;
+/// Messages of one webhook under way at once in one process.
+pub const WEBHOOK_POSTS_AT_ONCE: i64 = 16;
+/// The same while nothing is taken there.
+pub const WEBHOOK_POSTS_AT_ONCE_FAILING: i64 = 2;
+/// How long an endpoint may take to answer.
+pub const WEBHOOK_ANSWER_TIME: std::time::Duration = std::time::Duration::from_secs(15);
+/// Bytes of an answer that are read, so that its connection can be used again.
+pub const WEBHOOK_ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// Seconds after which another process posts what one claimed; longer than an answer may take.
+pub const WEBHOOK_LEASE_SECONDS: i32 = 25;
+/// Days that messages of webhooks and what became of them are kept.
+pub const WEBHOOK_HISTORY_DAYS: i64 = 30;

@@ -24,6 +24,8 @@ pub enum Kind {
     Bank,
     /// The refund service of a window (出口退税).
     RefundService,
+    /// The webhook service of a window (推送), which follows what happens for others.
+    WebhookService,
     /// The system of the tax office (税务机关), which also asks the invoice platform.
     TaxOffice,
     /// Runs the window; reads everything, declares nothing.
@@ -79,7 +81,7 @@ impl Principal {
             Kind::Enterprise => Scope::Declarants(vec![self.customs_code.clone()]),
             Kind::Agent if self.mandates.iter().any(|code| code == "*") => Scope::All,
             Kind::Agent => Scope::Declarants(self.mandates.clone()),
-            Kind::Administrator | Kind::Gateway => Scope::All,
+            Kind::Administrator | Kind::Gateway | Kind::WebhookService => Scope::All,
             Kind::Customs
             | Kind::Quarantine
             | Kind::Site

@@ -152,6 +152,7 @@ pub enum Code {
     XmlValueUnreadable,
     JsonMalformed,
     BankSumWrong,
+    WebhookUnfit,
     DataDirectoryInUse,
     PortInUse,
     PostgresMissing,
@@ -167,7 +168,7 @@ pub enum Code {
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 126] = {
+    pub const ALL: [Self; 127] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
@@ -188,7 +189,7 @@ impl Code {
             ScriptOutsideSandbox, ReasonMissing, PartyCodeWrong, XmlMalformed, XmlEncoding,
             XmlTooLarge, XmlForbidden, XmlTooDeep, XmlElementUnexpected, XmlTransferBlock,
             XmlTypeUnsupported, XmlTooManyDocuments, XmlValueUnreadable, JsonMalformed, BankSumWrong,
-            DataDirectoryInUse, PortInUse,
+            WebhookUnfit, DataDirectoryInUse, PortInUse,
             PostgresMissing, PostgresUnsafe, PostgresFailed, ConnectionFailed, FileUnreadable,
             FileExposed, NotASandbox, DataKeyMissing,
         ]
@@ -315,6 +316,7 @@ impl Code {
             Self::XmlValueUnreadable => ("SW-3010", FixMessage, "a value cannot be read as what the schema says", "字段值与规范类型不符"),
             Self::JsonMalformed => ("SW-3011", FixMessage, "the JSON does not fit the schema", "JSON不符合数据结构"),
             Self::BankSumWrong => ("SW-3012", FixMessage, "sums, counts or balances of a bank file do not agree", "银行文件的金额合计、笔数或余额不符"),
+            Self::WebhookUnfit => ("SW-3013", FixMessage, "a webhook cannot be like that", "推送设置不符合要求"),
             Self::DataDirectoryInUse => ("SW-4001", Operator, "another window uses this data directory", "数据目录已被占用"),
             Self::PortInUse => ("SW-4002", Operator, "the port is in use", "端口已被占用"),
             Self::PostgresMissing => ("SW-4003", Operator, "no PostgreSQL server programs were found", "未找到PostgreSQL"),

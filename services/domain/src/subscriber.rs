@@ -2,8 +2,8 @@
 
 use crate::Kind;
 use crate::history::topic::{
-    BANK, CONTENT, DETAINED, END, EXPORT, IMPORT_NUMBER, INSPECTED, INSPECTION, NATIONAL, PROGRESS,
-    RECEIPT,
+    BANK, CONTENT, DETAINED, END, EXPORT, IMPORT_NUMBER, INSPECTED, INSPECTION, NATIONAL, OUTBOUND,
+    PROGRESS, RECEIPT,
 };
 use crate::participant::Participant;
 
@@ -155,7 +155,7 @@ impl Subscriber {
                 name: "refund-service",
                 participant: None,
                 inspects: false,
-                topics: Topics::of(CONTENT | END | RECEIPT | EXPORT),
+                topics: Topics::of(CONTENT | END | RECEIPT | EXPORT).among(OUTBOUND),
             },
         }
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use domain::history::topic;
 use domain::refusal::{Code, Refusal};
 use domain::subscriber::{Subscriber, Topics};
 use domain::{Slot, limits};
@@ -17,7 +18,7 @@ use futures::stream::FuturesOrdered;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use proto::raw::connect_request::Frame as In;
 use proto::raw::connect_response::Frame as Out;
-use proto::{exchange as wire, raw, status};
+use proto::{exchange as wire, raw, status, v1};
 use store::journal::{self, JournalEntry};
 use store::tail::Reader;
 use store::{Fault, column};
@@ -709,5 +710,15 @@ fn event(entry: &JournalEntry, attempt: u32) -> Result<raw::Event, Fault> {
         // Most entries carry no content; none is no bytes on the wire.
         declaration: body.unwrap_or_default(), // most have none, which is no bytes on the wire
         again: false,
+        ie_flag: direction(entry.topics).into(),
     })
+}
+
+/// Which way the goods of its declaration go; what banks are told is about none.
+fn direction(topics: i32) -> v1::Direction {
+    match topics & (topic::INBOUND | topic::OUTBOUND) {
+        topic::INBOUND => v1::Direction::Import,
+        topic::OUTBOUND => v1::Direction::Export,
+        _ => v1::Direction::Unspecified,
+    }
 }

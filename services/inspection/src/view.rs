@@ -77,6 +77,7 @@ impl View {
             | Kind::PaymentService
             | Kind::Bank
             | Kind::RefundService
+            | Kind::WebhookService
             | Kind::TaxOffice
             | Kind::Administrator
             | Kind::Gateway => Ok(Self::Of(Scope::All)),

@@ -32,6 +32,7 @@ pub(crate) fn scope(principal: &Principal) -> Scope {
         | Kind::PaymentService
         | Kind::Bank
         | Kind::RefundService
+        | Kind::WebhookService
         | Kind::TaxOffice
         | Kind::Administrator
         | Kind::Gateway => Scope::All,
@@ -60,6 +61,7 @@ pub(crate) fn agency_of(principal: &Principal) -> Option<Agency> {
         | Kind::PaymentService
         | Kind::Bank
         | Kind::RefundService
+        | Kind::WebhookService
         | Kind::TaxOffice
         | Kind::Administrator
         | Kind::Gateway => None,

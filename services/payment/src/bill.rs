@@ -4,19 +4,22 @@
 //! treasury in the same transaction. What was held for it stays held until the bill is paid, or is void.
 
 use domain::DeclarationId;
+use domain::decision::Decision;
 use domain::history::DutyStep;
 use domain::inspection::appointment::CHINA;
 use domain::payment::bill::BillStatus;
 use domain::payment::ledger::{Action, Leg, Purpose};
-use domain::payment::tax::deadlines;
+use domain::payment::parameters::Parameters;
+use domain::payment::tax::{Deadlines, deadlines};
 use domain::rules::{FEN_E5, SCRIPT_PREFIX, decimal};
 use store::Fault;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::bill_rows::{BillRow, tax_no};
+use crate::duty_rows::DutyRow;
 use crate::notice::Notice;
-use crate::transaction::{PaymentTransaction, TREASURY, id_of, yuan};
+use crate::transaction::{PaymentTransaction, TREASURY, id_of, news, yuan};
 
 /// The id of the entry that moves the tax of a bill.
 pub(crate) fn entry_id(id: DeclarationId) -> Uuid {
@@ -31,16 +34,37 @@ fn is_scripted(order_no: &str) -> bool {
     words.is_some_and(|words| words.split('-').any(|word| word == TAX_PAID))
 }
 
-/// Makes the bill of a declaration that was released, and tells the firm.
+/// What the firm is told of the bill of a declaration that was released then.
+pub(crate) fn told(
+    parameters: &Parameters,
+    row: &DutyRow,
+    released_time: OffsetDateTime,
+) -> Result<Decision, Fault> {
+    let until = days(parameters, row.id, released_time)?.paid_until;
+    let amount = decimal(row.amount_fen * FEN_E5);
+    let (number, payer) = (tax_no(&row.invt_no), &row.payer);
+    let text = format!("{payer}: tax bill {number} of {amount} CNY, to be paid until {until}");
+    let text_zh = format!("{payer}：税单{number}，税款{amount}元，缴款期限{until}");
+    Ok(news(row, DutyStep::Billed, "", None, (text, text_zh), None))
+}
+
+fn days(
+    parameters: &Parameters,
+    id: DeclarationId,
+    released_time: OffsetDateTime,
+) -> Result<Deadlines, Fault> {
+    deadlines(parameters, released_time.to_offset(CHINA).date())
+        .map_err(|missing| Fault::Broken(format!("the bill of {id} has no days: {missing}")))
+}
+
+/// Makes the bill of a declaration that was released.
 pub(crate) fn make(
     step: &mut PaymentTransaction<'_>,
     id: DeclarationId,
     released_time: OffsetDateTime,
 ) -> Result<(), Fault> {
     let row = step.duty(id)?.clone();
-    let day = released_time.to_offset(CHINA).date();
-    let deadlines = deadlines(step.writer.parameters, day)
-        .map_err(|missing| Fault::Broken(format!("the bill of {id} has no days: {missing}")))?;
+    let deadlines = days(step.writer.parameters, id, released_time)?;
     let (from, to) = (yuan(&row.payer, Purpose::DutyPayable), yuan(TREASURY, Purpose::Revenue));
     let leg = |amount: i64| Leg { from: from.clone(), to: to.clone(), amount };
     let legs: Vec<Leg> = row.case.taxes().into_iter().filter(|it| *it > 0).map(leg).collect();
@@ -52,11 +76,6 @@ pub(crate) fn make(
             .apply(row.payer_slot(), &entry)?
             .map_err(|error| Fault::Broken(format!("the tax of {id} cannot be billed: {error}")))?;
     }
-    let amount = decimal(row.amount_fen * FEN_E5);
-    let (number, payer, until) = (tax_no(&row.invt_no), &row.payer, deadlines.paid_until);
-    let text = format!("{payer}: tax bill {number} of {amount} CNY, to be paid until {until}");
-    let text_zh = format!("{payer}：税单{number}，税款{amount}元，缴款期限{until}");
-    step.tell(id, DutyStep::Billed, "", None, (text, text_zh), None)?;
     let collect_time = if step.writer.sandbox && is_scripted(&row.case.order_no) {
         released_time + Duration::SECOND
     } else {

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use domain::decision::Decision;
 use domain::payment::parameters::Parameters;
 use domain::refusal::Refusal;
 use domain::{DeclarationId, Slot};
@@ -27,7 +28,7 @@ use crate::bill_rows;
 use crate::collect::{self, OrderPaid, OrderPayment};
 use crate::goods_back;
 use crate::guarantee::{self, GuaranteeAct, GuaranteeChange, GuaranteeChanged};
-use crate::hear::{self, DutyAnswer, ImportEvent};
+use crate::hear::{self, ImportEvent};
 use crate::ledger::{Ledger, Needs};
 use crate::purchases::{self, PersonHash, Purchases};
 use crate::transaction::{self, PaymentCommit, PaymentTransaction};
@@ -41,7 +42,7 @@ const RETRIES_MAX: i64 = 500;
 pub(crate) enum PaymentCommand {
     /// The declaration service told something; and what has to wait in the queue of events. For each event:
     /// what is to be said, where it brings a version.
-    Hear(Vec<Arc<ImportEvent>>, Vec<Item>, Reply<Vec<Option<DutyAnswer>>>),
+    Hear(Vec<Arc<ImportEvent>>, Vec<Item>, Reply<Vec<Option<Decision>>>),
     /// Money was lodged, or a credit line granted.
     Guarantee(Box<GuaranteeChange>, Reply<Result<GuaranteeChanged, Refusal>>),
     /// Money came to this payer. Whether there may be more to try.
@@ -179,14 +180,18 @@ fn needs(
 ) -> Needs {
     let mut needs = Needs::default();
     for row in duties.values() {
-        transaction::needs_of(&mut needs, Some(row), None);
+        transaction::needs_of(&mut needs, row);
     }
     for command in commands {
         match command {
             PaymentCommand::Hear(events, ..) => {
                 for event in events {
-                    let new = event.payer().map(|payer| (event.id, event.version, payer));
-                    transaction::needs_of(&mut needs, None, new);
+                    let known = duties.get(&event.id).map(|row| row.version);
+                    let is_new = known.is_none_or(|known| known < event.version);
+                    if let Some(payer) = event.payer().filter(|_| is_new) {
+                        let version = (event.id, event.version);
+                        transaction::needs_of_version(&mut needs, version, payer);
+                    }
                 }
             }
             PaymentCommand::Guarantee(change, _) => {

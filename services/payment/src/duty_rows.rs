@@ -179,17 +179,20 @@ pub(crate) async fn write(tx: &mut PgConnection, rows: &[&DutyRow]) -> Result<()
     let bodies: Vec<Vec<u8>> = rows.iter().map(|row| row.case.encode()).collect();
     let filed: Vec<OffsetDateTime> = rows.iter().map(|row| row.filed_time).collect();
     let changed: Vec<OffsetDateTime> = rows.iter().map(|row| row.changed_time).collect();
+    let since = |row: &&DutyRow| (row.state == DutyState::Short).then_some(row.filed_time);
+    let short: Vec<Option<OffsetDateTime>> = rows.iter().map(since).collect();
     sqlx::query!(
         "insert into duty (slot, declaration_id, version, state, payer, payer_slot, amount_fen, hold_id,
-                           invt_no, body, filed_time, changed_time)
+                           invt_no, body, filed_time, changed_time, short_since)
          select * from unnest($1::smallint[], $2::uuid[], $3::int[], $4::smallint[], $5::text[],
                               $6::smallint[], $7::bigint[], $8::uuid[], $9::text[], $10::bytea[],
-                              $11::timestamptz[], $12::timestamptz[])
+                              $11::timestamptz[], $12::timestamptz[], $13::timestamptz[])
          on conflict (slot, declaration_id) do update
          set version = excluded.version, state = excluded.state, payer = excluded.payer,
              payer_slot = excluded.payer_slot, amount_fen = excluded.amount_fen,
              hold_id = excluded.hold_id, invt_no = excluded.invt_no, body = excluded.body,
-             filed_time = excluded.filed_time, changed_time = excluded.changed_time",
+             filed_time = excluded.filed_time, changed_time = excluded.changed_time,
+             short_since = excluded.short_since",
         &slots,
         &ids,
         &versions,
@@ -201,7 +204,8 @@ pub(crate) async fn write(tx: &mut PgConnection, rows: &[&DutyRow]) -> Result<()
         &numbers as &[&str],
         &bodies,
         &filed,
-        &changed
+        &changed,
+        &short as &[Option<OffsetDateTime>]
     )
     .execute(tx)
     .await?;
@@ -247,8 +251,8 @@ pub(crate) async fn short(
     most: i64,
 ) -> Result<Vec<DeclarationId>, Fault> {
     let found = sqlx::query_scalar!(
-        "select declaration_id from duty where state = 2 and payer = $1 and amount_fen <= $2
-         order by filed_time, declaration_id limit $3",
+        "select declaration_id from duty where short_since is not null and payer = $1 and amount_fen <= $2
+         order by short_since, declaration_id limit $3",
         payer,
         available_fen,
         most
@@ -286,7 +290,7 @@ pub(crate) async fn waiting(
     let payers: Vec<String> = payers.iter().cloned().collect();
     let found = sqlx::query_scalar!(
         r#"select payer as "payer!" from unnest($1::text[]) as asked (payer)
-           where exists (select from duty d where d.state = 2 and d.payer = asked.payer)"#,
+           where exists (select from duty d where d.short_since is not null and d.payer = asked.payer)"#,
         &payers
     )
     .fetch_all(tx)

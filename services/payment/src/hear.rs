@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use domain::decision::Decision;
 use domain::history::Reason;
 use domain::payment::duty::{self, DutyEvent, DutyState};
 use domain::{DeclarationId, Slot};
@@ -13,9 +14,10 @@ use store::Fault;
 use time::OffsetDateTime;
 
 use crate::assess::AssessedDuty;
+use crate::bill;
 use crate::duty_rows::DutyRow;
 use crate::purchases::{self, DeclaredPurchase};
-use crate::transaction::PaymentTransaction;
+use crate::transaction::{PaymentTransaction, verdict};
 
 /// The queue of events that could not be taken when they came. Their subject is the declaration, their place
 /// the position in its slot.
@@ -52,6 +54,10 @@ impl ImportEvent {
         })
     }
 
+    fn is_release(&self) -> bool {
+        self.changes.iter().any(|change| matches!(change, ImportChange::Released))
+    }
+
     /// Who stands for the tax of a version that it brings.
     pub(crate) fn payer(&self) -> Option<&str> {
         self.assessed().map(|assessed| assessed.payer.as_str())
@@ -75,19 +81,24 @@ pub(crate) struct DutyAnswer {
     pub(crate) refusal: Option<Reason>,
 }
 
-/// Takes events down, in order. For each that brings a version: what is to be said.
+/// Takes events down, in order. For each that brings a version or a release: what is to be said.
 pub(crate) fn hear(
     step: &mut PaymentTransaction<'_>,
     events: &[Arc<ImportEvent>],
-) -> Result<Vec<Option<DutyAnswer>>, Fault> {
+) -> Result<Vec<Option<Decision>>, Fault> {
     let mut answers = Vec::with_capacity(events.len());
     for event in events {
         for change in &event.changes {
             happen(step, event, change)?;
         }
-        let row = step.duties.get(&event.id).filter(|_| event.payer().is_some());
-        let row = row.filter(|row| row.version == event.version);
-        answers.push(row.and_then(|row| row.answer(event.round)));
+        let row = step.duties.get(&event.id).filter(|row| row.version == event.version);
+        answers.push(match row {
+            Some(row) if event.payer().is_some() => row.answer(event.round).as_ref().map(verdict),
+            Some(row) if event.is_release() && row.state == DutyState::Billed => {
+                Some(bill::told(step.writer.parameters, row, event.time)?)
+            }
+            Some(_) | None => None,
+        });
     }
     Ok(answers)
 }

@@ -22,6 +22,7 @@ use crate::ledger_rows::{self, LoadedEntries};
 pub struct Needs {
     accounts: BTreeSet<(Slot, Account)>,
     ids: BTreeSet<(Slot, Uuid)>,
+    absent: BTreeSet<(Slot, Uuid)>,
 }
 
 impl Needs {
@@ -33,6 +34,12 @@ impl Needs {
     /// A hold, or an entry that may have been made before or is to be given back.
     pub fn id(&mut self, slot: Slot, id: Uuid) {
         self.ids.insert((slot, id));
+    }
+
+    /// A hold or an entry that cannot be there yet, since what it is about is new under the lock. Were it there, the
+    /// key of its row would refuse a second one.
+    pub fn absent(&mut self, slot: Slot, id: Uuid) {
+        self.absent.insert((slot, id));
     }
 
     /// Everything that an entry names.
@@ -136,6 +143,9 @@ impl Ledger {
     /// [`Fault`] from the database, and for a slot whose head is not locked.
     pub async fn load(&mut self, tx: &mut PgConnection, needs: &Needs) -> Result<(), Fault> {
         let mut ids = Vec::new();
+        for (slot, id) in needs.absent.difference(&needs.ids) {
+            self.book(*slot)?.ids.insert(*id);
+        }
         for (slot, id) in &needs.ids {
             if self.book(*slot)?.ids.insert(*id) {
                 ids.push((*slot, *id));

@@ -15,6 +15,7 @@ pub(crate) mod tax_refunds;
 
 use std::sync::Arc;
 
+use domain::decision::Decision;
 use domain::inspection::appointment::CHINA;
 use domain::payment::built_in;
 use domain::{DeclarationId, Slot};
@@ -33,8 +34,8 @@ use self::exports::SaleEvents;
 use crate::Payments;
 use crate::assess::assess;
 use crate::commit::PaymentCommand;
-use crate::hear::{DutyAnswer, EVENTS, ImportChange, ImportEvent};
-use crate::transaction::{ANSWERS, RETRIES, verdict};
+use crate::hear::{EVENTS, ImportChange, ImportEvent};
+use crate::transaction::{ANSWERS, RETRIES};
 
 /// The payment service at the exchange: exports first, since nothing is said to them.
 #[derive(Debug)]
@@ -47,8 +48,8 @@ impl ExchangeSeat for PaymentSeat {
     async fn take(&self, events: &[Arc<v1::Event>]) -> Result<Vec<(usize, v1::Answer)>, Fault> {
         listen::hear(&*self.exports, events).await?;
         let taken = listen::hear(&*self.imports, events).await?;
-        let secured = taken.into_iter().filter_map(|taken| Some((taken.at, taken.outcome?)));
-        Ok(secured.map(|(at, secured)| (at, proto::exchange::answer(&verdict(&secured)))).collect())
+        let said = taken.into_iter().filter_map(|taken| Some((taken.at, taken.outcome?)));
+        Ok(said.map(|(at, said)| (at, proto::exchange::answer(&said))).collect())
     }
 
     fn hear_result(&self, result: &v1::Result) {
@@ -64,7 +65,7 @@ impl Listener for ImportEvents {
     const QUEUE: &'static str = EVENTS;
     type Event = Arc<ImportEvent>;
     /// What is to be said.
-    type Taken = Option<DutyAnswer>;
+    type Taken = Option<Decision>;
 
     fn read(&self, event: &Arc<v1::Event>) -> Result<Option<Arc<ImportEvent>>, UnreadableEvent> {
         let read = read(event, &self.0.persons).ok_or(UnreadableEvent)?;
@@ -79,17 +80,17 @@ impl Listener for ImportEvents {
         &self,
         events: Vec<Arc<ImportEvent>>,
         behind: Vec<Item>,
-    ) -> Result<Vec<Option<DutyAnswer>>, Fault> {
+    ) -> Result<Vec<Option<Decision>>, Fault> {
         let command = |reply| PaymentCommand::Hear(events, behind, reply);
         self.0.hearing.enqueue(Slot::of(""), &Share::Kept, command).await
     }
 
     async fn take_late(&self, item: &Item, event: Arc<ImportEvent>) -> Result<(), Delivery> {
         let Self(payment) = self;
-        let secured = self.take(vec![event], Vec::new()).await;
-        let secured = secured.map_err(|fault| Delivery::of(&fault))?;
-        if let Some(secured) = secured.into_iter().next().flatten() {
-            payment.pending.ask(proto::exchange::answer(&verdict(&secured))).await?;
+        let said = self.take(vec![event], Vec::new()).await;
+        let said = said.map_err(|fault| Delivery::of(&fault))?;
+        if let Some(said) = said.into_iter().next().flatten() {
+            payment.pending.ask(proto::exchange::answer(&said)).await?;
         }
         settle(&payment.work, EVENTS, item).await
     }
@@ -101,14 +102,17 @@ fn read(event: &v1::Event, persons: &PersonKey) -> Option<ImportEvent> {
     let time = event.time.and_then(proto::time)?;
     let facts = &event.facts.as_ref()?.facts;
     let mut changes = Vec::new();
+    let facts = match event.ie_flag() {
+        v1::Direction::Import => facts.as_slice(),
+        // Nothing about an export concerns it.
+        v1::Direction::Export => &[],
+        v1::Direction::Unspecified => return None,
+    };
     // A kind that this program does not know is none that concerns it.
     for fact in facts.iter().filter_map(|fact| fact.kind.as_ref()) {
         changes.push(match fact {
             Wire::Filed(_) | Wire::Amended(_) => {
                 let declared = event.declaration.as_ref()?;
-                if declared.ie_flag() != v1::Direction::Import {
-                    continue;
-                }
                 let day = time.to_offset(CHINA).date();
                 let declared = declared.clone().into();
                 let assessed = assess(built_in::parameters(), persons, &declared, day);

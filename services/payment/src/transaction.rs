@@ -125,27 +125,27 @@ pub(crate) struct PaymentCommit {
     pub(crate) notices: bool,
 }
 
-/// What the ledger has to load for the duty of a declaration: of this version, and of what it has now.
-pub(crate) fn needs_of(
-    needs: &mut Needs,
-    row: Option<&DutyRow>,
-    new: Option<(DeclarationId, u32, &str)>,
-) {
-    if let Some(row) = row {
-        needs_of_payer(needs, &row.payer);
-        if let Some(hold) = row.hold_id {
-            needs.id(row.payer_slot(), hold);
-            needs.id(row.payer_slot(), void_id(hold));
-        }
-        needs.id(row.payer_slot(), hold_id(row.id, row.version));
-        needs.id(row.payer_slot(), bill::entry_id(row.id));
+/// What the ledger has to load for a duty that is there.
+pub(crate) fn needs_of(needs: &mut Needs, row: &DutyRow) {
+    needs_of_payer(needs, &row.payer);
+    if let Some(hold) = row.hold_id {
+        needs.id(row.payer_slot(), hold);
+        needs.id(row.payer_slot(), void_id(hold));
     }
-    if let Some((id, version, payer)) = new {
-        needs_of_payer(needs, payer);
-        let (slot, hold) = (Slot::of(payer), hold_id(id, version));
-        needs.id(slot, hold);
-        needs.id(slot, void_id(hold));
-        needs.id(slot, bill::entry_id(id));
+    needs.id(row.payer_slot(), hold_id(row.id, row.version));
+    needs.id(row.payer_slot(), bill::entry_id(row.id));
+}
+
+/// The same for a version that comes, of which nothing is there.
+pub(crate) fn needs_of_version(
+    needs: &mut Needs,
+    (id, version): (DeclarationId, u32),
+    payer: &str,
+) {
+    needs_of_payer(needs, payer);
+    let (slot, hold) = (Slot::of(payer), hold_id(id, version));
+    for absent in [hold, void_id(hold), bill::entry_id(id)] {
+        needs.absent(slot, absent);
     }
 }
 
@@ -464,28 +464,8 @@ impl<'t> PaymentTransaction<'t> {
         (text, text_zh): (String, String),
         shortage: Option<Shortage>,
     ) -> Result<(), Fault> {
-        let row = self.duty(id)?;
-        let tax_no = match step {
-            DutyStep::Billed | DutyStep::Returned | DutyStep::Collected | DutyStep::Paid => {
-                bill_rows::tax_no(&row.invt_no)
-            }
-            DutyStep::Short | DutyStep::Unassessed | DutyStep::Low => String::new(),
-        };
-        let moved = DutyMoved {
-            step,
-            code: proto::text(code.map(Code::id)),
-            assure_code: row.payer.clone(),
-            amount_fen: row.amount_fen,
-            available_fen: shortage.map_or(0, |it| it.available_fen),
-            missing_fen: shortage.map_or(0, |it| it.missing_fen),
-            tax_no,
-            text,
-            text_zh,
-        };
-        let (version, what) = (row.version, What::Duty(moved));
-        let request = RequestId(id_of(&format!("{step:?}/{id}/{version}{which}")));
-        let by = Subscriber::PaymentService;
-        self.says.push(Decision { request, declaration: id, version, round: 0, by, what });
+        let said = news(self.duty(id)?, step, which, code, (text, text_zh), shortage);
+        self.says.push(said);
         Ok(())
     }
 
@@ -571,6 +551,39 @@ impl<'t> PaymentTransaction<'t> {
         queue::enqueue(&mut *self.tx, cipher, COLLECTIONS, &collections).await?;
         queue::enqueue(&mut *self.tx, cipher, NOTICES, &self.notices).await
     }
+}
+
+/// News of a duty for its firm; `which` of several, where there may be more of a version. The same again has the same id.
+pub(crate) fn news(
+    row: &DutyRow,
+    step: DutyStep,
+    which: &str,
+    code: Option<Code>,
+    (text, text_zh): (String, String),
+    shortage: Option<Shortage>,
+) -> Decision {
+    let id = row.id;
+    let tax_no = match step {
+        DutyStep::Billed | DutyStep::Returned | DutyStep::Collected | DutyStep::Paid => {
+            bill_rows::tax_no(&row.invt_no)
+        }
+        DutyStep::Short | DutyStep::Unassessed | DutyStep::Low => String::new(),
+    };
+    let moved = DutyMoved {
+        step,
+        code: proto::text(code.map(Code::id)),
+        assure_code: row.payer.clone(),
+        amount_fen: row.amount_fen,
+        available_fen: shortage.map_or(0, |it| it.available_fen),
+        missing_fen: shortage.map_or(0, |it| it.missing_fen),
+        tax_no,
+        text,
+        text_zh,
+    };
+    let (version, what) = (row.version, What::Duty(moved));
+    let request = RequestId(id_of(&format!("{step:?}/{id}/{version}{which}")));
+    let by = Subscriber::PaymentService;
+    Decision { request, declaration: id, version, round: 0, by, what }
 }
 
 /// That the duty of a version is secured, or that its buyer is over a limit. The same again has the same id.

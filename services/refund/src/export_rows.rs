@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::invoice_rows;
 use crate::names::ExportName;
 use crate::sales::ReportedSale;
+use crate::unreleased_rows;
 
 /// A line of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,7 +160,7 @@ pub(crate) struct ExportColumns {
     qty_e5: i64,
     currency: String,
     amount_e5: i64,
-    released_time: Option<OffsetDateTime>,
+    released_time: OffsetDateTime,
     departed: Option<Date>,
     entry_id: String,
     money: i16,
@@ -177,29 +178,22 @@ impl TryFrom<ExportColumns> for ExportRow {
     type Error = Fault;
 
     fn try_from(row: ExportColumns) -> Result<Self, Fault> {
-        let modes = [
-            ExportMode::Summarised,
-            ExportMode::StatisticsOnly,
-            ExportMode::WithForm,
-            ExportMode::Overseas,
-        ];
-        let monies = [MoneyStatus::Awaited, MoneyStatus::Received, MoneyStatus::Settled];
         Ok(Self {
             name: ExportName { id: DeclarationId::from_uuid(row.declaration_id), line: row.line },
             firm: row.firm,
             version: row.version,
             order_no: row.order_no,
-            mode: column::value("mode of an export", modes, mode_column, row.mode)?,
+            mode: mode_of(row.mode)?,
             gcode: row.gcode,
             gname: row.gname,
             unit: row.unit,
             qty_e5: row.qty_e5,
             currency: row.currency,
             amount_e5: row.amount_e5,
-            released: row.released_time,
+            released: Some(row.released_time),
             departed: row.departed,
             entry_id: row.entry_id,
-            money: column::value("money of an export", monies, money_column, row.money)?,
+            money: money_of(row.money)?,
             payment_by: row.payment_by,
             bought_e5: row.bought_e5,
             claimed_e5: row.claimed_e5,
@@ -214,6 +208,21 @@ impl TryFrom<ExportColumns> for ExportRow {
 
 pub(crate) fn rows(found: Vec<ExportColumns>) -> Result<Vec<ExportRow>, Fault> {
     found.into_iter().map(ExportRow::try_from).collect()
+}
+
+pub(crate) fn mode_of(found: i16) -> Result<ExportMode, Fault> {
+    let modes = [
+        ExportMode::Summarised,
+        ExportMode::StatisticsOnly,
+        ExportMode::WithForm,
+        ExportMode::Overseas,
+    ];
+    column::value("mode of an export", modes, mode_column, found)
+}
+
+pub(crate) fn money_of(found: i16) -> Result<MoneyStatus, Fault> {
+    let monies = [MoneyStatus::Awaited, MoneyStatus::Received, MoneyStatus::Settled];
+    column::value("money of an export", monies, money_column, found)
 }
 
 /// All lines of these declarations.
@@ -233,9 +242,11 @@ pub(crate) async fn of_declarations(
          from export_line where declaration_id = any($1) order by declaration_id, line",
         &ids
     )
-    .fetch_all(tx)
+    .fetch_all(&mut *tx)
     .await?;
-    rows(found)
+    let mut rows = rows(found)?;
+    rows.extend(unreleased_rows::load(tx, &ids).await?);
+    Ok(rows)
 }
 
 /// These lines, which lie in this slot.
@@ -278,7 +289,7 @@ pub(crate) async fn unbought(
                 amount_e5, released_time, departed, entry_id, money, payment_by, bought_e5, claimed_e5,
                 returned_e5, reminded, sold_e5, settled, settle_by
          from export_line
-         where slot = $1 and firm = $2 and gcode = $3 and unit = $4 and released_time is not null
+         where slot = $1 and firm = $2 and gcode = $3 and unit = $4
            and bought_e5 < qty_e5
          order by declaration_id, line limit $5",
         Slot::of(&goods.firm).column(),
@@ -306,7 +317,7 @@ pub(crate) async fn unclaimed(
                 amount_e5, released_time, departed, entry_id, money, payment_by, bought_e5, claimed_e5,
                 returned_e5, reminded, sold_e5, settled, settle_by
          from export_line
-         where slot = $1 and firm = $2 and departed <= $3 and released_time is not null
+         where slot = $1 and firm = $2 and departed <= $3
            and claimed_e5 + returned_e5 < qty_e5 and (declaration_id, line) > ($4, $5)
          order by declaration_id, line limit $6",
         Slot::of(firm).column(),
@@ -350,24 +361,6 @@ pub(crate) async fn take_back(
     .fetch_all(tx)
     .await?;
     Ok(found.into_iter().filter(|row| row.is_new).map(|row| (row.line, row.qty_e5)).collect())
-}
-
-/// Takes out lines of declarations that ended, or of which there is another version.
-pub(crate) async fn delete(
-    tx: &mut PgConnection,
-    ids: &BTreeSet<DeclarationId>,
-) -> Result<(), Fault> {
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-    sqlx::query!(
-        "delete from export_line where declaration_id = any($1) and released_time is null",
-        &ids
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
 }
 
 /// The law and the day by which lines are judged.

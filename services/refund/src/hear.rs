@@ -18,6 +18,7 @@ use crate::export_rows::{self, ExportRow};
 use crate::moved;
 use crate::names::ExportName;
 use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
+use crate::unreleased_rows;
 
 /// The queue of events that could not be taken when they came. Their subject is the declaration, their place
 /// the position in its slot.
@@ -93,7 +94,9 @@ pub(crate) async fn slots(
         "select distinct slot from export_line where declaration_id = any($1)",
         &ids
     );
-    Ok(found.fetch_all(tx).await?)
+    let mut slots = found.fetch_all(&mut *tx).await?;
+    slots.extend(unreleased_rows::slots(tx, &ids).await?);
+    Ok(slots)
 }
 
 /// Takes events down, in order.
@@ -103,11 +106,14 @@ pub(crate) async fn hear(
 ) -> Result<(), Fault> {
     let ids: BTreeSet<DeclarationId> = events.iter().map(|event| event.id).collect();
     let mut known: BTreeMap<DeclarationId, Vec<ExportRow>> = BTreeMap::new();
+    let mut unreleased = BTreeSet::new();
     for row in export_rows::of_declarations(&mut *step.tx, &ids).await? {
+        if row.released.is_none() {
+            unreleased.insert((row.slot(), row.name.id));
+        }
         known.entry(row.name.id).or_default().push(row);
     }
-    let (mut gone, mut changed) = (BTreeSet::new(), BTreeSet::new());
-    let mut back = BTreeSet::new();
+    let (mut changed, mut back) = (BTreeSet::new(), BTreeSet::new());
     for event in events {
         let rows = known.entry(event.id).or_default();
         for change in &event.changes {
@@ -116,7 +122,6 @@ pub(crate) async fn hear(
                 ExportChange::Filed(filed) => {
                     let newer = rows.iter().all(|row| row.version < event.version);
                     if newer && !released {
-                        gone.insert(event.id);
                         *rows = filed.rows(event);
                         changed.insert(event.id);
                     }
@@ -151,14 +156,19 @@ pub(crate) async fn hear(
                 }
                 ExportChange::Ended => {
                     if !released {
-                        gone.insert(event.id);
                         rows.clear();
+                        changed.insert(event.id);
                     }
                 }
             }
         }
     }
-    export_rows::delete(&mut *step.tx, &gone).await?;
+    // What is not written as unreleased again was released, has ended, or lies with another firm.
+    unreleased.retain(|(slot, id)| {
+        let row = known.get(id).and_then(|rows| rows.first());
+        changed.contains(id) && row.is_none_or(|row| row.released.is_some() || row.slot() != *slot)
+    });
+    unreleased_rows::delete(&mut *step.tx, &unreleased).await?;
     let rows: Vec<&ExportRow> = changed.iter().filter_map(|id| known.get(id)).flatten().collect();
     step.write_exports(rows).await?;
     moved::give_back(step, &back).await

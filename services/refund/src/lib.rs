@@ -29,6 +29,7 @@ mod reminder;
 mod rpc;
 mod sales;
 mod transaction;
+mod unreleased_rows;
 mod wire;
 
 use std::sync::Arc;

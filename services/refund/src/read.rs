@@ -16,7 +16,8 @@ use crate::names::{ClaimName, ExportName, WrittenNumber, id_of, invoice_name};
 /// The firm of a declaration's lines; `None` when none are known.
 pub(crate) async fn firm_of(reads: &PgPool, id: DeclarationId) -> Result<Option<String>, Fault> {
     let found = sqlx::query_scalar!(
-        "select firm from export_line where declaration_id = $1 limit 1",
+        r#"select firm as "firm!" from export_line where declaration_id = $1
+           union all select firm from unreleased_export where declaration_id = $1 limit 1"#,
         id.uuid()
     );
     Ok(found.fetch_optional(reads).await?)
@@ -31,7 +32,7 @@ pub(crate) async fn exports(
 ) -> Result<(Vec<ExportRow>, String), ServiceError> {
     let found = sqlx::query!(
         "select slot, declaration_id, line, urgency from export_line
-         where released_time is not null and ($1::text[] is null or firm = any($1))
+         where ($1::text[] is null or firm = any($1))
            and ($2 = '' or firm = $2) and ($3::smallint is null or standing = $3) and urgency > $4
          order by urgency limit $5",
         firms,

@@ -81,9 +81,6 @@ fn read(event: &v1::Event) -> Option<ExportEvent> {
         changes.push(match fact {
             Wire::Filed(_) | Wire::Amended(_) => {
                 let declared = event.declaration.as_ref()?;
-                if declared.ie_flag() != v1::Direction::Export {
-                    continue;
-                }
                 ExportChange::Filed(Box::new(filed(declared)?))
             }
             Wire::Released(_) => ExportChange::Released,

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::commit::{CLAIMS, MATCHES};
 use crate::export_rows::{self, ExportRow, Goods, JudgingDay};
 use crate::names::{ClaimName, id_of};
-use crate::{firm, wire};
+use crate::{firm, unreleased_rows, wire};
 
 /// What happened, as the firm is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,12 +110,14 @@ impl<'t> RefundTransaction<'t> {
         self.told.entry((firm.to_owned(), name)).or_default().push(note);
     }
 
-    /// Writes lines with where they stand now.
+    /// Writes lines with where they stand now. Of an export that is not released, all of them.
     pub(crate) async fn write_exports(
         &mut self,
         rows: impl IntoIterator<Item = &ExportRow>,
     ) -> Result<(), Fault> {
-        let rows: Vec<&ExportRow> = rows.into_iter().collect();
+        let rows = rows.into_iter();
+        let (rows, unreleased): (Vec<_>, Vec<_>) = rows.partition(|row| row.released.is_some());
+        unreleased_rows::write(&mut *self.tx, &unreleased).await?;
         let names: BTreeSet<String> = rows.iter().map(|row| row.firm.clone()).collect();
         let firms = firm::load(&mut *self.tx, &names).await?;
         let by = JudgingDay { tables: self.tables, today: self.today() };

@@ -56,6 +56,7 @@ pub(crate) fn owners(principal: &Principal) -> Option<Vec<String>> {
         | Kind::PaymentService
         | Kind::Bank
         | Kind::RefundService
+        | Kind::WebhookService
         | Kind::TaxOffice
         | Kind::Administrator
         | Kind::Gateway => None,

@@ -35,6 +35,7 @@ impl Share {
             | Kind::PaymentService
             | Kind::Bank
             | Kind::RefundService
+            | Kind::WebhookService
             | Kind::TaxOffice
             | Kind::Administrator => Self::Kept,
         }

@@ -48,7 +48,7 @@ struct AddCallerArgs {
     /// Its name, for logs and keys.
     name: String,
     /// What it is: enterprise, agent, customs, quarantine, site, bank, tax-office, administrator, gateway,
-    /// inspection-service, payment-service or refund-service.
+    /// inspection-service, payment-service, refund-service or webhook-service.
     #[arg(long, value_name = "KIND")]
     kind: String,
     /// Its certificate (PEM) [default: it has keys only].

@@ -23,10 +23,26 @@ use crate::quotas::{CallerQuota, HeldPermits, Quotas, Sockets};
 use crate::unproven::Unproven;
 use crate::unread::Unread;
 
+/// The registry as it is now.
+#[derive(Debug, Clone)]
+pub struct CurrentRegistry(Arc<RwLock<Arc<Registry>>>);
+
+impl CurrentRegistry {
+    /// This one, until it is replaced.
+    pub fn new(registry: Registry) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(registry))))
+    }
+
+    /// The registry of this moment.
+    pub(crate) fn get(&self) -> Arc<Registry> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 /// Everybody who may call, and what each has open.
 #[derive(Debug)]
 pub struct Callers {
-    registry: RwLock<Arc<Registry>>,
+    registry: CurrentRegistry,
     pub(crate) quotas: Quotas,
     pub(crate) sockets: Sockets,
     /// `None` where there is no database to keep them in.
@@ -66,20 +82,19 @@ pub(crate) type SentAway = Abortable<Pending<()>>;
 
 impl Callers {
     /// Nothing is open.
-    pub fn new(registry: Registry, sockets: Sockets, keys: Option<ApiKeys>) -> Self {
+    pub fn new(registry: CurrentRegistry, sockets: Sockets, keys: Option<ApiKeys>) -> Self {
         let newcomers = Unproven::new(
             limits::CONNECTIONS_NEW_MAX,
             limits::CONNECTIONS_NEW_PER_ADDRESS_MAX,
             "sw_newcomers_given_way_total",
         );
         let newcomers = Arc::new(Mutex::new(newcomers));
-        let registry = RwLock::new(Arc::new(registry));
         Self { registry, quotas: Quotas::new(sockets), sockets, keys, newcomers }
     }
 
     /// Who may call now.
     pub(crate) fn registry(&self) -> Arc<Registry> {
-        Arc::clone(&self.registry.read().unwrap_or_else(PoisonError::into_inner))
+        self.registry.get()
     }
 
     /// These may call from now on. Whoever has a certificate that is not accepted any more has its connections
@@ -89,7 +104,7 @@ impl Callers {
         registry: Registry,
         is_good: impl Fn(&[CertificateDer<'static>]) -> bool,
     ) {
-        let mut current = self.registry.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.registry.0.write().unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(registry.after(&current, is_good));
     }
 
@@ -264,7 +279,8 @@ mod tests {
 
     #[test]
     fn nobody_keeps_the_next_one_out_before_it_is_known() {
-        let callers = Callers::new(Registry::default(), Sockets::within(1_024), None);
+        let callers =
+            Callers::new(CurrentRegistry::new(Registry::default()), Sockets::within(1_024), None);
         let address = IpAddr::from([10, 0, 0, 1]);
         let most = limits::CONNECTIONS_NEW_PER_ADDRESS_MAX;
         let crowd: Vec<_> = (0..most).map(|_| callers.receive(address)).collect();

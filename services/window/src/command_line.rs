@@ -265,6 +265,12 @@ struct ServeArgs {
     /// says that its rate is missing.
     #[arg(long, env = "SW_REFUND_RATES", value_name = "FILE")]
     refund_rates: Option<PathBuf>,
+    /// Webhooks may be at private addresses, and without TLS.
+    #[arg(long, env = "SW_WEBHOOK_ALLOW_PRIVATE")]
+    webhook_allow_private: bool,
+    /// Authority of endpoints of webhooks (PEM), besides those that browsers trust; may be given several times.
+    #[arg(long, env = "SW_WEBHOOK_AUTHORITY", value_name = "FILE")]
+    webhook_authority: Vec<PathBuf>,
     #[command(flatten)]
     services: ServiceArgs,
 }
@@ -285,6 +291,8 @@ impl ServeArgs {
         settings.targeting = args.targeting;
         settings.refund_rates.clone_from(&args.refund_rates);
         settings.duty = args.duty;
+        settings.webhook_allow_private = args.webhook_allow_private;
+        settings.webhook_authorities.clone_from(&args.webhook_authority);
         settings.only = args.only;
         Ok(settings)
     }
@@ -540,6 +548,8 @@ fn settings(
         sandbox: false,
         targeting: false,
         refund_rates: None,
+        webhook_allow_private: false,
+        webhook_authorities: Vec::new(),
         duty: false,
         writers: listen.writers,
         drain: Duration::from_secs(listen.drain_seconds),

@@ -10,6 +10,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _};
 use cli::{Exit, Language, Said};
 
+use crate::callers::CurrentRegistry;
 use crate::command_line::{Cli, told};
 use crate::config_file::ConfigFile;
 use crate::data_keys::{self, Keys};
@@ -115,7 +116,7 @@ async fn of_settings(settings: &Settings) -> Vec<Found> {
     match Registry::load(&settings.registry, settings.sandbox) {
         Ok(registry) => {
             let own = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
-            note("only", services::plans(settings, &registry, own).map(drop));
+            note("only", services::plans(settings, &CurrentRegistry::new(registry), own).map(drop));
         }
         Err(error) => note("registry", Err(error)),
     }

@@ -68,6 +68,7 @@ const EVERYBODY: &[Kind] = &[
     Kind::PaymentService,
     Kind::Bank,
     Kind::RefundService,
+    Kind::WebhookService,
     Kind::TaxOffice,
     Kind::Administrator,
     Kind::Gateway,
@@ -143,8 +144,8 @@ pub struct Registered {
     pub fingerprint: String,
     /// Name, for logs.
     pub name: String,
-    /// enterprise, agent, customs, quarantine, site, inspection-service, payment-service, refund-service, tax-office, bank,
-    /// administrator or gateway.
+    /// enterprise, agent, customs, quarantine, site, inspection-service, payment-service, refund-service, webhook-service, tax-office,
+    /// bank, administrator or gateway.
     pub kind: String,
     /// Customs code of an enterprise or agent.
     #[serde(default)]
@@ -388,6 +389,11 @@ impl Registry {
         self.names.get(name).cloned()
     }
 
+    /// What the caller of this name is.
+    pub(crate) fn principal(&self, name: &str) -> Option<Arc<Principal>> {
+        self.names.get(name).map(|known| Arc::clone(&known.principal))
+    }
+
     /// Every caller, and what it is.
     pub fn roles(&self) -> BTreeMap<String, String> {
         let role = |kind| KINDS.iter().find(|(_, it)| *it == kind).map(|(word, _)| *word);
@@ -399,7 +405,7 @@ impl Registry {
 }
 
 /// What the registry calls a kind of caller.
-const KINDS: [(&str, Kind); 12] = [
+const KINDS: [(&str, Kind); 13] = [
     ("enterprise", Kind::Enterprise),
     ("agent", Kind::Agent),
     ("customs", Kind::Customs),
@@ -409,6 +415,7 @@ const KINDS: [(&str, Kind); 12] = [
     ("payment-service", Kind::PaymentService),
     ("bank", Kind::Bank),
     ("refund-service", Kind::RefundService),
+    ("webhook-service", Kind::WebhookService),
     ("tax-office", Kind::TaxOffice),
     ("administrator", Kind::Administrator),
     ("gateway", Kind::Gateway),
@@ -424,6 +431,12 @@ struct Method {
     client_streams: bool,
     server_streams: bool,
     kinds: &'static [Kind],
+}
+
+impl Method {
+    fn lasting(self) -> Lasting {
+        if self.client_streams || self.server_streams { Lasting::Stream } else { Lasting::Call }
+    }
 }
 
 /// Every method and path of HTTP.
@@ -553,6 +566,8 @@ where
             HttpMatch::Otherwise(_) | HttpMatch::Nothing => request.uri().path().to_owned(),
         };
         let method = self.methods.of(&path);
+        let lasting = method.lasting();
+        let account = caller.as_ref().ok().filter(|_| !grpc).map(|it| Arc::clone(&it.account));
         let admitted =
             caller.and_then(|caller| admit(&path, method, caller, (&self.space, &self.backlogs)));
         // Nobody behind the gate has use for it.
@@ -564,6 +579,9 @@ where
                     let id = problem::request_id(request.headers());
                     let mut refused = problem::of(&refusal).map(Body::new);
                     refused.headers_mut().insert(problem::REQUEST_ID, id);
+                    if let Some(account) = account {
+                        problem::tell_room(refused.headers_mut(), account.room(lasting));
+                    }
                     if request.version() < http::Version::HTTP_2 {
                         let body = request.into_body();
                         return Box::pin(async move {
@@ -620,6 +638,9 @@ where
                         }
                     }
                 }
+            }
+            if let Some(account) = account {
+                problem::tell_room(answer.headers_mut(), account.room(lasting));
             }
             Ok(answer
                 .map(|body| Body::new(AnswerBody::new(body, form, (call, places), unread, over))))
@@ -697,7 +718,8 @@ fn admit(
     if !method.kinds.contains(&principal.kind) {
         return Err(no(Code::NotAllowed));
     }
-    let streams = method.client_streams || method.server_streams;
+    let lasting = method.lasting();
+    let streams = lasting == Lasting::Stream;
     if writes(path) {
         space.room_for(principal.kind)?;
         let most = backlogs.most_of_each(path).filter(|_| !streams);
@@ -706,7 +728,7 @@ fn admit(
             return Err(no(Code::Overloaded));
         }
     }
-    let places = account.enter(if streams { Lasting::Stream } else { Lasting::Call })?;
+    let places = account.enter(lasting)?;
     Ok(Admitted {
         principal,
         places,

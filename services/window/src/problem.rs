@@ -12,11 +12,25 @@ use tonic::{Code as Grpc, Status};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
+use crate::quotas::CallRoom;
+
 const PROBLEM: &str = "application/problem+json";
 /// The caller's name for what it asks, once for all repetitions.
 pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// What an answer is found by in the caller's books and ours.
 pub(crate) const REQUEST_ID: &str = "x-request-id";
+
+/// Says what a caller may have open at once, and what is left of it: `RateLimit-Policy` and `RateLimit` as
+/// draft-ietf-httpapi-ratelimit-headers has them. No window of time belongs to it: room comes back with every answer.
+pub(crate) fn tell_room(headers: &mut HeaderMap, CallRoom { what, most, left }: CallRoom) {
+    let policy = format!("\"{what}\";q={most};qu=\"concurrent-requests\"");
+    let now = format!("\"{what}\";r={left}");
+    for (name, value) in [("ratelimit-policy", policy), ("ratelimit", now)] {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    }
+}
 
 /// Where the page of a code is.
 pub(crate) fn page(code: Code) -> String {

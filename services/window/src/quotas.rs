@@ -244,6 +244,17 @@ impl TurnQueue for Reads {
     }
 }
 
+/// The room of a caller for calls of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallRoom {
+    /// Calls or streams.
+    pub what: &'static str,
+    /// At once.
+    pub most: usize,
+    /// More, now.
+    pub left: usize,
+}
+
 /// What one caller has open.
 #[derive(Debug)]
 pub struct CallerQuota {
@@ -306,6 +317,17 @@ impl CallerQuota {
     /// Whether it is a firm that has so many calls under way already.
     pub fn has_under_way(&self, most: usize) -> bool {
         self.is_firm && self.calls.most - self.calls.places.available_permits() >= most
+    }
+
+    /// How many calls of this kind it may have open at once, and how many more there is room for now.
+    pub fn room(&self, lasting: Lasting) -> CallRoom {
+        let (own, shared) = match lasting {
+            Lasting::Call => (&self.calls, &self.shared.calls),
+            Lasting::Stream => (&self.streams, &self.shared.streams),
+        };
+        let left = own.places.available_permits();
+        let left = if self.is_firm { left.min(shared.places.available_permits()) } else { left };
+        CallRoom { what: own.what, most: own.most, left }
     }
 
     /// What it may have in memory.
@@ -379,6 +401,7 @@ impl Quotas {
                 | Kind::PaymentService
                 | Kind::Bank
                 | Kind::RefundService
+                | Kind::WebhookService
                 | Kind::TaxOffice
                 | Kind::Administrator
                 | Kind::Gateway => false,

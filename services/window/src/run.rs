@@ -22,7 +22,7 @@ use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use crate::callers::Callers;
+use crate::callers::{Callers, CurrentRegistry};
 use crate::clock::{self, SandboxClock};
 use crate::database::Database;
 use crate::identity::{Backlogs, GateLayer, Registry};
@@ -84,6 +84,10 @@ pub struct Settings {
     pub duty: bool,
     /// The file of refund rates; those that come with the program without one.
     pub refund_rates: Option<PathBuf>,
+    /// Webhooks may be at private addresses, and without TLS.
+    pub webhook_allow_private: bool,
+    /// Authorities of the endpoints of webhooks, besides those that browsers trust.
+    pub webhook_authorities: Vec<PathBuf>,
     /// Lanes of the group commit.
     pub writers: usize,
     /// How long requests may take to finish when the window drains.
@@ -128,7 +132,7 @@ impl RunningWindow {
     pub async fn start(settings: &Settings, ending: &Ending) -> anyhow::Result<Option<Self>> {
         let methods = crate::identity::check_policy()?;
         let sockets = sockets();
-        let registry = Registry::load(&settings.registry, settings.sandbox)?;
+        let registry = CurrentRegistry::new(Registry::load(&settings.registry, settings.sandbox)?);
         let own = (settings.certificate.as_path(), settings.key.as_path());
         let periods: Periods = Arc::new(RwLock::new(validity::all(settings)?));
         let revocations = settings.revocations.as_deref();
@@ -158,7 +162,7 @@ impl RunningWindow {
         let clock = movable.as_ref().map_or_else(clock::real, SandboxClock::clock);
         // They are kept where the first service has its tables, whichever runs here.
         let pool = database.pools[0].work.clone();
-        let keys = match ApiKeys::open(pool, clock.clone(), registry.roles()).await {
+        let keys = match ApiKeys::open(pool, clock.clone(), registry.get().roles()).await {
             Ok(keys) => keys,
             Err(fault) => {
                 database.close().await;

@@ -9,20 +9,24 @@ use domain::participant::Participant;
 use domain::tax_refund::rates::RateTable;
 use kit::service::{Caller, Manifest, Mount, Parts, Start};
 
+use crate::callers::CurrentRegistry;
 use crate::identity::Registry;
 use crate::run::Settings;
 use crate::{http, tls};
 
 /// What is known of a service, and what of the settings it starts with.
-type Service = (&'static Manifest, fn(&Settings, &Registry) -> anyhow::Result<Start>);
+type Service = (&'static Manifest, fn(&Settings, &CurrentRegistry) -> anyhow::Result<Start>);
 
 /// Every service, in the order in which they start.
 pub(crate) static SERVICES: &[Service] = &[
     (&declaration::MANIFEST, |it, _| Ok(declaration::start(profile(it), it.writers.max(1)))),
-    (&ceb::MANIFEST, |it, registry| Ok(ceb::start(policy(it, registry)?, http::national_door))),
+    (&ceb::MANIFEST, |it, registry| {
+        Ok(ceb::start(policy(it, &registry.get())?, http::national_door))
+    }),
     (&inspection::MANIFEST, |_, _| Ok(inspection::start())),
     (&payment::MANIFEST, |it, _| Ok(payment::start(it.sandbox))),
     (&refund::MANIFEST, |it, _| Ok(refund::start(rates(it)?))),
+    (&webhooks::MANIFEST, |it, registry| Ok(webhooks::start(posting(it, registry)?))),
 ];
 
 /// By which rates exports are refunded.
@@ -42,6 +46,23 @@ fn rates(settings: &Settings) -> anyhow::Result<RateTable> {
     })
 }
 
+/// For whom webhooks are posted, and where they may be.
+fn posting(
+    settings: &Settings,
+    registry: &CurrentRegistry,
+) -> anyhow::Result<webhooks::WebhookSettings> {
+    let mut authorities = Vec::new();
+    for file in &settings.webhook_authorities {
+        authorities.extend(tls::certificates(file)?);
+    }
+    let registry = registry.clone();
+    Ok(webhooks::WebhookSettings {
+        callers: Box::new(move |name| registry.get().principal(name)),
+        allow_private: settings.sandbox || settings.webhook_allow_private,
+        authorities,
+    })
+}
+
 /// What is known of every service.
 pub(crate) fn manifests() -> impl Iterator<Item = &'static Manifest> {
     SERVICES.iter().map(|(manifest, _)| *manifest)
@@ -57,7 +78,7 @@ pub(crate) struct Plan {
 /// nowhere. What can fail is done here, before the database. `own` is where this window serves.
 pub(crate) fn plans(
     settings: &Settings,
-    registry: &Registry,
+    registry: &CurrentRegistry,
     own: SocketAddr,
 ) -> anyhow::Result<Vec<Option<Plan>>> {
     let plan = |(manifest, start): &Service| {
@@ -177,6 +198,8 @@ mod tests {
             sandbox: false,
             targeting: false,
             refund_rates: None,
+            webhook_allow_private: false,
+            webhook_authorities: Vec::new(),
             duty: false,
             writers: 1,
             drain: Duration::ZERO,

@@ -100,6 +100,7 @@ impl Space {
             | Kind::PaymentService
             | Kind::Bank
             | Kind::RefundService
+            | Kind::WebhookService
             | Kind::TaxOffice
             | Kind::Administrator => false,
         };

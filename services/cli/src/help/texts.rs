@@ -29,6 +29,10 @@ pub const TEXTS: &[(&str, &str)] = &[
          缺项或海关会退单时退出码为1",
     ),
     (
+        "A firm that it is for (customs code); may be given several times [default: all that the caller sees]",
+        "所需企业（海关编码），可多次给出 [默认：有权查看的全部企业]",
+    ),
+    (
         "A national message (CEB) is sent as `ceb send` does, after the JSON; with --check it is \
          explained as by `ceb explain --brief` instead",
         "统一版报文（CEB）在JSON之后照 ceb send 发送；使用 --check 时则照 ceb explain --brief 说明，不发送",
@@ -69,6 +73,10 @@ pub const TEXTS: &[(&str, &str)] = &[
          另有charges、reference、end_to_end、party、text列；也接受动账通知（camt.054），但不与\
          对账单同用，因对账单会再次列出同一分录。多份对账单合并处理：重复的只计一次，同日两笔\
          相同的入账计两笔。按附言中的订单编号匹配。有未匹配的内容时退出码为1",
+    ),
+    (
+        "A type of messages that it is for, for example declaration.released; may be given several times [default: all]",
+        "所需消息类型，例如declaration.released，可多次给出 [默认：全部]",
     ),
     (
         "A window of ~/.config/single-window/contexts.toml, where no other flag of a connection is given [default: the one that `context use` chose]",
@@ -133,10 +141,18 @@ pub const TEXTS: &[(&str, &str)] = &[
         "用规则集评估既往清单：哪些会被布控，原因为何",
     ),
     (
+        "At most so many",
+        "最多条数",
+    ),
+    (
         "At most so many [default: all]",
         "最多条数 [默认：全部]",
     ),
     ("At most this many", "最多列出的条数"),
+    (
+        "Authority of endpoints of webhooks (PEM), besides those that browsers trust; may be given several times",
+        "推送接收端证书的签发机构（PEM），补充浏览器信任的机构，可多次给出",
+    ),
     (
         "Authority of the certificate of the window that it calls (PEM)",
         "被调用窗口的证书颁发机构（PEM）",
@@ -195,6 +211,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "出口退税服务的证书（PEM），登记表中类别为refund-service；给出后保存出口明细以办理退税",
     ),
     ("Certificates of callers that their authority has revoked (CRL, PEM)", "颁发机构已吊销的调用方证书（CRL，PEM）"),
+    (
+        "Certificate of the webhook service (PEM), in the registry as webhook-service. With it, what happens is posted to the webhooks of callers",
+        "推送服务的证书（PEM），登记表中类别为webhook-service；给出后将所发生的事项投递至调用方的推送地址",
+    ),
     (
         "Check a rule set without a window: everything that is wrong in it at once",
         "不连接窗口检查规则集，一次列出全部问题",
@@ -274,6 +294,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("End a key at once, with the streams that were opened with it", "立即吊销接口密钥，并结束用其建立的数据流"),
     (
+        "End a webhook, with its messages",
+        "删除推送及其消息",
+    ),
+    (
         "End when the declaration is released, rejected, withdrawn or returned; the exit code \
          is 0 when it is released",
         "清单放行、退单、撤单或退运时结束；放行时退出码为0",
@@ -341,6 +365,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("First day, in China [default: a week ago]", "起始日（中国） [默认：一周前]"),
     ("First day, in China [default: today]", "起始日（中国） [默认：今天]"),
     (
+        "Follow what happens and post it to an address of this machine, signed: for whoever writes the endpoint of a webhook",
+        "跟踪所发生的事项并签名投递至本机地址，供开发推送接收端使用",
+    ),
+    (
         "Follow what happens to exports, invoices and claims, without end",
         "持续跟踪出口、发票与申报的变化",
     ),
@@ -372,6 +400,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "永久放弃一件滞留件，其后续事项继续处理；不通知任何一方",
     ),
     ("Go on after this resume token of an earlier entry", "从此前条目的续传令牌之后继续"),
+    (
+        "Go on with a webhook that was paused: what waits is posted now",
+        "恢复已暂停的推送，待投递的消息立即投递",
+    ),
     ("Go on with what comes, until Ctrl-C", "持续接收，直至Ctrl-C"),
     (
         "Grant or change the credit line of a guarantee account, such as a letter of guarantee (保函)",
@@ -394,6 +426,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "生成完毕后立即提交",
     ),
     ("Have stuck items tried again, when the cause is gone", "原因消除后重试滞留件"),
+    (
+        "Hours that the keys before go on signing, at most 168",
+        "原密钥继续签名的小时数，最多168",
+    ),
     ("How long a file must rest before it is taken, in milliseconds", "文件静置多久后才取走，毫秒"),
     ("How long to wait", "最长等待时间"),
     ("How long: 31d, 12h, 90min, \"1year 2days\"", "时长：31d、12h、90min、\"1year 2days\""),
@@ -402,6 +438,18 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("How this version was computed [default: the newest]", "该版本的计税过程 [默认：最新版本]"),
     ("Id of the item", "滞留件编号"),
     ("Id of the key, as `key list` shows it", "接口密钥编号，见 key list"),
+    (
+        "Id of the message [default: all that were given up]",
+        "消息编号 [默认：已放弃的全部消息]",
+    ),
+    (
+        "Id of the webhook",
+        "推送编号",
+    ),
+    (
+        "Id of the webhook [default: every one that the message was for]",
+        "推送编号 [默认：该消息所属的全部推送]",
+    ),
     (
         "Imports wait until a payment service in another process has secured their duty; it must be connected. With --payment-service-cert that is so anyway",
         "进口清单等待另一进程中的支付服务完成税款担保，该服务须已连接；给出--payment-service-cert时亦然",
@@ -499,12 +547,20 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("List the contexts and which one is in use", "列出各环境及正在使用的环境"),
     ("List the copies and end", "列出各份复制后结束"),
     (
+        "List the messages of a webhook and what became of each, newest first",
+        "列出推送的消息及投递结果，新的在前",
+    ),
+    (
         "List the seeds of the draws: commitments in advance, seeds when the day is over",
         "列出抽签种子：事先为承诺值，当日结束后为种子",
     ),
     (
         "List the windows of a place that you can book now, with how many more orders each takes",
         "列出查验场地现在可以预约的时段及剩余名额",
+    ),
+    (
+        "List webhooks, newest first",
+        "列出推送，新的在前",
     ),
     ("List what is held on guarantees, and for what", "列出担保账户上的冻结及其事由"),
     (
@@ -516,6 +572,14 @@ pub const TEXTS: &[(&str, &str)] = &[
         "列出已发送的单证，最新在前；各条件须同时满足",
     ),
     ("Make a key for a caller of the registry. It is shown now and never again", "为已登记的调用方生成接口密钥，仅此一次显示"),
+    (
+        "Make a webhook. Its secret is shown now and never again",
+        "新建推送；密钥仅此一次显示",
+    ),
+    (
+        "Make another signing key, shown now and never again; the ones before sign beside it for a while",
+        "新增签名密钥，仅此一次显示；原密钥在一段时间内同时签名",
+    ),
     ("Match a receipt by hand with the exports that it pays", "人工将收汇与其所付的出口清单匹配"),
     (
         "Match the statement of a bank with expected receipts: partial and combined ones, fees, \
@@ -530,6 +594,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "May be ended anywhere and begun again, beside a window that runs. Of a run that was ended, the \
          last declarations may stand in the file twice",
         "可随时中止后再次执行，窗口可照常运行；中止时最后几份清单在文件中可能出现两次",
+    ),
+    (
+        "Measure imports whose duty is secured only, and exports right before them",
+        "仅测量税款已担保的进口清单，以及紧接其前的出口清单",
     ),
     (
         "Measure something else: what each call takes in an empty window, and beside so many finished \
@@ -657,6 +725,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "仅列该状态：under-review、inspecting、released、rejected、withdrawn或returned（也可写中\
          文）",
     ),
+    (
+        "Only messages of this type; may be given several times [default: all]",
+        "仅此类型的消息，可多次给出 [默认：全部]",
+    ),
     ("Only of this declarant (customs code)", "仅列该申报企业（海关编码）"),
     ("Only of this port (customs house)", "仅列该口岸（海关）"),
     ("Only say what it would be then", "只显示匹配后的结果，不实际匹配"),
@@ -688,6 +760,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Only those on the blacklist", "仅列黑名单中的"),
     ("Only those that are not declared yet", "只列尚未申报的"),
     (
+        "Only those that stand so",
+        "仅此状态",
+    ),
+    (
         "Only those that still wait for an order, a payment or a waybill",
         "仅列尚待订单、支付单或运单的",
     ),
@@ -714,6 +790,14 @@ pub const TEXTS: &[(&str, &str)] = &[
         "支付：账户、冻结、进口税款及税单",
     ),
     ("Payment service (guarantee, duty, tax bills)", "支付服务（担保、税款、税单）"),
+    (
+        "Post a message of the type webhook.test",
+        "投递一条类型为webhook.test的消息",
+    ),
+    (
+        "Post messages again: one, or all of a webhook that were given up",
+        "重新投递：一条消息，或某推送已放弃的全部消息",
+    ),
     ("Print a sample rule set as JSON, to start your own from", "输出JSON规则集样例，供自行修改"),
     ("Print help", "显示帮助"),
     ("Print help (see a summary with '-h')", "显示帮助（-h为简要帮助）"),
@@ -849,6 +933,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Show one stuck item with what the service was given", "显示一件滞留件及服务收到的内容"),
     ("Show one tax bill with its lines", "显示一份税单及其各项"),
+    (
+        "Show one webhook",
+        "查看一个推送",
+    ),
     (
         "Show the credit of one firm: class, points, entries, and what changed and why",
         "显示一家企业的信用：等级、分值、记录及变动原因",
@@ -1133,6 +1221,22 @@ pub const TEXTS: &[(&str, &str)] = &[
         "监视文件夹：发送放入的文件，回执写在旁边",
     ),
     (
+        "Webhook service",
+        "推送服务",
+    ),
+    (
+        "Webhooks may be at private addresses, and without TLS",
+        "允许推送地址为内部网络地址且不使用TLS",
+    ),
+    (
+        "Webhooks: what happens is posted to an address, signed as Standard Webhooks has it",
+        "推送（webhook）：将所发生的事项按Standard Webhooks签名后投递至指定地址",
+    ),
+    (
+        "Webhooks: what happens is posted to callers; needs --webhook-service-endpoint",
+        "推送：将所发生的事项投递给调用方；须给出--webhook-service-endpoint",
+    ),
+    (
         "What banks may keep of each receipt without a word, in main units of its currency",
         "每笔收款允许银行扣收而不另作说明的金额，以该币种主单位计",
     ),
@@ -1152,8 +1256,12 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("What it is for", "用途"),
     ("What it is, as the number of the bank's booking", "说明，例如银行流水号"),
     (
-        "What it is: enterprise, agent, customs, quarantine, site, bank, tax-office, administrator, gateway, inspection-service, payment-service or refund-service",
-        "类别：enterprise、agent、customs、quarantine、site、bank、tax-office、administrator、gateway、inspection-service、payment-service 或 refund-service",
+        "What signs [default: a new one, which is shown]",
+        "签名密钥 [默认：新生成并显示]",
+    ),
+    (
+        "What it is: enterprise, agent, customs, quarantine, site, bank, tax-office, administrator, gateway, inspection-service, payment-service, refund-service or webhook-service",
+        "类别：enterprise、agent、customs、quarantine、site、bank、tax-office、administrator、gateway、inspection-service、payment-service、refund-service 或 webhook-service",
     ),
     (
         "What the buyer bought this year so far, in yuan: tells what the year becomes",
@@ -1175,12 +1283,20 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Where PostgreSQL's programs are, when not in the usual places",
         "PostgreSQL程序所在目录，不在常用位置时给出",
     ),
+    (
+        "Where messages are posted, for example https://example.com/hooks",
+        "投递地址，例如https://example.com/hooks",
+    ),
     ("Where backups are, on another disk or machine than the data directory", "备份目录，应与数据目录不在同一磁盘或机器"),
     ("Where the backups are", "备份所在目录"),
     ("Where the figures go", "测量结果写入何处"),
     (
         "Where the sandbox keeps everything, and where the private PostgreSQL lives",
         "沙箱存放全部内容之处，也是自带PostgreSQL所在",
+    ),
+    (
+        "Where to post, for example http://localhost:3000/hooks",
+        "投递地址，例如http://localhost:3000/hooks",
     ),
     (
         "Where to serve gRPC, and national messages over HTTP",

@@ -72,13 +72,17 @@ fn read(event: &v1::Event) -> Option<SaleEvent> {
     let id = DeclarationId::parse(&event.declaration_id)?;
     let time = event.time.and_then(proto::time)?;
     let mut changes = Vec::new();
-    for fact in event.facts.as_ref()?.facts.iter().filter_map(|fact| fact.kind.as_ref()) {
+    let facts = &event.facts.as_ref()?.facts;
+    let facts = match event.ie_flag() {
+        v1::Direction::Export => facts.as_slice(),
+        // Nothing about an import concerns it.
+        v1::Direction::Import => &[],
+        v1::Direction::Unspecified => return None,
+    };
+    for fact in facts.iter().filter_map(|fact| fact.kind.as_ref()) {
         changes.extend(match fact {
             Wire::Filed(_) | Wire::Amended(_) => {
                 let declared = event.declaration.as_ref()?;
-                if declared.ie_flag() != v1::Direction::Export {
-                    continue;
-                }
                 let sale = sale(id, (event.version, time), &declared.clone().into());
                 sale.map(|sale| SaleChange::Filed(Box::new(sale)))
             }

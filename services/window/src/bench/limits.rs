@@ -23,7 +23,7 @@ use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 use super::load::template;
-use crate::callers::Callers;
+use crate::callers::{Callers, CurrentRegistry};
 use crate::certificates;
 use crate::identity::Registry;
 use crate::quotas::Sockets;
@@ -225,7 +225,8 @@ pub(super) async fn echo(
     let acceptor = tls::acceptor((&file("window.pem"), &file("window.key")), verifier)?;
     let acceptor = tls::CurrentAcceptor::new(acceptor);
     let registry = Registry::load(&file(certificates::REGISTRY), true)?;
-    let callers = Arc::new(Callers::new(registry, Sockets::within(u64::MAX), None));
+    let callers =
+        Arc::new(Callers::new(CurrentRegistry::new(registry), Sockets::within(u64::MAX), None));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = format!("localhost:{}", listener.local_addr()?.port());
     let mut server = Tasks::default();

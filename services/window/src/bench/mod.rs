@@ -53,6 +53,9 @@ pub struct Bench {
     /// that are loaded in bulk.
     #[arg(long, value_name = "COUNT")]
     stored: Option<u64>,
+    /// Measure imports whose duty is secured only, and exports right before them.
+    #[arg(long)]
+    imports: bool,
     /// Where the figures go.
     #[arg(long, default_value = "target/bench/main.json")]
     out: PathBuf,
@@ -79,6 +82,8 @@ struct Figures {
     /// Imports, released when their duty is held on a guarantee.
     import_stream: u64,
     import_unary: u64,
+    /// Of imports over streams.
+    import_work: DeclarationWork,
     /// Exports over streams right before them.
     export_beside: u64,
     /// Of the ledger alone, two writers with a transaction for 500 of them.
@@ -184,8 +189,16 @@ async fn window(
     let unary = FilingLoop::Unary { in_flight: bench.unary_in_flight };
     let none = Inspected::None;
     load.run(streams, None, none, Duration::from_secs(2)).await?;
-    tell("streams, as fast as they go");
     let database = MeasuredDatabase::of(data_dir).await?;
+    if bench.imports {
+        imports(bench, &load, (&database, pid), figures).await?;
+        (figures.submitted, figures.released) = load.totals();
+        figures.rss_mb = rss_mb(pid)?;
+        stop.cancel();
+        agencies.finish(Duration::from_secs(5)).await;
+        return Ok(());
+    }
+    tell("streams, as fast as they go");
     let (before, (_, already)) = (database.books(pid).await?, load.totals());
     let ran = load.run(streams, None, none, time).await?;
     // Those that were on their way when the time was over are released as well, and cost the same.
@@ -201,11 +214,7 @@ async fn window(
     let half = load.run(unary, Some(figures.unary / 2), none, time).await?;
     figures.unary_latency = half.latency;
     inspections(bench, &load, figures).await?;
-    tell("exports, and imports whose duty is secured, over streams; imports by unary calls");
-    let imports = load.of_imports()?;
-    figures.export_beside = load.run(streams, None, none, time).await?.per_second();
-    figures.import_stream = imports.run(streams, None, none, time).await?.per_second();
-    figures.import_unary = imports.run(unary, None, none, time).await?.per_second();
+    imports(bench, &load, (&database, pid), figures).await?;
     (figures.submitted, figures.released) = load.totals();
     tell("national messages: orders, waybills and inventories of exports");
     let agent = Window::connect(&caller(data_dir, "agent").await?).await?;
@@ -213,6 +222,28 @@ async fn window(
     figures.rss_mb = rss_mb(pid)?;
     stop.cancel();
     agencies.finish(Duration::from_secs(5)).await;
+    Ok(())
+}
+
+/// Imports whose duty is secured, beside exports.
+async fn imports(
+    bench: &Bench,
+    load: &Load,
+    (database, pid): (&MeasuredDatabase, u32),
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    let time = Duration::from_secs(bench.seconds);
+    let streams = FilingLoop::Streams { streams: bench.streams, in_flight: bench.stream_in_flight };
+    let unary = FilingLoop::Unary { in_flight: bench.unary_in_flight };
+    let none = Inspected::None;
+    tell("exports, and imports whose duty is secured, over streams; imports by unary calls");
+    let imports = load.of_imports()?;
+    figures.export_beside = load.run(streams, None, none, time).await?.per_second();
+    let (before, (_, already)) = (database.books(pid).await?, load.totals());
+    figures.import_stream = imports.run(streams, None, none, time).await?.per_second();
+    let released = load.totals().1 - already;
+    figures.import_work = DeclarationWork::between(&before, &database.books(pid).await?, released);
+    figures.import_unary = imports.run(unary, None, none, time).await?.per_second();
     Ok(())
 }
 
@@ -308,6 +339,7 @@ fn json(figures: &Figures) -> serde_json::Value {
         "limit_echo_stream_per_s": figures.limit_echo_stream,
         "service_rss_mb": figures.rss_mb,
         "each_declaration": figures.work.json(),
+        "each_import": figures.import_work.json(),
         "message_bytes": figures.message_bytes,
         "imports_secured_stream_per_s": figures.import_stream,
         "imports_secured_unary_per_s": figures.import_unary,
@@ -408,6 +440,7 @@ fn print(figures: &Figures) -> anyhow::Result<()> {
         figures.message_bytes, figures.rss_mb
     )?;
     writeln!(out, "{}\n{}", figures.work.table(), figures.work.words())?;
+    writeln!(out, "imports:\n{}\n{}", figures.import_work.table(), figures.import_work.words())?;
     writeln!(out, "submitted {}, released {}", figures.submitted, figures.released)?;
     writeln!(out, "fsync, full_page_writes and synchronous_commit on; mutual TLS 1.3 on")?;
     Ok(())

@@ -211,7 +211,7 @@ impl DeclarationWork {
     /// In words.
     pub(super) fn words(&self) -> String {
         format!(
-            "for each declaration: {} us of CPU in the service, {} us in PostgreSQL, {} us in agencies and \
+            "for each: {} us of CPU in the service, {} us in PostgreSQL, {} us in agencies and \
              load; {} bytes of WAL, {} commits",
             self.service_us(),
             self.database_us(),

@@ -8,8 +8,7 @@ use domain::refusal::{Code, Refusal, Violation};
 use prost::Message as _;
 use prost_reflect::ReflectMessage as _;
 use prost_reflect::{
-    Cardinality, DeserializeOptions, DynamicMessage, Kind, MessageDescriptor, SerializeOptions,
-    Value,
+    Cardinality, DeserializeOptions, DynamicMessage, Kind, MessageDescriptor, Value,
 };
 use proto::memory;
 use serde_json::Value as Json;
@@ -120,20 +119,10 @@ pub(crate) fn set(message: &mut DynamicMessage, name: &str, text: &str, from: &s
 pub(crate) fn write(message: &DynamicMessage) -> Read<String> {
     // What is written stands there twice: as it came, and as text.
     let _room = memory::room(message.encoded_len().saturating_mul(8))?;
-    let all = SerializeOptions::new().skip_default_fields(false);
-    let mut text = Vec::new();
-    let mut json = serde_json::Serializer::new(&mut text);
-    let written = message.serialize_with_options(&mut json, &all);
-    let text = written.map_err(|error| error.to_string());
-    let text = text.and_then(|()| String::from_utf8(text_of(json)).map_err(|e| e.to_string()));
-    text.map_err(|error| {
+    proto::json::write(message).map_err(|error| {
         tracing::error!(%error, "an answer has no JSON");
         Box::new(Refusal::of(Code::Internal))
     })
-}
-
-fn text_of(json: serde_json::Serializer<&mut Vec<u8>>) -> Vec<u8> {
-    std::mem::take(json.into_inner())
 }
 
 #[cfg(test)]
