@@ -221,17 +221,28 @@ async fn a_writer_of_the_long_run() {
     let mut word = || words.next().expect("three words");
     let (writer, transactions) = (word().parse(), word().parse());
     let options = PgConnectOptions::from_str(word()).expect("a database");
-    let pool = store::connect(options, SCHEMA, 2).await.expect("it answers");
+    let pool = connect(options).await;
     write(&pool, writer.expect("a number"), transactions.expect("a number")).await;
 }
 
-fn spawn(writer: u8, transactions: usize, url: &str) -> Child {
-    Command::new(std::env::current_exe().expect("this program"))
+/// A process of ours, which does not outlive us.
+struct Writer(Child);
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // It may have ended.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+fn spawn(writer: u8, transactions: usize, url: &str) -> Writer {
+    let child = Command::new(std::env::current_exe().expect("this program"))
         .args(["--exact", "long_run::a_writer_of_the_long_run", "--nocapture"])
         .env(WRITER, format!("{writer} {transactions} {url}"))
         .stdout(Stdio::null())
-        .spawn()
-        .expect("a process")
+        .spawn();
+    Writer(child.expect("a process"))
 }
 
 /// A PostgreSQL of its own, which comes back when it was killed.
@@ -271,8 +282,9 @@ impl Server {
         let pid = std::fs::read_to_string(self.directory.join("pg/postmaster.pid"));
         let pid = pid.ok().and_then(|it| it.lines().next()?.trim().parse().ok());
         let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) else { return };
-        // It may be dead already.
-        drop(rustix::process::kill_process(pid, rustix::process::Signal::KILL));
+        if let Err(error) = rustix::process::kill_process(pid, rustix::process::Signal::KILL) {
+            println!("PostgreSQL was dead already: {error}");
+        }
     }
 
     fn stop(self) {
@@ -284,7 +296,7 @@ impl Server {
 /// Runs the writers to their end, and kills them and PostgreSQL meanwhile; how often.
 async fn run(server: &Server, transactions: usize, long: bool) -> (usize, usize) {
     let (mut kills, mut deaths) = (0, 0);
-    let mut running: Vec<(u8, Child)> =
+    let mut running: Vec<(u8, Writer)> =
         (1..=WRITERS).map(|writer| (writer, spawn(writer, transactions, &server.url))).collect();
     let (mut last, mut last_death) = (Instant::now(), Instant::now());
     let pause = if long { KILL_PAUSE } else { Duration::from_millis(500) };
@@ -293,7 +305,7 @@ async fn run(server: &Server, transactions: usize, long: bool) -> (usize, usize)
         tokio::time::sleep(Duration::from_millis(20)).await;
         let mut ended = Vec::new();
         for (at, (writer, child)) in running.iter_mut().enumerate() {
-            if let Some(status) = child.try_wait().expect("it is our child") {
+            if let Some(status) = child.0.try_wait().expect("it is our child") {
                 assert!(status.success(), "writer {writer}: {status}");
                 ended.push(at);
             }
@@ -306,8 +318,7 @@ async fn run(server: &Server, transactions: usize, long: bool) -> (usize, usize)
         if last.elapsed() > pause && (long || kills < usize::from(WRITERS)) && !running.is_empty() {
             let at = kills % running.len();
             let (writer, child) = &mut running[at];
-            child.kill().expect("it is our child");
-            child.wait().expect("it was killed");
+            child.0.kill().expect("it is our child");
             *child = spawn(*writer, transactions, &server.url);
             (kills, last) = (kills + 1, Instant::now());
         }
@@ -315,18 +326,22 @@ async fn run(server: &Server, transactions: usize, long: bool) -> (usize, usize)
     (kills, deaths)
 }
 
-async fn number(pool: &PgPool, query: &str) -> i64 {
+async fn number(pool: &PgPool, query: &'static str) -> i64 {
     sqlx::query_scalar(query).fetch_one(pool).await.expect("a number")
 }
 
-async fn pool(server: &Server) -> PgPool {
-    let options = PgConnectOptions::from_str(&server.url).expect("a database");
+/// Connects when PostgreSQL is there again.
+async fn connect(options: PgConnectOptions) -> PgPool {
     loop {
-        if let Ok(pool) = store::connect(options.clone(), SCHEMA, 4).await {
+        if let Ok(pool) = store::connect(options.clone(), SCHEMA, 2).await {
             return pool;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+async fn pool(server: &Server) -> PgPool {
+    connect(PgConnectOptions::from_str(&server.url).expect("a database")).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
